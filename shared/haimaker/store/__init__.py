@@ -1,0 +1,176 @@
+"""What the gateway keeps: accounts (keys now; teams and users are further accounts) and one record per request.
+
+`sqlite.py` and `dynamodb.py` implement the same protocol and pass the same tests. Money is an integer of
+nano-dollars everywhere. Nothing here knows HTTP: a refusal is a value that `gateway.py` turns into an error.
+
+An account's counters hold what is *left*, and always satisfy
+
+    remaining + held + spent in this window == budget        free_slots + len(holds) == parallel_limit
+
+where a limit that is not set counts as UNLIMITED.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Literal, Protocol
+
+from haimaker.wire import JSON
+
+UNLIMITED = 10**17
+NEVER_S = 10**11
+"""A time that does not come: for keys that do not expire and budgets that are not renewed."""
+
+Role = Literal["admin", "user"]
+Reason = Literal["unknown", "blocked", "expired", "budget", "rpm", "tpm", "parallel", "version"]
+
+
+@dataclass(frozen=True, slots=True)
+class Account:
+    """The configuration of a key: what it may do. It never holds a counter, so it can be cached until `version` moves."""
+
+    id: str
+    """`key#` and the SHA-256 of the key in hex."""
+    name: str
+    """For people: the first and last characters of the key, `sk-hm-abcd...wxyz`."""
+    created_s: int
+    version: int = 1
+    role: Role = "user"
+    alias: str | None = None
+    models: tuple[str, ...] = ()
+    """Names and `provider/*` patterns; empty allows all."""
+    blocked: bool = False
+    expires_s: int = NEVER_S
+    budget_nanousd: int | None = None
+    budget_window_s: int | None = None
+    """How long a budget lasts before it is renewed; None for ever."""
+    rpm_limit: int | None = None
+    tpm_limit: int | None = None
+    parallel_limit: int | None = None
+    team_id: str | None = None
+    user_id: str | None = None
+    tags: tuple[str, ...] = ()
+    metadata: JSON = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Hold:
+    """A reservation: the most that one request may cost, until it is settled or `deadline_s` has passed."""
+
+    request_id: str
+    account_id: str
+    version: int
+    """The version of the account's configuration that the request was checked against."""
+    amount_nanousd: int
+    tokens: int
+    """Reserved of the tokens per minute."""
+    now_s: float
+    deadline_s: int
+
+
+@dataclass(frozen=True, slots=True)
+class Admitted:
+    """A granted hold, with what is left in this minute after it; UNLIMITED where no limit is set."""
+
+    hold: Hold
+    requests_left: int
+    tokens_left: int
+
+
+@dataclass(frozen=True, slots=True)
+class Refused:
+    """Why a hold was not granted. `account` is None when the store does not know the key."""
+
+    reason: Reason
+    account: Account | None = None
+    remaining_nanousd: int = 0
+    """What the budget could still hold, for reason `budget`."""
+    retry_after_s: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Balance:
+    """An account with its counters, read together."""
+
+    account: Account
+    spend_nanousd: int
+    """Settled in this budget window."""
+    held_nanousd: int
+    total_spend_nanousd: int
+    """Settled since the account was made."""
+    window_end_s: int
+    holds: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Record:
+    """What one admitted request did and cost. `detail` is JSON for people and reports (model, tokens, attempts, ...)."""
+
+    request_id: str
+    account_id: str
+    started_s: float
+    status: Literal["ok", "error", "cut", "lost"]
+    cost_nanousd: int
+    detail: JSON
+
+
+class StoreUnavailable(Exception):
+    """The store could not be reached or did not answer; nothing is known of the write. The gateway answers 503."""
+
+
+class StoreThrottled(StoreUnavailable):
+    """The store refused for load on one item or table. The gateway answers 429 with `retry-after`."""
+
+
+class Store(Protocol):
+    """Every method raises StoreUnavailable, or its subclass StoreThrottled, when the store fails; admission fails closed."""
+
+    def put(self, account: Account) -> bool:
+        """Adds a new account with full counters; False, and nothing changed, if its id exists."""
+
+    def get(self, account_id: str) -> Balance | None:
+        """One account as it is now, read consistently; a window that has ended is shown as already renewed."""
+
+    def update(self, account: Account) -> bool:
+        """Replaces the configuration whose version is `account.version` and bumps it; counters move by the difference
+        of the limits. False if the stored version is another or the account is gone."""
+
+    def delete(self, account_id: str) -> bool:
+        """Removes the account; its records stay. False if there is none."""
+
+    def accounts(self, kind: str, after: str | None = None, limit: int = 100) -> tuple[Sequence[Balance], str | None]:
+        """A page of accounts whose id starts with `kind#`, oldest first, and the cursor of the next page, None at the end."""
+
+    def admit(self, hold: Hold) -> Admitted | Refused:
+        """Grants the hold if every limit allows it, in one write that checks and reserves. Renews an ended window and
+        charges expired holds (as `lost`) when it meets them."""
+
+    def settle(self, hold: Hold, record: Record, tokens: int) -> bool:
+        """Releases the hold, charges `record.cost_nanousd`, corrects the minute's tokens to `tokens`, and keeps the record.
+        False, and nothing changed, if the hold was already settled. An account deleted meanwhile still gets its record."""
+
+    def charge_lost(self, account_id: str, now_s: float) -> int:
+        """Charges every expired hold of the account in full, each with a record of status `lost`; returns how many."""
+
+    def record(self, request_id: str) -> Record | None:
+        """One request's record."""
+
+    def records(
+        self, account_id: str | None = None, since_s: float = 0, until_s: float = NEVER_S, after: str | None = None, limit: int = 100
+    ) -> tuple[Sequence[Record], str | None]:
+        """A page of records by start time, of one account or, without it, of all; and the cursor of the next page."""
+
+
+def minute_of(now_s: float) -> int:
+    """The minute that request and token rates are counted in."""
+    return int(now_s // 60)
+
+
+def limits_of(account: Account) -> Mapping[str, int]:
+    """Budget, requests and tokens per minute and parallel requests as counters start: UNLIMITED where none is set."""
+    limits = {
+        "budget": account.budget_nanousd,
+        "rpm": account.rpm_limit,
+        "tpm": account.tpm_limit,
+        "parallel": account.parallel_limit,
+    }
+    return {name: UNLIMITED if limit is None else limit for name, limit in limits.items()}

@@ -1,0 +1,64 @@
+"""Frozen values that pass between pure code and I/O. They hold no behaviour beyond reading themselves."""
+
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field
+from typing import Any, NamedTuple
+
+JSON = dict[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """What a door hands to the gateway. `headers` have lower-case names, `query` and `path` hold decoded values."""
+
+    id: str
+    headers: Mapping[str, str] = field(default_factory=dict)
+    body: bytes = b""
+    path: Mapping[str, str] = field(default_factory=dict)
+    query: Mapping[str, str] = field(default_factory=dict)
+    seconds_left: Callable[[], float] = lambda: float("inf")
+    """Seconds until the platform ends this invocation."""
+    client_left: Callable[[], bool] = lambda: False
+    """Whether the client is known to have closed the connection; a door that can't know says False."""
+
+
+@dataclass(frozen=True, slots=True)
+class Response:
+    """A whole answer when `body` is bytes, a streamed one when it is an iterator."""
+
+    status: int
+    headers: Mapping[str, str]
+    body: bytes | Iterator[bytes]
+
+
+@dataclass(frozen=True, slots=True)
+class UpstreamRequest:
+    """A call to a provider, without its address or secrets: `path` follows the provider's base URL."""
+
+    path: str
+    body: bytes
+    headers: Mapping[str, str] = field(default_factory=dict)
+    method: str = "POST"
+
+
+@dataclass(frozen=True, slots=True)
+class UpstreamResponse:
+    """A provider's answer; `pieces` are the bytes of its body as they arrive and can be read once."""
+
+    status: int
+    headers: Mapping[str, str]
+    pieces: Iterator[bytes]
+
+
+class Event(NamedTuple):
+    """One server-sent event: its data, lines joined by a newline, and its name, empty when it had none."""
+
+    data: bytes
+    name: str = ""
+
+
+class Chunk(NamedTuple):
+    """One chunk of a streamed answer. `raw` is its JSON as the provider sent it, None once the body was edited."""
+
+    body: JSON
+    raw: bytes | None = None
