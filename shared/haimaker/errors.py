@@ -9,6 +9,7 @@
     ├── PermissionDeniedError 403
     ├── NotFoundError 404
     ├── APITimeoutError 408, 504
+    ├── MethodNotAllowedError 405
     ├── ConflictError 409
     ├── RequestTooLargeError 413
     ├── UnprocessableEntityError 422
@@ -22,10 +23,12 @@
 Classes are named as in the official SDK (https://github.com/openai/openai-python#handling-errors) where it has one.
 """
 
+import math
 from collections.abc import Mapping, Sequence
+from email.utils import parsedate_to_datetime
 from typing import Any
 
-from haimaker.wire import JSON
+from haimaker.wire import JSON, ErrorFields
 
 
 class APIError(Exception):
@@ -101,6 +104,12 @@ class NotFoundError(APIError):
     type = "invalid_request_error"
 
 
+class MethodNotAllowedError(APIError):
+    status = 405
+    type = "invalid_request_error"
+    code = "method_not_allowed"
+
+
 class APITimeoutError(APIError):
     status = 504
     type = "timeout_error"
@@ -157,3 +166,86 @@ class OverloadedError(InternalServerError):
     status = 529
     type = "overloaded_error"
     code = "overloaded"
+
+
+BY_STATUS: Mapping[int, type[APIError]] = {
+    400: BadRequestError,
+    404: NotFoundError,
+    408: APITimeoutError,
+    409: ConflictError,
+    413: RequestTooLargeError,
+    422: UnprocessableEntityError,
+    429: RateLimitError,
+    500: InternalServerError,
+    502: BadGatewayError,
+    503: ServiceUnavailableError,
+    504: APITimeoutError,
+    529: OverloadedError,
+}
+BY_CODE: Mapping[str, type[APIError]] = {
+    "context_length_exceeded": ContextWindowExceededError,
+    "content_policy_violation": ContentPolicyViolationError,
+}
+EXPLAINED_REFUSALS = {"content_policy_violation", "model_not_allowed", "model_not_found", "unsupported_country_region_territory"}
+"""Codes with which a provider's 403 is about the request, not about the deployer's credentials."""
+
+RETRYABLE = {408, 429}
+MESSAGE_LENGTH = 2_000
+
+
+def from_upstream(status: int, said: ErrorFields, headers: Mapping[str, str], now_s: float = 0) -> APIError:
+    """A provider's answer that is not a success, as the error its client gets. `now_s` reads a `retry-after` that is a date."""
+    code = said.code
+    if status == 401 or (status == 403 and code not in EXPLAINED_REFUSALS):
+        return ProviderAuthError("The provider refused the gateway's credentials. Ask the gateway's administrator to renew them.")
+    message = _printable(said.message) or f"The provider answered with status {status} and no explanation."
+    kept = _retry_headers(headers, now_s)
+    fields: dict[str, Any] = {"code": code, "param": said.param, "headers": kept}
+    if 400 <= status < 500 and status not in RETRYABLE and code is not None and code in BY_CODE:
+        return BY_CODE[code](message, **fields)
+    if status in BY_STATUS:
+        return BY_STATUS[status](message, status=status, **fields)
+    if status == 403:
+        return PermissionDeniedError(message, **fields)
+    if status == 402:
+        kept["x-should-retry"] = "false"
+        return APIError(message, status=402, type="insufficient_quota", **{**fields, "code": code or "insufficient_quota"})
+    if 400 <= status < 500:
+        return BadRequestError(message, status=status, **fields)
+    if status >= 500:
+        return InternalServerError(message, status=status if status < 600 else 502, **fields)
+    return BadGatewayError(f"The provider answered with status {status}, which is not an answer.")
+
+
+def tries_again(error: APIError) -> bool:
+    """Whether the same request may succeed at the same target a moment later."""
+    return error.status in RETRYABLE or (error.status >= 500 and not isinstance(error, ProviderAuthError))
+
+
+def tries_next(error: APIError) -> bool:
+    """Whether another target may succeed: also after refusals that are about one target's account, not about the request."""
+    return tries_again(error) or isinstance(error, ProviderAuthError) or error.status in (402, 403)
+
+
+def retry_after_s(headers: Mapping[str, str], now_s: float) -> float | None:
+    """What `retry-after-ms` or `retry-after` (seconds or a date, RFC 9110 10.2.3) ask for; None if neither can be read."""
+    try:
+        if "retry-after-ms" in headers:
+            return max(0.0, float(headers["retry-after-ms"]) / 1000)
+        value = headers["retry-after"]
+        seconds = float(value) if value[:1].isdigit() else parsedate_to_datetime(value).timestamp() - now_s
+    except (KeyError, ValueError, OverflowError):
+        return None
+    return max(0.0, seconds) if math.isfinite(seconds) else None
+
+
+def _retry_headers(headers: Mapping[str, str], now_s: float) -> dict[str, str]:
+    kept = {name: headers[name] for name in ("x-should-retry",) if headers.get(name) in ("true", "false")}
+    wait_s = retry_after_s(headers, now_s)
+    if wait_s is not None:
+        kept["retry-after"] = str(math.ceil(wait_s))
+    return kept
+
+
+def _printable(message: str) -> str:
+    return "".join(letter for letter in message[:MESSAGE_LENGTH] if letter.isprintable() or letter == "\n").strip()

@@ -2,7 +2,11 @@
 
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+if TYPE_CHECKING:
+    from haimaker.prices import Facts
+    from haimaker.providers import Provider
 
 JSON = dict[str, Any]
 
@@ -32,6 +36,24 @@ class Response:
 
 
 @dataclass(frozen=True, slots=True)
+class Attempt:
+    """One try at one target: all that an adapter may know besides the request."""
+
+    request_id: str
+    created_s: int
+    provider: "Provider"
+    model: str
+    """The provider's own name of the model, without the prefix."""
+    facts: "Facts"
+    max_output_tokens: int | None = None
+    """A limit to send upstream although the client named none."""
+
+    @property
+    def target(self) -> str:
+        return f"{self.provider.name}/{self.model}"
+
+
+@dataclass(frozen=True, slots=True)
 class UpstreamRequest:
     """A call to a provider, without its address or secrets: `path` follows the provider's base URL."""
 
@@ -39,6 +61,8 @@ class UpstreamRequest:
     body: bytes
     headers: Mapping[str, str] = field(default_factory=dict)
     method: str = "POST"
+    dropped: tuple[str, ...] = ()
+    """Parameters of the client that the provider does not take."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,3 +86,11 @@ class Chunk(NamedTuple):
 
     body: JSON
     raw: bytes | None = None
+
+
+class ErrorFields(NamedTuple):
+    """What a provider says of a failure, in OpenAI's vocabulary; empty or None where it does not say."""
+
+    message: str = ""
+    code: str | None = None
+    param: str | None = None

@@ -1,0 +1,86 @@
+"""Runs an iterator in a thread of its own, so that whoever waits for its items can do something else meanwhile.
+
+Reading an upstream has to happen beside writing to the client: silence can then be filled, deadlines kept, and a client
+that leaves noticed. The threads are kept and used again.
+"""
+
+import time
+from collections.abc import Generator
+from concurrent.futures import Future, ThreadPoolExecutor
+from functools import cache
+from queue import Empty, SimpleQueue
+from typing import Final, Generic, TypeVar
+
+T = TypeVar("T")
+
+MAX_THREADS = 1_000
+MAX_WAITING = 1_000
+"""Items that may wait for a slow consumer before the producer is held up."""
+HOLD_UP_S = 0.01
+
+
+class _Sign:
+    """SILENCE: nothing came in the time given. END: nothing more will come."""
+
+
+SILENCE: Final = _Sign()
+END: Final = _Sign()
+
+
+class Beside(Generic[T]):
+    """Items of a generator that runs elsewhere. An exception that it raises is raised by `get`, after the items before it."""
+
+    def __init__(self, items: Generator[T]) -> None:
+        self._queue: SimpleQueue[T | _Sign] = SimpleQueue()
+        self._discards = False
+        self._done: Future[None] = _threads().submit(self._run, items)
+
+    def get(self, timeout_s: float) -> T | _Sign:
+        """The next item, SILENCE after `timeout_s` without one, or END. Items that come at once are got without waiting."""
+        try:
+            item = self._queue.get(timeout=max(0.0, timeout_s))
+        except Empty:
+            return SILENCE
+        if item is END:
+            self._queue.put(END)
+            self._done.result()
+        return item
+
+    def ready(self, most: int) -> list[T]:
+        """Items that have come already, without waiting; what ended the iterator is left for `get`."""
+        items: list[T] = []
+        while len(items) < most and not self._queue.empty():
+            item = self._queue.get()
+            if isinstance(item, _Sign):
+                self._queue.put(item)
+                break
+            items.append(item)
+        return items
+
+    def wait(self, timeout_s: float) -> bool:
+        """Closes the iterator at its next item; whether it ended within `timeout_s`. Its exception is not raised."""
+        self._discards = True
+        try:
+            self._done.exception(timeout_s)
+        except TimeoutError:
+            return False
+        return True
+
+    def _run(self, items: Generator[T]) -> None:
+        try:
+            for item in items:
+                while self._queue.qsize() >= MAX_WAITING and not self._discards:
+                    time.sleep(HOLD_UP_S)
+                if self._discards:
+                    break
+                self._queue.put(item)
+        finally:
+            try:
+                items.close()
+            finally:
+                self._queue.put(END)
+
+
+@cache
+def _threads() -> ThreadPoolExecutor:
+    return ThreadPoolExecutor(MAX_THREADS, thread_name_prefix="beside")

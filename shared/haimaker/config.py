@@ -1,0 +1,117 @@
+"""Settings from the environment, read once and handed down. The only module that knows the environment's names."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from ipaddress import ip_address
+from pathlib import Path
+from urllib.parse import urlsplit
+
+from haimaker.providers import PROVIDERS, Provider
+
+DEFAULT_HOST = "127.0.0.1"
+DEFAULT_ADMIN_KEY = "sk-local"
+DEFAULT_CONFIG = Path(__file__).parent.parent / "gateway.toml"
+DEFAULT_MAX_OUTPUT_TOKENS = 16_384
+
+
+class SettingsError(ValueError):
+    """A setting is wrong; the message names the variable and what it should be."""
+
+
+@dataclass(frozen=True, slots=True)
+class Access:
+    """Where a provider is reached and with which secret; the secret never shows in a repr."""
+
+    base_url: str
+    api_key: str | None = field(default=None, repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    host: str = DEFAULT_HOST
+    port: int = 8000
+    home: Path = Path(".haimaker")
+    admin_key: str | None = field(default=None, repr=False)
+    store: str = "sqlite"
+    accounts_table: str = "haimaker-accounts"
+    records_table: str = "haimaker-records"
+    config_path: Path = DEFAULT_CONFIG
+    default_max_output_tokens: int = DEFAULT_MAX_OUTPUT_TOKENS
+    demo: bool = False
+    access: Mapping[str, Access] = field(default_factory=dict)
+    """By provider name, in the table's order; a provider that is missing here is off."""
+
+    @classmethod
+    def from_environment(cls, environment: Mapping[str, str]) -> "Settings":
+        """Settings of a local gateway or a container. Raises SettingsError."""
+        env = {name: value.strip() for name, value in environment.items() if value.strip()}
+        host = env.get("HOST", DEFAULT_HOST)
+        return cls(
+            host=host,
+            port=_whole_number(env, "PORT", 8000, most=65_535),
+            home=Path(env.get("HAIMAKER_HOME", ".haimaker")).expanduser(),
+            admin_key=_admin_key(env, host),
+            store=_one_of(env, "STORE", ("sqlite", "dynamodb")),
+            accounts_table=env.get("HAIMAKER_ACCOUNTS_TABLE", "haimaker-accounts"),
+            records_table=env.get("HAIMAKER_RECORDS_TABLE", "haimaker-records"),
+            config_path=_config_path(env),
+            default_max_output_tokens=_whole_number(env, "DEFAULT_MAX_OUTPUT_TOKENS", DEFAULT_MAX_OUTPUT_TOKENS, least=1),
+            demo=True,
+            access=access_from(env),
+        )
+
+
+def access_from(env: Mapping[str, str]) -> dict[str, Access]:
+    """The providers that are on, by name: those with a key, and those without a public address whose base URL is set."""
+    found = {provider.name: _access(provider, env) for provider in PROVIDERS if not provider.offline}
+    return {name: access for name, access in found.items() if access}
+
+
+def _access(provider: Provider, env: Mapping[str, str]) -> Access | None:
+    prefix = provider.name.upper()
+    base_url_name = f"{prefix}_BASE_URL"
+    names = (f"{prefix}_API_KEY", *provider.api_key_variables)
+    api_key = next((env[name] for name in names if name in env), None)
+    base_url = env.get(base_url_name, provider.base_url)
+    if not base_url or (api_key is None and provider.base_url):
+        return None
+    if api_key and not (api_key.isascii() and api_key.isprintable()):
+        raise SettingsError(f"The key of {provider.name} holds characters that an HTTP header cannot carry; copy it again.")
+    parts = urlsplit(base_url)
+    if parts.scheme not in ("http", "https") or not parts.hostname or parts.query or parts.fragment:
+        raise SettingsError(f"{base_url_name} must be an http or https URL such as https://api.openai.com/v1.")
+    return Access(base_url.rstrip("/"), api_key)
+
+
+def _admin_key(env: Mapping[str, str], host: str) -> str | None:
+    key = env.get("HAIMAKER_ADMIN_KEY", DEFAULT_ADMIN_KEY)
+    return None if key == DEFAULT_ADMIN_KEY and not is_loopback(host) else key
+
+
+def is_loopback(host: str) -> bool:
+    """Whether a server bound to `host` can be reached from this machine only."""
+    try:
+        return ip_address(host).is_loopback
+    except ValueError:
+        return host == "localhost"
+
+
+def _config_path(env: Mapping[str, str]) -> Path:
+    path = Path(env.get("HAIMAKER_CONFIG", DEFAULT_CONFIG)).expanduser()
+    if "HAIMAKER_CONFIG" in env and not path.is_file():
+        raise SettingsError(f"HAIMAKER_CONFIG names {path}, which is not a file.")
+    return path
+
+
+def _whole_number(env: Mapping[str, str], name: str, default: int, *, least: int = 0, most: int = 10**9) -> int:
+    text = env.get(name, str(default))
+    if not (text.isascii() and text.isdigit() and least <= int(text) <= most):
+        raise SettingsError(f"{name} must be a whole number from {least} to {most}, not {text!r}.")
+    return int(text)
+
+
+def _one_of(env: Mapping[str, str], name: str, choices: tuple[str, ...]) -> str:
+    value = env.get(name, choices[0])
+    if value not in choices:
+        raise SettingsError(f"{name} must be one of {', '.join(choices)}, not {value!r}.")
+    return value

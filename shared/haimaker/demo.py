@@ -1,0 +1,119 @@
+"""The `demo/` models: a provider inside the process, offline and deterministic. Not an LLM.
+
+It answers an UpstreamRequest in OpenAI's format with an UpstreamResponse, as a server would, so that all of the gateway is at work
+when a newcomer tries it and when it is measured. `echo` repeats the last user message, `count` counts to the number in it, `tool`
+calls the first tool it is given.
+"""
+
+import json
+import re
+from collections.abc import Callable, Iterator, Mapping
+from typing import Any
+
+from haimaker.sse import DONE, dumps, encode
+from haimaker.wire import JSON, Chunk, UpstreamRequest, UpstreamResponse
+
+MOST_COUNTED = 10_000
+LABEL = "haimaker-demo, not an LLM"
+
+
+def send(request: UpstreamRequest, request_id: str, created_s: int) -> UpstreamResponse:
+    body: JSON = json.loads(request.body)
+    model = body["model"]
+    if model not in MODELS:
+        message = f"There is no demo model {model!r}; there are {', '.join(sorted(MODELS))}."
+        refused = dumps({"error": {"message": message, "code": "model_not_found"}})
+        return UpstreamResponse(404, {"content-type": "application/json"}, iter([refused]))
+    head = {"id": f"chatcmpl-{request_id}", "created": created_s, "model": f"demo/{model}", "system_fingerprint": LABEL}
+    message, finish_reason = _limited(MODELS[model](body), body)
+    usage = _usage(body, message)
+    if body.get("stream"):
+        pieces = _events(head, message, finish_reason, usage, bool((body.get("stream_options") or {}).get("include_usage")))
+        return UpstreamResponse(200, {"content-type": "text/event-stream"}, pieces)
+    choice = {"index": 0, "message": message, "logprobs": None, "finish_reason": finish_reason}
+    answer = {**head, "object": "chat.completion", "choices": [choice], "usage": usage}
+    return UpstreamResponse(200, {"content-type": "application/json"}, iter([dumps(answer)]))
+
+
+def _echo(body: JSON) -> JSON:
+    return {"role": "assistant", "content": _last_text(body)}
+
+
+def _count(body: JSON) -> JSON:
+    asked = re.search(r"\d+", _last_text(body))
+    most = min(int(asked[0][:9]), MOST_COUNTED) if asked else 10
+    return {"role": "assistant", "content": " ".join(str(number) for number in range(1, most + 1))}
+
+
+def _tool(body: JSON) -> JSON:
+    tools = [tool["function"] for tool in body.get("tools") or () if isinstance(tool.get("function"), dict)]
+    if not tools or body.get("tool_choice") == "none":
+        return _echo(body)
+    arguments = _example({"type": "object", **tools[0]["parameters"]}) if isinstance(tools[0].get("parameters"), dict) else {}
+    called = {"name": tools[0].get("name"), "arguments": json.dumps(arguments)}
+    return {"role": "assistant", "content": None, "tool_calls": [{"id": "call_demo_0", "type": "function", "function": called}]}
+
+
+MODELS: Mapping[str, Callable[[JSON], JSON]] = {"count": _count, "echo": _echo, "tool": _tool}
+
+
+def _last_text(body: JSON) -> str:
+    users = [message for message in body["messages"] if message.get("role") == "user"]
+    content = users[-1].get("content") if users else None
+    if isinstance(content, list):
+        return "".join(str(part.get("text", "")) for part in content)
+    return content or ""
+
+
+def _example(schema: object) -> Any:
+    """The least value that a JSON schema of a tool's arguments asks for."""
+    if not isinstance(schema, dict):
+        return ""
+    if isinstance(schema.get("enum"), list) and schema["enum"]:
+        return schema["enum"][0]
+    properties = schema.get("properties")
+    if isinstance(properties, dict) or schema.get("type") == "object":
+        required = schema.get("required")
+        names = required if isinstance(required, list) else []
+        return {str(name): _example((properties or {}).get(str(name))) for name in names}
+    return {"array": [], "integer": 0, "number": 0, "boolean": False, "null": None}.get(str(schema.get("type")), "")
+
+
+def _limited(message: JSON, body: JSON) -> tuple[JSON, str]:
+    """The message cut to `max_tokens`, and why it ends. A word, with the space before it, counts as one token."""
+    if message.get("tool_calls"):
+        return message, "tool_calls"
+    most = body.get("max_completion_tokens") or body.get("max_tokens")
+    words = _words(message["content"])
+    if most is None or len(words) <= most:
+        return message, "stop"
+    return {**message, "content": "".join(words[:most])}, "length"
+
+
+def _words(text: str) -> list[str]:
+    return re.findall(r"\s*\S+|\s+$", text)
+
+
+def _usage(body: JSON, message: JSON) -> JSON:
+    prompt = sum(len(_words(_last_text({"messages": [{**m, "role": "user"}]}))) for m in body["messages"])
+    text = message["content"] or "".join(call["function"]["arguments"] for call in message.get("tool_calls", ()))
+    completion = len(_words(text))
+    return {"prompt_tokens": prompt, "completion_tokens": completion, "total_tokens": prompt + completion}
+
+
+def _events(head: JSON, message: JSON, finish_reason: str, usage: JSON, shows_usage: bool) -> Iterator[bytes]:
+    def chunk(choices: list[JSON], **more: object) -> bytes:
+        return encode(Chunk({**head, "object": "chat.completion.chunk", "choices": choices, **more}))
+
+    def delta(content: JSON, finish: str | None = None) -> bytes:
+        return chunk([{"index": 0, "delta": content, "logprobs": None, "finish_reason": finish}])
+
+    yield delta({"role": "assistant", "content": ""})
+    for word in _words(message["content"] or ""):
+        yield delta({"content": word})
+    for index, call in enumerate(message.get("tool_calls", ())):
+        yield delta({"tool_calls": [{"index": index, **call}]})
+    yield delta({}, finish_reason)
+    if shows_usage:
+        yield chunk([], usage=usage)
+    yield DONE

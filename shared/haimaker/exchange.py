@@ -1,0 +1,146 @@
+"""One admitted request on its way: sends it, translates back, settles, and only then tells the end of the answer.
+
+`items` runs beside the door that writes them (`relay.py`), so that a silent upstream holds up nobody.
+"""
+
+import time
+from collections.abc import Generator, Iterator, Mapping
+from dataclasses import dataclass, replace
+from typing import Any
+
+from haimaker import usage
+from haimaker.errors import APIError, InternalServerError
+from haimaker.limits import prompt_estimate
+from haimaker.meter import Meter, text_bytes
+from haimaker.observability import Observer
+from haimaker.sending import Sender
+from haimaker.settlement import Settlement, Status, Trial
+from haimaker.sse import DONE, dumps, encode, encode_error
+from haimaker.store import Record
+from haimaker.usage import Tokens
+from haimaker.wire import JSON
+
+EVENT_STREAM = {
+    "content-type": "text/event-stream; charset=utf-8",
+    "cache-control": "no-cache, no-transform",
+    "x-accel-buffering": "no",
+}
+WHOLE = {"content-type": "application/json"}
+
+
+@dataclass(frozen=True, slots=True)
+class Head:
+    """Status and headers; it comes before all bytes, once the answer is known to be good."""
+
+    status: int
+    headers: Mapping[str, str]
+
+
+@dataclass(slots=True)
+class Exchange:
+    sender: Sender
+    settlement: Settlement
+    observer: Observer
+    headers: Mapping[str, str]
+    """What is known before anything is sent: limits left, what was clamped."""
+
+    def items(self) -> Generator[Head | bytes, None, None]:
+        """A Head, then the bytes of the body. Raises APIError before the Head only; after it an error is an event."""
+        status: Status = "cut"
+        error: APIError | None = None
+        try:
+            yield from self._stream() if self.sender.request.streams else self._whole()
+            status = "ok"
+        except APIError as raised:
+            status, error = "cut" if self.sender.cancel.requested else "error", raised
+            raise
+        except Exception as raised:
+            status, error = "error", InternalServerError("The gateway failed; this is a defect of ours.", code="internal_error")
+            self.observer.crash(raised, request_id=self.settlement.hold.request_id)
+            raise error from raised
+        finally:
+            self.settle(status, error)
+
+    def settle(self, status: Status, error: APIError | None = None) -> Record:
+        """Charges what was used so far; only the first call counts."""
+        first = self.settlement.record is None
+        record = self.settlement.settle(status, time.time(), error)
+        if first:
+            self.observer.request(record)
+        if first and self.settlement.store_failed:
+            self.observer.problem("settling failed; the hold will be charged as lost", request_id=record.request_id)
+        return record
+
+    def _whole(self) -> Iterator[Head | bytes]:
+        body = self.sender.whole()
+        trial = self.sender.trials[-1]
+        said = body.get("usage")
+        if isinstance(said, dict) and said:
+            trial.use(_tokens(said, body.get("service_tier"), trial), estimated=False)
+        else:
+            trial.use(self._estimate(text_bytes(body, "message")), estimated=True)
+        record = self.settle("ok")
+        headers = {**WHOLE, **self._told(trial), "x-haimaker-cost": _decimal(record.detail["cost_usd"])}
+        yield Head(200, {name: value for name, value in headers.items() if value})
+        yield dumps({**body, "usage": _with_cost(said, trial, record)})
+
+    def _stream(self) -> Iterator[Head | bytes]:
+        chunks = self.sender.stream()
+        trial = self.sender.trials[-1]
+        meter = Meter(self.sender.request.wants_usage)
+        try:
+            yield Head(200, {**EVENT_STREAM, **self._told(trial)})
+            for chunk in meter.read(chunks):
+                yield encode(chunk)
+        except APIError as error:
+            self._use(meter, trial, cut=True)
+            self.settle("cut", error)
+            yield encode_error(error.body())
+        except GeneratorExit:
+            self._use(meter, trial, cut=True)
+            raise
+        else:
+            self._use(meter, trial, cut=False)
+            record = self.settle("ok")
+            last = meter.last_chunk(_with_cost(meter.usage, trial, record))
+            yield (encode(last) if last else b"") + DONE
+
+    def _use(self, meter: Meter, trial: Trial, *, cut: bool) -> None:
+        """What the stream used: as its provider counted, at least what arrived of one that was cut, else an estimate."""
+        if not meter.usage:
+            trial.use(self._estimate(meter.text_bytes), estimated=True)
+            return
+        tokens = _tokens(meter.usage, (meter.head or {}).get("service_tier"), trial)
+        uncounted = usage.estimate_tokens(meter.text_bytes) - tokens.completion if cut else 0
+        trial.use(replace(tokens, output=tokens.output + max(0, uncounted)), estimated=uncounted > 0)
+
+    def _estimate(self, answer_bytes: int) -> Tokens:
+        return Tokens(input=prompt_estimate(self.sender.request), output=usage.estimate_tokens(answer_bytes))
+
+    def _told(self, trial: Trial) -> dict[str, str]:
+        dropped = {name: True for tried in self.sender.trials for name in tried.dropped}
+        return {
+            **self.headers,
+            "x-haimaker-provider": trial.attempt.provider.name,
+            "x-haimaker-model": trial.attempt.model,
+            "x-haimaker-attempts": str(len(self.sender.trials)),
+            **({"x-haimaker-dropped-params": ",".join(dropped)} if dropped else {}),
+            **({"x-haimaker-max-tokens": str(trial.attempt.max_output_tokens)} if trial.attempt.max_output_tokens else {}),
+        }
+
+
+def _tokens(said: JSON, service_tier: Any, trial: Trial) -> Tokens:
+    """The counts of a usage object; the cost that it reports counts only from a provider that is known to report it."""
+    tokens = usage.from_openai(said, service_tier)
+    return tokens if trial.attempt.provider.reports_cost else replace(tokens, reported_units=None)
+
+
+def _with_cost(said: Any, trial: Trial, record: Record) -> JSON:
+    """The provider's usage object, or one of ours, with what all attempts cost together."""
+    shown = said if isinstance(said, dict) and said else usage.to_openai(trial.tokens or Tokens())
+    estimated = {"cost_estimated": True} if record.detail["cost_estimated"] else {}
+    return {**shown, "cost": record.detail["cost_usd"], **estimated}
+
+
+def _decimal(cost_usd: float | None) -> str:
+    return "" if cost_usd is None else f"{cost_usd:.9f}"

@@ -1,0 +1,237 @@
+"""The path of a request, top to bottom. Read this first.
+
+    1 identify   auth, accounts      whose key is it
+    2 validate   schema              is it a request
+    3 plan       routing             which targets, in which order
+    4 admit      limits, store       one conditional write reserves the worst case
+    5 translate  adapters            to the provider's format
+    6 send       sending, transport  the next target on a retryable failure, until the first byte of an answer
+    7 translate  adapters            back to OpenAI's
+    8 settle     settlement, store   one record, one charge; then the end of the answer is told
+
+Steps 5 to 8 are an `Exchange`; a `Relay` stands between it and the door.
+"""
+
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, replace
+
+from haimaker import keys, limits, models
+from haimaker.accounts import Accounts, refusal, unavailable
+from haimaker.config import Settings
+from haimaker.errors import APIError, BadRequestError, InternalServerError
+from haimaker.exchange import Exchange
+from haimaker.health import Health
+from haimaker.limits import Reservation
+from haimaker.observability import Observer
+from haimaker.providers import PROVIDERS
+from haimaker.relay import ClientLeft, Relay
+from haimaker.routing import Config, Plan, Router
+from haimaker.schema import ChatRequest, parse_chat
+from haimaker.sending import Sender, Upstreams
+from haimaker.settlement import Settlement
+from haimaker.sse import dumps
+from haimaker.store import UNLIMITED, Account, Admitted, Hold, Refused, Store, StoreUnavailable
+from haimaker.transport import Cancel, Transport
+from haimaker.wire import JSON, Request, Response
+
+MARGIN_S = 5.0
+"""Before the platform or the client gives up, so that settling always happens."""
+LATE_S = 10
+"""How long after a request's last moment its hold counts as lost."""
+ADMISSION_TRIES = 3
+
+
+@dataclass(slots=True)
+class Gateway:
+    settings: Settings
+    store: Store
+    router: Router
+    upstreams: Upstreams
+    observer: Observer = field(default_factory=Observer)
+    accounts: Accounts = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.accounts = Accounts(self.store, keys.admin_id(self.settings))
+
+    @classmethod
+    def local(cls, settings: Settings) -> "Gateway":
+        """A gateway in a process of its own: a laptop's or a container's. Raises SettingsError, StoreUnavailable."""
+        from haimaker.local_store import open_store
+
+        store = open_store(settings)
+        keys.install_admin(store, settings)
+        return cls.over(settings, store)
+
+    @classmethod
+    def over(cls, settings: Settings, store: Store) -> "Gateway":
+        on = [provider for provider in PROVIDERS if provider.name in settings.access or (provider.offline and settings.demo)]
+        upstreams = Upstreams(Transport(), settings.access, Health())
+        return cls(settings, store, Router(_config(settings), on), upstreams)
+
+    def handle(self, operation: str, request: Request) -> Response:
+        """Answers a request of any kind; never raises."""
+        try:
+            return OPERATIONS[operation](self, request)
+        except APIError as error:
+            self.observer.refusal(operation, request.id, error)
+            return error_response(error)
+        except StoreUnavailable as error:
+            self.observer.problem(str(error), request_id=request.id)
+            return error_response(unavailable(error))
+        except ClientLeft:
+            return Response(499, {}, b"")
+        except Exception as error:
+            self.observer.crash(error, request_id=request.id)
+            return error_response(InternalServerError("The gateway failed; this is a defect of ours.", code="internal_error"))
+
+    def chat(self, request: Request) -> Response:
+        account = self.accounts.identify(request.headers)
+        asked = parse_chat(request.body, request.path.get("model"))
+        started_s = time.time()
+        deadline_s = time.monotonic()
+        plan, account, admitted = self._admit(asked, account, request, started_s)
+        deadline_s += _longest_wait_s(request, plan.timeout_s)
+        settlement = Settlement(self.store, admitted.hold, _about(asked, account), started_s)
+        sender = Sender(self.upstreams, asked, request.headers, plan, deadline_s, Cancel(), settlement.trials)
+        exchange = Exchange(sender, settlement, self.observer, _limit_headers(account, admitted, started_s))
+        return Relay(request, exchange, deadline_s).response()
+
+    def _admit(self, asked: ChatRequest, account: Account, request: Request, now_s: float) -> tuple[Plan, Account, Admitted]:
+        """Plans and reserves; again if the key was changed meanwhile, or if the rest of its budget pays for a shorter answer."""
+        affordable: int | None = None
+        for _ in range(ADMISSION_TRIES):
+            plan = self._plan(asked, account, request.id, now_s, affordable)
+            reservation = limits.reserve(asked, plan.all(), self.settings.default_max_output_tokens)
+            admitted = self.store.admit(_hold(request, account, reservation, plan, now_s))
+            if isinstance(admitted, Admitted):
+                return plan, account, admitted
+            if admitted.reason == "version":
+                account = self.accounts.read(account.id).account
+            elif not (affordable := self._affordable(asked, plan, admitted, affordable)):
+                raise refusal(admitted, reservation.amount_nanousd)
+        raise refusal(Refused("parallel", account, retry_after_s=1), 0)
+
+    def _plan(self, asked: ChatRequest, account: Account, request_id: str, now_s: float, affordable: int | None) -> Plan:
+        resting = self.upstreams.health.resting(now_s)
+        plan = self.router.plan(asked.model, account.models, request_id, int(now_s), resting)
+        if account.budget_nanousd is None:
+            return plan
+        default = self.settings.default_max_output_tokens
+        first, context, policy = (
+            tuple(limits.with_output_limits([a for a in attempts if a.facts.priced], asked, default, affordable))
+            for attempts in (plan.attempts, plan.context_window, plan.content_policy)
+        )
+        if not first:
+            message = f"The model {asked.model!r} has no known price, which a key with a budget needs. Give it one in gateway.toml."
+            raise BadRequestError(message, param="model", code="model_not_priced")
+        return replace(plan, attempts=first, context_window=context, content_policy=policy)
+
+    def _affordable(self, asked: ChatRequest, plan: Plan, refused: Refused, tried: int | None) -> int:
+        """Output tokens that a second try could ask for; 0 if a shorter answer would not help."""
+        if refused.reason != "budget" or asked.max_output_tokens is not None or tried is not None:
+            return 0
+        return limits.affordable_output_tokens(asked, plan.all(), refused.remaining_nanousd)
+
+
+def error_response(error: APIError) -> Response:
+    return Response(error.status, {"content-type": "application/json", **error.headers}, dumps(error.body()))
+
+
+def json_response(body: JSON) -> Response:
+    return Response(200, {"content-type": "application/json"}, dumps(body))
+
+
+def _config(settings: Settings) -> Config:
+    """What `gateway.toml` says; its parser is imported only if it says something."""
+    path = settings.config_path
+    text = path.read_text("utf-8") if path.is_file() else ""
+    if all(not line.strip() or line.lstrip().startswith("#") for line in text.splitlines()):
+        return Config()
+    from haimaker.routes_file import parse
+
+    return parse(text, path)
+
+
+def _hold(request: Request, account: Account, reservation: Reservation, plan: Plan, now_s: float) -> Hold:
+    lasts_s = min(request.seconds_left(), plan.timeout_s + MARGIN_S)
+    deadline_s = int(now_s + lasts_s) + LATE_S
+    return Hold(request.id, account.id, account.version, reservation.amount_nanousd, reservation.tokens, now_s, deadline_s)
+
+
+def _longest_wait_s(request: Request, timeout_s: float) -> float:
+    """The least of what the platform, the client and the route allow: an SDK that gives up would ask, and pay, again."""
+    client_s = _seconds(request.headers.get("x-stainless-read-timeout", ""))
+    return max(0.5, min(request.seconds_left() - MARGIN_S, max(client_s - MARGIN_S, client_s / 2), timeout_s))
+
+
+def _seconds(text: str) -> float:
+    try:
+        value = float(text)
+    except ValueError:
+        return float("inf")
+    return value if value > 0 else float("inf")
+
+
+def _about(asked: ChatRequest, account: Account) -> Mapping[str, object]:
+    """What a record says of the request itself; nothing of its content."""
+    return {
+        "operation": "chat",
+        "asked_model": asked.model,
+        "stream": asked.streams,
+        "user": asked.fields.user,
+        "key_name": account.name,
+        "key_alias": account.alias,
+        "tags": list(account.tags),
+    }
+
+
+def _limit_headers(account: Account, admitted: Admitted, now_s: float) -> dict[str, str]:
+    """https://platform.openai.com/docs/guides/rate-limits#rate-limits-in-headers"""
+    reset = f"{60 - int(now_s) % 60}s"
+    headers = {}
+    for name, limit, left in (
+        ("requests", account.rpm_limit, admitted.requests_left),
+        ("tokens", account.tpm_limit, admitted.tokens_left),
+    ):
+        if limit is not None and left < UNLIMITED:
+            headers[f"x-ratelimit-limit-{name}"] = str(limit)
+            headers[f"x-ratelimit-remaining-{name}"] = str(max(0, left))
+            headers[f"x-ratelimit-reset-{name}"] = reset
+    return headers
+
+
+def _health(gateway: Gateway, request: Request) -> Response:
+    return json_response({"status": "ok"})
+
+
+def _models(answer: Callable[..., JSON]) -> Callable[[Gateway, Request], Response]:
+    def operation(gateway: Gateway, request: Request) -> Response:
+        account = gateway.accounts.identify(request.headers, fresh=True)
+        return json_response(answer(gateway.router, account, request))
+
+    return operation
+
+
+def _keys(answer: Callable[..., JSON]) -> Callable[[Gateway, Request], Response]:
+    def operation(gateway: Gateway, request: Request) -> Response:
+        account = gateway.accounts.identify(request.headers, fresh=True)
+        return json_response(answer(gateway.store, account, request))
+
+    return operation
+
+
+OPERATIONS: Mapping[str, Callable[[Gateway, Request], Response]] = {
+    "chat_completions": Gateway.chat,
+    "models_list": _models(models.listed),
+    "models_retrieve": _models(models.retrieved),
+    "key_generate": _keys(keys.generate),
+    "key_update": _keys(keys.update),
+    "key_block": _keys(keys.block),
+    "key_unblock": _keys(keys.unblock),
+    "key_delete": _keys(keys.delete),
+    "key_regenerate": _keys(keys.regenerate),
+    "key_info": _keys(keys.info),
+    "key_list": _keys(keys.listed),
+    "health": _health,
+}

@@ -1,0 +1,118 @@
+"""What a request may cost at most, and the estimates where a provider does not tell. Pure."""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+from haimaker import usage
+from haimaker.prices import Facts
+from haimaker.schema import ChatRequest
+from haimaker.wire import JSON, Attempt
+
+MESSAGE_TOKENS = 16
+TOOL_TOKENS = 64
+"""What providers add around a message and a tool, besides their text; seen are 3 to 12 and 9 to 40."""
+IMAGE_TOKENS = 50_000
+"""The dearest known: gpt-4o-mini bills 2,833 + 5,667 a tile, up to 8 tiles. https://platform.openai.com/docs/guides/images-vision"""
+LARGEST_INPUT_TOKENS = 2_000_000
+"""The prompt of a request with a file, for a model whose limit is not known."""
+MOST_SEARCHES = 10
+"""Of the web, in a request that allows them; providers name no limit."""
+ANSWER_RESERVE_TOKENS = 4_096
+LEAST_AFFORDABLE_TOKENS = 256
+
+INLINE_DATA = {"image_url": "url", "file": "file_data", "input_audio": "data"}
+"""Where a content part of each type holds its data."""
+
+
+@dataclass(frozen=True, slots=True)
+class Reservation:
+    """What is put aside for a request before it is sent."""
+
+    amount_nanousd: int
+    tokens: int
+    """Of the tokens per minute; an estimate, settled by what was used."""
+
+
+def with_output_limits(attempts: Sequence[Attempt], request: ChatRequest, default: int, affordable: int | None) -> list[Attempt]:
+    """The attempts with an output limit of ours, for a request that brings none of its own and has a budget to keep."""
+    if request.max_output_tokens is not None:
+        return list(attempts)
+    return [replace(attempt, max_output_tokens=_limit(attempt.facts, default, affordable)) for attempt in attempts]
+
+
+def reserve(request: ChatRequest, attempts: Sequence[Attempt], default: int) -> Reservation:
+    """The worst case over all targets, at the dearest rates that may apply; a target without a known price adds nothing."""
+    costs = [_worst_case_nanousd(request, attempt, default) for attempt in attempts]
+    answer = min(max(_output_bound(request, attempt, default) for attempt in attempts), ANSWER_RESERVE_TOKENS)
+    return Reservation(max((cost for cost in costs if cost is not None), default=0), prompt_estimate(request) + answer)
+
+
+def affordable_output_tokens(request: ChatRequest, attempts: Sequence[Attempt], remaining_nanousd: int) -> int:
+    """How long each choice of an answer the rest of a budget still pays for, whichever target answers; 0 if too little."""
+    least = min(
+        usage.affordable_output_tokens(
+            attempt.facts,
+            remaining_nanousd,
+            _prompt_bound(request, attempt.facts),
+            request.choices,
+            request.fields.service_tier,
+            _most_searches(request),
+        )
+        for attempt in attempts
+    )
+    return least if least >= LEAST_AFFORDABLE_TOKENS else 0
+
+
+def prompt_estimate(request: ChatRequest) -> int:
+    """About how many tokens a prompt has, where its provider does not say."""
+    inline = sum(size for _, size in _media(request.body["messages"]))
+    return usage.estimate_tokens(max(0, request.size - inline))
+
+
+def _worst_case_nanousd(request: ChatRequest, attempt: Attempt, default: int) -> int | None:
+    prompt = _prompt_bound(request, attempt.facts)
+    output = _output_bound(request, attempt, default) * request.choices
+    return usage.worst_case_nanousd(attempt.facts, prompt, output, request.fields.service_tier, _most_searches(request))
+
+
+def _prompt_bound(request: ChatRequest, facts: Facts) -> int:
+    """No fewer tokens than the prompt has: a token is at least one byte of the JSON that holds it."""
+    bound = request.size + MESSAGE_TOKENS * len(request.body["messages"]) + TOOL_TOKENS * len(request.fields.tools or ())
+    for kind, inline_bytes in _media(request.body["messages"]):
+        if kind != "image_url":
+            return facts.max_input_tokens or LARGEST_INPUT_TOKENS
+        bound += IMAGE_TOKENS - inline_bytes
+    return min(bound, facts.max_input_tokens or bound)
+
+
+def _most_searches(request: ChatRequest) -> int:
+    return MOST_SEARCHES if request.body.get("web_search_options") is not None else 0
+
+
+def _output_bound(request: ChatRequest, attempt: Attempt, default: int) -> int:
+    most = attempt.facts.max_output_tokens
+    asked = request.max_output_tokens or attempt.max_output_tokens
+    if asked is None:
+        return most or default
+    return min(asked, most) if most else asked
+
+
+def _limit(facts: Facts, default: int, affordable: int | None) -> int:
+    return min(limit for limit in (facts.max_output_tokens, default, affordable) if limit)
+
+
+def _media(messages: Sequence[JSON]) -> Iterator[tuple[str, int]]:
+    """The parts that are not text: their type, and the bytes of the data that the request holds inline."""
+    for message in messages:
+        content = message.get("content")
+        for part in content if isinstance(content, list) else ():
+            kind = part.get("type")
+            if kind != "text" and kind is not None:
+                yield kind, _inline_bytes(part, str(kind))
+
+
+def _inline_bytes(part: JSON, kind: str) -> int:
+    held: Any = part.get(kind)
+    data = held.get(INLINE_DATA.get(kind, "")) if isinstance(held, dict) else held
+    return len(data) if isinstance(data, str) else 0

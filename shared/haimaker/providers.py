@@ -1,0 +1,115 @@
+"""The table of providers: who they are, where they live, which credentials they take and which small rules they have.
+
+A provider is a row, an adapter is code: one wire format, in a folder of `adapters/`. Many providers share an adapter, so adding
+one of a known format is a row here and a recorded case in `tests/wire/`. Data only; nothing here acts, and no code
+anywhere asks for a provider's name.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+
+@dataclass(frozen=True, slots=True)
+class ModelRule:
+    """A rule that holds for the models whose name matches `pattern`, in addition to the provider's own."""
+
+    pattern: str
+    rename: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Provider:
+    """One row. Parameters are named as the client sends them, in OpenAI's terms."""
+
+    name: str
+    """The prefix of its models; in capitals, of its environment variables."""
+    base_url: str = ""
+    """Up to, not including, the operation. Empty: it has no public address and is on when `<NAME>_BASE_URL` is set."""
+    api_key_variables: tuple[str, ...] = ()
+    """The vendors' own variables, accepted besides `<NAME>_API_KEY`."""
+    adapter: str = "openai"
+    headers: Mapping[str, str] = field(default_factory=dict)
+    drop: tuple[str, ...] = ()
+    """Parameters it refuses and whose loss does no harm; named to the client in a header."""
+    rename: Mapping[str, str] = field(default_factory=dict)
+    add: Mapping[str, Any] = field(default_factory=dict)
+    """Constant fields of every request, unless the client sent them."""
+    values: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
+    """Values of a parameter that it spells differently."""
+    asks_stream_usage: bool = True
+    """Whether usage in a stream has to be asked for with `stream_options`; False where it always comes."""
+    flattens_content: bool = False
+    """Whether a message's content must be a string, not a list of parts."""
+    strips_message_nulls: bool = False
+    strips_message_names: bool = False
+    reasoning_field: str | None = None
+    """Where its messages hold what others call `reasoning_content`."""
+    reports_cost: bool = False
+    """Whether the cost in its usage is what it charges."""
+    model_rules: tuple[ModelRule, ...] = ()
+    forwards: tuple[str, ...] = ()
+    """Headers of the client that are passed on."""
+    models: tuple[str, ...] = ()
+    """Models to list that the table of prices does not know."""
+    prices: Mapping[str, str] = field(default_factory=dict)
+    """Prices of models that the table does not know."""
+    offline: bool = False
+    """Answered inside the gateway, without credentials or a network."""
+
+
+MAX_TOKENS = {"max_completion_tokens": "max_tokens"}
+MAX_COMPLETION_TOKENS = {"max_tokens": "max_completion_tokens"}
+
+PROVIDERS: tuple[Provider, ...] = (
+    # https://platform.openai.com/docs/api-reference/chat: reasoning models refuse `max_tokens`.
+    Provider(
+        "openai",
+        "https://api.openai.com/v1",
+        model_rules=(ModelRule(r"(?:o\d|gpt-5)", rename=MAX_COMPLETION_TOKENS),),
+        forwards=("openai-organization", "openai-project", "openai-beta"),
+    ),
+    # https://openrouter.ai/docs/use-cases/usage-accounting
+    Provider(
+        "openrouter",
+        "https://openrouter.ai/api/v1",
+        add={"usage": {"include": True}},
+        reports_cost=True,
+        reasoning_field="reasoning",
+    ),
+    # https://console.groq.com/docs/openai
+    Provider("groq", "https://api.groq.com/openai/v1", strips_message_nulls=True, reasoning_field="reasoning"),
+    # https://docs.together.ai/reference/chat-completions-1
+    Provider(
+        "together_ai",
+        "https://api.together.ai/v1",
+        api_key_variables=("TOGETHER_API_KEY", "TOGETHERAI_API_KEY", "TOGETHER_AI_TOKEN"),
+        rename=MAX_TOKENS,
+    ),
+    # https://api-docs.deepseek.com/api/create-chat-completion
+    Provider("deepseek", "https://api.deepseek.com/v1", rename=MAX_TOKENS, flattens_content=True),
+    # https://docs.mistral.ai/api/: unknown fields are refused, usage comes with the last chunk unasked.
+    Provider(
+        "mistral",
+        "https://api.mistral.ai/v1",
+        rename={**MAX_TOKENS, "seed": "random_seed"},
+        drop=("user", "logit_bias", "logprobs", "top_logprobs", "store", "metadata", "service_tier", "stream_options"),
+        values={"tool_choice": {"required": "any"}},
+        asks_stream_usage=False,
+        strips_message_names=True,
+    ),
+    # Servers of one's own: on when their base URL is set; a key is sent only if there is one.
+    Provider("hosted_vllm", models=("*",)),
+    Provider("ollama", models=("*",)),
+    Provider("llamafile", models=("*",)),
+    Provider("lm_studio", models=("*",)),
+    Provider("openai_compatible", models=("*",)),
+    Provider(
+        "demo",
+        models=("count", "echo", "tool"),
+        prices={"input_cost_per_token": "0", "output_cost_per_token": "0"},
+        offline=True,
+    ),
+)
+
+BY_NAME: Mapping[str, Provider] = {provider.name: provider for provider in PROVIDERS}

@@ -1,0 +1,121 @@
+"""Between an exchange and its door: fills silence, keeps deadlines, notices a client that left, and sees that all is settled.
+
+Headers wait for the answer's first byte, so that an error keeps its status and another target can be tried, but not for ever:
+a stream that is silent starts with comments, a whole answer with white space, which JSON allows.
+"""
+
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+
+from haimaker.beside import END, SILENCE, Beside
+from haimaker.errors import APIError, APITimeoutError
+from haimaker.exchange import EVENT_STREAM, WHOLE, Exchange, Head
+from haimaker.sse import SILENCE as COMMENT
+from haimaker.sse import dumps, encode_error
+from haimaker.wire import Request, Response
+
+STREAM_SILENCE_S = 15.0
+WHOLE_SILENCE_S = 240.0
+"""The REST API ends a connection on which nothing came for 300 s. https://docs.aws.amazon.com/apigateway/latest/developerguide/limits.html"""
+LOOK_S = 0.5
+"""How often to look whether the client is still there."""
+GRACE_S = 1.0
+"""A call that ends at its own deadline is given this long to say so."""
+ENDING_S = 2.0
+MOST_JOINED = 64
+
+
+class ClientLeft(Exception):
+    """Nobody reads the answer any more."""
+
+
+@dataclass(slots=True)
+class Relay:
+    request: Request
+    exchange: Exchange
+    deadline_s: float
+    """Monotonic."""
+    _items: Beside[Head | bytes] = field(init=False)
+
+    def response(self) -> Response:
+        """Waits for the head. Raises APIError if there is none to come."""
+        streams = self.exchange.sender.request.streams
+        self._items = Beside(self.exchange.items())
+        try:
+            head = self._next(STREAM_SILENCE_S if streams else WHOLE_SILENCE_S)
+            if isinstance(head, Head) and not streams:
+                return Response(head.status, head.headers, self._body())
+        except BaseException:
+            self._finish()
+            raise
+        if isinstance(head, Head):
+            return Response(head.status, head.headers, self._stream())
+        return Response(200, EVENT_STREAM if streams else WHOLE, self._after_silence(streams))
+
+    def _body(self) -> bytes:
+        return b"".join(iter(self._bytes, b""))
+
+    def _bytes(self) -> bytes:
+        """The next bytes of a whole answer, none at its end."""
+        item = self._next(WHOLE_SILENCE_S)
+        return item if isinstance(item, bytes) else b""
+
+    def _stream(self) -> Iterator[bytes]:
+        """The bytes of the stream, with comments where it is silent; closing it gives up the upstream and settles."""
+        try:
+            while (item := self._next(STREAM_SILENCE_S)) is not END:
+                yield b"".join((item, *self._ready())) if isinstance(item, bytes) else COMMENT
+        except ClientLeft:
+            return
+        except APIError as error:
+            yield encode_error(error.body())
+        finally:
+            self._finish()
+
+    def _after_silence(self, streams: bool) -> Iterator[bytes]:
+        """An answer that had to begin before its head was known; an error can then only be said in the body."""
+        filling = COMMENT if streams else b" "
+        every_s = STREAM_SILENCE_S if streams else WHOLE_SILENCE_S
+        try:
+            yield filling
+            while (item := self._next(every_s)) is not END:
+                if not isinstance(item, Head):
+                    yield item if isinstance(item, bytes) else filling
+        except ClientLeft:
+            return
+        except APIError as error:
+            yield encode_error(error.body()) if streams else dumps(error.body())
+        finally:
+            self._finish()
+
+    def _ready(self) -> list[bytes]:
+        """What has come meanwhile, to be written at once."""
+        return [item for item in self._items.ready(MOST_JOINED) if isinstance(item, bytes)]
+
+    def _next(self, silence_s: float) -> object:
+        """The next item, END, or SILENCE after `silence_s`. Raises APIError, also at the deadline, and ClientLeft."""
+        silent_until = time.monotonic() + silence_s
+        while True:
+            now_s = time.monotonic()
+            until_s = min(silent_until, self.deadline_s + GRACE_S)
+            item = self._items.get(min(LOOK_S, until_s - now_s))
+            if item is not SILENCE:
+                return item
+            if self.request.client_left():
+                raise ClientLeft
+            if time.monotonic() >= self.deadline_s + GRACE_S:
+                raise out_of_time()
+            if time.monotonic() >= silent_until:
+                return SILENCE
+
+    def _finish(self) -> None:
+        """Ends what still runs. When this returns the request is settled, whatever its thread does."""
+        if self.exchange.settlement.record is None:
+            self.exchange.sender.cancel.request()
+            self._items.wait(ENDING_S)
+        self.exchange.settle("cut")
+
+
+def out_of_time() -> APIError:
+    return APITimeoutError("The answer was not complete in time.", headers={"x-should-retry": "false"})

@@ -1,0 +1,170 @@
+"""Requests that the gateway accepts. The fields it reads are checked here, all others pass to the provider untouched.
+
+https://platform.openai.com/docs/api-reference/chat/create
+"""
+
+import json
+from dataclasses import dataclass
+from typing import Annotated, Any, NoReturn
+
+from pydantic import BaseModel, ConfigDict, Field, StrictBool, StrictFloat, StrictInt, StrictStr, ValidationError
+
+from haimaker.errors import BadRequestError
+from haimaker.wire import JSON
+
+MAX_CHOICES = 128
+MAX_DEPTH = 200
+MAX_TOKENS = 10**9
+"""More than any model writes; keeps a cost within what the store counts."""
+
+Count = Annotated[StrictInt, Field(ge=1, le=MAX_TOKENS)]
+Number = StrictInt | StrictFloat
+
+
+class _Checked(BaseModel):
+    model_config = ConfigDict(extra="ignore", frozen=True)
+
+
+class Message(_Checked):
+    role: Annotated[StrictStr, Field(min_length=1)]
+    content: StrictStr | list[dict[str, Any]] | None = None
+    name: StrictStr | None = None
+    tool_calls: list[dict[str, Any]] | None = None
+
+
+class StreamOptions(_Checked):
+    include_usage: StrictBool | None = None
+
+
+class ChatFields(_Checked):
+    model: Annotated[StrictStr, Field(min_length=1, max_length=512)]
+    messages: Annotated[list[Message], Field(min_length=1)]
+    stream: StrictBool | None = None
+    stream_options: StreamOptions | None = None
+    max_tokens: Count | None = None
+    max_completion_tokens: Count | None = None
+    n: Annotated[StrictInt, Field(ge=1, le=MAX_CHOICES)] | None = None
+    temperature: Number | None = None
+    top_p: Number | None = None
+    presence_penalty: Number | None = None
+    frequency_penalty: Number | None = None
+    seed: StrictInt | None = None
+    stop: StrictStr | list[StrictStr] | None = None
+    tools: list[dict[str, Any]] | None = None
+    response_format: dict[str, Any] | None = None
+    service_tier: StrictStr | None = None
+    user: StrictStr | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class ChatRequest:
+    """A checked chat request: `fields` are what the gateway reads, `body` is all that the client sent, `size` its bytes."""
+
+    fields: ChatFields
+    body: JSON
+    size: int
+
+    @property
+    def model(self) -> str:
+        return self.fields.model
+
+    @property
+    def streams(self) -> bool:
+        return bool(self.fields.stream)
+
+    @property
+    def wants_usage(self) -> bool:
+        """Whether a stream ends with usage; a whole answer always has it."""
+        options = self.fields.stream_options
+        return bool(options and options.include_usage)
+
+    @property
+    def choices(self) -> int:
+        return self.fields.n or 1
+
+    @property
+    def max_output_tokens(self) -> int | None:
+        """The client's own limit for one choice."""
+        return self.fields.max_completion_tokens or self.fields.max_tokens
+
+
+def parse_chat(raw: bytes, model: str | None = None) -> ChatRequest:
+    """The body of a chat completion; `model` is the one that the path names, if it does. Raises BadRequestError."""
+    body = parse_json(raw)
+    if model is not None:
+        body = {**body, "model": model}
+    try:
+        return ChatRequest(ChatFields.model_validate(body), body, len(raw))
+    except ValidationError as error:
+        refuse(error)
+
+
+def parse_json(raw: bytes) -> JSON:
+    """A JSON object in UTF-8, without NaN or infinity, not nested too deep. Raises BadRequestError."""
+    try:
+        body = json.loads(raw.decode("utf-8-sig"), parse_constant=_refuse_constant, parse_float=_finite)
+    except UnicodeDecodeError as error:
+        raise _not_json(f"it is not UTF-8 at byte {error.start}") from None
+    except RecursionError:
+        raise _too_deep() from None
+    except ValueError as error:
+        raise _not_json(str(error)) from None
+    if not isinstance(body, dict):
+        raise _not_json("it must be an object")
+    # As few brackets as this can't nest too deep: most bodies need no look inside.
+    if raw.count(b"{") + raw.count(b"[") > MAX_DEPTH and _depth(body) > MAX_DEPTH:
+        raise _too_deep()
+    return body
+
+
+def refuse(error: ValidationError) -> NoReturn:
+    """Raises the first thing that is wrong as a BadRequestError whose `param` names it as OpenAI does: `messages[0].role`."""
+    first = error.errors(include_url=False, include_context=False, include_input=False)[0]
+    param = _path(first["loc"])
+    if first["type"] == "missing":
+        raise BadRequestError(f"Missing required parameter: '{param}'.", param=param, code="missing_required_parameter")
+    raise BadRequestError(f"Invalid value for '{param}': {first['msg']}.", param=param, code="invalid_value")
+
+
+def _path(location: tuple[int | str, ...]) -> str:
+    """Pydantic's location without the names of union members, which follow the field they belong to."""
+    path = ""
+    for part in location:
+        if isinstance(part, int):
+            path += f"[{part}]"
+        elif part.isidentifier() and part not in ("str", "int", "float", "bool"):
+            path += f".{part}" if path else part
+    return path
+
+
+def _not_json(why: str) -> BadRequestError:
+    return BadRequestError(f"We could not parse the JSON body of your request: {why}.", code="invalid_json")
+
+
+def _too_deep() -> BadRequestError:
+    return BadRequestError(f"The JSON body is nested more than {MAX_DEPTH} levels deep.", code="invalid_json")
+
+
+def _refuse_constant(name: str) -> NoReturn:
+    raise ValueError(f"{name} is not JSON")
+
+
+def _finite(text: str) -> float:
+    value = float(text)
+    if value in (float("inf"), float("-inf")):
+        raise ValueError(f"{text[:20]} is too large a number")
+    return value
+
+
+def _depth(value: Any) -> int:
+    """How deep containers are nested, without recursion."""
+    depth, level = 0, [value]
+    while level:
+        depth += 1
+        level = [
+            inner
+            for outer in level
+            for inner in (outer.values() if isinstance(outer, dict) else outer)
+            if isinstance(inner, dict | list)
+        ]
+    return depth

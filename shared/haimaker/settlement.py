@@ -1,0 +1,126 @@
+"""From what each attempt used to one record and one charge. The same for whole and streamed, finished, failed and abandoned."""
+
+import threading
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Literal
+
+from haimaker import usage
+from haimaker.errors import APIError
+from haimaker.store import Hold, Record, Store, StoreUnavailable
+from haimaker.usage import Tokens
+from haimaker.wire import JSON, Attempt
+
+NANOUSD_PER_USD = 10**9
+STORE_TRIES = 3
+
+Status = Literal["ok", "error", "cut"]
+
+
+@dataclass(slots=True)
+class Trial:
+    """One attempt as it went."""
+
+    attempt: Attempt
+    started_s: float
+    status: int | None = None
+    code: str | None = None
+    duration_ms: int = 0
+    tokens: Tokens | None = None
+    estimated: bool = False
+    dropped: tuple[str, ...] = ()
+
+    def cost_nanousd(self) -> int | None:
+        """What it cost; 0 if nothing was used, None if its model has no known price."""
+        if self.tokens is None:
+            return 0
+        return usage.cost_nanousd(self.tokens, self.attempt.facts, now_s=self.started_s)
+
+    def is_free_by_mistake(self) -> bool:
+        """Tokens of a model that charges for them, priced at nothing: somebody has to look at this."""
+        used = self.tokens is not None and self.tokens.prompt + self.tokens.completion > 0
+        return used and any(float(rate) for rate in self.attempt.facts.rates.values())
+
+    def use(self, tokens: Tokens, *, estimated: bool) -> None:
+        self.tokens = tokens
+        self.estimated = estimated
+
+    def told(self) -> JSON:
+        """For the record and for an error: no address, no message."""
+        return {
+            "target": self.attempt.target,
+            "status": self.status,
+            "code": self.code,
+            "duration_ms": self.duration_ms,
+            "cost_usd": usd(self.cost_nanousd()),
+        }
+
+
+@dataclass(slots=True)
+class Settlement:
+    """Charges a request exactly once, whoever ends it."""
+
+    store: Store
+    hold: Hold
+    asked: Mapping[str, object]
+    """What the record says of the request itself: model, operation, stream, tags, user."""
+    started_s: float
+    trials: list[Trial] = field(default_factory=list)
+    record: Record | None = None
+    store_failed: bool = False
+    _lock: threading.Lock = field(default_factory=threading.Lock)
+
+    def settle(self, status: Status, now_s: float, error: APIError | None = None) -> Record:
+        """Keeps the record and charges its cost; a second call returns the first one's record and does nothing."""
+        with self._lock:
+            if self.record is None:
+                self.record = self._record(status, now_s, error)
+                self._store(self.record, sum(tokens.prompt + tokens.completion for tokens in self._tokens()))
+            return self.record
+
+    def cost_nanousd(self) -> int | None:
+        """Of all attempts together; None if one of them used something that has no known price."""
+        costs = [trial.cost_nanousd() for trial in self.trials]
+        return None if any(cost is None for cost in costs) else sum(cost for cost in costs if cost is not None)
+
+    def _tokens(self) -> list[Tokens]:
+        return [trial.tokens for trial in self.trials if trial.tokens]
+
+    def _record(self, status: Status, now_s: float, error: APIError | None) -> Record:
+        cost = self.cost_nanousd()
+        used = self._tokens()
+        served = self.trials[-1].attempt if self.trials else None
+        detail = {
+            **self.asked,
+            "status": status,
+            "error": error.code or error.type if error else None,
+            "provider": served.provider.name if served else None,
+            "model": served.model if served else None,
+            "input_tokens": sum(tokens.prompt for tokens in used),
+            "output_tokens": sum(tokens.completion for tokens in used),
+            "cached_tokens": sum(tokens.cached for tokens in used),
+            "cost_usd": usd(cost),
+            "cost_estimated": any(trial.estimated for trial in self.trials),
+            "held_usd": usd(self.hold.amount_nanousd),
+            "over_hold": (cost or 0) > self.hold.amount_nanousd,
+            "unpriced": cost == 0 and any(trial.is_free_by_mistake() for trial in self.trials),
+            "duration_ms": round((now_s - self.started_s) * 1000),
+            "attempts": [trial.told() for trial in self.trials],
+        }
+        return Record(self.hold.request_id, self.hold.account_id, self.started_s, status, cost or 0, detail)
+
+    def _store(self, record: Record, tokens: int) -> None:
+        """A store that fails now leaves the hold, which is charged as lost after its deadline: never free."""
+        for _ in range(STORE_TRIES):
+            try:
+                self.store.settle(self.hold, record, tokens)
+            except StoreUnavailable:
+                self.store_failed = True
+            else:
+                self.store_failed = False
+                return
+
+
+def usd(nanousd: int | None) -> float | None:
+    """For JSON: at most 9 decimals, and exact for less than four million dollars."""
+    return None if nanousd is None else nanousd / NANOUSD_PER_USD
