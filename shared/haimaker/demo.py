@@ -21,8 +21,8 @@ def send(request: UpstreamRequest, request_id: str, created_s: int) -> UpstreamR
     body: JSON = json.loads(request.body)
     model = body["model"]
     if model not in MODELS:
-        message = f"There is no demo model {model!r}; there are {', '.join(sorted(MODELS))}."
-        refused = dumps({"error": {"message": message, "code": "model_not_found"}})
+        text = f"There is no demo model {model!r}; there are {', '.join(sorted(MODELS))}."
+        refused = dumps({"error": {"message": text, "code": "model_not_found"}})
         return UpstreamResponse(404, {"content-type": "application/json"}, iter([refused]))
     head = {"id": f"chatcmpl-{request_id}", "created": created_s, "model": f"demo/{model}", "system_fingerprint": LABEL}
     message, finish_reason = _limited(MODELS[model](body), body)

@@ -5,7 +5,7 @@ a stream that is silent starts with comments, a whole answer with white space, w
 """
 
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Generator, Iterator
 from dataclasses import dataclass, field
 
 from haimaker.beside import END, SILENCE, Beside
@@ -30,6 +30,21 @@ class ClientLeft(Exception):
     """Nobody reads the answer any more."""
 
 
+@dataclass(frozen=True, slots=True)
+class Body(Iterator[bytes]):
+    """Bytes for the door. Closing it ends the request even if nothing was read, which closing a generator alone does not."""
+
+    pieces: Generator[bytes, None, None]
+    finish: Callable[[], None]
+
+    def __next__(self) -> bytes:
+        return next(self.pieces)
+
+    def close(self) -> None:
+        self.pieces.close()
+        self.finish()
+
+
 @dataclass(slots=True)
 class Relay:
     request: Request
@@ -50,8 +65,8 @@ class Relay:
             self._finish()
             raise
         if isinstance(head, Head):
-            return Response(head.status, head.headers, self._stream())
-        return Response(200, EVENT_STREAM if streams else WHOLE, self._after_silence(streams))
+            return Response(head.status, head.headers, Body(self._stream(), self._finish))
+        return Response(200, EVENT_STREAM if streams else WHOLE, Body(self._after_silence(streams), self._finish))
 
     def _body(self) -> bytes:
         return b"".join(iter(self._bytes, b""))
@@ -61,7 +76,7 @@ class Relay:
         item = self._next(WHOLE_SILENCE_S)
         return item if isinstance(item, bytes) else b""
 
-    def _stream(self) -> Iterator[bytes]:
+    def _stream(self) -> Generator[bytes, None, None]:
         """The bytes of the stream, with comments where it is silent; closing it gives up the upstream and settles."""
         try:
             while (item := self._next(STREAM_SILENCE_S)) is not END:
@@ -73,7 +88,7 @@ class Relay:
         finally:
             self._finish()
 
-    def _after_silence(self, streams: bool) -> Iterator[bytes]:
+    def _after_silence(self, streams: bool) -> Generator[bytes, None, None]:
         """An answer that had to begin before its head was known; an error can then only be said in the body."""
         filling = COMMENT if streams else b" "
         every_s = STREAM_SILENCE_S if streams else WHOLE_SILENCE_S

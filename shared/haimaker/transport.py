@@ -171,10 +171,10 @@ def _pieces(
         raise _explain(error, call.cancel) from error
     finally:
         call.cancel.watch(None)
+        answer.close()
         if whole and not answer.will_close and not call.cancel.requested:
             _keep(idle, connection)
         else:
-            answer.close()
             connection.close()
 
 

@@ -65,6 +65,8 @@ class Hold:
     """Reserved of the tokens per minute."""
     now_s: float
     deadline_s: int
+    stale_minutes: tuple[int, ...] = field(default=(), compare=False, repr=False)
+    """Set by `admit` on the hold that it grants: old minutes' counters that settling it may drop."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -155,7 +157,12 @@ class Store(Protocol):
         """One request's record."""
 
     def records(
-        self, account_id: str | None = None, since_s: float = 0, until_s: float = NEVER_S, after: str | None = None, limit: int = 100
+        self,
+        account_id: str | None = None,
+        since_s: float = 0,
+        until_s: float = NEVER_S,
+        after: str | None = None,
+        limit: int = 100,
     ) -> tuple[Sequence[Record], str | None]:
         """A page of records by start time, of one account or, without it, of all; and the cursor of the next page."""
 

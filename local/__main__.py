@@ -1,0 +1,55 @@
+"""`python -m local`, which `make run` calls: settings from the environment, a gateway on SQLite, the front door."""
+
+import os
+import signal
+import sys
+from types import FrameType
+
+from haimaker.config import DEFAULT_ADMIN_KEY, Settings, SettingsError
+from local.server import Server
+from local.welcome import base_url, cannot_listen, welcome
+
+STOP_SIGNALS = (signal.SIGINT, signal.SIGTERM)
+
+
+def main() -> int:
+    for stop_signal in STOP_SIGNALS:
+        signal.signal(stop_signal, _leave)
+    try:
+        settings = Settings.from_environment(os.environ)
+    except SettingsError as error:
+        return _fail(f"haimaker: {error}")
+    is_default_key = settings.admin_key == DEFAULT_ADMIN_KEY
+    try:
+        server = Server(settings.host, settings.port, local_names_only=is_default_key)
+    except OSError as error:
+        return _fail(cannot_listen(error, settings.host, settings.port))
+    return _serve(server, settings)
+
+
+def _serve(server: Server, settings: Settings) -> int:
+    from haimaker.gateway import Gateway  # after the port is ours: it opens the store
+
+    try:
+        gateway = Gateway.local(settings)
+    except SettingsError as error:
+        return _fail(f"haimaker: {error}")
+    for stop_signal in STOP_SIGNALS:
+        signal.signal(stop_signal, lambda _number, _frame: server.stop())
+    url = base_url(settings.host, server.port)
+    print(welcome(url, settings.admin_key, settings.access, default_key=DEFAULT_ADMIN_KEY), flush=True)
+    server.serve(gateway)
+    return 0
+
+
+def _leave(_number: int, _frame: FrameType | None) -> None:
+    raise SystemExit(0)
+
+
+def _fail(message: str) -> int:
+    print(message, file=sys.stderr)
+    return 1
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,80 @@
+"""HTTP/1.1 answers to a socket: whole ones with their length, streamed ones item by item. It decides no status.
+
+A write that fails means that the client has left; it raises OSError, and the body's iterator is closed before that.
+"""
+
+import re
+import socket
+import time
+from collections.abc import Iterator, Mapping
+from http import HTTPStatus
+
+from haimaker.wire import Response
+from local.request_reader import Head
+
+WRITE_TIMEOUT_S = 60.0
+"""How long a client may leave its receive window shut."""
+
+_REASONS = {status.value: status.phrase for status in HTTPStatus}
+_UNSAFE = re.compile(r"[\x00-\x08\x0a-\x1f\x7f]")
+_FRAMING = {"connection", "content-length", "date", "keep-alive", "transfer-encoding"}
+_BODILESS = {204, 304}
+
+
+def write(connection: socket.socket, response: Response, head: Head | None, request_id: str, *, keep_alive: bool) -> None:
+    """Sends the answer to `head`, None if the request could not be read so far. Closes the body's iterator whatever happens."""
+    try:
+        connection.settimeout(WRITE_TIMEOUT_S)
+        _write(connection, response, head, _headers(response, request_id, keep_alive))
+    finally:
+        close = getattr(response.body, "close", None)
+        if close is not None:
+            close()
+
+
+def _headers(response: Response, request_id: str, keep_alive: bool) -> dict[str, str]:
+    headers = {name.lower(): value for name, value in response.headers.items() if name.lower() not in _FRAMING}
+    headers.setdefault("content-type", "application/json")
+    headers["x-request-id"] = request_id
+    headers["date"] = time.strftime("%a, %d %b %Y %H:%M:%S GMT", time.gmtime())
+    if not keep_alive:
+        headers["connection"] = "close"
+    return headers
+
+
+def _write(connection: socket.socket, response: Response, head: Head | None, headers: dict[str, str]) -> None:
+    may_have_body = response.status not in _BODILESS
+    has_body = may_have_body and (head is None or head.method != "HEAD")
+    if isinstance(response.body, bytes):
+        if may_have_body:
+            headers["content-length"] = str(len(response.body))
+        _send(connection, encode_head(response.status, headers) + (response.body if has_body else b""))
+        return
+    chunked = may_have_body and head is not None and head.minor_version == 1
+    if chunked:
+        headers["transfer-encoding"] = "chunked"
+    _send(connection, encode_head(response.status, headers))
+    if has_body:
+        _stream(connection, response.body, chunked=chunked)
+
+
+def encode_head(status: int, headers: Mapping[str, str]) -> bytes:
+    """Control characters become spaces: a value can't end its header, whoever chose it."""
+    lines = [f"HTTP/1.1 {status} {_REASONS.get(status, '')}"]
+    lines += [f"{_UNSAFE.sub(' ', name)}: {_UNSAFE.sub(' ', value)}" for name, value in headers.items()]
+    return ("\r\n".join(lines) + "\r\n\r\n").encode("latin-1", "replace")
+
+
+def _stream(connection: socket.socket, items: Iterator[bytes], *, chunked: bool) -> None:
+    for item in items:
+        if item:
+            _send(connection, b"%x\r\n%b\r\n" % (len(item), item) if chunked else item)
+    if chunked:
+        _send(connection, b"0\r\n\r\n")
+
+
+def _send(connection: socket.socket, data: bytes) -> None:
+    """Unlike `sendall`, the timeout counts from the last byte that went out."""
+    sent = connection.send(data)
+    while sent < len(data):
+        sent += connection.send(memoryview(data)[sent:])

@@ -1,0 +1,53 @@
+"""What the local gateway says on the terminal: where it is, how to use it, or why it can't start. Pure."""
+
+import errno
+import socket
+from collections.abc import Iterable
+
+EVERYWHERE = {"0.0.0.0": "127.0.0.1", "::": "::1"}  # noqa: S104
+"""Addresses to listen at that are no address to go to, and one that is."""
+
+DEMO_BODY = '{"model": "demo/echo", "messages": [{"role": "user", "content": "Hello"}]}'
+
+
+def base_url(host: str, port: int) -> str:
+    host = EVERYWHERE.get(host, host)
+    return f"http://[{host}]:{port}/v1" if ":" in host else f"http://{host}:{port}/v1"
+
+
+def welcome(url: str, admin_key: str | None, providers: Iterable[str], *, default_key: str) -> str:
+    """Shows the admin key only if it is the default one, which is no secret."""
+    shown_key, bearer = _admin_key(admin_key, default_key)
+    shown_providers = ", ".join(providers)
+    lines = [
+        f"haimaker is ready at {url}   (base_url for the OpenAI SDK)",
+        f"admin key   {shown_key}",
+        f"providers   {shown_providers}  (from your environment)"
+        if shown_providers
+        else "providers   none yet: export OPENAI_API_KEY=... and start again",
+        "models      demo/... are built in to try the gateway: a demonstration, not an LLM",
+        f"try it      curl {url}/chat/completions -H {bearer} -H 'Content-Type: application/json' -d '{DEMO_BODY}'",
+    ]
+    return "\n".join(lines)
+
+
+def cannot_listen(error: OSError, host: str, port: int) -> str:
+    if error.errno == errno.EADDRINUSE:
+        return f"haimaker: port {port} is in use. Take another one, such as: PORT={port + 1 if port < 65_535 else 8000} make run"
+    if error.errno == errno.EACCES:
+        return f"haimaker: port {port} is not open to this user. Take one above 1023, such as: PORT=8000 make run"
+    if isinstance(error, socket.gaierror) or error.errno == errno.EADDRNOTAVAIL:
+        return f"haimaker: HOST={host} is not an address of this machine. Leave HOST out, or set it to 127.0.0.1 or 0.0.0.0."
+    return f"haimaker: cannot listen on {host}, port {port}: {error.strerror}. Set HOST and PORT."
+
+
+def _admin_key(admin_key: str | None, default_key: str) -> tuple[str, str]:
+    """The key as it is shown, and the header for curl."""
+    if admin_key is None:
+        return (
+            f"none: {default_key} is for this machine only. Choose one and start again: HAIMAKER_ADMIN_KEY=... make run",
+            "'Authorization: Bearer <a key>'",
+        )
+    if admin_key == default_key:
+        return default_key, f"'Authorization: Bearer {default_key}'"
+    return "(from HAIMAKER_ADMIN_KEY)", '"Authorization: Bearer $HAIMAKER_ADMIN_KEY"'

@@ -1,0 +1,165 @@
+"""Builds the package's table of models from a snapshot of a price map: `python scripts/build_prices.py model-facts.json`.
+
+The input is `{"note": ..., "models": {name: row}}` in the field names of LiteLLM's price map (MIT,
+https://github.com/BerriAI/litellm/blob/main/model_prices_and_context_window.json); `data/README.md` in the package
+describes the output. Rates keep the digits they are written with: no number with a fraction passes through a float.
+Must not invent a price: what the snapshot leaves out stays out.
+"""
+
+import json
+import re
+import sys
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+Row = dict[str, Any]
+
+TABLE = Path(__file__).parents[1] / "shared" / "haimaker" / "data" / "models.tsv"
+
+PROVIDER = {
+    "azure_text": "azure",
+    "bedrock_converse": "bedrock",
+    "cohere_chat": "cohere",
+    "text-completion-codestral": "codestral",
+    "text-completion-openai": "openai",
+}
+"""The snapshot's providers that are another name, or another API, of one of ours; `vertex_ai-...` is `vertex_ai`."""
+
+NOT_A_MODEL = re.compile(r"-month-commitment/|(^|/)container$|^together-ai-")
+"""Reserved capacity, sandboxes by the hour and price classes: nothing that a request can name."""
+
+QUALIFIED = re.compile(
+    r"(?P<qualifier>((low|medium|high|xhigh|max|standard|hd)/)?(\d+-x-\d+|max-x-max)(/(\d+|max)-steps)?)/(?P<model>.+)"
+)
+"""An image priced by quality, size and steps: `low/1024-x-1024/gpt-image-1` becomes `gpt-image-1#low/1024-x-1024`."""
+
+LIMITS_AND_KIND = ("deprecation_date", "max_input_tokens", "max_output_tokens", "mode")
+
+DROPPED_RATES = ("input_dbu_cost_per_token", "output_dbu_cost_per_token", "input_cost_per_token_cache_hit")
+"""Not in USD, or a second name of `cache_read_input_token_cost`."""
+
+ORDINARY = {
+    "input_cost_per_audio_token": "input_cost_per_token",
+    "input_cost_per_image_token": "input_cost_per_token",
+    "output_cost_per_audio_token": "output_cost_per_token",
+    "output_cost_per_image_token": "output_cost_per_token",
+    "output_cost_per_reasoning_token": "output_cost_per_token",
+}
+"""Rates of special tokens that say nothing where they equal the ordinary rate, and would hide its service tiers."""
+
+MINUTES_PER_DAY = 24 * 60
+
+
+def main(arguments: list[str]) -> None:
+    if len(arguments) != 1:
+        raise SystemExit("usage: python scripts/build_prices.py model-facts.json")
+    snapshot = json.loads(Path(arguments[0]).read_text(encoding="utf-8"), parse_float=str)
+    TABLE.write_text("".join(lines(snapshot)), encoding="utf-8")
+    print(f"{TABLE.name}: {TABLE.stat().st_size:,} bytes")
+
+
+def lines(snapshot: Mapping[str, Any]) -> Iterator[str]:
+    """The table's lines, sorted by name in the order of bytes; the first one says where the facts come from."""
+    table = {"#": {"note": snapshot.get("note", "")}} | {name: to_row(row) for name, row in merged(snapshot["models"]).items()}
+    for name in sorted(table, key=str.encode):
+        yield f"{name}\t{json.dumps(table[name], sort_keys=True, separators=(',', ':'))}\n"
+
+
+def merged(models: Mapping[str, Row]) -> dict[str, Row]:
+    """Rows by our name. Where a bare and a prefixed row mean one model, fields of the prefixed one win."""
+    rows: dict[str, Row] = {}
+    for key in sorted(models, key=lambda key: (key.startswith(f"{to_provider(models[key]['provider'])}/"), key)):
+        if not NOT_A_MODEL.search(key):
+            name = to_name(key, models[key]["provider"])
+            rows[name] = rows.get(name, {}) | models[key]
+    return rows
+
+
+def to_provider(source: str) -> str:
+    return "vertex_ai" if source.startswith("vertex_ai-") else PROVIDER.get(source, source)
+
+
+def to_name(key: str, source: str) -> str:
+    """`provider/model` in our names; one prefix is stripped, since a model's own name may repeat it (`perplexity/sonar`)."""
+    provider = to_provider(source)
+    model = key.removeprefix(f"{provider}/")
+    qualified = QUALIFIED.fullmatch(model)
+    if not qualified:
+        return f"{provider}/{model}"
+    return f"{provider}/{qualified['model'].removeprefix(f'{provider}/')}#{qualified['qualifier']}"
+
+
+def to_row(row: Row) -> Row:
+    """One model's facts: limits, what it supports, rates as decimal strings by name, and cheaper hours if it has any."""
+    facts: Row = {field: row[field] for field in LIMITS_AND_KIND if field in row}
+    facts["supports"] = sorted(field.removeprefix("supports_") for field in row if field.startswith("supports_") and row[field])
+    facts["rates"] = to_rates(row)
+    if "off_peak_pricing" in row:
+        facts["off_peak"] = to_off_peak(row["off_peak_pricing"])
+    return facts
+
+
+def to_rates(row: Row) -> dict[str, str]:
+    rates = {
+        field: str(value)
+        for field, value in row.items()
+        if ("cost" in field or "multiplier" in field) and isinstance(value, str | int) and field not in DROPPED_RATES
+    }
+    if "input_cost_per_token_cache_hit" in row:
+        rates.setdefault("cache_read_input_token_cost", str(row["input_cost_per_token_cache_hit"]))
+    rates |= searches(row.get("search_context_cost_per_query", {}))
+    rates |= tiers(row.get("tiered_pricing", []))
+    rates |= {f"{what}_multiplier": str(row["provider_specific_entry"][what]) for what in multipliers(row)}
+    for special, ordinary in ORDINARY.items():
+        plain = not any(field.startswith(f"{special}_") for field in rates)
+        if plain and special in rates and rates[special] == rates.get(ordinary):
+            del rates[special]
+    return rates
+
+
+def multipliers(row: Row) -> list[str]:
+    """What multiplies all rates of a row: Anthropic's fast mode, inference in the US."""
+    return [what for what in ("fast", "us") if what in row.get("provider_specific_entry", {})]
+
+
+def searches(by_size: Mapping[str, str]) -> dict[str, str]:
+    """One rate where all sizes of the search context cost the same, as nearly always, else one for each size."""
+    if len(set(by_size.values())) == 1:
+        return {"search_context_cost_per_query": str(by_size["search_context_size_medium"])}
+    sizes = {size.removeprefix("search_context_size_"): str(rate) for size, rate in by_size.items()}
+    return {f"search_context_cost_per_query_{size}": rate for size, rate in sizes.items()}
+
+
+def tiers(ranges: list[Row]) -> dict[str, str]:
+    """Ranges of prompt sizes in the other way of writing them: the first is the base, the others `..._above_Nk_tokens`."""
+    rates: dict[str, str] = {}
+    for tier in ranges:
+        start = int(float(tier["range"][0]))
+        if start % 1000:
+            raise ValueError(f"a tier starts at {start} tokens, which is not a whole number of thousands")
+        suffix = f"_above_{start // 1000}k_tokens" if start else ""
+        rates |= {f"{field}{suffix}": str(rate) for field, rate in tier.items() if "cost" in field}
+    return rates
+
+
+def to_off_peak(pricing: Row) -> Row:
+    """Rates, and when they apply: [start, end) in minutes of the week, which begins on Monday at 00:00 UTC."""
+    minutes: list[list[int]] = []
+    for window in pricing["windows"]:
+        hours = window["hours_utc"]
+        for day in window["weekdays"]:
+            for span in [hours] if isinstance(hours, str) else hours:
+                start, end = (to_minutes(time) for time in span.split("-"))
+                offset = (day - 1) * MINUTES_PER_DAY
+                minutes.append([offset + start, offset + (end or MINUTES_PER_DAY)])
+    return {"minutes": sorted(minutes), "rates": {field: str(rate) for field, rate in pricing.items() if "cost" in field}}
+
+
+def to_minutes(time: str) -> int:
+    hours, minutes = time.split(":")
+    return int(hours) * 60 + int(minutes)
+
+
+if __name__ == "__main__":
+    main(sys.argv[1:])

@@ -1,0 +1,284 @@
+"""Facts of one model: its rates, limits and capabilities, found in the table without parsing the rest.
+
+The table is sorted lines of `provider/model`, a tab and JSON; `data/README.md` says where the facts come from. It is
+opened at the first look-up, never at import. Rates are decimal strings in USD; `to_units` makes them exact integers.
+What a request costs is `usage.py`'s to say; nothing here knows a token count but the size of a prompt.
+"""
+
+import json
+import mmap
+import re
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, field, replace
+from functools import cache, lru_cache
+from pathlib import Path
+from typing import Any
+
+TABLE = Path(__file__).with_name("data") / "models.tsv"
+
+USD_DECIMALS = 30
+"""Exact for every published rate: the longest has 24 decimals."""
+UNITS_PER_USD: int = 10**USD_DECIMALS
+
+SERVICE_TIERS: Mapping[str | None, str] = {
+    "batch": "batches",
+    "batches": "batches",
+    "decisions": "decisions",
+    "flex": "flex",
+    "priority": "priority",
+    "ultrafast": "ultrafast",
+}
+"""A response's `service_tier` and the ending of its rates; any other tier is billed at the ordinary ones."""
+
+INPUT_ONLY_MODES = frozenset({"embedding", "moderation", "rerank"})
+
+RATE_NAMES = (
+    "cache_creation_input_token_cost",
+    "cache_creation_input_token_cost_above_12hr",
+    "cache_creation_input_token_cost_above_1hr",
+    "cache_read_input_audio_token_cost",
+    "cache_read_input_image_token_cost",
+    "cache_read_input_token_cost",
+    "citation_cost_per_token",
+    "explicit_cache_read_input_token_cost",
+    "fast_multiplier",
+    "google_maps_grounding_cost_per_query",
+    "input_cost_per_audio_per_second",
+    "input_cost_per_audio_token",
+    "input_cost_per_character",
+    "input_cost_per_image",
+    "input_cost_per_image_token",
+    "input_cost_per_pixel",
+    "input_cost_per_query",
+    "input_cost_per_request",
+    "input_cost_per_second",
+    "input_cost_per_token",
+    "input_cost_per_video_per_second",
+    "input_cost_per_video_per_second_above_15s_interval",
+    "input_cost_per_video_per_second_above_8s_interval",
+    "input_cost_per_video_token",
+    "output_cost_per_audio_token",
+    "output_cost_per_character",
+    "output_cost_per_image",
+    "output_cost_per_image_0.5K",
+    "output_cost_per_image_1024",
+    "output_cost_per_image_1536",
+    "output_cost_per_image_1K",
+    "output_cost_per_image_2K",
+    "output_cost_per_image_4K",
+    "output_cost_per_image_512",
+    "output_cost_per_image_token",
+    "output_cost_per_pixel",
+    "output_cost_per_reasoning_token",
+    "output_cost_per_second",
+    "output_cost_per_token",
+    "output_cost_per_video_token",
+    "regional_endpoint_uplift_multiplier",
+    "regional_processing_uplift_multiplier_eu",
+    "regional_processing_uplift_multiplier_us",
+    "search_context_cost_per_query",
+    "search_context_cost_per_query_high",
+    "search_context_cost_per_query_low",
+    "search_context_cost_per_query_medium",
+    "us_multiplier",
+)
+
+VARIANT = r"(_above_\d+k_tokens)?(_(batches|decisions|flex|priority|ultrafast))?"
+"""What may follow a rate's name: the size of the prompt, the service tier."""
+
+THRESHOLD = re.compile(r"_above_(\d+)k_tokens")
+
+
+@dataclass(frozen=True, slots=True)
+class Facts:
+    """What is known of one provider's model. Rates are named as in the table, which is how deployers name theirs."""
+
+    provider: str
+    model: str
+    mode: str = "chat"
+    max_input_tokens: int | None = None
+    max_output_tokens: int | None = None
+    deprecation_date: str | None = None
+    supports: frozenset[str] = frozenset()
+    rates: Mapping[str, str] = field(default_factory=dict)
+    off_peak_rates: Mapping[str, str] = field(default_factory=dict)
+    off_peak_minutes: tuple[tuple[int, int], ...] = ()
+    """[start, end) in minutes of the week, from Monday 00:00 UTC."""
+    own_prices: bool = False
+    """Whether the deployer gave prices, which then count more than what the provider reports."""
+    thresholds_k: tuple[int, ...] = field(init=False)
+    """Thousands of prompt tokens above which other rates apply, largest first."""
+
+    def __post_init__(self) -> None:
+        sizes_k = {int(found[1]) for found in map(THRESHOLD.search, self.rates) if found}
+        object.__setattr__(self, "thresholds_k", tuple(sorted(sizes_k, reverse=True)))
+
+    @classmethod
+    def unknown(cls, provider: str, model: str) -> "Facts":
+        """A model that is not in the table: no price, until `with_prices` gives one."""
+        return cls(provider, model)
+
+    @property
+    def priced(self) -> bool:
+        """Whether a request's tokens can be priced. Free models are not: the source leaves zero out, as it does the unknown."""
+        reads = "input_cost_per_token" in self.rates or "input_cost_per_request" in self.rates
+        writes = "output_cost_per_token" in self.rates
+        if self.mode not in ("chat", "completion", "responses"):
+            writes |= self.mode in INPUT_ONLY_MODES or not self.rates.keys().isdisjoint(
+                ("output_cost_per_audio_token", "output_cost_per_image_token")
+            )
+        return reads and writes
+
+    def with_prices(self, overrides: Mapping[str, str | int | float]) -> "Facts":
+        """These facts at the deployer's prices. A rate given replaces the table's, and its variants by size of the prompt,
+        service tier and hour; other rates stay. Raises ValueError for an unknown name or a price that is none."""
+        rates, off_peak = dict(self.rates), dict(self.off_peak_rates)
+        for name in overrides:
+            if not is_rate_name(name):
+                raise ValueError(f"unknown price {name!r}")
+            variant = re.compile(re.escape(name) + VARIANT)
+            rates = {known: rate for known, rate in rates.items() if not variant.fullmatch(known)}
+            off_peak.pop(name, None)
+        own = {name: _to_rate(name, price) for name, price in overrides.items()}
+        return replace(self, rates=rates | own, off_peak_rates=off_peak, own_prices=self.own_prices or bool(own))
+
+    def rate(
+        self, names: Iterable[str], prompt_tokens: int = 0, service_tier: str | None = None, now_s: float | None = None
+    ) -> int | None:
+        """The first of `names` that has a rate, in units, for a prompt of this size, a service tier and a time."""
+        for name in names:
+            found = self._rate(name, prompt_tokens, service_tier, now_s)
+            if found is not None:
+                return found
+        return None
+
+    def _rate(self, name: str, prompt_tokens: int, service_tier: str | None, now_s: float | None) -> int | None:
+        rates, tier = self.rates, SERVICE_TIERS.get(service_tier)
+        if not tier and name in self.off_peak_rates and self._is_off_peak(now_s):
+            return _units(self.off_peak_rates[name])
+        sized: str | None = None
+        for threshold_k in self.thresholds_k:
+            if prompt_tokens > threshold_k * 1000:
+                sized_name = f"{name}_above_{threshold_k}k_tokens"
+                if tier and f"{sized_name}_{tier}" in rates:
+                    return _units(rates[f"{sized_name}_{tier}"])
+                sized = sized or rates.get(sized_name)
+        tiered = rates.get(f"{name}_{tier}") if tier else None
+        if sized and tiered:
+            return max(_units(sized), _units(tiered))
+        found = sized or tiered or rates.get(name)
+        return None if found is None else _units(found)
+
+    def dearest_rate(self, names: Iterable[str], prompt_tokens: int, service_tiers: Iterable[str | None]) -> int:
+        """The highest of all rates that `rate` may find, in units, for a prompt of up to this size."""
+        sizes = ["", *(f"_above_{size_k}k_tokens" for size_k in self.thresholds_k if prompt_tokens > size_k * 1000)]
+        endings = ["", *(f"_{SERVICE_TIERS[tier]}" for tier in service_tiers if tier in SERVICE_TIERS)]
+        variants = [f"{name}{size}{ending}" for name in names for size in sizes for ending in endings]
+        found = [rates[name] for rates in (self.rates, self.off_peak_rates) for name in variants if name in rates]
+        return max(map(_units, found), default=0)
+
+    def _is_off_peak(self, now_s: float | None) -> bool:
+        if now_s is None:
+            return False
+        thursday = 3 * 24 * 60  # the epoch began on one
+        minute = (int(now_s) // 60 + thursday) % (7 * 24 * 60)
+        return any(start <= minute < end for start, end in self.off_peak_minutes)
+
+
+def facts(provider: str, model: str) -> Facts | None:
+    """The model's facts; a fine-tuned `ft:base:organisation::id` has those of `ft:base`. No other name is guessed."""
+    found = _facts(provider, model)
+    if found is None and model.startswith("ft:"):
+        found = _facts(provider, "ft:" + model.split(":")[1])
+    return found
+
+
+def models(provider: str) -> Iterator[Facts]:
+    """Every model of a provider, by name; the lines for an image's quality and size are not models."""
+    table, prefix = _table(), f"{provider}/".encode()
+    at = _find(prefix)
+    while table[at : at + len(prefix)] == prefix:
+        end = table.find(b"\n", at)
+        name, _, row = table[at:end].partition(b"\t")
+        if b"#" not in name:
+            yield _from_row(provider, name[len(prefix) :].decode(), json.loads(row))
+        at = end + 1
+
+
+def is_rate_name(name: str) -> bool:
+    return re.fullmatch(f"({'|'.join(map(re.escape, RATE_NAMES))}){VARIANT}", name) is not None
+
+
+def to_units(usd: str) -> int:
+    """A decimal number of USD, `0.25` or `2.5e-06`, in units. Raises ValueError if it is negative, none, or finer than a unit."""
+    mantissa, _, exponent = usd.lower().partition("e")
+    whole, _, fraction = mantissa.partition(".")
+    digits, power = whole + fraction, exponent.removeprefix("-").removeprefix("+") or "0"
+    if len(usd) > 64 or not usd.isascii() or not digits.isdigit() or not power.isdigit():
+        raise ValueError(f"not an amount of USD: {usd[:64]!r}")
+    shift = USD_DECIMALS - len(fraction) + int(exponent or 0)
+    if shift > 2 * USD_DECIMALS:
+        raise ValueError(f"too large an amount of USD: {usd}")
+    scale: int = 10 ** min(abs(shift), 64)
+    if shift >= 0:
+        return int(digits) * scale
+    units, finer = divmod(int(digits), scale)
+    if finer:
+        raise ValueError(f"finer than 1e-{USD_DECIMALS} USD: {usd!r}")
+    return units
+
+
+_units = lru_cache(maxsize=4096)(to_units)
+
+
+def _to_rate(name: str, price: str | int | float) -> str:
+    rate = repr(price) if isinstance(price, float) else str(price)
+    try:
+        to_units(rate)
+    except ValueError as error:
+        raise ValueError(f"{name}: {error}") from None
+    return rate
+
+
+@lru_cache(maxsize=256)
+def _facts(provider: str, model: str) -> Facts | None:
+    # Names come from clients: JSON can carry half of a surrogate pair.
+    name = f"{provider}/{model}".encode("utf-8", "surrogatepass")
+    table, at = _table(), _find(name)
+    found, _, row = table[at : table.find(b"\n", at)].partition(b"\t")
+    return _from_row(provider, model, json.loads(row)) if found == name else None
+
+
+def _from_row(provider: str, model: str, row: Mapping[str, Any]) -> Facts:
+    off_peak = row.get("off_peak", {})
+    return Facts(
+        provider,
+        model,
+        mode=row["mode"],
+        max_input_tokens=row.get("max_input_tokens"),
+        max_output_tokens=row.get("max_output_tokens"),
+        deprecation_date=row.get("deprecation_date"),
+        supports=frozenset(row["supports"]),
+        rates=row["rates"],
+        off_peak_rates=off_peak.get("rates", {}),
+        off_peak_minutes=tuple((start, end) for start, end in off_peak.get("minutes", ())),
+    )
+
+
+@cache
+def _table() -> mmap.mmap:
+    with TABLE.open("rb") as file:
+        return mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ)
+
+
+def _find(name: bytes) -> int:
+    """Where the first line starts whose name is not before `name`: by halves, over whole lines."""
+    table = _table()
+    low, high = 0, len(table)
+    while low < high:
+        start = max(low, table.rfind(b"\n", low, (low + high) // 2) + 1)
+        if table[start : table.find(b"\t", start)] < name:
+            low = table.find(b"\n", start) + 1
+        else:
+            high = start
+    return low

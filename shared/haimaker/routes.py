@@ -1,0 +1,89 @@
+"""The operations of the gateway and where they live, for every door: a table, and how a path is found in it. Pure.
+
+Every path exists with and without `/v1`. The deployed stack repeats this table in `template.yaml`, where API Gateway
+does the matching (https://docs.aws.amazon.com/apigateway/latest/developerguide/api-gateway-method-settings-method-request.html).
+"""
+
+from collections.abc import Mapping
+from typing import NamedTuple
+from urllib.parse import unquote
+
+from haimaker.errors import MethodNotAllowedError, NotFoundError
+
+
+class Route(NamedTuple):
+    """In a template `{name}` is one segment of the path and `{name+}` is one or more, to the end."""
+
+    method: str
+    template: str
+    operation: str
+
+
+class Match(NamedTuple):
+    operation: str
+    path_params: Mapping[str, str]
+
+
+ROUTES = (
+    Route("POST", "/chat/completions", "chat_completions"),
+    Route("POST", "/openai/deployments/{model}/chat/completions", "chat_completions"),
+    Route("GET", "/models", "models_list"),
+    Route("GET", "/models/{id+}", "models_retrieve"),
+    Route("POST", "/key/generate", "key_generate"),
+    Route("POST", "/key/update", "key_update"),
+    Route("POST", "/key/block", "key_block"),
+    Route("POST", "/key/unblock", "key_unblock"),
+    Route("POST", "/key/delete", "key_delete"),
+    Route("POST", "/key/regenerate", "key_regenerate"),
+    Route("GET", "/key/info", "key_info"),
+    Route("GET", "/key/list", "key_list"),
+    Route("GET", "/health", "health"),
+)
+
+SHOWN_PATH_LENGTH = 200
+
+
+def match(method: str, path: str) -> Match:
+    """Finds the operation of a path that is still percent-encoded, so that `%2F` in a model's name is no separator.
+
+    HEAD is answered wherever GET is. Raises NotFoundError or MethodNotAllowedError.
+    """
+    segments = _segments(path)
+    found = {route.method: Match(route.operation, params) for route, params in _candidates(segments)}
+    wanted = "GET" if method == "HEAD" else method
+    if wanted in found:
+        return found[wanted]
+    shown = path[:SHOWN_PATH_LENGTH]
+    if not found:
+        raise NotFoundError(f"Unknown request URL: {method} {shown}. Please check the URL for typos.", code="unknown_url")
+    allowed = ", ".join(sorted({*found, "HEAD"} if "GET" in found else found))
+    raise MethodNotAllowedError(f"Not allowed to {method} on {shown}; it takes {allowed}.", headers={"allow": allowed})
+
+
+def _segments(path: str) -> list[str]:
+    segments = [unquote(segment) for segment in path.split("/") if segment]
+    return segments[1:] if segments[:1] == ["v1"] else segments
+
+
+_TEMPLATES = tuple((route, _segments(route.template)) for route in ROUTES)
+
+
+def _candidates(segments: list[str]) -> list[tuple[Route, Mapping[str, str]]]:
+    read = ((route, _read(template, segments)) for route, template in _TEMPLATES)
+    return [(route, params) for route, params in read if params is not None]
+
+
+def _read(template: list[str], segments: list[str]) -> Mapping[str, str] | None:
+    """The parameters of a path that fits the template, else None."""
+    greedy = template[-1].endswith("+}")
+    if len(segments) < len(template) or (len(segments) > len(template) and not greedy):
+        return None
+    if greedy:
+        segments = [*segments[: len(template) - 1], "/".join(segments[len(template) - 1 :])]
+    params = {}
+    for expected, segment in zip(template, segments, strict=True):
+        if expected.startswith("{"):
+            params[expected.strip("{+}")] = segment
+        elif expected != segment:
+            return None
+    return params

@@ -1,0 +1,208 @@
+"""The DynamoDB store's tables and items: keys, plain values, DynamoDB's typed form. `create_tables` alone does I/O.
+
+    item             table     pk              sk            attributes                        read by
+    key              accounts  key#<sha256>    account       config, counters, holds           admit, settle, get; by_kind
+    team, user       accounts  team#<id> ...   account       the same                          the same
+    daily totals     accounts  <account id>    day#<date>    requests, tokens, cost            one account: pk and a range of sk
+    totals of all    accounts  total           day#<date>    the same                          pk and a range of sk
+    health           accounts  health          <target>      cooling until                     pk: all targets in one Query
+    auto-router      accounts  router          <name>        definition                        pk and sk; pk: all of them
+    record           records   <request id>                  account, cost, status, detail     record; by_account, by_day
+
+    index            of        hash            range         answers
+    by_kind          accounts  kind            created       the keys (teams, users), oldest first
+    by_account       records   account         started       one account's records by time
+    by_day           records   day             started       everybody's records by time, a UTC day after the other
+
+Only accounts and records exist so far; the others show that the keys, which can't change, have a place for them. Indexes hold
+keys only, so that writing a counter does not write an index. Counters hold what is left; those of a minute are the attributes
+`r<minute>` and `t<minute>`, dropped by a later settle. A hold is a text under `holds.<request id>`.
+"""
+
+import json
+import math
+import time
+from collections.abc import Iterator, Mapping
+from dataclasses import replace
+from typing import Any
+
+from haimaker.aws import AWSClient, AWSError
+from haimaker.store import Account, Admitted, Balance, Hold, Record, StoreUnavailable, ledger, minute_of
+from haimaker.store.ledger import Counters
+from haimaker.wire import JSON
+
+Item = Mapping[str, Any]
+"""An item in plain values."""
+
+DAY_S = 86_400
+RETENTION_S = 400 * 86_400
+"""How long a record is kept; DynamoDB then deletes it by its `delete_at`."""
+SK = "account"
+STORED = tuple(name for name in Counters._fields if name not in ("account_id", "requests_left", "tokens_left"))
+"""The counters that are attributes by the same name."""
+
+
+def _keys(hash_key: str, range_key: str | None = None) -> list[JSON]:
+    keys = [{"AttributeName": hash_key, "KeyType": "HASH"}]
+    return [*keys, {"AttributeName": range_key, "KeyType": "RANGE"}] if range_key else keys
+
+
+def _texts(*names: str) -> list[JSON]:
+    return [{"AttributeName": name, "AttributeType": "S"} for name in names]
+
+
+def _index(name: str, hash_key: str, range_key: str) -> JSON:
+    return {"IndexName": name, "KeySchema": _keys(hash_key, range_key), "Projection": {"ProjectionType": "KEYS_ONLY"}}
+
+
+CONFIGURE = (
+    "SET config = :config, version = version + :one, blocked = :blocked, expires_s = :expires_s, budget = :budget, "
+    "rpm_limit = :rpm_limit, tpm_limit = :tpm_limit, parallel_limit = :parallel_limit, "
+    "remaining = remaining + :more_budget, free_slots = free_slots + :more_slots, "
+    "#rpm = if_not_exists(#rpm, rpm_limit) + :more_requests, #tpm = if_not_exists(#tpm, tpm_limit) + :more_tokens"
+)
+"""In a minute's counters: what they were, full if there were none, and the difference of the limits."""
+
+TABLES: Mapping[str, JSON] = {
+    "accounts": {
+        "BillingMode": "PAY_PER_REQUEST",
+        "AttributeDefinitions": _texts("pk", "sk", "kind", "created"),
+        "KeySchema": _keys("pk", "sk"),
+        "GlobalSecondaryIndexes": [_index("by_kind", "kind", "created")],
+    },
+    "records": {
+        "BillingMode": "PAY_PER_REQUEST",
+        "AttributeDefinitions": _texts("id", "account", "day", "started"),
+        "KeySchema": _keys("id"),
+        "GlobalSecondaryIndexes": [_index("by_account", "account", "started"), _index("by_day", "day", "started")],
+    },
+}
+"""As CreateTable takes them, but for their names."""
+TTL_ATTRIBUTE = "delete_at"
+"""Of the table of records."""
+
+
+def create_tables(dynamo: AWSClient, names: Mapping[str, str]) -> None:
+    """Makes the tables that do not exist yet, `names` by the keys of TABLES, and waits until they can be used."""
+    for table, name in names.items():
+        try:
+            dynamo.call("CreateTable", {"TableName": name, **TABLES[table]})
+        except AWSError as error:
+            if error.code != "ResourceInUseException":
+                raise StoreUnavailable(f"DynamoDB {error}") from error
+    for name in names.values():
+        while dynamo.call("DescribeTable", {"TableName": name})["Table"]["TableStatus"] != "ACTIVE":
+            time.sleep(0.05)
+
+
+def typed(item: Item) -> JSON:
+    """DynamoDB's form of an item, or of the values of an expression."""
+    return {name: _typed(value) for name, value in item.items()}
+
+
+def _typed(value: object) -> JSON:
+    if isinstance(value, Mapping):
+        return {"M": typed(value)}
+    if isinstance(value, bool):
+        return {"BOOL": value}
+    return {"S": value} if isinstance(value, str) else {"N": repr(value)}
+
+
+def plain(typed_item: JSON) -> Item:
+    return {name: _plain(*next(iter(value.items()))) for name, value in typed_item.items()}
+
+
+def _plain(kind: str, value: Any) -> Any:
+    if kind == "M":
+        return plain(value)
+    if kind == "N":
+        return int(value) if value.lstrip("-").isdigit() else float(value)
+    return value
+
+
+def key(account_id: str) -> JSON:
+    return {"pk": {"S": account_id}, "sk": {"S": SK}}
+
+
+def minute_names(now_s: float) -> dict[str, str]:
+    return {"#rpm": f"r{minute_of(now_s)}", "#tpm": f"t{minute_of(now_s)}"}
+
+
+def after(cursor: str | None) -> str:
+    """The first place behind a cursor: no id has a space in it."""
+    return f"{cursor} " if cursor else "0"
+
+
+def day(time_s: float) -> str:
+    return time.strftime("%Y-%m-%d", time.gmtime(time_s))
+
+
+def days(first_s: float, last_s: float) -> Iterator[str]:
+    """The UTC days from one time to just before another."""
+    for number in range(int(first_s // DAY_S), math.ceil(last_s / DAY_S)):
+        yield day(number * DAY_S)
+
+
+def account_item(account: Account) -> JSON:
+    kind, counters = account.id.partition("#")[0], ledger.opened(account)._asdict()
+    place = {"pk": account.id, "sk": SK, "kind": kind, "created": ledger.order(account.created_s, account.id)}
+    return place | {name: counters[name] for name in STORED} | {"holds": {}}
+
+
+def configuration(account: Account, old: Counters, now_s: float) -> tuple[str, JSON]:
+    """The update that replaces an account's configuration, and its values; a budget window of another length starts now."""
+    new = ledger.opened(account)
+    names = ("config", "blocked", "expires_s", "budget", "rpm_limit", "tpm_limit", "parallel_limit", "version")
+    values: JSON = {f":{name}": getattr(new, name) for name in names} | {
+        ":one": 1,
+        ":more_budget": new.budget - old.budget,
+        ":more_slots": new.parallel_limit - old.parallel_limit,
+        ":more_requests": new.rpm_limit - old.rpm_limit,
+        ":more_tokens": new.tpm_limit - old.tpm_limit,
+    }
+    if account.budget_window_s == old.account.budget_window_s:
+        return CONFIGURE, values
+    return f"{CONFIGURE}, window_end_s = :window_end_s", values | {":window_end_s": ledger.window_end(account, now_s)}
+
+
+def counters(item: Item, now_s: float) -> Counters:
+    names = minute_names(now_s)
+    left = (item.get(names["#rpm"], item["rpm_limit"]), item.get(names["#tpm"], item["tpm_limit"]))
+    return Counters._make((item["pk"], *(item[name] for name in STORED), *left))
+
+
+def holds(item: Item) -> list[Hold]:
+    return [ledger.decode_hold(item["pk"], request_id, text) for request_id, text in item["holds"].items()]
+
+
+def expired(item: Item, now_s: float) -> list[Hold]:
+    return [hold for hold in holds(item) if ledger.is_expired(hold, now_s)]
+
+
+def balance(item: Item, now_s: float) -> Balance:
+    return ledger.balance(counters(item, now_s), holds(item), now_s)
+
+
+def admitted(item: Item, hold: Hold) -> Admitted:
+    minutes = {int(name[1:]) for name in item if name[0] in "rt" and name[1:].isdigit()}
+    stale = ledger.stale_minutes(minutes, hold)
+    return ledger.admitted(counters(item, hold.now_s), replace(hold, stale_minutes=stale))
+
+
+def record_item(record: Record) -> JSON:
+    return {
+        "id": record.request_id,
+        "account": record.account_id,
+        "started": ledger.order(record.started_s, record.request_id),
+        "day": day(record.started_s),
+        "started_s": record.started_s,
+        "status": record.status,
+        "cost_nanousd": record.cost_nanousd,
+        "detail": json.dumps(record.detail),
+        TTL_ATTRIBUTE: int(record.started_s) + RETENTION_S,
+    }
+
+
+def record(item: Item) -> Record:
+    detail, started_s = json.loads(item["detail"]), float(item["started_s"])
+    return Record(item["id"], item["account"], started_s, item["status"], item["cost_nanousd"], detail)

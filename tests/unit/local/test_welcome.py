@@ -1,0 +1,58 @@
+import errno
+import socket
+
+import pytest
+
+from local.welcome import base_url, cannot_listen, welcome
+
+URL = "http://127.0.0.1:8000/v1"
+
+
+@pytest.mark.parametrize(
+    ("host", "url"),
+    [
+        ("127.0.0.1", URL),
+        ("0.0.0.0", URL),
+        ("localhost", "http://localhost:8000/v1"),
+        ("::1", "http://[::1]:8000/v1"),
+        ("::", "http://[::1]:8000/v1"),
+    ],
+)
+def test_base_url(host, url):
+    assert base_url(host, 8000) == url
+
+
+@pytest.mark.parametrize(
+    ("admin_key", "providers", "said"),
+    [
+        (
+            "sk-local",
+            [],
+            ["admin key   sk-local\n", "Bearer sk-local", "none yet: export OPENAI_API_KEY=", "not an LLM", f"curl {URL}/"],
+        ),
+        ("sk-local", ["openai", "groq"], ["providers   openai, groq  (from your environment)"]),
+        ("secret", [], ["admin key   (from HAIMAKER_ADMIN_KEY)", '"Authorization: Bearer $HAIMAKER_ADMIN_KEY"']),
+        (None, [], ["admin key   none", "HAIMAKER_ADMIN_KEY=... make run"]),
+    ],
+)
+def test_welcome(admin_key, providers, said):
+    text = welcome(URL, admin_key, providers, default_key="sk-local")
+    assert text.startswith(f"haimaker is ready at {URL}   (base_url for the OpenAI SDK)\n")
+    assert [part for part in said if part not in text] == []
+    assert "secret" not in text
+
+
+@pytest.mark.parametrize(
+    ("error", "said"),
+    [
+        (OSError(errno.EADDRINUSE, "Address already in use"), "PORT=8001 make run"),
+        (OSError(errno.EACCES, "Permission denied"), "PORT=8000 make run"),
+        (OSError(errno.EADDRNOTAVAIL, "Cannot assign requested address"), "HOST=nowhere"),
+        (socket.gaierror(socket.EAI_NONAME, "Name or service not known"), "HOST=nowhere"),
+        (OSError(errno.ENETDOWN, "Network is down"), "Network is down"),
+    ],
+)
+def test_cannot_listen(error, said):
+    text = cannot_listen(error, "nowhere", 8000)
+    assert said in text
+    assert "\n" not in text

@@ -1,0 +1,98 @@
+from urllib.parse import quote
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from haimaker.errors import MethodNotAllowedError, NotFoundError
+from haimaker.routes import ROUTES, match
+
+FOUND = [
+    ("POST", "/v1/chat/completions", "chat_completions", {}),
+    ("POST", "/chat/completions", "chat_completions", {}),
+    ("POST", "/v1/chat/completions/", "chat_completions", {}),
+    ("POST", "//v1//chat/completions", "chat_completions", {}),
+    ("POST", "/openai/deployments/gpt-4o/chat/completions", "chat_completions", {"model": "gpt-4o"}),
+    ("POST", "/v1/openai/deployments/groq%2Fllama/chat/completions", "chat_completions", {"model": "groq/llama"}),
+    ("GET", "/v1/models", "models_list", {}),
+    ("GET", "/v1/models/", "models_list", {}),
+    ("GET", "/v1/models/gpt-4o", "models_retrieve", {"id": "gpt-4o"}),
+    ("GET", "/v1/models/openai%2Fgpt-4o", "models_retrieve", {"id": "openai/gpt-4o"}),
+    ("GET", "/models/openai/gpt-4o", "models_retrieve", {"id": "openai/gpt-4o"}),
+    ("GET", "/v1/models/together_ai/meta/llama%203", "models_retrieve", {"id": "together_ai/meta/llama 3"}),
+    ("POST", "/key/generate", "key_generate", {}),
+    ("POST", "/key/update", "key_update", {}),
+    ("POST", "/key/block", "key_block", {}),
+    ("POST", "/key/unblock", "key_unblock", {}),
+    ("POST", "/key/delete", "key_delete", {}),
+    ("POST", "/v1/key/regenerate", "key_regenerate", {}),
+    ("GET", "/key/info", "key_info", {}),
+    ("GET", "/v1/key/list", "key_list", {}),
+    ("GET", "/health", "health", {}),
+    ("HEAD", "/health", "health", {}),
+    ("GET", "/v1/health", "health", {}),
+]
+
+NOT_FOUND = [
+    ("GET", "/"),
+    ("GET", ""),
+    ("GET", "/v1"),
+    ("GET", "/v1/v1/models"),
+    ("POST", "/v1/embeddings"),
+    ("POST", "/v1/chat"),
+    ("POST", "/v1/chat/completions/more"),
+    ("POST", "/v1/chat%2Fcompletions"),
+    ("POST", "/openai/deployments/chat/completions"),
+    ("OPTIONS", "*"),
+    ("GET", "/V1/models"),
+]
+
+NOT_ALLOWED = [
+    ("GET", "/v1/chat/completions", "POST"),
+    ("OPTIONS", "/v1/chat/completions", "POST"),
+    ("HEAD", "/key/generate", "POST"),
+    ("POST", "/v1/models", "GET, HEAD"),
+    ("DELETE", "/v1/models/openai/gpt-4o", "GET, HEAD"),
+    ("get", "/health", "GET, HEAD"),
+]
+
+
+@pytest.mark.parametrize(("method", "path", "operation", "path_params"), FOUND)
+def test_found(method, path, operation, path_params):
+    assert match(method, path) == (operation, path_params)
+
+
+@pytest.mark.parametrize(("method", "path"), NOT_FOUND)
+def test_not_found(method, path):
+    with pytest.raises(NotFoundError) as raised:
+        match(method, path)
+    assert raised.value.code == "unknown_url"
+    assert f"{method} {path}" in raised.value.message
+
+
+@pytest.mark.parametrize(("method", "path", "allowed"), NOT_ALLOWED)
+def test_not_allowed(method, path, allowed):
+    with pytest.raises(MethodNotAllowedError) as raised:
+        match(method, path)
+    assert (raised.value.status, raised.value.code) == (405, "method_not_allowed")
+    assert raised.value.headers == {"allow": allowed}
+
+
+def test_every_route_is_in_the_table_above():
+    assert {route.operation for route in ROUTES} == {operation for _, _, operation, _ in FOUND}
+
+
+@given(st.sampled_from(["GET", "POST", "HEAD", "OPTIONS"]), st.text(alphabet="/v1modelskey%2F{}+\x00é", max_size=40))
+def test_any_path_has_one_of_three_ends(method, path):
+    try:
+        path_params = match(method, path).path_params
+    except (NotFoundError, MethodNotAllowedError) as error:
+        path_params = {"message": error.message}
+    assert all(value and "{" not in name for name, value in path_params.items())
+
+
+@given(st.lists(st.text(st.characters(codec="utf-8", exclude_characters="/"), min_size=1), min_size=1, max_size=4))
+def test_a_model_name_survives_escaped_and_not(segments):
+    name = "/".join(segments)
+    assert match("GET", f"/v1/models/{quote(name, safe='')}").path_params == {"id": name}
+    assert match("GET", f"/v1/models/{quote(name)}").path_params == {"id": name}
