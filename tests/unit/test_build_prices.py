@@ -1,0 +1,116 @@
+import json
+from pathlib import Path
+
+import pytest
+
+from scripts import build_prices
+
+SNAPSHOT = """{"note": "a sample", "models": {
+  "high/1024-x-1024/gpt-image-1": {"provider": "openai", "mode": "image_generation", "input_cost_per_image": 0.167},
+  "gpt-4o": {"provider": "openai", "mode": "chat", "input_cost_per_token": 2.5e-06, "output_cost_per_token": 1e-05,
+    "input_cost_per_audio_token": 2.5e-06, "max_input_tokens": 128000, "supports_vision": true, "supports_reasoning": false,
+    "source": "https://example.com", "rpm": 5, "search_context_cost_per_query":
+    {"search_context_size_low": 0.01, "search_context_size_medium": 0.01, "search_context_size_high": 0.01}},
+  "command-r": {"provider": "cohere_chat", "mode": "chat", "input_cost_per_second": 2.8333e-4, "input_dbu_cost_per_token": 1.0},
+  "deepseek-chat": {"provider": "deepseek", "mode": "chat", "input_cost_per_token": 1e-7, "input_cost_per_token_cache_hit": 1e-8},
+  "deepseek/deepseek-chat": {"provider": "deepseek", "mode": "chat", "input_cost_per_token": 2e-7, "off_peak_pricing":
+    {"input_cost_per_token": 5e-8, "windows": [{"hours_utc": ["22:30-00:00"], "weekdays": [1, 7]}]}},
+  "bedrock/us-east-1/1-month-commitment/anthropic.claude-v2": {"provider": "bedrock", "mode": "chat", "cost_per_second": 1}
+}}"""
+
+
+def table(models: dict[str, build_prices.Row]) -> dict[str, build_prices.Row]:
+    rows = (line.rstrip("\n").split("\t") for line in build_prices.lines({"models": models}))
+    return {name: json.loads(row) for name, row in rows if name != "#"}
+
+
+def test_the_table_is_sorted_lines_with_the_digits_of_the_snapshot(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    snapshot = tmp_path / "model-facts.json"
+    snapshot.write_text(SNAPSHOT)
+    monkeypatch.setattr(build_prices, "TABLE", tmp_path / "models.tsv")
+    build_prices.main([str(snapshot)])
+    assert (tmp_path / "models.tsv").read_text().splitlines() == [
+        '#\t{"note":"a sample"}',
+        'cohere/command-r\t{"mode":"chat","rates":{"input_cost_per_second":"2.8333e-4"},"supports":[]}',
+        'deepseek/deepseek-chat\t{"mode":"chat","off_peak":{"minutes":[[1350,1440],[9990,10080]],"rates":{"input_cost_per_token":"5e-8"}},'
+        '"rates":{"cache_read_input_token_cost":"1e-8","input_cost_per_token":"2e-7"},"supports":[]}',
+        'openai/gpt-4o\t{"max_input_tokens":128000,"mode":"chat","rates":{"input_cost_per_token":"2.5e-06",'
+        '"output_cost_per_token":"1e-05","search_context_cost_per_query":"0.01"},"supports":["vision"]}',
+        'openai/gpt-image-1#high/1024-x-1024\t{"mode":"image_generation","rates":{"input_cost_per_image":"0.167"},"supports":[]}',
+    ]
+
+
+@pytest.mark.parametrize("arguments", [[], ["a.json", "b.json"]])
+def test_anything_but_one_file_is_answered_with_the_usage(arguments: list[str]) -> None:
+    with pytest.raises(SystemExit, match="usage: "):
+        build_prices.main(arguments)
+
+
+@pytest.mark.parametrize(
+    ("key", "source", "name"),
+    [
+        ("gpt-4o", "openai", "openai/gpt-4o"),
+        ("amazon.nova-pro-v1:0", "bedrock_converse", "bedrock/amazon.nova-pro-v1:0"),
+        ("bedrock/us-east-1/anthropic.claude-v2", "bedrock", "bedrock/us-east-1/anthropic.claude-v2"),
+        ("1024-x-1024/50-steps/bedrock/amazon.nova-canvas-v1:0", "bedrock", "bedrock/amazon.nova-canvas-v1:0#1024-x-1024/50-steps"),
+        ("azure/hd/1024-x-1792/dall-e-3", "azure", "azure/dall-e-3#hd/1024-x-1792"),
+        ("azure/gpt-3.5-turbo-instruct", "azure_text", "azure/gpt-3.5-turbo-instruct"),
+        ("aws_polly/standard", "aws_polly", "aws_polly/standard"),
+        ("vertex_ai/claude-opus-5@default", "vertex_ai-anthropic_models", "vertex_ai/claude-opus-5@default"),
+        ("gemini-2.5-pro", "vertex_ai-language-models", "vertex_ai/gemini-2.5-pro"),
+        ("babbage-002", "text-completion-openai", "openai/babbage-002"),
+        ("perplexity/perplexity/sonar", "perplexity", "perplexity/perplexity/sonar"),
+        ("together_ai/meta-llama/Llama-3-8b", "together_ai", "together_ai/meta-llama/Llama-3-8b"),
+    ],
+)
+def test_names_are_ours(key: str, source: str, name: str) -> None:
+    assert build_prices.to_name(key, source) == name
+
+
+@pytest.mark.parametrize(
+    ("row", "rates"),
+    [
+        (
+            {
+                "tiered_pricing": [
+                    {"range": [0, "32000.0"], "input_cost_per_token": "1e-6", "output_cost_per_token": "5e-6"},
+                    {"range": ["32000.0", "128000.0"], "input_cost_per_token": "2e-6", "output_cost_per_token": "9e-6"},
+                ]
+            },
+            {
+                "input_cost_per_token": "1e-6",
+                "output_cost_per_token": "5e-6",
+                "input_cost_per_token_above_32k_tokens": "2e-6",
+                "output_cost_per_token_above_32k_tokens": "9e-6",
+            },
+        ),
+        (
+            {"search_context_cost_per_query": {"search_context_size_low": "0.005", "search_context_size_medium": "0.008"}},
+            {"search_context_cost_per_query_low": "0.005", "search_context_cost_per_query_medium": "0.008"},
+        ),
+        ({"provider_specific_entry": {"fast": 2, "us": "1.1", "schema": "v2"}}, {"fast_multiplier": "2", "us_multiplier": "1.1"}),
+        ({"output_cost_per_token": "2e-6", "output_cost_per_reasoning_token": "2e-6"}, {"output_cost_per_token": "2e-6"}),
+        (
+            {"output_cost_per_token": "2e-6", "output_cost_per_reasoning_token": "3e-6"},
+            {"output_cost_per_token": "2e-6", "output_cost_per_reasoning_token": "3e-6"},
+        ),
+        (
+            {"input_cost_per_token": "1e-6", "input_cost_per_audio_token": "1e-6", "input_cost_per_audio_token_flex": "5e-7"},
+            {"input_cost_per_token": "1e-6", "input_cost_per_audio_token": "1e-6", "input_cost_per_audio_token_flex": "5e-7"},
+        ),
+    ],
+)
+def test_rates_are_flat(row: build_prices.Row, rates: dict[str, str]) -> None:
+    assert build_prices.to_rates(row) == rates
+
+
+def test_a_tier_of_another_grain_stops_the_build() -> None:
+    with pytest.raises(ValueError, match="262144"):
+        build_prices.tiers([{"range": [262144, 524288], "input_cost_per_token": "1e-6"}])
+
+
+def test_what_no_request_can_name_is_left_out() -> None:
+    row = {"provider": "bedrock", "mode": "chat"}
+    assert list(table({"bedrock/*/6-month-commitment/x": row, "azure/container": row | {"provider": "azure"}, "x": row})) == [
+        "bedrock/x"
+    ]
