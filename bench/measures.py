@@ -1,0 +1,196 @@
+"""What is measured and how: each function returns the lines of the table that one kind of load yields.
+
+The order of `MEASURES` matters: memory is read last, from a gateway that has served everything before.
+"""
+
+import json
+import subprocess
+import sys
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import asdict, dataclass
+from decimal import Decimal
+from pathlib import Path
+from statistics import median, quantiles
+from typing import Any
+
+from bench.client import Connection, Target
+from bench.report import Figure
+from bench.servers import ROOT, Server, clean_environment
+
+ADMIN_KEY = "sk-local"
+BASELINE = "import httpx, pydantic; httpx.Client()"
+BUILD = """
+import os
+from haimaker.config import Settings
+from haimaker.gateway import Gateway
+Gateway.local(Settings.from_environment(os.environ))"""
+TIMED = "import time\nstart = time.perf_counter()\n{}\nprint(time.perf_counter() - start)"
+COLD_STARTS = 11
+LATENCY_ROUNDS = 1500
+AT_ONCE = 16
+THROUGHPUT_S = 4.0
+STREAM_ROUNDS = 3
+FULL_SPEED_CHUNKS = 20_000
+PACED_CHUNKS = 6_000
+PACE_PER_S = 2_000
+RACERS = 60
+AFFORDED = 10
+
+
+@dataclass(frozen=True)
+class Bench:
+    """The processes of one run, and a key that the gateway issued."""
+
+    gateway: Server
+    relay: Server
+    upstream: Server
+    gateway_environment: Mapping[str, str]
+    key: str
+
+    def targets(self) -> list[Target]:
+        return [self.upstream.target("direct"), self.relay.target("relay"), self.gateway.target("gateway", self.key)]
+
+
+def issue_key(gateway: Server, max_budget: Decimal) -> str:
+    body = f'{{"max_budget": {max_budget:f}}}'
+    with Connection(gateway.target("admin", ADMIN_KEY)) as connection:
+        answer = connection.ask("POST", "/key/generate", body.encode())
+    if answer.status != 200:
+        raise RuntimeError(f"POST /key/generate answered {answer.status}: {answer.body[:300]!r}")
+    return str(answer.json()["key"])
+
+
+def cold_start(bench: Bench) -> Iterator[Figure]:
+    """Baseline and gateway in turn, each in a new interpreter; the first of each, which may compile bytecode, is dropped."""
+    seconds: dict[str, list[float]] = {BASELINE: [], BUILD: []}
+    environment = clean_environment(**bench.gateway_environment)
+    for _ in range(COLD_STARTS + 1):
+        for code, times in seconds.items():
+            command = [sys.executable, "-c", TIMED.format(code)]
+            times.append(float(subprocess.run(command, env=environment, capture_output=True, text=True, check=True).stdout))
+    baseline_s, build_s = (median(times[1:]) for times in seconds.values())
+    yield Figure(
+        "cold start: import and build",
+        f"{build_s / baseline_s:.2f} x ({build_s * 1e3:.0f} ms)",
+        "<= 1.25 x",
+        build_s <= 1.25 * baseline_s,
+        f"httpx, pydantic and a client alone {baseline_s * 1e3:.0f} ms",
+        {"gateway_ms": build_s * 1e3, "baseline_ms": baseline_s * 1e3},
+    )
+
+
+def latency(bench: Bench) -> Iterator[Figure]:
+    seconds = load("latency", targets=bench.targets(), rounds=LATENCY_ROUNDS)
+    percentiles = {name: quantiles(times, n=100) for name, times in seconds.items()}
+    for percent, goal_ms in ((50, 1.5), (99, None)):
+        at = {name: cuts[percent - 1] * 1e3 for name, cuts in percentiles.items()}
+        added_ms = at["gateway"] - at["direct"]
+        yield Figure(
+            f"added latency of a whole answer, p{percent}",
+            f"{added_ms:.2f} ms ({at['gateway'] / at['direct']:.1f} x direct)",
+            f"<= {goal_ms} ms" if goal_ms else "",
+            added_ms <= goal_ms if goal_ms else None,
+            f"direct {at['direct']:.2f} ms; bare relay adds {at['relay'] - at['direct']:.2f} ms",
+            {f"{name}_ms": milliseconds for name, milliseconds in at.items()} | {"added_ms": added_ms},
+        )
+
+
+def stream_cpu(bench: Bench) -> Iterator[Figure]:
+    for label, chunks, pace_per_s in (
+        ("at full speed", FULL_SPEED_CHUNKS, None),
+        (f"at {PACE_PER_S:,} a second", PACED_CHUNKS, PACE_PER_S),
+    ):
+        cost_us = {"gateway": 0.0, "relay": 0.0}
+        for _ in range(STREAM_ROUNDS):
+            for name, server in (("gateway", bench.gateway), ("relay", bench.relay)):
+                before_s = server.cpu_s()
+                load("stream", target=server.target(name, bench.key), chunks=chunks, pace_per_s=pace_per_s)
+                cost_us[name] += (server.cpu_s() - before_s) * 1e6 / chunks / STREAM_ROUNDS
+        yield Figure(
+            f"own CPU per streamed chunk, {label}",
+            f"{cost_us['gateway']:.1f} us ({cost_us['gateway'] / cost_us['relay']:.1f} x relay)",
+            "<= 20 us",
+            cost_us["gateway"] <= 20,
+            f"bare relay {cost_us['relay']:.1f} us",
+            {f"{name}_us": microseconds for name, microseconds in cost_us.items()},
+        )
+
+
+def throughput(bench: Bench) -> Iterator[Figure]:
+    rates = {target.name: load("throughput", target=target, at_once=AT_ONCE, duration_s=THROUGHPUT_S) for target in bench.targets()}
+    yield Figure(
+        f"requests per second, {AT_ONCE} at once",
+        f"{rates['gateway']:,.0f}",
+        ">= 500",
+        rates["gateway"] >= 500,
+        f"direct {rates['direct']:,.0f}; bare relay {rates['relay']:,.0f}",
+        {f"{name}_per_s": rate for name, rate in rates.items()},
+    )
+
+
+def overspending(bench: Bench) -> Iterator[Figure]:
+    """One request shows what a hold is; then many race for a budget of a few holds."""
+    hold = Decimal(_race(bench, issue_key(bench.gateway, Decimal(100)), 1)["decided"]["reserved"])
+    budget = hold * AFFORDED
+    seen = _race(bench, issue_key(bench.gateway, budget), RACERS)
+    passed, refused = (seen["statuses"].get(status, 0) for status in ("200", "402"))
+    spend, held = Decimal(seen["settled"]["spend"]), Decimal(seen["settled"]["reserved"])
+    overspent = max(Decimal(0), passed * hold - budget, spend - budget, Decimal(seen["decided"]["reserved"]) - budget)
+    yield Figure(
+        f"overspent in a race of {RACERS}, budget for {AFFORDED}",
+        f"{dollars(overspent)} ({passed} passed, {refused} refused)",
+        "0",
+        overspent == 0 and passed > 0 and passed + refused == RACERS and held == 0,
+        f"budget {dollars(budget)}, spent {dollars(spend)}, still held {dollars(held)}",
+        {"overspent_usd": str(overspent), "budget_usd": str(budget), "spend_usd": str(spend), "passed": passed, "refused": refused},
+    )
+
+
+def memory(bench: Bench) -> Iterator[Figure]:
+    megabytes = bench.gateway.resident_bytes() / 1e6
+    yield Figure(
+        "resident memory, warm",
+        f"{megabytes:.0f} MB",
+        "<= 50 MB",
+        megabytes <= 50,
+        f"after all of the above; bare relay {bench.relay.resident_bytes() / 1e6:.0f} MB",
+        {"megabytes": megabytes},
+    )
+
+
+def layer_size(_: Bench) -> Iterator[Figure]:
+    """Nothing where no layer was built (`make build`)."""
+    for package in Path(ROOT, ".aws-sam", "build").glob("*/python/haimaker"):
+        megabytes = sum(file.stat().st_size for file in package.parent.rglob("*") if file.is_file()) / 1e6
+        yield Figure(
+            "unpacked layer", f"{megabytes:.1f} MB", "<= 25 MB", megabytes <= 25, "Lambda allows 262 MB", {"megabytes": megabytes}
+        )
+
+
+MEASURES: dict[str, Callable[[Bench], Iterator[Figure]]] = {
+    "cold": cold_start,
+    "latency": latency,
+    "stream": stream_cpu,
+    "throughput": throughput,
+    "race": overspending,
+    "memory": memory,
+    "layer": layer_size,
+}
+
+
+def load(what: str, **arguments: Any) -> Any:
+    """Runs one of the loads of `bench.load` in a process of its own."""
+    command = [sys.executable, "-m", "bench.load", what, json.dumps(arguments, default=asdict)]
+    finished = subprocess.run(command, cwd=ROOT, env=clean_environment(), stdout=subprocess.PIPE, text=True)
+    if finished.returncode:
+        raise RuntimeError(f"the load {what!r} failed; its reason is above")
+    return json.loads(finished.stdout)
+
+
+def dollars(amount: Decimal) -> str:
+    return f"{amount.normalize():f} USD"
+
+
+def _race(bench: Bench, key: str, requests: int) -> Any:
+    target, upstream = bench.gateway.target("gateway", key), bench.upstream.target("upstream")
+    return load("race", target=target, upstream=upstream, requests=requests, admin_key=ADMIN_KEY)
