@@ -4,7 +4,6 @@ A key is `sk-hm-`, 43 random characters (256 bits) and 6 of a checksum, so that 
 without asking the store. Fast hashing is right for random secrets of this length; slow hashes are for passwords.
 """
 
-import secrets
 import string
 import zlib
 from collections.abc import Mapping
@@ -19,6 +18,8 @@ CHECKSUM_LENGTH = 6
 
 
 def new_key() -> str:
+    import secrets  # the request path makes no keys
+
     random = "".join(secrets.choice(ALPHABET) for _ in range(RANDOM_LENGTH))
     return f"{PREFIX}{random}{_checksum(random)}"
 

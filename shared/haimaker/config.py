@@ -6,6 +6,7 @@ from ipaddress import ip_address
 from pathlib import Path
 from urllib.parse import urlsplit
 
+from haimaker.aws import Credentials
 from haimaker.providers import PROVIDERS, Provider
 
 DEFAULT_HOST = "127.0.0.1"
@@ -27,6 +28,16 @@ class Access:
 
 
 @dataclass(frozen=True, slots=True)
+class AWSAccess:
+    """Where DynamoDB is, and with which credentials it is asked."""
+
+    region: str
+    credentials: Credentials
+    dynamodb_endpoint: str | None = None
+    """Of an emulator; None is AWS itself."""
+
+
+@dataclass(frozen=True, slots=True)
 class Settings:
     host: str = DEFAULT_HOST
     port: int = 8000
@@ -35,6 +46,8 @@ class Settings:
     store: str = "sqlite"
     accounts_table: str = "haimaker-accounts"
     records_table: str = "haimaker-records"
+    aws: AWSAccess | None = None
+    """Only where the store is DynamoDB."""
     config_path: Path = DEFAULT_CONFIG
     default_max_output_tokens: int = DEFAULT_MAX_OUTPUT_TOKENS
     demo: bool = False
@@ -46,14 +59,16 @@ class Settings:
         """Settings of a local gateway or a container. Raises SettingsError."""
         env = {name: value.strip() for name, value in environment.items() if value.strip()}
         host = env.get("HOST", DEFAULT_HOST)
+        store = _one_of(env, "STORE", ("sqlite", "dynamodb"))
         return cls(
             host=host,
             port=_whole_number(env, "PORT", 8000, most=65_535),
             home=Path(env.get("HAIMAKER_HOME", ".haimaker")).expanduser(),
             admin_key=_admin_key(env, host),
-            store=_one_of(env, "STORE", ("sqlite", "dynamodb")),
+            store=store,
             accounts_table=env.get("HAIMAKER_ACCOUNTS_TABLE", "haimaker-accounts"),
             records_table=env.get("HAIMAKER_RECORDS_TABLE", "haimaker-records"),
+            aws=_aws(env) if store == "dynamodb" else None,
             config_path=_config_path(env),
             default_max_output_tokens=_whole_number(env, "DEFAULT_MAX_OUTPUT_TOKENS", DEFAULT_MAX_OUTPUT_TOKENS, least=1),
             demo=True,
@@ -77,10 +92,30 @@ def _access(provider: Provider, env: Mapping[str, str]) -> Access | None:
         return None
     if api_key and not (api_key.isascii() and api_key.isprintable()):
         raise SettingsError(f"The key of {provider.name} holds characters that an HTTP header cannot carry; copy it again.")
-    parts = urlsplit(base_url)
+    return Access(_url(base_url_name, base_url, "https://api.openai.com/v1"), api_key)
+
+
+def _aws(env: Mapping[str, str]) -> AWSAccess:
+    """The usual variables of AWS's own tools; what they find elsewhere (profiles, instance roles) is not looked for."""
+    region = env.get("AWS_REGION") or env.get("AWS_DEFAULT_REGION")
+    if not region:
+        raise SettingsError("STORE=dynamodb needs AWS_REGION, such as us-east-1.")
+    missing = [name for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY") if name not in env]
+    if missing:
+        raise SettingsError(f"STORE=dynamodb needs AWS credentials: {' and '.join(missing)} missing in the environment.")
+    endpoint = env.get("AWS_ENDPOINT_URL_DYNAMODB")
+    return AWSAccess(
+        region,
+        Credentials(env["AWS_ACCESS_KEY_ID"], env["AWS_SECRET_ACCESS_KEY"], env.get("AWS_SESSION_TOKEN")),
+        _url("AWS_ENDPOINT_URL_DYNAMODB", endpoint, "http://127.0.0.1:8000") if endpoint else None,
+    )
+
+
+def _url(name: str, text: str, example: str) -> str:
+    parts = urlsplit(text)
     if parts.scheme not in ("http", "https") or not parts.hostname or parts.query or parts.fragment:
-        raise SettingsError(f"{base_url_name} must be an http or https URL such as https://api.openai.com/v1.")
-    return Access(base_url.rstrip("/"), api_key)
+        raise SettingsError(f"{name} must be an http or https URL such as {example}.")
+    return text.rstrip("/")
 
 
 def _admin_key(env: Mapping[str, str], host: str) -> str | None:

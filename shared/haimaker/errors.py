@@ -25,7 +25,6 @@ Classes are named as in the official SDK (https://github.com/openai/openai-pytho
 
 import math
 from collections.abc import Mapping, Sequence
-from email.utils import parsedate_to_datetime
 from typing import Any
 
 from haimaker.wire import JSON, ErrorFields
@@ -233,7 +232,7 @@ def retry_after_s(headers: Mapping[str, str], now_s: float) -> float | None:
         if "retry-after-ms" in headers:
             return max(0.0, float(headers["retry-after-ms"]) / 1000)
         value = headers["retry-after"]
-        seconds = float(value) if value[:1].isdigit() else parsedate_to_datetime(value).timestamp() - now_s
+        seconds = float(value) if value[:1].isdigit() else _moment_s(value) - now_s
     except (KeyError, ValueError, OverflowError):
         return None
     return max(0.0, seconds) if math.isfinite(seconds) else None
@@ -245,6 +244,12 @@ def _retry_headers(headers: Mapping[str, str], now_s: float) -> dict[str, str]:
     if wait_s is not None:
         kept["retry-after"] = str(math.ceil(wait_s))
     return kept
+
+
+def _moment_s(date: str) -> float:
+    from email.utils import parsedate_to_datetime  # rarely needed, and slow to import
+
+    return parsedate_to_datetime(date).timestamp()
 
 
 def _printable(message: str) -> str:

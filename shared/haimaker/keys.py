@@ -45,10 +45,10 @@ def regenerate(store: Store, caller: Account, request: Request) -> JSON:
     What requests under way hold at that moment counts as spent.
     """
     fields = _fields(caller, request)
-    old = _update(store, _id_of(fields.key), lambda account: replace(account, blocked=True))
+    old = _update(store, _id_of(fields.key), lambda account: replace(_changed(account, fields, time.time()), blocked=True))
     key = auth.new_key()
     account = replace(old.account, id=auth.account_id_of(key), name=auth.display_name_of(key), blocked=False, version=1)
-    answer = _issue(store, key, _changed(account, fields, time.time()), old)
+    answer = _issue(store, key, account, old)
     store.delete(old.account.id)
     return answer
 
@@ -133,7 +133,7 @@ def _fields(caller: Account, request: Request) -> "KeyFields":
 
 
 def _issue(store: Store, key: str, account: Account, spent_as: Balance | None = None) -> JSON:
-    if not store.put(account, *((spent_as,) if spent_as else ())):
+    if not store.put(account, spent_as):
         raise ConflictError("A key with this hash exists already; try again.")
     return {"key": key, **_told(_read(store, account.id))}
 

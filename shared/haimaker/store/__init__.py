@@ -126,8 +126,9 @@ class StoreThrottled(StoreUnavailable):
 class Store(Protocol):
     """Every method raises StoreUnavailable, or its subclass StoreThrottled, when the store fails; admission fails closed."""
 
-    def put(self, account: Account) -> bool:
-        """Adds a new account with full counters; False, and nothing changed, if its id exists."""
+    def put(self, account: Account, spent_as: "Balance | None" = None) -> bool:
+        """Adds a new account with full counters; False, and nothing changed, if its id exists. With `spent_as`, the balance
+        of an account that it replaces, its budget window is that one's, and what was spent or held there is spent here."""
 
     def get(self, account_id: str) -> Balance | None:
         """One account as it is now, read consistently; a window that has ended is shown as already renewed."""

@@ -60,8 +60,8 @@ class DynamoStore:
         self._dynamo = dynamo
         self._clock = clock
 
-    def put(self, account: Account) -> bool:
-        item = tables.account_item(account)
+    def put(self, account: Account, spent_as: Balance | None = None) -> bool:
+        item = tables.account_item(account, spent_as)
         try:
             self._add(self._accounts, item, "pk")
         except _ConditionFailed as failed:

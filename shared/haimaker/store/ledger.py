@@ -48,8 +48,9 @@ class Repair(NamedTuple):
     window_end_s: int
 
 
-def opened(account: Account) -> Counters:
-    """A new account: everything is left."""
+def opened(account: Account, spent_as: Balance | None = None) -> Counters:
+    """A new account: everything is left, but for what was spent or held in the account that it replaces."""
+    spent = spent_as.spend_nanousd + spent_as.held_nanousd if spent_as else 0
     limits = limits_of(account)
     budget, rpm, tpm, parallel = limits["budget"], limits["rpm"], limits["tpm"], limits["parallel"]
     return Counters(
@@ -58,10 +59,10 @@ def opened(account: Account) -> Counters:
         version=account.version,
         blocked=account.blocked,
         expires_s=account.expires_s,
-        window_end_s=window_end(account, account.created_s),
+        window_end_s=spent_as.window_end_s if spent_as else window_end(account, account.created_s),
         budget=budget,
-        remaining=budget,
-        total_spend=0,
+        remaining=budget - spent,
+        total_spend=spent_as.total_spend_nanousd + spent_as.held_nanousd if spent_as else 0,
         rpm_limit=rpm,
         tpm_limit=tpm,
         parallel_limit=parallel,

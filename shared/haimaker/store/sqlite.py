@@ -87,9 +87,9 @@ class SQLiteStore:
         with self._lock:
             self._connection.close()
 
-    def put(self, account: Account) -> bool:
+    def put(self, account: Account, spent_as: Balance | None = None) -> bool:
         kind = account.id.partition("#")[0]
-        row = (*ledger.opened(account), minute_of(account.created_s), kind, ledger.order(account.created_s, account.id))
+        row = (*ledger.opened(account, spent_as), minute_of(account.created_s), kind, ledger.order(account.created_s, account.id))
         with self._writing("put") as execute:
             return execute(ADD, row).rowcount == 1
 

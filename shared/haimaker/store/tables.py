@@ -143,8 +143,8 @@ def days(first_s: float, last_s: float) -> Iterator[str]:
         yield day(number * DAY_S)
 
 
-def account_item(account: Account) -> JSON:
-    kind, counters = account.id.partition("#")[0], ledger.opened(account)._asdict()
+def account_item(account: Account, spent_as: Balance | None = None) -> JSON:
+    kind, counters = account.id.partition("#")[0], ledger.opened(account, spent_as)._asdict()
     place = {"pk": account.id, "sk": SK, "kind": kind, "created": ledger.order(account.created_s, account.id)}
     return place | {name: counters[name] for name in STORED} | {"holds": {}}
 
