@@ -32,7 +32,6 @@ CREATE TABLE holds (
     account_id TEXT NOT NULL, request_id TEXT NOT NULL, deadline_s INTEGER NOT NULL, hold TEXT NOT NULL,
     PRIMARY KEY (account_id, request_id)
 ) WITHOUT ROWID;
-CREATE INDEX holds_by_deadline ON holds (account_id, deadline_s);
 CREATE TABLE records (
     id TEXT PRIMARY KEY, account_id TEXT NOT NULL, started TEXT NOT NULL, started_s REAL NOT NULL, status TEXT NOT NULL,
     cost_nanousd INTEGER NOT NULL, detail TEXT NOT NULL
@@ -66,9 +65,7 @@ CONFIGURE = """UPDATE accounts SET config = :config, version = version + 1, bloc
 KEEP = "INSERT OR IGNORE INTO records VALUES (?, ?, ?, ?, ?, ?, ?)"
 RECORDS = "SELECT id, account_id, started_s, status, cost_nanousd, detail, started FROM records"
 RECORDS_PAGE = (
-    RECORDS
-    + """ WHERE {whose} started >= :since AND started < :until AND started > :after
-    ORDER BY started LIMIT :limit"""
+    f"{RECORDS} WHERE {{whose}} started >= :since AND started < :until AND started > :after ORDER BY started LIMIT :limit"
 )
 
 

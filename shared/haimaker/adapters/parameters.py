@@ -1,0 +1,82 @@
+"""What a provider cannot do: dropped where that is harmless, refused where it would change the meaning. Pure."""
+
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass
+
+from haimaker.errors import BadRequestError
+from haimaker.wire import JSON
+
+OURS = frozenset({"drop_params"})
+"""Fields of a body that are for the gateway and never sent."""
+EMPTY = (None, [], {}, "")
+
+
+@dataclass(frozen=True, slots=True)
+class Parameters:
+    """Which of OpenAI's parameters a format takes, and which of the others do no harm when they are left out."""
+
+    taken: frozenset[str]
+    harmless: frozenset[str]
+    neutral: Mapping[str, Collection[object]]
+    """Values with which a parameter that is not taken says nothing, such as `n: 1`."""
+
+    def split(self, body: JSON) -> tuple[JSON, tuple[str, ...]]:
+        """The body without what the provider does not take, and the names of what it loses by that.
+
+        Fields that OpenAI does not have pass. Raises BadRequestError, `unsupported_parameter`, unless the body asks to drop.
+        """
+        kept: JSON = {}
+        dropped: list[str] = []
+        for name, value in body.items():
+            if name in self.taken or name not in OPENAI:
+                kept[name] = value
+            elif value not in EMPTY and value not in self.neutral.get(name, ()):
+                if name not in self.harmless and not body.get("drop_params"):
+                    raise BadRequestError(
+                        f"The model does not support the parameter '{name}'. Leave it out, or send \"drop_params\": true.",
+                        param=name,
+                        code="unsupported_parameter",
+                    )
+                dropped.append(name)
+        return {name: value for name, value in kept.items() if name not in OURS}, tuple(dropped)
+
+
+OPENAI = frozenset(
+    [
+        "audio",
+        "frequency_penalty",
+        "function_call",
+        "functions",
+        "logit_bias",
+        "logprobs",
+        "max_completion_tokens",
+        "max_tokens",
+        "messages",
+        "metadata",
+        "modalities",
+        "model",
+        "n",
+        "parallel_tool_calls",
+        "prediction",
+        "presence_penalty",
+        "prompt_cache_key",
+        "reasoning_effort",
+        "response_format",
+        "safety_identifier",
+        "seed",
+        "service_tier",
+        "stop",
+        "store",
+        "stream",
+        "stream_options",
+        "temperature",
+        "tool_choice",
+        "tools",
+        "top_logprobs",
+        "top_p",
+        "user",
+        "verbosity",
+        "web_search_options",
+    ]
+)
+"""https://platform.openai.com/docs/api-reference/chat/create"""

@@ -1,0 +1,108 @@
+"""A scene for the tests of the stores: one store with a clock of its own, and short ways to make accounts, holds and records."""
+
+import itertools
+import uuid
+from dataclasses import dataclass, field
+
+import pytest
+
+from haimaker.aws import AWSClient, Credentials
+from haimaker.store import Account, Admitted, Hold, Record, Store
+from haimaker.store.dynamodb import DynamoStore
+from haimaker.store.sqlite import SQLiteStore
+from haimaker.store.tables import create_tables
+from tests.support import dynamodb_emulators
+
+START_S = 1_790_000_000.0
+"""20 seconds into a minute."""
+TABLES = {"accounts": "test-accounts", "records": "test-records"}
+
+
+class Clock:
+    """Time that passes when told to."""
+
+    def __init__(self) -> None:
+        self.now_s = START_S
+
+    def __call__(self) -> float:
+        return self.now_s
+
+
+@dataclass
+class Scene:
+    store: Store
+    clock: Clock
+    name: str
+    kind: str = field(default_factory=lambda: f"k{uuid.uuid4().hex[:12]}")
+    numbers: itertools.count = field(default_factory=itertools.count)
+
+    def account(self, **settings) -> Account:
+        """A new account in the store; budgets are in nano-dollars."""
+        account_id = f"{self.kind}#{next(self.numbers):03d}"
+        account = Account(account_id, "sk-hm-abcd...wxyz", int(self.clock.now_s), **settings)
+        assert self.store.put(account)
+        return account
+
+    def hold(self, account: Account, amount: int = 100, tokens: int = 10, lasts_s: int = 300) -> Hold:
+        request_id = f"{self.kind}-{next(self.numbers)}"
+        now_s = self.clock.now_s
+        return Hold(request_id, account.id, account.version, amount, tokens, now_s, int(now_s) + lasts_s)
+
+    def admitted(self, account: Account, *arguments: int, **options: int) -> Hold:
+        outcome = self.store.admit(self.hold(account, *arguments, **options))
+        assert isinstance(outcome, Admitted), outcome
+        return outcome.hold
+
+    def settle(self, hold: Hold, cost: int = 0, tokens: int = 10) -> bool:
+        return self.store.settle(hold, record(hold, cost), tokens)
+
+    def money(self, account: Account) -> tuple[int, int, int]:
+        """Spent in this window, held, and spent in all."""
+        balance = self.store.get(account.id)
+        assert balance is not None
+        return balance.spend_nanousd, balance.held_nanousd, balance.total_spend_nanousd
+
+
+def record(hold: Hold, cost: int = 0, **detail) -> Record:
+    return Record(hold.request_id, hold.account_id, hold.now_s, "ok", cost, detail)
+
+
+def client(endpoint: str, kind: type[AWSClient] = AWSClient, **options) -> AWSClient:
+    return kind("dynamodb", "us-east-1", Credentials("AKID", "secret"), endpoint, timeout_s=20, **options)
+
+
+def _tables_in(emulator):
+    with emulator() as endpoint:
+        create_tables(client(endpoint), TABLES)
+        yield endpoint
+
+
+@pytest.fixture(scope="session")
+def moto():
+    yield from _tables_in(dynamodb_emulators.moto_locked)
+
+
+@pytest.fixture(scope="session")
+def dynalite():
+    try:
+        yield from _tables_in(dynamodb_emulators.dynalite)
+    except dynamodb_emulators.Unavailable as reason:
+        pytest.skip(str(reason))
+
+
+@pytest.fixture(params=["moto", "dynalite"])
+def endpoint(request):
+    return request.getfixturevalue(request.param)
+
+
+@pytest.fixture(params=["sqlite", "moto", "dynalite"])
+def scene(request, tmp_path):
+    clock = Clock()
+    if request.param == "sqlite":
+        store = SQLiteStore(tmp_path / "home" / "store.sqlite", clock)
+        yield Scene(store, clock, "sqlite")
+        store.close()
+    else:
+        dynamo = client(request.getfixturevalue(request.param))
+        yield Scene(DynamoStore(TABLES["accounts"], TABLES["records"], dynamo, clock), clock, request.param)
+        dynamo.close()

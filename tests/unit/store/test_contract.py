@@ -1,0 +1,322 @@
+"""What every store promises, on each of them: SQLite, DynamoDB on moto, DynamoDB on dynalite."""
+
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
+from threading import Barrier
+
+import pytest
+
+from haimaker.store import NEVER_S, UNLIMITED, Account, Admitted, Record, Refused
+from tests.unit.store.conftest import START_S, record
+
+DAY_S = 86_400
+ODD_TEXT = "ünï \ud800 \x00 \U0001f600"
+
+
+def full_account(scene) -> Account:
+    return scene.account(
+        role="admin", alias=ODD_TEXT, models=("openai/*", "gpt-4o"), expires_s=int(START_S) + 9 * DAY_S, budget_nanousd=10**15,
+        budget_window_s=DAY_S, rpm_limit=7, tpm_limit=700, parallel_limit=3, team_id="t", user_id="u", tags=("a", "b"),
+        metadata={"nested": {"list": [1, 2.5, None, ODD_TEXT]}},
+    )  # fmt: skip
+
+
+def test_an_account_comes_back_as_it_was_put(scene):
+    account = full_account(scene)
+    balance = scene.store.get(account.id)
+    assert balance.account == account
+    assert (balance.window_end_s, balance.holds) == (int(START_S) + DAY_S, 0)
+    assert scene.money(account) == (0, 0, 0)
+    assert not scene.store.put(replace(account, alias="other"))
+    assert scene.store.get(account.id).account == account
+
+
+def test_update_needs_the_version_it_read(scene):
+    account = scene.account(budget_nanousd=100)
+    assert scene.store.update(replace(account, alias="new", models=("x",)))
+    assert not scene.store.update(replace(account, alias="late"))
+    assert scene.store.get(account.id).account == replace(account, alias="new", models=("x",), version=2)
+    assert not scene.store.update(replace(account, id=f"{scene.kind}#none"))
+
+
+def test_delete_keeps_records_and_takes_later_ones(scene):
+    account = scene.account()
+    settled, late = scene.admitted(account), scene.admitted(account)
+    assert scene.settle(settled, 5)
+    assert scene.store.delete(account.id)
+    assert not scene.store.delete(account.id)
+    assert scene.store.get(account.id) is None
+    assert scene.store.admit(scene.hold(account)) == Refused("unknown")
+    assert scene.settle(late, 7)
+    assert not scene.settle(late, 7)
+    found, _ = scene.store.records(account.id)
+    assert sorted(kept.cost_nanousd for kept in found) == [5, 7]
+    assert scene.store.charge_lost(account.id, NEVER_S) == 0
+
+
+def test_accounts_in_pages_oldest_first(scene):
+    ids = []
+    for number in range(5):
+        scene.clock.now_s = START_S - number // 2
+        ids.append(scene.account().id)
+    pages, after = [], None
+    while True:
+        page, after = scene.store.accounts(scene.kind, after, 2)
+        pages.append([balance.account.id for balance in page])
+        if after is None:
+            break
+    assert pages == [[ids[4], ids[2]], [ids[3], ids[0]], [ids[1]]]
+    assert scene.store.accounts(scene.kind[:-1]) == ([], None)
+
+
+def test_records_by_account_and_time_in_pages(scene):
+    account, other = scene.account(), scene.account()
+    scene.clock.now_s = start_s = START_S + int(scene.kind[1:6], 16) * DAY_S
+    kept = []
+    for number in range(6):
+        scene.clock.now_s = start_s + number * DAY_S / 2 + 0.123456
+        hold = scene.admitted((account, other)[number % 2])
+        kept.append(record(hold, number, model=ODD_TEXT, attempts=[{"status": 200}]))
+        assert scene.store.settle(hold, kept[-1], 10)
+    window = {"since_s": start_s, "until_s": start_s + 4 * DAY_S}
+    first, after = scene.store.records(**window, limit=4)
+    rest, end = scene.store.records(**window, after=after, limit=4)
+    assert ([*first, *rest], end) == (kept, None)
+    assert scene.store.records(account.id) == (kept[::2], None)
+    assert scene.store.records(account.id, kept[2].started_s, kept[4].started_s) == ([kept[2]], None)
+    assert scene.store.records(account.id, kept[4].started_s, kept[2].started_s) == ([], None)
+    assert scene.store.record(kept[3].request_id) == kept[3]
+    assert scene.store.record("none") is None
+
+
+LIMITED = {"budget_nanousd": 250, "rpm_limit": 2, "tpm_limit": 25, "parallel_limit": 2}
+
+
+@pytest.mark.parametrize(
+    ("settings", "reason", "retry_after_s"),
+    [
+        ({"budget_nanousd": 250}, "budget", 0),
+        ({"budget_nanousd": 250, "budget_window_s": 600}, "budget", 600),
+        ({"rpm_limit": 2}, "rpm", 40),
+        ({"tpm_limit": 25}, "tpm", 40),
+        ({"parallel_limit": 2}, "parallel", 1),
+        (LIMITED, "budget", 0),
+        (LIMITED | {"budget_nanousd": None}, "rpm", 40),
+        (LIMITED | {"budget_nanousd": None, "rpm_limit": None}, "tpm", 40),
+        (LIMITED | {"blocked": True}, "blocked", 0),
+        (LIMITED | {"expires_s": int(START_S)}, "expired", 0),
+    ],
+)
+def test_the_third_hold_is_refused_and_consumes_nothing(scene, settings, reason, retry_after_s):
+    account = scene.account(**settings)
+    if reason not in ("blocked", "expired"):
+        scene.admitted(account)
+        scene.admitted(account)
+    before = scene.store.get(account.id)
+    for _ in range(2):
+        refused = scene.store.admit(scene.hold(account))
+        assert refused == Refused(reason, account, 50 if reason == "budget" else 0, retry_after_s)
+    assert scene.store.get(account.id) == before
+
+
+def test_what_is_left_in_the_minute_is_told(scene):
+    limited, free = scene.account(rpm_limit=5, tpm_limit=100), scene.account()
+    hold = scene.hold(limited, tokens=30)
+    assert scene.store.admit(hold) == Admitted(hold, 4, 70)
+    outcome = scene.store.admit(scene.hold(free))
+    assert (outcome.requests_left, outcome.tokens_left) == (UNLIMITED, UNLIMITED)
+
+
+def test_a_hold_of_nothing_passes_an_overdrawn_budget(scene):
+    account = scene.account(budget_nanousd=100)
+    assert scene.settle(scene.admitted(account), 150)
+    assert scene.money(account) == (150, 0, 150)
+    assert scene.store.admit(scene.hold(account, amount=1)).remaining_nanousd == -50
+    assert scene.settle(scene.admitted(account, 0), 0)
+
+
+def test_a_changed_account_refuses_who_has_not_read_it(scene):
+    account = scene.account()
+    assert scene.store.update(replace(account, rpm_limit=9))
+    changed = replace(account, rpm_limit=9, version=2)
+    assert scene.store.admit(scene.hold(account)) == Refused("version", changed)
+    hold = scene.admitted(changed)
+    assert scene.store.update(replace(changed, blocked=True))
+    assert scene.store.admit(scene.hold(changed)).reason == "blocked"
+    assert scene.settle(hold, 3), "what was admitted before still settles"
+
+
+def test_admitting_and_settling_twice_changes_nothing(scene):
+    account = scene.account(budget_nanousd=1000, parallel_limit=1)
+    hold = scene.admitted(account)
+    assert isinstance(scene.store.admit(hold), Admitted)
+    assert scene.money(account) == (0, 100, 0)
+    assert [scene.settle(hold, 40), scene.settle(hold, 40), scene.settle(hold, 99)] == [True, False, False]
+    assert scene.money(account) == (40, 0, 40)
+    assert scene.store.record(hold.request_id).cost_nanousd == 40
+    released = scene.admitted(account)
+    assert [scene.settle(released), scene.settle(released)] == [True, False]
+    assert scene.money(account) == (40, 0, 40)
+
+
+def test_a_refused_hold_with_the_id_of_another_is_not_admitted(scene):
+    account = scene.account(parallel_limit=1)
+    hold = scene.admitted(account)
+    assert scene.store.admit(replace(hold, amount_nanousd=7)).reason == "parallel"
+    assert scene.money(account) == (0, 100, 0)
+
+
+@pytest.mark.parametrize(
+    "settings", [{"budget_nanousd": 1000}, {"rpm_limit": 10}, {"tpm_limit": 100}, {"parallel_limit": 10}], ids=str
+)
+def test_of_sixty_at_once_ten_pass(scene, settings):
+    account = scene.account(**settings)
+    holds, start = [scene.hold(account) for _ in range(60)], Barrier(60)
+
+    def race(hold):
+        start.wait()
+        return scene.store.admit(hold)
+
+    with ThreadPoolExecutor(60) as pool:
+        outcomes = list(pool.map(race, holds))
+        granted = [outcome.hold for outcome in outcomes if isinstance(outcome, Admitted)]
+        assert len(granted) == 10
+        assert len({outcome.reason for outcome in outcomes if isinstance(outcome, Refused)}) == 1
+        assert scene.money(account) == (0, 1000, 0)
+        assert all(pool.map(lambda hold: scene.settle(hold, 7), granted))
+    assert scene.money(account) == (70, 0, 70)
+
+
+def test_a_window_that_ended_is_renewed_by_whole_windows(scene):
+    account = scene.account(budget_nanousd=250, budget_window_s=600)
+    scene.admitted(account, lasts_s=5000)
+    assert scene.settle(scene.admitted(account), 150)
+    assert scene.store.admit(scene.hold(account)).reason == "budget"
+    scene.clock.now_s += 3 * 600 + 1
+    shown = scene.store.get(account.id)
+    assert (shown.spend_nanousd, shown.held_nanousd, shown.window_end_s) == (0, 100, int(START_S) + 4 * 600)
+    scene.admitted(account)
+    assert scene.money(account) == (0, 200, 150)
+    assert scene.store.get(account.id).window_end_s == int(START_S) + 4 * 600
+
+
+def test_a_late_settle_counts_in_the_window_it_arrives_in(scene):
+    account = scene.account(budget_nanousd=250, budget_window_s=600)
+    late = scene.admitted(account, lasts_s=5000)
+    assert scene.settle(scene.admitted(account), 150)
+    scene.clock.now_s += 601
+    assert scene.settle(scene.admitted(account), 20)
+    assert scene.money(account) == (20, 100, 170)
+    assert scene.settle(late, 90)
+    assert scene.money(account) == (110, 0, 260)
+    assert scene.store.admit(scene.hold(account, amount=141)).remaining_nanousd == 140
+    scene.admitted(account, 140)
+
+
+def test_an_ended_window_is_renewed_once_by_many(scene):
+    account = scene.account(budget_nanousd=1000, budget_window_s=600)
+    assert scene.settle(scene.admitted(account), 950)
+    scene.clock.now_s += 600
+    with ThreadPoolExecutor(30) as pool:
+        outcomes = list(pool.map(scene.store.admit, [scene.hold(account) for _ in range(30)]))
+    assert sum(isinstance(outcome, Admitted) for outcome in outcomes) == 10
+    assert scene.money(account) == (0, 1000, 950)
+
+
+def test_expired_holds_are_charged_once_by_many(scene):
+    account = scene.account(budget_nanousd=1000)
+    lost = [scene.admitted(account, lasts_s=60) for _ in range(5)]
+    live = scene.admitted(account, lasts_s=600)
+    assert scene.store.charge_lost(account.id, START_S + 59) == 0
+    with ThreadPoolExecutor(8) as pool:
+        counts = list(pool.map(lambda _: scene.store.charge_lost(account.id, START_S + 60), range(8)))
+    assert sum(counts) == 5
+    assert scene.money(account) == (500, 100, 500)
+    assert [scene.settle(hold, 1) for hold in lost] == [False] * 5
+    assert scene.settle(live, 1)
+    assert scene.money(account) == (501, 0, 501)
+    assert scene.store.record(lost[0].request_id) == Record(
+        lost[0].request_id, account.id, START_S, "lost", 100, {"deadline_s": lost[0].deadline_s}
+    )
+
+
+def test_an_expired_hold_gives_its_slot_to_the_next(scene):
+    account = scene.account(parallel_limit=1, budget_nanousd=250)
+    scene.admitted(account, lasts_s=60)
+    scene.clock.now_s += 60
+    scene.admitted(account)
+    assert scene.money(account) == (100, 100, 100)
+    scene.clock.now_s += 3600
+    assert scene.store.admit(scene.hold(account)).reason == "budget"
+    assert scene.money(account) == (200, 0, 200)
+
+
+def test_tokens_are_corrected_in_their_minute_only(scene):
+    account = scene.account(tpm_limit=100)
+    early, other = scene.admitted(account, tokens=60), scene.admitted(account, tokens=40)
+    assert scene.store.admit(scene.hold(account, tokens=1)).reason == "tpm"
+    assert scene.settle(early, tokens=50)
+    assert scene.store.admit(scene.hold(account, tokens=11)).reason == "tpm"
+    assert scene.store.admit(scene.hold(account, tokens=10)).tokens_left == 0
+    scene.clock.now_s += 60
+    assert scene.store.admit(scene.hold(account, tokens=1)).tokens_left == 99
+    assert scene.settle(other, tokens=0)
+    assert scene.store.admit(scene.hold(account, tokens=1)).tokens_left == 98
+
+
+def test_limits_move_by_their_difference(scene):
+    account = scene.account()
+    assert scene.settle(scene.admitted(account), 150)
+    scene.admitted(account)
+    limits = {"budget_nanousd": 400, "rpm_limit": 4, "tpm_limit": 40, "parallel_limit": 2}
+    assert scene.store.update(replace(account, **limits))
+    account = replace(account, version=2, **limits)
+    assert scene.money(account) == (150, 100, 150), "what was spent before there was a budget counts"
+    assert scene.store.admit(scene.hold(account, amount=151)).remaining_nanousd == 150
+    outcome = scene.store.admit(scene.hold(account, amount=150, tokens=20))
+    assert (outcome.requests_left, outcome.tokens_left) == (1, 0)
+    assert scene.store.admit(scene.hold(account, amount=0, tokens=0)).reason == "parallel"
+    assert scene.store.update(replace(account, **dict.fromkeys(limits)))
+    assert scene.money(account) == (150, 250, 150)
+    scene.admitted(replace(account, version=3), 10**12, 10**9)
+
+
+def test_a_new_budget_window_starts_now(scene):
+    account = scene.account(budget_nanousd=200)
+    assert scene.settle(scene.admitted(account), 90)
+    scene.clock.now_s += 100
+    assert scene.store.update(replace(account, budget_window_s=600))
+    assert scene.store.get(account.id).window_end_s == int(START_S) + 700
+    assert scene.money(account) == (90, 0, 90)
+    scene.clock.now_s += 600
+    assert scene.money(account) == (0, 0, 90)
+    assert scene.store.update(replace(account, budget_window_s=None, version=2))
+    assert scene.money(account) == (0, 0, 90)
+    assert scene.store.get(account.id).window_end_s == NEVER_S
+
+
+def test_a_successor_starts_with_what_was_spent_and_held(scene):
+    old = scene.account(budget_nanousd=1000, budget_window_s=600, parallel_limit=1)
+    assert scene.settle(scene.admitted(old, 300), 150)
+    scene.admitted(old, 200)
+    scene.clock.now_s += 100
+    new = replace(old, id=f"{old.id}-new")
+    assert scene.store.put(new, scene.store.get(old.id))
+    assert not scene.store.put(new, scene.store.get(old.id))
+    assert scene.money(new) == (350, 0, 350)
+    assert scene.store.get(new.id).window_end_s == int(START_S) + 600
+    assert scene.store.admit(scene.hold(new, amount=651)).remaining_nanousd == 650
+    assert scene.settle(scene.admitted(new, 650), 650)
+    scene.clock.now_s += 500
+    assert scene.money(new) == (0, 0, 1000)
+
+
+def test_a_successor_of_an_ended_window_starts_in_the_next(scene):
+    old = scene.account(budget_nanousd=1000, budget_window_s=600)
+    assert scene.settle(scene.admitted(old, 300), 150)
+    scene.admitted(old, 200, lasts_s=5000)
+    scene.clock.now_s += 700
+    new = replace(old, id=f"{old.id}-new", budget_nanousd=None)
+    assert scene.store.put(new, scene.store.get(old.id))
+    assert scene.money(new) == (200, 0, 350)
+    assert scene.store.get(new.id).window_end_s == int(START_S) + 1200

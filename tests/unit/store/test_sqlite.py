@@ -1,0 +1,118 @@
+"""What only SQLite can meet: a killed process, a shared or broken file, and who may read it."""
+
+import sqlite3
+import stat
+import subprocess
+import sys
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import pytest
+
+import haimaker.store
+from haimaker.store import Admitted, StoreUnavailable
+from haimaker.store.sqlite import SQLiteStore
+from tests.unit.store.conftest import START_S, Clock, Scene, record
+
+PACKAGE = Path(haimaker.store.__file__).parents[2]
+KILLED = """
+import os, signal, sys
+sys.path[:0] = sys.argv[2:]
+from haimaker.store import Hold
+from haimaker.store.sqlite import SQLiteStore
+store = SQLiteStore(sys.argv[1])
+store.admit(Hold("killed", "key#1", 1, 100, 10, 1_790_000_000.0, 1_790_000_300))
+os.kill(os.getpid(), signal.SIGKILL)
+"""
+
+
+@pytest.fixture
+def path(tmp_path):
+    return tmp_path / "home" / "deeper" / "store.sqlite"
+
+
+def scene_of(path) -> Scene:
+    clock = Clock()
+    return Scene(SQLiteStore(path, clock), clock, "sqlite", "key")
+
+
+def test_only_the_owner_may_read(path):
+    scene_of(path).account()
+    assert stat.S_IMODE(path.parent.stat().st_mode) == 0o700
+    files = sorted(path.parent.iterdir())
+    assert [file.name for file in files] == ["store.sqlite", "store.sqlite-shm", "store.sqlite-wal"]
+    assert {stat.S_IMODE(file.stat().st_mode) for file in files} == {0o600}
+
+
+def test_a_restart_keeps_everything(path):
+    scene = scene_of(path)
+    account = scene.account(budget_nanousd=1000)
+    scene.settle(scene.admitted(account), 40)
+    scene.store.close()
+    assert scene_of(path).money(account) == (40, 0, 40)
+
+
+def test_holds_of_a_killed_process_are_charged_at_start(path):
+    scene = scene_of(path)
+    scene.numbers = iter([1])
+    account = scene.account(budget_nanousd=1000)
+    scene.store.close()
+    account_id = account.id
+    code = KILLED.replace('"key#1"', repr(account_id))
+    killed = subprocess.run([sys.executable, "-c", code, str(path), str(PACKAGE)], capture_output=True, text=True)
+    assert killed.returncode == -9, killed.stderr
+    scene = scene_of(path)
+    assert scene.money(account) == (0, 100, 0)
+    assert scene.store.charge_lost(account_id, START_S + 1) == 0
+    assert [scene.store.charge_all_lost(START_S + 1), scene.store.charge_all_lost(START_S + 1)] == [1, 0]
+    assert scene.money(account) == (100, 0, 100)
+    assert scene.store.record("killed").status == "lost"
+
+
+def test_processes_share_the_file(path):
+    scenes = [scene_of(path), scene_of(path)]
+    account = scenes[0].account(budget_nanousd=1000)
+    holds = [scenes[0].hold(account) for _ in range(40)]
+    with ThreadPoolExecutor(8) as pool:
+        outcomes = list(pool.map(lambda number: scenes[number % 2].store.admit(holds[number]), range(40)))
+    assert sum(isinstance(outcome, Admitted) for outcome in outcomes) == 10
+    assert scenes[1].money(account) == (0, 1000, 0)
+
+
+def test_a_locked_file_is_unavailable_and_then_works_again(path):
+    scene = scene_of(path)
+    account = scene.account()
+    scene.store._connection.execute("PRAGMA busy_timeout = 1")
+    other = sqlite3.connect(path, isolation_level=None)
+    other.execute("BEGIN IMMEDIATE")
+    with pytest.raises(StoreUnavailable, match=r"^SQLite admit: database is locked$"):
+        scene.admitted(account)
+    assert scene.store.get(account.id), "readers do not wait"
+    other.execute("ROLLBACK")
+    scene.admitted(account)
+
+
+def test_a_full_disk_changes_nothing(path):
+    scene = scene_of(path)
+    account = scene.account()
+    hold = scene.admitted(account)
+    pages = scene.store._connection.execute("PRAGMA page_count").fetchone()[0]
+    scene.store._connection.execute(f"PRAGMA max_page_count = {pages}")
+    with pytest.raises(StoreUnavailable, match=r"^SQLite settle: database or disk is full$"):
+        scene.store.settle(hold, record(hold, 5, text="x" * 50_000), 10)
+    assert scene.money(account) == (0, 100, 0)
+
+
+@pytest.mark.parametrize(
+    ("content", "cause"), [(b"no database" * 1000, "file is not a database"), (None, "version 99"), ("folder", "Is a directory")]
+)
+def test_a_file_of_something_else_is_unavailable(path, content, cause):
+    path.parent.mkdir(parents=True)
+    if content is None:
+        sqlite3.connect(path).execute("PRAGMA user_version = 99")
+    elif content == "folder":
+        path.mkdir()
+    else:
+        path.write_bytes(content)
+    with pytest.raises(StoreUnavailable, match=cause):
+        SQLiteStore(path)
