@@ -25,10 +25,19 @@ class Provider:
     name: str
     """The prefix of its models; in capitals, of its environment variables."""
     base_url: str = ""
-    """Up to, not including, the operation. Empty: it has no public address and is on when `<NAME>_BASE_URL` is set."""
+    """Up to, not including, the operation; `{NAME}` stands for a variable of the environment, without which it is off.
+    Empty: it has no public address and is on when `<NAME>_BASE_URL` is set."""
     api_key_variables: tuple[str, ...] = ()
     """The vendors' own variables, accepted besides `<NAME>_API_KEY`."""
     adapter: str = "openai"
+    key_header: str = "authorization"
+    """Where its key goes: as a bearer token, or as it is in a header of this name."""
+    signs_as: str | None = None
+    """The AWS service as which a call is signed where there is no key."""
+    inlines_images: bool = False
+    """Whether it takes images only inside the request, so that the gateway has to fetch those that are links."""
+    single_choice: bool = False
+    """Whether it gives one answer to a request, so that `n` choices are n calls."""
     headers: Mapping[str, str] = field(default_factory=dict)
     drop: tuple[str, ...] = ()
     """Parameters it refuses and whose loss does no harm; named to the client in a header."""
@@ -69,16 +78,24 @@ PROVIDERS: tuple[Provider, ...] = (
         model_rules=(ModelRule(r"(?:o\d|gpt-5)", rename=MAX_COMPLETION_TOKENS),),
         forwards=("openai-organization", "openai-project", "openai-beta"),
     ),
-    # https://openrouter.ai/docs/use-cases/usage-accounting
+    # https://openrouter.ai/docs/use-cases/usage-accounting; two headers name the client's app: https://openrouter.ai/docs/app-attribution
     Provider(
         "openrouter",
         "https://openrouter.ai/api/v1",
         add={"usage": {"include": True}},
         reports_cost=True,
         reasoning_field="reasoning",
+        forwards=("http-referer", "x-title"),
     ),
     # https://console.groq.com/docs/openai
-    Provider("groq", "https://api.groq.com/openai/v1", strips_message_nulls=True, reasoning_field="reasoning"),
+    Provider(
+        "groq",
+        "https://api.groq.com/openai/v1",
+        drop=("logprobs", "top_logprobs", "logit_bias"),
+        strips_message_nulls=True,
+        strips_message_names=True,
+        reasoning_field="reasoning",
+    ),
     # https://docs.together.ai/reference/chat-completions-1
     Provider(
         "together_ai",
@@ -99,7 +116,8 @@ PROVIDERS: tuple[Provider, ...] = (
         strips_message_names=True,
     ),
     # Servers of one's own: on when their base URL is set; a key is sent only if there is one.
-    Provider("hosted_vllm", models=("*",)),
+    # https://docs.vllm.ai/en/latest/features/reasoning_outputs/
+    Provider("hosted_vllm", reasoning_field="reasoning", models=("*",)),
     Provider("ollama", models=("*",)),
     Provider("llamafile", models=("*",)),
     Provider("lm_studio", models=("*",)),

@@ -5,15 +5,16 @@ import random
 import time
 from collections.abc import Callable, Generator, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from itertools import chain
 from typing import TypeVar
 
-from haimaker import adapters, demo, errors, sse, usage
+from haimaker import adapters, authorize, demo, errors, sse, usage
 from haimaker.config import Access
 from haimaker.errors import APIError, APITimeoutError, BadGatewayError, ContentPolicyViolationError, ContextWindowExceededError
 from haimaker.health import Health
 from haimaker.limits import prompt_estimate
+from haimaker.remote_images import ImageFetcher
 from haimaker.routing import Plan
 from haimaker.schema import ChatRequest
 from haimaker.settlement import Trial
@@ -37,6 +38,7 @@ class Upstreams:
     transport: Transport
     access: Mapping[str, Access]
     health: Health
+    images: ImageFetcher = field(default_factory=ImageFetcher)
 
 
 @dataclass(slots=True)
@@ -51,6 +53,7 @@ class Sender:
     """Monotonic."""
     cancel: Cancel
     trials: list[Trial]
+    _inlined: ChatRequest | None = None
 
     def whole(self) -> JSON:
         """The first answer that is one, in OpenAI's format. Raises the last APIError, with all attempts in it."""
@@ -148,7 +151,7 @@ class Sender:
         """A 2xx answer whose body is still to be read. Raises APIError for any other."""
         attempt = trial.attempt
         adapter = adapters.chat(attempt.provider.adapter)
-        upstream_request = adapter.to_upstream(self.request, attempt)
+        upstream_request = adapter.to_upstream(self._request_for(attempt), attempt)
         trial.dropped = upstream_request.dropped
         with self._explaining(trial, answered=False):
             response = self._send(upstream_request, attempt)
@@ -159,6 +162,13 @@ class Sender:
         said = said._replace(message=self._without_secret(said.message, attempt))
         raise errors.from_upstream(response.status, said, response.headers, time.time())
 
+    def _request_for(self, attempt: Attempt) -> ChatRequest:
+        """The request as the provider can take it; images are fetched for the first that needs them."""
+        if not attempt.provider.inlines_images:
+            return self.request
+        self._inlined = self._inlined or self.upstreams.images.inlined(self.request)
+        return self._inlined
+
     def _send(self, request: UpstreamRequest, attempt: Attempt) -> UpstreamResponse:
         if attempt.provider.offline:
             return demo.send(request, attempt.request_id, attempt.created_s)
@@ -167,8 +177,7 @@ class Sender:
             raise TransportError("There was no time left to ask the provider.", sent=False, timed_out=True)
         access = self.upstreams.access[attempt.provider.name]
         headers = {name: self.headers[name] for name in attempt.provider.forwards if _is_plain(self.headers.get(name))}
-        if access.api_key:
-            headers["authorization"] = f"Bearer {access.api_key}"
+        headers |= authorize.headers_for(attempt.provider, access, request, time.time())
         timeouts = Timeouts(min(CONNECT_S, left_s), left_s, left_s)
         return self.upstreams.transport.send(request, access.base_url, headers, timeouts, self.cancel)
 

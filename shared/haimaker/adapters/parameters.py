@@ -8,7 +8,7 @@ from haimaker.wire import JSON
 
 OURS = frozenset({"drop_params"})
 """Fields of a body that are for the gateway and never sent."""
-EMPTY = (None, [], {}, "")
+EMPTY: tuple[object, ...] = (None, [], {}, "")
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,7 +42,7 @@ class Parameters:
 
 
 OPENAI = frozenset(
-    [
+    {
         "audio",
         "frequency_penalty",
         "function_call",
@@ -77,6 +77,6 @@ OPENAI = frozenset(
         "user",
         "verbosity",
         "web_search_options",
-    ]
+    }
 )
 """https://platform.openai.com/docs/api-reference/chat/create"""
