@@ -1,7 +1,7 @@
 """Settings from the environment, read once and handed down. The only module that knows the environment's names."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from ipaddress import ip_address
 from pathlib import Path
 from urllib.parse import urlsplit
@@ -25,16 +25,20 @@ class Access:
 
     base_url: str
     api_key: str | None = field(default=None, repr=False)
+    credentials: Credentials | None = None
+    """For a provider whose calls are signed, in `region`."""
+    region: str = ""
 
 
 @dataclass(frozen=True, slots=True)
 class AWSAccess:
-    """Where DynamoDB is, and with which credentials it is asked."""
+    """Where DynamoDB and SSM are, and with which credentials they are asked."""
 
     region: str
     credentials: Credentials
     dynamodb_endpoint: str | None = None
     """Of an emulator; None is AWS itself."""
+    ssm_endpoint: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,11 +57,19 @@ class Settings:
     demo: bool = False
     access: Mapping[str, Access] = field(default_factory=dict)
     """By provider name, in the table's order; a provider that is missing here is off."""
+    providers_parameter: str = ""
+    """The SSM parameter with the providers' secrets; with a name, `access` is empty, and credentials.py reads it later."""
+    environment: Mapping[str, str] = field(default_factory=dict, repr=False)
+    """What such secrets are added to: base URLs and the like."""
+    allowed_origins: tuple[str, ...] = ()
+    """Web pages that may call the gateway from a browser; `*` is all of them."""
+    sam_local: bool = False
+    """Whether this is a function under `sam local`, which takes whole answers only."""
 
     @classmethod
     def from_environment(cls, environment: Mapping[str, str]) -> "Settings":
         """Settings of a local gateway or a container. Raises SettingsError."""
-        env = {name: value.strip() for name, value in environment.items() if value.strip()}
+        env = _filled(environment)
         host = env.get("HOST", DEFAULT_HOST)
         store = _one_of(env, "STORE", ("sqlite", "dynamodb"))
         return cls(
@@ -75,6 +87,31 @@ class Settings:
             access=access_from(env),
         )
 
+    @classmethod
+    def deployed(cls, environment: Mapping[str, str]) -> "Settings":
+        """Settings of a Lambda function, as the template gives them. Under `sam local` there is no AWS account: the store is
+        then a file in the temporary folder, and the admin key is that of the local gateway. Raises SettingsError."""
+        env = _filled(environment)
+        if "AWS_SAM_LOCAL" in env:
+            home = f"{env.get('TMPDIR', '/tmp')}/haimaker"  # noqa: S108 (of the sandbox alone)
+            local = cls.from_environment({**env, "STORE": "sqlite", "HAIMAKER_HOME": home})
+            return replace(local, sam_local=True, allowed_origins=_origins(env))
+        for name in ("HAIMAKER_ACCOUNTS_TABLE", "HAIMAKER_RECORDS_TABLE"):
+            if name not in env:
+                raise SettingsError(f"{name} is missing; template.yaml sets it.")
+        return cls(
+            store="dynamodb",
+            accounts_table=env["HAIMAKER_ACCOUNTS_TABLE"],
+            records_table=env["HAIMAKER_RECORDS_TABLE"],
+            aws=_aws(env),
+            config_path=_config_path(env),
+            default_max_output_tokens=_whole_number(env, "DEFAULT_MAX_OUTPUT_TOKENS", DEFAULT_MAX_OUTPUT_TOKENS, least=1),
+            demo=_one_of(env, "HAIMAKER_DEMO", ("false", "true")) == "true",
+            providers_parameter=env.get("HAIMAKER_PROVIDERS_PARAMETER", ""),
+            environment=env,
+            allowed_origins=_origins(env),
+        )
+
 
 def access_from(env: Mapping[str, str]) -> dict[str, Access]:
     """The providers that are on, by name: those with a key, and those without a public address whose base URL is set."""
@@ -87,28 +124,60 @@ def _access(provider: Provider, env: Mapping[str, str]) -> Access | None:
     base_url_name = f"{prefix}_BASE_URL"
     names = (f"{prefix}_API_KEY", *provider.api_key_variables)
     api_key = next((env[name] for name in names if name in env), None)
-    base_url = env.get(base_url_name, provider.base_url)
-    if not base_url or (api_key is None and provider.base_url):
+    base_url = env.get(base_url_name) or _address(provider.base_url, env)
+    credentials = _credentials(env) if provider.signs_as and api_key is None else None
+    if not base_url or (provider.base_url and not (api_key or credentials)):
         return None
     if api_key and not (api_key.isascii() and api_key.isprintable()):
         raise SettingsError(f"The key of {provider.name} holds characters that an HTTP header cannot carry; copy it again.")
-    return Access(_url(base_url_name, base_url, "https://api.openai.com/v1"), api_key)
+    return Access(_url(base_url_name, base_url, "https://api.openai.com/v1"), api_key, credentials, _region(env) or "")
+
+
+def _address(base_url: str, env: Mapping[str, str]) -> str | None:
+    """A row's address with what the environment says of its variable parts; None while one of them is missing."""
+    known = {**env, "AWS_REGION": _region(env)} if _region(env) else env
+    try:
+        return base_url.format_map(known)
+    except KeyError:
+        return None
+
+
+def _region(env: Mapping[str, str]) -> str | None:
+    return env.get("AWS_REGION") or env.get("AWS_DEFAULT_REGION")
+
+
+def _credentials(env: Mapping[str, str]) -> Credentials | None:
+    if "AWS_ACCESS_KEY_ID" not in env or "AWS_SECRET_ACCESS_KEY" not in env:
+        return None
+    return Credentials(env["AWS_ACCESS_KEY_ID"], env["AWS_SECRET_ACCESS_KEY"], env.get("AWS_SESSION_TOKEN"))
 
 
 def _aws(env: Mapping[str, str]) -> AWSAccess:
     """The usual variables of AWS's own tools; what they find elsewhere (profiles, instance roles) is not looked for."""
-    region = env.get("AWS_REGION") or env.get("AWS_DEFAULT_REGION")
+    region, credentials = _region(env), _credentials(env)
     if not region:
         raise SettingsError("STORE=dynamodb needs AWS_REGION, such as us-east-1.")
-    missing = [name for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY") if name not in env]
-    if missing:
-        raise SettingsError(f"STORE=dynamodb needs AWS credentials: {' and '.join(missing)} missing in the environment.")
-    endpoint = env.get("AWS_ENDPOINT_URL_DYNAMODB")
+    if not credentials:
+        raise SettingsError("STORE=dynamodb needs AWS credentials: AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY.")
     return AWSAccess(
         region,
-        Credentials(env["AWS_ACCESS_KEY_ID"], env["AWS_SECRET_ACCESS_KEY"], env.get("AWS_SESSION_TOKEN")),
-        _url("AWS_ENDPOINT_URL_DYNAMODB", endpoint, "http://127.0.0.1:8000") if endpoint else None,
+        credentials,
+        _endpoint(env, "AWS_ENDPOINT_URL_DYNAMODB"),
+        _endpoint(env, "AWS_ENDPOINT_URL_SSM"),
     )
+
+
+def _endpoint(env: Mapping[str, str], name: str) -> str | None:
+    return _url(name, env[name], "http://127.0.0.1:8000") if name in env else None
+
+
+def _origins(env: Mapping[str, str]) -> tuple[str, ...]:
+    return tuple(origin.strip().rstrip("/") for origin in env.get("ALLOWED_ORIGINS", "").split(",") if origin.strip())
+
+
+def _filled(environment: Mapping[str, str]) -> dict[str, str]:
+    """A variable that is set to nothing counts as not set."""
+    return {name: value.strip() for name, value in environment.items() if value.strip()}
 
 
 def _url(name: str, text: str, example: str) -> str:

@@ -12,13 +12,17 @@
 Steps 5 to 8 are an `Exchange`; a `Relay` stands between it and the door.
 """
 
+import os
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
+from typing import NamedTuple
 
 from haimaker import keys, limits, models
 from haimaker.accounts import Accounts, refusal, unavailable
+from haimaker.calling import Caller, Upstreams
 from haimaker.config import Settings
+from haimaker.credentials import Constant, Credentials, Stored
 from haimaker.errors import APIError, BadRequestError, InternalServerError
 from haimaker.exchange import Exchange
 from haimaker.health import Health
@@ -28,7 +32,7 @@ from haimaker.providers import PROVIDERS
 from haimaker.relay import ClientLeft, Relay
 from haimaker.routing import Config, Plan, Router
 from haimaker.schema import ChatRequest, parse_chat
-from haimaker.sending import Sender, Upstreams
+from haimaker.sending import Sender
 from haimaker.settlement import Settlement
 from haimaker.sse import dumps
 from haimaker.store import UNLIMITED, Account, Admitted, Hold, Refused, Store, StoreUnavailable
@@ -42,17 +46,26 @@ LATE_S = 10
 ADMISSION_TRIES = 3
 
 
+class Reach(NamedTuple):
+    """What the credentials allow: where a model may be served, and how to get there."""
+
+    router: Router
+    upstreams: Upstreams
+
+
 @dataclass(slots=True)
 class Gateway:
     settings: Settings
     store: Store
-    router: Router
-    upstreams: Upstreams
+    credentials: Credentials
     observer: Observer = field(default_factory=Observer)
     accounts: Accounts = field(init=False)
+    config: Config = field(init=False)
+    _reach: Reach | None = field(default=None, repr=False)
 
     def __post_init__(self) -> None:
         self.accounts = Accounts(self.store, keys.admin_id(self.settings))
+        self.config = _config(self.settings)
 
     @classmethod
     def local(cls, settings: Settings) -> "Gateway":
@@ -65,9 +78,19 @@ class Gateway:
 
     @classmethod
     def over(cls, settings: Settings, store: Store) -> "Gateway":
-        on = [provider for provider in PROVIDERS if provider.name in settings.access or (provider.offline and settings.demo)]
-        upstreams = Upstreams(Transport(), settings.access, Health())
-        return cls(settings, store, Router(_config(settings), on), upstreams)
+        return cls(settings, store, Constant(settings.access))
+
+    @classmethod
+    def from_environment(cls) -> "Gateway":
+        """A gateway in a Lambda function: nothing is connected or read before the first request. Raises SettingsError."""
+        settings = Settings.deployed(os.environ)
+        if settings.aws is None:
+            return cls.local(settings)
+        from haimaker.local_store import stack_store
+
+        observer = Observer(metrics_on=True)
+        credentials = Stored(settings.providers_parameter, settings.aws, settings.environment, observer)
+        return cls(settings, stack_store(settings), credentials, observer)
 
     def handle(self, operation: str, request: Request) -> Response:
         """Answers a request of any kind; never raises."""
@@ -88,20 +111,40 @@ class Gateway:
     def chat(self, request: Request) -> Response:
         account = self.accounts.identify(request.headers)
         asked = parse_chat(request.body, request.path.get("model"))
+        reach = self.reach()
         started_s = time.time()
         deadline_s = time.monotonic()
-        plan, account, admitted = self._admit(asked, account, request, started_s)
+        plan, account, admitted = self._admit(asked, account, request, started_s, reach)
         deadline_s += _longest_wait_s(request, plan.timeout_s)
         settlement = Settlement(self.store, admitted.hold, _about(asked, account), started_s)
-        sender = Sender(self.upstreams, asked, request.headers, plan, deadline_s, Cancel(), settlement.trials)
+        caller = Caller(reach.upstreams, asked, request.headers, deadline_s, Cancel())
+        sender = Sender(caller, plan, reach.upstreams.health, settlement.trials)
         exchange = Exchange(sender, settlement, self.observer, _limit_headers(account, admitted, started_s))
         return Relay(request, exchange, deadline_s).response()
 
-    def _admit(self, asked: ChatRequest, account: Account, request: Request, now_s: float) -> tuple[Plan, Account, Admitted]:
+    def reach(self) -> Reach:
+        """The providers that are on now. Raises ServiceUnavailableError if their credentials can't be read."""
+        access = self.credentials.current()
+        reach = self._reach
+        if reach is None or reach.upstreams.access is not access:
+            on = [provider for provider in PROVIDERS if provider.name in access or (provider.offline and self.settings.demo)]
+            transport, health = (reach.upstreams.transport, reach.upstreams.health) if reach else (Transport(), Health())
+            self._reach = reach = Reach(Router(self.config, on), Upstreams(transport, access, health))
+        return reach
+
+    def _admit(
+        self, asked: ChatRequest, account: Account, request: Request, now_s: float, reach: Reach
+    ) -> tuple[Plan, Account, Admitted]:
         """Plans and reserves; again if the key was changed meanwhile, or if the rest of its budget pays for a shorter answer."""
         affordable: int | None = None
         for _ in range(ADMISSION_TRIES):
-            plan = self._plan(asked, account, request.id, now_s, affordable)
+            try:
+                plan = self._plan(asked, account, request.id, now_s, reach, affordable)
+            except APIError:
+                kept, account = account, self.accounts.read(account.id).account
+                if account.version == kept.version:
+                    raise
+                continue
             reservation = limits.reserve(asked, plan.all(), self.settings.default_max_output_tokens)
             admitted = self.store.admit(_hold(request, account, reservation, plan, now_s))
             if isinstance(admitted, Admitted):
@@ -112,9 +155,11 @@ class Gateway:
                 raise refusal(admitted, reservation.amount_nanousd)
         raise refusal(Refused("parallel", account, retry_after_s=1), 0)
 
-    def _plan(self, asked: ChatRequest, account: Account, request_id: str, now_s: float, affordable: int | None) -> Plan:
-        resting = self.upstreams.health.resting(now_s)
-        plan = self.router.plan(asked.model, account.models, request_id, int(now_s), resting)
+    def _plan(
+        self, asked: ChatRequest, account: Account, request_id: str, now_s: float, reach: Reach, affordable: int | None
+    ) -> Plan:
+        resting = reach.upstreams.health.resting(now_s)
+        plan = reach.router.plan(asked.model, account.models, request_id, int(now_s), resting)
         if account.budget_nanousd is None:
             return plan
         default = self.settings.default_max_output_tokens
@@ -208,7 +253,7 @@ def _health(gateway: Gateway, request: Request) -> Response:
 def _models(answer: Callable[..., JSON]) -> Callable[[Gateway, Request], Response]:
     def operation(gateway: Gateway, request: Request) -> Response:
         account = gateway.accounts.identify(request.headers, fresh=True)
-        return json_response(answer(gateway.router, account, request))
+        return json_response(answer(gateway.reach().router, account, request))
 
     return operation
 

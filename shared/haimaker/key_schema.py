@@ -13,8 +13,10 @@ MOST = 10**12
 
 Label = Annotated[StrictStr, Field(min_length=1, max_length=512)]
 Limit = Annotated[StrictInt, Field(ge=0, le=MOST)]
-Duration = Annotated[StrictStr, Field(pattern=r"^[1-9]\d{0,8}[smhdw]$")]
-Lifetime = Annotated[StrictStr, Field(pattern=r"^(-1|[1-9]\d{0,8}[smhdw])$")]
+SPAN = r"[1-9](\d{0,8}s|\d{0,6}m|\d{0,5}h|\d{0,4}d|\d{0,3}w)"
+"""In seconds, minutes, hours, days or weeks; the longest are of some centuries."""
+Duration = Annotated[StrictStr, Field(pattern=f"^{SPAN}$")]
+Lifetime = Annotated[StrictStr, Field(pattern=f"^(-1|{SPAN})$")]
 
 
 class KeyFields(BaseModel):

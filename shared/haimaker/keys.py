@@ -34,6 +34,8 @@ FOREVER = "-1"
 def generate(store: Store, caller: Account, request: Request) -> JSON:
     """POST /key/generate: a new key. Raises BadRequestError, PermissionDeniedError."""
     fields = _fields(caller, request)
+    for name in fields.model_fields_set & {"key", "keys"}:
+        raise BadRequestError("A new key is made by the gateway, it can't be chosen.", param=name, code="unsupported_parameter")
     key = auth.new_key()
     account = Account(id=auth.account_id_of(key), name=auth.display_name_of(key), created_s=int(time.time()))
     return _issue(store, key, _changed(account, fields, time.time()))
@@ -45,6 +47,8 @@ def regenerate(store: Store, caller: Account, request: Request) -> JSON:
     What requests under way hold at that moment counts as spent.
     """
     fields = _fields(caller, request)
+    if _id_of(fields.key) == caller.id:
+        raise BadRequestError("A key can't regenerate itself.", param="key")
     old = _update(store, _id_of(fields.key), lambda account: replace(_changed(account, fields, time.time()), blocked=True))
     key = auth.new_key()
     account = replace(old.account, id=auth.account_id_of(key), name=auth.display_name_of(key), blocked=False, version=1)

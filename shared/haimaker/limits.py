@@ -71,9 +71,11 @@ def prompt_estimate(request: ChatRequest) -> int:
 
 
 def _worst_case_nanousd(request: ChatRequest, attempt: Attempt, default: int) -> int | None:
+    calls = request.choices if attempt.provider.single_choice else 1
     prompt = _prompt_bound(request, attempt.facts)
-    output = _output_bound(request, attempt, default) * request.choices
-    return usage.worst_case_nanousd(attempt.facts, prompt, output, request.fields.service_tier, _most_searches(request))
+    output = _output_bound(request, attempt, default) * request.choices // calls
+    cost = usage.worst_case_nanousd(attempt.facts, prompt, output, request.fields.service_tier, _most_searches(request))
+    return None if cost is None else cost * calls
 
 
 def _prompt_bound(request: ChatRequest, facts: Facts) -> int:

@@ -1,7 +1,8 @@
-"""The store of a gateway that runs as a process: SQLite in its home folder, or DynamoDB."""
+"""Which store a gateway opens: SQLite in its home folder, DynamoDB from a process, the tables of a deployed stack."""
 
 import time
 
+from haimaker.aws import AWSClient
 from haimaker.config import Settings, SettingsError
 from haimaker.store import Store
 
@@ -18,15 +19,28 @@ def open_store(settings: Settings) -> Store:
     return store
 
 
+def stack_store(settings: Settings) -> Store:
+    """The tables of a deployed stack; nothing is connected before the first request."""
+    return _over(_client(settings), settings)
+
+
 def _dynamodb(settings: Settings) -> Store:
     """Tables are made in an emulator only; in an AWS account they are the stack's."""
-    from haimaker.aws import AWSClient
-    from haimaker.store.dynamodb import DynamoStore
     from haimaker.store.tables import create_tables
 
+    dynamo = _client(settings)
+    if settings.aws and settings.aws.dynamodb_endpoint:
+        create_tables(dynamo, {"accounts": settings.accounts_table, "records": settings.records_table})
+    return _over(dynamo, settings)
+
+
+def _client(settings: Settings) -> AWSClient:
     if settings.aws is None:
         raise SettingsError("STORE=dynamodb needs a region and credentials of AWS.")
-    dynamo = AWSClient("dynamodb", settings.aws.region, settings.aws.credentials, settings.aws.dynamodb_endpoint)
-    if settings.aws.dynamodb_endpoint:
-        create_tables(dynamo, {"accounts": settings.accounts_table, "records": settings.records_table})
+    return AWSClient("dynamodb", settings.aws.region, settings.aws.credentials, settings.aws.dynamodb_endpoint)
+
+
+def _over(dynamo: AWSClient, settings: Settings) -> Store:
+    from haimaker.store.dynamodb import DynamoStore
+
     return DynamoStore(settings.accounts_table, settings.records_table, dynamo)

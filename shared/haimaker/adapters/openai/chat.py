@@ -45,9 +45,7 @@ def from_upstream(body: JSON, attempt: Attempt) -> JSON:
         raise from_body(body)
     if not isinstance(body.get("choices"), list):
         raise errors.BadGatewayError("The provider's answer has no choices.")
-    if field := attempt.provider.reasoning_field:
-        _name_reasoning(body["choices"], "message", field)
-    return body
+    return _with_reasoning(body, "message", attempt.provider.reasoning_field)
 
 
 def from_stream(events: Iterable[Event], attempt: Attempt) -> Iterator[Chunk]:
@@ -60,8 +58,8 @@ def from_stream(events: Iterable[Event], attempt: Attempt) -> Iterator[Chunk]:
         if body.get("error"):
             raise from_body(body)
         finished = finished or _finishes(body)
-        edited = field is not None and _name_reasoning(body.get("choices"), "delta", field)
-        yield Chunk(body, None if edited or b"\n" in event.data else event.data)
+        shown = _with_reasoning(body, "delta", field)
+        yield Chunk(shown, None if shown is not body or b"\n" in event.data else event.data)
     if not finished:
         raise errors.BadGatewayError("The provider's stream ended before the answer was complete.", code="stream_interrupted")
 
@@ -75,9 +73,10 @@ def _renames(attempt: Attempt) -> Mapping[str, str]:
 
 
 def _renamed(body: JSON, names: Mapping[str, str]) -> JSON:
-    """The client's parameters under the provider's names; where it sent both, the provider's name wins."""
+    """The client's parameters under the provider's names; where it sent both, the provider's name wins, unless it is null."""
     renamed = {names[name]: value for name, value in body.items() if name in names}
-    return {**renamed, **{name: value for name, value in body.items() if name not in names}}
+    kept = {name: value for name, value in body.items() if name not in names and (value is not None or name not in renamed)}
+    return {**renamed, **kept}
 
 
 def _message(message: JSON, provider: Provider) -> JSON:
@@ -97,15 +96,21 @@ def _flattened(parts: list[Any]) -> Any:
     return parts
 
 
-def _name_reasoning(choices: object, holder: str, field: str) -> bool:
-    """Adds `reasoning_content`, the name that most providers and clients use, beside a provider's own; whether it did."""
-    added = False
-    for choice in choices if isinstance(choices, list) else ():
-        message = choice.get(holder) if isinstance(choice, dict) else None
-        if isinstance(message, dict) and message.get(field) and "reasoning_content" not in message:
-            message["reasoning_content"] = message[field]
-            added = True
-    return added
+def _with_reasoning(body: JSON, holder: str, field: str | None) -> JSON:
+    """The body with `reasoning_content`, the name that most providers and clients use, beside a provider's own; the same
+    object where there is none to name."""
+    choices = body.get("choices")
+    if field is None or not isinstance(choices, list):
+        return body
+    named = [_choice_with_reasoning(choice, holder, field) for choice in choices]
+    return {**body, "choices": named} if any(new is not old for new, old in zip(named, choices, strict=True)) else body
+
+
+def _choice_with_reasoning(choice: Any, holder: str, field: str) -> Any:
+    message = choice.get(holder) if isinstance(choice, dict) else None
+    if isinstance(message, dict) and message.get(field) and message.get("reasoning_content") is None:
+        return {**choice, holder: {**message, "reasoning_content": message[field]}}
+    return choice
 
 
 def _parsed(data: bytes) -> JSON:

@@ -45,7 +45,7 @@ def read_error(body: object) -> ErrorFields:
     if not isinstance(found, Mapping):
         text = found if isinstance(found, str) else ""
         return ErrorFields(text, _known_code(text, None))
-    message = next((found[name] for name in ("message", "detail", "error") if isinstance(found.get(name), str)), "")
+    message = next((found[name] for name in ("message", "detail", "error") if isinstance(found.get(name), str)), _invalid(found))
     code = found.get("code")
     said = code if isinstance(code, str) and code else None
     param = found.get("param")
@@ -73,6 +73,17 @@ def _error_of(body: object) -> object:
     if isinstance(body, Mapping) and body.get("error"):
         return body["error"]
     return body
+
+
+def _invalid(found: Mapping[str, Any]) -> str:
+    """The first complaint of a server that lists them with their places, as FastAPI does."""
+    inner = found.get("message")
+    details = inner.get("detail") if isinstance(inner, Mapping) else found.get("detail")
+    first = details[0] if isinstance(details, list) and details else None
+    if not isinstance(first, Mapping) or not isinstance(first.get("msg"), str):
+        return ""
+    place = first.get("loc")
+    return ".".join(map(str, place)) + ": " + first["msg"] if isinstance(place, list) else str(first["msg"])
 
 
 def _known_code(message: str, code: str | None) -> str | None:

@@ -1,0 +1,199 @@
+"""One call at one target: translated, sent, its answer translated back, and what goes wrong said as an APIError."""
+
+import json
+import time
+from collections.abc import Generator, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from itertools import chain
+
+from haimaker import adapters, authorize, choices, demo, errors, sse, usage
+from haimaker.config import Access
+from haimaker.errors import APIError, APITimeoutError, BadGatewayError
+from haimaker.health import Health
+from haimaker.limits import prompt_estimate
+from haimaker.remote_images import ImageFetcher
+from haimaker.schema import ChatRequest
+from haimaker.settlement import Trial
+from haimaker.transport import Cancel, Timeouts, Transport, TransportError
+from haimaker.usage import Tokens
+from haimaker.wire import JSON, Attempt, Chunk, Event, UpstreamRequest, UpstreamResponse
+
+CONNECT_S = 10.0
+ERROR_BYTES = 1_000_000
+AWS_EVENT_STREAM = "application/vnd.amazon.eventstream"
+
+
+@dataclass(frozen=True, slots=True)
+class Upstreams:
+    """What reaching providers takes, shared by all requests."""
+
+    transport: Transport
+    access: Mapping[str, Access]
+    health: Health
+    images: ImageFetcher = field(default_factory=ImageFetcher)
+
+
+@dataclass(slots=True)
+class Caller:
+    """Makes the calls of one request."""
+
+    upstreams: Upstreams
+    request: ChatRequest
+    headers: Mapping[str, str]
+    deadline_s: float
+    """Monotonic."""
+    cancel: Cancel
+    _inlined: ChatRequest | None = None
+
+    def whole(self, trial: Trial) -> JSON:
+        """The answer in OpenAI's format; from a provider that gives one choice, as many calls as there are to be."""
+        bodies: list[JSON] = []
+        try:
+            for _ in range(self._calls(trial)):
+                bodies.append(self._whole(trial))
+        except APIError:
+            self._charge_also(trial, bodies)
+            raise
+        return choices.joined(bodies)
+
+    def stream(self, trial: Trial) -> Iterator[Chunk]:
+        """Its chunks; returns when the first one has come."""
+        calls = self._calls(trial)
+        streams = (self._chunks(self._open(trial), trial) for _ in range(calls))
+        chunks = next(streams) if calls == 1 else choices.one_after_another(streams)
+        first = next(chunks, None)
+        if first is None:
+            raise BadGatewayError("The provider's stream holds nothing.", code="invalid_provider_response")
+        return chain((first,), chunks)
+
+    def _calls(self, trial: Trial) -> int:
+        return self.request.choices if trial.attempt.provider.single_choice else 1
+
+    def _whole(self, trial: Trial) -> JSON:
+        response = self._open(trial)
+        raw = b""
+        try:
+            with self._explaining(trial, answered=True):
+                for piece in response.pieces:
+                    raw += piece
+        except APIError:
+            self._estimate(trial, len(raw))
+            raise
+        body = _json(raw)
+        if not isinstance(body, dict):
+            if raw.lstrip().startswith(b"{"):
+                self._estimate(trial, len(raw))
+            raise BadGatewayError("The provider's answer is not a JSON object.", code="invalid_provider_response")
+        return adapters.chat(trial.attempt.provider.adapter).from_upstream(body, trial.attempt)
+
+    def _charge_also(self, trial: Trial, bodies: list[JSON]) -> None:
+        """Choices that came before a later call failed were served all the same."""
+        if bodies:
+            used = [usage.from_openai(body.get("usage")) for body in bodies]
+            trial.use(choices.total([*used, *([trial.tokens] if trial.tokens else [])]), estimated=trial.estimated)
+
+    def _chunks(self, response: UpstreamResponse, trial: Trial) -> Iterator[Chunk]:
+        adapter = adapters.chat(trial.attempt.provider.adapter)
+        try:
+            if response.headers.get("content-type", "").startswith("application/json"):
+                self._refuse_whole(response, trial)
+            with self._explaining(trial, answered=True):
+                yield from adapter.from_stream(_decode(response), trial.attempt)
+        finally:
+            if isinstance(response.pieces, Generator):
+                response.pieces.close()
+
+    def _refuse_whole(self, response: UpstreamResponse, trial: Trial) -> None:
+        """A stream was asked for; JSON instead of events is an error object, or of no use."""
+        body = _json(_bounded(response.pieces))
+        if isinstance(body, dict):
+            adapters.chat(trial.attempt.provider.adapter).from_upstream(body, trial.attempt)
+        raise BadGatewayError("The provider did not stream its answer.", code="invalid_provider_response")
+
+    def _open(self, trial: Trial) -> UpstreamResponse:
+        """A 2xx answer whose body is still to be read. Raises APIError for any other."""
+        attempt = trial.attempt
+        adapter = adapters.chat(attempt.provider.adapter)
+        upstream_request = adapter.to_upstream(self._request_for(attempt), attempt)
+        trial.dropped = upstream_request.dropped
+        with self._explaining(trial, answered=False):
+            response = self._send(upstream_request, attempt)
+            if 200 <= response.status < 300:
+                return response
+            raw = _bounded(response.pieces)
+        said = adapter.read_error(_json(raw))
+        said = said._replace(message=self._without_secret(said.message, attempt))
+        raise errors.from_upstream(response.status, said, response.headers, time.time())
+
+    def _request_for(self, attempt: Attempt) -> ChatRequest:
+        """The request as the provider can take it; images are fetched for the first that needs them."""
+        request = self.request
+        if attempt.provider.inlines_images:
+            request = self._inlined = self._inlined or self.upstreams.images.inlined(request)
+        return choices.single(request) if attempt.provider.single_choice else request
+
+    def _send(self, request: UpstreamRequest, attempt: Attempt) -> UpstreamResponse:
+        if attempt.provider.offline:
+            return demo.send(request, attempt.request_id, attempt.created_s)
+        left_s = self.deadline_s - time.monotonic()
+        if left_s <= 0 or self.cancel.requested:
+            raise TransportError("There was no time left to ask the provider.", sent=False, timed_out=True)
+        access = self.upstreams.access[attempt.provider.name]
+        headers = {name: self.headers[name] for name in attempt.provider.forwards if _is_plain(self.headers.get(name))}
+        headers |= authorize.headers_for(attempt.provider, access, request, time.time())
+        timeouts = Timeouts(min(CONNECT_S, left_s), left_s, left_s)
+        return self.upstreams.transport.send(request, access.base_url, headers, timeouts, self.cancel)
+
+    @contextmanager
+    def _explaining(self, trial: Trial, *, answered: bool) -> Iterator[None]:
+        """Transport errors as API errors. A request that was probably served, though its answer is lost, is charged."""
+        try:
+            yield
+        except TransportError as error:
+            if error.sent and (answered or error.timed_out or self.cancel.requested):
+                self._estimate(trial, 0)
+            if self.cancel.requested:
+                raise BadGatewayError("The request was given up.", code="cancelled") from error
+            if not error.timed_out:
+                code = "provider_connection_lost" if error.sent else "provider_unreachable"
+                raise BadGatewayError(str(error), code=code) from error
+            raise APITimeoutError(str(error), code="provider_timeout", headers={"x-should-retry": "false"}) from error
+
+    def _estimate(self, trial: Trial, text_bytes: int) -> None:
+        estimate = Tokens(input=prompt_estimate(self.request), output=usage.estimate_tokens(text_bytes))
+        trial.use(estimate, estimated=True)
+
+    def _without_secret(self, message: str, attempt: Attempt) -> str:
+        access = self.upstreams.access.get(attempt.provider.name)
+        return message.replace(access.api_key, "***") if access and access.api_key else message
+
+
+def _decode(response: UpstreamResponse) -> Iterator[Event]:
+    if response.headers.get("content-type", "").startswith(AWS_EVENT_STREAM):
+        from haimaker import eventstream  # few providers speak it
+
+        return eventstream.decode(response.pieces)
+    return sse.decode(response.pieces)
+
+
+def _json(raw: bytes) -> object:
+    """What a body says if it is JSON, else nothing."""
+    try:
+        return json.loads(raw)
+    except (ValueError, RecursionError):
+        return None
+
+
+def _bounded(pieces: Iterator[bytes]) -> bytes:
+    """As much of an error's body as can matter."""
+    raw = b""
+    for piece in pieces:
+        raw += piece
+        if len(raw) > ERROR_BYTES:
+            break
+    return raw
+
+
+def _is_plain(value: str | None) -> bool:
+    return bool(value) and str(value).isascii() and str(value).isprintable()

@@ -1,0 +1,341 @@
+"""Keys as an administrator issues and manages them over HTTP, in LiteLLM's names, and as their owners meet the result."""
+
+from concurrent.futures import ThreadPoolExecutor
+from datetime import UTC, datetime, timedelta
+from decimal import Decimal
+from pathlib import Path
+
+import pytest
+
+from haimaker.auth import account_id_of, new_key
+from tests.contract.money_support import ADMIN, MODEL, Desk, error_of, nanousd, serving, wait_until
+from tests.support import openai_wire
+from tests.support.fake_upstream import FakeUpstream, Reply
+
+COST = 10 * 150 + 5 * 600
+"""Of each answer that `upstream` gives, in nano-dollars."""
+EVERY_FIELD = {
+    "key_alias": "Zoë's key",
+    "models": ["openai/gpt-4o-mini", "demo/*"],
+    "max_budget": 0.25,
+    "budget_duration": "30d",
+    "duration": "4w",
+    "rpm_limit": 60,
+    "tpm_limit": 100_000,
+    "max_parallel_requests": 4,
+    "team_id": "blue",
+    "user_id": "zoe",
+    "tags": ["test", "paid"],
+    "metadata": {"nested": {"list": [1, None, "ü"]}},
+}
+GONE = (401, "invalid_api_key")
+
+
+@pytest.fixture
+def upstream():
+    with FakeUpstream() as upstream:
+        upstream.answers(openai_wire.plays_openai())
+        yield upstream
+
+
+@pytest.fixture
+def desk(tmp_path, upstream):
+    with serving(tmp_path, upstream) as desk:
+        yield desk
+
+
+def seconds_until(moment: str) -> float:
+    return (datetime.fromisoformat(moment) - datetime.now(UTC)) / timedelta(seconds=1)
+
+
+def test_a_key_has_what_it_was_given(desk: Desk):
+    made = desk.admin("/key/generate", **EVERY_FIELD)
+    info = desk.info(made["key"])
+    assert made == {"key": made["key"], **info}
+    kept = {name: value for name, value in EVERY_FIELD.items() if name not in ("budget_duration", "duration", "max_budget")}
+    assert kept.items() <= info.items()
+    assert (info["max_budget"], info["budget_duration"], info["blocked"], info["role"]) == (
+        Decimal("0.25"),
+        "2592000s",
+        False,
+        "user",
+    )
+    assert seconds_until(info["expires"]) == pytest.approx(28 * 86_400, abs=10)
+    assert seconds_until(info["budget_reset_at"]) == pytest.approx(30 * 86_400, abs=10)
+    assert made["key"] not in info["key_name"]
+    assert info["token_id"] == account_id_of(made["key"]).removeprefix("key#")
+
+
+def test_a_key_without_fields_has_no_limits(desk: Desk):
+    info = desk.info(desk.key())
+    unlimited = ("max_budget", "budget_duration", "budget_reset_at", "expires", "rpm_limit", "tpm_limit", "max_parallel_requests")
+    assert {name: info[name] for name in unlimited} == dict.fromkeys(unlimited)
+    assert (info["models"], info["tags"], info["metadata"], info["spend"]) == ([], [], {}, 0)
+
+
+@pytest.mark.parametrize(
+    ("before", "change", "after"),
+    [
+        ({}, {"max_budget": 5}, {"max_budget": 5}),
+        ({"max_budget": 1}, {"max_budget": 0.5}, {"max_budget": Decimal("0.5")}),
+        ({"max_budget": 1}, {"max_budget": None}, {"max_budget": None}),
+        ({"max_budget": 1}, {"key_alias": "b"}, {"max_budget": 1, "key_alias": "b"}),
+        ({"max_budget": 1, "budget_duration": "1d"}, {"budget_duration": None}, {"budget_duration": None, "budget_reset_at": None}),
+        ({"max_budget": 1, "budget_duration": "1d"}, {"budget_duration": "60m"}, {"budget_duration": "3600s"}),
+        ({"duration": "1h"}, {"duration": "-1"}, {"expires": None}),
+        ({"duration": "1h"}, {"duration": None}, {"expires": None}),
+        ({"rpm_limit": 5}, {"rpm_limit": None, "tpm_limit": 7}, {"rpm_limit": None, "tpm_limit": 7}),
+        ({"max_parallel_requests": 5}, {"max_parallel_requests": 6}, {"max_parallel_requests": 6}),
+        ({"models": ["openai/*"]}, {"models": []}, {"models": []}),
+        ({"models": ["openai/*"]}, {"models": None}, {"models": []}),
+        ({"models": ["openai/*"]}, {"models": ["demo/echo"]}, {"models": ["demo/echo"]}),
+        ({"tags": ["a"], "metadata": {"a": 1}}, {"tags": None, "metadata": None}, {"tags": [], "metadata": {}}),
+        ({"key_alias": "a", "team_id": "t"}, {"key_alias": None, "team_id": None}, {"key_alias": None, "team_id": None}),
+    ],
+    ids=lambda fields: ",".join(fields) or "none",
+)
+def test_an_update_changes_what_it_names_and_keeps_the_spend(desk: Desk, before, change, after):
+    key = desk.key(**before)
+    assert desk.chat(key).status_code == 200
+    old = desk.info(key)
+    told = desk.admin("/key/update", key=key, **change)
+    new = desk.info(key)
+    assert told == {"key": key, **new}
+    assert after.items() <= new.items()
+    moved = {*after, "budget_reset_at"}
+    assert {name: new[name] for name in new if name not in moved} == {name: old[name] for name in old if name not in moved}
+    assert desk.money(key) == (COST, 0, COST)
+
+
+def test_a_budget_below_the_spend_refuses_and_a_larger_one_lets_pass_again(desk: Desk):
+    key = desk.key()
+    assert desk.chat(key, max_tokens=5).status_code == 200
+    desk.admin("/key/update", key=key, max_budget=COST / 2e9)
+    assert error_of(desk.chat(key, max_tokens=5)) == (402, "budget_exceeded")
+    desk.admin("/key/update", key=key, max_budget=1)
+    assert desk.chat(key, max_tokens=5).status_code == 200
+    assert desk.money(key) == (2 * COST, 0, 2 * COST)
+
+
+@pytest.mark.parametrize(
+    ("change", "fields", "refused", "undo", "undoing"),
+    [
+        ("block", {}, (401, "key_blocked"), "unblock", {}),
+        ("update", {"duration": "1s"}, (401, "key_expired"), "update", {"duration": "-1"}),
+        ("update", {"models": ["demo/*"]}, (403, "model_not_allowed"), "update", {"models": None}),
+        ("update", {"models": ["demo/*"]}, (403, "model_not_allowed"), "update", {"models": ["demo/*", MODEL]}),
+        ("update", {"rpm_limit": 0}, (429, "rate_limit_exceeded"), "update", {"rpm_limit": 100}),
+        ("update", {"max_budget": 0}, (402, "budget_exceeded"), "update", {"max_budget": 1}),
+    ],
+    ids=lambda value: ",".join(value) if isinstance(value, dict) else None,
+)
+def test_a_change_holds_for_the_very_next_request(desk: Desk, change, fields, refused, undo, undoing):
+    key = desk.key()
+    assert desk.chat(key).status_code == 200
+    desk.admin(f"/key/{change}", key=key, **fields)
+    if "duration" in fields:
+        wait_until(lambda: desk.chat(key).status_code != 200)
+    assert [error_of(desk.chat(key)) for _ in range(2)] == [refused] * 2
+    desk.admin(f"/key/{undo}", key=key, **undoing)
+    assert desk.chat(key).status_code == 200
+
+
+def test_a_deleted_key_is_gone_and_its_usage_stays(desk: Desk):
+    key, other, kept = desk.key(), desk.key(), desk.key()
+    assert desk.chat(key).status_code == 200
+    assert error_of(desk.ask("POST", "/key/delete", {"keys": [key, new_key()]})) == (404, "key_not_found")
+    assert desk.chat(key).status_code == 200, "nothing is deleted if one is unknown"
+    assert desk.admin("/key/delete", keys=[key, other])["deleted_keys"] == [key, other]
+    assert [error_of(desk.chat(gone)) for gone in (key, other)] == [GONE] * 2
+    assert error_of(desk.ask("GET", f"/key/info?key={key}")) == (404, "key_not_found")
+    assert [record.cost_nanousd for record in desk.records(key)] == [COST] * 2
+    assert desk.chat(kept).status_code == 200
+
+
+def test_a_regenerated_key_goes_on_where_the_old_one_was(desk: Desk):
+    old = desk.key(**EVERY_FIELD)
+    assert desk.chat(old).status_code == 200
+    before = desk.info(old)
+    made = desk.admin("/key/regenerate", key=old)
+    new = made["key"]
+    assert error_of(desk.chat(old)) == GONE
+    identity = ("token_id", "key_name")
+    assert {**desk.info(new), **{name: before[name] for name in identity}} == before
+    assert desk.chat(new).status_code == 200
+    assert desk.money(new) == (2 * COST, 0, 2 * COST)
+    newer = desk.admin("/key/regenerate", key=new, max_budget=None, rpm_limit=9)["key"]
+    assert {"max_budget": None, "rpm_limit": 9, "key_alias": "Zoë's key"}.items() <= desk.info(newer).items()
+
+
+def test_what_a_regenerated_key_holds_counts_as_spent(desk: Desk, upstream: FakeUpstream):
+    gate = upstream.gate()
+    upstream.answers(Reply.json(200, openai_wire.completion()).after(gate))
+    old = desk.key(max_budget=1, budget_duration="1h")
+    with ThreadPoolExecutor(1) as pool:
+        answer = pool.submit(desk.chat, old, max_tokens=64)
+        upstream.wait_for_calls(1)
+        held, resets = desk.money(old)[1], desk.info(old)["budget_reset_at"]
+        new = desk.admin("/key/regenerate", key=old)["key"]
+        gate.open()
+        assert answer.result().status_code == 200
+    assert held > COST
+    assert desk.money(new) == (held, 0, held)
+    assert desk.info(new)["budget_reset_at"] == resets
+
+
+def test_info_is_for_the_owner_and_the_administrator(desk: Desk):
+    key, other = desk.key(key_alias="mine"), desk.key()
+    token = account_id_of(key).removeprefix("key#")
+    own = desk.ask("GET", "/key/info", key=key).json()
+    assert (own["key"], own["info"]["key_alias"]) == (token, "mine")
+    for named in (key, token):
+        for asker in (key, ADMIN):
+            told = desk.ask("GET", f"/key/info?key={named}", key=asker).json()
+            assert told == {"key": named, "info": own["info"]}
+        assert error_of(desk.ask("GET", f"/key/info?key={named}", key=other)) == (403, "admin_only")
+    assert desk.ask("GET", "/key/info").json()["info"]["role"] == "admin"
+    assert error_of(desk.ask("GET", f"/key/info?key={new_key()}")) == (404, "key_not_found")
+    desk.admin("/key/block", key=token)
+    assert error_of(desk.ask("GET", "/key/info", key=key)) == (401, "key_blocked")
+
+
+def test_the_list_comes_in_pages_and_shows_no_key(desk: Desk):
+    tokens = [account_id_of(desk.key(key_alias=f"number {number}")).removeprefix("key#") for number in range(5)]
+    listed = [desk.ask("GET", f"/key/list?page={page}&size=4").json() for page in (1, 2, 3)]
+    assert {token for page in listed for token in page["keys"]} >= set(tokens)
+    assert [len(page["keys"]) for page in listed] == [4, 2, 0]
+    assert [(page["total_count"], page["current_page"], page["total_pages"]) for page in listed] == [(6, n, 2) for n in (1, 2, 3)]
+    full = desk.ask("GET", "/key/list?return_full_object=true").json()["keys"]
+    assert [told["key_alias"] for told in full if told["role"] == "user"] == [
+        f"number {tokens.index(told['token_id'])}" for told in full if told["role"] == "user"
+    ]
+    for query in ("page=0", "page=x", "size=-1", "size=", "page=1e3"):
+        assert desk.ask("GET", f"/key/list?{query}").status_code == 400, query
+
+
+ADMINISTRATION = ["generate", "update", "block", "unblock", "delete", "regenerate"]
+
+
+@pytest.mark.parametrize("operation", [*ADMINISTRATION, "list"])
+def test_an_ordinary_key_administrates_nothing(desk: Desk, operation):
+    key = desk.key()
+    before = desk.info(key)
+    method, body = ("GET", None) if operation == "list" else ("POST", {"key": key})
+    assert error_of(desk.ask(method, f"/key/{operation}", body, key=key)) == (403, "admin_only")
+    assert error_of(desk.ask(method, f"/key/{operation}", body, key=None)) == (401, "missing_api_key")
+    assert error_of(desk.ask(method, f"/key/{operation}", body, key="sk-hm-junk")) == GONE
+    assert error_of(desk.ask(method, f"/key/{operation}", body, key=new_key())) == GONE
+    assert desk.info(key) == before
+
+
+@pytest.mark.parametrize(
+    ("field", "value"),
+    [
+        ("duration", "1x"), ("duration", "-2"), ("duration", "0s"), ("duration", "1.5h"), ("duration", 60), ("duration", "1h1m"),
+        ("duration", "9999999999s"), ("duration", "99999999w"), ("duration", "١d"),
+        ("budget_duration", "-1"), ("budget_duration", "monthly"), ("budget_duration", "99999999w"),
+        ("max_budget", -1), ("max_budget", "1"), ("max_budget", True), ("max_budget", 1e8), ("max_budget", 10**30),
+        ("rpm_limit", -1), ("rpm_limit", 1.5), ("tpm_limit", 10**13), ("max_parallel_requests", "4"),
+        ("models", "openai/*"), ("models", [1]), ("models", [""]), ("tags", {}), ("metadata", []), ("key_alias", ""),
+        ("key_alias", "x" * 513), ("key_alias", "\ud800"), ("team_id", 7),
+    ],
+    ids=str,
+)  # fmt: skip
+def test_what_is_no_value_is_refused_and_named(desk: Desk, field, value):
+    key = desk.key(rpm_limit=5)
+    before = desk.info(key)
+    for path, body in (("/key/generate", {}), ("/key/update", {"key": key})):
+        response = desk.ask("POST", path, {**body, field: value})
+        assert response.status_code == 400, response.text
+        assert response.json()["error"]["param"].partition("[")[0] == field
+    assert desk.info(key) == before
+
+
+@pytest.mark.parametrize("operation", ADMINISTRATION)
+@pytest.mark.parametrize("field", ["max_budgets", "soft_budget", "role", "spend", "blocked", "version"])
+def test_an_unknown_field_is_refused(desk: Desk, operation, field):
+    key = desk.key()
+    response = desk.ask("POST", f"/key/{operation}", {**({} if operation == "generate" else {"key": key}), field: 1})
+    assert (error_of(response), response.json()["error"]["param"]) == ((400, "unknown_parameter"), field)
+    assert desk.chat(key).status_code == 200
+
+
+@pytest.mark.parametrize("operation", ["update", "block", "unblock", "delete", "regenerate"])
+def test_a_key_has_to_be_named_and_known(desk: Desk, operation):
+    assert error_of(desk.ask("POST", f"/key/{operation}", {})) == (400, "missing_required_parameter")
+    assert error_of(desk.ask("POST", f"/key/{operation}", {"key": new_key()})) == (404, "key_not_found")
+    assert error_of(desk.ask("POST", f"/key/{operation}", {"key": "f" * 64})) == (404, "key_not_found")
+
+
+def test_a_key_cannot_be_chosen(desk: Desk):
+    assert desk.ask("POST", "/key/generate", {"key": "sk-mine"}).status_code == 400
+
+
+@pytest.mark.parametrize("operation", ["block", "delete", "regenerate"])
+def test_an_administrator_cannot_end_its_own_key(desk: Desk, operation):
+    assert desk.ask("POST", f"/key/{operation}", {"key": ADMIN}).status_code == 400
+    assert desk.key()
+
+
+def test_metadata_of_any_text_comes_back(desk: Desk):
+    odd = {"half of a pair": "\ud800", "nul": "\x00", "\u2028": "\U0001f600"}
+    assert desk.info(desk.key(metadata=odd))["metadata"] == odd
+
+
+def test_a_key_that_expired_tells_nothing(desk: Desk):
+    key = desk.key(duration="1s", max_budget=1, budget_duration="1s")
+    wait_until(lambda: desk.chat(key, "demo/echo").status_code != 200)
+    assert error_of(desk.ask("GET", "/key/info", key=key)) == (401, "key_expired")
+    assert error_of(desk.ask("GET", "/models", key=key)) == (401, "key_expired")
+
+
+def test_a_key_is_shown_once_and_kept_nowhere(desk: Desk, tmp_path: Path, caplog):
+    keys = [desk.key(key_alias="a"), desk.key()]
+    keys.append(desk.admin("/key/regenerate", key=keys[1])["key"])
+    assert [desk.chat(key).status_code for key in keys] == [200, 401, 200]
+    told = [
+        desk.ask("GET", path).text
+        for path in ("/key/list?return_full_object=true", "/key/list", f"/key/info?key={digest(keys[0])}")
+    ]
+    kept = [path.read_bytes() for path in tmp_path.rglob("*") if path.is_file()]
+    assert any(digest(keys[0]).encode() in content for content in kept)
+    logged = "".join(str(vars(line)) for line in caplog.records)
+    assert "gen_ai.request.model" in logged
+    for key in (*keys, "sk-upstream"):
+        assert not any(key.encode() in content for content in kept)
+        assert not any(key in text for text in (*told, logged))
+
+
+def digest(key: str) -> str:
+    return account_id_of(key).removeprefix("key#")
+
+
+def test_a_restart_keeps_keys_and_usage(tmp_path, upstream):
+    with serving(tmp_path, upstream) as desk:
+        key = desk.key(**EVERY_FIELD)
+        assert desk.chat(key).status_code == 200
+        before, records = desk.info(key), desk.records(key)
+    with serving(tmp_path, upstream) as desk:
+        assert (desk.info(key), desk.records(key)) == (before, records)
+        assert desk.chat(key).status_code == 200
+        assert desk.money(key) == (2 * COST, 0, 2 * COST)
+        assert desk.info(key)["spend"] == 2 * before["spend"]
+        assert nanousd(before["spend"]) == COST
+
+
+def test_only_the_admin_key_of_the_settings_counts(tmp_path, upstream):
+    with serving(tmp_path, upstream) as desk:
+        key = desk.key()
+    with serving(tmp_path, upstream, HAIMAKER_ADMIN_KEY="another one") as desk:
+        assert error_of(desk.ask("GET", "/key/list")) in (GONE, (401, "key_blocked"))
+        assert error_of(desk.chat(ADMIN)) in (GONE, (401, "key_blocked"))
+        assert desk.ask("GET", "/key/list", key="another one").status_code == 200
+        assert desk.chat(key).status_code == 200
+    with serving(tmp_path, upstream, HOST="0.0.0.0") as desk:
+        for asker in (ADMIN, "another one"):
+            assert error_of(desk.ask("GET", "/key/list", key=asker)) in (GONE, (401, "key_blocked"))
+            assert desk.chat(asker).status_code == 401
+        assert desk.chat(key).status_code == 200
+    with serving(tmp_path, upstream) as desk:
+        assert desk.ask("GET", "/key/list").status_code == 200
+        assert desk.ask("GET", "/key/list", key="another one").status_code == 401

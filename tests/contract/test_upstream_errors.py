@@ -1,0 +1,215 @@
+"""What a provider answers instead of an answer: the SDK's exception, what is retried, what is told, and what it costs.
+
+One table, each row for whole and streamed requests. The route tries twice, so a row whose failure may pass makes two calls.
+"""
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from email.utils import format_datetime
+
+import openai
+import pytest
+
+from tests.contract.money_support import Desk, error_of
+from tests.contract.sdk_support import (
+    PROMPT,
+    RETRIED,
+    UNREACHABLE,
+    UNRESOLVABLE,
+    UPSTREAM_KEY,
+    ask_all,
+    counted,
+    only_record,
+    price,
+    sdk,
+    text_of,
+)
+from tests.support import openai_wire
+from tests.support.fake_upstream import FakeUpstream, Reply
+from tests.support.reply import JSON
+
+STREAM = pytest.mark.parametrize("stream", [False, True], ids=["whole", "streamed"])
+IN_AN_HOUR = format_datetime(datetime.now(UTC) + timedelta(hours=1), usegmt=True)
+AZURE_FILTER = {
+    "error": {
+        "message": "The response was filtered.",
+        "type": None,
+        "param": "prompt",
+        "code": "content_filter",
+        "status": 400,
+        "innererror": {"code": "ResponsibleAIPolicyViolation", "content_filter_result": {"hate": {"filtered": True}}},
+    }
+}
+TOO_LONG = (
+    "This model's maximum context length is 8192 tokens. However, your messages resulted in 9000 tokens.",
+    "Prompt contains 70000 tokens and 0 draft tokens, too large for model with 32768 maximum context length",
+    "This endpoint's maximum context length is 32768 tokens. However, you requested about 40000 tokens.",
+    "Please reduce the length of the messages or completion.",
+    "`inputs` tokens + `max_new_tokens` must be <= 4097. Given: 4000 `inputs` tokens and 1000 `max_new_tokens`",
+    "the request exceeds the available context size. try increasing the context size or enable context shift",
+    "Input tokens exceed the configured limit of 272000 tokens.",
+)
+
+
+@dataclass(frozen=True)
+class Row:
+    name: str
+    reply: Reply
+    error: type[openai.APIStatusError]
+    status: int
+    code: str | None
+    attempts: int = 1
+    headers: Mapping[str, str] = field(default_factory=dict)
+    """Of `retry-after` and `x-should-retry`: exactly these."""
+    says: str = ""
+    type: str = ""
+    charged: bool = False
+    """The prompt, as estimated, once per attempt."""
+    calls: int | None = None
+    """Where they are more than the attempts: a kept connection that ends without a word may have been stale, and is replaced."""
+
+    def __str__(self) -> str:
+        return self.name
+
+
+def said(status: int, message: str = "It says why.", code: str | None = None, type: str = "some_error", **headers: str) -> Reply:
+    return Reply.json(status, openai_wire.error(message, code=code, type=type), {n.replace("_", "-"): v for n, v in headers.items()})
+
+
+def ok(text: str | bytes, kind: str = "application/json") -> Reply:
+    return Reply.raw(200, text if isinstance(text, bytes) else text.encode(), {"content-type": kind})
+
+
+BAD, SERVER = openai.BadRequestError, openai.InternalServerError
+NO_RETRY = {"x-should-retry": "false"}
+INVALID = {"code": "invalid_provider_response", "status": 502, "error": SERVER, "attempts": 2}
+ROWS = [
+    Row("400", said(400, code="bad_thing"), BAD, 400, "bad_thing", says="It says why", type="invalid_request_error"),
+    Row("400 without code", said(400, type="invalid_request_error"), BAD, 400, None, says="It says why"),
+    Row("400 as text", Reply.raw(400, b"no"), BAD, 400, None, says="status 400"),
+    *(Row(f"too long: {text[:20]}", said(400, text), BAD, 400, "context_length_exceeded", says=text) for text in TOO_LONG),
+    Row("too long by code", said(400, code="context_length_exceeded"), BAD, 400, "context_length_exceeded"),
+    Row("filtered by Azure", Reply.json(400, AZURE_FILTER), BAD, 400, "content_policy_violation", says="filtered"),
+    Row("refused", said(400, "rejected as a result of our safety system"), BAD, 400, "content_policy_violation"),
+    Row("401", said(401), SERVER, 502, "provider_auth_failed", headers=NO_RETRY, says="credentials"),
+    Row("402", said(402), openai.APIStatusError, 402, "some_error", headers=NO_RETRY, type="insufficient_quota"),
+    Row("403", said(403), SERVER, 502, "provider_auth_failed", headers=NO_RETRY, says="credentials"),
+    Row("403 for policy", said(403, code="content_policy_violation"), BAD, 400, "content_policy_violation"),
+    Row("403 for a model", said(403, code="model_not_found"), openai.PermissionDeniedError, 403, "model_not_found"),
+    Row("404", said(404, code="model_not_found"), openai.NotFoundError, 404, "model_not_found"),
+    Row("408", said(408), openai.APIStatusError, 408, "some_error", 2, type="timeout_error"),
+    Row("409", said(409), openai.ConflictError, 409, "some_error"),
+    Row("413", said(413), openai.APIStatusError, 413, "some_error"),
+    Row("418", said(418), openai.APIStatusError, 418, "some_error", type="invalid_request_error"),
+    Row("422", said(422), openai.UnprocessableEntityError, 422, "some_error"),
+    Row("422 too long", said(422, TOO_LONG[4]), BAD, 400, "context_length_exceeded"),
+    Row("429", said(429), openai.RateLimitError, 429, "some_error", 2, type="rate_limit_error"),
+    Row("429 in an hour", said(429, retry_after=IN_AN_HOUR), openai.RateLimitError, 429, "some_error"),
+    Row("429 long", said(429, retry_after="77"), openai.RateLimitError, 429, "some_error", headers={"retry-after": "77"}),
+    Row("429 in ms", said(429, retry_after_ms="76001"), openai.RateLimitError, 429, "some_error", headers={"retry-after": "77"}),
+    Row("429 short", said(429, retry_after="0"), openai.RateLimitError, 429, "some_error", 2, headers={"retry-after": "0"}),
+    Row("429 at once", said(429, retry_after_ms="10"), openai.RateLimitError, 429, "some_error", 2, headers={"retry-after": "1"}),
+    Row("429 strange", said(429, retry_after="soon"), openai.RateLimitError, 429, "some_error", 2),
+    Row("429 no quota", said(429, code="insufficient_quota"), openai.RateLimitError, 429, "insufficient_quota", 2),
+    Row("500", said(500), SERVER, 500, "some_error", 2, type="server_error", says="It says why"),
+    Row("501", said(501), SERVER, 501, "some_error", 2),
+    Row("502 in HTML", Reply.html(502), SERVER, 502, "bad_gateway", 2, says="status 502 and no explanation"),
+    Row("503", said(503, retry_after="99"), SERVER, 503, "some_error", headers={"retry-after": "99"}),
+    Row("529", said(529), SERVER, 529, "some_error", 2, type="overloaded_error"),
+    Row("599", said(599), SERVER, 599, "some_error", 2),
+    Row("302", Reply.raw(302, b"", {"location": "http://elsewhere.invalid"}), SERVER, 502, "bad_gateway", 2),
+    Row("200 in HTML", Reply.html(200), **INVALID),
+    Row("200 and nothing", ok(""), **INVALID),
+    Row("200 and a list", ok("[]"), **INVALID),
+    Row("200 without choices", ok('{"id":"x"}'), SERVER, 502, None, 2),
+    Row("200 and an error", ok(json.dumps(openai_wire.error("Too busy"))), SERVER, 502, "bad_gateway", 2, says="Too busy"),
+    Row("200 and a 429", ok('{"error":{"message":"Slow down","code":429}}'), openai.RateLimitError, 429, None, 2, says="Slow down"),
+    Row("200 and a 400", ok('{"error":{"message":"Bad","code":400}}'), BAD, 400, None, says="Bad"),
+    Row("200 and a text", ok('{"error":"CUDA out of memory"}'), SERVER, 502, "bad_gateway", 2, says="CUDA out of memory"),
+    Row("hangs up", Reply.hangup(), SERVER, 502, "provider_connection_lost", 2, calls=4),
+    Row("resets", Reply.hangup(reset=True), SERVER, 502, "provider_connection_lost", 2, calls=4),
+    Row("not HTTP", Reply(b"SSH-2.0-OpenSSH_9.6\r\n\r\n", end="close"), SERVER, 502, "provider_connection_lost", 2),
+    Row("half an error", said(400).cut(after_bytes=10), SERVER, 502, "provider_connection_lost", 2, charged=False),
+    Row("tells its key", said(400, f"Wrong: {UPSTREAM_KEY}!"), BAD, 400, "some_error", says="Wrong: ***!"),
+]
+
+
+@STREAM
+@pytest.mark.parametrize("row", ROWS, ids=str)
+def test_failures_of_a_provider(desk: Desk, key: str, upstream: FakeUpstream, row: Row, stream: bool):
+    upstream.answers(row.reply)
+    seen = len(upstream.calls)
+    with pytest.raises(row.error) as raised:
+        ask_all(sdk(desk, key), RETRIED, stream=stream)
+    error, attempts = raised.value, only_record(desk, key).detail["attempts"]
+    assert (error.status_code, len(attempts)) == (row.status, row.attempts)
+    assert row.code is None or error.code == row.code
+    assert row.attempts <= len(upstream.calls) - seen <= (row.calls or row.attempts)
+    assert error.body.keys() == {"message", "type", "param", "code", "attempts"}
+    assert row.says in error.body["message"]
+    assert row.type in ("", error.type)
+    if row.name != "429 in an hour":
+        assert retry_headers(error) == row.headers
+    assert desk.money(key) == (0, 0, 0)
+    keeps_secrets(error, key, upstream)
+
+
+def retry_headers(error: openai.APIStatusError) -> JSON:
+    return {name: value for name, value in error.response.headers.items() if name in ("retry-after", "x-should-retry")}
+
+
+def keeps_secrets(error: openai.APIStatusError, key: str, upstream: FakeUpstream) -> None:
+    told = error.response.text + str(error.response.headers)
+    for secret in (UPSTREAM_KEY, key, PROMPT, upstream.url, upstream.url.split("/")[2], "Traceback", ".py"):
+        assert secret not in told
+
+
+def test_a_date_to_come_back_is_told_in_seconds(client: openai.OpenAI, upstream: FakeUpstream):
+    upstream.answers(said(429, retry_after=IN_AN_HOUR))
+    with pytest.raises(openai.RateLimitError) as raised:
+        ask_all(client, RETRIED, stream=False)
+    assert 3_000 < int(raised.value.response.headers["retry-after"]) <= 3_600
+
+
+@STREAM
+@pytest.mark.parametrize(
+    "failure",
+    [said(408), said(429, retry_after="0"), said(500), said(503, retry_after_ms="100"), Reply.html(502), ok(""), Reply.hangup()],
+    ids=["408", "429", "500", "503", "502 in HTML", "empty", "hangs up"],
+)
+def test_a_failure_that_passes_is_not_seen(desk: Desk, key: str, upstream: FakeUpstream, failure: Reply, stream: bool):
+    upstream.answers(failure, openai_wire.plays_openai("Better now", usage=openai_wire.usage(10, 5)))
+    assert text_of(ask_all(sdk(desk, key), RETRIED, stream=stream)) == "Better now"
+    assert desk.money(key) == (price(10, 5), 0, price(10, 5))
+
+
+@STREAM
+@pytest.mark.parametrize("route", [UNRESOLVABLE, UNREACHABLE])
+def test_a_provider_that_cannot_be_reached(desk: Desk, key: str, upstream: FakeUpstream, route: str, stream: bool):
+    with pytest.raises(openai.InternalServerError) as raised:
+        ask_all(sdk(desk, key), route, stream=stream)
+    assert (raised.value.status_code, raised.value.code) == (502, "provider_unreachable")
+    assert len(raised.value.body["attempts"]) == 2
+    assert desk.money(key) == (0, 0, 0)
+    assert "invalid" not in raised.value.response.text
+    keeps_secrets(raised.value, key, upstream)
+
+
+@pytest.mark.parametrize(
+    "reply",
+    [ok(b'{"id":"x","choices":[{"mess'), Reply.json(200, openai_wire.completion()).cut(after_bytes=40)],
+    ids=["whose JSON ends", "that is cut"],
+)
+def test_half_an_answer_is_charged_as_estimated(desk: Desk, key: str, upstream: FakeUpstream, reply: Reply):
+    """The provider has made it, and will send its bill for each."""
+    upstream.answers(reply)
+    response = desk.chat(key, RETRIED)
+    assert (response.status_code, len(upstream.calls[-1].body) > 0) == (502, True)
+    assert error_of(response)[1] in ("invalid_provider_response", "provider_connection_lost")
+    record = only_record(desk, key)
+    assert counted(record)["cost_estimated"]
+    assert [attempt["cost_usd"] > 0 for attempt in record.detail["attempts"]] == [True, True]
+    assert desk.money(key) == (record.cost_nanousd, 0, record.cost_nanousd)
+    assert record.cost_nanousd == price(counted(record)["input_tokens"], counted(record)["output_tokens"])

@@ -1,0 +1,40 @@
+"""Values that many tests start from: each has the least that is valid, and a test names what it is about."""
+
+import json
+from typing import Any
+
+from haimaker.prices import Facts, facts
+from haimaker.providers import BY_NAME, Provider
+from haimaker.schema import ChatRequest, parse_chat
+from haimaker.store import Account
+from haimaker.wire import JSON, Attempt, Request
+
+MESSAGES = [{"role": "user", "content": "Hi"}]
+NOW_S = 1_700_000_000
+
+
+def chat_body(**fields: Any) -> JSON:
+    return {"model": "openai/gpt-4o-mini", "messages": MESSAGES, **fields}
+
+
+def chat_request(**fields: Any) -> ChatRequest:
+    return parse_chat(json.dumps(chat_body(**fields), ensure_ascii=False).encode())
+
+
+def facts_of(target: str) -> Facts:
+    name, _, model = target.partition("/")
+    return facts(name, model) or Facts.unknown(name, model)
+
+
+def attempt(target: str = "openai/gpt-4o-mini", *, provider: Provider | None = None, **over: Any) -> Attempt:
+    name, _, model = target.partition("/")
+    fields: dict[str, Any] = {"facts": facts_of(target), **over}
+    return Attempt("req-1", NOW_S, provider or BY_NAME[name], model, **fields)
+
+
+def account(**over: Any) -> Account:
+    return Account(**{"id": "key#" + "0" * 64, "name": "sk-hm-abcd...wxyz", "created_s": NOW_S, **over})
+
+
+def request(body: Any = None, **over: Any) -> Request:
+    return Request("req-1", body=b"" if body is None else json.dumps(body).encode(), **over)

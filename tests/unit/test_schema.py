@@ -1,0 +1,163 @@
+import json
+from typing import Any
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from haimaker.errors import BadRequestError
+from haimaker.schema import MAX_CHOICES, MAX_DEPTH, MAX_TOKENS, ChatRequest, parse_chat, parse_json
+from tests.support.builders import chat_body, chat_request
+
+MISSING = "missing_required_parameter"
+INVALID = "invalid_value"
+NOT_JSON = "invalid_json"
+
+
+def refused(raw: bytes) -> BadRequestError:
+    with pytest.raises(BadRequestError) as caught:
+        parse_chat(raw)
+    assert caught.value.status == 400
+    return caught.value
+
+
+def nested(depth: int) -> bytes:
+    return b'{"a":' * depth + b"1" + b"}" * depth
+
+
+@pytest.mark.parametrize(
+    ("raw", "said"),
+    [
+        (b"", "parse the JSON"),
+        (b"{", "parse the JSON"),
+        (b"[]", "must be an object"),
+        (b"null", "must be an object"),
+        (b'{"a":\xff}', "not UTF-8 at byte 5"),
+        (b'{"a":NaN}', "NaN is not JSON"),
+        (b'{"a":-Infinity}', "-Infinity is not JSON"),
+        (b'{"a":1e999}', "too large a number"),
+        (b'{"a":' + b"1" * 5_000 + b"}", "parse the JSON"),
+        (b'{"a":"\x00"}', "parse the JSON"),
+        (nested(MAX_DEPTH + 1), "nested more than"),
+        (nested(20_000), "nested more than"),
+        (b'{"a":' + b"[" * 100_000, "nested more than"),
+    ],
+    ids=lambda value: repr(value)[:30],
+)
+def test_what_is_no_json_object(raw: bytes, said: str) -> None:
+    error = refused(raw)
+    assert (error.code, error.param) == (NOT_JSON, None)
+    assert said in error.message
+
+
+@pytest.mark.parametrize(
+    ("change", "param", "code"),
+    [
+        ({"model": None}, "model", INVALID),
+        ({"model": ""}, "model", INVALID),
+        ({"model": "m" * 513}, "model", INVALID),
+        ({"model": 7}, "model", INVALID),
+        ({"messages": None}, "messages", INVALID),
+        ({"messages": []}, "messages", INVALID),
+        ({"messages": "Hi"}, "messages", INVALID),
+        ({"messages": {}}, "messages", INVALID),
+        ({"messages": ["Hi"]}, "messages[0]", INVALID),
+        ({"messages": [{}]}, "messages[0].role", MISSING),
+        ({"messages": [{"role": ""}]}, "messages[0].role", INVALID),
+        ({"messages": [{"role": "user", "content": "Hi"}, {"role": 1}]}, "messages[1].role", INVALID),
+        ({"messages": [{"role": "user", "content": 3}]}, "messages[0].content", INVALID),
+        ({"messages": [{"role": "user", "content": ["Hi"]}]}, "messages[0].content", INVALID),
+        ({"messages": [{"role": "user", "content": "Hi", "name": 1}]}, "messages[0].name", INVALID),
+        ({"messages": [{"role": "assistant", "tool_calls": "x"}]}, "messages[0].tool_calls", INVALID),
+        ({"stream": "true"}, "stream", INVALID),
+        ({"stream": 1}, "stream", INVALID),
+        ({"stream_options": True}, "stream_options", INVALID),
+        ({"stream_options": {"include_usage": "yes"}}, "stream_options.include_usage", INVALID),
+        ({"max_tokens": 0}, "max_tokens", INVALID),
+        ({"max_tokens": "10"}, "max_tokens", INVALID),
+        ({"max_tokens": 1.5}, "max_tokens", INVALID),
+        ({"max_tokens": True}, "max_tokens", INVALID),
+        ({"max_completion_tokens": MAX_TOKENS + 1}, "max_completion_tokens", INVALID),
+        ({"n": 0}, "n", INVALID),
+        ({"n": MAX_CHOICES + 1}, "n", INVALID),
+        ({"n": 10_000}, "n", INVALID),
+        ({"temperature": "hot"}, "temperature", INVALID),
+        ({"temperature": False}, "temperature", INVALID),
+        ({"stop": 3}, "stop", INVALID),
+        ({"stop": ["a", 3]}, "stop[1]", INVALID),
+        ({"tools": {}}, "tools", INVALID),
+        ({"tools": ["x"]}, "tools[0]", INVALID),
+        ({"response_format": "json"}, "response_format", INVALID),
+        ({"service_tier": 1}, "service_tier", INVALID),
+        ({"user": {}}, "user", INVALID),
+    ],
+    ids=lambda value: repr(value)[:40],
+)
+def test_a_wrong_field_is_named_as_openai_does(change: dict[str, Any], param: str, code: str) -> None:
+    error = refused(json.dumps(chat_body(**change)).encode())
+    assert (error.param, error.code) == (param, code)
+    assert f"'{param}'" in error.message
+
+
+@pytest.mark.parametrize("name", ["model", "messages"])
+def test_a_missing_field_is_named(name: str) -> None:
+    body = chat_body()
+    del body[name]
+    error = refused(json.dumps(body).encode())
+    assert (error.param, error.code) == (name, MISSING)
+
+
+@pytest.mark.parametrize(
+    ("fields", "attribute", "value"),
+    [
+        ({}, "max_output_tokens", None),
+        ({"max_tokens": 5}, "max_output_tokens", 5),
+        ({"max_completion_tokens": 6}, "max_output_tokens", 6),
+        ({"max_tokens": 5, "max_completion_tokens": None}, "max_output_tokens", 5),
+        # servers differ in which of the two wins, so that only the larger is a bound
+        ({"max_tokens": 5, "max_completion_tokens": 6}, "max_output_tokens", 6),
+        ({"max_tokens": 7, "max_completion_tokens": 6}, "max_output_tokens", 7),
+        ({"n": None}, "choices", 1),
+        ({"n": 3}, "choices", 3),
+        ({"stream": None}, "streams", False),
+        ({"stream": True}, "streams", True),
+        ({"stream_options": None}, "wants_usage", False),
+        ({"stream_options": {}}, "wants_usage", False),
+        ({"stream_options": {"include_usage": True}}, "wants_usage", True),
+    ],
+)
+def test_what_is_read(fields: dict[str, Any], attribute: str, value: object) -> None:
+    assert getattr(chat_request(**fields), attribute) == value
+
+
+def test_the_rest_passes_untouched_and_the_path_may_name_the_model() -> None:
+    body = chat_body(top_k=3, nested={"a": [1.0, None, "\x00", "ü"]})
+    raw = json.dumps(body).encode()
+    assert parse_chat(raw) == ChatRequest(parse_chat(raw).fields, body, len(raw))
+    assert parse_chat(raw, "gpt-4o").model == parse_chat(raw, "gpt-4o").body["model"] == "gpt-4o"
+    assert parse_chat(b"\xef\xbb\xbf" + raw).body == body
+
+
+def test_deep_is_not_the_same_as_many() -> None:
+    assert parse_json(nested(MAX_DEPTH))
+    assert len(parse_json(b'{"a":[' + b",".join([b"[{}]"] * 5_000) + b"]}")["a"]) == 5_000
+
+
+anything = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats() | st.text(),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(), inner, max_size=3),
+    max_leaves=8,
+)
+part = st.fixed_dictionaries({}, optional={"type": anything, "text": anything, "image_url": anything})
+message = st.fixed_dictionaries({"role": st.text() | anything}, optional={"content": anything | st.lists(part), "tool_calls": anything})
+fields = {name: anything for name in ("stream", "stream_options", "max_tokens", "n", "tools", "temperature", "stop", "user")}
+bodies = st.fixed_dictionaries({"model": st.text(max_size=9), "messages": st.lists(message, max_size=3) | anything}, optional=fields)
+
+
+@settings(max_examples=300, deadline=None)
+@given(bodies.map(lambda body: json.dumps(body).encode()) | st.binary(max_size=60) | anything.map(lambda value: json.dumps(value).encode()))
+def test_any_body_is_a_request_or_a_bad_request(raw: bytes) -> None:
+    try:
+        assert parse_chat(raw).body["messages"]
+    except BadRequestError as error:
+        assert error.body()["error"]["message"]

@@ -1,0 +1,110 @@
+import json
+from collections.abc import Iterable, Iterator
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from haimaker.sse import DONE, SILENCE, decode, dumps, encode, encode_error
+from haimaker.wire import Chunk, Event
+
+STREAMS = [
+    (b"", []),
+    (b"\n\n\n\n", []),
+    (b"data: a\n\n", [Event(b"a")]),
+    (b"data:a\n\ndata:  b\n\n", [Event(b"a"), Event(b" b")]),
+    (b"data: a\ndata: b\n\n", [Event(b"a\nb")]),
+    (b"data\n\ndata:\n\n", [Event(b""), Event(b"")]),
+    (b": waiting\n\ndata: a\n\n:\n\n", [Event(b"a")]),
+    (b": waiting\ndata: a\n\n", [Event(b"a")]),
+    (b"event: ping\nid: 7\nretry: 5\ndata: a\n\n", [Event(b"a", "ping")]),
+    (b"event: ping\n\ndata: a\n\n", [Event(b"a")]),
+    (b"data: a\nevent: late\n\n", [Event(b"a", "late")]),
+    (b"unknown: x\ndata: a\n\n", [Event(b"a")]),
+    (b"data: a\r\n\r\ndata: b\r\rdata: c\n\n", [Event(b"a"), Event(b"b"), Event(b"c")]),
+    (b"data: a\r\ndata: b\r\n\r\n", [Event(b"a\nb")]),
+    (b"\xef\xbb\xbfdata: a\n\n", [Event(b"a")]),
+    (b"data: \xef\xbb\xbf\n\n", [Event(b"\xef\xbb\xbf")]),
+    (b"data: a\n\n\n\n\ndata: b\n\n", [Event(b"a"), Event(b"b")]),
+    ("data: Zürich 🐻\n\n".encode(), [Event("Zürich 🐻".encode())]),
+    (b"event: \xff\ndata: \xff\n\n", [Event(b"\xff", "\ufffd")]),
+    # the end of the stream without a blank line
+    (b"data: a", [Event(b"a")]),
+    (b"data: a\n", [Event(b"a")]),
+    (b"data: a\r", [Event(b"a")]),
+    (b"data: a\n\ndata: [DONE]", [Event(b"a"), Event(b"[DONE]")]),
+    (b": comment", []),
+    (b"\xef\xbb", []),
+]
+
+line = st.sampled_from([b"data: x", b"data:", b"data: \xc3\xbc\xf0\x9f\x90\xbb", b": c", b"event: e", b"", b"id: 1", b"\xef\xbb\xbfdata: y"])
+streams = st.lists(st.tuples(line, st.sampled_from([b"\n", b"\r\n", b"\r"])), max_size=12).map(
+    lambda lines: b"".join(text + end for text, end in lines)
+)
+
+
+def cut(raw: bytes, positions: Iterable[int]) -> Iterator[bytes]:
+    at = sorted({min(position, len(raw)) for position in positions} | {0, len(raw)})
+    yield b""
+    yield from (raw[start:end] for start, end in zip(at, at[1:], strict=False))
+
+
+@pytest.mark.parametrize(("raw", "events"), STREAMS, ids=lambda value: repr(value)[:40])
+@pytest.mark.parametrize("size", [10**6, 1, 2, 3])
+def test_events_of_a_stream(raw: bytes, events: list[Event], size: int) -> None:
+    assert list(decode(cut(raw, range(0, len(raw), size)))) == events
+
+
+@given(streams, st.sets(st.integers(0, 200)))
+def test_any_split_of_the_bytes_gives_the_same_events(raw: bytes, positions: set[int]) -> None:
+    assert list(decode(cut(raw, positions))) == list(decode([raw]))
+
+
+@given(streams)
+def test_line_ends_make_no_difference(raw: bytes) -> None:
+    unix = raw.replace(b"\r\n", b"\n").replace(b"\r", b"\n")
+    assert list(decode([raw])) == list(decode([unix])) == list(decode([unix.replace(b"\n", b"\r\n")]))
+
+
+def test_an_event_is_told_as_soon_as_it_is_complete() -> None:
+    read: list[bytes] = []
+
+    def pieces() -> Iterator[bytes]:
+        for piece in (b"data: a\n", b"\ndata: b\n\nda", b"ta: c\n\n"):
+            read.append(piece)
+            yield piece
+
+    events = decode(pieces())
+    assert (next(events), len(read)) == (Event(b"a"), 2)
+    assert (next(events), len(read)) == (Event(b"b"), 2)
+
+
+json_values = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False, allow_infinity=False) | st.text(),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(), inner, max_size=3),
+    max_leaves=10,
+)
+
+
+@given(st.lists(st.dictionaries(st.text(), json_values, max_size=3), max_size=4))
+def test_what_is_encoded_is_decoded(bodies: list[dict[str, object]]) -> None:
+    raw = b"".join(encode(Chunk(body)) + SILENCE for body in bodies) + DONE
+    *events, done = decode([raw])
+    assert [json.loads(event.data) for event in events] == bodies
+    assert done == Event(b"[DONE]")
+
+
+def test_a_chunk_that_was_not_edited_keeps_its_bytes() -> None:
+    assert encode(Chunk({"a": 1.0}, b'{ "a":1.0e0 }')) == b'data: { "a":1.0e0 }\n\n'
+    assert encode_error({"error": {"message": "ü"}}) == 'data: {"error":{"message":"ü"}}\n\n'.encode()
+
+
+def test_half_a_surrogate_pair_stays_an_escape() -> None:
+    assert dumps({"text": "\ud83d"}) == b'{"text":"\\ud83d"}'
+    assert json.loads(dumps({"text": "\ud83d ü"})) == {"text": "\ud83d ü"}
+
+
+@pytest.mark.parametrize("value", [float("nan"), float("inf")])
+def test_what_is_not_json_is_not_written(value: float) -> None:
+    with pytest.raises(ValueError, match="JSON compliant"):
+        dumps({"value": value})

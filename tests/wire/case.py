@@ -1,0 +1,91 @@
+"""A wire case: a folder with what a client sent, what a provider got and said, and what the client gets.
+
+    case.json                which provider and model, and where its shapes come from
+    request.json             the client's body
+    upstream_request.json    path, headers and body of the call, and what was dropped of the client's parameters
+    upstream_response.json   a whole answer, and response.json, what becomes of it
+    upstream_response.sse    a streamed answer, and chunks.jsonl, what becomes of it; an error is the last line
+
+Nothing here reads a network: `make record` does, and writes such a folder.
+"""
+
+import json
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from haimaker import adapters, errors, sse
+from haimaker.errors import APIError
+from haimaker.prices import Facts
+from haimaker.providers import BY_NAME
+from haimaker.schema import ChatRequest, parse_chat
+from haimaker.wire import JSON, Attempt
+
+ROOT = Path(__file__).parent
+
+
+@dataclass(frozen=True, slots=True)
+class Case:
+    folder: Path
+
+    @property
+    def name(self) -> str:
+        return "/".join(self.folder.relative_to(ROOT).parts) if self.folder.is_relative_to(ROOT) else self.folder.name
+
+    @property
+    def about(self) -> JSON:
+        return dict(self.json("case.json"))
+
+    def has(self, file: str) -> bool:
+        return (self.folder / file).is_file()
+
+    def bytes(self, file: str) -> bytes:
+        return (self.folder / file).read_bytes()
+
+    def json(self, file: str) -> Any:
+        return json.loads(self.bytes(file))
+
+    def request(self) -> ChatRequest:
+        return parse_chat(self.bytes("request.json"))
+
+    def attempt(self) -> Attempt:
+        about = self.about
+        provider = BY_NAME[about["provider"]]
+        facts = Facts.unknown(provider.name, about["model"])
+        return Attempt("req-wire", 1_700_000_000, provider, about["model"], facts, about.get("max_output_tokens"))
+
+
+def find(operation: str) -> list[Case]:
+    return [Case(file.parent) for file in sorted(ROOT.glob(f"*/{operation}/*/case.json"))]
+
+
+def upstream_request(request: ChatRequest, attempt: Attempt) -> JSON:
+    made = adapters.chat(attempt.provider.adapter).to_upstream(request, attempt)
+    return {"path": made.path, "headers": dict(made.headers), "body": json.loads(made.body), "dropped": list(made.dropped)}
+
+
+def response(status: int, body: Any, attempt: Attempt) -> JSON:
+    """What a client gets for a whole answer; of an error its status as well."""
+    adapter = adapters.chat(attempt.provider.adapter)
+    try:
+        if status >= 300:
+            raise errors.from_upstream(status, adapter.read_error(body), {})
+        return adapter.from_upstream(body, attempt)
+    except APIError as error:
+        return _told(error)
+
+
+def chunks(pieces: Iterable[bytes], attempt: Attempt) -> Iterator[JSON]:
+    """What a client gets for a stream, an error last. The bytes that pass untouched have to say the same."""
+    adapter = adapters.chat(attempt.provider.adapter)
+    try:
+        for chunk in adapter.from_stream(sse.decode(pieces), attempt):
+            assert chunk.raw is None or json.loads(chunk.raw) == chunk.body
+            yield chunk.body
+    except APIError as error:
+        yield _told(error)
+
+
+def _told(error: APIError) -> JSON:
+    return {"status": error.status, **error.body()}
