@@ -1,0 +1,205 @@
+"""Every command, program and configuration of the README is run, against a gateway that `make run` serves."""
+
+import json
+import os
+import re
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+import tomllib
+from collections.abc import Iterator
+from pathlib import Path
+from typing import NamedTuple
+
+import pytest
+
+from haimaker.config import Settings
+from haimaker.routes_file import parse
+from tests.support.fake_upstream import FakeUpstream
+from tests.support.openai_wire import plays_openai
+
+ROOT = Path(__file__).parents[2]
+README = (ROOT / "README.md").read_text("utf-8")
+ADDRESS = "127.0.0.1:8000"
+
+
+class Block(NamedTuple):
+    language: str
+    text: str
+
+
+BLOCKS = [Block(*found) for found in re.findall(r"^```(\w+)\n(.*?)^```$", README, re.MULTILINE | re.DOTALL)]
+
+
+def blocks(language: str) -> list[str]:
+    return [block.text for block in BLOCKS if block.language == language]
+
+
+def after(text: str) -> str:
+    """The block that follows the first one with this text in it: what a command prints."""
+    place = next(i for i, block in enumerate(BLOCKS) if text in block.text)
+    return BLOCKS[place + 1].text
+
+
+CURLS = [text for text in blocks("sh") if text.startswith("curl")]
+"""In the README's order: chat, a new key, what is left of it."""
+
+
+@pytest.fixture(scope="module")
+def upstream() -> Iterator[FakeUpstream]:
+    with FakeUpstream() as upstream:
+        upstream.answers(plays_openai("Hello"))
+        yield upstream
+
+
+class Served(NamedTuple):
+    address: str
+    welcome: str
+
+
+def free_port() -> int:
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        return int(listener.getsockname()[1])
+
+
+def serve(home: Path, **environment: str) -> Iterator[Served]:
+    """`make run`, as the README has it, on a free port."""
+    port = free_port()
+    clean = {name: value for name, value in os.environ.items() if not name.endswith(("_API_KEY", "_BASE_URL"))}
+    settings = {"PORT": str(port), "HAIMAKER_HOME": str(home), **environment}
+    process = subprocess.Popen(
+        ["make", "run"],
+        cwd=ROOT,
+        env=clean | settings,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.DEVNULL,
+        text=True,
+        process_group=0,
+    )
+    assert process.stdout is not None
+    try:
+        welcome = "".join(process.stdout.readline() for _ in range(5))
+        yield Served(f"127.0.0.1:{port}", welcome)
+    finally:
+        os.killpg(process.pid, signal.SIGTERM)
+        process.wait(20)
+
+
+@pytest.fixture(scope="module")
+def served(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
+    yield from serve(tmp_path_factory.mktemp("home"))
+
+
+def run(command: str, served: Served, **environment: str) -> str:
+    done = subprocess.run(
+        ["bash", "-euo", "pipefail", "-c", command.replace(ADDRESS, served.address)],
+        cwd=ROOT,
+        env=os.environ | environment,
+        capture_output=True,
+        text=True,
+        timeout=60,
+    )
+    assert done.returncode == 0, done.stderr
+    return done.stdout
+
+
+def shape(value: object) -> object:
+    """A JSON value with what differs from run to run made alike."""
+    if isinstance(value, dict):
+        return {name: shape(inner) for name, inner in value.items()}
+    if isinstance(value, list):
+        return [shape(inner) for inner in value]
+    if isinstance(value, str) and re.fullmatch(r"chatcmpl-\S+|[0-9a-f]{64}|sk-hm-\S+|\d{4}-\d\d-\d\dT\S+", value):
+        return "differs"
+    return type(value).__name__ if isinstance(value, int) and value > 10**9 else value
+
+
+def test_make_run_prints_what_the_readme_shows(served: Served) -> None:
+    assert served.welcome == after("make run\n").replace(ADDRESS, served.address)
+
+
+def test_the_printed_curl_works(served: Served) -> None:
+    printed = served.welcome[served.welcome.index("curl") :]
+    assert json.loads(run(printed, served))["choices"][0]["message"]["content"] == "Hello"
+
+
+def test_curl_prints_what_the_readme_shows(served: Served) -> None:
+    printed = json.loads(run(CURLS[0], served))
+    assert shape(printed) == shape(json.loads(after(CURLS[0])))
+
+
+def test_a_key_is_issued_and_asked_what_is_left(served: Served) -> None:
+    key = json.loads(run(CURLS[1], served))["key"]
+    printed = json.loads(run(CURLS[2], served, KEY=key))
+    assert shape(printed) == shape(json.loads(after(CURLS[2])))
+
+
+def test_the_program_prints_what_the_readme_shows(served: Served) -> None:
+    program = next(text for text in blocks("python") if "OpenAI(" in text)
+    done = subprocess.run(
+        [sys.executable, "-c", program.replace(ADDRESS, served.address)], capture_output=True, text=True, timeout=60, check=True
+    )
+    assert done.stdout == after("OpenAI(")
+
+
+def test_a_providers_key_turns_it_on(tmp_path: Path, upstream: FakeUpstream) -> None:
+    command = next(text for text in blocks("sh") if text.startswith("export"))
+    name, _, value = command.splitlines()[0].removeprefix("export ").partition("=")
+    for served in serve(tmp_path, **{name: value, "OPENAI_BASE_URL": upstream.url}):
+        assert "openai" in served.welcome.splitlines()[2]
+        answer = json.loads(run(CURLS[0].replace("demo/echo", "gpt-4o-mini"), served))
+        assert answer["choices"][0]["message"]["content"] == "Hello"
+        assert upstream.calls[-1].headers["authorization"] == f"Bearer {value}"
+
+
+def test_the_configuration_is_valid() -> None:
+    [text] = blocks("toml")
+    config = parse(text, Path("gateway.toml"))
+    assert set(config.routes) == set(tomllib.loads(text)["routes"])
+
+
+def test_the_providers_table_names_real_variables() -> None:
+    rows = re.findall(r"^\| [^|]+ \| `(\w+)/…` \| (.+) \|$", README, re.MULTILINE)
+    assert len(rows) >= 11
+    for prefix, variables in rows:
+        names = re.findall(r"`(\w+(?:_KEY|_URL))`", variables)
+        for name in names if "or" not in variables else names[:1]:
+            environment = {name: "http://localhost:1/v1" if name.endswith("_URL") else "sk-x"}
+            if name.endswith("_API_KEY") and f"{prefix.upper()}_BASE_URL" in names:
+                continue
+            assert prefix in Settings.from_environment(environment).access, name
+
+
+def test_the_second_command_is_the_one_that_ci_runs() -> None:
+    assert blocks("sh")[1] == "make test\n"
+    assert "make test" in (ROOT / ".ci" / "run").read_text("utf-8")
+    subprocess.run(["make", "-n", "test"], cwd=ROOT, check=True, capture_output=True)
+
+
+def test_a_provider_is_added_by_following_the_readme(tmp_path: Path, upstream: FakeUpstream) -> None:
+    """The row goes into a copy of the table, and the case is recorded, as the README says, word for word."""
+    clone = tmp_path / "clone"
+    ignored = shutil.ignore_patterns(
+        ".git", ".venv*", "node_modules", ".aws-sam", "__pycache__", ".haimaker", ".*_cache", ".hypothesis"
+    )
+    shutil.copytree(ROOT, clone, ignore=ignored)
+    (clone / ".venv").symlink_to(ROOT / ".venv")
+    table = clone / "shared" / "haimaker" / "providers.py"
+    [row] = [text for text in blocks("python") if text.startswith("Provider(")]
+    assert row not in table.read_text("utf-8")
+    table.write_text(
+        table.read_text("utf-8").replace(
+            "PROVIDERS: tuple[Provider, ...] = (\n", f"PROVIDERS: tuple[Provider, ...] = (\n    {row.strip()},\n"
+        )
+    )
+    [command] = [text for text in blocks("sh") if "make record" in text]
+    prefix = re.findall(r"PROVIDER=(\w+)", command)[0]
+    environment = os.environ | {f"{prefix.upper()}_BASE_URL": upstream.url}
+    done = subprocess.run(["bash", "-ec", command], cwd=clone, env=environment, capture_output=True, text=True, timeout=60)
+    assert done.returncode == 0, done.stderr
+    recorded = clone / "tests" / "wire" / prefix / "chat" / "hello"
+    assert json.loads((recorded / "upstream_request.json").read_text())["model"]
+    cases = [sys.executable, "-m", "pytest", "-q", "tests/wire", "-k", prefix, "-p", "no:cacheprovider"]
+    assert subprocess.run(cases, cwd=clone, capture_output=True, timeout=120).returncode == 0
