@@ -5,7 +5,9 @@ import signal
 import sys
 from types import FrameType
 
-from haimaker.config import DEFAULT_ADMIN_KEY, Settings, SettingsError
+from haimaker.access import SettingsError
+from haimaker.config import DEFAULT_ADMIN_KEY, Settings
+from haimaker.store import StoreUnavailable
 from local.server import Server
 from local.welcome import base_url, cannot_listen, welcome
 
@@ -34,6 +36,8 @@ def _serve(server: Server, settings: Settings) -> int:
         gateway = Gateway.local(settings)
     except SettingsError as error:
         return _fail(f"haimaker: {error}")
+    except StoreUnavailable as error:
+        return _fail(f"haimaker: the store can't be used: {error}")
     for stop_signal in STOP_SIGNALS:
         signal.signal(stop_signal, lambda _number, _frame: server.stop())
     url = base_url(settings.host, server.port)

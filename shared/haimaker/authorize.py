@@ -1,16 +1,18 @@
 """Adds a provider's credentials to a call that is otherwise complete. The only place where a secret meets a request."""
 
+from haimaker.access import Access
 from haimaker.aws import sign
-from haimaker.config import Access
 from haimaker.providers import Provider
 from haimaker.wire import UpstreamRequest
 
 
 def headers_for(provider: Provider, access: Access, request: UpstreamRequest, now_s: float) -> dict[str, str]:
-    """The headers that let a call in: a key's, or an AWS signature over the whole of it. None for a server that asks for none."""
+    """The headers that let a call in: a key, a token, or an AWS signature over all of it. None for a server that asks for none."""
     if access.api_key:
         is_bearer = provider.key_header == "authorization"
         return {provider.key_header: f"Bearer {access.api_key}" if is_bearer else access.api_key}
+    if access.tokens:
+        return {"authorization": f"Bearer {access.tokens.token()}"}
     if access.credentials and provider.signs_as:
         url = access.base_url + request.path
         content_type = {name: value for name, value in request.headers.items() if name == "content-type"}

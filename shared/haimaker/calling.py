@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from itertools import chain
 
 from haimaker import adapters, authorize, choices, demo, errors, sse, usage
-from haimaker.config import Access
+from haimaker.access import Access
 from haimaker.errors import APIError, APITimeoutError, BadGatewayError
 from haimaker.health import Health
 from haimaker.limits import prompt_estimate

@@ -4,30 +4,15 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from ipaddress import ip_address
 from pathlib import Path
-from urllib.parse import urlsplit
 
+from haimaker.access import Access, SettingsError, access_from, aws_credentials_of, aws_region_of, checked_url
 from haimaker.aws import Credentials
-from haimaker.providers import PROVIDERS, Provider
+from haimaker.providers import BY_NAME
 
 DEFAULT_HOST = "127.0.0.1"
 DEFAULT_ADMIN_KEY = "sk-local"
 DEFAULT_CONFIG = Path(__file__).parent.parent / "gateway.toml"
 DEFAULT_MAX_OUTPUT_TOKENS = 16_384
-
-
-class SettingsError(ValueError):
-    """A setting is wrong; the message names the variable and what it should be."""
-
-
-@dataclass(frozen=True, slots=True)
-class Access:
-    """Where a provider is reached and with which secret; the secret never shows in a repr."""
-
-    base_url: str
-    api_key: str | None = field(default=None, repr=False)
-    credentials: Credentials | None = None
-    """For a provider whose calls are signed, in `region`."""
-    region: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,7 +76,7 @@ class Settings:
     def deployed(cls, environment: Mapping[str, str]) -> "Settings":
         """Settings of a Lambda function, as the template gives them. Under `sam local` there is no AWS account: the store is
         then a file in the temporary folder, and the admin key is that of the local gateway. Raises SettingsError."""
-        env = _filled(environment)
+        env = _with_base_urls(_filled(environment))
         if "AWS_SAM_LOCAL" in env:
             home = f"{env.get('TMPDIR', '/tmp')}/haimaker"  # noqa: S108 (of the sandbox alone)
             local = cls.from_environment({**env, "STORE": "sqlite", "HAIMAKER_HOME": home})
@@ -113,48 +98,9 @@ class Settings:
         )
 
 
-def access_from(env: Mapping[str, str]) -> dict[str, Access]:
-    """The providers that are on, by name: those with a key, and those without a public address whose base URL is set."""
-    found = {provider.name: _access(provider, env) for provider in PROVIDERS if not provider.offline}
-    return {name: access for name, access in found.items() if access}
-
-
-def _access(provider: Provider, env: Mapping[str, str]) -> Access | None:
-    prefix = provider.name.upper()
-    base_url_name = f"{prefix}_BASE_URL"
-    names = (f"{prefix}_API_KEY", *provider.api_key_variables)
-    api_key = next((env[name] for name in names if name in env), None)
-    base_url = env.get(base_url_name) or _address(provider.base_url, env)
-    credentials = _credentials(env) if provider.signs_as and api_key is None else None
-    if not base_url or (provider.base_url and not (api_key or credentials)):
-        return None
-    if api_key and not (api_key.isascii() and api_key.isprintable()):
-        raise SettingsError(f"The key of {provider.name} holds characters that an HTTP header cannot carry; copy it again.")
-    return Access(_url(base_url_name, base_url, "https://api.openai.com/v1"), api_key, credentials, _region(env) or "")
-
-
-def _address(base_url: str, env: Mapping[str, str]) -> str | None:
-    """A row's address with what the environment says of its variable parts; None while one of them is missing."""
-    known = {**env, "AWS_REGION": _region(env)} if _region(env) else env
-    try:
-        return base_url.format_map(known)
-    except KeyError:
-        return None
-
-
-def _region(env: Mapping[str, str]) -> str | None:
-    return env.get("AWS_REGION") or env.get("AWS_DEFAULT_REGION")
-
-
-def _credentials(env: Mapping[str, str]) -> Credentials | None:
-    if "AWS_ACCESS_KEY_ID" not in env or "AWS_SECRET_ACCESS_KEY" not in env:
-        return None
-    return Credentials(env["AWS_ACCESS_KEY_ID"], env["AWS_SECRET_ACCESS_KEY"], env.get("AWS_SESSION_TOKEN"))
-
-
 def _aws(env: Mapping[str, str]) -> AWSAccess:
     """The usual variables of AWS's own tools; what they find elsewhere (profiles, instance roles) is not looked for."""
-    region, credentials = _region(env), _credentials(env)
+    region, credentials = aws_region_of(env), aws_credentials_of(env)
     if not region:
         raise SettingsError("STORE=dynamodb needs AWS_REGION, such as us-east-1.")
     if not credentials:
@@ -168,23 +114,28 @@ def _aws(env: Mapping[str, str]) -> AWSAccess:
 
 
 def _endpoint(env: Mapping[str, str], name: str) -> str | None:
-    return _url(name, env[name], "http://127.0.0.1:8000") if name in env else None
+    return checked_url(name, env[name], "http://127.0.0.1:8000") if name in env else None
 
 
 def _origins(env: Mapping[str, str]) -> tuple[str, ...]:
     return tuple(origin.strip().rstrip("/") for origin in env.get("ALLOWED_ORIGINS", "").split(",") if origin.strip())
 
 
+def _with_base_urls(env: Mapping[str, str]) -> dict[str, str]:
+    """The template has one parameter for all: `name=url,name=url`."""
+    found = dict(env)
+    for entry in env.get("HAIMAKER_PROVIDER_BASE_URLS", "").split(","):
+        name, _, url = entry.strip().partition("=")
+        if name and name not in BY_NAME:
+            raise SettingsError(f"ProviderBaseUrls must be name=url with commas between; {name!r} is no provider.")
+        if name:
+            found[f"{name.upper()}_BASE_URL"] = checked_url("ProviderBaseUrls", url, "openai=https://api.openai.com/v1")
+    return found
+
+
 def _filled(environment: Mapping[str, str]) -> dict[str, str]:
     """A variable that is set to nothing counts as not set."""
     return {name: value.strip() for name, value in environment.items() if value.strip()}
-
-
-def _url(name: str, text: str, example: str) -> str:
-    parts = urlsplit(text)
-    if parts.scheme not in ("http", "https") or not parts.hostname or parts.query or parts.fragment:
-        raise SettingsError(f"{name} must be an http or https URL such as {example}.")
-    return text.rstrip("/")
 
 
 def _admin_key(env: Mapping[str, str], host: str) -> str | None:

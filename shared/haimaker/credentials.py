@@ -12,8 +12,9 @@ from dataclasses import dataclass, field
 from threading import Lock
 from typing import Protocol
 
+from haimaker.access import Access, SettingsError, access_from
 from haimaker.aws import AWSClient, AWSError
-from haimaker.config import Access, AWSAccess, SettingsError, access_from
+from haimaker.config import AWSAccess
 from haimaker.errors import ServiceUnavailableError
 from haimaker.observability import Observer
 

@@ -22,7 +22,7 @@ def send(request: UpstreamRequest, request_id: str, created_s: int) -> UpstreamR
     model = body["model"]
     if model not in MODELS:
         text = f"There is no demo model {model!r}; there are {', '.join(sorted(MODELS))}."
-        refused = dumps({"error": {"message": text, "code": "model_not_found"}})
+        refused = dumps({"error": {"message": text, "param": "model", "code": "model_not_found"}})
         return UpstreamResponse(404, {"content-type": "application/json"}, iter([refused]))
     head = {"id": f"chatcmpl-{request_id}", "created": created_s, "model": f"demo/{model}", "system_fingerprint": LABEL}
     message, finish_reason = _limited(MODELS[model](body), body)

@@ -230,9 +230,10 @@ def retry_after_s(headers: Mapping[str, str], now_s: float) -> float | None:
     """What `retry-after-ms` or `retry-after` (seconds or a date, RFC 9110 10.2.3) ask for; None if neither can be read."""
     try:
         if "retry-after-ms" in headers:
-            return max(0.0, float(headers["retry-after-ms"]) / 1000)
-        value = headers["retry-after"]
-        seconds = float(value) if value[:1].isdigit() else _moment_s(value) - now_s
+            seconds = float(headers["retry-after-ms"]) / 1000
+        else:
+            value = headers["retry-after"]
+            seconds = float(value) if value[:1].isdigit() else _moment_s(value) - now_s
     except (KeyError, ValueError, OverflowError):
         return None
     return max(0.0, seconds) if math.isfinite(seconds) else None

@@ -53,13 +53,17 @@ def regenerate(store: Store, caller: Account, request: Request) -> JSON:
     key = auth.new_key()
     account = replace(old.account, id=auth.account_id_of(key), name=auth.display_name_of(key), blocked=False, version=1)
     answer = _issue(store, key, account, old)
-    store.delete(old.account.id)
+    if not store.delete(old.account.id):
+        store.delete(account.id)
+        raise ConflictError("The key was regenerated or deleted by somebody else at the same moment.")
     return answer
 
 
 def update(store: Store, caller: Account, request: Request) -> JSON:
     """POST /key/update: changes what the body names; null takes a limit away."""
     fields = _fields(caller, request)
+    if _id_of(fields.key) == caller.id and fields.duration not in (None, FOREVER):
+        raise BadRequestError("A key can't set its own end.", param="duration")
     balance = _update(store, _id_of(fields.key), lambda account: _changed(account, fields, time.time()))
     return {"key": fields.key, **_told(balance)}
 

@@ -2,20 +2,21 @@
 
 import time
 
+from haimaker.access import SettingsError
 from haimaker.aws import AWSClient
-from haimaker.config import Settings, SettingsError
+from haimaker.config import Settings
 from haimaker.store import Store
 
 
 def open_store(settings: Settings) -> Store:
     """Raises SettingsError, StoreUnavailable. What an earlier process that was killed still held is charged as lost: at
-    once in a file that only this process uses, after the holds' deadlines in tables that others may share."""
+    once in a file that no other process uses now, else, and in tables, after the holds' deadlines."""
     if settings.store == "dynamodb":
         return _dynamodb(settings)
     from haimaker.store.sqlite import SQLiteStore
 
     store = SQLiteStore(settings.home / "haimaker.sqlite")
-    store.charge_all_lost(time.time())
+    store.join(time.time())
     return store
 
 

@@ -65,7 +65,7 @@ class Meter:
 def without_usage(chunk: Chunk) -> Chunk:
     if chunk.raw is not None and chunk.body["usage"] is None:
         raw, found = NULL_USAGE.subn(b"", chunk.raw)
-        if found == 1:
+        if found == chunk.raw.count(b'"usage"') == 1:
             return Chunk(chunk.body, raw)
     return Chunk({name: value for name, value in chunk.body.items() if name != "usage"})
 

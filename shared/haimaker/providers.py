@@ -34,6 +34,11 @@ class Provider:
     """Where its key goes: as a bearer token, or as it is in a header of this name."""
     signs_as: str | None = None
     """The AWS service as which a call is signed where there is no key."""
+    takes_google_tokens: bool = False
+    """Whether it is entered with tokens of a Google Cloud account, where there is no key."""
+    hosts: Mapping[str, str] = field(default_factory=dict)
+    """Its host by location, `*` for all others, where the address has a `{HOST}`; `<NAME>_LOCATION` says which."""
+    default_location: str = ""
     inlines_images: bool = False
     """Whether it takes images only inside the request, so that the gateway has to fetch those that are links."""
     single_choice: bool = False

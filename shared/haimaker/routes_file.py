@@ -4,9 +4,9 @@ import tomllib
 from pathlib import Path
 from typing import Annotated
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
 
-from haimaker.config import SettingsError
+from haimaker.access import SettingsError
 from haimaker.prices import Facts
 from haimaker.routing import Config, Route, Weighted
 
@@ -22,9 +22,15 @@ class _Target(_Table):
     model: Model
     weight: Annotated[float, Field(gt=0, le=1e6)] = 1.0
 
+    @model_validator(mode="before")
+    @classmethod
+    def _from_name(cls, target: object) -> object:
+        """A name alone is a target of weight 1; as a union of types its errors would not name the field."""
+        return {"model": target} if isinstance(target, str) else target
+
 
 class _Route(_Table):
-    targets: Annotated[list[Model | _Target], Field(min_length=1)]
+    targets: Annotated[list[_Target], Field(min_length=1)]
     fallbacks: list[Model] = []
     context_window_fallbacks: list[Model] = []
     content_policy_fallbacks: list[Model] = []
@@ -32,9 +38,8 @@ class _Route(_Table):
     timeout_s: Annotated[float, Field(gt=0, le=890)] = 590.0
 
     def route(self) -> Route:
-        targets = [_Target(model=target) if isinstance(target, str) else target for target in self.targets]
         return Route(
-            targets=tuple(Weighted(target.model, target.weight) for target in targets),
+            targets=tuple(Weighted(target.model, target.weight) for target in self.targets),
             fallbacks=tuple(self.fallbacks),
             context_window_fallbacks=tuple(self.context_window_fallbacks),
             content_policy_fallbacks=tuple(self.content_policy_fallbacks),

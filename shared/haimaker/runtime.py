@@ -89,10 +89,10 @@ def _load(name: str, folder: str) -> Handler:
 def _serve_one(host: str, handler: Handler) -> None:
     """One invocation. When it returns the answer's body was closed, so that nothing waits for the next one."""
     headers, event = _next(host)
-    request_id = headers["Lambda-Runtime-Aws-Request-Id"] or ""
-    echo = {ATTEMPT: headers[ATTEMPT]} if headers[ATTEMPT] else {}
-    os.environ["_X_AMZN_TRACE_ID"] = headers["Lambda-Runtime-Trace-Id"] or ""
-    arn, deadline_ms = headers["Lambda-Runtime-Invoked-Function-Arn"] or "", headers["Lambda-Runtime-Deadline-Ms"] or "0"
+    request_id = headers.get("Lambda-Runtime-Aws-Request-Id", "")
+    echo = {ATTEMPT: headers[ATTEMPT]} if ATTEMPT in headers else {}
+    os.environ["_X_AMZN_TRACE_ID"] = headers.get("Lambda-Runtime-Trace-Id", "")
+    arn, deadline_ms = headers.get("Lambda-Runtime-Invoked-Function-Arn", ""), headers.get("Lambda-Runtime-Deadline-Ms", "0")
     try:
         result = handler(json.loads(event), Context(request_id, arn, int(deadline_ms)))
         answer = None if isinstance(result, StreamedResponse) else json.dumps(result).encode()
@@ -110,7 +110,7 @@ def _serve_one(host: str, handler: Handler) -> None:
     sys.stderr.flush()
 
 
-def _next(host: str) -> tuple[Mapping[str, Any], bytes]:
+def _next(host: str) -> tuple[http.client.HTTPMessage, bytes]:
     """The next event, whenever it comes: the sandbox may be frozen for hours, so there is no timeout."""
     with closing(http.client.HTTPConnection(host)) as connection:
         connection.request("GET", f"{API}/invocation/next")

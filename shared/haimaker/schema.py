@@ -84,8 +84,8 @@ class ChatRequest:
 
     @property
     def max_output_tokens(self) -> int | None:
-        """The client's own limit for one choice."""
-        return self.fields.max_completion_tokens or self.fields.max_tokens
+        """The client's own limit for one choice; the larger where it sent two, since providers differ in which one counts."""
+        return max(self.fields.max_completion_tokens or 0, self.fields.max_tokens or 0) or None
 
 
 def parse_chat(raw: bytes, model: str | None = None) -> ChatRequest:

@@ -101,6 +101,9 @@ class Transport:
             connection = _take(idle)
             reused = connection is not None
             connection = connection or self._connect(call)
+            if cancel.requested:
+                connection.close()
+                raise Cancelled("The call was cancelled.", sent=False)
             try:
                 answer = _exchange(connection, request, headers, call)
             except DEAD_CONNECTION as error:
@@ -197,13 +200,17 @@ def _decoded(pieces: Iterator[bytes], encoding: str) -> Iterator[bytes]:
 
 def _inflated(pieces: Iterator[bytes]) -> Iterator[bytes]:
     inflate = zlib.decompressobj(zlib.MAX_WBITS | 32)
+    begun = False
     try:
         for piece in pieces:
+            begun = True
             if plain := inflate.decompress(piece):
                 yield plain
         yield inflate.flush()
     except zlib.error as error:
         raise TransportError("The provider's answer could not be decompressed.") from error
+    if begun and not inflate.eof:
+        raise TransportError("The provider's answer ended in the middle of its compression.")
 
 
 def _take(idle: deque[http.client.HTTPConnection]) -> http.client.HTTPConnection | None:

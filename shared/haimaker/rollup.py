@@ -1,0 +1,174 @@
+"""Daily totals from the stream of new records: per key, over all, and per model, provider and tag.
+
+https://docs.aws.amazon.com/lambda/latest/dg/with-ddb.html
+https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/transaction-apis.html
+
+The stream delivers each record at least once, and again after any failure. So each transaction adds some records to their totals
+and marks these records as added, under the condition that they are not: both happen or neither does, and a record that was marked
+by an earlier delivery is left out of the next try. The totals are exact however often, and in whatever batches, records come.
+"""
+
+import json
+import os
+import random
+import time
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, NamedTuple
+
+from haimaker.access import SettingsError
+from haimaker.aws import AWSClient, AWSError
+from haimaker.config import Settings
+from haimaker.observability import Observer
+from haimaker.store import StoreUnavailable, tables
+from haimaker.wire import JSON
+
+MOST_ACTIONS = 100
+"""In one transaction."""
+MOST_TAGS = 95
+"""Of one record; more would not fit into a transaction."""
+NAME_BYTES = 900
+TRIES = 5
+"""Of a transaction that met another one on the same totals."""
+PAUSE_S = 0.1
+MARK = "rolled_up"
+COUNTED = "ConditionalCheckFailed"
+"""Why a transaction was refused: the record at its place is marked."""
+CONFLICT = frozenset({"TransactionConflict", "ThrottlingError", "ProvisionedThroughputExceeded"})
+
+
+class Place(NamedTuple):
+    """The key of an item of totals; `tables.py` lists them."""
+
+    pk: str
+    sk: str
+
+
+@dataclass(frozen=True, slots=True)
+class Addition:
+    """A record, and what it adds to each of its totals."""
+
+    record_id: str
+    places: frozenset[Place]
+    amounts: Mapping[str, int]
+
+
+def addition(item: Mapping[str, Any]) -> Addition:
+    """What a record's item, in plain values, adds. Raises KeyError, TypeError, ValueError if it is no record."""
+    detail, day = json.loads(item["detail"]), item["day"]
+    provider, model = detail.get("provider"), detail.get("model")
+    names = [("tag", tag) for tag in detail.get("tags", ())][:MOST_TAGS]
+    if provider and model:
+        names += [("provider", provider), ("model", f"{provider}/{model}")]
+    places = {Place("total", f"{kind}#{day}#{_short(name)}") for kind, name in names}
+    places |= {Place("total", f"day#{day}"), Place(item["account"], f"day#{day}")}
+    amounts = {
+        "requests": 1,
+        "errors": int(item["status"] != "ok"),
+        "input_tokens": int(detail.get("input_tokens", 0)),
+        "output_tokens": int(detail.get("output_tokens", 0)),
+        "cost_nanousd": int(item["cost_nanousd"]),
+    }
+    return Addition(item["id"], frozenset(places), amounts)
+
+
+def _short(name: str) -> str:
+    """As much of a name as fits into a key, which takes 1,024 bytes of UTF-8."""
+    return name.encode("utf-8", "ignore")[:NAME_BYTES].decode("utf-8", "ignore")
+
+
+def totals(additions: Iterable[Addition]) -> dict[Place, Counter[str]]:
+    found: dict[Place, Counter[str]] = {}
+    for added in additions:
+        for place in added.places:
+            found.setdefault(place, Counter()).update(added.amounts)
+    return found
+
+
+def groups(additions: Iterable[Addition], most: int = MOST_ACTIONS) -> Iterator[list[Addition]]:
+    """As many records at a time as one transaction takes: an action for each, and for each item of totals."""
+    group: list[Addition] = []
+    places: set[Place] = set()
+    for added in additions:
+        if group and len(group) + 1 + len(places.union(added.places)) > most:
+            yield group
+            group, places = [], set()
+        group.append(added)
+        places.update(added.places)
+    if group:
+        yield group
+
+
+@dataclass(frozen=True, slots=True)
+class Rollup:
+    dynamo: AWSClient
+    accounts_table: str
+    records_table: str
+    observer: Observer
+
+    @classmethod
+    def from_environment(cls) -> "Rollup":
+        """In a Lambda function: nothing is connected before the first event. Raises SettingsError."""
+        settings = Settings.deployed(os.environ)
+        if settings.aws is None:
+            raise SettingsError("Daily totals are rolled up in a deployed stack only.")
+        dynamo = AWSClient("dynamodb", settings.aws.region, settings.aws.credentials, settings.aws.dynamodb_endpoint)
+        return cls(dynamo, settings.accounts_table, settings.records_table, Observer("haimaker-rollup"))
+
+    def add(self, event: JSON) -> None:
+        """Adds the new records of a stream's event. Raises StoreUnavailable, after which the event has to come again."""
+        found: dict[str, Addition] = {}
+        for change in event["Records"]:
+            if change["eventName"] == "INSERT":
+                found |= self._read(change["dynamodb"]["NewImage"])
+        for group in groups(found.values()):
+            self._add(group)
+
+    def _read(self, image: JSON) -> dict[str, Addition]:
+        """By the record's id; what can't be read is told and left out, so that it does not hold up the others."""
+        try:
+            added = addition(tables.plain(image))
+        except (KeyError, TypeError, ValueError) as error:
+            self.observer.crash(error, item=image.get("id"))
+            return {}
+        return {added.record_id: added}
+
+    def _add(self, group: Sequence[Addition]) -> None:
+        for number in range(TRIES):
+            try:
+                self.dynamo.call("TransactWriteItems", {"TransactItems": [*self._marks(group), *self._sums(group)]})
+            except AWSError as error:
+                reasons = [reason.get("Code") for reason in error.document.get("CancellationReasons", ())]
+                if not {COUNTED, *CONFLICT}.intersection(reasons):
+                    raise StoreUnavailable(f"DynamoDB {error}") from error
+                group = [added for added, reason in zip(group, reasons, strict=False) if reason != COUNTED]
+                if not group:
+                    return
+                if not CONFLICT.isdisjoint(reasons):
+                    time.sleep(random.uniform(0, PAUSE_S * 2**number))  # noqa: S311 (jitter, no secret)
+            else:
+                return
+        raise StoreUnavailable("DynamoDB TransactWriteItems: too many writers of the same totals")
+
+    def _marks(self, group: Sequence[Addition]) -> Iterator[JSON]:
+        for added in group:
+            update = {
+                "TableName": self.records_table,
+                "Key": tables.typed({"id": added.record_id}),
+                "UpdateExpression": f"SET {MARK} = :true",
+                "ConditionExpression": f"attribute_exists(id) AND attribute_not_exists({MARK})",
+                "ExpressionAttributeValues": tables.typed({":true": True}),
+            }
+            yield {"Update": update}
+
+    def _sums(self, group: Sequence[Addition]) -> Iterator[JSON]:
+        for place, amounts in totals(group).items():
+            update = {
+                "TableName": self.accounts_table,
+                "Key": tables.typed(place._asdict()),
+                "UpdateExpression": "ADD " + ", ".join(f"#{name} :{name}" for name in amounts),
+                "ExpressionAttributeNames": {f"#{name}": name for name in amounts},
+                "ExpressionAttributeValues": tables.typed({f":{name}": amount for name, amount in amounts.items()}),
+            }
+            yield {"Update": update}
