@@ -9,11 +9,12 @@ from itertools import chain
 
 from haimaker import adapters, authorize, choices, demo, errors, sse, usage
 from haimaker.access import Access
+from haimaker.adapters import Adapter
 from haimaker.errors import APIError, APITimeoutError, BadGatewayError
 from haimaker.health import Health
 from haimaker.limits import prompt_estimate
 from haimaker.remote_images import ImageFetcher
-from haimaker.schema import ChatRequest
+from haimaker.schema import Asked, ChatRequest
 from haimaker.settlement import Trial
 from haimaker.transport import Cancel, Timeouts, Transport, TransportError
 from haimaker.usage import Tokens
@@ -39,7 +40,7 @@ class Caller:
     """Makes the calls of one request."""
 
     upstreams: Upstreams
-    request: ChatRequest
+    request: Asked
     headers: Mapping[str, str]
     deadline_s: float
     """Monotonic."""
@@ -50,8 +51,8 @@ class Caller:
         """The answer in OpenAI's format; from a provider that gives one choice, as many calls as there are to be."""
         bodies: list[JSON] = []
         try:
-            for _ in range(self._calls(trial)):
-                bodies.append(self._whole(trial))
+            for request in self._requests(trial.attempt):
+                bodies.append(self._whole(trial, request))
         except APIError:
             self._charge_also(trial, bodies)
             raise
@@ -59,20 +60,28 @@ class Caller:
 
     def stream(self, trial: Trial) -> Iterator[Chunk]:
         """Its chunks; returns when the first one has come."""
-        calls = self._calls(trial)
-        streams = (self._chunks(self._open(trial), trial) for _ in range(calls))
-        chunks = next(streams) if calls == 1 else choices.one_after_another(streams)
+        requests = self._requests(trial.attempt)
+        streams = (self._chunks(self._open(trial, request), trial) for request in requests)
+        width = self.request.choices // len(requests)
+        chunks = next(streams) if len(requests) == 1 else choices.one_after_another(streams, width)
         first = next(chunks, None)
         if first is None:
             raise BadGatewayError("The provider's stream holds nothing.", code="invalid_provider_response")
         return chain((first,), chunks)
 
-    def _calls(self, trial: Trial) -> int:
-        return self.request.choices if trial.attempt.provider.single_choice else 1
+    def _requests(self, attempt: Attempt) -> list[Asked]:
+        """What to ask of a target; images are fetched for the first that takes no links."""
+        request = self.request
+        if attempt.provider.inlines_images and isinstance(request, ChatRequest):
+            request = self._inlined = self._inlined or self.upstreams.images.inlined(request)
+        return choices.split(request, attempt)
 
-    def _whole(self, trial: Trial) -> JSON:
-        response = self._open(trial)
-        raw = b""
+    def _adapter(self, trial: Trial) -> Adapter:
+        return adapters.find(self.request, trial.attempt)
+
+    def _whole(self, trial: Trial, request: Asked) -> JSON:
+        response = self._open(trial, request)
+        raw = bytearray()
         try:
             with self._explaining(trial, answered=True):
                 for piece in response.pieces:
@@ -85,7 +94,8 @@ class Caller:
             if raw.lstrip().startswith(b"{"):
                 self._estimate(trial, len(raw))
             raise BadGatewayError("The provider's answer is not a JSON object.", code="invalid_provider_response")
-        return adapters.chat(trial.attempt.provider.adapter).from_upstream(body, trial.attempt)
+        with self._explaining(trial, answered=True):
+            return self._adapter(trial).from_upstream(body, trial.attempt)
 
     def _charge_also(self, trial: Trial, bodies: list[JSON]) -> None:
         """Choices that came before a later call failed were served all the same."""
@@ -94,7 +104,7 @@ class Caller:
             trial.use(choices.total([*used, *([trial.tokens] if trial.tokens else [])]), estimated=trial.estimated)
 
     def _chunks(self, response: UpstreamResponse, trial: Trial) -> Iterator[Chunk]:
-        adapter = adapters.chat(trial.attempt.provider.adapter)
+        adapter = self._adapter(trial)
         try:
             if response.headers.get("content-type", "").startswith("application/json"):
                 self._refuse_whole(response, trial)
@@ -106,32 +116,24 @@ class Caller:
 
     def _refuse_whole(self, response: UpstreamResponse, trial: Trial) -> None:
         """A stream was asked for; JSON instead of events is an error object, or of no use."""
-        body = _json(_bounded(response.pieces))
-        if isinstance(body, dict):
-            adapters.chat(trial.attempt.provider.adapter).from_upstream(body, trial.attempt)
+        with self._explaining(trial, answered=True):
+            body = _json(_bounded(response.pieces))
+            if isinstance(body, dict):
+                self._adapter(trial).from_upstream(body, trial.attempt)
         raise BadGatewayError("The provider did not stream its answer.", code="invalid_provider_response")
 
-    def _open(self, trial: Trial) -> UpstreamResponse:
+    def _open(self, trial: Trial, request: Asked) -> UpstreamResponse:
         """A 2xx answer whose body is still to be read. Raises APIError for any other."""
         attempt = trial.attempt
-        adapter = adapters.chat(attempt.provider.adapter)
-        upstream_request = adapter.to_upstream(self._request_for(attempt), attempt)
+        adapter = self._adapter(trial)
+        upstream_request = adapter.to_upstream(request, attempt)
         trial.dropped = upstream_request.dropped
         with self._explaining(trial, answered=False):
             response = self._send(upstream_request, attempt)
             if 200 <= response.status < 300:
                 return response
-            raw = _bounded(response.pieces)
-        said = adapter.read_error(_json(raw))
-        said = said._replace(message=self._without_secret(said.message, attempt))
-        raise errors.from_upstream(response.status, said, response.headers, time.time())
-
-    def _request_for(self, attempt: Attempt) -> ChatRequest:
-        """The request as the provider can take it; images are fetched for the first that needs them."""
-        request = self.request
-        if attempt.provider.inlines_images:
-            request = self._inlined = self._inlined or self.upstreams.images.inlined(request)
-        return choices.single(request) if attempt.provider.single_choice else request
+            said = adapter.read_error(_json(_bounded(response.pieces)))
+            raise errors.from_upstream(response.status, said, response.headers, time.time())
 
     def _send(self, request: UpstreamRequest, attempt: Attempt) -> UpstreamResponse:
         if attempt.provider.offline:
@@ -150,6 +152,9 @@ class Caller:
         """Transport errors as API errors. A request that was probably served, though its answer is lost, is charged."""
         try:
             yield
+        except APIError as error:
+            error.message = self._without_secret(error.message, trial.attempt)
+            raise
         except TransportError as error:
             if error.sent and (answered or error.timed_out or self.cancel.requested):
                 self._estimate(trial, 0)
@@ -177,7 +182,7 @@ def _decode(response: UpstreamResponse) -> Iterator[Event]:
     return sse.decode(response.pieces)
 
 
-def _json(raw: bytes) -> object:
+def _json(raw: bytes | bytearray) -> object:
     """What a body says if it is JSON, else nothing."""
     try:
         return json.loads(raw)

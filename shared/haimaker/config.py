@@ -1,5 +1,6 @@
 """Settings from the environment, read once and handed down. The only module that knows the environment's names."""
 
+import os
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from ipaddress import ip_address
@@ -48,6 +49,8 @@ class Settings:
     """What such secrets are added to: base URLs and the like."""
     allowed_origins: tuple[str, ...] = ()
     """Web pages that may call the gateway from a browser; `*` is all of them."""
+    function: str = "haimaker"
+    """Its name in logs and metrics."""
     sam_local: bool = False
     """Whether this is a function under `sam local`, which takes whole answers only."""
 
@@ -73,7 +76,7 @@ class Settings:
         )
 
     @classmethod
-    def deployed(cls, environment: Mapping[str, str]) -> "Settings":
+    def deployed(cls, environment: Mapping[str, str] = os.environ) -> "Settings":
         """Settings of a Lambda function, as the template gives them. Under `sam local` there is no AWS account: the store is
         then a file in the temporary folder, and the admin key is that of the local gateway. Raises SettingsError."""
         env = _with_base_urls(_filled(environment))
@@ -81,6 +84,7 @@ class Settings:
             home = f"{env.get('TMPDIR', '/tmp')}/haimaker"  # noqa: S108 (of the sandbox alone)
             local = cls.from_environment({**env, "STORE": "sqlite", "HAIMAKER_HOME": home})
             return replace(local, sam_local=True, allowed_origins=_origins(env))
+        parameter = env.get("HAIMAKER_PROVIDERS_PARAMETER", "")
         for name in ("HAIMAKER_ACCOUNTS_TABLE", "HAIMAKER_RECORDS_TABLE"):
             if name not in env:
                 raise SettingsError(f"{name} is missing; template.yaml sets it.")
@@ -92,9 +96,11 @@ class Settings:
             config_path=_config_path(env),
             default_max_output_tokens=_whole_number(env, "DEFAULT_MAX_OUTPUT_TOKENS", DEFAULT_MAX_OUTPUT_TOKENS, least=1),
             demo=_one_of(env, "HAIMAKER_DEMO", ("false", "true")) == "true",
-            providers_parameter=env.get("HAIMAKER_PROVIDERS_PARAMETER", ""),
+            access={} if parameter else access_from(env),
+            providers_parameter=parameter,
             environment=env,
             allowed_origins=_origins(env),
+            function=env.get("AWS_LAMBDA_FUNCTION_NAME", "haimaker"),
         )
 
 

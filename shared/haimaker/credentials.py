@@ -19,7 +19,7 @@ from haimaker.errors import ServiceUnavailableError
 from haimaker.observability import Observer
 
 KEPT_S = 300.0
-KEPT_EMPTY_S = 10.0
+KEPT_EMPTY_S = 30.0
 """While nothing is stored yet, so that the first credentials are soon seen."""
 AGAIN_S = 30.0
 """After a read that failed, while older secrets are in use."""
@@ -62,14 +62,15 @@ class Stored:
 
     def _renewed(self, older: Mapping[str, Access] | None) -> Mapping[str, Access]:
         try:
-            access = access_from({**self.environment, **self._read()})
+            secrets = self._read()
+            access = access_from({**self.environment, **secrets})
         except (AWSError, SettingsError) as error:
             self.observer.problem(f"the providers' credentials can't be read: {error}")
             if older is None:
                 raise _unavailable() from error
             self._fresh_until_s = self.clock() + AGAIN_S
             return older
-        self._fresh_until_s = self.clock() + (KEPT_S if access else KEPT_EMPTY_S)
+        self._fresh_until_s = self.clock() + (KEPT_S if secrets else KEPT_EMPTY_S)
         return older if access == older and older is not None else access
 
     def _read(self) -> Mapping[str, str]:

@@ -24,6 +24,8 @@ from haimaker.wire import JSON, Request, Response
 HEADER_LENGTH = 800
 """API Gateway wants all headers within the first 16 KB of a stream."""
 PREFLIGHT_S = 7_200
+CATCH_ALL = "/{proxy+}"
+"""The route of what has none: its path tells at least what was meant."""
 FRAMING = {"connection", "content-length", "transfer-encoding"}
 _UNSAFE = re.compile(r"[^\x20-\x7e]")
 
@@ -67,7 +69,8 @@ class Edge:
     def _match(self, event: JSON) -> Match:
         """The operation and its parameters. Raises NotFoundError, MethodNotAllowedError."""
         resource = event.get("resource")
-        found = routes.match(_method(event), resource or event.get("rawPath") or "/")
+        resource = None if resource == CATCH_ALL else resource
+        found = routes.match(_method(event), resource or event.get("rawPath") or event.get("path") or "/")
         if found.operation not in self.serves:
             raise NotFoundError("This address does not serve that; the base URL of the stack does.", code="unknown_url")
         if not resource:

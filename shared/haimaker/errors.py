@@ -195,7 +195,7 @@ MESSAGE_LENGTH = 2_000
 def from_upstream(status: int, said: ErrorFields, headers: Mapping[str, str], now_s: float = 0) -> APIError:
     """A provider's answer that is not a success, as the error its client gets. `now_s` reads a `retry-after` that is a date."""
     code = said.code
-    if status == 401 or (status == 403 and code not in EXPLAINED_REFUSALS):
+    if status == 401 or code == "invalid_api_key" or (status == 403 and code not in EXPLAINED_REFUSALS):
         return ProviderAuthError("The provider refused the gateway's credentials. Ask the gateway's administrator to renew them.")
     message = _printable(said.message) or f"The provider answered with status {status} and no explanation."
     kept = _retry_headers(headers, now_s)

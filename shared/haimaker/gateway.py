@@ -12,7 +12,6 @@
 Steps 5 to 8 are an `Exchange`; a `Relay` stands between it and the door.
 """
 
-import os
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
@@ -31,7 +30,7 @@ from haimaker.observability import Observer
 from haimaker.providers import PROVIDERS
 from haimaker.relay import ClientLeft, Relay
 from haimaker.routing import Config, Plan, Router
-from haimaker.schema import ChatRequest, parse_chat
+from haimaker.schema import Asked, parse_chat, parse_completion
 from haimaker.sending import Sender
 from haimaker.settlement import Settlement
 from haimaker.sse import dumps
@@ -83,13 +82,15 @@ class Gateway:
     @classmethod
     def from_environment(cls) -> "Gateway":
         """A gateway in a Lambda function: nothing is connected or read before the first request. Raises SettingsError."""
-        settings = Settings.deployed(os.environ)
+        settings = Settings.deployed()
         if settings.aws is None:
             return cls.local(settings)
         from haimaker.local_store import stack_store
 
-        observer = Observer(metrics_on=True)
-        credentials = Stored(settings.providers_parameter, settings.aws, settings.environment, observer)
+        observer = Observer(settings.function, metrics_on=True)
+        credentials: Credentials = Constant(settings.access)
+        if settings.providers_parameter:
+            credentials = Stored(settings.providers_parameter, settings.aws, settings.environment, observer)
         return cls(settings, stack_store(settings), credentials, observer)
 
     def handle(self, operation: str, request: Request) -> Response:
@@ -97,7 +98,8 @@ class Gateway:
         try:
             return OPERATIONS[operation](self, request)
         except APIError as error:
-            self.observer.refusal(operation, request.id, error)
+            if not error.attempts:
+                self.observer.refusal(operation, request.id, error)
             return error_response(error)
         except StoreUnavailable as error:
             self.observer.problem(str(error), request_id=request.id)
@@ -108,9 +110,9 @@ class Gateway:
             self.observer.crash(error, request_id=request.id)
             return error_response(InternalServerError("The gateway failed; this is a defect of ours.", code="internal_error"))
 
-    def chat(self, request: Request) -> Response:
+    def generate(self, request: Request, parse: Callable[[bytes, str | None], Asked]) -> Response:
         account = self.accounts.identify(request.headers)
-        asked = parse_chat(request.body, request.path.get("model"))
+        asked = parse(request.body, request.path.get("model"))
         reach = self.reach()
         started_s = time.time()
         deadline_s = time.monotonic()
@@ -133,7 +135,7 @@ class Gateway:
         return reach
 
     def _admit(
-        self, asked: ChatRequest, account: Account, request: Request, now_s: float, reach: Reach
+        self, asked: Asked, account: Account, request: Request, now_s: float, reach: Reach
     ) -> tuple[Plan, Account, Admitted]:
         """Plans and reserves; again if the key was changed meanwhile, or if the rest of its budget pays for a shorter answer."""
         affordable: int | None = None
@@ -155,9 +157,7 @@ class Gateway:
                 raise refusal(admitted, reservation.amount_nanousd)
         raise refusal(Refused("parallel", account, retry_after_s=1), 0)
 
-    def _plan(
-        self, asked: ChatRequest, account: Account, request_id: str, now_s: float, reach: Reach, affordable: int | None
-    ) -> Plan:
+    def _plan(self, asked: Asked, account: Account, request_id: str, now_s: float, reach: Reach, affordable: int | None) -> Plan:
         resting = reach.upstreams.health.resting(now_s)
         plan = reach.router.plan(asked.model, account.models, request_id, int(now_s), resting)
         if account.budget_nanousd is None:
@@ -172,7 +172,7 @@ class Gateway:
             raise BadRequestError(message, param="model", code="model_not_priced")
         return replace(plan, attempts=first, context_window=context, content_policy=policy)
 
-    def _affordable(self, asked: ChatRequest, plan: Plan, refused: Refused, tried: int | None) -> int:
+    def _affordable(self, asked: Asked, plan: Plan, refused: Refused, tried: int | None) -> int:
         """Output tokens that a second try could ask for; 0 if a shorter answer would not help."""
         if refused.reason != "budget" or asked.max_output_tokens is not None or tried is not None:
             return 0
@@ -218,10 +218,10 @@ def _seconds(text: str) -> float:
     return value if value > 0 else float("inf")
 
 
-def _about(asked: ChatRequest, account: Account) -> Mapping[str, object]:
+def _about(asked: Asked, account: Account) -> Mapping[str, object]:
     """What a record says of the request itself; nothing of its content."""
     return {
-        "operation": "chat",
+        "operation": asked.operation,
         "asked_model": asked.model,
         "stream": asked.streams,
         "user": asked.fields.user,
@@ -267,7 +267,8 @@ def _keys(answer: Callable[..., JSON]) -> Callable[[Gateway, Request], Response]
 
 
 OPERATIONS: Mapping[str, Callable[[Gateway, Request], Response]] = {
-    "chat_completions": Gateway.chat,
+    "chat_completions": lambda gateway, request: gateway.generate(request, parse_chat),
+    "completions": lambda gateway, request: gateway.generate(request, parse_completion),
     "models_list": _models(models.listed),
     "models_retrieve": _models(models.retrieved),
     "key_generate": _keys(keys.generate),

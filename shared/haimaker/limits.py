@@ -4,9 +4,9 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
-from haimaker import usage
+from haimaker import choices, usage
 from haimaker.prices import Facts
-from haimaker.schema import ChatRequest
+from haimaker.schema import Asked
 from haimaker.wire import JSON, Attempt
 
 MESSAGE_TOKENS = 16
@@ -34,21 +34,21 @@ class Reservation:
     """Of the tokens per minute; an estimate, settled by what was used."""
 
 
-def with_output_limits(attempts: Sequence[Attempt], request: ChatRequest, default: int, affordable: int | None) -> list[Attempt]:
+def with_output_limits(attempts: Sequence[Attempt], request: Asked, default: int, affordable: int | None) -> list[Attempt]:
     """The attempts with an output limit of ours, for a request that brings none of its own and has a budget to keep."""
     if request.max_output_tokens is not None:
         return list(attempts)
     return [replace(attempt, max_output_tokens=_limit(attempt.facts, default, affordable)) for attempt in attempts]
 
 
-def reserve(request: ChatRequest, attempts: Sequence[Attempt], default: int) -> Reservation:
+def reserve(request: Asked, attempts: Sequence[Attempt], default: int) -> Reservation:
     """The worst case over all targets, at the dearest rates that may apply; a target without a known price adds nothing."""
     costs = [_worst_case_nanousd(request, attempt, default) for attempt in attempts]
     answer = min(max(_output_bound(request, attempt, default) for attempt in attempts), ANSWER_RESERVE_TOKENS)
     return Reservation(max((cost for cost in costs if cost is not None), default=0), prompt_estimate(request) + answer)
 
 
-def affordable_output_tokens(request: ChatRequest, attempts: Sequence[Attempt], remaining_nanousd: int) -> int:
+def affordable_output_tokens(request: Asked, attempts: Sequence[Attempt], remaining_nanousd: int) -> int:
     """How long each choice of an answer the rest of a budget still pays for, whichever target answers; 0 if too little."""
     least = min(
         usage.affordable_output_tokens(
@@ -64,35 +64,36 @@ def affordable_output_tokens(request: ChatRequest, attempts: Sequence[Attempt], 
     return least if least >= LEAST_AFFORDABLE_TOKENS else 0
 
 
-def prompt_estimate(request: ChatRequest) -> int:
+def prompt_estimate(request: Asked) -> int:
     """About how many tokens a prompt has, where its provider does not say."""
-    inline = sum(size for _, size in _media(request.body["messages"]))
+    inline = sum(size for _, size in _media(request.body.get("messages", ())))
     return usage.estimate_tokens(max(0, request.size - inline))
 
 
-def _worst_case_nanousd(request: ChatRequest, attempt: Attempt, default: int) -> int | None:
-    calls = request.choices if attempt.provider.single_choice else 1
+def _worst_case_nanousd(request: Asked, attempt: Attempt, default: int) -> int | None:
+    calls = len(choices.split(request, attempt))
     prompt = _prompt_bound(request, attempt.facts)
     output = _output_bound(request, attempt, default) * request.choices // calls
     cost = usage.worst_case_nanousd(attempt.facts, prompt, output, request.fields.service_tier, _most_searches(request))
     return None if cost is None else cost * calls
 
 
-def _prompt_bound(request: ChatRequest, facts: Facts) -> int:
+def _prompt_bound(request: Asked, facts: Facts) -> int:
     """No fewer tokens than the prompt has: a token is at least one byte of the JSON that holds it."""
-    bound = request.size + MESSAGE_TOKENS * len(request.body["messages"]) + TOOL_TOKENS * len(request.fields.tools or ())
-    for kind, inline_bytes in _media(request.body["messages"]):
+    messages, tools = request.body.get("messages", ()), request.body.get("tools") or ()
+    bound = request.size + MESSAGE_TOKENS * len(messages) + TOOL_TOKENS * len(tools)
+    for kind, inline_bytes in _media(messages):
         if kind != "image_url":
             return facts.max_input_tokens or LARGEST_INPUT_TOKENS
         bound += IMAGE_TOKENS - inline_bytes
     return min(bound, facts.max_input_tokens or bound)
 
 
-def _most_searches(request: ChatRequest) -> int:
+def _most_searches(request: Asked) -> int:
     return MOST_SEARCHES if request.body.get("web_search_options") is not None else 0
 
 
-def _output_bound(request: ChatRequest, attempt: Attempt, default: int) -> int:
+def _output_bound(request: Asked, attempt: Attempt, default: int) -> int:
     most = attempt.facts.max_output_tokens
     asked = request.max_output_tokens or attempt.max_output_tokens
     if asked is None:

@@ -52,7 +52,8 @@ class Meter:
         return Chunk({**(self.head or {}), "choices": [], "usage": usage})
 
     def _with_usage(self, chunk: Chunk) -> Iterator[Chunk]:
-        choices = chunk.body.get("choices")
+        said = chunk.body.get("choices")
+        choices = said if isinstance(said, list) else []
         if not self.wants_usage:
             if choices:
                 yield without_usage(chunk)
@@ -75,9 +76,9 @@ def text_bytes(body: JSON, holder: str) -> int:
     total = 0
     choices = body.get("choices")
     for choice in choices if isinstance(choices, list) else ():
-        message = choice.get(holder) if isinstance(choice, dict) else None
-        if isinstance(message, dict):
-            total += _message_bytes(message)
+        if isinstance(choice, dict):
+            message = choice.get(holder)
+            total += _message_bytes(message) if isinstance(message, dict) else _bytes(choice.get("text"))
     return total
 
 

@@ -14,7 +14,7 @@ from haimaker.routing import Router, is_allowed
 from haimaker.store import Account
 from haimaker.wire import JSON, Request
 
-SERVED_MODES = frozenset({"chat"})
+SERVED_MODES = frozenset({"chat", "completion"})
 
 
 def listed(router: Router, account: Account, request: Request) -> JSON:

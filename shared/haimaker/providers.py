@@ -41,6 +41,8 @@ class Provider:
     default_location: str = ""
     inlines_images: bool = False
     """Whether it takes images only inside the request, so that the gateway has to fetch those that are links."""
+    completes: str = ""
+    """A pattern of its models that have legacy completions; those of all others are made of chat."""
     single_choice: bool = False
     """Whether it gives one answer to a request, so that `n` choices are n calls."""
     headers: Mapping[str, str] = field(default_factory=dict)
@@ -81,16 +83,17 @@ PROVIDERS: tuple[Provider, ...] = (
         "openai",
         "https://api.openai.com/v1",
         model_rules=(ModelRule(r"(?:o\d|gpt-5)", rename=MAX_COMPLETION_TOKENS),),
+        completes=r"(?:gpt-3\.5-turbo-instruct|davinci-002|babbage-002)",
         forwards=("openai-organization", "openai-project", "openai-beta"),
     ),
-    # https://openrouter.ai/docs/use-cases/usage-accounting; two headers name the client's app: https://openrouter.ai/docs/app-attribution
+    # https://openrouter.ai/docs/use-cases/usage-accounting; the headers name the client's app: https://openrouter.ai/docs/app-attribution
     Provider(
         "openrouter",
         "https://openrouter.ai/api/v1",
         add={"usage": {"include": True}},
         reports_cost=True,
         reasoning_field="reasoning",
-        forwards=("http-referer", "x-title"),
+        forwards=("http-referer", "x-openrouter-title", "x-title"),
     ),
     # https://console.groq.com/docs/openai
     Provider(
@@ -107,6 +110,7 @@ PROVIDERS: tuple[Provider, ...] = (
         "https://api.together.ai/v1",
         api_key_variables=("TOGETHER_API_KEY", "TOGETHERAI_API_KEY", "TOGETHER_AI_TOKEN"),
         rename=MAX_TOKENS,
+        reasoning_field="reasoning",
     ),
     # https://api-docs.deepseek.com/api/create-chat-completion
     Provider("deepseek", "https://api.deepseek.com/v1", rename=MAX_TOKENS, flattens_content=True),
@@ -120,13 +124,53 @@ PROVIDERS: tuple[Provider, ...] = (
         asks_stream_usage=False,
         strips_message_names=True,
     ),
+    # https://platform.claude.com/docs/en/api/overview
+    Provider(
+        "anthropic",
+        "https://api.anthropic.com/v1",
+        adapter="anthropic",
+        key_header="x-api-key",
+        single_choice=True,
+        headers={"anthropic-version": "2023-06-01"},
+        forwards=("anthropic-beta",),
+    ),
+    # https://ai.google.dev/gemini-api/docs/api-key
+    Provider(
+        "gemini",
+        "https://generativelanguage.googleapis.com/v1beta",
+        api_key_variables=("GOOGLE_API_KEY",),
+        adapter="gemini",
+        key_header="x-goog-api-key",
+        inlines_images=True,
+    ),
+    # https://docs.cloud.google.com/vertex-ai/generative-ai/docs/model-reference/inference: the same, but for one field.
+    Provider("vertex_ai", adapter="gemini", takes_google_tokens=True, drop=("includeServerSideToolInvocations",)),
+    # https://docs.aws.amazon.com/general/latest/gr/bedrock.html; a key of Bedrock's own, or a signature with the account's.
+    Provider(
+        "bedrock",
+        "https://bedrock-runtime.{AWS_REGION}.amazonaws.com",
+        api_key_variables=("AWS_BEARER_TOKEN_BEDROCK",),
+        adapter="bedrock",
+        signs_as="bedrock",
+        inlines_images=True,
+        single_choice=True,
+    ),
+    # https://docs.cohere.com/reference/chat; the cost is what it invoices, which is less than what its models read.
+    Provider(
+        "cohere",
+        "https://api.cohere.com/v2",
+        api_key_variables=("CO_API_KEY",),
+        adapter="cohere",
+        single_choice=True,
+        reports_cost=True,
+    ),
     # Servers of one's own: on when their base URL is set; a key is sent only if there is one.
     # https://docs.vllm.ai/en/latest/features/reasoning_outputs/
     Provider("hosted_vllm", reasoning_field="reasoning", models=("*",)),
-    Provider("ollama", models=("*",)),
-    Provider("llamafile", models=("*",)),
-    Provider("lm_studio", models=("*",)),
-    Provider("openai_compatible", models=("*",)),
+    Provider("ollama", models=("*",), completes=".*"),
+    Provider("llamafile", models=("*",), completes=".*"),
+    Provider("lm_studio", models=("*",), completes=".*"),
+    Provider("openai_compatible", models=("*",), completes=".*"),
     Provider(
         "demo",
         models=("count", "echo", "tool"),

@@ -61,6 +61,10 @@ class Relay:
             head = self._next(STREAM_SILENCE_S if streams else WHOLE_SILENCE_S)
             if isinstance(head, Head) and not streams:
                 return Response(head.status, head.headers, self._body())
+        except APIError as error:
+            self._finish()
+            error.attempts = error.attempts or [trial.told() for trial in self.exchange.settlement.trials]
+            raise
         except BaseException:
             self._finish()
             raise

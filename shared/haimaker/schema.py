@@ -13,6 +13,7 @@ from haimaker.errors import BadRequestError
 from haimaker.wire import JSON
 
 MAX_CHOICES = 128
+MAX_PROMPTS = 2_048
 MAX_DEPTH = 200
 MAX_TOKENS = 10**9
 """More than any model writes; keeps a cost within what the store counts."""
@@ -36,9 +37,8 @@ class StreamOptions(_Checked):
     include_usage: StrictBool | None = None
 
 
-class ChatFields(_Checked):
+class SharedFields(_Checked):
     model: Annotated[StrictStr, Field(min_length=1, max_length=512)]
-    messages: Annotated[list[Message], Field(min_length=1)]
     stream: StrictBool | None = None
     stream_options: StreamOptions | None = None
     max_tokens: Count | None = None
@@ -50,19 +50,36 @@ class ChatFields(_Checked):
     frequency_penalty: Number | None = None
     seed: StrictInt | None = None
     stop: StrictStr | list[StrictStr] | None = None
-    tools: list[dict[str, Any]] | None = None
-    response_format: dict[str, Any] | None = None
     service_tier: StrictStr | None = None
     user: StrictStr | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class ChatRequest:
-    """A checked chat request: `fields` are what the gateway reads, `body` is all that the client sent, `size` its bytes."""
+class ChatFields(SharedFields):
+    messages: Annotated[list[Message], Field(min_length=1)]
+    tools: list[dict[str, Any]] | None = None
+    response_format: dict[str, Any] | None = None
 
-    fields: ChatFields
+
+Prompts = Annotated[list[StrictStr] | list[StrictInt] | list[list[StrictInt]], Field(min_length=1, max_length=MAX_PROMPTS)]
+
+
+class CompletionFields(SharedFields):
+    prompt: StrictStr | Prompts
+    best_of: Annotated[StrictInt, Field(ge=1, le=MAX_CHOICES)] | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """A checked request: `fields` are what the gateway reads, `body` is all that the client sent, `size` its bytes."""
+
+    fields: SharedFields
     body: JSON
     size: int
+
+    @property
+    def operation(self) -> str:
+        """OpenTelemetry's `gen_ai.operation.name`."""
+        return "chat"
 
     @property
     def model(self) -> str:
@@ -80,6 +97,7 @@ class ChatRequest:
 
     @property
     def choices(self) -> int:
+        """How many answers are written, and paid for."""
         return self.fields.n or 1
 
     @property
@@ -88,15 +106,52 @@ class ChatRequest:
         return max(self.fields.max_completion_tokens or 0, self.fields.max_tokens or 0) or None
 
 
+@dataclass(frozen=True, slots=True)
+class ChatRequest(Asked):
+    fields: ChatFields
+
+
+@dataclass(frozen=True, slots=True)
+class CompletionRequest(Asked):
+    """A legacy completion: one or more prompts, each a text or the ids of its tokens."""
+
+    fields: CompletionFields
+
+    @property
+    def operation(self) -> str:
+        return "text_completion"
+
+    @property
+    def prompts(self) -> list[str] | list[list[int]]:
+        prompt: Any = self.fields.prompt
+        one = isinstance(prompt, str) or isinstance(prompt[0], int)
+        return [prompt] if one else prompt
+
+    @property
+    def choices(self) -> int:
+        return len(self.prompts) * max(self.fields.n or 1, self.fields.best_of or 1)
+
+
+def parse_completion(raw: bytes, model: str | None = None) -> CompletionRequest:
+    """The body of a legacy completion. Raises BadRequestError."""
+    body = _with_model(parse_json(raw), model)
+    try:
+        return CompletionRequest(CompletionFields.model_validate(body), body, len(raw))
+    except ValidationError as error:
+        refuse(error)
+
+
 def parse_chat(raw: bytes, model: str | None = None) -> ChatRequest:
     """The body of a chat completion; `model` is the one that the path names, if it does. Raises BadRequestError."""
-    body = parse_json(raw)
-    if model is not None:
-        body = {**body, "model": model}
+    body = _with_model(parse_json(raw), model)
     try:
         return ChatRequest(ChatFields.model_validate(body), body, len(raw))
     except ValidationError as error:
         refuse(error)
+
+
+def _with_model(body: JSON, model: str | None) -> JSON:
+    return body if model is None else {**body, "model": model}
 
 
 def parse_json(raw: bytes) -> JSON:

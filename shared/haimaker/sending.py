@@ -11,7 +11,7 @@ from haimaker.calling import Caller
 from haimaker.errors import APIError, ContentPolicyViolationError, ContextWindowExceededError
 from haimaker.health import Health
 from haimaker.routing import Plan
-from haimaker.schema import ChatRequest
+from haimaker.schema import Asked
 from haimaker.settlement import Trial
 from haimaker.transport import Cancel
 from haimaker.wire import JSON, Attempt, Chunk
@@ -33,7 +33,7 @@ class Sender:
     trials: list[Trial]
 
     @property
-    def request(self) -> ChatRequest:
+    def request(self) -> Asked:
         return self.caller.request
 
     @property

@@ -5,6 +5,7 @@ https://html.spec.whatwg.org/multipage/server-sent-events.html#parsing-an-event-
 
 import json
 from collections.abc import Iterable, Iterator
+from typing import Any
 
 from haimaker.wire import JSON, Chunk, Event
 
@@ -45,11 +46,18 @@ def encode_error(body: JSON) -> bytes:
 
 
 def dumps(body: JSON) -> bytes:
-    """Compact JSON; a lone surrogate, which UTF-8 can't carry, stays an escape. Raises ValueError for NaN and infinity."""
+    """Compact JSON; a lone surrogate, which UTF-8 can't carry, stays an escape, and what JSON has no number for is null."""
     try:
         return _to_text(body).encode()
     except UnicodeEncodeError:
         return _to_ascii(body).encode()
+    except ValueError:
+        return dumps(_without_infinity(body))
+
+
+def _without_infinity(body: JSON) -> Any:
+    """NaN and infinities as JavaScript writes them; Python's reader takes them, so that a body may hold them."""
+    return json.loads(json.dumps(body), parse_constant=lambda name: None)
 
 
 def _with_newlines(pieces: Iterable[bytes]) -> Iterator[bytes]:

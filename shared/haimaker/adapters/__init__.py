@@ -4,15 +4,20 @@ A provider is who, an adapter is how. For chat an adapter is four pure functions
 number, log or environment, so that a recorded case tests all of it. Provider differences that are data are in `providers.py`.
 """
 
+import re
 from collections.abc import Iterable, Iterator, Mapping
 from functools import cache
 from importlib import import_module
-from typing import Protocol, cast
+from typing import Any, Protocol, cast
 
-from haimaker.schema import ChatRequest
+from haimaker.schema import Asked, ChatRequest, CompletionRequest
 from haimaker.wire import JSON, Attempt, Chunk, ErrorFields, Event, UpstreamRequest
 
 CHAT: Mapping[str, str] = {
+    "anthropic": "haimaker.adapters.anthropic.chat",
+    "bedrock": "haimaker.adapters.bedrock.chat",
+    "cohere": "haimaker.adapters.cohere.chat",
+    "gemini": "haimaker.adapters.gemini.chat",
     "openai": "haimaker.adapters.openai.chat",
 }
 
@@ -33,6 +38,42 @@ class ChatAdapter(Protocol):
         """What a body, of whatever shape, says of a failure."""
 
 
-@cache
+COMPLETIONS: Mapping[str, str] = {
+    "openai": "haimaker.adapters.openai.completions",
+}
+"""For models that complete a text themselves; of all others a chat adapter is made to do it."""
+
+
+class Adapter(Protocol):
+    """What a module of any generating operation has; see ChatAdapter."""
+
+    def to_upstream(self, request: Any, attempt: Attempt) -> UpstreamRequest: ...
+    def from_upstream(self, body: JSON, attempt: Attempt) -> JSON: ...
+    def from_stream(self, events: Iterable[Event], attempt: Attempt) -> Iterator[Chunk]: ...
+    def read_error(self, body: object) -> ErrorFields: ...
+
+
+def find(request: Asked, attempt: Attempt) -> Adapter:
+    """The adapter for a request at a target."""
+    name = attempt.provider.adapter
+    if not isinstance(request, CompletionRequest):
+        return chat(name)
+    if completes(attempt):
+        return cast(Adapter, _module(COMPLETIONS[name]))
+    from haimaker.adapters.over_chat import OverChat
+
+    return OverChat(chat(name))
+
+
+def completes(attempt: Attempt) -> bool:
+    """Whether the model has legacy completions of its own."""
+    return bool(attempt.provider.completes and re.match(attempt.provider.completes, attempt.model))
+
+
 def chat(name: str) -> ChatAdapter:
-    return cast(ChatAdapter, import_module(CHAT[name]))
+    return cast(ChatAdapter, _module(CHAT[name]))
+
+
+@cache
+def _module(path: str) -> object:
+    return import_module(path)

@@ -6,6 +6,7 @@ Every write is a transaction that takes the write lock first (BEGIN IMMEDIATE), 
 outside is kept as ASCII JSON, which takes any character. The file is readable by its owner only.
 """
 
+import fcntl
 import json
 import os
 import sqlite3
@@ -14,7 +15,7 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
 from haimaker.store import NEVER_S, Account, Admitted, Balance, Hold, Record, Refused, StoreUnavailable, ledger, minute_of
 from haimaker.store.ledger import Counters
@@ -79,10 +80,28 @@ class SQLiteStore:
             self._connection = _open(Path(path))
         with self._writing("open") as execute:
             _migrate(execute)
+        self._path = Path(path)
+        self._presence: BinaryIO | None = None
 
     def close(self) -> None:
         with self._lock:
             self._connection.close()
+            if self._presence:
+                self._presence.close()
+
+    def join(self, now_s: float) -> int:
+        """Counts this process among those that use the file, until `close` or its end. If there is no other, all holds are
+        of processes that were killed, and are charged; returns how many."""
+        with _failures("join"):
+            self._presence = self._path.with_suffix(".lock").open("ab")
+            try:
+                fcntl.flock(self._presence, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError:
+                charged = 0
+            else:
+                charged = self.charge_all_lost(now_s)
+            fcntl.flock(self._presence, fcntl.LOCK_SH)
+            return charged
 
     def put(self, account: Account, spent_as: Balance | None = None) -> bool:
         kind = account.id.partition("#")[0]

@@ -1,0 +1,238 @@
+"""Reads the events of one answer and gives the deltas of OpenAI's message. A whole answer is an event too, the only one.
+
+https://platform.claude.com/docs/en/build-with-claude/streaming. Blocks of the provider's own tools are not shown: they are not for
+the client to run. Of the tool that stands for a JSON answer the input is the text.
+"""
+
+import json
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from haimaker.adapters.anthropic import carried, counts, names
+from haimaker.adapters.anthropic.carried import Placed
+from haimaker.wire import JSON
+
+FINISH_REASON: Mapping[str, str] = {
+    "end_turn": "stop",
+    "stop_sequence": "stop",
+    "max_tokens": "length",
+    "model_context_window_exceeded": "length",
+    "pause_turn": "length",
+    "refusal": "content_filter",
+    "tool_use": "tool_calls",
+}
+"""https://platform.claude.com/docs/en/build-with-claude/handling-stop-reasons; any other is `stop`."""
+
+
+@dataclass(slots=True)
+class Block:
+    """One that has begun: what it is, and what has come of it that is needed at its end."""
+
+    kind: str
+    start: JSON
+    call: int | None = None
+    """Its number among the calls of tools, if it is one for the client."""
+    begun_at: int = 0
+    wrote: bool = False
+    thinking: str = ""
+    signature: str = ""
+    citations: list[JSON] = field(default_factory=list)
+
+
+@dataclass(slots=True)
+class Answer:
+    id: str = ""
+    model: str = ""
+    usage: JSON = field(default_factory=dict)
+    stop_reason: str | None = None
+    refusal: str | None = None
+    ended: bool = False
+    calls: int = 0
+    length: int = 0
+    """Of the text so far."""
+    opened: dict[int, Block] = field(default_factory=dict)
+    thinking: list[Placed] = field(default_factory=list)
+    uncarried: list[Placed] = field(default_factory=list)
+    """Thinking since the last call of a tool."""
+    annotations: list[JSON] = field(default_factory=list)
+
+    def read(self, event: JSON) -> Iterator[JSON]:
+        kind = event.get("type")
+        if kind == "content_block_delta":
+            yield from self._continue(event)
+        elif kind == "content_block_start":
+            yield from self._start(event)
+        elif kind == "content_block_stop":
+            yield from self._stop(_index(event))
+        elif kind == "message_start":
+            yield from self._begin(event.get("message"))
+        elif kind == "message_delta":
+            self._conclude(event.get("delta"))
+        elif kind == "message_stop":
+            self.ended = True
+        self.usage = counts.merged(self.usage, event.get("usage"))
+
+    def rest(self) -> Iterator[JSON]:
+        """What is still open when the answer ends, and the delta that goes with the finish reason."""
+        for index in list(self.opened):
+            yield from self._stop(index)
+        last: JSON = {}
+        if self.thinking:
+            last["thinking_blocks"] = [placed.block for placed in self.thinking]
+        if self.annotations:
+            last["annotations"] = self.annotations
+        if self.refusal:
+            last["refusal"] = self.refusal
+        yield last
+
+    @property
+    def finish_reason(self) -> str:
+        reason = FINISH_REASON.get(self.stop_reason or "", "stop")
+        if reason in ("length", "content_filter"):
+            return reason
+        return "tool_calls" if self.calls else "stop"
+
+    def _begin(self, message: Any) -> Iterator[JSON]:
+        """A message may begin with blocks in it: all of a whole answer's, or those for which no events follow."""
+        if not isinstance(message, dict):
+            return
+        self.id = _text(message, "id") or self.id
+        self.model = _text(message, "model") or self.model
+        self.usage = counts.merged(self.usage, message.get("usage"))
+        self.opened.clear()
+        content = message.get("content")
+        for block in content if isinstance(content, list) else ():
+            yield from self._start({"content_block": block})
+        for index in list(self.opened):
+            yield from self._stop(index)
+        self._conclude(message)
+
+    def _conclude(self, delta: Any) -> None:
+        if isinstance(delta, dict):
+            self.stop_reason = _text(delta, "stop_reason") or self.stop_reason
+            details = delta.get("stop_details")
+            self.refusal = (_text(details, "explanation") or self.refusal) if isinstance(details, dict) else self.refusal
+
+    def _start(self, event: JSON) -> Iterator[JSON]:
+        start = event.get("content_block")
+        if not isinstance(start, dict):
+            return
+        index = _index(event)
+        yield from self._stop(index)
+        block = self.opened[index] = Block(_text(start, "type"), start, begun_at=self.length)
+        if block.kind == "text":
+            block.citations = [found for found in start.get("citations") or () if isinstance(found, dict)]
+            yield from self._write(_text(start, "text"))
+        elif block.kind == "thinking":
+            block.signature = _text(start, "signature")
+            yield from self._think(block, _text(start, "thinking"))
+        elif block.kind == "tool_use" and start.get("name") != names.ANSWER_TOOL:
+            yield self._call(block)
+        elif block.kind == "fallback" and isinstance(start.get("to"), dict):
+            self.model = _text(start["to"], "model") or self.model
+
+    def _continue(self, event: JSON) -> Iterator[JSON]:
+        delta = event.get("delta")
+        if not isinstance(delta, dict):
+            return
+        block = self.opened.get(_index(event))
+        kind = delta.get("type")
+        if kind == "text_delta" and (block is None or block.kind == "text"):
+            yield from self._write(_text(delta, "text"))
+        elif block is None:
+            yield from self._think(None, _text(delta, "thinking"))
+        elif kind == "input_json_delta" and block.kind == "tool_use":
+            yield from self._argue(block, _text(delta, "partial_json"))
+        elif kind == "thinking_delta":
+            yield from self._think(block, _text(delta, "thinking"))
+        elif kind == "signature_delta":
+            block.signature += _text(delta, "signature")
+        elif kind == "citations_delta" and isinstance(delta.get("citation"), dict):
+            block.citations.append(delta["citation"])
+
+    def _stop(self, index: int) -> Iterator[JSON]:
+        block = self.opened.pop(index, None)
+        if block is None:
+            return
+        if block.kind == "tool_use" and not block.wrote:
+            given = block.start.get("input")
+            yield from self._argue(block, json.dumps(given, ensure_ascii=False) if given and isinstance(given, dict) else "{}")
+        elif block.kind == "text":
+            self.annotations += _annotations(block.citations, block.begun_at, self.length)
+        elif block.kind in ("thinking", "redacted_thinking"):
+            written = {"thinking": block.thinking, "signature": block.signature} if block.kind == "thinking" else {}
+            clean = carried.clean({**block.start, **written})
+            if clean and clean.get("signature") != "":
+                self.thinking.append(Placed(block.begun_at, clean))
+                self.uncarried.append(self.thinking[-1])
+
+    def _call(self, block: Block) -> JSON:
+        block.call = self.calls
+        self.calls += 1
+        said = carried.Call(_text(block.start, "id") or f"call_{block.call}", self.length, tuple(self.uncarried))
+        self.uncarried.clear()
+        function = {"name": names.decode(_text(block.start, "name")), "arguments": ""}
+        return {"tool_calls": [{"index": block.call, "id": carried.pack(said), "type": "function", "function": function}]}
+
+    def _argue(self, block: Block, arguments: str) -> Iterator[JSON]:
+        if not arguments:
+            return
+        block.wrote = True
+        if block.call is None:
+            yield from self._write(arguments)
+        else:
+            yield {"tool_calls": [{"index": block.call, "function": {"arguments": arguments}}]}
+
+    def _write(self, text: str) -> Iterator[JSON]:
+        if text:
+            self.length += len(text)
+            yield {"content": text}
+
+    def _think(self, block: Block | None, text: str) -> Iterator[JSON]:
+        if text:
+            if block:
+                block.thinking += text
+            yield {"reasoning_content": text}
+
+
+def folded(deltas: Iterable[JSON]) -> JSON:
+    """The message that deltas add up to."""
+    message: JSON = {"role": "assistant", "content": None}
+    for delta in deltas:
+        for name, value in delta.items():
+            if name == "tool_calls":
+                _fold_calls(message.setdefault(name, []), value)
+            elif name in ("content", "reasoning_content"):
+                message[name] = (message.get(name) or "") + value
+            else:
+                message[name] = value
+    return message
+
+
+def _fold_calls(calls: list[JSON], pieces: list[JSON]) -> None:
+    for piece in pieces:
+        index = piece["index"]
+        if index == len(calls):
+            calls.append({**{name: value for name, value in piece.items() if name != "index"}, "function": {**piece["function"]}})
+        else:
+            calls[index]["function"]["arguments"] += piece["function"]["arguments"]
+
+
+def _annotations(citations: list[JSON], start: int, end: int) -> Iterator[JSON]:
+    """Citations of pages as OpenAI's; of the client's own documents there is nothing like it."""
+    for citation in citations:
+        url = _text(citation, "url") or _text(citation, "source")
+        if url.startswith(("http://", "https://")):
+            cited = {"start_index": start, "end_index": end, "url": url, "title": _text(citation, "title")}
+            yield {"type": "url_citation", "url_citation": cited}
+
+
+def _index(event: JSON) -> int:
+    index = event.get("index")
+    return index if isinstance(index, int) else -1
+
+
+def _text(holder: JSON, name: str) -> str:
+    value = holder.get(name)
+    return value if isinstance(value, str) else ""

@@ -1,0 +1,68 @@
+"""Claude through Bedrock's InvokeModel: Anthropic's body without the model, in a stream of AWS's events.
+
+https://docs.aws.amazon.com/bedrock/latest/userguide/model-parameters-anthropic-claude-messages.html
+"""
+
+import base64
+import json
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import replace
+from urllib.parse import quote
+
+from haimaker import errors
+from haimaker.adapters.anthropic import chat
+from haimaker.adapters.anthropic.chat import from_upstream, headers, read_error, translated
+from haimaker.schema import ChatRequest
+from haimaker.sse import dumps
+from haimaker.wire import Attempt, Chunk, Event, UpstreamRequest
+
+__all__ = ["from_stream", "from_upstream", "read_error", "to_upstream"]
+
+VERSION = "bedrock-2023-05-31"
+STATUS: Mapping[str, int] = {
+    "internalServerException": 500,
+    "modelStreamErrorException": 502,
+    "modelTimeoutException": 504,
+    "serviceUnavailableException": 503,
+    "throttlingException": 429,
+    "validationException": 400,
+}
+"""Of an exception within a stream.
+https://docs.aws.amazon.com/bedrock/latest/APIReference/API_runtime_ResponseStream.html"""
+
+
+def to_upstream(request: ChatRequest, attempt: Attempt) -> UpstreamRequest:
+    searches = request.body.get("web_search_options") is not None
+    body = {name: value for name, value in request.body.items() if name != "web_search_options"}
+    draft = translated(replace(request, body=body), attempt)
+    if searches:
+        draft.refuse("web_search_options", "The provider does not search the web.")
+    model = quote(draft.call.pop("model"), safe="")
+    draft.call.pop("stream", None)
+    if draft.call.pop("service_tier", None):
+        draft.drop("service_tier")
+    if draft.betas:
+        draft.call["anthropic_beta"] = draft.betas
+    path = f"/model/{model}/{'invoke-with-response-stream' if request.streams else 'invoke'}"
+    plain = {name: value for name, value in headers(draft, attempt).items() if name != "anthropic-beta"}
+    return UpstreamRequest(path, dumps({"anthropic_version": VERSION, **draft.call}), plain, dropped=tuple(draft.dropped))
+
+
+def from_stream(events: Iterable[Event], attempt: Attempt) -> Iterator[Chunk]:
+    return chat.from_stream(map(_unwrapped, events), attempt)
+
+
+def _unwrapped(event: Event) -> Event:
+    """Anthropic's event, which is base64 in AWS's. Raises the APIError that an exception stands for."""
+    try:
+        body = json.loads(event.data)
+    except (ValueError, RecursionError):
+        return event
+    if event.name.lower().endswith("exception"):
+        name = event.name[:1].lower() + event.name[1:]
+        raise errors.from_upstream(STATUS.get(name, 502), read_error(body), {})
+    wrapped = body.get("bytes") if isinstance(body, dict) else None
+    try:
+        return Event(base64.b64decode(wrapped)) if isinstance(wrapped, str) else event
+    except ValueError:
+        return event

@@ -1,0 +1,82 @@
+"""Thinking blocks inside the id of the tool call that follows them, for clients that send back only what OpenAI's format has.
+
+Anthropic wants the thinking before a tool use back unchanged, signature and all, when the tool's result is sent
+(https://platform.claude.com/docs/en/build-with-claude/extended-thinking#preserving-thinking-blocks), and OpenAI's messages have no
+place for it but the id, which clients must echo. Such an id is the provider's own, `MARK`, and compressed JSON in base64url:
+
+    [at, [at, thinking, signature], [at, data], ...]
+
+`at` is how much of the message's text came before: first for the call, then for each thinking and redacted block.
+"""
+
+import base64
+import json
+import zlib
+from dataclasses import dataclass
+from typing import Any
+
+from haimaker.wire import JSON
+
+MARK = "__thinking__"
+LARGEST = 8_000_000
+"""Bytes of a client's id, unpacked."""
+
+
+@dataclass(frozen=True, slots=True)
+class Placed:
+    """A thinking block, and how much text precedes it."""
+
+    at: int
+    block: JSON
+
+
+@dataclass(frozen=True, slots=True)
+class Call:
+    """What the id of a tool call says: the provider's id, the thinking before the call, and its place in the text."""
+
+    id: str
+    at: int | None = None
+    thinking: tuple[Placed, ...] = ()
+
+
+def pack(call: Call) -> str:
+    if not call.thinking:
+        return call.id
+    listed = [call.at, *([placed.at, *_fields(placed.block)] for placed in call.thinking)]
+    packed = zlib.compress(json.dumps(listed, separators=(",", ":")).encode(), 9)
+    return call.id + MARK + base64.urlsafe_b64encode(packed).rstrip(b"=").decode()
+
+
+def unpack(identifier: str) -> Call:
+    """Also for an id that was cut or made up: then there is no thinking in it."""
+    own, mark, packed = identifier.partition(MARK)
+    if not mark:
+        return Call(identifier)
+    try:
+        raw = base64.urlsafe_b64decode(packed.encode() + b"=" * (-len(packed) % 4))
+        at, *listed = json.loads(zlib.decompressobj().decompress(raw, LARGEST))
+        return Call(own, at if type(at) is int else None, tuple(_placed(*fields) for fields in listed))
+    except (ValueError, TypeError, RecursionError, zlib.error):
+        return Call(own)
+
+
+def clean(block: Any) -> JSON | None:
+    """A thinking block with the fields that belong to it, or nothing if it is not one."""
+    if isinstance(block, dict) and block.get("type") == "thinking" and isinstance(block.get("signature"), str):
+        return {"type": "thinking", "thinking": str(block.get("thinking") or ""), "signature": block["signature"]}
+    if isinstance(block, dict) and block.get("type") == "redacted_thinking" and isinstance(block.get("data"), str):
+        return {"type": "redacted_thinking", "data": block["data"]}
+    return None
+
+
+def _fields(block: JSON) -> list[str]:
+    return [block["data"]] if block["type"] == "redacted_thinking" else [block["thinking"], block["signature"]]
+
+
+def _placed(at: int, *fields: str) -> Placed:
+    names = ("thinking", "signature") if len(fields) == 2 else ("data",)
+    kind = "thinking" if len(fields) == 2 else "redacted_thinking"
+    block = clean({"type": kind, **dict(zip(names, fields, strict=True))})
+    if type(at) is not int or block is None:
+        raise ValueError("not a thinking block")
+    return Placed(max(0, at), block)

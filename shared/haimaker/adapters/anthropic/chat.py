@@ -1,0 +1,186 @@
+"""Chat completions over Anthropic's Messages API.
+
+https://platform.claude.com/docs/en/api/messages. This is the entry: `messages`, `tools` and `settings` make the request, `answer`
+reads the response. Vertex AI and Bedrock take the same body at other paths: `vertex` and `bedrock` edit what this makes.
+"""
+
+import json
+from collections.abc import Iterable, Iterator
+from itertools import chain
+
+from haimaker import errors, usage
+from haimaker.adapters.anthropic import counts, parts, settings, tools, traits
+from haimaker.adapters.anthropic.answer import Answer, folded
+from haimaker.adapters.anthropic.draft import Draft
+from haimaker.adapters.anthropic.failures import from_body, read_error
+from haimaker.adapters.anthropic.messages import conversation
+from haimaker.adapters.parameters import OPENAI, Parameters
+from haimaker.schema import ChatRequest
+from haimaker.sse import dumps
+from haimaker.wire import JSON, Attempt, Chunk, Event, UpstreamRequest
+
+__all__ = ["from_stream", "from_upstream", "read_error", "to_upstream"]
+
+PATH = "/messages"
+
+PARAMETERS = Parameters(
+    taken=frozenset(
+        [
+            "function_call",
+            "functions",
+            "max_completion_tokens",
+            "max_tokens",
+            "messages",
+            "metadata",
+            "model",
+            "parallel_tool_calls",
+            "reasoning_effort",
+            "response_format",
+            "safety_identifier",
+            "service_tier",
+            "stop",
+            "stream",
+            "stream_options",
+            "temperature",
+            "tool_choice",
+            "tools",
+            "top_p",
+            "user",
+            "web_search_options",
+        ]
+    ),
+    harmless=frozenset(
+        ["frequency_penalty", "prediction", "presence_penalty", "prompt_cache_key", "seed", "store", "top_logprobs", "verbosity"]
+    ),
+    neutral={
+        "frequency_penalty": (0,),
+        "logprobs": (False,),
+        "modalities": (["text"],),
+        "n": (1,),
+        "presence_penalty": (0,),
+        "store": (False,),
+        "top_logprobs": (0,),
+    },
+)
+
+
+def to_upstream(request: ChatRequest, attempt: Attempt) -> UpstreamRequest:
+    draft = translated(request, attempt)
+    return UpstreamRequest(PATH, dumps(draft.call), headers(draft, attempt), dropped=tuple(draft.dropped))
+
+
+def from_upstream(body: JSON, attempt: Attempt) -> JSON:
+    if body.get("type") == "error" or (body.get("error") and "content" not in body):
+        raise from_body(body)
+    if not isinstance(body.get("content"), list) and not body.get("stop_reason"):
+        raise errors.BadGatewayError("The provider's answer has no content.", code="invalid_provider_response")
+    answer = Answer()
+    message = folded(chain(answer.read({"type": "message_start", "message": body}), answer.rest()))
+    choice = {"index": 0, "message": message, "finish_reason": answer.finish_reason, "logprobs": None}
+    return {**_head(answer, attempt, "chat.completion"), "choices": [choice], **_usage(answer)}
+
+
+def from_stream(events: Iterable[Event], attempt: Attempt) -> Iterator[Chunk]:
+    """The first chunk waits for the first word of the answer: until then another provider may be asked instead."""
+    answer = Answer()
+    role: JSON | None = {"role": "assistant"}
+    for event in events:
+        body = _parsed(event)
+        if body.get("type") == "error" or (body.get("error") and "type" not in body):
+            yield from () if role else _last_words(answer, attempt)
+            raise from_body(body)
+        for delta in answer.read(body):
+            if role:
+                yield _chunk(answer, attempt, role)
+                role = None
+            yield _chunk(answer, attempt, delta)
+        if answer.ended:
+            break
+    if not answer.ended and not answer.stop_reason:
+        yield from () if role else _last_words(answer, attempt)
+        raise errors.BadGatewayError("The provider's stream ended before the answer was complete.", code="stream_interrupted")
+    *deltas, last = answer.rest()
+    for delta in [role, *deltas] if role else deltas:
+        yield _chunk(answer, attempt, delta)
+    yield _chunk(answer, attempt, last, answer.finish_reason)
+    yield from _last_words(answer, attempt)
+
+
+def translated(request: ChatRequest, attempt: Attempt) -> Draft:
+    """The whole call. The order counts: each step reads what the ones before it decided."""
+    draft = _draft(request, attempt)
+    own_system = parts.to_blocks(draft.call.pop("system", None), "system")
+    system, draft.call["messages"] = conversation(
+        draft.asked["messages"], prefills=draft.traits.prefills, system_turns=draft.traits.system_turns
+    )
+    if own_system or system:
+        draft.call["system"] = [*own_system, *system]
+    settings.limits(draft, attempt)
+    settings.account(draft)
+    tools.tools(draft)
+    settings.thinking(draft)
+    tools.free_of_thinking(draft)
+    tools.response_format(draft)
+    settings.sampling(draft)
+    settings.bind(draft)
+    if request.streams:
+        draft.call["stream"] = True
+    draft.call = {**attempt.provider.add, **draft.call}
+    return draft
+
+
+def headers(draft: Draft, attempt: Attempt) -> JSON:
+    betas = {"anthropic-beta": ",".join(draft.betas)} if draft.betas else {}
+    return {"content-type": "application/json", **attempt.provider.headers, **betas}
+
+
+def _draft(request: ChatRequest, attempt: Attempt) -> Draft:
+    provider = attempt.provider
+    body = {provider.rename.get(name, name): value for name, value in request.body.items()}
+    dropped = [name for name in provider.drop if name in body]
+    asked, lost = PARAMETERS.split({name: value for name, value in body.items() if name not in dropped})
+    own = {name: value for name, value in asked.items() if name not in OPENAI and value is not None}
+    draft = Draft(asked, traits.of(attempt), bool(body.get("drop_params")), {"model": attempt.model, **own})
+    for name in (*dropped, *lost):
+        draft.drop(name)
+    return draft
+
+
+def _head(answer: Answer, attempt: Attempt, kind: str) -> JSON:
+    head = {
+        "id": f"chatcmpl-{answer.id or attempt.request_id}",
+        "object": kind,
+        "created": attempt.created_s,
+        "model": answer.model or attempt.model,
+    }
+    tier = counts.service_tier(answer.usage)
+    return {**head, "service_tier": tier} if tier in ("default", "priority") else head
+
+
+def _chunk(answer: Answer, attempt: Attempt, delta: JSON, finish_reason: str | None = None) -> Chunk:
+    choice = {"index": 0, "delta": delta, "finish_reason": finish_reason, "logprobs": None}
+    return Chunk({**_head(answer, attempt, "chat.completion.chunk"), "choices": [choice]})
+
+
+def _last_words(answer: Answer, attempt: Attempt) -> Iterator[Chunk]:
+    """The chunk of usage, also for an answer that breaks off: what there was of it is charged."""
+    if told := _usage(answer):
+        yield Chunk({**_head(answer, attempt, "chat.completion.chunk"), "choices": [], **told})
+
+
+def _usage(answer: Answer) -> JSON:
+    """The field `usage`; without one where the provider told none, so that it is estimated and not free."""
+    if not answer.usage:
+        return {}
+    copied = {name: answer.usage[name] for name in counts.COPIED if isinstance(answer.usage.get(name), str)}
+    return {"usage": {**usage.to_openai(counts.tokens(answer.usage)), **copied}}
+
+
+def _parsed(event: Event) -> JSON:
+    try:
+        body = json.loads(event.data)
+    except (ValueError, RecursionError):
+        body = None
+    if not isinstance(body, dict):
+        raise errors.BadGatewayError("The provider's stream holds an event that is not a JSON object.", code="stream_interrupted")
+    return body

@@ -1,0 +1,53 @@
+"""Anthropic's usage as disjoint counts.
+
+https://platform.claude.com/docs/en/api/messages: `input_tokens` leaves out what was read from or written to a cache.
+"""
+
+from typing import Any
+
+from haimaker.usage import MAX_COUNT, Tokens
+from haimaker.wire import JSON
+
+SERVICE_TIER = {"standard": "default", "priority": "priority", "batch": "batch"}
+COPIED = ("inference_geo", "speed")
+"""What else decides the price, told to the client as it is."""
+
+
+def merged(said: JSON, later: Any) -> JSON:
+    """Counts of a stream are cumulative: a later one stands, unless it is missing or none."""
+    if not isinstance(later, dict):
+        return said
+    return {**said, **{name: value for name, value in later.items() if value or name not in said}}
+
+
+def tokens(usage: JSON) -> Tokens:
+    by_time = _object(usage, "cache_creation")
+    hour = _count(by_time, "ephemeral_1h_input_tokens")
+    written = max(_count(usage, "cache_creation_input_tokens"), hour + _count(by_time, "ephemeral_5m_input_tokens"))
+    output = _count(usage, "output_tokens")
+    thinking = min(output, _count(_object(usage, "output_tokens_details"), "thinking_tokens"))
+    return Tokens(
+        cached=_count(usage, "cache_read_input_tokens"),
+        cache_write_1h=hour,
+        cache_write_5m=written - hour,
+        input=_count(usage, "input_tokens"),
+        reasoning=thinking,
+        output=output - thinking,
+        web_searches=_count(_object(usage, "server_tool_use"), "web_search_requests"),
+        service_tier=service_tier(usage),
+    )
+
+
+def service_tier(usage: JSON) -> str | None:
+    tier = usage.get("service_tier")
+    return SERVICE_TIER.get(tier) if isinstance(tier, str) else None
+
+
+def _object(usage: JSON, name: str) -> JSON:
+    found = usage.get(name)
+    return found if isinstance(found, dict) else {}
+
+
+def _count(usage: JSON, name: str) -> int:
+    value = usage.get(name)
+    return value if type(value) is int and 0 <= value <= MAX_COUNT else 0

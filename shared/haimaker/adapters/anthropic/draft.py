@@ -1,0 +1,31 @@
+"""What is being made of a request: the client's body, the call so far, and what could not be kept."""
+
+from dataclasses import dataclass, field
+
+from haimaker.adapters.anthropic.traits import Traits
+from haimaker.errors import BadRequestError
+from haimaker.wire import JSON
+
+
+@dataclass(slots=True)
+class Draft:
+    asked: JSON
+    """The client's body without what no model takes."""
+    traits: Traits
+    forgiving: bool
+    """Whether the client asked to drop what can't be had."""
+    call: JSON = field(default_factory=dict)
+    betas: list[str] = field(default_factory=list)
+    """What of it is in trial, and has to be named in a header."""
+    dropped: list[str] = field(default_factory=list)
+
+    def drop(self, name: str) -> None:
+        """Without harm: it is named to the client."""
+        if name not in self.dropped:
+            self.dropped.append(name)
+
+    def refuse(self, name: str, why: str) -> None:
+        """What changes the meaning is dropped only if the client asked for it."""
+        if not self.forgiving:
+            raise BadRequestError(f'{why} Leave it out, or send "drop_params": true.', param=name, code="unsupported_parameter")
+        self.drop(name)

@@ -1,0 +1,184 @@
+"""Limits, sampling, stops, who the user is, and how long to think.
+
+https://platform.claude.com/docs/en/api/messages, …/build-with-claude/adaptive-thinking, …/effort, …/extended-thinking
+"""
+
+import re
+from collections.abc import Mapping
+from typing import Any
+
+from haimaker.adapters.anthropic.draft import Draft
+from haimaker.adapters.anthropic.parts import invalid
+from haimaker.wire import JSON, Attempt
+
+SERVICE_TIER: Mapping[str, str] = {
+    "auto": "auto",
+    "default": "standard_only",
+    "priority": "auto",
+    "standard_only": "standard_only",
+}
+USER_ID_LENGTH = 256
+PERSONAL = re.compile(r"[^@\s]+@[^@\s]+\.[^@\s]+|\+?[\d\s().-]{7,}")
+"""An e-mail address or a telephone number, which Anthropic refuses as a user's id."""
+
+BUDGET_TOKENS: Mapping[str, int] = {
+    "minimal": 1_024,
+    "low": 1_024,
+    "medium": 2_048,
+    "high": 4_096,
+    "xhigh": 8_192,
+    "max": 16_384,
+}
+LEAST_BUDGET_TOKENS = 1_024
+EFFORT: Mapping[str, tuple[str, ...]] = {
+    "none": ("low",),
+    "minimal": ("low",),
+    "low": ("low",),
+    "medium": ("medium",),
+    "high": ("high",),
+    "xhigh": ("xhigh", "high"),
+    "max": ("max", "xhigh", "high"),
+}
+"""In the order of preference: not every model has all of them."""
+BINDING_BETA = "thinking-binding-controls-2026-08-01"
+LEAST_TOP_P = 0.95
+"""With thinking."""
+
+
+def limits(draft: Draft, attempt: Attempt) -> None:
+    asked = draft.asked.get("max_completion_tokens") or draft.asked.get("max_tokens")
+    most = attempt.facts.max_output_tokens
+    wanted = asked or attempt.max_output_tokens or draft.traits.max_tokens
+    draft.call["max_tokens"] = min(wanted, most) if most else wanted
+    stop = draft.asked.get("stop")
+    stops = [stop] if isinstance(stop, str) else stop or []
+    kept = [sequence for sequence in stops if sequence.strip()]
+    if kept:
+        draft.call["stop_sequences"] = kept
+    if len(kept) < len(stops):
+        draft.drop("stop")
+
+
+def sampling(draft: Draft) -> None:
+    """After thinking is decided on: both together are refused. More than 1 is the provider's most, which is its default."""
+    call, asked = (
+        draft.call,
+        {name: draft.asked[name] for name in ("temperature", "top_p", "top_k") if draft.asked.get(name) is not None},
+    )
+    call.pop("top_k", None)
+    thinks = _thinks(call)
+    for name, value in asked.items():
+        if not draft.traits.samples:
+            taken = False
+        elif name == "temperature":
+            taken = value <= 1 and (not thinks or value == 1)
+        elif name == "top_p":
+            taken = "temperature" not in call and (not thinks or LEAST_TOP_P <= value <= 1)
+        else:
+            taken = not thinks
+        if taken:
+            call[name] = value
+        elif value != 1 or name == "top_k":
+            draft.drop(name)
+
+
+def account(draft: Draft) -> None:
+    """Who asks, and at which price."""
+    asked = draft.asked
+    metadata = asked.get("metadata")
+    named = metadata.get("user_id") if isinstance(metadata, dict) else None
+    if metadata and (not isinstance(metadata, dict) or set(metadata) != {"user_id"}):
+        draft.drop("metadata")
+    for name, user in (("metadata", named), ("user", asked.get("user")), ("safety_identifier", asked.get("safety_identifier"))):
+        if not isinstance(user, str) or not user:
+            continue
+        if PERSONAL.fullmatch(user) or len(user) > USER_ID_LENGTH:
+            draft.drop(name)
+        else:
+            draft.call.setdefault("metadata", {"user_id": user})
+    tier = asked.get("service_tier")
+    if isinstance(tier, str) and tier in SERVICE_TIER:
+        draft.call["service_tier"] = SERVICE_TIER[tier]
+    elif tier is not None:
+        draft.drop("service_tier")
+
+
+def thinking(draft: Draft) -> None:
+    """`thinking`, which is Anthropic's own and wins, or `reasoning_effort`. After the messages: they may rule it out."""
+    own = draft.call.pop("thinking", None)
+    if own is not None:
+        _own_thinking(draft, own)
+        return
+    effort = draft.asked.get("reasoning_effort")
+    if effort is None:
+        return
+    if not isinstance(effort, str) or effort not in EFFORT:
+        raise invalid("reasoning_effort", f"it must be one of {', '.join(EFFORT)}")
+    if not draft.traits.thinks:
+        if effort != "none":
+            draft.drop("reasoning_effort")
+    elif draft.traits.adapts:
+        _adapt(draft, effort)
+    elif effort != "none":
+        _budget(draft, BUDGET_TOKENS[effort])
+
+
+def bind(draft: Draft) -> None:
+    """Has thinking that no longer fits its conversation dropped rather than refused.
+
+    OpenAI's format has no place for thinking that no tool call follows, so that clients can't send all of it back.
+    """
+    if not draft.traits.binds_thinking or not any(_is_thinking(block) for block in _blocks(draft.call)):
+        return
+    chosen = draft.call.get("thinking", {"type": "adaptive"})
+    if isinstance(chosen, dict) and chosen.get("type") == "adaptive" and "block_binding" not in chosen:
+        draft.call["thinking"] = {**chosen, "block_binding": {"prefix_mismatch_behavior": "drop_block"}}
+        draft.betas.append(BINDING_BETA)
+
+
+def _own_thinking(draft: Draft, own: Any) -> None:
+    if isinstance(own, dict) and own.get("type") == "enabled" and not draft.traits.budgets:
+        draft.drop("thinking.budget_tokens")
+        own = {"type": "adaptive", "display": own.get("display", "summarized")}
+    if isinstance(own, dict) and own.get("type") == "enabled" and _lost_thinking(draft.call["messages"]):
+        draft.drop("thinking")
+    else:
+        draft.call["thinking"] = own
+
+
+def _adapt(draft: Draft, effort: str) -> None:
+    if effort == "none" and not draft.traits.thinks_always:
+        if draft.traits.off:
+            draft.call["thinking"] = draft.traits.off
+        return
+    draft.call["thinking"] = {"type": "adaptive", "display": "summarized"}
+    level = next(level for level in EFFORT[effort] if level in draft.traits.efforts)
+    own = draft.call.get("output_config")
+    draft.call["output_config"] = {"effort": level, **(own if isinstance(own, dict) else {})}
+
+
+def _budget(draft: Draft, wanted: int) -> None:
+    """A budget has to leave room for the answer; and thinking has to precede the last call of a tool, where it was lost."""
+    limit = draft.call["max_tokens"]
+    if limit <= LEAST_BUDGET_TOKENS or _lost_thinking(draft.call["messages"]):
+        draft.drop("reasoning_effort")
+        return
+    draft.call["thinking"] = {"type": "enabled", "budget_tokens": min(wanted, max(LEAST_BUDGET_TOKENS, limit // 2))}
+
+
+def _lost_thinking(messages: list[JSON]) -> bool:
+    last: list[JSON] = next((message["content"] for message in reversed(messages) if message["role"] == "assistant"), [])
+    return any(block.get("type") == "tool_use" for block in last) and not _is_thinking(last[0])
+
+
+def _thinks(call: JSON) -> bool:
+    chosen = call.get("thinking")
+    return isinstance(chosen, dict) and chosen.get("type") in ("enabled", "adaptive")
+
+
+def _is_thinking(block: JSON) -> bool:
+    return block.get("type") in ("thinking", "redacted_thinking")
+
+
+def _blocks(call: JSON) -> list[JSON]:
+    return [block for message in call["messages"] for block in message["content"]]

@@ -1,0 +1,197 @@
+"""Tools and the choice among them, a search of the web, and answers in JSON, which may need a tool as well.
+
+https://platform.claude.com/docs/en/agents-and-tools/tool-use/define-tools, …/web-search-tool, …/structured-outputs
+"""
+
+from collections.abc import Mapping
+from typing import Any
+
+from haimaker.adapters.anthropic import names
+from haimaker.adapters.anthropic.draft import Draft
+from haimaker.adapters.anthropic.parts import invalid, text
+from haimaker.adapters.anthropic.schemas import is_closed, to_subset
+from haimaker.wire import JSON
+
+CHOICE: Mapping[str, str] = {"auto": "auto", "required": "any", "any": "any", "none": "none"}
+FORCED = ("any", "tool")
+OF_TOOLS = ("cache_control", "defer_loading", "allowed_callers", "eager_input_streaming", "input_examples")
+"""Anthropic's own fields of a tool."""
+MOST_STRICT_TOOLS = 20
+MAX_SEARCHES: Mapping[str, int] = {"low": 1, "medium": 5, "high": 10}
+"""By `search_context_size`; no more than what a budget puts aside for them."""
+LOCATED = ("city", "region", "country", "timezone")
+UNAVAILABLE = {
+    "name": "unavailable",
+    "description": "Stands for tools that were called earlier and are gone.",
+    "input_schema": {"type": "object", "properties": {}},
+}
+"""Anthropic refuses a conversation with calls in it and no tools."""
+ANY_OBJECT: JSON = {"type": "object", "additionalProperties": True}
+INSTRUCTION = f"Give your answer only by calling the tool {names.ANSWER_TOOL}, once, and write no text besides."
+
+
+def tools(draft: Draft) -> None:
+    """`tools` and `tool_choice`, also in OpenAI's old form, `functions` and `function_call`. After the messages."""
+    asked = draft.asked
+    functions = asked.get("functions") or []
+    if not isinstance(functions, list):
+        raise invalid("functions", "it must be a list")
+    given = _tools(asked, draft) + [{"type": "function", "function": function} for function in functions]
+    choice = asked.get("tool_choice", _old_choice(asked.get("function_call")))
+    given, choice = _allowed(given, choice)
+    strict = draft.traits.structured and sum(map(_is_strict, given)) <= MOST_STRICT_TOOLS
+    made = [_tool(tool, f"tools[{index}]", strict) for index, tool in enumerate(given)]
+    if asked.get("web_search_options") is not None:
+        made.append(_web_search(asked["web_search_options"]))
+    if made:
+        draft.call["tools"] = made
+        _choose(draft, choice)
+    elif any(block.get("type") in ("tool_use", "tool_result") for turn in draft.call["messages"] for block in turn["content"]):
+        draft.call |= {"tools": [UNAVAILABLE], "tool_choice": {"type": "none"}}
+
+
+def response_format(draft: Draft) -> None:
+    """A schema where the model takes one, else a tool whose input is the answer. After the tools and the thinking."""
+    wanted = draft.asked.get("response_format")
+    kind = wanted.get("type") if isinstance(wanted, dict) else None
+    if wanted is None or kind == "text":
+        return
+    if kind not in ("json_object", "json_schema"):
+        raise invalid("response_format.type", "it must be text, json_object or json_schema")
+    schema = _schema(wanted) if kind == "json_schema" else ANY_OBJECT
+    closed = is_closed(schema) or not draft.traits.forces_tools
+    if draft.traits.structured and closed and schema is not ANY_OBJECT:
+        own = draft.call.get("output_config")
+        form = {"type": "json_schema", "schema": to_subset(schema)}
+        draft.call["output_config"] = {**(own if isinstance(own, dict) else {}), "format": form}
+    elif draft.call.get("tool_choice", {}).get("type") not in FORCED:
+        _answer_by_tool(draft, schema)
+
+
+def _answer_by_tool(draft: Draft, schema: JSON) -> None:
+    call = draft.call
+    others = [] if call.get("tool_choice", {}).get("type") == "none" else call.get("tools", [])
+    tool = {"name": names.ANSWER_TOOL, "description": "Gives the answer.", "input_schema": {"type": "object", **schema}}
+    call["tools"] = [*others, tool]
+    if _may_force(draft):
+        single = {"type": "tool", "name": names.ANSWER_TOOL, "disable_parallel_tool_use": True}
+        call["tool_choice"] = {**call.get("tool_choice", {}), "type": "any"} if others else single
+    else:
+        call["tool_choice"] = {"type": "auto"}
+        call["system"] = [*call.get("system", []), text(INSTRUCTION)]
+
+
+def _tools(asked: JSON, draft: Draft) -> list[JSON]:
+    kept = []
+    for index, tool in enumerate(asked.get("tools") or []):
+        if "custom" in tool:
+            draft.refuse(f"tools[{index}]", "The provider has no custom tools.")
+        else:
+            kept.append(tool)
+    return kept
+
+
+def _tool(tool: Any, param: str, strict: bool) -> JSON:
+    """A function as a tool; anything else is one of Anthropic's own and passes."""
+    if "function" not in tool and tool.get("type") != "function":
+        return dict(tool)
+    function = tool.get("function")
+    if not isinstance(function, dict):
+        raise invalid(f"{param}.function", "it must be an object")
+    schema = function.get("parameters")
+    if not isinstance(schema, dict | None):
+        raise invalid(f"{param}.function.parameters", "it must be a JSON schema")
+    made: JSON = {"name": names.encode(function.get("name"), f"{param}.function.name")}
+    if isinstance(function.get("description"), str) and function["description"]:
+        made["description"] = function["description"]
+    made["input_schema"] = {"type": "object", **(schema or {"properties": {}})}
+    if strict and _is_strict(tool):
+        made |= {"input_schema": to_subset(made["input_schema"]), "strict": True}
+    return made | {name: holder[name] for holder in (function, tool) for name in OF_TOOLS if name in holder}
+
+
+def _is_strict(tool: JSON) -> bool:
+    function = tool.get("function")
+    return isinstance(function, dict) and function.get("strict") is True
+
+
+def _old_choice(choice: Any) -> Any:
+    return {"type": "function", "function": choice} if isinstance(choice, dict) else choice
+
+
+def _allowed(given: list[JSON], choice: Any) -> tuple[list[JSON], Any]:
+    """Of `allowed_tools`, a choice among some of the tools, those, and the choice among them."""
+    if not isinstance(choice, dict) or choice.get("type") != "allowed_tools":
+        return given, choice
+    allowed = choice.get("allowed_tools", choice)
+    listed = allowed.get("tools") if isinstance(allowed, dict) else None
+    if not isinstance(listed, list):
+        raise invalid("tool_choice.allowed_tools.tools", "it must be a list")
+    wanted = {_name(tool) for tool in listed if isinstance(tool, dict)}
+    return [tool for tool in given if _name(tool) in wanted], allowed.get("mode", "auto")
+
+
+def _name(tool: JSON) -> str:
+    function = tool.get("function")
+    return str(function.get("name") if isinstance(function, dict) else tool.get("name"))
+
+
+def _choose(draft: Draft, choice: Any) -> None:
+    made: JSON | None = None
+    if isinstance(choice, str):
+        if choice not in CHOICE:
+            raise invalid("tool_choice", "it must be none, auto, required or a tool")
+        made = {"type": CHOICE[choice]}
+    elif isinstance(choice, dict) and choice.get("type") == "function":
+        made = {"type": "tool", "name": names.encode(_name(choice), "tool_choice.function.name")}
+    elif isinstance(choice, dict) and choice.get("type") in ("auto", "any", "none", "tool"):
+        made = dict(choice)
+    elif choice is not None:
+        raise invalid("tool_choice", "it must be none, auto, required or a tool")
+    if made and made["type"] in FORCED and not draft.traits.forces_tools:
+        draft.refuse("tool_choice", "The model can't be made to call a tool.")
+        made = None
+    if draft.asked.get("parallel_tool_calls") is False and (made or {}).get("type") != "none":
+        made = {"type": "auto", **(made or {}), "disable_parallel_tool_use": True}
+    if made and (choice != "auto" or len(made) > 1):
+        draft.call["tool_choice"] = made
+
+
+def free_of_thinking(draft: Draft) -> None:
+    """A forced call and thinking exclude each other; the call is what was meant."""
+    chosen = draft.call.get("thinking")
+    forced = draft.call.get("tool_choice", {}).get("type") in FORCED
+    if forced and isinstance(chosen, dict) and chosen.get("type") in ("enabled", "adaptive"):
+        draft.call.pop("thinking")
+        draft.drop("reasoning_effort" if draft.asked.get("thinking") is None else "thinking")
+
+
+def _may_force(draft: Draft) -> bool:
+    chosen = draft.call.get("thinking")
+    thinks = isinstance(chosen, dict) and chosen.get("type") in ("enabled", "adaptive")
+    return draft.traits.forces_tools and not thinks
+
+
+def _schema(wanted: JSON) -> JSON:
+    form = wanted.get("json_schema")
+    schema = form.get("schema") if isinstance(form, dict) else None
+    if not isinstance(form, dict) or not isinstance(schema, dict | None):
+        raise invalid("response_format.json_schema", "it must be an object with a schema")
+    return schema or ANY_OBJECT
+
+
+def _web_search(options: Any) -> JSON:
+    if not isinstance(options, dict):
+        raise invalid("web_search_options", "it must be an object")
+    size = options.get("search_context_size") or "medium"
+    if not isinstance(size, str) or size not in MAX_SEARCHES:
+        raise invalid("web_search_options.search_context_size", "it must be low, medium or high")
+    tool: JSON = {"type": "web_search_20250305", "name": "web_search", "max_uses": MAX_SEARCHES[size]}
+    location = options.get("user_location")
+    if isinstance(location, dict):
+        within = location.get("approximate")
+        place: JSON = within if isinstance(within, dict) else location
+        tool["user_location"] = {"type": "approximate"} | {
+            name: place[name] for name in LOCATED if isinstance(place.get(name), str)
+        }
+    return tool

@@ -1,0 +1,219 @@
+"""A chat request as a Converse body: which parameters go where, and what the model's own fields get.
+
+https://docs.aws.amazon.com/bedrock/latest/APIReference/API_runtime_Converse.html#API_runtime_Converse_RequestSyntax
+"""
+
+from collections.abc import Mapping
+from typing import Any
+
+from haimaker.adapters.bedrock.blocks import Blocks, invalid
+from haimaker.adapters.bedrock.families import OLDER_CLAUDE, Family, can, family_of, may
+from haimaker.adapters.bedrock.messages import Conversation
+from haimaker.adapters.bedrock.tools import Tools, to_tools
+from haimaker.adapters.parameters import Parameters
+from haimaker.schema import ChatRequest
+from haimaker.wire import JSON, Attempt
+
+PARAMETERS = Parameters(
+    taken=frozenset(
+        {
+            "function_call",
+            "functions",
+            "max_completion_tokens",
+            "max_tokens",
+            "messages",
+            "model",
+            "parallel_tool_calls",
+            "reasoning_effort",
+            "response_format",
+            "service_tier",
+            "stop",
+            "stream",
+            "stream_options",
+            "temperature",
+            "tool_choice",
+            "tools",
+            "top_p",
+        }
+    ),
+    harmless=frozenset({"metadata", "prediction", "prompt_cache_key", "safety_identifier", "seed", "store", "user", "verbosity"}),
+    neutral={
+        "frequency_penalty": (0,),
+        "logprobs": (False,),
+        "modalities": (["text"],),
+        "n": (1,),
+        "presence_penalty": (0,),
+        "store": (False,),
+        "top_logprobs": (0,),
+    },
+)
+CONVERSE = ("guardrailConfig", "performanceConfig", "promptVariables", "requestMetadata", "additionalModelResponseFieldPaths")
+"""The vendor's own parameters, passed on as they are."""
+GUARDRAIL = {
+    "guardrail_config": "guardrailConfig",
+    "performance_config": "performanceConfig",
+    "request_metadata": "requestMetadata",
+}
+SERVICE_TIERS = ("default", "flex", "priority", "reserved")
+"""https://docs.aws.amazon.com/bedrock/latest/userguide/service-tiers-inference.html; `auto` leaves it to the account."""
+
+EFFORTS = ("none", "minimal", "low", "medium", "high", "xhigh", "max")
+BUDGETS = {"minimal": 1024, "low": 1024, "medium": 2048, "high": 4096, "xhigh": 8192, "max": 16384}
+"""Tokens of thinking for models that are given a number."""
+LEAST_BUDGET = 1024
+LEAST_TOP_P = 0.95
+"""With thinking: https://docs.aws.amazon.com/bedrock/latest/userguide/claude-messages-extended-thinking.html"""
+NOVA_EFFORTS = {"minimal": "low", "low": "low", "medium": "medium"}
+"""https://docs.aws.amazon.com/nova/latest/nova2-userguide/extended-thinking.html; all above are `high`."""
+
+
+def to_body(request: ChatRequest, attempt: Attempt) -> tuple[JSON, list[str]]:
+    """The body, and the names of what the model does not get."""
+    fields, dropped = PARAMETERS.split(request.body)
+    family = family_of(attempt.model)
+    blocks = Blocks(caches=may(attempt, "prompt_caching"))
+    conversation = Conversation(family, blocks)
+    for index, message in enumerate(fields["messages"]):
+        conversation.add(message, f"messages[{index}]")
+    turns = conversation.ended(prefills=family.prefills and may(attempt, "assistant_prefill"))
+    tools = to_tools(fields, turns, family, attempt, blocks)
+    inference = _inference(request, fields, attempt)
+    own, lost = _own(fields, tools, turns, inference, family, attempt)
+    body: JSON = {"messages": turns}
+    for name, value in (
+        ("system", conversation.system),
+        ("inferenceConfig", inference),
+        ("toolConfig", tools.config),
+        ("outputConfig", tools.output),
+        ("additionalModelRequestFields", own),
+    ):
+        if value:
+            body[name] = value
+    body |= _converse(fields)
+    lost += _service_tier(fields.get("service_tier"), body)
+    return body, [*dict.fromkeys([*dropped, *tools.dropped, *lost])]
+
+
+def _inference(request: ChatRequest, fields: JSON, attempt: Attempt) -> JSON:
+    """https://docs.aws.amazon.com/bedrock/latest/APIReference/API_runtime_InferenceConfiguration.html"""
+    limit = request.max_output_tokens or attempt.max_output_tokens
+    stop = fields.get("stop")
+    sequences = [text for text in ([stop] if isinstance(stop, str) else stop or ()) if text]
+    found = {"maxTokens": limit, "temperature": fields.get("temperature"), "topP": fields.get("top_p"), "stopSequences": sequences}
+    return {name: value for name, value in found.items() if value is not None and value != []}
+
+
+def _own(
+    fields: JSON, tools: Tools, turns: list[JSON], inference: JSON, family: Family, attempt: Attempt
+) -> tuple[JSON, list[str]]:
+    """Fields of the model's own, and the names of what it can't have along with the rest. Edits `inference` for that."""
+    given = fields.get("additionalModelRequestFields")
+    if given is not None and not isinstance(given, dict):
+        raise invalid("additionalModelRequestFields", "it must be an object")
+    ours = {*PARAMETERS.taken, *CONVERSE, *GUARDRAIL, "additionalModelRequestFields", "top_k"}
+    own = {name: value for name, value in fields.items() if name not in ours}
+    own |= _placed(family.top_k, fields["top_k"]) if fields.get("top_k") is not None else {}
+    own |= tools.own
+    lost: list[str] = []
+    effort = fields.get("reasoning_effort")
+    if effort is not None:
+        if effort not in EFFORTS:
+            raise invalid("reasoning_effort", f"it must be one of {', '.join(EFFORTS)}")
+        reasoning = _reasoning(effort, inference, family, attempt)
+        if reasoning is None:
+            lost.append("reasoning_effort")
+        own = {**(reasoning or {}), **own}
+    own |= given or {}
+    if family.name in ("claude", "untold"):
+        lost += _without_conflicts(
+            own, tools, turns, inference, attempt, "thinking" if "thinking" in fields else "reasoning_effort"
+        )
+    elif family.name == "nova-2":
+        lost += _nova(own, inference)
+    return own, lost
+
+
+def _reasoning(effort: str, inference: JSON, family: Family, attempt: Attempt) -> JSON | None:
+    """Where the model takes an effort; None where it does not."""
+    if family.effort_field:
+        return {family.effort_field: effort}
+    if family.name == "nova-2":
+        if effort == "none":
+            return {"reasoningConfig": {"type": "disabled"}}
+        return {"reasoningConfig": {"type": "enabled", "maxReasoningEffort": NOVA_EFFORTS.get(effort, "high")}}
+    if family.name != "claude" or not may(attempt, "reasoning"):
+        return None if effort != "none" else {}
+    if effort == "none":
+        return {}
+    if can(attempt, "adaptive_thinking"):
+        level = "low" if effort == "minimal" else effort
+        if level in ("xhigh", "max") and not can(attempt, f"{level}_reasoning_effort"):
+            level = "high"
+        return {"thinking": {"type": "adaptive", "display": "summarized"}, "output_config": {"effort": level}}
+    budget = min(BUDGETS[effort], inference.get("maxTokens", 10**9) - 1)
+    return {"thinking": {"type": "enabled", "budget_tokens": budget}} if budget >= LEAST_BUDGET else None
+
+
+def _without_conflicts(own: JSON, tools: Tools, turns: list[JSON], inference: JSON, attempt: Attempt, asked_by: str) -> list[str]:
+    """Takes out what Claude refuses in company, and names it: a hint gives way to what an answer must have."""
+    lost: list[str] = []
+    thinking = own.get("thinking")
+    kind = thinking.get("type") if isinstance(thinking, dict) else None
+    thinks = kind in ("enabled", "adaptive")
+    if thinks and (tools.forced or (kind == "enabled" and _lost_its_thoughts(turns))):
+        own.pop("thinking")
+        lost.append(asked_by)
+        thinks = False
+    fixed = can(attempt, "adaptive_thinking") and not can(attempt, "legacy_thinking")
+    if (thinks or fixed) and inference.get("temperature", 1) != 1:
+        lost.append("temperature")
+    if thinks or fixed:
+        inference.pop("temperature", None)
+    if "topP" in inference and (fixed or (thinks and inference["topP"] < LEAST_TOP_P) or _one_of_two(inference, attempt)):
+        lost += ["top_p"] if inference.pop("topP") != 1 else []
+    if (thinks or fixed) and own.pop("top_k", None) is not None:
+        lost.append("top_k")
+    return lost
+
+
+def _one_of_two(inference: JSON, attempt: Attempt) -> bool:
+    return "temperature" in inference and "claude" in attempt.model and not OLDER_CLAUDE.search(attempt.model)
+
+
+def _lost_its_thoughts(turns: list[JSON]) -> bool:
+    """Whether the last call of tools came back without the reasoning before it, which is then refused with thinking."""
+    calling = [turn for turn in turns if any("toolUse" in block for block in turn["content"])]
+    return bool(calling) and calling[-1] is _last_assistant(turns) and "reasoningContent" not in calling[-1]["content"][0]
+
+
+def _last_assistant(turns: list[JSON]) -> JSON | None:
+    return next((turn for turn in reversed(turns) if turn["role"] == "assistant"), None)
+
+
+def _nova(own: JSON, inference: JSON) -> list[str]:
+    """Nova's highest effort refuses limits and sampling; a limit is money, so the effort gives way to it."""
+    config = own.get("reasoningConfig")
+    if not isinstance(config, dict) or config.get("maxReasoningEffort") != "high" or config.get("type") != "enabled":
+        return []
+    if "maxTokens" in inference:
+        own["reasoningConfig"] = {**config, "maxReasoningEffort": "medium"}
+        return ["reasoning_effort"]
+    return [name for name, theirs in (("temperature", "temperature"), ("top_p", "topP")) if inference.pop(theirs, None) is not None]
+
+
+def _converse(fields: JSON) -> JSON:
+    renamed = {GUARDRAIL.get(name, name): value for name, value in fields.items()}
+    return {name: renamed[name] for name in CONVERSE if renamed.get(name) is not None}
+
+
+def _service_tier(asked: str | None, body: JSON) -> list[str]:
+    if asked in SERVICE_TIERS:
+        body["serviceTier"] = {"type": asked}
+        return []
+    return ["service_tier"] if asked not in (None, "auto") else []
+
+
+def _placed(path: tuple[str, ...], value: Any) -> Mapping[str, Any]:
+    for name in reversed(path):
+        value = {name: value}
+    return dict(value)

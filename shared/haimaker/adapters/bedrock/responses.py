@@ -1,0 +1,245 @@
+"""Converse's answers, whole or as events, in OpenAI's format. One account of both, so that a stream folds into the whole.
+
+https://docs.aws.amazon.com/bedrock/latest/APIReference/API_runtime_ConverseStreamOutput.html
+"""
+
+from base64 import b64decode, b64encode
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from typing import Any
+
+from haimaker.adapters.bedrock import carrying
+from haimaker.adapters.bedrock.tools import JSON_TOOL
+from haimaker.sse import dumps
+from haimaker.usage import MAX_COUNT, Tokens, to_openai
+from haimaker.wire import JSON
+
+STOP_REASON = {
+    "content_filtered": "content_filter",
+    "end_turn": "stop",
+    "guardrail_intervened": "content_filter",
+    "malformed_model_output": "stop",
+    "malformed_tool_use": "stop",
+    "max_tokens": "length",
+    "model_context_window_exceeded": "length",
+    "stop_sequence": "stop",
+    "tool_use": "tool_calls",
+}
+"""https://docs.aws.amazon.com/bedrock/latest/APIReference/API_runtime_ConverseResponse.html"""
+SERVICE_TIERS = ("default", "flex", "priority")
+"""Those that OpenAI's format knows."""
+
+
+@dataclass(slots=True)
+class Block:
+    """One content block while it comes."""
+
+    kind: str = ""
+    """`text`, `reasoning`, `tool` or `json`; empty for those that are not shown."""
+    start: int = 0
+    """Where in the answer's text it begins; for a tool, which call it is."""
+    text: str = ""
+    signature: str = ""
+    redacted: list[str] = field(default_factory=list)
+    citations: list[JSON] = field(default_factory=list)
+
+
+@dataclass(slots=True)
+class Answer:
+    """What has been said so far. Its methods take what comes next and yield the deltas that tell it."""
+
+    family: str
+    text: str = ""
+    reasoning: str = ""
+    thinking_blocks: list[JSON] = field(default_factory=list)
+    tool_calls: list[JSON] = field(default_factory=list)
+    annotations: list[JSON] = field(default_factory=list)
+    answered_in_json: bool = False
+    json: str = ""
+    """The answer that came through the tool of ours; what was said beside it is no part of a whole one."""
+    _unsent: list[JSON] = field(default_factory=list)
+    """Signed reasoning since the last call, which the next one will carry."""
+
+    def opens(self, start: Any) -> tuple[Block, list[JSON]]:
+        """A block begins. Calls of tools that run at the provider are not for the client."""
+        use = start.get("toolUse") if isinstance(start, dict) else None
+        if not isinstance(use, dict):
+            return Block(start=len(self.text)), []
+        name, tool_id = use.get("name"), use.get("toolUseId")
+        if not isinstance(name, str) or use.get("type") == "server_tool_use":
+            return Block("hidden"), []
+        if name == JSON_TOOL:
+            kind = "hidden" if self.answered_in_json else "json"
+            self.answered_in_json = True
+            return Block(kind), []
+        plain = tool_id if isinstance(tool_id, str) and tool_id else f"call_{len(self.tool_calls)}"
+        call: JSON = {
+            "id": carrying.with_blocks(plain, self.family, self._unsent),
+            "type": "function",
+            "function": {"name": carrying.from_name(name), "arguments": ""},
+        }
+        self._unsent = []
+        self.tool_calls.append(call)
+        place = len(self.tool_calls) - 1
+        return Block("tool", place), [{"tool_calls": [{"index": place, **call, "function": dict(call["function"])}]}]
+
+    def goes_on(self, block: Block, delta: Any) -> list[JSON]:
+        if not isinstance(delta, dict) or block.kind == "hidden":
+            return []
+        if isinstance(delta.get("text"), str) and block.kind in ("", "text"):
+            block.kind = "text"
+            return self._says(delta["text"])
+        if isinstance(delta.get("reasoningContent"), dict) and block.kind in ("", "reasoning"):
+            return self._thinks(block, delta["reasoningContent"])
+        if isinstance(delta.get("toolUse"), dict) and block.kind in ("tool", "json"):
+            return self._calls(block, delta["toolUse"].get("input"))
+        if isinstance(delta.get("citation"), dict):
+            block.citations.append(delta["citation"])
+        return []
+
+    def closes(self, block: Block) -> list[JSON]:
+        """A block ends: a call without input gets an empty one, reasoning is complete, citations know what they cover."""
+        if block.kind in ("tool", "json"):
+            return [] if block.text else self._calls(block, {})
+        if block.kind == "reasoning":
+            return self._thought(block)
+        found = [_annotation(citation, block.start, len(self.text)) for citation in block.citations]
+        first = len(self.annotations)
+        self.annotations += found
+        return [{"annotations": [{"index": first + place, **one} for place, one in enumerate(found)]}] if found else []
+
+    def finish(self, reason: Any) -> str:
+        finish = STOP_REASON.get(reason, "stop") if isinstance(reason, str) else "stop"
+        if finish in ("length", "content_filter"):
+            return finish
+        return "tool_calls" if self.tool_calls else "stop"
+
+    def message(self) -> JSON:
+        text = self.json or self.text
+        message: JSON = {"role": "assistant", "content": text if text or not self.tool_calls else None}
+        for name in ("thinking_blocks", "tool_calls", "annotations"):
+            if found := getattr(self, name):
+                message[name] = found
+        return {**message, "reasoning_content": self.reasoning} if self.reasoning else message
+
+    def _says(self, text: str) -> list[JSON]:
+        self.text += text
+        return [{"content": text}] if text else []
+
+    def _thinks(self, block: Block, content: JSON) -> list[JSON]:
+        block.kind = "reasoning"
+        text, signature, redacted = content.get("text"), content.get("signature"), content.get("redactedContent")
+        block.signature += signature if isinstance(signature, str) else ""
+        block.redacted += [redacted] if isinstance(redacted, str) else []
+        if not isinstance(text, str) or not text:
+            return []
+        block.text += text
+        self.reasoning += text
+        return [{"reasoning_content": text}]
+
+    def _thought(self, block: Block) -> list[JSON]:
+        shown: list[JSON] = []
+        if block.redacted:
+            data = _joined(block.redacted)
+            shown.append({"type": "redacted_thinking", "data": data})
+            self._unsent.append({"reasoningContent": {"redactedContent": data}})
+        if block.signature:
+            shown.append({"type": "thinking", "thinking": block.text, "signature": block.signature})
+            self._unsent.append({"reasoningContent": {"reasoningText": {"text": block.text, "signature": block.signature}}})
+        first = len(self.thinking_blocks)
+        self.thinking_blocks += shown
+        return [{"thinking_blocks": [{"index": first + place, **one} for place, one in enumerate(shown)]}] if shown else []
+
+    def _calls(self, block: Block, given: Any) -> list[JSON]:
+        piece = given if isinstance(given, str) else "" if given is None else dumps(given).decode()
+        block.text += piece
+        if not piece:
+            return []
+        if block.kind == "json":
+            self.json += piece
+            return self._says(piece)
+        self.tool_calls[block.start]["function"]["arguments"] += piece
+        return [{"tool_calls": [{"index": block.start, "function": {"arguments": piece}}]}]
+
+
+def blocks_of(content: list[Any]) -> Iterator[tuple[JSON, list[JSON]]]:
+    """The blocks of a whole answer as the start and the deltas that a stream would have had."""
+    for block in content:
+        if not isinstance(block, dict):
+            continue
+        use, reasoning, cited = block.get("toolUse"), block.get("reasoningContent"), block.get("citationsContent")
+        if isinstance(use, dict):
+            yield {"toolUse": use}, [{"toolUse": {"input": use.get("input")}}]
+        elif isinstance(reasoning, dict):
+            text = reasoning.get("reasoningText")
+            yield {}, [{"reasoningContent": {**(text if isinstance(text, dict) else {}), **reasoning}}]
+        elif isinstance(cited, dict):
+            texts = [part for part in _list(cited.get("content")) if isinstance(part, dict)]
+            yield {}, [*texts, *({"citation": citation} for citation in _list(cited.get("citations")))]
+        else:
+            yield {}, [block]
+
+
+def to_usage(metadata: JSON) -> JSON | None:
+    """OpenAI's usage object of an answer or of its metadata event; None where there is none."""
+    usage = metadata.get("usage")
+    if not isinstance(usage, dict) or not usage:
+        return None
+    read = _count(usage, "cacheReadInputTokens", "cacheReadInputTokenCount")
+    written = _count(usage, "cacheWriteInputTokens", "cacheWriteInputTokenCount")
+    details = [detail for detail in _list(usage.get("cacheDetails")) if isinstance(detail, dict) and detail.get("ttl") == "1h"]
+    hour = min(written, sum(_count(detail, "inputTokens") for detail in details))
+    made = to_openai(
+        Tokens(
+            input=_count(usage, "inputTokens"),
+            cached=read,
+            cache_write_1h=hour,
+            cache_write_5m=written - hour,
+            output=_count(usage, "outputTokens"),
+        )
+    )
+    tier = service_tier(metadata)
+    return {**made, "service_tier": tier} if tier else made
+
+
+def extras(metadata: JSON) -> JSON:
+    """What beside the answer may matter to a client: what a guardrail found, and the tier that served."""
+    found: JSON = {"trace": metadata["trace"]} if isinstance(metadata.get("trace"), dict) else {}
+    tier = service_tier(metadata)
+    return {**found, "service_tier": tier} if tier in SERVICE_TIERS else found
+
+
+def service_tier(metadata: JSON) -> str | None:
+    tier = metadata.get("serviceTier")
+    kind = tier.get("type") if isinstance(tier, dict) else None
+    return kind if isinstance(kind, str) else None
+
+
+def _annotation(citation: JSON, start: int, end: int) -> JSON:
+    """https://docs.aws.amazon.com/bedrock/latest/APIReference/API_runtime_Citation.html; of a document the address is its name."""
+    location = citation.get("location")
+    web = location.get("web") if isinstance(location, dict) else None
+    url = web.get("url") if isinstance(web, dict) else citation.get("source")
+    title = citation.get("title")
+    cited = {"start_index": start, "end_index": end, "title": title if isinstance(title, str) else ""}
+    cited["url"] = url if isinstance(url, str) else cited["title"]
+    texts = [part.get("text") for part in _list(citation.get("sourceContent")) if isinstance(part, dict)]
+    quoted = {"cited_text": "".join(text for text in texts if isinstance(text, str))} if texts else {}
+    return {"type": "url_citation", "url_citation": cited, **quoted}
+
+
+def _count(holder: JSON, *names: str) -> int:
+    found = [holder[name] for name in names if type(holder.get(name)) is int]
+    return max((count for count in found if 0 <= count <= MAX_COUNT), default=0)
+
+
+def _joined(pieces: list[str]) -> str:
+    """Pieces that are each base64 as one that is."""
+    try:
+        return b64encode(b"".join(b64decode(piece) for piece in pieces)).decode() if len(pieces) > 1 else pieces[0]
+    except ValueError:
+        return "".join(pieces)
+
+
+def _list(value: Any) -> list[Any]:
+    return value if isinstance(value, list) else []

@@ -1,0 +1,165 @@
+"""Chat with Cohere's models through Chat v2.
+
+https://docs.cohere.com/reference/chat
+"""
+
+import json
+from collections.abc import Iterable, Iterator
+from typing import Any
+
+from haimaker import errors
+from haimaker.adapters.cohere.requests import to_body
+from haimaker.adapters.cohere.responses import Answer, to_usage
+from haimaker.adapters.openai.failures import CONTEXT_PHRASES, POLICY_PHRASES
+from haimaker.schema import ChatRequest
+from haimaker.sse import dumps
+from haimaker.wire import JSON, Attempt, Chunk, ErrorFields, Event, UpstreamRequest
+
+__all__ = ["from_stream", "from_upstream", "read_error", "to_upstream"]
+
+PATH = "/chat"
+DONE = b"[DONE]"
+
+TOO_LONG = (*CONTEXT_PHRASES, "too many tokens")
+OUTPUT_LIMIT = "max tokens must be"
+"""Said with "too many tokens" of an answer's limit, which is no matter of the prompt: https://docs.cohere.com/reference/errors"""
+PHRASES = (
+    (POLICY_PHRASES, "content_policy_violation"),
+    (("unknown model",), "model_not_found"),
+    (("calls / month", "monthly", "billing", "payment"), "insufficient_quota"),
+    (("rate limit", "calls / minute", "too many requests"), "rate_limit_exceeded"),
+)
+
+
+def to_upstream(request: ChatRequest, attempt: Attempt) -> UpstreamRequest:
+    body, dropped = to_body(request, attempt)
+    headers = {"content-type": "application/json", **attempt.provider.headers}
+    return UpstreamRequest(PATH, dumps(body), headers, dropped=tuple(dropped))
+
+
+def from_upstream(body: JSON, attempt: Attempt) -> JSON:
+    message = body.get("message")
+    if not isinstance(message, dict):
+        raise errors.BadGatewayError("The provider's answer has no message.")
+    answer = Answer()
+    for part in _parts(message.get("content")):
+        answer.says(part)
+    answer.plans(message.get("tool_plan"))
+    for call in _list(message.get("tool_calls")):
+        answer.calls(call)
+    answer.called()
+    for citation in _list(message.get("citations")):
+        answer.cites(citation)
+    for item in _list(body.get("logprobs")):
+        answer.weighs(item)
+    finish = answer.finish(body.get("finish_reason"), body.get("error"))
+    logprobs = {"content": answer.logprobs, "refusal": None} if answer.logprobs else None
+    choice = {"index": 0, "message": answer.message(), "logprobs": logprobs, "finish_reason": finish}
+    usage = to_usage(body.get("usage"), attempt.facts)
+    head = _head(body.get("id"), attempt, "chat.completion")
+    return {**head, "choices": [choice], **({"usage": usage} if usage else {})}
+
+
+def from_stream(events: Iterable[Event], attempt: Attempt) -> Iterator[Chunk]:
+    answer = Answer()
+    head = _head(None, attempt, "chat.completion.chunk")
+    begun = False
+    for event in events:
+        body = _parsed(event)
+        kind = body.get("type", event.name)
+        if kind == "message-start":
+            head = _head(body.get("id"), attempt, "chat.completion.chunk")
+        if kind == "message-end":
+            yield from _ended(_object(body.get("delta")), head, answer, attempt, begun)
+            return
+        logprobs = answer.weighs(body.get("logprobs"))
+        for delta in _deltas(kind, body, answer) or ([{}] if logprobs else []):
+            if not begun:
+                yield _chunk(head, {"role": "assistant"})
+                begun = True
+            yield _chunk(head, delta, logprobs=logprobs)
+            logprobs = None
+    raise errors.BadGatewayError("The provider's stream ended before the answer was complete.", code="stream_interrupted")
+
+
+def read_error(body: object) -> ErrorFields:
+    """Cohere says all in words; only a few kinds of failure can be told by them."""
+    found = body.get("message") or body.get("error") or body.get("detail") if isinstance(body, dict) else body
+    found = found.get("message") if isinstance(found, dict) else found
+    message = found if isinstance(found, str) else ""
+    text = message.lower()
+    if any(phrase in text for phrase in TOO_LONG) and OUTPUT_LIMIT not in text:
+        return ErrorFields(message, "context_length_exceeded")
+    if "model" in text and "not found" in text:
+        return ErrorFields(message, "model_not_found")
+    return ErrorFields(message, next((code for phrases, code in PHRASES if any(phrase in text for phrase in phrases)), None))
+
+
+def _ended(delta: JSON, head: JSON, answer: Answer, attempt: Attempt, begun: bool) -> Iterator[Chunk]:
+    finish = answer.finish(delta.get("finish_reason"), delta.get("error"))
+    if not begun:
+        yield _chunk(head, {"role": "assistant"})
+    for last in answer.called():
+        yield _chunk(head, last)
+    yield _chunk(head, {}, finish=finish)
+    if usage := to_usage(delta.get("usage"), attempt.facts):
+        yield Chunk({**head, "choices": [], "usage": usage})
+
+
+def _deltas(kind: Any, body: JSON, answer: Answer) -> list[JSON]:
+    """https://docs.cohere.com/docs/streaming#stream-events"""
+    message = _object(_object(body.get("delta")).get("message"))
+    if kind in ("content-start", "content-delta"):
+        return [delta for part in _parts(message.get("content")) for delta in answer.says(part)]
+    if kind == "tool-plan-delta":
+        return answer.plans(message.get("tool_plan"))
+    if kind == "tool-call-start":
+        return [*answer.called(), *(delta for call in _one_or_many(message.get("tool_calls")) for delta in answer.calls(call))]
+    if kind == "tool-call-delta":
+        calls = [call.get("function") for call in _one_or_many(message.get("tool_calls")) if isinstance(call, dict)]
+        return [delta for function in calls for delta in answer.argues(_object(function).get("arguments"))]
+    if kind == "tool-call-end":
+        return answer.called()
+    if kind == "citation-start":
+        return [delta for citation in _one_or_many(message.get("citations")) for delta in answer.cites(citation)]
+    return []
+
+
+def _parsed(event: Event) -> JSON:
+    if event.data == DONE:
+        return {"type": "done"}
+    try:
+        body = json.loads(event.data)
+    except (ValueError, RecursionError):
+        body = None
+    if not isinstance(body, dict):
+        raise errors.BadGatewayError("The provider's stream holds an event that is not a JSON object.", code="stream_interrupted")
+    if "type" not in body and not event.name and isinstance(body.get("message"), str):
+        raise errors.from_upstream(502, read_error(body), {})
+    return body
+
+
+def _head(given: Any, attempt: Attempt, kind: str) -> JSON:
+    name = given if isinstance(given, str) and given else attempt.request_id
+    return {"id": f"chatcmpl-{name}", "object": kind, "created": attempt.created_s, "model": attempt.model}
+
+
+def _chunk(head: JSON, delta: JSON, *, finish: str | None = None, logprobs: JSON | None = None) -> Chunk:
+    return Chunk({**head, "choices": [{"index": 0, "delta": delta, "logprobs": logprobs, "finish_reason": finish}]})
+
+
+def _parts(content: Any) -> list[Any]:
+    return [{"text": content}] if isinstance(content, str) else _one_or_many(content)
+
+
+def _one_or_many(value: Any) -> list[Any]:
+    """Events hold one object where a whole answer has a list."""
+    return [value] if isinstance(value, dict) else _list(value)
+
+
+def _list(value: Any) -> list[Any]:
+    return value if isinstance(value, list) else []
+
+
+def _object(value: Any) -> JSON:
+    return value if isinstance(value, dict) else {}

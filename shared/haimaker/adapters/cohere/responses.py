@@ -1,0 +1,179 @@
+"""Cohere's answers, whole or as events, in OpenAI's format. One account of both, so that a stream folds into the whole.
+
+https://docs.cohere.com/reference/chat, https://docs.cohere.com/docs/streaming
+"""
+
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+from haimaker import errors, usage
+from haimaker.prices import UNITS_PER_USD, USD_DECIMALS, Facts
+from haimaker.usage import MAX_COUNT, Tokens
+from haimaker.wire import JSON, ErrorFields
+
+FINISH_REASON = {
+    "COMPLETE": "stop",
+    "ERROR_LIMIT": "length",
+    "ERROR_TOXIC": "content_filter",
+    "MAX_TOKENS": "length",
+    "STOP_SEQUENCE": "stop",
+    "TOOL_CALL": "tool_calls",
+    "USER_CANCEL": "stop",
+}
+FAILED = {"ERROR": 502, "TIMEOUT": 504}
+"""Reasons that are no end of an answer, and the status that they would have had."""
+NO_ARGUMENTS = ("", "null")
+
+
+@dataclass(slots=True)
+class Answer:
+    """What has been said so far. Its methods take what comes next and return the deltas that tell it."""
+
+    text: str = ""
+    reasoning: str = ""
+    tool_plan: str = ""
+    tool_calls: list[JSON] = field(default_factory=list)
+    annotations: list[JSON] = field(default_factory=list)
+    logprobs: list[JSON] = field(default_factory=list)
+    held: dict[int, str] = field(default_factory=dict)
+    """Arguments that may still turn out to be none, by call."""
+
+    def says(self, part: Any) -> list[JSON]:
+        """A part of the content, or a piece of one."""
+        if not isinstance(part, dict):
+            return []
+        text, thought = part.get("text"), part.get("thinking")
+        if isinstance(thought, str) and thought:
+            self.reasoning += thought
+            return [{"reasoning_content": thought}]
+        if isinstance(text, str) and text:
+            self.text += text
+            return [{"content": text}]
+        return []
+
+    def plans(self, piece: Any) -> list[JSON]:
+        """The plan before a call of tools, which is reasoning; kept under its own name too, to be sent back as such."""
+        if not isinstance(piece, str) or not piece:
+            return []
+        self.reasoning += piece
+        self.tool_plan += piece
+        return [{"reasoning_content": piece, "tool_plan": piece}]
+
+    def calls(self, call: Any) -> list[JSON]:
+        function = call.get("function") if isinstance(call, dict) else None
+        if not isinstance(function, dict):
+            return []
+        place, given, name = len(self.tool_calls), call.get("id"), function.get("name")
+        called = {"name": name if isinstance(name, str) else "", "arguments": ""}
+        made = {"id": given if isinstance(given, str) and given else f"call_{place}", "type": "function", "function": called}
+        self.tool_calls.append(made)
+        self.held[place] = ""
+        return [{"tool_calls": [{"index": place, **made, "function": dict(called)}]}, *self.argues(function.get("arguments"))]
+
+    def argues(self, piece: Any) -> list[JSON]:
+        """A piece of the last call's arguments; held back while it may be `null`, which a call without arguments has."""
+        place = len(self.tool_calls) - 1
+        if not isinstance(piece, str) or place < 0:
+            return []
+        if place in self.held:
+            self.held[place] += piece
+            if "null".startswith(self.held[place].strip()):
+                return []
+            piece = self.held.pop(place)
+        return self._argues(place, piece)
+
+    def called(self) -> list[JSON]:
+        """All calls are complete; those without arguments get an empty object."""
+        held, self.held = self.held, {}
+        pieces = {place: "{}" if text.strip() in NO_ARGUMENTS else text for place, text in held.items()}
+        return [delta for place, piece in pieces.items() for delta in self._argues(place, piece)]
+
+    def cites(self, citation: Any) -> list[JSON]:
+        if not isinstance(citation, dict):
+            return []
+        self.annotations.append(_annotation(citation))
+        return [{"annotations": [{"index": len(self.annotations) - 1, **self.annotations[-1]}]}]
+
+    def weighs(self, item: Any) -> JSON | None:
+        """Log probabilities of a piece of text, whose tokens Cohere does not part: https://docs.cohere.com/reference/chat"""
+        if not isinstance(item, dict) or not isinstance(item.get("logprobs"), list):
+            return None
+        text, values = item.get("text"), [value for value in item["logprobs"] if isinstance(value, int | float)]
+        token = text if isinstance(text, str) else ""
+        entry: JSON = {"token": token, "logprob": sum(values), "top_logprobs": []}
+        entry["bytes"] = list(token.encode("utf-8", "surrogatepass"))
+        self.logprobs.append(entry)
+        return {"content": [entry]}
+
+    def finish(self, reason: Any, said: Any = None) -> str:
+        """Raises APIError for a reason that is a failure."""
+        kind = reason if isinstance(reason, str) else ""
+        if kind in FAILED:
+            message = said if isinstance(said, str) and said else "The provider failed to complete the answer."
+            raise errors.from_upstream(FAILED[kind], ErrorFields(message, "provider_error"), {})
+        finish = FINISH_REASON.get(kind, "stop")
+        if finish in ("length", "content_filter"):
+            return finish
+        return "tool_calls" if self.tool_calls else "stop"
+
+    def message(self) -> JSON:
+        message: JSON = {"role": "assistant", "content": self.text if self.text or not self.tool_calls else None}
+        named = {"reasoning_content": self.reasoning, "tool_plan": self.tool_plan, "tool_calls": self.tool_calls}
+        return {**message, **{name: found for name, found in {**named, "annotations": self.annotations}.items() if found}}
+
+    def _argues(self, place: int, piece: str) -> list[JSON]:
+        self.tool_calls[place]["function"]["arguments"] += piece
+        return [{"tool_calls": [{"index": place, "function": {"arguments": piece}}]}] if piece else []
+
+
+def to_usage(said: Any, facts: Facts) -> JSON | None:
+    """OpenAI's usage object: the tokens that the model read and wrote, and as cost what is invoiced, which is less.
+
+    Cohere invoices `billed_units`, without its own prompt (https://docs.cohere.com/docs/how-does-cohere-pricing-work).
+    """
+    if not isinstance(said, dict) or not said:
+        return None
+    billed, real = _object(said.get("billed_units")), _object(said.get("tokens"))
+    prompt = _count(real, "input_tokens") or _count(billed, "input_tokens")
+    cached = min(_count(said, "cached_tokens"), prompt)
+    tokens = Tokens(input=prompt - cached, cached=cached, output=_count(real, "output_tokens") or _count(billed, "output_tokens"))
+    made = usage.to_openai(tokens)
+    if billed:
+        invoiced = Tokens(input=_count(billed, "input_tokens"), output=_count(billed, "output_tokens"))
+        units = usage.price(invoiced, replace(facts, own_prices=False))
+        made["billed_units"] = billed
+        made |= {"cost": _usd(units)} if units is not None else {}
+    return made
+
+
+def _usd(units: int) -> str:
+    whole, fraction = divmod(units, UNITS_PER_USD)
+    return f"{whole}.{fraction:0{USD_DECIMALS}d}".rstrip("0").rstrip(".")
+
+
+def _annotation(citation: JSON) -> JSON:
+    """The place that is cited and its first source; of one without an address its id. All sources stay beside it."""
+    sources = [source for source in citation.get("sources") or () if isinstance(source, dict)]
+    first = sources[0] if sources else {}
+    document = _object(first.get("document")) or _object(first.get("tool_output"))
+    title, url = document.get("title"), document.get("url", first.get("id"))
+    cited = {
+        "start_index": _count(citation, "start"),
+        "end_index": _count(citation, "end"),
+        "title": title if isinstance(title, str) else "",
+        "url": url if isinstance(url, str) else "",
+    }
+    text = {"cited_text": citation["text"]} if isinstance(citation.get("text"), str) else {}
+    return {"type": "url_citation", "url_citation": cited, **text, "sources": sources}
+
+
+def _object(value: Any) -> JSON:
+    return value if isinstance(value, dict) else {}
+
+
+def _count(holder: JSON, name: str) -> int:
+    """Cohere writes counts as floats."""
+    value = holder.get(name)
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        return 0
+    return int(value) if 0 <= value <= MAX_COUNT else 0

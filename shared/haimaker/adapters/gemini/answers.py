@@ -1,0 +1,187 @@
+"""Candidates as choices. What a candidate says is read once, for whole answers and for streams, so that they are the same.
+
+https://ai.google.dev/api/generate-content#candidate
+"""
+
+import base64
+import binascii
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from haimaker.adapters.gemini import grounding, signatures
+from haimaker.adapters.gemini.partial_calls import PartialCall
+from haimaker.adapters.gemini.shapes import found_object, found_objects, found_text
+from haimaker.wire import JSON, Attempt
+
+FINISH_REASON: Mapping[str, str] = {
+    "STOP": "stop",
+    "MAX_TOKENS": "length",
+    "CONTINUATION": "length",
+    "SAFETY": "content_filter",
+    "RECITATION": "content_filter",
+    "LANGUAGE": "content_filter",
+    "OTHER": "content_filter",
+    "BLOCKLIST": "content_filter",
+    "PROHIBITED_CONTENT": "content_filter",
+    "SPII": "content_filter",
+    "MODEL_ARMOR": "content_filter",
+    "IMAGE_SAFETY": "content_filter",
+    "IMAGE_PROHIBITED_CONTENT": "content_filter",
+    "IMAGE_RECITATION": "content_filter",
+    "IMAGE_OTHER": "content_filter",
+}
+"""https://ai.google.dev/api/generate-content#FinishReason; any other, such as MALFORMED_FUNCTION_CALL, is `stop`."""
+SHOWN: Mapping[str, str] = {
+    "groundingMetadata": "grounding_metadata",
+    "urlContextMetadata": "url_context_metadata",
+    "citationMetadata": "citation_metadata",
+}
+"""What is passed on as it is, in `extra_content.google`; a display of search results may need it."""
+
+
+@dataclass(slots=True)
+class Choice:
+    """One candidate, as far as it has come."""
+
+    index: int
+    attempt: Attempt
+    reason: str | None = None
+    text: str = ""
+    calls: int = 0
+    images: int = 0
+    speaks: bool = False
+    signature: str | None = None
+    partial: PartialCall | None = None
+    google: JSON = field(default_factory=dict)
+
+    def read(self, candidate: JSON) -> JSON:
+        """What it adds to the message."""
+        delta: JSON = {}
+        for part in found_objects(found_object(candidate.get("content")).get("parts")):
+            self._read_part(part, delta)
+        if reason := candidate.get("finishReason"):
+            self.reason = found_text(reason)
+        for name in SHOWN:
+            if isinstance(candidate.get(name), dict):
+                self.google[name] = {**self.google.get(name, {}), **candidate[name]}
+        return delta
+
+    def ending(self) -> JSON:
+        """What belongs to the message as a whole, when all of it has come."""
+        delta: JSON = {}
+        self._end_partial(delta)
+        if found := grounding.to_annotations(self.google.get("groundingMetadata", {}), self.text):
+            delta["annotations"] = found
+        google = {SHOWN[name]: value for name, value in self.google.items()}
+        if self.signature:
+            google["thought_signature"] = self.signature
+        if google:
+            delta["extra_content"] = {"google": google}
+        return delta
+
+    def message(self, candidate: JSON) -> JSON:
+        """The whole message, from the whole candidate."""
+        delta, ending = self.read(candidate), self.ending()
+        calls = [*delta.get("tool_calls", ()), *ending.get("tool_calls", ())]
+        for call in calls:
+            del call["index"]
+        return {"role": "assistant", "content": None, **delta, **ending, **({"tool_calls": calls} if calls else {})}
+
+    def finish_reason(self) -> str:
+        found = FINISH_REASON.get(self.reason or "", "stop")
+        return "tool_calls" if found == "stop" and self.calls else found
+
+    def _read_part(self, part: JSON, delta: JSON) -> None:
+        text, signature = found_text(part.get("text")), found_text(part.get("thoughtSignature")) or None
+        if isinstance(part.get("functionCall"), dict):
+            self._read_call(part["functionCall"], signature, delta)
+        elif part.get("thought") is True:
+            if text:
+                delta["reasoning_content"] = delta.get("reasoning_content", "") + text
+        elif isinstance(part.get("inlineData"), dict):
+            self._read_data(part["inlineData"], signature, delta)
+        elif "text" in part:
+            self.signature = signature or self.signature
+            self.text += text
+            if text:
+                delta["content"] = delta.get("content", "") + text
+
+    def _read_call(self, call: JSON, signature: str | None, delta: JSON) -> None:
+        if call.get("name"):
+            self._end_partial(delta)
+            if not call.get("willContinue") and "partialArgs" not in call:
+                self._add_call(call, signature, delta)
+                return
+            self.partial = PartialCall(call, signature)
+        if self.partial:
+            self.partial.add(call.get("partialArgs"))
+            self.partial.signature = self.partial.signature or signature
+            if not call.get("willContinue"):
+                self._end_partial(delta)
+
+    def _end_partial(self, delta: JSON) -> None:
+        if self.partial:
+            self._add_call(self.partial.whole(), self.partial.signature, delta)
+            self.partial = None
+
+    def _add_call(self, call: JSON, signature: str | None, delta: JSON) -> None:
+        arguments = call.get("args")
+        call_id = found_text(call.get("id")) or f"call_{self.attempt.request_id}_{self.index}_{self.calls}"
+        delta.setdefault("tool_calls", []).append(
+            {
+                "index": self.calls,
+                "id": signatures.join(call_id, signature),
+                "type": "function",
+                "function": {
+                    "name": str(call["name"]),
+                    "arguments": json.dumps(arguments if isinstance(arguments, dict) else {}, ensure_ascii=False),
+                },
+                **signatures.shown(signature),
+            }
+        )
+        self.calls += 1
+
+    def _read_data(self, blob: JSON, signature: str | None, delta: JSON) -> None:
+        kind, data = found_text(blob.get("mimeType")), found_text(blob.get("data"))
+        if kind.startswith("audio/"):
+            made = delta.setdefault("audio", {} if self.speaks else self._new_audio())
+            made["data"] = _joined(made.get("data", ""), data)
+            self.speaks = True
+        elif data:
+            image = {"index": self.images, "type": "image_url", "image_url": {"url": f"data:{kind};base64,{data}"}}
+            delta.setdefault("images", []).append({**image, **signatures.shown(signature)})
+            self.images += 1
+
+    def _new_audio(self) -> JSON:
+        created_s = self.attempt.created_s
+        return {"id": f"audio_{self.attempt.request_id}_{self.index}", "expires_at": created_s, "transcript": ""}
+
+
+def to_logprobs(result: Any) -> JSON | None:
+    """https://ai.google.dev/api/generate-content#LogprobsResult"""
+    found = found_object(result)
+    chosen = found_objects(found.get("chosenCandidates"))
+    top = found_objects(found.get("topCandidates"))
+    content = []
+    for index, token in enumerate(chosen):
+        others = found_objects(top[index].get("candidates")) if index < len(top) else []
+        content.append({**_logprob(token), "top_logprobs": [_logprob(other) for other in others]})
+    return {"content": content, "refusal": None} if content else None
+
+
+def _logprob(token: JSON) -> JSON:
+    text, value = found_text(token.get("token")), token.get("logProbability")
+    number = value if isinstance(value, int | float) and not isinstance(value, bool) else 0.0
+    return {"token": text, "logprob": number, "bytes": list(text.encode("utf-8", "surrogatepass"))}
+
+
+def _joined(first: str, second: str) -> str:
+    """Two pieces of data in base64 as one: each may end in padding, which can't stand in the middle."""
+    if not first or not second:
+        return first or second
+    try:
+        return base64.b64encode(base64.b64decode(first) + base64.b64decode(second)).decode()
+    except (binascii.Error, ValueError):
+        return first + second

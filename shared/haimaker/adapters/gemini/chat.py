@@ -1,0 +1,167 @@
+"""Chat completions of Gemini, on Google AI Studio and on Vertex AI: `generateContent` and its stream.
+
+https://ai.google.dev/api/generate-content, https://docs.cloud.google.com/vertex-ai/generative-ai/docs/model-reference/inference
+"""
+
+import json
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+from urllib.parse import quote
+
+from haimaker import errors
+from haimaker.adapters.gemini import grounding
+from haimaker.adapters.gemini.answers import Choice, to_logprobs
+from haimaker.adapters.gemini.contents import to_contents
+from haimaker.adapters.gemini.failures import from_body, read_error
+from haimaker.adapters.gemini.families import is_newest
+from haimaker.adapters.gemini.generation import to_body
+from haimaker.adapters.gemini.shapes import found_object, found_objects, found_text
+from haimaker.adapters.gemini.tokens import service_tier, to_usage
+from haimaker.adapters.gemini.tools import to_tools
+from haimaker.schema import ChatRequest
+from haimaker.sse import dumps
+from haimaker.wire import JSON, Attempt, Chunk, Event, UpstreamRequest
+
+__all__ = ["from_stream", "from_upstream", "read_error", "to_upstream"]
+
+WHOLE = "generateContent"
+STREAMED = "streamGenerateContent?alt=sse"
+IN_CACHE: Mapping[str, str] = {"systemInstruction": "system", "tools": "tools", "toolConfig": "tool_choice"}
+"""Parts of a request that cached content holds itself and excludes: https://ai.google.dev/gemini-api/docs/caching"""
+KNOWN = ("candidates", "promptFeedback", "usageMetadata", "modelVersion", "responseId")
+
+
+def to_upstream(request: ChatRequest, attempt: Attempt) -> UpstreamRequest:
+    provider = attempt.provider
+    asked = {**provider.add, **request.body}
+    row_drops = tuple(name for name in provider.drop if name in asked)
+    asked = {name: value for name, value in asked.items() if name not in row_drops}
+    body, dropped = to_body(asked, attempt)
+    system, contents = to_contents(asked["messages"], attempt.model)
+    tools, tool_config = to_tools(asked, attempt.model, provider.drop)
+    body = {"contents": contents, **({"systemInstruction": {"parts": system}} if system else {}), **body}
+    if tools:
+        body["tools"] = tools
+    if tool_config:
+        body["toolConfig"] = {**tool_config, **found_object(body.get("toolConfig"))}
+    if body.get("cachedContent"):
+        dropped += tuple(name for field_name, name in IN_CACHE.items() if field_name in body)
+        body = {name: value for name, value in body.items() if name not in IN_CACHE}
+    path = f"/models/{quote(attempt.model, safe='@')}:{STREAMED if request.streams else WHOLE}"
+    headers = {"content-type": "application/json", **provider.headers}
+    return UpstreamRequest(path, dumps(body), headers, dropped=(*row_drops, *dropped))
+
+
+def from_upstream(body: JSON, attempt: Attempt) -> JSON:
+    if body.get("error"):
+        raise from_body(body)
+    if not any(name in body for name in KNOWN):
+        raise errors.BadGatewayError("The provider's answer has no candidates.")
+    answer = _Answer(attempt)
+    answer.note(body)
+    choices = []
+    for index, candidate in _candidates(body) or [(0, {})]:
+        choice = answer.choice(index)
+        message, logprobs = choice.message(candidate), to_logprobs(candidate.get("logprobsResult"))
+        choices.append({"index": index, "message": message, "logprobs": logprobs, "finish_reason": answer.finish_reason(choice)})
+    usage = answer.usage()
+    return {**answer.head("chat.completion"), "choices": choices, **({"usage": usage} if usage else {})}
+
+
+def from_stream(events: Iterable[Event], attempt: Attempt) -> Iterator[Chunk]:
+    answer = _Answer(attempt)
+    for event in events:
+        body = _parsed(event.data)
+        if body.get("error"):
+            raise from_body(body)
+        answer.note(body)
+        for index, candidate in _candidates(body):
+            if index not in answer.choices:
+                answer.choice(index)
+                yield answer.chunk(index, {"role": "assistant"})
+            delta = answer.choice(index).read(candidate)
+            logprobs = to_logprobs(candidate.get("logprobsResult"))
+            if delta or logprobs:
+                yield answer.chunk(index, delta, logprobs=logprobs)
+    yield from _endings(answer)
+    if usage := answer.usage():
+        yield Chunk({**answer.head("chat.completion.chunk"), "choices": [], "usage": usage})
+
+
+def _endings(answer: "_Answer") -> Iterator[Chunk]:
+    """The last chunk of each choice: not with the event that ends it, since its sources, or more of it, may follow."""
+    complete = answer.blocked or all(choice.reason is not None for choice in answer.choices.values())
+    if not answer.begun or not complete:
+        raise errors.BadGatewayError("The provider's stream ended before the answer was complete.", code="stream_interrupted")
+    if not answer.choices:
+        answer.choice(0)
+        yield answer.chunk(0, {"role": "assistant"})
+    for index, choice in answer.choices.items():
+        yield answer.chunk(index, choice.ending(), answer.finish_reason(choice))
+
+
+@dataclass(slots=True)
+class _Answer:
+    """What has come of an answer so far."""
+
+    attempt: Attempt
+    choices: dict[int, Choice] = field(default_factory=dict)
+    metadata: JSON = field(default_factory=dict)
+    id: str = ""
+    model: str = ""
+    begun: bool = False
+    blocked: bool = False
+
+    def note(self, body: JSON) -> None:
+        """Keeps what is not a candidate's. Usage comes with every event, grows, and may lose fields on the way."""
+        self.metadata.update(found_object(body.get("usageMetadata")))
+        self.id = self.id or found_text(body.get("responseId"))
+        self.model = self.model or found_text(body.get("modelVersion"))
+        self.blocked = self.blocked or bool(found_object(body.get("promptFeedback")).get("blockReason"))
+        self.begun = True
+
+    def choice(self, index: int) -> Choice:
+        return self.choices.setdefault(index, Choice(index, self.attempt))
+
+    def finish_reason(self, choice: Choice) -> str:
+        return "content_filter" if self.blocked and choice.reason is None else choice.finish_reason()
+
+    def head(self, kind: str) -> JSON:
+        tier = service_tier(self.metadata)
+        return {
+            "id": f"chatcmpl-{self.id or self.attempt.request_id}",
+            "object": kind,
+            "created": self.attempt.created_s,
+            "model": self.model or self.attempt.model,
+            **({"service_tier": tier} if tier else {}),
+        }
+
+    def chunk(self, index: int, delta: JSON, finish_reason: str | None = None, logprobs: JSON | None = None) -> Chunk:
+        choice: JSON = {"index": index, "delta": delta, "logprobs": logprobs, "finish_reason": finish_reason}
+        return Chunk({**self.head("chat.completion.chunk"), "choices": [choice]})
+
+    def usage(self) -> JSON | None:
+        grounded = [choice.google.get("groundingMetadata", {}) for choice in self.choices.values()]
+        searches = sum(map(grounding.searches, grounded))
+        # Until the third generation a grounded request was billed, since then every search: https://ai.google.dev/gemini-api/docs/pricing
+        return to_usage(self.metadata, searches if is_newest(self.attempt.model) else min(searches, 1))
+
+
+def _candidates(body: JSON) -> list[tuple[int, JSON]]:
+    """The candidates, each with its index, which is left out where it is zero."""
+    found = [(candidate.get("index"), candidate) for candidate in found_objects(body.get("candidates"))]
+    return [(index if type(index) is int else place, candidate) for place, (index, candidate) in enumerate(found)]
+
+
+def _parsed(data: bytes) -> JSON:
+    body: Any
+    try:
+        body = json.loads(data)
+    except (ValueError, RecursionError):
+        body = None
+    if isinstance(body, list):
+        body = {"error": body[0]["error"]} if body and found_object(body[0]).get("error") else None
+    if not isinstance(body, dict):
+        raise errors.BadGatewayError("The provider's stream holds an event that is not a JSON object.", code="stream_interrupted")
+    return body

@@ -1,0 +1,160 @@
+"""Messages to `contents`: two roles that alternate, calls and their results side by side, the system's words apart.
+
+https://ai.google.dev/api/caching#Content, https://ai.google.dev/gemini-api/docs/function-calling
+"""
+
+from dataclasses import dataclass, field
+
+from haimaker.adapters.gemini import media, signatures
+from haimaker.adapters.gemini.families import is_newest, takes_system_instruction
+from haimaker.adapters.gemini.shapes import found_object, found_objects, refuse, required_name, required_object
+from haimaker.errors import BadRequestError
+from haimaker.schema import parse_json
+from haimaker.wire import JSON
+
+SYSTEM = ("system", "developer")
+BLANK: JSON = {"text": " "}
+"""A turn must have a part, and one of the user's a text."""
+
+
+@dataclass(slots=True)
+class _Turn:
+    role: str
+    parts: list[JSON] = field(default_factory=list)
+    results: list[tuple[int, JSON]] = field(default_factory=list)
+    """Results of the calls in the turn before, each with its call's place."""
+
+    def content(self) -> JSON:
+        results = [part for _, part in sorted(self.results, key=lambda result: result[0])]
+        parts = [*results, *self.parts]
+        if self.role == "user" and not results and not any("text" in part for part in parts):
+            parts.append(BLANK)
+        return {"role": self.role, "parts": parts}
+
+
+@dataclass(slots=True)
+class _Conversation:
+    newest: bool
+    turns: list[_Turn] = field(default_factory=list)
+    calls: dict[str, tuple[int, str]] = field(default_factory=dict)
+    """Place and name of the calls so far, by id; an id that is used again means the later one."""
+
+    def turn(self, role: str) -> _Turn:
+        if not self.turns or self.turns[-1].role != role:
+            self.turns.append(_Turn(role))
+        return self.turns[-1]
+
+    def add(self, message: JSON, param: str) -> None:
+        role = message.get("role")
+        if role in SYSTEM or role == "user":
+            self.turn("user").parts += media.to_parts(message.get("content"), f"{param}.content", self.newest)
+        elif role in ("assistant", "model"):
+            if parts := self._model_parts(message, param):
+                self.turn("model").parts += parts
+        elif role in ("tool", "function"):
+            self._add_result(message, param)
+        else:
+            refuse(f"{param}.role", "it must be one of system, developer, user, assistant, tool, function")
+
+    def _model_parts(self, message: JSON, param: str) -> list[JSON]:
+        parts = media.to_parts(message.get("content"), f"{param}.content", self.newest)
+        if not parts and isinstance(message.get("refusal"), str):
+            parts = media.to_parts(message["refusal"], param, self.newest)
+        if parts and (signature := signatures.read(message)):
+            parts[-1] = {**parts[-1], "thoughtSignature": signature}
+        parts += [_image(image, f"{param}.images[{index}]") for index, image in enumerate(found_objects(message.get("images")))]
+        return parts + self._call_parts(message, param)
+
+    def _call_parts(self, message: JSON, param: str) -> list[JSON]:
+        calls = [self._call(call, f"{param}.tool_calls[{index}]") for index, call in enumerate(message.get("tool_calls") or ())]
+        if not calls and message.get("function_call") is not None:
+            function = required_object(message["function_call"], f"{param}.function_call")
+            calls = [{"functionCall": _function_call(function, f"{param}.function_call")}]
+        if self.newest and calls and not any("thoughtSignature" in call for call in calls):
+            calls[0]["thoughtSignature"] = signatures.NOT_CHECKED
+        return calls
+
+    def _call(self, call: JSON, param: str) -> JSON:
+        call_id = call.get("id")
+        if call.get("type") == "custom":
+            custom = required_object(call.get("custom"), f"{param}.custom")
+            name = required_name(custom.get("name"), f"{param}.custom.name")
+            made: JSON = {"name": name, "args": {"input": custom.get("input", "")}}
+        else:
+            made = _function_call(required_object(call.get("function"), f"{param}.function"), f"{param}.function")
+        base, signature = signatures.split(call_id)
+        if isinstance(call_id, str):
+            self.calls[call_id] = (len(self.calls), made["name"])
+        if self.newest and base:
+            made["id"] = base
+        signature = signatures.read(call) or signature
+        return {"functionCall": made, **({"thoughtSignature": signature} if signature else {})}
+
+    def _add_result(self, message: JSON, param: str) -> None:
+        call_id = message.get("tool_call_id")
+        place, name = self.calls.get(call_id, (len(self.calls), None)) if isinstance(call_id, str) else (len(self.calls), None)
+        name = name or message.get("name")
+        if not isinstance(name, str) or not name:
+            missing = "tool_call_id" if message["role"] == "tool" else "name"
+            refuse(f"{param}.{missing}", "it names no tool call of an earlier message")
+        base, _ = signatures.split(call_id)
+        parts = media.to_parts(message.get("content"), f"{param}.content", False)
+        texts = [part["text"] for part in parts if "text" in part]
+        others = [part for part in parts if "text" not in part]
+        response: JSON = {"name": name, "response": _response("\n".join(texts))}
+        if self.newest:
+            response = {**({"id": base} if base else {}), **response, **({"parts": others} if others else {})}
+        turn = self.turn("user")
+        turn.results.append((place, {"functionResponse": response}))
+        turn.parts += [] if self.newest else others
+
+
+def to_contents(messages: list[JSON], model: str) -> tuple[list[JSON], list[JSON]]:
+    """The parts of the system instruction and the contents. What the system says later than first stays in its place,
+    as a user's words: moved to the front it would change what a cache knows as the beginning."""
+    conversation = _Conversation(is_newest(model))
+    system: list[JSON] = []
+    leading = takes_system_instruction(model)
+    for index, message in enumerate(messages):
+        leading = leading and message.get("role") in SYSTEM
+        if leading:
+            system += media.to_parts(message.get("content"), f"messages[{index}].content", False)
+        else:
+            conversation.add(message, f"messages[{index}]")
+    turns = conversation.turns
+    if not turns or turns[0].role != "user":
+        turns.insert(0, _Turn("user"))
+    return system, [turn.content() for turn in turns]
+
+
+def _function_call(function: JSON, param: str) -> JSON:
+    name = required_name(function.get("name"), f"{param}.name")
+    arguments = function.get("arguments")
+    if isinstance(arguments, dict):
+        return {"name": name, "args": arguments}
+    if arguments in (None, ""):
+        return {"name": name, "args": {}}
+    parsed = _parsed(arguments) if isinstance(arguments, str) else None
+    if parsed is None:
+        refuse(f"{param}.arguments", "it must be a JSON object in a string")
+    return {"name": name, "args": parsed}
+
+
+def _response(text: str) -> JSON:
+    """A result must be an object; a text that is none is the `output` of one, which is the name that Google gives it."""
+    return _parsed(text) or {"output": text}
+
+
+def _parsed(text: str) -> JSON | None:
+    """A JSON object in a text, if it is one."""
+    try:
+        return parse_json(text.encode("utf-8", "surrogatepass"))
+    except BadRequestError:
+        return None
+
+
+def _image(image: JSON, param: str) -> JSON:
+    """An image that the model made, as `from_upstream` shows it."""
+    link = required_name(found_object(image.get("image_url")).get("url"), f"{param}.image_url.url")
+    signature = signatures.read(image)
+    return {**media.from_link(link, param, "image/png"), **({"thoughtSignature": signature} if signature else {})}

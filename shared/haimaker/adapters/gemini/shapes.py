@@ -1,0 +1,38 @@
+"""Reads fields of whatever shape: a client's wrong ones are refused by name, a provider's are as good as absent."""
+
+from typing import Any, NoReturn
+
+from haimaker.errors import BadRequestError
+from haimaker.wire import JSON
+
+
+def refuse(param: str, why: str) -> NoReturn:
+    raise BadRequestError(f"Invalid value for '{param}': {why}.", param=param, code="invalid_value")
+
+
+def required_object(value: Any, param: str) -> JSON:
+    return value if isinstance(value, dict) else refuse(param, "it must be an object")
+
+
+def required_list(value: Any, param: str) -> list[Any]:
+    return value if isinstance(value, list) else refuse(param, "it must be a list")
+
+
+def required_text(value: Any, param: str) -> str:
+    return value if isinstance(value, str) else refuse(param, "it must be a string")
+
+
+def required_name(value: Any, param: str) -> str:
+    return value if isinstance(value, str) and value else refuse(param, "it must be a string that is not empty")
+
+
+def found_object(value: Any) -> JSON:
+    return value if isinstance(value, dict) else {}
+
+
+def found_objects(value: Any) -> list[JSON]:
+    return [item for item in value if isinstance(item, dict)] if isinstance(value, list) else []
+
+
+def found_text(value: Any) -> str:
+    return value if isinstance(value, str) else ""

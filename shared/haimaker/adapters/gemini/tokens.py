@@ -1,0 +1,64 @@
+"""Google's `usageMetadata` as OpenAI's usage. https://ai.google.dev/api/generate-content#UsageMetadata"""
+
+from collections.abc import Mapping
+from typing import Any
+
+from haimaker import usage
+from haimaker.adapters.gemini.shapes import found_objects, found_text
+from haimaker.wire import JSON
+
+SERVICE_TIERS: Mapping[str, str] = {
+    "standard": "default",
+    "flex": "flex",
+    "priority": "priority",
+    "ON_DEMAND": "default",
+    "ON_DEMAND_FLEX": "flex",
+    "ON_DEMAND_PRIORITY": "priority",
+}
+"""What was served, as AI Studio and as Vertex AI say it."""
+
+
+def to_usage(metadata: JSON, searches: int) -> JSON | None:
+    """None where nothing was counted. `searches` are those that are billed; what they found is then not billed as prompt."""
+    prompt, total = _count(metadata, "promptTokenCount"), _count(metadata, "totalTokenCount")
+    if not prompt and not total:
+        return None
+    candidates, thoughts = _count(metadata, "candidatesTokenCount"), _count(metadata, "thoughtsTokenCount")
+    # Some models count the thoughts among the candidates' tokens; only the total tells.
+    completion = candidates if total and thoughts <= candidates and prompt + candidates == total else candidates + thoughts
+    read, cached = (_by_kind(metadata.get(name)) for name in ("promptTokensDetails", "cacheTokensDetails"))
+    if not searches:
+        prompt += _count(metadata, "toolUsePromptTokenCount")
+        found = _by_kind(metadata.get("toolUsePromptTokensDetails"))
+        read = {kind: read.get(kind, 0) + found.get(kind, 0) for kind in read.keys() | found.keys()}
+    made = _by_kind(metadata.get("candidatesTokensDetails"))
+    counted = {
+        "prompt_tokens": prompt,
+        "completion_tokens": completion,
+        "prompt_tokens_details": {
+            "cached_tokens": _count(metadata, "cachedContentTokenCount"),
+            "cached_tokens_details": _details(cached),
+            **_details(read),
+        },
+        "completion_tokens_details": {"reasoning_tokens": thoughts, **_details(made)},
+        "server_tool_use": {"web_search_requests": searches},
+    }
+    return usage.to_openai(usage.from_openai(counted))
+
+
+def service_tier(metadata: JSON) -> str | None:
+    named = found_text(metadata.get("serviceTier")) or found_text(metadata.get("trafficType"))
+    return SERVICE_TIERS.get(named)
+
+
+def _count(metadata: JSON, name: str) -> int:
+    count = metadata.get(name)
+    return count if type(count) is int and 0 < count <= usage.MAX_COUNT else 0
+
+
+def _by_kind(details: Any) -> dict[str, int]:
+    return {found_text(found.get("modality")): _count(found, "tokenCount") for found in found_objects(details)}
+
+
+def _details(by_kind: Mapping[str, int]) -> JSON:
+    return {"audio_tokens": by_kind.get("AUDIO", 0), "image_tokens": by_kind.get("IMAGE", 0)}

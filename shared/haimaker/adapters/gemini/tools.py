@@ -1,0 +1,117 @@
+"""Functions and the provider's own tools, and which of them the model may or must call.
+
+https://ai.google.dev/api/caching#Tool, https://ai.google.dev/api/caching#ToolConfig
+"""
+
+import re
+from collections.abc import Mapping
+from typing import Any
+
+from haimaker.adapters.gemini.families import is_newest
+from haimaker.adapters.gemini.schemas import to_schema
+from haimaker.adapters.gemini.shapes import refuse, required_list, required_name, required_object
+from haimaker.errors import BadRequestError
+from haimaker.wire import JSON
+
+MODES: Mapping[str, str] = {"none": "NONE", "auto": "AUTO", "required": "ANY", "any": "ANY", "validated": "VALIDATED"}
+OWN_TOOLS: Mapping[str, str] = {
+    "web_search": "googleSearch",
+    "web_search_preview": "googleSearch",
+    "code_interpreter": "codeExecution",
+}
+"""Tools of OpenAI's that this provider has as well, run on its side."""
+GOOGLE_TOOLS = frozenset(
+    {"googleSearch", "googleSearchRetrieval", "codeExecution", "urlContext", "googleMaps", "retrieval", "computerUse", "fileSearch"}
+    | {"enterpriseWebSearch", "mcpServers"}
+)
+"""Tools that a client may write as Google does, in either case."""
+WITH_FUNCTIONS = "includeServerSideToolInvocations"
+"""Without it Gemini 3 refuses its own tools beside functions: https://ai.google.dev/gemini-api/docs/tool-combination"""
+
+
+def to_tools(body: JSON, model: str, drops: tuple[str, ...]) -> tuple[list[JSON], JSON]:
+    """The tools and the tool configuration of a request, empty where it has none. `drops` are the row's."""
+    functions: list[JSON] = []
+    own: list[JSON] = []
+    for index, tool in enumerate(body.get("tools") or ()):
+        _add(tool, f"tools[{index}]", functions, own)
+    for index, function in enumerate(_listed(body, "functions")):
+        functions.append(_declaration(function, f"functions[{index}]"))
+    if body.get("web_search_options") is not None and {"googleSearch": {}} not in own:
+        own.append({"googleSearch": {}})
+    functions, config = _chosen(body, functions)
+    if functions and own and is_newest(model) and WITH_FUNCTIONS not in drops:
+        config = {**config, WITH_FUNCTIONS: True}
+    # https://ai.google.dev/gemini-api/docs/function-calling: all functions in one tool, each of the others in its own.
+    return ([{"functionDeclarations": functions}] if functions else []) + own, config
+
+
+def camel(name: str) -> str:
+    """Google's JSON has both spellings of every field; this one it writes itself."""
+    return re.sub(r"_([a-z])", lambda found: found[1].upper(), name)
+
+
+def _listed(body: JSON, name: str) -> list[Any]:
+    return required_list(body[name], name) if body.get(name) is not None else []
+
+
+def _add(tool: JSON, param: str, functions: list[JSON], own: list[JSON]) -> None:
+    kind = tool.get("type", "function" if "function" in tool else None)
+    google = {camel(name): value for name, value in tool.items() if name != "type"}
+    if kind == "function":
+        functions.append(_declaration(tool.get("function"), f"{param}.function"))
+    elif isinstance(kind, str) and kind in OWN_TOOLS:
+        own.append({OWN_TOOLS[kind]: {}})
+    elif isinstance(kind, str) and camel(kind) in GOOGLE_TOOLS:
+        own.append({camel(kind): google.get(camel(kind), {})})
+    elif kind is None and google and (set(google) <= GOOGLE_TOOLS or set(google) == {"functionDeclarations"}):
+        functions += google.pop("functionDeclarations", None) or []
+        own += [{name: value} for name, value in google.items()]
+    else:
+        raise BadRequestError("The model does not support this kind of tool.", param=f"{param}.type", code="unsupported_parameter")
+
+
+def _declaration(value: Any, param: str) -> JSON:
+    function = required_object(value, param)
+    made: JSON = {"name": required_name(function.get("name"), f"{param}.name")}
+    if isinstance(function.get("description"), str) and function["description"]:
+        made["description"] = function["description"]
+    if function.get("parameters") is None:
+        return made
+    parameters = required_object(function["parameters"], f"{param}.parameters")
+    if not parameters or (parameters.get("type") == "object" and not parameters.get("properties")):
+        return made
+    schema = to_schema(parameters)
+    return {**made, **({"parameters": schema} if schema else {"parametersJsonSchema": parameters})}
+
+
+def _chosen(body: JSON, functions: list[JSON]) -> tuple[list[JSON], JSON]:
+    """The functions that may be called and how that is said."""
+    param = "tool_choice" if body.get("tool_choice") is not None else "function_call"
+    choice = body.get(param)
+    if choice is None or not functions:
+        return functions, {}
+    if isinstance(choice, str):
+        return functions, _calling(MODES.get(choice) or refuse(param, f"use one of {', '.join(MODES)}, or name a function"))
+    found = required_object(choice, param)
+    if found.get("type") == "allowed_tools":
+        allowed = required_object(found.get("allowed_tools", found), f"{param}.allowed_tools")
+        names = _names(allowed.get("tools"), f"{param}.allowed_tools.tools")
+        if allowed.get("mode") == "required":
+            return functions, _calling("ANY", names)
+        return [function for function in functions if function.get("name") in names], {}
+    named = found if param == "function_call" else required_object(found.get("function", found), f"{param}.function")
+    return functions, _calling("ANY", [required_name(named.get("name"), f"{param}.function.name")])
+
+
+def _names(value: Any, param: str) -> list[str]:
+    names = []
+    for index, tool in enumerate(required_list(value, param)):
+        found = required_object(tool, f"{param}[{index}]")
+        function = required_object(found.get("function", found), f"{param}[{index}].function")
+        names.append(required_name(function.get("name"), f"{param}[{index}].function.name"))
+    return names
+
+
+def _calling(mode: str, names: list[str] | None = None) -> JSON:
+    return {"functionCallingConfig": {"mode": mode, **({"allowedFunctionNames": names} if names else {})}}
