@@ -1,16 +1,19 @@
-# `make` lists what there is. Needs Python 3.11 or newer; everything else goes into .venv.
+# `make` lists what there is. Needs Python 3.11 or newer; everything else goes into .venv and .venv-aws.
 .DEFAULT_GOAL := help
-.PHONY: help run test check bench clean
+.PHONY: help run test check bench record build deploy admin-key credentials invoke logs destroy clean
 export PYTHONPATH := shared
+export SAM_CLI_TELEMETRY ?= 0
 PYTHON_IN_VENV := .venv/bin/python
+STACK ?= haimaker
+OPERATE = $(PYTHON_IN_VENV) -m local.operate --stack $(STACK)
 
 help: ## list these targets
-	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "make %-8s %s\n", $$1, $$2}' Makefile
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "make %-11s %s\n", $$1, $$2}' Makefile
 
 run: .venv/run.stamp ## serve http://127.0.0.1:8000 until interrupted (PORT and HOST change it)
 	@exec $(PYTHON_IN_VENV) -m local
 
-test: .venv/test.stamp ## run the tests, all or some: make test ARGS=tests/unit
+test: .venv/test.stamp .venv-aws/aws.stamp ## run the tests, all or some: make test ARGS=tests/unit
 	@exec $(PYTHON_IN_VENV) -m pytest -n auto $(ARGS)
 
 check: .venv/test.stamp ## lint, formatting, types
@@ -21,8 +24,32 @@ check: .venv/test.stamp ## lint, formatting, types
 bench: .venv/test.stamp ## measure this machine's figures beside the goals
 	@exec $(PYTHON_IN_VENV) -m bench
 
-clean: ## remove .venv and caches; keys and usage in .haimaker stay
-	rm -rf .venv .pytest_cache .mypy_cache .ruff_cache .hypothesis
+record: .venv/test.stamp ## record a wire case: make record PROVIDER=groq MODEL=... CASE=name REQUEST=file.json
+	@exec $(PYTHON_IN_VENV) -m scripts.record $(PROVIDER) $(MODEL) $(CASE) $(REQUEST)
+
+build: .venv-aws/aws.stamp ## build the layer for AWS; needs python3.13
+	.venv-aws/bin/sam build
+
+deploy: .venv/test.stamp .venv-aws/aws.stamp ## build, and make or change the stack: make deploy STACK=haimaker
+	@exec $(OPERATE) deploy $(if $(YES),--yes)
+
+admin-key: .venv/test.stamp ## make an administrator's key of the deployed stack
+	@exec $(OPERATE) admin-key
+
+credentials: .venv/test.stamp ## give the deployed stack a provider's key, typed unseen: make credentials PROVIDER=openai
+	@exec $(OPERATE) credentials $(if $(NAME),--name '$(NAME)',--provider '$(PROVIDER)') $(if $(REMOVE),--remove)
+
+invoke: .venv/test.stamp .venv-aws/aws.stamp ## invoke a deployed function: make invoke FUNCTION=ModelsFunction EVENT=events/models_health.json
+	@exec $(OPERATE) invoke $(if $(FUNCTION),--function '$(FUNCTION)') $(if $(EVENT),--event '$(EVENT)')
+
+logs: .venv/test.stamp .venv-aws/aws.stamp ## follow the deployed functions' logs, all or one: make logs FUNCTION=ChatCompletionsFunction
+	@exec $(OPERATE) logs $(if $(FUNCTION),--function '$(FUNCTION)')
+
+destroy: .venv/test.stamp .venv-aws/aws.stamp ## delete the stack; asks, and keeps the tables unless told otherwise
+	@exec $(OPERATE) destroy
+
+clean: ## remove .venv, .venv-aws, builds and caches; keys and usage in .haimaker stay
+	rm -rf .venv .venv-aws .aws-sam .pytest_cache .mypy_cache .ruff_cache .hypothesis
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
 .venv/run.stamp: shared/requirements.txt
@@ -30,3 +57,6 @@ clean: ## remove .venv and caches; keys and usage in .haimaker stay
 
 .venv/test.stamp: requirements-dev.txt shared/requirements.txt
 	@sh local/set_up.sh requirements-dev.txt && touch $@
+
+.venv-aws/aws.stamp: requirements-aws.txt
+	@VENV=.venv-aws sh local/set_up.sh requirements-aws.txt && touch $@

@@ -26,7 +26,8 @@ def test_the_example_in_the_projects_file_is_right() -> None:
 
 
 def test_a_target_may_be_a_name_alone() -> None:
-    text = '[routes.a]\ntargets = ["gpt-4o", {model = "demo/echo", weight = 0.5}]\nfallbacks = ["b"]\n[routes."x/y"]\ntargets = ["a"]\n'
+    first = '[routes.a]\ntargets = ["gpt-4o", {model = "demo/echo", weight = 0.5}]\nfallbacks = ["b"]\n'
+    text = first + '[routes."x/y"]\ntargets = ["a"]\n'
     assert parse(text, HERE).routes == {
         "a": Route((Weighted("gpt-4o"), Weighted("demo/echo", 0.5)), fallbacks=("b",)),
         "x/y": Route((Weighted("a"),)),

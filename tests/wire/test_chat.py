@@ -13,7 +13,7 @@ from pydantic import TypeAdapter
 
 from haimaker import adapters
 from haimaker.providers import PROVIDERS
-from tests.wire.case import Case, chunks, find, response, upstream_request
+from tests.wire.case import ROOT, Case, chunks, find, response, upstream_request
 
 CASES = find("chat")
 WHOLE = [case for case in CASES if case.has("upstream_response.json")]
@@ -55,11 +55,13 @@ def test_the_client_gets_exactly_these_chunks(case: Case, size: int) -> None:
 
 @each(BOTH)
 def test_chunks_fold_into_the_whole_answer(case: Case) -> None:
-    """Folded by the official SDK, as its users do."""
+    """Folded by the official SDK, as its users do; before it judges, since it refuses answers that were cut short or filtered."""
     state = ChatCompletionStreamState()
     for chunk in good_chunks(case):
         state.handle_chunk(ChatCompletionChunk.model_validate(chunk))
-    folded = state.get_final_completion().model_dump(exclude_none=True, exclude={"choices": {"__all__": {"message": {"parsed"}}}})
+    folded = state.current_completion_snapshot.model_dump(
+        exclude_none=True, exclude={"choices": {"__all__": {"message": {"parsed"}}}}
+    )
     whole = ChatCompletion.model_validate(case.json("response.json")).model_dump(exclude_none=True)
     assert without_positions(folded["choices"]) == without_positions(whole["choices"])
 
@@ -97,7 +99,9 @@ def test_requests_are_what_the_official_sdk_would_send(case: Case) -> None:
     body = case.json("upstream_request.json")["body"]
     for _ in leaves(REQUEST.validate_python(body)):
         pass  # lists are validated as they are read
-    assert set(body) <= set().union(*(kind.__annotations__ for kind in CompletionCreateParams.__args__)), "a parameter unknown to OpenAI"
+    assert set(body) <= set().union(*(kind.__annotations__ for kind in CompletionCreateParams.__args__)), (
+        "a parameter unknown to OpenAI"
+    )
 
 
 @each(CASES)
@@ -118,9 +122,9 @@ def test_a_case_says_where_its_shapes_come_from(case: Case) -> None:
 
 
 def test_every_provider_with_an_address_has_a_case() -> None:
-    with_cases = {case.about["provider"] for case in CASES}
+    with_cases = {folder.parent.name for folder in ROOT.glob("*/chat")}
     assert {provider.name for provider in PROVIDERS if provider.base_url} <= with_cases
-    assert {provider.adapter for provider in PROVIDERS} == set(adapters.CHAT)
+    assert {provider.adapter for provider in PROVIDERS} <= set(adapters.CHAT)
 
 
 def in_openais_words(case: Case, body: Any) -> Any:

@@ -101,8 +101,7 @@ class Answer:
         self.model = _text(message, "model") or self.model
         self.usage = counts.merged(self.usage, message.get("usage"))
         self.opened.clear()
-        content = message.get("content")
-        for block in content if isinstance(content, list) else ():
+        for block in _listed(message, "content"):
             yield from self._start({"content_block": block})
         for index in list(self.opened):
             yield from self._stop(index)
@@ -122,7 +121,7 @@ class Answer:
         yield from self._stop(index)
         block = self.opened[index] = Block(_text(start, "type"), start, begun_at=self.length)
         if block.kind == "text":
-            block.citations = [found for found in start.get("citations") or () if isinstance(found, dict)]
+            block.citations = _listed(start, "citations")
             yield from self._write(_text(start, "text"))
         elif block.kind == "thinking":
             block.signature = _text(start, "signature")
@@ -236,3 +235,8 @@ def _index(event: JSON) -> int:
 def _text(holder: JSON, name: str) -> str:
     value = holder.get(name)
     return value if isinstance(value, str) else ""
+
+
+def _listed(holder: JSON, name: str) -> list[JSON]:
+    value = holder.get(name)
+    return [inner for inner in value if isinstance(inner, dict)] if isinstance(value, list) else []

@@ -1,0 +1,76 @@
+"""AWS's own tools in .venv-aws, which `make test` sets up: what they make of the template and the layer, once per test session.
+
+No account and no container is needed. Test processes side by side share the results through the session's folder.
+"""
+
+import fcntl
+import json
+import os
+import subprocess
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[2]
+TOOLS = ROOT / ".venv-aws" / "bin"
+TRANSLATE = """
+import json, sys
+from samtranslator.translator.transform import transform
+from samtranslator.yaml_helper import yaml_parse
+
+template = yaml_parse(open("template.yaml").read())
+for resource in template["Resources"].values():  # `sam package` puts local folders into a bucket
+    for name in {"CodeUri", "ContentUri"} & resource.get("Properties", {}).keys():
+        resource["Properties"][name] = "s3://bucket/" + resource["Properties"][name]
+managed_policies = type("None of them is used", (), {"load": dict})
+json.dump(transform(template, {}, managed_policies), sys.stdout)
+"""
+ENVIRONMENT = {"AWS_DEFAULT_REGION": "us-east-1", "AWS_EC2_METADATA_DISABLED": "true", "SAM_CLI_TELEMETRY": "0"}
+
+
+def run(command: str, *arguments: str, cwd: Path = ROOT) -> str:
+    """What a tool prints; the test fails, or is skipped, with its reason. No credentials of this machine's user reach it."""
+    if not (TOOLS / command).exists():
+        pytest.skip(f"{command} is not in .venv-aws; `make test` puts it there")
+    environment = {name: value for name, value in os.environ.items() if not name.startswith("AWS_")} | ENVIRONMENT
+    done = subprocess.run([TOOLS / command, *arguments], cwd=cwd, env=environment, capture_output=True, text=True, timeout=300)
+    assert done.returncode == 0, f"{command} {' '.join(arguments)}\n{done.stdout}\n{done.stderr}"
+    return done.stdout
+
+
+def translated(session: Path) -> dict:
+    """What CloudFormation gets."""
+    with _locked(session):
+        kept = session / "translated.json"
+        if not kept.exists():
+            kept.write_text(run("python", "-c", TRANSLATE))
+        return json.loads(kept.read_text())
+
+
+def built_layer(session: Path) -> Path:
+    """The folder that becomes /opt, as `sam build` makes it."""
+    found = subprocess.run(["sh", "find_python313.sh"], cwd=ROOT / "shared", capture_output=True, text=True)
+    if found.returncode:
+        pytest.skip(found.stderr.splitlines()[0])
+    with _locked(session):
+        folder = session / "build"
+        if not folder.exists():
+            run("sam", "build", "--build-dir", str(folder), "--cache-dir", str(session / "cache"))
+        return folder / "HaimakerLayer"
+
+
+class _locked:
+    def __init__(self, session: Path) -> None:
+        self._file = (session / "lock").open("w")
+
+    def __enter__(self) -> None:
+        fcntl.flock(self._file, fcntl.LOCK_EX)
+
+    def __exit__(self, *_: object) -> None:
+        self._file.close()
+
+
+def session_folder(factory: pytest.TempPathFactory) -> Path:
+    """One for all processes of a session: xdist gives each worker a folder in it."""
+    base = factory.getbasetemp()
+    return base.parent if "PYTEST_XDIST_WORKER" in os.environ else base

@@ -1,0 +1,111 @@
+"""The deployed stack in small: tables and secrets in emulators behind a front, a scripted provider, functions under the runtime."""
+
+import json
+from contextlib import ExitStack
+from dataclasses import dataclass, field
+
+import boto3
+
+from haimaker import auth
+from haimaker.aws import AWSClient, Credentials
+from haimaker.store import Account, Balance
+from haimaker.store.dynamodb import DynamoStore
+from haimaker.store.tables import create_tables
+from haimaker.wire import JSON
+from tests.support.aws_front import AWSFront
+from tests.support.fake_upstream import FakeUpstream
+from tests.support.runtime_emulator import Invocation, RuntimeEmulator
+
+TABLES = {"accounts": "stack-accounts", "records": "stack-records"}
+UPSTREAM_KEY = "sk-the-provider's"
+
+
+@dataclass
+class Answer:
+    """What a streaming function said, read to its end."""
+
+    status: int
+    headers: dict[str, str]
+    raw: bytes
+
+    @property
+    def json(self) -> JSON:
+        return json.loads(self.raw)
+
+    @property
+    def code(self) -> str | None:
+        return self.json["error"]["code"]
+
+
+@dataclass
+class Stack:
+    front: AWSFront
+    upstream: FakeUpstream
+    store: DynamoStore
+    """The same tables, not through the front."""
+    secrets: str
+    """The name of the SSM parameter."""
+    _open: ExitStack = field(default_factory=ExitStack)
+
+    def function(self, name: str, **environment: str) -> RuntimeEmulator:
+        """The function in a new process; it ends with the test."""
+        settings = {
+            "HAIMAKER_ACCOUNTS_TABLE": TABLES["accounts"],
+            "HAIMAKER_RECORDS_TABLE": TABLES["records"],
+            "HAIMAKER_PROVIDERS_PARAMETER": self.secrets,
+            "OPENAI_BASE_URL": self.upstream.url,
+            **self.front.environment,
+            **environment,
+        }
+        return self._open.enter_context(RuntimeEmulator(f"functions/{name}", settings))
+
+    def key(self, **settings: object) -> str:
+        """A new key in the store."""
+        key = auth.new_key()
+        assert self.store.put(Account(auth.account_id_of(key), auth.display_name_of(key), 1, **settings))
+        return key
+
+    def balance(self, key: str) -> Balance:
+        balance = self.store.get(auth.account_id_of(key))
+        assert balance
+        return balance
+
+    def money(self, key: str) -> tuple[int, bool, list[int]]:
+        """What the key spent, whether something is held, and the cost of each of its records."""
+        balance = self.balance(key)
+        records, _ = self.store.records(auth.account_id_of(key))
+        return balance.spend_nanousd, balance.held_nanousd > 0, [record.cost_nanousd for record in records]
+
+    def close(self) -> None:
+        self._open.close()
+
+
+def chat_event(key: str, **fields: object) -> JSON:
+    body = {"model": "openai/gpt-4o-mini", "messages": [{"role": "user", "content": "Hi"}], "max_tokens": 50, **fields}
+    return {
+        "resource": "/v1/chat/completions",
+        "httpMethod": "POST",
+        "headers": {"Authorization": f"Bearer {key}"},
+        "body": json.dumps(body),
+        "isBase64Encoded": False,
+    }
+
+
+def read(invocation: Invocation) -> Answer:
+    head = invocation.head()
+    return Answer(head["statusCode"], head["headers"], invocation.body())
+
+
+def put_secrets(url: str, name: str, value: object) -> None:
+    ssm = boto3.client("ssm", "us-east-1", endpoint_url=url, aws_access_key_id="AKID", aws_secret_access_key="secret")
+    ssm.put_parameter(Name=name, Value=json.dumps(value), Type="SecureString", Overwrite=True)
+
+
+def client(url: str) -> AWSClient:
+    return AWSClient("dynamodb", "us-east-1", Credentials("AKID", "secret"), url, timeout_s=20)
+
+
+def make_tables(url: str) -> None:
+    dynamo = client(url)
+    create_tables(dynamo, TABLES)
+    dynamo.close()

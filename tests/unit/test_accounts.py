@@ -1,0 +1,121 @@
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from haimaker import accounts, auth
+from haimaker.accounts import Accounts, check_usable, refusal, require_admin, unavailable
+from haimaker.errors import APIError, AuthenticationError, PermissionDeniedError
+from haimaker.store import Account, Reason, Refused, StoreThrottled, StoreUnavailable
+from haimaker.store.sqlite import SQLiteStore
+from tests.support import builders
+
+KEY = auth.new_key()
+BEARER = {"authorization": f"Bearer {KEY}"}
+OWNER = builders.account(id=auth.account_id_of(KEY), budget_nanousd=5_000_000_000)
+
+
+@pytest.fixture
+def store(tmp_path: Path) -> Iterator[SQLiteStore]:
+    kept = SQLiteStore(tmp_path / "test.sqlite")
+    kept.put(OWNER)
+    yield kept
+    kept.close() if hasattr(kept, "close") else None
+
+
+def changed(store: SQLiteStore) -> Account:
+    store.update(builders.account(id=OWNER.id, alias="new"))
+    found = store.get(OWNER.id)
+    assert found is not None
+    return found.account
+
+
+def test_an_account_is_kept_until_it_is_read_afresh(store: SQLiteStore) -> None:
+    known = Accounts(store)
+    first = known.identify(BEARER)
+    now = changed(store)
+    assert known.identify(BEARER) == first
+    assert known.identify(BEARER, fresh=True) == now
+    assert known.identify(BEARER) == now
+
+
+def test_a_key_that_the_store_does_not_know_is_refused_and_not_kept(store: SQLiteStore) -> None:
+    known = Accounts(store)
+    other = auth.new_key()
+    with pytest.raises(AuthenticationError):
+        known.identify({"x-api-key": other})
+    store.put(builders.account(id=auth.account_id_of(other)))
+    assert known.identify({"x-api-key": other}).id == auth.account_id_of(other)
+
+
+def test_no_more_accounts_are_kept_than_the_bound(store: SQLiteStore, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(accounts, "MOST_KEPT", 2)
+    known = Accounts(store)
+    for number in range(4):
+        store.put(builders.account(id=f"key#{number}"))
+        known.read(f"key#{number}")
+    assert list(known._kept) == ["key#2", "key#3"]
+
+
+@pytest.mark.parametrize(("raised", "status"), [(StoreUnavailable(), 503), (StoreThrottled(), 429)])
+def test_a_store_that_fails_lets_nobody_in(raised: StoreUnavailable, status: int) -> None:
+    class Gone:
+        def get(self, account_id: str) -> None:
+            raise raised
+
+    with pytest.raises(APIError) as caught:
+        Accounts(Gone()).identify(BEARER)  # type: ignore[arg-type]
+    assert caught.value.status == status == unavailable(raised).status
+    assert int(caught.value.headers["retry-after"]) >= 1
+
+
+@pytest.mark.parametrize(
+    ("refused", "status", "code", "headers"),
+    [
+        (Refused("unknown"), 401, "invalid_api_key", {}),
+        (Refused("blocked", OWNER), 401, "key_blocked", {}),
+        (Refused("expired", OWNER), 401, "key_expired", {}),
+        (Refused("budget", OWNER, remaining_nanousd=7), 402, "budget_exceeded", {"x-should-retry": "false"}),
+        (Refused("budget", OWNER, remaining_nanousd=-7, retry_after_s=60), 402, "budget_exceeded",
+         {"x-should-retry": "false", "x-budget-renews-in-s": "60"}),
+        (Refused("rpm", OWNER, retry_after_s=12), 429, "rate_limit_exceeded", {"retry-after": "12"}),
+        (Refused("tpm", OWNER), 429, "rate_limit_exceeded", {"retry-after": "1"}),
+        (Refused("parallel", OWNER), 429, "rate_limit_exceeded", {"retry-after": "1"}),
+    ],
+)  # fmt: skip
+def test_a_refusal_in_words(refused: Refused, status: int, code: str, headers: dict[str, str]) -> None:
+    error = refusal(refused, 9)
+    assert (error.status, error.code, error.headers) == (status, code, headers)
+    assert OWNER.id.partition("#")[2] not in error.message
+    assert refused.account is None or OWNER.name in error.message
+
+
+def test_a_spent_budget_names_its_amounts() -> None:
+    message = refusal(Refused("budget", OWNER, remaining_nanousd=7), 1_000_000_001).message
+    assert all(amount in message for amount in ("0.000000007", "5.000000000", "1.000000001"))
+    assert "0.000000000" in refusal(Refused("budget", OWNER, remaining_nanousd=-7), 1).message
+
+
+@pytest.mark.parametrize(
+    ("reason", "over"),
+    [
+        (None, {}),
+        ("blocked", {"blocked": True}),
+        ("expired", {"expires_s": builders.NOW_S}),
+        (None, {"expires_s": builders.NOW_S + 1}),
+    ],
+)
+def test_who_may_use_operations_that_reserve_nothing(reason: Reason | None, over: dict[str, object]) -> None:
+    asking = builders.account(**over)
+    if reason is None:
+        check_usable(asking, builders.NOW_S)
+        return
+    with pytest.raises(AuthenticationError) as caught:
+        check_usable(asking, builders.NOW_S)
+    assert caught.value.code == f"key_{reason}"
+
+
+def test_only_an_admin_administers() -> None:
+    require_admin(builders.account(role="admin"))
+    with pytest.raises(PermissionDeniedError):
+        require_admin(builders.account())

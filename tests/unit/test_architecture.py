@@ -1,0 +1,226 @@
+"""The rules of the layout, read from the imports. A module that breaks one is named with the line."""
+
+import ast
+import os
+import subprocess
+import sys
+from collections.abc import Iterator, Mapping
+from functools import cache
+from graphlib import CycleError, TopologicalSorter
+from pathlib import Path
+from typing import NamedTuple
+
+import pytest
+
+from haimaker.providers import PROVIDERS
+
+ROOT = Path(__file__).parents[2]
+LAYER = ROOT / "shared"
+PACKAGE = sorted((LAYER / "haimaker").rglob("*.py"))
+LOCAL = sorted((ROOT / "local").glob("*.py"))
+FUNCTIONS = sorted((ROOT / "functions").rglob("*.py"))
+
+PURE = (
+    "adapters",
+    "errors",
+    "eventstream",
+    "limits",
+    "meter",
+    "prices",
+    "providers",
+    "routes",
+    "routing",
+    "schema",
+    "sse",
+    "usage",
+    "wire",
+)
+IMPURE = {
+    "concurrent",
+    "http",
+    "httpx",
+    "logging",
+    "os",
+    "random",
+    "secrets",
+    "socket",
+    "ssl",
+    "subprocess",
+    "threading",
+    "time",
+    "urllib3",
+}
+READS_THE_ENVIRONMENT = ("config.py", "runtime.py")
+NOT_AT_START = (
+    "asyncio", "aws_lambda_powertools", "boto3", "botocore", "haimaker.edge", "haimaker.key_schema", "haimaker.local_store",
+    "haimaker.rollup", "haimaker.routes_file", "haimaker.runtime", "haimaker.store.dynamodb", "haimaker.store.sqlite", "httpx",
+    "sqlite3", "tomllib", "unittest", "xml",
+)  # fmt: skip
+"""What the request path may need later, or never: none of it is worth waiting for at a cold start."""
+
+LONG_FUNCTION, TOO_LONG_FUNCTION = 40, 60
+LONG_FILE, TOO_LONG_FILE = 300, 400
+
+
+class Import(NamedTuple):
+    module: str
+    line: int
+    at_start: bool
+    """At the top of the module: not inside a function, and not only for type checkers."""
+
+
+@cache
+def tree(file: Path) -> ast.Module:
+    return ast.parse(file.read_text("utf-8"), str(file))
+
+
+def name_of(file: Path) -> str:
+    parts = file.relative_to(LAYER).with_suffix("").parts
+    return ".".join(parts[:-1] if parts[-1] == "__init__" else parts)
+
+
+MODULES: Mapping[str, Path] = {name_of(file): file for file in PACKAGE}
+
+
+@cache
+def imports(file: Path) -> tuple[Import, ...]:
+    return tuple(_imports(tree(file), at_start=True))
+
+
+def _imports(node: ast.AST, at_start: bool) -> Iterator[Import]:
+    for child in ast.iter_child_nodes(node):
+        inside = isinstance(child, ast.FunctionDef | ast.AsyncFunctionDef | ast.Lambda)
+        for_types = isinstance(child, ast.If) and ast.unparse(child.test) == "TYPE_CHECKING"
+        if isinstance(child, ast.Import):
+            yield from (Import(alias.name, child.lineno, at_start) for alias in child.names)
+        elif isinstance(child, ast.ImportFrom):
+            module = child.module or ""
+            submodules = [f"{module}.{alias.name}" for alias in child.names if f"{module}.{alias.name}" in MODULES]
+            yield from (Import(found, child.lineno, at_start) for found in submodules or [module])
+        else:
+            yield from _imports(child, at_start and not inside and not for_types)
+
+
+def needs(module: str) -> set[str]:
+    """The modules of the package that are imported with this one."""
+    return {found.module for found in imports(MODULES[module]) if found.at_start and found.module in MODULES} - {module}
+
+
+def closure(module: str) -> set[str]:
+    seen, waiting = set[str](), [module]
+    while waiting:
+        current = waiting.pop()
+        if current not in seen:
+            seen.add(current)
+            waiting += needs(current)
+    return seen
+
+
+def is_pure(module: str) -> bool:
+    return module.split(".")[1:2] != [] and module.split(".")[1] in PURE
+
+
+def place(file: Path, line: int) -> str:
+    return f"{file.relative_to(ROOT)}:{line}"
+
+
+@pytest.mark.parametrize("module", [name for name in MODULES if is_pure(name)])
+def test_a_pure_module_has_no_socket_clock_chance_thread_or_environment(module: str) -> None:
+    """Neither itself nor through what it imports."""
+    found = [
+        f"{place(MODULES[inner], at.line)} imports {at.module}"
+        for inner in closure(module)
+        for at in imports(MODULES[inner])
+        if at.module.split(".")[0] in IMPURE and (at.at_start or inner == module)
+    ]
+    assert found == []
+
+
+def test_nothing_that_is_deployed_imports_boto3() -> None:
+    """It is for the operator's commands and for tests."""
+    found = [
+        place(file, at.line) for file in (*PACKAGE, *FUNCTIONS) for at in imports(file) if at.module.startswith(("boto", "aioboto"))
+    ]
+    assert found == []
+
+
+def test_functions_import_the_layer_only() -> None:
+    others = [
+        place(file, at.line) for file in FUNCTIONS for at in imports(file) if at.module.split(".")[0] not in ("haimaker", "typing")
+    ]
+    assert others == []
+
+
+def test_modules_import_each_other_without_a_cycle() -> None:
+    try:
+        TopologicalSorter({module: needs(module) for module in MODULES}).prepare()
+    except CycleError as error:
+        pytest.fail(" → ".join(error.args[1]))
+
+
+def test_a_cold_start_imports_what_it_needs() -> None:
+    """In a process of its own, and the table of prices is not opened either."""
+    code = (
+        "import sys, haimaker.gateway, haimaker.prices\n"
+        "print(*sorted(sys.modules), haimaker.prices._table.cache_info().currsize, sep='\\n')"
+    )
+    env = {**os.environ, "PYTHONPATH": str(LAYER)}
+    done = subprocess.run([sys.executable, "-c", code], env=env, capture_output=True, text=True, check=True, timeout=60)
+    *loaded, tables_open = done.stdout.split()
+    assert sorted(set(loaded) & set(NOT_AT_START)) == []
+    assert [module for module in loaded if module.startswith("haimaker.adapters.")] == []
+    assert tables_open == "0"
+
+
+def test_no_code_asks_for_a_providers_name() -> None:
+    """Rows are data: their names are written in the table. An adapter may have them as data of its format, never in a test."""
+    names = {provider.name for provider in PROVIDERS}
+    found = []
+    for file in (*PACKAGE, *LOCAL):
+        if file.name in ("providers.py", "demo.py", "config.py"):
+            continue
+        in_tests = {
+            id(leaf) for node in ast.walk(tree(file)) if isinstance(node, ast.Compare | ast.MatchValue) for leaf in ast.walk(node)
+        }
+        for node in ast.walk(tree(file)):
+            if isinstance(node, ast.Constant) and node.value in names and ("adapters" not in file.parts or id(node) in in_tests):
+                found.append(f"{place(file, node.lineno)} {node.value!r}")
+    assert found == []
+
+
+def test_settings_alone_read_the_environment() -> None:
+    """Whoever starts the process hands it to them whole."""
+    found = []
+    for file in PACKAGE:
+        handed = {
+            id(argument)
+            for node in ast.walk(tree(file))
+            if isinstance(node, ast.Call) and ast.unparse(node.func).startswith("Settings.")
+            for argument in node.args
+        }
+        for node in ast.walk(tree(file)):
+            reads = isinstance(node, ast.Attribute) and ast.unparse(node) in ("os.environ", "os.getenv", "os.environb")
+            if reads and id(node) not in handed and file.name not in READS_THE_ENVIRONMENT:
+                found.append(place(file, node.lineno))
+    assert found == []
+
+
+def test_functions_and_files_stay_short() -> None:
+    """What is long is printed, to be looked at; what is too long fails."""
+    functions = {
+        f"{place(file, node.lineno)} {node.name}": (node.end_lineno or node.lineno) - node.lineno + 1
+        for file in (*PACKAGE, *LOCAL)
+        for node in ast.walk(tree(file))
+        if isinstance(node, ast.FunctionDef)
+    }
+    files = {place(file, 1): len(file.read_text("utf-8").splitlines()) for file in (*PACKAGE, *LOCAL)}
+    for lengths, long in ((functions, LONG_FUNCTION), (files, LONG_FILE)):
+        for name, lines in sorted(lengths.items(), key=lambda item: -item[1]):
+            if lines > long:
+                print(f"{lines} lines: {name}")
+    assert [name for name, lines in functions.items() if lines > TOO_LONG_FUNCTION] == []
+    assert [name for name, lines in files.items() if lines > TOO_LONG_FILE] == []
+
+
+def test_every_module_says_what_it_is() -> None:
+    assert [place(file, 1) for file in (*PACKAGE, *LOCAL) if tree(file).body and not ast.get_docstring(tree(file))] == []

@@ -1,0 +1,42 @@
+"""The formulas of the deployment's cost: against sums done by hand, and against the sizes that they assume."""
+
+import pytest
+
+from bench import lambda_cost
+from haimaker.rollup import addition
+from haimaker.store import Account, Hold, Record, ledger, tables
+
+
+@pytest.mark.parametrize(("memory_mb", "wait_s", "usd_per_million"), [(512, 5, 33.53), (1024, 1, 13.53), (256, 60, 200.20)])
+def test_waiting_is_gigabyte_seconds_and_an_invocation(memory_mb, wait_s, usd_per_million):
+    assert 1e6 * lambda_cost.waiting_usd(memory_mb, wait_s) == pytest.approx(usd_per_million, abs=0.01)
+
+
+def test_at_the_break_even_both_cost_the_same():
+    requests = lambda_cost.break_even_requests(512, 5)
+    assert requests * lambda_cost.waiting_usd(512, 5) == pytest.approx(lambda_cost.container_month_usd())
+
+
+def size(value):
+    """https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/CapacityUnitCalculations.html"""
+    match value:
+        case bool():
+            return 1
+        case str():
+            return len(value.encode())
+        case dict():
+            return 3 + sum(len(name) + size(item) + 1 for name, item in value.items())
+    return (len(str(value)) + 1) // 2 + 1
+
+
+def test_items_are_as_small_as_the_formulas_take_them_for():
+    limits = {"budget_nanousd": 10**11, "rpm_limit": 60, "models": ("openai/*",), "tags": ("prod",)}
+    account = Account(f"key#{'a' * 64}", "sk-hm-abcd...wxyz", 1_790_000_000, alias="a team", **limits)
+    hold = Hold("r" * 36, account.id, 1, 10**8, 2_000, 1_790_000_000.123, 1_790_000_910)
+    item = tables.account_item(account) | {"holds": {hold.request_id: ledger.encode_hold(hold)}, "r29833333": 59}
+    attempt = {"target": "openai/gpt-4o-mini", "status": 200, "code": None, "duration_ms": 5_200, "cost_usd": 0.00034}
+    detail = {"provider": "openai", "model": "gpt-4o-mini", "tags": ["prod"], "attempts": [attempt], "key_name": account.name}
+    record = tables.record_item(Record("r" * 36, account.id, 1_790_000_000.123, "ok", 340_000, detail))
+    assert size(item) <= 1_024
+    assert size(record) <= 700, "the rest of a real record's detail takes 300 bytes"
+    assert len(addition(record).places) == lambda_cost.TOTALS

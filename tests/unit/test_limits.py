@@ -1,0 +1,183 @@
+import json
+from dataclasses import replace
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from haimaker import limits, usage
+from haimaker.limits import IMAGE_TOKENS, LARGEST_INPUT_TOKENS, LEAST_AFFORDABLE_TOKENS, MESSAGE_TOKENS, TOOL_TOKENS, reserve
+from haimaker.prices import Facts
+from haimaker.schema import ChatRequest, parse_chat
+from haimaker.wire import JSON, Attempt
+from tests.support.builders import attempt, chat_request
+
+DEFAULT = 1_000
+CHEAP = Facts("hosted_vllm", "cheap", rates={"input_cost_per_token": "1e-9", "output_cost_per_token": "2e-9"})
+DEAR = replace(CHEAP, model="dear", rates={"input_cost_per_token": "5e-9", "output_cost_per_token": "1e-9"})
+SMALL = replace(CHEAP, model="small", max_input_tokens=90, max_output_tokens=50)
+UNPRICED = replace(CHEAP, model="unpriced", rates={})
+
+
+def to(*facts: Facts, most: int | None = None) -> list[Attempt]:
+    return [attempt("hosted_vllm/m", facts=found, max_output_tokens=most) for found in facts]
+
+
+def amount(request: ChatRequest, *facts: Facts, most: int | None = None) -> int:
+    return reserve(request, to(*facts, most=most), DEFAULT).amount_nanousd
+
+
+def image(url: str) -> JSON:
+    return {"type": "image_url", "image_url": {"url": url}}
+
+
+def user(*parts: JSON) -> list[JSON]:
+    return [{"role": "user", "content": list(parts)}]
+
+
+PROMPT = chat_request().size + MESSAGE_TOKENS
+PICTURE = "data:image/png;base64," + "A" * 90_000
+
+
+@pytest.mark.parametrize(
+    ("fields", "facts", "expected"),
+    [
+        ({}, CHEAP, PROMPT + 2 * DEFAULT),
+        ({}, replace(CHEAP, max_output_tokens=70), PROMPT + 2 * 70),
+        ({}, SMALL, 90 + 2 * 50),
+        ({"max_tokens": 10}, CHEAP, PROMPT + len(', "max_tokens": 10') + 2 * 10),
+        ({"max_tokens": 999}, SMALL, 90 + 2 * 50),
+        ({"max_tokens": 10, "n": 3}, CHEAP, PROMPT + len(', "max_tokens": 10, "n": 3') + 2 * 30),
+        ({}, UNPRICED, 0),
+    ],
+)
+def test_the_worst_case_of_one_target(fields: dict[str, Any], facts: Facts, expected: int) -> None:
+    assert amount(chat_request(**fields), facts) == expected
+
+
+@pytest.mark.parametrize(
+    ("messages", "bound"),
+    [
+        (user({"type": "text", "text": "Hi"}), 0),
+        (user(image("https://example.com/a.png")), IMAGE_TOKENS - len("https://example.com/a.png")),
+        (user(image(PICTURE), image(PICTURE)), 2 * (IMAGE_TOKENS - len(PICTURE))),
+        (user({"type": "image_url", "image_url": "short"}), IMAGE_TOKENS - len("short")),
+        (user({"type": "image_url"}), IMAGE_TOKENS),
+        (user({"type": "input_audio", "input_audio": {"data": "AAAA"}}), None),
+        (user({"type": "file", "file": {"file_id": "f"}}), None),
+        (user(image("x"), {"type": "video_url", "video_url": {"url": "x"}}), None),
+        (user({"type": ["odd"]}), None),
+        (user({"text": "no type"}), 0),
+    ],
+    ids=lambda value: repr(value)[:50],
+)
+def test_parts_that_are_not_text_count_as_much_as_they_may(messages: list[JSON], bound: int | None) -> None:
+    request = chat_request(messages=messages, max_tokens=1)
+    expected = LARGEST_INPUT_TOKENS if bound is None else request.size + MESSAGE_TOKENS + bound
+    assert amount(request, CHEAP) == expected + 2
+
+
+def texts(value: Any) -> int:
+    """UTF-8 bytes of every text, also of the names of fields: a tokenizer may make a token of each byte, never more."""
+    if isinstance(value, dict):
+        return sum(texts(name) + texts(inner) for name, inner in value.items())
+    if isinstance(value, list):
+        return sum(map(texts, value))
+    return len(value.encode("utf-8", "surrogatepass")) if isinstance(value, str) else 0
+
+
+tool = st.fixed_dictionaries(
+    {"type": st.just("function"), "function": st.fixed_dictionaries({"name": st.text(), "description": st.text()})}
+)
+message = st.fixed_dictionaries(
+    {"role": st.just("user"), "content": st.text() | st.lists(st.fixed_dictionaries({"type": st.just("text"), "text": st.text()}))},
+    optional={"name": st.text()},
+)
+
+
+@given(st.lists(message, min_size=1, max_size=4), st.lists(tool, max_size=3), st.booleans())
+def test_the_bound_of_a_prompt_is_never_below_its_bytes(messages: list[JSON], tools: list[JSON], escaped: bool) -> None:
+    body = {"model": "m", "messages": messages, "tools": tools}
+    request = parse_chat(json.dumps(body, ensure_ascii=escaped, separators=(",", ":")).encode("utf-8", "surrogatepass"))
+    free_output = replace(CHEAP, rates={"input_cost_per_token": "1e-9", "output_cost_per_token": "0"})
+    least = texts(messages) + texts(tools) + MESSAGE_TOKENS * len(messages) + TOOL_TOKENS * len(tools)
+    assert amount(request, free_output) >= least
+
+
+rates = st.integers(0, 10**6).map(lambda number: f"{number}e-12")
+facts = st.builds(
+    lambda read, write, most: replace(CHEAP, rates=dict(zip(CHEAP.rates, (read, write), strict=True)), max_output_tokens=most),
+    rates, rates, st.none() | st.integers(1, 5_000),
+)  # fmt: skip
+
+
+@given(st.lists(facts, min_size=1, max_size=4), st.none() | st.integers(1, 9_000), st.integers(1, 4), st.data())
+def test_a_hold_covers_every_target_whatever_it_answers(
+    targets: list[Facts], most: int | None, n: int, data: st.DataObject
+) -> None:
+    request = chat_request(max_tokens=most, n=n)
+    held = amount(request, *targets)
+    for target in targets:
+        prompt = data.draw(st.integers(0, PROMPT))
+        limit = min(
+            bound
+            for bound in (most, target.max_output_tokens, DEFAULT if not most and not target.max_output_tokens else None)
+            if bound
+        )
+        used = usage.Tokens(input=prompt, output=n * data.draw(st.integers(0, limit)))
+        cost = usage.cost_nanousd(used, target)
+        assert cost is not None
+        assert cost <= held
+
+
+@given(facts, st.integers(0, 10**9), st.integers(1, 4))
+def test_what_a_budget_affords_fits_into_it(target: Facts, remaining: int, n: int) -> None:
+    request = chat_request(n=n)
+    affordable = limits.affordable_output_tokens(request, to(target), remaining)
+    assert affordable == 0 or affordable >= LEAST_AFFORDABLE_TOKENS
+    if affordable:
+        limited = limits.with_output_limits(to(target), request, DEFAULT, affordable)
+        assert reserve(request, limited, DEFAULT).amount_nanousd <= remaining
+
+
+def test_the_dearest_target_is_held_and_the_tightest_decides_what_is_affordable() -> None:
+    request = chat_request(max_tokens=1)
+    assert amount(request, CHEAP, DEAR, UNPRICED) == max(amount(request, CHEAP), amount(request, DEAR))
+    open_ended = chat_request()
+    both, cheap, dear = (
+        limits.affordable_output_tokens(open_ended, to(*found), 20_000) for found in ([CHEAP, DEAR], [CHEAP], [DEAR])
+    )
+    assert both == min(cheap, dear) > 0
+
+
+@pytest.mark.parametrize(
+    ("fields", "facts", "affordable", "limit"),
+    [
+        ({}, CHEAP, None, DEFAULT),
+        ({}, SMALL, None, 50),
+        ({}, CHEAP, 300, 300),
+        ({}, SMALL, 300, 50),
+        ({"max_tokens": 9}, CHEAP, 300, None),
+        ({"max_completion_tokens": 9}, CHEAP, None, None),
+    ],
+)
+def test_a_request_without_a_limit_gets_one(
+    fields: dict[str, Any], facts: Facts, affordable: int | None, limit: int | None
+) -> None:
+    [limited] = limits.with_output_limits(to(facts), chat_request(**fields), DEFAULT, affordable)
+    assert limited.max_output_tokens == limit
+
+
+@pytest.mark.parametrize(
+    ("fields", "most", "answer"),
+    [({}, None, DEFAULT), ({"max_tokens": 7}, None, 7), ({"max_tokens": 50_000}, None, limits.ANSWER_RESERVE_TOKENS), ({}, 60, 60)],
+)
+def test_tokens_per_minute_reserve_an_estimate(fields: dict[str, Any], most: int | None, answer: int) -> None:
+    request = chat_request(**fields)
+    assert reserve(request, to(CHEAP, most=most), DEFAULT).tokens == -(-request.size // 4) + answer
+
+
+def test_data_in_a_request_is_no_text() -> None:
+    request = chat_request(messages=user(image(PICTURE), {"type": "text", "text": "What is it?"}))
+    assert limits.prompt_estimate(request) < 100

@@ -1,0 +1,104 @@
+import pytest
+from openai.types import Model
+
+from haimaker import models
+from haimaker.errors import AuthenticationError, NotFoundError
+from haimaker.prices import facts
+from haimaker.providers import BY_NAME
+from haimaker.routing import Config, Route, Router, Weighted
+from haimaker.wire import JSON
+from tests.support.builders import account, request
+
+PRICES = {"hosted_vllm/qwen3": {"input_cost_per_token": "1e-7", "output_cost_per_token": "3e-7"}}
+ROUTER = Router(
+    Config({"fast": Route((Weighted("openai/gpt-4o-mini"),))}, PRICES),
+    [BY_NAME[name] for name in ("openai", "mistral", "hosted_vllm", "demo")],
+)
+
+
+def listed(*allowed: str, router: Router = ROUTER) -> dict[str, JSON]:
+    answer = models.listed(router, account(models=allowed), request())
+    assert answer["object"] == "list"
+    return {model["id"]: model for model in answer["data"]}
+
+
+def retrieved(name: str, *allowed: str) -> JSON:
+    return models.retrieved(ROUTER, account(models=allowed), request(path={"id": name}))
+
+
+def test_the_list_has_the_chat_models_of_providers_that_are_on() -> None:
+    found = listed()
+    assert {"fast", "openai/gpt-4o-mini", "mistral/mistral-small-latest", "demo/echo"} <= set(found)
+    assert not any(name.startswith(("groq/", "deepseek/")) for name in found)
+    assert "openai/text-embedding-3-small" not in found
+    for model in found.values():
+        Model.model_validate(model)
+
+
+@pytest.mark.parametrize(
+    ("allowed", "expected"),
+    [
+        (("fast",), {"fast"}),
+        (("demo/*",), {"demo/count", "demo/echo", "demo/tool"}),
+        (("openai/gpt-4o-mini", "demo/echo"), {"openai/gpt-4o-mini", "demo/echo"}),
+        (("groq/*",), set()),
+    ],
+)
+def test_a_key_sees_what_it_may_use(allowed: tuple[str, ...], expected: set[str]) -> None:
+    assert set(listed(*allowed)) == expected
+
+
+def test_a_model_tells_its_price_limits_and_capabilities() -> None:
+    known = facts("openai", "gpt-4o-mini")
+    assert known is not None
+    told = listed()["openai/gpt-4o-mini"]
+    assert told["input_cost_per_token"] == float(known.rates["input_cost_per_token"])
+    assert told["context_length"] == told["max_input_tokens"] == known.max_input_tokens
+    assert told["max_output_tokens"] == known.max_output_tokens
+    assert told["capabilities"] == sorted(known.supports) != []
+    assert told["owned_by"] == "openai"
+
+
+@pytest.mark.parametrize(
+    ("asked", "allowed"),
+    [
+        ("openai/gpt-4o-mini", ()),
+        ("gpt-4o-mini", ()),
+        ("gpt-4o-mini", ("openai/*",)),
+        ("fast", ()),
+        ("demo/echo", ("demo/*",)),
+        ("hosted_vllm/qwen3", ()),
+        ("hosted_vllm/Qwen/Qwen3-8B", ("hosted_vllm/*",)),
+    ],
+)
+def test_one_model_is_found_under_the_name_that_was_asked(asked: str, allowed: tuple[str, ...]) -> None:
+    assert retrieved(asked, *allowed)["id"] == asked
+
+
+@pytest.mark.parametrize(
+    ("asked", "allowed"),
+    [
+        ("", ()),
+        ("gpt-99", ()),
+        ("openai/gpt-99", ()),
+        ("groq/llama-3.3-70b-versatile", ()),
+        ("gpt-4o-mini", ("mistral/*",)),
+        ("hosted_vllm/qwen3", ("openai/*",)),
+        ("openai/text-embedding-3-small", ()),
+    ],
+)
+def test_what_the_list_would_not_show_is_not_found(asked: str, allowed: tuple[str, ...]) -> None:
+    with pytest.raises(NotFoundError) as caught:
+        retrieved(asked, *allowed)
+    assert (caught.value.status, caught.value.code) == (404, "model_not_found")
+
+
+def test_the_deployers_price_is_told() -> None:
+    assert retrieved("hosted_vllm/qwen3")["output_cost_per_token"] == 3e-7
+    assert retrieved("hosted_vllm/other")["output_cost_per_token"] is None
+
+
+@pytest.mark.parametrize("over", [{"blocked": True}, {"expires_s": 1}])
+def test_a_key_that_may_not_be_used_sees_nothing(over: dict[str, object]) -> None:
+    with pytest.raises(AuthenticationError):
+        models.listed(ROUTER, account(**over), request())

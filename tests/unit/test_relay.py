@@ -1,0 +1,261 @@
+"""With an exchange whose items are scripted; clocks are real and waits a few hundredths of a second."""
+
+import threading
+import time
+from collections.abc import Callable, Generator, Iterator
+from dataclasses import dataclass, field
+from typing import Any, cast
+
+import pytest
+
+from haimaker import relay
+from haimaker.errors import APIError, APITimeoutError, RateLimitError
+from haimaker.exchange import Exchange, Head
+from haimaker.relay import Body, ClientLeft, Relay
+from haimaker.sse import SILENCE as COMMENT
+from haimaker.transport import Cancel
+from haimaker.wire import Request, Response
+
+Script = Callable[["Scripted"], Iterator[Head | bytes]]
+HEAD = Head(200, {"x": "y"})
+
+
+@dataclass
+class Scripted:
+    """What a Relay asks of an Exchange."""
+
+    script: Script
+    streams: bool = True
+    cancel: Cancel = field(default_factory=Cancel)
+    gate: threading.Event = field(default_factory=threading.Event)
+    settled: list[str] = field(default_factory=list)
+    record: str | None = None
+    trials: list[Any] = field(default_factory=list)
+
+    @property
+    def sender(self) -> "Scripted":
+        return self
+
+    @property
+    def request(self) -> "Scripted":
+        return self
+
+    @property
+    def settlement(self) -> "Scripted":
+        return self
+
+    def items(self) -> Generator[Head | bytes, None, None]:
+        try:
+            yield from self.script(self)
+            self.settle("ok")
+        finally:
+            self.settle("cut")
+
+    def settle(self, status: str) -> None:
+        if self.record is None:
+            self.record = status
+            self.settled.append(status)
+
+    def wait(self) -> None:
+        """As for an upstream: until the gate opens, the call is given up or, so that no test hangs, five seconds."""
+        for _ in range(500):
+            if self.cancel.requested or self.gate.wait(0.01):
+                return
+
+
+@pytest.fixture(autouse=True)
+def short_times(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name, seconds in {
+        "STREAM_SILENCE_S": 0.06,
+        "WHOLE_SILENCE_S": 0.06,
+        "LOOK_S": 0.01,
+        "GRACE_S": 0.02,
+        "ENDING_S": 1.0,
+    }.items():
+        monkeypatch.setattr(relay, name, seconds)
+
+
+def start(scripted: Scripted, lasts_s: float = 5.0, client_left: Callable[[], bool] = lambda: False) -> Response:
+    request = Request("r", client_left=client_left)
+    return Relay(request, cast(Exchange, scripted), time.monotonic() + lasts_s).response()
+
+
+def body(response: Response) -> Any:
+    return response.body
+
+
+def plain(scripted: Scripted) -> Iterator[Head | bytes]:
+    yield HEAD
+    yield b"a"
+    yield b"b"
+
+
+def broken(scripted: Scripted) -> Iterator[Head | bytes]:
+    yield from ()
+    raise RateLimitError("Slow down.", headers={"retry-after": "3"})
+
+
+def broken_late(scripted: Scripted) -> Iterator[Head | bytes]:
+    scripted.wait()
+    raise RateLimitError("Slow down.")
+
+
+def late(scripted: Scripted) -> Iterator[Head | bytes]:
+    scripted.wait()
+    yield HEAD
+    yield b"a"
+
+
+def silent_in_between(scripted: Scripted) -> Iterator[Head | bytes]:
+    yield HEAD
+    yield b"a"
+    scripted.wait()
+    yield b"b"
+
+
+@pytest.mark.parametrize("streams", [True, False])
+def test_an_answer_passes(streams: bool) -> None:
+    scripted = Scripted(plain, streams)
+    response = start(scripted)
+    assert (response.status, response.headers) == (200, {"x": "y"})
+    assert (b"".join(response.body) if streams else response.body) == b"ab"
+    assert scripted.settled == ["ok"]
+
+
+@pytest.mark.parametrize("streams", [True, False])
+def test_an_error_before_the_head_keeps_its_status(streams: bool) -> None:
+    scripted = Scripted(broken, streams)
+    with pytest.raises(RateLimitError) as caught:
+        start(scripted)
+    assert caught.value.headers == {"retry-after": "3"}
+    assert scripted.settled == ["cut"]
+
+
+@pytest.mark.parametrize(("streams", "filling", "media"), [(True, COMMENT, "text/event-stream"), (False, b" ", "application/json")])
+def test_silence_before_the_head_is_filled(streams: bool, filling: bytes, media: str) -> None:
+    scripted = Scripted(late, streams)
+    response = start(scripted)
+    assert response.headers["content-type"].startswith(media)
+    pieces = body(response)
+    assert [next(pieces), next(pieces)] == [filling, filling]
+    scripted.gate.set()
+    assert b"".join(pieces).replace(filling, b"") == b"a"
+    assert scripted.settled == ["ok"]
+
+
+@pytest.mark.parametrize("streams", [True, False])
+def test_an_error_after_silence_is_said_in_the_body(streams: bool) -> None:
+    scripted = Scripted(broken_late, streams)
+    pieces = body(start(scripted))
+    next(pieces)
+    scripted.gate.set()
+    said = b"".join(pieces).replace(COMMENT, b"").strip()
+    assert said.startswith(b'data: {"error":' if streams else b'{"error":')
+    assert b"Slow down." in said
+
+
+def test_silence_in_a_stream_is_filled() -> None:
+    scripted = Scripted(silent_in_between)
+    pieces = body(start(scripted))
+    assert [next(pieces) for _ in range(3)] == [b"a", COMMENT, COMMENT]
+    scripted.gate.set()
+    assert b"".join(pieces).replace(COMMENT, b"") == b"b"
+
+
+@pytest.mark.parametrize("script", [late, silent_in_between])
+def test_a_whole_answer_that_comes_too_late_is_a_timeout(script: Script) -> None:
+    scripted = Scripted(script, streams=False)
+    with pytest.raises(APITimeoutError) as caught:
+        start(scripted, lasts_s=0.01)
+    assert (caught.value.status, caught.value.headers) == (504, {"x-should-retry": "false"})
+    assert scripted.cancel.requested
+    assert scripted.settled == ["cut"] or scripted.settled == ["ok"]
+
+
+def test_a_stream_that_takes_too_long_ends_with_an_error() -> None:
+    scripted = Scripted(silent_in_between)
+    pieces = list(body(start(scripted, lasts_s=0.1)))
+    assert pieces[0] == b"a"
+    assert b'"code":"timeout"' in pieces[-1]
+    assert scripted.cancel.requested
+    assert len(scripted.settled) == 1
+
+
+@pytest.mark.parametrize("streams", [True, False])
+def test_a_client_that_leaves_before_the_head_is_noticed(streams: bool) -> None:
+    scripted = Scripted(late, streams)
+    with pytest.raises(ClientLeft):
+        start(scripted, client_left=lambda: True)
+    assert scripted.cancel.requested
+    assert len(scripted.settled) == 1
+
+
+def test_a_client_that_leaves_a_stream_is_noticed() -> None:
+    scripted = Scripted(silent_in_between)
+    left = threading.Event()
+    pieces = body(start(scripted, client_left=left.is_set))
+    assert next(pieces) == b"a"
+    left.set()
+    assert list(pieces) == []
+    assert scripted.cancel.requested
+    assert len(scripted.settled) == 1
+
+
+@pytest.mark.parametrize("read", [0, 1])
+@pytest.mark.parametrize("script", [silent_in_between, late])
+def test_a_body_that_is_closed_settles(script: Script, read: int) -> None:
+    """Also one of which nothing was read, where closing a generator does nothing."""
+    scripted = Scripted(script)
+    pieces = body(start(scripted))
+    assert isinstance(pieces, Body)
+    for _ in range(read):
+        next(pieces)
+    pieces.close()
+    assert scripted.cancel.requested
+    assert len(scripted.settled) == 1
+    pieces.close()
+    assert len(scripted.settled) == 1
+
+
+def test_a_call_that_can_not_be_stopped_is_settled_without_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(relay, "ENDING_S", 0.02)
+    ends = threading.Event()
+
+    def deaf(scripted: Scripted) -> Iterator[Head | bytes]:
+        yield HEAD
+        yield b"a"
+        ends.wait(5)
+        yield b"b"
+
+    scripted = Scripted(deaf)
+    pieces = body(start(scripted))
+    next(pieces)
+    pieces.close()
+    assert scripted.settled == ["cut"]
+    ends.set()
+
+
+def test_what_has_come_meanwhile_is_written_at_once() -> None:
+    done = threading.Event()
+
+    def many(scripted: Scripted) -> Iterator[Head | bytes]:
+        yield HEAD
+        yield from (b"%d," % number for number in range(200))
+        done.set()
+
+    pieces = body(start(Scripted(many)))
+    assert done.wait(5)
+    written = list(pieces)
+    assert b"".join(written) == b"".join(b"%d," % number for number in range(200))
+    assert len(written) <= -(-200 // relay.MOST_JOINED) + 1
+
+
+def test_an_error_after_the_head_ends_a_stream() -> None:
+    def breaking(scripted: Scripted) -> Iterator[Head | bytes]:
+        yield HEAD
+        yield b"a"
+        raise APIError("Broken.", code="internal_error")
+
+    pieces = list(body(start(Scripted(breaking))))
+    assert pieces[0].startswith(b"a")
+    assert b'"code":"internal_error"' in pieces[-1]

@@ -1,0 +1,139 @@
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from threading import Thread
+
+import pytest
+
+from haimaker.errors import RateLimitError
+from haimaker.prices import Facts
+from haimaker.settlement import STORE_TRIES, Settlement, Trial, usd
+from haimaker.store import Hold, Record, StoreThrottled, StoreUnavailable
+from haimaker.usage import Tokens
+from tests.support.builders import attempt
+
+PRICED = Facts("hosted_vllm", "m", rates={"input_cost_per_token": "2e-9", "output_cost_per_token": "3e-9"})
+FREE = Facts("hosted_vllm", "m", rates={"input_cost_per_token": "0", "output_cost_per_token": "0"})
+UNKNOWN = Facts.unknown("hosted_vllm", "m")
+HOLD = Hold("req-1", "key#1", 1, 100, 10, 1_000.0, 2_000)
+
+
+@dataclass
+class Settled:
+    """The one method of a store that settling needs; it fails as often as it is told to."""
+
+    failures: list[Exception] = field(default_factory=list)
+    charges: list[tuple[Record, int]] = field(default_factory=list)
+
+    def settle(self, hold: Hold, record: Record, tokens: int) -> bool:
+        assert hold is HOLD
+        if self.failures:
+            raise self.failures.pop(0)
+        self.charges.append((record, tokens))
+        return True
+
+
+def trial(facts: Facts, tokens: Tokens | None, estimated: bool = False) -> Trial:
+    return Trial(attempt("hosted_vllm/m", facts=facts), 1_000.0, 200, tokens=tokens, estimated=estimated)
+
+
+def settlement(store: Settled, trials: Sequence[Trial] = ()) -> Settlement:
+    return Settlement(store, HOLD, {"operation": "chat", "asked_model": "m"}, 1_000.0, list(trials))  # type: ignore[arg-type]
+
+
+USED = Tokens(input=10, output=5, cached=2)
+
+
+@pytest.mark.parametrize(
+    ("trials", "cost", "told", "tokens"),
+    [
+        ([], 0, 0.0, 0),
+        ([trial(PRICED, None)], 0, 0.0, 0),
+        ([trial(PRICED, USED)], 24 + 15, 39e-9, 17),
+        ([trial(PRICED, Tokens(input=1)), trial(PRICED, USED)], 2 + 39, 41e-9, 18),
+        ([trial(FREE, USED)], 0, 0.0, 17),
+        ([trial(UNKNOWN, None), trial(PRICED, USED)], 39, 39e-9, 17),
+        ([trial(UNKNOWN, USED), trial(PRICED, USED)], 0, None, 34),
+    ],
+)
+def test_the_charge_is_the_sum_of_all_attempts(trials: list[Trial], cost: int, told: float | None, tokens: int) -> None:
+    store = Settled()
+    record = settlement(store, trials).settle("ok", 1_002.5)
+    assert store.charges == [(record, tokens)]
+    assert (record.cost_nanousd, record.detail["cost_usd"]) == (cost, told)
+    assert record.detail["input_tokens"] + record.detail["output_tokens"] == tokens
+    assert record.detail["duration_ms"] == 2_500
+    assert len(record.detail["attempts"]) == len(trials)
+
+
+def test_only_the_first_call_counts() -> None:
+    store = Settled()
+    settling = settlement(store, [trial(PRICED, USED)])
+    records: list[Record] = []
+    threads = [Thread(target=lambda: records.append(settling.settle("cut", 1_001.0))) for _ in range(8)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    settling.trials.append(trial(PRICED, USED))
+    assert settling.settle("ok", 1_009.0) is records[0]
+    assert len(store.charges) == 1
+    assert all(record is records[0] for record in records)
+
+
+@pytest.mark.parametrize(
+    ("failures", "charged", "failed"),
+    [
+        ([], 1, False),
+        ([StoreUnavailable()], 1, False),
+        ([StoreThrottled()] * (STORE_TRIES - 1), 1, False),
+        ([StoreUnavailable()] * STORE_TRIES, 0, True),
+    ],
+)
+def test_a_store_that_fails_is_tried_again_and_then_left_with_the_hold(
+    failures: list[Exception], charged: int, failed: bool
+) -> None:
+    store = Settled(list(failures))
+    settling = settlement(store, [trial(PRICED, USED)])
+    record = settling.settle("ok", 1_001.0)
+    assert (len(store.charges), settling.store_failed, record.cost_nanousd) == (charged, failed, 39)
+
+
+@pytest.mark.parametrize(
+    ("used", "over", "unpriced", "estimated"),
+    [
+        (trial(PRICED, USED), False, False, False),
+        (trial(PRICED, Tokens(input=50)), False, False, False),
+        (trial(PRICED, Tokens(input=51)), True, False, False),
+        (trial(FREE, USED), False, False, False),
+        (
+            trial(Facts("p", "m", rates={"input_cost_per_token": "0", "output_cost_per_token": "1e-9"}), Tokens(input=9)),
+            False,
+            True,
+            False,
+        ),
+        (trial(PRICED, USED, estimated=True), False, False, True),
+    ],
+)
+def test_what_somebody_has_to_look_at_is_marked(used: Trial, over: bool, unpriced: bool, estimated: bool) -> None:
+    detail = settlement(Settled(), [used]).settle("ok", 1_001.0).detail
+    assert (detail["over_hold"], detail["unpriced"], detail["cost_estimated"]) == (over, unpriced, estimated)
+
+
+def test_a_record_tells_who_served_and_why_it_failed_but_no_message() -> None:
+    tried = trial(PRICED, None)
+    tried.status, tried.code = 429, "rate_limit_exceeded"
+    record = settlement(Settled(), [tried]).settle("error", 1_001.0, RateLimitError("the provider's own words"))
+    assert (record.status, record.detail["error"], record.detail["provider"], record.detail["model"]) == (
+        "error", "rate_limit_exceeded", "hosted_vllm", "m",
+    )  # fmt: skip
+    assert record.detail["attempts"] == [
+        {"target": "hosted_vllm/m", "status": 429, "code": "rate_limit_exceeded", "duration_ms": 0, "cost_usd": 0.0}
+    ]
+    assert "own words" not in repr(record)
+
+
+@pytest.mark.parametrize(
+    ("nanousd", "shown"), [(None, "None"), (0, "0.0"), (1, "1e-09"), (123_456_789, "0.123456789"), (4 * 10**15, "4000000.0")]
+)
+def test_usd_for_json(nanousd: int | None, shown: str) -> None:
+    assert repr(usd(nanousd)) == shown

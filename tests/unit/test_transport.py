@@ -1,0 +1,267 @@
+"""Against a real server on loopback that is told what to answer; the transport itself is never replaced."""
+
+import gzip
+import socket
+import threading
+import zlib
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from haimaker import transport
+from haimaker.transport import Cancel, Cancelled, Timeouts, Transport, TransportError
+from haimaker.wire import UpstreamRequest, UpstreamResponse
+from tests.support.fake_upstream import FakeUpstream, Gate, Reply
+from tests.support.loopback import full_queue, plain_server, tls_server
+
+REQUEST = UpstreamRequest("/chat/completions", b'{"a":1}', {"content-type": "application/json"})
+PATIENT = Timeouts(5, 5, 5)
+EVENTS = [{"n": number} for number in range(3)]
+
+
+@pytest.fixture
+def upstream() -> Iterator[FakeUpstream]:
+    with FakeUpstream() as server:
+        yield server
+
+
+def send(sender: Transport, url: str, timeouts: Timeouts = PATIENT, cancel: Cancel | None = None) -> UpstreamResponse:
+    return sender.send(REQUEST, url, {"authorization": "Bearer k"}, timeouts, cancel or Cancel())
+
+
+def read(sender: Transport, url: str, timeouts: Timeouts = PATIENT) -> bytes:
+    return b"".join(send(sender, url, timeouts).pieces)
+
+
+def failure(url: str, timeouts: Timeouts = PATIENT, cancel: Cancel | None = None) -> TransportError:
+    """The error of a call that is read to its end. Its words name no address."""
+    with pytest.raises(TransportError) as caught:
+        list(send(Transport(), url, timeouts, cancel).pieces)
+    assert not any(part in str(caught.value) for part in ("127.0.0.1", "localhost", url.rpartition(":")[2], "invalid", "http"))
+    return caught.value
+
+
+def test_what_is_sent_and_what_comes_back(upstream: FakeUpstream) -> None:
+    upstream.answers(Reply.raw(418, b"tea", {"X-Pot": "Round"}))
+    answer = send(Transport(), upstream.url + "/")
+    assert (answer.status, answer.headers["x-pot"], b"".join(answer.pieces)) == (418, "Round", b"tea")
+    [call] = upstream.calls
+    assert (call.method, call.path, call.body) == ("POST", "/v1/chat/completions", REQUEST.body)
+    assert call.headers["authorization"] == "Bearer k"
+    assert call.headers["content-type"] == "application/json"
+    assert call.headers["accept-encoding"] == "identity"
+
+
+def test_pieces_are_told_as_they_come(upstream: FakeUpstream) -> None:
+    gate = upstream.gate()
+    upstream.answers(Reply.sse([EVENTS[0], gate, EVENTS[1]], done=False))
+    pieces = send(Transport(), upstream.url).pieces
+    assert next(pieces) == b'data: {"n":0}\n\n'
+    gate.open()
+    assert b"".join(pieces) == b'data: {"n":1}\n\n'
+
+
+@pytest.mark.parametrize(
+    ("reply", "connections"),
+    [
+        (Reply.json(200, {}), [1, 1, 1]),
+        (Reply.json(500, {}), [1, 1, 1]),
+        (Reply.raw(204), [1, 1, 1]),
+        (Reply.sse(EVENTS), [1, 1, 1]),
+        (Reply.raw(200, b"x", {"connection": "close"}), [1, 2, 3]),
+    ],
+    ids=["json", "error", "empty", "stream", "close"],
+)
+def test_a_connection_is_used_again(upstream: FakeUpstream, reply: Reply, connections: list[int]) -> None:
+    upstream.answers(reply)
+    sender = Transport()
+    for _ in range(3):
+        read(sender, upstream.url)
+    assert [call.connection for call in upstream.calls] == connections
+
+
+def test_a_stream_left_after_its_last_event_gives_its_connection_back(upstream: FakeUpstream) -> None:
+    """A reader stops at [DONE], before the end of the body."""
+    upstream.answers(Reply.sse(EVENTS))
+    sender = Transport()
+    for _ in range(2):
+        pieces: Any = send(sender, upstream.url).pieces
+        while b"[DONE]" not in next(pieces):
+            pass
+        pieces.close()
+    assert [call.connection for call in upstream.calls] == [1, 1]
+
+
+def test_a_stream_left_in_the_middle_closes_its_connection(upstream: FakeUpstream) -> None:
+    upstream.answers(Reply.sse([EVENTS[0], upstream.gate(), EVENTS[1]]), Reply.json(200, {}))
+    sender = Transport()
+    pieces: Any = send(sender, upstream.url).pieces
+    next(pieces)
+    pieces.close()
+    assert upstream.calls[0].closed_by_client.wait(5)
+    assert read(sender, upstream.url) == b"{}"
+    assert [call.connection for call in upstream.calls] == [1, 2]
+
+
+def test_a_kept_connection_that_died_is_replaced(upstream: FakeUpstream) -> None:
+    upstream.answers(Reply.raw(200, b"1"), Reply.hangup(), Reply.raw(200, b"2"))
+    sender = Transport()
+    assert [read(sender, upstream.url) for _ in range(2)] == [b"1", b"2"]
+    assert [call.connection for call in upstream.calls] == [1, 1, 2]
+
+
+@pytest.mark.parametrize("reset", [True, False])
+def test_a_new_connection_that_dies_is_not_tried_again(upstream: FakeUpstream, reset: bool) -> None:
+    upstream.answers(Reply.hangup(reset=reset))
+    error = failure(upstream.url)
+    assert (error.sent, error.timed_out, len(upstream.calls)) == (True, False, 1)
+
+
+def test_no_more_connections_are_kept_than_the_bound(upstream: FakeUpstream, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(transport, "IDLE_CONNECTIONS", 2)
+    gate = upstream.gate()
+    upstream.answers(Reply.json(200, {}).after(gate))
+    sender = Transport()
+    threads = [threading.Thread(target=read, args=(sender, upstream.url)) for _ in range(4)]
+    for thread in threads:
+        thread.start()
+    upstream.wait_for_calls(4)
+    gate.open()
+    for thread in threads:
+        thread.join()
+    assert sum(len(kept) for kept in sender._idle.values()) == 2
+
+
+WHOLE = Reply.raw(200, b"0123456789")
+STREAM = Reply.sse(EVENTS)
+
+
+@pytest.mark.parametrize(
+    "reply",
+    [WHOLE.cut(after_bytes=4), WHOLE.cut(after_bytes=4, reset=True), WHOLE.cut(after_bytes=0), STREAM.cut(after_events=1),
+     STREAM.cut(after_events=0), STREAM.cut(after_events=1, reset=True),
+     Reply(b"SSH-2.0-server\r\n", end="close"), Reply(b"HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\nzz\r\n", end="close")],
+    ids=["length", "length reset", "no body", "chunks", "no chunk", "chunks reset", "not HTTP", "no chunk size"],
+)  # fmt: skip
+def test_an_answer_that_breaks_off_is_an_error(upstream: FakeUpstream, reply: Reply) -> None:
+    upstream.answers(reply)
+    error = failure(upstream.url)
+    assert (error.sent, error.timed_out) == (True, False)
+
+
+TEXT = b"Bern " * 50_000
+
+
+@pytest.mark.parametrize(
+    ("encoding", "body"),
+    [("gzip", gzip.compress(TEXT)), ("deflate", zlib.compress(TEXT)), ("identity", TEXT), ("gzip", b"")],
+)
+def test_what_was_compressed_unasked_is_inflated(upstream: FakeUpstream, encoding: str, body: bytes) -> None:
+    upstream.answers(Reply.raw(200, body, {"content-encoding": encoding}))
+    assert read(Transport(), upstream.url) == (TEXT if body else b"")
+
+
+@pytest.mark.parametrize("body", [b"not gzip", gzip.compress(TEXT)[:200]], ids=["junk", "half"])
+def test_what_can_not_be_inflated_is_an_error(upstream: FakeUpstream, body: bytes) -> None:
+    upstream.answers(Reply.raw(200, body, {"content-encoding": "gzip"}))
+    assert failure(upstream.url).sent
+
+
+@pytest.mark.parametrize(
+    ("timeouts", "reply"),
+    [
+        (Timeouts(5, 0.1, 5), lambda gate: Reply.json(200, {}).after(gate)),
+        (Timeouts(5, 5, 0.1), lambda gate: Reply.sse([EVENTS[0], gate])),
+        (Timeouts(5, 5, 0.1), lambda gate: Reply.sse([gate, EVENTS[0]])),
+    ],
+    ids=["before the head", "between events", "before the first event"],
+)
+def test_a_silent_provider_times_out(upstream: FakeUpstream, timeouts: Timeouts, reply: Callable[[Gate], Reply]) -> None:
+    upstream.answers(reply(upstream.gate()))
+    error = failure(upstream.url, timeouts)
+    assert (error.sent, error.timed_out) == (True, True)
+
+
+@pytest.mark.parametrize(
+    "reply",
+    [lambda gate: Reply.json(200, {}).after(gate), lambda gate: Reply.sse([EVENTS[0], gate, EVENTS[1]])],
+    ids=["waiting", "reading"],
+)
+def test_a_call_is_given_up_from_another_thread(upstream: FakeUpstream, reply: Callable[[Gate], Reply]) -> None:
+    upstream.answers(reply(upstream.gate()))
+    cancel, errors = Cancel(), []
+
+    def call() -> None:
+        errors.append(failure(upstream.url, cancel=cancel))
+
+    thread = threading.Thread(target=call)
+    thread.start()
+    upstream.wait_for_calls(1)
+    cancel.request()
+    thread.join(4)
+    assert not thread.is_alive()
+    assert isinstance(errors[0], Cancelled)
+    assert upstream.calls[0].closed_by_client.wait(4)
+
+
+def test_a_call_given_up_before_it_began_sends_nothing(upstream: FakeUpstream) -> None:
+    cancel = Cancel()
+    cancel.request()
+    error = failure(upstream.url, cancel=cancel)
+    assert isinstance(error, Cancelled)
+    assert (error.sent, upstream.calls) == (False, [])
+
+
+def test_a_call_given_up_while_it_connects_sends_nothing() -> None:
+    """A server whose queue is full does not answer; the call ends with its time to connect."""
+    with full_queue() as url:
+        cancel = Cancel()
+        threading.Timer(0.05, cancel.request).start()
+        error = failure(url, Timeouts(0.3, 5, 5), cancel)
+    assert isinstance(error, Cancelled)
+    assert not error.sent
+
+
+def test_a_cancel_wakes_who_sleeps_and_comes_once() -> None:
+    cancel = Cancel()
+    threading.Timer(0.05, cancel.request).start()
+    cancel.sleep(30)
+    assert cancel.requested
+    cancel.request()
+
+
+def test_an_address_that_does_not_answer() -> None:
+    with full_queue() as url:
+        error = failure(url, Timeouts(0.1, 5, 5))
+    assert (error.sent, error.timed_out) == (False, True)
+
+
+@pytest.mark.parametrize(
+    ("url", "said"),
+    [
+        ("http://nowhere.invalid/v1", "host name"),
+        ("http://" + "a" * 70 + ".invalid/v1", "host name"),
+        ("http://127.0.0.1:{closed}/v1", "refused"),
+        ("https://127.0.0.1:{closed}/v1", "refused"),
+    ],
+)
+def test_an_address_that_can_not_be_reached(url: str, said: str) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        port = listener.getsockname()[1]
+    error = failure(url.format(closed=port))
+    assert said in str(error)
+    assert (error.sent, error.timed_out) == (False, False)
+
+
+def test_a_certificate_that_nobody_vouches_for_is_refused(tmp_path: Path) -> None:
+    with tls_server(tmp_path) as url:
+        error = failure(url)
+    assert "secure" in str(error)
+    assert not error.sent
+
+
+def test_a_plain_server_is_no_secure_one() -> None:
+    with plain_server() as url:
+        assert not failure(url.replace("http:", "https:")).sent
