@@ -1,8 +1,10 @@
 #!/bin/sh
-# Makes .venv and installs into it what the files named as arguments list. Called by the Makefile, from the project's folder,
-# when one of those files is newer than the last run. Prints to stderr only.
+# Makes .venv, or what VENV names, and installs into it what the files named as arguments list. Called by the Makefile, from the
+# project's folder, when one of those files is newer than the last run. Prints to stderr only.
 set -eu
 exec >&2
+
+venv=${VENV:-.venv}
 
 minimum='sys.version_info >= (3, 11)'
 
@@ -34,20 +36,20 @@ find_python() {
         "Debian and Ubuntu have it in a package of its own: sudo apt install python3-venv   Then run make again."
 }
 
-if ! satisfies .venv/bin/python "$minimum and __import__('pip')"; then
+if ! satisfies "$venv/bin/python" "$minimum and __import__('pip')"; then
     find_python
-    echo "Making .venv with $("$python" --version)"
-    "$python" -m venv --clear .venv ||
+    echo "Making $venv with $("$python" --version)"
+    "$python" -m venv --clear "$venv" ||
         fails 'That failed. On Debian and Ubuntu: sudo apt install python3-venv   Then run make again.'
 fi
 
-# What a person configured for their own pip must not lead out of .venv.
+# What a person configured for their own pip must not lead out of it.
 export PIP_USER=0 PIP_DISABLE_PIP_VERSION_CHECK=1 PIP_NO_INPUT=1 PIP_ROOT_USER_ACTION=ignore PIP_REQUIRE_VIRTUALENV=0
 unset PIP_TARGET PIP_PREFIX PYTHONPATH PYTHONHOME
 
 for requirements in "$@"; do
     echo "Installing $requirements (once; later runs start at once)"
-    .venv/bin/python -m pip install --requirement "$requirements" ||
+    "$venv/bin/python" -m pip install --requirement "$requirements" ||
         fails "pip could not install $requirements; its reason is above." \
             'It needs a package index the first time: check the network or proxy, then run make again.'
 done

@@ -11,18 +11,33 @@ from pathlib import Path
 from typing import Any
 
 import httpx
+import pytest
 
-from haimaker.config import Settings
+from haimaker import keys
+from haimaker.auth import account_id_of
+from haimaker.aws import AWSClient
+from haimaker.config import AWSAccess, Settings
 from haimaker.gateway import Gateway
 from haimaker.store import Record
+from haimaker.store.dynamodb import DynamoStore
+from haimaker.store.tables import create_tables
 from local.server import Server
-from tests.support.fake_upstream import FakeUpstream
+from tests.support import dynamodb_emulators
+from tests.support.fake_upstream import Call, FakeUpstream, Reply
+from tests.support.openai_wire import chunks, completion
 from tests.support.reply import JSON
 
 ADMIN = "sk-local"
 MODEL = "openai/gpt-4o-mini"
 PROVIDERS = ("OPENAI", "OPENROUTER", "GROQ", "DEEPSEEK", "HOSTED_VLLM")
+AWS = {
+    "AWS_DEFAULT_REGION": "eu-central-1",
+    "AWS_ACCESS_KEY_ID": "AKID",
+    "AWS_SECRET_ACCESS_KEY": "a-secret",
+    "AWS_SESSION_TOKEN": "t",
+}
 PATIENCE_S = 15.0
+ASKS_USAGE = {"stream": True, "stream_options": {"include_usage": True}}
 
 
 @dataclass(frozen=True)
@@ -77,8 +92,6 @@ class Desk:
         wait_until(lambda: all(self.money(key)[1] == 0 for key in keys))
 
     def _id(self, key: str) -> str:
-        from haimaker.auth import account_id_of
-
         return account_id_of(key)
 
 
@@ -97,7 +110,7 @@ def environment(home: Path, upstream: FakeUpstream, **more: str) -> dict[str, st
 def serving(home: Path, upstream: FakeUpstream, **more: str) -> Iterator[Desk]:
     """A gateway in this process; `more` is added to its environment. Serving the same home again is a restart."""
     settings = Settings.from_environment(environment(home, upstream, **more))
-    gateway = Gateway.local(settings)
+    gateway = Gateway.local(settings) if settings.aws is None else _patient(settings, settings.aws)
     server = Server("127.0.0.1", 0)
     thread = threading.Thread(target=server.serve, args=(gateway,))
     thread.start()
@@ -112,6 +125,39 @@ def serving(home: Path, upstream: FakeUpstream, **more: str) -> Iterator[Desk]:
         if settings.store == "sqlite":
             with closing(gateway.store):
                 pass
+
+
+def plays(counts: JSON, *, service_tier: str = "default") -> Callable[[Call], Reply]:
+    """One answer, whole or streamed as it is asked for, with these counts."""
+
+    def answer(call: Call) -> Reply:
+        if call.json.get("stream"):
+            return Reply.sse(chunks(usage=counts, service_tier=service_tier))
+        return Reply.json(200, completion(usage=counts, service_tier=service_tier))
+
+    return answer
+
+
+def _patient(settings: Settings, aws: AWSAccess) -> Gateway:
+    """A gateway that waits for an emulator on a busy machine longer than it would for DynamoDB."""
+    dynamo = AWSClient("dynamodb", aws.region, aws.credentials, aws.dynamodb_endpoint, timeout_s=30, patience_s=30)
+    create_tables(dynamo, {"accounts": settings.accounts_table, "records": settings.records_table})
+    store = DynamoStore(settings.accounts_table, settings.records_table, dynamo)
+    keys.install_admin(store, settings)
+    return Gateway.over(settings, store)
+
+
+@contextmanager
+def store_of(kind: str) -> Iterator[dict[str, str]]:
+    """What the environment says of a store: nothing of `sqlite`; of `dynalite`, which is skipped without Node, where it is."""
+    if kind == "sqlite":
+        yield {}
+        return
+    try:
+        with dynamodb_emulators.dynalite() as endpoint:
+            yield {"STORE": "dynamodb", "AWS_ENDPOINT_URL_DYNAMODB": endpoint, **AWS}
+    except dynamodb_emulators.Unavailable as reason:
+        pytest.skip(str(reason))
 
 
 def wait_until(holds: Callable[[], bool]) -> None:

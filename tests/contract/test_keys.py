@@ -54,16 +54,12 @@ def test_a_key_has_what_it_was_given(desk: Desk):
     assert made == {"key": made["key"], **info}
     kept = {name: value for name, value in EVERY_FIELD.items() if name not in ("budget_duration", "duration", "max_budget")}
     assert kept.items() <= info.items()
-    assert (info["max_budget"], info["budget_duration"], info["blocked"], info["role"]) == (
-        Decimal("0.25"),
-        "2592000s",
-        False,
-        "user",
-    )
+    assert (info["max_budget"], info["budget_duration"]) == (Decimal("0.25"), "2592000s")
+    assert (info["blocked"], info["role"]) == (False, "user")
     assert seconds_until(info["expires"]) == pytest.approx(28 * 86_400, abs=10)
     assert seconds_until(info["budget_reset_at"]) == pytest.approx(30 * 86_400, abs=10)
     assert made["key"] not in info["key_name"]
-    assert info["token_id"] == account_id_of(made["key"]).removeprefix("key#")
+    assert info["token_id"] == digest(made["key"])
 
 
 def test_a_key_without_fields_has_no_limits(desk: Desk):
@@ -105,16 +101,6 @@ def test_an_update_changes_what_it_names_and_keeps_the_spend(desk: Desk, before,
     moved = {*after, "budget_reset_at"}
     assert {name: new[name] for name in new if name not in moved} == {name: old[name] for name in old if name not in moved}
     assert desk.money(key) == (COST, 0, COST)
-
-
-def test_a_budget_below_the_spend_refuses_and_a_larger_one_lets_pass_again(desk: Desk):
-    key = desk.key()
-    assert desk.chat(key, max_tokens=5).status_code == 200
-    desk.admin("/key/update", key=key, max_budget=COST / 2e9)
-    assert error_of(desk.chat(key, max_tokens=5)) == (402, "budget_exceeded")
-    desk.admin("/key/update", key=key, max_budget=1)
-    assert desk.chat(key, max_tokens=5).status_code == 200
-    assert desk.money(key) == (2 * COST, 0, 2 * COST)
 
 
 @pytest.mark.parametrize(
@@ -183,9 +169,21 @@ def test_what_a_regenerated_key_holds_counts_as_spent(desk: Desk, upstream: Fake
     assert desk.info(new)["budget_reset_at"] == resets
 
 
+def test_a_key_is_regenerated_once_by_many(desk: Desk):
+    """Two successors with what is left of one budget would have it twice."""
+    old = desk.key(max_budget=1)
+    with ThreadPoolExecutor(8) as pool:
+        responses = list(pool.map(lambda _: desk.ask("POST", "/key/regenerate", {"key": old}), range(8)))
+    made = [response.json()["key"] for response in responses if response.status_code == 200]
+    assert len(made) == 1
+    assert {response.status_code for response in responses} <= {200, 404, 409}
+    listed = desk.ask("GET", "/key/list").json()["keys"]
+    assert sorted(listed) == sorted([digest(ADMIN), digest(made[0])])
+
+
 def test_info_is_for_the_owner_and_the_administrator(desk: Desk):
     key, other = desk.key(key_alias="mine"), desk.key()
-    token = account_id_of(key).removeprefix("key#")
+    token = digest(key)
     own = desk.ask("GET", "/key/info", key=key).json()
     assert (own["key"], own["info"]["key_alias"]) == (token, "mine")
     for named in (key, token):
@@ -228,58 +226,14 @@ def test_an_ordinary_key_administrates_nothing(desk: Desk, operation):
     assert desk.info(key) == before
 
 
-@pytest.mark.parametrize(
-    ("field", "value"),
-    [
-        ("duration", "1x"), ("duration", "-2"), ("duration", "0s"), ("duration", "1.5h"), ("duration", 60), ("duration", "1h1m"),
-        ("duration", "9999999999s"), ("duration", "99999999w"), ("duration", "١d"),
-        ("budget_duration", "-1"), ("budget_duration", "monthly"), ("budget_duration", "99999999w"),
-        ("max_budget", -1), ("max_budget", "1"), ("max_budget", True), ("max_budget", 1e8), ("max_budget", 10**30),
-        ("rpm_limit", -1), ("rpm_limit", 1.5), ("tpm_limit", 10**13), ("max_parallel_requests", "4"),
-        ("models", "openai/*"), ("models", [1]), ("models", [""]), ("tags", {}), ("metadata", []), ("key_alias", ""),
-        ("key_alias", "x" * 513), ("key_alias", "\ud800"), ("team_id", 7),
-    ],
-    ids=str,
-)  # fmt: skip
-def test_what_is_no_value_is_refused_and_named(desk: Desk, field, value):
-    key = desk.key(rpm_limit=5)
-    before = desk.info(key)
-    for path, body in (("/key/generate", {}), ("/key/update", {"key": key})):
-        response = desk.ask("POST", path, {**body, field: value})
-        assert response.status_code == 400, response.text
-        assert response.json()["error"]["param"].partition("[")[0] == field
-    assert desk.info(key) == before
+END = {"block": {}, "delete": {}, "regenerate": {}, "update": {"duration": "1s"}}
 
 
-@pytest.mark.parametrize("operation", ADMINISTRATION)
-@pytest.mark.parametrize("field", ["max_budgets", "soft_budget", "role", "spend", "blocked", "version"])
-def test_an_unknown_field_is_refused(desk: Desk, operation, field):
-    key = desk.key()
-    response = desk.ask("POST", f"/key/{operation}", {**({} if operation == "generate" else {"key": key}), field: 1})
-    assert (error_of(response), response.json()["error"]["param"]) == ((400, "unknown_parameter"), field)
-    assert desk.chat(key).status_code == 200
-
-
-@pytest.mark.parametrize("operation", ["update", "block", "unblock", "delete", "regenerate"])
-def test_a_key_has_to_be_named_and_known(desk: Desk, operation):
-    assert error_of(desk.ask("POST", f"/key/{operation}", {})) == (400, "missing_required_parameter")
-    assert error_of(desk.ask("POST", f"/key/{operation}", {"key": new_key()})) == (404, "key_not_found")
-    assert error_of(desk.ask("POST", f"/key/{operation}", {"key": "f" * 64})) == (404, "key_not_found")
-
-
-def test_a_key_cannot_be_chosen(desk: Desk):
-    assert desk.ask("POST", "/key/generate", {"key": "sk-mine"}).status_code == 400
-
-
-@pytest.mark.parametrize("operation", ["block", "delete", "regenerate"])
+@pytest.mark.parametrize("operation", END)
 def test_an_administrator_cannot_end_its_own_key(desk: Desk, operation):
-    assert desk.ask("POST", f"/key/{operation}", {"key": ADMIN}).status_code == 400
+    for named in (ADMIN, digest(ADMIN)):
+        assert desk.ask("POST", f"/key/{operation}", {"key": named, **END[operation]}).status_code == 400
     assert desk.key()
-
-
-def test_metadata_of_any_text_comes_back(desk: Desk):
-    odd = {"half of a pair": "\ud800", "nul": "\x00", "\u2028": "\U0001f600"}
-    assert desk.info(desk.key(metadata=odd))["metadata"] == odd
 
 
 def test_a_key_that_expired_tells_nothing(desk: Desk):

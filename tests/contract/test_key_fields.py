@@ -1,0 +1,65 @@
+"""What the key operations accept in a field, and what they refuse, naming the field."""
+
+import pytest
+
+from haimaker.auth import new_key
+from tests.contract.money_support import Desk, error_of, serving
+from tests.support import openai_wire
+from tests.support.fake_upstream import FakeUpstream
+
+ADMINISTRATION = ("generate", "update", "block", "unblock", "delete", "regenerate")
+
+
+@pytest.fixture(scope="module")
+def desk(tmp_path_factory):
+    with FakeUpstream() as upstream, serving(tmp_path_factory.mktemp("home"), upstream) as desk:
+        upstream.answers(openai_wire.plays_openai())
+        yield desk
+
+
+@pytest.mark.parametrize(
+    ("field", "value"),
+    [
+        ("duration", "1x"), ("duration", "-2"), ("duration", "0s"), ("duration", "1.5h"), ("duration", 60), ("duration", "1h1m"),
+        ("duration", "9999999999s"), ("duration", "99999999w"), ("duration", "١d"),
+        ("budget_duration", "-1"), ("budget_duration", "monthly"), ("budget_duration", "99999999w"),
+        ("max_budget", -1), ("max_budget", "1"), ("max_budget", True), ("max_budget", 1e8), ("max_budget", 10**30),
+        ("rpm_limit", -1), ("rpm_limit", 1.5), ("tpm_limit", 10**13), ("max_parallel_requests", "4"),
+        ("models", "openai/*"), ("models", [1]), ("models", [""]), ("tags", {}), ("metadata", []), ("key_alias", ""),
+        ("key_alias", "x" * 513), ("key_alias", "\ud800"), ("team_id", 7),
+    ],
+    ids=str,
+)  # fmt: skip
+def test_what_is_no_value_is_refused_and_named(desk: Desk, field, value):
+    key = desk.key(rpm_limit=5)
+    before = desk.info(key)
+    for path, body in (("/key/generate", {}), ("/key/update", {"key": key})):
+        response = desk.ask("POST", path, {**body, field: value})
+        assert response.status_code == 400, response.text
+        assert response.json()["error"]["param"].partition("[")[0] == field
+    assert desk.info(key) == before
+
+
+@pytest.mark.parametrize("operation", ADMINISTRATION)
+@pytest.mark.parametrize("field", ["max_budgets", "soft_budget", "role", "spend", "blocked", "version"])
+def test_an_unknown_field_is_refused(desk: Desk, operation, field):
+    key = desk.key()
+    response = desk.ask("POST", f"/key/{operation}", {**({} if operation == "generate" else {"key": key}), field: 1})
+    assert (error_of(response), response.json()["error"]["param"]) == ((400, "unknown_parameter"), field)
+    assert desk.chat(key).status_code == 200
+
+
+@pytest.mark.parametrize("operation", ["update", "block", "unblock", "delete", "regenerate"])
+def test_a_key_has_to_be_named_and_known(desk: Desk, operation):
+    assert error_of(desk.ask("POST", f"/key/{operation}", {})) == (400, "missing_required_parameter")
+    assert error_of(desk.ask("POST", f"/key/{operation}", {"key": new_key()})) == (404, "key_not_found")
+    assert error_of(desk.ask("POST", f"/key/{operation}", {"key": "f" * 64})) == (404, "key_not_found")
+
+
+def test_a_key_cannot_be_chosen(desk: Desk):
+    assert desk.ask("POST", "/key/generate", {"key": "sk-mine"}).status_code == 400
+
+
+def test_metadata_of_any_text_comes_back(desk: Desk):
+    odd = {"half of a pair": "\ud800", "nul": "\x00", "\u2028": "\U0001f600"}
+    assert desk.info(desk.key(metadata=odd))["metadata"] == odd
