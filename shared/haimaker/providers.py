@@ -144,7 +144,22 @@ PROVIDERS: tuple[Provider, ...] = (
         inlines_images=True,
     ),
     # https://docs.cloud.google.com/vertex-ai/generative-ai/docs/model-reference/inference: the same, but for one field.
-    Provider("vertex_ai", adapter="gemini", takes_google_tokens=True, drop=("includeServerSideToolInvocations",)),
+    # Locations: https://docs.cloud.google.com/vertex-ai/generative-ai/docs/learn/locations
+    Provider(
+        "vertex_ai",
+        "https://{HOST}/v1/projects/{VERTEX_AI_PROJECT}/locations/{LOCATION}/publishers/google",
+        api_key_variables=("VERTEX_AI_ACCESS_TOKEN",),
+        adapter="gemini",
+        takes_google_tokens=True,
+        hosts={
+            "global": "aiplatform.googleapis.com",
+            "us": "aiplatform.us.rep.googleapis.com",
+            "eu": "aiplatform.eu.rep.googleapis.com",
+            "*": "{location}-aiplatform.googleapis.com",
+        },
+        default_location="us-central1",
+        drop=("includeServerSideToolInvocations",),
+    ),
     # https://docs.aws.amazon.com/general/latest/gr/bedrock.html; a key of Bedrock's own, or a signature with the account's.
     Provider(
         "bedrock",

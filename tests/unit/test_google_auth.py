@@ -2,12 +2,14 @@
 
 import base64
 import json
+from pathlib import Path
 from urllib.parse import parse_qs, unquote
 
 import pytest
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import padding, rsa
 
+from haimaker.access import SettingsError, access_from
 from haimaker.aws import Credentials
 from haimaker.errors import ServiceUnavailableError
 from haimaker.google_auth import GoogleAccount, GoogleTokens, rsa_sha256, service_account_assertion
@@ -111,3 +113,31 @@ def test_an_account_that_names_a_strange_address_is_not_used() -> None:
     document = service_account("https://attacker.example/token")
     with pytest.raises(ServiceUnavailableError):
         GoogleTokens(GoogleAccount(document), Transport()).token()
+
+
+@pytest.mark.parametrize(
+    ("location", "host"),
+    [
+        (None, "us-central1-aiplatform.googleapis.com"),
+        ("europe-west4", "europe-west4-aiplatform.googleapis.com"),
+        ("global", "aiplatform.googleapis.com"),
+        ("eu", "aiplatform.eu.rep.googleapis.com"),
+    ],
+)
+def test_an_address_follows_the_location(location: str | None, host: str) -> None:
+    named = {"VERTEX_AI_PROJECT": "p", "VERTEX_AI_ACCESS_TOKEN": "ya29.x"} | ({"VERTEX_AI_LOCATION": location} if location else {})
+    access = access_from(named)["vertex_ai"]
+    assert access.base_url == f"https://{host}/v1/projects/p/locations/{location or 'us-central1'}/publishers/google"
+    assert access.api_key == "ya29.x"
+
+
+def test_an_account_is_read_from_text_or_from_the_file_that_googles_tools_name(tmp_path: Path) -> None:
+    document = service_account("https://oauth2.googleapis.com/token")
+    file = tmp_path / "account.json"
+    file.write_text(json.dumps(document))
+    for named in ({"VERTEX_AI_CREDENTIALS": json.dumps(document)}, {"GOOGLE_APPLICATION_CREDENTIALS": str(file)}):
+        assert access_from({"VERTEX_AI_PROJECT": "p", **named})["vertex_ai"].tokens is not None
+    assert "vertex_ai" not in access_from({"VERTEX_AI_PROJECT": "p"})
+    for wrong in ({"VERTEX_AI_CREDENTIALS": "{"}, {"GOOGLE_APPLICATION_CREDENTIALS": str(tmp_path / "none")}):
+        with pytest.raises(SettingsError):
+            access_from({"VERTEX_AI_PROJECT": "p", **wrong})

@@ -90,21 +90,28 @@ messages = st.one_of(
     st.builds(lambda content: {"role": "assistant", "content": content}, words),
     st.builds(lambda found: {"role": "assistant", "content": None, "tool_calls": found}, st.lists(calls, min_size=1, max_size=3)),
     st.builds(lambda id, content: {"role": "tool", "tool_call_id": id, "content": content}, ids, words),
-    st.builds(lambda id, content: {"role": "tool", "tool_call_id": id, "content": content}, ids, st.lists(parts.filter(lambda part: part["type"] == "text"))),
+    st.builds(
+        lambda id, content: {"role": "tool", "tool_call_id": id, "content": content},
+        ids,
+        st.lists(parts.filter(lambda part: part["type"] == "text")),
+    ),
 )
-parameters = st.sampled_from([
-    None, {}, {"type": "object", "properties": {"a": {"$ref": "#/$defs/A"}}, "$defs": {"A": {"type": "array", "items": {"$ref": "#/$defs/A"}}}},
-])  # fmt: skip
+recursive = {"A": {"type": "array", "items": {"$ref": "#/$defs/A"}}}
+parameters = st.sampled_from([None, {}, {"type": "object", "properties": {"a": {"$ref": "#/$defs/A"}}, "$defs": recursive}])
 tools = st.builds(
-    lambda name, found, mark: {"type": "function", "function": {"name": name, "parameters": found, "description": " ", "strict": True}, **mark},
+    lambda name, found, mark: {
+        "type": "function",
+        "function": {"name": name, "parameters": found, "description": " ", "strict": True},
+        **mark,
+    },
     st.sampled_from(["add", "mcp.server/tool"]),
     parameters,
     marks,
 )
-schemas = st.sampled_from([
-    {"type": "text"}, {"type": "json_object"},
-    {"type": "json_schema", "json_schema": {"name": "a", "schema": {"type": "object", "properties": {"a": {"type": "integer", "minimum": 1}}}}},
-])  # fmt: skip
+number = {"type": "object", "properties": {"n": {"type": "integer", "minimum": 1}}}
+schemas = st.sampled_from(
+    [{"type": "text"}, {"type": "json_object"}, {"type": "json_schema", "json_schema": {"name": "number", "schema": number}}]
+)
 requests = st.fixed_dictionaries(
     {"messages": st.lists(messages, min_size=1, max_size=8)},
     optional={

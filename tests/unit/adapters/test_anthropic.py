@@ -4,31 +4,32 @@ import json
 from typing import Any
 
 import pytest
-from anthropic.types.beta.message_create_params import MessageCreateParams
-from pydantic import TypeAdapter
 
 from haimaker import prices
 from haimaker.adapters.anthropic import carried, chat, names, schemas, traits
 from haimaker.errors import BadRequestError
 from haimaker.prices import Facts
 from haimaker.providers import BY_NAME
-from haimaker.schema import parse_chat
-from haimaker.sse import dumps
-from haimaker.wire import JSON, Attempt, UpstreamRequest
+from haimaker.wire import JSON, Attempt
+from tests.unit.adapters.claude import (
+    FUTURE,
+    HELLO,
+    OLD,
+    OPUS_5,
+    OPUS_46,
+    OPUS_48,
+    OPUS_55,
+    SONNET_45,
+    SONNET_55,
+    THOUGHT,
+    attempt,
+    call,
+    check,
+    sent,
+    text,
+)
 from tests.wire.case import find
 
-CALL: TypeAdapter[Any] = TypeAdapter(MessageCreateParams)
-OLD, SONNET_45, OPUS_46, OPUS_48, OPUS_5, OPUS_55, SONNET_55, FUTURE = (
-    "claude-3-5-sonnet-20241022",
-    "claude-sonnet-4-5",
-    "claude-opus-4-6",
-    "claude-opus-4-8",
-    "claude-opus-5",
-    "claude-opus-5-5",
-    "claude-sonnet-5-5",
-    "claude-saga-7",
-)
-HELLO = {"role": "user", "content": "Hello"}
 LOOK = {
     "type": "function",
     "function": {"name": "look", "parameters": {"type": "object", "properties": {"x": {"type": "integer"}}}},
@@ -39,34 +40,11 @@ SCHEMA = {"type": "object", "properties": {"x": {"type": "integer"}}, "required"
 FORM = {"type": "json_schema", "json_schema": {"name": "x", "schema": SCHEMA}}
 NATIVE = {"type": "json_schema", "schema": SCHEMA}
 FORCED = {"type": "tool", "name": names.ANSWER_TOOL, "disable_parallel_tool_use": True}
+ONE_AT_A_TIME = {"type": "auto", "disable_parallel_tool_use": True}
 SUMMARIZED = {"type": "adaptive", "display": "summarized"}
 ONLY_LOOK = {"type": "allowed_tools", "allowed_tools": {"mode": "required", "tools": [LOOK_FORCED]}}
 CALLED = {"role": "assistant", "tool_calls": [{"id": "1", "type": "function", "function": {"name": "look", "arguments": "{}"}}]}
 RESULT = {"role": "tool", "tool_call_id": "1", "content": "9"}
-
-
-def attempt(model: str = SONNET_45, **fields: Any) -> Attempt:
-    facts = prices.facts("anthropic", model) or Facts.unknown("anthropic", model)
-    return Attempt("req-1", 1_700_000_000, BY_NAME["anthropic"], model, facts, **fields)
-
-
-def sent(body: JSON, model: str = SONNET_45, adapter: Any = chat, **fields: Any) -> UpstreamRequest:
-    request = parse_chat(dumps({"model": f"anthropic/{model}", "messages": [HELLO], **body}))
-    made: UpstreamRequest = adapter.to_upstream(request, attempt(model, **fields))
-    return made
-
-
-def call(body: JSON, model: str = SONNET_45) -> JSON:
-    made: JSON = json.loads(sent(body, model).body)
-    read_all(CALL.validate_python(made))
-    return made
-
-
-def read_all(value: Any) -> None:
-    """Lists in Anthropic's types are checked as they are read."""
-    if not isinstance(value, str | int | float | bool | None):
-        for inner in value.values() if isinstance(value, dict) else value:
-            read_all(inner)
 
 
 PARAMETERS: list[tuple[str, JSON, JSON, list[str]]] = [
@@ -124,12 +102,7 @@ PARAMETERS: list[tuple[str, JSON, JSON, list[str]]] = [
     (SONNET_45, {"tools": [LOOK], "tool_choice": LOOK_FORCED}, {"tool_choice": {"type": "tool", "name": "look"}}, []),
     (SONNET_45, {"tools": [LOOK, RUN], "tool_choice": ONLY_LOOK}, {"tool_choice": {"type": "any"}}, []),
     (SONNET_45, {"functions": [{"name": "f"}], "function_call": {"name": "f"}}, {"tool_choice": {"type": "tool", "name": "f"}}, []),
-    (
-        SONNET_45,
-        {"tools": [LOOK], "parallel_tool_calls": False},
-        {"tool_choice": {"type": "auto", "disable_parallel_tool_use": True}},
-        [],
-    ),
+    (SONNET_45, {"tools": [LOOK], "parallel_tool_calls": False}, {"tool_choice": ONE_AT_A_TIME}, []),
     (SONNET_45, {"tool_choice": "auto", "parallel_tool_calls": False}, {"tool_choice": None, "tools": None}, []),
     (SONNET_45, {"tools": [{"type": "bash_20250124", "name": "bash"}]}, {"tools": [{"type": "bash_20250124", "name": "bash"}]}, []),
     (
@@ -158,10 +131,6 @@ def test_parameters(model: str, body: JSON, holds: JSON, dropped: list[str]) -> 
     made = call(body, model)
     assert {name: made.get(name) for name in holds} == holds
     assert sorted(sent(body, model).dropped) == sorted(dropped)
-
-
-def text(content: str) -> JSON:
-    return {"type": "text", "text": content}
 
 
 LATER = {"role": "system", "content": "Later"}
@@ -235,10 +204,7 @@ def test_a_limit_of_ours_is_sent_where_the_client_has_none() -> None:
 def test_every_case_is_a_call_in_the_vendors_own_types() -> None:
     for case in find("chat"):
         if case.about["provider"] == "anthropic":
-            read_all(CALL.validate_python(case.json("upstream_request.json")["body"]))
-
-
-THOUGHT = {"type": "thinking", "thinking": "Hm.", "signature": "sig"}
+            check(case.json("upstream_request.json")["body"])
 
 
 def test_thinking_goes_back_to_where_it_was() -> None:

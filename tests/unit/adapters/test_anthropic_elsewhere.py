@@ -7,7 +7,7 @@ import pytest
 from haimaker.adapters.anthropic import bedrock, vertex
 from haimaker.errors import APIError, BadRequestError
 from haimaker.wire import Event
-from tests.unit.adapters.test_anthropic import HELLO, OPUS_48, OPUS_55, THOUGHT, attempt, sent, text
+from tests.unit.adapters.claude import HELLO, OPUS_48, OPUS_55, THOUGHT, attempt, sent, text
 
 
 def test_vertex_and_bedrock_name_the_model_in_the_path() -> None:

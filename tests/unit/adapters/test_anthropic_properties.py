@@ -14,7 +14,7 @@ from haimaker.errors import APIError, BadRequestError
 from haimaker.schema import parse_chat
 from haimaker.sse import dumps
 from haimaker.wire import JSON, Chunk, Event
-from tests.unit.adapters.test_anthropic import OPUS_48, SONNET_45, attempt, call
+from tests.unit.adapters.claude import OPUS_48, SONNET_45, attempt, call
 
 WORDS = st.text(max_size=6)
 ANYTHING: st.SearchStrategy[Any] = st.recursive(

@@ -63,6 +63,18 @@ def test_messages_are_turns_of_two_roles(messages: list[JSON], expected: list[JS
     assert contents(*messages) == expected
 
 
+def test_ids_that_are_used_again_mean_the_later_calls() -> None:
+    turn = [calling("a", "b"), result("b"), result("a")]
+    names = [part["functionResponse"]["name"] for part in contents(USER, *turn, *turn)[-1]["parts"]]
+    assert names == ["a", "b"]
+
+
+def test_a_result_is_found_also_without_the_signature_in_its_id() -> None:
+    call = {"role": "assistant", "tool_calls": [{"id": "x__thought__U0lH", "function": {"name": "a"}}]}
+    answered = contents(USER, call, {"role": "tool", "tool_call_id": "x", "content": "1"}, model=NEWEST)[-1]
+    assert answered["parts"] == [{"functionResponse": {"id": "x", "name": "a", "response": {"output": "1"}}}]
+
+
 def test_images_in_results_are_inside_them_where_the_model_knows_that() -> None:
     image = {"type": "image_url", "image_url": {"url": "data:image/png;base64,AAAA"}}
     inline = {"inlineData": {"mimeType": "image/png", "data": "AAAA"}}
@@ -152,6 +164,16 @@ def test_an_effort_is_a_level_or_a_budget(model: str, effort: str, expected: JSO
 )
 def test_parameters_have_googles_names(asked: JSON, expected: JSON | None) -> None:
     assert sent(asked).get("generationConfig") == expected
+
+
+@pytest.mark.parametrize(
+    ("details", "expected"),
+    [(["low"], "LOW"), (["high", "high"], "HIGH"), (["low", "high"], None), (["auto"], None), ([None], None), ([["low"]], None)],
+)
+def test_a_detail_of_all_images_is_a_media_resolution(details: list[Any], expected: str | None) -> None:
+    parts = [{"type": "image_url", "image_url": {"url": "https://a/b.png", "detail": detail}} for detail in details]
+    config = sent({"messages": [{"role": "user", "content": parts}]}).get("generationConfig")
+    assert config == ({"mediaResolution": f"MEDIA_RESOLUTION_{expected}"} if expected else None)
 
 
 def test_a_limit_of_ours_is_sent() -> None:
@@ -281,6 +303,8 @@ def test_what_is_harmless_is_dropped_and_named(body: JSON, dropped: set[str]) ->
         ({"tools": TOOLS, "tool_choice": "sometimes"}, "tool_choice"),
         ({"tools": TOOLS, "tool_choice": {"type": "function"}}, "tool_choice.function.name"),
         ({"functions": {}}, "functions"),
+        ({"tools": [{"functionDeclarations": 5}]}, "tools[0].functionDeclarations"),
+        ({"tools": [{"function_declarations": ["a"]}]}, "tools[0].functionDeclarations[0]"),
         ({"response_format": {"type": "json_schema"}}, "response_format.json_schema"),
         ({"response_format": {"type": "grammar"}}, "response_format.type"),
         ({"reasoning_effort": "huge"}, "reasoning_effort"),

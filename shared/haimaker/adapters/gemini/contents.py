@@ -37,7 +37,8 @@ class _Conversation:
     newest: bool
     turns: list[_Turn] = field(default_factory=list)
     calls: dict[str, tuple[int, str]] = field(default_factory=dict)
-    """Place and name of the calls so far, by id; an id that is used again means the later one."""
+    """Place and name of the calls so far, by id with and without a signature; one that is used again means the later call."""
+    count: int = 0
 
     def turn(self, role: str) -> _Turn:
         if not self.turns or self.turns[-1].role != role:
@@ -47,7 +48,7 @@ class _Conversation:
     def add(self, message: JSON, param: str) -> None:
         role = message.get("role")
         if role in SYSTEM or role == "user":
-            self.turn("user").parts += media.to_parts(message.get("content"), f"{param}.content", self.newest)
+            self.turn("user").parts += media.to_parts(message.get("content"), f"{param}.content")
         elif role in ("assistant", "model"):
             if parts := self._model_parts(message, param):
                 self.turn("model").parts += parts
@@ -57,9 +58,9 @@ class _Conversation:
             refuse(f"{param}.role", "it must be one of system, developer, user, assistant, tool, function")
 
     def _model_parts(self, message: JSON, param: str) -> list[JSON]:
-        parts = media.to_parts(message.get("content"), f"{param}.content", self.newest)
+        parts = media.to_parts(message.get("content"), f"{param}.content")
         if not parts and isinstance(message.get("refusal"), str):
-            parts = media.to_parts(message["refusal"], param, self.newest)
+            parts = media.to_parts(message["refusal"], param)
         if parts and (signature := signatures.read(message)):
             parts[-1] = {**parts[-1], "thoughtSignature": signature}
         parts += [_image(image, f"{param}.images[{index}]") for index, image in enumerate(found_objects(message.get("images")))]
@@ -83,8 +84,8 @@ class _Conversation:
         else:
             made = _function_call(required_object(call.get("function"), f"{param}.function"), f"{param}.function")
         base, signature = signatures.split(call_id)
-        if isinstance(call_id, str):
-            self.calls[call_id] = (len(self.calls), made["name"])
+        self.count += 1
+        self.calls.update({known: (self.count, made["name"]) for known in (base, call_id) if isinstance(known, str)})
         if self.newest and base:
             made["id"] = base
         signature = signatures.read(call) or signature
@@ -92,13 +93,12 @@ class _Conversation:
 
     def _add_result(self, message: JSON, param: str) -> None:
         call_id = message.get("tool_call_id")
-        place, name = self.calls.get(call_id, (len(self.calls), None)) if isinstance(call_id, str) else (len(self.calls), None)
-        name = name or message.get("name")
+        place, name = self.calls.get(call_id if isinstance(call_id, str) else "", (self.count, message.get("name")))
         if not isinstance(name, str) or not name:
             missing = "tool_call_id" if message["role"] == "tool" else "name"
             refuse(f"{param}.{missing}", "it names no tool call of an earlier message")
         base, _ = signatures.split(call_id)
-        parts = media.to_parts(message.get("content"), f"{param}.content", False)
+        parts = media.to_parts(message.get("content"), f"{param}.content")
         texts = [part["text"] for part in parts if "text" in part]
         others = [part for part in parts if "text" not in part]
         response: JSON = {"name": name, "response": _response("\n".join(texts))}
@@ -118,7 +118,7 @@ def to_contents(messages: list[JSON], model: str) -> tuple[list[JSON], list[JSON
     for index, message in enumerate(messages):
         leading = leading and message.get("role") in SYSTEM
         if leading:
-            system += media.to_parts(message.get("content"), f"messages[{index}].content", False)
+            system += media.to_parts(message.get("content"), f"messages[{index}].content")
         else:
             conversation.add(message, f"messages[{index}]")
     turns = conversation.turns

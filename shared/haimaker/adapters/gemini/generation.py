@@ -6,16 +6,14 @@ https://ai.google.dev/api/generate-content#generationconfig
 from collections.abc import Mapping
 from typing import Any
 
-from haimaker.adapters.gemini import families
+from haimaker.adapters.gemini import families, media
 from haimaker.adapters.gemini.shapes import found_object, refuse, required_list, required_name, required_object
 from haimaker.adapters.gemini.tools import camel
 from haimaker.adapters.parameters import OPENAI, Parameters
 from haimaker.errors import BadRequestError
 from haimaker.wire import JSON, Attempt
 
-HARMLESS = frozenset(
-    {"user", "metadata", "store", "safety_identifier", "prompt_cache_key", "prompt_cache_retention", "prediction", "verbosity"}
-)
+HARMLESS = frozenset({"user", "metadata", "store", "safety_identifier", "prompt_cache_key", "prediction", "verbosity"})
 PENALTIES = frozenset({"frequency_penalty", "presence_penalty"})
 NEUTRAL: Mapping[str, tuple[object, ...]] = {
     "parallel_tool_calls": (True,),
@@ -57,6 +55,7 @@ def to_body(body: JSON, attempt: Attempt) -> tuple[JSON, tuple[str, ...]]:
     kept, dropped = parameters.split(_without_needless(body))
     config: JSON = {RENAMED[name]: value for name, value in kept.items() if name in RENAMED and value is not None}
     config.update(_limits(kept, attempt))
+    config.update(media.resolution(body["messages"]))
     config.update(_response_format(kept.get("response_format")))
     config.update(_modalities(kept))
     lost = _add_thinking(config, kept, attempt.model)

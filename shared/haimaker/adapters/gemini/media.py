@@ -8,16 +8,15 @@ from collections.abc import Mapping
 from typing import Any
 from urllib.parse import unquote_to_bytes, urlsplit
 
-from haimaker.adapters.gemini.shapes import refuse, required_name, required_object, required_text
+from haimaker.adapters.gemini.shapes import found_object, found_objects, refuse, required_name, required_object, required_text
 from haimaker.wire import JSON
 
 RESOLUTION: Mapping[str, str] = {
     "low": "MEDIA_RESOLUTION_LOW",
     "medium": "MEDIA_RESOLUTION_MEDIUM",
     "high": "MEDIA_RESOLUTION_HIGH",
-    "ultra_high": "MEDIA_RESOLUTION_ULTRA_HIGH",
 }
-"""https://ai.google.dev/gemini-api/docs/media-resolution"""
+"""https://ai.google.dev/gemini-api/docs/media-resolution: for the whole request; by part it is experimental, in v1alpha only."""
 LINKED: Mapping[str, str | None] = {
     "image_url": "image/jpeg",
     "video_url": "video/mp4",
@@ -54,14 +53,22 @@ TYPES: Mapping[str, str] = {
 }
 
 
-def to_parts(content: Any, param: str, resolution_by_part: bool) -> list[JSON]:
+def to_parts(content: Any, param: str) -> list[JSON]:
     """The parts of a content that is a text, a list of parts or none; empty texts are left out, which Gemini refuses."""
     if content is None or isinstance(content, str):
         return [{"text": content}] if content else []
     parts = []
     for index, part in enumerate(content):
-        parts += _part(required_object(part, f"{param}[{index}]"), f"{param}[{index}]", resolution_by_part)
+        parts += _part(required_object(part, f"{param}[{index}]"), f"{param}[{index}]")
     return parts
+
+
+def resolution(messages: list[JSON]) -> JSON:
+    """The setting for the `detail` on which all images agree."""
+    parts = [part for message in messages for part in found_objects(message.get("content"))]
+    details = [found_object(part.get("image_url")).get("detail") for part in parts if part.get("type") == "image_url"]
+    agreed = next((name for name in RESOLUTION if details and all(detail == name for detail in details)), None)
+    return {"mediaResolution": RESOLUTION[agreed]} if agreed else {}
 
 
 def from_link(link: str, param: str, mime_type: str | None = None) -> JSON:
@@ -85,7 +92,7 @@ def _path(link: str) -> str:
         return ""
 
 
-def _part(part: JSON, param: str, resolution_by_part: bool) -> list[JSON]:
+def _part(part: JSON, param: str) -> list[JSON]:
     kind = part.get("type", "text" if "text" in part else None)
     if kind in ("text", "input_text", "output_text"):
         text = required_text(part.get("text"), f"{param}.text")
@@ -94,7 +101,7 @@ def _part(part: JSON, param: str, resolution_by_part: bool) -> list[JSON]:
         text = required_text(part.get("refusal"), f"{param}.refusal")
         return [{"text": text}] if text else []
     if isinstance(kind, str) and kind in LINKED:
-        return [_linked(part.get(kind), kind, f"{param}.{kind}", resolution_by_part)]
+        return [_linked(part.get(kind), kind, f"{param}.{kind}")]
     if kind == "input_audio":
         return [_audio(required_object(part.get(kind), f"{param}.{kind}"), f"{param}.{kind}")]
     if kind == "file":
@@ -104,16 +111,13 @@ def _part(part: JSON, param: str, resolution_by_part: bool) -> list[JSON]:
     return refuse(f"{param}.type", "the model takes no such part")
 
 
-def _linked(value: Any, kind: str, param: str, resolution_by_part: bool) -> JSON:
+def _linked(value: Any, kind: str, param: str) -> JSON:
     found = {"url": value} if isinstance(value, str) else required_object(value, param)
     link = required_name(found.get("url"), f"{param}.url")
     named = found.get("format") or found.get("mime_type")
     part = from_link(link, f"{param}.url", named if isinstance(named, str) else None)
     if "fileData" in part:
         part["fileData"].setdefault("mimeType", LINKED[kind])
-    detail = found.get("detail")
-    if resolution_by_part and isinstance(detail, str) and detail in RESOLUTION:
-        part["mediaResolution"] = {"level": RESOLUTION[detail]}
     return part
 
 

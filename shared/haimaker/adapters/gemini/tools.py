@@ -65,7 +65,8 @@ def _add(tool: JSON, param: str, functions: list[JSON], own: list[JSON]) -> None
     elif isinstance(kind, str) and camel(kind) in GOOGLE_TOOLS:
         own.append({camel(kind): google.get(camel(kind), {})})
     elif kind is None and google and (set(google) <= GOOGLE_TOOLS or set(google) == {"functionDeclarations"}):
-        functions += google.pop("functionDeclarations", None) or []
+        declared = required_list(google.pop("functionDeclarations", []), f"{param}.functionDeclarations")
+        functions += [required_object(function, f"{param}.functionDeclarations[{at}]") for at, function in enumerate(declared)]
         own += [{name: value} for name, value in google.items()]
     else:
         raise BadRequestError("The model does not support this kind of tool.", param=f"{param}.type", code="unsupported_parameter")

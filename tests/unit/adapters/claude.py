@@ -1,0 +1,62 @@
+"""Requests to Claude, as a client makes them and as Anthropic gets them."""
+
+import json
+from typing import Any
+
+from anthropic.types.beta.message_create_params import MessageCreateParams
+from pydantic import TypeAdapter
+
+from haimaker import prices
+from haimaker.adapters.anthropic import chat
+from haimaker.prices import Facts
+from haimaker.providers import BY_NAME
+from haimaker.schema import parse_chat
+from haimaker.sse import dumps
+from haimaker.wire import JSON, Attempt, UpstreamRequest
+
+CALL: TypeAdapter[Any] = TypeAdapter(MessageCreateParams)
+OLD, SONNET_45, OPUS_46, OPUS_48, OPUS_5, OPUS_55, SONNET_55, FUTURE = (
+    "claude-3-5-sonnet-20241022",
+    "claude-sonnet-4-5",
+    "claude-opus-4-6",
+    "claude-opus-4-8",
+    "claude-opus-5",
+    "claude-opus-5-5",
+    "claude-sonnet-5-5",
+    "claude-saga-7",
+)
+HELLO = {"role": "user", "content": "Hello"}
+THOUGHT = {"type": "thinking", "thinking": "Hm.", "signature": "sig"}
+
+
+def attempt(model: str = SONNET_45, **fields: Any) -> Attempt:
+    facts = prices.facts("anthropic", model) or Facts.unknown("anthropic", model)
+    return Attempt("req-1", 1_700_000_000, BY_NAME["anthropic"], model, facts, **fields)
+
+
+def sent(body: JSON, model: str = SONNET_45, adapter: Any = chat, **fields: Any) -> UpstreamRequest:
+    request = parse_chat(dumps({"model": f"anthropic/{model}", "messages": [HELLO], **body}))
+    made: UpstreamRequest = adapter.to_upstream(request, attempt(model, **fields))
+    return made
+
+
+def call(body: JSON, model: str = SONNET_45) -> JSON:
+    made: JSON = json.loads(sent(body, model).body)
+    check(made)
+    return made
+
+
+def check(made: JSON) -> None:
+    """Raises unless it is a call in the types of Anthropic's own SDK."""
+    _read_all(CALL.validate_python(made))
+
+
+def _read_all(value: Any) -> None:
+    """Lists in Anthropic's types are checked as they are read."""
+    if not isinstance(value, str | int | float | bool | None):
+        for inner in value.values() if isinstance(value, dict) else value:
+            _read_all(inner)
+
+
+def text(content: str) -> JSON:
+    return {"type": "text", "text": content}
