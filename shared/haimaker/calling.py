@@ -142,7 +142,8 @@ class Caller:
         if left_s <= 0 or self.cancel.requested:
             raise TransportError("There was no time left to ask the provider.", sent=False, timed_out=True)
         access = self.upstreams.access[attempt.provider.name]
-        headers = {name: self.headers[name] for name in attempt.provider.forwards if _is_plain(self.headers.get(name))}
+        forwarded = {name: self.headers[name] for name in attempt.provider.forwards if _is_plain(self.headers.get(name))}
+        headers = {name: _both(request.headers.get(name), value) for name, value in forwarded.items()}
         headers |= authorize.headers_for(attempt.provider, access, request, time.time())
         timeouts = Timeouts(min(CONNECT_S, left_s), left_s, left_s)
         return self.upstreams.transport.send(request, access.base_url, headers, timeouts, self.cancel)
@@ -198,6 +199,11 @@ def _bounded(pieces: Iterator[bytes]) -> bytes:
         if len(raw) > ERROR_BYTES:
             break
     return raw
+
+
+def _both(ours: str | None, clients: str) -> str:
+    """A header that is a list, where the adapter has something for it as well."""
+    return f"{ours},{clients}" if ours else clients
 
 
 def _is_plain(value: str | None) -> bool:

@@ -88,6 +88,7 @@ class Relay:
         except ClientLeft:
             return
         except APIError as error:
+            self._finish()
             yield encode_error(error.body())
         finally:
             self._finish()
@@ -104,6 +105,7 @@ class Relay:
         except ClientLeft:
             return
         except APIError as error:
+            self._finish()
             yield encode_error(error.body()) if streams else dumps(error.body())
         finally:
             self._finish()

@@ -22,6 +22,7 @@ INPUT_NANOUSD, OUTPUT_NANOUSD = 1_000, 2_000
 MODEL = "hosted_vllm/any"
 RETRIED = "retried"
 """A route that tries once more."""
+ONCE = "once"
 IMPATIENT = "impatient"
 IMPATIENT_S = 0.7
 UNRESOLVABLE, UNREACHABLE = "unresolvable", "unreachable"
@@ -30,6 +31,9 @@ ROUTES = f"""
 [routes.{RETRIED}]
 targets = ["hosted_vllm/any"]
 retries = 1
+[routes.{ONCE}]
+targets = ["hosted_vllm/any"]
+retries = 0
 [routes.{IMPATIENT}]
 targets = ["hosted_vllm/any"]
 retries = 1

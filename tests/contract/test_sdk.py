@@ -16,21 +16,22 @@ from tests.support.fake_upstream import FakeUpstream, Reply
 
 STREAM = pytest.mark.parametrize("stream", [False, True], ids=["whole", "streamed"])
 UNREACHABLE = {"ollama", "llamafile"}
-SPOKEN = [provider.name for provider in PROVIDERS if not provider.offline and provider.name not in UNREACHABLE]
+SPOKEN = [row.name for row in PROVIDERS if row.adapter == "openai" and not row.offline and row.name not in UNREACHABLE]
 MODELS = {"mistral": "mistral-small-latest", "openrouter": "openai/gpt-4o-mini", "hosted_vllm": "org/name:tag@1"}
 TOOL = {"type": "function", "function": {"name": "get_weather", "parameters": {"type": "object", "properties": {"city": {}}}}}
 
 
 @STREAM
 @pytest.mark.parametrize("name", SPOKEN)
-def test_every_provider_chats(upstream: FakeUpstream, client: openai.OpenAI, name: str, stream: bool):
+def test_every_provider_of_this_format_chats(upstream: FakeUpstream, client: openai.OpenAI, name: str, stream: bool):
     upstream.answers(openai_wire.plays_openai("Grüezi from afar"))
     model, seen = MODELS.get(name, "gpt-4o-mini"), len(upstream.calls)
     answer = ask_all(client, f"{name}/{model}", stream=stream)
     assert text_of(answer) == "Grüezi from afar"
     (call,) = upstream.calls[seen:]
     assert (call.method, call.path) == ("POST", "/v1/chat/completions")
-    assert call.headers["authorization"] == f"Bearer {UPSTREAM_KEY}"
+    header = BY_NAME[name].key_header
+    assert call.headers[header] == (f"Bearer {UPSTREAM_KEY}" if header == "authorization" else UPSTREAM_KEY)
     assert call.json["model"] == model
     assert call.json["messages"] == [{"role": "user", "content": PROMPT}]
     asked = call.json.get("stream_options", {}).get("include_usage", False)

@@ -7,6 +7,8 @@ import fcntl
 import json
 import os
 import subprocess
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
@@ -59,15 +61,11 @@ def built_layer(session: Path) -> Path:
         return folder / "HaimakerLayer"
 
 
-class _locked:
-    def __init__(self, session: Path) -> None:
-        self._file = (session / "lock").open("w")
-
-    def __enter__(self) -> None:
-        fcntl.flock(self._file, fcntl.LOCK_EX)
-
-    def __exit__(self, *_: object) -> None:
-        self._file.close()
+@contextmanager
+def _locked(session: Path) -> Iterator[None]:
+    with (session / "lock").open("w") as file:
+        fcntl.flock(file, fcntl.LOCK_EX)
+        yield
 
 
 def session_folder(factory: pytest.TempPathFactory) -> Path:

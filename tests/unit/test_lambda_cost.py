@@ -1,5 +1,7 @@
 """The formulas of the deployment's cost: against sums done by hand, and against the sizes that they assume."""
 
+from pathlib import Path
+
 import pytest
 
 from bench import lambda_cost
@@ -15,6 +17,11 @@ def test_waiting_is_gigabyte_seconds_and_an_invocation(memory_mb, wait_s, usd_pe
 def test_at_the_break_even_both_cost_the_same():
     requests = lambda_cost.break_even_requests(512, 5)
     assert requests * lambda_cost.waiting_usd(512, 5) == pytest.approx(lambda_cost.container_month_usd())
+
+
+def test_the_guide_shows_what_it_prints():
+    guide = (Path(__file__).parents[2] / "docs/deploy.md").read_text()
+    assert "\n".join(lambda_cost.lines()) in guide
 
 
 def size(value):

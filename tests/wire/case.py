@@ -5,6 +5,7 @@
     upstream_request.json    path, headers and body of the call, and what was dropped of the client's parameters
     upstream_response.json   a whole answer, and response.json, what becomes of it
     upstream_response.sse    a streamed answer, and chunks.jsonl, what becomes of it; an error is the last line
+    upstream_events.jsonl    the same of a provider that streams in AWS's binary format: a line per event, its name and its body
 
 Nothing here reads a network: `make record` does, and writes such a folder.
 """
@@ -15,12 +16,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from haimaker import adapters, errors, sse
+from haimaker import adapters, errors, eventstream, sse
 from haimaker.errors import APIError
 from haimaker.prices import Facts
 from haimaker.providers import BY_NAME
 from haimaker.schema import ChatRequest, parse_chat
-from haimaker.wire import JSON, Attempt
+from haimaker.wire import JSON, Attempt, Event
+from tests.support import event_messages
 
 ROOT = Path(__file__).parent
 
@@ -45,6 +47,19 @@ class Case:
 
     def json(self, file: str) -> Any:
         return json.loads(self.bytes(file))
+
+    @property
+    def streams(self) -> bool:
+        return self.has("upstream_response.sse") or self.has("upstream_events.jsonl")
+
+    def stream(self) -> "bytes":
+        """The bytes of the streamed answer."""
+        if self.has("upstream_response.sse"):
+            return self.bytes("upstream_response.sse")
+        return event_messages.stream(json.loads(line) for line in self.bytes("upstream_events.jsonl").splitlines())
+
+    def decode(self, pieces: "Iterable[bytes]") -> Iterator[Event]:
+        return sse.decode(pieces) if self.has("upstream_response.sse") else eventstream.decode(pieces)
 
     def request(self) -> ChatRequest:
         return parse_chat(self.bytes("request.json"))

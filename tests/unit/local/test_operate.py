@@ -1,6 +1,7 @@
 """The operator's commands against an emulated AWS account: what they write, what they say first, and that no secret shows."""
 
 import json
+import re
 import shlex
 import subprocess
 import time
@@ -123,6 +124,16 @@ def test_make_calls_every_command_as_it_is(target, variables, expected):
     printed = subprocess.run(["make", "-n", target, *words], cwd=ROOT, capture_output=True, text=True, check=True).stdout
     arguments = parser().parse_args(shlex.split(printed.splitlines()[-1].partition("-m local.operate")[2]))
     assert vars(arguments).items() >= {"command": target, **expected}.items()
+
+
+def test_the_guide_names_commands_and_settings_that_exist():
+    guide, makefile, template = ((ROOT / path).read_text() for path in ("docs/deploy.md", "Makefile", "template.yaml"))
+    assert set(re.findall(r"(?:^|`|\| )make ([a-z-]+)", guide, re.MULTILINE)) <= set(
+        re.findall(r"^([a-z-]+):", makefile, re.MULTILINE)
+    )
+    (settings,) = re.findall(r'parameter_overrides = "(.*)"', guide)
+    assert set(re.findall(r"(?:^| )(\w+)=", settings)) <= set(re.findall(r"^  (\w+):\n    Type: ", template, re.MULTILINE))
+    assert all((ROOT / path).exists() for path in re.findall(r"events/\w+\.json", guide))
 
 
 @pytest.mark.parametrize("command", [name for name in COMMANDS if name not in ("deploy", "invoke", "logs")])

@@ -60,24 +60,15 @@ def limits(draft: Draft, attempt: Attempt) -> None:
 
 
 def sampling(draft: Draft) -> None:
-    """After thinking is decided on: both together are refused. More than 1 is the provider's most, which is its default."""
-    call, asked = (
-        draft.call,
-        {name: draft.asked[name] for name in ("temperature", "top_p", "top_k") if draft.asked.get(name) is not None},
-    )
-    call.pop("top_k", None)
-    thinks = _thinks(call)
-    for name, value in asked.items():
-        if not draft.traits.samples:
-            taken = False
-        elif name == "temperature":
-            taken = value <= 1 and (not thinks or value == 1)
-        elif name == "top_p":
-            taken = "temperature" not in call and (not thinks or LEAST_TOP_P <= value <= 1)
-        else:
-            taken = not thinks
-        if taken:
-            call[name] = value
+    """After thinking is decided on: it excludes most of these."""
+    draft.call.pop("top_k", None)
+    thinks = _thinks(draft.call)
+    for name in ("temperature", "top_p", "top_k"):
+        value = draft.asked.get(name)
+        if value is None:
+            continue
+        if draft.traits.samples and _takes_sample(name, value, thinks, "temperature" in draft.call):
+            draft.call[name] = value
         elif value != 1 or name == "top_k":
             draft.drop(name)
 
@@ -169,6 +160,15 @@ def _budget(draft: Draft, wanted: int) -> None:
 def _lost_thinking(messages: list[JSON]) -> bool:
     last: list[JSON] = next((message["content"] for message in reversed(messages) if message["role"] == "assistant"), [])
     return any(block.get("type") == "tool_use" for block in last) and not _is_thinking(last[0])
+
+
+def _takes_sample(name: str, value: Any, thinks: bool, has_temperature: bool) -> bool:
+    """A temperature above 1 is left out, for 1 is the most and what there is without one; `top_p` does not go with it."""
+    if name == "temperature":
+        return bool(value <= 1 and (not thinks or value == 1))
+    if name == "top_p":
+        return not has_temperature and (not thinks or bool(LEAST_TOP_P <= value <= 1))
+    return not thinks
 
 
 def _thinks(call: JSON) -> bool:

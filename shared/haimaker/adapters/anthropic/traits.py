@@ -18,9 +18,9 @@ SAMPLED = re.compile(r"claude-(?:instant|v?[123](?!\d)|\w+-4(?!-[7-9](?!\d)))")
 """Newer models refuse `temperature`, `top_p` and `top_k`."""
 SYSTEMLESS = re.compile(r"claude-(?:instant|v?[123](?!\d)|\w+-4(?!-[89](?!\d)))")
 """Newer models take a turn of the system within the conversation."""
-UNFORCED = re.compile(r"claude-(?:(?:fable|mythos)-5-\d|mythos-preview|(?:opus|sonnet)-5-5)")
+UNFORCED = re.compile(r"claude-(?:(?:fable|mythos)-5-\d(?!\d)|mythos-preview|(?:opus|sonnet)-5-5)")
 """They refuse `tool_choice` `any` and `tool`."""
-BINDING = re.compile(r"claude-(?:(?:fable|mythos)-5-\d|(?:opus|sonnet|haiku)-5-5)")
+BINDING = re.compile(r"claude-(?:(?:fable|mythos)-5-\d(?!\d)|(?:opus|sonnet|haiku)-5-5)")
 """They check that nothing before a thinking block was changed.
 https://platform.claude.com/docs/en/build-with-claude/preserved-thinking"""
 THINKING_OFF: tuple[tuple[re.Pattern[str], JSON | None], ...] = (

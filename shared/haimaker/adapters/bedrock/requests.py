@@ -76,7 +76,7 @@ def to_body(request: ChatRequest, attempt: Attempt) -> tuple[JSON, list[str]]:
     for index, message in enumerate(fields["messages"]):
         conversation.add(message, f"messages[{index}]")
     turns = conversation.ended(prefills=family.prefills and may(attempt, "assistant_prefill"))
-    tools = to_tools(fields, turns, family, attempt, blocks)
+    tools = to_tools({**fields, "drop_params": request.body.get("drop_params")}, turns, family, attempt, blocks)
     inference = _inference(request, fields, attempt)
     own, lost = _own(fields, tools, turns, inference, family, attempt)
     body: JSON = {"messages": turns}

@@ -1,0 +1,11 @@
+"""Adds new records to daily totals; called with batches of the records table's stream."""
+
+from typing import Any
+
+from haimaker.rollup import Rollup
+
+rollup = Rollup.from_environment()
+
+
+def handler(event: dict[str, Any], _context: object) -> None:
+    rollup.add(event)

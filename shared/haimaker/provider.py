@@ -1,0 +1,116 @@
+"""What a row of the table of providers may say: an address, credentials, and the small rules of its dialect. Data only."""
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+
+@dataclass(frozen=True, slots=True)
+class ModelRule:
+    """A rule that holds for the models whose name matches `pattern`, in addition to the provider's own."""
+
+    pattern: str
+    rename: Mapping[str, str] = field(default_factory=dict)
+    drop: tuple[str, ...] = ()
+    refuse: tuple[str, ...] = ()
+    cache_control: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Provider:
+    """One row. Parameters are named as the client sends them, in OpenAI's terms."""
+
+    name: str
+    """The prefix of its models; in capitals, of its environment variables."""
+    base_url: str = ""
+    """Up to, not including, the operation; `{NAME}` stands for a variable of the environment, without which it is off.
+    Empty: it has no public address and is on when `<NAME>_BASE_URL` is set."""
+    api_key_variables: tuple[str, ...] = ()
+    """The vendors' own variables, accepted besides `<NAME>_API_KEY`."""
+    base_url_variables: tuple[str, ...] = ()
+    """The vendors' own variables for the whole address, accepted besides `<NAME>_BASE_URL`."""
+    token_variables: tuple[str, ...] = ()
+    """Variables with a token, sent as a bearer where there is no key, whatever `key_header` says."""
+    adapter: str = "openai"
+    key_header: str = "authorization"
+    """Where its key goes: as a bearer token, or as it is in a header of this name."""
+    signs_as: str | None = None
+    """The AWS service as which a call is signed where there is no key."""
+    takes_google_tokens: bool = False
+    """Whether it is entered with tokens of a Google Cloud account, where there is no key."""
+    hosts: Mapping[str, str] = field(default_factory=dict)
+    """Its host by location, `*` for all others, where the address has a `{HOST}`; `<NAME>_LOCATION` says which."""
+    default_location: str = ""
+    paths: Mapping[str, str] = field(default_factory=dict)
+    """Where an operation is under the address, by version of the API, `*` for all others; `<NAME>_API_VERSION` says which.
+    In it `{path}` is the operation, `{model}` the model, `{version}` the version."""
+    default_version: str = ""
+    inlines_images: bool = False
+    """Whether it takes images only inside the request, so that the gateway has to fetch those that are links."""
+    completes: str = ""
+    """A pattern of its models that have legacy completions; those of all others are made of chat."""
+    single_choice: bool = False
+    """Whether it gives one answer to a request, so that `n` choices are n calls."""
+    headers: Mapping[str, str] = field(default_factory=dict)
+    drop: tuple[str, ...] = ()
+    """Parameters it refuses and whose loss does no harm; named to the client in a header."""
+    refuse: tuple[str, ...] = ()
+    """Parameters it does not take and whose loss would change the meaning: the client is told, unless it asks to drop them."""
+    rename: Mapping[str, str] = field(default_factory=dict)
+    add: Mapping[str, Any] = field(default_factory=dict)
+    """Constant fields of every request, unless the client sent them."""
+    values: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
+    """Values of a parameter that it spells differently."""
+    asks_stream_usage: bool = True
+    """Whether usage in a stream has to be asked for with `stream_options`; False where it always comes."""
+    keeps_developer: bool = False
+    """Whether it knows the role `developer`, which is `system` to all others."""
+    keeps_functions: bool = False
+    """Whether it knows `functions`, which tools have replaced."""
+    cache_control: str = "strip"
+    """What becomes of `cache_control`: `strip`, `keep`, or `parts` where it may stand on parts of a message only."""
+    strips_tool_fields: tuple[str, ...] = ()
+    """Fields of a function that it refuses; `additionalProperties` anywhere in its parameters."""
+    strips_message_fields: tuple[str, ...] = ()
+    """Fields of a message that it refuses."""
+    flattens_content: bool = False
+    """Whether a message's content must be a string, not a list of parts."""
+    flattens_assistant_content: bool = False
+    """Whether that is so for what the assistant said."""
+    strips_message_nulls: bool = False
+    strips_message_names: bool = False
+    thinking_switch: bool = False
+    """Whether thinking is switched with `thinking: {type}`, to which `reasoning_effort` is then translated."""
+    wants_reasoning_back: str = ""
+    """A pattern of its models that refuse an assistant's tool calls without the reasoning that led to them."""
+    reasoning_field: str | None = None
+    """Where its messages hold what others call `reasoning_content`."""
+    whole_calls: bool = False
+    """Whether a chunk with a tool call ends the choice, which its empty `finish_reason` fails to say."""
+    reports_cost: bool = False
+    """Whether the cost in its usage is what it charges."""
+    model_rules: tuple[ModelRule, ...] = ()
+    forwards: tuple[str, ...] = ()
+    """Headers of the client that are passed on."""
+    models: tuple[str, ...] = ()
+    """Models to list that the table of prices does not know."""
+    prices: Mapping[str, str] = field(default_factory=dict)
+    """Prices of models that the table does not know."""
+    offline: bool = False
+    """Answered inside the gateway, without credentials or a network."""
+
+    def for_model(self, model: str) -> "Provider":
+        """The row with the rules of a model merged into it."""
+        row = self
+        for rule in self.model_rules:
+            if re.match(rule.pattern, model):
+                kept = {name: new for name, new in row.rename.items() if name not in rule.rename.values()}
+                row = replace(
+                    row,
+                    rename={**kept, **rule.rename},
+                    drop=row.drop + rule.drop,
+                    refuse=row.refuse + rule.refuse,
+                    cache_control=rule.cache_control or row.cache_control,
+                )
+        return row

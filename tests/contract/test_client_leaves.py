@@ -1,0 +1,75 @@
+"""Clients that close the connection: the provider is let go soon, and what was used until then is charged once."""
+
+import http.client
+import json
+from collections.abc import Callable
+
+import pytest
+
+from haimaker import relay
+from tests.contract.money_support import Desk, chat_body, wait_until
+from tests.contract.sdk_support import PROMPT, RETRIED, only_record, price
+from tests.support import openai_wire
+from tests.support.fake_upstream import FakeUpstream, Gate, Reply
+
+CHUNKS = openai_wire.chunks(["Once ", "upon ", "a time"])
+RELEASED_S = 3.0
+
+
+@pytest.mark.parametrize("arrives", [0, 3])
+def test_a_client_that_leaves_a_stream(desk: Desk, key: str, upstream: FakeUpstream, arrives: int):
+    """The upstream is let go, and what came until then is charged."""
+    gate = upstream.gate()
+    upstream.answers(Reply.sse([*CHUNKS[:arrives], gate, *CHUNKS[arrives:]]))
+    leave(desk, key, after_events=arrives, stream=True)
+    released(upstream, gate)
+    desk.settled(key)
+    record = only_record(desk, key)
+    assert (record.status, record.detail["cost_estimated"]) == ("cut", True)
+    assert record.detail["output_tokens"] == (3 if arrives else 0)
+    assert record.cost_nanousd == price(record.detail["input_tokens"], record.detail["output_tokens"]) == desk.money(key)[0]
+    assert record.detail["input_tokens"] > 0
+
+
+@pytest.mark.parametrize("place", [Reply.after, lambda reply, gate: Reply(reply.head, (gate, *reply.body))], ids=["head", "body"])
+def test_a_client_that_leaves_a_whole_answer(desk: Desk, key: str, upstream: FakeUpstream, place: Callable[[Reply, Gate], Reply]):
+    gate = upstream.gate()
+    upstream.answers(place(Reply.json(200, openai_wire.completion("Too late")), gate))
+    leave(desk, key, after_events=0, stream=False)
+    released(upstream, gate)
+    desk.settled(key)
+    record = only_record(desk, key)
+    assert (record.status, record.detail["cost_estimated"]) == ("cut", True)
+    assert record.cost_nanousd == price(record.detail["input_tokens"], 0) == desk.money(key)[0] > 0
+
+
+def leave(desk: Desk, key: str, *, after_events: int, stream: bool) -> None:
+    """Closes the connection after some events, or as soon as the provider has been asked."""
+    seen = len(desk.upstream.calls)
+    body, headers = json.dumps(chat_body(RETRIED, PROMPT, stream=stream)).encode(), {"authorization": f"Bearer {key}"}
+    host, port = desk.url.split("/")[2].split(":")
+    connection = http.client.HTTPConnection(host, int(port), timeout=10)
+    connection.request("POST", "/v1/chat/completions", body, headers)
+    desk.upstream.wait_for_calls(seen + 1)
+    if after_events:
+        answer = connection.getresponse()
+        assert [answer.readline()[:5] for _ in range(after_events * 2)] == [b"data:", b"\n"] * after_events
+        answer.close()
+    connection.close()
+
+
+def released(upstream: FakeUpstream, gate: Gate) -> None:
+    """The gateway closes its call although the provider stays silent."""
+    assert upstream.calls[-1].closed_by_client.wait(RELEASED_S)
+    gate.open()
+
+
+def test_a_client_that_leaves_while_comments_come(desk: Desk, key: str, upstream: FakeUpstream, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr(relay, "STREAM_SILENCE_S", 0.05)
+    gate, headers = upstream.gate(), {"authorization": f"Bearer {key}"}
+    upstream.answers(Reply.sse(CHUNKS).after(gate))
+    with desk.http.stream("POST", "/chat/completions", json=chat_body(RETRIED, stream=True), headers=headers) as response:
+        assert next(response.iter_text()).startswith(": waiting")
+    released(upstream, gate)
+    wait_until(lambda: len(desk.records(key)) == 1)
+    assert only_record(desk, key).status == "cut"

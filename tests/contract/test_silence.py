@@ -1,0 +1,72 @@
+"""Providers that think for long: the connection is kept alive with what clients skip, and nothing is lost by it."""
+
+import json
+
+import openai
+import pytest
+
+from haimaker import relay
+from tests.contract.money_support import Desk
+from tests.contract.sdk_support import RETRIED, ask, joined, sdk, text_of
+from tests.support import openai_wire
+from tests.support.fake_upstream import FakeUpstream, Pause, Reply
+
+CHUNKS = openai_wire.chunks(["Once ", "upon ", "a time"])
+BUSY = openai_wire.error("The server is busy.", code="busy", type="server_error")
+
+pytestmark = pytest.mark.usefixtures("soon_silent")
+
+
+@pytest.fixture
+def soon_silent(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(relay, "STREAM_SILENCE_S", 0.05)
+    monkeypatch.setattr(relay, "WHOLE_SILENCE_S", 0.05)
+
+
+def test_a_silent_stream_starts_with_comments(desk: Desk, key: str, upstream: FakeUpstream):
+    upstream.answers(Reply.sse(CHUNKS).after(Pause(0.3)))
+    text = desk.chat(key, RETRIED, stream=True).text
+    comments, _, events = text.rpartition(": waiting\n\n")
+    assert set(comments.split(": waiting\n\n")) == {""}
+    assert comments.count(": waiting") >= 2
+    assert events.endswith("data: [DONE]\n\n")
+    with ask(sdk(desk, key), RETRIED, stream=True) as chunks:
+        assert "".join(joined(chunks)) == "Once upon a time"
+
+
+def test_comments_fill_the_silence_inside_a_stream(desk: Desk, key: str, upstream: FakeUpstream):
+    upstream.answers(Reply.sse([*CHUNKS[:2], Pause(0.3), *CHUNKS[2:]]))
+    text = desk.chat(key, RETRIED, stream=True).text
+    assert text.startswith("data: ")
+    assert ": waiting\n\n" in text
+    events = [json.loads(part[6:]) for part in text.split("\n\n") if part.startswith("data: {")]
+    assert events == CHUNKS
+
+
+def test_an_error_after_comments_is_an_event(desk: Desk, key: str, upstream: FakeUpstream):
+    upstream.answers(Reply.json(400, BUSY).after(Pause(0.2)))
+    with pytest.raises(openai.APIError) as raised, ask(sdk(desk, key), RETRIED, stream=True) as chunks:
+        assert not list(chunks)
+    assert (type(raised.value), raised.value.code) == (openai.APIError, "busy")
+    assert desk.money(key) == (0, 0, 0)
+
+
+def test_after_comments_another_try_may_still_answer(desk: Desk, key: str, upstream: FakeUpstream):
+    upstream.answers(Reply.json(500, BUSY).after(Pause(0.2)), Reply.sse(CHUNKS))
+    with ask(sdk(desk, key), RETRIED, stream=True) as chunks:
+        assert "".join(joined(chunks)) == "Once upon a time"
+
+
+@pytest.mark.parametrize(
+    ("status", "body", "expected"),
+    [(200, openai_wire.completion("At last"), "At last"), (400, BUSY, "The server is busy.")],
+    ids=["answer", "error"],
+)
+def test_white_space_fills_a_whole_silence(desk: Desk, key: str, upstream: FakeUpstream, status: int, body, expected: str):
+    upstream.answers(Reply.json(status, body).after(Pause(0.3)))
+    response = desk.chat(key, RETRIED)
+    assert response.status_code == 200
+    assert response.text.startswith("   ")
+    assert expected in json.dumps(response.json())
+    if status == 200:
+        assert text_of(ask(sdk(desk, key), RETRIED)) == expected

@@ -1,0 +1,58 @@
+"""A deployed stack in small, for the functions' tests."""
+
+import uuid
+from collections.abc import Iterator
+
+import pytest
+
+from haimaker.store.dynamodb import DynamoStore
+from tests.support import dynamodb_emulators
+from tests.support.aws_front import AWSFront
+from tests.support.fake_upstream import FakeUpstream
+from tests.support.openai_wire import plays_openai
+from tests.support.stack import TABLES, UPSTREAM_KEY, Stack, client, make_tables, put_secrets
+
+
+@pytest.fixture(scope="session")
+def moto() -> Iterator[str]:
+    with dynamodb_emulators.moto_locked() as url:
+        make_tables(url)
+        yield url
+
+
+@pytest.fixture(scope="session")
+def dynalite() -> Iterator[str]:
+    try:
+        with dynamodb_emulators.dynalite() as url:
+            make_tables(url)
+            yield url
+    except dynamodb_emulators.Unavailable as reason:
+        pytest.skip(str(reason))
+
+
+@pytest.fixture
+def secrets(moto: str) -> str:
+    """A new parameter in SSM."""
+    name = f"/stack-{uuid.uuid4().hex}/providers"
+    put_secrets(moto, name, {"OPENAI_API_KEY": UPSTREAM_KEY})
+    return name
+
+
+@pytest.fixture
+def stack(moto: str, secrets: str) -> Iterator[Stack]:
+    yield from _stack(moto, moto, secrets)
+
+
+@pytest.fixture
+def stack_on_dynalite(dynalite: str, moto: str, secrets: str) -> Iterator[Stack]:
+    yield from _stack(dynalite, moto, secrets)
+
+
+def _stack(dynamodb: str, ssm: str, secrets: str) -> Iterator[Stack]:
+    with FakeUpstream() as upstream, AWSFront(dynamodb, ssm).serving() as front:
+        upstream.answers(plays_openai())
+        stack = Stack(front, upstream, DynamoStore(TABLES["accounts"], TABLES["records"], client(dynamodb)), secrets)
+        try:
+            yield stack
+        finally:
+            stack.close()

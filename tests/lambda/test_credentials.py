@@ -1,0 +1,113 @@
+"""The providers' secrets in SSM: how long they are kept, and what happens while they can't be read."""
+
+import pytest
+
+from haimaker.access import Access
+from haimaker.aws import Credentials
+from haimaker.config import AWSAccess
+from haimaker.credentials import AGAIN_S, KEPT_EMPTY_S, KEPT_S, Constant, Stored
+from haimaker.errors import ServiceUnavailableError
+from haimaker.observability import Observer
+from tests.support.aws_front import AWSFront
+from tests.support.stack import put_secrets
+
+READ = "GetParameters"
+
+
+class Clock:
+    now_s = 1_000.0
+
+    def __call__(self) -> float:
+        return self.now_s
+
+
+class Scene:
+    def __init__(self, ssm: str, parameter: str, front: AWSFront) -> None:
+        self.front, self.clock, self.ssm, self.parameter = front, Clock(), ssm, parameter
+        aws = AWSAccess("us-east-1", Credentials("AKID", "secret"), ssm_endpoint=front.url)
+        environment = {"GROQ_BASE_URL": "http://127.0.0.1:1/v1", "OLLAMA_BASE_URL": "http://127.0.0.1:2/v1"}
+        self.stored = Stored(parameter, aws, environment, Observer(), self.clock)
+
+    def keys(self, after_s: float = 0) -> dict[str, str | None]:
+        self.clock.now_s += after_s
+        return {name: access.api_key for name, access in self.stored.current().items() if name != "ollama"}
+
+    def put(self, value: object, name: str = "") -> None:
+        put_secrets(self.ssm, self.parameter + name, value)
+
+
+@pytest.fixture
+def scene(moto, secrets):
+    with AWSFront(moto, moto).serving() as front:
+        yield Scene(moto, secrets, front)
+
+
+def test_a_constant_is_what_it_is():
+    access = {"openai": Access("https://api.openai.com/v1", "sk-1")}
+    assert Constant(access).current() is access
+
+
+def test_secrets_are_added_to_the_environment_and_kept_for_minutes(scene):
+    scene.put({"GROQ_API_KEY": " gsk-1 ", "OPENAI_API_KEY": ""})
+    access = scene.stored.current()
+    assert access["groq"] == Access("http://127.0.0.1:1/v1", "gsk-1")
+    assert set(access) == {"groq", "ollama"}
+    assert "gsk-1" not in repr(access) + repr(scene.stored)
+    scene.put({"GROQ_API_KEY": "gsk-2"})
+    assert scene.keys(KEPT_S - 1) == {"groq": "gsk-1"}
+    assert scene.stored.current() is access
+    assert scene.keys(1) == {"groq": "gsk-2"}
+    assert scene.front.calls == [READ] * 2
+
+
+def test_what_did_not_change_stays_the_same_object(scene):
+    access = scene.stored.current()
+    scene.clock.now_s += KEPT_S
+    assert scene.stored.current() is access
+    assert scene.front.calls == [READ] * 2
+
+
+def test_a_second_parameter_adds_to_the_first_in_one_call(scene):
+    scene.put({"MISTRAL_API_KEY": "m", "GROQ_API_KEY": "2"}, "-2")
+    scene.put({"GROQ_API_KEY": "1"})
+    assert scene.keys() == {"groq": "2", "mistral": "m"}
+    assert scene.front.calls == [READ]
+
+
+def test_credentials_that_are_stored_later_are_soon_seen(scene):
+    scene.stored.parameter = scene.parameter = f"{scene.parameter}-new"
+    assert scene.keys() == {}
+    scene.put({"OPENAI_API_KEY": "sk-1"})
+    assert scene.keys(KEPT_EMPTY_S - 1) == {}
+    assert scene.keys(1) == {"openai": "sk-1"}
+
+
+def test_a_busy_parameter_store_is_asked_again(scene):
+    scene.front.breaks(READ, "throttled", times=2)
+    assert set(scene.keys()) == {"openai"}
+    assert scene.front.calls == [READ] * 3
+
+
+@pytest.mark.parametrize("fault", ["throttled", "failing", "dropped", "half"])
+def test_while_it_fails_what_was_read_before_is_used(scene, fault):
+    before = scene.keys()
+    scene.put({"OPENAI_API_KEY": "sk-new"})
+    scene.front.breaks(READ, fault)
+    assert scene.keys(KEPT_S) == before
+    scene.front.heals()
+    assert scene.keys(AGAIN_S - 1) == before
+    assert scene.keys(1) == {"openai": "sk-new"}
+
+
+@pytest.mark.parametrize(
+    "value", [[], "text", {"OPENAI_API_KEY": 1}, {"OPENAI_API_KEY": "sk-\u00e9"}, {"OPENAI_BASE_URL": "x", "OPENAI_API_KEY": "k"}]
+)
+def test_a_parameter_that_makes_no_sense_is_unavailable_and_told_to_the_deployer(scene, value, capsys):
+    scene.put(value)
+    with pytest.raises(ServiceUnavailableError) as raised:
+        scene.keys()
+    assert raised.value.code == "credentials_unavailable"
+    assert raised.value.headers == {"retry-after": "2"}
+    assert "sk-" not in str(raised.value)
+    scene.put({"OPENAI_API_KEY": "sk-1"})
+    assert scene.keys() == {"openai": "sk-1"}

@@ -1,0 +1,167 @@
+"""The functions under AWS's own Runtime Interface Emulator, the program that `sam local invoke` runs in its container.
+
+https://github.com/aws/aws-lambda-runtime-interface-emulator. It is a part of aws-sam-cli, which `make test` puts into .venv-aws.
+It passes a stream on at its end only, and knows no trailers: test_runtime.py is about those.
+"""
+
+import http.client
+import json
+import os
+import platform
+import signal
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
+from pathlib import Path
+
+import pydantic_core
+import pytest
+
+from tests.support.aws_tools import built_layer, session_folder
+from tests.support.runtime_emulator import PRELUDE_END, ROOT, WRAPPER
+
+MACHINE = {"aarch64": "arm64", "arm64": "arm64", "x86_64": "x86_64"}.get(platform.machine(), "other")
+PROGRAMS = sorted(ROOT.glob(f".venv-aws/lib/python3*/site-packages/samcli/local/rapid/aws-lambda-rie-{MACHINE}"))
+INVOKE = "/2015-03-31/functions/function/invocations"
+EVENTS = {path.stem: path.read_text() for path in sorted((ROOT / "events").glob("*.json")) if path.stem != "local"}
+TABLES = {"HAIMAKER_ACCOUNTS_TABLE": "accounts", "HAIMAKER_RECORDS_TABLE": "records"}
+WAIT_S = 30.0
+
+pytestmark = pytest.mark.skipif(
+    not PROGRAMS or not sys.platform.startswith("linux"),
+    reason="the Runtime Interface Emulator runs on Linux, from .venv-aws, which `make test` makes",
+)
+
+Invoke = Callable[[str], bytes]
+
+
+@contextmanager
+def emulated(function: str, environment: dict[str, str], wrapper: Path = WRAPPER) -> Iterator[Invoke]:
+    """Invokes a function that runs under the emulator as Lambda runs it."""
+    address, api = (f"127.0.0.1:{port}" for port in _free_ports(2))
+    folder = ROOT / "functions" / function
+    options = ["--log-level", "error", "--runtime-interface-emulator-address", address, "--runtime-api-address", api]
+    process = subprocess.Popen(
+        [PROGRAMS[0], *options, wrapper, sys.executable, "app.handler"],
+        cwd=folder,
+        env={
+            "PATH": os.environ["PATH"],
+            "PYTHONPATH": str(ROOT / "shared"),
+            "LAMBDA_TASK_ROOT": str(folder),
+            "AWS_LAMBDA_FUNCTION_NAME": function,
+            "AWS_LAMBDA_FUNCTION_TIMEOUT": "30",
+            "AWS_REGION": "us-east-1",
+            "AWS_ACCESS_KEY_ID": "AKID",
+            "AWS_SECRET_ACCESS_KEY": "secret",
+            **environment,
+        },
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+        start_new_session=True,
+    )
+    try:
+        _wait_for(address, process)
+        yield lambda event: _post(address, event)
+    finally:
+        os.killpg(process.pid, signal.SIGKILL)
+        process.wait(WAIT_S)
+
+
+def _post(address: str, event: str) -> bytes:
+    connection = http.client.HTTPConnection(address, timeout=WAIT_S)
+    connection.request("POST", INVOKE, event.encode())
+    answer = connection.getresponse().read()
+    connection.close()
+    return answer
+
+
+def _wait_for(address: str, process: subprocess.Popen) -> None:
+    host, _, port = address.partition(":")
+    deadline_s = time.monotonic() + WAIT_S
+    while time.monotonic() < deadline_s and process.poll() is None:
+        try:
+            socket.create_connection((host, int(port)), 1).close()
+        except OSError:
+            time.sleep(0.02)
+        else:
+            return
+    raise TimeoutError("the emulator did not start")
+
+
+def _free_ports(count: int) -> list[int]:
+    with ExitStack() as open_sockets:
+        free = [open_sockets.enter_context(socket.create_server(("127.0.0.1", 0))) for _ in range(count)]
+        return [one.getsockname()[1] for one in free]
+
+
+@pytest.fixture(scope="module")
+def sam_local(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Callable[[str], Invoke]]:
+    """Functions as `sam local invoke` runs them: with no AWS account. Each is started when first asked for."""
+    environment = {
+        "AWS_SAM_LOCAL": "true",
+        "TMPDIR": str(tmp_path_factory.mktemp("sandbox")),
+        **json.loads((ROOT / "events" / "local.json").read_text())["Parameters"],
+    }
+    started: dict[str, Invoke] = {}
+    with ExitStack() as running:
+
+        def start(function: str) -> Invoke:
+            if function not in started:
+                started[function] = running.enter_context(emulated(function, environment))
+            return started[function]
+
+        yield start
+
+
+@pytest.mark.parametrize("name", EVENTS)
+def test_every_event_is_answered_without_an_aws_account(sam_local, name):
+    function = "chat_completions" if name.startswith("chat_completions") else name.partition("_")[0]
+    reply = json.loads(sam_local(function)(EVENTS[name]))
+    assert (reply["statusCode"], reply["isBase64Encoded"]) == (200, False), reply
+    if name.endswith("_stream"):
+        assert reply["headers"]["content-type"].startswith("text/event-stream")
+        assert reply["body"].endswith("data: [DONE]\n\n")
+    else:
+        body = json.loads(reply["body"])
+        assert isinstance(body, dict)
+        if function == "chat_completions":
+            assert body["choices"][0]["message"]["content"] in ("Hello, Lambda!", "Grüezi 👋")
+            assert body["usage"]["cost"] == 0
+
+
+def test_as_deployed_the_answer_is_a_prelude_and_a_body():
+    """It is an error, since there is no store here; its key is refused before one is asked."""
+    with emulated("chat_completions", TABLES) as invoke:
+        for _ in range(2):
+            prelude, end, body = invoke(EVENTS["chat_completions_url_stream"]).partition(PRELUDE_END)
+            assert end
+            assert json.loads(prelude)["statusCode"] == 401
+            assert json.loads(body)["error"]["code"] == "invalid_api_key"
+
+
+def test_as_deployed_a_function_that_does_not_stream_answers_in_one_piece():
+    with emulated("models", TABLES) as invoke:
+        reply = json.loads(invoke(EVENTS["models_health"]))
+        assert (reply["statusCode"], json.loads(reply["body"])) == (200, {"status": "ok"})
+
+
+@pytest.fixture(scope="module")
+def opt(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The built layer, but for the one package that is compiled for another machine: that is this one's."""
+    layer, opt = built_layer(session_folder(tmp_path_factory)), tmp_path_factory.mktemp("opt")
+    (opt / "python").mkdir()
+    (opt / "stream-wrapper").symlink_to(layer / "stream-wrapper")
+    packages = {path.name: path for path in (layer / "python").iterdir()} | {"pydantic_core": Path(pydantic_core.__file__).parent}
+    for name, path in packages.items():
+        (opt / "python" / name).symlink_to(path)
+    return opt
+
+
+@pytest.mark.parametrize("name", ["chat_completions", "chat_completions_stream", "chat_completions_url_base64"])
+def test_the_layer_as_built_answers(opt, tmp_path, name):
+    environment = {"AWS_SAM_LOCAL": "true", "TMPDIR": str(tmp_path), "PYTHONPATH": ""}
+    with emulated("chat_completions", environment, opt / "stream-wrapper") as invoke:
+        assert json.loads(invoke(EVENTS[name]))["statusCode"] == 200

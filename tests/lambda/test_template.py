@@ -1,0 +1,283 @@
+"""What AWS's translator makes of template.yaml: mistakes that pass every check of the source deploy something else."""
+
+import json
+import re
+import runpy
+
+import pytest
+
+from haimaker.config import Settings
+from haimaker.errors import APIError, APITimeoutError, BadGatewayError, NotFoundError, RateLimitError, RequestTooLargeError
+from haimaker.routes import ROUTES
+from haimaker.store.tables import TABLES, TTL_ATTRIBUTE
+from tests.support.aws_tools import ROOT, run, session_folder, translated
+
+FUNCTIONS = ("ChatCompletionsFunction", "ModelsFunction", "KeysFunction", "RollupFunction")
+"""In the order of functions/ in the template."""
+STREAMING = ("ChatCompletionsFunction",)
+PARAMETERS = [
+    {"Fn::Sub": f"arn:${{AWS::Partition}}:ssm:${{AWS::Region}}:${{AWS::AccountId}}:parameter/${{AWS::StackName}}/{name}"}
+    for name in ("providers", "providers-2")
+]
+ACCOUNTS, RECORDS = ({"Fn::GetAtt": [table, "Arn"]} for table in ("AccountsTable", "RecordsTable"))
+STREAM = {"Fn::GetAtt": ["RecordsTable", "StreamArn"]}
+LOGS = ("logs:CreateLogStream", "logs:PutLogEvents")
+MAY_DO = {
+    "ChatCompletionsFunction": [
+        (("dynamodb:GetItem", "dynamodb:UpdateItem"), [ACCOUNTS]),
+        (("dynamodb:GetItem", "dynamodb:PutItem"), [RECORDS]),
+        (("ssm:GetParameters",), PARAMETERS),
+    ],
+    "ModelsFunction": [(("dynamodb:GetItem",), [ACCOUNTS]), (("ssm:GetParameters",), PARAMETERS)],
+    "KeysFunction": [
+        (("BatchGetItem", "DeleteItem", "GetItem", "PutItem", "UpdateItem"), [ACCOUNTS]),
+        (("dynamodb:Query",), [{"Fn::Sub": "${AccountsTable.Arn}/index/by_kind"}]),
+    ],
+    "RollupFunction": [
+        (("DescribeStream", "GetRecords", "GetShardIterator"), [STREAM]),
+        (("dynamodb:ListStreams",), [{"Fn::Sub": "${RecordsTable.Arn}/stream/*"}]),
+        (("dynamodb:UpdateItem",), [ACCOUNTS, RECORDS]),
+    ],
+}
+"""All that the functions may do besides writing their own logs."""
+MAY_END_IN_A_STAR = [{"Fn::Sub": "${RecordsTable.Arn}/stream/*"}]
+
+
+@pytest.fixture(scope="module")
+def template(tmp_path_factory):
+    return translated(session_folder(tmp_path_factory))
+
+
+@pytest.fixture(scope="module")
+def resources(template):
+    return template["Resources"]
+
+
+@pytest.fixture(scope="module")
+def api(resources):
+    return resources["GatewayApi"]["Properties"]
+
+
+def properties(resources, kind):
+    return {name: resource["Properties"] for name, resource in resources.items() if resource["Type"] == kind}
+
+
+def integration(api, path, method):
+    return api["Body"]["paths"][path][method]["x-amazon-apigateway-integration"]
+
+
+def called(integration):
+    return re.search(r"functions/\$\{(\w+)\.Arn\}/", integration["uri"]["Fn::Sub"])[1]
+
+
+def everywhere():
+    return [(route, prefix + route.template) for route in ROUTES for prefix in ("", "/v1")]
+
+
+def test_sam_and_its_linter_accept_it():
+    assert "valid SAM Template" in run("sam", "validate", "--lint")
+    assert run("cfn-lint", "template.yaml") == ""
+
+
+def test_every_route_leads_to_the_function_that_serves_it(resources, api, monkeypatch, tmp_path):
+    monkeypatch.setenv("AWS_SAM_LOCAL", "true")
+    monkeypatch.setenv("TMPDIR", str(tmp_path))
+    serves = {}
+    for function in FUNCTIONS[:3]:
+        folder = resources[function]["Properties"]["Code"]["S3Key"]
+        serves[function] = runpy.run_path(str(ROOT / folder / "app.py"))["handler"].serves
+    for route, path in everywhere():
+        assert route.operation in serves[called(integration(api, path, route.method.lower()))], path
+
+
+def test_nothing_but_the_routes_and_what_browsers_ask_before_them_leads_anywhere(api):
+    routes = {(path, route.method.lower()) for route, path in everywhere()}
+    asked_before = {(path, "options") for route, path in everywhere() if "/key/" not in path and route.operation != "health"}
+    there = {(path, method) for path, methods in api["Body"]["paths"].items() for method in methods}
+    assert there == routes | asked_before | {("/{proxy+}", "x-amazon-apigateway-any-method")}
+
+
+def test_answers_that_can_be_slow_or_large_are_streamed(api):
+    """Also what else goes to these functions: their runtime speaks no other protocol."""
+    generating = [(route, path) for route, path in everywhere() if route.method == "POST" and "/key/" not in path]
+    assert len(generating) >= 4
+    for _, path in generating:
+        assert integration(api, path, "post")["timeoutInMillis"] == 900_000
+    for path, methods in api["Body"]["paths"].items():
+        for method in methods:
+            found = integration(api, path, method)
+            streams = called(found) in STREAMING
+            assert found.get("responseTransferMode") == ("STREAM" if streams else None), path
+            assert found["uri"]["Fn::Sub"].endswith("response-streaming-invocations" if streams else "/invocations"), path
+            assert streams or ("post" not in methods or "/key/" in path), path
+
+
+def test_the_api_is_regional_takes_uploads_as_they_are_and_is_throttled(resources, api):
+    assert api["EndpointConfiguration"] == {"Types": ["REGIONAL"]}
+    assert api["BinaryMediaTypes"] == ["multipart~1form-data"]
+    assert api["Body"]["x-amazon-apigateway-binary-media-types"] == ["multipart/form-data"]
+    (stage,) = properties(resources, "AWS::ApiGateway::Stage").values()
+    (settings,) = stage["MethodSettings"]
+    assert (settings["ResourcePath"], settings["HttpMethod"]) == ("/*", "*")
+    assert settings["ThrottlingRateLimit"] == {"Ref": "ThrottlingRate"}
+    assert settings["ThrottlingBurstLimit"] == {"Ref": "ThrottlingBurst"}
+
+
+def test_functions_and_layer_are_of_one_architecture(resources):
+    (layer,) = properties(resources, "AWS::Lambda::LayerVersion").items()
+    assert (layer[1]["CompatibleArchitectures"], layer[1]["CompatibleRuntimes"]) == (["arm64"], ["python3.13"])
+    functions = properties(resources, "AWS::Lambda::Function")
+    assert set(functions) == set(FUNCTIONS)
+    for function in functions.values():
+        assert (function["Architectures"], function["Runtime"]) == (["arm64"], "python3.13")
+        assert function["Layers"] == [{"Ref": layer[0]}]
+
+
+def test_the_wrapper_is_where_it_must_be_and_nowhere_else(resources):
+    for name, function in properties(resources, "AWS::Lambda::Function").items():
+        wrapper = function["Environment"]["Variables"].get("AWS_LAMBDA_EXEC_WRAPPER")
+        assert wrapper == ("/opt/stream-wrapper" if name in STREAMING else None)
+        assert (function["Timeout"] == 900) == (name in STREAMING)
+
+
+def test_the_function_url_streams_and_has_both_permissions(resources):
+    (url,) = properties(resources, "AWS::Lambda::Url").values()
+    assert (url["AuthType"], url["InvokeMode"]) == ("NONE", "RESPONSE_STREAM")
+    permissions = [found for found in properties(resources, "AWS::Lambda::Permission").values() if found["Principal"] == "*"]
+    assert {found["FunctionName"]["Ref"] for found in permissions} == {url["TargetFunctionArn"]["Ref"]} == set(STREAMING)
+    assert {(found["Action"], found.get("FunctionUrlAuthType"), found.get("InvokedViaFunctionUrl")) for found in permissions} == {
+        ("lambda:InvokeFunctionUrl", "NONE", None),
+        ("lambda:InvokeFunction", None, True),
+    }
+
+
+def statements(resources, function):
+    role = resources[resources[function]["Properties"]["Role"]["Fn::GetAtt"][0]]["Properties"]
+    assert set(role) == {"AssumeRolePolicyDocument", "Policies"}, "a managed policy allows more than this function needs"
+    (policy,) = role["Policies"]
+    for statement in policy["PolicyDocument"]["Statement"]:
+        assert statement.keys() == {"Effect", "Action", "Resource"}
+        actions, targets = statement["Action"], statement["Resource"]
+        actions = [actions] if isinstance(actions, str) else actions
+        yield tuple(sorted(actions)), targets if isinstance(targets, list) else [targets]
+
+
+@pytest.mark.parametrize("function", FUNCTIONS)
+def test_each_function_may_do_what_it_does_and_no_more(resources, function):
+    logs = resources[function]["Properties"]["LoggingConfig"]["LogGroup"]["Ref"]
+    allowed = [
+        (tuple(name if ":" in name else f"dynamodb:{name}" for name in actions), targets) for actions, targets in MAY_DO[function]
+    ]
+    found = list(statements(resources, function))
+    assert found == [(LOGS, [{"Fn::GetAtt": [logs, "Arn"]}]), *allowed]
+    for _, targets in found:
+        texts = [target for target in targets if "*" in json.dumps(target)]
+        assert all(target in MAY_END_IN_A_STAR for target in texts)
+
+
+def test_no_two_functions_share_a_role_and_every_log_has_an_end(resources):
+    functions = properties(resources, "AWS::Lambda::Function")
+    assert len({function["Role"]["Fn::GetAtt"][0] for function in functions.values()}) == len(FUNCTIONS)
+    assert len(properties(resources, "AWS::IAM::Role")) == len(FUNCTIONS)
+    for function in functions.values():
+        group = resources[function["LoggingConfig"]["LogGroup"]["Ref"]]["Properties"]
+        assert group["RetentionInDays"] == {"Ref": "LogRetentionDays"}
+        assert group["LogGroupName"] == {"Fn::Sub": f"/aws/lambda/{function['FunctionName']['Fn::Sub']}"}
+
+
+@pytest.mark.parametrize(("table", "resource"), [("accounts", "AccountsTable"), ("records", "RecordsTable")])
+def test_tables_are_those_of_the_store_and_outlive_the_stack(resources, table, resource):
+    found = resources[resource]
+    assert {name: found["Properties"][name] for name in TABLES[table]} == TABLES[table]
+    assert found["Properties"]["PointInTimeRecoverySpecification"] == {"PointInTimeRecoveryEnabled": True}
+    assert (found["DeletionPolicy"], found["UpdateReplacePolicy"]) == ("RetainExceptOnCreate", "Retain")
+    assert "TableName" not in found["Properties"], "a stack could not be made again beside its old tables"
+
+
+def test_records_expire_and_new_ones_are_rolled_up(resources):
+    records = resources["RecordsTable"]["Properties"]
+    assert records["TimeToLiveSpecification"] == {"AttributeName": TTL_ATTRIBUTE, "Enabled": True}
+    assert records["StreamSpecification"] == {"StreamViewType": "NEW_IMAGE"}
+    (mapping,) = properties(resources, "AWS::Lambda::EventSourceMapping").values()
+    assert (mapping["EventSourceArn"], mapping["FunctionName"]) == (STREAM, {"Ref": "RollupFunction"})
+    assert json.loads(mapping["FilterCriteria"]["Filters"][0]["Pattern"]) == {"eventName": ["INSERT"]}
+
+
+STATUSES = {  # 0 leaves API Gateway's own
+    "MISSING_AUTHENTICATION_TOKEN": 404,
+    "INVALID_SIGNATURE": 404,
+    "RESOURCE_NOT_FOUND": 404,
+    "THROTTLED": 429,
+    "QUOTA_EXCEEDED": 429,
+    "REQUEST_TOO_LARGE": 413,
+    "INTEGRATION_FAILURE": 502,
+    "INTEGRATION_TIMEOUT": 504,
+    "DEFAULT_4XX": 0,
+    "DEFAULT_5XX": 0,
+}
+CLASSES = (APITimeoutError, BadGatewayError, NotFoundError, RateLimitError, RequestTooLargeError)
+
+
+def test_where_no_code_of_ours_runs_errors_have_the_usual_shape(api):
+    found = api["Body"]["x-amazon-apigateway-gateway-responses"]
+    assert {name: int(response.get("statusCode", 0)) for name, response in found.items()} == STATUSES
+    for name, response in found.items():
+        body = json.loads(response["responseTemplates"]["application/json"])
+        assert body.keys() == {"error"}
+        ours = next((error for error in CLASSES if error.status == STATUSES[name]), None)
+        assert body["error"].keys() == APIError("").body()["error"].keys()
+        assert ours is None or (body["error"]["type"], body["error"]["code"]) == (ours.type, ours.code or "unknown_url")
+        assert "messageString" not in body["error"]["message"], "AWS's own text can quote the authorization header"
+        assert response["responseParameters"]["gatewayresponse.header.x-request-id"] == "context.requestId"
+        assert ("gatewayresponse.header.retry-after" in response["responseParameters"]) == (STATUSES[name] == 429)
+
+
+def test_the_functions_settings_are_what_the_package_reads(template, resources):
+    values = {name: str(parameter["Default"]) for name, parameter in template["Parameters"].items()}
+    values |= {"AccountsTable": "accounts-1", "RecordsTable": "records-1"}
+    lambdas = {"AWS_REGION": "us-east-1", "AWS_ACCESS_KEY_ID": "AKID", "AWS_SECRET_ACCESS_KEY": "secret"}
+    for function in properties(resources, "AWS::Lambda::Function").values():
+        variables = function["Environment"]["Variables"]
+        told = {name: values[value["Ref"]] for name, value in variables.items() if "Ref" in value}
+        told |= {
+            name: value["Fn::Sub"].replace("${AWS::StackName}", "s") for name, value in variables.items() if "Fn::Sub" in value
+        }
+        settings = Settings.deployed({**lambdas, **told})
+        assert (settings.accounts_table, settings.records_table) == ("accounts-1", "records-1")
+        assert settings.providers_parameter == "/s/providers"
+        assert (settings.default_max_output_tokens, settings.allowed_origins, settings.demo) == (16_384, (), False)
+        changed = {
+            "HAIMAKER_PROVIDER_BASE_URLS": "ollama=https://llm.example/v1,openai=https://proxy.example/v1/",
+            "ALLOWED_ORIGINS": "https://a.example,https://b.example",
+            "HAIMAKER_DEMO": "true",
+        }
+        assert changed.keys() <= variables.keys()
+        settings = Settings.deployed({**lambdas, **told, **changed})
+        assert settings.environment["OPENAI_BASE_URL"] == "https://proxy.example/v1"
+        assert settings.environment["OLLAMA_BASE_URL"] == "https://llm.example/v1"
+        assert (settings.allowed_origins, settings.demo) == (("https://a.example", "https://b.example"), True)
+
+
+def test_a_deployer_is_told_what_every_parameter_is_and_has_to_set_none(template):
+    for name, parameter in template["Parameters"].items():
+        assert "Default" in parameter, name
+        assert parameter["Description"].endswith("."), name
+    shown = [
+        name for group in template["Metadata"]["AWS::CloudFormation::Interface"]["ParameterGroups"] for name in group["Parameters"]
+    ]
+    assert sorted(shown) == sorted(template["Parameters"])
+    used = set(re.findall(r'"Ref": "(\w+)"', json.dumps(template)))
+    assert set(template["Parameters"]) <= used
+
+
+def test_a_domain_name_is_made_only_for_who_has_one(template, resources):
+    conditional = {name for name, resource in {**resources, **template["Outputs"]}.items() if resource.get("Condition")}
+    assert conditional == {"GatewayDomainName", "GatewayDomainMapping", "DomainUrl", "DomainTarget"}
+    assert template["Rules"]["DomainNameNeedsCertificate"]["RuleCondition"]
+
+
+def test_the_stack_tells_where_it_is(template):
+    outputs = template["Outputs"]
+    assert outputs["BaseUrl"]["Value"]["Fn::Sub"].endswith("${AWS::URLSuffix}/v1")
+    assert outputs["ChatUrl"]["Value"] == {"Fn::Sub": "${ChatCompletionsFunctionUrl.FunctionUrl}v1"}
+    assert {"AccountsTable", "RecordsTable", "ProvidersParameter"} <= outputs.keys()
