@@ -18,7 +18,7 @@ from haimaker import adapters, authorize
 from haimaker.access import SettingsError, access_from
 from haimaker.errors import APIError
 from haimaker.prices import Facts
-from haimaker.providers import BY_NAME
+from haimaker.providers import BY_NAME, row_for
 from haimaker.schema import ChatRequest, parse_chat
 from haimaker.sse import dumps
 from haimaker.transport import Cancel, Timeouts, Transport, TransportError
@@ -64,7 +64,7 @@ def _parser() -> argparse.ArgumentParser:
 
 
 def _attempt(provider: str, model: str) -> Attempt:
-    return Attempt("req-record", int(time.time()), BY_NAME[provider], model, Facts.unknown(provider, model))
+    return Attempt("req-record", int(time.time()), row_for(provider, model), model, Facts.unknown(provider, model))
 
 
 def _ask(request: ChatRequest, attempt: Attempt, environment: Mapping[str, str]) -> Answer:

@@ -34,7 +34,7 @@ from haimaker.schema import Asked, parse_chat, parse_completion
 from haimaker.sending import Sender
 from haimaker.settlement import Settlement
 from haimaker.sse import dumps
-from haimaker.store import UNLIMITED, Account, Admitted, Hold, Refused, Store, StoreUnavailable
+from haimaker.store import UNLIMITED, Account, Admitted, Hold, Refused, Store, StoreThrottled, StoreUnavailable
 from haimaker.transport import Cancel, Transport
 from haimaker.wire import JSON, Request, Response
 
@@ -148,7 +148,7 @@ class Gateway:
                     raise
                 continue
             reservation = limits.reserve(asked, plan.all(), self.settings.default_max_output_tokens)
-            admitted = self.store.admit(_hold(request, account, reservation, plan, now_s))
+            admitted = self._reserve(_hold(request, account, reservation, plan, now_s))
             if isinstance(admitted, Admitted):
                 return plan, account, admitted
             if admitted.reason == "version":
@@ -156,6 +156,15 @@ class Gateway:
             elif not (affordable := self._affordable(asked, plan, admitted, affordable)):
                 raise refusal(admitted, reservation.amount_nanousd)
         raise refusal(Refused("parallel", account, retry_after_s=1), 0)
+
+    def _reserve(self, hold: Hold) -> Admitted | Refused:
+        """Once more if the store's answer was lost: the same hold is never taken twice, and one left behind would be charged."""
+        try:
+            return self.store.admit(hold)
+        except StoreThrottled:
+            raise
+        except StoreUnavailable:
+            return self.store.admit(hold)
 
     def _plan(self, asked: Asked, account: Account, request_id: str, now_s: float, reach: Reach, affordable: int | None) -> Plan:
         resting = reach.upstreams.health.resting(now_s)

@@ -37,14 +37,15 @@ def retrieved(router: Router, account: Account, request: Request) -> JSON:
 
 
 def _usable(router: Router, account: Account) -> Iterator[JSON]:
+    allowed = {*account.models, *map(router.full_name, account.models)}
     for name in router.config.routes:
-        if is_allowed(name, account.models):
+        if is_allowed(name, allowed):
             yield {"id": name, "object": "model", "created": 0, "owned_by": "gateway"}
     for provider in router.providers:
         names = [known.model for known in prices.models(provider.name) if known.mode in SERVED_MODES]
         for model in (*provider.models, *names):
             name = f"{provider.name}/{model}"
-            if is_allowed(name, account.models):
+            if is_allowed(name, allowed):
                 yield _told(name, router.facts_of(name))
 
 

@@ -5,6 +5,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
 
+MAX_TOKENS = {"max_completion_tokens": "max_tokens"}
+MAX_COMPLETION_TOKENS = {"max_tokens": "max_completion_tokens"}
+
 
 @dataclass(frozen=True, slots=True)
 class ModelRule:

@@ -5,92 +5,84 @@ one of a known format is a row here and a recorded case in `tests/wire/`. Data o
 anywhere asks for a provider's name.
 """
 
+import re
 from collections.abc import Mapping
-from dataclasses import dataclass, field
-from typing import Any
 
+from haimaker.plain_providers import PLAIN, SERVERS
+from haimaker.provider import MAX_COMPLETION_TOKENS, MAX_TOKENS, ModelRule, Provider
 
-@dataclass(frozen=True, slots=True)
-class ModelRule:
-    """A rule that holds for the models whose name matches `pattern`, in addition to the provider's own."""
+__all__ = ["BY_NAME", "PROVIDERS", "ModelRule", "Provider"]
 
-    pattern: str
-    rename: Mapping[str, str] = field(default_factory=dict)
-
-
-@dataclass(frozen=True, slots=True)
-class Provider:
-    """One row. Parameters are named as the client sends them, in OpenAI's terms."""
-
-    name: str
-    """The prefix of its models; in capitals, of its environment variables."""
-    base_url: str = ""
-    """Up to, not including, the operation; `{NAME}` stands for a variable of the environment, without which it is off.
-    Empty: it has no public address and is on when `<NAME>_BASE_URL` is set."""
-    api_key_variables: tuple[str, ...] = ()
-    """The vendors' own variables, accepted besides `<NAME>_API_KEY`."""
-    adapter: str = "openai"
-    key_header: str = "authorization"
-    """Where its key goes: as a bearer token, or as it is in a header of this name."""
-    signs_as: str | None = None
-    """The AWS service as which a call is signed where there is no key."""
-    takes_google_tokens: bool = False
-    """Whether it is entered with tokens of a Google Cloud account, where there is no key."""
-    hosts: Mapping[str, str] = field(default_factory=dict)
-    """Its host by location, `*` for all others, where the address has a `{HOST}`; `<NAME>_LOCATION` says which."""
-    default_location: str = ""
-    inlines_images: bool = False
-    """Whether it takes images only inside the request, so that the gateway has to fetch those that are links."""
-    completes: str = ""
-    """A pattern of its models that have legacy completions; those of all others are made of chat."""
-    single_choice: bool = False
-    """Whether it gives one answer to a request, so that `n` choices are n calls."""
-    headers: Mapping[str, str] = field(default_factory=dict)
-    drop: tuple[str, ...] = ()
-    """Parameters it refuses and whose loss does no harm; named to the client in a header."""
-    rename: Mapping[str, str] = field(default_factory=dict)
-    add: Mapping[str, Any] = field(default_factory=dict)
-    """Constant fields of every request, unless the client sent them."""
-    values: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
-    """Values of a parameter that it spells differently."""
-    asks_stream_usage: bool = True
-    """Whether usage in a stream has to be asked for with `stream_options`; False where it always comes."""
-    flattens_content: bool = False
-    """Whether a message's content must be a string, not a list of parts."""
-    strips_message_nulls: bool = False
-    strips_message_names: bool = False
-    reasoning_field: str | None = None
-    """Where its messages hold what others call `reasoning_content`."""
-    reports_cost: bool = False
-    """Whether the cost in its usage is what it charges."""
-    model_rules: tuple[ModelRule, ...] = ()
-    forwards: tuple[str, ...] = ()
-    """Headers of the client that are passed on."""
-    models: tuple[str, ...] = ()
-    """Models to list that the table of prices does not know."""
-    prices: Mapping[str, str] = field(default_factory=dict)
-    """Prices of models that the table does not know."""
-    offline: bool = False
-    """Answered inside the gateway, without credentials or a network."""
-
-
-MAX_TOKENS = {"max_completion_tokens": "max_tokens"}
-MAX_COMPLETION_TOKENS = {"max_tokens": "max_completion_tokens"}
+REASONING = ("reasoning_content", "reasoning", "annotations")
+"""What a message of an earlier answer may still carry, and a strict provider refuses."""
+MISTRAL_HAS_NOT = ("user", "logit_bias", "logprobs", "top_logprobs", "store", "metadata", "service_tier", "stream_options")
+PENALTIES = ("presence_penalty", "frequency_penalty")
+# https://platform.openai.com/docs/guides/latest-model#parameter-compatibility; later models of a family take some again.
+OPENAI_REASONING = (
+    ModelRule(r"(?:\w+/)?(?:o\d|gpt-5)", rename=MAX_COMPLETION_TOKENS),
+    ModelRule(
+        r"(?:\w+/)?(?:o\d|gpt-5(?:$|-(?!chat)))",
+        drop=("temperature", "top_p", "logit_bias", *PENALTIES),
+        refuse=("logprobs", "top_logprobs"),
+    ),
+)
 
 PROVIDERS: tuple[Provider, ...] = (
     # https://platform.openai.com/docs/api-reference/chat: reasoning models refuse `max_tokens`.
     Provider(
         "openai",
         "https://api.openai.com/v1",
-        model_rules=(ModelRule(r"(?:o\d|gpt-5)", rename=MAX_COMPLETION_TOKENS),),
+        keeps_developer=True,
+        keeps_functions=True,
+        strips_message_fields=REASONING,
+        model_rules=OPENAI_REASONING,
         completes=r"(?:gpt-3\.5-turbo-instruct|davinci-002|babbage-002)",
         forwards=("openai-organization", "openai-project", "openai-beta"),
     ),
-    # https://openrouter.ai/docs/use-cases/usage-accounting; the headers name the client's app: https://openrouter.ai/docs/app-attribution
+    # https://learn.microsoft.com/azure/foundry/openai/api-version-lifecycle; a model is a deployment of the resource.
+    Provider(
+        "azure",
+        "{AZURE_OPENAI_ENDPOINT}",
+        api_key_variables=("AZURE_OPENAI_API_KEY",),
+        base_url_variables=("AZURE_API_BASE",),
+        token_variables=("AZURE_AD_TOKEN", "AZURE_OPENAI_AD_TOKEN"),
+        key_header="api-key",
+        paths={
+            "v1": "/openai/v1{path}",
+            "preview": "/openai/v1{path}?api-version=preview",
+            "*": "/openai/deployments/{model}{path}?api-version={version}",
+        },
+        default_version="2024-10-21",
+        keeps_developer=True,
+        keeps_functions=True,
+        strips_message_fields=REASONING,
+        model_rules=OPENAI_REASONING,
+    ),
+    # https://learn.microsoft.com/azure/ai-foundry/foundry-models/concepts/endpoints: the models of others.
+    Provider(
+        "azure_ai",
+        "{AZURE_AI_ENDPOINT}",
+        api_key_variables=("AZURE_INFERENCE_CREDENTIAL",),
+        base_url_variables=("AZURE_AI_API_BASE", "AZURE_INFERENCE_ENDPOINT"),
+        token_variables=("AZURE_AI_AD_TOKEN",),
+        key_header="api-key",
+        paths={"v1": "/openai/v1{path}", "*": "/models{path}?api-version={version}"},
+        default_version="2024-05-01-preview",
+        headers={"extra-parameters": "pass-through"},
+        rename=MAX_TOKENS,
+        strips_tool_fields=("strict",),
+        strips_message_fields=REASONING,
+        model_rules=OPENAI_REASONING,
+    ),
+    # https://openrouter.ai/docs/use-cases/usage-accounting, …/features/prompt-caching; the headers name the client's app:
+    # https://openrouter.ai/docs/app-attribution. Its own fallbacks would reach models that a key may not use.
     Provider(
         "openrouter",
         "https://openrouter.ai/api/v1",
+        drop=("models", "route"),
         add={"usage": {"include": True}},
+        values={"reasoning_effort": {"max": "xhigh"}},
+        cache_control="parts",
         reports_cost=True,
         reasoning_field="reasoning",
         forwards=("http-referer", "x-openrouter-title", "x-title"),
@@ -102,6 +94,7 @@ PROVIDERS: tuple[Provider, ...] = (
         drop=("logprobs", "top_logprobs", "logit_bias"),
         strips_message_nulls=True,
         strips_message_names=True,
+        strips_message_fields=REASONING,
         reasoning_field="reasoning",
     ),
     # https://docs.together.ai/reference/chat-completions-1
@@ -111,18 +104,86 @@ PROVIDERS: tuple[Provider, ...] = (
         api_key_variables=("TOGETHER_API_KEY", "TOGETHERAI_API_KEY", "TOGETHER_AI_TOKEN"),
         rename=MAX_TOKENS,
         reasoning_field="reasoning",
+        completes=".*",
     ),
-    # https://api-docs.deepseek.com/api/create-chat-completion
-    Provider("deepseek", "https://api.deepseek.com/v1", rename=MAX_TOKENS, flattens_content=True),
+    # https://docs.fireworks.ai/api-reference/post-chatcompletions
+    Provider(
+        "fireworks_ai",
+        "https://api.fireworks.ai/inference/v1",
+        api_key_variables=("FIREWORKS_API_KEY", "FIREWORKSAI_API_KEY", "FIREWORKS_AI_TOKEN"),
+        rename=MAX_TOKENS,
+        values={"tool_choice": {"required": "any"}},
+        strips_tool_fields=("strict",),
+        completes=".*",
+    ),
+    # https://api-docs.deepseek.com/api/create-chat-completion, …/guides/thinking_mode
+    Provider(
+        "deepseek",
+        "https://api.deepseek.com/v1",
+        rename=MAX_TOKENS,
+        flattens_content=True,
+        thinking_switch=True,
+        wants_reasoning_back=r"(?!deepseek-chat)",
+    ),
+    # https://docs.x.ai/docs/api-reference#chat-completions, …/docs/models
+    Provider(
+        "xai",
+        "https://api.x.ai/v1",
+        rename=MAX_TOKENS,
+        strips_tool_fields=("strict", "additionalProperties"),
+        strips_message_fields=("name",),
+        whole_calls=True,
+        reports_cost=True,
+        model_rules=(
+            ModelRule(r"grok-(?:4|code|build)(?!.*non-reasoning)", drop=PENALTIES, refuse=("stop",)),
+            ModelRule(r"grok-3-mini", refuse=("stop",)),
+        ),
+    ),
+    # https://docs.perplexity.ai/api-reference/chat-completions-post: it searches by itself, and calls nobody's functions.
+    Provider(
+        "perplexity",
+        "https://api.perplexity.ai",
+        api_key_variables=("PERPLEXITYAI_API_KEY", "PPLX_API_KEY"),
+        rename=MAX_TOKENS,
+        drop=("seed", "logit_bias", "user", "parallel_tool_calls"),
+        refuse=("tools", "tool_choice", "functions", "function_call", "logprobs", "top_logprobs", "n"),
+        reports_cost=True,
+        asks_stream_usage=False,
+    ),
+    # https://inference-docs.cerebras.ai/resources/openai
+    Provider(
+        "cerebras",
+        "https://api.cerebras.ai/v1",
+        rename=MAX_TOKENS,
+        drop=("logit_bias", *PENALTIES),
+        strips_message_fields=REASONING,
+        reasoning_field="reasoning",
+        completes=".*",
+    ),
     # https://docs.mistral.ai/api/: unknown fields are refused, usage comes with the last chunk unasked.
     Provider(
         "mistral",
         "https://api.mistral.ai/v1",
+        adapter="mistral",
         rename={**MAX_TOKENS, "seed": "random_seed"},
-        drop=("user", "logit_bias", "logprobs", "top_logprobs", "store", "metadata", "service_tier", "stream_options"),
+        drop=MISTRAL_HAS_NOT,
         values={"tool_choice": {"required": "any"}},
         asks_stream_usage=False,
         strips_message_names=True,
+        strips_message_fields=(*REASONING, "refusal", "audio"),
+        model_rules=(ModelRule("magistral", drop=("reasoning_effort",)),),
+    ),
+    # https://docs.mistral.ai/capabilities/code_generation/: the same at an address of its own.
+    Provider(
+        "codestral",
+        "https://codestral.mistral.ai/v1",
+        adapter="mistral",
+        rename={**MAX_TOKENS, "seed": "random_seed"},
+        drop=MISTRAL_HAS_NOT,
+        values={"tool_choice": {"required": "any"}},
+        asks_stream_usage=False,
+        strips_message_names=True,
+        strips_message_fields=(*REASONING, "refusal", "audio"),
     ),
     # https://platform.claude.com/docs/en/api/overview
     Provider(
@@ -147,9 +208,15 @@ PROVIDERS: tuple[Provider, ...] = (
     # Locations: https://docs.cloud.google.com/vertex-ai/generative-ai/docs/learn/locations
     Provider(
         "vertex_ai",
-        "https://{HOST}/v1/projects/{VERTEX_AI_PROJECT}/locations/{LOCATION}/publishers/google",
+        "https://{HOST}/v1/projects/{VERTEX_AI_PROJECT}/locations/{LOCATION}",
         api_key_variables=("VERTEX_AI_ACCESS_TOKEN",),
-        adapter="gemini",
+        adapter="gemini_vertex",
+        families={
+            # https://platform.claude.com/docs/en/build-with-claude/claude-on-vertex-ai
+            "claude": Provider(
+                "vertex_ai", adapter="anthropic_vertex", forwards=("anthropic-beta",), single_choice=True, inlines_images=True
+            ),
+        },
         takes_google_tokens=True,
         hosts={
             "global": "aiplatform.googleapis.com",
@@ -179,13 +246,98 @@ PROVIDERS: tuple[Provider, ...] = (
         single_choice=True,
         reports_cost=True,
     ),
-    # Servers of one's own: on when their base URL is set; a key is sent only if there is one.
-    # https://docs.vllm.ai/en/latest/features/reasoning_outputs/
-    Provider("hosted_vllm", reasoning_field="reasoning", models=("*",)),
-    Provider("ollama", models=("*",), completes=".*"),
-    Provider("llamafile", models=("*",), completes=".*"),
-    Provider("lm_studio", models=("*",), completes=".*"),
-    Provider("openai_compatible", models=("*",), completes=".*"),
+    # https://docs.aws.amazon.com/bedrock/latest/userguide/bedrock-mantle.html: Bedrock's own surface in OpenAI's format.
+    Provider("bedrock_mantle", "https://bedrock-mantle.{AWS_REGION}.api.aws/v1", api_key_variables=("AWS_BEARER_TOKEN_BEDROCK",)),
+    # https://docs.sambanova.ai/cloud/api-reference/endpoints/chat
+    Provider(
+        "sambanova",
+        "https://api.sambanova.ai/v1",
+        rename=MAX_TOKENS,
+        drop=("logit_bias", "seed", *PENALTIES),
+        flattens_content=True,
+    ),
+    # https://docs.api.nvidia.com/nim/reference/llm-apis
+    Provider("nvidia_nim", "https://integrate.api.nvidia.com/v1", ("NVIDIA_API_KEY",), rename=MAX_TOKENS),
+    # https://deepinfra.com/docs/openai_api
+    Provider(
+        "deepinfra",
+        "https://api.deepinfra.com/v1/openai",
+        ("DEEPINFRA_TOKEN",),
+        rename=MAX_TOKENS,
+        completes=".*",
+        reports_cost=True,
+    ),
+    # https://platform.moonshot.ai/docs/api/chat
+    Provider("moonshot", "https://api.moonshot.ai/v1", rename=MAX_TOKENS, thinking_switch=True, drop=("reasoning_effort",)),
+    # https://docs.z.ai/api-reference/llm/chat-completion
+    Provider("zai", "https://api.z.ai/api/paas/v4", rename=MAX_TOKENS, thinking_switch=True, drop=("reasoning_effort",)),
+    # https://docs.bigmodel.cn/api-reference
+    Provider(
+        "bigmodel", "https://open.bigmodel.cn/api/paas/v4", rename=MAX_TOKENS, thinking_switch=True, drop=("reasoning_effort",)
+    ),
+    # https://www.volcengine.com/docs/82379/1494384
+    Provider(
+        "volcengine",
+        "https://ark.cn-beijing.volces.com/api/v3",
+        ("ARK_API_KEY",),
+        rename=MAX_TOKENS,
+        thinking_switch=True,
+        drop=("reasoning_effort",),
+    ),
+    # https://platform.xiaomimimo.com/#/docs/api/text-generation/openai-api
+    Provider(
+        "xiaomi_mimo",
+        "https://api.xiaomimimo.com/v1",
+        rename=MAX_TOKENS,
+        thinking_switch=True,
+        drop=("reasoning_effort",),
+    ),
+    # https://docs.databricks.com/aws/en/machine-learning/foundation-model-apis/api-reference
+    Provider(
+        "databricks",
+        "{DATABRICKS_HOST}/serving-endpoints",
+        api_key_variables=("DATABRICKS_TOKEN",),
+        base_url_variables=("DATABRICKS_API_BASE",),
+        rename=MAX_TOKENS,
+        strips_tool_fields=("strict",),
+        model_rules=(ModelRule(".*claude", cache_control="keep"),),
+    ),
+    # https://developers.cloudflare.com/workers-ai/configuration/open-ai-compatibility/
+    Provider(
+        "cloudflare",
+        "https://api.cloudflare.com/client/v4/accounts/{CLOUDFLARE_ACCOUNT_ID}/ai/v1",
+        ("CLOUDFLARE_API_TOKEN",),
+        rename=MAX_TOKENS,
+    ),
+    # https://vercel.com/docs/ai-gateway/openai-compat: as with others, its own list of fallbacks is not passed on.
+    Provider(
+        "vercel_ai_gateway",
+        "https://ai-gateway.vercel.sh/v1",
+        ("AI_GATEWAY_API_KEY", "VERCEL_OIDC_TOKEN"),
+        drop=("models", "providerOptions"),
+        cache_control="keep",
+        reasoning_field="reasoning",
+    ),
+    # https://docs.github.com/rest/models/inference
+    Provider(
+        "github",
+        "https://models.github.ai/inference",
+        rename=MAX_TOKENS,
+        model_rules=(ModelRule(r"openai/(?:o\d|gpt-5)", rename=MAX_COMPLETION_TOKENS), *OPENAI_REASONING[1:]),
+    ),
+    # https://docs.publicai.co/
+    Provider("publicai", "https://api.publicai.co/v1", rename=MAX_TOKENS, flattens_content=True),
+    # https://docs.sarvam.ai/api-reference-docs/chat/chat-completions
+    Provider("sarvam", "https://api.sarvam.ai/v1", key_header="api-subscription-key", rename=MAX_TOKENS),
+    # https://www.streamlake.com/document/WANQING
+    Provider(
+        "streamlake",
+        "https://vanchin.streamlake.ai/api/gateway/v1/endpoints",
+        rename=MAX_COMPLETION_TOKENS,
+        cache_control="keep",
+    ),
+    *PLAIN,
+    *SERVERS,
     Provider(
         "demo",
         models=("count", "echo", "tool"),
@@ -195,3 +347,9 @@ PROVIDERS: tuple[Provider, ...] = (
 )
 
 BY_NAME: Mapping[str, Provider] = {provider.name: provider for provider in PROVIDERS}
+
+
+def row_for(provider: str, model: str) -> Provider:
+    """The row by which a provider serves a model."""
+    row = BY_NAME[provider]
+    return next((family for pattern, family in row.families.items() if re.match(pattern, model)), row)

@@ -7,7 +7,7 @@ from hashlib import blake2b
 
 from haimaker.errors import APIError, NotFoundError, PermissionDeniedError
 from haimaker.prices import Facts, facts
-from haimaker.providers import BY_NAME, Provider
+from haimaker.providers import BY_NAME, Provider, row_for
 from haimaker.wire import Attempt
 
 
@@ -59,8 +59,12 @@ class Router:
     providers: Sequence[Provider]
 
     def plan(self, model: str, allowed: Collection[str], request_id: str, created_s: int, resting: Collection[str] = ()) -> Plan:
-        """Attempts for a model as the client names it. `resting` targets come last. Raises NotFoundError, PermissionDeniedError."""
+        """Attempts for a model as the client names it. `resting` targets come last; `allowed` may have bare names too.
+
+        Raises NotFoundError, PermissionDeniedError.
+        """
         name = self.full_name(model)
+        allowed = {*allowed, *map(self.full_name, allowed)}
         if not (is_allowed(name, allowed) or is_allowed(model, allowed)):
             raise PermissionDeniedError(f"This key may not use the model {model!r}.", param="model", code="model_not_allowed")
         route = self.config.routes.get(name, Route((Weighted(name),)))
@@ -93,7 +97,7 @@ class Router:
     def facts_of(self, target: str) -> Facts:
         """Facts of `provider/model`, with the deployer's prices; of a model that no table lists, what little is known."""
         provider, _, model = target.partition("/")
-        known = facts(provider, model) or Facts.unknown(provider, model).with_prices(BY_NAME[provider].prices)
+        known = facts(BY_NAME[provider].priced_as or provider, model) or Facts.unknown(provider, model).with_prices(BY_NAME[provider].prices)
         for name in _price_names(target):
             if name in self.config.prices:
                 return known.with_prices(self.config.prices[name])
@@ -113,7 +117,7 @@ class Router:
 
     def _attempt(self, target: str, request_id: str, created_s: int) -> Attempt:
         name, _, model = target.partition("/")
-        return Attempt(request_id, created_s, BY_NAME[name], model, self.facts_of(target))
+        return Attempt(request_id, created_s, row_for(name, model), model, self.facts_of(target))
 
     def _unusable(self, model: str, names: Sequence[str], allowed: Collection[str]) -> APIError:
         """Why nothing is left of a plan."""

@@ -4,7 +4,7 @@ import json
 from typing import Any
 
 from haimaker.prices import Facts, facts
-from haimaker.providers import BY_NAME, Provider
+from haimaker.providers import Provider, row_for
 from haimaker.schema import ChatRequest, parse_chat
 from haimaker.store import Account
 from haimaker.wire import JSON, Attempt, Request
@@ -29,7 +29,7 @@ def facts_of(target: str) -> Facts:
 def attempt(target: str = "openai/gpt-4o-mini", *, provider: Provider | None = None, **over: Any) -> Attempt:
     name, _, model = target.partition("/")
     fields: dict[str, Any] = {"facts": facts_of(target), **over}
-    return Attempt("req-1", NOW_S, provider or BY_NAME[name], model, **fields)
+    return Attempt("req-1", NOW_S, provider or row_for(name, model), model, **fields)
 
 
 def account(**over: Any) -> Account:

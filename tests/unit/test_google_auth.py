@@ -127,7 +127,7 @@ def test_an_account_that_names_a_strange_address_is_not_used() -> None:
 def test_an_address_follows_the_location(location: str | None, host: str) -> None:
     named = {"VERTEX_AI_PROJECT": "p", "VERTEX_AI_ACCESS_TOKEN": "ya29.x"} | ({"VERTEX_AI_LOCATION": location} if location else {})
     access = access_from(named)["vertex_ai"]
-    assert access.base_url == f"https://{host}/v1/projects/p/locations/{location or 'us-central1'}/publishers/google"
+    assert access.base_url == f"https://{host}/v1/projects/p/locations/{location or 'us-central1'}"
     assert access.api_key == "ya29.x"
 
 

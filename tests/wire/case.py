@@ -11,7 +11,7 @@ Nothing here reads a network: `make record` does, and writes such a folder.
 """
 
 import json
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -19,12 +19,13 @@ from typing import Any
 from haimaker import adapters, errors, eventstream, sse
 from haimaker.errors import APIError
 from haimaker.prices import Facts
-from haimaker.providers import BY_NAME
+from haimaker.providers import row_for
 from haimaker.schema import ChatRequest, parse_chat
 from haimaker.wire import JSON, Attempt, Event
 from tests.support import event_messages
 
 ROOT = Path(__file__).parent
+Decode = Callable[[Iterable[bytes]], Iterator[Event]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,21 +53,12 @@ class Case:
     def streams(self) -> bool:
         return self.has("upstream_response.sse") or self.has("upstream_events.jsonl")
 
-    def stream(self) -> "bytes":
-        """The bytes of the streamed answer."""
-        if self.has("upstream_response.sse"):
-            return self.bytes("upstream_response.sse")
-        return event_messages.stream(json.loads(line) for line in self.bytes("upstream_events.jsonl").splitlines())
-
-    def decode(self, pieces: "Iterable[bytes]") -> Iterator[Event]:
-        return sse.decode(pieces) if self.has("upstream_response.sse") else eventstream.decode(pieces)
-
     def request(self) -> ChatRequest:
         return parse_chat(self.bytes("request.json"))
 
     def attempt(self) -> Attempt:
         about = self.about
-        provider = BY_NAME[about["provider"]]
+        provider = row_for(about["provider"], about["model"])
         facts = Facts.unknown(provider.name, about["model"])
         return Attempt("req-wire", 1_700_000_000, provider, about["model"], facts, about.get("max_output_tokens"))
 
@@ -91,11 +83,21 @@ def response(status: int, body: Any, attempt: Attempt) -> JSON:
         return _told(error)
 
 
-def chunks(pieces: Iterable[bytes], attempt: Attempt) -> Iterator[JSON]:
+def stream_of(case: Case) -> bytes:
+    if case.has("upstream_response.sse"):
+        return case.bytes("upstream_response.sse")
+    return event_messages.stream(json.loads(line) for line in case.bytes("upstream_events.jsonl").splitlines())
+
+
+def decoder_of(case: Case) -> Decode:
+    return sse.decode if case.has("upstream_response.sse") else eventstream.decode
+
+
+def chunks(pieces: Iterable[bytes], attempt: Attempt, decode: Decode = sse.decode) -> Iterator[JSON]:
     """What a client gets for a stream, an error last. The bytes that pass untouched have to say the same."""
     adapter = adapters.chat(attempt.provider.adapter)
     try:
-        for chunk in adapter.from_stream(sse.decode(pieces), attempt):
+        for chunk in adapter.from_stream(decode(pieces), attempt):
             assert chunk.raw is None or json.loads(chunk.raw) == chunk.body
             yield chunk.body
     except APIError as error:

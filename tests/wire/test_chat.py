@@ -13,11 +13,11 @@ from pydantic import TypeAdapter
 
 from haimaker import adapters
 from haimaker.providers import PROVIDERS
-from tests.wire.case import ROOT, Case, chunks, find, response, upstream_request
+from tests.wire.case import ROOT, Case, chunks, decoder_of, find, response, stream_of, upstream_request
 
 CASES = find("chat")
 WHOLE = [case for case in CASES if case.has("upstream_response.json")]
-STREAMED = [case for case in CASES if case.has("upstream_response.sse")]
+STREAMED = [case for case in CASES if case.streams]
 BOTH = [case for case in WHOLE if case in STREAMED]
 REQUEST: TypeAdapter[Any] = TypeAdapter(CompletionCreateParams)
 
@@ -48,9 +48,9 @@ def test_the_client_gets_exactly_this(case: Case) -> None:
 @each(STREAMED)
 @pytest.mark.parametrize("size", [10**9, 1, 7])
 def test_the_client_gets_exactly_these_chunks(case: Case, size: int) -> None:
-    raw = case.bytes("upstream_response.sse")
+    raw = stream_of(case)
     pieces = [raw[start : start + size] for start in range(0, len(raw), size)]
-    assert list(chunks(pieces, case.attempt())) == expected_chunks(case)
+    assert list(chunks(pieces, case.attempt(), decoder_of(case))) == expected_chunks(case)
 
 
 @each(BOTH)
@@ -117,7 +117,7 @@ def test_a_case_says_where_its_shapes_come_from(case: Case) -> None:
     assert case.folder.parts[-3] == case.about["provider"]
     assert case.about["source"].startswith(("https://", "recorded "))
     assert case.has("response.json") == case.has("upstream_response.json")
-    assert case.has("chunks.jsonl") == case.has("upstream_response.sse")
+    assert case.has("chunks.jsonl") == case.streams
     assert case.has("response.json") or case.has("chunks.jsonl")
 
 

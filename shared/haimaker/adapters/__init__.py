@@ -15,9 +15,12 @@ from haimaker.wire import JSON, Attempt, Chunk, ErrorFields, Event, UpstreamRequ
 
 CHAT: Mapping[str, str] = {
     "anthropic": "haimaker.adapters.anthropic.chat",
+    "anthropic_bedrock": "haimaker.adapters.anthropic.bedrock",
+    "anthropic_vertex": "haimaker.adapters.anthropic.vertex",
     "bedrock": "haimaker.adapters.bedrock.chat",
     "cohere": "haimaker.adapters.cohere.chat",
     "gemini": "haimaker.adapters.gemini.chat",
+    "gemini_vertex": "haimaker.adapters.gemini.vertex",
     "openai": "haimaker.adapters.openai.chat",
 }
 

@@ -9,7 +9,7 @@ from typing import Any
 
 from haimaker.adapters.bedrock import carrying, schemas
 from haimaker.adapters.bedrock.blocks import Blocks, invalid
-from haimaker.adapters.bedrock.families import Family, can, known, may
+from haimaker.adapters.bedrock.families import OLDER_CLAUDE, Family, can, known, may
 from haimaker.errors import BadRequestError
 from haimaker.sse import dumps
 from haimaker.wire import JSON, Attempt
@@ -48,7 +48,7 @@ def to_tools(body: JSON, turns: list[JSON], family: Family, attempt: Attempt, bl
     if named is not None:
         specs = [spec for spec in specs if _spec_name(spec) == named]
     answer = _answer_tool(body, family, attempt, made)
-    if choice == "none" and (answer or family.name != "claude" or not _used(turns)):
+    if choice == "none" and (answer or not _used(turns) or not _takes_none(family, attempt)):
         specs = []
     if answer is not None:
         specs.append({"toolSpec": answer})
@@ -56,7 +56,8 @@ def to_tools(body: JSON, turns: list[JSON], family: Family, attempt: Attempt, bl
     if not specs and _used(turns):
         # Converse refuses turns with tools in them where the request has none.
         specs = [_spec(name, None, {}, family) for name in _used(turns)]
-        choice = "none"
+        made.dropped += ["tool_choice"] if choice == "none" and body.get("tools") else []
+        choice = "auto"
     if specs:
         made.config = {"tools": specs}
         _choose(made, choice, named, body, family, attempt)
@@ -165,6 +166,11 @@ def _definition(given: JSON) -> JSON:
     return {"schema": dumps(schemas.enforceable(given["schema"])).decode(), **texts}
 
 
+def _takes_none(family: Family, attempt: Attempt) -> bool:
+    """Whether tools can be shown, as those of the past must be, without being there to call."""
+    return family.name == "claude" and not OLDER_CLAUDE.search(attempt.model)
+
+
 def _choose(made: Tools, choice: str, named: str | None, body: JSON, family: Family, attempt: Attempt) -> None:
     """Puts the choice where the model takes it. Raises BadRequestError where it can't be had."""
     if choice == "tool" and not family.forces_named:
@@ -187,7 +193,5 @@ def _choose(made: Tools, choice: str, named: str | None, body: JSON, family: Fam
         made.own["tool_choice"] = {"type": choice, **name, **({"disable_parallel_tool_use": True} if choice != "none" else {})}
         return
     made.dropped += ["parallel_tool_calls"] if single else []
-    if choice == "none":
-        made.dropped += ["tool_choice"] if body.get("tool_choice") == "none" else []
-    elif choice != "auto" or body.get("tool_choice") == "auto":
+    if choice != "auto" or body.get("tool_choice") == "auto":
         made.config["toolChoice"] = {choice: {"name": named} if choice == "tool" else {}}

@@ -1,0 +1,18 @@
+"""Gemini on Vertex AI: the same body, under the publisher's name.
+
+https://docs.cloud.google.com/vertex-ai/generative-ai/docs/model-reference/inference. The base URL goes up to the location.
+"""
+
+from dataclasses import replace
+
+from haimaker.adapters.gemini import chat
+from haimaker.adapters.gemini.chat import from_stream, from_upstream, read_error
+from haimaker.schema import ChatRequest
+from haimaker.wire import Attempt, UpstreamRequest
+
+__all__ = ["from_stream", "from_upstream", "read_error", "to_upstream"]
+
+
+def to_upstream(request: ChatRequest, attempt: Attempt) -> UpstreamRequest:
+    call = chat.to_upstream(request, attempt)
+    return replace(call, path=f"/publishers/google{call.path}")
