@@ -22,11 +22,13 @@ from local.stack import OperatorError, Stack
 ROOT = Path(__file__).resolve().parent.parent
 SAM = ROOT / ".venv-aws" / "bin" / "sam"
 HEALTH = "events/models_health.json"
+OUTLIVING = ("AccountsTable", "RecordsTable", "ProvidersParameter")
+"""Outputs that name what is still there when the stack is deleted."""
 
 
 def read_secret(prompt: str) -> str:
-    """Without echo from a terminal, else the first line of what is piped in."""
-    return getpass.getpass(prompt) if sys.stdin.isatty() else sys.stdin.readline()
+    """Without echo from a terminal, else all that is piped in."""
+    return getpass.getpass(prompt) if sys.stdin.isatty() else sys.stdin.read()
 
 
 def say(text: str) -> None:
@@ -63,7 +65,7 @@ class Operator:
         key = auth.new_key()
         self.stack.add_admin(key, int(time.time()))
         self.say(f"The key, shown this once and stored nowhere. Keep it like a password:\n\n    {key}\n")
-        self.say(f"Issue keys with it at {self.stack.outputs['BaseUrl']}/key/generate; POST /key/delete takes it away.")
+        self.say(f"Issue keys with it at {self.stack.output('BaseUrl')}/key/generate; POST /key/delete takes it away.")
         return 0
 
     def credentials(self, provider: str | None, name: str | None, *, remove: bool = False) -> int:
@@ -74,7 +76,7 @@ class Operator:
             new = provider_secrets.without(old, variable)
         else:
             secret = provider_secrets.checked_secret(self.read_secret(f"{variable} (not shown): "))
-            new = provider_secrets.with_secret(old, variable, secret)
+            new = provider_secrets.checked(provider_secrets.with_secret(old, variable, secret))
         changed = self.stack.put_secrets(old, new)
         self.say(f"Written: {', '.join(changed)}. Functions see it within five minutes." if changed else "Nothing had to change.")
         self.say(f"Stored now: {', '.join(sorted({known for document in new for known in document})) or 'nothing'}")
@@ -90,22 +92,23 @@ class Operator:
         return self.run([str(SAM), "logs", *self._stack_options(), "--tail", *name])
 
     def destroy(self) -> int:
-        outputs = self.stack.outputs
-        tables = [outputs["AccountsTable"], outputs["RecordsTable"]]
+        kept = [self.stack.outputs[name] for name in OUTLIVING if name in self.stack.outputs]
         self._announce("Deletes the stack: its functions, addresses and logs. The tables stay unless you say otherwise next.")
         if self.ask(f"Type the stack's name, {self.stack.name}, to delete it: ").strip() != self.stack.name:
             self.say("Nothing is deleted.")
             return 1
         deleted = self.run([str(SAM), "delete", *self._stack_options(), "--no-prompts"])
-        if deleted:
-            return deleted
-        if self._agreed(f"Delete the tables too ({' and '.join(tables)}), with all keys and all records of what was spent?"):
-            self.stack.delete_tables(tables)
+        if not deleted and kept:
+            self._delete_what_is_kept(*kept)
+        return deleted
+
+    def _delete_what_is_kept(self, accounts: str, records: str, secrets: str) -> None:
+        if self._agreed(f"Delete the tables too ({accounts} and {records}), with all keys and all records of what was spent?"):
+            self.stack.delete_tables([accounts, records])
         else:
-            self.say(f"Kept: {' and '.join(tables)}. They cost their storage only.")
-        if self._agreed(f"Delete the providers' keys too ({outputs['ProvidersParameter']})?"):
-            self.stack.delete_secrets(outputs["ProvidersParameter"])
-        return 0
+            self.say(f"Kept: {accounts} and {records}. They cost their storage only.")
+        if self._agreed(f"Delete the providers' keys too ({secrets})?"):
+            self.stack.delete_secrets(secrets)
 
     def _announce(self, what: str) -> None:
         self.say(f"{what}\nStack {self.stack.name}: {self.stack.owner()}")
@@ -117,8 +120,8 @@ class Operator:
         return ["--stack-name", self.stack.name, "--region", self.stack.region]
 
     def _tell_addresses(self) -> int:
-        outputs = self.stack.outputs
-        self.say(f"\nbase_url for every endpoint   {outputs['BaseUrl']}\nbase_url for chat, cheaper    {outputs['ChatUrl']}")
+        base, chat = self.stack.output("BaseUrl"), self.stack.output("ChatUrl")
+        self.say(f"\nbase_url for every endpoint   {base}\nbase_url for chat, cheaper    {chat}")
         self.say("Next: make admin-key   and   make credentials PROVIDER=openai")
         return 0
 

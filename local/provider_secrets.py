@@ -9,6 +9,7 @@ import json
 import re
 from collections.abc import Mapping, Sequence
 
+from haimaker.access import SettingsError, access_from
 from haimaker.providers import BY_NAME
 
 Secrets = Mapping[str, str]
@@ -39,13 +40,30 @@ def checked_name(name: str) -> str:
 
 
 def checked_secret(text: str) -> str:
-    """A secret as it was typed or piped, without what surrounds it."""
-    secret = text.strip()
+    """A secret as it was typed or piped: the first line, or a JSON document as one line, without what surrounds it."""
+    secret = _one_line(text.strip())
     if not secret:
         raise SecretsError("Nothing was entered; nothing is changed.")
     if not (secret.isascii() and secret.isprintable()):
         raise SecretsError("That holds characters that an HTTP header can't carry; copy it again. Nothing is changed.")
     return secret
+
+
+def _one_line(text: str) -> str:
+    try:
+        document = json.loads(text)
+    except ValueError:
+        document = None
+    return json.dumps(document) if isinstance(document, dict) else text.partition("\n")[0].strip()
+
+
+def checked(documents: list[Secrets]) -> list[Secrets]:
+    """The documents, if the gateway can read them: what one provider can't use would turn all of them off. Raises SecretsError."""
+    try:
+        access_from({name: secret for document in documents for name, secret in document.items()})
+    except SettingsError as error:
+        raise SecretsError(f"{error} Nothing is changed.") from error
+    return documents
 
 
 def decoded(name: str, text: str) -> Secrets:

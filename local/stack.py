@@ -51,10 +51,18 @@ class Stack:
 
     @cached_property
     def outputs(self) -> Mapping[str, str]:
-        """What the template tells of the stack, as it is when first asked for."""
+        """What the template tells of the stack, and its state, as they are when first asked for."""
         with readable_failures(f"There is no stack {self.name} in {self.region} yet; make deploy makes it."):
             (described,) = self._client("cloudformation").describe_stacks(StackName=self.name)["Stacks"]
-        return {output["OutputKey"]: output["OutputValue"] for output in described.get("Outputs", ())}
+        state = {"StackStatus": described["StackStatus"]}
+        return state | {output["OutputKey"]: output["OutputValue"] for output in described.get("Outputs", ())}
+
+    def output(self, name: str) -> str:
+        """One of the outputs, which a stack has once it was made completely."""
+        if name not in self.outputs:
+            hint = "make deploy makes it; if that failed, make destroy removes what is left of it first."
+            raise OperatorError(f"The stack {self.name} was not made yet, its state is {self.outputs['StackStatus']}: {hint}")
+        return self.outputs[name]
 
     def add_admin(self, key: str, now_s: int) -> None:
         """Keeps an administrator's account for a key, of which only the hash is stored."""
@@ -62,14 +70,14 @@ class Stack:
         account = Account(account_id, auth.display_name_of(key), now_s, role="admin", alias=f"admin-{now_s}")
         with readable_failures():
             self._client("dynamodb").put_item(
-                TableName=self.outputs["AccountsTable"],
+                TableName=self.output("AccountsTable"),
                 Item=tables.typed(tables.account_item(account)),
                 ConditionExpression="attribute_not_exists(pk)",
             )
 
     def secrets(self) -> list[Secrets]:
         """What both parameters hold; nothing if they do not exist."""
-        names = provider_secrets.parameters(self.outputs["ProvidersParameter"])
+        names = provider_secrets.parameters(self.output("ProvidersParameter"))
         with readable_failures():
             answer = self._client("ssm").get_parameters(Names=list(names), WithDecryption=True)
         found = {parameter["Name"]: parameter["Value"] for parameter in answer["Parameters"]}
@@ -77,7 +85,7 @@ class Stack:
 
     def put_secrets(self, old: Sequence[Secrets], new: Sequence[Secrets]) -> list[str]:
         """Writes the parameters that change, those that gain first, so that no reader misses a secret; returns their names."""
-        names = provider_secrets.parameters(self.outputs["ProvidersParameter"])
+        names = provider_secrets.parameters(self.output("ProvidersParameter"))
         changes = [change for change in zip(names, old, new, strict=True) if change[1] != change[2]]
         for name, _, document in sorted(changes, key=lambda change: len(change[1]) - len(change[2])):
             with readable_failures():

@@ -20,7 +20,7 @@ printf '%s\n' >&2 \
     'The layer runs on Python 3.13 in Lambda, whose bytecode that version has to make: no Python 3.13 with pip was found here.' \
     'Get it with one of these, then try again; or name it: make build PYTHON313=/path/to/python3.13' \
     '    macOS               brew install python@3.13' \
-    '    Debian 13, Ubuntu   sudo apt install python3.13 python3.13-venv python3-pip' \
+    '    Debian 13           sudo apt install python3.13 python3.13-venv python3-pip' \
     '    Fedora              sudo dnf install python3.13' \
     '    anywhere            pyenv install 3.13    or    uv python install 3.13'
 exit 1

@@ -1,7 +1,7 @@
-"""GET /v1/models, GET /v1/models/{id} and GET /health."""
+"""GET /v1/models, GET /v1/models/{id}, GET /public/model_hub and GET /health."""
 
 from haimaker.edge import Edge
 from haimaker.gateway import Gateway
 
 gateway = Gateway.from_environment()
-handler = Edge(gateway, serves=("models_list", "models_retrieve", "health"))
+handler = Edge(gateway, serves=("models_list", "models_retrieve", "models_hub", "health"))

@@ -5,10 +5,12 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Protocol
-from urllib.parse import urlsplit
+from urllib.parse import quote, urlsplit
 
-from haimaker.aws import Credentials
+from haimaker.aws import Credentials, CredentialSource
 from haimaker.providers import PROVIDERS, Provider
+
+SIGNED_PROVIDERS = "HAIMAKER_SIGNED_PROVIDERS"
 
 
 class SettingsError(ValueError):
@@ -21,44 +23,88 @@ class TokenSource(Protocol):
 
 
 @dataclass(frozen=True, slots=True)
+class GivenToken:
+    """A token that somebody else renews."""
+
+    given: str = field(repr=False)
+
+    def token(self) -> str:
+        return self.given
+
+
+@dataclass(frozen=True, slots=True)
 class Access:
     """Where a provider is reached and with which secret; the secret never shows in a repr."""
 
     base_url: str
     api_key: str | None = field(default=None, repr=False)
-    credentials: Credentials | None = None
+    credentials: CredentialSource | None = None
     """For a provider whose calls are signed, in `region`."""
     region: str = ""
     tokens: TokenSource | None = field(default=None, repr=False)
     """For a provider that takes short-lived tokens."""
+    path: str = "{path}"
+    """Where an operation is under the address: `{path}` is the operation, `{model}` the model."""
+
+    def path_of(self, path: str, model: str) -> str:
+        return self.path.replace("{path}", path).replace("{model}", quote(model, safe=""))
 
 
 def access_from(env: Mapping[str, str]) -> dict[str, Access]:
     """The providers that are on, by name: those with a key, and those without a public address whose base URL is set."""
     found = {provider.name: _access(provider, env) for provider in PROVIDERS if not provider.offline}
+    for name in signed_providers(env) or ():
+        if found[name] is None:
+            raise SettingsError(f"{SIGNED_PROVIDERS} names {name}, which needs AWS_REGION and AWS credentials.")
     return {name: access for name, access in found.items() if access}
+
+
+def signed_providers(env: Mapping[str, str]) -> frozenset[str] | None:
+    """Those whose calls may be signed with whatever AWS credentials there are; None where nothing is said. Raises SettingsError."""
+    if SIGNED_PROVIDERS not in env:
+        return None
+    names = frozenset(name.strip() for name in env[SIGNED_PROVIDERS].split(",")) - {"", "none"}
+    known = sorted(provider.name for provider in PROVIDERS if provider.signs_as)
+    if not names <= set(known):
+        raise SettingsError(f"{SIGNED_PROVIDERS} must be none, or names with commas between, of {', '.join(known)}.")
+    return names
 
 
 def _access(provider: Provider, env: Mapping[str, str]) -> Access | None:
     prefix = provider.name.upper()
     base_url_name = f"{prefix}_BASE_URL"
-    names = (f"{prefix}_API_KEY", *provider.api_key_variables)
-    api_key = next((env[name] for name in names if name in env), None)
-    base_url = env.get(base_url_name) or _address(provider, env)
-    credentials = aws_credentials_of(env) if provider.signs_as and api_key is None else None
-    tokens = _tokens(provider, env) if base_url and provider.takes_google_tokens and api_key is None else None
+    api_key = _first(env, f"{prefix}_API_KEY", *provider.api_key_variables)
+    base_url = _first(env, base_url_name, *provider.base_url_variables) or _address(provider, env)
+    credentials = _signing_credentials(provider, env) if provider.signs_as and api_key is None else None
+    tokens = _tokens(provider, env) if base_url and api_key is None else None
     if not base_url or (provider.base_url and not (api_key or credentials or tokens)):
         return None
     if api_key and not (api_key.isascii() and api_key.isprintable()):
         raise SettingsError(f"The key of {provider.name} holds characters that an HTTP header cannot carry; copy it again.")
-    return Access(
-        checked_url(base_url_name, base_url, "https://api.openai.com/v1"), api_key, credentials, aws_region_of(env) or "", tokens
-    )
+    address, path = _placed(provider, checked_url(base_url_name, base_url, "https://api.openai.com/v1"), env)
+    return Access(address, api_key, credentials, aws_region_of(env) or "", tokens, path)
+
+
+def _first(env: Mapping[str, str], *names: str) -> str | None:
+    return next((env[name] for name in names if name in env), None)
+
+
+def _placed(provider: Provider, base_url: str, env: Mapping[str, str]) -> tuple[str, str]:
+    """The address and where operations are under it. An address that goes on to a version's place says which version it is."""
+    if not provider.paths:
+        return base_url, "{path}"
+    version = _first(env, f"{provider.name.upper()}_API_VERSION", *provider.version_variables) or provider.default_version
+    for name, path in provider.paths.items():
+        place = path.partition("{")[0]
+        if name != "*" and base_url.endswith(place):
+            version, base_url = name, base_url.removesuffix(place)
+    return base_url, provider.paths.get(version, provider.paths["*"]).replace("{version}", quote(version, safe=""))
 
 
 def _address(provider: Provider, env: Mapping[str, str]) -> str | None:
     """A row's address with what the environment says of its variable parts; None while one of them is missing."""
-    known = {**env, "AWS_REGION": aws_region_of(env)} if aws_region_of(env) else dict(env)
+    known = {name: value.rstrip("/") for name, value in env.items()}
+    known |= {"AWS_REGION": region} if (region := aws_region_of(env)) else {}
     location = env.get(f"{provider.name.upper()}_LOCATION", provider.default_location)
     if provider.hosts:
         known["HOST"] = provider.hosts.get(location, provider.hosts["*"]).format(location=location)
@@ -70,7 +116,10 @@ def _address(provider: Provider, env: Mapping[str, str]) -> str | None:
 
 
 def _tokens(provider: Provider, env: Mapping[str, str]) -> TokenSource | None:
-    """From an account that is given as JSON, or as the file that Google's own tools name."""
+    """As one of the variables gives it, or from an account that is given as JSON, or as the file that Google's own tools name."""
+    given = _first(env, *provider.token_variables)
+    if given or not provider.takes_google_tokens:
+        return GivenToken(given) if given else None
     name = f"{provider.name.upper()}_CREDENTIALS"
     text = env.get(name)
     if text is None and "GOOGLE_APPLICATION_CREDENTIALS" in env:
@@ -90,14 +139,32 @@ def _tokens(provider: Provider, env: Mapping[str, str]) -> TokenSource | None:
     from haimaker.google_auth import GoogleAccount, GoogleTokens  # only where such a provider is on
     from haimaker.transport import Transport
 
-    return GoogleTokens(GoogleAccount(document, aws_credentials_of(env), aws_region_of(env) or "us-east-1"), Transport())
+    aws = aws_credentials_of(env) if document.get("type") == "external_account" else None
+    return GoogleTokens(GoogleAccount(document, aws, aws_region_of(env) or "us-east-1"), Transport())
+
+
+def _signing_credentials(provider: Provider, env: Mapping[str, str]) -> CredentialSource | None:
+    """Where providers are named, these sign with what there is; where none is said, with what somebody put into the environment."""
+    named = signed_providers(env)
+    if named is None:
+        return _static_credentials(env)
+    return aws_credentials_of(env) if provider.name in named else None
 
 
 def aws_region_of(env: Mapping[str, str]) -> str | None:
     return env.get("AWS_REGION") or env.get("AWS_DEFAULT_REGION")
 
 
-def aws_credentials_of(env: Mapping[str, str]) -> Credentials | None:
+def aws_credentials_of(env: Mapping[str, str]) -> CredentialSource | None:
+    """Those in the environment, else whoever hands them to this container or machine; None if nobody can. Raises SettingsError."""
+    if static := _static_credentials(env):
+        return static
+    from haimaker.aws_credentials import source_of  # a Lambda function never needs it
+
+    return source_of(env)
+
+
+def _static_credentials(env: Mapping[str, str]) -> Credentials | None:
     if "AWS_ACCESS_KEY_ID" not in env or "AWS_SECRET_ACCESS_KEY" not in env:
         return None
     return Credentials(env["AWS_ACCESS_KEY_ID"], env["AWS_SECRET_ACCESS_KEY"], env.get("AWS_SESSION_TOKEN"))

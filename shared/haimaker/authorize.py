@@ -1,7 +1,8 @@
 """Adds a provider's credentials to a call that is otherwise complete. The only place where a secret meets a request."""
 
 from haimaker.access import Access
-from haimaker.aws import sign
+from haimaker.aws import AWSError, Credentials, CredentialSource, sign
+from haimaker.errors import ServiceUnavailableError
 from haimaker.providers import Provider
 from haimaker.wire import UpstreamRequest
 
@@ -16,6 +17,18 @@ def headers_for(provider: Provider, access: Access, request: UpstreamRequest, no
     if access.credentials and provider.signs_as:
         url = access.base_url + request.path
         content_type = {name: value for name, value in request.headers.items() if name == "content-type"}
-        signed = sign(access.credentials, provider.signs_as, access.region, request.method, url, content_type, request.body, now_s)
+        credentials = _current(access.credentials)
+        signed = sign(credentials, provider.signs_as, access.region, request.method, url, content_type, request.body, now_s)
         return {name: value for name, value in signed.items() if name != "host"}
     return {}
+
+
+def _current(source: CredentialSource) -> Credentials:
+    try:
+        return source.current()
+    except AWSError as error:
+        raise ServiceUnavailableError(
+            "The gateway has no AWS credentials at the moment with which to sign the call to the provider.",
+            code="credentials_unavailable",
+            headers={"retry-after": "5"},
+        ) from error

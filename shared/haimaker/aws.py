@@ -17,7 +17,7 @@ import time
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import cache, lru_cache
-from typing import NamedTuple
+from typing import NamedTuple, Protocol
 from urllib.parse import quote, urlsplit
 
 from haimaker.wire import JSON
@@ -39,6 +39,14 @@ class Credentials:
     access_key_id: str
     secret_access_key: str = field(repr=False)
     session_token: str | None = field(default=None, repr=False)
+
+    def current(self) -> "Credentials":
+        return self
+
+
+class CredentialSource(Protocol):
+    def current(self) -> Credentials:
+        """Credentials that are valid now; those that never change are a source themselves. Raises AWSError."""
 
 
 class AWSError(Exception):
@@ -141,7 +149,7 @@ class AWSClient:
         self,
         service: str,
         region: str,
-        credentials: Credentials,
+        credentials: CredentialSource,
         endpoint: str | None = None,
         *,
         timeout_s: float = 3.0,
@@ -184,9 +192,10 @@ class AWSClient:
             return None
 
     def _try(self, operation: str, body: bytes) -> JSON:
+        credentials = self._credentials.current()
         connection, kept_alive = self._connection(operation)
         try:
-            status, answer = self._exchange(connection, operation, body)
+            status, answer = self._exchange(connection, credentials, operation, body)
         except BaseException as error:
             connection.close()
             if not isinstance(error, (OSError, http.client.HTTPException)):
@@ -216,12 +225,13 @@ class AWSClient:
             raise AWSError(operation, type(error).__name__, transient=not isinstance(error, TimeoutError)) from None
         return fresh, False
 
-    def _exchange(self, connection: http.client.HTTPConnection, operation: str, body: bytes) -> tuple[int, bytes]:
+    def _exchange(
+        self, connection: http.client.HTTPConnection, credentials: Credentials, operation: str, body: bytes
+    ) -> tuple[int, bytes]:
         headers = {"content-type": self._content_type, "x-amz-target": f"{self._target}.{operation}"}
         url = f"{self._endpoint}/"
-        connection.request(
-            "POST", "/", body, sign(self._credentials, self._service, self._region, "POST", url, headers, body, time.time())
-        )
+        signed = sign(credentials, self._service, self._region, "POST", url, headers, body, time.time())
+        connection.request("POST", "/", body, signed)
         response = connection.getresponse()
         try:
             return response.status, response.read()

@@ -4,7 +4,7 @@ import json
 import time
 from collections.abc import Generator, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from itertools import chain
 
 from haimaker import adapters, authorize, choices, demo, errors, sse, usage
@@ -13,6 +13,7 @@ from haimaker.adapters import Adapter
 from haimaker.errors import APIError, APITimeoutError, BadGatewayError
 from haimaker.health import Health
 from haimaker.limits import prompt_estimate
+from haimaker.meter import text_bytes
 from haimaker.remote_images import ImageFetcher
 from haimaker.schema import Asked, ChatRequest
 from haimaker.settlement import Trial
@@ -41,20 +42,25 @@ class Caller:
 
     upstreams: Upstreams
     request: Asked
-    headers: Mapping[str, str]
+    headers: Mapping[str, str] = field(repr=False)
     deadline_s: float
     """Monotonic."""
     cancel: Cancel
+    end_s: float = 0.0
+    """Of a stream that has begun, monotonic; its client waits for each byte anew."""
     _inlined: ChatRequest | None = None
+    _sent: Asked | None = None
+    """The request of the last call: all of the client's, or its part for one prompt."""
 
     def whole(self, trial: Trial) -> JSON:
         """The answer in OpenAI's format; from a provider that gives one choice, as many calls as there are to be."""
+        requests = self._requests(trial.attempt)
         bodies: list[JSON] = []
         try:
-            for request in self._requests(trial.attempt):
+            for request in requests:
                 bodies.append(self._whole(trial, request))
         except APIError:
-            self._charge_also(trial, bodies)
+            self._charge_also(trial, requests, bodies)
             raise
         return choices.joined(bodies)
 
@@ -62,8 +68,11 @@ class Caller:
         """Its chunks; returns when the first one has come."""
         requests = self._requests(trial.attempt)
         streams = (self._chunks(self._open(trial, request), trial) for request in requests)
-        width = self.request.choices // len(requests)
-        chunks = next(streams) if len(requests) == 1 else choices.one_after_another(streams, width)
+        if len(requests) == 1:
+            chunks = next(streams)
+        else:
+            prompts = [prompt_estimate(request) for request in requests]
+            chunks = choices.one_after_another(streams, prompts, requests[0].fields.n or 1)
         first = next(chunks, None)
         if first is None:
             raise BadGatewayError("The provider's stream holds nothing.", code="invalid_provider_response")
@@ -97,11 +106,14 @@ class Caller:
         with self._explaining(trial, answered=True):
             return self._adapter(trial).from_upstream(body, trial.attempt)
 
-    def _charge_also(self, trial: Trial, bodies: list[JSON]) -> None:
+    def _charge_also(self, trial: Trial, requests: list[Asked], bodies: list[JSON]) -> None:
         """Choices that came before a later call failed were served all the same."""
         if bodies:
-            used = [usage.from_openai(body.get("usage")) for body in bodies]
-            trial.use(choices.total([*used, *([trial.tokens] if trial.tokens else [])]), estimated=trial.estimated)
+            used = [_used(request, body) for request, body in zip(requests, bodies, strict=False)]
+            tokens = choices.total([*used, *([trial.tokens] if trial.tokens else [])])
+            if not trial.attempt.provider.reports_cost:
+                tokens = replace(tokens, reported_units=None)
+            trial.use(tokens, estimated=trial.estimated or not all(body.get("usage") for body in bodies))
 
     def _chunks(self, response: UpstreamResponse, trial: Trial) -> Iterator[Chunk]:
         adapter = self._adapter(trial)
@@ -125,6 +137,7 @@ class Caller:
     def _open(self, trial: Trial, request: Asked) -> UpstreamResponse:
         """A 2xx answer whose body is still to be read. Raises APIError for any other."""
         attempt = trial.attempt
+        self._sent = request
         adapter = self._adapter(trial)
         upstream_request = adapter.to_upstream(request, attempt)
         trial.dropped = upstream_request.dropped
@@ -142,10 +155,11 @@ class Caller:
         if left_s <= 0 or self.cancel.requested:
             raise TransportError("There was no time left to ask the provider.", sent=False, timed_out=True)
         access = self.upstreams.access[attempt.provider.name]
+        request = replace(request, path=access.path_of(request.path, attempt.model))
         forwarded = {name: self.headers[name] for name in attempt.provider.forwards if _is_plain(self.headers.get(name))}
         headers = {name: _both(request.headers.get(name), value) for name, value in forwarded.items()}
         headers |= authorize.headers_for(attempt.provider, access, request, time.time())
-        timeouts = Timeouts(min(CONNECT_S, left_s), left_s, left_s)
+        timeouts = Timeouts(min(CONNECT_S, left_s), left_s, max(left_s, self.end_s - time.monotonic()))
         return self.upstreams.transport.send(request, access.base_url, headers, timeouts, self.cancel)
 
     @contextmanager
@@ -167,12 +181,19 @@ class Caller:
             raise APITimeoutError(str(error), code="provider_timeout", headers={"x-should-retry": "false"}) from error
 
     def _estimate(self, trial: Trial, text_bytes: int) -> None:
-        estimate = Tokens(input=prompt_estimate(self.request), output=usage.estimate_tokens(text_bytes))
+        estimate = Tokens(input=prompt_estimate(self._sent or self.request), output=usage.estimate_tokens(text_bytes))
         trial.use(estimate, estimated=True)
 
     def _without_secret(self, message: str, attempt: Attempt) -> str:
         access = self.upstreams.access.get(attempt.provider.name)
         return message.replace(access.api_key, "***") if access and access.api_key else message
+
+
+def _used(request: Asked, body: JSON) -> Tokens:
+    """What an answer says it used, else an estimate."""
+    if body.get("usage"):
+        return usage.from_openai(body["usage"], body.get("service_tier"))
+    return Tokens(input=prompt_estimate(request), output=usage.estimate_tokens(text_bytes(body, "message")))
 
 
 def _decode(response: UpstreamResponse) -> Iterator[Event]:

@@ -6,8 +6,17 @@ from dataclasses import dataclass, field, replace
 from ipaddress import ip_address
 from pathlib import Path
 
-from haimaker.access import Access, SettingsError, access_from, aws_credentials_of, aws_region_of, checked_url
-from haimaker.aws import Credentials
+from haimaker.access import (
+    SIGNED_PROVIDERS,
+    Access,
+    SettingsError,
+    access_from,
+    aws_credentials_of,
+    aws_region_of,
+    checked_url,
+    signed_providers,
+)
+from haimaker.aws import CredentialSource
 from haimaker.providers import BY_NAME
 
 DEFAULT_HOST = "127.0.0.1"
@@ -21,7 +30,7 @@ class AWSAccess:
     """Where DynamoDB and SSM are, and with which credentials they are asked."""
 
     region: str
-    credentials: Credentials
+    credentials: CredentialSource
     dynamodb_endpoint: str | None = None
     """Of an emulator; None is AWS itself."""
     ssm_endpoint: str | None = None
@@ -49,6 +58,8 @@ class Settings:
     """What such secrets are added to: base URLs and the like."""
     allowed_origins: tuple[str, ...] = ()
     """Web pages that may call the gateway from a browser; `*` is all of them."""
+    public_models: bool = False
+    """Whether anybody may read the catalogue of models, without a key."""
     function: str = "haimaker"
     """Its name in logs and metrics."""
     sam_local: bool = False
@@ -73,13 +84,14 @@ class Settings:
             default_max_output_tokens=_whole_number(env, "DEFAULT_MAX_OUTPUT_TOKENS", DEFAULT_MAX_OUTPUT_TOKENS, least=1),
             demo=True,
             access=access_from(env),
+            public_models=_public_models(env),
         )
 
     @classmethod
     def deployed(cls, environment: Mapping[str, str] = os.environ) -> "Settings":
         """Settings of a Lambda function, as the template gives them. Under `sam local` there is no AWS account: the store is
         then a file in the temporary folder, and the admin key is that of the local gateway. Raises SettingsError."""
-        env = _with_base_urls(_filled(environment))
+        env = _with_signed_providers(_with_base_urls(_filled(environment)))
         if "AWS_SAM_LOCAL" in env:
             home = f"{env.get('TMPDIR', '/tmp')}/haimaker"  # noqa: S108 (of the sandbox alone)
             local = cls.from_environment({**env, "STORE": "sqlite", "HAIMAKER_HOME": home})
@@ -100,17 +112,20 @@ class Settings:
             providers_parameter=parameter,
             environment=env,
             allowed_origins=_origins(env),
+            public_models=_public_models(env),
             function=env.get("AWS_LAMBDA_FUNCTION_NAME", "haimaker"),
         )
 
 
 def _aws(env: Mapping[str, str]) -> AWSAccess:
-    """The usual variables of AWS's own tools; what they find elsewhere (profiles, instance roles) is not looked for."""
-    region, credentials = aws_region_of(env), aws_credentials_of(env)
+    """As AWS's own tools find them, but for profiles and web identities."""
+    region = aws_region_of(env)
     if not region:
         raise SettingsError("STORE=dynamodb needs AWS_REGION, such as us-east-1.")
+    in_part = ("AWS_ACCESS_KEY_ID" in env) != ("AWS_SECRET_ACCESS_KEY" in env)
+    credentials = None if in_part else aws_credentials_of(env)
     if not credentials:
-        raise SettingsError("STORE=dynamodb needs AWS credentials: AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY.")
+        raise SettingsError("STORE=dynamodb needs AWS credentials: AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, or a role.")
     return AWSAccess(
         region,
         credentials,
@@ -127,6 +142,10 @@ def _origins(env: Mapping[str, str]) -> tuple[str, ...]:
     return tuple(origin.strip().rstrip("/") for origin in env.get("ALLOWED_ORIGINS", "").split(",") if origin.strip())
 
 
+def _public_models(env: Mapping[str, str]) -> bool:
+    return _one_of(env, "HAIMAKER_PUBLIC_MODELS", ("false", "true")) == "true"
+
+
 def _with_base_urls(env: Mapping[str, str]) -> dict[str, str]:
     """The template has one parameter for all: `name=url,name=url`."""
     found = dict(env)
@@ -136,6 +155,13 @@ def _with_base_urls(env: Mapping[str, str]) -> dict[str, str]:
             raise SettingsError(f"ProviderBaseUrls must be name=url with commas between; {name!r} is no provider.")
         if name:
             found[f"{name.upper()}_BASE_URL"] = checked_url("ProviderBaseUrls", url, "openai=https://api.openai.com/v1")
+    return found
+
+
+def _with_signed_providers(env: Mapping[str, str]) -> dict[str, str]:
+    """A function always has credentials of AWS, its role's: what may sign with them is on only where the deployer says so."""
+    found = {SIGNED_PROVIDERS: "none", **env}
+    signed_providers(found)
     return found
 
 

@@ -47,9 +47,10 @@ class Stored:
 
     parameter: str
     aws: AWSAccess
-    environment: Mapping[str, str]
+    environment: Mapping[str, str] = field(repr=False)
     observer: Observer
     clock: Callable[[], float] = time.monotonic
+    _secrets: Mapping[str, str] = field(default_factory=dict, repr=False)
     _access: Mapping[str, Access] | None = field(default=None, repr=False)
     _fresh_until_s: float = 0.0
     _lock: Lock = field(default_factory=Lock)
@@ -63,15 +64,16 @@ class Stored:
     def _renewed(self, older: Mapping[str, Access] | None) -> Mapping[str, Access]:
         try:
             secrets = self._read()
-            access = access_from({**self.environment, **secrets})
+            access = older if older is not None and secrets == self._secrets else access_from({**self.environment, **secrets})
         except (AWSError, SettingsError) as error:
             self.observer.problem(f"the providers' credentials can't be read: {error}")
             if older is None:
                 raise _unavailable() from error
             self._fresh_until_s = self.clock() + AGAIN_S
             return older
+        self._secrets = secrets
         self._fresh_until_s = self.clock() + (KEPT_S if secrets else KEPT_EMPTY_S)
-        return older if access == older and older is not None else access
+        return access
 
     def _read(self) -> Mapping[str, str]:
         """Both parameters in one call; one that does not exist holds nothing. Raises AWSError, SettingsError."""

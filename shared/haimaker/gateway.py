@@ -22,7 +22,7 @@ from haimaker.accounts import Accounts, refusal, unavailable
 from haimaker.calling import Caller, Upstreams
 from haimaker.config import Settings
 from haimaker.credentials import Constant, Credentials, Stored
-from haimaker.errors import APIError, BadRequestError, InternalServerError
+from haimaker.errors import APIError, BadRequestError, InternalServerError, NotFoundError
 from haimaker.exchange import Exchange
 from haimaker.health import Health
 from haimaker.limits import Reservation
@@ -40,9 +40,12 @@ from haimaker.wire import JSON, Request, Response
 
 MARGIN_S = 5.0
 """Before the platform or the client gives up, so that settling always happens."""
+CLIENT_TIMEOUTS = ("x-stainless-read-timeout", "x-stainless-timeout")
+"""In seconds, as the Python and the Node SDK say them: how long they wait for a byte, so not for the end of a stream."""
 LATE_S = 10
 """How long after a request's last moment its hold counts as lost."""
 ADMISSION_TRIES = 3
+HUB_LASTS_S = 300
 
 
 class Reach(NamedTuple):
@@ -61,6 +64,7 @@ class Gateway:
     accounts: Accounts = field(init=False)
     config: Config = field(init=False)
     _reach: Reach | None = field(default=None, repr=False)
+    _hub: tuple[Reach, bytes] | None = field(default=None, repr=False)
 
     def __post_init__(self) -> None:
         self.accounts = Accounts(self.store, keys.admin_id(self.settings))
@@ -115,14 +119,16 @@ class Gateway:
         asked = parse(request.body, request.path.get("model"))
         reach = self.reach()
         started_s = time.time()
-        deadline_s = time.monotonic()
+        begun_s = time.monotonic()
         plan, account, admitted = self._admit(asked, account, request, started_s, reach)
-        deadline_s += _longest_wait_s(request, plan.timeout_s)
+        longest_s = _longest_wait_s(request, plan.timeout_s)
+        end_s = begun_s + longest_s
+        deadline_s = begun_s + min(longest_s, _patience_s(request))
         settlement = Settlement(self.store, admitted.hold, _about(asked, account), started_s)
-        caller = Caller(reach.upstreams, asked, request.headers, deadline_s, Cancel())
+        caller = Caller(reach.upstreams, asked, request.headers, deadline_s, Cancel(), end_s if asked.streams else 0.0)
         sender = Sender(caller, plan, reach.upstreams.health, settlement.trials)
         exchange = Exchange(sender, settlement, self.observer, _limit_headers(account, admitted, started_s))
-        return Relay(request, exchange, deadline_s).response()
+        return Relay(request, exchange, deadline_s, end_s).response()
 
     def reach(self) -> Reach:
         """The providers that are on now. Raises ServiceUnavailableError if their credentials can't be read."""
@@ -133,6 +139,13 @@ class Gateway:
             transport, health = (reach.upstreams.transport, reach.upstreams.health) if reach else (Transport(), Health())
             self._reach = reach = Reach(Router(self.config, on), Upstreams(transport, access, health))
         return reach
+
+    def hub(self) -> bytes:
+        """The public catalogue; made once, since anybody may ask for it."""
+        reach = self.reach()
+        if self._hub is None or self._hub[0] is not reach:
+            self._hub = (reach, dumps(models.hub(reach.router)))
+        return self._hub[1]
 
     def _admit(
         self, asked: Asked, account: Account, request: Request, now_s: float, reach: Reach
@@ -214,9 +227,14 @@ def _hold(request: Request, account: Account, reservation: Reservation, plan: Pl
 
 
 def _longest_wait_s(request: Request, timeout_s: float) -> float:
-    """The least of what the platform, the client and the route allow: an SDK that gives up would ask, and pay, again."""
-    client_s = _seconds(request.headers.get("x-stainless-read-timeout", ""))
-    return max(0.5, min(request.seconds_left() - MARGIN_S, max(client_s - MARGIN_S, client_s / 2), timeout_s))
+    """The least of what the platform and the route allow."""
+    return max(0.5, min(request.seconds_left() - MARGIN_S, timeout_s))
+
+
+def _patience_s(request: Request) -> float:
+    """How long the client waits for an answer to begin, less a margin: an SDK that gives up would ask, and pay, again."""
+    client_s = min(_seconds(request.headers.get(name, "")) for name in CLIENT_TIMEOUTS)
+    return max(0.5, client_s - MARGIN_S, client_s / 2)
 
 
 def _seconds(text: str) -> float:
@@ -267,6 +285,13 @@ def _models(answer: Callable[..., JSON]) -> Callable[[Gateway, Request], Respons
     return operation
 
 
+def _models_hub(gateway: Gateway, request: Request) -> Response:
+    if not gateway.settings.public_models:
+        raise NotFoundError("Unknown request URL: this gateway does not publish its models.", code="unknown_url")
+    headers = {"content-type": "application/json", "cache-control": f"public, max-age={HUB_LASTS_S}"}
+    return Response(200, headers, gateway.hub())
+
+
 def _keys(answer: Callable[..., JSON]) -> Callable[[Gateway, Request], Response]:
     def operation(gateway: Gateway, request: Request) -> Response:
         account = gateway.accounts.identify(request.headers, fresh=True)
@@ -280,6 +305,7 @@ OPERATIONS: Mapping[str, Callable[[Gateway, Request], Response]] = {
     "completions": lambda gateway, request: gateway.generate(request, parse_completion),
     "models_list": _models(models.listed),
     "models_retrieve": _models(models.retrieved),
+    "models_hub": _models_hub,
     "key_generate": _keys(keys.generate),
     "key_update": _keys(keys.update),
     "key_block": _keys(keys.block),

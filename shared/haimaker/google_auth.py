@@ -16,7 +16,7 @@ from dataclasses import dataclass, field
 from typing import Any
 from urllib.parse import quote, urlencode, urlsplit
 
-from haimaker.aws import Credentials, sign
+from haimaker.aws import AWSError, CredentialSource, sign
 from haimaker.errors import ServiceUnavailableError
 from haimaker.transport import Cancel, Timeouts, Transport, TransportError
 from haimaker.wire import JSON, UpstreamRequest
@@ -37,7 +37,7 @@ class GoogleAccount:
     """A service account's key file or a workload identity configuration, as Google's console writes them."""
 
     document: Mapping[str, Any] = field(repr=False)
-    aws: Credentials | None = None
+    aws: CredentialSource | None = None
     aws_region: str = ""
 
 
@@ -69,7 +69,7 @@ class GoogleTokens:
             form = {"grant_type": "urn:ietf:params:oauth:grant-type:jwt-bearer", "assertion": assertion}
             answer = self._post(str(document["token_uri"]), urlencode(form).encode(), FORM)
             return str(answer["access_token"]), float(answer["expires_in"])
-        except (LookupError, ValueError, TransportError) as error:
+        except (LookupError, ValueError, TransportError, AWSError) as error:
             raise ServiceUnavailableError(
                 "The gateway could not get an access token for the provider. Ask its administrator to check the account.",
                 code="credentials_unavailable",
@@ -128,7 +128,7 @@ def caller_identity(account: GoogleAccount, audience: str, now_s: float) -> str:
         raise ValueError("no AWS credentials")
     region = account.aws_region
     url = f"https://sts.{region}.amazonaws.com/?Action=GetCallerIdentity&Version=2011-06-15"
-    headers = sign(account.aws, "sts", region, "POST", url, {"x-goog-cloud-target-resource": audience}, b"", now_s)
+    headers = sign(account.aws.current(), "sts", region, "POST", url, {"x-goog-cloud-target-resource": audience}, b"", now_s)
     listed = [{"key": name, "value": value} for name, value in headers.items()]
     return quote(json.dumps({"url": url, "method": "POST", "headers": listed}), safe="")
 

@@ -4,9 +4,9 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
-from haimaker import choices, usage
+from haimaker import adapters, choices, usage
 from haimaker.prices import Facts
-from haimaker.schema import Asked
+from haimaker.schema import Asked, ChatRequest, CompletionRequest
 from haimaker.wire import JSON, Attempt
 
 MESSAGE_TOKENS = 16
@@ -19,6 +19,8 @@ LARGEST_INPUT_TOKENS = 2_000_000
 MOST_SEARCHES = 10
 """Of the web, in a request that allows them; providers name no limit."""
 ANSWER_RESERVE_TOKENS = 4_096
+COMPLETION_TOKENS = 16
+"""What a legacy completion writes unless it says more: https://platform.openai.com/docs/api-reference/completions/create"""
 LEAST_AFFORDABLE_TOKENS = 256
 
 INLINE_DATA = {"image_url": "url", "file": "file_data", "input_audio": "data"}
@@ -38,7 +40,7 @@ def with_output_limits(attempts: Sequence[Attempt], request: Asked, default: int
     """The attempts with an output limit of ours, for a request that brings none of its own and has a budget to keep."""
     if request.max_output_tokens is not None:
         return list(attempts)
-    return [replace(attempt, max_output_tokens=_limit(attempt.facts, default, affordable)) for attempt in attempts]
+    return [replace(attempt, max_output_tokens=_limit(attempt, request, default, affordable)) for attempt in attempts]
 
 
 def reserve(request: Asked, attempts: Sequence[Attempt], default: int) -> Reservation:
@@ -54,33 +56,46 @@ def affordable_output_tokens(request: Asked, attempts: Sequence[Attempt], remain
         usage.affordable_output_tokens(
             attempt.facts,
             remaining_nanousd,
-            _prompt_bound(request, attempt.facts),
+            sum(_prompt_bound(call, attempt.facts) for call in calls),
             request.choices,
             request.fields.service_tier,
-            _most_searches(request),
+            _most_searches(request) * len(calls),
         )
-        for attempt in attempts
+        for attempt, calls in ((attempt, choices.split(request, attempt)) for attempt in attempts)
     )
     return least if least >= LEAST_AFFORDABLE_TOKENS else 0
 
 
 def prompt_estimate(request: Asked) -> int:
     """About how many tokens a prompt has, where its provider does not say."""
-    inline = sum(size for _, size in _media(request.body.get("messages", ())))
+    if isinstance(request, CompletionRequest):
+        return sum(_tokens_of(prompt) for prompt in request.prompts)
+    inline = sum(size for _, size in _media(_messages(request)))
     return usage.estimate_tokens(max(0, request.size - inline))
 
 
 def _worst_case_nanousd(request: Asked, attempt: Attempt, default: int) -> int | None:
-    calls = len(choices.split(request, attempt))
-    prompt = _prompt_bound(request, attempt.facts)
-    output = _output_bound(request, attempt, default) * request.choices // calls
-    cost = usage.worst_case_nanousd(attempt.facts, prompt, output, request.fields.service_tier, _most_searches(request))
-    return None if cost is None else cost * calls
+    """Of all calls that it takes together; None where the price is not known."""
+    costs = [
+        usage.worst_case_nanousd(
+            attempt.facts,
+            _prompt_bound(call, attempt.facts),
+            _output_bound(call, attempt, default) * call.choices,
+            call.fields.service_tier,
+            _most_searches(call),
+        )
+        for call in choices.split(request, attempt)
+    ]
+    known = [cost for cost in costs if cost is not None]
+    return sum(known) if known else None
 
 
 def _prompt_bound(request: Asked, facts: Facts) -> int:
     """No fewer tokens than the prompt has: a token is at least one byte of the JSON that holds it."""
-    messages, tools = request.body.get("messages", ()), request.body.get("tools") or ()
+    if isinstance(request, CompletionRequest):
+        bound = request.size + MESSAGE_TOKENS * len(request.prompts)
+        return min(bound, (facts.max_input_tokens or bound) * len(request.prompts))
+    messages, tools = _messages(request), request.body.get("tools") or ()
     bound = request.size + MESSAGE_TOKENS * len(messages) + TOOL_TOKENS * len(tools)
     for kind, inline_bytes in _media(messages):
         if kind != "image_url":
@@ -95,14 +110,27 @@ def _most_searches(request: Asked) -> int:
 
 def _output_bound(request: Asked, attempt: Attempt, default: int) -> int:
     most = attempt.facts.max_output_tokens
-    asked = request.max_output_tokens or attempt.max_output_tokens
+    asked = attempt.max_output_tokens if request.max_output_tokens is None else request.max_output_tokens
     if asked is None:
         return most or default
     return min(asked, most) if most else asked
 
 
-def _limit(facts: Facts, default: int, affordable: int | None) -> int:
-    return min(limit for limit in (facts.max_output_tokens, default, affordable) if limit)
+def _limit(attempt: Attempt, request: Asked, default: int, affordable: int | None) -> int:
+    """A budget never makes a completion longer than it would be without one."""
+    if isinstance(request, CompletionRequest) and adapters.completes(attempt):
+        default = min(default, COMPLETION_TOKENS)
+    return min(limit for limit in (attempt.facts.max_output_tokens, default, affordable) if limit)
+
+
+def _tokens_of(prompt: str | list[int]) -> int:
+    return usage.estimate_tokens(len(prompt.encode("utf-8", "surrogatepass"))) if isinstance(prompt, str) else len(prompt)
+
+
+def _messages(request: Asked) -> Sequence[JSON]:
+    """Checked ones: what another operation has by this name is any JSON."""
+    messages: Sequence[JSON] = request.body["messages"] if isinstance(request, ChatRequest) else ()
+    return messages
 
 
 def _media(messages: Sequence[JSON]) -> Iterator[tuple[str, int]]:

@@ -1,8 +1,10 @@
-"""`GET /v1/models`: what a key may use, in OpenAI's shape, with price, limits and capabilities as further fields.
+"""What can be asked for, with price, limits and capabilities: `GET /v1/models` and `GET /public/model_hub`.
 
-https://platform.openai.com/docs/api-reference/models
+The first is what a key may use, in OpenAI's shape: https://platform.openai.com/docs/api-reference/models; the other is what there
+is, for anybody, in LiteLLM's: https://docs.litellm.ai/docs/proxy/ai_hub
 """
 
+import re
 import time
 from collections.abc import Iterator
 
@@ -10,11 +12,27 @@ from haimaker import prices
 from haimaker.accounts import check_usable
 from haimaker.errors import NotFoundError
 from haimaker.prices import Facts
+from haimaker.providers import Provider, row_for
 from haimaker.routing import Router, is_allowed
 from haimaker.store import Account
 from haimaker.wire import JSON, Request
 
-SERVED_MODES = frozenset({"chat", "completion"})
+HUB_RATES = ("input_cost_per_token", "output_cost_per_token", "cache_read_input_token_cost")
+CAPABILITIES = (
+    "audio_input",
+    "audio_output",
+    "function_calling",
+    "parallel_function_calling",
+    "pdf_input",
+    "prompt_caching",
+    "reasoning",
+    "response_schema",
+    "system_messages",
+    "tool_choice",
+    "vision",
+    "web_search",
+)
+"""Those that the hub tells of every model, as `supports_…`."""
 
 
 def listed(router: Router, account: Account, request: Request) -> JSON:
@@ -36,17 +54,37 @@ def retrieved(router: Router, account: Account, request: Request) -> JSON:
     raise NotFoundError(message, param="model", code="model_not_found")
 
 
+def hub(router: Router) -> list[JSON]:
+    """What this gateway serves, without a word on who may use it."""
+    return [_shown(name, router.facts_of(name)) for name in _served(router)]
+
+
 def _usable(router: Router, account: Account) -> Iterator[JSON]:
     allowed = {*account.models, *map(router.full_name, account.models)}
     for name in router.config.routes:
         if is_allowed(name, allowed):
             yield {"id": name, "object": "model", "created": 0, "owned_by": "gateway"}
+    for name in _served(router):
+        if is_allowed(name, allowed):
+            yield _told(name, router.facts_of(name))
+
+
+def _served(router: Router) -> Iterator[str]:
+    """The models of all providers that are on; a star is no name of one."""
     for provider in router.providers:
-        names = [known.model for known in prices.models(provider.name) if known.mode in SERVED_MODES]
-        for model in (*provider.models, *names):
-            name = f"{provider.name}/{model}"
-            if is_allowed(name, allowed):
-                yield _told(name, router.facts_of(name))
+        known = [facts.model for facts in prices.models(provider.priced_as or provider.name) if _serves(provider, facts)]
+        own = [name.partition("/")[2] for name in router.config.base_models if name.startswith(f"{provider.name}/")]
+        for model in dict.fromkeys((*provider.models, *own, *known)):
+            if model != "*":
+                yield f"{provider.name}/{model}"
+
+
+def _serves(provider: Provider, facts: Facts) -> bool:
+    """Whether a line of the table is a model that its provider can be asked for, and by an operation that there is."""
+    if provider.unlisted and re.match(provider.unlisted, facts.model):
+        return False
+    completes = row_for(provider.name, facts.model).completes
+    return facts.mode == "chat" or (facts.mode == "completion" and bool(completes and re.match(completes, facts.model)))
 
 
 def _is_served_unlisted(router: Router, name: str) -> bool:
@@ -68,6 +106,20 @@ def _told(name: str, facts: Facts) -> JSON:
         "input_cost_per_token": _number(facts, "input_cost_per_token"),
         "output_cost_per_token": _number(facts, "output_cost_per_token"),
         "capabilities": sorted(facts.supports),
+        "deprecation_date": facts.deprecation_date,
+    }
+
+
+def _shown(name: str, facts: Facts) -> JSON:
+    return {
+        "id": name,
+        "model_group": name,
+        "providers": [facts.provider],
+        "mode": facts.mode,
+        "max_input_tokens": facts.max_input_tokens,
+        "max_output_tokens": facts.max_output_tokens,
+        **{rate: _number(facts, rate) for rate in HUB_RATES},
+        **{f"supports_{capability}": capability in facts.supports for capability in CAPABILITIES},
         "deprecation_date": facts.deprecation_date,
     }
 

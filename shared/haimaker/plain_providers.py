@@ -8,7 +8,8 @@ from haimaker.provider import MAX_TOKENS, Provider
 PLAIN: tuple[Provider, ...] = (
     Provider("abliteration", "https://api.abliteration.ai/v1", rename=MAX_TOKENS),  # https://docs.abliteration.ai
     Provider("ai21", "https://api.ai21.com/studio/v1", rename=MAX_TOKENS),  # https://docs.ai21.com/reference/jamba-1-6-api-ref
-    Provider("ai21_chat", "https://api.ai21.com/studio/v1", ("AI21_API_KEY",), rename=MAX_TOKENS),  # the same by its other name
+    # The same by its other name.
+    Provider("ai21_chat", "https://api.ai21.com/studio/v1", ("AI21_API_KEY",), rename=MAX_TOKENS, priced_as="ai21"),
     Provider("aihubmix", "https://aihubmix.com/v1"),  # https://docs.aihubmix.com/en/api/Aihubmix-Integration
     Provider("aiml", "https://api.aimlapi.com/v1"),  # https://docs.aimlapi.com
     Provider("amazon_nova", "https://api.nova.amazon.com/v1", rename=MAX_TOKENS),  # https://nova.amazon.com/dev/documentation

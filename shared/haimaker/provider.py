@@ -40,6 +40,10 @@ class Provider:
     """Where its key goes: as a bearer token, or as it is in a header of this name."""
     signs_as: str | None = None
     """The AWS service as which a call is signed where there is no key."""
+    families: Mapping[str, "Provider"] = field(default_factory=dict)
+    """By a pattern of their names, models that it serves in another way: the fields that say how."""
+    priced_as: str | None = None
+    """The provider under whose name the table has its prices, if not its own."""
     takes_google_tokens: bool = False
     """Whether it is entered with tokens of a Google Cloud account, where there is no key."""
     hosts: Mapping[str, str] = field(default_factory=dict)
@@ -49,6 +53,7 @@ class Provider:
     """Where an operation is under the address, by version of the API, `*` for all others; `<NAME>_API_VERSION` says which.
     In it `{path}` is the operation, `{model}` the model, `{version}` the version."""
     default_version: str = ""
+    version_variables: tuple[str, ...] = ()
     inlines_images: bool = False
     """Whether it takes images only inside the request, so that the gateway has to fetch those that are links."""
     completes: str = ""
@@ -98,6 +103,9 @@ class Provider:
     """Headers of the client that are passed on."""
     models: tuple[str, ...] = ()
     """Models to list that the table of prices does not know."""
+    unlisted: str = ""
+    """A pattern of names in the table of prices that are not listed: prices by place, and models that it serves in a format
+    that there is no adapter for."""
     prices: Mapping[str, str] = field(default_factory=dict)
     """Prices of models that the table does not know."""
     offline: bool = False

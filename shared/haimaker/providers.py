@@ -36,7 +36,8 @@ PROVIDERS: tuple[Provider, ...] = (
         keeps_functions=True,
         strips_message_fields=REASONING,
         model_rules=OPENAI_REASONING,
-        completes=r"(?:gpt-3\.5-turbo-instruct|davinci-002|babbage-002)",
+        completes=r"(?:ft:)?(?:gpt-3\.5-turbo-instruct|davinci-002|babbage-002)",
+        unlisted=r"ft:|computer-use",  # a fine-tuned model has a longer name; the other is no chat model
         forwards=("openai-organization", "openai-project", "openai-beta"),
     ),
     # https://learn.microsoft.com/azure/foundry/openai/api-version-lifecycle; a model is a deployment of the resource.
@@ -53,10 +54,13 @@ PROVIDERS: tuple[Provider, ...] = (
             "*": "/openai/deployments/{model}{path}?api-version={version}",
         },
         default_version="2024-10-21",
+        version_variables=("AZURE_OPENAI_API_VERSION", "OPENAI_API_VERSION"),
         keeps_developer=True,
         keeps_functions=True,
         strips_message_fields=REASONING,
         model_rules=OPENAI_REASONING,
+        completes=r"gpt-3\.?5-turbo-instruct",
+        unlisted=r"[\w-]+/|computer-use",
     ),
     # https://learn.microsoft.com/azure/ai-foundry/foundry-models/concepts/endpoints: the models of others.
     Provider(
@@ -73,6 +77,7 @@ PROVIDERS: tuple[Provider, ...] = (
         strips_tool_fields=("strict",),
         strips_message_fields=REASONING,
         model_rules=OPENAI_REASONING,
+        unlisted=r"claude",
     ),
     # https://openrouter.ai/docs/use-cases/usage-accounting, …/features/prompt-caching; the headers name the client's app:
     # https://openrouter.ai/docs/app-attribution. Its own fallbacks would reach models that a key may not use.
@@ -145,7 +150,7 @@ PROVIDERS: tuple[Provider, ...] = (
         "https://api.perplexity.ai",
         api_key_variables=("PERPLEXITYAI_API_KEY", "PPLX_API_KEY"),
         rename=MAX_TOKENS,
-        drop=("seed", "logit_bias", "user", "parallel_tool_calls"),
+        drop=("seed", "logit_bias", "user", "parallel_tool_calls", "stream_options"),
         refuse=("tools", "tool_choice", "functions", "function_call", "logprobs", "top_logprobs", "n"),
         reports_cost=True,
         asks_stream_usage=False,
@@ -203,6 +208,7 @@ PROVIDERS: tuple[Provider, ...] = (
         adapter="gemini",
         key_header="x-goog-api-key",
         inlines_images=True,
+        unlisted=r"deep-research|lyria",
     ),
     # https://docs.cloud.google.com/vertex-ai/generative-ai/docs/model-reference/inference: the same, but for one field.
     # Locations: https://docs.cloud.google.com/vertex-ai/generative-ai/docs/learn/locations
@@ -225,6 +231,7 @@ PROVIDERS: tuple[Provider, ...] = (
             "*": "{location}-aiplatform.googleapis.com",
         },
         default_location="us-central1",
+        unlisted=r"(?!gemini|claude)",
         drop=("includeServerSideToolInvocations",),
     ),
     # https://docs.aws.amazon.com/general/latest/gr/bedrock.html; a key of Bedrock's own, or a signature with the account's.
@@ -234,6 +241,7 @@ PROVIDERS: tuple[Provider, ...] = (
         api_key_variables=("AWS_BEARER_TOKEN_BEDROCK",),
         adapter="bedrock",
         signs_as="bedrock",
+        unlisted=r".+/",
         inlines_images=True,
         single_choice=True,
     ),
@@ -343,6 +351,7 @@ PROVIDERS: tuple[Provider, ...] = (
         models=("count", "echo", "tool"),
         prices={"input_cost_per_token": "0", "output_cost_per_token": "0"},
         offline=True,
+        single_choice=True,
     ),
 )
 

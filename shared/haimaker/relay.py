@@ -50,7 +50,9 @@ class Relay:
     request: Request
     exchange: Exchange
     deadline_s: float
-    """Monotonic."""
+    """Monotonic, of the answer's begin; a whole one begins when it is complete."""
+    end_s: float
+    """Monotonic, of a stream that has begun."""
     _items: Beside[Head | bytes] = field(init=False)
 
     def response(self) -> Response:
@@ -121,6 +123,8 @@ class Relay:
             now_s = time.monotonic()
             until_s = min(silent_until, self.deadline_s + GRACE_S)
             item = self._items.get(min(LOOK_S, until_s - now_s))
+            if isinstance(item, Head):
+                self.deadline_s = self.end_s
             if item is not SILENCE:
                 return item
             if self.request.client_left():

@@ -27,8 +27,11 @@ class Match(NamedTuple):
 ROUTES = (
     Route("POST", "/chat/completions", "chat_completions"),
     Route("POST", "/openai/deployments/{model}/chat/completions", "chat_completions"),
+    Route("POST", "/completions", "completions"),
+    Route("POST", "/openai/deployments/{model}/completions", "completions"),
     Route("GET", "/models", "models_list"),
     Route("GET", "/models/{id+}", "models_retrieve"),
+    Route("GET", "/public/model_hub", "models_hub"),
     Route("POST", "/key/generate", "key_generate"),
     Route("POST", "/key/update", "key_update"),
     Route("POST", "/key/block", "key_block"),

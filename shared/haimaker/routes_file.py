@@ -1,4 +1,4 @@
-"""`gateway.toml`: the deployer's own model names and prices, parsed and checked. Imported only when the file says something."""
+"""`gateway.toml`: the deployer's own names and prices, parsed and checked. Imported only when the file says something."""
 
 import tomllib
 from pathlib import Path
@@ -8,10 +8,12 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_valida
 
 from haimaker.access import SettingsError
 from haimaker.prices import Facts
-from haimaker.routing import Config, Route, Weighted
+from haimaker.providers import BY_NAME
+from haimaker.routing import Config, Route, Weighted, facts_of_base
 
 MODEL = r"^[^\s/]+(/\S+)?$"
 Model = Annotated[str, Field(pattern=MODEL)]
+Target = Annotated[str, Field(pattern=r"^[^\s/]+/\S+$")]
 
 
 class _Table(BaseModel):
@@ -48,9 +50,23 @@ class _Route(_Table):
         )
 
 
+class _Model(_Table):
+    base_model: Annotated[str, Field(min_length=1)]
+
+
 class _File(_Table):
     routes: dict[Model, _Route] = {}
-    prices: dict[Annotated[str, Field(pattern=r"^[^\s/]+/\S+$")], dict[str, str | int | float]] = {}
+    models: dict[Target, _Model] = {}
+    prices: dict[Target, dict[str, str | int | float]] = {}
+
+    @field_validator("models")
+    @classmethod
+    def _known(cls, models: dict[str, _Model]) -> dict[str, _Model]:
+        for name, model in models.items():
+            provider = name.partition("/")[0]
+            if provider not in BY_NAME or not facts_of_base(provider, model.base_model):
+                raise ValueError(f"{name}: the table of prices has no {model.base_model!r}; it may be written provider/model")
+        return models
 
     @field_validator("prices")
     @classmethod
@@ -61,7 +77,7 @@ class _File(_Table):
 
 
 def parse(text: str, path: Path) -> Config:
-    """The routes and prices of a file. Raises SettingsError, naming the place in the file."""
+    """The routes, prices and models of a file. Raises SettingsError, naming the place in the file."""
     try:
         parsed = _File.model_validate(tomllib.loads(text))
     except tomllib.TOMLDecodeError as error:
@@ -70,4 +86,8 @@ def parse(text: str, path: Path) -> Config:
         first = error.errors(include_url=False)[0]
         place = ".".join(str(part) for part in first["loc"])
         raise SettingsError(f"{path}: {place}: {first['msg']}.") from None
-    return Config({name: table.route() for name, table in parsed.routes.items()}, parsed.prices)
+    return Config(
+        {name: table.route() for name, table in parsed.routes.items()},
+        parsed.prices,
+        {name: table.base_model for name, table in parsed.models.items()},
+    )

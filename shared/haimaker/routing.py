@@ -35,6 +35,8 @@ class Config:
 
     routes: Mapping[str, Route] = field(default_factory=dict)
     prices: Mapping[str, Mapping[str, str | int | float]] = field(default_factory=dict)
+    base_models: Mapping[str, str] = field(default_factory=dict)
+    """By `provider/model`, the model that it is; as the provider's table has it, or with a provider of its own."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,7 +99,9 @@ class Router:
     def facts_of(self, target: str) -> Facts:
         """Facts of `provider/model`, with the deployer's prices; of a model that no table lists, what little is known."""
         provider, _, model = target.partition("/")
-        known = facts(BY_NAME[provider].priced_as or provider, model) or Facts.unknown(provider, model).with_prices(BY_NAME[provider].prices)
+        base = self.config.base_models.get(target)
+        known = facts_of_base(provider, base) if base else facts(BY_NAME[provider].priced_as or provider, model)
+        known = known or Facts.unknown(provider, model).with_prices(BY_NAME[provider].prices)
         for name in _price_names(target):
             if name in self.config.prices:
                 return known.with_prices(self.config.prices[name])
@@ -131,6 +135,12 @@ class Router:
             return NotFoundError(message, param="model", code="provider_not_configured")
         message = f"The model {model!r} does not exist. GET /v1/models lists those that this key may use."
         return NotFoundError(message, param="model", code="model_not_found")
+
+
+def facts_of_base(provider: str, base: str) -> Facts | None:
+    """What the table says of a model that goes by another name: as the provider has it, or another, as `provider/model`."""
+    owner, _, model = base.partition("/")
+    return facts(BY_NAME[provider].priced_as or provider, base) or facts(owner, model)
 
 
 def is_allowed(name: str, allowed: Collection[str]) -> bool:

@@ -60,11 +60,15 @@ class ChatFields(SharedFields):
     response_format: dict[str, Any] | None = None
 
 
-Prompts = Annotated[list[StrictStr] | list[StrictInt] | list[list[StrictInt]], Field(min_length=1, max_length=MAX_PROMPTS)]
+Texts = Annotated[list[StrictStr], Field(min_length=1, max_length=MAX_PROMPTS)]
+TokenIds = Annotated[list[StrictInt], Field(min_length=1)]
+ManyTokenIds = Annotated[list[TokenIds], Field(min_length=1, max_length=MAX_PROMPTS)]
 
 
 class CompletionFields(SharedFields):
-    prompt: StrictStr | Prompts
+    prompt: StrictStr | Texts | TokenIds | ManyTokenIds
+    max_tokens: Annotated[StrictInt, Field(ge=0, le=MAX_TOKENS)] | None = None
+    """None of its own is of use with `echo` and `logprobs`: the prompt's are then all that is asked for."""
     best_of: Annotated[StrictInt, Field(ge=1, le=MAX_CHOICES)] | None = None
 
 
@@ -131,14 +135,23 @@ class CompletionRequest(Asked):
     def choices(self) -> int:
         return len(self.prompts) * max(self.fields.n or 1, self.fields.best_of or 1)
 
+    @property
+    def max_output_tokens(self) -> int | None:
+        """May be 0."""
+        return max((most for most in (self.fields.max_tokens, self.fields.max_completion_tokens) if most is not None), default=None)
+
 
 def parse_completion(raw: bytes, model: str | None = None) -> CompletionRequest:
     """The body of a legacy completion. Raises BadRequestError."""
     body = _with_model(parse_json(raw), model)
     try:
-        return CompletionRequest(CompletionFields.model_validate(body), body, len(raw))
+        request = CompletionRequest(CompletionFields.model_validate(body), body, len(raw))
     except ValidationError as error:
         refuse(error)
+    if request.choices > MAX_PROMPTS:
+        message = f"A request may have at most {MAX_PROMPTS} choices over all its prompts."
+        raise BadRequestError(message, param="n", code="invalid_value")
+    return request
 
 
 def parse_chat(raw: bytes, model: str | None = None) -> ChatRequest:

@@ -45,7 +45,7 @@ def encode_error(body: JSON) -> bytes:
     return b"data: %b\n\n" % dumps(body)
 
 
-def dumps(body: JSON) -> bytes:
+def dumps(body: JSON | list[JSON]) -> bytes:
     """Compact JSON; a lone surrogate, which UTF-8 can't carry, stays an escape, and what JSON has no number for is null."""
     try:
         return _to_text(body).encode()
@@ -55,7 +55,7 @@ def dumps(body: JSON) -> bytes:
         return dumps(_without_infinity(body))
 
 
-def _without_infinity(body: JSON) -> Any:
+def _without_infinity(body: JSON | list[JSON]) -> Any:
     """NaN and infinities as JavaScript writes them; Python's reader takes them, so that a body may hold them."""
     return json.loads(json.dumps(body), parse_constant=lambda name: None)
 

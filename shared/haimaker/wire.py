@@ -16,8 +16,8 @@ class Request:
     """What a door hands to the gateway. `headers` have lower-case names, `query` and `path` hold decoded values."""
 
     id: str
-    headers: Mapping[str, str] = field(default_factory=dict)
-    body: bytes = b""
+    headers: Mapping[str, str] = field(default_factory=dict, repr=False)
+    body: bytes = field(default=b"", repr=False)
     path: Mapping[str, str] = field(default_factory=dict)
     query: Mapping[str, str] = field(default_factory=dict)
     seconds_left: Callable[[], float] = lambda: float("inf")

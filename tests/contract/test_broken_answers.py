@@ -175,3 +175,21 @@ def test_a_trickle_ends_at_the_deadline(desk: Desk, key: str, upstream: FakeUpst
     assert raised.value.code in ("provider_timeout", "timeout")
     desk.settled(key)
     assert desk.money(key)[0] == only_record(desk, key).cost_nanousd > 0
+
+
+def test_a_client_that_reads_patiently_gets_all_of_a_long_stream(desk: Desk, key: str, upstream: FakeUpstream):
+    """An SDK's timeout is for one read: it bounds the silence before a stream, not the stream."""
+    text = ["word "] * 12
+    upstream.answers(Reply.sse(openai_wire.chunks(text), pace_s=0.2))
+    assert text_of(ask_all(sdk(desk, key, timeout=1), stream=True)) == "".join(text)
+
+
+@pytest.mark.parametrize("header", ["x-stainless-read-timeout", "x-stainless-timeout"], ids=["python", "node"])
+@STREAM
+def test_a_client_that_says_how_long_it_waits_is_answered_before(
+    desk: Desk, key: str, upstream: FakeUpstream, header: str, stream: bool
+):
+    upstream.answers((streamed(*CHUNKS, done=True) if stream else Reply.json(200, openai_wire.completion("Hi"))).after(LATE))
+    with pytest.raises(openai.InternalServerError) as raised:
+        ask(sdk(desk, key, timeout=None), stream=stream, extra_headers={header: "1"})
+    assert (raised.value.status_code, raised.value.response.headers["x-should-retry"]) == (504, "false")

@@ -46,7 +46,7 @@ def test_a_request_is_edited_not_rebuilt(desk: Desk, key: str, upstream: FakeUps
     """Unknown fields, nested ones, their order and the digits of numbers; only the model's name is another."""
     upstream.answers(openai_wire.plays_openai())
     raw = (
-        '{"zeta":1,"messages":[{"content":"Grüße \\ud83c\\udf0d","role":"user","cache_control":{"type":"x"},"a":[null,{"":0}]}],'
+        '{"zeta":1,"messages":[{"content":"Grüße \\ud83c\\udf0d","role":"user","x_mark":{"type":"x"},"a":[null,{"":0}]}],'
         '"model":"hosted_vllm/any","temperature":1.0,"top_p":0.10,"big":123456789012345678901234567890,"alpha":{"z":[],"a":{}}}'
     )
     assert post(desk, key, raw.encode()).status_code == 200
@@ -67,7 +67,7 @@ def test_an_answer_is_edited_not_rebuilt(desk: Desk, key: str, upstream: FakeUps
 
 
 NUMBERS = b'{"id":"c","choices":[{"index":0,"delta":{"content":"\\u00fc"},"logprobs":{"x":-0.10,"y":1E+2,"z":1e400,"w":-0.0}}]}'
-TOOLS = b'{"choices":[{"index":0,"delta":{"tool_calls":[{"index":0,"id":"call_1","function":{"name":"f","arguments":"{\\"a"}}]}}]}'
+TOOLS = b'{"choices":[{"delta":{"tool_calls":[{"index":0,"id":"call_1","type":"function","function":{"arguments":"{\\"a"}}]}}]}'
 VERBATIM = [
     NUMBERS,
     TOOLS,

@@ -200,6 +200,6 @@ def test_a_provider_is_added_by_following_the_readme(tmp_path: Path, upstream: F
     done = subprocess.run(["bash", "-ec", command], cwd=clone, env=environment, capture_output=True, text=True, timeout=60)
     assert done.returncode == 0, done.stderr
     recorded = clone / "tests" / "wire" / prefix / "chat" / "hello"
-    assert json.loads((recorded / "upstream_request.json").read_text())["model"]
+    assert json.loads((recorded / "upstream_request.json").read_text())["body"]["model"]
     cases = [sys.executable, "-m", "pytest", "-q", "tests/wire", "-k", prefix, "-p", "no:cacheprovider"]
     assert subprocess.run(cases, cwd=clone, capture_output=True, timeout=120).returncode == 0

@@ -6,15 +6,17 @@ import runpy
 
 import pytest
 
+from haimaker.access import access_from
+from haimaker.aws import Credentials
 from haimaker.config import Settings
 from haimaker.errors import APIError, APITimeoutError, BadGatewayError, NotFoundError, RateLimitError, RequestTooLargeError
 from haimaker.routes import ROUTES
 from haimaker.store.tables import TABLES, TTL_ATTRIBUTE
 from tests.support.aws_tools import ROOT, run, session_folder, translated
 
-FUNCTIONS = ("ChatCompletionsFunction", "ModelsFunction", "KeysFunction", "RollupFunction")
+FUNCTIONS = ("ChatCompletionsFunction", "CompletionsFunction", "ModelsFunction", "KeysFunction", "RollupFunction")
 """In the order of functions/ in the template."""
-STREAMING = ("ChatCompletionsFunction",)
+STREAMING = ("ChatCompletionsFunction", "CompletionsFunction")
 PARAMETERS = [
     {"Fn::Sub": f"arn:${{AWS::Partition}}:ssm:${{AWS::Region}}:${{AWS::AccountId}}:parameter/${{AWS::StackName}}/{name}"}
     for name in ("providers", "providers-2")
@@ -22,12 +24,14 @@ PARAMETERS = [
 ACCOUNTS, RECORDS = ({"Fn::GetAtt": [table, "Arn"]} for table in ("AccountsTable", "RecordsTable"))
 STREAM = {"Fn::GetAtt": ["RecordsTable", "StreamArn"]}
 LOGS = ("logs:CreateLogStream", "logs:PutLogEvents")
+GENERATING = [
+    (("dynamodb:GetItem", "dynamodb:UpdateItem"), [ACCOUNTS]),
+    (("dynamodb:GetItem", "dynamodb:PutItem"), [RECORDS]),
+    (("ssm:GetParameters",), PARAMETERS),
+]
 MAY_DO = {
-    "ChatCompletionsFunction": [
-        (("dynamodb:GetItem", "dynamodb:UpdateItem"), [ACCOUNTS]),
-        (("dynamodb:GetItem", "dynamodb:PutItem"), [RECORDS]),
-        (("ssm:GetParameters",), PARAMETERS),
-    ],
+    "ChatCompletionsFunction": GENERATING,
+    "CompletionsFunction": GENERATING,
     "ModelsFunction": [(("dynamodb:GetItem",), [ACCOUNTS]), (("ssm:GetParameters",), PARAMETERS)],
     "KeysFunction": [
         (("BatchGetItem", "DeleteItem", "GetItem", "PutItem", "UpdateItem"), [ACCOUNTS]),
@@ -40,7 +44,15 @@ MAY_DO = {
     ],
 }
 """All that the functions may do besides writing their own logs."""
-MAY_END_IN_A_STAR = [{"Fn::Sub": "${RecordsTable.Arn}/stream/*"}]
+BEDROCKS_MODELS = [
+    {"Fn::Sub": f"arn:${{AWS::Partition}}:bedrock:{resource}/*"}
+    for resource in (
+        "*::foundation-model",
+        "${AWS::Region}:${AWS::AccountId}:inference-profile",
+        "${AWS::Region}:${AWS::AccountId}:application-inference-profile",
+    )
+]
+MAY_END_IN_A_STAR = [{"Fn::Sub": "${RecordsTable.Arn}/stream/*"}, *BEDROCKS_MODELS]
 
 
 @pytest.fixture(scope="module")
@@ -83,7 +95,7 @@ def test_every_route_leads_to_the_function_that_serves_it(resources, api, monkey
     monkeypatch.setenv("AWS_SAM_LOCAL", "true")
     monkeypatch.setenv("TMPDIR", str(tmp_path))
     serves = {}
-    for function in FUNCTIONS[:3]:
+    for function in FUNCTIONS[:-1]:
         folder = resources[function]["Properties"]["Code"]["S3Key"]
         serves[function] = runpy.run_path(str(ROOT / folder / "app.py"))["handler"].serves
     for route, path in everywhere():
@@ -140,14 +152,16 @@ def test_the_wrapper_is_where_it_must_be_and_nowhere_else(resources):
         assert (function["Timeout"] == 900) == (name in STREAMING)
 
 
-def test_the_function_url_streams_and_has_both_permissions(resources):
-    (url,) = properties(resources, "AWS::Lambda::Url").values()
-    assert (url["AuthType"], url["InvokeMode"]) == ("NONE", "RESPONSE_STREAM")
+def test_function_urls_stream_and_have_both_permissions(resources):
+    urls = properties(resources, "AWS::Lambda::Url").values()
+    assert {(url["AuthType"], url["InvokeMode"]) for url in urls} == {("NONE", "RESPONSE_STREAM")}
+    assert sorted(url["TargetFunctionArn"]["Ref"] for url in urls) == sorted(STREAMING)
     permissions = [found for found in properties(resources, "AWS::Lambda::Permission").values() if found["Principal"] == "*"]
-    assert {found["FunctionName"]["Ref"] for found in permissions} == {url["TargetFunctionArn"]["Ref"]} == set(STREAMING)
-    assert {(found["Action"], found.get("FunctionUrlAuthType"), found.get("InvokedViaFunctionUrl")) for found in permissions} == {
-        ("lambda:InvokeFunctionUrl", "NONE", None),
-        ("lambda:InvokeFunction", None, True),
+    names = ("Action", "FunctionUrlAuthType", "InvokedViaFunctionUrl")
+    assert {(found["FunctionName"]["Ref"], *map(found.get, names)) for found in permissions} == {
+        (function, *allowed)
+        for function in STREAMING
+        for allowed in (("lambda:InvokeFunctionUrl", "NONE", None), ("lambda:InvokeFunction", None, True))
     }
 
 
@@ -155,6 +169,10 @@ def statements(resources, function):
     role = resources[resources[function]["Properties"]["Role"]["Fn::GetAtt"][0]]["Properties"]
     assert set(role) == {"AssumeRolePolicyDocument", "Policies"}, "a managed policy allows more than this function needs"
     (policy,) = role["Policies"]
+    return list(allowed_by(policy))
+
+
+def allowed_by(policy):
     for statement in policy["PolicyDocument"]["Statement"]:
         assert statement.keys() == {"Effect", "Action", "Resource"}
         actions, targets = statement["Action"], statement["Resource"]
@@ -168,11 +186,40 @@ def test_each_function_may_do_what_it_does_and_no_more(resources, function):
     allowed = [
         (tuple(name if ":" in name else f"dynamodb:{name}" for name in actions), targets) for actions, targets in MAY_DO[function]
     ]
-    found = list(statements(resources, function))
+    found = statements(resources, function)
     assert found == [(LOGS, [{"Fn::GetAtt": [logs, "Arn"]}]), *allowed]
     for _, targets in found:
         texts = [target for target in targets if "*" in json.dumps(target)]
         assert all(target in MAY_END_IN_A_STAR for target in texts)
+
+
+def test_who_calls_models_may_call_bedrocks_where_the_deployer_says_so(template, resources):
+    ((name, policy),) = properties(resources, "AWS::IAM::Policy").items()
+    assert resources[name]["Condition"] == "UsesBedrock"
+    assert template["Conditions"]["UsesBedrock"] == {"Fn::Equals": [{"Ref": "Bedrock"}, "true"]}
+    assert template["Parameters"]["Bedrock"]["Default"] == "false"
+    assert policy["Roles"] == [{"Ref": resources[function]["Properties"]["Role"]["Fn::GetAtt"][0]} for function in STREAMING]
+    assert list(allowed_by(policy)) == [(("bedrock:InvokeModel", "bedrock:InvokeModelWithResponseStream"), BEDROCKS_MODELS)]
+
+
+def test_the_role_that_the_docs_give_a_container_is_what_it_replaces(resources):
+    """As JSON, for who serves the same tables without the functions."""
+    text = (ROOT / "docs" / "deploy.md").read_text("utf-8")
+    (policy,) = (json.loads(block) for block in re.findall(r"```json\n(.*?)```", text, re.DOTALL) if '"Statement"' in block)
+    given = {
+        (action, statement["Resource"])
+        for statement in policy["Statement"]
+        for action in ([statement["Action"]] if isinstance(statement["Action"], str) else statement["Action"])
+    }
+    names = {"AccountsTable": "<ARN of the accounts table>", "RecordsTable": "<ARN of the records table>"}
+    needed = set()
+    for function in FUNCTIONS[:-1]:
+        for actions, targets in statements(resources, function):
+            for target in targets:
+                arn = target["Fn::Sub"] if "Fn::Sub" in target else f"${{{target['Fn::GetAtt'][0]}.Arn}}"
+                table, index = re.fullmatch(r"\$\{(\w+)\.Arn\}(.*)", arn).groups() if arn.startswith("${") else ("", "")
+                needed |= {(action, names[table] + index) for action in actions if table in names}
+    assert given == needed
 
 
 def test_no_two_functions_share_a_role_and_every_log_has_an_end(resources):
@@ -242,17 +289,22 @@ def test_the_functions_settings_are_what_the_package_reads(template, resources):
         told |= {
             name: value["Fn::Sub"].replace("${AWS::StackName}", "s") for name, value in variables.items() if "Fn::Sub" in value
         }
+        told |= {name: value["Fn::If"][2] for name, value in variables.items() if "Fn::If" in value}
         settings = Settings.deployed({**lambdas, **told})
+        assert "bedrock" not in access_from(settings.environment)
         assert (settings.accounts_table, settings.records_table) == ("accounts-1", "records-1")
         assert settings.providers_parameter == "/s/providers"
         assert (settings.default_max_output_tokens, settings.allowed_origins, settings.demo) == (16_384, (), False)
+        assert settings.public_models is False
         changed = {
             "HAIMAKER_PROVIDER_BASE_URLS": "ollama=https://llm.example/v1,openai=https://proxy.example/v1/",
             "ALLOWED_ORIGINS": "https://a.example,https://b.example",
             "HAIMAKER_DEMO": "true",
+            "HAIMAKER_SIGNED_PROVIDERS": variables["HAIMAKER_SIGNED_PROVIDERS"]["Fn::If"][1],
         }
         assert changed.keys() <= variables.keys()
         settings = Settings.deployed({**lambdas, **told, **changed})
+        assert access_from(settings.environment)["bedrock"].credentials == Credentials("AKID", "secret")
         assert settings.environment["OPENAI_BASE_URL"] == "https://proxy.example/v1"
         assert settings.environment["OLLAMA_BASE_URL"] == "https://llm.example/v1"
         assert (settings.allowed_origins, settings.demo) == (("https://a.example", "https://b.example"), True)
@@ -272,7 +324,7 @@ def test_a_deployer_is_told_what_every_parameter_is_and_has_to_set_none(template
 
 def test_a_domain_name_is_made_only_for_who_has_one(template, resources):
     conditional = {name for name, resource in {**resources, **template["Outputs"]}.items() if resource.get("Condition")}
-    assert conditional == {"GatewayDomainName", "GatewayDomainMapping", "DomainUrl", "DomainTarget"}
+    assert conditional - {"BedrockPolicy"} == {"GatewayDomainName", "GatewayDomainMapping", "DomainUrl", "DomainTarget"}
     assert template["Rules"]["DomainNameNeedsCertificate"]["RuleCondition"]
 
 
@@ -280,4 +332,5 @@ def test_the_stack_tells_where_it_is(template):
     outputs = template["Outputs"]
     assert outputs["BaseUrl"]["Value"]["Fn::Sub"].endswith("${AWS::URLSuffix}/v1")
     assert outputs["ChatUrl"]["Value"] == {"Fn::Sub": "${ChatCompletionsFunctionUrl.FunctionUrl}v1"}
+    assert outputs["CompletionsUrl"]["Value"] == {"Fn::Sub": "${CompletionsFunctionUrl.FunctionUrl}v1"}
     assert {"AccountsTable", "RecordsTable", "ProvidersParameter"} <= outputs.keys()

@@ -5,7 +5,7 @@ from typing import Any
 
 from haimaker.prices import Facts, facts
 from haimaker.providers import Provider, row_for
-from haimaker.schema import ChatRequest, parse_chat
+from haimaker.schema import ChatRequest, CompletionRequest, parse_chat, parse_completion
 from haimaker.store import Account
 from haimaker.wire import JSON, Attempt, Request
 
@@ -19,6 +19,11 @@ def chat_body(**fields: Any) -> JSON:
 
 def chat_request(**fields: Any) -> ChatRequest:
     return parse_chat(json.dumps(chat_body(**fields), ensure_ascii=False).encode())
+
+
+def completion_request(**fields: Any) -> CompletionRequest:
+    body = {"model": "openai/davinci-002", "prompt": "Hi", **fields}
+    return parse_completion(json.dumps(body, ensure_ascii=False).encode())
 
 
 def facts_of(target: str) -> Facts:

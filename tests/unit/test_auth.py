@@ -4,6 +4,7 @@ from hypothesis import strategies as st
 
 from haimaker import auth
 from haimaker.errors import AuthenticationError
+from haimaker.wire import Request
 
 KEY = auth.new_key()
 ID = auth.account_id_of(KEY)
@@ -43,6 +44,10 @@ def test_what_is_no_key(headers: dict[str, str], code: str) -> None:
         auth.identify(headers)
     assert (caught.value.status, caught.value.code) == (401, code)
     assert KEY[:12] not in caught.value.message
+
+
+def test_a_request_shows_neither_its_key_nor_its_prompt() -> None:
+    assert repr(Request("id-1", {"authorization": KEY}, b"prompt", {"model": "m"})).startswith("Request(id='id-1', path={'model'")
 
 
 def test_the_settings_key_needs_no_checksum() -> None:

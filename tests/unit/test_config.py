@@ -4,10 +4,16 @@ from typing import Any
 import pytest
 
 from haimaker.access import Access, SettingsError, access_from
+from haimaker.aws_credentials import Renewed
 from haimaker.config import DEFAULT_CONFIG, Settings, is_loopback
 from haimaker.providers import PROVIDERS
 
 AWS = {"STORE": "dynamodb", "AWS_REGION": "eu-central-1", "AWS_ACCESS_KEY_ID": "id", "AWS_SECRET_ACCESS_KEY": "hush-hush"}
+KEYS = {"AWS_ACCESS_KEY_ID": "id", "AWS_SECRET_ACCESS_KEY": "hush-hush"}
+REGION = {"AWS_REGION": "eu-central-1"}
+FULL_URI = "AWS_CONTAINER_CREDENTIALS_FULL_URI"
+TABLES = {"HAIMAKER_ACCOUNTS_TABLE": "a", "HAIMAKER_RECORDS_TABLE": "r"}
+ROLE = {FULL_URI: "http://127.0.0.1:9/role"}
 
 
 @pytest.mark.parametrize(
@@ -53,6 +59,12 @@ def test_what_the_environment_says(env: dict[str, str], name: str, value: Any) -
         ({"HAIMAKER_CONFIG": "/nowhere.toml"}, "HAIMAKER_CONFIG"),
         ({"STORE": "dynamodb"}, "AWS_REGION"),
         ({name: value for name, value in AWS.items() if name != "AWS_ACCESS_KEY_ID"}, "AWS_ACCESS_KEY_ID"),
+        ({"STORE": "dynamodb", "AWS_REGION": "us-east-1", "AWS_EC2_METADATA_DISABLED": "true"}, "AWS_SECRET_ACCESS_KEY"),
+        ({"STORE": "dynamodb", "AWS_REGION": "us-east-1", FULL_URI: "http://x/role"}, FULL_URI),
+        ({**KEYS, "HAIMAKER_SIGNED_PROVIDERS": "openai"}, "HAIMAKER_SIGNED_PROVIDERS"),
+        ({**KEYS, "HAIMAKER_SIGNED_PROVIDERS": "none,ollama"}, "HAIMAKER_SIGNED_PROVIDERS"),
+        ({**KEYS, "HAIMAKER_SIGNED_PROVIDERS": "bedrock"}, "AWS_REGION"),
+        ({**REGION, "HAIMAKER_SIGNED_PROVIDERS": "bedrock", "AWS_EC2_METADATA_DISABLED": "true"}, "HAIMAKER_SIGNED_PROVIDERS"),
         ({**AWS, "AWS_ENDPOINT_URL_DYNAMODB": "localhost:8000"}, "AWS_ENDPOINT_URL_DYNAMODB"),
         ({"OPENAI_API_KEY": "k", "OPENAI_BASE_URL": "api.openai.com"}, "OPENAI_BASE_URL"),
         ({"OPENAI_API_KEY": "k", "OPENAI_BASE_URL": "ftp://x"}, "OPENAI_BASE_URL"),
@@ -87,6 +99,48 @@ def test_a_provider_is_on_when_it_can_be_reached(env: dict[str, str], name: str 
     assert list(found) == ([name] if name else [])
     if name and access:
         assert (found[name].base_url, found[name].api_key) == (access.base_url, access.api_key)
+
+
+@pytest.mark.parametrize(
+    ("env", "local", "deployed"),
+    [
+        ({**REGION, **KEYS}, "signs", None),
+        ({**REGION, **ROLE}, None, None),
+        (REGION, None, None),
+        ({**REGION, **KEYS, "HAIMAKER_SIGNED_PROVIDERS": "none"}, None, None),
+        ({**REGION, **KEYS, "HAIMAKER_SIGNED_PROVIDERS": "bedrock"}, "signs", "signs"),
+        ({**REGION, **ROLE, "HAIMAKER_SIGNED_PROVIDERS": " bedrock, "}, "signs", "signs"),
+        ({**REGION, "HAIMAKER_SIGNED_PROVIDERS": "bedrock"}, "signs", "signs"),
+        ({**REGION, **KEYS, "AWS_BEARER_TOKEN_BEDROCK": "k"}, "key", "key"),
+        ({**REGION, **KEYS, "BEDROCK_API_KEY": "k", "HAIMAKER_SIGNED_PROVIDERS": "none"}, "key", "key"),
+        ({**REGION, "BEDROCK_API_KEY": "k", "HAIMAKER_SIGNED_PROVIDERS": "bedrock"}, "key", "key"),
+    ],
+)
+def test_a_provider_whose_calls_are_signed_is_on_where_somebody_says_so(
+    env: dict[str, str], local: str | None, deployed: str | None
+) -> None:
+    """Credentials in the environment of a laptop say so; those of a role, which a function always has, do not."""
+    for settings, expected in ((Settings.from_environment(env), local), (Settings.deployed({**env, **TABLES}), deployed)):
+        access = settings.access.get("bedrock")
+        found = access and ("key" if access.api_key else "signs" if access.credentials else "neither")
+        assert found == expected
+
+
+def test_what_a_function_may_sign_is_checked_before_its_secrets_are_read() -> None:
+    env = {**REGION, **KEYS, **TABLES, "HAIMAKER_PROVIDERS_PARAMETER": "/s/providers"}
+    assert "bedrock" not in access_from(Settings.deployed(env).environment)
+    with pytest.raises(SettingsError, match="HAIMAKER_SIGNED_PROVIDERS"):
+        Settings.deployed({**env, "HAIMAKER_SIGNED_PROVIDERS": "openai"})
+    sam_local = {**REGION, **KEYS, "AWS_SAM_LOCAL": "true"}
+    assert "bedrock" not in Settings.deployed(sam_local).access, "its credentials are made up"
+
+
+@pytest.mark.parametrize("env", [{**REGION, **ROLE}, REGION])
+def test_a_role_will_do_for_the_tables(env: dict[str, str]) -> None:
+    """Nobody is asked at start."""
+    settings = Settings.from_environment({**env, "STORE": "dynamodb"})
+    assert settings.aws
+    assert isinstance(settings.aws.credentials, Renewed)
 
 
 def test_secrets_do_not_show() -> None:

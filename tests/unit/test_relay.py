@@ -77,7 +77,8 @@ def short_times(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def start(scripted: Scripted, lasts_s: float = 5.0, client_left: Callable[[], bool] = lambda: False) -> Response:
     request = Request("r", client_left=client_left)
-    return Relay(request, cast(Exchange, scripted), time.monotonic() + lasts_s).response()
+    end_s = time.monotonic() + lasts_s
+    return Relay(request, cast(Exchange, scripted), end_s, end_s).response()
 
 
 def body(response: Response) -> Any:

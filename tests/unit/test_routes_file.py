@@ -18,10 +18,11 @@ def test_the_example_in_the_projects_file_is_right() -> None:
     """The commented lines, as a deployer who takes the comment signs away gets them."""
     lines = DEFAULT_CONFIG.read_text("utf-8").splitlines()
     start = next(number for number, line in enumerate(lines) if line.startswith("# ["))
-    example = [line.removeprefix("# ") for line in lines[start:] if not line.startswith("# A price")]
+    example = [line.removeprefix("# ") for line in lines[start:] if not line.startswith(("# A price", "# What a name"))]
     found = parse("\n".join(line for line in example if line != "#"), HERE)
     assert found.routes["fast"].targets == (Weighted("groq/llama-3.3-70b-versatile", 3), Weighted("openai/gpt-4o-mini"))
     assert found.routes["fast"].timeout_s == 120
+    assert found.base_models == {"azure/my-deployment": "gpt-4o"}
     assert found.prices == {"hosted_vllm/qwen3": {"input_cost_per_token": "0.0000001", "output_cost_per_token": "0.0000003"}}
 
 
@@ -51,6 +52,9 @@ def test_a_target_may_be_a_name_alone() -> None:
         ("[routes.a]\ntargets = [{model = 'x', weight = 0}]", "weight"),
         ("[routes.a]\ntargets = [{model = 'x', weight = inf}]", "weight"),
         ("[routes.a]\ntargets = [{model = 'x', wait = 1}]", "wait"),
+        ("[models.'azure/x']\nbase_model = 'gpt-99'", "models: Value error, azure/x: the table of prices has no 'gpt-99'"),
+        ("[models.'nobody/x']\nbase_model = 'gpt-4o'", "models: Value error, nobody/x"),
+        ("[models.'azure/x']\n", "models.azure/x.base_model: Field required"),
         ("[prices.x]\ninput_cost_per_token = '1'", "prices.x"),
         ("[prices.'a/x']\ninput_cost = '1'", "unknown price 'input_cost'"),
         ("[prices.'a/x']\ninput_cost_per_token = '-1'", "not an amount of USD"),

@@ -1,4 +1,4 @@
-"""A wire case: a folder with what a client sent, what a provider got and said, and what the client gets.
+"""A wire case: a folder `<provider>/<operation>/<case>` with what a client sent, what a provider got and said, and what it gets.
 
     case.json                which provider and model, and where its shapes come from
     request.json             the client's body
@@ -11,20 +11,27 @@ Nothing here reads a network: `make record` does, and writes such a folder.
 """
 
 import json
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from haimaker import adapters, errors, eventstream, sse
+from haimaker.adapters import Adapter
 from haimaker.errors import APIError
 from haimaker.prices import Facts
 from haimaker.providers import row_for
-from haimaker.schema import ChatRequest, parse_chat
+from haimaker.schema import Asked, parse_chat, parse_completion
 from haimaker.wire import JSON, Attempt, Event
 from tests.support import event_messages
 
 ROOT = Path(__file__).parent
+PARSE: Mapping[str, Callable[[bytes], Asked]] = {"chat": parse_chat, "completions": parse_completion}
+"""What reads a client's body, by operation."""
+ADAPTER: Mapping[str, Callable[[Attempt], Adapter]] = {
+    "chat": lambda attempt: adapters.chat(attempt.provider.adapter),
+    "completions": adapters.completion,
+}
 Decode = Callable[[Iterable[bytes]], Iterator[Event]]
 
 
@@ -53,8 +60,12 @@ class Case:
     def streams(self) -> bool:
         return self.has("upstream_response.sse") or self.has("upstream_events.jsonl")
 
-    def request(self) -> ChatRequest:
-        return parse_chat(self.bytes("request.json"))
+    @property
+    def operation(self) -> str:
+        return self.folder.parent.name
+
+    def request(self) -> Asked:
+        return PARSE[self.operation](self.bytes("request.json"))
 
     def attempt(self) -> Attempt:
         about = self.about
@@ -67,14 +78,14 @@ def find(operation: str) -> list[Case]:
     return [Case(file.parent) for file in sorted(ROOT.glob(f"*/{operation}/*/case.json"))]
 
 
-def upstream_request(request: ChatRequest, attempt: Attempt) -> JSON:
-    made = adapters.chat(attempt.provider.adapter).to_upstream(request, attempt)
+def upstream_request(request: Asked, attempt: Attempt) -> JSON:
+    made = adapters.find(request, attempt).to_upstream(request, attempt)
     return {"path": made.path, "headers": dict(made.headers), "body": json.loads(made.body), "dropped": list(made.dropped)}
 
 
-def response(status: int, body: Any, attempt: Attempt) -> JSON:
+def response(status: int, body: Any, attempt: Attempt, operation: str = "chat") -> JSON:
     """What a client gets for a whole answer; of an error its status as well."""
-    adapter = adapters.chat(attempt.provider.adapter)
+    adapter = ADAPTER[operation](attempt)
     try:
         if status >= 300:
             raise errors.from_upstream(status, adapter.read_error(body), {})
@@ -93,9 +104,9 @@ def decoder_of(case: Case) -> Decode:
     return sse.decode if case.has("upstream_response.sse") else eventstream.decode
 
 
-def chunks(pieces: Iterable[bytes], attempt: Attempt, decode: Decode = sse.decode) -> Iterator[JSON]:
+def chunks(pieces: Iterable[bytes], attempt: Attempt, decode: Decode = sse.decode, operation: str = "chat") -> Iterator[JSON]:
     """What a client gets for a stream, an error last. The bytes that pass untouched have to say the same."""
-    adapter = adapters.chat(attempt.provider.adapter)
+    adapter = ADAPTER[operation](attempt)
     try:
         for chunk in adapter.from_stream(decode(pieces), attempt):
             assert chunk.raw is None or json.loads(chunk.raw) == chunk.body

@@ -21,6 +21,7 @@ CHAT: Mapping[str, str] = {
     "cohere": "haimaker.adapters.cohere.chat",
     "gemini": "haimaker.adapters.gemini.chat",
     "gemini_vertex": "haimaker.adapters.gemini.vertex",
+    "mistral": "haimaker.adapters.mistral.chat",
     "openai": "haimaker.adapters.openai.chat",
 }
 
@@ -58,19 +59,20 @@ class Adapter(Protocol):
 
 def find(request: Asked, attempt: Attempt) -> Adapter:
     """The adapter for a request at a target."""
-    name = attempt.provider.adapter
-    if not isinstance(request, CompletionRequest):
-        return chat(name)
+    return completion(attempt) if isinstance(request, CompletionRequest) else chat(attempt.provider.adapter)
+
+
+def completion(attempt: Attempt) -> Adapter:
     if completes(attempt):
-        return cast(Adapter, _module(COMPLETIONS[name]))
+        return cast(Adapter, _module(COMPLETIONS[attempt.provider.adapter]))
     from haimaker.adapters.over_chat import OverChat
 
-    return OverChat(chat(name))
+    return OverChat(chat(attempt.provider.adapter))
 
 
 def completes(attempt: Attempt) -> bool:
     """Whether the model has legacy completions of its own."""
-    return bool(attempt.provider.completes and re.match(attempt.provider.completes, attempt.model))
+    return bool(attempt.provider.completes and re.match(attempt.provider.completes, attempt.facts.model))
 
 
 def chat(name: str) -> ChatAdapter:

@@ -1,21 +1,24 @@
 """Legacy completions from a provider that only chats: the prompt is a user's message, the answer's content is the text. Pure."""
 
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
+
+from pydantic import ValidationError
 
 from haimaker.adapters import ChatAdapter
 from haimaker.errors import BadRequestError
-from haimaker.schema import ChatFields, ChatRequest, CompletionRequest
+from haimaker.schema import ChatFields, ChatRequest, CompletionRequest, refuse
 from haimaker.wire import JSON, Attempt, Chunk, ErrorFields, Event, UpstreamRequest
 
 REFUSED: Mapping[str, tuple[object, ...]] = {
     "suffix": (None, ""),
     "echo": (None, False),
-    "logprobs": (None, 0),
-    "best_of": (None, 1),
+    "logprobs": (None,),
 }
-"""What chat has no place for, and the values of it that ask for nothing."""
+"""What chat has no place for, and the values of it that ask for nothing; of `best_of` that is as many as are wanted."""
+FINISH_REASONS = frozenset({"stop", "length", "content_filter"})
+"""Those that a completion can have; chat has more."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,7 +28,9 @@ class OverChat:
     chat: ChatAdapter
 
     def to_upstream(self, request: CompletionRequest, attempt: Attempt) -> UpstreamRequest:
-        return self.chat.to_upstream(_as_chat(request), attempt)
+        dropped = _dropped(request)
+        made = self.chat.to_upstream(_as_chat(request), attempt)
+        return replace(made, dropped=(*dropped, *made.dropped))
 
     def from_upstream(self, body: JSON, attempt: Attempt) -> JSON:
         return _as_completion(self.chat.from_upstream(body, attempt), "message")
@@ -38,18 +43,33 @@ class OverChat:
         return self.chat.read_error(body)
 
 
+def _dropped(request: CompletionRequest) -> tuple[str, ...]:
+    """What the client loses, if it asks to drop what can't be had; raises BadRequestError otherwise."""
+    refused = {**REFUSED, "best_of": (None, request.fields.n or 1)}
+    lost = tuple(name for name, nothing in refused.items() if request.body.get(name) not in nothing)
+    if lost and not request.body.get("drop_params"):
+        raise _unsupported(lost[0], 'Leave it out, or send "drop_params": true.')
+    return lost
+
+
 def _as_chat(request: CompletionRequest) -> ChatRequest:
-    for name, nothing in REFUSED.items():
-        if request.body.get(name) not in nothing:
-            message = f"The model only chats, so the parameter '{name}' of a completion can't be had."
-            raise BadRequestError(message, param=name, code="unsupported_parameter")
+    """Raises BadRequestError for what no chat has, and for fields of chat that are none."""
     [prompt] = request.prompts
     if not isinstance(prompt, str):
-        message = "The model only chats, so its prompt must be text, not token ids."
-        raise BadRequestError(message, param="prompt", code="unsupported_parameter")
-    kept = {name: value for name, value in request.body.items() if name not in REFUSED and name != "prompt"}
+        raise _unsupported("prompt", "Its prompt must be text, not the ids of tokens.")
+    if request.max_output_tokens == 0:
+        raise _unsupported("max_tokens", "It writes at least one token.")
+    kept = {name: value for name, value in request.body.items() if name not in (*REFUSED, "best_of", "prompt")}
     body = {**kept, "messages": [{"role": "user", "content": prompt}]}
-    return ChatRequest(ChatFields.model_validate(body), body, request.size)
+    try:
+        return ChatRequest(ChatFields.model_validate(body), body, request.size)
+    except ValidationError as error:
+        refuse(error)
+
+
+def _unsupported(name: str, advice: str) -> BadRequestError:
+    message = f"The model only chats: it does not support the parameter '{name}' in this form. {advice}"
+    return BadRequestError(message, param=name, code="unsupported_parameter")
 
 
 def _as_completion(body: JSON, holder: str) -> JSON:
@@ -61,9 +81,10 @@ def _as_completion(body: JSON, holder: str) -> JSON:
 def _choice(choice: JSON, holder: str) -> JSON:
     message: Any = choice.get(holder)
     content = message.get("content") if isinstance(message, dict) else None
+    reason = choice.get("finish_reason")
     return {
         "text": content if isinstance(content, str) else "",
         "index": choice.get("index", 0),
         "logprobs": None,
-        "finish_reason": choice.get("finish_reason"),
+        "finish_reason": reason if reason is None or reason in FINISH_REASONS else "stop",
     }

@@ -219,7 +219,6 @@ def test_a_whole_answer_passes_untouched() -> None:
     assert chat.from_upstream(body, attempt("acme/m", provider=ROW)) is body
 
 
-@pytest.mark.xfail(strict=True, reason="OpenRouter's own list of fallbacks is not checked against the key's models")
 def test_a_client_can_not_ask_one_provider_for_models_that_its_key_may_not_use() -> None:
     """https://openrouter.ai/docs/features/model-routing#the-models-parameter"""
     assert "models" not in sent(BY_NAME["openrouter"], {"models": ["openai/o1-pro"]})

@@ -23,6 +23,7 @@ from local.stack import OperatorError, Stack
 ACCOUNT = "123456789012"
 SECRET = "sk-the-providers-own-key"
 PARAMETER = "/haimaker/providers"
+GOOGLES_FILE = '{\n  "type": "service_account",\n  "client_email": "a@b.example",\n  "private_key": "-----BEGIN\\n"\n}\n'
 STACK = {
     "Resources": {
         f"{name.title()}Table": {"Type": "AWS::DynamoDB::Table", "DeletionPolicy": "Retain", "Properties": table}
@@ -74,6 +75,13 @@ def terminal(monkeypatch):
     with mock_aws():
         boto3.client("cloudformation").create_stack(StackName="haimaker", TemplateBody=json.dumps(STACK))
         yield Terminal()
+
+
+@pytest.fixture
+def half_made(terminal):
+    template = {"Resources": {"Topic": {"Type": "AWS::SNS::Topic"}}}
+    boto3.client("cloudformation").create_stack(StackName="half-made", TemplateBody=json.dumps(template))
+    return "half-made"
 
 
 def stored():
@@ -142,6 +150,19 @@ def test_without_a_stack_there_is_nothing_to_operate(terminal, command):
         terminal(command, *COMMANDS[command], name="other")
 
 
+@pytest.mark.parametrize("command", ["deploy", "admin-key", "credentials"])
+def test_a_stack_that_was_not_made_completely_is_named_as_such(terminal, half_made, command):
+    """It has no outputs: who said no to the first changes has one, and who met a failure."""
+    with pytest.raises(OperatorError, match=f"{half_made} was not made yet, its state is CREATE_COMPLETE: make deploy"):
+        terminal(command, *COMMANDS[command], name=half_made)
+
+
+def test_what_is_left_of_a_deployment_that_failed_can_be_deleted(terminal, half_made):
+    terminal.answers = [half_made]
+    assert terminal("destroy", name=half_made) == 0
+    assert terminal.commands == [["sam", "delete", "--stack-name", half_made, "--region", "eu-central-1", "--no-prompts"]]
+
+
 def test_without_a_region_nothing_is_guessed(terminal, monkeypatch):
     monkeypatch.delenv("AWS_DEFAULT_REGION")
     with pytest.raises(OperatorError, match="export AWS_REGION"):
@@ -186,6 +207,9 @@ def test_credentials_are_merged_replaced_and_removed(terminal):
         (["--provider", "openai"], "sk-3", {"OPENAI_API_KEY": "sk-3", "GROQ_API_KEY": "gsk-2"}),
         (["--name", "OLLAMA_BASE_URL", "--remove"], "", {"OPENAI_API_KEY": "sk-3", "GROQ_API_KEY": "gsk-2"}),
         (["--provider", "groq", "--remove"], "", {"OPENAI_API_KEY": "sk-3"}),
+        (["--provider", "openai"], "sk-4\nlogin: me\n", {"OPENAI_API_KEY": "sk-4"}),
+        (["--provider", "openai", "--remove"], "", {}),
+        (["--name", "VERTEX_AI_CREDENTIALS"], GOOGLES_FILE, {"VERTEX_AI_CREDENTIALS": json.dumps(json.loads(GOOGLES_FILE))}),
     ]:
         terminal.secret = secret
         assert terminal("credentials", *words) == 0
@@ -210,6 +234,7 @@ def test_a_second_parameter_takes_what_the_first_has_no_room_for(terminal):
         (["--provider", "openai"], " ", "Nothing was entered"),
         (["--provider", "openai"], "sk-\u200babc", "copy it again"),
         (["--provider", "openai"], "x" * 5_000, "full"),
+        (["--name", "OLLAMA_BASE_URL"], "llm.example", "OLLAMA_BASE_URL must be an http or https URL"),
     ],
 )
 def test_what_can_not_be_stored_is_refused_and_not_shown(terminal, words, secret, message):

@@ -36,9 +36,9 @@ class Losing(AWSClient):
     lose: list[str]
     calls: list[str]
 
-    def _exchange(self, connection, operation, body):
+    def _exchange(self, connection, credentials, operation, body):
         self.calls.append(operation)
-        status, text = super()._exchange(connection, operation, body)
+        status, text = super()._exchange(connection, credentials, operation, body)
         if operation in self.lose:
             self.lose.remove(operation)
             raise ConnectionResetError

@@ -5,9 +5,10 @@ https://platform.openai.com/docs/api-reference/completions
 
 from collections.abc import Iterable, Iterator
 
-from haimaker import errors
 from haimaker.adapters.openai import chat
-from haimaker.adapters.openai.failures import from_body, read_error
+from haimaker.adapters.openai.failures import read_error
+from haimaker.adapters.openai.requests import own_fields, renamed, taken
+from haimaker.provider import MAX_TOKENS
 from haimaker.schema import CompletionRequest
 from haimaker.sse import dumps
 from haimaker.wire import JSON, Attempt, Chunk, Event, UpstreamRequest
@@ -15,25 +16,21 @@ from haimaker.wire import JSON, Attempt, Chunk, Event, UpstreamRequest
 __all__ = ["from_stream", "from_upstream", "read_error", "to_upstream"]
 
 PATH = "/completions"
+HOLDER = "text"
+"""Where a choice has what chat has in `message` and in `delta`."""
 
 
 def to_upstream(request: CompletionRequest, attempt: Attempt) -> UpstreamRequest:
-    body = {name: value for name, value in request.body.items() if name != "drop_params"} | {"model": attempt.model}
-    if attempt.max_output_tokens is not None:
-        body["max_tokens"] = attempt.max_output_tokens
-    if request.streams and attempt.provider.asks_stream_usage:
-        body["stream_options"] = {**(body.get("stream_options") or {}), "include_usage": True}
-    headers = {"content-type": "application/json", **attempt.provider.headers}
-    return UpstreamRequest(PATH, dumps(body), headers)
+    row = attempt.provider.for_model(attempt.facts.model)
+    names = {**row.rename, **MAX_TOKENS}  # here `max_tokens` is the only name that it has
+    body, dropped = taken(renamed(own_fields(request, attempt), names), row, forced=bool(request.body.get("drop_params")))
+    headers = {"content-type": "application/json", **row.headers}
+    return UpstreamRequest(PATH, dumps({**row.add, **body}), headers, dropped=dropped)
 
 
 def from_upstream(body: JSON, attempt: Attempt) -> JSON:
-    if body.get("error") and not body.get("choices"):
-        raise from_body(body)
-    if not isinstance(body.get("choices"), list):
-        raise errors.BadGatewayError("The provider's answer has no choices.")
-    return body
+    return chat.whole(body, attempt, HOLDER)
 
 
 def from_stream(events: Iterable[Event], attempt: Attempt) -> Iterator[Chunk]:
-    return chat.from_stream(events, attempt)
+    return chat.streamed(events, attempt, HOLDER)

@@ -36,6 +36,38 @@ POLICY_PHRASES = (
     "content policy",
 )
 POLICY_CODES = {"content_filter", "content_policy_violation", "invalid_prompt"}
+CODES: Mapping[str, str] = {
+    # Azure and GitHub: https://learn.microsoft.com/azure/ai-foundry/openai/concepts/content-filter
+    "deploymentnotfound": "model_not_found",
+    "ratelimitreached": "rate_limit_exceeded",
+    "tokens_limit_reached": "context_length_exceeded",
+    "unknown_model": "model_not_found",
+    # Databricks: https://docs.databricks.com/api/workspace/servingendpoints
+    "endpoint_not_found": "model_not_found",
+    "request_limit_exceeded": "rate_limit_exceeded",
+    "resource_does_not_exist": "model_not_found",
+    # Together, Moonshot, xAI and DashScope
+    "arrearage": "insufficient_quota",
+    "datainspectionfailed": "content_policy_violation",
+    "data_inspection_failed": "content_policy_violation",
+    "exceeded_current_quota_error": "insufficient_quota",
+    "model_not_available": "model_not_found",
+    "rate_limit_error": "rate_limit_exceeded",
+    "rate_limit_reached_error": "rate_limit_exceeded",
+    "resource_not_found_error": "model_not_found",
+    "responsibleaipolicyviolation": "content_policy_violation",
+    # https://docs.z.ai/api-reference/api-code, https://platform.minimax.io/docs/api-reference/errorcode
+    "1113": "insufficient_quota",
+    "1301": "content_policy_violation",
+    "1002": "rate_limit_exceeded",
+    "1008": "insufficient_quota",
+    "1026": "content_policy_violation",
+    "1039": "context_length_exceeded",
+}
+"""Codes of others, in lower case, in OpenAI's vocabulary."""
+MESSAGES = ("message", "detail", "error", "error_message", "status_msg", "title")
+WRAPPERS = ("error", "base_resp", "fault")
+STATUS: Mapping[str, int] = {"insufficient_quota": 429, "model_not_found": 404, "rate_limit_exceeded": 429}
 DEFAULT_STREAM_STATUS = 502
 
 
@@ -44,10 +76,10 @@ def read_error(body: object) -> ErrorFields:
     found = _error_of(body)
     if not isinstance(found, Mapping):
         text = found if isinstance(found, str) else ""
-        return ErrorFields(text, _known_code(text, None))
-    message = next((found[name] for name in ("message", "detail", "error") if isinstance(found.get(name), str)), _invalid(found))
-    code = found.get("code")
-    said = code if isinstance(code, str) and code else None
+        outer = body.get("code") if isinstance(body, Mapping) else None
+        return ErrorFields(text, _known_code(text, outer if isinstance(outer, str) else None))
+    message = next((found[name] for name in MESSAGES if found.get(name) and isinstance(found[name], str)), _invalid(found))
+    said = _code(found)
     param = found.get("param")
     return ErrorFields(message, _known_code(message, said) or said or _inner_code(found), param if isinstance(param, str) else None)
 
@@ -61,18 +93,30 @@ def from_body(body: JSON) -> errors.APIError:
     said = read_error(body)
     if status is None and said.code in errors.BY_CODE:
         status = 400
-    if status is None and said.code == "rate_limit_exceeded":
-        status = 429
+    status = status or STATUS.get(said.code or "")
     return errors.from_upstream(int(status or DEFAULT_STREAM_STATUS), said, {})
 
 
+def is_failure(body: JSON) -> bool:
+    """Whether a body that came with status 200 is an error: one in OpenAI's way, or Cloudflare's or MiniMax's."""
+    if body.get("error") or body.get("errors"):
+        return True
+    base = body.get("base_resp")
+    return isinstance(base, Mapping) and bool(base.get("status_code"))
+
+
 def _error_of(body: object) -> object:
-    """The error object inside: under `error`, in a list of one, or the body itself."""
+    """The error object inside: under a name, in a list of one, or the body itself."""
     if isinstance(body, list):
         body = body[0] if body else {}
-    if isinstance(body, Mapping) and body.get("error"):
-        return body["error"]
-    return body
+    if not isinstance(body, Mapping):
+        return body
+    listed, detail = body.get("errors"), body.get("detail")
+    if isinstance(listed, list) and listed:
+        return listed[0]
+    if isinstance(detail, Mapping):
+        return _error_of(detail)
+    return next((body[name] for name in WRAPPERS if body.get(name)), body)
 
 
 def _invalid(found: Mapping[str, Any]) -> str:
@@ -95,10 +139,24 @@ def _known_code(message: str, code: str | None) -> str | None:
     return None
 
 
+def _code(found: Mapping[str, Any]) -> str | None:
+    """Its code, where that is more than the status once again."""
+    inner = found.get("innererror")
+    names = [found.get(name) for name in ("code", "error_code", "status_code")]
+    if isinstance(inner, Mapping):
+        names.insert(0, inner.get("code"))
+    for code in (str(name) for name in names if isinstance(name, str | int)):
+        if code.lower() in CODES:
+            return CODES[code.lower()]
+    return next((name for name in names if isinstance(name, str) and name), None)
+
+
 def _inner_code(found: Mapping[str, Any]) -> str | None:
     """OpenAI leaves `code` null at times and says it in `type`, which is more telling than nothing."""
     kind = found.get("type")
-    return kind if isinstance(kind, str) and kind not in ("invalid_request_error", "error") else None
+    if not isinstance(kind, str) or kind in ("invalid_request_error", "error"):
+        return None
+    return CODES.get(kind.lower(), kind)
 
 
 def _is_status(value: object) -> bool:

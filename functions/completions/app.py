@@ -1,0 +1,7 @@
+"""POST /v1/completions, whole and streamed; /openai/deployments/{model}/completions for Azure's clients."""
+
+from haimaker.edge import Edge
+from haimaker.gateway import Gateway
+
+gateway = Gateway.from_environment()
+handler = Edge(gateway, serves=("completions", "health"), streams=True)

@@ -1,0 +1,55 @@
+"""Chat completions of Mistral: OpenAI's format, with its own parts for files and sound, and no empty turns.
+
+https://docs.mistral.ai/api/endpoint/chat
+"""
+
+from collections.abc import Iterable, Iterator
+from dataclasses import replace
+from typing import Any
+
+from haimaker.adapters.openai import chat
+from haimaker.adapters.openai.failures import read_error
+from haimaker.schema import ChatRequest
+from haimaker.wire import JSON, Attempt, Chunk, Event, UpstreamRequest
+
+__all__ = ["from_stream", "from_upstream", "read_error", "to_upstream"]
+
+
+def to_upstream(request: ChatRequest, attempt: Attempt) -> UpstreamRequest:
+    messages = [_message(message) for message in request.body["messages"] if not _is_empty_turn(message)]
+    return chat.to_upstream(replace(request, body={**request.body, "messages": messages}), attempt)
+
+
+def from_upstream(body: JSON, attempt: Attempt) -> JSON:
+    return chat.from_upstream(body, attempt)
+
+
+def from_stream(events: Iterable[Event], attempt: Attempt) -> Iterator[Chunk]:
+    return chat.from_stream(events, attempt)
+
+
+def _is_empty_turn(message: JSON) -> bool:
+    """What the assistant did not say is refused: https://docs.mistral.ai/capabilities/completion"""
+    said = any(message.get(name) for name in ("content", "tool_calls", "function_call"))
+    return message.get("role") == "assistant" and not said
+
+
+def _message(message: JSON) -> JSON:
+    content = message.get("content")
+    return {**message, "content": [_part(part) for part in content]} if isinstance(content, list) else message
+
+
+def _part(part: Any) -> Any:
+    """https://docs.mistral.ai/capabilities/document_ai/document_qna, …/capabilities/audio"""
+    kind = part.get("type") if isinstance(part, dict) else None
+    held = part.get(kind) if isinstance(kind, str) else None
+    if not isinstance(held, dict):
+        return part
+    if kind == "file" and isinstance(held.get("file_id"), str):
+        return {"type": "file", "file_id": held["file_id"]}
+    if kind == "file" and isinstance(held.get("file_data"), str):
+        name = {"document_name": held["filename"]} if isinstance(held.get("filename"), str) else {}
+        return {"type": "document_url", "document_url": held["file_data"], **name}
+    if kind == "input_audio" and isinstance(held.get("data"), str):
+        return {"type": "input_audio", "input_audio": held["data"]}
+    return part

@@ -1,0 +1,86 @@
+"""One message of a request in the dialect of a row. Pure; a message may hold anything, and what is not understood passes.
+
+https://platform.openai.com/docs/api-reference/chat/create#chat_create-messages
+"""
+
+import re
+from collections.abc import Collection
+from typing import Any
+
+from haimaker.provider import Provider
+from haimaker.wire import JSON
+
+FOREIGN = ("thinking_blocks",)
+"""Fields of other formats, which a client may have kept from an earlier answer."""
+LOST_REASONING = " "
+"""Stands for reasoning that the client has not kept; an empty text is refused."""
+
+
+def edited(message: JSON, row: Provider, model: str, *, thinks: bool) -> JSON:
+    message = _with_roles(message, row)
+    message = without(message, (*FOREIGN, *row.strips_message_fields))
+    message = _with_cache_control(message, row)
+    role, content = message.get("role"), message.get("content")
+    if isinstance(content, list) and (row.flattens_content or (row.flattens_assistant_content and role == "assistant")):
+        message = {**message, "content": _flattened(content)}
+    if row.strips_message_nulls:
+        message = {name: value for name, value in message.items() if value is not None}
+    if row.strips_message_names and role != "tool":
+        message = without(message, ("name",))
+    if thinks and row.wants_reasoning_back and message.get("tool_calls") and re.match(row.wants_reasoning_back, model):
+        message = {**message, "reasoning_content": message.get("reasoning_content") or LOST_REASONING}
+    return message
+
+
+def without(found: JSON, names: Collection[str]) -> JSON:
+    """Without some fields; the same object where it has none of them."""
+    return {name: value for name, value in found.items() if name not in names} if any(name in found for name in names) else found
+
+
+def _with_roles(message: JSON, row: Provider) -> JSON:
+    role = message.get("role")
+    if role == "developer" and not row.keeps_developer:
+        return {**message, "role": "system"}
+    if row.keeps_functions:
+        return message
+    call = message.get("function_call")
+    if role == "function":
+        made = {"role": "tool", "tool_call_id": _old_id(message.get("name")), "content": message.get("content")}
+        return {**without(message, ("role", "name", "content")), **made}
+    if role == "assistant" and isinstance(call, dict):
+        calls = [{"id": _old_id(call.get("name")), "type": "function", "function": call}]
+        return {"tool_calls": calls, **without(message, ("function_call",))}
+    return message
+
+
+def _old_id(name: Any) -> str:
+    """Old calls have no id, and each is answered by the next message: the function's name serves."""
+    return f"call_{name}"
+
+
+def _with_cache_control(message: JSON, row: Provider) -> JSON:
+    if row.cache_control == "keep":
+        return message
+    marker, content = message.get("cache_control"), message.get("content")
+    message = without(message, ("cache_control",))
+    if row.cache_control == "parts":
+        return {**message, "content": _marked(content, marker)} if marker and content else message
+    if isinstance(content, list) and any(isinstance(part, dict) and "cache_control" in part for part in content):
+        stripped = [without(part, ("cache_control",)) if isinstance(part, dict) else part for part in content]
+        return {**message, "content": stripped}
+    return message
+
+
+def _marked(content: Any, marker: Any) -> Any:
+    """A message's mark on the last of its parts, where the provider looks for it."""
+    parts = [{"type": "text", "text": content}] if isinstance(content, str) else content
+    if not isinstance(parts, list) or not isinstance(parts[-1], dict):
+        return content
+    return [*parts[:-1], {**parts[-1], "cache_control": marker}]
+
+
+def _flattened(parts: list[Any]) -> Any:
+    """Text parts as one string; a list with anything else stays, for the provider to judge."""
+    if all(isinstance(part, dict) and part.get("type") == "text" and isinstance(part.get("text"), str) for part in parts):
+        return "\n".join(part["text"] for part in parts)
+    return parts

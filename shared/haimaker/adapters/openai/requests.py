@@ -1,0 +1,137 @@
+"""A client's request in the dialect of a row: parameters renamed, spelled, dropped or refused, tools and messages edited. Pure.
+
+https://platform.openai.com/docs/api-reference/chat/create
+"""
+
+from collections.abc import Collection, Mapping
+from typing import Any
+
+from haimaker.adapters.openai.messages import edited, without
+from haimaker.adapters.parameters import EMPTY, OURS
+from haimaker.errors import BadRequestError
+from haimaker.provider import Provider
+from haimaker.schema import Asked, ChatRequest
+from haimaker.wire import JSON, Attempt
+
+NEUTRAL: Mapping[str, Collection[object]] = {
+    "frequency_penalty": (0,),
+    "function_call": ("auto",),
+    "logprobs": (False,),
+    "n": (1,),
+    "parallel_tool_calls": (True,),
+    "presence_penalty": (0,),
+    "temperature": (1,),
+    "tool_choice": ("auto",),
+    "top_logprobs": (0,),
+    "top_p": (1,),
+}
+"""Values with which a parameter says nothing: it is left out where it is not taken, and nobody need know."""
+THINKING: Mapping[bool, JSON] = {True: {"type": "enabled"}, False: {"type": "disabled"}}
+
+
+def body_for(request: ChatRequest, attempt: Attempt) -> tuple[JSON, tuple[str, ...]]:
+    """The body to send and the names of what the client loses by it. Raises BadRequestError."""
+    row = attempt.provider.for_model(attempt.facts.model)
+    body = own_fields(request, attempt)
+    if row.thinking_switch:
+        body = _switched(body)
+    if not row.keeps_functions:
+        body = _with_tools(body)
+    body, dropped = taken(renamed(body, row.rename), row, forced=bool(request.body.get("drop_params")))
+    for name, spellings in row.values.items():
+        if isinstance(body.get(name), str):
+            body[name] = spellings.get(body[name], body[name])
+    if isinstance(body.get("tools"), list):
+        body["tools"] = [_tool(tool, row) for tool in body["tools"]]
+    thinks = body.get("thinking") != THINKING[False]
+    messages = [edited(message, row, attempt.facts.model, thinks=thinks) for message in body["messages"]]
+    return {**row.add, **body, "messages": messages}, dropped
+
+
+def own_fields(request: Asked, attempt: Attempt) -> JSON:
+    """The client's fields without those that are for us, and with those that we add to every call."""
+    body = {name: value for name, value in request.body.items() if name not in OURS} | {"model": attempt.model}
+    if attempt.max_output_tokens is not None:
+        body["max_tokens"] = attempt.max_output_tokens
+    if request.streams and attempt.provider.asks_stream_usage:
+        body["stream_options"] = {**(body.get("stream_options") or {}), "include_usage": True}
+    return body
+
+
+def _switched(body: JSON) -> JSON:
+    """An effort also as the switch that some have: `none` turns thinking off, and is no effort."""
+    effort = body.get("reasoning_effort")
+    if not isinstance(effort, str):
+        return body
+    kept = {name: value for name, value in body.items() if name != "reasoning_effort" or effort != "none"}
+    return {"thinking": THINKING[effort != "none"], **kept}
+
+
+def _with_tools(body: JSON) -> JSON:
+    """OpenAI's old `functions` and `function_call` in the form that replaced them."""
+    functions = body.get("functions")
+    if not isinstance(functions, list) or body.get("tools"):
+        return body
+    kept = {name: value for name, value in body.items() if name not in ("functions", "function_call", "tools")}
+    made: JSON = {"tools": [{"type": "function", "function": function} for function in functions]}
+    choice = body.get("function_call")
+    if choice is not None:
+        made["tool_choice"] = choice if isinstance(choice, str) else {"type": "function", "function": choice}
+    return {**kept, **made}
+
+
+def renamed(body: JSON, names: Mapping[str, str]) -> JSON:
+    """The client's parameters under the provider's names; where it sent both, the provider's name wins, unless it is null."""
+    moved = {names[name]: value for name, value in body.items() if name in names}
+    kept = {name: value for name, value in body.items() if name not in names and (value is not None or name not in moved)}
+    return {**moved, **kept}
+
+
+def taken(body: JSON, row: Provider, *, forced: bool) -> tuple[JSON, tuple[str, ...]]:
+    """The body without what the row does not take, and the names of what says something."""
+    kept: JSON = {}
+    dropped: list[str] = []
+    for name, value in body.items():
+        if name not in row.drop and name not in row.refuse:
+            kept[name] = value
+        elif not _says_nothing(name, value, row):
+            if name in row.refuse and not forced:
+                message = f"The model does not support the parameter '{name}'. Leave it out, or send \"drop_params\": true."
+                raise BadRequestError(message, param=name, code="unsupported_parameter")
+            dropped.append(name)
+    return kept, tuple(dropped)
+
+
+def _says_nothing(name: str, value: Any, row: Provider) -> bool:
+    if name == "stream_options" or value in NEUTRAL.get(name, ()):
+        return True
+    return name in row.refuse and value in EMPTY
+
+
+def _tool(tool: Any, row: Provider) -> Any:
+    if not isinstance(tool, dict):
+        return tool
+    if row.cache_control == "strip" and "cache_control" in tool:
+        tool = without(tool, ("cache_control",))
+    function = tool.get("function")
+    if not row.strips_tool_fields or not isinstance(function, dict):
+        return tool
+    function = without(function, row.strips_tool_fields)
+    if "additionalProperties" in row.strips_tool_fields:
+        function = _without_anywhere(function, "additionalProperties")
+    return {**tool, "function": function}
+
+
+def _without_anywhere(value: Any, name: str) -> Any:
+    """A schema without a keyword; a property that happens to have its name stays."""
+    if isinstance(value, list):
+        return [_without_anywhere(inner, name) for inner in value]
+    if not isinstance(value, dict):
+        return value
+    return {
+        key: {inner: _without_anywhere(schema, name) for inner, schema in held.items()}
+        if key == "properties" and isinstance(held, dict)
+        else _without_anywhere(held, name)
+        for key, held in value.items()
+        if key != name
+    }

@@ -1,0 +1,381 @@
+"""The table of providers as a whole: where each call goes and with what, and what rows may say of parameters and answers."""
+
+import json
+from dataclasses import replace
+from typing import Any
+from urllib.parse import urlsplit
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from haimaker import adapters
+from haimaker.access import Access, access_from
+from haimaker.adapters.openai import chat
+from haimaker.authorize import headers_for
+from haimaker.errors import APIError, BadRequestError
+from haimaker.plain_providers import PLAIN
+from haimaker.provider import ModelRule, Provider
+from haimaker.providers import BY_NAME, PROVIDERS
+from haimaker.routing import Config, Router
+from haimaker.wire import JSON, Event, UpstreamRequest
+from tests.support.builders import MESSAGES, attempt, chat_request
+
+OPENAI_FORMAT = [row for row in PROVIDERS if row.adapter in ("openai", "mistral") and not row.offline]
+PARTS = {"AZURE_OPENAI_ENDPOINT": "https://me.openai.azure.com/", "AZURE_AI_ENDPOINT": "https://me.services.ai.azure.com"}
+PARTS |= {"AWS_REGION": "eu-west-1", "CLOUDFLARE_ACCOUNT_ID": "acc", "DATABRICKS_HOST": "https://me.cloud.databricks.com/"}
+NAMES = [row.name for row in OPENAI_FORMAT]
+
+
+def environment(row: Provider) -> dict[str, str]:
+    """The least that turns a row on."""
+    prefix = row.name.upper()
+    address = {} if row.base_url else {f"{prefix}_BASE_URL": f"https://{row.name}.example/v1"}
+    return {**PARTS, **address, f"{prefix}_API_KEY": "sk-1"}
+
+
+def called(row: Provider, access: Access, model: str = "m", **fields: Any) -> tuple[str, dict[str, str], JSON]:
+    """The address, the headers and the body of a call."""
+    tried = attempt(f"{row.name}/{model}", provider=row)
+    made: UpstreamRequest = adapters.chat(row.adapter).to_upstream(chat_request(**fields), tried)
+    headers = {**made.headers, **headers_for(row, access, made, 0)}
+    return access.base_url + access.path_of(made.path, model), headers, json.loads(made.body)
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_a_key_turns_a_row_on_and_goes_where_it_belongs(name: str) -> None:
+    row = BY_NAME[name]
+    access = access_from(environment(row))
+    url, headers, body = called(row, access[name], top_k=3)
+    address = urlsplit(url)
+    assert (address.scheme, "{" in url, "//" in address.path) == ("https", False, False)
+    assert address.path.endswith("/chat/completions")
+    assert headers[row.key_header] == ("Bearer sk-1" if row.key_header == "authorization" else "sk-1")
+    assert body == {**row.add, "model": "m", "messages": MESSAGES, "top_k": 3}
+
+
+@pytest.mark.parametrize(("name", "variable"), [(row.name, variable) for row in PROVIDERS for variable in row.api_key_variables])
+def test_the_vendors_own_variables_are_accepted(name: str, variable: str) -> None:
+    env = {key: value for key, value in environment(BY_NAME[name]).items() if not key.endswith("_API_KEY")}
+    assert access_from({**env, "VERTEX_AI_PROJECT": "p", variable: "sk-2"})[name].api_key == "sk-2"
+
+
+@pytest.mark.parametrize("row", PLAIN, ids=lambda row: row.name)
+def test_a_plain_row_has_no_more_to_it(row: Provider) -> None:
+    """Whatever else a row says is an accent, and needs a case of its own."""
+    said = {"name", "base_url", "api_key_variables", "completes", "priced_as", "rename", "models"}
+    assert replace(row, **{name: getattr(Provider("x"), name) for name in said - {"name"}}) == Provider(row.name)
+    assert urlsplit(row.base_url).scheme == "https"
+
+
+def test_addresses_are_distinct_but_for_the_same_provider_by_another_name() -> None:
+    seen = [row.base_url for row in PROVIDERS if row.base_url and not row.priced_as]
+    assert len(seen) == len(set(seen))
+
+
+@pytest.mark.parametrize(
+    ("env", "url", "header"),
+    [
+        ({}, "https://me.openai.azure.com/openai/deployments/my%20gpt/chat/completions?api-version=2024-10-21", "api-key"),
+        (
+            {"AZURE_API_VERSION": "2025-01-01-preview"},
+            "https://me.openai.azure.com/openai/deployments/my%20gpt/chat/completions?api-version=2025-01-01-preview",
+            "api-key",
+        ),
+        ({"AZURE_API_VERSION": "v1"}, "https://me.openai.azure.com/openai/v1/chat/completions", "api-key"),
+        (
+            {"OPENAI_API_VERSION": "preview"},
+            "https://me.openai.azure.com/openai/v1/chat/completions?api-version=preview",
+            "api-key",
+        ),
+        (
+            {"AZURE_API_VERSION": "a&b"},
+            "https://me.openai.azure.com/openai/deployments/my%20gpt/chat/completions?api-version=a%26b",
+            "api-key",
+        ),
+        (
+            {"AZURE_OPENAI_ENDPOINT": "https://me.openai.azure.com/openai/v1/"},
+            "https://me.openai.azure.com/openai/v1/chat/completions",
+            "api-key",
+        ),
+        (
+            {"AZURE_BASE_URL": "http://127.0.0.1:9"},
+            "http://127.0.0.1:9/openai/deployments/my%20gpt/chat/completions?api-version=2024-10-21",
+            "api-key",
+        ),
+        ({"AZURE_API_BASE": "http://127.0.0.1:9/openai/v1"}, "http://127.0.0.1:9/openai/v1/chat/completions", "api-key"),
+        (
+            {"AZURE_API_KEY": "", "AZURE_AD_TOKEN": "sk-1"},
+            "https://me.openai.azure.com/openai/deployments/my%20gpt/chat/completions?api-version=2024-10-21",
+            "authorization",
+        ),
+    ],
+)
+def test_a_deployment_is_reached_by_either_surface(env: dict[str, str], url: str, header: str) -> None:
+    """https://learn.microsoft.com/azure/foundry/openai/api-version-lifecycle"""
+    row = BY_NAME["azure"]
+    set_to = {name: value for name, value in {**environment(row), **env}.items() if value}
+    made, headers, body = called(row, access_from(set_to)["azure"], "my gpt")
+    assert (made, headers[header].removeprefix("Bearer ")) == (url, "sk-1")
+    assert (body["model"], len({"api-key", "authorization"} & set(headers))) == ("my gpt", 1)
+
+
+def test_no_key_and_no_token_is_off() -> None:
+    assert access_from(PARTS) == {}
+    assert "sk-1" not in repr(access_from({**PARTS, "AZURE_AD_TOKEN": "sk-1"}))
+
+
+def test_a_deployment_is_priced_and_ruled_as_the_model_that_it_is() -> None:
+    names = {"azure/mine": "gpt-5-mini", "azure/theirs": "openai/gpt-4o", "azure/nothing": "never-heard-of"}
+    router = Router(Config(base_models=names), [BY_NAME["azure"]])
+    (tried,) = router.plan("azure/mine", (), "r", 0).attempts
+    made = chat.to_upstream(chat_request(max_tokens=5), tried)
+    assert json.loads(made.body) == {"model": "mine", "messages": MESSAGES, "max_completion_tokens": 5}
+    assert (tried.facts.priced, tried.model) == (True, "mine")
+    assert (router.facts_of("azure/theirs").model, router.facts_of("azure/nothing").priced) == ("gpt-4o", False)
+
+
+ROW = Provider("acme", drop=("seed", "tool_choice"), refuse=("tools", "logprobs"))
+RULED = Provider(
+    "acme",
+    rename={"max_completion_tokens": "max_tokens"},
+    model_rules=(
+        ModelRule("o", rename={"max_tokens": "max_completion_tokens"}, drop=("seed",)),
+        ModelRule("o.*x", refuse=("stop",)),
+    ),
+)
+
+
+@pytest.mark.parametrize(
+    ("row", "model", "fields", "body", "dropped"),
+    [
+        (ROW, "m", {"seed": 1}, {}, ["seed"]),
+        (ROW, "m", {"tool_choice": "auto"}, {}, []),
+        (ROW, "m", {"tool_choice": "none"}, {}, ["tool_choice"]),
+        (ROW, "m", {"tools": [], "logprobs": False}, {}, []),
+        (ROW, "m", {"tools": None}, {}, []),
+        (ROW, "m", {"tools": [{}]}, "tools", []),
+        (ROW, "m", {"functions": [{}]}, "tools", []),
+        (ROW, "m", {"logprobs": True, "drop_params": True}, {}, ["logprobs"]),
+        (ROW, "m", {"logprobs": True, "drop_params": False}, "logprobs", []),
+        (RULED, "m", {"max_completion_tokens": 3, "seed": 1}, {"max_tokens": 3, "seed": 1}, []),
+        (RULED, "o1", {"max_completion_tokens": 3, "seed": 1}, {"max_completion_tokens": 3}, ["seed"]),
+        (RULED, "o1", {"max_tokens": 3, "stop": "x"}, {"max_completion_tokens": 3, "stop": "x"}, []),
+        (RULED, "o1-x", {"stop": "x"}, "stop", []),
+        (
+            BY_NAME["openai"],
+            "gpt-4o",
+            {"temperature": 0.1, "logprobs": True, "max_tokens": 4},
+            {"temperature": 0.1, "logprobs": True, "max_tokens": 4},
+            [],
+        ),
+        (BY_NAME["openai"], "gpt-5", {"temperature": 1, "top_p": 0.9}, {}, ["top_p"]),
+        (BY_NAME["openai"], "gpt-5-chat-latest", {"temperature": 0.1}, {"temperature": 0.1}, []),
+        (BY_NAME["openai"], "gpt-5.2", {"temperature": 0.1, "max_tokens": 4}, {"temperature": 0.1, "max_completion_tokens": 4}, []),
+        (BY_NAME["openai"], "o3", {"logprobs": True}, "logprobs", []),
+        (BY_NAME["xai"], "grok-4", {"stop": "x"}, "stop", []),
+        (
+            BY_NAME["xai"],
+            "grok-4-fast-non-reasoning",
+            {"stop": "x", "presence_penalty": 1},
+            {"stop": "x", "presence_penalty": 1},
+            [],
+        ),
+        (BY_NAME["xai"], "grok-3-mini", {"stop": "x"}, "stop", []),
+        (BY_NAME["perplexity"], "sonar", {"tools": [{"type": "function", "function": {"name": "f"}}]}, "tools", []),
+        (BY_NAME["ollama"], "qwen3", {"tool_choice": "required"}, "tool_choice", []),
+        (BY_NAME["ollama"], "qwen3", {"tool_choice": "auto"}, {}, []),
+        (
+            BY_NAME["deepseek"],
+            "m",
+            {"reasoning_effort": "low", "thinking": {"type": "x"}},
+            {"thinking": {"type": "x"}, "reasoning_effort": "low"},
+            [],
+        ),
+        (BY_NAME["deepseek"], "m", {"reasoning_effort": 3}, {"reasoning_effort": 3}, []),
+    ],
+    ids=lambda value: repr(value)[:50],
+)
+def test_what_is_taken_dropped_and_refused(row: Provider, model: str, fields: JSON, body: Any, dropped: list[str]) -> None:
+    tried = attempt(f"acme/{model}", provider=row)
+    if isinstance(body, str):
+        with pytest.raises(BadRequestError) as caught:
+            chat.to_upstream(chat_request(**fields), tried)
+        assert (caught.value.param, caught.value.code) == (body, "unsupported_parameter")
+    else:
+        made = chat.to_upstream(chat_request(**fields), tried)
+        assert json.loads(made.body) == {"model": model, "messages": MESSAGES, **body}
+        assert list(made.dropped) == dropped
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_what_is_for_the_gateway_alone_is_never_sent(name: str) -> None:
+    body = called(BY_NAME[name], access_from(environment(BY_NAME[name]))[name], drop_params=True, tools=[], stop="x")[2]
+    assert "drop_params" not in body
+
+
+CALLS = [{"id": "c", "function": {"name": "f", "arguments": "{}"}}]
+
+
+@pytest.mark.parametrize(
+    ("row", "message", "expected"),
+    [
+        ({}, {"role": "developer", "content": "x"}, {"role": "system", "content": "x"}),
+        ({"keeps_developer": True}, {"role": "developer", "content": "x"}, {"role": "developer", "content": "x"}),
+        (
+            {},
+            {"role": "assistant", "function_call": {"name": "f"}},
+            {"role": "assistant", "tool_calls": [{"id": "call_f", "type": "function", "function": {"name": "f"}}]},
+        ),
+        ({}, {"role": "assistant", "function_call": None}, {"role": "assistant", "function_call": None}),
+        ({}, {"role": "function", "name": "f", "content": "9"}, {"role": "tool", "tool_call_id": "call_f", "content": "9"}),
+        (
+            {"keeps_functions": True},
+            {"role": "function", "name": "f", "content": "9"},
+            {"role": "function", "name": "f", "content": "9"},
+        ),
+        ({}, {"role": "user", "content": "x", "cache_control": {}}, {"role": "user", "content": "x"}),
+        (
+            {"cache_control": "keep"},
+            {"role": "user", "content": "x", "cache_control": {}},
+            {"role": "user", "content": "x", "cache_control": {}},
+        ),
+        (
+            {"cache_control": "parts"},
+            {"role": "user", "content": "x", "cache_control": {"a": 1}},
+            {"role": "user", "content": [{"type": "text", "text": "x", "cache_control": {"a": 1}}]},
+        ),
+        (
+            {"cache_control": "parts"},
+            {"role": "assistant", "content": None, "cache_control": {"a": 1}},
+            {"role": "assistant", "content": None},
+        ),
+        ({}, {"role": "assistant", "content": "x", "thinking_blocks": []}, {"role": "assistant", "content": "x"}),
+        ({"strips_message_fields": ("a",)}, {"role": "user", "content": "x", "a": 1}, {"role": "user", "content": "x"}),
+        (
+            {"flattens_assistant_content": True},
+            {"role": "assistant", "content": [{"type": "text", "text": "x"}]},
+            {"role": "assistant", "content": "x"},
+        ),
+        (
+            {"wants_reasoning_back": "m"},
+            {"role": "assistant", "tool_calls": CALLS},
+            {"role": "assistant", "tool_calls": CALLS, "reasoning_content": " "},
+        ),
+        ({"wants_reasoning_back": "x"}, {"role": "assistant", "tool_calls": CALLS}, {"role": "assistant", "tool_calls": CALLS}),
+    ],
+    ids=lambda value: repr(value)[:50],
+)
+def test_messages_in_the_dialect_of_a_row(row: JSON, message: JSON, expected: JSON) -> None:
+    made = chat.to_upstream(chat_request(messages=[message]), attempt("acme/m", provider=Provider("acme", **row)))
+    assert json.loads(made.body)["messages"] == [expected]
+
+
+def test_a_keyword_is_stripped_from_schemas_but_not_a_property_of_its_name() -> None:
+    schema = {
+        "type": "object",
+        "properties": {"additionalProperties": {"type": "string"}, "a": {"anyOf": [{"additionalProperties": False}]}},
+    }
+    tool = {"type": "function", "function": {"name": "f", "strict": True, "parameters": {**schema, "additionalProperties": False}}}
+    made = chat.to_upstream(chat_request(tools=[tool]), attempt("acme/m", provider=BY_NAME["xai"]))
+    (sent,) = json.loads(made.body)["tools"]
+    kept = {**schema, "properties": {"additionalProperties": {"type": "string"}, "a": {"anyOf": [{}]}}}
+    assert sent == {"type": "function", "function": {"name": "f", "parameters": kept}}
+
+
+@pytest.mark.parametrize(
+    ("reason", "calls", "whole_calls", "whole", "streamed"),
+    [
+        ("stop", True, True, "stop", "stop"),
+        ("end_turn", False, False, "stop", "stop"),
+        ("model_length", False, False, "length", "length"),
+        ("SENSITIVE", False, False, "content_filter", "content_filter"),
+        ("a-new-one", False, False, "stop", "stop"),
+        (7, False, False, "stop", None),
+        ("", False, False, "stop", None),
+        ("", True, False, "tool_calls", None),
+        ("", True, True, "tool_calls", "tool_calls"),
+        (None, True, True, "tool_calls", None),
+    ],
+)
+def test_finish_reasons(reason: Any, calls: bool, whole_calls: bool, whole: str, streamed: str | None) -> None:
+    tried = attempt("acme/m", provider=Provider("acme", whole_calls=whole_calls))
+    message = {
+        "role": "assistant",
+        "content": "",
+        **({"tool_calls": [{**CALLS[0], "type": "function", "index": 0}]} if calls else {}),
+    }
+    made = chat.from_upstream({"choices": [{"message": message, "finish_reason": reason}]}, tried)
+    assert made["choices"][0]["finish_reason"] == whole
+    body = {"choices": [{"delta": message, "finish_reason": reason}]}
+    (chunk,) = chat.from_stream([Event(json.dumps(body).encode()), Event(b"[DONE]")], tried)
+    assert chunk.body["choices"][0]["finish_reason"] == streamed
+    assert (chunk.raw is None) == (streamed != reason)
+
+
+def piece(index: int | None, identifier: str | None, name: str | None = None, arguments: str = "") -> JSON:
+    at = {} if index is None else {"index": index}
+    return {**at, "id": identifier, "type": "function", "function": {"name": name, "arguments": arguments}}
+
+
+@pytest.mark.parametrize(
+    ("pieces", "positions"),
+    [
+        ([piece(0, "a", "f"), piece(0, None), piece(1, "b", "g"), piece(1, None)], [0, 0, 1, 1]),
+        ([piece(1, "a", "f"), piece(1, None), piece(3, "b", "g"), piece(3, None)], [0, 0, 1, 1]),
+        ([piece(0, "a", "f"), piece(0, "b", "f"), piece(0, None)], [0, 1, 1]),
+        ([piece(None, "a", "f"), piece(None, "b", "f")], [0, 1]),
+        ([piece(0, "a", "f"), piece(0, "a", "f"), piece(0, "x", None), piece(0, "")], [0, 0, 0, 0]),
+    ],
+)
+def test_calls_are_numbered_from_zero_without_gaps(pieces: list[JSON], positions: list[int]) -> None:
+    bodies = [{"choices": [{"index": 0, "delta": {"tool_calls": [call]}}]} for call in pieces]
+    stream = [Event(json.dumps(body).encode()) for body in bodies] + [Event(b"[DONE]")]
+    made = [chunk.body["choices"][0]["delta"]["tool_calls"][0] for chunk in chat.from_stream(stream, attempt("openai/m"))]
+    assert [call["index"] for call in made] == positions
+    assert [{**call, "index": None} for call in made] == [{**call, "index": None} for call in pieces]
+
+
+WORDS = (
+    "choices delta message content type text thinking summary tool_calls function arguments name index finish_reason usage "
+    "reasoning object error errors cache_control total_tokens prompt_tokens completion_tokens completion_tokens_details "
+    "reasoning_tokens file"
+)
+anything = st.recursive(
+    st.none()
+    | st.booleans()
+    | st.integers()
+    | st.text(max_size=3)
+    | st.sampled_from(["text", "thinking", "function", "assistant"]),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.sampled_from(WORDS.split()), inner, max_size=5),
+    max_leaves=15,
+)
+
+
+@given(st.sampled_from(OPENAI_FORMAT), anything)
+def test_any_answer_is_one_or_an_error_of_ours(row: Provider, body: Any) -> None:
+    tried = attempt(f"{row.name}/m", provider=row)
+    adapter = adapters.chat(row.adapter)
+    for found in (body, {"choices": [body]}, {"choices": [{"delta": body, "message": body}]}):
+        try:
+            list(adapter.from_stream([Event(json.dumps(found).encode()), Event(b"[DONE]")], tried))
+            adapter.from_upstream(found if isinstance(found, dict) else {}, tried)
+        except APIError:
+            pass
+
+
+@given(
+    st.sampled_from(OPENAI_FORMAT),
+    st.dictionaries(st.sampled_from(["tools", "functions", "function_call", "thinking"]), anything),
+    anything,
+)
+def test_any_request_is_translated_or_refused(row: Provider, fields: JSON, message: Any) -> None:
+    messages = [
+        {**(message if isinstance(message, dict) else {}), "role": "assistant"},
+        {"role": "user", "content": [{"file": message}]},
+    ]
+    try:
+        request = chat_request(messages=messages, **fields)
+        adapters.chat(row.adapter).to_upstream(request, attempt(f"{row.name}/m", provider=row))
+    except APIError:
+        pass

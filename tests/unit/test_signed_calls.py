@@ -1,0 +1,111 @@
+"""Calls that are signed, not keyed: whole and streamed through the path of a request, their signatures checked with botocore."""
+
+import datetime
+import time
+from collections.abc import Mapping
+
+import botocore.auth
+import botocore.awsrequest
+import botocore.credentials
+import pytest
+
+from haimaker.access import Access, access_from
+from haimaker.authorize import headers_for
+from haimaker.aws import AWSError, Credentials
+from haimaker.calling import Caller, Upstreams
+from haimaker.errors import ServiceUnavailableError
+from haimaker.health import Health
+from haimaker.providers import row_for
+from haimaker.settlement import Trial
+from haimaker.transport import Cancel, Transport
+from haimaker.wire import UpstreamRequest
+from tests.support import event_messages
+from tests.support.builders import attempt, chat_request
+from tests.support.fake_upstream import Call, FakeUpstream
+from tests.support.reply import Reply
+
+KEYS = {"AWS_ACCESS_KEY_ID": "AKIDEXAMPLE", "AWS_SECRET_ACCESS_KEY": "hush", "AWS_SESSION_TOKEN": "session/+="}
+MODELS = ["anthropic.claude-3-haiku-20240307-v1:0", "arn:aws:bedrock:eu-west-1:1:application-inference-profile/x"]
+SAID = {
+    "output": {"message": {"role": "assistant", "content": [{"text": "Grüezi"}]}},
+    "stopReason": "end_turn",
+    "usage": {"inputTokens": 3, "outputTokens": 2, "totalTokens": 5},
+}
+STREAMED = event_messages.stream(
+    [
+        ("messageStart", {"role": "assistant"}),
+        ("contentBlockDelta", {"contentBlockIndex": 0, "delta": {"text": "Grüezi"}}),
+        ("contentBlockStop", {"contentBlockIndex": 0}),
+        ("messageStop", {"stopReason": "end_turn"}),
+        ("metadata", {"usage": SAID["usage"]}),
+    ]
+)
+
+
+def signature_of(call: Call, credentials: Credentials, monkeypatch: pytest.MonkeyPatch) -> str:
+    """What botocore would send for what arrived."""
+    then = datetime.datetime.strptime(call.headers["x-amz-date"], "%Y%m%dT%H%M%SZ").replace(tzinfo=datetime.UTC)
+    monkeypatch.setattr(botocore.auth, "get_current_datetime", lambda: then)
+    headers = {"content-type": call.headers["content-type"]}
+    request = botocore.awsrequest.AWSRequest(call.method, f"http://{call.headers['host']}{call.path}", headers, call.body)
+    known = botocore.credentials.Credentials(credentials.access_key_id, credentials.secret_access_key, credentials.session_token)
+    botocore.auth.SigV4Auth(known, "bedrock", "eu-west-1").add_auth(request)
+    return str(request.headers["Authorization"])
+
+
+def said(upstream: FakeUpstream, env: Mapping[str, str], model: str, *, stream: bool) -> str:
+    """The text that comes back; the provider is reached as the environment says."""
+    streamed = Reply.raw(200, STREAMED, {"content-type": "application/vnd.amazon.eventstream"})
+    upstream.answers(streamed if stream else Reply.json(200, SAID))
+    access = access_from({"AWS_REGION": "eu-west-1", "BEDROCK_BASE_URL": upstream.url.removesuffix("/v1"), **env})
+    upstreams = Upstreams(Transport(), access, Health())
+    request = chat_request(model=f"bedrock/{model}", stream=stream, messages=[{"role": "user", "content": "Grüß Gott"}])
+    caller = Caller(upstreams, request, {}, time.monotonic() + 30, Cancel())
+    trial = Trial(attempt(f"bedrock/{model}"), time.time())
+    if not stream:
+        return str(caller.whole(trial)["choices"][0]["message"]["content"])
+    choices = [choice for chunk in caller.stream(trial) for choice in chunk.body["choices"]]
+    return "".join(choice["delta"].get("content") or "" for choice in choices)
+
+
+@pytest.mark.parametrize("stream", [False, True])
+@pytest.mark.parametrize("model", MODELS)
+def test_a_call_is_signed_as_botocore_signs_it(model: str, stream: bool, monkeypatch: pytest.MonkeyPatch) -> None:
+    with FakeUpstream() as upstream:
+        assert said(upstream, KEYS, model, stream=stream) == "Grüezi"
+        (call,) = upstream.calls
+        assert call.headers["authorization"] == signature_of(call, Credentials(*KEYS.values()), monkeypatch)
+        assert call.headers["x-amz-security-token"] == KEYS["AWS_SESSION_TOKEN"]
+
+
+def test_a_call_is_signed_with_what_a_role_hands_out(monkeypatch: pytest.MonkeyPatch) -> None:
+    expires = datetime.datetime.now(datetime.UTC) + datetime.timedelta(hours=6)
+    document = {"AccessKeyId": "ASIA1", "SecretAccessKey": "s", "Token": "t", "Expiration": expires.isoformat()}
+    with FakeUpstream() as upstream, FakeUpstream() as role:
+        role.answers(Reply.json(200, document))
+        env = {"HAIMAKER_SIGNED_PROVIDERS": "bedrock", "AWS_CONTAINER_CREDENTIALS_FULL_URI": role.url}
+        for _ in range(2):
+            assert said(upstream, env, MODELS[0], stream=False) == "Grüezi"
+        for call in upstream.calls:
+            assert call.headers["authorization"] == signature_of(call, Credentials("ASIA1", "s", "t"), monkeypatch)
+        assert len(role.calls) == 1
+
+
+def test_a_key_goes_before_a_signature() -> None:
+    with FakeUpstream() as upstream:
+        assert said(upstream, {**KEYS, "AWS_BEARER_TOKEN_BEDROCK": "bedrock-key"}, MODELS[0], stream=False) == "Grüezi"
+        assert upstream.calls[0].headers["authorization"] == "Bearer bedrock-key"
+        assert "x-amz-date" not in upstream.calls[0].headers
+
+
+class Nothing:
+    def current(self) -> Credentials:
+        raise AWSError("credentials", "none of http://10.0.0.1")
+
+
+def test_without_credentials_another_target_may_answer() -> None:
+    access = Access("http://127.0.0.1:1", credentials=Nothing(), region="eu-west-1")
+    with pytest.raises(ServiceUnavailableError) as raised:
+        headers_for(row_for("bedrock", "m"), access, UpstreamRequest("/x", b"", {}), 0)
+    assert (raised.value.code, raised.value.headers) == ("credentials_unavailable", {"retry-after": "5"})
+    assert "10.0.0.1" not in str(raised.value)
