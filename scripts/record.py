@@ -11,7 +11,7 @@ import os
 import sys
 import time
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from haimaker import adapters, authorize
@@ -73,6 +73,7 @@ def _ask(request: ChatRequest, attempt: Attempt, environment: Mapping[str, str])
     if access is None:
         raise SettingsError(f"{provider.name} has no credentials here: {provider.name.upper()}_API_KEY.")
     call = adapters.chat(provider.adapter).to_upstream(request, attempt)
+    call = replace(call, path=access.path_of(call.path, attempt.model))
     headers = authorize.headers_for(provider, access, call, time.time())
     response = Transport().send(call, access.base_url, headers, TIMEOUTS, Cancel())
     secrets = tuple(value.removeprefix("Bearer ") for name, value in headers.items() if name not in call.headers)

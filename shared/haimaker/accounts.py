@@ -62,15 +62,14 @@ def require_admin(account: Account) -> None:
 def check_usable(account: Account, now_s: float) -> None:
     """For operations that reserve nothing; the others are checked with their reservation."""
     if account.blocked:
-        raise refusal(Refused("blocked", account), 0)
+        raise refusal(Refused("blocked", account), 0, 0)
     if account.expires_s <= now_s:
-        raise refusal(Refused("expired", account), 0)
+        raise refusal(Refused("expired", account), 0, 0)
 
 
-def refusal(refused: Refused, hold_nanousd: int) -> APIError:
-    """Why a request was not admitted, as the client is told."""
+def refusal(refused: Refused, hold_nanousd: int, tokens: int) -> APIError:
+    """Why a request that would have reserved this much was not admitted, as the client is told."""
     name = refused.account.name if refused.account else ""
-    retry = {"retry-after": str(max(1, math.ceil(refused.retry_after_s)))}
     match refused.reason:
         case "blocked":
             return AuthenticationError(f"The key {name} is blocked.", code="key_blocked")
@@ -78,21 +77,39 @@ def refusal(refused: Refused, hold_nanousd: int) -> APIError:
             return AuthenticationError(f"The key {name} has expired.", code="key_expired")
         case "budget":
             return _over_budget(refused, name, hold_nanousd)
-        case "rpm":
-            return RateLimitError(f"The key {name} has reached its limit of requests per minute.", type="requests", headers=retry)
-        case "tpm":
-            return RateLimitError(f"The key {name} has reached its limit of tokens per minute.", type="tokens", headers=retry)
-        case "parallel":
-            return RateLimitError(f"The key {name} has reached its limit of parallel requests.", type="requests", headers=retry)
+        case "rpm" | "tpm" | "parallel":
+            return _over_rate(refused, name, tokens)
         case _:
             return auth.unknown_key()
+
+
+RATES: Mapping[str, tuple[str, str, str]] = {
+    "rpm": ("rpm_limit", "requests per minute", "requests"),
+    "tpm": ("tpm_limit", "tokens per minute", "tokens"),
+    "parallel": ("parallel_limit", "parallel requests", "requests"),
+}
+"""The account's field, its name in words, and the error's type."""
+
+
+def _over_rate(refused: Refused, name: str, tokens: int) -> APIError:
+    """A request that is larger than the whole limit is not to be tried again."""
+    field_name, rate, kind = RATES[refused.reason]
+    limit = getattr(refused.account, field_name)
+    needed = tokens if refused.reason == "tpm" else 1
+    if limit is None or limit >= needed:
+        retry = {"retry-after": str(max(1, math.ceil(refused.retry_after_s)))}
+        return RateLimitError(f"The key {name} has reached its limit of {rate}.", type=kind, headers=retry)
+    message = f"The key {name} allows {limit} {rate}, and this request may take {needed}."
+    if refused.reason == "tpm":
+        message += " A smaller max_tokens makes it less."
+    return RateLimitError(message, type=kind, headers={"x-should-retry": "false"})
 
 
 def _over_budget(refused: Refused, name: str, hold_nanousd: int) -> APIError:
     budget = usd(refused.account.budget_nanousd) if refused.account else None
     message = (
-        f"The budget of the key {name} is spent: {usd(max(0, refused.remaining_nanousd)):.9f} of {budget:.9f} USD are left, "
-        f"and this request may cost up to {usd(hold_nanousd):.9f} USD."
+        f"The budget of the key {name} does not cover this request, which may cost up to {usd(hold_nanousd):.9f} USD: "
+        f"{usd(max(0, refused.remaining_nanousd)):.9f} of {budget:.9f} USD are left."
     )
     error = BudgetExceededError(message)
     if refused.retry_after_s > 0:

@@ -12,14 +12,14 @@ import hmac
 import http.client
 import json
 import random
-import ssl
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from functools import cache, lru_cache
+from functools import lru_cache
 from typing import NamedTuple, Protocol
 from urllib.parse import quote, urlsplit
 
+from haimaker import tls
 from haimaker.wire import JSON
 
 THROTTLED = frozenset(
@@ -215,7 +215,7 @@ class AWSClient:
             idle.connection.close()
         parts = urlsplit(self._endpoint)
         fresh = (
-            http.client.HTTPSConnection(parts.netloc, timeout=self._timeout_s, context=_tls())
+            http.client.HTTPSConnection(parts.netloc, timeout=self._timeout_s, context=tls.context())
             if parts.scheme == "https"
             else http.client.HTTPConnection(parts.netloc, timeout=self._timeout_s)
         )
@@ -237,11 +237,6 @@ class AWSClient:
             return response.status, response.read()
         except ConnectionError as error:
             raise http.client.IncompleteRead(b"") from error
-
-
-@cache
-def _tls() -> ssl.SSLContext:
-    return ssl.create_default_context()
 
 
 def _document(operation: str, status: int, answer: bytes) -> JSON:

@@ -167,8 +167,8 @@ class Gateway:
             if admitted.reason == "version":
                 account = self.accounts.read(account.id).account
             elif not (affordable := self._affordable(asked, plan, admitted, affordable)):
-                raise refusal(admitted, reservation.amount_nanousd)
-        raise refusal(Refused("parallel", account, retry_after_s=1), 0)
+                raise refusal(admitted, reservation.amount_nanousd, reservation.tokens)
+        raise refusal(Refused("parallel", account, retry_after_s=1), 0, 0)
 
     def _reserve(self, hold: Hold) -> Admitted | Refused:
         """Once more if the store's answer was lost: the same hold is never taken twice, and one left behind would be charged."""

@@ -49,4 +49,8 @@ def parse(body: JSON) -> KeyFields:
         if first["type"] == "extra_forbidden":
             name = str(first["loc"][0])[:100]
             raise BadRequestError(f"Unknown parameter: '{name}'.", param=name, code="unknown_parameter") from None
+        if first["type"] == "string_pattern_mismatch":
+            name = str(first["loc"][0])
+            message = f"Invalid value for '{name}': a time is written as 30s, 30m, 30h, 30d or 4w."
+            raise BadRequestError(message, param=name, code="invalid_value") from None
         refuse(error)

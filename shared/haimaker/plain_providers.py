@@ -1,9 +1,108 @@
-"""Rows of providers whose dialect of OpenAI's format has little to it but an address, each with its own documentation beside it.
+"""Rows of providers whose dialect of OpenAI's format has a rule or two, or none at all, each with its documentation beside it.
 
 `providers.py` has all others and puts them together. Data only.
 """
 
-from haimaker.provider import MAX_TOKENS, Provider
+from haimaker.provider import MAX_COMPLETION_TOKENS, MAX_TOKENS, ModelRule, Provider
+
+COMPATIBLE: tuple[Provider, ...] = (
+    # https://docs.aws.amazon.com/bedrock/latest/userguide/bedrock-mantle.html: Bedrock's own surface in OpenAI's format.
+    Provider("bedrock_mantle", "https://bedrock-mantle.{AWS_REGION}.api.aws/v1", api_key_variables=("AWS_BEARER_TOKEN_BEDROCK",)),
+    # https://docs.sambanova.ai/cloud/api-reference/endpoints/chat
+    Provider(
+        "sambanova",
+        "https://api.sambanova.ai/v1",
+        single_choice=True,
+        rename=MAX_TOKENS,
+        drop=("logit_bias", "seed", "presence_penalty", "frequency_penalty"),
+        flattens_content=True,
+    ),
+    # https://docs.api.nvidia.com/nim/reference/llm-apis
+    Provider("nvidia_nim", "https://integrate.api.nvidia.com/v1", ("NVIDIA_API_KEY",), rename=MAX_TOKENS),
+    # https://deepinfra.com/docs/openai_api
+    Provider(
+        "deepinfra",
+        "https://api.deepinfra.com/v1/openai",
+        ("DEEPINFRA_TOKEN",),
+        rename=MAX_TOKENS,
+        completes=".*",
+        reports_cost=True,
+    ),
+    # https://platform.moonshot.ai/docs/api/chat
+    Provider("moonshot", "https://api.moonshot.ai/v1", rename=MAX_TOKENS, thinking_switch=True, drop=("reasoning_effort",)),
+    # https://docs.z.ai/api-reference/llm/chat-completion
+    Provider(
+        "zai",
+        "https://api.z.ai/api/paas/v4",
+        single_choice=True,
+        rename=MAX_TOKENS,
+        thinking_switch=True,
+        drop=("reasoning_effort",),
+    ),
+    # https://docs.bigmodel.cn/api-reference
+    Provider(
+        "bigmodel",
+        "https://open.bigmodel.cn/api/paas/v4",
+        single_choice=True,
+        rename=MAX_TOKENS,
+        thinking_switch=True,
+        drop=("reasoning_effort",),
+    ),
+    # https://www.volcengine.com/docs/82379/1494384
+    Provider(
+        "volcengine",
+        "https://ark.cn-beijing.volces.com/api/v3",
+        ("ARK_API_KEY",),
+        rename=MAX_TOKENS,
+        thinking_switch=True,
+        drop=("reasoning_effort",),
+    ),
+    # https://platform.xiaomimimo.com/#/docs/api/text-generation/openai-api
+    Provider(
+        "xiaomi_mimo",
+        "https://api.xiaomimimo.com/v1",
+        rename=MAX_TOKENS,
+        thinking_switch=True,
+        drop=("reasoning_effort",),
+    ),
+    # https://docs.databricks.com/aws/en/machine-learning/foundation-model-apis/api-reference
+    Provider(
+        "databricks",
+        "{DATABRICKS_HOST}/serving-endpoints",
+        api_key_variables=("DATABRICKS_TOKEN",),
+        base_url_variables=("DATABRICKS_API_BASE",),
+        rename=MAX_TOKENS,
+        strips_tool_fields=("strict",),
+        model_rules=(ModelRule(".*claude", cache_control="keep"),),
+    ),
+    # https://developers.cloudflare.com/workers-ai/configuration/open-ai-compatibility/
+    Provider(
+        "cloudflare",
+        "https://api.cloudflare.com/client/v4/accounts/{CLOUDFLARE_ACCOUNT_ID}/ai/v1",
+        ("CLOUDFLARE_API_TOKEN",),
+        rename=MAX_TOKENS,
+    ),
+    # https://vercel.com/docs/ai-gateway/openai-compat: as with others, its own list of fallbacks is not passed on.
+    Provider(
+        "vercel_ai_gateway",
+        "https://ai-gateway.vercel.sh/v1",
+        ("AI_GATEWAY_API_KEY", "VERCEL_OIDC_TOKEN"),
+        drop=("models", "providerOptions"),
+        cache_control="keep",
+        reasoning_field="reasoning",
+    ),
+    # https://docs.publicai.co/
+    Provider("publicai", "https://api.publicai.co/v1", rename=MAX_TOKENS, flattens_content=True),
+    # https://docs.sarvam.ai/api-reference-docs/chat/chat-completions
+    Provider("sarvam", "https://api.sarvam.ai/v1", key_header="api-subscription-key", rename=MAX_TOKENS),
+    # https://www.streamlake.com/document/WANQING
+    Provider(
+        "streamlake",
+        "https://vanchin.streamlake.ai/api/gateway/v1/endpoints",
+        rename=MAX_COMPLETION_TOKENS,
+        cache_control="keep",
+    ),
+)
 
 PLAIN: tuple[Provider, ...] = (
     Provider("abliteration", "https://api.abliteration.ai/v1", rename=MAX_TOKENS),  # https://docs.abliteration.ai
@@ -86,7 +185,7 @@ SERVERS: tuple[Provider, ...] = (
         completes=".*",
     ),
     # https://docs.ollama.com/api/openai-compatibility: `tool_choice` is not among what it takes.
-    Provider("ollama", refuse=("tool_choice",), reasoning_field="reasoning", models=("*",), completes=".*"),
+    Provider("ollama", single_choice=True, refuse=("tool_choice",), reasoning_field="reasoning", models=("*",), completes=".*"),
     Provider("llamafile", models=("*",), completes=".*"),  # https://github.com/ggml-org/llama.cpp/tree/master/tools/server
     Provider("lm_studio", models=("*",), completes=".*"),  # https://lmstudio.ai/docs/developer/openai-compat
     # https://inference.readthedocs.io/en/latest/getting_started/using_xinference.html

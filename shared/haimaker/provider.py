@@ -54,6 +54,7 @@ class Provider:
     In it `{path}` is the operation, `{model}` the model, `{version}` the version."""
     default_version: str = ""
     version_variables: tuple[str, ...] = ()
+    """The vendors' own variables for the version."""
     inlines_images: bool = False
     """Whether it takes images only inside the request, so that the gateway has to fetch those that are links."""
     completes: str = ""

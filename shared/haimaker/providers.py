@@ -8,14 +8,14 @@ anywhere asks for a provider's name.
 import re
 from collections.abc import Mapping
 
-from haimaker.plain_providers import PLAIN, SERVERS
+from haimaker.plain_providers import COMPATIBLE, PLAIN, SERVERS
 from haimaker.provider import MAX_COMPLETION_TOKENS, MAX_TOKENS, ModelRule, Provider
 
 __all__ = ["BY_NAME", "PROVIDERS", "ModelRule", "Provider"]
 
 REASONING = ("reasoning_content", "reasoning", "annotations")
 """What a message of an earlier answer may still carry, and a strict provider refuses."""
-MISTRAL_HAS_NOT = ("user", "logit_bias", "logprobs", "top_logprobs", "store", "metadata", "service_tier", "stream_options")
+MISTRAL_HAS_NOT = ("user", "logit_bias", "store", "service_tier", "stream_options", "safety_identifier", "verbosity")
 PENALTIES = ("presence_penalty", "frequency_penalty")
 # https://platform.openai.com/docs/guides/latest-model#parameter-compatibility; later models of a family take some again.
 OPENAI_REASONING = (
@@ -96,6 +96,7 @@ PROVIDERS: tuple[Provider, ...] = (
     Provider(
         "groq",
         "https://api.groq.com/openai/v1",
+        single_choice=True,
         drop=("logprobs", "top_logprobs", "logit_bias"),
         strips_message_nulls=True,
         strips_message_names=True,
@@ -125,6 +126,7 @@ PROVIDERS: tuple[Provider, ...] = (
     Provider(
         "deepseek",
         "https://api.deepseek.com/v1",
+        single_choice=True,
         rename=MAX_TOKENS,
         flattens_content=True,
         thinking_switch=True,
@@ -148,10 +150,11 @@ PROVIDERS: tuple[Provider, ...] = (
     Provider(
         "perplexity",
         "https://api.perplexity.ai",
+        single_choice=True,
         api_key_variables=("PERPLEXITYAI_API_KEY", "PPLX_API_KEY"),
         rename=MAX_TOKENS,
         drop=("seed", "logit_bias", "user", "parallel_tool_calls", "stream_options"),
-        refuse=("tools", "tool_choice", "functions", "function_call", "logprobs", "top_logprobs", "n"),
+        refuse=("tools", "tool_choice", "functions", "function_call", "logprobs", "top_logprobs"),
         reports_cost=True,
         asks_stream_usage=False,
     ),
@@ -254,78 +257,6 @@ PROVIDERS: tuple[Provider, ...] = (
         single_choice=True,
         reports_cost=True,
     ),
-    # https://docs.aws.amazon.com/bedrock/latest/userguide/bedrock-mantle.html: Bedrock's own surface in OpenAI's format.
-    Provider("bedrock_mantle", "https://bedrock-mantle.{AWS_REGION}.api.aws/v1", api_key_variables=("AWS_BEARER_TOKEN_BEDROCK",)),
-    # https://docs.sambanova.ai/cloud/api-reference/endpoints/chat
-    Provider(
-        "sambanova",
-        "https://api.sambanova.ai/v1",
-        rename=MAX_TOKENS,
-        drop=("logit_bias", "seed", *PENALTIES),
-        flattens_content=True,
-    ),
-    # https://docs.api.nvidia.com/nim/reference/llm-apis
-    Provider("nvidia_nim", "https://integrate.api.nvidia.com/v1", ("NVIDIA_API_KEY",), rename=MAX_TOKENS),
-    # https://deepinfra.com/docs/openai_api
-    Provider(
-        "deepinfra",
-        "https://api.deepinfra.com/v1/openai",
-        ("DEEPINFRA_TOKEN",),
-        rename=MAX_TOKENS,
-        completes=".*",
-        reports_cost=True,
-    ),
-    # https://platform.moonshot.ai/docs/api/chat
-    Provider("moonshot", "https://api.moonshot.ai/v1", rename=MAX_TOKENS, thinking_switch=True, drop=("reasoning_effort",)),
-    # https://docs.z.ai/api-reference/llm/chat-completion
-    Provider("zai", "https://api.z.ai/api/paas/v4", rename=MAX_TOKENS, thinking_switch=True, drop=("reasoning_effort",)),
-    # https://docs.bigmodel.cn/api-reference
-    Provider(
-        "bigmodel", "https://open.bigmodel.cn/api/paas/v4", rename=MAX_TOKENS, thinking_switch=True, drop=("reasoning_effort",)
-    ),
-    # https://www.volcengine.com/docs/82379/1494384
-    Provider(
-        "volcengine",
-        "https://ark.cn-beijing.volces.com/api/v3",
-        ("ARK_API_KEY",),
-        rename=MAX_TOKENS,
-        thinking_switch=True,
-        drop=("reasoning_effort",),
-    ),
-    # https://platform.xiaomimimo.com/#/docs/api/text-generation/openai-api
-    Provider(
-        "xiaomi_mimo",
-        "https://api.xiaomimimo.com/v1",
-        rename=MAX_TOKENS,
-        thinking_switch=True,
-        drop=("reasoning_effort",),
-    ),
-    # https://docs.databricks.com/aws/en/machine-learning/foundation-model-apis/api-reference
-    Provider(
-        "databricks",
-        "{DATABRICKS_HOST}/serving-endpoints",
-        api_key_variables=("DATABRICKS_TOKEN",),
-        base_url_variables=("DATABRICKS_API_BASE",),
-        rename=MAX_TOKENS,
-        strips_tool_fields=("strict",),
-        model_rules=(ModelRule(".*claude", cache_control="keep"),),
-    ),
-    # https://developers.cloudflare.com/workers-ai/configuration/open-ai-compatibility/
-    Provider(
-        "cloudflare",
-        "https://api.cloudflare.com/client/v4/accounts/{CLOUDFLARE_ACCOUNT_ID}/ai/v1",
-        ("CLOUDFLARE_API_TOKEN",),
-        rename=MAX_TOKENS,
-    ),
-    # https://vercel.com/docs/ai-gateway/openai-compat: as with others, its own list of fallbacks is not passed on.
-    Provider(
-        "vercel_ai_gateway",
-        "https://ai-gateway.vercel.sh/v1",
-        ("AI_GATEWAY_API_KEY", "VERCEL_OIDC_TOKEN"),
-        drop=("models", "providerOptions"),
-        cache_control="keep",
-        reasoning_field="reasoning",
-    ),
     # https://docs.github.com/rest/models/inference
     Provider(
         "github",
@@ -333,17 +264,7 @@ PROVIDERS: tuple[Provider, ...] = (
         rename=MAX_TOKENS,
         model_rules=(ModelRule(r"openai/(?:o\d|gpt-5)", rename=MAX_COMPLETION_TOKENS), *OPENAI_REASONING[1:]),
     ),
-    # https://docs.publicai.co/
-    Provider("publicai", "https://api.publicai.co/v1", rename=MAX_TOKENS, flattens_content=True),
-    # https://docs.sarvam.ai/api-reference-docs/chat/chat-completions
-    Provider("sarvam", "https://api.sarvam.ai/v1", key_header="api-subscription-key", rename=MAX_TOKENS),
-    # https://www.streamlake.com/document/WANQING
-    Provider(
-        "streamlake",
-        "https://vanchin.streamlake.ai/api/gateway/v1/endpoints",
-        rename=MAX_COMPLETION_TOKENS,
-        cache_control="keep",
-    ),
+    *COMPATIBLE,
     *PLAIN,
     *SERVERS,
     Provider(

@@ -8,14 +8,13 @@ https://cheatsheetseries.owasp.org/cheatsheets/Server_Side_Request_Forgery_Preve
 import base64
 import http.client
 import socket
-import ssl
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
-from functools import cache
 from ipaddress import IPv4Address, IPv6Address, IPv6Network, ip_address
 from urllib.parse import SplitResult, urljoin, urlsplit
 
+from haimaker import tls
 from haimaker.errors import BadRequestError
 from haimaker.schema import ChatRequest
 from haimaker.wire import JSON
@@ -108,7 +107,7 @@ class ImageFetcher:
             connected.settimeout(_left(until_s))
             connected.connect(place)
             if address.scheme == "https":
-                connected = _tls().wrap_socket(connected, server_hostname=address.hostname)
+                connected = tls.context().wrap_socket(connected, server_hostname=address.hostname)
         except BaseException:
             connected.close()
             raise
@@ -135,11 +134,6 @@ def _left(until_s: float) -> float:
     if left_s <= 0:
         raise TimeoutError
     return left_s
-
-
-@cache
-def _tls() -> ssl.SSLContext:
-    return ssl.create_default_context()
 
 
 def _links(messages: list[JSON]) -> Iterator[tuple[str, str]]:

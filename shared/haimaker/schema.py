@@ -187,11 +187,13 @@ def parse_json(raw: bytes) -> JSON:
 
 def refuse(error: ValidationError) -> NoReturn:
     """Raises the first thing that is wrong as a BadRequestError whose `param` names it as OpenAI does: `messages[0].role`."""
-    first = error.errors(include_url=False, include_context=False, include_input=False)[0]
+    first, *others = error.errors(include_url=False, include_context=False, include_input=False)
     param = _path(first["loc"])
     if first["type"] == "missing":
         raise BadRequestError(f"Missing required parameter: '{param}'.", param=param, code="missing_required_parameter")
-    raise BadRequestError(f"Invalid value for '{param}': {first['msg']}.", param=param, code="invalid_value")
+    alternatives = dict.fromkeys(other["msg"] for other in others if _path(other["loc"]) == param and other["msg"] != first["msg"])
+    said = " or ".join((first["msg"], *(message.removeprefix("Input should be ") for message in alternatives)))
+    raise BadRequestError(f"Invalid value for '{param}': {said}.", param=param, code="invalid_value")
 
 
 def _path(location: tuple[int | str, ...]) -> str:

@@ -8,20 +8,24 @@ import http.client
 import socket
 import ssl
 import threading
+import time
 import zlib
 from collections import defaultdict, deque
 from collections.abc import Iterator, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
-from functools import cached_property
+from typing import NamedTuple
 from urllib.parse import SplitResult, urlsplit
 
+from haimaker import tls
 from haimaker.wire import UpstreamRequest, UpstreamResponse
 
 PIECE_BYTES = 65_536
 LAST_BYTES_S = 0.02
 IDLE_CONNECTIONS = 64
 """Kept per address; more than these are closed after use."""
+IDLE_S = 60.0
+"""How long an unused connection is trusted; after that a frozen sandbox may hold a dead one."""
 
 DEAD_CONNECTION = (http.client.RemoteDisconnected, ConnectionResetError, BrokenPipeError, ConnectionAbortedError)
 
@@ -83,10 +87,14 @@ class _Call:
     cancel: Cancel
 
 
+class _Idle(NamedTuple):
+    connection: http.client.HTTPConnection
+    since_s: float
+
+
 @dataclass(slots=True)
 class Transport:
-    _idle: dict[tuple[str, str], deque[http.client.HTTPConnection]] = field(default_factory=lambda: defaultdict(deque))
-    _tls: "_LazyTLS" = field(default_factory=lambda: _LazyTLS())
+    _idle: dict[tuple[str, str], deque[_Idle]] = field(default_factory=lambda: defaultdict(deque))
 
     def send(
         self, request: UpstreamRequest, base_url: str, headers: Mapping[str, str], timeouts: Timeouts, cancel: Cancel
@@ -121,7 +129,7 @@ class Transport:
     def _connect(self, call: _Call) -> http.client.HTTPConnection:
         host, port = call.address.hostname or "", call.address.port
         connection = (
-            http.client.HTTPSConnection(host, port, timeout=call.timeouts.connect_s, context=self._tls.context)
+            http.client.HTTPSConnection(host, port, timeout=call.timeouts.connect_s, context=tls.context())
             if call.address.scheme == "https"
             else http.client.HTTPConnection(host, port, timeout=call.timeouts.connect_s)
         )
@@ -131,14 +139,6 @@ class Transport:
             connection.close()
             raise _explain(error, call.cancel, sent=False) from error
         return connection
-
-
-class _LazyTLS:
-    """One TLS context for all connections: building it takes as long as importing half of the gateway."""
-
-    @cached_property
-    def context(self) -> ssl.SSLContext:
-        return ssl.create_default_context()
 
 
 def _exchange(
@@ -156,7 +156,7 @@ def _exchange(
 
 
 def _pieces(
-    connection: http.client.HTTPConnection, answer: http.client.HTTPResponse, call: _Call, idle: deque[http.client.HTTPConnection]
+    connection: http.client.HTTPConnection, answer: http.client.HTTPResponse, call: _Call, idle: deque[_Idle]
 ) -> Iterator[bytes]:
     """The body as it arrives. The connection is kept when the body was read to its end, else closed."""
     whole = False
@@ -213,16 +213,19 @@ def _inflated(pieces: Iterator[bytes]) -> Iterator[bytes]:
         raise TransportError("The provider's answer ended in the middle of its compression.")
 
 
-def _take(idle: deque[http.client.HTTPConnection]) -> http.client.HTTPConnection | None:
-    try:
-        return idle.pop()
-    except IndexError:
-        return None
+def _take(idle: deque[_Idle]) -> http.client.HTTPConnection | None:
+    with suppress(IndexError):  # none is left
+        while True:
+            connection, since_s = idle.pop()
+            if time.time() - since_s < IDLE_S:
+                return connection
+            connection.close()
+    return None
 
 
-def _keep(idle: deque[http.client.HTTPConnection], connection: http.client.HTTPConnection) -> None:
+def _keep(idle: deque[_Idle], connection: http.client.HTTPConnection) -> None:
     if len(idle) < IDLE_CONNECTIONS:
-        idle.append(connection)
+        idle.append(_Idle(connection, time.time()))
     else:
         connection.close()
 

@@ -37,6 +37,7 @@ def test_what_is_no_value_is_refused_and_named(desk: Desk, field, value):
         response = desk.ask("POST", path, {**body, field: value})
         assert response.status_code == 400, response.text
         assert response.json()["error"]["param"].partition("[")[0] == field
+        assert "pattern" not in response.json()["error"]["message"]
     assert desk.info(key) == before
 
 

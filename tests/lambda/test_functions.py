@@ -68,6 +68,17 @@ def test_a_whole_answer(stack, function, key):
     assert UPSTREAM_KEY not in function.output()
 
 
+@pytest.mark.parametrize("stream", [False, True], ids=["whole", "stream"])
+def test_completions_have_a_function_of_their_own(stack, key, stream):
+    event = chat_event(key, model="demo/echo", prompt=["Hello!", "Bye!"], stream=stream) | {"resource": "/v1/completions"}
+    answer = read(stack.function("completions", HAIMAKER_DEMO="true").invoke(event))
+    assert answer.status == 200
+    assert answer.raw.count(b'"text_completion"') == (6 if stream else 1)
+    assert answer.raw.endswith(b"data: [DONE]\n\n") is stream
+    assert stack.money(key) == (0, False, [0])
+    assert read(stack.function("completions").invoke(chat_event(key))).status == 404
+
+
 def test_the_log_has_one_line_and_metrics_of_a_request(function, key):
     answer = read(function.invoke(chat_event(key)))
     function.wait_for("next", 2)

@@ -1,4 +1,5 @@
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -80,20 +81,31 @@ def test_a_store_that_fails_lets_nobody_in(raised: StoreUnavailable, status: int
          {"x-should-retry": "false", "x-budget-renews-in-s": "60"}),
         (Refused("rpm", OWNER, retry_after_s=12), 429, "rate_limit_exceeded", {"retry-after": "12"}),
         (Refused("tpm", OWNER), 429, "rate_limit_exceeded", {"retry-after": "1"}),
+        (Refused("tpm", replace(OWNER, tpm_limit=99), retry_after_s=9), 429, "rate_limit_exceeded", {"retry-after": "9"}),
+        (Refused("tpm", replace(OWNER, tpm_limit=98), retry_after_s=9), 429, "rate_limit_exceeded", {"x-should-retry": "false"}),
+        (Refused("rpm", replace(OWNER, rpm_limit=0), retry_after_s=9), 429, "rate_limit_exceeded", {"x-should-retry": "false"}),
         (Refused("parallel", OWNER), 429, "rate_limit_exceeded", {"retry-after": "1"}),
+        (Refused("parallel", replace(OWNER, parallel_limit=0)), 429, "rate_limit_exceeded", {"x-should-retry": "false"}),
     ],
 )  # fmt: skip
 def test_a_refusal_in_words(refused: Refused, status: int, code: str, headers: dict[str, str]) -> None:
-    error = refusal(refused, 9)
+    error = refusal(refused, 9, 99)
     assert (error.status, error.code, error.headers) == (status, code, headers)
     assert OWNER.id.partition("#")[2] not in error.message
     assert refused.account is None or OWNER.name in error.message
 
 
 def test_a_spent_budget_names_its_amounts() -> None:
-    message = refusal(Refused("budget", OWNER, remaining_nanousd=7), 1_000_000_001).message
+    message = refusal(Refused("budget", OWNER, remaining_nanousd=7), 1_000_000_001, 0).message
     assert all(amount in message for amount in ("0.000000007", "5.000000000", "1.000000001"))
-    assert "0.000000000" in refusal(Refused("budget", OWNER, remaining_nanousd=-7), 1).message
+    assert "0.000000000" in refusal(Refused("budget", OWNER, remaining_nanousd=-7), 1, 0).message
+
+
+def test_a_request_that_no_minute_has_room_for_is_told_the_numbers() -> None:
+    message = refusal(Refused("tpm", replace(OWNER, tpm_limit=98)), 0, 4_097).message
+    assert "98 tokens per minute" in message
+    assert "4097" in message
+    assert "max_tokens" in message
 
 
 @pytest.mark.parametrize(

@@ -207,6 +207,16 @@ def test_settings_alone_read_the_environment() -> None:
     assert found == []
 
 
+def test_all_connections_share_one_tls_context() -> None:
+    found = [
+        place(file, node.lineno)
+        for file in PACKAGE
+        for node in ast.walk(tree(file))
+        if isinstance(node, ast.Attribute) and node.attr == "create_default_context" and file.name != "tls.py"
+    ]
+    assert found == []
+
+
 def test_functions_and_files_stay_short() -> None:
     """What is long is printed, to be looked at; what is too long fails."""
     functions = {

@@ -18,7 +18,7 @@ from haimaker.wire import JSON, Attempt, Chunk
 from tests.support.builders import attempt, chat_request, completion_request
 
 COMPLETES = attempt("openai/davinci-002")
-CHATS = attempt("groq/llama-3.3-70b-versatile")
+CHATS = attempt("litellm_proxy/m")
 CHATS_ONE = attempt("anthropic/claude-haiku-4-5")
 COUNTS = {"prompt_tokens": 3, "completion_tokens": 2, "total_tokens": 5}
 

@@ -11,7 +11,7 @@ from haimaker.limits import IMAGE_TOKENS, LARGEST_INPUT_TOKENS, LEAST_AFFORDABLE
 from haimaker.prices import Facts
 from haimaker.schema import ChatRequest, parse_chat
 from haimaker.wire import JSON, Attempt
-from tests.support.builders import attempt, chat_request
+from tests.support.builders import attempt, chat_request, completion_request
 
 DEFAULT = 1_000
 CHEAP = Facts("hosted_vllm", "cheap", rates={"input_cost_per_token": "1e-9", "output_cost_per_token": "2e-9"})
@@ -181,3 +181,58 @@ def test_tokens_per_minute_reserve_an_estimate(fields: dict[str, Any], most: int
 def test_data_in_a_request_is_no_text() -> None:
     request = chat_request(messages=user(image(PICTURE), {"type": "text", "text": "What is it?"}))
     assert limits.prompt_estimate(request) < 100
+
+
+NARROW = replace(CHEAP, max_input_tokens=10, max_output_tokens=50)
+
+
+@pytest.mark.parametrize(
+    ("fields", "facts", "chats", "prompt", "written"),
+    [
+        ({"max_tokens": 9}, CHEAP, False, None, 9),
+        ({"max_tokens": 0, "echo": True}, CHEAP, False, None, 0),
+        ({"max_tokens": 9, "n": 3}, CHEAP, False, None, 27),
+        ({"max_tokens": 9, "n": 2, "best_of": 4}, CHEAP, False, None, 36),
+        ({"max_tokens": 9, "n": 2, "prompt": ["a", "b", "c"]}, CHEAP, False, None, 54),
+        ({"prompt": ["a" * 50, "b" * 50]}, NARROW, False, 20, 100),
+        ({"prompt": [[1] * 50, [2] * 50], "n": 2}, NARROW, False, 20, 200),
+        ({"prompt": ["a" * 50, "b" * 50], "n": 2}, NARROW, True, 20, 200),
+        ({"max_tokens": 9, "messages": 5, "tools": 5}, CHEAP, False, None, 9),
+    ],
+)
+def test_the_worst_case_of_a_completion_is_that_of_all_its_prompts_and_choices(
+    fields: dict[str, Any], facts: Facts, chats: bool, prompt: int | None, written: int
+) -> None:
+    request = completion_request(**fields)
+    targets = [attempt("litellm_proxy/m", facts=facts)] if chats else to(facts)
+    expected = request.size + MESSAGE_TOKENS * len(request.prompts) if prompt is None else prompt
+    assert reserve(request, targets, DEFAULT).amount_nanousd == expected + 2 * written
+
+
+def test_each_prompt_is_put_aside_once_however_many_calls_there_are() -> None:
+    request = completion_request(prompt=["a" * 1_000] * 20, max_tokens=1)
+    together, apart = (reserve(request, [attempt(target, facts=CHEAP)], DEFAULT) for target in ("hosted_vllm/m", "litellm_proxy/m"))
+    assert together.amount_nanousd <= apart.amount_nanousd < together.amount_nanousd * 1.2
+
+
+@pytest.mark.parametrize(
+    ("prompt", "tokens"),
+    [("abcdefgh", 2), ("abcde", 2), ("日本", 2), (["abcd", "efgh"], 2), ([1, 200_000, 3], 3), ([[1, 2], [3]], 3), ("", 0)],
+)
+def test_the_estimate_of_a_prompt(prompt: Any, tokens: int) -> None:
+    """Ids are counted; whatever else is in the request is none of it."""
+    assert limits.prompt_estimate(completion_request(prompt=prompt, user="u" * 1_000)) == tokens
+
+
+@pytest.mark.parametrize(
+    ("fields", "target", "limit"),
+    [
+        ({}, "hosted_vllm/m", limits.COMPLETION_TOKENS),
+        ({}, "litellm_proxy/m", DEFAULT),
+        ({"max_tokens": 0}, "hosted_vllm/m", None),
+        ({"max_tokens": 9}, "litellm_proxy/m", None),
+    ],
+)
+def test_a_completion_without_a_limit_gets_one(fields: dict[str, Any], target: str, limit: int | None) -> None:
+    [limited] = limits.with_output_limits([attempt(target, facts=CHEAP)], completion_request(**fields), DEFAULT, None)
+    assert limited.max_output_tokens == limit

@@ -4,7 +4,7 @@ from openai.types import Model
 from haimaker import models
 from haimaker.errors import AuthenticationError, NotFoundError
 from haimaker.prices import facts
-from haimaker.providers import BY_NAME
+from haimaker.providers import BY_NAME, PROVIDERS
 from haimaker.routing import Config, Route, Router, Weighted
 from haimaker.wire import JSON
 from tests.support.builders import account, request
@@ -91,6 +91,56 @@ def test_what_the_list_would_not_show_is_not_found(asked: str, allowed: tuple[st
     with pytest.raises(NotFoundError) as caught:
         retrieved(asked, *allowed)
     assert (caught.value.status, caught.value.code) == (404, "model_not_found")
+
+
+EVERYTHING = Router(Config(), PROVIDERS)
+
+
+def test_more_than_a_hundred_models_are_listed_once_there_are_credentials() -> None:
+    found = listed(router=EVERYTHING)
+    assert len(found) > 1_000
+    assert len(listed(router=Router(Config(), [BY_NAME["openai"], BY_NAME["bedrock"]]))) > 100
+
+
+@pytest.mark.parametrize(
+    ("name", "is_listed"),
+    [
+        ("openai/gpt-3.5-turbo-instruct", True),
+        ("openai/text-embedding-3-small", False),
+        ("openai/ft:gpt-4o-2024-08-06", False),
+        ("bedrock/us.anthropic.claude-sonnet-4-5-20250929-v1:0", True),
+        ("bedrock/us-east-1/anthropic.claude-instant-v1", False),
+        ("azure/gpt-4.1-mini", True),
+        ("azure/eu/gpt-4o-2024-11-20", False),
+        ("vertex_ai/gemini-2.5-pro", True),
+        ("vertex_ai/claude-sonnet-4-5", True),
+        ("vertex_ai/text-unicorn", False),
+        ("azure_ai/claude-opus-4-5", False),
+        ("gemini/lyria-realtime-exp", False),
+        ("ai21/j2-ultra", False),
+        ("hosted_vllm/*", False),
+    ],
+)
+def test_what_can_not_be_asked_for_is_not_listed(name: str, is_listed: bool) -> None:
+    """Prices by place, models of other operations, and those in a format that is not spoken here."""
+    assert (name in listed(router=EVERYTHING)) is is_listed
+    assert (name in {model["id"] for model in models.hub(EVERYTHING)}) is is_listed
+
+
+def test_the_hub_tells_prices_limits_and_capabilities() -> None:
+    told = {model["id"]: model for model in models.hub(ROUTER)}
+    assert "fast" not in told, "the deployer's own names are nobody's business"
+    known = facts("openai", "gpt-4o-mini")
+    assert known is not None
+    found = told["openai/gpt-4o-mini"]
+    assert found["model_group"] == "openai/gpt-4o-mini"
+    assert (found["providers"], found["mode"]) == (["openai"], "chat")
+    assert (found["max_input_tokens"], found["max_output_tokens"]) == (known.max_input_tokens, known.max_output_tokens)
+    assert found["input_cost_per_token"] == float(known.rates["input_cost_per_token"])
+    assert found["output_cost_per_token"] == float(known.rates["output_cost_per_token"])
+    supported = {name.removeprefix("supports_") for name, value in found.items() if value is True}
+    assert supported == known.supports & set(models.CAPABILITIES) != set()
+    assert {name: type(value) for name, value in found.items()}["supports_reasoning"] is bool
 
 
 def test_the_deployers_price_is_told() -> None:

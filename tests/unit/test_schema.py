@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 
 from haimaker.errors import BadRequestError
 from haimaker.schema import MAX_CHOICES, MAX_DEPTH, MAX_TOKENS, ChatRequest, parse_chat, parse_json
-from tests.support.builders import chat_body, chat_request
+from tests.support.builders import chat_body, chat_request, completion_request
 
 MISSING = "missing_required_parameter"
 INVALID = "invalid_value"
@@ -99,6 +99,18 @@ def test_a_wrong_field_is_named_as_openai_does(change: dict[str, Any], param: st
     assert f"'{param}'" in error.message
 
 
+@pytest.mark.parametrize(
+    ("change", "said"),
+    [
+        ({"temperature": "1"}, "Input should be a valid integer or a valid number."),
+        ({"stop": 1}, "Input should be a valid string or a valid list."),
+        ({"n": -1}, "Input should be greater than or equal to 1."),
+    ],
+)
+def test_all_that_a_value_may_be_is_said(change: dict[str, Any], said: str) -> None:
+    assert refused(json.dumps(chat_body(**change)).encode()).message.endswith(f": {said}")
+
+
 @pytest.mark.parametrize("name", ["model", "messages"])
 def test_a_missing_field_is_named(name: str) -> None:
     body = chat_body()
@@ -170,3 +182,43 @@ def test_any_body_is_a_request_or_a_bad_request(raw: bytes) -> None:
     except BadRequestError:
         return
     assert request.body["messages"]
+
+
+@pytest.mark.parametrize(
+    ("fields", "prompts", "choices", "most"),
+    [
+        ({"prompt": "a"}, ["a"], 1, None),
+        ({"prompt": ["a", "b"], "n": 2}, ["a", "b"], 4, None),
+        ({"prompt": [1, 2, 3]}, [[1, 2, 3]], 1, None),
+        ({"prompt": [0] * 3_000}, [[0] * 3_000], 1, None),
+        ({"prompt": [[1, 2], [3]], "best_of": 3}, [[1, 2], [3]], 6, None),
+        ({"n": 4, "best_of": 2}, ["Hi"], 4, None),
+        ({"max_tokens": 0}, ["Hi"], 1, 0),
+        ({"max_tokens": 5, "max_completion_tokens": 6}, ["Hi"], 1, 6),
+    ],
+    ids=lambda value: repr(value)[:30],
+)
+def test_what_a_completion_asks_for(fields: dict[str, Any], prompts: list[Any], choices: int, most: int | None) -> None:
+    request = completion_request(**fields)
+    assert (request.prompts, request.choices, request.max_output_tokens) == (prompts, choices, most)
+
+
+@pytest.mark.parametrize(
+    ("fields", "param"),
+    [
+        ({"prompt": None}, "prompt"),
+        ({"prompt": []}, "prompt"),
+        ({"prompt": [[1], []]}, "prompt"),
+        ({"prompt": ["a", 1]}, "prompt"),
+        ({"prompt": ["a"] * 2_049}, "prompt"),
+        ({"prompt": ["a"] * 128, "n": 17}, "n"),
+        ({"max_tokens": -1}, "max_tokens"),
+        ({"best_of": 129}, "best_of"),
+    ],
+    ids=lambda value: repr(value)[:30],
+)
+def test_what_is_wrong_in_a_completion_is_named(fields: dict[str, Any], param: str) -> None:
+    with pytest.raises(BadRequestError) as caught:
+        completion_request(**fields)
+    assert caught.value.code == INVALID
+    assert str(caught.value.param).startswith(param)

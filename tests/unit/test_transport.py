@@ -3,6 +3,7 @@
 import gzip
 import socket
 import threading
+import time
 import zlib
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -109,6 +110,16 @@ def test_a_kept_connection_that_died_is_replaced(upstream: FakeUpstream) -> None
     upstream.answers(Reply.raw(200, b"1"), Reply.hangup(), Reply.raw(200, b"2"))
     sender = Transport()
     assert [read(sender, upstream.url) for _ in range(2)] == [b"1", b"2"]
+    assert [call.connection for call in upstream.calls] == [1, 1, 2]
+
+
+def test_an_old_idle_connection_is_not_trusted(upstream: FakeUpstream, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A function that was frozen may wake with one that died without a word, on which it would wait for its whole time."""
+    upstream.answers(Reply.json(200, {}))
+    sender = Transport()
+    for later_s in (0, transport.IDLE_S - 1, 2 * transport.IDLE_S):
+        monkeypatch.setattr(time, "time", lambda now_s=later_s: now_s)
+        read(sender, upstream.url)
     assert [call.connection for call in upstream.calls] == [1, 1, 2]
 
 

@@ -8,7 +8,7 @@ from haimaker.errors import BadRequestError
 from haimaker.wire import JSON, Event, UpstreamRequest
 from tests.support.builders import attempt, completion_request
 
-CHATS = attempt("groq/llama-3.3-70b-versatile")
+CHATS = attempt("litellm_proxy/m")
 COMPLETION = adapters.completion(CHATS)
 
 
