@@ -10,6 +10,7 @@ from dataclasses import asdict
 from decimal import Decimal
 from tempfile import TemporaryDirectory
 
+from bench import lambda_cost
 from bench.measures import MEASURES, Bench, issue_key
 from bench.report import Figure, machine, table
 from bench.servers import Server
@@ -56,6 +57,8 @@ def main() -> None:
         print(json.dumps({"machine": machine(), "figures": [asdict(figure) for figure in figures]}, indent=2))
     else:
         print(f"{machine()}\n\n{table(figures)}")
+        if not arguments.names:
+            print("", *lambda_cost.lines(), sep="\n")
 
 
 if __name__ == "__main__":

@@ -194,7 +194,9 @@ SERVERS: tuple[Provider, ...] = (
     # https://devcenter.heroku.com/articles/heroku-inference-api-v1-chat-completions
     Provider("heroku", api_key_variables=("INFERENCE_KEY",), rename=MAX_TOKENS, models=("*",)),
     # https://docs.litellm.ai/docs/proxy/user_keys
-    Provider("litellm_proxy", drop=("fallbacks", "context_window_fallbacks"), cache_control="keep", models=("*",)),
+    Provider(
+        "litellm_proxy", keeps_call_ids=True, drop=("fallbacks", "context_window_fallbacks"), cache_control="keep", models=("*",)
+    ),
     Provider("openai_compatible", models=("*",), completes=".*"),
 )
 """Of one's own: on when their base URL is set; a key is sent only if there is one."""

@@ -75,6 +75,8 @@ class Provider:
     """Whether usage in a stream has to be asked for with `stream_options`; False where it always comes."""
     keeps_developer: bool = False
     """Whether it knows the role `developer`, which is `system` to all others."""
+    keeps_call_ids: bool = False
+    """Whether the ids of tool calls go back as they came: from a gateway to others, which carries reasoning behind them."""
     keeps_functions: bool = False
     """Whether it knows `functions`, which tools have replaced."""
     cache_control: str = "strip"

@@ -16,8 +16,13 @@ LOST_REASONING = " "
 """Stands for reasoning that the client has not kept; an empty text is refused."""
 
 
+CARRIED = re.compile(r"__(?:thought|thinking)__.+", re.DOTALL)
+"""What other formats let a client carry behind a call's id; here an id may be short only, 40 characters at OpenAI."""
+
+
 def edited(message: JSON, row: Provider, model: str, *, thinks: bool) -> JSON:
     message = _with_roles(message, row)
+    message = message if row.keeps_call_ids else _with_short_ids(message)
     message = without(message, (*FOREIGN, *row.strips_message_fields))
     message = _with_cache_control(message, row)
     role, content = message.get("role"), message.get("content")
@@ -51,6 +56,20 @@ def _with_roles(message: JSON, row: Provider) -> JSON:
         calls = [{"id": _old_id(call.get("name")), "type": "function", "function": call}]
         return {"tool_calls": calls, **without(message, ("function_call",))}
     return message
+
+
+def _with_short_ids(message: JSON) -> JSON:
+    if isinstance(message.get("tool_call_id"), str):
+        return {**message, "tool_call_id": CARRIED.sub("", message["tool_call_id"])}
+    calls = message.get("tool_calls")
+    if not isinstance(calls, list) or not any(CARRIED.search(_id_of(call)) for call in calls):
+        return message
+    return {**message, "tool_calls": [{**call, "id": CARRIED.sub("", call["id"])} if _id_of(call) else call for call in calls]}
+
+
+def _id_of(call: Any) -> str:
+    found = call.get("id") if isinstance(call, dict) else None
+    return found if isinstance(found, str) else ""
 
 
 def _old_id(name: Any) -> str:
