@@ -37,7 +37,8 @@ def _serve(server: Server, settings: Settings) -> int:
     except SettingsError as error:
         return _fail(f"haimaker: {error}")
     except StoreUnavailable as error:
-        return _fail(f"haimaker: the store can't be used: {error}")
+        where = f" (HAIMAKER_HOME is {settings.home})" if settings.store == "sqlite" else ""
+        return _fail(f"haimaker: the store can't be used: {error}{where}")
     for stop_signal in STOP_SIGNALS:
         signal.signal(stop_signal, lambda _number, _frame: server.stop())
     url = base_url(settings.host, server.port)

@@ -26,12 +26,19 @@ def send(request: UpstreamRequest, request_id: str, created_s: int) -> UpstreamR
         return UpstreamResponse(404, {"content-type": "application/json"}, iter([refused]))
     head = {"id": f"chatcmpl-{request_id}", "created": created_s, "model": f"demo/{model}", "system_fingerprint": LABEL}
     message, finish_reason = _limited(MODELS[model](body), body)
-    usage = _usage(body, message)
+    choices = body.get("n") or 1
+    usage = _usage(body, message, choices)
     if body.get("stream"):
-        pieces = _events(head, message, finish_reason, usage, bool((body.get("stream_options") or {}).get("include_usage")))
+        shown_usage = usage if (body.get("stream_options") or {}).get("include_usage") else None
+        pieces = _events(head, message, finish_reason, choices, shown_usage)
         return UpstreamResponse(200, {"content-type": "text/event-stream"}, pieces)
-    choice = {"index": 0, "message": message, "logprobs": None, "finish_reason": finish_reason}
-    answer = {**head, "object": "chat.completion", "choices": [choice], "usage": usage}
+    choice = {"message": message, "logprobs": None, "finish_reason": finish_reason}
+    answer = {
+        **head,
+        "object": "chat.completion",
+        "choices": [{"index": index, **choice} for index in range(choices)],
+        "usage": usage,
+    }
     return UpstreamResponse(200, {"content-type": "application/json"}, iter([dumps(answer)]))
 
 
@@ -94,26 +101,29 @@ def _words(text: str) -> list[str]:
     return re.findall(r"\s*\S+|\s+$", text)
 
 
-def _usage(body: JSON, message: JSON) -> JSON:
+def _usage(body: JSON, message: JSON, choices: int) -> JSON:
     prompt = sum(len(_words(_last_text({"messages": [{**m, "role": "user"}]}))) for m in body["messages"])
     text = message["content"] or "".join(call["function"]["arguments"] for call in message.get("tool_calls", ()))
-    completion = len(_words(text))
+    completion = len(_words(text)) * choices
     return {"prompt_tokens": prompt, "completion_tokens": completion, "total_tokens": prompt + completion}
 
 
-def _events(head: JSON, message: JSON, finish_reason: str, usage: JSON, shows_usage: bool) -> Iterator[bytes]:
+def _events(head: JSON, message: JSON, finish_reason: str, choices: int, usage: JSON | None) -> Iterator[bytes]:
     def chunk(choices: list[JSON], **more: object) -> bytes:
         return encode(Chunk({**head, "object": "chat.completion.chunk", "choices": choices, **more}))
 
-    def delta(content: JSON, finish: str | None = None) -> bytes:
-        return chunk([{"index": 0, "delta": content, "logprobs": None, "finish_reason": finish}])
-
-    yield delta({"role": "assistant", "content": ""})
-    for word in _words(message["content"] or ""):
-        yield delta({"content": word})
-    for index, call in enumerate(message.get("tool_calls", ())):
-        yield delta({"tool_calls": [{"index": index, **call}]})
-    yield delta({}, finish_reason)
-    if shows_usage:
+    for choice in range(choices):
+        for delta in _deltas(message):
+            yield chunk([{"index": choice, "delta": delta, "logprobs": None, "finish_reason": None}])
+        yield chunk([{"index": choice, "delta": {}, "logprobs": None, "finish_reason": finish_reason}])
+    if usage:
         yield chunk([], usage=usage)
     yield DONE
+
+
+def _deltas(message: JSON) -> Iterator[JSON]:
+    yield {"role": "assistant", "content": ""}
+    for word in _words(message["content"] or ""):
+        yield {"content": word}
+    for index, call in enumerate(message.get("tool_calls", ())):
+        yield {"tool_calls": [{"index": index, **call}]}

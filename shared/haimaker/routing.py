@@ -127,7 +127,8 @@ class Router:
         """Why nothing is left of a plan."""
         targets = [target for name in names for target in self._targets(name, "")]
         if not any(is_allowed(target, allowed) for target in targets):
-            return PermissionDeniedError(f"This key may not use the model {model!r}.", param="model", code="model_not_allowed")
+            message = f"This key may use the name {model!r}, but none of the models that it stands for."
+            return PermissionDeniedError(message, param="model", code="model_not_allowed")
         off = next((provider for target in targets if (provider := BY_NAME.get(target.partition("/")[0]))), None)
         if off and not self._provider(f"{off.name}/_"):
             missing = f"{off.name.upper()}_{'API_KEY' if off.base_url else 'BASE_URL'}"

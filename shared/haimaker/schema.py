@@ -176,7 +176,7 @@ def parse_json(raw: bytes) -> JSON:
     except RecursionError:
         raise _too_deep() from None
     except ValueError as error:
-        raise _not_json(str(error)) from None
+        raise _not_json(str(error).partition("; use sys.")[0]) from None  # of an integer, advice for its reader's programmer
     if not isinstance(body, dict):
         raise _not_json("it must be an object")
     # As few brackets as this can't nest too deep: most bodies need no look inside.

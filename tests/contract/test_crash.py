@@ -212,7 +212,7 @@ def test_on_dynamodb_keys_and_usage_survive_a_restart(tmp_path, upstream, tables
         ({"STORE": "dynamodb", **AWS, ENDPOINT: "127.0.0.1"}, "haimaker: AWS_ENDPOINT_URL_DYNAMODB must be an http"),
         ({"STORE": "dynamodb", **AWS, ENDPOINT: "http://127.0.0.1:9"}, "haimaker: the store can't be used: DynamoDB"),
         ({"STORE": "redis"}, "haimaker: STORE must be one of sqlite, dynamodb"),
-        ({"HAIMAKER_HOME": "/dev/null"}, "haimaker: the store can't be used: SQLite"),
+        ({"HAIMAKER_HOME": "/dev/null"}, "haimaker: the store can't be used: SQLite open: File exists (HAIMAKER_HOME is /dev/null)"),
     ],
     ids=lambda value: None if isinstance(value, dict) else value,
 )

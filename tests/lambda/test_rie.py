@@ -50,6 +50,7 @@ def emulated(function: str, environment: dict[str, str], wrapper: Path = WRAPPER
         env={
             "PATH": os.environ["PATH"],
             "PYTHONPATH": str(ROOT / "shared"),
+            "PYTHONDONTWRITEBYTECODE": "1",  # the layer is others' too, and has the bytecode that it is to have
             "LAMBDA_TASK_ROOT": str(folder),
             "AWS_LAMBDA_FUNCTION_NAME": function,
             "AWS_LAMBDA_FUNCTION_TIMEOUT": "30",

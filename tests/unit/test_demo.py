@@ -121,3 +121,16 @@ def test_there_is_no_other_model() -> None:
     response = demo.send(call("gpt", "x"), "r1", 7)
     assert response.status == 404
     assert json.loads(b"".join(response.pieces))["error"]["code"] == "model_not_found"
+
+
+def test_as_many_choices_as_are_asked_for() -> None:
+    body = whole(content="Hi there", n=3)
+    assert [(choice["index"], choice["message"]["content"]) for choice in body["choices"]] == [(n, "Hi there") for n in range(3)]
+    assert body["usage"]["completion_tokens"] == 6
+    events = [
+        json.loads(event.data)
+        for event in decode(demo.send(call("echo", "Hi there", n=2, stream=True), "r1", 7).pieces)
+        if event.data != b"[DONE]"
+    ]
+    ended = [choice["index"] for event in events for choice in event["choices"] if choice["finish_reason"]]
+    assert ended == [0, 1]

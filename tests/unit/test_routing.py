@@ -68,6 +68,12 @@ def test_a_route_brings_its_fallbacks_each_target_once() -> None:
     assert (found.retries, found.timeout_s, len(found.all())) == (5, 60, 6)
 
 
+@pytest.mark.parametrize(("allowed", "said"), [(("groq/*",), "may not use the model"), (("fast",), "none of the models that")])
+def test_a_key_is_told_whether_it_lacks_the_name_or_the_targets(allowed: tuple[str, ...], said: str) -> None:
+    with pytest.raises(PermissionDeniedError, match=said):
+        plan("fast", (*allowed, "xai/*"))
+
+
 @pytest.mark.parametrize(
     ("model", "allowed", "error", "code"),
     [

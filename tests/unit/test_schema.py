@@ -21,6 +21,12 @@ def refused(raw: bytes) -> BadRequestError:
     return caught.value
 
 
+def test_a_number_that_is_too_long_is_no_lesson_in_python() -> None:
+    message = refused(b'{"seed":%b}' % (b"9" * 5_000)).message
+    assert "4300 digits" in message
+    assert "sys." not in message
+
+
 def nested(depth: int) -> bytes:
     return b'{"a":' * depth + b"1" + b"}" * depth
 
