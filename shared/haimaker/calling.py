@@ -6,6 +6,7 @@ from collections.abc import Generator, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from itertools import chain
+from urllib.parse import urlsplit
 
 from haimaker import adapters, authorize, choices, demo, errors, sse, usage
 from haimaker.access import Access
@@ -185,8 +186,11 @@ class Caller:
         trial.use(estimate, estimated=True)
 
     def _without_secret(self, message: str, attempt: Attempt) -> str:
+        """A provider's words with its key and its address left out."""
         access = self.upstreams.access.get(attempt.provider.name)
-        return message.replace(access.api_key, "***") if access and access.api_key else message
+        for secret in (access.api_key, urlsplit(access.base_url).netloc) if access else ():
+            message = message.replace(secret, "***") if secret else message
+        return message
 
 
 def _used(request: Asked, body: JSON) -> Tokens:

@@ -170,7 +170,7 @@ def _with_model(body: JSON, model: str | None) -> JSON:
 def parse_json(raw: bytes) -> JSON:
     """A JSON object in UTF-8, without NaN or infinity, not nested too deep. Raises BadRequestError."""
     try:
-        body = json.loads(raw.decode("utf-8-sig"), parse_constant=_refuse_constant, parse_float=_finite)
+        body = strict_json(raw.decode("utf-8-sig"))
     except UnicodeDecodeError as error:
         raise _not_json(f"it is not UTF-8 at byte {error.start}") from None
     except RecursionError:
@@ -183,6 +183,11 @@ def parse_json(raw: bytes) -> JSON:
     if raw.count(b"{") + raw.count(b"[") > MAX_DEPTH and _depth(body) > MAX_DEPTH:
         raise _too_deep()
     return body
+
+
+def strict_json(text: str) -> Any:
+    """JSON as the standard has it: NaN, infinity and what is too large for a float are none. Raises ValueError."""
+    return json.loads(text, parse_constant=_refuse_constant, parse_float=_finite)
 
 
 def refuse(error: ValidationError) -> NoReturn:

@@ -184,6 +184,14 @@ def keeps_secrets(error: openai.APIStatusError, key: str, upstream: FakeUpstream
         assert secret not in told
 
 
+@STREAM
+def test_an_address_that_a_provider_tells(desk: Desk, key: str, upstream: FakeUpstream, stream: bool):
+    """The deployer's servers are nobody else's business, whoever quotes them."""
+    upstream.answers(Reply.json(400, openai_wire.error(f"Cannot POST {upstream.url}/x on {upstream.url.split('/')[2]}.")))
+    text = desk.chat(key, RETRIED, stream=stream).text
+    assert ("Cannot POST http://***/v1/x on ***." in text, upstream.url.split("/")[2] in text) == (True, False)
+
+
 def test_a_key_that_a_stream_tells(desk: Desk, key: str, upstream: FakeUpstream):
     upstream.answers(Reply.sse([*openai_wire.chunks(), openai_wire.error(f"Wrong: {UPSTREAM_KEY}!", code="some_error")]))
     text = desk.chat(key, RETRIED, stream=True).text

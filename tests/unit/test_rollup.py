@@ -10,8 +10,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from haimaker.aws import AWSClient, Credentials
 from haimaker.access import SettingsError
+from haimaker.aws import AWSClient, Credentials
 from haimaker.observability import Observer
 from haimaker.rollup import MOST_ACTIONS, Addition, Place, Rollup, addition, groups, totals
 from haimaker.store import Record, StoreUnavailable, tables

@@ -4,14 +4,14 @@ https://platform.claude.com/docs/en/api/messages. What comes first of the system
 place, for moving it would change the cached prefix: as a turn of the system where the model takes one there, else as the user's.
 """
 
-import json
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import Any, NoReturn
+from typing import Any
 
 from haimaker.adapters.anthropic import carried, names, parts
 from haimaker.adapters.anthropic.parts import invalid, text, with_cache_control
 from haimaker.errors import BadRequestError
+from haimaker.schema import strict_json
 from haimaker.wire import JSON
 
 SYSTEM = ("system", "developer")
@@ -131,7 +131,7 @@ def _input(arguments: Any) -> JSON:
     value = arguments
     if isinstance(arguments, str) and arguments.count("{") + arguments.count("[") <= DEEPEST:
         try:
-            value = json.loads(arguments, parse_constant=_refuse, parse_float=_finite)
+            value = strict_json(arguments)
         except ValueError:
             value = arguments
     return value if isinstance(value, dict) else {"arguments": value}
@@ -209,14 +209,3 @@ def _list(message: JSON, name: str, param: str) -> list[Any]:
     if value is not None and not isinstance(value, list):
         raise invalid(f"{param}.{name}", "it must be a list")
     return value or []
-
-
-def _refuse(constant: str) -> NoReturn:
-    raise ValueError(f"{constant} is not JSON")
-
-
-def _finite(number: str) -> float:
-    value = float(number)
-    if value in (float("inf"), float("-inf")):
-        raise ValueError(f"{number[:20]} is too large a number")
-    return value
