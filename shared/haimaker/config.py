@@ -1,4 +1,4 @@
-"""Settings from the environment, read once and handed down. The only module that knows the environment's names."""
+"""Settings from the environment, read once and handed down; `access.py` reads those of the providers and of AWS."""
 
 import os
 from collections.abc import Mapping

@@ -73,7 +73,7 @@ class Gateway:
     @classmethod
     def local(cls, settings: Settings) -> "Gateway":
         """A gateway in a process of its own: a laptop's or a container's. Raises SettingsError, StoreUnavailable."""
-        from haimaker.local_store import open_store
+        from haimaker.open_store import open_store
 
         store = open_store(settings)
         keys.install_admin(store, settings)
@@ -89,7 +89,7 @@ class Gateway:
         settings = Settings.deployed()
         if settings.aws is None:
             return cls.local(settings)
-        from haimaker.local_store import stack_store
+        from haimaker.open_store import stack_store
 
         observer = Observer(settings.function, metrics_on=True)
         credentials: Credentials = Constant(settings.access)
