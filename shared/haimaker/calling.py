@@ -101,11 +101,25 @@ class Caller:
             raise
         body = _json(raw)
         if not isinstance(body, dict):
-            if raw.lstrip().startswith(b"{"):
+            if raw.lstrip().startswith((b"{", b"data:")):
                 self._estimate(trial, len(raw))
             raise BadGatewayError("The provider's answer is not a JSON object.", code="invalid_provider_response")
-        with self._explaining(trial, answered=True):
-            return self._adapter(trial).from_upstream(body, trial.attempt)
+        return self._translated(body, trial)
+
+    def _translated(self, body: JSON, trial: Trial) -> JSON:
+        """A 2xx body in OpenAI's format; one that is of no use but says what was used has been paid for."""
+        try:
+            with self._explaining(trial, answered=True):
+                return self._adapter(trial).from_upstream(body, trial.attempt)
+        except APIError:
+            if isinstance(body.get("usage"), dict) and body["usage"]:
+                self._charge(trial, body)
+            raise
+
+    def _charge(self, trial: Trial, body: JSON) -> None:
+        tokens = _used(self.request, body)
+        reports = trial.attempt.provider.reports_cost
+        trial.use(tokens if reports else replace(tokens, reported_units=None), estimated=not body.get("usage"))
 
     def _charge_also(self, trial: Trial, requests: list[Asked], bodies: list[JSON]) -> None:
         """Choices that came before a later call failed were served all the same."""
@@ -131,9 +145,10 @@ class Caller:
         """A stream was asked for; JSON instead of events is an error object, or of no use."""
         with self._explaining(trial, answered=True):
             body = _json(_bounded(response.pieces))
-            if isinstance(body, dict):
-                self._adapter(trial).from_upstream(body, trial.attempt)
-        raise BadGatewayError("The provider did not stream its answer.", code="invalid_provider_response")
+        if not isinstance(body, dict):
+            raise BadGatewayError("The provider's answer is not a JSON object.", code="invalid_provider_response")
+        self._charge(trial, self._translated(body, trial))
+        raise BadGatewayError("The provider did not stream its answer.", code="provider_did_not_stream")
 
     def _open(self, trial: Trial, request: Asked) -> UpstreamResponse:
         """A 2xx answer whose body is still to be read. Raises APIError for any other."""

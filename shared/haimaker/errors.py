@@ -189,6 +189,8 @@ EXPLAINED_REFUSALS = {"content_policy_violation", "model_not_allowed", "model_no
 """Codes with which a provider's 403 is about the request, not about the deployer's credentials."""
 
 RETRYABLE = {408, 429}
+LASTING = {"provider_did_not_stream"}
+"""Failures that another try would only pay for again."""
 MESSAGE_LENGTH = 2_000
 
 
@@ -218,12 +220,13 @@ def from_upstream(status: int, said: ErrorFields, headers: Mapping[str, str], no
 
 def tries_again(error: APIError) -> bool:
     """Whether the same request may succeed at the same target a moment later."""
-    return error.status in RETRYABLE or (error.status >= 500 and not isinstance(error, ProviderAuthError))
+    lasts = isinstance(error, ProviderAuthError) or error.code in LASTING
+    return error.status in RETRYABLE or (error.status >= 500 and not lasts)
 
 
 def tries_next(error: APIError) -> bool:
     """Whether another target may succeed: also after refusals that are about one target's account, not about the request."""
-    return tries_again(error) or isinstance(error, ProviderAuthError) or error.status in (402, 403)
+    return tries_again(error) or isinstance(error, ProviderAuthError) or error.status in (402, 403) or error.code in LASTING
 
 
 def retry_after_s(headers: Mapping[str, str], now_s: float) -> float | None:

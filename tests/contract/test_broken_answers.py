@@ -193,3 +193,30 @@ def test_a_client_that_says_how_long_it_waits_is_answered_before(
     with pytest.raises(openai.InternalServerError) as raised:
         ask(sdk(desk, key, timeout=None), stream=stream, extra_headers={header: "1"})
     assert (raised.value.status_code, raised.value.response.headers["x-should-retry"]) == (504, "false")
+
+
+@pytest.mark.parametrize(
+    ("reply", "stream", "calls", "tokens"),
+    [
+        (Reply.json(200, openai_wire.completion("Hi", usage=openai_wire.usage(100, 20))), True, 1, (100, 20)),
+        (Reply.json(200, {"choices": None, "usage": openai_wire.usage(100, 20)}), False, 2, (200, 40)),
+    ],
+    ids=["whole to who asked for a stream", "no choices"],
+)
+def test_what_is_of_no_use_but_says_what_it_used_is_paid_for(
+    desk: Desk, key: str, upstream: FakeUpstream, reply, stream, calls, tokens
+):
+    upstream.answers(reply)
+    seen = len(upstream.calls)
+    with pytest.raises(openai.InternalServerError):
+        ask(sdk(desk, key), RETRIED, stream=stream)
+    assert len(upstream.calls) - seen == calls
+    record = only_record(desk, key)
+    assert (record.detail["input_tokens"], record.detail["output_tokens"]) == tokens
+    assert record.cost_nanousd == price(*tokens) == desk.money(key)[0]
+
+
+@pytest.mark.parametrize("end", [b"data: [DONE] \n\n", b"data:\n\ndata: [DONE]\n\n"], ids=["a space", "an empty event"])
+def test_small_oddities_at_the_end_are_no_error(desk: Desk, key: str, upstream: FakeUpstream, end: bytes):
+    upstream.answers(streamed(*CHUNKS, end))
+    assert text_of(ask_all(sdk(desk, key), stream=True)) == "Once upon a time"

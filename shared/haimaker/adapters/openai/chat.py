@@ -46,8 +46,10 @@ def whole(body: JSON, attempt: Attempt, holder: str) -> JSON:
 def streamed(events: Iterable[Event], attempt: Attempt, holder: str) -> Iterator[Chunk]:
     finished, calls = False, Numbering()
     for event in events:
-        if event.data == DONE:
+        if event.data.startswith(DONE):
             return
+        if not event.data.strip():
+            continue
         body = _parsed(event.data)
         if is_failure(body):
             raise from_body(body)
