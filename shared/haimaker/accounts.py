@@ -23,6 +23,8 @@ MOST_KEPT = 1_000
 
 @dataclass(slots=True)
 class Accounts:
+    """Reads accounts, and remembers their configuration."""
+
     store: Store
     admin_id: str | None = None
     """The account of the key that the settings name; it is an administrator's and needs no checksum."""

@@ -36,6 +36,8 @@ FIRST_PAUSE_S = 0.05
 
 @dataclass(frozen=True, slots=True)
 class Credentials:
+    """What AWS requests are signed with."""
+
     access_key_id: str
     secret_access_key: str = field(repr=False)
     session_token: str | None = field(default=None, repr=False)

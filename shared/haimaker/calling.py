@@ -5,7 +5,9 @@ import time
 from collections.abc import Generator, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
+from functools import cached_property
 from itertools import chain
+from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
 from haimaker import adapters, authorize, choices, demo, errors, sse, usage
@@ -15,26 +17,33 @@ from haimaker.errors import APIError, APITimeoutError, BadGatewayError
 from haimaker.health import Health
 from haimaker.limits import prompt_estimate
 from haimaker.meter import text_bytes
-from haimaker.remote_images import ImageFetcher
 from haimaker.schema import Asked, ChatRequest
 from haimaker.settlement import Trial
 from haimaker.transport import Cancel, Timeouts, Transport, TransportError
 from haimaker.usage import Tokens
 from haimaker.wire import JSON, Attempt, Chunk, Event, UpstreamRequest, UpstreamResponse
 
+if TYPE_CHECKING:
+    from haimaker.remote_images import ImageFetcher
+
 CONNECT_S = 10.0
 ERROR_BYTES = 1_000_000
 AWS_EVENT_STREAM = "application/vnd.amazon.eventstream"
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Upstreams:
     """What reaching providers takes, shared by all requests."""
 
     transport: Transport
     access: Mapping[str, Access]
     health: Health
-    images: ImageFetcher = field(default_factory=ImageFetcher)
+
+    @cached_property
+    def images(self) -> "ImageFetcher":
+        from haimaker.remote_images import ImageFetcher  # few providers need it
+
+        return ImageFetcher()
 
 
 @dataclass(slots=True)

@@ -3,7 +3,6 @@
 import os
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
-from ipaddress import ip_address
 from pathlib import Path
 
 from haimaker.access import (
@@ -38,6 +37,8 @@ class AWSAccess:
 
 @dataclass(frozen=True, slots=True)
 class Settings:
+    """All that the environment decides, but for the providers' secrets of a deployed stack."""
+
     host: str = DEFAULT_HOST
     port: int = 8000
     home: Path = Path(".haimaker")
@@ -178,6 +179,8 @@ def _admin_key(env: Mapping[str, str], host: str) -> str | None:
 def is_loopback(host: str) -> bool:
     """Whether a server bound to `host` can be reached from this machine only."""
     try:
+        from ipaddress import ip_address  # a function in Lambda listens nowhere
+
         return ip_address(host).is_loopback
     except ValueError:
         return host == "localhost"

@@ -35,6 +35,8 @@ class Credentials(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Constant:
+    """Credentials that are known from the start and stay."""
+
     access: Mapping[str, Access]
 
     def current(self) -> Mapping[str, Access]:

@@ -38,6 +38,8 @@ class Head:
 
 @dataclass(slots=True)
 class Exchange:
+    """One request, from its first attempt to its last byte."""
+
     sender: Sender
     settlement: Settlement
     observer: Observer

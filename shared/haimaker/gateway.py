@@ -57,6 +57,8 @@ class Reach(NamedTuple):
 
 @dataclass(slots=True)
 class Gateway:
+    """Every operation, for every door."""
+
     settings: Settings
     store: Store
     credentials: Credentials

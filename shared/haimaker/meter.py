@@ -16,6 +16,8 @@ NULL_USAGE = re.compile(rb',\s*"usage"\s*:\s*null')
 
 @dataclass(slots=True)
 class Meter:
+    """The usage of one stream, and the chunk that tells it."""
+
     wants_usage: bool
     usage: JSON | None = None
     """The last that the provider sent."""

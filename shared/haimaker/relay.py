@@ -47,6 +47,8 @@ class Body(Iterator[bytes]):
 
 @dataclass(slots=True)
 class Relay:
+    """One request, from its exchange to its door."""
+
     request: Request
     exchange: Exchange
     deadline_s: float

@@ -13,6 +13,8 @@ from haimaker.wire import Attempt
 
 @dataclass(frozen=True, slots=True)
 class Weighted:
+    """A target of a route, and its share."""
+
     model: str
     weight: float = 1.0
 

@@ -38,6 +38,10 @@ class StreamOptions(_Checked):
 
 
 class SharedFields(_Checked):
+    """A validator takes time to build, so a function builds that of its own operation only, when it is first used."""
+
+    model_config = ConfigDict(defer_build=True)
+
     model: Annotated[StrictStr, Field(min_length=1, max_length=512)]
     stream: StrictBool | None = None
     stream_options: StreamOptions | None = None
@@ -55,6 +59,8 @@ class SharedFields(_Checked):
 
 
 class ChatFields(SharedFields):
+    model_config = ConfigDict(defer_build=False)
+
     messages: Annotated[list[Message], Field(min_length=1)]
     tools: list[dict[str, Any]] | None = None
     response_format: dict[str, Any] | None = None
@@ -112,6 +118,8 @@ class Asked:
 
 @dataclass(frozen=True, slots=True)
 class ChatRequest(Asked):
+    """A chat: messages, the last of which is to be answered."""
+
     fields: ChatFields
 
 

@@ -45,6 +45,8 @@ class Cancelled(TransportError):
 
 @dataclass(frozen=True, slots=True)
 class Timeouts:
+    """How long a call may wait for each of its steps."""
+
     connect_s: float = 10.0
     first_byte_s: float = 590.0
     between_s: float = 590.0
@@ -94,6 +96,8 @@ class _Idle(NamedTuple):
 
 @dataclass(slots=True)
 class Transport:
+    """Sends requests, and keeps connections for the next ones."""
+
     _idle: dict[tuple[str, str], deque[_Idle]] = field(default_factory=lambda: defaultdict(deque))
 
     def send(
