@@ -21,7 +21,8 @@ check: .venv/test.stamp ## lint, formatting, types
 	$(PYTHON_IN_VENV) -m ruff format --check .
 	$(PYTHON_IN_VENV) -m mypy
 
-bench: .venv/test.stamp ## measure this machine's figures beside the goals
+bench: .venv/test.stamp ## measure this machine's figures beside the goals; the cold start is the built layer's if python3.13 is here
+	@! sh shared/find_python313.sh >/dev/null 2>&1 || $(MAKE) --no-print-directory build .venv-bench/bench.stamp >&2
 	@exec $(PYTHON_IN_VENV) -m bench
 
 record: .venv/test.stamp ## record a wire case: make record PROVIDER=groq MODEL=... CASE=name REQUEST=file.json
@@ -48,8 +49,8 @@ logs: .venv/test.stamp .venv-aws/aws.stamp ## follow the deployed functions' log
 destroy: .venv/test.stamp .venv-aws/aws.stamp ## delete the stack; asks, and keeps the tables unless told otherwise
 	@exec $(OPERATE) destroy
 
-clean: ## remove .venv, .venv-aws, builds and caches; keys and usage in .haimaker stay
-	rm -rf .venv .venv-aws .aws-sam .pytest_cache .mypy_cache .ruff_cache .hypothesis
+clean: ## remove .venv, .venv-*, builds and caches; keys and usage in .haimaker stay
+	rm -rf .venv .venv-aws .venv-bench .aws-sam .pytest_cache .mypy_cache .ruff_cache .hypothesis
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
 .venv/run.stamp: shared/requirements.txt
@@ -57,6 +58,9 @@ clean: ## remove .venv, .venv-aws, builds and caches; keys and usage in .haimake
 
 .venv/test.stamp: requirements-dev.txt shared/requirements.txt
 	@sh local/set_up.sh requirements-dev.txt && touch $@
+
+.venv-bench/bench.stamp: requirements-bench.txt shared/requirements.txt
+	@VENV=.venv-bench PYTHON="$$(sh shared/find_python313.sh)" sh local/set_up.sh requirements-bench.txt && touch $@
 
 .venv-aws/aws.stamp: requirements-aws.txt
 	@VENV=.venv-aws sh local/set_up.sh requirements-aws.txt && touch $@
