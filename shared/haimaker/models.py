@@ -61,8 +61,9 @@ def hub(router: Router) -> list[JSON]:
 
 def _usable(router: Router, account: Account) -> Iterator[JSON]:
     allowed = {*account.models, *map(router.full_name, account.models)}
-    for name in router.config.routes:
-        if is_allowed(name, allowed):
+    for name, route in router.config.routes.items():
+        targets = [router.full_name(target.model) for target in route.targets]
+        if is_allowed(name, allowed) and any(is_allowed(target, allowed) for target in targets):
             yield {"id": name, "object": "model", "created": 0, "owned_by": "gateway"}
     for name in _served(router):
         if is_allowed(name, allowed):

@@ -248,6 +248,18 @@ PROVIDERS: tuple[Provider, ...] = (
         inlines_images=True,
         single_choice=True,
     ),
+    # Claude in Anthropic's own format, for what Converse has no place for.
+    # https://docs.aws.amazon.com/bedrock/latest/userguide/model-parameters-anthropic-claude-messages.html
+    Provider(
+        "bedrock_invoke",
+        "https://bedrock-runtime.{AWS_REGION}.amazonaws.com",
+        api_key_variables=("AWS_BEARER_TOKEN_BEDROCK",),
+        adapter="anthropic_bedrock",
+        priced_as="bedrock",
+        signs_as="bedrock",
+        single_choice=True,
+        inlines_images=True,
+    ),
     # https://docs.cohere.com/reference/chat; the cost is what it invoices, which is less than what its models read.
     Provider(
         "cohere",

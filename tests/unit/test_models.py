@@ -38,7 +38,8 @@ def test_the_list_has_the_chat_models_of_providers_that_are_on() -> None:
 @pytest.mark.parametrize(
     ("allowed", "expected"),
     [
-        (("fast",), {"fast"}),
+        (("fast",), set()),
+        (("fast", "openai/gpt-4o-mini"), {"fast", "openai/gpt-4o-mini"}),
         (("demo/*",), {"demo/count", "demo/echo", "demo/tool"}),
         (("openai/gpt-4o-mini", "demo/echo"), {"openai/gpt-4o-mini", "demo/echo"}),
         (("groq/*",), set()),
