@@ -7,6 +7,9 @@ from typing import Any
 
 MAX_TOKENS = {"max_completion_tokens": "max_tokens"}
 MAX_COMPLETION_TOKENS = {"max_tokens": "max_completion_tokens"}
+PENALTIES = ("presence_penalty", "frequency_penalty")
+REASONING = ("reasoning_content", "reasoning", "annotations")
+"""What a message of an earlier answer may still carry, and a strict provider refuses."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -18,6 +21,17 @@ class ModelRule:
     drop: tuple[str, ...] = ()
     refuse: tuple[str, ...] = ()
     cache_control: str | None = None
+
+
+# https://platform.openai.com/docs/guides/latest-model#parameter-compatibility; later models of a family take some again.
+OPENAI_REASONING = (
+    ModelRule(r"(?:\w+/)?(?:o\d|gpt-5)", rename=MAX_COMPLETION_TOKENS),
+    ModelRule(
+        r"(?:\w+/)?(?:o\d|gpt-5(?:$|-(?!chat)))",
+        drop=("temperature", "top_p", "logit_bias", *PENALTIES),
+        refuse=("logprobs", "top_logprobs"),
+    ),
+)
 
 
 @dataclass(frozen=True, slots=True)

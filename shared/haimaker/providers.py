@@ -1,31 +1,24 @@
 """The table of providers: who they are, where they live, which credentials they take and which small rules they have.
 
 A provider is a row, an adapter is code: one wire format, in a folder of `adapters/`. Many providers share an adapter, so adding
-one of a known format is a row here and a recorded case in `tests/wire/`. Data only; nothing here acts, and no code
-anywhere asks for a provider's name.
+one of a known format is a row and a case in `tests/wire/`. Here are those whose formats have an adapter, in `rows/` the many that
+speak OpenAI's. A bare model name goes to the first that has it. Data only; nothing here acts, and no code anywhere asks for a
+provider's name.
 """
 
 import re
 from collections.abc import Mapping
 
-from haimaker.plain_providers import COMPATIBLE, PLAIN, SERVERS
-from haimaker.provider import MAX_COMPLETION_TOKENS, MAX_TOKENS, ModelRule, Provider
+from haimaker.provider import MAX_TOKENS, OPENAI_REASONING, REASONING, ModelRule, Provider
+from haimaker.rows.a_to_h import A_TO_H
+from haimaker.rows.i_to_o import I_TO_O
+from haimaker.rows.p_to_z import P_TO_Z
+from haimaker.rows.popular import POPULAR
+from haimaker.rows.servers import SERVERS
 
 __all__ = ["BY_NAME", "PROVIDERS", "ModelRule", "Provider"]
 
-REASONING = ("reasoning_content", "reasoning", "annotations")
-"""What a message of an earlier answer may still carry, and a strict provider refuses."""
 MISTRAL_HAS_NOT = ("user", "logit_bias", "store", "service_tier", "stream_options", "safety_identifier", "verbosity")
-PENALTIES = ("presence_penalty", "frequency_penalty")
-# https://platform.openai.com/docs/guides/latest-model#parameter-compatibility; later models of a family take some again.
-OPENAI_REASONING = (
-    ModelRule(r"(?:\w+/)?(?:o\d|gpt-5)", rename=MAX_COMPLETION_TOKENS),
-    ModelRule(
-        r"(?:\w+/)?(?:o\d|gpt-5(?:$|-(?!chat)))",
-        drop=("temperature", "top_p", "logit_bias", *PENALTIES),
-        refuse=("logprobs", "top_logprobs"),
-    ),
-)
 
 PROVIDERS: tuple[Provider, ...] = (
     # https://platform.openai.com/docs/api-reference/chat: reasoning models refuse `max_tokens`.
@@ -78,95 +71,6 @@ PROVIDERS: tuple[Provider, ...] = (
         strips_message_fields=REASONING,
         model_rules=OPENAI_REASONING,
         unlisted=r"claude",
-    ),
-    # https://openrouter.ai/docs/use-cases/usage-accounting, …/features/prompt-caching; the headers name the client's app:
-    # https://openrouter.ai/docs/app-attribution. Its own fallbacks would reach models that a key may not use.
-    Provider(
-        "openrouter",
-        "https://openrouter.ai/api/v1",
-        drop=("models", "route"),
-        add={"usage": {"include": True}},
-        values={"reasoning_effort": {"max": "xhigh"}},
-        cache_control="parts",
-        reports_cost=True,
-        reasoning_field="reasoning",
-        forwards=("http-referer", "x-openrouter-title", "x-title"),
-    ),
-    # https://console.groq.com/docs/openai
-    Provider(
-        "groq",
-        "https://api.groq.com/openai/v1",
-        single_choice=True,
-        drop=("logprobs", "top_logprobs", "logit_bias"),
-        strips_message_nulls=True,
-        strips_message_names=True,
-        strips_message_fields=REASONING,
-        reasoning_field="reasoning",
-    ),
-    # https://docs.together.ai/reference/chat-completions-1
-    Provider(
-        "together_ai",
-        "https://api.together.ai/v1",
-        api_key_variables=("TOGETHER_API_KEY", "TOGETHERAI_API_KEY", "TOGETHER_AI_TOKEN"),
-        rename=MAX_TOKENS,
-        reasoning_field="reasoning",
-        completes=".*",
-    ),
-    # https://docs.fireworks.ai/api-reference/post-chatcompletions
-    Provider(
-        "fireworks_ai",
-        "https://api.fireworks.ai/inference/v1",
-        api_key_variables=("FIREWORKS_API_KEY", "FIREWORKSAI_API_KEY", "FIREWORKS_AI_TOKEN"),
-        rename=MAX_TOKENS,
-        values={"tool_choice": {"required": "any"}},
-        strips_tool_fields=("strict",),
-        completes=".*",
-    ),
-    # https://api-docs.deepseek.com/api/create-chat-completion, …/guides/thinking_mode
-    Provider(
-        "deepseek",
-        "https://api.deepseek.com/v1",
-        single_choice=True,
-        rename=MAX_TOKENS,
-        flattens_content=True,
-        thinking_switch=True,
-        wants_reasoning_back=r"(?!deepseek-chat)",
-    ),
-    # https://docs.x.ai/docs/api-reference#chat-completions, …/docs/models
-    Provider(
-        "xai",
-        "https://api.x.ai/v1",
-        rename=MAX_TOKENS,
-        strips_tool_fields=("strict", "additionalProperties"),
-        strips_message_fields=("name",),
-        whole_calls=True,
-        reports_cost=True,
-        model_rules=(
-            ModelRule(r"grok-(?:4|code|build)(?!.*non-reasoning)", drop=PENALTIES, refuse=("stop",)),
-            ModelRule(r"grok-3-mini", refuse=("stop",)),
-        ),
-    ),
-    # https://docs.perplexity.ai/api-reference/chat-completions-post: it searches by itself, and calls nobody's functions.
-    Provider(
-        "perplexity",
-        "https://api.perplexity.ai",
-        single_choice=True,
-        api_key_variables=("PERPLEXITYAI_API_KEY", "PPLX_API_KEY"),
-        rename=MAX_TOKENS,
-        drop=("seed", "logit_bias", "user", "parallel_tool_calls", "stream_options"),
-        refuse=("tools", "tool_choice", "functions", "function_call", "logprobs", "top_logprobs"),
-        reports_cost=True,
-        asks_stream_usage=False,
-    ),
-    # https://inference-docs.cerebras.ai/resources/openai
-    Provider(
-        "cerebras",
-        "https://api.cerebras.ai/v1",
-        rename=MAX_TOKENS,
-        drop=("logit_bias", *PENALTIES),
-        strips_message_fields=REASONING,
-        reasoning_field="reasoning",
-        completes=".*",
     ),
     # https://docs.mistral.ai/api/: unknown fields are refused, usage comes with the last chunk unasked.
     Provider(
@@ -260,6 +164,8 @@ PROVIDERS: tuple[Provider, ...] = (
         single_choice=True,
         inlines_images=True,
     ),
+    # https://docs.aws.amazon.com/bedrock/latest/userguide/bedrock-mantle.html: Bedrock's own surface in OpenAI's format.
+    Provider("bedrock_mantle", "https://bedrock-mantle.{AWS_REGION}.api.aws/v1", api_key_variables=("AWS_BEARER_TOKEN_BEDROCK",)),
     # https://docs.cohere.com/reference/chat; the cost is what it invoices, which is less than what its models read.
     Provider(
         "cohere",
@@ -269,15 +175,10 @@ PROVIDERS: tuple[Provider, ...] = (
         single_choice=True,
         reports_cost=True,
     ),
-    # https://docs.github.com/rest/models/inference
-    Provider(
-        "github",
-        "https://models.github.ai/inference",
-        rename=MAX_TOKENS,
-        model_rules=(ModelRule(r"openai/(?:o\d|gpt-5)", rename=MAX_COMPLETION_TOKENS), *OPENAI_REASONING[1:]),
-    ),
-    *COMPATIBLE,
-    *PLAIN,
+    *POPULAR,
+    *A_TO_H,
+    *I_TO_O,
+    *P_TO_Z,
     *SERVERS,
     Provider(
         "demo",

@@ -196,12 +196,12 @@ def test_a_provider_is_added_by_following_the_readme(tmp_path: Path, upstream: F
     )
     shutil.copytree(ROOT, clone, ignore=ignored)
     (clone / ".venv").symlink_to(ROOT / ".venv")
-    table = clone / "shared" / "haimaker" / "providers.py"
+    table = clone / "shared" / "haimaker" / "rows" / "a_to_h.py"
     [row] = [text for text in blocks("python") if text.startswith("Provider(")]
     assert row not in table.read_text("utf-8")
     table.write_text(
         table.read_text("utf-8").replace(
-            "PROVIDERS: tuple[Provider, ...] = (\n", f"PROVIDERS: tuple[Provider, ...] = (\n    {row.strip()},\n"
+            "A_TO_H: tuple[Provider, ...] = (\n", f"A_TO_H: tuple[Provider, ...] = (\n    {row.strip()},\n"
         )
     )
     [command] = [text for text in blocks("sh") if "make record" in text]

@@ -1,7 +1,6 @@
 """The table of providers as a whole: where each call goes and with what, and what rows may say of parameters and answers."""
 
 import json
-from dataclasses import replace
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -14,7 +13,6 @@ from haimaker.access import Access, access_from
 from haimaker.adapters.openai import chat
 from haimaker.authorize import headers_for
 from haimaker.errors import APIError, BadRequestError
-from haimaker.plain_providers import PLAIN
 from haimaker.provider import ModelRule, Provider
 from haimaker.providers import BY_NAME, PROVIDERS
 from haimaker.routing import Config, Router
@@ -58,14 +56,6 @@ def test_a_key_turns_a_row_on_and_goes_where_it_belongs(name: str) -> None:
 def test_the_vendors_own_variables_are_accepted(name: str, variable: str) -> None:
     env = {key: value for key, value in environment(BY_NAME[name]).items() if not key.endswith("_API_KEY")}
     assert access_from({**env, "VERTEX_AI_PROJECT": "p", variable: "sk-2"})[name].api_key == "sk-2"
-
-
-@pytest.mark.parametrize("row", PLAIN, ids=lambda row: row.name)
-def test_a_plain_row_has_no_more_to_it(row: Provider) -> None:
-    """Whatever else a row says is an accent, and needs a case of its own."""
-    said = {"name", "base_url", "api_key_variables", "completes", "priced_as", "rename", "models"}
-    assert replace(row, **{name: getattr(Provider("x"), name) for name in said - {"name"}}) == Provider(row.name)
-    assert urlsplit(row.base_url).scheme == "https"
 
 
 def test_addresses_are_distinct_but_for_the_same_provider_by_another_name() -> None:

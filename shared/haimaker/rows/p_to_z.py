@@ -1,0 +1,59 @@
+"""Rows of providers that speak OpenAI's format, from P to Z, each with its documentation beside it. Data only."""
+
+from haimaker.provider import MAX_COMPLETION_TOKENS, MAX_TOKENS, Provider
+
+P_TO_Z: tuple[Provider, ...] = (
+    Provider("parasail", "https://api.parasail.io/v1", rename=MAX_TOKENS),  # https://docs.parasail.io
+    # https://creator.poe.com/docs/external-applications/openai-compatible-api
+    Provider("poe", "https://api.poe.com/v1", rename=MAX_TOKENS),
+    # https://docs.publicai.co/
+    Provider("publicai", "https://api.publicai.co/v1", rename=MAX_TOKENS, flattens_content=True),
+    # https://www.alibabacloud.com/help/en/model-studio
+    Provider("qwencloud", "https://dashscope-intl.aliyuncs.com/compatible-mode/v1", rename=MAX_TOKENS),
+    Provider("reka", "https://api.reka.ai/v1", rename=MAX_TOKENS),  # https://docs.reka.ai
+    # https://docs.sarvam.ai/api-reference-docs/chat/chat-completions
+    Provider("sarvam", "https://api.sarvam.ai/v1", key_header="api-subscription-key", rename=MAX_TOKENS),
+    # https://www.scaleway.com/en/docs/generative-apis
+    Provider("scaleway", "https://api.scaleway.ai/v1", ("SCW_SECRET_KEY",), rename=MAX_TOKENS),
+    Provider("scx_ai", "https://api.scx.ai/v1", ("SCX_API_KEY",), rename=MAX_TOKENS),  # https://docs.scx.ai
+    # https://www.streamlake.com/document/WANQING
+    Provider(
+        "streamlake",
+        "https://vanchin.streamlake.ai/api/gateway/v1/endpoints",
+        rename=MAX_COMPLETION_TOKENS,
+        cache_control="keep",
+    ),
+    Provider("synthetic", "https://api.synthetic.new/openai/v1", rename=MAX_TOKENS),  # https://dev.synthetic.new/docs
+    # https://www.tencentcloud.com/document
+    Provider("tencent", "https://tokenhub-intl.tencentcloudmaas.com/v1", rename=MAX_TOKENS),
+    Provider("v0", "https://api.v0.dev/v1"),  # https://v0.app/docs/api/model
+    # https://docs.venice.ai
+    Provider("veniceai", "https://api.venice.ai/api/v1", ("VENICE_AI_API_KEY", "VENICE_API_KEY"), rename=MAX_TOKENS),
+    # https://vercel.com/docs/ai-gateway/openai-compat: as with others, its own list of fallbacks is not passed on.
+    Provider(
+        "vercel_ai_gateway",
+        "https://ai-gateway.vercel.sh/v1",
+        ("AI_GATEWAY_API_KEY", "VERCEL_OIDC_TOKEN"),
+        drop=("models", "providerOptions"),
+        cache_control="keep",
+        reasoning_field="reasoning",
+    ),
+    # https://www.volcengine.com/docs/82379/1494384
+    Provider(
+        "volcengine",
+        "https://ark.cn-beijing.volces.com/api/v3",
+        ("ARK_API_KEY",),
+        rename=MAX_TOKENS,
+        thinking_switch=True,
+        drop=("reasoning_effort",),
+    ),
+    Provider("wandb", "https://api.inference.wandb.ai/v1", rename=MAX_TOKENS),  # https://docs.wandb.ai/inference
+    # https://platform.xiaomimimo.com/#/docs/api/text-generation/openai-api
+    Provider(
+        "xiaomi_mimo",
+        "https://api.xiaomimimo.com/v1",
+        rename=MAX_TOKENS,
+        thinking_switch=True,
+        drop=("reasoning_effort",),
+    ),
+)

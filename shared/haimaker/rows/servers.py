@@ -1,0 +1,29 @@
+"""Rows of servers of one's own, on when their base URL is set; a key is sent only if there is one. Data only."""
+
+from haimaker.provider import MAX_TOKENS, Provider
+
+SERVERS: tuple[Provider, ...] = (
+    # https://docs.vllm.ai/en/latest/features/reasoning_outputs/
+    Provider(
+        "hosted_vllm",
+        reasoning_field="reasoning",
+        strips_tool_fields=("strict", "additionalProperties"),
+        flattens_assistant_content=True,
+        models=("*",),
+        completes=".*",
+    ),
+    # https://docs.ollama.com/api/openai-compatibility: `tool_choice` is not among what it takes.
+    Provider("ollama", single_choice=True, refuse=("tool_choice",), reasoning_field="reasoning", models=("*",), completes=".*"),
+    Provider("llamafile", models=("*",), completes=".*"),  # https://github.com/ggml-org/llama.cpp/tree/master/tools/server
+    Provider("lm_studio", models=("*",), completes=".*"),  # https://lmstudio.ai/docs/developer/openai-compat
+    # https://inference.readthedocs.io/en/latest/getting_started/using_xinference.html
+    Provider("xinference", models=("*",), completes=".*"),
+    Provider("lemonade", models=("*",), completes=".*"),  # https://lemonade-server.ai/docs/server/server_spec/
+    # https://devcenter.heroku.com/articles/heroku-inference-api-v1-chat-completions
+    Provider("heroku", api_key_variables=("INFERENCE_KEY",), rename=MAX_TOKENS, models=("*",)),
+    # https://docs.litellm.ai/docs/proxy/user_keys
+    Provider(
+        "litellm_proxy", keeps_call_ids=True, drop=("fallbacks", "context_window_fallbacks"), cache_control="keep", models=("*",)
+    ),
+    Provider("openai_compatible", models=("*",), completes=".*"),
+)

@@ -1,0 +1,248 @@
+"""Every row has wire cases, and each thing that it says of requests and answers shows in one of them.
+
+A rule is taken out of its row: if all cases of the provider come out as before, none of them shows it.
+"""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import fields, replace
+from typing import Any
+
+import pytest
+
+from haimaker.errors import APIError
+from haimaker.provider import ModelRule, Provider
+from haimaker.providers import PROVIDERS
+from tests.wire.case import Case, chunks, decoder_of, find, response, stream_of, upstream_request
+
+CASES: dict[str, list[Case]] = {}
+for found in find("chat") + find("completions"):
+    CASES.setdefault(found.about["provider"], []).append(found)
+
+ROWS = [row for row in PROVIDERS if not row.offline]
+SEEN_ELSEWHERE = frozenset(
+    {"name", "base_url", "adapter", "families", "completes", "single_choice", "inlines_images", "reports_cost", "forwards"}
+    | {"models", "unlisted", "prices", "priced_as", "signs_as", "takes_google_tokens", "hosts", "default_location"}
+    | {"api_key_variables", "base_url_variables", "token_variables", "key_header"}
+    | {"paths", "default_version", "version_variables"}
+)
+"""What adapters do not see: addresses, credentials, lists of models, prices, and how many calls there are."""
+PLAIN = {row.name: getattr(Provider("plain"), row.name) for row in fields(Provider)}
+
+
+WITHOUT_CASES = (
+    "abliteration",
+    "ai21",
+    "ai21_chat",
+    "aihubmix",
+    "aiml",
+    "amazon_nova",
+    "assemblyai",
+    "baseten",
+    "chutes",
+    "clarifai",
+    "cometapi",
+    "compactifai",
+    "cortecs",
+    "crusoe",
+    "dashscope",
+    "featherless_ai",
+    "friendliai",
+    "galadriel",
+    "gmi",
+    "gradient_ai",
+    "helicone",
+    "huggingface",
+    "hyperbolic",
+    "inception",
+    "lambda_ai",
+    "lemonade",
+    "libertai",
+    "llamafile",
+    "lm_studio",
+    "meta_llama",
+    "modelscope",
+    "morph",
+    "nano_gpt",
+    "nebius",
+    "novita",
+    "nscale",
+    "openai_compatible",
+    "ovhcloud",
+    "parasail",
+    "poe",
+    "qwencloud",
+    "reka",
+    "scaleway",
+    "scx_ai",
+    "synthetic",
+    "tencent",
+    "v0",
+    "veniceai",
+    "wandb",
+    "xinference",
+)
+"""Rows that have no case yet. One that gets its case leaves this list."""
+UNSHOWN: Mapping[str, tuple[str, ...]] = {
+    "openai": (
+        "strips_message_fields reasoning_content",
+        "strips_message_fields reasoning",
+        "strips_message_fields annotations",
+        r"(?:\w+/)?(?:o\d|gpt-5(?:$|-(?!chat))) drop logit_bias",
+        r"(?:\w+/)?(?:o\d|gpt-5(?:$|-(?!chat))) drop frequency_penalty",
+        r"(?:\w+/)?(?:o\d|gpt-5(?:$|-(?!chat))) refuse top_logprobs",
+    ),
+    "azure": (
+        "keeps_functions True",
+        "strips_message_fields reasoning_content",
+        "strips_message_fields reasoning",
+        "strips_message_fields annotations",
+        r"(?:\w+/)?(?:o\d|gpt-5(?:$|-(?!chat))) drop top_p",
+        r"(?:\w+/)?(?:o\d|gpt-5(?:$|-(?!chat))) drop logit_bias",
+        r"(?:\w+/)?(?:o\d|gpt-5(?:$|-(?!chat))) drop presence_penalty",
+        r"(?:\w+/)?(?:o\d|gpt-5(?:$|-(?!chat))) drop frequency_penalty",
+        r"(?:\w+/)?(?:o\d|gpt-5(?:$|-(?!chat))) refuse logprobs",
+        r"(?:\w+/)?(?:o\d|gpt-5(?:$|-(?!chat))) refuse top_logprobs",
+    ),
+    "azure_ai": (
+        "strips_message_fields reasoning_content",
+        "strips_message_fields reasoning",
+        "strips_message_fields annotations",
+        r"(?:\w+/)?(?:o\d|gpt-5) rename max_tokens",
+        r"(?:\w+/)?(?:o\d|gpt-5(?:$|-(?!chat))) drop temperature",
+        r"(?:\w+/)?(?:o\d|gpt-5(?:$|-(?!chat))) drop top_p",
+        r"(?:\w+/)?(?:o\d|gpt-5(?:$|-(?!chat))) drop logit_bias",
+        r"(?:\w+/)?(?:o\d|gpt-5(?:$|-(?!chat))) drop presence_penalty",
+        r"(?:\w+/)?(?:o\d|gpt-5(?:$|-(?!chat))) drop frequency_penalty",
+        r"(?:\w+/)?(?:o\d|gpt-5(?:$|-(?!chat))) refuse logprobs",
+        r"(?:\w+/)?(?:o\d|gpt-5(?:$|-(?!chat))) refuse top_logprobs",
+    ),
+    "mistral": (
+        "drop store",
+        "drop service_tier",
+        "drop safety_identifier",
+        "drop verbosity",
+        "asks_stream_usage False",
+        "strips_message_fields reasoning_content",
+        "strips_message_fields reasoning",
+        "strips_message_fields annotations",
+        "strips_message_fields refusal",
+        "strips_message_fields audio",
+    ),
+    "codestral": (
+        "drop user",
+        "drop logit_bias",
+        "drop store",
+        "drop service_tier",
+        "drop stream_options",
+        "drop safety_identifier",
+        "drop verbosity",
+        "values tool_choice",
+        "asks_stream_usage False",
+        "strips_message_fields reasoning_content",
+        "strips_message_fields reasoning",
+        "strips_message_fields annotations",
+        "strips_message_fields refusal",
+        "strips_message_fields audio",
+        "strips_message_names True",
+    ),
+    "groq": (
+        "strips_message_fields reasoning",
+        "strips_message_fields annotations",
+    ),
+    "xai": (
+        "grok-(?:4|code|build)(?!.*non-reasoning) refuse stop",
+        "grok-3-mini refuse stop",
+    ),
+    "perplexity": (
+        "drop logit_bias",
+        "drop user",
+        "drop parallel_tool_calls",
+        "refuse functions",
+        "refuse function_call",
+        "refuse logprobs",
+        "refuse top_logprobs",
+        "asks_stream_usage False",
+    ),
+    "cerebras": (
+        "strips_message_fields reasoning_content",
+        "strips_message_fields reasoning",
+        "strips_message_fields annotations",
+    ),
+    "github": (
+        r"(?:\w+/)?(?:o\d|gpt-5(?:$|-(?!chat))) drop top_p",
+        r"(?:\w+/)?(?:o\d|gpt-5(?:$|-(?!chat))) drop logit_bias",
+        r"(?:\w+/)?(?:o\d|gpt-5(?:$|-(?!chat))) drop presence_penalty",
+        r"(?:\w+/)?(?:o\d|gpt-5(?:$|-(?!chat))) drop frequency_penalty",
+        r"(?:\w+/)?(?:o\d|gpt-5(?:$|-(?!chat))) refuse logprobs",
+        r"(?:\w+/)?(?:o\d|gpt-5(?:$|-(?!chat))) refuse top_logprobs",
+    ),
+    "sambanova": (
+        "drop logit_bias",
+        "drop frequency_penalty",
+    ),
+    "minimax": ("rename max_completion_tokens",),
+    "litellm_proxy": (
+        "drop context_window_fallbacks",
+        "keeps_call_ids True",
+    ),
+}
+"""Rules that no case shows yet. One that gets shown leaves this list."""
+
+
+def without_each(value: Any, default: Any) -> Iterator[tuple[str, Any]]:
+    """A value without each of its parts in turn, and what that part is."""
+    if isinstance(value, tuple):
+        for part in value:
+            yield str(part), tuple(other for other in value if other != part)
+    elif isinstance(value, Mapping):
+        for name, held in value.items():
+            yield name, {other: kept for other, kept in value.items() if other != name}
+            if isinstance(held, Mapping) and len(held) > 1:
+                yield from ((f"{name} {part}", {**value, name: left}) for part, left in without_each(held, {}))
+    elif value != default:
+        yield str(value), default
+
+
+def without_each_rule(rules: tuple[ModelRule, ...]) -> Iterator[tuple[str, tuple[ModelRule, ...]]]:
+    for at, rule in enumerate(rules):
+        for said in ("rename", "drop", "refuse", "cache_control"):
+            for part, left in without_each(getattr(rule, said), None):
+                yield f"{rule.pattern} {said} {part}", (*rules[:at], replace(rule, **{said: left}), *rules[at + 1 :])
+
+
+def rules_of(row: Provider) -> Iterator[tuple[str, Provider]]:
+    """Each rule of a row by its name, and the row without it."""
+    for said in PLAIN:
+        if said == "model_rules":
+            yield from ((rule, replace(row, model_rules=left)) for rule, left in without_each_rule(row.model_rules))
+        elif said not in SEEN_ELSEWHERE:
+            for part, left in without_each(getattr(row, said), PLAIN[said]):
+                yield f"{said} {part}", replace(row, **{said: left})
+
+
+def outcome(case: Case, row: Provider) -> list[Any]:
+    """All that comes of a case by a row."""
+    attempt = replace(case.attempt(), provider=row)
+    made: list[Any] = []
+    try:
+        made.append(upstream_request(case.request(), attempt))
+        if case.has("upstream_response.json"):
+            status = case.about.get("upstream_status", 200)
+            made.append(response(status, case.json("upstream_response.json"), attempt, case.operation))
+        if case.streams:
+            made += chunks([stream_of(case)], attempt, decoder_of(case), case.operation)
+    except APIError as error:
+        made.append(error.body())
+    return made
+
+
+def unshown(row: Provider) -> list[str]:
+    cases = CASES.get(row.name, [])
+    usual = [outcome(case, case.attempt().provider) for case in cases]
+    return [rule for rule, changed in rules_of(row) if [outcome(case, changed) for case in cases] == usual]
+
+
+@pytest.mark.parametrize("row", ROWS, ids=lambda row: row.name)
+def test_each_rule_of_a_row_shows_in_a_case(row: Provider) -> None:
+    assert (row.name in CASES) == (row.name not in WITHOUT_CASES)
+    assert set(unshown(row) if row.name in CASES else ()) == set(UNSHOWN.get(row.name, ()))
