@@ -142,18 +142,20 @@ class Caller:
     def _chunks(self, response: UpstreamResponse, trial: Trial) -> Iterator[Chunk]:
         adapter = self._adapter(trial)
         try:
-            if response.headers.get("content-type", "").startswith("application/json"):
-                self._refuse_whole(response, trial)
+            in_json = response.headers.get("content-type", "").startswith("application/json")
+            events = self._listed(response, trial) if in_json else _decode(response)
             with self._explaining(trial, answered=True):
-                yield from adapter.from_stream(_decode(response), trial.attempt)
+                yield from adapter.from_stream(events, trial.attempt)
         finally:
             if isinstance(response.pieces, Generator):
                 response.pieces.close()
 
-    def _refuse_whole(self, response: UpstreamResponse, trial: Trial) -> None:
-        """A stream was asked for; JSON instead of events is an error object, or of no use."""
+    def _listed(self, response: UpstreamResponse, trial: Trial) -> Iterator[Event]:
+        """A stream was asked for; JSON instead is a list of what the events would hold, an error object, or of no use."""
         with self._explaining(trial, answered=True):
-            body = _json(_bounded(response.pieces))
+            body = _json(b"".join(response.pieces))
+        if isinstance(body, list) and body and all(isinstance(each, dict) for each in body):
+            return (Event(sse.dumps(each)) for each in body)
         if not isinstance(body, dict):
             raise BadGatewayError("The provider's answer is not a JSON object.", code="invalid_provider_response")
         self._charge(trial, self._translated(body, trial))

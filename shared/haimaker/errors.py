@@ -200,7 +200,7 @@ def from_upstream(status: int, said: ErrorFields, headers: Mapping[str, str], no
     if status == 401 or code == "invalid_api_key" or (status == 403 and code not in EXPLAINED_REFUSALS):
         return ProviderAuthError("The provider refused the gateway's credentials. Ask the gateway's administrator to renew them.")
     message = _printable(said.message) or f"The provider answered with status {status} and no explanation."
-    kept = _retry_headers(headers, now_s)
+    kept = _retry_headers(headers, now_s, said.retry_after_s)
     fields: dict[str, Any] = {"code": code, "param": said.param, "headers": kept}
     if 400 <= status < 500 and status not in RETRYABLE and code is not None and code in BY_CODE:
         return BY_CODE[code](message, **fields)
@@ -242,9 +242,10 @@ def retry_after_s(headers: Mapping[str, str], now_s: float) -> float | None:
     return max(0.0, seconds) if math.isfinite(seconds) else None
 
 
-def _retry_headers(headers: Mapping[str, str], now_s: float) -> dict[str, str]:
+def _retry_headers(headers: Mapping[str, str], now_s: float, said_s: float | None) -> dict[str, str]:
     kept = {name: headers[name] for name in ("x-should-retry",) if headers.get(name) in ("true", "false")}
     wait_s = retry_after_s(headers, now_s)
+    wait_s = said_s if wait_s is None else wait_s
     if wait_s is not None:
         kept["retry-after"] = str(math.ceil(wait_s))
     return kept

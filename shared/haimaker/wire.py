@@ -94,3 +94,5 @@ class ErrorFields(NamedTuple):
     message: str = ""
     code: str | None = None
     param: str | None = None
+    retry_after_s: float | None = None
+    """For those who say it in the body instead of a header."""

@@ -30,6 +30,15 @@ def test_a_finish_reason_is_one_of_openais(reason: str | None) -> None:
 
 
 @pytest.mark.parametrize(
+    ("number", "reason"),
+    [(0, "stop"), (1, "stop"), (2, "length"), (3, "content_filter"), (5, "content_filter"), (99, "stop"), (True, "stop")],
+)
+def test_a_finish_reason_may_be_a_number(number: int, reason: str) -> None:
+    body = {"candidates": [{"content": {"parts": [{"text": "x"}]}, "finishReason": number}]}
+    assert first_choice(body)["finish_reason"] == reason
+
+
+@pytest.mark.parametrize(
     ("body", "reason"),
     [
         ({"candidates": []}, "stop"),
@@ -91,6 +100,7 @@ def details(**by_kind: int) -> list[JSON]:
         ({"promptTokenCount": 5, "thoughtsTokenCount": 3, "totalTokenCount": 8}, 0, 5, 3, 3),
         ({"promptTokenCount": 5, "toolUsePromptTokenCount": 9, "totalTokenCount": 14}, 0, 14, 0, 0),
         ({"promptTokenCount": 5, "toolUsePromptTokenCount": 9, "totalTokenCount": 14}, 1, 5, 0, 0),
+        ({"candidatesTokenCount": 7, "thoughtsTokenCount": 3}, 0, 0, 10, 3),
         ({"promptTokenCount": 5, "candidatesTokenCount": -1, "thoughtsTokenCount": "3"}, 0, 5, 0, 0),
     ],
 )
@@ -188,6 +198,19 @@ def test_a_failure_has_a_code_of_openais(body: Any, code: str | None) -> None:
     said = chat.read_error(body)
     assert isinstance(said, ErrorFields)
     assert said.code == code
+
+
+@pytest.mark.parametrize(
+    ("details", "wait_s"),
+    [
+        ([{"reason": "x"}, {"retryDelay": "34.4s"}], 34.4),
+        ([{"retryDelay": "7s"}], 7),
+        ([{"retryDelay": "soon"}], None),
+        (None, None),
+    ],
+)
+def test_a_failure_says_when_to_come_back(details: Any, wait_s: float | None) -> None:
+    assert chat.read_error(error(429, "RESOURCE_EXHAUSTED", "x", details=details)).retry_after_s == wait_s
 
 
 def test_an_error_in_a_stream_keeps_its_status_and_says_when_to_come_back() -> None:

@@ -33,6 +33,8 @@ FINISH_REASON: Mapping[str, str] = {
     "IMAGE_OTHER": "content_filter",
 }
 """https://ai.google.dev/api/generate-content#FinishReason; any other, such as MALFORMED_FUNCTION_CALL, is `stop`."""
+NUMBERED = ("", "STOP", "MAX_TOKENS", "SAFETY", "RECITATION", "OTHER")
+"""The same where they come as numbers, as far as both of Google's surfaces agree."""
 SHOWN: Mapping[str, str] = {
     "groundingMetadata": "grounding_metadata",
     "urlContextMetadata": "url_context_metadata",
@@ -62,7 +64,8 @@ class Choice:
         for part in found_objects(found_object(candidate.get("content")).get("parts")):
             self._read_part(part, delta)
         if reason := candidate.get("finishReason"):
-            self.reason = found_text(reason)
+            numbered = type(reason) is int and 0 < reason < len(NUMBERED)
+            self.reason = NUMBERED[reason] if numbered else found_text(reason)
         for name in SHOWN:
             if isinstance(candidate.get(name), dict):
                 self.google[name] = {**self.google.get(name, {}), **candidate[name]}

@@ -52,7 +52,7 @@ def read_error(body: object) -> ErrorFields:
         return ErrorFields(found, _code({}, found))
     error = found_object(found)
     message = found_text(error.get("message")) or found_text(error.get("error_description"))
-    return ErrorFields(message, _code(error, message))
+    return ErrorFields(message, _code(error, message), retry_after_s=_retry_after_s(error))
 
 
 def from_body(body: object) -> errors.APIError:
@@ -60,7 +60,7 @@ def from_body(body: object) -> errors.APIError:
     error = found_object(_error_of(body))
     code, named = error.get("code"), found_text(error.get("status"))
     status = code if type(code) is int and 400 <= code <= 599 else STATUSES.get(named, 502)
-    return errors.from_upstream(status, read_error(body), _retry_headers(error))
+    return errors.from_upstream(status, read_error(body), {})
 
 
 def _error_of(body: object) -> object:
@@ -82,8 +82,7 @@ def _code(error: JSON, message: str) -> str | None:
     return said or CODES.get(status) or ("model_not_found" if status == "NOT_FOUND" and "model" in text else None)
 
 
-def _retry_headers(error: JSON) -> dict[str, str]:
+def _retry_after_s(error: JSON) -> float | None:
     """https://github.com/googleapis/googleapis/blob/master/google/rpc/error_details.proto: `retryDelay` is like `34.4s`."""
     delays = [found_text(detail.get("retryDelay")) for detail in found_objects(error.get("details"))]
-    found = [match[1] for match in map(DELAY.fullmatch, delays) if match]
-    return {"retry-after": found[0]} if found else {}
+    return next((float(match[1]) for match in map(DELAY.fullmatch, delays) if match), None)

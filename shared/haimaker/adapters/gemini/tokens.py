@@ -21,9 +21,9 @@ SERVICE_TIERS: Mapping[str, str] = {
 def to_usage(metadata: JSON, searches: int) -> JSON | None:
     """None where nothing was counted. `searches` are those that are billed; what they found is then not billed as prompt."""
     prompt, total = _count(metadata, "promptTokenCount"), _count(metadata, "totalTokenCount")
-    if not prompt and not total:
-        return None
     candidates, thoughts = _count(metadata, "candidatesTokenCount"), _count(metadata, "thoughtsTokenCount")
+    if not (prompt or total or candidates or thoughts):
+        return None
     # Some models count the thoughts among the candidates' tokens; only the total tells.
     completion = candidates if total and thoughts <= candidates and prompt + candidates == total else candidates + thoughts
     read, cached = (_by_kind(metadata.get(name)) for name in ("promptTokensDetails", "cacheTokensDetails"))
