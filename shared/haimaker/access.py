@@ -46,8 +46,9 @@ class Access:
     path: str = "{path}"
     """Where an operation is under the address: `{path}` is the operation, `{model}` the model."""
 
-    def path_of(self, path: str, model: str) -> str:
-        return self.path.replace("{path}", path).replace("{model}", quote(model, safe=""))
+    def path_of(self, path: str, model: str, place: str = "") -> str:
+        """`place` is a family's own."""
+        return (place or self.path).replace("{path}", path).replace("{model}", quote(model, safe=""))
 
 
 def access_from(env: Mapping[str, str]) -> dict[str, Access]:

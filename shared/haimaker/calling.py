@@ -182,7 +182,8 @@ class Caller:
         if left_s <= 0 or self.cancel.requested:
             raise TransportError("There was no time left to ask the provider.", sent=False, timed_out=True)
         access = self.upstreams.access[attempt.provider.name]
-        request = replace(request, path=access.path_of(request.path, attempt.model))
+        place = attempt.provider.placed(streamed=self.request.streams)
+        request = replace(request, path=access.path_of(request.path, attempt.model, place))
         forwarded = {name: self.headers[name] for name in attempt.provider.forwards if _is_plain(self.headers.get(name))}
         headers = {name: _both(request.headers.get(name), value) for name, value in forwarded.items()}
         headers |= authorize.headers_for(attempt.provider, access, request, time.time())

@@ -5,13 +5,15 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from haimaker import adapters, choices, usage
-from haimaker.prices import Facts
 from haimaker.schema import Asked, ChatRequest, CompletionRequest
 from haimaker.wire import JSON, Attempt
 
 MESSAGE_TOKENS = 16
 TOOL_TOKENS = 64
 """What providers add around a message and a tool, besides their text; seen are 3 to 12 and 9 to 40."""
+BRINGS_TOOLS = ("tools", "functions", "response_format", "web_search_options")
+"""Parameters with which a request has tools, for an answer in JSON may be asked for by way of one."""
+CLIENTS_TOOLS = (None, "function", "custom")
 IMAGE_TOKENS = 50_000
 """The dearest known: gpt-4o-mini bills 2,833 + 5,667 a tile, up to 8 tiles. https://platform.openai.com/docs/guides/images-vision"""
 LARGEST_INPUT_TOKENS = 2_000_000
@@ -56,7 +58,7 @@ def affordable_output_tokens(request: Asked, attempts: Sequence[Attempt], remain
         usage.affordable_output_tokens(
             attempt.facts,
             remaining_nanousd,
-            sum(_prompt_bound(call, attempt.facts) for call in calls),
+            sum(_prompt_bound(call, attempt) for call in calls),
             request.choices,
             request.fields.service_tier,
             _most_searches(request) * len(calls),
@@ -79,7 +81,7 @@ def _worst_case_nanousd(request: Asked, attempt: Attempt, default: int) -> int |
     costs = [
         usage.worst_case_nanousd(
             attempt.facts,
-            _prompt_bound(call, attempt.facts),
+            _prompt_bound(call, attempt),
             _output_bound(call, attempt, default) * call.choices,
             call.fields.service_tier,
             _most_searches(call),
@@ -90,13 +92,21 @@ def _worst_case_nanousd(request: Asked, attempt: Attempt, default: int) -> int |
     return sum(known) if known else None
 
 
-def _prompt_bound(request: Asked, facts: Facts) -> int:
-    """No fewer tokens than the prompt has: a token is at least one byte of the JSON that holds it."""
+def _prompt_bound(request: Asked, attempt: Attempt) -> int:
+    """No fewer tokens than the prompt has: a token is at least one byte of the JSON that holds it.
+
+    What tools that the provider runs itself bring into the prompt, only its limit bounds.
+    """
+    facts = attempt.facts
     if isinstance(request, CompletionRequest):
         bound = request.size + MESSAGE_TOKENS * len(request.prompts)
         return min(bound, (facts.max_input_tokens or bound) * len(request.prompts))
     messages, tools = _messages(request), request.body.get("tools") or ()
     bound = request.size + MESSAGE_TOKENS * len(messages) + TOOL_TOKENS * len(tools)
+    if any(request.body.get(name) for name in BRINGS_TOOLS) or any(message.get("role") == "tool" for message in messages):
+        bound += attempt.provider.tool_prompt_tokens
+    if any(isinstance(tool, dict) and tool.get("type") not in CLIENTS_TOOLS for tool in tools):
+        return facts.max_input_tokens or LARGEST_INPUT_TOKENS
     for kind, inline_bytes in _media(messages):
         if kind != "image_url":
             return facts.max_input_tokens or LARGEST_INPUT_TOKENS

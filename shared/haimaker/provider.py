@@ -66,6 +66,10 @@ class Provider:
     paths: Mapping[str, str] = field(default_factory=dict)
     """Where an operation is under the address, by version of the API, `*` for all others; `<NAME>_API_VERSION` says which.
     In it `{path}` is the operation, `{model}` the model, `{version}` the version."""
+    place: str = ""
+    """Where a family is under the address, if not where its provider's other models are; as one of the `paths`."""
+    streamed_place: str = ""
+    """The same for streams, where they have a place of their own."""
     default_version: str = ""
     version_variables: tuple[str, ...] = ()
     """The vendors' own variables for the version."""
@@ -105,6 +109,8 @@ class Provider:
     """Whether that is so for what the assistant said."""
     strips_message_nulls: bool = False
     strips_message_names: bool = False
+    tool_prompt_tokens: int = 0
+    """The most that it adds to the prompt of a request with tools, besides the tools themselves."""
     thinking_switch: bool = False
     """Whether thinking is switched with `thinking: {type}`, to which `reasoning_effort` is then translated."""
     wants_reasoning_back: str = ""
@@ -127,6 +133,10 @@ class Provider:
     """Prices of models that the table does not know."""
     offline: bool = False
     """Answered inside the gateway, without credentials or a network."""
+
+    def placed(self, *, streamed: bool) -> str:
+        """Where a family is under the address; empty where the provider's other models are."""
+        return (streamed and self.streamed_place) or self.place
 
     def for_model(self, model: str) -> "Provider":
         """The row with the rules of a model merged into it."""

@@ -8,6 +8,7 @@ provider's name.
 
 import re
 from collections.abc import Mapping
+from dataclasses import replace
 
 from haimaker.provider import MAX_TOKENS, OPENAI_REASONING, REASONING, ModelRule, Provider
 from haimaker.rows.a_to_h import A_TO_H
@@ -19,6 +20,63 @@ from haimaker.rows.servers import SERVERS
 __all__ = ["BY_NAME", "PROVIDERS", "ModelRule", "Provider"]
 
 MISTRAL_HAS_NOT = ("user", "logit_bias", "store", "service_tier", "stream_options", "safety_identifier", "verbosity")
+
+# https://docs.mistral.ai/api/: unknown fields are refused, usage comes with the last chunk unasked.
+MISTRAL = Provider(
+    "mistral",
+    "https://api.mistral.ai/v1",
+    adapter="mistral",
+    rename={**MAX_TOKENS, "seed": "random_seed"},
+    drop=MISTRAL_HAS_NOT,
+    values={"tool_choice": {"required": "any"}},
+    asks_stream_usage=False,
+    strips_message_names=True,
+    strips_message_fields=(*REASONING, "refusal", "audio"),
+    model_rules=(ModelRule("magistral", drop=("reasoning_effort",)),),
+)
+# https://platform.claude.com/docs/en/api/overview, …/about-claude/pricing#tool-use-pricing; up to 796 tokens with tools were seen.
+ANTHROPIC = Provider(
+    "anthropic",
+    "https://api.anthropic.com/v1",
+    adapter="anthropic",
+    key_header="x-api-key",
+    single_choice=True,
+    headers={"anthropic-version": "2023-06-01"},
+    tool_prompt_tokens=1_024,
+    forwards=("anthropic-beta",),
+)
+# Models of other vendors on Vertex AI: https://docs.cloud.google.com/vertex-ai/generative-ai/docs/partner-models/use-partner-models
+ON_VERTEX: Mapping[str, Provider] = {
+    # https://platform.claude.com/docs/en/build-with-claude/claude-on-vertex-ai
+    "claude": Provider(
+        "vertex_ai",
+        adapter="anthropic_vertex",
+        single_choice=True,
+        inlines_images=True,
+        tool_prompt_tokens=ANTHROPIC.tool_prompt_tokens,
+        forwards=("anthropic-beta",),
+    ),
+    # https://docs.cloud.google.com/vertex-ai/generative-ai/docs/partner-models/mistral
+    "mistral-|codestral-": replace(
+        MISTRAL,
+        name="vertex_ai",
+        base_url="",
+        place="/publishers/mistralai/models/{model}:rawPredict",
+        streamed_place="/publishers/mistralai/models/{model}:streamRawPredict",
+    ),
+    # https://docs.cloud.google.com/vertex-ai/generative-ai/docs/partner-models/ai21
+    "jamba-": Provider(
+        "vertex_ai",
+        place="/publishers/ai21/models/{model}:rawPredict",
+        streamed_place="/publishers/ai21/models/{model}:streamRawPredict",
+        rename=MAX_TOKENS,
+        strips_message_fields=REASONING,
+    ),
+    # https://docs.cloud.google.com/vertex-ai/generative-ai/docs/maas/call-open-model-apis
+    r"[\w-]+/": Provider(
+        "vertex_ai", place="/endpoints/openapi{path}", rename=MAX_TOKENS, strips_message_fields=REASONING, inlines_images=True
+    ),
+}
 
 PROVIDERS: tuple[Provider, ...] = (
     # https://platform.openai.com/docs/api-reference/chat: reasoning models refuse `max_tokens`.
@@ -70,43 +128,15 @@ PROVIDERS: tuple[Provider, ...] = (
         strips_tool_fields=("strict",),
         strips_message_fields=REASONING,
         model_rules=OPENAI_REASONING,
-        unlisted=r"claude",
+        families={
+            # https://platform.claude.com/docs/en/build-with-claude/claude-in-microsoft-foundry
+            "claude": replace(ANTHROPIC, name="azure_ai", base_url="", place="/anthropic/v1{path}"),
+        },
     ),
-    # https://docs.mistral.ai/api/: unknown fields are refused, usage comes with the last chunk unasked.
-    Provider(
-        "mistral",
-        "https://api.mistral.ai/v1",
-        adapter="mistral",
-        rename={**MAX_TOKENS, "seed": "random_seed"},
-        drop=MISTRAL_HAS_NOT,
-        values={"tool_choice": {"required": "any"}},
-        asks_stream_usage=False,
-        strips_message_names=True,
-        strips_message_fields=(*REASONING, "refusal", "audio"),
-        model_rules=(ModelRule("magistral", drop=("reasoning_effort",)),),
-    ),
+    MISTRAL,
     # https://docs.mistral.ai/capabilities/code_generation/: the same at an address of its own.
-    Provider(
-        "codestral",
-        "https://codestral.mistral.ai/v1",
-        adapter="mistral",
-        rename={**MAX_TOKENS, "seed": "random_seed"},
-        drop=MISTRAL_HAS_NOT,
-        values={"tool_choice": {"required": "any"}},
-        asks_stream_usage=False,
-        strips_message_names=True,
-        strips_message_fields=(*REASONING, "refusal", "audio"),
-    ),
-    # https://platform.claude.com/docs/en/api/overview
-    Provider(
-        "anthropic",
-        "https://api.anthropic.com/v1",
-        adapter="anthropic",
-        key_header="x-api-key",
-        single_choice=True,
-        headers={"anthropic-version": "2023-06-01"},
-        forwards=("anthropic-beta",),
-    ),
+    replace(MISTRAL, name="codestral", base_url="https://codestral.mistral.ai/v1", model_rules=()),
+    ANTHROPIC,
     # https://ai.google.dev/gemini-api/docs/api-key
     Provider(
         "gemini",
@@ -124,12 +154,7 @@ PROVIDERS: tuple[Provider, ...] = (
         "https://{HOST}/v1/projects/{VERTEX_AI_PROJECT}/locations/{LOCATION}",
         api_key_variables=("VERTEX_AI_ACCESS_TOKEN",),
         adapter="gemini_vertex",
-        families={
-            # https://platform.claude.com/docs/en/build-with-claude/claude-on-vertex-ai
-            "claude": Provider(
-                "vertex_ai", adapter="anthropic_vertex", forwards=("anthropic-beta",), single_choice=True, inlines_images=True
-            ),
-        },
+        families=ON_VERTEX,
         takes_google_tokens=True,
         hosts={
             "global": "aiplatform.googleapis.com",
@@ -138,7 +163,7 @@ PROVIDERS: tuple[Provider, ...] = (
             "*": "{location}-aiplatform.googleapis.com",
         },
         default_location="us-central1",
-        unlisted=r"(?!gemini|claude)",
+        unlisted=r".*@|deep-research|gemma|medlm|mistralai/|text-",
         drop=("includeServerSideToolInvocations",),
     ),
     # https://docs.aws.amazon.com/general/latest/gr/bedrock.html; a key of Bedrock's own, or a signature with the account's.
@@ -148,6 +173,7 @@ PROVIDERS: tuple[Provider, ...] = (
         api_key_variables=("AWS_BEARER_TOKEN_BEDROCK",),
         adapter="bedrock",
         signs_as="bedrock",
+        tool_prompt_tokens=ANTHROPIC.tool_prompt_tokens,
         unlisted=r".+/",
         inlines_images=True,
         single_choice=True,
@@ -161,6 +187,7 @@ PROVIDERS: tuple[Provider, ...] = (
         adapter="anthropic_bedrock",
         priced_as="bedrock",
         signs_as="bedrock",
+        tool_prompt_tokens=ANTHROPIC.tool_prompt_tokens,
         single_choice=True,
         inlines_images=True,
     ),

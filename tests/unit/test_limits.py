@@ -78,6 +78,31 @@ def test_parts_that_are_not_text_count_as_much_as_they_may(messages: list[JSON],
     assert amount(request, CHEAP) == expected + 2
 
 
+CLAUDE = replace(CHEAP, provider="anthropic", model="claude")
+FUNCTION = {"type": "function", "function": {"name": "look"}}
+
+
+@pytest.mark.parametrize(
+    ("fields", "adds"),
+    [
+        ({}, 0),
+        ({"tools": []}, 0),
+        ({"tools": [FUNCTION]}, TOOL_TOKENS + 1_024),
+        ({"tools": [FUNCTION, FUNCTION]}, 2 * TOOL_TOKENS + 1_024),
+        ({"functions": [FUNCTION["function"]]}, 1_024),
+        ({"response_format": {"type": "json_object"}}, 1_024),
+        ({"messages": [{"role": "tool", "tool_call_id": "1", "content": "9"}]}, 1_024),
+        ({"tools": [{"type": "web_fetch_20250910", "name": "web_fetch"}]}, None),
+        ({"tools": [FUNCTION, {"type": "memory_20250818", "name": "memory"}]}, None),
+    ],
+)
+def test_what_a_provider_adds_for_tools_is_bounded(fields: JSON, adds: int | None) -> None:
+    request = chat_request(**fields, max_tokens=1)
+    tried = attempt("anthropic/claude-x", facts=CLAUDE)
+    prompt = LARGEST_INPUT_TOKENS if adds is None else request.size + MESSAGE_TOKENS + adds
+    assert reserve(request, [tried], DEFAULT).amount_nanousd == prompt + 2
+
+
 def texts(value: Any) -> int:
     """UTF-8 bytes of every text, also of the names of fields: a tokenizer may make a token of each byte, never more."""
     if isinstance(value, dict):

@@ -23,7 +23,7 @@ SEEN_ELSEWHERE = frozenset(
     {"name", "base_url", "adapter", "families", "completes", "single_choice", "inlines_images", "reports_cost", "forwards"}
     | {"models", "unlisted", "prices", "priced_as", "signs_as", "takes_google_tokens", "hosts", "default_location"}
     | {"api_key_variables", "base_url_variables", "token_variables", "key_header"}
-    | {"paths", "default_version", "version_variables"}
+    | {"paths", "place", "streamed_place", "default_version", "version_variables", "tool_prompt_tokens"}
 )
 """What adapters do not see: addresses, credentials, lists of models, prices, and how many calls there are."""
 PLAIN = {row.name: getattr(Provider("plain"), row.name) for row in fields(Provider)}
