@@ -170,6 +170,7 @@ class Caller:
         trial.dropped = upstream_request.dropped
         with self._explaining(trial, answered=False):
             response = self._send(upstream_request, attempt)
+            trial.first_byte_ms = round((time.time() - trial.started_s) * 1000)
             if 200 <= response.status < 300:
                 return response
             said = adapter.read_error(_json(_bounded(response.pieces)))

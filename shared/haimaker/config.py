@@ -16,6 +16,7 @@ from haimaker.access import (
     signed_providers,
 )
 from haimaker.aws import CredentialSource
+from haimaker.metrics import BY_PROVIDER
 from haimaker.providers import BY_NAME
 
 DEFAULT_HOST = "127.0.0.1"
@@ -61,8 +62,10 @@ class Settings:
     """Web pages that may call the gateway from a browser; `*` is all of them."""
     public_models: bool = False
     """Whether anybody may read the catalogue of models, without a key."""
-    function: str = "haimaker"
-    """Its name in logs and metrics."""
+    service: str = "haimaker"
+    """The stack's name, in logs and metrics."""
+    metric_dimensions: tuple[str, ...] = ()
+    """Of metrics, besides service and operation; each combination of their values costs."""
     sam_local: bool = False
     """Whether this is a function under `sam local`, which takes whole answers only."""
 
@@ -114,7 +117,8 @@ class Settings:
             environment=env,
             allowed_origins=_origins(env),
             public_models=_public_models(env),
-            function=env.get("AWS_LAMBDA_FUNCTION_NAME", "haimaker"),
+            service=env.get("HAIMAKER_SERVICE", "haimaker"),
+            metric_dimensions=BY_PROVIDER[_one_of(env, "HAIMAKER_METRICS_BY", tuple(BY_PROVIDER))],
         )
 
 

@@ -26,6 +26,7 @@ EVENT_STREAM = {
     "x-accel-buffering": "no",
 }
 WHOLE = {"content-type": "application/json"}
+CLIENT_LEFT = APIError("The client closed the connection.", status=499, code="client_left")
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,6 +46,8 @@ class Exchange:
     observer: Observer
     headers: Mapping[str, str]
     """What is known before anything is sent: limits left, what was clamped."""
+    given_up_for: APIError = CLIENT_LEFT
+    """Why the call was cancelled, if it was."""
 
     def items(self) -> Generator[Head | bytes, None, None]:
         """A Head, then the bytes of the body. Raises APIError before the Head only; after it an error is an event."""
@@ -66,6 +69,8 @@ class Exchange:
     def settle(self, status: Status, error: APIError | None = None) -> Record:
         """Charges what was used so far; only the first call counts."""
         first = self.settlement.record is None
+        if status == "cut" and self.sender.cancel.requested:
+            error = self.given_up_for
         record = self.settlement.settle(status, time.time(), error)
         if first:
             self.observer.request(record)
@@ -88,11 +93,14 @@ class Exchange:
 
     def _stream(self) -> Iterator[Head | bytes]:
         chunks = self.sender.stream()
+        self.settlement.first_chunk_s = time.time()
         trial = self.sender.trials[-1]
         meter = Meter(self.sender.request.wants_usage)
         try:
             yield Head(200, {**EVENT_STREAM, **self._told(trial)})
             for chunk in meter.read(chunks):
+                if meter.text_bytes and not self.settlement.first_token_s:
+                    self.settlement.first_token_s = time.time()
                 yield encode(chunk)
         except APIError as error:
             self._use(meter, trial, cut=True)

@@ -93,7 +93,7 @@ class Gateway:
             return cls.local(settings)
         from haimaker.open_store import stack_store
 
-        observer = Observer(settings.function, metrics_on=True)
+        observer = Observer(settings.service, metrics_on=True, dimensions=settings.metric_dimensions)
         credentials: Credentials = Constant(settings.access)
         if settings.providers_parameter:
             credentials = Stored(settings.providers_parameter, settings.aws, settings.environment, observer)
@@ -104,17 +104,21 @@ class Gateway:
         try:
             return OPERATIONS[operation](self, request)
         except APIError as error:
-            if not error.attempts:
-                self.observer.refusal(operation, request.id, error)
-            return error_response(error)
+            return self._refused(operation, request, error)
         except StoreUnavailable as error:
             self.observer.problem(str(error), request_id=request.id)
-            return error_response(unavailable(error))
+            return self._refused(operation, request, unavailable(error))
         except ClientLeft:
             return Response(499, {}, b"")
         except Exception as error:
             self.observer.crash(error, request_id=request.id)
-            return error_response(InternalServerError("The gateway failed; this is a defect of ours.", code="internal_error"))
+            defect = InternalServerError("The gateway failed; this is a defect of ours.", code="internal_error")
+            return self._refused(operation, request, defect)
+
+    def _refused(self, operation: str, request: Request, error: APIError) -> Response:
+        if not error.attempts:  # else it was admitted, and its record is told
+            self.observer.refusal(operation, request.id, error)
+        return error_response(error)
 
     def generate(self, request: Request, parse: Callable[[bytes, str | None], Asked]) -> Response:
         account = self.accounts.identify(request.headers)

@@ -1,46 +1,56 @@
-"""One logger and one metrics object: a JSON line and CloudWatch metrics per request. Prompts, answers and keys never come here.
+"""One JSON line per request, from which CloudWatch makes metrics where it collects them. Prompts, answers and keys never come here.
 
-Names are OpenTelemetry's where it has them (https://opentelemetry.io/docs/specs/semconv/gen-ai/). Metrics are written in
-CloudWatch's embedded format, which costs no call. Locally only the line is written, to standard error.
+Names are OpenTelemetry's where it has them (https://opentelemetry.io/docs/specs/semconv/registry/attributes/gen-ai/). Locally the
+line goes to standard error, without metrics.
 """
 
 import sys
-from collections.abc import Mapping
-from dataclasses import dataclass
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from functools import cached_property
 from typing import TYPE_CHECKING
 
+from haimaker import metrics
 from haimaker.errors import APIError
+from haimaker.providers import BY_NAME
 from haimaker.store import Record
 from haimaker.wire import JSON
 
 if TYPE_CHECKING:
-    from aws_lambda_powertools import Logger, Metrics
+    from aws_lambda_powertools import Logger
 
-NAMESPACE = "haimaker"
+OPERATIONS: Mapping[str, str] = {"chat_completions": "chat", "completions": "text_completion"}
+"""OpenTelemetry's names of our operations, where they differ."""
+
+MADE_UP = frozenset({"RequestErrors", "KeyErrors"})
+"""With these errors a model may be a name of the client's own, which must not become a metric that costs."""
 
 
-@dataclass(frozen=True)
+@dataclass
 class Observer:
-    """Tells what happened. `service` names the function; metrics are written only where something collects them."""
+    """Tells what happened. `service` is the stack's name; metrics are written only where something collects them."""
 
     service: str = "haimaker"
     metrics_on: bool = False
+    dimensions: Sequence[str] = ()
+    """Of metrics, besides service and operation."""
+    _cold: bool = field(default=True, repr=False)
 
     def request(self, record: Record) -> None:
-        """One admitted request: a log line, and its counts as metrics."""
-        detail = record.detail
-        self._logger.info("request", extra=_fields_of(record))
-        if self.metrics_on:
-            self._count(detail["operation"], _counts_of(detail))
+        """One admitted request."""
+        self._count("request", fields_of(record), metrics.of_record(record))
 
     def refusal(self, operation: str, request_id: str, error: APIError) -> None:
         """A request that was answered without asking a provider."""
-        fields: dict[str, object] = {"request_id": request_id, "gen_ai.operation.name": operation}
+        name = OPERATIONS.get(operation, operation)
+        fields: JSON = {"request_id": request_id, "operation": name, "gen_ai.operation.name": name}
         fields |= {"http.response.status_code": error.status, "error.type": error.code or error.type}
-        self._logger.info("refused", extra=fields)
-        if self.metrics_on:
-            self._count(operation, {"Requests": 1, "Refusals": 1})
+        self._count("refused", fields, metrics.of_refusal(error.status, error.code))
+
+    def lost(self, holds: int) -> None:
+        """Requests that nobody settled, charged in full: a function that was killed, or a store that failed to the end."""
+        self._count("lost", {"operation": "settle"}, {"HoldsLost": holds}, level="ERROR")
 
     def problem(self, message: str, **fields: object) -> None:
         """Something that the deployer has to look at."""
@@ -54,22 +64,50 @@ class Observer:
     def _logger(self) -> "Logger":
         from aws_lambda_powertools import Logger
 
-        return Logger(service=self.service, stream=sys.stdout if self.metrics_on else sys.stderr)
+        return Logger(service=self.service, stream=sys.stdout if self.metrics_on else sys.stderr, location=None)
 
-    @cached_property
-    def _metrics(self) -> "Metrics":
-        from aws_lambda_powertools import Metrics
-
-        return Metrics(namespace=NAMESPACE, service=self.service)
-
-    def _count(self, operation: str, counts: Mapping[str, float]) -> None:
-        self._metrics.add_dimension("operation", operation)
-        for name, value in counts.items():
-            self._metrics.add_metric(name=name, unit=UNITS.get(name, "Count"), value=value)
-        self._metrics.flush_metrics()
+    def _count(self, message: str, fields: JSON, counts: dict[str, float], level: str = "INFO") -> None:
+        if self.metrics_on:
+            if self._cold:
+                self._cold = False
+                fields, counts = {**fields, "faas.coldstart": True}, {**counts, "ColdStarts": 1}
+            known = MADE_UP.isdisjoint(counts) and all(fields.get(name) for name in self.dimensions)
+            fields = {**fields, **metrics.embedded(counts, self.dimensions if known else (), time.time())}
+        (self._logger.error if level == "ERROR" else self._logger.info)(message, extra=fields)
 
 
-UNITS = {"Latency": "Milliseconds", "TimeToFirstToken": "Milliseconds"}
+def fields_of(record: Record) -> JSON:
+    """What the line says of a request; what is not known is left out, but for an unknown cost."""
+    detail = record.detail
+    provider = BY_NAME.get(detail["provider"] or "")
+    first_chunk_ms = detail["first_chunk_ms"]
+    fields = {
+        "request_id": record.request_id,
+        "operation": detail["operation"],
+        "status": record.status,
+        "http.response.status_code": detail["http_status"],
+        "error.type": detail["error"],
+        "gen_ai.operation.name": detail["operation"],
+        "gen_ai.provider.name": provider and (provider.telemetry_name or provider.name),
+        "gen_ai.request.model": detail["asked_model"],
+        "gen_ai.request.stream": detail["stream"],
+        "gen_ai.response.model": detail["model"],
+        "gen_ai.response.time_to_first_chunk": first_chunk_ms and first_chunk_ms / 1000,
+        "gen_ai.usage.input_tokens": detail["input_tokens"],
+        "gen_ai.usage.output_tokens": detail["output_tokens"],
+        "gen_ai.usage.cache_read.input_tokens": detail["cached_tokens"] or None,
+        "gen_ai.usage.cache_creation.input_tokens": detail["cache_write_tokens"] or None,
+        "gen_ai.usage.reasoning.output_tokens": detail["reasoning_tokens"] or None,
+        "provider": detail["provider"],
+        "model": detail["model"],
+        "cost_estimated": detail["cost_estimated"],
+        "duration_ms": detail["duration_ms"],
+        "first_token_ms": detail["first_token_ms"],
+        "key": detail["key_name"],
+        "key_alias": detail["key_alias"],
+        "attempts": detail["attempts"],
+    }
+    return {"cost_usd": detail["cost_usd"], **{name: value for name, value in fields.items() if value is not None}}
 
 
 def _place(error: BaseException) -> list[str]:
@@ -77,39 +115,3 @@ def _place(error: BaseException) -> list[str]:
     from traceback import extract_tb
 
     return [f"{frame.filename.rpartition('/')[2]}:{frame.lineno} {frame.name}" for frame in extract_tb(error.__traceback__)[-5:]]
-
-
-def _fields_of(record: Record) -> dict[str, object]:
-    detail = record.detail
-    return {
-        "request_id": record.request_id,
-        "status": record.status,
-        "error.type": detail["error"],
-        "gen_ai.operation.name": detail["operation"],
-        "gen_ai.provider.name": detail["provider"],
-        "gen_ai.request.model": detail["asked_model"],
-        "gen_ai.response.model": detail["model"],
-        "gen_ai.usage.input_tokens": detail["input_tokens"],
-        "gen_ai.usage.output_tokens": detail["output_tokens"],
-        "stream": detail["stream"],
-        "cost_usd": detail["cost_usd"],
-        "cost_estimated": detail["cost_estimated"],
-        "duration_ms": detail["duration_ms"],
-        "key": detail["key_name"],
-        "attempts": detail["attempts"],
-    }
-
-
-def _counts_of(detail: JSON) -> dict[str, float]:
-    return {
-        "Requests": 1,
-        "Errors": int(detail["status"] != "ok"),
-        "Latency": detail["duration_ms"],
-        "InputTokens": detail["input_tokens"],
-        "OutputTokens": detail["output_tokens"],
-        "CostUnknown": int(detail["cost_usd"] is None),
-        "CostEstimated": int(detail["cost_estimated"]),
-        "OverHold": int(detail["over_hold"]),
-        "Unpriced": int(detail["unpriced"]),
-        "Fallbacks": max(0, len({attempt["target"] for attempt in detail["attempts"]}) - 1),
-    }

@@ -126,6 +126,8 @@ class Provider:
     """Headers of the client that are passed on."""
     models: tuple[str, ...] = ()
     """Models to list that the table of prices does not know."""
+    telemetry_name: str = ""
+    """OpenTelemetry's name of it, where that is another: https://opentelemetry.io/docs/specs/semconv/registry/attributes/gen-ai/"""
     unlisted: str = ""
     """A pattern of names in the table of prices that are not listed: prices by place, and models that it serves in a format
     that there is no adapter for."""

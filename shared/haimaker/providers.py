@@ -25,6 +25,7 @@ MISTRAL_HAS_NOT = ("user", "logit_bias", "store", "service_tier", "stream_option
 MISTRAL = Provider(
     "mistral",
     "https://api.mistral.ai/v1",
+    telemetry_name="mistral_ai",
     adapter="mistral",
     rename={**MAX_TOKENS, "seed": "random_seed"},
     drop=MISTRAL_HAS_NOT,
@@ -95,6 +96,7 @@ PROVIDERS: tuple[Provider, ...] = (
     Provider(
         "azure",
         "{AZURE_OPENAI_ENDPOINT}",
+        telemetry_name="azure.ai.openai",
         api_key_variables=("AZURE_OPENAI_API_KEY",),
         base_url_variables=("AZURE_API_BASE",),
         token_variables=("AZURE_AD_TOKEN", "AZURE_OPENAI_AD_TOKEN"),
@@ -117,6 +119,7 @@ PROVIDERS: tuple[Provider, ...] = (
     Provider(
         "azure_ai",
         "{AZURE_AI_ENDPOINT}",
+        telemetry_name="azure.ai.inference",
         api_key_variables=("AZURE_INFERENCE_CREDENTIAL",),
         base_url_variables=("AZURE_AI_API_BASE", "AZURE_INFERENCE_ENDPOINT"),
         token_variables=("AZURE_AI_AD_TOKEN",),
@@ -141,6 +144,7 @@ PROVIDERS: tuple[Provider, ...] = (
     Provider(
         "gemini",
         "https://generativelanguage.googleapis.com/v1beta",
+        telemetry_name="gcp.gemini",
         api_key_variables=("GOOGLE_API_KEY",),
         adapter="gemini",
         key_header="x-goog-api-key",
@@ -152,6 +156,7 @@ PROVIDERS: tuple[Provider, ...] = (
     Provider(
         "vertex_ai",
         "https://{HOST}/v1/projects/{VERTEX_AI_PROJECT}/locations/{LOCATION}",
+        telemetry_name="gcp.vertex_ai",
         api_key_variables=("VERTEX_AI_ACCESS_TOKEN",),
         adapter="gemini_vertex",
         families=ON_VERTEX,
@@ -170,6 +175,7 @@ PROVIDERS: tuple[Provider, ...] = (
     Provider(
         "bedrock",
         "https://bedrock-runtime.{AWS_REGION}.amazonaws.com",
+        telemetry_name="aws.bedrock",
         api_key_variables=("AWS_BEARER_TOKEN_BEDROCK",),
         adapter="bedrock",
         signs_as="bedrock",
@@ -183,6 +189,7 @@ PROVIDERS: tuple[Provider, ...] = (
     Provider(
         "bedrock_invoke",
         "https://bedrock-runtime.{AWS_REGION}.amazonaws.com",
+        telemetry_name="aws.bedrock",
         api_key_variables=("AWS_BEARER_TOKEN_BEDROCK",),
         adapter="anthropic_bedrock",
         priced_as="bedrock",
@@ -192,7 +199,12 @@ PROVIDERS: tuple[Provider, ...] = (
         inlines_images=True,
     ),
     # https://docs.aws.amazon.com/bedrock/latest/userguide/bedrock-mantle.html: Bedrock's own surface in OpenAI's format.
-    Provider("bedrock_mantle", "https://bedrock-mantle.{AWS_REGION}.api.aws/v1", api_key_variables=("AWS_BEARER_TOKEN_BEDROCK",)),
+    Provider(
+        "bedrock_mantle",
+        "https://bedrock-mantle.{AWS_REGION}.api.aws/v1",
+        telemetry_name="aws.bedrock",
+        api_key_variables=("AWS_BEARER_TOKEN_BEDROCK",),
+    ),
     # https://docs.cohere.com/reference/chat; the cost is what it invoices, which is less than what its models read.
     Provider(
         "cohere",

@@ -66,7 +66,7 @@ class Relay:
             if isinstance(head, Head) and not streams:
                 return Response(head.status, head.headers, self._body())
         except APIError as error:
-            self._finish()
+            self._finish(error)
             error.attempts = error.attempts or [trial.told() for trial in self.exchange.settlement.trials]
             raise
         except BaseException:
@@ -92,7 +92,7 @@ class Relay:
         except ClientLeft:
             return
         except APIError as error:
-            self._finish()
+            self._finish(error)
             yield encode_error(error.body())
         finally:
             self._finish()
@@ -109,7 +109,7 @@ class Relay:
         except ClientLeft:
             return
         except APIError as error:
-            self._finish()
+            self._finish(error)
             yield encode_error(error.body()) if streams else dumps(error.body())
         finally:
             self._finish()
@@ -136,9 +136,11 @@ class Relay:
             if time.monotonic() >= silent_until:
                 return SILENCE
 
-    def _finish(self) -> None:
+    def _finish(self, error: APIError | None = None) -> None:
         """Ends what still runs. When this returns the request is settled, whatever its thread does."""
         if self.exchange.settlement.record is None:
+            if error:
+                self.exchange.given_up_for = error
             self.exchange.sender.cancel.request()
             self._items.wait(ENDING_S)
         self.exchange.settle("cut")

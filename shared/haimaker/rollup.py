@@ -50,6 +50,8 @@ class Addition:
     """A record, and what it adds to each of its totals."""
 
     record_id: str
+    lost: bool
+    """Whether nobody settled it, so that it was charged in full."""
     places: frozenset[Place]
     amounts: Mapping[str, int]
 
@@ -70,7 +72,7 @@ def addition(item: Mapping[str, Any]) -> Addition:
         "output_tokens": int(detail.get("output_tokens", 0)),
         "cost_nanousd": int(item["cost_nanousd"]),
     }
-    return Addition(item["id"], frozenset(places), amounts)
+    return Addition(item["id"], item["status"] == "lost", frozenset(places), amounts)
 
 
 def _short(name: str) -> str:
@@ -114,7 +116,7 @@ class Rollup:
         if settings.aws is None:
             raise SettingsError("Daily totals are rolled up in a deployed stack only.")
         dynamo = AWSClient("dynamodb", settings.aws.region, settings.aws.credentials, settings.aws.dynamodb_endpoint)
-        return cls(dynamo, settings.accounts_table, settings.records_table, Observer("haimaker-rollup"))
+        return cls(dynamo, settings.accounts_table, settings.records_table, Observer(settings.service, metrics_on=True))
 
     def add(self, event: JSON) -> None:
         """Adds the new records of a stream's event. Raises StoreUnavailable, after which the event has to come again."""
@@ -148,8 +150,13 @@ class Rollup:
                 if not CONFLICT.isdisjoint(reasons):
                     time.sleep(random.uniform(0, PAUSE_S * 2**number))  # noqa: S311 (jitter, no secret)
             else:
+                self._tell(group)
                 return
         raise StoreUnavailable("DynamoDB TransactWriteItems: too many writers of the same totals")
+
+    def _tell(self, group: Sequence[Addition]) -> None:
+        if lost := sum(added.lost for added in group):
+            self.observer.lost(lost)
 
     def _marks(self, group: Sequence[Addition]) -> Iterator[JSON]:
         for added in group:

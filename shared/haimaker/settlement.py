@@ -26,6 +26,8 @@ class Trial:
     status: int | None = None
     code: str | None = None
     duration_ms: int = 0
+    first_byte_ms: int | None = None
+    """Until its provider began to answer."""
     tokens: Tokens | None = None
     estimated: bool = False
     dropped: tuple[str, ...] = ()
@@ -52,6 +54,7 @@ class Trial:
             "status": self.status,
             "code": self.code,
             "duration_ms": self.duration_ms,
+            "first_byte_ms": self.first_byte_ms,
             "cost_usd": usd(self.cost_nanousd()),
         }
 
@@ -67,6 +70,9 @@ class Settlement:
     started_s: float
     trials: list[Trial] = field(default_factory=list)
     record: Record | None = None
+    first_chunk_s: float | None = None
+    """When the first chunk of a streamed answer came, and, next, the first with something of it in it."""
+    first_token_s: float | None = None
     store_failed: bool = False
     _lock: threading.Lock = field(default_factory=threading.Lock)
 
@@ -94,20 +100,28 @@ class Settlement:
             **self.asked,
             "status": status,
             "error": error.code or error.type if error else None,
+            "http_status": error.status if error else 200,
             "provider": served.provider.name if served else None,
             "model": served.model if served else None,
             "input_tokens": sum(tokens.prompt for tokens in used),
             "output_tokens": sum(tokens.completion for tokens in used),
-            "cached_tokens": sum(tokens.cached for tokens in used),
+            "cached_tokens": sum(tokens.cached + tokens.cached_audio + tokens.cached_image for tokens in used),
+            "cache_write_tokens": sum(tokens.cache_write_5m + tokens.cache_write_1h for tokens in used),
+            "reasoning_tokens": sum(tokens.reasoning for tokens in used),
             "cost_usd": usd(cost),
             "cost_estimated": any(trial.estimated for trial in self.trials),
             "held_usd": usd(self.hold.amount_nanousd),
             "over_hold": (cost or 0) > self.hold.amount_nanousd,
             "unpriced": cost == 0 and any(trial.is_free_by_mistake() for trial in self.trials),
-            "duration_ms": round((now_s - self.started_s) * 1000),
+            "duration_ms": self._ms(now_s),
+            "first_chunk_ms": self._ms(self.first_chunk_s),
+            "first_token_ms": self._ms(self.first_token_s),
             "attempts": [trial.told() for trial in self.trials],
         }
         return Record(self.hold.request_id, self.hold.account_id, self.started_s, status, cost or 0, detail)
+
+    def _ms(self, moment_s: float | None) -> int | None:
+        return None if moment_s is None else max(0, round((moment_s - self.started_s) * 1000))
 
     def _store(self, record: Record, tokens: int) -> None:
         """A store that fails now leaves the hold, which is charged as lost after its deadline: never free."""

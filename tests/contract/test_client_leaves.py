@@ -26,6 +26,7 @@ def test_a_client_that_leaves_a_stream(desk: Desk, key: str, upstream: FakeUpstr
     desk.settled(key)
     record = only_record(desk, key)
     assert (record.status, record.detail["cost_estimated"]) == ("cut", True)
+    assert (record.detail["http_status"], record.detail["error"]) == (499, "client_left")
     assert record.detail["output_tokens"] == (3 if arrives else 0)
     assert record.cost_nanousd == price(record.detail["input_tokens"], record.detail["output_tokens"]) == desk.money(key)[0]
     assert record.detail["input_tokens"] > 0
@@ -40,6 +41,7 @@ def test_a_client_that_leaves_a_whole_answer(desk: Desk, key: str, upstream: Fak
     desk.settled(key)
     record = only_record(desk, key)
     assert (record.status, record.detail["cost_estimated"]) == ("cut", True)
+    assert (record.detail["http_status"], record.detail["error"]) == (499, "client_left")
     assert record.cost_nanousd == price(record.detail["input_tokens"], 0) == desk.money(key)[0] > 0
 
 

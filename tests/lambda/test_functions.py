@@ -85,9 +85,9 @@ def test_the_log_has_one_line_and_metrics_of_a_request(function, key):
     lines = [json.loads(line) for line in function.output().splitlines()]
     (request,) = [line for line in lines if line.get("message") == "request"]
     assert request["request_id"] == answer.headers["x-request-id"]
-    (metrics,) = [line for line in lines if "_aws" in line]
-    assert (metrics["Requests"], metrics["service"]) == ([1.0], "tested")
-    assert len(lines) == 2
+    assert request["_aws"]["CloudWatchMetrics"][0]["Dimensions"] == [["service", "operation"]]
+    assert (request["Requests"], request["service"], request["ColdStarts"]) == (1, "haimaker", 1)
+    assert len(lines) == 1
 
 
 def test_a_stream_arrives_piece_by_piece_and_is_settled_before_its_end(stack, function, key):

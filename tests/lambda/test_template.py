@@ -281,7 +281,7 @@ def test_where_no_code_of_ours_runs_errors_have_the_usual_shape(api):
 
 def test_the_functions_settings_are_what_the_package_reads(template, resources):
     values = {name: str(parameter["Default"]) for name, parameter in template["Parameters"].items()}
-    values |= {"AccountsTable": "accounts-1", "RecordsTable": "records-1"}
+    values |= {"AccountsTable": "accounts-1", "RecordsTable": "records-1", "AWS::StackName": "s"}
     lambdas = {"AWS_REGION": "us-east-1", "AWS_ACCESS_KEY_ID": "AKID", "AWS_SECRET_ACCESS_KEY": "secret"}
     for function in properties(resources, "AWS::Lambda::Function").values():
         variables = function["Environment"]["Variables"]
@@ -296,6 +296,7 @@ def test_the_functions_settings_are_what_the_package_reads(template, resources):
         assert settings.providers_parameter == "/s/providers"
         assert (settings.default_max_output_tokens, settings.allowed_origins, settings.demo) == (16_384, (), False)
         assert settings.public_models is False
+        assert (settings.service, settings.metric_dimensions) == ("s", ())
         changed = {
             "HAIMAKER_PROVIDER_BASE_URLS": "ollama=https://llm.example/v1,openai=https://proxy.example/v1/",
             "ALLOWED_ORIGINS": "https://a.example,https://b.example",
@@ -324,7 +325,8 @@ def test_a_deployer_is_told_what_every_parameter_is_and_has_to_set_none(template
 
 def test_a_domain_name_is_made_only_for_who_has_one(template, resources):
     conditional = {name for name, resource in {**resources, **template["Outputs"]}.items() if resource.get("Condition")}
-    assert conditional - {"BedrockPolicy"} == {"GatewayDomainName", "GatewayDomainMapping", "DomainUrl", "DomainTarget"}
+    others = {"BedrockPolicy", "AlarmTopic", "GatewayDashboard", "DashboardUrl"}
+    assert conditional - others == {"GatewayDomainName", "GatewayDomainMapping", "DomainUrl", "DomainTarget"}
     assert template["Rules"]["DomainNameNeedsCertificate"]["RuleCondition"]
 
 

@@ -3,10 +3,13 @@
 import json
 from typing import Any
 
+from haimaker.errors import APIError
 from haimaker.prices import Facts, facts
 from haimaker.providers import Provider, row_for
 from haimaker.schema import ChatRequest, CompletionRequest, parse_chat, parse_completion
-from haimaker.store import Account
+from haimaker.settlement import Settlement, Status, Trial
+from haimaker.store import Account, Hold, Record
+from haimaker.usage import Tokens
 from haimaker.wire import JSON, Attempt, Request
 
 MESSAGES = [{"role": "user", "content": "Hi"}]
@@ -43,3 +46,34 @@ def account(**over: Any) -> Account:
 
 def request(body: Any = None, **over: Any) -> Request:
     return Request("req-1", body=b"" if body is None else json.dumps(body).encode(), **over)
+
+
+class Forgetful:
+    """A store for records that nobody reads again."""
+
+    def settle(self, hold: Hold, record: Record, tokens: int) -> bool:
+        return True
+
+
+ASKED = {
+    "operation": "chat",
+    "asked_model": "fast",
+    "stream": True,
+    "user": "u",
+    "key_name": "sk-hm-a...z",
+    "key_alias": None,
+    "tags": [],
+}
+
+
+def record(status: Status = "ok", error: APIError | None = None, *, target: str = "openai/gpt-4o-mini") -> Record:
+    """Of a stream that a second target served."""
+    used = Tokens(input=10, cached=3, cache_write_5m=2, output=5, reasoning=4)
+    trials = [
+        Trial(attempt("groq/llama-3.3-70b-versatile"), 1.0, 503),
+        Trial(attempt(target), 1.5, 200, first_byte_ms=40, tokens=used),
+    ]
+    hold = Hold("req-1", "key#1", 1, 10**9, 0, 1.0, 2)
+    settlement = Settlement(Forgetful(), hold, ASKED, 1.0, trials)  # type: ignore[arg-type]
+    settlement.first_chunk_s, settlement.first_token_s = 1.55, 1.6
+    return settlement.settle(status, 2.0, error)

@@ -26,6 +26,7 @@ PURE = (
     "eventstream",
     "limits",
     "meter",
+    "metrics",
     "prices",
     "provider",
     "providers",

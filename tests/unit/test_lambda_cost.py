@@ -5,8 +5,10 @@ from pathlib import Path
 import pytest
 
 from bench import lambda_cost
+from haimaker.observability import Observer
 from haimaker.rollup import addition
 from haimaker.store import Account, Hold, Record, ledger, tables
+from tests.support import builders
 
 
 @pytest.mark.parametrize(("memory_mb", "wait_s", "usd_per_million"), [(512, 5, 33.53), (1024, 1, 13.53), (256, 60, 200.20)])
@@ -47,3 +49,15 @@ def test_items_are_as_small_as_the_formulas_take_them_for():
     assert size(item) <= 1_024
     assert size(record) <= 700, "the rest of a real record's detail takes 300 bytes"
     assert len(addition(record).places) == lambda_cost.TOTALS
+
+
+LAMBDAS_LINES = "START RequestId: {0} Version: $LATEST\nEND RequestId: {0}\nREPORT RequestId: {0} " + "Duration: 5000.12 ms " * 6
+EVENT_BYTES = 26
+"""https://docs.aws.amazon.com/AmazonCloudWatch/latest/logs/cloudwatch_limits_cwl.html: what each line costs besides its own."""
+
+
+def test_a_request_writes_as_little_as_the_formula_takes_it_for(capsys):
+    Observer("haimaker-of-somebody", metrics_on=True).request(builders.record())
+    lines = (capsys.readouterr().out + LAMBDAS_LINES.format("r" * 36)).splitlines()
+    assert len(lines) == 4
+    assert sum(len(line) + EVENT_BYTES for line in lines) <= lambda_cost.LOG_BYTES

@@ -31,6 +31,7 @@ class Scripted:
     settled: list[str] = field(default_factory=list)
     record: str | None = None
     trials: list[Any] = field(default_factory=list)
+    given_up_for: APIError | None = None
 
     @property
     def sender(self) -> "Scripted":

@@ -55,7 +55,7 @@ def test_a_record_adds_to_its_key_to_all_and_to_its_names(item, places):
 @given(st.lists(st.sets(st.integers(0, 300), min_size=1, max_size=90), max_size=60))
 def test_a_transaction_holds_all_that_its_records_touch_and_no_record_is_left_out(touched):
     additions = [
-        Addition(str(number), frozenset(Place("total", str(place)) for place in places), {"requests": 1})
+        Addition(str(number), False, frozenset(Place("total", str(place)) for place in places), {"requests": 1})
         for number, places in enumerate(touched)
     ]
     found = list(groups(additions))

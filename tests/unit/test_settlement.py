@@ -126,8 +126,16 @@ def test_a_record_tells_who_served_and_why_it_failed_but_no_message() -> None:
     assert (record.status, record.detail["error"], record.detail["provider"], record.detail["model"]) == (
         "error", "rate_limit_exceeded", "hosted_vllm", "m",
     )  # fmt: skip
+    assert record.detail["http_status"] == 429
     assert record.detail["attempts"] == [
-        {"target": "hosted_vllm/m", "status": 429, "code": "rate_limit_exceeded", "duration_ms": 0, "cost_usd": 0.0}
+        {
+            "target": "hosted_vllm/m",
+            "status": 429,
+            "code": "rate_limit_exceeded",
+            "duration_ms": 0,
+            "first_byte_ms": None,
+            "cost_usd": 0.0,
+        }
     ]
     assert "own words" not in repr(record)
 

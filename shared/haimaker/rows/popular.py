@@ -60,6 +60,7 @@ POPULAR: tuple[Provider, ...] = (
     Provider(
         "xai",
         "https://api.x.ai/v1",
+        telemetry_name="x_ai",
         rename=MAX_TOKENS,
         strips_tool_fields=("strict", "additionalProperties"),
         strips_message_fields=("name",),
