@@ -185,8 +185,9 @@ BY_CODE: Mapping[str, type[APIError]] = {
     "context_length_exceeded": ContextWindowExceededError,
     "content_policy_violation": ContentPolicyViolationError,
 }
-EXPLAINED_REFUSALS = {"content_policy_violation", "model_not_allowed", "model_not_found", "unsupported_country_region_territory"}
-"""Codes with which a provider's 403 is about the request, not about the deployer's credentials."""
+EXPLAINED_REFUSALS = {"content_policy_violation", "insufficient_quota", "model_not_allowed", "model_not_found"}
+EXPLAINED_REFUSALS |= {"unsupported_country_region_territory"}
+"""Codes with which a provider's 403 is not about the deployer's credentials."""
 
 RETRYABLE = {408, 429}
 LASTING = {"provider_did_not_stream"}

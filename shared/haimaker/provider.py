@@ -119,6 +119,8 @@ class Provider:
     """Where its messages hold what others call `reasoning_content`."""
     whole_calls: bool = False
     """Whether a chunk with a tool call ends the choice, which its empty `finish_reason` fails to say."""
+    leaves_out_ends: bool = False
+    """Whether its chunks have no finish reason, so that `[DONE]` alone ends a stream."""
     reports_cost: bool = False
     """Whether the cost in its usage is what it charges."""
     model_rules: tuple[ModelRule, ...] = ()

@@ -2,6 +2,8 @@
 
 from haimaker.provider import MAX_COMPLETION_TOKENS, MAX_TOKENS, OPENAI_REASONING, PENALTIES, REASONING, ModelRule, Provider
 
+KIMI_THINKS = r"kimi-(?:k2\.|k[3-9]|k2-thinking|thinking)"
+
 POPULAR: tuple[Provider, ...] = (
     # https://openrouter.ai/docs/use-cases/usage-accounting, …/features/prompt-caching; the headers name the client's app:
     # https://openrouter.ai/docs/app-attribution. Its own fallbacks would reach models that a key may not use.
@@ -67,8 +69,8 @@ POPULAR: tuple[Provider, ...] = (
         whole_calls=True,
         reports_cost=True,
         model_rules=(
-            ModelRule(r"grok-(?:4|code|build)(?!.*non-reasoning)", drop=PENALTIES, refuse=("stop",)),
-            ModelRule(r"grok-3-mini", refuse=("stop",)),
+            # https://docs.x.ai/docs/guides/reasoning
+            ModelRule(r"grok-(?:3-mini|4|code|build)(?!.*non-reasoning)", drop=PENALTIES, refuse=("stop",)),
         ),
     ),
     # https://docs.perplexity.ai/api-reference/chat-completions-post: it searches by itself, and calls nobody's functions.
@@ -79,9 +81,8 @@ POPULAR: tuple[Provider, ...] = (
         api_key_variables=("PERPLEXITYAI_API_KEY", "PPLX_API_KEY"),
         rename=MAX_TOKENS,
         drop=("seed", "logit_bias", "user", "parallel_tool_calls", "stream_options"),
-        refuse=("tools", "tool_choice", "functions", "function_call", "logprobs", "top_logprobs"),
+        refuse=("tools", "tool_choice", "logprobs", "top_logprobs"),
         reports_cost=True,
-        asks_stream_usage=False,
     ),
     # https://inference-docs.cerebras.ai/resources/openai
     Provider(
@@ -128,30 +129,54 @@ POPULAR: tuple[Provider, ...] = (
         completes=".*",
         reports_cost=True,
     ),
-    # https://docs.sambanova.ai/cloud/api-reference/endpoints/chat
+    # https://docs.sambanova.ai/docs/en/features/openai-compatibility
     Provider(
         "sambanova",
         "https://api.sambanova.ai/v1",
         single_choice=True,
         rename=MAX_TOKENS,
-        drop=("logit_bias", "seed", "presence_penalty", "frequency_penalty"),
+        drop=("logit_bias", "seed", *PENALTIES),
+        refuse=("logprobs", "top_logprobs"),
         flattens_content=True,
     ),
-    # https://docs.api.nvidia.com/nim/reference/llm-apis
-    Provider("nvidia_nim", "https://integrate.api.nvidia.com/v1", ("NVIDIA_API_KEY",), rename=MAX_TOKENS),
-    # https://platform.moonshot.ai/docs/api/chat
-    Provider("moonshot", "https://api.moonshot.ai/v1", rename=MAX_TOKENS, thinking_switch=True, drop=("reasoning_effort",)),
+    # https://docs.api.nvidia.com/nim/reference/llm-apis: only what a user says may be a list of parts.
+    Provider("nvidia_nim", "https://integrate.api.nvidia.com/v1", ("NVIDIA_API_KEY",), rename=MAX_TOKENS, flattens_content=True),
+    # https://platform.kimi.ai/docs/api/chat, …/docs/api/models-overview: what samples is fixed in models that think, which also
+    # want their reasoning back with their calls; an image can't be a link.
+    Provider(
+        "moonshot",
+        "https://api.moonshot.ai/v1",
+        ("MOONSHOTAI_API_KEY", "KIMI_API_KEY"),
+        single_choice=True,
+        rename=MAX_COMPLETION_TOKENS,
+        thinking_switch=True,
+        wants_reasoning_back=KIMI_THINKS,
+        inlines_images=True,
+        model_rules=(
+            ModelRule(KIMI_THINKS, drop=("temperature", "top_p", *PENALTIES)),
+            ModelRule(r"(?!kimi-k[3-9])", drop=("reasoning_effort",)),
+        ),
+    ),
     # https://docs.z.ai/api-reference/llm/chat-completion
     Provider(
         "zai",
         "https://api.z.ai/api/paas/v4",
         single_choice=True,
-        rename=MAX_TOKENS,
+        rename={**MAX_TOKENS, "user": "user_id"},
         thinking_switch=True,
-        drop=("reasoning_effort",),
+        refuse=("tool_choice",),
+        model_rules=(ModelRule(r"(?!glm-5\.[2-9])", drop=("reasoning_effort",)),),
     ),
     # https://platform.minimax.io/docs/api-reference/text-openai-api
-    Provider("minimax", "https://api.minimax.io/v1", rename=MAX_TOKENS),
+    Provider(
+        "minimax",
+        "https://api.minimax.io/v1",
+        single_choice=True,
+        rename=MAX_COMPLETION_TOKENS,
+        drop=("logit_bias", *PENALTIES),
+        add={"reasoning_split": True},  # without it reasoning stands in the text as well, between tags
+        reasoning_field="reasoning_details",
+    ),
     # https://help.aliyun.com/zh/model-studio
     Provider("dashscope", "https://dashscope.aliyuncs.com/compatible-mode/v1", rename=MAX_TOKENS),
 )

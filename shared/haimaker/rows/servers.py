@@ -6,18 +6,31 @@ SERVERS: tuple[Provider, ...] = (
     # https://docs.vllm.ai/en/latest/features/reasoning_outputs/
     Provider(
         "hosted_vllm",
+        base_url_variables=("HOSTED_VLLM_API_BASE",),
         reasoning_field="reasoning",
         strips_tool_fields=("strict", "additionalProperties"),
         flattens_assistant_content=True,
         models=("*",),
         completes=".*",
     ),
-    # https://docs.ollama.com/api/openai-compatibility: `tool_choice` is not among what it takes.
-    Provider("ollama", single_choice=True, refuse=("tool_choice",), reasoning_field="reasoning", models=("*",), completes=".*"),
-    Provider("llamafile", models=("*",), completes=".*"),  # https://github.com/ggml-org/llama.cpp/tree/master/tools/server
-    Provider("lm_studio", models=("*",), completes=".*"),  # https://lmstudio.ai/docs/developer/openai-compat
+    # https://docs.ollama.com/api/openai-compatibility: `tool_choice` is not among what it takes, an image only as base64.
+    Provider(
+        "ollama",
+        single_choice=True,
+        rename=MAX_TOKENS,
+        drop=("logit_bias", "user", "parallel_tool_calls"),
+        refuse=("tool_choice",),
+        reasoning_field="reasoning",
+        inlines_images=True,
+        models=("*",),
+        completes=".*",
+    ),
+    # https://github.com/ggml-org/llama.cpp/tree/master/tools/server
+    Provider("llamafile", base_url_variables=("LLAMAFILE_API_BASE",), rename=MAX_TOKENS, models=("*",), completes=".*"),
+    # https://lmstudio.ai/docs/developer/openai-compat/chat-completions
+    Provider("lm_studio", base_url_variables=("LM_STUDIO_API_BASE",), rename=MAX_TOKENS, models=("*",), completes=".*"),
     # https://inference.readthedocs.io/en/latest/getting_started/using_xinference.html
-    Provider("xinference", models=("*",), completes=".*"),
+    Provider("xinference", base_url_variables=("XINFERENCE_API_BASE",), rename=MAX_TOKENS, models=("*",), completes=".*"),
     Provider("lemonade", models=("*",), completes=".*"),  # https://lemonade-server.ai/docs/server/server_spec/
     # https://devcenter.heroku.com/articles/heroku-inference-api-v1-chat-completions
     Provider("heroku", api_key_variables=("INFERENCE_KEY",), rename=MAX_TOKENS, models=("*",)),

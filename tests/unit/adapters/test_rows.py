@@ -22,6 +22,7 @@ from tests.support.builders import MESSAGES, attempt, chat_request
 OPENAI_FORMAT = [row for row in PROVIDERS if row.adapter in ("openai", "mistral") and not row.offline]
 PARTS = {"AZURE_OPENAI_ENDPOINT": "https://me.openai.azure.com/", "AZURE_AI_ENDPOINT": "https://me.services.ai.azure.com"}
 PARTS |= {"AWS_REGION": "eu-west-1", "CLOUDFLARE_ACCOUNT_ID": "acc", "DATABRICKS_HOST": "https://me.cloud.databricks.com/"}
+PARTS |= {"OCI_REGION": "eu-frankfurt-1", "SNOWFLAKE_ACCOUNT": "me-us"}
 NAMES = [row.name for row in OPENAI_FORMAT]
 
 

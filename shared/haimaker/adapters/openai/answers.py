@@ -21,6 +21,7 @@ FINISH_REASON: Mapping[str, str] = {
     "max_length": "length",
     "max_tokens": "length",
     "model_context_window_exceeded": "length",
+    "network_error": "length",  # the model broke off: https://docs.z.ai/api-reference/llm/chat-completion
     "model_length": "length",  # https://docs.mistral.ai/api/endpoint/chat
     "tool_call": "tool_calls",
     "tool_use": "tool_calls",
@@ -30,6 +31,8 @@ FINISH_REASON: Mapping[str, str] = {
     "sensitive": "content_filter",  # https://docs.z.ai/api-reference/llm/chat-completion
 }
 """Of others; what is not here is `stop`."""
+HOLLOW = ("function_call", "audio")
+"""Fields that Snowflake fills with empty values where the model said nothing of the kind."""
 
 
 def mended(body: JSON, holder: str, row: Provider) -> JSON:
@@ -45,6 +48,8 @@ def mended(body: JSON, holder: str, row: Provider) -> JSON:
             made["choices"] = edited
         if isinstance(kind, str) and kind != OBJECT[holder]:
             made["object"] = OBJECT[holder]
+    if body.get("service_tier") == "":
+        made["service_tier"] = None
     used = body.get("usage")
     if isinstance(used, dict) and (folded := _folded(used)) is not used:
         made["usage"] = folded
@@ -75,6 +80,8 @@ def _choice(choice: JSON, holder: str, row: Provider) -> JSON:
     ):
         calls = isinstance(message, dict) and bool(message.get("tool_calls"))
         made["finish_reason"] = _reason(reason, holder, calls, row)
+    if row.leaves_out_ends and "finish_reason" not in choice:
+        made["finish_reason"] = None
     return {**choice, **made} if made else choice
 
 
@@ -90,8 +97,11 @@ def _message(message: JSON, holder: str, row: Provider) -> JSON:
     content, calls = message.get("content"), message.get("tool_calls")
     if isinstance(content, list):
         message = {**message, **_from_parts(content)}
-    if row.reasoning_field and message.get(row.reasoning_field) and message.get("reasoning_content") is None:
-        message = {**message, "reasoning_content": message[row.reasoning_field]}
+    if row.reasoning_field and message.get("reasoning_content") is None and (reasoning := _text(message.get(row.reasoning_field))):
+        message = {**message, "reasoning_content": reasoning}
+    for name in HOLLOW:
+        if isinstance(found := message.get(name), dict) and not any(found.values()):
+            message = {other: value for other, value in message.items() if other != name}
     if isinstance(calls, list) and calls:
         made = [_call(call, index, holder) if isinstance(call, dict) else call for index, call in enumerate(calls)]
         if any(new is not old for new, old in zip(made, calls, strict=True)):

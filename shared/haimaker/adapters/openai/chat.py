@@ -44,9 +44,11 @@ def whole(body: JSON, attempt: Attempt, holder: str) -> JSON:
 
 
 def streamed(events: Iterable[Event], attempt: Attempt, holder: str) -> Iterator[Chunk]:
-    finished, calls = False, Numbering()
+    finished, calls, begun = False, Numbering(), None
     for event in events:
         if event.data.startswith(DONE):
+            if begun and not finished and attempt.provider.leaves_out_ends:
+                yield Chunk(_ending(begun, holder, calls))
             return
         if not event.data.strip():
             continue
@@ -54,10 +56,17 @@ def streamed(events: Iterable[Event], attempt: Attempt, holder: str) -> Iterator
         if is_failure(body):
             raise from_body(body)
         shown = calls.numbered(mended(body, holder, attempt.provider))
-        finished = finished or _finishes(shown)
+        finished, begun = finished or _finishes(shown), begun or (shown if shown.get("choices") else None)
         yield Chunk(shown, None if shown is not body or b"\n" in event.data else event.data)
     if not finished:
         raise errors.BadGatewayError("The provider's stream ended before the answer was complete.", code="stream_interrupted")
+
+
+def _ending(begun: JSON, holder: str, calls: Numbering) -> JSON:
+    """The last chunk of a stream that `[DONE]` alone ends, which some leave out: made of the first, with nothing more to say."""
+    nothing: JSON = {"text": "", "logprobs": None} if holder == "text" else {holder: {}}
+    choice = {"index": 0, **nothing, "finish_reason": "tool_calls" if calls.any_in(0) else "stop"}
+    return {name: value for name, value in begun.items() if name != "usage"} | {"choices": [choice]}
 
 
 def _parsed(data: bytes) -> JSON:

@@ -56,17 +56,31 @@ CODES: Mapping[str, str] = {
     "rate_limit_reached_error": "rate_limit_exceeded",
     "resource_not_found_error": "model_not_found",
     "responsibleaipolicyviolation": "content_policy_violation",
+    # https://docs.sarvam.ai/api-reference-docs/chat/chat-completions
+    "insufficient_quota_error": "insufficient_quota",
+    "rate_limit_exceeded_error": "rate_limit_exceeded",
     # https://docs.z.ai/api-reference/api-code, https://platform.minimax.io/docs/api-reference/errorcode
     "1113": "insufficient_quota",
+    "1211": "model_not_found",
+    "1261": "context_length_exceeded",
     "1301": "content_policy_violation",
+    "1302": "rate_limit_exceeded",
+    "1303": "rate_limit_exceeded",
+    "1305": "rate_limit_exceeded",
     "1002": "rate_limit_exceeded",
     "1008": "insufficient_quota",
     "1026": "content_policy_violation",
     "1039": "context_length_exceeded",
+    # https://docs.siliconflow.com/en/faqs/error-code, https://novita.ai/docs/api-reference/api-reference-error-code,
+    # https://docs.oracle.com/en-us/iaas/Content/API/References/apierrors.htm
+    "20012": "model_not_found",
+    "not_enough_balance": "insufficient_quota",
+    "model_not_found": "model_not_found",
+    "notauthorizedornotfound": "model_not_found",
 }
 """Codes of others, in lower case, in OpenAI's vocabulary."""
 MESSAGES = ("message", "detail", "error", "error_message", "status_msg", "title")
-WRAPPERS = ("error", "base_resp", "fault")
+WRAPPERS = ("error", "errors", "base_resp", "fault")
 STATUS: Mapping[str, int] = {"insufficient_quota": 429, "model_not_found": 404, "rate_limit_exceeded": 429}
 DEFAULT_STREAM_STATUS = 502
 
@@ -142,7 +156,7 @@ def _known_code(message: str, code: str | None) -> str | None:
 def _code(found: Mapping[str, Any]) -> str | None:
     """Its code, where that is more than the status once again."""
     inner = found.get("innererror")
-    names = [found.get(name) for name in ("code", "error_code", "status_code")]
+    names = [found.get(name) for name in ("reason", "code", "error_code", "status_code")]
     if isinstance(inner, Mapping):
         names.insert(0, inner.get("code"))
     for code in (str(name) for name in names if isinstance(name, str | int)):

@@ -18,6 +18,10 @@ class Numbering:
     """By a choice and the provider's position: our position and the id of the call that is being written there."""
     _count: dict[Any, int] = field(default_factory=dict)
 
+    def any_in(self, choice: int) -> bool:
+        """Whether a choice has calls so far."""
+        return choice in self._count
+
     def numbered(self, body: JSON) -> JSON:
         """A chunk with our positions; the same object where they are the provider's."""
         choices = body.get("choices")
