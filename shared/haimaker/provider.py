@@ -90,7 +90,7 @@ class Provider:
     values: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
     """Values of a parameter that it spells differently."""
     asks_stream_usage: bool = True
-    """Whether usage in a stream has to be asked for with `stream_options`; False where it always comes."""
+    """Whether usage in a stream has to be asked for with `stream_options`; False where it always comes, and they are not sent."""
     keeps_developer: bool = False
     """Whether it knows the role `developer`, which is `system` to all others."""
     keeps_call_ids: bool = False

@@ -19,7 +19,7 @@ from haimaker.rows.servers import SERVERS
 
 __all__ = ["BY_NAME", "PROVIDERS", "ModelRule", "Provider"]
 
-MISTRAL_HAS_NOT = ("user", "logit_bias", "store", "service_tier", "stream_options", "safety_identifier", "verbosity")
+MISTRAL_HAS_NOT = ("user", "logit_bias", "store", "service_tier", "safety_identifier", "verbosity")
 
 # https://docs.mistral.ai/api/: unknown fields are refused, usage comes with the last chunk unasked.
 MISTRAL = Provider(

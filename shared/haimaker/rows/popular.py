@@ -80,9 +80,10 @@ POPULAR: tuple[Provider, ...] = (
         single_choice=True,
         api_key_variables=("PERPLEXITYAI_API_KEY", "PPLX_API_KEY"),
         rename=MAX_TOKENS,
-        drop=("seed", "logit_bias", "user", "parallel_tool_calls", "stream_options"),
+        drop=("seed", "logit_bias", "user", "parallel_tool_calls"),
         refuse=("tools", "tool_choice", "logprobs", "top_logprobs"),
         reports_cost=True,
+        asks_stream_usage=False,
     ),
     # https://inference-docs.cerebras.ai/resources/openai
     Provider(

@@ -53,7 +53,9 @@ def own_fields(request: Asked, attempt: Attempt) -> JSON:
     body = {name: value for name, value in request.body.items() if name not in OURS} | {"model": attempt.model}
     if attempt.max_output_tokens is not None:
         body["max_tokens"] = attempt.max_output_tokens
-    if request.streams and attempt.provider.asks_stream_usage:
+    if not attempt.provider.asks_stream_usage:
+        body.pop("stream_options", None)
+    elif request.streams:
         body["stream_options"] = {**(body.get("stream_options") or {}), "include_usage": True}
     return body
 
@@ -103,7 +105,7 @@ def taken(body: JSON, row: Provider, *, forced: bool) -> tuple[JSON, tuple[str, 
 
 
 def _says_nothing(name: str, value: Any, row: Provider) -> bool:
-    if name == "stream_options" or value in NEUTRAL.get(name, ()):
+    if value in NEUTRAL.get(name, ()):
         return True
     return name in row.refuse and value in EMPTY
 
