@@ -21,7 +21,7 @@ HOURS_A_MONTH = 730
 REQUEST_WRITE_UNITS = 1 + 3 + 1
 """Admission, the record with its two indexes, settling: items under 1 KB each."""
 MARK_WRITE_UNITS = 2
-TOTALS = 5
+TOTALS = 6
 """Items of daily totals that a record with one tag adds to; a unit costs double in a transaction."""
 LOG_BYTES = 2_200
 """Our line, with its metrics, and the three that Lambda writes of an invocation."""

@@ -15,6 +15,7 @@ Steps 5 to 8 are an `Exchange`; a `Relay` stands between it and the door.
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
+from importlib import import_module
 from typing import NamedTuple
 
 from haimaker import keys, limits, models
@@ -260,6 +261,7 @@ def _about(asked: Asked, account: Account) -> Mapping[str, object]:
         "user": asked.fields.user,
         "key_name": account.name,
         "key_alias": account.alias,
+        "team_id": account.team_id,
         "tags": list(account.tags),
     }
 
@@ -306,6 +308,16 @@ def _keys(answer: Callable[..., JSON]) -> Callable[[Gateway, Request], Response]
     return operation
 
 
+def _books(module: str, name: str) -> Callable[[Gateway, Request], Response]:
+    """An operation on what the store keeps; its module is imported when it is first asked for."""
+
+    def operation(gateway: Gateway, request: Request) -> Response:
+        account = gateway.accounts.identify(request.headers, fresh=True)
+        return json_response(getattr(import_module(f"haimaker.{module}"), name)(gateway.store, account, request))
+
+    return operation
+
+
 OPERATIONS: Mapping[str, Callable[[Gateway, Request], Response]] = {
     "chat_completions": lambda gateway, request: gateway.generate(request, parse_chat),
     "completions": lambda gateway, request: gateway.generate(request, parse_completion),
@@ -320,5 +332,9 @@ OPERATIONS: Mapping[str, Callable[[Gateway, Request], Response]] = {
     "key_regenerate": _keys(keys.regenerate),
     "key_info": _keys(keys.info),
     "key_list": _keys(keys.listed),
+    "spend_logs": _books("spend", "logs"),
+    "spend_report": _books("spend", "report"),
+    "spend_keys": _books("spend", "by_key"),
+    "generation": _books("spend", "generation"),
     "health": _health,
 }

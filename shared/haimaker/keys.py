@@ -47,9 +47,9 @@ def regenerate(store: Store, caller: Account, request: Request) -> JSON:
     What requests under way hold at that moment counts as spent.
     """
     fields = _fields(caller, request)
-    if _id_of(fields.key) == caller.id:
+    if id_of(fields.key) == caller.id:
         raise BadRequestError("A key can't regenerate itself.", param="key")
-    old = _update(store, _id_of(fields.key), lambda account: replace(_changed(account, fields, time.time()), blocked=True))
+    old = _update(store, id_of(fields.key), lambda account: replace(_changed(account, fields, time.time()), blocked=True))
     key = auth.new_key()
     account = replace(old.account, id=auth.account_id_of(key), name=auth.display_name_of(key), blocked=False, version=1)
     answer = _issue(store, key, account, old)
@@ -62,10 +62,10 @@ def regenerate(store: Store, caller: Account, request: Request) -> JSON:
 def update(store: Store, caller: Account, request: Request) -> JSON:
     """POST /key/update: changes what the body names; null takes a limit away."""
     fields = _fields(caller, request)
-    if _id_of(fields.key) == caller.id and fields.duration not in (None, FOREVER):
+    if id_of(fields.key) == caller.id and fields.duration not in (None, FOREVER):
         raise BadRequestError("A key can't set its own end.", param="duration")
-    balance = _update(store, _id_of(fields.key), lambda account: _changed(account, fields, time.time()))
-    return {"key": fields.key, **_told(balance)}
+    balance = _update(store, id_of(fields.key), lambda account: _changed(account, fields, time.time()))
+    return {"key": fields.key, **told(balance)}
 
 
 def block(store: Store, caller: Account, request: Request) -> JSON:
@@ -81,7 +81,7 @@ def delete(store: Store, caller: Account, request: Request) -> JSON:
     """POST /key/delete with `keys` or `key`; their usage records stay. Nothing is deleted if one of them is unknown."""
     fields = _fields(caller, request)
     keys = fields.keys or [fields.key or ""]
-    accounts = [_read(store, _id_of(key)).account for key in keys]
+    accounts = [read(store, id_of(key)).account for key in keys]
     for account in accounts:
         if account.id == caller.id:
             raise BadRequestError("A key can't delete itself.", param="keys")
@@ -94,22 +94,22 @@ def info(store: Store, caller: Account, request: Request) -> JSON:
     """GET /key/info: one's own key, or, for an administrator, the one that `key` names."""
     check_usable(caller, time.time())
     asked = request.query.get("key") or _token(caller)
-    account_id = _id_of(asked)
+    account_id = id_of(asked)
     if account_id != caller.id:
         require_admin(caller)
-    return {"key": asked, "info": _told(_read(store, account_id))}
+    return {"key": asked, "info": told(read(store, account_id))}
 
 
 def listed(store: Store, caller: Account, request: Request) -> JSON:
     """GET /key/list: ids of all keys, or with `return_full_object=true` what `info` tells of each; `page` and `size`."""
     check_usable(caller, time.time())
     require_admin(caller)
-    balances = _all(store)
+    balances = all_keys(store)
     page, size = _number(request, "page", 1), min(_number(request, "size", PAGE_SIZE), PAGE_SIZE)
     shown = balances[(page - 1) * size : page * size]
     full = request.query.get("return_full_object", "").lower() == "true"
     return {
-        "keys": [_told(balance) if full else _token(balance.account) for balance in shown],
+        "keys": [told(balance) if full else _token(balance.account) for balance in shown],
         "total_count": len(balances),
         "current_page": page,
         "total_pages": -(-len(balances) // size),
@@ -123,7 +123,7 @@ def admin_id(settings: Settings) -> str | None:
 def install_admin(store: Store, settings: Settings) -> None:
     """Makes the settings' admin key one of the store's, and blocks those that earlier settings named."""
     current = admin_id(settings)
-    for balance in _all(store):
+    for balance in all_keys(store):
         account = balance.account
         if account.metadata.get("source") == FROM_SETTINGS and account.blocked != (account.id != current):
             store.update(replace(account, blocked=account.id != current))
@@ -143,22 +143,22 @@ def _fields(caller: Account, request: Request) -> "KeyFields":
 def _issue(store: Store, key: str, account: Account, spent_as: Balance | None = None) -> JSON:
     if not store.put(account, spent_as):
         raise ConflictError("A key with this hash exists already; try again.")
-    return {"key": key, **_told(_read(store, account.id))}
+    return {"key": key, **told(read(store, account.id))}
 
 
 def _set_blocked(store: Store, caller: Account, request: Request, blocked: bool) -> JSON:
     fields = _fields(caller, request)
-    account_id = _id_of(fields.key)
+    account_id = id_of(fields.key)
     if account_id == caller.id:
         raise BadRequestError("A key can't block itself.", param="key")
-    return {"key": fields.key, **_told(_update(store, account_id, lambda account: replace(account, blocked=blocked)))}
+    return {"key": fields.key, **told(_update(store, account_id, lambda account: replace(account, blocked=blocked)))}
 
 
 def _update(store: Store, account_id: str, change: Any) -> Balance:
     """Changes an account as it is now; again if somebody else changed it at the same moment."""
     for _ in range(UPDATE_TRIES):
-        if store.update(change(_read(store, account_id).account)):
-            return _read(store, account_id)
+        if store.update(change(read(store, account_id).account)):
+            return read(store, account_id)
     raise ConflictError("The key was changed by somebody else at the same moment; try again.")
 
 
@@ -187,7 +187,7 @@ def _changed(account: Account, fields: "KeyFields", now_s: float) -> Account:
 ACCOUNT_FIELDS = {"key_alias": "alias", "max_parallel_requests": "parallel_limit"}
 
 
-def _told(balance: Balance) -> JSON:
+def told(balance: Balance) -> JSON:
     account = balance.account
     return {
         "token_id": _token(account),
@@ -198,8 +198,8 @@ def _told(balance: Balance) -> JSON:
         "total_spend": usd(balance.total_spend_nanousd),
         "max_budget": usd(account.budget_nanousd),
         "budget_duration": None if account.budget_window_s is None else f"{account.budget_window_s}s",
-        "budget_reset_at": _when(balance.window_end_s),
-        "expires": _when(account.expires_s),
+        "budget_reset_at": when(balance.window_end_s),
+        "expires": when(account.expires_s),
         "models": list(account.models),
         "rpm_limit": account.rpm_limit,
         "tpm_limit": account.tpm_limit,
@@ -211,18 +211,18 @@ def _told(balance: Balance) -> JSON:
         "user_id": account.user_id,
         "tags": list(account.tags),
         "metadata": account.metadata,
-        "created_at": _when(account.created_s),
+        "created_at": when(account.created_s),
     }
 
 
-def _read(store: Store, account_id: str) -> Balance:
+def read(store: Store, account_id: str) -> Balance:
     balance = store.get(account_id)
     if balance is None:
         raise NotFoundError("There is no such key.", param="key", code="key_not_found")
     return balance
 
 
-def _all(store: Store) -> Sequence[Balance]:
+def all_keys(store: Store) -> Sequence[Balance]:
     balances: list[Balance] = []
     after: str | None = None
     while len(balances) < MOST_LISTED:
@@ -233,7 +233,7 @@ def _all(store: Store) -> Sequence[Balance]:
     return balances
 
 
-def _id_of(key: str | None) -> str:
+def id_of(key: str | None) -> str:
     """A key, or the id by which `token_id` names it."""
     if not key:
         raise BadRequestError("Missing required parameter: 'key'.", param="key", code="missing_required_parameter")
@@ -254,7 +254,7 @@ def _seconds(duration: str | None) -> int | None:
     return None if duration in (None, FOREVER) else int(duration[:-1]) * SECONDS[duration[-1]]
 
 
-def _when(moment_s: int) -> str | None:
+def when(moment_s: float) -> str | None:
     return None if moment_s >= NEVER_S else datetime.fromtimestamp(moment_s, UTC).isoformat()
 
 

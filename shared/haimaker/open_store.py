@@ -44,4 +44,5 @@ def _client(settings: Settings) -> AWSClient:
 def _over(dynamo: AWSClient, settings: Settings) -> Store:
     from haimaker.store.dynamodb import DynamoStore
 
-    return DynamoStore(settings.accounts_table, settings.records_table, dynamo)
+    is_emulator = settings.aws is not None and settings.aws.dynamodb_endpoint is not None
+    return DynamoStore(settings.accounts_table, settings.records_table, dynamo, rolled_up=not is_emulator)

@@ -1,4 +1,4 @@
-"""Daily totals from the stream of new records: per key, over all, and per model, provider and tag.
+"""Daily totals from the stream of new records: of each key, of all, and by the names that `store/totals.py` finds in a record.
 
 https://docs.aws.amazon.com/lambda/latest/dg/with-ddb.html
 https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/transaction-apis.html
@@ -22,13 +22,11 @@ from haimaker.aws import AWSClient, AWSError
 from haimaker.config import Settings
 from haimaker.observability import Observer
 from haimaker.store import StoreUnavailable, tables
+from haimaker.store.totals import amounts_of, names_of
 from haimaker.wire import JSON
 
 MOST_ACTIONS = 100
 """In one transaction."""
-MOST_TAGS = 95
-"""Of one record; more would not fit into a transaction."""
-NAME_BYTES = 900
 TRIES = 5
 """Of a transaction that met another one on the same totals."""
 PAUSE_S = 0.1
@@ -58,26 +56,12 @@ class Addition:
 
 def addition(item: Mapping[str, Any]) -> Addition:
     """What a record's item, in plain values, adds. Raises KeyError, TypeError, ValueError if it is no record."""
-    detail, day = json.loads(item["detail"]), item["day"]
-    provider, model = detail.get("provider"), detail.get("model")
-    names = [("tag", tag) for tag in detail.get("tags", ())][:MOST_TAGS]
-    if provider and model:
-        names += [("provider", provider), ("model", f"{provider}/{model}")]
-    places = {Place("total", f"{kind}#{day}#{_short(name)}") for kind, name in names}
-    places |= {Place("total", f"day#{day}"), Place(item["account"], f"day#{day}")}
-    amounts = {
-        "requests": 1,
-        "errors": int(item["status"] != "ok"),
-        "input_tokens": int(detail.get("input_tokens", 0)),
-        "output_tokens": int(detail.get("output_tokens", 0)),
-        "cost_nanousd": int(item["cost_nanousd"]),
-    }
-    return Addition(item["id"], item["status"] == "lost", frozenset(places), amounts)
-
-
-def _short(name: str) -> str:
-    """As much of a name as fits into a key, which takes 1,024 bytes of UTF-8."""
-    return name.encode("utf-8", "ignore")[:NAME_BYTES].decode("utf-8", "ignore")
+    detail, day, account_id = json.loads(item["detail"]), item["day"], item["account"]
+    places = {Place("total", f"{by}#{day}#{name}") for by, name in names_of(account_id, detail)}
+    places |= {Place("total", f"day#{day}"), Place(account_id, f"day#{day}")}
+    return Addition(
+        item["id"], item["status"] == "lost", frozenset(places), amounts_of(item["status"], item["cost_nanousd"], detail)
+    )
 
 
 def totals(additions: Iterable[Addition]) -> dict[Place, Counter[str]]:

@@ -40,6 +40,10 @@ ROUTES = (
     Route("POST", "/key/regenerate", "key_regenerate"),
     Route("GET", "/key/info", "key_info"),
     Route("GET", "/key/list", "key_list"),
+    Route("GET", "/spend/logs", "spend_logs"),
+    Route("GET", "/spend/report", "spend_report"),
+    Route("GET", "/spend/keys", "spend_keys"),
+    Route("GET", "/generation", "generation"),
     Route("GET", "/health", "health"),
 )
 

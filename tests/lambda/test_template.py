@@ -14,9 +14,11 @@ from haimaker.routes import ROUTES
 from haimaker.store.tables import TABLES, TTL_ATTRIBUTE
 from tests.support.aws_tools import ROOT, run, session_folder, translated
 
-FUNCTIONS = ("ChatCompletionsFunction", "CompletionsFunction", "ModelsFunction", "KeysFunction", "RollupFunction")
+FUNCTIONS = ("ChatCompletionsFunction", "CompletionsFunction", "ModelsFunction", "KeysFunction", "SpendFunction", "RollupFunction")
 """In the order of functions/ in the template."""
 STREAMING = ("ChatCompletionsFunction", "CompletionsFunction")
+ADMINISTRATION = re.compile(r"/(key|spend)/|/(generation|health)$")
+"""Not for web pages of others, and never slow."""
 PARAMETERS = [
     {"Fn::Sub": f"arn:${{AWS::Partition}}:ssm:${{AWS::Region}}:${{AWS::AccountId}}:parameter/${{AWS::StackName}}/{name}"}
     for name in ("providers", "providers-2")
@@ -36,6 +38,12 @@ MAY_DO = {
     "KeysFunction": [
         (("BatchGetItem", "DeleteItem", "GetItem", "PutItem", "UpdateItem"), [ACCOUNTS]),
         (("dynamodb:Query",), [{"Fn::Sub": "${AccountsTable.Arn}/index/by_kind"}]),
+    ],
+    "SpendFunction": [
+        (("BatchGetItem", "GetItem", "Query"), [ACCOUNTS]),
+        (("dynamodb:Query",), [{"Fn::Sub": "${AccountsTable.Arn}/index/by_kind"}]),
+        (("BatchGetItem", "GetItem"), [RECORDS]),
+        (("dynamodb:Query",), [{"Fn::Sub": f"${{RecordsTable.Arn}}/index/{index}"} for index in ("by_account", "by_day")]),
     ],
     "RollupFunction": [
         (("DescribeStream", "GetRecords", "GetShardIterator"), [STREAM]),
@@ -104,14 +112,14 @@ def test_every_route_leads_to_the_function_that_serves_it(resources, api, monkey
 
 def test_nothing_but_the_routes_and_what_browsers_ask_before_them_leads_anywhere(api):
     routes = {(path, route.method.lower()) for route, path in everywhere()}
-    asked_before = {(path, "options") for route, path in everywhere() if "/key/" not in path and route.operation != "health"}
+    asked_before = {(path, "options") for route, path in everywhere() if not ADMINISTRATION.search(path)}
     there = {(path, method) for path, methods in api["Body"]["paths"].items() for method in methods}
     assert there == routes | asked_before | {("/{proxy+}", "x-amazon-apigateway-any-method")}
 
 
 def test_answers_that_can_be_slow_or_large_are_streamed(api):
     """Also what else goes to these functions: their runtime speaks no other protocol."""
-    generating = [(route, path) for route, path in everywhere() if route.method == "POST" and "/key/" not in path]
+    generating = [(route, path) for route, path in everywhere() if route.method == "POST" and not ADMINISTRATION.search(path)]
     assert len(generating) >= 4
     for _, path in generating:
         assert integration(api, path, "post")["timeoutInMillis"] == 900_000
@@ -121,7 +129,7 @@ def test_answers_that_can_be_slow_or_large_are_streamed(api):
             streams = called(found) in STREAMING
             assert found.get("responseTransferMode") == ("STREAM" if streams else None), path
             assert found["uri"]["Fn::Sub"].endswith("response-streaming-invocations" if streams else "/invocations"), path
-            assert streams or ("post" not in methods or "/key/" in path), path
+            assert streams or ("post" not in methods or ADMINISTRATION.search(path)), path
 
 
 def test_the_api_is_regional_takes_uploads_as_they_are_and_is_throttled(resources, api):

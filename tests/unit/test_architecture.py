@@ -57,7 +57,7 @@ READS_THE_ENVIRONMENT = ("config.py", "runtime.py")
 NOT_AT_START = (
     "asyncio", "aws_lambda_powertools", "boto3", "botocore", "haimaker.aws_credentials", "haimaker.edge",
     "haimaker.key_schema", "haimaker.open_store", "haimaker.rollup", "haimaker.routes_file", "haimaker.runtime",
-    "haimaker.store.dynamodb", "haimaker.store.sqlite", "httpx", "sqlite3", "tomllib", "unittest", "xml",
+    "haimaker.spend", "haimaker.store.dynamodb", "haimaker.store.sqlite", "httpx", "sqlite3", "tomllib", "unittest", "xml",
 )  # fmt: skip
 """What the request path may need later, or never: none of it is worth waiting for at a cold start."""
 

@@ -40,6 +40,7 @@ def event(*records):
     ("item", "places"),
     [
         (record(1, tags=[]), {("total", f"provider#{DAY}#openai"), ("total", f"model#{DAY}#openai/gpt-4o")}),
+        (record(1, tags=[], model=None, team_id="t", user="u"), {("total", f"team#{DAY}#t"), ("total", f"user#{DAY}#u")}),
         (record(1, tags=["x", "x"], provider=None, model=None), {("total", f"tag#{DAY}#x")}),
         (Record("r", "key#1", STARTED_S, "lost", 7, {"deadline_s": 1}), set()),
         (record(1, tags=["é" * 3_000, "\ud800"], model=None), {("total", f"tag#{DAY}#{'é' * 450}"), ("total", f"tag#{DAY}#")}),
@@ -47,7 +48,7 @@ def event(*records):
 )
 def test_a_record_adds_to_its_key_to_all_and_to_its_names(item, places):
     found = addition(tables.record_item(item))
-    assert found.places == places | {("key#1", f"day#{DAY}"), ("total", f"day#{DAY}")}
+    assert found.places == places | {("key#1", f"day#{DAY}"), ("total", f"day#{DAY}"), ("total", f"key#{DAY}#key#1")}
     assert found.amounts["cost_nanousd"] == 7
     assert found.amounts["errors"] == (item.status != "ok")
 

@@ -12,9 +12,12 @@ where a limit that is not set counts as UNLIMITED.
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Literal, Protocol
+from typing import TYPE_CHECKING, Literal, Protocol
 
 from haimaker.wire import JSON
+
+if TYPE_CHECKING:
+    from haimaker.store.totals import By, Total
 
 UNLIMITED = 10**17
 NEVER_S = 10**11
@@ -164,8 +167,15 @@ class Store(Protocol):
         until_s: float = NEVER_S,
         after: str | None = None,
         limit: int = 100,
+        *,
+        newest_first: bool = False,
     ) -> tuple[Sequence[Record], str | None]:
-        """A page of records by start time, of one account or, without it, of all; and the cursor of the next page."""
+        """A page of records by start time, of one account or, without it, of all; and the cursor of the next page. The cursor
+        of any record is its `ledger.order`."""
+
+    def totals(self, by: "By", first_day: str, last_day: str, account_id: str | None = None) -> Sequence["Total"]:
+        """Daily totals of all accounts, or whole days of one, in the order of day and name; both days are included. Where they
+        are rolled up from the records, the last moments may be missing."""
 
 
 def minute_of(now_s: float) -> int:

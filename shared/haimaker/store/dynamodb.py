@@ -7,11 +7,10 @@ adds differences. Each write may be repeated when its answer was lost.
 """
 
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from contextlib import suppress
-from typing import Any
 
-from haimaker.aws import THROTTLED, AWSClient, AWSError
+from haimaker.aws import AWSClient
 from haimaker.store import (
     NEVER_S,
     Account,
@@ -26,15 +25,13 @@ from haimaker.store import (
     minute_of,
     tables,
 )
-from haimaker.store.tables import DAY_S, RETENTION_S, Item
-from haimaker.wire import JSON
+from haimaker.store.dynamo_calls import ConditionFailed, DynamoCalls
+from haimaker.store.dynamo_records import AFTER_ALL, DynamoRecords
+from haimaker.store.tables import Item
+from haimaker.store.totals import By, Total
 
 ROUNDS = 5
 """How often an admission is tried again after it repaired the account or met other writers."""
-PAGE_OF_ITEMS = 100
-"""The most that BatchGetItem reads."""
-AFTER_ALL = ":"
-"""Sorts behind every place in time."""
 
 RESERVE = (
     "SET remaining = remaining - :amount, free_slots = free_slots - :one, holds.#rid = :held, "
@@ -55,16 +52,26 @@ EXISTS = "attribute_exists(pk)"
 class DynamoStore:
     """See `haimaker.store.Store`."""
 
-    def __init__(self, accounts_table: str, records_table: str, dynamo: AWSClient, clock: Callable[[], float] = time.time) -> None:
-        self._accounts, self._records = accounts_table, records_table
-        self._dynamo = dynamo
+    def __init__(
+        self,
+        accounts_table: str,
+        records_table: str,
+        dynamo: AWSClient,
+        clock: Callable[[], float] = time.time,
+        *,
+        rolled_up: bool = True,
+    ) -> None:
+        self._accounts = accounts_table
+        self.dynamo = dynamo
+        self._calls = DynamoCalls(dynamo)
+        self._records = DynamoRecords(self._calls, accounts_table, records_table, clock, rolled_up)
         self._clock = clock
 
     def put(self, account: Account, spent_as: Balance | None = None) -> bool:
         item = tables.account_item(account, spent_as)
         try:
-            self._add(self._accounts, item, "pk")
-        except _ConditionFailed as failed:
+            self._calls.add(self._accounts, item, "pk")
+        except ConditionFailed as failed:
             return failed.repeated and (self._read(account.id) or {}).get("config") == item["config"]
         return True
 
@@ -82,20 +89,21 @@ class DynamoStore:
         update, values = tables.configuration(account, tables.counters(item, now_s), now_s)
         try:
             self._update(account.id, update, "version = :version", values, tables.minute_names(now_s))
-        except _ConditionFailed as failed:
+        except ConditionFailed as failed:
             return failed.repeated and (self._read(account.id) or {}).get("config") == values[":config"]
         return True
 
     def delete(self, account_id: str) -> bool:
         try:
-            self._call("DeleteItem", TableName=self._accounts, Key=tables.key(account_id), ConditionExpression=EXISTS)
-        except _ConditionFailed as failed:
+            self._calls.call("DeleteItem", TableName=self._accounts, Key=tables.key(account_id), ConditionExpression=EXISTS)
+        except ConditionFailed as failed:
             return failed.repeated
         return True
 
     def accounts(self, kind: str, after: str | None = None, limit: int = 100) -> tuple[Sequence[Balance], str | None]:
-        found = self._query(self._accounts, "by_kind", ("kind", kind), ("created", tables.after(after), AFTER_ALL), limit + 1)
-        items = self._read_all(self._accounts, ("pk", "sk"), found[:limit])
+        span = ("created", tables.after(after), AFTER_ALL)
+        found = self._calls.query(self._accounts, "by_kind", ("kind", kind), span, limit + 1, backwards=False)
+        items = self._calls.read_all(self._accounts, ("pk", "sk"), found[:limit])
         now_s = self._clock()
         return [tables.balance(item, now_s) for item in items], found[limit - 1]["created"] if len(found) > limit else None
 
@@ -103,7 +111,7 @@ class DynamoStore:
         for _ in range(ROUNDS):
             try:
                 item = self._reserve(hold)
-            except _ConditionFailed as failed:
+            except ConditionFailed as failed:
                 outcome = self._explain(failed.item or self._read(hold.account_id), hold)
                 if outcome:
                     return outcome
@@ -116,7 +124,7 @@ class DynamoStore:
     def settle(self, hold: Hold, record: Record, tokens: int) -> bool:
         """Two writes, both safe to repeat: the record, then the account. A hold that was charged as lost in the meantime
         stays so: its record stays as it is and the answer is False."""
-        kept, is_new = self._keep(record)
+        kept, is_new = self._records.keep(record)
         released = self._release(hold, kept.cost_nanousd, tokens)
         return is_new or (released and kept == tables.record(tables.record_item(record)))
 
@@ -125,8 +133,7 @@ class DynamoStore:
         return self._charge(tables.expired(item, now_s)) if item else 0
 
     def record(self, request_id: str) -> Record | None:
-        answer = self._call("GetItem", TableName=self._records, Key=tables.typed({"id": request_id}), ConsistentRead=True)
-        return tables.record(tables.plain(answer["Item"])) if "Item" in answer else None
+        return self._records.read(request_id)
 
     def records(
         self,
@@ -135,24 +142,13 @@ class DynamoStore:
         until_s: float = NEVER_S,
         after: str | None = None,
         limit: int = 100,
+        *,
+        newest_first: bool = False,
     ) -> tuple[Sequence[Record], str | None]:
-        first, last = max(ledger.order(since_s), tables.after(after)), ledger.order(until_s)
-        found: list[Item] = []
-        for index, partition in self._partitions(account_id, first, last):
-            found += self._query(self._records, index, partition, ("started", first, last), limit + 1 - len(found))
-            if len(found) > limit:
-                break
-        items = self._read_all(self._records, ("id",), found[:limit])
-        return [tables.record(item) for item in items], found[limit - 1]["started"] if len(found) > limit else None
+        return self._records.page(account_id, since_s, until_s, after, limit, newest_first=newest_first)
 
-    def _partitions(self, account_id: str | None, first: str, last: str) -> Iterator[tuple[str, tuple[str, str]]]:
-        """The index and the keys of it that hold the records between two places in time."""
-        if account_id:
-            yield "by_account", ("account", account_id)
-            return
-        now_s = self._clock()
-        for day in tables.days(max(ledger.time_of(first), now_s - RETENTION_S), min(ledger.time_of(last), now_s + DAY_S)):
-            yield "by_day", ("day", day)
+    def totals(self, by: By, first_day: str, last_day: str, account_id: str | None = None) -> Sequence[Total]:
+        return self._records.totals(by, first_day, last_day, account_id)
 
     def _reserve(self, hold: Hold) -> Item:
         """The one write that checks every limit and takes from every counter; returns the account after it."""
@@ -191,25 +187,13 @@ class DynamoStore:
         if renewal is None:
             return False
         values = {":returned": renewal.returned, ":window_end_s": renewal.window_end_s, ":seen": counters.window_end_s}
-        with suppress(_ConditionFailed):  # somebody else renewed it
+        with suppress(ConditionFailed):  # somebody else renewed it
             self._update(counters.account_id, RENEW, "window_end_s = :seen", values)
         return True
 
     def _charge(self, holds: Sequence[Hold]) -> int:
         """Charges holds as lost, or what their records say where a settle stopped between its two writes."""
-        return sum(self._release(hold, self._keep(ledger.lost(hold))[0].cost_nanousd, hold.tokens) for hold in holds)
-
-    def _keep(self, record: Record) -> tuple[Record, bool]:
-        """Adds a record; returns the one that is kept, an earlier one wins, and whether it is this one."""
-        item = tables.record_item(record)
-        try:
-            self._add(self._records, item, "id")
-        except _ConditionFailed as failed:
-            kept = self.record(record.request_id)
-            if kept is None:
-                raise StoreUnavailable("DynamoDB PutItem: the record vanished") from None
-            return kept, failed.repeated and kept == tables.record(item)
-        return tables.record(item), True
+        return sum(self._release(hold, self._records.keep(ledger.lost(hold))[0].cost_nanousd, hold.tokens) for hold in holds)
 
     def _release(self, hold: Hold, cost: int, tokens: int) -> bool:
         """Ends the hold; False if it had ended, or the account has."""
@@ -224,18 +208,15 @@ class DynamoStore:
         names["#rid"] = hold.request_id
         try:
             self._update(hold.account_id, f"{update} REMOVE {removed}", "attribute_exists(holds.#rid)", values, names)
-        except _ConditionFailed as failed:
+        except ConditionFailed as failed:
             return failed.repeated
         return True
-
-    def _add(self, table: str, item: Item, key: str) -> None:
-        self._call("PutItem", TableName=table, Item=tables.typed(item), ConditionExpression=f"attribute_not_exists({key})")
 
     def _update(
         self, account_id: str, update: str, condition: str, values: Item, names: Item | None = None, returned: str = "NONE"
     ) -> Item:
         request = {"ExpressionAttributeNames": names} if names else {}
-        answer = self._call(
+        answer = self._calls.call(
             "UpdateItem",
             TableName=self._accounts,
             Key=tables.key(account_id),
@@ -249,52 +230,4 @@ class DynamoStore:
         return tables.plain(answer.get("Attributes", {}))
 
     def _read(self, account_id: str) -> Item | None:
-        answer = self._call("GetItem", TableName=self._accounts, Key=tables.key(account_id), ConsistentRead=True)
-        return tables.plain(answer["Item"]) if "Item" in answer else None
-
-    def _query(self, table: str, index: str, partition: tuple[str, str], span: tuple[str, str, str], limit: int) -> list[Item]:
-        """At most `limit` keys of an index, in order, between two values of its range key."""
-        name, first, last = span
-        if first > last:
-            return []
-        request: JSON = {
-            "KeyConditionExpression": "#hash = :hash AND #range BETWEEN :first AND :last",
-            "ExpressionAttributeNames": {"#hash": partition[0], "#range": name},
-            "ExpressionAttributeValues": tables.typed({":hash": partition[1], ":first": first, ":last": last}),
-        }
-        found: list[Item] = []
-        while len(found) < limit:
-            answer = self._call("Query", TableName=table, IndexName=index, Limit=limit - len(found), **request)
-            found += [tables.plain(item) for item in answer["Items"]]
-            if "LastEvaluatedKey" not in answer:
-                break
-            request["ExclusiveStartKey"] = answer["LastEvaluatedKey"]
-        return found
-
-    def _read_all(self, table: str, key: tuple[str, ...], found: Sequence[Item]) -> list[Item]:
-        """The items of keys, in their order, without those that are gone."""
-        keys = [tables.typed({name: item[name] for name in key}) for item in found]
-        items: dict[str, Item] = {}
-        while keys:
-            asked, keys = keys[:PAGE_OF_ITEMS], keys[PAGE_OF_ITEMS:]
-            answer = self._call("BatchGetItem", RequestItems={table: {"Keys": asked, "ConsistentRead": True}})
-            read = [tables.plain(item) for item in answer["Responses"].get(table, ())]
-            items |= {item[key[0]]: item for item in read}
-            keys += answer.get("UnprocessedKeys", {}).get(table, {}).get("Keys", ())
-        return [items[item[key[0]]] for item in found if item[key[0]] in items]
-
-    def _call(self, operation: str, **request: Any) -> JSON:
-        try:
-            return self._dynamo.call(operation, request)
-        except AWSError as error:
-            if error.code == "ConditionalCheckFailedException":
-                raise _ConditionFailed(error) from None
-            failure = StoreThrottled if error.code in THROTTLED else StoreUnavailable
-            raise failure(f"DynamoDB {error}") from error
-
-
-class _ConditionFailed(Exception):
-    def __init__(self, error: AWSError) -> None:
-        super().__init__(str(error))
-        self.item: Item | None = tables.plain(error.document["Item"]) if "Item" in error.document else None
-        self.repeated = error.repeated
+        return self._calls.get(self._accounts, tables.key(account_id))

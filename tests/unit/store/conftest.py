@@ -7,10 +7,12 @@ from dataclasses import dataclass, field
 import pytest
 
 from haimaker.aws import AWSClient, Credentials
+from haimaker.observability import Observer
+from haimaker.rollup import Rollup
 from haimaker.store import Account, Admitted, Hold, Record, Store
 from haimaker.store.dynamodb import DynamoStore
 from haimaker.store.sqlite import SQLiteStore
-from haimaker.store.tables import create_tables
+from haimaker.store.tables import create_tables, record_item, typed
 from tests.support import dynamodb_emulators
 
 START_S = 1_790_000_000.0
@@ -55,6 +57,14 @@ class Scene:
 
     def settle(self, hold: Hold, cost: int = 0, tokens: int = 10) -> bool:
         return self.store.settle(hold, record(hold, cost), tokens)
+
+    def roll_up(self, since_s: float, until_s: float) -> None:
+        """What the stream of new records brings about where totals are rolled up from it."""
+        if self.name == "moto":
+            found, _ = self.store.records(None, since_s, until_s)
+            rollup = Rollup(self.store.dynamo, TABLES["accounts"], TABLES["records"], Observer())
+            changes = [{"eventName": "INSERT", "dynamodb": {"NewImage": typed(record_item(one))}} for one in found]
+            rollup.add({"Records": changes})
 
     def money(self, account: Account) -> tuple[int, int, int]:
         """Spent in this window, held, and spent in all."""
@@ -104,5 +114,7 @@ def scene(request, tmp_path):
         store.close()
     else:
         dynamo = client(request.getfixturevalue(request.param))
-        yield Scene(DynamoStore(TABLES["accounts"], TABLES["records"], dynamo, clock), clock, request.param)
+        rolled_up = request.param == "moto"  # dynalite has no transactions
+        store = DynamoStore(TABLES["accounts"], TABLES["records"], dynamo, clock, rolled_up=rolled_up)
+        yield Scene(store, clock, request.param)
         dynamo.close()

@@ -3,10 +3,12 @@
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from threading import Barrier
+from typing import get_args
 
 import pytest
 
-from haimaker.store import NEVER_S, UNLIMITED, Account, Admitted, Record, Refused
+from haimaker.store import NEVER_S, UNLIMITED, Account, Admitted, Record, Refused, ledger
+from haimaker.store.totals import By, day_of, short, summed
 from tests.unit.store.conftest import START_S, record
 
 DAY_S = 86_400
@@ -87,6 +89,55 @@ def test_records_by_account_and_time_in_pages(scene):
     assert scene.store.records(account.id, kept[4].started_s, kept[2].started_s) == ([], None)
     assert scene.store.record(kept[3].request_id) == kept[3]
     assert scene.store.record("none") is None
+
+
+def test_the_newest_records_come_first_where_asked(scene):
+    account = scene.account()
+    scene.clock.now_s = start_s = START_S + int(scene.kind[1:6], 16) * DAY_S
+    kept = []
+    for number in range(5):
+        scene.clock.now_s = start_s + number // 2 * DAY_S
+        kept.append(record(scene.admitted(account), number))
+        assert scene.store.settle(scene.hold(account), kept[-1], 10)
+    kept.sort(key=lambda one: ledger.order(one.started_s, one.request_id), reverse=True)
+    for whose in (account.id, None):
+        pages, after = [], None
+        while True:
+            page, after = scene.store.records(whose, start_s, start_s + 9 * DAY_S, after, 2, newest_first=True)
+            pages.append(list(page))
+            if after is None:
+                break
+        assert pages == [kept[:2], kept[2:4], kept[4:]]
+        middle = ledger.order(kept[2].started_s, kept[2].request_id)
+        assert scene.store.records(whose, start_s, start_s + 9 * DAY_S, middle, newest_first=True) == (kept[3:], None)
+        assert scene.store.records(whose, start_s, start_s + 9 * DAY_S, middle) == (kept[1::-1], None)
+    assert scene.store.records(account.id, kept[0].started_s, kept[-1].started_s, newest_first=True) == ([], None)
+
+
+def test_totals_of_days_and_names_are_the_sums_of_records(scene):
+    """On DynamoDB after the roll-up, which comes with the stream of new records; where there is none, at once."""
+    days = int(scene.kind[1:6], 16) * DAY_S
+    first, last = day_of(START_S + days), day_of(START_S + days + DAY_S)
+    accounts = [scene.account(), scene.account()]
+    for number in range(6):
+        scene.clock.now_s = START_S + days + number % 2 * DAY_S
+        detail = {"team_id": "t", "user": "ada" if number % 3 else None, "tags": ["a", "a", ODD_TEXT][: number % 4]}
+        if number:
+            detail |= {"provider": "openai", "model": f"m{number % 2}", "input_tokens": number, "output_tokens": 10}
+        hold = scene.admitted(accounts[number % 2])
+        assert scene.store.settle(
+            hold, Record(hold.request_id, hold.account_id, hold.now_s, "ok" if number else "cut", number, detail), 9
+        )
+    scene.roll_up(START_S + days, START_S + days + 2 * DAY_S)
+    found, _ = scene.store.records(None, START_S + days, START_S + days + 2 * DAY_S)
+    for by in get_args(By):
+        assert scene.store.totals(by, first, last) == summed(found, by), by
+        assert scene.store.totals(by, first, first) == [row for row in summed(found, by) if row.day == first]
+    own = [one for one in found if one.account_id == accounts[0].id]
+    assert scene.store.totals("day", first, last, accounts[0].id) == summed(own, "day")
+    assert [row.cost_nanousd for row in scene.store.totals("day", first, last)] == [0 + 2 + 4, 1 + 3 + 5]
+    assert {row.name for row in scene.store.totals("tag", first, last)} == {"a", short(ODD_TEXT)}
+    assert scene.store.totals("model", "1999-01-01", "1999-12-31") == []
 
 
 LIMITED = {"budget_nanousd": 250, "rpm_limit": 2, "tpm_limit": 25, "parallel_limit": 2}

@@ -109,7 +109,7 @@ def test_a_settle_that_died_between_its_writes_is_finished_with_its_own_cost(los
     scene, _ = losing
     account = scene.account(budget_nanousd=1000)
     hold = scene.admitted(account, lasts_s=60)
-    scene.store._keep(record(hold, 30))
+    scene.store._records.keep(record(hold, 30))
     assert scene.money(account) == (0, 100, 0)
     scene.clock.now_s += 60
     if finish == "settle":
@@ -126,7 +126,7 @@ def test_a_settle_finishes_a_charge_that_died_between_its_writes(losing):
     scene, _ = losing
     account = scene.account(budget_nanousd=1000)
     hold = scene.admitted(account)
-    scene.store._keep(lost(hold))
+    scene.store._records.keep(lost(hold))
     assert not scene.settle(hold, 1)
     assert scene.money(account) == (100, 0, 100)
 

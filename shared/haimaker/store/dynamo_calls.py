@@ -1,0 +1,84 @@
+"""The calls of DynamoDB that the store makes, in plain values, their failures as the store's exceptions. No table is known here.
+
+https://docs.aws.amazon.com/amazondynamodb/latest/APIReference/API_Operations_Amazon_DynamoDB.html
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from haimaker.aws import THROTTLED, AWSClient, AWSError
+from haimaker.store import StoreThrottled, StoreUnavailable, tables
+from haimaker.store.tables import Item
+from haimaker.wire import JSON
+
+PAGE_OF_ITEMS = 100
+"""The most that BatchGetItem reads."""
+
+
+class ConditionFailed(Exception):
+    """A write whose condition did not hold; `item` is what was there, where DynamoDB says it."""
+
+    def __init__(self, error: AWSError) -> None:
+        super().__init__(str(error))
+        self.item: Item | None = tables.plain(error.document["Item"]) if "Item" in error.document else None
+        self.repeated = error.repeated
+        """Whether an earlier try of the same write may have been carried out."""
+
+
+@dataclass(frozen=True, slots=True)
+class DynamoCalls:
+    dynamo: AWSClient
+
+    def get(self, table: str, key: JSON) -> Item | None:
+        answer = self.call("GetItem", TableName=table, Key=key, ConsistentRead=True)
+        return tables.plain(answer["Item"]) if "Item" in answer else None
+
+    def add(self, table: str, item: Item, key: str) -> None:
+        """Raises ConditionFailed if there is one with this key."""
+        self.call("PutItem", TableName=table, Item=tables.typed(item), ConditionExpression=f"attribute_not_exists({key})")
+
+    def query(
+        self, table: str, index: str | None, partition: tuple[str, str], span: tuple[str, str, str], limit: int, *, backwards: bool
+    ) -> list[Item]:
+        """At most `limit` items (of an index: their keys), in order, between two values of the range key."""
+        name, first, last = span
+        if first > last:
+            return []
+        request: JSON = {
+            "KeyConditionExpression": "#hash = :hash AND #range BETWEEN :first AND :last",
+            "ExpressionAttributeNames": {"#hash": partition[0], "#range": name},
+            "ExpressionAttributeValues": tables.typed({":hash": partition[1], ":first": first, ":last": last}),
+            "ScanIndexForward": not backwards,
+            **({"IndexName": index} if index else {}),
+        }
+        found: list[Item] = []
+        while len(found) < limit:
+            answer = self.call("Query", TableName=table, Limit=limit - len(found), **request)
+            found += [tables.plain(item) for item in answer["Items"]]
+            if "LastEvaluatedKey" not in answer:
+                break
+            request["ExclusiveStartKey"] = answer["LastEvaluatedKey"]
+        return found
+
+    def read_all(self, table: str, key: tuple[str, ...], found: Sequence[Item]) -> list[Item]:
+        """The items of keys, in their order, without those that are gone."""
+        keys = [tables.typed({name: item[name] for name in key}) for item in found]
+        items: dict[str, Item] = {}
+        while keys:
+            asked, keys = keys[:PAGE_OF_ITEMS], keys[PAGE_OF_ITEMS:]
+            answer = self.call("BatchGetItem", RequestItems={table: {"Keys": asked, "ConsistentRead": True}})
+            read = [tables.plain(item) for item in answer["Responses"].get(table, ())]
+            items |= {item[key[0]]: item for item in read}
+            keys += answer.get("UnprocessedKeys", {}).get(table, {}).get("Keys", ())
+        return [items[item[key[0]]] for item in found if item[key[0]] in items]
+
+    def call(self, operation: str, **request: Any) -> JSON:
+        """Raises ConditionFailed, StoreThrottled, StoreUnavailable."""
+        try:
+            return self.dynamo.call(operation, request)
+        except AWSError as error:
+            if error.code == "ConditionalCheckFailedException":
+                raise ConditionFailed(error) from None
+            failure = StoreThrottled if error.code in THROTTLED else StoreUnavailable
+            raise failure(f"DynamoDB {error}") from error

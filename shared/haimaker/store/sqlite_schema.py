@@ -1,0 +1,85 @@
+"""The SQLite store's file: its tables, how it is opened and brought up to date, and every statement that the store makes.
+
+https://www.sqlite.org/wal.html
+"""
+
+import os
+import sqlite3
+from collections.abc import Callable
+from pathlib import Path
+
+Execute = Callable[..., sqlite3.Cursor]
+
+SCHEMA_VERSION = 1
+SCHEMA = """
+CREATE TABLE accounts (
+    id TEXT PRIMARY KEY, config TEXT NOT NULL, version INTEGER NOT NULL, blocked INTEGER NOT NULL, expires_s INTEGER NOT NULL,
+    window_end_s INTEGER NOT NULL, budget INTEGER NOT NULL, remaining INTEGER NOT NULL, total_spend INTEGER NOT NULL,
+    rpm_limit INTEGER NOT NULL, tpm_limit INTEGER NOT NULL, parallel_limit INTEGER NOT NULL, free_slots INTEGER NOT NULL,
+    requests_left INTEGER NOT NULL, tokens_left INTEGER NOT NULL, minute INTEGER NOT NULL, kind TEXT NOT NULL, created TEXT NOT NULL
+) WITHOUT ROWID;
+CREATE INDEX accounts_by_kind ON accounts (kind, created);
+CREATE TABLE holds (
+    account_id TEXT NOT NULL, request_id TEXT NOT NULL, deadline_s INTEGER NOT NULL, hold TEXT NOT NULL,
+    PRIMARY KEY (account_id, request_id)
+) WITHOUT ROWID;
+CREATE TABLE records (
+    id TEXT PRIMARY KEY, account_id TEXT NOT NULL, started TEXT NOT NULL, started_s REAL NOT NULL, status TEXT NOT NULL,
+    cost_nanousd INTEGER NOT NULL, detail TEXT NOT NULL
+) WITHOUT ROWID;
+CREATE INDEX records_by_account ON records (account_id, started);
+CREATE INDEX records_by_time ON records (started);
+"""
+# A request counts in the stored minute, or in the next by a clock that is a little late; any other minute starts anew.
+IN_MINUTE = "minute IN (:minute, :minute + 1)"
+COUNTERS = f"""id, config, version, blocked, expires_s, window_end_s, budget, remaining, total_spend,
+    rpm_limit, tpm_limit, parallel_limit, free_slots,
+    CASE WHEN {IN_MINUTE} THEN requests_left ELSE rpm_limit END, CASE WHEN {IN_MINUTE} THEN tokens_left ELSE tpm_limit END"""
+READ = f"SELECT {COUNTERS} FROM accounts WHERE id = :id"  # noqa: S608 (constants only)
+READ_PAGE = f"SELECT {COUNTERS}, created FROM accounts WHERE kind = :kind AND created > :after ORDER BY created LIMIT :limit"  # noqa: S608
+ADD = f"INSERT OR IGNORE INTO accounts VALUES ({', '.join('?' * 18)})"  # noqa: S608
+RESERVE = f"""UPDATE accounts SET remaining = remaining - :amount, free_slots = free_slots - 1, requests_left = :requests_left,
+    tokens_left = :tokens_left, minute = CASE WHEN {IN_MINUTE} THEN minute ELSE :minute END WHERE id = :id"""  # noqa: S608
+HOLD = "INSERT INTO holds VALUES (?, ?, ?, ?)"
+UNHOLD = "DELETE FROM holds WHERE account_id = ? AND request_id = ?"
+OF_ACCOUNT = "account_id = ?"
+EXPIRED = "account_id = ? AND deadline_s <= ?"
+MET = "account_id = ? AND (deadline_s <= ? OR request_id = ?)"
+RELEASE = """UPDATE accounts SET remaining = remaining + :amount - :cost, total_spend = total_spend + :cost,
+    free_slots = free_slots + 1, tokens_left = tokens_left + CASE WHEN minute = :minute THEN :unused_tokens ELSE 0 END
+    WHERE id = :id"""
+RENEW = "UPDATE accounts SET remaining = remaining + ?, window_end_s = ? WHERE id = ?"
+CONFIGURE = """UPDATE accounts SET config = :config, version = version + 1, blocked = :blocked, expires_s = :expires_s,
+    window_end_s = :window_end_s, budget = :budget, remaining = :remaining, rpm_limit = :rpm_limit, tpm_limit = :tpm_limit,
+    parallel_limit = :parallel_limit, free_slots = :free_slots, requests_left = requests_left + :rpm_limit - rpm_limit,
+    tokens_left = tokens_left + :tpm_limit - tpm_limit WHERE id = :id"""
+KEEP = "INSERT OR IGNORE INTO records VALUES (?, ?, ?, ?, ?, ?, ?)"
+RECORDS = "SELECT id, account_id, started_s, status, cost_nanousd, detail, started FROM records"
+RECORDS_PAGE = (
+    f"{RECORDS} WHERE {{whose}} started >= :since AND started < :until AND started > :after ORDER BY started LIMIT :limit"
+)
+NEWEST_PAGE = (
+    f"{RECORDS} WHERE {{whose}} started >= :since AND started < :until AND started < :after ORDER BY started DESC LIMIT :limit"
+)
+
+
+def opened(path: Path) -> sqlite3.Connection:
+    path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+    os.close(os.open(path, os.O_RDWR | os.O_CREAT, 0o600))
+    connection = sqlite3.connect(path, timeout=5.0, isolation_level=None, check_same_thread=False)
+    connection.execute("PRAGMA journal_mode = WAL")
+    connection.execute("PRAGMA synchronous = NORMAL")
+    return connection
+
+
+def migrate(execute: Execute) -> None:
+    """Brings the schema to SCHEMA_VERSION. A later version adds its own step here and keeps those before it."""
+    version = execute("PRAGMA user_version").fetchone()[0]
+    if version > SCHEMA_VERSION:
+        raise sqlite3.DatabaseError(
+            f"the file has version {version}, made by a newer program that knows more than {SCHEMA_VERSION}"
+        )
+    if version == 0:
+        for statement in filter(str.strip, SCHEMA.split(";")):
+            execute(statement)
+        execute(f"PRAGMA user_version = {SCHEMA_VERSION}")

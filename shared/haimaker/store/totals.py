@@ -1,0 +1,98 @@
+"""Totals of a UTC day: what a record adds to which of them, and sums over records. Pure.
+
+A record adds to its day, to its key's day and to the day of each name that it has: key, team, user, model, provider and tags.
+"""
+
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any, Literal
+
+from haimaker.store import Record
+from haimaker.wire import JSON
+
+By = Literal["day", "key", "team", "user", "model", "provider", "tag"]
+
+DAY_S = 86_400
+MOST_TAGS = 92
+"""Of one record; with more, its totals would not fit into a transaction."""
+NAME_BYTES = 900
+"""Of a name: a key of DynamoDB takes 1,024 bytes of UTF-8."""
+
+
+@dataclass(frozen=True, slots=True)
+class Total:
+    """What the records of one day, or of one name on that day, add up to. `name` is empty for a whole day."""
+
+    day: str
+    name: str
+    requests: int
+    errors: int
+    input_tokens: int
+    output_tokens: int
+    cost_nanousd: int
+
+
+AMOUNTS = ("requests", "errors", "input_tokens", "output_tokens", "cost_nanousd")
+
+
+def names_of(account_id: str, detail: JSON) -> Iterator[tuple[By, str]]:
+    """Every name under which a record counts, each once; a key goes by its account's id."""
+    found: list[tuple[By, Any]] = [("key", account_id), ("team", detail.get("team_id")), ("user", detail.get("user"))]
+    found += [("tag", tag) for tag in (detail.get("tags") or ())[:MOST_TAGS]]
+    provider, model = detail.get("provider"), detail.get("model")
+    if provider and model:
+        found += [("provider", provider), ("model", f"{provider}/{model}")]
+    yield from dict.fromkeys((by, short(name)) for by, name in found if name)
+
+
+def amounts_of(status: str, cost_nanousd: int, detail: JSON) -> Mapping[str, int]:
+    return {
+        "requests": 1,
+        "errors": int(status != "ok"),
+        "input_tokens": int(detail.get("input_tokens", 0)),
+        "output_tokens": int(detail.get("output_tokens", 0)),
+        "cost_nanousd": int(cost_nanousd),
+    }
+
+
+def short(name: str) -> str:
+    """As much of a name as fits into a key, in characters that UTF-8 has."""
+    return name.encode("utf-8", "ignore")[:NAME_BYTES].decode("utf-8", "ignore")
+
+
+def day_of(time_s: float) -> str:
+    return str(datetime.fromtimestamp(time_s, UTC).date())
+
+
+def seconds_of(day: str) -> float:
+    """When a day begins."""
+    return datetime.fromisoformat(f"{day}T00:00:00+00:00").timestamp()
+
+
+def each(page: Callable[[str | None], tuple[Sequence[Record], str | None]]) -> Iterator[Record]:
+    """All records of all pages, read one after another: `page` takes a cursor."""
+    after: str | None = None
+    while True:
+        records, after = page(after)
+        yield from records
+        if after is None:
+            return
+
+
+def summed(records: Iterable[Record], by: By) -> list[Total]:
+    """Totals of records, in the order of day and name."""
+    sums: dict[tuple[str, str], Counter[str]] = {}
+    for record in records:
+        day = day_of(record.started_s)
+        names = [("day", "")] if by == "day" else names_of(record.account_id, record.detail)
+        for kind, name in names:
+            if kind == by:
+                amounts = amounts_of(record.status, record.cost_nanousd, record.detail)
+                sums.setdefault((day, name), Counter()).update(amounts)
+    return [total(day, name, sums[day, name]) for day, name in sorted(sums)]
+
+
+def total(day: str, name: str, amounts: Mapping[str, Any]) -> Total:
+    return Total(day, name, *(int(amounts.get(amount, 0)) for amount in AMOUNTS))

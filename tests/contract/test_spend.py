@@ -1,0 +1,160 @@
+"""What was spent and on what, over HTTP: as an administrator and as the holders of keys see it, on each store."""
+
+import json
+from datetime import UTC, datetime
+from decimal import Decimal
+
+import pytest
+
+from tests.contract.money_support import ADMIN, MODEL, Desk, error_of, nanousd, serving, store_of
+from tests.support import openai_wire
+from tests.support.fake_upstream import FakeUpstream
+from tests.support.reply import JSON
+
+COST = 10 * 150 + 5 * 600
+TODAY = datetime.now(UTC).date().isoformat()
+
+
+@pytest.fixture(scope="module", params=["sqlite", "dynalite"])
+def desk(request, tmp_path_factory):
+    with store_of(request.param) as store, FakeUpstream() as upstream:
+        upstream.answers(openai_wire.plays_openai())
+        with serving(tmp_path_factory.mktemp("home"), upstream, **store) as desk:
+            yield desk
+
+
+@pytest.fixture(scope="module")
+def spent(desk: Desk) -> dict[str, str]:
+    """Two keys: `ada` asked three times, one of them in vain, `bob` once."""
+    keys = {"ada": desk.key(key_alias="ada", tags=["a", "both"]), "bob": desk.key(key_alias="bob", tags=["both"])}
+    assert desk.chat(keys["ada"], user="zoe").status_code == 200
+    assert desk.chat(keys["ada"], "groq/llama-3.3-70b-versatile", stream=True).status_code == 200
+    assert desk.chat(keys["ada"], max_tokens=10**9, n=128).status_code == 200
+    assert desk.chat(keys["bob"], user="zoe").status_code == 200
+    return keys
+
+
+def get(desk: Desk, path: str, key: str = ADMIN, **query: str) -> JSON:
+    response = desk.http.get(path, params=query, headers={"authorization": f"Bearer {key}"})
+    assert response.status_code == 200, response.text
+    return json.loads(response.text, parse_float=Decimal)
+
+
+def test_logs_are_the_records_the_newest_first(desk: Desk, spent):
+    rows = get(desk, "/spend/logs", spent["ada"])["data"]
+    records = desk.records(spent["ada"])[::-1]
+    assert [row["request_id"] for row in rows] == [record.request_id for record in records]
+    assert [nanousd(row["spend"]) for row in rows] == [record.cost_nanousd for record in records]
+    last = rows[-1]
+    assert {name: last[name] for name in ("status", "provider", "model", "user", "tags", "key_alias", "operation", "stream")} == {
+        "status": "ok", "provider": "openai", "model": "gpt-4o-mini", "user": "zoe", "tags": ["a", "both"], "key_alias": "ada",
+        "operation": "chat", "stream": False,
+    }  # fmt: skip
+    assert (last["input_tokens"], last["output_tokens"], nanousd(last["spend"])) == (10, 5, COST)
+    assert [attempt["target"] for attempt in last["attempts"]] == [MODEL]
+    assert last["started_at"].startswith(TODAY[:8])
+
+
+def test_pages_hold_every_record_once(desk: Desk, spent):
+    for order in ("asc", "desc"):
+        found, query = [], {"limit": "1", "order": order}
+        while True:
+            page = get(desk, "/spend/logs", spent["ada"], **query)
+            found += [row["request_id"] for row in page["data"]]
+            assert page["has_more"] is (page["next_cursor"] is not None)
+            if not page["has_more"]:
+                break
+            query["cursor"] = page["next_cursor"]
+        expected = [record.request_id for record in desk.records(spent["ada"])]
+        assert found == (expected if order == "asc" else expected[::-1])
+
+
+@pytest.mark.parametrize(
+    ("query", "keys"),
+    [
+        ({"tag": "both"}, ["bob", "ada", "ada", "ada"]),
+        ({"tag": "both", "user": "zoe"}, ["bob", "ada"]),
+        ({"tag": "a", "model": "gpt-4o-mini"}, ["ada", "ada"]),
+        ({"tag": "both", "provider": "groq"}, ["ada"]),
+        ({"tag": "both", "start_date": TODAY}, ["bob", "ada", "ada", "ada"]),
+        ({"tag": "both", "end_date": "2020-01-01"}, []),
+        ({"tag": "both", "status": "error"}, []),
+        ({"key": "bob"}, ["bob"]),
+        ({"key": "bob", "tag": "a"}, []),
+    ],
+)
+def test_an_administrator_sees_all_by_what_is_asked_for(desk: Desk, spent, query, keys):
+    query = query | ({"key": spent[query["key"]]} if "key" in query else {})
+    assert [row["key_alias"] for row in get(desk, "/spend/logs", **query)["data"]] == keys
+
+
+def test_an_ordinary_key_sees_its_own(desk: Desk, spent):
+    assert {row["key_alias"] for row in get(desk, "/spend/logs", spent["bob"], tag="both")["data"]} == {"bob"}
+    assert [row["key_alias"] for row in get(desk, "/spend/keys", spent["bob"])["data"]] == ["bob"]
+    assert get(desk, "/spend/report", spent["bob"], group_by="user")["data"] == [row("zoe", "user", 1, COST)]
+    for path in ("/spend/logs", "/spend/report"):
+        assert error_of(desk.ask("GET", f"{path}?key={spent['ada']}", key=spent["bob"])) == (403, "admin_only")
+    theirs = desk.records(spent["ada"])[0].request_id
+    assert error_of(desk.ask("GET", f"/generation?id={theirs}", key=spent["bob"])) == (404, "generation_not_found")
+
+
+def row(name: str, by: str, requests: int, cost: int) -> JSON:
+    counts = {"requests": requests, "errors": 0, "input_tokens": 10 * requests, "output_tokens": 5 * requests}
+    return {by: name, **counts, "spend": Decimal(cost) / 10**9}
+
+
+def test_reports_add_up_to_the_records(desk: Desk, spent):
+    ada = sum(record.cost_nanousd for record in desk.records(spent["ada"]))
+    groq = ada - 2 * COST
+    assert get(desk, "/spend/report", group_by="tag")["data"] == [row("both", "tag", 4, ada + COST), row("a", "tag", 3, ada)]
+    assert get(desk, "/spend/report", spent["ada"], group_by="model")["data"] == [
+        row(MODEL, "model", 2, 2 * COST),
+        row("groq/llama-3.3-70b-versatile", "model", 1, groq),
+    ]
+    by_key = {found["key_alias"]: found for found in get(desk, "/spend/report", group_by="day,key")["data"]}
+    assert (by_key["ada"]["spend"] * 10**9, by_key["bob"]["spend"] * 10**9) == (ada, COST)
+    assert {found["date"] for found in by_key.values()} == {found["date"] for found in get(desk, "/spend/report")["data"]}
+    whole = get(desk, "/spend/report", start_date=TODAY, group_by="provider")
+    assert sum(found["spend"] for found in whole["data"]) == whole["total"]["spend"] >= Decimal(ada + COST) / 10**9
+    assert (whole["group_by"], whole["start_date"]) == ("provider", TODAY)
+    assert get(desk, "/spend/report", start_date="2020-01-01", end_date="2020-02-01")["data"] == []
+
+
+def test_the_dearest_key_comes_first(desk: Desk, spent):
+    aliases = [key["key_alias"] for key in get(desk, "/spend/keys")["data"]]
+    assert aliases[:2] == ["ada", "bob"]
+    assert "admin" in aliases
+
+
+@pytest.mark.parametrize("prefix", ["", "chatcmpl-", "gen-"])
+def test_a_generation_is_found_by_its_requests_id(desk: Desk, spent, prefix):
+    request_id = desk.chat(spent["bob"], "demo/echo").headers["x-request-id"]
+    for key in (spent["bob"], ADMIN):
+        found = get(desk, "/generation", key, id=prefix + request_id)["data"]
+        assert (found["id"], found["model"], found["total_cost"], found["cancelled"]) == (request_id, "demo/echo", 0, False)
+
+
+@pytest.mark.parametrize(
+    ("path", "error"),
+    [
+        ("/spend/logs?limit=0", (400, "invalid_value")),
+        ("/spend/logs?cursor=x", (400, "invalid_value")),
+        ("/spend/logs?key=%00", (200, None)),
+        ("/spend/report?group_by=weather", (400, "invalid_value")),
+        ("/spend/report?start_date=2001-01-01", (400, "invalid_value")),
+        ("/spend/report?end_date=9999-12-31T23:59:59-14:00&start_date=9999-12-31", (400, "invalid_value")),
+        ("/generation", (400, "missing_required_parameter")),
+        ("/generation?id=%ED%A0%80", (404, "generation_not_found")),
+        ("/generation?id=" + "x" * 5_000, (404, "generation_not_found")),
+    ],
+)
+def test_what_can_not_be_answered_is_said(desk: Desk, path, error):
+    response = desk.ask("GET", path)
+    assert (response.status_code, response.json().get("error", {}).get("code")) == error
+
+
+def test_a_blocked_key_sees_nothing(desk: Desk):
+    key = desk.key()
+    desk.admin("/key/block", key=key)
+    for path in ("/spend/logs", "/spend/report", "/spend/keys", "/generation?id=1"):
+        assert error_of(desk.ask("GET", path, key=key)) == (401, "key_blocked")
