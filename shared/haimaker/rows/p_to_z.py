@@ -4,6 +4,7 @@ from haimaker.provider import MAX_COMPLETION_TOKENS, MAX_TOKENS, PENALTIES, Mode
 
 P_TO_Z: tuple[Provider, ...] = (
     Provider("parasail", "https://api.parasail.io/v1", rename=MAX_TOKENS),  # https://docs.parasail.io
+    Provider("pinstripes", "https://api.pinstripes.io/v1", rename=MAX_TOKENS),  # https://www.pinstripes.io/docs/chat/completions/
     # https://creator.poe.com/docs/external-applications/openai-compatible-api
     Provider(
         "poe",
@@ -15,7 +16,14 @@ P_TO_Z: tuple[Provider, ...] = (
     ),
     # https://docs.publicai.co/
     Provider("publicai", "https://api.publicai.co/v1", rename=MAX_TOKENS, flattens_content=True),
-    # https://www.alibabacloud.com/help/en/model-studio
+    # `dashscope` by another name, and the same outside of China: https://www.alibabacloud.com/help/en/model-studio
+    Provider(
+        "qwen_ai_platform",
+        "https://dashscope.aliyuncs.com/compatible-mode/v1",
+        ("DASHSCOPE_API_KEY",),
+        rename=MAX_TOKENS,
+        priced_as="dashscope",
+    ),
     Provider("qwencloud", "https://dashscope-intl.aliyuncs.com/compatible-mode/v1", ("DASHSCOPE_API_KEY",), rename=MAX_TOKENS),
     Provider("reka", "https://api.reka.ai/v1", rename=MAX_TOKENS),  # https://docs.reka.ai
     # https://docs.sarvam.ai/api-reference-docs/chat/chat-completions
@@ -54,6 +62,15 @@ P_TO_Z: tuple[Provider, ...] = (
     Provider("synthetic", "https://api.synthetic.new/openai/v1", rename=MAX_TOKENS),  # https://dev.synthetic.new/docs
     # https://www.tencentcloud.com/document
     Provider("tencent", "https://tokenhub-intl.tencentcloudmaas.com/v1", rename=MAX_TOKENS),
+    # https://docs.tensormesh.ai/api-reference/serverless
+    Provider(
+        "tensormesh",
+        "https://serverless.tensormesh.ai/v1",
+        ("TENSORMESH_INFERENCE_API_KEY",),
+        rename=MAX_TOKENS,
+        reasoning_field="reasoning",
+        completes=".*",
+    ),
     Provider("v0", "https://api.v0.dev/v1"),  # https://v0.app/docs/api/model
     # https://docs.venice.ai/api-reference/endpoint/chat/completions
     Provider(
