@@ -28,7 +28,7 @@ ID_PREFIXES = ("chatcmpl-", "cmpl-", "gen-")
 DETAILS: JSON = {
     "operation": None, "asked_model": None, "provider": None, "model": None, "stream": None, "user": None, "team_id": None,
     "tags": [], "input_tokens": 0, "output_tokens": 0, "cached_tokens": 0, "cost_estimated": False, "duration_ms": None,
-    "error": None, "attempts": [],
+    "first_token_ms": None, "error": None, "attempts": [],
 }  # fmt: skip
 """Fields of a record's detail that are shown, and what they are where a record, of a lost request, does not have them."""
 
@@ -186,7 +186,7 @@ def _generation(record: Record) -> JSON:
         "native_tokens_prompt": detail.get("input_tokens", 0),
         "native_tokens_completion": detail.get("output_tokens", 0),
         "native_tokens_cached": detail.get("cached_tokens", 0),
-        "latency": attempts[-1].get("duration_ms"),
+        "latency": detail.get("first_token_ms") or attempts[-1].get("duration_ms"),
         "generation_time": detail.get("duration_ms"),
         "user": detail.get("user"),
         "attempts": detail.get("attempts", []),

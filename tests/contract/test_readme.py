@@ -4,45 +4,22 @@ import json
 import os
 import re
 import shutil
-import signal
-import socket
 import subprocess
 import sys
 import tomllib
 from collections.abc import Iterator
 from pathlib import Path
-from typing import NamedTuple
 
 import pytest
 
 from haimaker.config import Settings
 from haimaker.routes_file import parse
+from tests.support.documentation import ADDRESS, ROOT, Guide, Served, run, serve, shape
 from tests.support.fake_upstream import FakeUpstream
 from tests.support.openai_wire import plays_openai
 
-ROOT = Path(__file__).parents[2]
-README = (ROOT / "README.md").read_text("utf-8")
-ADDRESS = "127.0.0.1:8000"
-
-
-class Block(NamedTuple):
-    language: str
-    text: str
-
-
-BLOCKS = [Block(*found) for found in re.findall(r"^```(\w+)\n(.*?)^```$", README, re.MULTILINE | re.DOTALL)]
-
-
-def blocks(language: str) -> list[str]:
-    return [block.text for block in BLOCKS if block.language == language]
-
-
-def after(text: str) -> str:
-    """The block that follows the first one with this text in it: what a command prints."""
-    place = next(i for i, block in enumerate(BLOCKS) if text in block.text)
-    return BLOCKS[place + 1].text
-
-
+GUIDE = Guide.read("README.md")
+README, BLOCKS, blocks, after = GUIDE.text, GUIDE.blocks, GUIDE.written_in, GUIDE.after
 CURLS = [text for text in blocks("sh") if text.startswith("curl")]
 """In the README's order: chat, a new key, what is left of it, completions, the public list of models."""
 
@@ -54,66 +31,9 @@ def upstream() -> Iterator[FakeUpstream]:
         yield upstream
 
 
-class Served(NamedTuple):
-    address: str
-    welcome: str
-
-
-def free_port() -> int:
-    with socket.create_server(("127.0.0.1", 0)) as listener:
-        return int(listener.getsockname()[1])
-
-
-def serve(home: Path, **environment: str) -> Iterator[Served]:
-    """`make run`, as the README has it, on a free port."""
-    port = free_port()
-    clean = {name: value for name, value in os.environ.items() if not name.endswith(("_API_KEY", "_BASE_URL"))}
-    settings = {"PORT": str(port), "HAIMAKER_HOME": str(home), **environment}
-    process = subprocess.Popen(
-        ["make", "run"],
-        cwd=ROOT,
-        env=clean | settings,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.DEVNULL,
-        text=True,
-        process_group=0,
-    )
-    assert process.stdout is not None
-    try:
-        welcome = "".join(process.stdout.readline() for _ in range(5))
-        yield Served(f"127.0.0.1:{port}", welcome)
-    finally:
-        os.killpg(process.pid, signal.SIGTERM)
-        process.wait(20)
-
-
 @pytest.fixture(scope="module")
 def served(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
     yield from serve(tmp_path_factory.mktemp("home"))
-
-
-def run(command: str, served: Served, **environment: str) -> str:
-    done = subprocess.run(
-        ["bash", "-euo", "pipefail", "-c", command.replace(ADDRESS, served.address)],
-        cwd=ROOT,
-        env=os.environ | environment,
-        capture_output=True,
-        text=True,
-        timeout=60,
-    )
-    assert done.returncode == 0, done.stderr
-    return done.stdout
-
-
-def shape(value: object) -> object:
-    """A JSON value with what differs from run to run made alike."""
-    if isinstance(value, dict):
-        return {name: shape(inner) for name, inner in value.items()}
-    if isinstance(value, list):
-        return [shape(inner) for inner in value]
-    if isinstance(value, str) and re.fullmatch(r"(chat)?cmpl-\S+|[0-9a-f]{64}|sk-hm-\S+|\d{4}-\d\d-\d\dT\S+", value):
-        return "differs"
-    return type(value).__name__ if isinstance(value, int) and value > 10**9 else value
 
 
 def test_make_run_prints_what_the_readme_shows(served: Served) -> None:
