@@ -8,7 +8,9 @@ from typing import Protocol
 from urllib.parse import quote, urlsplit
 
 from haimaker.aws import Credentials, CredentialSource
-from haimaker.providers import PROVIDERS, Provider
+from haimaker.plans import ProviderAccount
+from haimaker.provider_accounts import seen_by
+from haimaker.providers import BY_NAME, PROVIDERS, Provider
 
 SIGNED_PROVIDERS = "HAIMAKER_SIGNED_PROVIDERS"
 
@@ -51,9 +53,13 @@ class Access:
         return (place or self.path).replace("{path}", path).replace("{model}", quote(model, safe=""))
 
 
-def access_from(env: Mapping[str, str]) -> dict[str, Access]:
-    """The providers that are on, by name: those with a key, and those without a public address whose base URL is set."""
+def access_from(env: Mapping[str, str], accounts: Mapping[str, ProviderAccount] | None = None) -> dict[str, Access]:
+    """The providers that are on, by name: those with a key, and those without a public address whose base URL is set; and the
+    accounts that the deployer named beside them."""
     found = {provider.name: _access(provider, env) for provider in PROVIDERS if not provider.offline}
+    for name, account in (accounts or {}).items():
+        base = BY_NAME[account.base]
+        found[name] = _access(base, seen_by(name, account, base, env))
     for name in signed_providers(env) or ():
         if found[name] is None:
             raise SettingsError(f"{SIGNED_PROVIDERS} names {name}, which needs AWS_REGION and AWS credentials.")

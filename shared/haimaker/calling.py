@@ -21,7 +21,7 @@ from haimaker.schema import Asked, ChatRequest
 from haimaker.settlement import Trial
 from haimaker.transport import Cancel, Timeouts, Transport, TransportError
 from haimaker.usage import Tokens
-from haimaker.wire import JSON, Attempt, Chunk, Event, UpstreamRequest, UpstreamResponse
+from haimaker.wire import JSON, Attempt, Chunk, Event, Patience, UpstreamRequest, UpstreamResponse
 
 if TYPE_CHECKING:
     from haimaker.remote_images import ImageFetcher
@@ -188,8 +188,15 @@ class Caller:
         forwarded = {name: self.headers[name] for name in attempt.provider.forwards if _is_plain(self.headers.get(name))}
         headers = {name: _both(request.headers.get(name), value) for name, value in forwarded.items()}
         headers |= authorize.headers_for(attempt.provider, access, request, time.time())
-        timeouts = Timeouts(min(CONNECT_S, left_s), left_s, max(left_s, self.end_s - time.monotonic()))
+        timeouts = self._timeouts(attempt.patience, left_s)
         return self.upstreams.transport.send(request, access.base_url, headers, timeouts, self.cancel)
+
+    def _timeouts(self, patience: Patience, left_s: float) -> Timeouts:
+        """The least of what the request has left and what its target may take."""
+        now_s = time.monotonic()
+        first_s = min(left_s, patience.first_byte_s, patience.total_s)
+        between_s = min(max(left_s, self.end_s - now_s), patience.between_s, patience.total_s)
+        return Timeouts(min(CONNECT_S, first_s), first_s, between_s, now_s + patience.total_s)
 
     @contextmanager
     def _explaining(self, trial: Trial, *, answered: bool) -> Iterator[None]:

@@ -17,6 +17,7 @@ from haimaker.access import (
 )
 from haimaker.aws import CredentialSource
 from haimaker.metrics import BY_PROVIDER
+from haimaker.plans import Config
 from haimaker.providers import BY_NAME
 
 DEFAULT_HOST = "127.0.0.1"
@@ -49,7 +50,8 @@ class Settings:
     records_table: str = "haimaker-records"
     aws: AWSAccess | None = None
     """Only where the store is DynamoDB."""
-    config_path: Path = DEFAULT_CONFIG
+    config: Config = field(default_factory=Config)
+    """What `gateway.toml` says."""
     default_max_output_tokens: int = DEFAULT_MAX_OUTPUT_TOKENS
     demo: bool = False
     access: Mapping[str, Access] = field(default_factory=dict)
@@ -75,6 +77,7 @@ class Settings:
         env = _filled(environment)
         host = env.get("HOST", DEFAULT_HOST)
         store = _one_of(env, "STORE", ("sqlite", "dynamodb"))
+        config = _config(env)
         return cls(
             host=host,
             port=_whole_number(env, "PORT", 8000, most=65_535),
@@ -84,10 +87,10 @@ class Settings:
             accounts_table=env.get("HAIMAKER_ACCOUNTS_TABLE", "haimaker-accounts"),
             records_table=env.get("HAIMAKER_RECORDS_TABLE", "haimaker-records"),
             aws=_aws(env) if store == "dynamodb" else None,
-            config_path=_config_path(env),
+            config=config,
             default_max_output_tokens=_whole_number(env, "DEFAULT_MAX_OUTPUT_TOKENS", DEFAULT_MAX_OUTPUT_TOKENS, least=1),
             demo=True,
-            access=access_from(env),
+            access=access_from(env, config.accounts),
             public_models=_public_models(env),
         )
 
@@ -104,15 +107,16 @@ class Settings:
         for name in ("HAIMAKER_ACCOUNTS_TABLE", "HAIMAKER_RECORDS_TABLE"):
             if name not in env:
                 raise SettingsError(f"{name} is missing; template.yaml sets it.")
+        config = _config(env)
         return cls(
             store="dynamodb",
             accounts_table=env["HAIMAKER_ACCOUNTS_TABLE"],
             records_table=env["HAIMAKER_RECORDS_TABLE"],
             aws=_aws(env),
-            config_path=_config_path(env),
+            config=config,
             default_max_output_tokens=_whole_number(env, "DEFAULT_MAX_OUTPUT_TOKENS", DEFAULT_MAX_OUTPUT_TOKENS, least=1),
             demo=_one_of(env, "HAIMAKER_DEMO", ("false", "true")) == "true",
-            access={} if parameter else access_from(env),
+            access={} if parameter else access_from(env, config.accounts),
             providers_parameter=parameter,
             environment=env,
             allowed_origins=_origins(env),
@@ -190,11 +194,17 @@ def is_loopback(host: str) -> bool:
         return host == "localhost"
 
 
-def _config_path(env: Mapping[str, str]) -> Path:
+def _config(env: Mapping[str, str]) -> Config:
+    """The deployer's file; its parser is imported only if it says something. Raises SettingsError."""
     path = Path(env.get("HAIMAKER_CONFIG", DEFAULT_CONFIG)).expanduser()
     if "HAIMAKER_CONFIG" in env and not path.is_file():
         raise SettingsError(f"HAIMAKER_CONFIG names {path}, which is not a file.")
-    return path
+    text = path.read_text("utf-8") if path.is_file() else ""
+    if all(not line.strip() or line.lstrip().startswith("#") for line in text.splitlines()):
+        return Config()
+    from haimaker.routes_file import parse
+
+    return parse(text, path)
 
 
 def _whole_number(env: Mapping[str, str], name: str, default: int, *, least: int = 0, most: int = 10**9) -> int:

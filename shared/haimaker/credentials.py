@@ -17,6 +17,7 @@ from haimaker.aws import AWSClient, AWSError
 from haimaker.config import AWSAccess
 from haimaker.errors import ServiceUnavailableError
 from haimaker.observability import Observer
+from haimaker.plans import ProviderAccount
 
 KEPT_S = 300.0
 KEPT_EMPTY_S = 30.0
@@ -52,6 +53,8 @@ class Stored:
     environment: Mapping[str, str] = field(repr=False)
     observer: Observer
     clock: Callable[[], float] = time.monotonic
+    accounts: Mapping[str, ProviderAccount] = field(default_factory=dict)
+    """Those that the deployer named beside the providers' own."""
     _secrets: Mapping[str, str] = field(default_factory=dict, repr=False)
     _access: Mapping[str, Access] | None = field(default=None, repr=False)
     _fresh_until_s: float = 0.0
@@ -66,7 +69,7 @@ class Stored:
     def _renewed(self, older: Mapping[str, Access] | None) -> Mapping[str, Access]:
         try:
             secrets = self._read()
-            access = older if older is not None and secrets == self._secrets else access_from({**self.environment, **secrets})
+            access = older if older is not None and secrets == self._secrets else self._access_with(secrets)
         except (AWSError, SettingsError) as error:
             self.observer.problem(f"the providers' credentials can't be read: {error}")
             if older is None:
@@ -76,6 +79,9 @@ class Stored:
         self._secrets = secrets
         self._fresh_until_s = self.clock() + (KEPT_S if secrets else KEPT_EMPTY_S)
         return access
+
+    def _access_with(self, secrets: Mapping[str, str]) -> Mapping[str, Access]:
+        return access_from({**self.environment, **secrets}, self.accounts)
 
     def _read(self) -> Mapping[str, str]:
         """Both parameters in one call; one that does not exist holds nothing. Raises AWSError, SettingsError."""

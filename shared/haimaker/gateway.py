@@ -28,12 +28,14 @@ from haimaker.exchange import Exchange
 from haimaker.health import Health
 from haimaker.limits import Reservation
 from haimaker.observability import Observer
+from haimaker.plans import Plan
 from haimaker.providers import PROVIDERS
 from haimaker.relay import ClientLeft, Relay
-from haimaker.routing import Config, Plan, Router
+from haimaker.routing import Router
 from haimaker.schema import Asked, parse_chat, parse_completion
 from haimaker.sending import Sender
 from haimaker.settlement import Settlement
+from haimaker.situation import Situation
 from haimaker.sse import dumps
 from haimaker.store import UNLIMITED, Account, Admitted, Hold, Refused, Store, StoreThrottled, StoreUnavailable
 from haimaker.transport import Cancel, Transport
@@ -65,13 +67,11 @@ class Gateway:
     credentials: Credentials
     observer: Observer = field(default_factory=Observer)
     accounts: Accounts = field(init=False)
-    config: Config = field(init=False)
     _reach: Reach | None = field(default=None, repr=False)
     _hub: tuple[Reach, bytes] | None = field(default=None, repr=False)
 
     def __post_init__(self) -> None:
         self.accounts = Accounts(self.store, keys.admin_id(self.settings))
-        self.config = _config(self.settings)
 
     @classmethod
     def local(cls, settings: Settings) -> "Gateway":
@@ -97,7 +97,9 @@ class Gateway:
         observer = Observer(settings.service, metrics_on=True, dimensions=settings.metric_dimensions)
         credentials: Credentials = Constant(settings.access)
         if settings.providers_parameter:
-            credentials = Stored(settings.providers_parameter, settings.aws, settings.environment, observer)
+            credentials = Stored(
+                settings.providers_parameter, settings.aws, settings.environment, observer, accounts=settings.config.accounts
+            )
         return cls(settings, stack_store(settings), credentials, observer)
 
     def handle(self, operation: str, request: Request) -> Response:
@@ -142,9 +144,10 @@ class Gateway:
         access = self.credentials.current()
         reach = self._reach
         if reach is None or reach.upstreams.access is not access:
-            on = [provider for provider in PROVIDERS if provider.name in access or (provider.offline and self.settings.demo)]
+            rows = (*PROVIDERS, *(account.row for account in self.settings.config.accounts.values()))
+            on = [row for row in rows if row.name in access or (row.offline and self.settings.demo)]
             transport, health = (reach.upstreams.transport, reach.upstreams.health) if reach else (Transport(), Health())
-            self._reach = reach = Reach(Router(self.config, on), Upstreams(transport, access, health))
+            self._reach = reach = Reach(Router(self.settings.config, on), Upstreams(transport, access, health))
         return reach
 
     def hub(self) -> bytes:
@@ -188,7 +191,7 @@ class Gateway:
 
     def _plan(self, asked: Asked, account: Account, request_id: str, now_s: float, reach: Reach, affordable: int | None) -> Plan:
         resting = reach.upstreams.health.resting(now_s)
-        plan = reach.router.plan(asked.model, account.models, request_id, int(now_s), resting)
+        plan = reach.router.plan(asked.model, Situation(request_id, int(now_s), allowed=account.models, resting=resting))
         if account.budget_nanousd is None:
             return plan
         default = self.settings.default_max_output_tokens
@@ -214,17 +217,6 @@ def error_response(error: APIError) -> Response:
 
 def json_response(body: JSON) -> Response:
     return Response(200, {"content-type": "application/json"}, dumps(body))
-
-
-def _config(settings: Settings) -> Config:
-    """What `gateway.toml` says; its parser is imported only if it says something."""
-    path = settings.config_path
-    text = path.read_text("utf-8") if path.is_file() else ""
-    if all(not line.strip() or line.lstrip().startswith("#") for line in text.splitlines()):
-        return Config()
-    from haimaker.routes_file import parse
-
-    return parse(text, path)
 
 
 def _hold(request: Request, account: Account, reservation: Reservation, plan: Plan, now_s: float) -> Hold:

@@ -12,9 +12,10 @@ from haimaker import prices
 from haimaker.accounts import check_usable
 from haimaker.errors import NotFoundError
 from haimaker.prices import Facts
-from haimaker.providers import Provider, row_for
-from haimaker.routing import Router, is_allowed
+from haimaker.providers import Provider, serving
+from haimaker.routing import Router
 from haimaker.store import Account
+from haimaker.targets import is_allowed
 from haimaker.wire import JSON, Request
 
 HUB_RATES = ("input_cost_per_token", "output_cost_per_token", "cache_read_input_token_cost")
@@ -62,8 +63,8 @@ def hub(router: Router) -> list[JSON]:
 def _usable(router: Router, account: Account) -> Iterator[JSON]:
     allowed = {*account.models, *map(router.full_name, account.models)}
     for name, route in router.config.routes.items():
-        targets = [router.full_name(target.model) for target in route.targets]
-        if is_allowed(name, allowed) and any(is_allowed(target, allowed) for target in targets):
+        targets = [router.target_name(target.model) for target in route.targets]
+        if "*" not in name and is_allowed(name, allowed) and any(is_allowed(target, allowed) for target in targets):
             yield {"id": name, "object": "model", "created": 0, "owned_by": "gateway"}
     for name in _served(router):
         if is_allowed(name, allowed):
@@ -84,7 +85,7 @@ def _serves(provider: Provider, facts: Facts) -> bool:
     """Whether a line of the table is a model that its provider can be asked for, and by an operation that there is."""
     if provider.unlisted and re.match(provider.unlisted, facts.model):
         return False
-    completes = row_for(provider.name, facts.model).completes
+    completes = serving(provider, facts.model).completes
     return facts.mode == "chat" or (facts.mode == "completion" and bool(completes and re.match(completes, facts.model)))
 
 

@@ -233,5 +233,9 @@ BY_NAME: Mapping[str, Provider] = {provider.name: provider for provider in PROVI
 
 def row_for(provider: str, model: str) -> Provider:
     """The row by which a provider serves a model."""
-    row = BY_NAME[provider]
+    return serving(BY_NAME[provider], model)
+
+
+def serving(row: Provider, model: str) -> Provider:
+    """A provider's row, or the one of the family that a model belongs to."""
     return next((family for pattern, family in row.families.items() if re.match(pattern, model)), row)

@@ -1,93 +1,194 @@
-"""`gateway.toml`: the deployer's own names and prices, parsed and checked. Imported only when the file says something."""
+"""`gateway.toml`: the deployer's own names, accounts and prices, parsed and checked. Imported only when the file says something.
 
+With the standard library alone, so that the layer's build can check the file: `python -m haimaker.routes_file gateway.toml`.
+"""
+
+import sys
 import tomllib
+from collections.abc import Mapping
+from dataclasses import replace
+from functools import partial
 from pathlib import Path
-from typing import Annotated
-
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
 
 from haimaker.access import SettingsError
+from haimaker.plans import AUTO, BACK_OFF, RESTING, STRATEGIES, BackOff, Config, ProviderAccount, Resting, Route, Weighted
 from haimaker.prices import Facts
-from haimaker.providers import BY_NAME
-from haimaker.routing import Config, Route, Weighted, facts_of_base
+from haimaker.providers import BY_NAME, PROVIDERS
+from haimaker.targets import Targets, account_row, facts_of_base
+from haimaker.toml_table import Mistake, Table, line_of, whole
+from haimaker.wire import Patience
 
-MODEL = r"^[^\s/]+(/\S+)?$"
-Model = Annotated[str, Field(pattern=MODEL)]
-Target = Annotated[str, Field(pattern=r"^[^\s/]+/\S+$")]
-
-
-class _Table(BaseModel):
-    model_config = ConfigDict(extra="forbid")
-
-
-class _Target(_Table):
-    model: Model
-    weight: Annotated[float, Field(gt=0, le=1e6)] = 1.0
-
-    @model_validator(mode="before")
-    @classmethod
-    def _from_name(cls, target: object) -> object:
-        """A name alone is a target of weight 1; as a union of types its errors would not name the field."""
-        return {"model": target} if isinstance(target, str) else target
-
-
-class _Route(_Table):
-    targets: Annotated[list[_Target], Field(min_length=1)]
-    fallbacks: list[Model] = []
-    context_window_fallbacks: list[Model] = []
-    content_policy_fallbacks: list[Model] = []
-    retries: Annotated[int, Field(ge=0, le=10)] = 2
-    timeout_s: Annotated[float, Field(gt=0, le=890)] = 590.0
-
-    def route(self) -> Route:
-        return Route(
-            targets=tuple(Weighted(target.model, target.weight) for target in self.targets),
-            fallbacks=tuple(self.fallbacks),
-            context_window_fallbacks=tuple(self.context_window_fallbacks),
-            content_policy_fallbacks=tuple(self.content_policy_fallbacks),
-            retries=self.retries,
-            timeout_s=self.timeout_s,
-        )
-
-
-class _Model(_Table):
-    base_model: Annotated[str, Field(min_length=1)]
-
-
-class _File(_Table):
-    routes: dict[Model, _Route] = {}
-    models: dict[Target, _Model] = {}
-    prices: dict[Target, dict[str, str | int | float]] = {}
-
-    @field_validator("models")
-    @classmethod
-    def _known(cls, models: dict[str, _Model]) -> dict[str, _Model]:
-        for name, model in models.items():
-            provider = name.partition("/")[0]
-            if provider not in BY_NAME or not facts_of_base(provider, model.base_model):
-                raise ValueError(f"{name}: the table of prices has no {model.base_model!r}; it may be written provider/model")
-        return models
-
-    @field_validator("prices")
-    @classmethod
-    def _priced(cls, prices: dict[str, dict[str, str | int | float]]) -> dict[str, dict[str, str | int | float]]:
-        for name, price in prices.items():
-            Facts.unknown(*name.split("/", 1)).with_prices(price)
-        return prices
+MODEL = r"[^\s/]+(/\S+)?"
+TARGET = r"[^\s/]+/\S+"
+EXAMPLE = "openai/gpt-4o-mini"
+ACCOUNT = r"[a-z][a-z0-9_-]{0,63}"
+VARIABLE = r"[A-Z][A-Z0-9_]*"
+LONGEST_S = 890.0
+"""A function ends at 900 s, and has to settle before that."""
+FALLBACKS = ("fallbacks", "context_window_fallbacks", "content_policy_fallbacks")
 
 
 def parse(text: str, path: Path) -> Config:
-    """The routes, prices and models of a file. Raises SettingsError, naming the place in the file."""
+    """Raises SettingsError, naming the line."""
     try:
-        parsed = _File.model_validate(tomllib.loads(text))
+        return _config(Table((), tomllib.loads(text)))
     except tomllib.TOMLDecodeError as error:
         raise SettingsError(f"{path} is not TOML: {error}.") from None
-    except ValidationError as error:
-        first = error.errors(include_url=False)[0]
-        place = ".".join(str(part) for part in first["loc"])
-        raise SettingsError(f"{path}: {place}: {first['msg']}.") from None
-    return Config(
-        {name: table.route() for name, table in parsed.routes.items()},
-        parsed.prices,
-        {name: table.base_model for name, table in parsed.models.items()},
+    except Mistake as mistake:
+        line = line_of(text, mistake.place)
+        where = f"{path}, line {line}" if line else str(path)
+        place = ".".join(map(str, mistake.place))
+        raise SettingsError(f"{where}: {place}: {mistake}.") from None
+
+
+def _config(file: Table) -> Config:
+    defaults = file.take("defaults", {})
+    default = whole(Table(("defaults",), defaults), _settings)
+    resting = whole(Table(("health",), file.take("health", {})), _resting)
+    accounts = file.by_name("accounts", ACCOUNT, _account)
+    config = Config(
+        routes=file.by_name("routes", MODEL, _route, defaults=defaults),
+        prices=file.by_name("prices", TARGET, _price),
+        base_models=file.by_name("models", TARGET, partial(_base_model, accounts)),
+        default=default,
+        accounts=accounts,
+        resting=resting,
     )
+    file.done()
+    _check_names(config)
+    return config
+
+
+def _route(name: str, table: Table) -> Route:
+    if name.count("*") > 1:
+        raise Mistake(table.place, "may have one star")
+    raw = table.take("targets", [])
+    if not isinstance(raw, list) or not raw:
+        raise table.wrong("targets", "must be a list of one or more targets")
+    route = _settings(table)
+    targets = [
+        whole(Table((*table.place, "targets", position), _named(each)), partial(_target, route))
+        for position, each in enumerate(raw)
+    ]
+    for position, target in enumerate(targets):
+        if "*" in target.model and "*" not in name:
+            raise Mistake((*table.place, "targets", position), "may have a star where the route's name has one")
+    return replace(route, targets=tuple(targets))
+
+
+def _settings(table: Table) -> Route:
+    """What a route has besides its targets, and what `defaults` has."""
+    fallbacks, for_context, for_policy = (table.texts(name, pattern=MODEL, example=EXAMPLE) for name in FALLBACKS)
+    return Route(
+        (),
+        fallbacks,
+        for_context,
+        for_policy,
+        retries=table.whole("retries", 2, 0, 10),
+        timeout_s=table.number("timeout_s", 590.0, LONGEST_S),
+        strategy=table.one_of("strategy", STRATEGIES, STRATEGIES[0]),
+        patience=Patience(
+            float("inf"),
+            table.number("first_byte_timeout_s", float("inf"), LONGEST_S),
+            table.number("between_chunks_timeout_s", float("inf"), LONGEST_S),
+        ),
+        back_off=BackOff(
+            table.number("back_off_s", BACK_OFF.first_s, 60, least=0),
+            table.number("longest_wait_s", BACK_OFF.longest_s, 300, least=0),
+            table.number("jitter", BACK_OFF.jitter, 10, least=0),
+        ),
+    )
+
+
+def _named(target: object) -> object:
+    """A name alone is a target of weight 1."""
+    return {"model": target} if isinstance(target, str) else target
+
+
+def _target(route: Route, table: Table) -> Weighted:
+    model = table.text("model", pattern=MODEL, example=EXAMPLE)
+    weight = table.number("weight", 1.0, 1e6)
+    patience = Patience(
+        table.number("timeout_s", float("inf"), LONGEST_S),
+        table.number("first_byte_timeout_s", route.patience.first_byte_s, LONGEST_S),
+        table.number("between_chunks_timeout_s", route.patience.between_s, LONGEST_S),
+    )
+    return Weighted(model, weight, patience)
+
+
+def _resting(table: Table) -> Resting:
+    return Resting(
+        table.whole("failures", RESTING.failures, 1, 1_000),
+        table.number("rest_s", RESTING.rest_s, 3_600),
+        table.number("longest_rest_s", RESTING.longest_rest_s, 86_400),
+    )
+
+
+def _account(name: str, table: Table) -> ProviderAccount:
+    if name in BY_NAME:
+        raise Mistake(table.place, "is a provider's own name; an account needs another")
+    base = table.one_of("provider", [row.name for row in PROVIDERS if not row.offline], "")
+    settings = Table((*table.place, "settings"), table.take("settings", {}))
+    found = {variable: settings.text(variable) for variable in sorted(settings.own)}
+    return ProviderAccount(account_row(name, BY_NAME[base]), base, found, table.flag("shares_credentials"))
+
+
+def _base_model(accounts: Mapping[str, ProviderAccount], name: str, table: Table) -> str:
+    base = table.text("base_model", example="gpt-4o")
+    provider = name.partition("/")[0]
+    row = accounts[provider].row if provider in accounts else BY_NAME.get(provider)
+    if row is None or not facts_of_base(row, base):
+        raise Mistake(table.place, f"the table of prices has no {base!r}; it may be written provider/model")
+    return base
+
+
+def _price(name: str, table: Table) -> dict[str, str | int | float]:
+    prices = {rate: table.take(rate) for rate in sorted(table.own)}
+    for rate, price in prices.items():
+        if not isinstance(price, str | int | float) or isinstance(price, bool):
+            raise table.wrong(rate, "must be a price in USD")
+        try:
+            Facts.unknown(*name.split("/", 1)).with_prices({rate: price})
+        except ValueError as error:
+            raise table.wrong(rate, str(error)) from None
+    return prices
+
+
+def _check_names(config: Config) -> None:
+    """That every name in a list of models can be one: a route, a provider's or account's, or a bare model that a provider lists."""
+    known = Targets(config, PROVIDERS)
+    routes = [(("routes", name), route) for name, route in config.routes.items()]
+    for place, route in [(("defaults",), config.default), *routes]:
+        for position, target in enumerate(route.targets):
+            _check(known, (*place, "targets", position), target.model, routes_too=False)
+        for name in FALLBACKS:
+            for position, model in enumerate(getattr(route, name)):
+                if place == ("defaults",) or getattr(config.default, name) != getattr(route, name):
+                    _check(known, (*place, name, position), model, routes_too=True)
+
+
+def _check(known: Targets, place: tuple[str | int, ...], model: str, *, routes_too: bool) -> None:
+    if model == AUTO:
+        raise Mistake(place, f"{AUTO} chooses among models and routes, and can't be one of them")
+    if (routes_too and model in known.config.routes) or model.startswith("*"):
+        return
+    if known.row(model.partition("/")[0]) and "/" in model:
+        return
+    if "/" in model or not next(known.listing(model), None):
+        raise Mistake(place, f"{model!r} is neither a route nor a model of a provider")
+
+
+def main(arguments: list[str]) -> int:
+    """Checks files; says what is wrong, and fails."""
+    for argument in arguments:
+        path = Path(argument)
+        try:
+            parse(path.read_text("utf-8"), path)
+        except (SettingsError, OSError, UnicodeDecodeError) as error:
+            print(error, file=sys.stderr)
+            return 1
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

@@ -1,177 +1,165 @@
-"""From a model's name to an ordered list of attempts. Pure: the draw comes from the request id, so that a log line replays."""
+"""From a model's name to an ordered list of attempts. Pure: chance comes from the request's id, so that a log line replays."""
 
-import math
-from collections.abc import Collection, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
-from hashlib import blake2b
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
+from functools import cached_property
 
-from haimaker.errors import APIError, NotFoundError, PermissionDeniedError
-from haimaker.prices import Facts, facts
-from haimaker.providers import BY_NAME, Provider, row_for
-from haimaker.wire import Attempt
+from haimaker import wishes
+from haimaker.errors import APIError, BadRequestError, NotFoundError, PermissionDeniedError
+from haimaker.orders import ordered
+from haimaker.plans import LeftOut, Plan, Route, Weighted
+from haimaker.providers import serving
+from haimaker.situation import Situation
+from haimaker.targets import Targets, is_allowed
+from haimaker.wire import Attempt, Patience
 
-
-@dataclass(frozen=True, slots=True)
-class Weighted:
-    """A target of a route, and its share."""
-
-    model: str
-    weight: float = 1.0
-
-
-@dataclass(frozen=True, slots=True)
-class Route:
-    """One name of the deployer's own, or, with a single target, any model."""
-
-    targets: tuple[Weighted, ...]
-    fallbacks: tuple[str, ...] = ()
-    context_window_fallbacks: tuple[str, ...] = ()
-    content_policy_fallbacks: tuple[str, ...] = ()
-    retries: int = 2
-    timeout_s: float = 590.0
+Ranked = list[tuple[Weighted, str]]
+"""Targets, best first, and in words what put each there."""
 
 
-@dataclass(frozen=True, slots=True)
-class Config:
-    """What `gateway.toml` says: routes by name, and prices by `provider/model`, where the model may end in `*`."""
+@dataclass(frozen=True)
+class Router(Targets):
+    """Makes plans."""
 
-    routes: Mapping[str, Route] = field(default_factory=dict)
-    prices: Mapping[str, Mapping[str, str | int | float]] = field(default_factory=dict)
-    base_models: Mapping[str, str] = field(default_factory=dict)
-    """By `provider/model`, the model that it is; as the provider's table has it, or with a provider of its own."""
-
-
-@dataclass(frozen=True, slots=True)
-class Plan:
-    """Attempts, best first; the other two lists serve one kind of refusal each."""
-
-    attempts: tuple[Attempt, ...]
-    context_window: tuple[Attempt, ...] = ()
-    content_policy: tuple[Attempt, ...] = ()
-    retries: int = 2
-    timeout_s: float = 590.0
-
-    def all(self) -> tuple[Attempt, ...]:
-        return self.attempts + self.context_window + self.content_policy
-
-
-@dataclass(frozen=True, slots=True)
-class Router:
-    """What plans are made from: the deployer's configuration and the providers that are on, in the table's order."""
-
-    config: Config
-    providers: Sequence[Provider]
-
-    def plan(self, model: str, allowed: Collection[str], request_id: str, created_s: int, resting: Collection[str] = ()) -> Plan:
-        """Attempts for a model as the client names it. `resting` targets come last; `allowed` may have bare names too.
-
-        Raises NotFoundError, PermissionDeniedError.
-        """
+    def plan(self, model: str, at: Situation) -> Plan:
+        """Attempts for a model as the client names it. Raises BadRequestError, NotFoundError, PermissionDeniedError."""
         name = self.full_name(model)
-        allowed = {*allowed, *map(self.full_name, allowed)}
-        if not (is_allowed(name, allowed) or is_allowed(model, allowed)):
+        at = replace(at, allowed={*at.allowed, *map(self.full_name, at.allowed)})
+        if not (is_allowed(name, at.allowed) or is_allowed(model, at.allowed)):
             raise PermissionDeniedError(f"This key may not use the model {model!r}.", param="model", code="model_not_allowed")
-        route = self.config.routes.get(name, Route((Weighted(name),)))
-        drawn = [target.model for target in _draw(route.targets, request_id)]
-
-        def attempts(names: Sequence[str]) -> tuple[Attempt, ...]:
-            targets = list(dict.fromkeys(target for name in names for target in self._targets(name, request_id)))
-            targets = [target for target in targets if is_allowed(target, allowed)]
-            usable = sorted((target for target in targets if self._provider(target)), key=lambda target: target in resting)
-            return tuple(self._attempt(target, request_id, created_s) for target in usable)
-
-        planned = attempts([*drawn, *route.fallbacks])
-        if not planned:
-            raise self._unusable(model, drawn, allowed)
+        route = self._route(name) or replace(self.config.default, targets=self._owners(model, name, at))
+        lists = [_List(self, route, at) for _ in range(3)]
+        lists[0].add(f"target of {model!r}", self._ranked(route, at))
+        if at.wishes.falls_back:
+            asked = at.wishes
+            lists[0].fall_back("fallback", asked.fallbacks, route.fallbacks)
+            lists[1].fall_back("for a prompt that is too long", asked.context_window_fallbacks, route.context_window_fallbacks)
+            lists[2].fall_back("for a prompt that is refused", asked.content_policy_fallbacks, route.content_policy_fallbacks)
+        if not lists[0].attempts:
+            raise _unusable(model, lists[0].left_out)
+        first, context, policy = (each.rested() for each in lists)
         return Plan(
-            planned,
-            attempts(route.context_window_fallbacks),
-            attempts(route.content_policy_fallbacks),
-            route.retries,
-            route.timeout_s,
+            first if at.wishes.falls_back or at.wishes.order else first[:1],
+            context,
+            policy,
+            route.retries if at.wishes.retries is None else at.wishes.retries,
+            min(route.timeout_s, at.wishes.timeout_s),
+            route.back_off,
+            {target: reason for each in reversed(lists) for target, reason in each.reasons.items()},
+            tuple(dict.fromkeys(left_out for each in lists for left_out in each.left_out)),
         )
 
-    def full_name(self, model: str) -> str:
-        """A route's name or `provider/model`; a bare model belongs to the first provider that is on and lists it."""
-        if model in self.config.routes or model.partition("/")[0] in BY_NAME:
-            return model
-        owner = next((provider.name for provider in self.providers if facts(provider.name, model)), None)
-        return f"{owner}/{model}" if owner else model
+    def targets_of(self, name: str, at: Situation) -> Ranked:
+        """Those of a fallback: it may name a route, whose targets then come in its order, but not its own fallbacks."""
+        route = self._route(name) or self._route(self.full_name(name))
+        return self._ranked(route, at) if route else [(Weighted(self.full_name(name)), "")]
 
-    def facts_of(self, target: str) -> Facts:
-        """Facts of `provider/model`, with the deployer's prices; of a model that no table lists, what little is known."""
-        provider, _, model = target.partition("/")
-        base = self.config.base_models.get(target)
-        known = facts_of_base(provider, base) if base else facts(BY_NAME[provider].priced_as or provider, model)
-        known = known or Facts.unknown(provider, model).with_prices(BY_NAME[provider].prices)
-        for name in _price_names(target):
-            if name in self.config.prices:
-                return known.with_prices(self.config.prices[name])
-        return known
+    @cached_property
+    def _patterns(self) -> Sequence[tuple[re.Pattern[str], Route]]:
+        """Of routes whose name has a star, the longest name first."""
+        names = sorted((name for name in self.config.routes if "*" in name), key=len, reverse=True)
+        return [(re.compile(re.escape(name).replace(r"\*", "(.+)"), re.DOTALL), self.config.routes[name]) for name in names]
 
-    def _targets(self, name: str, request_id: str) -> Iterator[str]:
-        """A fallback may name a route: its targets then, but not its own fallbacks."""
-        route = self.config.routes.get(name)
-        if route is None:
-            yield self.full_name(name)
-        else:
-            yield from (self.full_name(target.model) for target in _draw(route.targets, request_id))
+    def _route(self, name: str) -> Route | None:
+        """By its name; else by a pattern, whose star stands for the same text in the names of its targets."""
+        if name in self.config.routes:
+            return self.config.routes[name]
+        for pattern, route in self._patterns:
+            if found := pattern.fullmatch(name):
+                return replace(
+                    route, targets=tuple(replace(each, model=each.model.replace("*", found[1])) for each in route.targets)
+                )
+        return None
 
-    def _provider(self, target: str) -> Provider | None:
+    def _owners(self, model: str, name: str, at: Situation) -> tuple[Weighted, ...]:
+        """Who serves a model without a route: all that list a bare name, where the client says which providers it wants."""
+        if at.wishes.names_providers and name != model:
+            return tuple(Weighted(f"{owner}/{model}") for owner in self.listing(model))
+        return (Weighted(name),)
+
+    def _ranked(self, route: Route, at: Situation) -> Ranked:
+        """In the order of the route's strategy, or of the client's; providers that the client names come before."""
+        targets = [replace(each, model=self.target_name(each.model)) for each in route.targets]
+        ranked = ordered(targets, at.wishes.strategy or route.strategy, at, self.facts_of)
+        wanted = at.wishes.order
+
+        def place(target: Weighted) -> int:
+            return min((wanted.index(name) for name in self.names(target.model) if name in wanted), default=len(wanted))
+
+        return sorted(ranked, key=lambda each: place(each[0])) if wanted else ranked
+
+
+@dataclass(slots=True)
+class _List:
+    """One list of attempts in the making, each target once."""
+
+    router: Router
+    route: Route
+    at: Situation
+    attempts: list[Attempt] = field(default_factory=list)
+    reasons: dict[str, str] = field(default_factory=dict)
+    left_out: list[LeftOut] = field(default_factory=list)
+
+    def add(self, role: str, ranked: Ranked) -> None:
+        for target, why in ranked:
+            name = target.model
+            if name in self.reasons or any(each.target == name for each in self.left_out):
+                continue
+            refused = self._refusal(name)
+            if refused:
+                self.left_out.append(refused)
+                continue
+            rests = "; it keeps failing and comes last" if name in self.at.resting else ""
+            self.reasons[name] = f"{role}{': ' if why else ''}{why}{rests}"
+            self.attempts.append(self._attempt(name, target.patience))
+
+    def fall_back(self, role: str, asked: Sequence[str] | None, route: Sequence[str]) -> None:
+        """Onto what the client or its key names, else what the route does."""
+        for name in route if asked is None else asked:
+            self.add(role if asked is None else f"{role} that the request names", self.router.targets_of(name, self.at))
+
+    def rested(self) -> tuple[Attempt, ...]:
+        """Those that keep failing last."""
+        return tuple(sorted(self.attempts, key=lambda attempt: attempt.target in self.at.resting))
+
+    def _refusal(self, target: str) -> LeftOut | None:
+        """Why a target can't be in a plan, if so."""
         name, slash, model = target.partition("/")
-        return next((provider for provider in self.providers if provider.name == name and slash and model), None)
+        row = self.router.row(name)
+        if not is_allowed(target, self.at.allowed):
+            return LeftOut(target, "model_not_allowed", "the key's list of models does not have it")
+        if row is None or not (slash and model):
+            return LeftOut(target, "model_not_found", "there is no such model")
+        if not self.router.is_on(name):
+            missing = f"{name.upper().replace('-', '_')}_{'API_KEY' if row.base_url else 'BASE_URL'}"
+            return LeftOut(target, "provider_not_configured", f"the provider {name!r} has no credentials here ({missing})")
+        if self.at.wishes is wishes.NONE:
+            return None
+        from haimaker.unwanted import unwanted  # few requests say what they want of a provider
 
-    def _attempt(self, target: str, request_id: str, created_s: int) -> Attempt:
+        return unwanted(self.router, target, self.at.wishes)
+
+    def _attempt(self, target: str, patience: Patience) -> Attempt:
         name, _, model = target.partition("/")
-        return Attempt(request_id, created_s, row_for(name, model), model, self.facts_of(target))
-
-    def _unusable(self, model: str, names: Sequence[str], allowed: Collection[str]) -> APIError:
-        """Why nothing is left of a plan."""
-        targets = [target for name in names for target in self._targets(name, "")]
-        if not any(is_allowed(target, allowed) for target in targets):
-            message = f"This key may use the name {model!r}, but none of the models that it stands for."
-            return PermissionDeniedError(message, param="model", code="model_not_allowed")
-        off = next((provider for target in targets if (provider := BY_NAME.get(target.partition("/")[0]))), None)
-        if off and not self._provider(f"{off.name}/_"):
-            missing = f"{off.name.upper()}_{'API_KEY' if off.base_url else 'BASE_URL'}"
-            message = f"The model {model!r} is not available: the provider {off.name!r} has no credentials here ({missing})."
-            return NotFoundError(message, param="model", code="provider_not_configured")
-        message = f"The model {model!r} does not exist. GET /v1/models lists those that this key may use."
-        return NotFoundError(message, param="model", code="model_not_found")
+        row = self.router.row(name)
+        assert row is not None
+        row, at = serving(row, model), self.at
+        patience = patience.within(at.wishes.patience)
+        return Attempt(at.request_id, at.created_s, row, model, self.router.facts_of(target), patience=patience)
 
 
-def facts_of_base(provider: str, base: str) -> Facts | None:
-    """What the table says of a model that goes by another name: as the provider has it, or another, as `provider/model`."""
-    owner, _, model = base.partition("/")
-    return facts(BY_NAME[provider].priced_as or provider, base) or facts(owner, model)
-
-
-def is_allowed(name: str, allowed: Collection[str]) -> bool:
-    """Whether a list of names and `provider/*` patterns has the name; an empty list has all."""
-    return (
-        not allowed
-        or name in allowed
-        or "*" in allowed
-        or any(pattern.endswith("/*") and name.startswith(pattern[:-1]) for pattern in allowed)
-    )
-
-
-def _draw(targets: Sequence[Weighted], request_id: str) -> list[Weighted]:
-    """All targets in a random order in which each comes first as often as its weight says.
-
-    Efraimidis and Spirakis, Weighted random sampling with a reservoir (2006), with the request id as the source of chance.
-    """
-
-    def rank(position: int) -> float:
-        digest = blake2b(f"{request_id}/{position}".encode(), digest_size=8).digest()
-        uniform = (int.from_bytes(digest, "big") + 1) / (2**64 + 1)
-        return math.log(uniform) / targets[position].weight
-
-    return [targets[position] for position in sorted(range(len(targets)), key=rank, reverse=True)]
-
-
-def _price_names(target: str) -> Iterator[str]:
-    """The names under which the deployer may give a price: the target's own, then patterns from the longest to the shortest."""
-    yield target
-    for end in range(len(target), target.index("/"), -1):
-        yield target[:end] + "*"
+def _unusable(model: str, left_out: Sequence[LeftOut]) -> APIError:
+    """Why nothing is left of a plan."""
+    codes = {each.code: each for each in reversed(left_out)}
+    if codes.keys() == {"model_not_allowed"}:
+        message = f"This key may use the name {model!r}, but none of the models that it stands for."
+        return PermissionDeniedError(message, param="model", code="model_not_allowed")
+    for code in codes.keys() - {"model_not_allowed", "model_not_found", "provider_not_configured"}:
+        message = f"No target of {model!r} is what the request asks for: {codes[code].reason}."
+        return BadRequestError(message, param="provider", code="no_target_left")
+    if "provider_not_configured" in codes:
+        message = f"The model {model!r} is not available: {codes['provider_not_configured'].reason}."
+        return NotFoundError(message, param="model", code="provider_not_configured")
+    message = f"The model {model!r} does not exist. GET /v1/models lists those that this key may use."
+    return NotFoundError(message, param="model", code="model_not_found")

@@ -10,17 +10,13 @@ from haimaker import errors
 from haimaker.calling import Caller
 from haimaker.errors import APIError, ContentPolicyViolationError, ContextWindowExceededError
 from haimaker.health import Health
-from haimaker.routing import Plan
+from haimaker.plans import Plan
 from haimaker.schema import Asked
 from haimaker.settlement import Trial
 from haimaker.transport import Cancel
 from haimaker.wire import JSON, Attempt, Chunk
 
 T = TypeVar("T")
-
-BACK_OFF_S = 0.25
-LONGEST_WAIT_S = 10.0
-"""A provider that asks for a longer wait is not waited for; the client is told how long it is."""
 
 
 @dataclass(slots=True)
@@ -78,9 +74,11 @@ class Sender:
 
     def _same_again(self, attempt: Attempt, error: APIError, again: int) -> list[Attempt]:
         """The last target once more, after a wait; raises the error when that makes no sense."""
-        wait_s = max(float(error.headers.get("retry-after", 0)), BACK_OFF_S * 2 ** (self.plan.retries - again - 1))
-        wait_s *= random.uniform(1.0, 1.25)  # noqa: S311 - spreads retries, guards nothing
-        hopeless = again < 0 or not errors.tries_again(error) or wait_s > LONGEST_WAIT_S * 1.25
+        back_off = self.plan.back_off
+        asked_s = float(error.headers.get("retry-after", 0))
+        wait_s = max(asked_s, min(back_off.first_s * 2 ** (self.plan.retries - again - 1), back_off.longest_s))
+        wait_s *= random.uniform(1.0, 1.0 + back_off.jitter)  # noqa: S311 - spreads retries, guards nothing
+        hopeless = again < 0 or not errors.tries_again(error) or asked_s > back_off.longest_s
         if hopeless or self.cancel.requested or time.monotonic() + wait_s >= self.caller.deadline_s:
             error.attempts = [trial.told() for trial in self.trials]
             raise error

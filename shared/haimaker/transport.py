@@ -50,6 +50,8 @@ class Timeouts:
     connect_s: float = 10.0
     first_byte_s: float = 590.0
     between_s: float = 590.0
+    end_s: float = float("inf")
+    """Of the whole call, monotonic."""
 
 
 class Cancel:
@@ -80,13 +82,35 @@ class Cancel:
                 _shut(connected)
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class _Call:
-    """What one call needs on its way down: where to, and how to be stopped."""
+    """What one call needs on its way down: where to, how long it may take, and how to be stopped."""
 
     address: SplitResult
     timeouts: Timeouts
     cancel: Cancel
+    connected: socket.socket | None = None
+    """Kept here: a connection forgets its socket once the answer's headers say that it closes."""
+    first_until_s: float = 0.0
+
+    def begin(self, connected: socket.socket) -> None:
+        self.connected = connected
+        self.first_until_s = time.monotonic() + self.timeouts.first_byte_s
+        connected.settimeout(self.timeouts.first_byte_s)
+        self.cancel.watch(connected)
+
+    def await_first(self) -> None:
+        """The headers are in; the first byte of the body has what is left of the time for both."""
+        self._wait_at_most(self.first_until_s - time.monotonic())
+
+    def await_next(self) -> None:
+        self._wait_at_most(min(self.timeouts.between_s, self.timeouts.end_s - time.monotonic()))
+
+    def _wait_at_most(self, seconds: float) -> None:
+        if seconds <= 0:
+            raise TimeoutError
+        if self.connected is not None:
+            self.connected.settimeout(seconds)
 
 
 class _Idle(NamedTuple):
@@ -149,14 +173,10 @@ def _exchange(
     connection: http.client.HTTPConnection, request: UpstreamRequest, headers: Mapping[str, str], call: _Call
 ) -> http.client.HTTPResponse:
     assert connection.sock is not None
-    connection.sock.settimeout(call.timeouts.first_byte_s)
-    call.cancel.watch(connection.sock)
+    call.begin(connection.sock)
     path = call.address.path.rstrip("/") + request.path
     connection.request(request.method, path, request.body, {"accept-encoding": "identity", **request.headers, **headers})
-    answer = connection.getresponse()
-    if connection.sock is not None:
-        connection.sock.settimeout(call.timeouts.between_s)
-    return answer
+    return connection.getresponse()
 
 
 def _pieces(
@@ -165,7 +185,12 @@ def _pieces(
     """The body as it arrives. The connection is kept when the body was read to its end, else closed."""
     whole = False
     try:
+        call.await_first()
+        await_next, ends = True, call.timeouts.end_s < float("inf")
         while piece := answer.read1(PIECE_BYTES):
+            if await_next:
+                call.await_next()
+                await_next = ends
             yield piece
         # read1 ends without a word where a body is shorter than its Content-Length.
         if answer.length:

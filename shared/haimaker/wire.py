@@ -36,6 +36,25 @@ class Response:
 
 
 @dataclass(frozen=True, slots=True)
+class Patience:
+    """How long one attempt may take, in seconds; infinite where only the request's own end counts."""
+
+    total_s: float = float("inf")
+    first_byte_s: float = float("inf")
+    between_s: float = float("inf")
+    """From one piece of an answer to the next."""
+
+    def within(self, outer: "Patience") -> "Patience":
+        """The lesser of both, each."""
+        return Patience(
+            min(self.total_s, outer.total_s), min(self.first_byte_s, outer.first_byte_s), min(self.between_s, outer.between_s)
+        )
+
+
+PATIENT = Patience()
+
+
+@dataclass(frozen=True, slots=True)
 class Attempt:
     """One try at one target: all that an adapter may know besides the request."""
 
@@ -47,6 +66,7 @@ class Attempt:
     facts: "Facts"
     max_output_tokens: int | None = None
     """A limit to send upstream although the client named none."""
+    patience: Patience = PATIENT
 
     @property
     def target(self) -> str:

@@ -5,7 +5,8 @@ import pytest
 
 from haimaker.access import Access, SettingsError, access_from
 from haimaker.aws_credentials import Renewed
-from haimaker.config import DEFAULT_CONFIG, Settings, is_loopback
+from haimaker.config import Settings, is_loopback
+from haimaker.plans import Config
 from haimaker.providers import PROVIDERS
 
 AWS = {"STORE": "dynamodb", "AWS_REGION": "eu-central-1", "AWS_ACCESS_KEY_ID": "id", "AWS_SECRET_ACCESS_KEY": "hush-hush"}
@@ -24,7 +25,7 @@ ROLE = {FULL_URI: "http://127.0.0.1:9/role"}
         ({}, "home", Path(".haimaker")),
         ({}, "admin_key", "sk-local"),
         ({}, "store", "sqlite"),
-        ({}, "config_path", DEFAULT_CONFIG),
+        ({}, "config", Config()),
         ({}, "default_max_output_tokens", 16_384),
         ({}, "demo", True),
         ({}, "public_models", False),
@@ -38,7 +39,6 @@ ROLE = {FULL_URI: "http://127.0.0.1:9/role"}
         ({"HOST": "0.0.0.0", "HAIMAKER_ADMIN_KEY": "long-enough"}, "admin_key", "long-enough"),
         ({"HOST": "localhost"}, "admin_key", "sk-local"),
         ({"HAIMAKER_HOME": "/tmp/x"}, "home", Path("/tmp/x")),
-        ({"HAIMAKER_CONFIG": __file__}, "config_path", Path(__file__)),
         ({"DEFAULT_MAX_OUTPUT_TOKENS": "7"}, "default_max_output_tokens", 7),
         (AWS, "store", "dynamodb"),
         (AWS, "accounts_table", "haimaker-accounts"),

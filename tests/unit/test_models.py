@@ -3,9 +3,10 @@ from openai.types import Model
 
 from haimaker import models
 from haimaker.errors import AuthenticationError, NotFoundError
+from haimaker.plans import Config, Route, Weighted
 from haimaker.prices import facts
 from haimaker.providers import BY_NAME, PROVIDERS
-from haimaker.routing import Config, Route, Router, Weighted
+from haimaker.routing import Router
 from haimaker.wire import JSON
 from tests.support.builders import account, request
 

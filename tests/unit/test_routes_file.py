@@ -4,8 +4,9 @@ import pytest
 
 from haimaker.access import SettingsError
 from haimaker.config import DEFAULT_CONFIG
-from haimaker.routes_file import parse
-from haimaker.routing import Config, Route, Weighted
+from haimaker.plans import BackOff, Config, Resting, Route, Weighted
+from haimaker.routes_file import main, parse
+from haimaker.wire import Patience
 
 HERE = Path("gateway.toml")
 
@@ -27,44 +28,134 @@ def test_the_example_in_the_projects_file_is_right() -> None:
 
 
 def test_a_target_may_be_a_name_alone() -> None:
-    first = '[routes.a]\ntargets = ["gpt-4o", {model = "demo/echo", weight = 0.5}]\nfallbacks = ["b"]\n'
-    text = first + '[routes."x/y"]\ntargets = ["a"]\n'
+    first = '[routes.a]\ntargets = ["gpt-4o", {model = "demo/echo", weight = 0.5}]\nfallbacks = ["x/y"]\n'
+    text = first + '[routes."x/y"]\ntargets = ["o3"]\n'
     assert parse(text, HERE).routes == {
-        "a": Route((Weighted("gpt-4o"), Weighted("demo/echo", 0.5)), fallbacks=("b",)),
-        "x/y": Route((Weighted("a"),)),
+        "a": Route((Weighted("gpt-4o"), Weighted("demo/echo", 0.5)), fallbacks=("x/y",)),
+        "x/y": Route((Weighted("o3"),)),
     }
+
+
+FULL = """
+[defaults]
+retries = 1
+fallbacks = ["demo/echo"]
+
+[health]
+failures = 5
+rest_s = 10
+
+[accounts.azure_eu]
+provider = "azure"
+settings = { API_VERSION = "v1" }
+
+[models."azure_eu/mine"]
+base_model = "gpt-4o"
+
+[routes."gpt-*"]
+strategy = "ordered"
+targets = [
+    { model = "azure_eu/gpt-*", timeout_s = 30, first_byte_timeout_s = 5 },
+    "openai/gpt-*",
+]
+timeout_s = 60
+first_byte_timeout_s = 9
+between_chunks_timeout_s = 8
+retries = 3
+back_off_s = 0.5
+longest_wait_s = 4
+jitter = 0
+fallbacks = ["fast"]
+
+[routes.fast]
+targets = ["groq/llama-3.3-70b-versatile"]
+"""
+
+
+def test_all_that_a_file_may_say() -> None:
+    found = parse(FULL, HERE)
+    assert found.routes["gpt-*"] == Route(
+        (
+            Weighted("azure_eu/gpt-*", patience=Patience(30, 5, 8)),
+            Weighted("openai/gpt-*", patience=Patience(first_byte_s=9, between_s=8)),
+        ),
+        fallbacks=("fast",),
+        retries=3,
+        timeout_s=60,
+        strategy="ordered",
+        patience=Patience(first_byte_s=9, between_s=8),
+        back_off=BackOff(0.5, 4, 0),
+    )
+    assert found.routes["fast"].retries == found.default.retries == 1
+    assert found.routes["fast"].fallbacks == found.default.fallbacks == ("demo/echo",)
+    assert found.resting == Resting(5, 10)
+    assert (found.accounts["azure_eu"].base, found.accounts["azure_eu"].settings) == ("azure", {"API_VERSION": "v1"})
+    assert found.base_models == {"azure_eu/mine": "gpt-4o"}
+
+
+ROUTE = "[routes.a]\ntargets = ['demo/echo']\n"
 
 
 @pytest.mark.parametrize(
     ("text", "said"),
     [
         ("routes =", "is not TOML"),
-        ("[route.a]\ntargets = ['x']", "route: Extra inputs"),
-        ("[routes.a]\n", "routes.a.targets: Field required"),
-        ("[routes.a]\ntargets = []", "routes.a.targets: List should have at least 1 item"),
-        ("[routes.a]\ntargets = ['a b']", "routes.a.targets.0"),
-        ("[routes.a]\ntargets = ['/x']", "routes.a.targets.0"),
-        ("[routes.a]\ntargets = ['x']\nretry = 3", "routes.a.retry: Extra inputs"),
-        ("[routes.a]\ntargets = ['x']\nretries = 11", "routes.a.retries"),
-        ("[routes.a]\ntargets = ['x']\nretries = -1", "routes.a.retries"),
-        ("[routes.a]\ntargets = ['x']\ntimeout_s = 0", "routes.a.timeout_s"),
-        ("[routes.a]\ntargets = ['x']\ntimeout_s = 900", "routes.a.timeout_s"),
-        ("[routes.a]\ntargets = [{model = 'x', weight = 0}]", "weight"),
-        ("[routes.a]\ntargets = [{model = 'x', weight = inf}]", "weight"),
-        ("[routes.a]\ntargets = [{model = 'x', wait = 1}]", "wait"),
-        ("[models.'azure/x']\nbase_model = 'gpt-99'", "models: Value error, azure/x: the table of prices has no 'gpt-99'"),
-        ("[models.'nobody/x']\nbase_model = 'gpt-4o'", "models: Value error, nobody/x"),
-        ("[models.'azure/x']\n", "models.azure/x.base_model: Field required"),
-        ("[prices.x]\ninput_cost_per_token = '1'", "prices.x"),
-        ("[prices.'a/x']\ninput_cost = '1'", "unknown price 'input_cost'"),
+        ("routes = 1", "line 1: routes: must be a table"),
+        ("[route.a]\ntargets = ['demo/x']", "line 1: route: is not known here"),
+        ("[routes.a]\n", "line 1: routes.a.targets: must be a list of one or more"),
+        ("[routes.a]\ntargets = []", "line 2: routes.a.targets: must be a list"),
+        ("[routes.a]\ntargets = [\n 'demo/x',\n 'a b',\n]", "line 4: routes.a.targets.1.model: must be a text such as"),
+        ("[routes.a]\ntargets = ['/x']", "line 2: routes.a.targets.0"),
+        ("[routes.a]\ntargets = [7]", "line 2: routes.a.targets.0: must be a table"),
+        (f"{ROUTE}retry = 3", "line 3: routes.a.retry: is not known here"),
+        (f"{ROUTE}retries = 11", "line 3: routes.a.retries: must be a whole number from 0 to 10"),
+        (f"{ROUTE}retries = -1", "line 3: routes.a.retries"),
+        (f"{ROUTE}retries = true", "line 3: routes.a.retries"),
+        (f"{ROUTE}timeout_s = 0", "line 3: routes.a.timeout_s: must be a number above 0 to 890"),
+        (f"{ROUTE}timeout_s = 900", "line 3: routes.a.timeout_s"),
+        (f"{ROUTE}jitter = -1", "line 3: routes.a.jitter: must be a number from 0 to 10"),
+        (f"{ROUTE}strategy = 'fastest'", "line 3: routes.a.strategy: must be one of weighted, ordered, lowest-cost"),
+        (f"\n\n{ROUTE}fallbacks = [\n  'demo/echo',\n  'opnai/gpt-4o',\n]", "line 7: routes.a.fallbacks.1: 'opnai/gpt-4o'"),
+        (f"{ROUTE}fallbacks = ['gpt-nine']", "line 3: routes.a.fallbacks.0: 'gpt-nine' is neither a route nor a model"),
+        (f"{ROUTE}fallbacks = ['haimaker/auto']", "line 3: routes.a.fallbacks.0: haimaker/auto chooses among"),
+        ("[defaults]\nfallbacks = ['nobody/x']", "line 2: defaults.fallbacks.0: 'nobody/x' is neither"),
+        ("[defaults]\nretries = 99", "line 2: defaults.retries"),
+        ("[defaults]\ntargets = []", "line 2: defaults.targets: is not known here"),
+        ("[routes.a]\ntargets = ['b']\n[routes.b]\ntargets = ['demo/x']", "line 2: routes.a.targets.0: 'b' is neither"),
+        ("[routes.a]\ntargets = ['openai/*']", "line 2: routes.a.targets.0: may have a star where"),
+        ("[routes.'*/*']\ntargets = ['openai/*']", "line 1: routes.*/*: may have one star"),
+        ("[routes.'a b']\ntargets = ['demo/x']", "line 1: routes.a b: is no name"),
+        ("[routes.a]\ntargets = [{model = 'demo/x', weight = 0}]", "line 2: routes.a.targets.0.weight"),
+        ("[routes.a]\ntargets = [{model = 'demo/x', weight = inf}]", "weight"),
+        ("[routes.a]\ntargets = [{model = 'demo/x', weight = nan}]", "weight"),
+        ("[routes.a]\ntargets = [{model = 'demo/x', wait = 1}]", "line 2: routes.a.targets.0.wait: is not known here"),
+        ("[models.'azure/x']\nbase_model = 'gpt-99'", "line 1: models.azure/x: the table of prices has no 'gpt-99'"),
+        ("[models.'nobody/x']\nbase_model = 'gpt-4o'", "models.nobody/x"),
+        ("[models.'azure/x']\n", "line 1: models.azure/x.base_model: must be a text such as gpt-4o"),
+        ("[prices.x]\ninput_cost_per_token = '1'", "line 1: prices.x: is no name"),
+        ("[prices.'a/x']\ninput_cost = '1'", "line 2: prices.a/x.input_cost: unknown price 'input_cost'"),
         ("[prices.'a/x']\ninput_cost_per_token = '-1'", "not an amount of USD"),
         ("[prices.'a/x']\ninput_cost_per_token = nan", "not an amount of USD"),
-        ("[prices.'a/x']\ninput_cost_per_token = []", "prices.a/x"),
+        ("[prices.'a/x']\ninput_cost_per_token = []", "line 2: prices.a/x.input_cost_per_token: must be a price"),
+        ("[accounts.openai]\nprovider = 'openai'", "line 1: accounts.openai: is a provider's own name"),
+        ("[accounts.Mine]\nprovider = 'openai'", "line 1: accounts.Mine: is no name"),
+        ("[accounts.mine]\nprovider = 'opnai'", "line 2: accounts.mine.provider: must be one of openai, "),
+        ("[accounts.mine]\nprovider = 'openai'\nsettings = { REGION = 1 }", "line 3: accounts.mine.settings.REGION"),
+        ("[health]\nfailures = 0", "line 2: health.failures: must be a whole number from 1"),
     ],
 )  # fmt: skip
-def test_what_is_wrong_is_named_with_its_place(text: str, said: str) -> None:
+def test_what_is_wrong_is_named_with_its_line(text: str, said: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(SettingsError) as caught:
         parse(text, HERE)
     assert said in str(caught.value)
     assert str(caught.value).startswith("gateway.toml")
     assert "\n" not in str(caught.value)
+    file = tmp_path / "gateway.toml"
+    file.write_text(text, "utf-8")
+    assert main([str(file)]) == 1
+    assert said in capsys.readouterr().err
+
+
+def test_the_files_of_the_project_pass_the_builds_check() -> None:
+    assert main([str(DEFAULT_CONFIG)]) == 0
+    assert main(["/nowhere/gateway.toml"]) == 1

@@ -1,14 +1,32 @@
 from collections import Counter
 from itertools import pairwise
+from typing import Any
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from haimaker.errors import NotFoundError, PermissionDeniedError
+from haimaker.errors import BadRequestError, NotFoundError, PermissionDeniedError
+from haimaker.plans import (
+    HIGHEST_THROUGHPUT,
+    LOWEST_COST,
+    LOWEST_LATENCY,
+    ORDERED,
+    STRATEGIES,
+    Config,
+    Plan,
+    ProviderAccount,
+    Route,
+    Weighted,
+)
 from haimaker.providers import BY_NAME
-from haimaker.routing import Config, Plan, Route, Router, Weighted, is_allowed
+from haimaker.routing import Router
+from haimaker.situation import Situation
+from haimaker.targets import account_row, is_allowed
+from haimaker.wire import Patience
+from haimaker.wishes import Wishes
 
+DEAR_FIRST = (Weighted("openai/gpt-4o"), Weighted("hosted_vllm/unpriced-1"), Weighted("openai/gpt-4o-mini", patience=Patience(5)))
 ROUTES = {
     "fast": Route(
         (Weighted("groq/llama-3.3-70b-versatile", 3), Weighted("openai/gpt-4o-mini")),
@@ -21,6 +39,14 @@ ROUTES = {
     "chained": Route((Weighted("gpt-4o-mini"),), fallbacks=("fast", "chained")),
     "off": Route((Weighted("deepseek/deepseek-chat"),)),
     "gpt-4o": Route((Weighted("mistral/mistral-small-latest"),)),
+    "dear-first": Route(DEAR_FIRST, strategy=ORDERED),
+    "cheap": Route(DEAR_FIRST, strategy=LOWEST_COST),
+    "quick": Route(DEAR_FIRST, strategy=LOWEST_LATENCY),
+    "steady": Route(DEAR_FIRST, strategy=HIGHEST_THROUGHPUT),
+    "mistral/*": Route((Weighted("mistral/*"), Weighted("openrouter/mistralai/*")), strategy=ORDERED, fallbacks=("openai/gpt-4o",)),
+    "mistral/open-*": Route((Weighted("hosted_vllm/open-*"),)),
+    "mine-*": Route((Weighted("demo/echo"),)),
+    "eu": Route((Weighted("openai_eu/gpt-4o"), Weighted("openai/gpt-4o")), strategy=ORDERED),
     "openai/gpt-4.1": Route((Weighted("openai/gpt-4.1"), Weighted("openai/gpt-4o"))),
 }
 PRICES = {
@@ -30,15 +56,17 @@ PRICES = {
     "openai/gpt-4o": {"output_cost_per_token": "4e-9"},
 }
 ON = ("openai", "groq", "mistral", "hosted_vllm", "demo")
-ROUTER = Router(Config(ROUTES, PRICES), [BY_NAME[name] for name in ON])
+EU = ProviderAccount(account_row("openai_eu", BY_NAME["openai"]), "openai")
+CONFIG = Config(ROUTES, PRICES, default=Route((), fallbacks=("groq/llama-3.3-70b-versatile",)), accounts={"openai_eu": EU})
+ROUTER = Router(Config(ROUTES, PRICES, accounts={"openai_eu": EU}), [*(BY_NAME[name] for name in ON), EU.row])
 
 
-def plan(model: str, allowed: tuple[str, ...] = (), request_id: str = "r", resting: tuple[str, ...] = ()) -> Plan:
-    return ROUTER.plan(model, allowed, request_id, 0, resting)
+def plan(model: str, allowed: tuple[str, ...] = (), request_id: str = "r", **at: Any) -> Plan:
+    return ROUTER.plan(model, Situation(request_id, 0, allowed=allowed, **at))
 
 
-def targets(model: str, allowed: tuple[str, ...] = (), request_id: str = "r", resting: tuple[str, ...] = ()) -> list[str]:
-    return [attempt.target for attempt in plan(model, allowed, request_id, resting).attempts]
+def targets(model: str, allowed: tuple[str, ...] = (), request_id: str = "r", **at: Any) -> list[str]:
+    return [attempt.target for attempt in plan(model, allowed, request_id, **at).attempts]
 
 
 @pytest.mark.parametrize(
@@ -46,11 +74,19 @@ def targets(model: str, allowed: tuple[str, ...] = (), request_id: str = "r", re
     [
         ("openai/gpt-4o-mini", ["openai/gpt-4o-mini"]),
         ("gpt-4o-mini", ["openai/gpt-4o-mini"]),
-        ("mistral-large-latest", ["mistral/mistral-large-latest"]),
+        ("gpt-4.1-mini", ["openai/gpt-4.1-mini"]),
         ("openai/never-heard-of", ["openai/never-heard-of"]),
         ("hosted_vllm/Qwen/Qwen3-8B", ["hosted_vllm/Qwen/Qwen3-8B"]),
         ("demo/echo", ["demo/echo"]),
         ("ft:gpt-4o-mini-2024-07-18:org::id", ["openai/ft:gpt-4o-mini-2024-07-18:org::id"]),
+        ("dear-first", ["openai/gpt-4o", "hosted_vllm/unpriced-1", "openai/gpt-4o-mini"]),
+        ("cheap", ["hosted_vllm/unpriced-1", "openai/gpt-4o-mini", "openai/gpt-4o"]),
+        ("mistral/codestral-latest", ["mistral/codestral-latest", "openai/gpt-4o"]),
+        ("mistral/open-mixtral", ["hosted_vllm/open-mixtral"]),  # the longest pattern wins
+        ("codestral-latest", ["mistral/codestral-latest", "openai/gpt-4o"]),
+        ("mine-or-yours", ["demo/echo"]),
+        ("eu", ["openai_eu/gpt-4o", "openai/gpt-4o"]),
+        ("openai_eu/gpt-4.1", ["openai_eu/gpt-4.1"]),
         ("gpt-4o", ["mistral/mistral-small-latest"]),  # a name of the deployer's own wins
         ("chained", ["openai/gpt-4o-mini", "groq/llama-3.3-70b-versatile"]),
     ],
@@ -149,7 +185,7 @@ def test_each_target_comes_first_as_often_as_its_weight_says() -> None:
 def test_every_target_of_a_route_is_in_its_plan_once(weights: list[float], request_id: str) -> None:
     names = [f"demo/m{number}" for number in range(len(weights))]
     route = Route(tuple(Weighted(name, weight) for name, weight in zip(names, weights, strict=True)))
-    planned = Router(Config({"r": route}), [BY_NAME["demo"]]).plan("r", (), request_id, 0).attempts
+    planned = Router(Config({"r": route}), [BY_NAME["demo"]]).plan("r", Situation(request_id, 0)).attempts
     assert sorted(attempt.target for attempt in planned) == names
 
 
@@ -171,3 +207,108 @@ def test_an_unlisted_model_has_no_price_and_a_known_one_keeps_the_tables() -> No
     assert not ROUTER.facts_of("openai/never-heard-of").priced
     rates = [ROUTER.facts_of(name).rates["input_cost_per_token"] for name in ("openai/gpt-4o-mini", "openai/gpt-4o")]
     assert all(float(low) < float(high) for low, high in pairwise(rates))
+
+
+PREFERS_LAST = {"openai/gpt-4o": 900.0, "hosted_vllm/unpriced-1": 300.0, "openai/gpt-4o-mini": 100.0}
+
+
+@pytest.mark.parametrize(
+    ("route", "measured", "expected"),
+    [
+        ("quick", {"latency_ms": PREFERS_LAST}, "openai/gpt-4o-mini"),
+        ("quick", {"latency_ms": {"openai/gpt-4o": 1.0, "openai/gpt-4o-mini": 2.0}}, "hosted_vllm/unpriced-1"),  # not measured yet
+        ("steady", {"tokens_per_s": PREFERS_LAST}, "openai/gpt-4o"),
+        ("cheap", {"prompt_tokens": 10**6}, "hosted_vllm/unpriced-1"),
+    ],
+)
+def test_what_was_measured_decides(route: str, measured: dict[str, Any], expected: str) -> None:
+    assert targets(route, **measured)[0] == expected
+
+
+def test_a_target_keeps_its_own_patience_and_a_request_can_only_shorten_it() -> None:
+    wishes = Wishes(patience=Patience(first_byte_s=3), timeout_s=20, retries=0)
+    found = plan("dear-first", wishes=wishes)
+    assert [attempt.patience for attempt in found.attempts] == [Patience(first_byte_s=3)] * 2 + [Patience(5, 3)]
+    assert (found.timeout_s, found.retries) == (20, 0)
+
+
+BOTH = ["openai/gpt-4o-2024-08-06", "openai_eu/gpt-4o-2024-08-06"]
+
+
+@pytest.mark.parametrize(
+    ("model", "wishes", "expected"),
+    [
+        ("dear-first", Wishes(order=("hosted_vllm",)), ["hosted_vllm/unpriced-1", "openai/gpt-4o", "openai/gpt-4o-mini"]),
+        ("dear-first", Wishes(order=("hosted_vllm",), falls_back=False), ["hosted_vllm/unpriced-1"]),
+        ("dear-first", Wishes(falls_back=False), ["openai/gpt-4o"]),
+        ("dear-first", Wishes(only=("openai",)), ["openai/gpt-4o", "openai/gpt-4o-mini"]),
+        ("dear-first", Wishes(ignore=("openai",)), ["hosted_vllm/unpriced-1"]),
+        ("dear-first", Wishes(strategy=LOWEST_COST), ["hosted_vllm/unpriced-1", "openai/gpt-4o-mini", "openai/gpt-4o"]),
+        ("dear-first", Wishes(most_usd={"input_cost_per_token": "0.000001"}), ["hosted_vllm/unpriced-1", "openai/gpt-4o-mini"]),
+        ("dear-first", Wishes(parameters=("tools",)), ["openai/gpt-4o", "openai/gpt-4o-mini"]),
+        ("dear-first", Wishes(parameters=("seed",)), ["openai/gpt-4o", "hosted_vllm/unpriced-1", "openai/gpt-4o-mini"]),
+        ("eu", Wishes(order=("openai",)), ["openai_eu/gpt-4o", "openai/gpt-4o"]),  # an account is its provider's as well
+        ("eu", Wishes(ignore=("openai_eu",)), ["openai/gpt-4o"]),
+        ("gpt-4o-2024-08-06", Wishes(strategy=ORDERED), BOTH),  # all that list a bare name
+        ("gpt-4o-2024-08-06", Wishes(order=("openai_eu",)), BOTH[::-1]),
+        ("eu", Wishes(fallbacks=("fast", "demo/echo")), None),
+        ("fast", Wishes(fallbacks=()), None),
+    ],
+)
+def test_a_request_may_say_which_providers_it_wants(model: str, wishes: Wishes, expected: list[str] | None) -> None:
+    found = targets(model, wishes=wishes)
+    if expected is None:
+        expected = [name for name in targets(model) if not name.startswith("mistral/")]
+        more = ["groq/llama-3.3-70b-versatile", "openai/gpt-4o-mini", "demo/echo"] if wishes.fallbacks else []
+        assert sorted(found) == sorted({*expected, *more})
+    else:
+        assert found == expected
+
+
+@pytest.mark.parametrize(
+    ("wishes", "said"),
+    [
+        (Wishes(only=("groq",)), "the request leaves its provider out"),
+        (Wishes(ignore=("openai", "hosted_vllm")), "the request leaves its provider out"),
+        (Wishes(order=("groq",), falls_back=False), "no providers but those that it names"),
+        (Wishes(most_usd={"output_cost_per_token": "0"}), "is not known to be at most 0 USD"),
+        (Wishes(parameters=("web_search_options",)), "not known to take 'web_search_options'"),
+    ],
+)
+def test_a_plan_that_nothing_is_left_of_says_what_the_request_left_out(wishes: Wishes, said: str) -> None:
+    with pytest.raises(BadRequestError, match=said) as caught:
+        plan("dear-first", wishes=wishes)
+    assert (caught.value.code, caught.value.param) == ("no_target_left", "provider")
+
+
+def test_a_plan_says_why_each_target_is_where_it_is_or_is_not() -> None:
+    found = plan("fast", ("fast", "groq/*", "mistral/*", "deepseek/*"), resting=("groq/llama-3.3-70b-versatile",))
+    assert found.reasons["groq/llama-3.3-70b-versatile"].startswith("target of 'fast': drawn with weight 3; it keeps failing")
+    assert found.reasons["mistral/mistral-small-latest"] == "fallback: number 1 as listed"
+    assert {each.target: each.code for each in found.left_out} == {
+        "openai/gpt-4o-mini": "model_not_allowed",
+        "openrouter/mistralai/mistral-small-latest": "model_not_allowed",
+        "openrouter/mistralai/mistral-large-latest": "model_not_allowed",
+        "openai/gpt-4.1": "model_not_allowed",
+        "openai/gpt-4o": "model_not_allowed",
+        "deepseek/deepseek-chat": "provider_not_configured",
+    }
+
+
+def test_what_holds_for_every_model_holds_for_one_without_a_route() -> None:
+    planned = Router(CONFIG, ROUTER.providers).plan("openai/gpt-4o-mini", Situation("r", 0)).attempts
+    assert [attempt.target for attempt in planned] == ["openai/gpt-4o-mini", "groq/llama-3.3-70b-versatile"]
+
+
+def test_an_account_has_the_prices_and_rules_of_its_provider() -> None:
+    assert ROUTER.facts_of("openai_eu/gpt-4o").rates == ROUTER.facts_of("openai/gpt-4o").rates
+    [attempt] = plan("openai_eu/o3").attempts
+    assert (attempt.provider.name, attempt.target) == ("openai_eu", "openai_eu/o3")
+    assert attempt.provider.model_rules == BY_NAME["openai"].model_rules
+
+
+@given(st.sampled_from(STRATEGIES), st.text(min_size=1), st.dictionaries(st.sampled_from(list(PREFERS_LAST)), st.floats(0, 1e6)))
+def test_every_strategy_replays_and_keeps_every_target(strategy: str, draw: str, measured: dict[str, float]) -> None:
+    at = {"wishes": Wishes(strategy=strategy), "draw": draw, "latency_ms": measured, "tokens_per_s": measured}
+    assert targets("dear-first", **at) == targets("dear-first", request_id="another", **at)
+    assert sorted(targets("dear-first", **at)) == sorted(PREFERS_LAST)

@@ -6,6 +6,7 @@ import threading
 import time
 import zlib
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +15,7 @@ import pytest
 from haimaker import transport
 from haimaker.transport import Cancel, Cancelled, Timeouts, Transport, TransportError
 from haimaker.wire import UpstreamRequest, UpstreamResponse
-from tests.support.fake_upstream import FakeUpstream, Gate, Reply
+from tests.support.fake_upstream import FakeUpstream, Gate, Pause, Reply
 from tests.support.loopback import full_queue, plain_server, tls_server
 
 REQUEST = UpstreamRequest("/chat/completions", b'{"a":1}', {"content-type": "application/json"})
@@ -276,3 +277,20 @@ def test_a_certificate_that_nobody_vouches_for_is_refused(tmp_path: Path) -> Non
 def test_a_plain_server_is_no_secure_one() -> None:
     with plain_server() as url:
         assert not failure(url.replace("http:", "https:")).sent
+
+
+@pytest.mark.parametrize(
+    ("timeouts", "reply"),
+    [
+        (Timeouts(5, 0.2, 5), Reply.json(200, {}).after(Pause(3))),
+        (Timeouts(5, 0.2, 5), Reply.sse([Pause(3), *EVENTS])),  # headers alone are no first byte
+        (Timeouts(5, 5, 0.2), Reply.sse([EVENTS[0], Pause(3), EVENTS[1]])),
+        (Timeouts(5, 5, 5, 0.4), Reply.sse([*EVENTS] * 20, pace_s=0.05)),
+        (Timeouts(5, 5, 5, 0.4), Reply.raw(200, b"x" * 40, {"connection": "close"}).trickled(0.05)),
+    ],
+    ids=["headers", "first byte", "between", "whole call", "whole call that closes"],
+)
+def test_each_wait_has_its_own_end(upstream: FakeUpstream, timeouts: Timeouts, reply: Reply) -> None:
+    upstream.answers(reply)
+    error = failure(upstream.url, replace(timeouts, end_s=time.monotonic() + timeouts.end_s))
+    assert error.timed_out

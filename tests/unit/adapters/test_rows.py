@@ -13,9 +13,11 @@ from haimaker.access import Access, access_from
 from haimaker.adapters.openai import chat
 from haimaker.authorize import headers_for
 from haimaker.errors import APIError, BadRequestError
+from haimaker.plans import Config
 from haimaker.provider import ModelRule, Provider
 from haimaker.providers import BY_NAME, PROVIDERS
-from haimaker.routing import Config, Router
+from haimaker.routing import Router
+from haimaker.situation import Situation
 from haimaker.wire import JSON, Event, UpstreamRequest
 from tests.support.builders import MESSAGES, attempt, chat_request
 
@@ -119,7 +121,7 @@ def test_no_key_and_no_token_is_off() -> None:
 def test_a_deployment_is_priced_and_ruled_as_the_model_that_it_is() -> None:
     names = {"azure/mine": "gpt-5-mini", "azure/theirs": "openai/gpt-4o", "azure/nothing": "never-heard-of"}
     router = Router(Config(base_models=names), [BY_NAME["azure"]])
-    (tried,) = router.plan("azure/mine", (), "r", 0).attempts
+    (tried,) = router.plan("azure/mine", Situation("r", 0)).attempts
     made = chat.to_upstream(chat_request(max_tokens=5), tried)
     assert json.loads(made.body) == {"model": "mine", "messages": MESSAGES, "max_completion_tokens": 5}
     assert (tried.facts.priced, tried.model) == (True, "mine")

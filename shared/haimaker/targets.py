@@ -1,0 +1,96 @@
+"""What `provider/model` stands for here: whose it is, whether it can be reached, and what is known of it. Pure."""
+
+from collections.abc import Collection, Iterator, Sequence
+from dataclasses import dataclass, replace
+from functools import cached_property
+
+from haimaker.plans import Config
+from haimaker.prices import Facts, facts
+from haimaker.provider import Provider
+from haimaker.providers import BY_NAME
+
+
+@dataclass(frozen=True)
+class Targets:
+    """The deployer's configuration and the providers that are on, accounts among them, in the table's order."""
+
+    config: Config
+    providers: Sequence[Provider]
+
+    def row(self, name: str) -> Provider | None:
+        """A provider's, or that of an account which the deployer named."""
+        account = self.config.accounts.get(name)
+        return account.row if account else BY_NAME.get(name)
+
+    def names(self, target: str) -> tuple[str, ...]:
+        """What a client may call the provider of a target: its account, or whose account that is."""
+        name = target.partition("/")[0]
+        account = self.config.accounts.get(name)
+        return (name, account.base) if account else (name,)
+
+    def full_name(self, model: str) -> str:
+        """A route's name or `provider/model`; a bare model belongs to the first provider that is on and lists it."""
+        return model if model in self.config.routes else self.target_name(model)
+
+    def target_name(self, model: str) -> str:
+        """The same where no route can be meant."""
+        owner = None if self.row(model.partition("/")[0]) else next(self.listing(model), None)
+        return f"{owner}/{model}" if owner else model
+
+    def listing(self, model: str) -> Iterator[str]:
+        """The providers that are on and list a bare name."""
+        for provider in self.providers:
+            account = self.config.accounts.get(provider.name)
+            if facts(account.base if account else provider.name, model):
+                yield provider.name
+
+    def is_on(self, name: str) -> bool:
+        return name in self._on
+
+    def facts_of(self, target: str) -> Facts:
+        """Facts of `provider/model`, with the deployer's prices; of a model that no table lists, what little is known."""
+        provider, _, model = target.partition("/")
+        row = self.row(provider)
+        if row is None:
+            return Facts.unknown(provider, model)
+        names = [f"{name}/{model}" for name in self.names(target)]
+        base = next((self.config.base_models[name] for name in names if name in self.config.base_models), None)
+        known = facts_of_base(row, base) if base else facts(row.priced_as or row.name, model)
+        known = known or Facts.unknown(provider, model).with_prices(row.prices)
+        for name in (pattern for each in names for pattern in _price_names(each)):
+            if name in self.config.prices:
+                return known.with_prices(self.config.prices[name])
+        return known
+
+    @cached_property
+    def _on(self) -> frozenset[str]:
+        return frozenset(provider.name for provider in self.providers)
+
+
+def facts_of_base(row: Provider, base: str) -> Facts | None:
+    """What the table says of a model that goes by another name: as the provider has it, or another, as `provider/model`."""
+    owner, _, model = base.partition("/")
+    return facts(row.priced_as or row.name, base) or facts(owner, model)
+
+
+def is_allowed(name: str, allowed: Collection[str]) -> bool:
+    """Whether a list of names and `provider/*` patterns has the name; an empty list has all."""
+    return (
+        not allowed
+        or name in allowed
+        or "*" in allowed
+        or any(pattern.endswith("/*") and name.startswith(pattern[:-1]) for pattern in allowed)
+    )
+
+
+def account_row(name: str, base: Provider) -> Provider:
+    """A provider's row, and those of its families and operations, under the name of an account."""
+    families = {pattern: account_row(name, row) for pattern, row in base.families.items()}
+    return replace(base, name=name, priced_as=base.priced_as or base.name, families=families)
+
+
+def _price_names(target: str) -> Iterator[str]:
+    """The names under which the deployer may give a price: the target's own, then patterns from the longest to the shortest."""
+    yield target
+    for end in range(len(target), target.index("/"), -1):
+        yield target[:end] + "*"

@@ -1,0 +1,45 @@
+"""What a client or a key asks of routing besides a model, as values; `overrides.py` reads it from requests. Pure."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field, fields, replace
+from typing import Any
+
+from haimaker.wire import PATIENT, Patience
+
+
+@dataclass(frozen=True, slots=True)
+class Wishes:
+    """Each that is None, empty or infinite leaves what the route says. Providers go by name: a row's or an account's."""
+
+    fallbacks: tuple[str, ...] | None = None
+    context_window_fallbacks: tuple[str, ...] | None = None
+    content_policy_fallbacks: tuple[str, ...] | None = None
+    falls_back: bool = True
+    """Whether anything but the first choice may be tried."""
+    strategy: str | None = None
+    order: tuple[str, ...] = ()
+    """Providers to try first, in this order."""
+    only: tuple[str, ...] = ()
+    ignore: tuple[str, ...] = ()
+    most_usd: Mapping[str, str] = field(default_factory=dict)
+    """The most that a rate may be, in USD, by the rate's name in the table of prices."""
+    parameters: tuple[str, ...] = ()
+    """Parameters of the request that every target has to take."""
+    retries: int | None = None
+    timeout_s: float = float("inf")
+    patience: Patience = PATIENT
+
+    @property
+    def names_providers(self) -> bool:
+        return bool(self.order or self.only or self.ignore or self.strategy)
+
+    def over(self, others: "Wishes") -> "Wishes":
+        """These, and the others where these say nothing; the shorter of two times."""
+        said: dict[str, Any] = {
+            each.name: getattr(self, each.name) for each in fields(self) if getattr(self, each.name) != getattr(NONE, each.name)
+        }
+        times = {"timeout_s": min(self.timeout_s, others.timeout_s), "patience": self.patience.within(others.patience)}
+        return replace(others, **said | times)
+
+
+NONE = Wishes()
