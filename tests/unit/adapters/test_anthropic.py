@@ -154,6 +154,19 @@ TURNS: list[tuple[str, list[JSON], list[JSON]]] = [
             {"role": "user", "content": [text("Continue.")]},
         ],
     ),
+    (
+        SONNET_45,
+        [
+            HELLO,
+            {"role": "assistant", "tool_calls": [{"id": "1", "type": "custom", "custom": {"name": "run", "input": "ls"}}]},
+            RESULT,
+        ],
+        [
+            {"role": "user", "content": [text("Hello")]},
+            {"role": "assistant", "content": [{"type": "tool_use", "id": "1", "name": "run", "input": {"input": "ls"}}]},
+            {"role": "user", "content": [{"type": "tool_result", "tool_use_id": "1", "content": [text("9")]}]},
+        ],
+    ),
 ]
 
 

@@ -96,6 +96,14 @@ def test_usage_is_the_same_whole_and_streamed(usage: JSON, counts: JSON) -> None
         assert (last["choices"], last["usage"]) == ([], told)
 
 
+@pytest.mark.parametrize(("thinking", "reasoning"), [(3, 3), (9, 5), ("3", 0), (None, 0)])
+def test_what_claude_counts_of_its_thinking_is_part_of_the_output(thinking: Any, reasoning: int) -> None:
+    fields = {"additionalModelResponseFields": {"usage": {"output_tokens_details": {"thinking_tokens": thinking}}}}
+    told = whole([], usage=USAGE, **fields)["usage"]
+    assert (told["completion_tokens"], told["completion_tokens_details"]["reasoning_tokens"]) == (5, reasoning)
+    assert chunks(("messageStop", {"stopReason": "end_turn", **fields}), ("metadata", {"usage": USAGE}))[-1]["usage"] == told
+
+
 def test_what_was_written_to_the_cache_for_an_hour() -> None:
     details = [{"ttl": "1h", "inputTokens": 40}, {"ttl": "5m", "inputTokens": 60}]
     tokens = from_openai(whole([], usage={**USAGE, "cacheWriteInputTokens": 100, "cacheDetails": details})["usage"])

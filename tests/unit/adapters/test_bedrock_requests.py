@@ -69,7 +69,13 @@ def test_paths(target: str, path: str) -> None:
         ([*MESSAGES, {"role": "system", "content": "Later"}], [], [["Hi", "Later"]]),
         ([{"role": "system", "content": "Alone"}], ["Alone"], [[CONTINUE]]),
         ([{"role": "assistant", "content": "Hello"}, *MESSAGES], [], [[CONTINUE], ["Hello"], ["Hi"]]),
-        ([*MESSAGES, *MESSAGES, {"role": "user", "content": "  "}], [], [["Hi", "Hi", CONTINUE]]),
+        ([*MESSAGES, *MESSAGES, {"role": "user", "content": "  "}], [], [["Hi", "Hi"]]),
+        ([{"role": "user", "content": ""}, *MESSAGES], [], [["Hi"]]),
+        (
+            [*MESSAGES, {"role": "assistant", "content": "Yo"}, {"role": "user", "content": ""}],
+            [],
+            [["Hi"], ["Yo"], [CONTINUE]],
+        ),
         ([*MESSAGES, {"role": "assistant", "content": " "}, *MESSAGES], [], [["Hi", "Hi"]]),
         ([*MESSAGES, {"role": "assistant", "content": "The sum is \n"}], [], [["Hi"], ["The sum is"]]),
     ],
@@ -156,6 +162,27 @@ def test_results_of_tools_come_first_and_each_once() -> None:
     assert second["content"] == [{"text": "No output."}]
 
 
+def test_a_call_of_a_custom_tool_has_a_text() -> None:
+    custom = {"id": "tooluse_1", "type": "custom", "custom": {"name": "add", "input": "1+1"}}
+    body = body_of(messages=[*MESSAGES, {"role": "assistant", "tool_calls": [custom]}, RESULT])
+    assert body["messages"][1]["content"][0]["toolUse"] == {"toolUseId": "tooluse_1", "name": "add", "input": {"input": "1+1"}}
+
+
+@pytest.mark.parametrize(
+    ("target", "fields", "asks"),
+    [
+        (SONNET, {"reasoning_effort": "low"}, True),
+        (SONNET, {"thinking": {"type": "disabled"}}, False),
+        (SONNET, {}, False),
+        (GPT, {"reasoning_effort": "low"}, False),
+    ],
+)
+def test_what_claude_counts_of_its_thinking_is_asked_for(target: str, fields: JSON, asks: bool) -> None:
+    assert body_of(target, **fields).get("additionalModelResponseFieldPaths") == (
+        ["/usage/output_tokens_details"] if asks else None
+    )
+
+
 def test_functions_of_the_old_kind() -> None:
     messages = [
         *MESSAGES,
@@ -173,7 +200,7 @@ def test_functions_of_the_old_kind() -> None:
         (SONNET, None, ["add", "sub"], None),
         (SONNET, "auto", ["add", "sub"], {"auto": {}}),
         (SONNET, "required", ["add", "sub"], {"any": {}}),
-        (SONNET, {"type": "function", "function": {"name": "sub"}}, ["sub"], {"tool": {"name": "sub"}}),
+        (SONNET, {"type": "function", "function": {"name": "sub"}}, ["add", "sub"], {"tool": {"name": "sub"}}),
         (MISTRAL, {"type": "function", "function": {"name": "sub"}}, ["sub"], {"any": {}}),
         (SONNET, {"type": "allowed_tools", "allowed_tools": {"mode": "required", "tools": [OTHER]}}, ["sub"], {"any": {}}),
         (SONNET, "none", [], None),

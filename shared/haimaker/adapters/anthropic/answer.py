@@ -11,6 +11,8 @@ from typing import Any
 
 from haimaker.adapters.anthropic import carried, counts, names
 from haimaker.adapters.anthropic.carried import Placed
+from haimaker.adapters.anthropic.citations import to_annotations
+from haimaker.errors import BadGatewayError
 from haimaker.wire import JSON
 
 FINISH_REASON: Mapping[str, str] = {
@@ -94,13 +96,17 @@ class Answer:
         return "tool_calls" if self.calls else "stop"
 
     def _begin(self, message: Any) -> Iterator[JSON]:
-        """A message may begin with blocks in it: all of a whole answer's, or those for which no events follow."""
-        if not isinstance(message, dict):
+        """A message may begin with blocks in it: all of a whole answer's, or those for which no events follow.
+
+        One that begins twice goes on; another one within it would be told as if both were one answer.
+        """
+        if not isinstance(message, dict) or (self.opened and message.get("id") == self.id):
             return
+        if self.opened:
+            raise BadGatewayError("The provider's stream began another answer within this one.", code="stream_interrupted")
         self.id = _text(message, "id") or self.id
         self.model = _text(message, "model") or self.model
         self.usage = counts.merged(self.usage, message.get("usage"))
-        self.opened.clear()
         for block in _listed(message, "content"):
             yield from self._start({"content_block": block})
         for index in list(self.opened):
@@ -158,7 +164,7 @@ class Answer:
             given = block.start.get("input")
             yield from self._argue(block, json.dumps(given, ensure_ascii=False) if given and isinstance(given, dict) else "{}")
         elif block.kind == "text":
-            self.annotations += _annotations(block.citations, block.begun_at, self.length)
+            self.annotations += to_annotations(block.citations, block.begun_at, self.length)
         elif block.kind in ("thinking", "redacted_thinking"):
             written = {"thinking": block.thinking, "signature": block.signature} if block.kind == "thinking" else {}
             clean = carried.clean({**block.start, **written})
@@ -216,15 +222,6 @@ def _fold_calls(calls: list[JSON], pieces: list[JSON]) -> None:
             calls.append({**{name: value for name, value in piece.items() if name != "index"}, "function": {**piece["function"]}})
         else:
             calls[index]["function"]["arguments"] += piece["function"]["arguments"]
-
-
-def _annotations(citations: list[JSON], start: int, end: int) -> Iterator[JSON]:
-    """Citations of pages as OpenAI's; of the client's own documents there is nothing like it."""
-    for citation in citations:
-        url = _text(citation, "url") or _text(citation, "source")
-        if url.startswith(("http://", "https://")):
-            cited = {"start_index": start, "end_index": end, "url": url, "title": _text(citation, "title")}
-            yield {"type": "url_citation", "url_citation": cited}
 
 
 def _index(event: JSON) -> int:

@@ -10,7 +10,6 @@ from typing import Any
 
 from haimaker.adapters.anthropic import carried, names, parts
 from haimaker.adapters.anthropic.parts import invalid, text, with_cache_control
-from haimaker.errors import BadRequestError
 from haimaker.schema import strict_json
 from haimaker.wire import JSON
 
@@ -106,13 +105,15 @@ def _said(message: JSON, position: int, functions: _Functions) -> list[JSON]:
 def _call(call: Any, param: str) -> tuple[carried.Call, JSON]:
     if not isinstance(call, dict):
         raise invalid(param, "it must be an object")
-    if "custom" in call:
-        raise BadRequestError("The provider has no custom tools.", param=f"{param}.custom", code="unsupported_parameter")
     identifier = call.get("id")
     if not isinstance(identifier, str):
         raise invalid(f"{param}.id", "it must be a string")
     said = carried.unpack(identifier)
-    use = _use(call.get("function"), f"{param}.function", said.id)
+    custom = call.get("custom")
+    if isinstance(custom, dict):  # of another model, as this one has none: its input is a text
+        use = _use({"name": custom.get("name"), "arguments": {"input": custom.get("input")}}, f"{param}.custom", said.id)
+    else:
+        use = _use(call.get("function"), f"{param}.function", said.id)
     control = call.get("cache_control")
     return said, {**use, "cache_control": control} if isinstance(control, dict) else use
 

@@ -153,7 +153,7 @@ def _choose(draft: Draft, choice: Any) -> None:
         made = None
     if draft.asked.get("parallel_tool_calls") is False and (made or {}).get("type") != "none":
         made = {"type": "auto", **(made or {}), "disable_parallel_tool_use": True}
-    if made and (choice != "auto" or len(made) > 1):
+    if made:
         draft.call["tool_choice"] = made
 
 

@@ -60,6 +60,7 @@ def from_stream(events: Iterable[Event], attempt: Attempt) -> Iterator[Chunk]:
     for name, body in _bodies(events, answer):
         if name == "messageStop":
             stopped = body
+            metadata = {**body, **metadata}
         elif name == "metadata":
             metadata = {**metadata, **body}
         else:

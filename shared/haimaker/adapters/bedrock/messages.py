@@ -39,7 +39,7 @@ class Conversation:
         if role in SYSTEM:
             self._add_system(message, param)
         elif role == "user":
-            self._turn("user", self._content(message, param) or [{"text": CONTINUE}])
+            self._turn("user", self._content(message, param), stands=True)
         elif role == "assistant":
             self._turn("assistant", self._assistant(message, param))
         elif role in ("tool", "function"):
@@ -51,6 +51,8 @@ class Conversation:
         """The turns, with those that Converse misses at the beginning and at the end."""
         if not self.turns or self.turns[0]["role"] != "user":
             self.turns.insert(0, {"role": "user", "content": [{"text": CONTINUE}]})
+        for turn in self.turns:
+            turn["content"] = turn["content"] or [{"text": CONTINUE}]
         last = self.turns[-1]
         if last["role"] == "assistant" and (not prefills or not _is_text(last["content"][-1])):
             self.turns.append({"role": "user", "content": [{"text": CONTINUE}]})
@@ -68,8 +70,9 @@ class Conversation:
         else:
             self.system += content
 
-    def _turn(self, role: str, content: list[JSON]) -> None:
-        if not content:
+    def _turn(self, role: str, content: list[JSON], *, stands: bool = False) -> None:
+        """Adds to the turn of a role, or begins it; `stands` if it is one though it says nothing."""
+        if not content and not stands:
             return
         if self.turns and self.turns[-1]["role"] == role:
             self.turns[-1]["content"] += content
@@ -119,7 +122,7 @@ class Conversation:
         return [{"id": self.last_call, "function": old}]
 
     def _call(self, call: Any, param: str) -> tuple[JSON, list[JSON]]:
-        function = call.get("function") if isinstance(call, dict) else None
+        function = _function_of(call) if isinstance(call, dict) else None
         if not isinstance(function, dict) or not isinstance(function.get("name"), str) or not function["name"]:
             raise invalid(f"{param}.function.name", "it must be a string")
         if not isinstance(call.get("id"), str) or not call["id"]:
@@ -143,6 +146,14 @@ class Conversation:
         failed = {"status": "error"} if message.get("is_error") is True else {}
         use_id = carrying.to_tool_id(plain, short=self.family.short_tool_ids)
         return [{"toolResult": {"toolUseId": use_id, "content": told, **failed}}, *points[:1]]
+
+
+def _function_of(call: JSON) -> Any:
+    """What it calls; a custom tool, which is another model's, as a function whose argument is a text."""
+    custom = call.get("custom")
+    if isinstance(custom, dict):
+        return {"name": custom.get("name"), "arguments": {"input": custom.get("input")}}
+    return call.get("function")
 
 
 def _ordered(turn: Mapping[str, Any]) -> list[JSON]:

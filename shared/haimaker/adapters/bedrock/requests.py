@@ -57,6 +57,8 @@ GUARDRAIL = {
 SERVICE_TIERS = ("default", "flex", "priority", "reserved")
 """https://docs.aws.amazon.com/bedrock/latest/userguide/service-tiers-inference.html; `auto` leaves it to the account."""
 
+THINKING_TOKENS = "/usage/output_tokens_details"
+"""What Claude counts of its thinking, which is not in Converse's usage; a model that has no such field ignores it."""
 EFFORTS = ("none", "minimal", "low", "medium", "high", "xhigh", "max")
 BUDGETS = {"minimal": 1024, "low": 1024, "medium": 2048, "high": 4096, "xhigh": 8192, "max": 16384}
 """Tokens of thinking for models that are given a number."""
@@ -89,6 +91,8 @@ def to_body(request: ChatRequest, attempt: Attempt) -> tuple[JSON, list[str]]:
     ):
         if value:
             body[name] = value
+    if isinstance(own.get("thinking"), dict) and own["thinking"].get("type") != "disabled":
+        body["additionalModelResponseFieldPaths"] = [THINKING_TOKENS]
     body |= _converse(fields)
     lost += _service_tier(fields.get("service_tier"), body)
     return body, [*dict.fromkeys([*dropped, *tools.dropped, *lost])]

@@ -188,6 +188,10 @@ def to_usage(metadata: JSON) -> JSON | None:
     read = _count(usage, "cacheReadInputTokens", "cacheReadInputTokenCount")
     written = _count(usage, "cacheWriteInputTokens", "cacheWriteInputTokenCount")
     details = [detail for detail in _list(usage.get("cacheDetails")) if isinstance(detail, dict) and detail.get("ttl") == "1h"]
+    output = _count(usage, "outputTokens")
+    reasoning = min(
+        output, _count(_inner(metadata, "additionalModelResponseFields", "usage", "output_tokens_details"), "thinking_tokens")
+    )
     hour = min(written, sum(_count(detail, "inputTokens") for detail in details))
     made = to_openai(
         Tokens(
@@ -195,7 +199,8 @@ def to_usage(metadata: JSON) -> JSON | None:
             cached=read,
             cache_write_1h=hour,
             cache_write_5m=written - hour,
-            output=_count(usage, "outputTokens"),
+            reasoning=reasoning,
+            output=output - reasoning,
         )
     )
     tier = service_tier(metadata)
@@ -226,6 +231,13 @@ def _annotation(citation: JSON, start: int, end: int) -> JSON:
     texts = [part.get("text") for part in _list(citation.get("sourceContent")) if isinstance(part, dict)]
     quoted = {"cited_text": "".join(text for text in texts if isinstance(text, str))} if texts else {}
     return {"type": "url_citation", "url_citation": cited, **quoted}
+
+
+def _inner(holder: JSON, *names: str) -> JSON:
+    for name in names:
+        found = holder.get(name)
+        holder = found if isinstance(found, dict) else {}
+    return holder
 
 
 def _count(holder: JSON, *names: str) -> int:

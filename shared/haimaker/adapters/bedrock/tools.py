@@ -45,7 +45,7 @@ def to_tools(body: JSON, turns: list[JSON], family: Family, attempt: Attempt, bl
     made = Tools()
     specs = list(_specs(body, family, attempt, blocks))
     choice, named = _choice(body, specs)
-    if named is not None:
+    if named is not None and not family.forces_named:
         specs = [spec for spec in specs if _spec_name(spec) == named]
     answer = _answer_tool(body, family, attempt, made)
     if choice == "none" and (answer or not _used(turns) or not _takes_none(family, attempt)):

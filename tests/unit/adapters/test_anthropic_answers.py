@@ -1,0 +1,88 @@
+"""What a client gets of Anthropic's answers where the blocks, their order or their citations are out of the ordinary."""
+
+import json
+from typing import Any
+
+import pytest
+
+from haimaker.adapters.anthropic import chat
+from haimaker.errors import BadGatewayError
+from haimaker.wire import JSON, Event
+from tests.unit.adapters.claude import attempt
+from tests.unit.adapters.folding import fold
+
+PAGE = {"type": "web_search_result_location", "url": "https://a.example", "title": "A", "cited_text": "x", "encrypted_index": "e"}
+TEXT = {"type": "char_location", "document_title": "Law", "document_index": 0, "start_char_index": 3, "end_char_index": 9}
+PDF = {"type": "page_location", "document_title": None, "document_index": 1, "start_page_number": 2, "end_page_number": 3}
+FOUND = {"type": "search_result_location", "source": "kb/7", "title": "Seven", "search_result_index": 0, "start_block_index": 0}
+
+
+def whole(content: list[JSON], **fields: Any) -> JSON:
+    body = {"type": "message", "id": "msg_1", "model": "claude", "content": content, "stop_reason": "end_turn", **fields}
+    return dict(chat.from_upstream(body, attempt())["choices"][0]["message"])
+
+
+def began(identifier: str = "msg_1") -> JSON:
+    return {"type": "message_start", "message": {"id": identifier, "model": "claude", "content": [], "usage": {"input_tokens": 3}}}
+
+
+def block(index: int, *deltas: JSON, **start: Any) -> list[JSON]:
+    """The events of a block that stays open."""
+    changes = [{"type": "content_block_delta", "index": index, "delta": delta} for delta in deltas]
+    return [{"type": "content_block_start", "index": index, "content_block": start}, *changes]
+
+
+def wrote(text: str) -> JSON:
+    return {"type": "text_delta", "text": text}
+
+
+STOPPED = [{"type": "message_delta", "delta": {"stop_reason": "end_turn"}, "usage": {"output_tokens": 2}}, {"type": "message_stop"}]
+
+
+def streamed(*events: JSON) -> JSON:
+    made = [Event(json.dumps(event).encode()) for event in events]
+    return fold([chunk.body for chunk in chat.from_stream(made, attempt())])
+
+
+@pytest.mark.parametrize(
+    ("citation", "url", "title", "place"),
+    [
+        (PAGE, "https://a.example", "A", None),
+        ({**TEXT, "cited_text": "law."}, "Law", "Law", {"document_index": 0, "start_char_index": 3, "end_char_index": 9}),
+        ({**PDF, "cited_text": "law."}, "", "", {"document_index": 1, "start_page_number": 2, "end_page_number": 3}),
+        ({**FOUND, "cited_text": "law."}, "kb/7", "Seven", {"search_result_index": 0, "start_block_index": 0}),
+        ({"type": "of_the_future"}, None, None, None),
+    ],
+    ids=lambda value: value["type"] if isinstance(value, dict) and "type" in value else "",
+)
+def test_citations(citation: JSON, url: str | None, title: str, place: JSON | None) -> None:
+    cited = {"start_index": 4, "end_index": 8, "url": url, "title": title}
+    told = {"type": "url_citation", "url_citation": cited, **({"cited_text": "law.", "location": place} if place else {})}
+    first, second = {"type": "text", "text": "See "}, {"type": "text", "text": "here"}
+    expected = None if url is None else [told]
+    assert whole([first, {**second, "citations": [citation]}]).get("annotations") == expected
+    said = {"type": "citations_delta", "citation": citation}
+    events = [began(), *block(0, **first), *block(1, wrote("here"), said, type="text", text=""), *STOPPED]
+    assert streamed(*events)["choices"][0]["message"].get("annotations") == expected
+
+
+def test_a_message_that_begins_twice_is_one() -> None:
+    events = [began(), *block(0, wrote("Good "), type="text", text=""), began()]
+    again = {"type": "content_block_delta", "index": 0, "delta": wrote("day")}
+    assert streamed(*events, again, *STOPPED)["choices"][0]["message"]["content"] == "Good day"
+
+
+def test_another_message_within_one_breaks_it_off() -> None:
+    events = [began(), *block(0, wrote("Good"), type="text", text=""), began("msg_2")]
+    with pytest.raises(BadGatewayError) as broken:
+        streamed(*events, *block(0, wrote("Hello"), type="text", text=""), *STOPPED)
+    assert broken.value.code == "stream_interrupted"
+
+
+def test_a_call_that_was_cut_keeps_what_there_is_of_it() -> None:
+    """Arguments that stream as they are written may end anywhere when the limit is reached."""
+    piece = {"type": "input_json_delta", "partial_json": '{"text": "Once up'}
+    events = [began(), *block(0, piece, type="tool_use", id="t", name="write", input={})]
+    cut = {"type": "message_delta", "delta": {"stop_reason": "max_tokens"}, "usage": {"output_tokens": 9}}
+    choice = streamed(*events, cut, {"type": "message_stop"})["choices"][0]
+    assert (choice["finish_reason"], choice["message"]["tool_calls"][0]["function"]["arguments"]) == ("length", '{"text": "Once up')
