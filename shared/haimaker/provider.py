@@ -8,6 +8,8 @@ from typing import Any
 MAX_TOKENS = {"max_completion_tokens": "max_tokens"}
 MAX_COMPLETION_TOKENS = {"max_tokens": "max_completion_tokens"}
 PENALTIES = ("presence_penalty", "frequency_penalty")
+OPENAI_ALONE = ("metadata", "store", "service_tier", "prompt_cache_key", "safety_identifier", "verbosity")
+"""Parameters that do no harm when they are left out, and that a strict provider refuses."""
 REASONING = ("reasoning_content", "reasoning", "annotations")
 """What a message of an earlier answer may still carry, and a strict provider refuses."""
 
@@ -113,10 +115,16 @@ class Provider:
     """The most that it adds to the prompt of a request with tools, besides the tools themselves."""
     thinking_switch: bool = False
     """Whether thinking is switched with `thinking: {type}`, to which `reasoning_effort` is then translated."""
+    thinking_flag: str = ""
+    """The parameter, true or false, that switches thinking instead."""
+    schema_in_words: bool = False
+    """Whether it can answer in JSON, but not by a schema, which is then put into words."""
     wants_reasoning_back: str = ""
     """A pattern of its models that refuse an assistant's tool calls without the reasoning that led to them."""
     reasoning_field: str | None = None
     """Where its messages hold what others call `reasoning_content`."""
+    reasoning_history: str | None = None
+    """Where it reads the reasoning of earlier turns, if not in `reasoning_content`."""
     whole_calls: bool = False
     """Whether a chunk with a tool call ends the choice, which its empty `finish_reason` fails to say."""
     leaves_out_ends: bool = False

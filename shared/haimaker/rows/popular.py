@@ -1,6 +1,15 @@
 """Rows of the most used providers that speak OpenAI's format, each with its documentation beside it. Data only."""
 
-from haimaker.provider import MAX_COMPLETION_TOKENS, MAX_TOKENS, OPENAI_REASONING, PENALTIES, REASONING, ModelRule, Provider
+from haimaker.provider import (
+    MAX_COMPLETION_TOKENS,
+    MAX_TOKENS,
+    OPENAI_ALONE,
+    OPENAI_REASONING,
+    PENALTIES,
+    REASONING,
+    ModelRule,
+    Provider,
+)
 
 KIMI_THINKS = r"kimi-(?:k2\.|k[3-9]|k2-thinking|thinking)"
 
@@ -18,12 +27,14 @@ POPULAR: tuple[Provider, ...] = (
         reasoning_field="reasoning",
         forwards=("http-referer", "x-openrouter-title", "x-title"),
     ),
-    # https://console.groq.com/docs/openai
+    # https://console.groq.com/docs/openai, …/docs/api-reference#chat-create: fields it does not know are refused.
     Provider(
         "groq",
         "https://api.groq.com/openai/v1",
         single_choice=True,
-        drop=("logprobs", "top_logprobs", "logit_bias"),
+        drop=("logit_bias", *(name for name in OPENAI_ALONE if name != "service_tier")),
+        refuse=("logprobs", "top_logprobs"),
+        values={"service_tier": {"default": "on_demand"}},
         strips_message_nulls=True,
         strips_message_names=True,
         strips_message_fields=REASONING,
@@ -44,19 +55,22 @@ POPULAR: tuple[Provider, ...] = (
         "https://api.fireworks.ai/inference/v1",
         api_key_variables=("FIREWORKS_API_KEY", "FIREWORKSAI_API_KEY", "FIREWORKS_AI_TOKEN"),
         rename=MAX_TOKENS,
-        values={"tool_choice": {"required": "any"}},
+        values={"tool_choice": {"required": "any"}, "reasoning_effort": {"minimal": "low"}},
         strips_tool_fields=("strict",),
         completes=".*",
     ),
-    # https://api-docs.deepseek.com/api/create-chat-completion, …/guides/thinking_mode
+    # https://api-docs.deepseek.com/api/create-chat-completion, …/guides/thinking_mode, …/guides/json_mode
     Provider(
         "deepseek",
         "https://api.deepseek.com/v1",
         single_choice=True,
         rename=MAX_TOKENS,
+        values={"reasoning_effort": {"minimal": "low", "xhigh": "max"}},
+        schema_in_words=True,
         flattens_content=True,
         thinking_switch=True,
         wants_reasoning_back=r"(?!deepseek-chat)",
+        model_rules=(ModelRule("deepseek-reasoner", refuse=("logprobs", "top_logprobs")),),
     ),
     # https://docs.x.ai/docs/api-reference#chat-completions, …/docs/models
     Provider(
@@ -85,31 +99,42 @@ POPULAR: tuple[Provider, ...] = (
         reports_cost=True,
         asks_stream_usage=False,
     ),
-    # https://inference-docs.cerebras.ai/resources/openai
+    # https://inference-docs.cerebras.ai/api-reference/chat-completions, …/capabilities/reasoning
     Provider(
         "cerebras",
         "https://api.cerebras.ai/v1",
-        rename=MAX_TOKENS,
+        single_choice=True,
+        rename=MAX_COMPLETION_TOKENS,
         drop=("logit_bias", *PENALTIES),
-        strips_message_fields=REASONING,
+        strips_message_fields=("annotations",),
         reasoning_field="reasoning",
+        reasoning_history="reasoning",
         completes=".*",
     ),
     # https://docs.github.com/rest/models/inference
     Provider(
         "github",
         "https://models.github.ai/inference",
+        ("GITHUB_TOKEN",),
         rename=MAX_TOKENS,
         model_rules=(ModelRule(r"openai/(?:o\d|gpt-5)", rename=MAX_COMPLETION_TOKENS), *OPENAI_REASONING[1:]),
     ),
-    # https://huggingface.co/docs/inference-providers
-    Provider("huggingface", "https://router.huggingface.co/v1", ("HF_TOKEN",), rename=MAX_TOKENS),
+    # https://huggingface.co/docs/inference-providers/tasks/chat-completion: what it routes to, names reasoning differently.
+    Provider(
+        "huggingface",
+        "https://router.huggingface.co/v1",
+        ("HF_TOKEN",),
+        single_choice=True,
+        rename=MAX_TOKENS,
+        reasoning_field="reasoning",
+    ),
     # https://docs.databricks.com/aws/en/machine-learning/foundation-model-apis/api-reference
     Provider(
         "databricks",
         "{DATABRICKS_HOST}/serving-endpoints",
         api_key_variables=("DATABRICKS_TOKEN",),
         base_url_variables=("DATABRICKS_API_BASE",),
+        single_choice=True,
         rename=MAX_TOKENS,
         strips_tool_fields=("strict",),
         model_rules=(ModelRule(".*claude", cache_control="keep"),),
@@ -119,6 +144,7 @@ POPULAR: tuple[Provider, ...] = (
         "cloudflare",
         "https://api.cloudflare.com/client/v4/accounts/{CLOUDFLARE_ACCOUNT_ID}/ai/v1",
         ("CLOUDFLARE_API_TOKEN",),
+        single_choice=True,
         rename=MAX_TOKENS,
     ),
     # https://deepinfra.com/docs/openai_api
@@ -178,6 +204,14 @@ POPULAR: tuple[Provider, ...] = (
         add={"reasoning_split": True},  # without it reasoning stands in the text as well, between tags
         reasoning_field="reasoning_details",
     ),
-    # https://help.aliyun.com/zh/model-studio
-    Provider("dashscope", "https://dashscope.aliyuncs.com/compatible-mode/v1", rename=MAX_TOKENS),
+    # https://www.alibabacloud.com/help/en/model-studio/qwen-api-via-openai-chat-completions, …/context-cache
+    Provider(
+        "dashscope",
+        "https://dashscope.aliyuncs.com/compatible-mode/v1",
+        single_choice=True,
+        rename=MAX_TOKENS,
+        drop=("frequency_penalty", "logit_bias", "reasoning_effort"),
+        thinking_flag="enable_thinking",
+        cache_control="parts",
+    ),
 )

@@ -32,8 +32,6 @@ SERVERS: tuple[Provider, ...] = (
     # https://inference.readthedocs.io/en/latest/getting_started/using_xinference.html
     Provider("xinference", base_url_variables=("XINFERENCE_API_BASE",), rename=MAX_TOKENS, models=("*",), completes=".*"),
     Provider("lemonade", models=("*",), completes=".*"),  # https://lemonade-server.ai/docs/server/server_spec/
-    # https://devcenter.heroku.com/articles/heroku-inference-api-v1-chat-completions
-    Provider("heroku", api_key_variables=("INFERENCE_KEY",), rename=MAX_TOKENS, models=("*",)),
     # https://docs.litellm.ai/docs/proxy/user_keys
     Provider(
         "litellm_proxy", keeps_call_ids=True, drop=("fallbacks", "context_window_fallbacks"), cache_control="keep", models=("*",)

@@ -120,8 +120,9 @@ def outcome(stream: Iterable[Event], row: Provider = ROW) -> tuple[list[JSON], A
     return passed, None
 
 
-A = {"choices": [{"index": 0, "delta": {"content": "a"}, "finish_reason": None}]}
-END = {"choices": [{"index": 0, "delta": {}, "finish_reason": "stop"}]}
+HEAD = {"id": "chatcmpl-1", "object": "chat.completion.chunk", "created": 1, "model": "m"}
+A = {**HEAD, "choices": [{"index": 0, "delta": {"content": "a"}, "finish_reason": None}]}
+END = {**HEAD, "choices": [{"index": 0, "delta": {}, "finish_reason": "stop"}]}
 
 
 @pytest.mark.parametrize(
@@ -142,14 +143,14 @@ END = {"choices": [{"index": 0, "delta": {}, "finish_reason": "stop"}]}
         (events({"error": "Too busy"}), [], 502, "bad_gateway"),
         (events({"error": None, **A}, END), [{"error": None, **A}, END], None, None),
         (
-            events({"prompt_filter_results": [], "choices": []}, END),
-            [{"prompt_filter_results": [], "choices": []}, END],
+            events({**HEAD, "prompt_filter_results": [], "choices": []}, END),
+            [{**HEAD, "prompt_filter_results": [], "choices": []}, END],
             None,
             None,
         ),
         (
-            events({"choices": None}, {"choices": [None, 3]}, {}, END),
-            [{"choices": None}, {"choices": [None, 3]}, {}, END],
+            events({**HEAD, "choices": None}, {**HEAD, "choices": [None, 3]}, HEAD, END),
+            [{**HEAD, "choices": None}, {**HEAD, "choices": [None, 3]}, HEAD, END],
             None,
             None,
         ),
@@ -173,8 +174,8 @@ def test_any_stream_is_chunks_or_an_error(data: list[bytes]) -> None:
 
 
 def test_an_event_of_several_lines_is_one_chunk_on_one_line() -> None:
-    [chunk] = chat.from_stream([Event(b'{"choices":\n[]}'), Event(b"[DONE]")], attempt("acme/m", provider=ROW))
-    assert (chunk.body, chunk.raw) == ({"choices": []}, None)
+    [chunk] = chat.from_stream(events(json.dumps(END, indent=1).encode()), attempt("acme/m", provider=ROW))
+    assert (chunk.body, chunk.raw) == (END, None)
 
 
 @pytest.mark.parametrize(
@@ -192,9 +193,51 @@ def test_an_event_of_several_lines_is_one_chunk_on_one_line() -> None:
 )
 def test_reasoning_gets_the_name_that_most_clients_read(message: Any, expected: Any) -> None:
     row = Provider("acme", reasoning_field="reasoning")
-    assert outcome(events({"choices": [{"delta": message}, None]}), row)[0] == [{"choices": [{"delta": expected}, None]}]
+    assert outcome(events({"choices": [{"delta": message}, None]}), row)[0][0]["choices"] == [{"delta": expected, "index": 0}, None]
     whole = chat.from_upstream({"choices": [{"message": message}]}, attempt("acme/m", provider=row))
-    assert whole == {"choices": [{"message": expected}]}
+    assert whole["choices"] == [{"message": expected, "index": 0}]
+
+
+@pytest.mark.parametrize("missing", [(), ("id",), ("created", "model"), tuple(HEAD)])
+def test_an_answer_that_does_not_say_which_it_is_is_told_by_us(missing: tuple[str, ...]) -> None:
+    tried = attempt("acme/m", provider=ROW)
+    ours = {"id": f"chatcmpl-{tried.request_id}", "created": tried.created_s, "model": "m"}
+    said = {name: value for name, value in END.items() if name not in missing}
+    [chunk] = chat.from_stream(events(said), tried)
+    assert chunk.body == {**END, **{name: value for name, value in ours.items() if name in missing}}
+    assert (chunk.raw is None) == bool(missing)
+    whole = chat.from_upstream({"choices": [{"message": {}, "finish_reason": "stop"}]}, tried)
+    assert {name: whole[name] for name in HEAD} == {**ours, "object": "chat.completion"}
+
+
+@pytest.mark.parametrize(
+    ("said", "told"),
+    [
+        ({"input_tokens": 3, "output_tokens": 2}, {"prompt_tokens": 3, "completion_tokens": 2, "total_tokens": 5}),
+        (
+            {"input_tokens": 3, "output_tokens": 2, "total_tokens": 6},
+            {"prompt_tokens": 3, "completion_tokens": 2, "total_tokens": 6},
+        ),
+        ({"input_tokens": 3}, {}),
+        ({"prompt_tokens": 1, "input_tokens": 3, "output_tokens": 2}, {}),
+        (
+            {"prompt_tokens": 5, "completion_tokens": 2, "total_tokens": 7, "completion_tokens_details": {"reasoning_tokens": 9}},
+            {"completion_tokens": 11, "total_tokens": 16},
+        ),
+        (
+            {"prompt_tokens": 5, "completion_tokens": 2, "total_tokens": 16, "completion_tokens_details": {"reasoning_tokens": 9}},
+            {"completion_tokens": 11},
+        ),
+        (
+            {"prompt_tokens": 5, "completion_tokens": 9, "total_tokens": 14, "completion_tokens_details": {"reasoning_tokens": 9}},
+            {},
+        ),
+    ],
+    ids=repr,
+)
+def test_usage_is_told_in_openais_names_and_sums(said: JSON, told: JSON) -> None:
+    body = {**HEAD, "choices": [{"index": 0, "message": {}, "finish_reason": "stop"}], "usage": said}
+    assert chat.from_upstream(body, attempt("acme/m", provider=ROW))["usage"] == {**said, **told}
 
 
 @pytest.mark.parametrize(
@@ -215,7 +258,7 @@ def test_what_is_no_answer(body: JSON, status: int) -> None:
 
 
 def test_a_whole_answer_passes_untouched() -> None:
-    body = {"choices": [], "error": None, "x": {"y": [1.0]}}
+    body = {**HEAD, "object": "chat.completion", "choices": [], "error": None, "x": {"y": [1.0]}}
     assert chat.from_upstream(body, attempt("acme/m", provider=ROW)) is body
 
 

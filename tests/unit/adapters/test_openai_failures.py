@@ -39,6 +39,14 @@ REFUSED = "content_policy_violation"
          ErrorFields("the request exceeds the available context size", TOO_LONG)),
         ({"error": "model 'x' not found"}, ErrorFields("model 'x' not found")),
         ([{"error": {"message": "m", "status": "X"}}], ErrorFields("m")),
+        # Fireworks' edge, Clarifai, GMI Cloud quoting the server behind
+        ({"fault": {"faultstring": "m", "detail": {"errorcode": "x"}}}, ErrorFields("m")),
+        ({"status": {"code": 21200, "description": "Model does not exist"}, "outputs": []}, ErrorFields("Model does not exist")),
+        ({"status": 404, "message": "m"}, ErrorFields("m")),
+        ({"error": {"code": 400, "message": "Bad Request", "details": '{"error": {"message": "Prompt is too long"}}'}},
+         ErrorFields("Prompt is too long", TOO_LONG)),
+        ({"error": {"message": "m", "details": "{half"}}, ErrorFields("m")),
+        ({"error": {"message": "m", "details": '{"error": {}}'}}, ErrorFields("m")),
         # nothing that can be read
         ([], ErrorFields()), ({}, ErrorFields()), (None, ErrorFields()), (3, ErrorFields()), ("<html>", ErrorFields("<html>")),
         ({"error": {"message": {"a": 1}, "code": {}, "param": 3, "type": 3}}, ErrorFields()),

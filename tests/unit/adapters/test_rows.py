@@ -23,7 +23,12 @@ from tests.support.builders import MESSAGES, attempt, chat_request
 
 OPENAI_FORMAT = [row for row in PROVIDERS if row.adapter in ("openai", "mistral") and not row.offline]
 PARTS = {"AZURE_OPENAI_ENDPOINT": "https://me.openai.azure.com/", "AZURE_AI_ENDPOINT": "https://me.services.ai.azure.com"}
-PARTS |= {"AWS_REGION": "eu-west-1", "CLOUDFLARE_ACCOUNT_ID": "acc", "DATABRICKS_HOST": "https://me.cloud.databricks.com/"}
+PARTS |= {
+    "INFERENCE_URL": "https://us.inference.heroku.com",
+    "AWS_REGION": "eu-west-1",
+    "CLOUDFLARE_ACCOUNT_ID": "acc",
+    "DATABRICKS_HOST": "https://me.cloud.databricks.com/",
+}
 PARTS |= {"OCI_REGION": "eu-frankfurt-1", "SNOWFLAKE_ACCOUNT": "me-us"}
 NAMES = [row.name for row in OPENAI_FORMAT]
 
@@ -207,6 +212,7 @@ def test_what_is_for_the_gateway_alone_is_never_sent(name: str) -> None:
     assert "drop_params" not in body
 
 
+HEAD = {"id": "chatcmpl-1", "object": "chat.completion.chunk", "created": 1, "model": "m"}
 CALLS = [{"id": "c", "function": {"name": "f", "arguments": "{}"}}]
 
 
@@ -300,7 +306,7 @@ def test_finish_reasons(reason: Any, calls: bool, whole_calls: bool, whole: str,
     }
     made = chat.from_upstream({"choices": [{"message": message, "finish_reason": reason}]}, tried)
     assert made["choices"][0]["finish_reason"] == whole
-    body = {"choices": [{"delta": message, "finish_reason": reason}]}
+    body = {**HEAD, "choices": [{"index": 0, "delta": message, "finish_reason": reason}]}
     (chunk,) = chat.from_stream([Event(json.dumps(body).encode()), Event(b"[DONE]")], tried)
     assert chunk.body["choices"][0]["finish_reason"] == streamed
     assert (chunk.raw is None) == (streamed != reason)

@@ -8,9 +8,10 @@ from collections.abc import Mapping
 from typing import Any
 
 from haimaker.provider import Provider
-from haimaker.wire import JSON
+from haimaker.wire import JSON, Attempt
 
 OBJECT: Mapping[str, str] = {"message": "chat.completion", "delta": "chat.completion.chunk", "text": "text_completion"}
+IDENTITY = ("id", "object", "created", "model")
 OPENAI_REASONS = frozenset({"stop", "length", "tool_calls", "content_filter", "function_call"})
 FINISH_REASON: Mapping[str, str] = {
     "end_turn": "stop",
@@ -35,6 +36,15 @@ HOLLOW = ("function_call", "audio")
 """Fields that Snowflake fills with empty values where the model said nothing of the kind."""
 
 
+def identified(body: JSON, holder: str, attempt: Attempt) -> JSON:
+    """A body that says which answer it is of, which some leave out; the same object where it does."""
+    if all(body.get(name) is not None for name in IDENTITY):
+        return body
+    prefix = "cmpl" if holder == "text" else "chatcmpl"
+    ours = (f"{prefix}-{attempt.request_id}", OBJECT[holder], attempt.created_s, attempt.model)
+    return {**body, **{name: value for name, value in zip(IDENTITY, ours, strict=True) if body.get(name) is None}}
+
+
 def mended(body: JSON, holder: str, row: Provider) -> JSON:
     """A body whose choices are OpenAI's; `holder` is `message`, `delta` in a chunk, `text` in a completion.
 
@@ -43,7 +53,7 @@ def mended(body: JSON, holder: str, row: Provider) -> JSON:
     choices, kind = body.get("choices"), body.get("object")
     made: JSON = {}
     if isinstance(choices, list):
-        edited = [_choice(choice, holder, row) if isinstance(choice, dict) else choice for choice in choices]
+        edited = [_choice(choice, at, holder, row) if isinstance(choice, dict) else choice for at, choice in enumerate(choices)]
         if any(new is not old for new, old in zip(edited, choices, strict=True)):
             made["choices"] = edited
         if isinstance(kind, str) and kind != OBJECT[holder]:
@@ -57,22 +67,36 @@ def mended(body: JSON, holder: str, row: Provider) -> JSON:
 
 
 def _folded(used: JSON) -> JSON:
-    """Usage whose completion has the reasoning in it, which some count beside it: https://docs.x.ai/docs/guides/reasoning"""
+    """Usage in OpenAI's names, whose completion has the reasoning in it, which some count beside it.
+
+    In the total it is already at xAI (https://docs.x.ai/docs/guides/reasoning), not with Gemini at DeepInfra, whose reasoning
+    is more than all of the completion.
+    """
+    if "prompt_tokens" not in used and type(used.get("input_tokens")) is int and type(used.get("output_tokens")) is int:
+        read, written = used["input_tokens"], used["output_tokens"]
+        used = {
+            **used,
+            "prompt_tokens": read,
+            "completion_tokens": written,
+            "total_tokens": used.get("total_tokens", read + written),
+        }
     details = used.get("completion_tokens_details")
     reasoning = details.get("reasoning_tokens") if isinstance(details, dict) else None
     counts: list[Any] = [used.get("prompt_tokens"), used.get("completion_tokens"), reasoning]
     total = used.get("total_tokens")
-    if not reasoning or not all(type(count) is int for count in (*counts, total)) or sum(counts) != total:
+    if not reasoning or not all(type(count) is int for count in (*counts, total)):
         return used
-    return {**used, "completion_tokens": counts[1] + reasoning}
+    if sum(counts) != total and (reasoning <= counts[1] or counts[0] + counts[1] != total):
+        return used
+    return {**used, "completion_tokens": counts[1] + reasoning, "total_tokens": sum(counts)}
 
 
-def _choice(choice: JSON, holder: str, row: Provider) -> JSON:
+def _choice(choice: JSON, position: int, holder: str, row: Provider) -> JSON:
     message, reason = choice.get(holder), choice.get("finish_reason")
-    made: JSON = {}
+    made: JSON = {} if "index" in choice else {"index": position}
     if isinstance(message, dict):
         edited = _message(message, holder, row)
-        made = {} if edited is message else {holder: edited}
+        made |= {} if edited is message else {holder: edited}
     if (
         (not isinstance(reason, str) or reason not in OPENAI_REASONS)
         and "finish_reason" in choice

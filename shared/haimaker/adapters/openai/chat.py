@@ -7,7 +7,7 @@ import json
 from collections.abc import Iterable, Iterator
 
 from haimaker import errors
-from haimaker.adapters.openai.answers import mended
+from haimaker.adapters.openai.answers import identified, mended
 from haimaker.adapters.openai.failures import from_body, is_failure, read_error
 from haimaker.adapters.openai.numbering import Numbering
 from haimaker.adapters.openai.requests import body_for
@@ -40,7 +40,7 @@ def whole(body: JSON, attempt: Attempt, holder: str) -> JSON:
         raise from_body(body)
     if not isinstance(body.get("choices"), list):
         raise errors.BadGatewayError("The provider's answer has no choices.")
-    return mended(body, holder, attempt.provider)
+    return identified(mended(body, holder, attempt.provider), holder, attempt)
 
 
 def streamed(events: Iterable[Event], attempt: Attempt, holder: str) -> Iterator[Chunk]:
@@ -55,7 +55,7 @@ def streamed(events: Iterable[Event], attempt: Attempt, holder: str) -> Iterator
         body = _parsed(event.data)
         if is_failure(body):
             raise from_body(body)
-        shown = calls.numbered(mended(body, holder, attempt.provider))
+        shown = identified(calls.numbered(mended(body, holder, attempt.provider)), holder, attempt)
         finished, begun = finished or _finishes(shown), begun or (shown if shown.get("choices") else None)
         yield Chunk(shown, None if shown is not body or b"\n" in event.data else event.data)
     if not finished:

@@ -16,13 +16,15 @@ from haimaker.wire import JSON, Attempt, Chunk, Event, UpstreamRequest
 __all__ = ["from_stream", "from_upstream", "read_error", "to_upstream"]
 
 PATH = "/completions"
+LIMITS = ("max_tokens", "max_completion_tokens")
+"""Here the first is the only name that the limit has, whatever it is in chat."""
 HOLDER = "text"
 """Where a choice has what chat has in `message` and in `delta`."""
 
 
 def to_upstream(request: CompletionRequest, attempt: Attempt) -> UpstreamRequest:
     row = attempt.provider.for_model(attempt.facts.model)
-    names = {**row.rename, **MAX_TOKENS}  # here `max_tokens` is the only name that it has
+    names = {old: new for old, new in row.rename.items() if old not in LIMITS} | MAX_TOKENS
     body, dropped = taken(renamed(own_fields(request, attempt), names), row, forced=bool(request.body.get("drop_params")))
     headers = {"content-type": "application/json", **row.headers}
     return UpstreamRequest(PATH, dumps({**row.add, **body}), headers, dropped=dropped)

@@ -3,6 +3,7 @@
 https://platform.openai.com/docs/guides/error-codes; vLLM and Mistral put the fields at the top, some send only a text.
 """
 
+import json
 from collections.abc import Mapping
 from typing import Any
 
@@ -79,8 +80,10 @@ CODES: Mapping[str, str] = {
     "notauthorizedornotfound": "model_not_found",
 }
 """Codes of others, in lower case, in OpenAI's vocabulary."""
-MESSAGES = ("message", "detail", "error", "error_message", "status_msg", "title")
+MESSAGES = ("message", "detail", "error", "error_message", "status_msg", "faultstring", "description", "title")
 WRAPPERS = ("error", "errors", "base_resp", "fault")
+STATUS_OBJECT = "status"
+"""Clarifai's wrapper, https://docs.clarifai.com/resources/api-overview/error-codes; elsewhere that is a number or a word."""
 STATUS: Mapping[str, int] = {"insufficient_quota": 429, "model_not_found": 404, "rate_limit_exceeded": 429}
 DEFAULT_STREAM_STATUS = 502
 
@@ -92,6 +95,8 @@ def read_error(body: object) -> ErrorFields:
         text = found if isinstance(found, str) else ""
         outer = body.get("code") if isinstance(body, Mapping) else None
         return ErrorFields(text, _known_code(text, outer if isinstance(outer, str) else None))
+    if (inside := _quoted(found.get("details"))) is not None:
+        return inside
     message = next((found[name] for name in MESSAGES if found.get(name) and isinstance(found[name], str)), _invalid(found))
     said = _code(found)
     param = found.get("param")
@@ -130,7 +135,8 @@ def _error_of(body: object) -> object:
         return listed[0]
     if isinstance(detail, Mapping):
         return _error_of(detail)
-    return next((body[name] for name in WRAPPERS if body.get(name)), body)
+    inner = next((body[name] for name in WRAPPERS if body.get(name)), body)
+    return body[STATUS_OBJECT] if inner is body and isinstance(body.get(STATUS_OBJECT), Mapping) else inner
 
 
 def _invalid(found: Mapping[str, Any]) -> str:
@@ -142,6 +148,16 @@ def _invalid(found: Mapping[str, Any]) -> str:
         return ""
     place = first.get("loc")
     return ".".join(map(str, place)) + ": " + first["msg"] if isinstance(place, list) else str(first["msg"])
+
+
+def _quoted(details: Any) -> ErrorFields | None:
+    """The error of the server behind, which GMI Cloud quotes as JSON in a text; None where there is none."""
+    try:
+        body = json.loads(details) if isinstance(details, str) and details.startswith("{") else {}
+    except (ValueError, RecursionError):
+        body = {}
+    said = read_error(body) if isinstance(body, dict) and body.get("error") else ErrorFields()
+    return said if said.message else None
 
 
 def _known_code(message: str, code: str | None) -> str | None:

@@ -23,6 +23,8 @@ CARRIED = re.compile(r"__(?:thought|thinking)__.+", re.DOTALL)
 def edited(message: JSON, row: Provider, model: str, *, thinks: bool) -> JSON:
     message = _with_roles(message, row)
     message = message if row.keeps_call_ids else _with_short_ids(message)
+    if row.reasoning_history and message.get("reasoning_content"):
+        message = {row.reasoning_history: message["reasoning_content"], **without(message, ("reasoning_content",))}
     message = without(message, (*FOREIGN, *row.strips_message_fields))
     message = _with_cache_control(message, row)
     role, content = message.get("role"), message.get("content")

@@ -11,6 +11,7 @@ from haimaker.adapters.parameters import EMPTY, OURS
 from haimaker.errors import BadRequestError
 from haimaker.provider import Provider
 from haimaker.schema import Asked, ChatRequest
+from haimaker.sse import dumps
 from haimaker.wire import JSON, Attempt
 
 NEUTRAL: Mapping[str, Collection[object]] = {
@@ -26,6 +27,8 @@ NEUTRAL: Mapping[str, Collection[object]] = {
     "top_p": (1,),
 }
 """Values with which a parameter says nothing: it is left out where it is not taken, and nobody need know."""
+INSTRUCTIONS = ("system", "developer")
+SCHEMA_WORDS = "Answer with a JSON object that matches this JSON schema, and with nothing else: "
 THINKING: Mapping[bool, JSON] = {True: {"type": "enabled"}, False: {"type": "disabled"}}
 
 
@@ -33,10 +36,12 @@ def body_for(request: ChatRequest, attempt: Attempt) -> tuple[JSON, tuple[str, .
     """The body to send and the names of what the client loses by it. Raises BadRequestError."""
     row = attempt.provider.for_model(attempt.facts.model)
     body = own_fields(request, attempt)
-    if row.thinking_switch:
-        body = _switched(body)
+    if row.thinking_switch or row.thinking_flag:
+        body = _switched(body, row.thinking_flag)
     if not row.keeps_functions:
         body = _with_tools(body)
+    if row.schema_in_words:
+        body = _with_schema_in_words(body)
     body, dropped = taken(renamed(body, row.rename), row, forced=bool(request.body.get("drop_params")))
     for name, spellings in row.values.items():
         if isinstance(body.get(name), str):
@@ -60,13 +65,33 @@ def own_fields(request: Asked, attempt: Attempt) -> JSON:
     return body
 
 
-def _switched(body: JSON) -> JSON:
+def _switched(body: JSON, flag: str) -> JSON:
     """An effort also as the switch that some have: `none` turns thinking off, and is no effort."""
     effort = body.get("reasoning_effort")
     if not isinstance(effort, str):
         return body
     kept = {name: value for name, value in body.items() if name != "reasoning_effort" or effort != "none"}
-    return {"thinking": THINKING[effort != "none"], **kept}
+    switch = {flag: effort != "none"} if flag else {"thinking": THINKING[effort != "none"]}
+    return {**switch, **kept}
+
+
+def _with_schema_in_words(body: JSON) -> JSON:
+    """A schema as a last instruction, and the JSON mode that does not take one."""
+    wanted = body.get("response_format")
+    inner = wanted.get("json_schema") if isinstance(wanted, dict) else None
+    if not isinstance(inner, dict):
+        return body
+    words = SCHEMA_WORDS + dumps(inner.get("schema") or {}).decode()
+    messages = body["messages"]
+    start = next((at for at, message in enumerate(messages) if message.get("role") not in INSTRUCTIONS), len(messages))
+    before, content = (messages[: start - 1], messages[start - 1].get("content")) if start else ([], None)
+    if isinstance(content, str):
+        instruction = {**messages[start - 1], "content": f"{content}\n{words}"}
+    elif isinstance(content, list):
+        instruction = {**messages[start - 1], "content": [*content, {"type": "text", "text": words}]}
+    else:
+        before, instruction = messages[:start], {"role": "system", "content": words}
+    return {**body, "response_format": {"type": "json_object"}, "messages": [*before, instruction, *messages[start:]]}
 
 
 def _with_tools(body: JSON) -> JSON:
