@@ -3,13 +3,21 @@
 from haimaker.provider import MAX_COMPLETION_TOKENS, MAX_TOKENS, Provider
 
 I_TO_O: tuple[Provider, ...] = (
-    Provider("inception", "https://api.inceptionlabs.ai/v1", rename=MAX_TOKENS),  # https://docs.inceptionlabs.ai
+    # https://docs.inceptionlabs.ai
+    Provider(
+        "inception",
+        "https://api.inceptionlabs.ai/v1",
+        rename=MAX_TOKENS,
+        values={"reasoning_effort": {"none": "instant", "minimal": "instant"}},
+    ),
     Provider("infermatic", "https://api.totalgpt.ai/v1", rename=MAX_TOKENS, completes=".*"),  # https://infermatic.ai/docs/overview
-    Provider("kyma", "https://kymaapi.com/v1", rename=MAX_TOKENS),  # https://docs.kymaapi.com/api-reference/chat-completions
+    Provider(
+        "kyma", "https://kymaapi.com/v1", single_choice=True, rename=MAX_TOKENS
+    ),  # https://docs.kymaapi.com/api-reference/chat-completions
     # https://docs.lambda.ai
     Provider("lambda_ai", "https://api.lambda.ai/v1", ("LAMBDA_API_KEY",), rename=MAX_TOKENS, completes=".*"),
     Provider("libertai", "https://api.libertai.io/v1", rename=MAX_TOKENS),  # https://docs.libertai.io
-    Provider("llamagate", "https://api.llamagate.dev/v1", rename=MAX_TOKENS),  # https://llamagate.dev/docs
+    Provider("llamagate", "https://api.llamagate.dev/v1", single_choice=True, rename=MAX_TOKENS),  # https://llamagate.dev/docs
     # https://dev.meta.ai/docs/protocols/chat-completions: it always reasons, and chooses tools by itself.
     Provider(
         "meta",

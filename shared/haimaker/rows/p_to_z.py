@@ -4,7 +4,9 @@ from haimaker.provider import MAX_COMPLETION_TOKENS, MAX_TOKENS, PENALTIES, Mode
 
 P_TO_Z: tuple[Provider, ...] = (
     Provider("parasail", "https://api.parasail.io/v1", rename=MAX_TOKENS),  # https://docs.parasail.io
-    Provider("pinstripes", "https://api.pinstripes.io/v1", rename=MAX_TOKENS),  # https://www.pinstripes.io/docs/chat/completions/
+    Provider(
+        "pinstripes", "https://api.pinstripes.io/v1", single_choice=True, rename=MAX_TOKENS
+    ),  # https://www.pinstripes.io/docs/chat/completions/
     # https://creator.poe.com/docs/external-applications/openai-compatible-api
     Provider(
         "poe",
@@ -25,7 +27,9 @@ P_TO_Z: tuple[Provider, ...] = (
         priced_as="dashscope",
     ),
     Provider("qwencloud", "https://dashscope-intl.aliyuncs.com/compatible-mode/v1", ("DASHSCOPE_API_KEY",), rename=MAX_TOKENS),
-    Provider("reka", "https://api.reka.ai/v1", rename=MAX_TOKENS),  # https://docs.reka.ai
+    Provider(
+        "reka", "https://api.reka.ai/v1", single_choice=True, rename=MAX_TOKENS
+    ),  # https://docs.reka.ai/research/api-reference
     # https://docs.sarvam.ai/api-reference-docs/chat/chat-completions
     Provider("sarvam", "https://api.sarvam.ai/v1", key_header="api-subscription-key", rename=MAX_TOKENS),
     # https://www.scaleway.com/en/docs/generative-apis/api-cli/using-chat-api/
@@ -59,7 +63,9 @@ P_TO_Z: tuple[Provider, ...] = (
         rename=MAX_COMPLETION_TOKENS,
         cache_control="keep",
     ),
-    Provider("synthetic", "https://api.synthetic.new/openai/v1", rename=MAX_TOKENS),  # https://dev.synthetic.new/docs
+    Provider(
+        "synthetic", "https://api.synthetic.new/openai/v1", rename=MAX_TOKENS, completes=".*"
+    ),  # https://dev.synthetic.new/docs
     # https://www.tencentcloud.com/document
     Provider("tencent", "https://tokenhub-intl.tencentcloudmaas.com/v1", rename=MAX_TOKENS),
     # https://docs.tensormesh.ai/api-reference/serverless
@@ -95,6 +101,7 @@ P_TO_Z: tuple[Provider, ...] = (
         "volcengine",
         "https://ark.cn-beijing.volces.com/api/v3",
         ("ARK_API_KEY",),
+        single_choice=True,
         rename=MAX_TOKENS,
         thinking_switch=True,
         drop=("reasoning_effort",),
@@ -108,6 +115,7 @@ P_TO_Z: tuple[Provider, ...] = (
         "xiaomi_mimo",
         "https://api.xiaomimimo.com/v1",
         ("MIMO_API_KEY",),
+        single_choice=True,
         rename=MAX_COMPLETION_TOKENS,
         thinking_switch=True,
         drop=("reasoning_effort",),

@@ -78,6 +78,7 @@ POPULAR: tuple[Provider, ...] = (
         "https://api.x.ai/v1",
         telemetry_name="x_ai",
         rename=MAX_TOKENS,
+        values={"reasoning_effort": {"minimal": "low"}},
         strips_tool_fields=("strict", "additionalProperties"),
         strips_message_fields=("name",),
         whole_calls=True,
