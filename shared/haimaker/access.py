@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Protocol
 from urllib.parse import quote, urlsplit
@@ -47,6 +47,14 @@ class Access:
     """For a provider that takes short-lived tokens."""
     path: str = "{path}"
     """Where an operation is under the address: `{path}` is the operation, `{model}` the model."""
+    elsewhere: Mapping[str, tuple[str, str]] = field(default_factory=dict)
+    """Address and path of operations that have their own."""
+
+    def for_operation(self, endpoint: str) -> "Access":
+        if endpoint not in self.elsewhere:
+            return self
+        base_url, path = self.elsewhere[endpoint]
+        return replace(self, base_url=base_url, path=path)
 
     def path_of(self, path: str, model: str, place: str = "") -> str:
         """`place` is a family's own."""
@@ -81,7 +89,8 @@ def _access(provider: Provider, env: Mapping[str, str]) -> Access | None:
     prefix = provider.name.upper()
     base_url_name = f"{prefix}_BASE_URL"
     api_key = _first(env, f"{prefix}_API_KEY", *provider.api_key_variables)
-    base_url = _first(env, base_url_name, *provider.base_url_variables) or _address(provider, env)
+    given = _first(env, base_url_name, *provider.base_url_variables)
+    base_url = given or _address(provider, env)
     credentials = _signing_credentials(provider, env) if provider.signs_as and api_key is None else None
     tokens = _tokens(provider, env) if base_url and api_key is None else None
     if not base_url or (provider.base_url and not (api_key or credentials or tokens)):
@@ -89,7 +98,19 @@ def _access(provider: Provider, env: Mapping[str, str]) -> Access | None:
     if api_key and not (api_key.isascii() and api_key.isprintable()):
         raise SettingsError(f"The key of {provider.name} holds characters that an HTTP header cannot carry; copy it again.")
     address, path = _placed(provider, checked_url(base_url_name, base_url, "https://api.openai.com/v1"), env)
-    return Access(address, api_key, credentials, aws_region_of(env) or "", tokens, path)
+    elsewhere = _elsewhere(provider, given, env)
+    return Access(address, api_key, credentials, aws_region_of(env) or "", tokens, path, elsewhere)
+
+
+def _elsewhere(provider: Provider, given: str | None, env: Mapping[str, str]) -> dict[str, tuple[str, str]]:
+    """Where its operations are that have an address or a path of their own; those whose address lacks a variable are left out."""
+    found = {}
+    for endpoint, row in provider.operations.items():
+        if row.base_url or row.paths:
+            base_url = given or _address(row if row.base_url else provider, env)
+            if base_url:
+                found[endpoint] = _placed(row, base_url.rstrip("/"), env)
+    return found
 
 
 def _first(env: Mapping[str, str], *names: str) -> str | None:

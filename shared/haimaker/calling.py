@@ -15,9 +15,9 @@ from haimaker.access import Access
 from haimaker.adapters import Adapter
 from haimaker.errors import APIError, APITimeoutError, BadGatewayError
 from haimaker.health import Health
-from haimaker.limits import prompt_estimate
+from haimaker.limits import estimated, prompt_estimate
 from haimaker.meter import text_bytes
-from haimaker.schema import Asked, ChatRequest
+from haimaker.schema import Accepted, Asked, ChatRequest
 from haimaker.settlement import Trial
 from haimaker.transport import Cancel, Timeouts, Transport, TransportError
 from haimaker.usage import Tokens
@@ -48,10 +48,10 @@ class Upstreams:
 
 @dataclass(slots=True)
 class Caller:
-    """Makes the calls of one request."""
+    """Makes the calls of one request for text; `task_calling.py` has those of other operations."""
 
     upstreams: Upstreams
-    request: Asked
+    request: Accepted
     headers: Mapping[str, str] = field(repr=False)
     deadline_s: float
     """Monotonic."""
@@ -59,7 +59,7 @@ class Caller:
     end_s: float = 0.0
     """Of a stream that has begun, monotonic; its client waits for each byte anew."""
     _inlined: ChatRequest | None = None
-    _sent: Asked | None = None
+    _sent: Accepted | None = None
     """The request of the last call: all of the client's, or its part for one prompt."""
 
     def whole(self, trial: Trial) -> JSON:
@@ -93,10 +93,12 @@ class Caller:
         request = self.request
         if attempt.provider.inlines_images and isinstance(request, ChatRequest):
             request = self._inlined = self._inlined or self.upstreams.images.inlined(request)
+        assert isinstance(request, Asked)
         return choices.split(request, attempt)
 
     def _adapter(self, trial: Trial) -> Adapter:
-        return adapters.find(self.request, trial.attempt)
+        adapter: Adapter = adapters.find(self.request, trial.attempt)
+        return adapter
 
     def _whole(self, trial: Trial, request: Asked) -> JSON:
         response = self._open(trial, request)
@@ -126,14 +128,14 @@ class Caller:
             raise
 
     def _charge(self, trial: Trial, body: JSON) -> None:
-        tokens = _used(self.request, body)
+        tokens = _used(self.request, trial.attempt, body)
         reports = trial.attempt.provider.reports_cost
         trial.use(tokens if reports else replace(tokens, reported_units=None), estimated=not body.get("usage"))
 
     def _charge_also(self, trial: Trial, requests: list[Asked], bodies: list[JSON]) -> None:
         """Choices that came before a later call failed were served all the same."""
         if bodies:
-            used = [_used(request, body) for request, body in zip(requests, bodies, strict=False)]
+            used = [_used(request, trial.attempt, body) for request, body in zip(requests, bodies, strict=False)]
             tokens = choices.total([*used, *([trial.tokens] if trial.tokens else [])])
             if not trial.attempt.provider.reports_cost:
                 tokens = replace(tokens, reported_units=None)
@@ -143,7 +145,7 @@ class Caller:
         adapter = self._adapter(trial)
         try:
             in_json = response.headers.get("content-type", "").startswith("application/json")
-            events = self._listed(response, trial) if in_json else _decode(response)
+            events = self._listed(response, trial) if in_json else decode(response)
             with self._explaining(trial, answered=True):
                 yield from adapter.from_stream(events, trial.attempt)
         finally:
@@ -161,11 +163,11 @@ class Caller:
         self._charge(trial, self._translated(body, trial))
         raise BadGatewayError("The provider did not stream its answer.", code="provider_did_not_stream")
 
-    def _open(self, trial: Trial, request: Asked) -> UpstreamResponse:
+    def _open(self, trial: Trial, request: Accepted) -> UpstreamResponse:
         """A 2xx answer whose body is still to be read. Raises APIError for any other."""
         attempt = trial.attempt
         self._sent = request
-        adapter = self._adapter(trial)
+        adapter = adapters.find(request, attempt)
         upstream_request = adapter.to_upstream(request, attempt)
         trial.dropped = upstream_request.dropped
         with self._explaining(trial, answered=False):
@@ -182,7 +184,7 @@ class Caller:
         left_s = self.deadline_s - time.monotonic()
         if left_s <= 0 or self.cancel.requested:
             raise TransportError("There was no time left to ask the provider.", sent=False, timed_out=True)
-        access = self.upstreams.access[attempt.provider.name]
+        access = self.upstreams.access[attempt.provider.name].for_operation(self.request.endpoint)
         place = attempt.provider.placed(streamed=self.request.streams)
         request = replace(request, path=access.path_of(request.path, attempt.model, place))
         forwarded = {name: self.headers[name] for name in attempt.provider.forwards if _is_plain(self.headers.get(name))}
@@ -217,8 +219,7 @@ class Caller:
             raise APITimeoutError(str(error), code="provider_timeout", headers={"x-should-retry": "false"}) from error
 
     def _estimate(self, trial: Trial, text_bytes: int) -> None:
-        estimate = Tokens(input=prompt_estimate(self._sent or self.request), output=usage.estimate_tokens(text_bytes))
-        trial.use(estimate, estimated=True)
+        trial.use(estimated(self._sent or self.request, trial.attempt, text_bytes), estimated=True)
 
     def _without_secret(self, message: str, attempt: Attempt) -> str:
         """A provider's words with its key and its address left out."""
@@ -228,14 +229,14 @@ class Caller:
         return message
 
 
-def _used(request: Asked, body: JSON) -> Tokens:
+def _used(request: Accepted, attempt: Attempt, body: JSON) -> Tokens:
     """What an answer says it used, else an estimate."""
     if body.get("usage"):
         return usage.from_openai(body["usage"], body.get("service_tier"))
-    return Tokens(input=prompt_estimate(request), output=usage.estimate_tokens(text_bytes(body, "message")))
+    return estimated(request, attempt, text_bytes(body, "message"))
 
 
-def _decode(response: UpstreamResponse) -> Iterator[Event]:
+def decode(response: UpstreamResponse) -> Iterator[Event]:
     if response.headers.get("content-type", "").startswith(AWS_EVENT_STREAM):
         from haimaker import eventstream  # few providers speak it
 

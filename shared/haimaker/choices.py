@@ -60,6 +60,7 @@ def total(used: Sequence[Tokens]) -> Tokens:
     return Tokens(
         **{name: sum(getattr(tokens, name) for tokens in used) for name in names},
         service_tier=used[0].service_tier if used else None,
+        variant=used[0].variant if used else None,
         reported_units=None if None in reported or not used else sum(units or 0 for units in reported),
     )
 

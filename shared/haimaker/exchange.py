@@ -10,9 +10,10 @@ from typing import Any
 
 from haimaker import usage
 from haimaker.errors import APIError, InternalServerError
-from haimaker.limits import prompt_estimate
+from haimaker.limits import estimated
 from haimaker.meter import Meter, text_bytes
 from haimaker.observability import Observer
+from haimaker.schema import Asked
 from haimaker.sending import Sender
 from haimaker.settlement import Settlement, Status, Trial
 from haimaker.sse import DONE, dumps, encode, encode_error
@@ -54,7 +55,7 @@ class Exchange:
         status: Status = "cut"
         error: APIError | None = None
         try:
-            yield from self._stream() if self.sender.request.streams else self._whole()
+            yield from self._answer()
             status = "ok"
         except APIError as raised:
             status, error = "cut" if self.sender.cancel.requested else "error", raised
@@ -78,6 +79,9 @@ class Exchange:
             self.observer.problem("settling failed; the hold will be charged as lost", request_id=record.request_id)
         return record
 
+    def _answer(self) -> Iterator[Head | bytes]:
+        return self._stream() if self.sender.request.streams else self._whole()
+
     def _whole(self) -> Iterator[Head | bytes]:
         body = self.sender.whole()
         trial = self.sender.trials[-1]
@@ -85,9 +89,9 @@ class Exchange:
         if isinstance(said, dict) and said:
             trial.use(_tokens(said, body.get("service_tier"), trial), estimated=False)
         else:
-            trial.use(self._estimate(text_bytes(body, "message")), estimated=True)
+            trial.use(self._estimate(trial, text_bytes(body, "message")), estimated=True)
         record = self.settle("ok")
-        headers = {**WHOLE, **self._told(trial), "x-haimaker-cost": _decimal(record.detail["cost_usd"])}
+        headers = {**WHOLE, **self.told(trial), "x-haimaker-cost": decimal(record.detail["cost_usd"])}
         yield Head(200, {name: value for name, value in headers.items() if value})
         yield dumps({**body, "usage": _with_cost(said, trial, record)})
 
@@ -95,9 +99,9 @@ class Exchange:
         chunks = self.sender.stream()
         self.settlement.first_chunk_s = time.time()
         trial = self.sender.trials[-1]
-        meter = Meter(self.sender.request.wants_usage)
+        meter = Meter(self._wants_usage)
         try:
-            yield Head(200, {**EVENT_STREAM, **self._told(trial)})
+            yield Head(200, {**EVENT_STREAM, **self.told(trial)})
             for chunk in meter.read(chunks):
                 if meter.text_bytes and not self.settlement.first_token_s:
                     self.settlement.first_token_s = time.time()
@@ -118,16 +122,22 @@ class Exchange:
     def _use(self, meter: Meter, trial: Trial, *, cut: bool) -> None:
         """What the stream used: as its provider counted, at least what arrived of one that was cut, else an estimate."""
         if not meter.usage:
-            trial.use(self._estimate(meter.text_bytes), estimated=True)
+            trial.use(self._estimate(trial, meter.text_bytes), estimated=True)
             return
         tokens = _tokens(meter.usage, (meter.head or {}).get("service_tier"), trial)
         uncounted = usage.estimate_tokens(meter.text_bytes) - tokens.completion if cut else 0
         trial.use(replace(tokens, output=tokens.output + max(0, uncounted)), estimated=uncounted > 0)
 
-    def _estimate(self, answer_bytes: int) -> Tokens:
-        return Tokens(input=prompt_estimate(self.sender.request), output=usage.estimate_tokens(answer_bytes))
+    def _estimate(self, trial: Trial, answer_bytes: int) -> Tokens:
+        return estimated(self.sender.request, trial.attempt, answer_bytes)
 
-    def _told(self, trial: Trial) -> dict[str, str]:
+    @property
+    def _wants_usage(self) -> bool:
+        request = self.sender.request
+        return isinstance(request, Asked) and request.wants_usage
+
+    def told(self, trial: Trial) -> dict[str, str]:
+        """What the headers say of a target that answers."""
         dropped = {name: True for tried in self.sender.trials for name in tried.dropped}
         return {
             **self.headers,
@@ -152,5 +162,5 @@ def _with_cost(said: Any, trial: Trial, record: Record) -> JSON:
     return {**shown, "cost": record.detail["cost_usd"], **estimated}
 
 
-def _decimal(cost_usd: float | None) -> str:
+def decimal(cost_usd: float | None) -> str:
     return "" if cost_usd is None else f"{cost_usd:.9f}"

@@ -32,7 +32,7 @@ from haimaker.plans import Plan
 from haimaker.providers import PROVIDERS
 from haimaker.relay import ClientLeft, Relay
 from haimaker.routing import Router
-from haimaker.schema import Asked, parse_chat, parse_completion
+from haimaker.schema import Accepted, Asked, parse_chat, parse_completion
 from haimaker.sending import Sender
 from haimaker.settlement import Settlement
 from haimaker.situation import Situation
@@ -123,9 +123,9 @@ class Gateway:
             self.observer.refusal(operation, request.id, error)
         return error_response(error)
 
-    def generate(self, request: Request, parse: Callable[[bytes, str | None], Asked]) -> Response:
+    def generate(self, request: Request, parse: Callable[[Request], Accepted]) -> Response:
         account = self.accounts.identify(request.headers)
-        asked = parse(request.body, request.path.get("model"))
+        asked = parse(request)
         reach = self.reach()
         started_s = time.time()
         begun_s = time.monotonic()
@@ -134,9 +134,10 @@ class Gateway:
         end_s = begun_s + longest_s
         deadline_s = begun_s + min(longest_s, _patience_s(request))
         settlement = Settlement(self.store, admitted.hold, _about(asked, account), started_s)
-        caller = Caller(reach.upstreams, asked, request.headers, deadline_s, Cancel(), end_s if asked.streams else 0.0)
+        making, telling = _classes(asked)
+        caller = making(reach.upstreams, asked, request.headers, deadline_s, Cancel(), 0.0 if asked.form == "json" else end_s)
         sender = Sender(caller, plan, reach.upstreams.health, settlement.trials)
-        exchange = Exchange(sender, settlement, self.observer, _limit_headers(account, admitted, started_s))
+        exchange = telling(sender, settlement, self.observer, _limit_headers(account, admitted, started_s))
         return Relay(request, exchange, deadline_s, end_s).response()
 
     def reach(self) -> Reach:
@@ -158,7 +159,7 @@ class Gateway:
         return self._hub[1]
 
     def _admit(
-        self, asked: Asked, account: Account, request: Request, now_s: float, reach: Reach
+        self, asked: Accepted, account: Account, request: Request, now_s: float, reach: Reach
     ) -> tuple[Plan, Account, Admitted]:
         """Plans and reserves; again if the key was changed meanwhile, or if the rest of its budget pays for a shorter answer."""
         affordable: int | None = None
@@ -189,14 +190,15 @@ class Gateway:
         except StoreUnavailable:
             return self.store.admit(hold)
 
-    def _plan(self, asked: Asked, account: Account, request_id: str, now_s: float, reach: Reach, affordable: int | None) -> Plan:
+    def _plan(self, asked: Accepted, account: Account, request_id: str, now_s: float, reach: Reach, affordable: int | None) -> Plan:
         resting = reach.upstreams.health.resting(now_s)
-        plan = reach.router.plan(asked.model, Situation(request_id, int(now_s), allowed=account.models, resting=resting))
+        at = Situation(request_id, int(now_s), asked.endpoint, allowed=account.models, resting=resting)
+        plan = reach.router.plan(asked.model, at)
         if account.budget_nanousd is None:
             return plan
         default = self.settings.default_max_output_tokens
         first, context, policy = (
-            tuple(limits.with_output_limits([a for a in attempts if a.facts.priced], asked, default, affordable))
+            tuple(limits.with_output_limits([a for a in attempts if limits.is_priced(asked, a)], asked, default, affordable))
             for attempts in (plan.attempts, plan.context_window, plan.content_policy)
         )
         if not first:
@@ -204,9 +206,9 @@ class Gateway:
             raise BadRequestError(message, param="model", code="model_not_priced")
         return replace(plan, attempts=first, context_window=context, content_policy=policy)
 
-    def _affordable(self, asked: Asked, plan: Plan, refused: Refused, tried: int | None) -> int:
+    def _affordable(self, asked: Accepted, plan: Plan, refused: Refused, tried: int | None) -> int:
         """Output tokens that a second try could ask for; 0 if a shorter answer would not help."""
-        if refused.reason != "budget" or asked.max_output_tokens is not None or tried is not None:
+        if refused.reason != "budget" or tried is not None or not isinstance(asked, Asked) or asked.max_output_tokens is not None:
             return 0
         return limits.affordable_output_tokens(asked, plan.all(), refused.remaining_nanousd)
 
@@ -217,6 +219,25 @@ def error_response(error: APIError) -> Response:
 
 def json_response(body: JSON) -> Response:
     return Response(200, {"content-type": "application/json"}, dumps(body))
+
+
+def _classes(asked: Accepted) -> tuple[type[Caller], type[Exchange]]:
+    """What makes the calls of an operation, and what tells their answers."""
+    if isinstance(asked, Asked):
+        return Caller, Exchange
+    from haimaker.task_calling import TaskCaller  # a function that generates text never needs them
+    from haimaker.task_exchange import TaskExchange
+
+    return TaskCaller, TaskExchange
+
+
+def _task(module: str, parse: str) -> Callable[["Gateway", Request], Response]:
+    """An operation of `tasks/`, whose module is imported when it is first asked for."""
+
+    def operation(gateway: Gateway, request: Request) -> Response:
+        return gateway.generate(request, getattr(import_module(f"haimaker.tasks.{module}"), parse))
+
+    return operation
 
 
 def _hold(request: Request, account: Account, reservation: Reservation, plan: Plan, now_s: float) -> Hold:
@@ -244,7 +265,7 @@ def _seconds(text: str) -> float:
     return value if value > 0 else float("inf")
 
 
-def _about(asked: Asked, account: Account) -> Mapping[str, object]:
+def _about(asked: Accepted, account: Account) -> Mapping[str, object]:
     """What a record says of the request itself; nothing of its content."""
     return {
         "operation": asked.operation,
@@ -311,8 +332,17 @@ def _books(module: str, name: str) -> Callable[[Gateway, Request], Response]:
 
 
 OPERATIONS: Mapping[str, Callable[[Gateway, Request], Response]] = {
-    "chat_completions": lambda gateway, request: gateway.generate(request, parse_chat),
-    "completions": lambda gateway, request: gateway.generate(request, parse_completion),
+    "chat_completions": lambda gateway, request: gateway.generate(request, lambda r: parse_chat(r.body, r.path.get("model"))),
+    "completions": lambda gateway, request: gateway.generate(request, lambda r: parse_completion(r.body, r.path.get("model"))),
+    "embeddings": _task("embeddings", "parse"),
+    "images_generations": _task("images", "parse_generation"),
+    "images_edits": _task("images", "parse_edit"),
+    "images_variations": _task("images", "parse_variation"),
+    "audio_transcriptions": _task("transcriptions", "parse_transcription"),
+    "audio_translations": _task("transcriptions", "parse_translation"),
+    "audio_speech": _task("speech", "parse"),
+    "moderations": _task("moderations", "parse"),
+    "rerank": _task("rerank", "parse"),
     "models_list": _models(models.listed),
     "models_retrieve": _models(models.retrieved),
     "models_hub": _models_hub,

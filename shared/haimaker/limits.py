@@ -5,7 +5,9 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from haimaker import adapters, choices, usage
-from haimaker.schema import Asked, ChatRequest, CompletionRequest
+from haimaker.schema import Accepted, Asked, ChatRequest, CompletionRequest
+from haimaker.task import Task
+from haimaker.usage import Tokens
 from haimaker.wire import JSON, Attempt
 
 MESSAGE_TOKENS = 16
@@ -38,18 +40,40 @@ class Reservation:
     """Of the tokens per minute; an estimate, settled by what was used."""
 
 
-def with_output_limits(attempts: Sequence[Attempt], request: Asked, default: int, affordable: int | None) -> list[Attempt]:
-    """The attempts with an output limit of ours, for a request that brings none of its own and has a budget to keep."""
-    if request.max_output_tokens is not None:
+def is_priced(request: Accepted, attempt: Attempt) -> bool:
+    """Whether it is known what a request costs at a target, which a key with a budget needs."""
+    return usage.is_priced(request.most(attempt), attempt.facts) if isinstance(request, Task) else attempt.facts.priced
+
+
+def with_output_limits(attempts: Sequence[Attempt], request: Accepted, default: int, affordable: int | None) -> list[Attempt]:
+    """The attempts with an output limit of ours, for a text that brings none of its own and has a budget to keep."""
+    if not isinstance(request, Asked) or request.max_output_tokens is not None:
         return list(attempts)
     return [replace(attempt, max_output_tokens=_limit(attempt, request, default, affordable)) for attempt in attempts]
 
 
-def reserve(request: Asked, attempts: Sequence[Attempt], default: int) -> Reservation:
+def reserve(request: Accepted, attempts: Sequence[Attempt], default: int) -> Reservation:
     """The worst case over all targets, at the dearest rates that may apply; a target without a known price adds nothing."""
+    if isinstance(request, Task):
+        return _reserve_task(request, attempts)
+    assert isinstance(request, Asked)
     costs = [_worst_case_nanousd(request, attempt, default) for attempt in attempts]
     answer = min(max(_output_bound(request, attempt, default) for attempt in attempts), ANSWER_RESERVE_TOKENS)
     return Reservation(max((cost for cost in costs if cost is not None), default=0), prompt_estimate(request) + answer)
+
+
+def _reserve_task(request: Task, attempts: Sequence[Attempt]) -> Reservation:
+    costs = [usage.most_nanousd(request.most(attempt), attempt.facts) for attempt in attempts]
+    tokens = max(estimate.prompt + estimate.completion for estimate in map(request.estimate, attempts))
+    return Reservation(max((cost for cost in costs if cost is not None), default=0), tokens)
+
+
+def estimated(request: Accepted, attempt: Attempt, answer_bytes: int) -> Tokens:
+    """What a target that does not say may have counted, when `answer_bytes` of its answer came."""
+    if isinstance(request, Task):
+        return request.estimate(attempt, answer_bytes)
+    assert isinstance(request, Asked)
+    return Tokens(input=prompt_estimate(request), output=usage.estimate_tokens(answer_bytes))
 
 
 def affordable_output_tokens(request: Asked, attempts: Sequence[Attempt], remaining_nanousd: int) -> int:

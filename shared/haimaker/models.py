@@ -8,7 +8,7 @@ import re
 import time
 from collections.abc import Iterator
 
-from haimaker import prices
+from haimaker import adapters, prices
 from haimaker.accounts import check_usable
 from haimaker.errors import NotFoundError
 from haimaker.prices import Facts
@@ -19,6 +19,16 @@ from haimaker.targets import is_allowed
 from haimaker.wire import JSON, Request
 
 HUB_RATES = ("input_cost_per_token", "output_cost_per_token", "cache_read_input_token_cost")
+ENDPOINTS = {
+    "embedding": "embeddings",
+    "image_generation": "images_generations",
+    "image_edit": "images_edits",
+    "audio_transcription": "audio_transcriptions",
+    "audio_speech": "audio_speech",
+    "moderation": "moderations",
+    "rerank": "rerank",
+}
+"""By the table's mode, the operation that serves it, besides chat and completions."""
 CAPABILITIES = (
     "audio_input",
     "audio_output",
@@ -85,6 +95,9 @@ def _serves(provider: Provider, facts: Facts) -> bool:
     """Whether a line of the table is a model that its provider can be asked for, and by an operation that there is."""
     if provider.unlisted and re.match(provider.unlisted, facts.model):
         return False
+    if facts.mode in ENDPOINTS:
+        endpoint = ENDPOINTS[facts.mode]
+        return endpoint in adapters.TASKS and adapters.serves(serving(provider, facts.model, endpoint), endpoint)
     completes = serving(provider, facts.model).completes
     return facts.mode == "chat" or (facts.mode == "completion" and bool(completes and re.match(completes, facts.model)))
 

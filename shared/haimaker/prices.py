@@ -114,9 +114,9 @@ class Facts:
         object.__setattr__(self, "thresholds_k", tuple(sorted(sizes_k, reverse=True)))
 
     @classmethod
-    def unknown(cls, provider: str, model: str) -> "Facts":
+    def unknown(cls, provider: str, model: str, mode: str = "chat") -> "Facts":
         """A model that is not in the table: no price, until `with_prices` gives one."""
-        return cls(provider, model)
+        return cls(provider, model, mode)
 
     @property
     def priced(self) -> bool:
@@ -141,6 +141,11 @@ class Facts:
             off_peak.pop(name, None)
         own = {name: _to_rate(name, price) for name, price in overrides.items()}
         return replace(self, rates=rates | own, off_peak_rates=off_peak, own_prices=self.own_prices or bool(own))
+
+    def variant(self, name: str | None) -> "Facts":
+        """These facts with the prices of a line of their own, such as those of an image's quality and size."""
+        found = _facts(self.provider, f"{self.model}#{name}") if name and not self.own_prices else None
+        return replace(self, rates={**self.rates, **found.rates}) if found else self
 
     def rate(
         self, names: Iterable[str], prompt_tokens: int = 0, service_tier: str | None = None, now_s: float | None = None

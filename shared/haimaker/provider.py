@@ -58,6 +58,9 @@ class Provider:
     """The AWS service as which a call is signed where there is no key."""
     families: Mapping[str, "Provider"] = field(default_factory=dict)
     """By a pattern of their names, models that it serves in another way: the fields that say how."""
+    operations: Mapping[str, "Provider"] = field(default_factory=dict)
+    """By name, operations that it serves in another way, or elsewhere: the row for these, with an address of its own if that is
+    another one. An address that the deployer gives holds for all of them."""
     priced_as: str | None = None
     """The provider under whose name the table has its prices, if not its own."""
     takes_google_tokens: bool = False
@@ -136,6 +139,8 @@ class Provider:
     """Headers of the client that are passed on."""
     models: tuple[str, ...] = ()
     """Models to list that the table of prices does not know."""
+    modes: Mapping[str, str] = field(default_factory=dict)
+    """What those are for that are not for chat, in the table's words."""
     telemetry_name: str = ""
     """OpenTelemetry's name of it, where that is another: https://opentelemetry.io/docs/specs/semconv/registry/attributes/gen-ai/"""
     unlisted: str = ""

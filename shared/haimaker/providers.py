@@ -221,7 +221,8 @@ PROVIDERS: tuple[Provider, ...] = (
     *SERVERS,
     Provider(
         "demo",
-        models=("count", "echo", "tool"),
+        models=("count", "echo", "tool", "embedding"),
+        modes={"embedding": "embedding"},
         prices={"input_cost_per_token": "0", "output_cost_per_token": "0"},
         offline=True,
         single_choice=True,
@@ -231,11 +232,12 @@ PROVIDERS: tuple[Provider, ...] = (
 BY_NAME: Mapping[str, Provider] = {provider.name: provider for provider in PROVIDERS}
 
 
-def row_for(provider: str, model: str) -> Provider:
-    """The row by which a provider serves a model."""
-    return serving(BY_NAME[provider], model)
+def row_for(provider: str, model: str, endpoint: str = "chat") -> Provider:
+    """The row by which a provider serves a model in an operation."""
+    return serving(BY_NAME[provider], model, endpoint)
 
 
-def serving(row: Provider, model: str) -> Provider:
-    """A provider's row, or the one of the family that a model belongs to."""
+def serving(row: Provider, model: str, endpoint: str = "chat") -> Provider:
+    """A provider's row, the one of the operation, or the one of the family that a model belongs to."""
+    row = row.operations.get(endpoint, row)
     return next((family for pattern, family in row.families.items() if re.match(pattern, model)), row)

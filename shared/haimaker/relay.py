@@ -11,13 +11,14 @@ from dataclasses import dataclass, field
 from haimaker.beside import END, SILENCE, Beside
 from haimaker.errors import APIError, APITimeoutError
 from haimaker.exchange import EVENT_STREAM, WHOLE, Exchange, Head
+from haimaker.schema import Form
 from haimaker.sse import SILENCE as COMMENT
 from haimaker.sse import dumps, encode_error
 from haimaker.wire import Request, Response
 
-STREAM_SILENCE_S = 15.0
-WHOLE_SILENCE_S = 240.0
-"""The REST API ends a connection on which nothing came for 300 s. https://docs.aws.amazon.com/apigateway/latest/developerguide/limits.html"""
+SILENCE_S: dict[Form, float] = {"events": 15.0, "json": 240.0, "raw": 240.0}
+"""After how long something has to be said, which can't be in raw bytes. The REST API ends a connection on which nothing came
+for 300 s. https://docs.aws.amazon.com/apigateway/latest/developerguide/limits.html"""
 LOOK_S = 0.5
 """How often to look whether the client is still there."""
 GRACE_S = 1.0
@@ -59,11 +60,13 @@ class Relay:
 
     def response(self) -> Response:
         """Waits for the head. Raises APIError if there is none to come."""
-        streams = self.exchange.sender.request.streams
+        form = self.exchange.sender.request.form
         self._items = Beside(self.exchange.items())
         try:
-            head = self._next(STREAM_SILENCE_S if streams else WHOLE_SILENCE_S)
-            if isinstance(head, Head) and not streams:
+            head = self._next(SILENCE_S[form])
+            while form == "raw" and not isinstance(head, Head):
+                head = self._next(SILENCE_S[form])
+            if isinstance(head, Head) and form == "json":
                 return Response(head.status, head.headers, self._body())
         except APIError as error:
             self._finish(error)
@@ -73,44 +76,49 @@ class Relay:
             self._finish()
             raise
         if isinstance(head, Head):
-            return Response(head.status, head.headers, Body(self._stream(), self._finish))
-        return Response(200, EVENT_STREAM if streams else WHOLE, Body(self._after_silence(streams), self._finish))
+            return Response(head.status, head.headers, Body(self._stream(form), self._finish))
+        headers = EVENT_STREAM if form == "events" else WHOLE
+        return Response(200, headers, Body(self._after_silence(form), self._finish))
 
     def _body(self) -> bytes:
         return b"".join(iter(self._bytes, b""))
 
     def _bytes(self) -> bytes:
         """The next bytes of a whole answer, none at its end."""
-        item = self._next(WHOLE_SILENCE_S)
+        item = self._next(SILENCE_S["json"])
         return item if isinstance(item, bytes) else b""
 
-    def _stream(self) -> Generator[bytes, None, None]:
-        """The bytes of the stream, with comments where it is silent; closing it gives up the upstream and settles."""
+    def _stream(self, form: Form) -> Generator[bytes, None, None]:
+        """The bytes of the stream, with comments where events are silent; closing it gives up the upstream and settles."""
         try:
-            while (item := self._next(STREAM_SILENCE_S)) is not END:
-                yield b"".join((item, *self._ready())) if isinstance(item, bytes) else COMMENT
+            while (item := self._next(SILENCE_S[form])) is not END:
+                if isinstance(item, bytes):
+                    yield b"".join((item, *self._ready()))
+                elif form == "events":
+                    yield COMMENT
         except ClientLeft:
             return
         except APIError as error:
             self._finish(error)
+            if form == "raw":  # nothing can be said in it: the door breaks off, so that the client sees that it was cut
+                raise
             yield encode_error(error.body())
         finally:
             self._finish()
 
-    def _after_silence(self, streams: bool) -> Generator[bytes, None, None]:
+    def _after_silence(self, form: Form) -> Generator[bytes, None, None]:
         """An answer that had to begin before its head was known; an error can then only be said in the body."""
-        filling = COMMENT if streams else b" "
-        every_s = STREAM_SILENCE_S if streams else WHOLE_SILENCE_S
+        filling = COMMENT if form == "events" else b" "
         try:
             yield filling
-            while (item := self._next(every_s)) is not END:
+            while (item := self._next(SILENCE_S[form])) is not END:
                 if not isinstance(item, Head):
                     yield item if isinstance(item, bytes) else filling
         except ClientLeft:
             return
         except APIError as error:
             self._finish(error)
-            yield encode_error(error.body()) if streams else dumps(error.body())
+            yield encode_error(error.body()) if form == "events" else dumps(error.body())
         finally:
             self._finish()
 

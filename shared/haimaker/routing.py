@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 
-from haimaker import wishes
+from haimaker import adapters, wishes
 from haimaker.errors import APIError, BadRequestError, NotFoundError, PermissionDeniedError
 from haimaker.orders import ordered
 from haimaker.plans import LeftOut, Plan, Route, Weighted
@@ -134,6 +134,8 @@ class _List:
         if not self.router.is_on(name):
             missing = f"{name.upper().replace('-', '_')}_{'API_KEY' if row.base_url else 'BASE_URL'}"
             return LeftOut(target, "provider_not_configured", f"the provider {name!r} has no credentials here ({missing})")
+        if not adapters.serves(serving(row, model, self.at.endpoint), self.at.endpoint):
+            return LeftOut(target, "unsupported_endpoint", f"the provider {name!r} is not known to serve {self.at.endpoint}")
         if self.at.wishes is wishes.NONE:
             return None
         from haimaker.unwanted import unwanted  # few requests say what they want of a provider
@@ -144,7 +146,8 @@ class _List:
         name, _, model = target.partition("/")
         row = self.router.row(name)
         assert row is not None
-        row, at = serving(row, model), self.at
+        at = self.at
+        row = serving(row, model, at.endpoint)
         patience = patience.within(at.wishes.patience)
         return Attempt(at.request_id, at.created_s, row, model, self.router.facts_of(target), patience=patience)
 
@@ -155,6 +158,9 @@ def _unusable(model: str, left_out: Sequence[LeftOut]) -> APIError:
     if codes.keys() == {"model_not_allowed"}:
         message = f"This key may use the name {model!r}, but none of the models that it stands for."
         return PermissionDeniedError(message, param="model", code="model_not_allowed")
+    if "unsupported_endpoint" in codes:
+        message = f"The model {model!r} can't do that: {codes['unsupported_endpoint'].reason}."
+        return BadRequestError(message, param="model", code="unsupported_endpoint")
     for code in codes.keys() - {"model_not_allowed", "model_not_found", "provider_not_configured"}:
         message = f"No target of {model!r} is what the request asks for: {codes[code].reason}."
         return BadRequestError(message, param="provider", code="no_target_left")

@@ -5,7 +5,7 @@ https://platform.openai.com/docs/api-reference/chat/create
 
 import json
 from dataclasses import dataclass
-from typing import Annotated, Any, NoReturn
+from typing import Annotated, Any, Literal, NoReturn
 
 from pydantic import BaseModel, ConfigDict, Field, StrictBool, StrictFloat, StrictInt, StrictStr, ValidationError
 
@@ -37,13 +37,20 @@ class StreamOptions(_Checked):
     include_usage: StrictBool | None = None
 
 
-class SharedFields(_Checked):
-    """A validator takes time to build, so a function builds that of its own operation only, when it is first used."""
+class CommonFields(_Checked):
+    """What every operation has. A validator takes time to build, so a function builds that of its own operation only, when it is
+    first used."""
 
     model_config = ConfigDict(defer_build=True)
 
     model: Annotated[StrictStr, Field(min_length=1, max_length=512)]
     stream: StrictBool | None = None
+    user: StrictStr | None = None
+
+
+class SharedFields(CommonFields):
+    """What both forms of text generation have."""
+
     stream_options: StreamOptions | None = None
     max_tokens: Count | None = None
     max_completion_tokens: Count | None = None
@@ -55,7 +62,6 @@ class SharedFields(_Checked):
     seed: StrictInt | None = None
     stop: StrictStr | list[StrictStr] | None = None
     service_tier: StrictStr | None = None
-    user: StrictStr | None = None
 
 
 class ChatFields(SharedFields):
@@ -78,18 +84,27 @@ class CompletionFields(SharedFields):
     best_of: Annotated[StrictInt, Field(ge=1, le=MAX_CHOICES)] | None = None
 
 
+Form = Literal["json", "events", "raw"]
+"""Of an answer: a JSON body, server-sent events, or bytes and text that nothing may be put between."""
+
+
 @dataclass(frozen=True, slots=True)
-class Asked:
+class Accepted:
     """A checked request: `fields` are what the gateway reads, `body` is all that the client sent, `size` its bytes."""
 
-    fields: SharedFields
+    fields: CommonFields
     body: JSON
     size: int
 
     @property
+    def endpoint(self) -> str:
+        """Under which name adapters and rows know the operation."""
+        raise NotImplementedError
+
+    @property
     def operation(self) -> str:
-        """OpenTelemetry's `gen_ai.operation.name`."""
-        return "chat"
+        """OpenTelemetry's `gen_ai.operation.name`, or one like it."""
+        return self.endpoint
 
     @property
     def model(self) -> str:
@@ -98,6 +113,21 @@ class Asked:
     @property
     def streams(self) -> bool:
         return bool(self.fields.stream)
+
+    @property
+    def form(self) -> Form:
+        return "events" if self.streams else "json"
+
+
+@dataclass(frozen=True, slots=True)
+class Asked(Accepted):
+    """A request for text."""
+
+    fields: SharedFields
+
+    @property
+    def endpoint(self) -> str:
+        return "chat"
 
     @property
     def wants_usage(self) -> bool:
@@ -130,6 +160,10 @@ class CompletionRequest(Asked):
     fields: CompletionFields
 
     @property
+    def endpoint(self) -> str:
+        return "completions"
+
+    @property
     def operation(self) -> str:
         return "text_completion"
 
@@ -151,7 +185,7 @@ class CompletionRequest(Asked):
 
 def parse_completion(raw: bytes, model: str | None = None) -> CompletionRequest:
     """The body of a legacy completion. Raises BadRequestError."""
-    body = _with_model(parse_json(raw), model)
+    body = with_model(parse_json(raw), model)
     try:
         request = CompletionRequest(CompletionFields.model_validate(body), body, len(raw))
     except ValidationError as error:
@@ -164,14 +198,14 @@ def parse_completion(raw: bytes, model: str | None = None) -> CompletionRequest:
 
 def parse_chat(raw: bytes, model: str | None = None) -> ChatRequest:
     """The body of a chat completion; `model` is the one that the path names, if it does. Raises BadRequestError."""
-    body = _with_model(parse_json(raw), model)
+    body = with_model(parse_json(raw), model)
     try:
         return ChatRequest(ChatFields.model_validate(body), body, len(raw))
     except ValidationError as error:
         refuse(error)
 
 
-def _with_model(body: JSON, model: str | None) -> JSON:
+def with_model(body: JSON, model: str | None) -> JSON:
     return body if model is None else {**body, "model": model}
 
 

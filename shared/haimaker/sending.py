@@ -11,7 +11,7 @@ from haimaker.calling import Caller
 from haimaker.errors import APIError, ContentPolicyViolationError, ContextWindowExceededError
 from haimaker.health import Health
 from haimaker.plans import Plan
-from haimaker.schema import Asked
+from haimaker.schema import Accepted
 from haimaker.settlement import Trial
 from haimaker.transport import Cancel
 from haimaker.wire import JSON, Attempt, Chunk
@@ -29,7 +29,7 @@ class Sender:
     trials: list[Trial]
 
     @property
-    def request(self) -> Asked:
+    def request(self) -> Accepted:
         return self.caller.request
 
     @property
@@ -38,13 +38,14 @@ class Sender:
 
     def whole(self) -> JSON:
         """The first answer that is one, in OpenAI's format. Raises the last APIError, with all attempts in it."""
-        return self._first_good(self.caller.whole)
+        return self.first_good(self.caller.whole)
 
     def stream(self) -> Iterator[Chunk]:
         """The first stream that has a first chunk. Raises APIError likewise, and while it is read if it breaks off."""
-        return self._first_good(self.caller.stream)
+        return self.first_good(self.caller.stream)
 
-    def _first_good(self, read: Callable[[Trial], T]) -> T:
+    def first_good(self, read: Callable[[Trial], T]) -> T:
+        """What `read` makes of the first target that gives it. Raises as `whole` does."""
         waiting = list(self.plan.attempts)
         again = self.plan.retries
         while True:

@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Literal
 
-from haimaker import usage
+from haimaker import choices, usage
 from haimaker.errors import APIError
 from haimaker.store import Hold, Record, Store, StoreUnavailable
 from haimaker.usage import Tokens
@@ -40,7 +40,8 @@ class Trial:
 
     def is_free_by_mistake(self) -> bool:
         """Tokens of a model that charges for them, priced at nothing: somebody has to look at this."""
-        used = self.tokens is not None and self.tokens.prompt + self.tokens.completion > 0
+        tokens = self.tokens
+        used = tokens is not None and (tokens.prompt + tokens.completion > 0 or bool(usage.quantities(tokens)))
         return used and any(float(rate) for rate in self.attempt.facts.rates.values())
 
     def use(self, tokens: Tokens, *, estimated: bool) -> None:
@@ -108,6 +109,7 @@ class Settlement:
             "cached_tokens": sum(tokens.cached + tokens.cached_audio + tokens.cached_image for tokens in used),
             "cache_write_tokens": sum(tokens.cache_write_5m + tokens.cache_write_1h for tokens in used),
             "reasoning_tokens": sum(tokens.reasoning for tokens in used),
+            **usage.quantities(choices.total(used)),
             "cost_usd": usd(cost),
             "cost_estimated": any(trial.estimated for trial in self.trials),
             "held_usd": usd(self.hold.amount_nanousd),

@@ -56,7 +56,7 @@ class Targets:
         names = [f"{name}/{model}" for name in self.names(target)]
         base = next((self.config.base_models[name] for name in names if name in self.config.base_models), None)
         known = facts_of_base(row, base) if base else facts(row.priced_as or row.name, model)
-        known = known or Facts.unknown(provider, model).with_prices(row.prices)
+        known = known or Facts.unknown(provider, model, row.modes.get(model, "chat")).with_prices(row.prices)
         for name in (pattern for each in names for pattern in _price_names(each)):
             if name in self.config.prices:
                 return known.with_prices(self.config.prices[name])
@@ -86,7 +86,8 @@ def is_allowed(name: str, allowed: Collection[str]) -> bool:
 def account_row(name: str, base: Provider) -> Provider:
     """A provider's row, and those of its families and operations, under the name of an account."""
     families = {pattern: account_row(name, row) for pattern, row in base.families.items()}
-    return replace(base, name=name, priced_as=base.priced_as or base.name, families=families)
+    operations = {endpoint: account_row(name, row) for endpoint, row in base.operations.items()}
+    return replace(base, name=name, priced_as=base.priced_as or base.name, families=families, operations=operations)
 
 
 def _price_names(target: str) -> Iterator[str]:

@@ -55,12 +55,12 @@ class Timeouts:
 
 
 class Cancel:
-    """Gives up a call from another thread: whatever the call waits for on its socket ends at once."""
+    """Gives up the calls of a request from another thread: whatever they wait for on their sockets ends at once."""
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
         self._wake = threading.Event()
-        self._socket: socket.socket | None = None
+        self._sockets: set[socket.socket] = set()
 
     @property
     def requested(self) -> bool:
@@ -69,17 +69,22 @@ class Cancel:
     def request(self) -> None:
         with self._lock:
             self._wake.set()
-            _shut(self._socket)
+            for connected in self._sockets:
+                _shut(connected)
 
     def sleep(self, seconds: float) -> None:
         """Waits, but not when given up."""
         self._wake.wait(seconds)
 
-    def watch(self, connected: socket.socket | None) -> None:
+    def watch(self, connected: socket.socket) -> None:
         with self._lock:
-            self._socket = connected
+            self._sockets.add(connected)
             if self.requested:
                 _shut(connected)
+
+    def forget(self, connected: socket.socket | None) -> None:
+        with self._lock:
+            self._sockets.discard(connected)
 
 
 @dataclass(slots=True)
@@ -140,18 +145,21 @@ class Transport:
             if cancel.requested:
                 connection.close()
                 raise Cancelled("The call was cancelled.", sent=False)
+            connected = connection.sock
             try:
                 answer = _exchange(connection, request, headers, call)
             except DEAD_CONNECTION as error:
+                cancel.forget(connected)
                 connection.close()
                 if not reused or cancel.requested:
                     raise _explain(error, cancel) from error
             except (OSError, http.client.HTTPException) as error:
+                cancel.forget(connected)
                 connection.close()
                 raise _explain(error, cancel) from error
             else:
                 lower = {name.lower(): value for name, value in answer.getheaders()}
-                pieces = _pieces(connection, answer, call, idle)
+                pieces = _pieces(connection, connected, answer, call, idle)
                 return UpstreamResponse(answer.status, lower, _decoded(pieces, lower.get("content-encoding", "")))
 
     def _connect(self, call: _Call) -> http.client.HTTPConnection:
@@ -180,7 +188,11 @@ def _exchange(
 
 
 def _pieces(
-    connection: http.client.HTTPConnection, answer: http.client.HTTPResponse, call: _Call, idle: deque[_Idle]
+    connection: http.client.HTTPConnection,
+    connected: socket.socket | None,
+    answer: http.client.HTTPResponse,
+    call: _Call,
+    idle: deque[_Idle],
 ) -> Iterator[bytes]:
     """The body as it arrives. The connection is kept when the body was read to its end, else closed."""
     whole = False
@@ -202,7 +214,7 @@ def _pieces(
     except (OSError, http.client.HTTPException, ValueError) as error:
         raise _explain(error, call.cancel) from error
     finally:
-        call.cancel.watch(None)
+        call.cancel.forget(connected)
         answer.close()
         if whole and not answer.will_close and not call.cancel.requested:
             _keep(idle, connection)
@@ -259,10 +271,9 @@ def _keep(idle: deque[_Idle], connection: http.client.HTTPConnection) -> None:
         connection.close()
 
 
-def _shut(connected: socket.socket | None) -> None:
-    if connected is not None:
-        with suppress(OSError):  # it is closed already, which is what was wanted
-            connected.shutdown(socket.SHUT_RDWR)
+def _shut(connected: socket.socket) -> None:
+    with suppress(OSError):  # it is closed already, which is what was wanted
+        connected.shutdown(socket.SHUT_RDWR)
 
 
 def _explain(error: Exception, cancel: Cancel, *, sent: bool = True) -> TransportError:

@@ -45,6 +45,21 @@ class Tokens:
     web_searches: int = 0
     citations: int = 0
     """Tokens of search results that are billed beside the prompt."""
+    characters: int = 0
+    """Of a text that is spoken."""
+    input_ms: int = 0
+    """Of sound that is listened to."""
+    output_ms: int = 0
+    """Of sound that is made."""
+    images: int = 0
+    """That were made."""
+    pixels: int = 0
+    """Of all images that were made together."""
+    input_images: int = 0
+    queries: int = 0
+    """Units of search, as rerank counts them."""
+    variant: str | None = None
+    """The line of the table with the prices that hold, such as an image's quality and size."""
     service_tier: str | None = None
     """As the response names it: what was served, which may differ from what was asked for."""
     reported_units: int | None = None
@@ -79,9 +94,21 @@ OUTPUT_RATES: Mapping[str, tuple[str, ...]] = {
 EXTRA_RATES: Mapping[str, tuple[str, ...]] = {
     "web_searches": ("search_context_cost_per_query", "search_context_cost_per_query_medium"),
     "citations": ("citation_cost_per_token",),
+    "characters": ("input_cost_per_character",),
+    "images": ("output_cost_per_image",),
+    "pixels": ("output_cost_per_pixel", "input_cost_per_pixel"),
+    "input_images": ("input_cost_per_image",),
+    "queries": ("input_cost_per_query",),
 }
 """The size of the search context is not in a response; where sizes differ in price, providers report the cost."""
+TIME_RATES: Mapping[str, tuple[str, ...]] = {
+    "input_ms": ("input_cost_per_audio_per_second", "input_cost_per_second"),
+    "output_ms": ("output_cost_per_second",),
+}
+"""Per second, of counts in milliseconds."""
 ALL_RATES = tuple({**INPUT_RATES, **OUTPUT_RATES, **EXTRA_RATES}.items())
+COUNTED_OTHERWISE = {**EXTRA_RATES, **TIME_RATES}
+"""What is billed, but not by the token."""
 
 DEAREST_INPUT = tuple({name for names in INPUT_RATES.values() for name in names})
 DEAREST_OUTPUT = tuple({name for names in OUTPUT_RATES.values() for name in names})
@@ -154,8 +181,9 @@ def price(tokens: Tokens, facts: Facts, now_s: float | None = None) -> int | Non
     The provider's own figure wins, unless the deployer gave prices, or it is zero for a model that is not free.
     `now_s`, when the request began, is for models with cheaper hours; without it the ordinary, dearer rates apply.
     """
+    facts = facts.variant(tokens.variant)
     reported = None if facts.own_prices else tokens.reported_units
-    if reported or not facts.priced:
+    if reported or not is_priced(tokens, facts):
         return reported
     prompt, tier = tokens.prompt, tokens.service_tier
     total = 0
@@ -163,6 +191,8 @@ def price(tokens: Tokens, facts: Facts, now_s: float | None = None) -> int | Non
         count: int = getattr(tokens, bucket)
         if count:
             total += count * (facts.rate(names, prompt, tier, now_s) or 0)
+    for bucket, names in TIME_RATES.items():
+        total += -(-getattr(tokens, bucket) * (facts.rate(names) or 0) // 1000)
     if prompt or tokens.completion:
         total += facts.rate(PER_REQUEST) or 0
     return total
@@ -172,6 +202,33 @@ def cost_nanousd(tokens: Tokens, facts: Facts, now_s: float | None = None) -> in
     """What a request cost, rounded up to a whole nano-dollar."""
     units = price(tokens, facts, now_s)
     return None if units is None else -(-units // UNITS_PER_NANOUSD)
+
+
+def is_priced(tokens: Tokens, facts: Facts) -> bool:
+    """Whether the table, or the deployer, says what these counts cost."""
+    counted = [names for bucket, names in COUNTED_OTHERWISE.items() if getattr(tokens, bucket)]
+    return facts.priced or any(facts.rate(names) is not None for names in counted)
+
+
+def most_nanousd(most: Tokens, facts: Facts) -> int | None:
+    """What counts cost at the dearest rates that may apply; None where the model has no price for any of them."""
+    facts = facts.variant(most.variant)
+    if not is_priced(most, facts):
+        return None
+    prompt = most.prompt
+    units = prompt * facts.dearest_rate(DEAREST_INPUT, prompt, (None,))
+    units += most.completion * facts.dearest_rate(DEAREST_OUTPUT, prompt, (None,))
+    for bucket, names in EXTRA_RATES.items():
+        units += getattr(most, bucket) * facts.dearest_rate(names, prompt, (None,))
+    for bucket, names in TIME_RATES.items():
+        units += -(-getattr(most, bucket) * facts.dearest_rate(names, prompt, (None,)) // 1000)
+    units += facts.rate(PER_REQUEST) or 0
+    return -(-units // UNITS_PER_NANOUSD)
+
+
+def quantities(tokens: Tokens) -> JSON:
+    """What was used besides tokens, for a record."""
+    return {name: count for name in COUNTED_OTHERWISE if (count := getattr(tokens, name))}
 
 
 def worst_case_nanousd(

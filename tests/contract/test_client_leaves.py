@@ -67,7 +67,7 @@ def released(upstream: FakeUpstream, gate: Gate) -> None:
 
 
 def test_a_client_that_leaves_while_comments_come(desk: Desk, key: str, upstream: FakeUpstream, monkeypatch: pytest.MonkeyPatch):
-    monkeypatch.setattr(relay, "STREAM_SILENCE_S", 0.05)
+    monkeypatch.setitem(relay.SILENCE_S, "events", 0.05)
     gate, headers = upstream.gate(), {"authorization": f"Bearer {key}"}
     upstream.answers(Reply.sse(CHUNKS).after(gate))
     with desk.http.stream("POST", "/chat/completions", json=chat_body(RETRIED, stream=True), headers=headers) as response:

@@ -19,8 +19,8 @@ pytestmark = pytest.mark.usefixtures("soon_silent")
 
 @pytest.fixture
 def soon_silent(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(relay, "STREAM_SILENCE_S", 0.05)
-    monkeypatch.setattr(relay, "WHOLE_SILENCE_S", 0.05)
+    monkeypatch.setitem(relay.SILENCE_S, "events", 0.05)
+    monkeypatch.setitem(relay.SILENCE_S, "json", 0.05)
 
 
 def test_a_silent_stream_starts_with_comments(desk: Desk, key: str, upstream: FakeUpstream):

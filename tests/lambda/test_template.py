@@ -14,9 +14,18 @@ from haimaker.routes import ROUTES
 from haimaker.store.tables import TABLES, TTL_ATTRIBUTE
 from tests.support.aws_tools import ROOT, run, session_folder, translated
 
-FUNCTIONS = ("ChatCompletionsFunction", "CompletionsFunction", "ModelsFunction", "KeysFunction", "SpendFunction", "RollupFunction")
+STREAMING = (
+    "ChatCompletionsFunction",
+    "CompletionsFunction",
+    "EmbeddingsFunction",
+    "ImagesFunction",
+    "AudioTranscriptionsFunction",
+    "AudioSpeechFunction",
+    "ModerationsFunction",
+    "RerankFunction",
+)
+FUNCTIONS = (*STREAMING, "ModelsFunction", "KeysFunction", "SpendFunction", "RollupFunction")
 """In the order of functions/ in the template."""
-STREAMING = ("ChatCompletionsFunction", "CompletionsFunction")
 ADMINISTRATION = re.compile(r"/(key|spend)/|/(generation|health)$")
 """Not for web pages of others, and never slow."""
 PARAMETERS = [
@@ -32,8 +41,7 @@ GENERATING = [
     (("ssm:GetParameters",), PARAMETERS),
 ]
 MAY_DO = {
-    "ChatCompletionsFunction": GENERATING,
-    "CompletionsFunction": GENERATING,
+    **dict.fromkeys(STREAMING, GENERATING),
     "ModelsFunction": [(("dynamodb:GetItem",), [ACCOUNTS]), (("ssm:GetParameters",), PARAMETERS)],
     "KeysFunction": [
         (("BatchGetItem", "DeleteItem", "GetItem", "PutItem", "UpdateItem"), [ACCOUNTS]),

@@ -5,7 +5,7 @@ import pytest
 from openai.types.chat import ChatCompletion, ChatCompletionChunk
 
 from haimaker import demo
-from haimaker.demo import LABEL, MODELS, MOST_COUNTED
+from haimaker.demo.chat import LABEL, MODELS, MOST_COUNTED
 from haimaker.sse import decode
 from haimaker.wire import JSON, UpstreamRequest
 

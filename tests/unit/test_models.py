@@ -31,7 +31,7 @@ def test_the_list_has_the_chat_models_of_providers_that_are_on() -> None:
     found = listed()
     assert {"fast", "openai/gpt-4o-mini", "mistral/mistral-small-latest", "demo/echo"} <= set(found)
     assert not any(name.startswith(("groq/", "deepseek/")) for name in found)
-    assert "openai/text-embedding-3-small" not in found
+    assert found["openai/text-embedding-3-small"]["mode"] == "embedding"
     for model in found.values():
         Model.model_validate(model)
 
@@ -41,7 +41,7 @@ def test_the_list_has_the_chat_models_of_providers_that_are_on() -> None:
     [
         (("fast",), set()),
         (("fast", "openai/gpt-4o-mini"), {"fast", "openai/gpt-4o-mini"}),
-        (("demo/*",), {"demo/count", "demo/echo", "demo/tool"}),
+        (("demo/*",), {"demo/count", "demo/echo", "demo/embedding", "demo/tool"}),
         (("openai/gpt-4o-mini", "demo/echo"), {"openai/gpt-4o-mini", "demo/echo"}),
         (("groq/*",), set()),
     ],
@@ -86,7 +86,6 @@ def test_one_model_is_found_under_the_name_that_was_asked(asked: str, allowed: t
         ("groq/llama-3.3-70b-versatile", ()),
         ("gpt-4o-mini", ("mistral/*",)),
         ("hosted_vllm/qwen3", ("openai/*",)),
-        ("openai/text-embedding-3-small", ()),
     ],
 )
 def test_what_the_list_would_not_show_is_not_found(asked: str, allowed: tuple[str, ...]) -> None:
@@ -108,7 +107,7 @@ def test_more_than_a_hundred_models_are_listed_once_there_are_credentials() -> N
     ("name", "is_listed"),
     [
         ("openai/gpt-3.5-turbo-instruct", True),
-        ("openai/text-embedding-3-small", False),
+        ("openai/text-embedding-3-small", True),
         ("openai/ft:gpt-4o-2024-08-06", False),
         ("bedrock/us.anthropic.claude-sonnet-4-5-20250929-v1:0", True),
         ("bedrock/us-east-1/anthropic.claude-instant-v1", False),

@@ -34,6 +34,10 @@ class Scripted:
     given_up_for: APIError | None = None
 
     @property
+    def form(self) -> str:
+        return "events" if self.streams else "json"
+
+    @property
     def sender(self) -> "Scripted":
         return self
 
@@ -67,8 +71,7 @@ class Scripted:
 @pytest.fixture(autouse=True)
 def short_times(monkeypatch: pytest.MonkeyPatch) -> None:
     for name, seconds in {
-        "STREAM_SILENCE_S": 0.06,
-        "WHOLE_SILENCE_S": 0.06,
+        "SILENCE_S": {"events": 0.06, "json": 0.06, "raw": 0.06},
         "LOOK_S": 0.01,
         "GRACE_S": 0.02,
         "ENDING_S": 1.0,

@@ -379,4 +379,10 @@ def test_an_estimate_is_a_token_for_four_bytes(text_bytes: int, expected: int) -
 
 
 def test_every_count_has_a_rate() -> None:
-    assert {field.name for field in fields(Tokens)} == {*dict(usage.ALL_RATES), "service_tier", "reported_units"}
+    assert {field.name for field in fields(Tokens)} == {
+        *dict(usage.ALL_RATES),
+        *usage.TIME_RATES,
+        "service_tier",
+        "reported_units",
+        "variant",
+    }

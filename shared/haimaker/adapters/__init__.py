@@ -4,14 +4,21 @@ A provider is who, an adapter is how. For chat an adapter is four pure functions
 number, log or environment, so that a recorded case tests all of it. Provider differences that are data are in `providers.py`.
 """
 
+from __future__ import annotations
+
 import re
 from collections.abc import Iterable, Iterator, Mapping
 from functools import cache
 from importlib import import_module
-from typing import Any, Protocol, cast
+from typing import TYPE_CHECKING, Any, Protocol, cast
 
-from haimaker.schema import Asked, ChatRequest, CompletionRequest
-from haimaker.wire import JSON, Attempt, Chunk, ErrorFields, Event, UpstreamRequest
+from haimaker.schema import Accepted, ChatRequest, CompletionRequest
+from haimaker.wire import JSON, Attempt, Chunk, ErrorFields, Event, UpstreamRequest, UpstreamResponse
+
+if TYPE_CHECKING:
+    from haimaker.provider import Provider
+    from haimaker.task import Answer, Made
+    from haimaker.usage import Tokens
 
 CHAT: Mapping[str, str] = {
     "anthropic": "haimaker.adapters.anthropic.chat",
@@ -48,6 +55,45 @@ COMPLETIONS: Mapping[str, str] = {
 """For models that complete a text themselves; of all others a chat adapter is made to do it."""
 
 
+TASKS: Mapping[str, Mapping[str, str]] = {
+    "embeddings": {"openai": "haimaker.adapters.openai.embeddings"},
+}
+"""By operation, and by the adapter that a row names."""
+
+
+class TaskAdapter(Protocol):
+    """What a module of another operation has. All get the request, since an answer may have to be made to fit it."""
+
+    def to_upstream(self, request: Any, attempt: Attempt) -> UpstreamRequest:
+        """As in ChatAdapter."""
+
+    def from_upstream(self, answer: Answer, request: Any, attempt: Attempt) -> Made:
+        """A 2xx answer in OpenAI's shape, and what was used."""
+
+    def read_error(self, body: object) -> ErrorFields:
+        """As in ChatAdapter."""
+
+
+class EventsAdapter(TaskAdapter, Protocol):
+    """One whose provider streams events."""
+
+    def from_stream(self, events: Iterable[Event], request: Any, attempt: Attempt) -> Iterator[Chunk]:
+        """As OpenAI's events; the last has the usage."""
+
+
+class PiecesAdapter(TaskAdapter, Protocol):
+    """One whose provider sends bytes as they are made."""
+
+    def from_pieces(self, answer: UpstreamResponse, request: Any, attempt: Attempt) -> Iterator[bytes | Tokens]:
+        """The bytes that the client asked for, and somewhere among them what was used, if the provider says."""
+
+
+class BatchAdapter(TaskAdapter, Protocol):
+    """One whose provider takes only so many inputs, or gives only so many results, in a call."""
+
+    def most_at_once(self, attempt: Attempt) -> int: ...
+
+
 class Adapter(Protocol):
     """What a module of any generating operation has; see ChatAdapter."""
 
@@ -57,9 +103,21 @@ class Adapter(Protocol):
     def read_error(self, body: object) -> ErrorFields: ...
 
 
-def find(request: Asked, attempt: Attempt) -> Adapter:
+def find(request: Accepted, attempt: Attempt) -> Any:
     """The adapter for a request at a target."""
+    if request.endpoint in TASKS:
+        return task(request.endpoint, attempt)
     return completion(attempt) if isinstance(request, CompletionRequest) else chat(attempt.provider.adapter)
+
+
+def task(endpoint: str, attempt: Attempt) -> TaskAdapter:
+    """The adapter for an operation that is no text generation, at a target that `serves` it."""
+    return cast(TaskAdapter, _module(TASKS[endpoint][attempt.provider.adapter]))
+
+
+def serves(provider: Provider, endpoint: str) -> bool:
+    """Whether there is an adapter for an operation of a row."""
+    return endpoint not in TASKS or provider.adapter in TASKS[endpoint]
 
 
 def completion(attempt: Attempt) -> Adapter:

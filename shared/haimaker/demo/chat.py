@@ -1,15 +1,12 @@
-"""The `demo/` models: a provider inside the process, offline and deterministic. Not an LLM.
-
-It answers an UpstreamRequest in OpenAI's format with an UpstreamResponse, as a server would, so that all of the gateway is at work
-when a newcomer tries it and when it is measured. `echo` repeats the last user message, `count` counts to the number in it, `tool`
-calls the first tool it is given.
-"""
+"""Chat of the `demo/` models. `echo` repeats the last user message, `count` counts to the number in it, `tool` calls the first tool
+it is given."""
 
 import json
 import re
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
+from haimaker.demo import no_such_model
 from haimaker.sse import DONE, dumps, encode
 from haimaker.wire import JSON, Chunk, UpstreamRequest, UpstreamResponse
 
@@ -21,9 +18,7 @@ def send(request: UpstreamRequest, request_id: str, created_s: int) -> UpstreamR
     body: JSON = json.loads(request.body)
     model = body["model"]
     if model not in MODELS:
-        text = f"There is no demo model {model!r}; there are {', '.join(sorted(MODELS))}."
-        refused = dumps({"error": {"message": text, "param": "model", "code": "model_not_found"}})
-        return UpstreamResponse(404, {"content-type": "application/json"}, iter([refused]))
+        return no_such_model(model, MODELS)
     head = {"id": f"chatcmpl-{request_id}", "created": created_s, "model": f"demo/{model}", "system_fingerprint": LABEL}
     message, finish_reason = _limited(MODELS[model](body), body)
     choices = body.get("n") or 1

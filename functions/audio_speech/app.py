@@ -1,0 +1,7 @@
+"""POST /v1/audio/speech; /openai/deployments/{model}/… for Azure's clients."""
+
+from haimaker.edge import Edge
+from haimaker.gateway import Gateway
+
+gateway = Gateway.from_environment()
+handler = Edge(gateway, serves=("audio_speech", "health"), streams=True)

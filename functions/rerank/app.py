@@ -1,0 +1,7 @@
+"""POST /v1/rerank and /v2/rerank."""
+
+from haimaker.edge import Edge
+from haimaker.gateway import Gateway
+
+gateway = Gateway.from_environment()
+handler = Edge(gateway, serves=("rerank", "health"), streams=True)

@@ -1,0 +1,36 @@
+"""Embeddings of OpenAI and of every provider that speaks its format. Edits what must change, passes the rest.
+
+https://platform.openai.com/docs/api-reference/embeddings
+"""
+
+from haimaker.adapters.openai.failures import from_body, is_failure, read_error
+from haimaker.adapters.openai.requests import renamed, taken
+from haimaker.adapters.parameters import OURS
+from haimaker.errors import BadGatewayError
+from haimaker.sse import dumps
+from haimaker.task import Answer, Made
+from haimaker.tasks.embeddings import EmbeddingRequest
+from haimaker.wire import JSON, Attempt, UpstreamRequest
+
+__all__ = ["from_upstream", "read_error", "to_upstream"]
+
+PATH = "/embeddings"
+
+
+def to_upstream(request: EmbeddingRequest, attempt: Attempt) -> UpstreamRequest:
+    row = attempt.provider
+    body: JSON = {name: value for name, value in request.body.items() if name not in OURS}
+    body, dropped = taken(renamed(body, row.rename), row, forced=bool(request.body.get("drop_params")))
+    headers = {"content-type": "application/json", **row.headers}
+    return UpstreamRequest(PATH, dumps({**row.add, **body, "model": attempt.model}), headers, dropped=dropped)
+
+
+def from_upstream(answer: Answer, request: EmbeddingRequest, attempt: Attempt) -> Made:
+    body = answer.object()
+    if not isinstance(body.get("data"), list):
+        if is_failure(body):
+            raise from_body(body)
+        raise BadGatewayError("The provider's answer has no embeddings.", code="invalid_provider_response")
+    data = [{"object": "embedding", "index": index, **item} for index, item in enumerate(body["data"]) if isinstance(item, dict)]
+    encoded = [{**item, "embedding": request.encoded(item.get("embedding"))} for item in data]
+    return Made({"object": "list", "model": attempt.model, **body, "data": encoded})

@@ -1,0 +1,155 @@
+"""One call, or several that belong together, at one target, for the operations of `tasks/`; `calling.py` has what calls share."""
+
+from collections.abc import Generator, Iterator, Sequence
+from concurrent.futures import FIRST_EXCEPTION, Future, ThreadPoolExecutor, wait
+from dataclasses import dataclass, replace
+from itertools import chain
+from typing import Any, TypeVar, cast
+
+from haimaker import adapters, choices
+from haimaker.calling import Caller, decode
+from haimaker.errors import APIError, BadGatewayError
+from haimaker.settlement import Trial
+from haimaker.task import Answer, Made, Task, is_last
+from haimaker.usage import Tokens
+from haimaker.wire import Chunk, UpstreamResponse
+
+T = TypeVar("T")
+
+AT_ONCE = 8
+"""Calls of one request that are under way at the same time."""
+
+
+@dataclass(slots=True)
+class TaskCaller(Caller):
+    """Makes the calls of one such request."""
+
+    @property
+    def task(self) -> Task:
+        return cast(Task, self.request)
+
+    def made(self, trial: Trial) -> Made:
+        """The whole answer; of a target that takes few inputs at once, made of the answers of several calls."""
+        parts = self._parts(trial)
+        if len(parts) == 1:
+            return self._made(trial, parts[0])
+        trials = [Trial(trial.attempt, trial.started_s) for _ in parts]
+        try:
+            return self.task.joined(self._beside_each_other(trials, parts))
+        finally:
+            trial.dropped = trials[0].dropped
+            if used := [each.tokens for each in trials if each.tokens]:
+                trial.use(choices.total(used), estimated=any(each.estimated for each in trials))
+
+    def events(self, trial: Trial) -> Iterator[Chunk]:
+        """The events of a stream; returns when the first one has come. Made of a whole answer where the target has no streams."""
+        if not hasattr(self._task_adapter(trial), "from_stream") or len(self._parts(trial)) > 1:
+            return self.task.as_events(self.made(trial))
+        response = self._open(trial, self.task)
+        if not response.headers.get("content-type", "").startswith(("text/event-stream", "application/x-ndjson")):
+            return self.task.as_events(self._read(trial, self.task, response))
+        return _begun(self._events(trial, response))
+
+    def pieces(self, trial: Trial) -> Iterator[bytes]:
+        """The bytes of an answer as they come; returns when the first have."""
+        if hasattr(self._task_adapter(trial), "from_pieces"):
+            return _begun(self._pieces(trial, self._open(trial, self.task)))
+        made = self.made(trial)
+        return iter([self.task.rendered(made)[1]])
+
+    def _task_adapter(self, trial: Trial) -> Any:
+        return adapters.find(self.request, trial.attempt)
+
+    def _parts(self, trial: Trial) -> Sequence[Task]:
+        most_at_once = getattr(self._task_adapter(trial), "most_at_once", None)
+        return self.task.parts(most_at_once(trial.attempt)) if most_at_once else [self.task]
+
+    def _beside_each_other(self, trials: list[Trial], parts: Sequence[Task]) -> list[Made]:
+        """Each call notes what it sent and used in a caller and a trial of its own. The first failure stops those not yet begun."""
+        with ThreadPoolExecutor(min(AT_ONCE, len(parts))) as threads:
+            calls: list[Future[Made]] = [
+                threads.submit(replace(self)._made, trial, part) for trial, part in zip(trials, parts, strict=True)
+            ]
+            for waiting in wait(calls, return_when=FIRST_EXCEPTION).not_done:
+                waiting.cancel()
+        failures = (call.exception() for call in calls if not call.cancelled())
+        for failure in filter(None, failures):
+            raise failure
+        return [call.result() for call in calls]
+
+    def _made(self, trial: Trial, part: Task) -> Made:
+        return self._read(trial, part, self._open(trial, part))
+
+    def _read(self, trial: Trial, part: Task, response: UpstreamResponse) -> Made:
+        raw = bytearray()
+        try:
+            with self._explaining(trial, answered=True):
+                for piece in response.pieces:
+                    raw += piece
+        except APIError:
+            trial.use(part.estimate(trial.attempt, len(raw)), estimated=True)
+            raise
+        answer = Answer(response.headers, bytes(raw))
+        try:
+            with self._explaining(trial, answered=True):
+                made: Made = self._task_adapter(trial).from_upstream(answer, part, trial.attempt)
+        except APIError:
+            self._charge_unusable(trial, part, answer)
+            raise
+        self._note(trial, part, made)
+        return made
+
+    def _charge_unusable(self, trial: Trial, part: Task, answer: Answer) -> None:
+        """An answer that is of no use but says what was used has been paid for."""
+        try:
+            said = answer.object().get("usage")
+        except APIError:
+            return
+        if isinstance(said, dict) and said:
+            trial.use(part.tokens(said), estimated=False)
+
+    def _note(self, trial: Trial, part: Task, made: Made) -> None:
+        said = made.body.get("usage") if isinstance(made.body, dict) else None
+        if made.tokens:
+            trial.use(made.tokens, estimated=False)
+        elif isinstance(said, dict) and said:
+            trial.use(part.tokens(said), estimated=False)
+        else:
+            trial.use(part.estimate(trial.attempt), estimated=True)
+        if trial.tokens and not trial.attempt.provider.reports_cost:
+            trial.tokens = replace(trial.tokens, reported_units=None)
+
+    def _events(self, trial: Trial, response: UpstreamResponse) -> Iterator[Chunk]:
+        ended = False
+        try:
+            with self._explaining(trial, answered=True):
+                for chunk in self._task_adapter(trial).from_stream(decode(response), self.task, trial.attempt):
+                    ended = ended or is_last(chunk.body)
+                    yield chunk
+        finally:
+            _close(response)
+        if not ended:
+            raise BadGatewayError("The provider's stream ended before the answer was complete.", code="stream_interrupted")
+
+    def _pieces(self, trial: Trial, response: UpstreamResponse) -> Iterator[bytes]:
+        try:
+            with self._explaining(trial, answered=True):
+                for piece in self._task_adapter(trial).from_pieces(response, self.task, trial.attempt):
+                    if isinstance(piece, Tokens):
+                        trial.use(piece, estimated=False)
+                    elif piece:
+                        yield piece
+        finally:
+            _close(response)
+
+
+def _begun(items: Iterator[T]) -> Iterator[T]:
+    first = next(items, None)
+    if first is None:
+        raise BadGatewayError("The provider's answer holds nothing.", code="invalid_provider_response")
+    return chain((first,), items)
+
+
+def _close(response: UpstreamResponse) -> None:
+    if isinstance(response.pieces, Generator):
+        response.pieces.close()

@@ -1,0 +1,143 @@
+"""A wire case of an operation that generates no text: a folder `<provider>/<operation>/<case>`, as `case.py` has it, but for this.
+
+case.json                may also have `upstream_headers`, those of the answer
+request.json             the client's JSON body; of an upload `{"form": {...}, "files": {"file": {"name", "content_type", "base64"}}}`
+upstream_request.json    the body as JSON, as a form in the same shape, or as `{"base64": ...}`
+upstream_response.json, .txt, .bin or .sse
+response.json            what the client gets: its JSON body, `{"text": ...}`, `{"base64": ...}`, or an error
+chunks.jsonl             the events of a stream
+"""
+
+import base64
+import json
+from collections.abc import Mapping
+from importlib import import_module
+from typing import Any
+
+from haimaker import adapters, errors, multipart_form, sse
+from haimaker.errors import APIError
+from haimaker.multipart_form import File
+from haimaker.prices import Facts, facts
+from haimaker.providers import row_for
+from haimaker.task import Answer, Task
+from haimaker.usage import Tokens
+from haimaker.wire import JSON, Attempt, Request, UpstreamResponse
+from tests.wire.case import ROOT, Case
+
+PARSE = {
+    "embeddings": ("embeddings", "parse"),
+    "images_generations": ("images", "parse_generation"),
+    "images_edits": ("images", "parse_edit"),
+    "images_variations": ("images", "parse_variation"),
+    "audio_transcriptions": ("transcriptions", "parse_transcription"),
+    "audio_translations": ("transcriptions", "parse_translation"),
+    "audio_speech": ("speech", "parse"),
+    "moderations": ("moderations", "parse"),
+    "rerank": ("rerank", "parse"),
+}
+ENDINGS = ("json", "txt", "bin", "sse")
+
+
+def find_tasks() -> list[Case]:
+    return [Case(file.parent) for file in sorted(ROOT.glob("*/*/*/case.json")) if file.parent.parent.name in PARSE]
+
+
+def request_of(case: Case) -> Task:
+    module, parse = PARSE[case.operation]
+    task: Task = getattr(import_module(f"haimaker.tasks.{module}"), parse)(sent(case.json("request.json")))
+    return task
+
+
+def sent(body: JSON) -> Request:
+    """As a door hands it on."""
+    if "form" not in body and "files" not in body:
+        return Request("req-wire", {"content-type": "application/json"}, json.dumps(body).encode())
+    fields = [
+        (name, each) for name, value in body.get("form", {}).items() for each in (value if isinstance(value, list) else [value])
+    ]
+    content_type, raw = multipart_form.encode(fields, [(name, _file(given)) for name, given in body.get("files", {}).items()])
+    return Request("req-wire", {"content-type": content_type}, raw)
+
+
+def attempt_of(case: Case) -> Attempt:
+    name, model = case.about["provider"], case.about["model"]
+    row = row_for(name, model, case.operation)
+    known = facts(row.priced_as or name, model) or Facts.unknown(name, model)
+    return Attempt("req-wire", 1_700_000_000, row, model, known)
+
+
+def upstream_requests(case: Case) -> list[JSON]:
+    """One, or as many as the provider's limit on what it takes at once makes of it."""
+    request, attempt = request_of(case), attempt_of(case)
+    adapter: Any = adapters.find(request, attempt)
+    parts = request.parts(adapter.most_at_once(attempt)) if hasattr(adapter, "most_at_once") else [request]
+    made = [adapter.to_upstream(part, attempt) for part in parts]
+    return [
+        {"path": each.path, "headers": _headers(each.headers), "body": _body(each), "dropped": list(each.dropped)} for each in made
+    ]
+
+
+def response_of(case: Case) -> Any:
+    """What the client gets for a whole answer, or for bytes."""
+    request, attempt, status = request_of(case), attempt_of(case), case.about.get("upstream_status", 200)
+    adapter: Any = adapters.find(request, attempt)
+    raw = _raw(case)
+    try:
+        if status >= 300:
+            raise errors.from_upstream(status, adapter.read_error(json.loads(raw)), {})
+        headers: Mapping[str, str] = case.about.get("upstream_headers", {"content-type": "application/json"})
+        if hasattr(adapter, "from_pieces"):
+            pieces = adapter.from_pieces(UpstreamResponse(200, headers, iter([raw])), request, attempt)
+            return _shown(b"".join(piece for piece in pieces if not isinstance(piece, Tokens)))
+        made = adapter.from_upstream(Answer(headers, raw), request, attempt)
+        content_type, rendered = request.rendered(made)
+        return json.loads(rendered) if content_type.startswith("application/json") else _shown(rendered)
+    except APIError as error:
+        return {"status": error.status, **error.body()}
+
+
+def events_of(case: Case, size: int = 10**9) -> list[JSON]:
+    """The events that the client gets for a stream, an error last."""
+    request, attempt, raw = request_of(case), attempt_of(case), _raw(case)
+    adapter: Any = adapters.find(request, attempt)
+    events: list[JSON] = []
+    try:
+        pieces = (raw[start : start + size] for start in range(0, len(raw), size))
+        for chunk in adapter.from_stream(sse.decode(pieces), request, attempt):
+            assert chunk.raw is None or json.loads(chunk.raw) == chunk.body
+            events.append(chunk.body)
+    except APIError as error:
+        events.append({"status": error.status, **error.body()})
+    return events
+
+
+def _raw(case: Case) -> bytes:
+    return next(case.bytes(f"upstream_response.{ending}") for ending in ENDINGS if case.has(f"upstream_response.{ending}"))
+
+
+def _listed(value: Any) -> list[Any]:
+    return value if isinstance(value, list) else [value]
+
+
+def _file(given: JSON) -> File:
+    return File(given["name"], given["content_type"], base64.b64decode(given["base64"]))
+
+
+def _headers(headers: Mapping[str, str]) -> dict[str, str]:
+    return {name: value.partition("; boundary=")[0] for name, value in headers.items()}
+
+
+def _body(request: Any) -> Any:
+    content_type = request.headers.get("content-type", "")
+    if content_type.startswith("multipart/"):
+        form = multipart_form.decode(content_type, request.body)
+        files = [[name, {**_shown(file.data), "name": file.name, "content_type": file.content_type}] for name, file in form.files]
+        return {"form": [list(field) for field in form.fields], "files": files}
+    return json.loads(request.body) if "json" in content_type else _shown(request.body)
+
+
+def _shown(data: bytes) -> JSON:
+    try:
+        return {"text": data.decode()}
+    except UnicodeDecodeError:
+        return {"base64": base64.b64encode(data).decode()}
