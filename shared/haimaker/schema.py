@@ -130,6 +130,10 @@ class Asked(Accepted):
         return "chat"
 
     @property
+    def operation(self) -> str:
+        return "chat"
+
+    @property
     def wants_usage(self) -> bool:
         """Whether a stream ends with usage; a whole answer always has it."""
         options = self.fields.stream_options

@@ -1,7 +1,7 @@
 """A wire case of an operation that generates no text: a folder `<provider>/<operation>/<case>`, as `case.py` has it, but for this.
 
 case.json                may also have `upstream_headers`, those of the answer
-request.json             the client's JSON body; of an upload `{"form": {...}, "files": {"file": {"name", "content_type", "base64"}}}`
+request.json             the client's JSON body; an upload is `{"form": {…}, "files": {name: {"name", "content_type", "base64"}}}`
 upstream_request.json    the body as JSON, as a form in the same shape, or as `{"base64": ...}`
 upstream_response.json, .txt, .bin or .sse
 response.json            what the client gets: its JSON body, `{"text": ...}`, `{"base64": ...}`, or an error

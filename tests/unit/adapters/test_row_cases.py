@@ -31,6 +31,8 @@ SEEN_ELSEWHERE = frozenset(
         "reports_cost",
         "forwards",
         "telemetry_name",
+        "modes",
+        "operations",
     }
     | {"models", "unlisted", "prices", "priced_as", "signs_as", "takes_google_tokens", "hosts", "default_location"}
     | {"api_key_variables", "base_url_variables", "token_variables", "key_header"}
