@@ -124,14 +124,8 @@ class Provider:
     """Whether it can answer in JSON, but not by a schema, which is then put into words."""
     wants_reasoning_back: str = ""
     """A pattern of its models that refuse an assistant's tool calls without the reasoning that led to them."""
-    reasoning_field: str | None = None
-    """Where its messages hold what others call `reasoning_content`."""
     reasoning_history: str | None = None
     """Where it reads the reasoning of earlier turns, if not in `reasoning_content`."""
-    whole_calls: bool = False
-    """Whether a chunk with a tool call ends the choice, which its empty `finish_reason` fails to say."""
-    leaves_out_ends: bool = False
-    """Whether its chunks have no finish reason, so that `[DONE]` alone ends a stream."""
     reports_cost: bool = False
     """Whether the cost in its usage is what it charges."""
     model_rules: tuple[ModelRule, ...] = ()

@@ -18,7 +18,9 @@ from tests.support.reply import JSON
 STREAM = pytest.mark.parametrize("stream", [False, True], ids=["whole", "streamed"])
 ASKS_USAGE = {"stream_options": {"include_usage": True}}
 USAGE = openai_wire.usage(10, 5, cached=4, reasoning=2)
-FINISH = b'data: {"choices":[{"index":0,"delta":{},"finish_reason":"stop"}]}\n\n'
+HEAD = b'{"id":"c","object":"chat.completion.chunk","created":1,"model":"m",'
+OPENING = b"data: " + HEAD + b'"choices":[{"index":0,"delta":{"role":"assistant"},"finish_reason":null}]}\n\n'
+FINISH = b"data: " + HEAD + b'"choices":[{"index":0,"delta":{},"finish_reason":"stop"}]}\n\n'
 DONE = b"data: [DONE]\n\n"
 FEW = settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 
@@ -66,35 +68,34 @@ def test_an_answer_is_edited_not_rebuilt(desk: Desk, key: str, upstream: FakeUps
     assert round(cost * 10**9) == price(10, 5)
 
 
-NUMBERS = b'{"id":"c","choices":[{"index":0,"delta":{"content":"\\u00fc"},"logprobs":{"x":-0.10,"y":1E+2,"z":1e400,"w":-0.0}}]}'
-TOOLS = b'{"choices":[{"delta":{"tool_calls":[{"index":0,"id":"call_1","type":"function","function":{"arguments":"{\\"a"}}]}}]}'
-VERBATIM = [
+NUMBERS = b'"choices":[{"index":0,"delta":{"content":"\\u00fc"},"logprobs":{"x":-0.10,"y":1E+2,"z":1e400,"w":-0.0}}]}'
+CALL = b'{"index":0,"id":"call_1","type":"function","function":{"arguments":"{\\"a"}}'
+FIELDS = [
     NUMBERS,
-    TOOLS,
-    b'{"choices": [ {"index":0, "delta":{"content":"spaces"},  "finish_reason":null} ] , "x" : {} }',
-    b'{"choices":[{"index":0,"delta":{"reasoning_content":"Hm.","reasoning_details":[{"type":"x"}]},"finish_reason":null}]}',
-    b'{"choices":[{"index":0,"delta":{"thoughts":"Hm."},"finish_reason":null}],"provider":"Someone"}',
-    b'{"choices":[{"index":1,"delta":{},"finish_reason":"length","stop_reason":151643}]}',
-    b'{"choices":[],"prompt_filter_results":[{"prompt_index":0}]}',
-    b'{"id":"","object":"","created":0}',
-    b'{"choices":[{"index":0,"delta":{"content":null}}],"choices":[{"index":0,"delta":{"content":"twice"}}]}',
-    '{"choices":[{"index":0,"delta":{"content":"Grüße 🌍\u2028"}}]}'.encode(),
-    b'{"choices":[{"index":0,"delta":{"content":"\\ud800"}}]}',
-    b"{}",
+    b'"choices":[{"index":0,"delta":{"tool_calls":[%b]}}]}' % CALL,
+    b'"choices": [ {"index":0, "delta":{"content":"spaces"},  "finish_reason":null} ] , "x" : {} }',
+    b'"choices":[{"index":0,"delta":{"reasoning_content":"Hm.","reasoning_details":[{"type":"x","index":0}]}}]}',
+    b'"choices":[{"index":0,"delta":{"thoughts":"Hm."},"finish_reason":null}],"provider":"Someone"}',
+    b'"choices":[{"index":1,"delta":{"role":"assistant"},"finish_reason":"length","stop_reason":151643}]}',
+    b'"choices":[],"prompt_filter_results":[{"prompt_index":0}]}',
+    b'"choices":[{"index":0,"delta":{"content":null}}],"choices":[{"index":0,"delta":{"content":"twice"}}]}',
+    '"choices":[{"index":0,"delta":{"content":"Grüße 🌍\u2028"}}]}'.encode(),
+    b'"choices":[{"index":0,"delta":{"content":"\\ud800"}}]}',
 ]
+VERBATIM = [HEAD + fields for fields in FIELDS]
 
 
 def test_chunks_pass_byte_by_byte_as_they_are(desk: Desk, key: str):
-    sent = b"".join(b"data: %b\n\n" % chunk for chunk in VERBATIM) + FINISH + DONE
+    sent = OPENING + b"".join(b"data: %b\n\n" % chunk for chunk in VERBATIM) + FINISH + DONE
     assert streamed(desk, key, sent) == sent
 
 
 def test_the_same_text_a_thousand_times(desk: Desk, key: str):
     sent = b"data: " + VERBATIM[0] + b"\n\n"
-    assert streamed(desk, key, *[sent] * 1_000, FINISH, DONE) == sent * 1_000 + FINISH + DONE
+    assert streamed(desk, key, OPENING, *[sent] * 1_000, FINISH, DONE) == OPENING + sent * 1_000 + FINISH + DONE
 
 
-CHUNK = '{"choices":[{"index":0,"delta":{"content":"Grüße 🌍"}}]}'.encode()
+CHUNK = HEAD + '"choices":[{"index":0,"delta":{"role":"assistant","content":"Grüße 🌍"}}]}'.encode()
 ODD_FRAMINGS = {
     "CRLF": b"data: " + CHUNK + b"\r\n\r\n",
     "CR": b"data: " + CHUNK + b"\r\r",
@@ -120,18 +121,19 @@ def test_odd_framings_are_understood(desk: Desk, key: str, upstream: FakeUpstrea
 @FEW
 @given(st.lists(st.integers(0, 1_200), max_size=30))
 def test_any_split_gives_the_same_stream(desk: Desk, positions: Sequence[int]):
-    sent = b"".join(b"data: %b\n\n" % chunk for chunk in VERBATIM) + ODD_FRAMINGS["CRLF"] + FINISH + DONE
+    sent = OPENING + b"".join(b"data: %b\n\n" % chunk for chunk in VERBATIM) + b"data: " + VERBATIM[0] + b"\r\n\r\n" + FINISH + DONE
     desk.upstream.answers(Reply.sse([sent], done=False).split(at=positions))
     assert desk.chat(desk.key(), MODEL, stream=True).content == sent.replace(b"\r\n", b"\n")
 
 
-USAGE_CHUNK = {"id": "c", "choices": [], "usage": USAGE}
-TEXT_CHUNK = {"id": "c", "choices": [{"index": 0, "delta": {"content": "Hi"}, "finish_reason": None}]}
-LAST_CHUNK = {"id": "c", "choices": [{"index": 0, "delta": {}, "finish_reason": "stop"}]}
+FIRST = {"id": "c", "object": "chat.completion.chunk", "created": 1, "model": "m"}
+USAGE_CHUNK = {**FIRST, "choices": [], "usage": USAGE}
+TEXT_CHUNK = {**FIRST, "choices": [{"index": 0, "delta": {"role": "assistant", "content": "Hi"}, "finish_reason": None}]}
+LAST_CHUNK = {**FIRST, "choices": [{"index": 0, "delta": {}, "finish_reason": "stop"}]}
 REPORTS: dict[str, list[JSON]] = {
     "in a chunk of its own": [TEXT_CHUNK, LAST_CHUNK, USAGE_CHUNK],
     "in a chunk of its own, null before": [{**TEXT_CHUNK, "usage": None}, {**LAST_CHUNK, "usage": None}, USAGE_CHUNK],
-    "in a chunk of its own without choices": [TEXT_CHUNK, LAST_CHUNK, {"id": "c", "usage": USAGE}],
+    "in a chunk of its own without choices": [TEXT_CHUNK, LAST_CHUNK, {**FIRST, "usage": USAGE}],
     "with the last choice": [TEXT_CHUNK, {**LAST_CHUNK, "usage": USAGE}],
     "with every chunk": [{**TEXT_CHUNK, "usage": openai_wire.usage(10, 1)}, {**LAST_CHUNK, "usage": USAGE}],
     "twice": [TEXT_CHUNK, {**LAST_CHUNK, "usage": USAGE}, USAGE_CHUNK],
@@ -178,15 +180,15 @@ def test_usage_that_never_comes_is_estimated(desk: Desk, key: str):
 
 def test_null_stays_null_but_for_usage(desk: Desk, key: str):
     """`"usage": null` is cut out of a chunk whose other bytes stay as they are."""
-    chunk = b'{"choices": [{"delta": {"content": "a, \\"usage\\": null"}, "finish_reason": null}], "x": null%b}'
+    chunk = HEAD + b'"choices": [{"index": 0, "delta": {"content": "a, \\"usage\\": null"}, "finish_reason": null}], "x": null%b}'
     pieces = [b"data: " + chunk % null + b"\n\n" for null in (b', "usage": null', b',"usage":null', b"")]
-    assert data_of(streamed(desk, key, *pieces, FINISH, DONE))[:3] == [chunk % b""] * 3
+    assert data_of(streamed(desk, key, OPENING, *pieces, FINISH, DONE))[1:4] == [chunk % b""] * 3
 
 
 @pytest.mark.parametrize("model", ["openrouter/openai/gpt-4o-mini", "groq/llama-3.3-70b-versatile"])
 def test_reasoning_has_the_name_that_clients_know(desk: Desk, key: str, upstream: FakeUpstream, model: str):
     """Beside the provider's own name, in the whole answer and in every chunk."""
-    delta = {"content": "", "reasoning": "Let me think"}
+    delta = {"role": "assistant", "content": "", "reasoning": "Let me think"}
     upstream.answers(Reply.sse([{"choices": [{"index": 0, "delta": delta, "finish_reason": None}]}, LAST_CHUNK]))
     chunk = json.loads(data_of(desk.chat(key, model, stream=True).content)[0])
     assert chunk["choices"][0]["delta"] == {**delta, "reasoning_content": "Let me think"}
@@ -212,7 +214,8 @@ def test_comments_and_an_error_inside_a_stream_of_openrouter(desk: Desk, key: st
 @STREAM
 def test_a_large_answer(desk: Desk, key: str, upstream: FakeUpstream, stream: bool):
     text = "Grüße, " * 650_000
-    body: JSON = {"choices": [{"index": 0, "message": {"content": text}, "delta": {"content": text}, "finish_reason": "stop"}]}
+    said = {"role": "assistant", "content": text}
+    body: JSON = {"choices": [{"index": 0, "message": said, "delta": said, "finish_reason": "stop"}]}
     upstream.answers(Reply.sse([body]) if stream else Reply.json(200, body))
     response = desk.chat(key, MODEL, stream=stream)
     got = json.loads(data_of(response.content)[0]) if stream else response.json()

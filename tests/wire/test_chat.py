@@ -72,7 +72,7 @@ def test_a_stream_ends_each_choice_once_and_counts_tools_from_zero(case: Case) -
     tools: dict[int, list[int]] = {}
     for choice in (choice for chunk in good_chunks(case) for choice in chunk["choices"]):
         assert choice["index"] not in finished, "a delta after the end of its choice"
-        finished += [choice["index"]] if choice["finish_reason"] else []
+        finished += [choice["index"]] if choice.get("finish_reason") else []
         for call in choice["delta"].get("tool_calls") or ():
             seen = tools.setdefault(choice["index"], [])
             if call["index"] not in seen:

@@ -34,7 +34,7 @@ I_TO_O: tuple[Provider, ...] = (
     Provider("morph", "https://api.morphllm.com/v1", rename=MAX_TOKENS),  # https://docs.morphllm.com
     Provider("nadir", "https://api.getnadir.com/v1"),  # https://getnadir.com/llms-full.txt
     # https://docs.nano-gpt.com/api-reference/endpoint/chat-completion
-    Provider("nano_gpt", "https://nano-gpt.com/api/v1", ("NANOGPT_API_KEY",), rename=MAX_TOKENS, reasoning_field="reasoning"),
+    Provider("nano_gpt", "https://nano-gpt.com/api/v1", ("NANOGPT_API_KEY",), rename=MAX_TOKENS),
     # https://docs.tokenfactory.nebius.com/api-reference/inference/create-chat-completion
     Provider("nebius", "https://api.tokenfactory.nebius.com/v1", rename=MAX_TOKENS, completes=".*"),
     # https://docs.neosantara.xyz/api-reference/sdk/openai-compatible: what it does not take, it ignores.
@@ -61,6 +61,5 @@ I_TO_O: tuple[Provider, ...] = (
         "https://oai.endpoints.kepler.ai.cloud.ovh.net/v1",
         ("OVH_AI_ENDPOINTS_ACCESS_TOKEN",),
         rename=MAX_TOKENS,
-        reasoning_field="reasoning",
     ),
 )

@@ -53,7 +53,6 @@ P_TO_Z: tuple[Provider, ...] = (
         single_choice=True,
         rename=MAX_COMPLETION_TOKENS,
         strips_tool_fields=("strict",),
-        leaves_out_ends=True,
         model_rules=(ModelRule(r"(?!claude|openai-)", refuse=("tools",)),),
     ),
     # https://www.streamlake.com/document/WANQING
@@ -74,7 +73,6 @@ P_TO_Z: tuple[Provider, ...] = (
         "https://serverless.tensormesh.ai/v1",
         ("TENSORMESH_INFERENCE_API_KEY",),
         rename=MAX_TOKENS,
-        reasoning_field="reasoning",
         completes=".*",
     ),
     Provider("v0", "https://api.v0.dev/v1"),  # https://v0.app/docs/api/model
@@ -94,7 +92,6 @@ P_TO_Z: tuple[Provider, ...] = (
         drop=("models", "providerOptions"),
         cache_control="keep",
         reports_cost=True,
-        reasoning_field="reasoning",
     ),
     # https://www.volcengine.com/docs/82379/1494384
     Provider(

@@ -24,7 +24,6 @@ POPULAR: tuple[Provider, ...] = (
         values={"reasoning_effort": {"max": "xhigh"}},
         cache_control="parts",
         reports_cost=True,
-        reasoning_field="reasoning",
         forwards=("http-referer", "x-openrouter-title", "x-title"),
     ),
     # https://console.groq.com/docs/openai, …/docs/api-reference#chat-create: fields it does not know are refused.
@@ -38,7 +37,6 @@ POPULAR: tuple[Provider, ...] = (
         strips_message_nulls=True,
         strips_message_names=True,
         strips_message_fields=REASONING,
-        reasoning_field="reasoning",
     ),
     # https://docs.together.ai/reference/chat-completions-1
     Provider(
@@ -46,7 +44,6 @@ POPULAR: tuple[Provider, ...] = (
         "https://api.together.ai/v1",
         api_key_variables=("TOGETHER_API_KEY", "TOGETHERAI_API_KEY", "TOGETHER_AI_TOKEN"),
         rename=MAX_TOKENS,
-        reasoning_field="reasoning",
         completes=".*",
     ),
     # https://docs.fireworks.ai/api-reference/post-chatcompletions
@@ -81,7 +78,6 @@ POPULAR: tuple[Provider, ...] = (
         values={"reasoning_effort": {"minimal": "low"}},
         strips_tool_fields=("strict", "additionalProperties"),
         strips_message_fields=("name",),
-        whole_calls=True,
         reports_cost=True,
         model_rules=(
             # https://docs.x.ai/docs/guides/reasoning
@@ -108,7 +104,6 @@ POPULAR: tuple[Provider, ...] = (
         rename=MAX_COMPLETION_TOKENS,
         drop=("logit_bias", *PENALTIES),
         strips_message_fields=("annotations",),
-        reasoning_field="reasoning",
         reasoning_history="reasoning",
         completes=".*",
     ),
@@ -127,7 +122,6 @@ POPULAR: tuple[Provider, ...] = (
         ("HF_TOKEN",),
         single_choice=True,
         rename=MAX_TOKENS,
-        reasoning_field="reasoning",
     ),
     # https://docs.databricks.com/aws/en/machine-learning/foundation-model-apis/api-reference
     Provider(
@@ -203,7 +197,6 @@ POPULAR: tuple[Provider, ...] = (
         rename=MAX_COMPLETION_TOKENS,
         drop=("logit_bias", *PENALTIES),
         add={"reasoning_split": True},  # without it reasoning stands in the text as well, between tags
-        reasoning_field="reasoning_details",
     ),
     # https://www.alibabacloud.com/help/en/model-studio/qwen-api-via-openai-chat-completions, …/context-cache
     Provider(

@@ -7,7 +7,6 @@ SERVERS: tuple[Provider, ...] = (
     Provider(
         "hosted_vllm",
         base_url_variables=("HOSTED_VLLM_API_BASE",),
-        reasoning_field="reasoning",
         strips_tool_fields=("strict", "additionalProperties"),
         flattens_assistant_content=True,
         models=("*",),
@@ -20,7 +19,6 @@ SERVERS: tuple[Provider, ...] = (
         rename=MAX_TOKENS,
         drop=("logit_bias", "user", "parallel_tool_calls"),
         refuse=("tool_choice",),
-        reasoning_field="reasoning",
         inlines_images=True,
         models=("*",),
         completes=".*",

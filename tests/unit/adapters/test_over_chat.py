@@ -90,7 +90,7 @@ def test_what_the_model_says_becomes_the_text(message: Any, reason: str, text: s
         "created": 1,
         "model": "m",
         "choices": [said],
-        "usage": {"prompt_tokens": 1},
+        "usage": {"prompt_tokens": 1, "completion_tokens": 0, "total_tokens": 1},
     }
     made = COMPLETION.from_upstream(body, CHATS)
     assert made == {

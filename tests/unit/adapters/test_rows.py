@@ -283,22 +283,22 @@ def test_a_keyword_is_stripped_from_schemas_but_not_a_property_of_its_name() -> 
 
 
 @pytest.mark.parametrize(
-    ("reason", "calls", "whole_calls", "whole", "streamed"),
+    ("reason", "calls", "whole", "streamed"),
     [
-        ("stop", True, True, "stop", "stop"),
-        ("end_turn", False, False, "stop", "stop"),
-        ("model_length", False, False, "length", "length"),
-        ("SENSITIVE", False, False, "content_filter", "content_filter"),
-        ("a-new-one", False, False, "stop", "stop"),
-        (7, False, False, "stop", None),
-        ("", False, False, "stop", None),
-        ("", True, False, "tool_calls", None),
-        ("", True, True, "tool_calls", "tool_calls"),
-        (None, True, True, "tool_calls", None),
+        ("stop", True, "stop", ["stop"]),
+        ("end_turn", False, "stop", ["stop"]),
+        ("model_length", False, "length", ["length"]),
+        ("SENSITIVE", False, "content_filter", ["content_filter"]),
+        ("a-new-one", False, "stop", ["stop"]),
+        (7, False, "stop", [None, "stop"]),
+        ("", False, "stop", [None, "stop"]),
+        ("", True, "tool_calls", [None, "tool_calls"]),
+        (None, True, "tool_calls", [None, "tool_calls"]),
     ],
 )
-def test_finish_reasons(reason: Any, calls: bool, whole_calls: bool, whole: str, streamed: str | None) -> None:
-    tried = attempt("acme/m", provider=Provider("acme", whole_calls=whole_calls))
+def test_finish_reasons(reason: Any, calls: bool, whole: str, streamed: list[str | None]) -> None:
+    """A stream that ends without one gets it in a chunk of its own."""
+    tried = attempt("acme/m", provider=Provider("acme"))
     message = {
         "role": "assistant",
         "content": "",
@@ -307,9 +307,9 @@ def test_finish_reasons(reason: Any, calls: bool, whole_calls: bool, whole: str,
     made = chat.from_upstream({"choices": [{"message": message, "finish_reason": reason}]}, tried)
     assert made["choices"][0]["finish_reason"] == whole
     body = {**HEAD, "choices": [{"index": 0, "delta": message, "finish_reason": reason}]}
-    (chunk,) = chat.from_stream([Event(json.dumps(body).encode()), Event(b"[DONE]")], tried)
-    assert chunk.body["choices"][0]["finish_reason"] == streamed
-    assert (chunk.raw is None) == (streamed != reason)
+    first, *rest = chat.from_stream([Event(json.dumps(body).encode()), Event(b"[DONE]")], tried)
+    assert [chunk.body["choices"][0]["finish_reason"] for chunk in (first, *rest)] == streamed
+    assert (first.raw is None) == (streamed[0] != reason)
 
 
 def piece(index: int | None, identifier: str | None, name: str | None = None, arguments: str = "") -> JSON:
@@ -329,10 +329,13 @@ def piece(index: int | None, identifier: str | None, name: str | None = None, ar
 )
 def test_calls_are_numbered_from_zero_without_gaps(pieces: list[JSON], positions: list[int]) -> None:
     bodies = [{"choices": [{"index": 0, "delta": {"tool_calls": [call]}}]} for call in pieces]
-    stream = [Event(json.dumps(body).encode()) for body in bodies] + [Event(b"[DONE]")]
-    made = [chunk.body["choices"][0]["delta"]["tool_calls"][0] for chunk in chat.from_stream(stream, attempt("openai/m"))]
+    end = {"choices": [{"index": 0, "delta": {}, "finish_reason": "tool_calls"}]}
+    stream = [Event(json.dumps(body).encode()) for body in [*bodies, end]]
+    made = [
+        chunk.body["choices"][0]["delta"]["tool_calls"][0] for chunk in list(chat.from_stream(stream, attempt("openai/m")))[:-1]
+    ]
     assert [call["index"] for call in made] == positions
-    assert [{**call, "index": None} for call in made] == [{**call, "index": None} for call in pieces]
+    assert [call["function"]["arguments"] for call in made] == [call["function"]["arguments"] for call in pieces]
 
 
 WORDS = (

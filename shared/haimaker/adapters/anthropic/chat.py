@@ -4,7 +4,6 @@ https://platform.claude.com/docs/en/api/messages. This is the entry: `messages`,
 reads the response. Vertex AI and Bedrock take the same body at other paths: `vertex` and `bedrock` edit what this makes.
 """
 
-import json
 from collections.abc import Iterable, Iterator
 from itertools import chain
 
@@ -14,6 +13,7 @@ from haimaker.adapters.anthropic.answer import Answer, folded
 from haimaker.adapters.anthropic.draft import Draft
 from haimaker.adapters.anthropic.failures import from_body, read_error
 from haimaker.adapters.anthropic.messages import conversation
+from haimaker.adapters.events import json_object
 from haimaker.adapters.parameters import OPENAI, Parameters
 from haimaker.schema import ChatRequest
 from haimaker.sse import dumps
@@ -85,7 +85,7 @@ def from_stream(events: Iterable[Event], attempt: Attempt) -> Iterator[Chunk]:
     answer = Answer()
     role: JSON | None = {"role": "assistant"}
     for event in events:
-        body = _parsed(event)
+        body = json_object(event)
         if body.get("type") == "error" or (body.get("error") and "type" not in body):
             yield from () if role else _last_words(answer, attempt)
             raise from_body(body)
@@ -174,13 +174,3 @@ def _usage(answer: Answer) -> JSON:
         return {}
     copied = {name: answer.usage[name] for name in counts.COPIED if isinstance(answer.usage.get(name), str)}
     return {"usage": {**usage.to_openai(counts.tokens(answer.usage)), **copied}}
-
-
-def _parsed(event: Event) -> JSON:
-    try:
-        body = json.loads(event.data)
-    except (ValueError, RecursionError):
-        body = None
-    if not isinstance(body, dict):
-        raise errors.BadGatewayError("The provider's stream holds an event that is not a JSON object.", code="stream_interrupted")
-    return body

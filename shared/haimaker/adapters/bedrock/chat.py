@@ -9,10 +9,11 @@ from typing import Any
 from urllib.parse import quote
 
 from haimaker import errors
-from haimaker.adapters.bedrock.failures import from_event, is_exception, parsed, read_error
+from haimaker.adapters.bedrock.failures import from_event, is_exception, read_error
 from haimaker.adapters.bedrock.families import family_of
 from haimaker.adapters.bedrock.requests import to_body
 from haimaker.adapters.bedrock.responses import Answer, Block, blocks_of, extras, to_usage
+from haimaker.adapters.events import json_object
 from haimaker.schema import ChatRequest
 from haimaker.sse import dumps
 from haimaker.wire import JSON, Attempt, Chunk, Event, UpstreamRequest
@@ -85,7 +86,7 @@ def _bodies(events: Iterable[Event], answer: Answer) -> Iterator[tuple[str, JSON
             yield "", {}
         if not event.name.startswith(("contentBlock", "messageStop", "metadata")):
             continue
-        body = parsed(event)
+        body = json_object(event)
         index = body.get("contentBlockIndex")
         place = index if isinstance(index, int) else None
         if event.name == "contentBlockStart":

@@ -3,12 +3,12 @@
 https://docs.aws.amazon.com/bedrock/latest/APIReference/API_runtime_Converse.html#API_runtime_Converse_Errors
 """
 
-import json
 from collections.abc import Mapping
 
 from haimaker import errors
+from haimaker.adapters.events import json_object
 from haimaker.adapters.openai.failures import CONTEXT_PHRASES, POLICY_PHRASES
-from haimaker.wire import JSON, ErrorFields, Event
+from haimaker.wire import ErrorFields, Event
 
 STATUS = {
     "internalServerException": 500,
@@ -50,7 +50,7 @@ def read_error(body: object) -> ErrorFields:
 
 def from_event(event: Event) -> errors.APIError:
     """An exception that came as an event of a stream that began well."""
-    body = parsed(event)
+    body = json_object(event)
     name = _lower_first(event.name)
     original = body.get("originalStatusCode")
     status = original if type(original) is int and 400 <= original < 600 else STATUS.get(name, 502)
@@ -59,16 +59,6 @@ def from_event(event: Event) -> errors.APIError:
 
 def is_exception(event: Event) -> bool:
     return event.name.endswith(("Exception", "Error", "error"))
-
-
-def parsed(event: Event) -> JSON:
-    try:
-        body = json.loads(event.data or b"{}")
-    except (ValueError, RecursionError):
-        body = None
-    if not isinstance(body, dict):
-        raise errors.BadGatewayError("The provider's stream holds an event that is not a JSON object.", code="stream_interrupted")
-    return body
 
 
 def _fields(name: str, body: Mapping[str, object]) -> ErrorFields:

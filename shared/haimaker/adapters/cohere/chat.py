@@ -3,13 +3,13 @@
 https://docs.cohere.com/reference/chat
 """
 
-import json
 from collections.abc import Iterable, Iterator
 from typing import Any
 
 from haimaker import errors
 from haimaker.adapters.cohere.requests import to_body
 from haimaker.adapters.cohere.responses import Answer, to_usage
+from haimaker.adapters.events import json_object
 from haimaker.adapters.openai.failures import CONTEXT_PHRASES, POLICY_PHRASES
 from haimaker.schema import ChatRequest
 from haimaker.sse import dumps
@@ -128,12 +128,7 @@ def _deltas(kind: Any, body: JSON, answer: Answer) -> list[JSON]:
 def _parsed(event: Event) -> JSON:
     if event.data == DONE:
         return {"type": "done"}
-    try:
-        body = json.loads(event.data)
-    except (ValueError, RecursionError):
-        body = None
-    if not isinstance(body, dict):
-        raise errors.BadGatewayError("The provider's stream holds an event that is not a JSON object.", code="stream_interrupted")
+    body = json_object(event)
     if "type" not in body and not event.name and isinstance(body.get("message"), str):
         raise errors.from_upstream(502, read_error(body), {})
     return body

@@ -3,13 +3,12 @@
 https://ai.google.dev/api/generate-content, https://docs.cloud.google.com/vertex-ai/generative-ai/docs/model-reference/inference
 """
 
-import json
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
-from typing import Any
 from urllib.parse import quote
 
 from haimaker import errors
+from haimaker.adapters.events import json_object
 from haimaker.adapters.gemini import grounding
 from haimaker.adapters.gemini.answers import Choice, to_logprobs
 from haimaker.adapters.gemini.contents import to_contents
@@ -72,7 +71,7 @@ def from_upstream(body: JSON, attempt: Attempt) -> JSON:
 def from_stream(events: Iterable[Event], attempt: Attempt) -> Iterator[Chunk]:
     answer = _Answer(attempt)
     for event in events:
-        body = _parsed(event.data)
+        body = json_object(event)
         if body.get("error"):
             raise from_body(body)
         answer.note(body)
@@ -152,16 +151,3 @@ def _candidates(body: JSON) -> list[tuple[int, JSON]]:
     """The candidates, each with its index, which is left out where it is zero."""
     found = [(candidate.get("index"), candidate) for candidate in found_objects(body.get("candidates"))]
     return [(index if type(index) is int else place, candidate) for place, (index, candidate) in enumerate(found)]
-
-
-def _parsed(data: bytes) -> JSON:
-    body: Any
-    try:
-        body = json.loads(data)
-    except (ValueError, RecursionError):
-        body = None
-    if isinstance(body, list):
-        body = {"error": body[0]["error"]} if body and found_object(body[0]).get("error") else None
-    if not isinstance(body, dict):
-        raise errors.BadGatewayError("The provider's stream holds an event that is not a JSON object.", code="stream_interrupted")
-    return body

@@ -1,17 +1,18 @@
-"""Choices of those who speak OpenAI's format with an accent: content in parts, other finish reasons, calls that lack a field. Pure.
+"""Answers of those who speak OpenAI's format with an accent: fields that lack, other finish reasons, content in parts. Pure.
 
 Whatever is as OpenAI has it stays the same object, so that a chunk's bytes can pass untouched.
+https://platform.openai.com/docs/api-reference/chat/object, …/chat/streaming
 """
 
-import json
 from collections.abc import Mapping
 from typing import Any
 
-from haimaker.provider import Provider
+from haimaker.adapters.openai.counts import counted
+from haimaker.adapters.openai.logprobs import with_logprobs
+from haimaker.adapters.openai.spoken import spoken
 from haimaker.wire import JSON, Attempt
 
 OBJECT: Mapping[str, str] = {"message": "chat.completion", "delta": "chat.completion.chunk", "text": "text_completion"}
-IDENTITY = ("id", "object", "created", "model")
 OPENAI_REASONS = frozenset({"stop", "length", "tool_calls", "content_filter", "function_call"})
 FINISH_REASON: Mapping[str, str] = {
     "end_turn": "stop",
@@ -32,135 +33,78 @@ FINISH_REASON: Mapping[str, str] = {
     "sensitive": "content_filter",  # https://docs.z.ai/api-reference/llm/chat-completion
 }
 """Of others; what is not here is `stop`."""
-HOLLOW = ("function_call", "audio")
-"""Fields that Snowflake fills with empty values where the model said nothing of the kind."""
+OPENAI_TIERS = frozenset({"auto", "default", "flex", "scale", "priority", "fast"})
+SERVICE_TIER: Mapping[str, str] = {
+    "on_demand": "default",  # https://console.groq.com/docs/service-tiers
+    "performance": "priority",
+    "standard": "default",
+}
+"""Of others, which the SDK's types do not know; what is not here is not told."""
+LATEST_S = 10**11
+"""A later moment is none."""
 
 
-def identified(body: JSON, holder: str, attempt: Attempt) -> JSON:
-    """A body that says which answer it is of, which some leave out; the same object where it does."""
-    if all(body.get(name) is not None for name in IDENTITY):
-        return body
-    prefix = "cmpl" if holder == "text" else "chatcmpl"
-    ours = (f"{prefix}-{attempt.request_id}", OBJECT[holder], attempt.created_s, attempt.model)
-    return {**body, **{name: value for name, value in zip(IDENTITY, ours, strict=True) if body.get(name) is None}}
+def mended(body: JSON, holder: str, attempt: Attempt) -> JSON:
+    """A body that is OpenAI's; `holder` is `message`, `delta` in a chunk, `text` in a completion.
 
-
-def mended(body: JSON, holder: str, row: Provider) -> JSON:
-    """A body whose choices are OpenAI's; `holder` is `message`, `delta` in a chunk, `text` in a completion.
-
-    The same object where they are already.
+    The same object where it is already.
     """
-    choices, kind = body.get("choices"), body.get("object")
-    made: JSON = {}
-    if isinstance(choices, list):
-        edited = [_choice(choice, at, holder, row) if isinstance(choice, dict) else choice for at, choice in enumerate(choices)]
-        if any(new is not old for new, old in zip(edited, choices, strict=True)):
+    made = _head(body, holder, attempt)
+    choices = body.get("choices")
+    if not isinstance(choices, list):
+        made["choices"] = []
+    else:
+        edited = [_choice(choice, index, holder, attempt) for index, choice in enumerate(choices) if isinstance(choice, dict)]
+        if len(edited) != len(choices) or any(new is not old for new, old in zip(edited, choices, strict=True)):
             made["choices"] = edited
-        if isinstance(kind, str) and kind != OBJECT[holder]:
-            made["object"] = OBJECT[holder]
-    if body.get("service_tier") == "":
-        made["service_tier"] = None
     used = body.get("usage")
-    if isinstance(used, dict) and (folded := _folded(used)) is not used:
-        made["usage"] = folded
+    if isinstance(used, dict) and used and (told := counted(used)) is not used:
+        made["usage"] = told
     return {**body, **made} if made else body
 
 
-def _folded(used: JSON) -> JSON:
-    """Usage in OpenAI's names, whose completion has the reasoning in it, which some count beside it.
-
-    In the total it is already at xAI (https://docs.x.ai/docs/guides/reasoning), not with Gemini at DeepInfra, whose reasoning
-    is more than all of the completion.
-    """
-    if "prompt_tokens" not in used and type(used.get("input_tokens")) is int and type(used.get("output_tokens")) is int:
-        read, written = used["input_tokens"], used["output_tokens"]
-        used = {
-            **used,
-            "prompt_tokens": read,
-            "completion_tokens": written,
-            "total_tokens": used.get("total_tokens", read + written),
-        }
-    details = used.get("completion_tokens_details")
-    reasoning = details.get("reasoning_tokens") if isinstance(details, dict) else None
-    counts: list[Any] = [used.get("prompt_tokens"), used.get("completion_tokens"), reasoning]
-    total = used.get("total_tokens")
-    if not reasoning or not all(type(count) is int for count in (*counts, total)):
-        return used
-    if sum(counts) != total and (reasoning <= counts[1] or counts[0] + counts[1] != total):
-        return used
-    return {**used, "completion_tokens": counts[1] + reasoning, "total_tokens": sum(counts)}
+def _head(body: JSON, holder: str, attempt: Attempt) -> JSON:
+    """What lacks of the fields around the choices."""
+    made: JSON = {}
+    if body.get("object") != OBJECT[holder]:
+        made["object"] = OBJECT[holder]
+    if not isinstance(body.get("id"), str):
+        made["id"] = f"{'cmpl' if holder == 'text' else 'chatcmpl'}-{attempt.request_id}"
+    if type(body.get("created")) is not int:
+        made["created"] = _whole_seconds(body.get("created"), attempt)
+    if not isinstance(body.get("model"), str):
+        made["model"] = attempt.model
+    tier = body.get("service_tier")
+    if tier is not None and not (isinstance(tier, str) and tier in OPENAI_TIERS):
+        made["service_tier"] = SERVICE_TIER.get(tier) if isinstance(tier, str) else None
+    return made
 
 
-def _choice(choice: JSON, position: int, holder: str, row: Provider) -> JSON:
-    message, reason = choice.get(holder), choice.get("finish_reason")
-    made: JSON = {} if "index" in choice else {"index": position}
-    if isinstance(message, dict):
-        edited = _message(message, holder, row)
+def _whole_seconds(created: Any, attempt: Attempt) -> int:
+    return int(created) if isinstance(created, float) and 0 <= created < LATEST_S else attempt.created_s
+
+
+def _choice(choice: JSON, index: int, holder: str, attempt: Attempt) -> JSON:
+    made: JSON = {} if type(choice.get("index")) is int else {"index": index}
+    message = choice.get(holder)
+    if holder != "text":
+        edited = spoken(message if isinstance(message, dict) else {}, holder, attempt, index)
         made |= {} if edited is message else {holder: edited}
-    if (
-        (not isinstance(reason, str) or reason not in OPENAI_REASONS)
-        and "finish_reason" in choice
-        and (reason is not None or holder == "message")
-    ):
-        calls = isinstance(message, dict) and bool(message.get("tool_calls"))
-        made["finish_reason"] = _reason(reason, holder, calls, row)
-    if row.leaves_out_ends and "finish_reason" not in choice:
-        made["finish_reason"] = None
+        made |= with_logprobs(choice)
+    reason = _reason(choice, made.get(holder, message), holder)
+    if reason is not choice.get("finish_reason"):
+        made["finish_reason"] = reason
     return {**choice, **made} if made else choice
 
 
-def _reason(reason: Any, holder: str, calls: bool, row: Provider) -> str | None:
+def _reason(choice: JSON, message: Any, holder: str) -> str | None:
+    reason = choice.get("finish_reason")
+    if isinstance(reason, str) and reason in OPENAI_REASONS:
+        return reason
+    details = choice.get("finish_details")  # of OpenAI's first models that saw, in place of a reason
+    reason = details.get("type") if not reason and isinstance(details, dict) else reason
     if reason and isinstance(reason, str):
         return FINISH_REASON.get(reason.lower(), "stop")
-    if holder != "message" and not (calls and row.whole_calls):
+    if holder != "message":
         return None
-    return "tool_calls" if calls else "stop"
-
-
-def _message(message: JSON, holder: str, row: Provider) -> JSON:
-    content, calls = message.get("content"), message.get("tool_calls")
-    if isinstance(content, list):
-        message = {**message, **_from_parts(content)}
-    if row.reasoning_field and message.get("reasoning_content") is None and (reasoning := _text(message.get(row.reasoning_field))):
-        message = {**message, "reasoning_content": reasoning}
-    for name in HOLLOW:
-        if isinstance(found := message.get(name), dict) and not any(found.values()):
-            message = {other: value for other, value in message.items() if other != name}
-    if isinstance(calls, list) and calls:
-        made = [_call(call, index, holder) if isinstance(call, dict) else call for index, call in enumerate(calls)]
-        if any(new is not old for new, old in zip(made, calls, strict=True)):
-            message = {**message, "tool_calls": made}
-    return message
-
-
-def _from_parts(parts: list[Any]) -> JSON:
-    """The text of a content in parts, and the reasoning among them.
-
-    `thinking` is Mistral's (https://docs.mistral.ai/capabilities/reasoning), `summary` Databricks'
-    (https://docs.databricks.com/aws/en/machine-learning/model-serving/query-reason-models).
-    """
-    found = [part for part in parts if isinstance(part, dict)]
-    reasoning = "".join(_text(part.get("thinking")) + _text(part.get("summary")) for part in found)
-    text = "".join(_text(part.get("text")) for part in found)
-    return {"content": text, "reasoning_content": reasoning} if reasoning else {"content": text}
-
-
-def _text(value: Any) -> str:
-    if isinstance(value, str):
-        return value
-    parts = value if isinstance(value, list) else ()
-    return "".join(_text(part.get("text")) for part in parts if isinstance(part, dict))
-
-
-def _call(call: JSON, index: int, holder: str) -> JSON:
-    """With the fields that OpenAI's calls have; the pieces of one in a stream have a type in the first alone."""
-    function = call.get("function")
-    arguments = function.get("arguments") if isinstance(function, dict) else None
-    made: JSON = {}
-    if not call.get("type") and isinstance(function, dict) and (holder == "message" or function.get("name")):
-        made["type"] = "function"
-    if holder == "delta" and type(call.get("index")) is not int:
-        made["index"] = index
-    if isinstance(function, dict) and (isinstance(arguments, dict) or (arguments is None and holder == "message")):
-        made["function"] = {**function, "arguments": json.dumps(arguments or {}, ensure_ascii=False)}
-    return {**call, **made} if made else call
+    return "tool_calls" if isinstance(message, dict) and message.get("tool_calls") else "stop"

@@ -3,14 +3,17 @@
 https://platform.openai.com/docs/api-reference/chat
 """
 
-import json
 from collections.abc import Iterable, Iterator
+from functools import partial
 
 from haimaker import errors
-from haimaker.adapters.openai.answers import identified, mended
-from haimaker.adapters.openai.failures import from_body, is_failure, read_error
+from haimaker.adapters.events import json_object
+from haimaker.adapters.openai.answers import mended
+from haimaker.adapters.openai.continuity import Continuity
+from haimaker.adapters.openai.failures import failed_choice, from_body, is_failure, read_error
 from haimaker.adapters.openai.numbering import Numbering
 from haimaker.adapters.openai.requests import body_for
+from haimaker.adapters.openai.spoken import call_id
 from haimaker.schema import ChatRequest
 from haimaker.sse import dumps
 from haimaker.wire import JSON, Attempt, Chunk, Event, UpstreamRequest
@@ -36,49 +39,27 @@ def from_stream(events: Iterable[Event], attempt: Attempt) -> Iterator[Chunk]:
 
 def whole(body: JSON, attempt: Attempt, holder: str) -> JSON:
     """A 2xx body whose choices have what the model wrote in `holder`."""
-    if not body.get("choices") and is_failure(body):
+    if failed_choice(body) or (is_failure(body) and not body.get("choices")):
         raise from_body(body)
     if not isinstance(body.get("choices"), list):
         raise errors.BadGatewayError("The provider's answer has no choices.")
-    return identified(mended(body, holder, attempt.provider), holder, attempt)
+    return mended(body, holder, attempt)
 
 
 def streamed(events: Iterable[Event], attempt: Attempt, holder: str) -> Iterator[Chunk]:
-    finished, calls, begun = False, Numbering(), None
+    continuity = Continuity(Numbering(partial(call_id, attempt)), holder)
+    done = False
     for event in events:
-        if event.data.startswith(DONE):
-            if begun and not finished and attempt.provider.leaves_out_ends:
-                yield Chunk(_ending(begun, holder, calls))
-            return
+        done = event.data.startswith(DONE)
+        if done:
+            break
         if not event.data.strip():
             continue
-        body = _parsed(event.data)
+        body = json_object(event)
         if is_failure(body):
             raise from_body(body)
-        shown = identified(calls.numbered(mended(body, holder, attempt.provider)), holder, attempt)
-        finished, begun = finished or _finishes(shown), begun or (shown if shown.get("choices") else None)
+        shown = continuity.told(mended(body, holder, attempt))
         yield Chunk(shown, None if shown is not body or b"\n" in event.data else event.data)
-    if not finished:
+    if not done and not continuity.finished:
         raise errors.BadGatewayError("The provider's stream ended before the answer was complete.", code="stream_interrupted")
-
-
-def _ending(begun: JSON, holder: str, calls: Numbering) -> JSON:
-    """The last chunk of a stream that `[DONE]` alone ends, which some leave out: made of the first, with nothing more to say."""
-    nothing: JSON = {"text": "", "logprobs": None} if holder == "text" else {holder: {}}
-    choice = {"index": 0, **nothing, "finish_reason": "tool_calls" if calls.any_in(0) else "stop"}
-    return {name: value for name, value in begun.items() if name != "usage"} | {"choices": [choice]}
-
-
-def _parsed(data: bytes) -> JSON:
-    try:
-        body = json.loads(data)
-    except (ValueError, RecursionError):
-        body = None
-    if not isinstance(body, dict):
-        raise errors.BadGatewayError("The provider's stream holds an event that is not a JSON object.", code="stream_interrupted")
-    return body
-
-
-def _finishes(body: JSON) -> bool:
-    choices = body.get("choices")
-    return isinstance(choices, list) and any(isinstance(choice, dict) and choice.get("finish_reason") for choice in choices)
+    yield from (Chunk(last) for last in continuity.rest())

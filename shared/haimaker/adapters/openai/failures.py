@@ -118,7 +118,7 @@ def from_body(body: JSON) -> errors.APIError:
 
 def is_failure(body: JSON) -> bool:
     """Whether a body that came with status 200 is an error: one in OpenAI's way, or Cloudflare's or MiniMax's."""
-    if body.get("error") or body.get("errors"):
+    if body.get("error") or body.get("errors") or failed_choice(body):
         return True
     base = body.get("base_resp")
     return isinstance(base, Mapping) and bool(base.get("status_code"))
@@ -135,8 +135,15 @@ def _error_of(body: object) -> object:
         return listed[0]
     if isinstance(detail, Mapping):
         return _error_of(detail)
-    inner = next((body[name] for name in WRAPPERS if body.get(name)), body)
+    inner = next((body[name] for name in WRAPPERS if body.get(name)), failed_choice(body) or body)
     return body[STATUS_OBJECT] if inner is body and isinstance(body.get(STATUS_OBJECT), Mapping) else inner
+
+
+def failed_choice(body: Mapping[str, Any]) -> object:
+    """The error that OpenRouter has in a choice: https://openrouter.ai/docs/api-reference/errors"""
+    choices = body.get("choices")
+    failed = (choice for choice in choices if isinstance(choice, Mapping)) if isinstance(choices, list) else ()
+    return next((choice["error"] for choice in failed if choice.get("error")), None)
 
 
 def _invalid(found: Mapping[str, Any]) -> str:

@@ -1,9 +1,10 @@
-"""The positions of tool calls in a stream: from 0, without gaps, each its own. Pure.
+"""The positions of tool calls in a stream: from 0, without gaps, each its own; its id and name are told once. Pure.
 
-Who translates from another format may number blocks instead of calls, or begin each call at 0; the official SDK then joins
-arguments wrongly: https://platform.openai.com/docs/guides/function-calling#streaming
+Who translates from another format may number blocks instead of calls, begin each call at 0, or repeat a call's id with every piece;
+the official SDK then joins them wrongly: https://platform.openai.com/docs/guides/function-calling#streaming
 """
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -11,44 +12,68 @@ from haimaker.wire import JSON
 
 
 @dataclass(slots=True)
+class Call:
+    """One that is being written."""
+
+    position: int
+    id: str | None
+    name: str | None
+
+
+@dataclass(slots=True)
 class Numbering:
     """Of one stream."""
 
-    _open: dict[tuple[Any, Any], tuple[int, Any]] = field(default_factory=dict)
-    """By a choice and the provider's position: our position and the id of the call that is being written there."""
-    _count: dict[Any, int] = field(default_factory=dict)
+    new_id: Callable[[int, int], str]
+    """By choice and position, for a call that has no id."""
+    _open: dict[tuple[int, int | None], Call] = field(default_factory=dict)
+    """By a choice and the provider's position, None where it tells none."""
+    _count: dict[int, int] = field(default_factory=dict)
 
-    def any_in(self, choice: int) -> bool:
-        """Whether a choice has calls so far."""
-        return choice in self._count
-
-    def numbered(self, body: JSON) -> JSON:
-        """A chunk with our positions; the same object where they are the provider's."""
-        choices = body.get("choices")
-        if not isinstance(choices, list):
-            return body
-        made = [self._choice(choice) for choice in choices]
-        return {**body, "choices": made} if any(new is not old for new, old in zip(made, choices, strict=True)) else body
-
-    def _choice(self, choice: Any) -> Any:
-        delta = choice.get("delta") if isinstance(choice, dict) else None
-        if not isinstance(delta, dict) or not isinstance(calls := delta.get("tool_calls"), list):
-            return choice
-        at = choice.get("index")
-        made = [self._call(call, at if isinstance(at, int) else 0) for call in calls]
+    def numbered(self, delta: JSON, choice: int) -> JSON:
+        """A delta with our positions; the same object where they are the provider's."""
+        calls = delta.get("tool_calls")
+        if not isinstance(calls, list):
+            return delta
+        made = [self._call(call, choice) for call in calls]
         if all(new is old for new, old in zip(made, calls, strict=True)):
-            return choice
-        return {**choice, "delta": {**delta, "tool_calls": made}}
+            return delta
+        return {**delta, "tool_calls": made}
 
-    def _call(self, call: Any, choice: int) -> Any:
-        theirs = call.get("index") if isinstance(call, dict) else None
-        if type(theirs) is not int:
-            return call
-        function, identifier = call.get("function"), call.get("id")
-        known = self._open.get((choice, theirs))
-        begins = identifier and isinstance(function, dict) and function.get("name")
-        if known is None or (begins and known[1] and identifier != known[1]):
-            known = (self._count.get(choice, 0), identifier)
-            self._count[choice] = known[0] + 1
-            self._open[choice, theirs] = known
-        return call if known[0] == theirs else {**call, "index": known[0]}
+    def _call(self, piece: JSON, choice: int) -> JSON:
+        theirs = piece.get("index") if type(piece.get("index")) is int else None
+        held = piece.get("function")
+        function: JSON = held if isinstance(held, dict) else {}
+        identifier, name = _said(piece.get("id")), _said(function.get("name"))
+        call = self._open.get((choice, theirs))
+        if call is None or _is_another(call, theirs, identifier, name):
+            call = self._begin(choice, theirs, identifier, name)
+            lacks = {} if identifier else {"id": self.new_id(choice, call.position)}
+            lacks |= {} if piece.get("type") else {"type": "function"}
+            return piece if not lacks and theirs == call.position else {**piece, **lacks, "index": call.position}
+        again = identifier is not None or (name is not None and name == call.name)
+        call.name = call.name or name
+        if theirs == call.position and not again:
+            return piece
+        kept = {key: value for key, value in piece.items() if key != "id"} | {"index": call.position}
+        if name and name == call.name and again:
+            kept["function"] = {key: value for key, value in function.items() if key != "name"}
+        return kept
+
+    def _begin(self, choice: int, theirs: int | None, identifier: str | None, name: str | None) -> Call:
+        call = self._open[choice, theirs] = Call(self._count.get(choice, 0), identifier, name)
+        self._count[choice] = call.position + 1
+        return call
+
+
+def _is_another(call: Call, theirs: int | None, identifier: str | None, name: str | None) -> bool:
+    """Whether a piece at a known position begins a call of its own."""
+    if name is None:
+        return False
+    if identifier and call.id:
+        return identifier != call.id
+    return theirs is None or (call.id is None and call.name not in (None, name))
+
+
+def _said(value: Any) -> str | None:
+    return value if value and isinstance(value, str) else None

@@ -1,0 +1,19 @@
+"""What the events of a stream hold, for every format that streams JSON. Pure."""
+
+import json
+
+from haimaker.errors import BadGatewayError
+from haimaker.wire import JSON, Event
+
+
+def json_object(event: Event) -> JSON:
+    """An event without data holds nothing. Raises BadGatewayError for anything but an object."""
+    try:
+        body = json.loads(event.data or b"{}")
+    except (ValueError, RecursionError):
+        body = None
+    if isinstance(body, list) and body:
+        body = body[0]  # Google's way to send an error
+    if not isinstance(body, dict):
+        raise BadGatewayError("The provider's stream holds an event that is not a JSON object.", code="stream_interrupted")
+    return body

@@ -1,0 +1,59 @@
+"""Usage objects of others with the fields that OpenAI's have. Pure.
+
+https://platform.openai.com/docs/api-reference/chat/object; what the counts mean is in `haimaker.usage`.
+"""
+
+from typing import Any
+
+from haimaker import usage
+from haimaker.wire import JSON
+
+TOTALS = ("prompt_tokens", "completion_tokens", "total_tokens")
+PROMPT = ("prompt_tokens", "input_tokens")
+COMPLETION = ("completion_tokens", "output_tokens")
+
+
+def counted(used: JSON) -> JSON:
+    """Usage that says how many tokens there were; the same object where it does."""
+    if all(type(used.get(name)) is int for name in TOTALS):
+        return _with_details(_folded(used))
+    told = usage.to_openai(usage.from_openai(used))
+    counts = [next((used[name] for name in names if type(used.get(name)) is int), told[names[0]]) for names in (PROMPT, COMPLETION)]
+    total = used["total_tokens"] if type(used.get("total_tokens")) is int else sum(counts)
+    return _with_details(_folded({**used, **dict(zip(TOTALS, (*counts, total), strict=True))}))
+
+
+def _folded(used: JSON) -> JSON:
+    """Usage whose completion has the reasoning in it, which some count beside it.
+
+    In the total it is already at xAI (https://docs.x.ai/docs/guides/reasoning), not with Gemini at DeepInfra, whose reasoning
+    is more than all of the completion.
+    """
+    reasoning = _of(used, "completion_tokens_details", "reasoning_tokens")
+    prompt, completion, total = (used[name] for name in TOTALS)
+    whole = prompt + completion + reasoning
+    if not reasoning or (total != whole and (reasoning <= completion or total != prompt + completion)):
+        return used
+    return {**used, "completion_tokens": completion + reasoning, "total_tokens": whole}
+
+
+def _with_details(used: JSON) -> JSON:
+    """What was read from a cache and what was reasoning, where it is told beside the details and not in them."""
+    tokens = usage.from_openai(used)
+    made: JSON = {}
+    for details, name, count in (
+        ("prompt_tokens_details", "cached_tokens", tokens.cached + tokens.cached_audio + tokens.cached_image),
+        ("completion_tokens_details", "reasoning_tokens", tokens.reasoning),
+    ):
+        held = used.get(details)
+        if count and not _of(used, details, name):
+            made[details] = {**(held if isinstance(held, dict) else {}), name: count}
+        elif held is not None and not isinstance(held, dict):
+            made[details] = None
+    return {**used, **made} if made else used
+
+
+def _of(used: JSON, details: str, name: str) -> int:
+    held: Any = used.get(details)
+    count = held.get(name) if isinstance(held, dict) else None
+    return count if type(count) is int else 0
