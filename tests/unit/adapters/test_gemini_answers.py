@@ -46,12 +46,7 @@ def test_a_finish_reason_may_be_a_number(number: int, reason: str) -> None:
         ({"candidates": [{"content": {"role": "model"}, "finishReason": "STOP"}]}, "stop"),
         ({"promptFeedback": {"blockReason": "SAFETY"}}, "content_filter"),
         ({"usageMetadata": {"promptTokenCount": 1, "totalTokenCount": 1}}, "stop"),
-        (
-            answer(
-                {"toolCall": {"toolType": "GOOGLE_SEARCH_WEB", "id": "1"}}, {"toolResponse": {}}, {"executableCode": {}}, {"odd": 1}
-            ),
-            "stop",
-        ),
+        (answer({"odd": 1}, {"thoughtSignature": "U0lH"}), "stop"),
     ],
 )
 def test_an_answer_without_words_is_an_answer(body: JSON, reason: str) -> None:
@@ -79,6 +74,25 @@ def test_what_a_client_echoes_goes_back_unchanged() -> None:
     _, model, user = contents({"role": "user", "content": "x"}, {**kept, "tool_calls": calls}, *results, model=NEWEST)
     assert model["parts"] == [{"text": "I look."}, *parts]
     assert [part["functionResponse"]["id"] for part in user["parts"]] == ["q1", "q2"]
+
+
+def test_googles_own_tools_are_told_again_and_are_not_for_the_client_to_run() -> None:
+    """https://ai.google.dev/gemini-api/docs/tool-combination"""
+    own = [
+        {"toolCall": {"toolType": "GOOGLE_SEARCH_WEB", "id": "1", "args": {"queries": ["x"]}}, "thoughtSignature": "U0lH"},
+        {"toolResponse": {"toolType": "GOOGLE_SEARCH_WEB", "id": "1", "response": {}}, "thoughtSignature": "U0lI"},
+    ]
+    said = answer(*own, {"text": "Rain."})
+    message = first_choice(said)["message"]
+    assert (message["content"], "tool_calls" in message) == ("Rain.", False)
+    assert streamed(said)[-1]["choices"][0]["delta"]["extra_content"] == message["extra_content"]
+    _, model, _ = contents({"role": "user", "content": "x"}, message, {"role": "user", "content": "y"}, model=NEWEST)
+    assert model["parts"] == [*own, {"text": "Rain."}]
+    junk = {"google": {"tool_parts": [{"toolCall": 1}, {"fileData": {"fileUri": "x"}}, 2, {"toolCall": {}, "more": 1}]}}
+    _, model, _ = contents(
+        {"role": "user", "content": "x"}, {**message, "extra_content": junk}, {"role": "user", "content": "y"}, model=NEWEST
+    )
+    assert model["parts"] == [{"toolCall": {}}, {"text": "Rain."}]
 
 
 def test_pieces_of_sound_are_one() -> None:

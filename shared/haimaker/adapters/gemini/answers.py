@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from haimaker.adapters.gemini import grounding, signatures
+from haimaker.adapters.gemini import grounding, own_tools, signatures
 from haimaker.adapters.gemini.partial_calls import PartialCall
 from haimaker.adapters.gemini.shapes import found_object, found_objects, found_text
 from haimaker.wire import JSON, Attempt
@@ -57,6 +57,7 @@ class Choice:
     signature: str | None = None
     partial: PartialCall | None = None
     google: JSON = field(default_factory=dict)
+    own_parts: list[JSON] = field(default_factory=list)
 
     def read(self, candidate: JSON) -> JSON:
         """What it adds to the message."""
@@ -78,6 +79,8 @@ class Choice:
         if found := grounding.to_annotations(self.google.get("groundingMetadata", {}), self.text):
             delta["annotations"] = found
         google = {SHOWN[name]: value for name, value in self.google.items()}
+        if self.own_parts:
+            google[own_tools.FIELD] = self.own_parts
         if self.signature:
             google["thought_signature"] = self.signature
         if google:
@@ -98,7 +101,9 @@ class Choice:
 
     def _read_part(self, part: JSON, delta: JSON) -> None:
         text, signature = found_text(part.get("text")), found_text(part.get("thoughtSignature")) or None
-        if isinstance(part.get("functionCall"), dict):
+        if own_tools.is_own(part):
+            self.own_parts.append(part)
+        elif isinstance(part.get("functionCall"), dict):
             self._read_call(part["functionCall"], signature, delta)
         elif part.get("thought") is True:
             if text:

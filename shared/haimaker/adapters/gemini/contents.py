@@ -5,7 +5,7 @@ https://ai.google.dev/api/caching#Content, https://ai.google.dev/gemini-api/docs
 
 from dataclasses import dataclass, field
 
-from haimaker.adapters.gemini import media, signatures
+from haimaker.adapters.gemini import media, own_tools, signatures
 from haimaker.adapters.gemini.families import is_newest, takes_system_instruction
 from haimaker.adapters.gemini.shapes import found_object, found_objects, refuse, required_name, required_object
 from haimaker.errors import BadRequestError
@@ -64,7 +64,8 @@ class _Conversation:
         if parts and (signature := signatures.read(message)):
             parts[-1] = {**parts[-1], "thoughtSignature": signature}
         parts += [_image(image, f"{param}.images[{index}]") for index, image in enumerate(found_objects(message.get("images")))]
-        return parts + self._call_parts(message, param)
+        own = own_tools.read(message) if self.newest else []
+        return own + parts + self._call_parts(message, param)
 
     def _call_parts(self, message: JSON, param: str) -> list[JSON]:
         calls = [self._call(call, f"{param}.tool_calls[{index}]") for index, call in enumerate(message.get("tool_calls") or ())]
