@@ -86,6 +86,13 @@ def test_turns(messages: list[JSON], system: list[str], turns: list[list[str]]) 
     assert [[block["text"] for block in turn["content"]] for turn in body["messages"]] == turns
 
 
+@pytest.mark.parametrize("model", ["amazon.titan-text-express-v1", "mistral.mixtral-8x7b-instruct-v0:1", "cohere.command-text-v14"])
+def test_a_model_without_a_system_hears_it_from_the_user(model: str) -> None:
+    body = body_of(f"bedrock/{model}", messages=[{"role": "system", "content": "Be brief."}, *MESSAGES])
+    assert "system" not in body
+    assert body["messages"] == [{"role": "user", "content": [{"text": "Be brief."}, {"text": "Hi"}]}]
+
+
 def test_a_model_that_takes_no_beginning_of_its_answer_is_asked_to_go_on() -> None:
     body = body_of(NOVA, messages=[*MESSAGES, {"role": "assistant", "content": "The"}])
     assert body["messages"][-1] == {"role": "user", "content": [{"text": CONTINUE}]}
@@ -109,6 +116,23 @@ def test_a_model_that_takes_no_beginning_of_its_answer_is_asked_to_go_on() -> No
         (
             {"type": "file", "file": {"file_data": "JVBERi0=", "filename": "a.PDF"}},
             {"document": {"format": "pdf", "name": "document-1", "source": {"bytes": "JVBERi0="}}},
+        ),
+        (
+            {
+                "type": "file",
+                "file": {"file_data": "JVBERi0=", "filename": "a.pdf"},
+                "citations": {"enabled": True},
+                "context": "Law.",
+            },
+            {
+                "document": {
+                    "format": "pdf",
+                    "name": "document-1",
+                    "source": {"bytes": "JVBERi0="},
+                    "citations": {"enabled": True},
+                    "context": "Law.",
+                }
+            },
         ),
         (
             {"type": "video_url", "video_url": {"url": "data:video/quicktime;base64,AAAA"}},

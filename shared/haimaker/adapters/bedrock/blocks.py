@@ -38,6 +38,8 @@ VIDEO_FORMATS = {
     "mkv": "mkv",
     "x-ms-wmv": "wmv",
 }
+OF_DOCUMENTS = ("citations", "context")
+"""Fields of a document that OpenAI does not have: https://docs.aws.amazon.com/bedrock/latest/APIReference/API_runtime_DocumentBlock.html"""
 AUDIO_FORMATS = frozenset({"mp3", "opus", "wav", "aac", "flac", "mp4", "ogg", "mkv", "mka", "m4a", "mpeg", "mpga", "pcm", "webm"})
 
 DATA_URL = re.compile(r"data:(?P<media>[^;,]*)(?:;[^,]*)?;base64,(?P<data>[A-Za-z0-9+/=_\-\s]*)\Z", re.IGNORECASE)
@@ -123,7 +125,8 @@ class Blocks:
         if kind is None:
             raise invalid(f"{param}.file", "this model's provider does not take documents of this kind")
         self.documents += 1
-        return {"document": {"format": kind, "name": f"document-{self.documents}", "source": source}}
+        told = {name: holder[name] for holder in (part, file) for name in OF_DOCUMENTS if name in holder}
+        return {"document": {"format": kind, "name": f"document-{self.documents}", "source": source, **told}}
 
     def guarded(self, part: JSON, param: str) -> JSON:
         """Text that a guardrail looks at: https://docs.aws.amazon.com/bedrock/latest/userguide/guardrails-use-converse-api.html"""

@@ -17,6 +17,10 @@ OLDER_CLAUDE = re.compile(r"claude-(?:3|v\d|instant)|claude-(?:opus|sonnet)-4-20
 """Takes `temperature` and `top_p` at once, which later ones refuse."""
 
 
+SYSTEMLESS = re.compile(r"titan-t|mistral-7b|mixtral|command-(?:light-)?text|j2-")
+"""Takes no word of the system, which is said by the user then; see the table of features above."""
+
+
 @dataclass(frozen=True, slots=True)
 class Family:
     name: str
@@ -61,6 +65,10 @@ def family_of(model: str) -> Family:
     if found:
         return FAMILIES.get(found[1], OTHER)
     return UNTOLD if model.startswith("arn:") else OTHER
+
+
+def takes_system(model: str) -> bool:
+    return SYSTEMLESS.search(model) is None
 
 
 def known(attempt: Attempt) -> bool:

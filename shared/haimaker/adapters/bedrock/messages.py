@@ -28,6 +28,7 @@ class Conversation:
 
     family: Family
     blocks: Blocks
+    takes_system: bool
     system: list[JSON] = field(default_factory=list)
     turns: list[JSON] = field(default_factory=list)
     last_call: str = ""
@@ -63,7 +64,7 @@ class Conversation:
     def _add_system(self, message: JSON, param: str) -> None:
         """What leads is the system's; a later one stays in its place, as moving it would change the prompt that is cached."""
         content = self._content(message, param)
-        if self.turns:
+        if self.turns or not self.takes_system:
             self._turn("user", content)
         elif any(not block.keys() & {"text", "cachePoint", "guardContent"} for block in content):
             raise invalid(f"{param}.content", "a system message can only have text")

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from haimaker.adapters.bedrock.blocks import Blocks, invalid
-from haimaker.adapters.bedrock.families import OLDER_CLAUDE, Family, can, family_of, may
+from haimaker.adapters.bedrock.families import OLDER_CLAUDE, Family, can, family_of, may, takes_system
 from haimaker.adapters.bedrock.messages import Conversation
 from haimaker.adapters.bedrock.tools import Tools, to_tools
 from haimaker.adapters.parameters import Parameters
@@ -74,7 +74,7 @@ def to_body(request: ChatRequest, attempt: Attempt) -> tuple[JSON, list[str]]:
     fields, dropped = PARAMETERS.split(request.body)
     family = family_of(attempt.model)
     blocks = Blocks(caches=may(attempt, "prompt_caching"))
-    conversation = Conversation(family, blocks)
+    conversation = Conversation(family, blocks, takes_system(attempt.model))
     for index, message in enumerate(fields["messages"]):
         conversation.add(message, f"messages[{index}]")
     turns = conversation.ended(prefills=family.prefills and may(attempt, "assistant_prefill"))
