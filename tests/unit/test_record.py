@@ -11,7 +11,7 @@ from tests.support.fake_upstream import FakeUpstream, Reply
 from tests.wire.case import Case, chunks, response, upstream_request
 
 KEY = "gsk_0123456789abcdef"
-BODY = {"messages": [{"role": "user", "content": "Grüezi"}], "seed": 1, "logprobs": True}
+BODY = {"messages": [{"role": "user", "content": "Grüezi"}], "seed": 1, "logit_bias": {"5": 1}}
 
 
 @pytest.fixture
