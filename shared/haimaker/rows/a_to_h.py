@@ -27,14 +27,16 @@ A_TO_H: tuple[Provider, ...] = (
     Provider("assemblyai", "https://llm-gateway.assemblyai.com/v1", rename=MAX_TOKENS, drop=("fallbacks", "fallback_config")),
     # https://docs.baseten.co/reference/inference-api/chat-completions: fields it does not know are refused.
     Provider("baseten", "https://inference.baseten.co/v1", single_choice=True, rename=MAX_TOKENS, drop=OPENAI_ALONE),
-    # https://docs.bigmodel.cn/api-reference
+    # https://docs.bigmodel.cn/api-reference/模型-api/对话补全: it chooses tools by itself, and JSON has no schema.
     Provider(
         "bigmodel",
         "https://open.bigmodel.cn/api/paas/v4",
         single_choice=True,
-        rename=MAX_TOKENS,
-        thinking_switch=True,
+        rename={**MAX_TOKENS, "user": "user_id"},
         drop=("reasoning_effort",),
+        refuse=("tool_choice",),
+        schema_in_words=True,
+        thinking_switch=True,
     ),
     # https://github.com/BerriAI/litellm/blob/main/litellm/llms/openai_like/providers.json
     Provider("charity_engine", "https://api.charityengine.services/remotejobs/v2/inference", rename=MAX_TOKENS),
@@ -79,6 +81,11 @@ A_TO_H: tuple[Provider, ...] = (
     Provider("helicone", "https://ai-gateway.helicone.ai"),  # https://docs.helicone.ai/rest/ai-gateway/post-v1-chat-completions
     # https://devcenter.heroku.com/articles/openai-compatibility-chat-completions
     Provider("heroku", "{INFERENCE_URL}/v1", ("INFERENCE_KEY",), single_choice=True, models=("*",)),
-    # https://docs.hyperbolic.xyz/docs/rest-api
-    Provider("hyperbolic", "https://api.hyperbolic.xyz/v1", rename=MAX_TOKENS, completes=".*"),
+    # https://docs.hyperbolic.xyz/docs/rest-api, …/inference/text-apis: legacy completions are those of the base model.
+    Provider(
+        "hyperbolic",
+        "https://api.hyperbolic.xyz/v1",
+        rename=MAX_TOKENS,
+        completes=r"meta-llama/Meta-Llama-3\.1-405B(?!-Instruct)",
+    ),
 )

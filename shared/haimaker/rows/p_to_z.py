@@ -23,10 +23,23 @@ P_TO_Z: tuple[Provider, ...] = (
         "qwen_ai_platform",
         "https://dashscope.aliyuncs.com/compatible-mode/v1",
         ("DASHSCOPE_API_KEY",),
+        single_choice=True,
         rename=MAX_TOKENS,
+        drop=("frequency_penalty", "logit_bias", "reasoning_effort"),
+        thinking_flag="enable_thinking",
+        cache_control="parts",
         priced_as="dashscope",
     ),
-    Provider("qwencloud", "https://dashscope-intl.aliyuncs.com/compatible-mode/v1", ("DASHSCOPE_API_KEY",), rename=MAX_TOKENS),
+    Provider(
+        "qwencloud",
+        "https://dashscope-intl.aliyuncs.com/compatible-mode/v1",
+        ("DASHSCOPE_API_KEY",),
+        single_choice=True,
+        rename=MAX_TOKENS,
+        drop=("frequency_penalty", "logit_bias", "reasoning_effort"),
+        thinking_flag="enable_thinking",
+        cache_control="parts",
+    ),
     Provider(
         "reka", "https://api.reka.ai/v1", single_choice=True, rename=MAX_TOKENS
     ),  # https://docs.reka.ai/research/api-reference

@@ -142,7 +142,7 @@ POPULAR: tuple[Provider, ...] = (
         single_choice=True,
         rename=MAX_TOKENS,
     ),
-    # https://deepinfra.com/docs/openai_api
+    # https://docs.deepinfra.com/chat/overview, …/apis/completions
     Provider(
         "deepinfra",
         "https://api.deepinfra.com/v1/openai",
@@ -187,6 +187,7 @@ POPULAR: tuple[Provider, ...] = (
         rename={**MAX_TOKENS, "user": "user_id"},
         thinking_switch=True,
         refuse=("tool_choice",),
+        schema_in_words=True,
         model_rules=(ModelRule(r"(?!glm-5\.[2-9])", drop=("reasoning_effort",)),),
     ),
     # https://platform.minimax.io/docs/api-reference/text-openai-api

@@ -368,7 +368,9 @@ def test_any_answer_is_one_or_an_error_of_ours(row: Provider, body: Any) -> None
 
 @given(
     st.sampled_from(OPENAI_FORMAT),
-    st.dictionaries(st.sampled_from(["tools", "functions", "function_call", "thinking"]), anything),
+    st.dictionaries(
+        st.sampled_from(["tools", "functions", "function_call", "thinking", "response_format", "reasoning_effort"]), anything
+    ),
     anything,
 )
 def test_any_request_is_translated_or_refused(row: Provider, fields: JSON, message: Any) -> None:
