@@ -138,7 +138,7 @@ def test_log_probabilities_have_a_token_each(logprobs: Any, expected: Any) -> No
         ({"prompt_tokens": 3, "total_tokens": 3}, {"completion_tokens": 0}),
         ({"input_tokens": 3, "output_tokens": 2}, {"prompt_tokens": 3, "completion_tokens": 2, "total_tokens": 5}),
         ({"input_tokens": 3, "output_tokens": 2, "total_tokens": 6},
-         {"prompt_tokens": 3, "completion_tokens": 2, "total_tokens": 6}),
+         {"prompt_tokens": 3, "completion_tokens": 3, "total_tokens": 6, "completion_tokens_details": {"reasoning_tokens": 1}}),
         ({"prompt_tokens": 5, "completion_tokens": 2, "total_tokens": 7, "completion_tokens_details": {"reasoning_tokens": 9}},
          {"completion_tokens": 11, "total_tokens": 16}),
         ({"prompt_tokens": 5, "completion_tokens": 9, "total_tokens": 14, "completion_tokens_details": {"reasoning_tokens": 9}},

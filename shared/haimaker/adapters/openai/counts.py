@@ -16,11 +16,11 @@ COMPLETION = ("completion_tokens", "output_tokens")
 def counted(used: JSON) -> JSON:
     """Usage that says how many tokens there were; the same object where it does."""
     if all(type(used.get(name)) is int for name in TOTALS):
-        return _with_details(_folded(used))
+        return _folded(_with_details(used))
     told = usage.to_openai(usage.from_openai(used))
     counts = [next((used[name] for name in names if type(used.get(name)) is int), told[names[0]]) for names in (PROMPT, COMPLETION)]
     total = used["total_tokens"] if type(used.get("total_tokens")) is int else sum(counts)
-    return _with_details(_folded({**used, **dict(zip(TOTALS, (*counts, total), strict=True))}))
+    return _folded(_with_details({**used, **dict(zip(TOTALS, (*counts, total), strict=True))}))
 
 
 def _folded(used: JSON) -> JSON:
