@@ -36,6 +36,8 @@ class APIError(Exception):
     status = 500
     type = "api_error"
     code: str | None = None
+    final = False
+    """Whether the provider itself says that another try there is of no use."""
 
     def __init__(
         self,
@@ -197,6 +199,12 @@ MESSAGE_LENGTH = 2_000
 
 def from_upstream(status: int, said: ErrorFields, headers: Mapping[str, str], now_s: float = 0) -> APIError:
     """A provider's answer that is not a success, as the error its client gets. `now_s` reads a `retry-after` that is a date."""
+    error = _of_status(status, said, headers, now_s)
+    error.final = headers.get("x-should-retry") == "false"
+    return error
+
+
+def _of_status(status: int, said: ErrorFields, headers: Mapping[str, str], now_s: float) -> APIError:
     code = said.code
     if status == 401 or code == "invalid_api_key" or (status == 403 and code not in EXPLAINED_REFUSALS):
         return ProviderAuthError("The provider refused the gateway's credentials. Ask the gateway's administrator to renew them.")
@@ -222,12 +230,13 @@ def from_upstream(status: int, said: ErrorFields, headers: Mapping[str, str], no
 def tries_again(error: APIError) -> bool:
     """Whether the same request may succeed at the same target a moment later."""
     lasts = isinstance(error, ProviderAuthError) or error.code in LASTING
-    return error.status in RETRYABLE or (error.status >= 500 and not lasts)
+    return not error.final and (error.status in RETRYABLE or (error.status >= 500 and not lasts))
 
 
 def tries_next(error: APIError) -> bool:
     """Whether another target may succeed: also after refusals that are about one target's account, not about the request."""
-    return tries_again(error) or isinstance(error, ProviderAuthError) or error.status in (402, 403) or error.code in LASTING
+    elsewhere = isinstance(error, ProviderAuthError) or error.status in (402, 403, *RETRYABLE) or error.code in LASTING
+    return elsewhere or error.status >= 500
 
 
 def retry_after_s(headers: Mapping[str, str], now_s: float) -> float | None:

@@ -103,6 +103,8 @@ def test_any_answer_is_an_error_that_can_be_sent(status: int, code: str | None, 
 def test_what_is_tried_again_and_what_elsewhere(status: int, code: str | None, again: bool, following: bool) -> None:
     error = from_upstream(status, said(code), {})
     assert (tries_again(error), tries_next(error)) == (again, following)
+    told_not_to = from_upstream(status, said(code), {"x-should-retry": "false"})
+    assert (tries_again(told_not_to), tries_next(told_not_to)) == (False, following)
 
 
 @pytest.mark.parametrize(

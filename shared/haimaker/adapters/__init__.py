@@ -107,7 +107,20 @@ def find(request: Accepted, attempt: Attempt) -> Any:
     """The adapter for a request at a target."""
     if request.endpoint in TASKS:
         return task(request.endpoint, attempt)
-    return completion(attempt) if isinstance(request, CompletionRequest) else chat(attempt.provider.adapter)
+    if isinstance(request, CompletionRequest):
+        return completion(attempt)
+    adapter = chat(attempt.provider.adapter)
+    if attempt.provider.keeps_functions or not _speaks_of_functions(request.body):
+        return adapter
+    from haimaker.adapters.old_functions import OldFunctions, sends_functions
+
+    return OldFunctions(adapter, sends_functions(request.body))
+
+
+def _speaks_of_functions(body: JSON) -> bool:
+    """Whether a chat is in OpenAI's old terms, or has been."""
+    messages: Iterable[JSON] = body.get("messages") or ()
+    return "functions" in body or any(message.get("role") == "function" or "function_call" in message for message in messages)
 
 
 def task(endpoint: str, attempt: Attempt) -> TaskAdapter:

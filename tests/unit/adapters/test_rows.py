@@ -153,7 +153,6 @@ RULED = Provider(
         (ROW, "m", {"tools": [], "logprobs": False}, {}, []),
         (ROW, "m", {"tools": None}, {}, []),
         (ROW, "m", {"tools": [{}]}, "tools", []),
-        (ROW, "m", {"functions": [{}]}, "tools", []),
         (ROW, "m", {"logprobs": True, "drop_params": True}, {}, ["logprobs"]),
         (ROW, "m", {"logprobs": True, "drop_params": False}, "logprobs", []),
         (RULED, "m", {"max_completion_tokens": 3, "seed": 1}, {"max_tokens": 3, "seed": 1}, []),
@@ -221,18 +220,6 @@ CALLS = [{"id": "c", "function": {"name": "f", "arguments": "{}"}}]
     [
         ({}, {"role": "developer", "content": "x"}, {"role": "system", "content": "x"}),
         ({"keeps_developer": True}, {"role": "developer", "content": "x"}, {"role": "developer", "content": "x"}),
-        (
-            {},
-            {"role": "assistant", "function_call": {"name": "f"}},
-            {"role": "assistant", "tool_calls": [{"id": "call_f", "type": "function", "function": {"name": "f"}}]},
-        ),
-        ({}, {"role": "assistant", "function_call": None}, {"role": "assistant", "function_call": None}),
-        ({}, {"role": "function", "name": "f", "content": "9"}, {"role": "tool", "tool_call_id": "call_f", "content": "9"}),
-        (
-            {"keeps_functions": True},
-            {"role": "function", "name": "f", "content": "9"},
-            {"role": "function", "name": "f", "content": "9"},
-        ),
         ({}, {"role": "user", "content": "x", "cache_control": {}}, {"role": "user", "content": "x"}),
         (
             {"cache_control": "keep"},

@@ -18,8 +18,6 @@ PARAMETERS = Parameters(
     taken=frozenset(
         {
             "frequency_penalty",
-            "function_call",
-            "functions",
             "logprobs",
             "max_completion_tokens",
             "max_tokens",
@@ -62,8 +60,6 @@ PARAMETERS = Parameters(
 )
 TRANSLATED = frozenset(
     {
-        "function_call",
-        "functions",
         "max_completion_tokens",
         "max_tokens",
         "messages",
@@ -116,8 +112,8 @@ def _message(message: JSON, param: str, documents: list[JSON]) -> JSON:
         return {"role": "user", "content": _content(message, param, documents) or ""}
     if role == "assistant":
         return _assistant(message, param, documents)
-    if role in ("tool", "function"):
-        called = message.get("tool_call_id", message.get("name"))
+    if role == "tool":
+        called = message.get("tool_call_id")
         if not isinstance(called, str):
             raise invalid(f"{param}.tool_call_id", "it must be a string")
         return {"role": "tool", "tool_call_id": called, "content": _content(message, param, documents) or ""}
@@ -141,9 +137,6 @@ def _assistant(message: JSON, param: str, documents: list[JSON]) -> JSON:
 
 def _calls(message: JSON, param: str) -> list[JSON]:
     calls = message.get("tool_calls") or []
-    old = message.get("function_call")
-    if not calls and isinstance(old, dict):
-        calls = [{"id": old.get("name"), "function": old}]
     made: list[JSON] = []
     for index, call in enumerate(calls):
         function, place = call.get("function"), f"{param}.tool_calls[{index}]"

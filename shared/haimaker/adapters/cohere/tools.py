@@ -11,8 +11,7 @@ from haimaker.wire import JSON
 
 def add_tools(fields: JSON, body: JSON) -> None:
     """Cohere has no way to name one tool, so that the others are left out, which is the same."""
-    functions = fields.get("functions")
-    given = fields.get("tools") or [{"type": "function", "function": function} for function in list_of(functions)]
+    given = fields.get("tools") or []
     tools, strict = [], False
     for index, tool in enumerate(given):
         function, param = tool.get("function"), f"tools[{index}]"
@@ -27,7 +26,7 @@ def add_tools(fields: JSON, body: JSON) -> None:
         parameters = parameters if isinstance(parameters, dict) and parameters else {"type": "object", "properties": {}}
         told = {"description": function["description"]} if isinstance(function.get("description"), str) else {}
         tools.append({"type": "function", "function": {"name": function["name"], **told, "parameters": parameters}})
-    tools, choice = _chosen(fields.get("tool_choice", fields.get("function_call")), tools)
+    tools, choice = _chosen(fields.get("tool_choice"), tools)
     if tools:
         body["tools"] = tools
         body |= {"strict_tools": True} if strict and "strict_tools" not in body else {}

@@ -48,15 +48,6 @@ def _with_roles(message: JSON, row: Provider) -> JSON:
     role = message.get("role")
     if role == "developer" and not row.keeps_developer:
         return {**message, "role": "system"}
-    if row.keeps_functions:
-        return message
-    call = message.get("function_call")
-    if role == "function":
-        made = {"role": "tool", "tool_call_id": _old_id(message.get("name")), "content": message.get("content")}
-        return {**without(message, ("role", "name", "content")), **made}
-    if role == "assistant" and isinstance(call, dict):
-        calls = [{"id": _old_id(call.get("name")), "type": "function", "function": call}]
-        return {"tool_calls": calls, **without(message, ("function_call",))}
     return message
 
 
@@ -72,11 +63,6 @@ def _with_short_ids(message: JSON) -> JSON:
 def _id_of(call: Any) -> str:
     found = call.get("id") if isinstance(call, dict) else None
     return found if isinstance(found, str) else ""
-
-
-def _old_id(name: Any) -> str:
-    """Old calls have no id, and each is answered by the next message: the function's name serves."""
-    return f"call_{name}"
 
 
 def _with_cache_control(message: JSON, row: Provider) -> JSON:

@@ -38,8 +38,6 @@ def body_for(request: ChatRequest, attempt: Attempt) -> tuple[JSON, tuple[str, .
     body = own_fields(request, attempt)
     if row.thinking_switch or row.thinking_flag:
         body = _switched(body, row.thinking_flag)
-    if not row.keeps_functions:
-        body = _with_tools(body)
     if row.schema_in_words:
         body = _with_schema_in_words(body)
     body, dropped = taken(renamed(body, row.rename), row, forced=bool(request.body.get("drop_params")))
@@ -92,19 +90,6 @@ def _with_schema_in_words(body: JSON) -> JSON:
     else:
         before, instruction = messages[:start], {"role": "system", "content": words}
     return {**body, "response_format": {"type": "json_object"}, "messages": [*before, instruction, *messages[start:]]}
-
-
-def _with_tools(body: JSON) -> JSON:
-    """OpenAI's old `functions` and `function_call` in the form that replaced them."""
-    functions = body.get("functions")
-    if not isinstance(functions, list) or body.get("tools"):
-        return body
-    kept = {name: value for name, value in body.items() if name not in ("functions", "function_call", "tools")}
-    made: JSON = {"tools": [{"type": "function", "function": function} for function in functions]}
-    choice = body.get("function_call")
-    if choice is not None:
-        made["tool_choice"] = choice if isinstance(choice, str) else {"type": "function", "function": choice}
-    return {**kept, **made}
 
 
 def renamed(body: JSON, names: Mapping[str, str]) -> JSON:
