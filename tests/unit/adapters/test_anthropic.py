@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from haimaker import prices
-from haimaker.adapters.anthropic import carried, chat, names, schemas, traits
+from haimaker.adapters.anthropic import carried, chat, names, schemas, settings, traits
 from haimaker.errors import BadRequestError
 from haimaker.prices import Facts
 from haimaker.providers import BY_NAME
@@ -173,6 +173,19 @@ TURNS: list[tuple[str, list[JSON], list[JSON]]] = [
 @pytest.mark.parametrize(("model", "messages", "turns"), TURNS)
 def test_turns(model: str, messages: list[JSON], turns: list[JSON]) -> None:
     assert call({"messages": messages}, model)["messages"] == turns
+
+
+@pytest.mark.parametrize(
+    ("file", "beta"),
+    [
+        ({"file_id": "file_1"}, settings.FILES_BETA),
+        ({"file_id": "f", "format": "text/csv"}, settings.FILES_BETA),
+        ({"file_data": "JVBERi0="}, None),
+    ],
+)
+def test_files_by_their_ids_are_named_as_in_trial(file: JSON, beta: str | None) -> None:
+    body = {"messages": [{"role": "user", "content": [{"type": "file", "file": file}]}]}
+    assert sent(body).headers.get("anthropic-beta") == beta
 
 
 REFUSED: list[tuple[str, JSON, str]] = [

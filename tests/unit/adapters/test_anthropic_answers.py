@@ -39,9 +39,13 @@ def wrote(text: str) -> JSON:
 STOPPED = [{"type": "message_delta", "delta": {"stop_reason": "end_turn"}, "usage": {"output_tokens": 2}}, {"type": "message_stop"}]
 
 
-def streamed(*events: JSON) -> JSON:
+def chunks(*events: JSON) -> list[JSON]:
     made = [Event(json.dumps(event).encode()) for event in events]
-    return fold([chunk.body for chunk in chat.from_stream(made, attempt())])
+    return [chunk.body for chunk in chat.from_stream(made, attempt())]
+
+
+def streamed(*events: JSON) -> JSON:
+    return fold(chunks(*events))
 
 
 @pytest.mark.parametrize(
@@ -86,3 +90,12 @@ def test_a_call_that_was_cut_keeps_what_there_is_of_it() -> None:
     cut = {"type": "message_delta", "delta": {"stop_reason": "max_tokens"}, "usage": {"output_tokens": 9}}
     choice = streamed(*events, cut, {"type": "message_stop"})["choices"][0]
     assert (choice["finish_reason"], choice["message"]["tool_calls"][0]["function"]["arguments"]) == ("length", '{"text": "Once up')
+
+
+def test_where_tools_ran_is_told() -> None:
+    """https://platform.claude.com/docs/en/agents-and-tools/tool-use/code-execution-tool#container-reuse"""
+    container = {"id": "container_1", "expires_at": "2026-01-01T00:00:00Z"}
+    body = {"content": [{"type": "text", "text": "Hi"}], "stop_reason": "end_turn", "container": container}
+    assert chat.from_upstream(body, attempt())["container"] == container
+    ended = {"type": "message_delta", "delta": {"stop_reason": "end_turn", "container": container}, "usage": {"output_tokens": 1}}
+    assert chunks(began(), *block(0, type="text", text="Hi"), ended)[-1]["container"] == container

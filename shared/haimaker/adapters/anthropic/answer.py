@@ -49,6 +49,8 @@ class Answer:
     usage: JSON = field(default_factory=dict)
     stop_reason: str | None = None
     refusal: str | None = None
+    container: JSON | None = None
+    """Where its tools ran, for a client that wants to go on there."""
     ended: bool = False
     calls: int = 0
     length: int = 0
@@ -116,6 +118,7 @@ class Answer:
     def _conclude(self, delta: Any) -> None:
         if isinstance(delta, dict):
             self.stop_reason = _text(delta, "stop_reason") or self.stop_reason
+            self.container = delta["container"] if isinstance(delta.get("container"), dict) else self.container
             details = delta.get("stop_details")
             self.refusal = (_text(details, "explanation") or self.refusal) if isinstance(details, dict) else self.refusal
 

@@ -77,7 +77,7 @@ def from_upstream(body: JSON, attempt: Attempt) -> JSON:
     answer = Answer()
     message = folded(chain(answer.read({"type": "message_start", "message": body}), answer.rest()))
     choice = {"index": 0, "message": message, "finish_reason": answer.finish_reason, "logprobs": None}
-    return {**_head(answer, attempt, "chat.completion"), "choices": [choice], **_usage(answer)}
+    return {**_head(answer, attempt, "chat.completion"), "choices": [choice], **_usage(answer), **_container(answer)}
 
 
 def from_stream(events: Iterable[Event], attempt: Attempt) -> Iterator[Chunk]:
@@ -123,6 +123,7 @@ def translated(request: ChatRequest, attempt: Attempt) -> Draft:
     tools.response_format(draft)
     settings.sampling(draft)
     settings.bind(draft)
+    settings.files(draft)
     if request.streams:
         draft.call["stream"] = True
     draft.call = {**attempt.provider.add, **draft.call}
@@ -165,7 +166,7 @@ def _chunk(answer: Answer, attempt: Attempt, delta: JSON, finish_reason: str | N
 def _last_words(answer: Answer, attempt: Attempt) -> Iterator[Chunk]:
     """The chunk of usage, also for an answer that breaks off: what there was of it is charged."""
     if told := _usage(answer):
-        yield Chunk({**_head(answer, attempt, "chat.completion.chunk"), "choices": [], **told})
+        yield Chunk({**_head(answer, attempt, "chat.completion.chunk"), "choices": [], **told, **_container(answer)})
 
 
 def _usage(answer: Answer) -> JSON:
@@ -174,3 +175,7 @@ def _usage(answer: Answer) -> JSON:
         return {}
     copied = {name: answer.usage[name] for name in counts.COPIED if isinstance(answer.usage.get(name), str)}
     return {"usage": {**usage.to_openai(counts.tokens(answer.usage)), **copied}}
+
+
+def _container(answer: Answer) -> JSON:
+    return {"container": answer.container} if answer.container else {}

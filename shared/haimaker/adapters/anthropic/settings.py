@@ -41,6 +41,8 @@ EFFORT: Mapping[str, tuple[str, ...]] = {
 }
 """In the order of preference: not every model has all of them."""
 BINDING_BETA = "thinking-binding-controls-2026-08-01"
+FILES_BETA = "files-api-2025-04-14"
+"""https://platform.claude.com/docs/en/build-with-claude/files: a client that has only OpenAI's `file_id` can't know of it."""
 LEAST_TOP_P = 0.95
 """With thinking."""
 
@@ -125,6 +127,16 @@ def bind(draft: Draft) -> None:
     if isinstance(chosen, dict) and chosen.get("type") == "adaptive" and "block_binding" not in chosen:
         draft.call["thinking"] = {**chosen, "block_binding": {"prefix_mismatch_behavior": "drop_block"}}
         draft.betas.append(BINDING_BETA)
+
+
+def files(draft: Draft) -> None:
+    """After the messages."""
+    if any(block.get("type") == "container_upload" or _is_by_id(block.get("source")) for block in _blocks(draft.call)):
+        draft.betas.append(FILES_BETA)
+
+
+def _is_by_id(source: Any) -> bool:
+    return isinstance(source, dict) and source.get("type") == "file"
 
 
 def _own_thinking(draft: Draft, own: Any) -> None:
