@@ -52,6 +52,7 @@ class Provider:
     token_variables: tuple[str, ...] = ()
     """Variables with a token, sent as a bearer where there is no key, whatever `key_header` says."""
     adapter: str = "openai"
+    """Of chat, and of the other operations that have one of this name. Empty: it serves only what its `operations` say."""
     key_header: str = "authorization"
     """Where its key goes: as a bearer token, or as it is in a header of this name."""
     signs_as: str | None = None

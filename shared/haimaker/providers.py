@@ -16,6 +16,7 @@ from haimaker.rows.i_to_o import I_TO_O
 from haimaker.rows.p_to_z import P_TO_Z
 from haimaker.rows.popular import POPULAR
 from haimaker.rows.servers import SERVERS
+from haimaker.rows.special import SPECIAL
 
 __all__ = ["BY_NAME", "PROVIDERS", "ModelRule", "Provider"]
 
@@ -219,6 +220,7 @@ PROVIDERS: tuple[Provider, ...] = (
     *I_TO_O,
     *P_TO_Z,
     *SERVERS,
+    *SPECIAL,
     Provider(
         "demo",
         models=("count", "echo", "tool", "embedding"),

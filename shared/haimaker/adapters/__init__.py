@@ -130,7 +130,7 @@ def task(endpoint: str, attempt: Attempt) -> TaskAdapter:
 
 def serves(provider: Provider, endpoint: str) -> bool:
     """Whether there is an adapter for an operation of a row."""
-    return endpoint not in TASKS or provider.adapter in TASKS[endpoint]
+    return provider.adapter in TASKS.get(endpoint, CHAT)
 
 
 def completion(attempt: Attempt) -> Adapter:

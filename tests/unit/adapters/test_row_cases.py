@@ -18,7 +18,7 @@ CASES: dict[str, list[Case]] = {}
 for found in find("chat") + find("completions"):
     CASES.setdefault(found.about["provider"], []).append(found)
 
-ROWS = [row for row in PROVIDERS if not row.offline]
+ROWS = [row for row in PROVIDERS if row.adapter and not row.offline]
 SEEN_ELSEWHERE = frozenset(
     {"name", "base_url", "adapter", "families", "completes", "single_choice", "inlines_images", "reports_cost", "forwards"}
     | {"models", "unlisted", "prices", "priced_as", "signs_as", "takes_google_tokens", "hosts", "default_location"}
