@@ -99,3 +99,19 @@ def test_where_tools_ran_is_told() -> None:
     assert chat.from_upstream(body, attempt())["container"] == container
     ended = {"type": "message_delta", "delta": {"stop_reason": "end_turn", "container": container}, "usage": {"output_tokens": 1}}
     assert chunks(began(), *block(0, type="text", text="Hi"), ended)[-1]["container"] == container
+
+
+@pytest.mark.parametrize(
+    ("given", "arguments"),
+    [({"a": "ü"}, '{"a": "ü"}'), ('{"a":1}', '{"a":1}'), ("", "{}"), ({}, "{}"), (None, "{}"), ([1], "{}")],
+)
+def test_an_input_that_comes_at_once(given: Any, arguments: str) -> None:
+    """As those write it who speak the format without being Anthropic, too."""
+    use = {"type": "tool_use", "id": "t", "name": "run", "input": given}
+    assert whole([use])["tool_calls"][0]["function"]["arguments"] == arguments
+    call = streamed(began(), *block(0, **use), *STOPPED)["choices"][0]["message"]["tool_calls"][0]
+    assert call["function"]["arguments"] == arguments
+
+
+def test_a_content_that_is_a_text() -> None:
+    assert chat.from_upstream({"content": "Hi", "stop_reason": "end_turn"}, attempt())["choices"][0]["message"]["content"] == "Hi"

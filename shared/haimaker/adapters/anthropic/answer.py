@@ -109,7 +109,8 @@ class Answer:
         self.id = _text(message, "id") or self.id
         self.model = _text(message, "model") or self.model
         self.usage = counts.merged(self.usage, message.get("usage"))
-        for block in _listed(message, "content"):
+        whole = _text(message, "content")
+        for block in [{"type": "text", "text": whole}] if whole else _listed(message, "content"):
             yield from self._start({"content_block": block})
         for index in list(self.opened):
             yield from self._stop(index)
@@ -164,8 +165,7 @@ class Answer:
         if block is None:
             return
         if block.kind == "tool_use" and not block.wrote:
-            given = block.start.get("input")
-            yield from self._argue(block, json.dumps(given, ensure_ascii=False) if given and isinstance(given, dict) else "{}")
+            yield from self._argue(block, _arguments(block.start.get("input")))
         elif block.kind == "text":
             self.annotations += to_annotations(block.citations, block.begun_at, self.length)
         elif block.kind in ("thinking", "redacted_thinking"):
@@ -225,6 +225,13 @@ def _fold_calls(calls: list[JSON], pieces: list[JSON]) -> None:
             calls.append({**{name: value for name, value in piece.items() if name != "index"}, "function": {**piece["function"]}})
         else:
             calls[index]["function"]["arguments"] += piece["function"]["arguments"]
+
+
+def _arguments(given: Any) -> str:
+    """An input that came at once: an object, and from some who speak the format a text."""
+    if isinstance(given, str):
+        return given or "{}"
+    return json.dumps(given, ensure_ascii=False) if given and isinstance(given, dict) else "{}"
 
 
 def _index(event: JSON) -> int:
