@@ -1,11 +1,12 @@
 # `make` lists what there is. Needs Python 3.11 or newer; everything else goes into .venv and .venv-aws.
 .DEFAULT_GOAL := help
-.PHONY: help run test check bench record build deploy admin-key credentials invoke logs destroy clean
+.PHONY: help run test check bench record build doctor keys spend models routes tools deploy admin-key credentials invoke logs destroy clean
 export PYTHONPATH := shared
 export SAM_CLI_TELEMETRY ?= 0
 PYTHON_IN_VENV := .venv/bin/python
 STACK ?= haimaker
-OPERATE = $(PYTHON_IN_VENV) -m local.operate --stack $(STACK)
+HAIMAKER = $(PYTHON_IN_VENV) -m local.command_line
+ON_STACK = $(HAIMAKER) --stack $(STACK)
 
 help: ## list these targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "make %-11s %s\n", $$1, $$2}' Makefile
@@ -31,23 +32,41 @@ record: .venv/test.stamp ## record a wire case: make record PROVIDER=groq MODEL=
 build: .venv-aws/aws.stamp ## build the layer for AWS; needs python3.13
 	.venv-aws/bin/sam build
 
+doctor: .venv/run.stamp ## say what is missing or wrong here, and the fix: make doctor ARGS=--online
+	@exec $(HAIMAKER) doctor $(ARGS)
+
+keys: .venv/run.stamp ## the gateway's keys, or more: make keys ARGS="create --alias ada --max-budget 5"
+	@exec $(HAIMAKER) keys $(or $(ARGS),list)
+
+spend: .venv/run.stamp ## what was spent: make spend ARGS="--by model"
+	@exec $(HAIMAKER) spend $(ARGS)
+
+models: .venv/run.stamp ## the gateway's models and their prices: make models ARGS=gpt-4o
+	@exec $(HAIMAKER) models $(ARGS)
+
+routes: .venv/run.stamp ## check your own names in gateway.toml
+	@exec $(HAIMAKER) routes check $(ARGS)
+
+tools: .venv/test.stamp .venv-aws/aws.stamp ## install what `bin/haimaker --stack` needs
+	@echo 'All is there. bin/haimaker --help'
+
 deploy: .venv/test.stamp .venv-aws/aws.stamp ## build, and make or change the stack: make deploy STACK=haimaker
-	@exec $(OPERATE) deploy $(if $(YES),--yes)
+	@exec $(ON_STACK) deploy $(if $(YES),--yes)
 
 admin-key: .venv/test.stamp ## make an administrator's key of the deployed stack
-	@exec $(OPERATE) admin-key
+	@exec $(ON_STACK) admin-key
 
 credentials: .venv/test.stamp ## give the deployed stack a provider's key, typed unseen: make credentials PROVIDER=openai
-	@exec $(OPERATE) credentials $(if $(NAME),--name '$(NAME)',--provider '$(PROVIDER)') $(if $(REMOVE),--remove)
+	@exec $(ON_STACK) credentials $(if $(NAME),--name '$(NAME)') $(if $(PROVIDER),--provider '$(PROVIDER)') $(if $(REMOVE),--remove)
 
 invoke: .venv/test.stamp .venv-aws/aws.stamp ## invoke a deployed function: make invoke FUNCTION=ModelsFunction EVENT=events/models_health.json
-	@exec $(OPERATE) invoke $(if $(FUNCTION),--function '$(FUNCTION)') $(if $(EVENT),--event '$(EVENT)')
+	@exec $(ON_STACK) invoke $(if $(FUNCTION),--function '$(FUNCTION)') $(if $(EVENT),--event '$(EVENT)')
 
 logs: .venv/test.stamp .venv-aws/aws.stamp ## follow the deployed functions' logs, all or one: make logs FUNCTION=ChatCompletionsFunction
-	@exec $(OPERATE) logs $(if $(FUNCTION),--function '$(FUNCTION)')
+	@exec $(ON_STACK) logs $(if $(FUNCTION),--function '$(FUNCTION)')
 
 destroy: .venv/test.stamp .venv-aws/aws.stamp ## delete the stack; asks, and keeps the tables unless told otherwise
-	@exec $(OPERATE) destroy
+	@exec $(ON_STACK) destroy
 
 clean: ## remove .venv, .venv-*, builds and caches; keys and usage in .haimaker stay
 	rm -rf .venv .venv-aws .venv-bench .aws-sam .pytest_cache .mypy_cache .ruff_cache .hypothesis

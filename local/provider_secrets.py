@@ -60,7 +60,7 @@ def _one_line(text: str) -> str:
 def checked(documents: list[Secrets]) -> list[Secrets]:
     """The documents, if the gateway can read them: what one provider can't use would turn all of them off. Raises SecretsError."""
     try:
-        access_from({name: secret for document in documents for name, secret in document.items()})
+        access_from(joined(documents))
     except SettingsError as error:
         raise SecretsError(f"{error} Nothing is changed.") from error
     return documents
@@ -93,3 +93,8 @@ def with_secret(documents: Sequence[Secrets], name: str, secret: str) -> list[Se
 
 def without(documents: Sequence[Secrets], name: str) -> list[Secrets]:
     return [{other: secret for other, secret in document.items() if other != name} for document in documents]
+
+
+def joined(documents: Sequence[Secrets]) -> dict[str, str]:
+    """As the gateway reads them."""
+    return {name: secret for document in documents for name, secret in document.items()}

@@ -2,9 +2,11 @@
 
 import json
 import os
+import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from email.utils import parsedate_to_datetime
 from functools import cached_property
 from typing import Any
 
@@ -28,9 +30,11 @@ class Stack:
     @classmethod
     def of(cls, name: str) -> "Stack":
         """With the credentials and the Region that AWS's own tools would take. Raises OperatorError."""
-        import boto3  # type: ignore[import-untyped]
-        from botocore.exceptions import BotoCoreError  # type: ignore[import-untyped]
-
+        try:
+            import boto3  # type: ignore[import-untyped]
+            from botocore.exceptions import BotoCoreError  # type: ignore[import-untyped]
+        except ImportError:
+            raise OperatorError("What AWS needs is not installed here yet: make tools") from None
         try:
             session = boto3.Session(region_name=os.environ.get("AWS_REGION"))  # boto3 itself reads AWS_DEFAULT_REGION only
         except BotoCoreError as error:
@@ -63,6 +67,41 @@ class Stack:
             hint = "make deploy makes it; if that failed, make destroy removes what is left of it first."
             raise OperatorError(f"The stack {self.name} was not made yet, its state is {self.outputs['StackStatus']}: {hint}")
         return self.outputs[name]
+
+    def clock_skew_s(self) -> float | None:
+        """How far this machine's clock is ahead of AWS's."""
+        with readable_failures():
+            told = self._client("sts").get_caller_identity()["ResponseMetadata"]["HTTPHeaders"].get("date")
+        return time.time() - parsedate_to_datetime(told).timestamp() if told else None
+
+    def tables(self) -> Mapping[str, str]:
+        """The state of each of the stack's tables, by its name."""
+        states = {}
+        for name in (self.output("AccountsTable"), self.output("RecordsTable")):
+            try:
+                states[name] = str(self._client("dynamodb").describe_table(TableName=name)["Table"]["TableStatus"])
+            except self._client("dynamodb").exceptions.ResourceNotFoundException:
+                states[name] = "gone"
+        return states
+
+    def administrators(self) -> int:
+        """How many keys of administrators there are that are not blocked."""
+        client, table, now_s = self._client("dynamodb"), self.output("AccountsTable"), time.time()
+        pages = client.get_paginator("query").paginate(
+            TableName=table,
+            IndexName="by_kind",
+            KeyConditionExpression="kind = :key",
+            ExpressionAttributeValues={":key": {"S": "key"}},
+            PaginationConfig={"PageSize": 100},
+        )
+        count = 0
+        with readable_failures():
+            for page in pages:
+                wanted = [{name: item[name] for name in ("pk", "sk")} for item in page["Items"]]
+                found = client.batch_get_item(RequestItems={table: {"Keys": wanted}})["Responses"][table] if wanted else []
+                accounts = [tables.balance(tables.plain(item), now_s).account for item in found]
+                count += sum(account.role == "admin" and not account.blocked for account in accounts)
+        return count
 
     def add_admin(self, key: str, now_s: int) -> None:
         """Keeps an administrator's account for a key, of which only the hash is stored."""

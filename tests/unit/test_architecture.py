@@ -17,7 +17,7 @@ from haimaker.providers import PROVIDERS
 ROOT = Path(__file__).parents[2]
 LAYER = ROOT / "shared"
 PACKAGE = sorted((LAYER / "haimaker").rglob("*.py"))
-LOCAL = sorted((ROOT / "local").glob("*.py"))
+LOCAL = sorted((ROOT / "local").rglob("*.py"))
 FUNCTIONS = sorted((ROOT / "functions").rglob("*.py"))
 
 PURE = (

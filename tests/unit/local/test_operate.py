@@ -5,6 +5,7 @@ import re
 import shlex
 import subprocess
 import time
+from dataclasses import dataclass, field
 
 import boto3
 import pytest
@@ -16,30 +17,19 @@ from haimaker import auth
 from haimaker.providers import PROVIDERS
 from haimaker.store import ledger, tables
 from local import provider_secrets
-from local.operate import HEALTH, ROOT, Operator, carry_out, parser
+from local.command_line.__main__ import carry_out, read
+from local.command_line.context import Context
+from local.command_line.terminal import ROOT, Terminal
+from local.operate import HEALTH, Operator
 from local.provider_secrets import PARAMETER_BYTES, SecretsError
 from local.stack import OperatorError, Stack
+from tests.support.account import PARAMETER, SECRET, STACK
 
 ACCOUNT = "123456789012"
-SECRET = "sk-the-providers-own-key"
-PARAMETER = "/haimaker/providers"
 GOOGLES_FILE = '{\n  "type": "service_account",\n  "client_email": "a@b.example",\n  "private_key": "-----BEGIN\\n"\n}\n'
-STACK = {
-    "Resources": {
-        f"{name.title()}Table": {"Type": "AWS::DynamoDB::Table", "DeletionPolicy": "Retain", "Properties": table}
-        for name, table in tables.TABLES.items()
-    },
-    "Outputs": {
-        "AccountsTable": {"Value": {"Ref": "AccountsTable"}},
-        "RecordsTable": {"Value": {"Ref": "RecordsTable"}},
-        "ProvidersParameter": {"Value": PARAMETER},
-        "BaseUrl": {"Value": "https://api.example/v1"},
-        "ChatUrl": {"Value": "https://url.example/v1"},
-    },
-}
 
 
-class Terminal:
+class Desk:
     """What an operator sees, answers and starts."""
 
     def __init__(self):
@@ -47,12 +37,15 @@ class Terminal:
         self.answers, self.secret, self.statuses = [], SECRET, []
         self._stacks = {}
 
-    def operator(self, name):
-        stack = self._stacks.get(name) or self._stacks.setdefault(name, Stack.of(name))
-        return Operator(stack, self.said.append, self._answer, lambda prompt: f"{self.secret}\n", self._run)
+    def stack(self, name):
+        return self._stacks.get(name) or self._stacks.setdefault(name, Stack.of(name))
 
     def __call__(self, *words, name="haimaker"):
-        return carry_out(self.operator(name), parser().parse_args([str(word) for word in words]))
+        arguments = read(["--stack", name, *words])
+        return carry_out(Context(arguments, Told(arguments.json, self._answer, self.said), {}, self.stack, self._operator))
+
+    def _operator(self, stack, terminal):
+        return Operator(stack, terminal, lambda prompt: f"{self.secret}\n", self._run)
 
     def _answer(self, question):
         self.asked.append(question)
@@ -67,6 +60,16 @@ class Terminal:
         return "\n".join([*self.said, *self.asked, *(" ".join(command) for command in self.commands)])
 
 
+@dataclass(frozen=True)
+class Told(Terminal):
+    """A terminal that keeps what is said."""
+
+    said: list[str] = field(default_factory=list)
+
+    def say(self, text):
+        self.said.append(text)
+
+
 @pytest.fixture
 def terminal(monkeypatch):
     for name in ("AWS_PROFILE", "AWS_REGION"):
@@ -74,7 +77,7 @@ def terminal(monkeypatch):
     monkeypatch.setenv("AWS_DEFAULT_REGION", "eu-central-1")
     with mock_aws():
         boto3.client("cloudformation").create_stack(StackName="haimaker", TemplateBody=json.dumps(STACK))
-        yield Terminal()
+        yield Desk()
 
 
 @pytest.fixture
@@ -130,7 +133,7 @@ def test_every_command_first_says_what_it_does_and_in_which_account(terminal, co
 def test_make_calls_every_command_as_it_is(target, variables, expected):
     words = [f"{name}={value}" for name, value in variables.items()]
     printed = subprocess.run(["make", "-n", target, *words], cwd=ROOT, capture_output=True, text=True, check=True).stdout
-    arguments = parser().parse_args(shlex.split(printed.splitlines()[-1].partition("-m local.operate")[2]))
+    arguments = read(shlex.split(printed.splitlines()[-1].partition("-m local.command_line")[2]))
     assert vars(arguments).items() >= {"command": target, **expected}.items()
 
 

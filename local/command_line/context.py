@@ -1,0 +1,40 @@
+"""What every command is given: where it prints, and the gateway or the stack that it is about."""
+
+import argparse
+import os
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+
+from local.command_line.door import Door, key_of, local_url
+from local.command_line.terminal import Terminal
+from local.operate import Operator
+from local.stack import Stack
+
+DEFAULT_STACK = "haimaker"
+
+
+@dataclass(frozen=True, slots=True)
+class Context:
+    arguments: argparse.Namespace
+    terminal: Terminal
+    environment: Mapping[str, str] = field(default_factory=lambda: os.environ)
+    stacks: Callable[[str], Stack] = Stack.of
+    operators: Callable[[Stack, Terminal], Operator] = Operator
+
+    def stack(self) -> Stack:
+        return self.stacks(self.arguments.stack or DEFAULT_STACK)
+
+    def operator(self) -> Operator:
+        return self.operators(self.stack(), self.terminal)
+
+    def door(self) -> Door:
+        """The gateway that --url or --stack names, else HAIMAKER_URL, else the local one."""
+        url = self.arguments.url
+        if not url and self.arguments.stack:
+            url = self.stack().output("BaseUrl")
+        url = url or self.environment.get("HAIMAKER_URL") or local_url(self.environment)
+        return Door(url, key_of(url, self.arguments.key_file, self.environment))
+
+
+Command = Callable[[Context], int]
+"""Returns an exit status; raises OperatorError, OperatorError, SecretsError or SettingsError."""

@@ -1,0 +1,55 @@
+"""`haimaker deploy`, `admin-key`, `credentials`, `invoke`, `logs`, `destroy`: a stack in an AWS account."""
+
+import argparse
+from typing import Any
+
+from haimaker.access import access_from
+from local import provider_secrets
+from local.command_line.context import DEFAULT_STACK, Context
+from local.operate import HEALTH
+
+TITLES = ("provider", "variable", "kept in")
+
+
+def add(commands: Any) -> None:
+    deploy = commands.add_parser("deploy", help="build, and make or change the stack")
+    deploy.add_argument("--yes", action="store_true", help="do not ask before changes")
+    deploy.set_defaults(run=lambda context: context.operator().deploy(confirmed=context.arguments.yes))
+    admin_key = commands.add_parser("admin-key", help="make an administrator's key of the stack")
+    admin_key.set_defaults(run=lambda context: context.operator().admin_key())
+    _add_credentials(commands.add_parser("credentials", help="which providers have a key; with --provider, give the stack one"))
+    invoke = commands.add_parser("invoke", help="invoke a deployed function")
+    invoke.add_argument("--function", default="ModelsFunction")
+    invoke.add_argument("--event", default=HEALTH)
+    invoke.set_defaults(run=lambda context: context.operator().invoke(context.arguments.function, context.arguments.event))
+    logs = commands.add_parser("logs", help="follow the logs of the deployed functions")
+    logs.add_argument("--function")
+    logs.set_defaults(run=lambda context: context.operator().logs(context.arguments.function))
+    destroy = commands.add_parser("destroy", help="delete the stack; asks, and keeps the tables unless told otherwise")
+    destroy.set_defaults(run=lambda context: context.operator().destroy())
+
+
+def _add_credentials(parser: argparse.ArgumentParser) -> None:
+    named = parser.add_mutually_exclusive_group()
+    named.add_argument("--provider", help="whose key, such as openai")
+    named.add_argument("--name", help="any other variable, such as OLLAMA_BASE_URL")
+    parser.add_argument("--remove", action="store_true", help="forget it instead")
+    parser.set_defaults(run=credentials)
+
+
+def credentials(context: Context) -> int:
+    arguments = context.arguments
+    if arguments.provider or arguments.name:
+        return context.operator().credentials(arguments.provider, arguments.name, remove=arguments.remove)
+    if not arguments.stack:
+        on = [(name, "", "this shell's environment") for name in access_from(dict(context.environment))]
+        empty = f"No provider is on here: export OPENAI_API_KEY=...   (--stack {DEFAULT_STACK} shows what the stack has)"
+        context.terminal.show([name for name, _, _ in on], TITLES, on, empty=empty)
+        return 0
+    stack = context.stack()
+    places = provider_secrets.parameters(stack.output("ProvidersParameter"))
+    kept = [(name, place) for place, document in zip(places, stack.secrets(), strict=True) for name in sorted(document)]
+    rows = [(", ".join(access_from({name: "http://x.example"})), name, place) for name, place in kept]
+    empty = f"The stack {stack.name} has no provider's key: make credentials PROVIDER=openai"
+    context.terminal.show([name for name, _ in kept], TITLES, rows, empty=empty)
+    return 0

@@ -1,0 +1,104 @@
+"""Checks of a stack in an AWS account: who asks, what is there, and whether it answers."""
+
+import subprocess
+from collections.abc import Iterator
+
+from haimaker.access import access_from
+from local import provider_secrets
+from local.command_line.context import Context
+from local.command_line.doctor.finding import Check, Finding, missing, ok, wrong
+from local.command_line.doctor.laptop import accepted
+from local.command_line.door import KEY_VARIABLES, Door, key_of
+from local.command_line.terminal import ROOT
+from local.operate import SAM
+
+SKEW_S = 240
+"""AWS refuses a signature that is five minutes off. https://docs.aws.amazon.com/general/latest/gr/signature-v4-troubleshooting.html"""
+GOOD_STATES = ("CREATE_COMPLETE", "UPDATE_COMPLETE", "UPDATE_ROLLBACK_COMPLETE", "IMPORT_COMPLETE")
+
+
+def tools(_: Context) -> Iterator[Finding]:
+    found = subprocess.run(["sh", "find_python313.sh"], cwd=ROOT / "shared", capture_output=True, text=True, check=False)  # noqa: S607
+    if found.returncode:
+        yield missing(
+            "build", "There is no Python 3.13 here, which building the layer needs.", found.stderr.strip().splitlines()[-1]
+        )
+    elif not SAM.exists():
+        yield missing("build", "SAM is not installed yet.", "make build installs it.")
+    else:
+        yield ok("build", found.stdout.strip())
+
+
+def credentials(context: Context) -> Iterator[Finding]:
+    """Raises OperatorError, which says what to do."""
+    stack = context.stack()
+    yield ok("account", stack.owner())
+    skew_s = stack.clock_skew_s()
+    if skew_s is not None and abs(skew_s) > SKEW_S:
+        yield wrong(
+            "clock",
+            f"This machine's clock is {abs(skew_s):.0f} s off AWS's.",
+            "Set it: timedatectl set-ntp true, or macOS's settings",
+        )
+
+
+def state(context: Context) -> Iterator[Finding]:
+    stack = context.stack()
+    status = stack.outputs["StackStatus"]
+    if status in GOOD_STATES and "BaseUrl" in stack.outputs:
+        yield ok("stack", f"{stack.name}, {status}")
+    else:
+        yield wrong(
+            "stack", f"{stack.name} is in the state {status}.", "make deploy; where AWS refuses to change it, make destroy first"
+        )
+
+
+def tables(context: Context) -> Iterator[Finding]:
+    for name, status in context.stack().tables().items():
+        if status == "ACTIVE":
+            yield ok("tables", name)
+        else:
+            yield wrong("tables", f"{name}: {status}.", "Restore it (point-in-time recovery), or deploy anew under another STACK=")
+
+
+def provider_keys(context: Context) -> Iterator[Finding]:
+    """Names only; raises SecretsError, SettingsError where the functions could not read them."""
+    stack = context.stack()
+    secrets = provider_secrets.joined(provider_secrets.checked(stack.secrets()))
+    on = ", ".join(access_from(secrets))
+    where = stack.output("ProvidersParameter")
+    if on:
+        yield ok("providers", f"{on}, in {where}")
+    else:
+        yield missing(
+            "providers", f"No provider has a key in {where}.", "make credentials PROVIDER=openai, or deploy with Bedrock=true"
+        )
+
+
+def administrators(context: Context) -> Iterator[Finding]:
+    stack = context.stack()
+    count = stack.administrators()
+    if count:
+        yield ok("admin keys", f"{count} in {stack.output('AccountsTable')}")
+    else:
+        yield missing("admin keys", "Nobody can issue keys yet.", f"make admin-key STACK={stack.name}")
+
+
+def answers(context: Context) -> Iterator[Finding]:
+    """Raises OperatorError if it does not."""
+    url = context.stack().output("BaseUrl")
+    Door(url, "").get("/health")
+    yield ok("gateway", f"{url} answers")
+    if context.arguments.key_file or any(context.environment.get(name) for name in KEY_VARIABLES):
+        yield from accepted(Door(url, key_of(url, context.arguments.key_file, context.environment)))
+
+
+CHECKS = (
+    Check("build", tools),
+    Check("account", credentials),
+    Check("stack", state),
+    Check("tables", tables),
+    Check("providers", provider_keys),
+    Check("admin keys", administrators),
+    Check("gateway", answers),
+)

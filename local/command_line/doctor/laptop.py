@@ -1,0 +1,210 @@
+"""Checks of this machine: Python, settings, files, keys and port, as `make run` would meet them."""
+
+import os
+import re
+import socket
+import sqlite3
+import sys
+from collections.abc import Iterator, Mapping
+from difflib import get_close_matches
+
+from haimaker import auth
+from haimaker.config import DEFAULT_ADMIN_KEY, Settings, is_loopback
+from haimaker.providers import PROVIDERS, Provider
+from local.command_line import routes
+from local.command_line.context import Context
+from local.command_line.doctor.finding import Check, Finding, missing, ok, wrong
+from local.command_line.door import KEY_VARIABLES, Door, key_of
+from local.command_line.terminal import ROOT
+from local.stack import OperatorError
+from local.welcome import base_url, cannot_listen
+
+OLDEST = (3, 11)
+PLACEHOLDER = re.compile(r"\.\.\.|…|^<.*>$|^(your|my|xxx)|changeme|_here$", re.IGNORECASE)
+SHORT_KEY = 20
+KEY_ENDING = re.compile(r"_(API_)?KEY$")
+ALIKE = 0.9
+NOT_THEIRS = ("AWS_", "HAIMAKER_")
+
+
+def python(_: Context) -> Iterator[Finding]:
+    version = ".".join(map(str, sys.version_info[:3]))
+    if sys.version_info >= OLDEST:
+        yield ok("python", f"{version}, {sys.executable}")
+    else:
+        yield wrong("python", f"{version} is too old.", "Install Python 3.11 or newer, then: make clean run")
+
+
+def packages(_: Context) -> Iterator[Finding]:
+    stamps = [ROOT / ".venv" / name for name in ("run.stamp", "test.stamp")]
+    made = max((stamp.stat().st_mtime for stamp in stamps if stamp.exists()), default=0.0)
+    if not made:
+        yield missing("packages", "This is not the project's own environment, .venv.", "make run sets it up.")
+    elif made < (ROOT / "shared" / "requirements.txt").stat().st_mtime:
+        yield missing("packages", "The requirements have changed since .venv was set up.", "make run installs them.")
+    else:
+        yield ok("packages", ".venv is set up")
+
+
+def settings(context: Context) -> Iterator[Finding]:
+    """Raises SettingsError, which names the variable."""
+    found = Settings.from_environment(context.environment)
+    yield ok("settings", f"store {found.store}, {base_url(found.host, found.port)}")
+
+
+def home(context: Context) -> Iterator[Finding]:
+    folder = _settings(context).home
+    if folder.is_dir():
+        if os.access(folder, os.W_OK | os.X_OK):
+            yield ok("home", f"{folder.resolve()} can be written")
+        else:
+            yield wrong(
+                "home", f"{folder.resolve()} can't be written.", "Make it yours, or name another: HAIMAKER_HOME=... make run"
+            )
+        return
+    above = next(parent for parent in folder.resolve().parents if parent.exists())
+    if folder.exists() or not (above.is_dir() and os.access(above, os.W_OK | os.X_OK)):
+        yield wrong("home", f"{folder.resolve()} can't be made.", "Name another folder: HAIMAKER_HOME=... make run")
+    else:
+        yield ok("home", f"{folder.resolve()} is made at the first start")
+
+
+def database(context: Context) -> Iterator[Finding]:
+    """Opened for reading only, beside a gateway that may run."""
+    found = _settings(context)
+    file = found.home / "haimaker.sqlite"
+    if found.store != "sqlite":
+        yield ok("database", f"DynamoDB, tables {found.accounts_table} and {found.records_table}")
+    elif not file.exists():
+        yield ok("database", "is made at the first start")
+    else:
+        yield _health_of(str(file.resolve()), file.stat().st_size)
+
+
+def _health_of(file: str, size: int) -> Finding:
+    fix = f"Stop the gateway, move {file} away, and start again; keys and records that can be read: sqlite3 {file} .recover"
+    try:
+        connection = sqlite3.connect(f"file:{file}?mode=ro", uri=True, timeout=5)
+        try:
+            ((said,),) = connection.execute("PRAGMA quick_check(1)").fetchall()
+        finally:
+            connection.close()
+    except sqlite3.Error as error:
+        return wrong("database", f"{file}: {error}.", fix)
+    return ok("database", f"{file}, {size / 1e6:.1f} MB, is sound") if said == "ok" else wrong("database", f"{file}: {said}.", fix)
+
+
+def own_names(context: Context) -> Iterator[Finding]:
+    path, found = routes.path_of(context.environment), _settings(context)
+    problems = [lead for lead in routes.leads(found.config, found.access) if lead.problem]
+    for lead in problems:
+        message = f"{lead.name} leads to {lead.target}: {lead.problem}."
+        yield missing("routes", message, f"Give it a key or a price, or take it out of {path}.")
+    if not problems:
+        yield ok("routes", f"{path}, {len(found.config.routes)} names of your own")
+
+
+def provider_keys(context: Context) -> Iterator[Finding]:
+    """Which providers are on, by name; a key is never shown."""
+    on = _settings(context).access
+    environment = context.environment
+    if on:
+        yield ok("providers", ", ".join(on))
+    else:
+        fix = "export OPENAI_API_KEY=... (or another provider's), then make run"
+        yield missing("providers", "No provider has a key: only demo/ models answer.", fix)
+    for name, value in environment.items():
+        if value and name in _variables() and PLACEHOLDER.search(value):
+            yield wrong(
+                "providers", f"{name} holds a placeholder, not a key.", f"export {name}=<the key from the provider's console>"
+            )
+    yield from _misspelt(environment)
+
+
+def _misspelt(environment: Mapping[str, str]) -> Iterator[Finding]:
+    """Variables that look like a provider's, but for a letter or an underscore."""
+    known = {_stem(name): name for name in _variables()}
+    for name in environment:
+        if KEY_ENDING.search(name) and name not in known.values() and not name.startswith(NOT_THEIRS):
+            for meant in (known[stem] for stem in get_close_matches(_stem(name), known, 1, ALIKE)):
+                if meant not in environment:
+                    yield missing(
+                        "providers", f"{name} is set, but no provider reads it.", f"Is it {meant}?  export {meant}=${name}"
+                    )
+
+
+def _stem(name: str) -> str:
+    return KEY_ENDING.sub("", name).replace("_", "")
+
+
+def _variables() -> dict[str, Provider]:
+    """Those that hold a key, with whose it is."""
+    rows = [row for row in PROVIDERS if not row.offline]
+    own = {f"{row.name.upper()}_API_KEY": row for row in rows}
+    return {variable: row for row in rows for variable in row.api_key_variables} | own
+
+
+def admin_key(context: Context) -> Iterator[Finding]:
+    found = _settings(context)
+    if found.admin_key is None:
+        fix = f"HAIMAKER_ADMIN_KEY=... make run   such as {auth.new_key()}"
+        yield wrong("admin key", f"There is none: {DEFAULT_ADMIN_KEY} works on this machine's loopback address only.", fix)
+    elif found.admin_key == DEFAULT_ADMIN_KEY:
+        yield ok("admin key", f"{DEFAULT_ADMIN_KEY}, for this machine only")
+    elif len(found.admin_key) < SHORT_KEY and not is_loopback(found.host):
+        yield wrong("admin key", "HAIMAKER_ADMIN_KEY is short enough to be guessed.", f"Take one such as {auth.new_key()}")
+    else:
+        yield ok("admin key", "from HAIMAKER_ADMIN_KEY")
+
+
+def port(context: Context) -> Iterator[Finding]:
+    """Free, or a gateway's that takes the key."""
+    found = _settings(context)
+    url = base_url(found.host, found.port)
+    try:
+        with socket.create_server((found.host, found.port), family=socket.AF_INET6 if ":" in found.host else socket.AF_INET):
+            yield ok("port", f"{found.port} is free: make run serves there")
+            return
+    except OSError as error:
+        told, _, fix = cannot_listen(error, found.host, found.port).removeprefix("haimaker: ").partition(". ")
+    try:
+        healthy = Door(url, "").get("/health").get("status") == "ok"
+    except OperatorError:
+        healthy = False
+    if not healthy:
+        yield wrong("port", f"{told}, and not by a gateway.", fix)
+        return
+    yield ok("port", f"a gateway serves {url}")
+    yield from accepted(Door(url, key_of(url, context.arguments.key_file, context.environment)))
+
+
+def accepted(door: Door) -> Iterator[Finding]:
+    """Whether a gateway takes the key as an administrator's."""
+    try:
+        role = door.get("/key/info")["info"]["role"]
+    except OperatorError as error:
+        fix = f"export {KEY_VARIABLES[0]}=<the key that the gateway was started with; make admin-key makes one for a stack>"
+        yield wrong("your key", str(error).partition(" Name another")[0], fix)
+        return
+    if role == "admin":
+        yield ok("your key", "is an administrator's")
+    else:
+        yield missing(
+            "your key", "is an ordinary one: it can't manage keys.", f"export {KEY_VARIABLES[0]}=<an administrator's key>"
+        )
+
+
+def _settings(context: Context) -> Settings:
+    return Settings.from_environment(context.environment)
+
+
+TOOLS = (Check("python", python), Check("packages", packages))
+CHECKS = (
+    Check("settings", settings),
+    Check("home", home),
+    Check("database", database),
+    Check("routes", own_names),
+    Check("providers", provider_keys),
+    Check("admin key", admin_key),
+    Check("port", port),
+)

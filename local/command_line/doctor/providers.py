@@ -1,0 +1,90 @@
+"""Asks every provider that is on whether it takes its key: with an empty request, which it refuses, and so for nothing."""
+
+import json
+import time
+from collections.abc import Iterator
+from dataclasses import replace
+from email.utils import parsedate_to_datetime
+
+from haimaker import adapters, authorize, errors, prices
+from haimaker.access import Access, access_from
+from haimaker.config import Settings
+from haimaker.errors import APIError, ProviderAuthError, RateLimitError
+from haimaker.prices import Facts
+from haimaker.providers import BY_NAME, row_for
+from haimaker.schema import parse_chat
+from haimaker.transport import Cancel, Timeouts, Transport, TransportError
+from haimaker.wire import Attempt, UpstreamResponse
+from local import provider_secrets
+from local.command_line.context import Context
+from local.command_line.doctor.finding import Finding, missing, ok, wrong
+
+TIMEOUT_S = 15.0
+MOST_BYTES = 100_000
+SKEW_S = 60
+NO_MODEL = "a-model"
+
+
+def asked(context: Context) -> Iterator[Finding]:
+    if context.arguments.stack:
+        on = access_from(provider_secrets.joined(context.stack().secrets()))
+    else:
+        on = dict(Settings.from_environment(context.environment).access)
+    skews: list[float] = []
+    for name, access in context.terminal.each(on.items(), len(on), lambda item: item[0]):
+        yield _asked(name, access, skews)
+    if skews and abs(skew_s := sorted(skews)[len(skews) // 2]) > SKEW_S:
+        yield wrong(
+            "clock", f"This machine's clock is {abs(skew_s):.0f} s off.", "Set it: timedatectl set-ntp true, or macOS's settings"
+        )
+
+
+def _asked(name: str, access: Access, skews: list[float]) -> Finding:
+    variable = f"{name.upper()}_API_KEY"
+    try:
+        answer, error = _error(name, access)
+    except TransportError as reason:
+        return wrong(name, f"can't be reached: {reason}", f"Look at the network and at {name.upper()}_BASE_URL.")
+    except APIError as reason:
+        return wrong(name, reason.message, f"Look at {variable}.")
+    if said := _date(answer):
+        skews.append(time.time() - said)
+    if isinstance(error, ProviderAuthError):
+        return wrong(name, f"refuses the key (status {answer.status}).", f"Get a new key from the provider, then set {variable}.")
+    if isinstance(error, RateLimitError):
+        return missing(
+            name, "takes the key, but answers 429: its limit or its credit is used up.", "Look at the provider's console."
+        )
+    if answer.status >= 500:
+        return missing(name, f"answers with status {answer.status}.", "Look at the provider's status page, and try again.")
+    return ok(name, "takes the key" if access.api_key else "answers")
+
+
+def _error(name: str, access: Access) -> tuple[UpstreamResponse, APIError | None]:
+    """What the provider says to an empty request. Raises TransportError, APIError."""
+    models = prices.models(BY_NAME[name].priced_as or name)
+    facts = next((facts for facts in models if facts.mode == "chat"), Facts.unknown(name, NO_MODEL))
+    model = facts.model if facts.model != "*" else NO_MODEL
+    row = row_for(name, model)
+    request = parse_chat(json.dumps({"model": f"{name}/{model}", "messages": [{"role": "user", "content": "-"}]}).encode())
+    attempt = Attempt("doctor", int(time.time()), row, model, facts)
+    adapter = adapters.find(request, attempt)
+    whole = adapter.to_upstream(request, attempt)
+    empty = replace(whole, body=b"{}", path=access.path_of(whole.path, model, row.placed(streamed=False)))
+    headers = authorize.headers_for(row, access, empty, time.time())
+    answer = Transport().send(empty, access.base_url, headers, Timeouts(TIMEOUT_S, TIMEOUT_S, TIMEOUT_S), Cancel())
+    body = b"".join(answer.pieces)[:MOST_BYTES]
+    if answer.status < 400:
+        return answer, None
+    try:
+        document = json.loads(body)
+    except ValueError:
+        document = None
+    return answer, errors.from_upstream(answer.status, adapter.read_error(document), answer.headers, time.time())
+
+
+def _date(answer: UpstreamResponse) -> float | None:
+    try:
+        return parsedate_to_datetime(answer.headers["date"]).timestamp()
+    except (KeyError, ValueError):
+        return None

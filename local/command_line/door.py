@@ -1,0 +1,112 @@
+"""A running gateway as the command line asks it: its address, an administrator's key, and its errors in words."""
+
+import json
+import os
+import urllib.error
+import urllib.request
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import IO, Any
+from urllib.parse import urlencode, urlsplit
+
+from haimaker.config import DEFAULT_ADMIN_KEY, is_loopback
+from local.stack import OperatorError
+from local.welcome import base_url
+
+JSON = dict[str, Any]
+
+KEY_VARIABLES = ("HAIMAKER_KEY", "HAIMAKER_ADMIN_KEY")
+TIMEOUT_S = 30.0
+PAGE = 100
+
+
+class _NoRedirects(urllib.request.HTTPRedirectHandler):
+    """A key is sent to the address that was named, and to no other."""
+
+    def redirect_request(self, *_: object) -> None:
+        return None
+
+
+@dataclass(frozen=True, slots=True)
+class Door:
+    """All methods raise OperatorError."""
+
+    url: str
+    """A base_url, as of an SDK; with `/v1` or without."""
+    key: str = field(repr=False)
+
+    def get(self, path: str, **query: object) -> JSON:
+        asked = {name: value for name, value in query.items() if value is not None}
+        return self._answer("GET", f"{path}?{urlencode(asked)}" if asked else path, None)
+
+    def post(self, path: str, body: Mapping[str, object]) -> JSON:
+        return self._answer("POST", path, json.dumps(body).encode())
+
+    def all_keys(self) -> Iterator[tuple[JSON, int]]:
+        """Every key as `/key/info` tells it, and how many there are."""
+        number, pages = 1, 1
+        while number <= pages:
+            page = self.get("/key/list", return_full_object="true", page=number, size=PAGE)
+            yield from ((key, page["total_count"]) for key in page["keys"])
+            number, pages = number + 1, page["total_pages"]
+
+    def _answer(self, method: str, path: str, body: bytes | None) -> JSON:
+        opener = _opener(self.url)
+        headers = {"authorization": f"Bearer {self.key}", "content-type": "application/json", "user-agent": "haimaker"}
+        request = urllib.request.Request(self.url.rstrip("/") + path, body, headers, method=method)  # noqa: S310 (checked above)
+        try:
+            with opener.open(request, timeout=TIMEOUT_S) as answer:
+                return _document(answer, self.url)
+        except urllib.error.HTTPError as error:
+            raise OperatorError(self._refusal(error)) from None
+        except OSError as error:
+            reason = error.reason if isinstance(error, urllib.error.URLError) else error
+            hint = "Start it with make run, or name another one: --url, --stack or HAIMAKER_URL."
+            raise OperatorError(f"No gateway answers at {self.url}: {reason}. {hint}") from None
+
+    def _refusal(self, error: urllib.error.HTTPError) -> str:
+        try:
+            said = json.loads(error.read())["error"]
+            message, code = str(said["message"]), said["code"]
+        except (ValueError, KeyError, TypeError, OSError):
+            return f"{self.url} answers {error.code}, and not as a haimaker gateway does. Check the address."
+        if error.code == 401:
+            return f"{message} ({code}) Name another key: export HAIMAKER_KEY=..., or --key-file."
+        return message if code in (None, "") else f"{message} ({code})"
+
+
+def _opener(url: str) -> urllib.request.OpenerDirector:
+    parts = urlsplit(url)
+    if parts.scheme not in ("http", "https") or not parts.hostname:
+        raise OperatorError(f"{url!r} is no address of a gateway, such as http://127.0.0.1:8000/v1.")
+    no_proxy = [urllib.request.ProxyHandler({})] if is_loopback(parts.hostname) else []
+    return urllib.request.build_opener(_NoRedirects(), *no_proxy)
+
+
+def _document(answer: IO[bytes], url: str) -> JSON:
+    try:
+        document = json.load(answer)
+    except ValueError:
+        document = None
+    if not isinstance(document, dict):
+        raise OperatorError(f"{url} does not answer as a haimaker gateway does. Check the address.")
+    return document
+
+
+def local_url(environment: Mapping[str, str] = os.environ) -> str:
+    port = environment.get("PORT", "")
+    return base_url(environment.get("HOST", "127.0.0.1"), int(port) if port.isdigit() else 8000)
+
+
+def key_of(url: str, key_file: str | None, environment: Mapping[str, str] = os.environ) -> str:
+    """From a file, else from the environment; the local gateway's default key goes to this machine only."""
+    if key_file is not None:
+        try:
+            return Path("/dev/stdin" if key_file == "-" else key_file).read_text("utf-8").partition("\n")[0].strip()
+        except (OSError, UnicodeDecodeError) as error:
+            raise OperatorError(f"{key_file} can't be read: {error}.") from None
+    given = next((environment[name] for name in KEY_VARIABLES if environment.get(name)), None)
+    if given is None and not is_loopback(urlsplit(url).hostname or ""):
+        raise OperatorError("An administrator's key is needed: export HAIMAKER_KEY=... (make admin-key makes one), or --key-file.")
+    return (given or DEFAULT_ADMIN_KEY).strip()

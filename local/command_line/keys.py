@@ -1,0 +1,196 @@
+"""`haimaker keys`: issue, change, look at, block, rotate and delete keys."""
+
+import argparse
+from collections.abc import Mapping
+from typing import Any, NamedTuple
+
+from local.command_line.context import Context
+from local.command_line.door import JSON, Door
+from local.command_line.terminal import Terminal, usd
+from local.stack import OperatorError
+
+NONE = "none"
+"""As the value of a limit: takes it away."""
+TITLES = ("id", "key", "alias", "spent", "held", "budget", "every", "rpm", "tpm", "parallel", "models", "team", "state", "expires")
+ID_LENGTH = 12
+LEAST_OF_AN_ID = 6
+
+
+class Field(NamedTuple):
+    """A field of a key, and the option that sets it."""
+
+    name: str
+    metavar: str
+    help: str
+    kind: type = str
+    many: bool = False
+
+    @property
+    def option(self) -> str:
+        return "--" + self.name.removeprefix("key_").removesuffix("s" if self.many else "").replace("_", "-")
+
+
+FIELDS = (
+    Field("key_alias", "NAME", "what people call it"),
+    Field("max_budget", "USD", "the most that it may spend", float),
+    Field("budget_duration", "TIME", "when its budget is renewed: 30s, 30m, 30h, 30d or 4w"),
+    Field("duration", "TIME", "when it expires, likewise; -1 is never"),
+    Field("rpm_limit", "COUNT", "requests per minute", int),
+    Field("tpm_limit", "COUNT", "tokens per minute", int),
+    Field("max_parallel_requests", "COUNT", "requests at the same moment", int),
+    Field("models", "MODEL", "a model or provider/* that it may use; may be repeated", many=True),
+    Field("tags", "TAG", "a label for reports; may be repeated", many=True),
+    Field("team_id", "ID", "the team whose budget it shares"),
+    Field("user_id", "ID", "whose it is"),
+)
+
+
+def add(commands: Any) -> None:
+    parser = commands.add_parser("keys", help="issue, limit, block, rotate and delete keys", description=__doc__)
+    actions = parser.add_subparsers(dest="action", required=True, metavar="ACTION")
+    actions.add_parser("list", help="all keys").set_defaults(run=listed)
+    create = actions.add_parser("create", help="a new key, shown this once")
+    create.set_defaults(run=created)
+    _add_fields(create)
+    for name, run, about in (
+        ("show", shown, "limits and spend of a key"),
+        ("update", updated, f"change what is named; {NONE!r} takes a limit away"),
+        ("block", blocked, "refuse it from the next request on"),
+        ("unblock", unblocked, "let it in again"),
+        ("rotate", rotated, "the same limits and spend under a new key; the old one ends at once"),
+        ("delete", deleted, "end it for good; its records stay"),
+    ):
+        action = actions.add_parser(name, help=about)
+        action.add_argument("key", help="its id, its alias, or the key itself")
+        action.set_defaults(run=run)
+        if name == "update":
+            _add_fields(action)
+        if name == "delete":
+            action.add_argument("--yes", action="store_true", help="do not ask")
+
+
+def _add_fields(parser: argparse.ArgumentParser) -> None:
+    for found in FIELDS:
+        action = {"action": "append"} if found.many else {}
+        parser.add_argument(found.option, metavar=found.metavar, help=found.help, dest=found.name, **action)  # type: ignore[arg-type]
+
+
+def listed(context: Context) -> int:
+    door, terminal = context.door(), context.terminal
+    keys = [key for key, _ in terminal.each(door.all_keys(), None, lambda item: f"of {item[1]} keys")]
+    terminal.show(keys, TITLES, map(_row, keys), empty="There are no keys yet: haimaker keys create")
+    return 0
+
+
+def created(context: Context) -> int:
+    return _show_new(context.terminal, context.door().post("/key/generate", _said(context.arguments)))
+
+
+def shown(context: Context) -> int:
+    door = context.door()
+    key = door.get("/key/info", key=_id(door, context.arguments.key))["info"]
+    context.terminal.show(key, ("field", "value"), [(name, _text(value)) for name, value in key.items()])
+    return 0
+
+
+def updated(context: Context) -> int:
+    said = _said(context.arguments)
+    if not said:
+        raise OperatorError(f"Nothing was said to change; there are {', '.join(found.option for found in FIELDS)}.")
+    return _change(context, "/key/update", said)
+
+
+def blocked(context: Context) -> int:
+    return _change(context, "/key/block", {})
+
+
+def unblocked(context: Context) -> int:
+    return _change(context, "/key/unblock", {})
+
+
+def rotated(context: Context) -> int:
+    door = context.door()
+    return _show_new(context.terminal, door.post("/key/regenerate", {"key": _id(door, context.arguments.key)}))
+
+
+def deleted(context: Context) -> int:
+    door, arguments, terminal = context.door(), context.arguments, context.terminal
+    token = _id(door, arguments.key)
+    if not arguments.yes and not terminal.agreed(f"Delete the key {arguments.key} for good?"):
+        terminal.note("Nothing is deleted.")
+        return 1
+    told = door.post("/key/delete", {"keys": [token]})
+    terminal.show(told, ("deleted",), [(token[:ID_LENGTH],) for token in told["deleted_keys"]])
+    return 0
+
+
+def _change(context: Context, path: str, fields: Mapping[str, object]) -> int:
+    door = context.door()
+    told = door.post(path, {"key": _id(door, context.arguments.key), **fields})
+    context.terminal.show(told, TITLES, [_row(told)])
+    return 0
+
+
+def _show_new(terminal: Terminal, key: JSON) -> int:
+    if terminal.as_json:
+        terminal.show(key, (), ())
+    else:
+        terminal.show(key, TITLES, [_row(key)])
+        terminal.say(f"\nThe key, shown this once:\n\n    {key['key']}\n")
+    return 0
+
+
+def _said(arguments: argparse.Namespace) -> JSON:
+    """The fields that were named. Raises OperatorError."""
+    return {found.name: _value(found, said) for found in FIELDS if (said := getattr(arguments, found.name)) is not None}
+
+
+def _value(found: Field, said: Any) -> object:
+    if said in (NONE, [NONE]):
+        return None
+    try:
+        return said if found.many else found.kind(said)
+    except ValueError:
+        raise OperatorError(f"{found.option} is a number, not {said!r}.") from None
+
+
+def _id(door: Door, named: str) -> str:
+    """Of a key that is named by its id, the beginning of that, its alias, or itself. Raises OperatorError."""
+    if named.startswith("sk-"):
+        return named
+    tokens = [key["token_id"] for key, _ in door.all_keys() if _is_called(key, named)]
+    if not tokens:
+        raise OperatorError(f"There is no key {named!r}; haimaker keys list shows all.")
+    if len(tokens) > 1:
+        ids = ", ".join(token[:ID_LENGTH] for token in tokens)
+        raise OperatorError(f"{len(tokens)} keys are called {named!r}; name one by its id: {ids}.")
+    return str(tokens[0])
+
+
+def _is_called(key: JSON, named: str) -> bool:
+    return bool(named == key["key_alias"] or (len(named) >= LEAST_OF_AN_ID and key["token_id"].startswith(named)))
+
+
+def _row(key: JSON) -> tuple[object, ...]:
+    return (
+        key["token_id"][:ID_LENGTH],
+        key["key_name"],
+        key["key_alias"],
+        usd(key["spend"]),
+        usd(key["reserved"]) if key["reserved"] else "",
+        usd(key["max_budget"]),
+        key["budget_duration"],
+        key["rpm_limit"],
+        key["tpm_limit"],
+        key["max_parallel_requests"],
+        " ".join(key["models"]),
+        key["team_id"],
+        "blocked" if key["blocked"] else key["role"],
+        (key["expires"] or "")[:16],
+    )
+
+
+def _text(value: object) -> object:
+    if isinstance(value, list):
+        return " ".join(map(str, value))
+    return value if value not in ({}, None) else ""

@@ -1,0 +1,98 @@
+"""`haimaker routes check`: whether gateway.toml is what the gateway can read, and where each of its names leads."""
+
+from collections.abc import Collection, Iterator, Mapping
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from haimaker.access import access_from
+from haimaker.config import DEFAULT_CONFIG
+from haimaker.plans import Config, Route
+from haimaker.providers import PROVIDERS
+from haimaker.routes_file import FALLBACKS, parse
+from haimaker.targets import Targets
+from local import provider_secrets
+from local.command_line.context import Context
+from local.command_line.terminal import usd
+from local.stack import OperatorError
+
+TITLES = ("name", "part", "share", "target", "input $/M", "output $/M", "to be looked at")
+RATES = ("input_cost_per_token", "output_cost_per_token")
+
+
+class Lead(NamedTuple):
+    """One of the models that a name leads to."""
+
+    name: str
+    part: str
+    share: str
+    target: str
+    input_usd_per_million: str
+    output_usd_per_million: str
+    problem: str
+
+
+def add(commands: Any) -> None:
+    parser = commands.add_parser("routes", help="check your own names in gateway.toml", description=__doc__)
+    check = parser.add_subparsers(dest="action", required=True, metavar="ACTION").add_parser(
+        "check", help="and say where they lead"
+    )
+    check.add_argument("file", nargs="?", help="instead of the one that HAIMAKER_CONFIG names, or shared/gateway.toml")
+    check.set_defaults(run=checked)
+
+
+def checked(context: Context) -> int:
+    """1 where a target can't be used as it is. Raises SettingsError where the gateway would not start."""
+    path = Path(context.arguments.file) if context.arguments.file else path_of(context.environment)
+    config = read(path)
+    secrets = provider_secrets.joined(context.stack().secrets()) if context.arguments.stack else context.environment
+    found = list(leads(config, access_from(secrets, config.accounts)))
+    context.terminal.show([lead._asdict() for lead in found], TITLES, found, empty=f"{path} is valid, and names no routes.")
+    return int(any(lead.problem for lead in found))
+
+
+def path_of(environment: Mapping[str, str]) -> Path:
+    return Path(environment.get("HAIMAKER_CONFIG") or DEFAULT_CONFIG).expanduser()
+
+
+def read(path: Path) -> Config:
+    """Raises SettingsError, OperatorError."""
+    try:
+        return parse(path.read_text("utf-8"), path)
+    except (OSError, UnicodeDecodeError) as error:
+        raise OperatorError(f"{path} can't be read: {error}.") from None
+
+
+def leads(config: Config, on: Collection[str]) -> Iterator[Lead]:
+    """For each target of each route, what it costs and what is wrong with it."""
+    rows = [*PROVIDERS, *(account.row for account in config.accounts.values())]
+    targets = Targets(config, [row for row in rows if row.name in on or row.offline])
+    for name, route in config.routes.items():
+        for part, share, model in _parts(route):
+            target = targets.full_name(model)
+            is_route = target in config.routes
+            rates = {} if is_route else targets.facts_of(target).rates
+            problem = "" if is_route or "*" in target.partition("/")[0] else _problem(targets, target, bool(rates))
+            price_in, price_out = (_per_million(rates.get(rate)) for rate in RATES)
+            yield Lead(name, part, share, target, price_in, price_out, problem)
+
+
+def _parts(route: Route) -> Iterator[tuple[str, str, str]]:
+    total = sum(target.weight for target in route.targets)
+    for target in route.targets:
+        yield "target", f"{100 * target.weight / total:.0f} %", target.model
+    for part in FALLBACKS:
+        for model in getattr(route, part):
+            yield part.removesuffix("s").replace("_", " "), "", model
+
+
+def _problem(targets: Targets, target: str, priced: bool) -> str:
+    provider, slash, model = target.partition("/")
+    if not slash:
+        return "no provider that is on lists it"
+    if not targets.is_on(provider):
+        return f"{provider} has no key here"
+    return "" if priced or "*" in model or targets.facts_of(target).priced else "no price is known: keys with a budget can't use it"
+
+
+def _per_million(rate: object) -> str:
+    return "" if rate is None else usd(float(str(rate)) * 1e6).removeprefix("$")

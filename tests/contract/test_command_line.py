@@ -1,0 +1,194 @@
+"""The commands, against a gateway: each line of docs/command-line.md, and what they say when something is wrong."""
+
+import io
+import json
+import re
+import shlex
+import subprocess
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from haimaker import auth
+from local.command_line.__main__ import main
+from local.command_line.door import key_of, local_url
+from local.command_line.terminal import ROOT
+from local.stack import OperatorError
+from tests.contract.money_support import ADMIN, Desk
+from tests.support.fake_upstream import FakeUpstream
+from tests.support.openai_wire import completion, error
+from tests.support.reply import Reply
+
+GUIDE = "\n".join((ROOT / path).read_text("utf-8") for path in ("README.md", "docs/command-line.md"))
+COMMANDS = [
+    line.removeprefix("bin/haimaker ").partition(" #")[0].strip()
+    for block in re.findall(r"^```sh\n(.*?)^```$", GUIDE, re.MULTILINE | re.DOTALL)
+    for line in block.splitlines()
+    if line.startswith("bin/haimaker ")
+]
+RUN_ELSEWHERE = ("doctor",)
+"""In test_doctor.py, on machines of their own."""
+
+Run = Callable[..., str]
+
+
+@pytest.fixture
+def haimaker(desk: Desk, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Run:
+    """Runs a command against the gateway as an administrator; what it prints."""
+    monkeypatch.setenv("HAIMAKER_URL", desk.url)
+    monkeypatch.setenv("HAIMAKER_KEY", ADMIN)
+
+    def run(command: str, *, status: int = 0, answer: str = "") -> str:
+        monkeypatch.setattr("sys.argv", ["haimaker", *shlex.split(command)])
+        monkeypatch.setattr("sys.stdin", io.StringIO(f"{answer}\n"))
+        capsys.readouterr()
+        assert main() == status
+        out, err = capsys.readouterr()
+        return out if status == 0 else out + err
+
+    return run
+
+
+def created(printed: str) -> str:
+    [key] = re.findall(r"sk-hm-\w{30,}", printed)
+    return str(key)
+
+
+def test_every_command_of_the_guide_in_its_order(desk: Desk, haimaker: Run, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.chdir(ROOT)
+    asked = desk.chat(desk.key(key_alias="who-asks"), "demo/echo").headers["x-request-id"]
+    run = [command for command in COMMANDS if not command.startswith(RUN_ELSEWHERE)]
+    assert len(run) > 17
+    shown = {command: haimaker(re.sub(r"(spend request) \S{36}", rf"\1 {asked}", command)) for command in run}
+    key = created(
+        shown["keys create --alias ada --max-budget 5 --budget-duration 30d --rpm-limit 60 --model 'openai/*' --model 'demo/*'"]
+    )
+    assert auth.is_well_formed(key)
+    assert key not in "".join(text for command, text in shown.items() if "create" not in command)
+    assert "ada" in shown["keys list"]
+    assert re.search(r"rpm_limit +60\n", shown["keys show ada"])
+    assert re.search(r"\$10\.00 .*user", shown["keys update ada --max-budget 10 --rpm-limit none"])
+    assert " blocked" in shown["keys block ada"]
+    assert " blocked" not in shown["keys unblock ada"]
+    assert desk.ask("GET", "/key/info", key=created(shown["keys rotate ada"])).status_code == 401, "deleted at the end"
+    assert "demo/echo" in shown["models --provider demo"]
+    assert "gpt-4o-mini" in shown["models gpt-4o"]
+    assert "demo/echo" in next(text for command, text in shown.items() if command.startswith("spend request "))
+    assert all("Traceback" not in text for text in shown.values())
+
+
+def test_keys_are_limited_as_the_options_say(desk: Desk, haimaker: Run):
+    options = (
+        "--alias limited --max-budget 1.5 --tpm-limit 9 --max-parallel-requests 2 --tag prod --tag blue --user-id zoe --duration 4w"
+    )
+    told = json.loads(haimaker(f"keys create {options} --json"))
+    info = desk.info(told["key"])
+    fields = ("key_alias", "max_budget", "tpm_limit", "max_parallel_requests", "tags", "user_id")
+    assert tuple(info[name] for name in fields) == ("limited", 1.5, 9, 2, ["prod", "blue"], "zoe")
+    assert info["expires"]
+    assert [key["key_alias"] for key in json.loads(haimaker("--json keys list")) if key["key_alias"] == "limited"] == ["limited"]
+    haimaker(f"keys update {told['token_id'][:8]} --max-budget none --tag none")
+    assert (desk.info(told["key"])["max_budget"], desk.info(told["key"])["tags"]) == (None, [])
+
+
+def test_deleting_asks_first(desk: Desk, haimaker: Run):
+    key = desk.key(key_alias="to-be-deleted")
+    assert "Nothing is deleted" in haimaker("keys delete to-be-deleted", status=1, answer="no")
+    assert desk.info(key)
+    haimaker("keys delete to-be-deleted", answer="yes")
+    assert desk.ask("GET", "/key/info", key=key).status_code == 401
+
+
+def test_an_expensive_request_is_found_with_its_attempts(desk: Desk, haimaker: Run, upstream: FakeUpstream):
+    key = desk.key(key_alias="spender")
+    usages = [{"prompt_tokens": 10, "completion_tokens": many, "total_tokens": many + 10} for many in (5, 9_000_000, 6)]
+    for usage in usages:
+        upstream.answers(Reply.json(503, error("Down.")), Reply.json(200, completion("Hi", usage=usage)))
+        desk.chat(key, "retried")
+    desk.settled(key)
+    [dearest] = json.loads(haimaker(f"spend requests --key {desk.info(key)['token_id']} --dearest --limit 1 --json"))
+    assert dearest["output_tokens"] == 9_000_000
+    assert "spender" in haimaker("spend requests --dearest --limit 3")
+    shown = haimaker(f"spend request {dearest['request_id']}")
+    assert len(re.findall(r"^\S+/\S+ +(503|200) ", shown, re.MULTILINE)) == 2
+    report = haimaker("spend --by key")
+    assert re.search(r"^spender +3 +0 +", report, re.MULTILINE)
+    assert report.splitlines()[-1].startswith("all ")
+
+
+def test_a_list_of_requests_goes_over_all_its_pages(desk: Desk, haimaker: Run, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr("local.command_line.spend.MOST", 2)
+    key = desk.key()
+    ids = [desk.chat(key, "demo/echo").headers["x-request-id"] for _ in range(5)]
+    desk.settled(key)
+    found = json.loads(haimaker(f"spend requests --key {desk.info(key)['token_id']} --json"))
+    assert [record["request_id"] for record in found] == ids[::-1]
+
+
+@pytest.mark.parametrize(
+    ("command", "message"),
+    [
+        ("keys show nobody", "There is no key 'nobody'"),
+        ("keys update twins --max-budget 1", "2 keys are called 'twins'; name one by its id: "),
+        ("keys update once", "Nothing was said to change"),
+        ("keys create --max-budget much", "--max-budget is a number, not 'much'"),
+        ("keys create --budget-duration soon", "a time is written as 30s"),
+        ("spend --by colour", "group_by"),
+        ("spend request nothing", ""),
+        ("--url nowhere models", "'nowhere' is no address of a gateway"),
+        ("--url http://127.0.0.1:1/v1 models", "No gateway answers at http://127.0.0.1:1/v1"),
+        ("--key-file /nowhere models", "/nowhere can't be read"),
+        ("routes check /nowhere", "/nowhere can't be read"),
+    ],
+)
+def test_what_is_wrong_is_said_in_a_line(desk: Desk, haimaker: Run, command: str, message: str):
+    if "twins" in command:
+        for _ in range(2):
+            desk.key(key_alias="twins")
+    said = haimaker(command, status=1)
+    assert said.startswith("haimaker: ")
+    assert message in said
+    assert said.count("\n") == 1
+
+
+def test_a_wrong_key_is_told_apart_from_a_wrong_address(desk: Desk, haimaker: Run, upstream: FakeUpstream, tmp_path: Path):
+    (tmp_path / "key").write_text(auth.new_key() + "\n")
+    assert "export HAIMAKER_KEY" in haimaker(f"--key-file {tmp_path}/key keys list", status=1)
+    upstream.answers(Reply.html(404))
+    assert "not as a haimaker gateway does" in haimaker(f"--url {upstream.url} keys list", status=1)
+    upstream.answers(Reply.raw(302, b"", {"location": f"{upstream.url}/elsewhere"}))
+    seen = len(upstream.calls)
+    assert "not as a haimaker gateway does" in haimaker(f"--url {upstream.url} keys list", status=1)
+    assert len(upstream.calls) == seen + 1, "a key does not follow"
+
+
+@pytest.mark.parametrize(
+    ("url", "environment", "expected"),
+    [
+        ("http://127.0.0.1:8000/v1", {}, "sk-local"),
+        ("http://127.0.0.1:8000/v1", {"HAIMAKER_ADMIN_KEY": "sk-mine"}, "sk-mine"),
+        ("https://a.example/v1", {"HAIMAKER_KEY": "sk-1", "HAIMAKER_ADMIN_KEY": "sk-2"}, "sk-1"),
+        ("https://a.example/v1", {}, None),
+    ],
+)
+def test_the_default_key_goes_to_this_machine_only(url: str, environment: dict[str, str], expected: str | None):
+    if expected:
+        assert key_of(url, None, environment) == expected
+    else:
+        with pytest.raises(OperatorError, match="HAIMAKER_KEY"):
+            key_of(url, None, environment)
+
+
+def test_the_local_gateway_is_where_its_settings_say():
+    assert local_url({}) == "http://127.0.0.1:8000/v1"
+    assert local_url({"HOST": "0.0.0.0", "PORT": "9000"}) == "http://127.0.0.1:9000/v1"
+
+
+def test_the_script_works_from_any_folder_and_make_calls_it(desk: Desk, tmp_path: Path):
+    environment = {"PATH": "/usr/bin:/bin", "HAIMAKER_URL": desk.url, "HOME": str(tmp_path)}
+    (tmp_path / "haimaker").symlink_to(ROOT / "bin" / "haimaker")
+    for command, folder in ((["./haimaker"], tmp_path), (["make", "-s", "models", "ARGS=demo"], ROOT)):
+        words = ["models", "demo"] if command == ["./haimaker"] else []
+        done = subprocess.run([*command, *words], cwd=folder, env=environment, capture_output=True, text=True, timeout=60)
+        assert "demo/echo" in done.stdout, done.stderr
