@@ -3,9 +3,10 @@
 from typing import Any
 
 import pytest
+from openai.types import Completion
 from openai.types.chat import ChatCompletion, ChatCompletionChunk
 
-from haimaker.adapters.openai import chat
+from haimaker.adapters.openai import chat, completions
 from haimaker.provider import Provider
 from haimaker.wire import JSON
 from tests.support.builders import attempt
@@ -55,6 +56,12 @@ def test_the_fields_around_the_choices_are_there() -> None:
     odd = whole({"id": 7, "object": "chat.completion.done", "created": 3.5, "model": None, "choices": [{}]})
     assert (odd["id"], odd["created"], odd["model"]) == ("chatcmpl-req-1", 3, "m")
     assert odd["choices"][0]["message"] == {"role": "assistant"}
+
+
+def test_a_legacy_completion_is_one() -> None:
+    made = completions.from_upstream({"choices": [{"text": "a"}]}, attempt("acme/m", provider=ROW))
+    Completion.model_validate(made)
+    assert (made["id"], made["choices"]) == ("cmpl-req-1", [{"index": 0, "text": "a", "finish_reason": "stop"}])
 
 
 @pytest.mark.parametrize(

@@ -44,7 +44,7 @@ LATEST_S = 10**11
 """A later moment is none."""
 
 
-def mended(body: JSON, holder: str, attempt: Attempt) -> JSON:
+def mended(body: JSON, holder: str, attempt: Attempt, *, whole: bool) -> JSON:
     """A body that is OpenAI's; `holder` is `message`, `delta` in a chunk, `text` in a completion.
 
     The same object where it is already.
@@ -54,7 +54,9 @@ def mended(body: JSON, holder: str, attempt: Attempt) -> JSON:
     if not isinstance(choices, list):
         made["choices"] = []
     else:
-        edited = [_choice(choice, index, holder, attempt) for index, choice in enumerate(choices) if isinstance(choice, dict)]
+        edited = [
+            _choice(choice, index, holder, attempt, whole=whole) for index, choice in enumerate(choices) if isinstance(choice, dict)
+        ]
         if len(edited) != len(choices) or any(new is not old for new, old in zip(edited, choices, strict=True)):
             made["choices"] = edited
     used = body.get("usage")
@@ -84,20 +86,20 @@ def _whole_seconds(created: Any, attempt: Attempt) -> int:
     return int(created) if isinstance(created, float) and 0 <= created < LATEST_S else attempt.created_s
 
 
-def _choice(choice: JSON, index: int, holder: str, attempt: Attempt) -> JSON:
+def _choice(choice: JSON, index: int, holder: str, attempt: Attempt, *, whole: bool) -> JSON:
     made: JSON = {} if type(choice.get("index")) is int else {"index": index}
     message = choice.get(holder)
     if holder != "text":
         edited = spoken(message if isinstance(message, dict) else {}, holder, attempt, index)
         made |= {} if edited is message else {holder: edited}
         made |= with_logprobs(choice)
-    reason = _reason(choice, made.get(holder, message), holder)
+    reason = _reason(choice, made.get(holder, message), whole=whole)
     if reason is not choice.get("finish_reason"):
         made["finish_reason"] = reason
     return {**choice, **made} if made else choice
 
 
-def _reason(choice: JSON, message: Any, holder: str) -> str | None:
+def _reason(choice: JSON, message: Any, *, whole: bool) -> str | None:
     reason = choice.get("finish_reason")
     if isinstance(reason, str) and reason in OPENAI_REASONS:
         return reason
@@ -105,6 +107,6 @@ def _reason(choice: JSON, message: Any, holder: str) -> str | None:
     reason = details.get("type") if not reason and isinstance(details, dict) else reason
     if reason and isinstance(reason, str):
         return FINISH_REASON.get(reason.lower(), "stop")
-    if holder != "message":
+    if not whole:
         return None
     return "tool_calls" if isinstance(message, dict) and message.get("tool_calls") else "stop"

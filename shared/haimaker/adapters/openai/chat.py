@@ -14,6 +14,7 @@ from haimaker.adapters.openai.failures import failed_choice, from_body, is_failu
 from haimaker.adapters.openai.numbering import Numbering
 from haimaker.adapters.openai.requests import body_for
 from haimaker.adapters.openai.spoken import call_id
+from haimaker.adapters.openai.thinking_tags import tags_of
 from haimaker.schema import ChatRequest
 from haimaker.sse import dumps
 from haimaker.wire import JSON, Attempt, Chunk, Event, UpstreamRequest
@@ -30,7 +31,9 @@ def to_upstream(request: ChatRequest, attempt: Attempt) -> UpstreamRequest:
 
 
 def from_upstream(body: JSON, attempt: Attempt) -> JSON:
-    return whole(body, attempt, "message")
+    made = whole(body, attempt, "message")
+    tags = tags_of(attempt)
+    return tags.whole(made) if tags else made
 
 
 def from_stream(events: Iterable[Event], attempt: Attempt) -> Iterator[Chunk]:
@@ -43,11 +46,12 @@ def whole(body: JSON, attempt: Attempt, holder: str) -> JSON:
         raise from_body(body)
     if not isinstance(body.get("choices"), list):
         raise errors.BadGatewayError("The provider's answer has no choices.")
-    return mended(body, holder, attempt)
+    return mended(body, holder, attempt, whole=True)
 
 
 def streamed(events: Iterable[Event], attempt: Attempt, holder: str) -> Iterator[Chunk]:
     continuity = Continuity(Numbering(partial(call_id, attempt)), holder)
+    tags = tags_of(attempt) if holder == "delta" else None
     done = False
     for event in events:
         done = event.data.startswith(DONE)
@@ -58,8 +62,9 @@ def streamed(events: Iterable[Event], attempt: Attempt, holder: str) -> Iterator
         body = json_object(event)
         if is_failure(body):
             raise from_body(body)
-        shown = continuity.told(mended(body, holder, attempt))
+        shown = mended(body, holder, attempt, whole=False)
+        shown = continuity.told(tags.part(shown) if tags else shown)
         yield Chunk(shown, None if shown is not body or b"\n" in event.data else event.data)
     if not done and not continuity.finished:
         raise errors.BadGatewayError("The provider's stream ended before the answer was complete.", code="stream_interrupted")
-    yield from (Chunk(last) for last in continuity.rest())
+    yield from (Chunk(last) for last in continuity.rest(tags.rest() if tags else ()))

@@ -4,7 +4,7 @@ The official SDK joins whatever chunks repeat, a role too, and wants a position 
 https://github.com/openai/openai-python/blob/main/src/openai/lib/streaming/_deltas.py
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -37,8 +37,9 @@ class Continuity:
         made = [self._choice(choice) for choice in choices]
         return {**body, "choices": made} if any(new is not old for new, old in zip(made, choices, strict=True)) else body
 
-    def rest(self) -> Iterator[JSON]:
-        """The ends that lack when the stream has ended well, and the usage that was told elsewhere."""
+    def rest(self, held: Iterable[JSON]) -> Iterator[JSON]:
+        """Choices that were held back, the ends that lack when the stream has ended well, and the usage that was told elsewhere."""
+        yield from ({**self._head, "choices": [choice]} for choice in held)
         open_ends = [index for index in self._begun if index not in self.finished]
         if open_ends:
             nothing: Any = "" if self.holder == "text" else {}

@@ -1,0 +1,140 @@
+"""Reasoning that a model writes into its text between tags, where nobody has parted the two. Pure.
+
+https://docs.vllm.ai/en/latest/features/reasoning_outputs/, https://docs.perplexity.ai/getting-started/models/models/sonar-reasoning-pro,
+https://console.groq.com/docs/reasoning. Only what stands at the beginning of a text is reasoning, and only of the models here.
+"""
+
+import re
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from haimaker.wire import JSON, Attempt
+
+MODELS = re.compile(
+    r".*(?:deepseek-?r1|r1-distill|r1-1776|qwq|qwen-?3|sonar-reasoning|minimax-m|magistral|glm-(?:4\.[15]|z1)|nemotron|exaone-deep"
+    r"|smollm-?3|phi-4.*reasoning|thinking)",
+    re.IGNORECASE,
+)
+BEGIN_INSIDE = re.compile(r".*(?:qwq|qwen-?3.*thinking|deepseek-?r1(?!.*distill))", re.IGNORECASE)
+"""Models whose prompt ends with the opening tag, so that their text has the closing one only."""
+TAGS: Mapping[str, str] = {"<think>": "</think>", "<thinking>": "</thinking>", "[THINK]": "[/THINK]"}
+CLOSING = "</think>"
+
+
+@dataclass(slots=True)
+class Parting:
+    """The text of one choice as it comes, and what of it is reasoning."""
+
+    begins_inside: bool = False
+    done: bool = False
+    """Whether all that follows is text."""
+    _closing: str | None = None
+    """The tag that ends the reasoning, once that has begun."""
+    _held: str = ""
+    """What may be a part of a tag, or reasoning without an opening tag."""
+
+    def read(self, text: str) -> tuple[str, str]:
+        """Reasoning and text that are certain now."""
+        text, self._held = self._held + text, ""
+        if self._closing is None:
+            return self._begin(text)
+        if not self._closing:
+            return "", self._after(text)
+        reasoning, found, rest = text.partition(self._closing)
+        if not found:
+            held = _beginning_at_end(text, self._closing)
+            self._held = text[len(text) - held :]
+            return text[: len(text) - held], ""
+        self._closing = ""
+        return reasoning, self._after(rest)
+
+    def rest(self) -> tuple[str, str]:
+        """What was held back when the text ends."""
+        held, self._held, self.done = self._held, "", True
+        return (held, "") if self._closing else ("", held)
+
+    def _begin(self, text: str) -> tuple[str, str]:
+        start = text.lstrip()
+        opened = next((tag for tag in TAGS if start.startswith(tag)), None)
+        if opened:
+            self._closing = TAGS[opened]
+            return self.read(start.removeprefix(opened))
+        if self.begins_inside and CLOSING in text:
+            self._closing = CLOSING
+            return self.read(text)
+        if self.begins_inside or any(tag.startswith(start) for tag in TAGS):
+            self._held = text
+            return "", ""
+        self.done = True
+        return "", text
+
+    def _after(self, text: str) -> str:
+        """Text without the blank lines that follow the tag."""
+        text = text.lstrip()
+        self.done = bool(text)
+        return text
+
+
+@dataclass(slots=True)
+class ThinkingTags:
+    """Of one answer."""
+
+    begin_inside: bool
+    _choices: dict[int, Parting] = field(default_factory=dict)
+
+    def whole(self, body: JSON) -> JSON:
+        return {**body, "choices": [self._whole(choice) for choice in body["choices"]]}
+
+    def part(self, body: JSON) -> JSON:
+        """A chunk; the same object where it has nothing of the kind."""
+        choices = body["choices"]
+        made = [self._piece(choice) for choice in choices]
+        return {**body, "choices": made} if any(new is not old for new, old in zip(made, choices, strict=True)) else body
+
+    def rest(self) -> Iterator[JSON]:
+        """Choices that tell what was held back in a stream that did not end them."""
+        for index, parting in self._choices.items():
+            if not parting.done and (told := _told(*parting.rest())):
+                yield {"index": index, "delta": told, "finish_reason": None}
+
+    def _whole(self, choice: JSON) -> JSON:
+        message = choice["message"]
+        content = message.get("content")
+        if not isinstance(content, str) or message.get("reasoning_content"):
+            return choice
+        parting = Parting(self.begin_inside)
+        reasoning, text = (first + last for first, last in zip(parting.read(content), parting.rest(), strict=True))
+        if not reasoning:
+            return choice
+        return {**choice, "message": {**message, "content": text, "reasoning_content": reasoning}}
+
+    def _piece(self, choice: JSON) -> JSON:
+        parting = self._choices.setdefault(choice["index"], Parting(self.begin_inside))
+        delta: Any = choice["delta"]
+        if parting.done:
+            return choice
+        content = delta.get("content")
+        reasoning, text = parting.read(content) if isinstance(content, str) and content else ("", "")
+        if delta.get("reasoning_content") or delta.get("tool_calls") or choice.get("finish_reason"):
+            last_reasoning, last_text = parting.rest()
+            reasoning, text = reasoning + last_reasoning, text + last_text
+        if not reasoning and text == (content or ""):
+            return choice
+        told = {"content": text, **({"reasoning_content": reasoning} if reasoning else {})}
+        return {**choice, "delta": {**delta, **told}}
+
+
+def tags_of(attempt: Attempt) -> ThinkingTags | None:
+    """None for a model that does not write them."""
+    model = attempt.facts.model
+    return ThinkingTags(bool(BEGIN_INSIDE.match(model))) if MODELS.match(model) else None
+
+
+def _told(reasoning: str, text: str) -> JSON:
+    return {name: said for name, said in (("content", text), ("reasoning_content", reasoning)) if said}
+
+
+def _beginning_at_end(text: str, tag: str) -> int:
+    """How many letters at the end of a text may be the first of a tag."""
+    return next((size for size in range(min(len(tag) - 1, len(text)), 0, -1) if text.endswith(tag[:size])), 0)
