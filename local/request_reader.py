@@ -17,6 +17,8 @@ HEADER_COUNT_LIMIT = 100
 CHUNK_LINE_LIMIT = 1024
 BODY_LIMIT = 6 * 1024 * 1024
 """Of Lambda: https://docs.aws.amazon.com/lambda/latest/dg/gettingstarted-limits.html"""
+UPLOAD_LIMIT = 100_000_000
+"""Of a file that is put into its place, which in the deployed stack goes to S3 and not to a function."""
 DISCARD_LIMIT = 64 * 1024 * 1024
 """How much of a body that is too large is read and thrown away, so that a client which sends first can read the answer."""
 
@@ -79,18 +81,18 @@ class RequestReader:
     def read_body(self, head: Head) -> bytes:
         """The body, or an error: a body over the limit is read on and thrown away, so that the client gets to the answer."""
         body = bytearray()
-        size = 0
+        size, limit = 0, _limit(head)
         try:
             for piece in self._pieces(head, time.monotonic() + BODY_TIMEOUT_S):
                 size += len(piece)
-                if size <= BODY_LIMIT:
+                if size <= limit:
                     body += piece
-                elif size > DISCARD_LIMIT:
+                elif size > max(limit, DISCARD_LIMIT):
                     break
         except TimeoutError:
             raise APITimeoutError(f"The request's body did not arrive within {BODY_TIMEOUT_S:.0f} s.", status=408) from None
-        if size > BODY_LIMIT:
-            raise _too_large()
+        if size > limit:
+            raise _too_large(limit)
         return bytes(body)
 
     def _read_block(self, deadline_s: float) -> bytes:
@@ -109,8 +111,8 @@ class RequestReader:
         length = _body_length(head)
         awaits_consent = head.headers.get("expect", "").lower() == "100-continue" and not self._buffer
         if awaits_consent and (length is None or length > 0):
-            if length is not None and length > BODY_LIMIT:
-                raise _too_large()
+            if length is not None and length > (limit := _limit(head)):
+                raise _too_large(limit)
             self._connection.sendall(b"HTTP/1.1 100 Continue\r\n\r\n")
         return self._chunked(deadline_s) if length is None else self._sized(length, deadline_s)
 
@@ -211,7 +213,13 @@ def _chunk_size(line: bytes) -> int:
     return int(parts[1], 16)
 
 
-def _too_large() -> RequestTooLargeError:
+def _limit(head: Head) -> int:
+    return UPLOAD_LIMIT if head.method == "PUT" else BODY_LIMIT
+
+
+def _too_large(limit: int) -> RequestTooLargeError:
+    if limit == UPLOAD_LIMIT:
+        return RequestTooLargeError(f"The file is over {UPLOAD_LIMIT} bytes, the most that can be uploaded.")
     return RequestTooLargeError(
         f"The request's body is over {BODY_LIMIT} bytes. AWS Lambda takes at most 6 MB per request, "
         "which is about 4.5 MB of binary upload; the local gateway keeps the same limit."

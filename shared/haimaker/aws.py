@@ -87,24 +87,65 @@ def sign(
     signed = {name.lower(): value for name, value in headers.items()} | {"host": _host(url), "x-amz-date": timestamp}
     if credentials.session_token:
         signed["x-amz-security-token"] = credentials.session_token
-    names = sorted(signed.keys() - UNSIGNED)
+    path, digest = _canonical_path(parts.path), hashlib.sha256(body).hexdigest()
+    scope = f"{timestamp[:8]}/{region}/{service}/aws4_request"
+    names, signature = _signature(credentials, scope, timestamp, method, path, parts.query, signed, digest)
+    credential = f"{credentials.access_key_id}/{scope}"
+    signed["authorization"] = f"AWS4-HMAC-SHA256 Credential={credential}, SignedHeaders={names}, Signature={signature}"
+    return signed
+
+
+def signed_link(
+    credentials: Credentials, region: str, method: str, url: str, headers: Mapping[str, str], lasts_s: int, now_s: float
+) -> str:
+    """An address in S3 with which anybody may do this one thing for a while, with exactly these headers. It has no query yet.
+
+    https://docs.aws.amazon.com/AmazonS3/latest/API/sigv4-query-string-auth.html
+    """
+    timestamp = time.strftime("%Y%m%dT%H%M%SZ", time.gmtime(now_s))
+    scope = f"{timestamp[:8]}/{region}/s3/aws4_request"
+    signed = {name.lower(): value for name, value in headers.items()} | {"host": _host(url)}
+    query = {
+        "X-Amz-Algorithm": "AWS4-HMAC-SHA256",
+        "X-Amz-Credential": f"{credentials.access_key_id}/{scope}",
+        "X-Amz-Date": timestamp,
+        "X-Amz-Expires": str(lasts_s),
+        "X-Amz-SignedHeaders": ";".join(sorted(signed)),
+    }
+    if credentials.session_token:
+        query["X-Amz-Security-Token"] = credentials.session_token
+    text = "&".join(f"{name}={quote(value, safe='-_.~')}" for name, value in query.items())
+    path = urlsplit(url).path or "/"
+    _, signature = _signature(credentials, scope, timestamp, method, path, text, signed, "UNSIGNED-PAYLOAD")
+    return f"{url}?{text}&X-Amz-Signature={signature}"
+
+
+def _signature(
+    credentials: Credentials,
+    scope: str,
+    timestamp: str,
+    method: str,
+    path: str,
+    query: str,
+    headers: Mapping[str, str],
+    digest: str,
+) -> tuple[str, str]:
+    """The names of the headers that are signed, and the signature. `path` is the canonical one, `digest` the body's."""
+    names = sorted(headers.keys() - UNSIGNED)
     canonical_request = "\n".join(
         [
             method.upper(),
-            _canonical_path(parts.path),
-            "&".join("=".join(pair) for pair in sorted(_pairs(parts.query))),
-            *(f"{name}:{' '.join(signed[name].split())}" for name in names),
+            path,
+            "&".join("=".join(pair) for pair in sorted(_pairs(query))),
+            *(f"{name}:{' '.join(headers[name].split())}" for name in names),
             "",
             ";".join(names),
-            hashlib.sha256(body).hexdigest(),
+            digest,
         ]
     )
-    scope = f"{timestamp[:8]}/{region}/{service}/aws4_request"
     text = f"AWS4-HMAC-SHA256\n{timestamp}\n{scope}\n{hashlib.sha256(canonical_request.encode()).hexdigest()}"
-    signature = hmac.new(_signing_key(credentials.secret_access_key, scope), text.encode(), hashlib.sha256).hexdigest()
-    credential = f"{credentials.access_key_id}/{scope}"
-    signed["authorization"] = f"AWS4-HMAC-SHA256 Credential={credential}, SignedHeaders={';'.join(names)}, Signature={signature}"
-    return signed
+    key = _signing_key(credentials.secret_access_key, scope)
+    return ";".join(names), hmac.new(key, text.encode(), hashlib.sha256).hexdigest()
 
 
 @lru_cache(maxsize=8)

@@ -28,13 +28,14 @@ DEFAULT_MAX_OUTPUT_TOKENS = 16_384
 
 @dataclass(frozen=True, slots=True)
 class AWSAccess:
-    """Where DynamoDB and SSM are, and with which credentials they are asked."""
+    """Where DynamoDB, SSM and S3 are, and with which credentials they are asked."""
 
     region: str
     credentials: CredentialSource
     dynamodb_endpoint: str | None = None
     """Of an emulator; None is AWS itself."""
     ssm_endpoint: str | None = None
+    s3_endpoint: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,6 +69,10 @@ class Settings:
     """The stack's name, in logs and metrics."""
     metric_dimensions: tuple[str, ...] = ()
     """Of metrics, besides service and operation; each combination of their values costs."""
+    files_folder: Path | None = None
+    """Where a gateway that serves files itself keeps them."""
+    files_bucket: str = ""
+    """The bucket that has them instead; only with `aws`."""
     sam_local: bool = False
     """Whether this is a function under `sam local`, which takes whole answers only."""
 
@@ -92,6 +97,8 @@ class Settings:
             demo=True,
             access=access_from(env, config.accounts),
             public_models=_public_models(env),
+            files_folder=Path(env.get("HAIMAKER_HOME", ".haimaker")).expanduser() / "files",
+            files_bucket=env.get("HAIMAKER_FILES_BUCKET", ""),
         )
 
     @classmethod
@@ -102,7 +109,7 @@ class Settings:
         if "AWS_SAM_LOCAL" in env:
             home = f"{env.get('TMPDIR', '/tmp')}/haimaker"  # noqa: S108 (of the sandbox alone)
             local = cls.from_environment({**env, "STORE": "sqlite", "HAIMAKER_HOME": home})
-            return replace(local, sam_local=True, allowed_origins=_origins(env))
+            return replace(local, sam_local=True, allowed_origins=_origins(env), files_folder=None)
         parameter = env.get("HAIMAKER_PROVIDERS_PARAMETER", "")
         for name in ("HAIMAKER_ACCOUNTS_TABLE", "HAIMAKER_RECORDS_TABLE"):
             if name not in env:
@@ -121,6 +128,7 @@ class Settings:
             environment=env,
             allowed_origins=_origins(env),
             public_models=_public_models(env),
+            files_bucket=env.get("HAIMAKER_FILES_BUCKET", ""),
             service=env.get("HAIMAKER_SERVICE", "haimaker"),
             metric_dimensions=BY_PROVIDER[_one_of(env, "HAIMAKER_METRICS_BY", tuple(BY_PROVIDER))],
         )
@@ -140,6 +148,7 @@ def _aws(env: Mapping[str, str]) -> AWSAccess:
         credentials,
         _endpoint(env, "AWS_ENDPOINT_URL_DYNAMODB"),
         _endpoint(env, "AWS_ENDPOINT_URL_SSM"),
+        _endpoint(env, "AWS_ENDPOINT_URL_S3"),
     )
 
 

@@ -331,6 +331,21 @@ def _books(module: str, name: str) -> Callable[[Gateway, Request], Response]:
     return operation
 
 
+def _files(name: str) -> Callable[[Gateway, Request], Response]:
+    """An operation on the local gateway's own files: who has a link needs no key."""
+
+    def operation(gateway: Gateway, request: Request) -> Response:
+        from haimaker.files.folder import Folder
+
+        folder = gateway.settings.files_folder
+        if folder is None:
+            raise NotFoundError("This gateway keeps no files itself.", code="unknown_url")
+        found: Response = getattr(Folder(folder), name)(request)
+        return found
+
+    return operation
+
+
 OPERATIONS: Mapping[str, Callable[[Gateway, Request], Response]] = {
     "chat_completions": lambda gateway, request: gateway.generate(request, lambda r: parse_chat(r.body, r.path.get("model"))),
     "completions": lambda gateway, request: gateway.generate(request, lambda r: parse_completion(r.body, r.path.get("model"))),
@@ -358,5 +373,7 @@ OPERATIONS: Mapping[str, Callable[[Gateway, Request], Response]] = {
     "spend_report": _books("spend", "report"),
     "spend_keys": _books("spend", "by_key"),
     "generation": _books("spend", "generation"),
+    "file_read": _files("serve"),
+    "file_write": _files("take"),
     "health": _health,
 }

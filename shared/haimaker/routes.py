@@ -64,6 +64,12 @@ ROUTES = (
     Route("GET", "/health", "health"),
 )
 
+LOCAL_ROUTES = (
+    Route("GET", "/files/{id}", "file_read"),
+    Route("PUT", "/files/{id}", "file_write"),
+)
+"""Of the local gateway only: in the deployed stack files are in S3, which serves them itself."""
+
 SHOWN_PATH_LENGTH = 200
 
 
@@ -89,7 +95,7 @@ def _segments(path: str) -> list[str]:
     return segments[1:] if segments[:1] == ["v1"] else segments
 
 
-_TEMPLATES = tuple((route, _segments(route.template)) for route in ROUTES)
+_TEMPLATES = tuple((route, _segments(route.template)) for route in (*ROUTES, *LOCAL_ROUTES))
 
 
 def _candidates(segments: list[str]) -> list[tuple[Route, Mapping[str, str]]]:

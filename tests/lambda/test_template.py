@@ -10,6 +10,7 @@ from haimaker.access import access_from
 from haimaker.aws import Credentials
 from haimaker.config import Settings
 from haimaker.errors import APIError, APITimeoutError, BadGatewayError, NotFoundError, RateLimitError, RequestTooLargeError
+from haimaker.files.s3 import MADE, UPLOADS
 from haimaker.routes import ROUTES
 from haimaker.store.tables import TABLES, TTL_ATTRIBUTE
 from tests.support.aws_tools import ROOT, run, session_folder, translated
@@ -210,12 +211,29 @@ def test_each_function_may_do_what_it_does_and_no_more(resources, function):
 
 
 def test_who_calls_models_may_call_bedrocks_where_the_deployer_says_so(template, resources):
-    ((name, policy),) = properties(resources, "AWS::IAM::Policy").items()
-    assert resources[name]["Condition"] == "UsesBedrock"
+    policy = resources["BedrockPolicy"]["Properties"]
+    assert resources["BedrockPolicy"]["Condition"] == "UsesBedrock"
     assert template["Conditions"]["UsesBedrock"] == {"Fn::Equals": [{"Ref": "Bedrock"}, "true"]}
     assert template["Parameters"]["Bedrock"]["Default"] == "false"
     assert policy["Roles"] == [{"Ref": resources[function]["Properties"]["Role"]["Fn::GetAtt"][0]} for function in STREAMING]
     assert list(allowed_by(policy)) == [(("bedrock:InvokeModel", "bedrock:InvokeModelWithResponseStream"), BEDROCKS_MODELS)]
+
+
+def test_files_are_kept_in_a_bucket_where_the_deployer_wants_one(template, resources):
+    """Private, encrypted, emptied after a day; and who uses it may read and write objects, no more."""
+    assert {kind for kind in ("Files", "FilesBucketPolicy", "FilesPolicy") if resources[kind]["Condition"] != "KeepsFiles"} == set()
+    assert template["Conditions"]["KeepsFiles"] == {"Fn::Equals": [{"Ref": "FilesBucket"}, "true"]}
+    assert template["Parameters"]["FilesBucket"]["Default"] == "false"
+    bucket, policy = resources["Files"]["Properties"], resources["FilesPolicy"]["Properties"]
+    assert set(bucket["PublicAccessBlockConfiguration"].values()) == {True}
+    assert [rule["ExpirationInDays"] for rule in bucket["LifecycleConfiguration"]["Rules"]] == [1]
+    (encryption,) = bucket["BucketEncryption"]["ServerSideEncryptionConfiguration"]
+    assert encryption["ServerSideEncryptionByDefault"] == {"SSEAlgorithm": "AES256"}
+    (denied,) = resources["FilesBucketPolicy"]["Properties"]["PolicyDocument"]["Statement"]
+    assert (denied["Effect"], denied["Condition"]) == ("Deny", {"Bool": {"aws:SecureTransport": "false"}})
+    assert policy["Roles"] == [{"Ref": "ImagesRole"}, {"Ref": "AudioTranscriptionsRole"}]
+    objects = [{"Fn::Sub": f"${{Files.Arn}}/{kind}/*"} for kind in (MADE, UPLOADS)]
+    assert list(allowed_by(policy)) == [(("s3:GetObject", "s3:PutObject"), objects)]
 
 
 def test_the_role_that_the_docs_give_a_container_is_what_it_replaces(resources):
@@ -312,6 +330,7 @@ def test_the_functions_settings_are_what_the_package_reads(template, resources):
         assert settings.providers_parameter == "/s/providers"
         assert (settings.default_max_output_tokens, settings.allowed_origins, settings.demo) == (16_384, (), False)
         assert settings.public_models is False
+        assert settings.files_bucket == ""
         assert (settings.service, settings.metric_dimensions) == ("s", ())
         changed = {
             "HAIMAKER_PROVIDER_BASE_URLS": "ollama=https://llm.example/v1,openai=https://proxy.example/v1/",
@@ -341,7 +360,7 @@ def test_a_deployer_is_told_what_every_parameter_is_and_has_to_set_none(template
 
 def test_a_domain_name_is_made_only_for_who_has_one(template, resources):
     conditional = {name for name, resource in {**resources, **template["Outputs"]}.items() if resource.get("Condition")}
-    others = {"BedrockPolicy", "AlarmTopic", "GatewayDashboard", "DashboardUrl"}
+    others = {"BedrockPolicy", "Files", "FilesBucketPolicy", "FilesPolicy", "AlarmTopic", "GatewayDashboard", "DashboardUrl"}
     assert conditional - others == {"GatewayDomainName", "GatewayDomainMapping", "DomainUrl", "DomainTarget"}
     assert template["Rules"]["DomainNameNeedsCertificate"]["RuleCondition"]
 

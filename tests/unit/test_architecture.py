@@ -65,7 +65,7 @@ IMPURE = {
 }
 READS_THE_ENVIRONMENT = ("config.py", "runtime.py")
 NOT_AT_START = (
-    "asyncio", "aws_lambda_powertools", "boto3", "botocore", "haimaker.aws_credentials", "haimaker.edge",
+    "asyncio", "aws_lambda_powertools", "boto3", "botocore", "haimaker.aws_credentials", "haimaker.edge", "haimaker.files",
     "haimaker.key_schema", "haimaker.open_store", "haimaker.rollup", "haimaker.routes_file", "haimaker.runtime",
     "haimaker.spend", "haimaker.store.dynamodb", "haimaker.store.sqlite", "httpx", "sqlite3", "tomllib", "unittest", "xml",
 )  # fmt: skip

@@ -6,13 +6,14 @@ import random
 import socket
 import threading
 import time
+from urllib.parse import parse_qsl, urlsplit
 
 import botocore.auth
 import botocore.awsrequest
 import botocore.credentials
 import pytest
 
-from haimaker.aws import AWSClient, AWSError, Credentials, sign
+from haimaker.aws import UNSIGNED, AWSClient, AWSError, Credentials, sign, signed_link
 from tests.support.dynamodb_emulators import answer, failure, scripted
 
 HALF = b"HTTP/1.1 200 OK\r\ncontent-length: 99\r\nconnection: close\r\n\r\n{"
@@ -61,6 +62,24 @@ def test_signatures_are_botocores_on_random_requests(monkeypatch):
         ours = sign(credentials, service, region, method, url, headers, body, now_s)
         assert ours["authorization"] == theirs.headers["Authorization"], (number, method, url, headers)
         assert ours["x-amz-date"] == theirs.headers["X-Amz-Date"]
+
+
+def test_links_are_botocores_on_random_requests(monkeypatch):
+    source = random.Random(21)
+    for number in range(500):
+        method, _, headers, _, credentials, _, region, now_s = random_request(source)
+        url = source.choice(HOSTS) + "".join(f"/{source.choice(['made', 'a%20b', '%E2%82%AC', '~x.png'])}" for _ in range(3))
+        now = datetime.datetime.fromtimestamp(now_s, datetime.UTC)
+        monkeypatch.setattr(botocore.auth, "get_current_datetime", lambda now=now: now)
+        sent = {name: value for name, value in headers.items() if name.lower() not in UNSIGNED}
+        theirs = botocore.awsrequest.AWSRequest(method, url, dict(sent))
+        known = botocore.credentials.Credentials(
+            credentials.access_key_id, credentials.secret_access_key, credentials.session_token
+        )
+        botocore.auth.S3SigV4QueryAuth(known, "s3", region, expires=60).add_auth(theirs)
+        ours = signed_link(credentials, region, method, url, sent, 60, now_s)
+        found, expected = (dict(parse_qsl(urlsplit(link).query)) for link in (ours, theirs.url))
+        assert found == expected, (number, method, url, sent)
 
 
 def test_secrets_are_not_shown():

@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from haimaker.errors import MethodNotAllowedError, NotFoundError
-from haimaker.routes import ROUTES, match
+from haimaker.routes import LOCAL_ROUTES, ROUTES, match
 
 FOUND = [
     ("POST", "/v1/chat/completions", "chat_completions", {}),
@@ -47,6 +47,8 @@ FOUND = [
     ("GET", "/v1/spend/report", "spend_report", {}),
     ("GET", "/spend/keys", "spend_keys", {}),
     ("GET", "/v1/generation", "generation", {}),
+    ("GET", "/files/a.png", "file_read", {"id": "a.png"}),
+    ("PUT", "/v1/files/a", "file_write", {"id": "a"}),
     ("GET", "/health", "health", {}),
     ("HEAD", "/health", "health", {}),
     ("GET", "/v1/health", "health", {}),
@@ -98,7 +100,7 @@ def test_not_allowed(method, path, allowed):
 
 
 def test_every_route_is_in_the_table_above():
-    assert {route.operation for route in ROUTES} == {operation for _, _, operation, _ in FOUND}
+    assert {route.operation for route in (*ROUTES, *LOCAL_ROUTES)} == {operation for _, _, operation, _ in FOUND}
 
 
 @given(st.sampled_from(["GET", "POST", "HEAD", "OPTIONS"]), st.text(alphabet="/v1modelskey%2F{}+\x00é", max_size=40))

@@ -1,0 +1,93 @@
+"""Files that outlive a request: images that were made, for whoever has the link, and uploads too large for a request.
+
+Two places: a bucket of S3 where the deployer has one, and a folder of the local gateway. Names can't be guessed, and after
+`LASTS_S` a file is gone. A gateway with neither place has none, and says so.
+"""
+
+import re
+import secrets
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, NamedTuple, Protocol
+
+from haimaker.errors import BadRequestError, ServiceUnavailableError
+
+if TYPE_CHECKING:
+    from haimaker.config import Settings
+
+LASTS_S = 3_600
+"""How long a link works, to read as to write."""
+MOST_BYTES = 100_000_000
+"""Of an upload: what a function of 512 MB can hold and pass on."""
+ENDINGS = {"image/png": ".png", "image/jpeg": ".jpg", "image/webp": ".webp", "image/gif": ".gif", "image/svg+xml": ".svg"}
+"""By content type, so that a link shows what it leads to."""
+_ID = re.compile(r"[A-Za-z0-9_-]{32}(\.[a-z]{3,4})?")
+
+
+class Upload(NamedTuple):
+    """Where a client may put a file: `url`, with exactly these headers, until `expires_s` of the epoch."""
+
+    id: str
+    url: str
+    headers: Mapping[str, str]
+    expires_s: int
+
+
+class FilesUnavailable(Exception):
+    """The place failed. The message names no address."""
+
+
+class Files(Protocol):
+    def put(self, data: bytes, content_type: str) -> str:
+        """Keeps a file; its link. Raises FilesUnavailable."""
+
+    def link_to_put(self) -> Upload:
+        """A place for one file, which its client fills. Raises FilesUnavailable."""
+
+    def read(self, upload_id: str) -> bytes:
+        """What a client put there. Raises BadRequestError where there is nothing, or too much, and FilesUnavailable."""
+
+
+def files_of(settings: "Settings", headers: Mapping[str, str]) -> Files | None:
+    """The place for files that this gateway has; `headers` are the request's, and say by which name a laptop is reached."""
+    if settings.files_bucket and settings.aws:
+        from haimaker.files.s3 import Bucket
+
+        return Bucket(settings.files_bucket, settings.aws)
+    if settings.files_folder:
+        from haimaker.files.folder import Folder
+
+        return Folder(settings.files_folder, _origin(headers, settings.port))
+    return None
+
+
+def needed(files: Files | None) -> Files:
+    """Raises ServiceUnavailableError where there is none."""
+    if files is None:
+        message = "This gateway has no place for files. Its deployer gives it one with the parameter FilesBucket."
+        raise ServiceUnavailableError(message, code="no_files", headers={"x-should-retry": "false"})
+    return files
+
+
+def new_id(content_type: str = "") -> str:
+    return secrets.token_urlsafe(24) + ENDINGS.get(content_type, "")
+
+
+def checked_id(upload_id: str) -> str:
+    """Only what may be part of a path. Raises BadRequestError."""
+    if not _ID.fullmatch(upload_id):
+        raise unknown(upload_id)
+    return upload_id
+
+
+def unknown(upload_id: str) -> BadRequestError:
+    message = f"There is no upload {upload_id[:64]!r}: nothing was put there, or it has expired."
+    return BadRequestError(message, code="upload_not_found")
+
+
+def too_large() -> BadRequestError:
+    return BadRequestError(f"An upload may have at most {MOST_BYTES} bytes.", code="upload_too_large")
+
+
+def _origin(headers: Mapping[str, str], port: int) -> str:
+    scheme = headers.get("x-forwarded-proto", "http").partition(",")[0].strip().lower()
+    return f"{scheme if scheme in ('http', 'https') else 'http'}://{headers.get('host') or f'127.0.0.1:{port}'}"

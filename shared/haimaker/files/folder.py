@@ -1,0 +1,104 @@
+"""Files in a folder of the local gateway, which serves them itself: `GET /files/{id}` and `PUT /files/{id}`.
+
+What was made can be read by its link, what was uploaded only by the gateway. A place for an upload is an empty file.
+"""
+
+import os
+import time
+from collections.abc import Iterator
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
+
+from haimaker.errors import BadRequestError, NotFoundError
+from haimaker.files import ENDINGS, LASTS_S, MOST_BYTES, FilesUnavailable, Upload, checked_id, new_id, too_large, unknown
+from haimaker.wire import Request, Response
+
+MADE, UPLOADS = "made", "uploads"
+CONTENT_TYPES = {ending: content_type for content_type, ending in ENDINGS.items()}
+
+
+@dataclass(frozen=True, slots=True)
+class Folder:
+    """`origin` is where clients reach this gateway, such as `http://127.0.0.1:8000`."""
+
+    folder: Path
+    origin: str = ""
+
+    def put(self, data: bytes, content_type: str) -> str:
+        file_id = new_id(content_type)
+        self._write(MADE, file_id, data)
+        return f"{self.origin}/files/{file_id}"
+
+    def link_to_put(self) -> Upload:
+        upload_id = new_id()
+        self._write(UPLOADS, upload_id, b"")
+        return Upload(upload_id, f"{self.origin}/files/{upload_id}", {}, int(time.time()) + LASTS_S)
+
+    def read(self, upload_id: str) -> bytes:
+        file = self.folder / UPLOADS / checked_id(upload_id)
+        data = _content(file)
+        if not data:
+            raise unknown(upload_id)
+        if len(data) > MOST_BYTES:
+            raise too_large()
+        return data
+
+    def serve(self, request: Request) -> Response:
+        """A file that was made, for whoever has its link. Raises NotFoundError."""
+        file = self._place(MADE, request)
+        data = _content(file)
+        if data is None:
+            raise _gone()
+        content_type = CONTENT_TYPES.get(file.suffix, "application/octet-stream")
+        return Response(200, {"content-type": content_type, "x-content-type-options": "nosniff"}, data)
+
+    def take(self, request: Request) -> Response:
+        """Fills a place for an upload. Raises NotFoundError where there is none."""
+        file = self._place(UPLOADS, request)
+        if _content(file) is None:
+            raise _gone()
+        opened_s = file.stat().st_mtime
+        file.write_bytes(request.body)
+        os.utime(file, (opened_s, opened_s))  # it ends when its link does
+        return Response(200, {"content-type": "text/plain"}, b"")
+
+    def _place(self, kind: str, request: Request) -> Path:
+        try:
+            return self.folder / kind / checked_id(request.path.get("id", ""))
+        except BadRequestError:
+            raise _gone() from None
+
+    def _write(self, kind: str, file_id: str, data: bytes) -> None:
+        folder = self.folder / kind
+        try:
+            folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+            for old in _expired(folder):
+                old.unlink(missing_ok=True)
+            with open(os.open(folder / file_id, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb") as file:
+                file.write(data)
+        except OSError as error:
+            raise FilesUnavailable(f"The folder for files can't be written: {error.strerror}.") from None
+
+
+def _content(file: Path) -> bytes | None:
+    """None of what is not there, or not any more."""
+    try:
+        return None if _is_over(file) else file.read_bytes()
+    except OSError:
+        return None
+
+
+def _expired(folder: Path) -> Iterator[Path]:
+    for file in list(folder.iterdir()):
+        with suppress(OSError):
+            if _is_over(file):
+                yield file
+
+
+def _is_over(file: Path) -> bool:
+    return file.stat().st_mtime + LASTS_S < time.time()
+
+
+def _gone() -> NotFoundError:
+    return NotFoundError("There is no such file, or its link has expired.", code="file_not_found")

@@ -1,0 +1,87 @@
+"""Files in a bucket of S3, which the template makes: private, encrypted, emptied by its lifecycle. No SDK: links that are signed.
+
+The gateway itself writes and reads by such links, too. https://docs.aws.amazon.com/AmazonS3/latest/API/sigv4-query-string-auth.html
+"""
+
+import time
+from dataclasses import dataclass
+from urllib.parse import quote
+
+from haimaker.aws import signed_link
+from haimaker.config import AWSAccess
+from haimaker.files import LASTS_S, MOST_BYTES, FilesUnavailable, Upload, checked_id, new_id, too_large, unknown
+from haimaker.transport import Cancel, Timeouts, Transport, TransportError
+from haimaker.wire import UpstreamRequest, UpstreamResponse
+
+MADE, UPLOADS = "made", "uploads"
+OWN_CALL_S = 60
+"""How long a link lasts that the gateway uses at once."""
+TIMEOUTS = Timeouts(connect_s=5, first_byte_s=30, between_s=30)
+MISSING = (403, 404)
+"""Who may not list a bucket is not told which of the two it is."""
+
+_transport = Transport()
+
+
+@dataclass(frozen=True, slots=True)
+class Bucket:
+    """A link lasts no longer than the credentials that signed it; a function's are good for hours."""
+
+    name: str
+    access: AWSAccess
+
+    def put(self, data: bytes, content_type: str) -> str:
+        key = f"{MADE}/{new_id(content_type)}"
+        headers = {"content-type": content_type}
+        answer = self._call("PUT", key, headers, data)
+        if answer.status != 200:
+            raise FilesUnavailable(f"The bucket for files refused one with status {answer.status}.")
+        return self._link("GET", key, LASTS_S)
+
+    def link_to_put(self) -> Upload:
+        upload_id = new_id()
+        return Upload(upload_id, self._link("PUT", f"{UPLOADS}/{upload_id}", LASTS_S), {}, int(time.time()) + LASTS_S)
+
+    def read(self, upload_id: str) -> bytes:
+        answer = self._call("GET", f"{UPLOADS}/{checked_id(upload_id)}")
+        if answer.status in MISSING:
+            raise unknown(upload_id)
+        if answer.status != 200:
+            raise FilesUnavailable(f"The bucket for files answered with status {answer.status}.")
+        return _bounded(answer)
+
+    def _call(self, method: str, key: str, headers: dict[str, str] | None = None, body: bytes = b"") -> UpstreamResponse:
+        base_url, path = self._address(key)
+        link = self._link(method, key, OWN_CALL_S, headers)
+        request = UpstreamRequest(path + link.removeprefix(base_url + path), body, method=method)
+        try:
+            answer = _transport.send(request, base_url, headers or {}, TIMEOUTS, Cancel())
+            return (
+                answer if method == "GET" and answer.status == 200 else UpstreamResponse(answer.status, {}, iter([*answer.pieces]))
+            )
+        except TransportError as error:
+            raise FilesUnavailable(f"The bucket for files could not be reached: {error}") from None
+
+    def _link(self, method: str, key: str, lasts_s: int, headers: dict[str, str] | None = None) -> str:
+        url = "".join(self._address(key))
+        access = self.access
+        return signed_link(access.credentials.current(), access.region, method, url, headers or {}, lasts_s, time.time())
+
+    def _address(self, key: str) -> tuple[str, str]:
+        path = "/" + quote(key)
+        if self.access.s3_endpoint:
+            return self.access.s3_endpoint, f"/{self.name}{path}"
+        suffix = "amazonaws.com.cn" if self.access.region.startswith("cn-") else "amazonaws.com"
+        return f"https://{self.name}.s3.{self.access.region}.{suffix}", path
+
+
+def _bounded(answer: UpstreamResponse) -> bytes:
+    data = bytearray()
+    try:
+        for piece in answer.pieces:
+            data += piece
+            if len(data) > MOST_BYTES:
+                raise too_large()
+    except TransportError as error:
+        raise FilesUnavailable(f"The bucket for files broke off: {error}") from None
+    return bytes(data)
