@@ -40,12 +40,10 @@ def _folded(used: JSON) -> JSON:
 def _with_details(used: JSON) -> JSON:
     """What was read from a cache and what was reasoning, where it is told beside the details and not in them."""
     tokens = usage.from_openai(used)
-    beside = used.get("reasoning_tokens")
-    reasoning = beside if type(beside) is int and beside <= used["completion_tokens"] else 0
     made: JSON = {}
     for details, name, count in (
         ("prompt_tokens_details", "cached_tokens", tokens.cached + tokens.cached_audio + tokens.cached_image),
-        ("completion_tokens_details", "reasoning_tokens", reasoning),
+        ("completion_tokens_details", "reasoning_tokens", tokens.reasoning),
     ):
         held = used.get(details)
         if count and not _of(used, details, name):
