@@ -280,8 +280,9 @@ def _totals(body: JSON, made: JSON) -> tuple[int, int, int]:
     completion = _count(body, "completion_tokens", "output_tokens")
     reasoning = _count(made, "reasoning_tokens")
     beside = max(0, _count(body, "total_tokens") - prompt - completion)
-    if beside and not prompt:
-        return beside, completion, reasoning
+    # Mistral counts the tokens of sound beside those of the text: https://docs.mistral.ai/capabilities/audio
+    if beside and (not prompt or _count(body, "prompt_audio_seconds")):
+        return prompt + beside, completion, reasoning
     # xAI names the reasoning that it counts beside the completion, Gemini's OpenAI endpoint does not name it.
     if beside and reasoning in (0, beside):
         return prompt, completion + beside, beside if completion else reasoning

@@ -71,6 +71,8 @@ def openai(prompt: Any, completion: Any, read: Any = None, made: Any = None, **o
         (openai(10, 0, {}, {"reasoning_tokens": 30}, total_tokens=40), Tokens(input=10, reasoning=30)),
         (openai(10, 35, {}, {"reasoning_tokens": 30}, total_tokens=45), Tokens(input=10, output=5, reasoning=30)),
         (openai(10, 5, total_tokens=45), Tokens(input=10, output=5, reasoning=30)),
+        (openai(10, 5, total_tokens=45, prompt_audio_seconds=3), Tokens(input=40, output=5)),
+        (openai(10, 5, total_tokens=45, prompt_audio_seconds=None), Tokens(input=10, output=5, reasoning=30)),
         (openai(33, 7, total_tokens=40, citation_tokens=20, num_search_queries=3, reasoning_tokens=73),
          Tokens(input=33, output=7, reasoning=73, citations=20, web_searches=3)),
         (openai(10, 5, reasoning_tokens=3), Tokens(input=10, output=2, reasoning=3)),

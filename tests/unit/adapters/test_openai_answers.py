@@ -150,6 +150,7 @@ def test_log_probabilities_have_a_token_each(logprobs: Any, expected: Any) -> No
          {"completion_tokens": 11, "total_tokens": 16}),
         ({"prompt_tokens": 5, "completion_tokens": 9, "total_tokens": 14, "completion_tokens_details": {"reasoning_tokens": 9}},
          {}),
+        ({"prompt_tokens": 3, "completion_tokens": 2, "total_tokens": 380, "prompt_audio_seconds": 30}, {}),
         ({"prompt_tokens": 3.0, "completion_tokens": None}, {"prompt_tokens": 3, "completion_tokens": 0, "total_tokens": 3}),
         ({"prompt_tokens": 3, "completion_tokens": 2, "total_tokens": 5, "prompt_cache_hit_tokens": 1},
          {"prompt_tokens_details": {"cached_tokens": 1}}),
