@@ -1,4 +1,4 @@
-"""What the gateway keeps: accounts (keys now; teams and users are further accounts) and one record per request.
+"""What the gateway keeps: accounts (keys, teams and end users) and one record per request.
 
 `sqlite.py` and `dynamodb.py` implement the same protocol and pass the same tests. Money is an integer of
 nano-dollars everywhere. Nothing here knows HTTP: a refusal is a value that `gateway.py` turns into an error.
@@ -29,12 +29,13 @@ Reason = Literal["unknown", "blocked", "expired", "budget", "rpm", "tpm", "paral
 
 @dataclass(frozen=True, slots=True)
 class Account:
-    """The configuration of a key: what it may do. It never holds a counter, so it can be cached until `version` moves."""
+    """The configuration of a key, a team or a user: what it may do. It never holds a counter, so it can be cached until
+    `version` moves."""
 
     id: str
-    """`key#` and the SHA-256 of the key in hex."""
+    """`key#` and the SHA-256 of the key in hex; `team#` and the team's id; `user#` and the SHA-256 of the user's name."""
     name: str
-    """For people: the first and last characters of the key, `sk-hm-abcd...wxyz`."""
+    """For people: the first and last characters of the key, `sk-hm-abcd...wxyz`, or the id of the team or user."""
     created_s: int
     version: int = 1
     role: Role = "user"
@@ -46,6 +47,10 @@ class Account:
     budget_nanousd: int | None = None
     budget_window_s: int | None = None
     """How long a budget lasts before it is renewed; None for ever."""
+    soft_budget_nanousd: int | None = None
+    """Spending more is told to the deployer, and blocks nothing."""
+    carried_nanousd: int = 0
+    """Spent or held by the account that this one replaced, under whose id those records are."""
     rpm_limit: int | None = None
     tpm_limit: int | None = None
     parallel_limit: int | None = None
@@ -68,6 +73,11 @@ class Hold:
     """Reserved of the tokens per minute."""
     now_s: float
     deadline_s: int
+    payers: tuple[str, ...] = ()
+    """The ids of all accounts that the request is charged to, the key's first; empty where that is this account alone."""
+    soft_budget_nanousd: int | None = field(default=None, compare=False)
+    also: tuple["Hold", ...] = field(default=(), compare=False, repr=False)
+    """The same request's holds on its other payers; settling this hold settles them."""
     stale_minutes: tuple[int, ...] = field(default=(), compare=False, repr=False)
     """Set by `admit` on the hold that it grants: old minutes' counters that settling it may drop."""
 
@@ -90,6 +100,20 @@ class Refused:
     remaining_nanousd: int = 0
     """What the budget could still hold, for reason `budget`."""
     retry_after_s: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Crossing:
+    """An account whose spend reached its soft budget with this request."""
+
+    account_id: str
+    spend_nanousd: int
+    soft_budget_nanousd: int
+
+
+@dataclass(frozen=True, slots=True)
+class Settled:
+    crossings: tuple[Crossing, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -150,9 +174,13 @@ class Store(Protocol):
         """Grants the hold if every limit allows it, in one write that checks and reserves. Renews an ended window and
         charges expired holds (as `lost`) when it meets them."""
 
-    def settle(self, hold: Hold, record: Record, tokens: int) -> bool:
-        """Releases the hold, charges `record.cost_nanousd`, corrects the minute's tokens to `tokens`, and keeps the record.
-        False, and nothing changed, if the hold was already settled. An account deleted meanwhile still gets its record."""
+    def release(self, hold: Hold) -> bool:
+        """Gives back all that a hold took, for a request that was not sent. False if there is no such hold."""
+
+    def settle(self, hold: Hold, record: Record, tokens: int) -> Settled | None:
+        """Ends the hold, and those of `hold.also`; charges `record.cost_nanousd` to each account, corrects the minute's tokens
+        to `tokens`, and keeps the record. None if there is a record of the request already: then that one is what is charged.
+        An account deleted meanwhile still gets its record."""
 
     def charge_lost(self, account_id: str, now_s: float) -> int:
         """Charges every expired hold of the account in full, each with a record of status `lost`; returns how many."""

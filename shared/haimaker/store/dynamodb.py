@@ -16,9 +16,11 @@ from haimaker.store import (
     Account,
     Admitted,
     Balance,
+    Crossing,
     Hold,
     Record,
     Refused,
+    Settled,
     StoreThrottled,
     StoreUnavailable,
     ledger,
@@ -44,7 +46,12 @@ ALLOWS = (
 )
 ALLOWS_AMOUNT = " AND remaining >= :amount"
 ALLOWS_TOKENS = " AND ((attribute_not_exists(#tpm) AND tpm_limit >= :tokens) OR #tpm >= :tokens)"
-RELEASE = "SET remaining = remaining + :returned, total_spend = total_spend + :cost, free_slots = free_slots + :one"
+GIVE_BACK = (
+    "SET remaining = remaining + :amount, free_slots = free_slots + :one, #rpm = if_not_exists(#rpm, rpm_limit) + :one, "
+    "#tpm = if_not_exists(#tpm, tpm_limit) + :tokens REMOVE holds.#rid"
+)
+HELD = "attribute_exists(holds.#rid)"
+CHARGE = "SET remaining = remaining + :returned, total_spend = total_spend + :cost, free_slots = free_slots + :one"
 RENEW = "SET remaining = remaining + :returned, window_end_s = :window_end_s"
 EXISTS = "attribute_exists(pk)"
 
@@ -121,12 +128,22 @@ class DynamoStore:
                 return tables.admitted(item, hold)
         raise StoreThrottled("DynamoDB UpdateItem: too many writers of one account")
 
-    def settle(self, hold: Hold, record: Record, tokens: int) -> bool:
-        """Two writes, both safe to repeat: the record, then the account. A hold that was charged as lost in the meantime
-        stays so: its record stays as it is and the answer is False."""
+    def release(self, hold: Hold) -> bool:
+        names = {"#rid": hold.request_id, **tables.minute_names(hold.now_s)}
+        values = {":amount": hold.amount_nanousd, ":tokens": hold.tokens, ":one": 1}
+        try:
+            self._update(hold.account_id, GIVE_BACK, HELD, values, names)
+        except ConditionFailed as failed:
+            return failed.repeated
+        return True
+
+    def settle(self, hold: Hold, record: Record, tokens: int) -> Settled | None:
+        """One write for the record and one for each account, all safe to repeat. A hold that was charged as lost in the
+        meantime stays so: its record stays as it is."""
         kept, is_new = self._records.keep(record)
-        released = self._release(hold, kept.cost_nanousd, tokens)
-        return is_new or (released and kept == tables.record(tables.record_item(record)))
+        ended = [self._end(one, kept.cost_nanousd, tokens) for one in (hold, *hold.also)]
+        is_ours = is_new or (ended[0] is not None and kept == tables.record(tables.record_item(record)))
+        return Settled(tuple(crossing for found in ended for crossing in found or ())) if is_ours else None
 
     def charge_lost(self, account_id: str, now_s: float) -> int:
         item = self._read(account_id)
@@ -193,24 +210,27 @@ class DynamoStore:
 
     def _charge(self, holds: Sequence[Hold]) -> int:
         """Charges holds as lost, or what their records say where a settle stopped between its two writes."""
-        return sum(self._release(hold, self._records.keep(ledger.lost(hold))[0].cost_nanousd, hold.tokens) for hold in holds)
+        costs = [(hold, self._records.keep(ledger.lost(hold))[0].cost_nanousd) for hold in holds]
+        return sum(self._end(hold, cost, hold.tokens) is not None for hold, cost in costs)
 
-    def _release(self, hold: Hold, cost: int, tokens: int) -> bool:
-        """Ends the hold; False if it had ended, or the account has."""
+    def _end(self, hold: Hold, cost: int, tokens: int) -> tuple[Crossing, ...] | None:
+        """Ends the hold and charges its account; None if it had ended, or the account has."""
         values = {":returned": hold.amount_nanousd - cost, ":cost": cost, ":one": 1}
         stale = [name for minute in hold.stale_minutes for name in tables.minute_names(minute * 60).values()]
         names = {f"#stale{number}": name for number, name in enumerate(stale)}
-        update, removed = RELEASE, ", ".join(["holds.#rid", *names])
+        update, removed = CHARGE, ", ".join(["holds.#rid", *names])
         if tokens != hold.tokens and minute_of(self._clock()) == minute_of(hold.now_s):
             update += ", #tpm = if_not_exists(#tpm, tpm_limit) + :unused"
             values[":unused"] = hold.tokens - tokens
             names["#tpm"] = tables.minute_names(hold.now_s)["#tpm"]
         names["#rid"] = hold.request_id
+        returned = "NONE" if hold.soft_budget_nanousd is None else "ALL_NEW"
         try:
-            self._update(hold.account_id, f"{update} REMOVE {removed}", "attribute_exists(holds.#rid)", values, names)
+            item = self._update(hold.account_id, f"{update} REMOVE {removed}", HELD, values, names, returned)
         except ConditionFailed as failed:
-            return failed.repeated
-        return True
+            return () if failed.repeated else None
+        crossing = ledger.crossing(hold, tables.balance(item, self._clock()), cost) if item else None
+        return (crossing,) if crossing else ()
 
     def _update(
         self, account_id: str, update: str, condition: str, values: Item, names: Item | None = None, returned: str = "NONE"

@@ -7,10 +7,23 @@ repair moves. Every repair is a difference to add, so that it commutes with sett
 import json
 import math
 from collections.abc import Iterable, Sequence
-from dataclasses import asdict, fields
+from dataclasses import asdict, fields, replace
 from typing import NamedTuple
 
-from haimaker.store import NEVER_S, UNLIMITED, Account, Admitted, Balance, Hold, Reason, Record, Refused, limits_of, minute_of
+from haimaker.store import (
+    NEVER_S,
+    UNLIMITED,
+    Account,
+    Admitted,
+    Balance,
+    Crossing,
+    Hold,
+    Reason,
+    Record,
+    Refused,
+    limits_of,
+    minute_of,
+)
 from haimaker.wire import JSON
 
 FINAL: tuple[Reason, ...] = ("blocked", "expired", "version")
@@ -51,18 +64,19 @@ class Repair(NamedTuple):
 def opened(account: Account, spent_as: Balance | None = None) -> Counters:
     """A new account: everything is left, but for what was spent or held in the account that it replaces."""
     spent = spent_as.spend_nanousd + spent_as.held_nanousd if spent_as else 0
+    carried = spent_as.total_spend_nanousd + spent_as.held_nanousd if spent_as else account.carried_nanousd
     limits = limits_of(account)
     budget, rpm, tpm, parallel = limits["budget"], limits["rpm"], limits["tpm"], limits["parallel"]
     return Counters(
         account_id=account.id,
-        config=encode_account(account),
+        config=encode_account(replace(account, carried_nanousd=carried)),
         version=account.version,
         blocked=account.blocked,
         expires_s=account.expires_s,
         window_end_s=spent_as.window_end_s if spent_as else window_end(account, account.created_s),
         budget=budget,
         remaining=budget - spent,
-        total_spend=spent_as.total_spend_nanousd + spent_as.held_nanousd if spent_as else 0,
+        total_spend=carried if spent_as else 0,
         rpm_limit=rpm,
         tpm_limit=tpm,
         parallel_limit=parallel,
@@ -148,8 +162,19 @@ def is_expired(hold: Hold, now_s: float) -> bool:
 
 
 def lost(hold: Hold) -> Record:
-    """The record of a hold that nobody settled: charged in full."""
-    return Record(hold.request_id, hold.account_id, hold.now_s, "lost", hold.amount_nanousd, {"deadline_s": hold.deadline_s})
+    """The record of a request that nobody settled: charged in full, to all of its payers."""
+    key, *others = hold.payers or (hold.account_id,)
+    detail: JSON = {"deadline_s": hold.deadline_s}
+    if others:
+        team = next((other.removeprefix("team#") for other in others if other.startswith("team#")), None)
+        detail |= {"charged": others, "team_id": team}
+    return Record(hold.request_id, key, hold.now_s, "lost", hold.amount_nanousd, detail)
+
+
+def crossing(hold: Hold, balance: Balance, cost: int) -> Crossing | None:
+    """Whether the soft budget was reached by this cost, which is in the balance already."""
+    soft, spent = hold.soft_budget_nanousd, balance.spend_nanousd
+    return Crossing(hold.account_id, spent, soft) if soft is not None and spent - cost < soft <= spent else None
 
 
 def encode_account(account: Account) -> str:
@@ -165,12 +190,12 @@ def decode_account(config: str, version: int) -> Account:
 
 def encode_hold(hold: Hold) -> str:
     """What an account keeps of a hold under its request's id."""
-    return f"{hold.deadline_s} {hold.amount_nanousd} {hold.tokens} {hold.version} {hold.now_s!r}"
+    return " ".join((f"{hold.deadline_s} {hold.amount_nanousd} {hold.tokens} {hold.version} {hold.now_s!r}", *hold.payers))
 
 
 def decode_hold(account_id: str, request_id: str, text: str) -> Hold:
-    deadline_s, amount, tokens, version, now_s = text.split(" ")
-    return Hold(request_id, account_id, int(version), int(amount), int(tokens), float(now_s), int(deadline_s))
+    deadline_s, amount, tokens, version, now_s, *payers = text.split(" ")
+    return Hold(request_id, account_id, int(version), int(amount), int(tokens), float(now_s), int(deadline_s), tuple(payers))
 
 
 def order(time_s: float, name: str = "") -> str:

@@ -16,7 +16,20 @@ from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 from typing import Any, BinaryIO
 
-from haimaker.store import NEVER_S, Account, Admitted, Balance, Hold, Record, Refused, StoreUnavailable, ledger, minute_of
+from haimaker.store import (
+    NEVER_S,
+    Account,
+    Admitted,
+    Balance,
+    Crossing,
+    Hold,
+    Record,
+    Refused,
+    Settled,
+    StoreUnavailable,
+    ledger,
+    minute_of,
+)
 from haimaker.store import sqlite_schema as schema
 from haimaker.store.ledger import Counters
 from haimaker.store.sqlite_schema import Execute
@@ -119,9 +132,17 @@ class SQLiteStore:
                 reason = ledger.reason_against(counters, hold)
             return ledger.refused(counters, hold, reason) if reason else _reserve(execute, counters, hold)
 
-    def settle(self, hold: Hold, record: Record, tokens: int) -> bool:
+    def release(self, hold: Hold) -> bool:
+        changes = {"id": hold.account_id, "amount": hold.amount_nanousd, "tokens": hold.tokens, "minute": minute_of(hold.now_s)}
+        with self._writing("release") as execute:
+            if not execute(schema.UNHOLD, (hold.account_id, hold.request_id)).rowcount:
+                return False
+            execute(schema.GIVE_BACK, changes)
+            return True
+
+    def settle(self, hold: Hold, record: Record, tokens: int) -> Settled | None:
         with self._writing("settle") as execute:
-            return _release(execute, hold, record, tokens)
+            return _settle(execute, (hold, *hold.also), record, tokens)
 
     def charge_lost(self, account_id: str, now_s: float) -> int:
         with self._writing("charge_lost") as execute:
@@ -217,20 +238,32 @@ def _reserve(execute: Execute, counters: Counters, hold: Hold) -> Admitted:
     return ledger.admitted(left, hold)
 
 
-def _release(execute: Execute, hold: Hold, record: Record, tokens: int) -> bool:
-    """Ends the hold, if there is one, and keeps the record, if there is none yet; whether the record is new."""
-    if execute(schema.UNHOLD, (hold.account_id, hold.request_id)).rowcount:
-        changes = {"id": hold.account_id, "amount": hold.amount_nanousd, "minute": minute_of(hold.now_s)}
-        execute(schema.RELEASE, changes | {"cost": record.cost_nanousd, "unused_tokens": hold.tokens - tokens})
-    detail = json.dumps(record.detail)
+def _settle(execute: Execute, holds: Sequence[Hold], record: Record, tokens: int) -> Settled | None:
+    """Keeps the record, if there is none yet, and charges the cost of the one that is kept; None if that is an earlier one."""
     started = ledger.order(record.started_s, record.request_id)
+    detail = json.dumps(record.detail)
     row = (record.request_id, record.account_id, started, record.started_s, record.status, record.cost_nanousd, detail)
-    return execute(schema.KEEP, row).rowcount == 1
+    is_new = execute(schema.KEEP, row).rowcount == 1
+    (cost,) = (record.cost_nanousd,) if is_new else execute(schema.COST, (record.request_id,)).fetchone()
+    crossings = [found for hold in holds if (found := _end(execute, hold, cost, tokens))]
+    return Settled(tuple(crossings)) if is_new else None
+
+
+def _end(execute: Execute, hold: Hold, cost: int, tokens: int) -> Crossing | None:
+    """Ends the hold and charges its account, if it had not ended yet."""
+    if not execute(schema.UNHOLD, (hold.account_id, hold.request_id)).rowcount:
+        return None
+    changes = {"id": hold.account_id, "amount": hold.amount_nanousd, "minute": minute_of(hold.now_s)}
+    execute(schema.CHARGE, changes | {"cost": cost, "unused_tokens": hold.tokens - tokens})
+    counters = _read(execute, hold.account_id, hold.now_s) if hold.soft_budget_nanousd is not None else None
+    if counters is None:
+        return None
+    return ledger.crossing(hold, ledger.balance(counters, _holds(execute, schema.OF_ACCOUNT, hold.account_id), hold.now_s), cost)
 
 
 def _charge(execute: Execute, holds: Sequence[Hold]) -> int:
     for hold in holds:
-        _release(execute, hold, ledger.lost(hold), hold.tokens)
+        _settle(execute, (hold,), ledger.lost(hold), hold.tokens)
     return len(holds)
 
 

@@ -45,15 +45,19 @@ UNHOLD = "DELETE FROM holds WHERE account_id = ? AND request_id = ?"
 OF_ACCOUNT = "account_id = ?"
 EXPIRED = "account_id = ? AND deadline_s <= ?"
 MET = "account_id = ? AND (deadline_s <= ? OR request_id = ?)"
-RELEASE = """UPDATE accounts SET remaining = remaining + :amount - :cost, total_spend = total_spend + :cost,
+CHARGE = """UPDATE accounts SET remaining = remaining + :amount - :cost, total_spend = total_spend + :cost,
     free_slots = free_slots + 1, tokens_left = tokens_left + CASE WHEN minute = :minute THEN :unused_tokens ELSE 0 END
     WHERE id = :id"""
+GIVE_BACK = """UPDATE accounts SET remaining = remaining + :amount, free_slots = free_slots + 1,
+    requests_left = requests_left + CASE WHEN minute = :minute THEN 1 ELSE 0 END,
+    tokens_left = tokens_left + CASE WHEN minute = :minute THEN :tokens ELSE 0 END WHERE id = :id"""
 RENEW = "UPDATE accounts SET remaining = remaining + ?, window_end_s = ? WHERE id = ?"
 CONFIGURE = """UPDATE accounts SET config = :config, version = version + 1, blocked = :blocked, expires_s = :expires_s,
     window_end_s = :window_end_s, budget = :budget, remaining = :remaining, rpm_limit = :rpm_limit, tpm_limit = :tpm_limit,
     parallel_limit = :parallel_limit, free_slots = :free_slots, requests_left = requests_left + :rpm_limit - rpm_limit,
     tokens_left = tokens_left + :tpm_limit - tpm_limit WHERE id = :id"""
 KEEP = "INSERT OR IGNORE INTO records VALUES (?, ?, ?, ?, ?, ?, ?)"
+COST = "SELECT cost_nanousd FROM records WHERE id = ?"
 RECORDS = "SELECT id, account_id, started_s, status, cost_nanousd, detail, started FROM records"
 RECORDS_PAGE = (
     f"{RECORDS} WHERE {{whose}} started >= :since AND started < :until AND started > :after ORDER BY started LIMIT :limit"

@@ -2,7 +2,7 @@
 
 import itertools
 import uuid
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import pytest
 
@@ -50,13 +50,28 @@ class Scene:
         now_s = self.clock.now_s
         return Hold(request_id, account.id, account.version, amount, tokens, now_s, int(now_s) + lasts_s)
 
+    def holds(self, *accounts: Account, **options: int) -> list[Hold]:
+        """Of one request on several accounts."""
+        payers = tuple(account.id for account in accounts)
+        first = self.hold(accounts[0], **options)
+        return [
+            replace(
+                first,
+                account_id=account.id,
+                version=account.version,
+                payers=payers,
+                soft_budget_nanousd=account.soft_budget_nanousd,
+            )
+            for account in accounts
+        ]
+
     def admitted(self, account: Account, *arguments: int, **options: int) -> Hold:
         outcome = self.store.admit(self.hold(account, *arguments, **options))
         assert isinstance(outcome, Admitted), outcome
         return outcome.hold
 
     def settle(self, hold: Hold, cost: int = 0, tokens: int = 10) -> bool:
-        return self.store.settle(hold, record(hold, cost), tokens)
+        return self.store.settle(hold, record(hold, cost), tokens) is not None
 
     def roll_up(self, since_s: float, until_s: float) -> None:
         """What the stream of new records brings about where totals are rolled up from it."""
