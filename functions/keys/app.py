@@ -1,4 +1,5 @@
-"""POST /key/generate, /key/update, /key/block, /key/unblock, /key/delete, /key/regenerate; GET /key/info, /key/list."""
+"""POST /key/generate, /key/update, /key/block, /key/unblock, /key/delete, /key/regenerate; GET /key/info, /key/list.
+POST /team/new, update, delete, block, unblock; GET /team/info, list; the same of /customer, or /end_user."""
 
 from haimaker.edge import Edge
 from haimaker.gateway import Gateway
@@ -12,6 +13,10 @@ OPERATIONS = (
     "key_regenerate",
     "key_info",
     "key_list",
+    "team_change",
+    "team_show",
+    "customer_change",
+    "customer_show",
 )
 
 gateway = Gateway.from_environment()

@@ -1,6 +1,7 @@
 """Settings from the environment, read once and handed down; `access.py` reads those of the providers and of AWS."""
 
 import os
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -15,6 +16,7 @@ from haimaker.access import (
     checked_url,
     signed_providers,
 )
+from haimaker.amounts import UserBudget, is_span, nanousd_of, seconds_of
 from haimaker.aws import CredentialSource
 from haimaker.metrics import BY_PROVIDER
 from haimaker.plans import Config
@@ -63,6 +65,8 @@ class Settings:
     """What such secrets are added to: base URLs and the like."""
     allowed_origins: tuple[str, ...] = ()
     """Web pages that may call the gateway from a browser; `*` is all of them."""
+    user_budget: UserBudget | None = None
+    """Of the users of requests who have no account yet; without it they get none."""
     public_models: bool = False
     """Whether anybody may read the catalogue of models, without a key."""
     service: str = "haimaker"
@@ -96,6 +100,7 @@ class Settings:
             default_max_output_tokens=_whole_number(env, "DEFAULT_MAX_OUTPUT_TOKENS", DEFAULT_MAX_OUTPUT_TOKENS, least=1),
             demo=True,
             access=access_from(env, config.accounts),
+            user_budget=_user_budget(env),
             public_models=_public_models(env),
             files_folder=Path(env.get("HAIMAKER_HOME", ".haimaker")).expanduser() / "files",
             files_bucket=env.get("HAIMAKER_FILES_BUCKET", ""),
@@ -127,6 +132,7 @@ class Settings:
             providers_parameter=parameter,
             environment=env,
             allowed_origins=_origins(env),
+            user_budget=_user_budget(env),
             public_models=_public_models(env),
             files_bucket=env.get("HAIMAKER_FILES_BUCKET", ""),
             service=env.get("HAIMAKER_SERVICE", "haimaker"),
@@ -158,6 +164,17 @@ def _endpoint(env: Mapping[str, str], name: str) -> str | None:
 
 def _origins(env: Mapping[str, str]) -> tuple[str, ...]:
     return tuple(origin.strip().rstrip("/") for origin in env.get("ALLOWED_ORIGINS", "").split(",") if origin.strip())
+
+
+def _user_budget(env: Mapping[str, str]) -> UserBudget | None:
+    usd, duration = env.get("HAIMAKER_USER_BUDGET"), env.get("HAIMAKER_USER_BUDGET_DURATION")
+    if duration and not is_span(duration):
+        raise SettingsError("HAIMAKER_USER_BUDGET_DURATION must be a time such as 30s, 30m, 30h, 30d or 4w.")
+    if usd is None:
+        return None
+    if not re.fullmatch(r"\d{1,7}(\.\d{1,9})?", usd, re.ASCII):
+        raise SettingsError(f"HAIMAKER_USER_BUDGET must be an amount in USD such as 5 or 0.25, not {usd!r}.")
+    return UserBudget(nanousd_of(usd), seconds_of(duration))
 
 
 def _public_models(env: Mapping[str, str]) -> bool:

@@ -75,6 +75,8 @@ class Exchange:
         record = self.settlement.settle(status, time.time(), error)
         if first:
             self.observer.request(record)
+            for crossing in self.settlement.crossings:
+                self.observer.soft_budget(crossing)
         if first and self.settlement.store_failed:
             self.observer.problem("settling failed; the hold will be charged as lost", request_id=record.request_id)
         return record

@@ -18,8 +18,8 @@ from dataclasses import dataclass, field, replace
 from importlib import import_module
 from typing import NamedTuple
 
-from haimaker import keys, limits, models
-from haimaker.accounts import Accounts, refusal, unavailable
+from haimaker import admission, keys, limits, models
+from haimaker.accounts import Accounts, Payers, refusal, unavailable
 from haimaker.calling import Caller, Upstreams
 from haimaker.config import Settings
 from haimaker.credentials import Constant, Credentials, Stored
@@ -37,7 +37,7 @@ from haimaker.sending import Sender
 from haimaker.settlement import Settlement
 from haimaker.situation import Situation
 from haimaker.sse import dumps
-from haimaker.store import UNLIMITED, Account, Admitted, Hold, Refused, Store, StoreThrottled, StoreUnavailable
+from haimaker.store import UNLIMITED, Account, Admitted, Hold, Refused, Store, StoreUnavailable
 from haimaker.transport import Cancel, Transport
 from haimaker.wire import JSON, Request, Response
 
@@ -71,7 +71,7 @@ class Gateway:
     _hub: tuple[Reach, bytes] | None = field(default=None, repr=False)
 
     def __post_init__(self) -> None:
-        self.accounts = Accounts(self.store, keys.admin_id(self.settings))
+        self.accounts = Accounts(self.store, keys.admin_id(self.settings), self.settings.user_budget)
 
     @classmethod
     def local(cls, settings: Settings) -> "Gateway":
@@ -129,15 +129,16 @@ class Gateway:
         reach = self.reach()
         started_s = time.time()
         begun_s = time.monotonic()
-        plan, account, admitted = self._admit(asked, account, request, started_s, reach)
+        payers = self.accounts.payers(account, asked.fields.user)
+        plan, payers, admitted = self._admit(asked, payers, request, started_s, reach)
         longest_s = _longest_wait_s(request, plan.timeout_s)
         end_s = begun_s + longest_s
         deadline_s = begun_s + min(longest_s, _patience_s(request))
-        settlement = Settlement(self.store, admitted.hold, _about(asked, account), started_s)
+        settlement = Settlement(self.store, admitted.hold, _about(asked, payers), started_s)
         making, telling = _classes(asked)
         caller = making(reach.upstreams, asked, request.headers, deadline_s, Cancel(), 0.0 if asked.form == "json" else end_s)
         sender = Sender(caller, plan, reach.upstreams.health, settlement.trials)
-        exchange = telling(sender, settlement, self.observer, _limit_headers(account, admitted, started_s))
+        exchange = telling(sender, settlement, self.observer, _limit_headers(payers.key, admitted, started_s))
         return Relay(request, exchange, deadline_s, end_s).response()
 
     def reach(self) -> Reach:
@@ -159,42 +160,34 @@ class Gateway:
         return self._hub[1]
 
     def _admit(
-        self, asked: Accepted, account: Account, request: Request, now_s: float, reach: Reach
-    ) -> tuple[Plan, Account, Admitted]:
-        """Plans and reserves; again if the key was changed meanwhile, or if the rest of its budget pays for a shorter answer."""
+        self, asked: Accepted, payers: Payers, request: Request, now_s: float, reach: Reach
+    ) -> tuple[Plan, Payers, Admitted]:
+        """Plans and reserves; again if a payer was changed meanwhile, or if the rest of a budget pays for a shorter answer."""
         affordable: int | None = None
         for _ in range(ADMISSION_TRIES):
             try:
-                plan = self._plan(asked, account, request.id, now_s, reach, affordable)
+                plan = self._plan(asked, payers, request.id, now_s, reach, affordable)
             except APIError:
-                kept, account = account, self.accounts.read(account.id).account
-                if account.version == kept.version:
+                kept, payers = payers, self.accounts.payers(payers.key, asked.fields.user, fresh=True)
+                if payers.versions() == kept.versions():
                     raise
                 continue
             reservation = limits.reserve(asked, plan.all(), self.settings.default_max_output_tokens)
-            admitted = self._reserve(_hold(request, account, reservation, plan, now_s))
+            admitted = admission.admit(self.store, _holds(request, payers, reservation, plan, now_s))
             if isinstance(admitted, Admitted):
-                return plan, account, admitted
-            if admitted.reason == "version":
-                account = self.accounts.read(account.id).account
+                return plan, payers, admitted
+            if admitted.reason in ("version", "unknown"):
+                payers = self.accounts.payers(payers.key, asked.fields.user, fresh=True)
             elif not (affordable := self._affordable(asked, plan, admitted, affordable)):
                 raise refusal(admitted, reservation.amount_nanousd, reservation.tokens)
-        raise refusal(Refused("parallel", account, retry_after_s=1), 0, 0)
+        raise refusal(Refused("parallel", payers.key, retry_after_s=1), 0, 0)
 
-    def _reserve(self, hold: Hold) -> Admitted | Refused:
-        """Once more if the store's answer was lost: the same hold is never taken twice, and one left behind would be charged."""
-        try:
-            return self.store.admit(hold)
-        except StoreThrottled:
-            raise
-        except StoreUnavailable:
-            return self.store.admit(hold)
-
-    def _plan(self, asked: Accepted, account: Account, request_id: str, now_s: float, reach: Reach, affordable: int | None) -> Plan:
+    def _plan(self, asked: Accepted, payers: Payers, request_id: str, now_s: float, reach: Reach, affordable: int | None) -> Plan:
         resting = reach.upstreams.health.resting(now_s)
-        at = Situation(request_id, int(now_s), asked.endpoint, allowed=account.models, resting=resting)
+        allowed = payers.models(reach.router.full_name)
+        at = Situation(request_id, int(now_s), asked.endpoint, allowed=allowed, resting=resting)
         plan = reach.router.plan(asked.model, at)
-        if account.budget_nanousd is None:
+        if not payers.have_a_budget():
             return plan
         default = self.settings.default_max_output_tokens
         first, context, policy = (
@@ -202,7 +195,7 @@ class Gateway:
             for attempts in (plan.attempts, plan.context_window, plan.content_policy)
         )
         if not first:
-            message = f"The model {asked.model!r} has no known price, which a key with a budget needs. Give it one in gateway.toml."
+            message = f"The model {asked.model!r} has no known price, which a budget needs. Give it one in gateway.toml."
             raise BadRequestError(message, param="model", code="model_not_priced")
         return replace(plan, attempts=first, context_window=context, content_policy=policy)
 
@@ -217,7 +210,7 @@ def error_response(error: APIError) -> Response:
     return Response(error.status, {"content-type": "application/json", **error.headers}, dumps(error.body()))
 
 
-def json_response(body: JSON) -> Response:
+def json_response(body: JSON | list[JSON]) -> Response:
     return Response(200, {"content-type": "application/json"}, dumps(body))
 
 
@@ -240,10 +233,16 @@ def _task(module: str, parse: str) -> Callable[["Gateway", Request], Response]:
     return operation
 
 
-def _hold(request: Request, account: Account, reservation: Reservation, plan: Plan, now_s: float) -> Hold:
+def _holds(request: Request, payers: Payers, reservation: Reservation, plan: Plan, now_s: float) -> list[Hold]:
+    """The same on each account."""
     lasts_s = min(request.seconds_left(), plan.timeout_s + MARGIN_S)
     deadline_s = int(now_s + lasts_s) + LATE_S
-    return Hold(request.id, account.id, account.version, reservation.amount_nanousd, reservation.tokens, now_s, deadline_s)
+    amount, tokens, accounts = reservation.amount_nanousd, reservation.tokens, payers.all()
+    ids = tuple(account.id for account in accounts) if len(accounts) > 1 else ()
+    return [
+        Hold(request.id, account.id, account.version, amount, tokens, now_s, deadline_s, ids, account.soft_budget_nanousd)
+        for account in accounts
+    ]
 
 
 def _longest_wait_s(request: Request, timeout_s: float) -> float:
@@ -265,8 +264,9 @@ def _seconds(text: str) -> float:
     return value if value > 0 else float("inf")
 
 
-def _about(asked: Accepted, account: Account) -> Mapping[str, object]:
+def _about(asked: Accepted, payers: Payers) -> Mapping[str, object]:
     """What a record says of the request itself; nothing of its content."""
+    account, *others = payers.all()
     return {
         "operation": asked.operation,
         "asked_model": asked.model,
@@ -276,6 +276,7 @@ def _about(asked: Accepted, account: Account) -> Mapping[str, object]:
         "key_alias": account.alias,
         "team_id": account.team_id,
         "tags": list(account.tags),
+        **({"charged": [other.id for other in others]} if others else {}),
     }
 
 
@@ -300,8 +301,10 @@ def _health(gateway: Gateway, request: Request) -> Response:
 
 def _models(answer: Callable[..., JSON]) -> Callable[[Gateway, Request], Response]:
     def operation(gateway: Gateway, request: Request) -> Response:
-        account = gateway.accounts.identify(request.headers, fresh=True)
-        return json_response(answer(gateway.reach().router, account, request))
+        payers = gateway.accounts.payers(gateway.accounts.identify(request.headers, fresh=True))
+        router = gateway.reach().router
+        account = replace(payers.key, models=payers.models(router.full_name))
+        return json_response(answer(router, account, request))
 
     return operation
 
@@ -311,14 +314,6 @@ def _models_hub(gateway: Gateway, request: Request) -> Response:
         raise NotFoundError("Unknown request URL: this gateway does not publish its models.", code="unknown_url")
     headers = {"content-type": "application/json", "cache-control": f"public, max-age={HUB_LASTS_S}"}
     return Response(200, headers, gateway.hub())
-
-
-def _keys(answer: Callable[..., JSON]) -> Callable[[Gateway, Request], Response]:
-    def operation(gateway: Gateway, request: Request) -> Response:
-        account = gateway.accounts.identify(request.headers, fresh=True)
-        return json_response(answer(gateway.store, account, request))
-
-    return operation
 
 
 def _books(module: str, name: str) -> Callable[[Gateway, Request], Response]:
@@ -361,14 +356,18 @@ OPERATIONS: Mapping[str, Callable[[Gateway, Request], Response]] = {
     "models_list": _models(models.listed),
     "models_retrieve": _models(models.retrieved),
     "models_hub": _models_hub,
-    "key_generate": _keys(keys.generate),
-    "key_update": _keys(keys.update),
-    "key_block": _keys(keys.block),
-    "key_unblock": _keys(keys.unblock),
-    "key_delete": _keys(keys.delete),
-    "key_regenerate": _keys(keys.regenerate),
-    "key_info": _keys(keys.info),
-    "key_list": _keys(keys.listed),
+    "key_generate": _books("keys", "generate"),
+    "key_update": _books("keys", "update"),
+    "key_block": _books("keys", "block"),
+    "key_unblock": _books("keys", "unblock"),
+    "key_delete": _books("keys", "delete"),
+    "key_regenerate": _books("keys", "regenerate"),
+    "key_info": _books("keys", "info"),
+    "key_list": _books("keys", "listed"),
+    "team_change": _books("teams", "change"),
+    "team_show": _books("teams", "show"),
+    "customer_change": _books("customers", "change"),
+    "customer_show": _books("customers", "show"),
     "spend_logs": _books("spend", "logs"),
     "spend_report": _books("spend", "report"),
     "spend_keys": _books("spend", "by_key"),

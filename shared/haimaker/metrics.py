@@ -39,6 +39,7 @@ METRICS: Mapping[str, str] = {
     "Unpriced": "Count",
     "OverHold": "Count",
     "HoldsLost": "Count",
+    "SoftBudgetsCrossed": "Count",
     "Fallbacks": "Count",
     "ColdStarts": "Count",
 }

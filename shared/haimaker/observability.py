@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 from haimaker import metrics
 from haimaker.errors import APIError
 from haimaker.providers import BY_NAME
-from haimaker.store import Record
+from haimaker.store import Crossing, Record
 from haimaker.wire import JSON
 
 if TYPE_CHECKING:
@@ -51,6 +51,12 @@ class Observer:
     def lost(self, holds: int) -> None:
         """Requests that nobody settled, charged in full: a function that was killed, or a store that failed to the end."""
         self._count("lost", {"operation": "settle"}, {"HoldsLost": holds}, level="ERROR")
+
+    def soft_budget(self, crossing: Crossing) -> None:
+        """An account that has spent more than it was meant to; nothing is blocked."""
+        fields = {"operation": "settle", "account": crossing.account_id, "spend_usd": crossing.spend_nanousd / 10**9}
+        fields |= {"soft_budget_usd": crossing.soft_budget_nanousd / 10**9}
+        self._count("soft budget crossed", fields, {"SoftBudgetsCrossed": 1}, level="ERROR")
 
     def problem(self, message: str, **fields: object) -> None:
         """Something that the deployer has to look at."""

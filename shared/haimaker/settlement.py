@@ -7,7 +7,7 @@ from typing import Literal
 
 from haimaker import choices, usage
 from haimaker.errors import APIError
-from haimaker.store import Hold, Record, Store, StoreUnavailable
+from haimaker.store import Crossing, Hold, Record, Store, StoreUnavailable
 from haimaker.usage import Tokens
 from haimaker.wire import JSON, Attempt
 
@@ -75,6 +75,8 @@ class Settlement:
     """When the first chunk of a streamed answer came, and, next, the first with something of it in it."""
     first_token_s: float | None = None
     store_failed: bool = False
+    crossings: tuple[Crossing, ...] = ()
+    """Soft budgets that were reached with it."""
     _lock: threading.Lock = field(default_factory=threading.Lock)
 
     def settle(self, status: Status, now_s: float, error: APIError | None = None) -> Record:
@@ -129,11 +131,12 @@ class Settlement:
         """A store that fails now leaves the hold, which is charged as lost after its deadline: never free."""
         for _ in range(STORE_TRIES):
             try:
-                self.store.settle(self.hold, record, tokens)
+                settled = self.store.settle(self.hold, record, tokens)
             except StoreUnavailable:
                 self.store_failed = True
             else:
                 self.store_failed = False
+                self.crossings = settled.crossings if settled else ()
                 return
 
 

@@ -10,6 +10,7 @@ from collections.abc import Iterator, Mapping, Sequence
 
 from haimaker import keys
 from haimaker.accounts import check_usable, require_admin
+from haimaker.administration import read, when
 from haimaker.errors import BadRequestError, NotFoundError
 from haimaker.settlement import usd
 from haimaker.spend_query import Filter, Page, Span, grouping
@@ -77,7 +78,7 @@ def report(store: Store, caller: Account, request: Request) -> JSON:
 def by_key(store: Store, caller: Account, request: Request) -> JSON:
     """GET /spend/keys: what each key spent, the dearest first; of an ordinary key, itself."""
     check_usable(caller, time.time())
-    balances = keys.all_keys(store) if caller.role == "admin" else [keys.read(store, caller.id)]
+    balances = keys.all_keys(store) if caller.role == "admin" else [read(store, caller.id)]
     dearest_first = sorted(balances, key=lambda balance: -balance.total_spend_nanousd)
     return {"object": "list", "data": [keys.told(balance) for balance in dearest_first]}
 
@@ -116,7 +117,7 @@ def _row(record: Record) -> JSON:
         "key": record.account_id.partition("#")[2],
         "key_name": detail.get("key_name"),
         "key_alias": detail.get("key_alias"),
-        "started_at": keys.when(record.started_s),
+        "started_at": when(record.started_s),
         "status": record.status,
         "spend": usd(record.cost_nanousd),
         "cost_known": record.status == "lost" or detail.get("cost_usd") is not None,
@@ -172,7 +173,7 @@ def _generation(record: Record) -> JSON:
     attempts = detail.get("attempts") or [{}]
     return {
         "id": record.request_id,
-        "created_at": keys.when(record.started_s),
+        "created_at": when(record.started_s),
         "model": detail.get("model") and f"{detail['provider']}/{detail['model']}",
         "provider_name": detail.get("provider"),
         "streamed": detail.get("stream"),

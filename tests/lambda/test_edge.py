@@ -73,14 +73,8 @@ def refused(event, serves=ALL) -> dict:
 @pytest.mark.parametrize("name", EVENTS)
 def test_every_event_is_a_request_of_a_known_operation(name):
     gateway = ask(EVENTS[name])
-    kinds = {
-        "chat": "chat_completions",
-        "completions": "completions",
-        "models": ("models_", "health"),
-        "keys": "key_",
-        "spend": "spend_",
-    }
-    assert gateway.operation.startswith(kinds[name.split("_")[0]])
+    kind = name.split("_")[0]
+    assert gateway.operation.startswith({"models": ("models_", "health"), "keys": ("key_", "team_")}.get(kind, kind))
     assert gateway.request.headers.get("authorization") == (None if name == "models_hub" else "Bearer sk-local")
     assert all(header == header.lower() for header in gateway.request.headers)
 

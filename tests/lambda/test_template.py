@@ -27,7 +27,7 @@ STREAMING = (
 )
 FUNCTIONS = (*STREAMING, "ModelsFunction", "KeysFunction", "SpendFunction", "RollupFunction")
 """In the order of functions/ in the template."""
-ADMINISTRATION = re.compile(r"/(key|spend)/|/(generation|health)$")
+ADMINISTRATION = re.compile(r"/(key|team|customer|end_user|spend)/|/(generation|health)$")
 """Not for web pages of others, and never slow."""
 PARAMETERS = [
     {"Fn::Sub": f"arn:${{AWS::Partition}}:ssm:${{AWS::Region}}:${{AWS::AccountId}}:parameter/${{AWS::StackName}}/{name}"}
@@ -37,7 +37,7 @@ ACCOUNTS, RECORDS = ({"Fn::GetAtt": [table, "Arn"]} for table in ("AccountsTable
 STREAM = {"Fn::GetAtt": ["RecordsTable", "StreamArn"]}
 LOGS = ("logs:CreateLogStream", "logs:PutLogEvents")
 GENERATING = [
-    (("dynamodb:GetItem", "dynamodb:UpdateItem"), [ACCOUNTS]),
+    (("dynamodb:GetItem", "dynamodb:PutItem", "dynamodb:UpdateItem"), [ACCOUNTS]),
     (("dynamodb:GetItem", "dynamodb:PutItem"), [RECORDS]),
     (("ssm:GetParameters",), PARAMETERS),
 ]
@@ -58,6 +58,7 @@ MAY_DO = {
         (("DescribeStream", "GetRecords", "GetShardIterator"), [STREAM]),
         (("dynamodb:ListStreams",), [{"Fn::Sub": "${RecordsTable.Arn}/stream/*"}]),
         (("dynamodb:UpdateItem",), [ACCOUNTS, RECORDS]),
+        (("sqs:SendMessage",), [{"Fn::GetAtt": ["RollupFailures", "Arn"]}]),
     ],
 }
 """All that the functions may do besides writing their own logs."""
@@ -281,6 +282,7 @@ def test_records_expire_and_new_ones_are_rolled_up(resources):
     assert records["StreamSpecification"] == {"StreamViewType": "NEW_IMAGE"}
     (mapping,) = properties(resources, "AWS::Lambda::EventSourceMapping").values()
     assert (mapping["EventSourceArn"], mapping["FunctionName"]) == (STREAM, {"Ref": "RollupFunction"})
+    assert mapping["DestinationConfig"] == {"OnFailure": {"Destination": {"Fn::GetAtt": ["RollupFailures", "Arn"]}}}
     assert json.loads(mapping["FilterCriteria"]["Filters"][0]["Pattern"]) == {"eventName": ["INSERT"]}
 
 

@@ -8,7 +8,7 @@ from haimaker.prices import Facts, facts
 from haimaker.providers import Provider, row_for
 from haimaker.schema import ChatRequest, CompletionRequest, parse_chat, parse_completion
 from haimaker.settlement import Settlement, Status, Trial
-from haimaker.store import Account, Hold, Record
+from haimaker.store import Account, Hold, Record, Settled
 from haimaker.usage import Tokens
 from haimaker.wire import JSON, Attempt, Request
 
@@ -51,8 +51,8 @@ def request(body: Any = None, **over: Any) -> Request:
 class Forgetful:
     """A store for records that nobody reads again."""
 
-    def settle(self, hold: Hold, record: Record, tokens: int) -> bool:
-        return True
+    def settle(self, hold: Hold, record: Record, tokens: int) -> Settled:
+        return Settled()
 
 
 ASKED = {

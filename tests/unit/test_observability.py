@@ -13,6 +13,7 @@ from haimaker.observability import OPERATIONS as NAMES
 from haimaker.observability import Observer
 from haimaker.providers import BY_NAME
 from haimaker.schema import ChatRequest, CompletionRequest
+from haimaker.store import Crossing
 from tests.support.builders import record
 
 
@@ -136,6 +137,14 @@ def test_holds_that_were_lost_are_counted(capsys: pytest.CaptureFixture[str]) ->
     [line] = lines(capsys.readouterr().out)
     assert metrics_of(line) == {"HoldsLost": 3, "ColdStarts": 1}
     assert line["level"] == "ERROR"
+
+
+def test_a_soft_budget_that_was_crossed_is_told_and_counted(capsys: pytest.CaptureFixture[str]) -> None:
+    Observer("test-soft", metrics_on=True).soft_budget(Crossing("team#growth", 5 * 10**9, 10**9))
+    [line] = lines(capsys.readouterr().out)
+    assert metrics_of(line) == {"SoftBudgetsCrossed": 1, "ColdStarts": 1}
+    assert (line["message"], line["account"]) == ("soft budget crossed", "team#growth")
+    assert (line["spend_usd"], line["soft_budget_usd"]) == (5.0, 1.0)
 
 
 MADE_UP = APIError("No such model.", status=404, code="model_not_found")

@@ -7,7 +7,7 @@ import pytest
 from haimaker.errors import RateLimitError
 from haimaker.prices import Facts
 from haimaker.settlement import STORE_TRIES, Settlement, Trial, usd
-from haimaker.store import Hold, Record, StoreThrottled, StoreUnavailable
+from haimaker.store import Crossing, Hold, Record, Settled, StoreThrottled, StoreUnavailable
 from haimaker.usage import Tokens
 from tests.support.builders import attempt
 
@@ -18,25 +18,25 @@ HOLD = Hold("req-1", "key#1", 1, 100, 10, 1_000.0, 2_000)
 
 
 @dataclass
-class Settled:
+class Books:
     """The one method of a store that settling needs; it fails as often as it is told to."""
 
     failures: list[Exception] = field(default_factory=list)
     charges: list[tuple[Record, int]] = field(default_factory=list)
 
-    def settle(self, hold: Hold, record: Record, tokens: int) -> bool:
+    def settle(self, hold: Hold, record: Record, tokens: int) -> Settled:
         assert hold is HOLD
         if self.failures:
             raise self.failures.pop(0)
         self.charges.append((record, tokens))
-        return True
+        return Settled((Crossing(hold.account_id, 9, 8),))
 
 
 def trial(facts: Facts, tokens: Tokens | None, estimated: bool = False) -> Trial:
     return Trial(attempt("hosted_vllm/m", facts=facts), 1_000.0, 200, tokens=tokens, estimated=estimated)
 
 
-def settlement(store: Settled, trials: Sequence[Trial] = ()) -> Settlement:
+def settlement(store: Books, trials: Sequence[Trial] = ()) -> Settlement:
     return Settlement(store, HOLD, {"operation": "chat", "asked_model": "m"}, 1_000.0, list(trials))  # type: ignore[arg-type]
 
 
@@ -56,7 +56,7 @@ USED = Tokens(input=10, output=5, cached=2)
     ],
 )
 def test_the_charge_is_the_sum_of_all_attempts(trials: list[Trial], cost: int, told: float | None, tokens: int) -> None:
-    store = Settled()
+    store = Books()
     record = settlement(store, trials).settle("ok", 1_002.5)
     assert store.charges == [(record, tokens)]
     assert (record.cost_nanousd, record.detail["cost_usd"]) == (cost, told)
@@ -66,7 +66,7 @@ def test_the_charge_is_the_sum_of_all_attempts(trials: list[Trial], cost: int, t
 
 
 def test_only_the_first_call_counts() -> None:
-    store = Settled()
+    store = Books()
     settling = settlement(store, [trial(PRICED, USED)])
     records: list[Record] = []
     threads = [Thread(target=lambda: records.append(settling.settle("cut", 1_001.0))) for _ in range(8)]
@@ -92,7 +92,7 @@ def test_only_the_first_call_counts() -> None:
 def test_a_store_that_fails_is_tried_again_and_then_left_with_the_hold(
     failures: list[Exception], charged: int, failed: bool
 ) -> None:
-    store = Settled(list(failures))
+    store = Books(list(failures))
     settling = settlement(store, [trial(PRICED, USED)])
     record = settling.settle("ok", 1_001.0)
     assert (len(store.charges), settling.store_failed, record.cost_nanousd) == (charged, failed, 39)
@@ -115,14 +115,14 @@ def test_a_store_that_fails_is_tried_again_and_then_left_with_the_hold(
     ],
 )
 def test_what_somebody_has_to_look_at_is_marked(used: Trial, over: bool, unpriced: bool, estimated: bool) -> None:
-    detail = settlement(Settled(), [used]).settle("ok", 1_001.0).detail
+    detail = settlement(Books(), [used]).settle("ok", 1_001.0).detail
     assert (detail["over_hold"], detail["unpriced"], detail["cost_estimated"]) == (over, unpriced, estimated)
 
 
 def test_a_record_tells_who_served_and_why_it_failed_but_no_message() -> None:
     tried = trial(PRICED, None)
     tried.status, tried.code = 429, "rate_limit_exceeded"
-    record = settlement(Settled(), [tried]).settle("error", 1_001.0, RateLimitError("the provider's own words"))
+    record = settlement(Books(), [tried]).settle("error", 1_001.0, RateLimitError("the provider's own words"))
     assert (record.status, record.detail["error"], record.detail["provider"], record.detail["model"]) == (
         "error", "rate_limit_exceeded", "hosted_vllm", "m",
     )  # fmt: skip
@@ -145,3 +145,9 @@ def test_a_record_tells_who_served_and_why_it_failed_but_no_message() -> None:
 )
 def test_usd_for_json(nanousd: int | None, shown: str) -> None:
     assert repr(usd(nanousd)) == shown
+
+
+def test_a_soft_budget_that_was_reached_is_known_afterwards() -> None:
+    settling = settlement(Books([StoreUnavailable("x")]))
+    settling.settle("ok", 1_001.0)
+    assert settling.crossings == (Crossing("key#1", 9, 8),)
