@@ -28,6 +28,7 @@ MISTRAL = Provider(
     "https://api.mistral.ai/v1",
     telemetry_name="mistral_ai",
     adapter="mistral",
+    operations={"embeddings": Provider("mistral", rename={"dimensions": "output_dimension"}, drop=("user",))},
     rename={**MAX_TOKENS, "seed": "random_seed"},
     drop=MISTRAL_HAS_NOT,
     values={"tool_choice": {"required": "any"}},

@@ -128,15 +128,15 @@ def from_openai(usage: Any, service_tier: Any = None) -> Tokens:
     read = _cache_reads(body, details)
     special = (
         *_cache_writes(body, details),
-        max(0, _count(details, "audio_tokens") - read[0]),
-        max(0, _count(details, "image_tokens") - read[1]),
+        max(0, count(details, "audio_tokens") - read[0]),
+        max(0, count(details, "image_tokens") - read[1]),
     )
     tier = service_tier if isinstance(service_tier, str) else body.get("service_tier")
     return Tokens(
         *_split(prompt, *read, *special),
-        *_split(completion, _count(made, "audio_tokens"), _count(made, "image_tokens"), reasoning),
-        web_searches=max(_count(body, "num_search_queries"), _count(_object(body.get("server_tool_use")), "web_search_requests")),
-        citations=_count(body, "citation_tokens"),
+        *_split(completion, count(made, "audio_tokens"), count(made, "image_tokens"), reasoning),
+        web_searches=max(count(body, "num_search_queries"), count(_object(body.get("server_tool_use")), "web_search_requests")),
+        citations=count(body, "citation_tokens"),
         service_tier=tier if isinstance(tier, str) else None,
         reported_units=_reported_units(body),
     )
@@ -275,19 +275,19 @@ def _may_serve(service_tier: str | None) -> Iterable[str | None]:
 
 def _totals(body: JSON, made: JSON) -> tuple[int, int, int]:
     """Prompt, completion and reasoning tokens, the last counted in the completion also where the provider does not."""
-    prompt = _count(body, "prompt_tokens", "input_tokens")
-    prompt = prompt or _count(body, "prompt_cache_hit_tokens") + _count(body, "prompt_cache_miss_tokens")
-    completion = _count(body, "completion_tokens", "output_tokens")
-    reasoning = _count(made, "reasoning_tokens")
-    beside = max(0, _count(body, "total_tokens") - prompt - completion)
+    prompt = count(body, "prompt_tokens", "input_tokens")
+    prompt = prompt or count(body, "prompt_cache_hit_tokens") + count(body, "prompt_cache_miss_tokens")
+    completion = count(body, "completion_tokens", "output_tokens")
+    reasoning = count(made, "reasoning_tokens")
+    beside = max(0, count(body, "total_tokens") - prompt - completion)
     # Mistral counts the tokens of sound beside those of the text: https://docs.mistral.ai/capabilities/audio
-    if beside and (not prompt or _count(body, "prompt_audio_seconds")):
+    if beside and (not prompt or count(body, "prompt_audio_seconds")):
         return prompt + beside, completion, reasoning
     # xAI names the reasoning that it counts beside the completion, Gemini's OpenAI endpoint does not name it.
     if beside and reasoning in (0, beside):
         return prompt, completion + beside, beside if completion else reasoning
     if not reasoning:
-        reasoning = _count(body, "reasoning_tokens")
+        reasoning = count(body, "reasoning_tokens")
         if "citation_tokens" in body:  # Perplexity's deep research: beside the completion, and not in the total.
             completion += reasoning
     return prompt, completion, reasoning
@@ -297,20 +297,20 @@ def _cache_reads(body: JSON, details: JSON) -> tuple[int, ...]:
     """Audio, image and text tokens that were read from a cache."""
     by_kind = _object(details.get("cached_tokens_details"))
     cached = max(
-        _count(details, "cached_tokens", "cache_read_tokens"),
-        _count(body, "cached_tokens", "cache_read_input_tokens", "prompt_cache_hit_tokens"),
+        count(details, "cached_tokens", "cache_read_tokens"),
+        count(body, "cached_tokens", "cache_read_input_tokens", "prompt_cache_hit_tokens"),
     )
-    return _split(cached, _count(by_kind, "audio_tokens"), _count(by_kind, "image_tokens"))
+    return _split(cached, count(by_kind, "audio_tokens"), count(by_kind, "image_tokens"))
 
 
 def _cache_writes(body: JSON, details: JSON) -> tuple[int, int]:
     """Tokens written to a cache for an hour, and for the ordinary time."""
     by_time = _object(body.get("cache_creation")) or _object(details.get("cache_creation"))
-    hour = _count(by_time, "ephemeral_1h_input_tokens")
+    hour = count(by_time, "ephemeral_1h_input_tokens")
     written = max(
-        _count(body, "cache_creation_input_tokens"),
-        _count(details, "cache_write_tokens", "cache_creation_tokens", "cache_creation_input_tokens"),
-        hour + _count(by_time, "ephemeral_5m_input_tokens"),
+        count(body, "cache_creation_input_tokens"),
+        count(details, "cache_write_tokens", "cache_creation_tokens", "cache_creation_input_tokens"),
+        hour + count(by_time, "ephemeral_5m_input_tokens"),
     )
     return hour, written - hour
 
@@ -340,7 +340,7 @@ def _object(value: Any) -> JSON:
     return value if isinstance(value, dict) else {}
 
 
-def _count(body: JSON, *names: str) -> int:
+def count(body: JSON, *names: str) -> int:
     """The largest of the fields that is a plausible count, 0 without one. Some providers write `12.0`."""
     found = (body[name] for name in names if name in body and type(body[name]) in (int, float))
     return max((int(count) for count in found if 0 <= count <= MAX_COUNT and count == int(count)), default=0)

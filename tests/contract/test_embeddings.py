@@ -8,8 +8,8 @@ import pytest
 
 from tests.contract.money_support import Desk
 from tests.contract.sdk_support import only_record, sdk
-from tests.support.fake_upstream import FakeUpstream
-from tests.support.reply import Reply
+from tests.support.fake_upstream import Call, FakeUpstream
+from tests.support.reply import JSON, Reply
 
 MODEL = "hosted_vllm/embedder"
 """Priced in ROUTES: 1,000 nano-dollars a token."""
@@ -47,3 +47,71 @@ def test_the_demo_puts_similar_texts_near_each_other(desk: Desk, key: str) -> No
     texts = ["the cat sat on the mat", "a cat sits on a mat", "quarterly revenue grew"]
     one, near, far = (item.embedding for item in sdk(desk, key).embeddings.create(model="demo/embedding", input=texts).data)
     assert sum(a * b for a, b in zip(one, near, strict=True)) > 2 * sum(a * b for a, b in zip(one, far, strict=True))
+
+
+def test_a_provider_that_takes_one_text_is_asked_for_each_in_order(desk: Desk, upstream: FakeUpstream, key: str) -> None:
+    def titan(call: Call) -> Reply:
+        number = int(call.json["inputText"])
+        return Reply.json(200, {"embedding": [float(number)], "inputTextTokenCount": number})
+
+    upstream.answers(titan)
+    seen = len(upstream.calls)
+    found = sdk(desk, key).embeddings.create(
+        model="bedrock/amazon.titan-embed-text-v2:0", input=[str(number) for number in range(20)], encoding_format="float"
+    )
+    assert [(item.index, item.embedding) for item in found.data] == [(number, [float(number)]) for number in range(20)]
+    assert found.usage.total_tokens == sum(range(20))
+    assert len(upstream.calls) == seen + 20
+    assert only_record(desk, key).cost_nanousd == sum(range(20)) * 20
+
+
+def test_of_calls_that_belong_together_those_that_were_answered_are_paid(desk: Desk, upstream: FakeUpstream, key: str) -> None:
+    def titan(call: Call) -> Reply:
+        if call.json["inputText"] == "bad":
+            return Reply.json(400, {"message": "Malformed input request"})
+        return Reply.json(200, {"embedding": [1.0], "inputTextTokenCount": 100})
+
+    upstream.answers(titan)
+    with pytest.raises(openai.BadRequestError):
+        sdk(desk, key).embeddings.create(model="bedrock/amazon.titan-embed-text-v2:0", input=["a", "b", "bad"])
+    assert only_record(desk, key).cost_nanousd in (0, 2_000, 4_000)
+
+
+def test_two_thousand_long_vectors_arrive(desk: Desk, upstream: FakeUpstream, key: str) -> None:
+    """17 MB of JSON, more than a function could answer without streaming it."""
+    vector = [0.123456789] * 700
+    upstream.answers(answer([vector] * 2_048))
+    found = sdk(desk, key).embeddings.create(model=MODEL, input=["x"] * 2_048, encoding_format="float")
+    assert len(found.data) == 2_048
+    assert found.data[-1].embedding == vector
+
+
+@pytest.mark.parametrize(
+    ("fields", "param"),
+    [
+        ({"input": ""}, "input"),
+        ({"input": []}, "input"),
+        ({"input": ["a", ""]}, "input[1]"),
+        ({"input": [[]]}, "input"),
+        ({"input": None}, "input"),
+        ({"input": 7}, "input"),
+        ({"input": ["a"] * 2_049}, "input"),
+        ({"input": ["a", 1]}, "input"),
+        ({"input": [{"type": "text"}], "model": "cohere/embed-v4.0"}, "input[0]"),
+        ({"input": [[1, 2]], "model": "cohere/embed-v4.0"}, "input"),
+        ({"input": "a", "dimensions": 0}, "dimensions"),
+        ({"input": "a", "dimensions": "7"}, "dimensions"),
+        ({"input": "a", "dimensions": 7, "model": "bedrock/amazon.titan-embed-text-v1"}, "dimensions"),
+        ({"input": "a", "encoding_format": "hex"}, "encoding_format"),
+        ({"input": "a", "model": "anthropic/claude-sonnet-4-5"}, "model"),
+    ],
+)
+def test_bad_input_names_what_is_wrong_and_costs_nothing(
+    desk: Desk, upstream: FakeUpstream, key: str, fields: JSON, param: str
+) -> None:
+    seen = len(upstream.calls)
+    response = desk.ask("POST", "/embeddings", {"model": MODEL, **fields}, key=key)
+    assert response.status_code == 400, response.text
+    assert response.json()["error"]["param"].startswith(param)
+    assert len(upstream.calls) == seen
+    assert all(record.cost_nanousd == 0 for record in desk.records(key))

@@ -56,7 +56,14 @@ COMPLETIONS: Mapping[str, str] = {
 
 
 TASKS: Mapping[str, Mapping[str, str]] = {
-    "embeddings": {"openai": "haimaker.adapters.openai.embeddings"},
+    "embeddings": {
+        "bedrock": "haimaker.adapters.bedrock.embeddings",
+        "cohere": "haimaker.adapters.cohere.embeddings",
+        "gemini": "haimaker.adapters.gemini.embeddings",
+        "gemini_vertex": "haimaker.adapters.gemini.vertex_embeddings",
+        "huggingface": "haimaker.adapters.huggingface.embeddings",
+        "openai": "haimaker.adapters.openai.embeddings",
+    },
 }
 """By operation, and by the adapter that a row names."""
 

@@ -88,6 +88,7 @@ POPULAR: tuple[Provider, ...] = (
     Provider(
         "perplexity",
         "https://api.perplexity.ai",
+        operations={"embeddings": Provider("perplexity", adapter="")},  # its vectors have whole numbers of 8 bits
         single_choice=True,
         api_key_variables=("PERPLEXITYAI_API_KEY", "PPLX_API_KEY"),
         rename=MAX_TOKENS,
@@ -120,6 +121,11 @@ POPULAR: tuple[Provider, ...] = (
         "huggingface",
         "https://router.huggingface.co/v1",
         ("HF_TOKEN",),
+        operations={
+            "embeddings": Provider(
+                "huggingface", "https://router.huggingface.co/hf-inference", adapter="huggingface", drop=("user",)
+            )
+        },
         single_choice=True,
         rename=MAX_TOKENS,
     ),
@@ -162,7 +168,15 @@ POPULAR: tuple[Provider, ...] = (
         flattens_content=True,
     ),
     # https://docs.api.nvidia.com/nim/reference/llm-apis: only what a user says may be a list of parts.
-    Provider("nvidia_nim", "https://integrate.api.nvidia.com/v1", ("NVIDIA_API_KEY",), rename=MAX_TOKENS, flattens_content=True),
+    # https://docs.nvidia.com/nim/nemo-retriever/text-embedding/latest/reference.html
+    Provider(
+        "nvidia_nim",
+        "https://integrate.api.nvidia.com/v1",
+        ("NVIDIA_API_KEY",),
+        operations={"embeddings": Provider("nvidia_nim", add={"input_type": "passage"})},
+        rename=MAX_TOKENS,
+        flattens_content=True,
+    ),
     # https://platform.kimi.ai/docs/api/chat, …/docs/api/models-overview: what samples is fixed in models that think, which also
     # want their reasoning back with their calls; an image can't be a link.
     Provider(

@@ -7,11 +7,12 @@ import base64
 import struct
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, NamedTuple
 
 from pydantic import Field, StrictInt, StrictStr, ValidationError
 
 from haimaker import choices, usage
+from haimaker.adapters.parameters import OURS
 from haimaker.errors import BadRequestError
 from haimaker.schema import CommonFields, ManyTokenIds, TokenIds, parse_json, refuse, with_model
 from haimaker.task import Made, Task
@@ -19,11 +20,24 @@ from haimaker.usage import Tokens
 from haimaker.wire import JSON, Attempt, Request
 
 MOST_INPUTS = 2_048
+OPENAI = frozenset({"dimensions", "encoding_format", "input", "model", "user"})
 INPUT_TOKENS = 8
 """What a provider may add to each text."""
 
+IMAGE_TOKENS = 50_000
+"""No provider counts more for one image: Voyage's, 560 pixels a token up to 16 million pixels, come to 28,600.
+https://docs.voyageai.com/docs/multimodal-embeddings"""
+IMAGE_PREFIX = "data:image/"
+
 Text = Annotated[StrictStr, Field(min_length=1)]
-Texts = Annotated[list[Text], Field(min_length=1, max_length=MOST_INPUTS)]
+Texts = Annotated[list[Text | dict[str, Any]], Field(min_length=1, max_length=MOST_INPUTS)]
+
+
+class Content(NamedTuple):
+    """One input: a text, or an image as a data URL or a link."""
+
+    text: str = ""
+    image: str = ""
 
 
 class EmbeddingFields(CommonFields):
@@ -49,27 +63,48 @@ class EmbeddingRequest(Task):
         return False
 
     @property
-    def inputs(self) -> list[str] | list[list[int]]:
+    def inputs(self) -> list[str | JSON] | list[list[int]]:
         given: Any = self.fields.input
         one = isinstance(given, str) or isinstance(given[0], int)
         return [given] if one else given
 
-    def texts(self) -> list[str]:
+    def contents(self) -> list[Content]:
         """For a provider that has no use for the ids of OpenAI's tokens. Raises BadRequestError."""
-        inputs = self.inputs
-        if any(not isinstance(each, str) for each in inputs):
-            message = "This model takes texts, not the ids of tokens. Send `input` as a string or a list of strings."
-            raise BadRequestError(message, param="input", code="unsupported_parameter")
-        return [str(each) for each in inputs]
+        return [_content(each, index) for index, each in enumerate(self.inputs)]
+
+    def texts(self) -> list[str]:
+        """For a provider that takes nothing else. Raises BadRequestError."""
+        contents = self.contents()
+        if any(content.image for content in contents):
+            raise BadRequestError("This model takes texts, not images.", param="input", code="unsupported_parameter")
+        return [content.text for content in contents]
+
+    def options(self, dimensions: str | None) -> tuple[JSON, tuple[str, ...]]:
+        """The other fields for a vendor's body, the size of the vectors under its name there, and what is dropped of them.
+
+        Raises BadRequestError where there is no such name.
+        """
+        body = {name: value for name, value in self.body.items() if name not in OPENAI and name not in OURS and value is not None}
+        dropped = ["user"] if self.body.get("user") else []
+        size = self.fields.dimensions
+        if size is not None and dimensions:
+            body[dimensions] = size
+        elif size is not None:
+            if not self.body.get("drop_params"):
+                message = "The model's vectors have one size. Leave 'dimensions' out, or send \"drop_params\": true."
+                raise BadRequestError(message, param="dimensions", code="unsupported_parameter")
+            dropped.append("dimensions")
+        return body, tuple(dropped)
 
     def most(self, attempt: Attempt) -> Tokens:
         """A token is at least one byte of its text."""
-        longest = attempt.facts.max_input_tokens
-        bounds = (_bytes(each) + INPUT_TOKENS for each in self.inputs)
-        return Tokens(input=sum(min(bound, longest) if longest else bound for bound in bounds))
+        texts = sum(_bytes(each) + INPUT_TOKENS for each in self.inputs if not _image(each))
+        images = sum(1 for each in self.inputs if _image(each))
+        return Tokens(input=texts, input_image=images * IMAGE_TOKENS, input_images=images, queries=len(self.inputs) - images)
 
     def estimate(self, attempt: Attempt, answer_bytes: int = 0) -> Tokens:
-        return Tokens(input=sum(_estimate(each) for each in self.inputs))
+        images = sum(1 for each in self.inputs if _image(each))
+        return Tokens(input=sum(_estimate(each) for each in self.inputs if not _image(each)), input_images=images)
 
     def usage(self, tokens: Tokens) -> JSON:
         return {"prompt_tokens": tokens.prompt, "total_tokens": tokens.prompt}
@@ -82,7 +117,8 @@ class EmbeddingRequest(Task):
         bodies: list[JSON] = [made.body for made in mades if isinstance(made.body, dict)]
         items = [item for body in bodies for item in sorted(body["data"], key=_index)]
         data = [{**item, "index": index} for index, item in enumerate(items)]
-        tokens = choices.total([self.tokens(body["usage"]) for body in bodies])
+        used = [made.tokens or self.tokens(body.get("usage") or {}) for made, body in zip(mades, bodies, strict=True)]
+        tokens = choices.total(used)
         return Made({**bodies[0], "data": data, "usage": self.usage(tokens)})
 
     def made(self, model: str, vectors: Sequence[Sequence[float]], tokens: Tokens | None) -> Made:
@@ -114,12 +150,38 @@ def parse(request: Request) -> EmbeddingRequest:
         refuse(error)
 
 
-def _bytes(text: str | list[int]) -> int:
-    return len(text.encode("utf-8", "surrogatepass")) if isinstance(text, str) else len(text)
+def _content(given: Any, index: int) -> Content:
+    """A string, one that is an image, or an object as a message's part, or as Jina has it."""
+    if isinstance(given, str):
+        return Content(image=given) if given.startswith(IMAGE_PREFIX) else Content(given)
+    param = f"input[{index}]"
+    if not isinstance(given, dict):
+        message = "This model takes texts, not the ids of tokens. Send `input` as a string or a list of strings."
+        raise BadRequestError(message, param="input", code="unsupported_parameter")
+    image = _image(given)
+    text = given.get("text")
+    if image or (isinstance(text, str) and text):
+        return Content(image=image) if image else Content(str(text))
+    raise BadRequestError(f"Invalid value for '{param}': it is neither a text nor an image.", param=param, code="invalid_value")
 
 
-def _estimate(text: str | list[int]) -> int:
-    return usage.estimate_tokens(_bytes(text)) if isinstance(text, str) else len(text)
+def _image(given: Any) -> str:
+    """Of an input that is one, else nothing."""
+    if isinstance(given, dict):
+        held = given.get("image_url", given.get("image"))
+        given = held.get("url") if isinstance(held, dict) else held
+        return given if isinstance(given, str) else ""
+    return given if isinstance(given, str) and given.startswith(IMAGE_PREFIX) else ""
+
+
+def _bytes(given: Any) -> int:
+    if isinstance(given, dict):
+        return sum(_bytes(value) for value in given.values() if isinstance(value, str))
+    return len(given.encode("utf-8", "surrogatepass")) if isinstance(given, str) else len(given)
+
+
+def _estimate(given: Any) -> int:
+    return len(given) if isinstance(given, list) else usage.estimate_tokens(_bytes(given))
 
 
 def _index(item: JSON) -> int:

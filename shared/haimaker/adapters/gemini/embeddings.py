@@ -1,0 +1,60 @@
+"""Embeddings of Google AI Studio, as many as it takes in one call.
+
+https://ai.google.dev/api/embeddings
+"""
+
+from typing import Any
+from urllib.parse import quote
+
+from haimaker.adapters.gemini.failures import read_error
+from haimaker.adapters.gemini.inline import inline_data
+from haimaker.adapters.vectors import vectors_of
+from haimaker.sse import dumps
+from haimaker.task import Answer, Made
+from haimaker.tasks.embeddings import Content, EmbeddingRequest
+from haimaker.usage import Tokens, count
+from haimaker.wire import JSON, Attempt, UpstreamRequest
+
+__all__ = ["from_upstream", "most_at_once", "read_error", "to_upstream"]
+
+MOST_AT_ONCE = 100
+NAMES = {"task_type": "taskType", "input_type": "taskType"}
+
+
+def most_at_once(attempt: Attempt) -> int:
+    return MOST_AT_ONCE
+
+
+def to_upstream(request: EmbeddingRequest, attempt: Attempt) -> UpstreamRequest:
+    options, dropped = request.options("outputDimensionality")
+    options = {NAMES.get(name, name): value for name, value in options.items()}
+    model = f"models/{attempt.model}"
+    requests = [{"model": model, "content": {"parts": [part(content)]}, **options} for content in request.contents()]
+    path = f"/models/{quote(attempt.model, safe='@')}:batchEmbedContents"
+    headers = {"content-type": "application/json", **attempt.provider.headers}
+    return UpstreamRequest(path, dumps({"requests": requests}), headers, dropped=dropped)
+
+
+def from_upstream(answer: Answer, request: EmbeddingRequest, attempt: Attempt) -> Made:
+    body = answer.object()
+    found = body.get("embeddings", [body["embedding"]] if "embedding" in body else None)
+    return request.made(attempt.model, vectors_of(found), tokens_of(body))
+
+
+def part(content: Content) -> JSON:
+    return {"inlineData": inline_data(content.image)} if content.image else {"text": content.text}
+
+
+def tokens_of(body: JSON) -> Tokens | None:
+    """Of those models that say it, by kind where there are several."""
+    said: Any = body.get("usageMetadata")
+    if not isinstance(said, dict) or not count(said, "promptTokenCount"):
+        return None
+    kinds: dict[str, int] = {}
+    details = said.get("promptTokensDetails") or said.get("promptTokenDetails")
+    for detail in details if isinstance(details, list) else ():
+        if isinstance(detail, dict):
+            kinds[str(detail.get("modality"))] = count(detail, "tokenCount")
+    total = count(said, "promptTokenCount")
+    audio, image = min(kinds.get("AUDIO", 0), total), min(kinds.get("IMAGE", 0), total - min(kinds.get("AUDIO", 0), total))
+    return Tokens(input=total - audio - image, input_audio=audio, input_image=image)

@@ -1,0 +1,94 @@
+"""Embeddings on Vertex AI: texts, and the models that take images as well.
+
+https://docs.cloud.google.com/vertex-ai/generative-ai/docs/model-reference/text-embeddings-api
+https://docs.cloud.google.com/vertex-ai/generative-ai/docs/model-reference/multimodal-embeddings-api
+"""
+
+import re
+from typing import Any
+from urllib.parse import quote
+
+from haimaker.adapters.gemini import embeddings
+from haimaker.adapters.gemini.failures import read_error
+from haimaker.adapters.gemini.inline import inline_data
+from haimaker.adapters.vectors import vector_of
+from haimaker.errors import BadGatewayError
+from haimaker.sse import dumps
+from haimaker.task import Answer, Made
+from haimaker.tasks.embeddings import Content, EmbeddingRequest
+from haimaker.usage import Tokens, count
+from haimaker.wire import JSON, Attempt, UpstreamRequest
+
+__all__ = ["from_upstream", "most_at_once", "read_error", "to_upstream"]
+
+ONE_AT_ONCE = re.compile(r"gemini-embedding|multimodalembedding|text-embedding-large-exp")
+MOST_AT_ONCE = 250
+MULTIMODAL = "multimodalembedding"
+EMBEDS_CONTENT = re.compile(r"gemini-embedding-(?!001)")
+"""Served by `embedContent` alone."""
+BY_CHARACTER = "input_cost_per_character"
+OF_AN_INSTANCE = {"task_type": "task_type", "taskType": "task_type", "input_type": "task_type", "title": "title"}
+
+
+def most_at_once(attempt: Attempt) -> int:
+    return 1 if ONE_AT_ONCE.match(attempt.facts.model) else MOST_AT_ONCE
+
+
+def to_upstream(request: EmbeddingRequest, attempt: Attempt) -> UpstreamRequest:
+    path = f"/publishers/google/models/{quote(attempt.model, safe='@')}"
+    headers = {"content-type": "application/json", **attempt.provider.headers}
+    multimodal = attempt.facts.model.startswith(MULTIMODAL)
+    options, dropped = request.options("dimension" if multimodal else "outputDimensionality")
+    if EMBEDS_CONTENT.match(attempt.facts.model):
+        options = {embeddings.NAMES.get(name, name): value for name, value in options.items()}
+        (content,) = request.contents()
+        body: JSON = {"content": {"parts": [embeddings.part(content)]}, **options}
+        return UpstreamRequest(f"{path}:embedContent", dumps(body), headers, dropped=dropped)
+    of_instance = {OF_AN_INSTANCE[name]: options.pop(name) for name in list(options) if name in OF_AN_INSTANCE}
+    contents = request.contents() if multimodal else [Content(text) for text in request.texts()]
+    instances = [{**_instance(content, multimodal=multimodal), **of_instance} for content in contents]
+    body = {"instances": instances, **({"parameters": options} if options else {})}
+    return UpstreamRequest(f"{path}:predict", dumps(body), headers, dropped=dropped)
+
+
+def from_upstream(answer: Answer, request: EmbeddingRequest, attempt: Attempt) -> Made:
+    body = answer.object()
+    if "predictions" not in body and ("embedding" in body or "embeddings" in body):
+        return embeddings.from_upstream(answer, request, attempt)
+    predictions: Any = body.get("predictions")
+    if not isinstance(predictions, list):
+        raise BadGatewayError("The provider's answer has no embeddings.", code="invalid_provider_response")
+    found = [prediction if isinstance(prediction, dict) else {} for prediction in predictions]
+    vectors = [_vector(each) for each in found]
+    return request.made(attempt.model, vectors, _tokens(body, found, request, attempt))
+
+
+def _instance(content: Content, *, multimodal: bool) -> JSON:
+    if content.image:
+        inline = inline_data(content.image)
+        return {"image": {"bytesBase64Encoded": inline["data"], "mimeType": inline["mimeType"]}}
+    return {"text" if multimodal else "content": content.text}
+
+
+def _vector(prediction: JSON) -> list[float]:
+    named = (prediction[name] for name in ("embeddings", "textEmbedding", "imageEmbedding") if name in prediction)
+    return vector_of(next(named, None))
+
+
+def _tokens(body: JSON, predictions: list[JSON], request: EmbeddingRequest, attempt: Attempt) -> Tokens | None:
+    """As counted for each text; older models are billed by the character, those for images by the image as well.
+
+    https://cloud.google.com/vertex-ai/generative-ai/pricing
+    """
+    if attempt.facts.model.startswith(MULTIMODAL):
+        contents = request.contents()
+        characters = sum(len(content.text) for content in contents)
+        return Tokens(characters=characters, input_images=sum(bool(content.image) for content in contents))
+    metadata = body.get("metadata")
+    characters = count(metadata, "billableCharacterCount") if isinstance(metadata, dict) else 0
+    if characters and BY_CHARACTER in attempt.facts.rates:
+        return Tokens(characters=characters)
+    embedded = [each["embeddings"] for each in predictions if isinstance(each.get("embeddings"), dict)]
+    statistics = [each["statistics"] for each in embedded if isinstance(each.get("statistics"), dict)]
+    counted = len(statistics) == len(predictions) > 0
+    return Tokens(input=sum(count(each, "token_count", "tokenCount") for each in statistics)) if counted else None
