@@ -1,7 +1,7 @@
 """Which providers are on, where they are reached and what lets the gateway in, read from named values such as the environment's."""
 
 import json
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Protocol
@@ -61,15 +61,28 @@ class Access:
         return (place or self.path).replace("{path}", path).replace("{model}", quote(model, safe=""))
 
 
-def access_from(env: Mapping[str, str], accounts: Mapping[str, ProviderAccount] | None = None) -> dict[str, Access]:
+def access_from(
+    env: Mapping[str, str],
+    accounts: Mapping[str, ProviderAccount] | None = None,
+    without: Callable[[SettingsError], None] | None = None,
+) -> dict[str, Access]:
     """The providers that are on, by name: those with a key, and those without a public address whose base URL is set; and the
-    accounts that the deployer named beside them."""
-    found = {provider.name: _access(provider, env) for provider in PROVIDERS if not provider.offline}
+    accounts that the deployer named beside them. What is wrong with one raises SettingsError, or goes to `without`, and that
+    one is off."""
+    rows = [(provider.name, provider, env) for provider in PROVIDERS if not provider.offline]
     for name, account in (accounts or {}).items():
         base = BY_NAME[account.base]
-        found[name] = _access(base, seen_by(name, account, base, env))
+        rows.append((name, base, seen_by(name, account, base, env)))
+    found: dict[str, Access | None] = {}
+    for name, provider, variables in rows:
+        try:
+            found[name] = _access(provider, variables)
+        except SettingsError as error:
+            if without is None:
+                raise
+            without(error)
     for name in signed_providers(env) or ():
-        if found[name] is None:
+        if name in found and found[name] is None:
             raise SettingsError(f"{SIGNED_PROVIDERS} names {name}, which needs AWS_REGION and AWS credentials.")
     return {name: access for name, access in found.items() if access}
 

@@ -130,7 +130,7 @@ class Caller:
     def _charge(self, trial: Trial, body: JSON) -> None:
         tokens = _used(self.request, trial.attempt, body)
         reports = trial.attempt.provider.reports_cost
-        trial.use(tokens if reports else replace(tokens, reported_units=None), estimated=not body.get("usage"))
+        trial.use(tokens if reports else replace(tokens, reported_units=None), estimated=not usage.is_plausible(body.get("usage")))
 
     def _charge_also(self, trial: Trial, requests: list[Asked], bodies: list[JSON]) -> None:
         """Choices that came before a later call failed were served all the same."""
@@ -139,7 +139,7 @@ class Caller:
             tokens = choices.total([*used, *([trial.tokens] if trial.tokens else [])])
             if not trial.attempt.provider.reports_cost:
                 tokens = replace(tokens, reported_units=None)
-            trial.use(tokens, estimated=trial.estimated or not all(body.get("usage") for body in bodies))
+            trial.use(tokens, estimated=trial.estimated or not all(usage.is_plausible(body.get("usage")) for body in bodies))
 
     def _chunks(self, response: UpstreamResponse, trial: Trial) -> Iterator[Chunk]:
         adapter = self._adapter(trial)
@@ -231,7 +231,7 @@ class Caller:
 
 def _used(request: Accepted, attempt: Attempt, body: JSON) -> Tokens:
     """What an answer says it used, else an estimate."""
-    if body.get("usage"):
+    if usage.is_plausible(body.get("usage")):
         return usage.from_openai(body["usage"], body.get("service_tier"))
     return estimated(request, attempt, text_bytes(body, "message"))
 

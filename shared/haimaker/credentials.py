@@ -81,7 +81,8 @@ class Stored:
         return access
 
     def _access_with(self, secrets: Mapping[str, str]) -> Mapping[str, Access]:
-        return access_from({**self.environment, **secrets}, self.accounts)
+        """A secret that can't be used turns its own provider off, and no other."""
+        return access_from({**self.environment, **secrets}, self.accounts, lambda error: self.observer.problem(str(error)))
 
     def _read(self) -> Mapping[str, str]:
         """Both parameters in one call; one that does not exist holds nothing. Raises AWSError, SettingsError."""

@@ -88,10 +88,8 @@ class Exchange:
         body = self.sender.whole()
         trial = self.sender.trials[-1]
         said = body.get("usage")
-        if isinstance(said, dict) and said:
-            trial.use(_tokens(said, body.get("service_tier"), trial), estimated=False)
-        else:
-            trial.use(self._estimate(trial, text_bytes(body, "message")), estimated=True)
+        tokens, is_told = self._counted(trial, said, body.get("service_tier"), text_bytes(body, "message"))
+        trial.use(tokens, estimated=not is_told)
         record = self.settle("ok")
         headers = {**WHOLE, **self.told(trial), "x-haimaker-cost": decimal(record.detail["cost_usd"])}
         yield Head(200, {name: value for name, value in headers.items() if value})
@@ -123,12 +121,18 @@ class Exchange:
 
     def _use(self, meter: Meter, trial: Trial, *, cut: bool) -> None:
         """What the stream used: as its provider counted, at least what arrived of one that was cut, else an estimate."""
-        if not meter.usage:
-            trial.use(self._estimate(trial, meter.text_bytes), estimated=True)
-            return
-        tokens = _tokens(meter.usage, (meter.head or {}).get("service_tier"), trial)
-        uncounted = usage.estimate_tokens(meter.text_bytes) - tokens.completion if cut else 0
-        trial.use(replace(tokens, output=tokens.output + max(0, uncounted)), estimated=uncounted > 0)
+        tokens, is_told = self._counted(trial, meter.usage, (meter.head or {}).get("service_tier"), meter.text_bytes)
+        uncounted = max(0, usage.estimate_tokens(meter.text_bytes) - tokens.completion) if cut else 0
+        trial.use(replace(tokens, output=tokens.output + uncounted), estimated=not is_told or uncounted > 0)
+
+    def _counted(self, trial: Trial, said: Any, service_tier: Any, answer_bytes: int) -> tuple[Tokens, bool]:
+        """What was used, and whether the provider told it: a text that took no token is as little told as 10^14 tokens."""
+        if not usage.is_plausible(said):
+            return self._estimate(trial, answer_bytes), False
+        tokens = _tokens(said, service_tier, trial)
+        if answer_bytes and not tokens.completion and not tokens.reported_units:
+            return replace(tokens, output=usage.estimate_tokens(answer_bytes)), False
+        return tokens, True
 
     def _estimate(self, trial: Trial, answer_bytes: int) -> Tokens:
         return estimated(self.sender.request, trial.attempt, answer_bytes)
@@ -159,7 +163,7 @@ def _tokens(said: JSON, service_tier: Any, trial: Trial) -> Tokens:
 
 def _with_cost(said: Any, trial: Trial, record: Record) -> JSON:
     """The provider's usage object, or one of ours, with what all attempts cost together."""
-    shown = said if isinstance(said, dict) and said else usage.to_openai(trial.tokens or Tokens())
+    shown = said if usage.is_plausible(said) else usage.to_openai(trial.tokens or Tokens())
     estimated = {"cost_estimated": True} if record.detail["cost_estimated"] else {}
     return {**shown, "cost": record.detail["cost_usd"], **estimated}
 

@@ -17,6 +17,8 @@ UNITS_PER_NANOUSD = UNITS_PER_USD // 10**9
 MAX_COUNT = 10**9
 """A larger count is an upstream's mistake, and read as none."""
 
+MAIN_COUNTS = ("prompt_tokens", "completion_tokens", "input_tokens", "output_tokens")
+
 MAX_REPORTED_USD = 10**6
 XAI_TICKS_PER_USD = 10**10
 """https://docs.x.ai/developers/cost-tracking"""
@@ -140,6 +142,12 @@ def from_openai(usage: Any, service_tier: Any = None) -> Tokens:
         service_tier=tier if isinstance(tier, str) else None,
         reported_units=_reported_units(body),
     )
+
+
+def is_plausible(usage: Any) -> bool:
+    """Whether it is a usage object whose main counts, as far as it has them, can be counts of tokens."""
+    found = [usage.get(name) for name in MAIN_COUNTS] if isinstance(usage, dict) else []
+    return bool(usage) and bool(found) and all(each is None or count({"n": each}, "n") == each for each in found)
 
 
 def to_openai(tokens: Tokens) -> JSON:

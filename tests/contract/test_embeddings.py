@@ -52,7 +52,7 @@ def test_the_demo_puts_similar_texts_near_each_other(desk: Desk, key: str) -> No
 def test_a_provider_that_takes_one_text_is_asked_for_each_in_order(desk: Desk, upstream: FakeUpstream, key: str) -> None:
     def titan(call: Call) -> Reply:
         number = int(call.json["inputText"])
-        return Reply.json(200, {"embedding": [float(number)], "inputTextTokenCount": number})
+        return Reply.json(200, {"embedding": [float(number)], "inputTextTokenCount": number + 1})
 
     upstream.answers(titan)
     seen = len(upstream.calls)
@@ -60,9 +60,9 @@ def test_a_provider_that_takes_one_text_is_asked_for_each_in_order(desk: Desk, u
         model="bedrock/amazon.titan-embed-text-v2:0", input=[str(number) for number in range(20)], encoding_format="float"
     )
     assert [(item.index, item.embedding) for item in found.data] == [(number, [float(number)]) for number in range(20)]
-    assert found.usage.total_tokens == sum(range(20))
+    assert found.usage.total_tokens == sum(range(21))
     assert len(upstream.calls) == seen + 20
-    assert only_record(desk, key).cost_nanousd == sum(range(20)) * 20
+    assert only_record(desk, key).cost_nanousd == sum(range(21)) * 20
 
 
 def test_of_calls_that_belong_together_those_that_were_answered_are_paid(desk: Desk, upstream: FakeUpstream, key: str) -> None:
@@ -91,7 +91,7 @@ def test_two_thousand_long_vectors_arrive(desk: Desk, upstream: FakeUpstream, ke
     [
         ({"input": ""}, "input"),
         ({"input": []}, "input"),
-        ({"input": ["a", ""]}, "input[1]"),
+        ({"input": ["a", ""]}, "input"),
         ({"input": [[]]}, "input"),
         ({"input": None}, "input"),
         ({"input": 7}, "input"),

@@ -20,8 +20,11 @@ from tests.support.openai_wire import plays_openai
 
 GUIDE = Guide.read("README.md")
 README, BLOCKS, blocks, after = GUIDE.text, GUIDE.blocks, GUIDE.written_in, GUIDE.after
-CURLS = [text for text in blocks("sh") if text.startswith("curl")]
-"""In the README's order: chat, a new key, what is left of it, completions, the public list of models."""
+
+
+def curl(path: str) -> str:
+    """The first command that asks for it."""
+    return next(text for text in blocks("sh") if text.startswith("curl") and f"/{path}" in text)
 
 
 @pytest.fixture(scope="module")
@@ -46,25 +49,26 @@ def test_the_printed_curl_works(served: Served) -> None:
 
 
 def test_curl_prints_what_the_readme_shows(served: Served) -> None:
-    printed = json.loads(run(CURLS[0], served))
-    assert shape(printed) == shape(json.loads(after(CURLS[0])))
+    printed = json.loads(run(curl("v1/chat/completions"), served))
+    assert shape(printed) == shape(json.loads(after(curl("v1/chat/completions"))))
 
 
 def test_a_key_is_issued_and_asked_what_is_left(served: Served) -> None:
-    key = json.loads(run(CURLS[1], served))["key"]
-    printed = json.loads(run(CURLS[2], served, KEY=key))
-    assert shape(printed) == shape(json.loads(after(CURLS[2])))
+    key = json.loads(run(curl("key/generate"), served))["key"]
+    printed = json.loads(run(curl("key/info"), served, KEY=key))
+    assert shape(printed) == shape(json.loads(after(curl("key/info"))))
 
 
-def test_texts_are_completed_as_the_readme_shows(served: Served) -> None:
-    assert shape(json.loads(run(CURLS[3], served))) == shape(json.loads(after(CURLS[3])))
+@pytest.mark.parametrize("path", ["v1/completions", "v1/embeddings"])
+def test_operations_answer_as_the_readme_shows(served: Served, path: str) -> None:
+    assert shape(json.loads(run(curl(path), served))) == shape(json.loads(after(curl(path))))
 
 
 def test_models_are_published_by_the_setting_that_the_readme_names(served: Served, tmp_path: Path) -> None:
-    assert "error" in json.loads(run(CURLS[4], served))
+    assert "error" in json.loads(run(curl("public/model_hub"), served))
     [setting] = re.findall(r"`(HAIMAKER_PUBLIC_MODELS)=true`", README)
     for published in serve(tmp_path, **{setting: "true"}):
-        assert "demo/echo" in [model["id"] for model in json.loads(run(CURLS[4], published))]
+        assert "demo/echo" in [model["id"] for model in json.loads(run(curl("public/model_hub"), published))]
 
 
 def test_the_program_prints_what_the_readme_shows(served: Served) -> None:
@@ -80,7 +84,7 @@ def test_a_providers_key_turns_it_on(tmp_path: Path, upstream: FakeUpstream) -> 
     name, _, value = command.splitlines()[0].removeprefix("export ").partition("=")
     for served in serve(tmp_path, **{name: value, "OPENAI_BASE_URL": upstream.url}):
         assert "openai" in served.welcome.splitlines()[2]
-        answer = json.loads(run(CURLS[0].replace("demo/echo", "gpt-4o-mini"), served))
+        answer = json.loads(run(curl("v1/chat/completions").replace("demo/echo", "gpt-4o-mini"), served))
         assert answer["choices"][0]["message"]["content"] == "Hello"
         assert upstream.calls[-1].headers["authorization"] == f"Bearer {value}"
 

@@ -104,9 +104,7 @@ def test_while_it_fails_what_was_read_before_is_used(scene, fault):
     assert scene.keys(1) == {"openai": "sk-new"}
 
 
-@pytest.mark.parametrize(
-    "value", [[], "text", {"OPENAI_API_KEY": 1}, {"OPENAI_API_KEY": "sk-\u00e9"}, {"OPENAI_BASE_URL": "x", "OPENAI_API_KEY": "k"}]
-)
+@pytest.mark.parametrize("value", [[], "text", {"OPENAI_API_KEY": 1}])
 def test_a_parameter_that_makes_no_sense_is_unavailable_and_told_to_the_deployer(scene, value, capsys):
     scene.put(value)
     with pytest.raises(ServiceUnavailableError) as raised:
@@ -116,3 +114,24 @@ def test_a_parameter_that_makes_no_sense_is_unavailable_and_told_to_the_deployer
     assert "sk-" not in str(raised.value)
     scene.put({"OPENAI_API_KEY": "sk-1"})
     assert scene.keys() == {"openai": "sk-1"}
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        {"OPENAI_API_KEY": "sk-\u00e9"},
+        {"OPENAI_BASE_URL": "x", "OPENAI_API_KEY": "sk-1"},
+        {"VERTEX_AI_CREDENTIALS": "sk-2", "VERTEX_AI_PROJECT": "p"},
+    ],
+    ids=lambda wrong: next(iter(wrong)),
+)
+@pytest.mark.parametrize("first", [True, False], ids=["at the start", "later"])
+def test_one_secret_that_can_not_be_used_turns_its_own_provider_off(scene, wrong, first, capsys):
+    if not first:
+        scene.put({"GROQ_API_KEY": "gsk-1", "OPENAI_API_KEY": "sk-1"})
+        assert set(scene.keys()) == {"groq", "openai"}
+    scene.put({"GROQ_API_KEY": "gsk-1", **wrong})
+    assert scene.keys(KEPT_S) == {"groq": "gsk-1"}
+    written = capsys.readouterr()
+    assert ("characters" in written.err) or ("_BASE_URL" in written.err) or ("VERTEX_AI_CREDENTIALS" in written.err)
+    assert "sk-" not in written.err

@@ -14,7 +14,9 @@ COMPLETION = ("completion_tokens", "output_tokens")
 
 
 def counted(used: JSON) -> JSON:
-    """Usage that says how many tokens there were; the same object where it does."""
+    """Usage that says how many tokens there were; the same object where it does, or where nothing that it says can be meant."""
+    if not usage.is_plausible(used):
+        return used
     if all(type(used.get(name)) is int for name in TOTALS):
         return _folded(_with_details(used))
     told = usage.to_openai(usage.from_openai(used))

@@ -1,0 +1,80 @@
+"""Bounds of what embeddings cost, and bodies of any kind."""
+
+import json
+from contextlib import suppress
+
+import pytest
+from cohere.types.embed_input import EmbedInput
+from google.genai import types
+from hypothesis import given
+from hypothesis import strategies as st
+from pydantic import TypeAdapter
+
+from haimaker import adapters, usage
+from haimaker.errors import BadRequestError
+from haimaker.prices import facts
+from haimaker.providers import row_for
+from haimaker.tasks.embeddings import parse
+from haimaker.wire import JSON, Attempt, Request
+
+MODELS = ("cohere/embed-v4.0", "gemini/gemini-embedding-2", "vertex_ai/multimodalembedding@001", "bedrock/cohere.embed-v4:0")
+MODELS += (
+    "openai/text-embedding-3-small",
+    "bedrock/amazon.titan-embed-image-v1",
+    "vertex_ai/text-embedding-005",
+    "voyage/voyage-4",
+)
+TEXTS = st.lists(st.text(min_size=1, max_size=200), min_size=1, max_size=5)
+ANY = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.text(max_size=9),
+    lambda inner: st.lists(inner) | st.dictionaries(st.text(), inner),
+)
+
+
+def attempt_for(name: str) -> Attempt:
+    provider, _, model = name.partition("/")
+    known = facts(provider, model)
+    assert known is not None
+    return Attempt("r", 0, row_for(provider, model, "embeddings"), model, known)
+
+
+def request(body: JSON) -> Request:
+    return Request("r", body=json.dumps(body).encode())
+
+
+@pytest.mark.parametrize("name", MODELS)
+@given(texts=TEXTS)
+def test_a_token_has_at_least_a_byte_and_no_answer_costs_more_than_is_held(name: str, texts: list[str]) -> None:
+    attempt = attempt_for(name)
+    asked = parse(request({"model": name, "input": texts}))
+    held = usage.most_nanousd(asked.most(attempt), attempt.facts)
+    assert held is not None
+    tokens = sum(len(text.encode("utf-8", "surrogatepass")) for text in texts)
+    for used in (usage.Tokens(input=tokens), usage.Tokens(characters=sum(map(len, texts)))):
+        cost = usage.cost_nanousd(used, attempt.facts)
+        assert cost is None or cost <= held
+
+
+@given(ANY, ANY, ANY, st.sampled_from(MODELS))
+def test_whatever_is_sent_is_embedded_or_refused(given_input: object, dimensions: object, encoding: object, name: str) -> None:
+    body = {"model": name, "input": given_input, "dimensions": dimensions, "encoding_format": encoding}
+    with suppress(BadRequestError):
+        asked = parse(request(body))
+        adapters.task("embeddings", attempt_for(name)).to_upstream(asked.parts(1)[0], attempt_for(name))
+
+
+def test_googles_types_take_what_is_sent() -> None:
+    asked = parse(request({"model": "gemini/gemini-embedding-2", "input": ["a", "data:image/png;base64,AAAA"], "dimensions": 8}))
+    sent = adapters.task("embeddings", attempt_for("gemini/gemini-embedding-2")).to_upstream(
+        asked, attempt_for("gemini/gemini-embedding-2")
+    )
+    for each in json.loads(sent.body)["requests"]:
+        types.Content.model_validate(each.pop("content"))
+        types.EmbedContentConfig.model_validate({name: value for name, value in each.items() if name != "model"})
+
+
+def test_coheres_types_take_what_is_sent() -> None:
+    asked = parse(request({"model": "cohere/embed-v4.0", "input": ["a", "data:image/png;base64,AAAA"]}))
+    sent = adapters.task("embeddings", attempt_for("cohere/embed-v4.0")).to_upstream(asked, attempt_for("cohere/embed-v4.0"))
+    for each in json.loads(sent.body)["inputs"]:
+        TypeAdapter(EmbedInput).validate_python(each)
