@@ -126,13 +126,10 @@ class Exchange:
         trial.use(replace(tokens, output=tokens.output + uncounted), estimated=not is_told or uncounted > 0)
 
     def _counted(self, trial: Trial, said: Any, service_tier: Any, answer_bytes: int) -> tuple[Tokens, bool]:
-        """What was used, and whether the provider told it: a text that took no token is as little told as 10^14 tokens."""
-        if not usage.is_plausible(said):
-            return self._estimate(trial, answer_bytes), False
-        tokens = _tokens(said, service_tier, trial)
-        if answer_bytes and not tokens.completion and not tokens.reported_units:
-            return replace(tokens, output=usage.estimate_tokens(answer_bytes)), False
-        return tokens, True
+        """What was used, and whether the provider told it."""
+        if usage.is_plausible(said):
+            return _tokens(said, service_tier, trial), True
+        return self._estimate(trial, answer_bytes), False
 
     def _estimate(self, trial: Trial, answer_bytes: int) -> Tokens:
         return estimated(self.sender.request, trial.attempt, answer_bytes)

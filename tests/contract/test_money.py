@@ -257,3 +257,25 @@ def test_a_budget_is_renewed_and_a_late_answer_counts_in_the_new_window(desk: De
         assert usage_of(late.result())["cost"] is not None
     assert desk.money(key)[1:] == (0, first + 2 * cost)
     assert desk.money(key)[0] in (2 * cost, cost, 0), "less once a window has ended again"
+
+
+@pytest.mark.parametrize("streamed", [False, True], ids=["whole", "streamed"])
+@pytest.mark.parametrize(
+    "counts",
+    [
+        {"prompt_tokens": 10, "completion_tokens": 10**14, "total_tokens": 10**14 + 10},
+        {"prompt_tokens": -5, "completion_tokens": 5, "total_tokens": 0},
+        {"prompt_tokens": 10, "completion_tokens": 2.5, "total_tokens": 12},
+        {"prompt_tokens": "10", "completion_tokens": [], "total_tokens": None},
+    ],
+    ids=["10^14", "negative", "fraction", "text"],
+)
+def test_counts_that_can_not_be_are_estimated_and_said_to_be(desk: Desk, counts, streamed):
+    desk.upstream.answers(plays(counts))
+    key = desk.key(max_budget=1)
+    response = desk.chat(key, **(ASKS_USAGE if streamed else {}))
+    said = usage_of(response)
+    assert (said["cost_estimated"], said["completion_tokens"]) == (True, 2)
+    assert 0 < nanousd(said["cost"]) < 10**6
+    (record,) = desk.records(key)
+    assert (record.cost_nanousd, record.detail["cost_estimated"]) == (nanousd(said["cost"]), True)
