@@ -13,13 +13,13 @@ Steps 5 to 8 are an `Exchange`; a `Relay` stands between it and the door.
 """
 
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from importlib import import_module
 from typing import NamedTuple
 
 from haimaker import admission, keys, limits, models
-from haimaker.accounts import Accounts, Payers, refusal, unavailable
+from haimaker.accounts import Accounts, Payers, check_usable, refusal, unavailable
 from haimaker.calling import Caller, Upstreams
 from haimaker.config import Settings
 from haimaker.credentials import Constant, Credentials, Stored
@@ -29,6 +29,7 @@ from haimaker.health import Health
 from haimaker.limits import Reservation
 from haimaker.observability import Observer
 from haimaker.plans import Plan
+from haimaker.provider import Provider
 from haimaker.providers import PROVIDERS
 from haimaker.relay import ClientLeft, Relay
 from haimaker.routing import Router
@@ -146,11 +147,24 @@ class Gateway:
         access = self.credentials.current()
         reach = self._reach
         if reach is None or reach.upstreams.access is not access:
-            rows = (*PROVIDERS, *(account.row for account in self.settings.config.accounts.values()))
-            on = [row for row in rows if row.name in access or (row.offline and self.settings.demo)]
+            on = [row for row in self._rows() if row.name in access or (row.offline and self.settings.demo)]
             transport, health = (reach.upstreams.transport, reach.upstreams.health) if reach else (Transport(), Health())
             self._reach = reach = Reach(Router(self.settings.config, on), Upstreams(transport, access, health))
         return reach
+
+    def _rows(self) -> Sequence[Provider]:
+        """All providers that there are, also those that are off."""
+        return (*PROVIDERS, *(account.row for account in self.settings.config.accounts.values()))
+
+    def calculate(self, request: Request) -> Response:
+        """Reads no providers' credentials: prices are known without them."""
+        from haimaker import calculate  # nothing else needs it
+
+        payers = self.accounts.payers(self.accounts.identify(request.headers, fresh=True))
+        check_usable(payers.key, time.time())
+        router = Router(self.settings.config, self._rows())
+        allowed = payers.models(router.full_name)
+        return json_response(calculate.calculated(router, allowed, request, self.settings.default_max_output_tokens))
 
     def hub(self) -> bytes:
         """The public catalogue; made once, since anybody may ask for it."""
@@ -371,6 +385,7 @@ OPERATIONS: Mapping[str, Callable[[Gateway, Request], Response]] = {
     "spend_logs": _books("spend", "logs"),
     "spend_report": _books("spend", "report"),
     "spend_keys": _books("spend", "by_key"),
+    "spend_calculate": Gateway.calculate,
     "generation": _books("spend", "generation"),
     "file_read": _files("serve"),
     "file_write": _files("take"),

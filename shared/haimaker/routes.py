@@ -66,6 +66,7 @@ ROUTES = (
     Route("GET", "/spend/logs", "spend_logs"),
     Route("GET", "/spend/report", "spend_report"),
     Route("GET", "/spend/keys", "spend_keys"),
+    Route("POST", "/spend/calculate", "spend_calculate"),
     Route("GET", "/generation", "generation"),
     Route("GET", "/health", "health"),
 )

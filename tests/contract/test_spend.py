@@ -1,14 +1,15 @@
 """What was spent and on what, over HTTP: as an administrator and as the holders of keys see it, on each store."""
 
 import json
+from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime
 from decimal import Decimal
 
 import pytest
 
-from tests.contract.money_support import ADMIN, MODEL, Desk, error_of, nanousd, serving, store_of
+from tests.contract.money_support import ADMIN, MODEL, Desk, chat_body, error_of, exact_json, nanousd, serving, store_of
 from tests.support import openai_wire
-from tests.support.fake_upstream import FakeUpstream
+from tests.support.fake_upstream import FakeUpstream, Reply
 from tests.support.reply import JSON
 
 COST = 10 * 150 + 5 * 600
@@ -158,3 +159,59 @@ def test_a_blocked_key_sees_nothing(desk: Desk):
     desk.admin("/key/block", key=key)
     for path in ("/spend/logs", "/spend/report", "/spend/keys", "/generation?id=1"):
         assert error_of(desk.ask("GET", path, key=key)) == (401, "key_blocked")
+
+
+@pytest.mark.parametrize(
+    ("body", "told"),
+    [
+        ({"model": MODEL, "usage": openai_wire.usage(1000, 37, cached=600)}, (400 * 150 + 600 * 75 + 37 * 600, False, 1000, 37)),
+        ({"model": "gpt-4o-mini", "completion_response": {"usage": openai_wire.usage(10, 5)}}, (COST, False, 10, 5)),
+        ({"completion_response": openai_wire.completion(usage=openai_wire.usage(10, 5))}, (COST, False, 10, 5)),
+        ({"model": "demo/echo", "usage": openai_wire.usage(10, 5)}, (0, False, 10, 5)),
+        ({"model": "anthropic/claude-sonnet-4-5", "usage": {"prompt_tokens": 1, "completion_tokens": 1}}, (18_000, False, 1, 1)),
+    ],
+)
+def test_a_price_is_calculated_without_sending_anything(desk: Desk, body, told):
+    asked = len(desk.upstream.calls)
+    found = exact_json(desk.ask("POST", "/spend/calculate", body, key=desk.key()))
+    assert (nanousd(found["cost"]), found["cost_estimated"], found["input_tokens"], found["output_tokens"]) == told
+    assert len(desk.upstream.calls) == asked
+
+
+def test_the_worst_case_is_what_would_be_reserved(desk: Desk):
+    body = chat_body(max_tokens=64)
+    found = exact_json(desk.ask("POST", "/spend/calculate", body))
+    assert (found["model"], found["max_tokens"], found["cost_estimated"]) == (MODEL, 64, True)
+    assert 0 < found["cost"] < found["max_cost"]
+    gate = desk.upstream.gate()
+    desk.upstream.answers(Reply.json(200, openai_wire.completion()).after(gate))
+    with ThreadPoolExecutor(1) as pool:
+        key, seen = desk.key(max_budget=1), len(desk.upstream.calls)
+        answer = pool.submit(desk.ask, "POST", "/chat/completions", body, key=key)
+        desk.upstream.wait_for_calls(seen + 1)
+        assert desk.info(key)["reserved"] == found["max_cost"]
+        gate.open()
+        assert answer.result().status_code == 200
+    desk.upstream.answers(openai_wire.plays_openai())
+    fits = desk.key(max_budget=float(found["max_cost"]))
+    assert desk.ask("POST", "/chat/completions", body, key=fits).status_code == 200
+    assert exact_json(desk.ask("POST", "/spend/calculate", {"model": MODEL, "prompt": "Hi"}))["max_cost"] > 0
+
+
+@pytest.mark.parametrize(
+    ("body", "error"),
+    [
+        ({}, (400, "missing_required_parameter")),
+        ({"model": 7, "usage": {}}, (400, "missing_required_parameter")),
+        ({"model": MODEL}, (400, "missing_required_parameter")),
+        ({"model": MODEL, "usage": {}}, (400, "invalid_value")),
+        ({"model": MODEL, "usage": {"prompt_tokens": -1}}, (400, "invalid_value")),
+        ({"model": MODEL, "completion_response": "Hi"}, (400, "invalid_value")),
+        ({"model": MODEL, "completion_response": {}}, (400, "invalid_value")),
+        ({"model": "nobody/knows", "usage": {"prompt_tokens": 1}}, (404, "model_not_found")),
+        ({"model": "groq/llama-3.3-70b-versatile", "usage": {"prompt_tokens": 1}}, (403, "model_not_allowed")),
+    ],
+)
+def test_what_can_not_be_priced_is_named(desk: Desk, body, error):
+    key = desk.key(models=["openai/*"]) if error[0] == 403 else desk.key()
+    assert error_of(desk.ask("POST", "/spend/calculate", body, key=key)) == error

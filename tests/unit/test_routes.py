@@ -50,6 +50,7 @@ FOUND = [
     ("GET", "/spend/logs", "spend_logs", {}),
     ("GET", "/v1/spend/report", "spend_report", {}),
     ("GET", "/spend/keys", "spend_keys", {}),
+    ("POST", "/v1/spend/calculate", "spend_calculate", {}),
     ("GET", "/v1/generation", "generation", {}),
     ("GET", "/files/a.png", "file_read", {"id": "a.png"}),
     ("PUT", "/v1/files/a", "file_write", {"id": "a"}),
