@@ -95,6 +95,10 @@ class Provider:
     """Constant fields of every request, unless the client sent them."""
     values: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
     """Values of a parameter that it spells differently."""
+    formats: tuple[str, ...] = ()
+    """Of sound, in OpenAI's terms, that it gives, the usual one first; empty where it has all of OpenAI's."""
+    most_characters: int | None = None
+    """Of a text to be spoken."""
     asks_stream_usage: bool = True
     """Whether usage in a stream has to be asked for with `stream_options`; False where it always comes, and they are not sent."""
     keeps_developer: bool = False

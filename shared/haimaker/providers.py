@@ -17,6 +17,7 @@ from haimaker.rows.p_to_z import P_TO_Z
 from haimaker.rows.popular import POPULAR
 from haimaker.rows.servers import SERVERS
 from haimaker.rows.special import SPECIAL
+from haimaker.rows.speech import AZURE_SPEECH, OPENAI_SPEECH
 
 __all__ = ["BY_NAME", "PROVIDERS", "ModelRule", "Provider"]
 
@@ -91,6 +92,7 @@ PROVIDERS: tuple[Provider, ...] = (
         strips_message_fields=REASONING,
         model_rules=OPENAI_REASONING,
         completes=r"(?:ft:)?(?:gpt-3\.5-turbo-instruct|davinci-002|babbage-002)",
+        operations={"audio_speech": OPENAI_SPEECH},
         unlisted=r"ft:|computer-use",  # a fine-tuned model has a longer name; the other is no chat model
         forwards=("openai-organization", "openai-project", "openai-beta"),
     ),
@@ -115,6 +117,7 @@ PROVIDERS: tuple[Provider, ...] = (
         strips_message_fields=REASONING,
         model_rules=OPENAI_REASONING,
         completes=r"gpt-3\.?5-turbo-instruct",
+        operations={"audio_speech": AZURE_SPEECH},
         unlisted=r"[\w-]+/|computer-use",
     ),
     # https://learn.microsoft.com/azure/ai-foundry/foundry-models/concepts/endpoints: the models of others.
@@ -224,8 +227,10 @@ PROVIDERS: tuple[Provider, ...] = (
     *SPECIAL,
     Provider(
         "demo",
-        models=("count", "echo", "tool", "embedding"),
-        modes={"embedding": "embedding"},
+        models=("count", "echo", "tool", "embedding", "speech"),
+        modes={"embedding": "embedding", "speech": "audio_speech"},
+        formats=("wav", "pcm"),
+        most_characters=4_096,
         prices={"input_cost_per_token": "0", "output_cost_per_token": "0"},
         offline=True,
         single_choice=True,

@@ -47,6 +47,20 @@ class Made(NamedTuple):
     tokens: Tokens | None = None
 
 
+class Sound(NamedTuple):
+    """An answer that is passed on as it comes: what it is, its bytes, and somewhere among them what was used, if that is known."""
+
+    content_type: str
+    pieces: Iterator[bytes | Tokens]
+
+
+class Pieces(NamedTuple):
+    """The same for the client."""
+
+    content_type: str
+    pieces: Iterator[bytes]
+
+
 @dataclass(frozen=True, slots=True)
 class Task(Accepted):
     """An accepted request of such an operation. `body` is all that the client sent, but for files."""
@@ -93,11 +107,6 @@ class Task(Accepted):
     def in_pieces(self) -> bool:
         """Whether the answer is bytes that are passed on as they come."""
         return False
-
-    @property
-    def content_type(self) -> str:
-        """Of such bytes."""
-        return "application/octet-stream"
 
     def as_events(self, made: Made) -> Iterator[Chunk]:
         """A whole answer as the events of a stream, for a client that asked for one where the provider has none."""

@@ -10,7 +10,7 @@ from haimaker import adapters, choices
 from haimaker.calling import Caller, decode
 from haimaker.errors import APIError, BadGatewayError
 from haimaker.settlement import Trial
-from haimaker.task import Answer, Made, Task, is_last
+from haimaker.task import Answer, Made, Pieces, Sound, Task, is_last
 from haimaker.usage import Tokens
 from haimaker.wire import Chunk, UpstreamResponse
 
@@ -50,12 +50,11 @@ class TaskCaller(Caller):
             return self.task.as_events(self._read(trial, self.task, response))
         return _begun(self._events(trial, response))
 
-    def pieces(self, trial: Trial) -> Iterator[bytes]:
+    def pieces(self, trial: Trial) -> Pieces:
         """The bytes of an answer as they come; returns when the first have."""
-        if hasattr(self._task_adapter(trial), "from_pieces"):
-            return _begun(self._pieces(trial, self._open(trial, self.task)))
-        made = self.made(trial)
-        return iter([self.task.rendered(made)[1]])
+        response = self._open(trial, self.task)
+        sound: Sound = self._task_adapter(trial).from_pieces(response, self.task, trial.attempt)
+        return Pieces(sound.content_type, _begun(self._pieces(trial, response, sound)))
 
     def _task_adapter(self, trial: Trial) -> Any:
         return adapters.find(self.request, trial.attempt)
@@ -131,10 +130,10 @@ class TaskCaller(Caller):
         if not ended:
             raise BadGatewayError("The provider's stream ended before the answer was complete.", code="stream_interrupted")
 
-    def _pieces(self, trial: Trial, response: UpstreamResponse) -> Iterator[bytes]:
+    def _pieces(self, trial: Trial, response: UpstreamResponse, sound: Sound) -> Iterator[bytes]:
         try:
             with self._explaining(trial, answered=True):
-                for piece in self._task_adapter(trial).from_pieces(response, self.task, trial.attempt):
+                for piece in sound.pieces:
                     if isinstance(piece, Tokens):
                         trial.use(piece, estimated=False)
                     elif piece:

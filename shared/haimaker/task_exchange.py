@@ -47,12 +47,12 @@ class TaskExchange(Exchange):
 
     def _pieces(self) -> Iterator[Head | bytes]:
         """Bytes as they are made. What they cost is known at their end only."""
-        pieces = self.sender.first_good(self.caller.pieces)
+        answer = self.sender.first_good(self.caller.pieces)
         trial = self.sender.trials[-1]
         sent = 0
         try:
-            yield Head(200, {"content-type": self.task.content_type, **self.told(trial)})
-            for piece in pieces:
+            yield Head(200, {"content-type": answer.content_type, **self.told(trial)})
+            for piece in answer.pieces:
                 sent += len(piece)
                 yield piece
         finally:
@@ -62,7 +62,7 @@ class TaskExchange(Exchange):
         """Events; the one that ends them waits for its cost."""
         sender, task = self.sender, self.task
         if task.in_pieces:
-            events = task.from_pieces(sender.first_good(self.caller.pieces))
+            events = task.from_pieces(sender.first_good(self.caller.pieces).pieces)
         else:
             events = sender.first_good(self.caller.events)
         trial = sender.trials[-1]

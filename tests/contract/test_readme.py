@@ -7,6 +7,7 @@ import shutil
 import subprocess
 import sys
 import tomllib
+import wave
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -62,6 +63,12 @@ def test_a_key_is_issued_and_asked_what_is_left(served: Served) -> None:
 @pytest.mark.parametrize("path", ["v1/completions", "v1/embeddings"])
 def test_operations_answer_as_the_readme_shows(served: Served, path: str) -> None:
     assert shape(json.loads(run(curl(path), served))) == shape(json.loads(after(curl(path))))
+
+
+def test_the_file_that_is_spoken_plays(served: Served, tmp_path: Path) -> None:
+    run(curl("v1/audio/speech").replace("hello.wav", str(tmp_path / "hello.wav")), served)
+    with wave.open(str(tmp_path / "hello.wav")) as spoken:
+        assert spoken.getnframes() > 0
 
 
 def test_models_are_published_by_the_setting_that_the_readme_names(served: Served, tmp_path: Path) -> None:

@@ -4,13 +4,15 @@ case.json                may also have `upstream_headers`, those of the answer
 request.json             the client's JSON body; an upload is `{"form": {…}, "files": {name: {"name", "content_type", "base64"}}}`
 upstream_request.json    the body as JSON, as a form in the same shape, or as `{"base64": ...}`
 upstream_response.json, .txt, .bin or .sse
-response.json            what the client gets: its JSON body, `{"text": ...}`, `{"base64": ...}`, or an error
+response.json            what the client gets: its JSON body, `{"text": ...}`, `{"base64": ...}`, or an error; of bytes that are
+                         passed on as they come also their content type and what was used
 chunks.jsonl             the events of a stream
 """
 
 import base64
 import json
 from collections.abc import Mapping
+from dataclasses import asdict
 from importlib import import_module
 from typing import Any
 
@@ -19,7 +21,7 @@ from haimaker.errors import APIError
 from haimaker.multipart_form import File
 from haimaker.prices import Facts, facts
 from haimaker.providers import row_for
-from haimaker.task import Answer, Task
+from haimaker.task import Answer, Sound, Task
 from haimaker.usage import Tokens
 from haimaker.wire import JSON, Attempt, Request, UpstreamResponse
 from tests.wire.case import ROOT, Case
@@ -87,13 +89,20 @@ def response_of(case: Case) -> Any:
             raise errors.from_upstream(status, adapter.read_error(json.loads(raw)), {})
         headers: Mapping[str, str] = case.about.get("upstream_headers", {"content-type": "application/json"})
         if hasattr(adapter, "from_pieces"):
-            pieces = adapter.from_pieces(UpstreamResponse(200, headers, iter([raw])), request, attempt)
-            return _shown(b"".join(piece for piece in pieces if not isinstance(piece, Tokens)))
+            return _heard(adapter.from_pieces(UpstreamResponse(200, headers, iter([raw])), request, attempt))
         made = adapter.from_upstream(Answer(headers, raw), request, attempt)
         content_type, rendered = request.rendered(made)
         return json.loads(rendered) if content_type.startswith("application/json") else _shown(rendered)
     except APIError as error:
         return {"status": error.status, **error.body()}
+
+
+def _heard(sound: Sound) -> JSON:
+    items = list(sound.pieces)
+    used = [item for item in items if isinstance(item, Tokens)]
+    counts = [{name: count for name, count in asdict(tokens).items() if count} for tokens in used]
+    shown = _shown(b"".join(item for item in items if not isinstance(item, Tokens)))
+    return {"content_type": sound.content_type, **shown, "used": counts}
 
 
 def events_of(case: Case, size: int = 10**9) -> list[JSON]:

@@ -17,8 +17,7 @@ from haimaker.wire import JSON, Attempt, Chunk, ErrorFields, Event, UpstreamRequ
 
 if TYPE_CHECKING:
     from haimaker.provider import Provider
-    from haimaker.task import Answer, Made
-    from haimaker.usage import Tokens
+    from haimaker.task import Answer, Made, Sound
 
 CHAT: Mapping[str, str] = {
     "anthropic": "haimaker.adapters.anthropic.chat",
@@ -56,6 +55,7 @@ COMPLETIONS: Mapping[str, str] = {
 
 
 TASKS: Mapping[str, Mapping[str, str]] = {
+    "audio_speech": {"openai": "haimaker.adapters.openai.speech"},
     "embeddings": {
         "bedrock": "haimaker.adapters.bedrock.embeddings",
         "cohere": "haimaker.adapters.cohere.embeddings",
@@ -88,11 +88,17 @@ class EventsAdapter(TaskAdapter, Protocol):
         """As OpenAI's events; the last has the usage."""
 
 
-class PiecesAdapter(TaskAdapter, Protocol):
-    """One whose provider sends bytes as they are made."""
+class PiecesAdapter(Protocol):
+    """One of an operation whose answer is bytes, passed on as they come."""
 
-    def from_pieces(self, answer: UpstreamResponse, request: Any, attempt: Attempt) -> Iterator[bytes | Tokens]:
-        """The bytes that the client asked for, and somewhere among them what was used, if the provider says."""
+    def to_upstream(self, request: Any, attempt: Attempt) -> UpstreamRequest:
+        """As in ChatAdapter."""
+
+    def from_pieces(self, answer: UpstreamResponse, request: Any, attempt: Attempt) -> Sound:
+        """The bytes that the client asked for, of an answer that is still to be read. Raises APIError while they are read."""
+
+    def read_error(self, body: object) -> ErrorFields:
+        """As in ChatAdapter."""
 
 
 class BatchAdapter(TaskAdapter, Protocol):

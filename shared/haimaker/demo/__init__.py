@@ -12,6 +12,7 @@ from haimaker.wire import UpstreamRequest, UpstreamResponse
 
 OPERATIONS = {
     "/chat/completions": "haimaker.demo.chat",
+    "/audio/speech": "haimaker.demo.speech",
     "/embeddings": "haimaker.demo.embeddings",
 }
 

@@ -10,6 +10,7 @@ from haimaker.provider import (
     ModelRule,
     Provider,
 )
+from haimaker.rows.speech import GROQ_SPEECH
 
 KIMI_THINKS = r"kimi-(?:k2\.|k[3-9]|k2-thinking|thinking)"
 
@@ -30,6 +31,7 @@ POPULAR: tuple[Provider, ...] = (
     Provider(
         "groq",
         "https://api.groq.com/openai/v1",
+        operations={"audio_speech": GROQ_SPEECH},
         single_choice=True,
         drop=("logit_bias", *(name for name in OPENAI_ALONE if name != "service_tier")),
         refuse=("logprobs", "top_logprobs"),

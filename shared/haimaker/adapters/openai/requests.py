@@ -21,6 +21,7 @@ NEUTRAL: Mapping[str, Collection[object]] = {
     "n": (1,),
     "parallel_tool_calls": (True,),
     "presence_penalty": (0,),
+    "speed": (1,),
     "temperature": (1,),
     "tool_choice": ("auto",),
     "top_logprobs": (0,),

@@ -1,0 +1,92 @@
+"""Speech of OpenAI and of every provider that speaks its format: bytes as they come, out of events where a row asks for these.
+
+https://platform.openai.com/docs/api-reference/audio/createSpeech. Only events tell what was used; the models that have them are
+those that bill tokens.
+"""
+
+import json
+from collections.abc import Iterator
+
+from haimaker import sse
+from haimaker.adapters.events import json_object
+from haimaker.adapters.openai.failures import from_body, is_failure, read_error
+from haimaker.adapters.speaking import CONTENT_TYPES, cut, decoded, is_sound, no_sound, order
+from haimaker.errors import BadRequestError
+from haimaker.sse import dumps
+from haimaker.task import Sound, is_last
+from haimaker.tasks.speech import SpeechRequest
+from haimaker.usage import Tokens
+from haimaker.wire import JSON, Attempt, UpstreamRequest, UpstreamResponse
+
+__all__ = ["from_pieces", "read_error", "to_upstream"]
+
+PATH = "/audio/speech"
+SOUND_FIELDS = ("audio", "audio_data", "delta", "data")
+"""Where servers put it: OpenAI, Mistral, Together."""
+
+
+def to_upstream(request: SpeechRequest, attempt: Attempt) -> UpstreamRequest:
+    asked = order(request, attempt)
+    if "voice" not in asked.body:
+        raise BadRequestError("Missing required parameter: 'voice'.", param="voice", code="missing_required_parameter")
+    row = attempt.provider
+    body = {**asked.body, "response_format": asked.format} if row.formats else asked.body
+    headers = {"content-type": "application/json", **row.headers}
+    return UpstreamRequest(PATH, dumps(body), headers, dropped=asked.dropped)
+
+
+def from_pieces(answer: UpstreamResponse, request: SpeechRequest, attempt: Attempt) -> Sound:
+    """What the server says that it is, and where it says nothing of use, what was asked for."""
+    kind = answer.headers.get("content-type", "")
+    asked_for = CONTENT_TYPES[order(request, attempt).format]
+    if kind.startswith("text/event-stream"):
+        return Sound(asked_for, _of_events(answer, request, attempt))
+    if is_sound(answer):
+        return Sound(kind if kind.startswith("audio/") else asked_for, _as_it_comes(answer, request, attempt))
+    return Sound(asked_for, _of_body(answer, request, attempt))
+
+
+def _as_it_comes(answer: UpstreamResponse, request: SpeechRequest, attempt: Attempt) -> Iterator[bytes | Tokens]:
+    if used := request.spent(attempt):
+        yield used
+    yield from answer.pieces
+
+
+def _of_events(answer: UpstreamResponse, request: SpeechRequest, attempt: Attempt) -> Iterator[bytes | Tokens]:
+    ended, used = False, request.spent(attempt)
+    for event in sse.decode(answer.pieces):
+        if event.data == b"[DONE]":
+            ended = True
+            break
+        body = json_object(event)
+        if is_failure(body) or body.get("type") == "error":
+            raise from_body(body)
+        if sound := _sound(body):
+            yield decoded(sound)
+        if is_last(body):
+            ended, used = True, request.spent(attempt, body.get("usage")) or used
+    if used:
+        yield used
+    if not ended:
+        raise cut()
+
+
+def _of_body(answer: UpstreamResponse, request: SpeechRequest, attempt: Attempt) -> Iterator[bytes | Tokens]:
+    """An error that came with status 200, sound in base64, or sound that nobody has named."""
+    raw = b"".join(answer.pieces)
+    try:
+        body = json.loads(raw)
+    except (ValueError, RecursionError):
+        if not raw or raw.lstrip()[:1] in b"<{[":
+            raise no_sound() from None
+        yield from _as_it_comes(UpstreamResponse(200, {}, iter([raw])), request, attempt)
+        return
+    if not isinstance(body, dict) or not (sound := _sound(body)):
+        raise from_body(body) if isinstance(body, dict) and is_failure(body) else no_sound()
+    yield decoded(sound)
+    if used := request.spent(attempt, body.get("usage")):
+        yield used
+
+
+def _sound(body: JSON) -> object:
+    return next((body[name] for name in SOUND_FIELDS if body.get(name) and isinstance(body[name], str)), None)

@@ -1,0 +1,60 @@
+"""Speech of the `demo/` models: one short tone a letter, its height by the letter, silence for what is none. A real WAV, no voice.
+
+https://platform.openai.com/docs/api-reference/audio/createSpeech
+"""
+
+import json
+import math
+import struct
+from collections.abc import Iterator
+from functools import lru_cache
+
+from haimaker.demo import no_such_model
+from haimaker.sse import dumps
+from haimaker.wire import JSON, UpstreamRequest, UpstreamResponse
+
+MODELS = ("speech",)
+RATE = 24_000
+LETTER_S = 0.06
+FADE_S = 0.01
+LOWEST_HZ = 220.0
+LOUDNESS = 0.3
+SEMITONES = 24
+CONTENT_TYPES = {"wav": "audio/wav", "pcm": "audio/pcm"}
+
+
+def send(request: UpstreamRequest, request_id: str, created_s: int) -> UpstreamResponse:
+    body: JSON = json.loads(request.body)
+    if body["model"] not in MODELS:
+        return no_such_model(body["model"], MODELS)
+    sound = body["response_format"]
+    if sound not in CONTENT_TYPES:
+        refused = dumps({"error": {"message": f"The demo has no {sound!r}, only wav and pcm.", "param": "response_format"}})
+        return UpstreamResponse(400, {"content-type": "application/json"}, iter([refused]))
+    text, speed = body["input"], body.get("speed") or 1
+    letter_samples = max(1, int(RATE * LETTER_S / speed))
+    begin = [header(len(text) * letter_samples * 2)] if sound == "wav" else []
+    return UpstreamResponse(200, {"content-type": CONTENT_TYPES[sound]}, _said(begin, text, letter_samples))
+
+
+def _said(begin: list[bytes], text: str, letter_samples: int) -> Iterator[bytes]:
+    yield from begin
+    for letter in text:
+        yield tone(ord(letter) % SEMITONES if letter.isalnum() else None, letter_samples)
+
+
+def header(sample_bytes: int) -> bytes:
+    """http://soundfile.sapp.org/doc/WaveFormat/"""
+    form = struct.pack("<4sIHHIIHH", b"fmt ", 16, 1, 1, RATE, 2 * RATE, 2, 16)
+    return struct.pack("<4sI4s", b"RIFF", sample_bytes + 36, b"WAVE") + form + struct.pack("<4sI", b"data", sample_bytes)
+
+
+@lru_cache(maxsize=64)
+def tone(semitone: int | None, samples: int) -> bytes:
+    """16-bit samples of one channel, silence where there is no tone."""
+    if semitone is None:
+        return bytes(2 * samples)
+    step = 2 * math.pi * LOWEST_HZ * 2 ** (semitone / 12) / RATE
+    fade = min(int(RATE * FADE_S), samples // 2) or 1
+    loud = (min(1.0, at / fade, (samples - 1 - at) / fade) for at in range(samples))
+    return struct.pack(f"<{samples}h", *(int(32_767 * LOUDNESS * each * math.sin(step * at)) for at, each in enumerate(loud)))
