@@ -103,6 +103,8 @@ def changed(account: Account, fields: "Fields", now_s: float) -> Account:
                 changes[name] = tuple(value or ())
             case "metadata":
                 changes[name] = value or {}
+            case "aliases" | "default_model" | "router_settings" | "auto_router_id":
+                changes["routing"] = {**changes.get("routing", account.routing), name: value}
             case "blocked":
                 changes[name] = bool(value)
             case _:

@@ -77,9 +77,15 @@ class Exchange:
             self.observer.request(record)
             for crossing in self.settlement.crossings:
                 self.observer.soft_budget(crossing)
+        if first and status == "ok":
+            self._measure(self.sender.trials[-1])
         if first and self.settlement.store_failed:
             self.observer.problem("settling failed; the hold will be charged as lost", request_id=record.request_id)
         return record
+
+    def _measure(self, trial: Trial) -> None:
+        tokens = trial.tokens.completion if trial.tokens else 0
+        self.sender.health.wrote(trial.attempt.target, tokens, time.time() - trial.started_s)
 
     def _answer(self) -> Iterator[Head | bytes]:
         return self._stream() if self.sender.request.streams else self._whole()

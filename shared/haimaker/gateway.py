@@ -15,15 +15,18 @@ Steps 5 to 8 are an `Exchange`; a `Relay` stands between it and the door.
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from functools import cache
 from importlib import import_module
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
-from haimaker import admission, keys, limits, models
+from haimaker import admission, deciding, keys, limits, models, waits
+from haimaker.accepting import PARSES, Parse
 from haimaker.accounts import Accounts, Payers, check_usable, refusal, unavailable
 from haimaker.calling import Caller, Upstreams
 from haimaker.config import Settings
 from haimaker.credentials import Constant, Credentials, Stored
-from haimaker.errors import APIError, BadRequestError, InternalServerError, NotFoundError
+from haimaker.deciding import Decider, Decision, Question
+from haimaker.errors import APIError, InternalServerError, NotFoundError
 from haimaker.exchange import Exchange
 from haimaker.health import Health
 from haimaker.limits import Reservation
@@ -33,19 +36,18 @@ from haimaker.provider import Provider
 from haimaker.providers import PROVIDERS
 from haimaker.relay import ClientLeft, Relay
 from haimaker.routing import Router
-from haimaker.schema import Accepted, Asked, parse_chat, parse_completion
+from haimaker.schema import Accepted, Asked
 from haimaker.sending import Sender
 from haimaker.settlement import Settlement
-from haimaker.situation import Situation
+from haimaker.shared_health import SharedHealth
 from haimaker.sse import dumps
 from haimaker.store import UNLIMITED, Account, Admitted, Hold, Refused, Store, StoreUnavailable
 from haimaker.transport import Cancel, Transport
 from haimaker.wire import JSON, Request, Response
 
-MARGIN_S = 5.0
-"""Before the platform or the client gives up, so that settling always happens."""
-CLIENT_TIMEOUTS = ("x-stainless-read-timeout", "x-stainless-timeout")
-"""In seconds, as the Python and the Node SDK say them: how long they wait for a byte, so not for the end of a stream."""
+if TYPE_CHECKING:
+    from haimaker.choosing import Choosing
+
 LATE_S = 10
 """How long after a request's last moment its hold counts as lost."""
 ADMISSION_TRIES = 3
@@ -57,6 +59,7 @@ class Reach(NamedTuple):
 
     router: Router
     upstreams: Upstreams
+    decider: Decider
 
 
 @dataclass(slots=True)
@@ -124,23 +127,25 @@ class Gateway:
             self.observer.refusal(operation, request.id, error)
         return error_response(error)
 
-    def generate(self, request: Request, parse: Callable[[Request], Accepted]) -> Response:
+    def generate(self, request: Request, parse: Parse) -> Response:
         account = self.accounts.identify(request.headers)
-        asked = parse(request)
-        reach = self.reach()
-        started_s = time.time()
+        return self.answer(request, deciding.question(parse(request), request, time.time()), account)
+
+    def answer(self, request: Request, question: Question, account: Account) -> Response:
+        """An accepted request of a key. Raises APIError."""
+        reach, asked, started_s = self.reach(), question.asked, question.now_s
         begun_s = time.monotonic()
         payers = self.accounts.payers(account, asked.fields.user)
-        plan, payers, admitted = self._admit(asked, payers, request, started_s, reach)
-        longest_s = _longest_wait_s(request, plan.timeout_s)
+        decision, payers, admitted = self._admit(question, payers, request, reach.decider)
+        longest_s = waits.longest_s(request, decision.plan.timeout_s)
         end_s = begun_s + longest_s
-        deadline_s = begun_s + min(longest_s, _patience_s(request))
-        settlement = Settlement(self.store, admitted.hold, _about(asked, payers), started_s)
+        deadline_s = begun_s + min(longest_s, waits.patience_s(request))
+        settlement = Settlement(self.store, admitted.hold, {**_about(asked, payers), **decision.told()}, started_s)
         making, telling = _classes(asked)
         caller = making(reach.upstreams, asked, request.headers, deadline_s, Cancel(), 0.0 if asked.form == "json" else end_s)
-        sender = Sender(caller, plan, reach.upstreams.health, settlement.trials)
-        exchange = telling(sender, settlement, self.observer, _limit_headers(payers.key, admitted, started_s))
-        return Relay(request, exchange, deadline_s, end_s).response()
+        sender = Sender(caller, decision.plan, reach.upstreams.health, settlement.trials)
+        headers = _limit_headers(payers.key, admitted, started_s) | decision.headers()
+        return Relay(request, telling(sender, settlement, self.observer, headers), deadline_s, end_s).response()
 
     def reach(self) -> Reach:
         """The providers that are on now. Raises ServiceUnavailableError if their credentials can't be read."""
@@ -148,9 +153,22 @@ class Gateway:
         reach = self._reach
         if reach is None or reach.upstreams.access is not access:
             on = [row for row in self._rows() if row.name in access or (row.offline and self.settings.demo)]
-            transport, health = (reach.upstreams.transport, reach.upstreams.health) if reach else (Transport(), Health())
-            self._reach = reach = Reach(Router(self.settings.config, on), Upstreams(transport, access, health))
+            transport, health = (reach.upstreams.transport, reach.upstreams.health) if reach else (Transport(), self._health())
+            self._reach = reach = self._reached(Router(self.settings.config, on), Upstreams(transport, access, health))
         return reach
+
+    def _health(self) -> Health:
+        return Health(self.settings.config.resting, SharedHealth(self.store.documents))
+
+    def _reached(self, router: Router, upstreams: Upstreams) -> Reach:
+        @cache
+        def choosing() -> "Choosing":
+            from haimaker.choosing import Choosing
+
+            return Choosing(router, self.store, self.answer)
+
+        decider = Decider(router, upstreams.health, self.settings.default_max_output_tokens, choosing)
+        return Reach(router, upstreams, decider)
 
     def _rows(self) -> Sequence[Provider]:
         """All providers that there are, also those that are off."""
@@ -173,45 +191,27 @@ class Gateway:
             self._hub = (reach, dumps(models.hub(reach.router)))
         return self._hub[1]
 
-    def _admit(
-        self, asked: Accepted, payers: Payers, request: Request, now_s: float, reach: Reach
-    ) -> tuple[Plan, Payers, Admitted]:
+    def _admit(self, question: Question, payers: Payers, request: Request, decider: Decider) -> tuple[Decision, Payers, Admitted]:
         """Plans and reserves; again if a payer was changed meanwhile, or if the rest of a budget pays for a shorter answer."""
-        affordable: int | None = None
+        asked, affordable = question.asked, None
         for _ in range(ADMISSION_TRIES):
             try:
-                plan = self._plan(asked, payers, request.id, now_s, reach, affordable)
+                decision = decider.decide(question, payers, affordable)
             except APIError:
                 kept, payers = payers, self.accounts.payers(payers.key, asked.fields.user, fresh=True)
                 if payers.versions() == kept.versions():
                     raise
                 continue
+            plan = decision.plan
             reservation = limits.reserve(asked, plan.all(), self.settings.default_max_output_tokens)
-            admitted = admission.admit(self.store, _holds(request, payers, reservation, plan, now_s))
+            admitted = admission.admit(self.store, _holds(request, payers, reservation, plan, question.now_s))
             if isinstance(admitted, Admitted):
-                return plan, payers, admitted
+                return decision, payers, admitted
             if admitted.reason in ("version", "unknown"):
                 payers = self.accounts.payers(payers.key, asked.fields.user, fresh=True)
             elif not (affordable := self._affordable(asked, plan, admitted, affordable)):
                 raise refusal(admitted, reservation.amount_nanousd, reservation.tokens)
         raise refusal(Refused("parallel", payers.key, retry_after_s=1), 0, 0)
-
-    def _plan(self, asked: Accepted, payers: Payers, request_id: str, now_s: float, reach: Reach, affordable: int | None) -> Plan:
-        resting = reach.upstreams.health.resting(now_s)
-        allowed = payers.models(reach.router.full_name)
-        at = Situation(request_id, int(now_s), asked.endpoint, allowed=allowed, resting=resting)
-        plan = reach.router.plan(asked.model, at)
-        if not payers.have_a_budget():
-            return plan
-        default = self.settings.default_max_output_tokens
-        first, context, policy = (
-            tuple(limits.with_output_limits([a for a in attempts if limits.is_priced(asked, a)], asked, default, affordable))
-            for attempts in (plan.attempts, plan.context_window, plan.content_policy)
-        )
-        if not first:
-            message = f"The model {asked.model!r} has no known price, which a budget needs. Give it one in gateway.toml."
-            raise BadRequestError(message, param="model", code="model_not_priced")
-        return replace(plan, attempts=first, context_window=context, content_policy=policy)
 
     def _affordable(self, asked: Accepted, plan: Plan, refused: Refused, tried: int | None) -> int:
         """Output tokens that a second try could ask for; 0 if a shorter answer would not help."""
@@ -238,18 +238,9 @@ def _classes(asked: Accepted) -> tuple[type[Caller], type[Exchange]]:
     return TaskCaller, TaskExchange
 
 
-def _task(module: str, parse: str) -> Callable[["Gateway", Request], Response]:
-    """An operation of `tasks/`, whose module is imported when it is first asked for."""
-
-    def operation(gateway: Gateway, request: Request) -> Response:
-        return gateway.generate(request, getattr(import_module(f"haimaker.tasks.{module}"), parse))
-
-    return operation
-
-
 def _holds(request: Request, payers: Payers, reservation: Reservation, plan: Plan, now_s: float) -> list[Hold]:
     """The same on each account."""
-    lasts_s = min(request.seconds_left(), plan.timeout_s + MARGIN_S)
+    lasts_s = min(request.seconds_left(), plan.timeout_s + waits.MARGIN_S)
     deadline_s = int(now_s + lasts_s) + LATE_S
     amount, tokens, accounts = reservation.amount_nanousd, reservation.tokens, payers.all()
     ids = tuple(account.id for account in accounts) if len(accounts) > 1 else ()
@@ -257,25 +248,6 @@ def _holds(request: Request, payers: Payers, reservation: Reservation, plan: Pla
         Hold(request.id, account.id, account.version, amount, tokens, now_s, deadline_s, ids, account.soft_budget_nanousd)
         for account in accounts
     ]
-
-
-def _longest_wait_s(request: Request, timeout_s: float) -> float:
-    """The least of what the platform and the route allow."""
-    return max(0.5, min(request.seconds_left() - MARGIN_S, timeout_s))
-
-
-def _patience_s(request: Request) -> float:
-    """How long the client waits for an answer to begin, less a margin: an SDK that gives up would ask, and pay, again."""
-    client_s = min(_seconds(request.headers.get(name, "")) for name in CLIENT_TIMEOUTS)
-    return max(0.5, client_s - MARGIN_S, client_s / 2)
-
-
-def _seconds(text: str) -> float:
-    try:
-        value = float(text)
-    except ValueError:
-        return float("inf")
-    return value if value > 0 else float("inf")
 
 
 def _about(asked: Accepted, payers: Payers) -> Mapping[str, object]:
@@ -309,6 +281,10 @@ def _limit_headers(account: Account, admitted: Admitted, now_s: float) -> dict[s
     return headers
 
 
+def _generating(parse: Parse) -> Callable[[Gateway, Request], Response]:
+    return lambda gateway, request: gateway.generate(request, parse)
+
+
 def _health(gateway: Gateway, request: Request) -> Response:
     return json_response({"status": "ok"})
 
@@ -340,6 +316,17 @@ def _books(module: str, name: str) -> Callable[[Gateway, Request], Response]:
     return operation
 
 
+def _routed(module: str, name: str) -> Callable[[Gateway, Request], Response]:
+    """An operation that shows what routing decides."""
+
+    def operation(gateway: Gateway, request: Request) -> Response:
+        account = gateway.accounts.identify(request.headers, fresh=True)
+        act = getattr(import_module(f"haimaker.{module}"), name)
+        return json_response(act(gateway.reach().decider, gateway.accounts, account, request))
+
+    return operation
+
+
 def _files(name: str) -> Callable[[Gateway, Request], Response]:
     """An operation on the local gateway's own files: who has a link needs no key."""
 
@@ -356,17 +343,7 @@ def _files(name: str) -> Callable[[Gateway, Request], Response]:
 
 
 OPERATIONS: Mapping[str, Callable[[Gateway, Request], Response]] = {
-    "chat_completions": lambda gateway, request: gateway.generate(request, lambda r: parse_chat(r.body, r.path.get("model"))),
-    "completions": lambda gateway, request: gateway.generate(request, lambda r: parse_completion(r.body, r.path.get("model"))),
-    "embeddings": _task("embeddings", "parse"),
-    "images_generations": _task("images", "parse_generation"),
-    "images_edits": _task("images", "parse_edit"),
-    "images_variations": _task("images", "parse_variation"),
-    "audio_transcriptions": _task("transcriptions", "parse_transcription"),
-    "audio_translations": _task("transcriptions", "parse_translation"),
-    "audio_speech": _task("speech", "parse"),
-    "moderations": _task("moderations", "parse"),
-    "rerank": _task("rerank", "parse"),
+    **{name: _generating(parse) for name, parse in PARSES.items()},
     "models_list": _models(models.listed),
     "models_retrieve": _models(models.retrieved),
     "models_hub": _models_hub,
@@ -387,6 +364,16 @@ OPERATIONS: Mapping[str, Callable[[Gateway, Request], Response]] = {
     "spend_keys": _books("spend", "by_key"),
     "spend_calculate": Gateway.calculate,
     "generation": _books("spend", "generation"),
+    "route_simulate": _routed("simulation", "simulated"),
+    "auto_router_new": _books("auto_routers", "new"),
+    "auto_router_list": _books("auto_routers", "listed"),
+    "auto_router_info": _books("auto_routers", "info"),
+    "auto_router_update": _books("auto_routers", "update"),
+    "auto_router_delete": _books("auto_routers", "delete"),
+    "auto_router_rule": _books("auto_routers", "keep_rule"),
+    "auto_router_rule_delete": _books("auto_routers", "delete_rule"),
+    "auto_router_reorder": _books("auto_routers", "reorder"),
+    "auto_router_simulate": _routed("auto_routers", "simulate"),
     "file_read": _files("serve"),
     "file_write": _files("take"),
     "health": _health,

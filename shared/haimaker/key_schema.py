@@ -44,6 +44,10 @@ class KeyFields(Fields):
     team_id: TeamId | None = None
     user_id: Label | None = None
     tags: Annotated[list[Label], Field(max_length=100)] | None = None
+    aliases: Annotated[dict[Label, Label], Field(max_length=100)] | None = None
+    default_model: Label | None = None
+    router_settings: dict[str, Any] | None = None
+    auto_router_id: Label | None = None
 
 
 class TeamFields(Fields):

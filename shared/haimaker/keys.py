@@ -27,7 +27,7 @@ def generate(store: Store, caller: Account, request: Request) -> JSON:
         raise BadRequestError("A new key is made by the gateway, it can't be chosen.", param=name, code="unsupported_parameter")
     key = auth.new_key()
     account = Account(id=auth.account_id_of(key), name=auth.display_name_of(key), created_s=int(time.time()))
-    return _issue(store, key, _within_team(store, changed(account, fields, time.time())))
+    return _issue(store, key, _checked(store, changed(account, fields, time.time())))
 
 
 def regenerate(store: Store, caller: Account, request: Request) -> JSON:
@@ -40,7 +40,7 @@ def regenerate(store: Store, caller: Account, request: Request) -> JSON:
         raise BadRequestError("A key can't regenerate itself.", param="key")
 
     def ended(account: Account) -> Account:
-        return replace(_within_team(store, changed(account, fields, time.time())), blocked=True)
+        return replace(_checked(store, changed(account, fields, time.time())), blocked=True)
 
     old = administration.update(store, id_of(fields.key), ended)
     key = auth.new_key()
@@ -58,7 +58,7 @@ def update(store: Store, caller: Account, request: Request) -> JSON:
     if id_of(fields.key) == caller.id and fields.duration not in (None, FOREVER):
         raise BadRequestError("A key can't set its own end.", param="duration")
     balance = administration.update(
-        store, id_of(fields.key), lambda account: _within_team(store, changed(account, fields, time.time()))
+        store, id_of(fields.key), lambda account: _checked(store, changed(account, fields, time.time()))
     )
     return {"key": fields.key, **told(balance)}
 
@@ -145,6 +145,7 @@ def told(balance: Balance) -> JSON:
         "team_id": account.team_id,
         "user_id": account.user_id,
         "tags": list(account.tags),
+        **account.routing,
     }
 
 
@@ -171,8 +172,13 @@ def _set_blocked(store: Store, caller: Account, request: Request, blocked: bool)
     return {"key": fields.key, **told(balance)}
 
 
-def _within_team(store: Store, account: Account) -> Account:
-    """The account, if its team exists and allows its models. Raises BadRequestError, NotFoundError."""
+def _checked(store: Store, account: Account) -> Account:
+    """The account, if its team exists and allows its models, and its routing can be followed. Raises BadRequestError,
+    NotFoundError."""
+    if account.routing:
+        from haimaker.key_routing import checked
+
+        account = checked(store, account)
     if account.team_id is not None:
         team = read(store, f"team#{account.team_id}").account
         for model in account.models:

@@ -2,9 +2,13 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
 
 from haimaker.provider import Provider
 from haimaker.wire import PATIENT, Attempt, Patience
+
+if TYPE_CHECKING:
+    from haimaker.auto_rules import Definition
 
 WEIGHTED, ORDERED, LOWEST_COST, LOWEST_LATENCY = "weighted", "ordered", "lowest-cost", "lowest-latency"
 HIGHEST_THROUGHPUT = "highest-throughput"
@@ -83,6 +87,8 @@ class Config:
     """What holds for every model that has no route."""
     accounts: Mapping[str, "ProviderAccount"] = field(default_factory=dict)
     resting: Resting = RESTING
+    auto: "Definition | None" = None
+    """What `haimaker/auto` goes by for keys without a router of their own."""
 
 
 @dataclass(frozen=True, slots=True)

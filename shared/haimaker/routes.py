@@ -68,6 +68,16 @@ ROUTES = (
     Route("GET", "/spend/keys", "spend_keys"),
     Route("POST", "/spend/calculate", "spend_calculate"),
     Route("GET", "/generation", "generation"),
+    Route("POST", "/route/simulate", "route_simulate"),
+    Route("POST", "/auto-router/new", "auto_router_new"),
+    Route("GET", "/auto-router/list", "auto_router_list"),
+    Route("GET", "/auto-router/{id}/info", "auto_router_info"),
+    Route("POST", "/auto-router/{id}/update", "auto_router_update"),
+    Route("POST", "/auto-router/{id}/delete", "auto_router_delete"),
+    Route("POST", "/auto-router/{id}/rules", "auto_router_rule"),
+    Route("POST", "/auto-router/{id}/rules/delete", "auto_router_rule_delete"),
+    Route("POST", "/auto-router/{id}/rules/reorder", "auto_router_reorder"),
+    Route("POST", "/auto-router/{id}/simulate", "auto_router_simulate"),
     Route("GET", "/health", "health"),
 )
 

@@ -10,6 +10,7 @@ from dataclasses import replace
 from functools import partial
 from pathlib import Path
 
+from haimaker import auto_rules
 from haimaker.access import SettingsError
 from haimaker.plans import AUTO, BACK_OFF, RESTING, STRATEGIES, BackOff, Config, ProviderAccount, Resting, Route, Weighted
 from haimaker.prices import Facts
@@ -45,6 +46,7 @@ def _config(file: Table) -> Config:
     defaults = file.take("defaults", {})
     default = whole(Table(("defaults",), defaults), _settings)
     resting = whole(Table(("health",), file.take("health", {})), _resting)
+    auto = file.take("auto", {})
     accounts = file.by_name("accounts", ACCOUNT, _account)
     config = Config(
         routes=file.by_name("routes", MODEL, _route, defaults=defaults),
@@ -53,6 +55,7 @@ def _config(file: Table) -> Config:
         default=default,
         accounts=accounts,
         resting=resting,
+        auto=whole(Table(("auto",), auto), partial(auto_rules.read, source="gateway.toml")) if auto else None,
     )
     file.done()
     _check_names(config)
@@ -165,6 +168,11 @@ def _check_names(config: Config) -> None:
             for position, model in enumerate(getattr(route, name)):
                 if place == ("defaults",) or getattr(config.default, name) != getattr(route, name):
                     _check(known, (*place, name, position), model, routes_too=True)
+    for position, rule in enumerate(config.auto.rules if config.auto else ()):
+        _check(known, ("auto", "rules", position), rule.model, routes_too=True)
+    for name in ("default_model", "embedding_model"):
+        if model := getattr(config.auto, name, None):
+            _check(known, ("auto", name), model, routes_too=True)
 
 
 def _check(known: Targets, place: tuple[str | int, ...], model: str, *, routes_too: bool) -> None:

@@ -5,11 +5,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 
-from haimaker import adapters, wishes
 from haimaker.errors import APIError, BadRequestError, NotFoundError, PermissionDeniedError
 from haimaker.orders import ordered
 from haimaker.plans import LeftOut, Plan, Route, Weighted
 from haimaker.providers import serving
+from haimaker.refusals import refusal
 from haimaker.situation import Situation
 from haimaker.targets import Targets, is_allowed
 from haimaker.wire import Attempt, Patience
@@ -25,7 +25,7 @@ class Router(Targets):
     def plan(self, model: str, at: Situation) -> Plan:
         """Attempts for a model as the client names it. Raises BadRequestError, NotFoundError, PermissionDeniedError."""
         name = self.full_name(model)
-        at = replace(at, allowed={*at.allowed, *map(self.full_name, at.allowed)})
+        at = replace(at, allowed=self.full_names(at.allowed))
         if not (is_allowed(name, at.allowed) or is_allowed(model, at.allowed)):
             raise PermissionDeniedError(f"This key may not use the model {model!r}.", param="model", code="model_not_allowed")
         route = self._route(name) or replace(self.config.default, targets=self._owners(model, name, at))
@@ -106,7 +106,7 @@ class _List:
             name = target.model
             if name in self.reasons or any(each.target == name for each in self.left_out):
                 continue
-            refused = self._refusal(name)
+            refused = refusal(self.router, name, self.at)
             if refused:
                 self.left_out.append(refused)
                 continue
@@ -122,25 +122,6 @@ class _List:
     def rested(self) -> tuple[Attempt, ...]:
         """Those that keep failing last."""
         return tuple(sorted(self.attempts, key=lambda attempt: attempt.target in self.at.resting))
-
-    def _refusal(self, target: str) -> LeftOut | None:
-        """Why a target can't be in a plan, if so."""
-        name, slash, model = target.partition("/")
-        row = self.router.row(name)
-        if not is_allowed(target, self.at.allowed):
-            return LeftOut(target, "model_not_allowed", "the key's list of models does not have it")
-        if row is None or not (slash and model):
-            return LeftOut(target, "model_not_found", "there is no such model")
-        if not self.router.is_on(name):
-            missing = f"{name.upper().replace('-', '_')}_{'API_KEY' if row.base_url else 'BASE_URL'}"
-            return LeftOut(target, "provider_not_configured", f"the provider {name!r} has no credentials here ({missing})")
-        if not adapters.serves(serving(row, model, self.at.endpoint), self.at.endpoint):
-            return LeftOut(target, "unsupported_endpoint", f"the provider {name!r} is not known to serve {self.at.endpoint}")
-        if self.at.wishes is wishes.NONE:
-            return None
-        from haimaker.unwanted import unwanted  # few requests say what they want of a provider
-
-        return unwanted(self.router, target, self.at.wishes)
 
     def _attempt(self, target: str, patience: Patience) -> Attempt:
         name, _, model = target.partition("/")

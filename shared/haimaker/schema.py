@@ -10,6 +10,7 @@ from typing import Annotated, Any, Literal, NoReturn
 from pydantic import BaseModel, ConfigDict, Field, StrictBool, StrictFloat, StrictInt, StrictStr, ValidationError
 
 from haimaker.errors import BadRequestError
+from haimaker.plans import AUTO
 from haimaker.wire import JSON
 
 MAX_CHOICES = 128
@@ -66,6 +67,8 @@ class SharedFields(CommonFields):
 
 class ChatFields(SharedFields):
     model_config = ConfigDict(defer_build=False)
+
+    model: Annotated[StrictStr, Field(min_length=1, max_length=512)] = AUTO
 
     messages: Annotated[list[Message], Field(min_length=1)]
     tools: list[dict[str, Any]] | None = None

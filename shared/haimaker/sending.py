@@ -89,7 +89,12 @@ class Sender:
     def _note(self, trial: Trial, error: APIError | None = None) -> None:
         trial.duration_ms = round((time.time() - trial.started_s) * 1000)
         trial.status, trial.code = (error.status, error.code) if error else (200, None)
+        now_s, target = time.time(), trial.attempt.target
+        if error is not None and errors.tries_next(error):
+            if not self.cancel.requested:
+                wait_s = float(error.headers.get("retry-after", 0))
+                self.health.failed(target, now_s, wait_s, told=len(self.plan.attempts) > 1)
+            return
         if error is None:
-            self.health.succeeded(trial.attempt.target)
-        elif errors.tries_next(error) and not self.caller.cancel.requested:
-            self.health.failed(trial.attempt.target, time.time())
+            self.health.measured(target, now_s, took_ms=trial.duration_ms, streams=self.request.streams)
+        self.health.succeeded(target, now_s)  # also a refusal of what was asked is an answer

@@ -25,6 +25,10 @@ class Situation:
     tokens_per_s: Mapping[str, float] = field(default_factory=dict)
     prompt_tokens: int = 1_000
     answer_tokens: int = 1_000
+    needs: frozenset[str] = frozenset()
+    """Capabilities that the request asks for."""
+    chosen: bool = False
+    """Whether the gateway chose the model itself, and so has to see to it that its targets can do what is needed."""
 
     @property
     def chance(self) -> str:

@@ -37,6 +37,10 @@ class Targets:
         owner = None if self.row(model.partition("/")[0]) else next(self.listing(model), None)
         return f"{owner}/{model}" if owner else model
 
+    def full_names(self, names: Collection[str]) -> set[str]:
+        """Names, the bare ones among them in full as well."""
+        return {*names, *map(self.full_name, names)}
+
     def listing(self, model: str) -> Iterator[str]:
         """The providers that are on and list a bare name."""
         for provider in self.providers:

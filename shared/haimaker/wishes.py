@@ -6,6 +6,16 @@ from typing import Any
 
 from haimaker.wire import PATIENT, Patience
 
+FALLBACK_FIELDS = ("fallbacks", "context_window_fallbacks", "content_policy_fallbacks")
+FIELDS = frozenset({*FALLBACK_FIELDS, "models", "route", "provider", "num_retries", "timeout", "disable_fallbacks"})
+"""Of a body; they are for the gateway and never sent to a provider."""
+TIMEOUT_HEADERS = ("x-haimaker-timeout", "x-litellm-timeout")
+FIRST_BYTE_HEADERS = ("x-haimaker-first-byte-timeout", "x-litellm-stream-timeout")
+RETRIES_HEADERS = ("x-haimaker-retries", "x-litellm-num-retries")
+HEADERS = frozenset({*TIMEOUT_HEADERS, *FIRST_BYTE_HEADERS, *RETRIES_HEADERS})
+DRAW_HEADER = "x-haimaker-draw"
+"""The source of chance for the order of weighted targets, so that a simulated request can be sent with the same outcome."""
+
 
 @dataclass(frozen=True, slots=True)
 class Wishes:
@@ -28,6 +38,8 @@ class Wishes:
     retries: int | None = None
     timeout_s: float = float("inf")
     patience: Patience = PATIENT
+    model: str | None = None
+    """For a request that names no other."""
 
     @property
     def names_providers(self) -> bool:

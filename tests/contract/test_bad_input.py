@@ -130,7 +130,6 @@ def test_a_wrong_value_names_its_field(desk: Desk, unasked: str, field: str, val
 @pytest.mark.parametrize(
     ("body", "param"),
     [
-        ({"messages": MESSAGES}, "model"),
         ({"model": MODEL}, "messages"),
         ({"model": MODEL, "messages": [{"content": "Hi"}]}, "messages[0].role"),
         ({"model": MODEL, "messages": [*MESSAGES, {}]}, "messages[1].role"),

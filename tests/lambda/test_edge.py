@@ -74,7 +74,9 @@ def refused(event, serves=ALL) -> dict:
 def test_every_event_is_a_request_of_a_known_operation(name):
     gateway = ask(EVENTS[name])
     kind = name.split("_")[0]
-    assert gateway.operation.startswith({"models": ("models_", "health"), "keys": ("key_", "team_")}.get(kind, kind))
+    assert gateway.operation.startswith(
+        {"models": ("models_", "health"), "keys": ("key_", "team_"), "routing": "route_"}.get(kind, kind)
+    )
     assert gateway.request.headers.get("authorization") == (None if name == "models_hub" else "Bearer sk-local")
     assert all(header == header.lower() for header in gateway.request.headers)
 

@@ -25,9 +25,9 @@ STREAMING = (
     "ModerationsFunction",
     "RerankFunction",
 )
-FUNCTIONS = (*STREAMING, "ModelsFunction", "KeysFunction", "SpendFunction", "RollupFunction")
+FUNCTIONS = (*STREAMING, "ModelsFunction", "KeysFunction", "SpendFunction", "RoutingFunction", "RollupFunction")
 """In the order of functions/ in the template."""
-ADMINISTRATION = re.compile(r"/(key|team|customer|end_user|spend)/|/(generation|health)$")
+ADMINISTRATION = re.compile(r"/(key|team|customer|end_user|spend|route|auto-router)/|/(generation|health)$")
 """Not for web pages of others, and never slow."""
 PARAMETERS = [
     {"Fn::Sub": f"arn:${{AWS::Partition}}:ssm:${{AWS::Region}}:${{AWS::AccountId}}:parameter/${{AWS::StackName}}/{name}"}
@@ -53,6 +53,11 @@ MAY_DO = {
         (("dynamodb:Query",), [{"Fn::Sub": "${AccountsTable.Arn}/index/by_kind"}]),
         (("BatchGetItem", "GetItem"), [RECORDS]),
         (("dynamodb:Query",), [{"Fn::Sub": f"${{RecordsTable.Arn}}/index/{index}"} for index in ("by_account", "by_day")]),
+    ],
+    "RoutingFunction": [
+        (("DeleteItem", "GetItem", "Query", "UpdateItem"), [ACCOUNTS]),
+        (("GetItem", "PutItem"), [RECORDS]),
+        (("ssm:GetParameters",), PARAMETERS),
     ],
     "RollupFunction": [
         (("DescribeStream", "GetRecords", "GetShardIterator"), [STREAM]),

@@ -2,9 +2,16 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
-from haimaker.health import FAILURES_TO_REST, REST_S, Health
+from haimaker.health import FORGOTTEN_S, MOST_TARGETS, PROBE_S, Health
+from haimaker.plans import RESTING, Resting
 
 NOW_S = 1_000.0
+FAILURES_TO_REST, REST_S = RESTING.failures, RESTING.rest_s
+
+
+def failing(health: Health, times: int = FAILURES_TO_REST, now_s: float = NOW_S, wait_s: float = 0.0) -> None:
+    for _ in range(times):
+        health.failed("a/b", now_s, wait_s)
 
 
 @pytest.mark.parametrize(
@@ -42,6 +49,66 @@ def test_targets_do_not_share_their_failures() -> None:
         health.failed(target, NOW_S)
     health.failed("a/b", NOW_S)
     assert health.resting(NOW_S) == {"a/b"}
+
+
+def test_one_request_tries_a_target_whose_rest_is_over() -> None:
+    health = Health()
+    failing(health)
+    assert not health.admits("a/b", NOW_S + REST_S - 1)
+    over_s = NOW_S + REST_S
+    assert [health.admits("a/b", over_s) for _ in range(3)] == [True, False, False]
+    assert health.resting(over_s) == {"a/b"}, "until it is known what became of it"
+    assert health.admits("a/b", over_s + PROBE_S), "nothing became known"
+    health.succeeded("a/b", over_s)
+    assert [health.admits("a/b", over_s) for _ in range(3)] == [True] * 3
+
+
+def test_each_rest_is_twice_the_one_before_up_to_a_limit() -> None:
+    health, now_s, rests = Health(Resting(2, 10, 60)), NOW_S, []
+    failing(health, 2)
+    for _ in range(5):
+        end_s = next(now_s + step for step in range(1, 100) if not health.resting(now_s + step))
+        rests.append(end_s - now_s)
+        now_s = end_s
+        assert health.admits("a/b", now_s)
+        failing(health, 1, now_s)
+    assert rests == [10, 20, 40, 60, 60]
+
+
+def test_a_target_that_says_how_long_to_wait_rests_that_long() -> None:
+    health = Health()
+    failing(health, wait_s=100)
+    assert health.resting(NOW_S + 99)
+    assert not health.resting(NOW_S + 100)
+
+
+def test_failures_during_a_rest_do_not_prolong_it() -> None:
+    health = Health()
+    failing(health, 20)
+    assert not health.resting(NOW_S + REST_S)
+
+
+def test_what_is_measured_follows_and_is_forgotten() -> None:
+    health = Health()
+    for took_ms in (100, 100, 200):
+        health.measured("a/b", NOW_S, took_ms=took_ms, streams=True)
+        health.succeeded("a/b", NOW_S)
+    health.wrote("a/b", 50, 2.0)
+    health.wrote("a/b", 0, 2.0)
+    assert 100 < health.first_byte_ms["a/b"] < 200
+    assert (health.whole_ms, health.tokens_per_s) == ({}, {"a/b": 25.0})
+    health.measured("a/b", NOW_S + FORGOTTEN_S + 1, took_ms=7, streams=False)
+    assert (health.first_byte_ms, health.whole_ms, health.tokens_per_s) == ({}, {"a/b": 7}, {})
+
+
+def test_names_that_clients_make_up_do_not_pile_up() -> None:
+    health = Health()
+    for number in range(MOST_TARGETS + 10):
+        health.failed(f"a/{number}", NOW_S)
+        health.measured(f"a/{number}", NOW_S, took_ms=1, streams=True)
+        health.succeeded(f"b/{number}", NOW_S)
+    kept = (health._states, health.first_byte_ms, health._served_s)
+    assert [len(each) for each in kept] == [MOST_TARGETS] * 3
 
 
 def test_many_threads_may_tell_at_once() -> None:

@@ -6,6 +6,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from haimaker.errors import BadRequestError
+from haimaker.plans import AUTO
 from haimaker.schema import MAX_CHOICES, MAX_DEPTH, MAX_TOKENS, ChatRequest, parse_chat, parse_json
 from tests.support.builders import chat_body, chat_request, completion_request
 
@@ -117,7 +118,13 @@ def test_all_that_a_value_may_be_is_said(change: dict[str, Any], said: str) -> N
     assert refused(json.dumps(chat_body(**change)).encode()).message.endswith(f": {said}")
 
 
-@pytest.mark.parametrize("name", ["model", "messages"])
+def test_a_chat_without_a_model_leaves_the_choice_to_the_gateway() -> None:
+    request = parse_chat(json.dumps({"messages": [{"role": "user", "content": "Hi"}]}).encode())
+    assert request.model == AUTO
+    assert "model" not in request.body
+
+
+@pytest.mark.parametrize("name", ["messages"])
 def test_a_missing_field_is_named(name: str) -> None:
     body = chat_body()
     del body[name]

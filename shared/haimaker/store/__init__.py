@@ -14,6 +14,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Literal, Protocol
 
+from haimaker.store.documents import Documents
 from haimaker.wire import JSON
 
 if TYPE_CHECKING:
@@ -58,6 +59,8 @@ class Account:
     user_id: str | None = None
     tags: tuple[str, ...] = ()
     metadata: JSON = field(default_factory=dict)
+    routing: JSON = field(default_factory=dict)
+    """What holds for its requests only: `aliases`, `default_model`, `router_settings`, `auto_router_id`."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -152,6 +155,10 @@ class StoreThrottled(StoreUnavailable):
 
 class Store(Protocol):
     """Every method raises StoreUnavailable, or its subclass StoreThrottled, when the store fails; admission fails closed."""
+
+    @property
+    def documents(self) -> Documents:
+        """What is kept besides accounts and records."""
 
     def put(self, account: Account, spent_as: "Balance | None" = None) -> bool:
         """Adds a new account with full counters; False, and nothing changed, if its id exists. With `spent_as`, the balance

@@ -28,6 +28,7 @@ from haimaker.store import (
     tables,
 )
 from haimaker.store.dynamo_calls import ConditionFailed, DynamoCalls
+from haimaker.store.dynamo_documents import DynamoDocuments
 from haimaker.store.dynamo_records import AFTER_ALL, DynamoRecords
 from haimaker.store.tables import Item
 from haimaker.store.totals import By, Total
@@ -71,6 +72,7 @@ class DynamoStore:
         self._accounts = accounts_table
         self.dynamo = dynamo
         self._calls = DynamoCalls(dynamo)
+        self.documents = DynamoDocuments(self._calls, accounts_table)
         self._records = DynamoRecords(self._calls, accounts_table, records_table, clock, rolled_up)
         self._clock = clock
 

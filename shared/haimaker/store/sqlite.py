@@ -32,6 +32,7 @@ from haimaker.store import (
 )
 from haimaker.store import sqlite_schema as schema
 from haimaker.store.ledger import Counters
+from haimaker.store.sqlite_documents import SQLiteDocuments
 from haimaker.store.sqlite_schema import Execute
 from haimaker.store.totals import DAY_S, By, Total, each, seconds_of, summed
 
@@ -50,6 +51,7 @@ class SQLiteStore:
             self._connection = schema.opened(Path(path))
         with self._writing("open") as execute:
             schema.migrate(execute)
+        self.documents = SQLiteDocuments(self._reading, self._writing)
         self._path = Path(path)
         self._presence: BinaryIO | None = None
 

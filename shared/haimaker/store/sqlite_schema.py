@@ -10,7 +10,6 @@ from pathlib import Path
 
 Execute = Callable[..., sqlite3.Cursor]
 
-SCHEMA_VERSION = 1
 SCHEMA = """
 CREATE TABLE accounts (
     id TEXT PRIMARY KEY, config TEXT NOT NULL, version INTEGER NOT NULL, blocked INTEGER NOT NULL, expires_s INTEGER NOT NULL,
@@ -30,6 +29,14 @@ CREATE TABLE records (
 CREATE INDEX records_by_account ON records (account_id, started);
 CREATE INDEX records_by_time ON records (started);
 """
+DOCUMENTS = """
+CREATE TABLE documents (
+    kind TEXT NOT NULL, name TEXT NOT NULL, body TEXT NOT NULL, version INTEGER NOT NULL, PRIMARY KEY (kind, name)
+) WITHOUT ROWID;
+"""
+STEPS = (SCHEMA, DOCUMENTS)
+"""What each version adds to the one before it."""
+SCHEMA_VERSION = len(STEPS)
 # A request counts in the stored minute, or in the next by a clock that is a little late; any other minute starts anew.
 IN_MINUTE = "minute IN (:minute, :minute + 1)"
 COUNTERS = f"""id, config, version, blocked, expires_s, window_end_s, budget, remaining, total_spend,
@@ -83,7 +90,9 @@ def migrate(execute: Execute) -> None:
         raise sqlite3.DatabaseError(
             f"the file has version {version}, made by a newer program that knows more than {SCHEMA_VERSION}"
         )
-    if version == 0:
-        for statement in filter(str.strip, SCHEMA.split(";")):
+    if version == SCHEMA_VERSION:
+        return
+    for step in STEPS[version:]:
+        for statement in filter(str.strip, step.split(";")):
             execute(statement)
-        execute(f"PRAGMA user_version = {SCHEMA_VERSION}")
+    execute(f"PRAGMA user_version = {SCHEMA_VERSION}")

@@ -7,8 +7,8 @@
     totals of all    accounts  total           day#<date>    the same                          pk and a range of sk
     totals by name   accounts  total           <by>#<date>#  the same; by model, provider and  pk and a range of sk
                                                <name>        tag
-    health           accounts  health          <target>      cooling until                     pk: all targets in one Query
-    auto-router      accounts  router          <name>        definition                        pk and sk; pk: all of them
+    health           accounts  health          <target>      body (resting until), version     pk: all targets in one Query
+    auto-router      accounts  router          <id>          body (definition), version        pk and sk; pk: all of them
     record           records   <request id>                  account, cost, status, detail     record; by_account, by_day
 
     index            of        hash            range         answers
@@ -16,8 +16,7 @@
     by_account       records   account         started       one account's records by time
     by_day           records   day             started       everybody's records by time, a UTC day after the other
 
-Accounts, records and totals (`rollup.py`) exist so far; the others show that the keys, which can't change, have a place for
-them. Indexes hold keys only, so that writing a counter does not write an index. Counters hold what is left; those of a minute
+Indexes hold keys only, so that writing a counter does not write an index. Counters hold what is left; those of a minute
 are the attributes `r<minute>` and `t<minute>`, dropped by a later settle. A hold is a text under `holds.<request id>`.
 """
 

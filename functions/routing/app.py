@@ -1,0 +1,20 @@
+"""POST /route/simulate and /auto-router/...: where a request would go, and the routers that decide it."""
+
+from haimaker.edge import Edge
+from haimaker.gateway import Gateway
+
+OPERATIONS = (
+    "route_simulate",
+    "auto_router_new",
+    "auto_router_list",
+    "auto_router_info",
+    "auto_router_update",
+    "auto_router_delete",
+    "auto_router_rule",
+    "auto_router_rule_delete",
+    "auto_router_reorder",
+    "auto_router_simulate",
+)
+
+gateway = Gateway.from_environment()
+handler = Edge(gateway, serves=OPERATIONS)

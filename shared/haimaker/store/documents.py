@@ -1,0 +1,32 @@
+"""Small JSON documents by kind and name, beside the accounts: routers that an administrator defined, targets that keep failing.
+
+Each has a version, which a change has to name, so that of two writers one knows that it was late. Both stores pass the same tests.
+"""
+
+from collections.abc import Sequence
+from typing import NamedTuple, Protocol
+
+from haimaker.wire import JSON
+
+
+class Document(NamedTuple):
+    name: str
+    body: JSON
+    version: int
+    """From 1; 0 is one that is not there yet."""
+
+
+class Documents(Protocol):
+    """Every method raises StoreUnavailable, or StoreThrottled, when the store fails."""
+
+    def get(self, kind: str, name: str) -> Document | None:
+        """One as it is now."""
+
+    def all(self, kind: str) -> Sequence[Document]:
+        """All of a kind, perhaps without the changes of the last second."""
+
+    def put(self, kind: str, document: Document) -> bool:
+        """Keeps a document whose stored version is `document.version`, under the next version; False if that is another."""
+
+    def delete(self, kind: str, name: str) -> bool:
+        """False if there is none."""

@@ -1,0 +1,59 @@
+"""Documents as items of the accounts table, a partition per kind, so that one Query reads all of a kind. See `documents.py`."""
+
+import json
+from collections.abc import Sequence
+
+from haimaker.store import tables
+from haimaker.store.documents import Document
+from haimaker.store.dynamo_calls import ConditionFailed, DynamoCalls
+from haimaker.store.tables import Item
+from haimaker.wire import JSON
+
+MOST = 1_000
+FIRST, LAST = " ", "~~"
+
+
+class DynamoDocuments:
+    def __init__(self, calls: DynamoCalls, table: str) -> None:
+        self._calls, self._table = calls, table
+
+    def get(self, kind: str, name: str) -> Document | None:
+        item = self._calls.get(self._table, _key(kind, name))
+        return _document(item) if item else None
+
+    def all(self, kind: str) -> Sequence[Document]:
+        found = self._calls.query(self._table, None, ("pk", kind), ("sk", FIRST, LAST), MOST, backwards=False)
+        return [_document(item) for item in found]
+
+    def put(self, kind: str, document: Document) -> bool:
+        try:
+            self._calls.call(
+                "UpdateItem",
+                TableName=self._table,
+                Key=_key(kind, document.name),
+                UpdateExpression="SET body = :body, version = :next",
+                ConditionExpression="version = :version" if document.version else "attribute_not_exists(pk)",
+                ExpressionAttributeValues=tables.typed(
+                    {":body": json.dumps(document.body), ":next": document.version + 1}
+                    | ({":version": document.version} if document.version else {})
+                ),
+            )
+        except ConditionFailed as failed:
+            kept = self.get(kind, document.name) if failed.repeated else None
+            return kept == document._replace(version=document.version + 1)
+        return True
+
+    def delete(self, kind: str, name: str) -> bool:
+        try:
+            self._calls.call("DeleteItem", TableName=self._table, Key=_key(kind, name), ConditionExpression="attribute_exists(pk)")
+        except ConditionFailed as failed:
+            return failed.repeated
+        return True
+
+
+def _key(kind: str, name: str) -> JSON:
+    return tables.typed({"pk": kind, "sk": json.dumps(name)})
+
+
+def _document(item: Item) -> Document:
+    return Document(json.loads(item["sk"]), json.loads(item["body"]), item["version"])
