@@ -1,17 +1,20 @@
-"""Builds the package's table of models from a snapshot of a price map: `python scripts/build_prices.py model-facts.json`.
+"""Builds the package's table of models from a snapshot of a price map: `python -m scripts.build_prices model-facts.json`.
 
 The input is `{"note": ..., "models": {name: row}}` in the field names of LiteLLM's price map (MIT,
 https://github.com/BerriAI/litellm/blob/main/model_prices_and_context_window.json); `data/README.md` in the package
 describes the output. Rates keep the digits they are written with: no number with a fraction passes through a float.
-Must not invent a price: what the snapshot leaves out stays out.
+What the snapshot leaves out or has wrong is in `vendor_prices.py`, each price with its page. Must not invent one.
 """
 
 import json
 import re
 import sys
 from collections.abc import Iterator, Mapping
+from decimal import Decimal
 from pathlib import Path
 from typing import Any
+
+from scripts import vendor_prices
 
 Row = dict[str, Any]
 
@@ -53,7 +56,7 @@ MINUTES_PER_DAY = 24 * 60
 
 def main(arguments: list[str]) -> None:
     if len(arguments) != 1:
-        raise SystemExit("usage: python scripts/build_prices.py model-facts.json")
+        raise SystemExit("usage: python -m scripts.build_prices model-facts.json")
     snapshot = json.loads(Path(arguments[0]).read_text(encoding="utf-8"), parse_float=str)
     TABLE.write_text("".join(lines(snapshot)), encoding="utf-8")
     print(f"{TABLE.name}: {TABLE.stat().st_size:,} bytes")
@@ -73,7 +76,34 @@ def merged(models: Mapping[str, Row]) -> dict[str, Row]:
         if not NOT_A_MODEL.search(key):
             name = to_name(key, models[key]["provider"])
             rows[name] = rows.get(name, {}) | models[key]
+    return with_own_lines(replaced(rows))
+
+
+def replaced(rows: Mapping[str, Row]) -> dict[str, Row]:
+    """With the prices of the vendors' own pages in the place of the snapshot's; other facts of a model stay."""
+    ours = dict(vendor_prices.rows())
+    by_size = {name.partition("#")[0] for name in ours if "#" in name}
+    rows = {name: row for name, row in rows.items() if "#" not in name or name.partition("#")[0] not in by_size}
+    for name, priced in ours.items():
+        kept = {field: value for field, value in rows.get(name, {}).items() if "cost" not in field}
+        rows[name] = {**kept, **priced}
     return rows
+
+
+def with_own_lines(rows: Mapping[str, Row]) -> dict[str, Row]:
+    """A model that is priced by quality and size only, or by those that a vendor's page names, has on its own line the dearest."""
+    found = dict(rows)
+    for name, row in rows.items():
+        model = name.partition("#")[0]
+        if model != name and not any("per_token" in field for field in found.get(model, {})):
+            own = found.get(model, {field: value for field, value in row.items() if "cost" not in field})
+            costs = {field: dearest(own.get(field), value) for field, value in row.items() if "cost" in field}
+            found[model] = {**own, **costs}
+    return found
+
+
+def dearest(known: Any, price: Any) -> Any:
+    return price if known is None or Decimal(str(price)) > Decimal(str(known)) else known
 
 
 def to_provider(source: str) -> str:

@@ -210,6 +210,17 @@ def models(provider: str) -> Iterator[Facts]:
         at = end + 1
 
 
+@lru_cache(maxsize=64)
+def variants(provider: str, model: str) -> tuple[str, ...]:
+    """The names of a model's lines for an image's quality and size."""
+    prefix = f"{provider}/{model}#".encode("utf-8", "surrogatepass")
+    table, at, names = _table(), _find(prefix), []
+    while table[at : at + len(prefix)] == prefix:
+        names.append(table[at + len(prefix) : table.find(b"\t", at)].decode())
+        at = table.find(b"\n", at) + 1
+    return tuple(names)
+
+
 def is_rate_name(name: str) -> bool:
     return re.fullmatch(f"({'|'.join(map(re.escape, RATE_NAMES))}){VARIANT}", name) is not None
 

@@ -3,7 +3,9 @@ from pathlib import Path
 
 import pytest
 
-from scripts import build_prices
+from haimaker import prices
+from scripts import build_prices, vendor_prices
+from scripts.vendor_prices import Priced
 
 SNAPSHOT = """{"note": "a sample", "models": {
   "high/1024-x-1024/gpt-image-1": {"provider": "openai", "mode": "image_generation", "input_cost_per_image": 0.167},
@@ -19,11 +21,17 @@ SNAPSHOT = """{"note": "a sample", "models": {
 }}"""
 
 
+@pytest.fixture
+def vendors_say_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(vendor_prices, "PRICED", ())
+
+
 def table(models: dict[str, build_prices.Row]) -> dict[str, build_prices.Row]:
     rows = (line.rstrip("\n").split("\t") for line in build_prices.lines({"models": models}))
     return {name: json.loads(row) for name, row in rows if name != "#"}
 
 
+@pytest.mark.usefixtures("vendors_say_nothing")
 def test_the_table_is_sorted_lines_with_the_digits_of_the_snapshot(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     snapshot = tmp_path / "model-facts.json"
     snapshot.write_text(SNAPSHOT)
@@ -36,6 +44,7 @@ def test_the_table_is_sorted_lines_with_the_digits_of_the_snapshot(tmp_path: Pat
         '"rates":{"cache_read_input_token_cost":"1e-8","input_cost_per_token":"2e-7"},"supports":[]}',
         'openai/gpt-4o\t{"max_input_tokens":128000,"mode":"chat","rates":{"input_cost_per_token":"2.5e-06",'
         '"output_cost_per_token":"1e-05","search_context_cost_per_query":"0.01"},"supports":["vision"]}',
+        'openai/gpt-image-1\t{"mode":"image_generation","rates":{"input_cost_per_image":"0.167"},"supports":[]}',
         'openai/gpt-image-1#high/1024-x-1024\t{"mode":"image_generation","rates":{"input_cost_per_image":"0.167"},"supports":[]}',
     ]
 
@@ -109,6 +118,39 @@ def test_a_tier_of_another_grain_stops_the_build() -> None:
         build_prices.tiers([{"range": [262144, 524288], "input_cost_per_token": "1e-6"}])
 
 
+def test_a_vendors_page_replaces_the_snapshot_and_a_model_has_its_dearest_line(monkeypatch: pytest.MonkeyPatch) -> None:
+    lines = {"openai/d#hd/1024-x-1024": {"output_cost_per_image": "0.1"}, "openai/d#512-x-512": {"output_cost_per_image": "0.09"}}
+    monkeypatch.setattr(vendor_prices, "PRICED", (Priced("https://example.com", "image_generation", lines),))
+    about = {"provider": "openai", "mode": "image_generation"}
+    models = {
+        "512-x-512/50-steps/d": {**about, "input_cost_per_image": "9"},
+        "low/1-x-1/tokens": {**about, "input_cost_per_image": "9"},
+        "tokens": {**about, "output_cost_per_token": "1"},
+        "d": {**about, "max_input_tokens": 7, "output_cost_per_image": "0.01"},
+    }
+    found = {name: row["rates"] for name, row in table(models).items()}
+    assert found == {
+        "openai/d": {"output_cost_per_image": "0.1"},
+        **lines,
+        "openai/tokens": {"output_cost_per_token": "1"},
+        "openai/tokens#low/1-x-1": {"input_cost_per_image": "9"},
+    }
+    assert table(models)["openai/d"]["max_input_tokens"] == 7
+
+
+@pytest.mark.parametrize("priced", vendor_prices.PRICED, ids=lambda priced: priced.source)
+def test_the_table_has_what_the_vendors_say(priced: Priced) -> None:
+    assert priced.source.startswith("https://")
+    for name, rates in priced.rates.items():
+        provider, _, model = name.partition("/")
+        model, _, line = model.partition("#")
+        found = prices.facts(provider, model)
+        assert found is not None, name
+        assert found.mode == priced.mode
+        assert found.variant(line).rates.items() >= rates.items(), name
+
+
+@pytest.mark.usefixtures("vendors_say_nothing")
 def test_what_no_request_can_name_is_left_out() -> None:
     row = {"provider": "bedrock", "mode": "chat"}
     assert list(table({"bedrock/*/6-month-commitment/x": row, "azure/container": row | {"provider": "azure"}, "x": row})) == [

@@ -1,0 +1,171 @@
+"""Prices that the snapshot lacks or has wrong, each from its vendor's own page. Data only; `build_prices.py` puts them in.
+
+Each entry replaces the snapshot's of the same name: the page, the mode, and the rates in USD as they are printed there.
+"""
+
+from collections.abc import Iterator, Mapping
+from typing import NamedTuple
+
+Rates = Mapping[str, str]
+
+
+class Priced(NamedTuple):
+    source: str
+    mode: str
+    rates: Mapping[str, Rates]
+    """By name in the table, such as `openai/dall-e-3#hd/1024-x-1792`."""
+
+
+def images(provider: str, prices: Mapping[str, str]) -> dict[str, Rates]:
+    return {f"{provider}/{name}": {"output_cost_per_image": price} for name, price in prices.items()}
+
+
+IMAGEN = {
+    "imagen-3.0-generate-001": "0.04",
+    "imagen-3.0-generate-002": "0.04",
+    "imagen-3.0-fast-generate-001": "0.02",
+    "imagen-4.0-generate-001": "0.04",
+    "imagen-4.0-fast-generate-001": "0.02",
+    "imagen-4.0-ultra-generate-001": "0.06",
+}
+GROK = {
+    "grok-imagine-image": "0.02",
+    "grok-imagine-image-2026-03-02": "0.02",
+    "grok-imagine-image-2.0": "0.06",
+    "grok-imagine-image-2.0#low/1024-x-1024": "0.04",
+    "grok-imagine-image-pro": "0.05",
+    "grok-imagine-image-quality": "0.05",
+    "grok-imagine-image-quality-20260403": "0.05",
+    "grok-imagine-image-quality-latest": "0.05",
+    "grok-2-image": "0.07",
+    "grok-2-image-1212": "0.07",
+}
+
+PRICED = (
+    # Retired on 12 May 2026.
+    Priced(
+        "https://platform.openai.com/docs/models/dall-e-3",
+        "image_generation",
+        images(
+            "openai",
+            {
+                "dall-e-3#standard/1024-x-1024": "0.04",
+                "dall-e-3#standard/1024-x-1792": "0.08",
+                "dall-e-3#standard/1792-x-1024": "0.08",
+                "dall-e-3#hd/1024-x-1024": "0.08",
+                "dall-e-3#hd/1024-x-1792": "0.12",
+                "dall-e-3#hd/1792-x-1024": "0.12",
+            },
+        ),
+    ),
+    Priced(
+        "https://platform.openai.com/docs/models/dall-e-2",
+        "image_generation",
+        images(
+            "openai",
+            {"dall-e-2#256-x-256": "0.016", "dall-e-2#512-x-512": "0.018", "dall-e-2#1024-x-1024": "0.02"},
+        ),
+    ),
+    Priced("https://cloud.google.com/vertex-ai/generative-ai/pricing", "image_generation", images("vertex_ai", IMAGEN)),
+    Priced(
+        "https://cloud.google.com/vertex-ai/generative-ai/pricing",
+        "image_generation",
+        images("vertex_ai", {"imagegeneration@005": "0.02", "imagegeneration@006": "0.02", "imagen-3.0-capability-001": "0.04"}),
+    ),
+    Priced("https://ai.google.dev/gemini-api/docs/pricing", "image_generation", images("gemini", IMAGEN)),
+    # The snapshot has what an image costs that is made under the name of one that is read.
+    Priced("https://docs.x.ai/docs/models", "image_generation", images("xai", GROK)),
+    # Up to 1024 x 1024, and above; https://docs.aws.amazon.com/nova/latest/userguide/image-gen-access.html
+    Priced(
+        "https://aws.amazon.com/bedrock/pricing/",
+        "image_generation",
+        images(
+            "bedrock",
+            {
+                f"{name}#{line}": price
+                for name in ("amazon.nova-canvas-v1:0", "us.amazon.nova-canvas-v1:0")
+                for line, price in {
+                    "standard/1024-x-1024": "0.04",
+                    "premium/1024-x-1024": "0.06",
+                    "standard/max-x-max": "0.06",
+                    "premium/max-x-max": "0.08",
+                }.items()
+            },
+        ),
+    ),
+    Priced(
+        "https://aws.amazon.com/bedrock/pricing/",
+        "image_generation",
+        images(
+            "bedrock",
+            {
+                f"{name}#{line}": price
+                for name in ("amazon.titan-image-generator-v1", "amazon.titan-image-generator-v2:0")
+                for line, price in {
+                    "standard/512-x-512": "0.008",
+                    "premium/512-x-512": "0.01",
+                    "standard/max-x-max": "0.01",
+                    "premium/max-x-max": "0.012",
+                }.items()
+            },
+        ),
+    ),
+    Priced(
+        "https://www.recraft.ai/docs/api-reference/pricing",
+        "image_generation",
+        images(
+            "recraft",
+            {
+                "recraftv2": "0.022",
+                "recraftv2_vector": "0.044",
+                "recraftv3": "0.04",
+                "recraftv3_vector": "0.08",
+                "recraftv4_1": "0.035",
+                "recraftv4_1_flash": "0.007",
+            },
+        ),
+    ),
+    # By the megapixel; the snapshot knows none of them.
+    Priced(
+        "https://www.together.ai/pricing",
+        "image_generation",
+        {
+            f"together_ai/black-forest-labs/{name}": {"output_cost_per_pixel": price}
+            for name, price in {
+                "FLUX.1-schnell": "0.0000000027",
+                "FLUX.1-dev": "0.000000025",
+                "FLUX.1.1-pro": "0.00000004",
+                "FLUX.1-pro": "0.00000005",
+                "FLUX.1-kontext-dev": "0.000000025",
+                "FLUX.1-kontext-pro": "0.00000004",
+                "FLUX.1-kontext-max": "0.00000008",
+            }.items()
+        },
+    ),
+    # Priced by the step, of which an image takes these by default: 30, 28 and 4. The snapshot takes steps for tokens.
+    Priced(
+        "https://fireworks.ai/pricing",
+        "image_generation",
+        images(
+            "fireworks_ai/accounts/fireworks/models",
+            {
+                "SSD-1B": "0.0039",
+                "japanese-stable-diffusion-xl": "0.0039",
+                "playground-v2-1024px-aesthetic": "0.0039",
+                "playground-v2-5-1024px-aesthetic": "0.0039",
+                "stable-diffusion-xl-1024-v1-0": "0.0039",
+                "flux-1-dev-fp8": "0.014",
+                "flux-1-schnell-fp8": "0.0014",
+                "flux-kontext-pro": "0.04",
+                "flux-kontext-max": "0.08",
+            },
+        ),
+    ),
+)
+
+
+def rows() -> Iterator[tuple[str, dict[str, object]]]:
+    """By name, as the snapshot writes them."""
+    for priced in PRICED:
+        for name, rates in priced.rates.items():
+            yield name, {"mode": priced.mode, **rates}
