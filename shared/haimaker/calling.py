@@ -24,6 +24,8 @@ from haimaker.usage import Tokens
 from haimaker.wire import JSON, Attempt, Chunk, Event, Patience, UpstreamRequest, UpstreamResponse
 
 if TYPE_CHECKING:
+    from haimaker.config import Settings
+    from haimaker.files import Files
     from haimaker.remote_images import ImageFetcher
 
 CONNECT_S = 10.0
@@ -38,6 +40,13 @@ class Upstreams:
     transport: Transport
     access: Mapping[str, Access]
     health: Health
+    settings: "Settings | None" = None
+
+    def files(self, headers: Mapping[str, str]) -> "Files | None":
+        """The place for files, as a request with these headers reaches it; None where there is none."""
+        from haimaker.files import files_of  # few operations need it
+
+        return files_of(self.settings, headers) if self.settings else None
 
     @cached_property
     def images(self) -> "ImageFetcher":

@@ -47,6 +47,7 @@ from haimaker.wire import JSON, Request, Response
 
 if TYPE_CHECKING:
     from haimaker.choosing import Choosing
+    from haimaker.files.folder import Folder
 
 LATE_S = 10
 """How long after a request's last moment its hold counts as lost."""
@@ -154,7 +155,9 @@ class Gateway:
         if reach is None or reach.upstreams.access is not access:
             on = [row for row in self._rows() if row.name in access or (row.offline and self.settings.demo)]
             transport, health = (reach.upstreams.transport, reach.upstreams.health) if reach else (Transport(), self._health())
-            self._reach = reach = self._reached(Router(self.settings.config, on), Upstreams(transport, access, health))
+            self._reach = reach = self._reached(
+                Router(self.settings.config, on), Upstreams(transport, access, health, self.settings)
+            )
         return reach
 
     def _health(self) -> Health:
@@ -327,19 +330,11 @@ def _routed(module: str, name: str) -> Callable[[Gateway, Request], Response]:
     return operation
 
 
-def _files(name: str) -> Callable[[Gateway, Request], Response]:
-    """An operation on the local gateway's own files: who has a link needs no key."""
+def _folder(gateway: Gateway) -> "Folder":
+    """The local gateway's own files: who has a link to one needs no key."""
+    from haimaker.files.folder import Folder
 
-    def operation(gateway: Gateway, request: Request) -> Response:
-        from haimaker.files.folder import Folder
-
-        folder = gateway.settings.files_folder
-        if folder is None:
-            raise NotFoundError("This gateway keeps no files itself.", code="unknown_url")
-        found: Response = getattr(Folder(folder), name)(request)
-        return found
-
-    return operation
+    return Folder.of(gateway.settings)
 
 
 OPERATIONS: Mapping[str, Callable[[Gateway, Request], Response]] = {
@@ -374,7 +369,7 @@ OPERATIONS: Mapping[str, Callable[[Gateway, Request], Response]] = {
     "auto_router_rule_delete": _books("auto_routers", "delete_rule"),
     "auto_router_reorder": _books("auto_routers", "reorder"),
     "auto_router_simulate": _routed("auto_routers", "simulate"),
-    "file_read": _files("serve"),
-    "file_write": _files("take"),
+    "file_read": lambda gateway, request: _folder(gateway).serve(request),
+    "file_write": lambda gateway, request: _folder(gateway).take(request),
     "health": _health,
 }

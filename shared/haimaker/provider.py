@@ -85,6 +85,8 @@ class Provider:
     """A pattern of its models that have legacy completions; those of all others are made of chat."""
     single_choice: bool = False
     """Whether it gives one answer to a request, so that `n` choices are n calls."""
+    most_images: int = 10
+    """How many images it makes in one call, in OpenAI's format."""
     headers: Mapping[str, str] = field(default_factory=dict)
     drop: tuple[str, ...] = ()
     """Parameters it refuses and whose loss does no harm; named to the client in a header."""

@@ -227,8 +227,8 @@ PROVIDERS: tuple[Provider, ...] = (
     *SPECIAL,
     Provider(
         "demo",
-        models=("count", "echo", "tool", "embedding", "speech"),
-        modes={"embedding": "embedding", "speech": "audio_speech"},
+        models=("count", "echo", "tool", "embedding", "image", "speech"),
+        modes={"embedding": "embedding", "image": "image_generation", "speech": "audio_speech"},
         formats=("wav", "pcm"),
         most_characters=4_096,
         prices={"input_cost_per_token": "0", "output_cost_per_token": "0"},

@@ -5,7 +5,6 @@ redirect, has to be a public one, however it is spelled. The name is resolved on
 https://cheatsheetseries.owasp.org/cheatsheets/Server_Side_Request_Forgery_Prevention_Cheat_Sheet.html
 """
 
-import base64
 import http.client
 import socket
 import time
@@ -14,7 +13,7 @@ from dataclasses import dataclass, replace
 from ipaddress import IPv4Address, IPv6Address, IPv6Network, ip_address
 from urllib.parse import SplitResult, urljoin, urlsplit
 
-from haimaker import tls
+from haimaker import pictures, tls
 from haimaker.errors import BadRequestError
 from haimaker.schema import ChatRequest
 from haimaker.wire import JSON
@@ -25,14 +24,8 @@ SECONDS = 10.0
 MOST_REDIRECTS = 3
 PORTS = {"http": 80, "https": 443}
 NAT64 = IPv6Network("64:ff9b::/96")
-SIGNATURES = {
-    b"\x89PNG\r\n\x1a\n": "image/png",
-    b"\xff\xd8\xff": "image/jpeg",
-    b"GIF87a": "image/gif",
-    b"GIF89a": "image/gif",
-    b"RIFF": "image/webp",
-}
-"""https://en.wikipedia.org/wiki/List_of_file_signatures"""
+KINDS = ("image/png", "image/jpeg", "image/gif", "image/webp")
+"""That models look at."""
 
 
 def is_public(address: str) -> bool:
@@ -65,15 +58,18 @@ class ImageFetcher:
         return replace(request, body={**request.body, "messages": messages})
 
     def _data_url(self, url: str, param: str, until_s: float) -> str:
+        content = self.fetch(url, param, until_s)
+        if pictures.kind_of(content) not in KINDS:
+            raise BadRequestError("The URL is not one of a PNG, JPEG, GIF or WebP image.", param=param, code="invalid_image_url")
+        return pictures.to_data_url(content)
+
+    def fetch(self, url: str, param: str, until_s: float) -> bytes:
+        """Whatever is there. Raises BadRequestError."""
         try:
-            content = self._fetch(url, until_s)
+            return self._fetch(url, until_s)
         except (OSError, http.client.HTTPException, ValueError) as error:
             # Why it failed would tell a client what is where in the gateway's network.
             raise BadRequestError("The image could not be fetched from its URL.", param=param, code="invalid_image_url") from error
-        kind = next((kind for signature, kind in SIGNATURES.items() if content.startswith(signature)), None)
-        if kind is None or (kind == "image/webp" and content[8:12] != b"WEBP"):
-            raise BadRequestError("The URL is not one of a PNG, JPEG, GIF or WebP image.", param=param, code="invalid_image_url")
-        return f"data:{kind};base64,{base64.b64encode(content).decode()}"
 
     def _fetch(self, url: str, until_s: float) -> bytes:
         for _ in range(MOST_REDIRECTS + 1):

@@ -104,6 +104,11 @@ class Task(Accepted):
         }
 
     @property
+    def delivers(self) -> bool:
+        """Whether what was made may have to be kept or fetched before it reaches the client."""
+        return False
+
+    @property
     def in_pieces(self) -> bool:
         """Whether the answer is bytes that are passed on as they come."""
         return False

@@ -4,7 +4,7 @@ from collections.abc import Generator, Iterator, Sequence
 from concurrent.futures import FIRST_EXCEPTION, Future, ThreadPoolExecutor, wait
 from dataclasses import dataclass, replace
 from itertools import chain
-from typing import Any, TypeVar, cast
+from typing import TYPE_CHECKING, Any, TypeVar, cast
 
 from haimaker import adapters, choices
 from haimaker.calling import Caller, decode
@@ -13,6 +13,9 @@ from haimaker.settlement import Trial
 from haimaker.task import Answer, Made, Pieces, Sound, Task, is_last
 from haimaker.usage import Tokens
 from haimaker.wire import Chunk, UpstreamResponse
+
+if TYPE_CHECKING:
+    from haimaker.delivery import Delivered
 
 T = TypeVar("T")
 
@@ -44,17 +47,28 @@ class TaskCaller(Caller):
     def events(self, trial: Trial) -> Iterator[Chunk]:
         """The events of a stream; returns when the first one has come. Made of a whole answer where the target has no streams."""
         if not hasattr(self._task_adapter(trial), "from_stream") or len(self._parts(trial)) > 1:
-            return self.task.as_events(self.made(trial))
+            return self._as_events(self.made(trial))
         response = self._open(trial, self.task)
         if not response.headers.get("content-type", "").startswith(("text/event-stream", "application/x-ndjson")):
-            return self.task.as_events(self._read(trial, self.task, response))
+            return self._as_events(self._read(trial, self.task, response))
         return _begun(self._events(trial, response))
+
+    def delivered(self, made: Made) -> "Delivered":
+        """What was made as the client wants it, by link or as bytes."""
+        from haimaker.delivery import Delivery  # only images need it
+        from haimaker.tasks.images import ImageRequest
+
+        assert isinstance(self.task, ImageRequest)
+        return Delivery(self.upstreams.files(self.headers), self.upstreams.images).of(made, self.task.wanted)
 
     def pieces(self, trial: Trial) -> Pieces:
         """The bytes of an answer as they come; returns when the first have."""
         response = self._open(trial, self.task)
         sound: Sound = self._task_adapter(trial).from_pieces(response, self.task, trial.attempt)
         return Pieces(sound.content_type, _begun(self._pieces(trial, response, sound)))
+
+    def _as_events(self, made: Made) -> Iterator[Chunk]:
+        return self.task.as_events(self.delivered(made).made if self.task.delivers else made)
 
     def _task_adapter(self, trial: Trial) -> Any:
         return adapters.find(self.request, trial.attempt)

@@ -10,7 +10,7 @@ from haimaker.exchange import EVENT_STREAM, Exchange, Head, decimal
 from haimaker.settlement import Trial
 from haimaker.sse import encode, encode_error
 from haimaker.store import Record
-from haimaker.task import Task, is_last
+from haimaker.task import Made, Task, is_last
 from haimaker.task_calling import TaskCaller
 from haimaker.usage import Tokens
 from haimaker.wire import JSON, Chunk
@@ -37,6 +37,8 @@ class TaskExchange(Exchange):
         """A whole answer, with what it cost in it where it has a place for that."""
         made = self.sender.first_good(self.caller.made)
         trial = self.sender.trials[-1]
+        if self.task.delivers:
+            made = self._delivered(made, trial)
         record = self.settle("ok")
         if isinstance(made.body, dict):
             made = made._replace(body={**made.body, "usage": self._usage(made.body.get("usage"), trial, record)})
@@ -44,6 +46,13 @@ class TaskExchange(Exchange):
         headers = {"content-type": content_type, **self.told(trial), "x-haimaker-cost": decimal(record.detail["cost_usd"])}
         yield Head(200, {name: value for name, value in headers.items() if value})
         yield body
+
+    def _delivered(self, made: Made, trial: Trial) -> Made:
+        delivered = self.caller.delivered(made)
+        trial.dropped += delivered.dropped
+        if delivered.problem:
+            self.observer.problem(delivered.problem, request_id=self.settlement.hold.request_id)
+        return delivered.made
 
     def _pieces(self) -> Iterator[Head | bytes]:
         """Bytes as they are made. What they cost is known at their end only."""

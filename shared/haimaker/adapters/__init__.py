@@ -56,6 +56,15 @@ COMPLETIONS: Mapping[str, str] = {
 
 TASKS: Mapping[str, Mapping[str, str]] = {
     "audio_speech": {"openai": "haimaker.adapters.openai.speech"},
+    "images_edits": {
+        "openai": "haimaker.adapters.openai.images",
+    },
+    "images_generations": {
+        "openai": "haimaker.adapters.openai.images",
+    },
+    "images_variations": {
+        "openai": "haimaker.adapters.openai.images",
+    },
     "embeddings": {
         "bedrock": "haimaker.adapters.bedrock.embeddings",
         "cohere": "haimaker.adapters.cohere.embeddings",

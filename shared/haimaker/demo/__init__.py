@@ -14,6 +14,9 @@ OPERATIONS = {
     "/chat/completions": "haimaker.demo.chat",
     "/audio/speech": "haimaker.demo.speech",
     "/embeddings": "haimaker.demo.embeddings",
+    "/images/edits": "haimaker.demo.images",
+    "/images/generations": "haimaker.demo.images",
+    "/images/variations": "haimaker.demo.images",
 }
 
 

@@ -10,6 +10,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
+from haimaker.config import Settings
 from haimaker.errors import BadRequestError, NotFoundError
 from haimaker.files import ENDINGS, LASTS_S, MOST_BYTES, FilesUnavailable, Upload, checked_id, new_id, too_large, unknown
 from haimaker.wire import Request, Response
@@ -24,6 +25,13 @@ class Folder:
 
     folder: Path
     origin: str = ""
+
+    @classmethod
+    def of(cls, settings: Settings) -> "Folder":
+        """Raises NotFoundError where the files of a gateway are elsewhere, or nowhere."""
+        if settings.files_folder is None:
+            raise NotFoundError("This gateway keeps no files itself.", code="unknown_url")
+        return cls(settings.files_folder)
 
     def put(self, data: bytes, content_type: str) -> str:
         file_id = new_id(content_type)

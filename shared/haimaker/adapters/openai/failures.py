@@ -57,6 +57,8 @@ CODES: Mapping[str, str] = {
     "rate_limit_reached_error": "rate_limit_exceeded",
     "resource_not_found_error": "model_not_found",
     "responsibleaipolicyviolation": "content_policy_violation",
+    # OpenAI's images: https://platform.openai.com/docs/guides/image-generation#content-moderation
+    "moderation_blocked": "content_policy_violation",
     # https://docs.sarvam.ai/api-reference-docs/chat/chat-completions
     "insufficient_quota_error": "insufficient_quota",
     "rate_limit_exceeded_error": "rate_limit_exceeded",

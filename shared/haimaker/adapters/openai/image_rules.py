@@ -1,0 +1,90 @@
+"""What OpenAI's image models take, wherever they are served. Data, and how it is looked up.
+
+https://platform.openai.com/docs/api-reference/images/create; dall-e-2 and dall-e-3 have been retired since, but not everywhere.
+"""
+
+import re
+from collections.abc import Collection, Mapping
+from typing import NamedTuple
+
+from haimaker.errors import BadRequestError
+from haimaker.tasks.images import ImageRequest
+from haimaker.wire import JSON, Attempt
+
+GPT_ALONE = ("background", "input_fidelity", "moderation", "output_compression", "output_format", "partial_images", "stream")
+DALL_E_ALONE = ("response_format", "style")
+QUALITIES = ("low", "medium", "high", "xhigh", "max", "auto")
+
+
+class Rule(NamedTuple):
+    """For the models whose name matches `pattern`. Empty sets allow everything."""
+
+    pattern: str
+    sizes: Collection[str] = ()
+    qualities: Mapping[str, str] = {}
+    """Those that it has, and what others' are called here; an empty one is left out."""
+    styles: Collection[str] = ()
+    most: int = 10
+    drop: Collection[str] = ()
+
+
+def _same(*names: str) -> dict[str, str]:
+    return {name: name for name in names}
+
+
+RULES = (
+    Rule(
+        r"dall-e-3",
+        sizes=("1024x1024", "1792x1024", "1024x1792"),
+        qualities={**_same("standard", "hd"), "low": "standard", "medium": "standard", "high": "hd", "auto": ""},
+        styles=("vivid", "natural"),
+        most=1,
+        drop=GPT_ALONE,
+    ),
+    Rule(
+        r"dall-e-2",
+        sizes=("256x256", "512x512", "1024x1024"),
+        qualities={"standard": "", "low": "", "medium": "", "auto": ""},
+        drop=(*GPT_ALONE, "style"),
+    ),
+    Rule(
+        r"gpt-image-1(?!\d)|chatgpt-image",
+        sizes=("1024x1024", "1536x1024", "1024x1536", "auto"),
+        qualities={**_same("low", "medium", "high", "auto"), "standard": "medium", "hd": "high"},
+        drop=DALL_E_ALONE,
+    ),
+    Rule(r"gpt-image", qualities={**_same(*QUALITIES), "standard": "medium", "hd": "high"}, drop=DALL_E_ALONE),
+)
+ANY = Rule("")
+
+
+def rule_of(attempt: Attempt) -> Rule:
+    name = attempt.facts.model.rpartition("/")[2]
+    return next((rule for rule in RULES if re.match(rule.pattern, name)), ANY)
+
+
+def quality_of(request: ImageRequest, attempt: Attempt) -> str | None:
+    """The quality that is sent; None where that is left to the model."""
+    asked = request.fields.quality
+    return rule_of(attempt).qualities.get(asked, asked) or None if asked else None
+
+
+def ruled(body: JSON, request: ImageRequest, attempt: Attempt) -> tuple[JSON, tuple[str, ...]]:
+    """The body in the model's own terms, and what it loses by that. Raises BadRequestError for what the model lacks."""
+    rule = rule_of(attempt)
+    _check("size", request.fields.size, rule.sizes, attempt)
+    _check("quality", request.fields.quality, rule.qualities, attempt)
+    _check("style", body.get("style"), rule.styles, attempt)
+    if request.n > rule.most:
+        raise BadRequestError(f"{attempt.model} makes at most {rule.most} image at once.", param="n", code="invalid_value")
+    kept = {name: value for name, value in body.items() if name not in rule.drop}
+    if "quality" in kept:
+        kept |= {"quality": quality_of(request, attempt)}
+    told = (name for name in body if name in rule.drop and name not in ("response_format", "stream", "partial_images"))
+    return {name: value for name, value in kept.items() if value is not None}, tuple(told)
+
+
+def _check(name: str, value: object, allowed: Collection[str], attempt: Attempt) -> None:
+    if value is not None and allowed and value not in allowed:
+        message = f"Invalid value for '{name}': {str(value)[:64]!r}. {attempt.model} takes {', '.join(allowed)}."
+        raise BadRequestError(message, param=name, code="invalid_value")

@@ -1,0 +1,106 @@
+"""Images of OpenAI and of every provider that speaks its format. Edits what must change, passes the rest.
+
+https://platform.openai.com/docs/api-reference/images
+"""
+
+from collections.abc import Iterable, Iterator
+from dataclasses import replace
+from typing import Any
+
+from haimaker import image_counts, multipart_form
+from haimaker.adapters.events import json_object
+from haimaker.adapters.openai.failures import from_body, is_failure, read_error
+from haimaker.adapters.openai.image_rules import quality_of, ruled
+from haimaker.adapters.openai.requests import renamed, taken
+from haimaker.adapters.parameters import OURS
+from haimaker.errors import BadGatewayError
+from haimaker.image_prices import size_of
+from haimaker.sse import DONE, dumps
+from haimaker.task import Answer, Made
+from haimaker.tasks.images import ImageRequest
+from haimaker.wire import JSON, Attempt, Chunk, Event, UpstreamRequest
+
+__all__ = ["from_stream", "from_upstream", "most_at_once", "read_error", "to_upstream"]
+
+PATHS = {"images_generations": "/images/generations", "images_edits": "/images/edits", "images_variations": "/images/variations"}
+ENDS = DONE.strip().removeprefix(b"data: ")
+
+
+def most_at_once(attempt: Attempt) -> int:
+    return attempt.provider.most_images
+
+
+def to_upstream(request: ImageRequest, attempt: Attempt) -> UpstreamRequest:
+    body, dropped = body_for(request, attempt)
+    return call(PATHS[request.kind], body, request, attempt, dropped)
+
+
+def body_for(request: ImageRequest, attempt: Attempt) -> tuple[JSON, tuple[str, ...]]:
+    """The fields to send, and the names of what the client loses by it. Raises BadRequestError."""
+    row = attempt.provider
+    body: JSON = {name: value for name, value in request.body.items() if name not in OURS}
+    if request.wanted:
+        body["response_format"] = request.wanted
+    body, lost = ruled(body, request, attempt)
+    body, dropped = taken(renamed(body, row.rename), row, forced=bool(request.fields.drop_params))
+    for name, spellings in row.values.items():
+        if body.get(name) in spellings:
+            body[name] = spellings[body[name]]
+    return {**row.add, **body, "model": attempt.model}, (*lost, *dropped)
+
+
+def call(path: str, body: JSON, request: ImageRequest, attempt: Attempt, dropped: tuple[str, ...]) -> UpstreamRequest:
+    """As JSON, or as a form where there are files."""
+    if not request.files:
+        headers = {"content-type": "application/json", **attempt.provider.headers}
+        return UpstreamRequest(path, dumps(body), headers, dropped=dropped)
+    content_type, raw = multipart_form.encode([(name, _text(value)) for name, value in body.items()], request.files)
+    return UpstreamRequest(path, raw, {"content-type": content_type, **attempt.provider.headers}, dropped=dropped)
+
+
+def from_upstream(answer: Answer, request: ImageRequest, attempt: Attempt) -> Made:
+    body = answer.object()
+    data = body.get("data")
+    if not isinstance(data, list):
+        if is_failure(body):
+            raise from_body(body)
+        raise BadGatewayError("The provider's answer has no images.", code="invalid_provider_response")
+    images = [item for item in data if isinstance(item, dict) and (item.get("b64_json") or item.get("url"))]
+    kept = {name: value for name, value in body.items() if name not in ("data", "usage")}
+    if not isinstance(body.get("created"), int):
+        kept["created"] = attempt.created_s
+    said = body.get("usage")
+    made = request.made(attempt, images, _used(said, len(images), body, request, attempt), **kept)
+    if isinstance(said, dict) and isinstance(made.body, dict) and made.tokens:
+        made.body["usage"] = {**made.body["usage"], **{name: value for name, value in said.items() if value is not None}}
+    return made
+
+
+def from_stream(events: Iterable[Event], request: ImageRequest, attempt: Attempt) -> Iterator[Chunk]:
+    for event in events:
+        if event.data == ENDS:
+            continue
+        body = json_object(event)
+        if is_failure(body) or body.get("type") == "error":
+            raise from_body(body)
+        if isinstance(body.get("type"), str):
+            yield Chunk(body, event.data)
+        elif event.name:
+            yield Chunk({"type": event.name, **body})
+
+
+def _used(said: Any, count: int, body: JSON, request: ImageRequest, attempt: Attempt) -> Any:
+    """What the provider says it counted; else what is known of models billed by the image."""
+    tokens = request.tokens(said) if isinstance(said, dict) else None
+    if image_counts.by_token(attempt.facts):
+        return tokens if tokens and tokens.completion else None
+    quality = body.get("quality")
+    sent = quality if isinstance(quality, str) else quality_of(request, attempt)
+    counted = request.counted(attempt, count, sent, size_of(body.get("size")))
+    return replace(counted, reported_units=tokens.reported_units if tokens else None)
+
+
+def _text(value: Any) -> str:
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    return value if isinstance(value, str) else dumps(value).decode()

@@ -1,0 +1,43 @@
+"""What the bytes of an image say of themselves: which kind it is, and how large a PNG is. Pure.
+
+https://en.wikipedia.org/wiki/List_of_file_signatures, https://www.w3.org/TR/png-3/#11IHDR
+"""
+
+import base64
+import binascii
+
+KINDS = {
+    b"\x89PNG\r\n\x1a\n": "image/png",
+    b"\xff\xd8\xff": "image/jpeg",
+    b"GIF87a": "image/gif",
+    b"GIF89a": "image/gif",
+}
+VECTOR = (b"<svg", b"<?xml")
+DEFAULT_KIND = "image/png"
+
+
+def kind_of(data: bytes) -> str | None:
+    """The content type; None of what is no image that browsers show."""
+    if data[:4] == b"RIFF" and data[8:12] == b"WEBP":
+        return "image/webp"
+    if data.lstrip()[:5].startswith(VECTOR) and b"<svg" in data[:4_096]:
+        return "image/svg+xml"
+    return next((kind for signature, kind in KINDS.items() if data.startswith(signature)), None)
+
+
+def png_size(data: bytes) -> tuple[int, int] | None:
+    if kind_of(data) != "image/png" or data[12:16] != b"IHDR" or len(data) < 24:
+        return None
+    return int.from_bytes(data[16:20], "big"), int.from_bytes(data[20:24], "big")
+
+
+def from_base64(text: str) -> bytes | None:
+    """The bytes of base64, also behind the `data:…,` of a data URL; None of what is neither."""
+    try:
+        return base64.b64decode(text.partition(",")[2] if text.startswith("data:") else text, validate=True)
+    except (binascii.Error, ValueError):
+        return None
+
+
+def to_data_url(data: bytes) -> str:
+    return f"data:{kind_of(data) or DEFAULT_KIND};base64,{base64.b64encode(data).decode()}"
