@@ -73,6 +73,8 @@ def _add_fields(parser: argparse.ArgumentParser) -> None:
     for found in FIELDS:
         action = {"action": "append"} if found.many else {}
         parser.add_argument(found.option, metavar=found.metavar, help=found.help, dest=found.name, **action)  # type: ignore[arg-type]
+    about = "whether its prompts and answers are kept, where the gateway allows it"
+    parser.add_argument("--log-content", action=argparse.BooleanOptionalAction, help=about)
 
 
 def listed(context: Context) -> int:
@@ -142,7 +144,8 @@ def _show_new(terminal: Terminal, key: JSON) -> int:
 
 def _said(arguments: argparse.Namespace) -> JSON:
     """The fields that were named. Raises OperatorError."""
-    return {found.name: _value(found, said) for found in FIELDS if (said := getattr(arguments, found.name)) is not None}
+    said = {found.name: _value(found, value) for found in FIELDS if (value := getattr(arguments, found.name)) is not None}
+    return said if arguments.log_content is None else {**said, "log_content": arguments.log_content}
 
 
 def _value(found: Field, said: Any) -> object:

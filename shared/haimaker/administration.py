@@ -105,7 +105,7 @@ def changed(account: Account, fields: "Fields", now_s: float) -> Account:
                 changes[name] = value or {}
             case "aliases" | "default_model" | "router_settings" | "auto_router_id":
                 changes["routing"] = {**changes.get("routing", account.routing), name: value}
-            case "blocked":
+            case "blocked" | "log_content":
                 changes[name] = bool(value)
             case _:
                 changes[ACCOUNT_FIELDS.get(name, name)] = value

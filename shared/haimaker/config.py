@@ -77,6 +77,12 @@ class Settings:
     """Where a gateway that serves files itself keeps them."""
     files_bucket: str = ""
     """The bucket that has them instead; only with `aws`."""
+    content_folder: Path | None = None
+    """Where prompts and answers are kept of keys that want it; None, and no bucket, keeps none."""
+    content_bucket: str = ""
+    """The bucket that has them instead; only with `aws`."""
+    content_days: int = 30
+    """For how long the folder has them; a bucket has its lifecycle."""
     sam_local: bool = False
     """Whether this is a function under `sam local`, which takes whole answers only."""
 
@@ -104,6 +110,9 @@ class Settings:
             public_models=_public_models(env),
             files_folder=Path(env.get("HAIMAKER_HOME", ".haimaker")).expanduser() / "files",
             files_bucket=env.get("HAIMAKER_FILES_BUCKET", ""),
+            content_folder=_content_folder(env),
+            content_bucket=env.get("HAIMAKER_CONTENT_BUCKET", ""),
+            content_days=_whole_number(env, "HAIMAKER_CONTENT_DAYS", 30, least=1, most=36_500),
         )
 
     @classmethod
@@ -135,6 +144,7 @@ class Settings:
             user_budget=_user_budget(env),
             public_models=_public_models(env),
             files_bucket=env.get("HAIMAKER_FILES_BUCKET", ""),
+            content_bucket=env.get("HAIMAKER_CONTENT_BUCKET", ""),
             service=env.get("HAIMAKER_SERVICE", "haimaker"),
             metric_dimensions=BY_PROVIDER[_one_of(env, "HAIMAKER_METRICS_BY", tuple(BY_PROVIDER))],
         )
@@ -175,6 +185,11 @@ def _user_budget(env: Mapping[str, str]) -> UserBudget | None:
     if not re.fullmatch(r"\d{1,7}(\.\d{1,9})?", usd, re.ASCII):
         raise SettingsError(f"HAIMAKER_USER_BUDGET must be an amount in USD such as 5 or 0.25, not {usd!r}.")
     return UserBudget(nanousd_of(usd), seconds_of(duration))
+
+
+def _content_folder(env: Mapping[str, str]) -> Path | None:
+    keeps = _one_of(env, "HAIMAKER_LOG_CONTENT", ("false", "true")) == "true"
+    return Path(env.get("HAIMAKER_HOME", ".haimaker")).expanduser() / "content" if keeps else None
 
 
 def _public_models(env: Mapping[str, str]) -> bool:

@@ -24,6 +24,8 @@ from haimaker.wire import JSON, Request, Response
 HEADER_LENGTH = 800
 """API Gateway wants all headers within the first 16 KB of a stream."""
 PREFLIGHT_S = 7_200
+FINISH_S = 4.0
+"""For what is written after an answer; what takes longer is written, if at all, during the next one."""
 CATCH_ALL = "/{proxy+}"
 """The route of what has none: its path tells at least what was meant."""
 FRAMING = {"connection", "content-length", "transfer-encoding"}
@@ -54,6 +56,10 @@ class Edge:
         body = iter((response.body,)) if isinstance(response.body, bytes) else response.body
         streamed = StreamedResponse(response.status, _plain(told), body)
         return streamed if self.streams and not self.gateway.settings.sam_local else whole(streamed)
+
+    def finish(self) -> None:
+        """Called by the runtime after the answer has left, before the sandbox is frozen."""
+        self.gateway.content.finish(FINISH_S)
 
     def _answer(self, event: JSON, context: Context, request_id: str, headers: Mapping[str, str]) -> Response:
         def seconds_left() -> float:

@@ -6,7 +6,7 @@
 import time
 from collections.abc import Generator, Iterator, Mapping
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from haimaker import usage
 from haimaker.errors import APIError, InternalServerError
@@ -20,6 +20,9 @@ from haimaker.sse import DONE, dumps, encode, encode_error
 from haimaker.store import Record
 from haimaker.usage import Tokens
 from haimaker.wire import JSON
+
+if TYPE_CHECKING:
+    from haimaker.transcript import Transcript
 
 EVENT_STREAM = {
     "content-type": "text/event-stream; charset=utf-8",
@@ -49,13 +52,15 @@ class Exchange:
     """What is known before anything is sent: limits left, what was clamped."""
     given_up_for: APIError = CLIENT_LEFT
     """Why the call was cancelled, if it was."""
+    transcript: "Transcript | None" = None
+    """For a key whose prompts and answers are kept."""
 
     def items(self) -> Generator[Head | bytes, None, None]:
         """A Head, then the bytes of the body. Raises APIError before the Head only; after it an error is an event."""
         status: Status = "cut"
         error: APIError | None = None
         try:
-            yield from self._answer()
+            yield from self.transcript.heard(self._answer()) if self.transcript else self._answer()
             status = "ok"
         except APIError as raised:
             status, error = "cut" if self.sender.cancel.requested else "error", raised
@@ -65,7 +70,9 @@ class Exchange:
             self.observer.crash(raised, request_id=self.settlement.hold.request_id)
             raise error from raised
         finally:
-            self.settle(status, error)
+            record = self.settle(status, error)
+            if self.transcript:
+                self.transcript.end(record)
 
     def settle(self, status: Status, error: APIError | None = None) -> Record:
         """Charges what was used so far; only the first call counts."""

@@ -24,6 +24,7 @@ from haimaker.accepting import PARSES, Parse
 from haimaker.accounts import Accounts, Payers, check_usable, refusal, unavailable
 from haimaker.calling import Caller, Upstreams
 from haimaker.config import Settings
+from haimaker.content import Content
 from haimaker.credentials import Constant, Credentials, Stored
 from haimaker.deciding import Decider, Decision, Question
 from haimaker.errors import APIError, InternalServerError, NotFoundError
@@ -72,11 +73,13 @@ class Gateway:
     credentials: Credentials
     observer: Observer = field(default_factory=Observer)
     accounts: Accounts = field(init=False)
+    content: Content = field(init=False)
     _reach: Reach | None = field(default=None, repr=False)
     _hub: tuple[Reach, bytes] | None = field(default=None, repr=False)
 
     def __post_init__(self) -> None:
         self.accounts = Accounts(self.store, keys.admin_id(self.settings), self.settings.user_budget)
+        self.content = Content(self.settings, self.observer)
 
     @classmethod
     def local(cls, settings: Settings) -> "Gateway":
@@ -146,7 +149,9 @@ class Gateway:
         caller = making(reach.upstreams, asked, request.headers, deadline_s, Cancel(), 0.0 if asked.form == "json" else end_s)
         sender = Sender(caller, decision.plan, reach.upstreams.health, settlement.trials)
         headers = _limit_headers(payers.key, admitted, started_s) | decision.headers()
-        return Relay(request, telling(sender, settlement, self.observer, headers), deadline_s, end_s).response()
+        exchange = telling(sender, settlement, self.observer, headers)
+        exchange.transcript = self.content.transcript(asked.body, payers.key, request.id)
+        return Relay(request, exchange, deadline_s, end_s).response()
 
     def reach(self) -> Reach:
         """The providers that are on now. Raises ServiceUnavailableError if their credentials can't be read."""

@@ -48,6 +48,7 @@ class KeyFields(Fields):
     default_model: Label | None = None
     router_settings: dict[str, Any] | None = None
     auto_router_id: Label | None = None
+    log_content: StrictBool | None = None
 
 
 class TeamFields(Fields):

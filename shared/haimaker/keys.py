@@ -146,6 +146,7 @@ def told(balance: Balance) -> JSON:
         "user_id": account.user_id,
         "tags": list(account.tags),
         **account.routing,
+        "log_content": account.log_content,
     }
 
 

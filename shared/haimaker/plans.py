@@ -9,6 +9,7 @@ from haimaker.wire import PATIENT, Attempt, Patience
 
 if TYPE_CHECKING:
     from haimaker.auto_rules import Definition
+    from haimaker.redaction import Redaction
 
 WEIGHTED, ORDERED, LOWEST_COST, LOWEST_LATENCY = "weighted", "ordered", "lowest-cost", "lowest-latency"
 HIGHEST_THROUGHPUT = "highest-throughput"
@@ -89,6 +90,8 @@ class Config:
     resting: Resting = RESTING
     auto: "Definition | None" = None
     """What `haimaker/auto` goes by for keys without a router of their own."""
+    redaction: "Redaction | None" = None
+    """What is taken out of content that is kept; None takes out all that is built in."""
 
 
 @dataclass(frozen=True, slots=True)

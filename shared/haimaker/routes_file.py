@@ -3,6 +3,7 @@
 With the standard library alone, so that the layer's build can check the file: `python -m haimaker.routes_file gateway.toml`.
 """
 
+import re
 import sys
 import tomllib
 from collections.abc import Mapping
@@ -15,6 +16,7 @@ from haimaker.access import SettingsError
 from haimaker.plans import AUTO, BACK_OFF, RESTING, STRATEGIES, BackOff, Config, ProviderAccount, Resting, Route, Weighted
 from haimaker.prices import Facts
 from haimaker.providers import BY_NAME, PROVIDERS
+from haimaker.redaction import BUILT_IN, Redaction
 from haimaker.targets import Targets, account_row, facts_of_base
 from haimaker.toml_table import Mistake, Table, line_of, whole
 from haimaker.wire import Patience
@@ -56,6 +58,7 @@ def _config(file: Table) -> Config:
         accounts=accounts,
         resting=resting,
         auto=whole(Table(("auto",), auto), partial(auto_rules.read, source="gateway.toml")) if auto else None,
+        redaction=whole(Table(("content",), file.take("content")), _redaction) if "content" in file.own else None,
     )
     file.done()
     _check_names(config)
@@ -125,6 +128,25 @@ def _resting(table: Table) -> Resting:
         table.number("rest_s", RESTING.rest_s, 3_600),
         table.number("longest_rest_s", RESTING.longest_rest_s, 86_400),
     )
+
+
+def _redaction(table: Table) -> Redaction:
+    """Which kinds are taken out of content that is kept: all, unless `redact` names some; and patterns of the deployer's own."""
+    names = table.texts("redact", pattern="|".join(BUILT_IN), example=next(iter(BUILT_IN))) if "redact" in table.own else None
+    patterns = Table((*table.place, "patterns"), table.take("patterns", {}))
+    return Redaction(
+        tuple(BUILT_IN) if names is None else names,
+        {name: _pattern(patterns, name) for name in sorted(patterns.own)},
+    )
+
+
+def _pattern(table: Table, name: str) -> str:
+    pattern = table.text(name)
+    try:
+        re.compile(pattern)
+    except re.error as error:
+        raise table.wrong(name, f"is no regular expression: {error}") from None
+    return pattern
 
 
 def _account(name: str, table: Table) -> ProviderAccount:

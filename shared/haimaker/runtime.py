@@ -106,6 +106,9 @@ def _serve_one(host: str, handler: Handler) -> None:
             _stream(host, f"/invocation/{request_id}/response", result, echo)
         else:
             _call(host, "POST", f"/invocation/{request_id}/response", answer, {"Content-Type": "application/json", **echo})
+    finish = getattr(handler, "finish", None)
+    if finish is not None:
+        finish()
     sys.stdout.flush()
     sys.stderr.flush()
 

@@ -9,6 +9,7 @@ import pytest
 from haimaker import auth
 from haimaker.routes import ROUTES
 from haimaker.store import Account
+from tests.support.fake_upstream import FakeUpstream
 from tests.support.openai_wire import chunks
 from tests.support.reply import Reply
 from tests.support.stack import UPSTREAM_KEY, chat_event, put_secrets, read
@@ -88,6 +89,24 @@ def test_the_log_has_one_line_and_metrics_of_a_request(function, key):
     assert request["_aws"]["CloudWatchMetrics"][0]["Dimensions"] == [["service", "operation"]]
     assert (request["Requests"], request["service"], request["ColdStarts"]) == (1, "haimaker", 1)
     assert len(lines) == 1
+
+
+@pytest.mark.parametrize("stream", [False, True], ids=["whole", "stream"])
+def test_content_is_in_the_bucket_before_the_function_is_frozen(stack, stream):
+    with FakeUpstream() as s3:
+        s3.answers(Reply.raw(200))
+        endpoint = s3.url.removesuffix("/v1")
+        function = stack.function("chat_completions", HAIMAKER_CONTENT_BUCKET="a-bucket", AWS_ENDPOINT_URL_S3=endpoint)
+        answer = read(function.invoke(chat_event(stack.key(log_content=True), stream=stream)))
+        function.wait_for("next", 2)
+        [call] = s3.calls
+        assert read(function.invoke(chat_event(stack.key(), stream=stream))).status == 200
+        function.wait_for("next", 3)
+        assert len(s3.calls) == 1, "no other key's"
+    request_id = answer.headers["x-request-id"]
+    assert (call.method, call.path.rsplit("/", 1)[1]) == ("PUT", f"{request_id}.json")
+    assert call.json["request"]["messages"] == [{"role": "user", "content": "Hi"}]
+    assert call.json["response"]["choices"][0]["message"]["content"] == "Hello!"
 
 
 def test_a_stream_arrives_piece_by_piece_and_is_settled_before_its_end(stack, function, key):

@@ -9,6 +9,7 @@ import pytest
 from haimaker.access import access_from
 from haimaker.aws import Credentials
 from haimaker.config import Settings
+from haimaker.content_log import PREFIX
 from haimaker.errors import APIError, APITimeoutError, BadGatewayError, NotFoundError, RateLimitError, RequestTooLargeError
 from haimaker.files.s3 import MADE, UPLOADS
 from haimaker.routes import ROUTES
@@ -242,6 +243,25 @@ def test_files_are_kept_in_a_bucket_where_the_deployer_wants_one(template, resou
     assert list(allowed_by(policy)) == [(("s3:GetObject", "s3:PutObject"), objects)]
 
 
+def test_content_is_kept_in_a_bucket_where_the_deployer_says_so(template, resources):
+    """Private, encrypted, emptied when he says; and who calls models may put objects there, no more."""
+    kinds = ("Content", "ContentBucketPolicy", "ContentPolicy")
+    assert (
+        {resources[kind]["Condition"] for kind in kinds} == {template["Outputs"]["ContentBucket"]["Condition"]} == {"KeepsContent"}
+    )
+    assert template["Conditions"]["KeepsContent"] == {"Fn::Equals": [{"Ref": "LogContent"}, "true"]}
+    assert template["Parameters"]["LogContent"]["Default"] == "false"
+    bucket, policy = resources["Content"]["Properties"], resources["ContentPolicy"]["Properties"]
+    assert set(bucket["PublicAccessBlockConfiguration"].values()) == {True}
+    assert [rule["ExpirationInDays"] for rule in bucket["LifecycleConfiguration"]["Rules"]] == [{"Ref": "ContentDays"}]
+    (encryption,) = bucket["BucketEncryption"]["ServerSideEncryptionConfiguration"]
+    assert encryption["ServerSideEncryptionByDefault"] == {"SSEAlgorithm": "AES256"}
+    (denied,) = resources["ContentBucketPolicy"]["Properties"]["PolicyDocument"]["Statement"]
+    assert (denied["Effect"], denied["Condition"]) == ("Deny", {"Bool": {"aws:SecureTransport": "false"}})
+    assert policy["Roles"] == [{"Ref": resources[function]["Properties"]["Role"]["Fn::GetAtt"][0]} for function in STREAMING]
+    assert list(allowed_by(policy)) == [(("s3:PutObject",), [{"Fn::Sub": f"${{Content.Arn}}/{PREFIX}/*"}])]
+
+
 def test_the_role_that_the_docs_give_a_container_is_what_it_replaces(resources):
     """As JSON, for who serves the same tables without the functions."""
     text = (ROOT / "docs" / "deploy.md").read_text("utf-8")
@@ -338,6 +358,7 @@ def test_the_functions_settings_are_what_the_package_reads(template, resources):
         assert (settings.default_max_output_tokens, settings.allowed_origins, settings.demo) == (16_384, (), False)
         assert settings.public_models is False
         assert settings.files_bucket == ""
+        assert (settings.content_bucket, settings.content_folder) == ("", None)
         assert (settings.service, settings.metric_dimensions) == ("s", ())
         changed = {
             "HAIMAKER_PROVIDER_BASE_URLS": "ollama=https://llm.example/v1,openai=https://proxy.example/v1/",
@@ -368,6 +389,7 @@ def test_a_deployer_is_told_what_every_parameter_is_and_has_to_set_none(template
 def test_a_domain_name_is_made_only_for_who_has_one(template, resources):
     conditional = {name for name, resource in {**resources, **template["Outputs"]}.items() if resource.get("Condition")}
     others = {"BedrockPolicy", "Files", "FilesBucketPolicy", "FilesPolicy", "AlarmTopic", "GatewayDashboard", "DashboardUrl"}
+    others |= {"Content", "ContentBucketPolicy", "ContentPolicy", "ContentBucket"}
     assert conditional - others == {"GatewayDomainName", "GatewayDomainMapping", "DomainUrl", "DomainTarget"}
     assert template["Rules"]["DomainNameNeedsCertificate"]["RuleCondition"]
 

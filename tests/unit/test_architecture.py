@@ -35,6 +35,7 @@ PURE = (
     "provider",
     "provider_accounts",
     "providers",
+    "redaction",
     "routes",
     "routing",
     "rows",
@@ -43,6 +44,7 @@ PURE = (
     "sse",
     "targets",
     "toml_table",
+    "transcript",
     "unwanted",
     "usage",
     "wire",
@@ -65,9 +67,12 @@ IMPURE = {
 }
 READS_THE_ENVIRONMENT = ("config.py", "runtime.py")
 NOT_AT_START = (
-    "asyncio", "aws_lambda_powertools", "boto3", "botocore", "haimaker.aws_credentials", "haimaker.edge", "haimaker.files",
+    "asyncio", "aws_lambda_powertools", "boto3", "botocore", "haimaker.aws_credentials",
+    "haimaker.content_log", "haimaker.edge", "haimaker.files",
     "haimaker.key_schema", "haimaker.open_store", "haimaker.rollup", "haimaker.routes_file", "haimaker.runtime",
-    "haimaker.spend", "haimaker.store.dynamodb", "haimaker.store.sqlite", "httpx", "sqlite3", "tomllib", "unittest", "xml",
+    "haimaker.spend",
+    "haimaker.redaction", "haimaker.store.dynamodb", "haimaker.store.sqlite", "haimaker.transcript",
+    "httpx", "sqlite3", "tomllib", "unittest", "xml",
 )  # fmt: skip
 """What the request path may need later, or never: none of it is worth waiting for at a cold start."""
 

@@ -61,6 +61,8 @@ class Account:
     metadata: JSON = field(default_factory=dict)
     routing: JSON = field(default_factory=dict)
     """What holds for its requests only: `aliases`, `default_model`, `router_settings`, `auto_router_id`."""
+    log_content: bool = False
+    """Whether prompts and answers may be kept, where the deployer allows it."""
 
 
 @dataclass(frozen=True, slots=True)

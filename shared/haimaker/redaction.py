@@ -1,0 +1,124 @@
+"""What is taken out of prompts and answers before they are kept: secrets, and what points at a person. Pure.
+
+It finds what has a form: keys, addresses, numbers with a check digit. A name in a sentence has none, and stays. Every pattern
+that is built in takes time in proportion to the text.
+"""
+
+import base64
+import hashlib
+import json
+import re
+from binascii import Error as NotBase64
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from functools import cached_property
+from typing import Any
+
+LONGEST_TEXT = 200_000
+"""Characters of one text that are kept."""
+DEEPEST = 40
+LEAST_DATA = 400
+"""From this length on, a text that can only be base64 is taken for data."""
+SECRET_FIELDS = frozenset({"api_key", "apikey", "authorization", "password", "passwd", "secret", "client_secret", "access_token"})
+
+_KEYS = r"""(?x)
+    \b(?:sk|pk|rk)-[A-Za-z0-9_-]{16,200}            # OpenAI, Anthropic, this gateway, OpenRouter
+  | \b(?:sk|pk|rk|whsec)_(?:live_|test_)?[A-Za-z0-9]{16,200}
+  | \b(?:AKIA|ASIA)[A-Z0-9]{16}\b                   # AWS
+  | \bAIza[A-Za-z0-9_-]{35}                         # Google
+  | \b(?:gh[pousr]_|github_pat_|glpat-|hf_|gsk_|xai-|pplx-|r8_|npm_|pypi-)[A-Za-z0-9_-]{16,250}
+  | \bxox[abeprs]-[A-Za-z0-9-]{10,200}              # Slack
+  | \beyJ[A-Za-z0-9_-]{8,2000}\.[A-Za-z0-9_-]{8,4000}\.[A-Za-z0-9_-]{0,1000}
+  | \b[Bb]earer\ [A-Za-z0-9._~+/=-]{16,2000}
+  | -----BEGIN\ [A-Z ]{0,30}PRIVATE\ KEY-----[\s\S]{0,8000}?(?:-----END[A-Z ]{0,40}-----|\Z)
+"""
+BUILT_IN: Mapping[str, str] = {
+    "key": _KEYS,
+    "email": r"\b[A-Za-z0-9._%+-]{1,64}@[A-Za-z0-9-]{1,63}(?:\.[A-Za-z0-9-]{1,63}){1,8}\b",
+    "iban": r"\b[A-Z]{2}\d{2}(?: ?[A-Z0-9]{4}){2,7}(?: ?[A-Z0-9]{1,4})?\b",
+    "card": r"(?<![\d.])\d(?:[ -]?\d){12,18}(?![\d.]?\d)",
+    "us_ssn": r"(?<![\d-])(?!000|666|9\d\d)\d{3}-(?!00)\d{2}-(?!0000)\d{4}(?![\d-])",
+    "phone": r"(?<![\w+])\+\d{1,3}[ .()/-]{0,2}\d(?:[ .()/-]{0,2}\d){5,12}(?!\d)",
+    "ip_address": r"(?<![\d.])(?:(?:25[0-5]|2[0-4]\d|1?\d?\d)\.){3}(?:25[0-5]|2[0-4]\d|1?\d?\d)(?![\d.])",
+}
+_DATA = re.compile(r"data:([\w.+/-]{1,100})(?:;[\w=.-]{1,60}){0,4};base64,([A-Za-z0-9+/=_-]{16,})")
+_ONLY_BASE64 = re.compile(r"[A-Za-z0-9+/_-]+={0,2}")
+
+
+@dataclass(frozen=True)
+class Redaction:
+    """Which kinds are taken out, by name, and the deployer's own patterns beside them."""
+
+    kinds: tuple[str, ...] = tuple(BUILT_IN)
+    patterns: Mapping[str, str] = field(default_factory=dict)
+
+    @cached_property
+    def _rules(self) -> list[tuple[re.Pattern[str], Callable[[re.Match[str]], str]]]:
+        chosen = {**{kind: BUILT_IN[kind] for kind in self.kinds}, **self.patterns}
+        return [(re.compile(pattern), _replacing(kind)) for kind, pattern in chosen.items()]
+
+    def clean(self, value: Any, depth: int = 0) -> Any:
+        """The value without what is to be taken out; data in base64 is named by its size and hash."""
+        if depth > DEEPEST:
+            return "[left out: too deep]"
+        if isinstance(value, dict):
+            return {name: _hidden(name) or self.clean(inner, depth + 1) for name, inner in value.items()}
+        if isinstance(value, list):
+            return [self.clean(inner, depth + 1) for inner in value]
+        if isinstance(value, str):
+            return self._text(value, depth)
+        if isinstance(value, bytes | bytearray):
+            return _of_bytes("data", bytes(value))
+        return value if value is None or isinstance(value, int | float) else f"[{type(value).__name__}]"
+
+    def _text(self, text: str, depth: int) -> str:
+        if text[:1] in ("{", "[") and text[-1:] in ("}", "]"):  # a tool's arguments, whose escapes would hide what they hold
+            try:
+                return json.dumps(self.clean(json.loads(text), depth + 1), ensure_ascii=False)
+            except (ValueError, RecursionError):
+                pass
+        if len(text) >= LEAST_DATA and _ONLY_BASE64.fullmatch(text):
+            return _named("data", text)
+        text = _DATA.sub(lambda found: _named(found[1], found[2]), text)
+        rest = len(text) - LONGEST_TEXT
+        for pattern, replace in self._rules:
+            text = pattern.sub(replace, text[: LONGEST_TEXT + 10_000])
+        return text if rest <= 0 else f"{text[:LONGEST_TEXT]} [{rest} more characters]"
+
+
+def _hidden(name: str) -> str:
+    return "[left out]" if name.lower().replace("-", "_") in SECRET_FIELDS else ""
+
+
+def _named(content_type: str, text: str) -> str:
+    try:
+        data = base64.b64decode(text + "=" * (-len(text) % 4), altchars=b"-_" if {"-", "_"} & set(text) else None)
+    except NotBase64:
+        data = text.encode()
+    return _of_bytes(content_type, data)
+
+
+def _of_bytes(content_type: str, data: bytes) -> str:
+    return f"[{content_type}, {len(data)} bytes, sha256 {hashlib.sha256(data).hexdigest()}]"
+
+
+def _replacing(kind: str) -> Callable[[re.Match[str]], str]:
+    is_one = CHECKS.get(kind)
+    return lambda found: f"[{kind}]" if is_one is None or is_one(found[0]) else found[0]
+
+
+def is_card(text: str) -> bool:
+    """https://en.wikipedia.org/wiki/Luhn_algorithm"""
+    digits = [int(letter) for letter in text if letter.isdigit()]
+    doubled = [sum(divmod(2 * digit, 10)) for digit in digits[-2::-2]]
+    return len(set(digits)) > 1 and (sum(digits[-1::-2]) + sum(doubled)) % 10 == 0
+
+
+def is_iban(text: str) -> bool:
+    """https://en.wikipedia.org/wiki/International_Bank_Account_Number#Validating_the_IBAN"""
+    letters = text.replace(" ", "")
+    return 15 <= len(letters) <= 34 and int("".join(str(int(letter, 36)) for letter in letters[4:] + letters[:4])) % 97 == 1
+
+
+CHECKS: Mapping[str, Callable[[str], bool]] = {"card": is_card, "iban": is_iban}
+"""Kinds of which a form alone says too little."""

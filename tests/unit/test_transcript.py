@@ -1,0 +1,98 @@
+import json
+from typing import Any
+
+import pytest
+
+from haimaker import transcript
+from haimaker.redaction import Redaction
+from haimaker.transcript import Transcript, folded
+from tests.support import builders
+
+
+def kept(*pieces: bytes, asked: dict[str, Any] | None = None) -> dict[str, Any]:
+    done: list[Transcript] = []
+    heard = Transcript(asked or {"messages": []}, Redaction(), done.append)
+    items = ["a head", *pieces]
+    assert list(heard.heard(iter(items))) == items
+    heard.end(builders.record())
+    assert done == [heard]
+    return heard.entry()
+
+
+def test_an_entry_tells_the_request_its_answer_and_what_it_was() -> None:
+    entry = kept(b'{"id": "1", ', b'"choices": [{"text": "Hi"}]}', asked={"model": "fast", "prompt": "ada@example.com"})
+    assert entry["request"] == {"model": "fast", "prompt": "[email]"}
+    assert entry["response"] == {"id": "1", "choices": [{"text": "Hi"}]}
+    assert (entry["request_id"], entry["status"], entry["provider"], entry["input_tokens"]) == ("req-1", "ok", "openai", 15)
+    assert "truncated" not in entry
+    json.dumps(entry)
+
+
+def test_a_stream_is_folded_before_it_is_cleaned() -> None:
+    """So that what came in pieces is found."""
+    pieces = [b'data: {"id":"1","choices":[{"index":0,"delta":{"content":"%s"}}]}\n\n' % part for part in (b"ada@exa", b"mple.com")]
+    entry = kept(b": comment\n\n", *pieces, b"data: [DONE]\n\n")
+    assert entry["response"] == {"id": "1", "choices": [{"index": 0, "message": {"content": "[email]"}}]}
+
+
+@pytest.mark.parametrize(
+    ("pieces", "response"),
+    [
+        ((), None),
+        ((b"\xff\xfbaudio",), {"bytes": 7}),
+        ((b"data: broken\n\n",), {}),
+        ((b"[1]",), [1]),
+    ],
+)
+def test_other_answers(pieces: tuple[bytes, ...], response: Any) -> None:
+    found = kept(*pieces)["response"]
+    if isinstance(found, dict):
+        found.pop("sha256", None)
+    assert found == response
+
+
+def test_what_is_too_long_is_not_kept_to_its_end(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(transcript, "MOST_BYTES", 10)
+    entry = kept(b"\xff2345678", b"90abc")
+    assert (entry["truncated"], entry["response"]["bytes"]) == (True, 13)
+
+
+def chunk(index: int, **fields: Any) -> dict[str, Any]:
+    return {"id": "c", "choices": [{"index": index, **fields}]}
+
+
+def test_folding_chunks_gives_the_whole_answer() -> None:
+    events = [
+        chunk(1, delta={"role": "assistant", "content": "B"}),
+        chunk(
+            0,
+            delta={"reasoning_content": "hm", "tool_calls": [{"index": 0, "id": "t", "function": {"name": "f", "arguments": ""}}]},
+        ),
+        chunk(0, delta={"tool_calls": [{"index": 0, "function": {"arguments": '{"a"'}}]}),
+        chunk(0, delta={"tool_calls": [{"index": 0, "function": {"arguments": ":1}"}}, {"index": 1, "function": {"name": "g"}}]}),
+        chunk(1, delta={"content": "ye"}, finish_reason="stop"),
+        chunk(0, delta={}, finish_reason="tool_calls"),
+        {"id": "c", "choices": [], "usage": {"total_tokens": 3}},
+        None,
+        "odd",
+    ]
+    assert folded(events) == {
+        "id": "c",
+        "usage": {"total_tokens": 3},
+        "choices": [
+            {
+                "index": 0,
+                "finish_reason": "tool_calls",
+                "message": {
+                    "reasoning_content": "hm",
+                    "tool_calls": [
+                        {"index": 0, "id": "t", "function": {"name": "f", "arguments": '{"a":1}'}},
+                        {"index": 1, "function": {"name": "g"}},
+                    ],
+                },
+            },
+            {"index": 1, "finish_reason": "stop", "message": {"role": "assistant", "content": "Bye"}},
+        ],
+    }
+    assert folded([chunk(0, text="a"), chunk(0, text="b")])["choices"] == [{"index": 0, "text": "ab"}]
+    assert folded([{"type": "delta"}, {"type": "done", "text": "all"}]) == {"type": "done", "text": "all"}
