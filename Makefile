@@ -1,6 +1,6 @@
 # `make` lists what there is. Needs Python 3.11 or newer; everything else goes into .venv and .venv-aws.
 .DEFAULT_GOAL := help
-.PHONY: help run test check bench record build doctor keys spend models routes tools deploy admin-key credentials invoke logs destroy clean
+.PHONY: help run test check bench record vendored build doctor keys spend models routes tools deploy admin-key credentials invoke logs destroy clean
 export PYTHONPATH := shared
 export SAM_CLI_TELEMETRY ?= 0
 PYTHON_IN_VENV := .venv/bin/python
@@ -28,6 +28,9 @@ bench: .venv/test.stamp ## measure this machine's figures beside the goals; the 
 
 record: .venv/test.stamp ## record a wire case: make record PROVIDER=groq MODEL=... CASE=name REQUEST=file.json
 	@exec $(PYTHON_IN_VENV) -m scripts.record $(PROVIDER) $(MODEL) $(CASE) $(REQUEST)
+
+vendored: .venv/test.stamp ## compare the console's libraries with what npm publishes; needs npm
+	@exec $(PYTHON_IN_VENV) -m scripts.check_vendored
 
 build: .venv-aws/aws.stamp ## build the layer for AWS; needs python3.13
 	.venv-aws/bin/sam build

@@ -26,6 +26,7 @@ def welcome(url: str, admin_key: str | None, providers: Iterable[str], *, defaul
         if shown_providers
         else "providers   none yet: export OPENAI_API_KEY=... and start again",
         "models      demo/... are built in to try the gateway: a demonstration, not an LLM",
+        f"console     {url.removesuffix('/v1')}/console",
         f"try it      curl {url}/chat/completions -H {bearer} -H 'Content-Type: application/json' -d '{DEMO_BODY}'",
     ]
     return "\n".join(lines)

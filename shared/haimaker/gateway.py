@@ -314,6 +314,13 @@ def _models_hub(gateway: Gateway, request: Request) -> Response:
     return Response(200, headers, gateway.hub())
 
 
+def _console(gateway: Gateway, request: Request) -> Response:
+    """The same for everybody: what it shows, it asks for with its reader's key."""
+    from haimaker import console
+
+    return console.serve(request)
+
+
 def _books(module: str, name: str) -> Callable[[Gateway, Request], Response]:
     """An operation on what the store keeps; its module is imported when it is first asked for."""
 
@@ -376,5 +383,6 @@ OPERATIONS: Mapping[str, Callable[[Gateway, Request], Response]] = {
     "auto_router_simulate": _routed("auto_routers", "simulate"),
     "file_read": lambda gateway, request: _folder(gateway).serve(request),
     "file_write": lambda gateway, request: _folder(gateway).take(request),
+    "console": _console,
     "health": _health,
 }

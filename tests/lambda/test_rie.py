@@ -133,6 +133,10 @@ def test_every_event_is_answered_without_an_aws_account(sam_local, name):
     if is_sound:
         assert reply["headers"]["content-type"] == "audio/wav"
         assert base64.b64decode(reply["body"]).startswith(b"RIFF")
+    elif name == "console":
+        assert reply["headers"]["content-type"].startswith("text/html")
+        assert "frame-ancestors 'none'" in reply["headers"]["content-security-policy"]
+        assert reply["body"].startswith("<!doctype html>")
     elif name.endswith("_stream"):
         assert reply["headers"]["content-type"].startswith("text/event-stream")
         assert reply["body"].endswith("data: [DONE]\n\n")

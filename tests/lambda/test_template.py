@@ -26,9 +26,9 @@ STREAMING = (
     "ModerationsFunction",
     "RerankFunction",
 )
-FUNCTIONS = (*STREAMING, "ModelsFunction", "KeysFunction", "SpendFunction", "RoutingFunction", "RollupFunction")
+FUNCTIONS = (*STREAMING, "ModelsFunction", "KeysFunction", "SpendFunction", "RoutingFunction", "ConsoleFunction", "RollupFunction")
 """In the order of functions/ in the template."""
-ADMINISTRATION = re.compile(r"/(key|team|customer|end_user|spend|route|auto-router)/|/(generation|health)$")
+ADMINISTRATION = re.compile(r"/(key|team|customer|end_user|spend|route|auto-router|console)/|/(generation|health|console)$")
 """Not for web pages of others, and never slow."""
 PARAMETERS = [
     {"Fn::Sub": f"arn:${{AWS::Partition}}:ssm:${{AWS::Region}}:${{AWS::AccountId}}:parameter/${{AWS::StackName}}/{name}"}
@@ -60,6 +60,7 @@ MAY_DO = {
         (("GetItem", "PutItem"), [RECORDS]),
         (("ssm:GetParameters",), PARAMETERS),
     ],
+    "ConsoleFunction": [],
     "RollupFunction": [
         (("DescribeStream", "GetRecords", "GetShardIterator"), [STREAM]),
         (("dynamodb:ListStreams",), [{"Fn::Sub": "${RecordsTable.Arn}/stream/*"}]),

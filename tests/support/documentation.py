@@ -75,7 +75,7 @@ def serve(home: Path, **environment: str) -> Iterator[Served]:
     )
     assert process.stdout is not None
     try:
-        welcome = "".join(process.stdout.readline() for _ in range(5))
+        welcome = "".join(process.stdout.readline() for _ in range(6))
         yield Served(f"127.0.0.1:{port}", welcome)
     finally:
         os.killpg(process.pid, signal.SIGTERM)

@@ -28,8 +28,16 @@ def test_base_url(host, url):
         (
             "sk-local",
             [],
-            ["admin key   sk-local\n", "Bearer sk-local", "none yet: export OPENAI_API_KEY=", "not an LLM", f"curl {URL}/"],
+            [
+                "admin key   sk-local\n",
+                "Bearer sk-local",
+                "none yet: export OPENAI_API_KEY=",
+                "not an LLM",
+                f"curl {URL}/",
+                "8000/console\n",
+            ],
         ),
+        ("sk-local", [], ["console     http://127.0.0.1:8000/console\n"]),
         ("sk-local", ["openai", "groq"], ["providers   openai, groq  (from your environment)"]),
         ("secret", [], ["admin key   (from HAIMAKER_ADMIN_KEY)", '"Authorization: Bearer $HAIMAKER_ADMIN_KEY"']),
         (None, [], ["admin key   none", "HAIMAKER_ADMIN_KEY=... make run"]),

@@ -1,0 +1,135 @@
+/* The console: who is signed in, which view is open, and drawing them. The key is kept in this tab's sessionStorage only. */
+
+import { html, nothing, render } from "./vendor/lit-html/lit-html.js";
+import { Api } from "./api.js";
+import { models } from "./models.js";
+import { signIn } from "./sign_in.js";
+
+const KEY = "haimaker.key";
+const TOLD_MS = 4_000;
+
+/** Views by their name in the address; each is made once per session. A view has `open(params)` and `show()`. */
+const VIEWS = { models: ["Models", models] };
+
+class App {
+  api = null;
+  /** What /key/info tells of the key. */
+  me = null;
+  #views = {};
+  #view = null;
+  #dialog = null;
+  #told = "";
+  #drawn = false;
+
+  get isAdmin() {
+    return this.me?.role === "admin";
+  }
+
+  /** Throws ApiError if the key is none. */
+  async signIn(key) {
+    const api = new Api(key);
+    this.me = (await api.get("/key/info")).info;
+    this.api = api;
+    sessionStorage.setItem(KEY, key);
+    const open = Object.entries(VIEWS).filter(([, [, , forWhom]]) => this.isAdmin || forWhom !== "admin");
+    this.#views = Object.fromEntries(open.map(([name, [title, make]]) => [name, { title, ...make(this) }]));
+    this.follow();
+  }
+
+  signOut(why = "") {
+    sessionStorage.removeItem(KEY);
+    Object.assign(this, { api: null, me: null });
+    this.#views = {};
+    this.#dialog = null;
+    this.#view = signIn(this, why);
+    this.draw();
+  }
+
+  /** Opens the view that the address names. */
+  follow() {
+    if (!this.api) return;
+    const [name, query] = location.hash.replace(/^#\/?/, "").split("?");
+    this.#view = this.#views[name] ?? Object.values(this.#views)[0];
+    this.#dialog = null;
+    this.#view.open(new URLSearchParams(query));
+    document.title = `${this.#view.title} · haimaker console`;
+    this.draw();
+  }
+
+  async start() {
+    const key = sessionStorage.getItem(KEY);
+    if (!key) return this.signOut();
+    try {
+      await this.signIn(key);
+    } catch (error) {
+      this.signOut(error.message);
+    }
+  }
+
+  /** A key that is no longer one ends the session. */
+  failed(error) {
+    if (error.status === 401) this.signOut(error.message);
+  }
+
+  tell(text) {
+    this.#told = text;
+    this.draw();
+    setTimeout(() => {
+      if (this.#told === text) this.#told = "";
+      this.draw();
+    }, TOLD_MS);
+  }
+
+  /** Shows `content`, a function, in a dialog, until `close`. */
+  ask(content) {
+    this.#dialog = content;
+    this.draw();
+  }
+
+  close() {
+    this.#dialog = null;
+    this.draw();
+  }
+
+  draw() {
+    if (this.#drawn) return;
+    this.#drawn = true;
+    queueMicrotask(() => {
+      this.#drawn = false;
+      render(this.#page(), document.getElementById("app"));
+      const dialog = document.querySelector("dialog");
+      if (dialog && !dialog.open) dialog.showModal();
+    });
+  }
+
+  #page() {
+    const told = html`<div class="told" role="status">${this.#told ? html`<span>${this.#told}</span>` : nothing}</div>`;
+    if (!this.api) return html`${this.#view.show()}${told}`;
+    return html`
+      <a class="skip" href="#main" @click=${skip}>Skip to the content</a>
+      <aside>
+        <div class="brand"><svg class="logo" viewBox="0 0 32 32" aria-hidden="true"><rect width="32" height="32" rx="8"></rect><path d="M10 7v18M22 7v18M10 16h12"></path></svg>haimaker</div>
+        <nav aria-label="Views">${Object.entries(this.#views).map(([name, view]) => this.#link(name, view))}</nav>
+        <div class="session">
+          <div><strong>${this.me.key_alias ?? this.me.key_name}</strong><small>${this.isAdmin ? "administrator" : "its own part"}</small></div>
+          <button type="button" class="quiet" @click=${() => this.signOut()}>Sign out</button>
+        </div>
+      </aside>
+      <main id="main" tabindex="-1">${this.#view.show()}</main>
+      ${told}
+      ${this.#dialog ? html`<dialog @close=${() => this.close()}>${this.#dialog()}</dialog>` : nothing}`;
+  }
+
+  #link(name, view) {
+    return html`<a href="#/${name}" aria-current=${view === this.#view ? "page" : "false"}>${view.title}</a>`;
+  }
+}
+
+function skip(event) {
+  event.preventDefault();
+  document.getElementById("main").focus();
+}
+
+const app = new App();
+addEventListener("hashchange", () => app.follow());
+app.start();

@@ -1,0 +1,68 @@
+/* Values as text. Pure. */
+
+const whole = new Intl.NumberFormat("en-US", { maximumFractionDigits: 0 });
+const compact = new Intl.NumberFormat("en-US", { notation: "compact", maximumFractionDigits: 1 });
+
+/** USD, as many decimals as it takes to tell small amounts apart; the gateway counts in billionths. */
+export function usd(amount) {
+  if (amount == null) return "–";
+  const size = Math.abs(amount);
+  if (size >= 1000) return `$${whole.format(amount)}`;
+  if (size >= 1 || size === 0) return `$${amount.toFixed(2)}`;
+  return `$${significant(amount, 3, 9)}`;
+}
+
+/** USD of an axis. */
+export function roundUsd(amount) {
+  return amount >= 1000 ? `$${compact.format(amount)}` : `$${significant(amount, 3, 9)}`;
+}
+
+/** A rate per token as a price per million tokens. */
+export function perMillion(rate) {
+  return rate == null ? "–" : `$${significant(rate * 1e6, 4, 6)}`;
+}
+
+export function count(number) {
+  return number == null ? "–" : whole.format(number);
+}
+
+export function short(number) {
+  return number == null ? "–" : number < 10_000 ? whole.format(number) : compact.format(number);
+}
+
+export function percent(part, all) {
+  if (!all || !part) return "0%";
+  const share = (100 * part) / all;
+  return share < 0.1 ? "<0.1%" : `${share >= 10 ? share.toFixed(0) : share.toFixed(1)}%`;
+}
+
+export function milliseconds(ms) {
+  if (ms == null) return "–";
+  return ms < 1000 ? `${Math.round(ms)} ms` : `${(ms / 1000).toFixed(ms < 10_000 ? 1 : 0)} s`;
+}
+
+/** A moment, in the reader's own time. */
+export function moment(iso) {
+  if (!iso) return "–";
+  return new Date(iso).toLocaleString("en-GB", { day: "numeric", month: "short", hour: "2-digit", minute: "2-digit", second: "2-digit" });
+}
+
+/** A UTC day such as 2026-11-22, as 22 Nov. */
+export function day(date) {
+  return new Date(`${date}T00:00:00Z`).toLocaleDateString("en-GB", { day: "numeric", month: "short", timeZone: "UTC" });
+}
+
+/** Seconds as the gateway writes them, such as 2592000s, in the unit that fits. */
+export function span(text) {
+  const seconds = Number.parseInt(text ?? "", 10);
+  if (!seconds) return "";
+  for (const [unit, size] of [["d", 86_400], ["h", 3_600], ["m", 60]]) if (seconds % size === 0) return `${seconds / size}${unit}`;
+  return `${seconds}s`;
+}
+
+function significant(number, digits, most) {
+  if (!number) return "0";
+  const decimals = Math.min(most, Math.max(0, digits - 1 - Math.floor(Math.log10(Math.abs(number)))));
+  const text = number.toFixed(decimals);
+  return text.includes(".") ? text.replace(/\.?0+$/, "") : text;
+}

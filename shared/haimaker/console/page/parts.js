@@ -1,0 +1,86 @@
+/* What several views are made of: what is being loaded, its states, fields, badges, code. */
+
+import { html, nothing } from "./vendor/lit-html/lit-html.js";
+
+/** What a view asked the gateway for, and how far that is. Of several questions only the last one counts. */
+export class Loaded {
+  data = null;
+  error = null;
+  loading = false;
+  #turn = 0;
+  #app;
+  #ask;
+
+  constructor(app, ask) {
+    this.#app = app;
+    this.#ask = ask;
+  }
+
+  async load() {
+    const turn = ++this.#turn;
+    Object.assign(this, { loading: true, error: null });
+    this.#app.draw();
+    const found = await this.#ask().then((data) => ({ data }), (error) => ({ error }));
+    if (turn !== this.#turn) return;
+    Object.assign(this, { loading: false }, found);
+    if (found.error) this.#app.failed(found.error);
+    this.#app.draw();
+  }
+
+  /** The data as `view` shows them; before and instead of that, what is the matter. */
+  show(view) {
+    if (this.error) return failure(this.error, () => this.load());
+    if (this.data === null) return html`<div class="loading" role="status"><span class="sr">Loading</span><i></i><i></i><i></i></div>`;
+    return html`<div class=${this.loading ? "stale" : "fresh"} aria-busy=${this.loading}>${view(this.data)}</div>`;
+  }
+}
+
+export function failure(error, again) {
+  return html`<div class="notice bad" role="alert">
+    <p>${error.message}</p>
+    ${again ? html`<button type="button" @click=${again}>Try again</button>` : nothing}
+  </div>`;
+}
+
+export function empty(title, hint) {
+  return html`<div class="empty"><strong>${title}</strong><p>${hint}</p></div>`;
+}
+
+export function badge(kind, text) {
+  return html`<span class="badge ${kind}">${text}</span>`;
+}
+
+export function heading(title, hint, actions = nothing) {
+  return html`<header class="heading">
+    <div><h1 tabindex="-1">${title}</h1><p>${hint}</p></div>
+    <div class="actions">${actions}</div>
+  </header>`;
+}
+
+/** A choice of a few, as buttons side by side. */
+export function choice(label, options, chosen, choose) {
+  return html`<div class="choice" role="group" aria-label=${label}>
+    ${options.map(([value, text]) => html`<button type="button" aria-pressed=${value === chosen} @click=${() => choose(value)}>${text}</button>`)}
+  </div>`;
+}
+
+export function field(label, control, hint) {
+  return html`<label class="field"><span>${label}</span>${control}${hint ? html`<small>${hint}</small>` : nothing}</label>`;
+}
+
+/** Text to be copied. */
+export function code(app, text, name) {
+  return html`<div class="code">
+    <pre tabindex="0" aria-label=${name}><code>${text}</code></pre>
+    <button type="button" class="small" @click=${() => copy(app, text)}>Copy</button>
+  </div>`;
+}
+
+async function copy(app, text) {
+  try {
+    await navigator.clipboard.writeText(text);
+    app.tell("Copied.");
+  } catch {
+    app.tell("The browser does not let the page copy; select the text instead.");
+  }
+}

@@ -1,0 +1,41 @@
+/* The page before anybody is signed in. */
+
+import { html, nothing } from "./vendor/lit-html/lit-html.js";
+import { ADDRESS } from "./api.js";
+
+export function signIn(app, why) {
+  let error = why;
+  let busy = false;
+
+  async function submit(event) {
+    event.preventDefault();
+    const key = new FormData(event.target).get("key").trim();
+    error = key && !/[^\x21-\x7e]/.test(key) ? "" : "This is not a key.";
+    busy = !error;
+    app.draw();
+    if (error) return;
+    try {
+      await app.signIn(key);
+    } catch (failure) {
+      error = failure.message;
+    }
+    busy = false;
+    app.draw();
+  }
+
+  const show = () => html`<main class="sign-in">
+    <form @submit=${submit}>
+      <svg class="logo" viewBox="0 0 32 32" aria-hidden="true"><rect width="32" height="32" rx="8"></rect><path d="M10 7v18M22 7v18M10 16h12"></path></svg>
+      <h1>haimaker console</h1>
+      <p>Sign in with a key of the gateway at <b>${ADDRESS.replace(/^https?:\/\//, "")}</b>. An administrator's key sees everything, any
+        other key its own part.</p>
+      <label class="field"><span>Key</span>
+        <input name="key" type="password" autocomplete="off" spellcheck="false" autofocus required placeholder="sk-hm-…">
+      </label>
+      ${error ? html`<p class="notice bad" role="alert">${error}</p>` : nothing}
+      <button class="primary" ?disabled=${busy}>${busy ? "Signing in …" : "Sign in"}</button>
+      <small>The key stays in this tab, and is forgotten when you close it or sign out.</small>
+    </form>
+  </main>`;
+  return { show };
+}

@@ -1,0 +1,73 @@
+"""A browser, if this machine has one, and a gateway whose console it opens."""
+
+import os
+import shutil
+from collections.abc import Iterator
+from typing import NamedTuple
+
+import pytest
+from playwright.sync_api import Browser, Error, Page, sync_playwright
+
+from tests.contract.money_support import ADMIN, Desk, serving
+from tests.support.fake_upstream import FakeUpstream
+from tests.support.openai_wire import plays_openai
+
+PROGRAMS = ("chromium", "chromium-browser", "google-chrome")
+TIMEOUT_MS = 15_000
+
+
+@pytest.fixture(scope="session")
+def browser() -> Iterator[Browser]:
+    """https://playwright.dev/python/docs/browsers; a system's own Chromium will do, as will Playwright's."""
+    program = next(filter(None, map(shutil.which, PROGRAMS)), None)
+    sandbox = ["--no-sandbox"] if os.geteuid() == 0 else []  # which Chromium can't have as root
+    with sync_playwright() as playwright:
+        try:
+            browser = playwright.chromium.launch(executable_path=program, args=sandbox)
+        except Error as error:
+            if program:
+                raise
+            pytest.skip(f"no Chromium here (apt-get install chromium): {error.message.splitlines()[0]}")
+        yield browser
+        browser.close()
+
+
+@pytest.fixture(scope="session")
+def desk(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Desk]:
+    with FakeUpstream() as upstream:
+        upstream.answers(plays_openai("Hello there"))
+        with serving(tmp_path_factory.mktemp("console"), upstream) as desk:
+            yield desk
+
+
+class Console(NamedTuple):
+    """One tab on the console. What the browser complains of, and every address it asked, is kept."""
+
+    page: Page
+    address: str
+    complaints: list[str]
+    asked: list[str]
+
+    def sign_in(self, key: str = ADMIN, view: str = "") -> Page:
+        self.page.goto(f"{self.address}#/{view}")
+        self.page.get_by_label("Key").fill(key)
+        self.page.get_by_role("button", name="Sign in").click()
+        self.page.get_by_role("navigation").wait_for()
+        return self.page
+
+
+@pytest.fixture
+def console(browser: Browser, desk: Desk) -> Iterator[Console]:
+    """At the end nothing was asked of anybody else, and the browser found nothing wrong."""
+    context = browser.new_context(viewport={"width": 1280, "height": 900}, locale="en-GB", timezone_id="UTC")
+    page = context.new_page()
+    page.set_default_timeout(TIMEOUT_MS)
+    origin = desk.url.removesuffix("/v1")
+    console = Console(page, f"{origin}/console", [], [])
+    page.on("console", lambda message: console.complaints.append(message.text) if message.type == "error" else None)
+    page.on("pageerror", lambda error: console.complaints.append(str(error)))
+    page.on("request", lambda request: console.asked.append(request.url))
+    yield console
+    context.close()
+    assert console.complaints == []
+    assert [url for url in console.asked if not url.startswith(f"{origin}/") or "sk-" in url] == []
