@@ -1,6 +1,7 @@
 """Which providers are on, where they are reached and what lets the gateway in, read from named values such as the environment's."""
 
 import json
+import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -55,6 +56,10 @@ class Access:
             return self
         base_url, path = self.elsewhere[endpoint]
         return replace(self, base_url=base_url, path=path)
+
+    def at_version(self, version: str) -> "Access":
+        """Where another version of the API is, if the address ends in one."""
+        return replace(self, base_url=re.sub(r"/v\d+$", f"/{version}", self.base_url)) if version else self
 
     def path_of(self, path: str, model: str, place: str = "") -> str:
         """`place` is a family's own."""
@@ -122,7 +127,8 @@ def _elsewhere(provider: Provider, given: str | None, env: Mapping[str, str]) ->
         if row.base_url or row.paths:
             base_url = given or _address(row if row.base_url else provider, env)
             if base_url:
-                found[endpoint] = _placed(row, base_url.rstrip("/"), env)
+                root, _ = _placed(provider, base_url.rstrip("/"), env)
+                found[endpoint] = _placed(row, root, env)
     return found
 
 

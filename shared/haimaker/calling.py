@@ -177,7 +177,7 @@ class Caller:
         attempt = trial.attempt
         self._sent = request
         adapter = adapters.find(request, attempt)
-        upstream_request = adapter.to_upstream(request, attempt)
+        upstream_request = adapter.to_upstream(request, self._sited(attempt))
         trial.dropped = upstream_request.dropped
         with self._explaining(trial, answered=False):
             response = self._send(upstream_request, attempt)
@@ -187,13 +187,19 @@ class Caller:
             said = adapter.read_error(_json(_bounded(response.pieces)))
             raise errors.from_upstream(response.status, said, response.headers, time.time())
 
+    def _sited(self, attempt: Attempt) -> Attempt:
+        """With the region where it is sent to."""
+        if not attempt.provider.signs_as:
+            return attempt
+        return replace(attempt, region=self.upstreams.access[attempt.provider.name].region)
+
     def _send(self, request: UpstreamRequest, attempt: Attempt) -> UpstreamResponse:
         if attempt.provider.offline:
             return demo.send(request, attempt.request_id, attempt.created_s)
         left_s = self.deadline_s - time.monotonic()
         if left_s <= 0 or self.cancel.requested:
             raise TransportError("There was no time left to ask the provider.", sent=False, timed_out=True)
-        access = self.upstreams.access[attempt.provider.name].for_operation(self.request.endpoint)
+        access = self.upstreams.access[attempt.provider.name].for_operation(self.request.endpoint).at_version(request.version)
         place = attempt.provider.placed(streamed=self.request.streams)
         request = replace(request, path=access.path_of(request.path, attempt.model, place))
         forwarded = {name: self.headers[name] for name in attempt.provider.forwards if _is_plain(self.headers.get(name))}

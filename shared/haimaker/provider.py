@@ -13,6 +13,9 @@ OPENAI_ALONE = ("metadata", "store", "service_tier", "prompt_cache_key", "safety
 REASONING = ("reasoning_content", "reasoning", "annotations")
 """What a message of an earlier answer may still carry, and a strict provider refuses."""
 
+RERANK_HAS_NOT = ("max_tokens_per_doc", "max_chunks_per_doc", "user")
+"""Of Cohere's rerank: all that is lost is a limit."""
+
 
 @dataclass(frozen=True, slots=True)
 class ModelRule:
@@ -79,6 +82,10 @@ class Provider:
     default_version: str = ""
     version_variables: tuple[str, ...] = ()
     """The vendors' own variables for the version."""
+    most_inputs: int = 0
+    """How many documents it takes in one call; 0 where that is more than anybody sends. More are asked for in several."""
+    document_fields: tuple[str, ...] = ()
+    """Fields of a document to be ranked, such as an image, with one of which it is sent as the object it is, not as its text."""
     inlines_images: bool = False
     """Whether it takes images only inside the request, so that the gateway has to fetch those that are links."""
     completes: str = ""

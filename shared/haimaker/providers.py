@@ -136,6 +136,15 @@ PROVIDERS: tuple[Provider, ...] = (
         strips_tool_fields=("strict",),
         strips_message_fields=REASONING,
         model_rules=OPENAI_REASONING,
+        operations={
+            # https://learn.microsoft.com/azure/ai-foundry/how-to/deploy-models-cohere-rerank
+            "rerank": Provider(
+                "azure_ai",
+                adapter="cohere",
+                paths={"v1": "/v1{path}", "v2": "/v2{path}", "*": "/providers/cohere/v2{path}"},
+                drop=("max_chunks_per_doc",),
+            ),
+        },
         families={
             # https://platform.claude.com/docs/en/build-with-claude/claude-in-microsoft-foundry
             "claude": replace(ANTHROPIC, name="azure_ai", base_url="", place="/anthropic/v1{path}"),
@@ -165,6 +174,14 @@ PROVIDERS: tuple[Provider, ...] = (
         api_key_variables=("VERTEX_AI_ACCESS_TOKEN",),
         adapter="gemini_vertex",
         families=ON_VERTEX,
+        operations={
+            "rerank": Provider(
+                "vertex_ai",
+                "https://discoveryengine.googleapis.com/v1/projects/{VERTEX_AI_PROJECT}/locations/global",
+                adapter="discovery_engine",
+                most_inputs=200,
+            ),
+        },
         takes_google_tokens=True,
         hosts={
             "global": "aiplatform.googleapis.com",
@@ -184,6 +201,15 @@ PROVIDERS: tuple[Provider, ...] = (
         api_key_variables=("AWS_BEARER_TOKEN_BEDROCK",),
         adapter="bedrock",
         signs_as="bedrock",
+        operations={
+            "rerank": Provider(
+                "bedrock",
+                "https://bedrock-agent-runtime.{AWS_REGION}.amazonaws.com",
+                adapter="bedrock",
+                signs_as="bedrock",
+                most_inputs=1_000,
+            ),
+        },
         tool_prompt_tokens=ANTHROPIC.tool_prompt_tokens,
         unlisted=r".+/",
         inlines_images=True,
@@ -227,8 +253,8 @@ PROVIDERS: tuple[Provider, ...] = (
     *SPECIAL,
     Provider(
         "demo",
-        models=("count", "echo", "tool", "embedding", "image", "speech"),
-        modes={"embedding": "embedding", "image": "image_generation", "speech": "audio_speech"},
+        models=("count", "echo", "tool", "embedding", "image", "rerank", "speech"),
+        modes={"embedding": "embedding", "image": "image_generation", "rerank": "rerank", "speech": "audio_speech"},
         formats=("wav", "pcm"),
         most_characters=4_096,
         prices={"input_cost_per_token": "0", "output_cost_per_token": "0"},

@@ -1,7 +1,8 @@
 """The operations of the gateway and where they live, for every door: a table, and how a path is found in it. Pure.
 
-Every path exists with and without `/v1`. The deployed stack repeats this table in `template.yaml`, where API Gateway
-does the matching (https://docs.aws.amazon.com/apigateway/latest/developerguide/api-gateway-method-settings-method-request.html).
+Every path exists with and without `/v1`, which Cohere's SDK puts behind a base URL whatever that ends in. The deployed stack
+repeats this table in `template.yaml`, where API Gateway does the matching
+(https://docs.aws.amazon.com/apigateway/latest/developerguide/api-gateway-method-settings-method-request.html).
 """
 
 from collections.abc import Mapping
@@ -45,6 +46,7 @@ ROUTES = (
     Route("POST", "/openai/deployments/{model}/audio/speech", "audio_speech"),
     Route("POST", "/moderations", "moderations"),
     Route("POST", "/rerank", "rerank"),
+    Route("POST", "/v1/rerank", "rerank"),
     Route("POST", "/v2/rerank", "rerank"),
     Route("GET", "/models", "models_list"),
     Route("GET", "/models/{id+}", "models_retrieve"),
@@ -114,7 +116,7 @@ def _segments(path: str) -> list[str]:
     return segments[1:] if segments[:1] == ["v1"] else segments
 
 
-_TEMPLATES = tuple((route, _segments(route.template)) for route in (*ROUTES, *LOCAL_ROUTES))
+_TEMPLATES = tuple((route, route.template.split("/")[1:]) for route in (*ROUTES, *LOCAL_ROUTES))
 
 
 def _candidates(segments: list[str]) -> list[tuple[Route, Mapping[str, str]]]:

@@ -66,6 +66,8 @@ class Attempt:
     facts: "Facts"
     max_output_tokens: int | None = None
     """A limit to send upstream although the client named none."""
+    region: str = ""
+    """Of AWS, where it is sent to, for those who must name it in the request."""
     patience: Patience = PATIENT
 
     @property
@@ -83,6 +85,8 @@ class UpstreamRequest:
     method: str = "POST"
     dropped: tuple[str, ...] = ()
     """Parameters of the client that the provider does not take."""
+    version: str = ""
+    """Of the API, such as `v1`, if not the one in which the provider's base URL ends."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -77,6 +77,8 @@ BEDROCKS_MODELS = [
         "${AWS::Region}:${AWS::AccountId}:application-inference-profile",
     )
 ]
+GUARDRAILS = {"Fn::Sub": "arn:${AWS::Partition}:bedrock:${AWS::Region}:${AWS::AccountId}:guardrail/*"}
+BEDROCK_POLICIES = ("BedrockPolicy", "BedrockRerankPolicy", "BedrockGuardrailPolicy")
 MAY_END_IN_A_STAR = [{"Fn::Sub": "${RecordsTable.Arn}/stream/*"}, *BEDROCKS_MODELS]
 
 
@@ -225,6 +227,19 @@ def test_who_calls_models_may_call_bedrocks_where_the_deployer_says_so(template,
     assert template["Parameters"]["Bedrock"]["Default"] == "false"
     assert policy["Roles"] == [{"Ref": resources[function]["Properties"]["Role"]["Fn::GetAtt"][0]} for function in STREAMING]
     assert list(allowed_by(policy)) == [(("bedrock:InvokeModel", "bedrock:InvokeModelWithResponseStream"), BEDROCKS_MODELS)]
+
+
+@pytest.mark.parametrize(
+    ("name", "role", "action", "resource"),
+    [
+        ("BedrockRerankPolicy", "RerankRole", "bedrock:Rerank", "*"),
+        ("BedrockGuardrailPolicy", "ModerationsRole", "bedrock:ApplyGuardrail", GUARDRAILS),
+    ],
+)
+def test_what_only_one_function_asks_of_bedrock_only_that_may(resources, name, role, action, resource):
+    policy = resources[name]["Properties"]
+    assert (resources[name]["Condition"], policy["Roles"]) == ("UsesBedrock", [{"Ref": role}])
+    assert list(allowed_by(policy)) == [((action,), [resource])]
 
 
 def test_files_are_kept_in_a_bucket_where_the_deployer_wants_one(template, resources):
@@ -389,7 +404,7 @@ def test_a_deployer_is_told_what_every_parameter_is_and_has_to_set_none(template
 
 def test_a_domain_name_is_made_only_for_who_has_one(template, resources):
     conditional = {name for name, resource in {**resources, **template["Outputs"]}.items() if resource.get("Condition")}
-    others = {"BedrockPolicy", "Files", "FilesBucketPolicy", "FilesPolicy", "AlarmTopic", "GatewayDashboard", "DashboardUrl"}
+    others = {*BEDROCK_POLICIES, "Files", "FilesBucketPolicy", "FilesPolicy", "AlarmTopic", "GatewayDashboard", "DashboardUrl"}
     others |= {"Content", "ContentBucketPolicy", "ContentPolicy", "ContentBucket"}
     assert conditional - others == {"GatewayDomainName", "GatewayDomainMapping", "DomainUrl", "DomainTarget"}
     assert template["Rules"]["DomainNameNeedsCertificate"]["RuleCondition"]

@@ -28,6 +28,8 @@ FOUND = [
     ("POST", "/v1/moderations", "moderations", {}),
     ("POST", "/v1/rerank", "rerank", {}),
     ("POST", "/v2/rerank", "rerank", {}),
+    ("POST", "/v1/v2/rerank", "rerank", {}),
+    ("POST", "/v1/v1/rerank", "rerank", {}),
     ("GET", "/public/model_hub", "models_hub", {}),
     ("GET", "/v1/models", "models_list", {}),
     ("GET", "/v1/models/", "models_list", {}),

@@ -73,6 +73,15 @@ TASKS: Mapping[str, Mapping[str, str]] = {
         "huggingface": "haimaker.adapters.huggingface.embeddings",
         "openai": "haimaker.adapters.openai.embeddings",
     },
+    "rerank": {
+        "bedrock": "haimaker.adapters.bedrock.rerank",
+        "cohere": "haimaker.adapters.cohere.rerank",
+        "deepinfra": "haimaker.adapters.deepinfra.rerank",
+        "discovery_engine": "haimaker.adapters.discovery_engine.rerank",
+        "nvidia": "haimaker.adapters.nvidia.rerank",
+        "openai": "haimaker.adapters.openai.rerank",
+        "tei": "haimaker.adapters.tei.rerank",
+    },
 }
 """By operation, and by the adapter that a row names."""
 

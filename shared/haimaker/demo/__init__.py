@@ -17,6 +17,7 @@ OPERATIONS = {
     "/images/edits": "haimaker.demo.images",
     "/images/generations": "haimaker.demo.images",
     "/images/variations": "haimaker.demo.images",
+    "/rerank": "haimaker.demo.rerank",
 }
 
 

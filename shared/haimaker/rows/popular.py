@@ -155,6 +155,10 @@ POPULAR: tuple[Provider, ...] = (
         "deepinfra",
         "https://api.deepinfra.com/v1/openai",
         ("DEEPINFRA_TOKEN",),
+        paths={"openai": "/openai{path}", "*": "{path}"},
+        operations={
+            "rerank": Provider("deepinfra", "https://api.deepinfra.com/v1", adapter="deepinfra", reports_cost=True),
+        },
         rename=MAX_TOKENS,
         completes=".*",
         reports_cost=True,
@@ -175,7 +179,12 @@ POPULAR: tuple[Provider, ...] = (
         "nvidia_nim",
         "https://integrate.api.nvidia.com/v1",
         ("NVIDIA_API_KEY",),
-        operations={"embeddings": Provider("nvidia_nim", add={"input_type": "passage"})},
+        operations={
+            "embeddings": Provider("nvidia_nim", add={"input_type": "passage"}),
+            "rerank": Provider(
+                "nvidia_nim", "https://ai.api.nvidia.com/v1", adapter="nvidia", add={"truncate": "END"}, most_inputs=512
+            ),
+        },
         rename=MAX_TOKENS,
         flattens_content=True,
     ),

@@ -9,6 +9,7 @@ SERVERS: tuple[Provider, ...] = (
         base_url_variables=("HOSTED_VLLM_API_BASE",),
         strips_tool_fields=("strict", "additionalProperties"),
         flattens_assistant_content=True,
+        operations={"rerank": Provider("hosted_vllm", document_fields=("content",))},
         models=("*",),
         completes=".*",
     ),

@@ -1,0 +1,60 @@
+"""Rerank of Amazon Bedrock, a service of its agents' runtime.
+
+https://docs.aws.amazon.com/bedrock/latest/APIReference/API_agent-runtime_Rerank.html
+"""
+
+from haimaker.adapters import ranking
+from haimaker.adapters.bedrock.failures import read_error
+from haimaker.errors import from_upstream as error_of
+from haimaker.sse import dumps
+from haimaker.task import Answer, Made
+from haimaker.tasks.rerank import RerankRequest
+from haimaker.usage import Tokens
+from haimaker.wire import JSON, Attempt, UpstreamRequest
+
+__all__ = ["from_upstream", "most_at_once", "read_error", "to_upstream"]
+
+PATH = "/rerank"
+ARN = "arn:{partition}:bedrock:{region}::foundation-model/{model}"
+PARTITIONS = {"cn-": "aws-cn", "us-gov-": "aws-us-gov"}
+DEFAULT_REGION = "us-east-1"
+
+
+def most_at_once(attempt: Attempt) -> int:
+    return attempt.provider.most_inputs
+
+
+def to_upstream(request: RerankRequest, attempt: Attempt) -> UpstreamRequest:
+    fields, dropped = request.options("max_tokens_per_doc")
+    configuration: JSON = {"modelConfiguration": {"modelArn": _arn(attempt)}}
+    if fields:
+        configuration["modelConfiguration"]["additionalModelRequestFields"] = fields
+    if request.top_n is not None:
+        configuration["numberOfResults"] = request.top_n
+    sources = [
+        {"type": "INLINE", "inlineDocumentSource": {"type": "TEXT", "textDocument": {"text": text}}} for text in request.texts
+    ]
+    body: JSON = {
+        "queries": [{"type": "TEXT", "textQuery": {"text": request.query}}],
+        "sources": sources,
+        "rerankingConfiguration": {"type": "BEDROCK_RERANKING_MODEL", "bedrockRerankingConfiguration": configuration},
+    }
+    return UpstreamRequest(PATH, dumps(body), {"content-type": "application/json"}, dropped=dropped)
+
+
+def from_upstream(answer: Answer, request: RerankRequest, attempt: Attempt) -> Made:
+    body = answer.object()
+    found = ranking.listed(body)
+    if found is None:
+        raise error_of(502, read_error(body), {}) if "message" in body else ranking.unusable()
+    units = request.sure_units()
+    tokens = None if units is None else Tokens(queries=units)
+    return request.made({"id": attempt.request_id}, ranking.results(found, request), tokens)
+
+
+def _arn(attempt: Attempt) -> str:
+    if attempt.model.startswith("arn:"):
+        return attempt.model
+    region = attempt.region or DEFAULT_REGION
+    partition = next((found for start, found in PARTITIONS.items() if region.startswith(start)), "aws")
+    return ARN.format(partition=partition, region=region, model=attempt.model)

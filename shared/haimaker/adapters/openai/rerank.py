@@ -1,0 +1,70 @@
+"""Rerank of those who speak Cohere's format, or nearly: Jina, Together, Fireworks, Voyage, vLLM, Infinity, and any other server.
+
+https://jina.ai/reranker/, https://docs.together.ai/reference/rerank, https://docs.fireworks.ai/api-reference/rerank-documents,
+https://docs.voyageai.com/reference/reranker-api, https://docs.vllm.ai/en/latest/serving/openai_compatible_server/#re-rank-api
+"""
+
+from collections.abc import Mapping
+from typing import Any
+
+from haimaker import usage
+from haimaker.adapters import ranking
+from haimaker.adapters.openai.failures import from_body, is_failure, read_error
+from haimaker.adapters.openai.requests import renamed, taken
+from haimaker.adapters.parameters import OURS
+from haimaker.sse import dumps
+from haimaker.task import Answer, Made
+from haimaker.tasks.rerank import RerankRequest
+from haimaker.usage import Tokens
+from haimaker.wire import JSON, Attempt, UpstreamRequest
+
+__all__ = ["from_upstream", "most_at_once", "read_error", "to_upstream"]
+
+PATH = "/rerank"
+CONSUMED = OURS | {"rank_fields"}
+
+
+def most_at_once(attempt: Attempt) -> int:
+    return attempt.provider.most_inputs or 10**9
+
+
+def to_upstream(request: RerankRequest, attempt: Attempt) -> UpstreamRequest:
+    row = attempt.provider
+    body: JSON = {name: value for name, value in request.body.items() if name not in CONSUMED}
+    body["documents"] = [
+        document if isinstance(document, dict) and any(document.get(name) for name in row.document_fields) else text
+        for document, text in zip(request.fields.documents, request.texts, strict=True)
+    ]
+    if request.top_n is not None:
+        body["top_n"] = request.top_n
+    body, dropped = taken(renamed(body, row.rename), row, forced=bool(request.body.get("drop_params")))
+    headers = {"content-type": "application/json", **row.headers}
+    return UpstreamRequest(PATH, dumps({**row.add, **body, "model": attempt.model}), headers, dropped=dropped)
+
+
+def from_upstream(answer: Answer, request: RerankRequest, attempt: Attempt) -> Made:
+    body = answer.json()
+    found = ranking.listed(body)
+    if found is None:
+        if isinstance(body, dict) and is_failure(body):
+            raise from_body(body)
+        raise ranking.unusable()
+    head = {name: value for name, value in body.items() if name not in ranking.LISTS} if isinstance(body, dict) else {}
+    tokens = tokens_of(head, request)
+    if not tokens:
+        head.pop("usage", None)
+    return request.made({"id": attempt.request_id, **head}, ranking.results(found, request), tokens)
+
+
+def tokens_of(body: JSON, request: RerankRequest) -> Tokens | None:
+    """From a usage in OpenAI's shape, or from what Cohere has."""
+    said = request.tokens(body["usage"]) if isinstance(body.get("usage"), Mapping) else None
+    if said and said.prompt:
+        return said
+    meta: Any = body.get("meta")
+    counted: Any = [meta.get("billed_units"), meta.get("tokens")] if isinstance(meta, Mapping) else []
+    units, tokens = (
+        max((usage.count(each, name) for each in counted if isinstance(each, dict)), default=0)
+        for name in ("search_units", "input_tokens")
+    )
+    return Tokens(input=tokens, queries=units or request.units()) if units or tokens else None

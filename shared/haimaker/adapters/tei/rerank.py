@@ -1,0 +1,33 @@
+"""Rerank of Hugging Face's Text Embeddings Inference, which counts tokens in a header.
+
+https://huggingface.github.io/text-embeddings-inference/#/Text%20Embeddings%20Inference/rerank
+"""
+
+from haimaker.adapters import ranking
+from haimaker.adapters.openai import rerank as plain
+from haimaker.adapters.openai.failures import read_error
+from haimaker.adapters.openai.rerank import most_at_once
+from haimaker.sse import dumps
+from haimaker.task import Answer, Made
+from haimaker.tasks.rerank import RerankRequest
+from haimaker.usage import Tokens
+from haimaker.wire import Attempt, UpstreamRequest
+
+__all__ = ["from_upstream", "most_at_once", "read_error", "to_upstream"]
+
+COUNTED = "x-compute-tokens"
+
+
+def to_upstream(request: RerankRequest, attempt: Attempt) -> UpstreamRequest:
+    options, dropped = request.options()
+    body = {**attempt.provider.add, **options, "query": request.query, "texts": request.texts}
+    return UpstreamRequest(plain.PATH, dumps(body), {"content-type": "application/json"}, dropped=dropped)
+
+
+def from_upstream(answer: Answer, request: RerankRequest, attempt: Attempt) -> Made:
+    body = answer.json()
+    if not isinstance(body, list):
+        return plain.from_upstream(answer, request, attempt)
+    counted = answer.headers.get(COUNTED, "")
+    tokens = Tokens(input=int(counted), queries=request.units()) if counted.isascii() and counted.isdigit() else None
+    return request.made({"id": attempt.request_id}, ranking.results(body, request), tokens)
