@@ -1,6 +1,6 @@
 # `make` lists what there is. Needs Python 3.11 or newer; everything else goes into .venv and .venv-aws.
 .DEFAULT_GOAL := help
-.PHONY: help run test check bench record vendored build doctor keys spend models routes tools deploy admin-key credentials invoke logs destroy clean
+.PHONY: help run test check bench record vendored build doctor keys spend models routes tools deploy admin-key credentials reconcile invoke logs destroy clean
 export PYTHONPATH := shared
 export SAM_CLI_TELEMETRY ?= 0
 PYTHON_IN_VENV := .venv/bin/python
@@ -61,6 +61,9 @@ admin-key: .venv/test.stamp ## make an administrator's key of the deployed stack
 
 credentials: .venv/test.stamp ## give the deployed stack a provider's key, typed unseen: make credentials PROVIDER=openai
 	@exec $(ON_STACK) credentials $(if $(NAME),--name '$(NAME)') $(if $(PROVIDER),--provider '$(PROVIDER)') $(if $(REMOVE),--remove)
+
+reconcile: .venv/test.stamp ## prove by the records what was spent, and repair it (CHECK=1: only report): make reconcile STACK=haimaker
+	@exec $(HAIMAKER) $(if $(filter file,$(origin STACK)),,--stack $(STACK)) reconcile $(if $(CHECK),--check)
 
 invoke: .venv/test.stamp .venv-aws/aws.stamp ## invoke a deployed function: make invoke FUNCTION=ModelsFunction EVENT=events/models_health.json
 	@exec $(ON_STACK) invoke $(if $(FUNCTION),--function '$(FUNCTION)') $(if $(EVENT),--event '$(EVENT)')

@@ -10,9 +10,11 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
 from haimaker import auth
+from haimaker.store import StoreUnavailable
 from local import provider_secrets
 from local.command_line.terminal import ROOT, Terminal, read_secret, run
-from local.stack import Stack
+from local.reconcile import Reconciliation
+from local.stack import OperatorError, Stack
 
 SAM = ROOT / ".venv-aws" / "bin" / "sam"
 HEALTH = "events/models_health.json"
@@ -63,6 +65,14 @@ class Operator:
         )
         self.terminal.say(f"Stored now: {', '.join(sorted({known for document in new for known in document})) or 'nothing'}")
         return 0
+
+    def reconcile(self, *, check: bool) -> int:
+        """The exit status is 1 if something is wrong, or can't be proven."""
+        self._announce("Proves by their records what accounts spent" + ("." if check else ", and repairs what is wrong."))
+        try:
+            return Reconciliation(self.stack.store(), check, self.terminal.say).run()
+        except StoreUnavailable as error:
+            raise OperatorError(str(error)) from error
 
     def invoke(self, function: str, event: str) -> int:
         self._announce(f"Invokes {function} with {event}.")

@@ -11,7 +11,9 @@ from functools import cached_property
 from typing import Any
 
 from haimaker import auth
+from haimaker.aws import AWSClient, Credentials
 from haimaker.store import Account, tables
+from haimaker.store.dynamodb import DynamoStore
 from local import provider_secrets
 from local.provider_secrets import Secrets
 
@@ -113,6 +115,14 @@ class Stack:
                 Item=tables.typed(tables.account_item(account)),
                 ConditionExpression="attribute_not_exists(pk)",
             )
+
+    def store(self) -> DynamoStore:
+        """The stack's tables, as its functions see them."""
+        with readable_failures():
+            frozen = self.session.get_credentials().get_frozen_credentials()
+        credentials = Credentials(frozen.access_key, frozen.secret_key, frozen.token)
+        dynamo = AWSClient("dynamodb", self.region, credentials, os.environ.get("AWS_ENDPOINT_URL_DYNAMODB"))
+        return DynamoStore(self.output("AccountsTable"), self.output("RecordsTable"), dynamo)
 
     def secrets(self) -> list[Secrets]:
         """What both parameters hold; nothing if they do not exist."""

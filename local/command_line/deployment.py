@@ -1,12 +1,16 @@
-"""`haimaker deploy`, `admin-key`, `credentials`, `invoke`, `logs`, `destroy`: a stack in an AWS account."""
+"""`haimaker deploy`, `admin-key`, `credentials`, `reconcile`, `invoke`, `logs`, `destroy`: a stack in an AWS account."""
 
 import argparse
 from typing import Any
 
 from haimaker.access import access_from
+from haimaker.config import Settings
+from haimaker.store import StoreUnavailable
 from local import provider_secrets
 from local.command_line.context import DEFAULT_STACK, Context
 from local.operate import HEALTH
+from local.reconcile import Reconciliation, open_local
+from local.stack import OperatorError
 
 TITLES = ("provider", "variable", "kept in")
 
@@ -18,6 +22,11 @@ def add(commands: Any) -> None:
     admin_key = commands.add_parser("admin-key", help="make an administrator's key of the stack")
     admin_key.set_defaults(run=lambda context: context.operator().admin_key())
     _add_credentials(commands.add_parser("credentials", help="which providers have a key; with --provider, give the stack one"))
+    proof = commands.add_parser(
+        "reconcile", help="prove by the records what accounts spent, and repair it; without --stack, locally"
+    )
+    proof.add_argument("--check", action="store_true", help="only report; the exit status says whether all is well")
+    proof.set_defaults(run=reconcile)
     invoke = commands.add_parser("invoke", help="invoke a deployed function")
     invoke.add_argument("--function", default="ModelsFunction")
     invoke.add_argument("--event", default=HEALTH)
@@ -27,6 +36,16 @@ def add(commands: Any) -> None:
     logs.set_defaults(run=lambda context: context.operator().logs(context.arguments.function))
     destroy = commands.add_parser("destroy", help="delete the stack; asks, and keeps the tables unless told otherwise")
     destroy.set_defaults(run=lambda context: context.operator().destroy())
+
+
+def reconcile(context: Context) -> int:
+    check = context.arguments.check
+    if context.arguments.stack:
+        return context.operator().reconcile(check=check)
+    try:
+        return Reconciliation(open_local(Settings.from_environment(context.environment)), check, context.terminal.say).run()
+    except StoreUnavailable as error:
+        raise OperatorError(str(error)) from error
 
 
 def _add_credentials(parser: argparse.ArgumentParser) -> None:

@@ -133,6 +133,8 @@ class Balance:
     """Settled since the account was made."""
     window_end_s: int
     holds: int = 0
+    expired_holds: int = field(default=0, compare=False)
+    """Of them, those that nobody settled in time; the next write that meets them charges them."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -188,14 +190,22 @@ class Store(Protocol):
 
     def settle(self, hold: Hold, record: Record, tokens: int) -> Settled | None:
         """Ends the hold, and those of `hold.also`; charges `record.cost_nanousd` to each account, corrects the minute's tokens
-        to `tokens`, and keeps the record. None if there is a record of the request already: then that one is what is charged.
+        to `tokens`, and keeps the record. None if there is a record of the request already: then that one is what is charged,
+        and what really became of a request that was taken for lost is noted in it.
         An account deleted meanwhile still gets its record."""
 
     def charge_lost(self, account_id: str, now_s: float) -> int:
         """Charges every expired hold of the account in full, each with a record of status `lost`; returns how many."""
 
+    def correct(self, account_id: str, total_nanousd: int, difference_nanousd: int) -> bool:
+        """Charges a difference to an account, or gives it back, in this window and in all; False, and nothing changed, if the
+        account's total spend is not `total_nanousd`."""
+
     def record(self, request_id: str) -> Record | None:
         """One request's record."""
+
+    def amend(self, record: Record) -> bool:
+        """Replaces the record of a request that was lost by what became of it after all; False if it is not lost."""
 
     def records(
         self,

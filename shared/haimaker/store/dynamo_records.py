@@ -1,5 +1,6 @@
 """Records and daily totals in DynamoDB: kept once, read by request, by account and by day. No Scan, and nothing of an account."""
 
+import json
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 
@@ -33,8 +34,26 @@ class DynamoRecords:
             kept = self.read(record.request_id)
             if kept is None:
                 raise StoreUnavailable("DynamoDB PutItem: the record vanished") from None
+            if (noted := ledger.noted(kept, record)) is not None:
+                self.amend(noted)
             return kept, failed.repeated and kept == tables.record(item)
         return tables.record(item), True
+
+    def amend(self, record: Record) -> bool:
+        values = {":status": record.status, ":cost": record.cost_nanousd, ":detail": json.dumps(record.detail), ":lost": "lost"}
+        try:
+            self.calls.call(
+                "UpdateItem",
+                TableName=self.records_table,
+                Key=tables.typed({"id": record.request_id}),
+                UpdateExpression="SET #status = :status, cost_nanousd = :cost, detail = :detail",
+                ConditionExpression="#status = :lost",
+                ExpressionAttributeNames={"#status": "status"},
+                ExpressionAttributeValues=tables.typed(values),
+            )
+        except ConditionFailed as failed:
+            return failed.repeated
+        return True
 
     def read(self, request_id: str) -> Record | None:
         item = self.calls.get(self.records_table, tables.typed({"id": request_id}))

@@ -53,6 +53,7 @@ GIVE_BACK = (
 )
 HELD = "attribute_exists(holds.#rid)"
 CHARGE = "SET remaining = remaining + :returned, total_spend = total_spend + :cost, free_slots = free_slots + :one"
+CORRECT = "SET remaining = remaining - :difference, total_spend = total_spend + :difference"
 RENEW = "SET remaining = remaining + :returned, window_end_s = :window_end_s"
 EXISTS = "attribute_exists(pk)"
 
@@ -150,6 +151,17 @@ class DynamoStore:
     def charge_lost(self, account_id: str, now_s: float) -> int:
         item = self._read(account_id)
         return self._charge(tables.expired(item, now_s)) if item else 0
+
+    def correct(self, account_id: str, total_nanousd: int, difference_nanousd: int) -> bool:
+        values = {":difference": difference_nanousd, ":total": total_nanousd}
+        try:
+            self._update(account_id, CORRECT, "total_spend = :total", values)
+        except ConditionFailed as failed:
+            return failed.repeated and ((self._read(account_id) or {}).get("total_spend") == total_nanousd + difference_nanousd)
+        return True
+
+    def amend(self, record: Record) -> bool:
+        return self._records.amend(record)
 
     def record(self, request_id: str) -> Record | None:
         return self._records.read(request_id)

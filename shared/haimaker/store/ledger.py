@@ -154,6 +154,7 @@ def balance(counters: Counters, holds: Sequence[Hold], now_s: float) -> Balance:
         total_spend_nanousd=counters.total_spend,
         window_end_s=renewal.window_end_s if renewal else counters.window_end_s,
         holds=len(holds),
+        expired_holds=sum(is_expired(hold, now_s) for hold in holds),
     )
 
 
@@ -169,6 +170,23 @@ def lost(hold: Hold) -> Record:
         team = next((other.removeprefix("team#") for other in others if other.startswith("team#")), None)
         detail |= {"charged": others, "team_id": team}
     return Record(hold.request_id, key, hold.now_s, "lost", hold.amount_nanousd, detail)
+
+
+def noted(kept: Record, late: Record) -> Record | None:
+    """A lost request's record with what became of it; None where nothing is to be noted."""
+    if kept.status != "lost" or late.status == "lost" or "late" in kept.detail:
+        return None
+    outcome = {"status": late.status, "cost_nanousd": late.cost_nanousd, "detail": late.detail}
+    return replace(kept, detail={**kept.detail, "late": outcome})
+
+
+def found_again(lost: Record) -> Record | None:
+    """What became of a lost request, if that was noted."""
+    late = lost.detail.get("late") if lost.status == "lost" else None
+    if late is None:
+        return None
+    detail = {**late["detail"], "lost_nanousd": lost.cost_nanousd}
+    return replace(lost, status=late["status"], cost_nanousd=late["cost_nanousd"], detail=detail)
 
 
 def crossing(hold: Hold, balance: Balance, cost: int) -> Crossing | None:

@@ -155,10 +155,18 @@ class SQLiteStore:
         with self._writing("charge_all_lost") as execute:
             return _charge(execute, _holds(execute, "TRUE"))
 
+    def correct(self, account_id: str, total_nanousd: int, difference_nanousd: int) -> bool:
+        changes = {"id": account_id, "total": total_nanousd, "difference": difference_nanousd}
+        with self._writing("correct") as execute:
+            return execute(schema.CORRECT, changes).rowcount == 1
+
+    def amend(self, record: Record) -> bool:
+        with self._writing("amend") as execute:
+            return _amend(execute, record)
+
     def record(self, request_id: str) -> Record | None:
         with self._reading("record") as execute:
-            row = execute(f"{schema.RECORDS} WHERE id = ?", (request_id,)).fetchone()
-        return _record(row) if row else None
+            return _kept(execute, request_id)
 
     def records(
         self,
@@ -246,8 +254,10 @@ def _settle(execute: Execute, holds: Sequence[Hold], record: Record, tokens: int
     detail = json.dumps(record.detail)
     row = (record.request_id, record.account_id, started, record.started_s, record.status, record.cost_nanousd, detail)
     is_new = execute(schema.KEEP, row).rowcount == 1
-    (cost,) = (record.cost_nanousd,) if is_new else execute(schema.COST, (record.request_id,)).fetchone()
-    crossings = [found for hold in holds if (found := _end(execute, hold, cost, tokens))]
+    kept = record if is_new else _kept(execute, record.request_id) or record
+    if not is_new and (noted := ledger.noted(kept, record)) is not None:
+        _amend(execute, noted)
+    crossings = [found for hold in holds if (found := _end(execute, hold, kept.cost_nanousd, tokens))]
     return Settled(tuple(crossings)) if is_new else None
 
 
@@ -267,6 +277,16 @@ def _charge(execute: Execute, holds: Sequence[Hold]) -> int:
     for hold in holds:
         _settle(execute, (hold,), ledger.lost(hold), hold.tokens)
     return len(holds)
+
+
+def _kept(execute: Execute, request_id: str) -> Record | None:
+    row = execute(f"{schema.RECORDS} WHERE id = ?", (request_id,)).fetchone()
+    return _record(row) if row else None
+
+
+def _amend(execute: Execute, record: Record) -> bool:
+    changes = {"id": record.request_id, "status": record.status, "cost": record.cost_nanousd, "detail": json.dumps(record.detail)}
+    return execute(schema.AMEND, changes).rowcount == 1
 
 
 def _record(row: Sequence[Any]) -> Record:

@@ -64,7 +64,9 @@ CONFIGURE = """UPDATE accounts SET config = :config, version = version + 1, bloc
     parallel_limit = :parallel_limit, free_slots = :free_slots, requests_left = requests_left + :rpm_limit - rpm_limit,
     tokens_left = tokens_left + :tpm_limit - tpm_limit WHERE id = :id"""
 KEEP = "INSERT OR IGNORE INTO records VALUES (?, ?, ?, ?, ?, ?, ?)"
-COST = "SELECT cost_nanousd FROM records WHERE id = ?"
+CORRECT = """UPDATE accounts SET remaining = remaining - :difference, total_spend = total_spend + :difference
+    WHERE id = :id AND total_spend = :total"""
+AMEND = "UPDATE records SET status = :status, cost_nanousd = :cost, detail = :detail WHERE id = :id AND status = 'lost'"
 RECORDS = "SELECT id, account_id, started_s, status, cost_nanousd, detail, started FROM records"
 RECORDS_PAGE = (
     f"{RECORDS} WHERE {{whose}} started >= :since AND started < :until AND started > :after ORDER BY started LIMIT :limit"

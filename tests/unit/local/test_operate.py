@@ -15,7 +15,8 @@ from moto import mock_aws
 
 from haimaker import auth
 from haimaker.providers import PROVIDERS
-from haimaker.store import ledger, tables
+from haimaker.store import Account, ledger, tables
+from haimaker.store.sqlite import SQLiteStore
 from local import provider_secrets
 from local.command_line.__main__ import carry_out, read
 from local.command_line.context import Context
@@ -295,3 +296,19 @@ def test_every_secret_that_was_taken_is_in_one_place_and_each_parameter_fits(ent
     assert {**documents[0], **documents[1]} == expected
     assert not documents[0].keys() & documents[1].keys()
     assert all(len(provider_secrets.encoded(document)) <= PARAMETER_BYTES for document in documents)
+
+
+@pytest.mark.parametrize(("words", "status", "total"), [(["--check"], 1, 5), ([], 0, 0)])
+def test_a_stacks_counters_are_proven_by_its_records(monkeypatch, tmp_path, words, status, total):
+    store = SQLiteStore(tmp_path / "store.sqlite")
+    assert store.put(Account("key#1", "sk-hm-abcd...wxyz", int(time.time())))
+    assert store.correct("key#1", 0, 5)
+    monkeypatch.setattr(Stack, "store", lambda stack: store)
+    monkeypatch.setattr(Stack, "owner", lambda stack: "account 1")
+    monkeypatch.setattr("local.reconcile.PAUSE_S", 0)
+    monkeypatch.setenv("AWS_REGION", "us-east-1")
+    desk = Desk()
+    assert desk("--stack", "haimaker", "reconcile", *words) == status
+    assert "key sk-hm-abcd...wxyz: the total is 0.000000005 USD, its records say 0.000000000 USD." in desk.said
+    assert store.get("key#1").total_spend_nanousd == total
+    store.close()

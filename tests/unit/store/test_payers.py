@@ -8,7 +8,7 @@ from threading import Barrier
 import pytest
 
 from haimaker import admission
-from haimaker.store import Admitted, Crossing, Refused
+from haimaker.store import Admitted, Crossing, Refused, ledger
 from tests.unit.store.conftest import START_S, record
 
 
@@ -119,3 +119,33 @@ def test_a_soft_budget_is_told_once_when_it_is_reached(scene):
         hold = granted(scene, key, team)
         told.append(scene.store.settle(hold, record(hold, cost), 10).crossings)
     assert told == [(), (Crossing(team.id, 70, 70),), (), (Crossing(key.id, 101, 100),), ()]
+
+
+def test_what_became_of_a_lost_request_is_noted_and_can_take_its_place(scene):
+    key = scene.account()
+    hold = scene.admitted(key, lasts_s=60)
+    assert scene.store.get(key.id).expired_holds == 0
+    scene.clock.now_s += 60
+    assert scene.store.get(key.id).expired_holds == 1
+    assert scene.store.charge_lost(key.id, scene.clock.now_s) == 1
+    for cost in (40, 50):
+        assert scene.store.settle(hold, record(hold, cost, model="m"), 10) is None
+    lost = scene.store.record(hold.request_id)
+    assert (lost.status, lost.cost_nanousd, lost.detail["late"]["cost_nanousd"]) == ("lost", 100, 40)
+    outcome = ledger.found_again(lost)
+    assert [scene.store.amend(outcome), scene.store.amend(outcome)] == [True, False]
+    assert scene.store.record(hold.request_id) == outcome
+    assert (outcome.status, outcome.cost_nanousd, outcome.detail) == ("ok", 40, {"model": "m", "lost_nanousd": 100})
+    assert ledger.found_again(outcome) is None
+
+
+def test_a_correction_needs_the_total_that_it_was_made_for(scene):
+    key = scene.account(budget_nanousd=1_000)
+    assert scene.settle(scene.admitted(key), 70)
+    assert not scene.store.correct(key.id, 69, -30)
+    assert not scene.store.correct(f"{key.id}x", 0, 1)
+    assert scene.store.correct(key.id, 70, -30)
+    assert scene.money(key) == (40, 0, 40)
+    assert scene.store.correct(key.id, 40, 60)
+    assert scene.money(key) == (100, 0, 100)
+    assert scene.store.admit(scene.hold(key, amount=901)).remaining_nanousd == 900

@@ -1,0 +1,152 @@
+"""`make reconcile`: proves every account's counters against its records, and repairs them.
+
+Records are the truth. An account's total is what its records add up to, and what it took over from an account that it replaced.
+Holds whose deadline has passed are charged; a request that was charged as lost, and whose outcome was noted later, is charged what
+it cost. Requests may go on meanwhile: an account that does not rest is looked at again, and told if it never did.
+"""
+
+import time
+from collections import Counter
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+
+from haimaker.config import Settings
+from haimaker.settlement import usd
+from haimaker.store import Balance, Record, Store, ledger
+from haimaker.store.tables import RETENTION_S
+from haimaker.store.totals import each
+
+KINDS = ("key", "team", "user")
+LOOKS = 5
+CLOCKS_DIFFER_S = 3_600
+PAUSE_S = 2.0
+"""Between two looks at an account: longer than an index is behind its table."""
+
+
+@dataclass(slots=True)
+class Reconciliation:
+    """One run over a store. With `check`, nothing is changed."""
+
+    store: Store
+    check: bool
+    say: Callable[[str], object]
+    clock: Callable[[], float] = time.time
+    pause: Callable[[float], None] = time.sleep
+    found: Counter[str] = field(default_factory=Counter)
+    since_s: float = 0.0
+    """No account is older."""
+
+    def run(self) -> int:
+        """An exit status: 0 if all is proven, or was repaired and is now. Raises StoreUnavailable."""
+        balances = [balance for kind in KINDS for balance in self._accounts(kind)]
+        self.since_s = min((balance.account.created_s for balance in balances), default=self.clock()) - CLOCKS_DIFFER_S
+        self._find_lost()
+        sums = self._sums()
+        for balance in balances:
+            self._prove(balance, sums)
+        names = ("accounts", "proven", "repaired", "wrong", "expired holds", "refunds", "unproven")
+        self.say(", ".join(f"{self.found[name]} {name}" for name in names if self.found[name] or name in names[:2]) + ".")
+        wrong = self.found["unproven"] or (
+            self.check and (self.found["wrong"] or self.found["refunds"] or self.found["expired holds"])
+        )
+        return 1 if wrong else 0
+
+    def _find_lost(self) -> None:
+        """Puts the outcome of each request that was charged as lost, where it is known by now, in its place."""
+        for lost in self._records():
+            outcome = ledger.found_again(lost)
+            if outcome and (self.check or self.store.amend(outcome)):
+                self.found["refunds"] += 1
+                self.say(f"{lost.request_id}: lost, charged {_usd(lost.cost_nanousd)}; it cost {_usd(outcome.cost_nanousd)}.")
+
+    def _prove(self, balance: Balance, sums: Counter[str]) -> None:
+        self.found["accounts"] += 1
+        if balance.expired_holds:
+            self.found["expired holds"] += balance.expired_holds
+            self.say(f"{_name(balance)}: {balance.expired_holds} holds that nobody settled.")
+        if balance.expired_holds and not self.check:
+            self.store.charge_lost(balance.account.id, self.clock())
+        elif balance.total_spend_nanousd == balance.account.carried_nanousd + sums[balance.account.id]:
+            self.found["proven"] += 1
+            return
+        self._look_again(balance)
+
+    def _look_again(self, balance: Balance) -> None:
+        """Until two looks at the account at rest find the same."""
+        seen: tuple[int, int] | None = None
+        for _ in range(LOOKS):
+            total, difference = self._difference(balance)
+            if difference is not None and (total, difference) == seen:
+                self._settle(balance, total, difference)
+                return
+            seen = None if difference is None else (total, difference)
+            self.pause(PAUSE_S)
+        self.found["unproven"] += 1
+        self.say(f"{_name(balance)}: requests go on with it; not proven.")
+
+    def _difference(self, balance: Balance) -> tuple[int, int | None]:
+        """The account's total, and what is missing in it by its records; None while it is in use."""
+        account_id = balance.account.id
+        before = self.store.get(account_id)
+        records = self._records(account_id) if account_id.startswith("key#") else self._records()
+        spent = sum(record.cost_nanousd for record in records if account_id in _charged(record))
+        after = self.store.get(account_id)
+        if before is None or after is None:
+            return 0, 0
+        total = after.total_spend_nanousd
+        busy = before.total_spend_nanousd != total or after.holds - after.expired_holds
+        return total, None if busy else after.account.carried_nanousd + spent - total
+
+    def _settle(self, balance: Balance, total: int, difference: int) -> None:
+        older = balance.account.created_s < self.clock() - RETENTION_S and difference < 0
+        if not difference or older:
+            self.found["proven"] += 1
+            return
+        self.found["wrong"] += 1
+        self.say(f"{_name(balance)}: the total is {_usd(total)}, its records say {_usd(total + difference)}.")
+        if not self.check:
+            done = self.store.correct(balance.account.id, total, difference)
+            self.found["repaired" if done else "unproven"] += 1
+
+    def _sums(self) -> Counter[str]:
+        sums: Counter[str] = Counter()
+        for record in self._records():
+            for account_id in _charged(record):
+                sums[account_id] += record.cost_nanousd
+        return sums
+
+    def _records(self, account_id: str | None = None) -> Iterator[Record]:
+        until_s = self.clock() + 1
+        return each(lambda after: self.store.records(account_id, self.since_s, until_s, after))
+
+    def _accounts(self, kind: str) -> Iterator[Balance]:
+        after: str | None = None
+        while True:
+            page, after = self.store.accounts(kind, after)
+            yield from page
+            if after is None:
+                return
+
+
+def _charged(record: Record) -> set[str]:
+    return {record.account_id, *record.detail.get("charged", ())}
+
+
+def _name(balance: Balance) -> str:
+    account = balance.account
+    return f"{account.id.partition('#')[0]} {account.alias or account.name}"
+
+
+def _usd(nanousd: int) -> str:
+    return f"{usd(nanousd):.9f} USD"
+
+
+def open_local(settings: Settings) -> Store:
+    """The local gateway's store as it is: opening it charges nothing."""
+    if settings.store == "sqlite":
+        from haimaker.store.sqlite import SQLiteStore
+
+        return SQLiteStore(settings.home / "haimaker.sqlite")
+    from haimaker.open_store import open_store
+
+    return open_store(settings)
