@@ -12,10 +12,11 @@ from haimaker import limits
 from haimaker.accounts import Payers
 from haimaker.errors import BadRequestError
 from haimaker.health import Health
-from haimaker.plans import AUTO, LeftOut, Plan
+from haimaker.plans import AUTO, LOWEST_COST, LeftOut, Plan
 from haimaker.routing import Router
 from haimaker.schema import Accepted, Asked
 from haimaker.situation import Situation
+from haimaker.sse import dumps
 from haimaker.store import Account
 from haimaker.wire import JSON, Attempt, Request
 from haimaker.wishes import DRAW_HEADER, FIELDS, HEADERS, NONE, Wishes
@@ -101,6 +102,8 @@ class Decider:
         key = payers.key
         name, at = self._name(asked, key), self._situation(asked, payers)
         choice = None
+        if isinstance(asked.asked, Asked) and (name == AUTO or LOWEST_COST in (at.wishes.strategy, *self.router.strategies)):
+            at = _with_sizes(at, asked.asked)
         if name == AUTO:
             from haimaker.capabilities import needed
 
@@ -128,7 +131,7 @@ class Decider:
 
             wishes = wishes.over(overrides.of_fields(settings, request.model))
         health = self.health
-        at = Situation(
+        return Situation(
             asked.request_id,
             int(asked.now_s),
             request.endpoint,
@@ -139,10 +142,6 @@ class Decider:
             latency_ms=health.first_byte_ms if request.streams else health.whole_ms,
             tokens_per_s=health.tokens_per_s,
         )
-        if not isinstance(request, Asked):
-            return at
-        answer = min(request.max_output_tokens or TYPICAL_ANSWER_TOKENS, TYPICAL_ANSWER_TOKENS)
-        return replace(at, prompt_tokens=limits.prompt_estimate(request), answer_tokens=answer)
 
     def _within_budget(self, plan: Plan, asked: Accepted, payers: Payers, affordable: int | None) -> Plan:
         """Who has a budget gets targets with a known price, and a limit to what they write."""
@@ -168,3 +167,10 @@ class Decider:
             content_policy=limited(plan.content_policy),
             left_out=(*plan.left_out, *left_out),
         )
+
+
+def _with_sizes(at: Situation, request: Asked) -> Situation:
+    """For comparing prices and limits of context. The prompt is measured as we would write it, however its client does."""
+    answer = min(request.max_output_tokens or TYPICAL_ANSWER_TOKENS, TYPICAL_ANSWER_TOKENS)
+    measured = replace(request, size=len(dumps(request.body)))
+    return replace(at, prompt_tokens=limits.prompt_estimate(measured), answer_tokens=answer)

@@ -11,6 +11,7 @@ from collections.abc import Iterator
 from haimaker import adapters, prices
 from haimaker.accounts import check_usable
 from haimaker.errors import NotFoundError
+from haimaker.plans import AUTO
 from haimaker.prices import Facts
 from haimaker.providers import Provider, serving
 from haimaker.routing import Router
@@ -71,7 +72,9 @@ def hub(router: Router) -> list[JSON]:
 
 
 def _usable(router: Router, account: Account) -> Iterator[JSON]:
-    allowed = {*account.models, *map(router.full_name, account.models)}
+    allowed = router.full_names(account.models)
+    if any(is_allowed(name, allowed) for name in _served(router)):
+        yield {"id": AUTO, "object": "model", "created": 0, "owned_by": "gateway"}
     for name, route in router.config.routes.items():
         targets = [router.target_name(target.model) for target in route.targets]
         if "*" not in name and is_allowed(name, allowed) and any(is_allowed(target, allowed) for target in targets):

@@ -56,6 +56,11 @@ class Router(Targets):
         return self._ranked(route, at) if route else [(Weighted(self.full_name(name)), "")]
 
     @cached_property
+    def strategies(self) -> frozenset[str]:
+        """All that the configuration names."""
+        return frozenset(route.strategy for route in (self.config.default, *self.config.routes.values()))
+
+    @cached_property
     def _patterns(self) -> Sequence[tuple[re.Pattern[str], Route]]:
         """Of routes whose name has a star, the longest name first."""
         names = sorted((name for name in self.config.routes if "*" in name), key=len, reverse=True)

@@ -71,6 +71,11 @@ def test_the_file_that_is_spoken_plays(served: Served, tmp_path: Path) -> None:
         assert spoken.getnframes() > 0
 
 
+def test_a_request_is_simulated_before_it_is_sent(served: Served) -> None:
+    printed = json.loads(run(curl("route/simulate"), served))
+    assert [attempt["target"] for attempt in printed["attempts"]] == ["demo/echo", "demo/count"]
+
+
 def test_models_are_published_by_the_setting_that_the_readme_names(served: Served, tmp_path: Path) -> None:
     assert "error" in json.loads(run(curl("public/model_hub"), served))
     [setting] = re.findall(r"`(HAIMAKER_PUBLIC_MODELS)=true`", README)
