@@ -6,7 +6,7 @@ the plan, and what a budget leaves of it. It reads no clock and asks nobody but 
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from haimaker import limits
 from haimaker.accounts import Payers
@@ -30,8 +30,7 @@ TYPICAL_ANSWER_TOKENS = 1_000
 """Of a request that sets no limit, where targets are compared by price."""
 
 
-@dataclass(frozen=True, slots=True)
-class Question:
+class Question(NamedTuple):
     """A request, read, and what decides where it goes besides the key."""
 
     asked: Accepted
@@ -44,8 +43,7 @@ class Question:
     """Whether the deployer asks for it, so that no key's list of models counts."""
 
 
-@dataclass(frozen=True, slots=True)
-class Decision:
+class Decision(NamedTuple):
     """A plan, and how the model came to be chosen."""
 
     plan: Plan

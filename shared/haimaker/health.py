@@ -6,8 +6,8 @@ clears it, a failure doubles its rest. https://martinfowler.com/bliki/CircuitBre
 """
 
 import threading
-from dataclasses import dataclass, field, replace
-from typing import TYPE_CHECKING
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, NamedTuple
 
 from haimaker.plans import RESTING, Resting
 
@@ -24,8 +24,7 @@ NEWEST_SHARE = 0.3
 MOST_TARGETS = 1_000
 
 
-@dataclass(frozen=True, slots=True)
-class State:
+class State(NamedTuple):
     """Of a target that has failed."""
 
     failures: int = 0
@@ -39,15 +38,15 @@ class State:
     def after_failure(self, rule: Resting, now_s: float, wait_s: float = 0.0) -> "State":
         """`wait_s` is what the target itself asks for."""
         if self.until_s > now_s and not self.probing:
-            return replace(self, failures=self.failures + 1)
+            return self._replace(failures=self.failures + 1)
         if self.failures + 1 < rule.failures and not self.rests:
-            return replace(self, failures=self.failures + 1)
+            return self._replace(failures=self.failures + 1)
         rest_s = min(rule.longest_rest_s, max(rule.rest_s * 2 ** min(self.rests, 30), wait_s))
         return State(self.failures + 1, self.rests + 1, now_s + rest_s)
 
     def probed(self, now_s: float) -> "State":
         """Somebody tries it: to others it rests a little longer."""
-        return replace(self, until_s=now_s + PROBE_S, probing=True)
+        return self._replace(until_s=now_s + PROBE_S, probing=True)
 
 
 @dataclass(slots=True)

@@ -2,7 +2,8 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from types import MappingProxyType
+from typing import TYPE_CHECKING, NamedTuple
 
 from haimaker.provider import Provider
 from haimaker.wire import PATIENT, Attempt, Patience
@@ -19,8 +20,7 @@ AUTO = "haimaker/auto"
 """The name under which the gateway chooses the model itself."""
 
 
-@dataclass(frozen=True, slots=True)
-class Weighted:
+class Weighted(NamedTuple):
     """A target of a route: its share, and how long it may take."""
 
     model: str
@@ -28,8 +28,7 @@ class Weighted:
     patience: Patience = PATIENT
 
 
-@dataclass(frozen=True, slots=True)
-class BackOff:
+class BackOff(NamedTuple):
     """Before the same target is asked again: each wait is twice the one before, and spread by chance."""
 
     first_s: float = 0.25
@@ -61,8 +60,7 @@ class Route:
 NO_ROUTE = Route(())
 
 
-@dataclass(frozen=True, slots=True)
-class Resting:
+class Resting(NamedTuple):
     """When a target that fails is left alone, and for how long."""
 
     failures: int = 3
@@ -94,22 +92,20 @@ class Config:
     """What is taken out of content that is kept; None takes out all that is built in."""
 
 
-@dataclass(frozen=True, slots=True)
-class ProviderAccount:
+class ProviderAccount(NamedTuple):
     """A provider once more, with credentials or an address of its own: another account, region or server."""
 
     row: Provider
     """The provider's, under the account's name."""
     base: str
     """The provider."""
-    settings: Mapping[str, str] = field(default_factory=dict)
+    settings: Mapping[str, str] = MappingProxyType({})
     """Variables as if they were in the environment, for this account only."""
     shares_credentials: bool = False
     """Whether it uses the provider's own where it has none."""
 
 
-@dataclass(frozen=True, slots=True)
-class LeftOut:
+class LeftOut(NamedTuple):
     """A target that could have been in a plan, and why it is not."""
 
     target: str

@@ -73,7 +73,7 @@ class Router(Targets):
         for pattern, route in self._patterns:
             if found := pattern.fullmatch(name):
                 return replace(
-                    route, targets=tuple(replace(each, model=each.model.replace("*", found[1])) for each in route.targets)
+                    route, targets=tuple(each._replace(model=each.model.replace("*", found[1])) for each in route.targets)
                 )
         return None
 
@@ -85,7 +85,7 @@ class Router(Targets):
 
     def _ranked(self, route: Route, at: Situation) -> Ranked:
         """In the order of the route's strategy, or of the client's; providers that the client names come before."""
-        targets = [replace(each, model=self.target_name(each.model)) for each in route.targets]
+        targets = [each._replace(model=self.target_name(each.model)) for each in route.targets]
         ranked = ordered(targets, at.wishes.strategy or route.strategy, at, self.facts_of)
         wanted = at.wishes.order
 

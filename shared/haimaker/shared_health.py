@@ -7,7 +7,7 @@ few seconds, beside the requests, and only for those that have a choice. When th
 from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import suppress
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field
 from functools import cache
 
 from haimaker.health import State
@@ -81,7 +81,7 @@ class SharedHealth:
         self._known = {document.name: document for document in self.documents.all(KIND)}
 
     def _put(self, document: Document, state: State, now_s: float) -> bool:
-        changed = document._replace(body={**asdict(state), "at_s": now_s})
+        changed = document._replace(body={**state._asdict(), "at_s": now_s})
         kept = self.documents.put(KIND, changed)
         if kept:
             self._known[document.name] = changed._replace(version=document.version + 1)
@@ -94,7 +94,7 @@ class SharedHealth:
 
 def _state(document: Document) -> State:
     body = document.body
-    return State(**{name: body[name] for name in State.__slots__ if name in body})
+    return State(**{name: body[name] for name in State._fields if name in body})
 
 
 @cache

@@ -71,7 +71,7 @@ def _question(body: JSON, request: Request) -> Question:
     raw = request.body if sent == body else dumps(sent)
     given = replace(request, headers=headers, body=raw)
     question = deciding.question(PARSES[operation](given), given, time.time())
-    return replace(question, draw=question.draw or request.id)
+    return question._replace(draw=question.draw or request.id)
 
 
 def _key(accounts: Accounts, caller: Account, body: JSON) -> Account:

@@ -35,8 +35,7 @@ class Response:
     body: bytes | Iterator[bytes]
 
 
-@dataclass(frozen=True, slots=True)
-class Patience:
+class Patience(NamedTuple):
     """How long one attempt may take, in seconds; infinite where only the request's own end counts."""
 
     total_s: float = float("inf")
