@@ -49,13 +49,12 @@ class Access:
     path: str = "{path}"
     """Where an operation is under the address: `{path}` is the operation, `{model}` the model."""
     elsewhere: Mapping[str, tuple[str, str]] = field(default_factory=dict)
-    """Address and path of operations that have their own."""
+    """Address and path of operations that have their own; of families in them by the address in their row."""
 
-    def for_operation(self, endpoint: str) -> "Access":
-        if endpoint not in self.elsewhere:
-            return self
-        base_url, path = self.elsewhere[endpoint]
-        return replace(self, base_url=base_url, path=path)
+    def for_operation(self, endpoint: str, address: str = "") -> "Access":
+        """`address` as the row has it."""
+        found = self.elsewhere.get(address) or self.elsewhere.get(endpoint)
+        return replace(self, base_url=found[0], path=found[1]) if found else self
 
     def at_version(self, version: str) -> "Access":
         """Where another version of the API is, if the address ends in one."""
@@ -123,12 +122,13 @@ def _access(provider: Provider, env: Mapping[str, str]) -> Access | None:
 def _elsewhere(provider: Provider, given: str | None, env: Mapping[str, str]) -> dict[str, tuple[str, str]]:
     """Where its operations are that have an address or a path of their own; those whose address lacks a variable are left out."""
     found = {}
-    for endpoint, row in provider.operations.items():
+    families = (family for row in provider.operations.values() for family in row.families.values() if family.base_url)
+    for name, row in (*provider.operations.items(), *((family.base_url, family) for family in families)):
         if row.base_url or row.paths:
             base_url = given or _address(row if row.base_url else provider, env)
             if base_url:
                 root, _ = _placed(provider, base_url.rstrip("/"), env)
-                found[endpoint] = _placed(row, root, env)
+                found[name] = _placed(row, root, env)
     return found
 
 

@@ -199,7 +199,8 @@ class Caller:
         left_s = self.deadline_s - time.monotonic()
         if left_s <= 0 or self.cancel.requested:
             raise TransportError("There was no time left to ask the provider.", sent=False, timed_out=True)
-        access = self.upstreams.access[attempt.provider.name].for_operation(self.request.endpoint).at_version(request.version)
+        access = self.upstreams.access[attempt.provider.name].for_operation(self.request.endpoint, attempt.provider.base_url)
+        access = access.at_version(request.version)
         place = attempt.provider.placed(streamed=self.request.streams)
         request = replace(request, path=access.path_of(request.path, attempt.model, place))
         forwarded = {name: self.headers[name] for name in attempt.provider.forwards if _is_plain(self.headers.get(name))}

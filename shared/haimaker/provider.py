@@ -142,6 +142,8 @@ class Provider:
     """Where it reads the reasoning of earlier turns, if not in `reasoning_content`."""
     reports_cost: bool = False
     """Whether the cost in its usage is what it charges."""
+    least_sound_ms: int = 0
+    """What it bills of a sound that is shorter."""
     model_rules: tuple[ModelRule, ...] = ()
     forwards: tuple[str, ...] = ()
     """Headers of the client that are passed on."""

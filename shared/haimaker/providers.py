@@ -21,6 +21,7 @@ from haimaker.rows.speech import AZURE_SPEECH, OPENAI_SPEECH
 
 __all__ = ["BY_NAME", "PROVIDERS", "ModelRule", "Provider"]
 
+OPENAI_HEADERS = ("openai-organization", "openai-project", "openai-beta")
 MISTRAL_HAS_NOT = ("user", "logit_bias", "store", "service_tier", "safety_identifier", "verbosity")
 
 # https://docs.mistral.ai/api/: unknown fields are refused, usage comes with the last chunk unasked.
@@ -82,6 +83,13 @@ ON_VERTEX: Mapping[str, Provider] = {
     ),
 }
 
+# https://platform.openai.com/docs/api-reference/audio/createTranscription: a plain text would not say how many tokens it took.
+OPENAI_HEARS = Provider(
+    "openai",
+    forwards=OPENAI_HEADERS,
+    families={"gpt-": Provider("openai", values={"response_format": {"text": "json"}}, forwards=OPENAI_HEADERS)},
+)
+
 PROVIDERS: tuple[Provider, ...] = (
     # https://platform.openai.com/docs/api-reference/chat: reasoning models refuse `max_tokens`.
     Provider(
@@ -92,9 +100,9 @@ PROVIDERS: tuple[Provider, ...] = (
         strips_message_fields=REASONING,
         model_rules=OPENAI_REASONING,
         completes=r"(?:ft:)?(?:gpt-3\.5-turbo-instruct|davinci-002|babbage-002)",
-        operations={"audio_speech": OPENAI_SPEECH},
+        operations={"audio_speech": OPENAI_SPEECH, "audio_transcriptions": OPENAI_HEARS},
         unlisted=r"ft:|computer-use",  # a fine-tuned model has a longer name; the other is no chat model
-        forwards=("openai-organization", "openai-project", "openai-beta"),
+        forwards=OPENAI_HEADERS,
     ),
     # https://learn.microsoft.com/azure/foundry/openai/api-version-lifecycle; a model is a deployment of the resource.
     Provider(
@@ -253,8 +261,14 @@ PROVIDERS: tuple[Provider, ...] = (
     *SPECIAL,
     Provider(
         "demo",
-        models=("count", "echo", "tool", "embedding", "image", "rerank", "speech"),
-        modes={"embedding": "embedding", "image": "image_generation", "rerank": "rerank", "speech": "audio_speech"},
+        models=("count", "echo", "tool", "embedding", "image", "rerank", "speech", "transcription"),
+        modes={
+            "embedding": "embedding",
+            "image": "image_generation",
+            "rerank": "rerank",
+            "speech": "audio_speech",
+            "transcription": "audio_transcription",
+        },
         formats=("wav", "pcm"),
         most_characters=4_096,
         prices={"input_cost_per_token": "0", "output_cost_per_token": "0"},

@@ -69,6 +69,8 @@ def test_the_file_that_is_spoken_plays(served: Served, tmp_path: Path) -> None:
     run(curl("v1/audio/speech").replace("hello.wav", str(tmp_path / "hello.wav")), served)
     with wave.open(str(tmp_path / "hello.wav")) as spoken:
         assert spoken.getnframes() > 0
+    heard = json.loads(run(curl("v1/audio/transcriptions").replace("hello.wav", str(tmp_path / "hello.wav")), served))
+    assert shape(heard) == shape(json.loads(after(curl("v1/audio/transcriptions"))))
 
 
 def test_a_request_is_simulated_before_it_is_sent(served: Served) -> None:

@@ -15,6 +15,7 @@ import httpx
 import pytest
 
 from tests.contract.money_support import Desk, error_of, nanousd, serving, wait_until
+from tests.support import sounds
 from tests.support.fake_upstream import Call, FakeUpstream, Gate, Reply
 from tests.support.reply import JSON
 
@@ -45,6 +46,13 @@ def embedding() -> Reply:
 
 
 RACES = [
+    Race(
+        "/audio/transcriptions",
+        lambda: Reply.json(200, {"text": "Hi", "usage": {"type": "duration", "seconds": 2}}),
+        200_000,
+        form={"model": "openai/whisper-1"},
+        files={"file": ("a.wav", sounds.wav(1.5), "audio/wav")},
+    ),
     Race("/embeddings", embedding, 140, {"model": "openai/text-embedding-3-small", "input": "Some text to embed"}),
 ]
 

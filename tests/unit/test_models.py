@@ -41,7 +41,19 @@ def test_the_list_has_the_chat_models_of_providers_that_are_on() -> None:
     [
         (("fast",), set()),
         (("fast", "openai/gpt-4o-mini"), {"fast", "openai/gpt-4o-mini"}),
-        (("demo/*",), {"demo/count", "demo/echo", "demo/embedding", "demo/image", "demo/rerank", "demo/speech", "demo/tool"}),
+        (
+            ("demo/*",),
+            {
+                "demo/count",
+                "demo/echo",
+                "demo/embedding",
+                "demo/image",
+                "demo/rerank",
+                "demo/speech",
+                "demo/tool",
+                "demo/transcription",
+            },
+        ),
         (("openai/gpt-4o-mini", "demo/echo"), {"openai/gpt-4o-mini", "demo/echo"}),
         (("groq/*",), set()),
     ],

@@ -56,6 +56,8 @@ COMPLETIONS: Mapping[str, str] = {
 
 TASKS: Mapping[str, Mapping[str, str]] = {
     "audio_speech": {"openai": "haimaker.adapters.openai.speech"},
+    "audio_transcriptions": {"openai": "haimaker.adapters.openai.transcriptions"},
+    "audio_translations": {"openai": "haimaker.adapters.openai.transcriptions"},
     "images_edits": {
         "openai": "haimaker.adapters.openai.images",
     },

@@ -13,6 +13,8 @@ from haimaker.wire import UpstreamRequest, UpstreamResponse
 OPERATIONS = {
     "/chat/completions": "haimaker.demo.chat",
     "/audio/speech": "haimaker.demo.speech",
+    "/audio/transcriptions": "haimaker.demo.transcriptions",
+    "/audio/translations": "haimaker.demo.transcriptions",
     "/embeddings": "haimaker.demo.embeddings",
     "/images/edits": "haimaker.demo.images",
     "/images/generations": "haimaker.demo.images",

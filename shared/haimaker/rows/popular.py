@@ -1,5 +1,7 @@
 """Rows of the most used providers that speak OpenAI's format, each with its documentation beside it. Data only."""
 
+from dataclasses import replace
+
 from haimaker.provider import (
     MAX_COMPLETION_TOKENS,
     MAX_TOKENS,
@@ -13,6 +15,25 @@ from haimaker.provider import (
 from haimaker.rows.speech import GROQ_SPEECH
 
 KIMI_THINKS = r"kimi-(?:k2\.|k[3-9]|k2-thinking|thinking)"
+
+# https://console.groq.com/docs/speech-to-text: no streams, no subtitles, and ten seconds are the least that is billed.
+GROQ_HEARS = Provider(
+    "groq",
+    drop=("user",),
+    values={"response_format": {"srt": "verbose_json", "vtt": "verbose_json"}, "stream": {"true": "", "false": ""}},
+    least_sound_ms=10_000,
+)
+
+# https://docs.fireworks.ai/api-reference/audio-transcriptions: each model at a host of its own, and no streams.
+FIREWORKS_HEARS = Provider(
+    "fireworks_ai",
+    "https://audio-prod.api.fireworks.ai/v1",
+    drop=("user",),
+    values={"stream": {"true": "", "false": ""}},
+)
+FIREWORKS_HEARS = replace(
+    FIREWORKS_HEARS, families={".*turbo": replace(FIREWORKS_HEARS, base_url="https://audio-turbo.api.fireworks.ai/v1")}
+)
 
 POPULAR: tuple[Provider, ...] = (
     # https://openrouter.ai/docs/use-cases/usage-accounting, …/features/prompt-caching; the headers name the client's app:
@@ -31,7 +52,7 @@ POPULAR: tuple[Provider, ...] = (
     Provider(
         "groq",
         "https://api.groq.com/openai/v1",
-        operations={"audio_speech": GROQ_SPEECH},
+        operations={"audio_speech": GROQ_SPEECH, "audio_transcriptions": GROQ_HEARS, "audio_translations": GROQ_HEARS},
         single_choice=True,
         drop=("logit_bias", *(name for name in OPENAI_ALONE if name != "service_tier")),
         refuse=("logprobs", "top_logprobs"),
@@ -57,6 +78,7 @@ POPULAR: tuple[Provider, ...] = (
         values={"tool_choice": {"required": "any"}, "reasoning_effort": {"minimal": "low"}},
         strips_tool_fields=("strict",),
         completes=".*",
+        operations={"audio_transcriptions": FIREWORKS_HEARS, "audio_translations": FIREWORKS_HEARS},
     ),
     # https://api-docs.deepseek.com/api/create-chat-completion, …/guides/thinking_mode, …/guides/json_mode
     Provider(

@@ -1,0 +1,147 @@
+"""Transcriptions and translations of OpenAI and of every provider that takes its form. Edits what must change, passes the rest.
+
+https://platform.openai.com/docs/api-reference/audio/createTranscription; vLLM streams its own chunks:
+https://docs.vllm.ai/en/latest/serving/openai_compatible_server/#transcriptions-api
+"""
+
+import json
+from collections.abc import Iterable, Iterator, Mapping
+from typing import Any
+
+from haimaker import multipart_form
+from haimaker.adapters.events import json_object
+from haimaker.adapters.openai.failures import from_body, is_failure, read_error
+from haimaker.adapters.openai.requests import renamed, taken
+from haimaker.adapters.parameters import OURS
+from haimaker.errors import BadGatewayError
+from haimaker.task import Answer, Made
+from haimaker.tasks.transcriptions import TranscriptionRequest
+from haimaker.tasks.transcripts import TEXTS, Spoken, Transcript
+from haimaker.wire import JSON, Attempt, Chunk, Event, UpstreamRequest
+
+__all__ = ["from_stream", "from_upstream", "read_error", "to_upstream"]
+
+PATHS: Mapping[str, str] = {"audio_transcriptions": "/audio/transcriptions", "audio_translations": "/audio/translations"}
+DONE = b"[DONE]"
+
+
+def to_upstream(request: TranscriptionRequest, attempt: Attempt) -> UpstreamRequest:
+    row = attempt.provider
+    body: JSON = {name: value for name, value in request.body.items() if name not in OURS}
+    body, dropped = taken(renamed(body, row.rename), row, forced=request.fields.drop_params)
+    for name, spellings in row.values.items():
+        if isinstance(body.get(name), str):
+            body[name] = spellings.get(body[name], body[name])
+    asked = {**row.add, **body, "model": attempt.model}
+    fields = [(name, each) for name, value in asked.items() for each in (value if isinstance(value, list) else [value])]
+    others = [(name, file) for name, file in request.files if name != "file"]
+    content_type, raw = multipart_form.encode(
+        [(name, value) for name, value in fields if isinstance(value, str) and value], [*others, ("file", request.file)]
+    )
+    return UpstreamRequest(PATHS[request.endpoint], raw, {"content-type": content_type, **row.headers}, dropped=dropped)
+
+
+def from_upstream(answer: Answer, request: TranscriptionRequest, attempt: Attempt) -> Made:
+    body = _body(answer)
+    if isinstance(body, str):
+        return _of_text(body, request, attempt)
+    if isinstance(body, dict) and "text" not in body and is_failure(body):
+        raise from_body(body)
+    if not isinstance(body, dict) or not isinstance(body.get("text", 0), str | None):
+        raise BadGatewayError("The provider's answer has no transcript.", code="invalid_provider_response")
+    tokens = request.spent(body.get("usage"), body.get("duration"), attempt)
+    if request.fields.response_format in TEXTS:
+        return request.made(_transcript(body), tokens)
+    used = {"usage": _told(body["usage"])} if isinstance(body.get("usage"), dict) and body["usage"] else {}
+    return Made({**body, "text": body["text"] or "", **used}, tokens)
+
+
+def from_stream(events: Iterable[Event], request: TranscriptionRequest, attempt: Attempt) -> Iterator[Chunk]:
+    text, used = "", None
+    for event in events:
+        if event.data.strip() == DONE:
+            yield Chunk(_ending(request.done(text, used), request, attempt))
+            return
+        body = json_object(event)
+        if is_failure(body):
+            raise from_body(body)
+        kind, used = str(body.get("type")), body.get("usage") or used
+        if kind == "transcript.text.done":
+            yield Chunk(_ending(body, request, attempt))
+            return
+        if kind.startswith("transcript."):
+            yield Chunk(body, event.data)
+        elif delta := _delta(body):
+            text += delta
+            yield Chunk({"type": "transcript.text.delta", "delta": delta})
+
+
+def _ending(body: JSON, request: TranscriptionRequest, attempt: Attempt) -> JSON:
+    """The last event with what was used, as far as that is known."""
+    if isinstance(body.get("usage"), dict) and body["usage"]:
+        return {**body, "usage": _told(body["usage"])}
+    tokens = request.spent(None, None, attempt)
+    return {**body, "usage": request.usage(tokens)} if tokens else body
+
+
+def _body(answer: Answer) -> Any:
+    """A JSON body, or a text, which a format such as `srt` is."""
+    text = answer.raw.decode("utf-8", "replace")
+    kind = answer.headers.get("content-type", "")
+    if kind.startswith("text/html"):
+        raise BadGatewayError("The provider's answer is a web page.", code="invalid_provider_response")
+    try:
+        body = json.loads(text)
+    except (ValueError, RecursionError):
+        if "json" in kind:
+            raise BadGatewayError("The provider's answer is not JSON.", code="invalid_provider_response") from None
+        return text
+    return body if isinstance(body, dict) or "json" in kind else text
+
+
+def _of_text(text: str, request: TranscriptionRequest, attempt: Attempt) -> Made:
+    tokens = request.spent(None, None, attempt)
+    if request.streams or request.fields.response_format not in TEXTS:
+        return request.made(Transcript(text.strip()), tokens)
+    return Made(text, tokens)
+
+
+def _transcript(body: JSON) -> Transcript:
+    return Transcript(body["text"] or "", _spoken(body.get("segments"), "text"), _spoken(body.get("words"), "word"))
+
+
+def _spoken(found: Any, name: str) -> list[Spoken]:
+    items = [item for item in found if isinstance(item, dict)] if isinstance(found, list) else []
+    return [
+        Spoken(_seconds(item.get("start")), _seconds(item.get("end")), str(item.get(name) or ""), _name(item.get("speaker")))
+        for item in items
+    ]
+
+
+def _seconds(value: Any) -> float:
+    try:
+        return float(value)
+    except (TypeError, ValueError):
+        return 0.0
+
+
+def _name(speaker: Any) -> str | None:
+    return None if speaker is None else str(speaker)
+
+
+def _told(used: JSON) -> JSON:
+    """With what OpenAI itself says of it, which the SDK's types want: what is counted, and under which names."""
+    if used.get("type"):
+        return used
+    if "prompt_tokens" in used:
+        used = {"input_tokens": used["prompt_tokens"], "output_tokens": used.get("completion_tokens", 0), **used}
+    return {"type": "tokens" if "input_tokens" in used else "duration", **used}
+
+
+def _delta(body: JSON) -> str:
+    """A piece in the way of vLLM's chat-like chunks, or a body with nothing but text."""
+    choices = body.get("choices")
+    first = choices[0] if isinstance(choices, list) and choices and isinstance(choices[0], dict) else {}
+    delta = first.get("delta")
+    found = delta.get("content") if isinstance(delta, dict) else body.get("text")
+    return found if isinstance(found, str) else ""

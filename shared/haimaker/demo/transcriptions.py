@@ -1,0 +1,44 @@
+"""Transcriptions of the `demo/` models: they hear how long a sound is, in which format and with how many channels, and say so."""
+
+from collections.abc import Iterator
+
+from haimaker.demo import no_such_model
+from haimaker.sse import DONE, encode
+from haimaker.tasks.transcriptions import HEARD_TOKENS_PER_S, TranscriptionRequest, parse_transcription
+from haimaker.tasks.transcripts import Spoken, Transcript
+from haimaker.usage import Tokens
+from haimaker.wire import Chunk, Request, UpstreamRequest, UpstreamResponse
+
+MODELS = ("transcription",)
+SPEAKER = "nobody"
+
+
+def send(request: UpstreamRequest, request_id: str, created_s: int) -> UpstreamResponse:
+    asked = parse_transcription(Request(request_id, request.headers, request.body))
+    if asked.model not in MODELS:
+        return no_such_model(asked.model, MODELS)
+    transcript = heard(asked)
+    tokens = Tokens(input_audio=HEARD_TOKENS_PER_S * asked.sound.duration_ms // 1000 + 1, output=len(transcript.words))
+    if asked.streams:
+        return UpstreamResponse(200, {"content-type": "text/event-stream"}, events(asked, transcript, tokens))
+    content_type, body = asked.rendered(asked.made(transcript, tokens))
+    return UpstreamResponse(200, {"content-type": content_type}, iter([body]))
+
+
+def heard(asked: TranscriptionRequest) -> Transcript:
+    """A sentence, spread over the whole of the sound."""
+    seconds, channels = asked.sound.duration_ms / 1000, asked.sound.channels
+    text = f"This is a demo, not an LLM. I hear {seconds:g} s of {asked.sound.kind} on {channels} channel{'s' * (channels > 1)}."
+    words = text.split()
+    length = seconds / len(words)
+    spoken = [
+        Spoken(round(number * length, 3), round((number + 1) * length, 3), word, SPEAKER) for number, word in enumerate(words)
+    ]
+    return Transcript(text, words=spoken, language="english", duration_s=seconds)
+
+
+def events(asked: TranscriptionRequest, transcript: Transcript, tokens: Tokens) -> Iterator[bytes]:
+    for number, word in enumerate(transcript.words):
+        yield encode(Chunk({"type": "transcript.text.delta", "delta": f" {word.text}" if number else word.text}))
+    yield encode(Chunk(asked.done(transcript.text, asked.usage(tokens))))
+    yield DONE

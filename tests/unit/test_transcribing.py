@@ -1,0 +1,147 @@
+"""Bounds of what transcriptions cost, their formats, and forms of any kind."""
+
+from contextlib import suppress
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from haimaker import adapters, multipart_form, usage
+from haimaker.errors import BadRequestError
+from haimaker.multipart_form import File
+from haimaker.prices import Facts, facts
+from haimaker.providers import row_for
+from haimaker.tasks import transcripts
+from haimaker.tasks.transcriptions import TranscriptionRequest, parse_transcription, parse_translation
+from haimaker.tasks.transcripts import Spoken, Transcript
+from haimaker.wire import Attempt, Request
+from tests.support import sounds
+
+MODELS = ("openai/whisper-1", "openai/gpt-4o-transcribe", "openai/gpt-4o-transcribe-diarize", "azure/gpt-4o-mini-transcribe")
+MODELS += ("groq/whisper-large-v3", "openai/gpt-transcribe")
+
+
+def attempt_for(name: str) -> Attempt:
+    provider, _, model = name.partition("/")
+    known = facts(provider, model)
+    assert known is not None
+    return Attempt("r", 0, row_for(provider, model, "audio_transcriptions"), model, known)
+
+
+def asked(seconds: float = 0.5, **fields: Any) -> TranscriptionRequest:
+    return parse_transcription(request([("model", "m"), *fields.items()], sounds.wav(seconds)))
+
+
+def request(fields: list[tuple[str, str]], data: bytes) -> Request:
+    content_type, body = multipart_form.encode(fields, [("file", File("a.wav", "audio/wav", data))])
+    return Request("r", {"content-type": content_type}, body)
+
+
+@pytest.mark.parametrize("name", MODELS)
+@given(seconds=st.floats(0.1, 60), words=st.integers(0, 9), prompt=st.text(max_size=200))
+def test_no_answer_costs_more_than_is_held(name: str, seconds: float, words: int, prompt: str) -> None:
+    """A sound is billed by the second, or as 32 tokens a second and nine for each that is said in it."""
+    attempt, task = attempt_for(name), asked(seconds, prompt=prompt)
+    held = usage.most_nanousd(task.most(attempt), attempt.facts)
+    whole = int(seconds) + 1
+    heard, written = 32 * whole, len(prompt.encode("utf-8", "surrogatepass"))
+    details = {"audio_tokens": heard, "text_tokens": written}
+    counted = {"type": "tokens", "input_tokens": heard + written, "input_token_details": details, "output_tokens": words * whole}
+    for used in (counted, {"type": "duration", "seconds": whole}, None):
+        tokens = task.spent(used, None, attempt) or task.estimate(attempt)
+        cost = usage.cost_nanousd(tokens, attempt.facts)
+        assert None not in (held, cost)
+        assert cost <= held
+
+
+@pytest.mark.parametrize(
+    ("name", "used", "duration", "nanousd"),
+    [
+        ("openai/whisper-1", {"type": "duration", "seconds": 9}, 8.47, 900_000),
+        ("openai/whisper-1", {"type": "duration", "seconds": "9"}, None, 900_000),
+        ("openai/whisper-1", {"type": "duration", "seconds": None}, 8.5, 850_000),
+        ("openai/whisper-1", {}, "8.5", 850_000),
+        ("openai/whisper-1", None, None, 50_000),
+        ("openai/whisper-1", None, -1, 50_000),
+        ("openai/whisper-1", "much", float("nan"), 50_000),
+        ("openai/gpt-4o-transcribe", {"type": "tokens", "input_tokens": 37, "output_tokens": 145}, None, 1_542_500),
+        ("openai/gpt-4o-transcribe", {"type": "duration", "seconds": 9}, None, None),
+        ("openai/gpt-4o-transcribe", None, 8.5, None),
+        (
+            "azure/gpt-4o-transcribe",
+            {"input_tokens": 5, "input_token_details": {"audio_tokens": 4, "text_tokens": 1}},
+            None,
+            26_500,
+        ),
+        ("groq/whisper-large-v3", None, 3.7, 308_300),
+        ("groq/whisper-large-v3", None, 20, 616_600),
+    ],
+)
+def test_what_an_answer_cost(name: str, used: Any, duration: Any, nanousd: int | None) -> None:
+    attempt = attempt_for(name)
+    tokens = asked().spent(used, duration, attempt)
+    assert (usage.cost_nanousd(tokens, attempt.facts) if tokens else None) == nanousd
+
+
+def test_a_model_without_a_price_is_known_to_have_none() -> None:
+    attempt = Attempt("r", 0, row_for("hosted_vllm", "m", "audio_transcriptions"), "m", Facts.unknown("hosted_vllm", "m"))
+    assert usage.most_nanousd(asked().most(attempt), attempt.facts) is None
+
+
+def test_channels_are_billed_where_each_is_heard() -> None:
+    both = parse_transcription(request([("model", "m"), ("multichannel", "true")], sounds.wav(2, channels=2)))
+    one = parse_transcription(request([("model", "m")], sounds.wav(2, channels=2)))
+    attempt = attempt_for("openai/whisper-1")
+    assert both.estimate(attempt).input_ms == 2 * one.estimate(attempt).input_ms == 4_000
+
+
+WORDS = [
+    Spoken(0.0, 0.5, "Hello"),
+    Spoken(0.5, 1.0, "there."),
+    Spoken(1.1, 1.5, "How"),
+    Spoken(3.0, 3.4, "are"),
+    Spoken(3.4, 3.9, "you", "B"),
+]
+
+
+def test_words_become_segments() -> None:
+    """One ends with a sentence, with a pause, with who speaks, and where it would be too long."""
+    assert [each.text for each in transcripts.joined(WORDS)] == ["Hello there.", "How", "are", "you"]
+    long = [Spoken(at / 10, at / 10 + 0.1, "word") for at in range(40)]
+    assert max(len(each.text) for each in transcripts.joined(long)) <= transcripts.LONGEST_CUE
+    spaced = [Spoken(0, 1, "a"), Spoken(1, 1, " "), Spoken(1, 2, "b")]
+    assert [each.text for each in transcripts.joined(spaced)] == ["a b"]
+
+
+def test_subtitles() -> None:
+    cues = [Spoken(0, 1.0005, " One\n"), Spoken(3_661.25, 36_000, "Two")]
+    assert transcripts.to_srt(cues) == "1\n00:00:00,000 --> 00:00:01,000\nOne\n\n2\n01:01:01,250 --> 10:00:00,000\nTwo\n"
+    assert transcripts.to_vtt(cues) == "WEBVTT\n\n00:00:00.000 --> 00:00:01.000\nOne\n\n01:01:01.250 --> 10:00:00.000\nTwo\n"
+
+
+def test_speakers_are_lettered_in_order() -> None:
+    spoken = [Spoken(at, at + 1, "x", f"speaker_{at % 28}") for at in range(30)]
+    named = [each["speaker"] for each in transcripts.to_diarized(Transcript("", spoken))["segments"]]
+    assert (named[:2], named[25:30]) == (["A", "B"], ["Z", "AA", "AB", "A", "B"])
+
+
+NAMES = st.sampled_from(["model", "response_format", "temperature", "stream", "timestamp_granularities[]", "language", "prompt"])
+VALUES = st.text(max_size=20) | st.sampled_from(["m", "true", "json", "srt", "word", "0.5", "1e999", "-1"])
+
+
+@given(st.lists(st.tuples(NAMES | st.text(max_size=9), VALUES), max_size=8), st.binary(max_size=60), st.booleans())
+def test_whatever_is_sent_is_heard_or_refused(fields: list[tuple[str, str]], data: bytes, translates: bool) -> None:
+    parse = parse_translation if translates else parse_transcription
+    with suppress(BadRequestError):
+        task = parse(request([("model", "m"), *fields], data or sounds.wav()))
+        for name in MODELS:
+            adapters.task("audio_transcriptions", attempt_for(name)).to_upstream(task, attempt_for(name))
+
+
+@given(st.binary(max_size=300), st.text(max_size=60))
+def test_no_body_breaks_it(body: bytes, content_type: str) -> None:
+    for kind in (content_type, "multipart/form-data; boundary=x", f"multipart/form-data; boundary={content_type}"):
+        for raw in (body, b"--x\r\n" + body, b'--x\r\ncontent-disposition: form-data; name="file"; filename="a"\r\n\r\n' + body):
+            with suppress(BadRequestError):
+                parse_transcription(Request("r", {"content-type": kind}, raw))
