@@ -161,6 +161,26 @@ PRICED = (
             },
         ),
     ),
+    # A voice is a model, named after its generation; the snapshot has none of them.
+    Priced(
+        "https://deepgram.com/pricing",
+        "audio_speech",
+        {
+            "deepgram/aura": {"input_cost_per_character": "0.000015"},
+            "deepgram/aura-2": {"input_cost_per_character": "0.00003"},
+        },
+    ),
+    # The kinds of voices besides Chirp's, which the snapshot has.
+    Priced(
+        "https://cloud.google.com/text-to-speech/pricing",
+        "audio_speech",
+        {
+            "vertex_ai/neural2": {"input_cost_per_character": "0.000016"},
+            "vertex_ai/standard": {"input_cost_per_character": "0.000004"},
+            "vertex_ai/studio": {"input_cost_per_character": "0.00016"},
+            "vertex_ai/wavenet": {"input_cost_per_character": "0.000004"},
+        },
+    ),
 )
 
 

@@ -10,8 +10,8 @@ from haimaker.wire import UpstreamRequest
 def headers_for(provider: Provider, access: Access, request: UpstreamRequest, now_s: float) -> dict[str, str]:
     """The headers that let a call in: a key, a token, or an AWS signature over all of it. None for a server that asks for none."""
     if access.api_key:
-        is_bearer = provider.key_header == "authorization"
-        return {provider.key_header: f"Bearer {access.api_key}" if is_bearer else access.api_key}
+        has_scheme = provider.key_header == "authorization"
+        return {provider.key_header: f"{provider.key_scheme} {access.api_key}" if has_scheme else access.api_key}
     if access.tokens:
         return {"authorization": f"Bearer {access.tokens.token()}"}
     if access.credentials and provider.signs_as:

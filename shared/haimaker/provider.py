@@ -108,6 +108,12 @@ class Provider:
     """Of sound, in OpenAI's terms, that it gives, the usual one first; empty where it has all of OpenAI's."""
     most_characters: int | None = None
     """Of a text to be spoken."""
+    speeds: tuple[float, float] | None = None
+    """How slow and how fast it speaks, if not as OpenAI does."""
+    known_as: Mapping[str, str] = field(default_factory=dict)
+    """By a pattern of their names, models that the table of prices has under one name together."""
+    key_scheme: str = "Bearer"
+    """The word before a key in the header `authorization`."""
     asks_stream_usage: bool = True
     """Whether usage in a stream has to be asked for with `stream_options`; False where it always comes, and they are not sent."""
     keeps_developer: bool = False

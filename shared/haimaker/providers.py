@@ -13,12 +13,12 @@ from dataclasses import replace
 from haimaker.provider import MAX_TOKENS, OPENAI_REASONING, REASONING, ModelRule, Provider
 from haimaker.rows.a_to_h import A_TO_H
 from haimaker.rows.i_to_o import I_TO_O
-from haimaker.rows.images import AZURE_IMAGES, RECRAFT, for_all
 from haimaker.rows.p_to_z import P_TO_Z
 from haimaker.rows.popular import POPULAR
 from haimaker.rows.servers import SERVERS
 from haimaker.rows.special import SPECIAL
-from haimaker.rows.speech import AZURE_SPEECH, OPENAI_SPEECH
+from haimaker.rows.speech import AZURE_SPEECH, GEMINI_SPEECH, MISTRAL_SPEECH, OPENAI_SPEECH, VERTEX_SPEECH
+from haimaker.rows.voices import VOICES
 
 __all__ = ["BY_NAME", "PROVIDERS", "ModelRule", "Provider"]
 
@@ -31,7 +31,10 @@ MISTRAL = Provider(
     "https://api.mistral.ai/v1",
     telemetry_name="mistral_ai",
     adapter="mistral",
-    operations={"embeddings": Provider("mistral", rename={"dimensions": "output_dimension"}, drop=("user",))},
+    operations={
+        "audio_speech": MISTRAL_SPEECH,
+        "embeddings": Provider("mistral", rename={"dimensions": "output_dimension"}, drop=("user",)),
+    },
     rename={**MAX_TOKENS, "seed": "random_seed"},
     drop=MISTRAL_HAS_NOT,
     values={"tool_choice": {"required": "any"}},
@@ -126,7 +129,7 @@ PROVIDERS: tuple[Provider, ...] = (
         strips_message_fields=REASONING,
         model_rules=OPENAI_REASONING,
         completes=r"gpt-3\.?5-turbo-instruct",
-        operations={"audio_speech": AZURE_SPEECH, **for_all(AZURE_IMAGES)},
+        operations={"audio_speech": AZURE_SPEECH},
         unlisted=r"[\w-]+/|computer-use",
     ),
     # https://learn.microsoft.com/azure/ai-foundry/foundry-models/concepts/endpoints: the models of others.
@@ -171,6 +174,7 @@ PROVIDERS: tuple[Provider, ...] = (
         api_key_variables=("GOOGLE_API_KEY",),
         adapter="gemini",
         key_header="x-goog-api-key",
+        operations={"audio_speech": GEMINI_SPEECH},
         inlines_images=True,
         unlisted=r"deep-research|lyria",
     ),
@@ -184,6 +188,7 @@ PROVIDERS: tuple[Provider, ...] = (
         adapter="gemini_vertex",
         families=ON_VERTEX,
         operations={
+            "audio_speech": VERTEX_SPEECH,
             "rerank": Provider(
                 "vertex_ai",
                 "https://discoveryengine.googleapis.com/v1/projects/{VERTEX_AI_PROJECT}/locations/global",
@@ -199,7 +204,8 @@ PROVIDERS: tuple[Provider, ...] = (
             "*": "{location}-aiplatform.googleapis.com",
         },
         default_location="us-central1",
-        unlisted=r".*@|deep-research|gemma|medlm|mistralai/|text-",
+        known_as={r"chirp": "chirp"},
+        unlisted=r".*@|deep-research|gemma|lyria|medlm|mistralai/|text-",
         drop=("includeServerSideToolInvocations",),
     ),
     # https://docs.aws.amazon.com/general/latest/gr/bedrock.html; a key of Bedrock's own, or a signature with the account's.
@@ -260,7 +266,7 @@ PROVIDERS: tuple[Provider, ...] = (
     *P_TO_Z,
     *SERVERS,
     *SPECIAL,
-    RECRAFT,
+    *VOICES,
     Provider(
         "demo",
         models=("count", "echo", "tool", "embedding", "image", "rerank", "speech", "transcription"),

@@ -1,5 +1,6 @@
 """What `provider/model` stands for here: whose it is, whether it can be reached, and what is known of it. Pure."""
 
+import re
 from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
@@ -59,7 +60,7 @@ class Targets:
             return Facts.unknown(provider, model)
         names = [f"{name}/{model}" for name in self.names(target)]
         base = next((self.config.base_models[name] for name in names if name in self.config.base_models), None)
-        known = facts_of_base(row, base) if base else facts(row.priced_as or row.name, model)
+        known = facts_of_base(row, base) if base else _facts(row, model)
         known = known or Facts.unknown(provider, model, row.modes.get(model, "chat")).with_prices(row.prices)
         for name in (pattern for each in names for pattern in _price_names(each)):
             if name in self.config.prices:
@@ -69,6 +70,13 @@ class Targets:
     @cached_property
     def _on(self) -> frozenset[str]:
         return frozenset(provider.name for provider in self.providers)
+
+
+def _facts(row: Provider, model: str) -> Facts | None:
+    """By its own name, or by that of those that it is one of."""
+    owner = row.priced_as or row.name
+    together = (name for pattern, name in row.known_as.items() if re.match(pattern, model))
+    return next((found for name in (model, *together) if (found := facts(owner, name))), None)
 
 
 def facts_of_base(row: Provider, base: str) -> Facts | None:

@@ -45,7 +45,13 @@ def embedding() -> Reply:
     return Reply.json(200, {"object": "list", "data": data, "model": "m", "usage": {"prompt_tokens": 7, "total_tokens": 7}})
 
 
+def sound() -> Reply:
+    return Reply.raw(200, b"ID3", {"content-type": "audio/mpeg"})
+
+
+SAID = "Some text to speak"
 RACES = [
+    Race("/audio/speech", sound, 15_000 * len(SAID), {"model": "openai/tts-1", "input": SAID, "voice": "alloy"}),
     Race(
         "/audio/transcriptions",
         lambda: Reply.json(200, {"text": "Hi", "usage": {"type": "duration", "seconds": 2}}),

@@ -242,6 +242,15 @@ def test_what_only_one_function_asks_of_bedrock_only_that_may(resources, name, r
     assert list(allowed_by(policy)) == [((action,), [resource])]
 
 
+def test_who_speaks_may_call_polly_where_the_deployer_says_so(template, resources):
+    policy = resources["PollyPolicy"]["Properties"]
+    assert resources["PollyPolicy"]["Condition"] == "UsesPolly"
+    assert template["Conditions"]["UsesPolly"] == {"Fn::Equals": [{"Ref": "Polly"}, "true"]}
+    assert template["Parameters"]["Polly"]["Default"] == "false"
+    assert policy["Roles"] == [{"Ref": "AudioSpeechRole"}]
+    assert list(allowed_by(policy)) == [(("polly:SynthesizeSpeech",), ["*"])]
+
+
 def test_files_are_kept_in_a_bucket_where_the_deployer_wants_one(template, resources):
     """Private, encrypted, emptied after a day; and who uses it may read and write objects, no more."""
     assert {kind for kind in ("Files", "FilesBucketPolicy", "FilesPolicy") if resources[kind]["Condition"] != "KeepsFiles"} == set()
@@ -367,8 +376,10 @@ def test_the_functions_settings_are_what_the_package_reads(template, resources):
             name: value["Fn::Sub"].replace("${AWS::StackName}", "s") for name, value in variables.items() if "Fn::Sub" in value
         }
         told |= {name: value["Fn::If"][2] for name, value in variables.items() if "Fn::If" in value}
+        _, signing = variables["HAIMAKER_SIGNED_PROVIDERS"]["Fn::Join"]
+        told["HAIMAKER_SIGNED_PROVIDERS"] = ",".join(choice["Fn::If"][2] for choice in signing)
         settings = Settings.deployed({**lambdas, **told})
-        assert "bedrock" not in access_from(settings.environment)
+        assert not {"bedrock", "aws_polly"} & access_from(settings.environment).keys()
         assert (settings.accounts_table, settings.records_table) == ("accounts-1", "records-1")
         assert settings.providers_parameter == "/s/providers"
         assert (settings.default_max_output_tokens, settings.allowed_origins, settings.demo) == (16_384, (), False)
@@ -380,11 +391,12 @@ def test_the_functions_settings_are_what_the_package_reads(template, resources):
             "HAIMAKER_PROVIDER_BASE_URLS": "ollama=https://llm.example/v1,openai=https://proxy.example/v1/",
             "ALLOWED_ORIGINS": "https://a.example,https://b.example",
             "HAIMAKER_DEMO": "true",
-            "HAIMAKER_SIGNED_PROVIDERS": variables["HAIMAKER_SIGNED_PROVIDERS"]["Fn::If"][1],
+            "HAIMAKER_SIGNED_PROVIDERS": ",".join(choice["Fn::If"][1] for choice in signing),
         }
         assert changed.keys() <= variables.keys()
         settings = Settings.deployed({**lambdas, **told, **changed})
-        assert access_from(settings.environment)["bedrock"].credentials == Credentials("AKID", "secret")
+        for provider in ("bedrock", "aws_polly"):
+            assert access_from(settings.environment)[provider].credentials == Credentials("AKID", "secret")
         assert settings.environment["OPENAI_BASE_URL"] == "https://proxy.example/v1"
         assert settings.environment["OLLAMA_BASE_URL"] == "https://llm.example/v1"
         assert (settings.allowed_origins, settings.demo) == (("https://a.example", "https://b.example"), True)
@@ -404,7 +416,16 @@ def test_a_deployer_is_told_what_every_parameter_is_and_has_to_set_none(template
 
 def test_a_domain_name_is_made_only_for_who_has_one(template, resources):
     conditional = {name for name, resource in {**resources, **template["Outputs"]}.items() if resource.get("Condition")}
-    others = {*BEDROCK_POLICIES, "Files", "FilesBucketPolicy", "FilesPolicy", "AlarmTopic", "GatewayDashboard", "DashboardUrl"}
+    others = {
+        "PollyPolicy",
+        *BEDROCK_POLICIES,
+        "Files",
+        "FilesBucketPolicy",
+        "FilesPolicy",
+        "AlarmTopic",
+        "GatewayDashboard",
+        "DashboardUrl",
+    }
     others |= {"Content", "ContentBucketPolicy", "ContentPolicy", "ContentBucket"}
     assert conditional - others == {"GatewayDomainName", "GatewayDomainMapping", "DomainUrl", "DomainTarget"}
     assert template["Rules"]["DomainNameNeedsCertificate"]["RuleCondition"]

@@ -54,23 +54,28 @@ COMPLETIONS: Mapping[str, str] = {
 """For models that complete a text themselves; of all others a chat adapter is made to do it."""
 
 
-IMAGES: Mapping[str, str] = {
-    "bedrock": "haimaker.adapters.bedrock.images",
-    "gemini": "haimaker.adapters.gemini.images",
-    "gemini_vertex": "haimaker.adapters.gemini.vertex_images",
-    "openai": "haimaker.adapters.openai.images",
-    "recraft": "haimaker.adapters.recraft.images",
-    "together": "haimaker.adapters.together.images",
-    "xai": "haimaker.adapters.xai.images",
-}
-
 TASKS: Mapping[str, Mapping[str, str]] = {
-    "images_edits": IMAGES,
-    "images_generations": IMAGES,
-    "images_variations": IMAGES,
-    "audio_speech": {"openai": "haimaker.adapters.openai.speech"},
+    "audio_speech": {
+        "deepgram": "haimaker.adapters.deepgram.speech",
+        "elevenlabs": "haimaker.adapters.elevenlabs.speech",
+        "gemini": "haimaker.adapters.gemini.speech",
+        "gemini_vertex": "haimaker.adapters.gemini.vertex_speech",
+        "google_speech": "haimaker.adapters.google_speech.speech",
+        "mistral": "haimaker.adapters.mistral.speech",
+        "openai": "haimaker.adapters.openai.speech",
+        "polly": "haimaker.adapters.polly.speech",
+    },
     "audio_transcriptions": {"openai": "haimaker.adapters.openai.transcriptions"},
     "audio_translations": {"openai": "haimaker.adapters.openai.transcriptions"},
+    "images_edits": {
+        "openai": "haimaker.adapters.openai.images",
+    },
+    "images_generations": {
+        "openai": "haimaker.adapters.openai.images",
+    },
+    "images_variations": {
+        "openai": "haimaker.adapters.openai.images",
+    },
     "embeddings": {
         "bedrock": "haimaker.adapters.bedrock.embeddings",
         "cohere": "haimaker.adapters.cohere.embeddings",

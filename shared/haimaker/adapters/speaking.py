@@ -5,17 +5,20 @@ A row says which formats its provider has, the usual one first, and which voices
 
 import base64
 import binascii
-import re
+import json
 import struct
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from typing import NamedTuple
 
+from haimaker import errors
 from haimaker.adapters.openai.requests import renamed, taken
 from haimaker.adapters.parameters import OURS
 from haimaker.errors import BadGatewayError, BadRequestError
 from haimaker.provider import Provider
+from haimaker.task import Sound
 from haimaker.tasks.speech import SpeechRequest
-from haimaker.wire import JSON, Attempt, UpstreamResponse
+from haimaker.usage import Tokens
+from haimaker.wire import JSON, Attempt, ErrorFields, UpstreamResponse
 
 CONTENT_TYPES: Mapping[str, str] = {
     "mp3": "audio/mpeg",
@@ -29,10 +32,11 @@ CONTENT_TYPES: Mapping[str, str] = {
 USUAL_FORMAT = "mp3"
 PCM_RATE = 24_000
 """Of bare samples, 16 bits of one channel: https://platform.openai.com/docs/guides/text-to-speech#supported-output-formats"""
+LONGEST_COUNT = 10
 UNKNOWN_BYTES = 0xFFFF_FFFF
 """In the header of a wav whose end is not known yet, as OpenAI has it."""
-HEADER_BYTES = 36
 OUR_FIELDS = OURS | {"stream_format"}
+OPENAI_FIELDS = frozenset({"input", "instructions", "model", "response_format", "speed", "stream", "user", "voice"})
 
 
 class Order(NamedTuple):
@@ -51,6 +55,11 @@ def order(request: SpeechRequest, attempt: Attempt) -> Order:
     row, forced = attempt.provider.for_model(attempt.facts.model), bool(request.body.get("drop_params"))
     request.check_length(row.most_characters)
     sound, lost = _format(request, row, forced=forced)
+    if row.speeds and not row.speeds[0] <= (request.fields.speed or 1) <= row.speeds[1]:
+        if not forced:
+            message = f"The model speaks {row.speeds[0]} to {row.speeds[1]} times as fast as usual, no slower and no faster."
+            raise BadRequestError(message, param="speed", code="unsupported_value")
+        lost = (*lost, "speed")
     sent = {name: value for name, value in request.body.items() if name not in OUR_FIELDS and name not in lost}
     body, dropped = taken(renamed(sent, row.rename), row, forced=forced)
     body = {**row.add, **{name: value for name, value in body.items() if value is not None}, "model": attempt.model}
@@ -77,6 +86,51 @@ def _voice(body: JSON) -> str | None:
     return found if isinstance(found, str) else None
 
 
+def voice_of(asked: Order) -> str:
+    """Raises BadRequestError where none is named, and the row has none for such."""
+    if asked.voice is None:
+        raise BadRequestError("Missing required parameter: 'voice'.", param="voice", code="missing_required_parameter")
+    return asked.voice
+
+
+def others(body: JSON) -> JSON:
+    """The fields that OpenAI does not have, for a provider that may."""
+    return {name: value for name, value in body.items() if name not in OPENAI_FIELDS}
+
+
+def sound_of(
+    answer: UpstreamResponse,
+    request: SpeechRequest,
+    attempt: Attempt,
+    read_error: Callable[[object], ErrorFields],
+    counted: str = "",
+) -> Sound:
+    """Of a provider that sends the bytes that were asked for; the header `counted` has the characters that it bills."""
+    text = answer.headers.get(counted, "")
+    characters = int(text) if text.isascii() and text.isdigit() and len(text) < LONGEST_COUNT else 0
+    pieces = _bytes(answer, request.spent(attempt, characters=characters), read_error)
+    return Sound(CONTENT_TYPES[order(request, attempt).format], pieces)
+
+
+def _bytes(answer: UpstreamResponse, used: Tokens | None, read_error: Callable[[object], ErrorFields]) -> Iterator[bytes | Tokens]:
+    if not is_sound(answer):
+        raise errors.from_upstream(502, read_error(whole_object(answer)), {})
+    if used:
+        yield used
+    yield from answer.pieces
+
+
+def whole_object(answer: UpstreamResponse) -> JSON:
+    """The answer as a JSON object. Raises BadGatewayError for any other."""
+    try:
+        body = json.loads(b"".join(answer.pieces))
+    except (ValueError, RecursionError):
+        raise no_sound() from None
+    if not isinstance(body, dict):
+        raise no_sound()
+    return body
+
+
 def is_sound(answer: UpstreamResponse) -> bool:
     """Whether the content type says so, or says nothing."""
     kind = answer.headers.get("content-type", "")
@@ -101,21 +155,20 @@ def cut() -> BadGatewayError:
     return BadGatewayError("The provider's stream ended before the answer was complete.", code="stream_interrupted")
 
 
-def as_wav(pieces: Iterator[bytes], rate: int = PCM_RATE) -> Iterator[bytes]:
-    """Samples of 16 bits and one channel behind the header that makes them a file: http://soundfile.sapp.org/doc/WaveFormat/"""
-    first = next(pieces, None)
-    if first is not None:
-        yield wav_header(rate) + first
-        yield from pieces
+def as_wav(sound: Sound, rate: int = PCM_RATE) -> Sound:
+    """Samples of 16 bits and one channel behind the header that makes them a file."""
+    return Sound(CONTENT_TYPES["wav"], _behind_header(sound.pieces, rate))
 
 
-def wav_header(rate: int, sample_bytes: int = UNKNOWN_BYTES) -> bytes:
-    size = min(sample_bytes + HEADER_BYTES, UNKNOWN_BYTES)
+def _behind_header(pieces: Iterator[bytes | Tokens], rate: int) -> Iterator[bytes | Tokens]:
+    begun = False
+    for piece in pieces:
+        if isinstance(piece, bytes) and piece and not begun:
+            begun, piece = True, wav_header(rate) + piece
+        yield piece
+
+
+def wav_header(rate: int) -> bytes:
+    """http://soundfile.sapp.org/doc/WaveFormat/"""
     form = struct.pack("<4sIHHIIHH", b"fmt ", 16, 1, 1, rate, 2 * rate, 2, 16)
-    return struct.pack("<4sI4s", b"RIFF", size, b"WAVE") + form + struct.pack("<4sI", b"data", sample_bytes)
-
-
-def rate_of(content_type: str) -> int:
-    """Of samples, as `audio/L16;codec=pcm;rate=24000` says it."""
-    found = re.search(r"rate=(\d{4,6})\b", content_type)
-    return int(found[1]) if found else PCM_RATE
+    return struct.pack("<4sI4s", b"RIFF", UNKNOWN_BYTES, b"WAVE") + form + struct.pack("<4sI", b"data", UNKNOWN_BYTES)

@@ -12,7 +12,6 @@ from haimaker.provider import (
     ModelRule,
     Provider,
 )
-from haimaker.rows.images import TOGETHER_IMAGES, XAI_IMAGES, for_all
 from haimaker.rows.speech import GROQ_SPEECH
 
 KIMI_THINKS = r"kimi-(?:k2\.|k[3-9]|k2-thinking|thinking)"
@@ -67,7 +66,6 @@ POPULAR: tuple[Provider, ...] = (
         "together_ai",
         "https://api.together.ai/v1",
         api_key_variables=("TOGETHER_API_KEY", "TOGETHERAI_API_KEY", "TOGETHER_AI_TOKEN"),
-        operations=for_all(TOGETHER_IMAGES),
         rename=MAX_TOKENS,
         completes=".*",
     ),
@@ -100,7 +98,6 @@ POPULAR: tuple[Provider, ...] = (
         "xai",
         "https://api.x.ai/v1",
         telemetry_name="x_ai",
-        operations=for_all(XAI_IMAGES),
         rename=MAX_TOKENS,
         values={"reasoning_effort": {"minimal": "low"}},
         strips_tool_fields=("strict", "additionalProperties"),
@@ -244,6 +241,7 @@ POPULAR: tuple[Provider, ...] = (
     Provider(
         "minimax",
         "https://api.minimax.io/v1",
+        unlisted="speech-",  # not in this format
         single_choice=True,
         rename=MAX_COMPLETION_TOKENS,
         drop=("logit_bias", *PENALTIES),
@@ -253,6 +251,7 @@ POPULAR: tuple[Provider, ...] = (
     Provider(
         "dashscope",
         "https://dashscope.aliyuncs.com/compatible-mode/v1",
+        unlisted=r"qwen.*-tts",  # not in this format
         single_choice=True,
         rename=MAX_TOKENS,
         drop=("frequency_penalty", "logit_bias", "reasoning_effort"),

@@ -50,3 +50,56 @@ GROQ_ARABIC = replace(
     values=voices("lulwa fahad sultan noura abdullah sultan abdullah aisha noura lulwa fahad aisha sultan"),
 )
 GROQ_SPEECH = replace(GROQ_SPEECH, families={"canopylabs/orpheus-arabic": GROQ_ARABIC})
+
+# https://docs.mistral.ai/studio/audio/text-to-speech/voices
+MISTRAL_SPEECH = Provider(
+    "mistral",
+    adapter="mistral",
+    formats=("mp3", "opus", "flac", "wav", "pcm"),
+    rename={"voice": "voice_id"},
+    drop=("instructions", "user"),
+    refuse=("speed",),
+    values={
+        "voice_id": voices(
+            "gb_jane_neutral en_paul_neutral en_paul_neutral gb_jane_neutral en_paul_neutral en_paul_neutral en_paul_neutral"
+            " gb_jane_neutral gb_jane_neutral gb_jane_neutral en_paul_neutral gb_jane_neutral en_paul_neutral"
+        )["voice"]
+    },
+)
+
+# https://ai.google.dev/gemini-api/docs/speech-generation#voices; samples are all it gives.
+GEMINI_VOICES = voices("Kore Puck Umbriel Leda Charon Sadachbia Algenib Aoede Despina Achernar Fenrir Sulafat Orus")
+GEMINI_SPEECH = Provider(
+    "gemini",
+    adapter="gemini",
+    key_header="x-goog-api-key",
+    formats=("wav", "pcm"),
+    refuse=("speed",),
+    values=GEMINI_VOICES,
+    add={"voice": "Kore"},
+)
+
+# https://docs.cloud.google.com/text-to-speech/docs/list-voices-and-types: all that is not Gemini's. Chirp's voices have the names
+# of Gemini's, those of older kinds have letters. https://docs.cloud.google.com/text-to-speech/quotas: 5,000 bytes
+CHIRP = Provider(
+    "vertex_ai",
+    "https://texttospeech.googleapis.com/v1",
+    adapter="google_speech",
+    takes_google_tokens=True,
+    formats=("mp3", "opus", "wav", "pcm"),
+    speeds=(0.25, 2.0),
+    drop=("instructions",),
+    most_characters=5_000,
+    values=GEMINI_VOICES,
+    add={"voice": "Kore"},
+)
+LETTERED = replace(CHIRP, values=voices("C D A F D J I E G H A F J"), add={"voice": "C"})
+STUDIO = replace(CHIRP, values=voices("O Q Q O Q Q Q O O O Q O Q"), add={"voice": "O"})
+VERTEX_SPEECH = replace(
+    GEMINI_SPEECH,
+    name="vertex_ai",
+    adapter="gemini_vertex",
+    key_header="authorization",
+    takes_google_tokens=True,
+    families={r"neural2|wavenet|standard": LETTERED, "studio": STUDIO, r"(?!gemini)": CHIRP},
+)

@@ -108,12 +108,12 @@ class SpeechRequest(Task):
         """What those bill who count them as they are sent."""
         return Tokens(characters=len(self.fields.input))
 
-    def spent(self, attempt: Attempt, said: Any = None) -> Tokens | None:
+    def spent(self, attempt: Attempt, said: Any = None, characters: int = 0) -> Tokens | None:
         """What was used: as `said` in a usage object, and the characters; None where a model bills what nobody has said."""
         tokens = self.tokens(said) if isinstance(said, dict) else Tokens()
         if attempt.facts.priced and not (tokens.prompt or tokens.completion):
             return None
-        return replace(tokens, characters=len(self.fields.input))
+        return replace(tokens, characters=characters or len(self.fields.input))
 
     def tokens(self, used: JSON) -> Tokens:
         """All that is made is sound, whatever the details say."""

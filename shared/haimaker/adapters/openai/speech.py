@@ -10,8 +10,7 @@ from collections.abc import Iterator
 from haimaker import sse
 from haimaker.adapters.events import json_object
 from haimaker.adapters.openai.failures import from_body, is_failure, read_error
-from haimaker.adapters.speaking import CONTENT_TYPES, cut, decoded, is_sound, no_sound, order
-from haimaker.errors import BadRequestError
+from haimaker.adapters.speaking import CONTENT_TYPES, cut, decoded, is_sound, no_sound, order, voice_of
 from haimaker.sse import dumps
 from haimaker.task import Sound, is_last
 from haimaker.tasks.speech import SpeechRequest
@@ -27,8 +26,7 @@ SOUND_FIELDS = ("audio", "audio_data", "delta", "data")
 
 def to_upstream(request: SpeechRequest, attempt: Attempt) -> UpstreamRequest:
     asked = order(request, attempt)
-    if "voice" not in asked.body:
-        raise BadRequestError("Missing required parameter: 'voice'.", param="voice", code="missing_required_parameter")
+    voice_of(asked)
     row = attempt.provider
     body = {**asked.body, "response_format": asked.format} if row.formats else asked.body
     headers = {"content-type": "application/json", **row.headers}

@@ -1,0 +1,29 @@
+"""Speech of ElevenLabs. https://elevenlabs.io/docs/api-reference/text-to-speech/stream"""
+
+from urllib.parse import quote
+
+from haimaker.adapters.elevenlabs.failures import read_error
+from haimaker.adapters.speaking import PCM_RATE, as_wav, order, others, sound_of, voice_of
+from haimaker.sse import dumps
+from haimaker.task import Sound
+from haimaker.tasks.speech import SpeechRequest
+from haimaker.wire import JSON, Attempt, UpstreamRequest, UpstreamResponse
+
+__all__ = ["from_pieces", "read_error", "to_upstream"]
+
+FORMATS = {"mp3": "mp3_44100_128", "opus": "opus_48000_128", "pcm": f"pcm_{PCM_RATE}", "wav": f"pcm_{PCM_RATE}"}
+
+
+def to_upstream(request: SpeechRequest, attempt: Attempt) -> UpstreamRequest:
+    asked = order(request, attempt)
+    body: JSON = {"text": request.fields.input, "model_id": attempt.model, **others(asked.body)}
+    if "speed" in asked.body:
+        given = body.get("voice_settings")
+        body["voice_settings"] = {"speed": asked.body["speed"], **(given if isinstance(given, dict) else {})}
+    path = f"/text-to-speech/{quote(voice_of(asked), safe='')}/stream?output_format={FORMATS[asked.format]}"
+    return UpstreamRequest(path, dumps(body), {"content-type": "application/json"}, dropped=asked.dropped)
+
+
+def from_pieces(answer: UpstreamResponse, request: SpeechRequest, attempt: Attempt) -> Sound:
+    sound = sound_of(answer, request, attempt, read_error)
+    return as_wav(sound) if order(request, attempt).format == "wav" else sound

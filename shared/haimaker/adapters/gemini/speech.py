@@ -1,0 +1,97 @@
+"""Speech of Gemini's models, as samples that are made a file where one is asked for.
+
+https://ai.google.dev/gemini-api/docs/speech-generation
+"""
+
+import json
+import re
+from collections.abc import Iterable, Iterator
+from urllib.parse import quote
+
+from haimaker import sse
+from haimaker.adapters.events import json_object
+from haimaker.adapters.gemini.failures import from_body, read_error
+from haimaker.adapters.gemini.shapes import found_object, found_objects, found_text
+from haimaker.adapters.gemini.tokens import service_tier, to_usage
+from haimaker.adapters.speaking import CONTENT_TYPES, as_wav, cut, decoded, no_sound, order, voice_of
+from haimaker.errors import APIError, ContentPolicyViolationError
+from haimaker.sse import dumps
+from haimaker.task import Sound
+from haimaker.tasks.speech import SpeechRequest
+from haimaker.usage import Tokens
+from haimaker.wire import JSON, Attempt, UpstreamRequest, UpstreamResponse
+
+__all__ = ["from_pieces", "read_error", "to_upstream"]
+
+DIRECTED_IN_TEXT = re.compile(r"gemini-(?:2|3\.1)")
+"""Later models speak every word of the text, and have a place of its own for how."""
+REFUSALS = ("BLOCKLIST", "PROHIBITED_CONTENT", "SAFETY", "SPII")
+
+
+def to_upstream(request: SpeechRequest, attempt: Attempt) -> UpstreamRequest:
+    asked = order(request, attempt)
+    voice = {"voiceConfig": {"prebuiltVoiceConfig": {"voiceName": voice_of(asked)}}}
+    language = asked.body.get("language")
+    speech = {**voice, **({"languageCode": language} if isinstance(language, str) else {})}
+    contents = [{"role": "user", "parts": [_part(request.fields.input, asked.body.get("instructions"), attempt.model)]}]
+    body = {"contents": contents, "generationConfig": {"responseModalities": ["AUDIO"], "speechConfig": speech}}
+    path = f"/models/{quote(attempt.model, safe='@')}:streamGenerateContent?alt=sse"
+    return UpstreamRequest(path, dumps(body), {"content-type": "application/json"}, dropped=asked.dropped)
+
+
+def _part(text: str, instructions: object, model: str) -> JSON:
+    if not isinstance(instructions, str) or not instructions:
+        return {"text": text}
+    if DIRECTED_IN_TEXT.match(model):
+        return {"text": f"{instructions}: {text}"}
+    return {"text": text, "speechMetadata": {"style": instructions}}
+
+
+def from_pieces(answer: UpstreamResponse, request: SpeechRequest, attempt: Attempt) -> Sound:
+    wanted = order(request, attempt).format
+    streamed = not answer.headers.get("content-type", "").startswith("application/json")
+    bodies = map(json_object, sse.decode(answer.pieces)) if streamed else _whole(answer)
+    sound = Sound(CONTENT_TYPES[wanted], _samples(bodies, request, attempt, streamed=streamed))
+    return as_wav(sound) if wanted == "wav" else sound
+
+
+def _whole(answer: UpstreamResponse) -> Iterator[JSON]:
+    """The only body, or those of a list, which is a stream without events."""
+    try:
+        body = json.loads(b"".join(answer.pieces))
+    except (ValueError, RecursionError):
+        raise no_sound() from None
+    yield from found_objects(body if isinstance(body, list) else [body])
+
+
+def _samples(bodies: Iterable[JSON], request: SpeechRequest, attempt: Attempt, *, streamed: bool) -> Iterator[bytes | Tokens]:
+    heard, why = False, ""
+    metadata: JSON = {}
+    for body in bodies:
+        if body.get("error"):
+            raise from_body(body)
+        metadata = found_object(body.get("usageMetadata")) or metadata
+        why = found_text(found_object(body.get("promptFeedback")).get("blockReason")) or why
+        for candidate in found_objects(body.get("candidates"))[:1]:
+            why = found_text(candidate.get("finishReason")) or why
+            for part in found_objects(found_object(candidate.get("content")).get("parts")):
+                if data := found_object(part.get("inlineData")).get("data"):
+                    heard = True
+                    yield decoded(data)
+    if used := request.spent(attempt, _used(metadata)):
+        yield used
+    if not heard:
+        raise _silence(why)
+    if streamed and not why:
+        raise cut()
+
+
+def _used(metadata: JSON) -> JSON | None:
+    used, tier = to_usage(metadata, 0), service_tier(metadata)
+    return {**used, "service_tier": tier} if used and tier else used
+
+
+def _silence(why: str) -> APIError:
+    if why in REFUSALS:
+        return ContentPolicyViolationError(f"The provider refused to speak this ({why}).")
+    return no_sound()

@@ -1,0 +1,18 @@
+"""Speech of Gemini's models on Vertex AI: the same body, under the publisher's name.
+
+https://docs.cloud.google.com/vertex-ai/generative-ai/docs/speech/text-to-speech
+"""
+
+from dataclasses import replace
+
+from haimaker.adapters.gemini import speech
+from haimaker.adapters.gemini.speech import from_pieces, read_error
+from haimaker.tasks.speech import SpeechRequest
+from haimaker.wire import Attempt, UpstreamRequest
+
+__all__ = ["from_pieces", "read_error", "to_upstream"]
+
+
+def to_upstream(request: SpeechRequest, attempt: Attempt) -> UpstreamRequest:
+    call = speech.to_upstream(request, attempt)
+    return replace(call, path=f"/publishers/google{call.path}")

@@ -1,0 +1,52 @@
+"""Speech of Mistral: events as OpenAI has them, or all of it in base64; its bare samples are floats, which become integers.
+
+https://docs.mistral.ai/api/endpoint/audio/speech
+"""
+
+import array
+import sys
+from collections.abc import Iterator
+
+from haimaker.adapters.openai import speech
+from haimaker.adapters.openai.speech import read_error
+from haimaker.adapters.speaking import order
+from haimaker.sse import dumps
+from haimaker.task import Sound
+from haimaker.tasks.speech import SpeechRequest
+from haimaker.usage import Tokens
+from haimaker.wire import Attempt, UpstreamRequest, UpstreamResponse
+
+__all__ = ["from_pieces", "read_error", "to_upstream"]
+
+FLOAT_BYTES = 4
+LOUDEST = 32_767
+
+
+def to_upstream(request: SpeechRequest, attempt: Attempt) -> UpstreamRequest:
+    asked = order(request, attempt)
+    body = {"stream": True, **asked.body, "response_format": asked.format}
+    return UpstreamRequest(speech.PATH, dumps(body), {"content-type": "application/json"}, dropped=asked.dropped)
+
+
+def from_pieces(answer: UpstreamResponse, request: SpeechRequest, attempt: Attempt) -> Sound:
+    sound = speech.from_pieces(answer, request, attempt)
+    return sound._replace(pieces=_as_integers(sound.pieces)) if order(request, attempt).format == "pcm" else sound
+
+
+def _as_integers(pieces: Iterator[bytes | Tokens]) -> Iterator[bytes | Tokens]:
+    """Samples of 32 bits as OpenAI's of 16, however they are split."""
+    left = b""
+    for piece in pieces:
+        if isinstance(piece, Tokens):
+            yield piece
+            continue
+        left += piece
+        whole = len(left) - len(left) % FLOAT_BYTES
+        floats, left = array.array("f", left[:whole]), left[whole:]
+        if sys.byteorder == "big":
+            floats.byteswap()
+        loud = (LOUDEST if not sample <= 1 else -LOUDEST if sample < -1 else round(sample * LOUDEST) for sample in floats)
+        samples = array.array("h", loud)
+        if sys.byteorder == "big":
+            samples.byteswap()
+        yield samples.tobytes()

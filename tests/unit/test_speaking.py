@@ -1,0 +1,257 @@
+"""Speech beyond its cases: the vendors' own types take what is sent, holds are upper bounds, samples are what they were."""
+
+import io
+import json
+import struct
+import wave
+from collections.abc import Iterator
+from contextlib import suppress
+from dataclasses import replace
+from itertools import pairwise
+from typing import Any
+
+import pytest
+from botocore.loaders import Loader
+from botocore.model import ServiceModel
+from botocore.validate import ParamValidator
+from google.genai import types
+from hypothesis import given
+from hypothesis import strategies as st
+from mistralai.client.models import SpeechRequest as MistralRequest
+
+from haimaker import adapters, usage
+from haimaker.access import access_from
+from haimaker.adapters.mistral import speech as mistral
+from haimaker.adapters.speaking import CONTENT_TYPES, as_wav
+from haimaker.errors import BadGatewayError, BadRequestError
+from haimaker.models import hub
+from haimaker.plans import Config
+from haimaker.prices import Facts, facts
+from haimaker.provider import Provider
+from haimaker.providers import PROVIDERS, row_for
+from haimaker.routing import Router
+from haimaker.rows.speech import OPENAI_VOICES
+from haimaker.targets import Targets
+from haimaker.task import Sound
+from haimaker.tasks.speech import SpeechRequest, parse
+from haimaker.usage import Tokens
+from haimaker.wire import JSON, Attempt, Request, UpstreamRequest, UpstreamResponse
+from tests.wire.task_case import find_tasks, upstream_requests
+
+CASES = [case for case in find_tasks() if case.operation == "audio_speech"]
+MODELS = [
+    "openai/tts-1",
+    "openai/gpt-4o-mini-tts",
+    "groq/canopylabs/orpheus-v1-english",
+    "mistral/voxtral-mini-tts-latest",
+    "gemini/gemini-3.8-flash-tts",
+    "vertex_ai/gemini-2.5-pro-tts",
+    "vertex_ai/chirp",
+    "elevenlabs/eleven_v3",
+    "deepgram/aura-2",
+    "deepgram/aura",
+    "aws_polly/neural",
+    "aws_polly/long-form",
+]
+TARGETS = Targets(Config(), PROVIDERS)
+
+
+def asked(**fields: Any) -> SpeechRequest:
+    body = {"model": "openai/tts-1", "input": "Hello", "voice": "alloy", **fields}
+    return parse(Request("req-1", body=json.dumps(body).encode()))
+
+
+def attempt(target: str) -> Attempt:
+    name, _, model = target.partition("/")
+    return Attempt("req-1", 0, row_for(name, model, "audio_speech"), model, TARGETS.facts_of(target))
+
+
+def sent(request: SpeechRequest, target: str) -> UpstreamRequest:
+    at = attempt(target)
+    made: UpstreamRequest = adapters.find(request, at).to_upstream(request, at)
+    return made
+
+
+def refusal(target: str, **fields: Any) -> BadRequestError | None:
+    try:
+        assert sent(asked(**fields), target).body
+    except BadRequestError as error:
+        return error
+    return None
+
+
+def bodies(provider: str) -> Iterator[JSON]:
+    yield from (upstream_requests(case)[0]["body"] for case in CASES if case.about["provider"] == provider)
+
+
+def test_polly_is_sent_what_its_own_model_allows() -> None:
+    service = ServiceModel(Loader().load_service_model("polly", "service-2"))
+    shape = service.operation_model("SynthesizeSpeech").input_shape
+    known = {name: member.enum for name, member in shape.members.items() if getattr(member, "enum", None)}
+    for body in bodies("aws_polly"):
+        assert not ParamValidator().validate(body, shape).has_errors()
+        assert body.keys() <= shape.members.keys()
+        assert all(body[name] in values for name, values in known.items() if name in body)
+
+
+@pytest.mark.parametrize("voice", OPENAI_VOICES)
+@pytest.mark.parametrize("engine", ["neural", "generative", "long-form", "standard"])
+def test_every_voice_of_openais_is_one_of_pollys(engine: str, voice: str) -> None:
+    service = ServiceModel(Loader().load_service_model("polly", "service-2"))
+    body = json.loads(sent(asked(voice=voice), f"aws_polly/{engine}").body)
+    assert body["VoiceId"] in service.shape_for("VoiceId").enum
+
+
+@pytest.mark.parametrize("provider", ["gemini", "vertex_ai"])
+def test_googles_own_types_take_what_is_sent(provider: str) -> None:
+    for body in bodies(provider):
+        if "contents" in body:
+            assert [types.Content.model_validate(content) for content in body["contents"]]
+            assert types.GenerationConfig.model_validate(body["generationConfig"]).speech_config is not None
+
+
+def test_mistrals_own_type_takes_what_is_sent() -> None:
+    for body in bodies("mistral"):
+        assert MistralRequest.model_validate(body).additional_properties in (None, {})
+
+
+@pytest.mark.parametrize("target", MODELS)
+def test_every_voice_and_format_is_spoken_or_clearly_refused(target: str) -> None:
+    for voice in (*OPENAI_VOICES, "of-my-own"):
+        assert sent(asked(voice=voice), target).body
+    for wanted in CONTENT_TYPES:
+        refused = refusal(target, response_format=wanted)
+        assert refused is None or (refused.param, refused.code) == ("response_format", "unsupported_value")
+        assert sent(asked(response_format=wanted, speed=4, instructions="Sing.", drop_params=True), target).body
+
+
+@pytest.mark.parametrize("target", [target for target in MODELS if not target.startswith(("openai", "groq"))])
+def test_a_speed_that_a_provider_lacks_is_refused(target: str) -> None:
+    with pytest.raises(BadRequestError) as raised:
+        sent(asked(speed=4), target)
+    assert raised.value.param == "speed"
+    assert sent(asked(speed=1.0), target).dropped == ()
+
+
+@pytest.mark.parametrize(
+    ("target", "priced_as"),
+    [
+        ("deepgram/aura-2", "deepgram/aura-2"),
+        ("deepgram/aura-2-thalia-en", "deepgram/aura-2"),
+        ("deepgram/aura-asteria-en", "deepgram/aura"),
+        ("vertex_ai/chirp3-hd", "vertex_ai/chirp"),
+        ("vertex_ai/neural2", "vertex_ai/neural2"),
+    ],
+)
+def test_voices_that_are_models_have_one_price_together(target: str, priced_as: str) -> None:
+    name, _, model = priced_as.partition("/")
+    known = facts(name, model)
+    assert known is not None
+    assert TARGETS.facts_of(target) == known
+
+
+def test_a_key_with_a_budget_may_use_every_model_that_speaks() -> None:
+    router = Router(Config(), PROVIDERS)
+    speaking = [shown["id"] for shown in hub(router) if shown["mode"] == "audio_speech"]
+    assert {"openai/tts-1", "aws_polly/neural", "deepgram/aura-2", "vertex_ai/chirp", "azure/tts-1"} <= set(speaking)
+    unpriced = [name for name in speaking if usage.most_nanousd(asked().most(attempt(name)), attempt(name).facts) is None]
+    assert unpriced == []
+
+
+TEXTS = st.text(min_size=1, max_size=300)
+
+
+@given(text=TEXTS, instructions=st.text(max_size=50), speed=st.floats(0.25, 4), target=st.sampled_from(MODELS), data=st.data())
+def test_no_answer_costs_more_than_was_held(text: str, instructions: str, speed: float, target: str, data: st.DataObject) -> None:
+    """As many characters as there may be with what markup adds, and as many tokens as the slowest voice needs."""
+    request = asked(input=text, instructions=instructions, speed=speed)
+    at = attempt(target)
+    most = request.most(at)
+    slowest_s = len(text.encode("utf-8", "surrogatepass")) / 5 / min(1, speed) + 60
+    tokens = Tokens(
+        input=data.draw(st.integers(0, len((text + instructions).encode("utf-8", "surrogatepass")) + 64)),
+        output_audio=data.draw(st.integers(0, min(int(slowest_s * 25), at.facts.max_output_tokens or 10**9))),
+        characters=data.draw(st.integers(1, sum(6 if letter in "&<>\"'" else 2 if ord(letter) > 127 else 1 for letter in text))),
+    )
+    held = usage.most_nanousd(most, at.facts) or 0
+    costs = [usage.cost_nanousd(used, at.facts) for used in (tokens, request.estimate(at))]
+    assert all(cost is not None and cost <= held for cost in costs)
+
+
+@given(
+    st.recursive(
+        st.none() | st.booleans() | st.floats(allow_nan=False, allow_infinity=False) | st.text(max_size=9),
+        lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=9), inner, max_size=3),
+        max_leaves=8,
+    ),
+    st.sampled_from(["input", "voice", "response_format", "speed", "instructions", "stream_format", "drop_params", "language"]),
+    st.sampled_from(MODELS),
+)
+def test_no_field_of_any_shape_is_our_defect(value: Any, name: str, target: str) -> None:
+    refused = refusal(target, **{name: value})
+    assert refused is None or (refused.param or name).startswith(name)
+
+
+@given(
+    raw=st.binary(max_size=200),
+    kind=st.sampled_from(["audio/mpeg", "application/json", "text/event-stream", "text/html", ""]),
+    target=st.sampled_from(MODELS),
+)
+def test_no_answer_of_any_shape_is_our_defect(raw: bytes, kind: str, target: str) -> None:
+    at, request = attempt(target), asked()
+    adapter: Any = adapters.find(request, at)
+    sound = adapter.from_pieces(UpstreamResponse(200, {"content-type": kind}, iter([raw])), request, at)
+    with suppress(BadGatewayError):
+        assert all(isinstance(piece, bytes | Tokens) for piece in sound.pieces)
+
+
+@given(st.lists(st.floats(-1, 1, width=32), max_size=50), st.lists(st.integers(0, 200), max_size=5))
+def test_floats_become_integers_however_they_are_split(samples: list[float], cuts: list[int]) -> None:
+    raw = struct.pack(f"<{len(samples)}f", *samples)
+    pieces = [raw[start:end] for start, end in pairwise(sorted({0, len(raw), *(cut for cut in cuts if cut < len(raw))}))]
+    made = b"".join(piece for piece in mistral._as_integers(iter(pieces)) if isinstance(piece, bytes))
+    assert list(struct.unpack(f"<{len(samples)}h", made)) == [round(sample * 32_767) for sample in samples]
+
+
+@pytest.mark.parametrize("rate", [16_000, 24_000])
+def test_samples_become_a_file_that_plays(rate: int) -> None:
+    pieces: list[bytes | Tokens] = [b"", Tokens(characters=1), b"\x01\x00", b"\x02\x00"]
+    made = list(as_wav(Sound("audio/pcm", iter(pieces)), rate).pieces)
+    file = b"".join(piece for piece in made if isinstance(piece, bytes))
+    with wave.open(io.BytesIO(file)) as spoken:
+        assert (spoken.getframerate(), spoken.getnchannels(), spoken.getsampwidth()) == (rate, 1, 2)
+        assert spoken.readframes(2) == b"\x01\x00\x02\x00"
+    assert Tokens(characters=1) in made
+
+
+def test_cloud_text_to_speech_has_an_address_of_its_own_unless_the_deployer_gives_one() -> None:
+    env = {"VERTEX_AI_PROJECT": "p", "VERTEX_AI_ACCESS_TOKEN": "t"}
+    chirp, gemini = (row_for("vertex_ai", model, "audio_speech") for model in ("chirp", "gemini-3.8-flash-tts"))
+    usual = access_from(env)["vertex_ai"]
+    assert address(usual, chirp) == "https://texttospeech.googleapis.com/v1"
+    assert address(usual, gemini) == "https://us-central1-aiplatform.googleapis.com/v1/projects/p/locations/us-central1"
+    given = access_from({**env, "VERTEX_AI_BASE_URL": "http://localhost:1/x"})["vertex_ai"]
+    assert {address(given, row) for row in (chirp, gemini)} == {"http://localhost:1/x"}
+
+
+def address(access: Any, row: Provider) -> str:
+    return str(access.for_operation("audio_speech", row.base_url).base_url)
+
+
+@pytest.mark.parametrize(
+    ("version", "place"),
+    [
+        ({}, "/openai/deployments/my-tts/audio/speech?api-version=2025-04-01-preview"),
+        ({"AZURE_API_VERSION": "v1"}, "/openai/v1/audio/speech?api-version=preview"),
+    ],
+)
+def test_azure_speaks_in_versions_that_have_speech(version: dict[str, str], place: str) -> None:
+    env = {"AZURE_API_KEY": "k", "AZURE_OPENAI_ENDPOINT": "https://r.openai.azure.com", **version}
+    access = access_from(env)["azure"].for_operation("audio_speech", row_for("azure", "my-tts", "audio_speech").base_url)
+    assert access.path_of("/audio/speech", "my-tts") == place
+
+
+def test_a_model_of_no_known_price_is_counted_by_characters() -> None:
+    at = replace(attempt("openai/tts-1"), facts=Facts.unknown("openai", "new"))
+    assert asked(input="Hé").most(at) == Tokens(characters=3)
+    assert asked(input="Hé").estimate(at) == asked(input="Hé").spent(at) == Tokens(characters=2)
