@@ -4,7 +4,7 @@ import json
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 
-from haimaker.store import Record, StoreUnavailable, ledger, tables
+from haimaker.store import Hold, Record, StoreUnavailable, ledger, tables
 from haimaker.store.dynamo_calls import PAGE_OF_ITEMS, ConditionFailed, DynamoCalls
 from haimaker.store.tables import DAY_S, RETENTION_S, Item
 from haimaker.store.totals import By, Total, each, seconds_of, summed, total
@@ -14,6 +14,7 @@ AFTER_ALL = ":"
 BEFORE_ALL = "0"
 LAST_NAME = "\U0010ffff"
 MANY = 10**6
+JOIN_TRIES = 5
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,19 +36,30 @@ class DynamoRecords:
             if kept is None:
                 raise StoreUnavailable("DynamoDB PutItem: the record vanished") from None
             if (noted := ledger.noted(kept, record)) is not None:
-                self.amend(noted)
+                self.amend(noted, kept)
             return kept, failed.repeated and kept == tables.record(item)
         return tables.record(item), True
 
-    def amend(self, record: Record) -> bool:
+    def join(self, kept: Record, hold: Hold) -> Record:
+        """The record, with the hold's account among those that are charged for a lost request."""
+        for _ in range(JOIN_TRIES):
+            joined = ledger.joined(kept, hold)
+            if joined is None or self.amend(joined, kept):
+                return joined or kept
+            kept = self.read(kept.request_id) or kept
+        raise StoreUnavailable("DynamoDB UpdateItem: too many writers of one record")
+
+    def amend(self, record: Record, seen: Record | None = None) -> bool:
+        """`seen` is what must still be there."""
         values = {":status": record.status, ":cost": record.cost_nanousd, ":detail": json.dumps(record.detail), ":lost": "lost"}
+        values |= {":seen": json.dumps(seen.detail)} if seen else {}
         try:
             self.calls.call(
                 "UpdateItem",
                 TableName=self.records_table,
                 Key=tables.typed({"id": record.request_id}),
                 UpdateExpression="SET #status = :status, cost_nanousd = :cost, detail = :detail",
-                ConditionExpression="#status = :lost",
+                ConditionExpression="#status = :lost" + (" AND detail = :seen" if seen else ""),
                 ExpressionAttributeNames={"#status": "status"},
                 ExpressionAttributeValues=tables.typed(values),
             )

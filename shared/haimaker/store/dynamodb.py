@@ -144,7 +144,7 @@ class DynamoStore:
         """One write for the record and one for each account, all safe to repeat. A hold that was charged as lost in the
         meantime stays so: its record stays as it is."""
         kept, is_new = self._records.keep(record)
-        ended = [self._end(one, kept.cost_nanousd, tokens) for one in (hold, *hold.also)]
+        ended = [self._end(one, self._records.join(kept, one).cost_nanousd, tokens) for one in (hold, *hold.also)]
         is_ours = is_new or (ended[0] is not None and kept == tables.record(tables.record_item(record)))
         return Settled(tuple(crossing for found in ended for crossing in found or ())) if is_ours else None
 
@@ -224,7 +224,8 @@ class DynamoStore:
 
     def _charge(self, holds: Sequence[Hold]) -> int:
         """Charges holds as lost, or what their records say where a settle stopped between its two writes."""
-        costs = [(hold, self._records.keep(ledger.lost(hold))[0].cost_nanousd) for hold in holds]
+        kept = [(hold, self._records.keep(ledger.lost(hold))[0]) for hold in holds]
+        costs = [(hold, self._records.join(record, hold).cost_nanousd) for hold, record in kept]
         return sum(self._end(hold, cost, hold.tokens) is not None for hold, cost in costs)
 
     def _end(self, hold: Hold, cost: int, tokens: int) -> tuple[Crossing, ...] | None:

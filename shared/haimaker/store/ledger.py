@@ -163,13 +163,22 @@ def is_expired(hold: Hold, now_s: float) -> bool:
 
 
 def lost(hold: Hold) -> Record:
-    """The record of a request that nobody settled: charged in full, to all of its payers."""
+    """The record of a request that nobody settled: charged in full to this account. Others join as their holds are met: a process
+    that died while it reserved took none of them."""
     key, *others = hold.payers or (hold.account_id,)
     detail: JSON = {"deadline_s": hold.deadline_s}
     if others:
         team = next((other.removeprefix("team#") for other in others if other.startswith("team#")), None)
-        detail |= {"charged": others, "team_id": team}
+        detail |= {"charged": [hold.account_id] if hold.account_id != key else [], "team_id": team}
     return Record(hold.request_id, key, hold.now_s, "lost", hold.amount_nanousd, detail)
+
+
+def joined(kept: Record, hold: Hold) -> Record | None:
+    """A lost request's record with one more account that is charged for it; None where it is named already, or all are."""
+    charged = kept.detail.get("charged", [])
+    if kept.status != "lost" or hold.account_id in (kept.account_id, *charged):
+        return None
+    return replace(kept, detail={**kept.detail, "charged": [*charged, hold.account_id]})
 
 
 def noted(kept: Record, late: Record) -> Record | None:

@@ -255,8 +255,8 @@ def _settle(execute: Execute, holds: Sequence[Hold], record: Record, tokens: int
     row = (record.request_id, record.account_id, started, record.started_s, record.status, record.cost_nanousd, detail)
     is_new = execute(schema.KEEP, row).rowcount == 1
     kept = record if is_new else _kept(execute, record.request_id) or record
-    if not is_new and (noted := ledger.noted(kept, record)) is not None:
-        _amend(execute, noted)
+    if not is_new:
+        kept = _noted(execute, kept, record, holds)
     crossings = [found for hold in holds if (found := _end(execute, hold, kept.cost_nanousd, tokens))]
     return Settled(tuple(crossings)) if is_new else None
 
@@ -277,6 +277,16 @@ def _charge(execute: Execute, holds: Sequence[Hold]) -> int:
     for hold in holds:
         _settle(execute, (hold,), ledger.lost(hold), hold.tokens)
     return len(holds)
+
+
+def _noted(execute: Execute, kept: Record, record: Record, holds: Sequence[Hold]) -> Record:
+    """An earlier record with what became of a request that was lost, and who else is charged for it."""
+    changed = ledger.noted(kept, record) or kept
+    for hold in holds:
+        changed = ledger.joined(changed, hold) or changed
+    if changed is not kept:
+        _amend(execute, changed)
+    return changed
 
 
 def _kept(execute: Execute, request_id: str) -> Record | None:

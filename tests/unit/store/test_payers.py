@@ -149,3 +149,13 @@ def test_a_correction_needs_the_total_that_it_was_made_for(scene):
     assert scene.store.correct(key.id, 40, 60)
     assert scene.money(key) == (100, 0, 100)
     assert scene.store.admit(scene.hold(key, amount=901)).remaining_nanousd == 900
+
+
+def test_who_was_never_reached_is_not_charged_for_what_was_lost(scene):
+    """A process died between the two: the team's counters know nothing of the request."""
+    key, team = scene.account(), scene.account(budget_nanousd=50)
+    hold, _ = scene.holds(key, team, lasts_s=60)
+    assert isinstance(scene.store.admit(hold), Admitted)
+    assert scene.store.charge_lost(key.id, START_S + 60) == 1
+    assert [scene.money(account)[2] for account in (key, team)] == [100, 0]
+    assert scene.store.record(hold.request_id).detail["charged"] == []

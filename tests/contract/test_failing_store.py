@@ -1,0 +1,141 @@
+"""A thousand requests while DynamoDB is throttled, slow, half-answering and unreachable: none is free, none is charged twice, and
+no budget is overspent. While the gateway can't admit, it says when to come back."""
+
+import json
+import random
+import time
+from collections import Counter
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from threading import Lock
+
+import pytest
+
+from haimaker.accounts import user_id_of
+from haimaker.auth import account_id_of, new_key
+from haimaker.aws import AWSClient, Credentials
+from haimaker.config import Settings
+from haimaker.gateway import Gateway
+from haimaker.store import Account, Store
+from haimaker.store.dynamodb import DynamoStore
+from haimaker.store.tables import create_tables
+from haimaker.wire import Request
+from local.reconcile import Reconciliation
+from tests.contract.money_support import chat_body, environment
+from tests.support import dynamodb_emulators, openai_wire
+from tests.support.aws_front import AWSFront, Fault
+from tests.support.fake_upstream import FakeUpstream
+from tests.support.reply import JSON
+
+ASKED = 1_000
+FAULTS: tuple[Fault, ...] = ("throttled", "failing", "dropped", "lost", "half", "slow")
+TABLES = {"accounts": "failing-accounts", "records": "failing-records"}
+TIMEOUT_S = 0.4
+
+
+class Flaky(AWSFront):
+    """Breaks calls by chance, and for a while all of them."""
+
+    source, lock, failing, count = random.Random(7), Lock(), True, 0
+
+    def fault(self, call: str) -> Fault | None:
+        with self.lock:
+            self.count += 1
+            if not self.failing:
+                return None
+            if self.count % 1_000 < 60:
+                return "dropped"
+            return self.source.choice(FAULTS) if self.source.random() < 0.06 else None
+
+    def wait(self) -> None:
+        time.sleep(1.5 * TIMEOUT_S)
+
+
+def later() -> float:
+    """When the deadlines of all holds have passed."""
+    return time.time() + 10**5
+
+
+def client(url: str, timeout_s: float) -> AWSClient:
+    return AWSClient("dynamodb", "us-east-1", Credentials("AKID", "secret"), url, timeout_s=timeout_s, patience_s=timeout_s / 2)
+
+
+@contextmanager
+def stores() -> Iterator[tuple[Flaky, Store, Store]]:
+    """The front that fails, the store behind it, and the same tables reached directly."""
+    with dynamodb_emulators.dynalite() as url, Flaky(url, url).serving() as front:
+        direct = client(url, 20)
+        create_tables(direct, TABLES)
+        names = (TABLES["accounts"], TABLES["records"])
+        yield front, DynamoStore(*names, client(front.url, TIMEOUT_S)), DynamoStore(*names, direct, later)
+
+
+def ask(gateway: Gateway, number: int, key: str, body: JSON) -> tuple[str, int, bool]:
+    """The request's id, the status, and whether an error says when to come back."""
+    request = Request(f"r-{number}", {"authorization": f"Bearer {key}"}, json.dumps(body).encode())
+    response = gateway.handle("chat_completions", request)
+    if not isinstance(response.body, bytes):
+        b"".join(response.body)
+    return request.id, response.status, int(response.headers.get("retry-after", 0)) > 0
+
+
+def test_a_store_that_fails_in_every_way_costs_nobody_a_nano_dollar(tmp_path):
+    try:
+        with stores() as (front, failing, direct), FakeUpstream() as upstream:
+            upstream.answers(openai_wire.plays_openai())
+            gateway = Gateway.over(Settings.from_environment(environment(tmp_path, upstream)), failing)
+            accounts = make_accounts(direct)
+            answers = send_all(gateway, list(accounts)[:4])
+            front.failing = False
+            check(answers, direct, accounts, len(upstream.calls))
+    except dynamodb_emulators.Unavailable as reason:
+        pytest.skip(str(reason))
+
+
+def make_accounts(store: Store) -> dict[str, Account]:
+    """Four keys, two of them of a team whose budget some of their requests exceed, and a user."""
+    made: dict[str, Account] = {}
+    for number in range(4):
+        key = new_key()
+        made[key] = Account(account_id_of(key), f"key-{number}", int(time.time()), team_id="team" if number % 2 else None)
+    made["team"] = Account("team#team", "team", int(time.time()), budget_nanousd=2_000_000)
+    made["user"] = Account(user_id_of("zoe"), "zoe", int(time.time()), budget_nanousd=10**9)
+    assert all(store.put(account) for account in made.values())
+    return made
+
+
+def send_all(gateway: Gateway, keys: list[str]) -> list[tuple[str, int, bool]]:
+    def send(number: int) -> tuple[str, int, bool]:
+        options: JSON = {"max_tokens": 64, "stream": number % 3 == 0, **({"user": "zoe"} if number % 5 == 0 else {})}
+        return ask(gateway, number, keys[number % 4], chat_body(**options))
+
+    with ThreadPoolExecutor(16) as pool:
+        return list(pool.map(send, range(ASKED)))
+
+
+def check(answers: list[tuple[str, int, bool]], store: Store, accounts: dict[str, Account], calls: int) -> None:
+    statuses = Counter(status for _, status, _ in answers)
+    assert set(statuses) <= {200, 402, 429, 503}, statuses
+    assert statuses[200] > 300, statuses
+    assert statuses[503] > 10, statuses
+    assert all(comes_back for _, status, comes_back in answers if status in (429, 503))
+    said: list[str] = []
+    assert Reconciliation(store, False, said.append, later, lambda _: None).run() == 0, said
+    records = {request_id: store.record(request_id) for request_id, _, _ in answers}
+    for request_id, status, _ in answers:
+        record = records[request_id]
+        if status == 200:
+            assert record is not None, "it was answered, and would be free"
+            assert record.cost_nanousd >= 4_500
+        else:
+            assert record is None or record.status == "lost", "it was not sent"
+    assert calls == statuses[200], "nothing was sent that was not admitted"
+    for account in accounts.values():
+        balance = store.get(account.id)
+        assert balance is not None
+        charged = [one for one in records.values() if one and account.id in (one.account_id, *one.detail.get("charged", ()))]
+        assert balance.total_spend_nanousd == sum(one.cost_nanousd for one in charged)
+        assert (balance.held_nanousd, balance.holds) == (0, 0)
+        assert balance.total_spend_nanousd <= (account.budget_nanousd or 10**18)
+    assert Reconciliation(store, True, said.append, later, lambda _: None).run() == 0, said
