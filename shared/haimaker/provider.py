@@ -13,9 +13,6 @@ OPENAI_ALONE = ("metadata", "store", "service_tier", "prompt_cache_key", "safety
 REASONING = ("reasoning_content", "reasoning", "annotations")
 """What a message of an earlier answer may still carry, and a strict provider refuses."""
 
-RERANK_HAS_NOT = ("max_tokens_per_doc", "max_chunks_per_doc", "user")
-"""Of Cohere's rerank: all that is lost is a limit."""
-
 
 @dataclass(frozen=True, slots=True)
 class ModelRule:

@@ -11,6 +11,7 @@ from collections.abc import Mapping
 from dataclasses import replace
 
 from haimaker.provider import MAX_TOKENS, OPENAI_REASONING, REASONING, ModelRule, Provider
+from haimaker.rows import rerank
 from haimaker.rows.a_to_h import A_TO_H
 from haimaker.rows.i_to_o import I_TO_O
 from haimaker.rows.p_to_z import P_TO_Z
@@ -149,13 +150,7 @@ PROVIDERS: tuple[Provider, ...] = (
         strips_message_fields=REASONING,
         model_rules=OPENAI_REASONING,
         operations={
-            # https://learn.microsoft.com/azure/ai-foundry/how-to/deploy-models-cohere-rerank
-            "rerank": Provider(
-                "azure_ai",
-                adapter="cohere",
-                paths={"v1": "/v1{path}", "v2": "/v2{path}", "*": "/providers/cohere/v2{path}"},
-                drop=("max_chunks_per_doc",),
-            ),
+            "rerank": rerank.AZURE_AI,
         },
         families={
             # https://platform.claude.com/docs/en/build-with-claude/claude-in-microsoft-foundry
@@ -189,12 +184,7 @@ PROVIDERS: tuple[Provider, ...] = (
         families=ON_VERTEX,
         operations={
             "audio_speech": VERTEX_SPEECH,
-            "rerank": Provider(
-                "vertex_ai",
-                "https://discoveryengine.googleapis.com/v1/projects/{VERTEX_AI_PROJECT}/locations/global",
-                adapter="discovery_engine",
-                most_inputs=200,
-            ),
+            "rerank": rerank.VERTEX_AI,
         },
         takes_google_tokens=True,
         hosts={
@@ -217,13 +207,7 @@ PROVIDERS: tuple[Provider, ...] = (
         adapter="bedrock",
         signs_as="bedrock",
         operations={
-            "rerank": Provider(
-                "bedrock",
-                "https://bedrock-agent-runtime.{AWS_REGION}.amazonaws.com",
-                adapter="bedrock",
-                signs_as="bedrock",
-                most_inputs=1_000,
-            ),
+            "rerank": rerank.BEDROCK,
         },
         tool_prompt_tokens=ANTHROPIC.tool_prompt_tokens,
         unlisted=r".+/",

@@ -45,6 +45,10 @@ def embedding() -> Reply:
     return Reply.json(200, {"object": "list", "data": data, "model": "m", "usage": {"prompt_tokens": 7, "total_tokens": 7}})
 
 
+def ranking() -> Reply:
+    return Reply.json(200, {"results": [{"index": 0, "relevance_score": 0.5}], "meta": {"billed_units": {"search_units": 2}}})
+
+
 def sound() -> Reply:
     return Reply.raw(200, b"ID3", {"content-type": "audio/mpeg"})
 
@@ -60,13 +64,16 @@ RACES = [
         files={"file": ("a.wav", sounds.wav(1.5), "audio/wav")},
     ),
     Race("/embeddings", embedding, 140, {"model": "openai/text-embedding-3-small", "input": "Some text to embed"}),
+    Race("/rerank", ranking, 4_000_000, {"model": "cohere/rerank-v3.5", "query": "q", "documents": ["long " * 60] * 150}),
 ]
 
 
 @pytest.fixture(scope="module")
 def desk(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Desk]:
-    with FakeUpstream() as upstream, serving(tmp_path_factory.mktemp("home"), upstream) as desk:
-        yield desk
+    with FakeUpstream() as upstream:
+        cohere = {"COHERE_BASE_URL": upstream.url, "COHERE_API_KEY": "k"}
+        with serving(tmp_path_factory.mktemp("home"), upstream, **cohere) as desk:
+            yield desk
 
 
 @pytest.mark.parametrize("race", RACES, ids=lambda race: race.path.strip("/"))

@@ -75,7 +75,14 @@ def upstream_requests(case: Case) -> list[JSON]:
     parts = request.parts(adapter.most_at_once(attempt)) if hasattr(adapter, "most_at_once") else [request]
     made = [adapter.to_upstream(part, attempt) for part in parts]
     return [
-        {"path": each.path, "headers": _headers(each.headers), "body": _body(each), "dropped": list(each.dropped)} for each in made
+        {
+            "path": each.path,
+            **({"version": each.version} if each.version else {}),
+            "headers": _headers(each.headers),
+            "body": _body(each),
+            "dropped": list(each.dropped),
+        }
+        for each in made
     ]
 
 

@@ -12,6 +12,7 @@ from haimaker.provider import (
     ModelRule,
     Provider,
 )
+from haimaker.rows import rerank
 from haimaker.rows.speech import GROQ_SPEECH
 
 KIMI_THINKS = r"kimi-(?:k2\.|k[3-9]|k2-thinking|thinking)"
@@ -148,7 +149,8 @@ POPULAR: tuple[Provider, ...] = (
         operations={
             "embeddings": Provider(
                 "huggingface", "https://router.huggingface.co/hf-inference", adapter="huggingface", drop=("user",)
-            )
+            ),
+            "rerank": replace(rerank.TEI, name="huggingface"),  # at an address of one's own: its Inference Endpoints
         },
         single_choice=True,
         rename=MAX_TOKENS,
@@ -178,9 +180,7 @@ POPULAR: tuple[Provider, ...] = (
         "https://api.deepinfra.com/v1/openai",
         ("DEEPINFRA_TOKEN",),
         paths={"openai": "/openai{path}", "*": "{path}"},
-        operations={
-            "rerank": Provider("deepinfra", "https://api.deepinfra.com/v1", adapter="deepinfra", reports_cost=True),
-        },
+        operations={"rerank": rerank.DEEPINFRA},
         rename=MAX_TOKENS,
         completes=".*",
         reports_cost=True,
@@ -203,9 +203,7 @@ POPULAR: tuple[Provider, ...] = (
         ("NVIDIA_API_KEY",),
         operations={
             "embeddings": Provider("nvidia_nim", add={"input_type": "passage"}),
-            "rerank": Provider(
-                "nvidia_nim", "https://ai.api.nvidia.com/v1", adapter="nvidia", add={"truncate": "END"}, most_inputs=512
-            ),
+            "rerank": rerank.NVIDIA_NIM,
         },
         rename=MAX_TOKENS,
         flattens_content=True,

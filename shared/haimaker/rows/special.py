@@ -1,9 +1,7 @@
 """Rows of providers that generate no text: embeddings, rerank, images, audio. Data only."""
 
-from haimaker.provider import RERANK_HAS_NOT, Provider
-
-TEI_RERANK = Provider("tei", adapter="tei", add={"truncate": True}, most_inputs=32)
-"""Its servers refuse a text that is too long, and more than 32 at once, unless told otherwise."""
+from haimaker.provider import Provider
+from haimaker.rows import rerank
 
 SPECIAL: tuple[Provider, ...] = (
     # https://docs.voyageai.com/reference/embeddings-api: numbers come unless base64 is asked for, and no other word is taken.
@@ -15,8 +13,7 @@ SPECIAL: tuple[Provider, ...] = (
             "embeddings": Provider(
                 "voyage", rename={"dimensions": "output_dimension"}, drop=("user",), values={"encoding_format": {"float": ""}}
             ),
-            # https://docs.voyageai.com/reference/reranker-api
-            "rerank": Provider("voyage", rename={"top_n": "top_k"}, drop=RERANK_HAS_NOT, most_inputs=1_000),
+            "rerank": rerank.VOYAGE,
         },
     ),
     # https://jina.ai/embeddings/
@@ -27,8 +24,7 @@ SPECIAL: tuple[Provider, ...] = (
         adapter="",
         operations={
             "embeddings": Provider("jina_ai", rename={"encoding_format": "embedding_type"}, drop=("user",)),
-            # https://jina.ai/reranker/
-            "rerank": Provider("jina_ai", drop=RERANK_HAS_NOT, document_fields=("image",), most_inputs=2_048),
+            "rerank": rerank.JINA_AI,
         },
     ),
     # https://github.com/michaelfeil/infinity
@@ -36,6 +32,6 @@ SPECIAL: tuple[Provider, ...] = (
         "infinity", adapter="", operations={"embeddings": Provider("infinity"), "rerank": Provider("infinity")}, models=("*",)
     ),
     # https://huggingface.github.io/text-embeddings-inference/
-    Provider("tei", adapter="", operations={"embeddings": Provider("tei"), "rerank": TEI_RERANK}, models=("*",)),
+    Provider("tei", adapter="", operations={"embeddings": Provider("tei"), "rerank": rerank.TEI}, models=("*",)),
 )
 """Without an adapter of their own they are asked for nothing but their `operations`."""

@@ -5,6 +5,7 @@ https://docs.aws.amazon.com/bedrock/latest/APIReference/API_agent-runtime_Rerank
 
 from haimaker.adapters import ranking
 from haimaker.adapters.bedrock.failures import read_error
+from haimaker.adapters.openai.rerank import most_at_once
 from haimaker.errors import from_upstream as error_of
 from haimaker.sse import dumps
 from haimaker.task import Answer, Made
@@ -18,10 +19,6 @@ PATH = "/rerank"
 ARN = "arn:{partition}:bedrock:{region}::foundation-model/{model}"
 PARTITIONS = {"cn-": "aws-cn", "us-gov-": "aws-us-gov"}
 DEFAULT_REGION = "us-east-1"
-
-
-def most_at_once(attempt: Attempt) -> int:
-    return attempt.provider.most_inputs
 
 
 def to_upstream(request: RerankRequest, attempt: Attempt) -> UpstreamRequest:

@@ -4,12 +4,13 @@ from urllib.parse import quote
 
 from haimaker.adapters import ranking
 from haimaker.adapters.openai.failures import from_body, is_failure, read_error
+from haimaker.adapters.openai.rerank import most_at_once
 from haimaker.sse import dumps
 from haimaker.task import Answer, Made
 from haimaker.tasks.rerank import RerankRequest
 from haimaker.wire import JSON, Attempt, UpstreamRequest
 
-__all__ = ["from_upstream", "read_error", "to_upstream"]
+__all__ = ["from_upstream", "most_at_once", "read_error", "to_upstream"]
 
 
 def to_upstream(request: RerankRequest, attempt: Attempt) -> UpstreamRequest:

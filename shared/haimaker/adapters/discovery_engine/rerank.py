@@ -8,6 +8,7 @@ from typing import Any
 
 from haimaker.adapters import ranking
 from haimaker.adapters.gemini.failures import from_body, read_error
+from haimaker.adapters.openai.rerank import most_at_once
 from haimaker.sse import dumps
 from haimaker.task import Answer, Made
 from haimaker.tasks.rerank import UNIT_DOCUMENTS, RerankRequest
@@ -19,10 +20,6 @@ __all__ = ["from_upstream", "most_at_once", "read_error", "to_upstream"]
 PATH = "/rankingConfigs/default_ranking_config:rank"
 UNSCORED = 1.0
 """Where an answer has only the order, which stays."""
-
-
-def most_at_once(attempt: Attempt) -> int:
-    return attempt.provider.most_inputs
 
 
 def to_upstream(request: RerankRequest, attempt: Attempt) -> UpstreamRequest:

@@ -53,7 +53,9 @@ def from_upstream(answer: Answer, request: RerankRequest, attempt: Attempt) -> M
     tokens = tokens_of(head, request)
     if not tokens:
         head.pop("usage", None)
-    return request.made({"id": attempt.request_id, **head}, ranking.results(found, request), tokens)
+    given = head.get("id")
+    named = given if isinstance(given, str) and given else attempt.request_id
+    return request.made({**head, "id": named}, ranking.results(found, request), tokens)
 
 
 def tokens_of(body: JSON, request: RerankRequest) -> Tokens | None:
