@@ -51,7 +51,10 @@ class Books:
 
 @pytest.fixture
 def books(scene):
-    return Books(scene)
+    books = Books(scene)
+    yield books
+    for account in (books.key, books.team, books.user):
+        scene.store.delete(account.id)
 
 
 def test_what_is_right_is_proven_and_stays(books):
@@ -113,6 +116,7 @@ def test_a_regenerated_key_is_proven_with_what_it_took_over(books):
     assert books.scene.settle(books.scene.admitted(new), 7)
     assert books.scene.money(new)[2] == 147
     assert books.reconcile(check=True) == (0, [])
+    assert books.scene.store.delete(new.id)
 
 
 def test_a_death_between_the_two_writes_of_a_settle_is_mended(books):
