@@ -75,7 +75,7 @@ def parse(body: JSON, kind: type[AnyFields]) -> AnyFields:
         return kind.model_validate(body)
     except ValidationError as error:
         first = error.errors(include_url=False, include_context=False, include_input=False)[0]
-        name = str(first["loc"][0])[:100]
+        name = "".join(map(str, first["loc"][:1]))[:100]  # of a name that is no text there is no place
         if first["type"] == "extra_forbidden":
             raise BadRequestError(f"Unknown parameter: '{name}'.", param=name, code="unknown_parameter") from None
         if first["type"] == "string_pattern_mismatch":
