@@ -14,6 +14,7 @@ from haimaker.provider import MAX_TOKENS, OPENAI_REASONING, REASONING, ModelRule
 from haimaker.rows import rerank
 from haimaker.rows.a_to_h import A_TO_H
 from haimaker.rows.i_to_o import I_TO_O
+from haimaker.rows.images import AZURE_IMAGES, RECRAFT, for_all
 from haimaker.rows.p_to_z import P_TO_Z
 from haimaker.rows.popular import POPULAR
 from haimaker.rows.servers import SERVERS
@@ -130,7 +131,7 @@ PROVIDERS: tuple[Provider, ...] = (
         strips_message_fields=REASONING,
         model_rules=OPENAI_REASONING,
         completes=r"gpt-3\.?5-turbo-instruct",
-        operations={"audio_speech": AZURE_SPEECH},
+        operations={"audio_speech": AZURE_SPEECH, **for_all(AZURE_IMAGES)},
         unlisted=r"[\w-]+/|computer-use",
     ),
     # https://learn.microsoft.com/azure/ai-foundry/foundry-models/concepts/endpoints: the models of others.
@@ -251,6 +252,7 @@ PROVIDERS: tuple[Provider, ...] = (
     *SERVERS,
     *SPECIAL,
     *VOICES,
+    RECRAFT,
     Provider(
         "demo",
         models=("count", "echo", "tool", "embedding", "image", "rerank", "speech", "transcription"),

@@ -169,3 +169,65 @@ def test_the_demo_draws_a_png_of_the_size_asked_for(desk: Desk, key: str, operat
     drawn = [fetched(image.url) for image in made.data]
     assert [pictures.png_size(each) for each in drawn] == [(48, 32), (48, 32)]
     assert drawn[0] != drawn[1]
+
+
+def bedrock(model: str) -> Reply:
+    return Reply.json(200, {"result": "success", "artifacts": [{"seed": 1, "base64": ENCODED, "finishReason": "SUCCESS"}]})
+
+
+def imagen(model: str) -> Reply:
+    return Reply.json(200, {"predictions": [{"bytesBase64Encoded": ENCODED, "mimeType": "image/png"}]})
+
+
+def openai_link(model: str) -> Reply:
+    return answer({"url": LINK, "revised_prompt": "better"})
+
+
+def openai_bytes(model: str) -> Reply:
+    return answer({"b64_json": ENCODED}, usage=USAGE)
+
+
+def gemini(model: str) -> Reply:
+    part = {"inlineData": {"mimeType": "image/png", "data": ENCODED}}
+    counts = {"promptTokenCount": 10, "candidatesTokenCount": 1_290, "totalTokenCount": 1_300}
+    return Reply.json(200, {"candidates": [{"content": {"parts": [part]}, "finishReason": "STOP"}], "usageMetadata": counts})
+
+
+@pytest.mark.parametrize(
+    ("model", "options", "play", "path", "cost_nanousd"),
+    [
+        ("openai/dall-e-3", {}, openai_link, "/images/generations", 40_000_000),
+        ("openai/dall-e-3", {"quality": "hd"}, openai_link, "/images/generations", 80_000_000),
+        ("openai/gpt-image-1", {"quality": "high"}, openai_bytes, "/images/generations", 42_690_000),
+        ("azure/dall-e-3", {}, openai_link, "/openai/deployments/dall-e-3/images/generations?api-version=2025-04-01-preview", None),
+        (
+            "bedrock/stability.stable-diffusion-xl-v0",
+            {},
+            bedrock,
+            "/model/stability.stable-diffusion-xl-v0/invoke",
+            36_000_000,
+        ),
+        ("vertex_ai/imagegeneration@006", {}, imagen, "/publishers/google/models/imagegeneration@006:predict", 20_000_000),
+        ("gemini/gemini-2.5-flash-image", {}, gemini, "/models/gemini-2.5-flash-image:generateContent", 38_703_000),
+        ("gemini/imagen-4.0-generate-001", {}, imagen, "/models/imagen-4.0-generate-001:predict", 40_000_000),
+        ("recraft/recraftv3", {}, openai_link, "/images/generations", 40_000_000),
+        ("xai/grok-imagine-image", {}, openai_link, "/images/generations", 20_000_000),
+        ("together_ai/black-forest-labs/FLUX.1-schnell", {}, openai_link, "/images/generations", 2_831_156),
+        ("fireworks_ai/accounts/fireworks/models/flux-kontext-pro", {}, openai_link, "/images/generations", 40_000_000),
+    ],
+)
+def test_every_provider_gives_a_link_and_its_price_is_the_vendors(
+    desk: Desk, upstream: FakeUpstream, key: str, model: str, options: Any, play: Any, path: str, cost_nanousd: int | None
+) -> None:
+    """A budget that one image fits into is enough for all of them."""
+    upstream.answers(play(model))
+    budgeted = desk.key(max_budget=1.5)
+    image = sdk(desk, budgeted).images.generate(model=model, prompt="A cute baby sea otter", n=1, size="1024x1024", **options)
+    assert image.data is not None
+    url = image.data[0].url
+    assert url == LINK if play is openai_link else fetched(url) == PNG
+    assert upstream.calls[-1].path.removeprefix("/v1") == path
+    record = only_record(desk, budgeted)
+    assert record.detail["cost_estimated"] is False
+    assert cost_nanousd in (None, record.cost_nanousd)
+    assert record.cost_nanousd > 0

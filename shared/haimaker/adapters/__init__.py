@@ -54,7 +54,20 @@ COMPLETIONS: Mapping[str, str] = {
 """For models that complete a text themselves; of all others a chat adapter is made to do it."""
 
 
+IMAGES: Mapping[str, str] = {
+    "bedrock": "haimaker.adapters.bedrock.images",
+    "gemini": "haimaker.adapters.gemini.images",
+    "gemini_vertex": "haimaker.adapters.gemini.vertex_images",
+    "openai": "haimaker.adapters.openai.images",
+    "recraft": "haimaker.adapters.recraft.images",
+    "together": "haimaker.adapters.together.images",
+    "xai": "haimaker.adapters.xai.images",
+}
+
 TASKS: Mapping[str, Mapping[str, str]] = {
+    "images_edits": IMAGES,
+    "images_generations": IMAGES,
+    "images_variations": IMAGES,
     "audio_speech": {
         "deepgram": "haimaker.adapters.deepgram.speech",
         "elevenlabs": "haimaker.adapters.elevenlabs.speech",
@@ -67,15 +80,6 @@ TASKS: Mapping[str, Mapping[str, str]] = {
     },
     "audio_transcriptions": {"openai": "haimaker.adapters.openai.transcriptions"},
     "audio_translations": {"openai": "haimaker.adapters.openai.transcriptions"},
-    "images_edits": {
-        "openai": "haimaker.adapters.openai.images",
-    },
-    "images_generations": {
-        "openai": "haimaker.adapters.openai.images",
-    },
-    "images_variations": {
-        "openai": "haimaker.adapters.openai.images",
-    },
     "embeddings": {
         "bedrock": "haimaker.adapters.bedrock.embeddings",
         "cohere": "haimaker.adapters.cohere.embeddings",

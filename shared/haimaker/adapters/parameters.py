@@ -80,3 +80,9 @@ OPENAI = frozenset(
     }
 )
 """https://platform.openai.com/docs/api-reference/chat/create"""
+
+
+def refused(param: str, instead: str = "") -> BadRequestError:
+    """For what a model has no place for, or no more than `instead`."""
+    message = f"The model takes {instead}, not several." if instead else f"The model does not support the parameter '{param}'."
+    return BadRequestError(message, param=param, code="unsupported_parameter")

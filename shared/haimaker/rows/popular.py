@@ -13,6 +13,7 @@ from haimaker.provider import (
     Provider,
 )
 from haimaker.rows import rerank
+from haimaker.rows.images import TOGETHER_IMAGES, XAI_IMAGES, for_all
 from haimaker.rows.speech import GROQ_SPEECH
 
 KIMI_THINKS = r"kimi-(?:k2\.|k[3-9]|k2-thinking|thinking)"
@@ -67,6 +68,7 @@ POPULAR: tuple[Provider, ...] = (
         "together_ai",
         "https://api.together.ai/v1",
         api_key_variables=("TOGETHER_API_KEY", "TOGETHERAI_API_KEY", "TOGETHER_AI_TOKEN"),
+        operations=for_all(TOGETHER_IMAGES),
         rename=MAX_TOKENS,
         completes=".*",
     ),
@@ -99,6 +101,7 @@ POPULAR: tuple[Provider, ...] = (
         "xai",
         "https://api.x.ai/v1",
         telemetry_name="x_ai",
+        operations=for_all(XAI_IMAGES),
         rename=MAX_TOKENS,
         values={"reasoning_effort": {"minimal": "low"}},
         strips_tool_fields=("strict", "additionalProperties"),

@@ -3,7 +3,8 @@
 https://platform.openai.com/docs/api-reference/images/createEdit
 """
 
-from collections.abc import Callable, Iterator, Mapping
+import re
+from collections.abc import Iterator
 from typing import Any, NamedTuple
 
 from haimaker import multipart_form, pictures
@@ -20,22 +21,21 @@ MASK = "mask"
 KNOWN = (*IMAGES, MASK, "markup")
 
 
-def _truth(text: str) -> Any:
-    return {"true": True, "false": False}.get(text.lower(), text)
-
-
-def _whole(text: str) -> Any:
-    return int(text) if text.isascii() and text.isdigit() and len(text) < 10 else text
-
-
-TYPED: Mapping[str, Callable[[str], Any]] = {
-    "n": _whole,
-    "stream": _truth,
-    "drop_params": _truth,
-    "partial_images": _whole,
-    "output_compression": _whole,
-}
-"""Fields of a form are texts; these are something else in JSON."""
+TEXTS = frozenset(
+    {
+        "background",
+        "input_fidelity",
+        "model",
+        "moderation",
+        "negative_prompt",
+        "output_format",
+        "prompt",
+        "quality",
+        "response_format",
+    }
+    | {"safety_identifier", "size", "style", "user"}
+)
+NUMBER = re.compile(r"-?\d{1,9}(\.\d{1,9})?")
 
 
 class Parsed(NamedTuple):
@@ -52,7 +52,7 @@ def from_request(request: Request, default_model: str) -> Parsed:
         files = tuple(_from_json(sent))
     else:
         form = multipart_form.decode(content_type, request.body)
-        body = {name.removesuffix("[]"): TYPED.get(name, str)(value) for name, value in form.fields}
+        body = {name.removesuffix("[]"): _typed(name, value) for name, value in form.fields}
         files = form.files
     return Parsed(with_model({"model": default_model, **body}, request.path.get("model")), _checked(files))
 
@@ -63,6 +63,15 @@ def images_of(files: tuple[tuple[str, File], ...]) -> list[File]:
 
 def mask_of(files: tuple[tuple[str, File], ...]) -> File | None:
     return next((file for name, file in files if name == MASK), None)
+
+
+def _typed(name: str, text: str) -> Any:
+    """Fields of a form are texts, whatever they are in JSON."""
+    if name in TEXTS:
+        return text
+    if found := NUMBER.fullmatch(text):
+        return float(text) if found[1] else int(text)
+    return {"true": True, "false": False}.get(text.lower(), text)
 
 
 def _checked(files: tuple[tuple[str, File], ...]) -> tuple[tuple[str, File], ...]:

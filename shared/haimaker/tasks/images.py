@@ -124,9 +124,11 @@ class ImageRequest(Task):
         body: JSON = {"created": attempt.created_s, **more, "data": data}
         return Made({**body, "usage": self.usage(tokens)} if tokens else body, tokens)
 
-    def counted(self, attempt: Attempt, images: int, quality: str | None = None, size: Size | None = None) -> Tokens:
+    def counted(
+        self, attempt: Attempt, images: int, quality: str | None = None, size: Size | None = None, steps: int | None = None
+    ) -> Tokens:
         """Of a model that is billed by the image; the answer's quality and size count more than what was asked for."""
-        return image_counts.made_of(attempt.facts, images, quality or self.fields.quality, size or self.size_asked)
+        return image_counts.made_of(attempt.facts, images, quality or self.fields.quality, size or self.size_asked, steps)
 
     def as_events(self, made: Made) -> Iterator[Chunk]:
         assert isinstance(made.body, dict)

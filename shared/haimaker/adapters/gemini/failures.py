@@ -40,7 +40,10 @@ PHRASES: tuple[tuple[str, str], ...] = (
     (r"api key (not valid|expired|not found)", "invalid_api_key"),
     (r"user location is not supported", "unsupported_country_region_territory"),
     (r"(publisher )?models?\b.* (is|was) not found|model.* not supported for generatecontent", "model_not_found"),
-    (r"prohibited_content|blocked by .*(safety|policy|policies)|violat\w+ .*(policy|policies)", "content_policy_violation"),
+    (
+        r"prohibited_content|responsible ai practices|blocked by .*(safety|policy|policies)|violat\w+ .*(policy|policies)",
+        "content_policy_violation",
+    ),
 )
 """Most refusals are only INVALID_ARGUMENT, and say what is wrong in words."""
 DELAY = re.compile(r"(\d{1,6}(?:\.\d+)?)s")

@@ -33,7 +33,7 @@ POLICY_PHRASES = (
     "content_policy_violation",
     "content management policy",
     "responsibleaipolicyviolation",
-    "rejected as a result of our safety system",
+    "as a result of our safety system",
     "content policy",
 )
 POLICY_CODES = {"content_filter", "content_policy_violation", "invalid_prompt"}
@@ -58,6 +58,7 @@ CODES: Mapping[str, str] = {
     "resource_not_found_error": "model_not_found",
     "responsibleaipolicyviolation": "content_policy_violation",
     # OpenAI's images: https://platform.openai.com/docs/guides/image-generation#content-moderation
+    "contentfilter": "content_policy_violation",
     "moderation_blocked": "content_policy_violation",
     # https://docs.sarvam.ai/api-reference-docs/chat/chat-completions
     "insufficient_quota_error": "insufficient_quota",

@@ -80,7 +80,7 @@ def ruled(body: JSON, request: ImageRequest, attempt: Attempt) -> tuple[JSON, tu
     kept = {name: value for name, value in body.items() if name not in rule.drop}
     if "quality" in kept:
         kept |= {"quality": quality_of(request, attempt)}
-    told = (name for name in body if name in rule.drop and name not in ("response_format", "stream", "partial_images"))
+    told = (name for name in body if name in rule.drop and name != "response_format")
     return {name: value for name, value in kept.items() if value is not None}, tuple(told)
 
 

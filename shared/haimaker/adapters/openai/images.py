@@ -23,6 +23,8 @@ from haimaker.wire import JSON, Attempt, Chunk, Event, UpstreamRequest
 __all__ = ["from_stream", "from_upstream", "most_at_once", "read_error", "to_upstream"]
 
 PATHS = {"images_generations": "/images/generations", "images_edits": "/images/edits", "images_variations": "/images/variations"}
+OF_STREAMS = ("stream", "partial_images")
+"""Where a model has no streams one is made, so that nothing is lost."""
 ENDS = DONE.strip().removeprefix(b"data: ")
 
 
@@ -46,7 +48,8 @@ def body_for(request: ImageRequest, attempt: Attempt) -> tuple[JSON, tuple[str, 
     for name, spellings in row.values.items():
         if body.get(name) in spellings:
             body[name] = spellings[body[name]]
-    return {**row.add, **body, "model": attempt.model}, (*lost, *dropped)
+    body = {name: value for name, value in body.items() if value != "" or name == "prompt"}
+    return {**row.add, **body, "model": attempt.model}, tuple(name for name in (*lost, *dropped) if name not in OF_STREAMS)
 
 
 def call(path: str, body: JSON, request: ImageRequest, attempt: Attempt, dropped: tuple[str, ...]) -> UpstreamRequest:

@@ -1,0 +1,88 @@
+"""Imagen, on Google AI Studio and on Vertex AI.
+
+https://docs.cloud.google.com/vertex-ai/generative-ai/docs/model-reference/imagen-api, https://ai.google.dev/gemini-api/docs/imagen
+"""
+
+import re
+from urllib.parse import quote
+
+from haimaker.adapters.gemini.failures import from_body, read_error
+from haimaker.adapters.gemini.shapes import found_objects, found_text
+from haimaker.adapters.image_ratios import nearest
+from haimaker.adapters.parameters import OURS, refused
+from haimaker.errors import ContentPolicyViolationError
+from haimaker.image_prices import Size
+from haimaker.sse import dumps
+from haimaker.task import Answer, Made
+from haimaker.tasks.images import ImageRequest
+from haimaker.wire import JSON, Attempt, UpstreamRequest
+
+__all__ = ["from_upstream", "read_error", "to_upstream"]
+
+MOST_AT_ONCE = 4
+RATIOS = ("1:1", "3:4", "4:3", "9:16", "16:9")
+READ = frozenset(
+    {*OURS, "model", "prompt", "n", "size", "response_format", "output_format", "output_compression", "negative_prompt"}
+)
+HARMLESS = (
+    "quality",
+    "style",
+    "user",
+    "moderation",
+    "background",
+    "stream",
+    "partial_images",
+    "input_fidelity",
+    "safety_identifier",
+)
+UNTOLD = ("stream", "partial_images")
+TWO_SIZES = re.compile(r"imagen-4\.0-(ultra-)?generate")
+LARGER = Size(1_700, 1_500)
+"""From about this size on, the larger of the two is meant."""
+
+
+def to_upstream(request: ImageRequest, attempt: Attempt) -> UpstreamRequest:
+    if request.files:
+        raise refused("image")
+    body = request.body
+    instance: JSON = {"prompt": request.prompt}
+    more = {name: value for name, value in body.items() if name not in READ and name not in HARMLESS}
+    parameters: JSON = {"sampleCount": request.n, **_shape(request, attempt), **_output(request, body), **more}
+    if body.get("negative_prompt"):
+        parameters["negativePrompt"] = body["negative_prompt"]
+    dropped = tuple(name for name in HARMLESS if name in body and name not in UNTOLD)
+    path = f"/models/{quote(attempt.model, safe='@')}:predict"
+    headers = {"content-type": "application/json", **attempt.provider.headers}
+    return UpstreamRequest(path, dumps({"instances": [instance], "parameters": parameters}), headers, dropped=dropped)
+
+
+def from_upstream(answer: Answer, request: ImageRequest, attempt: Attempt) -> Made:
+    body = answer.object()
+    if body.get("error"):
+        raise from_body(body)
+    found = found_objects(body.get("predictions"))
+    images = [
+        {"b64_json": each["bytesBase64Encoded"], "revised_prompt": found_text(each.get("prompt")) or None}
+        for each in found
+        if found_text(each.get("bytesBase64Encoded"))
+    ]
+    reasons = [reason for each in found if (reason := found_text(each.get("raiFilteredReason")))]
+    if not images and (reasons or not found):
+        raise ContentPolicyViolationError(reasons[0] if reasons else "Google's filters left no image.")
+    return request.made(attempt, images)
+
+
+def _shape(request: ImageRequest, attempt: Attempt) -> JSON:
+    size = request.size_asked
+    shape: JSON = {"aspectRatio": ratio} if (ratio := nearest(size, RATIOS)) else {}
+    if size and TWO_SIZES.match(attempt.facts.model):
+        shape["sampleImageSize"] = "2K" if size.pixels > LARGER.pixels else "1K"
+    return shape
+
+
+def _output(request: ImageRequest, body: JSON) -> JSON:
+    kind = request.fields.output_format
+    options: JSON = {"mimeType": f"image/{kind}"} if kind else {}
+    if kind == "jpeg" and body.get("output_compression") is not None:
+        options["compressionQuality"] = body["output_compression"]
+    return {"outputOptions": options} if options else {}

@@ -1,0 +1,113 @@
+"""Images of Gemini's models, which make and change them as they chat; Imagen has a format of its own, in `imagen.py`.
+
+https://ai.google.dev/gemini-api/docs/image-generation
+"""
+
+import base64
+import re
+from collections.abc import Iterator
+from dataclasses import replace
+from urllib.parse import quote
+
+from haimaker import image_counts, pictures, usage
+from haimaker.adapters.gemini import imagen
+from haimaker.adapters.gemini.failures import from_body, read_error
+from haimaker.adapters.gemini.shapes import found_object, found_objects, found_text
+from haimaker.adapters.gemini.tokens import to_usage
+from haimaker.adapters.image_ratios import nearest
+from haimaker.adapters.parameters import OURS, refused
+from haimaker.errors import ContentPolicyViolationError
+from haimaker.sse import dumps
+from haimaker.task import Answer, Made
+from haimaker.tasks.image_forms import images_of, mask_of
+from haimaker.tasks.images import ImageRequest
+from haimaker.usage import Tokens
+from haimaker.wire import JSON, Attempt, UpstreamRequest
+
+__all__ = ["from_upstream", "most_at_once", "read_error", "to_upstream"]
+
+IMAGEN = re.compile(r"imagen|imagegeneration")
+RATIOS = ("1:1", "2:3", "3:2", "3:4", "4:3", "4:5", "5:4", "9:16", "16:9", "21:9")
+ONE_SIZE = re.compile(r"gemini-2")
+SIZES = ((9_000_000, "4K"), (2_500_000, "2K"), (0, "1K"))
+"""From so many pixels on."""
+READ = frozenset({*OURS, "model", "prompt", "n", "size", "response_format", "generationConfig"})
+GENERATION = ("seed", "temperature", "top_p", "topP", "topK", "maxOutputTokens")
+HARMLESS = (
+    "quality", "style", "user", "moderation", "background", "output_format", "output_compression", "stream", "partial_images",
+    "input_fidelity", "safety_identifier",
+)  # fmt: skip
+VARY = "Make a variation of this image."
+REFUSING = frozenset({"SAFETY", "PROHIBITED_CONTENT", "BLOCKLIST", "SPII", "RECITATION"})
+
+
+def most_at_once(attempt: Attempt) -> int:
+    return imagen.MOST_AT_ONCE if IMAGEN.match(attempt.facts.model) else 1
+
+
+def to_upstream(request: ImageRequest, attempt: Attempt) -> UpstreamRequest:
+    if IMAGEN.match(attempt.facts.model):
+        return imagen.to_upstream(request, attempt)
+    if mask_of(request.files):
+        raise refused("mask")
+    body = request.body
+    parts: list[JSON] = [{"text": request.prompt or VARY}]
+    for file in images_of(request.files):
+        kind = pictures.kind_of(file.data) or pictures.DEFAULT_KIND
+        parts.append({"inlineData": {"mimeType": kind, "data": base64.b64encode(file.data).decode()}})
+    more = {name: value for name, value in body.items() if name not in READ and name not in HARMLESS}
+    config: JSON = {"responseModalities": ["TEXT", "IMAGE"], **{name: more.pop(name) for name in GENERATION if name in more}}
+    if shape := _shape(request, attempt):
+        config["imageConfig"] = shape
+    config |= found_object(body.get("generationConfig"))
+    call = {"contents": [{"role": "user", "parts": parts}], "generationConfig": config, **more}
+    dropped = tuple(name for name in HARMLESS if name in body and name not in imagen.UNTOLD)
+    path = f"/models/{quote(attempt.model, safe='@')}:generateContent"
+    return UpstreamRequest(path, dumps(call), {"content-type": "application/json", **attempt.provider.headers}, dropped=dropped)
+
+
+def from_upstream(answer: Answer, request: ImageRequest, attempt: Attempt) -> Made:
+    if IMAGEN.match(attempt.facts.model):
+        return imagen.from_upstream(answer, request, attempt)
+    body = answer.object()
+    if body.get("error"):
+        raise from_body(body)
+    candidates = found_objects(body.get("candidates"))
+    images = [{"b64_json": data} for candidate in candidates for data in _images(candidate)]
+    if not images and (reason := _refusal(body, candidates)):
+        raise ContentPolicyViolationError(f"Google made no image: {reason}.")
+    tokens = _tokens(body) if image_counts.by_token(attempt.facts) else None
+    return request.made(attempt, images, tokens)
+
+
+def _shape(request: ImageRequest, attempt: Attempt) -> JSON:
+    size = request.size_asked
+    if size is None:
+        return {}
+    shape: JSON = {"aspectRatio": nearest(size, RATIOS)}
+    if not ONE_SIZE.match(attempt.facts.model):
+        shape["imageSize"] = next(name for least, name in SIZES if size.pixels > least)
+    return shape
+
+
+def _images(candidate: JSON) -> Iterator[str]:
+    """Those that it shows, not those that it thinks with."""
+    for part in found_objects(found_object(candidate.get("content")).get("parts")):
+        inline = found_object(part.get("inlineData") or part.get("inline_data"))
+        if not part.get("thought") and (data := found_text(inline.get("data"))):
+            yield data
+
+
+def _refusal(body: JSON, candidates: list[JSON]) -> str:
+    blocked = found_text(found_object(body.get("promptFeedback")).get("blockReason"))
+    reasons = (found_text(candidate.get("finishReason")) for candidate in candidates)
+    return blocked or next((reason for reason in reasons if reason.removeprefix("IMAGE_") in REFUSING), "")
+
+
+def _tokens(body: JSON) -> Tokens | None:
+    """What is made is images, where the answer does not say how much of it is text."""
+    said = to_usage(found_object(body.get("usageMetadata")), 0)
+    if said is None:
+        return None
+    found = usage.from_openai(said)
+    return found if found.output_image else replace(found, output_image=found.output, output=0)

@@ -1,0 +1,48 @@
+"""Images of Recraft: OpenAI's format, with other names for what is made of an image.
+
+https://www.recraft.ai/docs/api-reference/endpoints
+"""
+
+from dataclasses import replace
+
+from haimaker.adapters.openai import images
+from haimaker.adapters.openai.failures import read_error
+from haimaker.adapters.openai.images import PATHS, body_for, call, most_at_once
+from haimaker.adapters.parameters import refused
+from haimaker.prices import UNITS_PER_USD
+from haimaker.task import Answer, Made
+from haimaker.tasks.image_forms import images_of, mask_of
+from haimaker.tasks.images import ImageRequest
+from haimaker.usage import MAX_COUNT
+from haimaker.wire import Attempt, UpstreamRequest
+
+__all__ = ["from_upstream", "most_at_once", "read_error", "to_upstream"]
+
+OWN_PATHS = {"images_edits": "/images/imageToImage", "images_variations": "/images/variateImage"}
+CREDITS_PER_USD = 1_000
+"""https://www.recraft.ai/docs/api-reference/pricing"""
+STRENGTH = 0.5
+"""How far an edit may go from its image, which OpenAI has no word for and this requires."""
+
+
+def to_upstream(request: ImageRequest, attempt: Attempt) -> UpstreamRequest:
+    body, dropped = body_for(request, attempt)
+    if mask_of(request.files):
+        raise refused("mask")
+    if len(images_of(request.files)) > 1:
+        raise refused("image", "one image")
+    if request.kind == "images_edits":
+        body = {"strength": STRENGTH, **{name: value for name, value in body.items() if name != "size"}}
+    if request.kind == "images_variations":
+        del body["model"]
+    path = OWN_PATHS.get(request.kind, PATHS[request.kind])
+    return call(path, body, request, attempt, dropped)
+
+
+def from_upstream(answer: Answer, request: ImageRequest, attempt: Attempt) -> Made:
+    """It says what it charged, in credits."""
+    made = images.from_upstream(answer, request, attempt)
+    credits = answer.object().get("credits")
+    if made.tokens is None or type(credits) is not int or not 0 < credits <= MAX_COUNT:
+        return made
+    return made._replace(tokens=replace(made.tokens, reported_units=credits * (UNITS_PER_USD // CREDITS_PER_USD)))

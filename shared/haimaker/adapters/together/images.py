@@ -1,0 +1,31 @@
+"""Images of Together: OpenAI's format, but for sizes, and for an edit's image, which is a link in the same call.
+
+https://docs.together.ai/reference/post-images-generations
+"""
+
+from haimaker import pictures
+from haimaker.adapters.openai.failures import read_error
+from haimaker.adapters.openai.images import PATHS, body_for, from_upstream, most_at_once
+from haimaker.adapters.parameters import refused
+from haimaker.sse import dumps
+from haimaker.tasks.image_forms import images_of, mask_of
+from haimaker.tasks.images import ImageRequest
+from haimaker.wire import Attempt, UpstreamRequest
+
+__all__ = ["from_upstream", "most_at_once", "read_error", "to_upstream"]
+
+
+def to_upstream(request: ImageRequest, attempt: Attempt) -> UpstreamRequest:
+    body, dropped = body_for(request, attempt)
+    body.pop("size", None)
+    if size := request.size_asked:
+        body |= {"width": size.width, "height": size.height}
+    if request.files:
+        if mask_of(request.files):
+            raise refused("mask")
+        [image, *others] = images_of(request.files)
+        if others:
+            raise refused("image", "one image")
+        body["image_url"] = pictures.to_data_url(image.data)
+    headers = {"content-type": "application/json", **attempt.provider.headers}
+    return UpstreamRequest(PATHS["images_generations"], dumps(body), headers, dropped=dropped)

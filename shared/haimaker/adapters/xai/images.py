@@ -1,0 +1,34 @@
+"""Images of xAI: OpenAI's format, but for sizes, which are ratios, and for edits, which are JSON with links.
+
+https://docs.x.ai/docs/guides/image-generations
+"""
+
+from typing import Any
+
+from haimaker import pictures
+from haimaker.adapters.image_ratios import nearest
+from haimaker.adapters.openai.failures import read_error
+from haimaker.adapters.openai.images import PATHS, body_for, from_upstream, most_at_once
+from haimaker.adapters.parameters import refused
+from haimaker.sse import dumps
+from haimaker.tasks.image_forms import images_of, mask_of
+from haimaker.tasks.images import ImageRequest
+from haimaker.wire import Attempt, UpstreamRequest
+
+__all__ = ["from_upstream", "most_at_once", "read_error", "to_upstream"]
+
+RATIOS = ("1:1", "2:1", "20:9", "19.5:9", "16:9", "4:3", "3:2", "2:3", "3:4", "9:16", "9:19.5", "9:20", "1:2")
+
+
+def to_upstream(request: ImageRequest, attempt: Attempt) -> UpstreamRequest:
+    body, dropped = body_for(request, attempt)
+    body.pop("size", None)
+    if ratio := nearest(request.size_asked, RATIOS):
+        body.setdefault("aspect_ratio", ratio)
+    if request.files:
+        if mask_of(request.files):
+            raise refused("mask")
+        images: list[Any] = [{"type": "image_url", "url": pictures.to_data_url(file.data)} for file in images_of(request.files)]
+        body |= {"image": images[0]} if len(images) == 1 else {"images": images}
+    headers = {"content-type": "application/json", **attempt.provider.headers}
+    return UpstreamRequest(PATHS[request.kind], dumps(body), headers, dropped=dropped)
