@@ -14,6 +14,7 @@ from typing import Any
 import httpx
 import pytest
 
+from haimaker.demo.images import Size, png
 from tests.contract.money_support import Desk, error_of, nanousd, serving, wait_until
 from tests.support import sounds
 from tests.support.fake_upstream import Call, FakeUpstream, Gate, Reply
@@ -62,6 +63,21 @@ RACES = [
         200_000,
         form={"model": "openai/whisper-1"},
         files={"file": ("a.wav", sounds.wav(1.5), "audio/wav")},
+    ),
+    Race(
+        "/images/generations",
+        lambda: Reply.json(200, {"created": 1, "data": [{"url": "https://images.example/1.png"}]}),
+        40_000_000,
+        {"model": "openai/dall-e-3", "prompt": "A cute baby sea otter"},
+    ),
+    Race(
+        "/images/edits",
+        lambda: Reply.json(
+            200, {"created": 1, "data": [{"b64_json": "aQ=="}], "usage": {"input_tokens": 10, "output_tokens": 272}}
+        ),
+        10 * 5_000 + 272 * 40_000,
+        form={"model": "openai/gpt-image-1", "prompt": "A hat"},
+        files={"image": ("a.png", png(b"", Size(16, 16)), "image/png")},
     ),
     Race("/embeddings", embedding, 140, {"model": "openai/text-embedding-3-small", "input": "Some text to embed"}),
     Race("/rerank", ranking, 4_000_000, {"model": "cohere/rerank-v3.5", "query": "q", "documents": ["long " * 60] * 150}),

@@ -5,7 +5,7 @@ https://platform.openai.com/docs/api-reference/images
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
-from typing import Annotated, Any, Literal
+from typing import Annotated, Literal
 
 from pydantic import Field, StrictBool, StrictInt, StrictStr, ValidationError
 
@@ -114,14 +114,14 @@ class ImageRequest(Task):
             "completion_tokens": tokens.completion,
         }
 
-    def made(self, attempt: Attempt, images: Sequence[JSON], tokens: Tokens | None = None, **more: Any) -> Made:
-        """OpenAI's answer. Without `tokens` a model that is billed by the image has made as many as there are."""
+    def made(self, attempt: Attempt, images: Sequence[JSON], tokens: Tokens | None = None, more: JSON | None = None) -> Made:
+        """OpenAI's answer, with `more` beside the images. Without `tokens`, what is billed by the image made as many as these."""
         if not images:
             raise BadGatewayError("The provider's answer has no images.", code="invalid_provider_response")
         if tokens is None and not image_counts.by_token(attempt.facts):
             tokens = self.counted(attempt, len(images))
         data = [{"b64_json": None, "revised_prompt": None, "url": None, **image} for image in images]
-        body: JSON = {"created": attempt.created_s, **more, "data": data}
+        body: JSON = {"created": attempt.created_s, **(more or {}), "data": data}
         return Made({**body, "usage": self.usage(tokens)} if tokens else body, tokens)
 
     def counted(

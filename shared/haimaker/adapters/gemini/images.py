@@ -29,7 +29,7 @@ __all__ = ["from_upstream", "most_at_once", "read_error", "to_upstream"]
 IMAGEN = re.compile(r"imagen|imagegeneration")
 RATIOS = ("1:1", "2:3", "3:2", "3:4", "4:3", "4:5", "5:4", "9:16", "16:9", "21:9")
 ONE_SIZE = re.compile(r"gemini-2")
-SIZES = ((9_000_000, "4K"), (2_500_000, "2K"), (0, "1K"))
+SIZES = ((8_000_000, "4K"), (2_500_000, "2K"), (0, "1K"))
 """From so many pixels on."""
 READ = frozenset({*OURS, "model", "prompt", "n", "size", "response_format", "generationConfig"})
 GENERATION = ("seed", "temperature", "top_p", "topP", "topK", "maxOutputTokens")

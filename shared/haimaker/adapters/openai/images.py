@@ -46,7 +46,7 @@ def body_for(request: ImageRequest, attempt: Attempt) -> tuple[JSON, tuple[str, 
     body, lost = ruled(body, request, attempt)
     body, dropped = taken(renamed(body, row.rename), row, forced=bool(request.fields.drop_params))
     for name, spellings in row.values.items():
-        if body.get(name) in spellings:
+        if isinstance(body.get(name), str) and body[name] in spellings:
             body[name] = spellings[body[name]]
     body = {name: value for name, value in body.items() if value != "" or name == "prompt"}
     return {**row.add, **body, "model": attempt.model}, tuple(name for name in (*lost, *dropped) if name not in OF_STREAMS)
@@ -64,16 +64,17 @@ def call(path: str, body: JSON, request: ImageRequest, attempt: Attempt, dropped
 def from_upstream(answer: Answer, request: ImageRequest, attempt: Attempt) -> Made:
     body = answer.object()
     data = body.get("data")
+    if not data and is_failure(body):
+        raise from_body(body)
     if not isinstance(data, list):
-        if is_failure(body):
-            raise from_body(body)
         raise BadGatewayError("The provider's answer has no images.", code="invalid_provider_response")
-    images = [item for item in data if isinstance(item, dict) and (item.get("b64_json") or item.get("url"))]
+    images = [_read(item) for item in data if isinstance(item, dict)]
+    images = [image for image in images if image["b64_json"] or image["url"]]
     kept = {name: value for name, value in body.items() if name not in ("data", "usage")}
     if not isinstance(body.get("created"), int):
         kept["created"] = attempt.created_s
     said = body.get("usage")
-    made = request.made(attempt, images, _used(said, len(images), body, request, attempt), **kept)
+    made = request.made(attempt, images, _used(said, len(images), body, request, attempt), kept)
     if isinstance(said, dict) and isinstance(made.body, dict) and made.tokens:
         made.body["usage"] = {**made.body["usage"], **{name: value for name, value in said.items() if value is not None}}
     return made
@@ -90,6 +91,12 @@ def from_stream(events: Iterable[Event], request: ImageRequest, attempt: Attempt
             yield Chunk(body, event.data)
         elif event.name:
             yield Chunk({"type": event.name, **body})
+
+
+def _read(item: JSON) -> JSON:
+    """What is no text is no image."""
+    held = {name: item.get(name) for name in ("b64_json", "url")}
+    return {**item, **{name: value if isinstance(value, str) else None for name, value in held.items()}}
 
 
 def _used(said: Any, count: int, body: JSON, request: ImageRequest, attempt: Attempt) -> Any:

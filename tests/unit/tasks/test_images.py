@@ -1,0 +1,227 @@
+"""Images: whatever is asked has an answer that is no defect, costs no more than was held, and is priced by the right line."""
+
+import base64
+import json
+from typing import Any
+
+import pytest
+from google.genai import types
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from haimaker import adapters, image_counts, pictures, prices, usage
+from haimaker.demo.images import png
+from haimaker.errors import APIError, BadRequestError
+from haimaker.image_prices import Size, line_of, size_of
+from haimaker.multipart_form import File, encode
+from haimaker.prices import Facts, facts
+from haimaker.providers import row_for
+from haimaker.task import Answer
+from haimaker.tasks.images import ImageRequest, parse_edit, parse_generation, parse_variation
+from haimaker.wire import JSON, Attempt, Request
+
+PNG = png(b"", Size(16, 16))
+TARGETS = (
+    "openai/dall-e-3", "openai/dall-e-2", "openai/gpt-image-1", "openai/gpt-image-2", "openai/never-heard-of", "azure/dall-e-3",
+    "azure/gpt-image-1", "gemini/gemini-2.5-flash-image", "gemini/gemini-3-pro-image", "gemini/imagen-4.0-generate-001",
+    "vertex_ai/imagegeneration@006", "vertex_ai/gemini-3.1-flash-image", "bedrock/amazon.nova-canvas-v1:0",
+    "bedrock/amazon.titan-image-generator-v2:0", "bedrock/stability.stable-diffusion-xl-v0",
+    "bedrock/stability.stable-diffusion-xl-v1",
+    "bedrock/stability.sd3-5-large-v1:0", "bedrock/stability.stable-image-inpaint-v1:0", "recraft/recraftv3",
+    "xai/grok-imagine-image", "xai/grok-imagine-image-2.0", "together_ai/black-forest-labs/FLUX.1-schnell",
+    "fireworks_ai/accounts/fireworks/models/flux-kontext-pro",
+)  # fmt: skip
+KINDS = ("images_generations", "images_edits", "images_variations")
+ANYTHING = st.recursive(
+    st.none() | st.booleans() | st.integers(-3, 12) | st.floats(allow_nan=False, allow_infinity=False) | st.text(max_size=6),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=6), inner, max_size=3),
+    max_leaves=6,
+)
+SIZES = st.sampled_from(
+    ["auto", "256x256", "512x512", "1024x1024", "1536x1024", "1024x1792", "4096x4096", "16:9", "0x0", "1x99999"]
+)
+FIELDS: dict[str, st.SearchStrategy[Any]] = {
+    "n": st.integers(1, 10),
+    "size": SIZES,
+    "quality": st.sampled_from(["auto", "low", "medium", "high", "xhigh", "max", "standard", "hd", "best"]),
+    "response_format": st.sampled_from(["url", "b64_json"]),
+    "style": st.sampled_from(["vivid", "natural", "anime"]),
+    "background": st.just("opaque"),
+    "output_format": st.sampled_from(["png", "jpeg", "webp"]),
+    "output_compression": st.integers(0, 100),
+    "partial_images": st.integers(0, 3),
+    "stream": st.booleans(),
+    "user": st.text(max_size=5),
+    "seed": st.integers(0, 9),
+    "steps": st.integers(1, 150),
+    "negative_prompt": st.text(max_size=5),
+    "drop_params": st.booleans(),
+}
+GOOD = st.fixed_dictionaries({"prompt": st.text(min_size=1, max_size=20)}, optional=FIELDS)
+ODD = st.fixed_dictionaries({}, optional={name: strategy | ANYTHING for name, strategy in {**FIELDS, "prompt": st.text()}.items()})
+
+
+def attempt_at(target: str, kind: str = KINDS[0]) -> Attempt:
+    name, _, model = target.partition("/")
+    known = facts(name, model) or Facts.unknown(name, model)
+    return Attempt("req", 1_700_000_000, row_for(name, model, kind), model, known)
+
+
+def parsed(kind: str, body: JSON, images: int = 1) -> ImageRequest:
+    if kind == KINDS[0]:
+        return parse_generation(Request("req", body=json.dumps(body).encode()))
+    fields = [(name, value if isinstance(value, str) else json.dumps(value)) for name, value in body.items()]
+    content_type, raw = encode(fields, [("image[]", File("a.png", "image/png", PNG))] * images)
+    parse = parse_edit if kind == KINDS[1] else parse_variation
+    return parse(Request("req", {"content-type": content_type}, raw))
+
+
+def sent(request: ImageRequest, attempt: Attempt) -> list[Any]:
+    adapter: Any = adapters.find(request, attempt)
+    return [adapter.to_upstream(part, attempt) for part in request.parts(adapter.most_at_once(attempt))]
+
+
+@given(st.sampled_from(KINDS), st.sampled_from(TARGETS), ODD, st.integers(0, 3))
+@settings(max_examples=300)
+def test_whatever_is_asked_is_sent_or_refused_by_name(kind: str, target: str, body: JSON, images: int) -> None:
+    try:
+        calls = sent(parsed(kind, body, images), attempt_at(target, kind))
+    except BadRequestError as error:
+        named = bool(error.param)
+    else:
+        named = all(call.path.startswith("/") and call.body for call in calls)
+    assert named
+
+
+@given(st.sampled_from(KINDS), st.binary(max_size=60), st.sampled_from(["", "application/json", "multipart/form-data; boundary=x"]))
+def test_bytes_that_are_no_request_are_refused(kind: str, body: bytes, content_type: str) -> None:
+    parse = {KINDS[0]: parse_generation, KINDS[1]: parse_edit, KINDS[2]: parse_variation}[kind]
+    with pytest.raises(BadRequestError):
+        parse(Request("req", {"content-type": content_type}, body))
+
+
+ANSWERS = st.fixed_dictionaries(
+    {},
+    optional={
+        name: ANYTHING | st.lists(st.fixed_dictionaries({}, optional={inner: ANYTHING | st.just("aQ==") for inner in names}))
+        for name, names in {
+            "data": ("b64_json", "url", "revised_prompt"),
+            "images": (),
+            "artifacts": ("base64", "finishReason"),
+            "predictions": ("bytesBase64Encoded", "raiFilteredReason"),
+            "candidates": ("content", "finishReason"),
+            "usage": (),
+            "usageMetadata": (),
+            "error": (),
+            "created": (),
+            "size": (),
+            "quality": (),
+            "credits": (),
+        }.items()
+    },
+)
+
+
+@given(st.sampled_from(TARGETS), GOOD, ANSWERS | ANYTHING)
+@settings(max_examples=400)
+def test_any_answer_is_read_or_is_an_error_of_the_provider(target: str, body: JSON, answer: Any) -> None:
+    attempt = attempt_at(target)
+    try:
+        request = parsed(KINDS[0], body)
+        adapter: Any = adapters.find(request, attempt)
+        made = adapter.from_upstream(Answer({}, json.dumps(answer).encode()), request, attempt)
+    except APIError:
+        return
+    for image in made.body["data"]:
+        assert isinstance(image["b64_json"] or image["url"], str)
+    assert list(request.as_events(request.joined([made, made])))[-1].body["type"] == "image_generation.completed"
+
+
+@given(
+    st.sampled_from(TARGETS), GOOD, st.sampled_from(["standard", "hd", "premium", "low", "high", None]), SIZES, st.integers(1, 150)
+)
+@settings(max_examples=400)
+def test_no_image_costs_more_than_was_held(target: str, body: JSON, quality: str | None, size: str, steps: int) -> None:
+    """Whatever quality, size and steps the provider made of it; tokens within what its documentation says."""
+    attempt = attempt_at(target)
+    request = parsed(KINDS[0], body)
+    most = usage.most_nanousd(request.most(attempt), attempt.facts)
+    made = request.estimate(attempt)
+    if not image_counts.by_token(attempt.facts):
+        made = request.counted(attempt, request.n, quality, None if made.pixels else size_of(size), steps)
+    cost = usage.cost_nanousd(made, attempt.facts)
+    assert (most is None) == (cost is None) == (target == "openai/never-heard-of")
+    assert most is None or cost is None or cost <= most
+
+
+@pytest.mark.parametrize(
+    ("target", "quality", "size", "steps", "usd"),
+    [
+        ("openai/dall-e-3", None, None, None, "0.04"),
+        ("openai/dall-e-3", "hd", "1024x1024", None, "0.08"),
+        ("openai/dall-e-3", "hd", "1024x1792", None, "0.12"),
+        ("openai/dall-e-3", "standard", "1792x1024", None, "0.08"),
+        ("openai/dall-e-2", None, "256x256", None, "0.016"),
+        ("bedrock/stability.stable-diffusion-xl-v0", None, "512x512", 30, "0.018"),
+        ("bedrock/stability.stable-diffusion-xl-v0", None, "512x512", 51, "0.036"),
+        ("bedrock/stability.stable-diffusion-xl-v0", None, "1024x1024", None, "0.036"),
+        ("bedrock/stability.stable-diffusion-xl-v0", None, "1024x1024", 150, "0.072"),
+        ("bedrock/amazon.nova-canvas-v1:0", "standard", "1024x1024", None, "0.04"),
+        ("bedrock/amazon.nova-canvas-v1:0", "premium", "1280x720", None, "0.08"),
+        ("recraft/recraftv3", "hd", "4096x4096", None, "0.04"),
+        ("vertex_ai/imagegeneration@006", None, "1024x1024", None, "0.02"),
+    ],
+)
+def test_the_least_line_that_holds_the_image_has_its_price(
+    target: str, quality: str | None, size: str | None, steps: int | None, usd: str
+) -> None:
+    known = attempt_at(target).facts
+    found = known.variant(line_of(known, quality, size_of(size), steps))
+    assert found.rates["output_cost_per_image"] == usd
+
+
+def test_every_image_model_of_the_table_that_is_served_has_a_price() -> None:
+    request = parsed(KINDS[0], {"prompt": "a"})
+    for name in ("openai", "azure", "gemini", "vertex_ai", "bedrock", "recraft", "xai", "together_ai", "fireworks_ai"):
+        for known in prices.models(name):
+            if known.mode == "image_generation" and known.rates:
+                attempt = Attempt("req", 0, row_for(name, known.model, KINDS[0]), known.model, known)
+                assert usage.most_nanousd(request.most(attempt), known), known.model
+
+
+@pytest.mark.parametrize(("size", "shape"), [("1024x1536", ("2:3", "1K")), ("3840x2160", ("16:9", "4K"))])
+@pytest.mark.parametrize("kind", KINDS)
+def test_googles_own_types_read_what_its_models_are_sent(kind: str, size: str, shape: tuple[str, str]) -> None:
+    request = parsed(kind, {"prompt": "A hat", "size": size, "seed": 7})
+    [call] = sent(request, attempt_at("gemini/gemini-3-pro-image", kind))
+    body = json.loads(call.body)
+    config = types.GenerateContentConfig.model_validate(body["generationConfig"])
+    assert (config.response_modalities, config.seed) == (["TEXT", "IMAGE"], 7)
+    assert config.image_config is not None
+    assert (config.image_config.aspect_ratio, config.image_config.image_size) == shape
+    [content] = [types.Content.model_validate(each) for each in body["contents"]]
+    assert [part.inline_data.data for part in content.parts or () if part.inline_data] == ([] if kind == KINDS[0] else [PNG])
+
+
+@pytest.mark.parametrize(
+    ("data", "kind"),
+    [
+        (PNG, "image/png"),
+        (b"\xff\xd8\xff\xe0", "image/jpeg"),
+        (b"GIF89a", "image/gif"),
+        (b"RIFF\0\0\0\0WEBPVP8 ", "image/webp"),
+        (b"RIFF\0\0\0\0WAVEfmt ", None),
+        (b'<?xml version="1.0"?><svg xmlns="x">', "image/svg+xml"),
+        (b'<?xml version="1.0"?><html>', None),
+        (b"", None),
+        (b"<html>", None),
+    ],
+)
+def test_an_image_says_what_it_is(data: bytes, kind: str | None) -> None:
+    assert pictures.kind_of(data) == kind
+
+
+def test_a_data_url_is_read_back() -> None:
+    assert pictures.from_base64(pictures.to_data_url(PNG)) == PNG
+    assert pictures.from_base64(base64.b64encode(PNG).decode()) == PNG
+    assert pictures.from_base64("no base64!") is None
