@@ -8,6 +8,7 @@ from typing import NamedTuple
 import pytest
 from playwright.sync_api import Browser, Error, Page, sync_playwright
 
+from tests.console.example import fill
 from tests.contract.money_support import ADMIN, Desk, serving
 from tests.support.fake_upstream import FakeUpstream
 from tests.support.openai_wire import plays_openai
@@ -55,9 +56,18 @@ class Console(NamedTuple):
         self.page.get_by_role("navigation").wait_for()
         return self.page
 
+    def forgives(self, status: int) -> None:
+        """What the browser says of an answer that the test wanted."""
+        self.complaints[:] = [text for text in self.complaints if f"the server responded with a status of {status} " not in text]
+
+
+@pytest.fixture(scope="session")
+def keys(desk: Desk) -> dict[str, str]:
+    return fill(desk.gateway.store)
+
 
 @pytest.fixture
-def console(browser: Browser, desk: Desk) -> Iterator[Console]:
+def console(browser: Browser, desk: Desk, keys: dict[str, str]) -> Iterator[Console]:
     """At the end nothing was asked of anybody else, and the browser found nothing wrong."""
     context = browser.new_context(viewport={"width": 1280, "height": 900}, locale="en-GB", timezone_id="UTC")
     page = context.new_page()

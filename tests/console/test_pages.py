@@ -1,11 +1,38 @@
 """The console in a real browser: every view, as an administrator and as the holder of a key."""
 
+import json
+import os
 import re
+import subprocess
+import sys
 
-from playwright.sync_api import expect
+import pytest
+from playwright.sync_api import Page, expect
 
 from tests.console.conftest import Console
-from tests.contract.money_support import ADMIN, Desk
+from tests.contract.money_support import ADMIN, Desk, error_of
+from tests.support.openai_wire import plays_openai
+from tests.support.reply import Reply
+
+SCRIPT = "<img src=x onerror='document.title=1'>"
+UNNAMED = """[...document.querySelectorAll('input, select, textarea, button')]
+    .filter((found) => !(found.labels?.length || found.ariaLabel || found.innerText)).map((found) => found.outerHTML)"""
+VIEWS = ("spend", "keys", "payers", "requests", "models", "playground")
+
+
+def row(page: Page, text: str):
+    return page.get_by_role("row").filter(has_text=text)
+
+
+def say(page: Page, text: str, model: str = "demo/count"):
+    expect(page.get_by_label("Model")).not_to_have_value("")
+    page.get_by_label("Model").fill(model)
+    page.get_by_label("Message").fill(text)
+    page.get_by_role("button", name="Send").click()
+
+
+def last_answer(page: Page):
+    return page.get_by_role("article").filter(has_text="Answer").last
 
 
 def test_signing_in_and_out(console: Console, desk: Desk):
@@ -15,23 +42,281 @@ def test_signing_in_and_out(console: Console, desk: Desk):
         page.get_by_label("Key").fill(key)
         page.get_by_role("button", name="Sign in").click()
         expect(page.get_by_role("alert")).to_contain_text(said)
-    console.complaints.clear()  # the 401 was wanted
+    console.forgives(401)
     console.sign_in()
-    expect(page.get_by_text("administrator")).to_be_visible()
+    expect(page.get_by_text("administrator", exact=True)).to_be_visible()
     assert page.evaluate("Object.values(sessionStorage)") == [ADMIN]
     assert page.evaluate("localStorage.length + document.cookie.length") == 0
     page.reload()
-    expect(page.get_by_text("administrator")).to_be_visible()
+    expect(page.get_by_text("administrator", exact=True)).to_be_visible()
     page.get_by_role("button", name="Sign out").click()
     expect(page.get_by_label("Key")).to_be_visible()
     assert page.evaluate("sessionStorage.length") == 0
+
+
+def test_a_key_that_ends_signs_its_holder_out(console: Console, desk: Desk):
+    key = desk.key()
+    page = console.sign_in(key, "models")
+    desk.admin("/key/block", key=key)
+    page.get_by_role("link", name="Spend").click()
+    expect(page.get_by_role("alert")).to_contain_text("blocked")
+    assert page.evaluate("sessionStorage.length") == 0
+    console.forgives(401)
+
+
+def test_spend_by_day_and_by_everything(console: Console, keys):
+    page = console.sign_in()
+    expect(row(page, "anthropic/claude-sonnet-4-5")).to_contain_text("$")
+    chart = page.get_by_role("group", name=re.compile("Spend, by day"))
+    whole = chart.locator("figcaption").inner_text()
+    chart.focus()
+    page.keyboard.press("ArrowLeft")
+    expect(chart).to_contain_text("together")
+    assert chart.locator("figcaption").inner_text() != whole
+    assert chart.locator("svg.bars rect:not(.catch)").count() > 30
+    for by, name in (("Provider", "groq"), ("Key", "support-bot"), ("Team", "product"), ("Tag", "batch")):
+        page.get_by_role("button", name=by, exact=True).click()
+        expect(row(page, name).last).to_be_visible()
+    page.get_by_role("button", name="7 days").click()
+    page.get_by_role("button", name="Requests").click()
+    expect(page.get_by_role("heading", name="Requests by tag and day")).to_be_visible()
+    page.get_by_role("link", name="batch").click()
+    expect(page.get_by_role("heading", name="Requests", exact=True)).to_be_visible()
+    expect(row(page, "search-index").first).to_be_visible()
+    expect(row(page, "ada")).to_have_count(0)
+
+
+def test_a_key_is_issued_limited_rotated_blocked_and_deleted(console: Console, desk: Desk):
+    page = console.sign_in(view="keys")
+    page.get_by_role("button", name="New key").click()
+    page.get_by_label("Name", exact=True).fill(SCRIPT)
+    page.get_by_label("Budget, USD").fill("2.5")
+    page.get_by_label("Renewed every").fill("30d")
+    page.get_by_label("Models").fill("demo/*, openai/gpt-4o-mini")
+    page.get_by_role("button", name="Create the key").click()
+    first = shown_key(page)
+    info = desk.info(first)
+    assert (info["key_alias"], info["max_budget"], info["budget_duration"]) == (SCRIPT, 2.5, "2592000s")
+    assert (info["models"], info["rpm_limit"]) == (["demo/*", "openai/gpt-4o-mini"], None)
+    assert desk.chat(first, "demo/echo").status_code == 200
+
+    line = row(page, SCRIPT)
+    expect(line).to_contain_text("$0.00 of $2.50")
+    line.get_by_role("button", name="Edit").click()
+    page.get_by_label("Budget, USD").fill("")
+    page.get_by_label("Requests a minute").fill("7")
+    page.get_by_role("button", name="Save").click()
+    expect(line).to_contain_text("7 requests/min")
+    info = desk.info(first)
+    assert (info["max_budget"], info["rpm_limit"], info["key_alias"], info["budget_duration"]) == (None, 7, SCRIPT, "2592000s")
+
+    line.get_by_role("button", name="Rotate").click()
+    page.get_by_role("button", name="Rotate the key").click()
+    second = shown_key(page)
+    assert error_of(desk.chat(first, "demo/echo"))[0] == 401
+    assert desk.info(second)["rpm_limit"] == 7
+
+    line.get_by_role("button", name="Block").click()
+    expect(line).to_contain_text("blocked")
+    assert error_of(desk.chat(second, "demo/echo")) == (401, "key_blocked")
+    line.get_by_role("button", name="Unblock").click()
+    expect(line).not_to_contain_text("blocked")
+    line.get_by_role("button", name="Delete").click()
+    page.get_by_role("button", name="Delete the key").click()
+    expect(line).to_have_count(0)
+    assert error_of(desk.chat(second, "demo/echo"))[0] == 401
+
+
+def shown_key(page: Page) -> str:
+    key = page.get_by_label("The key").inner_text()
+    assert key.startswith("sk-hm-")
+    page.get_by_role("button", name="Done").click()
+    expect(page.get_by_role("dialog")).to_have_count(0)
+    assert key not in page.content(), "it is shown once"
+    return key
+
+
+def test_what_the_gateway_refuses_is_said_where_it_was_asked(console: Console):
+    page = console.sign_in(view="keys")
+    page.get_by_role("button", name="New key").click()
+    page.get_by_label("Team").fill("no-such-team")
+    page.get_by_role("button", name="Create the key").click()
+    expect(page.get_by_role("dialog").get_by_role("alert")).to_contain_text("no such team")
+    page.keyboard.press("Escape")
+    expect(page.get_by_role("dialog")).to_have_count(0)
+    console.forgives(404)
+
+
+@pytest.mark.parametrize(("kind", "identity", "path"), [("Teams", "team_id", "/team"), ("End users", "user_id", "/customer")])
+def test_who_else_pays_has_limits(console: Console, desk: Desk, kind: str, identity: str, path: str):
+    page = console.sign_in(view="payers")
+    name = f"payer-{kind[0]}"
+    page.get_by_role("button", name=kind).click()
+    page.get_by_role("button", name=f"New {identity.removesuffix('_id')}").click()
+    page.get_by_label("Id").fill(name)
+    page.get_by_label("Budget, USD").fill("3")
+    page.get_by_role("button", name="Create").click()
+    line = row(page, name)
+    expect(line).to_contain_text("of $3.00")
+    line.get_by_role("button", name="Edit").click()
+    page.get_by_label("Requests at once").fill("2")
+    page.get_by_role("button", name="Save").click()
+    expect(line).to_contain_text("2 at once")
+    line.get_by_role("button", name="Block").click()
+    expect(line).to_contain_text("blocked")
+    [told] = [account for account in desk.ask("GET", f"{path}/list").json() if account[identity] == name]
+    assert (told["max_budget"], told["max_parallel_requests"], told["blocked"]) == (3, 2, True)
+    line.get_by_role("button", name="Delete").click()
+    page.get_by_role("dialog").get_by_role("button", name="Delete").click()
+    expect(line).to_have_count(0)
+
+
+def test_an_ordinary_key_sees_its_own_part(console: Console, desk: Desk, keys):
+    page = console.sign_in(keys["ada"])
+    expect(page.get_by_text("its own part")).to_be_visible()
+    assert page.get_by_role("navigation").inner_text().split() == ["Spend", "Keys", "Requests", "Models", "Playground"]
+    expect(page.get_by_role("button", name="Key", exact=True)).to_have_count(0)
+    page.get_by_role("link", name="Keys").click()
+    expect(page.get_by_text("of $10.00")).to_be_visible()
+    expect(page.get_by_role("button", name="Edit")).to_have_count(0)
+    page.get_by_role("link", name="Requests").click()
+    expect(row(page, "ada").first).to_be_visible()
+    assert row(page, "support-bot").count() == 0
+    page.goto(f"{console.address}#/payers")
+    expect(page.get_by_role("heading", name="Spend", exact=True)).to_be_visible()
+
+
+def test_the_dearest_request_is_found_with_its_attempts(console: Console, desk: Desk):
+    page = console.sign_in(view="requests")
+    page.get_by_role("button", name="Dearest").click()
+    expect(page.get_by_text("The dearest of the")).to_be_visible()
+    expect(page.locator("[aria-busy=true]")).to_have_count(0)
+    costs = [float(cell.lstrip("$")) for cell in page.locator("table.requests td[data-label=Cost]").all_inner_texts()]
+    assert len(costs) == 50
+    assert costs == sorted(costs, reverse=True)
+    page.get_by_role("button", name="Details").first.click()
+    expect(page.get_by_role("columnheader", name="First byte")).to_be_visible()
+    request_id = page.locator(".detail dd code").inner_text()
+    assert desk.gateway.store.record(request_id).cost_nanousd == pytest.approx(costs[0] * 10**9, rel=0.01)
+    page.get_by_label("Request id").fill(request_id)
+    page.get_by_role("button", name="Find").click()
+    expect(page.locator(".detail dd code")).to_have_text(request_id)
+    page.get_by_label("Request id").fill(desk.key())
+    page.get_by_role("button", name="Find").click()
+    expect(page.get_by_text("A key does not belong into an address")).to_be_visible()
+
+
+def test_a_failing_provider_is_spotted(console: Console):
+    page = console.sign_in(view="requests?tag=prod")
+    worst = page.locator(".providers tbody tr").first
+    expect(worst).to_contain_text("groq")
+    expect(worst).to_contain_text("rate_limit_exceeded")
+    expect(page.get_by_text("1 failed first").first).to_be_visible()
+    page.get_by_label("Status").select_option("error")
+    page.get_by_role("button", name="Find").click()
+    expect(page.get_by_text("provider_overloaded").first).to_be_visible()
+    expect(page.locator("table.requests").get_by_text("ok", exact=True)).to_have_count(0)
 
 
 def test_models_are_found(console: Console):
     page = console.sign_in(view="models")
     page.get_by_label("Search models").fill("gpt-4o-mini")
     page.get_by_label("Provider").select_option("openai")
-    row = page.get_by_role("row").filter(has_text=re.compile(r"openai/gpt-4o-mini(?!-)"))
-    expect(row.first).to_contain_text("$0.15")
+    found = page.get_by_role("row").filter(has_text=re.compile(r"openai/gpt-4o-mini(?!-)")).first
+    expect(found).to_contain_text("$0.15")
+    found.get_by_role("link", name="Try").click()
+    expect(page.get_by_label("Model")).to_have_value("openai/gpt-4o-mini")
+    page.get_by_role("link", name="Models").click()
     page.get_by_label("Search models").fill("no such model")
     expect(page.get_by_text("No model fits.")).to_be_visible()
+
+
+def test_a_conversation_streams_and_tells_its_cost(console: Console, desk: Desk):
+    page = console.sign_in(view="playground")
+    desk.upstream.answers(plays_openai("Hello!"))
+    say(page, SCRIPT, "openai/gpt-4o-mini")
+    answer = last_answer(page)
+    expect(answer).to_contain_text("Hello!")
+    expect(answer).to_contain_text("from openai")
+    expect(answer).to_contain_text("$0.0000045")
+    say(page, "Count to 3")
+    expect(last_answer(page)).to_contain_text("1 2 3")
+    page.get_by_label("Stream the answer").uncheck()
+    say(page, "Count to 4")
+    expect(last_answer(page)).to_contain_text("1 2 3 4")
+    last_answer(page).get_by_role("link", name="Record").click()
+    expect(page.get_by_role("columnheader", name="First byte")).to_be_visible()
+
+
+def test_a_stream_can_be_stopped(console: Console, desk: Desk):
+    gate = desk.upstream.gate()
+    chunk = {
+        "id": "1",
+        "object": "chat.completion.chunk",
+        "created": 1,
+        "model": "m",
+        "choices": [{"index": 0, "delta": {"content": "So far"}}],
+    }
+    desk.upstream.answers(Reply.sse([chunk, gate]))
+    page = console.sign_in(view="playground")
+    say(page, "Go on", "openai/gpt-4o-mini")
+    expect(last_answer(page)).to_contain_text("So far")
+    page.get_by_role("button", name="Stop").click()
+    expect(last_answer(page)).to_contain_text("stopped")
+    gate.open()
+
+
+def test_a_refused_message_can_be_sent_again(console: Console):
+    page = console.sign_in(view="playground")
+    say(page, "Hi", "nobody/none")
+    expect(page.get_by_role("alert")).to_contain_text("nobody/none")
+    expect(page.get_by_label("Message")).to_have_value("Hi")
+    console.forgives(404)
+
+
+def test_the_request_is_shown_as_code_that_runs(console: Console, desk: Desk):
+    page = console.sign_in(view="playground")
+    page.get_by_label("System").fill('It\'s "quoted"\n\\ and é 👋')
+    page.get_by_label("Model").fill("demo/echo")
+    asked = '\'; echo "$HOME" \\'
+    page.get_by_label("Message").fill(asked)
+    key = desk.key()
+    environment = os.environ | {"HAIMAKER_KEY": key, "NO_PROXY": "*", "no_proxy": "*"}
+    programs = {"curl": ["bash", "-ec"], "Python": [sys.executable, "-c"]}
+    for stream in (True, False):
+        page.get_by_label("Stream the answer").set_checked(stream)
+        for language, program in programs.items():
+            page.get_by_role("button", name=language, exact=True).click()
+            text = page.get_by_label("The request as code").inner_text()
+            assert "sk-" not in text
+            done = subprocess.run([*program, text], env=environment, capture_output=True, text=True, timeout=60, check=True)
+            if language == "Python":
+                assert done.stdout == f"{asked}\n"
+            elif stream:
+                assert done.stdout.endswith("data: [DONE]\n\n")
+            else:
+                assert json.loads(done.stdout)["choices"][0]["message"]["content"] == asked
+    page.get_by_role("button", name="Node").click()
+    text = page.get_by_label("The request as code").inner_text()
+    assert json.loads(text[text.index("create(") + 7 : text.index(");\nconsole")])["messages"][1]["content"] == asked
+
+
+@pytest.mark.parametrize("width", [390, 1280])
+def test_no_view_is_wider_than_the_screen_and_every_control_has_a_name(console: Console, keys, width: int):
+    page = console.sign_in()
+    page.set_viewport_size({"width": width, "height": 844})
+    for view in VIEWS:
+        page.goto(f"{console.address}#/{view}")
+        page.get_by_role("heading", level=1).wait_for()
+        page.wait_for_load_state("networkidle")
+        assert page.evaluate("document.documentElement.scrollWidth") <= width, view
+        assert page.evaluate(UNNAMED) == [], view
+
+
+def test_with_a_stage_or_a_slash_in_its_address_it_finds_its_files(console: Console):
+    for address in (console.address.replace("/console", "/v1/console"), f"{console.address}/"):
+        page = Console(console.page, address, [], []).sign_in(view="playground")
+        expect(page.get_by_label("The request as code")).to_contain_text(
+            console.address.replace("/console", "/v1/chat/completions")
+        )
+        page.get_by_role("button", name="Sign out").click()

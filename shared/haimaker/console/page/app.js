@@ -2,19 +2,33 @@
 
 import { html, nothing, render } from "./vendor/lit-html/lit-html.js";
 import { Api } from "./api.js";
+import { keys } from "./keys.js";
 import { models } from "./models.js";
+import { payers } from "./payers.js";
+import { playground } from "./playground.js";
+import { requests } from "./requests.js";
 import { signIn } from "./sign_in.js";
+import { spend } from "./spend.js";
 
 const KEY = "haimaker.key";
 const TOLD_MS = 4_000;
 
-/** Views by their name in the address; each is made once per session. A view has `open(params)` and `show()`. */
-const VIEWS = { models: ["Models", models] };
+/** Views by their name in the address, some for administrators only. Each is made once per session; it has `open(params)` and `show()`. */
+const VIEWS = {
+  spend: ["Spend", spend],
+  keys: ["Keys", keys],
+  payers: ["Teams", payers, "admin"],
+  requests: ["Requests", requests],
+  models: ["Models", models],
+  playground: ["Playground", playground],
+};
 
 class App {
   api = null;
   /** What /key/info tells of the key. */
   me = null;
+  /** The chart, and the day in it, that is pointed at. */
+  pointed = null;
   #views = {};
   #view = null;
   #dialog = null;

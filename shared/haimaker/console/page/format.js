@@ -1,33 +1,33 @@
 /* Values as text. Pure. */
 
-const whole = new Intl.NumberFormat("en-US", { maximumFractionDigits: 0 });
+const wholes = new Intl.NumberFormat("en-US", { maximumFractionDigits: 0 });
 const compact = new Intl.NumberFormat("en-US", { notation: "compact", maximumFractionDigits: 1 });
 
 /** USD, as many decimals as it takes to tell small amounts apart; the gateway counts in billionths. */
 export function usd(amount) {
   if (amount == null) return "–";
   const size = Math.abs(amount);
-  if (size >= 1000) return `$${whole.format(amount)}`;
+  if (size >= 1000) return `$${wholes.format(amount)}`;
   if (size >= 1 || size === 0) return `$${amount.toFixed(2)}`;
-  return `$${significant(amount, 3, 9)}`;
+  return `$${significant(amount, 3, 9, 2)}`;
 }
 
 /** USD of an axis. */
 export function roundUsd(amount) {
-  return amount >= 1000 ? `$${compact.format(amount)}` : `$${significant(amount, 3, 9)}`;
+  return amount >= 1000 ? `$${compact.format(amount)}` : `$${significant(amount, 3, 9, amount % 1 ? 2 : 0)}`;
 }
 
 /** A rate per token as a price per million tokens. */
 export function perMillion(rate) {
-  return rate == null ? "–" : `$${significant(rate * 1e6, 4, 6)}`;
+  return rate == null ? "–" : `$${significant(rate * 1e6, 4, 6, 2)}`;
 }
 
 export function count(number) {
-  return number == null ? "–" : whole.format(number);
+  return number == null ? "–" : wholes.format(number);
 }
 
 export function short(number) {
-  return number == null ? "–" : number < 10_000 ? whole.format(number) : compact.format(number);
+  return number == null ? "–" : number < 10_000 ? wholes.format(number) : compact.format(number);
 }
 
 export function percent(part, all) {
@@ -60,9 +60,11 @@ export function span(text) {
   return `${seconds}s`;
 }
 
-function significant(number, digits, most) {
-  if (!number) return "0";
-  const decimals = Math.min(most, Math.max(0, digits - 1 - Math.floor(Math.log10(Math.abs(number)))));
-  const text = number.toFixed(decimals);
-  return text.includes(".") ? text.replace(/\.?0+$/, "") : text;
+/** With so many digits that count, and between `least` and `most` decimals. */
+function significant(number, digits, most, least) {
+  if (!number) return (0).toFixed(least);
+  const decimals = Math.min(most, Math.max(least, digits - 1 - Math.floor(Math.log10(Math.abs(number)))));
+  const [whole, fraction = ""] = number.toFixed(decimals).split(".");
+  const kept = fraction.replace(/0+$/, "").padEnd(least, "0");
+  return kept ? `${whole}.${kept}` : whole;
 }

@@ -5,6 +5,11 @@ import { perMillion, short } from "./format.js";
 import { Loaded, badge, empty, heading } from "./parts.js";
 
 const SHOWN = 100;
+/** What a table has room for. */
+const ABILITIES = {
+  vision: "images", pdf_input: "PDF", audio_input: "sound in", audio_output: "sound out", function_calling: "tools",
+  response_schema: "JSON", reasoning: "reasoning", prompt_caching: "caching", web_search: "search",
+};
 const SORTS = {
   name: ["Name", (model) => model.id],
   input: ["Input price", (model) => model.input_cost_per_token ?? Infinity],
@@ -64,7 +69,7 @@ const row = (model) => html`<tr>
   <td class="number" data-label="Output, per million">${perMillion(model.output_cost_per_token)}</td>
   <td class="number" data-label="Context">${short(model.max_input_tokens)}</td>
   <td class="number" data-label="Output limit">${short(model.max_output_tokens)}</td>
-  <td class="tags">${(model.capabilities ?? []).slice(0, 6).map((name) => html`<span>${words(name)}</span>`)}</td>
+  <td class="tags">${(model.capabilities ?? []).filter((name) => name in ABILITIES).map((name) => html`<span>${ABILITIES[name]}</span>`)}</td>
   <td class="end">${isChat(model) ? html`<a href="#/playground?model=${encodeURIComponent(model.id)}">Try</a>` : nothing}</td>
 </tr>`;
 

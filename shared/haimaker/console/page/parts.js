@@ -65,7 +65,7 @@ export function choice(label, options, chosen, choose) {
 }
 
 export function field(label, control, hint) {
-  return html`<label class="field"><span>${label}</span>${control}${hint ? html`<small>${hint}</small>` : nothing}</label>`;
+  return html`<div class="field"><label><span>${label}</span>${control}</label>${hint ? html`<small>${hint}</small>` : nothing}</div>`;
 }
 
 /** Text to be copied. */

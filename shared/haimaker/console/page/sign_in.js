@@ -2,6 +2,7 @@
 
 import { html, nothing } from "./vendor/lit-html/lit-html.js";
 import { ADDRESS } from "./api.js";
+import { field } from "./parts.js";
 
 export function signIn(app, why) {
   let error = why;
@@ -29,9 +30,7 @@ export function signIn(app, why) {
       <h1>haimaker console</h1>
       <p>Sign in with a key of the gateway at <b>${ADDRESS.replace(/^https?:\/\//, "")}</b>. An administrator's key sees everything, any
         other key its own part.</p>
-      <label class="field"><span>Key</span>
-        <input name="key" type="password" autocomplete="off" spellcheck="false" autofocus required placeholder="sk-hm-…">
-      </label>
+      ${field("Key", html`<input name="key" type="password" autocomplete="off" spellcheck="false" autofocus required placeholder="sk-hm-…">`)}
       ${error ? html`<p class="notice bad" role="alert">${error}</p>` : nothing}
       <button class="primary" ?disabled=${busy}>${busy ? "Signing in …" : "Sign in"}</button>
       <small>The key stays in this tab, and is forgotten when you close it or sign out.</small>

@@ -1,0 +1,47 @@
+/* The form of what an account may do: which fields, and which of them were changed. */
+
+import { html } from "./vendor/lit-html/lit-html.js";
+import { span } from "./format.js";
+import { field } from "./parts.js";
+
+const TIME = "30m, 12h, 30d or 4w";
+export const TIME_PATTERN = "[1-9][0-9]*[smhdw]";
+
+/** By the name that the gateway has for it: label, kind, hint. */
+export const LIMITS = {
+  max_budget: ["Budget, USD", "usd", "empty: no limit"],
+  budget_duration: ["Renewed every", "time", `${TIME}; empty: never`],
+  soft_budget: ["Tell me from, USD", "usd", "blocks nothing"],
+  rpm_limit: ["Requests a minute", "whole", "empty: no limit"],
+  tpm_limit: ["Tokens a minute", "whole", "empty: no limit"],
+  max_parallel_requests: ["Requests at once", "whole", "empty: no limit"],
+};
+export const MODELS = { models: ["Models", "list", "names, or openai/*, with commas between; empty: all"] };
+
+const KINDS = {
+  text: { told: (value) => value ?? "", read: (text) => text },
+  usd: { type: "number", step: "any", told: (value) => (value == null ? "" : String(value)), read: Number },
+  whole: { type: "number", step: "1", told: (value) => (value == null ? "" : String(value)), read: Number },
+  time: { pattern: TIME_PATTERN, told: (value) => span(value), read: (text) => text },
+  list: { told: (value) => (value ?? []).join(", "), read: (text) => text.split(",").map((part) => part.trim()).filter(Boolean) },
+};
+
+/** The fields as they are in `account`, or empty. */
+export function inputs(fields, account = {}) {
+  return Object.entries(fields).map(([name, [label, kind, hint]]) => {
+    const { type = "text", step, pattern = ".*", told } = KINDS[kind];
+    return field(label, html`<input name=${name} type=${type} min="0" step=${step ?? "any"} pattern=${pattern} autocomplete="off" .value=${told(account[name])}>`, hint);
+  });
+}
+
+/** What a form says otherwise than `account`, as the gateway takes it; null takes a limit away. Pure. */
+export function changes(fields, given, account = {}) {
+  const found = {};
+  for (const [name, [, kind]] of Object.entries(fields)) {
+    const { told, read } = KINDS[kind];
+    const text = (given.get(name) ?? "").trim();
+    if (text === told(account[name])) continue;
+    found[name] = text === "" ? (kind === "list" ? [] : null) : read(text);
+  }
+  return found;
+}

@@ -1,0 +1,175 @@
+/* The latest requests, or the dearest of them: who asked, what it cost, and every attempt. */
+
+import { html, nothing } from "./vendor/lit-html/lit-html.js";
+import { byProvider, dearest, fromGeneration } from "./attempts.js";
+import { count, milliseconds, moment, percent, usd } from "./format.js";
+import { Loaded, badge, choice, empty, heading } from "./parts.js";
+
+const PAGE = 50;
+const LOOKED_AT = 1000;
+const STATUSES = { ok: "good", error: "bad", cut: "warn", lost: "bad" };
+const SPAN = ["start_date", "end_date"];
+const NAMES = { provider: "Provider", user: "User", tag: "Tag" };
+const OF_ALL_KEYS = { team: "Team" };
+const MOST_LISTED = 100;
+
+export function requests(app) {
+  let wanted = {};
+  let id = "";
+  let order = "newest";
+  let opened = null;
+  const rows = new Loaded(app, find);
+  const keys = new Loaded(app, async () => (await app.api.get("/key/list", { return_full_object: true, size: MOST_LISTED })).keys);
+
+  async function find() {
+    if (id) return { rows: [fromGeneration((await app.api.get("/generation", { id })).data)], cursor: null };
+    if (order === "newest") return more({ rows: [], cursor: null }, PAGE);
+    let found = await more({ rows: [], cursor: null }, 100);
+    while (found.cursor && found.rows.length < LOOKED_AT) found = await more(found, 100);
+    return found;
+  }
+
+  async function more(found, limit) {
+    const page = await app.api.get("/spend/logs", { ...wanted, limit, cursor: found.cursor });
+    return { rows: [...found.rows, ...page.data], cursor: page.next_cursor };
+  }
+
+  async function loadMore(event) {
+    event.target.disabled = true;
+    try {
+      rows.data = await more(rows.data, PAGE);
+    } catch (error) {
+      app.tell(error.message);
+    }
+    event.target.disabled = false;
+    app.draw();
+  }
+
+  function submit(event) {
+    event.preventDefault();
+    const given = [...new FormData(event.target)].map(([name, value]) => [name, value.trim()]).filter(([, value]) => value);
+    if (given.some(([, value]) => value.startsWith("sk-"))) return app.tell("A key does not belong into an address; choose it by its name.");
+    const query = new URLSearchParams(given).toString();
+    const before = location.hash;
+    location.hash = query ? `#/requests?${query}` : "#/requests";
+    if (location.hash === before) rows.load();
+  }
+
+  const text = (name, label) => html`<input name=${name} placeholder=${label} aria-label=${label} autocomplete="off" spellcheck="false" .value=${wanted[name] ?? ""}>`;
+
+  function filters() {
+    const names = { ...NAMES, ...(app.isAdmin ? OF_ALL_KEYS : {}) };
+    const inUse = [...Object.keys(names), ...SPAN].some((name) => wanted[name]);
+    return html`<form class="filters" @submit=${submit}>
+      ${text("model", "Model")}
+      ${app.isAdmin ? keySelect() : nothing}
+      <select name="status" aria-label="Status">
+        <option value="">Any status</option>
+        ${Object.keys(STATUSES).map((status) => html`<option ?selected=${status === wanted.status}>${status}</option>`)}
+      </select>
+      <input name="id" type="search" placeholder="Request id" aria-label="Request id" spellcheck="false" .value=${id}>
+      <button>Find</button>
+      <details ?open=${inUse}><summary>More conditions</summary><div class="filters">
+        ${Object.entries(names).map(([name, label]) => text(name, label))}
+        ${SPAN.map((name) => html`<input name=${name} type="date" aria-label=${name === "start_date" ? "From" : "To"} .value=${(wanted[name] ?? "").slice(0, 10)}>`)}
+      </div></details>
+    </form>`;
+  }
+
+  function keySelect() {
+    const listed = (keys.data ?? []).map((key) => [key.token_id, key.key_alias ?? key.key_name]);
+    if (wanted.key && !listed.some(([token]) => token === wanted.key)) listed.push([wanted.key, `${wanted.key.slice(0, 10)}…`]);
+    return html`<select name="key" aria-label="Key">
+      <option value="">Any key</option>
+      ${listed.map(([token, name]) => html`<option value=${token} ?selected=${token === wanted.key}>${name}</option>`)}
+    </select>`;
+  }
+
+  const actions = () => html`
+    ${choice("Order", [["newest", "Newest"], ["dearest", "Dearest"]], order, (value) => { order = value; rows.load(); })}
+    <button type="button" @click=${() => rows.load()}>Refresh</button>`;
+
+  function table(found) {
+    if (!found.rows.length) return empty("No request fits.", "Records are kept for 400 days; without dates, those of the last 30 are looked at.");
+    const shown = order === "dearest" ? dearest(found.rows, PAGE) : found.rows;
+    return html`${order === "dearest" ? html`<p class="count">The dearest of the ${count(found.rows.length)} newest that fit</p>` : nothing}
+      <table class="cards requests">
+        <thead><tr><th>Time</th><th>Model</th><th>Key</th><th>Status</th><th class="number">Tokens</th><th class="number">Duration</th><th class="number">Cost</th><th><span class="sr">Details</span></th></tr></thead>
+        <tbody>${shown.map(line)}</tbody>
+      </table>
+      ${found.cursor && order === "newest" ? html`<p class="more"><button type="button" @click=${loadMore}>Load more</button></p>` : nothing}
+      ${providers(found.rows)}`;
+  }
+
+  function line(row) {
+    const open = opened === row.request_id;
+    const failed = row.attempts.filter((attempt) => attempt.status !== 200).length;
+    const served = row.model ? `${row.provider}/${row.model}` : null;
+    return html`<tr class=${open ? "open" : ""}>
+      <td class="line" data-label="Time">${moment(row.started_at)}</td>
+      <td class="title"><code>${row.asked_model ?? served ?? "unknown"}</code>${served && row.asked_model && served !== row.asked_model ? html` <small>by ${served}</small>` : nothing}</td>
+      <td class="line" data-label="Key">${row.key_alias ?? row.key_name ?? "–"}</td>
+      <td data-label="Status"><span>${badge(STATUSES[row.status], row.status)} ${failed && row.status === "ok" ? badge("warn", `${failed} failed first`) : nothing}
+        ${row.error ? html`<small>${row.error}</small>` : nothing}</span></td>
+      <td class="number" data-label="Tokens">${count(row.input_tokens)} → ${count(row.output_tokens)}</td>
+      <td class="number" data-label="Duration">${milliseconds(row.duration_ms)}</td>
+      <td class="number" data-label="Cost">${row.cost_known ? html`<b>${usd(row.spend)}</b>` : badge("warn", "no price")}</td>
+      <td class="end"><button type="button" class="small" aria-expanded=${open} @click=${() => { opened = open ? null : row.request_id; app.draw(); }}>${open ? "Close" : "Details"}</button></td>
+    </tr>${open ? html`<tr class="detail"><td colspan="8">${detail(row)}</td></tr>` : nothing}`;
+  }
+
+  const show = () => html`
+    ${heading("Requests", app.isAdmin ? "Of all keys, with their attempts and cost. No prompts, no answers." : "Of your key, with their attempts and cost.", actions())}
+    ${filters()}
+    ${rows.show(table)}`;
+
+  function open(params) {
+    ({ id = "", ...wanted } = Object.fromEntries(params));
+    opened = id || null;
+    rows.load();
+    if (app.isAdmin && !keys.data) keys.load();
+  }
+
+  return { show, open };
+}
+
+function detail(row) {
+  const facts = [
+    ["Request id", html`<code>${row.request_id}</code>`],
+    ["Operation", row.operation && `${row.operation}${row.stream ? ", streamed" : ""}`],
+    ["User", row.user],
+    ["Team", row.team_id],
+    ["Tags", row.tags.join(", ")],
+    ["Cached tokens", row.cached_tokens && count(row.cached_tokens)],
+    ["First token", row.first_token_ms != null && milliseconds(row.first_token_ms)],
+    ["Cost", row.cost_estimated && "estimated, since the provider sent no usage"],
+  ];
+  return html`<dl>${facts.map(([name, value]) => (value ? html`<div><dt>${name}</dt><dd>${value}</dd></div>` : nothing))}</dl>
+    <table>
+      <thead><tr><th>Attempt</th><th>Answer</th><th class="number">First byte</th><th class="number">Duration</th><th class="number">Cost</th></tr></thead>
+      <tbody>${row.attempts.map((attempt) => html`<tr>
+        <td><code>${attempt.target}</code></td>
+        <td>${badge(attempt.status === 200 ? "good" : "bad", attempt.status ?? "none")} ${attempt.code ?? ""}</td>
+        <td class="number">${milliseconds(attempt.first_byte_ms)}</td>
+        <td class="number">${milliseconds(attempt.duration_ms)}</td>
+        <td class="number">${usd(attempt.cost_usd)}</td>
+      </tr>`)}</tbody>
+    </table>`;
+}
+
+function providers(rows) {
+  const found = byProvider(rows);
+  return html`<section class="panel providers">
+    <header><h2>How providers answered these requests</h2></header>
+    <table class="cards">
+      <thead><tr><th>Provider</th><th class="number">Attempts</th><th class="number">Failed</th><th>Last failure</th><th class="number">Median duration</th></tr></thead>
+      <tbody>${found.map((row) => html`<tr>
+        <td class="title">${row.provider}</td>
+        <td class="number" data-label="Attempts">${count(row.attempts)}</td>
+        <td class="number" data-label="Failed">${row.failed ? html`<b class="bad">${count(row.failed)}</b> <small>${percent(row.failed, row.attempts)}</small>` : "0"}</td>
+        <td data-label="Last failure">${row.last ? html`<span>${badge("bad", row.last.status ?? "none")} ${row.last.code ?? ""} <small>${moment(row.last.at)}</small></span>` : "–"}</td>
+        <td class="number" data-label="Median duration">${milliseconds(row.median_ms)}</td>
+      </tr>`)}</tbody>
+    </table>
+  </section>`;
+}

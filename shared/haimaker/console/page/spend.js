@@ -1,0 +1,91 @@
+/* What was spent, by day and by what, as this key may see it. */
+
+import { html, nothing } from "./vendor/lit-html/lit-html.js";
+import { colour, columns } from "./chart.js";
+import { count, percent, roundUsd, short, usd } from "./format.js";
+import { Loaded, choice, empty, heading } from "./parts.js";
+import { METRICS, days, daysAgo, series, totals } from "./series.js";
+
+const SPANS = [[7, "7 days"], [30, "30 days"], [90, "90 days"]];
+const GROUPS = [["model", "Model"], ["provider", "Provider"], ["key", "Key"], ["team", "Team"], ["user", "User"], ["tag", "Tag"]];
+const OF_ALL_KEYS = ["key", "team"];
+const SHOWN = 25;
+
+export function spend(app) {
+  let span = 30;
+  let by = "model";
+  let metric = "spend";
+  const report = new Loaded(app, async () => {
+    const asked = { by, span };
+    const found = await app.api.get("/spend/report", { group_by: `day,${by}`, start_date: daysAgo(span - 1) });
+    return { ...found, ...asked };
+  });
+
+  function choose(change) {
+    change();
+    report.load();
+  }
+
+  const groups = GROUPS.filter(([name]) => app.isAdmin || !OF_ALL_KEYS.includes(name));
+  const actions = () => html`
+    ${choice("Grouped by", groups, by, (value) => choose(() => { by = value; }))}
+    ${choice("Time", SPANS, span, (value) => choose(() => { span = value; }))}`;
+
+  function chart(found) {
+    const dates = days(found.start_date, found.end_date);
+    const title = METRICS[metric][0];
+    const [format, formatAxis] = metric === "spend" ? [usd, roundUsd] : [count, short];
+    const shown = series(found.data, found.by, metric, dates);
+    return html`<section class="panel">
+      <header><h2>${title} by ${found.by} and day</h2>
+        ${choice("Measure", Object.entries(METRICS).map(([name, [label]]) => [name, label]), metric, (value) => { metric = value; app.draw(); })}</header>
+      ${shown.length ? columns(app, { label: title, dates, groups: shown, format, formatAxis }) : empty(`No ${title.toLowerCase()} in these days.`, metric === "spend" && found.total.requests ? "The requests were free; look at requests or tokens." : "It appears here with the next request.")}
+    </section>
+    ${table(found, shown)}`;
+  }
+
+  function table(found, shown) {
+    const rows = totals(found.data, found.by);
+    if (!rows.length) return nothing;
+    return html`<section class="panel">
+      <table class="cards">
+        <thead><tr><th>${GROUPS.find(([name]) => name === found.by)[1]}</th><th class="number">Requests</th><th class="number">Errors</th>
+          <th class="number">Input tokens</th><th class="number">Output tokens</th><th class="number">Spend</th><th class="number">Share</th></tr></thead>
+        <tbody>${rows.slice(0, SHOWN).map((row) => line(row, found, shown))}</tbody>
+      </table>
+      ${rows.length > SHOWN ? html`<p class="more muted">and ${rows.length - SHOWN} more</p>` : nothing}
+    </section>`;
+  }
+
+  function line(row, found, shown) {
+    const place = shown.findIndex((group) => group.id === row.id);
+    const query = new URLSearchParams({ [found.by]: row.id, start_date: found.start_date });
+    return html`<tr>
+      <td class="title">${place < 0 ? nothing : html`<i class="dot ${colour(shown[place], place)}"></i>`}<a href="#/requests?${query}">${row.label}</a></td>
+      <td class="number" data-label="Requests">${count(row.requests)}</td>
+      <td class="number" data-label="Errors">${row.errors ? html`<b class="bad">${count(row.errors)}</b> <small>${percent(row.errors, row.requests)}</small>` : "0"}</td>
+      <td class="number" data-label="Input tokens">${count(row.input_tokens)}</td>
+      <td class="number" data-label="Output tokens">${count(row.output_tokens)}</td>
+      <td class="number" data-label="Spend"><b>${usd(row.spend)}</b></td>
+      <td class="number" data-label="Share">${percent(row.spend, found.total.spend)}</td>
+    </tr>`;
+  }
+
+  const show = () => html`
+    ${heading("Spend", app.isAdmin ? "What all keys spent; days are UTC." : "What your key spent; days are UTC.", actions())}
+    ${report.show((found) => html`${figures(found)}${chart(found)}`)}`;
+
+  return { show, open: () => report.load() };
+}
+
+function figures({ total }) {
+  const figure = (label, value, more) => html`<div><span>${label}</span><strong>${value}</strong><small>${more}</small></div>`;
+  const each = total.requests ? total.spend / total.requests : 0;
+  return html`<div class="figures">
+    ${figure("Spend", usd(total.spend), `${usd(each)} a request`)}
+    ${figure("Requests", short(total.requests), "that were admitted")}
+    ${figure("Errors", percent(total.errors, total.requests), `${count(total.errors)} failed or cut`)}
+    ${figure("Input tokens", short(total.input_tokens), "prompts")}
+    ${figure("Output tokens", short(total.output_tokens), "answers")}
+  </div>`;
+}
