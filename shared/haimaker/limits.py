@@ -6,7 +6,6 @@ from typing import Any
 
 from haimaker import adapters, choices, usage
 from haimaker.schema import Accepted, Asked, ChatRequest, CompletionRequest
-from haimaker.task import Task
 from haimaker.usage import Tokens
 from haimaker.wire import JSON, Attempt
 
@@ -42,7 +41,7 @@ class Reservation:
 
 def is_priced(request: Accepted, attempt: Attempt) -> bool:
     """Whether it is known what a request costs at a target, which a key with a budget needs."""
-    return usage.is_priced(request.most(attempt), attempt.facts) if isinstance(request, Task) else attempt.facts.priced
+    return attempt.facts.priced if isinstance(request, Asked) else usage.is_priced(request.most(attempt), attempt.facts)
 
 
 def with_output_limits(attempts: Sequence[Attempt], request: Accepted, default: int, affordable: int | None) -> list[Attempt]:
@@ -54,15 +53,14 @@ def with_output_limits(attempts: Sequence[Attempt], request: Accepted, default: 
 
 def reserve(request: Accepted, attempts: Sequence[Attempt], default: int) -> Reservation:
     """The worst case over all targets, at the dearest rates that may apply; a target without a known price adds nothing."""
-    if isinstance(request, Task):
+    if not isinstance(request, Asked):
         return _reserve_task(request, attempts)
-    assert isinstance(request, Asked)
     costs = [_worst_case_nanousd(request, attempt, default) for attempt in attempts]
     answer = min(max(_output_bound(request, attempt, default) for attempt in attempts), ANSWER_RESERVE_TOKENS)
     return Reservation(max((cost for cost in costs if cost is not None), default=0), prompt_estimate(request) + answer)
 
 
-def _reserve_task(request: Task, attempts: Sequence[Attempt]) -> Reservation:
+def _reserve_task(request: Accepted, attempts: Sequence[Attempt]) -> Reservation:
     costs = [usage.most_nanousd(request.most(attempt), attempt.facts) for attempt in attempts]
     tokens = max(estimate.prompt + estimate.completion for estimate in map(request.estimate, attempts))
     return Reservation(max((cost for cost in costs if cost is not None), default=0), tokens)
@@ -70,9 +68,8 @@ def _reserve_task(request: Task, attempts: Sequence[Attempt]) -> Reservation:
 
 def estimated(request: Accepted, attempt: Attempt, answer_bytes: int) -> Tokens:
     """What a target that does not say may have counted, when `answer_bytes` of its answer came."""
-    if isinstance(request, Task):
+    if not isinstance(request, Asked):
         return request.estimate(attempt, answer_bytes)
-    assert isinstance(request, Asked)
     return Tokens(input=prompt_estimate(request), output=usage.estimate_tokens(answer_bytes))
 
 

@@ -5,13 +5,16 @@ https://platform.openai.com/docs/api-reference/chat/create
 
 import json
 from dataclasses import dataclass
-from typing import Annotated, Any, Literal, NoReturn
+from typing import TYPE_CHECKING, Annotated, Any, Literal, NoReturn
 
 from pydantic import BaseModel, ConfigDict, Field, StrictBool, StrictFloat, StrictInt, StrictStr, ValidationError
 
 from haimaker.errors import BadRequestError
 from haimaker.plans import AUTO
-from haimaker.wire import JSON
+from haimaker.wire import JSON, Attempt
+
+if TYPE_CHECKING:
+    from haimaker.usage import Tokens
 
 MAX_CHOICES = 128
 MAX_PROMPTS = 2_048
@@ -120,6 +123,14 @@ class Accepted:
     @property
     def form(self) -> Form:
         return "events" if self.streams else "json"
+
+    def most(self, attempt: Attempt) -> "Tokens":
+        """No less than a target may bill for it, whatever it counts; of a text, limits.py says it."""
+        raise NotImplementedError
+
+    def estimate(self, attempt: Attempt, answer_bytes: int = 0) -> "Tokens":
+        """About what a target bills, where it does not say; `answer_bytes` of its answer came. Of a text, limits.py says it."""
+        raise NotImplementedError
 
 
 @dataclass(frozen=True, slots=True)

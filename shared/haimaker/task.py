@@ -15,7 +15,7 @@ from haimaker.multipart_form import File
 from haimaker.schema import Accepted
 from haimaker.sse import dumps
 from haimaker.usage import Tokens
-from haimaker.wire import JSON, Attempt, Chunk
+from haimaker.wire import JSON, Chunk
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,14 +66,6 @@ class Task(Accepted):
     """An accepted request of such an operation. `body` is all that the client sent, but for files."""
 
     files: tuple[tuple[str, File], ...] = ()
-
-    def most(self, attempt: Attempt) -> Tokens:
-        """No less than a target may bill for it, whatever it counts."""
-        raise NotImplementedError
-
-    def estimate(self, attempt: Attempt, answer_bytes: int = 0) -> Tokens:
-        """About what a target bills, where it does not say; `answer_bytes` of its answer came."""
-        raise NotImplementedError
 
     def tokens(self, used: JSON) -> Tokens:
         """The counts of a usage object in OpenAI's shape."""
