@@ -19,7 +19,7 @@ from haimaker.rows.p_to_z import P_TO_Z
 from haimaker.rows.popular import POPULAR
 from haimaker.rows.servers import SERVERS
 from haimaker.rows.special import SPECIAL
-from haimaker.rows.speech import AZURE_SPEECH, GEMINI_SPEECH, MISTRAL_SPEECH, OPENAI_SPEECH, VERTEX_SPEECH
+from haimaker.rows.speech import AZURE_SPEECH, DEMO_SPEECH, GEMINI_SPEECH, MISTRAL_SPEECH, OPENAI_SPEECH, VERTEX_SPEECH
 from haimaker.rows.voices import VOICES
 
 __all__ = ["BY_NAME", "PROVIDERS", "ModelRule", "Provider"]
@@ -263,8 +263,7 @@ PROVIDERS: tuple[Provider, ...] = (
             "speech": "audio_speech",
             "transcription": "audio_transcription",
         },
-        formats=("wav", "pcm"),
-        most_characters=4_096,
+        operations={"audio_speech": DEMO_SPEECH},
         prices={"input_cost_per_token": "0", "output_cost_per_token": "0"},
         offline=True,
         single_choice=True,

@@ -44,7 +44,7 @@ def test_it_holds_the_wrapper_the_package_and_what_that_needs(layer):
     wanted = {name.lower().replace("-", "_") for name in re.findall(r"^([\w-]+)==", pins, re.MULTILINE)}
     top = {path.name for path in (layer / "python").iterdir()} - {"__pycache__"}
     assert {re.sub("-.*", "", name) for name in top if name.endswith(".dist-info")} == wanted
-    packages = {name.removesuffix(".py") for name in top if not name.endswith(".dist-info")}
+    packages = {re.sub(r"(\.cpython-[\w-]+)?\.(py|so)$", "", name) for name in top if not name.endswith(".dist-info")}
     assert packages == {"haimaker", "gateway.toml", *wanted}
 
 

@@ -18,11 +18,12 @@ from google.genai import types
 from hypothesis import given
 from hypothesis import strategies as st
 from mistralai.client.models import SpeechRequest as MistralRequest
+from tinytag import TinyTag
 
 from haimaker import adapters, usage
 from haimaker.access import access_from
 from haimaker.adapters.mistral import speech as mistral
-from haimaker.adapters.speaking import CONTENT_TYPES, as_wav
+from haimaker.adapters.speaking import CONTENT_TYPES, as_mp3, as_wav
 from haimaker.errors import BadGatewayError, BadRequestError
 from haimaker.models import hub
 from haimaker.plans import Config
@@ -222,6 +223,18 @@ def test_samples_become_a_file_that_plays(rate: int) -> None:
         assert (spoken.getframerate(), spoken.getnchannels(), spoken.getsampwidth()) == (rate, 1, 2)
         assert spoken.readframes(2) == b"\x01\x00\x02\x00"
     assert Tokens(characters=1) in made
+
+
+@pytest.mark.parametrize("size", [1, 999, 10**6])
+def test_samples_become_an_mp3_as_long_as_they_are(size: int) -> None:
+    """The encoder adds a little silence, and rounds up to a frame."""
+    samples = struct.pack("<24000h", *(8_000 * (1 if at // 50 % 2 else -1) for at in range(24_000)))
+    pieces: Iterator[bytes | Tokens] = iter([samples[start : start + size] for start in range(0, len(samples), size)])
+    sound = as_mp3(Sound("audio/pcm", pieces))
+    made = b"".join(piece for piece in sound.pieces if isinstance(piece, bytes))
+    found = TinyTag.get(file_obj=io.BytesIO(made))
+    assert (sound.content_type, found.samplerate, found.bitrate) == ("audio/mpeg", 24_000, 128)
+    assert found.duration == pytest.approx(1, abs=0.2)
 
 
 def test_cloud_text_to_speech_has_an_address_of_its_own_unless_the_deployer_gives_one() -> None:

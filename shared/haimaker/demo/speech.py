@@ -3,11 +3,13 @@
 https://platform.openai.com/docs/api-reference/audio/createSpeech
 """
 
+import base64
 import json
 import math
 import struct
 from collections.abc import Iterator
 from functools import lru_cache
+from itertools import chain
 
 from haimaker.demo import no_such_model
 from haimaker.sse import dumps
@@ -20,7 +22,7 @@ FADE_S = 0.01
 LOWEST_HZ = 220.0
 LOUDNESS = 0.3
 SEMITONES = 24
-CONTENT_TYPES = {"wav": "audio/wav", "pcm": "audio/pcm"}
+FORMATS = ("wav", "pcm")
 
 
 def send(request: UpstreamRequest, request_id: str, created_s: int) -> UpstreamResponse:
@@ -28,19 +30,25 @@ def send(request: UpstreamRequest, request_id: str, created_s: int) -> UpstreamR
     if body["model"] not in MODELS:
         return no_such_model(body["model"], MODELS)
     sound = body["response_format"]
-    if sound not in CONTENT_TYPES:
+    if sound not in FORMATS:
         refused = dumps({"error": {"message": f"The demo has no {sound!r}, only wav and pcm.", "param": "response_format"}})
         return UpstreamResponse(400, {"content-type": "application/json"}, iter([refused]))
-    text, speed = body["input"], body.get("speed") or 1
-    letter_samples = max(1, int(RATE * LETTER_S / speed))
-    begin = [header(len(text) * letter_samples * 2)] if sound == "wav" else []
-    return UpstreamResponse(200, {"content-type": CONTENT_TYPES[sound]}, _said(begin, text, letter_samples))
+    letter_samples = max(1, int(RATE * LETTER_S / (body.get("speed") or 1)))
+    begin = [header(len(body["input"]) * letter_samples * 2)] if sound == "wav" else []
+    return UpstreamResponse(200, {"content-type": "text/event-stream"}, _events(begin, body["input"], letter_samples))
 
 
-def _said(begin: list[bytes], text: str, letter_samples: int) -> Iterator[bytes]:
-    yield from begin
-    for letter in text:
-        yield tone(ord(letter) % SEMITONES if letter.isalnum() else None, letter_samples)
+def _events(begin: list[bytes], text: str, letter_samples: int) -> Iterator[bytes]:
+    tones = (tone(ord(letter) % SEMITONES if letter.isalnum() else None, letter_samples) for letter in text)
+    for piece in chain(begin, tones):
+        yield _event({"type": "speech.audio.delta", "audio": base64.b64encode(piece).decode()})
+    words = len(text.split())
+    used = {"input_tokens": words, "output_tokens": len(text), "total_tokens": words + len(text)}
+    yield _event({"type": "speech.audio.done", "usage": used})
+
+
+def _event(body: JSON) -> bytes:
+    return b"data: %b\n\n" % dumps(body)
 
 
 def header(sample_bytes: int) -> bytes:

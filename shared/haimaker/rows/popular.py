@@ -14,7 +14,7 @@ from haimaker.provider import (
 )
 from haimaker.rows import rerank
 from haimaker.rows.images import TOGETHER_IMAGES, XAI_IMAGES, for_all
-from haimaker.rows.speech import GROQ_SPEECH
+from haimaker.rows.speech import GROQ_SPEECH, OPENROUTER_SPEECH
 
 KIMI_THINKS = r"kimi-(?:k2\.|k[3-9]|k2-thinking|thinking)"
 
@@ -43,6 +43,7 @@ POPULAR: tuple[Provider, ...] = (
     Provider(
         "openrouter",
         "https://openrouter.ai/api/v1",
+        operations={"audio_speech": OPENROUTER_SPEECH},
         drop=("models", "route"),
         add={"usage": {"include": True}},
         values={"reasoning_effort": {"max": "xhigh"}},

@@ -51,6 +51,9 @@ GROQ_ARABIC = replace(
 )
 GROQ_SPEECH = replace(GROQ_SPEECH, families={"canopylabs/orpheus-arabic": GROQ_ARABIC})
 
+# https://openrouter.ai/docs/features/multimodal/tts: voices are each model's own.
+OPENROUTER_SPEECH = Provider("openrouter", forwards=("http-referer", "x-openrouter-title", "x-title"))
+
 # https://docs.mistral.ai/studio/audio/text-to-speech/voices
 MISTRAL_SPEECH = Provider(
     "mistral",
@@ -73,7 +76,7 @@ GEMINI_SPEECH = Provider(
     "gemini",
     adapter="gemini",
     key_header="x-goog-api-key",
-    formats=("wav", "pcm"),
+    formats=("mp3", "wav", "pcm"),
     refuse=("speed",),
     values=GEMINI_VOICES,
     add={"voice": "Kore"},
@@ -103,3 +106,5 @@ VERTEX_SPEECH = replace(
     takes_google_tokens=True,
     families={r"neural2|wavenet|standard": LETTERED, "studio": STUDIO, r"(?!gemini)": CHIRP},
 )
+
+DEMO_SPEECH = Provider("demo", offline=True, formats=("wav", "pcm"), most_characters=4_096, add={"stream_format": "sse"})

@@ -1,4 +1,4 @@
-"""Speech of Gemini's models, as samples that are made a file where one is asked for.
+"""Speech of Gemini's models: samples, which are made a file of here.
 
 https://ai.google.dev/gemini-api/docs/speech-generation
 """
@@ -13,7 +13,7 @@ from haimaker.adapters.events import json_object
 from haimaker.adapters.gemini.failures import from_body, read_error
 from haimaker.adapters.gemini.shapes import found_object, found_objects, found_text
 from haimaker.adapters.gemini.tokens import service_tier, to_usage
-from haimaker.adapters.speaking import CONTENT_TYPES, as_wav, cut, decoded, no_sound, order, voice_of
+from haimaker.adapters.speaking import CONTENT_TYPES, as_mp3, as_wav, cut, decoded, no_sound, order, voice_of
 from haimaker.errors import APIError, ContentPolicyViolationError
 from haimaker.sse import dumps
 from haimaker.task import Sound
@@ -25,6 +25,7 @@ __all__ = ["from_pieces", "read_error", "to_upstream"]
 
 DIRECTED_IN_TEXT = re.compile(r"gemini-(?:2|3\.1)")
 """Later models speak every word of the text, and have a place of its own for how."""
+MADE_HERE = {"mp3": as_mp3, "wav": as_wav}
 REFUSALS = ("BLOCKLIST", "PROHIBITED_CONTENT", "SAFETY", "SPII")
 
 
@@ -52,7 +53,7 @@ def from_pieces(answer: UpstreamResponse, request: SpeechRequest, attempt: Attem
     streamed = not answer.headers.get("content-type", "").startswith("application/json")
     bodies = map(json_object, sse.decode(answer.pieces)) if streamed else _whole(answer)
     sound = Sound(CONTENT_TYPES[wanted], _samples(bodies, request, attempt, streamed=streamed))
-    return as_wav(sound) if wanted == "wav" else sound
+    return MADE_HERE[wanted](sound) if wanted in MADE_HERE else sound
 
 
 def _whole(answer: UpstreamResponse) -> Iterator[JSON]:
