@@ -17,9 +17,18 @@ from haimaker.providers import Provider, serving
 from haimaker.routing import Router
 from haimaker.store import Account
 from haimaker.targets import is_allowed
+from haimaker.usage import COUNTED_OTHERWISE
 from haimaker.wire import JSON, Request
 
 HUB_RATES = ("input_cost_per_token", "output_cost_per_token", "cache_read_input_token_cost")
+OTHER_RATES = (
+    *dict.fromkeys(rate for rates in COUNTED_OTHERWISE.values() for rate in rates),
+    "input_cost_per_audio_token",
+    "input_cost_per_image_token",
+    "output_cost_per_audio_token",
+    "output_cost_per_image_token",
+)
+"""Of models that make or read something else than text, where they have them."""
 ENDPOINTS = {
     "embedding": "embeddings",
     "image_generation": "images_generations",
@@ -123,6 +132,7 @@ def _told(name: str, facts: Facts) -> JSON:
         "max_output_tokens": facts.max_output_tokens,
         "input_cost_per_token": _number(facts, "input_cost_per_token"),
         "output_cost_per_token": _number(facts, "output_cost_per_token"),
+        **_otherwise(facts),
         "capabilities": sorted(facts.supports),
         "deprecation_date": facts.deprecation_date,
     }
@@ -137,9 +147,17 @@ def _shown(name: str, facts: Facts) -> JSON:
         "max_input_tokens": facts.max_input_tokens,
         "max_output_tokens": facts.max_output_tokens,
         **{rate: _number(facts, rate) for rate in HUB_RATES},
+        **_otherwise(facts),
         **{f"supports_{capability}": capability in facts.supports for capability in CAPABILITIES},
         "deprecation_date": facts.deprecation_date,
     }
+
+
+def _otherwise(facts: Facts) -> JSON:
+    """What a model costs that is not billed by the token, or not only."""
+    if facts.mode not in ENDPOINTS:
+        return {}
+    return {rate: _number(facts, rate) for rate in OTHER_RATES if rate in facts.rates}
 
 
 def _number(facts: Facts, rate: str) -> float | None:

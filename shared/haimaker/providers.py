@@ -152,6 +152,7 @@ PROVIDERS: tuple[Provider, ...] = (
         model_rules=OPENAI_REASONING,
         operations={
             "rerank": rerank.AZURE_AI,
+            **for_all(replace(AZURE_IMAGES, name="azure_ai", version_variables=())),
         },
         families={
             # https://platform.claude.com/docs/en/build-with-claude/claude-in-microsoft-foundry

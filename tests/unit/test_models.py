@@ -62,6 +62,13 @@ def test_a_key_sees_what_it_may_use(allowed: tuple[str, ...], expected: set[str]
     assert set(listed(*allowed)) == (expected | {AUTO} if expected else set())
 
 
+def test_an_image_model_tells_what_an_image_costs() -> None:
+    told = listed()
+    assert (told["openai/dall-e-3"]["mode"], told["openai/dall-e-3"]["output_cost_per_image"]) == ("image_generation", 0.12)
+    assert told["openai/gpt-image-2"]["output_cost_per_image_token"] == 3e-5
+    assert "output_cost_per_image" not in told["openai/gpt-4o-mini"]
+
+
 def test_a_model_tells_its_price_limits_and_capabilities() -> None:
     known = facts("openai", "gpt-4o-mini")
     assert known is not None

@@ -253,7 +253,7 @@ POPULAR: tuple[Provider, ...] = (
     Provider(
         "dashscope",
         "https://dashscope.aliyuncs.com/compatible-mode/v1",
-        unlisted=r"qwen.*-tts",  # not in this format
+        unlisted=r"qwen.*-tts|qwen-image",  # not in this format
         single_choice=True,
         rename=MAX_TOKENS,
         drop=("frequency_penalty", "logit_bias", "reasoning_effort"),
