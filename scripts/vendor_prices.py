@@ -42,6 +42,23 @@ GROK = {
 }
 
 PRICED = (
+    # By the minute; who is told apart costs 40% more.
+    Priced(
+        "https://fireworks.ai/pricing",
+        "audio_transcription",
+        {
+            "fireworks_ai/whisper-v3#plain": {"input_cost_per_second": "0.000025"},
+            "fireworks_ai/whisper-v3#diarized": {"input_cost_per_second": "0.000035"},
+            "fireworks_ai/whisper-v3-turbo#plain": {"input_cost_per_second": "0.000015"},
+            "fireworks_ai/whisper-v3-turbo#diarized": {"input_cost_per_second": "0.000021"},
+        },
+    ),
+    # What is asked in words is counted with the sound.
+    Priced(
+        "https://cloud.google.com/gemini-enterprise-agent-platform/generative-ai/pricing",
+        "audio_transcription",
+        {"vertex_ai/gemini-3.5-transcribe": {"input_cost_per_token": "0.000002", "output_cost_per_token": "0.000012"}},
+    ),
     # Retired on 12 May 2026.
     Priced(
         "https://platform.openai.com/docs/models/dall-e-3",

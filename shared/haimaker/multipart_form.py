@@ -43,7 +43,7 @@ def decode(content_type: str, body: bytes) -> Form:
     fields, files = [], []
     try:
         parser = MultipartParser(
-            BytesIO(body),
+            BytesIO(body.rstrip(b"\r\n")),  # it reads in pieces, and takes a line end in a piece of its own for too much
             options.get("boundary", ""),
             strict=True,
             part_limit=MOST_PARTS,

@@ -13,6 +13,7 @@ from dataclasses import replace
 from haimaker.provider import MAX_TOKENS, OPENAI_REASONING, REASONING, ModelRule, Provider
 from haimaker.rows import rerank
 from haimaker.rows.a_to_h import A_TO_H
+from haimaker.rows.hearing import AZURE_HEARS, OPENAI_HEADERS, OPENAI_HEARS, VERTEX_HEARS
 from haimaker.rows.i_to_o import I_TO_O
 from haimaker.rows.images import AZURE_IMAGES, RECRAFT, for_all
 from haimaker.rows.p_to_z import P_TO_Z
@@ -24,7 +25,6 @@ from haimaker.rows.voices import VOICES
 
 __all__ = ["BY_NAME", "PROVIDERS", "ModelRule", "Provider"]
 
-OPENAI_HEADERS = ("openai-organization", "openai-project", "openai-beta")
 MISTRAL_HAS_NOT = ("user", "logit_bias", "store", "service_tier", "safety_identifier", "verbosity")
 
 # https://docs.mistral.ai/api/: unknown fields are refused, usage comes with the last chunk unasked.
@@ -89,13 +89,6 @@ ON_VERTEX: Mapping[str, Provider] = {
     ),
 }
 
-# https://platform.openai.com/docs/api-reference/audio/createTranscription: a plain text would not say how many tokens it took.
-OPENAI_HEARS = Provider(
-    "openai",
-    forwards=OPENAI_HEADERS,
-    families={"gpt-": Provider("openai", values={"response_format": {"text": "json"}}, forwards=OPENAI_HEADERS)},
-)
-
 PROVIDERS: tuple[Provider, ...] = (
     # https://platform.openai.com/docs/api-reference/chat: reasoning models refuse `max_tokens`.
     Provider(
@@ -131,7 +124,7 @@ PROVIDERS: tuple[Provider, ...] = (
         strips_message_fields=REASONING,
         model_rules=OPENAI_REASONING,
         completes=r"gpt-3\.?5-turbo-instruct",
-        operations={"audio_speech": AZURE_SPEECH, **for_all(AZURE_IMAGES)},
+        operations={"audio_speech": AZURE_SPEECH, "audio_transcriptions": AZURE_HEARS, **for_all(AZURE_IMAGES)},
         unlisted=r"[\w-]+/|computer-use",
     ),
     # https://learn.microsoft.com/azure/ai-foundry/foundry-models/concepts/endpoints: the models of others.
@@ -186,6 +179,7 @@ PROVIDERS: tuple[Provider, ...] = (
         families=ON_VERTEX,
         operations={
             "audio_speech": VERTEX_SPEECH,
+            "audio_transcriptions": VERTEX_HEARS,
             "rerank": rerank.VERTEX_AI,
         },
         takes_google_tokens=True,

@@ -31,6 +31,14 @@ def test_what_is_written_is_read_again(fields: list[tuple[str, str]], files: lis
     assert [file.data for _, file in read.files] == [data for _, data in files]
 
 
+@pytest.mark.parametrize("more", range(-8, 9))
+def test_a_form_of_any_length_is_read(more: int) -> None:
+    """Also where the last bytes are a piece of their own."""
+    around = len(encode([], [("file", File("a", "audio/wav", b""))])[1])
+    data = bytes(2 * 64 * 1024 - around + more)
+    assert decode(*encode([], [("file", File("a", "audio/wav", data))])).files[0][1].data == data
+
+
 @pytest.mark.parametrize(
     ("content_type", "body"),
     [

@@ -19,7 +19,15 @@ from haimaker.wire import Attempt, Request
 from tests.support import sounds
 
 MODELS = ("openai/whisper-1", "openai/gpt-4o-transcribe", "openai/gpt-4o-transcribe-diarize", "azure/gpt-4o-mini-transcribe")
-MODELS += ("groq/whisper-large-v3", "openai/gpt-transcribe")
+MODELS += (
+    "groq/whisper-large-v3",
+    "openai/gpt-transcribe",
+    "mistral/voxtral-mini-latest",
+    "deepgram/nova-3",
+    "elevenlabs/scribe_v2",
+)
+MODELS += ("gemini/gemini-2.5-flash", "vertex_ai/gemini-3.5-transcribe", "vertex_ai/chirp_3", "xai/grok-voice-transcribe-2.0")
+MODELS += ("fireworks_ai/whisper-v3-turbo",)
 
 
 def attempt_for(name: str) -> Attempt:
@@ -87,6 +95,13 @@ def test_what_an_answer_cost(name: str, used: Any, duration: Any, nanousd: int |
 def test_a_model_without_a_price_is_known_to_have_none() -> None:
     attempt = Attempt("r", 0, row_for("hosted_vllm", "m", "audio_transcriptions"), "m", Facts.unknown("hosted_vllm", "m"))
     assert usage.most_nanousd(asked().most(attempt), attempt.facts) is None
+
+
+def test_speakers_cost_more_where_their_vendor_says_so() -> None:
+    attempt = attempt_for("fireworks_ai/whisper-v3-turbo")
+    plain, parted = (asked(10, **fields).spent(None, 10, attempt) for fields in ({}, {"diarize": "true"}))
+    assert usage.cost_nanousd(plain or usage.Tokens(), attempt.facts) == 150_000
+    assert usage.cost_nanousd(parted or usage.Tokens(), attempt.facts) == 210_000
 
 
 def test_channels_are_billed_where_each_is_heard() -> None:

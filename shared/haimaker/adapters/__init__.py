@@ -78,8 +78,21 @@ TASKS: Mapping[str, Mapping[str, str]] = {
         "openai": "haimaker.adapters.openai.speech",
         "polly": "haimaker.adapters.polly.speech",
     },
-    "audio_transcriptions": {"openai": "haimaker.adapters.openai.transcriptions"},
-    "audio_translations": {"openai": "haimaker.adapters.openai.transcriptions"},
+    "audio_transcriptions": {
+        "deepgram": "haimaker.adapters.deepgram.transcriptions",
+        "elevenlabs": "haimaker.adapters.elevenlabs.transcriptions",
+        "gemini": "haimaker.adapters.gemini.transcriptions",
+        "gemini_vertex": "haimaker.adapters.gemini.vertex_transcriptions",
+        "google_speech": "haimaker.adapters.google_speech.transcriptions",
+        "mistral": "haimaker.adapters.mistral.transcriptions",
+        "openai": "haimaker.adapters.openai.transcriptions",
+        "xai": "haimaker.adapters.xai.transcriptions",
+    },
+    "audio_translations": {
+        "gemini": "haimaker.adapters.gemini.transcriptions",
+        "gemini_vertex": "haimaker.adapters.gemini.vertex_transcriptions",
+        "openai": "haimaker.adapters.openai.transcriptions",
+    },
     "embeddings": {
         "bedrock": "haimaker.adapters.bedrock.embeddings",
         "cohere": "haimaker.adapters.cohere.embeddings",

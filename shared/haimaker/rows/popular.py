@@ -13,29 +13,11 @@ from haimaker.provider import (
     Provider,
 )
 from haimaker.rows import rerank
+from haimaker.rows.hearing import FIREWORKS_HEARS, GROQ_HEARS, XAI_HEARS
 from haimaker.rows.images import TOGETHER_IMAGES, XAI_IMAGES, for_all
 from haimaker.rows.speech import GROQ_SPEECH, OPENROUTER_SPEECH
 
 KIMI_THINKS = r"kimi-(?:k2\.|k[3-9]|k2-thinking|thinking)"
-
-# https://console.groq.com/docs/speech-to-text: no streams, no subtitles, and ten seconds are the least that is billed.
-GROQ_HEARS = Provider(
-    "groq",
-    drop=("user",),
-    values={"response_format": {"srt": "verbose_json", "vtt": "verbose_json"}, "stream": {"true": "", "false": ""}},
-    least_sound_ms=10_000,
-)
-
-# https://docs.fireworks.ai/api-reference/audio-transcriptions: each model at a host of its own, and no streams.
-FIREWORKS_HEARS = Provider(
-    "fireworks_ai",
-    "https://audio-prod.api.fireworks.ai/v1",
-    drop=("user",),
-    values={"stream": {"true": "", "false": ""}},
-)
-FIREWORKS_HEARS = replace(
-    FIREWORKS_HEARS, families={".*turbo": replace(FIREWORKS_HEARS, base_url="https://audio-turbo.api.fireworks.ai/v1")}
-)
 
 POPULAR: tuple[Provider, ...] = (
     # https://openrouter.ai/docs/use-cases/usage-accounting, …/features/prompt-caching; the headers name the client's app:
@@ -102,7 +84,7 @@ POPULAR: tuple[Provider, ...] = (
         "xai",
         "https://api.x.ai/v1",
         telemetry_name="x_ai",
-        operations=for_all(XAI_IMAGES),
+        operations={"audio_transcriptions": XAI_HEARS, **for_all(XAI_IMAGES)},
         rename=MAX_TOKENS,
         values={"reasoning_effort": {"minimal": "low"}},
         strips_tool_fields=("strict", "additionalProperties"),

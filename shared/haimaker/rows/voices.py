@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from dataclasses import replace
 
 from haimaker.provider import Provider
+from haimaker.rows.hearing import DEEPGRAM_HEARS, ELEVENLABS_HEARS
 from haimaker.rows.speech import voices
 
 # https://docs.aws.amazon.com/polly/latest/dg/available-voices.html: those of the United States, where an engine has enough of them.
@@ -88,8 +89,13 @@ VOICES: tuple[Provider, ...] = (
         "deepgram",
         "https://api.deepgram.com/v1",
         adapter="",
-        operations={"audio_speech": DEEPGRAM_SPEECH},
+        operations={"audio_speech": DEEPGRAM_SPEECH, "audio_transcriptions": DEEPGRAM_HEARS},
         known_as={"aura-2": "aura-2", "aura-": "aura"},
     ),
-    Provider("elevenlabs", "https://api.elevenlabs.io/v1", adapter="", operations={"audio_speech": ELEVENLABS_SPEECH}),
+    Provider(
+        "elevenlabs",
+        "https://api.elevenlabs.io/v1",
+        adapter="",
+        operations={"audio_speech": ELEVENLABS_SPEECH, "audio_transcriptions": ELEVENLABS_HEARS},
+    ),
 )

@@ -93,14 +93,14 @@ class TranscriptionRequest(Task):
     def most(self, attempt: Attempt) -> Tokens:
         seconds = math.ceil(self._billed_ms(attempt) / 1000) + 1
         if not by_tokens(attempt.facts):
-            return Tokens(input_ms=1000 * seconds)
+            return Tokens(input_ms=1000 * seconds, variant=self._variant)
         said = max(MOST_SAID_TOKENS_PER_S * seconds + PROMPT_TOKENS, attempt.facts.max_output_tokens or 0)
         heard = MOST_HEARD_TOKENS_PER_S * seconds
         return Tokens(input_audio=heard, input=self._words_bytes() + PROMPT_TOKENS, output=said, input_ms=1000 * seconds)
 
     def estimate(self, attempt: Attempt, answer_bytes: int = 0) -> Tokens:
         if not by_tokens(attempt.facts):
-            return Tokens(input_ms=self._billed_ms(attempt))
+            return Tokens(input_ms=self._billed_ms(attempt), variant=self._variant)
         seconds = math.ceil(self.sound.duration_ms / 1000)
         said = usage.estimate_tokens(answer_bytes) or SAID_TOKENS_PER_S * seconds
         return Tokens(input_audio=HEARD_TOKENS_PER_S * seconds, input=usage.estimate_tokens(self._words_bytes()), output=said)
@@ -118,7 +118,7 @@ class TranscriptionRequest(Task):
         if by_tokens(attempt.facts):
             return replace(said, input_ms=0) if said.prompt or said.completion or said.reported_units else None
         heard_ms = said.input_ms or _ms(seconds) * self._channels() or self._billed_ms(attempt)
-        return replace(said, input_ms=max(heard_ms, attempt.provider.least_sound_ms))
+        return replace(said, input_ms=max(heard_ms, attempt.provider.least_sound_ms), variant=self._variant)
 
     def usage(self, tokens: Tokens) -> JSON:
         prompt, completion = tokens.prompt, tokens.completion
@@ -162,9 +162,15 @@ class TranscriptionRequest(Task):
             task = "translate" if self.translates else "transcribe"
             return transcripts.to_verbose(transcript, task, self.fields.timestamp_granularities)
         if wanted in TEXTS:
-            cues = transcript.timed() or [transcripts.Spoken(0.0, transcript.duration_s or 0.0, transcript.text)]
+            whole = [transcripts.Spoken(0.0, transcript.duration_s or 0.0, transcript.text)] if transcript.text.strip() else []
+            cues = transcript.timed() or whole
             return transcripts.to_srt(cues) if wanted == "srt" else transcripts.to_vtt(cues)
         return {"text": transcript.text}
+
+    @property
+    def _variant(self) -> str:
+        """Some charge more where speakers are told apart."""
+        return "diarized" if self.wants_speakers else "plain"
 
     def _billed_ms(self, attempt: Attempt) -> int:
         return max(self.sound.duration_ms * self._channels(), attempt.provider.least_sound_ms)

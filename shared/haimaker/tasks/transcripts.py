@@ -3,10 +3,10 @@
 https://platform.openai.com/docs/api-reference/audio/json-object; https://www.w3.org/TR/webvtt1/, and SubRip like it
 """
 
+import math
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from itertools import pairwise
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from haimaker.wire import JSON
 
@@ -51,12 +51,42 @@ class Transcript:
         return self.segments or joined(self.words)
 
 
+def spoken(found: Any, *names: str, speaker: str = "speaker", start: str = "start", end: str = "end") -> list[Spoken]:
+    """Of a list of objects of a provider's; the text has the first of `names` that is there."""
+    items = [item for item in found if isinstance(item, dict)] if isinstance(found, list) else []
+    return [
+        Spoken(
+            seconds(item.get(start)),
+            seconds(item.get(end)),
+            next((str(item[name]) for name in names if item.get(name) is not None), ""),
+            None if item.get(speaker) is None else str(item[speaker]),
+        )
+        for item in items
+    ]
+
+
+def by_channel(channels: Sequence[Sequence[Spoken]]) -> Sequence[Spoken]:
+    """The words of all channels in order; who speaks is then known by the channel."""
+    if len(channels) == 1:
+        return channels[0]
+    words = [word._replace(speaker=str(number)) for number, each in enumerate(channels) for word in each]
+    return sorted(words, key=lambda word: word.start_s)
+
+
+def seconds(value: Any) -> float:
+    """Of a number, of a text with one, or of Google's `1.5s`; 0 for what is none."""
+    try:
+        found = float(value.removesuffix("s") if isinstance(value, str) else value)
+    except (TypeError, ValueError):
+        return 0.0
+    return found if math.isfinite(found) else 0.0
+
+
 def joined(words: Sequence[Spoken]) -> list[Spoken]:
     """Words as segments, which end with a sentence, a pause, another speaker, or where they would be too long."""
     groups: list[list[Spoken]] = []
-    for before, word in pairwise((None, *words)):
-        assert word is not None
-        if before is None or _ends(before, word, groups[-1]):
+    for word in words:
+        if not groups or (word.text.strip() and _ends(groups[-1], word)):
             groups.append([])
         groups[-1].append(word)
     return [Spoken(group[0].start_s, group[-1].end_s, _text(group), group[0].speaker) for group in groups]
@@ -85,7 +115,9 @@ def to_verbose(transcript: Transcript, task: str, granularities: Iterable[str]) 
         "text": transcript.text,
     }
     if "word" in wanted:
-        body["words"] = [{"word": word.text.strip(), "start": word.start_s, "end": word.end_s} for word in transcript.words]
+        body["words"] = [
+            {"word": word.text.strip(), "start": word.start_s, "end": word.end_s} for word in transcript.words if word.text.strip()
+        ]
     if "segment" in wanted:
         body["segments"] = [
             {"id": number, "start": each.start_s, "end": each.end_s, "text": each.text, **UNKNOWN_SCORES}
@@ -112,10 +144,11 @@ def to_diarized(transcript: Transcript) -> JSON:
     return {"task": "transcribe", "duration": transcript.duration_s or 0.0, "text": transcript.text, "segments": segments}
 
 
-def _ends(before: Spoken, word: Spoken, group: Sequence[Spoken]) -> bool:
+def _ends(group: Sequence[Spoken], word: Spoken) -> bool:
+    before, text = group[-1], _text(group)
     if before.speaker != word.speaker or word.start_s - before.end_s >= PAUSE_S:
         return True
-    return before.text.rstrip().endswith(SENTENCE_ENDS) or len(_text(group)) + len(word.text) >= LONGEST_CUE
+    return text.endswith(SENTENCE_ENDS) or len(text) + len(word.text) >= LONGEST_CUE
 
 
 def _text(group: Sequence[Spoken]) -> str:

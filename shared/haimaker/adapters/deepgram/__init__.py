@@ -1,0 +1,1 @@
+"""Deepgram: https://developers.deepgram.com/reference"""

@@ -1,0 +1,1 @@
+"""ElevenLabs: https://elevenlabs.io/docs/api-reference"""

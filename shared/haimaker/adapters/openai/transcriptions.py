@@ -16,7 +16,7 @@ from haimaker.adapters.parameters import OURS
 from haimaker.errors import BadGatewayError
 from haimaker.task import Answer, Made
 from haimaker.tasks.transcriptions import TranscriptionRequest
-from haimaker.tasks.transcripts import TEXTS, Spoken, Transcript
+from haimaker.tasks.transcripts import TEXTS, Transcript, spoken
 from haimaker.wire import JSON, Attempt, Chunk, Event, UpstreamRequest
 
 __all__ = ["from_stream", "from_upstream", "read_error", "to_upstream"]
@@ -107,26 +107,7 @@ def _of_text(text: str, request: TranscriptionRequest, attempt: Attempt) -> Made
 
 
 def _transcript(body: JSON) -> Transcript:
-    return Transcript(body["text"] or "", _spoken(body.get("segments"), "text"), _spoken(body.get("words"), "word"))
-
-
-def _spoken(found: Any, name: str) -> list[Spoken]:
-    items = [item for item in found if isinstance(item, dict)] if isinstance(found, list) else []
-    return [
-        Spoken(_seconds(item.get("start")), _seconds(item.get("end")), str(item.get(name) or ""), _name(item.get("speaker")))
-        for item in items
-    ]
-
-
-def _seconds(value: Any) -> float:
-    try:
-        return float(value)
-    except (TypeError, ValueError):
-        return 0.0
-
-
-def _name(speaker: Any) -> str | None:
-    return None if speaker is None else str(speaker)
+    return Transcript(body["text"] or "", spoken(body.get("segments"), "text"), spoken(body.get("words"), "word"))
 
 
 def _told(used: JSON) -> JSON:

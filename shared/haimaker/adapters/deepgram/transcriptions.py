@@ -1,0 +1,56 @@
+"""Transcriptions of Deepgram: the file is the body, everything else is in the query.
+
+https://developers.deepgram.com/reference/speech-to-text/listen-pre-recorded
+"""
+
+from urllib.parse import urlencode
+
+from haimaker.adapters.deepgram.failures import read_error
+from haimaker.adapters.gemini.shapes import found_object, found_objects
+from haimaker.adapters.hearing import flat, listed, parted, words_of
+from haimaker.errors import BadGatewayError
+from haimaker.task import Answer, Made
+from haimaker.tasks.transcriptions import TranscriptionRequest
+from haimaker.tasks.transcripts import Transcript, by_channel, spoken
+from haimaker.wire import JSON, Attempt, UpstreamRequest
+
+__all__ = ["from_upstream", "read_error", "to_upstream"]
+
+
+def to_upstream(request: TranscriptionRequest, attempt: Attempt) -> UpstreamRequest:
+    passed, lost = parted(request, ("language", "keywords"))
+    fields = request.fields
+    query: JSON = {"model": attempt.model, "smart_format": "true"}
+    query |= {"language": fields.language} if fields.language else {"detect_language": "true"}
+    if request.wants_times:
+        query["utterances"] = "true"
+    if request.wants_speakers:
+        query["diarize"] = "true"
+    if words := listed(request, "keywords"):
+        query["keyterm" if attempt.model.startswith("nova-3") else "keywords"] = words
+    path = f"/listen?{urlencode(flat({**query, **passed}))}"
+    return UpstreamRequest(path, request.file.data, {"content-type": request.sound.content_type}, dropped=lost)
+
+
+def from_upstream(answer: Answer, request: TranscriptionRequest, attempt: Attempt) -> Made:
+    body = answer.object()
+    found = found_object(body.get("results"))
+    channels = found_objects(found.get("channels"))
+    if not isinstance(found.get("channels"), list):
+        raise BadGatewayError("The provider's answer has no transcript.", code="invalid_provider_response")
+    heard = [_first(channel) for channel in channels]
+    words = by_channel([spoken(each.get("words"), "punctuated_word", "word") for each in heard])
+    metadata = found_object(body.get("metadata"))
+    transcript = Transcript(
+        "\n".join(words_of(each.get("transcript")) for each in heard),
+        spoken(found.get("utterances"), "transcript"),
+        words,
+        next((str(each["detected_language"]) for each in channels if each.get("detected_language")), request.fields.language),
+        metadata.get("duration") if isinstance(metadata.get("duration"), int | float) else None,
+    )
+    return request.made(transcript, request.spent(None, metadata.get("duration"), attempt))
+
+
+def _first(channel: JSON) -> JSON:
+    """The best of its alternatives."""
+    return next(iter(found_objects(channel.get("alternatives"))), {})

@@ -1,0 +1,52 @@
+"""Transcriptions of ElevenLabs: a form with names of its own, an answer in words and in what is between them.
+
+https://elevenlabs.io/docs/api-reference/speech-to-text/convert
+"""
+
+from haimaker import multipart_form
+from haimaker.adapters.elevenlabs.failures import read_error
+from haimaker.adapters.hearing import flat, listed, parted, words_of
+from haimaker.errors import BadGatewayError
+from haimaker.task import Answer, Made
+from haimaker.tasks.transcriptions import TranscriptionRequest
+from haimaker.tasks.transcripts import Transcript, by_channel, spoken
+from haimaker.wire import JSON, Attempt, UpstreamRequest
+
+__all__ = ["from_upstream", "read_error", "to_upstream"]
+
+PATH = "/speech-to-text"
+
+
+def to_upstream(request: TranscriptionRequest, attempt: Attempt) -> UpstreamRequest:
+    passed, lost = parted(request, ("language", "temperature", "keywords"))
+    fields = request.fields
+    body: JSON = {"model_id": attempt.model}
+    if fields.language:
+        body["language_code"] = fields.language
+    if fields.temperature is not None:
+        body["temperature"] = fields.temperature
+    if request.wants_speakers:
+        body["diarize"] = "true"
+    if words := listed(request, "keywords"):
+        body["keyterms"] = words
+    content_type, raw = multipart_form.encode(flat({**body, **passed}), [("file", request.file)])
+    return UpstreamRequest(PATH, raw, {"content-type": content_type}, dropped=lost)
+
+
+def from_upstream(answer: Answer, request: TranscriptionRequest, attempt: Attempt) -> Made:
+    """Of several channels each has a transcript of its own."""
+    body = answer.object()
+    channels = body["transcripts"] if isinstance(body.get("transcripts"), list) else [body]
+    heard = [each for each in channels if isinstance(each, dict) and "text" in each]
+    if not heard:
+        raise BadGatewayError("The provider's answer has no transcript.", code="invalid_provider_response")
+    words = by_channel([spoken(each.get("words"), "text", speaker="speaker_id") for each in heard])
+    seconds = body.get("audio_duration_secs")
+    transcript = Transcript(
+        "\n".join(words_of(each["text"]) for each in heard),
+        (),
+        words,
+        next((str(each["language_code"]) for each in heard if each.get("language_code")), request.fields.language),
+        seconds if isinstance(seconds, int | float) else None,
+    )
+    return request.made(transcript, request.spent(None, seconds, attempt))

@@ -1,0 +1,15 @@
+"""Transcriptions by Gemini on Vertex AI: the same, under the publisher's name."""
+
+from dataclasses import replace
+
+from haimaker.adapters.gemini import transcriptions
+from haimaker.adapters.gemini.transcriptions import from_stream, from_upstream, read_error
+from haimaker.tasks.transcriptions import TranscriptionRequest
+from haimaker.wire import Attempt, UpstreamRequest
+
+__all__ = ["from_stream", "from_upstream", "read_error", "to_upstream"]
+
+
+def to_upstream(request: TranscriptionRequest, attempt: Attempt) -> UpstreamRequest:
+    call = transcriptions.to_upstream(request, attempt)
+    return replace(call, path=f"/publishers/google{call.path}")

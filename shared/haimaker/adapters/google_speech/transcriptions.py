@@ -1,0 +1,55 @@
+"""Transcriptions of Chirp, by Google Cloud Speech-to-Text: up to a minute of sound in a call.
+
+https://docs.cloud.google.com/speech-to-text/docs/reference/rest/v2/projects.locations.recognizers/recognize
+"""
+
+import base64
+
+from haimaker.adapters.gemini.failures import from_body, read_error
+from haimaker.adapters.gemini.shapes import found_object, found_objects, found_text
+from haimaker.adapters.hearing import parted
+from haimaker.errors import BadGatewayError
+from haimaker.sse import dumps
+from haimaker.task import Answer, Made
+from haimaker.tasks.transcriptions import TranscriptionRequest
+from haimaker.tasks.transcripts import Transcript, seconds, spoken
+from haimaker.wire import JSON, Attempt, UpstreamRequest
+
+__all__ = ["from_upstream", "read_error", "to_upstream"]
+
+PATH = "/recognizers/_:recognize"
+
+
+def to_upstream(request: TranscriptionRequest, attempt: Attempt) -> UpstreamRequest:
+    _, lost = parted(request, ("language", "languages"))
+    languages = [request.fields.language] if request.fields.language else ["auto"]
+    features: JSON = {"enableAutomaticPunctuation": True}
+    if request.wants_times or request.wants_words:
+        features["enableWordTimeOffsets"] = True
+    if request.wants_speakers:
+        features["diarizationConfig"] = {}
+    config = {"model": attempt.model, "languageCodes": languages, "autoDecodingConfig": {}, "features": features}
+    body = {"config": config, "content": base64.b64encode(request.file.data).decode()}
+    return UpstreamRequest(PATH, dumps(body), {"content-type": "application/json"}, dropped=lost)
+
+
+def from_upstream(answer: Answer, request: TranscriptionRequest, attempt: Attempt) -> Made:
+    """A sound in which nothing is said has no results."""
+    body = answer.object()
+    if body.get("error"):
+        raise from_body(body)
+    if "results" not in body and "metadata" not in body:
+        raise BadGatewayError("The provider's answer has no transcript.", code="invalid_provider_response")
+    results = found_objects(body.get("results"))
+    best = [found_objects(result.get("alternatives"))[:1] for result in results]
+    heard = [found_object(alternatives[0] if alternatives else None) for alternatives in best]
+    words = [
+        word
+        for each in heard
+        for word in spoken(each.get("words"), "word", speaker="speakerLabel", start="startOffset", end="endOffset")
+    ]
+    text = " ".join(found_text(each.get("transcript")).strip() for each in heard).strip()
+    language = next((found_text(result.get("languageCode")) for result in results if result.get("languageCode")), None)
+    billed = seconds(found_object(body.get("metadata")).get("totalBilledDuration"))
+    transcript = Transcript(text, (), words, language or request.fields.language)
+    return request.made(transcript, request.spent(None, billed, attempt))

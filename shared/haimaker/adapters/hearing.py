@@ -1,0 +1,67 @@
+"""What a form of OpenAI's says to those who have another one: what they take, what can be left out, and what can't. Pure."""
+
+from collections.abc import Collection
+from typing import Any
+
+from haimaker.errors import BadGatewayError, BadRequestError
+from haimaker.tasks.transcriptions import TranscriptionRequest
+from haimaker.wire import JSON
+
+OPENAI = frozenset(
+    {
+        "chunking_strategy",
+        "diarize",
+        "include",
+        "keywords",
+        "known_speaker_names",
+        "known_speaker_references",
+        "language",
+        "languages",
+        "model",
+        "prompt",
+        "response_format",
+        "stream",
+        "temperature",
+        "timestamp_granularities",
+        "user",
+    }
+)
+"""https://platform.openai.com/docs/api-reference/audio/createTranscription, and `diarize`, which many others have."""
+SERVED = frozenset({"model", "response_format", "stream", "diarize", "timestamp_granularities"})
+"""What the gateway sees to itself."""
+HARMLESS = frozenset({"chunking_strategy", "keywords", "known_speaker_names", "languages", "prompt", "temperature", "user"})
+"""Hints, without which the same is heard."""
+
+
+def parted(request: TranscriptionRequest, taken: Collection[str]) -> tuple[JSON, tuple[str, ...]]:
+    """The fields that OpenAI does not have, which pass, and the names of those that are lost. Raises BadRequestError."""
+    passed: JSON = {}
+    lost: dict[str, None] = {}
+    for name, value in request.body.items():
+        root = name.partition("[")[0]
+        if root not in OPENAI:
+            passed[name] = value
+        elif root not in SERVED and root not in taken and value not in ("", []):
+            if root not in HARMLESS and not request.fields.drop_params:
+                message = f"The model does not support the parameter '{root}'. Leave it out, or send \"drop_params\": true."
+                raise BadRequestError(message, param=root, code="unsupported_parameter")
+            lost[root] = None
+    return passed, tuple(lost)
+
+
+def listed(request: TranscriptionRequest, name: str) -> list[str]:
+    """The values of a field that may come several times."""
+    found = request.body.get(f"{name}[]", request.body.get(name, []))
+    return [each for each in (found if isinstance(found, list) else [found]) if each]
+
+
+def flat(body: JSON) -> list[tuple[str, str]]:
+    """As fields of a form or of a query."""
+    return [(name, str(each)) for name, value in body.items() for each in (value if isinstance(value, list) else [value])]
+
+
+def words_of(value: Any) -> str:
+    """The text that an answer has to have, which may be empty. Raises BadGatewayError."""
+    if not isinstance(value, str | None):
+        raise BadGatewayError("The provider's answer has no transcript.", code="invalid_provider_response")
+    return (value or "").strip()

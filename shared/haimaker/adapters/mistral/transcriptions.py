@@ -1,0 +1,84 @@
+"""Transcriptions of Mistral: OpenAI's form with one format of answer, and events of its own.
+
+https://docs.mistral.ai/api/endpoint/audio/transcriptions
+"""
+
+from collections.abc import Iterable, Iterator
+
+from haimaker import multipart_form
+from haimaker.adapters.events import json_object
+from haimaker.adapters.hearing import flat, listed, parted, words_of
+from haimaker.adapters.openai.failures import from_body, is_failure, read_error
+from haimaker.errors import BadGatewayError
+from haimaker.task import Answer, Made
+from haimaker.tasks.transcriptions import TranscriptionRequest
+from haimaker.tasks.transcripts import Transcript, spoken
+from haimaker.wire import JSON, Attempt, Chunk, Event, UpstreamRequest
+
+__all__ = ["from_stream", "from_upstream", "read_error", "to_upstream"]
+
+PATH = "/audio/transcriptions"
+
+
+def to_upstream(request: TranscriptionRequest, attempt: Attempt) -> UpstreamRequest:
+    """A language can't be named where times are asked for."""
+    passed, lost = parted(request, ("language", "temperature", "keywords"))
+    fields = request.fields
+    body: JSON = {"model": attempt.model}
+    times = "segment" if request.wants_speakers else "word" if request.wants_words else "segment" if request.wants_times else None
+    if times:
+        body["timestamp_granularities"] = times
+        lost += ("language",) if fields.language else ()
+    elif fields.language:
+        body["language"] = fields.language
+    if fields.temperature is not None:
+        body["temperature"] = fields.temperature
+    if request.wants_speakers:
+        body["diarize"] = "true"
+    if bias := [each.replace(" ", "_") for each in listed(request, "keywords")]:
+        body["context_bias"] = bias
+    if request.streams:
+        body["stream"] = "true"
+    content_type, raw = multipart_form.encode(flat({**body, **passed}), [("file", request.file)])
+    return UpstreamRequest(PATH, raw, {"content-type": content_type, **attempt.provider.headers}, dropped=lost)
+
+
+def from_upstream(answer: Answer, request: TranscriptionRequest, attempt: Attempt) -> Made:
+    body = answer.object()
+    if "text" not in body:
+        if is_failure(body):
+            raise from_body(body)
+        raise BadGatewayError("The provider's answer has no transcript.", code="invalid_provider_response")
+    return _made(body, request, attempt)
+
+
+def from_stream(events: Iterable[Event], request: TranscriptionRequest, attempt: Attempt) -> Iterator[Chunk]:
+    segments: list[JSON] = []
+    text = ""
+    for event in events:
+        if event.data.strip() == b"[DONE]":
+            continue
+        body = json_object(event)
+        if is_failure(body):
+            raise from_body(body)
+        kind = str(body.get("type") or event.name)
+        if kind == "transcription.text.delta":
+            text += str(body.get("text") or "")
+            yield Chunk({"type": "transcript.text.delta", "delta": str(body.get("text") or "")})
+        elif kind == "transcription.segment":
+            segments.append(body)
+        elif kind == "transcription.done":
+            whole = {"segments": segments, **body, "text": body.get("text") or text.strip()}
+            made = list(request.as_events(_made(whole, request, attempt)))
+            yield from made if request.wants_speakers else made[-1:]
+
+
+def _made(body: JSON, request: TranscriptionRequest, attempt: Attempt) -> Made:
+    timed = spoken(body.get("segments"), "text", speaker="speaker_id")
+    by_word = request.wants_words and not request.wants_speakers
+    language = body.get("language") if isinstance(body.get("language"), str) else request.fields.language
+    transcript = Transcript(words_of(body["text"]), () if by_word else timed, timed if by_word else (), language)
+    used = body.get("usage")
+    seconds = used.get("prompt_audio_seconds") if isinstance(used, dict) else None
+    tokens = request.spent(used, seconds, attempt)
+    return request.made(transcript, tokens)

@@ -1,0 +1,44 @@
+"""Transcriptions of xAI: a form without a model, the file last. https://docs.x.ai/developers/model-capabilities/audio/speech-to-text"""
+
+from haimaker import multipart_form
+from haimaker.adapters.hearing import flat, listed, parted, words_of
+from haimaker.adapters.openai.failures import from_body, is_failure, read_error
+from haimaker.errors import BadGatewayError
+from haimaker.task import Answer, Made
+from haimaker.tasks.transcriptions import TranscriptionRequest
+from haimaker.tasks.transcripts import Transcript, spoken
+from haimaker.wire import JSON, Attempt, UpstreamRequest
+
+__all__ = ["from_upstream", "read_error", "to_upstream"]
+
+PATH = "/stt"
+
+
+def to_upstream(request: TranscriptionRequest, attempt: Attempt) -> UpstreamRequest:
+    passed, lost = parted(request, ("language", "keywords"))
+    body: JSON = {}
+    if request.fields.language:
+        body["language"] = request.fields.language
+    if request.wants_speakers:
+        body["diarize"] = "true"
+    if words := listed(request, "keywords"):
+        body["keyterm"] = words
+    content_type, raw = multipart_form.encode(flat({**body, **passed}), [("file", request.file)])
+    return UpstreamRequest(PATH, raw, {"content-type": content_type}, dropped=lost)
+
+
+def from_upstream(answer: Answer, request: TranscriptionRequest, attempt: Attempt) -> Made:
+    body = answer.object()
+    if "text" not in body:
+        if is_failure(body):
+            raise from_body(body)
+        raise BadGatewayError("The provider's answer has no transcript.", code="invalid_provider_response")
+    seconds = body.get("duration")
+    transcript = Transcript(
+        words_of(body["text"]),
+        (),
+        spoken(body.get("words"), "text"),
+        str(body.get("language") or "") or request.fields.language,
+        seconds if isinstance(seconds, int | float) else None,
+    )
+    return request.made(transcript, request.spent(None, seconds, attempt))
