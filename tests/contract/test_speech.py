@@ -10,7 +10,7 @@ import openai
 import pytest
 
 from tests.contract.money_support import Desk, events, wait_until
-from tests.contract.sdk_support import PROMPT, only_record, sdk
+from tests.contract.sdk_support import PROMPT, UPSTREAM_KEY, only_record, sdk
 from tests.support.fake_upstream import FakeUpstream
 from tests.support.reply import JSON, Reply
 
@@ -152,6 +152,33 @@ def test_another_target_speaks_where_the_first_fails(desk: Desk, upstream: FakeU
     assert response.content == SOUND
     assert response.headers["x-haimaker-attempts"] == "2"
     assert [call.json["voice"] for call in upstream.calls[-2:]] == ["alloy", "hannah"]
+
+
+IN_BASE64 = base64.b64encode(SOUND).decode()
+
+
+@pytest.mark.parametrize(
+    ("model", "reply", "path", "header", "nanousd"),
+    [
+        ("elevenlabs/eleven_v3", sound(), "/text-to-speech/21m00", "xi-api-key", 80_000),
+        ("deepgram/aura-2-thalia-en", sound(), "/speak?model=aura-2-thalia-en", "authorization", 30_000),
+        ("mistral/voxtral-mini-tts-2603", Reply.json(200, {"audio_data": IN_BASE64}), "/audio/speech", "authorization", 16_000),
+        ("vertex_ai/chirp", Reply.json(200, {"audioContent": IN_BASE64}), "/text:synthesize", "authorization", 30_000),
+        ("azure/tts-1", sound(), "/openai/deployments/tts-1/audio/speech?api-version=2025-04-01-preview", "api-key", 15_000),
+    ],
+)
+def test_every_provider_speaks_at_its_address_and_price(
+    desk: Desk, upstream: FakeUpstream, key: str, model: str, reply: Reply, path: str, header: str, nanousd: int
+) -> None:
+    upstream.answers(reply)
+    spoken = sdk(desk, key).audio.speech.create(model=model, voice="alloy", input=PROMPT)
+    assert (spoken.content, spoken.response.headers["content-type"]) == (SOUND, "audio/mpeg")
+    call = upstream.calls[-1]
+    assert call.path.removeprefix("/v1").startswith(path)
+    scheme = {"deepgram": "Token "}.get(model.partition("/")[0], "Bearer ") if header == "authorization" else ""
+    assert call.headers[header] == scheme + UPSTREAM_KEY
+    record = only_record(desk, key)
+    assert (record.cost_nanousd, record.detail["cost_estimated"]) == (nanousd * len(PROMPT), False)
 
 
 @pytest.mark.parametrize(

@@ -17,8 +17,11 @@ from haimaker.errors import ServiceUnavailableError
 from haimaker.health import Health
 from haimaker.providers import row_for
 from haimaker.settlement import Trial
+from haimaker.task_calling import TaskCaller
+from haimaker.tasks import speech
 from haimaker.transport import Cancel, Transport
-from haimaker.wire import UpstreamRequest
+from haimaker.usage import Tokens
+from haimaker.wire import Request, UpstreamRequest
 from tests.support import event_messages
 from tests.support.builders import attempt, chat_request
 from tests.support.fake_upstream import Call, FakeUpstream
@@ -42,14 +45,14 @@ STREAMED = event_messages.stream(
 )
 
 
-def signature_of(call: Call, credentials: Credentials, monkeypatch: pytest.MonkeyPatch) -> str:
+def signature_of(call: Call, credentials: Credentials, monkeypatch: pytest.MonkeyPatch, service: str = "bedrock") -> str:
     """What botocore would send for what arrived."""
     then = datetime.datetime.strptime(call.headers["x-amz-date"], "%Y%m%dT%H%M%SZ").replace(tzinfo=datetime.UTC)
     monkeypatch.setattr(botocore.auth, "get_current_datetime", lambda: then)
     headers = {"content-type": call.headers["content-type"]}
     request = botocore.awsrequest.AWSRequest(call.method, f"http://{call.headers['host']}{call.path}", headers, call.body)
     known = botocore.credentials.Credentials(credentials.access_key_id, credentials.secret_access_key, credentials.session_token)
-    botocore.auth.SigV4Auth(known, "bedrock", "eu-west-1").add_auth(request)
+    botocore.auth.SigV4Auth(known, service, "eu-west-1").add_auth(request)
     return str(request.headers["Authorization"])
 
 
@@ -76,6 +79,22 @@ def test_a_call_is_signed_as_botocore_signs_it(model: str, stream: bool, monkeyp
         (call,) = upstream.calls
         assert call.headers["authorization"] == signature_of(call, Credentials(*KEYS.values()), monkeypatch)
         assert call.headers["x-amz-security-token"] == KEYS["AWS_SESSION_TOKEN"]
+
+
+def test_polly_is_called_with_a_signature_for_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    with FakeUpstream() as upstream:
+        upstream.answers(Reply.raw(200, b"ID3", {"content-type": "audio/mpeg", "x-amzn-RequestCharacters": "2"}))
+        access = access_from({"AWS_REGION": "eu-west-1", "AWS_POLLY_BASE_URL": upstream.url.removesuffix("/v1"), **KEYS})
+        body = b'{"model": "aws_polly/neural", "input": "Hi", "voice": "alloy"}'
+        upstreams = Upstreams(Transport(), access, Health())
+        caller = TaskCaller(upstreams, speech.parse(Request("r", body=body)), {}, time.monotonic() + 30, Cancel())
+        row = row_for("aws_polly", "neural", "audio_speech")
+        trial = Trial(attempt("aws_polly/neural", provider=row), time.time())
+        assert b"".join(caller.pieces(trial).pieces) == b"ID3"
+        assert trial.tokens == Tokens(characters=2)
+        (call,) = upstream.calls
+        assert call.path == "/v1/speech"
+        assert call.headers["authorization"] == signature_of(call, Credentials(*KEYS.values()), monkeypatch, "polly")
 
 
 def test_a_call_is_signed_with_what_a_role_hands_out(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -113,7 +113,8 @@ def sound_of(
     text = answer.headers.get(counted, "")
     characters = int(text) if text.isascii() and text.isdigit() and len(text) < LONGEST_COUNT else 0
     pieces = _bytes(answer, request.spent(attempt, characters=characters), read_error)
-    return Sound(CONTENT_TYPES[order(request, attempt).format], pieces)
+    kind = answer.headers.get("content-type", "").partition(";")[0].strip().lower()
+    return Sound(kind if kind in CONTENT_TYPES.values() else CONTENT_TYPES[order(request, attempt).format], pieces)
 
 
 def _bytes(answer: UpstreamResponse, used: Tokens | None, read_error: Callable[[object], ErrorFields]) -> Iterator[bytes | Tokens]:
