@@ -1,5 +1,6 @@
 """One admitted request of `tasks/` on its way: sent, translated back, settled, and only then its end told. As `exchange.py`."""
 
+import time
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any, cast
@@ -7,7 +8,7 @@ from typing import Any, cast
 from haimaker import choices
 from haimaker.errors import APIError
 from haimaker.exchange import EVENT_STREAM, Exchange, Head, decimal
-from haimaker.settlement import Trial
+from haimaker.settlement import Trial, usd
 from haimaker.sse import encode, encode_error
 from haimaker.store import Record
 from haimaker.task import Made, Task, is_last
@@ -55,12 +56,15 @@ class TaskExchange(Exchange):
         return delivered.made
 
     def _pieces(self) -> Iterator[Head | bytes]:
-        """Bytes as they are made. What they cost is known at their end only."""
+        """Bytes as they are made. What they cost is told where it is known before they are, as by the text that is spoken."""
         answer = self.sender.first_good(self.caller.pieces)
+        self.settlement.first_chunk_s = time.time()
         trial = self.sender.trials[-1]
+        cost = decimal(usd(self.settlement.cost_nanousd())) if trial.tokens else ""
+        told = {"content-type": answer.content_type, **self.told(trial), **({"x-haimaker-cost": cost} if cost else {})}
         sent = 0
         try:
-            yield Head(200, {"content-type": answer.content_type, **self.told(trial)})
+            yield Head(200, told)
             for piece in answer.pieces:
                 sent += len(piece)
                 yield piece

@@ -9,7 +9,7 @@ import httpx
 import openai
 import pytest
 
-from tests.contract.money_support import Desk, events, wait_until
+from tests.contract.money_support import Desk, events, nanousd, wait_until
 from tests.contract.sdk_support import PROMPT, UPSTREAM_KEY, only_record, sdk
 from tests.support.fake_upstream import FakeUpstream
 from tests.support.reply import JSON, Reply
@@ -44,6 +44,7 @@ def test_bytes_arrive_as_the_provider_sent_them(desk: Desk, upstream: FakeUpstre
     assert spoken.response.headers["content-type"] == "audio/mpeg"
     record = only_record(desk, key)
     assert (record.cost_nanousd, record.detail["cost_estimated"]) == (SPOKEN, False)
+    assert nanousd(spoken.response.headers["x-haimaker-cost"]) == SPOKEN
     assert "stream_format" not in upstream.calls[-1].json
 
 
@@ -158,7 +159,7 @@ IN_BASE64 = base64.b64encode(SOUND).decode()
 
 
 @pytest.mark.parametrize(
-    ("model", "reply", "path", "header", "nanousd"),
+    ("model", "reply", "path", "header", "price"),
     [
         ("elevenlabs/eleven_v3", sound(), "/text-to-speech/21m00", "xi-api-key", 80_000),
         ("deepgram/aura-2-thalia-en", sound(), "/speak?model=aura-2-thalia-en", "authorization", 30_000),
@@ -168,7 +169,7 @@ IN_BASE64 = base64.b64encode(SOUND).decode()
     ],
 )
 def test_every_provider_speaks_at_its_address_and_price(
-    desk: Desk, upstream: FakeUpstream, key: str, model: str, reply: Reply, path: str, header: str, nanousd: int
+    desk: Desk, upstream: FakeUpstream, key: str, model: str, reply: Reply, path: str, header: str, price: int
 ) -> None:
     upstream.answers(reply)
     spoken = sdk(desk, key).audio.speech.create(model=model, voice="alloy", input=PROMPT)
@@ -178,7 +179,7 @@ def test_every_provider_speaks_at_its_address_and_price(
     scheme = {"deepgram": "Token "}.get(model.partition("/")[0], "Bearer ") if header == "authorization" else ""
     assert call.headers[header] == scheme + UPSTREAM_KEY
     record = only_record(desk, key)
-    assert (record.cost_nanousd, record.detail["cost_estimated"]) == (nanousd * len(PROMPT), False)
+    assert (record.cost_nanousd, record.detail["cost_estimated"]) == (price * len(PROMPT), False)
 
 
 @pytest.mark.parametrize(
