@@ -1,32 +1,27 @@
 """A browser, if this machine has one, and a gateway whose console it opens."""
 
-import os
-import shutil
 from collections.abc import Iterator
 from typing import NamedTuple
 
 import pytest
 from playwright.sync_api import Browser, Error, Page, sync_playwright
 
+from tests.console.browsing import installed, launch
 from tests.console.example import fill
 from tests.contract.money_support import ADMIN, Desk, serving
 from tests.support.fake_upstream import FakeUpstream
 from tests.support.openai_wire import plays_openai
 
-PROGRAMS = ("chromium", "chromium-browser", "google-chrome")
 TIMEOUT_MS = 15_000
 
 
 @pytest.fixture(scope="session")
 def browser() -> Iterator[Browser]:
-    """https://playwright.dev/python/docs/browsers; a system's own Chromium will do, as will Playwright's."""
-    program = next(filter(None, map(shutil.which, PROGRAMS)), None)
-    sandbox = ["--no-sandbox"] if os.geteuid() == 0 else []  # which Chromium can't have as root
     with sync_playwright() as playwright:
         try:
-            browser = playwright.chromium.launch(executable_path=program, args=sandbox)
+            browser = launch(playwright)
         except Error as error:
-            if program:
+            if installed():
                 raise
             pytest.skip(f"no Chromium here (apt-get install chromium): {error.message.splitlines()[0]}")
         yield browser

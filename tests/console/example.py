@@ -5,6 +5,7 @@ import time
 from dataclasses import replace
 
 from haimaker import auth
+from haimaker.admission import admit
 from haimaker.store import Account, Admitted, Hold, Record, Store
 from haimaker.wire import JSON
 
@@ -55,7 +56,7 @@ def fill(store: Store, days: int = 30, per_day: int = 24) -> dict[str, str]:
 
 def _spend(store: Store, account: Account, request_id: str, started_s: float, chance: random.Random) -> None:
     [(target, _, input_rate, output_rate)] = chance.choices(MODELS, [model[1] for model in MODELS])
-    prompt, answer = int(chance.lognormvariate(7, 1)), int(chance.lognormvariate(6, 0.8))
+    prompt, answer = int(chance.lognormvariate(8.4, 0.9)), int(chance.lognormvariate(6.3, 0.7))
     attempts = []
     if target.startswith(FAILS) and chance.random() < 0.3:
         attempts.append(_attempt(target, 429, "rate_limit_exceeded", 180, None))
@@ -75,8 +76,9 @@ def _spend(store: Store, account: Account, request_id: str, started_s: float, ch
         "cost_estimated": False, "duration_ms": duration_ms, "first_token_ms": duration_ms // 4, "attempts": attempts,
         "error": "provider_overloaded" if failed else None,
     }  # fmt: skip
-    hold = Hold(request_id, account.id, account.version, cost, prompt, started_s, int(started_s) + 60)
-    if isinstance(granted := store.admit(hold), Admitted):
+    payers = (account.id, f"team#{account.team_id}") if account.team_id else (account.id,)
+    holds = [Hold(request_id, payer, 1, cost, prompt, started_s, int(started_s) + 60, payers) for payer in payers]
+    if isinstance(granted := admit(store, holds), Admitted):
         store.settle(granted.hold, Record(request_id, account.id, started_s, "error" if failed else "ok", cost, detail), prompt)
 
 

@@ -3,12 +3,14 @@
 import json
 import os
 import re
+import struct
 import subprocess
 import sys
 
 import pytest
 from playwright.sync_api import Page, expect
 
+from scripts import console_screenshots
 from tests.console.conftest import Console
 from tests.contract.money_support import ADMIN, Desk, error_of
 from tests.support.openai_wire import plays_openai
@@ -299,6 +301,19 @@ def test_the_request_is_shown_as_code_that_runs(console: Console, desk: Desk):
     page.get_by_role("button", name="Node").click()
     text = page.get_by_label("The request as code").inner_text()
     assert json.loads(text[text.index("create(") + 7 : text.index(");\nconsole")])["messages"][1]["content"] == asked
+
+
+def test_screenshots_are_made_as_the_readme_shows_them(console: Console, tmp_path):
+    for name, (_, screen) in console_screenshots.SHOTS.items():
+        console_screenshots.take(console.page.context.browser, console.address, name, tmp_path)
+        sizes = [png_size(folder / name) for folder in (tmp_path, console_screenshots.DOCS)]
+        assert sizes == [tuple(screen["viewport"].values())] * 2
+        assert f"](docs/{name})" in (console_screenshots.DOCS.parent / "README.md").read_text("utf-8")
+
+
+def png_size(path):
+    """https://www.w3.org/TR/png-3/#11IHDR"""
+    return struct.unpack(">II", path.read_bytes()[16:24])
 
 
 @pytest.mark.parametrize("width", [390, 1280])

@@ -54,6 +54,11 @@ def test_curl_prints_what_the_readme_shows(served: Served) -> None:
     assert shape(printed) == shape(json.loads(after(curl("v1/chat/completions"))))
 
 
+def test_the_console_is_where_the_readme_says(served: Served) -> None:
+    [address] = set(re.findall(rf"http://{ADDRESS}/console", README))
+    assert run(f"curl -s {address}", served).startswith("<!doctype html>")
+
+
 def test_a_key_is_issued_and_asked_what_is_left(served: Served) -> None:
     key = json.loads(run(curl("key/generate"), served))["key"]
     printed = json.loads(run(curl("key/info"), served, KEY=key))

@@ -1,6 +1,7 @@
 """The functions as deployed, in processes of their own: their answers, their calls of AWS, and what a failing store does."""
 
 import json
+import re
 import runpy
 from pathlib import Path
 
@@ -191,6 +192,19 @@ def test_the_models_that_have_credentials_are_listed(stack):
     assert "openai/gpt-4o-mini" in names
     assert not [name for name in names if name.startswith(("demo/", "groq/"))]
     assert stack.front.calls == ["GetItem", "GetParameters"]
+
+
+def test_the_console_needs_nothing_but_its_files(stack):
+    function = stack.function("console")
+    event = chat_event("") | {"resource": "/console", "httpMethod": "GET"}
+    page = function.invoke(event).buffered()
+    assert (page["statusCode"], page["headers"]["content-type"]) == (200, "text/html; charset=utf-8")
+    version = re.findall(r"console/(\w+)/app.js", page["body"])[0]
+    script = function.invoke(event | {"resource": "/console/{file+}", "pathParameters": {"file": f"{version}/app.js"}}).buffered()
+    assert (script["statusCode"], script["isBase64Encoded"]) == (200, False)
+    assert script["headers"]["content-security-policy"] == page["headers"]["content-security-policy"]
+    assert "immutable" in script["headers"]["cache-control"]
+    assert stack.front.calls == []
 
 
 def test_keys_are_issued_without_the_providers_secrets(stack):

@@ -149,6 +149,38 @@ def test_scripts_are_short_and_put_text_in_pages_as_text(path):
         assert (path.parent / module).is_file()
 
 
+SHOWN_ON = {
+    "text": ("ground", "surface", "raised"),
+    "muted": ("ground", "surface", "raised"),
+    "accent-text": ("surface", "tint", "ground"),
+    "on-accent": ("accent",),
+    "good": ("ground", "surface"),
+    "bad": ("bad-tint", "surface"),
+    "warn": ("warn-tint",),
+    "info": ("info-tint",),
+}
+READABLE = 4.5
+"""https://www.w3.org/TR/WCAG22/#contrast-minimum"""
+
+
+def luminance(colour):
+    """https://www.w3.org/TR/WCAG22/#dfn-relative-luminance"""
+    digits = colour if len(colour) == 6 else "".join(digit * 2 for digit in colour)
+    parts = [int(digits[place : place + 2], 16) / 255 for place in (0, 2, 4)]
+    linear = [part / 12.92 if part <= 0.04045 else ((part + 0.055) / 1.055) ** 2.4 for part in parts]
+    return sum(weight * part for weight, part in zip((0.2126, 0.7152, 0.0722), linear, strict=True))
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_text_can_be_read_on_what_is_behind_it(scheme):
+    light, dark = re.findall(r":root \{(.*?)\}", files().contents["console.css"].decode(), re.DOTALL)
+    colours = dict(re.findall(r"--([\w-]+): #([0-9a-f]+);", light if scheme == "light" else dark))
+    for front, backs in SHOWN_ON.items():
+        for back in backs:
+            darker, lighter = sorted((luminance(colours[front]), luminance(colours[back])))
+            assert (lighter + 0.05) / (darker + 0.05) >= READABLE, (front, back)
+
+
 def test_markup_has_no_script_style_or_handler_of_its_own():
     page = files().contents["index.html"].decode()
     assert re.findall(r"<script(?![^>]* src=)|<style|\son\w+=|\sstyle=", page) == []

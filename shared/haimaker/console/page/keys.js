@@ -4,7 +4,6 @@ import { html, nothing } from "./vendor/lit-html/lit-html.js";
 import { BASE_URL } from "./api.js";
 import { budget, limitsOf, state } from "./account_parts.js";
 import { sparkline } from "./chart.js";
-import { curl } from "./code_samples.js";
 import { form, message } from "./dialogs.js";
 import { moment, usd } from "./format.js";
 import { LIMITS, MODELS, TIME_PATTERN, changes, inputs } from "./limits.js";
@@ -52,12 +51,12 @@ export function keys(app) {
   }
 
   function reveal(issued, title) {
-    const sample = curl({ model: "demo/echo", messages: [{ role: "user", content: "Hello" }] }, BASE_URL);
     message(app, {
       title,
       content: html`<p>Copy it now: only its hash is stored, and nobody can show it again.</p>
         ${code(app, issued.key, "The key")}
-        <p>To use it:</p>${code(app, `export HAIMAKER_KEY='${issued.key}'\n${sample}`, "A first request")}`,
+        <p>To see what it may ask for:</p>
+        ${code(app, `export HAIMAKER_KEY='${issued.key}'\ncurl ${BASE_URL}/models -H "Authorization: Bearer $HAIMAKER_KEY"`, "A first request")}`,
     });
   }
 

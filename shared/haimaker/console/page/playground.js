@@ -19,9 +19,11 @@ export function playground(app) {
   let error = null;
   const models = new Loaded(app, async () => (await app.api.get("/models")).data.filter(isChat).map((model) => model.id));
 
+  /** The request that would be sent now; where nothing is typed, the last one, or an example. */
   function body() {
-    const asked = wanted.text || !said.length ? [{ role: "user", content: wanted.text || EXAMPLE }] : [];
-    const messages = [...(wanted.system ? [{ role: "system", content: wanted.system }] : []), ...said.map(({ role, content }) => ({ role, content })), ...asked];
+    const before = (wanted.text ? said : said.slice(0, -1)).map(({ role, content }) => ({ role, content }));
+    const next = wanted.text || !said.length ? [{ role: "user", content: wanted.text || EXAMPLE }] : [];
+    const messages = [...(wanted.system ? [{ role: "system", content: wanted.system }] : []), ...before, ...next];
     const set = Object.entries(SETTINGS).filter(([name]) => wanted[name] !== "").map(([name, read]) => [name, read(wanted[name])]);
     const streamed = wanted.stream ? { stream: true, stream_options: { include_usage: true } } : {};
     return { model: wanted.model, messages, ...Object.fromEntries(set), ...streamed };
