@@ -72,7 +72,7 @@ def _ask(request: ChatRequest, attempt: Attempt, environment: Mapping[str, str])
     access = access_from(environment).get(provider.name)
     if access is None:
         raise SettingsError(f"{provider.name} has no credentials here: {provider.name.upper()}_API_KEY.")
-    call = adapters.chat(provider.adapter).to_upstream(request, attempt)
+    call = adapters.find(request, attempt).to_upstream(request, attempt)
     call = replace(call, path=access.path_of(call.path, attempt.model))
     headers = authorize.headers_for(provider, access, call, time.time())
     response = Transport().send(call, access.base_url, headers, TIMEOUTS, Cancel())
@@ -84,14 +84,14 @@ def _files(request: ChatRequest, attempt: Attempt, answer: Answer) -> dict[str, 
     about: JSON = {"provider": attempt.provider.name, "model": attempt.model, "source": time.strftime("recorded %Y-%m-%d")}
     files = {"request.json": _pretty(request.body), "upstream_request.json": _pretty(case.upstream_request(request, attempt))}
     if request.streams and answer.status < 300:
-        chunks = case.chunks([answer.body], attempt)
+        chunks = case.chunks(request, [answer.body], attempt)
         files["upstream_response.sse"] = answer.body
         files["chunks.jsonl"] = b"".join(dumps(chunk) + b"\n" for chunk in chunks)
     else:
         body = json.loads(answer.body)
         about |= {"upstream_status": answer.status} if answer.status >= 300 else {}
         files["upstream_response.json"] = _pretty(body)
-        files["response.json"] = _pretty(case.response(answer.status, body, attempt))
+        files["response.json"] = _pretty(case.response(request, answer.status, body, attempt))
     return {"case.json": _pretty(about), **files}
 
 

@@ -192,8 +192,6 @@ EXPLAINED_REFUSALS |= {"unsupported_country_region_territory"}
 """Codes with which a provider's 403 is not about the deployer's credentials."""
 
 RETRYABLE = {408, 429}
-LASTING = {"provider_did_not_stream"}
-"""Failures that another try would only pay for again."""
 MESSAGE_LENGTH = 2_000
 
 
@@ -229,13 +227,13 @@ def _of_status(status: int, said: ErrorFields, headers: Mapping[str, str], now_s
 
 def tries_again(error: APIError) -> bool:
     """Whether the same request may succeed at the same target a moment later."""
-    lasts = isinstance(error, ProviderAuthError) or error.code in LASTING
+    lasts = isinstance(error, ProviderAuthError)
     return not error.final and (error.status in RETRYABLE or (error.status >= 500 and not lasts))
 
 
 def tries_next(error: APIError) -> bool:
     """Whether another target may succeed: also after refusals that are about one target's account, not about the request."""
-    elsewhere = isinstance(error, ProviderAuthError) or error.status in (402, 403, *RETRYABLE) or error.code in LASTING
+    elsewhere = isinstance(error, ProviderAuthError) or error.status in (402, 403, *RETRYABLE)
     return elsewhere or error.status >= 500
 
 

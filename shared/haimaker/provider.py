@@ -23,8 +23,13 @@ class ModelRule:
     drop: tuple[str, ...] = ()
     refuse: tuple[str, ...] = ()
     cache_control: str | None = None
+    answer_tool: tuple[str, ...] = ()
 
 
+# https://platform.openai.com/docs/guides/structured-outputs: older models know JSON mode only.
+BEFORE_SCHEMAS = ModelRule(
+    r"(?:\w+/)?(?:gpt-3\.?5|gpt-4(?:$|-(?:turbo|32k|vision|0314|0613|1106|0125))|gpt-4o-2024-05-13)", answer_tool=("schema",)
+)
 # https://platform.openai.com/docs/guides/latest-model#parameter-compatibility; later models of a family take some again.
 OPENAI_REASONING = (
     ModelRule(r"(?:\w+/)?(?:o\d|gpt-5)", rename=MAX_COMPLETION_TOKENS),
@@ -118,7 +123,7 @@ class Provider:
     keeps_call_ids: bool = False
     """Whether the ids of tool calls go back as they came: from a gateway to others, which carries reasoning behind them."""
     keeps_functions: bool = False
-    """Whether it knows `functions`, which tools have replaced."""
+    """Whether it knows `functions`, which tools have replaced, and custom tools; to all others these are functions of today."""
     cache_control: str = "strip"
     """What becomes of `cache_control`: `strip`, `keep`, or `parts` where it may stand on parts of a message only."""
     strips_tool_fields: tuple[str, ...] = ()
@@ -139,6 +144,10 @@ class Provider:
     """The parameter, true or false, that switches thinking instead."""
     schema_in_words: bool = False
     """Whether it can answer in JSON, but not by a schema, which is then put into words."""
+    answer_tool: tuple[str, ...] = ()
+    """When an answer in JSON is asked for by way of a tool: `schema` where it is to follow one, `tools` beside the client's."""
+    whole_with: tuple[str, ...] = ()
+    """Parameters with which it streams nothing: it is then asked for a whole answer, of which a stream is made."""
     wants_reasoning_back: str = ""
     """A pattern of its models that refuse an assistant's tool calls without the reasoning that led to them."""
     reasoning_history: str | None = None
@@ -180,5 +189,6 @@ class Provider:
                     drop=row.drop + rule.drop,
                     refuse=row.refuse + rule.refuse,
                     cache_control=rule.cache_control or row.cache_control,
+                    answer_tool=row.answer_tool + rule.answer_tool,
                 )
         return row

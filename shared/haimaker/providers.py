@@ -10,7 +10,7 @@ import re
 from collections.abc import Mapping
 from dataclasses import replace
 
-from haimaker.provider import MAX_TOKENS, OPENAI_REASONING, REASONING, ModelRule, Provider
+from haimaker.provider import BEFORE_SCHEMAS, MAX_TOKENS, OPENAI_REASONING, REASONING, ModelRule, Provider
 from haimaker.rows import rerank
 from haimaker.rows.a_to_h import A_TO_H
 from haimaker.rows.hearing import AZURE_HEARS, OPENAI_HEADERS, OPENAI_HEARS, VERTEX_HEARS
@@ -97,7 +97,7 @@ PROVIDERS: tuple[Provider, ...] = (
         keeps_developer=True,
         keeps_functions=True,
         strips_message_fields=REASONING,
-        model_rules=OPENAI_REASONING,
+        model_rules=(*OPENAI_REASONING, BEFORE_SCHEMAS),
         completes=r"(?:ft:)?(?:gpt-3\.5-turbo-instruct|davinci-002|babbage-002)",
         operations={"audio_speech": OPENAI_SPEECH, "audio_transcriptions": OPENAI_HEARS},
         unlisted=r"ft:|computer-use",  # a fine-tuned model has a longer name; the other is no chat model
@@ -122,7 +122,7 @@ PROVIDERS: tuple[Provider, ...] = (
         keeps_developer=True,
         keeps_functions=True,
         strips_message_fields=REASONING,
-        model_rules=OPENAI_REASONING,
+        model_rules=(*OPENAI_REASONING, BEFORE_SCHEMAS),
         completes=r"gpt-3\.?5-turbo-instruct",
         operations={"audio_speech": AZURE_SPEECH, "audio_transcriptions": AZURE_HEARS, **for_all(AZURE_IMAGES)},
         unlisted=r"[\w-]+/|computer-use",

@@ -51,10 +51,10 @@ def test_a_recorded_case_passes_as_it_is(
     assert case.about["source"].startswith("recorded 20")
     if case.has("chunks.jsonl"):
         lines = [json.loads(line) for line in case.bytes("chunks.jsonl").splitlines()]
-        assert list(chunks([case.bytes("upstream_response.sse")], case.attempt())) == lines
+        assert list(chunks(case.request(), [case.bytes("upstream_response.sse")], case.attempt())) == lines
     else:
         status = case.about.get("upstream_status", 200)
-        assert response(status, case.json("upstream_response.json"), case.attempt()) == case.json("response.json")
+        assert response(case.request(), status, case.json("upstream_response.json"), case.attempt()) == case.json("response.json")
     assert not any(KEY.encode() in file.read_bytes() for file in case.folder.iterdir())
 
 

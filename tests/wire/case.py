@@ -28,10 +28,6 @@ from tests.support import event_messages
 ROOT = Path(__file__).parent
 PARSE: Mapping[str, Callable[[bytes], Asked]] = {"chat": parse_chat, "completions": parse_completion}
 """What reads a client's body, by operation."""
-ADAPTER: Mapping[str, Callable[[Attempt], Adapter]] = {
-    "chat": lambda attempt: adapters.chat(attempt.provider.adapter),
-    "completions": adapters.completion,
-}
 Decode = Callable[[Iterable[bytes]], Iterator[Event]]
 
 
@@ -83,9 +79,9 @@ def upstream_request(request: Asked, attempt: Attempt) -> JSON:
     return {"path": made.path, "headers": dict(made.headers), "body": json.loads(made.body), "dropped": list(made.dropped)}
 
 
-def response(status: int, body: Any, attempt: Attempt, operation: str = "chat") -> JSON:
+def response(request: Asked, status: int, body: Any, attempt: Attempt) -> JSON:
     """What a client gets for a whole answer; of an error its status as well."""
-    adapter = ADAPTER[operation](attempt)
+    adapter: Adapter = adapters.find(request, attempt)
     try:
         if status >= 300:
             raise errors.from_upstream(status, adapter.read_error(body), {})
@@ -104,9 +100,9 @@ def decoder_of(case: Case) -> Decode:
     return sse.decode if case.has("upstream_response.sse") else eventstream.decode
 
 
-def chunks(pieces: Iterable[bytes], attempt: Attempt, decode: Decode = sse.decode, operation: str = "chat") -> Iterator[JSON]:
+def chunks(request: Asked, pieces: Iterable[bytes], attempt: Attempt, decode: Decode = sse.decode) -> Iterator[JSON]:
     """What a client gets for a stream, an error last. The bytes that pass untouched have to say the same."""
-    adapter = ADAPTER[operation](attempt)
+    adapter: Adapter = adapters.find(request, attempt)
     try:
         for chunk in adapter.from_stream(decode(pieces), attempt):
             assert chunk.raw is None or json.loads(chunk.raw) == chunk.body

@@ -42,7 +42,7 @@ def test_the_provider_gets_exactly_this(case: Case) -> None:
 @each(WHOLE)
 def test_the_client_gets_exactly_this(case: Case) -> None:
     status = case.about.get("upstream_status", 200)
-    assert response(status, case.json("upstream_response.json"), case.attempt()) == case.json("response.json")
+    assert response(case.request(), status, case.json("upstream_response.json"), case.attempt()) == case.json("response.json")
 
 
 @each(STREAMED)
@@ -50,7 +50,7 @@ def test_the_client_gets_exactly_this(case: Case) -> None:
 def test_the_client_gets_exactly_these_chunks(case: Case, size: int) -> None:
     raw = stream_of(case)
     pieces = [raw[start : start + size] for start in range(0, len(raw), size)]
-    assert list(chunks(pieces, case.attempt(), decoder_of(case))) == expected_chunks(case)
+    assert list(chunks(case.request(), pieces, case.attempt(), decoder_of(case))) == expected_chunks(case)
 
 
 @each(BOTH)
@@ -90,7 +90,7 @@ def test_no_adapter_changes_its_input(case: Case) -> None:
     assert request.body == before
     if case.has("upstream_response.json"):
         body = case.json("upstream_response.json")
-        response(case.about.get("upstream_status", 200), body, case.attempt())
+        response(case.request(), case.about.get("upstream_status", 200), body, case.attempt())
         assert body == case.json("upstream_response.json")
 
 

@@ -40,7 +40,7 @@ def test_the_provider_gets_exactly_this_and_nothing_changes_what_the_client_sent
 @each(WHOLE)
 def test_the_client_gets_exactly_this(case: Case) -> None:
     body, status = case.json("upstream_response.json"), case.about.get("upstream_status", 200)
-    assert response(status, body, case.attempt(), case.operation) == case.json("response.json")
+    assert response(case.request(), status, body, case.attempt()) == case.json("response.json")
     assert body == case.json("upstream_response.json")
 
 
@@ -49,7 +49,7 @@ def test_the_client_gets_exactly_this(case: Case) -> None:
 def test_the_client_gets_exactly_these_chunks(case: Case, size: int) -> None:
     raw = stream_of(case)
     pieces = [raw[start : start + size] for start in range(0, len(raw), size)]
-    assert list(chunks(pieces, case.attempt(), decoder_of(case), case.operation)) == expected_chunks(case)
+    assert list(chunks(case.request(), pieces, case.attempt(), decoder_of(case))) == expected_chunks(case)
 
 
 @each(BOTH)

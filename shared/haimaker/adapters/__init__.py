@@ -168,18 +168,34 @@ def find(request: Accepted, attempt: Attempt) -> Any:
         return task(request.endpoint, attempt)
     if isinstance(request, CompletionRequest):
         return completion(attempt)
-    adapter = chat(attempt.provider.adapter)
-    if attempt.provider.keeps_functions or not _speaks_of_functions(request.body):
+    row = attempt.provider.for_model(attempt.facts.model)
+    adapter = chat(row.adapter)
+    if row.answer_tool and "response_format" in request.body:
+        adapter = _with_answer_tool(adapter, request.body, row.answer_tool)
+    if row.keeps_functions:
         return adapter
-    from haimaker.adapters.old_functions import OldFunctions, sends_functions
-
-    return OldFunctions(adapter, sends_functions(request.body))
+    return _in_todays_terms(adapter, request.body)
 
 
-def _speaks_of_functions(body: JSON) -> bool:
-    """Whether a chat is in OpenAI's old terms, or has been."""
+def _with_answer_tool(adapter: ChatAdapter, body: JSON, situations: tuple[str, ...]) -> ChatAdapter:
+    from haimaker.adapters.answer_tool import wants_answer_tool, with_answer_tool
+
+    return with_answer_tool(adapter, body) if wants_answer_tool(body, situations) else adapter
+
+
+def _in_todays_terms(adapter: ChatAdapter, body: JSON) -> ChatAdapter:
+    """For a chat with what OpenAI's models alone know: custom tools, and functions as they were called once."""
     messages: Iterable[JSON] = body.get("messages") or ()
-    return "functions" in body or any(message.get("role") == "function" or "function_call" in message for message in messages)
+    if any("tool_calls" in message for message in messages) or body.get("tools"):
+        from haimaker.adapters.custom_tools import speaks_of_custom_tools, with_custom_tools
+
+        adapter = with_custom_tools(adapter, body) if speaks_of_custom_tools(body) else adapter
+    old = "functions" in body or "function_call" in body
+    if old or any(message.get("role") == "function" or "function_call" in message for message in messages):
+        from haimaker.adapters.old_functions import with_old_functions
+
+        adapter = with_old_functions(adapter, body)
+    return adapter
 
 
 def task(endpoint: str, attempt: Attempt) -> TaskAdapter:

@@ -3,43 +3,20 @@
 https://platform.openai.com/docs/api-reference/chat/create#chat_create-functions
 """
 
-from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, replace
 from typing import Any
 
 from haimaker.adapters import ChatAdapter
-from haimaker.schema import ChatRequest
-from haimaker.wire import JSON, Attempt, Chunk, ErrorFields, Event, UpstreamRequest
+from haimaker.adapters.rewriting import Rewriting
+from haimaker.errors import BadRequestError
+from haimaker.wire import JSON
 
 FINISH_REASON = "function_call"
 
 
-@dataclass(frozen=True, slots=True)
-class OldFunctions:
-    """A chat adapter made of another one."""
-
-    chat: ChatAdapter
-    calls: bool
-    """Whether the client sent functions, and so reads calls of them; else only earlier turns have some."""
-
-    def to_upstream(self, request: ChatRequest, attempt: Attempt) -> UpstreamRequest:
-        return self.chat.to_upstream(replace(request, body=_with_tools(request.body)), attempt)
-
-    def from_upstream(self, body: JSON, attempt: Attempt) -> JSON:
-        return self._told(self.chat.from_upstream(body, attempt), "message")
-
-    def from_stream(self, events: Iterable[Event], attempt: Attempt) -> Iterator[Chunk]:
-        for chunk in self.chat.from_stream(events, attempt):
-            told = self._told(chunk.body, "delta")
-            yield chunk if told is chunk.body else Chunk(told)
-
-    def read_error(self, body: object) -> ErrorFields:
-        return self.chat.read_error(body)
-
-    def _told(self, body: JSON, holder: str) -> JSON:
-        choices = body["choices"]
-        made = [_choice(choice, holder) for choice in choices] if self.calls else choices
-        return {**body, "choices": made} if any(new is not old for new, old in zip(made, choices, strict=True)) else body
+def with_old_functions(chat: ChatAdapter, body: JSON) -> Rewriting:
+    """Who sent functions reads calls of them; else only earlier turns have some."""
+    reads = sends_functions(body)
+    return Rewriting(chat, lambda body: (_with_tools(body), ()), lambda: _choice if reads else _untouched)
 
 
 def sends_functions(body: JSON) -> bool:
@@ -59,15 +36,22 @@ def _choice(choice: JSON, holder: str) -> JSON:
     return {**choice, **made} if made else choice
 
 
+def _untouched(choice: JSON, holder: str) -> JSON:
+    return choice
+
+
 def _with_tools(body: JSON) -> JSON:
-    messages = _messages(body["messages"])
-    functions = body.get("functions")
-    if not isinstance(functions, list) or not sends_functions(body):
-        return {**body, "messages": messages}
-    kept = {name: value for name, value in body.items() if name not in ("functions", "function_call", "tools")}
-    made: JSON = {"messages": messages, "tools": [{"type": "function", "function": function} for function in functions]}
-    choice = body.get("function_call")
-    if choice is not None:
+    """Raises BadRequestError for functions that are none."""
+    kept = {name: value for name, value in body.items() if name not in ("functions", "function_call")}
+    made: JSON = {"messages": _messages(body["messages"])}
+    functions, choice = body.get("functions") or [], body.get("function_call")
+    if not isinstance(functions, list) or not all(isinstance(function, dict) for function in functions):
+        raise BadRequestError(
+            "Invalid value for 'functions': it must be a list of objects.", param="functions", code="invalid_value"
+        )
+    if functions:
+        made["tools"] = [*(body.get("tools") or []), *({"type": "function", "function": function} for function in functions)]
+    if choice is not None and body.get("tool_choice") is None and (functions or body.get("tools")):
         made["tool_choice"] = choice if isinstance(choice, str) else {"type": "function", "function": choice}
     return {**kept, **made}
 

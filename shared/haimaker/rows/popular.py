@@ -45,6 +45,10 @@ POPULAR: tuple[Provider, ...] = (
         strips_message_nulls=True,
         strips_message_names=True,
         strips_message_fields=REASONING,
+        # …/docs/structured-outputs: no stream, no tools beside it, and few models that take a schema.
+        whole_with=("response_format",),
+        answer_tool=("tools",),
+        model_rules=(ModelRule(r"(?!openai/gpt-oss|qwen/qwen3\.[5-9]|moonshotai/|meta-llama/llama-4)", answer_tool=("schema",)),),
     ),
     # https://docs.together.ai/reference/chat-completions-1
     Provider(
@@ -63,6 +67,7 @@ POPULAR: tuple[Provider, ...] = (
         rename=MAX_TOKENS,
         values={"tool_choice": {"required": "any"}, "reasoning_effort": {"minimal": "low"}},
         strips_tool_fields=("strict",),
+        answer_tool=("tools",),  # it takes no format beside tools: https://github.com/ogx-ai/ogx/pull/3614
         completes=".*",
         operations={"audio_transcriptions": FIREWORKS_HEARS, "audio_translations": FIREWORKS_HEARS},
     ),

@@ -101,7 +101,6 @@ PARAMETERS: list[tuple[str, JSON, JSON, list[str]]] = [
     (SONNET_45, {"tools": [LOOK], "tool_choice": "none"}, {"tool_choice": {"type": "none"}}, []),
     (SONNET_45, {"tools": [LOOK], "tool_choice": LOOK_FORCED}, {"tool_choice": {"type": "tool", "name": "look"}}, []),
     (SONNET_45, {"tools": [LOOK, RUN], "tool_choice": ONLY_LOOK}, {"tool_choice": {"type": "any"}}, []),
-    (SONNET_45, {"functions": [{"name": "f"}], "function_call": {"name": "f"}}, {"tool_choice": {"type": "tool", "name": "f"}}, []),
     (SONNET_45, {"tools": [LOOK], "parallel_tool_calls": False}, {"tool_choice": ONE_AT_A_TIME}, []),
     (SONNET_45, {"tool_choice": "auto", "parallel_tool_calls": False}, {"tool_choice": None, "tools": None}, []),
     (SONNET_45, {"tools": [{"type": "bash_20250124", "name": "bash"}]}, {"tools": [{"type": "bash_20250124", "name": "bash"}]}, []),
@@ -112,7 +111,6 @@ PARAMETERS: list[tuple[str, JSON, JSON, list[str]]] = [
         ["reasoning_effort"],
     ),
     (OPUS_55, {"tools": [LOOK], "tool_choice": "required", "drop_params": True}, {"tool_choice": None}, ["tool_choice"]),
-    (SONNET_45, {"tools": [{"type": "custom", "custom": {}}], "drop_params": True}, {"tools": None}, ["tools[0]"]),
     # answers in JSON
     (SONNET_45, {"response_format": {"type": "text"}}, {"tools": None, "output_config": None}, []),
     (SONNET_45, {"response_format": FORM}, {"output_config": {"format": NATIVE}, "tools": None}, []),
@@ -154,19 +152,6 @@ TURNS: list[tuple[str, list[JSON], list[JSON]]] = [
             {"role": "user", "content": [text("Continue.")]},
         ],
     ),
-    (
-        SONNET_45,
-        [
-            HELLO,
-            {"role": "assistant", "tool_calls": [{"id": "1", "type": "custom", "custom": {"name": "run", "input": "ls"}}]},
-            RESULT,
-        ],
-        [
-            {"role": "user", "content": [text("Hello")]},
-            {"role": "assistant", "content": [{"type": "tool_use", "id": "1", "name": "run", "input": {"input": "ls"}}]},
-            {"role": "user", "content": [{"type": "tool_result", "tool_use_id": "1", "content": [text("9")]}]},
-        ],
-    ),
 ]
 
 
@@ -199,8 +184,6 @@ REFUSED: list[tuple[str, JSON, str]] = [
     (SONNET_45, {"tools": [LOOK], "tool_choice": "sometimes"}, "tool_choice"),
     (SONNET_45, {"tools": [{"type": "function"}]}, "tools[0].function"),
     (SONNET_45, {"tools": [{"type": "function", "function": {"name": "é" * 128}}]}, "tools[0].function.name"),
-    (SONNET_45, {"tools": [{"type": "custom", "custom": {"name": "x"}}]}, "tools[0]"),
-    (SONNET_45, {"functions": {"name": "f"}}, "functions"),
     (SONNET_45, {"web_search_options": {"search_context_size": ["low"]}}, "web_search_options.search_context_size"),
     (OPUS_55, {"tools": [LOOK], "tool_choice": "required"}, "tool_choice"),
     (SONNET_45, {"messages": [{"role": "oracle", "content": "x"}]}, "messages[0].role"),

@@ -186,12 +186,6 @@ def test_results_of_tools_come_first_and_each_once() -> None:
     assert second["content"] == [{"text": "No output."}]
 
 
-def test_a_call_of_a_custom_tool_has_a_text() -> None:
-    custom = {"id": "tooluse_1", "type": "custom", "custom": {"name": "add", "input": "1+1"}}
-    body = body_of(messages=[*MESSAGES, {"role": "assistant", "tool_calls": [custom]}, RESULT])
-    assert body["messages"][1]["content"][0]["toolUse"] == {"toolUseId": "tooluse_1", "name": "add", "input": {"input": "1+1"}}
-
-
 @pytest.mark.parametrize(
     ("target", "fields", "asks"),
     [
@@ -205,17 +199,6 @@ def test_what_claude_counts_of_its_thinking_is_asked_for(target: str, fields: JS
     assert body_of(target, **fields).get("additionalModelResponseFieldPaths") == (
         ["/usage/output_tokens_details"] if asks else None
     )
-
-
-def test_functions_of_the_old_kind() -> None:
-    messages = [
-        *MESSAGES,
-        {"role": "assistant", "content": None, "function_call": {"name": "add", "arguments": "{}"}},
-        {"role": "function", "name": "add", "content": "2"},
-    ]
-    body = body_of(messages=messages, functions=[TOOL["function"]], function_call={"name": "add"})
-    assert body["messages"][2]["content"][0]["toolResult"]["toolUseId"] == body["messages"][1]["content"][0]["toolUse"]["toolUseId"]
-    assert body["toolConfig"]["toolChoice"] == {"tool": {"name": "add"}}
 
 
 @pytest.mark.parametrize(

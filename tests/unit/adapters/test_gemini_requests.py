@@ -302,7 +302,6 @@ def test_what_is_harmless_is_dropped_and_named(body: JSON, dropped: set[str]) ->
         ({"tools": [{"type": "function", "function": {"name": ""}}]}, "tools[0].function.name"),
         ({"tools": TOOLS, "tool_choice": "sometimes"}, "tool_choice"),
         ({"tools": TOOLS, "tool_choice": {"type": "function"}}, "tool_choice.function.name"),
-        ({"functions": {}}, "functions"),
         ({"tools": [{"functionDeclarations": 5}]}, "tools[0].functionDeclarations"),
         ({"tools": [{"function_declarations": ["a"]}]}, "tools[0].functionDeclarations[0]"),
         ({"response_format": {"type": "json_schema"}}, "response_format.json_schema"),

@@ -7,7 +7,8 @@ import pytest
 from openai.types.chat import ChatCompletion
 
 from haimaker import adapters
-from haimaker.adapters.old_functions import OldFunctions
+from haimaker.adapters.rewriting import Rewriting
+from haimaker.errors import BadRequestError
 from haimaker.wire import JSON
 from tests.support.builders import MESSAGES, attempt, chat_request
 from tests.unit.adapters.folding import fold
@@ -37,6 +38,16 @@ def test_functions_are_tools() -> None:
     assert body["tool_choice"] == {"type": "function", "function": {"name": "f"}}
     assert not {"functions", "function_call"} & set(body)
     assert sent(functions=[FUNCTION], function_call="none")["tool_choice"] == "none"
+    both = sent(functions=[FUNCTION], tools=[{"type": "function", "function": {**FUNCTION, "name": "g"}}])
+    assert [tool["function"]["name"] for tool in both["tools"]] == ["g", "f"]
+    assert "function_call" not in sent(function_call="auto")
+
+
+@pytest.mark.parametrize("functions", [{"name": "f"}, ["f"], "f"])
+def test_functions_that_are_none_are_refused(functions: Any) -> None:
+    with pytest.raises(BadRequestError) as caught:
+        sent(functions=functions)
+    assert caught.value.param == "functions"
 
 
 @pytest.mark.parametrize("target", [TARGET, "mistral/mistral-small-latest", "cohere/command-a-03-2025"])
@@ -87,5 +98,5 @@ def test_who_sent_functions_gets_a_call_of_one(fields: JSON, message: JSON, reas
 
 @pytest.mark.parametrize("target", ["openai/gpt-4o-mini", "azure/gpt-4o"])
 def test_who_knows_functions_gets_them(target: str) -> None:
-    assert not isinstance(adapters.find(chat_request(functions=[FUNCTION]), attempt(target)), OldFunctions)
+    assert not isinstance(adapters.find(chat_request(functions=[FUNCTION]), attempt(target)), Rewriting)
     assert sent(target, functions=[FUNCTION])["functions"] == [FUNCTION]

@@ -70,9 +70,9 @@ def outcome(case: Case, row: Provider) -> list[Any]:
         made.append(upstream_request(case.request(), attempt))
         if case.has("upstream_response.json"):
             status = case.about.get("upstream_status", 200)
-            made.append(response(status, case.json("upstream_response.json"), attempt, case.operation))
+            made.append(response(case.request(), status, case.json("upstream_response.json"), attempt))
         if case.streams:
-            made += chunks([stream_of(case)], attempt, decoder_of(case), case.operation)
+            made += chunks(case.request(), [stream_of(case)], attempt, decoder_of(case))
     except APIError as error:
         made.append(error.body())
     return made

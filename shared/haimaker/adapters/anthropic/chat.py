@@ -26,8 +26,6 @@ PATH = "/messages"
 PARAMETERS = Parameters(
     taken=frozenset(
         [
-            "function_call",
-            "functions",
             "max_completion_tokens",
             "max_tokens",
             "messages",

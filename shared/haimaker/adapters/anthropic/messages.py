@@ -5,7 +5,7 @@ place, for moving it would change the cached prefix: as a turn of the system whe
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any
 
 from haimaker.adapters.anthropic import carried, names, parts
@@ -27,24 +27,12 @@ class Turn:
     blocks: Sequence[JSON]
 
 
-@dataclass(slots=True)
-class _Functions:
-    """Ids for OpenAI's old function calls, which have none: a result belongs to the last call of its name."""
-
-    last: dict[str, str] = field(default_factory=dict)
-
-    def call(self, name: str, position: int) -> str:
-        self.last[name] = f"function_{position}"
-        return self.last[name]
-
-
 def conversation(messages: Sequence[JSON], *, prefills: bool, system_turns: bool) -> tuple[list[JSON], list[JSON]]:
     """The `system` blocks and the `messages`."""
-    functions = _Functions()
     system: list[JSON] = []
     turns: list[Turn] = []
     for position, message in enumerate(messages):
-        turn = _turn(message, position, functions)
+        turn = _turn(message, position)
         if turn.role == "system" and not turns:
             system += turn.blocks
         elif turn.blocks:
@@ -54,7 +42,7 @@ def conversation(messages: Sequence[JSON], *, prefills: bool, system_turns: bool
     return system, [{"role": turn.role, "content": list(turn.blocks)} for turn in turns]
 
 
-def _turn(message: JSON, position: int, functions: _Functions) -> Turn:
+def _turn(message: JSON, position: int) -> Turn:
     role, param = message.get("role"), f"messages[{position}]"
     if role in SYSTEM:
         blocks = parts.to_blocks(message.get("content"), f"{param}.content")
@@ -64,17 +52,14 @@ def _turn(message: JSON, position: int, functions: _Functions) -> Turn:
     if role == "user":
         return Turn("user", with_cache_control(parts.to_blocks(message.get("content"), f"{param}.content"), message))
     if role == "assistant":
-        return Turn("assistant", with_cache_control(_said(message, position, functions), message))
-    if role in ("tool", "function"):
-        return Turn("user", with_cache_control([_result(message, param, functions)], message))
+        return Turn("assistant", with_cache_control(_said(message, position), message))
+    if role == "tool":
+        return Turn("user", with_cache_control([_result(message, param)], message))
     raise invalid(f"{param}.role", "it must be system, developer, user, assistant or tool")
 
 
-def _result(message: JSON, param: str, functions: _Functions) -> JSON:
-    name = message.get("name")
+def _result(message: JSON, param: str) -> JSON:
     identifier = message.get("tool_call_id")
-    if message.get("role") == "function" and isinstance(name, str):
-        identifier = functions.last.get(name, name)
     if not isinstance(identifier, str):
         raise invalid(f"{param}.tool_call_id", "it must be a string")
     result: JSON = {"type": "tool_result", "tool_use_id": names.call_id(carried.unpack(identifier).id)}
@@ -85,16 +70,13 @@ def _result(message: JSON, param: str, functions: _Functions) -> JSON:
     return result
 
 
-def _said(message: JSON, position: int, functions: _Functions) -> list[JSON]:
+def _said(message: JSON, position: int) -> list[JSON]:
     """An assistant's message: its thinking, its text, its calls, each where it was."""
     param = f"messages[{position}]"
     said = parts.to_blocks(message.get("content"), f"{param}.content")
     if not said and isinstance(message.get("refusal"), str):
         said = parts.to_blocks(message["refusal"], f"{param}.refusal")
     calls = [_call(call, f"{param}.tool_calls[{index}]") for index, call in enumerate(_list(message, "tool_calls", param))]
-    if old := message.get("function_call"):
-        use = _use(old, f"{param}.function_call", functions.call(str(old.get("name")) if isinstance(old, dict) else "", position))
-        calls.append((carried.Call(use["id"]), use))
     if any(call.thinking for call, _ in calls) and all(block.get("type") == "text" for block in said):
         return _interleaved(said, calls)
     kept = [carried.clean(block) for block in _list(message, "thinking_blocks", param)]
@@ -109,11 +91,7 @@ def _call(call: Any, param: str) -> tuple[carried.Call, JSON]:
     if not isinstance(identifier, str):
         raise invalid(f"{param}.id", "it must be a string")
     said = carried.unpack(identifier)
-    custom = call.get("custom")
-    if isinstance(custom, dict):  # of another model, as this one has none: its input is a text
-        use = _use({"name": custom.get("name"), "arguments": {"input": custom.get("input")}}, f"{param}.custom", said.id)
-    else:
-        use = _use(call.get("function"), f"{param}.function", said.id)
+    use = _use(call.get("function"), f"{param}.function", said.id)
     control = call.get("cache_control")
     return said, {**use, "cache_control": control} if isinstance(control, dict) else use
 

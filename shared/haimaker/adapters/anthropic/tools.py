@@ -31,14 +31,9 @@ INSTRUCTION = f"Give your answer only by calling the tool {names.ANSWER_TOOL}, o
 
 
 def tools(draft: Draft) -> None:
-    """`tools` and `tool_choice`, also in OpenAI's old form, `functions` and `function_call`. After the messages."""
+    """`tools` and `tool_choice`. After the messages."""
     asked = draft.asked
-    functions = asked.get("functions") or []
-    if not isinstance(functions, list):
-        raise invalid("functions", "it must be a list")
-    given = _tools(asked, draft) + [{"type": "function", "function": function} for function in functions]
-    choice = asked.get("tool_choice", _old_choice(asked.get("function_call")))
-    given, choice = _allowed(given, choice)
+    given, choice = _allowed(asked.get("tools") or [], asked.get("tool_choice"))
     strict = draft.traits.structured and sum(map(_is_strict, given)) <= MOST_STRICT_TOOLS
     made = [_tool(tool, f"tools[{index}]", strict) for index, tool in enumerate(given)]
     if asked.get("web_search_options") is not None:
@@ -81,16 +76,6 @@ def _answer_by_tool(draft: Draft, schema: JSON) -> None:
         call["system"] = [*call.get("system", []), text(INSTRUCTION)]
 
 
-def _tools(asked: JSON, draft: Draft) -> list[JSON]:
-    kept = []
-    for index, tool in enumerate(asked.get("tools") or []):
-        if "custom" in tool:
-            draft.refuse(f"tools[{index}]", "The provider has no custom tools.")
-        else:
-            kept.append(tool)
-    return kept
-
-
 def _tool(tool: Any, param: str, strict: bool) -> JSON:
     """A function as a tool; anything else is one of Anthropic's own and passes."""
     if "function" not in tool and tool.get("type") != "function":
@@ -113,10 +98,6 @@ def _tool(tool: Any, param: str, strict: bool) -> JSON:
 def _is_strict(tool: JSON) -> bool:
     function = tool.get("function")
     return isinstance(function, dict) and function.get("strict") is True
-
-
-def _old_choice(choice: Any) -> Any:
-    return {"type": "function", "function": choice} if isinstance(choice, dict) else choice
 
 
 def _allowed(given: list[JSON], choice: Any) -> tuple[list[JSON], Any]:

@@ -31,9 +31,6 @@ class Conversation:
     takes_system: bool
     system: list[JSON] = field(default_factory=list)
     turns: list[JSON] = field(default_factory=list)
-    last_call: str = ""
-    """The id of the last call of the old kind, which had none; its result has none either."""
-    calls: int = 0
 
     def add(self, message: JSON, param: str) -> None:
         role = message.get("role")
@@ -43,7 +40,7 @@ class Conversation:
             self._turn("user", self._content(message, param), stands=True)
         elif role == "assistant":
             self._turn("assistant", self._assistant(message, param))
-        elif role in ("tool", "function"):
+        elif role == "tool":
             self._turn("user", self._result(message, param))
         else:
             raise invalid(f"{param}.role", "it must be system, developer, user, assistant or tool")
@@ -115,15 +112,10 @@ class Conversation:
         calls = message.get("tool_calls") or []
         if not isinstance(calls, list):
             raise invalid(f"{param}.tool_calls", "it must be a list")
-        old = message.get("function_call")
-        if calls or not isinstance(old, dict):
-            return calls
-        self.calls += 1
-        self.last_call = f"call_{self.calls}"
-        return [{"id": self.last_call, "function": old}]
+        return calls
 
     def _call(self, call: Any, param: str) -> tuple[JSON, list[JSON]]:
-        function = _function_of(call) if isinstance(call, dict) else None
+        function = call.get("function") if isinstance(call, dict) else None
         if not isinstance(function, dict) or not isinstance(function.get("name"), str) or not function["name"]:
             raise invalid(f"{param}.function.name", "it must be a string")
         if not isinstance(call.get("id"), str) or not call["id"]:
@@ -137,7 +129,7 @@ class Conversation:
         return {"toolUse": use}, carried
 
     def _result(self, message: JSON, param: str) -> list[JSON]:
-        called = message.get("tool_call_id") if message.get("role") == "tool" else self.last_call
+        called = message.get("tool_call_id")
         if not isinstance(called, str) or not called:
             raise invalid(f"{param}.tool_call_id", "it must be the id of a tool call")
         plain, _ = carrying.without_blocks(called, self.family.name)
@@ -147,14 +139,6 @@ class Conversation:
         failed = {"status": "error"} if message.get("is_error") is True else {}
         use_id = carrying.to_tool_id(plain, short=self.family.short_tool_ids)
         return [{"toolResult": {"toolUseId": use_id, "content": told, **failed}}, *points[:1]]
-
-
-def _function_of(call: JSON) -> Any:
-    """What it calls; a custom tool, which is another model's, as a function whose argument is a text."""
-    custom = call.get("custom")
-    if isinstance(custom, dict):
-        return {"name": custom.get("name"), "arguments": {"input": custom.get("input")}}
-    return call.get("function")
 
 
 def _ordered(turn: Mapping[str, Any]) -> list[JSON]:

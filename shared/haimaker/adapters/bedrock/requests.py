@@ -17,8 +17,6 @@ from haimaker.wire import JSON, Attempt
 PARAMETERS = Parameters(
     taken=frozenset(
         {
-            "function_call",
-            "functions",
             "max_completion_tokens",
             "max_tokens",
             "messages",

@@ -65,11 +65,8 @@ def to_tools(body: JSON, turns: list[JSON], family: Family, attempt: Attempt, bl
 
 
 def _specs(body: JSON, family: Family, attempt: Attempt, blocks: Blocks) -> Iterator[JSON]:
-    tools, functions = body.get("tools"), body.get("functions")
-    if not tools and isinstance(functions, list):
-        tools = [{"type": "function", "function": function} for function in functions]
     seen: set[str] = set()
-    for index, tool in enumerate(tools or ()):
+    for index, tool in enumerate(body.get("tools") or ()):
         if any(isinstance(tool.get(kind), dict) for kind in ("toolSpec", "systemTool", "cachePoint")):
             yield tool
             continue
@@ -100,7 +97,7 @@ def _spec(name: str, description: Any, parameters: Any, family: Family, **more: 
 
 def _choice(body: JSON, specs: list[JSON]) -> tuple[str, str | None]:
     """`auto`, `any`, `none`, or `tool` with its name; allowed tools leave the others out."""
-    choice = body.get("tool_choice", body.get("function_call"))
+    choice = body.get("tool_choice")
     if choice in (None, "auto", "none"):
         return choice or "auto", None
     if choice in ("required", "any"):

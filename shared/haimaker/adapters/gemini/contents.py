@@ -52,10 +52,10 @@ class _Conversation:
         elif role in ("assistant", "model"):
             if parts := self._model_parts(message, param):
                 self.turn("model").parts += parts
-        elif role in ("tool", "function"):
+        elif role == "tool":
             self._add_result(message, param)
         else:
-            refuse(f"{param}.role", "it must be one of system, developer, user, assistant, tool, function")
+            refuse(f"{param}.role", "it must be one of system, developer, user, assistant, tool")
 
     def _model_parts(self, message: JSON, param: str) -> list[JSON]:
         parts = media.to_parts(message.get("content"), f"{param}.content")
@@ -69,21 +69,13 @@ class _Conversation:
 
     def _call_parts(self, message: JSON, param: str) -> list[JSON]:
         calls = [self._call(call, f"{param}.tool_calls[{index}]") for index, call in enumerate(message.get("tool_calls") or ())]
-        if not calls and message.get("function_call") is not None:
-            function = required_object(message["function_call"], f"{param}.function_call")
-            calls = [{"functionCall": _function_call(function, f"{param}.function_call")}]
         if self.newest and calls and not any("thoughtSignature" in call for call in calls):
             calls[0]["thoughtSignature"] = signatures.NOT_CHECKED
         return calls
 
     def _call(self, call: JSON, param: str) -> JSON:
         call_id = call.get("id")
-        if call.get("type") == "custom":
-            custom = required_object(call.get("custom"), f"{param}.custom")
-            name = required_name(custom.get("name"), f"{param}.custom.name")
-            made: JSON = {"name": name, "args": {"input": custom.get("input", "")}}
-        else:
-            made = _function_call(required_object(call.get("function"), f"{param}.function"), f"{param}.function")
+        made = _function_call(required_object(call.get("function"), f"{param}.function"), f"{param}.function")
         base, signature = signatures.split(call_id)
         self.count += 1
         self.calls.update({known: (self.count, made["name"]) for known in (base, call_id) if isinstance(known, str)})
@@ -96,8 +88,7 @@ class _Conversation:
         call_id = message.get("tool_call_id")
         place, name = self.calls.get(call_id if isinstance(call_id, str) else "", (self.count, message.get("name")))
         if not isinstance(name, str) or not name:
-            missing = "tool_call_id" if message["role"] == "tool" else "name"
-            refuse(f"{param}.{missing}", "it names no tool call of an earlier message")
+            refuse(f"{param}.tool_call_id", "it names no tool call of an earlier message")
         base, _ = signatures.split(call_id)
         parts = media.to_parts(message.get("content"), f"{param}.content")
         texts = [part["text"] for part in parts if "text" in part]

@@ -35,8 +35,6 @@ def to_tools(body: JSON, model: str, drops: tuple[str, ...]) -> tuple[list[JSON]
     own: list[JSON] = []
     for index, tool in enumerate(body.get("tools") or ()):
         _add(tool, f"tools[{index}]", functions, own)
-    for index, function in enumerate(_listed(body, "functions")):
-        functions.append(_declaration(function, f"functions[{index}]"))
     if body.get("web_search_options") is not None and {"googleSearch": {}} not in own:
         own.append({"googleSearch": {}})
     functions, config = _chosen(body, functions)
@@ -49,10 +47,6 @@ def to_tools(body: JSON, model: str, drops: tuple[str, ...]) -> tuple[list[JSON]
 def camel(name: str) -> str:
     """Google's JSON has both spellings of every field; this one it writes itself."""
     return re.sub(r"_([a-z])", lambda found: found[1].upper(), name)
-
-
-def _listed(body: JSON, name: str) -> list[Any]:
-    return required_list(body[name], name) if body.get(name) is not None else []
 
 
 def _add(tool: JSON, param: str, functions: list[JSON], own: list[JSON]) -> None:
@@ -88,7 +82,7 @@ def _declaration(value: Any, param: str) -> JSON:
 
 def _chosen(body: JSON, functions: list[JSON]) -> tuple[list[JSON], JSON]:
     """The functions that may be called and how that is said."""
-    param = "tool_choice" if body.get("tool_choice") is not None else "function_call"
+    param = "tool_choice"
     choice = body.get(param)
     if choice is None or not functions:
         return functions, {}
@@ -101,7 +95,7 @@ def _chosen(body: JSON, functions: list[JSON]) -> tuple[list[JSON], JSON]:
         if allowed.get("mode") == "required":
             return functions, _calling("ANY", names)
         return [function for function in functions if function.get("name") in names], {}
-    named = found if param == "function_call" else required_object(found.get("function", found), f"{param}.function")
+    named = required_object(found.get("function", found), f"{param}.function")
     return functions, _calling("ANY", [required_name(named.get("name"), f"{param}.function.name")])
 
 

@@ -30,7 +30,7 @@ def from_stream(events: Iterable[Event], attempt: Attempt) -> Iterator[Chunk]:
 
 def _is_empty_turn(message: JSON) -> bool:
     """What the assistant did not say is refused: https://docs.mistral.ai/capabilities/completion"""
-    said = any(message.get(name) for name in ("content", "tool_calls", "function_call"))
+    said = any(message.get(name) for name in ("content", "tool_calls"))
     return message.get("role") == "assistant" and not said
 
 

@@ -21,6 +21,7 @@ NEUTRAL: Mapping[str, Collection[object]] = {
     "n": (1,),
     "parallel_tool_calls": (True,),
     "presence_penalty": (0,),
+    "response_format": ({"type": "text"},),
     "speed": (1,),
     "temperature": (1,),
     "tool_choice": ("auto",),
@@ -37,6 +38,8 @@ def body_for(request: ChatRequest, attempt: Attempt) -> tuple[JSON, tuple[str, .
     """The body to send and the names of what the client loses by it. Raises BadRequestError."""
     row = attempt.provider.for_model(attempt.facts.model)
     body = own_fields(request, attempt)
+    if any(body.get(name) not in (None, *NEUTRAL[name]) for name in row.whole_with):
+        body = without(body, ("stream", "stream_options"))
     if row.thinking_switch or row.thinking_flag:
         body = _switched(body, row.thinking_flag)
     if row.schema_in_words:

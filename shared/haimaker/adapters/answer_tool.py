@@ -1,0 +1,88 @@
+"""An answer in JSON from a provider that can't be given a schema for it, or not in this situation: a tool whose input is the
+answer, and which the model must call. Whole and streamed, the call becomes the text. Pure.
+"""
+
+from dataclasses import dataclass, field
+
+from haimaker.adapters import ChatAdapter
+from haimaker.adapters.rewriting import Rewriting, called
+from haimaker.wire import JSON
+
+NAME = "json_answer__"
+DESCRIPTION = "Gives the answer to the user. Call it with the whole answer as its input, instead of writing text."
+ANY_OBJECT: JSON = {"type": "object", "additionalProperties": True}
+
+
+def with_answer_tool(chat: ChatAdapter, body: JSON) -> Rewriting:
+    return Rewriting(chat, lambda body: (_with_tool(body), ()), lambda: _Reader().choice)
+
+
+def wants_answer_tool(body: JSON, situations: tuple[str, ...]) -> bool:
+    """Whether the format that a chat wants is one that a row's `answer_tool` is about."""
+    wanted = body.get("response_format")
+    kind = wanted.get("type") if isinstance(wanted, dict) else None
+    if kind not in ("json_object", "json_schema") or isinstance(body.get("tool_choice"), dict):
+        return False  # the choice of one tool says what comes, and it is no text
+    return (kind == "json_schema" and "schema" in situations) or (bool(body.get("tools")) and "tools" in situations)
+
+
+@dataclass(slots=True)
+class _Reader:
+    """Of one answer: calls of the tool as text, the others numbered without them."""
+
+    _places: dict[tuple[int, int], int | None] = field(default_factory=dict)
+    """Of calls in a stream, by choice and their place in it: the place that the client sees, None for the answer."""
+
+    def choice(self, choice: JSON, holder: str) -> JSON:
+        message = choice.get(holder)
+        calls = message.get("tool_calls") if isinstance(message, dict) else None
+        made: JSON = {}
+        if isinstance(message, dict) and calls:
+            others, texts = self._parted(calls, choice["index"], holder)
+            made[holder] = _with_text(message, others, "".join(texts))
+        if choice.get("finish_reason") == "tool_calls" and not self._calls(choice["index"]):
+            made["finish_reason"] = "stop"
+        return {**choice, **made} if made else choice
+
+    def _parted(self, calls: list[JSON], choice: int, holder: str) -> tuple[list[JSON], list[str]]:
+        """The client's calls, and the pieces of the answer."""
+        others, texts = [], []
+        for at, call in enumerate(calls):
+            place = self._place(call, (choice, call["index"] if holder == "delta" else at))
+            if place is None:
+                texts.append(str(called(call).get("arguments") or ""))
+            else:
+                others.append({**call, "index": place} if holder == "delta" else call)
+        return others, texts
+
+    def _place(self, call: JSON, theirs: tuple[int, int]) -> int | None:
+        if theirs not in self._places:
+            shown = sum(place is not None for (choice, _), place in self._places.items() if choice == theirs[0])
+            self._places[theirs] = None if called(call).get("name") == NAME else shown
+        return self._places[theirs]
+
+    def _calls(self, choice: int) -> bool:
+        """Whether the client has tools to run."""
+        return any(place is not None for (at, _), place in self._places.items() if at == choice)
+
+
+def _with_text(message: JSON, calls: list[JSON], text: str) -> JSON:
+    kept = {name: value for name, value in message.items() if name != "tool_calls"}
+    written = {"content": (message.get("content") or "") + text} if text else {}
+    return {**kept, **written, **({"tool_calls": calls} if calls else {})}
+
+
+def _with_tool(body: JSON) -> JSON:
+    wanted = body["response_format"]
+    given = wanted.get("json_schema")
+    schema = given.get("schema") if isinstance(given, dict) else None
+    told = given.get("description") if isinstance(given, dict) else None
+    function = {
+        "name": NAME,
+        "description": f"{DESCRIPTION} {told}" if isinstance(told, str) and told else DESCRIPTION,
+        "parameters": {"type": "object", **schema} if isinstance(schema, dict) and schema else ANY_OBJECT,
+    }
+    kept = {name: value for name, value in body.items() if name not in ("response_format", "tools", "tool_choice")}
+    others = [] if body.get("tool_choice") == "none" else body.get("tools") or []
+    choice = "required" if others else {"type": "function", "function": {"name": NAME}}
+    return {**kept, "tools": [*others, {"type": "function", "function": function}], "tool_choice": choice}

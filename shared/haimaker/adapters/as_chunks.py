@@ -1,0 +1,39 @@
+"""A whole answer as the chunks of a stream, for a client that wants one from a provider that gave none. Pure.
+
+https://platform.openai.com/docs/api-reference/chat/streaming
+"""
+
+from collections.abc import Iterator
+from typing import Any
+
+from haimaker.wire import JSON, Chunk
+
+OBJECT = {"chat.completion": "chat.completion.chunk"}
+
+
+def as_chunks(body: JSON) -> Iterator[Chunk]:
+    """Of each choice what it says and then its end, and the usage last."""
+    head = {name: value for name, value in body.items() if name not in ("choices", "usage")}
+    head["object"] = OBJECT.get(body["object"], body["object"])
+    for choice in body["choices"]:
+        yield from (Chunk({**head, "choices": [part]}) for part in _parts(choice))
+    if body.get("usage"):
+        yield Chunk({**head, "choices": [], "usage": body["usage"]})
+
+
+def _parts(choice: JSON) -> Iterator[JSON]:
+    message = choice.get("message")
+    if not isinstance(message, dict):
+        yield choice
+        return
+    rest = {name: value for name, value in choice.items() if name != "message"}
+    delta = {name: _positioned(value) for name, value in message.items()}
+    yield {**rest, "delta": delta, "finish_reason": None}
+    yield {"index": choice["index"], "delta": {}, "logprobs": None, "finish_reason": choice["finish_reason"]}
+
+
+def _positioned(value: Any) -> Any:
+    """With a place for each item of a list, by which clients join the pieces of one."""
+    if not isinstance(value, list):
+        return value
+    return [{"index": at, **item} if isinstance(item, dict) else item for at, item in enumerate(value)]

@@ -1,0 +1,54 @@
+"""A chat adapter made of another one, for what OpenAI's clients may write and a model does not know: the request is written
+anew in words that it knows, and its answer, whole or streamed, in the client's. Pure.
+"""
+
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass, replace
+
+from haimaker.adapters import ChatAdapter
+from haimaker.schema import ChatRequest
+from haimaker.wire import JSON, Attempt, Chunk, ErrorFields, Event, UpstreamRequest
+
+Reader = Callable[[JSON, str], JSON]
+"""Reads the choices of one answer in turn: a choice, and where in it stands what the model wrote, `message` or `delta`. Gives the
+choice that the client gets; the same object where that is no other."""
+
+
+@dataclass(frozen=True, slots=True)
+class Rewriting:
+    """One way of it, around an adapter."""
+
+    chat: ChatAdapter
+    write: Callable[[JSON], tuple[JSON, tuple[str, ...]]]
+    """The client's body anew, and the names of what is lost by it. Raises BadRequestError."""
+    reader: Callable[[], Reader]
+    """Makes one for each answer."""
+
+    def to_upstream(self, request: ChatRequest, attempt: Attempt) -> UpstreamRequest:
+        body, lost = self.write(request.body)
+        made = self.chat.to_upstream(replace(request, body=body), attempt)
+        return replace(made, dropped=(*lost, *made.dropped)) if lost else made
+
+    def from_upstream(self, body: JSON, attempt: Attempt) -> JSON:
+        return _read(self.chat.from_upstream(body, attempt), "message", self.reader())
+
+    def from_stream(self, events: Iterable[Event], attempt: Attempt) -> Iterator[Chunk]:
+        reader = self.reader()
+        for chunk in self.chat.from_stream(events, attempt):
+            told = _read(chunk.body, "delta", reader)
+            yield chunk if told is chunk.body else Chunk(told)
+
+    def read_error(self, body: object) -> ErrorFields:
+        return self.chat.read_error(body)
+
+
+def _read(body: JSON, holder: str, reader: Reader) -> JSON:
+    choices = body["choices"]
+    made = [reader(choice, holder) for choice in choices]
+    return {**body, "choices": made} if any(new is not old for new, old in zip(made, choices, strict=True)) else body
+
+
+def called(call: JSON) -> JSON:
+    """The function of a call; empty where it says none."""
+    function = call.get("function")
+    return function if isinstance(function, dict) else {}
