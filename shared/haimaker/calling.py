@@ -74,14 +74,11 @@ class Caller:
     def whole(self, trial: Trial) -> JSON:
         """The answer in OpenAI's format; from a provider that gives one choice, as many calls as there are to be."""
         requests = self._requests(trial.attempt)
-        bodies: list[JSON] = []
-        try:
-            for request in requests:
-                bodies.append(self._whole(trial, request))
-        except APIError:
-            self._charge_also(trial, requests, bodies)
-            raise
-        return choices.joined(bodies)
+        if len(requests) == 1:
+            return self._whole(trial, requests[0])
+        from haimaker.several import side_by_side  # few requests need it
+
+        return choices.joined(side_by_side(trial, requests, lambda own, request: replace(self)._charged(own, request)))
 
     def stream(self, trial: Trial) -> Iterator[Chunk]:
         """Its chunks; returns when the first one has come."""
@@ -136,19 +133,16 @@ class Caller:
                 self._charge(trial, body)
             raise
 
+    def _charged(self, trial: Trial, request: Asked) -> JSON:
+        """One of several: what it used is to be paid for even if another one fails."""
+        body = self._whole(trial, request)
+        self._charge(trial, body)
+        return body
+
     def _charge(self, trial: Trial, body: JSON) -> None:
-        tokens = _used(self.request, trial.attempt, body)
+        tokens = _used(self._sent or self.request, trial.attempt, body)
         reports = trial.attempt.provider.reports_cost
         trial.use(tokens if reports else replace(tokens, reported_units=None), estimated=not usage.is_plausible(body.get("usage")))
-
-    def _charge_also(self, trial: Trial, requests: list[Asked], bodies: list[JSON]) -> None:
-        """Choices that came before a later call failed were served all the same."""
-        if bodies:
-            used = [_used(request, trial.attempt, body) for request, body in zip(requests, bodies, strict=False)]
-            tokens = choices.total([*used, *([trial.tokens] if trial.tokens else [])])
-            if not trial.attempt.provider.reports_cost:
-                tokens = replace(tokens, reported_units=None)
-            trial.use(tokens, estimated=trial.estimated or not all(usage.is_plausible(body.get("usage")) for body in bodies))
 
     def _chunks(self, response: UpstreamResponse, trial: Trial) -> Iterator[Chunk]:
         adapter = self._adapter(trial)

@@ -1,15 +1,15 @@
 """One call, or several that belong together, at one target, for the operations of `tasks/`; `calling.py` has what calls share."""
 
 from collections.abc import Generator, Iterator, Sequence
-from concurrent.futures import FIRST_EXCEPTION, Future, ThreadPoolExecutor, wait
 from dataclasses import dataclass, replace
 from itertools import chain
 from typing import TYPE_CHECKING, Any, TypeVar, cast
 
-from haimaker import adapters, choices
+from haimaker import adapters
 from haimaker.calling import Caller, decode
 from haimaker.errors import APIError, BadGatewayError
 from haimaker.settlement import Trial
+from haimaker.several import side_by_side
 from haimaker.task import Answer, Made, Pieces, Sound, Task, is_last
 from haimaker.usage import Tokens
 from haimaker.wire import Chunk, UpstreamResponse
@@ -18,9 +18,6 @@ if TYPE_CHECKING:
     from haimaker.delivery import Delivered
 
 T = TypeVar("T")
-
-AT_ONCE = 8
-"""Calls of one request that are under way at the same time."""
 
 
 @dataclass(slots=True)
@@ -36,13 +33,7 @@ class TaskCaller(Caller):
         parts = self._parts(trial)
         if len(parts) == 1:
             return self._made(trial, parts[0])
-        trials = [Trial(trial.attempt, trial.started_s) for _ in parts]
-        try:
-            return self.task.joined(self._beside_each_other(trials, parts))
-        finally:
-            trial.dropped = trials[0].dropped
-            if used := [each.tokens for each in trials if each.tokens]:
-                trial.use(choices.total(used), estimated=any(each.estimated for each in trials))
+        return self.task.joined(side_by_side(trial, parts, lambda own, part: replace(self)._made(own, part)))
 
     def events(self, trial: Trial) -> Iterator[Chunk]:
         """The events of a stream; returns when the first one has come. Made of a whole answer where the target has no streams."""
@@ -76,19 +67,6 @@ class TaskCaller(Caller):
     def _parts(self, trial: Trial) -> Sequence[Task]:
         most_at_once = getattr(self._task_adapter(trial), "most_at_once", None)
         return self.task.parts(most_at_once(trial.attempt)) if most_at_once else [self.task]
-
-    def _beside_each_other(self, trials: list[Trial], parts: Sequence[Task]) -> list[Made]:
-        """Each call notes what it sent and used in a caller and a trial of its own. The first failure stops those not yet begun."""
-        with ThreadPoolExecutor(min(AT_ONCE, len(parts))) as threads:
-            calls: list[Future[Made]] = [
-                threads.submit(replace(self)._made, trial, part) for trial, part in zip(trials, parts, strict=True)
-            ]
-            for waiting in wait(calls, return_when=FIRST_EXCEPTION).not_done:
-                waiting.cancel()
-        failures = (call.exception() for call in calls if not call.cancelled())
-        for failure in filter(None, failures):
-            raise failure
-        return [call.result() for call in calls]
 
     def _made(self, trial: Trial, part: Task) -> Made:
         return self._read(trial, part, self._open(trial, part))

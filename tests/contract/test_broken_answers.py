@@ -22,6 +22,7 @@ from tests.contract.sdk_support import (
 )
 from tests.support import openai_wire
 from tests.support.fake_upstream import FakeUpstream, Pause, Reply
+from tests.unit.adapters.folding import fold
 
 STREAM = pytest.mark.parametrize("stream", [False, True], ids=["whole", "streamed"])
 CHUNKS = openai_wire.chunks(["Once ", "upon ", "a time"])
@@ -195,25 +196,27 @@ def test_a_client_that_says_how_long_it_waits_is_answered_before(
     assert (raised.value.status_code, raised.value.response.headers["x-should-retry"]) == (504, "false")
 
 
-@pytest.mark.parametrize(
-    ("reply", "stream", "calls", "tokens"),
-    [
-        (Reply.json(200, openai_wire.completion("Hi", usage=openai_wire.usage(100, 20))), True, 1, (100, 20)),
-        (Reply.json(200, {"choices": None, "usage": openai_wire.usage(100, 20)}), False, 2, (200, 40)),
-    ],
-    ids=["whole to who asked for a stream", "no choices"],
-)
-def test_what_is_of_no_use_but_says_what_it_used_is_paid_for(
-    desk: Desk, key: str, upstream: FakeUpstream, reply, stream, calls, tokens
-):
-    upstream.answers(reply)
+def test_what_is_of_no_use_but_says_what_it_used_is_paid_for(desk: Desk, key: str, upstream: FakeUpstream):
+    upstream.answers(Reply.json(200, {"choices": None, "usage": openai_wire.usage(100, 20)}))
     seen = len(upstream.calls)
     with pytest.raises(openai.InternalServerError):
-        ask(sdk(desk, key), RETRIED, stream=stream)
-    assert len(upstream.calls) - seen == calls
+        ask(sdk(desk, key), RETRIED)
+    assert len(upstream.calls) - seen == 2
     record = only_record(desk, key)
-    assert (record.detail["input_tokens"], record.detail["output_tokens"]) == tokens
-    assert record.cost_nanousd == price(*tokens) == desk.money(key)[0]
+    assert (record.detail["input_tokens"], record.detail["output_tokens"]) == (200, 40)
+    assert record.cost_nanousd == price(200, 40) == desk.money(key)[0]
+
+
+def test_a_whole_answer_to_who_asked_for_a_stream_is_one(desk: Desk, key: str, upstream: FakeUpstream):
+    calls = [{"id": f"call_{at}", "type": "function", "function": {"name": "f", "arguments": "{}"}} for at in range(2)]
+    answer = openai_wire.completion(tool_calls=calls, usage=openai_wire.usage(100, 20))
+    upstream.answers(Reply.json(200, answer))
+    chunks = ask_all(sdk(desk, key), RETRIED, stream=True, stream_options={"include_usage": True})
+    folded = fold([chunk.model_dump(exclude_unset=True) for chunk in chunks])
+    assert folded["choices"][0]["message"] == {"role": "assistant", "tool_calls": calls}
+    assert folded["choices"][0]["finish_reason"] == answer["choices"][0]["finish_reason"]
+    assert chunks[-1].usage.prompt_tokens == only_record(desk, key).detail["input_tokens"] == 100
+    assert desk.money(key)[0] == price(100, 20)
 
 
 @pytest.mark.parametrize("end", [b"data: [DONE] \n\n", b"data:\n\ndata: [DONE]\n\n"], ids=["a space", "an empty event"])

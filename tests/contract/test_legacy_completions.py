@@ -1,5 +1,6 @@
 """Legacy completions through the official SDK: from models that complete a text, and from those that only chat."""
 
+import threading
 from collections import defaultdict
 from collections.abc import Callable
 from typing import Any
@@ -96,6 +97,18 @@ def in_anthropics_words(call: Call, text: str, counts: JSON) -> Reply:
         ],
         done=False,
     )
+
+
+def test_calls_for_a_whole_answer_run_beside_each_other(desk: Desk, key: str, client: openai.OpenAI, upstream: FakeUpstream):
+    all_there = threading.Barrier(4)
+
+    def waits(call: Call) -> Reply:
+        all_there.wait(10)
+        return plays(call)
+
+    upstream.answers(waits)
+    assert texts(complete(client, CHATS, list("abcd"))) == ["a!", "b!", "c!", "d!"]
+    assert only_record(desk, key).detail["input_tokens"] == 40
 
 
 @STREAM

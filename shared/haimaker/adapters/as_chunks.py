@@ -36,4 +36,4 @@ def _positioned(value: Any) -> Any:
     """With a place for each item of a list, by which clients join the pieces of one."""
     if not isinstance(value, list):
         return value
-    return [{"index": at, **item} if isinstance(item, dict) else item for at, item in enumerate(value)]
+    return [{**item, "index": at} if isinstance(item, dict) else item for at, item in enumerate(value)]
