@@ -2,6 +2,7 @@
 
 import json
 from contextlib import suppress
+from dataclasses import replace
 
 import pytest
 from cohere.types.embed_input import EmbedInput
@@ -12,7 +13,7 @@ from pydantic import TypeAdapter
 
 from haimaker import adapters, usage
 from haimaker.errors import BadRequestError
-from haimaker.prices import facts
+from haimaker.prices import Facts, facts
 from haimaker.providers import row_for
 from haimaker.tasks.embeddings import parse
 from haimaker.wire import JSON, Attempt, Request
@@ -63,6 +64,15 @@ def test_whatever_is_sent_is_embedded_or_refused(given_input: object, dimensions
     with suppress(BadRequestError):
         asked = parse(request(body))
         adapters.task("embeddings", attempt_for(name)).to_upstream(asked.parts(1)[0], attempt_for(name))
+
+
+def test_a_field_of_chat_that_a_row_spells_differently_is_no_defect() -> None:
+    name = "groq/embedder"
+    provider, _, model = name.partition("/")
+    row = replace(row_for(provider, model, "embeddings"), values={"tool_choice": {"required": "any"}})
+    asked = parse(request({"model": name, "input": "a", "tool_choice": {"type": "function"}}))
+    attempt = Attempt("r", 0, row, model, Facts.unknown(provider, model))
+    assert json.loads(adapters.task("embeddings", attempt).to_upstream(asked, attempt).body)["tool_choice"] == {"type": "function"}
 
 
 def test_googles_types_take_what_is_sent() -> None:

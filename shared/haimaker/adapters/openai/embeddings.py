@@ -22,8 +22,8 @@ def to_upstream(request: EmbeddingRequest, attempt: Attempt) -> UpstreamRequest:
     body: JSON = {name: value for name, value in request.body.items() if name not in OURS}
     body, dropped = taken(renamed(body, row.rename), row, forced=bool(request.body.get("drop_params")))
     for name, spellings in row.values.items():
-        if body.get(name) in spellings:
-            body[name] = spellings[body[name]]
+        if isinstance(body.get(name), str):
+            body[name] = spellings.get(body[name], body[name])
     body = {name: value for name, value in body.items() if value != ""}
     headers = {"content-type": "application/json", **row.headers}
     return UpstreamRequest(PATH, dumps({**row.add, **body, "model": attempt.model}), headers, dropped=dropped)
