@@ -1,7 +1,7 @@
-"""POST /v1/audio/transcriptions and /v1/audio/translations; /openai/deployments/{model}/… for Azure's clients."""
+"""POST /v1/audio/transcriptions, /v1/audio/translations and, for large files, /v1/audio/uploads; Azure's paths of the first two."""
 
 from haimaker.edge import Edge
 from haimaker.gateway import Gateway
 
 gateway = Gateway.from_environment()
-handler = Edge(gateway, serves=("audio_transcriptions", "audio_translations", "health"), streams=True)
+handler = Edge(gateway, serves=("audio_transcriptions", "audio_translations", "audio_uploads", "health"), streams=True)

@@ -19,7 +19,7 @@ from functools import cache
 from importlib import import_module
 from typing import TYPE_CHECKING, NamedTuple
 
-from haimaker import admission, deciding, keys, limits, models, waits
+from haimaker import admission, deciding, keys, limits, models, uploads, waits
 from haimaker.accepting import PARSES, Parse
 from haimaker.accounts import Accounts, Payers, check_usable, refusal, unavailable
 from haimaker.calling import Caller, Upstreams
@@ -133,6 +133,7 @@ class Gateway:
 
     def generate(self, request: Request, parse: Parse) -> Response:
         account = self.accounts.identify(request.headers)
+        request = uploads.readable(request, self.settings)
         return self.answer(request, deciding.question(parse(request), request, time.time()), account)
 
     def answer(self, request: Request, question: Question, account: Account) -> Response:
@@ -351,6 +352,7 @@ def _folder(gateway: Gateway) -> "Folder":
 
 OPERATIONS: Mapping[str, Callable[[Gateway, Request], Response]] = {
     **{name: _generating(parse) for name, parse in PARSES.items()},
+    "audio_uploads": lambda gateway, request: json_response(uploads.opened(gateway, request)),
     "models_list": _models(models.listed),
     "models_retrieve": _models(models.retrieved),
     "models_hub": _models_hub,

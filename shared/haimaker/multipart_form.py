@@ -65,7 +65,11 @@ def encode(fields: Iterable[tuple[str, str]], files: Iterable[tuple[str, File]])
     parts = [(f'form-data; name="{_quoted(name)}"', None, value.encode("utf-8", "surrogatepass")) for name, value in fields]
     shown = ((f'form-data; name="{_quoted(name)}"; filename="{_quoted(file.name)}"', file) for name, file in files)
     all_parts = [*parts, *((disposition, file.content_type, file.data) for disposition, file in shown)]
-    boundary = hashlib.sha256(b"\0".join(data for _, _, data in all_parts)).hexdigest()[:40]
+    digest = hashlib.sha256()
+    for number, (_, _, data) in enumerate(all_parts):
+        digest.update(b"\0" if number else b"")
+        digest.update(data)
+    boundary = digest.hexdigest()[:40]
     body = BytesIO()
     for disposition, content_type, data in all_parts:
         head = f"--{boundary}\r\ncontent-disposition: {disposition}\r\n"

@@ -42,6 +42,7 @@ ROUTES = (
     Route("POST", "/openai/deployments/{model}/audio/transcriptions", "audio_transcriptions"),
     Route("POST", "/audio/translations", "audio_translations"),
     Route("POST", "/openai/deployments/{model}/audio/translations", "audio_translations"),
+    Route("POST", "/audio/uploads", "audio_uploads"),
     Route("POST", "/audio/speech", "audio_speech"),
     Route("POST", "/openai/deployments/{model}/audio/speech", "audio_speech"),
     Route("POST", "/moderations", "moderations"),

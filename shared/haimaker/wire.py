@@ -11,6 +11,10 @@ if TYPE_CHECKING:
 JSON = dict[str, Any]
 
 
+def _no_upload(upload_id: str) -> bytes:
+    raise LookupError(upload_id)
+
+
 @dataclass(frozen=True, slots=True)
 class Request:
     """What a door hands to the gateway. `headers` have lower-case names, `query` and `path` hold decoded values."""
@@ -24,6 +28,8 @@ class Request:
     """Seconds until the platform ends this invocation."""
     client_left: Callable[[], bool] = lambda: False
     """Whether the client is known to have closed the connection; a door that can't know says False."""
+    upload: Callable[[str], bytes] = _no_upload
+    """What the client has put aside for this request, by its id. Raises APIError; LookupError where nothing can be put aside."""
 
 
 @dataclass(frozen=True, slots=True)

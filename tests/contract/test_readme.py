@@ -76,6 +76,9 @@ def test_the_file_that_is_spoken_plays(served: Served, tmp_path: Path) -> None:
         assert spoken.getnframes() > 0
     heard = json.loads(run(curl("v1/audio/transcriptions").replace("hello.wav", str(tmp_path / "hello.wav")), served))
     assert shape(heard) == shape(json.loads(after(curl("v1/audio/transcriptions"))))
+    [program] = [text for text in blocks("python") if "/audio/uploads" in text]
+    command = [sys.executable, "-c", program.replace(ADDRESS, served.address)]
+    assert subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, timeout=60).stdout == heard["text"] + "\n"
 
 
 def test_a_request_is_simulated_before_it_is_sent(served: Served) -> None:

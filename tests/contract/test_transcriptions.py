@@ -181,6 +181,30 @@ def test_bad_input_names_what_is_wrong_and_costs_nothing(
     assert desk.records(key) == []
 
 
+def test_a_large_file_is_put_aside_and_named(desk: Desk, upstream: FakeUpstream, key: str) -> None:
+    """It is larger than any request may be."""
+    upstream.answers(Reply.json(200, {"text": TEXT}))
+    client, large = sdk(desk, key), sounds.wav(400, rate=16_000)
+    upload: Any = client.post("/audio/uploads", cast_to=object)
+    assert httpx.request(upload["method"], upload["url"], content=large, headers=upload["headers"]).status_code == 200
+    named = {"file_id": upload["id"]}
+    assert client.audio.transcriptions.create(model=MODEL, file=b"", extra_body=named).text == TEXT
+    sent = form_of(upstream.calls[-1])
+    assert (sent["files"]["file"].data, sent["files"]["file"].name) == (large, "sound.wav")
+    assert sent["fields"] == [("model", "whisper-1")]
+    assert only_record(desk, key).cost_nanousd == 400 * SECOND_NANOUSD
+    for fields, file in ((named, SOUND[1]), ({"file_id": "a" * 32}, b""), ({"file_id": "../../x"}, b"")):
+        response = post(desk, key, data={"model": MODEL, **fields}, files={"file": ("a.wav", file)})
+        assert (response.status_code, response.json()["error"]["param"]) == (400, "file_id")
+
+
+def test_a_place_for_a_file_takes_a_key(desk: Desk) -> None:
+    assert desk.ask("POST", "/audio/uploads", key=None).status_code == 401
+    key = desk.key()
+    desk.admin("/key/block", key=key)
+    assert desk.ask("POST", "/audio/uploads", key=key).status_code == 401
+
+
 @pytest.mark.parametrize(
     ("content_type", "body"),
     [

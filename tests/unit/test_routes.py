@@ -24,6 +24,7 @@ FOUND = [
     ("POST", "/images/variations", "images_variations", {}),
     ("POST", "/v1/audio/transcriptions", "audio_transcriptions", {}),
     ("POST", "/v1/audio/translations", "audio_translations", {}),
+    ("POST", "/v1/audio/uploads", "audio_uploads", {}),
     ("POST", "/v1/audio/speech", "audio_speech", {}),
     ("POST", "/v1/moderations", "moderations", {}),
     ("POST", "/v1/rerank", "rerank", {}),

@@ -1,9 +1,10 @@
 """What a form of OpenAI's says to those who have another one: what they take, what can be left out, and what can't. Pure."""
 
+import base64
 from collections.abc import Collection
 from typing import Any
 
-from haimaker.errors import BadGatewayError, BadRequestError
+from haimaker.errors import BadGatewayError, BadRequestError, RequestTooLargeError
 from haimaker.tasks.transcriptions import TranscriptionRequest
 from haimaker.wire import JSON
 
@@ -29,6 +30,7 @@ OPENAI = frozenset(
 """https://platform.openai.com/docs/api-reference/audio/createTranscription, and `diarize`, which many others have."""
 SERVED = frozenset({"model", "response_format", "stream", "diarize", "timestamp_granularities"})
 """What the gateway sees to itself."""
+MOST_INLINE_BYTES = 40_000_000
 HARMLESS = frozenset({"chunking_strategy", "keywords", "known_speaker_names", "languages", "prompt", "temperature", "user"})
 """Hints, without which the same is heard."""
 
@@ -58,6 +60,14 @@ def listed(request: TranscriptionRequest, name: str) -> list[str]:
 def flat(body: JSON) -> list[tuple[str, str]]:
     """As fields of a form or of a query."""
     return [(name, str(each)) for name, value in body.items() for each in (value if isinstance(value, list) else [value])]
+
+
+def inline(request: TranscriptionRequest) -> str:
+    """The sound as base64, for who takes it in JSON. Raises RequestTooLargeError for more than a function could hold so often."""
+    data = request.file.data
+    if len(data) > MOST_INLINE_BYTES:
+        raise RequestTooLargeError(f"The model takes at most {MOST_INLINE_BYTES} bytes of sound.", param="file")
+    return base64.b64encode(data).decode()
 
 
 def words_of(value: Any) -> str:

@@ -51,6 +51,9 @@ class TranscriptionFields(CommonFields):
     drop_params: bool = False
 
 
+Files = tuple[tuple[str, File], ...]
+
+
 @dataclass(frozen=True, slots=True)
 class TranscriptionRequest(Task):
     """A file of sound. `body` is the rest of the form as it came: texts, and lists of them."""
@@ -179,8 +182,8 @@ class TranscriptionRequest(Task):
         return self.sound.channels if any(self.body.get(name) in ("true", "True", "1") for name in BY_CHANNEL) else 1
 
     def _words_bytes(self) -> int:
-        """Of all that the client says besides the sound."""
-        return self.size - len(self.file.data)
+        """Of all that the client says besides the sound, which is not in the request if it was uploaded before."""
+        return max(0, self.size - len(self.file.data)) or self.size
 
 
 def parse_transcription(request: Request) -> TranscriptionRequest:
@@ -207,9 +210,9 @@ def _parse(request: Request, *, translates: bool) -> TranscriptionRequest:
         fields = TranscriptionFields.model_validate({name.removesuffix("[]"): value for name, value in body.items()})
     except ValidationError as error:
         refuse(error)
-    heard = _sound(form.files)
+    files = _with_upload(form.files, body.pop("file_id", None), request)
     body.pop("drop_params", None)
-    return TranscriptionRequest(fields, body, len(request.body), form.files, heard, translates)
+    return TranscriptionRequest(fields, body, len(request.body), files, _sound(files), translates)
 
 
 def _body(fields: tuple[tuple[str, str], ...]) -> JSON:
@@ -223,7 +226,24 @@ def _body(fields: tuple[tuple[str, str], ...]) -> JSON:
     return body
 
 
-def _sound(files: tuple[tuple[str, File], ...]) -> Sound:
+def _with_upload(files: Files, upload_id: Any, request: Request) -> Files:
+    """A file that was uploaded before stands for an empty one, which the SDK has to send."""
+    others = tuple((name, file) for name, file in files if name != "file")
+    if not upload_id:
+        return files
+    if any(name == "file" and file.data for name, file in files):
+        raise BadRequestError("Send a file or the id of one, not both.", param="file_id", code="invalid_value")
+    try:
+        data = request.upload(upload_id)
+    except BadRequestError as error:
+        error.param = "file_id"
+        raise
+    except LookupError:
+        raise BadRequestError("Nothing can be uploaded for this.", param="file_id", code="upload_not_found") from None
+    return (*others, ("file", File("", "", data)))
+
+
+def _sound(files: Files) -> Sound:
     given = next((file for name, file in files if name == "file"), None)
     if given is None:
         raise BadRequestError("Missing required parameter: 'file'.", param="file", code="missing_required_parameter")

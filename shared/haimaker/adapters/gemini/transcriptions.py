@@ -3,7 +3,6 @@
 https://ai.google.dev/gemini-api/docs/audio
 """
 
-import base64
 import json
 from collections.abc import Iterable, Iterator
 from typing import Any
@@ -14,7 +13,7 @@ from haimaker.adapters.events import json_object
 from haimaker.adapters.gemini.failures import from_body, read_error
 from haimaker.adapters.gemini.shapes import found_object, found_objects, found_text
 from haimaker.adapters.gemini.tokens import to_usage
-from haimaker.adapters.hearing import parted
+from haimaker.adapters.hearing import inline, parted
 from haimaker.errors import BadGatewayError, BadRequestError, ContentPolicyViolationError
 from haimaker.sse import dumps
 from haimaker.task import Answer, Made
@@ -40,7 +39,7 @@ def to_upstream(request: TranscriptionRequest, attempt: Attempt) -> UpstreamRequ
         message = 'The model does not know when each word is said. Ask for segments, or send "drop_params": true.'
         raise BadRequestError(message, param="timestamp_granularities", code="unsupported_parameter")
     passed, lost = parted(request, ("language", "prompt", "temperature", "keywords", "languages"))
-    data = {"mimeType": request.sound.content_type, "data": base64.b64encode(request.file.data).decode()}
+    data = {"mimeType": request.sound.content_type, "data": inline(request)}
     config: JSON = {"temperature": request.fields.temperature} if request.fields.temperature is not None else {}
     if _is_timed(request):
         config |= {"responseMimeType": "application/json", "responseSchema": _schema(request)}

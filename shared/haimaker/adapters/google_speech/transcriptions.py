@@ -3,11 +3,9 @@
 https://docs.cloud.google.com/speech-to-text/docs/reference/rest/v2/projects.locations.recognizers/recognize
 """
 
-import base64
-
 from haimaker.adapters.gemini.failures import from_body, read_error
 from haimaker.adapters.gemini.shapes import found_object, found_objects, found_text
-from haimaker.adapters.hearing import parted
+from haimaker.adapters.hearing import inline, parted
 from haimaker.errors import BadGatewayError
 from haimaker.sse import dumps
 from haimaker.task import Answer, Made
@@ -29,7 +27,7 @@ def to_upstream(request: TranscriptionRequest, attempt: Attempt) -> UpstreamRequ
     if request.wants_speakers:
         features["diarizationConfig"] = {}
     config = {"model": attempt.model, "languageCodes": languages, "autoDecodingConfig": {}, "features": features}
-    body = {"config": config, "content": base64.b64encode(request.file.data).decode()}
+    body = {"config": config, "content": inline(request)}
     return UpstreamRequest(PATH, dumps(body), {"content-type": "application/json"}, dropped=lost)
 
 
