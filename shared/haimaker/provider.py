@@ -92,6 +92,8 @@ class Provider:
     """Whether it takes images only inside the request, so that the gateway has to fetch those that are links."""
     completes: str = ""
     """A pattern of its models that have legacy completions; those of all others are made of chat."""
+    single_prompt: bool = False
+    """Whether a legacy completion is of one prompt, so that several are as many calls."""
     single_choice: bool = False
     """Whether it gives one answer to a request, so that `n` choices are n calls."""
     most_images: int = 10
@@ -144,6 +146,8 @@ class Provider:
     """The parameter, true or false, that switches thinking instead."""
     schema_in_words: bool = False
     """Whether it can answer in JSON, but not by a schema, which is then put into words."""
+    counts_logprobs: bool = False
+    """Whether `logprobs` is a number, of the likely tokens that it tells at each step."""
     answer_tool: tuple[str, ...] = ()
     """When an answer in JSON is asked for by way of a tool: `schema` where it is to follow one, `tools` beside the client's."""
     whole_with: tuple[str, ...] = ()

@@ -38,6 +38,7 @@ def asked(request: Asked) -> tuple[Any, int | None]:
         (completion_request(prompt="a"), CHATS_ONE, [("a", None)]),
         (completion_request(prompt=[[1, 2], [3]]), CHATS, [([1, 2], None), ([3], None)]),
         (completion_request(prompt=[1, 2]), CHATS, [([1, 2], None)]),
+        (completion_request(prompt=["a", "b"], n=2), attempt("deepinfra/m"), [("a", 2), ("b", 2)]),
     ],
 )
 def test_a_request_becomes_as_many_as_its_target_needs(request_: Asked, target: Attempt, calls: list[Any]) -> None:

@@ -1,6 +1,9 @@
 """Rows of providers that speak OpenAI's format, from A to H, each with its documentation beside it. Data only."""
 
-from haimaker.provider import MAX_COMPLETION_TOKENS, MAX_TOKENS, OPENAI_ALONE, Provider
+from haimaker.provider import MAX_COMPLETION_TOKENS, MAX_TOKENS, OPENAI_ALONE, ModelRule, Provider
+
+BEFORE_EFFORTS = ModelRule(r"(?!glm-5\.[2-9])", drop=("reasoning_effort",))
+"""Older versions of GLM think or do not: https://docs.z.ai/api-reference/llm/chat-completion"""
 
 A_TO_H: tuple[Provider, ...] = (
     Provider("abliteration", "https://api.abliteration.ai/v1", rename=MAX_TOKENS),  # https://docs.abliteration.ai
@@ -33,10 +36,10 @@ A_TO_H: tuple[Provider, ...] = (
         "https://open.bigmodel.cn/api/paas/v4",
         single_choice=True,
         rename={**MAX_TOKENS, "user": "user_id"},
-        drop=("reasoning_effort",),
         refuse=("tool_choice",),
         schema_in_words=True,
         thinking_switch=True,
+        model_rules=(BEFORE_EFFORTS,),
     ),
     # https://github.com/BerriAI/litellm/blob/main/litellm/llms/openai_like/providers.json
     Provider("charity_engine", "https://api.charityengine.services/remotejobs/v2/inference", rename=MAX_TOKENS),

@@ -13,6 +13,7 @@ from haimaker.provider import (
     Provider,
 )
 from haimaker.rows import rerank
+from haimaker.rows.a_to_h import BEFORE_EFFORTS
 from haimaker.rows.hearing import FIREWORKS_HEARS, GROQ_HEARS, XAI_HEARS
 from haimaker.rows.images import TOGETHER_IMAGES, XAI_IMAGES, for_all
 from haimaker.rows.speech import GROQ_SPEECH, OPENROUTER_SPEECH
@@ -57,6 +58,7 @@ POPULAR: tuple[Provider, ...] = (
         api_key_variables=("TOGETHER_API_KEY", "TOGETHERAI_API_KEY", "TOGETHER_AI_TOKEN"),
         operations=for_all(TOGETHER_IMAGES),
         rename=MAX_TOKENS,
+        counts_logprobs=True,
         completes=".*",
     ),
     # https://docs.fireworks.ai/api-reference/post-chatcompletions
@@ -172,6 +174,7 @@ POPULAR: tuple[Provider, ...] = (
         ("DEEPINFRA_TOKEN",),
         paths={"openai": "/openai{path}", "*": "{path}"},
         operations={"rerank": rerank.DEEPINFRA},
+        single_prompt=True,
         rename=MAX_TOKENS,
         completes=".*",
         reports_cost=True,
@@ -224,7 +227,7 @@ POPULAR: tuple[Provider, ...] = (
         thinking_switch=True,
         refuse=("tool_choice",),
         schema_in_words=True,
-        model_rules=(ModelRule(r"(?!glm-5\.[2-9])", drop=("reasoning_effort",)),),
+        model_rules=(BEFORE_EFFORTS,),
     ),
     # https://platform.minimax.io/docs/api-reference/text-openai-api
     Provider(

@@ -40,6 +40,27 @@ def test_parts(part: JSON, expected: JSON) -> None:
     assert json.loads(made.body)["messages"][0]["content"] == [expected]
 
 
+@pytest.mark.parametrize(
+    ("identifier", "expected"),
+    [
+        ("D681PevKs", "D681PevKs"),
+        ("D681PevKs__thinking__abc", "D681PevKs"),
+        ("call_abc123def", None),
+        ("toolu_01A__thinking__abc", None),
+        ("é", None),
+        ("", None),
+    ],
+)
+def test_ids_of_calls_have_nine_letters(identifier: str, expected: str | None) -> None:
+    call = {"id": identifier, "type": "function", "function": {"name": "f", "arguments": "{}"}}
+    turns = [{"role": "assistant", "tool_calls": [call, {"id": "abcdefghi"}]}, {"role": "tool", "tool_call_id": identifier}]
+    said, result = json.loads(chat.to_upstream(chat_request(messages=turns), attempt("mistral/m")).body)["messages"]
+    assert said["tool_calls"][0]["id"] == result["tool_call_id"]
+    assert chat.CALL_ID.fullmatch(result["tool_call_id"])
+    assert expected in (None, result["tool_call_id"])
+    assert said["tool_calls"][1]["id"] == "abcdefghi"
+
+
 @pytest.mark.parametrize("said", [{"content": ""}, {"content": None}, {"content": []}, {}, {"content": "", "tool_calls": []}])
 def test_a_turn_in_which_nothing_was_said_is_left_out(said: JSON) -> None:
     turns = [{"role": "user", "content": "a"}, {"role": "assistant", **said}, {"role": "user", "content": ""}]

@@ -20,7 +20,18 @@ for found in find("chat") + find("completions"):
 
 ROWS = [row for row in PROVIDERS if row.adapter and not row.offline]
 SEEN_ELSEWHERE = frozenset(
-    {"name", "base_url", "adapter", "families", "completes", "single_choice", "inlines_images", "reports_cost", "forwards"}
+    {
+        "name",
+        "base_url",
+        "adapter",
+        "families",
+        "completes",
+        "single_choice",
+        "single_prompt",
+        "inlines_images",
+        "reports_cost",
+        "forwards",
+    }
     | {"models", "unlisted", "prices", "priced_as", "signs_as", "takes_google_tokens", "hosts", "default_location"}
     | {"api_key_variables", "base_url_variables", "token_variables", "key_header"}
     | {"paths", "place", "streamed_place", "default_version", "version_variables", "tool_prompt_tokens"}

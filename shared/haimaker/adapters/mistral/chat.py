@@ -1,18 +1,25 @@
-"""Chat completions of Mistral: OpenAI's format, with its own parts for files and sound, and no empty turns.
+"""Chat completions of Mistral: OpenAI's format, with its own parts for files and sound, no empty turns, and ids of its own kind.
 
 https://docs.mistral.ai/api/endpoint/chat
 """
 
+import re
 from collections.abc import Iterable, Iterator
 from dataclasses import replace
+from hashlib import sha256
 from typing import Any
 
 from haimaker.adapters.openai import chat
 from haimaker.adapters.openai.failures import read_error
+from haimaker.adapters.openai.messages import CARRIED
 from haimaker.schema import ChatRequest
 from haimaker.wire import JSON, Attempt, Chunk, Event, UpstreamRequest
 
 __all__ = ["from_stream", "from_upstream", "read_error", "to_upstream"]
+
+
+CALL_ID = re.compile(r"[a-zA-Z0-9]{9}")
+"""Others are refused: https://github.com/mistralai/mistral-common/blob/main/src/mistral_common/protocol/instruct/validator.py"""
 
 
 def to_upstream(request: ChatRequest, attempt: Attempt) -> UpstreamRequest:
@@ -35,8 +42,23 @@ def _is_empty_turn(message: JSON) -> bool:
 
 
 def _message(message: JSON) -> JSON:
-    content = message.get("content")
-    return {**message, "content": [_part(part) for part in content]} if isinstance(content, list) else message
+    made: JSON = {}
+    content, calls = message.get("content"), message.get("tool_calls")
+    if isinstance(content, list):
+        made["content"] = [_part(part) for part in content]
+    if calls:
+        made["tool_calls"] = [{**call, "id": _call_id(call["id"])} if "id" in call else call for call in calls]
+    if "tool_call_id" in message:
+        made["tool_call_id"] = _call_id(message["tool_call_id"])
+    return {**message, **made} if made else message
+
+
+def _call_id(identifier: Any) -> Any:
+    """One from elsewhere becomes a digest, the same for a call and its result."""
+    if not isinstance(identifier, str) or CALL_ID.fullmatch(identifier):
+        return identifier
+    plain = CARRIED.sub("", identifier)
+    return plain if CALL_ID.fullmatch(plain) else sha256(plain.encode("utf-8", "surrogatepass")).hexdigest()[:9]
 
 
 def _part(part: Any) -> Any:

@@ -44,6 +44,8 @@ def body_for(request: ChatRequest, attempt: Attempt) -> tuple[JSON, tuple[str, .
         body = _switched(body, row.thinking_flag)
     if row.schema_in_words:
         body = _with_schema_in_words(body)
+    if row.counts_logprobs:
+        body = _with_counted_logprobs(body)
     body, dropped = taken(renamed(body, row.rename), row, forced=bool(request.body.get("drop_params")))
     for name, spellings in row.values.items():
         if isinstance(body.get(name), str):
@@ -75,6 +77,14 @@ def _switched(body: JSON, flag: str) -> JSON:
     kept = {name: value for name, value in body.items() if name != "reasoning_effort" or effort != "none"}
     switch = {flag: effort != "none"} if flag else {"thinking": THINKING[effort != "none"]}
     return {**switch, **kept}
+
+
+def _with_counted_logprobs(body: JSON) -> JSON:
+    """How many likely tokens are to be told where whether to tell them is a parameter of its own; 1 is that which was written."""
+    if not isinstance(body.get("logprobs"), bool):
+        return body
+    kept = without(body, ("logprobs", "top_logprobs"))
+    return {**kept, "logprobs": body.get("top_logprobs") or 1} if body["logprobs"] else kept
 
 
 def _with_schema_in_words(body: JSON) -> JSON:
