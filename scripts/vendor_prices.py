@@ -198,6 +198,52 @@ PRICED = (
             "vertex_ai/wavenet": {"input_cost_per_character": "0.000004"},
         },
     ),
+    # Free; the snapshot leaves out what is zero.
+    Priced(
+        "https://platform.openai.com/docs/guides/moderation",
+        "moderation",
+        {
+            f"openai/{name}": {"input_cost_per_token": "0"}
+            for name in (
+                "omni-moderation-2024-09-26",
+                "omni-moderation-latest",
+                "text-moderation-latest",
+                "text-moderation-stable",
+            )
+        },
+    ),
+    Priced(
+        "https://mistral.ai/pricing",
+        "moderation",
+        {f"mistral/mistral-moderation-{version}": {"input_cost_per_token": "0.0000001"} for version in ("2411", "2603", "latest")},
+    ),
+    # By the text of a thousand characters, and by the image.
+    Priced(
+        "https://azure.microsoft.com/pricing/details/cognitive-services/content-safety/",
+        "moderation",
+        {"azure_ai/content-safety": {"input_cost_per_query": "0.00038", "input_cost_per_image": "0.00075"}},
+    ),
+    # The most that a text of a thousand characters may cost: content, topics, personal data, grounding, and two policies of
+    # reasoning. Each answer says which of them there were.
+    Priced(
+        "https://aws.amazon.com/bedrock/pricing/",
+        "moderation",
+        {"bedrock/guardrail": {"input_cost_per_query": "0.00084", "input_cost_per_image": "0.00075"}},
+    ),
+    Priced(
+        "https://deepinfra.com/Qwen/Qwen3-Reranker-8B",
+        "rerank",
+        {
+            "deepinfra/Qwen/Qwen3-Reranker-0.6B": {"input_cost_per_token": "0.00000001"},
+            "deepinfra/Qwen/Qwen3-Reranker-8B": {"input_cost_per_token": "0.00000005"},
+        },
+    ),
+    # One price of a token for all of its models.
+    Priced(
+        "https://jina.ai/reranker/",
+        "rerank",
+        {f"jina_ai/{name}": {"input_cost_per_token": "0.00000005"} for name in ("jina-reranker-m0", "jina-reranker-v3")},
+    ),
 )
 
 

@@ -110,7 +110,10 @@ def _serves(provider: Provider, facts: Facts) -> bool:
     if facts.mode in ENDPOINTS:
         endpoint = ENDPOINTS[facts.mode]
         return endpoint in adapters.TASKS and adapters.serves(serving(provider, facts.model, endpoint), endpoint)
-    completes = serving(provider, facts.model).completes
+    row = serving(provider, facts.model)
+    if not adapters.serves(row, "chat"):
+        return False
+    completes = row.completes
     return facts.mode == "chat" or (facts.mode == "completion" and bool(completes and re.match(completes, facts.model)))
 
 

@@ -129,6 +129,11 @@ class Facts:
             )
         return reads and writes
 
+    @property
+    def is_free(self) -> bool:
+        """Whether it is known that nothing is charged."""
+        return bool(self.rates) and not any(_units(rate) for rate in self.rates.values())
+
     def with_prices(self, overrides: Mapping[str, str | int | float]) -> "Facts":
         """These facts at the deployer's prices. A rate given replaces the table's, and its variants by size of the prompt,
         service tier and hour; other rates stay. Raises ValueError for an unknown name or a price that is none."""

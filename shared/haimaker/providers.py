@@ -11,7 +11,7 @@ from collections.abc import Mapping
 from dataclasses import replace
 
 from haimaker.provider import BEFORE_SCHEMAS, MAX_TOKENS, OPENAI_REASONING, REASONING, ModelRule, Provider
-from haimaker.rows import rerank
+from haimaker.rows import moderations, rerank
 from haimaker.rows.a_to_h import A_TO_H
 from haimaker.rows.hearing import AZURE_HEARS, OPENAI_HEADERS, OPENAI_HEARS, VERTEX_HEARS
 from haimaker.rows.i_to_o import I_TO_O
@@ -144,6 +144,7 @@ PROVIDERS: tuple[Provider, ...] = (
         strips_message_fields=REASONING,
         model_rules=OPENAI_REASONING,
         operations={
+            "moderations": moderations.AZURE_AI,
             "rerank": rerank.AZURE_AI,
             **for_all(replace(AZURE_IMAGES, name="azure_ai", version_variables=())),
         },
@@ -203,10 +204,12 @@ PROVIDERS: tuple[Provider, ...] = (
         adapter="bedrock",
         signs_as="bedrock",
         operations={
+            "moderations": moderations.BEDROCK,
             "rerank": rerank.BEDROCK,
         },
         tool_prompt_tokens=ANTHROPIC.tool_prompt_tokens,
-        unlisted=r".+/",
+        known_as={"guardrail/": "guardrail"},
+        unlisted=r".+/|guardrail",
         inlines_images=True,
         single_choice=True,
     ),
@@ -250,10 +253,11 @@ PROVIDERS: tuple[Provider, ...] = (
     RECRAFT,
     Provider(
         "demo",
-        models=("count", "echo", "tool", "embedding", "image", "rerank", "speech", "transcription"),
+        models=("count", "echo", "tool", "embedding", "image", "moderation", "rerank", "speech", "transcription"),
         modes={
             "embedding": "embedding",
             "image": "image_generation",
+            "moderation": "moderation",
             "rerank": "rerank",
             "speech": "audio_speech",
             "transcription": "audio_transcription",

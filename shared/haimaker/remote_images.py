@@ -57,6 +57,10 @@ class ImageFetcher:
         messages = [_with_data(message, data) for message in request.body["messages"]]
         return replace(request, body={**request.body, "messages": messages})
 
+    def data_url(self, url: str, param: str) -> str:
+        """Raises BadRequestError, naming the parameter."""
+        return self._data_url(url, param, time.monotonic() + SECONDS)
+
     def _data_url(self, url: str, param: str, until_s: float) -> str:
         content = self.fetch(url, param, until_s)
         if pictures.kind_of(content) not in KINDS:

@@ -5,7 +5,7 @@ a provider does it. `task_calling.py` makes the calls, `task_exchange.py` brings
 """
 
 import json
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
@@ -70,6 +70,10 @@ class Task(Accepted):
     def tokens(self, used: JSON) -> Tokens:
         """The counts of a usage object in OpenAI's shape."""
         return usage.from_openai(used)
+
+    def inlined(self, data_url: Callable[[str, str], str]) -> "Task":
+        """With images that are links as data URLs, for a target that takes no links; `data_url` takes the place of one as well."""
+        return self
 
     def parts(self, most: int) -> "Sequence[Task]":
         """As several requests, for a target that takes at most so many inputs, or gives so many results, at once."""

@@ -24,6 +24,8 @@ T = TypeVar("T")
 class TaskCaller(Caller):
     """Makes the calls of one such request."""
 
+    _task_inlined: Task | None = None
+
     @property
     def task(self) -> Task:
         return cast(Task, self.request)
@@ -65,8 +67,11 @@ class TaskCaller(Caller):
         return adapters.find(self.request, trial.attempt)
 
     def _parts(self, trial: Trial) -> Sequence[Task]:
+        task = self.task
+        if trial.attempt.provider.inlines_images:
+            task = self._task_inlined = self._task_inlined or task.inlined(self.upstreams.images.data_url)
         most_at_once = getattr(self._task_adapter(trial), "most_at_once", None)
-        return self.task.parts(most_at_once(trial.attempt)) if most_at_once else [self.task]
+        return task.parts(most_at_once(trial.attempt)) if most_at_once else [task]
 
     def _made(self, trial: Trial, part: Task) -> Made:
         return self._read(trial, part, self._open(trial, part))

@@ -65,7 +65,7 @@ def test_a_key_is_issued_and_asked_what_is_left(served: Served) -> None:
     assert shape(printed) == shape(json.loads(after(curl("key/info"))))
 
 
-@pytest.mark.parametrize("path", ["v1/completions", "v1/embeddings", "v1/images/generations", "v1/rerank"])
+@pytest.mark.parametrize("path", ["v1/completions", "v1/embeddings", "v1/images/generations", "v1/rerank", "v1/moderations"])
 def test_operations_answer_as_the_readme_shows(served: Served, path: str) -> None:
     assert shape(json.loads(run(curl(path), served))) == shape(json.loads(after(curl(path))))
 

@@ -21,6 +21,8 @@ from tests.support.fake_upstream import Call, FakeUpstream, Gate, Reply
 from tests.support.reply import JSON
 
 ASKED, PASSING = 60, 10
+OTHERS = ("COHERE", "MISTRAL")
+"""Providers besides those of every desk."""
 
 
 @dataclass(frozen=True)
@@ -44,6 +46,11 @@ class Race:
 def embedding() -> Reply:
     data = [{"object": "embedding", "index": 0, "embedding": [0.5]}]
     return Reply.json(200, {"object": "list", "data": data, "model": "m", "usage": {"prompt_tokens": 7, "total_tokens": 7}})
+
+
+def verdict() -> Reply:
+    result = {"categories": {"pii": False}, "category_scores": {"pii": 0.1}}
+    return Reply.json(200, {"id": "m", "model": "m", "results": [result], "usage": {"prompt_tokens": 70, "total_tokens": 70}})
 
 
 def ranking() -> Reply:
@@ -80,6 +87,7 @@ RACES = [
         files={"image": ("a.png", png(b"", Size(16, 16)), "image/png")},
     ),
     Race("/embeddings", embedding, 140, {"model": "openai/text-embedding-3-small", "input": "Some text to embed"}),
+    Race("/moderations", verdict, 7_000, {"model": "mistral/mistral-moderation-2411", "input": "Is this bad?"}),
     Race("/rerank", ranking, 4_000_000, {"model": "cohere/rerank-v3.5", "query": "q", "documents": ["long " * 60] * 150}),
 ]
 
@@ -87,8 +95,8 @@ RACES = [
 @pytest.fixture(scope="module")
 def desk(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Desk]:
     with FakeUpstream() as upstream:
-        cohere = {"COHERE_BASE_URL": upstream.url, "COHERE_API_KEY": "k"}
-        with serving(tmp_path_factory.mktemp("home"), upstream, **cohere) as desk:
+        others = {f"{name}_BASE_URL": upstream.url for name in OTHERS} | {f"{name}_API_KEY": "k" for name in OTHERS}
+        with serving(tmp_path_factory.mktemp("home"), upstream, **others) as desk:
             yield desk
 
 

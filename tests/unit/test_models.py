@@ -48,6 +48,7 @@ def test_the_list_has_the_chat_models_of_providers_that_are_on() -> None:
                 "demo/echo",
                 "demo/embedding",
                 "demo/image",
+                "demo/moderation",
                 "demo/rerank",
                 "demo/speech",
                 "demo/tool",

@@ -101,6 +101,12 @@ TASKS: Mapping[str, Mapping[str, str]] = {
         "huggingface": "haimaker.adapters.huggingface.embeddings",
         "openai": "haimaker.adapters.openai.embeddings",
     },
+    "moderations": {
+        "bedrock": "haimaker.adapters.bedrock.moderations",
+        "content_safety": "haimaker.adapters.content_safety.moderations",
+        "mistral": "haimaker.adapters.mistral.moderations",
+        "openai": "haimaker.adapters.openai.moderations",
+    },
     "rerank": {
         "bedrock": "haimaker.adapters.bedrock.rerank",
         "cohere": "haimaker.adapters.cohere.rerank",

@@ -19,6 +19,7 @@ OPERATIONS = {
     "/images/edits": "haimaker.demo.images",
     "/images/generations": "haimaker.demo.images",
     "/images/variations": "haimaker.demo.images",
+    "/moderations": "haimaker.demo.moderations",
     "/rerank": "haimaker.demo.rerank",
 }
 

@@ -1,9 +1,10 @@
 """Rows of providers that generate no text: embeddings, rerank, images, audio. Data only."""
 
 from haimaker.provider import Provider
-from haimaker.rows import rerank
+from haimaker.rows import moderations, rerank
 
 SPECIAL: tuple[Provider, ...] = (
+    moderations.AZURE_CONTENT_SAFETY,
     # https://docs.voyageai.com/reference/embeddings-api: numbers come unless base64 is asked for, and no other word is taken.
     Provider(
         "voyage",

@@ -29,6 +29,7 @@ PARTS |= {
     "CLOUDFLARE_ACCOUNT_ID": "acc",
     "DATABRICKS_HOST": "https://me.cloud.databricks.com/",
 }
+PARTS |= {"CONTENT_SAFETY_ENDPOINT": "https://me.cognitiveservices.azure.com/"}
 PARTS |= {"OCI_REGION": "eu-frankfurt-1", "SNOWFLAKE_ACCOUNT": "me-us"}
 NAMES = [row.name for row in OPENAI_FORMAT]
 

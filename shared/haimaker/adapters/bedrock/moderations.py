@@ -1,0 +1,103 @@
+"""Moderation by a guardrail of Amazon Bedrock, without a model behind it: `bedrock/guardrail/<id>:<version>`.
+
+https://docs.aws.amazon.com/bedrock/latest/APIReference/API_runtime_ApplyGuardrail.html
+"""
+
+import re
+from collections.abc import Iterator
+from typing import Any
+from urllib.parse import quote
+
+from haimaker.adapters.bedrock.failures import read_error
+from haimaker.adapters.openai.moderations import unusable
+from haimaker.errors import BadRequestError
+from haimaker.errors import from_upstream as error_of
+from haimaker.prices import to_units
+from haimaker.sse import dumps
+from haimaker.task import Answer, Made
+from haimaker.tasks.moderations import ModerationRequest
+from haimaker.usage import Tokens, count
+from haimaker.verdicts import Finding, verdict
+from haimaker.wire import JSON, Attempt, UpstreamRequest
+
+__all__ = ["from_upstream", "most_at_once", "read_error", "to_upstream"]
+
+NAME = re.compile(r"(?:guardrail/)?(?P<id>.+?)(?::(?P<version>DRAFT|[1-9]\d{0,7}))?", re.DOTALL)
+FORMATS = {"image/png": "png", "image/jpeg": "jpeg"}
+FILTERS = {"HATE": "hate", "INSULTS": "harassment", "MISCONDUCT": "illicit", "SEXUAL": "sexual", "VIOLENCE": "violence"}
+CONFIDENCE = {"NONE": 0.0, "LOW": 0.33, "MEDIUM": 0.67, "HIGH": 1.0}
+OTHERS = (
+    ("topicPolicy", "topics", "denied_topic"),
+    ("wordPolicy", "customWords", "denied_word"),
+    ("wordPolicy", "managedWordLists", "profanity"),
+    ("sensitiveInformationPolicy", "piiEntities", "pii"),
+    ("sensitiveInformationPolicy", "regexes", "pii"),
+)
+"""Policies that find or do not, and what we call what they find."""
+TEXT_USD = {
+    "topicPolicyUnits": "0.00015",
+    "contentPolicyUnits": "0.00015",
+    "sensitiveInformationPolicyUnits": "0.0001",
+    "contextualGroundingPolicyUnits": "0.0001",
+    "automatedReasoningPolicyUnits": "0.00017",
+}
+IMAGE_USD = {"contentPolicyImageUnits": "0.00075"}
+"""A unit of each policy; words are free: https://aws.amazon.com/bedrock/pricing/"""
+
+
+def most_at_once(attempt: Attempt) -> int:
+    return 1
+
+
+def to_upstream(request: ModerationRequest, attempt: Attempt) -> UpstreamRequest:
+    named = NAME.fullmatch(attempt.model)
+    assert named
+    (piece,) = request.pieces
+    content: JSON = {"text": {"text": piece.text}}
+    if piece.image:
+        kind = FORMATS.get(request.image_kind())
+        if kind is None:
+            raise BadRequestError("A guardrail judges PNG and JPEG images.", param="input", code="invalid_image")
+        content = {"image": {"format": kind, "source": {"bytes": request.image_bytes()}}}
+    body = {"source": "INPUT", "outputScope": "FULL", **request.options(), "content": [content]}
+    path = f"/guardrail/{quote(named['id'], safe='')}/version/{named['version'] or 'DRAFT'}/apply"
+    dropped = tuple(name for name in ("user",) if request.body.get(name))
+    return UpstreamRequest(path, dumps(body), {"content-type": "application/json"}, dropped=dropped)
+
+
+def from_upstream(answer: Answer, request: ModerationRequest, attempt: Attempt) -> Made:
+    body = answer.object()
+    if not isinstance(body.get("assessments"), list) or "action" not in body:
+        raise error_of(502, read_error(body), {}) if "message" in body else unusable()
+    result = verdict(_findings(body["assessments"]), request.kinds, flagged=body["action"] == "GUARDRAIL_INTERVENED")
+    return request.made(attempt, [result], {}, _billed(body.get("usage")))
+
+
+def _findings(assessments: list[Any]) -> Iterator[tuple[str, Finding]]:
+    for assessment in assessments:
+        for found in _listed(assessment, "contentPolicy", "filters"):
+            name = str(found.get("type"))
+            confidence = CONFIDENCE.get(str(found.get("confidence")), 0.0)
+            yield FILTERS.get(name, name.lower()), Finding(confidence, _is_found(found))
+        for policy, field, name in OTHERS:
+            for found in _listed(assessment, policy, field):
+                yield name, Finding(float(_is_found(found)), _is_found(found))
+
+
+def _listed(assessment: Any, policy: str, field: str) -> list[JSON]:
+    held = assessment.get(policy) if isinstance(assessment, dict) else None
+    listed = held.get(field) if isinstance(held, dict) else None
+    return [each for each in listed if isinstance(each, dict)] if isinstance(listed, list) else []
+
+
+def _is_found(found: JSON) -> bool:
+    """Also by a guardrail that only watches."""
+    return found.get("detected") is True or found.get("action") not in (None, "NONE")
+
+
+def _billed(used: Any) -> Tokens | None:
+    if not isinstance(used, dict):
+        return None
+    cost = sum(count(used, name) * to_units(usd) for name, usd in {**TEXT_USD, **IMAGE_USD}.items())
+    units, images = (sum(count(used, name) for name in names) for names in (TEXT_USD, IMAGE_USD))
+    return Tokens(queries=units, input_images=images, reported_units=cost)

@@ -1,0 +1,49 @@
+"""Moderation of OpenAI and of who speaks its format. https://platform.openai.com/docs/api-reference/moderations"""
+
+from collections.abc import Mapping
+
+from haimaker.adapters.openai.failures import from_body, is_failure, read_error
+from haimaker.adapters.openai.requests import renamed, taken
+from haimaker.adapters.parameters import OURS
+from haimaker.errors import BadGatewayError
+from haimaker.sse import dumps
+from haimaker.task import Answer, Made
+from haimaker.tasks.moderations import ModerationRequest
+from haimaker.verdicts import completed
+from haimaker.wire import JSON, Attempt, UpstreamRequest
+
+__all__ = ["from_upstream", "read_error", "to_upstream"]
+
+PATH = "/moderations"
+SAME: Mapping[str, str] = {}
+
+
+def to_upstream(request: ModerationRequest, attempt: Attempt) -> UpstreamRequest:
+    row = attempt.provider
+    body: JSON = {name: value for name, value in request.body.items() if name not in OURS}
+    body, dropped = taken(renamed(body, row.rename), row, forced=bool(request.body.get("drop_params")))
+    headers = {"content-type": "application/json", **row.headers}
+    return UpstreamRequest(PATH, dumps({**row.add, **body, "model": attempt.model}), headers, dropped=dropped)
+
+
+def from_upstream(answer: Answer, request: ModerationRequest, attempt: Attempt) -> Made:
+    return judged(answer, request, attempt, SAME)
+
+
+def judged(answer: Answer, request: ModerationRequest, attempt: Attempt, names: Mapping[str, str]) -> Made:
+    """With the provider's categories under OpenAI's names, of which `names` has those that differ."""
+    body = answer.object()
+    found = body.get("results")
+    results = [completed(result, names, request.kinds) for result in found] if isinstance(found, list) else [None]
+    if None in results or not results:
+        raise from_body(body) if is_failure(body) else unusable()
+    said = body.get("usage")
+    tokens = request.tokens(said) if isinstance(said, dict) and said else None
+    if tokens is None and attempt.facts.is_free:  # an estimate of what costs nothing is none of a cost
+        tokens = request.estimate(attempt)
+    kept = body if tokens is None or tokens.prompt else {name: value for name, value in body.items() if name != "usage"}
+    return request.made(attempt, [result for result in results if result], kept, tokens)
+
+
+def unusable() -> BadGatewayError:
+    return BadGatewayError("The provider's answer has no results.", code="invalid_provider_response")
