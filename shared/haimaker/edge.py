@@ -16,7 +16,8 @@ from urllib.parse import parse_qsl, unquote
 
 from haimaker import routes
 from haimaker.errors import APIError, BadRequestError, NotFoundError
-from haimaker.gateway import Gateway, error_response
+from haimaker.gateway import Gateway
+from haimaker.replies import error_response
 from haimaker.routes import Match
 from haimaker.runtime import StreamedResponse
 from haimaker.wire import JSON, Request, Response

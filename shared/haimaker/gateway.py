@@ -13,29 +13,30 @@ Steps 5 to 8 are an `Exchange`; a `Relay` stands between it and the door.
 """
 
 import time
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from functools import cache
-from importlib import import_module
 from typing import TYPE_CHECKING, NamedTuple
 
 from haimaker import admission, deciding, keys, limits, models, uploads, waits
-from haimaker.accepting import PARSES, Parse
+from haimaker.accepting import Parse
 from haimaker.accounts import Accounts, Payers, check_usable, refusal, unavailable
 from haimaker.calling import Caller, Upstreams
 from haimaker.config import Settings
 from haimaker.content import Content
 from haimaker.credentials import Constant, Credentials, Stored
 from haimaker.deciding import Decider, Decision, Question
-from haimaker.errors import APIError, InternalServerError, NotFoundError
+from haimaker.errors import APIError, InternalServerError
 from haimaker.exchange import Exchange
 from haimaker.health import Health
 from haimaker.limits import Reservation
 from haimaker.observability import Observer
+from haimaker.operations import OPERATIONS
 from haimaker.plans import Plan
 from haimaker.provider import Provider
 from haimaker.providers import PROVIDERS
 from haimaker.relay import ClientLeft, Relay
+from haimaker.replies import error_response, json_response
 from haimaker.routing import Router
 from haimaker.schema import Accepted, Asked
 from haimaker.sending import Sender
@@ -44,16 +45,14 @@ from haimaker.shared_health import SharedHealth
 from haimaker.sse import dumps
 from haimaker.store import UNLIMITED, Account, Admitted, Hold, Refused, Store, StoreUnavailable
 from haimaker.transport import Cancel, Transport
-from haimaker.wire import JSON, Request, Response
+from haimaker.wire import Request, Response
 
 if TYPE_CHECKING:
     from haimaker.choosing import Choosing
-    from haimaker.files.folder import Folder
 
 LATE_S = 10
 """How long after a request's last moment its hold counts as lost."""
 ADMISSION_TRIES = 3
-HUB_LASTS_S = 300
 
 
 class Reach(NamedTuple):
@@ -229,14 +228,6 @@ class Gateway:
         return limits.affordable_output_tokens(asked, plan.all(), refused.remaining_nanousd)
 
 
-def error_response(error: APIError) -> Response:
-    return Response(error.status, {"content-type": "application/json", **error.headers}, dumps(error.body()))
-
-
-def json_response(body: JSON | list[JSON]) -> Response:
-    return Response(200, {"content-type": "application/json"}, dumps(body))
-
-
 def _classes(asked: Accepted) -> tuple[type[Caller], type[Exchange]]:
     """What makes the calls of an operation, and what tells their answers."""
     if isinstance(asked, Asked):
@@ -288,103 +279,3 @@ def _limit_headers(account: Account, admitted: Admitted, now_s: float) -> dict[s
             headers[f"x-ratelimit-remaining-{name}"] = str(max(0, left))
             headers[f"x-ratelimit-reset-{name}"] = reset
     return headers
-
-
-def _generating(parse: Parse) -> Callable[[Gateway, Request], Response]:
-    return lambda gateway, request: gateway.generate(request, parse)
-
-
-def _health(gateway: Gateway, request: Request) -> Response:
-    return json_response({"status": "ok"})
-
-
-def _models(answer: Callable[..., JSON]) -> Callable[[Gateway, Request], Response]:
-    def operation(gateway: Gateway, request: Request) -> Response:
-        payers = gateway.accounts.payers(gateway.accounts.identify(request.headers, fresh=True))
-        router = gateway.reach().router
-        account = replace(payers.key, models=payers.models(router.full_name))
-        return json_response(answer(router, account, request))
-
-    return operation
-
-
-def _models_hub(gateway: Gateway, request: Request) -> Response:
-    if not gateway.settings.public_models:
-        raise NotFoundError("Unknown request URL: this gateway does not publish its models.", code="unknown_url")
-    headers = {"content-type": "application/json", "cache-control": f"public, max-age={HUB_LASTS_S}"}
-    return Response(200, headers, gateway.hub())
-
-
-def _console(gateway: Gateway, request: Request) -> Response:
-    """The same for everybody: what it shows, it asks for with its reader's key."""
-    from haimaker import console
-
-    return console.serve(request)
-
-
-def _books(module: str, name: str) -> Callable[[Gateway, Request], Response]:
-    """An operation on what the store keeps; its module is imported when it is first asked for."""
-
-    def operation(gateway: Gateway, request: Request) -> Response:
-        account = gateway.accounts.identify(request.headers, fresh=True)
-        return json_response(getattr(import_module(f"haimaker.{module}"), name)(gateway.store, account, request))
-
-    return operation
-
-
-def _routed(module: str, name: str) -> Callable[[Gateway, Request], Response]:
-    """An operation that shows what routing decides."""
-
-    def operation(gateway: Gateway, request: Request) -> Response:
-        account = gateway.accounts.identify(request.headers, fresh=True)
-        act = getattr(import_module(f"haimaker.{module}"), name)
-        return json_response(act(gateway.reach().decider, gateway.accounts, account, request))
-
-    return operation
-
-
-def _folder(gateway: Gateway) -> "Folder":
-    """The local gateway's own files: who has a link to one needs no key."""
-    from haimaker.files.folder import Folder
-
-    return Folder.of(gateway.settings)
-
-
-OPERATIONS: Mapping[str, Callable[[Gateway, Request], Response]] = {
-    **{name: _generating(parse) for name, parse in PARSES.items()},
-    "audio_uploads": lambda gateway, request: json_response(uploads.opened(gateway, request)),
-    "models_list": _models(models.listed),
-    "models_retrieve": _models(models.retrieved),
-    "models_hub": _models_hub,
-    "key_generate": _books("keys", "generate"),
-    "key_update": _books("keys", "update"),
-    "key_block": _books("keys", "block"),
-    "key_unblock": _books("keys", "unblock"),
-    "key_delete": _books("keys", "delete"),
-    "key_regenerate": _books("keys", "regenerate"),
-    "key_info": _books("keys", "info"),
-    "key_list": _books("keys", "listed"),
-    "team_change": _books("teams", "change"),
-    "team_show": _books("teams", "show"),
-    "customer_change": _books("customers", "change"),
-    "customer_show": _books("customers", "show"),
-    "spend_logs": _books("spend", "logs"),
-    "spend_report": _books("spend", "report"),
-    "spend_keys": _books("spend", "by_key"),
-    "spend_calculate": Gateway.calculate,
-    "generation": _books("spend", "generation"),
-    "route_simulate": _routed("simulation", "simulated"),
-    "auto_router_new": _books("auto_routers", "new"),
-    "auto_router_list": _books("auto_routers", "listed"),
-    "auto_router_info": _books("auto_routers", "info"),
-    "auto_router_update": _books("auto_routers", "update"),
-    "auto_router_delete": _books("auto_routers", "delete"),
-    "auto_router_rule": _books("auto_routers", "keep_rule"),
-    "auto_router_rule_delete": _books("auto_routers", "delete_rule"),
-    "auto_router_reorder": _books("auto_routers", "reorder"),
-    "auto_router_simulate": _routed("auto_routers", "simulate"),
-    "file_read": lambda gateway, request: _folder(gateway).serve(request),
-    "file_write": lambda gateway, request: _folder(gateway).take(request),
-    "console": _console,
-    "health": _health,
-}

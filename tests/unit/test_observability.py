@@ -8,9 +8,9 @@ import pytest
 
 from haimaker import metrics
 from haimaker.errors import APIError, AuthenticationError
-from haimaker.gateway import OPERATIONS
 from haimaker.observability import OPERATIONS as NAMES
 from haimaker.observability import Observer
+from haimaker.operations import OPERATIONS
 from haimaker.providers import BY_NAME
 from haimaker.schema import ChatRequest, CompletionRequest
 from haimaker.store import Crossing
