@@ -5,7 +5,8 @@ from haimaker.wire import Request
 MARGIN_S = 5.0
 """Before the platform or the client gives up, so that settling always happens."""
 CLIENT_TIMEOUTS = ("x-stainless-read-timeout", "x-stainless-timeout")
-"""In seconds, as the Python and the Node SDK say them: how long they wait for a byte, so not for the end of a stream."""
+"""In seconds, as the Python and the Node SDK say them, the latter rounded down: how long they wait for a byte, or for the whole of
+an answer that is not a stream, but not for the end of a stream."""
 
 
 def longest_s(request: Request, timeout_s: float) -> float:
@@ -24,4 +25,4 @@ def _seconds(text: str) -> float:
         value = float(text)
     except ValueError:
         return float("inf")
-    return value if value > 0 else float("inf")
+    return value if value >= 0 else float("inf")

@@ -4,9 +4,7 @@ moto loses updates under concurrency, so one lock serialises its requests. dynal
 strict and safe under concurrency, but returns no item with a failed condition. Neither expires records.
 """
 
-import fcntl
 import logging
-import shutil
 import socket
 import subprocess
 import threading
@@ -16,11 +14,9 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import BinaryIO
 
+from tests.support.node_packages import Unavailable, installed
+
 DYNALITE = Path(__file__).parent / "dynalite"
-
-
-class Unavailable(Exception):
-    """This machine can't run the emulator; the message says why."""
 
 
 @contextmanager
@@ -47,7 +43,7 @@ def moto_locked() -> Iterator[str]:
 @contextmanager
 def dynalite() -> Iterator[str]:
     """The address of a dynalite process, installed from npm when first used."""
-    command = _install()
+    command = [installed(DYNALITE, "dynalite"), str(DYNALITE / "node_modules" / "dynalite" / "cli.js")]
     with socket.create_server(("127.0.0.1", 0)) as free:
         port = free.getsockname()[1]
     arguments = ["--host", "127.0.0.1", "--port", str(port), "--createTableMs", "0"]
@@ -58,20 +54,6 @@ def dynalite() -> Iterator[str]:
     finally:
         process.terminate()
         process.wait(10)
-
-
-def _install() -> list[str]:
-    node, npm = shutil.which("node"), shutil.which("npm")
-    if not node or not npm:
-        raise Unavailable("dynalite needs node and npm")
-    program = DYNALITE / "node_modules" / "dynalite" / "cli.js"
-    with (DYNALITE / "package.json").open() as package:
-        fcntl.flock(package, fcntl.LOCK_EX)  # test processes side by side install it once
-        if not program.exists():
-            done = subprocess.run([npm, "ci", "--ignore-scripts"], cwd=DYNALITE, capture_output=True, text=True, timeout=120)
-            if done.returncode:
-                raise Unavailable(f"npm could not install dynalite: {done.stderr.strip().splitlines()[-1:]}")
-    return [node, str(program)]
 
 
 def _wait_for(port: int, process: subprocess.Popen) -> None:
