@@ -33,6 +33,7 @@ MISTRAL = Provider(
     "https://api.mistral.ai/v1",
     telemetry_name="mistral_ai",
     adapter="mistral",
+    unlisted=r".*realtime",
     operations={
         "audio_speech": MISTRAL_SPEECH,
         "embeddings": Provider("mistral", rename={"dimensions": "output_dimension"}, drop=("user",)),
@@ -100,7 +101,7 @@ PROVIDERS: tuple[Provider, ...] = (
         model_rules=(*OPENAI_REASONING, BEFORE_SCHEMAS),
         completes=r"(?:ft:)?(?:gpt-3\.5-turbo-instruct|davinci-002|babbage-002)",
         operations={"audio_speech": OPENAI_SPEECH, "audio_transcriptions": OPENAI_HEARS},
-        unlisted=r"ft:|computer-use",  # a fine-tuned model has a longer name; the other is no chat model
+        unlisted=r"ft:|computer-use|gpt-live|gpt-realtime-whisper",  # fine-tuned models have longer names; others speak live
         forwards=OPENAI_HEADERS,
     ),
     # https://learn.microsoft.com/azure/foundry/openai/api-version-lifecycle; a model is a deployment of the resource.
@@ -125,7 +126,7 @@ PROVIDERS: tuple[Provider, ...] = (
         model_rules=(*OPENAI_REASONING, BEFORE_SCHEMAS),
         completes=r"gpt-3\.?5-turbo-instruct",
         operations={"audio_speech": AZURE_SPEECH, "audio_transcriptions": AZURE_HEARS, **for_all(AZURE_IMAGES)},
-        unlisted=r"[\w-]+/|computer-use",
+        unlisted=r"[\w-]+/|computer-use|gpt-live|gpt-realtime-whisper",
     ),
     # https://learn.microsoft.com/azure/ai-foundry/foundry-models/concepts/endpoints: the models of others.
     Provider(
@@ -167,7 +168,7 @@ PROVIDERS: tuple[Provider, ...] = (
         key_header="x-goog-api-key",
         operations={"audio_speech": GEMINI_SPEECH},
         inlines_images=True,
-        unlisted=r"deep-research|lyria",
+        unlisted=r"deep-research|lyria|.*transcribe-live",
     ),
     # https://docs.cloud.google.com/vertex-ai/generative-ai/docs/model-reference/inference: the same, but for one field.
     # Locations: https://docs.cloud.google.com/vertex-ai/generative-ai/docs/learn/locations
@@ -192,7 +193,7 @@ PROVIDERS: tuple[Provider, ...] = (
         },
         default_location="us-central1",
         known_as={r"chirp": "chirp"},
-        unlisted=r".*@|deep-research|gemma|lyria|medlm|mistralai/|text-",
+        unlisted=r".*@|.*transcribe-live|deep-research|gemma|lyria|medlm|mistralai/|text-",
         drop=("includeServerSideToolInvocations",),
     ),
     # https://docs.aws.amazon.com/general/latest/gr/bedrock.html; a key of Bedrock's own, or a signature with the account's.

@@ -8,7 +8,7 @@ import pytest
 from openai.types.audio import TranscriptionDiarized, TranscriptionVerbose
 
 from tests.contract.money_support import Desk, error_of
-from tests.contract.sdk_support import only_record, sdk
+from tests.contract.sdk_support import UPSTREAM_KEY, only_record, sdk
 from tests.support import sounds
 from tests.support.fake_upstream import Call, FakeUpstream
 from tests.support.reply import JSON, Reply
@@ -140,6 +140,47 @@ def test_a_provider_that_fails_is_followed_by_the_next(desk: Desk, upstream: Fak
     found = sdk(desk, key).audio.transcriptions.create(model="falling-0", file=SOUND)
     assert found.text == TEXT
     assert [form_of(call)["files"]["file"].data for call in upstream.calls[-2:]] == [SOUND[1]] * 2
+
+
+GEMINI: JSON = {"candidates": [{"content": {"parts": [{"text": TEXT}]}, "finishReason": "STOP"}]}
+GEMINI |= {"usageMetadata": {"promptTokenCount": 50, "candidatesTokenCount": 3, "totalTokenCount": 53}}
+
+
+@pytest.mark.parametrize(
+    ("model", "answer", "path", "header", "nanousd"),
+    [
+        (
+            "deepgram/nova-3",
+            {"results": {"channels": [{"alternatives": [{"transcript": TEXT}]}]}},
+            "/v1/listen",
+            "authorization",
+            107_505,
+        ),
+        ("elevenlabs/scribe_v2", {"text": TEXT, "words": []}, "/v1/speech-to-text", "xi-api-key", 91_650),
+        (
+            "mistral/voxtral-mini-latest",
+            {"text": TEXT, "usage": {"prompt_audio_seconds": 2}},
+            "/v1/audio/transcriptions",
+            "",
+            100_000,
+        ),
+        ("xai/grok-stt", {"text": TEXT, "duration": 1.5}, "/v1/stt", "", 41_670),
+        ("gemini/gemini-2.5-flash", GEMINI, "/v1/models/gemini-2.5-flash:generateContent", "x-goog-api-key", 22_500),
+        ("fireworks_ai/whisper-v3", {"text": TEXT}, "/v1/audio/transcriptions", "", 37_500),
+        ("vertex_ai/chirp_3", {"results": [{"alternatives": [{"transcript": TEXT}]}]}, "/v1/recognizers/_:recognize", "", 400_005),
+    ],
+)
+def test_whoever_hears_answers_alike(
+    desk: Desk, upstream: FakeUpstream, key: str, model: str, answer: JSON, path: str, header: str, nanousd: int
+) -> None:
+    upstream.answers(Reply.json(200, answer))
+    assert sdk(desk, key).audio.transcriptions.create(model=model, file=SOUND).text == TEXT
+    call = upstream.calls[-1]
+    scheme = {"deepgram": "Token ", "elevenlabs": "", "gemini": ""}.get(model.partition("/")[0], "Bearer ")
+    assert (call.path.partition("?")[0], call.headers[header or "authorization"]) == (path, scheme + UPSTREAM_KEY)
+    assert only_record(desk, key).cost_nanousd == nanousd
+    first, last = sdk(desk, key).audio.transcriptions.create(model=model, file=SOUND, stream=True)
+    assert (first.delta, last.text) == (TEXT, TEXT)
 
 
 def test_azures_clients_name_the_model_in_the_path(desk: Desk, upstream: FakeUpstream, key: str) -> None:

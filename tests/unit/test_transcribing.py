@@ -8,6 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from haimaker import adapters, multipart_form, usage
+from haimaker.access import access_from
 from haimaker.errors import BadRequestError
 from haimaker.multipart_form import File
 from haimaker.prices import Facts, facts
@@ -28,6 +29,9 @@ MODELS += (
 )
 MODELS += ("gemini/gemini-2.5-flash", "vertex_ai/gemini-3.5-transcribe", "vertex_ai/chirp_3", "xai/grok-voice-transcribe-2.0")
 MODELS += ("fireworks_ai/whisper-v3-turbo",)
+
+
+VERTEX = {"VERTEX_AI_PROJECT": "p", "VERTEX_AI_ACCESS_TOKEN": "t"}
 
 
 def attempt_for(name: str) -> Attempt:
@@ -118,6 +122,27 @@ WORDS = [
     Spoken(3.0, 3.4, "are"),
     Spoken(3.4, 3.9, "you", "B"),
 ]
+
+
+@pytest.mark.parametrize(
+    ("name", "env", "address"),
+    [
+        ("fireworks_ai/whisper-v3", {"FIREWORKS_API_KEY": "k"}, "https://audio-prod.api.fireworks.ai/v1"),
+        ("fireworks_ai/whisper-v3-turbo", {"FIREWORKS_API_KEY": "k"}, "https://audio-turbo.api.fireworks.ai/v1"),
+        ("vertex_ai/chirp_3", VERTEX, "https://us-central1-speech.googleapis.com/v2/projects/p/locations/us-central1"),
+        (
+            "vertex_ai/chirp_3",
+            {**VERTEX, "VERTEX_AI_LOCATION": "eu"},
+            "https://eu-speech.googleapis.com/v2/projects/p/locations/eu",
+        ),
+        ("vertex_ai/gemini-2.5-pro", VERTEX, "https://us-central1-aiplatform.googleapis.com/v1/projects/p/locations/us-central1"),
+        ("fireworks_ai/whisper-v3-turbo", {"FIREWORKS_API_KEY": "k", "FIREWORKS_AI_BASE_URL": "http://x/v1"}, "http://x/v1"),
+    ],
+)
+def test_where_a_model_hears(name: str, env: dict[str, str], address: str) -> None:
+    provider, _, model = name.partition("/")
+    row = row_for(provider, model, "audio_transcriptions")
+    assert access_from(env)[provider].for_operation("audio_transcriptions", row.base_url).base_url == address
 
 
 def test_words_become_segments() -> None:

@@ -65,6 +65,7 @@ POPULAR: tuple[Provider, ...] = (
     Provider(
         "fireworks_ai",
         "https://api.fireworks.ai/inference/v1",
+        unlisted=r".*/fireworks-asr",  # live
         api_key_variables=("FIREWORKS_API_KEY", "FIREWORKSAI_API_KEY", "FIREWORKS_AI_TOKEN"),
         rename=MAX_TOKENS,
         values={"tool_choice": {"required": "any"}, "reasoning_effort": {"minimal": "low"}},
@@ -92,6 +93,7 @@ POPULAR: tuple[Provider, ...] = (
         "https://api.x.ai/v1",
         telemetry_name="x_ai",
         operations={"audio_transcriptions": XAI_HEARS, **for_all(XAI_IMAGES)},
+        known_as={"grok-stt": "grok-voice-transcribe-1.0"},
         rename=MAX_TOKENS,
         values={"reasoning_effort": {"minimal": "low"}},
         strips_tool_fields=("strict", "additionalProperties"),
@@ -164,6 +166,7 @@ POPULAR: tuple[Provider, ...] = (
         "cloudflare",
         "https://api.cloudflare.com/client/v4/accounts/{CLOUDFLARE_ACCOUNT_ID}/ai/v1",
         ("CLOUDFLARE_API_TOKEN",),
+        unlisted=r"@cf/openai/whisper",  # not in this format
         single_choice=True,
         rename=MAX_TOKENS,
     ),

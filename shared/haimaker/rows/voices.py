@@ -91,6 +91,7 @@ VOICES: tuple[Provider, ...] = (
         adapter="",
         operations={"audio_speech": DEEPGRAM_SPEECH, "audio_transcriptions": DEEPGRAM_HEARS},
         known_as={"aura-2": "aura-2", "aura-": "aura"},
+        unlisted="streaming/",
     ),
     Provider(
         "elevenlabs",
