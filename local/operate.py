@@ -115,5 +115,7 @@ class Operator:
         self.terminal.say(f"\nbase_url for every endpoint   {base}\nbase_url for chat, cheaper    {chat}")
         if dashboard := self.stack.outputs.get("DashboardUrl"):
             self.terminal.say(f"what it does and costs        {dashboard}")
+        if console := self.stack.outputs.get("ConsoleUrl"):
+            self.terminal.say(f"in a browser, with a key      {console}")
         self.terminal.say("Next: make admin-key   and   make credentials PROVIDER=openai")
         return 0

@@ -14,6 +14,7 @@ STACK = {
         "RecordsTable": {"Value": {"Ref": "RecordsTable"}},
         "ProvidersParameter": {"Value": PARAMETER},
         "BaseUrl": {"Value": "https://api.example/v1"},
+        "ConsoleUrl": {"Value": "https://api.example/v1/console"},
         "ChatUrl": {"Value": "https://url.example/v1"},
     },
 }

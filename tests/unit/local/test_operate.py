@@ -183,6 +183,7 @@ def test_deploying_builds_asks_and_tells_the_addresses(terminal, confirmed):
     assert terminal.commands == [["sam", "build"], expected]
     assert "https://api.example/v1" in terminal.shown
     assert "https://url.example/v1" in terminal.shown
+    assert "https://api.example/v1/console" in terminal.shown
 
 
 @pytest.mark.parametrize(("statuses", "commands"), [([1], 1), ([0, 1], 2)])

@@ -77,6 +77,7 @@ class App {
       await this.signIn(key);
     } catch (error) {
       this.signOut(error.message);
+      if (error.status !== 401) sessionStorage.setItem(KEY, key); // to be tried again when the page is loaded anew
     }
   }
 

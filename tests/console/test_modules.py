@@ -1,0 +1,91 @@
+"""The page's pure modules, each case an expression that the browser evaluates with the modules at hand."""
+
+import json
+import re
+
+import pytest
+from playwright.sync_api import Page
+
+from haimaker.console import FOLDER
+from tests.console.conftest import Console
+
+EVENTS = 'data: {\\"a\\":1}\\n\\n: silence\\n\\ndata: é\\r\\ndata: 2\\r\\n\\r\\nevent: x\\ndata:[DONE]\\n\\ndata: cut'
+READ = f"""async (size) => {{
+  const bytes = new TextEncoder().encode("{EVENTS}");
+  const pieces = []; for (let at = 0; at < bytes.length; at += size) pieces.push(bytes.slice(at, at + size));
+  const body = new ReadableStream({{ start(stream) {{ pieces.forEach((piece) => stream.enqueue(piece)); stream.close(); }} }});
+  const found = []; for await (const data of sse.events(body)) found.push(data);
+  return found;
+}}"""
+ROWS = """[
+  {date: "2026-11-21", model: "a/x", requests: 1, errors: 0, input_tokens: 5, output_tokens: 1, spend: 0.5},
+  {date: "2026-11-22", model: "a/x", requests: 2, errors: 1, input_tokens: 5, output_tokens: 1, spend: 0.25},
+  {date: "2026-11-22", model: "b/y", requests: 9, errors: 0, input_tokens: 5, output_tokens: 1, spend: 3},
+  {date: "2026-11-22", model: "c/z", requests: 1, errors: 0, input_tokens: 5, output_tokens: 1, spend: 0.125},
+  {date: "2026-11-21", model: "d/free", requests: 1, errors: 0, input_tokens: 5, output_tokens: 1, spend: 0},
+]"""
+DATES = '["2026-11-21", "2026-11-22"]'
+ATTEMPTS = """[
+  {started_at: "2", attempts: [
+    {target: "a/x", status: 429, code: "slow", duration_ms: 5}, {target: "b/y", status: 200, duration_ms: 7}]},
+  {started_at: "1", attempts: [
+    {target: "a/z", status: null, code: "dead", duration_ms: 5}, {target: "a/x", status: 200, duration_ms: 9}]},
+]"""
+
+
+def form(**given: str) -> str:
+    """What a form's fields hold."""
+    return f"new Map(Object.entries({json.dumps(given)}))"
+
+
+CASES = [
+    ("[0, 1.5, 12345, 0.42, 0.0000045, 1e-9, 0.1 + 0.2, null].map(format.usd)",
+     ["$0.00", "$1.50", "$12,345", "$0.42", "$0.0000045", "$0.000000001", "$0.30", "–"]),
+    ("[0, 0.05, 2, 2500].map(format.roundUsd)", ["$0", "$0.05", "$2", "$2.5K"]),
+    ("[1.5e-7, 3e-6, 0, null].map(format.perMillion)", ["$0.15", "$3.00", "$0.00", "–"]),
+    ("[[0, 0], [1, 3], [1, 2000], [1, 30]].map(([part, all]) => format.percent(part, all))", ["0%", "33%", "<0.1%", "3.3%"]),
+    ("[5, 1500, 61000, null].map(format.milliseconds)", ["5 ms", "1.5 s", "61 s", "–"]),
+    ("['2592000s', '43200s', '90s', null].map(format.span)", ["30d", "12h", "90s", ""]),
+    ("format.day('2026-11-22')", "22 Nov"),
+    ("[0, 0.37, 7, 1000].map((most) => series.scale(most).top)", [1, 0.4, 8, 1000]),
+    ("series.days('2026-02-27', '2026-03-01')", ["2026-02-27", "2026-02-28", "2026-03-01"]),
+    ("series.daysAgo(1, Date.parse('2026-03-01T00:00:01Z'))", "2026-02-28"),
+    (f"series.series({ROWS}, 'model', 'spend', {DATES}).map((group) => [group.label, group.values])",
+     [["b/y", [0, 3]], ["a/x", [0.5, 0.25]], ["c/z", [0, 0.125]]]),
+    (f"series.series({ROWS}, 'model', 'requests', {DATES}, 1).map((group) => [group.id, group.label, group.values])",
+     [["b/y", "b/y", [0, 9]], [None, "3 others", [2, 3]]]),
+    (f"series.totals({ROWS}, 'model').map((sum) => [sum.id, sum.requests, sum.errors, sum.spend])",
+     [["b/y", 9, 0, 3], ["a/x", 3, 1, 0.75], ["c/z", 1, 0, 0.125], ["d/free", 1, 0, 0]]),
+    ("series.named({key: '0123456789abcdef', key_alias: null}, 'key')", {"id": "0123456789abcdef", "label": "0123456789…"}),
+    (f"attempts.byProvider({ATTEMPTS})",
+     [{"provider": "a", "attempts": 3, "failed": 2, "last": {"status": 429, "code": "slow", "at": "2"}, "median_ms": 9},
+      {"provider": "b", "attempts": 1, "failed": 0, "last": None, "median_ms": 7}]),
+    ("attempts.dearest([{spend: 1}, {spend: 3}, {spend: 2}], 2)", [{"spend": 3}, {"spend": 2}]),
+    (f"limits.changes(limits.LIMITS, {form(max_budget='', rpm_limit='7', budget_duration='30d')}, "
+     "{max_budget: 5, rpm_limit: null, budget_duration: '2592000s'})", {"max_budget": None, "rpm_limit": 7}),
+    (f"limits.changes(limits.MODELS, {form(models=' a/*, ,b ')}, {{models: []}})", {"models": ["a/*", "b"]}),
+    (f"limits.changes(limits.MODELS, {form(models='')}, {{models: ['a']}})", {"models": []}),
+    (f"limits.changes(limits.LIMITS, {form(soft_budget='0')}, {{}})", {"soft_budget": 0}),
+    ("code_samples.python({model: 'm', stop: null, stream: true, n: 1}, 'u').match(/    \\w+=.*,/g)",
+     ['    model="m",', "    stop=None,", "    stream=True,", "    n=1,"]),
+]  # fmt: skip
+
+
+@pytest.fixture
+def evaluate(console: Console):
+    """Evaluates an expression in which each module goes by its file's name."""
+    page: Page = console.page
+    page.goto(console.address)
+    [folder] = re.findall(r'src="(console/\w+/)app.js"', page.content())
+    names = [path.stem for path in FOLDER.glob("*.js") if path.stem != "app"]
+    imports = "".join(f"const {name} = await import(new URL('{folder}{name}.js', location.href));" for name in names)
+    return lambda expression: page.evaluate(f"async () => {{ {imports} return {expression}; }}")
+
+
+def test_pure_modules(evaluate):
+    assert evaluate(f"[{', '.join(expression for expression, _ in CASES)}]") == [expected for _, expected in CASES]
+
+
+def test_any_split_of_the_bytes_gives_the_same_events(evaluate):
+    found = evaluate(f"await Promise.all([1, 2, 3, 7, 1000].map({READ}))")
+    assert found == [['{"a":1}', "é\n2", "[DONE]"]] * 5
