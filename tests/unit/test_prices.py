@@ -39,7 +39,8 @@ def test_the_table_is_sorted_and_names_only_known_rates() -> None:
         assert found is not None
         for rate, usd in (*found.rates.items(), *found.off_peak_rates.items()):
             assert prices.is_rate_name(rate), rate
-            assert to_units(usd) == Fraction(usd) * UNITS_PER_USD > 0
+            assert to_units(usd) == Fraction(usd) * UNITS_PER_USD
+            assert (to_units(usd) == 0) == (found.is_free and found.mode == "moderation"), name
 
 
 @pytest.mark.parametrize(

@@ -1,8 +1,10 @@
 """Calls that are signed, not keyed: whole and streamed through the path of a request, their signatures checked with botocore."""
 
 import datetime
+import json
 import time
 from collections.abc import Mapping
+from types import ModuleType
 
 import botocore.auth
 import botocore.awsrequest
@@ -18,10 +20,10 @@ from haimaker.health import Health
 from haimaker.providers import row_for
 from haimaker.settlement import Trial
 from haimaker.task_calling import TaskCaller
-from haimaker.tasks import speech
+from haimaker.tasks import moderations, rerank, speech
 from haimaker.transport import Cancel, Transport
 from haimaker.usage import Tokens
-from haimaker.wire import Request, UpstreamRequest
+from haimaker.wire import JSON, Request, UpstreamRequest
 from tests.support import event_messages
 from tests.support.builders import attempt, chat_request
 from tests.support.fake_upstream import Call, FakeUpstream
@@ -79,6 +81,29 @@ def test_a_call_is_signed_as_botocore_signs_it(model: str, stream: bool, monkeyp
         (call,) = upstream.calls
         assert call.headers["authorization"] == signature_of(call, Credentials(*KEYS.values()), monkeypatch)
         assert call.headers["x-amz-security-token"] == KEYS["AWS_SESSION_TOKEN"]
+
+
+@pytest.mark.parametrize(
+    ("module", "fields", "model", "path", "reply"),
+    [
+        (rerank, {"query": "q", "documents": ["a"]}, "m", "/rerank", {"results": [{"index": 0, "relevanceScore": 0.5}]}),
+        (moderations, {"input": "a"}, "guardrail/g:1", "/guardrail/g/version/1/apply", {"action": "NONE", "assessments": []}),
+    ],
+)
+def test_what_bedrock_does_besides_is_signed_for_it(
+    module: ModuleType, fields: JSON, model: str, path: str, reply: JSON, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with FakeUpstream() as upstream:
+        upstream.answers(Reply.json(200, reply))
+        access = access_from({"AWS_REGION": "eu-west-1", "BEDROCK_BASE_URL": upstream.url.removesuffix("/v1"), **KEYS})
+        asked = module.parse(Request("r", body=json.dumps({"model": f"bedrock/{model}", **fields}).encode()))
+        caller = TaskCaller(Upstreams(Transport(), access, Health()), asked, {}, time.monotonic() + 30, Cancel())
+        row = row_for("bedrock", model, asked.endpoint)
+        assert caller.made(Trial(attempt(f"bedrock/{model}", provider=row), time.time())).body
+        (call,) = upstream.calls
+        assert call.path == path
+        assert call.headers["authorization"] == signature_of(call, Credentials(*KEYS.values()), monkeypatch)
+        assert module is not rerank or b"arn:aws:bedrock:eu-west-1::foundation-model/m" in call.body
 
 
 def test_polly_is_called_with_a_signature_for_it(monkeypatch: pytest.MonkeyPatch) -> None:
