@@ -12,14 +12,14 @@ from typing import Any
 
 import pytest
 
-from haimaker import multipart_form, waits
+from haimaker import multipart_form, relay, waits
 from haimaker.demo.images import Size, png
 from haimaker.wire import Request
 from local.request_reader import BODY_LIMIT
 from tests.contract.money_support import Desk
 from tests.contract.sdk_support import MODEL, ONCE, price
 from tests.support import openai_wire, sounds
-from tests.support.fake_upstream import Call, FakeUpstream
+from tests.support.fake_upstream import Call, FakeUpstream, Pause
 from tests.support.node_packages import Unavailable, installed
 from tests.support.reply import JSON, Reply
 
@@ -75,10 +75,16 @@ def chats(call: Call) -> Reply:
     return Reply.json(200, openai_wire.completion(text, tool_calls=calls, usage=COUNTS))
 
 
-def test_chat_and_its_helpers(desk: Desk, upstream: FakeUpstream, key: str) -> None:
-    upstream.answers(chats)
-    found = run("chat", desk, key, text=MODEL, tools=MODEL, schema=MODEL)
-    assert found["whole"] == {"text": TEXT, "cost": COST, "names": [True, "any"]}
+@pytest.mark.parametrize("waits_s", [0, 0.1], ids=["prompt", "slow"])
+def test_chat_and_its_helpers(
+    desk: Desk, upstream: FakeUpstream, key: str, waits_s: float, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A slow answer begins with comments or white space, before it is known who makes it."""
+    if waits_s:
+        monkeypatch.setattr(relay, "SILENCE_S", dict.fromkeys(relay.SILENCE_S, waits_s / 4))
+    upstream.answers(lambda call: chats(call).after(Pause(waits_s)))
+    found = run("chat", desk, key, model=MODEL)
+    assert found["whole"] == {"text": TEXT, "cost": COST, "names": [True, None if waits_s else "any"]}
     assert found["streamed"] == {"text": TEXT, "cost": COST}
     assert found["toolCalls"] == {"done": [["get_weather", CITY]], "finish_reason": "tool_calls"}
     assert found["runTools"] == [{"text": TEXT, "asked": ["Zürich"], "tokens": 240}] * 2
@@ -121,8 +127,8 @@ STATUSES: Mapping[int, tuple[str, int]] = {
 """What a provider answers; which class that is here, and with which status."""
 ONCE_MORE = {"402": 1, "400": 1, "401": 1, "429": 2, "503": 2}
 """How often each is asked for by a client that would try once more."""
-PATIENCE = {None: None, 700: "0", 1_000: "1", 1_999: "1", 10_000: "10", 300_000: "300"}
-"""What is said of a call's timeout in milliseconds. Of the client's own timeout nothing is said."""
+PATIENCE = {700: "0", 1_000: "1", 1_999: "1", 10_000: "10", 300_000: "300"}
+"""What is said of a call's timeout in milliseconds. Of the client's own nothing is said."""
 
 
 def fails(message: str) -> Reply:
@@ -160,10 +166,10 @@ def test_errors_have_their_class_and_are_tried_again_where_it_helps(desk: Desk, 
     assert told(found["noMessages"], "class", "param") == ("BadRequestError", "messages")
     assert told(found["unknownPath"], "class", "code") == ("NotFoundError", "unknown_url")
     assert told(found["brokenStream"], "class", "code") == ("APIError", "broken")
-    assert found["patience"] == list(PATIENCE.values())
+    assert found["patience"] == [None, *PATIENCE.values()]
 
 
-@pytest.mark.parametrize(("timeout_ms", "said"), [(timeout, said) for timeout, said in PATIENCE.items() if timeout and said])
+@pytest.mark.parametrize(("timeout_ms", "said"), PATIENCE.items())
 def test_the_gateway_gives_up_before_the_client_does(timeout_ms: int, said: str) -> None:
     assert waits.patience_s(Request("", {"x-stainless-timeout": said}, b"")) < timeout_ms / 1000
 
@@ -253,6 +259,7 @@ def test_everything_else_and_azures_client(desk: Desk, upstream: FakeUpstream, k
     found = run("others", desk, key, model=MODEL, embeds="hosted_vllm/embedder", hears="openai/whisper-1", sound=sound)
     assert found["embeddings"] == [VECTOR] * 3
     assert found["completions"] == [TEXT, TEXT]
+    assert found["flagged"] == [True, False]
     assert (found["models"]["listed"], found["models"]["id"]) == (True, "openai/gpt-4o-mini")
     assert told(found["models"]["unknown"], "class", "code") == ("NotFoundError", "model_not_found")
     assert found["azure"] == {"texts": [TEXT] * 3, "embeddings": [VECTOR] * 3}

@@ -12,7 +12,7 @@ const function_ = {
 const response_format = { type: "json_schema", json_schema: { name: "city", strict: true, schema: function_.parameters } };
 
 async function whole() {
-  const { data, response } = await chat.completions.create({ model: given.text, messages }).withResponse();
+  const { data, response } = await chat.completions.create({ model: given.model, messages }).withResponse();
   return {
     text: data.choices[0].message.content,
     cost: data.usage.cost,
@@ -21,14 +21,14 @@ async function whole() {
 }
 
 async function streamed() {
-  const chunks = await collected(await chat.completions.create({ model: given.text, messages, ...withUsage }));
+  const chunks = await collected(await chat.completions.create({ model: given.model, messages, ...withUsage }));
   const text = chunks.map((chunk) => chunk.choices[0]?.delta.content ?? "").join("");
   return { text, cost: chunks.at(-1).usage.cost };
 }
 
 async function toolCalls() {
   const done = [];
-  const stream = chat.completions.stream({ model: given.tools, messages, tools: [{ type: "function", function: function_ }] });
+  const stream = chat.completions.stream({ model: given.model, messages, tools: [{ type: "function", function: function_ }] });
   stream.on("tool_calls.function.arguments.done", ({ name, arguments: text }) => done.push([name, JSON.parse(text)]));
   const completion = await stream.finalChatCompletion();
   return { done, finish_reason: completion.choices[0].finish_reason };
@@ -41,14 +41,14 @@ async function runTools(stream) {
     return "sunny";
   };
   const tools = [{ type: "function", function: { ...function_, function: get_weather, parse: JSON.parse } }];
-  const runner = chat.completions.runTools({ model: given.tools, messages, tools, ...(stream && withUsage) });
+  const runner = chat.completions.runTools({ model: given.model, messages, tools, ...(stream && withUsage) });
   const text = await runner.finalContent();
   return { text, asked, tokens: (await runner.totalUsage()).total_tokens };
 }
 
 async function parsed() {
-  const completion = await chat.completions.parse({ model: given.schema, messages, response_format });
-  const stream = chat.completions.stream({ model: given.schema, messages, response_format });
+  const completion = await chat.completions.parse({ model: given.model, messages, response_format });
+  const stream = chat.completions.stream({ model: given.model, messages, response_format });
   const streamed = (await stream.finalChatCompletion()).choices[0].message.parsed;
   return [completion.choices[0].message.parsed, streamed];
 }

@@ -20,14 +20,16 @@ const others = {
   brokenStream: await caught(ask(given.broken, { stream: true }).then(collected)),
 };
 
-async function patience(timeout) {
+/** What is said of a call's timeout, and of the client's own. */
+async function patience(ofCall, ofClient) {
   let said;
   const fetch = async (_url, { headers }) => {
     said = new Headers(headers).get("x-stainless-timeout");
     return Response.json({});
   };
-  await client.withOptions({ fetch }).models.list(timeout ? { timeout } : {});
+  await client.withOptions({ fetch, ...ofClient }).models.list(ofCall);
   return said;
 }
 
-tell({ statuses, retried, ...others, patience: await Promise.all(given.timeouts_ms.map(patience)) });
+const ofCalls = await Promise.all(given.timeouts_ms.map((timeout) => patience({ timeout })));
+tell({ statuses, retried, ...others, patience: [await patience({}, { timeout: 5_000 }), ...ofCalls] });

@@ -16,6 +16,11 @@ async function completions() {
   return [whole.choices[0].text, chunks.map((chunk) => chunk.choices[0]?.text ?? "").join("")];
 }
 
+async function flagged() {
+  const { results } = await client.moderations.create({ model: "demo/moderation", input: ["I will kill you", "Grüezi"] });
+  return results.map((result) => result.flagged);
+}
+
 async function models() {
   const ids = (await collected(client.models.list())).map((model) => model.id);
   const one = await client.models.retrieve("openai/gpt-4o-mini");
@@ -34,4 +39,10 @@ async function azure() {
   return { texts: [whole.choices[0].message.content, streamed, heard.text], embeddings: await embeddings(by) };
 }
 
-tell({ embeddings: await embeddings(), completions: await completions(), models: await models(), azure: await azure() });
+tell({
+  embeddings: await embeddings(),
+  completions: await completions(),
+  flagged: await flagged(),
+  models: await models(),
+  azure: await azure(),
+});
