@@ -30,9 +30,7 @@ class Meter:
 
     def read(self, chunks: Iterable[Chunk]) -> Iterator[Chunk]:
         for chunk in chunks:
-            if self.last:
-                yield self.last
-                self.last = None
+            yield from self._not_last()
             if self.head is None:
                 self.head = {name: value for name, value in chunk.body.items() if name not in ("choices", "usage")}
             self.text_bytes += text_bytes(chunk.body, "delta")
@@ -52,6 +50,12 @@ class Meter:
         if self.last:
             return Chunk({**self.last.body, "usage": usage})
         return Chunk({**(self.head or {}), "choices": [], "usage": usage})
+
+    def _not_last(self) -> Iterator[Chunk]:
+        """The chunk that was kept back, where others follow: the usage is told once, at the end."""
+        if self.last and self.last.body.get("choices"):
+            yield without_usage(self.last)
+        self.last = None
 
     def _with_usage(self, chunk: Chunk) -> Iterator[Chunk]:
         said = chunk.body.get("choices")
@@ -92,6 +96,9 @@ def _message_bytes(message: JSON) -> int:
         function = call.get("function") if isinstance(call, dict) else None
         if isinstance(function, dict):
             total += _bytes(function.get("name")) + _bytes(function.get("arguments"))
+        custom = call.get("custom") if isinstance(call, dict) else None
+        if isinstance(custom, dict):
+            total += _bytes(custom.get("name")) + _bytes(custom.get("input"))
     return total
 
 

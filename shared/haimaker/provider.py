@@ -39,6 +39,8 @@ OPENAI_REASONING = (
         refuse=("logprobs", "top_logprobs"),
     ),
 )
+# https://platform.openai.com/docs/guides/function-calling#parallel-function-calling: they call one tool at a time.
+ONE_TOOL_AT_A_TIME = ModelRule(r"(?:\w+/)?(?:o1|o3-mini)", drop=("parallel_tool_calls",))
 
 
 @dataclass(frozen=True, slots=True)

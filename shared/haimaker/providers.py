@@ -10,7 +10,7 @@ import re
 from collections.abc import Mapping
 from dataclasses import replace
 
-from haimaker.provider import BEFORE_SCHEMAS, MAX_TOKENS, OPENAI_REASONING, REASONING, ModelRule, Provider
+from haimaker.provider import BEFORE_SCHEMAS, MAX_TOKENS, ONE_TOOL_AT_A_TIME, OPENAI_REASONING, REASONING, ModelRule, Provider
 from haimaker.rows import moderations, rerank
 from haimaker.rows.a_to_h import A_TO_H
 from haimaker.rows.hearing import AZURE_HEARS, OPENAI_HEADERS, OPENAI_HEARS, VERTEX_HEARS
@@ -40,6 +40,7 @@ MISTRAL = Provider(
     },
     rename={**MAX_TOKENS, "seed": "random_seed"},
     drop=MISTRAL_HAS_NOT,
+    refuse=("web_search_options", "audio"),
     values={"tool_choice": {"required": "any"}},
     asks_stream_usage=False,
     strips_message_names=True,
@@ -98,7 +99,7 @@ PROVIDERS: tuple[Provider, ...] = (
         keeps_developer=True,
         keeps_functions=True,
         strips_message_fields=REASONING,
-        model_rules=(*OPENAI_REASONING, BEFORE_SCHEMAS),
+        model_rules=(*OPENAI_REASONING, BEFORE_SCHEMAS, ONE_TOOL_AT_A_TIME),
         completes=r"(?:ft:)?(?:gpt-3\.5-turbo-instruct|davinci-002|babbage-002)",
         operations={"audio_speech": OPENAI_SPEECH, "audio_transcriptions": OPENAI_HEARS},
         unlisted=r"ft:|computer-use|gpt-live|gpt-realtime-whisper",  # fine-tuned models have longer names; others speak live
@@ -123,7 +124,7 @@ PROVIDERS: tuple[Provider, ...] = (
         keeps_developer=True,
         keeps_functions=True,
         strips_message_fields=REASONING,
-        model_rules=(*OPENAI_REASONING, BEFORE_SCHEMAS),
+        model_rules=(*OPENAI_REASONING, BEFORE_SCHEMAS, ONE_TOOL_AT_A_TIME),
         completes=r"gpt-3\.?5-turbo-instruct",
         operations={"audio_speech": AZURE_SPEECH, "audio_transcriptions": AZURE_HEARS, **for_all(AZURE_IMAGES)},
         unlisted=r"[\w-]+/|computer-use|gpt-live|gpt-realtime-whisper",
