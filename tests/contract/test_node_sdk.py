@@ -162,7 +162,7 @@ def test_errors_have_their_class_and_are_tried_again_where_it_helps(desk: Desk, 
         ("again 429", "again 503")
     )
     assert told(found["unknownKey"], "class", "code") == ("AuthenticationError", "invalid_api_key")
-    assert told(found["spent"], "class", "status", "code") == ("APIError", 402, "budget_exceeded")
+    assert told(found["spent"], "class", "status", "code", "calls") == ("APIError", 402, "budget_exceeded", 1)
     assert told(found["noMessages"], "class", "param") == ("BadRequestError", "messages")
     assert told(found["unknownPath"], "class", "code") == ("NotFoundError", "unknown_url")
     assert told(found["brokenStream"], "class", "code") == ("APIError", "broken")

@@ -12,9 +12,16 @@ const retrying = client.withOptions({ maxRetries: 1 });
 const retried = {};
 for (const content of given.retried) retried[content] = (await caught(ask(content, { with: retrying }))).class;
 
+let spentCalls = 0;
+const counting = (...call) => {
+  spentCalls += 1;
+  return fetch(...call);
+};
+const spending = client.withOptions({ apiKey: given.spentKey, maxRetries: 5, fetch: counting });
+
 const others = {
   unknownKey: await caught(ask("", { with: client.withOptions({ apiKey: "sk-hm-unknown" }) })),
-  spent: await caught(ask("", { with: client.withOptions({ apiKey: given.spentKey, maxRetries: 5 }) })),
+  spent: { ...(await caught(ask("", { with: spending }))), calls: spentCalls },
   noMessages: await caught(client.chat.completions.create({ model: given.model, messages: [] })),
   unknownPath: await caught(client.post("/nothing/here", { body: {} })),
   brokenStream: await caught(ask(given.broken, { stream: true }).then(collected)),
