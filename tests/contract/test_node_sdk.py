@@ -5,6 +5,7 @@ One process per topic: `tests/support/node_sdk/` has a script for each, which te
 
 import base64
 import json
+import re
 import subprocess
 from collections.abc import Mapping
 from pathlib import Path
@@ -24,6 +25,7 @@ from tests.support.node_packages import Unavailable, installed
 from tests.support.reply import JSON, Reply
 
 SCRIPTS = Path(__file__).parent.parent / "support" / "node_sdk"
+README = Path(__file__).parents[2] / "README.md"
 PATIENCE_S = 60
 TEXT = "Hello there, Zürich"
 CITY = {"city": "Zürich"}
@@ -43,15 +45,17 @@ VECTOR = [0.5, -1.0, 0.25]
 
 def run(topic: str, desk: Desk, key: str, **given: object) -> JSON:
     """What the topic's script tells."""
+    return json.loads(node(f"{topic}.js", json.dumps({"url": desk.url, "key": key, **given})))
+
+
+def node(*arguments: str) -> str:
     try:
-        node = installed(SCRIPTS, "openai")
+        program = installed(SCRIPTS, "openai")
     except Unavailable as reason:
         pytest.skip(str(reason))
-    arguments = json.dumps({"url": desk.url, "key": key, **given})
-    command = [node, str(SCRIPTS / f"{topic}.js"), arguments]
-    done = subprocess.run(command, capture_output=True, text=True, timeout=PATIENCE_S)
+    done = subprocess.run([program, *arguments], cwd=SCRIPTS, capture_output=True, text=True, timeout=PATIENCE_S)
     assert done.returncode == 0, done.stderr
-    return json.loads(done.stdout)
+    return done.stdout
 
 
 def told(error: JSON, *names: str) -> tuple[Any, ...]:
@@ -263,3 +267,9 @@ def test_everything_else_and_azures_client(desk: Desk, upstream: FakeUpstream, k
     assert (found["models"]["listed"], found["models"]["id"]) == (True, "openai/gpt-4o-mini")
     assert told(found["models"]["unknown"], "class", "code") == ("NotFoundError", "model_not_found")
     assert found["azure"] == {"texts": [TEXT] * 3, "embeddings": [VECTOR] * 3}
+
+
+def test_the_program_in_the_readme(desk: Desk, key: str) -> None:
+    [program] = re.findall(r"^```js\n(.*?)^```$", README.read_text("utf-8"), re.MULTILINE | re.DOTALL)
+    there = program.replace("http://127.0.0.1:8000/v1", desk.url).replace("sk-local", key)
+    assert node("--input-type=module", "--eval", there) == "1 2 3 4 5"
