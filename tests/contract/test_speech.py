@@ -106,7 +106,7 @@ def test_what_nobody_counted_is_estimated_and_said_to_be(desk: Desk, upstream: F
     [
         (Reply.json(400, {"error": {"message": "no such voice", "param": "voice", "code": "invalid_voice"}}), 400, "invalid_voice"),
         (Reply.json(401, {"error": {"message": "wrong key"}}), 502, "provider_auth_failed"),
-        (Reply.json(429, {"error": {"message": "slow down"}}, {"retry-after": "7"}), 429, "rate_limit_exceeded"),
+        (Reply.json(429, {"error": {"message": "slow down"}}, {"retry-after": "70"}), 429, "rate_limit_exceeded"),
         (Reply.json(200, {"error": {"message": "broken", "code": "server_error"}}), 502, "server_error"),
         (Reply.json(200, {"object": "list"}), 502, "invalid_provider_response"),
         (Reply.html(200), 502, "invalid_provider_response"),
