@@ -18,6 +18,8 @@ KEY_FIELDS = frozenset({*FALLBACK_FIELDS, "provider", "num_retries", "timeout", 
 """Of a key's `router_settings`."""
 MOST_NAMES = 64
 MOST_RETRIES = 10
+LONGEST_S = 10**9
+"""More than anybody waits; keeps a number of any size within what a float holds."""
 SORTS: Mapping[str, str] = {"price": LOWEST_COST, "latency": LOWEST_LATENCY, "throughput": HIGHEST_THROUGHPUT}
 RATES: Mapping[str, str] = {
     "prompt": "input_cost_per_token",
@@ -61,7 +63,7 @@ def of_fields(fields: JSON, model: str | None = None, parameters: Sequence[str] 
     """What a body and a key's settings may both say. `parameters` are those that a target may have to take."""
     fallbacks, for_context, for_policy = (_fallbacks(fields, name, model) for name in FALLBACK_FIELDS)
     strategy = fields.get("routing_strategy")
-    if strategy is not None and strategy not in STRATEGY_NAMES:
+    if strategy is not None and (not isinstance(strategy, str) or strategy not in STRATEGY_NAMES):
         raise _wrong("routing_strategy", f"one of {', '.join(STRATEGY_NAMES)}")
     said = Wishes(
         fallbacks=fallbacks,
@@ -172,7 +174,7 @@ def _timeout(fields: JSON) -> float:
         return wishes.NONE.timeout_s
     if not isinstance(value, int | float) or isinstance(value, bool) or value <= 0:
         raise _wrong("timeout", "a number of seconds above 0")
-    return float(value)
+    return float(min(value, LONGEST_S))
 
 
 def _seconds(headers: Mapping[str, str], names: Sequence[str], *, whole: bool = False) -> float:

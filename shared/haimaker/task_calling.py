@@ -5,7 +5,7 @@ from dataclasses import dataclass, replace
 from itertools import chain
 from typing import TYPE_CHECKING, Any, TypeVar, cast
 
-from haimaker import adapters
+from haimaker import adapters, usage
 from haimaker.calling import Caller, decode
 from haimaker.errors import APIError, BadGatewayError
 from haimaker.settlement import Trial
@@ -101,19 +101,13 @@ class TaskCaller(Caller):
             said = answer.object().get("usage")
         except APIError:
             return
-        if isinstance(said, dict) and said:
-            trial.use(part.tokens(said), estimated=False)
+        if tokens := counted(trial, part, said):
+            trial.use(tokens, estimated=False)
 
     def _note(self, trial: Trial, part: Task, made: Made) -> None:
         said = made.body.get("usage") if isinstance(made.body, dict) else None
-        if made.tokens:
-            trial.use(made.tokens, estimated=False)
-        elif isinstance(said, dict) and said:
-            trial.use(part.tokens(said), estimated=False)
-        else:
-            trial.use(part.estimate(trial.attempt), estimated=True)
-        if trial.tokens and not trial.attempt.provider.reports_cost:
-            trial.tokens = replace(trial.tokens, reported_units=None)
+        tokens = _credible(trial, made.tokens) if made.tokens else counted(trial, part, said)
+        trial.use(tokens or part.estimate(trial.attempt), estimated=tokens is None)
 
     def _events(self, trial: Trial, response: UpstreamResponse) -> Iterator[Chunk]:
         ended = False
@@ -137,6 +131,20 @@ class TaskCaller(Caller):
                         yield piece
         finally:
             _close(response)
+
+
+def counted(trial: Trial, task: Task, said: Any) -> Tokens | None:
+    """What a usage object counts; None where that can't be so, or is nothing."""
+    if not usage.is_plausible(said):
+        return None
+    tokens = _credible(trial, task.tokens(said))
+    counts = tokens.prompt or tokens.completion or usage.quantities(tokens) or tokens.reported_units is not None
+    return tokens if counts else None
+
+
+def _credible(trial: Trial, tokens: Tokens) -> Tokens:
+    """The cost that an answer reports counts only from a provider that is known to report it."""
+    return tokens if trial.attempt.provider.reports_cost else replace(tokens, reported_units=None)
 
 
 def _begun(items: Iterator[T]) -> Iterator[T]:

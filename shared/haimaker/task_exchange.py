@@ -5,14 +5,14 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any, cast
 
-from haimaker import choices
+from haimaker import choices, usage
 from haimaker.errors import APIError
 from haimaker.exchange import EVENT_STREAM, Exchange, Head, decimal
 from haimaker.settlement import Trial, usd
 from haimaker.sse import encode, encode_error
 from haimaker.store import Record
 from haimaker.task import Made, Task, is_last
-from haimaker.task_calling import TaskCaller
+from haimaker.task_calling import TaskCaller, counted
 from haimaker.usage import Tokens
 from haimaker.wire import JSON, Chunk
 
@@ -103,13 +103,13 @@ class TaskExchange(Exchange):
         for end in ends[:-1]:
             yield _encoded(end)
         if ends:
-            usage = self._usage(ends[-1].body.get("usage"), trial, record)
-            yield _encoded(Chunk({**ends[-1].body, "usage": usage}))
+            used = self._usage(ends[-1].body.get("usage"), trial, record)
+            yield _encoded(Chunk({**ends[-1].body, "usage": used}))
 
     def _use_of(self, trial: Trial, ends: list[Chunk], sent: int) -> None:
-        said = [end.body["usage"] for end in ends if isinstance(end.body.get("usage"), dict) and end.body["usage"]]
-        if trial.tokens is None and said:
-            trial.use(choices.total([self.task.tokens(each) for each in said]), estimated=False)
+        used = [tokens for end in ends if (tokens := counted(trial, self.task, end.body.get("usage")))]
+        if trial.tokens is None and used:
+            trial.use(choices.total(used), estimated=False)
         self._estimate_rest(trial, sent)
 
     def _estimate_rest(self, trial: Trial, sent: int) -> None:
@@ -118,7 +118,7 @@ class TaskExchange(Exchange):
 
     def _usage(self, said: Any, trial: Trial, record: Record) -> JSON:
         """The provider's usage, or one of ours, with what all attempts cost together."""
-        shown = said if isinstance(said, dict) and said else self.task.usage(trial.tokens or Tokens())
+        shown = said if usage.is_plausible(said) else self.task.usage(trial.tokens or Tokens())
         estimated = {"cost_estimated": True} if record.detail["cost_estimated"] else {}
         return {**shown, "cost": record.detail["cost_usd"], **estimated}
 

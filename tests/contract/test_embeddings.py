@@ -2,6 +2,7 @@
 
 import base64
 import struct
+from typing import Any
 
 import openai
 import pytest
@@ -16,7 +17,7 @@ MODEL = "hosted_vllm/embedder"
 VECTOR = [0.5, -1.0, 0.25]
 
 
-def answer(vectors: list[list[float]], tokens: int = 7) -> Reply:
+def answer(vectors: list[Any], tokens: Any = 7) -> Reply:
     data = [{"object": "embedding", "index": index, "embedding": vector} for index, vector in enumerate(vectors)]
     usage = {"prompt_tokens": tokens, "total_tokens": tokens}
     return Reply.json(200, {"object": "list", "data": data, "model": "embedder", "usage": usage})
@@ -33,6 +34,29 @@ def test_the_vectors_arrive_in_the_encoding_asked_for(desk: Desk, upstream: Fake
     assert found.usage.prompt_tokens == 7
     assert only_record(desk, key).cost_nanousd == 7_000
     assert found.usage.model_dump()["cost"] == 7e-6
+
+
+@pytest.mark.parametrize("said", [-5, 10**30, "7", 1.5, [7]])
+def test_a_count_that_cannot_be_is_estimated_instead(desk: Desk, upstream: FakeUpstream, key: str, said: Any) -> None:
+    upstream.answers(answer([VECTOR], tokens=said))
+    found = sdk(desk, key).embeddings.create(model=MODEL, input="twelve bytes", encoding_format="float")
+    record = only_record(desk, key)
+    assert (record.cost_nanousd, record.detail["cost_estimated"]) == (3_000, True)
+    assert (found.usage.prompt_tokens, found.usage.model_dump()["cost_estimated"]) == (3, True)
+
+
+@pytest.mark.parametrize(
+    ("vector", "encoding"),
+    [("AAA", "float"), ("!", "float"), ("AAAAAA==", "float"), (["x"], "base64"), ([None], "base64"), ([10**400], "base64")],
+)
+def test_vectors_that_are_none_are_the_providers_failure(
+    desk: Desk, upstream: FakeUpstream, key: str, vector: Any, encoding: Any
+) -> None:
+    upstream.answers(answer([vector]))
+    with pytest.raises(openai.InternalServerError) as raised:
+        sdk(desk, key).embeddings.create(model=MODEL, input="a", encoding_format=encoding, extra_body={"num_retries": 0})
+    assert (raised.value.status_code, raised.value.code) == (502, "invalid_provider_response")
+    assert only_record(desk, key).cost_nanousd == 7_000
 
 
 def test_the_providers_error_keeps_its_class(desk: Desk, upstream: FakeUpstream, key: str) -> None:

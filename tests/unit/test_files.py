@@ -116,6 +116,17 @@ def test_an_upload_has_no_link_to_read_it(tmp_path: Path) -> None:
         place.get(upload.url)
 
 
+def test_a_script_in_a_drawing_does_not_run_where_the_console_is(tmp_path: Path) -> None:
+    kept = Folder(tmp_path, "http://gateway")
+    link = kept.put(b"<svg xmlns='http://www.w3.org/2000/svg' onload='steal()'/>", "image/svg+xml")
+    headers = kept.serve(Request("r", path={"id": link.rpartition("/")[2]})).headers
+    assert headers["content-type"] == "image/svg+xml"
+    policy = headers["content-security-policy"].split("; ")
+    assert {"default-src 'none'", "sandbox"} <= {*policy}
+    assert not any(directive.startswith("script-src") or "allow-" in directive for directive in policy)
+    assert headers["x-content-type-options"] == "nosniff"
+
+
 def test_a_folder_forgets_what_is_over(tmp_path: Path) -> None:
     place = in_folder(tmp_path)
     link, upload = place.files.put(PICTURE, "image/png"), place.files.link_to_put()

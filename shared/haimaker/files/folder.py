@@ -16,6 +16,8 @@ from haimaker.files import ENDINGS, LASTS_S, MOST_BYTES, FilesUnavailable, Uploa
 from haimaker.wire import Request, Response
 
 MADE, UPLOADS = "made", "uploads"
+POLICY = "default-src 'none'; style-src 'unsafe-inline'; img-src data:; sandbox"
+"""A drawing may hold scripts, and a file comes from where the console does. https://www.w3.org/TR/CSP3/#directive-sandbox"""
 CONTENT_TYPES = {ending: content_type for content_type, ending in ENDINGS.items()}
 
 
@@ -59,7 +61,8 @@ class Folder:
         if data is None:
             raise _gone()
         content_type = CONTENT_TYPES.get(file.suffix, "application/octet-stream")
-        return Response(200, {"content-type": content_type, "x-content-type-options": "nosniff"}, data)
+        headers = {"content-type": content_type, "content-security-policy": POLICY, "x-content-type-options": "nosniff"}
+        return Response(200, headers, data)
 
     def take(self, request: Request) -> Response:
         """Fills a place for an upload. Raises NotFoundError where there is none."""

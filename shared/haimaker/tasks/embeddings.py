@@ -13,8 +13,9 @@ from pydantic import Field, StrictInt, StrictStr, ValidationError
 
 from haimaker import choices, usage
 from haimaker.adapters.parameters import OURS
-from haimaker.errors import BadRequestError
+from haimaker.errors import BadGatewayError, BadRequestError
 from haimaker.schema import CommonFields, ManyTokenIds, TokenIds, parse_json, refuse, with_model
+from haimaker.sse import dumps
 from haimaker.task import Made, Task
 from haimaker.usage import Tokens
 from haimaker.wire import JSON, Attempt, Request
@@ -28,6 +29,7 @@ IMAGE_TOKENS = 50_000
 """No provider counts more for one image: Voyage's, 560 pixels a token up to 16 million pixels, come to 28,600.
 https://docs.voyageai.com/docs/multimodal-embeddings"""
 IMAGE_PREFIX = "data:image/"
+IMAGE_FIELDS = ("image", "image_url")
 
 Text = Annotated[StrictStr, Field(min_length=1)]
 Texts = Annotated[list[Text | dict[str, Any]], Field(min_length=1, max_length=MOST_INPUTS)]
@@ -98,7 +100,7 @@ class EmbeddingRequest(Task):
 
     def most(self, attempt: Attempt) -> Tokens:
         """A token is at least one byte of its text."""
-        texts = sum(_bytes(each) + INPUT_TOKENS for each in self.inputs if not _image(each))
+        texts = sum(_bytes(_without_image(each)) + INPUT_TOKENS for each in self.inputs)
         images = sum(1 for each in self.inputs if _image(each))
         return Tokens(input=texts, input_image=images * IMAGE_TOKENS, input_images=images, queries=len(self.inputs) - images)
 
@@ -130,11 +132,14 @@ class EmbeddingRequest(Task):
     def encoded(self, vector: Any) -> Any:
         """A vector in the encoding that was asked for: numbers, or 32-bit floats, lowest byte first, as base64."""
         wanted = self.fields.encoding_format or "float"
-        if wanted == "base64" and isinstance(vector, list):
-            return base64.b64encode(struct.pack(f"<{len(vector)}f", *vector)).decode()
-        if wanted == "float" and isinstance(vector, str):
-            raw = base64.b64decode(vector)
-            return list(struct.unpack(f"<{len(raw) // 4}f", raw))
+        try:
+            if wanted == "base64" and isinstance(vector, list):
+                return base64.b64encode(struct.pack(f"<{len(vector)}f", *vector)).decode()
+            if wanted == "float" and isinstance(vector, str):
+                raw = base64.b64decode(vector)
+                return list(struct.unpack(f"<{len(raw) // 4}f", raw))
+        except (struct.error, ValueError, OverflowError):
+            raise BadGatewayError("The provider's answer has no embeddings.", code="invalid_provider_response") from None
         return vector
 
     def _of(self, inputs: Any) -> "EmbeddingRequest":
@@ -174,9 +179,17 @@ def _image(given: Any) -> str:
     return given if isinstance(given, str) and given.startswith(IMAGE_PREFIX) else ""
 
 
+def _without_image(given: Any) -> Any:
+    """What is said beside an image, which is bounded by itself."""
+    if not _image(given):
+        return given
+    return {name: value for name, value in given.items() if name not in IMAGE_FIELDS} if isinstance(given, dict) else ""
+
+
 def _bytes(given: Any) -> int:
+    """Of a text, or of all that an object says, however deep; of a list of ids as many as there are."""
     if isinstance(given, dict):
-        return sum(_bytes(value) for value in given.values() if isinstance(value, str))
+        return len(dumps(given))
     return len(given.encode("utf-8", "surrogatepass")) if isinstance(given, str) else len(given)
 
 

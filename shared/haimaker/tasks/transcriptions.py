@@ -257,6 +257,6 @@ def _ms(seconds: Any) -> int:
     """None of what is no time."""
     try:
         value = float(seconds)
-    except (TypeError, ValueError):
+    except (TypeError, ValueError, OverflowError):
         return 0
     return math.ceil(value * 1000) if 0 < value <= MOST_S else 0

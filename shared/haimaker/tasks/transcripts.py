@@ -77,7 +77,7 @@ def seconds(value: Any) -> float:
     """Of a number, of a text with one, or of Google's `1.5s`; 0 for what is none."""
     try:
         found = float(value.removesuffix("s") if isinstance(value, str) else value)
-    except (TypeError, ValueError):
+    except (TypeError, ValueError, OverflowError):
         return 0.0
     return found if math.isfinite(found) else 0.0
 

@@ -58,6 +58,20 @@ def test_a_token_has_at_least_a_byte_and_no_answer_costs_more_than_is_held(name:
         assert cost is None or cost <= held
 
 
+@pytest.mark.parametrize(
+    "given_input",
+    [
+        {"content": [{"type": "text", "text": "x" * 500}]},
+        {"text": {"nested": ["x" * 500]}},
+        {"image": "https://example.com/a.png", "text": "x" * 500},
+        {"image_url": {"url": "data:image/png;base64,AAAA"}, "caption": ["x" * 500]},
+    ],
+)
+def test_a_text_is_held_for_wherever_it_stands(given_input: JSON) -> None:
+    asked = parse(request({"model": MODELS[0], "input": [given_input]}))
+    assert asked.most(attempt_for(MODELS[0])).input >= 500
+
+
 @given(ANY, LEAF, LEAF, st.sampled_from(MODELS))
 def test_whatever_is_sent_is_embedded_or_refused(given_input: object, dimensions: object, encoding: object, name: str) -> None:
     body = {"model": name, "input": given_input, "dimensions": dimensions, "encoding_format": encoding}
