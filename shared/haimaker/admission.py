@@ -18,10 +18,10 @@ def admit(store: Store, holds: Sequence[Hold]) -> Admitted | Refused:
         try:
             outcome = _asked_again(store, hold)
         except StoreUnavailable:
-            _give_back(store, [*(admitted.hold for admitted in granted), hold])
+            give_back(store, [*(admitted.hold for admitted in granted), hold])
             raise
         if isinstance(outcome, Refused):
-            _give_back(store, [admitted.hold for admitted in granted])
+            give_back(store, [admitted.hold for admitted in granted])
             return outcome
         granted.append(outcome)
     first, *others = granted
@@ -38,7 +38,7 @@ def _asked_again(store: Store, hold: Hold) -> Admitted | Refused:
         return store.admit(hold)
 
 
-def _give_back(store: Store, holds: Sequence[Hold]) -> None:
+def give_back(store: Store, holds: Sequence[Hold]) -> None:
     """One that can't be given back now is charged as lost after its deadline."""
     for hold in holds:
         with suppress(StoreUnavailable):

@@ -148,6 +148,9 @@ class Gateway:
         making, telling = _classes(asked)
         caller = making(reach.upstreams, asked, request.headers, deadline_s, Cancel(), 0.0 if asked.form == "json" else end_s)
         sender = Sender(caller, decision.plan, reach.upstreams.health, settlement.trials)
+        if payers.have_a_budget():
+            default = self.settings.default_max_output_tokens
+            sender.covers = lambda attempt: settlement.covers(limits.reserve(asked, [attempt], default).amount_nanousd)
         headers = _limit_headers(payers.key, admitted, started_s) | decision.headers()
         exchange = telling(sender, settlement, self.observer, headers)
         exchange.transcript = self.content.transcript(asked.body, payers.key, request.id)

@@ -4,6 +4,7 @@ import random
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from itertools import dropwhile
 from typing import TypeVar
 
 from haimaker import errors
@@ -27,6 +28,8 @@ class Sender:
     plan: Plan
     health: Health
     trials: list[Trial]
+    covers: Callable[[Attempt], bool] = lambda attempt: True
+    """Whether what an attempt may cost is reserved, after others that cost something and failed."""
 
     @property
     def request(self) -> Accepted:
@@ -59,6 +62,9 @@ class Sender:
                 if not waiting:
                     again -= 1
                     waiting = self._same_again(trial.attempt, error, again)
+                waiting = list(dropwhile(lambda attempt: not self.covers(attempt), waiting))
+                if not waiting:
+                    raise self._last(error) from None
             else:
                 self._note(trial)
                 return result
@@ -81,10 +87,13 @@ class Sender:
         wait_s *= random.uniform(1.0, 1.0 + back_off.jitter)  # noqa: S311 - spreads retries, guards nothing
         hopeless = again < 0 or not errors.tries_again(error) or asked_s > back_off.longest_s
         if hopeless or self.cancel.requested or time.monotonic() + wait_s >= self.caller.deadline_s:
-            error.attempts = [trial.told() for trial in self.trials]
-            raise error
+            raise self._last(error)
         self.cancel.sleep(wait_s)
         return [attempt]
+
+    def _last(self, error: APIError) -> APIError:
+        error.attempts = [trial.told() for trial in self.trials]
+        return error
 
     def _note(self, trial: Trial, error: APIError | None = None) -> None:
         trial.duration_ms = round((time.time() - trial.started_s) * 1000)

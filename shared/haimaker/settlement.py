@@ -1,13 +1,14 @@
 """From what each attempt used to one record and one charge. The same for whole and streamed, finished, failed and abandoned."""
 
 import threading
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+from collections.abc import Mapping, Sequence
+from contextlib import suppress
+from dataclasses import dataclass, field, replace
 from typing import Literal
 
-from haimaker import choices, usage
+from haimaker import admission, choices, usage
 from haimaker.errors import APIError
-from haimaker.store import Crossing, Hold, Record, Store, StoreUnavailable
+from haimaker.store import Admitted, Crossing, Hold, Record, Store, StoreUnavailable
 from haimaker.usage import Tokens
 from haimaker.wire import JSON, Attempt
 
@@ -77,6 +78,8 @@ class Settlement:
     store_failed: bool = False
     crossings: tuple[Crossing, ...] = ()
     """Soft budgets that were reached with it."""
+    more: list[Hold] = field(default_factory=list)
+    """Reserved later, on every payer."""
     _lock: threading.Lock = field(default_factory=threading.Lock)
 
     def settle(self, status: Status, now_s: float, error: APIError | None = None) -> Record:
@@ -86,6 +89,30 @@ class Settlement:
                 self.record = self._record(status, now_s, error)
                 self._store(self.record, sum(tokens.prompt + tokens.completion for tokens in self._tokens()))
             return self.record
+
+    def covers(self, most_nanousd: int) -> bool:
+        """Whether an attempt that may cost so much is paid for beside what others cost that failed; what is missing is reserved."""
+        held = (self.hold, *self.hold.also)
+        extra = sum(hold.amount_nanousd for hold in self.more[:: len(held)])
+        missing = (self.cost_nanousd() or 0) + most_nanousd - self.hold.amount_nanousd - extra
+        if missing <= 0:
+            return True
+        name = f"{self.hold.request_id}+{len(self.more) // len(held) + 1}"
+        wanted = [replace(hold, request_id=name, amount_nanousd=missing, tokens=0, also=()) for hold in held]
+        with suppress(StoreUnavailable):
+            admitted = admission.admit(self.store, wanted)
+            if isinstance(admitted, Admitted):
+                return self._keep((admitted.hold, *admitted.hold.also))
+        return False
+
+    def _keep(self, holds: Sequence[Hold]) -> bool:
+        """Gives them back if the request was settled meanwhile."""
+        with self._lock:
+            if self.record is None:
+                self.more += holds
+                return True
+        admission.give_back(self.store, holds)
+        return False
 
     def cost_nanousd(self) -> int | None:
         """Of all attempts together; None if one of them used something that has no known price."""
@@ -137,6 +164,7 @@ class Settlement:
             else:
                 self.store_failed = False
                 self.crossings = settled.crossings if settled else ()
+                admission.give_back(self.store, self.more)
                 return
 
 
