@@ -17,8 +17,7 @@ from pathlib import Path
 from haimaker import adapters, authorize
 from haimaker.access import SettingsError, access_from
 from haimaker.errors import APIError
-from haimaker.prices import Facts
-from haimaker.providers import BY_NAME, row_for
+from haimaker.providers import BY_NAME
 from haimaker.schema import ChatRequest, parse_chat
 from haimaker.sse import dumps
 from haimaker.transport import Cancel, Timeouts, Transport, TransportError
@@ -44,7 +43,7 @@ def main(arguments: Sequence[str], environment: Mapping[str, str], root: Path = 
         if folder.exists():
             raise ValueError(f"{folder} is there already.")
         request = parse_chat(dumps({"model": f"{asked.provider}/{asked.model}", **json.loads(asked.request.read_bytes())}))
-        attempt = _attempt(asked.provider, asked.model)
+        attempt = case.attempt_at(asked.provider, asked.model)
         answer = _ask(request, attempt, environment)
         _write(folder, _files(request, attempt, answer), answer.secrets)
     except (SettingsError, TransportError, APIError, OSError, ValueError) as error:
@@ -61,10 +60,6 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("case", help="the folder's name: what the case is about")
     parser.add_argument("request", type=Path, help="a file with the client's body")
     return parser
-
-
-def _attempt(provider: str, model: str) -> Attempt:
-    return Attempt("req-record", int(time.time()), row_for(provider, model), model, Facts.unknown(provider, model))
 
 
 def _ask(request: ChatRequest, attempt: Attempt, environment: Mapping[str, str]) -> Answer:

@@ -15,6 +15,7 @@ import pytest
 
 from haimaker.config import Settings
 from haimaker.routes_file import parse
+from local.command_line.routes import leads
 from tests.support.documentation import ADDRESS, ROOT, Guide, Served, run, serve, shape
 from tests.support.fake_upstream import FakeUpstream
 from tests.support.openai_wire import plays_openai
@@ -117,6 +118,13 @@ def test_the_configuration_is_valid() -> None:
     assert set(config.routes) == set(tomllib.loads(text)["routes"])
 
 
+@pytest.mark.parametrize("page", ["README.md", "docs/routing.md"])
+def test_models_that_samples_name_have_a_price(page: str) -> None:
+    """The retired and the misspelt have none; models of one's own have the price that the sample gives."""
+    config = parse("\n".join(Guide.read(page).written_in("toml")), Path("gateway.toml"))
+    assert [lead.target for lead in leads(config, ()) if "no price" in lead.problem] == []
+
+
 def test_the_providers_table_names_real_variables() -> None:
     """All that a row names before a semicolon turns the provider on; where it does not say "and", each of them does."""
     rows = re.findall(r"^\| [^|]+ \| `(\w+)/[^`]+` \| (.+) \|$", README, re.MULTILINE)
@@ -150,15 +158,17 @@ def test_a_provider_is_added_by_following_the_readme(tmp_path: Path, upstream: F
             "A_TO_H: tuple[Provider, ...] = (\n", f"A_TO_H: tuple[Provider, ...] = (\n    {row.strip()},\n"
         )
     )
-    [command] = [text for text in blocks("sh") if "make record" in text]
+    command = next(text for text in blocks("sh") if "make record" in text).partition("make test")[0]
     prefix = re.findall(r"PROVIDER=(\w+)", command)[0]
     environment = os.environ | {f"{prefix.upper()}_BASE_URL": upstream.url}
     done = subprocess.run(["bash", "-ec", command], cwd=clone, env=environment, capture_output=True, text=True, timeout=60)
     assert done.returncode == 0, done.stderr
     recorded = clone / "tests" / "wire" / prefix / "chat" / "hello"
     assert json.loads((recorded / "upstream_request.json").read_text())["body"]["model"]
-    cases = [sys.executable, "-m", "pytest", "-q", "tests/wire", "-k", prefix, "-p", "no:cacheprovider"]
-    assert subprocess.run(cases, cwd=clone, capture_output=True, timeout=120).returncode == 0
+    places = ("tests/wire", "tests/unit/adapters/test_row_cases.py", "tests/unit/adapters/test_rows.py")
+    cases = [sys.executable, "-m", "pytest", "-q", *places, "-k", prefix, "-p", "no:cacheprovider"]
+    done = subprocess.run(cases, cwd=clone, capture_output=True, text=True, timeout=120)
+    assert done.returncode == 0, done.stdout
 
 
 def test_every_target_of_make_that_is_named_exists() -> None:

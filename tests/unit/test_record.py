@@ -11,6 +11,8 @@ from tests.support.fake_upstream import FakeUpstream, Reply
 from tests.wire.case import Case, chunks, response, upstream_request
 
 KEY = "gsk_0123456789abcdef"
+COHERE = {"finish_reason": "COMPLETE", "message": {"role": "assistant", "content": [{"type": "text", "text": "Hoi"}]}}
+"""Without an id, so that what a client gets has one of ours."""
 BODY = {"messages": [{"role": "user", "content": "Grüezi"}], "seed": 1, "logit_bias": {"5": 1}}
 
 
@@ -20,12 +22,12 @@ def upstream() -> Iterator[FakeUpstream]:
         yield server
 
 
-def recorded(upstream: FakeUpstream, folder: Path, **fields: Any) -> tuple[int, Case]:
+def recorded(upstream: FakeUpstream, folder: Path, provider: str = "groq", **fields: Any) -> tuple[int, Case]:
     asked = folder / "asked.json"
     asked.write_text(json.dumps({**BODY, **fields}))
-    environment = {"GROQ_API_KEY": KEY, "GROQ_BASE_URL": upstream.url}
-    done = record.main(["groq", "llama-9", "hello", str(asked)], environment, folder / "wire")
-    return done, Case(folder / "wire" / "groq" / "chat" / "hello")
+    environment = {f"{provider.upper()}_API_KEY": KEY, f"{provider.upper()}_BASE_URL": upstream.url}
+    done = record.main([provider, "llama-9", "hello", str(asked)], environment, folder / "wire")
+    return done, Case(folder / "wire" / provider / "chat" / "hello")
 
 
 @pytest.mark.parametrize(
@@ -33,9 +35,10 @@ def recorded(upstream: FakeUpstream, folder: Path, **fields: Any) -> tuple[int, 
     [
         (Reply.json(200, openai_wire.completion("Hoi ü")), {}, {"upstream_response.json", "response.json"}),
         (Reply.sse(openai_wire.chunks(["H", "oi ü"])), {"stream": True}, {"upstream_response.sse", "chunks.jsonl"}),
+        (Reply.json(200, COHERE), {"provider": "cohere", "logit_bias": None}, {"upstream_response.json", "response.json"}),
         (Reply.json(400, openai_wire.error("No.")), {"stream": True}, {"upstream_response.json", "response.json"}),
     ],
-    ids=["whole", "stream", "error"],
+    ids=["whole", "stream", "other format", "error"],
 )
 def test_a_recorded_case_passes_as_it_is(
     upstream: FakeUpstream, tmp_path: Path, reply: Reply, fields: dict[str, Any], files: set[str]

@@ -65,9 +65,13 @@ class Case:
 
     def attempt(self) -> Attempt:
         about = self.about
-        provider = row_for(about["provider"], about["model"])
-        facts = Facts.unknown(provider.name, about["model"])
-        return Attempt("req-wire", 1_700_000_000, provider, about["model"], facts, about.get("max_output_tokens"))
+        return attempt_at(about["provider"], about["model"], about.get("max_output_tokens"))
+
+
+def attempt_at(provider: str, model: str, max_output_tokens: int | None = None) -> Attempt:
+    """The same whenever a case is recorded or replayed."""
+    row = row_for(provider, model)
+    return Attempt("req-wire", 1_700_000_000, row, model, Facts.unknown(row.name, model), max_output_tokens)
 
 
 def find(operation: str) -> list[Case]:
