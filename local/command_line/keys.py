@@ -188,7 +188,7 @@ def _row(key: JSON) -> tuple[object, ...]:
         key["max_parallel_requests"],
         " ".join(key["models"]),
         key["team_id"],
-        "blocked" if key["blocked"] else key["role"],
+        "blocked" if key["blocked"] else "admin" if key["role"] == "admin" else "active",
         (key["expires"] or "")[:16],
     )
 

@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from haimaker.accounts import check_usable, require_admin
-from haimaker.amounts import nanousd_of, seconds_of
+from haimaker.amounts import nanousd_of, seconds_of, span_of
 from haimaker.errors import BadRequestError, ConflictError, NotFoundError
 from haimaker.schema import parse_json
 from haimaker.settlement import usd
@@ -121,7 +121,7 @@ def told(balance: Balance) -> JSON:
         "total_spend": usd(balance.total_spend_nanousd),
         "max_budget": usd(account.budget_nanousd),
         "soft_budget": usd(account.soft_budget_nanousd),
-        "budget_duration": None if account.budget_window_s is None else f"{account.budget_window_s}s",
+        "budget_duration": None if account.budget_window_s is None else span_of(account.budget_window_s),
         "budget_reset_at": when(balance.window_end_s),
         "models": list(account.models),
         "rpm_limit": account.rpm_limit,

@@ -29,5 +29,11 @@ def seconds_of(duration: str | None) -> int | None:
     return None if duration in (None, FOREVER) else int(duration[:-1]) * SECONDS[duration[-1]]
 
 
+def span_of(seconds: int) -> str:
+    """The inverse, in the largest unit up to days that fits."""
+    unit = next(unit for unit in "dhms" if seconds % SECONDS[unit] == 0)
+    return f"{seconds // SECONDS[unit]}{unit}"
+
+
 def is_span(text: str) -> bool:
     return re.fullmatch(SPAN, text, re.ASCII) is not None

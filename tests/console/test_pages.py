@@ -98,7 +98,7 @@ def test_a_key_is_issued_limited_rotated_blocked_and_deleted(console: Console, d
     page.get_by_role("button", name="Create the key").click()
     first = shown_key(page)
     info = desk.info(first)
-    assert (info["key_alias"], info["max_budget"], info["budget_duration"]) == (SCRIPT, 2.5, "2592000s")
+    assert (info["key_alias"], info["max_budget"], info["budget_duration"]) == (SCRIPT, 2.5, "30d")
     assert (info["models"], info["rpm_limit"]) == (["demo/*", "openai/gpt-4o-mini"], None)
     assert desk.chat(first, "demo/echo").status_code == 200
 
@@ -110,7 +110,7 @@ def test_a_key_is_issued_limited_rotated_blocked_and_deleted(console: Console, d
     page.get_by_role("button", name="Save").click()
     expect(line).to_contain_text("7 requests/min")
     info = desk.info(first)
-    assert (info["max_budget"], info["rpm_limit"], info["key_alias"], info["budget_duration"]) == (None, 7, SCRIPT, "2592000s")
+    assert (info["max_budget"], info["rpm_limit"], info["key_alias"], info["budget_duration"]) == (None, 7, SCRIPT, "30d")
 
     line.get_by_role("button", name="Rotate").click()
     page.get_by_role("button", name="Rotate the key").click()

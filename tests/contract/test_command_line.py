@@ -68,7 +68,7 @@ def test_every_command_of_the_guide_in_its_order(desk: Desk, haimaker: Run, monk
     assert key not in "".join(text for command, text in shown.items() if "create" not in command)
     assert "ada" in shown["keys list"]
     assert re.search(r"rpm_limit +60\n", shown["keys show ada"])
-    assert re.search(r"\$10\.00 .*user", shown["keys update ada --max-budget 10 --rpm-limit none"])
+    assert re.search(r"\$10\.00 .*active", shown["keys update ada --max-budget 10 --rpm-limit none"])
     assert " blocked" in shown["keys block ada"]
     assert " blocked" not in shown["keys unblock ada"]
     assert desk.ask("GET", "/key/info", key=created(shown["keys rotate ada"])).status_code == 401, "deleted at the end"

@@ -61,7 +61,7 @@ def test_a_key_has_what_it_was_given(desk: Desk):
         if name not in ("budget_duration", "duration", "max_budget", "soft_budget")
     }
     assert kept.items() <= info.items()
-    assert (info["max_budget"], info["soft_budget"], info["budget_duration"]) == (Decimal("0.25"), Decimal("0.2"), "2592000s")
+    assert (info["max_budget"], info["soft_budget"], info["budget_duration"]) == (Decimal("0.25"), Decimal("0.2"), "30d")
     assert (info["blocked"], info["role"]) == (False, "user")
     assert seconds_until(info["expires"]) == pytest.approx(28 * 86_400, abs=10)
     assert seconds_until(info["budget_reset_at"]) == pytest.approx(30 * 86_400, abs=10)
@@ -84,7 +84,7 @@ def test_a_key_without_fields_has_no_limits(desk: Desk):
         ({"max_budget": 1}, {"max_budget": None}, {"max_budget": None}),
         ({"max_budget": 1}, {"key_alias": "b"}, {"max_budget": 1, "key_alias": "b"}),
         ({"max_budget": 1, "budget_duration": "1d"}, {"budget_duration": None}, {"budget_duration": None, "budget_reset_at": None}),
-        ({"max_budget": 1, "budget_duration": "1d"}, {"budget_duration": "60m"}, {"budget_duration": "3600s"}),
+        ({"max_budget": 1, "budget_duration": "1d"}, {"budget_duration": "60m"}, {"budget_duration": "1h"}),
         ({"duration": "1h"}, {"duration": "-1"}, {"expires": None}),
         ({"duration": "1h"}, {"duration": None}, {"expires": None}),
         ({"rpm_limit": 5}, {"rpm_limit": None, "tpm_limit": 7}, {"rpm_limit": None, "tpm_limit": 7}),

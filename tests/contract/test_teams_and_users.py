@@ -201,7 +201,7 @@ def test_users_get_an_account_only_where_the_deployer_gives_them_a_budget(tmp_pa
         assert error_of(desk.chat(key, user="ada", max_tokens=1_000)) == (402, "budget_exceeded")
         assert desk.chat(key, user="bob", max_tokens=1_000).status_code == 200
         ada = get(desk, "/customer/info", end_user_id="ada")
-        assert (ada["max_budget"], ada["budget_duration"], nanousd(ada["spend"])) == (HOLD, "86400s", COST)
+        assert (ada["max_budget"], ada["budget_duration"], nanousd(ada["spend"])) == (HOLD, "1d", COST)
         balance = desk.gateway.store.get(user_id_of(odd))
         assert balance is not None
         assert balance.holds == 0

@@ -2,7 +2,7 @@
 
 import { html, nothing } from "./vendor/lit-html/lit-html.js";
 import { meter } from "./chart.js";
-import { count, moment, percent, span, usd } from "./format.js";
+import { count, moment, percent, usd } from "./format.js";
 import { badge } from "./parts.js";
 
 export function state(account) {
@@ -15,7 +15,7 @@ export function state(account) {
 export function budget(account) {
   if (account.max_budget == null) return html`<span><b>${usd(account.spend)}</b> <small>no budget</small></span>`;
   const used = account.spend + account.reserved;
-  const renewed = account.budget_duration ? `each ${span(account.budget_duration)}` : "in all";
+  const renewed = account.budget_duration ? `each ${account.budget_duration}` : "in all";
   return html`<div class="budget"><span><b>${usd(account.spend)}</b> of ${usd(account.max_budget)} <small>${renewed}</small></span>
     ${meter(used, account.max_budget, `${percent(used, account.max_budget)} of the budget is used`)}</div>`;
 }

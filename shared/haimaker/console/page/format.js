@@ -52,14 +52,6 @@ export function day(date) {
   return new Date(`${date}T00:00:00Z`).toLocaleDateString("en-GB", { day: "numeric", month: "short", timeZone: "UTC" });
 }
 
-/** Seconds as the gateway writes them, such as 2592000s, in the unit that fits. */
-export function span(text) {
-  const seconds = Number.parseInt(text ?? "", 10);
-  if (!seconds) return "";
-  for (const [unit, size] of [["d", 86_400], ["h", 3_600], ["m", 60]]) if (seconds % size === 0) return `${seconds / size}${unit}`;
-  return `${seconds}s`;
-}
-
 /** With so many digits that count, and between `least` and `most` decimals. */
 function significant(number, digits, most, least) {
   if (!number) return (0).toFixed(least);

@@ -1,7 +1,6 @@
 /* The form of what an account may do: which fields, and which of them were changed. */
 
 import { html } from "./vendor/lit-html/lit-html.js";
-import { span } from "./format.js";
 import { field } from "./parts.js";
 
 const TIME = "30m, 12h, 30d or 4w";
@@ -22,7 +21,7 @@ const KINDS = {
   text: { told: (value) => value ?? "", read: (text) => text },
   usd: { type: "number", step: "any", told: (value) => (value == null ? "" : String(value)), read: Number },
   whole: { type: "number", step: "1", told: (value) => (value == null ? "" : String(value)), read: Number },
-  time: { pattern: TIME_PATTERN, told: (value) => span(value), read: (text) => text },
+  time: { pattern: TIME_PATTERN, told: (value) => value ?? "", read: (text) => text },
   list: { told: (value) => (value ?? []).join(", "), read: (text) => text.split(",").map((part) => part.trim()).filter(Boolean) },
 };
 
