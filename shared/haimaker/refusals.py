@@ -13,6 +13,9 @@ LEAST_CONTEXT_TOKENS = 4_096
 CONTEXT_BUFFER = 1.1
 """A prompt is estimated, so a model has to take a tenth more."""
 
+MOST_OWNERS = 6
+"""How many providers a message names."""
+
 
 def refusal(targets: Targets, target: str, at: Situation, facts: Facts | None = None) -> LeftOut | None:
     """The first reason against a target, if there is one. `at.allowed` has full names."""
@@ -20,6 +23,9 @@ def refusal(targets: Targets, target: str, at: Situation, facts: Facts | None = 
     row = targets.row(name)
     if not is_allowed(target, at.allowed):
         return LeftOut(target, "model_not_allowed", "the key's list of models does not have it")
+    if row is None and (owners := targets.would_list(target)):
+        named = ", ".join(owners[:MOST_OWNERS]) + (", …" if owners[MOST_OWNERS:] else "")
+        return LeftOut(target, "provider_not_configured", f"no provider that lists it has credentials here ({named})")
     if row is None or not (slash and model):
         return LeftOut(target, "model_not_found", "there is no such model")
     if not targets.is_on(name):

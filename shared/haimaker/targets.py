@@ -49,6 +49,10 @@ class Targets:
             if facts(account.base if account else provider.name, model):
                 yield provider.name
 
+    def would_list(self, model: str) -> list[str]:
+        """The providers of the table that list a bare name, on or not."""
+        return [row.name for row in BY_NAME.values() if model and not row.offline and facts(row.name, model)]
+
     def is_on(self, name: str) -> bool:
         return name in self._on
 
