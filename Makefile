@@ -65,7 +65,7 @@ admin-key: .venv/test.stamp ## make an administrator's key of the deployed stack
 credentials: .venv/test.stamp ## give the deployed stack a provider's key, typed unseen: make credentials PROVIDER=openai
 	@exec $(ON_STACK) credentials $(if $(NAME),--name '$(NAME)') $(if $(PROVIDER),--provider '$(PROVIDER)') $(if $(REMOVE),--remove)
 
-reconcile: .venv/test.stamp ## prove by the records what was spent, and repair it (CHECK=1: only report): make reconcile STACK=haimaker
+reconcile: $(if $(filter file,$(origin STACK)),.venv/run.stamp,.venv/test.stamp) ## prove by the records what was spent, and repair it (CHECK=1: only report): make reconcile STACK=haimaker
 	@exec $(HAIMAKER) $(if $(filter file,$(origin STACK)),,--stack $(STACK)) reconcile $(if $(CHECK),--check)
 
 invoke: .venv/test.stamp .venv-aws/aws.stamp ## invoke a deployed function: make invoke FUNCTION=ModelsFunction EVENT=events/models_health.json

@@ -89,9 +89,9 @@ def _problem(targets: Targets, target: str, priced: bool) -> str:
     provider, slash, model = target.partition("/")
     if not slash:
         return "no provider that is on lists it"
-    if not targets.is_on(provider):
-        return f"{provider} has no key here"
-    return "" if priced or "*" in model or targets.facts_of(target).priced else "no price is known: keys with a budget can't use it"
+    off = "" if targets.is_on(provider) else f"{provider} has no key here"
+    priced = priced or "*" in model or targets.facts_of(target).priced
+    return "; ".join(filter(None, (off, "" if priced else "no price is known: keys with a budget can't use it")))
 
 
 def _per_million(rate: object) -> str:

@@ -17,12 +17,14 @@ def add(commands: Any) -> None:
 
 
 def run(context: Context) -> int:
-    """1 if something is wrong; what is only missing is no failure."""
+    """1 if something is wrong; what is only missing is no failure. What keeps several checks from looking is told once."""
     terminal = context.terminal
     checks = _checks(context)
     found: list[Finding] = []
     for check in terminal.each(checks, len(checks), lambda check: check.subject):
         for finding in check.findings(context):
+            if any(finding.message == each.message for each in found):
+                continue
             found.append(finding)
             if not terminal.as_json:
                 _tell(context, finding)

@@ -5,12 +5,13 @@ import re
 import socket
 import sqlite3
 import sys
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from difflib import get_close_matches
+from string import Formatter
 
 from haimaker import auth
 from haimaker.config import DEFAULT_ADMIN_KEY, Settings, is_loopback
-from haimaker.providers import PROVIDERS, Provider
+from haimaker.providers import BY_NAME, PROVIDERS, Provider
 from local.command_line import routes
 from local.command_line.context import Context
 from local.command_line.doctor.finding import Check, Finding, missing, ok, wrong
@@ -118,7 +119,29 @@ def provider_keys(context: Context) -> Iterator[Finding]:
             yield wrong(
                 "providers", f"{name} holds a placeholder, not a key.", f"export {name}=<the key from the provider's console>"
             )
+    yield from _half_set(environment, on)
     yield from _misspelt(environment)
+
+
+def _half_set(environment: Mapping[str, str], on: Collection[str]) -> Iterator[Finding]:
+    """Keys of providers that are off all the same, since their address lacks something."""
+    for row in PROVIDERS:
+        named = [
+            name for name in (f"{row.name.upper()}_API_KEY", *row.api_key_variables, *row.token_variables) if environment.get(name)
+        ]
+        if row.offline or row.name in on or not named or any(_takes(BY_NAME[other], named[0]) for other in on if other in BY_NAME):
+            continue
+        parts = [part for _, part, _, _ in Formatter().parse(row.base_url) if part and part not in environment]
+        lacking = [part for part in parts if part.isupper() and part not in ("HOST", "LOCATION")] or [
+            f"{row.name.upper()}_BASE_URL"
+        ]
+        yield missing(
+            "providers", f"{named[0]} is set, but {row.name} is off.", f"It needs an address as well: export {lacking[0]}=..."
+        )
+
+
+def _takes(row: Provider, variable: str) -> bool:
+    return variable in (f"{row.name.upper()}_API_KEY", *row.api_key_variables, *row.token_variables)
 
 
 def _misspelt(environment: Mapping[str, str]) -> Iterator[Finding]:

@@ -79,6 +79,24 @@ def test_what_is_wrong_is_named_with_its_fix(machine, examine, settings, subject
     assert all(value not in json.dumps(found) for name, value in settings.items() if name.endswith("KEY"))
 
 
+HALF_SET = [
+    ("AZURE_API_KEY", "azure", "AZURE_"),
+    ("SNOWFLAKE_TOKEN", "snowflake", "SNOWFLAKE_ACCOUNT"),
+    ("OCI_API_KEY", "oci", "OCI_REGION"),
+]
+
+
+@pytest.mark.parametrize(("name", "provider", "lacking"), HALF_SET)
+def test_a_key_whose_provider_has_no_address(machine, examine, name, provider, lacking):
+    [finding] = [each for each in examine(machine | {name: "x-1"}) if name in each["message"]]
+    assert finding["message"] == f"{name} is set, but {provider} is off."
+    assert f"export {lacking}" in finding["fix"]
+
+
+def test_one_mistake_is_told_once(machine, examine):
+    assert len([each for each in examine(machine | {"PORT": "many"}, status=1) if each["level"] == "wrong"]) == 1
+
+
 def test_a_name_that_no_provider_reads_is_taken_for_a_slip(machine, examine):
     [finding] = [each for each in examine(machine | {"OPEN_AI_API_KEY": "sk-1"}) if "OPEN_AI_API_KEY" in each["message"]]
     assert finding["fix"] == "Is it OPENAI_API_KEY?  export OPENAI_API_KEY=$OPEN_AI_API_KEY"
@@ -88,11 +106,11 @@ def test_a_name_that_no_provider_reads_is_taken_for_a_slip(machine, examine):
 
 def test_own_names_that_lead_nowhere(machine, examine, tmp_path):
     file = tmp_path / "gateway.toml"
-    file.write_text('[routes.fast]\ntargets = ["groq/llama-3.3-70b-versatile", "hosted_vllm/mine"]\nfallbacks = ["demo/echo"]\n')
+    file.write_text('[routes.fast]\ntargets = ["groq/openai/gpt-oss-120b", "hosted_vllm/mine"]\nfallbacks = ["demo/echo"]\n')
     settings = {"HAIMAKER_CONFIG": str(file), "HOSTED_VLLM_BASE_URL": "http://127.0.0.1:1/v1"}
     told = [finding["message"] for finding in examine(machine | settings) if finding["subject"] == "routes"]
     assert told == [
-        "fast leads to groq/llama-3.3-70b-versatile: groq has no key here.",
+        "fast leads to groq/openai/gpt-oss-120b: groq has no key here.",
         "fast leads to hosted_vllm/mine: no price is known: keys with a budget can't use it.",
     ]
 
