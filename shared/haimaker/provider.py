@@ -24,6 +24,7 @@ class ModelRule:
     refuse: tuple[str, ...] = ()
     cache_control: str | None = None
     answer_tool: tuple[str, ...] = ()
+    search_tool: str = ""
 
 
 # https://platform.openai.com/docs/guides/structured-outputs: older models know JSON mode only.
@@ -38,6 +39,9 @@ OPENAI_REASONING = (
         drop=("temperature", "top_p", "logit_bias", *PENALTIES),
         refuse=("logprobs", "top_logprobs"),
     ),
+    # https://platform.openai.com/docs/api-reference/chat/create#chat_create-stop; GPT-5 says so itself:
+    # https://github.com/huggingface/smolagents/issues/1671
+    ModelRule(r"(?:\w+/)?(?:o3(?:$|-(?!mini))|o4-mini|gpt-5(?:$|-(?!chat)))", refuse=("stop",)),
 )
 # https://platform.openai.com/docs/guides/function-calling#parallel-function-calling: they call one tool at a time.
 ONE_TOOL_AT_A_TIME = ModelRule(r"(?:\w+/)?(?:o1|o3-mini)", drop=("parallel_tool_calls",))
@@ -152,6 +156,8 @@ class Provider:
     """Whether `logprobs` is a number, of the likely tokens that it tells at each step."""
     answer_tool: tuple[str, ...] = ()
     """When an answer in JSON is asked for by way of a tool: `schema` where it is to follow one, `tools` beside the client's."""
+    search_tool: str = ""
+    """The type of its own tool with which a model searches the web; `web_search_options` ask for it."""
     whole_with: tuple[str, ...] = ()
     """Parameters with which it streams nothing: it is then asked for a whole answer, of which a stream is made."""
     wants_reasoning_back: str = ""
@@ -196,5 +202,6 @@ class Provider:
                     refuse=row.refuse + rule.refuse,
                     cache_control=rule.cache_control or row.cache_control,
                     answer_tool=row.answer_tool + rule.answer_tool,
+                    search_tool=rule.search_tool or row.search_tool,
                 )
         return row

@@ -219,6 +219,16 @@ def test_a_whole_answer_to_who_asked_for_a_stream_is_one(desk: Desk, key: str, u
     assert desk.money(key)[0] == price(100, 20)
 
 
+def test_choices_that_end_without_a_finish_get_one(desk: Desk, key: str, upstream: FakeUpstream):
+    call = {"index": 0, "id": "call_1", "type": "function", "function": {"name": "f", "arguments": "{}"}}
+    deltas = [{"role": "assistant", "content": "Hi"}, {"role": "assistant", "tool_calls": [call]}]
+    begun = [{"id": "x", "choices": [{"index": at, "delta": delta, "finish_reason": None}]} for at, delta in enumerate(deltas)]
+    upstream.answers(streamed(*begun, done=True))
+    chunks = ask_all(sdk(desk, key), RETRIED, stream=True, n=2)
+    ends = [(choice.index, choice.finish_reason) for chunk in chunks for choice in chunk.choices if choice.finish_reason]
+    assert sorted(ends) == [(0, "stop"), (1, "tool_calls")]
+
+
 @pytest.mark.parametrize("end", [b"data: [DONE] \n\n", b"data:\n\ndata: [DONE]\n\n"], ids=["a space", "an empty event"])
 def test_small_oddities_at_the_end_are_no_error(desk: Desk, key: str, upstream: FakeUpstream, end: bytes):
     upstream.answers(streamed(*CHUNKS, end))

@@ -25,6 +25,7 @@ CHAT: Mapping[str, str] = {
     "anthropic_vertex": "haimaker.adapters.anthropic.vertex",
     "bedrock": "haimaker.adapters.bedrock.chat",
     "cohere": "haimaker.adapters.cohere.chat",
+    "databricks": "haimaker.adapters.databricks.chat",
     "gemini": "haimaker.adapters.gemini.chat",
     "gemini_vertex": "haimaker.adapters.gemini.vertex",
     "mistral": "haimaker.adapters.mistral.chat",

@@ -30,7 +30,7 @@ class Parameters:
         for name, value in body.items():
             if name in self.taken or name not in OPENAI:
                 kept[name] = value
-            elif value not in EMPTY and value not in self.neutral.get(name, ()):
+            elif not is_empty(name, value) and value not in self.neutral.get(name, ()):
                 if name not in self.harmless and not body.get("drop_params"):
                     raise BadRequestError(
                         f"The model does not support the parameter '{name}'. Leave it out, or send \"drop_params\": true.",
@@ -80,6 +80,11 @@ OPENAI = frozenset(
     }
 )
 """https://platform.openai.com/docs/api-reference/chat/create"""
+
+
+def is_empty(name: str, value: object) -> bool:
+    """Whether a parameter says nothing. To search the web is asked for by an object, be there options in it or not."""
+    return value in EMPTY and (name != "web_search_options" or value is None)
 
 
 def refused(param: str, instead: str = "") -> BadRequestError:

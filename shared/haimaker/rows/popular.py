@@ -20,6 +20,16 @@ from haimaker.rows.speech import GROQ_SPEECH, OPENROUTER_SPEECH
 
 KIMI_THINKS = r"kimi-(?:k2\.|k[3-9]|k2-thinking|thinking)"
 
+# https://docs.databricks.com/aws/en/machine-learning/foundation-model-apis/api-reference
+DATABRICKS = Provider(
+    "databricks",
+    "{DATABRICKS_HOST}/serving-endpoints",
+    api_key_variables=("DATABRICKS_TOKEN",),
+    base_url_variables=("DATABRICKS_API_BASE",),
+    single_choice=True,
+    rename=MAX_TOKENS,
+    strips_tool_fields=("strict",),
+)
 POPULAR: tuple[Provider, ...] = (
     # https://openrouter.ai/docs/use-cases/usage-accounting, …/features/prompt-caching; the headers name the client's app:
     # https://openrouter.ai/docs/app-attribution. Its own fallbacks would reach models that a key may not use.
@@ -49,7 +59,13 @@ POPULAR: tuple[Provider, ...] = (
         # …/docs/structured-outputs: no stream, no tools beside it, and few models that take a schema.
         whole_with=("response_format",),
         answer_tool=("tools",),
-        model_rules=(ModelRule(r"(?!openai/gpt-oss|qwen/qwen3\.[5-9]|moonshotai/|meta-llama/llama-4)", answer_tool=("schema",)),),
+        model_rules=(
+            ModelRule(r"(?!openai/gpt-oss|qwen/qwen3\.[5-9]|moonshotai/|meta-llama/llama-4)", answer_tool=("schema",)),
+            # …/docs/browser-search, …/docs/compound: its systems search whenever they like.
+            ModelRule("openai/gpt-oss", search_tool="browser_search"),
+            ModelRule(r"(?:groq/)?compound", drop=("web_search_options",)),
+            ModelRule(r"(?!openai/gpt-oss|(?:groq/)?compound)", refuse=("web_search_options",)),
+        ),
     ),
     # https://docs.together.ai/reference/chat-completions-1
     Provider(
@@ -150,17 +166,7 @@ POPULAR: tuple[Provider, ...] = (
         single_choice=True,
         rename=MAX_TOKENS,
     ),
-    # https://docs.databricks.com/aws/en/machine-learning/foundation-model-apis/api-reference
-    Provider(
-        "databricks",
-        "{DATABRICKS_HOST}/serving-endpoints",
-        api_key_variables=("DATABRICKS_TOKEN",),
-        base_url_variables=("DATABRICKS_API_BASE",),
-        single_choice=True,
-        rename=MAX_TOKENS,
-        strips_tool_fields=("strict",),
-        model_rules=(ModelRule(".*claude", cache_control="keep"),),
-    ),
+    replace(DATABRICKS, families={".*claude": replace(DATABRICKS, base_url="", adapter="databricks", cache_control="keep")}),
     # https://developers.cloudflare.com/workers-ai/configuration/open-ai-compatibility/
     Provider(
         "cloudflare",

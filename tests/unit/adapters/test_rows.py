@@ -134,6 +134,7 @@ def test_a_deployment_is_priced_and_ruled_as_the_model_that_it_is() -> None:
     assert (router.facts_of("azure/theirs").model, router.facts_of("azure/nothing").priced) == ("gpt-4o", False)
 
 
+SEARCHES = [{"type": "browser_search"}]
 ROW = Provider("acme", drop=("seed", "tool_choice"), refuse=("tools", "logprobs"))
 RULED = Provider(
     "acme",
@@ -171,6 +172,17 @@ RULED = Provider(
         (BY_NAME["openai"], "gpt-5-chat-latest", {"temperature": 0.1}, {"temperature": 0.1}, []),
         (BY_NAME["openai"], "gpt-5.2", {"temperature": 0.1, "max_tokens": 4}, {"temperature": 0.1, "max_completion_tokens": 4}, []),
         (BY_NAME["openai"], "o3", {"logprobs": True}, "logprobs", []),
+        (BY_NAME["openai"], "o3-2025-04-16", {"stop": "x"}, "stop", []),
+        (BY_NAME["openai"], "o3-mini", {"stop": "x"}, {"stop": "x"}, []),
+        (BY_NAME["azure"], "gpt-5-mini", {"stop": "x"}, "stop", []),
+        (BY_NAME["azure"], "gpt-5-mini", {"stop": None}, {}, []),
+        (BY_NAME["openai"], "gpt-5-chat-latest", {"stop": "x"}, {"stop": "x"}, []),
+        (BY_NAME["openai"], "gpt-5.2", {"stop": "x"}, {"stop": "x"}, []),
+        (BY_NAME["groq"], "openai/gpt-oss-20b", {"web_search_options": {}}, {"tools": SEARCHES}, []),
+        (BY_NAME["groq"], "openai/gpt-oss-20b", {"web_search_options": {}, "tools": SEARCHES}, {"tools": SEARCHES}, []),
+        (BY_NAME["groq"], "openai/gpt-oss-20b", {"web_search_options": None}, {}, []),
+        (BY_NAME["groq"], "qwen/qwen3.8-27b", {"web_search_options": {}}, "web_search_options", []),
+        (BY_NAME["groq"], "qwen/qwen3.8-27b", {"web_search_options": None}, {}, []),
         (BY_NAME["xai"], "grok-4", {"stop": "x"}, "stop", []),
         (
             BY_NAME["xai"],

@@ -22,8 +22,14 @@ CALL_ID = re.compile(r"[a-zA-Z0-9]{9}")
 """Others are refused: https://github.com/mistralai/mistral-common/blob/main/src/mistral_common/protocol/instruct/validator.py"""
 
 
+REASONS = re.compile(r"magistral|mistral-(?:small-(?:latest|2603)|medium-(?:latest|2604|3[.-]5)|large-4)")
+"""Models that are not in the table: https://docs.mistral.ai/capabilities/reasoning"""
+
+
 def to_upstream(request: ChatRequest, attempt: Attempt) -> UpstreamRequest:
-    messages = [_message(message) for message in request.body["messages"] if not _is_empty_turn(message)]
+    known = attempt.facts.supports
+    reasons = "reasoning" in known if known else REASONS.match(attempt.facts.model) is not None
+    messages = [_message(message, reasons=reasons) for message in request.body["messages"] if not _is_empty_turn(message)]
     return chat.to_upstream(replace(request, body={**request.body, "messages": messages}), attempt)
 
 
@@ -41,16 +47,27 @@ def _is_empty_turn(message: JSON) -> bool:
     return message.get("role") == "assistant" and not said
 
 
-def _message(message: JSON) -> JSON:
+def _message(message: JSON, *, reasons: bool) -> JSON:
     made: JSON = {}
     content, calls = message.get("content"), message.get("tool_calls")
     if isinstance(content, list):
         made["content"] = [_part(part) for part in content]
+    thoughts = message.get("reasoning_content")
+    if reasons and message.get("role") == "assistant" and isinstance(thoughts, str) and thoughts:
+        made["content"] = _after_thoughts(made.get("content", content), thoughts)
     if calls:
         made["tool_calls"] = [{**call, "id": _call_id(call["id"])} if "id" in call else call for call in calls]
     if "tool_call_id" in message:
         made["tool_call_id"] = _call_id(message["tool_call_id"])
     return {**message, **made} if made else message
+
+
+def _after_thoughts(content: Any, thoughts: str) -> list[Any]:
+    """What was said behind the reasoning that led to it: https://docs.mistral.ai/api/endpoint/chat#operation-chat_completion"""
+    said = [{"type": "text", "text": content}] if isinstance(content, str) and content else content or []
+    if any(isinstance(part, dict) and part.get("type") == "thinking" for part in said):
+        return said
+    return [{"type": "thinking", "thinking": [{"type": "text", "text": thoughts}]}, *said]
 
 
 def _call_id(identifier: Any) -> Any:

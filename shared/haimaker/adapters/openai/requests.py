@@ -7,7 +7,7 @@ from collections.abc import Collection, Mapping
 from typing import Any
 
 from haimaker.adapters.openai.messages import edited, without
-from haimaker.adapters.parameters import EMPTY, OURS
+from haimaker.adapters.parameters import OURS, is_empty
 from haimaker.errors import BadRequestError
 from haimaker.provider import Provider
 from haimaker.schema import Asked, ChatRequest
@@ -44,6 +44,8 @@ def body_for(request: ChatRequest, attempt: Attempt) -> tuple[JSON, tuple[str, .
         body = _switched(body, row.thinking_flag)
     if row.schema_in_words:
         body = _with_schema_in_words(body)
+    if row.search_tool:
+        body = _with_search_tool(body, row.search_tool)
     if row.counts_logprobs:
         body = _with_counted_logprobs(body)
     body, dropped = taken(renamed(body, row.rename), row, forced=bool(request.body.get("drop_params")))
@@ -77,6 +79,15 @@ def _switched(body: JSON, flag: str) -> JSON:
     kept = {name: value for name, value in body.items() if name != "reasoning_effort" or effort != "none"}
     switch = {flag: effort != "none"} if flag else {"thinking": THINKING[effort != "none"]}
     return {**switch, **kept}
+
+
+def _with_search_tool(body: JSON, kind: str) -> JSON:
+    """A wish to search the web as the tool that does; how much of it to read is left to the provider."""
+    kept, tools = without(body, ("web_search_options",)), body.get("tools") or []
+    if body.get("web_search_options") is None or not isinstance(tools, list):
+        return kept
+    has_it = any(isinstance(tool, dict) and tool.get("type") == kind for tool in tools)
+    return kept if has_it else {**kept, "tools": [*tools, {"type": kind}]}
 
 
 def _with_counted_logprobs(body: JSON) -> JSON:
@@ -131,7 +142,7 @@ def taken(body: JSON, row: Provider, *, forced: bool) -> tuple[JSON, tuple[str, 
 def _says_nothing(name: str, value: Any, row: Provider) -> bool:
     if value in NEUTRAL.get(name, ()):
         return True
-    return name in row.refuse and value in EMPTY
+    return name in row.refuse and is_empty(name, value)
 
 
 def _tool(tool: Any, row: Provider) -> Any:
