@@ -10,6 +10,8 @@ from haimaker.wishes import NONE
 
 LEAST_CONTEXT_TOKENS = 4_096
 """Of a model whose limit is not known."""
+STEPS = frozenset({".", ".."})
+"""No part of a model's name: in an address they would lead to another operation of its provider."""
 CONTEXT_BUFFER = 1.1
 """A prompt is estimated, so a model has to take a tenth more."""
 
@@ -26,7 +28,7 @@ def refusal(targets: Targets, target: str, at: Situation, facts: Facts | None = 
     if row is None and (owners := targets.would_list(target)):
         named = ", ".join(owners[:MOST_OWNERS]) + (", …" if owners[MOST_OWNERS:] else "")
         return LeftOut(target, "provider_not_configured", f"no provider that lists it has credentials here ({named})")
-    if row is None or not (slash and model):
+    if row is None or not (slash and model) or not STEPS.isdisjoint(model.split("/")):
         return LeftOut(target, "model_not_found", "there is no such model")
     if not targets.is_on(name):
         missing = f"{name.upper().replace('-', '_')}_{'API_KEY' if row.base_url else 'BASE_URL'}"

@@ -268,3 +268,17 @@ def test_a_model_of_no_known_price_is_counted_by_characters() -> None:
     at = replace(attempt("openai/tts-1"), facts=Facts.unknown("openai", "new"))
     assert asked(input="Hé").most(at) == Tokens(characters=3)
     assert asked(input="Hé").estimate(at) == asked(input="Hé").spent(at) == Tokens(characters=2)
+
+
+@pytest.mark.parametrize("voice", [".", ".."])
+def test_a_voice_is_no_step_in_an_address(voice: str) -> None:
+    target = attempt("elevenlabs/eleven_v3")
+    with pytest.raises(BadRequestError) as raised:
+        adapters.task("audio_speech", target).to_upstream(asked(voice=voice), target)
+    assert raised.value.param == "voice"
+
+
+def test_an_option_that_no_address_can_carry_is_no_defect() -> None:
+    target = attempt("deepgram/aura-2")
+    sent = adapters.task("audio_speech", target).to_upstream(asked(voice="thalia", tag=["\ud800"]), target)
+    assert "tag=%3F" in sent.path

@@ -94,6 +94,8 @@ def voice_of(asked: Order) -> str:
     """Raises BadRequestError where none is named, and the row has none for such."""
     if asked.voice is None:
         raise BadRequestError("Missing required parameter: 'voice'.", param="voice", code="missing_required_parameter")
+    if asked.voice in (".", ".."):  # in an address they would lead elsewhere
+        raise BadRequestError("There is no such voice.", param="voice", code="invalid_value")
     return asked.voice
 
 

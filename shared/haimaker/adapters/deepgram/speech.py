@@ -36,7 +36,7 @@ def to_upstream(request: SpeechRequest, attempt: Attempt) -> UpstreamRequest:
     model, lost = _model(asked, attempt.model)
     options = {name: asked.body[name] for name in OPTIONS if name in asked.body}
     shown = {name: str(value).lower() if isinstance(value, bool) else value for name, value in options.items()}
-    path = "/speak?" + urlencode({"model": model, **FORMATS[asked.format], **shown}, doseq=True)
+    path = "/speak?" + urlencode({"model": model, **FORMATS[asked.format], **shown}, doseq=True, errors="replace")
     body = dumps({"text": request.fields.input})
     return UpstreamRequest(path, body, {"content-type": "application/json"}, dropped=(*asked.dropped, *lost))
 
