@@ -34,7 +34,3 @@ class Context:
             url = self.stack().output("BaseUrl")
         url = url or self.environment.get("HAIMAKER_URL") or local_url(self.environment)
         return Door(url, key_of(url, self.arguments.key_file, self.environment))
-
-
-Command = Callable[[Context], int]
-"""Returns an exit status; raises OperatorError, OperatorError, SecretsError or SettingsError."""

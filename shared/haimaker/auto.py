@@ -27,6 +27,8 @@ NO_ASSISTANT = re.compile(
 """Models that the table has among those for chat, but that are made for one purpose."""
 MOST_OTHERS = 3
 """What may be tried when the choice fails."""
+HOLDS, COMPARED = "holds", "not compared, since a rule without examples holds"
+"""What becomes of a rule, in words; others say what speaks against it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,7 +84,7 @@ class Chooser:
     targets: Targets
 
     def choose(self, definition: Definition, subject: Subject, at: Situation, embed: Embed) -> Choice | None:
-        """None if nothing can do what the request needs"""
+        """None if nothing can do what the request needs."""
         rules = self._rules(definition, subject, at)
         if not any(each.outcome == HOLDS for each in rules):
             rules = _compared(rules, last_message(subject.body), embed)
@@ -128,9 +130,6 @@ class Chooser:
         """What may be chosen for its price: the chat models that have one; demonstrations if there is nothing else."""
         found = [(row.offline, target) for row in self.targets.providers for target in _listed(self.targets, row)]
         return [target for offline, target in found if not offline] or [target for _, target in found]
-
-
-HOLDS, COMPARED = "holds", "not compared, since a rule without examples holds"
 
 
 def _against(rule: Rule, subject: Subject, at: Situation) -> str:

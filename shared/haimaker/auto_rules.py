@@ -21,7 +21,6 @@ MODEL = r"[^\s/]+(/\S+)?"
 MOST_RULES = 100
 MOST_EXAMPLES = 50
 MATCH_THRESHOLD = 0.8
-NOT_BY_BUDGET = -1.0
 CAPABILITIES = ("vision", "function_calling", "response_schema", "audio_input", "pdf_input", "web_search", "reasoning")
 
 
@@ -109,7 +108,7 @@ def read_rule(table: Table) -> Rule:
         keys=table.texts("keys"),
         tags=table.texts("tags"),
         metadata={name: metadata.text(name) for name in sorted(metadata.own)},
-        budget_used=None if budget_used == NOT_BY_BUDGET else budget_used,
+        budget_used=budget_used,
         required_capabilities=capabilities,
         initial_turn_only=table.flag("initial_turn_only"),
         enabled=table.flag("enabled", True),

@@ -1,4 +1,4 @@
-"""POST /spend/calculate: what a request would cost, or an answer did, without sending anything. Pure but for the clock.
+"""POST /spend/calculate: what a request would cost, or an answer did, without sending anything.
 
 https://docs.litellm.ai/docs/proxy/cost_tracking: `model` with `messages` or `prompt`, or `completion_response`; and here also
 `model` with a `usage` object. Any provider's price is told, whether it is on here or not.

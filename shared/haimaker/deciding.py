@@ -94,49 +94,49 @@ class Decider:
     """Made when the first request leaves the choice to the gateway."""
 
     def decide(
-        self, asked: Question, payers: Payers, affordable: int | None = None, definition: "Definition | None" = None
+        self, question: Question, payers: Payers, affordable: int | None = None, definition: "Definition | None" = None
     ) -> Decision:
         """Raises BadRequestError, NotFoundError, PermissionDeniedError; StoreUnavailable where a router has to be read."""
         key = payers.key
-        name, at = self._name(asked, key), self._situation(asked, payers)
+        name, at = self._name(question, key), self._situation(question, payers)
         choice = None
-        if isinstance(asked.asked, Asked) and (name == AUTO or LOWEST_COST in (at.wishes.strategy, *self.router.strategies)):
-            at = _with_sizes(at, asked.asked)
+        if isinstance(question.asked, Asked) and (name == AUTO or LOWEST_COST in (at.wishes.strategy, *self.router.strategies)):
+            at = _with_sizes(at, question.asked)
         if name == AUTO:
             from haimaker.capabilities import needed
 
-            at = replace(at, chosen=True, needs=needed(asked.asked.body), allowed=self.router.full_names(at.allowed))
-            choice = self.choosing().choose(asked.asked, key, at, asked.tags, definition)
+            at = replace(at, chosen=True, needs=needed(question.asked.body), allowed=self.router.full_names(at.allowed))
+            choice = self.choosing().choose(question.asked, key, at, question.tags, definition)
             name = choice.model
             if at.wishes.fallbacks is None:
                 at = replace(at, wishes=replace(at.wishes, fallbacks=choice.others))
-        plan = self._within_budget(self.router.plan(name, at), asked.asked, payers, affordable)
+        plan = self._within_budget(self.router.plan(name, at), question.asked, payers, affordable)
         if len(plan.attempts) > 1:
-            self.health.refresh(asked.now_s)
+            self.health.refresh(question.now_s)
         return Decision(plan, name, choice)
 
-    def _name(self, asked: Question, account: Account) -> str:
-        name = asked.asked.model
-        if "model" not in asked.asked.body:
-            name = asked.wishes.model or account.routing.get("default_model") or name
+    def _name(self, question: Question, account: Account) -> str:
+        name = question.asked.model
+        if "model" not in question.asked.body:
+            name = question.wishes.model or account.routing.get("default_model") or name
         aliases: Mapping[str, Any] = account.routing.get("aliases") or {}
         return str(aliases.get(name, name))
 
-    def _situation(self, asked: Question, payers: Payers) -> Situation:
-        wishes, request = asked.wishes, asked.asked
+    def _situation(self, question: Question, payers: Payers) -> Situation:
+        wishes, request = question.wishes, question.asked
         if settings := payers.key.routing.get("router_settings"):
             from haimaker import overrides
 
             wishes = wishes.over(overrides.of_fields(settings, request.model))
         health = self.health
         return Situation(
-            asked.request_id,
-            int(asked.now_s),
+            question.request_id,
+            int(question.now_s),
             request.endpoint,
-            allowed=() if asked.trusted else payers.models(self.router.full_name),
-            resting=health.resting(asked.now_s),
+            allowed=() if question.trusted else payers.models(self.router.full_name),
+            resting=health.resting(question.now_s),
             wishes=wishes,
-            draw=asked.draw,
+            draw=question.draw,
             latency_ms=health.first_byte_ms if request.streams else health.whole_ms,
             tokens_per_s=health.tokens_per_s,
         )

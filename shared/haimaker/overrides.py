@@ -10,7 +10,7 @@ from typing import Any
 
 from haimaker import wishes
 from haimaker.errors import BadRequestError
-from haimaker.plans import HIGHEST_THROUGHPUT, LOWEST_COST, LOWEST_LATENCY, ORDERED, STRATEGIES, WEIGHTED
+from haimaker.plans import HIGHEST_THROUGHPUT, LOWEST_COST, LOWEST_LATENCY, STRATEGIES, WEIGHTED
 from haimaker.wire import JSON, Patience
 from haimaker.wishes import FALLBACK_FIELDS, FIELDS, FIRST_BYTE_HEADERS, RETRIES_HEADERS, TIMEOUT_HEADERS, Wishes
 
@@ -35,7 +35,6 @@ STRATEGY_NAMES: Mapping[str, str] = {
     "simple-shuffle": WEIGHTED,
     "latency-based-routing": LOWEST_LATENCY,
     "cost-based-routing": LOWEST_COST,
-    "ordered": ORDERED,
 }
 """LiteLLM's names too."""
 

@@ -25,7 +25,6 @@ MODEL = r"[^\s/]+(/\S+)?"
 TARGET = r"[^\s/]+/\S+"
 EXAMPLE = "openai/gpt-4o-mini"
 ACCOUNT = r"[a-z][a-z0-9_-]{0,63}"
-VARIABLE = r"[A-Z][A-Z0-9_]*"
 LONGEST_S = 890.0
 """A function ends at 900 s, and has to settle before that."""
 FALLBACKS = ("fallbacks", "context_window_fallbacks", "content_policy_fallbacks")

@@ -44,12 +44,12 @@ def simulated(
     """By a router's definition, or the key's own. Raises BadRequestError, NotFoundError, PermissionDeniedError."""
     check_usable(caller, time.time())
     body = parse_json(request.body)
-    asked = _question(body, request)
+    question = _question(body, request)
     key = _key(accounts, caller, body)
-    shown: JSON = {"model": asked.asked.model, "draw": asked.draw}
+    shown: JSON = {"model": question.asked.model, "draw": question.draw}
     try:
-        payers = accounts.payers(key, asked.asked.fields.user)
-        decision = decider.decide(asked, payers, definition=definition)
+        payers = accounts.payers(key, question.asked.fields.user)
+        decision = decider.decide(question, payers, definition=definition)
     except APIError as error:
         return {**shown, "attempts": [], "left_out": [], "error": {"status": error.status, **error.body()["error"]}}
     return {**shown, **_told(decision), "error": None}

@@ -57,7 +57,8 @@ class TaskCaller(Caller):
     def pieces(self, trial: Trial) -> Pieces:
         """The bytes of an answer as they come; returns when the first have."""
         response = self._open(trial, self.task)
-        sound: Sound = self._task_adapter(trial).from_pieces(response, self.task, trial.attempt)
+        adapter: adapters.PiecesAdapter = self._task_adapter(trial)
+        sound = adapter.from_pieces(response, self.task, trial.attempt)
         return Pieces(sound.content_type, _begun(self._pieces(trial, response, sound)))
 
     def _as_events(self, made: Made) -> Iterator[Chunk]:
@@ -70,8 +71,8 @@ class TaskCaller(Caller):
         task = self.task
         if trial.attempt.provider.inlines_images:
             task = self._task_inlined = self._task_inlined or task.inlined(self.upstreams.images.data_url)
-        most_at_once = getattr(self._task_adapter(trial), "most_at_once", None)
-        return task.parts(most_at_once(trial.attempt)) if most_at_once else [task]
+        adapter: adapters.TaskAdapter | adapters.BatchAdapter = self._task_adapter(trial)
+        return task.parts(adapter.most_at_once(trial.attempt)) if hasattr(adapter, "most_at_once") else [task]
 
     def _made(self, trial: Trial, part: Task) -> Made:
         return self._read(trial, part, self._open(trial, part))
@@ -88,7 +89,8 @@ class TaskCaller(Caller):
         answer = Answer(response.headers, bytes(raw))
         try:
             with self._explaining(trial, answered=True):
-                made: Made = self._task_adapter(trial).from_upstream(answer, part, trial.attempt)
+                adapter: adapters.TaskAdapter = self._task_adapter(trial)
+                made = adapter.from_upstream(answer, part, trial.attempt)
         except APIError:
             self._charge_unusable(trial, part, answer)
             raise
@@ -113,7 +115,8 @@ class TaskCaller(Caller):
         ended = False
         try:
             with self._explaining(trial, answered=True):
-                for chunk in self._task_adapter(trial).from_stream(decode(response), self.task, trial.attempt):
+                adapter: adapters.EventsAdapter = self._task_adapter(trial)
+                for chunk in adapter.from_stream(decode(response), self.task, trial.attempt):
                     ended = ended or is_last(chunk.body)
                     yield chunk
         finally:

@@ -43,7 +43,3 @@ def vector(text: str, size: int = DIMENSIONS) -> list[float]:
             sums[digest % size] += 1.0 if digest >> 63 else -1.0
     length = math.sqrt(sum(value * value for value in sums)) or 1.0
     return [round(value / length, 6) for value in sums]
-
-
-def _hash(text: str) -> int:
-    return int.from_bytes(blake2b(text.encode("utf-8", "surrogatepass"), digest_size=8).digest(), "big")

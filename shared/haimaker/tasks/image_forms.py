@@ -19,8 +19,6 @@ IMAGES = ("image", "image[]", "images", "images[]")
 """Under these names files are images to work on; `mask` says where."""
 MASK = "mask"
 KNOWN = (*IMAGES, MASK, "markup")
-
-
 TEXTS = frozenset(
     {
         "background",
@@ -32,9 +30,13 @@ TEXTS = frozenset(
         "prompt",
         "quality",
         "response_format",
+        "safety_identifier",
+        "size",
+        "style",
+        "user",
     }
-    | {"safety_identifier", "size", "style", "user"}
 )
+"""Fields that are texts also where they look like a number."""
 NUMBER = re.compile(r"-?\d{1,9}(\.\d{1,9})?")
 
 

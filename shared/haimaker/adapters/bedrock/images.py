@@ -51,7 +51,6 @@ class Family(NamedTuple):
     body: Callable[[ImageRequest, JSON], JSON]
     most_at_once: int = 1
     drop: tuple[str, ...] = ()
-    edits: bool = True
 
 
 def _canvas(request: ImageRequest, more: JSON) -> JSON:
