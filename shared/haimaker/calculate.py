@@ -8,7 +8,7 @@ import json
 import time
 from collections.abc import Collection
 
-from haimaker import limits, usage
+from haimaker import costs, limits, usage
 from haimaker.errors import BadRequestError
 from haimaker.routing import Router
 from haimaker.schema import Asked, parse_chat, parse_completion, parse_json
@@ -57,7 +57,7 @@ def _longest(asked: Asked, attempt: Attempt) -> int | None:
 
 
 def _told(attempt: Attempt, tokens: Tokens, *, estimated: bool) -> JSON:
-    cost = usage.cost_nanousd(tokens, attempt.facts, now_s=time.time())
+    cost = costs.cost_nanousd(tokens, attempt.facts, now_s=time.time())
     return {
         "cost": usd(cost),
         "cost_estimated": estimated,

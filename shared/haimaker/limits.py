@@ -4,7 +4,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
-from haimaker import adapters, choices, usage
+from haimaker import adapters, choices, costs, usage
 from haimaker.schema import Accepted, Asked, ChatRequest, CompletionRequest
 from haimaker.usage import Tokens
 from haimaker.wire import JSON, Attempt
@@ -41,7 +41,7 @@ class Reservation:
 
 def is_priced(request: Accepted, attempt: Attempt) -> bool:
     """Whether it is known what a request costs at a target, which a key with a budget needs."""
-    return attempt.facts.priced if isinstance(request, Asked) else usage.is_priced(request.most(attempt), attempt.facts)
+    return attempt.facts.priced if isinstance(request, Asked) else costs.is_priced(request.most(attempt), attempt.facts)
 
 
 def with_output_limits(attempts: Sequence[Attempt], request: Accepted, default: int, affordable: int | None) -> list[Attempt]:
@@ -55,15 +55,15 @@ def reserve(request: Accepted, attempts: Sequence[Attempt], default: int) -> Res
     """The worst case over all targets, at the dearest rates that may apply; a target without a known price adds nothing."""
     if not isinstance(request, Asked):
         return _reserve_task(request, attempts)
-    costs = [_worst_case_nanousd(request, attempt, default) for attempt in attempts]
+    found = [_worst_case_nanousd(request, attempt, default) for attempt in attempts]
     answer = min(max(_output_bound(request, attempt, default) for attempt in attempts), ANSWER_RESERVE_TOKENS)
-    return Reservation(max((cost for cost in costs if cost is not None), default=0), prompt_estimate(request) + answer)
+    return Reservation(max((cost for cost in found if cost is not None), default=0), prompt_estimate(request) + answer)
 
 
 def _reserve_task(request: Accepted, attempts: Sequence[Attempt]) -> Reservation:
-    costs = [usage.most_nanousd(request.most(attempt), attempt.facts) for attempt in attempts]
+    found = [costs.most_nanousd(request.most(attempt), attempt.facts) for attempt in attempts]
     tokens = max(estimate.prompt + estimate.completion for estimate in map(request.estimate, attempts))
-    return Reservation(max((cost for cost in costs if cost is not None), default=0), tokens)
+    return Reservation(max((cost for cost in found if cost is not None), default=0), tokens)
 
 
 def estimated(request: Accepted, attempt: Attempt, answer_bytes: int) -> Tokens:
@@ -76,7 +76,7 @@ def estimated(request: Accepted, attempt: Attempt, answer_bytes: int) -> Tokens:
 def affordable_output_tokens(request: Asked, attempts: Sequence[Attempt], remaining_nanousd: int) -> int:
     """How long each choice of an answer the rest of a budget still pays for, whichever target answers; 0 if too little."""
     least = min(
-        usage.affordable_output_tokens(
+        costs.affordable_output_tokens(
             attempt.facts,
             remaining_nanousd,
             sum(_prompt_bound(call, attempt) for call in calls),
@@ -99,8 +99,8 @@ def prompt_estimate(request: Asked) -> int:
 
 def _worst_case_nanousd(request: Asked, attempt: Attempt, default: int) -> int | None:
     """Of all calls that it takes together; None where the price is not known."""
-    costs = [
-        usage.worst_case_nanousd(
+    found = [
+        costs.worst_case_nanousd(
             attempt.facts,
             _prompt_bound(call, attempt),
             _output_bound(call, attempt, default) * call.choices,
@@ -109,7 +109,7 @@ def _worst_case_nanousd(request: Asked, attempt: Attempt, default: int) -> int |
         )
         for call in choices.split(request, attempt)
     ]
-    known = [cost for cost in costs if cost is not None]
+    known = [cost for cost in found if cost is not None]
     return sum(known) if known else None
 
 

@@ -10,6 +10,7 @@ from collections.abc import Iterator
 
 from haimaker import adapters, prices
 from haimaker.accounts import check_usable
+from haimaker.costs import COUNTED_OTHERWISE
 from haimaker.errors import NotFoundError
 from haimaker.plans import AUTO
 from haimaker.prices import Facts
@@ -17,7 +18,6 @@ from haimaker.providers import Provider, serving
 from haimaker.routing import Router
 from haimaker.store import Account
 from haimaker.targets import is_allowed
-from haimaker.usage import COUNTED_OTHERWISE
 from haimaker.wire import JSON, Request
 
 HUB_RATES = ("input_cost_per_token", "output_cost_per_token", "cache_read_input_token_cost")

@@ -2,7 +2,7 @@
 
 The table is sorted lines of `provider/model`, a tab and JSON; `data/README.md` says where the facts come from. It is
 opened at the first look-up, never at import. Rates are decimal strings in USD; `to_units` makes them exact integers.
-What a request costs is `usage.py`'s to say; nothing here knows a token count but the size of a prompt.
+What a request costs is `costs.py`'s to say; nothing here knows a token count but the size of a prompt.
 """
 
 import json

@@ -6,7 +6,7 @@ from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from typing import Literal
 
-from haimaker import admission, choices, usage
+from haimaker import admission, choices, costs
 from haimaker.errors import APIError
 from haimaker.store import Admitted, Crossing, Hold, Record, Store, StoreUnavailable
 from haimaker.usage import Tokens
@@ -37,12 +37,12 @@ class Trial:
         """What it cost; 0 if nothing was used, None if its model has no known price."""
         if self.tokens is None:
             return 0
-        return usage.cost_nanousd(self.tokens, self.attempt.facts, now_s=self.started_s)
+        return costs.cost_nanousd(self.tokens, self.attempt.facts, now_s=self.started_s)
 
     def is_free_by_mistake(self) -> bool:
         """Tokens of a model that charges for them, priced at nothing: somebody has to look at this."""
         tokens = self.tokens
-        used = tokens is not None and (tokens.prompt + tokens.completion > 0 or bool(usage.quantities(tokens)))
+        used = tokens is not None and (tokens.prompt + tokens.completion > 0 or bool(costs.quantities(tokens)))
         return used and any(float(rate) for rate in self.attempt.facts.rates.values())
 
     def use(self, tokens: Tokens, *, estimated: bool) -> None:
@@ -116,8 +116,8 @@ class Settlement:
 
     def cost_nanousd(self) -> int | None:
         """Of all attempts together; None if one of them used something that has no known price."""
-        costs = [trial.cost_nanousd() for trial in self.trials]
-        return None if any(cost is None for cost in costs) else sum(cost for cost in costs if cost is not None)
+        paid = [trial.cost_nanousd() for trial in self.trials]
+        return None if any(cost is None for cost in paid) else sum(cost for cost in paid if cost is not None)
 
     def _tokens(self) -> list[Tokens]:
         return [trial.tokens for trial in self.trials if trial.tokens]
@@ -138,7 +138,7 @@ class Settlement:
             "cached_tokens": sum(tokens.cached + tokens.cached_audio + tokens.cached_image for tokens in used),
             "cache_write_tokens": sum(tokens.cache_write_5m + tokens.cache_write_1h for tokens in used),
             "reasoning_tokens": sum(tokens.reasoning for tokens in used),
-            **usage.quantities(choices.total(used)),
+            **costs.quantities(choices.total(used)),
             "cost_usd": usd(cost),
             "cost_estimated": any(trial.estimated for trial in self.trials),
             "held_usd": usd(self.hold.amount_nanousd),

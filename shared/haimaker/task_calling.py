@@ -5,7 +5,7 @@ from dataclasses import dataclass, replace
 from itertools import chain
 from typing import TYPE_CHECKING, Any, TypeVar, cast
 
-from haimaker import adapters, usage
+from haimaker import adapters, costs, usage
 from haimaker.calling import Caller, decode
 from haimaker.errors import APIError, BadGatewayError
 from haimaker.settlement import Trial
@@ -141,7 +141,7 @@ def counted(trial: Trial, task: Task, said: Any) -> Tokens | None:
     if not usage.is_plausible(said):
         return None
     tokens = _credible(trial, task.tokens(said))
-    counts = tokens.prompt or tokens.completion or usage.quantities(tokens) or tokens.reported_units is not None
+    counts = tokens.prompt or tokens.completion or costs.quantities(tokens) or tokens.reported_units is not None
     return tokens if counts else None
 
 

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from haimaker import limits, usage
+from haimaker import costs, limits, usage
 from haimaker.limits import IMAGE_TOKENS, LARGEST_INPUT_TOKENS, LEAST_AFFORDABLE_TOKENS, MESSAGE_TOKENS, TOOL_TOKENS, reserve
 from haimaker.prices import Facts
 from haimaker.schema import ChatRequest, parse_chat
@@ -151,7 +151,7 @@ def test_a_hold_covers_every_target_whatever_it_answers(
             if bound
         )
         used = usage.Tokens(input=prompt, output=n * data.draw(st.integers(0, limit)))
-        cost = usage.cost_nanousd(used, target)
+        cost = costs.cost_nanousd(used, target)
         assert cost is not None
         assert cost <= held
 

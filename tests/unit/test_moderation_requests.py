@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from mistralai.client.models.classificationrequest import ClassificationRequest
 from openai.types import ModerationCreateResponse
 
-from haimaker import adapters, usage
+from haimaker import adapters, costs
 from haimaker.access import access_from
 from haimaker.errors import APIError
 from haimaker.prices import Facts, facts
@@ -94,19 +94,19 @@ def test_no_answer_costs_more_than_is_held(name: str, texts: list[str], images: 
     attempt = attempt_for(name)
     image = {"type": "image_url", "image_url": {"url": "data:image/png;base64,AAAA"}}
     asked_for = asked(name, [*({"type": "text", "text": text} for text in texts), *[image] * images])
-    held = usage.most_nanousd(asked_for.most(attempt), attempt.facts)
+    held = costs.most_nanousd(asked_for.most(attempt), attempt.facts)
     assert held is not None
     tokens = sum(len(text.encode("utf-8", "surrogatepass")) for text in texts)
     units = -(-(sum(map(len, texts)) + len(texts) - 1) // UNIT_CHARACTERS)
     for used in (Tokens(input=tokens), Tokens(queries=units, input_images=images)):
-        assert (usage.cost_nanousd(used, attempt.facts) or 0) <= held
+        assert (costs.cost_nanousd(used, attempt.facts) or 0) <= held
     if name == GUARDRAIL:
         policies = ("topicPolicy", "contentPolicy", "sensitiveInformationPolicy", "contextualGroundingPolicy")
         counts = {f"{policy}Units": units for policy in policies} | {"contentPolicyImageUnits": images}
         answer = {"action": "NONE", "assessments": [], "usage": {**counts, "automatedReasoningPolicyUnits": 2 * units}}
         made = adapters.task("moderations", attempt).from_upstream(Answer({}, json.dumps(answer).encode()), asked_for, attempt)
         assert made.tokens
-        assert (usage.cost_nanousd(made.tokens, attempt.facts) or 0) <= held
+        assert (costs.cost_nanousd(made.tokens, attempt.facts) or 0) <= held
 
 
 @given(ANY | st.lists(ANY, max_size=4), ANY, st.sampled_from(MODELS))

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from haimaker import adapters, usage
+from haimaker import adapters, costs
 from haimaker.access import access_from
 from haimaker.adapters import ranking
 from haimaker.errors import APIError
@@ -105,8 +105,8 @@ def test_no_answer_costs_more_than_is_held(name: str, query: str, documents: lis
     room = CHUNK_TOKENS - min(sizes[0], CHUNK_TOKENS // 2)
     chunks = sum(-(-size // room) for size in sizes[1:])
     used = Tokens(input=sum(sizes[1:]) + sizes[0] * len(documents), queries=-(-chunks // UNIT_DOCUMENTS))
-    held = usage.most_nanousd(request.most(attempt), attempt.facts)
-    assert (usage.cost_nanousd(used, attempt.facts) or 0) <= (held or 0)
+    held = costs.most_nanousd(request.most(attempt), attempt.facts)
+    assert (costs.cost_nanousd(used, attempt.facts) or 0) <= (held or 0)
     assert used.prompt <= request.most(attempt).prompt
     assert used.queries <= request.most(attempt).queries
 

@@ -20,7 +20,7 @@ from hypothesis import strategies as st
 from mistralai.client.models import SpeechRequest as MistralRequest
 from tinytag import TinyTag
 
-from haimaker import adapters, usage
+from haimaker import adapters, costs
 from haimaker.access import access_from
 from haimaker.adapters.mistral import speech as mistral
 from haimaker.adapters.speaking import CONTENT_TYPES, as_mp3, as_wav
@@ -155,7 +155,7 @@ def test_a_key_with_a_budget_may_use_every_model_that_speaks() -> None:
     router = Router(Config(), PROVIDERS)
     speaking = [shown["id"] for shown in hub(router) if shown["mode"] == "audio_speech"]
     assert {"openai/tts-1", "aws_polly/neural", "deepgram/aura-2", "vertex_ai/chirp", "azure/tts-1"} <= set(speaking)
-    unpriced = [name for name in speaking if usage.most_nanousd(asked().most(attempt(name)), attempt(name).facts) is None]
+    unpriced = [name for name in speaking if costs.most_nanousd(asked().most(attempt(name)), attempt(name).facts) is None]
     assert unpriced == []
 
 
@@ -174,9 +174,9 @@ def test_no_answer_costs_more_than_was_held(text: str, instructions: str, speed:
         output_audio=data.draw(st.integers(0, min(int(slowest_s * 25), at.facts.max_output_tokens or 10**9))),
         characters=data.draw(st.integers(1, sum(6 if letter in "&<>\"'" else 2 if ord(letter) > 127 else 1 for letter in text))),
     )
-    held = usage.most_nanousd(most, at.facts) or 0
-    costs = [usage.cost_nanousd(used, at.facts) for used in (tokens, request.estimate(at))]
-    assert all(cost is not None and cost <= held for cost in costs)
+    held = costs.most_nanousd(most, at.facts) or 0
+    billed = [costs.cost_nanousd(used, at.facts) for used in (tokens, request.estimate(at))]
+    assert all(cost is not None and cost <= held for cost in billed)
 
 
 @given(

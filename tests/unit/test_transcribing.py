@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from haimaker import adapters, multipart_form, usage
+from haimaker import adapters, costs, multipart_form, usage
 from haimaker.access import access_from
 from haimaker.errors import BadRequestError
 from haimaker.multipart_form import File
@@ -55,14 +55,14 @@ def request(fields: list[tuple[str, str]], data: bytes) -> Request:
 def test_no_answer_costs_more_than_is_held(name: str, seconds: float, words: int, prompt: str) -> None:
     """A sound is billed by the second, or as 32 tokens a second and nine for each that is said in it."""
     attempt, task = attempt_for(name), asked(seconds, prompt=prompt)
-    held = usage.most_nanousd(task.most(attempt), attempt.facts)
+    held = costs.most_nanousd(task.most(attempt), attempt.facts)
     whole = int(seconds) + 1
     heard, written = 32 * whole, len(prompt.encode("utf-8", "surrogatepass"))
     details = {"audio_tokens": heard, "text_tokens": written}
     counted = {"type": "tokens", "input_tokens": heard + written, "input_token_details": details, "output_tokens": words * whole}
     for used in (counted, {"type": "duration", "seconds": whole}, None):
         tokens = task.spent(used, None, attempt) or task.estimate(attempt)
-        cost = usage.cost_nanousd(tokens, attempt.facts)
+        cost = costs.cost_nanousd(tokens, attempt.facts)
         assert None not in (held, cost)
         assert cost <= held
 
@@ -93,19 +93,19 @@ def test_no_answer_costs_more_than_is_held(name: str, seconds: float, words: int
 def test_what_an_answer_cost(name: str, used: Any, duration: Any, nanousd: int | None) -> None:
     attempt = attempt_for(name)
     tokens = asked().spent(used, duration, attempt)
-    assert (usage.cost_nanousd(tokens, attempt.facts) if tokens else None) == nanousd
+    assert (costs.cost_nanousd(tokens, attempt.facts) if tokens else None) == nanousd
 
 
 def test_a_model_without_a_price_is_known_to_have_none() -> None:
     attempt = Attempt("r", 0, row_for("hosted_vllm", "m", "audio_transcriptions"), "m", Facts.unknown("hosted_vllm", "m"))
-    assert usage.most_nanousd(asked().most(attempt), attempt.facts) is None
+    assert costs.most_nanousd(asked().most(attempt), attempt.facts) is None
 
 
 def test_speakers_cost_more_where_their_vendor_says_so() -> None:
     attempt = attempt_for("fireworks_ai/whisper-v3-turbo")
     plain, parted = (asked(10, **fields).spent(None, 10, attempt) for fields in ({}, {"diarize": "true"}))
-    assert usage.cost_nanousd(plain or usage.Tokens(), attempt.facts) == 150_000
-    assert usage.cost_nanousd(parted or usage.Tokens(), attempt.facts) == 210_000
+    assert costs.cost_nanousd(plain or usage.Tokens(), attempt.facts) == 150_000
+    assert costs.cost_nanousd(parted or usage.Tokens(), attempt.facts) == 210_000
 
 
 def test_channels_are_billed_where_each_is_heard() -> None:

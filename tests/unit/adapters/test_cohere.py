@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from openai.types.chat import ChatCompletion, ChatCompletionChunk
 from pydantic import ConfigDict, TypeAdapter
 
-from haimaker import usage
+from haimaker import costs, usage
 from haimaker.adapters.cohere import chat
 from haimaker.errors import APIError, BadGatewayError, BadRequestError
 from haimaker.prices import to_units
@@ -266,7 +266,7 @@ def test_the_cost_is_what_is_invoiced() -> None:
     made = whole({}, usage=USAGE)["usage"]
     rates = ATTEMPT.facts.rates
     expected = 12 * to_units(rates["input_cost_per_token"]) + 7 * to_units(rates["output_cost_per_token"])
-    assert usage.price(usage.from_openai(made), ATTEMPT.facts) == to_units(made["cost"]) == expected
+    assert costs.price(usage.from_openai(made), ATTEMPT.facts) == to_units(made["cost"]) == expected
     assert chunks(BEGIN, end())[-1]["usage"] == made
     assert "cost" not in whole({}, usage={"tokens": USAGE["tokens"]})["usage"]
     assert "usage" not in whole({})

@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import TypeAdapter
 
-from haimaker import adapters, usage
+from haimaker import adapters, costs, usage
 from haimaker.errors import BadRequestError
 from haimaker.prices import Facts, facts
 from haimaker.providers import row_for
@@ -50,11 +50,11 @@ def request(body: JSON) -> Request:
 def test_a_token_has_at_least_a_byte_and_no_answer_costs_more_than_is_held(name: str, texts: list[str]) -> None:
     attempt = attempt_for(name)
     asked = parse(request({"model": name, "input": texts}))
-    held = usage.most_nanousd(asked.most(attempt), attempt.facts)
+    held = costs.most_nanousd(asked.most(attempt), attempt.facts)
     assert held is not None
     tokens = sum(len(text.encode("utf-8", "surrogatepass")) for text in texts)
     for used in (usage.Tokens(input=tokens), usage.Tokens(characters=sum(map(len, texts)))):
-        cost = usage.cost_nanousd(used, attempt.facts)
+        cost = costs.cost_nanousd(used, attempt.facts)
         assert cost is None or cost <= held
 
 

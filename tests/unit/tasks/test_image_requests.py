@@ -9,7 +9,7 @@ from google.genai import types
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from haimaker import adapters, image_counts, pictures, prices, usage
+from haimaker import adapters, costs, image_counts, pictures, prices
 from haimaker.demo.images import png
 from haimaker.errors import APIError, BadRequestError
 from haimaker.image_prices import Size, line_of, size_of
@@ -145,11 +145,11 @@ def test_no_image_costs_more_than_was_held(target: str, body: JSON, quality: str
     """Whatever quality, size and steps the provider made of it; tokens within what its documentation says."""
     attempt = attempt_at(target)
     request = parsed(KINDS[0], body)
-    most = usage.most_nanousd(request.most(attempt), attempt.facts)
+    most = costs.most_nanousd(request.most(attempt), attempt.facts)
     made = request.estimate(attempt)
     if not image_counts.by_token(attempt.facts):
         made = request.counted(attempt, request.n, quality, None if made.pixels else size_of(size), steps)
-    cost = usage.cost_nanousd(made, attempt.facts)
+    cost = costs.cost_nanousd(made, attempt.facts)
     assert (most is None) == (cost is None) == (target == "openai/never-heard-of")
     assert most is None or cost is None or cost <= most
 
@@ -186,7 +186,7 @@ def test_every_image_model_of_the_table_that_is_served_has_a_price() -> None:
         for known in prices.models(name):
             if known.mode == "image_generation" and known.rates:
                 attempt = Attempt("req", 0, row_for(name, known.model, KINDS[0]), known.model, known)
-                assert usage.most_nanousd(request.most(attempt), known), known.model
+                assert costs.most_nanousd(request.most(attempt), known), known.model
 
 
 @pytest.mark.parametrize(("size", "shape"), [("1024x1536", ("2:3", "1K")), ("3840x2160", ("16:9", "4K"))])

@@ -6,7 +6,7 @@ https://docs.cohere.com/reference/chat, https://docs.cohere.com/docs/streaming
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from haimaker import errors, usage
+from haimaker import costs, errors, usage
 from haimaker.prices import UNITS_PER_USD, USD_DECIMALS, Facts
 from haimaker.usage import MAX_COUNT, Tokens
 from haimaker.wire import JSON, ErrorFields
@@ -140,7 +140,7 @@ def to_usage(said: Any, facts: Facts) -> JSON | None:
     made = usage.to_openai(tokens)
     if billed:
         invoiced = Tokens(input=_count(billed, "input_tokens"), output=_count(billed, "output_tokens"))
-        units = usage.price(invoiced, replace(facts, own_prices=False))
+        units = costs.price(invoiced, replace(facts, own_prices=False))
         made["billed_units"] = billed
         made |= {"cost": _usd(units)} if units is not None else {}
     return made

@@ -1,0 +1,200 @@
+from dataclasses import fields, replace
+from fractions import Fraction
+from math import ceil
+from random import Random
+from typing import Any
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from haimaker import costs, prices
+from haimaker.costs import affordable_output_tokens, cost_nanousd, price, worst_case_nanousd
+from haimaker.prices import UNITS_PER_USD, Facts
+from haimaker.usage import MAX_COUNT, Tokens
+
+PROMPT = tuple(costs.INPUT_RATES)
+COMPLETION = tuple(costs.OUTPUT_RATES)
+
+ROWS = [
+    found
+    for line in prices.TABLE.read_text().splitlines()[1:]
+    if (found := prices.facts(*line.split("\t")[0].split("/", 1))) is not None
+]
+GENERATING = [row for row in ROWS if row.mode in ("chat", "completion", "responses")]
+
+counts = st.integers(0, 300_000)
+tokens = st.builds(Tokens, **dict.fromkeys((*PROMPT, *COMPLETION), counts), web_searches=st.integers(0, 9), citations=counts)
+
+
+def usd(text: str) -> int:
+    return int(Fraction(text) * UNITS_PER_USD)
+
+
+CHAT = Facts("p", "m", rates={"input_cost_per_token": "0.000001", "output_cost_per_token": "0.00001"})
+RICH = Facts(
+    "p",
+    "m",
+    rates={
+        "input_cost_per_token": "1",
+        "input_cost_per_token_above_200k_tokens": "2",
+        "input_cost_per_token_priority": "3",
+        "input_cost_per_audio_token": "5",
+        "input_cost_per_image_token": "7",
+        "cache_read_input_token_cost": "0.1",
+        "cache_read_input_audio_token_cost": "0.5",
+        "cache_creation_input_token_cost": "1.25",
+        "cache_creation_input_token_cost_above_1hr": "2.5",
+        "output_cost_per_token": "11",
+        "output_cost_per_token_above_200k_tokens": "22",
+        "output_cost_per_audio_token": "13",
+        "output_cost_per_image_token": "17",
+        "output_cost_per_reasoning_token": "19",
+        "search_context_cost_per_query": "23",
+        "citation_cost_per_token": "29",
+        "input_cost_per_request": "0.001",
+    },
+)
+TIERED = Facts(
+    "p",
+    "m",
+    rates={
+        "input_cost_per_token": "1",
+        "input_cost_per_token_flex": "0.5",
+        "input_cost_per_token_priority": "4",
+        "cache_read_input_token_cost_above_200k_tokens": "5",
+        "output_cost_per_token": "2",
+        "output_cost_per_token_flex": "1",
+        "output_cost_per_token_priority": "6",
+    },
+)
+FREE_TEXT = Facts("p", "m", rates={"input_cost_per_token": "0", "output_cost_per_token": "0"})
+OWN = CHAT.with_prices({"input_cost_per_token": "0.5"})
+
+
+@pytest.mark.parametrize(
+    ("counted", "facts", "expected"),
+    [
+        (Tokens(), RICH, "0"),
+        (Tokens(input=1), RICH, "1.001"),
+        (Tokens(cached=1), RICH, "0.101"),
+        (Tokens(cached_audio=1), RICH, "0.501"),
+        (Tokens(cached_image=1), RICH, "7.001"),
+        (Tokens(cache_write_5m=1), RICH, "1.251"),
+        (Tokens(cache_write_1h=1), RICH, "2.501"),
+        (Tokens(input_audio=1), RICH, "5.001"),
+        (Tokens(input_image=1), RICH, "7.001"),
+        (Tokens(output=1), RICH, "11.001"),
+        (Tokens(output_audio=1), RICH, "13.001"),
+        (Tokens(output_image=1), RICH, "17.001"),
+        (Tokens(reasoning=1), RICH, "19.001"),
+        (Tokens(input=1, web_searches=2), RICH, "47.001"),
+        (Tokens(input=1, citations=2), RICH, "59.001"),
+        (Tokens(input=200_000, output=1), RICH, "200011.001"),
+        (Tokens(input=200_000, cached=1, output=1), RICH, "400022.101"),
+        (Tokens(input=1, output=1, service_tier="priority"), RICH, "14.001"),
+        (Tokens(input=1, output=1, service_tier="flex"), RICH, "12.001"),
+        (Tokens(cache_write_1h=1, cached=1, reasoning=1, output_audio=1), CHAT, "0.000022"),
+        (Tokens(input=9), Facts.unknown("p", "m"), None),
+        (Tokens(input=9, reported_units=usd("3")), Facts.unknown("p", "m"), "3"),
+        (Tokens(input=9, reported_units=0), Facts.unknown("p", "m"), "0"),
+        (Tokens(input=9, reported_units=usd("3")), CHAT, "3"),
+        (Tokens(input=9, reported_units=0), CHAT, "0.000009"),
+        (Tokens(input=9, reported_units=usd("3")), OWN, "4.5"),
+        (Tokens(input=9), FREE_TEXT, "0"),
+    ],
+)
+def test_a_price_is_the_sum_of_counts_at_their_rates(counted: Tokens, facts: Facts, expected: str | None) -> None:
+    assert price(counted, facts) == (None if expected is None else usd(expected))
+
+
+def test_cheaper_hours_apply_only_when_the_time_is_known() -> None:
+    facts = prices.facts("deepseek", "deepseek-flash")
+    assert facts is not None
+    saturday_s, million = 2 * 24 * 3600, Tokens(input=10**6)
+    assert cost_nanousd(million, facts) == 300_000_000
+    assert cost_nanousd(million, facts, saturday_s) == 150_000_000
+
+
+def test_a_cost_is_rounded_up_once() -> None:
+    tiny = Facts("p", "m", rates={"input_cost_per_token": "4e-10", "output_cost_per_token": "4e-10"})
+    assert [cost_nanousd(Tokens(input=count, output=1), tiny) for count in range(5)] == [1, 1, 2, 2, 2]
+
+
+PLAIN = [row for row in GENERATING if row.priced and not row.thresholds_k and "input_cost_per_request" not in row.rates]
+
+
+@given(tokens, tokens, st.sampled_from(PLAIN))
+def test_pricing_is_additive(one: Tokens, other: Tokens, facts: Facts) -> None:
+    both = Tokens(**{name: getattr(one, name) + getattr(other, name) for name in (*PROMPT, *COMPLETION, *costs.EXTRA_RATES)})
+    assert (price(one, facts) or 0) + (price(other, facts) or 0) == price(both, facts)
+
+
+@given(tokens, st.sampled_from((*PROMPT, *COMPLETION, *costs.EXTRA_RATES)), st.integers(1, 10**6), st.sampled_from(GENERATING))
+def test_more_tokens_never_cost_less(counted: Tokens, bucket: str, more: int, facts: Facts) -> None:
+    before, after = price(counted, facts), price(replace(counted, **{bucket: getattr(counted, bucket) + more}), facts)
+    assert (before is None and after is None) or (before is not None and after is not None and before <= after)
+
+
+def test_a_thousand_records_are_the_exact_sum_and_less_than_a_thousand_nanodollars_above() -> None:
+    draw = Random(1)
+    asked = [(Tokens(*(draw.randrange(5000) for _ in range(12))), draw.choice(PLAIN)) for _ in range(1000)]
+    exact = [Fraction(price(counted, facts) or 0, costs.UNITS_PER_NANOUSD) for counted, facts in asked]
+    records = [cost_nanousd(counted, facts) or 0 for counted, facts in asked]
+    assert records == [ceil(cost) for cost in exact]
+    assert sum(exact) < sum(records) < sum(exact) + 1000
+
+
+def test_every_chat_model_with_a_rate_of_input_and_output_is_priced_above_zero() -> None:
+    priced = [row for row in GENERATING if {"input_cost_per_token", "output_cost_per_token"} <= row.rates.keys()]
+    assert len(priced) > 2300
+    for row in priced:
+        for bucket in (*PROMPT, *COMPLETION):
+            for tier in (None, "priority", "flex", "batch"):
+                assert (cost_nanousd(Tokens(**{bucket: 1}, service_tier=tier), row) or 0) > 0, (row.provider, row.model, bucket)
+
+
+SERVED = {None: (None,), "auto": (None, "priority"), "priority": (None, "priority"), "flex": ("flex",), "batch": (None, "batch")}
+
+
+@given(tokens, st.sampled_from([(asked, tier) for asked, tiers in SERVED.items() for tier in tiers]), st.integers(0, 10**6))
+@settings(max_examples=12, deadline=None)
+def test_no_model_of_the_table_costs_more_than_its_worst_case(counted: Tokens, asked_served: tuple[Any, Any], spare: int) -> None:
+    asked, served = asked_served
+    for row in ROWS:
+        worst = worst_case_nanousd(
+            row, counted.prompt + spare, counted.completion + spare, asked, counted.web_searches, counted.citations
+        )
+        cost = cost_nanousd(replace(counted, service_tier=served), row, spare * 3600.0)
+        assert (worst is None) == (cost is None)
+        assert worst is None or cost is None or cost <= worst, (row.provider, row.model)
+
+
+@given(
+    st.sampled_from(GENERATING), st.integers(0, 10**13), counts, st.integers(1, 8), st.sampled_from(list(SERVED)), st.integers(0, 3)
+)
+def test_what_is_affordable_is_the_most_that_fits(
+    facts: Facts, remaining: int, prompt: int, n: int, tier: str | None, searches: int
+) -> None:
+    each = affordable_output_tokens(facts, remaining, prompt, n, tier, searches)
+    assert each >= 0
+    if not facts.priced:
+        assert each == 0
+    elif each:
+        assert (worst_case_nanousd(facts, prompt, n * each, tier, searches) or 0) <= remaining
+    if facts.priced and each < MAX_COUNT:
+        assert (worst_case_nanousd(facts, prompt, n * (each + 1), tier, searches) or 0) > remaining
+
+
+def test_a_free_model_affords_any_answer() -> None:
+    assert affordable_output_tokens(FREE_TEXT, 0, 10) == MAX_COUNT
+
+
+def test_every_count_has_a_rate() -> None:
+    assert {field.name for field in fields(Tokens)} == {
+        *dict(costs.ALL_RATES),
+        *costs.TIME_RATES,
+        "service_tier",
+        "reported_units",
+        "variant",
+    }
