@@ -1,4 +1,4 @@
-"""GET /v1/models, GET /v1/models/{id}, GET /public/model_hub and GET /health."""
+"""GET /v1/models, GET /v1/models/{id}, GET /public/model_hub and GET /health; /openai/models for Azure's clients."""
 
 from haimaker.edge import Edge
 from haimaker.gateway import Gateway

@@ -1,4 +1,4 @@
-"""POST /v1/moderations."""
+"""POST /v1/moderations; /openai/moderations for Azure's clients."""
 
 from haimaker.edge import Edge
 from haimaker.gateway import Gateway

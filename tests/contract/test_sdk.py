@@ -100,6 +100,14 @@ def test_the_azure_client(desk: Desk, key: str, upstream: FakeUpstream, stream: 
     assert upstream.calls[-1].json["model"] == "gpt-4o-mini"
 
 
+def test_what_the_azure_client_asks_of_no_deployment(desk: Desk, key: str):
+    endpoint = desk.url.removesuffix("/v1")
+    client = openai.AzureOpenAI(azure_endpoint=endpoint, api_key=key, api_version="2024-10-21", max_retries=0)
+    assert "demo/echo" in {model.id for model in client.models.list()}
+    assert client.models.retrieve("demo/echo").id == "demo/echo"
+    assert client.moderations.create(model="demo/moderation", input="Hi").results[0].flagged is False
+
+
 @pytest.mark.parametrize(
     ("path", "header"),
     [
