@@ -148,6 +148,7 @@ class Gateway:
         making, telling = _classes(asked)
         caller = making(reach.upstreams, asked, request.headers, deadline_s, Cancel(), 0.0 if asked.form == "json" else end_s)
         sender = Sender(caller, decision.plan, reach.upstreams.health, settlement.trials)
+        sender.hurried = question.wishes.hurries or waits.patience_s(request) < longest_s
         if payers.have_a_budget():
             default = self.settings.default_max_output_tokens
             sender.covers = lambda attempt: settlement.covers(limits.reserve(asked, [attempt], default).amount_nanousd)

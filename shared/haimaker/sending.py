@@ -9,7 +9,7 @@ from typing import TypeVar
 
 from haimaker import errors
 from haimaker.calling import Caller
-from haimaker.errors import APIError, ContentPolicyViolationError, ContextWindowExceededError
+from haimaker.errors import APIError, APITimeoutError, ContentPolicyViolationError, ContextWindowExceededError
 from haimaker.health import Health
 from haimaker.plans import Plan
 from haimaker.schema import Accepted
@@ -30,6 +30,8 @@ class Sender:
     trials: list[Trial]
     covers: Callable[[Attempt], bool] = lambda attempt: True
     """Whether what an attempt may cost is reserved, after others that cost something and failed."""
+    hurried: bool = False
+    """Whether the client leaves targets less time than the deployer does: that one is too slow for it says nothing to others."""
 
     @property
     def request(self) -> Accepted:
@@ -100,7 +102,7 @@ class Sender:
         trial.status, trial.code = (error.status, error.code) if error else (200, None)
         now_s, target = time.time(), trial.attempt.target
         if error is not None and errors.tries_next(error):
-            if not self.cancel.requested:
+            if not (self.cancel.requested or (self.hurried and isinstance(error, APITimeoutError))):
                 wait_s = float(error.headers.get("retry-after", 0))
                 self.health.failed(target, now_s, wait_s, told=len(self.plan.attempts) > 1)
             return

@@ -45,6 +45,10 @@ class Wishes:
     def names_providers(self) -> bool:
         return bool(self.order or self.only or self.ignore or self.strategy)
 
+    @property
+    def hurries(self) -> bool:
+        return self.patience != PATIENT or self.timeout_s != float("inf")
+
     def over(self, others: "Wishes") -> "Wishes":
         """These, and the others where these say nothing; the shorter of two times."""
         said: dict[str, Any] = {

@@ -142,6 +142,18 @@ def test_a_target_that_is_silent_too_long_is_passed_over(desk: Desk, second: Fak
     desk.gateway.reach().upstreams.health.succeeded("openai_b/gpt-4o-mini", 0)
 
 
+@pytest.mark.parametrize(("fields", "headers"), [({}, {"x-haimaker-first-byte-timeout": "0.05"}), ({"timeout": 0.05}, {})])
+def test_a_client_in_a_hurry_does_not_make_a_target_rest_for_others(
+    desk: Desk, second: FakeUpstream, fields: JSON, headers: dict[str, str]
+) -> None:
+    second.answers(lambda call: Reply.json(200, {}).after(second.gate()))
+    key = desk.key()
+    for _ in range(4):
+        asked = chat_body("pair", **fields)
+        desk.http.post("/chat/completions", json=asked, headers={"authorization": f"Bearer {key}", **headers})
+    assert targets(simulate(desk, chat_body("pair")))[0] == "openai_b/gpt-4o-mini"
+
+
 @pytest.mark.parametrize(
     ("fields", "headers", "expected"),
     [
