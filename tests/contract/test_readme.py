@@ -7,13 +7,18 @@ import shutil
 import subprocess
 import sys
 import tomllib
-import wave
 from collections.abc import Iterator
+from importlib.metadata import requires
 from pathlib import Path
 
+import cohere
 import pytest
+from openai import OpenAI
 
+from haimaker.adapters import TASKS
 from haimaker.config import Settings
+from haimaker.prices import TABLE
+from haimaker.providers import PROVIDERS
 from haimaker.routes_file import parse
 from local.command_line.routes import leads
 from tests.support.documentation import ADDRESS, ROOT, Guide, Served, run, serve, shape
@@ -21,6 +26,9 @@ from tests.support.fake_upstream import FakeUpstream
 from tests.support.openai_wire import plays_openai
 
 GUIDE = Guide.read("README.md")
+NUMBERS = {3: "Three", 4: "Four", 5: "Five", 6: "Six", 7: "Seven", 8: "Eight"}
+WORDS = {"identify", "validate", "admit", "translate", "reserves", "worst", "case", "tell", "back", "local"}
+"""Of the diagram that name no module."""
 README, BLOCKS, blocks, after = GUIDE.text, GUIDE.blocks, GUIDE.written_in, GUIDE.after
 
 
@@ -66,32 +74,9 @@ def test_a_key_is_issued_and_asked_what_is_left(served: Served) -> None:
     assert shape(printed) == shape(json.loads(after(curl("key/info"))))
 
 
-@pytest.mark.parametrize("path", ["v1/completions", "v1/embeddings", "v1/images/generations", "v1/rerank", "v1/moderations"])
-def test_operations_answer_as_the_readme_shows(served: Served, path: str) -> None:
-    assert shape(json.loads(run(curl(path), served))) == shape(json.loads(after(curl(path))))
-
-
-def test_the_file_that_is_spoken_plays(served: Served, tmp_path: Path) -> None:
-    run(curl("v1/audio/speech").replace("hello.wav", str(tmp_path / "hello.wav")), served)
-    with wave.open(str(tmp_path / "hello.wav")) as spoken:
-        assert spoken.getnframes() > 0
-    heard = json.loads(run(curl("v1/audio/transcriptions").replace("hello.wav", str(tmp_path / "hello.wav")), served))
-    assert shape(heard) == shape(json.loads(after(curl("v1/audio/transcriptions"))))
-    [program] = [text for text in blocks("python") if "/audio/uploads" in text]
-    command = [sys.executable, "-c", program.replace(ADDRESS, served.address)]
-    assert subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, timeout=60).stdout == heard["text"] + "\n"
-
-
 def test_a_request_is_simulated_before_it_is_sent(served: Served) -> None:
     printed = json.loads(run(curl("route/simulate"), served))
     assert [attempt["target"] for attempt in printed["attempts"]] == ["demo/echo", "demo/count"]
-
-
-def test_models_are_published_by_the_setting_that_the_readme_names(served: Served, tmp_path: Path) -> None:
-    assert "error" in json.loads(run(curl("public/model_hub"), served))
-    [setting] = re.findall(r"`(HAIMAKER_PUBLIC_MODELS)=true`", README)
-    for published in serve(tmp_path, **{setting: "true"}):
-        assert "demo/echo" in [model["id"] for model in json.loads(run(curl("public/model_hub"), published))]
 
 
 def test_the_program_prints_what_the_readme_shows(served: Served) -> None:
@@ -125,15 +110,67 @@ def test_models_that_samples_name_have_a_price(page: str) -> None:
     assert [lead.target for lead in leads(config, ()) if "no price" in lead.problem] == []
 
 
-def test_the_providers_table_names_real_variables() -> None:
+@pytest.mark.parametrize("page", ["README.md", "docs/providers.md"])
+def test_the_providers_table_names_real_variables(page: str) -> None:
     """All that a row names before a semicolon turns the provider on; where it does not say "and", each of them does."""
-    rows = re.findall(r"^\| [^|]+ \| `(\w+)/[^`]+` \| (.+) \|$", README, re.MULTILINE)
-    assert len(rows) > 20
+    rows = re.findall(r"^\| [^|]+ \| `(\w+)/[^`]+` \| (.+) \|$", Guide.read(page).text, re.MULTILINE)
+    assert len(rows) > 7
     for prefix, cell in rows:
         needed = cell.partition(";")[0]
         values = {name: "http://localhost:1/v1" if name.endswith("_URL") else "x-1" for name in re.findall(r"`([A-Z_]+)`", needed)}
         for environment in [values] if " and " in needed else [{name: value} for name, value in values.items()]:
             assert prefix in Settings.from_environment(environment).access, environment
+
+
+def test_each_endpoint_answers_the_call_beside_it(served: Served, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """In their order: what is spoken is heard next."""
+    monkeypatch.chdir(tmp_path)
+    address = f"http://{served.address}/v1"
+    client = OpenAI(base_url=address, api_key="sk-local", max_retries=0)
+    names = {"client": client, "cohere": cohere, "address": address, "messages": [{"role": "user", "content": "Hello"}]}
+    rows = re.findall(r"^\| `/v1/([^`]+)`.*? \| `(.+?)` \| \[", README, re.MULTILINE)
+    told_beside = {"images_edits", "images_variations", "audio_translations"}
+    assert {path.replace("/", "_") for path, _ in rows} == {"chat_completions", "completions", "models", *TASKS} - told_beside
+    for _, call in rows:
+        eval(call, names)
+
+
+def test_the_numbers_are_those_of_this_version() -> None:
+    [others] = re.findall(r" and (\d+) others", README)
+    assert int(others) + 10 <= len([row for row in PROVIDERS if not row.offline]) <= int(others) + 30
+    [priced] = re.findall(r"table of ([\d,]+) models", README)
+    models = [line for line in TABLE.read_bytes().splitlines() if b"#" not in line.partition(b"\t")[0]]
+    assert int(priced.replace(",", "")) == len(models)
+
+
+def test_the_runtime_packages_are_as_many_as_it_says() -> None:
+    """Not those that another one brings along."""
+    pinned = re.findall(r"^([\w-]+)==", (ROOT / "shared" / "requirements.txt").read_text("utf-8"), re.MULTILINE)
+    brought = {
+        re.split(r"[^\w-]", need)[0].replace("-", "_") for name in pinned for need in requires(name) or () if "extra ==" not in need
+    }
+    assert NUMBERS[len({name.replace("-", "_") for name in pinned} - brought)] == re.findall(r"(\w+) runtime packages", README)[0]
+
+
+def test_every_step_of_the_diagram_is_a_module() -> None:
+    [diagram] = [text for text in blocks("text") if "│ door" in text]
+    steps = set(re.findall(r"[a-z]{4,}", diagram.partition("│ door")[2])) - WORDS
+    assert len(steps) > 10
+    assert [step for step in steps if not any((ROOT / "shared" / "haimaker").glob(f"{step}*"))] == []
+
+
+def test_every_link_leads_somewhere() -> None:
+    for page in (ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))):
+        for link in re.findall(r"\]\((?!https?:)([^)]+)\)", page.read_text("utf-8")):
+            name, _, anchor = link.partition("#")
+            file = page.parent / name if name else page
+            assert file.exists(), f"{page.name}: {link}"
+            assert not anchor or anchor in anchors(file.read_text("utf-8")), f"{page.name}: {link}"
+
+
+def anchors(text: str) -> set[str]:
+    """As GitHub makes them of headings."""
+    return {re.sub(r"[^\w -]", "", title.lower()).replace(" ", "-") for title in re.findall(r"^#+ (.+)$", text, re.MULTILINE)}
 
 
 def test_the_second_command_is_the_one_that_ci_runs() -> None:
