@@ -15,7 +15,7 @@ from threading import Lock
 from haimaker.auto import Choice, Chooser, Subject
 from haimaker.auto_rules import NO_RULES, Definition, read
 from haimaker.deciding import Question
-from haimaker.errors import APIError, BadRequestError
+from haimaker.errors import APIError, BadGatewayError, BadRequestError
 from haimaker.routing import Router
 from haimaker.schema import Accepted, Asked
 from haimaker.situation import Situation
@@ -104,20 +104,26 @@ class Choosing:
             with self._lock:
                 self._vectors.update(zip(((model, text) for text in missing), found, strict=True))
         vectors = [self._vectors[model, text] for text in texts]
+        alike = len({len(vector) for vector in vectors}) == 1
         with self._lock:
             while len(self._vectors) > MOST_KEPT:
                 self._vectors.popitem(last=False)
-        return vectors
+        return vectors if alike else None
 
     def _vectors_of(self, model: str, account: Account, texts: Sequence[str]) -> Sequence[Sequence[float]]:
         """An embedding of the deployer's choice, so the key need not have its model in its list; it is charged like any other."""
+        from haimaker.adapters.vectors import vectors_of
         from haimaker.tasks.embeddings import parse
 
         request = Request(str(uuid.uuid4()), body=dumps({"model": model, "input": list(texts)}))
         question = Question(parse(request), NONE, request.id, "", time.time(), trusted=True)
         response = self.answer(request, question, account)
         raw = response.body if isinstance(response.body, bytes) else b"".join(response.body)
-        return [each["embedding"] for each in json.loads(raw)["data"]]
+        found = json.loads(raw).get("data")
+        vectors = vectors_of([each["embedding"] for each in found] if isinstance(found, list) else None)
+        if len(vectors) != len(texts):
+            raise BadGatewayError("The embedding model did not answer for each text.", code="invalid_provider_response")
+        return vectors
 
 
 def definition_of(router_id: str, body: dict[str, object]) -> Definition:

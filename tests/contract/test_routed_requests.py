@@ -228,6 +228,25 @@ def test_a_keys_routing_is_checked_when_it_is_given(desk: Desk, fields: JSON, pa
     assert param is None or error["param"] == param
 
 
+@pytest.mark.parametrize(
+    "vectors", [[], [[1.0]], [[1.0]] * 9, [None] * 3, [["x"]] * 3, [[1.0], [1.0, 2.0], [1.0]], [[10**400]] * 3]
+)
+def test_vectors_that_cannot_be_compared_choose_no_rule(desk: Desk, vectors: list[Any]) -> None:
+    """The router's examples are two, so that three texts are embedded; every case has texts of its own."""
+    data = [{"object": "embedding", "index": index, "embedding": vector} for index, vector in enumerate(vectors)]
+    usage = {"prompt_tokens": 1, "total_tokens": 1}
+    embedded = Reply.json(200, {"object": "list", "data": data, "model": "m", "usage": usage})
+    desk.upstream.answers(lambda call: embedded if call.path.endswith("/embeddings") else SERVED(call))
+    text = f"case {vectors!r}"[:60]
+    rule = {"model": "openai/gpt-4o", "examples": [f"{text} a", f"{text} b"]}
+    router = desk.admin("/auto-router/new", embedding_model="openai/text-embedding-3-small", rules=[rule])["auto_router_id"]
+    key = desk.key(auto_router_id=router)
+    response = desk.chat(key, "haimaker/auto", text)
+    assert response.status_code == 200
+    assert response.headers["x-haimaker-route-trigger"] == "cheapest"
+    assert desk.money(key)[1] == 0
+
+
 def test_who_names_no_model_gets_one_that_can_do_it_and_is_told_why(desk: Desk) -> None:
     key = desk.key()
     messages: Any = [{"role": "user", "content": "Hi"}]

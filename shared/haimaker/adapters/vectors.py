@@ -4,6 +4,9 @@ from typing import Any
 
 from haimaker.errors import BadGatewayError
 
+TOO_LARGE = 2.0**128
+"""Of what 32 bits hold."""
+
 
 def vectors_of(value: Any) -> list[list[float]]:
     """A list of vectors: as such, by the type of their numbers, or each in an object. Raises BadGatewayError for anything else."""
@@ -18,7 +21,7 @@ def vector_of(value: Any) -> list[float]:
     """One vector, also if it is the value of a field. Raises BadGatewayError."""
     if isinstance(value, dict):
         value = value.get("embedding", value.get("values"))
-    if not isinstance(value, list) or not all(type(number) in (int, float) for number in value):
+    if not isinstance(value, list) or not all(type(number) in (int, float) and abs(number) < TOO_LARGE for number in value):
         raise _none()
     return value
 
