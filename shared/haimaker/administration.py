@@ -10,9 +10,9 @@ from typing import TYPE_CHECKING, Any, TypeVar
 from haimaker.accounts import check_usable, require_admin
 from haimaker.amounts import nanousd_of, seconds_of, span_of
 from haimaker.errors import BadRequestError, ConflictError, NotFoundError
-from haimaker.schema import parse_json
 from haimaker.settlement import usd
 from haimaker.store import NEVER_S, Account, Balance, Store
+from haimaker.strict_json import parse_json
 from haimaker.wire import JSON, Request
 
 if TYPE_CHECKING:

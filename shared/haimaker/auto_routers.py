@@ -21,11 +21,11 @@ from haimaker.choosing import KIND, definition_of
 from haimaker.deciding import Decider
 from haimaker.errors import BadRequestError, ConflictError, NotFoundError
 from haimaker.plans import AUTO
-from haimaker.schema import parse_json
 from haimaker.simulation import OURS, simulated
 from haimaker.sse import dumps
 from haimaker.store import Account, Store
 from haimaker.store.documents import Document
+from haimaker.strict_json import parse_json
 from haimaker.toml_table import Mistake
 from haimaker.wire import JSON, Request
 

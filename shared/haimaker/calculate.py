@@ -11,9 +11,10 @@ from collections.abc import Collection
 from haimaker import costs, limits, usage
 from haimaker.errors import BadRequestError
 from haimaker.routing import Router
-from haimaker.schema import Asked, parse_chat, parse_completion, parse_json
+from haimaker.schema import Asked, parse_chat, parse_completion
 from haimaker.settlement import usd
 from haimaker.situation import Situation
+from haimaker.strict_json import parse_json
 from haimaker.usage import Tokens
 from haimaker.wire import JSON, Attempt, Request
 

@@ -3,7 +3,6 @@
 https://platform.openai.com/docs/api-reference/chat/create
 """
 
-import json
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Annotated, Any, Literal, NoReturn
 
@@ -11,6 +10,7 @@ from pydantic import BaseModel, ConfigDict, Field, StrictBool, StrictFloat, Stri
 
 from haimaker.errors import BadRequestError
 from haimaker.plans import AUTO
+from haimaker.strict_json import parse_json
 from haimaker.wire import JSON, Attempt
 
 if TYPE_CHECKING:
@@ -18,7 +18,6 @@ if TYPE_CHECKING:
 
 MAX_CHOICES = 128
 MAX_PROMPTS = 2_048
-MAX_DEPTH = 200
 MAX_TOKENS = 10**9
 """More than any model writes; keeps a cost within what the store counts."""
 
@@ -227,29 +226,6 @@ def with_model(body: JSON, model: str | None) -> JSON:
     return body if model is None else {**body, "model": model}
 
 
-def parse_json(raw: bytes) -> JSON:
-    """A JSON object in UTF-8, without NaN or infinity, not nested too deep. Raises BadRequestError."""
-    try:
-        body = strict_json(raw.decode("utf-8-sig"))
-    except UnicodeDecodeError as error:
-        raise _not_json(f"it is not UTF-8 at byte {error.start}") from None
-    except RecursionError:
-        raise _too_deep() from None
-    except ValueError as error:
-        raise _not_json(str(error).partition("; use sys.")[0]) from None  # of an integer, advice for its reader's programmer
-    if not isinstance(body, dict):
-        raise _not_json("it must be an object")
-    # As few brackets as this can't nest too deep: most bodies need no look inside.
-    if raw.count(b"{") + raw.count(b"[") > MAX_DEPTH and _depth(body) > MAX_DEPTH:
-        raise _too_deep()
-    return body
-
-
-def strict_json(text: str) -> Any:
-    """JSON as the standard has it: NaN, infinity and what is too large for a float are none. Raises ValueError."""
-    return json.loads(text, parse_constant=_refuse_constant, parse_float=_finite)
-
-
 def refuse(error: ValidationError) -> NoReturn:
     """Raises the first thing that is wrong as a BadRequestError whose `param` names it as OpenAI does: `messages[0].role`."""
     first, *others = error.errors(include_url=False, include_context=False, include_input=False)
@@ -270,36 +246,3 @@ def _path(location: tuple[int | str, ...]) -> str:
         elif part.isidentifier() and part not in ("str", "int", "float", "bool"):
             path += f".{part}" if path else part
     return path
-
-
-def _not_json(why: str) -> BadRequestError:
-    return BadRequestError(f"We could not parse the JSON body of your request: {why}.", code="invalid_json")
-
-
-def _too_deep() -> BadRequestError:
-    return BadRequestError(f"The JSON body is nested more than {MAX_DEPTH} levels deep.", code="invalid_json")
-
-
-def _refuse_constant(name: str) -> NoReturn:
-    raise ValueError(f"{name} is not JSON")
-
-
-def _finite(text: str) -> float:
-    value = float(text)
-    if value in (float("inf"), float("-inf")):
-        raise ValueError(f"{text[:20]} is too large a number")
-    return value
-
-
-def _depth(value: Any) -> int:
-    """How deep containers are nested, without recursion."""
-    depth, level = 0, [value]
-    while level:
-        depth += 1
-        level = [
-            inner
-            for outer in level
-            for inner in (outer.values() if isinstance(outer, dict) else outer)
-            if isinstance(inner, dict | list)
-        ]
-    return depth

@@ -18,9 +18,9 @@ from haimaker.deciding import Decider, Decision, Question
 from haimaker.errors import APIError, BadRequestError
 from haimaker.keys import id_of
 from haimaker.plans import Plan
-from haimaker.schema import parse_json
 from haimaker.sse import dumps
 from haimaker.store import Account
+from haimaker.strict_json import parse_json
 from haimaker.wire import JSON, Attempt, Request
 from haimaker.wishes import DRAW_HEADER
 

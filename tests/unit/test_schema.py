@@ -7,7 +7,8 @@ from hypothesis import strategies as st
 
 from haimaker.errors import BadRequestError
 from haimaker.plans import AUTO
-from haimaker.schema import MAX_CHOICES, MAX_DEPTH, MAX_TOKENS, ChatRequest, parse_chat, parse_json
+from haimaker.schema import MAX_CHOICES, MAX_TOKENS, ChatRequest, parse_chat
+from haimaker.strict_json import MAX_DEPTH, parse_json
 from tests.support.builders import chat_body, chat_request, completion_request
 
 MISSING = "missing_required_parameter"

@@ -10,7 +10,8 @@ from typing import Any, NamedTuple
 from haimaker import multipart_form, pictures
 from haimaker.errors import BadRequestError
 from haimaker.multipart_form import File
-from haimaker.schema import parse_json, with_model
+from haimaker.schema import with_model
+from haimaker.strict_json import parse_json
 from haimaker.wire import JSON, Request
 
 MOST_FILES = 16

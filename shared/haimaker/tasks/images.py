@@ -12,7 +12,8 @@ from pydantic import Field, StrictBool, StrictInt, StrictStr, ValidationError
 from haimaker import choices, image_counts, usage
 from haimaker.errors import BadGatewayError
 from haimaker.image_prices import Size, size_of
-from haimaker.schema import CommonFields, parse_json, refuse, with_model
+from haimaker.schema import CommonFields, refuse, with_model
+from haimaker.strict_json import parse_json
 from haimaker.task import Made, Task
 from haimaker.tasks.image_forms import Parsed, from_request
 from haimaker.usage import Tokens

@@ -13,7 +13,8 @@ from pydantic import Field, StrictStr, ValidationError
 from haimaker import choices, pictures, usage
 from haimaker.adapters.parameters import OURS
 from haimaker.errors import BadRequestError
-from haimaker.schema import CommonFields, parse_json, refuse, with_model
+from haimaker.schema import CommonFields, refuse, with_model
+from haimaker.strict_json import parse_json
 from haimaker.task import Made, Task
 from haimaker.usage import Tokens
 from haimaker.verdicts import IMAGE, TEXT, worse

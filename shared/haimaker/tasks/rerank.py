@@ -13,8 +13,9 @@ from pydantic import Field, StrictBool, StrictInt, StrictStr, ValidationError
 from haimaker import choices, usage
 from haimaker.adapters.parameters import OURS
 from haimaker.errors import BadRequestError
-from haimaker.schema import CommonFields, parse_json, refuse, with_model
+from haimaker.schema import CommonFields, refuse, with_model
 from haimaker.sse import dumps
+from haimaker.strict_json import parse_json
 from haimaker.task import Made, Task
 from haimaker.usage import Tokens
 from haimaker.wire import JSON, Attempt, Request

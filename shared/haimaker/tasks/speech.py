@@ -12,7 +12,8 @@ from pydantic import BaseModel, ConfigDict, Field, StrictFloat, StrictInt, Stric
 
 from haimaker import usage
 from haimaker.errors import BadRequestError
-from haimaker.schema import CommonFields, Form, parse_json, refuse, with_model
+from haimaker.schema import CommonFields, Form, refuse, with_model
+from haimaker.strict_json import parse_json
 from haimaker.task import Task
 from haimaker.usage import Tokens
 from haimaker.wire import JSON, Attempt, Chunk, Request

@@ -8,9 +8,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from haimaker import strict_json
 from haimaker.adapters.anthropic import carried, names, parts
 from haimaker.adapters.anthropic.parts import invalid, text, with_cache_control
-from haimaker.schema import strict_json
 from haimaker.wire import JSON
 
 SYSTEM = ("system", "developer")
@@ -110,7 +110,7 @@ def _input(arguments: Any) -> JSON:
     value = arguments
     if isinstance(arguments, str) and arguments.count("{") + arguments.count("[") <= DEEPEST:
         try:
-            value = strict_json(arguments)
+            value = strict_json.loads(arguments)
         except ValueError:
             value = arguments
     return value if isinstance(value, dict) else {"arguments": value}

@@ -11,7 +11,7 @@ from haimaker.adapters.bedrock import carrying
 from haimaker.adapters.bedrock.blocks import Blocks, invalid
 from haimaker.adapters.bedrock.families import Family
 from haimaker.errors import BadRequestError
-from haimaker.schema import parse_json
+from haimaker.strict_json import parse_json
 from haimaker.wire import JSON
 
 CONTINUE = "Continue."
