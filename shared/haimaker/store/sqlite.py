@@ -14,7 +14,7 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import BinaryIO
 
 from haimaker.store import (
     NEVER_S,
@@ -29,6 +29,7 @@ from haimaker.store import (
     StoreUnavailable,
     ledger,
     minute_of,
+    sqlite_records,
 )
 from haimaker.store import sqlite_schema as schema
 from haimaker.store.ledger import Counters
@@ -162,11 +163,11 @@ class SQLiteStore:
 
     def amend(self, record: Record) -> bool:
         with self._writing("amend") as execute:
-            return _amend(execute, record)
+            return sqlite_records.amend(execute, record)
 
     def record(self, request_id: str) -> Record | None:
         with self._reading("record") as execute:
-            return _kept(execute, request_id)
+            return sqlite_records.kept(execute, request_id)
 
     def records(
         self,
@@ -184,7 +185,7 @@ class SQLiteStore:
         asked = {"account": account_id, "since": ledger.order(since_s), "until": ledger.order(until_s), "after": after}
         with self._reading("records") as execute:
             rows = execute(page.format(whose=whose), asked | {"limit": limit + 1}).fetchall()
-        return [_record(row) for row in rows[:limit]], rows[limit - 1][-1] if len(rows) > limit else None
+        return [sqlite_records.record_of(row) for row in rows[:limit]], rows[limit - 1][-1] if len(rows) > limit else None
 
     def totals(self, by: By, first_day: str, last_day: str, account_id: str | None = None) -> Sequence[Total]:
         """From the records, some at a time, so that requests meanwhile do not wait."""
@@ -254,9 +255,9 @@ def _settle(execute: Execute, holds: Sequence[Hold], record: Record, tokens: int
     detail = json.dumps(record.detail)
     row = (record.request_id, record.account_id, started, record.started_s, record.status, record.cost_nanousd, detail)
     is_new = execute(schema.KEEP, row).rowcount == 1
-    kept = record if is_new else _kept(execute, record.request_id) or record
+    kept = record if is_new else sqlite_records.kept(execute, record.request_id) or record
     if not is_new:
-        kept = _noted(execute, kept, record, holds)
+        kept = sqlite_records.noted(execute, kept, record, holds)
     crossings = [found for hold in holds if (found := _end(execute, hold, kept.cost_nanousd, tokens))]
     return Settled(tuple(crossings)) if is_new else None
 
@@ -277,28 +278,3 @@ def _charge(execute: Execute, holds: Sequence[Hold]) -> int:
     for hold in holds:
         _settle(execute, (hold,), ledger.lost(hold), hold.tokens)
     return len(holds)
-
-
-def _noted(execute: Execute, kept: Record, record: Record, holds: Sequence[Hold]) -> Record:
-    """An earlier record with what became of a request that was lost, and who else is charged for it."""
-    changed = ledger.noted(kept, record) or kept
-    for hold in holds:
-        changed = ledger.joined(changed, hold) or changed
-    if changed is not kept:
-        _amend(execute, changed)
-    return changed
-
-
-def _kept(execute: Execute, request_id: str) -> Record | None:
-    row = execute(f"{schema.RECORDS} WHERE id = ?", (request_id,)).fetchone()
-    return _record(row) if row else None
-
-
-def _amend(execute: Execute, record: Record) -> bool:
-    changes = {"id": record.request_id, "status": record.status, "cost": record.cost_nanousd, "detail": json.dumps(record.detail)}
-    return execute(schema.AMEND, changes).rowcount == 1
-
-
-def _record(row: Sequence[Any]) -> Record:
-    request_id, account_id, started_s, status, cost_nanousd, detail = row[:6]
-    return Record(request_id, account_id, started_s, status, cost_nanousd, json.loads(detail))
