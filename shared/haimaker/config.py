@@ -39,6 +39,13 @@ class AWSAccess:
     ssm_endpoint: str | None = None
     s3_endpoint: str | None = None
 
+    def bucket_address(self, bucket: str, key: str) -> tuple[str, str]:
+        """The server and the path of an object; `key` is already fit for a path."""
+        if self.s3_endpoint:
+            return self.s3_endpoint, f"/{bucket}/{key}"
+        suffix = "amazonaws.com.cn" if self.region.startswith("cn-") else "amazonaws.com"
+        return f"https://{bucket}.s3.{self.region}.{suffix}", f"/{key}"
+
 
 @dataclass(frozen=True, slots=True)
 class Settings:

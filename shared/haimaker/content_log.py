@@ -120,7 +120,7 @@ class Bucket:
 
     def keep(self, name: str, entry: bytes) -> None:
         """https://docs.aws.amazon.com/AmazonS3/latest/API/API_PutObject.html"""
-        base_url, path = self._address(f"{PREFIX}/{name}")
+        base_url, path = self.access.bucket_address(self.name, f"{PREFIX}/{name}")
         headers = {"content-type": "application/json", "x-amz-content-sha256": sha256(entry).hexdigest()}
         try:
             credentials = self.access.credentials.current()
@@ -133,12 +133,6 @@ class Bucket:
             raise NotKept(str(error)) from None
         if answer.status != 200:
             raise NotKept(f"the bucket answered with status {answer.status}")
-
-    def _address(self, key: str) -> tuple[str, str]:
-        if self.access.s3_endpoint:
-            return self.access.s3_endpoint, f"/{self.name}/{key}"
-        suffix = "amazonaws.com.cn" if self.access.region.startswith("cn-") else "amazonaws.com"
-        return f"https://{self.name}.s3.{self.access.region}.{suffix}", f"/{key}"
 
 
 @dataclass(slots=True)

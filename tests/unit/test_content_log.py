@@ -80,7 +80,7 @@ def test_an_object_is_put_once_and_signed_as_aws_wants_it(monkeypatch: pytest.Mo
     ],
 )
 def test_a_bucket_is_where_its_region_has_it(region: str, address: str) -> None:
-    assert Bucket("a-bucket", AWSAccess(region, CREDENTIALS))._address("content/x") == (address, "/content/x")
+    assert AWSAccess(region, CREDENTIALS).bucket_address("a-bucket", "content/x") == (address, "/content/x")
 
 
 @pytest.mark.parametrize(

@@ -51,7 +51,7 @@ class Bucket:
         return _bounded(answer)
 
     def _call(self, method: str, key: str, headers: dict[str, str] | None = None, body: bytes = b"") -> UpstreamResponse:
-        base_url, path = self._address(key)
+        base_url, path = self.access.bucket_address(self.name, quote(key))
         link = self._link(method, key, OWN_CALL_S, headers)
         request = UpstreamRequest(path + link.removeprefix(base_url + path), body, method=method)
         try:
@@ -63,16 +63,9 @@ class Bucket:
             raise FilesUnavailable(f"The bucket for files could not be reached: {error}") from None
 
     def _link(self, method: str, key: str, lasts_s: int, headers: dict[str, str] | None = None) -> str:
-        url = "".join(self._address(key))
+        url = "".join(self.access.bucket_address(self.name, quote(key)))
         access = self.access
         return signed_link(access.credentials.current(), access.region, method, url, headers or {}, lasts_s, time.time())
-
-    def _address(self, key: str) -> tuple[str, str]:
-        path = "/" + quote(key)
-        if self.access.s3_endpoint:
-            return self.access.s3_endpoint, f"/{self.name}{path}"
-        suffix = "amazonaws.com.cn" if self.access.region.startswith("cn-") else "amazonaws.com"
-        return f"https://{self.name}.s3.{self.access.region}.{suffix}", path
 
 
 def _bounded(answer: UpstreamResponse) -> bytes:
