@@ -76,7 +76,7 @@ def _told(said: Sequence[JSON | None]) -> JSON | None:
 
 def _one_prompt_each(request: CompletionRequest) -> list[Asked]:
     """A request per prompt, whose size is an upper bound: that of all without what the other prompts have at least."""
-    least = [len(prompt.encode("utf-8", "surrogatepass")) if isinstance(prompt, str) else len(prompt) for prompt in request.prompts]
+    least = [usage.bytes_of(prompt) if isinstance(prompt, str) else len(prompt) for prompt in request.prompts]
     others = [sum(least) - own for own in least]
     requests = [_with(request, {"prompt": prompt}) for prompt in request.prompts]
     return [replace(each, size=request.size - other) for each, other in zip(requests, others, strict=True)]

@@ -155,7 +155,7 @@ def _limit(attempt: Attempt, request: Asked, default: int, affordable: int | Non
 
 
 def _tokens_of(prompt: str | list[int]) -> int:
-    return usage.estimate_tokens(len(prompt.encode("utf-8", "surrogatepass"))) if isinstance(prompt, str) else len(prompt)
+    return usage.estimate_tokens(usage.bytes_of(prompt)) if isinstance(prompt, str) else len(prompt)
 
 
 def _messages(request: Asked) -> Sequence[JSON]:

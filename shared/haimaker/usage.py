@@ -138,6 +138,11 @@ def to_openai(tokens: Tokens) -> JSON:
     return usage
 
 
+def bytes_of(text: str) -> int:
+    """As it is sent, in UTF-8; half of a pair of surrogates counts as well."""
+    return len(text.encode("utf-8", "surrogatepass"))
+
+
 def estimate_tokens(text_bytes: int) -> int:
     """A guess at the tokens of a text, for an answer whose provider sent no usage: four bytes each, rounded up."""
     return -(-text_bytes // 4)

@@ -191,7 +191,7 @@ def _bytes(given: Any) -> int:
     """Of a text, or of all that an object says, however deep; of a list of ids as many as there are."""
     if isinstance(given, dict):
         return len(dumps(given))
-    return len(given.encode("utf-8", "surrogatepass")) if isinstance(given, str) else len(given)
+    return usage.bytes_of(given) if isinstance(given, str) else len(given)
 
 
 def _estimate(given: Any) -> int:

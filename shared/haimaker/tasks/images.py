@@ -75,13 +75,13 @@ class ImageRequest(Task):
     def most(self, attempt: Attempt) -> Tokens:
         fields = self.fields
         partial = (fields.partial_images or 0) if self.streams else 0
-        bytes_ = _bytes(self.prompt)
-        found = image_counts.most(attempt.facts, self.n, fields.quality, self.size_asked, bytes_, len(self.files), partial)
+        text_bytes = usage.bytes_of(self.prompt)
+        found = image_counts.most(attempt.facts, self.n, fields.quality, self.size_asked, text_bytes, len(self.files), partial)
         # What a vendor makes of a size that its model lacks may be the dearest.
         return replace(found, variant=None)
 
     def estimate(self, attempt: Attempt, answer_bytes: int = 0) -> Tokens:
-        return image_counts.likely(attempt.facts, self.n, self.fields.quality, self.size_asked, _bytes(self.prompt))
+        return image_counts.likely(attempt.facts, self.n, self.fields.quality, self.size_asked, usage.bytes_of(self.prompt))
 
     def tokens(self, used: JSON) -> Tokens:
         """What is made is images, unless it is said to be text."""
@@ -174,7 +174,3 @@ def _checked(fields: type[ImageFields], parsed: Parsed, size: int, kind: str) ->
         return ImageRequest(fields.model_validate(body), body, size, parsed.files, kind)
     except ValidationError as error:
         refuse(error)
-
-
-def _bytes(text: str) -> int:
-    return len(text.encode("utf-8", "surrogatepass"))

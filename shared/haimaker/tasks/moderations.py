@@ -115,11 +115,11 @@ class ModerationRequest(Task):
         """A token is at least one byte of its text."""
         pieces = self.pieces
         images = sum(bool(piece.image) for piece in pieces)
-        tokens = sum(_size(piece.text) + INPUT_TOKENS for piece in pieces)
+        tokens = sum(usage.bytes_of(piece.text) + INPUT_TOKENS for piece in pieces)
         return Tokens(input=tokens, input_image=images * IMAGE_TOKENS, input_images=images, queries=self.units())
 
     def estimate(self, attempt: Attempt, answer_bytes: int = 0) -> Tokens:
-        tokens = sum(usage.estimate_tokens(_size(piece.text)) for piece in self.pieces)
+        tokens = sum(usage.estimate_tokens(usage.bytes_of(piece.text)) for piece in self.pieces)
         return Tokens(input=tokens, input_images=sum(bool(piece.image) for piece in self.pieces), queries=self.units())
 
     def units(self) -> int:
@@ -205,7 +205,3 @@ def _part(part: JSON, index: int) -> Piece:
 
 def _joined(pieces: Sequence[Piece]) -> str:
     return "\n".join(piece.text for piece in pieces if piece.text)
-
-
-def _size(text: str) -> int:
-    return len(text.encode("utf-8", "surrogatepass"))

@@ -97,9 +97,9 @@ class RerankRequest(Task):
 
     def units(self, token_bytes: int = 4) -> int:
         """Search units, for tokens of so many bytes. A query takes at most half of a chunk."""
-        query = min(_size(self.query) // token_bytes, CHUNK_TOKENS // 2)
+        query = min(usage.bytes_of(self.query) // token_bytes, CHUNK_TOKENS // 2)
         room = (CHUNK_TOKENS - query) * token_bytes
-        chunks = sum(max(1, -(-_size(text) // room)) for text in self.texts)
+        chunks = sum(max(1, -(-usage.bytes_of(text) // room)) for text in self.texts)
         return -(-chunks // UNIT_DOCUMENTS)
 
     def sure_units(self) -> int | None:
@@ -112,12 +112,12 @@ class RerankRequest(Task):
         documents = self.fields.documents
         beside = len(dumps({name: value for name, value in self.body.items() if name not in OF_DOCUMENTS})) + PAIR_TOKENS
         images = sum(isinstance(each, dict) and any(each.get(name) for name in IMAGE_FIELDS) for each in documents)
-        tokens = sum(map(_size, self.texts)) + beside * len(documents) + images * IMAGE_TOKENS
+        tokens = sum(map(usage.bytes_of, self.texts)) + beside * len(documents) + images * IMAGE_TOKENS
         return Tokens(input=tokens, queries=self.units(token_bytes=1))
 
     def estimate(self, attempt: Attempt, answer_bytes: int = 0) -> Tokens:
-        texts = sum(usage.estimate_tokens(_size(text)) for text in self.texts)
-        query = usage.estimate_tokens(_size(self.query)) * len(self.texts)
+        texts = sum(usage.estimate_tokens(usage.bytes_of(text)) for text in self.texts)
+        query = usage.estimate_tokens(usage.bytes_of(self.query)) * len(self.texts)
         return Tokens(input=texts + query, queries=self.units())
 
     def tokens(self, used: JSON) -> Tokens:
@@ -189,10 +189,6 @@ def _text(document: str | JSON, rank_fields: Sequence[str] | None) -> str:
 
 def _value(value: Any) -> str:
     return value if isinstance(value, str) else dumps(value).decode()
-
-
-def _size(text: str) -> int:
-    return len(text.encode("utf-8", "surrogatepass"))
 
 
 def _billed(tokens: Tokens | None) -> JSON:

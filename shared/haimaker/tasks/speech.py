@@ -87,11 +87,11 @@ class SpeechRequest(Task):
     def most(self, attempt: Attempt) -> Tokens:
         """Nobody counts more characters than there are bytes; sound has a bound only by how slow a voice can be."""
         text = self.fields.input
-        characters = _bytes(text) + ESCAPE_CHARACTERS * sum(map(text.count, ESCAPED))
+        characters = usage.bytes_of(text) + ESCAPE_CHARACTERS * sum(map(text.count, ESCAPED))
         if not attempt.facts.priced:
             return Tokens(characters=characters)
         longest = attempt.facts.max_output_tokens
-        bound = int(_bytes(text) * TOKENS_PER_BYTE / min(1, self.fields.speed or 1)) + PAUSE_TOKENS
+        bound = int(usage.bytes_of(text) * TOKENS_PER_BYTE / min(1, self.fields.speed or 1)) + PAUSE_TOKENS
         sound = min(bound, longest) if longest else bound
         return Tokens(input=self._text_bytes + TEXT_TOKENS, output_audio=sound, characters=characters)
 
@@ -99,7 +99,7 @@ class SpeechRequest(Task):
         """By the text: how long sound is can't be told from the bytes of most formats."""
         if not attempt.facts.priced:
             return self.characters
-        sound = -(-_bytes(self.fields.input) * LIKELY_TOKENS_PER_10_BYTES // 10)
+        sound = -(-usage.bytes_of(self.fields.input) * LIKELY_TOKENS_PER_10_BYTES // 10)
         most = self.most(attempt)
         likely = Tokens(input=usage.estimate_tokens(self._text_bytes), output_audio=min(sound, most.output_audio))
         return replace(likely, characters=len(self.fields.input))
@@ -134,7 +134,7 @@ class SpeechRequest(Task):
 
     @property
     def _text_bytes(self) -> int:
-        return _bytes(self.fields.input) + _bytes(self.fields.instructions or "")
+        return usage.bytes_of(self.fields.input) + usage.bytes_of(self.fields.instructions or "")
 
 
 def parse(request: Request) -> SpeechRequest:
@@ -144,7 +144,3 @@ def parse(request: Request) -> SpeechRequest:
         return SpeechRequest(SpeechFields.model_validate(body), body, len(request.body))
     except ValidationError as error:
         refuse(error)
-
-
-def _bytes(text: str) -> int:
-    return len(text.encode("utf-8", "surrogatepass"))
