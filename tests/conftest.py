@@ -2,5 +2,10 @@
 
 import os
 
+from hypothesis import settings
+
 for name in ("MAKEFLAGS", "MFLAGS", "MAKELEVEL", "MAKEOVERRIDES"):
     os.environ.pop(name, None)
+
+settings.register_profile("patient", deadline=None)  # a slow machine is no defect
+settings.load_profile("patient")
