@@ -24,6 +24,8 @@ SECONDS = 10.0
 MOST_REDIRECTS = 3
 PORTS = {"http": 80, "https": 443}
 NAT64 = IPv6Network("64:ff9b::/96")
+UNICAST = IPv6Network("2000::/3")
+"""All that the internet has given out: https://www.iana.org/assignments/ipv6-address-space"""
 KINDS = ("image/png", "image/jpeg", "image/gif", "image/webp")
 """That models look at."""
 
@@ -35,6 +37,8 @@ def is_public(address: str) -> bool:
         inner = [found.ipv4_mapped, found.sixtofour, *(found.teredo or ())]
         if found in NAT64:
             inner.append(IPv4Address(int(found) & 0xFFFFFFFF))
+        elif found not in UNICAST and found.ipv4_mapped is None:
+            return False
         if any(address is not None and not address.is_global for address in inner):
             return False
     return found.is_global and not found.is_multicast
