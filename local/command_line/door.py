@@ -62,6 +62,7 @@ class Door:
             raise OperatorError(self._refusal(error)) from None
         except OSError as error:
             reason = error.reason if isinstance(error, urllib.error.URLError) else error
+            reason = getattr(reason, "strerror", None) or reason
             hint = "Start it with make run, or name another one: --url, --stack or HAIMAKER_URL."
             raise OperatorError(f"No gateway answers at {self.url}: {reason}. {hint}") from None
 
