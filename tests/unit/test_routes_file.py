@@ -21,7 +21,7 @@ def test_the_example_in_the_projects_file_is_right() -> None:
     start = next(number for number, line in enumerate(lines) if line.startswith("# ["))
     example = [line.removeprefix("# ") for line in lines[start:] if not line.startswith(("# A price", "# What a name"))]
     found = parse("\n".join(line for line in example if line != "#"), HERE)
-    assert found.routes["fast"].targets == (Weighted("groq/llama-3.3-70b-versatile", 3), Weighted("openai/gpt-4o-mini"))
+    assert found.routes["fast"].targets == (Weighted("groq/openai/gpt-oss-120b", 3), Weighted("openai/gpt-4o-mini"))
     assert found.routes["fast"].timeout_s == 120
     assert found.base_models == {"azure/my-deployment": "gpt-4o"}
     assert found.prices == {"hosted_vllm/qwen3": {"input_cost_per_token": "0.0000001", "output_cost_per_token": "0.0000003"}}
