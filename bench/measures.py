@@ -21,7 +21,8 @@ from bench.servers import ROOT, Server, clean_environment
 
 ADMIN_KEY = "sk-local"
 BASELINE = "import httpx, pydantic; httpx.Client()"
-BUILD = "import app"
+BUILD = "from haimaker.runtime import load; load('app.handler', '.')"
+"""As the runtime does it in Lambda."""
 DEPLOYED = {
     "PYDANTIC_DISABLE_PLUGINS": "__all__",
     "AWS_REGION": "us-east-1",
