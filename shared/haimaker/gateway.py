@@ -2,8 +2,8 @@
 
     1 identify   auth, accounts      whose key is it
     2 validate   schema              is it a request
-    3 plan       routing             which targets, in which order
-    4 admit      limits, store       one conditional write reserves the worst case
+    3 plan       deciding, routing   which targets, in which order
+    4 admit      limits, admission   one conditional write for each payer reserves the worst case
     5 translate  adapters            to the provider's format
     6 send       sending, transport  the next target on a retryable failure, until the first byte of an answer
     7 translate  adapters            back to OpenAI's
