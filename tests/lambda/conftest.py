@@ -1,4 +1,4 @@
-"""A deployed stack in small, for the functions' tests."""
+"""A deployed stack in small, for the functions' tests; the template as AWS's translator leaves it."""
 
 import uuid
 from collections.abc import Iterator
@@ -8,9 +8,20 @@ import pytest
 from haimaker.store.dynamodb import DynamoStore
 from tests.support import dynamodb_emulators
 from tests.support.aws_front import AWSFront
+from tests.support.aws_tools import session_folder, translated
 from tests.support.fake_upstream import FakeUpstream
 from tests.support.openai_wire import plays_openai
 from tests.support.stack import TABLES, UPSTREAM_KEY, Stack, client, make_tables, put_secrets
+
+
+@pytest.fixture(scope="session")
+def template(tmp_path_factory):
+    return translated(session_folder(tmp_path_factory))
+
+
+@pytest.fixture(scope="session")
+def resources(template):
+    return template["Resources"]
 
 
 @pytest.fixture(scope="session")

@@ -14,7 +14,7 @@ from haimaker.errors import APIError, APITimeoutError, BadGatewayError, NotFound
 from haimaker.files.s3 import MADE, UPLOADS
 from haimaker.routes import ROUTES
 from haimaker.store.tables import TABLES, TTL_ATTRIBUTE
-from tests.support.aws_tools import ROOT, run, session_folder, translated
+from tests.support.aws_tools import ROOT, run
 
 STREAMING = (
     "ChatCompletionsFunction",
@@ -80,16 +80,6 @@ BEDROCKS_MODELS = [
 GUARDRAILS = {"Fn::Sub": "arn:${AWS::Partition}:bedrock:${AWS::Region}:${AWS::AccountId}:guardrail/*"}
 BEDROCK_POLICIES = ("BedrockPolicy", "BedrockRerankPolicy", "BedrockGuardrailPolicy")
 MAY_END_IN_A_STAR = [{"Fn::Sub": "${RecordsTable.Arn}/stream/*"}, *BEDROCKS_MODELS]
-
-
-@pytest.fixture(scope="module")
-def template(tmp_path_factory):
-    return translated(session_folder(tmp_path_factory))
-
-
-@pytest.fixture(scope="module")
-def resources(template):
-    return template["Resources"]
 
 
 @pytest.fixture(scope="module")

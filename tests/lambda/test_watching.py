@@ -7,20 +7,9 @@ import pytest
 
 from haimaker import metrics
 from haimaker.observability import fields_of
-from tests.support.aws_tools import session_folder, translated
 from tests.support.builders import record
 
 SERVICE = [{"Name": "service", "Value": {"Ref": "AWS::StackName"}}]
-
-
-@pytest.fixture(scope="module")
-def template(tmp_path_factory):
-    return translated(session_folder(tmp_path_factory))
-
-
-@pytest.fixture(scope="module")
-def resources(template):
-    return template["Resources"]
 
 
 @pytest.fixture(scope="module")
