@@ -21,7 +21,7 @@ from bench.servers import ROOT, Server, clean_environment
 
 ADMIN_KEY = "sk-local"
 BASELINE = "import httpx, pydantic; httpx.Client()"
-BUILD = "from haimaker.runtime import load; load('app.handler', '.')"
+BUILD = "from haimaker.aws_lambda.runtime import load; load('app.handler', '.')"
 """As the runtime does it in Lambda."""
 DEPLOYED = {
     "PYDANTIC_DISABLE_PLUGINS": "__all__",

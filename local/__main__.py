@@ -5,9 +5,9 @@ import signal
 import sys
 from types import FrameType
 
-from haimaker.access import SettingsError
-from haimaker.config import DEFAULT_ADMIN_KEY, Settings
+from haimaker.settings.settings import DEFAULT_ADMIN_KEY, Settings
 from haimaker.store import StoreUnavailable
+from haimaker.validation.settings import SettingsError
 from local.server import Server
 from local.welcome import base_url, cannot_listen, welcome
 

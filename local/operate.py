@@ -9,7 +9,7 @@ import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
-from haimaker import auth
+from haimaker.accounts import keys as auth
 from haimaker.store import StoreUnavailable
 from local import provider_secrets
 from local.command_line.terminal import ROOT, Terminal, read_secret, run

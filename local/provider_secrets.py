@@ -2,15 +2,16 @@
 
 One parameter of the tier that costs nothing holds 4 KB
 (https://docs.aws.amazon.com/systems-manager/latest/userguide/parameter-store-advanced-parameters.html). Pure; `operate.py`
-writes them, `haimaker/credentials.py` reads them, and where both have a name the second counts.
+writes them, `haimaker/credentials/sources.py` reads them, and where both have a name the second counts.
 """
 
 import json
 import re
 from collections.abc import Mapping, Sequence
 
-from haimaker.access import SettingsError, access_from
-from haimaker.providers import BY_NAME
+from haimaker.credentials.access import access_from
+from haimaker.providers.registry import BY_NAME
+from haimaker.validation.settings import SettingsError
 
 Secrets = Mapping[str, str]
 

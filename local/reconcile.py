@@ -10,8 +10,8 @@ from collections import Counter
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 
-from haimaker.config import Settings
-from haimaker.settlement import usd
+from haimaker.pricing.amounts import usd
+from haimaker.settings.settings import Settings
 from haimaker.store import Balance, Record, Store, ledger
 from haimaker.store.tables import RETENTION_S
 from haimaker.store.totals import each
@@ -147,6 +147,6 @@ def open_local(settings: Settings) -> Store:
         from haimaker.store.sqlite import SQLiteStore
 
         return SQLiteStore(settings.home / "haimaker.sqlite")
-    from haimaker.open_store import open_store
+    from haimaker.settings.store import open_store
 
     return open_store(settings)

@@ -9,7 +9,7 @@ import time
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from haimaker.errors import APITimeoutError, BadRequestError, RequestTooLargeError
+from haimaker.http.errors import APITimeoutError, BadRequestError, RequestTooLargeError
 
 REQUEST_LINE_LIMIT = 8 * 1024
 HEAD_LIMIT = 32 * 1024

@@ -9,7 +9,7 @@ import time
 from collections.abc import Iterator, Mapping
 from http import HTTPStatus
 
-from haimaker.wire import Response
+from haimaker.http.values import Response
 from local.request_reader import Head
 
 WRITE_TIMEOUT_S = 60.0

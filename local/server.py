@@ -18,9 +18,9 @@ from collections.abc import Callable
 from typing import Protocol
 from urllib.parse import parse_qsl
 
-from haimaker import routes
-from haimaker.errors import APIError, InternalServerError, PermissionDeniedError
-from haimaker.wire import Request, Response
+from haimaker.api import paths as routes
+from haimaker.http.errors import APIError, InternalServerError, PermissionDeniedError
+from haimaker.http.values import Request, Response
 from local.request_reader import ClientLeft, Head, RequestReader
 from local.response_writer import write
 

@@ -10,8 +10,8 @@ from email.utils import parsedate_to_datetime
 from functools import cached_property
 from typing import Any
 
-from haimaker import auth
-from haimaker.aws import AWSClient, Credentials
+from haimaker.accounts import keys as auth
+from haimaker.aws.client import AWSClient, Credentials
 from haimaker.store import Account, tables
 from haimaker.store.dynamodb import DynamoStore
 from local import provider_secrets

@@ -18,7 +18,7 @@ from scripts import vendor_prices
 
 Row = dict[str, Any]
 
-TABLE = Path(__file__).parents[1] / "shared" / "haimaker" / "data" / "models.tsv"
+TABLE = Path(__file__).parents[1] / "shared" / "haimaker" / "models" / "data" / "models.tsv"
 
 PROVIDER = {
     "azure_text": "azure",

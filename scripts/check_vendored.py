@@ -17,7 +17,7 @@ from io import BytesIO
 from pathlib import Path
 from typing import Any
 
-CONSOLE = Path(__file__).parents[1] / "shared" / "haimaker" / "console"
+CONSOLE = Path(__file__).parents[1] / "shared" / "haimaker" / "api" / "console"
 
 Fetch = Callable[[str], bytes]
 

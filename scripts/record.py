@@ -14,14 +14,17 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from haimaker import adapters, authorize
-from haimaker.access import SettingsError, access_from
-from haimaker.errors import APIError
-from haimaker.providers import BY_NAME
-from haimaker.schema import ChatRequest, parse_chat
-from haimaker.sse import dumps
-from haimaker.transport import Cancel, Timeouts, Transport, TransportError
-from haimaker.wire import JSON, Attempt
+from haimaker import adapters
+from haimaker.credentials import headers as authorize
+from haimaker.credentials.access import access_from
+from haimaker.http.client import Cancel, Timeouts, Transport, TransportError
+from haimaker.http.errors import APIError
+from haimaker.http.sse import dumps
+from haimaker.http.values import JSON
+from haimaker.operations.attempt import Attempt
+from haimaker.operations.chat import ChatRequest, parse_chat
+from haimaker.providers.registry import BY_NAME
+from haimaker.validation.settings import SettingsError
 from tests.wire import case
 
 TIMEOUTS = Timeouts(10, 300, 300)

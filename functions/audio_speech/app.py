@@ -1,6 +1,6 @@
 """POST /v1/audio/speech; /openai/deployments/{model}/… for Azure's clients."""
 
-from haimaker.edge import Edge
+from haimaker.aws_lambda.handler import Edge
 from haimaker.gateway import Gateway
 
 gateway = Gateway.from_environment()

@@ -1,6 +1,6 @@
 """POST /v1/audio/transcriptions, /v1/audio/translations and, for large files, /v1/audio/uploads; Azure's paths of the first two."""
 
-from haimaker.edge import Edge
+from haimaker.aws_lambda.handler import Edge
 from haimaker.gateway import Gateway
 
 gateway = Gateway.from_environment()

@@ -1,6 +1,6 @@
 """POST /v1/completions, whole and streamed; /openai/deployments/{model}/completions for Azure's clients."""
 
-from haimaker.edge import Edge
+from haimaker.aws_lambda.handler import Edge
 from haimaker.gateway import Gateway
 
 gateway = Gateway.from_environment()

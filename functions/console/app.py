@@ -1,6 +1,6 @@
 """GET /console and its files."""
 
-from haimaker.edge import Edge
+from haimaker.aws_lambda.handler import Edge
 from haimaker.gateway import Gateway
 
 gateway = Gateway.from_environment()

@@ -1,7 +1,7 @@
 """POST /key/generate, /key/update, /key/block, /key/unblock, /key/delete, /key/regenerate; GET /key/info, /key/list.
 POST /team/new, update, delete, block, unblock; GET /team/info, list; the same of /customer, or /end_user."""
 
-from haimaker.edge import Edge
+from haimaker.aws_lambda.handler import Edge
 from haimaker.gateway import Gateway
 
 OPERATIONS = (

@@ -1,6 +1,6 @@
 """GET /v1/models, GET /v1/models/{id}, GET /public/model_hub and GET /health; /openai/models for Azure's clients."""
 
-from haimaker.edge import Edge
+from haimaker.aws_lambda.handler import Edge
 from haimaker.gateway import Gateway
 
 gateway = Gateway.from_environment()

@@ -1,6 +1,6 @@
 """POST /v1/rerank and /v2/rerank."""
 
-from haimaker.edge import Edge
+from haimaker.aws_lambda.handler import Edge
 from haimaker.gateway import Gateway
 
 gateway = Gateway.from_environment()

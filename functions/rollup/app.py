@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from haimaker.rollup import Rollup
+from haimaker.aws_lambda.rollup import Rollup
 
 rollup = Rollup.from_environment()
 

@@ -1,6 +1,6 @@
 """POST /route/simulate and /auto-router/...: where a request would go, and the routers that decide it."""
 
-from haimaker.edge import Edge
+from haimaker.aws_lambda.handler import Edge
 from haimaker.gateway import Gateway
 
 OPERATIONS = (

@@ -1,6 +1,6 @@
 """GET /spend/logs, /spend/report, /spend/keys, /v1/generation; POST /spend/calculate."""
 
-from haimaker.edge import Edge
+from haimaker.aws_lambda.handler import Edge
 from haimaker.gateway import Gateway
 
 OPERATIONS = ("spend_logs", "spend_report", "spend_keys", "spend_calculate", "generation")

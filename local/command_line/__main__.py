@@ -4,7 +4,7 @@ import argparse
 import sys
 from collections.abc import Sequence
 
-from haimaker.access import SettingsError
+from haimaker.validation.settings import SettingsError
 from local.command_line import deployment, doctor, keys, models, routes, spend
 from local.command_line.context import Context
 from local.command_line.terminal import Terminal

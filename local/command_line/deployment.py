@@ -3,8 +3,8 @@
 import argparse
 from typing import Any
 
-from haimaker.access import access_from
-from haimaker.config import Settings
+from haimaker.credentials.access import access_from
+from haimaker.settings.settings import Settings
 from haimaker.store import StoreUnavailable
 from local import provider_secrets
 from local.command_line.context import DEFAULT_STACK, Context

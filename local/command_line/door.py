@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import IO, Any
 from urllib.parse import urlencode, urlsplit
 
-from haimaker.config import DEFAULT_ADMIN_KEY, is_loopback
+from haimaker.settings.settings import DEFAULT_ADMIN_KEY, is_loopback
 from local.stack import OperatorError
 from local.welcome import base_url
 

@@ -4,12 +4,12 @@ from collections.abc import Collection, Iterator, Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from haimaker.access import access_from
-from haimaker.config import DEFAULT_CONFIG
-from haimaker.plans import Config, Route
-from haimaker.providers import PROVIDERS
-from haimaker.routes_file import FALLBACKS, parse
-from haimaker.targets import Targets
+from haimaker.credentials.access import access_from
+from haimaker.providers.registry import PROVIDERS
+from haimaker.routing.plan import Config, Route
+from haimaker.routing.targets import Targets
+from haimaker.settings.gateway_toml import FALLBACKS, parse
+from haimaker.settings.settings import DEFAULT_CONFIG
 from local import provider_secrets
 from local.command_line.context import Context
 from local.command_line.terminal import usd

@@ -18,37 +18,41 @@ from dataclasses import dataclass, field
 from functools import cache
 from typing import TYPE_CHECKING, NamedTuple
 
-from haimaker import admission, deciding, keys, limits, models, uploads, waits
-from haimaker.accepting import Parse
-from haimaker.accounts import Accounts, Payers, check_usable, refusal, unavailable
-from haimaker.calling import Caller, Upstreams
-from haimaker.config import Settings
-from haimaker.content import Content
-from haimaker.credentials import Constant, Credentials, Stored
-from haimaker.deciding import Decider, Decision, Question
-from haimaker.errors import APIError, InternalServerError
-from haimaker.exchange import Exchange
-from haimaker.health import Health
-from haimaker.limits import Reservation
-from haimaker.observability import Observer
-from haimaker.operations import OPERATIONS
-from haimaker.plans import Plan
-from haimaker.provider import Provider
-from haimaker.providers import PROVIDERS
-from haimaker.relay import ClientLeft, Relay
-from haimaker.replies import error_response, json_response
-from haimaker.routing import Router
-from haimaker.schema import Accepted, Asked
-from haimaker.sending import Sender
-from haimaker.settlement import Settlement
-from haimaker.shared_health import SharedHealth
-from haimaker.sse import dumps
+from haimaker.accounts.directory import Accounts, Payers, check_usable, refusal, unavailable
+from haimaker.api import keys, models, uploads
+from haimaker.api.dispatch import OPERATIONS
+from haimaker.billing import admission
+from haimaker.billing import estimates as limits
+from haimaker.billing.estimates import Reservation
+from haimaker.billing.settlement import Settlement
+from haimaker.content.content import Content
+from haimaker.credentials.sources import Constant, Credentials, Stored
+from haimaker.http.client import Cancel, Transport
+from haimaker.http.errors import APIError, InternalServerError
+from haimaker.http.responses import error_response, json_response
+from haimaker.http.sse import dumps
+from haimaker.http.values import Request, Response
+from haimaker.observability.observer import Observer
+from haimaker.operations.chat import Accepted, Asked
+from haimaker.operations.parsers import Parse
+from haimaker.providers.provider import Provider
+from haimaker.providers.registry import PROVIDERS
+from haimaker.routing import deadlines as waits
+from haimaker.routing import decider as deciding
+from haimaker.routing.decider import Decider, Decision, Question
+from haimaker.routing.health import Health
+from haimaker.routing.plan import Plan
+from haimaker.routing.router import Router
+from haimaker.routing.shared_health import SharedHealth
+from haimaker.settings.settings import Settings
 from haimaker.store import UNLIMITED, Account, Admitted, Hold, Refused, Store, StoreUnavailable
-from haimaker.transport import Cancel, Transport
-from haimaker.wire import Request, Response
+from haimaker.upstream.attempts import Sender
+from haimaker.upstream.call import Caller, Upstreams
+from haimaker.upstream.exchange import Exchange
+from haimaker.upstream.relay import ClientLeft, Relay
 
 if TYPE_CHECKING:
-    from haimaker.choosing import Choosing
+    from haimaker.routing.auto_service import Choosing
 
 LATE_S = 10
 """How long after a request's last moment its hold counts as lost."""
@@ -83,7 +87,7 @@ class Gateway:
     @classmethod
     def local(cls, settings: Settings) -> "Gateway":
         """A gateway in a process of its own: a laptop's or a container's. Raises SettingsError, StoreUnavailable."""
-        from haimaker.open_store import open_store
+        from haimaker.settings.store import open_store
 
         store = open_store(settings)
         keys.install_admin(store, settings)
@@ -99,7 +103,7 @@ class Gateway:
         settings = Settings.deployed()
         if settings.aws is None:
             return cls.local(settings)
-        from haimaker.open_store import stack_store
+        from haimaker.settings.store import stack_store
 
         observer = Observer(settings.service, metrics_on=True, dimensions=settings.metric_dimensions)
         credentials: Credentials = Constant(settings.access)
@@ -175,7 +179,7 @@ class Gateway:
     def _reached(self, router: Router, upstreams: Upstreams) -> Reach:
         @cache
         def choosing() -> "Choosing":
-            from haimaker.choosing import Choosing
+            from haimaker.routing.auto_service import Choosing
 
             return Choosing(router, self.store, self.answer)
 
@@ -188,7 +192,7 @@ class Gateway:
 
     def calculate(self, request: Request) -> Response:
         """Reads no providers' credentials: prices are known without them."""
-        from haimaker import calculate  # nothing else needs it
+        from haimaker.api import calculate  # nothing else needs it
 
         payers = self.accounts.payers(self.accounts.identify(request.headers, fresh=True))
         check_usable(payers.key, time.time())
@@ -236,8 +240,8 @@ def _classes(asked: Accepted) -> tuple[type[Caller], type[Exchange]]:
     """What makes the calls of an operation, and what tells their answers."""
     if isinstance(asked, Asked):
         return Caller, Exchange
-    from haimaker.task_calling import TaskCaller  # a function that generates text never needs them
-    from haimaker.task_exchange import TaskExchange
+    from haimaker.upstream.operation_call import TaskCaller  # a function that generates text never needs them
+    from haimaker.upstream.operation_exchange import TaskExchange
 
     return TaskCaller, TaskExchange
 

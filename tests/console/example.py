@@ -4,10 +4,10 @@ import random
 import time
 from dataclasses import replace
 
-from haimaker import auth
-from haimaker.admission import admit
+from haimaker.accounts import keys as auth
+from haimaker.billing.admission import admit
+from haimaker.http.values import JSON
 from haimaker.store import Account, Admitted, Hold, Record, Store
-from haimaker.wire import JSON
 
 DAY_S = 86_400
 USD = 10**9

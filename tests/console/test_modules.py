@@ -6,7 +6,7 @@ import re
 import pytest
 from playwright.sync_api import Page
 
-from haimaker.console import FOLDER
+from haimaker.api.console import FOLDER
 from tests.console.conftest import Console
 
 EVENTS = 'data: {\\"a\\":1}\\n\\n: silence\\n\\ndata: é\\r\\ndata: 2\\r\\n\\r\\nevent: x\\ndata:[DONE]\\n\\ndata: cut'

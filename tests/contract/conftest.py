@@ -6,7 +6,7 @@ from collections.abc import Iterator
 import openai
 import pytest
 
-from haimaker.observability import Observer
+from haimaker.observability.observer import Observer
 from tests.contract.money_support import Desk, serving
 from tests.contract.sdk_support import PROMPT, UPSTREAM_KEY, environment, sdk
 from tests.support.fake_upstream import FakeUpstream

@@ -13,11 +13,12 @@ from typing import Any
 import httpx
 import pytest
 
-from haimaker import keys
-from haimaker.auth import account_id_of
-from haimaker.aws import AWSClient
-from haimaker.config import AWSAccess, Settings
+from haimaker.accounts.keys import account_id_of
+from haimaker.api import keys
+from haimaker.aws.access import AWSAccess
+from haimaker.aws.client import AWSClient
 from haimaker.gateway import Gateway
+from haimaker.settings.settings import Settings
 from haimaker.store import Record
 from haimaker.store.dynamodb import DynamoStore
 from haimaker.store.tables import create_tables

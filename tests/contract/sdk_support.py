@@ -8,7 +8,7 @@ from typing import Any
 import openai
 from openai.types.chat import ChatCompletionChunk
 
-from haimaker.providers import PROVIDERS
+from haimaker.providers.registry import PROVIDERS
 from haimaker.store import Record
 from tests.contract.money_support import Desk
 from tests.support.fake_upstream import FakeUpstream

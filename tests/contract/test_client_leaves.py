@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 import pytest
 
-from haimaker import relay
+from haimaker.upstream import relay
 from tests.contract.money_support import Desk, chat_body, wait_until
 from tests.contract.sdk_support import PROMPT, RETRIED, only_record, price
 from tests.support import openai_wire

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from haimaker import auth
+from haimaker.accounts import keys as auth
 from local.command_line.__main__ import main
 from local.command_line.door import key_of, local_url
 from local.command_line.terminal import ROOT

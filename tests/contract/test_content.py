@@ -10,10 +10,10 @@ from typing import Any
 
 import pytest
 
-from haimaker import content_log
-from haimaker.access import SettingsError
-from haimaker.redaction import BUILT_IN, Redaction
-from haimaker.routes_file import parse
+from haimaker.content import log as content_log
+from haimaker.observability.redaction import BUILT_IN, Redaction
+from haimaker.settings.gateway_toml import parse
+from haimaker.validation.settings import SettingsError
 from tests.contract.money_support import ADMIN, Desk, serving, wait_until
 from tests.support.fake_upstream import FakeUpstream
 from tests.support.openai_wire import error, plays_openai

@@ -14,7 +14,7 @@ from pathlib import Path
 import httpx
 import pytest
 
-from haimaker.auth import account_id_of
+from haimaker.accounts.keys import account_id_of
 from haimaker.store.sqlite import SQLiteStore
 from tests.contract.money_support import ADMIN, AWS, chat_body, environment, error_of, exact_json, nanousd, store_of
 from tests.support.fake_upstream import FakeUpstream, Reply

@@ -12,15 +12,15 @@ from threading import Lock
 
 import pytest
 
-from haimaker.accounts import user_id_of
-from haimaker.auth import account_id_of, new_key
-from haimaker.aws import AWSClient, Credentials
-from haimaker.config import Settings
+from haimaker.accounts.directory import user_id_of
+from haimaker.accounts.keys import account_id_of, new_key
+from haimaker.aws.client import AWSClient, Credentials
 from haimaker.gateway import Gateway
+from haimaker.http.values import Request
+from haimaker.settings.settings import Settings
 from haimaker.store import Account, Store
 from haimaker.store.dynamodb import DynamoStore
 from haimaker.store.tables import create_tables
-from haimaker.wire import Request
 from local.reconcile import Reconciliation
 from tests.contract.money_support import chat_body, environment
 from tests.support import dynamodb_emulators, openai_wire

@@ -9,8 +9,8 @@ import openai
 import pytest
 from openai.types import ImagesResponse
 
-from haimaker import pictures
 from haimaker.demo.images import Size, png
+from haimaker.media import images as pictures
 from tests.contract.money_support import Desk
 from tests.contract.sdk_support import only_record, sdk
 from tests.support.fake_upstream import FakeUpstream

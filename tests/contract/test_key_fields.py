@@ -2,7 +2,7 @@
 
 import pytest
 
-from haimaker.auth import new_key
+from haimaker.accounts.keys import new_key
 from tests.contract.money_support import Desk, error_of, serving
 from tests.support import openai_wire
 from tests.support.fake_upstream import FakeUpstream

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from haimaker.auth import account_id_of, new_key
+from haimaker.accounts.keys import account_id_of, new_key
 from tests.contract.money_support import ADMIN, MODEL, Desk, error_of, nanousd, serving, wait_until
 from tests.support import openai_wire
 from tests.support.fake_upstream import FakeUpstream, Reply

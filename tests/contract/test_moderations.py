@@ -7,7 +7,7 @@ import openai
 import pytest
 from openai.types import ModerationCreateResponse
 
-from haimaker.verdicts import CATEGORIES
+from haimaker.operations.moderation_results import CATEGORIES
 from tests.contract.money_support import Desk
 from tests.contract.sdk_support import only_record, sdk
 from tests.support.fake_upstream import Call, FakeUpstream

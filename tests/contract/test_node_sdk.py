@@ -13,9 +13,11 @@ from typing import Any
 
 import pytest
 
-from haimaker import multipart_form, relay, waits
 from haimaker.demo.images import Size, png
-from haimaker.wire import Request
+from haimaker.http import multipart as multipart_form
+from haimaker.http.values import Request
+from haimaker.routing import deadlines as waits
+from haimaker.upstream import relay
 from local.request_reader import BODY_LIMIT
 from tests.contract.money_support import Desk
 from tests.contract.sdk_support import MODEL, ONCE, price

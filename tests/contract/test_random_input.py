@@ -7,7 +7,7 @@ import pytest
 from hypothesis import HealthCheck, assume, given, settings
 from hypothesis import strategies as st
 
-from haimaker.wire import Request
+from haimaker.http.values import Request
 from tests.contract.money_support import ADMIN, Desk, chat_body
 from tests.contract.random_bodies import TEXT, TREES, mutated
 from tests.contract.sdk_support import MODEL

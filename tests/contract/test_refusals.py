@@ -10,7 +10,7 @@ from typing import Any
 import openai
 import pytest
 
-from haimaker import auth
+from haimaker.accounts import keys as auth
 from tests.contract.money_support import ADMIN, Desk
 from tests.contract.sdk_support import MODEL, PROMPT, ask_all, sdk
 from tests.support import openai_wire
@@ -197,9 +197,9 @@ def test_one_at_a_time(desk: Desk, upstream: FakeUpstream):
 
 def test_a_provider_without_credentials_is_named_with_its_variable(tmp_path):
     """Nothing is configured here, so that only the demo can answer."""
-    from haimaker.config import Settings
     from haimaker.gateway import Gateway
-    from haimaker.wire import Request
+    from haimaker.http.values import Request
+    from haimaker.settings.settings import Settings
 
     gateway = Gateway.local(Settings.from_environment({"HAIMAKER_HOME": str(tmp_path)}))
     for model, variable in (("groq/llama-3.3-70b-versatile", "GROQ_API_KEY"), ("hosted_vllm/any", "HOSTED_VLLM_BASE_URL")):

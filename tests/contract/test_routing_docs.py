@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from haimaker.routes_file import parse
+from haimaker.settings.gateway_toml import parse
 from tests.contract.money_support import Desk, serving
 from tests.support.fake_upstream import FakeUpstream
 
@@ -40,7 +40,7 @@ def test_each_sample_stands_alone(sample: str) -> None:
 
 def test_the_command_checks_and_the_message_is_what_it_says(tmp_path: Path) -> None:
     """In a copy of the layer that has nothing but the standard library, as the build has it."""
-    command, message = block("sh", "routes_file"), block("text", "line 3")
+    command, message = block("sh", "gateway_toml"), block("text", "line 3")
     shutil.copytree(ROOT / "shared", tmp_path / "shared", ignore=shutil.ignore_patterns("__pycache__"))
     interpreter = tmp_path / ".venv" / "bin" / "python"
     interpreter.parent.mkdir(parents=True)

@@ -8,7 +8,7 @@ import openai
 import pytest
 from openai.types.chat import ChatCompletion
 
-from haimaker.providers import BY_NAME, PROVIDERS
+from haimaker.providers.registry import BY_NAME, PROVIDERS
 from tests.contract.money_support import Desk
 from tests.contract.sdk_support import MODEL, PROMPT, UPSTREAM_KEY, ask, ask_all, price, sdk, text_of
 from tests.support import openai_wire

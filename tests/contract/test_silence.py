@@ -5,7 +5,7 @@ import json
 import openai
 import pytest
 
-from haimaker import relay
+from haimaker.upstream import relay
 from tests.contract.money_support import Desk
 from tests.contract.sdk_support import RETRIED, ask, joined, sdk, text_of
 from tests.support import openai_wire

@@ -7,7 +7,7 @@ from decimal import Decimal
 
 import pytest
 
-from haimaker.accounts import user_id_of
+from haimaker.accounts.directory import user_id_of
 from tests.contract.money_support import ADMIN, MODEL, Desk, chat_body, error_of, nanousd, serving, store_of, usage_of
 from tests.support import openai_wire
 from tests.support.fake_upstream import FakeUpstream

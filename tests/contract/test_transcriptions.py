@@ -26,7 +26,7 @@ PIECES: list[JSON | bytes] = [
 
 
 def form_of(call: Call) -> dict[str, Any]:
-    from haimaker import multipart_form
+    from haimaker.http import multipart as multipart_form
 
     form = multipart_form.decode(call.headers["content-type"], call.body)
     return {"files": dict(form.files), "fields": list(form.fields)}

@@ -4,12 +4,12 @@ import re
 
 import pytest
 
-from haimaker.access import Access
-from haimaker.aws import Credentials
-from haimaker.config import AWSAccess
-from haimaker.credentials import AGAIN_S, KEPT_EMPTY_S, KEPT_S, Constant, Stored
-from haimaker.errors import ServiceUnavailableError
-from haimaker.observability import Observer
+from haimaker.aws.access import AWSAccess
+from haimaker.aws.client import Credentials
+from haimaker.credentials.access import Access
+from haimaker.credentials.sources import AGAIN_S, KEPT_EMPTY_S, KEPT_S, Constant, Stored
+from haimaker.http.errors import ServiceUnavailableError
+from haimaker.observability.observer import Observer
 from tests.support.aws_front import AWSFront
 from tests.support.stack import put_secrets
 

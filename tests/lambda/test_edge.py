@@ -11,11 +11,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from haimaker.config import Settings
-from haimaker.edge import Edge, whole
-from haimaker.routes import ROUTES
-from haimaker.runtime import StreamedResponse
-from haimaker.wire import Request, Response
+from haimaker.api.paths import ROUTES
+from haimaker.aws_lambda.handler import Edge, whole
+from haimaker.aws_lambda.runtime import StreamedResponse
+from haimaker.http.values import Request, Response
+from haimaker.settings.settings import Settings
 
 FOLDER = Path(__file__).parents[2] / "events"
 EVENTS = {path.stem: json.loads(path.read_text()) for path in sorted(FOLDER.glob("*.json")) if path.stem != "local"}

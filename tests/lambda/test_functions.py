@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from haimaker import auth
-from haimaker.routes import ROUTES
+from haimaker.accounts import keys as auth
+from haimaker.api.paths import ROUTES
 from haimaker.store import Account
 from tests.support.fake_upstream import FakeUpstream
 from tests.support.openai_wire import chunks

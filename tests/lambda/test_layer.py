@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from haimaker import config
+from haimaker.settings import settings as config
 from tests.support.aws_tools import ROOT, built_layer, session_folder
 
 MOST_BYTES = 25 * 1024 * 1024
@@ -54,7 +54,7 @@ def test_the_package_is_whole_and_its_files_are_where_it_looks(layer):
         return {path.relative_to(folder).as_posix(): path.read_bytes() for path in paths}
 
     assert contents(layer / "python/haimaker") == contents(ROOT / "shared/haimaker")
-    beside_package = os.path.relpath(config.DEFAULT_CONFIG, Path(config.__file__).parent)
+    beside_package = os.path.relpath(config.DEFAULT_CONFIG, Path(config.__file__).parents[1])
     assert (layer / "python/haimaker" / beside_package).resolve() == layer / "python/gateway.toml"
 
 

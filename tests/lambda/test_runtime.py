@@ -5,12 +5,12 @@ import os
 
 import pytest
 
-from haimaker.runtime import StreamedResponse
+from haimaker.aws_lambda.runtime import StreamedResponse
 from tests.support.runtime_emulator import RuntimeEmulator
 
 APP = '''
 import itertools, os, sys, threading
-from haimaker.runtime import StreamedResponse
+from haimaker.aws_lambda.runtime import StreamedResponse
 
 TEXT = {"content-type": "text/plain"}
 invocations = itertools.count(1)
@@ -169,7 +169,7 @@ def test_the_body_is_closed_before_the_next_invocation_is_asked_for(function):
 def test_a_kill_after_the_answer_loses_no_line_of_the_log(folder):
     """What the function prints is in the log although nothing flushed it: the emulator never confirms the answer."""
     (folder / "quiet.py").write_text(
-        "from haimaker.runtime import StreamedResponse\n"
+        "from haimaker.aws_lambda.runtime import StreamedResponse\n"
         "def body():\n    yield b'x'\n    print('the last line')\n"
         "def handler(event, context):\n    return StreamedResponse(200, {}, body())\n"
     )
@@ -202,7 +202,7 @@ def test_a_function_that_cannot_start_says_why(folder, handler, kind, said):
 def test_the_body_is_closed_when_nobody_takes_it(folder):
     """The connection breaks while the body is sent: it is not read on, and closed before the next invocation."""
     (folder / "endless.py").write_text(
-        "import itertools\nfrom haimaker.runtime import StreamedResponse\n"
+        "import itertools\nfrom haimaker.aws_lambda.runtime import StreamedResponse\n"
         "def body():\n"
         "    try:\n        yield from itertools.repeat(b'x' * 1000)\n    finally:\n        print('closed')\n"
         "def handler(event, context):\n    return StreamedResponse(200, {}, body())\n"

@@ -6,13 +6,13 @@ import runpy
 
 import pytest
 
-from haimaker.access import access_from
-from haimaker.aws import Credentials
-from haimaker.config import Settings
-from haimaker.content_log import PREFIX
-from haimaker.errors import APIError, APITimeoutError, BadGatewayError, NotFoundError, RateLimitError, RequestTooLargeError
+from haimaker.api.paths import ROUTES
+from haimaker.aws.client import Credentials
+from haimaker.content.log import PREFIX
+from haimaker.credentials.access import access_from
 from haimaker.files.s3 import MADE, UPLOADS
-from haimaker.routes import ROUTES
+from haimaker.http.errors import APIError, APITimeoutError, BadGatewayError, NotFoundError, RateLimitError, RequestTooLargeError
+from haimaker.settings.settings import Settings
 from haimaker.store.tables import TABLES, TTL_ATTRIBUTE
 from tests.support.aws_tools import ROOT, run
 

@@ -5,8 +5,8 @@ import re
 
 import pytest
 
-from haimaker import metrics
-from haimaker.observability import fields_of
+from haimaker.observability import metrics
+from haimaker.observability.observer import fields_of
 from tests.support.builders import record
 
 SERVICE = [{"Name": "service", "Value": {"Ref": "AWS::StackName"}}]

@@ -3,14 +3,15 @@
 import json
 from typing import Any
 
-from haimaker.errors import APIError
-from haimaker.prices import Facts, facts
-from haimaker.providers import Provider, row_for
-from haimaker.schema import ChatRequest, CompletionRequest, parse_chat, parse_completion
-from haimaker.settlement import Settlement, Status, Trial
+from haimaker.billing.settlement import Settlement, Status, Trial
+from haimaker.http.errors import APIError
+from haimaker.http.values import JSON, Request
+from haimaker.models.catalog import Facts, facts
+from haimaker.operations.attempt import Attempt
+from haimaker.operations.chat import ChatRequest, CompletionRequest, parse_chat, parse_completion
+from haimaker.pricing.usage import Tokens
+from haimaker.providers.registry import Provider, row_for
 from haimaker.store import Account, Hold, Record, Settled
-from haimaker.usage import Tokens
-from haimaker.wire import JSON, Attempt, Request
 
 MESSAGES = [{"role": "user", "content": "Hi"}]
 NOW_S = 1_700_000_000

@@ -1,4 +1,4 @@
-"""Messages of the AWS event stream, as a provider sends them: the other direction of haimaker.eventstream.
+"""Messages of the AWS event stream, as a provider sends them: the other direction of haimaker.http.eventstream.
 
 https://docs.aws.amazon.com/transcribe/latest/dg/streaming-setting-up.html#streaming-event-stream
 """

@@ -6,12 +6,12 @@ from dataclasses import dataclass, field
 
 import boto3
 
-from haimaker import auth
-from haimaker.aws import AWSClient, Credentials
+from haimaker.accounts import keys as auth
+from haimaker.aws.client import AWSClient, Credentials
+from haimaker.http.values import JSON
 from haimaker.store import Account, Balance
 from haimaker.store.dynamodb import DynamoStore
 from haimaker.store.tables import create_tables
-from haimaker.wire import JSON
 from tests.support.aws_front import AWSFront
 from tests.support.fake_upstream import FakeUpstream
 from tests.support.runtime_emulator import Invocation, RuntimeEmulator

@@ -4,9 +4,10 @@ from pathlib import Path
 
 import pytest
 
-from haimaker import accounts, auth
-from haimaker.accounts import Accounts, check_usable, refusal, require_admin, unavailable
-from haimaker.errors import APIError, AuthenticationError, PermissionDeniedError
+from haimaker.accounts import directory as accounts
+from haimaker.accounts import keys as auth
+from haimaker.accounts.directory import Accounts, check_usable, refusal, require_admin, unavailable
+from haimaker.http.errors import APIError, AuthenticationError, PermissionDeniedError
 from haimaker.store import Account, Reason, Refused, StoreThrottled, StoreUnavailable
 from haimaker.store.sqlite import SQLiteStore
 from tests.support import builders

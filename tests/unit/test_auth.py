@@ -2,9 +2,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from haimaker import auth
-from haimaker.errors import AuthenticationError
-from haimaker.wire import Request
+from haimaker.accounts import keys as auth
+from haimaker.http.errors import AuthenticationError
+from haimaker.http.values import Request
 
 KEY = auth.new_key()
 ID = auth.account_id_of(KEY)

@@ -8,20 +8,20 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from haimaker.auto import Choice, Chooser, Subject
-from haimaker.auto_rules import NO_RULES, Definition, read
-from haimaker.capabilities import needed
-from haimaker.likeness import has_word, last_message, similarities
-from haimaker.orders import typical_usd
-from haimaker.plans import Config, Route, Weighted
-from haimaker.prices import Facts
-from haimaker.providers import BY_NAME
-from haimaker.refusals import refusal
-from haimaker.routing import Router
-from haimaker.situation import Situation
-from haimaker.toml_table import Mistake, Table, whole
-from haimaker.wire import JSON
-from haimaker.wishes import Wishes
+from haimaker.http.values import JSON
+from haimaker.models.catalog import Facts
+from haimaker.providers.registry import BY_NAME
+from haimaker.routing.auto_router import Choice, Chooser, Subject
+from haimaker.routing.auto_rules import NO_RULES, Definition, read
+from haimaker.routing.context import Situation
+from haimaker.routing.eligibility import refusal
+from haimaker.routing.plan import Config, Route, Weighted
+from haimaker.routing.preferences import Wishes
+from haimaker.routing.requirements import needed
+from haimaker.routing.router import Router
+from haimaker.routing.similarity import has_word, last_message, similarities
+from haimaker.routing.strategies import typical_usd
+from haimaker.validation.toml_table import Mistake, Table, whole
 
 ON = ("openai", "anthropic", "groq", "demo")
 ROUTER = Router(

@@ -8,12 +8,10 @@ import threading
 import time
 from urllib.parse import parse_qsl, urlsplit
 
-import botocore.auth
 import botocore.awsrequest
-import botocore.credentials
 import pytest
 
-from haimaker.aws import UNSIGNED, AWSClient, AWSError, Credentials, sign, signed_link
+from haimaker.aws.client import UNSIGNED, AWSClient, AWSError, Credentials, sign, signed_link
 from tests.support.dynamodb_emulators import answer, failure, scripted
 
 HALF = b"HTTP/1.1 200 OK\r\ncontent-length: 99\r\nconnection: close\r\n\r\n{"

@@ -11,9 +11,9 @@ import pytest
 from botocore.credentials import ContainerProvider, InstanceMetadataProvider
 from botocore.utils import ContainerMetadataFetcher, InstanceMetadataFetcher
 
-from haimaker.access import SettingsError, aws_credentials_of
-from haimaker.aws import AWSClient, AWSError, Credentials
-from haimaker.aws_credentials import (
+from haimaker.aws.client import AWSClient, AWSError, Credentials
+from haimaker.credentials.access import aws_credentials_of
+from haimaker.credentials.aws_instance import (
     AGAIN_EMPTY_S,
     AGAIN_S,
     EARLY_S,
@@ -25,14 +25,15 @@ from haimaker.aws_credentials import (
     place_of,
     source_of,
 )
-from haimaker.config import DEFAULT_ADMIN_KEY, Settings
-from haimaker.errors import ServiceUnavailableError
+from haimaker.credentials.google import GoogleAccount, GoogleTokens
 from haimaker.gateway import Gateway
-from haimaker.google_auth import GoogleAccount, GoogleTokens
+from haimaker.http.client import Transport
+from haimaker.http.errors import ServiceUnavailableError
+from haimaker.http.values import JSON
+from haimaker.settings.settings import DEFAULT_ADMIN_KEY, Settings
 from haimaker.store import StoreUnavailable
 from haimaker.store.dynamodb import DynamoStore
-from haimaker.transport import Transport
-from haimaker.wire import JSON
+from haimaker.validation.settings import SettingsError
 from tests.support.builders import chat_body, request
 from tests.support.dynamodb_emulators import moto_locked
 from tests.support.fake_upstream import Call, FakeUpstream

@@ -4,8 +4,8 @@ from typing import Any
 
 import pytest
 
-from haimaker import beside
-from haimaker.beside import END, SILENCE, Beside
+from haimaker.upstream import background as beside
+from haimaker.upstream.background import END, SILENCE, Beside
 
 SOON_S = 5.0
 AT_ONCE_S = 0.02

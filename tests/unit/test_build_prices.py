@@ -3,7 +3,7 @@ from pathlib import Path
 
 import pytest
 
-from haimaker import prices
+from haimaker.models import catalog as prices
 from scripts import build_prices, vendor_prices
 from scripts.vendor_prices import Priced
 

@@ -10,11 +10,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from haimaker import choices, usage
-from haimaker.errors import APIError, BadGatewayError
-from haimaker.schema import Asked, CompletionRequest
-from haimaker.usage import Tokens
-from haimaker.wire import JSON, Attempt, Chunk
+from haimaker.adapters import splitting as choices
+from haimaker.http.errors import APIError, BadGatewayError
+from haimaker.http.values import JSON, Chunk
+from haimaker.operations.attempt import Attempt
+from haimaker.operations.chat import Asked, CompletionRequest
+from haimaker.pricing import usage
+from haimaker.pricing.usage import Tokens
 from tests.support.builders import attempt, chat_request, completion_request
 
 COMPLETES = attempt("openai/davinci-002")
@@ -175,7 +177,7 @@ def test_one_answer_is_passed_on_as_it_is() -> None:
 
 def test_all_counts_are_summed() -> None:
     every = Tokens(*range(1, 13), web_searches=13, citations=14, service_tier="flex", reported_units=15)
-    both = choices.total([every, every])
+    both = usage.total([every, every])
     assert (both.prompt, both.completion) == (2 * every.prompt, 2 * every.completion)
     assert (both.web_searches, both.citations, both.service_tier, both.reported_units) == (26, 28, "flex", 30)
-    assert choices.total([]) == Tokens()
+    assert usage.total([]) == Tokens()

@@ -3,11 +3,12 @@ from typing import Any
 
 import pytest
 
-from haimaker.access import Access, SettingsError, access_from
-from haimaker.aws_credentials import Renewed
-from haimaker.config import Settings, is_loopback
-from haimaker.plans import Config
-from haimaker.providers import PROVIDERS
+from haimaker.credentials.access import Access, access_from
+from haimaker.credentials.aws_instance import Renewed
+from haimaker.providers.registry import PROVIDERS
+from haimaker.routing.plan import Config
+from haimaker.settings.settings import Settings, is_loopback
+from haimaker.validation.settings import SettingsError
 
 AWS = {"STORE": "dynamodb", "AWS_REGION": "eu-central-1", "AWS_ACCESS_KEY_ID": "id", "AWS_SECRET_ACCESS_KEY": "hush-hush"}
 KEYS = {"AWS_ACCESS_KEY_ID": "id", "AWS_SECRET_ACCESS_KEY": "hush-hush"}

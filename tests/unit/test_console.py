@@ -8,9 +8,9 @@ from hashlib import sha256, sha512
 
 import pytest
 
-from haimaker.console import FOLDER, FOREVER, files, serve
-from haimaker.errors import NotFoundError
-from haimaker.wire import Request
+from haimaker.api.console import FOLDER, FOREVER, files, serve
+from haimaker.http.errors import NotFoundError
+from haimaker.http.values import Request
 from scripts import check_vendored
 
 SCRIPTS = [path for path in FOLDER.rglob("*.js") if "vendor" not in path.parts]

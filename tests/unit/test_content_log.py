@@ -7,17 +7,16 @@ from datetime import UTC, datetime
 from hashlib import sha256
 from pathlib import Path
 
-import botocore.auth
 import botocore.awsrequest
-import botocore.credentials
 import pytest
 
-from haimaker import content_log
-from haimaker.aws import Credentials
-from haimaker.config import AWSAccess, Settings
-from haimaker.content_log import Bucket, ContentLog, Folder, NotKept, name_of
-from haimaker.observability import Observer
-from haimaker.redaction import Redaction
+from haimaker.aws.access import AWSAccess
+from haimaker.aws.client import Credentials
+from haimaker.content import log as content_log
+from haimaker.content.log import Bucket, ContentLog, Folder, NotKept, name_of
+from haimaker.observability.observer import Observer
+from haimaker.observability.redaction import Redaction
+from haimaker.settings.settings import Settings
 from tests.support import builders
 from tests.support.fake_upstream import FakeUpstream
 from tests.support.reply import Reply

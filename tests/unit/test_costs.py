@@ -8,10 +8,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from haimaker import costs, prices
-from haimaker.costs import affordable_output_tokens, cost_nanousd, price, worst_case_nanousd
-from haimaker.prices import UNITS_PER_USD, Facts
-from haimaker.usage import MAX_COUNT, Tokens
+from haimaker.models import catalog as prices
+from haimaker.models.catalog import UNITS_PER_USD, Facts
+from haimaker.pricing import costs
+from haimaker.pricing.costs import affordable_output_tokens, cost_nanousd, price, worst_case_nanousd
+from haimaker.pricing.usage import MAX_COUNT, Tokens
 
 PROMPT = tuple(costs.INPUT_RATES)
 COMPLETION = tuple(costs.OUTPUT_RATES)

@@ -9,12 +9,12 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from haimaker import auth
-from haimaker.config import Settings
+from haimaker.accounts import keys as auth
 from haimaker.gateway import Gateway
-from haimaker.routes_file import parse
+from haimaker.http.values import JSON, Request, Response
+from haimaker.settings.gateway_toml import parse
+from haimaker.settings.settings import Settings
 from haimaker.store import Account
-from haimaker.wire import JSON, Request, Response
 
 CONFIG = """
 [routes.drawn]

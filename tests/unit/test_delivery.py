@@ -8,11 +8,11 @@ from typing import Any
 
 import pytest
 
-from haimaker.delivery import Delivery
-from haimaker.errors import BadRequestError
 from haimaker.files import Files, FilesUnavailable, Upload
 from haimaker.files.folder import Folder
-from haimaker.task import Made
+from haimaker.http.errors import BadRequestError
+from haimaker.operations.operation import Made
+from haimaker.upstream.image_delivery import Delivery
 
 PNG = b"\x89PNG\r\n\x1a\n" + bytes(20)
 SVG = b'<svg xmlns="http://www.w3.org/2000/svg"/>'

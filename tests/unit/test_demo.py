@@ -6,8 +6,8 @@ from openai.types.chat import ChatCompletion, ChatCompletionChunk
 
 from haimaker import demo
 from haimaker.demo.chat import LABEL, MODELS, MOST_COUNTED
-from haimaker.sse import decode
-from haimaker.wire import JSON, UpstreamRequest
+from haimaker.http.sse import decode
+from haimaker.http.values import JSON, UpstreamRequest
 
 SCHEMA = {
     "type": "object",

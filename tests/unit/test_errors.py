@@ -6,9 +6,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from haimaker import errors
-from haimaker.errors import APIError, from_upstream, retry_after_s, tries_again, tries_next
-from haimaker.wire import ErrorFields
+from haimaker.http import errors
+from haimaker.http.errors import APIError, from_upstream, retry_after_s, tries_again, tries_next
+from haimaker.http.values import ErrorFields
 
 NOW_S = 1_445_412_400.0
 CLASSES = sorted(

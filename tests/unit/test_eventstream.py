@@ -10,9 +10,9 @@ from botocore.eventstream import EventStreamBuffer
 from hypothesis import given
 from hypothesis import strategies as st
 
-from haimaker.errors import BadGatewayError
-from haimaker.eventstream import decode
-from haimaker.wire import Event
+from haimaker.http.errors import BadGatewayError
+from haimaker.http.eventstream import decode
+from haimaker.http.values import Event
 from tests.support.event_messages import event, message, stream
 
 EVENTS: list[tuple[str, Any]] = [

@@ -11,13 +11,14 @@ import pytest
 from moto.server import ThreadedMotoServer
 
 from haimaker import files
-from haimaker.aws import Credentials
-from haimaker.config import AWSAccess, Settings
-from haimaker.errors import BadRequestError, NotFoundError, ServiceUnavailableError
+from haimaker.aws.access import AWSAccess
+from haimaker.aws.client import Credentials
 from haimaker.files import LASTS_S, Files, FilesUnavailable, Upload, files_of
 from haimaker.files.folder import Folder
 from haimaker.files.s3 import Bucket
-from haimaker.wire import Request
+from haimaker.http.errors import BadRequestError, NotFoundError, ServiceUnavailableError
+from haimaker.http.values import Request
+from haimaker.settings.settings import Settings
 
 KEPT = AWSAccess("eu-central-1", Credentials("AKID", "a-secret", "a token/+="))
 LOCATION = b"<CreateBucketConfiguration><LocationConstraint>eu-central-1</LocationConstraint></CreateBucketConfiguration>"

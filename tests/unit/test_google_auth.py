@@ -9,11 +9,12 @@ import pytest
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import padding, rsa
 
-from haimaker.access import SettingsError, access_from
-from haimaker.aws import Credentials
-from haimaker.errors import ServiceUnavailableError
-from haimaker.google_auth import GoogleAccount, GoogleTokens, rsa_sha256, service_account_assertion
-from haimaker.transport import Transport
+from haimaker.aws.client import Credentials
+from haimaker.credentials.access import access_from
+from haimaker.credentials.google import GoogleAccount, GoogleTokens, rsa_sha256, service_account_assertion
+from haimaker.http.client import Transport
+from haimaker.http.errors import ServiceUnavailableError
+from haimaker.validation.settings import SettingsError
 from tests.support.fake_upstream import FakeUpstream
 from tests.support.reply import Reply
 

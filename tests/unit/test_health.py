@@ -2,8 +2,8 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
-from haimaker.health import FORGOTTEN_S, MOST_TARGETS, PROBE_S, Health
-from haimaker.plans import RESTING, Resting
+from haimaker.routing.health import FORGOTTEN_S, MOST_TARGETS, PROBE_S, Health
+from haimaker.routing.plan import RESTING, Resting
 
 NOW_S = 1_000.0
 FAILURES_TO_REST, REST_S = RESTING.failures, RESTING.rest_s

@@ -5,8 +5,8 @@ from pathlib import Path
 import pytest
 
 from bench import lambda_cost
-from haimaker.observability import Observer
-from haimaker.rollup import addition
+from haimaker.aws_lambda.rollup import addition
+from haimaker.observability.observer import Observer
 from haimaker.store import Account, Hold, Record, ledger, tables
 from tests.support import builders
 

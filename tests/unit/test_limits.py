@@ -6,11 +6,20 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from haimaker import costs, limits, usage
-from haimaker.limits import IMAGE_TOKENS, LARGEST_INPUT_TOKENS, LEAST_AFFORDABLE_TOKENS, MESSAGE_TOKENS, TOOL_TOKENS, reserve
-from haimaker.prices import Facts
-from haimaker.schema import ChatRequest, parse_chat
-from haimaker.wire import JSON, Attempt
+from haimaker.billing import estimates as limits
+from haimaker.billing.estimates import (
+    IMAGE_TOKENS,
+    LARGEST_INPUT_TOKENS,
+    LEAST_AFFORDABLE_TOKENS,
+    MESSAGE_TOKENS,
+    TOOL_TOKENS,
+    reserve,
+)
+from haimaker.http.values import JSON
+from haimaker.models.catalog import Facts
+from haimaker.operations.attempt import Attempt
+from haimaker.operations.chat import ChatRequest, parse_chat
+from haimaker.pricing import costs, usage
 from tests.support.builders import attempt, chat_request, completion_request
 
 DEFAULT = 1_000

@@ -5,8 +5,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from haimaker.meter import Meter, text_bytes, without_usage
-from haimaker.wire import JSON, Chunk
+from haimaker.http.values import JSON, Chunk
+from haimaker.upstream.stream_usage import Meter, text_bytes, without_usage
 
 HEAD = {"id": "chatcmpl-1", "model": "m"}
 USAGE = {"prompt_tokens": 3, "completion_tokens": 2, "total_tokens": 5}

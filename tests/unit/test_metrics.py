@@ -1,6 +1,6 @@
 import pytest
 
-from haimaker import metrics
+from haimaker.observability import metrics
 from haimaker.store import Record
 
 DETAIL = {

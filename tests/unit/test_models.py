@@ -1,13 +1,14 @@
 import pytest
 from openai.types import Model
 
-from haimaker import models
-from haimaker.errors import AuthenticationError, NotFoundError
-from haimaker.plans import AUTO, Config, Route, Weighted
-from haimaker.prices import facts
-from haimaker.providers import BY_NAME, PROVIDERS
-from haimaker.routing import Router
-from haimaker.wire import JSON
+from haimaker.api import models
+from haimaker.http.errors import AuthenticationError, NotFoundError
+from haimaker.http.values import JSON
+from haimaker.models.catalog import facts
+from haimaker.models.names import AUTO
+from haimaker.providers.registry import BY_NAME, PROVIDERS
+from haimaker.routing.plan import Config, Route, Weighted
+from haimaker.routing.router import Router
 from tests.support.builders import account, request
 
 PRICES = {"hosted_vllm/qwen3": {"input_cost_per_token": "1e-7", "output_cost_per_token": "3e-7"}}

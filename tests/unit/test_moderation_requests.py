@@ -12,16 +12,18 @@ from hypothesis import strategies as st
 from mistralai.client.models.classificationrequest import ClassificationRequest
 from openai.types import ModerationCreateResponse
 
-from haimaker import adapters, costs
-from haimaker.access import access_from
-from haimaker.errors import APIError
-from haimaker.prices import Facts, facts
-from haimaker.providers import row_for
-from haimaker.task import Answer
-from haimaker.tasks.moderations import UNIT_CHARACTERS, ModerationRequest, parse
-from haimaker.usage import Tokens
-from haimaker.verdicts import CATEGORIES, completed, worse
-from haimaker.wire import JSON, Attempt, Request
+from haimaker import adapters
+from haimaker.credentials.access import access_from
+from haimaker.http.errors import APIError
+from haimaker.http.values import JSON, Request
+from haimaker.models.catalog import Facts, facts
+from haimaker.operations.attempt import Attempt
+from haimaker.operations.moderation_results import CATEGORIES, completed, worse
+from haimaker.operations.moderations import UNIT_CHARACTERS, ModerationRequest, parse
+from haimaker.operations.operation import Answer
+from haimaker.pricing import costs
+from haimaker.pricing.usage import Tokens
+from haimaker.providers.registry import row_for
 
 GUARDRAIL = "bedrock/guardrail/gr0123456789:1"
 MODELS = ("openai/omni-moderation-latest", "mistral/mistral-moderation-2411", "azure_ai/content-safety", GUARDRAIL)

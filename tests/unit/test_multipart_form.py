@@ -5,8 +5,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from haimaker.errors import BadRequestError
-from haimaker.multipart_form import File, decode, encode
+from haimaker.http.errors import BadRequestError
+from haimaker.http.multipart import File, decode, encode
 
 NAMES = st.text(st.characters(codec="utf-8", categories=("L", "N", "P")), min_size=1, max_size=20)
 

@@ -6,13 +6,13 @@ from typing import Any
 
 import pytest
 
-from haimaker import metrics
-from haimaker.errors import APIError, AuthenticationError
-from haimaker.observability import OPERATIONS as NAMES
-from haimaker.observability import Observer
-from haimaker.operations import OPERATIONS
-from haimaker.providers import BY_NAME
-from haimaker.schema import ChatRequest, CompletionRequest
+from haimaker.api.dispatch import OPERATIONS
+from haimaker.http.errors import APIError, AuthenticationError
+from haimaker.observability import metrics
+from haimaker.observability.observer import OPERATIONS as NAMES
+from haimaker.observability.observer import Observer
+from haimaker.operations.chat import ChatRequest, CompletionRequest
+from haimaker.providers.registry import BY_NAME
 from haimaker.store import Crossing
 from tests.support.builders import record
 

@@ -5,11 +5,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from haimaker.errors import BadRequestError
-from haimaker.overrides import of_fields, of_request
-from haimaker.plans import HIGHEST_THROUGHPUT, LOWEST_COST, LOWEST_LATENCY
-from haimaker.wire import JSON, Patience
-from haimaker.wishes import FIELDS, HEADERS, NONE, Wishes
+from haimaker.http.errors import BadRequestError
+from haimaker.http.values import JSON, Patience
+from haimaker.routing.plan import HIGHEST_THROUGHPUT, LOWEST_COST, LOWEST_LATENCY
+from haimaker.routing.preferences import FIELDS, HEADERS, NONE, Wishes
+from haimaker.routing.request_options import of_fields, of_request
 
 
 @pytest.mark.parametrize(

@@ -9,8 +9,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from haimaker import prices
-from haimaker.prices import UNITS_PER_USD, Facts, facts, models, to_units
+from haimaker.models import catalog as prices
+from haimaker.models.catalog import UNITS_PER_USD, Facts, facts, models, to_units
 
 NAMES = [line.split("\t")[0] for line in prices.TABLE.read_text().splitlines()[1:]]
 
@@ -227,8 +227,8 @@ def test_priced_means_that_tokens_can_be_priced(mode: str, names: tuple[str, ...
 
 def test_importing_reads_no_table_and_no_number_library() -> None:
     code = (
-        "import sys, haimaker.usage, haimaker.prices\n"
-        "assert not haimaker.prices._table.cache_info().currsize\n"
+        "import sys, haimaker.pricing.usage, haimaker.models.catalog\n"
+        "assert not haimaker.models.catalog._table.cache_info().currsize\n"
         "assert not {'decimal', 'fractions', 'numbers'} & set(sys.modules)"
     )
-    subprocess.run([sys.executable, "-c", code], check=True, cwd=Path(prices.__file__).parents[1])
+    subprocess.run([sys.executable, "-c", code], check=True, cwd=Path(prices.__file__).parents[2])

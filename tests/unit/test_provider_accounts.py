@@ -2,10 +2,10 @@ from typing import Any
 
 import pytest
 
-from haimaker.access import access_from
-from haimaker.plans import ProviderAccount
-from haimaker.providers import BY_NAME
-from haimaker.targets import account_row
+from haimaker.credentials.access import access_from
+from haimaker.providers.registry import BY_NAME
+from haimaker.routing.plan import ProviderAccount
+from haimaker.routing.targets import account_row
 
 AWS = {"AWS_REGION": "us-east-1", "AWS_ACCESS_KEY_ID": "AKID", "AWS_SECRET_ACCESS_KEY": "secret"}
 

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from haimaker.redaction import BUILT_IN, LONGEST_TEXT, Redaction
+from haimaker.observability.redaction import BUILT_IN, LONGEST_TEXT, Redaction
 
 ALL = Redaction()
 KEYS = [

@@ -8,13 +8,13 @@ from typing import Any, cast
 
 import pytest
 
-from haimaker import relay
-from haimaker.errors import APIError, APITimeoutError, RateLimitError
-from haimaker.exchange import Exchange, Head
-from haimaker.relay import Body, ClientLeft, Relay
-from haimaker.sse import SILENCE as COMMENT
-from haimaker.transport import Cancel
-from haimaker.wire import Request, Response
+from haimaker.http.client import Cancel
+from haimaker.http.errors import APIError, APITimeoutError, RateLimitError
+from haimaker.http.sse import SILENCE as COMMENT
+from haimaker.http.values import Request, Response
+from haimaker.upstream import relay
+from haimaker.upstream.exchange import Exchange, Head
+from haimaker.upstream.relay import Body, ClientLeft, Relay
 
 Script = Callable[["Scripted"], Iterator[Head | bytes]]
 HEAD = Head(200, {"x": "y"})

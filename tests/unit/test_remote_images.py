@@ -7,9 +7,9 @@ from urllib.parse import urlsplit
 
 import pytest
 
-from haimaker import remote_images
-from haimaker.errors import BadRequestError
-from haimaker.remote_images import ImageFetcher, is_public
+from haimaker.http.errors import BadRequestError
+from haimaker.upstream import image_fetcher as remote_images
+from haimaker.upstream.image_fetcher import ImageFetcher, is_public
 from tests.support.builders import chat_request
 from tests.support.fake_upstream import FakeUpstream, Reply
 

@@ -10,17 +10,19 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from haimaker import adapters, costs
-from haimaker.access import access_from
+from haimaker import adapters
 from haimaker.adapters import ranking
-from haimaker.errors import APIError
-from haimaker.prices import Facts, facts
-from haimaker.providers import row_for
-from haimaker.sse import dumps
-from haimaker.task import Answer
-from haimaker.tasks.rerank import CHUNK_TOKENS, UNIT_DOCUMENTS, RerankRequest, parse
-from haimaker.usage import Tokens
-from haimaker.wire import JSON, Attempt, Request
+from haimaker.credentials.access import access_from
+from haimaker.http.errors import APIError
+from haimaker.http.sse import dumps
+from haimaker.http.values import JSON, Request
+from haimaker.models.catalog import Facts, facts
+from haimaker.operations.attempt import Attempt
+from haimaker.operations.operation import Answer
+from haimaker.operations.rerank import CHUNK_TOKENS, UNIT_DOCUMENTS, RerankRequest, parse
+from haimaker.pricing import costs
+from haimaker.pricing.usage import Tokens
+from haimaker.providers.registry import row_for
 
 MODELS = ("cohere/rerank-v3.5", "azure_ai/cohere-rerank-v4.0-pro", "bedrock/amazon.rerank-v1:0", "tei/any", "deepinfra/Qwen/any")
 MODELS += ("vertex_ai/semantic-ranker-default-004", "voyage/rerank-2.5", "jina_ai/jina-reranker-v2-base-multilingual")

@@ -10,11 +10,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from haimaker.access import SettingsError
-from haimaker.aws import AWSClient, Credentials
-from haimaker.observability import Observer
-from haimaker.rollup import MOST_ACTIONS, Addition, Place, Rollup, addition, groups, totals
+from haimaker.aws.client import AWSClient, Credentials
+from haimaker.aws_lambda.rollup import MOST_ACTIONS, Addition, Place, Rollup, addition, groups, totals
+from haimaker.observability.observer import Observer
 from haimaker.store import Record, StoreUnavailable, tables
+from haimaker.validation.settings import SettingsError
 from tests.support.dynamodb_emulators import answer, failure, moto_locked, scripted
 
 ROOT = Path(__file__).parents[2]

@@ -4,8 +4,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from haimaker.errors import MethodNotAllowedError, NotFoundError
-from haimaker.routes import LOCAL_ROUTES, ROUTES, match
+from haimaker.api.paths import LOCAL_ROUTES, ROUTES, match
+from haimaker.http.errors import MethodNotAllowedError, NotFoundError
 
 FOUND = [
     ("POST", "/v1/chat/completions", "chat_completions", {}),

@@ -2,11 +2,11 @@ from pathlib import Path
 
 import pytest
 
-from haimaker.access import SettingsError
-from haimaker.config import DEFAULT_CONFIG
-from haimaker.plans import BackOff, Config, Resting, Route, Weighted
-from haimaker.routes_file import main, parse
-from haimaker.wire import Patience
+from haimaker.http.values import Patience
+from haimaker.routing.plan import BackOff, Config, Resting, Route, Weighted
+from haimaker.settings.gateway_toml import main, parse
+from haimaker.settings.settings import DEFAULT_CONFIG
+from haimaker.validation.settings import SettingsError
 
 HERE = Path("gateway.toml")
 

@@ -6,8 +6,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from haimaker.errors import BadRequestError, NotFoundError, PermissionDeniedError
-from haimaker.plans import (
+from haimaker.http.errors import BadRequestError, NotFoundError, PermissionDeniedError
+from haimaker.http.values import Patience
+from haimaker.models.names import is_allowed
+from haimaker.providers.registry import BY_NAME
+from haimaker.routing.context import Situation
+from haimaker.routing.plan import (
     HIGHEST_THROUGHPUT,
     LOWEST_COST,
     LOWEST_LATENCY,
@@ -19,12 +23,9 @@ from haimaker.plans import (
     Route,
     Weighted,
 )
-from haimaker.providers import BY_NAME
-from haimaker.routing import Router
-from haimaker.situation import Situation
-from haimaker.targets import account_row, is_allowed
-from haimaker.wire import Patience
-from haimaker.wishes import Wishes
+from haimaker.routing.preferences import Wishes
+from haimaker.routing.router import Router
+from haimaker.routing.targets import account_row
 
 DEAR_FIRST = (Weighted("openai/gpt-4o"), Weighted("hosted_vllm/unpriced-1"), Weighted("openai/gpt-4o-mini", patience=Patience(5)))
 ROUTES = {

@@ -5,10 +5,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from haimaker.errors import BadRequestError
-from haimaker.plans import AUTO
-from haimaker.schema import MAX_CHOICES, MAX_TOKENS, ChatRequest, parse_chat
-from haimaker.strict_json import MAX_DEPTH, parse_json
+from haimaker.http.errors import BadRequestError
+from haimaker.http.json import MAX_DEPTH, parse_json
+from haimaker.models.names import AUTO
+from haimaker.operations.chat import MAX_CHOICES, MAX_TOKENS, ChatRequest, parse_chat
 from tests.support.builders import chat_body, chat_request, completion_request
 
 MISSING = "missing_required_parameter"

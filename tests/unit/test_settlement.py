@@ -4,11 +4,12 @@ from threading import Thread
 
 import pytest
 
-from haimaker.errors import RateLimitError
-from haimaker.prices import Facts
-from haimaker.settlement import STORE_TRIES, Settlement, Trial, usd
+from haimaker.billing.settlement import STORE_TRIES, Settlement, Trial
+from haimaker.http.errors import RateLimitError
+from haimaker.models.catalog import Facts
+from haimaker.pricing.amounts import usd
+from haimaker.pricing.usage import Tokens
 from haimaker.store import Crossing, Hold, Record, Settled, StoreThrottled, StoreUnavailable
-from haimaker.usage import Tokens
 from tests.support.builders import attempt
 
 PRICED = Facts("hosted_vllm", "m", rates={"input_cost_per_token": "2e-9", "output_cost_per_token": "3e-9"})

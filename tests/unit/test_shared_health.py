@@ -5,9 +5,9 @@ from typing import Any
 
 import pytest
 
-from haimaker.health import Health
-from haimaker.plans import Resting
-from haimaker.shared_health import KIND, READ_EVERY_S, SharedHealth, _beside
+from haimaker.routing.health import Health
+from haimaker.routing.plan import Resting
+from haimaker.routing.shared_health import KIND, READ_EVERY_S, SharedHealth, _beside
 from haimaker.store import StoreUnavailable
 from haimaker.store.sqlite import SQLiteStore
 

@@ -6,24 +6,22 @@ import time
 from collections.abc import Mapping
 from types import ModuleType
 
-import botocore.auth
 import botocore.awsrequest
-import botocore.credentials
 import pytest
 
-from haimaker.access import Access, access_from
-from haimaker.authorize import headers_for
-from haimaker.aws import AWSError, Credentials
-from haimaker.calling import Caller, Upstreams
-from haimaker.errors import ServiceUnavailableError
-from haimaker.health import Health
-from haimaker.providers import row_for
-from haimaker.settlement import Trial
-from haimaker.task_calling import TaskCaller
-from haimaker.tasks import moderations, rerank, speech
-from haimaker.transport import Cancel, Transport
-from haimaker.usage import Tokens
-from haimaker.wire import JSON, Request, UpstreamRequest
+from haimaker.aws.client import AWSError, Credentials
+from haimaker.billing.settlement import Trial
+from haimaker.credentials.access import Access, access_from
+from haimaker.credentials.headers import headers_for
+from haimaker.http.client import Cancel, Transport
+from haimaker.http.errors import ServiceUnavailableError
+from haimaker.http.values import JSON, Request, UpstreamRequest
+from haimaker.operations import moderations, rerank, speech
+from haimaker.pricing.usage import Tokens
+from haimaker.providers.registry import row_for
+from haimaker.routing.health import Health
+from haimaker.upstream.call import Caller, Upstreams
+from haimaker.upstream.operation_call import TaskCaller
 from tests.support import event_messages
 from tests.support.builders import attempt, chat_request
 from tests.support.fake_upstream import Call, FakeUpstream

@@ -6,8 +6,8 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from haimaker import sound
-from haimaker.sound import NoSound
+from haimaker.media import audio as sound
+from haimaker.media.audio import NoSound
 from tests.support import sounds
 from tests.support.sounds import FORMATS
 

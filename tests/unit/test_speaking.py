@@ -20,23 +20,25 @@ from hypothesis import strategies as st
 from mistralai.client.models import SpeechRequest as MistralRequest
 from tinytag import TinyTag
 
-from haimaker import adapters, costs
-from haimaker.access import access_from
+from haimaker import adapters
 from haimaker.adapters.mistral import speech as mistral
 from haimaker.adapters.speaking import CONTENT_TYPES, as_mp3, as_wav
-from haimaker.errors import BadGatewayError, BadRequestError
-from haimaker.models import hub
-from haimaker.plans import Config
-from haimaker.prices import Facts, facts
-from haimaker.provider import Provider
-from haimaker.providers import PROVIDERS, row_for
-from haimaker.routing import Router
-from haimaker.rows.speech import OPENAI_VOICES
-from haimaker.targets import Targets
-from haimaker.task import Sound
-from haimaker.tasks.speech import SpeechRequest, parse
-from haimaker.usage import Tokens
-from haimaker.wire import JSON, Attempt, Request, UpstreamRequest, UpstreamResponse
+from haimaker.api.models import hub
+from haimaker.credentials.access import access_from
+from haimaker.http.errors import BadGatewayError, BadRequestError
+from haimaker.http.values import JSON, Request, UpstreamRequest, UpstreamResponse
+from haimaker.models.catalog import Facts, facts
+from haimaker.operations.attempt import Attempt
+from haimaker.operations.operation import Sound
+from haimaker.operations.speech import SpeechRequest, parse
+from haimaker.pricing import costs
+from haimaker.pricing.usage import Tokens
+from haimaker.providers.provider import Provider
+from haimaker.providers.registry import PROVIDERS, row_for
+from haimaker.providers.rows.speech import OPENAI_VOICES
+from haimaker.routing.plan import Config
+from haimaker.routing.router import Router
+from haimaker.routing.targets import Targets
 from tests.wire.task_case import find_tasks, upstream_requests
 
 CASES = [case for case in find_tasks() if case.operation == "audio_speech"]

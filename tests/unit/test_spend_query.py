@@ -2,10 +2,10 @@
 
 import pytest
 
-from haimaker.errors import BadRequestError
-from haimaker.spend_query import Filter, Page, Span, grouping
+from haimaker.api.spend_filters import Filter, Page, Span, grouping
+from haimaker.http.errors import BadRequestError
+from haimaker.http.values import Request
 from haimaker.store import Record
-from haimaker.wire import Request
 
 NOW_S = 1_790_000_000.0
 DAY_S = 86_400

@@ -6,8 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from haimaker.sse import DONE, SILENCE, decode, dumps, encode, encode_error
-from haimaker.wire import Chunk, Event
+from haimaker.http.sse import DONE, SILENCE, decode, dumps, encode, encode_error
+from haimaker.http.values import Chunk, Event
 
 STREAMS = [
     (b"", []),

@@ -7,16 +7,19 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from haimaker import adapters, costs, multipart_form, usage
-from haimaker.access import access_from
-from haimaker.errors import BadRequestError
-from haimaker.multipart_form import File
-from haimaker.prices import Facts, facts
-from haimaker.providers import row_for
-from haimaker.tasks import transcripts
-from haimaker.tasks.transcriptions import TranscriptionRequest, parse_transcription, parse_translation
-from haimaker.tasks.transcripts import Spoken, Transcript
-from haimaker.wire import Attempt, Request
+from haimaker import adapters
+from haimaker.credentials.access import access_from
+from haimaker.http import multipart as multipart_form
+from haimaker.http.errors import BadRequestError
+from haimaker.http.multipart import File
+from haimaker.http.values import Request
+from haimaker.models.catalog import Facts, facts
+from haimaker.operations import transcripts
+from haimaker.operations.attempt import Attempt
+from haimaker.operations.transcriptions import TranscriptionRequest, parse_transcription, parse_translation
+from haimaker.operations.transcripts import Spoken, Transcript
+from haimaker.pricing import costs, usage
+from haimaker.providers.registry import row_for
 from tests.support import sounds
 
 MODELS = ("openai/whisper-1", "openai/gpt-4o-transcribe", "openai/gpt-4o-transcribe-diarize", "azure/gpt-4o-mini-transcribe")

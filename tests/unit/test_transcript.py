@@ -3,9 +3,9 @@ from typing import Any
 
 import pytest
 
-from haimaker import transcript
-from haimaker.redaction import Redaction
-from haimaker.transcript import Transcript, folded
+from haimaker.content import transcript
+from haimaker.content.transcript import Transcript, folded
+from haimaker.observability.redaction import Redaction
 from tests.support import builders
 
 

@@ -12,9 +12,9 @@ from typing import Any
 
 import pytest
 
-from haimaker import transport
-from haimaker.transport import Cancel, Cancelled, Timeouts, Transport, TransportError
-from haimaker.wire import UpstreamRequest, UpstreamResponse
+from haimaker.http import client as transport
+from haimaker.http.client import Cancel, Cancelled, Timeouts, Transport, TransportError
+from haimaker.http.values import UpstreamRequest, UpstreamResponse
 from tests.support.fake_upstream import FakeUpstream, Gate, Pause, Reply
 from tests.support.loopback import full_queue, plain_server, tls_server
 

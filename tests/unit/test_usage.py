@@ -5,10 +5,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from haimaker import usage
-from haimaker.costs import INPUT_RATES, OUTPUT_RATES, cost_nanousd
-from haimaker.prices import UNITS_PER_USD, Facts
-from haimaker.usage import Tokens, from_openai, to_openai
+from haimaker.models.catalog import UNITS_PER_USD, Facts
+from haimaker.pricing import usage
+from haimaker.pricing.costs import INPUT_RATES, OUTPUT_RATES, cost_nanousd
+from haimaker.pricing.usage import Tokens, from_openai, to_openai
 
 PROMPT = tuple(INPUT_RATES)
 COMPLETION = tuple(OUTPUT_RATES)

@@ -16,13 +16,15 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from haimaker import adapters, errors, eventstream, sse
+from haimaker import adapters
 from haimaker.adapters import Adapter
-from haimaker.errors import APIError
-from haimaker.prices import Facts
-from haimaker.providers import row_for
-from haimaker.schema import Asked, parse_chat, parse_completion
-from haimaker.wire import JSON, Attempt, Event
+from haimaker.http import errors, eventstream, sse
+from haimaker.http.errors import APIError
+from haimaker.http.values import JSON, Event
+from haimaker.models.catalog import Facts
+from haimaker.operations.attempt import Attempt
+from haimaker.operations.chat import Asked, parse_chat, parse_completion
+from haimaker.providers.registry import row_for
 from tests.support import event_messages
 
 ROOT = Path(__file__).parent

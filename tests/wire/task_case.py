@@ -16,14 +16,17 @@ from dataclasses import asdict
 from importlib import import_module
 from typing import Any
 
-from haimaker import adapters, errors, multipart_form, sse
-from haimaker.errors import APIError
-from haimaker.multipart_form import File
-from haimaker.prices import Facts, facts
-from haimaker.providers import row_for
-from haimaker.task import Answer, Sound, Task
-from haimaker.usage import Tokens
-from haimaker.wire import JSON, Attempt, Request, UpstreamResponse
+from haimaker import adapters
+from haimaker.http import errors, sse
+from haimaker.http import multipart as multipart_form
+from haimaker.http.errors import APIError
+from haimaker.http.multipart import File
+from haimaker.http.values import JSON, Request, UpstreamResponse
+from haimaker.models.catalog import Facts, facts
+from haimaker.operations.attempt import Attempt
+from haimaker.operations.operation import Answer, Sound, Task
+from haimaker.pricing.usage import Tokens
+from haimaker.providers.registry import row_for
 from tests.wire.case import ROOT, Case
 
 PARSE = {
@@ -46,7 +49,7 @@ def find_tasks() -> list[Case]:
 
 def request_of(case: Case) -> Task:
     module, parse = PARSE[case.operation]
-    task: Task = getattr(import_module(f"haimaker.tasks.{module}"), parse)(sent(case.json("request.json")))
+    task: Task = getattr(import_module(f"haimaker.operations.{module}"), parse)(sent(case.json("request.json")))
     return task
 
 

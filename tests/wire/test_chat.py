@@ -12,7 +12,7 @@ from openai.types.chat.completion_create_params import CompletionCreateParams
 from pydantic import TypeAdapter
 
 from haimaker import adapters
-from haimaker.providers import PROVIDERS
+from haimaker.providers.registry import PROVIDERS
 from tests.wire.case import Case, chunks, decoder_of, find, response, stream_of, upstream_request
 
 CASES = find("chat")

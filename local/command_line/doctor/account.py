@@ -3,7 +3,7 @@
 import subprocess
 from collections.abc import Iterator
 
-from haimaker.access import access_from
+from haimaker.credentials.access import access_from
 from local import provider_secrets
 from local.command_line.context import Context
 from local.command_line.doctor.finding import Check, Finding, missing, ok, wrong

@@ -3,7 +3,7 @@
 from collections.abc import Callable, Iterator
 from typing import NamedTuple
 
-from haimaker.access import SettingsError
+from haimaker.validation.settings import SettingsError
 from local.command_line.context import Context
 from local.provider_secrets import SecretsError
 from local.stack import OperatorError

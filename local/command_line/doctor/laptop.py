@@ -9,9 +9,9 @@ from collections.abc import Collection, Iterator, Mapping
 from difflib import get_close_matches
 from string import Formatter
 
-from haimaker import auth
-from haimaker.config import DEFAULT_ADMIN_KEY, Settings, is_loopback
-from haimaker.providers import BY_NAME, PROVIDERS, Provider
+from haimaker.accounts import keys as auth
+from haimaker.providers.registry import BY_NAME, PROVIDERS, Provider
+from haimaker.settings.settings import DEFAULT_ADMIN_KEY, Settings, is_loopback
 from local.command_line import routes
 from local.command_line.context import Context
 from local.command_line.doctor.finding import Check, Finding, missing, ok, wrong

@@ -6,15 +6,19 @@ from collections.abc import Iterator
 from dataclasses import replace
 from email.utils import parsedate_to_datetime
 
-from haimaker import adapters, authorize, errors, prices
-from haimaker.access import Access, access_from
-from haimaker.config import Settings
-from haimaker.errors import APIError, ProviderAuthError, RateLimitError
-from haimaker.prices import Facts
-from haimaker.providers import BY_NAME, row_for
-from haimaker.schema import parse_chat
-from haimaker.transport import Cancel, Timeouts, Transport, TransportError
-from haimaker.wire import Attempt, UpstreamResponse
+from haimaker import adapters
+from haimaker.credentials import headers as authorize
+from haimaker.credentials.access import Access, access_from
+from haimaker.http import errors
+from haimaker.http.client import Cancel, Timeouts, Transport, TransportError
+from haimaker.http.errors import APIError, ProviderAuthError, RateLimitError
+from haimaker.http.values import UpstreamResponse
+from haimaker.models import catalog as prices
+from haimaker.models.catalog import Facts
+from haimaker.operations.attempt import Attempt
+from haimaker.operations.chat import parse_chat
+from haimaker.providers.registry import BY_NAME, row_for
+from haimaker.settings.settings import Settings
 from local import provider_secrets
 from local.command_line.context import Context
 from local.command_line.doctor.finding import Finding, missing, ok, wrong

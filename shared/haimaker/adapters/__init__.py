@@ -12,12 +12,13 @@ from functools import cache
 from importlib import import_module
 from typing import TYPE_CHECKING, Any, Protocol, cast
 
-from haimaker.schema import Accepted, ChatRequest, CompletionRequest
-from haimaker.wire import JSON, Attempt, Chunk, ErrorFields, Event, UpstreamRequest, UpstreamResponse
+from haimaker.http.values import JSON, Chunk, ErrorFields, Event, UpstreamRequest, UpstreamResponse
+from haimaker.operations.attempt import Attempt
+from haimaker.operations.chat import Accepted, ChatRequest, CompletionRequest
 
 if TYPE_CHECKING:
-    from haimaker.provider import Provider
-    from haimaker.task import Answer, Made, Sound
+    from haimaker.operations.operation import Answer, Made, Sound
+    from haimaker.providers.provider import Provider
 
 CHAT: Mapping[str, str] = {
     "anthropic": "haimaker.adapters.anthropic.chat",

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 
 from haimaker.adapters import ChatAdapter
 from haimaker.adapters.rewriting import Rewriting, called
-from haimaker.wire import JSON
+from haimaker.http.values import JSON
 
 NAME = "json_answer__"
 DESCRIPTION = "Gives the answer to the user. Call it with the whole answer as its input, instead of writing text."

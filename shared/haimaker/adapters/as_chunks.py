@@ -6,7 +6,7 @@ https://platform.openai.com/docs/api-reference/chat/streaming
 from collections.abc import Iterator
 from typing import Any
 
-from haimaker.wire import JSON, Chunk
+from haimaker.http.values import JSON, Chunk
 
 OBJECT = {"chat.completion": "chat.completion.chunk"}
 

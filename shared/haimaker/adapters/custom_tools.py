@@ -9,8 +9,8 @@ from typing import Any
 
 from haimaker.adapters import ChatAdapter
 from haimaker.adapters.rewriting import Rewriting, called
-from haimaker.errors import BadRequestError
-from haimaker.wire import JSON
+from haimaker.http.errors import BadRequestError
+from haimaker.http.values import JSON
 
 PARAMETERS: JSON = {
     "type": "object",

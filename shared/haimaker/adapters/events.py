@@ -2,8 +2,8 @@
 
 import json
 
-from haimaker.errors import BadGatewayError
-from haimaker.wire import JSON, Event
+from haimaker.http.errors import BadGatewayError
+from haimaker.http.values import JSON, Event
 
 
 def json_object(event: Event) -> JSON:

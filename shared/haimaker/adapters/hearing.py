@@ -4,9 +4,9 @@ import base64
 from collections.abc import Collection
 from typing import Any
 
-from haimaker.errors import BadGatewayError, BadRequestError, RequestTooLargeError
-from haimaker.tasks.transcriptions import TranscriptionRequest
-from haimaker.wire import JSON
+from haimaker.http.errors import BadGatewayError, BadRequestError, RequestTooLargeError
+from haimaker.http.values import JSON
+from haimaker.operations.transcriptions import TranscriptionRequest
 
 OPENAI = frozenset(
     {

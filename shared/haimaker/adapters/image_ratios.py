@@ -3,7 +3,7 @@
 import math
 from collections.abc import Collection
 
-from haimaker.image_prices import Size
+from haimaker.pricing.image_variants import Size
 
 
 def nearest(size: Size | None, ratios: Collection[str]) -> str | None:

@@ -7,8 +7,8 @@ from typing import Any
 
 from haimaker.adapters import ChatAdapter
 from haimaker.adapters.rewriting import Rewriting
-from haimaker.errors import BadRequestError
-from haimaker.wire import JSON
+from haimaker.http.errors import BadRequestError
+from haimaker.http.values import JSON
 
 FINISH_REASON = "function_call"
 

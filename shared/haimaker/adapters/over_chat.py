@@ -7,9 +7,10 @@ from typing import Any
 from pydantic import ValidationError
 
 from haimaker.adapters import ChatAdapter
-from haimaker.errors import BadRequestError
-from haimaker.schema import ChatFields, ChatRequest, CompletionRequest, refuse
-from haimaker.wire import JSON, Attempt, Chunk, ErrorFields, Event, UpstreamRequest
+from haimaker.http.errors import BadRequestError
+from haimaker.http.values import JSON, Chunk, ErrorFields, Event, UpstreamRequest
+from haimaker.operations.attempt import Attempt
+from haimaker.operations.chat import ChatFields, ChatRequest, CompletionRequest, refuse
 
 REFUSED: Mapping[str, tuple[object, ...]] = {
     "suffix": (None, ""),

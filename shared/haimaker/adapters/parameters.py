@@ -3,11 +3,10 @@
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 
-from haimaker.errors import BadRequestError
-from haimaker.wire import JSON
+from haimaker.http.errors import BadRequestError
+from haimaker.http.values import JSON
+from haimaker.operations.chat import OURS
 
-OURS = frozenset({"drop_params"})
-"""Fields of a body that are for the gateway and never sent."""
 EMPTY: tuple[object, ...] = (None, [], {}, "")
 
 

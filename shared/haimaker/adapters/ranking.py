@@ -4,9 +4,9 @@ import math
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from haimaker.errors import BadGatewayError
-from haimaker.tasks.rerank import RerankRequest
-from haimaker.wire import JSON
+from haimaker.http.errors import BadGatewayError
+from haimaker.http.values import JSON
+from haimaker.operations.rerank import RerankRequest
 
 LISTS = ("results", "data", "rankings", "records")
 INDEXES = ("index", "id", "corpus_id")

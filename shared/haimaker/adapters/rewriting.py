@@ -6,8 +6,9 @@ from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, replace
 
 from haimaker.adapters import ChatAdapter
-from haimaker.schema import ChatRequest
-from haimaker.wire import JSON, Attempt, Chunk, ErrorFields, Event, UpstreamRequest
+from haimaker.http.values import JSON, Chunk, ErrorFields, Event, UpstreamRequest
+from haimaker.operations.attempt import Attempt
+from haimaker.operations.chat import ChatRequest
 
 Reader = Callable[[JSON, str], JSON]
 """Reads the choices of one answer in turn: a choice, and where in it stands what the model wrote, `message` or `delta`. Gives the

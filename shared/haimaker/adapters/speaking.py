@@ -10,15 +10,16 @@ import struct
 from collections.abc import Callable, Iterator, Mapping
 from typing import NamedTuple
 
-from haimaker import errors
 from haimaker.adapters.openai.requests import renamed, taken
-from haimaker.adapters.parameters import OURS
-from haimaker.errors import BadGatewayError, BadRequestError
-from haimaker.provider import Provider
-from haimaker.task import Sound
-from haimaker.tasks.speech import SpeechRequest
-from haimaker.usage import Tokens
-from haimaker.wire import JSON, Attempt, ErrorFields, UpstreamResponse
+from haimaker.http import errors
+from haimaker.http.errors import BadGatewayError, BadRequestError
+from haimaker.http.values import JSON, ErrorFields, UpstreamResponse
+from haimaker.operations.attempt import Attempt
+from haimaker.operations.chat import OURS
+from haimaker.operations.operation import Sound
+from haimaker.operations.speech import SpeechRequest
+from haimaker.pricing.usage import Tokens
+from haimaker.providers.provider import Provider
 
 CONTENT_TYPES: Mapping[str, str] = {
     "mp3": "audio/mpeg",

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from haimaker.errors import BadGatewayError
+from haimaker.http.errors import BadGatewayError
 
 TOO_LARGE = 2.0**128
 """Of what 32 bits hold."""

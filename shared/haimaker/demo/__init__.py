@@ -7,8 +7,8 @@ is at work when a newcomer tries it and when it is measured.
 from collections.abc import Iterable
 from importlib import import_module
 
-from haimaker.sse import dumps
-from haimaker.wire import UpstreamRequest, UpstreamResponse
+from haimaker.http.sse import dumps
+from haimaker.http.values import UpstreamRequest, UpstreamResponse
 
 OPERATIONS = {
     "/chat/completions": "haimaker.demo.chat",

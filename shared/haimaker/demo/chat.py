@@ -7,8 +7,8 @@ from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
 from haimaker.demo import no_such_model
-from haimaker.sse import DONE, dumps, encode
-from haimaker.wire import JSON, Chunk, UpstreamRequest, UpstreamResponse
+from haimaker.http.sse import DONE, dumps, encode
+from haimaker.http.values import JSON, Chunk, UpstreamRequest, UpstreamResponse
 
 MOST_COUNTED = 10_000
 LABEL = "haimaker-demo, not an LLM"

@@ -9,8 +9,8 @@ import re
 from hashlib import blake2b
 
 from haimaker.demo import no_such_model
-from haimaker.sse import dumps
-from haimaker.wire import JSON, UpstreamRequest, UpstreamResponse
+from haimaker.http.sse import dumps
+from haimaker.http.values import JSON, UpstreamRequest, UpstreamResponse
 
 MODELS = ("embedding",)
 DIMENSIONS = 256

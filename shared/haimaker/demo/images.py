@@ -9,11 +9,11 @@ import struct
 import zlib
 from hashlib import blake2b
 
-from haimaker import multipart_form
 from haimaker.demo import no_such_model
-from haimaker.image_prices import Size, size_of
-from haimaker.sse import dumps
-from haimaker.wire import JSON, UpstreamRequest, UpstreamResponse
+from haimaker.http import multipart as multipart_form
+from haimaker.http.sse import dumps
+from haimaker.http.values import JSON, UpstreamRequest, UpstreamResponse
+from haimaker.pricing.image_variants import Size, size_of
 
 MODELS = ("image",)
 SMALLEST, LARGEST = 16, 2_048

@@ -4,9 +4,9 @@ import json
 import re
 
 from haimaker.demo import no_such_model
-from haimaker.sse import dumps
-from haimaker.verdicts import TEXT, Finding, verdict
-from haimaker.wire import JSON, UpstreamRequest, UpstreamResponse
+from haimaker.http.sse import dumps
+from haimaker.http.values import JSON, UpstreamRequest, UpstreamResponse
+from haimaker.operations.moderation_results import TEXT, Finding, verdict
 
 MODELS = ("moderation",)
 LABEL = "haimaker-demo, a list of words"

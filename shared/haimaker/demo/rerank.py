@@ -4,8 +4,8 @@ import json
 
 from haimaker.demo import no_such_model
 from haimaker.demo.embeddings import vector
-from haimaker.sse import dumps
-from haimaker.wire import JSON, UpstreamRequest, UpstreamResponse
+from haimaker.http.sse import dumps
+from haimaker.http.values import JSON, UpstreamRequest, UpstreamResponse
 
 MODELS = ("rerank",)
 

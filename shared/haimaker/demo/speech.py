@@ -12,8 +12,8 @@ from functools import lru_cache
 from itertools import chain
 
 from haimaker.demo import no_such_model
-from haimaker.sse import dumps
-from haimaker.wire import JSON, UpstreamRequest, UpstreamResponse
+from haimaker.http.sse import dumps
+from haimaker.http.values import JSON, UpstreamRequest, UpstreamResponse
 
 MODELS = ("speech",)
 RATE = 24_000

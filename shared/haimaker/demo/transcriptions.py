@@ -3,11 +3,11 @@
 from collections.abc import Iterator
 
 from haimaker.demo import no_such_model
-from haimaker.sse import DONE, encode
-from haimaker.tasks.transcriptions import HEARD_TOKENS_PER_S, TranscriptionRequest, parse_transcription
-from haimaker.tasks.transcripts import Spoken, Transcript
-from haimaker.usage import Tokens
-from haimaker.wire import Chunk, Request, UpstreamRequest, UpstreamResponse
+from haimaker.http.sse import DONE, encode
+from haimaker.http.values import Chunk, Request, UpstreamRequest, UpstreamResponse
+from haimaker.operations.transcriptions import HEARD_TOKENS_PER_S, TranscriptionRequest, parse_transcription
+from haimaker.operations.transcripts import Spoken, Transcript
+from haimaker.pricing.usage import Tokens
 
 MODELS = ("transcription",)
 SPEAKER = "nobody"

@@ -9,10 +9,10 @@ import secrets
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, NamedTuple, Protocol
 
-from haimaker.errors import BadRequestError, ServiceUnavailableError
+from haimaker.http.errors import BadRequestError, ServiceUnavailableError
 
 if TYPE_CHECKING:
-    from haimaker.config import Settings
+    from haimaker.settings.settings import Settings
 
 LASTS_S = 3_600
 """How long a link works, to read as to write."""

@@ -10,10 +10,10 @@ from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
-from haimaker.config import Settings
-from haimaker.errors import BadRequestError, NotFoundError
 from haimaker.files import ENDINGS, LASTS_S, MOST_BYTES, FilesUnavailable, Upload, checked_id, new_id, too_large, unknown
-from haimaker.wire import Request, Response
+from haimaker.http.errors import BadRequestError, NotFoundError
+from haimaker.http.values import Request, Response
+from haimaker.settings.settings import Settings
 
 MADE, UPLOADS = "made", "uploads"
 POLICY = "default-src 'none'; style-src 'unsafe-inline'; img-src data:; sandbox"

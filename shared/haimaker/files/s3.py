@@ -7,11 +7,11 @@ import time
 from dataclasses import dataclass
 from urllib.parse import quote
 
-from haimaker.aws import signed_link
-from haimaker.config import AWSAccess
+from haimaker.aws.access import AWSAccess
+from haimaker.aws.client import signed_link
 from haimaker.files import LASTS_S, MOST_BYTES, FilesUnavailable, Upload, checked_id, new_id, too_large, unknown
-from haimaker.transport import Cancel, Timeouts, Transport, TransportError
-from haimaker.wire import UpstreamRequest, UpstreamResponse
+from haimaker.http.client import Cancel, Timeouts, Transport, TransportError
+from haimaker.http.values import UpstreamRequest, UpstreamResponse
 
 MADE, UPLOADS = "made", "uploads"
 OWN_CALL_S = 60

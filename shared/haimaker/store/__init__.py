@@ -14,8 +14,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Literal, Protocol
 
+from haimaker.http.values import JSON
 from haimaker.store.documents import Documents
-from haimaker.wire import JSON
 
 if TYPE_CHECKING:
     from haimaker.store.totals import By, Total

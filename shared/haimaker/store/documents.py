@@ -6,7 +6,7 @@ Each has a version, which a change has to name, so that of two writers one knows
 from collections.abc import Sequence
 from typing import NamedTuple, Protocol
 
-from haimaker.wire import JSON
+from haimaker.http.values import JSON
 
 
 class Document(NamedTuple):

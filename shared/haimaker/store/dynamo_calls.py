@@ -7,10 +7,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from haimaker.aws import THROTTLED, AWSClient, AWSError
+from haimaker.aws.client import THROTTLED, AWSClient, AWSError
+from haimaker.http.values import JSON
 from haimaker.store import StoreThrottled, StoreUnavailable, tables
 from haimaker.store.tables import Item
-from haimaker.wire import JSON
 
 PAGE_OF_ITEMS = 100
 """The most that BatchGetItem reads."""

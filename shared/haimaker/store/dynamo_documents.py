@@ -3,11 +3,11 @@
 import json
 from collections.abc import Sequence
 
+from haimaker.http.values import JSON
 from haimaker.store import tables
 from haimaker.store.documents import Document
 from haimaker.store.dynamo_calls import ConditionFailed, DynamoCalls
 from haimaker.store.tables import Item
-from haimaker.wire import JSON
 
 MOST = 1_000
 FIRST, LAST = " ", "~~"

@@ -10,7 +10,7 @@ import time
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 
-from haimaker.aws import AWSClient
+from haimaker.aws.client import AWSClient
 from haimaker.store import (
     NEVER_S,
     Account,

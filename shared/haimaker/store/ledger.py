@@ -10,6 +10,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import asdict, fields, replace
 from typing import NamedTuple
 
+from haimaker.http.values import JSON
 from haimaker.store import (
     NEVER_S,
     UNLIMITED,
@@ -24,7 +25,6 @@ from haimaker.store import (
     limits_of,
     minute_of,
 )
-from haimaker.wire import JSON
 
 FINAL: tuple[Reason, ...] = ("blocked", "expired", "version")
 """Refusals that no repair of the counters can change."""

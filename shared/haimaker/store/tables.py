@@ -27,10 +27,10 @@ from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from typing import Any
 
-from haimaker.aws import AWSClient, AWSError
+from haimaker.aws.client import AWSClient, AWSError
+from haimaker.http.values import JSON
 from haimaker.store import Account, Admitted, Balance, Hold, Record, StoreUnavailable, ledger, minute_of
 from haimaker.store.ledger import Counters
-from haimaker.wire import JSON
 
 Item = Mapping[str, Any]
 """An item in plain values."""

@@ -9,8 +9,8 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any, Literal
 
+from haimaker.http.values import JSON
 from haimaker.store import Record
-from haimaker.wire import JSON
 
 By = Literal["day", "key", "team", "user", "model", "provider", "tag"]
 

@@ -6,13 +6,14 @@ from typing import Any
 from anthropic.types.beta.message_create_params import MessageCreateParams
 from pydantic import TypeAdapter
 
-from haimaker import prices
 from haimaker.adapters.anthropic import chat
-from haimaker.prices import Facts
-from haimaker.providers import BY_NAME
-from haimaker.schema import parse_chat
-from haimaker.sse import dumps
-from haimaker.wire import JSON, Attempt, UpstreamRequest
+from haimaker.http.sse import dumps
+from haimaker.http.values import JSON, UpstreamRequest
+from haimaker.models import catalog as prices
+from haimaker.models.catalog import Facts
+from haimaker.operations.attempt import Attempt
+from haimaker.operations.chat import parse_chat
+from haimaker.providers.registry import BY_NAME
 
 CALL: TypeAdapter[Any] = TypeAdapter(MessageCreateParams)
 OLD, SONNET_45, OPUS_46, OPUS_48, OPUS_5, OPUS_55, SONNET_55, FUTURE = (

@@ -11,8 +11,9 @@ from botocore.validate import ParamValidator
 from hypothesis import strategies as st
 
 from haimaker.adapters.bedrock import chat
-from haimaker.schema import parse_chat
-from haimaker.wire import JSON, Attempt, UpstreamRequest
+from haimaker.http.values import JSON, UpstreamRequest
+from haimaker.operations.attempt import Attempt
+from haimaker.operations.chat import parse_chat
 
 PIXEL = "iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mNk+M9QDwADhgGAWjR9awAAAABJRU5ErkJggg=="
 

@@ -5,7 +5,7 @@ from typing import Any
 from openai.lib.streaming.chat import ChatCompletionStreamState
 from openai.types.chat import ChatCompletionChunk
 
-from haimaker.wire import JSON
+from haimaker.http.values import JSON
 
 
 def fold(chunks: list[JSON]) -> JSON:

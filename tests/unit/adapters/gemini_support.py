@@ -4,7 +4,7 @@ import json
 from typing import Any
 
 from haimaker.adapters.gemini import chat
-from haimaker.wire import JSON, Event, UpstreamRequest
+from haimaker.http.values import JSON, Event, UpstreamRequest
 from tests.support import builders
 
 OLDER, NEWEST = "gemini-2.5-flash", "gemini-3-flash-preview"

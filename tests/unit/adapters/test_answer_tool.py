@@ -7,7 +7,7 @@ import pytest
 
 from haimaker import adapters
 from haimaker.adapters.answer_tool import NAME
-from haimaker.wire import JSON
+from haimaker.http.values import JSON
 from tests.support.builders import attempt, chat_request
 
 SCHEMA = {"type": "json_schema", "json_schema": {"name": "a", "schema": {"type": "object", "properties": {}}}}

@@ -5,12 +5,13 @@ from typing import Any
 
 import pytest
 
-from haimaker import prices
 from haimaker.adapters.anthropic import carried, chat, names, schemas, settings, traits
-from haimaker.errors import BadRequestError
-from haimaker.prices import Facts
-from haimaker.providers import BY_NAME
-from haimaker.wire import JSON, Attempt
+from haimaker.http.errors import BadRequestError
+from haimaker.http.values import JSON
+from haimaker.models import catalog as prices
+from haimaker.models.catalog import Facts
+from haimaker.operations.attempt import Attempt
+from haimaker.providers.registry import BY_NAME
 from tests.unit.adapters.claude import (
     FUTURE,
     HELLO,

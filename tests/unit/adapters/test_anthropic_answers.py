@@ -6,8 +6,8 @@ from typing import Any
 import pytest
 
 from haimaker.adapters.anthropic import chat
-from haimaker.errors import BadGatewayError
-from haimaker.wire import JSON, Event
+from haimaker.http.errors import BadGatewayError
+from haimaker.http.values import JSON, Event
 from tests.unit.adapters.claude import attempt
 from tests.unit.adapters.folding import fold
 

@@ -5,8 +5,8 @@ import json
 import pytest
 
 from haimaker.adapters.anthropic import bedrock, vertex
-from haimaker.errors import APIError, BadRequestError
-from haimaker.wire import Event
+from haimaker.http.errors import APIError, BadRequestError
+from haimaker.http.values import Event
 from tests.unit.adapters.claude import HELLO, OPUS_48, OPUS_55, THOUGHT, attempt, sent, text
 
 

@@ -10,10 +10,10 @@ from hypothesis import strategies as st
 
 from haimaker.adapters.anthropic import carried, chat, failures, names
 from haimaker.adapters.anthropic.answer import folded
-from haimaker.errors import APIError, BadRequestError
-from haimaker.schema import parse_chat
-from haimaker.sse import dumps
-from haimaker.wire import JSON, Chunk, Event
+from haimaker.http.errors import APIError, BadRequestError
+from haimaker.http.sse import dumps
+from haimaker.http.values import JSON, Chunk, Event
+from haimaker.operations.chat import parse_chat
 from tests.unit.adapters.claude import OPUS_48, SONNET_45, attempt, call
 
 WORDS = st.text(max_size=6)

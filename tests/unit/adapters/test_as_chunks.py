@@ -7,7 +7,7 @@ from openai.types import Completion
 
 from haimaker.adapters.as_chunks import as_chunks
 from haimaker.adapters.openai.messages import without
-from haimaker.wire import JSON
+from haimaker.http.values import JSON
 from tests.unit.adapters.folding import fold
 from tests.wire.case import Case, find
 

@@ -10,9 +10,9 @@ from openai.types.chat import ChatCompletion, ChatCompletionChunk
 
 from haimaker.adapters.bedrock import carrying, chat
 from haimaker.adapters.bedrock.tools import JSON_TOOL
-from haimaker.errors import APIError, BadGatewayError
-from haimaker.usage import from_openai
-from haimaker.wire import JSON, ErrorFields, Event
+from haimaker.http.errors import APIError, BadGatewayError
+from haimaker.http.values import JSON, ErrorFields, Event
+from haimaker.pricing.usage import from_openai
 from tests.support.builders import attempt
 from tests.unit.adapters.folding import fold
 

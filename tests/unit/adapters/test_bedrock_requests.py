@@ -11,8 +11,8 @@ from haimaker.adapters.bedrock import carrying, schemas
 from haimaker.adapters.bedrock.families import family_of
 from haimaker.adapters.bedrock.messages import ATTACHED, CONTINUE
 from haimaker.adapters.bedrock.tools import JSON_TOOL
-from haimaker.errors import BadRequestError
-from haimaker.wire import JSON
+from haimaker.http.errors import BadRequestError
+from haimaker.http.values import JSON
 from tests.support.builders import MESSAGES, attempt
 from tests.unit.adapters.converse import PIXEL, converse_body, requests, sent
 

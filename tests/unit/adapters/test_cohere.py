@@ -11,12 +11,12 @@ from hypothesis import strategies as st
 from openai.types.chat import ChatCompletion, ChatCompletionChunk
 from pydantic import ConfigDict, TypeAdapter
 
-from haimaker import costs, usage
 from haimaker.adapters.cohere import chat
-from haimaker.errors import APIError, BadGatewayError, BadRequestError
-from haimaker.prices import to_units
-from haimaker.schema import parse_chat
-from haimaker.wire import JSON, ErrorFields, Event
+from haimaker.http.errors import APIError, BadGatewayError, BadRequestError
+from haimaker.http.values import JSON, ErrorFields, Event
+from haimaker.models.catalog import to_units
+from haimaker.operations.chat import parse_chat
+from haimaker.pricing import costs, usage
 from tests.support.builders import MESSAGES, attempt
 from tests.unit.adapters.folding import fold
 

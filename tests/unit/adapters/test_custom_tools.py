@@ -7,8 +7,8 @@ import pytest
 
 from haimaker import adapters
 from haimaker.adapters.rewriting import Rewriting
-from haimaker.errors import BadRequestError
-from haimaker.wire import JSON, UpstreamRequest
+from haimaker.http.errors import BadRequestError
+from haimaker.http.values import JSON, UpstreamRequest
 from tests.support.builders import MESSAGES, attempt, chat_request
 from tests.unit.adapters.test_openai_chat import HEAD, events
 

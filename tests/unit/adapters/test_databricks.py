@@ -6,8 +6,8 @@ from typing import Any
 import pytest
 
 from haimaker.adapters.databricks import chat
-from haimaker.errors import BadRequestError
-from haimaker.wire import JSON
+from haimaker.http.errors import BadRequestError
+from haimaker.http.values import JSON
 from tests.support.builders import attempt, chat_request
 
 SONNET, OPUS_55 = "databricks/databricks-claude-sonnet-4-5", "databricks/databricks-claude-opus-5-5"

@@ -8,8 +8,8 @@ from haimaker.adapters.gemini import chat
 from haimaker.adapters.gemini.answers import FINISH_REASON
 from haimaker.adapters.gemini.grounding import to_annotations
 from haimaker.adapters.gemini.tokens import to_usage
-from haimaker.errors import APIError, BadGatewayError, RateLimitError
-from haimaker.wire import JSON, ErrorFields
+from haimaker.http.errors import APIError, BadGatewayError, RateLimitError
+from haimaker.http.values import JSON, ErrorFields
 from tests.unit.adapters.gemini_support import NEWEST, answer, contents, streamed, whole
 
 CALL = {"functionCall": {"name": "a"}}

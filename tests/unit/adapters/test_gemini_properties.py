@@ -13,8 +13,8 @@ from openai.lib.streaming.chat import ChatCompletionStreamState
 from openai.types.chat import ChatCompletion, ChatCompletionChunk
 
 from haimaker.adapters.gemini import chat
-from haimaker.errors import APIError, BadRequestError
-from haimaker.wire import JSON, Event
+from haimaker.http.errors import APIError, BadRequestError
+from haimaker.http.values import JSON, Event
 from tests.support import builders
 from tests.unit.adapters.gemini_support import NEWEST, OLDER, streamed, whole
 from tests.wire.case import find

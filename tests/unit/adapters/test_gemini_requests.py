@@ -5,8 +5,8 @@ from typing import Any
 import pytest
 
 from haimaker.adapters.gemini.schemas import to_schema
-from haimaker.errors import BadRequestError
-from haimaker.wire import JSON
+from haimaker.http.errors import BadRequestError
+from haimaker.http.values import JSON
 from tests.unit.adapters.gemini_support import NEWEST, OLDER, contents, sent, translated
 
 USER = {"role": "user", "content": "Hello"}

@@ -6,7 +6,7 @@ import pytest
 from mistralai.client.models import ChatCompletionRequest
 
 from haimaker.adapters.mistral import chat
-from haimaker.wire import JSON
+from haimaker.http.values import JSON
 from tests.support.builders import attempt, chat_request
 from tests.wire.case import Case, find
 

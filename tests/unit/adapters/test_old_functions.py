@@ -8,8 +8,8 @@ from openai.types.chat import ChatCompletion
 
 from haimaker import adapters
 from haimaker.adapters.rewriting import Rewriting
-from haimaker.errors import BadRequestError
-from haimaker.wire import JSON
+from haimaker.http.errors import BadRequestError
+from haimaker.http.values import JSON
 from tests.support.builders import MESSAGES, attempt, chat_request
 from tests.unit.adapters.folding import fold
 from tests.unit.adapters.test_openai_chat import HEAD, events

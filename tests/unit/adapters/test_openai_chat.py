@@ -9,9 +9,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from haimaker.adapters.openai import chat
-from haimaker.errors import APIError
-from haimaker.providers import BY_NAME, ModelRule, Provider
-from haimaker.wire import JSON, Event
+from haimaker.http.errors import APIError
+from haimaker.http.values import JSON, Event
+from haimaker.providers.registry import BY_NAME, ModelRule, Provider
 from tests.support.builders import MESSAGES, attempt, chat_request
 
 ROW = Provider("acme", "https://acme.example/v1")

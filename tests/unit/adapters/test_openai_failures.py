@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from haimaker.adapters.openai.failures import from_body, read_error
-from haimaker.wire import ErrorFields
+from haimaker.http.values import ErrorFields
 
 TOO_LONG = "context_length_exceeded"
 REFUSED = "content_policy_violation"

@@ -4,8 +4,8 @@ from typing import Any
 import pytest
 
 from haimaker import adapters
-from haimaker.errors import BadRequestError
-from haimaker.wire import JSON, Event, UpstreamRequest
+from haimaker.http.errors import BadRequestError
+from haimaker.http.values import JSON, Event, UpstreamRequest
 from tests.support.builders import attempt, completion_request
 
 CHATS = attempt("litellm_proxy/m")

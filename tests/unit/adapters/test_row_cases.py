@@ -9,9 +9,9 @@ from typing import Any
 
 import pytest
 
-from haimaker.errors import APIError
-from haimaker.provider import ModelRule, Provider
-from haimaker.providers import PROVIDERS
+from haimaker.http.errors import APIError
+from haimaker.providers.provider import ModelRule, Provider
+from haimaker.providers.registry import PROVIDERS
 from tests.wire.case import Case, chunks, decoder_of, find, response, stream_of, upstream_request
 
 CASES: dict[str, list[Case]] = {}

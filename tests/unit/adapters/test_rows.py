@@ -9,16 +9,16 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from haimaker import adapters
-from haimaker.access import Access, access_from
 from haimaker.adapters.openai import chat
-from haimaker.authorize import headers_for
-from haimaker.errors import APIError, BadRequestError
-from haimaker.plans import Config
-from haimaker.provider import ModelRule, Provider
-from haimaker.providers import BY_NAME, PROVIDERS
-from haimaker.routing import Router
-from haimaker.situation import Situation
-from haimaker.wire import JSON, Event, UpstreamRequest
+from haimaker.credentials.access import Access, access_from
+from haimaker.credentials.headers import headers_for
+from haimaker.http.errors import APIError, BadRequestError
+from haimaker.http.values import JSON, Event, UpstreamRequest
+from haimaker.providers.provider import ModelRule, Provider
+from haimaker.providers.registry import BY_NAME, PROVIDERS
+from haimaker.routing.context import Situation
+from haimaker.routing.plan import Config
+from haimaker.routing.router import Router
 from tests.support.builders import MESSAGES, attempt, chat_request
 
 OPENAI_FORMAT = [row for row in PROVIDERS if row.adapter in ("openai", "mistral") and not row.offline]

@@ -7,8 +7,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from haimaker.adapters.openai import chat
-from haimaker.provider import Provider
-from haimaker.wire import JSON
+from haimaker.http.values import JSON
+from haimaker.providers.provider import Provider
 from tests.support.builders import attempt
 from tests.unit.adapters.folding import fold
 from tests.unit.adapters.test_openai_chat import HEAD, events

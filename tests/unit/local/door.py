@@ -6,7 +6,7 @@ import json
 import socket
 import threading
 
-from haimaker.wire import Response
+from haimaker.http.values import Response
 from local.server import Server
 
 WAIT_S = 10

@@ -9,7 +9,7 @@ import boto3
 import pytest
 from moto import mock_aws
 
-from haimaker.providers import BY_NAME
+from haimaker.providers.registry import BY_NAME
 from haimaker.store.sqlite import SQLiteStore
 from local.command_line.__main__ import carry_out, read
 from local.command_line.context import Context

@@ -10,7 +10,7 @@ from door import Gateway, connect, get, post, receive, receive_error
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from haimaker.wire import Response
+from haimaker.http.values import Response
 from local import request_reader
 
 

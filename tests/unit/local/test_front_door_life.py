@@ -11,8 +11,8 @@ from pathlib import Path
 import pytest
 from door import WAIT_S, Gateway, closing, connect, get, post, receive, receive_error, serving, streamed
 
-from haimaker.errors import PermissionDeniedError
-from haimaker.wire import Response
+from haimaker.http.errors import PermissionDeniedError
+from haimaker.http.values import Response
 from local import server as server_module
 from local.request_reader import Head
 from local.server import check_name

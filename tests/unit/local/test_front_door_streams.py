@@ -6,7 +6,7 @@ import threading
 import pytest
 from door import WAIT_S, Gateway, closing, get, post, receive, streamed
 
-from haimaker.wire import Response
+from haimaker.http.values import Response
 
 
 def test_a_stream_arrives_item_by_item(client, gateway):

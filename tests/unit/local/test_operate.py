@@ -13,8 +13,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from moto import mock_aws
 
-from haimaker import auth
-from haimaker.providers import PROVIDERS
+from haimaker.accounts import keys as auth
+from haimaker.providers.registry import PROVIDERS
 from haimaker.store import Account, ledger, tables
 from haimaker.store.sqlite import SQLiteStore
 from local import provider_secrets

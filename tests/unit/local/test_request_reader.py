@@ -2,7 +2,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from haimaker.errors import APIError
+from haimaker.http.errors import APIError
 from local import request_reader
 from local.request_reader import BODY_LIMIT, DISCARD_LIMIT, ClientLeft, RequestReader
 

@@ -6,9 +6,9 @@ from dataclasses import dataclass, field, replace
 
 import pytest
 
-from haimaker.aws import AWSClient, Credentials
-from haimaker.observability import Observer
-from haimaker.rollup import Rollup
+from haimaker.aws.client import AWSClient, Credentials
+from haimaker.aws_lambda.rollup import Rollup
+from haimaker.observability.observer import Observer
 from haimaker.store import Account, Admitted, Hold, Record, Store
 from haimaker.store.dynamodb import DynamoStore
 from haimaker.store.sqlite import SQLiteStore

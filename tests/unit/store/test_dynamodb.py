@@ -4,7 +4,7 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
-from haimaker.aws import AWSClient
+from haimaker.aws.client import AWSClient
 from haimaker.store import Account, Admitted, Hold, Record, StoreThrottled, StoreUnavailable, minute_of
 from haimaker.store.dynamodb import DynamoStore
 from haimaker.store.ledger import lost

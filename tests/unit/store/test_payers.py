@@ -7,7 +7,7 @@ from threading import Barrier
 
 import pytest
 
-from haimaker import admission
+from haimaker.billing import admission
 from haimaker.store import Admitted, Crossing, Refused, ledger
 from tests.unit.store.conftest import START_S, record
 

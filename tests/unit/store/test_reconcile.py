@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from haimaker import admission
+from haimaker.billing import admission
 from haimaker.store import Account, Record
 from haimaker.store.sqlite import SQLiteStore
 from local.reconcile import Reconciliation

@@ -11,12 +11,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import TypeAdapter
 
-from haimaker import adapters, costs, usage
-from haimaker.errors import BadRequestError
-from haimaker.prices import Facts, facts
-from haimaker.providers import row_for
-from haimaker.tasks.embeddings import parse
-from haimaker.wire import JSON, Attempt, Request
+from haimaker import adapters
+from haimaker.http.errors import BadRequestError
+from haimaker.http.values import JSON, Request
+from haimaker.models.catalog import Facts, facts
+from haimaker.operations.attempt import Attempt
+from haimaker.operations.embeddings import parse
+from haimaker.pricing import costs, usage
+from haimaker.providers.registry import row_for
 
 MODELS = ("cohere/embed-v4.0", "gemini/gemini-embedding-2", "vertex_ai/multimodalembedding@001", "bedrock/cohere.embed-v4:0")
 MODELS += (

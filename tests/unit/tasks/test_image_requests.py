@@ -9,16 +9,21 @@ from google.genai import types
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from haimaker import adapters, costs, image_counts, pictures, prices
+from haimaker import adapters
 from haimaker.demo.images import png
-from haimaker.errors import APIError, BadRequestError
-from haimaker.image_prices import Size, line_of, size_of
-from haimaker.multipart_form import File, encode
-from haimaker.prices import Facts, facts
-from haimaker.providers import row_for
-from haimaker.task import Answer
-from haimaker.tasks.images import ImageRequest, parse_edit, parse_generation, parse_variation
-from haimaker.wire import JSON, Attempt, Request
+from haimaker.http.errors import APIError, BadRequestError
+from haimaker.http.multipart import File, encode
+from haimaker.http.values import JSON, Request
+from haimaker.media import images as pictures
+from haimaker.models import catalog as prices
+from haimaker.models.catalog import Facts, facts
+from haimaker.operations.attempt import Attempt
+from haimaker.operations.images import ImageRequest, parse_edit, parse_generation, parse_variation
+from haimaker.operations.operation import Answer
+from haimaker.pricing import costs
+from haimaker.pricing import image_usage as image_counts
+from haimaker.pricing.image_variants import Size, line_of, size_of
+from haimaker.providers.registry import row_for
 
 PNG = png(b"", Size(16, 16))
 TARGETS = (

@@ -12,8 +12,8 @@ from typing import Any
 from haimaker.adapters.anthropic import carried, counts, names
 from haimaker.adapters.anthropic.carried import Placed
 from haimaker.adapters.anthropic.citations import to_annotations
-from haimaker.errors import BadGatewayError
-from haimaker.wire import JSON
+from haimaker.http.errors import BadGatewayError
+from haimaker.http.values import JSON
 
 FINISH_REASON: Mapping[str, str] = {
     "end_turn": "stop",

@@ -9,12 +9,13 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import replace
 from urllib.parse import quote
 
-from haimaker import errors
 from haimaker.adapters.anthropic import chat
 from haimaker.adapters.anthropic.chat import from_upstream, headers, read_error, translated
-from haimaker.schema import ChatRequest
-from haimaker.sse import dumps
-from haimaker.wire import Attempt, Chunk, Event, UpstreamRequest
+from haimaker.http import errors
+from haimaker.http.sse import dumps
+from haimaker.http.values import Chunk, Event, UpstreamRequest
+from haimaker.operations.attempt import Attempt
+from haimaker.operations.chat import ChatRequest
 
 __all__ = ["from_stream", "from_upstream", "read_error", "to_upstream"]
 

@@ -15,7 +15,7 @@ import zlib
 from dataclasses import dataclass
 from typing import Any
 
-from haimaker.wire import JSON
+from haimaker.http.values import JSON
 
 MARK = "__thinking__"
 LARGEST = 8_000_000

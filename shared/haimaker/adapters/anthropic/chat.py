@@ -7,7 +7,6 @@ reads the response. Vertex AI and Bedrock take the same body at other paths: `ve
 from collections.abc import Iterable, Iterator
 from itertools import chain
 
-from haimaker import errors, usage
 from haimaker.adapters.anthropic import counts, parts, settings, tools, traits
 from haimaker.adapters.anthropic.answer import Answer, folded
 from haimaker.adapters.anthropic.draft import Draft
@@ -15,9 +14,12 @@ from haimaker.adapters.anthropic.failures import from_body, read_error
 from haimaker.adapters.anthropic.messages import conversation
 from haimaker.adapters.events import json_object
 from haimaker.adapters.parameters import OPENAI, Parameters
-from haimaker.schema import ChatRequest
-from haimaker.sse import dumps
-from haimaker.wire import JSON, Attempt, Chunk, Event, UpstreamRequest
+from haimaker.http import errors
+from haimaker.http.sse import dumps
+from haimaker.http.values import JSON, Chunk, Event, UpstreamRequest
+from haimaker.operations.attempt import Attempt
+from haimaker.operations.chat import ChatRequest
+from haimaker.pricing import usage
 
 __all__ = ["from_stream", "from_upstream", "read_error", "to_upstream"]
 

@@ -5,7 +5,7 @@ https://platform.claude.com/docs/en/build-with-claude/citations
 
 from collections.abc import Iterable, Iterator
 
-from haimaker.wire import JSON
+from haimaker.http.values import JSON
 
 TITLES = ("title", "document_title")
 PLACES = (

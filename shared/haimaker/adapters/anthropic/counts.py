@@ -5,8 +5,8 @@ https://platform.claude.com/docs/en/api/messages: `input_tokens` leaves out what
 
 from typing import Any
 
-from haimaker.usage import MAX_COUNT, Tokens
-from haimaker.wire import JSON
+from haimaker.http.values import JSON
+from haimaker.pricing.usage import MAX_COUNT, Tokens
 
 SERVICE_TIER = {"standard": "default", "priority": "priority", "batch": "batch"}
 COPIED = ("inference_geo", "speed")

@@ -3,8 +3,8 @@
 from dataclasses import dataclass, field
 
 from haimaker.adapters.anthropic.traits import Traits
-from haimaker.errors import BadRequestError
-from haimaker.wire import JSON
+from haimaker.http.errors import BadRequestError
+from haimaker.http.values import JSON
 
 
 @dataclass(slots=True)

@@ -6,8 +6,8 @@ https://platform.claude.com/docs/en/api/errors. Google and AWS, who serve the sa
 import re
 from collections.abc import Mapping
 
-from haimaker import errors
-from haimaker.wire import JSON, ErrorFields
+from haimaker.http import errors
+from haimaker.http.values import JSON, ErrorFields
 
 STATUS: Mapping[str, int] = {
     "invalid_request_error": 400,

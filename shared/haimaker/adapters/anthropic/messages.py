@@ -8,10 +8,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from haimaker import strict_json
 from haimaker.adapters.anthropic import carried, names, parts
 from haimaker.adapters.anthropic.parts import invalid, text, with_cache_control
-from haimaker.wire import JSON
+from haimaker.http import json as strict_json
+from haimaker.http.values import JSON
 
 SYSTEM = ("system", "developer")
 PLACEHOLDER = "."

@@ -6,7 +6,7 @@ A name with other letters is sent as `ENCODED` + its bytes, those that are not l
 
 import re
 
-from haimaker.errors import BadRequestError
+from haimaker.http.errors import BadRequestError
 
 LONGEST = 128
 ANSWER_TOOL = "json_answer__"

@@ -6,7 +6,7 @@ https://platform.claude.com/docs/en/build-with-claude/structured-outputs#json-sc
 import json
 from typing import Any
 
-from haimaker.wire import JSON
+from haimaker.http.values import JSON
 
 NESTED = ("properties", "$defs", "definitions")
 LISTED = ("anyOf", "allOf")

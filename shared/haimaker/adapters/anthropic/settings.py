@@ -9,7 +9,8 @@ from typing import Any
 
 from haimaker.adapters.anthropic.draft import Draft
 from haimaker.adapters.anthropic.parts import invalid
-from haimaker.wire import JSON, Attempt
+from haimaker.http.values import JSON
+from haimaker.operations.attempt import Attempt
 
 SERVICE_TIER: Mapping[str, str] = {
     "auto": "auto",

@@ -10,7 +10,7 @@ from haimaker.adapters.anthropic import names
 from haimaker.adapters.anthropic.draft import Draft
 from haimaker.adapters.anthropic.parts import invalid, text
 from haimaker.adapters.anthropic.schemas import is_closed, to_subset
-from haimaker.wire import JSON
+from haimaker.http.values import JSON
 
 CHOICE: Mapping[str, str] = {"auto": "auto", "required": "any", "any": "any", "none": "none"}
 FORCED = ("any", "tool")

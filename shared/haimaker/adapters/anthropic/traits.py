@@ -8,7 +8,8 @@ A name that no pattern knows is taken for a model newer than this file. Names co
 import re
 from dataclasses import dataclass
 
-from haimaker.wire import JSON, Attempt
+from haimaker.http.values import JSON
+from haimaker.operations.attempt import Attempt
 
 BUDGETED = re.compile(r"claude-(?:instant|v?[123](?!\d)|\w+-4(?!-[6-9](?!\d)))")
 """Models whose thinking has a budget, and which continue a last turn of the assistant."""

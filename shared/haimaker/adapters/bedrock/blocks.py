@@ -8,8 +8,8 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from haimaker.errors import BadRequestError
-from haimaker.wire import JSON
+from haimaker.http.errors import BadRequestError
+from haimaker.http.values import JSON
 
 IMAGE_FORMATS = {"png": "png", "jpeg": "jpeg", "jpg": "jpeg", "gif": "gif", "webp": "webp"}
 DOCUMENT_FORMATS = {

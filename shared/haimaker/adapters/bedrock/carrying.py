@@ -13,8 +13,8 @@ from collections.abc import Iterable, Sequence
 from hashlib import sha256
 from typing import Any
 
-from haimaker.sse import dumps
-from haimaker.wire import JSON
+from haimaker.http.sse import dumps
+from haimaker.http.values import JSON
 
 MARK = "__thinking__"
 MOST_BYTES = 2**20

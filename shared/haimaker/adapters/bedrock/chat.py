@@ -8,15 +8,16 @@ from collections.abc import Iterable, Iterator
 from typing import Any
 from urllib.parse import quote
 
-from haimaker import errors
 from haimaker.adapters.bedrock.failures import from_event, is_exception, read_error
 from haimaker.adapters.bedrock.families import family_of
 from haimaker.adapters.bedrock.requests import to_body
 from haimaker.adapters.bedrock.responses import Answer, Block, blocks_of, extras, to_usage
 from haimaker.adapters.events import json_object
-from haimaker.schema import ChatRequest
-from haimaker.sse import dumps
-from haimaker.wire import JSON, Attempt, Chunk, Event, UpstreamRequest
+from haimaker.http import errors
+from haimaker.http.sse import dumps
+from haimaker.http.values import JSON, Chunk, Event, UpstreamRequest
+from haimaker.operations.attempt import Attempt
+from haimaker.operations.chat import ChatRequest
 
 __all__ = ["from_stream", "from_upstream", "read_error", "to_upstream"]
 

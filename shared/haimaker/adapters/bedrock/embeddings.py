@@ -13,11 +13,12 @@ from haimaker.adapters.bedrock.failures import read_error
 from haimaker.adapters.cohere import embeddings as cohere
 from haimaker.adapters.gemini.inline import inline_data
 from haimaker.adapters.vectors import vector_of, vectors_of
-from haimaker.sse import dumps
-from haimaker.task import Answer, Made
-from haimaker.tasks.embeddings import EmbeddingRequest
-from haimaker.usage import Tokens, count
-from haimaker.wire import JSON, Attempt, UpstreamRequest
+from haimaker.http.sse import dumps
+from haimaker.http.values import JSON, UpstreamRequest
+from haimaker.operations.attempt import Attempt
+from haimaker.operations.embeddings import EmbeddingRequest
+from haimaker.operations.operation import Answer, Made
+from haimaker.pricing.usage import Tokens, count
 
 __all__ = ["from_upstream", "most_at_once", "read_error", "to_upstream"]
 

@@ -5,10 +5,10 @@ https://docs.aws.amazon.com/bedrock/latest/APIReference/API_runtime_Converse.htm
 
 from collections.abc import Mapping
 
-from haimaker import errors
 from haimaker.adapters.events import json_object
 from haimaker.adapters.openai.failures import CONTEXT_PHRASES, POLICY_PHRASES
-from haimaker.wire import ErrorFields, Event
+from haimaker.http import errors
+from haimaker.http.values import ErrorFields, Event
 
 STATUS = {
     "internalServerException": 500,

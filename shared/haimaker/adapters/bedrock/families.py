@@ -8,7 +8,7 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from haimaker.wire import Attempt
+from haimaker.operations.attempt import Attempt
 
 FAMILY = re.compile(r"(?:^|[./:])(claude|nova-2|nova|mistral|openai|xai|cohere|meta|deepseek|ai21|qwen)\b")
 """Found in ids, in inference profiles with a region before them, and in ARNs; an application's profile tells nothing."""

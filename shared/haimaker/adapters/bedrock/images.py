@@ -13,14 +13,16 @@ from urllib.parse import quote
 
 from haimaker.adapters.bedrock.failures import read_error
 from haimaker.adapters.image_ratios import nearest
-from haimaker.adapters.parameters import OURS, refused
-from haimaker.errors import BadGatewayError, ContentPolicyViolationError
-from haimaker.image_prices import DEFAULT_SIZE, Size
-from haimaker.sse import dumps
-from haimaker.task import Answer, Made
-from haimaker.tasks.image_forms import images_of, mask_of
-from haimaker.tasks.images import ImageRequest
-from haimaker.wire import JSON, Attempt, UpstreamRequest
+from haimaker.adapters.parameters import refused
+from haimaker.http.errors import BadGatewayError, ContentPolicyViolationError
+from haimaker.http.sse import dumps
+from haimaker.http.values import JSON, UpstreamRequest
+from haimaker.operations.attempt import Attempt
+from haimaker.operations.chat import OURS
+from haimaker.operations.image_forms import images_of, mask_of
+from haimaker.operations.images import ImageRequest
+from haimaker.operations.operation import Answer, Made
+from haimaker.pricing.image_variants import DEFAULT_SIZE, Size
 
 __all__ = ["from_upstream", "most_at_once", "read_error", "to_upstream"]
 

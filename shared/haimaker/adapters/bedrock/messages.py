@@ -10,9 +10,9 @@ from typing import Any
 from haimaker.adapters.bedrock import carrying
 from haimaker.adapters.bedrock.blocks import Blocks, invalid
 from haimaker.adapters.bedrock.families import Family
-from haimaker.errors import BadRequestError
-from haimaker.strict_json import parse_json
-from haimaker.wire import JSON
+from haimaker.http.errors import BadRequestError
+from haimaker.http.json import parse_json
+from haimaker.http.values import JSON
 
 CONTINUE = "Continue."
 """Said for the user where Converse wants a turn of theirs that the client does not have."""

@@ -10,15 +10,16 @@ from urllib.parse import quote
 
 from haimaker.adapters.bedrock.failures import read_error
 from haimaker.adapters.openai.moderations import unusable
-from haimaker.errors import BadRequestError
-from haimaker.errors import from_upstream as error_of
-from haimaker.prices import to_units
-from haimaker.sse import dumps
-from haimaker.task import Answer, Made
-from haimaker.tasks.moderations import ModerationRequest
-from haimaker.usage import Tokens, count
-from haimaker.verdicts import Finding, verdict
-from haimaker.wire import JSON, Attempt, UpstreamRequest
+from haimaker.http.errors import BadRequestError
+from haimaker.http.errors import from_upstream as error_of
+from haimaker.http.sse import dumps
+from haimaker.http.values import JSON, UpstreamRequest
+from haimaker.models.catalog import to_units
+from haimaker.operations.attempt import Attempt
+from haimaker.operations.moderation_results import Finding, verdict
+from haimaker.operations.moderations import ModerationRequest
+from haimaker.operations.operation import Answer, Made
+from haimaker.pricing.usage import Tokens, count
 
 __all__ = ["from_upstream", "most_at_once", "read_error", "to_upstream"]
 

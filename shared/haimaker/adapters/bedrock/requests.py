@@ -11,8 +11,9 @@ from haimaker.adapters.bedrock.families import OLDER_CLAUDE, Family, can, family
 from haimaker.adapters.bedrock.messages import Conversation
 from haimaker.adapters.bedrock.tools import Tools, to_tools
 from haimaker.adapters.parameters import Parameters
-from haimaker.schema import ChatRequest
-from haimaker.wire import JSON, Attempt
+from haimaker.http.values import JSON
+from haimaker.operations.attempt import Attempt
+from haimaker.operations.chat import ChatRequest
 
 PARAMETERS = Parameters(
     taken=frozenset(

@@ -6,12 +6,13 @@ https://docs.aws.amazon.com/bedrock/latest/APIReference/API_agent-runtime_Rerank
 from haimaker.adapters import ranking
 from haimaker.adapters.bedrock.failures import read_error
 from haimaker.adapters.openai.rerank import most_at_once
-from haimaker.errors import from_upstream as error_of
-from haimaker.sse import dumps
-from haimaker.task import Answer, Made
-from haimaker.tasks.rerank import RerankRequest
-from haimaker.usage import Tokens
-from haimaker.wire import JSON, Attempt, UpstreamRequest
+from haimaker.http.errors import from_upstream as error_of
+from haimaker.http.sse import dumps
+from haimaker.http.values import JSON, UpstreamRequest
+from haimaker.operations.attempt import Attempt
+from haimaker.operations.operation import Answer, Made
+from haimaker.operations.rerank import RerankRequest
+from haimaker.pricing.usage import Tokens
 
 __all__ = ["from_upstream", "most_at_once", "read_error", "to_upstream"]
 

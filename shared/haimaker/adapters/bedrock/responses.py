@@ -10,9 +10,9 @@ from typing import Any
 
 from haimaker.adapters.bedrock import carrying
 from haimaker.adapters.bedrock.tools import JSON_TOOL
-from haimaker.sse import dumps
-from haimaker.usage import MAX_COUNT, Tokens, to_openai
-from haimaker.wire import JSON
+from haimaker.http.sse import dumps
+from haimaker.http.values import JSON
+from haimaker.pricing.usage import MAX_COUNT, Tokens, to_openai
 
 STOP_REASON = {
     "content_filtered": "content_filter",

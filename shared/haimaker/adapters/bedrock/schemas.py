@@ -8,7 +8,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from haimaker.adapters.bedrock.families import Family
-from haimaker.wire import JSON
+from haimaker.http.values import JSON
 
 OBJECT: Mapping[str, Any] = {"type": "object", "properties": {}}
 PLAIN = ("type", "properties", "required")

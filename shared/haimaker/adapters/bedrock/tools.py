@@ -10,9 +10,10 @@ from typing import Any
 from haimaker.adapters.bedrock import carrying, schemas
 from haimaker.adapters.bedrock.blocks import Blocks, invalid
 from haimaker.adapters.bedrock.families import OLDER_CLAUDE, Family, can, known, may
-from haimaker.errors import BadRequestError
-from haimaker.sse import dumps
-from haimaker.wire import JSON, Attempt
+from haimaker.http.errors import BadRequestError
+from haimaker.http.sse import dumps
+from haimaker.http.values import JSON
+from haimaker.operations.attempt import Attempt
 
 JSON_TOOL = "haimaker_json_answer"
 """A tool whose input is the answer. Its name tells, as nothing else connects an answer to its request."""

@@ -6,14 +6,15 @@ https://docs.cohere.com/reference/chat
 from collections.abc import Iterable, Iterator
 from typing import Any
 
-from haimaker import errors
 from haimaker.adapters.cohere.requests import to_body
 from haimaker.adapters.cohere.responses import Answer, to_usage
 from haimaker.adapters.events import json_object
 from haimaker.adapters.openai.failures import CONTEXT_PHRASES, POLICY_PHRASES
-from haimaker.schema import ChatRequest
-from haimaker.sse import dumps
-from haimaker.wire import JSON, Attempt, Chunk, ErrorFields, Event, UpstreamRequest
+from haimaker.http import errors
+from haimaker.http.sse import dumps
+from haimaker.http.values import JSON, Chunk, ErrorFields, Event, UpstreamRequest
+from haimaker.operations.attempt import Attempt
+from haimaker.operations.chat import ChatRequest
 
 __all__ = ["from_stream", "from_upstream", "read_error", "to_upstream"]
 

@@ -7,11 +7,12 @@ from typing import Any
 
 from haimaker.adapters.cohere.chat import read_error
 from haimaker.adapters.vectors import vectors_of
-from haimaker.sse import dumps
-from haimaker.task import Answer, Made
-from haimaker.tasks.embeddings import EmbeddingRequest
-from haimaker.usage import Tokens, count
-from haimaker.wire import JSON, Attempt, UpstreamRequest
+from haimaker.http.sse import dumps
+from haimaker.http.values import JSON, UpstreamRequest
+from haimaker.operations.attempt import Attempt
+from haimaker.operations.embeddings import EmbeddingRequest
+from haimaker.operations.operation import Answer, Made
+from haimaker.pricing.usage import Tokens, count
 
 __all__ = ["from_upstream", "most_at_once", "read_error", "to_upstream"]
 

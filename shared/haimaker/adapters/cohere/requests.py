@@ -11,8 +11,9 @@ from urllib.parse import unquote_to_bytes
 
 from haimaker.adapters.cohere.tools import add_tools, invalid
 from haimaker.adapters.parameters import Parameters
-from haimaker.schema import ChatRequest
-from haimaker.wire import JSON, Attempt
+from haimaker.http.values import JSON
+from haimaker.operations.attempt import Attempt
+from haimaker.operations.chat import ChatRequest
 
 PARAMETERS = Parameters(
     taken=frozenset(

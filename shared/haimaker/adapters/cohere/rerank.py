@@ -7,11 +7,12 @@ from haimaker.adapters import ranking
 from haimaker.adapters.cohere.chat import read_error
 from haimaker.adapters.openai import rerank as plain
 from haimaker.adapters.openai.requests import taken
-from haimaker.errors import from_upstream as error_of
-from haimaker.sse import dumps
-from haimaker.task import Answer, Made
-from haimaker.tasks.rerank import RerankRequest
-from haimaker.wire import JSON, Attempt, UpstreamRequest
+from haimaker.http.errors import from_upstream as error_of
+from haimaker.http.sse import dumps
+from haimaker.http.values import JSON, UpstreamRequest
+from haimaker.operations.attempt import Attempt
+from haimaker.operations.operation import Answer, Made
+from haimaker.operations.rerank import RerankRequest
 
 __all__ = ["from_upstream", "read_error", "to_upstream"]
 

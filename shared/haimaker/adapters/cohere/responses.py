@@ -6,10 +6,11 @@ https://docs.cohere.com/reference/chat, https://docs.cohere.com/docs/streaming
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from haimaker import costs, errors, usage
-from haimaker.prices import UNITS_PER_USD, USD_DECIMALS, Facts
-from haimaker.usage import MAX_COUNT, Tokens
-from haimaker.wire import JSON, ErrorFields
+from haimaker.http import errors
+from haimaker.http.values import JSON, ErrorFields
+from haimaker.models.catalog import UNITS_PER_USD, USD_DECIMALS, Facts
+from haimaker.pricing import costs, usage
+from haimaker.pricing.usage import MAX_COUNT, Tokens
 
 FINISH_REASON = {
     "COMPLETE": "stop",

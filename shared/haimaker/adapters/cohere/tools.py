@@ -5,8 +5,8 @@ https://docs.cohere.com/docs/tool-use-overview
 
 from typing import Any
 
-from haimaker.errors import BadRequestError
-from haimaker.wire import JSON
+from haimaker.http.errors import BadRequestError
+from haimaker.http.values import JSON
 
 
 def add_tools(fields: JSON, body: JSON) -> None:

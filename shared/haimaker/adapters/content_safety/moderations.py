@@ -9,12 +9,13 @@ from typing import Any
 
 from haimaker.adapters.openai.failures import from_body, is_failure, read_error
 from haimaker.adapters.openai.moderations import unusable
-from haimaker.sse import dumps
-from haimaker.task import Answer, Made
-from haimaker.tasks.moderations import ModerationRequest
-from haimaker.usage import Tokens
-from haimaker.verdicts import Finding, verdict
-from haimaker.wire import JSON, Attempt, UpstreamRequest
+from haimaker.http.sse import dumps
+from haimaker.http.values import JSON, UpstreamRequest
+from haimaker.operations.attempt import Attempt
+from haimaker.operations.moderation_results import Finding, verdict
+from haimaker.operations.moderations import ModerationRequest
+from haimaker.operations.operation import Answer, Made
+from haimaker.pricing.usage import Tokens
 
 __all__ = ["from_upstream", "most_at_once", "read_error", "to_upstream"]
 

@@ -11,8 +11,9 @@ from haimaker.adapters.anthropic.settings import BUDGET_TOKENS, EFFORT, LEAST_BU
 from haimaker.adapters.openai import chat
 from haimaker.adapters.openai.chat import from_stream, from_upstream, read_error
 from haimaker.adapters.openai.messages import without
-from haimaker.schema import ChatRequest
-from haimaker.wire import JSON, Attempt, UpstreamRequest
+from haimaker.http.values import JSON, UpstreamRequest
+from haimaker.operations.attempt import Attempt
+from haimaker.operations.chat import ChatRequest
 
 __all__ = ["from_stream", "from_upstream", "read_error", "to_upstream"]
 

@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 
-from haimaker.wire import ErrorFields
+from haimaker.http.values import ErrorFields
 
 CODES: Mapping[str, str] = {
     "ASR_PAYMENT_REQUIRED": "insufficient_quota",

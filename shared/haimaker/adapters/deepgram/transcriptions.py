@@ -8,11 +8,12 @@ from urllib.parse import urlencode
 from haimaker.adapters.deepgram.failures import read_error
 from haimaker.adapters.gemini.shapes import found_object, found_objects
 from haimaker.adapters.hearing import flat, listed, parted, words_of
-from haimaker.errors import BadGatewayError
-from haimaker.task import Answer, Made
-from haimaker.tasks.transcriptions import TranscriptionRequest
-from haimaker.tasks.transcripts import Transcript, by_channel, spoken
-from haimaker.wire import JSON, Attempt, UpstreamRequest
+from haimaker.http.errors import BadGatewayError
+from haimaker.http.values import JSON, UpstreamRequest
+from haimaker.operations.attempt import Attempt
+from haimaker.operations.operation import Answer, Made
+from haimaker.operations.transcriptions import TranscriptionRequest
+from haimaker.operations.transcripts import Transcript, by_channel, spoken
 
 __all__ = ["from_upstream", "read_error", "to_upstream"]
 

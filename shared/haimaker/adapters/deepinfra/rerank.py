@@ -5,10 +5,11 @@ from urllib.parse import quote
 from haimaker.adapters import ranking
 from haimaker.adapters.openai.failures import from_body, is_failure, read_error
 from haimaker.adapters.openai.rerank import most_at_once
-from haimaker.sse import dumps
-from haimaker.task import Answer, Made
-from haimaker.tasks.rerank import RerankRequest
-from haimaker.wire import JSON, Attempt, UpstreamRequest
+from haimaker.http.sse import dumps
+from haimaker.http.values import JSON, UpstreamRequest
+from haimaker.operations.attempt import Attempt
+from haimaker.operations.operation import Answer, Made
+from haimaker.operations.rerank import RerankRequest
 
 __all__ = ["from_upstream", "most_at_once", "read_error", "to_upstream"]
 

@@ -9,11 +9,12 @@ from typing import Any
 from haimaker.adapters import ranking
 from haimaker.adapters.gemini.failures import from_body, read_error
 from haimaker.adapters.openai.rerank import most_at_once
-from haimaker.sse import dumps
-from haimaker.task import Answer, Made
-from haimaker.tasks.rerank import UNIT_DOCUMENTS, RerankRequest
-from haimaker.usage import Tokens
-from haimaker.wire import JSON, Attempt, UpstreamRequest
+from haimaker.http.sse import dumps
+from haimaker.http.values import JSON, UpstreamRequest
+from haimaker.operations.attempt import Attempt
+from haimaker.operations.operation import Answer, Made
+from haimaker.operations.rerank import UNIT_DOCUMENTS, RerankRequest
+from haimaker.pricing.usage import Tokens
 
 __all__ = ["from_upstream", "most_at_once", "read_error", "to_upstream"]
 

@@ -5,7 +5,7 @@ https://elevenlabs.io/docs/eleven-api/resources/errors
 
 from collections.abc import Mapping
 
-from haimaker.wire import ErrorFields
+from haimaker.http.values import ErrorFields
 
 CODES: Mapping[str, str] = {
     "invalid_api_key": "invalid_api_key",

@@ -13,7 +13,8 @@ from typing import Any
 from haimaker.adapters.gemini import grounding, own_tools, signatures
 from haimaker.adapters.gemini.partial_calls import PartialCall
 from haimaker.adapters.gemini.shapes import found_object, found_objects, found_text
-from haimaker.wire import JSON, Attempt
+from haimaker.http.values import JSON
+from haimaker.operations.attempt import Attempt
 
 FINISH_REASON: Mapping[str, str] = {
     "STOP": "stop",

@@ -7,7 +7,6 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from urllib.parse import quote
 
-from haimaker import errors
 from haimaker.adapters.events import json_object
 from haimaker.adapters.gemini import grounding
 from haimaker.adapters.gemini.answers import Choice, to_logprobs
@@ -18,9 +17,11 @@ from haimaker.adapters.gemini.generation import to_body
 from haimaker.adapters.gemini.shapes import found_object, found_objects, found_text
 from haimaker.adapters.gemini.tokens import service_tier, to_usage
 from haimaker.adapters.gemini.tools import to_tools
-from haimaker.schema import ChatRequest
-from haimaker.sse import dumps
-from haimaker.wire import JSON, Attempt, Chunk, Event, UpstreamRequest
+from haimaker.http import errors
+from haimaker.http.sse import dumps
+from haimaker.http.values import JSON, Chunk, Event, UpstreamRequest
+from haimaker.operations.attempt import Attempt
+from haimaker.operations.chat import ChatRequest
 
 __all__ = ["from_stream", "from_upstream", "read_error", "to_upstream"]
 

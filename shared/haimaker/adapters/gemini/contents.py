@@ -8,9 +8,9 @@ from dataclasses import dataclass, field
 from haimaker.adapters.gemini import media, own_tools, signatures
 from haimaker.adapters.gemini.families import is_newest, takes_system_instruction
 from haimaker.adapters.gemini.shapes import found_object, found_objects, refuse, required_name, required_object
-from haimaker.errors import BadRequestError
-from haimaker.strict_json import parse_json
-from haimaker.wire import JSON
+from haimaker.http.errors import BadRequestError
+from haimaker.http.json import parse_json
+from haimaker.http.values import JSON
 
 SYSTEM = ("system", "developer")
 BLANK: JSON = {"text": " "}

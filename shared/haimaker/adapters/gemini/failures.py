@@ -3,9 +3,9 @@
 import re
 from collections.abc import Mapping
 
-from haimaker import errors
 from haimaker.adapters.gemini.shapes import found_object, found_objects, found_text
-from haimaker.wire import JSON, ErrorFields
+from haimaker.http import errors
+from haimaker.http.values import JSON, ErrorFields
 
 CODES: Mapping[str, str] = {
     "RESOURCE_EXHAUSTED": "rate_limit_exceeded",

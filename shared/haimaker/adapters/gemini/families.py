@@ -6,8 +6,8 @@ Names are open-ended, so one that is not known to be old is taken for the newest
 import re
 from collections.abc import Mapping
 
-from haimaker.errors import BadRequestError
-from haimaker.wire import JSON
+from haimaker.http.errors import BadRequestError
+from haimaker.http.values import JSON
 
 GEMINI = re.compile(r"gemini-|nano-banana")
 OLDER = re.compile(r"gemini-(1|2|exp|gemma|pro$|pro-vision|robotics-er-1)")

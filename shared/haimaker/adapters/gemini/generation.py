@@ -10,8 +10,9 @@ from haimaker.adapters.gemini import families, media
 from haimaker.adapters.gemini.shapes import found_object, refuse, required_list, required_name, required_object
 from haimaker.adapters.gemini.tools import camel
 from haimaker.adapters.parameters import OPENAI, Parameters
-from haimaker.errors import BadRequestError
-from haimaker.wire import JSON, Attempt
+from haimaker.http.errors import BadRequestError
+from haimaker.http.values import JSON
+from haimaker.operations.attempt import Attempt
 
 HARMLESS = frozenset({"user", "metadata", "store", "safety_identifier", "prompt_cache_key", "prediction", "verbosity"})
 PENALTIES = frozenset({"frequency_penalty", "presence_penalty"})

@@ -4,7 +4,7 @@ https://ai.google.dev/api/generate-content#GroundingMetadata
 """
 
 from haimaker.adapters.gemini.shapes import found_object, found_objects, found_text
-from haimaker.wire import JSON
+from haimaker.http.values import JSON
 
 SOURCES = ("web", "maps", "retrievedContext", "image")
 

@@ -9,13 +9,15 @@ from urllib.parse import quote
 from haimaker.adapters.gemini.failures import from_body, read_error
 from haimaker.adapters.gemini.shapes import found_objects, found_text
 from haimaker.adapters.image_ratios import nearest
-from haimaker.adapters.parameters import OURS, refused
-from haimaker.errors import ContentPolicyViolationError
-from haimaker.image_prices import Size
-from haimaker.sse import dumps
-from haimaker.task import Answer, Made
-from haimaker.tasks.images import ImageRequest
-from haimaker.wire import JSON, Attempt, UpstreamRequest
+from haimaker.adapters.parameters import refused
+from haimaker.http.errors import ContentPolicyViolationError
+from haimaker.http.sse import dumps
+from haimaker.http.values import JSON, UpstreamRequest
+from haimaker.operations.attempt import Attempt
+from haimaker.operations.chat import OURS
+from haimaker.operations.images import ImageRequest
+from haimaker.operations.operation import Answer, Made
+from haimaker.pricing.image_variants import Size
 
 __all__ = ["from_upstream", "read_error", "to_upstream"]
 

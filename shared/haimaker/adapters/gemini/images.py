@@ -9,20 +9,24 @@ from collections.abc import Iterator
 from dataclasses import replace
 from urllib.parse import quote
 
-from haimaker import image_counts, pictures, usage
 from haimaker.adapters.gemini import imagen
 from haimaker.adapters.gemini.failures import from_body, read_error
 from haimaker.adapters.gemini.shapes import found_object, found_objects, found_text
 from haimaker.adapters.gemini.tokens import to_usage
 from haimaker.adapters.image_ratios import nearest
-from haimaker.adapters.parameters import OURS, refused
-from haimaker.errors import ContentPolicyViolationError
-from haimaker.sse import dumps
-from haimaker.task import Answer, Made
-from haimaker.tasks.image_forms import images_of, mask_of
-from haimaker.tasks.images import ImageRequest
-from haimaker.usage import Tokens
-from haimaker.wire import JSON, Attempt, UpstreamRequest
+from haimaker.adapters.parameters import refused
+from haimaker.http.errors import ContentPolicyViolationError
+from haimaker.http.sse import dumps
+from haimaker.http.values import JSON, UpstreamRequest
+from haimaker.media import images as pictures
+from haimaker.operations.attempt import Attempt
+from haimaker.operations.chat import OURS
+from haimaker.operations.image_forms import images_of, mask_of
+from haimaker.operations.images import ImageRequest
+from haimaker.operations.operation import Answer, Made
+from haimaker.pricing import image_usage as image_counts
+from haimaker.pricing import usage
+from haimaker.pricing.usage import Tokens
 
 __all__ = ["from_upstream", "most_at_once", "read_error", "to_upstream"]
 

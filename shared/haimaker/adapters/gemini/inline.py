@@ -1,7 +1,7 @@
 """An image as the bytes that Google takes inside a request. Pure."""
 
-from haimaker.errors import BadRequestError
-from haimaker.wire import JSON
+from haimaker.http.errors import BadRequestError
+from haimaker.http.values import JSON
 
 
 def inline_data(image: str) -> JSON:

@@ -9,7 +9,7 @@ from typing import Any
 from urllib.parse import unquote_to_bytes, urlsplit
 
 from haimaker.adapters.gemini.shapes import found_object, found_objects, refuse, required_name, required_object, required_text
-from haimaker.wire import JSON
+from haimaker.http.values import JSON
 
 RESOLUTION: Mapping[str, str] = {
     "low": "MEDIA_RESOLUTION_LOW",

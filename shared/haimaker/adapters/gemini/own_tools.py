@@ -7,7 +7,7 @@ https://ai.google.dev/gemini-api/docs/tool-combination: calls and results go bac
 from typing import Any
 
 from haimaker.adapters.gemini.shapes import found_object, found_objects
-from haimaker.wire import JSON
+from haimaker.http.values import JSON
 
 FIELD = "tool_parts"
 KINDS = ("toolCall", "toolResponse", "executableCode", "codeExecutionResult")

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from haimaker.adapters.gemini.shapes import found_object, found_objects
-from haimaker.wire import JSON
+from haimaker.http.values import JSON
 
 STEP = re.compile(r"""\.([^.\[\]]+)|\[(\d+)\]|\[['"]([^'"]*)['"]\]""")
 VALUES = ("stringValue", "numberValue", "boolValue")

@@ -7,7 +7,7 @@ https://ai.google.dev/gemini-api/docs/structured-output#json-schema-support
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from haimaker.wire import JSON
+from haimaker.http.values import JSON
 
 KEPT = frozenset(
     {"title", "description", "default", "example", "minItems", "maxItems", "minLength", "maxLength", "minimum", "maximum"}

@@ -2,8 +2,8 @@
 
 from typing import Any, NoReturn
 
-from haimaker.errors import BadRequestError
-from haimaker.wire import JSON
+from haimaker.http.errors import BadRequestError
+from haimaker.http.values import JSON
 
 
 def refuse(param: str, why: str) -> NoReturn:

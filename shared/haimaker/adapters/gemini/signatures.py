@@ -9,7 +9,7 @@ https://ai.google.dev/gemini-api/docs/thought-signatures
 import re
 from typing import Any
 
-from haimaker.wire import JSON
+from haimaker.http.values import JSON
 
 SEPARATOR = "__thought__"
 NOT_CHECKED = "skip_thought_signature_validator"

@@ -8,18 +8,19 @@ import re
 from collections.abc import Iterable, Iterator
 from urllib.parse import quote
 
-from haimaker import sse
 from haimaker.adapters.events import json_object
 from haimaker.adapters.gemini.failures import from_body, read_error
 from haimaker.adapters.gemini.shapes import found_object, found_objects, found_text
 from haimaker.adapters.gemini.tokens import service_tier, to_usage
 from haimaker.adapters.speaking import CONTENT_TYPES, as_mp3, as_wav, cut, decoded, no_sound, order, voice_of
-from haimaker.errors import APIError, ContentPolicyViolationError
-from haimaker.sse import dumps
-from haimaker.task import Sound
-from haimaker.tasks.speech import SpeechRequest
-from haimaker.usage import Tokens
-from haimaker.wire import JSON, Attempt, UpstreamRequest, UpstreamResponse
+from haimaker.http import sse
+from haimaker.http.errors import APIError, ContentPolicyViolationError
+from haimaker.http.sse import dumps
+from haimaker.http.values import JSON, UpstreamRequest, UpstreamResponse
+from haimaker.operations.attempt import Attempt
+from haimaker.operations.operation import Sound
+from haimaker.operations.speech import SpeechRequest
+from haimaker.pricing.usage import Tokens
 
 __all__ = ["from_pieces", "read_error", "to_upstream"]
 

@@ -3,9 +3,9 @@
 from collections.abc import Mapping
 from typing import Any
 
-from haimaker import usage
 from haimaker.adapters.gemini.shapes import found_objects, found_text
-from haimaker.wire import JSON
+from haimaker.http.values import JSON
+from haimaker.pricing import usage
 
 SERVICE_TIERS: Mapping[str, str] = {
     "standard": "default",

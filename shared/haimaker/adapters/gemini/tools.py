@@ -10,8 +10,8 @@ from typing import Any
 from haimaker.adapters.gemini.families import is_newest
 from haimaker.adapters.gemini.schemas import to_schema
 from haimaker.adapters.gemini.shapes import refuse, required_list, required_name, required_object
-from haimaker.errors import BadRequestError
-from haimaker.wire import JSON
+from haimaker.http.errors import BadRequestError
+from haimaker.http.values import JSON
 
 MODES: Mapping[str, str] = {"none": "NONE", "auto": "AUTO", "required": "ANY", "any": "ANY", "validated": "VALIDATED"}
 OWN_TOOLS: Mapping[str, str] = {

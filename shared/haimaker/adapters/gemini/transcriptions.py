@@ -8,19 +8,20 @@ from collections.abc import Iterable, Iterator
 from typing import Any
 from urllib.parse import quote
 
-from haimaker import usage
 from haimaker.adapters.events import json_object
 from haimaker.adapters.gemini.failures import from_body, read_error
 from haimaker.adapters.gemini.shapes import found_object, found_objects, found_text
 from haimaker.adapters.gemini.tokens import to_usage
 from haimaker.adapters.hearing import inline, parted
-from haimaker.errors import BadGatewayError, BadRequestError, ContentPolicyViolationError
-from haimaker.sse import dumps
-from haimaker.task import Answer, Made
-from haimaker.tasks.transcriptions import TranscriptionRequest
-from haimaker.tasks.transcripts import Transcript, spoken
-from haimaker.usage import Tokens
-from haimaker.wire import JSON, Attempt, Chunk, Event, UpstreamRequest
+from haimaker.http.errors import BadGatewayError, BadRequestError, ContentPolicyViolationError
+from haimaker.http.sse import dumps
+from haimaker.http.values import JSON, Chunk, Event, UpstreamRequest
+from haimaker.operations.attempt import Attempt
+from haimaker.operations.operation import Answer, Made
+from haimaker.operations.transcriptions import TranscriptionRequest
+from haimaker.operations.transcripts import Transcript, spoken
+from haimaker.pricing import usage
+from haimaker.pricing.usage import Tokens
 
 __all__ = ["from_stream", "from_upstream", "read_error", "to_upstream"]
 

@@ -7,8 +7,9 @@ from dataclasses import replace
 
 from haimaker.adapters.gemini import chat
 from haimaker.adapters.gemini.chat import from_stream, from_upstream, read_error
-from haimaker.schema import ChatRequest
-from haimaker.wire import Attempt, UpstreamRequest
+from haimaker.http.values import UpstreamRequest
+from haimaker.operations.attempt import Attempt
+from haimaker.operations.chat import ChatRequest
 
 __all__ = ["from_stream", "from_upstream", "read_error", "to_upstream"]
 

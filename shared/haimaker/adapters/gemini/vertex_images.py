@@ -7,8 +7,9 @@ from dataclasses import replace
 
 from haimaker.adapters.gemini import images
 from haimaker.adapters.gemini.images import from_upstream, most_at_once, read_error
-from haimaker.tasks.images import ImageRequest
-from haimaker.wire import Attempt, UpstreamRequest
+from haimaker.http.values import UpstreamRequest
+from haimaker.operations.attempt import Attempt
+from haimaker.operations.images import ImageRequest
 
 __all__ = ["from_upstream", "most_at_once", "read_error", "to_upstream"]
 

@@ -7,8 +7,9 @@ from dataclasses import replace
 
 from haimaker.adapters.gemini import speech
 from haimaker.adapters.gemini.speech import from_pieces, read_error
-from haimaker.tasks.speech import SpeechRequest
-from haimaker.wire import Attempt, UpstreamRequest
+from haimaker.http.values import UpstreamRequest
+from haimaker.operations.attempt import Attempt
+from haimaker.operations.speech import SpeechRequest
 
 __all__ = ["from_pieces", "read_error", "to_upstream"]
 

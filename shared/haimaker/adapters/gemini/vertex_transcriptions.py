@@ -4,8 +4,9 @@ from dataclasses import replace
 
 from haimaker.adapters.gemini import transcriptions
 from haimaker.adapters.gemini.transcriptions import from_stream, from_upstream, read_error
-from haimaker.tasks.transcriptions import TranscriptionRequest
-from haimaker.wire import Attempt, UpstreamRequest
+from haimaker.http.values import UpstreamRequest
+from haimaker.operations.attempt import Attempt
+from haimaker.operations.transcriptions import TranscriptionRequest
 
 __all__ = ["from_stream", "from_upstream", "read_error", "to_upstream"]
 

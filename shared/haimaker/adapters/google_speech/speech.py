@@ -8,11 +8,12 @@ from collections.abc import Iterator, Mapping
 
 from haimaker.adapters.gemini.failures import from_body, read_error
 from haimaker.adapters.speaking import CONTENT_TYPES, PCM_RATE, decoded, order, voice_of, whole_object
-from haimaker.sse import dumps
-from haimaker.task import Sound
-from haimaker.tasks.speech import SpeechRequest
-from haimaker.usage import Tokens
-from haimaker.wire import JSON, Attempt, UpstreamRequest, UpstreamResponse
+from haimaker.http.sse import dumps
+from haimaker.http.values import JSON, UpstreamRequest, UpstreamResponse
+from haimaker.operations.attempt import Attempt
+from haimaker.operations.operation import Sound
+from haimaker.operations.speech import SpeechRequest
+from haimaker.pricing.usage import Tokens
 
 __all__ = ["from_pieces", "read_error", "to_upstream"]
 

@@ -6,12 +6,13 @@ https://docs.cloud.google.com/speech-to-text/docs/reference/rest/v2/projects.loc
 from haimaker.adapters.gemini.failures import from_body, read_error
 from haimaker.adapters.gemini.shapes import found_object, found_objects, found_text
 from haimaker.adapters.hearing import inline, parted
-from haimaker.errors import BadGatewayError
-from haimaker.sse import dumps
-from haimaker.task import Answer, Made
-from haimaker.tasks.transcriptions import TranscriptionRequest
-from haimaker.tasks.transcripts import Transcript, seconds, spoken
-from haimaker.wire import JSON, Attempt, UpstreamRequest
+from haimaker.http.errors import BadGatewayError
+from haimaker.http.sse import dumps
+from haimaker.http.values import JSON, UpstreamRequest
+from haimaker.operations.attempt import Attempt
+from haimaker.operations.operation import Answer, Made
+from haimaker.operations.transcriptions import TranscriptionRequest
+from haimaker.operations.transcripts import Transcript, seconds, spoken
 
 __all__ = ["from_upstream", "read_error", "to_upstream"]
 

@@ -8,10 +8,11 @@ from urllib.parse import quote
 from haimaker.adapters.openai import embeddings as openai
 from haimaker.adapters.openai.failures import read_error
 from haimaker.adapters.vectors import vectors_of
-from haimaker.sse import dumps
-from haimaker.task import Answer, Made
-from haimaker.tasks.embeddings import EmbeddingRequest
-from haimaker.wire import Attempt, UpstreamRequest
+from haimaker.http.sse import dumps
+from haimaker.http.values import UpstreamRequest
+from haimaker.operations.attempt import Attempt
+from haimaker.operations.embeddings import EmbeddingRequest
+from haimaker.operations.operation import Answer, Made
 
 __all__ = ["from_upstream", "read_error", "to_upstream"]
 

@@ -12,8 +12,9 @@ from typing import Any
 from haimaker.adapters.openai import chat
 from haimaker.adapters.openai.failures import read_error
 from haimaker.adapters.openai.messages import CARRIED
-from haimaker.schema import ChatRequest
-from haimaker.wire import JSON, Attempt, Chunk, Event, UpstreamRequest
+from haimaker.http.values import JSON, Chunk, Event, UpstreamRequest
+from haimaker.operations.attempt import Attempt
+from haimaker.operations.chat import ChatRequest
 
 __all__ = ["from_stream", "from_upstream", "read_error", "to_upstream"]
 

@@ -2,10 +2,11 @@
 
 from haimaker.adapters.openai.failures import read_error
 from haimaker.adapters.openai.moderations import PATH, judged
-from haimaker.sse import dumps
-from haimaker.task import Answer, Made
-from haimaker.tasks.moderations import ModerationRequest
-from haimaker.wire import Attempt, UpstreamRequest
+from haimaker.http.sse import dumps
+from haimaker.http.values import UpstreamRequest
+from haimaker.operations.attempt import Attempt
+from haimaker.operations.moderations import ModerationRequest
+from haimaker.operations.operation import Answer, Made
 
 __all__ = ["from_upstream", "read_error", "to_upstream"]
 

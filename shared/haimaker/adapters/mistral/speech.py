@@ -10,11 +10,12 @@ from collections.abc import Iterator
 from haimaker.adapters.openai import speech
 from haimaker.adapters.openai.speech import read_error
 from haimaker.adapters.speaking import order
-from haimaker.sse import dumps
-from haimaker.task import Sound
-from haimaker.tasks.speech import SpeechRequest
-from haimaker.usage import Tokens
-from haimaker.wire import Attempt, UpstreamRequest, UpstreamResponse
+from haimaker.http.sse import dumps
+from haimaker.http.values import UpstreamRequest, UpstreamResponse
+from haimaker.operations.attempt import Attempt
+from haimaker.operations.operation import Sound
+from haimaker.operations.speech import SpeechRequest
+from haimaker.pricing.usage import Tokens
 
 __all__ = ["from_pieces", "read_error", "to_upstream"]
 

@@ -5,15 +5,16 @@ https://docs.mistral.ai/api/endpoint/audio/transcriptions
 
 from collections.abc import Iterable, Iterator
 
-from haimaker import multipart_form
 from haimaker.adapters.events import json_object
 from haimaker.adapters.hearing import flat, listed, parted, words_of
 from haimaker.adapters.openai.failures import from_body, is_failure, read_error
-from haimaker.errors import BadGatewayError
-from haimaker.task import Answer, Made
-from haimaker.tasks.transcriptions import TranscriptionRequest
-from haimaker.tasks.transcripts import Transcript, spoken
-from haimaker.wire import JSON, Attempt, Chunk, Event, UpstreamRequest
+from haimaker.http import multipart as multipart_form
+from haimaker.http.errors import BadGatewayError
+from haimaker.http.values import JSON, Chunk, Event, UpstreamRequest
+from haimaker.operations.attempt import Attempt
+from haimaker.operations.operation import Answer, Made
+from haimaker.operations.transcriptions import TranscriptionRequest
+from haimaker.operations.transcripts import Transcript, spoken
 
 __all__ = ["from_stream", "from_upstream", "read_error", "to_upstream"]
 

@@ -9,9 +9,10 @@ from urllib.parse import quote
 
 from haimaker.adapters.openai.failures import read_error
 from haimaker.adapters.openai.rerank import from_upstream, most_at_once
-from haimaker.sse import dumps
-from haimaker.tasks.rerank import RerankRequest
-from haimaker.wire import JSON, Attempt, UpstreamRequest
+from haimaker.http.sse import dumps
+from haimaker.http.values import JSON, UpstreamRequest
+from haimaker.operations.attempt import Attempt
+from haimaker.operations.rerank import RerankRequest
 
 __all__ = ["from_upstream", "most_at_once", "read_error", "to_upstream"]
 

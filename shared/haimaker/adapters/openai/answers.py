@@ -10,7 +10,8 @@ from typing import Any
 from haimaker.adapters.openai.counts import counted
 from haimaker.adapters.openai.logprobs import with_logprobs
 from haimaker.adapters.openai.spoken import spoken
-from haimaker.wire import JSON, Attempt
+from haimaker.http.values import JSON
+from haimaker.operations.attempt import Attempt
 
 OBJECT: Mapping[str, str] = {"message": "chat.completion", "delta": "chat.completion.chunk", "text": "text_completion"}
 OPENAI_REASONS = frozenset({"stop", "length", "tool_calls", "content_filter", "function_call"})

@@ -6,7 +6,6 @@ https://platform.openai.com/docs/api-reference/chat
 from collections.abc import Iterable, Iterator
 from functools import partial
 
-from haimaker import errors
 from haimaker.adapters.events import json_object
 from haimaker.adapters.openai.answers import mended
 from haimaker.adapters.openai.continuity import Continuity
@@ -15,9 +14,11 @@ from haimaker.adapters.openai.numbering import Numbering
 from haimaker.adapters.openai.requests import body_for
 from haimaker.adapters.openai.spoken import call_id
 from haimaker.adapters.openai.thinking_tags import tags_of
-from haimaker.schema import ChatRequest
-from haimaker.sse import dumps
-from haimaker.wire import JSON, Attempt, Chunk, Event, UpstreamRequest
+from haimaker.http import errors
+from haimaker.http.sse import dumps
+from haimaker.http.values import JSON, Chunk, Event, UpstreamRequest
+from haimaker.operations.attempt import Attempt
+from haimaker.operations.chat import ChatRequest
 
 __all__ = ["from_stream", "from_upstream", "read_error", "to_upstream"]
 

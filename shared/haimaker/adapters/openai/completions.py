@@ -8,10 +8,11 @@ from collections.abc import Iterable, Iterator
 from haimaker.adapters.openai import chat
 from haimaker.adapters.openai.failures import read_error
 from haimaker.adapters.openai.requests import own_fields, renamed, taken
-from haimaker.provider import MAX_TOKENS
-from haimaker.schema import CompletionRequest
-from haimaker.sse import dumps
-from haimaker.wire import JSON, Attempt, Chunk, Event, UpstreamRequest
+from haimaker.http.sse import dumps
+from haimaker.http.values import JSON, Chunk, Event, UpstreamRequest
+from haimaker.operations.attempt import Attempt
+from haimaker.operations.chat import CompletionRequest
+from haimaker.providers.provider import MAX_TOKENS
 
 __all__ = ["from_stream", "from_upstream", "read_error", "to_upstream"]
 

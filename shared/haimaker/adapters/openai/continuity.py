@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from haimaker.adapters.openai.numbering import Numbering
-from haimaker.wire import JSON
+from haimaker.http.values import JSON
 
 
 @dataclass(slots=True)

@@ -1,12 +1,12 @@
 """Usage objects of others with the fields that OpenAI's have. Pure.
 
-https://platform.openai.com/docs/api-reference/chat/object; what the counts mean is in `haimaker.usage`.
+https://platform.openai.com/docs/api-reference/chat/object; what the counts mean is in `haimaker.pricing.usage`.
 """
 
 from typing import Any
 
-from haimaker import usage
-from haimaker.wire import JSON
+from haimaker.http.values import JSON
+from haimaker.pricing import usage
 
 TOTALS = ("prompt_tokens", "completion_tokens", "total_tokens")
 PROMPT = ("prompt_tokens", "input_tokens")

@@ -5,12 +5,13 @@ https://platform.openai.com/docs/api-reference/embeddings
 
 from haimaker.adapters.openai.failures import from_body, is_failure, read_error
 from haimaker.adapters.openai.requests import renamed, taken
-from haimaker.adapters.parameters import OURS
-from haimaker.errors import BadGatewayError
-from haimaker.sse import dumps
-from haimaker.task import Answer, Made
-from haimaker.tasks.embeddings import EmbeddingRequest
-from haimaker.wire import JSON, Attempt, UpstreamRequest
+from haimaker.http.errors import BadGatewayError
+from haimaker.http.sse import dumps
+from haimaker.http.values import JSON, UpstreamRequest
+from haimaker.operations.attempt import Attempt
+from haimaker.operations.chat import OURS
+from haimaker.operations.embeddings import EmbeddingRequest
+from haimaker.operations.operation import Answer, Made
 
 __all__ = ["from_upstream", "read_error", "to_upstream"]
 

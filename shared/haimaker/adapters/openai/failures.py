@@ -7,8 +7,8 @@ import json
 from collections.abc import Mapping
 from typing import Any
 
-from haimaker import errors
-from haimaker.wire import JSON, ErrorFields
+from haimaker.http import errors
+from haimaker.http.values import JSON, ErrorFields
 
 CONTEXT_PHRASES = (
     "maximum context length",

@@ -7,9 +7,10 @@ import re
 from collections.abc import Collection, Mapping
 from typing import NamedTuple
 
-from haimaker.errors import BadRequestError
-from haimaker.tasks.images import ImageRequest
-from haimaker.wire import JSON, Attempt
+from haimaker.http.errors import BadRequestError
+from haimaker.http.values import JSON
+from haimaker.operations.attempt import Attempt
+from haimaker.operations.images import ImageRequest
 
 GPT_ALONE = ("background", "input_fidelity", "moderation", "output_compression", "output_format", "partial_images", "stream")
 DALL_E_ALONE = ("response_format", "style")

@@ -7,18 +7,20 @@ from collections.abc import Iterable, Iterator
 from dataclasses import replace
 from typing import Any
 
-from haimaker import image_counts, multipart_form
 from haimaker.adapters.events import json_object
 from haimaker.adapters.openai.failures import from_body, is_failure, read_error
 from haimaker.adapters.openai.image_rules import quality_of, ruled
 from haimaker.adapters.openai.requests import renamed, taken
-from haimaker.adapters.parameters import OURS
-from haimaker.errors import BadGatewayError
-from haimaker.image_prices import size_of
-from haimaker.sse import DONE, dumps
-from haimaker.task import Answer, Made
-from haimaker.tasks.images import ImageRequest
-from haimaker.wire import JSON, Attempt, Chunk, Event, UpstreamRequest
+from haimaker.http import multipart as multipart_form
+from haimaker.http.errors import BadGatewayError
+from haimaker.http.sse import DONE, dumps
+from haimaker.http.values import JSON, Chunk, Event, UpstreamRequest
+from haimaker.operations.attempt import Attempt
+from haimaker.operations.chat import OURS
+from haimaker.operations.images import ImageRequest
+from haimaker.operations.operation import Answer, Made
+from haimaker.pricing import image_usage as image_counts
+from haimaker.pricing.image_variants import size_of
 
 __all__ = ["from_stream", "from_upstream", "most_at_once", "read_error", "to_upstream"]
 

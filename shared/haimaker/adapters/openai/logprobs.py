@@ -6,7 +6,7 @@ https://docs.together.ai/docs/logprobs, https://docs.fireworks.ai/api-reference/
 from itertools import zip_longest
 from typing import Any
 
-from haimaker.wire import JSON
+from haimaker.http.values import JSON
 
 
 def with_logprobs(choice: JSON) -> JSON:

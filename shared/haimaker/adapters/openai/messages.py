@@ -7,8 +7,8 @@ import re
 from collections.abc import Collection
 from typing import Any
 
-from haimaker.provider import Provider
-from haimaker.wire import JSON
+from haimaker.http.values import JSON
+from haimaker.providers.provider import Provider
 
 FOREIGN = ("thinking_blocks",)
 """Fields of other formats, which a client may have kept from an earlier answer."""

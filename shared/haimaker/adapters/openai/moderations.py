@@ -4,13 +4,14 @@ from collections.abc import Mapping
 
 from haimaker.adapters.openai.failures import from_body, is_failure, read_error
 from haimaker.adapters.openai.requests import renamed, taken
-from haimaker.adapters.parameters import OURS
-from haimaker.errors import BadGatewayError
-from haimaker.sse import dumps
-from haimaker.task import Answer, Made
-from haimaker.tasks.moderations import ModerationRequest
-from haimaker.verdicts import completed
-from haimaker.wire import JSON, Attempt, UpstreamRequest
+from haimaker.http.errors import BadGatewayError
+from haimaker.http.sse import dumps
+from haimaker.http.values import JSON, UpstreamRequest
+from haimaker.operations.attempt import Attempt
+from haimaker.operations.chat import OURS
+from haimaker.operations.moderation_results import completed
+from haimaker.operations.moderations import ModerationRequest
+from haimaker.operations.operation import Answer, Made
 
 __all__ = ["from_upstream", "read_error", "to_upstream"]
 

@@ -8,7 +8,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
-from haimaker.wire import JSON
+from haimaker.http.values import JSON
 
 
 @dataclass(slots=True)

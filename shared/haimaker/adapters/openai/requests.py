@@ -7,12 +7,13 @@ from collections.abc import Collection, Mapping
 from typing import Any
 
 from haimaker.adapters.openai.messages import edited, without
-from haimaker.adapters.parameters import OURS, is_empty
-from haimaker.errors import BadRequestError
-from haimaker.provider import Provider
-from haimaker.schema import Asked, ChatRequest
-from haimaker.sse import dumps
-from haimaker.wire import JSON, Attempt
+from haimaker.adapters.parameters import is_empty
+from haimaker.http.errors import BadRequestError
+from haimaker.http.sse import dumps
+from haimaker.http.values import JSON
+from haimaker.operations.attempt import Attempt
+from haimaker.operations.chat import OURS, Asked, ChatRequest
+from haimaker.providers.provider import Provider
 
 NEUTRAL: Mapping[str, Collection[object]] = {
     "frequency_penalty": (0,),

@@ -7,16 +7,17 @@ https://docs.voyageai.com/reference/reranker-api, https://docs.vllm.ai/en/latest
 from collections.abc import Mapping
 from typing import Any
 
-from haimaker import usage
 from haimaker.adapters import ranking
 from haimaker.adapters.openai.failures import from_body, is_failure, read_error
 from haimaker.adapters.openai.requests import renamed, taken
-from haimaker.adapters.parameters import OURS
-from haimaker.sse import dumps
-from haimaker.task import Answer, Made
-from haimaker.tasks.rerank import RerankRequest
-from haimaker.usage import Tokens
-from haimaker.wire import JSON, Attempt, UpstreamRequest
+from haimaker.http.sse import dumps
+from haimaker.http.values import JSON, UpstreamRequest
+from haimaker.operations.attempt import Attempt
+from haimaker.operations.chat import OURS
+from haimaker.operations.operation import Answer, Made
+from haimaker.operations.rerank import RerankRequest
+from haimaker.pricing import usage
+from haimaker.pricing.usage import Tokens
 
 __all__ = ["from_upstream", "most_at_once", "read_error", "to_upstream"]
 

@@ -7,15 +7,16 @@ those that bill tokens.
 import json
 from collections.abc import Iterator
 
-from haimaker import sse
 from haimaker.adapters.events import json_object
 from haimaker.adapters.openai.failures import from_body, is_failure, read_error
 from haimaker.adapters.speaking import CONTENT_TYPES, cut, decoded, is_sound, no_sound, order, voice_of
-from haimaker.sse import dumps
-from haimaker.task import Sound, is_last
-from haimaker.tasks.speech import SpeechRequest
-from haimaker.usage import Tokens
-from haimaker.wire import JSON, Attempt, UpstreamRequest, UpstreamResponse
+from haimaker.http import sse
+from haimaker.http.sse import dumps
+from haimaker.http.values import JSON, UpstreamRequest, UpstreamResponse
+from haimaker.operations.attempt import Attempt
+from haimaker.operations.operation import Sound, is_last
+from haimaker.operations.speech import SpeechRequest
+from haimaker.pricing.usage import Tokens
 
 __all__ = ["from_pieces", "read_error", "to_upstream"]
 

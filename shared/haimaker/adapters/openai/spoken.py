@@ -6,7 +6,8 @@ The same object where it is as OpenAI has it.
 import json
 from typing import Any
 
-from haimaker.wire import JSON, Attempt
+from haimaker.http.values import JSON
+from haimaker.operations.attempt import Attempt
 
 REASONING_FIELDS = ("reasoning", "reasoning_details")
 """Where those have it who do not write `reasoning_content`: Groq, OpenRouter, Together, vLLM, Ollama, …; MiniMax as a list."""

@@ -9,7 +9,8 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from haimaker.wire import JSON, Attempt
+from haimaker.http.values import JSON
+from haimaker.operations.attempt import Attempt
 
 MODELS = re.compile(
     r".*(?:deepseek-?r1|r1-distill|r1-1776|qwq|qwen-?3|sonar-reasoning|minimax-m|magistral|glm-(?:4\.[15]|z1)|nemotron|exaone-deep"

@@ -8,16 +8,17 @@ import json
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
-from haimaker import multipart_form
 from haimaker.adapters.events import json_object
 from haimaker.adapters.openai.failures import from_body, is_failure, read_error
 from haimaker.adapters.openai.requests import renamed, taken
-from haimaker.adapters.parameters import OURS
-from haimaker.errors import BadGatewayError
-from haimaker.task import Answer, Made
-from haimaker.tasks.transcriptions import TranscriptionRequest
-from haimaker.tasks.transcripts import TEXTS, Transcript, spoken
-from haimaker.wire import JSON, Attempt, Chunk, Event, UpstreamRequest
+from haimaker.http import multipart as multipart_form
+from haimaker.http.errors import BadGatewayError
+from haimaker.http.values import JSON, Chunk, Event, UpstreamRequest
+from haimaker.operations.attempt import Attempt
+from haimaker.operations.chat import OURS
+from haimaker.operations.operation import Answer, Made
+from haimaker.operations.transcriptions import TranscriptionRequest
+from haimaker.operations.transcripts import TEXTS, Transcript, spoken
 
 __all__ = ["from_stream", "from_upstream", "read_error", "to_upstream"]
 

@@ -5,10 +5,11 @@ from xml.sax.saxutils import escape
 
 from haimaker.adapters.bedrock.failures import read_error
 from haimaker.adapters.speaking import as_wav, order, others, sound_of, voice_of
-from haimaker.sse import dumps
-from haimaker.task import Sound
-from haimaker.tasks.speech import SpeechRequest
-from haimaker.wire import JSON, Attempt, UpstreamRequest, UpstreamResponse
+from haimaker.http.sse import dumps
+from haimaker.http.values import JSON, UpstreamRequest, UpstreamResponse
+from haimaker.operations.attempt import Attempt
+from haimaker.operations.operation import Sound
+from haimaker.operations.speech import SpeechRequest
 
 __all__ = ["from_pieces", "read_error", "to_upstream"]
 

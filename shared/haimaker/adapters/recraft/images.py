@@ -9,12 +9,13 @@ from haimaker.adapters.openai import images
 from haimaker.adapters.openai.failures import read_error
 from haimaker.adapters.openai.images import PATHS, body_for, call, most_at_once
 from haimaker.adapters.parameters import refused
-from haimaker.prices import UNITS_PER_USD
-from haimaker.task import Answer, Made
-from haimaker.tasks.image_forms import images_of, mask_of
-from haimaker.tasks.images import ImageRequest
-from haimaker.usage import MAX_COUNT
-from haimaker.wire import Attempt, UpstreamRequest
+from haimaker.http.values import UpstreamRequest
+from haimaker.models.catalog import UNITS_PER_USD
+from haimaker.operations.attempt import Attempt
+from haimaker.operations.image_forms import images_of, mask_of
+from haimaker.operations.images import ImageRequest
+from haimaker.operations.operation import Answer, Made
+from haimaker.pricing.usage import MAX_COUNT
 
 __all__ = ["from_upstream", "most_at_once", "read_error", "to_upstream"]
 

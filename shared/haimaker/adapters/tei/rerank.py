@@ -7,11 +7,12 @@ from haimaker.adapters import ranking
 from haimaker.adapters.openai import rerank as plain
 from haimaker.adapters.openai.failures import read_error
 from haimaker.adapters.openai.rerank import most_at_once
-from haimaker.sse import dumps
-from haimaker.task import Answer, Made
-from haimaker.tasks.rerank import RerankRequest
-from haimaker.usage import Tokens
-from haimaker.wire import Attempt, UpstreamRequest
+from haimaker.http.sse import dumps
+from haimaker.http.values import UpstreamRequest
+from haimaker.operations.attempt import Attempt
+from haimaker.operations.operation import Answer, Made
+from haimaker.operations.rerank import RerankRequest
+from haimaker.pricing.usage import Tokens
 
 __all__ = ["from_upstream", "most_at_once", "read_error", "to_upstream"]
 

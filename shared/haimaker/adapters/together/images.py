@@ -3,14 +3,15 @@
 https://docs.together.ai/reference/post-images-generations
 """
 
-from haimaker import pictures
 from haimaker.adapters.openai.failures import read_error
 from haimaker.adapters.openai.images import PATHS, body_for, from_upstream, most_at_once
 from haimaker.adapters.parameters import refused
-from haimaker.sse import dumps
-from haimaker.tasks.image_forms import images_of, mask_of
-from haimaker.tasks.images import ImageRequest
-from haimaker.wire import Attempt, UpstreamRequest
+from haimaker.http.sse import dumps
+from haimaker.http.values import UpstreamRequest
+from haimaker.media import images as pictures
+from haimaker.operations.attempt import Attempt
+from haimaker.operations.image_forms import images_of, mask_of
+from haimaker.operations.images import ImageRequest
 
 __all__ = ["from_upstream", "most_at_once", "read_error", "to_upstream"]
 

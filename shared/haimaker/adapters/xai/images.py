@@ -5,15 +5,16 @@ https://docs.x.ai/docs/guides/image-generations
 
 from typing import Any
 
-from haimaker import pictures
 from haimaker.adapters.image_ratios import nearest
 from haimaker.adapters.openai.failures import read_error
 from haimaker.adapters.openai.images import PATHS, body_for, from_upstream, most_at_once
 from haimaker.adapters.parameters import refused
-from haimaker.sse import dumps
-from haimaker.tasks.image_forms import images_of, mask_of
-from haimaker.tasks.images import ImageRequest
-from haimaker.wire import Attempt, UpstreamRequest
+from haimaker.http.sse import dumps
+from haimaker.http.values import UpstreamRequest
+from haimaker.media import images as pictures
+from haimaker.operations.attempt import Attempt
+from haimaker.operations.image_forms import images_of, mask_of
+from haimaker.operations.images import ImageRequest
 
 __all__ = ["from_upstream", "most_at_once", "read_error", "to_upstream"]
 

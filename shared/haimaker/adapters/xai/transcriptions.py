@@ -1,13 +1,14 @@
 """Transcriptions of xAI: a form without a model, the file last. https://docs.x.ai/developers/model-capabilities/audio/speech-to-text"""
 
-from haimaker import multipart_form
 from haimaker.adapters.hearing import flat, listed, parted, words_of
 from haimaker.adapters.openai.failures import from_body, is_failure, read_error
-from haimaker.errors import BadGatewayError
-from haimaker.task import Answer, Made
-from haimaker.tasks.transcriptions import TranscriptionRequest
-from haimaker.tasks.transcripts import Transcript, spoken
-from haimaker.wire import JSON, Attempt, UpstreamRequest
+from haimaker.http import multipart as multipart_form
+from haimaker.http.errors import BadGatewayError
+from haimaker.http.values import JSON, UpstreamRequest
+from haimaker.operations.attempt import Attempt
+from haimaker.operations.operation import Answer, Made
+from haimaker.operations.transcriptions import TranscriptionRequest
+from haimaker.operations.transcripts import Transcript, spoken
 
 __all__ = ["from_upstream", "read_error", "to_upstream"]
 

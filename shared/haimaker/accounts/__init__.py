@@ -1,0 +1,1 @@
+"""Who asks and who pays: keys, and the accounts behind them."""

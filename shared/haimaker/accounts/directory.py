@@ -1,0 +1,232 @@
+"""Accounts as the request path knows them: their configuration is kept between requests, their counters never are."""
+
+import math
+import time
+from collections import OrderedDict
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, replace
+from hashlib import sha256
+from threading import Lock
+from typing import TypeVar
+
+from haimaker.accounts import keys as auth
+from haimaker.http.errors import (
+    APIError,
+    AuthenticationError,
+    BudgetExceededError,
+    PermissionDeniedError,
+    RateLimitError,
+    ServiceUnavailableError,
+)
+from haimaker.models.names import is_allowed
+from haimaker.pricing.amounts import UserBudget, usd
+from haimaker.store import Account, Balance, Refused, Store, StoreThrottled, StoreUnavailable
+
+Kept = TypeVar("Kept")
+
+MOST_KEPT = 1_000
+MOST_LETTERS = 512
+"""Of a user's name, as far as people see it."""
+NO_ACCOUNT_S = 60.0
+"""How long a user is known to have no account; one that is made meanwhile is met by then."""
+FROM_SETTINGS = "HAIMAKER_ADMIN_KEY"
+"""The source, in its metadata, of an account that settings named."""
+NONE_OF_THEM = ("\0",)
+"""A list of models that has none; an empty one has all."""
+
+
+@dataclass(frozen=True, slots=True)
+class Payers:
+    """Who pays for a request: its key, and the key's team and the request's user where they have accounts."""
+
+    key: Account
+    team: Account | None = None
+    user: Account | None = None
+
+    def all(self) -> tuple[Account, ...]:
+        """In the order in which they reserve."""
+        return tuple(account for account in (self.key, self.team, self.user) if account)
+
+    def versions(self) -> Mapping[str, int]:
+        return {account.id: account.version for account in self.all()}
+
+    def have_a_budget(self) -> bool:
+        return any(account.budget_nanousd is not None for account in self.all())
+
+    def models(self, full_name: Callable[[str], str]) -> tuple[str, ...]:
+        """The names and patterns that both the key's list and its team's have; `full_name` says what a bare name stands for."""
+        if self.team is None or not self.team.models:
+            return self.key.models
+        if not self.key.models:
+            return self.team.models
+        own, shared = ({*models, *map(full_name, models)} for models in (self.key.models, self.team.models))
+        both = {name for name in own if is_allowed(name, shared)} | {name for name in shared if is_allowed(name, own)}
+        return tuple(sorted(both)) or NONE_OF_THEM
+
+
+@dataclass(slots=True)
+class Accounts:
+    """Reads accounts, and remembers their configuration."""
+
+    store: Store
+    admin_id: str | None = None
+    """The account of the key that the settings name; it is an administrator's and needs no checksum."""
+    user_budget: UserBudget | None = None
+    _kept: OrderedDict[str, Account] = field(default_factory=OrderedDict)
+    _no_account: OrderedDict[str, float] = field(default_factory=OrderedDict)
+    """Users that have none, and until when, monotonic, that is believed."""
+    _lock: Lock = field(default_factory=Lock)
+
+    def identify(self, headers: Mapping[str, str], *, fresh: bool = False) -> Account:
+        """The account of a request's key, as kept, or as it is now. Raises AuthenticationError, or 503 if the store fails."""
+        account_id = auth.identify(headers, self.admin_id)
+        account = None if fresh else self._kept.get(account_id)
+        return account or self.read(account_id).account
+
+    def read(self, account_id: str) -> Balance:
+        """A key's account as it is now, kept for later. Raises AuthenticationError if there is none, or it is an administrator's
+        whom other settings named than this gateway's."""
+        balance = self._get(account_id)
+        if balance is None or (balance.account.metadata.get("source") == FROM_SETTINGS and account_id != self.admin_id):
+            raise auth.unknown_key()
+        self._keep(balance.account)
+        return balance
+
+    def payers(self, key: Account, user: str | None = None, *, fresh: bool = False) -> Payers:
+        """All who pay for a request with this key and this `user`, as kept, or as they are now. Raises AuthenticationError."""
+        if fresh:
+            key = self.read(key.id).account
+        return Payers(key, self._team(key, fresh=fresh), self._user(user, fresh=fresh) if user else None)
+
+    def _team(self, key: Account, *, fresh: bool) -> Account | None:
+        if key.team_id is None:
+            return None
+        team_id = f"team#{key.team_id}"
+        team = None if fresh else self._kept.get(team_id)
+        if team is None:
+            balance = self._get(team_id)
+            if balance is None:
+                raise AuthenticationError(f"The team of the key {key.name} does not exist any more.", code="team_not_found")
+            team = balance.account
+            self._keep(team)
+        return team
+
+    def _user(self, name: str, *, fresh: bool) -> Account | None:
+        """Made if there is none and the settings give a budget to everybody."""
+        account_id = user_id_of(name)
+        user = None if fresh else self._kept.get(account_id)
+        if user is None and (fresh or self._no_account.get(account_id, 0.0) < time.monotonic()):
+            balance = self._get(account_id)
+            user = balance.account if balance else self._new_user(account_id, name)
+            if user is None:
+                self._remember(self._no_account, account_id, time.monotonic() + NO_ACCOUNT_S)
+            else:
+                self._keep(user)
+        return user
+
+    def _new_user(self, account_id: str, name: str) -> Account | None:
+        given = self.user_budget
+        if given is None:
+            return None
+        blank = Account(account_id, name[:MOST_LETTERS], int(time.time()))
+        user = replace(blank, budget_nanousd=given.budget_nanousd, budget_window_s=given.window_s)
+        try:
+            if self.store.put(user):
+                return user
+        except StoreUnavailable as error:
+            raise unavailable(error) from error
+        balance = self._get(account_id)
+        return balance.account if balance else user
+
+    def _get(self, account_id: str) -> Balance | None:
+        try:
+            return self.store.get(account_id)
+        except StoreUnavailable as error:
+            raise unavailable(error) from error
+
+    def _keep(self, account: Account) -> None:
+        self._remember(self._kept, account.id, account)
+
+    def _remember(self, where: "OrderedDict[str, Kept]", name: str, value: "Kept") -> None:
+        with self._lock:
+            where[name] = value
+            where.move_to_end(name)
+            while len(where) > MOST_KEPT:
+                where.popitem(last=False)
+
+
+def user_id_of(name: str) -> str:
+    """The account of a user, whose name may be any text."""
+    return "user#" + sha256(name.encode("utf-8", "surrogatepass")).hexdigest()
+
+
+def require_admin(account: Account) -> None:
+    if account.role != "admin":
+        raise PermissionDeniedError("Only an administrator's key may do this.", code="admin_only")
+
+
+def check_usable(account: Account, now_s: float) -> None:
+    """For operations that reserve nothing; the others are checked with their reservation."""
+    if account.blocked:
+        raise refusal(Refused("blocked", account), 0, 0)
+    if account.expires_s <= now_s:
+        raise refusal(Refused("expired", account), 0, 0)
+
+
+def refusal(refused: Refused, hold_nanousd: int, tokens: int) -> APIError:
+    """Why a request that would have reserved this much was not admitted, as the client is told: by its key, team or user."""
+    if refused.account is None:
+        return auth.unknown_key()
+    whose = f"{refused.account.id.partition('#')[0]} {refused.account.name}"
+    match refused.reason:
+        case "blocked":
+            return AuthenticationError(f"The {whose} is blocked.", code=f"{whose.partition(' ')[0]}_blocked")
+        case "expired":
+            return AuthenticationError(f"The {whose} has expired.", code="key_expired")
+        case "budget":
+            return _over_budget(refused, whose, hold_nanousd)
+        case "rpm" | "tpm" | "parallel":
+            return _over_rate(refused, whose, tokens)
+        case _:
+            return auth.unknown_key()
+
+
+RATES: Mapping[str, tuple[str, str, str]] = {
+    "rpm": ("rpm_limit", "requests per minute", "requests"),
+    "tpm": ("tpm_limit", "tokens per minute", "tokens"),
+    "parallel": ("parallel_limit", "parallel requests", "requests"),
+}
+"""The account's field, its name in words, and the error's type."""
+
+
+def _over_rate(refused: Refused, whose: str, tokens: int) -> APIError:
+    """A request that is larger than the whole limit is not to be tried again."""
+    field_name, rate, kind = RATES[refused.reason]
+    limit = getattr(refused.account, field_name)
+    needed = tokens if refused.reason == "tpm" else 1
+    if limit is None or limit >= needed:
+        retry = {"retry-after": str(max(1, math.ceil(refused.retry_after_s)))}
+        return RateLimitError(f"The {whose} has reached its limit of {rate}.", type=kind, headers=retry)
+    message = f"The {whose} allows {limit} {rate}, and this request may take {needed}."
+    if refused.reason == "tpm":
+        message += " A smaller max_tokens makes it less."
+    return RateLimitError(message, type=kind, headers={"x-should-retry": "false"})
+
+
+def _over_budget(refused: Refused, whose: str, hold_nanousd: int) -> APIError:
+    budget = usd(refused.account.budget_nanousd) if refused.account else None
+    message = (
+        f"The budget of the {whose} does not cover this request, which may cost up to {usd(hold_nanousd):.9f} USD: "
+        f"{usd(max(0, refused.remaining_nanousd)):.9f} of {budget:.9f} USD are left."
+    )
+    error = BudgetExceededError(message)
+    if refused.retry_after_s > 0:
+        error.headers["x-budget-renews-in-s"] = str(math.ceil(refused.retry_after_s))
+    return error
+
+
+def unavailable(error: StoreUnavailable) -> APIError:
+    """The store fails: nothing is let through."""
+    if isinstance(error, StoreThrottled):
+        return RateLimitError("Too many requests with this key at the same moment.", type="requests", headers={"retry-after": "1"})
+    return ServiceUnavailableError("The gateway's store can't be reached.", code="store_unavailable", headers={"retry-after": "2"})

@@ -1,0 +1,74 @@
+"""Keys: how they are made, recognised and read from a request. A key itself is never stored, only its SHA-256.
+
+A key is `sk-hm-`, 43 random characters (256 bits) and 6 of a checksum, so that a mistyped or invented one is refused
+without asking the store. Fast hashing is right for random secrets of this length; slow hashes are for passwords.
+"""
+
+import string
+import zlib
+from collections.abc import Mapping
+from hashlib import sha256
+
+from haimaker.http.errors import AuthenticationError
+
+PREFIX = "sk-hm-"
+ALPHABET = string.digits + string.ascii_letters
+RANDOM_LENGTH = 43
+CHECKSUM_LENGTH = 6
+
+
+def new_key() -> str:
+    import secrets  # the request path makes no keys
+
+    random = "".join(secrets.choice(ALPHABET) for _ in range(RANDOM_LENGTH))
+    return f"{PREFIX}{random}{_checksum(random)}"
+
+
+def is_well_formed(key: str) -> bool:
+    """Whether the key's checksum fits, so that it may have been issued by a gateway."""
+    random = key[len(PREFIX) : -CHECKSUM_LENGTH]
+    return key.startswith(PREFIX) and len(random) == RANDOM_LENGTH and key.isascii() and key[-CHECKSUM_LENGTH:] == _checksum(random)
+
+
+def account_id_of(key: str) -> str:
+    return "key#" + sha256(key.encode("utf-8", "surrogatepass")).hexdigest()
+
+
+def display_name_of(key: str) -> str:
+    """What people see of a key: enough to tell keys apart, too little to use one."""
+    return f"{key[:10]}...{key[-4:]}" if len(key) > 24 else f"{key[:3]}..."
+
+
+def identify(headers: Mapping[str, str], also: str | None = None) -> str:
+    """The account id of the key that a request carries; `also` is one that needs no checksum. Raises AuthenticationError."""
+    key = _key_of(headers)
+    if not key:
+        raise AuthenticationError(
+            "You didn't provide an API key. Send it in an Authorization header: `Authorization: Bearer sk-hm-...`.",
+            code="missing_api_key",
+        )
+    account_id = account_id_of(key)
+    if account_id != also and not is_well_formed(key):
+        raise unknown_key()
+    return account_id
+
+
+def unknown_key() -> AuthenticationError:
+    return AuthenticationError("Incorrect API key provided. Ask the gateway's administrator for a key.")
+
+
+def _key_of(headers: Mapping[str, str]) -> str:
+    """The bearer token, or the header that the Azure and the Anthropic SDK send."""
+    scheme, _, token = headers.get("authorization", "").strip().partition(" ")
+    if scheme.lower() == "bearer":
+        return token.strip()
+    return (headers.get("api-key") or headers.get("x-api-key") or "").strip()
+
+
+def _checksum(random: str) -> str:
+    value = zlib.crc32(random.encode("ascii", "replace"))
+    digits = []
+    for _ in range(CHECKSUM_LENGTH):
+        value, digit = divmod(value, len(ALPHABET))
+        digits.append(ALPHABET[digit])
+    return "".join(reversed(digits))

@@ -1,0 +1,1 @@
+"""The gateway's operations, by the paths that clients call."""

@@ -1,0 +1,160 @@
+"""What managing keys, teams and users has in common: who may do it, reading and changing accounts, and how they are told. Names are
+LiteLLM's."""
+
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Any, TypeVar
+
+from haimaker.accounts.directory import check_usable, require_admin
+from haimaker.http.errors import BadRequestError, ConflictError, NotFoundError
+from haimaker.http.json import parse_json
+from haimaker.http.values import JSON, Request
+from haimaker.pricing.amounts import nanousd_of, seconds_of, span_of, usd
+from haimaker.store import NEVER_S, Account, Balance, Store
+
+if TYPE_CHECKING:
+    from haimaker.api.account_fields import CustomerFields, Fields, KeyFields, TeamFields
+
+UPDATE_TRIES = 5
+MOST_LISTED = 10_000
+
+NAMES = frozenset({"key", "keys", "team_ids", "user_ids"})
+"""Fields that name accounts, and are no part of one."""
+ACCOUNT_FIELDS = {"key_alias": "alias", "team_alias": "alias", "max_parallel_requests": "parallel_limit"}
+
+
+def key_fields(caller: Account, request: Request) -> "KeyFields":
+    """An administrator's request. Raises BadRequestError, PermissionDeniedError."""
+    from haimaker.api.account_fields import KeyFields
+
+    return _fields(caller, request, KeyFields)
+
+
+def team_fields(caller: Account, request: Request) -> "TeamFields":
+    from haimaker.api.account_fields import TeamFields
+
+    return _fields(caller, request, TeamFields)
+
+
+def customer_fields(caller: Account, request: Request) -> "CustomerFields":
+    from haimaker.api.account_fields import CustomerFields
+
+    return _fields(caller, request, CustomerFields)
+
+
+AnyFields = TypeVar("AnyFields", bound="Fields")
+
+
+def _fields(caller: Account, request: Request, kind: type[AnyFields]) -> AnyFields:
+    from haimaker.api.account_fields import parse
+
+    check_usable(caller, time.time())
+    require_admin(caller)
+    return parse(parse_json(request.body), kind)
+
+
+def read(store: Store, account_id: str) -> Balance:
+    """Raises NotFoundError."""
+    balance = store.get(account_id)
+    if balance is None:
+        kind = account_id.partition("#")[0]
+        raise NotFoundError(f"There is no such {kind}.", param=kind, code=f"{kind}_not_found")
+    return balance
+
+
+def update(store: Store, account_id: str, change: Callable[[Account], Account]) -> Balance:
+    """Changes an account as it is now; again if somebody else changed it at the same moment."""
+    for _ in range(UPDATE_TRIES):
+        if store.update(change(read(store, account_id).account)):
+            return read(store, account_id)
+    kind = account_id.partition("#")[0]
+    raise ConflictError(f"The {kind} was changed by somebody else at the same moment; try again.")
+
+
+def all_of(store: Store, kind: str) -> Sequence[Balance]:
+    """All keys, teams or users, oldest first."""
+    balances: list[Balance] = []
+    after: str | None = None
+    while len(balances) < MOST_LISTED:
+        page, after = store.accounts(kind, after)
+        balances += page
+        if after is None:
+            break
+    return balances
+
+
+def changed(account: Account, fields: "Fields", now_s: float) -> Account:
+    """The account with what the body names, null included."""
+    changes: dict[str, Any] = {}
+    for name in fields.model_fields_set - NAMES:
+        value = getattr(fields, name)
+        match name:
+            case "max_budget" | "soft_budget":
+                changes[name.replace("max_", "") + "_nanousd"] = None if value is None else nanousd_of(value)
+            case "budget_duration":
+                changes["budget_window_s"] = seconds_of(value)
+            case "duration":
+                seconds = seconds_of(value)
+                changes["expires_s"] = NEVER_S if seconds is None else int(now_s) + seconds
+            case "models" | "tags":
+                changes[name] = tuple(value or ())
+            case "metadata":
+                changes[name] = value or {}
+            case "aliases" | "default_model" | "router_settings" | "auto_router_id":
+                changes["routing"] = {**changes.get("routing", account.routing), name: value}
+            case "blocked" | "log_content":
+                changes[name] = bool(value)
+            case _:
+                changes[ACCOUNT_FIELDS.get(name, name)] = value
+    return replace(account, **changes)
+
+
+def told(balance: Balance) -> JSON:
+    """What every account has: money in USD, limits and counters."""
+    account = balance.account
+    return {
+        "spend": usd(balance.spend_nanousd),
+        "reserved": usd(balance.held_nanousd),
+        "total_spend": usd(balance.total_spend_nanousd),
+        "max_budget": usd(account.budget_nanousd),
+        "soft_budget": usd(account.soft_budget_nanousd),
+        "budget_duration": None if account.budget_window_s is None else span_of(account.budget_window_s),
+        "budget_reset_at": when(balance.window_end_s),
+        "models": list(account.models),
+        "rpm_limit": account.rpm_limit,
+        "tpm_limit": account.tpm_limit,
+        "max_parallel_requests": account.parallel_limit,
+        "parallel_requests": balance.holds,
+        "blocked": account.blocked,
+        "metadata": account.metadata,
+        "created_at": when(account.created_s),
+    }
+
+
+def when(moment_s: float) -> str | None:
+    return None if moment_s >= NEVER_S else datetime.fromtimestamp(moment_s, UTC).isoformat()
+
+
+def whole_number(request: Request, name: str, default: int) -> int:
+    text = request.query.get(name, str(default))
+    if not (text.isascii() and text.isdigit() and 1 <= int(text[:10]) <= 10**6):
+        raise BadRequestError(f"'{name}' must be a whole number from 1.", param=name)
+    return int(text)
+
+
+def missing(name: str) -> BadRequestError:
+    return BadRequestError(f"Missing required parameter: '{name}'.", param=name, code="missing_required_parameter")
+
+
+Answer = TypeVar("Answer")
+
+
+def action(actions: Mapping[str, Callable[[Store, Account, Request], Answer]], of: str, request: Request) -> Callable[..., Answer]:
+    """What the path names. Raises NotFoundError."""
+    name = request.path.get("action", "")
+    if name not in actions:
+        known = ", ".join(f"/{of}/{known}" for known in actions)
+        raise NotFoundError(f"Unknown request URL. There are {known}.", code="unknown_url")
+    return actions[name]

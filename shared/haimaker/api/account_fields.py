@@ -1,0 +1,86 @@
+"""What the operations on keys, teams and users accept. Imported only by them, since chat does not need it."""
+
+from typing import Annotated, Any, TypeVar
+
+from pydantic import BaseModel, ConfigDict, Field, StrictBool, StrictFloat, StrictInt, StrictStr, ValidationError
+
+from haimaker.http.errors import BadRequestError
+from haimaker.http.values import JSON
+from haimaker.operations.chat import refuse
+from haimaker.pricing.amounts import SPAN
+
+MOST_USD = 10**7
+MOST = 10**12
+
+Label = Annotated[StrictStr, Field(min_length=1, max_length=512)]
+Labels = Annotated[list[Label], Field(min_length=1, max_length=1_000)]
+Limit = Annotated[StrictInt, Field(ge=0, le=MOST)]
+USD = Annotated[StrictInt | StrictFloat, Field(ge=0, le=MOST_USD)]
+Duration = Annotated[StrictStr, Field(pattern=f"^{SPAN}$")]
+Lifetime = Annotated[StrictStr, Field(pattern=f"^(-1|{SPAN})$")]
+TeamId = Annotated[StrictStr, Field(pattern=r"^[A-Za-z0-9._:@-]{1,128}$")]
+
+
+class Fields(BaseModel):
+    """What every account may have. An unknown field is refused: one that is a limit would otherwise be thought to hold."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    max_budget: USD | None = None
+    soft_budget: USD | None = None
+    budget_duration: Duration | None = None
+    rpm_limit: Limit | None = None
+    tpm_limit: Limit | None = None
+    max_parallel_requests: Limit | None = None
+    metadata: dict[str, Any] | None = None
+
+
+class KeyFields(Fields):
+    key: Label | None = None
+    keys: Labels | None = None
+    key_alias: Label | None = None
+    models: list[Label] | None = None
+    duration: Lifetime | None = None
+    team_id: TeamId | None = None
+    user_id: Label | None = None
+    tags: Annotated[list[Label], Field(max_length=100)] | None = None
+    aliases: Annotated[dict[Label, Label], Field(max_length=100)] | None = None
+    default_model: Label | None = None
+    router_settings: dict[str, Any] | None = None
+    auto_router_id: Label | None = None
+    log_content: StrictBool | None = None
+
+
+class TeamFields(Fields):
+    team_id: TeamId | None = None
+    team_ids: Annotated[list[TeamId], Field(min_length=1, max_length=1_000)] | None = None
+    team_alias: Label | None = None
+    models: list[Label] | None = None
+    blocked: StrictBool | None = None
+
+
+class CustomerFields(Fields):
+    user_id: Label | None = None
+    user_ids: Labels | None = None
+    alias: Label | None = None
+    blocked: StrictBool | None = None
+
+
+AnyFields = TypeVar("AnyFields", bound=Fields)
+
+
+def parse(body: JSON, kind: type[AnyFields]) -> AnyFields:
+    """Raises BadRequestError, naming the field."""
+    try:
+        return kind.model_validate(body)
+    except ValidationError as error:
+        first = error.errors(include_url=False, include_context=False, include_input=False)[0]
+        name = "".join(map(str, first["loc"][:1]))[:100]  # of a name that is no text there is no place
+        if first["type"] == "extra_forbidden":
+            raise BadRequestError(f"Unknown parameter: '{name}'.", param=name, code="unknown_parameter") from None
+        if first["type"] == "string_pattern_mismatch":
+            expected = "a time is written as 30s, 30m, 30h, 30d or 4w"
+            if name.startswith("team"):
+                expected = "a team's id has up to 128 letters, digits and . _ : @ -"
+            raise BadRequestError(f"Invalid value for '{name}': {expected}.", param=name, code="invalid_value") from None
+        refuse(error)

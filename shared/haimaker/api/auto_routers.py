@@ -1,0 +1,172 @@
+"""`/auto-router/…`: an administrator's definitions of routers, kept in the store; a key gets one by `auto_router_id`.
+
+POST /auto-router/new                      a definition, see auto_rules.py
+GET  /auto-router/list
+GET  /auto-router/{id}/info
+POST /auto-router/{id}/update              the fields that change; `rules` replaces all rules
+POST /auto-router/{id}/delete
+POST /auto-router/{id}/rules               one more rule, or, with the `id` of one, its new form
+POST /auto-router/{id}/rules/delete        the rule whose `id` the body names
+POST /auto-router/{id}/rules/reorder       `rule_ids` in their new order
+POST /auto-router/{id}/simulate            `prompt`, or a request, as `simulation.py` has it
+"""
+
+import secrets
+import time
+from collections.abc import Callable
+
+from haimaker.accounts.directory import Accounts, check_usable, require_admin
+from haimaker.api.simulate import OURS, simulated
+from haimaker.http.errors import BadRequestError, ConflictError, NotFoundError
+from haimaker.http.json import parse_json
+from haimaker.http.sse import dumps
+from haimaker.http.values import JSON, Request
+from haimaker.models.names import AUTO
+from haimaker.routing.auto_rules import Definition
+from haimaker.routing.auto_service import KIND, definition_of
+from haimaker.routing.decider import Decider
+from haimaker.store import Account, Store
+from haimaker.store.documents import Document
+from haimaker.validation.toml_table import Mistake
+
+TRIES = 5
+
+
+def new(store: Store, caller: Account, request: Request) -> JSON:
+    body = _body(caller, request)
+    router_id = f"router_{secrets.token_hex(8)}"
+    kept = Document(router_id, _checked(router_id, body), 0)
+    if not store.documents.put(KIND, kept):
+        raise ConflictError("A router with this id exists already; try again.")
+    return _told(kept)
+
+
+def listed(store: Store, caller: Account, request: Request) -> JSON:
+    _require_admin(caller)
+    return {"routers": [_told(document) for document in store.documents.all(KIND)]}
+
+
+def info(store: Store, caller: Account, request: Request) -> JSON:
+    _require_admin(caller)
+    return _told(_read(store, request))
+
+
+def update(store: Store, caller: Account, request: Request) -> JSON:
+    body = _body(caller, request)
+    return _changed(store, request, lambda router: {**router, **body})
+
+
+def delete(store: Store, caller: Account, request: Request) -> JSON:
+    """Keys that have it go by `gateway.toml` from then on."""
+    _require_admin(caller)
+    router_id = _id(request)
+    if not store.documents.delete(KIND, router_id):
+        raise _unknown()
+    return {"deleted": router_id}
+
+
+def keep_rule(store: Store, caller: Account, request: Request) -> JSON:
+    body = _body(caller, request)
+
+    def change(router: JSON) -> JSON:
+        rules: list[JSON] = router["rules"]
+        if any(rule["id"] == body.get("id") for rule in rules):
+            return {**router, "rules": [{**rule, **body} if rule["id"] == body["id"] else rule for rule in rules]}
+        last = max((rule.get("rule_order", 0) for rule in rules), default=-1)
+        return {**router, "rules": [*rules, {"rule_order": last + 1, **body}]}
+
+    return _changed(store, request, change)
+
+
+def delete_rule(store: Store, caller: Account, request: Request) -> JSON:
+    body = _body(caller, request)
+
+    def change(router: JSON) -> JSON:
+        kept = [rule for rule in router["rules"] if rule["id"] != body.get("id")]
+        if len(kept) == len(router["rules"]):
+            raise NotFoundError("The router has no such rule.", param="id", code="rule_not_found")
+        return {**router, "rules": kept}
+
+    return _changed(store, request, change)
+
+
+def reorder(store: Store, caller: Account, request: Request) -> JSON:
+    order = _body(caller, request).get("rule_ids")
+
+    def change(router: JSON) -> JSON:
+        by_id = {rule["id"]: rule for rule in router["rules"]}
+        if not isinstance(order, list) or sorted(map(str, order)) != sorted(by_id):
+            raise BadRequestError("'rule_ids' must name every rule once.", param="rule_ids", code="invalid_value")
+        return {**router, "rules": [{**by_id[rule_id], "rule_order": place} for place, rule_id in enumerate(order)]}
+
+    return _changed(store, request, change)
+
+
+def simulate(decider: Decider, accounts: Accounts, caller: Account, request: Request) -> JSON:
+    """As a key that has this router would be served."""
+    body = _body(caller, request)
+    document = _read(accounts.store, request)
+    if isinstance(body.get("prompt"), str) and "messages" not in body:
+        body["messages"] = [{"role": "user", "content": body.pop("prompt")}]
+    inner = body["request"] if isinstance(body.get("request"), dict) else {n: v for n, v in body.items() if n not in OURS}
+    asked = {**{name: body[name] for name in OURS if name in body}, "request": {**inner, "model": AUTO}}
+    given = Request(request.id, request.headers, dumps(asked))
+    return simulated(decider, accounts, caller, given, definition_of(document.name, document.body))
+
+
+def _changed(store: Store, request: Request, change: Callable[[JSON], JSON]) -> JSON:
+    """A router changed as it is now; again if somebody else changed it at the same moment."""
+    for _ in range(TRIES):
+        document = _read(store, request)
+        changed = document._replace(body=_checked(document.name, change(document.body)))
+        if store.documents.put(KIND, changed):
+            return _told(changed)
+    raise ConflictError("The router was changed by somebody else at the same moment; try again.")
+
+
+def _checked(router_id: str, body: JSON) -> JSON:
+    """A definition to keep: each rule with an id. Raises BadRequestError, naming the field."""
+    rules = body.get("rules")
+    if isinstance(rules, list):
+        body = {**body, "rules": [_named(rule) if isinstance(rule, dict) else rule for rule in rules]}
+    try:
+        definition: Definition = definition_of(router_id, body)
+    except Mistake as mistake:
+        param = "".join(f"[{part}]" if isinstance(part, int) else f".{part}" for part in mistake.place).lstrip(".")
+        raise BadRequestError(f"Invalid value for '{param}': it {mistake}.", param=param, code="invalid_value") from None
+    if len({rule.id for rule in definition.rules}) < len(definition.rules):
+        raise BadRequestError("Each rule needs an id of its own.", param="rules", code="invalid_value")
+    return {"rules": [], **body}
+
+
+def _named(rule: JSON) -> JSON:
+    return {"id": f"rule_{secrets.token_hex(4)}", **rule}
+
+
+def _told(document: Document) -> JSON:
+    return {"auto_router_id": document.name, **document.body}
+
+
+def _body(caller: Account, request: Request) -> JSON:
+    _require_admin(caller)
+    return parse_json(request.body)
+
+
+def _require_admin(caller: Account) -> None:
+    check_usable(caller, time.time())
+    require_admin(caller)
+
+
+def _id(request: Request) -> str:
+    return request.path.get("id", "")
+
+
+def _read(store: Store, request: Request) -> Document:
+    document = store.documents.get(KIND, _id(request))
+    if document is None:
+        raise _unknown()
+    return document
+
+
+def _unknown() -> NotFoundError:
+    return NotFoundError("There is no such router.", param="id", code="router_not_found")

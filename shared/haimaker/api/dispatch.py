@@ -1,0 +1,123 @@
+"""What the gateway can be asked, by the names that `routes.py` gives: a table, and how each kind of operation is answered.
+
+Modules that only some operations need are imported when these are first asked for.
+"""
+
+from collections.abc import Callable, Mapping
+from dataclasses import replace
+from importlib import import_module
+from typing import TYPE_CHECKING
+
+from haimaker.api import models, uploads
+from haimaker.http.errors import NotFoundError
+from haimaker.http.responses import json_response
+from haimaker.http.values import JSON, Request, Response
+from haimaker.operations.parsers import PARSES, Parse
+
+if TYPE_CHECKING:
+    from haimaker.files.folder import Folder
+    from haimaker.gateway import Gateway
+
+Operation = Callable[["Gateway", Request], Response]
+
+HUB_LASTS_S = 300
+
+
+def _generating(parse: Parse) -> Operation:
+    return lambda gateway, request: gateway.generate(request, parse)
+
+
+def _health(gateway: "Gateway", request: Request) -> Response:
+    return json_response({"status": "ok"})
+
+
+def _models(answer: Callable[..., JSON]) -> Operation:
+    def operation(gateway: "Gateway", request: Request) -> Response:
+        payers = gateway.accounts.payers(gateway.accounts.identify(request.headers, fresh=True))
+        router = gateway.reach().router
+        account = replace(payers.key, models=payers.models(router.full_name))
+        return json_response(answer(router, account, request))
+
+    return operation
+
+
+def _models_hub(gateway: "Gateway", request: Request) -> Response:
+    if not gateway.settings.public_models:
+        raise NotFoundError("Unknown request URL: this gateway does not publish its models.", code="unknown_url")
+    headers = {"content-type": "application/json", "cache-control": f"public, max-age={HUB_LASTS_S}"}
+    return Response(200, headers, gateway.hub())
+
+
+def _console(gateway: "Gateway", request: Request) -> Response:
+    """The same for everybody: what it shows, it asks for with its reader's key."""
+    from haimaker.api import console
+
+    return console.serve(request)
+
+
+def _books(module: str, name: str) -> Operation:
+    """An operation on what the store keeps; its module is imported when it is first asked for."""
+
+    def operation(gateway: "Gateway", request: Request) -> Response:
+        account = gateway.accounts.identify(request.headers, fresh=True)
+        return json_response(getattr(import_module(f"haimaker.api.{module}"), name)(gateway.store, account, request))
+
+    return operation
+
+
+def _routed(module: str, name: str) -> Operation:
+    """An operation that shows what routing decides."""
+
+    def operation(gateway: "Gateway", request: Request) -> Response:
+        account = gateway.accounts.identify(request.headers, fresh=True)
+        act = getattr(import_module(f"haimaker.api.{module}"), name)
+        return json_response(act(gateway.reach().decider, gateway.accounts, account, request))
+
+    return operation
+
+
+def _folder(gateway: "Gateway") -> "Folder":
+    """The local gateway's own files: who has a link to one needs no key."""
+    from haimaker.files.folder import Folder
+
+    return Folder.of(gateway.settings)
+
+
+OPERATIONS: Mapping[str, Operation] = {
+    **{name: _generating(parse) for name, parse in PARSES.items()},
+    "audio_uploads": lambda gateway, request: json_response(uploads.opened(gateway, request)),
+    "models_list": _models(models.listed),
+    "models_retrieve": _models(models.retrieved),
+    "models_hub": _models_hub,
+    "key_generate": _books("keys", "generate"),
+    "key_update": _books("keys", "update"),
+    "key_block": _books("keys", "block"),
+    "key_unblock": _books("keys", "unblock"),
+    "key_delete": _books("keys", "delete"),
+    "key_regenerate": _books("keys", "regenerate"),
+    "key_info": _books("keys", "info"),
+    "key_list": _books("keys", "listed"),
+    "team_change": _books("teams", "change"),
+    "team_show": _books("teams", "show"),
+    "customer_change": _books("customers", "change"),
+    "customer_show": _books("customers", "show"),
+    "spend_logs": _books("spend", "logs"),
+    "spend_report": _books("spend", "report"),
+    "spend_keys": _books("spend", "by_key"),
+    "spend_calculate": lambda gateway, request: gateway.calculate(request),
+    "generation": _books("spend", "generation"),
+    "route_simulate": _routed("simulate", "simulated"),
+    "auto_router_new": _books("auto_routers", "new"),
+    "auto_router_list": _books("auto_routers", "listed"),
+    "auto_router_info": _books("auto_routers", "info"),
+    "auto_router_update": _books("auto_routers", "update"),
+    "auto_router_delete": _books("auto_routers", "delete"),
+    "auto_router_rule": _books("auto_routers", "keep_rule"),
+    "auto_router_rule_delete": _books("auto_routers", "delete_rule"),
+    "auto_router_reorder": _books("auto_routers", "reorder"),
+    "auto_router_simulate": _routed("auto_routers", "simulate"),
+    "file_read": lambda gateway, request: _folder(gateway).serve(request),
+    "file_write": lambda gateway, request: _folder(gateway).take(request),
+    "console": _console,
+    "health": _health,
+}

@@ -1,0 +1,196 @@
+"""Issuing and managing keys, in LiteLLM's names. A key itself is shown once, when it is made.
+
+https://docs.litellm.ai/docs/proxy/virtual_keys
+"""
+
+import time
+from collections.abc import Sequence
+from dataclasses import replace
+
+from haimaker.accounts import keys as auth
+from haimaker.accounts.directory import FROM_SETTINGS, check_usable, require_admin
+from haimaker.api import account_admin as administration
+from haimaker.api.account_admin import changed, key_fields, missing, read, when, whole_number
+from haimaker.http.errors import BadRequestError, ConflictError
+from haimaker.http.values import JSON, Request
+from haimaker.models.names import is_allowed
+from haimaker.pricing.amounts import FOREVER
+from haimaker.settings.settings import Settings
+from haimaker.store import Account, Balance, Store
+
+PAGE_SIZE = 100
+
+
+def generate(store: Store, caller: Account, request: Request) -> JSON:
+    """POST /key/generate: a new key. Raises BadRequestError, NotFoundError, PermissionDeniedError."""
+    fields = key_fields(caller, request)
+    for name in fields.model_fields_set & {"key", "keys"}:
+        raise BadRequestError("A new key is made by the gateway, it can't be chosen.", param=name, code="unsupported_parameter")
+    key = auth.new_key()
+    account = Account(id=auth.account_id_of(key), name=auth.display_name_of(key), created_s=int(time.time()))
+    return _issue(store, key, _checked(store, changed(account, fields, time.time())))
+
+
+def regenerate(store: Store, caller: Account, request: Request) -> JSON:
+    """POST /key/regenerate: the same limits and spend under a new key; the old one ends at once.
+
+    What requests under way hold at that moment counts as spent.
+    """
+    fields = key_fields(caller, request)
+    if id_of(fields.key) == caller.id:
+        raise BadRequestError("A key can't regenerate itself.", param="key")
+
+    def ended(account: Account) -> Account:
+        return replace(_checked(store, changed(account, fields, time.time())), blocked=True)
+
+    old = administration.update(store, id_of(fields.key), ended)
+    key = auth.new_key()
+    account = replace(old.account, id=auth.account_id_of(key), name=auth.display_name_of(key), blocked=False, version=1)
+    answer = _issue(store, key, account, old)
+    if not store.delete(old.account.id):
+        store.delete(account.id)
+        raise ConflictError("The key was regenerated or deleted by somebody else at the same moment.")
+    return answer
+
+
+def update(store: Store, caller: Account, request: Request) -> JSON:
+    """POST /key/update: changes what the body names; null takes a limit away."""
+    fields = key_fields(caller, request)
+    if id_of(fields.key) == caller.id and fields.duration not in (None, FOREVER):
+        raise BadRequestError("A key can't set its own end.", param="duration")
+    balance = administration.update(
+        store, id_of(fields.key), lambda account: _checked(store, changed(account, fields, time.time()))
+    )
+    return {"key": fields.key, **told(balance)}
+
+
+def block(store: Store, caller: Account, request: Request) -> JSON:
+    """POST /key/block: refused from the next request on, until it is unblocked."""
+    return _set_blocked(store, caller, request, True)
+
+
+def unblock(store: Store, caller: Account, request: Request) -> JSON:
+    return _set_blocked(store, caller, request, False)
+
+
+def delete(store: Store, caller: Account, request: Request) -> JSON:
+    """POST /key/delete with `keys` or `key`; their usage records stay. Nothing is deleted if one of them is unknown."""
+    fields = key_fields(caller, request)
+    keys = fields.keys or [fields.key or ""]
+    accounts = [read(store, id_of(key)).account for key in keys]
+    for account in accounts:
+        if account.id == caller.id:
+            raise BadRequestError("A key can't delete itself.", param="keys")
+    for account in accounts:
+        store.delete(account.id)
+    return {"deleted_keys": keys}
+
+
+def info(store: Store, caller: Account, request: Request) -> JSON:
+    """GET /key/info: one's own key, or, for an administrator, the one that `key` names."""
+    check_usable(caller, time.time())
+    asked = request.query.get("key") or _token(caller)
+    account_id = id_of(asked)
+    if account_id != caller.id:
+        require_admin(caller)
+    return {"key": asked, "info": told(read(store, account_id))}
+
+
+def listed(store: Store, caller: Account, request: Request) -> JSON:
+    """GET /key/list: ids of all keys, or with `return_full_object=true` what `info` tells of each; `page` and `size`."""
+    check_usable(caller, time.time())
+    require_admin(caller)
+    team_id = request.query.get("team_id")
+    balances = [balance for balance in all_keys(store) if team_id in (None, balance.account.team_id)]
+    page, size = whole_number(request, "page", 1), min(whole_number(request, "size", PAGE_SIZE), PAGE_SIZE)
+    shown = balances[(page - 1) * size : page * size]
+    full = request.query.get("return_full_object", "").lower() == "true"
+    return {
+        "keys": [told(balance) if full else _token(balance.account) for balance in shown],
+        "total_count": len(balances),
+        "current_page": page,
+        "total_pages": -(-len(balances) // size),
+    }
+
+
+def admin_id(settings: Settings) -> str | None:
+    return auth.account_id_of(settings.admin_key) if settings.admin_key else None
+
+
+def install_admin(store: Store, settings: Settings) -> None:
+    """Makes the settings' admin key one of the store's. Others that settings named, earlier or in another gateway on the same
+    store, are nobody's here: see `Accounts.read`."""
+    account_id = admin_id(settings)
+    if settings.admin_key and account_id:
+        name, metadata = auth.display_name_of(settings.admin_key), {"source": FROM_SETTINGS}
+        account = Account(account_id, name, int(time.time()), role="admin", alias="admin", metadata=metadata)
+        if not store.put(account):
+            kept = read(store, account_id).account
+            if kept.blocked and kept.metadata.get("source") == FROM_SETTINGS:
+                store.update(replace(kept, blocked=False))
+
+
+def all_keys(store: Store) -> Sequence[Balance]:
+    return administration.all_of(store, "key")
+
+
+def told(balance: Balance) -> JSON:
+    account = balance.account
+    return {
+        "token_id": _token(account),
+        "key_name": account.name,
+        "key_alias": account.alias,
+        **administration.told(balance),
+        "expires": when(account.expires_s),
+        "role": account.role,
+        "team_id": account.team_id,
+        "user_id": account.user_id,
+        "tags": list(account.tags),
+        **account.routing,
+        "log_content": account.log_content,
+    }
+
+
+def id_of(key: str | None) -> str:
+    """A key, or the id by which `token_id` names it."""
+    if not key:
+        raise missing("key")
+    is_token = len(key) == 64 and all(letter in "0123456789abcdef" for letter in key)
+    return f"key#{key}" if is_token else auth.account_id_of(key)
+
+
+def _issue(store: Store, key: str, account: Account, spent_as: Balance | None = None) -> JSON:
+    if not store.put(account, spent_as):
+        raise ConflictError("A key with this hash exists already; try again.")
+    return {"key": key, **told(read(store, account.id))}
+
+
+def _set_blocked(store: Store, caller: Account, request: Request, blocked: bool) -> JSON:
+    fields = key_fields(caller, request)
+    account_id = id_of(fields.key)
+    if account_id == caller.id:
+        raise BadRequestError("A key can't block itself.", param="key")
+    balance = administration.update(store, account_id, lambda account: replace(account, blocked=blocked))
+    return {"key": fields.key, **told(balance)}
+
+
+def _checked(store: Store, account: Account) -> Account:
+    """The account, if its team exists and allows its models, and its routing can be followed. Raises BadRequestError,
+    NotFoundError."""
+    if account.routing:
+        from haimaker.api.key_routing import checked
+
+        account = checked(store, account)
+    if account.team_id is not None:
+        team = read(store, f"team#{account.team_id}").account
+        for model in account.models:
+            if not is_allowed(model, team.models):
+                message = (
+                    f"The team {account.team_id} does not allow the model {model!r}; its list has to have it as it is written here."
+                )
+                raise BadRequestError(message, param="models", code="model_not_allowed_in_team")
+    return account
+
+
+def _token(account: Account) -> str:
+    return account.id.partition("#")[2]

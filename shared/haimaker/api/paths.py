@@ -1,0 +1,145 @@
+"""The operations of the gateway and where they live, for every door: a table, and how a path is found in it. Pure.
+
+Every path exists with and without `/v1`, which Cohere's SDK puts behind a base URL whatever that ends in. The deployed stack
+repeats this table in `template.yaml`, where API Gateway does the matching
+(https://docs.aws.amazon.com/apigateway/latest/developerguide/api-gateway-method-settings-method-request.html).
+"""
+
+from collections.abc import Mapping
+from typing import NamedTuple
+from urllib.parse import unquote
+
+from haimaker.http.errors import MethodNotAllowedError, NotFoundError
+
+
+class Route(NamedTuple):
+    """In a template `{name}` is one segment of the path and `{name+}` is one or more, to the end."""
+
+    method: str
+    template: str
+    operation: str
+
+
+class Match(NamedTuple):
+    operation: str
+    path_params: Mapping[str, str]
+
+
+ROUTES = (
+    Route("POST", "/chat/completions", "chat_completions"),
+    Route("POST", "/openai/deployments/{model}/chat/completions", "chat_completions"),
+    Route("POST", "/completions", "completions"),
+    Route("POST", "/openai/deployments/{model}/completions", "completions"),
+    Route("POST", "/embeddings", "embeddings"),
+    Route("POST", "/openai/deployments/{model}/embeddings", "embeddings"),
+    Route("POST", "/images/generations", "images_generations"),
+    Route("POST", "/openai/deployments/{model}/images/generations", "images_generations"),
+    Route("POST", "/images/edits", "images_edits"),
+    Route("POST", "/openai/deployments/{model}/images/edits", "images_edits"),
+    Route("POST", "/images/variations", "images_variations"),
+    Route("POST", "/openai/deployments/{model}/images/variations", "images_variations"),
+    Route("POST", "/openai/images/variations", "images_variations"),
+    Route("POST", "/audio/transcriptions", "audio_transcriptions"),
+    Route("POST", "/openai/deployments/{model}/audio/transcriptions", "audio_transcriptions"),
+    Route("POST", "/audio/translations", "audio_translations"),
+    Route("POST", "/openai/deployments/{model}/audio/translations", "audio_translations"),
+    Route("POST", "/audio/uploads", "audio_uploads"),
+    Route("POST", "/audio/speech", "audio_speech"),
+    Route("POST", "/openai/deployments/{model}/audio/speech", "audio_speech"),
+    Route("POST", "/moderations", "moderations"),
+    Route("POST", "/openai/moderations", "moderations"),
+    Route("POST", "/rerank", "rerank"),
+    Route("POST", "/v1/rerank", "rerank"),
+    Route("POST", "/v2/rerank", "rerank"),
+    Route("GET", "/models", "models_list"),
+    Route("GET", "/models/{id+}", "models_retrieve"),
+    Route("GET", "/openai/models", "models_list"),
+    Route("GET", "/openai/models/{id+}", "models_retrieve"),
+    Route("GET", "/public/model_hub", "models_hub"),
+    Route("POST", "/key/generate", "key_generate"),
+    Route("POST", "/key/update", "key_update"),
+    Route("POST", "/key/block", "key_block"),
+    Route("POST", "/key/unblock", "key_unblock"),
+    Route("POST", "/key/delete", "key_delete"),
+    Route("POST", "/key/regenerate", "key_regenerate"),
+    Route("GET", "/key/info", "key_info"),
+    Route("GET", "/key/list", "key_list"),
+    Route("POST", "/team/{action}", "team_change"),
+    Route("GET", "/team/{action}", "team_show"),
+    Route("POST", "/customer/{action}", "customer_change"),
+    Route("GET", "/customer/{action}", "customer_show"),
+    Route("POST", "/end_user/{action}", "customer_change"),
+    Route("GET", "/end_user/{action}", "customer_show"),
+    Route("GET", "/spend/logs", "spend_logs"),
+    Route("GET", "/spend/report", "spend_report"),
+    Route("GET", "/spend/keys", "spend_keys"),
+    Route("POST", "/spend/calculate", "spend_calculate"),
+    Route("GET", "/generation", "generation"),
+    Route("POST", "/route/simulate", "route_simulate"),
+    Route("POST", "/auto-router/new", "auto_router_new"),
+    Route("GET", "/auto-router/list", "auto_router_list"),
+    Route("GET", "/auto-router/{id}/info", "auto_router_info"),
+    Route("POST", "/auto-router/{id}/update", "auto_router_update"),
+    Route("POST", "/auto-router/{id}/delete", "auto_router_delete"),
+    Route("POST", "/auto-router/{id}/rules", "auto_router_rule"),
+    Route("POST", "/auto-router/{id}/rules/delete", "auto_router_rule_delete"),
+    Route("POST", "/auto-router/{id}/rules/reorder", "auto_router_reorder"),
+    Route("POST", "/auto-router/{id}/simulate", "auto_router_simulate"),
+    Route("GET", "/console", "console"),
+    Route("GET", "/console/{file+}", "console"),
+    Route("GET", "/health", "health"),
+)
+
+LOCAL_ROUTES = (
+    Route("GET", "/files/{id}", "file_read"),
+    Route("PUT", "/files/{id}", "file_write"),
+)
+"""Of the local gateway only: in the deployed stack files are in S3, which serves them itself."""
+
+SHOWN_PATH_LENGTH = 200
+
+
+def match(method: str, path: str) -> Match:
+    """Finds the operation of a path that is still percent-encoded, so that `%2F` in a model's name is no separator.
+
+    HEAD is answered wherever GET is. Raises NotFoundError or MethodNotAllowedError.
+    """
+    segments = _segments(path)
+    found = {route.method: Match(route.operation, params) for route, params in _candidates(segments)}
+    wanted = "GET" if method == "HEAD" else method
+    if wanted in found:
+        return found[wanted]
+    shown = path[:SHOWN_PATH_LENGTH]
+    if not found:
+        raise NotFoundError(f"Unknown request URL: {method} {shown}. Please check the URL for typos.", code="unknown_url")
+    allowed = ", ".join(sorted({*found, "HEAD"} if "GET" in found else found))
+    raise MethodNotAllowedError(f"Not allowed to {method} on {shown}; it takes {allowed}.", headers={"allow": allowed})
+
+
+def _segments(path: str) -> list[str]:
+    segments = [unquote(segment) for segment in path.split("/") if segment]
+    return segments[1:] if segments[:1] == ["v1"] else segments
+
+
+_TEMPLATES = tuple((route, route.template.split("/")[1:]) for route in (*ROUTES, *LOCAL_ROUTES))
+
+
+def _candidates(segments: list[str]) -> list[tuple[Route, Mapping[str, str]]]:
+    read = ((route, _read(template, segments)) for route, template in _TEMPLATES)
+    return [(route, params) for route, params in read if params is not None]
+
+
+def _read(template: list[str], segments: list[str]) -> Mapping[str, str] | None:
+    """The parameters of a path that fits the template, else None."""
+    greedy = template[-1].endswith("+}")
+    if len(segments) < len(template) or (len(segments) > len(template) and not greedy):
+        return None
+    if greedy:
+        segments = [*segments[: len(template) - 1], "/".join(segments[len(template) - 1 :])]
+    params = {}
+    for expected, segment in zip(template, segments, strict=True):
+        if expected.startswith("{"):
+            params[expected.strip("{+}")] = segment
+        elif expected != segment:
+            return None
+    return params

@@ -1,0 +1,119 @@
+"""`POST /route/simulate`: where a request would go, and why, without sending it. It asks the same decider as sending does.
+
+The body is a request as it would be sent; beside its fields it may have `key` (an administrator may ask for any key), `operation`,
+`headers` and `draw`. Or all of the request stands in `request`. Nothing is charged, and nobody is called, unless a rule of
+`haimaker/auto` goes by examples: then the message's embedding is asked for, on account of who asks.
+"""
+
+import time
+from collections.abc import Mapping
+from dataclasses import replace
+
+from haimaker.accounts.directory import Accounts, check_usable, require_admin
+from haimaker.api.account_admin import read
+from haimaker.api.keys import id_of
+from haimaker.http.errors import APIError, BadRequestError
+from haimaker.http.json import parse_json
+from haimaker.http.sse import dumps
+from haimaker.http.values import JSON, Request
+from haimaker.operations.attempt import Attempt
+from haimaker.operations.parsers import PARSES
+from haimaker.routing import decider as deciding
+from haimaker.routing.auto_rules import Definition
+from haimaker.routing.decider import Decider, Decision, Question
+from haimaker.routing.plan import Plan
+from haimaker.routing.preferences import DRAW_HEADER
+from haimaker.store import Account
+
+OURS = ("request", "key", "operation", "headers", "draw")
+OPERATION_OF: Mapping[str, str] = {
+    "messages": "chat_completions",
+    "documents": "rerank",
+    "prompt": "completions",
+    "input": "embeddings",
+}
+"""By a field that the request has, where it does not say its operation."""
+
+
+def simulated(
+    decider: Decider,
+    accounts: Accounts,
+    caller: Account,
+    request: Request,
+    definition: Definition | None = None,
+) -> JSON:
+    """By a router's definition, or the key's own. Raises BadRequestError, NotFoundError, PermissionDeniedError."""
+    check_usable(caller, time.time())
+    body = parse_json(request.body)
+    question = _question(body, request)
+    key = _key(accounts, caller, body)
+    shown: JSON = {"model": question.asked.model, "draw": question.draw}
+    try:
+        payers = accounts.payers(key, question.asked.fields.user)
+        decision = decider.decide(question, payers, definition=definition)
+    except APIError as error:
+        return {**shown, "attempts": [], "left_out": [], "error": {"status": error.status, **error.body()["error"]}}
+    return {**shown, **_told(decision), "error": None}
+
+
+def _question(body: JSON, request: Request) -> Question:
+    inner = body.get("request")
+    sent: JSON = inner if isinstance(inner, dict) else {name: value for name, value in body.items() if name not in OURS}
+    operation = body.get("operation") or next((found for field, found in OPERATION_OF.items() if field in sent), "chat_completions")
+    if not isinstance(operation, str) or operation not in PARSES:
+        message = f"Invalid value for 'operation': it must be one of {', '.join(PARSES)}."
+        raise BadRequestError(message, param="operation", code="invalid_value")
+    headers = body.get("headers") or {}
+    if not isinstance(headers, dict) or not all(isinstance(value, str) for value in headers.values()):
+        raise BadRequestError("Invalid value for 'headers': it must be an object of texts.", param="headers", code="invalid_value")
+    headers = {name.lower(): value for name, value in headers.items()}
+    if draw := body.get("draw"):
+        headers[DRAW_HEADER] = str(draw)
+    raw = request.body if sent == body else dumps(sent)
+    given = replace(request, headers=headers, body=raw)
+    question = deciding.question(PARSES[operation](given), given, time.time())
+    return question._replace(draw=question.draw or request.id)
+
+
+def _key(accounts: Accounts, caller: Account, body: JSON) -> Account:
+    key = body.get("key")
+    if key is None:
+        return caller
+    if not isinstance(key, str):
+        raise BadRequestError("Invalid value for 'key': it must be a key or its token_id.", param="key", code="invalid_value")
+    if id_of(key) != caller.id:
+        require_admin(caller)
+    return read(accounts.store, id_of(key)).account
+
+
+def _told(decision: Decision) -> JSON:
+    plan, choice = decision.plan, decision.choice
+    told: JSON = {
+        "resolved_model": decision.name,
+        "attempts": _attempts(plan, plan.attempts),
+        "context_window_fallbacks": _attempts(plan, plan.context_window),
+        "content_policy_fallbacks": _attempts(plan, plan.content_policy),
+        "left_out": [{"target": each.target, "code": each.code, "why": each.reason} for each in plan.left_out],
+        "retries": plan.retries,
+        "timeout_s": plan.timeout_s,
+        "auto": None,
+    }
+    if choice:
+        rules = [
+            {"rule": each.rule.name, "model": each.rule.model, "outcome": each.outcome, "similarity": each.similarity}
+            for each in choice.considered
+        ]
+        told["auto"] = {**choice.told(), "rules": rules}
+    return told
+
+
+def _attempts(plan: Plan, attempts: tuple[Attempt, ...]) -> list[JSON]:
+    return [
+        {
+            "target": attempt.target,
+            "provider": attempt.provider.name,
+            "model": attempt.model,
+            "why": plan.reasons.get(attempt.target, ""),
+        }
+        for attempt in attempts
+    ]

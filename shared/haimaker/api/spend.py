@@ -1,0 +1,195 @@
+"""What was spent, and on what: GET /spend/logs, /spend/report, /spend/keys and /v1/generation.
+
+An ordinary key sees its own use, an administrator's all. Shapes: docs/budgets.md. Names are LiteLLM's
+(https://docs.litellm.ai/docs/proxy/cost_tracking) and, for a generation, OpenRouter's
+(https://openrouter.ai/docs/api-reference/get-a-generation). Nothing here changes anything.
+"""
+
+import time
+from collections.abc import Iterator, Mapping, Sequence
+
+from haimaker.accounts.directory import check_usable, require_admin
+from haimaker.api import keys
+from haimaker.api.account_admin import read, when
+from haimaker.api.spend_filters import Filter, Page, Span, grouping
+from haimaker.http.errors import BadRequestError, NotFoundError
+from haimaker.http.values import JSON, Request
+from haimaker.pricing.amounts import usd
+from haimaker.store import Account, Record, Store, ledger
+from haimaker.store.totals import AMOUNTS, DAY_S, By, Total, seconds_of, summed
+
+STORE_PAGE = 100
+MOST_READ = 1_000
+"""Records that one call of `logs` looks at; a filter that few pass answers with a cursor, and fewer rows than asked for."""
+MOST_SUMMED = 50_000
+"""Records that one report adds up where no total of a day serves it."""
+ID_PREFIXES = ("chatcmpl-", "cmpl-", "gen-")
+"""Ids of answers that are made here hold the request's id."""
+
+DETAILS: JSON = {
+    "operation": None, "asked_model": None, "provider": None, "model": None, "stream": None, "user": None, "team_id": None,
+    "tags": [], "input_tokens": 0, "output_tokens": 0, "cached_tokens": 0, "cost_estimated": False, "duration_ms": None,
+    "first_token_ms": None, "error": None, "attempts": [],
+}  # fmt: skip
+"""Fields of a record's detail that are shown, and what they are where a record, of a lost request, does not have them."""
+
+
+def logs(store: Store, caller: Account, request: Request) -> JSON:
+    """GET /spend/logs: records, the newest first. Raises BadRequestError, PermissionDeniedError."""
+    account_id = _whose(caller, request)
+    page, wanted = Page.of(request), Filter.of(request)
+    span = Span.of(request, time.time(), everything=account_id is not None)
+    rows: list[Record] = []
+    read, cursor = 0, page.cursor
+    while read < MOST_READ:
+        found, following = store.records(
+            account_id, span.since_s, span.until_s, cursor, min(STORE_PAGE, MOST_READ - read), newest_first=page.newest_first
+        )
+        read += len(found)
+        for record in filter(wanted.has, found):
+            if len(rows) == page.limit:
+                return _page(rows, ledger.order(rows[-1].started_s, rows[-1].request_id))
+            rows.append(record)
+        cursor = following
+        if cursor is None:
+            break
+    return _page(rows, cursor)
+
+
+def report(store: Store, caller: Account, request: Request) -> JSON:
+    """GET /spend/report: sums over UTC days. Raises BadRequestError, PermissionDeniedError."""
+    account_id = _whose(caller, request)
+    by, daily = grouping(request)
+    first_day, last_day = Span.of(request, time.time()).days()
+    rows = _totals(store, by, first_day, last_day, account_id)
+    whole = rows if by == "day" else _totals(store, "day", first_day, last_day, account_id)
+    names = {balance.account.id: balance.account for balance in keys.all_keys(store)} if by == "key" and not account_id else {}
+    names |= {caller.id: caller}
+    return {
+        "object": "spend.report",
+        "group_by": ",".join(name for name in (("day",) if daily else ()) + ((by,) if by != "day" else ())),
+        "start_date": first_day,
+        "end_date": last_day,
+        "data": [_named(total, by, names, daily=daily) for total in (rows if daily else _over_days(rows))],
+        "total": _amounts(whole),
+    }
+
+
+def by_key(store: Store, caller: Account, request: Request) -> JSON:
+    """GET /spend/keys: what each key spent, the dearest first; of an ordinary key, itself."""
+    check_usable(caller, time.time())
+    balances = keys.all_keys(store) if caller.role == "admin" else [read(store, caller.id)]
+    dearest_first = sorted(balances, key=lambda balance: -balance.total_spend_nanousd)
+    return {"object": "list", "data": [keys.told(balance) for balance in dearest_first]}
+
+
+def generation(store: Store, caller: Account, request: Request) -> JSON:
+    """GET /v1/generation?id=: one request by the id that its answer's `x-request-id` told. Raises NotFoundError."""
+    check_usable(caller, time.time())
+    asked = request.query.get("id", "")
+    if not asked:
+        raise BadRequestError("Missing required parameter: 'id'.", param="id", code="missing_required_parameter")
+    request_id = next((asked.removeprefix(prefix) for prefix in ID_PREFIXES if asked.startswith(prefix)), asked)
+    record = store.record(request_id) if len(request_id) <= 200 and request_id.isascii() else None
+    if record is None or (record.account_id != caller.id and caller.role != "admin"):
+        raise NotFoundError("There is no such request of this key.", param="id", code="generation_not_found")
+    return {"data": _generation(record)}
+
+
+def _whose(caller: Account, request: Request) -> str | None:
+    """The account whose use may be shown: one's own, for an administrator the one that `key` names, or all (None)."""
+    check_usable(caller, time.time())
+    key = request.query.get("key") or request.query.get("api_key")
+    account_id = keys.id_of(key) if key else None
+    if account_id not in (None, caller.id):
+        require_admin(caller)
+    return account_id if caller.role == "admin" else caller.id
+
+
+def _page(rows: Sequence[Record], cursor: str | None) -> JSON:
+    return {"object": "list", "data": [_row(record) for record in rows], "has_more": cursor is not None, "next_cursor": cursor}
+
+
+def _row(record: Record) -> JSON:
+    detail = record.detail
+    return {
+        "request_id": record.request_id,
+        "key": record.account_id.partition("#")[2],
+        "key_name": detail.get("key_name"),
+        "key_alias": detail.get("key_alias"),
+        "started_at": when(record.started_s),
+        "status": record.status,
+        "spend": usd(record.cost_nanousd),
+        "cost_known": record.status == "lost" or detail.get("cost_usd") is not None,
+        **{name: detail.get(name, missing) for name, missing in DETAILS.items()},
+    }
+
+
+def _totals(store: Store, by: By, first_day: str, last_day: str, account_id: str | None) -> Sequence[Total]:
+    """Of one account only whole days are kept; its other sums are made from its records."""
+    if account_id is None or by == "day":
+        return store.totals(by, first_day, last_day, account_id)
+    return summed(_records(store, account_id, seconds_of(first_day), seconds_of(last_day) + DAY_S), by)
+
+
+def _records(store: Store, account_id: str, since_s: float, until_s: float) -> Iterator[Record]:
+    after: str | None = None
+    for _ in range(MOST_SUMMED // STORE_PAGE):
+        page, after = store.records(account_id, since_s, until_s, after, STORE_PAGE)
+        yield from page
+        if after is None:
+            return
+    message = f"These are more than {MOST_SUMMED} requests; ask for fewer days at a time, or group by day."
+    raise BadRequestError(message, param="start_date", code="too_many_records")
+
+
+def _over_days(rows: Sequence[Total]) -> list[Total]:
+    """One total per name, the dearest first."""
+    names: dict[str, list[Total]] = {}
+    for row in rows:
+        names.setdefault(row.name, []).append(row)
+    sums = [Total("", name, *(sum(getattr(row, amount) for row in found) for amount in AMOUNTS)) for name, found in names.items()]
+    return sorted(sums, key=lambda row: (-row.cost_nanousd, row.name))
+
+
+def _named(total: Total, by: By, accounts: Mapping[str, Account], *, daily: bool) -> JSON:
+    row: JSON = {"date": total.day} if daily else {}
+    if by == "key":
+        account = accounts.get(total.name)
+        row |= {"key": total.name.partition("#")[2], "key_alias": account.alias if account else None}
+    elif by != "day":
+        row |= {by: total.name}
+    return row | _amounts([total])
+
+
+def _amounts(totals: Sequence[Total]) -> JSON:
+    sums = {amount: sum(getattr(total, amount) for total in totals) for amount in AMOUNTS}
+    return {**{name: sums[name] for name in AMOUNTS if name != "cost_nanousd"}, "spend": usd(sums["cost_nanousd"])}
+
+
+def _generation(record: Record) -> JSON:
+    """OpenRouter's fields, where there is something to say."""
+    detail = record.detail
+    attempts = detail.get("attempts") or [{}]
+    return {
+        "id": record.request_id,
+        "created_at": when(record.started_s),
+        "model": detail.get("model") and f"{detail['provider']}/{detail['model']}",
+        "provider_name": detail.get("provider"),
+        "streamed": detail.get("stream"),
+        "cancelled": record.status == "cut",
+        "status": record.status,
+        "total_cost": usd(record.cost_nanousd),
+        "usage": usd(record.cost_nanousd),
+        "cost_estimated": detail.get("cost_estimated", False),
+        "tokens_prompt": detail.get("input_tokens", 0),
+        "tokens_completion": detail.get("output_tokens", 0),
+        "native_tokens_prompt": detail.get("input_tokens", 0),
+        "native_tokens_completion": detail.get("output_tokens", 0),
+        "native_tokens_cached": detail.get("cached_tokens", 0),
+        "latency": detail.get("first_token_ms") or attempts[-1].get("duration_ms"),
+        "generation_time": detail.get("duration_ms"),
+        "user": detail.get("user"),
+        "attempts": detail.get("attempts", []),
+        "error": detail.get("error"),
+    }

@@ -1,0 +1,109 @@
+"""Teams: a budget, limits and models that several keys share. In LiteLLM's names.
+
+https://docs.litellm.ai/docs/proxy/team_budgets
+"""
+
+import time
+import uuid
+from collections.abc import Callable, Mapping
+from dataclasses import replace
+
+from haimaker.accounts.directory import check_usable, require_admin
+from haimaker.api import account_admin as administration
+from haimaker.api import keys
+from haimaker.api.account_admin import changed, missing, read, team_fields
+from haimaker.http.errors import BadRequestError, ConflictError, NotFoundError
+from haimaker.http.values import JSON, Request
+from haimaker.store import Account, Balance, Store
+
+
+def change(store: Store, caller: Account, request: Request) -> JSON:
+    """POST /team/new, update, delete, block and unblock. Raises BadRequestError, ConflictError, NotFoundError."""
+    return administration.action(CHANGES, "team", request)(store, caller, request)
+
+
+def show(store: Store, caller: Account, request: Request) -> JSON | list[JSON]:
+    """GET /team/info and list."""
+    return administration.action(SHOWS, "team", request)(store, caller, request)
+
+
+def _new(store: Store, caller: Account, request: Request) -> JSON:
+    fields = team_fields(caller, request)
+    if fields.team_ids:
+        raise BadRequestError("One team at a time is made: `team_id`.", param="team_ids", code="unsupported_parameter")
+    team_id = fields.team_id or str(uuid.uuid4())
+    account = changed(Account(f"team#{team_id}", team_id, int(time.time())), fields, time.time())
+    if not store.put(replace(account, team_id=None)):
+        raise ConflictError(f"There is a team {team_id} already.")
+    return _told(read(store, account.id))
+
+
+def _update(store: Store, caller: Account, request: Request) -> JSON:
+    fields = team_fields(caller, request)
+
+    def with_changes(account: Account) -> Account:
+        return replace(changed(account, fields, time.time()), team_id=None)
+
+    return {"team_id": fields.team_id, "data": _told(administration.update(store, _id_of(fields.team_id), with_changes))}
+
+
+def _delete(store: Store, caller: Account, request: Request) -> JSON:
+    """Its keys are deleted with it; records stay. Nothing is deleted if one of the teams is unknown."""
+    fields = team_fields(caller, request)
+    names = fields.team_ids or [fields.team_id or ""]
+    teams = [read(store, _id_of(name)).account for name in names]
+    if caller.team_id in names:
+        raise BadRequestError("A key can't delete itself with its team.", param="team_ids")
+    members = [balance.account.id for balance in keys.all_keys(store) if balance.account.team_id in names]
+    for account_id in (*members, *(team.id for team in teams)):
+        store.delete(account_id)
+    return {"deleted_teams": names, "deleted_keys": [account_id.partition("#")[2] for account_id in members]}
+
+
+def _block(store: Store, caller: Account, request: Request) -> JSON:
+    return _set_blocked(store, caller, request, True)
+
+
+def _unblock(store: Store, caller: Account, request: Request) -> JSON:
+    return _set_blocked(store, caller, request, False)
+
+
+def _set_blocked(store: Store, caller: Account, request: Request, blocked: bool) -> JSON:
+    team_id = _id_of(team_fields(caller, request).team_id)
+    return _told(administration.update(store, team_id, lambda account: replace(account, blocked=blocked)))
+
+
+def _info(store: Store, caller: Account, request: Request) -> JSON:
+    """One's own team, or, for an administrator, the one that `team_id` names; with its keys."""
+    check_usable(caller, time.time())
+    team_id = request.query.get("team_id") or caller.team_id
+    if team_id is None or team_id != caller.team_id:
+        require_admin(caller)
+    balance = read(store, _id_of(team_id))
+    found = keys.all_keys(store) if caller.role == "admin" else [read(store, caller.id)]
+    members = [keys.told(member) for member in found if member.account.team_id == team_id]
+    return {"team_id": team_id, "team_info": _told(balance), "keys": members}
+
+
+def _list(store: Store, caller: Account, request: Request) -> list[JSON]:
+    check_usable(caller, time.time())
+    require_admin(caller)
+    return [_told(balance) for balance in administration.all_of(store, "team")]
+
+
+Action = Callable[[Store, Account, Request], JSON]
+CHANGES: Mapping[str, Action] = {"new": _new, "update": _update, "delete": _delete, "block": _block, "unblock": _unblock}
+SHOWS: Mapping[str, Callable[[Store, Account, Request], JSON | list[JSON]]] = {"info": _info, "list": _list}
+
+
+def _told(balance: Balance) -> JSON:
+    account = balance.account
+    return {"team_id": account.name, "team_alias": account.alias, **administration.told(balance)}
+
+
+def _id_of(team_id: str | None) -> str:
+    if not team_id:
+        raise missing("team_id")
+    if len(team_id) > 128 or not team_id.isascii() or not team_id.isprintable() or " " in team_id:
+        raise NotFoundError("There is no such team.", param="team_id", code="team_not_found")
+    return f"team#{team_id}"

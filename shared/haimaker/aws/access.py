@@ -1,0 +1,24 @@
+"""Where AWS's services are, and with which credentials they are asked."""
+
+from dataclasses import dataclass
+
+from haimaker.aws.client import CredentialSource
+
+
+@dataclass(frozen=True, slots=True)
+class AWSAccess:
+    """Where DynamoDB, SSM and S3 are, and with which credentials they are asked."""
+
+    region: str
+    credentials: CredentialSource
+    dynamodb_endpoint: str | None = None
+    """Of an emulator; None is AWS itself."""
+    ssm_endpoint: str | None = None
+    s3_endpoint: str | None = None
+
+    def bucket_address(self, bucket: str, key: str) -> tuple[str, str]:
+        """The server and the path of an object; `key` is already fit for a path."""
+        if self.s3_endpoint:
+            return self.s3_endpoint, f"/{bucket}/{key}"
+        suffix = "amazonaws.com.cn" if self.region.startswith("cn-") else "amazonaws.com"
+        return f"https://{bucket}.s3.{self.region}.{suffix}", f"/{key}"

@@ -1,0 +1,161 @@
+"""Lambda's events to a Request, a Response to what Lambda takes. The only module that knows the shape of events.
+
+REST API (https://docs.aws.amazon.com/apigateway/latest/developerguide/set-up-lambda-proxy-integrations.html): the operation
+comes from the route, `resource`; the path differs by stage and base path mapping. Function URL
+(https://docs.aws.amazon.com/lambda/latest/dg/urls-invocation.html): there is one route, so it comes from the path.
+"""
+
+import base64
+import re
+import uuid
+from binascii import Error as NotBase64
+from collections.abc import Collection, Iterator, Mapping
+from dataclasses import dataclass
+from typing import Protocol
+from urllib.parse import parse_qsl, unquote
+
+from haimaker.api import paths as routes
+from haimaker.api.paths import Match
+from haimaker.aws_lambda.runtime import StreamedResponse
+from haimaker.gateway import Gateway
+from haimaker.http.errors import APIError, BadRequestError, NotFoundError
+from haimaker.http.responses import error_response
+from haimaker.http.values import JSON, Request, Response
+
+HEADER_LENGTH = 800
+"""API Gateway wants all headers within the first 16 KB of a stream."""
+PREFLIGHT_S = 7_200
+FINISH_S = 4.0
+"""For what is written after an answer; what takes longer is written, if at all, during the next one."""
+CATCH_ALL = "/{proxy+}"
+"""The route of what has none: its path tells at least what was meant."""
+FRAMING = {"connection", "content-length", "transfer-encoding"}
+_UNSAFE = re.compile(r"[^\x20-\x7e]")
+
+
+class Context(Protocol):
+    def get_remaining_time_in_millis(self) -> int: ...
+
+
+@dataclass(frozen=True, slots=True)
+class Edge:
+    """The handler of a function that serves these operations. One that streams must run under runtime.py."""
+
+    gateway: Gateway
+    serves: Collection[str]
+    streams: bool = False
+
+    def __call__(self, event: JSON, context: Context) -> StreamedResponse | JSON:
+        request_id = str(uuid.uuid4())  # clients can choose the id that API Gateway puts into the event
+        headers = _headers(event)
+        cross_origin = _cross_origin(headers, self.gateway.settings.allowed_origins)
+        if _method(event) == "OPTIONS" and cross_origin:
+            response = Response(200, {**cross_origin, **_preflight(headers)}, b"")
+        else:
+            response = self._answer(event, context, request_id, headers)
+        told = {"content-type": "application/json", **response.headers, **cross_origin, "x-request-id": request_id}
+        body = iter((response.body,)) if isinstance(response.body, bytes) else response.body
+        streamed = StreamedResponse(response.status, _plain(told), body)
+        return streamed if self.streams and not self.gateway.settings.sam_local else whole(streamed)
+
+    def finish(self) -> None:
+        """Called by the runtime after the answer has left, before the sandbox is frozen."""
+        self.gateway.content.finish(FINISH_S)
+
+    def _answer(self, event: JSON, context: Context, request_id: str, headers: Mapping[str, str]) -> Response:
+        def seconds_left() -> float:
+            return context.get_remaining_time_in_millis() / 1000
+
+        try:
+            operation, path_params = self._match(event)
+            request = Request(request_id, headers, _body(event), path_params, _query(event), seconds_left)
+        except APIError as error:
+            return error_response(error)
+        return self.gateway.handle(operation, request)
+
+    def _match(self, event: JSON) -> Match:
+        """The operation and its parameters. Raises NotFoundError, MethodNotAllowedError."""
+        resource = event.get("resource")
+        resource = None if resource == CATCH_ALL else resource
+        found = routes.match(_method(event), resource or event.get("rawPath") or event.get("path") or "/")
+        if found.operation not in self.serves:
+            raise NotFoundError("This address does not serve that; the base URL of the stack does.", code="unknown_url")
+        if not resource:
+            return found
+        return Match(found.operation, {name: unquote(value) for name, value in (event.get("pathParameters") or {}).items()})
+
+
+def whole(streamed: StreamedResponse) -> JSON:
+    """A proxy reply: the body as text, or as base64 if it is none. The stream is read to its end and closed."""
+    try:
+        body = b"".join(streamed.body)
+    finally:
+        _close(streamed.body)
+    reply: JSON = {"statusCode": streamed.status, "headers": dict(streamed.headers)}
+    try:
+        return {**reply, "body": body.decode(), "isBase64Encoded": False}
+    except UnicodeDecodeError:
+        return {**reply, "body": base64.b64encode(body).decode(), "isBase64Encoded": True}
+
+
+def _close(body: Iterator[bytes]) -> None:
+    close = getattr(body, "close", None)
+    if close is not None:
+        close()
+
+
+def _method(event: JSON) -> str:
+    context = event.get("requestContext") or {}
+    return str(event.get("httpMethod") or (context.get("http") or {}).get("method") or "GET").upper()
+
+
+def _headers(event: JSON) -> dict[str, str]:
+    """Names in lower case; several values of one become a list, as RFC 9110 5.3 allows."""
+    several = event.get("multiValueHeaders") or {}
+    single = {name: [value] for name, value in (event.get("headers") or {}).items()}
+    headers: dict[str, str] = {}
+    for name, values in (several or single).items():
+        headers[name.lower()] = ", ".join(filter(None, (headers.get(name.lower()), *values)))
+    return headers
+
+
+def _query(event: JSON) -> dict[str, str]:
+    """Decoded; the last value of each name counts."""
+    if "rawQueryString" in event:
+        return dict(parse_qsl(event["rawQueryString"], keep_blank_values=True))
+    several = event.get("multiValueQueryStringParameters") or {}
+    single: Mapping[str, str] = event.get("queryStringParameters") or {}
+    return {**single, **{name: values[-1] for name, values in several.items() if values}}
+
+
+def _body(event: JSON) -> bytes:
+    text = event.get("body") or ""
+    if not event.get("isBase64Encoded"):
+        return str(text).encode("utf-8", "surrogatepass")
+    try:
+        return base64.b64decode(text)
+    except NotBase64 as error:
+        raise BadRequestError("The request's body is not in the encoding that it says.") from error
+
+
+def _cross_origin(headers: Mapping[str, str], allowed: Collection[str]) -> dict[str, str]:
+    """For a page that may read the answer (https://fetch.spec.whatwg.org/#http-cors-protocol), nothing for any other."""
+    origin = headers.get("origin", "")
+    if not origin or not ("*" in allowed or origin in allowed):
+        return {}
+    return {"access-control-allow-origin": origin, "access-control-expose-headers": "*", "vary": "origin"}
+
+
+def _preflight(headers: Mapping[str, str]) -> dict[str, str]:
+    """Headers are named one by one: `*` would not cover `authorization`."""
+    return {
+        "access-control-allow-methods": "GET, POST",
+        "access-control-allow-headers": headers.get("access-control-request-headers", "authorization, content-type"),
+        "access-control-max-age": str(PREFLIGHT_S),
+        "content-type": "text/plain",
+    }
+
+
+def _plain(headers: Mapping[str, str]) -> dict[str, str]:
+    """Only what a header can carry, whoever chose it, and no longer than fits."""
+    return {name: _UNSAFE.sub("?", value)[:HEADER_LENGTH] for name, value in headers.items() if name not in FRAMING}

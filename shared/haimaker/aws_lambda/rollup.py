@@ -1,0 +1,165 @@
+"""Daily totals from the stream of new records: of each key, of all, and by the names that `store/totals.py` finds in a record.
+
+https://docs.aws.amazon.com/lambda/latest/dg/with-ddb.html
+https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/transaction-apis.html
+
+The stream delivers each record at least once, and again after any failure. So each transaction adds some records to their totals
+and marks these records as added, under the condition that they are not: both happen or neither does, and a record that was marked
+by an earlier delivery is left out of the next try. The totals are exact however often, and in whatever batches, records come.
+"""
+
+import json
+import os
+import random
+import time
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, NamedTuple
+
+from haimaker.aws.client import AWSClient, AWSError
+from haimaker.http.values import JSON
+from haimaker.observability.observer import Observer
+from haimaker.settings.settings import Settings
+from haimaker.store import StoreUnavailable, tables
+from haimaker.store.totals import amounts_of, names_of
+from haimaker.validation.settings import SettingsError
+
+MOST_ACTIONS = 100
+"""In one transaction."""
+TRIES = 5
+"""Of a transaction that met another one on the same totals."""
+PAUSE_S = 0.1
+MARK = "rolled_up"
+COUNTED = "ConditionalCheckFailed"
+"""Why a transaction was refused: the record at its place is marked."""
+CONFLICT = frozenset({"TransactionConflict", "ThrottlingError", "ProvisionedThroughputExceeded"})
+
+
+class Place(NamedTuple):
+    """The key of an item of totals; `tables.py` lists them."""
+
+    pk: str
+    sk: str
+
+
+@dataclass(frozen=True, slots=True)
+class Addition:
+    """A record, and what it adds to each of its totals."""
+
+    record_id: str
+    lost: bool
+    """Whether nobody settled it, so that it was charged in full."""
+    places: frozenset[Place]
+    amounts: Mapping[str, int]
+
+
+def addition(item: Mapping[str, Any]) -> Addition:
+    """What a record's item, in plain values, adds. Raises KeyError, TypeError, ValueError if it is no record."""
+    detail, day, account_id = json.loads(item["detail"]), item["day"], item["account"]
+    places = {Place("total", f"{by}#{day}#{name}") for by, name in names_of(account_id, detail)}
+    places |= {Place("total", f"day#{day}"), Place(account_id, f"day#{day}")}
+    return Addition(
+        item["id"], item["status"] == "lost", frozenset(places), amounts_of(item["status"], item["cost_nanousd"], detail)
+    )
+
+
+def totals(additions: Iterable[Addition]) -> dict[Place, Counter[str]]:
+    found: dict[Place, Counter[str]] = {}
+    for added in additions:
+        for place in added.places:
+            found.setdefault(place, Counter()).update(added.amounts)
+    return found
+
+
+def groups(additions: Iterable[Addition], most: int = MOST_ACTIONS) -> Iterator[list[Addition]]:
+    """As many records at a time as one transaction takes: an action for each, and for each item of totals."""
+    group: list[Addition] = []
+    places: set[Place] = set()
+    for added in additions:
+        if group and len(group) + 1 + len(places.union(added.places)) > most:
+            yield group
+            group, places = [], set()
+        group.append(added)
+        places.update(added.places)
+    if group:
+        yield group
+
+
+@dataclass(frozen=True, slots=True)
+class Rollup:
+    dynamo: AWSClient
+    accounts_table: str
+    records_table: str
+    observer: Observer
+
+    @classmethod
+    def from_environment(cls) -> "Rollup":
+        """In a Lambda function: nothing is connected before the first event. Raises SettingsError."""
+        settings = Settings.deployed(os.environ)
+        if settings.aws is None:
+            raise SettingsError("Daily totals are rolled up in a deployed stack only.")
+        dynamo = AWSClient("dynamodb", settings.aws.region, settings.aws.credentials, settings.aws.dynamodb_endpoint)
+        return cls(dynamo, settings.accounts_table, settings.records_table, Observer(settings.service, metrics_on=True))
+
+    def add(self, event: JSON) -> None:
+        """Adds the new records of a stream's event. Raises StoreUnavailable, after which the event has to come again."""
+        found: dict[str, Addition] = {}
+        for change in event["Records"]:
+            if change["eventName"] == "INSERT":
+                found |= self._read(change["dynamodb"]["NewImage"])
+        for group in groups(found.values()):
+            self._add(group)
+
+    def _read(self, image: JSON) -> dict[str, Addition]:
+        """By the record's id; what can't be read is told and left out, so that it does not hold up the others."""
+        try:
+            added = addition(tables.plain(image))
+        except (KeyError, TypeError, ValueError) as error:
+            self.observer.crash(error, item=image.get("id"))
+            return {}
+        return {added.record_id: added}
+
+    def _add(self, group: Sequence[Addition]) -> None:
+        for number in range(TRIES):
+            try:
+                self.dynamo.call("TransactWriteItems", {"TransactItems": [*self._marks(group), *self._sums(group)]})
+            except AWSError as error:
+                reasons = [reason.get("Code") for reason in error.document.get("CancellationReasons", ())]
+                if not {COUNTED, *CONFLICT}.intersection(reasons):
+                    raise StoreUnavailable(f"DynamoDB {error}") from error
+                group = [added for added, reason in zip(group, reasons, strict=False) if reason != COUNTED]
+                if not group:
+                    return
+                if not CONFLICT.isdisjoint(reasons):
+                    time.sleep(random.uniform(0, PAUSE_S * 2**number))  # noqa: S311 (jitter, no secret)
+            else:
+                self._tell(group)
+                return
+        raise StoreUnavailable("DynamoDB TransactWriteItems: too many writers of the same totals")
+
+    def _tell(self, group: Sequence[Addition]) -> None:
+        if lost := sum(added.lost for added in group):
+            self.observer.lost(lost)
+
+    def _marks(self, group: Sequence[Addition]) -> Iterator[JSON]:
+        for added in group:
+            update = {
+                "TableName": self.records_table,
+                "Key": tables.typed({"id": added.record_id}),
+                "UpdateExpression": f"SET {MARK} = :true",
+                "ConditionExpression": f"attribute_exists(id) AND attribute_not_exists({MARK})",
+                "ExpressionAttributeValues": tables.typed({":true": True}),
+            }
+            yield {"Update": update}
+
+    def _sums(self, group: Sequence[Addition]) -> Iterator[JSON]:
+        for place, amounts in totals(group).items():
+            update = {
+                "TableName": self.accounts_table,
+                "Key": tables.typed(place._asdict()),
+                "UpdateExpression": "ADD " + ", ".join(f"#{name} :{name}" for name in amounts),
+                "ExpressionAttributeNames": {f"#{name}": name for name in amounts},
+                "ExpressionAttributeValues": tables.typed({f":{name}": amount for name, amount in amounts.items()}),
+            }
+            yield {"Update": update}

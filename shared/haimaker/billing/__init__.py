@@ -1,0 +1,1 @@
+"""Reserving before a request is sent, and settling after it."""

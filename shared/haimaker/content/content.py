@@ -1,0 +1,35 @@
+"""Whether a request's content is kept: if its key wants that and the deployer allows it. What keeps it is imported only then."""
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+from haimaker.http.values import JSON
+from haimaker.observability.observer import Observer
+from haimaker.settings.settings import Settings
+from haimaker.store import Account
+
+if TYPE_CHECKING:
+    from haimaker.content.log import ContentLog
+    from haimaker.content.transcript import Transcript
+
+
+@dataclass(slots=True)
+class Content:
+    settings: Settings
+    observer: Observer
+    _log: "ContentLog | None" = field(default=None, repr=False)
+
+    def transcript(self, asked: JSON, account: Account, request_id: str) -> "Transcript | None":
+        wanted = account.log_content or account.metadata.get("log_content") is True
+        if not wanted or not (self.settings.content_bucket or self.settings.content_folder):
+            return None
+        if self._log is None:
+            from haimaker.content.log import content_log
+
+            self._log = content_log(self.settings, self.observer)
+        return self._log.begin(asked, request_id) if self._log else None
+
+    def finish(self, timeout_s: float) -> None:
+        """Waits for what is still to be written after an answer, in a function that is frozen then."""
+        if self._log:
+            self._log.wait(timeout_s)

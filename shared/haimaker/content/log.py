@@ -1,0 +1,168 @@
+"""Keeps what was asked and answered, for keys that want it, where the deployer allows it: in a bucket of S3, or in a folder.
+
+It never delays an answer nor fails one: a thread of its own writes, each object once; what comes while too much waits, and what
+can't be written, is left out, and the log says so. Imported only where content is kept.
+"""
+
+import json
+import os
+import shutil
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from hashlib import sha256
+from pathlib import Path
+from queue import SimpleQueue
+from typing import Protocol
+
+from haimaker.aws.access import AWSAccess
+from haimaker.aws.client import AWSError, sign
+from haimaker.content.transcript import Transcript
+from haimaker.http.client import Cancel, Timeouts, Transport, TransportError
+from haimaker.http.values import JSON, UpstreamRequest
+from haimaker.observability.observer import Observer
+from haimaker.observability.redaction import Redaction
+from haimaker.settings.settings import Settings
+from haimaker.store import Record
+
+MOST_WAITING = 100
+PREFIX = "content"
+TIMEOUTS = Timeouts(connect_s=2, first_byte_s=4, between_s=4)
+
+
+class NotKept(Exception):
+    """Why an entry could not be written, without its address."""
+
+
+class Place(Protocol):
+    def keep(self, name: str, entry: bytes) -> None:
+        """Raises NotKept."""
+
+
+@dataclass(slots=True)
+class ContentLog:
+    place: Place
+    redaction: Redaction
+    observer: Observer
+    _waiting: SimpleQueue[Transcript] = field(default_factory=SimpleQueue, repr=False)
+    _open: int = 0
+    """Transcripts that were begun and are not written yet."""
+    _changed: threading.Condition = field(default_factory=threading.Condition, repr=False)
+    _writer: threading.Thread | None = field(default=None, repr=False)
+
+    def begin(self, asked: JSON, request_id: str) -> Transcript | None:
+        """Of a request; None, and a line in the log, while too many wait to be written."""
+        with self._changed:
+            if self._open >= MOST_WAITING:
+                self.observer.problem("content not kept: too much waits to be written", request_id=request_id)
+                return None
+            self._open += 1
+        return Transcript(asked, self.redaction, self._end)
+
+    def wait(self, timeout_s: float) -> bool:
+        """Until all is written, for a function that is frozen after its answer. Whether it is."""
+        with self._changed:
+            return self._changed.wait_for(lambda: self._open == 0, timeout_s)
+
+    def _end(self, transcript: Transcript) -> None:
+        self._waiting.put(transcript)
+        with self._changed:
+            if self._writer is None:
+                self._writer = threading.Thread(target=self._write, name="content", daemon=True)
+                self._writer.start()
+
+    def _write(self) -> None:
+        while True:
+            transcript = self._waiting.get()
+            with self._told(transcript.record):
+                if transcript.record:
+                    entry = json.dumps(transcript.entry(), ensure_ascii=False).encode("utf-8", "replace")
+                    self.place.keep(name_of(transcript.record), entry)
+            with self._changed:
+                self._open -= 1
+                self._changed.notify_all()
+
+    @contextmanager
+    def _told(self, record: Record | None) -> Iterator[None]:
+        request_id = record.request_id if record else None
+        try:
+            yield
+        except NotKept as error:
+            self.observer.problem(f"content not kept: {error}", request_id=request_id)
+        except Exception as error:
+            self.observer.crash(error, request_id=request_id)
+
+
+def name_of(record: Record) -> str:
+    """By day, so that a day can be found, and deleted, as a whole."""
+    return f"{datetime.fromtimestamp(record.started_s, UTC):%Y-%m-%d}/{record.request_id}.json"
+
+
+def content_log(settings: Settings, observer: Observer) -> ContentLog | None:
+    """Where this gateway keeps content; None if its deployer does not allow it."""
+    redaction = settings.config.redaction or Redaction()
+    if settings.content_bucket and settings.aws:
+        return ContentLog(Bucket(settings.content_bucket, settings.aws), redaction, observer)
+    if settings.content_folder:
+        return ContentLog(Folder(settings.content_folder, settings.content_days), redaction, observer)
+    return None
+
+
+@dataclass(slots=True)
+class Bucket:
+    """In which the function may put objects, and nothing else; its lifecycle deletes them."""
+
+    name: str
+    access: AWSAccess
+    _transport: Transport = field(default_factory=Transport, repr=False)
+
+    def keep(self, name: str, entry: bytes) -> None:
+        """https://docs.aws.amazon.com/AmazonS3/latest/API/API_PutObject.html"""
+        base_url, path = self.access.bucket_address(self.name, f"{PREFIX}/{name}")
+        headers = {"content-type": "application/json", "x-amz-content-sha256": sha256(entry).hexdigest()}
+        try:
+            credentials = self.access.credentials.current()
+            signed = sign(credentials, "s3", self.access.region, "PUT", base_url + path, headers, entry, time.time())
+            signed.pop("host")
+            answer = self._transport.send(UpstreamRequest(path, entry, method="PUT"), base_url, signed, TIMEOUTS, Cancel())
+            for _ in answer.pieces:
+                pass
+        except (AWSError, TransportError) as error:
+            raise NotKept(str(error)) from None
+        if answer.status != 200:
+            raise NotKept(f"the bucket answered with status {answer.status}")
+
+
+@dataclass(slots=True)
+class Folder:
+    """On a laptop: a file for each request, which only its owner can read, in a folder for each day."""
+
+    folder: Path
+    days: int
+    _looked: str = ""
+    """The day on which old ones were last deleted."""
+
+    def keep(self, name: str, entry: bytes) -> None:
+        file = self.folder / name
+        try:
+            file.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+            with open(os.open(file, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "wb") as opened:
+                opened.write(entry)
+            self._delete_old(datetime.now(UTC))
+        except OSError as error:
+            raise NotKept(f"the folder can't be written: {error.strerror}") from None
+
+    def _delete_old(self, now: datetime) -> None:
+        today = f"{now:%Y-%m-%d}"
+        if self._looked == today:
+            return
+        self._looked = today
+        oldest = f"{now - timedelta(days=self.days):%Y-%m-%d}"
+        for day in self.folder.iterdir():
+            with suppress(ValueError):
+                datetime.strptime(day.name, "%Y-%m-%d")  # nothing that somebody else put there
+                if day.name < oldest:
+                    shutil.rmtree(day, ignore_errors=True)

@@ -1,0 +1,132 @@
+"""What was asked and answered in one request, as it is kept where a key wants that: heard on the way, folded, and cleaned.
+
+Pure: it writes nothing; `content_log.py` does.
+"""
+
+import hashlib
+import json
+from collections.abc import Callable, Generator, Iterator
+from dataclasses import dataclass, field
+from typing import Any, TypeVar
+
+from haimaker.http import sse
+from haimaker.http.values import JSON
+from haimaker.observability.redaction import Redaction
+from haimaker.store import Record
+
+T = TypeVar("T")
+
+MOST_BYTES = 4_000_000
+"""Of an answer; what comes after that is not kept."""
+TOLD = (
+    "operation", "status", "http_status", "error", "asked_model", "provider", "model", "stream", "key_name", "key_alias", "tags",
+    "input_tokens", "output_tokens", "cost_usd", "duration_ms",
+)  # fmt: skip
+"""Of the record, beside the content."""
+JOINED = ("content", "reasoning_content", "reasoning", "refusal", "text")
+
+
+@dataclass(slots=True)
+class Transcript:
+    """One request's; `done` is called once, with the transcript, when its answer has ended."""
+
+    asked: JSON
+    redaction: Redaction
+    done: Callable[["Transcript"], None] = field(repr=False)
+    record: Record | None = None
+    _answer: bytearray = field(default_factory=bytearray, repr=False)
+    _size: int = 0
+
+    def heard(self, items: Iterator[T]) -> Generator[T, None, None]:
+        """The items as they are; what of them is bytes is the answer."""
+        for item in items:
+            if isinstance(item, bytes):
+                self._answer += item[: max(0, MOST_BYTES - self._size)]
+                self._size += len(item)
+            yield item
+
+    def end(self, record: Record) -> None:
+        self.record = record
+        self.done(self)
+
+    def entry(self) -> JSON:
+        """What is kept: nothing that was to be taken out is in it."""
+        assert self.record is not None
+        record = self.record
+        cut = {"truncated": True} if self._size > MOST_BYTES else {}
+        return {
+            "request_id": record.request_id,
+            "started_s": record.started_s,
+            **{name: record.detail.get(name) for name in TOLD},
+            **cut,
+            "request": self.redaction.clean(self.asked),
+            "response": self.redaction.clean(self._said()),
+        }
+
+    def _said(self) -> object:
+        """The answer as one document: JSON as it is, events folded, anything else by its size and hash."""
+        raw = bytes(self._answer)
+        if not raw:
+            return None
+        if raw.lstrip().startswith((b"data:", b"event:", b":")):
+            return folded([_document(event.data) for event in sse.decode([raw])])
+        found = _document(raw)
+        return found if found is not None else {"bytes": self._size, "sha256": hashlib.sha256(raw).hexdigest()}
+
+
+def folded(events: list[Any]) -> JSON:
+    """A stream as the whole answer that it was. Of events that are no chunks of choices, the last."""
+    whole: JSON = {}
+    choices: dict[int, JSON] = {}
+    for event in events:
+        if not isinstance(event, dict):
+            continue
+        whole |= {name: value for name, value in event.items() if name != "choices" and value is not None}
+        said = event.get("choices")
+        for choice in said if isinstance(said, list) else ():
+            if isinstance(choice, dict):
+                _add_choice(choices.setdefault(choice.get("index") or 0, {}), choice)
+    return {**whole, "choices": [choices[index] for index in sorted(choices)]} if choices else whole
+
+
+def _add_choice(whole: JSON, choice: JSON) -> None:
+    delta = choice.get("delta")
+    if isinstance(delta, dict):
+        _add_message(whole.setdefault("message", {}), delta)
+    for name in ("index", "finish_reason"):
+        if choice.get(name) is not None:
+            whole[name] = choice[name]
+    if isinstance(choice.get("text"), str):
+        whole["text"] = whole.get("text", "") + choice["text"]
+
+
+def _add_message(message: JSON, delta: JSON) -> None:
+    for name, value in delta.items():
+        if name in JOINED and isinstance(value, str):
+            message[name] = (message.get(name) or "") + value
+        elif name == "tool_calls" and isinstance(value, list):
+            for call in value:
+                if isinstance(call, dict):
+                    _add_call(message.setdefault("tool_calls", []), call)
+        elif value is not None:
+            message[name] = value
+
+
+def _add_call(calls: list[JSON], call: JSON) -> None:
+    index = call.get("index")
+    same = next((one for one in calls if one.get("index") == index and index is not None), None)
+    function = call.get("function")
+    if same is None:
+        calls.append({**call, **({"function": dict(function)} if isinstance(function, dict) else {})})
+    elif isinstance(function, dict):
+        whole = same.setdefault("function", {})
+        for name in ("name", "arguments"):
+            if isinstance(function.get(name), str):
+                whole[name] = (whole.get(name) or "") + function[name]
+
+
+def _document(raw: bytes) -> Any:
+    try:
+        return json.loads(raw)
+    except (ValueError, RecursionError):
+        return None

@@ -1,0 +1,1 @@
+"""How the gateway gets into its providers."""

@@ -1,0 +1,214 @@
+"""Which providers are on, where they are reached and what lets the gateway in, read from named values such as the environment's."""
+
+import json
+import re
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Protocol
+from urllib.parse import quote
+
+from haimaker.aws.client import Credentials, CredentialSource
+from haimaker.credentials.account_variables import seen_by
+from haimaker.providers.registry import BY_NAME, PROVIDERS, Provider
+from haimaker.routing.plan import ProviderAccount
+from haimaker.validation.settings import SettingsError, checked_url
+
+SIGNED_PROVIDERS = "HAIMAKER_SIGNED_PROVIDERS"
+
+
+class TokenSource(Protocol):
+    def token(self) -> str:
+        """A token that is valid now. Raises ServiceUnavailableError."""
+
+
+@dataclass(frozen=True, slots=True)
+class GivenToken:
+    """A token that somebody else renews."""
+
+    given: str = field(repr=False)
+
+    def token(self) -> str:
+        return self.given
+
+
+@dataclass(frozen=True, slots=True)
+class Access:
+    """Where a provider is reached and with which secret; the secret never shows in a repr."""
+
+    base_url: str
+    api_key: str | None = field(default=None, repr=False)
+    credentials: CredentialSource | None = None
+    """For a provider whose calls are signed, in `region`."""
+    region: str = ""
+    tokens: TokenSource | None = field(default=None, repr=False)
+    """For a provider that takes short-lived tokens."""
+    path: str = "{path}"
+    """Where an operation is under the address: `{path}` is the operation, `{model}` the model."""
+    elsewhere: Mapping[str, tuple[str, str]] = field(default_factory=dict)
+    """Address and path of operations that have their own; of families in them by the address in their row."""
+
+    def for_operation(self, endpoint: str, address: str = "") -> "Access":
+        """`address` as the row has it."""
+        found = self.elsewhere.get(address) or self.elsewhere.get(endpoint)
+        return replace(self, base_url=found[0], path=found[1]) if found else self
+
+    def at_version(self, version: str) -> "Access":
+        """Where another version of the API is, if the address ends in one."""
+        return replace(self, base_url=re.sub(r"/v\d+$", f"/{version}", self.base_url)) if version else self
+
+    def path_of(self, path: str, model: str, place: str = "") -> str:
+        """`place` is a family's own."""
+        return (place or self.path).replace("{path}", path).replace("{model}", quote(model, safe=""))
+
+
+def access_from(
+    env: Mapping[str, str],
+    accounts: Mapping[str, ProviderAccount] | None = None,
+    without: Callable[[SettingsError], None] | None = None,
+) -> dict[str, Access]:
+    """The providers that are on, by name: those with a key, and those without a public address whose base URL is set; and the
+    accounts that the deployer named beside them. What is wrong with one raises SettingsError, or goes to `without`, and that
+    one is off."""
+    rows = [(provider.name, provider, env) for provider in PROVIDERS if not provider.offline]
+    for name, account in (accounts or {}).items():
+        base = BY_NAME[account.base]
+        rows.append((name, base, seen_by(name, account, base, env)))
+    found: dict[str, Access | None] = {}
+    for name, provider, variables in rows:
+        try:
+            found[name] = _access(provider, variables)
+        except SettingsError as error:
+            if without is None:
+                raise
+            without(error)
+    for name in signed_providers(env) or ():
+        if name in found and found[name] is None:
+            raise SettingsError(f"{SIGNED_PROVIDERS} names {name}, which needs AWS_REGION and AWS credentials.")
+    return {name: access for name, access in found.items() if access}
+
+
+def signed_providers(env: Mapping[str, str]) -> frozenset[str] | None:
+    """Those whose calls may be signed with whatever AWS credentials there are; None where nothing is said. Raises SettingsError."""
+    if SIGNED_PROVIDERS not in env:
+        return None
+    names = frozenset(name.strip() for name in env[SIGNED_PROVIDERS].split(",")) - {"", "none"}
+    known = sorted(provider.name for provider in PROVIDERS if provider.signs_as)
+    if not names <= set(known):
+        raise SettingsError(f"{SIGNED_PROVIDERS} must be none, or names with commas between, of {', '.join(known)}.")
+    return names
+
+
+def _access(provider: Provider, env: Mapping[str, str]) -> Access | None:
+    prefix = provider.name.upper()
+    base_url_name = f"{prefix}_BASE_URL"
+    api_key = _first(env, f"{prefix}_API_KEY", *provider.api_key_variables)
+    given = _first(env, base_url_name, *provider.base_url_variables)
+    base_url = given or _address(provider, env)
+    credentials = _signing_credentials(provider, env) if provider.signs_as and api_key is None else None
+    tokens = _tokens(provider, env) if base_url and api_key is None else None
+    if not base_url or (provider.base_url and not (api_key or credentials or tokens)):
+        return None
+    if api_key and not (api_key.isascii() and api_key.isprintable()):
+        raise SettingsError(f"The key of {provider.name} holds characters that an HTTP header cannot carry; copy it again.")
+    address, path = _placed(provider, checked_url(base_url_name, base_url, "https://api.openai.com/v1"), env)
+    elsewhere = _elsewhere(provider, given, env)
+    return Access(address, api_key, credentials, aws_region_of(env) or "", tokens, path, elsewhere)
+
+
+def _elsewhere(provider: Provider, given: str | None, env: Mapping[str, str]) -> dict[str, tuple[str, str]]:
+    """Where its operations are that have an address or a path of their own; those whose address lacks a variable are left out."""
+    found = {}
+    families = (family for row in provider.operations.values() for family in row.families.values() if family.base_url)
+    for name, row in (*provider.operations.items(), *((family.base_url, family) for family in families)):
+        if row.base_url or row.paths:
+            base_url = given or _address(row if row.base_url else provider, env)
+            if base_url:
+                root, _ = _placed(provider, base_url.rstrip("/"), env)
+                found[name] = _placed(row, root, env)
+    return found
+
+
+def _first(env: Mapping[str, str], *names: str) -> str | None:
+    return next((env[name] for name in names if name in env), None)
+
+
+def _placed(provider: Provider, base_url: str, env: Mapping[str, str]) -> tuple[str, str]:
+    """The address and where operations are under it. An address that goes on to a version's place says which version it is."""
+    if not provider.paths:
+        return base_url, "{path}"
+    version = _first(env, f"{provider.name.upper()}_API_VERSION", *provider.version_variables) or provider.default_version
+    for name, path in provider.paths.items():
+        place = path.partition("{")[0]
+        if name != "*" and base_url.endswith(place):
+            version, base_url = name, base_url.removesuffix(place)
+    return base_url, provider.paths.get(version, provider.paths["*"]).replace("{version}", quote(version, safe=""))
+
+
+def _address(provider: Provider, env: Mapping[str, str]) -> str | None:
+    """A row's address with what the environment says of its variable parts; None while one of them is missing."""
+    known = {name: value.rstrip("/") for name, value in env.items()}
+    known |= {"AWS_REGION": region} if (region := aws_region_of(env)) else {}
+    location = env.get(f"{provider.name.upper()}_LOCATION", provider.default_location)
+    if provider.hosts:
+        known["HOST"] = provider.hosts.get(location, provider.hosts["*"]).format(location=location)
+        known["LOCATION"] = location
+    try:
+        return provider.base_url.format_map(known)
+    except KeyError:
+        return None
+
+
+def _tokens(provider: Provider, env: Mapping[str, str]) -> TokenSource | None:
+    """As one of the variables gives it, or from an account that is given as JSON, or as the file that Google's own tools name."""
+    given = _first(env, *provider.token_variables)
+    if given or not provider.takes_google_tokens:
+        return GivenToken(given) if given else None
+    name = f"{provider.name.upper()}_CREDENTIALS"
+    text = env.get(name)
+    if text is None and "GOOGLE_APPLICATION_CREDENTIALS" in env:
+        name = "GOOGLE_APPLICATION_CREDENTIALS"
+        try:
+            text = Path(env[name]).read_text("utf-8")
+        except (OSError, UnicodeDecodeError):
+            raise SettingsError(f"{name} does not name a file that can be read.") from None
+    if text is None:
+        return None
+    try:
+        document = json.loads(text)
+        if not isinstance(document, dict):
+            raise ValueError
+    except ValueError:
+        raise SettingsError(f"{name} is not the JSON of a service account or of a workload identity federation.") from None
+    from haimaker.credentials.google import GoogleAccount, GoogleTokens  # only where such a provider is on
+    from haimaker.http.client import Transport
+
+    aws = aws_credentials_of(env) if document.get("type") == "external_account" else None
+    return GoogleTokens(GoogleAccount(document, aws, aws_region_of(env) or "us-east-1"), Transport())
+
+
+def _signing_credentials(provider: Provider, env: Mapping[str, str]) -> CredentialSource | None:
+    """Where providers are named, these sign with what there is; where none is said, with what somebody put into the environment."""
+    named = signed_providers(env)
+    if named is None:
+        return _static_credentials(env)
+    return aws_credentials_of(env) if provider.name in named else None
+
+
+def aws_region_of(env: Mapping[str, str]) -> str | None:
+    return env.get("AWS_REGION") or env.get("AWS_DEFAULT_REGION")
+
+
+def aws_credentials_of(env: Mapping[str, str]) -> CredentialSource | None:
+    """Those in the environment, else whoever hands them to this container or machine; None if nobody can. Raises SettingsError."""
+    if static := _static_credentials(env):
+        return static
+    from haimaker.credentials.aws_instance import source_of  # a Lambda function never needs it
+
+    return source_of(env)
+
+
+def _static_credentials(env: Mapping[str, str]) -> Credentials | None:
+    if "AWS_ACCESS_KEY_ID" not in env or "AWS_SECRET_ACCESS_KEY" not in env:
+        return None
+    return Credentials(env["AWS_ACCESS_KEY_ID"], env["AWS_SECRET_ACCESS_KEY"], env.get("AWS_SESSION_TOKEN"))

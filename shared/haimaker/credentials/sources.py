@@ -1,0 +1,114 @@
+"""The providers' secrets: constant in a process of one's own, read from SSM when first needed in a deployed stack.
+
+There they are two SecureStrings at most, each a JSON object of the same names as the environment variables
+(https://docs.aws.amazon.com/systems-manager/latest/userguide/sysman-paramstore-securestring.html). A fleet of cold starts
+exceeds SSM's rate, so a read is tried a few times, its answer kept for minutes, and what was read before is used while SSM fails.
+"""
+
+import json
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from threading import Lock
+from typing import Protocol
+
+from haimaker.aws.access import AWSAccess
+from haimaker.aws.client import AWSClient, AWSError
+from haimaker.credentials.access import Access, access_from
+from haimaker.http.errors import ServiceUnavailableError
+from haimaker.observability.observer import Observer
+from haimaker.routing.plan import ProviderAccount
+from haimaker.validation.settings import SettingsError
+
+KEPT_S = 300.0
+KEPT_EMPTY_S = 30.0
+"""While nothing is stored yet, so that the first credentials are soon seen."""
+AGAIN_S = 30.0
+"""After a read that failed, while older secrets are in use."""
+PATIENCE_S = 2.5
+TIMEOUT_S = 1.5
+"""Of one try; with the patience before it, a read ends within 4 s."""
+
+
+class Credentials(Protocol):
+    def current(self) -> Mapping[str, Access]:
+        """The providers that are on, by name; the same object until something changes. Raises ServiceUnavailableError."""
+
+
+@dataclass(frozen=True, slots=True)
+class Constant:
+    """Credentials that are known from the start and stay."""
+
+    access: Mapping[str, Access]
+
+    def current(self) -> Mapping[str, Access]:
+        return self.access
+
+
+@dataclass(slots=True)
+class Stored:
+    """Secrets in SSM, added to the environment's other settings."""
+
+    parameter: str
+    aws: AWSAccess
+    environment: Mapping[str, str] = field(repr=False)
+    observer: Observer
+    clock: Callable[[], float] = time.monotonic
+    accounts: Mapping[str, ProviderAccount] = field(default_factory=dict)
+    """Those that the deployer named beside the providers' own."""
+    _secrets: Mapping[str, str] = field(default_factory=dict, repr=False)
+    _access: Mapping[str, Access] | None = field(default=None, repr=False)
+    _fresh_until_s: float = 0.0
+    _lock: Lock = field(default_factory=Lock)
+
+    def current(self) -> Mapping[str, Access]:
+        with self._lock:
+            if self._access is None or self.clock() >= self._fresh_until_s:
+                self._access = self._renewed(self._access)
+            return self._access
+
+    def _renewed(self, older: Mapping[str, Access] | None) -> Mapping[str, Access]:
+        try:
+            secrets = self._read()
+            access = older if older is not None and secrets == self._secrets else self._access_with(secrets)
+        except (AWSError, SettingsError) as error:
+            self.observer.problem(f"the providers' credentials can't be read: {error}")
+            if older is None:
+                raise _unavailable() from error
+            self._fresh_until_s = self.clock() + AGAIN_S
+            return older
+        self._secrets = secrets
+        self._fresh_until_s = self.clock() + (KEPT_S if secrets else KEPT_EMPTY_S)
+        return access
+
+    def _access_with(self, secrets: Mapping[str, str]) -> Mapping[str, Access]:
+        """A secret that can't be used turns its own provider off, and no other."""
+        return access_from({**self.environment, **secrets}, self.accounts, lambda error: self.observer.problem(str(error)))
+
+    def _read(self) -> Mapping[str, str]:
+        """Both parameters in one call; one that does not exist holds nothing. Raises AWSError, SettingsError."""
+        names = [self.parameter, f"{self.parameter}-2"]
+        ssm = AWSClient(
+            "ssm", self.aws.region, self.aws.credentials, self.aws.ssm_endpoint, timeout_s=TIMEOUT_S, patience_s=PATIENCE_S
+        )
+        try:
+            answer = ssm.call("GetParameters", {"Names": names, "WithDecryption": True})
+        finally:
+            ssm.close()
+        found = {parameter["Name"]: parameter["Value"] for parameter in answer.get("Parameters", ())}
+        return {name: secret for parameter in names for name, secret in _secrets(parameter, found.get(parameter, "{}")).items()}
+
+
+def _secrets(parameter: str, text: str) -> Mapping[str, str]:
+    try:
+        secrets = json.loads(text)
+    except ValueError:
+        secrets = None
+    if not isinstance(secrets, dict) or not all(isinstance(secret, str) for secret in secrets.values()):
+        raise SettingsError(f"{parameter} must be a JSON object of texts; `make credentials` writes it.")
+    return {name: secret.strip() for name, secret in secrets.items() if secret.strip()}
+
+
+def _unavailable() -> ServiceUnavailableError:
+    message = "The gateway can't read the providers' credentials at the moment."
+    return ServiceUnavailableError(message, code="credentials_unavailable", headers={"retry-after": "2"})

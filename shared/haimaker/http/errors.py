@@ -1,0 +1,269 @@
+"""Every error a client can meet, and the two mappings: an upstream's answer to ours, and ours to OpenAI's body.
+
+    APIError
+    ├── BadRequestError 400
+    │   ├── ContextWindowExceededError      code context_length_exceeded
+    │   └── ContentPolicyViolationError     code content_policy_violation
+    ├── AuthenticationError 401
+    ├── BudgetExceededError 402             never retried by the SDK
+    ├── PermissionDeniedError 403
+    ├── NotFoundError 404
+    ├── APITimeoutError 408, 504
+    ├── MethodNotAllowedError 405
+    ├── ConflictError 409
+    ├── RequestTooLargeError 413
+    ├── UnprocessableEntityError 422
+    ├── RateLimitError 429
+    └── InternalServerError 500
+        ├── ProviderAuthError 502           the deployer's credentials are wrong, not the client's
+        ├── BadGatewayError 502             an upstream that can't be reached or understood
+        ├── ServiceUnavailableError 503
+        └── OverloadedError 529
+
+Classes are named as in the official SDK (https://github.com/openai/openai-python#handling-errors) where it has one.
+"""
+
+import math
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from haimaker.http.values import JSON, ErrorFields
+
+
+class APIError(Exception):
+    """An answer that is an error: `status`, and the fields of OpenAI's error object."""
+
+    status = 500
+    type = "api_error"
+    code: str | None = None
+    final = False
+    """Whether the provider itself says that another try there is of no use."""
+
+    def __init__(
+        self,
+        message: str,
+        *,
+        code: str | None = None,
+        param: str | None = None,
+        status: int | None = None,
+        type: str | None = None,
+        headers: Mapping[str, str] | None = None,
+    ) -> None:
+        super().__init__(message)
+        self.message = message
+        self.param = param
+        self.code = code or self.code
+        self.status = status or self.status
+        self.type = type or self.type
+        self.headers = dict(headers or {})
+        self.attempts: Sequence[JSON] = ()
+
+    def body(self) -> JSON:
+        """OpenAI's error body; `attempts` is added where several upstream calls led here."""
+        error: JSON = {"message": self.message, "type": self.type, "param": self.param, "code": self.code}
+        if self.attempts:
+            error["attempts"] = list(self.attempts)
+        return {"error": error}
+
+
+class BadRequestError(APIError):
+    status = 400
+    type = "invalid_request_error"
+
+
+class ContextWindowExceededError(BadRequestError):
+    code = "context_length_exceeded"
+
+
+class ContentPolicyViolationError(BadRequestError):
+    code = "content_policy_violation"
+
+
+class AuthenticationError(APIError):
+    status = 401
+    type = "authentication_error"
+    code = "invalid_api_key"
+
+
+class BudgetExceededError(APIError):
+    status = 402
+    type = "budget_exceeded"
+    code = "budget_exceeded"
+
+    def __init__(self, message: str, **fields: Any) -> None:
+        super().__init__(message, **fields)
+        self.headers["x-should-retry"] = "false"
+
+
+class PermissionDeniedError(APIError):
+    status = 403
+    type = "permission_error"
+
+
+class NotFoundError(APIError):
+    status = 404
+    type = "invalid_request_error"
+
+
+class MethodNotAllowedError(APIError):
+    status = 405
+    type = "invalid_request_error"
+    code = "method_not_allowed"
+
+
+class APITimeoutError(APIError):
+    status = 504
+    type = "timeout_error"
+    code = "timeout"
+
+
+class ConflictError(APIError):
+    status = 409
+    type = "invalid_request_error"
+
+
+class RequestTooLargeError(APIError):
+    status = 413
+    type = "invalid_request_error"
+    code = "request_too_large"
+
+
+class UnprocessableEntityError(APIError):
+    status = 422
+    type = "invalid_request_error"
+
+
+class RateLimitError(APIError):
+    status = 429
+    type = "rate_limit_error"
+    code = "rate_limit_exceeded"
+
+
+class InternalServerError(APIError):
+    status = 500
+    type = "server_error"
+
+
+class BadGatewayError(InternalServerError):
+    status = 502
+    code = "bad_gateway"
+
+
+class ProviderAuthError(InternalServerError):
+    status = 502
+    code = "provider_auth_failed"
+
+    def __init__(self, message: str, **fields: Any) -> None:
+        super().__init__(message, **fields)
+        self.headers["x-should-retry"] = "false"
+
+
+class ServiceUnavailableError(InternalServerError):
+    status = 503
+    code = "service_unavailable"
+
+
+class OverloadedError(InternalServerError):
+    status = 529
+    type = "overloaded_error"
+    code = "overloaded"
+
+
+BY_STATUS: Mapping[int, type[APIError]] = {
+    400: BadRequestError,
+    404: NotFoundError,
+    408: APITimeoutError,
+    409: ConflictError,
+    413: RequestTooLargeError,
+    422: UnprocessableEntityError,
+    429: RateLimitError,
+    500: InternalServerError,
+    502: BadGatewayError,
+    503: ServiceUnavailableError,
+    504: APITimeoutError,
+    529: OverloadedError,
+}
+BY_CODE: Mapping[str, type[APIError]] = {
+    "context_length_exceeded": ContextWindowExceededError,
+    "content_policy_violation": ContentPolicyViolationError,
+}
+EXPLAINED_REFUSALS = {"content_policy_violation", "insufficient_quota", "model_not_allowed", "model_not_found"}
+EXPLAINED_REFUSALS |= {"unsupported_country_region_territory"}
+"""Codes with which a provider's 403 is not about the deployer's credentials."""
+
+RETRYABLE = {408, 429}
+MESSAGE_LENGTH = 2_000
+
+
+def from_upstream(status: int, said: ErrorFields, headers: Mapping[str, str], now_s: float = 0) -> APIError:
+    """A provider's answer that is not a success, as the error its client gets. `now_s` reads a `retry-after` that is a date."""
+    error = _of_status(status, said, headers, now_s)
+    error.final = headers.get("x-should-retry") == "false"
+    return error
+
+
+def _of_status(status: int, said: ErrorFields, headers: Mapping[str, str], now_s: float) -> APIError:
+    code = said.code
+    if status == 401 or code == "invalid_api_key" or (status == 403 and code not in EXPLAINED_REFUSALS):
+        return ProviderAuthError("The provider refused the gateway's credentials. Ask the gateway's administrator to renew them.")
+    message = _printable(said.message) or f"The provider answered with status {status} and no explanation."
+    kept = _retry_headers(headers, now_s, said.retry_after_s)
+    fields: dict[str, Any] = {"code": code, "param": said.param, "headers": kept}
+    if 400 <= status < 500 and status not in RETRYABLE and code is not None and code in BY_CODE:
+        return BY_CODE[code](message, **fields)
+    if status in BY_STATUS:
+        return BY_STATUS[status](message, status=status, **fields)
+    if status == 403:
+        return PermissionDeniedError(message, **fields)
+    if status == 402:
+        kept["x-should-retry"] = "false"
+        return APIError(message, status=402, type="insufficient_quota", **{**fields, "code": code or "insufficient_quota"})
+    if 400 <= status < 500:
+        return BadRequestError(message, status=status, **fields)
+    if status >= 500:
+        return InternalServerError(message, status=status if status < 600 else 502, **fields)
+    return BadGatewayError(f"The provider answered with status {status}, which is not an answer.")
+
+
+def tries_again(error: APIError) -> bool:
+    """Whether the same request may succeed at the same target a moment later."""
+    lasts = isinstance(error, ProviderAuthError)
+    return not error.final and (error.status in RETRYABLE or (error.status >= 500 and not lasts))
+
+
+def tries_next(error: APIError) -> bool:
+    """Whether another target may succeed: also after refusals that are about one target's account, not about the request."""
+    elsewhere = isinstance(error, ProviderAuthError) or error.status in (402, 403, *RETRYABLE)
+    return elsewhere or error.status >= 500
+
+
+def retry_after_s(headers: Mapping[str, str], now_s: float) -> float | None:
+    """What `retry-after-ms` or `retry-after` (seconds or a date, RFC 9110 10.2.3) ask for; None if neither can be read."""
+    try:
+        if "retry-after-ms" in headers:
+            seconds = float(headers["retry-after-ms"]) / 1000
+        else:
+            value = headers["retry-after"]
+            seconds = float(value) if value[:1].isdigit() else _moment_s(value) - now_s
+    except (KeyError, ValueError, OverflowError):
+        return None
+    return max(0.0, seconds) if math.isfinite(seconds) else None
+
+
+def _retry_headers(headers: Mapping[str, str], now_s: float, said_s: float | None) -> dict[str, str]:
+    kept = {name: headers[name] for name in ("x-should-retry",) if headers.get(name) in ("true", "false")}
+    wait_s = retry_after_s(headers, now_s)
+    wait_s = said_s if wait_s is None else wait_s
+    if wait_s is not None:
+        kept["retry-after"] = str(math.ceil(wait_s))
+    return kept
+
+
+def _moment_s(date: str) -> float:
+    from email.utils import parsedate_to_datetime  # rarely needed, and slow to import
+
+    return parsedate_to_datetime(date).timestamp()
+
+
+def _printable(message: str) -> str:
+    return "".join(letter for letter in message[:MESSAGE_LENGTH] if letter.isprintable() or letter == "\n").strip()

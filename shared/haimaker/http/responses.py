@@ -1,0 +1,13 @@
+"""Answers that are made at once: a body of JSON, or an error."""
+
+from haimaker.http.errors import APIError
+from haimaker.http.sse import dumps
+from haimaker.http.values import JSON, Response
+
+
+def error_response(error: APIError) -> Response:
+    return Response(error.status, {"content-type": "application/json", **error.headers}, dumps(error.body()))
+
+
+def json_response(body: JSON | list[JSON]) -> Response:
+    return Response(200, {"content-type": "application/json"}, dumps(body))

@@ -1,0 +1,94 @@
+"""Server-sent events: bytes to Events, chunks to bytes. Pure.
+
+https://html.spec.whatwg.org/multipage/server-sent-events.html#parsing-an-event-stream
+"""
+
+import json
+from collections.abc import Iterable, Iterator
+from typing import Any
+
+from haimaker.http.values import JSON, Chunk, Event
+
+DONE = b"data: [DONE]\n\n"
+SILENCE = b": waiting\n\n"
+"""A comment, which clients skip; it keeps proxies from closing a connection on which nothing happens."""
+
+# `json.dumps` with arguments makes a new encoder each time, which takes longer than a chunk does.
+_to_text = json.JSONEncoder(ensure_ascii=False, separators=(",", ":"), allow_nan=False).encode
+_to_ascii = json.JSONEncoder(separators=(",", ":"), allow_nan=False).encode
+
+BYTE_ORDER_MARK = b"\xef\xbb\xbf"
+
+
+def decode(pieces: Iterable[bytes]) -> Iterator[Event]:
+    """Events of a stream however its bytes are split; comments are skipped, and a last event needs no blank line."""
+    buffer = bytearray()
+    scanned = 0
+    for piece in _with_newlines(pieces):
+        buffer += piece
+        if buffer.find(b"\n\n", scanned) >= 0:
+            *blocks, rest = bytes(buffer).split(b"\n\n")
+            buffer = bytearray(rest)
+            for block in blocks:
+                if event := _event(block):
+                    yield event
+        scanned = max(0, len(buffer) - 1)
+    if event := _event(bytes(buffer)):
+        yield event
+
+
+def encode(chunk: Chunk) -> bytes:
+    return b"data: %b\n\n" % (dumps(chunk.body) if chunk.raw is None else chunk.raw)
+
+
+def encode_error(body: JSON) -> bytes:
+    return b"data: %b\n\n" % dumps(body)
+
+
+def dumps(body: JSON | list[JSON]) -> bytes:
+    """Compact JSON; a lone surrogate, which UTF-8 can't carry, stays an escape, and what JSON has no number for is null."""
+    try:
+        return _to_text(body).encode()
+    except UnicodeEncodeError:
+        return _to_ascii(body).encode()
+    except ValueError:
+        return dumps(_without_infinity(body))
+
+
+def _without_infinity(body: JSON | list[JSON]) -> Any:
+    """NaN and infinities as JavaScript writes them; Python's reader takes them, so that a body may hold them."""
+    return json.loads(json.dumps(body), parse_constant=lambda name: None)
+
+
+def _with_newlines(pieces: Iterable[bytes]) -> Iterator[bytes]:
+    """The pieces with CRLF and CR as LF, without a byte order mark; a CR at the end of a piece waits for the next one."""
+    start, held = b"", b""
+    begun = False
+    for piece in pieces:
+        if not begun:
+            start += piece
+            if BYTE_ORDER_MARK.startswith(start):
+                continue
+            piece, begun = start.removeprefix(BYTE_ORDER_MARK), True
+        piece, held = held + piece, b""
+        if b"\r" in piece:
+            if piece.endswith(b"\r"):
+                piece, held = piece[:-1], b"\r"
+            piece = piece.replace(b"\r\n", b"\n").replace(b"\r", b"\n")
+        yield piece
+    if held:
+        yield b"\n"
+
+
+def _event(block: bytes) -> Event | None:
+    if block.startswith(b"data: ") and b"\n" not in block:
+        return Event(block[6:])
+    data, name = [], ""
+    for line in block.split(b"\n"):
+        field, _, value = line.partition(b":")
+        value = value.removeprefix(b" ")
+        if field == b"data":
+            data.append(value)
+        elif field == b"event":
+            name = value.decode("utf-8", "replace")
+    return Event(b"\n".join(data), name) if data else None

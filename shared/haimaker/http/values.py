@@ -1,0 +1,102 @@
+"""Frozen values that pass between pure code and I/O. They hold no behaviour beyond reading themselves."""
+
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field
+from typing import Any, NamedTuple
+
+JSON = dict[str, Any]
+
+
+def _no_upload(upload_id: str) -> bytes:
+    raise LookupError(upload_id)
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """What a door hands to the gateway. `headers` have lower-case names, `query` and `path` hold decoded values."""
+
+    id: str
+    headers: Mapping[str, str] = field(default_factory=dict, repr=False)
+    body: bytes = field(default=b"", repr=False)
+    path: Mapping[str, str] = field(default_factory=dict)
+    query: Mapping[str, str] = field(default_factory=dict)
+    seconds_left: Callable[[], float] = lambda: float("inf")
+    """Seconds until the platform ends this invocation."""
+    client_left: Callable[[], bool] = lambda: False
+    """Whether the client is known to have closed the connection; a door that can't know says False."""
+    upload: Callable[[str], bytes] = _no_upload
+    """What the client has put aside for this request, by its id. Raises APIError; LookupError where nothing can be put aside."""
+
+
+@dataclass(frozen=True, slots=True)
+class Response:
+    """A whole answer when `body` is bytes, a streamed one when it is an iterator."""
+
+    status: int
+    headers: Mapping[str, str]
+    body: bytes | Iterator[bytes]
+
+
+class Patience(NamedTuple):
+    """How long one attempt may take, in seconds; infinite where only the request's own end counts."""
+
+    total_s: float = float("inf")
+    first_byte_s: float = float("inf")
+    between_s: float = float("inf")
+    """From one piece of an answer to the next."""
+
+    def within(self, outer: "Patience") -> "Patience":
+        """The lesser of both, each."""
+        return Patience(
+            min(self.total_s, outer.total_s), min(self.first_byte_s, outer.first_byte_s), min(self.between_s, outer.between_s)
+        )
+
+
+PATIENT = Patience()
+
+
+@dataclass(frozen=True, slots=True)
+class UpstreamRequest:
+    """A call to a provider, without its address or secrets: `path` follows the provider's base URL."""
+
+    path: str
+    body: bytes
+    headers: Mapping[str, str] = field(default_factory=dict)
+    method: str = "POST"
+    dropped: tuple[str, ...] = ()
+    """Parameters of the client that the provider does not take."""
+    version: str = ""
+    """Of the API, such as `v1`, if not the one in which the provider's base URL ends."""
+
+
+@dataclass(frozen=True, slots=True)
+class UpstreamResponse:
+    """A provider's answer; `pieces` are the bytes of its body as they arrive and can be read once."""
+
+    status: int
+    headers: Mapping[str, str]
+    pieces: Iterator[bytes]
+
+
+class Event(NamedTuple):
+    """One server-sent event: its data, lines joined by a newline, and its name, empty when it had none."""
+
+    data: bytes
+    name: str = ""
+
+
+class Chunk(NamedTuple):
+    """One chunk of a streamed answer. `raw` is its JSON as the provider sent it, None once the body was edited."""
+
+    body: JSON
+    raw: bytes | None = None
+
+
+class ErrorFields(NamedTuple):
+    """What a provider says of a failure, in OpenAI's vocabulary; empty or None where it does not say."""
+
+    message: str = ""
+    code: str | None = None
+    param: str | None = None
+    retry_after_s: float | None = None
+    """For those who say it in the body instead of a header."""

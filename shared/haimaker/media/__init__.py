@@ -1,0 +1,1 @@
+"""What the bytes of images and of sound say of themselves. Pure."""

@@ -1,0 +1,115 @@
+"""What is counted of a request, and how CloudWatch reads it out of the log line, which costs no call.
+
+https://docs.aws.amazon.com/AmazonCloudWatch/latest/monitoring/CloudWatch_Embedded_Metric_Format_Specification.html
+
+Each metric costs $0.30 a month in every combination of its dimensions, for the hours in which it was written. So what is zero
+is not written, and a provider or a model is a dimension only where the deployer wants it. Pure.
+"""
+
+from collections.abc import Mapping, Sequence
+
+from haimaker.http.values import JSON
+from haimaker.store import Record
+
+NAMESPACE = "haimaker"
+DIMENSIONS = ("service", "operation")
+BY_PROVIDER: Mapping[str, tuple[str, ...]] = {"none": (), "provider": ("provider",), "model": ("provider", "model")}
+"""Further dimensions, by what the setting HAIMAKER_METRICS_BY says."""
+
+METRICS: Mapping[str, str] = {
+    "Requests": "Count",
+    "Errors": "Count",
+    "Faults": "Count",
+    "RequestErrors": "Count",
+    "KeyErrors": "Count",
+    "BudgetErrors": "Count",
+    "RateLimitErrors": "Count",
+    "TimeoutErrors": "Count",
+    "ProviderErrors": "Count",
+    "GatewayErrors": "Count",
+    "ClientsLeft": "Count",
+    "Latency": "Milliseconds",
+    "TimeToFirstToken": "Milliseconds",
+    "InputTokens": "Count",
+    "OutputTokens": "Count",
+    "CachedTokens": "Count",
+    "CostUsd": "None",
+    "CostUnknown": "Count",
+    "CostEstimated": "Count",
+    "Unpriced": "Count",
+    "OverHold": "Count",
+    "HoldsLost": "Count",
+    "SoftBudgetsCrossed": "Count",
+    "Fallbacks": "Count",
+    "ColdStarts": "Count",
+}
+"""Each with its unit. Errors are all, whoever is to blame; Faults those of the gateway and of providers. Unpriced is use of a
+model that has prices, charged at nothing; CostUnknown use of one that has none."""
+OF_THE_SERVICE = ("Requests", "Faults", "CostUsd", "CostUnknown", "Unpriced", "HoldsLost")
+"""Counted over all operations as well, for the alarms."""
+
+ERROR_CLASSES: Mapping[int, str] = {
+    401: "KeyErrors",
+    402: "BudgetErrors",
+    403: "KeyErrors",
+    408: "TimeoutErrors",
+    429: "RateLimitErrors",
+    499: "ClientsLeft",
+    504: "TimeoutErrors",
+}
+FAULTS = ("TimeoutErrors", "ProviderErrors", "GatewayErrors")
+OUR_DEFECT = "internal_error"
+
+
+def of_record(record: Record) -> dict[str, float]:
+    """What an admitted request counts."""
+    detail = record.detail
+    targets = {attempt["target"] for attempt in detail["attempts"]}
+    counts = {
+        "Requests": 1,
+        "Latency": detail["duration_ms"],
+        "TimeToFirstToken": detail["first_token_ms"],
+        "InputTokens": detail["input_tokens"],
+        "OutputTokens": detail["output_tokens"],
+        "CachedTokens": detail["cached_tokens"],
+        "CostUsd": detail["cost_usd"],
+        "CostUnknown": int(detail["cost_usd"] is None),
+        "CostEstimated": int(detail["cost_estimated"]),
+        "Unpriced": int(detail["unpriced"]),
+        "OverHold": int(detail["over_hold"]),
+        "Fallbacks": max(0, len(targets) - 1),
+        **of_error(detail["http_status"], detail["error"], asked=True),
+    }
+    return {name: count for name, count in counts.items() if count}
+
+
+def of_refusal(status: int, code: str | None) -> dict[str, float]:
+    """What a request counts that no provider was asked for."""
+    return {"Requests": 1, **of_error(status, code, asked=False)}
+
+
+def of_error(status: int, code: str | None, *, asked: bool) -> dict[str, float]:
+    """By its class; nothing for a success. `asked` is whether a provider was."""
+    if status < 400:
+        return {}
+    of_500 = "ProviderErrors" if asked and code != OUR_DEFECT else "GatewayErrors"
+    error_class = ERROR_CLASSES.get(status, "RequestErrors" if status < 500 else of_500)
+    return {"Errors": 1, error_class: 1, **({"Faults": 1} if error_class in FAULTS else {})}
+
+
+def embedded(counts: Mapping[str, float], further: Sequence[str], now_s: float) -> JSON:
+    """What makes metrics of a log line, which has to have the dimensions among its fields."""
+    sets = [DIMENSIONS, (*DIMENSIONS, *further)] if further else [DIMENSIONS]
+    directives = [_directive(sets, counts)]
+    of_the_service = [name for name in OF_THE_SERVICE if name in counts]
+    if of_the_service:
+        directives.append(_directive([DIMENSIONS[:1]], of_the_service))
+    return {"_aws": {"Timestamp": int(now_s * 1000), "CloudWatchMetrics": directives}, **counts}
+
+
+def _directive(dimensions: Sequence[Sequence[str]], names: Mapping[str, float] | Sequence[str]) -> JSON:
+    return {
+        "Namespace": NAMESPACE,
+        "Dimensions": [list(some) for some in dimensions],
+        "Metrics": [{"Name": name, "Unit": METRICS[name]} for name in names],
+    }

@@ -1,0 +1,123 @@
+"""One JSON line per request, from which CloudWatch makes metrics where it collects them. Prompts, answers and keys never come here.
+
+Names are OpenTelemetry's where it has them (https://opentelemetry.io/docs/specs/semconv/registry/attributes/gen-ai/). Locally the
+line goes to standard error, without metrics.
+"""
+
+import sys
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import cached_property
+from typing import TYPE_CHECKING
+
+from haimaker.http.errors import APIError
+from haimaker.http.values import JSON
+from haimaker.observability import metrics
+from haimaker.providers.registry import BY_NAME
+from haimaker.store import Crossing, Record
+
+if TYPE_CHECKING:
+    from aws_lambda_powertools import Logger
+
+OPERATIONS: Mapping[str, str] = {"chat_completions": "chat", "completions": "text_completion"}
+"""OpenTelemetry's names of our operations, where they differ."""
+
+MADE_UP = frozenset({"RequestErrors", "KeyErrors"})
+"""With these errors a model may be a name of the client's own, which must not become a metric that costs."""
+
+
+@dataclass
+class Observer:
+    """Tells what happened. `service` is the stack's name; metrics are written only where something collects them."""
+
+    service: str = "haimaker"
+    metrics_on: bool = False
+    dimensions: Sequence[str] = ()
+    """Of metrics, besides service and operation."""
+    _cold: bool = field(default=True, repr=False)
+
+    def request(self, record: Record) -> None:
+        """One admitted request."""
+        self._count("request", fields_of(record), metrics.of_record(record))
+
+    def refusal(self, operation: str, request_id: str, error: APIError) -> None:
+        """A request that was answered without asking a provider."""
+        name = OPERATIONS.get(operation, operation)
+        fields: JSON = {"request_id": request_id, "operation": name, "gen_ai.operation.name": name}
+        fields |= {"http.response.status_code": error.status, "error.type": error.code or error.type}
+        self._count("refused", fields, metrics.of_refusal(error.status, error.code))
+
+    def lost(self, holds: int) -> None:
+        """Requests that nobody settled, charged in full: a function that was killed, or a store that failed to the end."""
+        self._count("lost", {"operation": "settle"}, {"HoldsLost": holds}, level="ERROR")
+
+    def soft_budget(self, crossing: Crossing) -> None:
+        """An account that has spent more than it was meant to; nothing is blocked."""
+        fields = {"operation": "settle", "account": crossing.account_id, "spend_usd": crossing.spend_nanousd / 10**9}
+        fields |= {"soft_budget_usd": crossing.soft_budget_nanousd / 10**9}
+        self._count("soft budget crossed", fields, {"SoftBudgetsCrossed": 1}, level="ERROR")
+
+    def problem(self, message: str, **fields: object) -> None:
+        """Something that the deployer has to look at."""
+        self._logger.error(message, extra=fields)
+
+    def crash(self, error: BaseException, **fields: object) -> None:
+        """A defect of ours: its type and place, never its message, which may hold what a client sent."""
+        self._logger.error("unexpected error", extra={"error.type": type(error).__name__, "place": _place(error), **fields})
+
+    @cached_property
+    def _logger(self) -> "Logger":
+        from aws_lambda_powertools import Logger
+
+        return Logger(service=self.service, stream=sys.stdout if self.metrics_on else sys.stderr, location=None)
+
+    def _count(self, message: str, fields: JSON, counts: dict[str, float], level: str = "INFO") -> None:
+        if self.metrics_on:
+            if self._cold:
+                self._cold = False
+                fields, counts = {**fields, "faas.coldstart": True}, {**counts, "ColdStarts": 1}
+            known = MADE_UP.isdisjoint(counts) and all(fields.get(name) for name in self.dimensions)
+            fields = {**fields, **metrics.embedded(counts, self.dimensions if known else (), time.time())}
+        (self._logger.error if level == "ERROR" else self._logger.info)(message, extra=fields)
+
+
+def fields_of(record: Record) -> JSON:
+    """What the line says of a request; what is not known is left out, but for an unknown cost."""
+    detail = record.detail
+    provider = BY_NAME.get(detail["provider"] or "")
+    first_chunk_ms = detail["first_chunk_ms"]
+    fields = {
+        "request_id": record.request_id,
+        "operation": detail["operation"],
+        "status": record.status,
+        "http.response.status_code": detail["http_status"],
+        "error.type": detail["error"],
+        "gen_ai.operation.name": detail["operation"],
+        "gen_ai.provider.name": provider and (provider.telemetry_name or provider.name),
+        "gen_ai.request.model": detail["asked_model"],
+        "gen_ai.request.stream": detail["stream"],
+        "gen_ai.response.model": detail["model"],
+        "gen_ai.response.time_to_first_chunk": first_chunk_ms and first_chunk_ms / 1000,
+        "gen_ai.usage.input_tokens": detail["input_tokens"],
+        "gen_ai.usage.output_tokens": detail["output_tokens"],
+        "gen_ai.usage.cache_read.input_tokens": detail["cached_tokens"] or None,
+        "gen_ai.usage.cache_creation.input_tokens": detail["cache_write_tokens"] or None,
+        "gen_ai.usage.reasoning.output_tokens": detail["reasoning_tokens"] or None,
+        "provider": detail["provider"],
+        "model": detail["model"],
+        "cost_estimated": detail["cost_estimated"],
+        "duration_ms": detail["duration_ms"],
+        "first_token_ms": detail["first_token_ms"],
+        "key": detail["key_name"],
+        "key_alias": detail["key_alias"],
+        "attempts": detail["attempts"],
+    }
+    return {"cost_usd": detail["cost_usd"], **{name: value for name, value in fields.items() if value is not None}}
+
+
+def _place(error: BaseException) -> list[str]:
+    """The innermost calls, without the values in them."""
+    from traceback import extract_tb
+
+    return [f"{frame.filename.rpartition('/')[2]}:{frame.lineno} {frame.name}" for frame in extract_tb(error.__traceback__)[-5:]]

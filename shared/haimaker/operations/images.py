@@ -1,0 +1,178 @@
+"""`POST /v1/images/generations`, `…/edits` and `…/variations`: what is asked, the most that it may cost, OpenAI's shape. Pure.
+
+https://platform.openai.com/docs/api-reference/images
+"""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+from typing import Annotated, Literal
+
+from pydantic import Field, StrictBool, StrictInt, StrictStr, ValidationError
+
+from haimaker.http.errors import BadGatewayError
+from haimaker.http.json import parse_json
+from haimaker.http.values import JSON, Chunk, Request
+from haimaker.operations.attempt import Attempt
+from haimaker.operations.chat import CommonFields, refuse, with_model
+from haimaker.operations.image_forms import Parsed, from_request
+from haimaker.operations.operation import Made, Task
+from haimaker.pricing import image_usage as image_counts
+from haimaker.pricing import usage
+from haimaker.pricing.image_variants import Size, size_of
+from haimaker.pricing.usage import Tokens
+
+MOST_IMAGES = 10
+Form = Literal["url", "b64_json"]
+
+
+class ImageFields(CommonFields):
+    """The fields that are read here; models differ in which sizes and qualities they take."""
+
+    n: Annotated[StrictInt, Field(ge=1, le=MOST_IMAGES)] | None = None
+    size: Annotated[StrictStr, Field(min_length=1, max_length=32)] | None = None
+    quality: Annotated[StrictStr, Field(min_length=1, max_length=32)] | None = None
+    response_format: Form | None = None
+    output_format: Annotated[StrictStr, Field(min_length=1, max_length=32)] | None = None
+    partial_images: Annotated[StrictInt, Field(ge=0, le=3)] | None = None
+    drop_params: StrictBool | None = None
+    prompt: StrictStr | None = None
+
+
+class PromptFields(ImageFields):
+    prompt: Annotated[StrictStr, Field(min_length=1, max_length=100_000)]
+
+
+@dataclass(frozen=True, slots=True)
+class ImageRequest(Task):
+    """Images to be made of a prompt, of images, or of both."""
+
+    fields: ImageFields
+    kind: str = "images_generations"
+
+    @property
+    def endpoint(self) -> str:
+        return self.kind
+
+    @property
+    def prompt(self) -> str:
+        return self.fields.prompt or ""
+
+    @property
+    def n(self) -> int:
+        return self.fields.n or 1
+
+    @property
+    def size_asked(self) -> Size | None:
+        return size_of(self.fields.size)
+
+    @property
+    def wanted(self) -> Form | None:
+        """How images are to come; None is as it is easiest, and both if both are at hand."""
+        return "b64_json" if self.streams else self.fields.response_format
+
+    @property
+    def delivers(self) -> bool:
+        return True
+
+    def most(self, attempt: Attempt) -> Tokens:
+        fields = self.fields
+        partial = (fields.partial_images or 0) if self.streams else 0
+        text_bytes = usage.bytes_of(self.prompt)
+        found = image_counts.most(attempt.facts, self.n, fields.quality, self.size_asked, text_bytes, len(self.files), partial)
+        # What a vendor makes of a size that its model lacks may be the dearest.
+        return replace(found, variant=None)
+
+    def estimate(self, attempt: Attempt, answer_bytes: int = 0) -> Tokens:
+        return image_counts.likely(attempt.facts, self.n, self.fields.quality, self.size_asked, usage.bytes_of(self.prompt))
+
+    def tokens(self, used: JSON) -> Tokens:
+        """What is made is images, unless it is said to be text."""
+        found = usage.from_openai(used)
+        details = used.get("output_tokens_details") or used.get("completion_tokens_details")
+        text = details.get("text_tokens") if isinstance(details, dict) else 0
+        text = min(text, found.output) if type(text) is int and text > 0 else 0
+        return replace(found, output=text, output_image=found.output_image + found.output - text)
+
+    def parts(self, most: int) -> "Sequence[ImageRequest]":
+        full, rest = divmod(self.n, most)
+        return [self._of(count) for count in [most] * full + [rest] * bool(rest)] if self.n > most else [self]
+
+    def joined(self, mades: Sequence[Made]) -> Made:
+        bodies: list[JSON] = [made.body for made in mades if isinstance(made.body, dict)]
+        data = [item for body in bodies for item in body["data"]]
+        said = [made.tokens or self.tokens(body.get("usage") or {}) for made, body in zip(mades, bodies, strict=True)]
+        return Made({**bodies[0], "data": data, "usage": self.usage(usage.total(said))})
+
+    def usage(self, tokens: Tokens) -> JSON:
+        """As OpenAI's images have it, and in chat's names as well."""
+        return {
+            "input_tokens": tokens.prompt,
+            "input_tokens_details": {
+                "text_tokens": tokens.prompt - tokens.input_image - tokens.cached_image,
+                "image_tokens": tokens.input_image + tokens.cached_image,
+            },
+            "output_tokens": tokens.completion,
+            "total_tokens": tokens.prompt + tokens.completion,
+            "prompt_tokens": tokens.prompt,
+            "completion_tokens": tokens.completion,
+        }
+
+    def made(self, attempt: Attempt, images: Sequence[JSON], tokens: Tokens | None = None, more: JSON | None = None) -> Made:
+        """OpenAI's answer, with `more` beside the images. Without `tokens`, what is billed by the image made as many as these."""
+        if not images:
+            raise BadGatewayError("The provider's answer has no images.", code="invalid_provider_response")
+        if tokens is None and not image_counts.by_token(attempt.facts):
+            tokens = self.counted(attempt, len(images))
+        data = [{"b64_json": None, "revised_prompt": None, "url": None, **image} for image in images]
+        body: JSON = {"created": attempt.created_s, **(more or {}), "data": data}
+        return Made({**body, "usage": self.usage(tokens)} if tokens else body, tokens)
+
+    def counted(
+        self, attempt: Attempt, images: int, quality: str | None = None, size: Size | None = None, steps: int | None = None
+    ) -> Tokens:
+        """Of a model that is billed by the image; the answer's quality and size count more than what was asked for."""
+        return image_counts.made_of(attempt.facts, images, quality or self.fields.quality, size or self.size_asked, steps)
+
+    def as_events(self, made: Made) -> Iterator[Chunk]:
+        assert isinstance(made.body, dict)
+        body = made.body
+        kind = "image_edit.completed" if self.kind == "images_edits" else "image_generation.completed"
+        about = {
+            "created_at": body["created"],
+            "size": body.get("size") or self.fields.size or "auto",
+            "quality": body.get("quality") or self.fields.quality or "auto",
+            "background": body.get("background") or "auto",
+            "output_format": body.get("output_format") or self.fields.output_format or "png",
+        }
+        for index, image in enumerate(body["data"]):
+            last = index == len(body["data"]) - 1
+            yield Chunk({"type": kind, **image, **about, **({"usage": body["usage"]} if last and body.get("usage") else {})})
+
+    def _of(self, n: int) -> "ImageRequest":
+        return replace(self, fields=self.fields.model_copy(update={"n": n}), body={**self.body, "n": n})
+
+
+def parse_generation(request: Request) -> ImageRequest:
+    """Raises BadRequestError."""
+    body = with_model({"model": "openai/dall-e-3", **parse_json(request.body)}, request.path.get("model"))
+    return _checked(PromptFields, Parsed(body), len(request.body), "images_generations")
+
+
+def parse_edit(request: Request) -> ImageRequest:
+    """Raises BadRequestError."""
+    parsed = from_request(request, "openai/gpt-image-1")
+    return _checked(PromptFields, parsed, len(request.body), "images_edits")
+
+
+def parse_variation(request: Request) -> ImageRequest:
+    """Raises BadRequestError."""
+    parsed = from_request(request, "openai/dall-e-2")
+    return _checked(ImageFields, parsed, len(request.body), "images_variations")
+
+
+def _checked(fields: type[ImageFields], parsed: Parsed, size: int, kind: str) -> ImageRequest:
+    body = {name: value for name, value in parsed.body.items() if value is not None}
+    try:
+        return ImageRequest(fields.model_validate(body), body, size, parsed.files, kind)
+    except ValidationError as error:
+        refuse(error)

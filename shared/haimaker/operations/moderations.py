@@ -1,0 +1,208 @@
+"""`POST /v1/moderations`: what is asked, the most that it may cost, and OpenAI's shape of an answer. Pure.
+
+https://platform.openai.com/docs/api-reference/moderations
+"""
+
+import base64
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, replace
+from typing import Annotated, Any, NamedTuple
+
+from pydantic import Field, StrictStr, ValidationError
+
+from haimaker.http.errors import BadRequestError
+from haimaker.http.json import parse_json
+from haimaker.http.values import JSON, Request
+from haimaker.media import images as pictures
+from haimaker.operations.attempt import Attempt
+from haimaker.operations.chat import OURS, CommonFields, refuse, with_model
+from haimaker.operations.moderation_results import IMAGE, TEXT, worse
+from haimaker.operations.operation import Made, Task
+from haimaker.pricing import usage
+from haimaker.pricing.usage import Tokens
+
+DEFAULT_MODEL = "omni-moderation-latest"
+MOST_INPUTS = 2_048
+INPUT_TOKENS = 64
+"""What a provider may add to each input."""
+IMAGE_TOKENS = 50_000
+"""No provider counts more for one image."""
+PIECE_CHARACTERS = 10_000
+"""The longest text that is judged in one call by who judges one text a call."""
+UNIT_CHARACTERS = 1_000
+"""Of a text, where they are billed by the thousand that is begun."""
+OPENAI = frozenset({"input", "model", "user", "stream"})
+
+Text = Annotated[StrictStr, Field(min_length=1)]
+Inputs = Annotated[list[Text | dict[str, Any]], Field(min_length=1, max_length=MOST_INPUTS)]
+
+
+class ModerationFields(CommonFields):
+    """The fields that are read here."""
+
+    model: Annotated[StrictStr, Field(min_length=1, max_length=512)] = DEFAULT_MODEL
+    input: Text | Inputs
+
+
+class Piece(NamedTuple):
+    """A text, or an image as a data URL or a link, and which of the results it belongs to."""
+
+    result: int
+    text: str = ""
+    image: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class ModerationRequest(Task):
+    """Texts, each of which gets a result, or the parts of one message, which get one together."""
+
+    fields: ModerationFields
+    only: Piece | None = None
+    """What of it is to be judged in a call of its own."""
+
+    @property
+    def endpoint(self) -> str:
+        return "moderations"
+
+    @property
+    def streams(self) -> bool:
+        return False
+
+    @property
+    def pieces(self) -> list[Piece]:
+        """In order."""
+        given = self.fields.input
+        if self.only:
+            return [self.only]
+        if isinstance(given, str):
+            return [Piece(0, given)]
+        return [Piece(index, each) if isinstance(each, str) else _part(each, index) for index, each in enumerate(given)]
+
+    def check(self) -> None:
+        """Raises BadRequestError for parts that are neither text nor image, or that stand between texts."""
+        given = self.fields.input
+        if isinstance(given, list) and len({type(each) for each in given}) > 1:
+            raise BadRequestError("Invalid value for 'input': texts or parts, not both.", param="input", code="invalid_value")
+        for index, piece in enumerate(self.pieces):
+            if not piece.text and not piece.image:
+                param = f"input[{index}]"
+                message = f"Invalid value for '{param}': it is neither a text nor an image_url with one in it."
+                raise BadRequestError(message, param=param, code="invalid_value")
+
+    def texts(self) -> list[str]:
+        """One for each result, for who reads texts alone. Raises BadRequestError, unless what is no text may be dropped."""
+        joined = [_joined(pieces) for pieces in self._by_result()]
+        if not all(joined) or (any(piece.image for piece in self.pieces) and not self.body.get("drop_params")):
+            raise BadRequestError("This model judges texts, not images.", param="input", code="unsupported_parameter")
+        return joined
+
+    def options(self) -> JSON:
+        """The client's other fields, for a body of another shape."""
+        return {name: value for name, value in self.body.items() if name not in OPENAI | OURS and value is not None}
+
+    def image_kind(self) -> str:
+        """Of the one image that is asked about, as its data URL or its bytes say."""
+        said = self.pieces[0].image.removeprefix("data:").partition(",")[0].partition(";")[0]
+        return pictures.kind_of(base64.b64decode(self.image_bytes()[:64] + "==")) or said
+
+    def image_bytes(self) -> str:
+        """Of the one image that is asked about, in base64. Raises BadRequestError."""
+        data = pictures.from_base64(self.pieces[0].image)
+        if not data:
+            raise BadRequestError("The image is no data URL in base64.", param="input", code="invalid_image")
+        return base64.b64encode(data).decode()
+
+    def most(self, attempt: Attempt) -> Tokens:
+        """A token is at least one byte of its text."""
+        pieces = self.pieces
+        images = sum(bool(piece.image) for piece in pieces)
+        tokens = sum(usage.bytes_of(piece.text) + INPUT_TOKENS for piece in pieces)
+        return Tokens(input=tokens, input_image=images * IMAGE_TOKENS, input_images=images, queries=self.units())
+
+    def estimate(self, attempt: Attempt, answer_bytes: int = 0) -> Tokens:
+        tokens = sum(usage.estimate_tokens(usage.bytes_of(piece.text)) for piece in self.pieces)
+        return Tokens(input=tokens, input_images=sum(bool(piece.image) for piece in self.pieces), queries=self.units())
+
+    def units(self) -> int:
+        """Of text, as those count them who bill by the thousand characters."""
+        return sum(-(-len(piece.text) // UNIT_CHARACTERS) for piece in self.pieces)
+
+    def tokens(self, used: JSON) -> Tokens:
+        images = sum(bool(piece.image) for piece in self.pieces)
+        return replace(usage.from_openai(used), queries=self.units(), input_images=images)
+
+    def parts(self, most: int) -> "Sequence[ModerationRequest]":
+        """Each text of no more than can be judged at once, and each image, by itself."""
+        return [replace(self, only=piece) for piece in self._small()]
+
+    def joined(self, mades: Sequence[Made]) -> Made:
+        bodies: list[JSON] = [made.body for made in mades if isinstance(made.body, dict)]
+        results: dict[int, JSON] = {}
+        for piece, body in zip(self._small(), bodies, strict=True):
+            (result,) = body["results"]
+            results[piece.result] = worse(results[piece.result], result) if piece.result in results else result
+        used = [made.tokens for made in mades if made.tokens]
+        return Made({**bodies[0], "results": list(results.values())}, usage.total(used) if len(used) == len(mades) else None)
+
+    def made(self, attempt: Attempt, results: Sequence[JSON], body: JSON, tokens: Tokens | None) -> Made:
+        """OpenAI's answer; `body` is what else there is to say."""
+        ours = {"id": f"modr-{attempt.request_id}", "model": attempt.model}
+        head = {name: body[name] if isinstance(body.get(name), str) and body[name] else own for name, own in ours.items()}
+        return Made({**body, **head, "results": list(results)}, tokens)
+
+    @property
+    def kinds(self) -> list[str]:
+        """Of input that there are."""
+        pieces = self.pieces
+        return [kind for kind, there in ((TEXT, any(p.text for p in pieces)), (IMAGE, any(p.image for p in pieces))) if there]
+
+    def inlined(self, data_url: Callable[[str, str], str]) -> "ModerationRequest":
+        given = self.fields.input
+        if isinstance(given, str) or not any(piece.image.startswith("http") for piece in self.pieces):
+            return self
+        held = [
+            {"type": "image_url", "image_url": {"url": data_url(piece.image, f"input[{index}].image_url.url")}}
+            if piece.image.startswith("http")
+            else each
+            for index, (each, piece) in enumerate(zip(given, self.pieces, strict=True))
+        ]
+        return replace(self, fields=self.fields.model_copy(update={"input": held}), body={**self.body, "input": held})
+
+    def _by_result(self) -> list[list[Piece]]:
+        found: dict[int, list[Piece]] = {}
+        for piece in self.pieces:
+            found.setdefault(piece.result, []).append(piece)
+        return list(found.values())
+
+    def _small(self) -> Iterator[Piece]:
+        """The texts of one result as one, no longer than can be judged at once, and its images."""
+        for pieces in self._by_result():
+            text = _joined(pieces)
+            for start in range(0, len(text), PIECE_CHARACTERS):
+                yield Piece(pieces[0].result, text[start : start + PIECE_CHARACTERS])
+            yield from (piece for piece in pieces if piece.image)
+
+
+def parse(request: Request) -> ModerationRequest:
+    """Raises BadRequestError."""
+    body = with_model(parse_json(request.body), request.path.get("model"))
+    body = {**body, "model": DEFAULT_MODEL} if body.get("model") is None else body
+    try:
+        asked = ModerationRequest(ModerationFields.model_validate(body), body, len(request.body))
+    except ValidationError as error:
+        refuse(error)
+    asked.check()
+    return asked
+
+
+def _part(part: JSON, index: int) -> Piece:
+    """Of one message, whose parts have one result."""
+    image, text = part.get("image_url"), part.get("text")
+    if part.get("type") == "image_url":
+        url = image.get("url") if isinstance(image, dict) else image
+        return Piece(0, image=url if isinstance(url, str) else "")
+    return Piece(0, text=text if isinstance(text, str) else "")
+
+
+def _joined(pieces: Sequence[Piece]) -> str:
+    return "\n".join(piece.text for piece in pieces if piece.text)

@@ -1,0 +1,200 @@
+"""`POST /v1/rerank` and `/v2/rerank`: what is asked, the most that it may cost, and Cohere's shape of an answer. Pure.
+
+https://docs.cohere.com/reference/rerank, and for what the first version has beside it https://docs.cohere.com/v1/reference/rerank
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from functools import cached_property
+from typing import Annotated, Any
+
+from pydantic import Field, StrictBool, StrictInt, StrictStr, ValidationError
+
+from haimaker.http.errors import BadRequestError
+from haimaker.http.json import parse_json
+from haimaker.http.sse import dumps
+from haimaker.http.values import JSON, Request
+from haimaker.operations.attempt import Attempt
+from haimaker.operations.chat import OURS, CommonFields, refuse, with_model
+from haimaker.operations.operation import Made, Task
+from haimaker.pricing import usage
+from haimaker.pricing.usage import Tokens
+
+TOO_MANY_CHUNKS = 10_000
+"""Documents, times the chunks that each may have, must be fewer."""
+UNIT_DOCUMENTS = 100
+"""Of a search unit. A document that is longer than a chunk, with the query in it, counts as several: https://cohere.com/pricing"""
+CHUNK_TOKENS = 500
+PAIR_TOKENS = 128
+"""What a model may be told around the query and a document; 70 were seen, of instructions."""
+IMAGE_TOKENS = 50_000
+"""No provider counts more for one image."""
+IMAGE_FIELDS = ("image", "content")
+OF_DOCUMENTS = ("documents", "rank_fields")
+
+Text = Annotated[StrictStr, Field(min_length=1)]
+Count = Annotated[StrictInt, Field(ge=1, le=10**9)]
+
+
+class RerankFields(CommonFields):
+    """The fields that are read here."""
+
+    query: Text
+    documents: Annotated[list[Text | dict[str, Any]], Field(min_length=1)]
+    top_n: Count | None = None
+    return_documents: StrictBool | None = None
+    rank_fields: Annotated[list[StrictStr], Field(min_length=1)] | None = None
+    max_tokens_per_doc: Count | None = None
+    max_chunks_per_doc: Count | None = None
+
+
+@dataclass(frozen=True)
+class RerankRequest(Task):
+    """A query, and documents to be put into the order of how well they answer it."""
+
+    fields: RerankFields
+    start: int = 0
+    """Where the documents of a part begin among all."""
+
+    @property
+    def endpoint(self) -> str:
+        return "rerank"
+
+    @property
+    def streams(self) -> bool:
+        return False
+
+    @property
+    def query(self) -> str:
+        return self.fields.query
+
+    @cached_property
+    def texts(self) -> list[str]:
+        """The documents as models read them."""
+        return [_text(document, self.fields.rank_fields) for document in self.fields.documents]
+
+    def check(self) -> None:
+        """Raises BadRequestError for too many documents, and for one that is empty."""
+        if len(self.texts) * (self.fields.max_chunks_per_doc or 1) >= TOO_MANY_CHUNKS:
+            message = f"Too many documents: times 'max_chunks_per_doc', there must be fewer than {TOO_MANY_CHUNKS:,} of them."
+            raise BadRequestError(message, param="documents", code="invalid_value")
+        if "" in self.texts:
+            param = f"documents[{self.texts.index('')}]"
+            raise BadRequestError(f"Invalid value for '{param}': it has no text to rank.", param=param, code="invalid_value")
+
+    @property
+    def top_n(self) -> int | None:
+        """No more than there are documents, which some providers insist on."""
+        asked = self.fields.top_n
+        return None if asked is None else min(asked, len(self.fields.documents))
+
+    def options(self, *taken: str) -> tuple[JSON, tuple[str, ...]]:
+        """The client's other fields for a body of another shape, and the names of those that have no place in it."""
+        named = set(RerankFields.model_fields) - {*taken} | OURS
+        lost = [name for name in ("max_tokens_per_doc", "max_chunks_per_doc", "user") if name not in taken]
+        kept = {name: value for name, value in self.body.items() if name not in named and value is not None}
+        return kept, tuple(name for name in lost if self.body.get(name) is not None)
+
+    def units(self, token_bytes: int = 4) -> int:
+        """Search units, for tokens of so many bytes. A query takes at most half of a chunk."""
+        query = min(usage.bytes_of(self.query) // token_bytes, CHUNK_TOKENS // 2)
+        room = (CHUNK_TOKENS - query) * token_bytes
+        chunks = sum(max(1, -(-usage.bytes_of(text) // room)) for text in self.texts)
+        return -(-chunks // UNIT_DOCUMENTS)
+
+    def sure_units(self) -> int | None:
+        """None where only the provider's own count tells whether a document is a long one."""
+        most = self.units(token_bytes=1)
+        return most if most == -(-len(self.texts) // UNIT_DOCUMENTS) else None
+
+    def most(self, attempt: Attempt) -> Tokens:
+        """The query is read with each document, and so is whatever else the client says; a token is at least one byte of it."""
+        documents = self.fields.documents
+        beside = len(dumps({name: value for name, value in self.body.items() if name not in OF_DOCUMENTS})) + PAIR_TOKENS
+        images = sum(isinstance(each, dict) and any(each.get(name) for name in IMAGE_FIELDS) for each in documents)
+        tokens = sum(map(usage.bytes_of, self.texts)) + beside * len(documents) + images * IMAGE_TOKENS
+        return Tokens(input=tokens, queries=self.units(token_bytes=1))
+
+    def estimate(self, attempt: Attempt, answer_bytes: int = 0) -> Tokens:
+        texts = sum(usage.estimate_tokens(usage.bytes_of(text)) for text in self.texts)
+        query = usage.estimate_tokens(usage.bytes_of(self.query)) * len(self.texts)
+        return Tokens(input=texts + query, queries=self.units())
+
+    def tokens(self, used: JSON) -> Tokens:
+        """A price per search holds wherever a deployer gives one."""
+        return replace(usage.from_openai(used), queries=self.units())
+
+    def usage(self, tokens: Tokens) -> JSON:
+        return {"input_tokens": tokens.prompt, "output_tokens": 0, "total_tokens": tokens.prompt, "search_units": tokens.queries}
+
+    def parts(self, most: int) -> "Sequence[RerankRequest]":
+        documents = self.fields.documents
+        if len(documents) <= most:
+            return [self]
+        return [self._of(documents[start : start + most], start) for start in range(0, len(documents), most)]
+
+    def joined(self, mades: Sequence[Made]) -> Made:
+        """A model gives each pair of query and document its own score, so that scores of several calls compare."""
+        bodies: list[JSON] = [made.body for made in mades if isinstance(made.body, dict)]
+        used = [made.tokens for made in mades if made.tokens]
+        tokens = usage.total(used) if len(used) == len(mades) else None
+        head = {name: value for name, value in bodies[0].items() if name not in ("results", "meta", "usage")}
+        meta = {name: value for name, value in bodies[0]["meta"].items() if name not in ("billed_units", "tokens")}
+        return self.made({**head, "meta": meta}, [result for body in bodies for result in body["results"]], tokens)
+
+    def made(self, body: JSON, results: Sequence[JSON], tokens: Tokens | None) -> Made:
+        """Cohere's answer of results of any order, as the client asked for them; `body` is what else there is to say."""
+        ranked = sorted(results, key=lambda result: -result["relevance_score"])
+        shown = [self._shown(result) for result in ranked[: self.top_n]]
+        given = body.get("meta")
+        meta = {"api_version": {"version": "2"}, **_billed(tokens), **(given if isinstance(given, dict) else {})}
+        return Made({**body, "results": shown, "meta": meta}, tokens)
+
+    def _shown(self, result: JSON) -> JSON:
+        """A result with its document if that is wanted, and without if not; where nothing is said, as the provider has it."""
+        wanted, kept = self.fields.return_documents, {name: value for name, value in result.items() if name != "document"}
+        if wanted is False or (wanted is None and result.get("document") is None):
+            return kept
+        document = self.fields.documents[result["index"] - self.start]
+        return {**kept, "document": document if isinstance(document, dict) else {"text": document}}
+
+    def _of(self, documents: Sequence[Any], start: int) -> "RerankRequest":
+        fields = self.fields.model_copy(update={"documents": documents})
+        return replace(self, fields=fields, body={**self.body, "documents": documents}, start=start)
+
+
+def parse(request: Request) -> RerankRequest:
+    """Raises BadRequestError."""
+    body = with_model(parse_json(request.body), request.path.get("model"))
+    try:
+        asked = RerankRequest(RerankFields.model_validate(body), body, len(request.body))
+    except ValidationError as error:
+        refuse(error)
+    asked.check()
+    return asked
+
+
+def _text(document: str | JSON, rank_fields: Sequence[str] | None) -> str:
+    """A string as it is; of an object the named fields in their order, else its `text`, else all of it, a line for each.
+
+    https://docs.cohere.com/docs/reranking-best-practices: documents with fields are best sent as YAML.
+    """
+    if isinstance(document, str):
+        return document
+    if rank_fields is None and isinstance(document.get("text"), str):
+        return str(document["text"])
+    names = [name for name in (document if rank_fields is None else rank_fields) if document.get(name) not in (None, "")]
+    return "\n".join(f"{name}: {_value(document[name])}" for name in names)
+
+
+def _value(value: Any) -> str:
+    return value if isinstance(value, str) else dumps(value).decode()
+
+
+def _billed(tokens: Tokens | None) -> JSON:
+    """Tokens where the provider counts them, else searches."""
+    if tokens is None:
+        return {}
+    if tokens.prompt:
+        return {"billed_units": {"input_tokens": tokens.prompt}, "tokens": {"input_tokens": tokens.prompt}}
+    return {"billed_units": {"search_units": tokens.queries}} if tokens.queries else {}

@@ -1,0 +1,147 @@
+"""`POST /v1/audio/speech`: what is asked, the most that it may cost, and sound as OpenAI's events. Pure.
+
+https://platform.openai.com/docs/api-reference/audio/createSpeech
+"""
+
+import base64
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from typing import Annotated, Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, StrictFloat, StrictInt, StrictStr, ValidationError
+
+from haimaker.http.errors import BadRequestError
+from haimaker.http.json import parse_json
+from haimaker.http.values import JSON, Chunk, Request
+from haimaker.operations.attempt import Attempt
+from haimaker.operations.chat import CommonFields, Form, refuse, with_model
+from haimaker.operations.operation import Task
+from haimaker.pricing import usage
+from haimaker.pricing.usage import Tokens
+
+SLOWEST, FASTEST = 0.25, 4.0
+TEXT_TOKENS = 64
+"""What a provider may add to the text and the instructions."""
+TOKENS_PER_BYTE = 8
+"""No voice needs more: 20 to 25 tokens are a second, in which a slow one says five letters."""
+PAUSE_TOKENS = 1_500
+"""A minute of silence that instructions may ask for."""
+LIKELY_TOKENS_PER_10_BYTES = 14
+"""20 tokens a second, 14 letters a second. https://platform.openai.com/docs/guides/realtime-costs"""
+ESCAPED = "&<>\"'"
+ESCAPE_CHARACTERS = 5
+"""How much longer one of these gets where a provider takes markup."""
+
+Text = Annotated[StrictStr, Field(min_length=1)]
+Format = Literal["mp3", "opus", "aac", "flac", "wav", "pcm"]
+
+
+class CustomVoice(BaseModel):
+    model_config = ConfigDict(extra="ignore", frozen=True)
+
+    id: Text
+
+
+class SpeechFields(CommonFields):
+    """The fields that are read here."""
+
+    input: Text
+    voice: Text | CustomVoice | None = None
+    instructions: StrictStr | None = None
+    response_format: Format | None = None
+    speed: Annotated[StrictInt | StrictFloat, Field(ge=SLOWEST, le=FASTEST)] | None = None
+    stream_format: Literal["sse", "audio"] | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class SpeechRequest(Task):
+    """A text to be spoken."""
+
+    fields: SpeechFields
+
+    @property
+    def endpoint(self) -> str:
+        return "audio_speech"
+
+    @property
+    def operation(self) -> str:
+        return "speech"
+
+    @property
+    def streams(self) -> bool:
+        return self.fields.stream_format == "sse"
+
+    @property
+    def form(self) -> Form:
+        return "events" if self.streams else "raw"
+
+    @property
+    def in_pieces(self) -> bool:
+        return True
+
+    def check_length(self, most_characters: int | None) -> None:
+        """Raises BadRequestError for a text that is too long for a target."""
+        if most_characters and len(self.fields.input) > most_characters:
+            message = f"The model speaks at most {most_characters:,} characters at once; `input` has {len(self.fields.input):,}."
+            raise BadRequestError(message, param="input", code="string_above_max_length")
+
+    def most(self, attempt: Attempt) -> Tokens:
+        """Nobody counts more characters than there are bytes; sound has a bound only by how slow a voice can be."""
+        text = self.fields.input
+        characters = usage.bytes_of(text) + ESCAPE_CHARACTERS * sum(map(text.count, ESCAPED))
+        if not attempt.facts.priced:
+            return Tokens(characters=characters)
+        longest = attempt.facts.max_output_tokens
+        bound = int(usage.bytes_of(text) * TOKENS_PER_BYTE / min(1, self.fields.speed or 1)) + PAUSE_TOKENS
+        sound = min(bound, longest) if longest else bound
+        return Tokens(input=self._text_bytes + TEXT_TOKENS, output_audio=sound, characters=characters)
+
+    def estimate(self, attempt: Attempt, answer_bytes: int = 0) -> Tokens:
+        """By the text: how long sound is can't be told from the bytes of most formats."""
+        if not attempt.facts.priced:
+            return self.characters
+        sound = -(-usage.bytes_of(self.fields.input) * LIKELY_TOKENS_PER_10_BYTES // 10)
+        most = self.most(attempt)
+        likely = Tokens(input=usage.estimate_tokens(self._text_bytes), output_audio=min(sound, most.output_audio))
+        return replace(likely, characters=len(self.fields.input))
+
+    @property
+    def characters(self) -> Tokens:
+        """What those bill who count them as they are sent."""
+        return Tokens(characters=len(self.fields.input))
+
+    def spent(self, attempt: Attempt, said: Any = None, characters: int = 0) -> Tokens | None:
+        """What was used: as `said` in a usage object, and the characters; None where a model bills what nobody has said."""
+        tokens = self.tokens(said) if isinstance(said, dict) else Tokens()
+        if attempt.facts.priced and not (tokens.prompt or tokens.completion):
+            return None
+        return replace(tokens, characters=characters or len(self.fields.input))
+
+    def tokens(self, used: JSON) -> Tokens:
+        """All that is made is sound, whatever the details say."""
+        tokens = usage.from_openai(used)
+        return replace(tokens, output_audio=tokens.completion, output=0, reasoning=0, output_image=0)
+
+    def usage(self, tokens: Tokens) -> JSON:
+        """With what was billed instead of tokens, so that a cost can be understood."""
+        counted = {"characters": tokens.characters} if tokens.characters else {}
+        total = tokens.prompt + tokens.completion
+        return {"input_tokens": tokens.prompt, "output_tokens": tokens.completion, "total_tokens": total, **counted}
+
+    def from_pieces(self, pieces: Iterator[bytes]) -> Iterator[Chunk]:
+        for piece in pieces:
+            yield Chunk({"type": "speech.audio.delta", "audio": base64.b64encode(piece).decode()})
+        yield Chunk({"type": "speech.audio.done"})
+
+    @property
+    def _text_bytes(self) -> int:
+        return usage.bytes_of(self.fields.input) + usage.bytes_of(self.fields.instructions or "")
+
+
+def parse(request: Request) -> SpeechRequest:
+    """Raises BadRequestError."""
+    body = with_model(parse_json(request.body), request.path.get("model"))
+    try:
+        return SpeechRequest(SpeechFields.model_validate(body), body, len(request.body))
+    except ValidationError as error:
+        refuse(error)

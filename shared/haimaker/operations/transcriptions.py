@@ -1,0 +1,265 @@
+"""`POST /v1/audio/transcriptions` and `/translations`: what is asked, the most that it may cost, the formats of an answer. Pure.
+
+https://platform.openai.com/docs/api-reference/audio/createTranscription
+"""
+
+import math
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from typing import Annotated, Any, Literal
+
+from pydantic import Field, StrictStr, ValidationError
+
+from haimaker.http import multipart as multipart_form
+from haimaker.http.errors import BadRequestError
+from haimaker.http.multipart import File
+from haimaker.http.values import JSON, Chunk, Request
+from haimaker.media import audio as sound
+from haimaker.media.audio import Sound
+from haimaker.models.catalog import Facts
+from haimaker.operations import transcripts
+from haimaker.operations.attempt import Attempt
+from haimaker.operations.chat import CommonFields, Form, refuse
+from haimaker.operations.operation import Made, Task
+from haimaker.operations.transcripts import TEXTS, Transcript
+from haimaker.pricing import usage
+from haimaker.pricing.usage import Tokens
+
+ENDINGS = ("flac", "mp3", "mp4", "mpeg", "mpga", "m4a", "ogg", "oga", "opus", "wav", "webm", "aac", "aiff", "wma", "mov", "mkv")
+"""Some providers go by a file's name alone."""
+HEARD_TOKENS_PER_S, MOST_HEARD_TOKENS_PER_S = 10, 40
+"""OpenAI counts 10, Gemini 32: https://ai.google.dev/gemini-api/docs/audio#technical-details"""
+SAID_TOKENS_PER_S, MOST_SAID_TOKENS_PER_S = 4, 25
+"""The quickest speakers, in the languages that take most tokens."""
+PROMPT_TOKENS = 1_024
+"""What may stand around the sound and the client's words."""
+MOST_S = 10**7
+UNHEARD = Sound("wav", 0, 1)
+LISTS = ("timestamp_granularities", "include", "known_speaker_names", "known_speaker_references", "keywords", "languages")
+"""Fields with several values, which some clients send without brackets."""
+BY_CHANNEL = ("multichannel", "use_multi_channel")
+"""Parameters with which each channel is billed on its own."""
+
+
+class TranscriptionFields(CommonFields):
+    """The fields that are read here. In a form all of them are texts."""
+
+    stream: bool | None = None
+    language: Annotated[StrictStr, Field(max_length=64)] | None = None
+    prompt: StrictStr | None = None
+    response_format: Literal["json", "text", "srt", "verbose_json", "vtt", "diarized_json"] = "json"
+    temperature: Annotated[float, Field(ge=0, le=2, allow_inf_nan=False)] | None = None
+    timestamp_granularities: tuple[Literal["word", "segment"], ...] = ()
+    diarize: bool = False
+    drop_params: bool = False
+
+
+Files = tuple[tuple[str, File], ...]
+
+
+@dataclass(frozen=True, slots=True)
+class TranscriptionRequest(Task):
+    """A file of sound. `body` is the rest of the form as it came: texts, and lists of them."""
+
+    fields: TranscriptionFields
+    sound: Sound = UNHEARD
+    translates: bool = False
+
+    @property
+    def endpoint(self) -> str:
+        return "audio_translations" if self.translates else "audio_transcriptions"
+
+    @property
+    def form(self) -> Form:
+        if self.streams:
+            return "events"
+        return "raw" if self.fields.response_format in TEXTS else "json"
+
+    @property
+    def file(self) -> File:
+        """Named by what it is, for those who go by the name."""
+        given = next(file for name, file in self.files if name == "file")
+        ending = given.name.rpartition(".")[2].lower()
+        name = given.name if ending in ENDINGS else f"{given.name.rstrip('.') or 'sound'}.{self.sound.kind}"
+        is_told = given.content_type.startswith(("audio/", "video/"))
+        return File(name, given.content_type if is_told else self.sound.content_type, given.data)
+
+    @property
+    def wants_speakers(self) -> bool:
+        return self.fields.diarize or self.fields.response_format == "diarized_json"
+
+    @property
+    def wants_words(self) -> bool:
+        return "word" in self.fields.timestamp_granularities
+
+    @property
+    def wants_times(self) -> bool:
+        return self.fields.response_format in ("srt", "vtt", "verbose_json", "diarized_json")
+
+    def most(self, attempt: Attempt) -> Tokens:
+        seconds = math.ceil(self._billed_ms(attempt) / 1000) + 1
+        if not by_tokens(attempt.facts):
+            return Tokens(input_ms=1000 * seconds, variant=self._variant)
+        said = max(MOST_SAID_TOKENS_PER_S * seconds + PROMPT_TOKENS, attempt.facts.max_output_tokens or 0)
+        heard = MOST_HEARD_TOKENS_PER_S * seconds
+        return Tokens(input_audio=heard, input=self._words_bytes() + PROMPT_TOKENS, output=said, input_ms=1000 * seconds)
+
+    def estimate(self, attempt: Attempt, answer_bytes: int = 0) -> Tokens:
+        if not by_tokens(attempt.facts):
+            return Tokens(input_ms=self._billed_ms(attempt), variant=self._variant)
+        seconds = math.ceil(self.sound.duration_ms / 1000)
+        said = usage.estimate_tokens(answer_bytes) or SAID_TOKENS_PER_S * seconds
+        return Tokens(input_audio=HEARD_TOKENS_PER_S * seconds, input=usage.estimate_tokens(self._words_bytes()), output=said)
+
+    def tokens(self, used: JSON) -> Tokens:
+        """OpenAI counts tokens or seconds here, and says which."""
+        counted = usage.from_openai({"input_tokens_details": used.get("input_token_details"), **used})
+        if used.get("type") != "duration" and (counted.prompt or counted.completion):
+            return counted
+        return Tokens(input_ms=_ms(used.get("seconds")), reported_units=counted.reported_units)
+
+    def spent(self, used: Any, seconds: Any, attempt: Attempt) -> Tokens | None:
+        """As the target bills it, by what it says was used or how long the sound is; None where only it could know."""
+        said = self.tokens(used) if isinstance(used, dict) else Tokens()
+        if by_tokens(attempt.facts):
+            return replace(said, input_ms=0) if said.prompt or said.completion or said.reported_units else None
+        heard_ms = said.input_ms or _ms(seconds) * self._channels() or self._billed_ms(attempt)
+        return replace(said, input_ms=max(heard_ms, attempt.provider.least_sound_ms), variant=self._variant)
+
+    def usage(self, tokens: Tokens) -> JSON:
+        prompt, completion = tokens.prompt, tokens.completion
+        if tokens.input_ms or not (prompt or completion):
+            seconds = tokens.input_ms / 1000
+            return {"type": "duration", "seconds": int(seconds) if seconds == int(seconds) else seconds}
+        heard = tokens.input_audio + tokens.cached_audio
+        counts = {"input_tokens": prompt, "output_tokens": completion, "total_tokens": prompt + completion}
+        return {"type": "tokens", **counts, "input_token_details": {"text_tokens": prompt - heard, "audio_tokens": heard}}
+
+    def made(self, transcript: Transcript, tokens: Tokens | None) -> Made:
+        """The answer in the format that was asked for."""
+        if transcript.duration_s is None:
+            transcript = replace(transcript, duration_s=self.sound.duration_ms / 1000)
+        body = self._shown(transcript)
+        return Made({**body, "usage": self.usage(tokens)} if tokens and isinstance(body, dict) else body, tokens)
+
+    def as_events(self, made: Made) -> Iterator[Chunk]:
+        """One piece and the end; before them the segments, for a client that wants speakers."""
+        body: JSON = made.body if isinstance(made.body, dict) else {"text": str(made.body)}
+        text = body.get("text") or ""
+        if self.fields.response_format == "diarized_json":
+            yield from (Chunk({**each, "type": "transcript.text.segment"}) for each in body.get("segments") or ())
+        elif text:
+            yield Chunk({"type": "transcript.text.delta", "delta": text})
+        yield Chunk(self.done(text, body.get("usage")))
+
+    def done(self, text: str, used: Any) -> JSON:
+        """The event that ends a stream."""
+        return {"type": "transcript.text.done", "text": text, **({"usage": used} if used else {})}
+
+    def _shown(self, transcript: Transcript) -> JSON | str:
+        wanted = self.fields.response_format
+        if self.streams and wanted in TEXTS:
+            wanted = "json"
+        if wanted == "text":
+            return transcript.text.rstrip("\n") + "\n"
+        if wanted == "diarized_json":
+            return transcripts.to_diarized(transcript)
+        if wanted == "verbose_json":
+            task = "translate" if self.translates else "transcribe"
+            return transcripts.to_verbose(transcript, task, self.fields.timestamp_granularities)
+        if wanted in TEXTS:
+            whole = [transcripts.Spoken(0.0, transcript.duration_s or 0.0, transcript.text)] if transcript.text.strip() else []
+            cues = transcript.timed() or whole
+            return transcripts.to_srt(cues) if wanted == "srt" else transcripts.to_vtt(cues)
+        return {"text": transcript.text}
+
+    @property
+    def _variant(self) -> str:
+        """Some charge more where speakers are told apart."""
+        return "diarized" if self.wants_speakers else "plain"
+
+    def _billed_ms(self, attempt: Attempt) -> int:
+        return max(self.sound.duration_ms * self._channels(), attempt.provider.least_sound_ms)
+
+    def _channels(self) -> int:
+        return self.sound.channels if any(self.body.get(name) in ("true", "True", "1") for name in BY_CHANNEL) else 1
+
+    def _words_bytes(self) -> int:
+        """Of all that the client says besides the sound, which is not in the request if it was uploaded before."""
+        return max(0, self.size - len(self.file.data)) or self.size
+
+
+def parse_transcription(request: Request) -> TranscriptionRequest:
+    """Raises BadRequestError."""
+    return _parse(request, translates=False)
+
+
+def parse_translation(request: Request) -> TranscriptionRequest:
+    """Raises BadRequestError."""
+    return _parse(request, translates=True)
+
+
+def by_tokens(facts: Facts) -> bool:
+    """Whether a model is billed by tokens: of those with a price by the second as well it is only about what these come to."""
+    return "output_cost_per_token" in facts.rates
+
+
+def _parse(request: Request, *, translates: bool) -> TranscriptionRequest:
+    form = multipart_form.decode(request.headers.get("content-type", ""), request.body)
+    body = _body(form.fields)
+    if "model" in request.path:
+        body["model"] = request.path["model"]
+    try:
+        fields = TranscriptionFields.model_validate({name.removesuffix("[]"): value for name, value in body.items()})
+    except ValidationError as error:
+        refuse(error)
+    files = _with_upload(form.files, body.pop("file_id", None), request)
+    body.pop("drop_params", None)
+    return TranscriptionRequest(fields, body, len(request.body), files, _sound(files), translates)
+
+
+def _body(fields: tuple[tuple[str, str], ...]) -> JSON:
+    """A name that is a list's, or comes several times, has a list."""
+    body: JSON = {}
+    for name, value in fields:
+        if name.endswith("[]") or name in LISTS:
+            body[name] = [*body.get(name, ()), value]
+        else:
+            body[name] = value
+    return body
+
+
+def _with_upload(files: Files, upload_id: Any, request: Request) -> Files:
+    """A file that was uploaded before stands for an empty one, which the SDK has to send."""
+    others = tuple((name, file) for name, file in files if name != "file")
+    if not upload_id:
+        return files
+    if any(name == "file" and file.data for name, file in files):
+        raise BadRequestError("Send a file or the id of one, not both.", param="file_id", code="invalid_value")
+    try:
+        data = request.upload(upload_id)
+    except BadRequestError as error:
+        error.param = "file_id"
+        raise
+    except LookupError:
+        raise BadRequestError("Nothing can be uploaded for this.", param="file_id", code="upload_not_found") from None
+    return (*others, ("file", File("", "", data)))
+
+
+def _sound(files: Files) -> Sound:
+    given = next((file for name, file in files if name == "file"), None)
+    if given is None:
+        raise BadRequestError("Missing required parameter: 'file'.", param="file", code="missing_required_parameter")
+    try:
+        return sound.read(given.data)
+    except sound.NoSound as error:
+        raise BadRequestError(f"Invalid value for 'file': it {error}.", param="file", code="invalid_value") from None
+
+
+def _ms(seconds: Any) -> int:
+    """None of what is no time."""
+    try:
+        value = float(seconds)
+    except (TypeError, ValueError, OverflowError):
+        return 0
+    return math.ceil(value * 1000) if 0 < value <= MOST_S else 0

@@ -1,0 +1,1 @@
+"""What was used, and what that costs: exact, and pure."""

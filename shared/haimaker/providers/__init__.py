@@ -1,0 +1,1 @@
+"""Who serves models: a table of values, no code."""

@@ -1,0 +1,1 @@
+"""Which targets serve a request, in which order."""

@@ -1,0 +1,116 @@
+"""The definition of an automatic router: its rules, as `gateway.toml` and `/auto-router/…` write them. Pure values.
+
+    name, model         what the rule is called, and the model or route that it chooses
+    examples            texts that the last user message must be like, by an embedding model; `match_threshold`
+    keywords            words, one of which must be in it
+    keys, tags          aliases or ids of keys; tags of keys or of the request
+    metadata            fields of the key's metadata, all of which must be so
+    budget_used         the share of the key's budget that must have been spent
+    required_capabilities, initial_turn_only, enabled, rule_order
+
+A rule holds when all that it says does.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from haimaker.models.names import AUTO
+from haimaker.validation.toml_table import Table
+
+MODEL = r"[^\s/]+(/\S+)?"
+MOST_RULES = 100
+MOST_EXAMPLES = 50
+MATCH_THRESHOLD = 0.8
+CAPABILITIES = ("vision", "function_calling", "response_schema", "audio_input", "pdf_input", "web_search", "reasoning")
+
+
+@dataclass(frozen=True, slots=True)
+class Rule:
+    """One rule; what is empty or None says nothing."""
+
+    name: str
+    model: str
+    id: str = ""
+    examples: tuple[str, ...] = ()
+    match_threshold: float = MATCH_THRESHOLD
+    keywords: tuple[str, ...] = ()
+    keys: tuple[str, ...] = ()
+    tags: tuple[str, ...] = ()
+    metadata: Mapping[str, str] = field(default_factory=dict)
+    budget_used: float | None = None
+    required_capabilities: tuple[str, ...] = ()
+    initial_turn_only: bool = False
+    enabled: bool = True
+    rule_order: int = 0
+
+    @property
+    def trigger(self) -> str:
+        """What it goes by, in a word."""
+        said = (
+            ("example", self.examples), ("keyword", self.keywords), ("key", self.keys), ("tag", self.tags),
+            ("metadata", self.metadata), ("budget", self.budget_used is not None),
+        )  # fmt: skip
+        return next((name for name, value in said if value), "always")
+
+
+@dataclass(frozen=True, slots=True)
+class Definition:
+    """A router's rules, and what it does when none holds."""
+
+    name: str = ""
+    source: str = ""
+    """Where it was written: `gateway.toml`, or the router's id."""
+    default_model: str | None = None
+    embedding_model: str | None = None
+    rules: tuple[Rule, ...] = ()
+
+
+NO_RULES = Definition()
+
+
+def read(table: Table, source: str) -> Definition:
+    """Raises Mistake, naming the place."""
+    name = table.text("router_name", source)
+    default = table.take("default_model")
+    embedding = table.take("embedding_model")
+    for field_name, value in (("default_model", default), ("embedding_model", embedding)):
+        if value is not None and (not isinstance(value, str) or not value or len(value) > 512 or value == AUTO):
+            raise table.wrong(field_name, "must be a model's name")
+    rules = table.tables("rules", read_rule)
+    if len(rules) > MOST_RULES:
+        raise table.wrong("rules", f"must be at most {MOST_RULES}")
+    if any(rule.examples for rule in rules) and not embedding:
+        raise table.wrong("embedding_model", "must name the embedding model that the rules' examples are compared by")
+    return Definition(name, source, default, embedding, tuple(rules))
+
+
+def read_rule(table: Table) -> Rule:
+    model = table.text("model", pattern=MODEL, example="openai/gpt-4o-mini")
+    if model == AUTO:
+        raise table.wrong("model", "can't be a router itself")
+    capabilities = table.texts("required_capabilities", pattern="|".join(CAPABILITIES), example=CAPABILITIES[0])
+    examples = table.texts("examples", example="a message", pattern=r"(?s).{1,2000}")
+    if len(examples) > MOST_EXAMPLES:
+        raise table.wrong("examples", f"must be at most {MOST_EXAMPLES}")
+    budget_used = table.take("budget_used")
+    if budget_used is not None and (
+        isinstance(budget_used, bool) or not isinstance(budget_used, int | float) or not 0 <= budget_used <= 1
+    ):
+        raise table.wrong("budget_used", "must be a share from 0 to 1")
+    metadata = Table((*table.place, "metadata"), table.take("metadata", {}))
+    return Rule(
+        name=table.text("name", model),
+        model=model,
+        id=table.text("id", "-", pattern=r"[\w-]{1,64}"),
+        examples=examples,
+        match_threshold=table.number("match_threshold", MATCH_THRESHOLD, 1),
+        keywords=table.texts("keywords"),
+        keys=table.texts("keys"),
+        tags=table.texts("tags"),
+        metadata={name: metadata.text(name) for name in sorted(metadata.own)},
+        budget_used=budget_used,
+        required_capabilities=capabilities,
+        initial_turn_only=table.flag("initial_turn_only"),
+        enabled=table.flag("enabled", True),
+        rule_order=table.whole("rule_order", 0, -1_000_000, 1_000_000),
+    )

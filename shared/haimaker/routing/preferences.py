@@ -1,0 +1,61 @@
+"""What a client or a key asks of routing besides a model, as values; `overrides.py` reads it from requests. Pure."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field, fields, replace
+from typing import Any
+
+from haimaker.http.values import PATIENT, Patience
+
+FALLBACK_FIELDS = ("fallbacks", "context_window_fallbacks", "content_policy_fallbacks")
+FIELDS = frozenset({*FALLBACK_FIELDS, "models", "route", "provider", "num_retries", "timeout", "disable_fallbacks"})
+"""Of a body; they are for the gateway and never sent to a provider."""
+TIMEOUT_HEADERS = ("x-haimaker-timeout", "x-litellm-timeout")
+FIRST_BYTE_HEADERS = ("x-haimaker-first-byte-timeout", "x-litellm-stream-timeout")
+RETRIES_HEADERS = ("x-haimaker-retries", "x-litellm-num-retries")
+HEADERS = frozenset({*TIMEOUT_HEADERS, *FIRST_BYTE_HEADERS, *RETRIES_HEADERS})
+DRAW_HEADER = "x-haimaker-draw"
+"""The source of chance for the order of weighted targets, so that a simulated request can be sent with the same outcome."""
+
+
+@dataclass(frozen=True, slots=True)
+class Wishes:
+    """Each that is None, empty or infinite leaves what the route says. Providers go by name: a row's or an account's."""
+
+    fallbacks: tuple[str, ...] | None = None
+    context_window_fallbacks: tuple[str, ...] | None = None
+    content_policy_fallbacks: tuple[str, ...] | None = None
+    falls_back: bool = True
+    """Whether anything but the first choice may be tried."""
+    strategy: str | None = None
+    order: tuple[str, ...] = ()
+    """Providers to try first, in this order."""
+    only: tuple[str, ...] = ()
+    ignore: tuple[str, ...] = ()
+    most_usd: Mapping[str, str] = field(default_factory=dict)
+    """The most that a rate may be, in USD, by the rate's name in the table of prices."""
+    parameters: tuple[str, ...] = ()
+    """Parameters of the request that every target has to take."""
+    retries: int | None = None
+    timeout_s: float = float("inf")
+    patience: Patience = PATIENT
+    model: str | None = None
+    """For a request that names no other."""
+
+    @property
+    def names_providers(self) -> bool:
+        return bool(self.order or self.only or self.ignore or self.strategy)
+
+    @property
+    def hurries(self) -> bool:
+        return self.patience != PATIENT or self.timeout_s != float("inf")
+
+    def over(self, others: "Wishes") -> "Wishes":
+        """These, and the others where these say nothing; the shorter of two times."""
+        said: dict[str, Any] = {
+            each.name: getattr(self, each.name) for each in fields(self) if getattr(self, each.name) != getattr(NONE, each.name)
+        }
+        times = {"timeout_s": min(self.timeout_s, others.timeout_s), "patience": self.patience.within(others.patience)}
+        return replace(others, **said | times)
+
+
+NONE = Wishes()

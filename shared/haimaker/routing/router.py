@@ -1,0 +1,159 @@
+"""From a model's name to an ordered list of attempts. Pure: chance comes from the request's id, so that a log line replays."""
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
+from functools import cached_property
+
+from haimaker.http.errors import APIError, BadRequestError, NotFoundError, PermissionDeniedError
+from haimaker.http.values import Patience
+from haimaker.models.names import is_allowed
+from haimaker.operations.attempt import Attempt
+from haimaker.providers.registry import serving
+from haimaker.routing.context import Situation
+from haimaker.routing.eligibility import refusal
+from haimaker.routing.plan import LeftOut, Plan, Route, Weighted
+from haimaker.routing.strategies import ordered
+from haimaker.routing.targets import Targets
+
+Ranked = list[tuple[Weighted, str]]
+"""Targets, best first, and in words what put each there."""
+
+
+@dataclass(frozen=True)
+class Router(Targets):
+    """Makes plans."""
+
+    def plan(self, model: str, at: Situation) -> Plan:
+        """Attempts for a model as the client names it. Raises BadRequestError, NotFoundError, PermissionDeniedError."""
+        name = self.full_name(model)
+        at = replace(at, allowed=self.full_names(at.allowed))
+        if not (is_allowed(name, at.allowed) or is_allowed(model, at.allowed)):
+            raise PermissionDeniedError(f"This key may not use the model {model!r}.", param="model", code="model_not_allowed")
+        route = self._route(name) or replace(self.config.default, targets=self._owners(model, name, at))
+        lists = [_List(self, route, at) for _ in range(3)]
+        lists[0].add(f"target of {model!r}", self._ranked(route, at))
+        if at.wishes.falls_back:
+            asked = at.wishes
+            lists[0].fall_back("fallback", asked.fallbacks, route.fallbacks)
+            lists[1].fall_back("for a prompt that is too long", asked.context_window_fallbacks, route.context_window_fallbacks)
+            lists[2].fall_back("for a prompt that is refused", asked.content_policy_fallbacks, route.content_policy_fallbacks)
+        if not lists[0].attempts:
+            raise _unusable(model, lists[0].left_out)
+        first, context, policy = (each.rested() for each in lists)
+        return Plan(
+            first if at.wishes.falls_back or at.wishes.order else first[:1],
+            context,
+            policy,
+            route.retries if at.wishes.retries is None else at.wishes.retries,
+            min(route.timeout_s, at.wishes.timeout_s),
+            route.back_off,
+            {target: reason for each in reversed(lists) for target, reason in each.reasons.items()},
+            tuple(dict.fromkeys(left_out for each in lists for left_out in each.left_out)),
+        )
+
+    def targets_of(self, name: str, at: Situation) -> Ranked:
+        """Those of a fallback: it may name a route, whose targets then come in its order, but not its own fallbacks."""
+        route = self._route(name) or self._route(self.full_name(name))
+        return self._ranked(route, at) if route else [(Weighted(self.full_name(name)), "")]
+
+    @cached_property
+    def strategies(self) -> frozenset[str]:
+        """All that the configuration names."""
+        return frozenset(route.strategy for route in (self.config.default, *self.config.routes.values()))
+
+    @cached_property
+    def _patterns(self) -> Sequence[tuple[re.Pattern[str], Route]]:
+        """Of routes whose name has a star, the longest name first."""
+        names = sorted((name for name in self.config.routes if "*" in name), key=len, reverse=True)
+        return [(re.compile(re.escape(name).replace(r"\*", "(.+)"), re.DOTALL), self.config.routes[name]) for name in names]
+
+    def _route(self, name: str) -> Route | None:
+        """By its name; else by a pattern, whose star stands for the same text in the names of its targets."""
+        if name in self.config.routes:
+            return self.config.routes[name]
+        for pattern, route in self._patterns:
+            if found := pattern.fullmatch(name):
+                return replace(
+                    route, targets=tuple(each._replace(model=each.model.replace("*", found[1])) for each in route.targets)
+                )
+        return None
+
+    def _owners(self, model: str, name: str, at: Situation) -> tuple[Weighted, ...]:
+        """Who serves a model without a route: all that list a bare name, where the client says which providers it wants."""
+        if at.wishes.names_providers and name != model:
+            return tuple(Weighted(f"{owner}/{model}") for owner in self.listing(model))
+        return (Weighted(name),)
+
+    def _ranked(self, route: Route, at: Situation) -> Ranked:
+        """In the order of the route's strategy, or of the client's; providers that the client names come before."""
+        targets = [each._replace(model=self.target_name(each.model)) for each in route.targets]
+        ranked = ordered(targets, at.wishes.strategy or route.strategy, at, self.facts_of)
+        wanted = at.wishes.order
+
+        def place(target: Weighted) -> int:
+            return min((wanted.index(name) for name in self.names(target.model) if name in wanted), default=len(wanted))
+
+        return sorted(ranked, key=lambda each: place(each[0])) if wanted else ranked
+
+
+@dataclass(slots=True)
+class _List:
+    """One list of attempts in the making, each target once."""
+
+    router: Router
+    route: Route
+    at: Situation
+    attempts: list[Attempt] = field(default_factory=list)
+    reasons: dict[str, str] = field(default_factory=dict)
+    left_out: list[LeftOut] = field(default_factory=list)
+
+    def add(self, role: str, ranked: Ranked) -> None:
+        for target, why in ranked:
+            name = target.model
+            if name in self.reasons or any(each.target == name for each in self.left_out):
+                continue
+            refused = refusal(self.router, name, self.at)
+            if refused:
+                self.left_out.append(refused)
+                continue
+            rests = "; it keeps failing and comes last" if name in self.at.resting else ""
+            self.reasons[name] = f"{role}{': ' if why else ''}{why}{rests}"
+            self.attempts.append(self._attempt(name, target.patience))
+
+    def fall_back(self, role: str, asked: Sequence[str] | None, route: Sequence[str]) -> None:
+        """Onto what the client or its key names, else what the route does."""
+        for name in route if asked is None else asked:
+            self.add(role if asked is None else f"{role} that the request names", self.router.targets_of(name, self.at))
+
+    def rested(self) -> tuple[Attempt, ...]:
+        """Those that keep failing last."""
+        return tuple(sorted(self.attempts, key=lambda attempt: attempt.target in self.at.resting))
+
+    def _attempt(self, target: str, patience: Patience) -> Attempt:
+        name, _, model = target.partition("/")
+        row = self.router.row(name)
+        assert row is not None
+        at = self.at
+        row = serving(row, model, at.endpoint)
+        patience = patience.within(at.wishes.patience)
+        return Attempt(at.request_id, at.created_s, row, model, self.router.facts_of(target), patience=patience)
+
+
+def _unusable(model: str, left_out: Sequence[LeftOut]) -> APIError:
+    """Why nothing is left of a plan."""
+    codes = {each.code: each for each in reversed(left_out)}
+    if codes.keys() == {"model_not_allowed"}:
+        message = f"This key may use the name {model!r}, but none of the models that it stands for."
+        return PermissionDeniedError(message, param="model", code="model_not_allowed")
+    if "unsupported_endpoint" in codes:
+        message = f"The model {model!r} can't do that: {codes['unsupported_endpoint'].reason}."
+        return BadRequestError(message, param="model", code="unsupported_endpoint")
+    for code in codes.keys() - {"model_not_allowed", "model_not_found", "provider_not_configured"}:
+        message = f"No target of {model!r} is what the request asks for: {codes[code].reason}."
+        return BadRequestError(message, param="provider", code="no_target_left")
+    if "provider_not_configured" in codes:
+        message = f"The model {model!r} is not available: {codes['provider_not_configured'].reason}."
+        return NotFoundError(message, param="model", code="provider_not_configured")
+    message = f"The model {model!r} does not exist. GET /v1/models lists those that this key may use."
+    return NotFoundError(message, param="model", code="model_not_found")

@@ -1,0 +1,59 @@
+"""What a conversation is about, as far as rules go by it: its last user message, words in it, and how like examples it is. Pure."""
+
+import math
+import re
+import unicodedata
+from collections.abc import Callable, Sequence
+from typing import Any
+
+from haimaker.http.values import JSON
+
+Embed = Callable[[Sequence[str]], Sequence[Sequence[float]] | None]
+"""Vectors of texts, in their order; None if they can't be had."""
+MESSAGE_LENGTH = 2_000
+
+
+def last_message(body: JSON) -> str:
+    """The text of the last user message, normalised and cut; of a request without messages, its prompt."""
+    messages = body.get("messages")
+    said = [message.get("content") for message in _objects(messages) if message.get("role") == "user"]
+    text = _text(said[-1]) if said else _text(body.get("prompt"))
+    return " ".join(unicodedata.normalize("NFKC", text[: 4 * MESSAGE_LENGTH]).split())[:MESSAGE_LENGTH]
+
+
+def turns(body: JSON) -> int:
+    return sum(message.get("role") == "user" for message in _objects(body.get("messages")))
+
+
+def has_word(text: str, words: Sequence[str]) -> bool:
+    """Whether one of the words or phrases is there as a whole, in any case."""
+    return any(re.search(rf"(?i)(?<!\w){re.escape(word)}(?!\w)", text) for word in words)
+
+
+def similarities(message: str, examples: Sequence[Sequence[str]], embed: Embed) -> list[float] | None:
+    """The cosine of a message and the centroid of each set of examples, to 4 digits, so that it is the same everywhere."""
+    found_vectors = embed([message, *(text for each in examples for text in each)])
+    if found_vectors is None:
+        return None
+    vectors = iter([_unit(vector) for vector in found_vectors])
+    subject = next(vectors)
+    found = []
+    for each in examples:
+        unit = _unit([sum(column) for column in zip(*(next(vectors) for _ in each), strict=True)])
+        found.append(round(sum(a * b for a, b in zip(subject, unit, strict=True)), 4))
+    return found
+
+
+def _unit(vector: Sequence[float]) -> list[float]:
+    length = math.sqrt(sum(value * value for value in vector)) or 1.0
+    return [value / length for value in vector]
+
+
+def _text(content: Any) -> str:
+    if isinstance(content, list):
+        return " ".join(_text(part.get("text") if isinstance(part, dict) else part) for part in content[:100])
+    return content if isinstance(content, str) else ""
+
+
+def _objects(value: Any) -> list[JSON]:
+    return [each for each in value if isinstance(each, dict)] if isinstance(value, list) else []

@@ -1,0 +1,103 @@
+"""What `provider/model` stands for here: whose it is, whether it can be reached, and what is known of it. Pure."""
+
+import re
+from collections.abc import Collection, Iterator, Sequence
+from dataclasses import dataclass, replace
+from functools import cached_property
+
+from haimaker.models.catalog import Facts, facts
+from haimaker.providers.provider import Provider
+from haimaker.providers.registry import BY_NAME
+from haimaker.routing.plan import Config
+
+
+@dataclass(frozen=True)
+class Targets:
+    """The deployer's configuration and the providers that are on, accounts among them, in the table's order."""
+
+    config: Config
+    providers: Sequence[Provider]
+
+    def row(self, name: str) -> Provider | None:
+        """A provider's, or that of an account which the deployer named."""
+        account = self.config.accounts.get(name)
+        return account.row if account else BY_NAME.get(name)
+
+    def names(self, target: str) -> tuple[str, ...]:
+        """What a client may call the provider of a target: its account, or whose account that is."""
+        name = target.partition("/")[0]
+        account = self.config.accounts.get(name)
+        return (name, account.base) if account else (name,)
+
+    def full_name(self, model: str) -> str:
+        """A route's name or `provider/model`; a bare model belongs to the first provider that is on and lists it."""
+        return model if model in self.config.routes else self.target_name(model)
+
+    def target_name(self, model: str) -> str:
+        """The same where no route can be meant."""
+        owner = None if self.row(model.partition("/")[0]) else next(self.listing(model), None)
+        return f"{owner}/{model}" if owner else model
+
+    def full_names(self, names: Collection[str]) -> set[str]:
+        """Names, the bare ones among them in full as well."""
+        return {*names, *map(self.full_name, names)}
+
+    def listing(self, model: str) -> Iterator[str]:
+        """The providers that are on and list a bare name."""
+        for provider in self.providers:
+            account = self.config.accounts.get(provider.name)
+            if facts(account.base if account else provider.name, model):
+                yield provider.name
+
+    def would_list(self, model: str) -> list[str]:
+        """The providers of the table that list a bare name, on or not."""
+        return [row.name for row in BY_NAME.values() if model and not row.offline and facts(row.name, model)]
+
+    def is_on(self, name: str) -> bool:
+        return name in self._on
+
+    def facts_of(self, target: str) -> Facts:
+        """Facts of `provider/model`, with the deployer's prices; of a model that no table lists, what little is known."""
+        provider, _, model = target.partition("/")
+        row = self.row(provider)
+        if row is None:
+            return Facts.unknown(provider, model)
+        names = [f"{name}/{model}" for name in self.names(target)]
+        base = next((self.config.base_models[name] for name in names if name in self.config.base_models), None)
+        known = facts_of_base(row, base) if base else _facts(row, model)
+        known = known or Facts.unknown(provider, model, row.modes.get(model, "chat")).with_prices(row.prices)
+        for name in (pattern for each in names for pattern in _price_names(each)):
+            if name in self.config.prices:
+                return known.with_prices(self.config.prices[name])
+        return known
+
+    @cached_property
+    def _on(self) -> frozenset[str]:
+        return frozenset(provider.name for provider in self.providers)
+
+
+def _facts(row: Provider, model: str) -> Facts | None:
+    """By its own name, or by that of those that it is one of."""
+    owner = row.priced_as or row.name
+    together = (name for pattern, name in row.known_as.items() if re.match(pattern, model))
+    return next((found for name in (model, *together) if (found := facts(owner, name))), None)
+
+
+def facts_of_base(row: Provider, base: str) -> Facts | None:
+    """What the table says of a model that goes by another name: as the provider has it, or another, as `provider/model`."""
+    owner, _, model = base.partition("/")
+    return facts(row.priced_as or row.name, base) or facts(owner, model)
+
+
+def account_row(name: str, base: Provider) -> Provider:
+    """A provider's row, and those of its families and operations, under the name of an account."""
+    families = {pattern: account_row(name, row) for pattern, row in base.families.items()}
+    operations = {endpoint: account_row(name, row) for endpoint, row in base.operations.items()}
+    return replace(base, name=name, priced_as=base.priced_as or base.name, families=families, operations=operations)
+
+
+def _price_names(target: str) -> Iterator[str]:
+    """The names under which the deployer may give a price: the target's own, then patterns from the longest to the shortest."""
+    yield target
+    for end in range(len(target), target.index("/"), -1):
+        yield target[:end] + "*"

@@ -1,0 +1,1 @@
+"""What the deployer decides: the environment and gateway.toml."""

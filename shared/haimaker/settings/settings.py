@@ -1,0 +1,242 @@
+"""Settings from the environment, read once and handed down; `access.py` reads those of the providers and of AWS."""
+
+import os
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+
+from haimaker.aws.access import AWSAccess
+from haimaker.credentials.access import SIGNED_PROVIDERS, Access, access_from, aws_credentials_of, aws_region_of, signed_providers
+from haimaker.observability.metrics import BY_PROVIDER
+from haimaker.pricing.amounts import UserBudget, is_span, nanousd_of, seconds_of
+from haimaker.providers.registry import BY_NAME
+from haimaker.routing.plan import Config
+from haimaker.validation.settings import SettingsError, checked_url
+
+DEFAULT_HOST = "127.0.0.1"
+DEFAULT_ADMIN_KEY = "sk-local"
+DEFAULT_CONFIG = Path(__file__).parents[2] / "gateway.toml"
+DEFAULT_MAX_OUTPUT_TOKENS = 16_384
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """All that the environment decides, but for the providers' secrets of a deployed stack."""
+
+    host: str = DEFAULT_HOST
+    port: int = 8000
+    home: Path = Path(".haimaker")
+    admin_key: str | None = field(default=None, repr=False)
+    store: str = "sqlite"
+    accounts_table: str = "haimaker-accounts"
+    records_table: str = "haimaker-records"
+    aws: AWSAccess | None = None
+    """Only where the store is DynamoDB."""
+    config: Config = field(default_factory=Config)
+    """What `gateway.toml` says."""
+    default_max_output_tokens: int = DEFAULT_MAX_OUTPUT_TOKENS
+    demo: bool = False
+    access: Mapping[str, Access] = field(default_factory=dict)
+    """By provider name, in the table's order; a provider that is missing here is off."""
+    providers_parameter: str = ""
+    """The SSM parameter with the providers' secrets; with a name, `access` is empty, and credentials.py reads it later."""
+    environment: Mapping[str, str] = field(default_factory=dict, repr=False)
+    """What such secrets are added to: base URLs and the like."""
+    allowed_origins: tuple[str, ...] = ()
+    """Web pages that may call the gateway from a browser; `*` is all of them."""
+    user_budget: UserBudget | None = None
+    """Of the users of requests who have no account yet; without it they get none."""
+    public_models: bool = False
+    """Whether anybody may read the catalogue of models, without a key."""
+    service: str = "haimaker"
+    """The stack's name, in logs and metrics."""
+    metric_dimensions: tuple[str, ...] = ()
+    """Of metrics, besides service and operation; each combination of their values costs."""
+    files_folder: Path | None = None
+    """Where a gateway that serves files itself keeps them."""
+    files_bucket: str = ""
+    """The bucket that has them instead; only with `aws`."""
+    content_folder: Path | None = None
+    """Where prompts and answers are kept of keys that want it; None, and no bucket, keeps none."""
+    content_bucket: str = ""
+    """The bucket that has them instead; only with `aws`."""
+    content_days: int = 30
+    """For how long the folder has them; a bucket has its lifecycle."""
+    sam_local: bool = False
+    """Whether this is a function under `sam local`, which takes whole answers only."""
+
+    @classmethod
+    def from_environment(cls, environment: Mapping[str, str]) -> "Settings":
+        """Settings of a local gateway or a container. Raises SettingsError."""
+        env = _filled(environment)
+        host = env.get("HOST", DEFAULT_HOST)
+        store = _one_of(env, "STORE", ("sqlite", "dynamodb"))
+        config = _config(env)
+        return cls(
+            host=host,
+            port=_whole_number(env, "PORT", 8000, most=65_535),
+            home=Path(env.get("HAIMAKER_HOME", ".haimaker")).expanduser(),
+            admin_key=_admin_key(env, host),
+            store=store,
+            accounts_table=env.get("HAIMAKER_ACCOUNTS_TABLE", "haimaker-accounts"),
+            records_table=env.get("HAIMAKER_RECORDS_TABLE", "haimaker-records"),
+            aws=_aws(env) if store == "dynamodb" else None,
+            config=config,
+            default_max_output_tokens=_whole_number(env, "DEFAULT_MAX_OUTPUT_TOKENS", DEFAULT_MAX_OUTPUT_TOKENS, least=1),
+            demo=True,
+            access=access_from(env, config.accounts),
+            user_budget=_user_budget(env),
+            public_models=_public_models(env),
+            files_folder=Path(env.get("HAIMAKER_HOME", ".haimaker")).expanduser() / "files",
+            files_bucket=env.get("HAIMAKER_FILES_BUCKET", ""),
+            content_folder=_content_folder(env),
+            content_bucket=env.get("HAIMAKER_CONTENT_BUCKET", ""),
+            content_days=_whole_number(env, "HAIMAKER_CONTENT_DAYS", 30, least=1, most=36_500),
+        )
+
+    @classmethod
+    def deployed(cls, environment: Mapping[str, str] = os.environ) -> "Settings":
+        """Settings of a Lambda function, as the template gives them. Under `sam local` there is no AWS account: the store is
+        then a file in the temporary folder, and the admin key is that of the local gateway. Raises SettingsError."""
+        env = _with_signed_providers(_with_base_urls(_filled(environment)))
+        if "AWS_SAM_LOCAL" in env:
+            home = f"{env.get('TMPDIR', '/tmp')}/haimaker"  # noqa: S108 (of the sandbox alone)
+            local = cls.from_environment({**env, "STORE": "sqlite", "HAIMAKER_HOME": home})
+            return replace(local, sam_local=True, allowed_origins=_origins(env), files_folder=None)
+        parameter = env.get("HAIMAKER_PROVIDERS_PARAMETER", "")
+        for name in ("HAIMAKER_ACCOUNTS_TABLE", "HAIMAKER_RECORDS_TABLE"):
+            if name not in env:
+                raise SettingsError(f"{name} is missing; template.yaml sets it.")
+        config = _config(env)
+        return cls(
+            store="dynamodb",
+            accounts_table=env["HAIMAKER_ACCOUNTS_TABLE"],
+            records_table=env["HAIMAKER_RECORDS_TABLE"],
+            aws=_aws(env),
+            config=config,
+            default_max_output_tokens=_whole_number(env, "DEFAULT_MAX_OUTPUT_TOKENS", DEFAULT_MAX_OUTPUT_TOKENS, least=1),
+            demo=_one_of(env, "HAIMAKER_DEMO", ("false", "true")) == "true",
+            access={} if parameter else access_from(env, config.accounts),
+            providers_parameter=parameter,
+            environment=env,
+            allowed_origins=_origins(env),
+            user_budget=_user_budget(env),
+            public_models=_public_models(env),
+            files_bucket=env.get("HAIMAKER_FILES_BUCKET", ""),
+            content_bucket=env.get("HAIMAKER_CONTENT_BUCKET", ""),
+            service=env.get("HAIMAKER_SERVICE", "haimaker"),
+            metric_dimensions=BY_PROVIDER[_one_of(env, "HAIMAKER_METRICS_BY", tuple(BY_PROVIDER))],
+        )
+
+
+def _aws(env: Mapping[str, str]) -> AWSAccess:
+    """As AWS's own tools find them, but for profiles and web identities."""
+    region = aws_region_of(env)
+    if not region:
+        raise SettingsError("STORE=dynamodb needs AWS_REGION, such as us-east-1.")
+    in_part = ("AWS_ACCESS_KEY_ID" in env) != ("AWS_SECRET_ACCESS_KEY" in env)
+    credentials = None if in_part else aws_credentials_of(env)
+    if not credentials:
+        raise SettingsError("STORE=dynamodb needs AWS credentials: AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, or a role.")
+    return AWSAccess(
+        region,
+        credentials,
+        _endpoint(env, "AWS_ENDPOINT_URL_DYNAMODB"),
+        _endpoint(env, "AWS_ENDPOINT_URL_SSM"),
+        _endpoint(env, "AWS_ENDPOINT_URL_S3"),
+    )
+
+
+def _endpoint(env: Mapping[str, str], name: str) -> str | None:
+    return checked_url(name, env[name], "http://127.0.0.1:8000") if name in env else None
+
+
+def _origins(env: Mapping[str, str]) -> tuple[str, ...]:
+    return tuple(origin.strip().rstrip("/") for origin in env.get("ALLOWED_ORIGINS", "").split(",") if origin.strip())
+
+
+def _user_budget(env: Mapping[str, str]) -> UserBudget | None:
+    usd, duration = env.get("HAIMAKER_USER_BUDGET"), env.get("HAIMAKER_USER_BUDGET_DURATION")
+    if duration and not is_span(duration):
+        raise SettingsError("HAIMAKER_USER_BUDGET_DURATION must be a time such as 30s, 30m, 30h, 30d or 4w.")
+    if usd is None:
+        return None
+    if not re.fullmatch(r"\d{1,7}(\.\d{1,9})?", usd, re.ASCII):
+        raise SettingsError(f"HAIMAKER_USER_BUDGET must be an amount in USD such as 5 or 0.25, not {usd!r}.")
+    return UserBudget(nanousd_of(usd), seconds_of(duration))
+
+
+def _content_folder(env: Mapping[str, str]) -> Path | None:
+    keeps = _one_of(env, "HAIMAKER_LOG_CONTENT", ("false", "true")) == "true"
+    return Path(env.get("HAIMAKER_HOME", ".haimaker")).expanduser() / "content" if keeps else None
+
+
+def _public_models(env: Mapping[str, str]) -> bool:
+    return _one_of(env, "HAIMAKER_PUBLIC_MODELS", ("false", "true")) == "true"
+
+
+def _with_base_urls(env: Mapping[str, str]) -> dict[str, str]:
+    """The template has one parameter for all: `name=url,name=url`."""
+    found = dict(env)
+    for entry in env.get("HAIMAKER_PROVIDER_BASE_URLS", "").split(","):
+        name, _, url = entry.strip().partition("=")
+        if name and name not in BY_NAME:
+            raise SettingsError(f"ProviderBaseUrls must be name=url with commas between; {name!r} is no provider.")
+        if name:
+            found[f"{name.upper()}_BASE_URL"] = checked_url("ProviderBaseUrls", url, "openai=https://api.openai.com/v1")
+    return found
+
+
+def _with_signed_providers(env: Mapping[str, str]) -> dict[str, str]:
+    """A function always has credentials of AWS, its role's: what may sign with them is on only where the deployer says so."""
+    found = {SIGNED_PROVIDERS: "none", **env}
+    signed_providers(found)
+    return found
+
+
+def _filled(environment: Mapping[str, str]) -> dict[str, str]:
+    """A variable that is set to nothing counts as not set."""
+    return {name: value.strip() for name, value in environment.items() if value.strip()}
+
+
+def _admin_key(env: Mapping[str, str], host: str) -> str | None:
+    key = env.get("HAIMAKER_ADMIN_KEY", DEFAULT_ADMIN_KEY)
+    return None if key == DEFAULT_ADMIN_KEY and not is_loopback(host) else key
+
+
+def is_loopback(host: str) -> bool:
+    """Whether a server bound to `host` can be reached from this machine only."""
+    try:
+        from ipaddress import ip_address  # a function in Lambda listens nowhere
+
+        return ip_address(host).is_loopback
+    except ValueError:
+        return host == "localhost"
+
+
+def _config(env: Mapping[str, str]) -> Config:
+    """The deployer's file; its parser is imported only if it says something. Raises SettingsError."""
+    path = Path(env.get("HAIMAKER_CONFIG", DEFAULT_CONFIG)).expanduser()
+    if "HAIMAKER_CONFIG" in env and not path.is_file():
+        raise SettingsError(f"HAIMAKER_CONFIG names {path}, which is not a file.")
+    text = path.read_text("utf-8") if path.is_file() else ""
+    if all(not line.strip() or line.lstrip().startswith("#") for line in text.splitlines()):
+        return Config()
+    from haimaker.settings.gateway_toml import parse
+
+    return parse(text, path)
+
+
+def _whole_number(env: Mapping[str, str], name: str, default: int, *, least: int = 0, most: int = 10**9) -> int:
+    text = env.get(name, str(default))
+    if not (text.isascii() and text.isdigit() and least <= int(text) <= most):
+        raise SettingsError(f"{name} must be a whole number from {least} to {most}, not {text!r}.")
+    return int(text)
+
+
+def _one_of(env: Mapping[str, str], name: str, choices: tuple[str, ...]) -> str:
+    value = env.get(name, choices[0])
+    if value not in choices:
+        raise SettingsError(f"{name} must be one of {', '.join(choices)}, not {value!r}.")
+    return value

@@ -1,0 +1,1 @@
+"""Calling providers: attempts, streams, and the way back to the client."""

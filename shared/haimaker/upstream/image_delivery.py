@@ -1,0 +1,93 @@
+"""How made images reach the client: as bytes or by link, whatever the provider gave. It keeps files, and fetches linked images.
+
+Nothing here fails a request that has been paid for: what can't be turned comes as it is, and the client is told.
+"""
+
+import base64
+import time
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, NamedTuple
+
+from haimaker.files import Files, FilesUnavailable
+from haimaker.http.errors import BadRequestError
+from haimaker.http.values import JSON
+from haimaker.media import images as pictures
+from haimaker.operations.images import Form
+from haimaker.operations.operation import Made
+
+if TYPE_CHECKING:
+    from haimaker.upstream.image_fetcher import ImageFetcher
+
+FETCH_S = 30.0
+AT_ONCE = 5
+
+
+class Delivered(NamedTuple):
+    made: Made
+    dropped: tuple[str, ...] = ()
+    """Parameters that could not be followed."""
+    problem: str = ""
+    """For the deployer's log."""
+
+
+@dataclass(frozen=True, slots=True)
+class Delivery:
+    """`files` is None where the gateway has no place for them."""
+
+    files: Files | None
+    fetcher: "ImageFetcher"
+
+    def of(self, made: Made, wanted: Form | None) -> Delivered:
+        """`wanted` None is both, where bytes are at hand that can be kept; a link is not followed unasked."""
+        if not isinstance(made.body, dict):
+            return Delivered(made)
+        problems: list[str] = []
+
+        def turned(image: JSON) -> JSON:
+            return self._turned(image, wanted, problems.append)
+
+        images: list[JSON] = made.body["data"]
+        with ThreadPoolExecutor(min(AT_ONCE, len(images))) as threads:
+            data = list(threads.map(turned, images))
+        missing = wanted is not None and any(not image.get(wanted) for image in data)
+        return Delivered(
+            made._replace(body={**made.body, "data": data}),
+            ("response_format",) if missing else (),
+            "; ".join(dict.fromkeys(problems)),
+        )
+
+    def _turned(self, image: JSON, wanted: Form | None, tell: Callable[[str], None]) -> JSON:
+        url, encoded = image.get("url"), image.get("b64_json")
+        if isinstance(url, str) and url.startswith("data:"):
+            encoded = encoded or url.partition(",")[2]
+            url = None
+        if wanted == "b64_json":
+            encoded = encoded or self._fetched(url, tell)
+            url = None if encoded else url
+        elif encoded and not url:
+            url = self._kept(encoded, tell)
+            encoded = None if url and wanted == "url" else encoded
+        elif wanted == "url" and url:
+            encoded = None
+        return {**image, "b64_json": encoded, "url": url}
+
+    def _kept(self, encoded: str, tell: Callable[[str], None]) -> str | None:
+        data = pictures.from_base64(encoded)
+        if self.files is None or data is None:
+            return None
+        try:
+            return self.files.put(data, pictures.kind_of(data) or pictures.DEFAULT_KIND)
+        except FilesUnavailable as error:
+            tell(str(error))
+            return None
+
+    def _fetched(self, url: object, tell: Callable[[str], None]) -> str | None:
+        if not isinstance(url, str):
+            return None
+        try:
+            return base64.b64encode(self.fetcher.fetch(url, "response_format", time.monotonic() + FETCH_S)).decode()
+        except BadRequestError:
+            tell("an image could not be fetched from where its provider put it")
+            return None

@@ -1,0 +1,1 @@
+"""Input read field by field, with mistakes that name their place: TOML tables, settings."""
