@@ -39,7 +39,9 @@ SEEN_ELSEWHERE = frozenset(
 )
 """What adapters do not see: addresses, credentials, lists of models, prices, and how many calls there are."""
 PLAIN = {each.name: getattr(Provider("plain"), each.name) for each in fields(Provider)}
-PLAIN_RULE = {each.name: getattr(ModelRule("plain"), each.name) for each in fields(ModelRule) if each.name != "pattern"}
+CONDITIONS = ("pattern", "thinks_unasked", "thinks_asked")
+"""For which models a rule holds; test_rows.py has them."""
+PLAIN_RULE = {each.name: getattr(ModelRule("plain"), each.name) for each in fields(ModelRule) if each.name not in CONDITIONS}
 
 
 def without_each(value: Any, default: Any) -> Iterator[tuple[str, Any]]:

@@ -146,6 +146,26 @@ RULED = Provider(
 )
 
 
+NONE, LOW = {"reasoning_effort": "none"}, {"reasoning_effort": "low"}
+GPT_5_AND_LATER: list[tuple[str, JSON, Any, list[str]]] = [
+    *((model, {"max_tokens": 4}, {"max_completion_tokens": 4}, []) for model in ("gpt-5.6", "gpt-6-astra", "gpt-6.1-sol", "gpt-7")),
+    ("gpt-6-sol", {"max_completion_tokens": 4}, {"max_completion_tokens": 4}, []),
+    *((model, {"temperature": 0.1, "top_p": 0.5}, {}, ["temperature", "top_p"]) for model in ("gpt-5.5", "gpt-6-astra", "gpt-7")),
+    *((model, {"stop": "x"}, "stop", []) for model in ("gpt-5.5", "gpt-5.6-sol", "gpt-6-luna", "gpt-10")),
+    ("gpt-6-astra", {"logprobs": True}, "logprobs", []),
+    *(
+        (model, {"temperature": 0.1, "stop": "x", **NONE}, {"temperature": 0.1, "stop": "x", **NONE}, [])
+        for model in ("gpt-5.4", "gpt-6-sol")
+    ),
+    ("gpt-5.4", {"temperature": 0.1, "stop": "x"}, {"temperature": 0.1, "stop": "x"}, []),
+    ("gpt-5.4-mini", {"temperature": 0.1, **LOW}, LOW, ["temperature"]),
+    ("gpt-5.2", {"stop": "x", **LOW}, "stop", []),
+    ("gpt-5.2-chat-latest", {"temperature": 0.1, "stop": "x"}, {"temperature": 0.1, "stop": "x"}, []),
+    ("gpt-35-turbo", {"temperature": 0.1}, {"temperature": 0.1}, []),
+]
+"""They think by default since GPT-5.5, and where an effort says so since GPT-5.1; https://platform.openai.com/docs/guides/latest-model"""
+
+
 @pytest.mark.parametrize(
     ("row", "model", "fields", "body", "dropped"),
     [
@@ -178,6 +198,11 @@ RULED = Provider(
         (BY_NAME["azure"], "gpt-5-mini", {"stop": None}, {}, []),
         (BY_NAME["openai"], "gpt-5-chat-latest", {"stop": "x"}, {"stop": "x"}, []),
         (BY_NAME["openai"], "gpt-5.2", {"stop": "x"}, {"stop": "x"}, []),
+        *(
+            (BY_NAME[name], f"{prefix}{model}", fields, body, dropped)
+            for name, prefix in (("openai", ""), ("azure", ""), ("azure_ai", ""), ("github", "openai/"))
+            for model, fields, body, dropped in GPT_5_AND_LATER
+        ),
         (BY_NAME["groq"], "openai/gpt-oss-20b", {"web_search_options": {}}, {"tools": SEARCHES}, []),
         (BY_NAME["groq"], "openai/gpt-oss-20b", {"web_search_options": {}, "tools": SEARCHES}, {"tools": SEARCHES}, []),
         (BY_NAME["groq"], "openai/gpt-oss-20b", {"web_search_options": None}, {}, []),

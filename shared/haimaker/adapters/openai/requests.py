@@ -37,7 +37,7 @@ THINKING: Mapping[bool, JSON] = {True: {"type": "enabled"}, False: {"type": "dis
 
 def body_for(request: ChatRequest, attempt: Attempt) -> tuple[JSON, tuple[str, ...]]:
     """The body to send and the names of what the client loses by it. Raises BadRequestError."""
-    row = attempt.provider.for_model(attempt.facts.model)
+    row = attempt.provider.for_model(attempt.facts.model, request.body.get("reasoning_effort"))
     body = own_fields(request, attempt)
     if any(body.get(name) not in (None, *NEUTRAL[name]) for name in row.whole_with):
         body = without(body, ("stream", "stream_options"))

@@ -150,7 +150,7 @@ POPULAR: tuple[Provider, ...] = (
         "https://models.github.ai/inference",
         ("GITHUB_TOKEN",),
         rename=MAX_TOKENS,
-        model_rules=(ModelRule(r"openai/(?:o\d|gpt-5)", rename=MAX_COMPLETION_TOKENS), *OPENAI_REASONING[1:]),
+        model_rules=OPENAI_REASONING,
     ),
     # https://huggingface.co/docs/inference-providers/tasks/chat-completion: what it routes to, names reasoning differently.
     Provider(
