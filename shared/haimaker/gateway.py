@@ -1,13 +1,13 @@
 """The path of a request, top to bottom. Read this first.
 
-    1 identify   auth, accounts      whose key is it
-    2 validate   schema              is it a request
-    3 plan       deciding, routing   which targets, in which order
-    4 admit      limits, admission   one conditional write for each payer reserves the worst case
+    1 identify   accounts            whose key is it
+    2 validate   operations          is it a request
+    3 plan       routing             which targets, in which order
+    4 admit      billing, store      one conditional write for each payer reserves the worst case
     5 translate  adapters            to the provider's format
-    6 send       sending, transport  the next target on a retryable failure, until the first byte of an answer
+    6 send       upstream, http      the next target on a retryable failure, until the first byte of an answer
     7 translate  adapters            back to OpenAI's
-    8 settle     settlement, store   one record, one charge; then the end of the answer is told
+    8 settle     billing, store      one record, one charge; then the end of the answer is told
 
 Steps 5 to 8 are an `Exchange`; a `Relay` stands between it and the door.
 """

@@ -1,7 +1,7 @@
 """Wire formats: a folder per format, a module per operation, imported when first used.
 
 A provider is who, an adapter is how. For chat an adapter is four pure functions over values: no socket, key, clock, random
-number, log or environment, so that a recorded case tests all of it. Provider differences that are data are in `providers.py`.
+number, log or environment, so that a recorded case tests all of it. Provider differences that are data are in `providers/`.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""What the gateway can be asked, by the names that `routes.py` gives: a table, and how each kind of operation is answered.
+"""What the gateway can be asked, by the names that `paths.py` gives: a table, and how each kind of operation is answered.
 
 Modules that only some operations need are imported when these are first asked for.
 """

@@ -125,11 +125,11 @@ class Accepted:
         return "events" if self.streams else "json"
 
     def most(self, attempt: Attempt) -> "Tokens":
-        """No less than a target may bill for it, whatever it counts; of a text, limits.py says it."""
+        """No less than a target may bill for it, whatever it counts; of a text, billing/estimates.py says it."""
         raise NotImplementedError
 
     def estimate(self, attempt: Attempt, answer_bytes: int = 0) -> "Tokens":
-        """About what a target bills, where it does not say; `answer_bytes` of its answer came. Of a text, limits.py says it."""
+        """About what a target bills, where it does not say; `answer_bytes` of its answer came. Of a text, billing/estimates.py says it."""
         raise NotImplementedError
 
 

@@ -1,4 +1,4 @@
-"""What a client or a key asks of routing besides a model, as values; `overrides.py` reads it from requests. Pure."""
+"""What a client or a key asks of routing besides a model, as values; `request_options.py` reads it from requests. Pure."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field, fields, replace

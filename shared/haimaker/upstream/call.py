@@ -62,7 +62,7 @@ class Upstreams:
 
 @dataclass(slots=True)
 class Caller:
-    """Makes the calls of one request for text; `task_calling.py` has those of other operations."""
+    """Makes the calls of one request for text; `operation_call.py` has those of other operations."""
 
     upstreams: Upstreams
     request: Accepted

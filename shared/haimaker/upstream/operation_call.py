@@ -1,4 +1,4 @@
-"""One call, or several that belong together, at one target, for the operations of `tasks/`; `calling.py` has what calls share."""
+"""One call, or several that belong together, at one target, for the other operations; `call.py` has what calls share."""
 
 from collections.abc import Generator, Iterator, Sequence
 from dataclasses import dataclass, replace
