@@ -129,7 +129,7 @@ class Accepted:
         raise NotImplementedError
 
     def estimate(self, attempt: Attempt, answer_bytes: int = 0) -> "Tokens":
-        """About what a target bills, where it does not say; `answer_bytes` of its answer came. Of a text, billing/estimates.py says it."""
+        """About what a target bills, where it does not say; `answer_bytes` of its answer came. Of a text, estimates.py says it."""
         raise NotImplementedError
 
 

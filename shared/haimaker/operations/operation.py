@@ -1,6 +1,6 @@
 """What the operations besides text generation have in common: embeddings, images, audio, moderations, rerank. Pure.
 
-Each is a module beside this one with the fields it reads, the most that a request may use, and how an answer is told. Adapters say how
+Each is a module here with the fields it reads, the most that a request may use, and how an answer is told. Adapters say how
 a provider does it. `upstream/operation_call.py` makes the calls, `upstream/operation_exchange.py` brings the answer to the client.
 """
 

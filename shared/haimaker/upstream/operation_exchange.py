@@ -1,4 +1,4 @@
-"""One admitted request of another operation on its way: sent, translated back, settled, and only then its end told. As `exchange.py`."""
+"""One admitted request of these on its way: sent, translated back, settled, and only then its end told. As `exchange.py`."""
 
 import time
 from collections.abc import Iterator
