@@ -1,9 +1,11 @@
 """One try at one target."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
 from haimaker.http.values import PATIENT, Patience
+from haimaker.models.matching import traits_of
+from haimaker.models.traits import Traits
 
 if TYPE_CHECKING:
     from haimaker.models.catalog import Facts
@@ -25,6 +27,12 @@ class Attempt:
     region: str = ""
     """Of AWS, where it is sent to, for those who must name it in the request."""
     patience: Patience = PATIENT
+    traits: Traits = field(init=False)
+    """What the model takes and refuses: its family's, with what the catalogue knows and what its provider does otherwise."""
+
+    def __post_init__(self) -> None:
+        traits = traits_of(self.facts.provider, self.facts.model, self.facts.supports, self.provider.family)
+        object.__setattr__(self, "traits", replace(traits, **self.provider.traits) if self.provider.traits else traits)
 
     @property
     def target(self) -> str:

@@ -185,6 +185,10 @@ class Provider:
     """Whether the cost in its usage is what it charges."""
     least_sound_ms: int = 0
     """What it bills of a sound that is shorter."""
+    family: str = ""
+    """The family to which all of its models belong, whatever their names say."""
+    traits: Mapping[str, Any] = field(default_factory=dict)
+    """Traits of models that differ here from what they are elsewhere: see `models/traits.py`."""
     model_rules: tuple[ModelRule, ...] = ()
     forwards: tuple[str, ...] = ()
     """Headers of the client that are passed on."""

@@ -60,6 +60,7 @@ ANTHROPIC = Provider(
     "anthropic",
     "https://api.anthropic.com/v1",
     adapter="anthropic",
+    family="claude",
     key_header="x-api-key",
     single_choice=True,
     headers={"anthropic-version": "2023-06-01"},
@@ -72,6 +73,7 @@ ON_VERTEX: Mapping[str, Provider] = {
     "claude": Provider(
         "vertex_ai",
         adapter="anthropic_vertex",
+        family="claude",
         single_choice=True,
         inlines_images=True,
         tool_prompt_tokens=ANTHROPIC.tool_prompt_tokens,
@@ -231,6 +233,7 @@ PROVIDERS: tuple[Provider, ...] = (
         telemetry_name="aws.bedrock",
         api_key_variables=("AWS_BEARER_TOKEN_BEDROCK",),
         adapter="anthropic_bedrock",
+        family="claude",
         priced_as="bedrock",
         signs_as="bedrock",
         tool_prompt_tokens=ANTHROPIC.tool_prompt_tokens,

@@ -467,4 +467,4 @@ def test_nova_gets_a_schema_with_nothing_else_at_its_top() -> None:
     ],
 )
 def test_families(model: str, family: str) -> None:
-    assert family_of(model).name == family
+    assert family_of(attempt(f"bedrock/{model}")).name == family
