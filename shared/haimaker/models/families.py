@@ -109,9 +109,9 @@ CLAUDE = (
 )
 
 # https://platform.openai.com/docs/guides/latest-model#parameter-compatibility, …/guides/reasoning: since GPT-5.1 a model samples as
-# it is told while it does not think, which is the default up to GPT-5.4. GPT-5 says of `stop` itself that it does not take it:
-# https://github.com/huggingface/smolagents/issues/1671; and later ones of functions, that they have them with the effort `none` only:
-# https://github.com/openai/openai-openapi/issues/541.
+# it is told while it does not think, which is the default up to GPT-5.4. None takes `stop` while it thinks, as GPT-5 says itself:
+# https://github.com/huggingface/smolagents/issues/1671. Since GPT-5.4 OpenAI's chat completions have functions with the effort
+# `none` only: https://github.com/openai/openai-openapi/issues/541.
 GPT = (
     Family(
         "gpt",
@@ -327,7 +327,11 @@ TITAN = (
     Family("titan-embed-v2", r"titan-embed-text-v2"),
     Family("titan-embed-image", r"titan-embed-image"),
 )
-STABILITY = (Family("stable-image", r"stable-|sd3|stability"), Family("stable-diffusion-xl", r"stable-diffusion-xl"))
+STABILITY = (
+    Family("stability", r"stable-|sd3"),
+    Family("stable-image", r"sd3|stable-image-(?:core|ultra)"),
+    Family("stable-diffusion-xl", r"stable-diffusion-xl"),
+)
 MARENGO = (Family("marengo", r"marengo"),)
 # https://docs.perplexity.ai/getting-started/models/models/sonar-reasoning-pro, https://docs.vllm.ai/en/latest/features/reasoning_outputs/
 OTHERS_THAT_THINK = (
@@ -373,7 +377,7 @@ GROUPS: tuple[tuple[tuple[str, ...], tuple[Family, ...]], ...] = (
     (("command", "embed"), COHERE),
     (("jamba", "j2-"), JAMBA),
     (("titan",), TITAN),
-    (("stable-", "sd3", "stability"), STABILITY),
+    (("stable-", "sd3"), STABILITY),
     (("marengo",), MARENGO),
     (("sonar", "r1-", "minimax", "nemotron", "exaone", "smollm", "phi-4"), OTHERS_THAT_THINK),
     (("aura",), AURA),

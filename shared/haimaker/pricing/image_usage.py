@@ -3,16 +3,14 @@
 https://platform.openai.com/docs/guides/image-generation#cost-and-latency
 """
 
-import re
 from collections.abc import Mapping
 from dataclasses import replace
 
 from haimaker.models.catalog import Facts
+from haimaker.models.matching import traits_of
 from haimaker.pricing.image_variants import DEFAULT_SIZE, Size, line_of
 from haimaker.pricing.usage import Tokens
 
-FIXED = re.compile(r"(?:\w+/)?(?:gpt-image-1(?!\d)|chatgpt-image)")
-"""Models of three sizes, whose tokens are known; later ones take any size and say only what they used."""
 KNOWN: Mapping[str, int] = {"low": 272, "medium": 1_056, "high": 4_160}
 """Of a square by quality; the other two sizes have half as many more."""
 MOST: Mapping[str, int] = {"low": 4_000, "medium": 8_000, "high": 20_000, "xhigh": 30_000, "max": 40_000}
@@ -63,7 +61,7 @@ def _most_tokens(facts: Facts, quality: str | None, size: Size | None) -> int:
     if facts.max_output_tokens:
         return facts.max_output_tokens
     named = _named(quality)
-    if not FIXED.match(facts.model):
+    if not traits_of(facts.provider, facts.model).fixed_image_tokens:
         return MOST.get(named or "high", MOST["max"])
     square = KNOWN.get(named or "high", KNOWN["high"])
     return square if size and size.width == size.height else square * 3 // 2

@@ -12,6 +12,7 @@ from functools import cached_property
 
 from haimaker.http.values import JSON
 from haimaker.models.catalog import Facts, models
+from haimaker.models.matching import traits_of
 from haimaker.models.names import AUTO
 from haimaker.providers.provider import Provider
 from haimaker.routing.auto_rules import Definition, Rule
@@ -21,10 +22,6 @@ from haimaker.routing.similarity import Embed, has_word, last_message, similarit
 from haimaker.routing.strategies import typical_usd
 from haimaker.routing.targets import Targets
 
-NO_ASSISTANT = re.compile(
-    r"(?i).*(guard|shield|moderation|ocr|embed|rerank|transcribe|tts|computer-use|deep-research|-live|realtime)"
-)
-"""Models that the table has among those for chat, but that are made for one purpose."""
 MOST_OTHERS = 3
 """What may be tried when the choice fails."""
 HOLDS, COMPARED = "holds", "not compared, since a rule without examples holds"
@@ -170,7 +167,7 @@ def _listed(targets: Targets, row: Provider) -> Iterator[tuple[str, Facts]]:
     own = [name.partition("/")[2] for name in targets.config.base_models if name.startswith(f"{row.name}/")]
     known = [facts.model for facts in models(row.priced_as or row.name) if facts.mode == "chat"]
     for model in dict.fromkeys((*row.models, *own, *known)):
-        special = "*" in model or NO_ASSISTANT.match(model) or (row.unlisted and re.match(row.unlisted, model))
+        special = "*" in model or not traits_of(row.name, model).assistant or (row.unlisted and re.match(row.unlisted, model))
         facts = targets.facts_of(f"{row.name}/{model}")
         if not special and facts.priced and facts.mode == "chat":
             yield f"{row.name}/{model}", facts

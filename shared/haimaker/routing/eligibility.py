@@ -34,7 +34,7 @@ def refusal(targets: Targets, target: str, at: Situation, facts: Facts | None = 
     if not targets.is_on(name):
         missing = f"{name.upper().replace('-', '_')}_{'API_KEY' if row.base_url else 'BASE_URL'}"
         return LeftOut(target, "provider_not_configured", f"the provider {name!r} has no credentials here ({missing})")
-    if not adapters.serves(serving(row, model, at.endpoint), at.endpoint):
+    if not adapters.serves(targets.serving(target, at.endpoint) or row, at.endpoint):
         return LeftOut(target, "unsupported_endpoint", f"the provider {name!r} is not known to serve {at.endpoint}")
     if at.wishes is NONE and not at.chosen:
         return None

@@ -9,7 +9,6 @@ from haimaker.http.errors import APIError, BadRequestError, NotFoundError, Permi
 from haimaker.http.values import Patience
 from haimaker.models.names import is_allowed
 from haimaker.operations.attempt import Attempt
-from haimaker.providers.registry import serving
 from haimaker.routing.context import Situation
 from haimaker.routing.eligibility import refusal
 from haimaker.routing.plan import LeftOut, Plan, Route, Weighted
@@ -131,11 +130,9 @@ class _List:
         return tuple(sorted(self.attempts, key=lambda attempt: attempt.target in self.at.resting))
 
     def _attempt(self, target: str, patience: Patience) -> Attempt:
-        name, _, model = target.partition("/")
-        row = self.router.row(name)
+        at, model = self.at, target.partition("/")[2]
+        row = self.router.serving(target, at.endpoint)
         assert row is not None
-        at = self.at
-        row = serving(row, model, at.endpoint)
         patience = patience.within(at.wishes.patience)
         return Attempt(at.request_id, at.created_s, row, model, self.router.facts_of(target), patience=patience)
 

@@ -7,7 +7,7 @@ from functools import cached_property
 
 from haimaker.models.catalog import Facts, facts
 from haimaker.providers.provider import Provider
-from haimaker.providers.registry import BY_NAME
+from haimaker.providers.registry import BY_NAME, serving
 from haimaker.routing.plan import Config
 
 
@@ -56,6 +56,19 @@ class Targets:
     def is_on(self, name: str) -> bool:
         return name in self._on
 
+    def base_model(self, target: str) -> str | None:
+        """Which model a deployment or a profile is, by the deployer's configuration."""
+        model = target.partition("/")[2]
+        names = (f"{name}/{model}" for name in self.names(target))
+        return next((self.config.base_models[name] for name in names if name in self.config.base_models), None)
+
+    def serving(self, target: str, endpoint: str) -> Provider | None:
+        """The row by which a target is served in an operation: of the family of the model that it is, whatever it is called."""
+        row = self.row(target.partition("/")[0])
+        base = self.base_model(target)
+        name = self.facts_of(target).model if base else target.partition("/")[2]
+        return serving(row, name, endpoint) if row else None
+
     def facts_of(self, target: str) -> Facts:
         """Facts of `provider/model`, with the deployer's prices; of a model that no table lists, what little is known."""
         provider, _, model = target.partition("/")
@@ -63,7 +76,7 @@ class Targets:
         if row is None:
             return Facts.unknown(provider, model)
         names = [f"{name}/{model}" for name in self.names(target)]
-        base = next((self.config.base_models[name] for name in names if name in self.config.base_models), None)
+        base = self.base_model(target)
         known = facts_of_base(row, base) if base else _facts(row, model)
         known = known or Facts.unknown(provider, model, row.modes.get(model, "chat")).with_prices(row.prices)
         for name in (pattern for each in names for pattern in _price_names(each)):

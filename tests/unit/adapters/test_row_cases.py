@@ -35,7 +35,7 @@ SEEN_ELSEWHERE = frozenset(
     | {"models", "unlisted", "prices", "priced_as", "signs_as", "takes_google_tokens", "hosts", "default_location"}
     | {"api_key_variables", "base_url_variables", "token_variables", "key_header"}
     | {"paths", "place", "streamed_place", "default_version", "version_variables", "tool_prompt_tokens"}
-    | {"telemetry_name", "modes", "operations", "known_as", "key_scheme"}
+    | {"telemetry_name", "modes", "operations", "known_as", "key_scheme", "family"}
 )
 """What adapters do not see: addresses, credentials, lists of models, prices, and how many calls there are."""
 PLAIN = {each.name: getattr(Provider("plain"), each.name) for each in fields(Provider)}

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from haimaker.adapters.bedrock.blocks import Blocks, invalid
-from haimaker.adapters.bedrock.families import Family, can, family_of, may
+from haimaker.adapters.bedrock.families import Family, family_of, may
 from haimaker.adapters.bedrock.messages import Conversation
 from haimaker.adapters.bedrock.tools import Tools, to_tools
 from haimaker.adapters.parameters import Parameters
@@ -156,8 +156,12 @@ def _reasoning(effort: str, inference: JSON, family: Family, attempt: Attempt) -
 def _as_it_thinks(own: JSON, traits: Traits) -> list[str]:
     """A budget of the client's own for a model that decides itself how long it thinks."""
     thinking = own.get("thinking")
-    budgeted = isinstance(thinking, dict) and thinking.get("type") == "enabled"
-    if not budgeted or traits.thinks_by_budget or not traits.thinks_adaptively:
+    if (
+        not isinstance(thinking, dict)
+        or thinking.get("type") != "enabled"
+        or traits.thinks_by_budget
+        or not traits.thinks_adaptively
+    ):
         return []
     own["thinking"] = {"type": "adaptive", "display": thinking.get("display", "summarized")}
     return ["thinking.budget_tokens"]
