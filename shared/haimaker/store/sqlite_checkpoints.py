@@ -1,4 +1,4 @@
-"""Copies what was committed from SQLite's log into its file, beside the requests instead of in the one that commits every 1,000th page.
+"""Copies what was committed from SQLite's log into its file, beside the requests instead of in one commit of many.
 
 https://www.sqlite.org/wal.html#ckpt  A passive checkpoint waits for nobody and nobody waits for it.
 """
