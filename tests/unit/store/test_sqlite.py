@@ -4,6 +4,7 @@ import sqlite3
 import stat
 import subprocess
 import sys
+import time
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
@@ -12,6 +13,7 @@ import pytest
 import haimaker.store
 from haimaker.store import Admitted, StoreUnavailable
 from haimaker.store.sqlite import SQLiteStore
+from haimaker.store.sqlite_checkpoints import PAGES_AT_MOST
 from tests.unit.store.conftest import START_S, Clock, Scene, record
 
 PACKAGE = Path(haimaker.store.__file__).parents[2]
@@ -90,6 +92,30 @@ def test_a_locked_file_is_unavailable_and_then_works_again(path):
     assert scene.store.get(account.id), "readers do not wait"
     other.execute("ROLLBACK")
     scene.admitted(account)
+
+
+def test_what_is_committed_is_copied_beside_the_requests(path):
+    """No commit copies the log, and yet the file has what was committed and the log starts anew instead of growing."""
+    scene = scene_of(path)
+    account = scene.account(budget_nanousd=10**9)
+    log = path.with_name("store.sqlite-wal")
+    copied, longest = 0, 0
+    until = time.monotonic() + 20
+    while copied < 2_000_000 and time.monotonic() < until:
+        hold = scene.admitted(account)
+        scene.store.settle(hold, record(hold, 1, text="x" * 20_000), 10)
+        time.sleep(0.002)
+        copied, longest = path.stat().st_size, max(longest, log.stat().st_size)
+    scene.store.close()
+    assert copied >= 2_000_000
+    assert longest < PAGES_AT_MOST * 4096
+
+
+def test_a_commit_copies_a_log_that_nobody_else_did(path):
+    """Where the thread can't work the log is bounded all the same."""
+    scene = scene_of(path)
+    [pages] = scene.store._connection.execute("PRAGMA wal_autocheckpoint").fetchone()
+    assert pages == PAGES_AT_MOST
 
 
 def test_a_full_disk_changes_nothing(path):
