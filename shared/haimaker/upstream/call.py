@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
 from haimaker import adapters, demo
+from haimaker.accounts.keys import owner_of
 from haimaker.adapters import Adapter
 from haimaker.adapters import splitting as choices
 from haimaker.billing.estimates import estimated, prompt_estimate
@@ -31,7 +32,7 @@ from haimaker.upstream.stream_usage import text_bytes
 if TYPE_CHECKING:
     from haimaker.files import Files
     from haimaker.settings.settings import Settings
-    from haimaker.upstream.image_fetcher import ImageFetcher
+    from haimaker.upstream.image_fetcher import FetchBounds, ImageFetcher
 
 CONNECT_S = 10.0
 ERROR_BYTES = 1_000_000
@@ -103,9 +104,15 @@ class Caller:
         """What to ask of a target; images are fetched for the first that takes no links."""
         request = self.request
         if attempt.provider.limits.inlines_images and isinstance(request, ChatRequest):
-            request = self._inlined = self._inlined or self.upstreams.images.inlined(request)
+            request = self._inlined = self._inlined or self.upstreams.images.inlined(request, self.fetch_bounds())
         assert isinstance(request, Asked)
         return choices.split(request, attempt)
+
+    def fetch_bounds(self, seconds: float | None = None) -> "FetchBounds":
+        """For images that are fetched from where they are."""
+        from haimaker.upstream.image_fetcher import FetchBounds
+
+        return FetchBounds.within(self.deadline_s, owner_of(self.headers), self.cancel, seconds)
 
     def _adapter(self, trial: Trial) -> Adapter:
         adapter: Adapter = adapters.find(self.request, trial.attempt)
