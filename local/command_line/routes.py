@@ -10,10 +10,10 @@ from haimaker.routing.plan import Config, Route
 from haimaker.routing.targets import Targets
 from haimaker.settings.gateway_toml import FALLBACKS, parse
 from haimaker.settings.settings import DEFAULT_CONFIG
-from local import provider_secrets
+from local.command_line import provider_secrets
 from local.command_line.context import Context
+from local.command_line.stack import OperatorError
 from local.command_line.terminal import usd
-from local.stack import OperatorError
 
 TITLES = ("name", "part", "share", "target", "input $/M", "output $/M", "to be looked at")
 RATES = ("input_cost_per_token", "output_cost_per_token")
