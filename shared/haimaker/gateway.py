@@ -224,8 +224,10 @@ class Gateway:
             admitted = admission.admit(self.store, _holds(request, payers, reservation, plan, question.now_s))
             if isinstance(admitted, Admitted):
                 return decision, payers, admitted
+            if admitted.account:
+                self.accounts.keep(admitted.account)  # one that was blocked meanwhile is refused before its next request is read
             if admitted.reason in ("version", "unknown"):
-                payers = self.accounts.payers(payers.key, asked.fields.user, fresh=True)
+                payers = self.accounts.payers(payers.key, asked.fields.user, fresh=True, new_user=True)
             elif not (affordable := self._affordable(asked, plan, admitted, affordable)):
                 raise refusal(admitted, reservation.amount_nanousd, reservation.tokens)
         raise refusal(Refused("parallel", payers.key, retry_after_s=1), 0, 0)

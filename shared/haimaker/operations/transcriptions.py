@@ -24,6 +24,7 @@ from haimaker.operations.operation import Made, Task
 from haimaker.operations.transcripts import TEXTS, Transcript
 from haimaker.pricing import usage
 from haimaker.pricing.usage import Tokens
+from haimaker.validation.bounds import Text
 
 ENDINGS = ("flac", "mp3", "mp4", "mpeg", "mpga", "m4a", "ogg", "oga", "opus", "wav", "webm", "aac", "aiff", "wma", "mov", "mkv")
 """Some providers go by a file's name alone."""
@@ -46,10 +47,10 @@ class TranscriptionFields(CommonFields):
 
     stream: bool | None = None
     language: Annotated[StrictStr, Field(max_length=64)] | None = None
-    prompt: StrictStr | None = None
+    prompt: Text | None = None
     response_format: Literal["json", "text", "srt", "verbose_json", "vtt", "diarized_json"] = "json"
     temperature: Annotated[float, Field(ge=0, le=2, allow_inf_nan=False)] | None = None
-    timestamp_granularities: tuple[Literal["word", "segment"], ...] = ()
+    timestamp_granularities: Annotated[tuple[Literal["word", "segment"], ...], Field(max_length=16, fail_fast=True)] = ()
     diarize: bool = False
     drop_params: bool = False
 
