@@ -34,6 +34,10 @@ CHAT: Mapping[str, str] = {
 }
 
 
+KNOW_SCHEMAS = ("anthropic", "anthropic_bedrock", "anthropic_vertex", "bedrock")
+"""Those of them that ask for answers in JSON as the model takes it."""
+
+
 class ChatAdapter(Protocol):
     """What a chat module has."""
 
@@ -176,18 +180,22 @@ def find(request: Accepted, attempt: Attempt) -> Any:
         return task(request.endpoint, attempt)
     if isinstance(request, CompletionRequest):
         return completion(attempt)
-    dialect = attempt.provider.dialect.for_model(attempt.facts.model)
     adapter = chat(attempt.provider.adapter)
-    if dialect.answer_tool and "response_format" in request.body:
-        adapter = _with_answer_tool(adapter, request.body, dialect.answer_tool)
-    if dialect.keeps_functions:
+    if "response_format" in request.body:
+        adapter = _with_answer_tool(adapter, request.body, attempt)
+    if attempt.provider.dialect.keeps_functions:
         return adapter
     return _in_todays_terms(adapter, request.body)
 
 
-def _with_answer_tool(adapter: ChatAdapter, body: JSON, situations: tuple[str, ...]) -> ChatAdapter:
+def _with_answer_tool(adapter: ChatAdapter, body: JSON, attempt: Attempt) -> ChatAdapter:
+    """For a provider or a model that takes no schema, or none beside tools; some formats see to that themselves."""
     from haimaker.adapters.answer_tool import wants_answer_tool, with_answer_tool
 
+    situations = attempt.provider.dialect.for_model(attempt.traits).answer_tool
+    if attempt.provider.adapter not in KNOW_SCHEMAS and not attempt.provider.dialect.schema_in_words:
+        situations += () if attempt.traits.schema else ("schema",)
+        situations += () if attempt.traits.schema_with_tools else ("tools",)
     return with_answer_tool(adapter, body) if wants_answer_tool(body, situations) else adapter
 
 

@@ -243,6 +243,7 @@ DEEPSEEK = (
 QWEN = (
     Family("qwen", r"qwen", thinks=UNASKED, forces_tools_thinking=False),
     Family("qwen3", r"qwen-?3", thinking_tags="both"),
+    Family("qwen3.5", r"qwen-?3\.[5-9]"),
     Family("qwen-max", r"qwen-(?:plus|max|turbo|flash)|qwen-?3-(?:max|vl-(?:plus|flash))", thinks=ASKED),
     Family("qwen-instruct", r"qwen-?3-(?:coder|.*instruct)|qwen-?(?:1|2)", thinks=NEVER, efforts=NO_EFFORTS),
     Family("qwen3-thinking", r"qwen-?3.*thinking", thinks=ALWAYS, thinking_tags="closing"),
@@ -259,14 +260,15 @@ KIMI = (
         forces_tools_thinking=False,
         wants_reasoning_back=True,
     ),
-    Family("kimi-k2.5", r"kimi-(?:k2|thinking|latest)", efforts=NO_EFFORTS),
+    Family("moonshot", r"moonshot-", thinks=NEVER, efforts=NO_EFFORTS),
+    Family("kimi-k2.5", r"kimi-(?:k2|thinking|latest)"),
     Family("kimi-k2", r"kimi-(?:k2(?!\.|-thinking)|latest|vl|dev)", drops=(), thinks=NEVER, wants_reasoning_back=False),
     Family("kimi-thinking", r"kimi-(?:k2-)?thinking|kimi-k2\.7-code", thinks=ALWAYS),
 )
 # https://docs.z.ai/api-reference/llm/chat-completion: older versions think or do not.
 GLM = (
     Family("glm", r"glm", thinks=UNASKED),
-    Family("glm-5.1", r"glm-(?:[1-4]|z1|5(?:[.-][01])?(?![.-]?\d))", efforts=NO_EFFORTS),
+    Family("glm-5.1", r"glm-(?:[1-4]|z1|5(?:[.-][01])?(?![.-]?\d))"),
     Family("glm-4.5", r"glm-(?:4\.[15]|z1)", thinking_tags="both"),
     Family("glm-4", r"glm-(?:[1-3]|4(?!\.[5-9]))", thinks=NEVER),
 )
@@ -296,6 +298,7 @@ MISTRAL = (
 MAGISTRAL = (Family("magistral", r"magistral", thinks=ALWAYS, efforts=NO_EFFORTS, thinking_tags="both"),)
 LLAMA = (
     Family("llama", r"llama", thinks=NEVER, efforts=NO_EFFORTS),
+    Family("llama-4", r"llama-?4"),
     Family("llama-base", r"llama-3\.1-405b(?!-instruct)", completes=True),
 )
 # https://docs.aws.amazon.com/nova/latest/userguide/tool-use-definition.html, …/nova2-userguide/extended-thinking.html
@@ -342,6 +345,12 @@ OTHERS_THAT_THINK = (
     Family("exaone-deep", r"exaone-deep", thinking_tags="both"),
     Family("smollm", r"smollm-?3", thinking_tags="both"),
     Family("phi-reasoning", r"phi-4.*reasoning", thinking_tags="both"),
+    # https://www.volcengine.com/docs/82379/1494384: `max_tokens` does not count their reasoning.
+    Family("doubao-seed", r"doubao-seed", limit_name="max_completion_tokens"),
+    # https://platform.xiaomimimo.com/docs/en-US/api/chat/openai-api
+    Family("mimo", r"mimo", thinks=UNASKED, wants_reasoning_back=True),
+    # https://console.groq.com/docs/compound
+    Family("compound", r"compound"),
 )
 # https://developers.deepgram.com/docs/tts-models
 AURA = (Family("aura", r"aura"), Family("aura-voice", r"aura-(?:\d+-)?[a-z]+-[a-z]{2}$", is_voice=True))
@@ -367,7 +376,7 @@ GROUPS: tuple[tuple[tuple[str, ...], tuple[Family, ...]], ...] = (
     (("deepseek",), DEEPSEEK),
     (("qwen",), QWEN),
     (("qwq",), QWQ),
-    (("kimi",), KIMI),
+    (("kimi", "moonshot-"), KIMI),
     (("glm",), GLM),
     (("grok",), GROK),
     (("mistral", "ministral", "mixtral", "pixtral", "codestral", "voxtral"), MISTRAL),
@@ -379,7 +388,7 @@ GROUPS: tuple[tuple[tuple[str, ...], tuple[Family, ...]], ...] = (
     (("titan",), TITAN),
     (("stable-", "sd3"), STABILITY),
     (("marengo",), MARENGO),
-    (("sonar", "r1-", "minimax", "nemotron", "exaone", "smollm", "phi-4"), OTHERS_THAT_THINK),
+    (("sonar", "r1-", "minimax", "nemotron", "exaone", "smollm", "phi-4", "doubao", "mimo", "compound"), OTHERS_THAT_THINK),
     (("aura",), AURA),
 )
 """Each with letters of which one stands in every name that it is about, so that a look-up tries few patterns."""

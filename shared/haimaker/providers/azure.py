@@ -4,7 +4,6 @@ https://learn.microsoft.com/azure/foundry/openai/api-version-lifecycle; a model 
 """
 
 from haimaker.providers.common import REASONING, WITH_TOKENS, for_images
-from haimaker.providers.model_rules import BEFORE_SCHEMAS, ONE_TOOL_AT_A_TIME, OPENAI_REASONING
 from haimaker.providers.provider import Auth, Catalog, Dialect, Endpoint, Limits, MessageRules, Provider
 
 # https://learn.microsoft.com/azure/ai-foundry/openai/reference-preview#create-speech: no version that is not a preview has it.
@@ -63,7 +62,7 @@ PROVIDER = Provider(
     ),
     dialect=Dialect(
         keeps_functions=True,
-        model_rules=(*OPENAI_REASONING, BEFORE_SCHEMAS, ONE_TOOL_AT_A_TIME),
+        tools_end_thinking=True,
         messages=MessageRules(keeps_developer=True, strips_fields=REASONING),
     ),
     catalog=Catalog(

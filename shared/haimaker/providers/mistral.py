@@ -4,7 +4,6 @@ https://docs.mistral.ai/api/: unknown fields are refused, usage comes with the l
 """
 
 from haimaker.providers.common import MAX_TOKENS, REASONING, voices
-from haimaker.providers.model_rules import ModelRule
 from haimaker.providers.provider import Catalog, Dialect, Endpoint, MessageRules, Provider
 
 UNSUPPORTED = ("user", "logit_bias", "store", "service_tier", "safety_identifier", "verbosity")
@@ -37,7 +36,6 @@ PROVIDER = Provider(
         refuse=("web_search_options", "audio"),
         values={"tool_choice": {"required": "any"}},
         asks_stream_usage=False,
-        model_rules=(ModelRule("magistral", drop=("reasoning_effort",)),),
         messages=MessageRules(strips_names=True, strips_fields=(*REASONING, "refusal", "audio")),
     ),
     catalog=Catalog(telemetry_name="mistral_ai", unlisted=r".*realtime"),

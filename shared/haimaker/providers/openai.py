@@ -4,7 +4,6 @@ https://platform.openai.com/docs/api-reference/chat: reasoning models refuse `ma
 """
 
 from haimaker.providers.common import REASONING, WITH_TOKENS
-from haimaker.providers.model_rules import BEFORE_SCHEMAS, ONE_TOOL_AT_A_TIME, OPENAI_REASONING
 from haimaker.providers.provider import Catalog, Dialect, Endpoint, Limits, MessageRules, Provider
 
 HEADERS = ("openai-organization", "openai-project", "openai-beta")
@@ -32,7 +31,7 @@ PROVIDER = Provider(
     endpoint=Endpoint("https://api.openai.com/v1"),
     dialect=Dialect(
         keeps_functions=True,
-        model_rules=(*OPENAI_REASONING, BEFORE_SCHEMAS, ONE_TOOL_AT_A_TIME),
+        tools_end_thinking=True,
         forwards=HEADERS,
         messages=MessageRules(keeps_developer=True, strips_fields=REASONING),
     ),

@@ -8,7 +8,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from haimaker.providers.model_rules import ModelRule
+from haimaker.models.traits import Traits
+from haimaker.providers.family_rules import NO_RULE, OTHERS, FamilyRules
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,8 +75,8 @@ class MessageRules:
     """Whether a message's content must be a string, not a list of parts."""
     flattens_assistant_content: bool = False
     """Whether that holds for the assistant's messages only."""
-    wants_reasoning_back: str = ""
-    """A pattern of models that refuse an assistant's tool calls without the reasoning that led to them."""
+    wants_reasoning_back: bool = False
+    """Whether models whose traits say so get the reasoning that led to an assistant's tool calls."""
     reasoning_history: str | None = None
     """The field in which it reads the reasoning of earlier turns, if not `reasoning_content`."""
 
@@ -124,24 +125,24 @@ class Dialect:
     """Fields of a document to be ranked, such as an image: a document with one of them is sent as an object, not as text."""
     audio_formats: tuple[str, ...] = ()
     """Formats of speech that it makes, in OpenAI's terms, the default first; empty where it has all of OpenAI's."""
-    model_rules: tuple[ModelRule, ...] = ()
+    tools_end_thinking: bool = False
+    """Whether its chat completions have functions only with the effort that a model's traits say."""
+    family_rules: FamilyRules = field(default_factory=dict)
 
-    def for_model(self, model: str, effort: object = None) -> "Dialect":
-        """The dialect with the rules of a model merged into it, as they hold for a request with this effort."""
-        dialect = self
-        for rule in self.model_rules:
-            if rule.holds(model, effort):
-                kept = {name: new for name, new in dialect.rename.items() if name not in rule.rename.values()}
-                dialect = replace(
-                    dialect,
-                    rename={**kept, **rule.rename},
-                    drop=dialect.drop + rule.drop,
-                    refuse=dialect.refuse + rule.refuse,
-                    cache_control=rule.cache_control or dialect.cache_control,
-                    answer_tool=dialect.answer_tool + rule.answer_tool,
-                    search_tool=rule.search_tool or dialect.search_tool,
-                )
-        return dialect
+    def for_model(self, traits: Traits, effort: object = None) -> "Dialect":
+        """The dialect with what the provider wants otherwise of the model's family, and with what the model itself does not take
+        in a request with this effort."""
+        rule = traits.among(self.family_rules) or self.family_rules.get(OTHERS, NO_RULE)
+        limit = {"max_tokens": traits.limit_name} if traits.limit_name else {}
+        kept = {name: new for name, new in self.rename.items() if new not in limit}
+        return replace(
+            self,
+            rename={**kept, **limit},
+            drop=self.drop + rule.drop + traits.dropped(effort),
+            refuse=tuple(name for name in self.refuse if name not in rule.drop) + rule.refuse + traits.refused(effort),
+            answer_tool=self.answer_tool + rule.answer_tool,
+            search_tool=rule.search_tool or self.search_tool,
+        )
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,7 +4,7 @@ https://docs.snowflake.com/en/user-guide/snowflake-cortex/cortex-rest-api
 """
 
 from haimaker.providers.common import MAX_COMPLETION_TOKENS
-from haimaker.providers.model_rules import ModelRule
+from haimaker.providers.family_rules import OTHERS, FamilyRule
 from haimaker.providers.provider import Auth, Dialect, Endpoint, Limits, Provider
 
 PROVIDER = Provider(
@@ -14,7 +14,10 @@ PROVIDER = Provider(
     dialect=Dialect(
         rename=MAX_COMPLETION_TOKENS,
         strips_tool_fields=("strict",),
-        model_rules=(ModelRule(r"(?!claude|openai-)", refuse=("tools",)),),
+        family_rules={
+            **dict.fromkeys(("claude", "gpt", "gpt-4", "gpt-oss", "o-series"), FamilyRule()),
+            OTHERS: FamilyRule(refuse=("tools",)),
+        },
     ),
     limits=Limits(single_choice=True),
 )

@@ -167,7 +167,11 @@ def _listed(targets: Targets, row: Provider) -> Iterator[tuple[str, Facts]]:
     own = [name.partition("/")[2] for name in targets.config.base_models if name.startswith(f"{row.name}/")]
     known = [facts.model for facts in models(row.catalog.priced_as or row.name) if facts.mode == "chat"]
     for model in dict.fromkeys((*row.catalog.models, *own, *known)):
-        special = "*" in model or not traits_of(row.name, model).assistant or (row.catalog.unlisted and re.match(row.catalog.unlisted, model))
+        special = (
+            "*" in model
+            or not traits_of(row.name, model).assistant
+            or (row.catalog.unlisted and re.match(row.catalog.unlisted, model))
+        )
         facts = targets.facts_of(f"{row.name}/{model}")
         if not special and facts.priced and facts.mode == "chat":
             yield f"{row.name}/{model}", facts

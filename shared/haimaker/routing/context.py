@@ -27,6 +27,8 @@ class Situation:
     answer_tokens: int = 1_000
     needs: frozenset[str] = frozenset()
     """Capabilities that the request asks for."""
+    effort: object = None
+    """The `reasoning_effort` that the request names, which says what its model takes besides."""
     chosen: bool = False
     """Whether the gateway chose the model itself, and so has to see to it that its targets can do what is needed."""
 

@@ -139,6 +139,7 @@ class Decider:
             resting=health.resting(question.now_s),
             wishes=wishes,
             draw=question.draw,
+            effort=request.body.get("reasoning_effort"),
             latency_ms=health.first_byte_ms if request.streams else health.whole_ms,
             tokens_per_s=health.tokens_per_s,
         )

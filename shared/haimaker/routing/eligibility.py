@@ -2,8 +2,9 @@
 
 from haimaker import adapters
 from haimaker.models.catalog import Facts, to_units
+from haimaker.models.matching import traits_of
 from haimaker.models.names import is_allowed
-from haimaker.providers.registry import definition_for
+from haimaker.providers.provider import Dialect
 from haimaker.routing.context import Situation
 from haimaker.routing.plan import LeftOut
 from haimaker.routing.preferences import NONE
@@ -53,19 +54,21 @@ def _unwanted(targets: Targets, target: str, facts: Facts, at: Situation) -> Lef
         if rate not in facts.rates or to_units(facts.rates[rate]) > to_units(most):
             return LeftOut(target, "over_max_price", f"its {rate} is not known to be at most {most} USD")
     for parameter in asked.parameters:
-        if not _takes(targets, target, facts, parameter, at.endpoint):
+        if not _takes(targets, target, facts, parameter, at):
             return LeftOut(target, "lacks_parameter", f"it is not known to take {parameter!r}")
     return None
 
 
-def _takes(targets: Targets, target: str, facts: Facts, parameter: str, endpoint: str) -> bool:
+def _takes(targets: Targets, target: str, facts: Facts, parameter: str, at: Situation) -> bool:
+    """Whether a target is known to take a parameter, in a request with this effort."""
     from haimaker.routing.requirements import CAPABILITY_OF
 
-    name, _, model = target.partition("/")
-    row = targets.row(name)
-    dialect = definition_for(row, model, endpoint).dialect.for_model(facts.model) if row else None
-    refused = bool(dialect and (parameter in dialect.drop or parameter in dialect.refuse))
-    return not refused and CAPABILITY_OF.get(parameter, parameter) in {parameter, *facts.supports}
+    row = targets.serving(target, at.endpoint)
+    traits = traits_of(facts.provider, facts.model, facts.supports, row.family if row else "")
+    dialect = row.dialect.for_model(traits, at.effort) if row else Dialect()
+    if parameter in dialect.drop or parameter in dialect.refuse or (parameter == "reasoning_effort" and traits.efforts == {}):
+        return False
+    return CAPABILITY_OF.get(parameter, parameter) in {parameter, *facts.supports}
 
 
 def _incapable(target: str, facts: Facts, at: Situation) -> LeftOut | None:

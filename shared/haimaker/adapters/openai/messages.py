@@ -20,7 +20,7 @@ CARRIED = re.compile(r"__(?:thought|thinking)__.+", re.DOTALL)
 """What other formats let a client carry behind a call's id; here an id may be short only, 40 characters at OpenAI."""
 
 
-def edited(message: JSON, dialect: Dialect, model: str, *, thinks: bool) -> JSON:
+def edited(message: JSON, dialect: Dialect, *, thinks: bool) -> JSON:
     rules = dialect.messages
     message = _with_roles(message, rules)
     message = message if rules.keeps_call_ids else _with_short_ids(message)
@@ -35,7 +35,7 @@ def edited(message: JSON, dialect: Dialect, model: str, *, thinks: bool) -> JSON
         message = {name: value for name, value in message.items() if value is not None}
     if rules.strips_names and role != "tool":
         message = without(message, ("name",))
-    if thinks and rules.wants_reasoning_back and message.get("tool_calls") and re.match(rules.wants_reasoning_back, model):
+    if thinks and rules.wants_reasoning_back and message.get("tool_calls"):
         message = {**message, "reasoning_content": message.get("reasoning_content") or LOST_REASONING}
     return message
 
