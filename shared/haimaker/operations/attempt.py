@@ -3,12 +3,12 @@
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
-from haimaker.http.values import PATIENT, Patience
+from haimaker.http.values import NO_TIMEOUTS, AttemptTimeouts
 from haimaker.models.matching import traits_of
 from haimaker.models.traits import Traits
 
 if TYPE_CHECKING:
-    from haimaker.models.catalog import Facts
+    from haimaker.models.catalog import ModelInfo
     from haimaker.providers.provider import Provider
 
 
@@ -21,17 +21,17 @@ class Attempt:
     provider: "Provider"
     model: str
     """The provider's own name of the model, without the prefix."""
-    facts: "Facts"
+    model_info: "ModelInfo"
     max_output_tokens: int | None = None
     """A limit to send upstream although the client named none."""
     region: str = ""
     """Of AWS, where it is sent to, for those who must name it in the request."""
-    patience: Patience = PATIENT
+    timeouts: AttemptTimeouts = NO_TIMEOUTS
     traits: Traits = field(init=False)
     """What the model takes and refuses: its family's, with what the catalogue knows and what its provider does otherwise."""
 
     def __post_init__(self) -> None:
-        traits = traits_of(self.facts.provider, self.facts.model, self.facts.supports, self.provider.family)
+        traits = traits_of(self.model_info.provider, self.model_info.model, self.model_info.supports, self.provider.family)
         object.__setattr__(self, "traits", replace(traits, **self.provider.traits) if self.provider.traits else traits)
 
     @property

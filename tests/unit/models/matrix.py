@@ -6,6 +6,7 @@ model of it to `CHATS`, or to `OTHERS` if it does not chat.
 
 import json
 from collections.abc import Iterator, Mapping
+from hashlib import sha256
 from importlib import import_module
 from pathlib import Path
 from typing import Any
@@ -13,13 +14,15 @@ from typing import Any
 from haimaker import adapters
 from haimaker.http.errors import APIError
 from haimaker.http.values import JSON, Request
-from haimaker.models.catalog import Facts
+from haimaker.models.catalog import ModelInfo
 from haimaker.operations.attempt import Attempt
 from haimaker.pricing import image_usage
 from haimaker.providers.registry import definition_for, get
 from tests.support.builders import chat_request
 from tests.wire import case as wire
 
+LONG = 90
+"""Letters."""
 GOLDEN = Path(__file__).with_name("matrix.json")
 
 CLAUDES = (
@@ -27,26 +30,102 @@ CLAUDES = (
 )
 CHATS: Mapping[str, tuple[str, ...]] = {
     **{
-        f"claude-{name}": ("anthropic/{}", "bedrock/us.anthropic.{}", "bedrock_invoke/us.anthropic.{}", "vertex_ai/{}@default")
-        + ("azure_ai/{}", "databricks/databricks-{}", "openrouter/anthropic/{}")
+        f"claude-{name}": (
+            "anthropic/{}",
+            "bedrock/us.anthropic.{}",
+            "bedrock_invoke/us.anthropic.{}",
+            "vertex_ai/{}@default",
+            "azure_ai/{}",
+            "databricks/databricks-{}",
+            "openrouter/anthropic/{}",
+        )
         for name in (*CLAUDES.split(), "3-7-sonnet", "3-5-haiku", "zeta-7")
     },
-    **dict.fromkeys(("gpt-7", "gpt-6-sol", "gpt-6-astra", "gpt-5.5", "gpt-5.4", "gpt-5.2", "gpt-5.1", "gpt-5", "gpt-5.2-chat") + ("gpt-4o", "gpt-4-turbo", "o3", "o3-mini", "gpt-oss-120b"), ("openai/{}", "azure/{}", "azure_ai/{}", "github/openai/{}", "openrouter/openai/{}", "bedrock_mantle/openai.{}") + ("bedrock/openai.{}", "databricks/databricks-{}")),
+    **dict.fromkeys(
+        (
+            "gpt-7",
+            "gpt-6-sol",
+            "gpt-6-astra",
+            "gpt-5.5",
+            "gpt-5.4",
+            "gpt-5.2",
+            "gpt-5.1",
+            "gpt-5",
+            "gpt-5.2-chat",
+            "gpt-4o",
+            "gpt-4-turbo",
+            "o3",
+            "o3-mini",
+            "gpt-oss-120b",
+        ),
+        (
+            "openai/{}",
+            "azure/{}",
+            "azure_ai/{}",
+            "github/openai/{}",
+            "openrouter/openai/{}",
+            "bedrock_mantle/openai.{}",
+            "bedrock/openai.{}",
+            "databricks/databricks-{}",
+        ),
+    ),
     "gpt-4o-2024-05-13": ("openai/{}", "azure/{}"),
-    **dict.fromkeys(("gemini-9-pro", "gemini-3.1-pro", "gemini-3-flash", "gemini-3-pro", "gemini-2.5-pro", "gemini-2.5-flash") + ("gemini-2.0-flash", "gemini-2.5-flash-image"), ("gemini/{}", "vertex_ai/{}", "openrouter/google/{}")),
+    **dict.fromkeys(
+        (
+            "gemini-9-pro",
+            "gemini-3.1-pro",
+            "gemini-3-flash",
+            "gemini-3-pro",
+            "gemini-2.5-pro",
+            "gemini-2.5-flash",
+            "gemini-2.0-flash",
+            "gemini-2.5-flash-image",
+        ),
+        ("gemini/{}", "vertex_ai/{}", "openrouter/google/{}"),
+    ),
     "gemma-3-27b-it": ("gemini/{}",),
-    **dict.fromkeys(("deepseek-v4-pro", "deepseek-v3.2", "deepseek-chat", "deepseek-reasoner", "deepseek-r1", "deepseek-r1-distill-qwen"), ("deepseek/{}", "azure_ai/{}", "together_ai/deepseek-ai/{}", "openrouter/deepseek/{}", "dashscope/{}")),
-    **dict.fromkeys(("qwen4", "qwen3.8-27b", "qwen-plus", "qwen3-coder", "qwen3-next-thinking", "qwq-32b"), ("dashscope/{}", "together_ai/Qwen/{}", "groq/qwen/{}", "fireworks_ai/accounts/fireworks/models/{}")),
-    **dict.fromkeys(("kimi-k4", "kimi-k2.6", "kimi-k2-instruct", "kimi-k2-thinking"), ("moonshot/{}", "groq/moonshotai/{}", "fireworks_ai/accounts/fireworks/models/{}", "openrouter/moonshotai/{}")),
+    **dict.fromkeys(
+        ("deepseek-v4-pro", "deepseek-v3.2", "deepseek-chat", "deepseek-reasoner", "deepseek-r1", "deepseek-r1-distill-qwen"),
+        ("deepseek/{}", "azure_ai/{}", "together_ai/deepseek-ai/{}", "openrouter/deepseek/{}", "dashscope/{}"),
+    ),
+    **dict.fromkeys(
+        ("qwen4", "qwen3.8-27b", "qwen-plus", "qwen3-coder", "qwen3-next-thinking", "qwq-32b"),
+        ("dashscope/{}", "together_ai/Qwen/{}", "groq/qwen/{}", "fireworks_ai/accounts/fireworks/models/{}"),
+    ),
+    **dict.fromkeys(
+        ("kimi-k4", "kimi-k2.6", "kimi-k2-instruct", "kimi-k2-thinking"),
+        ("moonshot/{}", "groq/moonshotai/{}", "fireworks_ai/accounts/fireworks/models/{}", "openrouter/moonshotai/{}"),
+    ),
     "moonshot-v1-8k": ("moonshot/{}",),
-    **dict.fromkeys(("glm-6", "glm-5.1", "glm-4.5", "glm-4-32b"), ("zai/{}", "cerebras/zai-{}", "fireworks_ai/accounts/fireworks/models/{}", "openrouter/z-ai/{}")),
-    **dict.fromkeys(("grok-5", "grok-4.3", "grok-4-0709", "grok-3-mini", "grok-4.20-non-reasoning"), ("xai/{}", "openrouter/x-ai/{}", "azure_ai/{}", "bedrock/xai.{}")),
-    **dict.fromkeys(("mistral-large-2512", "mistral-medium-2604", "mistral-7b-instruct", "magistral-medium"), ("mistral/{}", "vertex_ai/{}", "azure_ai/{}", "bedrock/mistral.{}")),
+    **dict.fromkeys(
+        ("glm-6", "glm-5.1", "glm-4.5", "glm-4-32b"),
+        ("zai/{}", "cerebras/zai-{}", "fireworks_ai/accounts/fireworks/models/{}", "openrouter/z-ai/{}"),
+    ),
+    **dict.fromkeys(
+        ("grok-5", "grok-4.3", "grok-4-0709", "grok-3-mini", "grok-4.20-non-reasoning"),
+        ("xai/{}", "openrouter/x-ai/{}", "azure_ai/{}", "bedrock/xai.{}"),
+    ),
+    **dict.fromkeys(
+        ("mistral-large-2512", "mistral-medium-2604", "mistral-7b-instruct", "magistral-medium"),
+        ("mistral/{}", "vertex_ai/{}", "azure_ai/{}", "bedrock/mistral.{}"),
+    ),
     **dict.fromkeys(("llama-3.3-70b", "llama-4-scout"), ("groq/meta-llama/{}", "bedrock/meta.{}", "together_ai/meta-llama/{}")),
     **dict.fromkeys(("nova-pro-v1:0", "nova-2-lite-v1:0", "titan-text-express-v1"), ("bedrock/amazon.{}",)),
     **dict.fromkeys(("command-r-v1:0", "command-text-v14"), ("bedrock/cohere.{}",)),
     **dict.fromkeys(("jamba-1-5-large-v1:0", "j2-ultra-v1"), ("bedrock/ai21.{}",)),
-    **dict.fromkeys(("sonar-reasoning-pro", "r1-1776", "minimax-m3", "llama-3.1-nemotron-ultra", "exaone-deep-32b", "smollm3-3b") + ("phi-4-reasoning", "zeta-thinking"), ("openrouter/any/{}",)),
+    **dict.fromkeys(
+        (
+            "sonar-reasoning-pro",
+            "r1-1776",
+            "minimax-m3",
+            "llama-3.1-nemotron-ultra",
+            "exaone-deep-32b",
+            "smollm3-3b",
+            "phi-4-reasoning",
+            "zeta-thinking",
+        ),
+        ("openrouter/any/{}",),
+    ),
     "doubao-seed-2": ("volcengine/{}",),
     "mimo-v2": ("xiaomi_mimo/{}",),
     "compound": ("groq/groq/{}",),
@@ -55,16 +134,41 @@ CHATS: Mapping[str, tuple[str, ...]] = {
 OTHERS: Mapping[str, tuple[str, ...]] = {
     "completes": ("openai/gpt-3.5-turbo-instruct", "openai/davinci-002", "hyperbolic/meta-llama/Meta-Llama-3.1-405B"),
     "assistant": ("openai/gpt-6-transcribe", "openai/gpt-6"),
-    "images_generations": ("gemini/imagen-4.0-generate-001", "vertex_ai/imagen-3.0-generate-002", "gemini/gemini-2.5-flash-image")
-    + ("gemini/gemini-4-image", "openai/gpt-image-1", "openai/gpt-image-2", "openai/dall-e-3", "openai/dall-e-2")
-    + ("bedrock/amazon.nova-canvas-v1:0", "bedrock/amazon.titan-image-generator-v2:0", "bedrock/stability.sd3-5-large-v1:0")
-    + ("bedrock/stability.stable-diffusion-xl-v1", "bedrock/us.stability.stable-style-guide-v1:0"),
-    "audio_speech": ("gemini/gemini-2.5-flash-tts", "gemini/gemini-3.1-flash-tts", "gemini/gemini-4-tts")
-    + ("deepgram/aura-2", "deepgram/aura-2-thalia-en"),
-    "embeddings": ("vertex_ai/gemini-embedding-001", "vertex_ai/gemini-embedding-2", "vertex_ai/multimodalembedding@001")
-    + ("vertex_ai/text-embedding-005", "vertex_ai/text-embedding-large-exp-03-07", "bedrock/amazon.titan-embed-text-v1")
-    + ("bedrock/amazon.titan-embed-text-v2:0", "bedrock/cohere.embed-v4:0", "bedrock/cohere.embed-english-v3")
-    + ("bedrock/amazon.nova-2-multimodal-embeddings-v1:0", "bedrock/twelvelabs.marengo-embed-3-0-v1:0"),
+    "images_generations": (
+        "gemini/imagen-4.0-generate-001",
+        "vertex_ai/imagen-3.0-generate-002",
+        "gemini/gemini-2.5-flash-image",
+        "gemini/gemini-4-image",
+        "openai/gpt-image-1",
+        "openai/gpt-image-2",
+        "openai/dall-e-3",
+        "openai/dall-e-2",
+        "bedrock/amazon.nova-canvas-v1:0",
+        "bedrock/amazon.titan-image-generator-v2:0",
+        "bedrock/stability.sd3-5-large-v1:0",
+        "bedrock/stability.stable-diffusion-xl-v1",
+        "bedrock/us.stability.stable-style-guide-v1:0",
+    ),
+    "audio_speech": (
+        "gemini/gemini-2.5-flash-tts",
+        "gemini/gemini-3.1-flash-tts",
+        "gemini/gemini-4-tts",
+        "deepgram/aura-2",
+        "deepgram/aura-2-thalia-en",
+    ),
+    "embeddings": (
+        "vertex_ai/gemini-embedding-001",
+        "vertex_ai/gemini-embedding-2",
+        "vertex_ai/multimodalembedding@001",
+        "vertex_ai/text-embedding-005",
+        "vertex_ai/text-embedding-large-exp-03-07",
+        "bedrock/amazon.titan-embed-text-v1",
+        "bedrock/amazon.titan-embed-text-v2:0",
+        "bedrock/cohere.embed-v4:0",
+        "bedrock/cohere.embed-english-v3",
+        "bedrock/amazon.nova-2-multimodal-embeddings-v1:0",
+        "bedrock/twelvelabs.marengo-embed-3-0-v1:0",
+    ),
 }
 USER: JSON = {"role": "user", "content": "Hi"}
 TOOLS = [{"type": "function", "function": {"name": "f", "parameters": {"type": "object", "properties": {"a": {"type": "string"}}}}}]
@@ -126,7 +230,7 @@ PARSERS = {
 def attempt(target: str, operation: str = "chat") -> Attempt:
     """By the family alone: of a model that the catalogue does not know."""
     name, _, model = target.partition("/")
-    return Attempt("r", 0, definition_for(get(name), model, operation), model, Facts.unknown(name, model))
+    return Attempt("r", 0, definition_for(get(name), model, operation), model, ModelInfo.unknown(name, model))
 
 
 def targets() -> Iterator[tuple[str, str]]:
@@ -156,7 +260,7 @@ def outcomes(operation: str, target: str) -> JSON:
         made["inputs"] = getattr(adapters.find(request, tried), "most_at_once", lambda attempt: None)(tried)
     if operation == "images_generations":
         rates = {"output_cost_per_token": "1", "output_cost_per_image_token": "1"}
-        made["most"] = image_usage.most(tried.facts.with_prices(rates), 1, "high", None, 0, 0, 0).output_image
+        made["most"] = image_usage.max_usage(tried.model_info.with_prices(rates), 1, "high", None, 0, 0, 0).output_image
     return made
 
 
@@ -197,18 +301,32 @@ def _answers(tried: Attempt) -> JSON:
 
 
 def matrix() -> JSON:
-    """By request and by what comes of it, the targets: those that are alike stand together."""
-    made: dict[str, dict[str, list[str]]] = {}
+    """By request and by what comes of it, the models of each provider: those that are alike stand together."""
+    made: dict[str, dict[str, dict[str, str]]] = {}
     for operation, target in targets():
+        provider, _, model = target.partition("/")
+        model = model.rpartition("/")[2]
         for request, outcome in outcomes(operation, target).items():
             if request != "plain":
-                found = json.dumps(outcome, sort_keys=True, ensure_ascii=False)
-                made.setdefault(request, {}).setdefault(found, []).append(target)
+                alike = made.setdefault(request, {}).setdefault(_shown(outcome, REQUESTS.get(request, {})), {})
+                alike[provider] = f"{alike[provider]} {model}" if provider in alike else model
     return made
 
 
+def _shown(outcome: Any, fields: JSON) -> str:
+    """What comes of a request in short: what goes as it came is named, and of what is long, the beginning and a digest."""
+    if not isinstance(outcome, dict):
+        return json.dumps(outcome)
+    told = []
+    for name, value in sorted(outcome.items()):
+        text = "as it is" if value == fields.get(name) else json.dumps(value, sort_keys=True, ensure_ascii=False)
+        digest = sha256(text.encode()).hexdigest()[:6]
+        told.append(name if name[0] == "-" else f"{name}: {text if len(text) <= LONG else f'{text[:LONG]}… {digest}'}")
+    return ", ".join(told) or "nothing"
+
+
 def write() -> None:
-    GOLDEN.write_text(json.dumps(matrix(), indent=1, ensure_ascii=False) + "\n", "utf-8")
+    GOLDEN.write_text(json.dumps(matrix(), indent=0, ensure_ascii=False) + "\n", "utf-8")
 
 
 if __name__ == "__main__":

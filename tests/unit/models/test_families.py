@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from haimaker.models import families, matching
-from haimaker.models.catalog import Facts
+from haimaker.models.catalog import ModelInfo
 from haimaker.models.traits import Family, Traits
 from haimaker.operations.attempt import Attempt
 from haimaker.providers.registry import all_providers, get
@@ -63,7 +63,7 @@ def test_a_provider_speaks_of_families_that_there_are() -> None:
 
 
 def test_a_name_that_says_nothing_is_of_the_family_that_its_provider_has_alone() -> None:
-    tried = Attempt("r", 0, get("anthropic"), "m", Facts.unknown("anthropic", "m"))
+    tried = Attempt("r", 0, get("anthropic"), "m", ModelInfo.unknown("anthropic", "m"))
     assert (tried.traits.families, tried.traits.forces_tools) == (("claude",), False)
 
 
@@ -83,12 +83,12 @@ MAKERS = re.compile(
 """Letters of models' names. In a pattern, or looked for in a name, they are a rule of a family that is in the wrong place."""
 SEARCHES = {"compile", "match", "search", "fullmatch", "findall", "finditer", "sub", "split"}
 LOOKS = {"startswith", "endswith", "removeprefix", "find", "count"}
-NAME = re.compile(r"model|facts\.|target")
+NAME = re.compile(r"model|target")
 """Expressions that have a model's name."""
 
 
 def patterns_over_names(file: Path) -> Iterator[str]:
-    """Every regular expression or comparison of text that has to do with a model's name, by its argument or by what it looks for."""
+    """Each regular expression, and each search in a text, that has to do with a model's name."""
     for node in ast.walk(ast.parse(file.read_text("utf-8"))):
         texts = [leaf.value for leaf in ast.walk(node) if isinstance(leaf, ast.Constant) and isinstance(leaf.value, str)]
         named = any(MAKERS.search(text.lower()) for text in texts)
@@ -99,9 +99,9 @@ def patterns_over_names(file: Path) -> Iterator[str]:
             matches = node.func.attr in SEARCHES and any(re.search(r"\.model$", ast.unparse(each)) for each in node.args)
             if (of_re and (named or of_a_name)) or (looks and named) or matches:
                 yield f"{file.name}:{node.lineno} {ast.unparse(node)[:80]}"
-        if isinstance(node, ast.Compare) and isinstance(node.ops[0], ast.In | ast.NotIn):
-            if isinstance(node.left, ast.Constant) and named and NAME.search(ast.unparse(node.comparators[0])):
-                yield f"{file.name}:{node.lineno} {ast.unparse(node)[:80]}"
+        contains = isinstance(node, ast.Compare) and isinstance(node.ops[0], ast.In | ast.NotIn)
+        if contains and isinstance(node.left, ast.Constant) and named and NAME.search(ast.unparse(node.comparators[0])):
+            yield f"{file.name}:{node.lineno} {ast.unparse(node)[:80]}"
 
 
 def test_nothing_but_the_families_has_a_pattern_over_a_models_name() -> None:
@@ -113,10 +113,10 @@ def test_nothing_but_the_families_has_a_pattern_over_a_models_name() -> None:
     "line",
     [
         'OLD = re.compile(r"claude-(?:3|2)")',
-        "re.match(row.pattern, attempt.facts.model)",
+        "re.match(row.pattern, attempt.model_info.model)",
         'attempt.model.startswith("gpt-")',
         '"claude" in attempt.model',
-        "PATTERN.match(attempt.facts.model)",
+        "PATTERN.match(attempt.model_info.model)",
     ],
 )
 def test_such_patterns_are_found(line: str, tmp_path: Path) -> None:

@@ -17,7 +17,7 @@ from haimaker.http.values import JSON, UpstreamRequest
 from haimaker.operations.attempt import Attempt
 from haimaker.operations.embeddings import EmbeddingRequest
 from haimaker.operations.operation import Answer, Made
-from haimaker.pricing.usage import Tokens, count
+from haimaker.pricing.usage import Usage, to_count
 
 __all__ = ["from_upstream", "most_at_once", "read_error", "to_upstream"]
 
@@ -72,8 +72,8 @@ FAMILIES = {
     "titan-embed-v2": Family(_titan, "dimensions"),
     "titan-embed-image": Family(_titan_image, "outputEmbeddingLength"),
     "titan-embed": Family(_titan, None),
-    "embed-v4": Family(_cohere, "output_dimension", cohere.MOST_AT_ONCE),
-    "embed": Family(_cohere, None, cohere.MOST_AT_ONCE),
+    "embed-v4": Family(_cohere, "output_dimension", cohere.MAX_AT_ONCE),
+    "embed": Family(_cohere, None, cohere.MAX_AT_ONCE),
     "nova-embed": Family(_nova, "embeddingDimension"),
     "marengo": Family(_marengo, None, billed_by_text=True),
 }
@@ -102,7 +102,7 @@ def from_upstream(answer: Answer, request: EmbeddingRequest, attempt: Attempt) -
     contents = request.contents()
     images = sum(bool(content.image) for content in contents)
     if family(attempt).billed_by_text:
-        return request.made(attempt.model, vectors, Tokens(queries=len(contents) - images, input_images=images))
+        return request.made(attempt.model, vectors, Usage(queries=len(contents) - images, input_images=images))
     return request.made(attempt.model, vectors, _tokens(answer, body, images))
 
 
@@ -112,8 +112,8 @@ def _found(body: JSON) -> Any:
     return [by_type["float"]] if found is None and isinstance(by_type, dict) and "float" in by_type else found
 
 
-def _tokens(answer: Answer, body: JSON, images: int) -> Tokens | None:
+def _tokens(answer: Answer, body: JSON, images: int) -> Usage | None:
     """From the body, else from the header; images are billed one by one."""
     said = answer.headers.get(COUNTED, "")
-    tokens = count(body, "inputTextTokenCount") or (int(said) if said.isascii() and said.isdigit() else 0)
-    return Tokens(input=tokens, input_images=images) if tokens or images else None
+    tokens = to_count(body, "inputTextTokenCount") or (int(said) if said.isascii() and said.isdigit() else 0)
+    return Usage(input=tokens, input_images=images) if tokens or images else None

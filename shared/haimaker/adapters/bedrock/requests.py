@@ -59,8 +59,8 @@ SERVICE_TIERS = ("default", "flex", "priority", "reserved")
 
 THINKING_TOKENS = "/usage/output_tokens_details"
 """What Claude counts of its thinking, which is not in Converse's usage; a model that has no such field ignores it."""
-LEAST_BUDGET = 1024
-LEAST_TOP_P = 0.95
+MIN_BUDGET = 1024
+MIN_TOP_P = 0.95
 """With thinking: https://docs.aws.amazon.com/bedrock/latest/userguide/claude-messages-extended-thinking.html"""
 
 
@@ -150,7 +150,7 @@ def _reasoning(effort: str, inference: JSON, family: Family, attempt: Attempt) -
     if isinstance(value, str):
         return {"thinking": {"type": "adaptive", "display": "summarized"}, "output_config": {"effort": value}}
     budget = min(value, inference.get("maxTokens", 10**9) - 1)
-    return {"thinking": {"type": "enabled", "budget_tokens": budget}} if budget >= LEAST_BUDGET else None
+    return {"thinking": {"type": "enabled", "budget_tokens": budget}} if budget >= MIN_BUDGET else None
 
 
 def _as_it_thinks(own: JSON, traits: Traits) -> list[str]:
@@ -185,7 +185,7 @@ def _without_conflicts(own: JSON, tools: Tools, turns: list[JSON], inference: JS
         lost.append("temperature")
     if thinks or fixed:
         inference.pop("temperature", None)
-    if "topP" in inference and (fixed or (thinks and inference["topP"] < LEAST_TOP_P) or _one_of_two(inference, attempt)):
+    if "topP" in inference and (fixed or (thinks and inference["topP"] < MIN_TOP_P) or _one_of_two(inference, attempt)):
         lost += ["top_p"] if inference.pop("topP") != 1 else []
     if (thinks or fixed) and own.pop("top_k", None) is not None:
         lost.append("top_k")

@@ -20,7 +20,7 @@ from haimaker.pricing.image_variants import Size
 
 __all__ = ["from_upstream", "read_error", "to_upstream"]
 
-MOST_AT_ONCE = 4
+MAX_AT_ONCE = 4
 RATIOS = ("1:1", "3:4", "4:3", "9:16", "16:9")
 READ = frozenset(
     {*OURS, "model", "prompt", "n", "size", "response_format", "output_format", "output_compression", "negative_prompt"}

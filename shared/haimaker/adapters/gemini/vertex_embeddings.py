@@ -17,11 +17,11 @@ from haimaker.http.values import JSON, UpstreamRequest
 from haimaker.operations.attempt import Attempt
 from haimaker.operations.embeddings import Content, EmbeddingRequest
 from haimaker.operations.operation import Answer, Made
-from haimaker.pricing.usage import Tokens, count
+from haimaker.pricing.usage import Usage, to_count
 
 __all__ = ["from_upstream", "most_at_once", "read_error", "to_upstream"]
 
-MOST_AT_ONCE = 250
+MAX_AT_ONCE = 250
 MULTIMODAL = "multimodalembedding"
 """The family that takes images as well."""
 BY_CHARACTER = "input_cost_per_character"
@@ -29,7 +29,7 @@ OF_AN_INSTANCE = {"task_type": "task_type", "taskType": "task_type", "input_type
 
 
 def most_at_once(attempt: Attempt) -> int:
-    return 1 if attempt.traits.one_input else MOST_AT_ONCE
+    return 1 if attempt.traits.one_input else MAX_AT_ONCE
 
 
 def to_upstream(request: EmbeddingRequest, attempt: Attempt) -> UpstreamRequest:
@@ -73,7 +73,7 @@ def _vector(prediction: JSON) -> list[float]:
     return vector_of(next(named, None))
 
 
-def _tokens(body: JSON, predictions: list[JSON], request: EmbeddingRequest, attempt: Attempt) -> Tokens | None:
+def _tokens(body: JSON, predictions: list[JSON], request: EmbeddingRequest, attempt: Attempt) -> Usage | None:
     """As counted for each text; older models are billed by the character, those for images by the image as well.
 
     https://cloud.google.com/vertex-ai/generative-ai/pricing
@@ -81,12 +81,12 @@ def _tokens(body: JSON, predictions: list[JSON], request: EmbeddingRequest, atte
     if MULTIMODAL in attempt.traits.families:
         contents = request.contents()
         characters = sum(len(content.text) for content in contents)
-        return Tokens(characters=characters, input_images=sum(bool(content.image) for content in contents))
+        return Usage(characters=characters, input_images=sum(bool(content.image) for content in contents))
     metadata = body.get("metadata")
-    characters = count(metadata, "billableCharacterCount") if isinstance(metadata, dict) else 0
-    if characters and BY_CHARACTER in attempt.facts.rates:
-        return Tokens(characters=characters)
+    characters = to_count(metadata, "billableCharacterCount") if isinstance(metadata, dict) else 0
+    if characters and BY_CHARACTER in attempt.model_info.rates:
+        return Usage(characters=characters)
     embedded = [each["embeddings"] for each in predictions if isinstance(each.get("embeddings"), dict)]
     statistics = [each["statistics"] for each in embedded if isinstance(each.get("statistics"), dict)]
     counted = len(statistics) == len(predictions) > 0
-    return Tokens(input=sum(count(each, "token_count", "tokenCount") for each in statistics)) if counted else None
+    return Usage(input=sum(to_count(each, "token_count", "tokenCount") for each in statistics)) if counted else None
