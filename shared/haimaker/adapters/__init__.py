@@ -6,7 +6,6 @@ number, log or environment, so that a recorded case tests all of it. Provider di
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterable, Iterator, Mapping
 from functools import cache
 from importlib import import_module
@@ -234,7 +233,8 @@ def completion(attempt: Attempt) -> Adapter:
 
 def completes(attempt: Attempt) -> bool:
     """Whether the model has legacy completions of its own."""
-    return bool(attempt.provider.catalog.completes and re.match(attempt.provider.catalog.completes, attempt.model_info.model))
+    completes = attempt.provider.catalog.completes
+    return completes == "all" or (completes == "some" and attempt.traits.completes)
 
 
 def chat(name: str) -> ChatAdapter:

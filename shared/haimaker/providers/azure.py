@@ -26,7 +26,9 @@ SPEECH = Provider(
 TRANSCRIPTION = Provider(
     "azure",
     auth=Auth(key_header="api-key"),
-    families={"gpt-": Provider("azure", auth=Auth(key_header="api-key"), dialect=Dialect(values=WITH_TOKENS))},
+    families=dict.fromkeys(
+        ("gpt", "gpt-4"), Provider("azure", auth=Auth(key_header="api-key"), dialect=Dialect(values=WITH_TOKENS))
+    ),
 )
 
 # https://learn.microsoft.com/azure/ai-foundry/openai/how-to/dall-e: later models than dall-e-3 came with later versions.
@@ -67,8 +69,8 @@ PROVIDER = Provider(
     ),
     catalog=Catalog(
         telemetry_name="azure.ai.openai",
-        completes=r"gpt-3\.?5-turbo-instruct",
-        unlisted=r"[\w-]+/|computer-use|gpt-live|gpt-realtime-whisper",
+        completes="some",
+        unlisted=("/", "computer-use", "live"),
     ),
     operations={"audio_speech": SPEECH, "audio_transcriptions": TRANSCRIPTION, **for_images(IMAGES)},
 )

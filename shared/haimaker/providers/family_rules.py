@@ -6,9 +6,6 @@ Only what is the provider's own: what a family takes at every host is in `models
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-OTHERS = "*"
-"""Stands for all families that are not named."""
-
 
 @dataclass(frozen=True, slots=True)
 class FamilyRule:

@@ -5,8 +5,9 @@ https://console.groq.com/docs/openai, …/docs/api-reference#chat-create: fields
 
 from dataclasses import replace
 
+from haimaker.models.matching import OTHERS
 from haimaker.providers.common import NEVER_STREAMS, OPENAI_ONLY, REASONING, voices
-from haimaker.providers.family_rules import OTHERS, FamilyRule
+from haimaker.providers.family_rules import FamilyRule
 from haimaker.providers.provider import Dialect, Endpoint, Limits, MessageRules, Provider
 
 # https://console.groq.com/docs/text-to-speech/orpheus
@@ -28,7 +29,7 @@ ARABIC_SPEECH = replace(
     ),
 )
 
-SPEECH = replace(ENGLISH_SPEECH, families={"canopylabs/orpheus-arabic": ARABIC_SPEECH})
+SPEECH = replace(ENGLISH_SPEECH, families={"orpheus-arabic": ARABIC_SPEECH})
 
 # https://console.groq.com/docs/speech-to-text: no streams, no subtitles, and ten seconds are the least that is billed.
 TRANSCRIPTION = Provider(

@@ -38,7 +38,7 @@ PROVIDER = Provider(
         asks_stream_usage=False,
         messages=MessageRules(strips_names=True, strips_fields=(*REASONING, "refusal", "audio")),
     ),
-    catalog=Catalog(telemetry_name="mistral_ai", unlisted=r".*realtime"),
+    catalog=Catalog(telemetry_name="mistral_ai", unlisted=("live",)),
     operations={
         "audio_speech": SPEECH,
         "embeddings": Provider("mistral", dialect=Dialect(rename={"dimensions": "output_dimension"}, drop=("user",))),

@@ -14,7 +14,7 @@ SPEECH = Provider(
     dialect=Dialect(add={"stream_format": "sse"}, forwards=("openai-organization", "openai-project")),
     limits=Limits(max_characters=4_096),
     families={
-        "tts-": Provider(
+        "tts": Provider(
             "openai", dialect=Dialect(forwards=("openai-organization", "openai-project")), limits=Limits(max_characters=4_096)
         )
     },
@@ -23,7 +23,7 @@ SPEECH = Provider(
 TRANSCRIPTION = Provider(
     "openai",
     dialect=Dialect(forwards=HEADERS),
-    families={"gpt-": Provider("openai", dialect=Dialect(values=WITH_TOKENS, forwards=HEADERS))},
+    families=dict.fromkeys(("gpt", "gpt-4"), Provider("openai", dialect=Dialect(values=WITH_TOKENS, forwards=HEADERS))),
 )
 
 PROVIDER = Provider(
@@ -36,8 +36,8 @@ PROVIDER = Provider(
         messages=MessageRules(keeps_developer=True, strips_fields=REASONING),
     ),
     catalog=Catalog(
-        completes=r"(?:ft:)?(?:gpt-3\.5-turbo-instruct|davinci-002|babbage-002)",
-        unlisted=r"ft:|computer-use|gpt-live|gpt-realtime-whisper",  # fine-tuned models have longer names; others speak live
+        completes="some",
+        unlisted=("ft:", "computer-use", "live"),  # fine-tuned models have longer names; others speak live
     ),
     operations={"audio_speech": SPEECH, "audio_transcriptions": TRANSCRIPTION},
 )

@@ -8,8 +8,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
 
+from haimaker.models.matching import OTHERS
 from haimaker.models.traits import Traits
-from haimaker.providers.family_rules import NO_RULE, OTHERS, FamilyRules
+from haimaker.providers.family_rules import NO_RULE, FamilyRules
 
 
 @dataclass(frozen=True, slots=True)
@@ -177,14 +178,14 @@ class Catalog:
     """Models to list that the table of prices does not know; `*` where it may have any model."""
     modes: Mapping[str, str] = field(default_factory=dict)
     """The mode of those that are not for chat, in the table's words."""
-    unlisted: str = ""
-    """A pattern of names in the table of prices that are not listed: prices by region, models in a format without an adapter."""
+    unlisted: tuple[str, ...] = ()
+    """Selectors of names in the table of prices that are not listed: prices by region, models in a format without an adapter."""
     completes: str = ""
-    """A pattern of models that have legacy completions; those of all others are made of chat."""
+    """Which of its models have legacy completions: `all`, or `some` as their traits say; those of others are made of chat."""
     priced_as: str | None = None
     """The provider under whose name the table has its prices, if not its own."""
     known_as: Mapping[str, str] = field(default_factory=dict)
-    """By a pattern of their names, models that the table of prices has under one name together."""
+    """By a selector, models that the table of prices has under one name together."""
     prices: Mapping[str, str] = field(default_factory=dict)
     """Prices of models that the table does not know."""
     reports_cost: bool = False
@@ -210,7 +211,7 @@ class Provider:
     """By name, operations that are served differently, or elsewhere: the definition for these, with an address of its own if that
     is another one. An address that the deployer gives holds for all of them."""
     families: Mapping[str, "Provider"] = field(default_factory=dict)
-    """By a pattern of their names, models that are served differently."""
+    """By a selector of `models/matching.py`, such as a family's name, models that are served differently."""
     family: str = ""
     """The model family to which all of its models belong, whatever their names say."""
     traits: Mapping[str, Any] = field(default_factory=dict)

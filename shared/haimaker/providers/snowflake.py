@@ -3,8 +3,9 @@
 https://docs.snowflake.com/en/user-guide/snowflake-cortex/cortex-rest-api
 """
 
+from haimaker.models.matching import OTHERS
 from haimaker.providers.common import MAX_COMPLETION_TOKENS
-from haimaker.providers.family_rules import OTHERS, FamilyRule
+from haimaker.providers.family_rules import FamilyRule
 from haimaker.providers.provider import Auth, Dialect, Endpoint, Limits, Provider
 
 PROVIDER = Provider(

@@ -14,7 +14,8 @@ from haimaker.credentials.access import ProviderConnection, connections_from_env
 from haimaker.credentials.headers import auth_headers
 from haimaker.http.errors import APIError, BadRequestError
 from haimaker.http.values import JSON, Event, UpstreamRequest
-from haimaker.providers.family_rules import OTHERS, FamilyRule
+from haimaker.models.matching import OTHERS
+from haimaker.providers.family_rules import FamilyRule
 from haimaker.providers.provider import Provider
 from haimaker.providers.registry import all_providers, get
 from haimaker.routing.context import RoutingContext

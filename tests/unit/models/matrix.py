@@ -6,6 +6,7 @@ model of it to `CHATS`, or to `OTHERS` if it does not chat.
 
 import json
 from collections.abc import Iterator, Mapping
+from dataclasses import replace
 from hashlib import sha256
 from importlib import import_module
 from pathlib import Path
@@ -102,7 +103,7 @@ CHATS: Mapping[str, tuple[str, ...]] = {
         ("zai/{}", "cerebras/zai-{}", "fireworks_ai/accounts/fireworks/models/{}", "openrouter/z-ai/{}"),
     ),
     **dict.fromkeys(
-        ("grok-5", "grok-4.3", "grok-4-0709", "grok-3-mini", "grok-4.20-non-reasoning"),
+        ("grok-5", "grok-4.3", "grok-4-0709", "grok-3-mini", "grok-4.20-non-reasoning", "grok-2"),
         ("xai/{}", "openrouter/x-ai/{}", "azure_ai/{}", "bedrock/xai.{}"),
     ),
     **dict.fromkeys(
@@ -126,6 +127,7 @@ CHATS: Mapping[str, tuple[str, ...]] = {
         ),
         ("openrouter/any/{}",),
     ),
+    "nova-premier": ("amazon_nova/{}",),
     "doubao-seed-2": ("volcengine/{}",),
     "mimo-v2": ("xiaomi_mimo/{}",),
     "compound": ("groq/groq/{}",),
@@ -190,7 +192,7 @@ REQUESTS: Mapping[str, JSON] = {
     "max_tokens": {"max_tokens": 5000},
     **{
         f"effort {effort}": {"reasoning_effort": effort, "max_tokens": 30_000}
-        for effort in ("none", "low", "medium", "xhigh", "max")
+        for effort in ("none", "minimal", "low", "medium", "xhigh", "max")
     },
     **{
         f"sampling, effort {effort}": {"temperature": 0.5, "logprobs": True, "stop": ["x"], "reasoning_effort": effort}
@@ -247,6 +249,8 @@ def outcomes(operation: str, target: str) -> JSON:
     if operation == "chat":
         plain = sent({}, tried)
         made = {name: _difference(sent(fields, tried), plain) for name, fields in REQUESTS.items()}
+        catalogued = replace(tried, model_info=replace(tried.model_info, supports=frozenset({"vision"})))
+        made["effort high, of a model that the catalogue has without reasoning"] = sent({"reasoning_effort": "high"}, catalogued)
         return {"plain": plain, **made, **_answers(tried)}
     if operation == "completes":
         return {"completes": adapters.completes(tried)}

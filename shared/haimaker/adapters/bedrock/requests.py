@@ -12,7 +12,7 @@ from haimaker.adapters.bedrock.messages import Conversation
 from haimaker.adapters.bedrock.tools import Tools, to_tools
 from haimaker.adapters.parameters import Parameters
 from haimaker.http.values import JSON
-from haimaker.models.traits import ALWAYS, EFFORTS, UNASKED, Traits
+from haimaker.models.traits import ALWAYS, EFFORTS, NEVER, UNASKED, Traits
 from haimaker.operations.attempt import Attempt
 from haimaker.operations.chat import ChatRequest
 
@@ -160,7 +160,7 @@ def _as_it_thinks(own: JSON, traits: Traits) -> list[str]:
         not isinstance(thinking, dict)
         or thinking.get("type") != "enabled"
         or traits.thinks_by_budget
-        or not traits.thinks_adaptively
+        or traits.thinks in ("", NEVER)
     ):
         return []
     own["thinking"] = {"type": "adaptive", "display": thinking.get("display", "summarized")}
