@@ -104,8 +104,12 @@ def patterns_over_names(file: Path) -> Iterator[str]:
             yield f"{file.name}:{node.lineno} {ast.unparse(node)[:80]}"
 
 
+IDS = ("bedrock/moderations.py",)
+"""What takes an id apart that is given as a model's name: a guardrail's, with its version."""
+
+
 def test_nothing_but_the_families_has_a_pattern_over_a_models_name() -> None:
-    files = [file for file in LAYER.rglob("*.py") if file.parent.name != "models"]
+    files = [file for file in LAYER.rglob("*.py") if file.parent.name != "models" and not str(file).endswith(IDS)]
     assert [found for file in files for found in patterns_over_names(file)] == []
 
 
