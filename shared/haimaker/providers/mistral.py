@@ -3,10 +3,10 @@
 https://docs.mistral.ai/api/: unknown fields are refused, usage comes with the last chunk unasked.
 """
 
-from haimaker.providers.common import MAX_TOKENS, REASONING, voices
+from haimaker.providers.common import CACHE, MAX_TOKENS, REASONING, voices
 from haimaker.providers.provider import Catalog, Dialect, Endpoint, MessageRules, Provider
 
-UNSUPPORTED = ("user", "logit_bias", "store", "service_tier", "safety_identifier", "verbosity")
+UNSUPPORTED = ("user", "logit_bias", "store", "service_tier", "safety_identifier", "verbosity", "moderation", *CACHE[1:])
 
 # https://docs.mistral.ai/studio/audio/text-to-speech/voices
 SPEECH = Provider(

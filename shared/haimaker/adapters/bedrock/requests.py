@@ -10,7 +10,7 @@ from haimaker.adapters.bedrock.blocks import Blocks, invalid
 from haimaker.adapters.bedrock.families import Family, family_of, may
 from haimaker.adapters.bedrock.messages import Conversation
 from haimaker.adapters.bedrock.tools import Tools, to_tools
-from haimaker.adapters.parameters import Parameters
+from haimaker.adapters.parameters import HINTS, Parameters
 from haimaker.http.values import JSON
 from haimaker.models.traits import ALWAYS, EFFORTS, NEVER, UNASKED, Traits
 from haimaker.operations.attempt import Attempt
@@ -36,7 +36,18 @@ PARAMETERS = Parameters(
             "top_p",
         }
     ),
-    harmless=frozenset({"metadata", "prediction", "prompt_cache_key", "safety_identifier", "seed", "store", "user", "verbosity"}),
+    harmless=frozenset(
+        {
+            "metadata",
+            "prediction",
+            *HINTS,
+            "safety_identifier",
+            "seed",
+            "store",
+            "user",
+            "verbosity",
+        }
+    ),
     neutral={
         "frequency_penalty": (0,),
         "logprobs": (False,),

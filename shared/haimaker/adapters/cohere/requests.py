@@ -10,7 +10,7 @@ from typing import Any
 from urllib.parse import unquote_to_bytes
 
 from haimaker.adapters.cohere.tools import add_tools, invalid
-from haimaker.adapters.parameters import Parameters
+from haimaker.adapters.parameters import HINTS, Parameters
 from haimaker.http.values import JSON
 from haimaker.operations.attempt import Attempt
 from haimaker.operations.chat import ChatRequest
@@ -42,7 +42,7 @@ PARAMETERS = Parameters(
             "metadata",
             "parallel_tool_calls",
             "prediction",
-            "prompt_cache_key",
+            *HINTS,
             "safety_identifier",
             "service_tier",
             "store",
@@ -161,7 +161,7 @@ def _content(message: JSON, param: str, documents: list[JSON]) -> str | list[JSO
         raise invalid(f"{param}.content", "it must be a string or a list of parts")
     parts = [made for index, part in enumerate(content) if (made := _part(part, f"{param}.content[{index}]", documents))]
     if all(part["type"] == "text" for part in parts):
-        return "\n".join(part["text"] for part in parts)
+        return "".join(part["text"] for part in parts)
     if message.get("role") != "user" and any(part["type"] == "image_url" for part in parts):
         raise invalid(f"{param}.content", "this provider takes images only from the user")
     return parts

@@ -12,6 +12,7 @@ from typing import Any
 from haimaker.adapters.openai import chat
 from haimaker.adapters.openai.failures import read_error
 from haimaker.adapters.openai.messages import CARRIED
+from haimaker.adapters.repairs import answered_results, prefixed
 from haimaker.http.values import JSON, Event, StreamEvent, UpstreamRequest
 from haimaker.models.traits import NEVER
 from haimaker.operations.attempt import Attempt
@@ -27,6 +28,7 @@ CALL_ID = re.compile(r"[a-zA-Z0-9]{9}")
 def to_upstream(request: ChatRequest, attempt: Attempt) -> UpstreamRequest:
     reasons = attempt.traits.thinks not in ("", NEVER)
     messages = [_message(message, reasons=reasons) for message in request.body["messages"] if not _is_empty_turn(message)]
+    messages = prefixed(answered_results(messages)) if messages else messages
     return chat.to_upstream(replace(request, body={**request.body, "messages": messages}), attempt)
 
 
