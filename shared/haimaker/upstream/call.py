@@ -14,12 +14,14 @@ from haimaker import adapters, demo
 from haimaker.accounts.keys import owner_of
 from haimaker.adapters import Adapter
 from haimaker.adapters import splitting as choices
+from haimaker.adapters.openai import types
+from haimaker.adapters.openai.types import conform
 from haimaker.billing.estimates import estimated, prompt_estimate
 from haimaker.billing.settlement import Trial
 from haimaker.credentials import headers as authorize
 from haimaker.credentials.access import Access
 from haimaker.http import errors, sse
-from haimaker.http.client import Cancel, Timeouts, Transport, TransportError
+from haimaker.http.client import MAX_WHOLE_BYTES, AnswerTooLarge, Cancel, Timeouts, Transport, TransportError, read_whole
 from haimaker.http.errors import APIError, APITimeoutError, BadGatewayError
 from haimaker.http.values import JSON, Chunk, Event, Patience, UpstreamRequest, UpstreamResponse
 from haimaker.operations.attempt import Attempt
@@ -114,19 +116,22 @@ class Caller:
 
         return FetchBounds.within(self.deadline_s, owner_of(self.headers), self.cancel, seconds)
 
+    @property
+    def _shape(self) -> types.Shape:
+        return types.CHAT if isinstance(self.request, ChatRequest) else types.COMPLETION
+
     def _adapter(self, trial: Trial) -> Adapter:
         adapter: Adapter = adapters.find(self.request, trial.attempt)
         return adapter
 
     def _whole(self, trial: Trial, request: Asked) -> JSON:
         response = self._open(trial, request)
-        raw = bytearray()
+        came = Counted(response.pieces)
         try:
             with self._explaining(trial, answered=True):
-                for piece in response.pieces:
-                    raw += piece
+                raw = read_whole(came)
         except APIError:
-            self._estimate(trial, len(raw))
+            self._estimate(trial, came.meant)
             raise
         body = _json(raw)
         if not isinstance(body, dict):
@@ -139,7 +144,7 @@ class Caller:
         """A 2xx body in OpenAI's format; one that is of no use but says what was used has been paid for."""
         try:
             with self._explaining(trial, answered=True):
-                return self._adapter(trial).from_upstream(body, trial.attempt)
+                return conform(self._adapter(trial).from_upstream(body, trial.attempt), self._shape)
         except APIError:
             if isinstance(body.get("usage"), dict) and body["usage"]:
                 self._charge(trial, body)
@@ -161,16 +166,19 @@ class Caller:
         try:
             with self._explaining(trial, answered=True):
                 if response.headers.get("content-type", "").startswith("application/json"):
-                    yield from self._of_json(response, trial)
+                    chunks = self._of_json(response, trial)
                 else:
-                    yield from adapter.from_stream(decode(response), trial.attempt)
+                    chunks = adapter.from_stream(decode(response), trial.attempt)
+                for chunk in chunks:
+                    body = conform(chunk.body, self._shape)
+                    yield chunk if body is chunk.body else Chunk(body)
         finally:
             if isinstance(response.pieces, Generator):
                 response.pieces.close()
 
     def _of_json(self, response: UpstreamResponse, trial: Trial) -> Iterator[Chunk]:
         """The chunks of an answer that is no stream: a list of what its events would hold, or whole."""
-        body = _json(b"".join(response.pieces))
+        body = _json(read_whole(response.pieces))
         if isinstance(body, list) and body and all(isinstance(each, dict) for each in body):
             return self._adapter(trial).from_stream((Event(sse.dumps(each)) for each in body), trial.attempt)
         if not isinstance(body, dict):
@@ -191,7 +199,7 @@ class Caller:
             trial.first_byte_ms = round((time.time() - trial.started_s) * 1000)
             if 200 <= response.status < 300:
                 return response
-            said = adapter.read_error(_json(_bounded(response.pieces)))
+            said = adapter.read_error(_json(beginning(response.pieces)))
             raise errors.from_upstream(response.status, said, response.headers, time.time())
 
     def _sited(self, attempt: Attempt) -> Attempt:
@@ -231,6 +239,8 @@ class Caller:
         except APIError as error:
             error.message = self._without_secret(error.message, trial.attempt)
             raise
+        except AnswerTooLarge as error:
+            raise BadGatewayError(str(error), code="invalid_provider_response") from error
         except TransportError as error:
             if error.sent and (answered or error.timed_out or self.cancel.requested):
                 self._estimate(trial, 0)
@@ -275,14 +285,34 @@ def _json(raw: bytes | bytearray) -> object:
         return None
 
 
-def _bounded(pieces: Iterator[bytes]) -> bytes:
+def beginning(pieces: Iterator[bytes]) -> bytes:
     """As much of an error's body as can matter."""
-    raw = b""
+    raw = bytearray()
     for piece in pieces:
         raw += piece
         if len(raw) > ERROR_BYTES:
             break
-    return raw
+    if isinstance(pieces, Generator):
+        pieces.close()
+    return bytes(raw)
+
+
+@dataclass(slots=True)
+class Counted(Iterator[bytes]):
+    """Pieces, and how many bytes have come."""
+
+    pieces: Iterator[bytes]
+    size: int = 0
+
+    @property
+    def meant(self) -> int:
+        """The bytes of an answer, none of one that is larger than any."""
+        return self.size if self.size <= MAX_WHOLE_BYTES else 0
+
+    def __next__(self) -> bytes:
+        piece = next(self.pieces)
+        self.size += len(piece)
+        return piece
 
 
 def _both(ours: str | None, clients: str) -> str:

@@ -8,12 +8,13 @@ from typing import TYPE_CHECKING, Any, TypeVar, cast
 
 from haimaker import adapters
 from haimaker.billing.settlement import Trial
+from haimaker.http.client import read_whole
 from haimaker.http.errors import APIError, BadGatewayError
 from haimaker.http.values import Chunk, UpstreamResponse
 from haimaker.operations.operation import Answer, Made, Pieces, Sound, Task, is_last
 from haimaker.pricing import costs, usage
 from haimaker.pricing.usage import Tokens
-from haimaker.upstream.call import Caller, decode
+from haimaker.upstream.call import Caller, Counted, decode
 from haimaker.upstream.parallel import side_by_side
 
 if TYPE_CHECKING:
@@ -83,15 +84,14 @@ class TaskCaller(Caller):
         return self._read(trial, part, self._open(trial, part))
 
     def _read(self, trial: Trial, part: Task, response: UpstreamResponse) -> Made:
-        raw = bytearray()
+        came = Counted(response.pieces)
         try:
             with self._explaining(trial, answered=True):
-                for piece in response.pieces:
-                    raw += piece
+                raw = read_whole(came)
         except APIError:
-            trial.use(part.estimate(trial.attempt, len(raw)), estimated=True)
+            trial.use(part.estimate(trial.attempt, came.meant), estimated=True)
             raise
-        answer = Answer(response.headers, bytes(raw))
+        answer = Answer(response.headers, raw)
         try:
             with self._explaining(trial, answered=True):
                 adapter: adapters.TaskAdapter = self._task_adapter(trial)
