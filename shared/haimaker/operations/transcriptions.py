@@ -125,7 +125,7 @@ class TranscriptionRequest(Task):
         if by_tokens(attempt.facts):
             return replace(said, input_ms=0) if said.prompt or said.completion or said.reported_units else None
         heard_ms = said.input_ms or _ms(seconds) * self._channels() or self._billed_ms(attempt)
-        return replace(said, input_ms=max(heard_ms, attempt.provider.least_sound_ms), variant=self._variant)
+        return replace(said, input_ms=max(heard_ms, attempt.provider.limits.min_audio_ms), variant=self._variant)
 
     def usage(self, tokens: Tokens) -> JSON:
         prompt, completion = tokens.prompt, tokens.completion
@@ -180,7 +180,7 @@ class TranscriptionRequest(Task):
         return "diarized" if self.wants_speakers else "plain"
 
     def _billed_ms(self, attempt: Attempt) -> int:
-        return max(self.sound.duration_ms * self._channels(), attempt.provider.least_sound_ms)
+        return max(self.sound.duration_ms * self._channels(), attempt.provider.limits.min_audio_ms)
 
     def _channels(self) -> int:
         return self.sound.channels if any(self.body.get(name) in ("true", "True", "1") for name in BY_CHANNEL) else 1
