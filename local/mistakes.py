@@ -24,7 +24,7 @@ KEYS_SHARE = 10
 WEIGHT_BYTES = 100_000
 """Of a body that was read for nothing: as much as one mistake more."""
 MINUTE_S = 60.0
-MOST_SENDERS = 10_000
+MAX_SENDERS = 10_000
 
 
 @dataclass(slots=True)
@@ -46,7 +46,7 @@ class Mistakes:
             weight = self._weight(sender, now_s) + 1 + body_bytes / WEIGHT_BYTES
             self._senders[sender] = (min(weight, 2.0 * self._most(sender)), now_s)
             self._senders.move_to_end(sender)
-            while len(self._senders) > MOST_SENDERS:
+            while len(self._senders) > MAX_SENDERS:
                 self._senders.popitem(last=False)
 
     def wait_s(self, sender: str) -> int:
@@ -66,7 +66,9 @@ class Mistakes:
 
 
 def too_many(wait_s: int) -> RateLimitError:
-    message = "Too many requests with unknown keys, or that are malformed, came from here. Wait, and check the key and the requests."
+    message = (
+        "Too many requests with unknown keys, or that are malformed, came from here. Wait, and check the key and the requests."
+    )
     return RateLimitError(message, code="too_many_mistakes", type="requests", headers={"retry-after": str(wait_s)})
 
 
