@@ -7,12 +7,12 @@ import os
 import time
 from collections.abc import Iterator
 from contextlib import suppress
-from dataclasses import dataclass
 from pathlib import Path
 
 from haimaker.files import ENDINGS, LASTS_S, MOST_BYTES, FilesUnavailable, Upload, checked_id, new_id, too_large, unknown
 from haimaker.http.errors import BadRequestError, NotFoundError
 from haimaker.http.values import Request, Response
+from haimaker.lean_dataclasses import dataclass
 from haimaker.settings.settings import Settings
 
 MADE, UPLOADS = "made", "uploads"

@@ -4,7 +4,6 @@ The gateway itself writes and reads by such links, too. https://docs.aws.amazon.
 """
 
 import time
-from dataclasses import dataclass
 from urllib.parse import quote
 
 from haimaker.aws.access import AWSAccess
@@ -12,6 +11,7 @@ from haimaker.aws.client import signed_link
 from haimaker.files import LASTS_S, MOST_BYTES, FilesUnavailable, Upload, checked_id, new_id, too_large, unknown
 from haimaker.http.client import Cancel, Timeouts, Transport, TransportError
 from haimaker.http.values import UpstreamRequest, UpstreamResponse
+from haimaker.lean_dataclasses import dataclass
 
 MADE, UPLOADS = "made", "uploads"
 OWN_CALL_S = 60

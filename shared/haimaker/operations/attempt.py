@@ -1,9 +1,9 @@
 """One try at one target."""
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from haimaker.http.values import PATIENT, Patience
+from haimaker.lean_dataclasses import dataclass
 
 if TYPE_CHECKING:
     from haimaker.models.catalog import Facts

@@ -5,7 +5,7 @@ https://platform.openai.com/docs/api-reference/audio/createTranscription
 
 import math
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Annotated, Any, Literal
 
 from pydantic import Field, StrictStr, ValidationError
@@ -14,6 +14,7 @@ from haimaker.http import multipart as multipart_form
 from haimaker.http.errors import BadRequestError
 from haimaker.http.multipart import File
 from haimaker.http.values import JSON, Chunk, Request
+from haimaker.lean_dataclasses import dataclass
 from haimaker.media import audio as sound
 from haimaker.media.audio import Sound
 from haimaker.models.catalog import Facts

@@ -3,11 +3,12 @@
 import os
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from pathlib import Path
 
 from haimaker.aws.access import AWSAccess
 from haimaker.credentials.access import SIGNED_PROVIDERS, Access, access_from, aws_credentials_of, aws_region_of, signed_providers
+from haimaker.lean_dataclasses import dataclass, field
 from haimaker.observability.metrics import BY_PROVIDER
 from haimaker.pricing.amounts import UserBudget, is_span, nanousd_of, seconds_of
 from haimaker.providers.registry import NAMES

@@ -6,9 +6,9 @@ A name that no pattern knows is taken for a model newer than this file. Names co
 """
 
 import re
-from dataclasses import dataclass
 
 from haimaker.http.values import JSON
+from haimaker.lean_dataclasses import dataclass
 from haimaker.operations.attempt import Attempt
 
 BUDGETED = re.compile(r"claude-(?:instant|v?[123](?!\d)|\w+-4(?!-[6-9](?!\d)))")

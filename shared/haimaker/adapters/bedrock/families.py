@@ -6,8 +6,8 @@ https://docs.aws.amazon.com/bedrock/latest/userguide/conversation-inference-supp
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
 
+from haimaker.lean_dataclasses import dataclass
 from haimaker.operations.attempt import Attempt
 
 FAMILY = re.compile(r"(?:^|[./:])(claude|nova-2|nova|mistral|openai|xai|cohere|meta|deepseek|ai21|qwen)\b")

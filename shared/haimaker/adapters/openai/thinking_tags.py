@@ -6,10 +6,10 @@ https://console.groq.com/docs/reasoning. Only what stands at the beginning of a 
 
 import re
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
 from typing import Any
 
 from haimaker.http.values import JSON
+from haimaker.lean_dataclasses import dataclass, field
 from haimaker.operations.attempt import Attempt
 
 MODELS = re.compile(
