@@ -9,7 +9,7 @@ from local.command_line.context import Context
 from local.command_line.doctor.finding import Check, Finding, missing, ok, wrong
 from local.command_line.doctor.laptop import accepted
 from local.command_line.door import KEY_VARIABLES, Door, key_of
-from local.command_line.terminal import ROOT
+from local.installation import ROOT
 from local.operate import SAM
 
 SKEW_S = 240
