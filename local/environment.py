@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from difflib import get_close_matches
 from pathlib import Path
 
-from haimaker.providers.registry import PROVIDERS, Provider
+from haimaker.providers.registry import Provider, all_providers
 from haimaker.validation.settings import SettingsError
 
 FILE_VARIABLE = "HAIMAKER_ENV_FILE"
@@ -100,9 +100,9 @@ def misspelt(environment: Mapping[str, str]) -> dict[str, str]:
 
 def key_variables() -> dict[str, Provider]:
     """Those that hold a provider's key, with whose it is."""
-    rows = [row for row in PROVIDERS if not row.offline]
+    rows = [row for row in all_providers() if not row.offline]
     own = {f"{row.name.upper()}_API_KEY": row for row in rows}
-    return {variable: row for row in rows for variable in row.api_key_variables} | own
+    return {variable: row for row in rows for variable in row.auth.key_variables} | own
 
 
 def _stem(name: str) -> str:

@@ -6,8 +6,8 @@ from typing import Any
 
 from local.command_line.context import Context
 from local.command_line.door import JSON, Door
+from local.command_line.stack import OperatorError
 from local.command_line.terminal import Terminal, printable, usd
-from local.stack import OperatorError
 
 PROMPT = "> "
 

@@ -13,8 +13,8 @@ from urllib.parse import urlencode, urlsplit
 
 from haimaker.http import sse
 from haimaker.settings.settings import DEFAULT_ADMIN_KEY, is_loopback
+from local.command_line.stack import OperatorError
 from local.installation import START
-from local.stack import OperatorError
 from local.welcome import base_url
 
 JSON = dict[str, Any]

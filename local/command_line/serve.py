@@ -4,7 +4,7 @@ from typing import Any
 
 from local.command_line.context import Context
 from local.command_line.door import Door
-from local.stack import OperatorError
+from local.command_line.stack import OperatorError
 
 
 def add(commands: Any) -> None:

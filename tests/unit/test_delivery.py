@@ -13,6 +13,7 @@ from haimaker.files.folder import Folder
 from haimaker.http.errors import BadRequestError
 from haimaker.operations.operation import Made
 from haimaker.upstream.image_delivery import Delivery
+from haimaker.upstream.image_fetcher import FetchBounds
 
 PNG = b"\x89PNG\r\n\x1a\n" + bytes(20)
 SVG = b'<svg xmlns="http://www.w3.org/2000/svg"/>'
@@ -29,7 +30,7 @@ class Fetcher:
 
     asked: list[str] = field(default_factory=list)
 
-    def fetch(self, url: str, param: str, until_s: float) -> bytes:
+    def fetch(self, url: str, param: str, bounds: FetchBounds) -> bytes:
         self.asked.append(url)
         if url != LINK:
             raise BadRequestError("not there", param=param)
@@ -51,7 +52,7 @@ class Full:
 
 def delivered(files: Files | None, wanted: Any, *images: dict[str, Any]) -> Any:
     fetcher: Any = Fetcher()
-    return Delivery(files, fetcher).of(Made({"created": 1, "data": list(images)}), wanted)
+    return Delivery(files, fetcher, FetchBounds(0.0)).of(Made({"created": 1, "data": list(images)}), wanted)
 
 
 BYTES = {"b64_json": encoded(PNG), "url": None}

@@ -33,6 +33,7 @@ from haimaker.store import (
 )
 from haimaker.store import sqlite_schema as schema
 from haimaker.store.ledger import Counters
+from haimaker.store.sqlite_checkpoints import PAGES_AT_MOST, Checkpoints
 from haimaker.store.sqlite_documents import SQLiteDocuments
 from haimaker.store.sqlite_schema import Execute
 from haimaker.store.totals import DAY_S, By, Total, each, seconds_of, summed
@@ -48,8 +49,10 @@ class SQLiteStore:
     def __init__(self, path: str | Path, clock: Callable[[], float] = time.time) -> None:
         self._clock = clock
         self._lock = threading.Lock()
+        self._checkpoints = Checkpoints(lambda: schema.opened(Path(path)))
         with _failures("open"):
             self._connection = schema.opened(Path(path))
+            self._connection.execute(f"PRAGMA wal_autocheckpoint = {PAGES_AT_MOST}")
         with self._writing("open") as execute:
             schema.migrate(execute)
         self.documents = SQLiteDocuments(self._reading, self._writing)
@@ -57,6 +60,7 @@ class SQLiteStore:
         self._presence: BinaryIO | None = None
 
     def close(self) -> None:
+        self._checkpoints.close()
         with self._lock:
             self._connection.close()
             if self._presence:
@@ -195,8 +199,11 @@ class SQLiteStore:
     def _reading(self, operation: str) -> "AbstractContextManager[Execute]":
         return self._transaction(operation, "BEGIN")
 
-    def _writing(self, operation: str) -> "AbstractContextManager[Execute]":
-        return self._transaction(operation, "BEGIN IMMEDIATE")
+    @contextmanager
+    def _writing(self, operation: str) -> "Iterator[Execute]":
+        with self._transaction(operation, "BEGIN IMMEDIATE") as execute:
+            yield execute
+        self._checkpoints.after_commit()
 
     @contextmanager
     def _transaction(self, operation: str, begin: str) -> "Iterator[Execute]":

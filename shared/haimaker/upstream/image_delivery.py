@@ -4,21 +4,20 @@ Nothing here fails a request that has been paid for: what can't be turned comes 
 """
 
 import base64
-import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, NamedTuple
 
 from haimaker.files import Files, FilesUnavailable
-from haimaker.http.errors import BadRequestError
+from haimaker.http.errors import BadRequestError, GatewayBusyError
 from haimaker.http.values import JSON
 from haimaker.media import images as pictures
 from haimaker.operations.images import Form
 from haimaker.operations.operation import Made
 
 if TYPE_CHECKING:
-    from haimaker.upstream.image_fetcher import ImageFetcher
+    from haimaker.upstream.image_fetcher import FetchBounds, ImageFetcher
 
 FETCH_S = 30.0
 AT_ONCE = 5
@@ -38,6 +37,7 @@ class Delivery:
 
     files: Files | None
     fetcher: "ImageFetcher"
+    bounds: "FetchBounds"
 
     def of(self, made: Made, wanted: Form | None) -> Delivered:
         """`wanted` None is both, where bytes are at hand that can be kept; a link is not followed unasked."""
@@ -87,7 +87,7 @@ class Delivery:
         if not isinstance(url, str):
             return None
         try:
-            return base64.b64encode(self.fetcher.fetch(url, "response_format", time.monotonic() + FETCH_S)).decode()
-        except BadRequestError:
+            return base64.b64encode(self.fetcher.fetch(url, "response_format", self.bounds)).decode()
+        except (BadRequestError, GatewayBusyError):
             tell("an image could not be fetched from where its provider put it")
             return None

@@ -2,6 +2,7 @@
 
 from collections.abc import Generator, Iterator, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from itertools import chain
 from typing import TYPE_CHECKING, Any, TypeVar, cast
 
@@ -50,10 +51,12 @@ class TaskCaller(Caller):
     def delivered(self, made: Made) -> "Delivered":
         """What was made as the client wants it, by link or as bytes."""
         from haimaker.operations.images import ImageRequest
-        from haimaker.upstream.image_delivery import Delivery  # only images need it
+        from haimaker.upstream.image_delivery import FETCH_S, Delivery  # only images need it
 
         assert isinstance(self.task, ImageRequest)
-        return Delivery(self.upstreams.files(self.headers), self.upstreams.images).of(made, self.task.wanted)
+        return Delivery(self.upstreams.files(self.headers), self.upstreams.images, self.fetch_bounds(FETCH_S)).of(
+            made, self.task.wanted
+        )
 
     def pieces(self, trial: Trial) -> Pieces:
         """The bytes of an answer as they come; returns when the first have."""
@@ -70,8 +73,9 @@ class TaskCaller(Caller):
 
     def _parts(self, trial: Trial) -> Sequence[Task]:
         task = self.task
-        if trial.attempt.provider.inlines_images:
-            task = self._task_inlined = self._task_inlined or task.inlined(self.upstreams.images.data_url)
+        if trial.attempt.provider.limits.inlines_images:
+            fetcher, bounds = self.upstreams.images, self.fetch_bounds()
+            task = self._task_inlined = self._task_inlined or task.inlined(partial(fetcher.data_url, bounds=bounds))
         adapter: adapters.TaskAdapter | adapters.BatchAdapter = self._task_adapter(trial)
         return task.parts(adapter.most_at_once(trial.attempt)) if hasattr(adapter, "most_at_once") else [task]
 
@@ -148,7 +152,7 @@ def counted(trial: Trial, task: Task, said: Any) -> Tokens | None:
 
 def _credible(trial: Trial, tokens: Tokens) -> Tokens:
     """The cost that an answer reports counts only from a provider that is known to report it."""
-    return tokens if trial.attempt.provider.reports_cost else replace(tokens, reported_units=None)
+    return tokens if trial.attempt.provider.catalog.reports_cost else replace(tokens, reported_units=None)
 
 
 def _begun(items: Iterator[T]) -> Iterator[T]:

@@ -4,6 +4,8 @@ import sqlite3
 import stat
 import subprocess
 import sys
+import threading
+import time
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
@@ -12,6 +14,7 @@ import pytest
 import haimaker.store
 from haimaker.store import Admitted, StoreUnavailable
 from haimaker.store.sqlite import SQLiteStore
+from haimaker.store.sqlite_checkpoints import PAGES_AT_MOST, Checkpoints
 from tests.unit.store.conftest import START_S, Clock, Scene, record
 
 PACKAGE = Path(haimaker.store.__file__).parents[2]
@@ -90,6 +93,50 @@ def test_a_locked_file_is_unavailable_and_then_works_again(path):
     assert scene.store.get(account.id), "readers do not wait"
     other.execute("ROLLBACK")
     scene.admitted(account)
+
+
+def test_what_is_committed_is_copied_beside_the_requests(path):
+    """No commit copies the log, and yet the file has what was committed and the log starts anew instead of growing."""
+    scene = scene_of(path)
+    account = scene.account(budget_nanousd=10**9)
+    log = path.with_name("store.sqlite-wal")
+    copied, longest = 0, 0
+    until = time.monotonic() + 20
+    while copied < 2_000_000 and time.monotonic() < until:
+        hold = scene.admitted(account)
+        scene.store.settle(hold, record(hold, 1, text="x" * 20_000), 10)
+        time.sleep(0.002)
+        copied, longest = path.stat().st_size, max(longest, log.stat().st_size)
+    scene.store.close()
+    assert copied >= 2_000_000
+    assert longest < PAGES_AT_MOST * 4096
+
+
+def test_a_store_that_is_closed_while_its_log_is_copied_closes(path):
+    """At the worst moment: the thread has woken and is about to forget why."""
+    checkpoints = Checkpoints(lambda: sqlite3.connect(path))
+    closing = threading.Thread(target=checkpoints.close, daemon=True)
+    committed, clear = checkpoints._committed, checkpoints._committed.clear
+
+    def close_first():
+        if not closing.ident:
+            closing.start()
+            checkpoints._closed.wait()
+            time.sleep(0.01)  # until it has woken the thread as well
+        clear()
+
+    committed.clear = close_first
+    checkpoints.after_commit()
+    checkpoints._closed.wait(10)
+    closing.join(10)
+    assert not closing.is_alive()
+
+
+def test_a_commit_copies_a_log_that_nobody_else_did(path):
+    """Where the thread can't work the log is bounded all the same."""
+    scene = scene_of(path)
+    [pages] = scene.store._connection.execute("PRAGMA wal_autocheckpoint").fetchone()
+    assert pages == PAGES_AT_MOST
 
 
 def test_a_full_disk_changes_nothing(path):
