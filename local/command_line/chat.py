@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from local.command_line.context import Context
-from local.command_line.door import JSON, Door
+from local.command_line.door import JSON, APIClient
 from local.command_line.stack import OperatorError
 from local.command_line.terminal import Terminal, printable, usd
 
@@ -60,7 +60,7 @@ def _body(arguments: Any, messages: list[JSON]) -> JSON:
     return {"model": arguments.model, "messages": messages, **limit}
 
 
-def _exchange(terminal: Terminal, door: Door, body: JSON) -> str:
+def _exchange(terminal: Terminal, door: APIClient, body: JSON) -> str:
     """Asks, and prints the answer as it comes; the whole of it is returned. Raises OperatorError."""
     if terminal.as_json:
         answer = door.post("/chat/completions", body)

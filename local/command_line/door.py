@@ -23,7 +23,7 @@ KEY_VARIABLES = ("HAIMAKER_KEY", "HAIMAKER_ADMIN_KEY")
 TIMEOUT_S = 30.0
 STREAM_TIMEOUT_S = 600.0
 PIECE = 16 * 1024
-PAGE = 100
+PAGE_SIZE = 100
 
 
 class _NoRedirects(urllib.request.HTTPRedirectHandler):
@@ -34,7 +34,7 @@ class _NoRedirects(urllib.request.HTTPRedirectHandler):
 
 
 @dataclass(frozen=True, slots=True)
-class Door:
+class APIClient:
     """All methods raise OperatorError."""
 
     url: str
@@ -66,13 +66,13 @@ class Door:
         """Every key as `/key/info` tells it, and how many there are."""
         number, pages = 1, 1
         while number <= pages:
-            page = self.get("/key/list", return_full_object="true", page=number, size=PAGE)
+            page = self.get("/key/list", return_full_object="true", page=number, size=PAGE_SIZE)
             yield from ((key, page["total_count"]) for key in page["keys"])
             number, pages = number + 1, page["total_pages"]
 
     def _answer(self, method: str, path: str, body: bytes | None) -> JSON:
         with self._open(method, path, body, TIMEOUT_S) as answer:
-            return _document(answer, self.url)
+            return _parse_answer(answer, self.url)
 
     def _open(self, method: str, path: str, body: bytes | None, timeout_s: float) -> IO[bytes]:
         opener = _opener(self.url)
@@ -107,7 +107,7 @@ def _opener(url: str) -> urllib.request.OpenerDirector:
     return urllib.request.build_opener(_NoRedirects(), *no_proxy)
 
 
-def _document(answer: IO[bytes], url: str) -> JSON:
+def _parse_answer(answer: IO[bytes], url: str) -> JSON:
     try:
         document = json.load(answer)
     except ValueError:

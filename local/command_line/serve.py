@@ -3,7 +3,7 @@
 from typing import Any
 
 from local.command_line.context import Context
-from local.command_line.door import Door
+from local.command_line.door import APIClient
 from local.command_line.stack import OperatorError
 
 
@@ -27,5 +27,5 @@ def run(context: Context) -> int:
 
 def health(context: Context) -> int:
     """Needs no key. Raises OperatorError."""
-    context.terminal.say(str(Door(context.url(), "").get("/health")["status"]))
+    context.terminal.say(str(APIClient(context.url(), "").get("/health")["status"]))
     return 0
