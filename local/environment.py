@@ -10,7 +10,8 @@ from collections.abc import Mapping
 from difflib import get_close_matches
 from pathlib import Path
 
-from haimaker.providers.registry import Provider, all_providers
+from haimaker.providers.provider import Provider
+from haimaker.providers.registry import all_providers
 from haimaker.validation.settings import SettingsError
 
 FILE_VARIABLE = "HAIMAKER_ENV_FILE"
