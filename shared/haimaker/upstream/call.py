@@ -13,8 +13,8 @@ from urllib.parse import urlsplit
 from haimaker import adapters, demo
 from haimaker.accounts.keys import owner_of
 from haimaker.adapters import Adapter, splitting
-from haimaker.adapters.openai import types
-from haimaker.adapters.openai.types import conform
+from haimaker.adapters import openai_types as types
+from haimaker.adapters.openai_types import conform
 from haimaker.billing.estimates import estimate_prompt_tokens, estimate_usage
 from haimaker.billing.settlement import AttemptLog
 from haimaker.credentials import headers as credential_headers

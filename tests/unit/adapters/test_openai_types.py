@@ -10,7 +10,7 @@ from openai.types import Completion
 from openai.types.chat import ChatCompletion, ChatCompletionChunk
 
 from haimaker.adapters.openai import chat, completions
-from haimaker.adapters.openai.types import CHAT, COMPLETION, conform
+from haimaker.adapters.openai_types import CHAT, COMPLETION, conform
 from haimaker.http.errors import APIError, BadGatewayError
 from haimaker.http.values import Event
 from tests.contract.random_bodies import TREES, places, put
