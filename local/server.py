@@ -48,7 +48,7 @@ _IPV4 = re.compile(r"[0-9.]+")
 class Gateway(Protocol):
     def handle(self, operation: str, request: Request) -> Response: ...
 
-    def refuse_unread(self, operation: str, request: Request) -> Response | None: ...
+    def refuse_unread(self, operation: str, request: Request) -> APIError | None: ...
 
 
 class Arrival(NamedTuple):
@@ -178,16 +178,16 @@ class Server:
         if self._local_names_only:
             check_name(head)
         path, query = _split_target(head.target)
-        operation, path_params, error = "", {}, None
+        found, error = paths.Match("", {}), None
         try:
-            operation, path_params = paths.match(head.method, path)
+            found = paths.match(head.method, path)
         except APIError as raised:
             error = raised
-        if self._connections.is_spare(connection) and operation != HEALTH:
+        if self._connections.is_spare(connection) and found.operation != HEALTH:
             message = "This gateway has as many connections as it may have. Try again in a moment."
             raise ServiceUnavailableError(message, code="too_many_connections", headers={"retry-after": "1"})
-        request = Request(request_id, head.headers, b"", path_params, query, client_left=_client_left(connection))
-        return Arrival(request, operation, error, address_of(peer, head.headers, self._proxies))
+        request = Request(request_id, head.headers, b"", found.path_params, query, client_left=_client_left(connection))
+        return Arrival(request, found.operation, error, address_of(peer, head.headers, self._proxies))
 
     def _respond(
         self, connection: socket.socket, arrival: Arrival, head: Head, reader: RequestReader, gateway: Gateway

@@ -49,7 +49,8 @@ class FileStore(Protocol):
         """A place for one file, which its client fills, and which only requests of this owner name. Raises FilesUnavailable."""
 
     def read(self, upload_id: str, owner: str = "") -> bytes:
-        """What a client put there, for the owner of the place. Raises BadRequestError where there is nothing, or too much, and FilesUnavailable."""
+        """What a client put there, for the owner of the place. Raises BadRequestError where there is nothing, or too much, and
+        FilesUnavailable."""
 
 
 def file_store_for(settings: "Settings", headers: Mapping[str, str]) -> FileStore | None:

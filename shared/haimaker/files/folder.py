@@ -14,14 +14,18 @@ from haimaker.files import (
     EXTENSIONS,
     LINK_LIFETIME_S,
     MAX_UPLOAD_BYTES,
+    MAX_UPLOADS,
     FilesUnavailable,
     Upload,
+    belongs_to,
+    check_owner,
     new_id,
+    new_upload_id,
     upload_not_found,
     upload_too_large,
     validate_id,
 )
-from haimaker.http.errors import BadRequestError, NotFoundError
+from haimaker.http.errors import BadRequestError, NotFoundError, RateLimitError
 from haimaker.http.values import Request, Response
 from haimaker.settings.settings import Settings
 
@@ -81,10 +85,10 @@ class LocalFileStore:
     def receive(self, request: Request) -> Response:
         """Fills a place for an upload. Raises NotFoundError where there is none."""
         file = self._place(UPLOADS, request)
-        if _read_unexpired(file) is None:
+        if _is_gone(file):
             raise _file_not_found()
         opened_s = file.stat().st_mtime
-        coming = file.with_suffix(".part")
+        coming = file.with_name(f".{file.name}")  # no id begins with a dot
         try:
             with open(os.open(coming, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "wb") as whole:
                 for piece in (request.body,) if request.pieces is None else request.pieces:
@@ -127,7 +131,7 @@ def _files(folder: Path) -> list[Path]:
 
 def _is_gone(file: Path) -> bool:
     try:
-        return _is_over(file)
+        return _is_expired(file)
     except OSError:
         return True
 
