@@ -55,7 +55,7 @@ class Mistakes:
             return 0
         with self._lock:
             over = self._weight(sender, self.clock()) - self._most(sender)
-        return max(0, math.ceil((over + 1) * MINUTE_S / self._most(sender))) if over > 0 else 0
+        return min(int(MINUTE_S), math.ceil((over + 1) * MINUTE_S / self._most(sender))) if over > 0 else 0
 
     def _most(self, sender: str) -> int:
         return self.per_minute * (KEYS_SHARE if sender.startswith("key#") else 1)
