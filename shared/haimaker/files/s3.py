@@ -4,7 +4,6 @@ The gateway itself writes and reads by such links, too. https://docs.aws.amazon.
 """
 
 import time
-from dataclasses import dataclass
 from urllib.parse import quote
 
 from haimaker.aws.access import AWSAccess
@@ -14,13 +13,16 @@ from haimaker.files import (
     MAX_UPLOAD_BYTES,
     FilesUnavailable,
     Upload,
+    check_owner,
     new_id,
+    new_upload_id,
     upload_not_found,
     upload_too_large,
     validate_id,
 )
 from haimaker.http.client import CancelToken, HTTPClient, Timeouts, TransportError
 from haimaker.http.values import UpstreamRequest, UpstreamResponse
+from haimaker.lean_dataclasses import dataclass
 
 MADE, UPLOADS = "made", "uploads"
 OWN_LINK_S = 60
@@ -47,13 +49,14 @@ class S3FileStore:
             raise FilesUnavailable(f"The bucket for files refused one with status {answer.status}.")
         return self._presign("GET", key, LINK_LIFETIME_S)
 
-    def presign_upload(self) -> Upload:
-        upload_id = new_id()
+    def presign_upload(self, owner: str = "") -> Upload:
+        upload_id = new_upload_id(owner)
         return Upload(
             upload_id, self._presign("PUT", f"{UPLOADS}/{upload_id}", LINK_LIFETIME_S), {}, int(time.time()) + LINK_LIFETIME_S
         )
 
-    def read(self, upload_id: str) -> bytes:
+    def read(self, upload_id: str, owner: str = "") -> bytes:
+        check_owner(upload_id, owner)
         answer = self._call("GET", f"{UPLOADS}/{validate_id(upload_id)}")
         if answer.status in MISSING:
             raise upload_not_found(upload_id)

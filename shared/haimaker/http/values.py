@@ -1,8 +1,9 @@
 """Frozen values that pass between pure code and I/O. They hold no behaviour beyond reading themselves."""
 
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass, field
 from typing import Any, NamedTuple
+
+from haimaker.lean_dataclasses import dataclass, field
 
 JSON = dict[str, Any]
 
@@ -24,6 +25,8 @@ class Request:
     """Seconds until the platform ends this invocation."""
     client_left: Callable[[], bool] = lambda: False
     """Whether the client is known to have closed the connection; a door that can't know says False."""
+    pieces: Iterator[bytes] | None = field(default=None, repr=False)
+    """The body as it comes, in place of `body`, of an operation that takes it so at a door which can."""
     upload: Callable[[str], bytes] = _no_upload
     """What the client has put aside for this request, by its id. Raises APIError; LookupError where nothing can be put aside."""
 

@@ -4,7 +4,8 @@ Only what is the provider's own: what a family takes at every host is in `models
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+
+from haimaker.lean_dataclasses import dataclass
 
 
 @dataclass(frozen=True, slots=True)

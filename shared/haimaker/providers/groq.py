@@ -8,7 +8,7 @@ from dataclasses import replace
 from haimaker.models.matching import OTHERS
 from haimaker.providers.common import NEVER_STREAMS, OPENAI_ONLY, REASONING, voices
 from haimaker.providers.family_rules import FamilyRule
-from haimaker.providers.provider import Dialect, Endpoint, Limits, MessageRules, Provider
+from haimaker.providers.provider import AnswerRules, Dialect, Endpoint, Limits, MessageRules, Provider
 
 # https://console.groq.com/docs/text-to-speech/orpheus
 ENGLISH_SPEECH = Provider(
@@ -55,6 +55,7 @@ PROVIDER = Provider(
             **dict.fromkeys(("kimi", "llama-4", "qwen3.5"), FamilyRule()),
             OTHERS: FamilyRule(answer_tool=("schema",)),
         },
+        answers=AnswerRules(service_tiers={"on_demand": "default"}),  # …/docs/service-tiers
         messages=MessageRules(strips_nulls=True, strips_names=True, strips_fields=REASONING),
     ),
     limits=Limits(single_choice=True),

@@ -4,7 +4,7 @@ https://docs.mistral.ai/api/: unknown fields are refused, usage comes with the l
 """
 
 from haimaker.providers.common import CACHE, MAX_TOKENS, REASONING, voices
-from haimaker.providers.provider import Catalog, Dialect, Endpoint, MessageRules, Provider
+from haimaker.providers.provider import AnswerRules, Catalog, Dialect, Endpoint, MessageRules, Provider
 
 UNSUPPORTED = ("user", "logit_bias", "store", "service_tier", "safety_identifier", "verbosity", "moderation", *CACHE[1:])
 
@@ -36,6 +36,7 @@ PROVIDER = Provider(
         refuse=("web_search_options", "audio"),
         values={"tool_choice": {"required": "any"}},
         asks_stream_usage=False,
+        answers=AnswerRules(finish_reasons={"model_length": "length"}),  # https://docs.mistral.ai/api/endpoint/chat
         messages=MessageRules(strips_names=True, strips_fields=(*REASONING, "refusal", "audio")),
     ),
     catalog=Catalog(telemetry_name="mistral_ai", unlisted=("live",)),

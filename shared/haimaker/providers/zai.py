@@ -5,7 +5,7 @@ https://docs.z.ai/api-reference/llm/chat-completion
 
 from haimaker.providers.common import MAX_TOKENS
 from haimaker.providers.family_rules import FamilyRule
-from haimaker.providers.provider import Dialect, Endpoint, Limits, Provider
+from haimaker.providers.provider import AnswerRules, Dialect, Endpoint, Limits, Provider
 
 PROVIDER = Provider(
     "zai",
@@ -17,6 +17,8 @@ PROVIDER = Provider(
         schema_in_words=True,
         # Until GLM-5.2 its models think or do not, with no effort between.
         family_rules={"glm-5.1": FamilyRule(drop=("reasoning_effort",))},
+        # Where the model broke off, and where its content was judged.
+        answers=AnswerRules(finish_reasons={"network_error": "length", "sensitive": "content_filter"}),
     ),
     limits=Limits(single_choice=True),
 )

@@ -1,9 +1,10 @@
 """What `provider/model` stands for here: whose it is, whether it can be reached, and what is known of it. Pure."""
 
 from collections.abc import Collection, Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from functools import cached_property
 
+from haimaker.lean_dataclasses import dataclass
 from haimaker.models.catalog import ModelInfo, find_model
 from haimaker.models.matching import select
 from haimaker.providers.provider import Provider

@@ -3,7 +3,7 @@
 import os
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from pathlib import Path
 
 from haimaker.aws.access import AWSAccess
@@ -15,6 +15,7 @@ from haimaker.credentials.access import (
     connections_from_env,
     signed_providers,
 )
+from haimaker.lean_dataclasses import dataclass, field
 from haimaker.observability.metrics import BY_PROVIDER
 from haimaker.pricing.amounts import UserBudget, duration_to_s, is_duration, to_nanousd
 from haimaker.providers.registry import NAMES
@@ -24,6 +25,8 @@ from haimaker.validation.settings import SettingsError, validate_url
 DEFAULT_HOST = "127.0.0.1"
 DEFAULT_ADMIN_KEY = "sk-local"
 DEFAULT_CONFIG = Path(__file__).parents[2] / "gateway.toml"
+OWN_CONFIG = Path("gateway.toml")
+"""In the folder in which a local gateway is started; before the layer's own."""
 DEFAULT_MAX_OUTPUT_TOKENS = 16_384
 
 
@@ -52,6 +55,10 @@ class Settings:
     """What such secrets are added to: base URLs and the like."""
     allowed_origins: tuple[str, ...] = ()
     """Web pages that may call the gateway from a browser; `*` is all of them."""
+    trusted_proxies: tuple[str, ...] = ()
+    """Networks of proxies before a local gateway, whose X-Forwarded-For tells the client's address."""
+    mistakes_per_minute: int = 120
+    """Unknown keys and malformed requests of one address, until it is answered 429; 0 is no limit. At a local gateway."""
     user_budget: UserBudget | None = None
     """Of the users of requests who have no account yet; without it they get none."""
     public_models: bool = False
@@ -79,7 +86,7 @@ class Settings:
         env = _without_blanks(environment)
         host = env.get("HOST", DEFAULT_HOST)
         store = _one_of(env, "STORE", ("sqlite", "dynamodb"))
-        config = _config(env)
+        config = _config(env, local_config())
         return cls(
             host=host,
             port=_whole_number(env, "PORT", 8000, most=65_535),
@@ -93,6 +100,9 @@ class Settings:
             default_max_output_tokens=_whole_number(env, "DEFAULT_MAX_OUTPUT_TOKENS", DEFAULT_MAX_OUTPUT_TOKENS, least=1),
             demo=True,
             access=connections_from_env(env, config.accounts),
+            allowed_origins=_origins(env),
+            trusted_proxies=_networks(env, "HAIMAKER_TRUSTED_PROXIES"),
+            mistakes_per_minute=_whole_number(env, "HAIMAKER_MISTAKES_PER_MINUTE", 120, most=1_000_000),
             user_budget=_user_budget(env),
             public_models=_public_models(env),
             files_folder=Path(env.get("HAIMAKER_HOME", ".haimaker")).expanduser() / "files",
@@ -110,7 +120,7 @@ class Settings:
         if "AWS_SAM_LOCAL" in env:
             home = f"{env.get('TMPDIR', '/tmp')}/haimaker"  # noqa: S108 (of the sandbox alone)
             local = cls.from_environment({**env, "STORE": "sqlite", "HAIMAKER_HOME": home})
-            return replace(local, sam_local=True, allowed_origins=_origins(env), files_folder=None)
+            return replace(local, sam_local=True, files_folder=None)
         parameter = env.get("HAIMAKER_PROVIDERS_PARAMETER", "")
         for name in ("HAIMAKER_ACCOUNTS_TABLE", "HAIMAKER_RECORDS_TABLE"):
             if name not in env:
@@ -161,6 +171,19 @@ def _endpoint(env: Mapping[str, str], name: str) -> str | None:
 
 def _origins(env: Mapping[str, str]) -> tuple[str, ...]:
     return tuple(origin.strip().rstrip("/") for origin in env.get("ALLOWED_ORIGINS", "").split(",") if origin.strip())
+
+
+def _networks(env: Mapping[str, str], name: str) -> tuple[str, ...]:
+    found = tuple(network.strip() for network in env.get(name, "").split(",") if network.strip())
+    if found:
+        from ipaddress import ip_network  # a function in Lambda has no such proxies
+
+        for network in found:
+            try:
+                ip_network(network)
+            except ValueError:
+                raise SettingsError(f"{name} must be networks such as 10.0.0.0/8, with commas between, not {network!r}.") from None
+    return found
 
 
 def _user_budget(env: Mapping[str, str]) -> UserBudget | None:
@@ -222,9 +245,14 @@ def is_loopback(host: str) -> bool:
         return host == "localhost"
 
 
-def _config(env: Mapping[str, str]) -> Config:
+def local_config() -> Path:
+    """Where routes and prices are read from if HAIMAKER_CONFIG names no file."""
+    return DEFAULT_CONFIG if DEFAULT_CONFIG.is_file() and not OWN_CONFIG.is_file() else OWN_CONFIG
+
+
+def _config(env: Mapping[str, str], default: Path = DEFAULT_CONFIG) -> Config:
     """The deployer's file; its parser is imported only if it says something. Raises SettingsError."""
-    path = Path(env.get("HAIMAKER_CONFIG", DEFAULT_CONFIG)).expanduser()
+    path = Path(env.get("HAIMAKER_CONFIG", default)).expanduser()
     if "HAIMAKER_CONFIG" in env and not path.is_file():
         raise SettingsError(f"HAIMAKER_CONFIG names {path}, which is not a file.")
     text = path.read_text("utf-8") if path.is_file() else ""

@@ -4,7 +4,6 @@ https://docs.aws.amazon.com/bedrock/latest/APIReference/API_runtime_Message.html
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 from typing import Any
 
 from haimaker.adapters.bedrock import carrying
@@ -12,6 +11,7 @@ from haimaker.adapters.bedrock.blocks import Blocks, invalid
 from haimaker.adapters.bedrock.families import Family
 from haimaker.adapters.repairs import arguments_object
 from haimaker.http.values import JSON
+from haimaker.lean_dataclasses import dataclass, field
 
 CONTINUE = "Continue."
 """Said for the user where Converse wants a turn of theirs that the client does not have."""
