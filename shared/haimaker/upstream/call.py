@@ -14,6 +14,7 @@ from haimaker import adapters, demo
 from haimaker.accounts.keys import owner_of
 from haimaker.adapters import Adapter, splitting
 from haimaker.adapters import openai_types as types
+from haimaker.adapters.beginnings import error_body, says_something
 from haimaker.adapters.openai_types import conform
 from haimaker.billing.estimates import estimate_prompt_tokens, estimate_usage
 from haimaker.billing.settlement import AttemptLog
@@ -97,10 +98,14 @@ class Caller:
         else:
             prompts = [estimate_prompt_tokens(request) for request in requests]
             chunks = splitting.one_after_another(streams, prompts, requests[0].fields.n or 1)
-        first = next(chunks, None)
-        if first is None:
+        first: list[StreamEvent] = []
+        for chunk in chunks:
+            first.append(chunk)
+            if says_something(chunk.body):
+                break
+        if not first:
             raise BadGatewayError("The provider's stream holds nothing.", code="invalid_provider_response")
-        return chain((first,), chunks)
+        return chain(first, chunks)
 
     def _requests(self, attempt: Attempt) -> list[Asked]:
         """What to ask of a target; images are fetched for the first that takes no links."""
@@ -201,7 +206,7 @@ class Caller:
             attempt_log.first_byte_ms = round((time.time() - attempt_log.started_s) * 1000)
             if 200 <= response.status < 300:
                 return response
-            said = adapter.read_error(_json(beginning(response.pieces)))
+            said = adapter.read_error(error_body(beginning(response.pieces)))
             raise errors.from_upstream(response.status, said, response.headers, time.time())
 
     def _sited(self, attempt: Attempt) -> Attempt:
