@@ -5,10 +5,12 @@
 | `arguments_object`: arguments that are no JSON object | anthropic, bedrock, gemini: they take objects only |
 | `is_harmless_object`: results that would be read as references | gemini |
 | `answered_results`, `prefixed`: turns after a tool's result, and at the end | mistral |
+| `plain_id`: thinking that is carried in the id of a call | all but whose thinking it is |
 | order and merging of turns, a first turn of the user's, late words of the system | anthropic, bedrock, gemini |
 | ids and names in the provider's alphabet, and back | anthropic (names), bedrock (carrying), gemini (signatures), mistral |
 """
 
+import re
 from collections.abc import Sequence
 from typing import Any
 
@@ -18,7 +20,13 @@ from haimaker.http.values import JSON
 DEEPEST = 200
 """Brackets in arguments; what nests deeper is kept as a text."""
 ACKNOWLEDGED = "OK."
+CARRIED = re.compile(r"__(?:thought|thinking)__.+", re.DOTALL)
 REFERENCES = frozenset({"$ref", "$defs"})
+
+
+def plain_id(identifier: str) -> str:
+    """A call's id without what another format let a client carry behind it, which may be all of a model's thinking."""
+    return CARRIED.sub("", identifier)
 
 
 def arguments_object(arguments: Any) -> JSON:

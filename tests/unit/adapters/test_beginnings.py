@@ -109,3 +109,12 @@ def _read(chunks: Any, shown: list[Any]) -> list[Any]:
     for chunk in chunks:
         shown += chunk.body["choices"]
     return []
+
+
+def test_reasoning_that_is_a_summary_is_shown() -> None:
+    """https://openrouter.ai/docs/use-cases/reasoning-tokens#reasoning_details-array"""
+    request, tried = chat_request(), attempt("openrouter/openai/gpt-6-sol")
+    details = [{"type": "reasoning.summary", "summary": "Because."}, {"type": "reasoning.encrypted", "data": "x"}]
+    body = {"choices": [{"index": 0, "message": {"content": "A", "reasoning_details": details}, "finish_reason": "stop"}]}
+    made = adapters.find(request, tried).from_upstream(body, tried)
+    assert made["choices"][0]["message"]["reasoning_content"] == "Because."

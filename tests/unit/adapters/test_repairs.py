@@ -96,3 +96,13 @@ STRING, NUMBER = {"type": "string"}, {"type": "number"}
 def test_alternatives_stand_alone_in_a_schema_of_googles(schema: JSON, made: JSON | None) -> None:
     found = to_schema({"type": "object", "properties": {"a": schema}})
     assert (found and found["properties"]["a"]) == made
+
+
+@pytest.mark.parametrize(
+    "target", ["gemini/gemini-3.1-pro", "cohere/command-a-03-2025", "openai/gpt-4o", "mistral/mistral-large-2512"]
+)
+def test_thinking_in_the_id_of_a_call_goes_to_nobody_else(target: str) -> None:
+    messages = json.loads(json.dumps([*called("{}"), RESULT]).replace("a23456789", "a23456789__thinking__eNqrVspLzE"))
+    body = json.dumps(sent(target, messages))
+    assert "a23456789" in body
+    assert "__thinking__" not in body

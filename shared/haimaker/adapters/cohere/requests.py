@@ -11,6 +11,7 @@ from urllib.parse import unquote_to_bytes
 
 from haimaker.adapters.cohere.tools import add_tools, invalid
 from haimaker.adapters.parameters import HINTS, Parameters
+from haimaker.adapters.repairs import plain_id
 from haimaker.http.values import JSON
 from haimaker.operations.attempt import Attempt
 from haimaker.operations.chat import ChatRequest
@@ -117,7 +118,7 @@ def _message(message: JSON, param: str, documents: list[JSON]) -> JSON:
         called = message.get("tool_call_id")
         if not isinstance(called, str):
             raise invalid(f"{param}.tool_call_id", "it must be a string")
-        return {"role": "tool", "tool_call_id": called, "content": _content(message, param, documents) or ""}
+        return {"role": "tool", "tool_call_id": plain_id(called), "content": _content(message, param, documents) or ""}
     raise invalid(f"{param}.role", "it must be system, developer, user, assistant or tool")
 
 
@@ -148,7 +149,7 @@ def _calls(message: JSON, param: str) -> list[JSON]:
         arguments = function.get("arguments")
         text = arguments if isinstance(arguments, str) else json.dumps(arguments or {})
         called = {"name": function["name"], "arguments": text if text.strip() else "{}"}
-        made.append({"id": call["id"], "type": "function", "function": called})
+        made.append({"id": plain_id(call["id"]), "type": "function", "function": called})
     return made
 
 

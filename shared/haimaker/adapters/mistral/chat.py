@@ -11,8 +11,7 @@ from typing import Any
 
 from haimaker.adapters.openai import chat
 from haimaker.adapters.openai.failures import read_error
-from haimaker.adapters.openai.messages import CARRIED
-from haimaker.adapters.repairs import answered_results, prefixed
+from haimaker.adapters.repairs import answered_results, plain_id, prefixed
 from haimaker.http.values import JSON, Event, StreamEvent, UpstreamRequest
 from haimaker.models.traits import NEVER
 from haimaker.operations.attempt import Attempt
@@ -73,7 +72,7 @@ def _call_id(identifier: Any) -> Any:
     """One from elsewhere becomes a digest, the same for a call and its result."""
     if not isinstance(identifier, str) or CALL_ID.fullmatch(identifier):
         return identifier
-    plain = CARRIED.sub("", identifier)
+    plain = plain_id(identifier)
     return plain if CALL_ID.fullmatch(plain) else sha256(plain.encode("utf-8", "surrogatepass")).hexdigest()[:9]
 
 
