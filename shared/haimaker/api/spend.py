@@ -57,12 +57,16 @@ def logs(store: Store, caller: Account, request: Request) -> JSON:
 
 
 def report(store: Store, caller: Account, request: Request) -> JSON:
-    """GET /spend/report: sums over UTC days. Raises BadRequestError, PermissionDeniedError."""
+    """GET /spend/report: sums over UTC days; by key, of those only that `keys` names with commas between. Raises BadRequestError,
+    PermissionDeniedError."""
     account_id = _account_filter(caller, request)
     by, daily = grouping(request)
     first_day, last_day = DateRange.from_request(request, time.time()).days()
     rows = _totals(store, by, first_day, last_day, account_id)
     whole = rows if by == "day" else _totals(store, "day", first_day, last_day, account_id)
+    if by == "key" and (named := request.query.get("keys")):
+        some = {keys.account_id_for(key) for key in named.split(",")}
+        rows = whole = [row for row in rows if row.name in some]
     names = {balance.account.id: balance.account for balance in keys.all_keys(store)} if by == "key" and not account_id else {}
     names |= {caller.id: caller}
     return {
