@@ -33,7 +33,8 @@ from haimaker.http.responses import error_response, json_response
 from haimaker.http.sse import dumps
 from haimaker.http.values import Request, Response
 from haimaker.observability.observer import Observer
-from haimaker.operations.chat import Accepted, Asked
+from haimaker.operations.chat import TextRequest
+from haimaker.operations.operation import OperationRequest
 from haimaker.operations.parsers import Parse
 from haimaker.providers.provider import Provider
 from haimaker.providers.registry import PROVIDERS
@@ -229,16 +230,16 @@ class Gateway:
                 raise refusal(admitted, reservation.amount_nanousd, reservation.tokens)
         raise refusal(Refused("parallel", payers.key, retry_after_s=1), 0, 0)
 
-    def _affordable(self, asked: Accepted, plan: Plan, refused: Refused, tried: int | None) -> int:
+    def _affordable(self, asked: OperationRequest, plan: Plan, refused: Refused, tried: int | None) -> int:
         """Output tokens that a second try could ask for; 0 if a shorter answer would not help."""
-        if refused.reason != "budget" or tried is not None or not isinstance(asked, Asked) or asked.max_output_tokens is not None:
+        if refused.reason != "budget" or tried is not None or not isinstance(asked, TextRequest) or asked.max_output_tokens is not None:
             return 0
         return limits.affordable_output_tokens(asked, plan.all(), refused.remaining_nanousd)
 
 
-def _classes(asked: Accepted) -> tuple[type[Caller], type[Exchange]]:
+def _classes(asked: OperationRequest) -> tuple[type[Caller], type[Exchange]]:
     """What makes the calls of an operation, and what tells their answers."""
-    if isinstance(asked, Asked):
+    if isinstance(asked, TextRequest):
         return Caller, Exchange
     from haimaker.upstream.operation_call import TaskCaller  # a function that generates text never needs them
     from haimaker.upstream.operation_exchange import TaskExchange
@@ -258,7 +259,7 @@ def _holds(request: Request, payers: Payers, reservation: Reservation, plan: Pla
     ]
 
 
-def _about(asked: Accepted, payers: Payers) -> Mapping[str, object]:
+def _about(asked: OperationRequest, payers: Payers) -> Mapping[str, object]:
     """What a record says of the request itself; nothing of its content."""
     account, *others = payers.all()
     return {

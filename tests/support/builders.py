@@ -8,7 +8,8 @@ from haimaker.http.errors import APIError
 from haimaker.http.values import JSON, Request
 from haimaker.models.catalog import Facts, facts
 from haimaker.operations.attempt import Attempt
-from haimaker.operations.chat import ChatRequest, CompletionRequest, parse_chat, parse_completion
+from haimaker.operations.chat import ChatRequest, parse_chat
+from haimaker.operations.completions import CompletionRequest, parse_completion
 from haimaker.pricing.usage import Tokens
 from haimaker.providers.registry import Provider, row_for
 from haimaker.store import Account, Hold, Record, Settled

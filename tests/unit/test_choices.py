@@ -12,9 +12,10 @@ from hypothesis import strategies as st
 
 from haimaker.adapters import splitting as choices
 from haimaker.http.errors import APIError, BadGatewayError
-from haimaker.http.values import JSON, Chunk
+from haimaker.http.values import JSON, StreamEvent
 from haimaker.operations.attempt import Attempt
-from haimaker.operations.chat import Asked, CompletionRequest
+from haimaker.operations.chat import TextRequest
+from haimaker.operations.completions import CompletionRequest
 from haimaker.pricing import usage
 from haimaker.pricing.usage import Tokens
 from tests.support.builders import attempt, chat_request, completion_request
@@ -25,7 +26,7 @@ CHATS_ONE = attempt("anthropic/claude-haiku-4-5")
 COUNTS = {"prompt_tokens": 3, "completion_tokens": 2, "total_tokens": 5}
 
 
-def asked(request: Asked) -> tuple[Any, int | None]:
+def asked(request: TextRequest) -> tuple[Any, int | None]:
     return (request.fields.prompt if isinstance(request, CompletionRequest) else None), request.fields.n
 
 
@@ -43,7 +44,7 @@ def asked(request: Asked) -> tuple[Any, int | None]:
         (completion_request(prompt=["a", "b"], n=2), attempt("deepinfra/m"), [("a", 2), ("b", 2)]),
     ],
 )
-def test_a_request_becomes_as_many_as_its_target_needs(request_: Asked, target: Attempt, calls: list[Any]) -> None:
+def test_a_request_becomes_as_many_as_its_target_needs(request_: TextRequest, target: Attempt, calls: list[Any]) -> None:
     made = choices.split(request_, target)
     assert [asked(each) for each in made] == calls
     for each in made:
@@ -67,33 +68,33 @@ class Model:
         self.every_chunk, self.together = every_chunk, together
         self.numbers = count()
 
-    def texts(self, call: Asked) -> list[str]:
+    def texts(self, call: TextRequest) -> list[str]:
         return [f"{asked(call)[0]}-{next(self.numbers)}" for _ in range(call.fields.n or 1)]
 
-    def whole(self, call: Asked) -> JSON:
+    def whole(self, call: TextRequest) -> JSON:
         made = [{"index": index, "text": text, "finish_reason": "stop"} for index, text in enumerate(self.texts(call))]
         return {"id": f"cmpl-{made[0]['text']}", "choices": made[::-1], "usage": COUNTS}
 
-    def stream(self, call: Asked) -> Iterator[Chunk]:
+    def stream(self, call: TextRequest) -> Iterator[StreamEvent]:
         texts = self.texts(call)
         head = {"id": f"cmpl-{texts[0]}"}
         for index, text in reversed(list(enumerate(texts))):
             for piece, reason in ((text[:2], None), (text[2:], "stop")):
                 said = {"index": index, "text": piece, "finish_reason": reason}
                 partial = {"usage": {**COUNTS, "completion_tokens": 1}} if self.every_chunk else {}
-                yield Chunk({**head, "choices": [said], **partial, **({"usage": COUNTS} if self.together and reason else {})})
+                yield StreamEvent({**head, "choices": [said], **partial, **({"usage": COUNTS} if self.together and reason else {})})
         if not self.together:
-            yield Chunk({**head, "choices": [], "usage": COUNTS})
+            yield StreamEvent({**head, "choices": [], "usage": COUNTS})
 
 
-def folded(chunks: list[Chunk]) -> list[tuple[int, str]]:
+def folded(chunks: list[StreamEvent]) -> list[tuple[int, str]]:
     texts: defaultdict[int, str] = defaultdict(str)
     for choice in (choice for chunk in chunks for choice in chunk.body["choices"]):
         texts[choice["index"]] += choice["text"]
     return sorted(texts.items())
 
 
-def streamed(model: Model, calls: list[Asked]) -> list[Chunk]:
+def streamed(model: Model, calls: list[TextRequest]) -> list[StreamEvent]:
     return list(choices.one_after_another((model.stream(call) for call in calls), [1] * len(calls), calls[0].fields.n or 1))
 
 
@@ -121,12 +122,12 @@ def test_whole_and_streamed_answers_have_the_same_choices_in_order(
             assert (said["prompt_tokens"], said["completion_tokens"]) == (3 * len(calls), 2 * len(calls))
 
 
-def breaks(after: list[Chunk]) -> Iterator[Chunk]:
+def breaks(after: list[StreamEvent]) -> Iterator[StreamEvent]:
     yield from after
     raise BadGatewayError("It is gone.")
 
 
-def opens(*streams: Iterator[Chunk] | None) -> Iterator[Iterator[Chunk]]:
+def opens(*streams: Iterator[StreamEvent] | None) -> Iterator[Iterator[StreamEvent]]:
     for stream in streams:
         if stream is None:
             raise BadGatewayError("It does not answer.")
@@ -134,7 +135,7 @@ def opens(*streams: Iterator[Chunk] | None) -> Iterator[Iterator[Chunk]]:
 
 
 FIRST = list(Model(together=True).stream(completion_request(prompt="a")))
-CUT = [Chunk({"id": "cmpl-2", "choices": [{"index": 0, "text": "b", "finish_reason": None}]})]
+CUT = [StreamEvent({"id": "cmpl-2", "choices": [{"index": 0, "text": "b", "finish_reason": None}]})]
 
 
 @pytest.mark.parametrize(
@@ -142,8 +143,8 @@ CUT = [Chunk({"id": "cmpl-2", "choices": [{"index": 0, "text": "b", "finish_reas
     [(None, 3), (breaks([]), 3), (breaks(CUT), 3 + 7), (breaks(FIRST), 3 + 3)],
     ids=["not opened", "nothing", "some", "its usage"],
 )
-def test_a_stream_that_breaks_off_says_what_was_used_until_then(second: Iterator[Chunk] | None, prompt_tokens: int) -> None:
-    seen: list[Chunk] = []
+def test_a_stream_that_breaks_off_says_what_was_used_until_then(second: Iterator[StreamEvent] | None, prompt_tokens: int) -> None:
+    seen: list[StreamEvent] = []
     chunks = choices.one_after_another(opens(iter(FIRST), second), [7, 7], 1)
     with pytest.raises(APIError):
         list(map(seen.append, chunks))

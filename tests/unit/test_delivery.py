@@ -11,7 +11,7 @@ import pytest
 from haimaker.files import Files, FilesUnavailable, Upload
 from haimaker.files.folder import Folder
 from haimaker.http.errors import BadRequestError
-from haimaker.operations.operation import Made
+from haimaker.operations.operation import Result
 from haimaker.upstream.image_delivery import Delivery
 
 PNG = b"\x89PNG\r\n\x1a\n" + bytes(20)
@@ -51,7 +51,7 @@ class Full:
 
 def delivered(files: Files | None, wanted: Any, *images: dict[str, Any]) -> Any:
     fetcher: Any = Fetcher()
-    return Delivery(files, fetcher).of(Made({"created": 1, "data": list(images)}), wanted)
+    return Delivery(files, fetcher).of(Result({"created": 1, "data": list(images)}), wanted)
 
 
 BYTES = {"b64_json": encoded(PNG), "url": None}

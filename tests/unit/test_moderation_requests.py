@@ -20,7 +20,7 @@ from haimaker.models.catalog import Facts, facts
 from haimaker.operations.attempt import Attempt
 from haimaker.operations.moderation_results import CATEGORIES, completed, worse
 from haimaker.operations.moderations import UNIT_CHARACTERS, ModerationRequest, parse
-from haimaker.operations.operation import Answer
+from haimaker.operations.operation import UpstreamBody
 from haimaker.pricing import costs
 from haimaker.pricing.usage import Tokens
 from haimaker.providers.registry import row_for
@@ -106,7 +106,7 @@ def test_no_answer_costs_more_than_is_held(name: str, texts: list[str], images: 
         policies = ("topicPolicy", "contentPolicy", "sensitiveInformationPolicy", "contextualGroundingPolicy")
         counts = {f"{policy}Units": units for policy in policies} | {"contentPolicyImageUnits": images}
         answer = {"action": "NONE", "assessments": [], "usage": {**counts, "automatedReasoningPolicyUnits": 2 * units}}
-        made = adapters.task("moderations", attempt).from_upstream(Answer({}, json.dumps(answer).encode()), asked_for, attempt)
+        made = adapters.task("moderations", attempt).from_upstream(UpstreamBody({}, json.dumps(answer).encode()), asked_for, attempt)
         assert made.tokens
         assert (costs.cost_nanousd(made.tokens, attempt.facts) or 0) <= held
 
@@ -124,7 +124,7 @@ def test_whatever_is_sent_is_judged_or_refused(given_input: object, more: object
 def test_whatever_is_answered_is_a_verdict_or_an_error(body: object, name: str) -> None:
     attempt = attempt_for(name)
     with suppress(APIError):
-        made = adapters.task("moderations", attempt).from_upstream(Answer({}, json.dumps(body).encode()), asked(name), attempt)
+        made = adapters.task("moderations", attempt).from_upstream(UpstreamBody({}, json.dumps(body).encode()), asked(name), attempt)
         ModerationCreateResponse.model_validate(made.body)
         assert isinstance(made.body, dict)
         for result in made.body["results"]:

@@ -11,7 +11,8 @@ from haimaker.http.errors import APIError, AuthenticationError
 from haimaker.observability import metrics
 from haimaker.observability.observer import OPERATIONS as NAMES
 from haimaker.observability.observer import Observer
-from haimaker.operations.chat import ChatRequest, CompletionRequest
+from haimaker.operations.chat import ChatRequest
+from haimaker.operations.completions import CompletionRequest
 from haimaker.providers.registry import BY_NAME
 from haimaker.store import Crossing
 from tests.support.builders import record

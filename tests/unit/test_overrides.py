@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from haimaker.http.errors import BadRequestError
-from haimaker.http.values import JSON, Patience
+from haimaker.http.values import JSON, AttemptTimeouts
 from haimaker.routing.plan import HIGHEST_THROUGHPUT, LOWEST_COST, LOWEST_LATENCY
 from haimaker.routing.preferences import FIELDS, HEADERS, NONE, Wishes
 from haimaker.routing.request_options import of_fields, of_request
@@ -47,7 +47,7 @@ from haimaker.routing.request_options import of_fields, of_request
         ({"model": "a", "provider": None, "models": None, "route": None, "timeout": None, "num_retries": None}, {}, NONE),
         ({"model": "a"}, {"x-litellm-timeout": "7", "x-litellm-num-retries": "0"}, Wishes(timeout_s=7, retries=0)),
         ({"model": "a", "timeout": 5}, {"x-haimaker-timeout": "7", "x-haimaker-retries": "3"}, Wishes(timeout_s=5, retries=3)),
-        ({"model": "a"}, {"x-haimaker-first-byte-timeout": "1.5"}, Wishes(patience=Patience(first_byte_s=1.5))),
+        ({"model": "a"}, {"x-haimaker-first-byte-timeout": "1.5"}, Wishes(patience=AttemptTimeouts(first_byte_s=1.5))),
     ],
 )
 def test_what_a_request_says(body: JSON, headers: dict[str, str], expected: Wishes) -> None:

@@ -18,7 +18,7 @@ from haimaker.http.sse import dumps
 from haimaker.http.values import JSON, Request
 from haimaker.models.catalog import Facts, facts
 from haimaker.operations.attempt import Attempt
-from haimaker.operations.operation import Answer
+from haimaker.operations.operation import UpstreamBody
 from haimaker.operations.rerank import CHUNK_TOKENS, UNIT_DOCUMENTS, RerankRequest, parse
 from haimaker.pricing import costs
 from haimaker.pricing.usage import Tokens
@@ -141,7 +141,7 @@ def test_whatever_is_answered_is_a_ranking_or_an_error(body: object, name: str, 
     """Sorted, each document once, in JSON that the standard knows."""
     attempt = attempt_for(name)
     more = {} if wanted is None else {"return_documents": wanted}
-    answer = Answer({}, json.dumps(body).encode())
+    answer = UpstreamBody({}, json.dumps(body).encode())
     with suppress(APIError):
         made = adapters.task("rerank", attempt).from_upstream(answer, asked(name, **more), attempt)
         assert isinstance(made.body, dict)

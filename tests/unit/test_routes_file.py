@@ -2,7 +2,7 @@ from pathlib import Path
 
 import pytest
 
-from haimaker.http.values import Patience
+from haimaker.http.values import AttemptTimeouts
 from haimaker.routing.plan import BackOff, Config, Resting, Route, Weighted
 from haimaker.settings.gateway_toml import main, parse
 from haimaker.settings.settings import DEFAULT_CONFIG
@@ -76,14 +76,14 @@ def test_all_that_a_file_may_say() -> None:
     found = parse(FULL, HERE)
     assert found.routes["gpt-*"] == Route(
         (
-            Weighted("azure_eu/gpt-*", patience=Patience(30, 5, 8)),
-            Weighted("openai/gpt-*", patience=Patience(first_byte_s=9, between_s=8)),
+            Weighted("azure_eu/gpt-*", patience=AttemptTimeouts(30, 5, 8)),
+            Weighted("openai/gpt-*", patience=AttemptTimeouts(first_byte_s=9, between_s=8)),
         ),
         fallbacks=("fast",),
         retries=3,
         timeout_s=60,
         strategy="ordered",
-        patience=Patience(first_byte_s=9, between_s=8),
+        patience=AttemptTimeouts(first_byte_s=9, between_s=8),
         back_off=BackOff(0.5, 4, 0),
     )
     assert found.routes["fast"].retries == found.default.retries == 1

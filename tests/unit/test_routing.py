@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from haimaker.http.errors import BadRequestError, NotFoundError, PermissionDeniedError
-from haimaker.http.values import Patience
+from haimaker.http.values import AttemptTimeouts
 from haimaker.models.names import is_allowed
 from haimaker.providers.registry import BY_NAME
 from haimaker.routing.context import Situation
@@ -27,7 +27,7 @@ from haimaker.routing.preferences import Wishes
 from haimaker.routing.router import Router
 from haimaker.routing.targets import account_row
 
-DEAR_FIRST = (Weighted("openai/gpt-4o"), Weighted("hosted_vllm/unpriced-1"), Weighted("openai/gpt-4o-mini", patience=Patience(5)))
+DEAR_FIRST = (Weighted("openai/gpt-4o"), Weighted("hosted_vllm/unpriced-1"), Weighted("openai/gpt-4o-mini", patience=AttemptTimeouts(5)))
 ROUTES = {
     "fast": Route(
         (Weighted("groq/llama-3.3-70b-versatile", 3), Weighted("openai/gpt-4o-mini")),
@@ -231,9 +231,9 @@ def test_what_was_measured_decides(route: str, measured: dict[str, Any], expecte
 
 
 def test_a_target_keeps_its_own_patience_and_a_request_can_only_shorten_it() -> None:
-    wishes = Wishes(patience=Patience(first_byte_s=3), timeout_s=20, retries=0)
+    wishes = Wishes(patience=AttemptTimeouts(first_byte_s=3), timeout_s=20, retries=0)
     found = plan("dear-first", wishes=wishes)
-    assert [attempt.patience for attempt in found.attempts] == [Patience(first_byte_s=3)] * 2 + [Patience(5, 3)]
+    assert [attempt.patience for attempt in found.attempts] == [AttemptTimeouts(first_byte_s=3)] * 2 + [AttemptTimeouts(5, 3)]
     assert (found.timeout_s, found.retries) == (20, 0)
 
 

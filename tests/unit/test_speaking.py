@@ -29,7 +29,7 @@ from haimaker.http.errors import BadGatewayError, BadRequestError
 from haimaker.http.values import JSON, Request, UpstreamRequest, UpstreamResponse
 from haimaker.models.catalog import Facts, facts
 from haimaker.operations.attempt import Attempt
-from haimaker.operations.operation import Sound
+from haimaker.operations.operation import ByteStream
 from haimaker.operations.speech import SpeechRequest, parse
 from haimaker.pricing import costs
 from haimaker.pricing.usage import Tokens
@@ -203,7 +203,7 @@ def test_no_field_of_any_shape_is_our_defect(value: Any, name: str, target: str)
 def test_no_answer_of_any_shape_is_our_defect(raw: bytes, kind: str, target: str) -> None:
     at, request = attempt(target), asked()
     adapter: Any = adapters.find(request, at)
-    sound = adapter.from_pieces(UpstreamResponse(200, {"content-type": kind}, iter([raw])), request, at)
+    sound = adapter.from_bytes(UpstreamResponse(200, {"content-type": kind}, iter([raw])), request, at)
     with suppress(BadGatewayError):
         assert all(isinstance(piece, bytes | Tokens) for piece in sound.pieces)
 
@@ -219,7 +219,7 @@ def test_floats_become_integers_however_they_are_split(samples: list[float], cut
 @pytest.mark.parametrize("rate", [16_000, 24_000])
 def test_samples_become_a_file_that_plays(rate: int) -> None:
     pieces: list[bytes | Tokens] = [b"", Tokens(characters=1), b"\x01\x00", b"\x02\x00"]
-    made = list(as_wav(Sound("audio/pcm", iter(pieces)), rate).pieces)
+    made = list(as_wav(ByteStream("audio/pcm", iter(pieces)), rate).pieces)
     file = b"".join(piece for piece in made if isinstance(piece, bytes))
     with wave.open(io.BytesIO(file)) as spoken:
         assert (spoken.getframerate(), spoken.getnchannels(), spoken.getsampwidth()) == (rate, 1, 2)
@@ -232,7 +232,7 @@ def test_samples_become_an_mp3_as_long_as_they_are(size: int) -> None:
     """The encoder adds a little silence, and rounds up to a frame."""
     samples = struct.pack("<24000h", *(8_000 * (1 if at // 50 % 2 else -1) for at in range(24_000)))
     pieces: Iterator[bytes | Tokens] = iter([samples[start : start + size] for start in range(0, len(samples), size)])
-    sound = as_mp3(Sound("audio/pcm", pieces))
+    sound = as_mp3(ByteStream("audio/pcm", pieces))
     made = b"".join(piece for piece in sound.pieces if isinstance(piece, bytes))
     found = TinyTag.get(file_obj=io.BytesIO(made))
     assert (sound.content_type, found.samplerate, found.bitrate) == ("audio/mpeg", 24_000, 128)

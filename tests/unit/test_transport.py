@@ -19,7 +19,7 @@ from tests.support.fake_upstream import FakeUpstream, Gate, Pause, Reply
 from tests.support.loopback import full_queue, plain_server, tls_server
 
 REQUEST = UpstreamRequest("/chat/completions", b'{"a":1}', {"content-type": "application/json"})
-PATIENT = Timeouts(5, 5, 5)
+NO_TIMEOUTS = Timeouts(5, 5, 5)
 EVENTS = [{"n": number} for number in range(3)]
 
 
@@ -29,15 +29,15 @@ def upstream() -> Iterator[FakeUpstream]:
         yield server
 
 
-def send(sender: Transport, url: str, timeouts: Timeouts = PATIENT, cancel: Cancel | None = None) -> UpstreamResponse:
+def send(sender: Transport, url: str, timeouts: Timeouts = NO_TIMEOUTS, cancel: Cancel | None = None) -> UpstreamResponse:
     return sender.send(REQUEST, url, {"authorization": "Bearer k"}, timeouts, cancel or Cancel())
 
 
-def read(sender: Transport, url: str, timeouts: Timeouts = PATIENT) -> bytes:
+def read(sender: Transport, url: str, timeouts: Timeouts = NO_TIMEOUTS) -> bytes:
     return b"".join(send(sender, url, timeouts).pieces)
 
 
-def failure(url: str, timeouts: Timeouts = PATIENT, cancel: Cancel | None = None) -> TransportError:
+def failure(url: str, timeouts: Timeouts = NO_TIMEOUTS, cancel: Cancel | None = None) -> TransportError:
     """The error of a call that is read to its end. Its words name no address."""
     with pytest.raises(TransportError) as caught:
         list(send(Transport(), url, timeouts, cancel).pieces)

@@ -24,7 +24,7 @@ from haimaker.http.multipart import File
 from haimaker.http.values import JSON, Request, UpstreamResponse
 from haimaker.models.catalog import Facts, facts
 from haimaker.operations.attempt import Attempt
-from haimaker.operations.operation import Answer, Sound, Task
+from haimaker.operations.operation import UpstreamBody, ByteStream, OperationRequest
 from haimaker.pricing.usage import Tokens
 from haimaker.providers.registry import row_for
 from tests.wire.case import ROOT, Case
@@ -47,9 +47,9 @@ def find_tasks() -> list[Case]:
     return [Case(file.parent) for file in sorted(ROOT.glob("*/*/*/case.json")) if file.parent.parent.name in PARSE]
 
 
-def request_of(case: Case) -> Task:
+def request_of(case: Case) -> OperationRequest:
     module, parse = PARSE[case.operation]
-    task: Task = getattr(import_module(f"haimaker.operations.{module}"), parse)(sent(case.json("request.json")))
+    task: OperationRequest = getattr(import_module(f"haimaker.operations.{module}"), parse)(sent(case.json("request.json")))
     return task
 
 
@@ -98,16 +98,16 @@ def response_of(case: Case) -> Any:
         if status >= 300:
             raise errors.from_upstream(status, adapter.read_error(json.loads(raw)), {})
         headers: Mapping[str, str] = case.about.get("upstream_headers", {"content-type": "application/json"})
-        if hasattr(adapter, "from_pieces"):
-            return _heard(adapter.from_pieces(UpstreamResponse(200, headers, iter([raw])), request, attempt))
-        made = adapter.from_upstream(Answer(headers, raw), request, attempt)
+        if hasattr(adapter, "from_bytes"):
+            return _heard(adapter.from_bytes(UpstreamResponse(200, headers, iter([raw])), request, attempt))
+        made = adapter.from_upstream(UpstreamBody(headers, raw), request, attempt)
         content_type, rendered = request.rendered(made)
         return json.loads(rendered) if content_type.startswith("application/json") else _shown(rendered)
     except APIError as error:
         return {"status": error.status, **error.body()}
 
 
-def _heard(sound: Sound) -> JSON:
+def _heard(sound: ByteStream) -> JSON:
     items = list(sound.pieces)
     used = [item for item in items if isinstance(item, Tokens)]
     counts = [{name: count for name, count in asdict(tokens).items() if count} for tokens in used]

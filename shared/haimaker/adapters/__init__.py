@@ -12,12 +12,14 @@ from functools import cache
 from importlib import import_module
 from typing import TYPE_CHECKING, Any, Protocol, cast
 
-from haimaker.http.values import JSON, Chunk, ErrorFields, Event, UpstreamRequest, UpstreamResponse
+from haimaker.http.values import JSON, StreamEvent, ErrorFields, Event, UpstreamRequest, UpstreamResponse
 from haimaker.operations.attempt import Attempt
-from haimaker.operations.chat import Accepted, ChatRequest, CompletionRequest
+from haimaker.operations.chat import ChatRequest
+from haimaker.operations.operation import OperationRequest
+from haimaker.operations.completions import CompletionRequest
 
 if TYPE_CHECKING:
-    from haimaker.operations.operation import Answer, Made, Sound
+    from haimaker.operations.operation import UpstreamBody, Result, ByteStream
     from haimaker.providers.provider import Provider
 
 CHAT: Mapping[str, str] = {
@@ -34,7 +36,7 @@ CHAT: Mapping[str, str] = {
 }
 
 
-class ChatAdapter(Protocol):
+class Adapter(Protocol):
     """What a chat module has."""
 
     def to_upstream(self, request: ChatRequest, attempt: Attempt) -> UpstreamRequest:
@@ -43,7 +45,7 @@ class ChatAdapter(Protocol):
     def from_upstream(self, body: JSON, attempt: Attempt) -> JSON:
         """The body of a 2xx answer as OpenAI's. Raises APIError where it is an error after all or lacks what it must have."""
 
-    def from_stream(self, events: Iterable[Event], attempt: Attempt) -> Iterator[Chunk]:
+    def from_stream(self, events: Iterable[Event], attempt: Attempt) -> Iterator[StreamEvent]:
         """A stream as OpenAI's chunks. Raises APIError for an error event and for a stream that ends too early."""
 
     def read_error(self, body: object) -> ErrorFields:
@@ -122,40 +124,40 @@ TASKS: Mapping[str, Mapping[str, str]] = {
 """By operation, and by the adapter that a row names."""
 
 
-class TaskAdapter(Protocol):
+class Adapter(Protocol):
     """What a module of another operation has. All get the request, since an answer may have to be made to fit it."""
 
     def to_upstream(self, request: Any, attempt: Attempt) -> UpstreamRequest:
         """As in ChatAdapter."""
 
-    def from_upstream(self, answer: Answer, request: Any, attempt: Attempt) -> Made:
+    def from_upstream(self, answer: UpstreamBody, request: Any, attempt: Attempt) -> Result:
         """A 2xx answer in OpenAI's shape, and what was used."""
 
     def read_error(self, body: object) -> ErrorFields:
         """As in ChatAdapter."""
 
 
-class EventsAdapter(TaskAdapter, Protocol):
+class Adapter(Adapter, Protocol):
     """One whose provider streams events."""
 
-    def from_stream(self, events: Iterable[Event], request: Any, attempt: Attempt) -> Iterator[Chunk]:
+    def from_stream(self, events: Iterable[Event], request: Any, attempt: Attempt) -> Iterator[StreamEvent]:
         """As OpenAI's events; the last has the usage."""
 
 
-class PiecesAdapter(Protocol):
+class Adapter(Protocol):
     """One of an operation whose answer is bytes, passed on as they come."""
 
     def to_upstream(self, request: Any, attempt: Attempt) -> UpstreamRequest:
         """As in ChatAdapter."""
 
-    def from_pieces(self, answer: UpstreamResponse, request: Any, attempt: Attempt) -> Sound:
+    def from_bytes(self, answer: UpstreamResponse, request: Any, attempt: Attempt) -> ByteStream:
         """The bytes that the client asked for, of an answer that is still to be read. Raises APIError while they are read."""
 
     def read_error(self, body: object) -> ErrorFields:
         """As in ChatAdapter."""
 
 
-class BatchAdapter(TaskAdapter, Protocol):
+class Adapter(Adapter, Protocol):
     """One whose provider takes only so many inputs, or gives only so many results, in a call."""
 
     def most_at_once(self, attempt: Attempt) -> int: ...
@@ -166,11 +168,11 @@ class Adapter(Protocol):
 
     def to_upstream(self, request: Any, attempt: Attempt) -> UpstreamRequest: ...
     def from_upstream(self, body: JSON, attempt: Attempt) -> JSON: ...
-    def from_stream(self, events: Iterable[Event], attempt: Attempt) -> Iterator[Chunk]: ...
+    def from_stream(self, events: Iterable[Event], attempt: Attempt) -> Iterator[StreamEvent]: ...
     def read_error(self, body: object) -> ErrorFields: ...
 
 
-def find(request: Accepted, attempt: Attempt) -> Any:
+def find(request: OperationRequest, attempt: Attempt) -> Any:
     """The adapter for a request at a target."""
     if request.endpoint in TASKS:
         return task(request.endpoint, attempt)
@@ -185,13 +187,13 @@ def find(request: Accepted, attempt: Attempt) -> Any:
     return _in_todays_terms(adapter, request.body)
 
 
-def _with_answer_tool(adapter: ChatAdapter, body: JSON, situations: tuple[str, ...]) -> ChatAdapter:
+def _with_answer_tool(adapter: Adapter, body: JSON, situations: tuple[str, ...]) -> Adapter:
     from haimaker.adapters.answer_tool import wants_answer_tool, with_answer_tool
 
     return with_answer_tool(adapter, body) if wants_answer_tool(body, situations) else adapter
 
 
-def _in_todays_terms(adapter: ChatAdapter, body: JSON) -> ChatAdapter:
+def _in_todays_terms(adapter: Adapter, body: JSON) -> Adapter:
     """For a chat with what OpenAI's models alone know: custom tools, and functions as they were called once."""
     messages: Iterable[JSON] = body.get("messages") or ()
     if any("tool_calls" in message for message in messages) or body.get("tools"):
@@ -206,9 +208,9 @@ def _in_todays_terms(adapter: ChatAdapter, body: JSON) -> ChatAdapter:
     return adapter
 
 
-def task(endpoint: str, attempt: Attempt) -> TaskAdapter:
+def task(endpoint: str, attempt: Attempt) -> Adapter:
     """The adapter for an operation that is no text generation, at a target that `serves` it."""
-    return cast(TaskAdapter, _module(TASKS[endpoint][attempt.provider.adapter]))
+    return cast(Adapter, _module(TASKS[endpoint][attempt.provider.adapter]))
 
 
 def serves(provider: Provider, endpoint: str) -> bool:
@@ -229,8 +231,8 @@ def completes(attempt: Attempt) -> bool:
     return bool(attempt.provider.completes and re.match(attempt.provider.completes, attempt.facts.model))
 
 
-def chat(name: str) -> ChatAdapter:
-    return cast(ChatAdapter, _module(CHAT[name]))
+def chat(name: str) -> Adapter:
+    return cast(Adapter, _module(CHAT[name]))
 
 
 @cache

@@ -4,7 +4,7 @@ answer, and which the model must call. Whole and streamed, the call becomes the 
 
 from dataclasses import dataclass, field
 
-from haimaker.adapters import ChatAdapter
+from haimaker.adapters import Adapter
 from haimaker.adapters.rewriting import Rewriting, called
 from haimaker.http.values import JSON
 
@@ -13,7 +13,7 @@ DESCRIPTION = "Gives the answer to the user. Call it with the whole answer as it
 ANY_OBJECT: JSON = {"type": "object", "additionalProperties": True}
 
 
-def with_answer_tool(chat: ChatAdapter, body: JSON) -> Rewriting:
+def with_answer_tool(chat: Adapter, body: JSON) -> Rewriting:
     return Rewriting(chat, lambda body: (_with_tool(body), ()), lambda: _Reader().choice)
 
 

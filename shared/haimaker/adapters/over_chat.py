@@ -6,11 +6,13 @@ from typing import Any
 
 from pydantic import ValidationError
 
-from haimaker.adapters import ChatAdapter
+from haimaker.adapters import Adapter
 from haimaker.http.errors import BadRequestError
-from haimaker.http.values import JSON, Chunk, ErrorFields, Event, UpstreamRequest
+from haimaker.http.values import JSON, StreamEvent, ErrorFields, Event, UpstreamRequest
 from haimaker.operations.attempt import Attempt
-from haimaker.operations.chat import ChatFields, ChatRequest, CompletionRequest, refuse
+from haimaker.operations.chat import ChatFields, ChatRequest
+from haimaker.operations.completions import CompletionRequest
+from haimaker.operations.fields import raise_validation_error
 
 REFUSED: Mapping[str, tuple[object, ...]] = {
     "suffix": (None, ""),
@@ -26,7 +28,7 @@ FINISH_REASONS = frozenset({"stop", "length", "content_filter"})
 class OverChat:
     """A completions adapter made of a chat adapter. It gets one prompt at a time."""
 
-    chat: ChatAdapter
+    chat: Adapter
 
     def to_upstream(self, request: CompletionRequest, attempt: Attempt) -> UpstreamRequest:
         dropped = _dropped(request)
@@ -36,9 +38,9 @@ class OverChat:
     def from_upstream(self, body: JSON, attempt: Attempt) -> JSON:
         return _as_completion(self.chat.from_upstream(body, attempt), "message")
 
-    def from_stream(self, events: Iterable[Event], attempt: Attempt) -> Iterator[Chunk]:
+    def from_stream(self, events: Iterable[Event], attempt: Attempt) -> Iterator[StreamEvent]:
         for chunk in self.chat.from_stream(events, attempt):
-            yield Chunk(_as_completion(chunk.body, "delta"))
+            yield StreamEvent(_as_completion(chunk.body, "delta"))
 
     def read_error(self, body: object) -> ErrorFields:
         return self.chat.read_error(body)
@@ -65,7 +67,7 @@ def _as_chat(request: CompletionRequest) -> ChatRequest:
     try:
         return ChatRequest(ChatFields.model_validate(body), body, request.size)
     except ValidationError as error:
-        refuse(error)
+        raise_validation_error(error)
 
 
 def _unsupported(name: str, advice: str) -> BadRequestError:

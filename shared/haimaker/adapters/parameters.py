@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 from haimaker.http.errors import BadRequestError
 from haimaker.http.values import JSON
-from haimaker.operations.chat import OURS
+from haimaker.operations.fields import OURS
 
 EMPTY: tuple[object, ...] = (None, [], {}, "")
 

@@ -13,7 +13,8 @@ from haimaker.http.errors import BadRequestError
 from haimaker.http.json import parse_json
 from haimaker.http.values import JSON, Request
 from haimaker.operations.attempt import Attempt
-from haimaker.operations.chat import Asked, parse_chat, parse_completion
+from haimaker.operations.chat import TextRequest, parse_chat
+from haimaker.operations.completions import parse_completion
 from haimaker.pricing import costs, usage
 from haimaker.pricing.amounts import usd
 from haimaker.pricing.usage import Tokens
@@ -55,7 +56,7 @@ def _attempts(router: Router, allowed: Collection[str], model: str, endpoint: st
     return list(router.plan(model, Situation(request_id, int(time.time()), endpoint, allowed=allowed)).all())
 
 
-def _longest(asked: Asked, attempt: Attempt) -> int | None:
+def _longest(asked: TextRequest, attempt: Attempt) -> int | None:
     return asked.max_output_tokens or attempt.max_output_tokens
 
 

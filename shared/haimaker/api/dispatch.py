@@ -12,7 +12,7 @@ from haimaker.api import models, uploads
 from haimaker.http.errors import NotFoundError
 from haimaker.http.responses import json_response
 from haimaker.http.values import JSON, Request, Response
-from haimaker.operations.parsers import PARSES, Parse
+from haimaker.operations.parsers import PARSERS, Parse
 
 if TYPE_CHECKING:
     from haimaker.files.folder import Folder
@@ -84,7 +84,7 @@ def _folder(gateway: "Gateway") -> "Folder":
 
 
 OPERATIONS: Mapping[str, Operation] = {
-    **{name: _generating(parse) for name, parse in PARSES.items()},
+    **{name: _generating(parse) for name, parse in PARSERS.items()},
     "audio_uploads": lambda gateway, request: json_response(uploads.opened(gateway, request)),
     "models_list": _models(models.listed),
     "models_retrieve": _models(models.retrieved),

@@ -8,7 +8,9 @@ from haimaker import adapters
 from haimaker.adapters import splitting as choices
 from haimaker.http.values import JSON
 from haimaker.operations.attempt import Attempt
-from haimaker.operations.chat import Accepted, Asked, ChatRequest, CompletionRequest
+from haimaker.operations.chat import ChatRequest, TextRequest
+from haimaker.operations.operation import OperationRequest
+from haimaker.operations.completions import CompletionRequest
 from haimaker.pricing import costs, usage
 from haimaker.pricing.usage import Tokens
 
@@ -42,41 +44,41 @@ class Reservation:
     """Of the tokens per minute; an estimate, settled by what was used."""
 
 
-def is_priced(request: Accepted, attempt: Attempt) -> bool:
+def is_priced(request: OperationRequest, attempt: Attempt) -> bool:
     """Whether it is known what a request costs at a target, which a key with a budget needs."""
-    return attempt.facts.priced if isinstance(request, Asked) else costs.is_priced(request.most(attempt), attempt.facts)
+    return attempt.facts.priced if isinstance(request, TextRequest) else costs.is_priced(request.most(attempt), attempt.facts)
 
 
-def with_output_limits(attempts: Sequence[Attempt], request: Accepted, default: int, affordable: int | None) -> list[Attempt]:
+def with_output_limits(attempts: Sequence[Attempt], request: OperationRequest, default: int, affordable: int | None) -> list[Attempt]:
     """The attempts with an output limit of ours, for a text that brings none of its own and has a budget to keep."""
-    if not isinstance(request, Asked) or request.max_output_tokens is not None:
+    if not isinstance(request, TextRequest) or request.max_output_tokens is not None:
         return list(attempts)
     return [replace(attempt, max_output_tokens=_limit(attempt, request, default, affordable)) for attempt in attempts]
 
 
-def reserve(request: Accepted, attempts: Sequence[Attempt], default: int) -> Reservation:
+def reserve(request: OperationRequest, attempts: Sequence[Attempt], default: int) -> Reservation:
     """The worst case over all targets, at the dearest rates that may apply; a target without a known price adds nothing."""
-    if not isinstance(request, Asked):
+    if not isinstance(request, TextRequest):
         return _reserve_task(request, attempts)
     found = [_worst_case_nanousd(request, attempt, default) for attempt in attempts]
     answer = min(max(_output_bound(request, attempt, default) for attempt in attempts), ANSWER_RESERVE_TOKENS)
     return Reservation(max((cost for cost in found if cost is not None), default=0), prompt_estimate(request) + answer)
 
 
-def _reserve_task(request: Accepted, attempts: Sequence[Attempt]) -> Reservation:
+def _reserve_task(request: OperationRequest, attempts: Sequence[Attempt]) -> Reservation:
     found = [costs.most_nanousd(request.most(attempt), attempt.facts) for attempt in attempts]
     tokens = max(estimate.prompt + estimate.completion for estimate in map(request.estimate, attempts))
     return Reservation(max((cost for cost in found if cost is not None), default=0), tokens)
 
 
-def estimated(request: Accepted, attempt: Attempt, answer_bytes: int) -> Tokens:
+def estimated(request: OperationRequest, attempt: Attempt, answer_bytes: int) -> Tokens:
     """What a target that does not say may have counted, when `answer_bytes` of its answer came."""
-    if not isinstance(request, Asked):
+    if not isinstance(request, TextRequest):
         return request.estimate(attempt, answer_bytes)
     return Tokens(input=prompt_estimate(request), output=usage.estimate_tokens(answer_bytes))
 
 
-def affordable_output_tokens(request: Asked, attempts: Sequence[Attempt], remaining_nanousd: int) -> int:
+def affordable_output_tokens(request: TextRequest, attempts: Sequence[Attempt], remaining_nanousd: int) -> int:
     """How long each choice of an answer the rest of a budget still pays for, whichever target answers; 0 if too little."""
     least = min(
         costs.affordable_output_tokens(
@@ -92,7 +94,7 @@ def affordable_output_tokens(request: Asked, attempts: Sequence[Attempt], remain
     return least if least >= LEAST_AFFORDABLE_TOKENS else 0
 
 
-def prompt_estimate(request: Asked) -> int:
+def prompt_estimate(request: TextRequest) -> int:
     """About how many tokens a prompt has, where its provider does not say."""
     if isinstance(request, CompletionRequest):
         return sum(_tokens_of(prompt) for prompt in request.prompts)
@@ -100,7 +102,7 @@ def prompt_estimate(request: Asked) -> int:
     return usage.estimate_tokens(max(0, request.size - inline))
 
 
-def _worst_case_nanousd(request: Asked, attempt: Attempt, default: int) -> int | None:
+def _worst_case_nanousd(request: TextRequest, attempt: Attempt, default: int) -> int | None:
     """Of all calls that it takes together; None where the price is not known."""
     found = [
         costs.worst_case_nanousd(
@@ -116,7 +118,7 @@ def _worst_case_nanousd(request: Asked, attempt: Attempt, default: int) -> int |
     return sum(known) if known else None
 
 
-def _prompt_bound(request: Asked, attempt: Attempt) -> int:
+def _prompt_bound(request: TextRequest, attempt: Attempt) -> int:
     """No fewer tokens than the prompt has: a token is at least one byte of the JSON that holds it.
 
     What tools that the provider runs itself bring into the prompt, only its limit bounds.
@@ -138,11 +140,11 @@ def _prompt_bound(request: Asked, attempt: Attempt) -> int:
     return min(bound, facts.max_input_tokens or bound)
 
 
-def _most_searches(request: Asked) -> int:
+def _most_searches(request: TextRequest) -> int:
     return MOST_SEARCHES if request.body.get("web_search_options") is not None else 0
 
 
-def _output_bound(request: Asked, attempt: Attempt, default: int) -> int:
+def _output_bound(request: TextRequest, attempt: Attempt, default: int) -> int:
     most = attempt.facts.max_output_tokens
     asked = attempt.max_output_tokens if request.max_output_tokens is None else request.max_output_tokens
     if asked is None:
@@ -150,7 +152,7 @@ def _output_bound(request: Asked, attempt: Attempt, default: int) -> int:
     return min(asked, most) if most else asked
 
 
-def _limit(attempt: Attempt, request: Asked, default: int, affordable: int | None) -> int:
+def _limit(attempt: Attempt, request: TextRequest, default: int, affordable: int | None) -> int:
     """A budget never makes a completion longer than it would be without one."""
     if isinstance(request, CompletionRequest) and adapters.completes(attempt):
         default = min(default, COMPLETION_TOKENS)
@@ -161,7 +163,7 @@ def _tokens_of(prompt: str | list[int]) -> int:
     return usage.estimate_tokens(usage.bytes_of(prompt)) if isinstance(prompt, str) else len(prompt)
 
 
-def _messages(request: Asked) -> Sequence[JSON]:
+def _messages(request: TextRequest) -> Sequence[JSON]:
     """Checked ones: what another operation has by this name is any JSON."""
     messages: Sequence[JSON] = request.body["messages"] if isinstance(request, ChatRequest) else ()
     return messages

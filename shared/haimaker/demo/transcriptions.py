@@ -4,7 +4,7 @@ from collections.abc import Iterator
 
 from haimaker.demo import no_such_model
 from haimaker.http.sse import DONE, encode
-from haimaker.http.values import Chunk, Request, UpstreamRequest, UpstreamResponse
+from haimaker.http.values import StreamEvent, Request, UpstreamRequest, UpstreamResponse
 from haimaker.operations.transcriptions import HEARD_TOKENS_PER_S, TranscriptionRequest, parse_transcription
 from haimaker.operations.transcripts import Spoken, Transcript
 from haimaker.pricing.usage import Tokens
@@ -39,6 +39,6 @@ def heard(asked: TranscriptionRequest) -> Transcript:
 
 def events(asked: TranscriptionRequest, transcript: Transcript, tokens: Tokens) -> Iterator[bytes]:
     for number, word in enumerate(transcript.words):
-        yield encode(Chunk({"type": "transcript.text.delta", "delta": f" {word.text}" if number else word.text}))
-    yield encode(Chunk(asked.done(transcript.text, asked.usage(tokens))))
+        yield encode(StreamEvent({"type": "transcript.text.delta", "delta": f" {word.text}" if number else word.text}))
+    yield encode(StreamEvent(asked.done(transcript.text, asked.usage(tokens))))
     yield DONE

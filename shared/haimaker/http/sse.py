@@ -7,7 +7,7 @@ import json
 from collections.abc import Iterable, Iterator
 from typing import Any
 
-from haimaker.http.values import JSON, Chunk, Event
+from haimaker.http.values import JSON, StreamEvent, Event
 
 DONE = b"data: [DONE]\n\n"
 SILENCE = b": waiting\n\n"
@@ -37,7 +37,7 @@ def decode(pieces: Iterable[bytes]) -> Iterator[Event]:
         yield event
 
 
-def encode(chunk: Chunk) -> bytes:
+def encode(chunk: StreamEvent) -> bytes:
     return b"data: %b\n\n" % (dumps(chunk.body) if chunk.raw is None else chunk.raw)
 
 

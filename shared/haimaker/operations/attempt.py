@@ -1,9 +1,10 @@
 """One try at one target."""
 
+import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from haimaker.http.values import PATIENT, Patience
+from haimaker.http.values import NO_TIMEOUTS, AttemptTimeouts
 
 if TYPE_CHECKING:
     from haimaker.models.catalog import Facts
@@ -24,8 +25,13 @@ class Attempt:
     """A limit to send upstream although the client named none."""
     region: str = ""
     """Of AWS, where it is sent to, for those who must name it in the request."""
-    patience: Patience = PATIENT
+    timeouts: AttemptTimeouts = NO_TIMEOUTS
 
     @property
     def target(self) -> str:
         return f"{self.provider.name}/{self.model}"
+
+    @property
+    def completes(self) -> bool:
+        """Whether the model has legacy completions of its own; of all others a chat is made to do it."""
+        return bool(self.provider.completes and re.match(self.provider.completes, self.facts.model))

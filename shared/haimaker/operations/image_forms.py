@@ -13,7 +13,7 @@ from haimaker.http.json import parse_json
 from haimaker.http.multipart import File
 from haimaker.http.values import JSON, Request
 from haimaker.media import images as pictures
-from haimaker.operations.chat import with_model
+from haimaker.operations.fields import with_model
 
 MOST_FILES = 16
 READ = ("image/png", "image/jpeg", "image/webp")

@@ -5,20 +5,22 @@ from importlib import import_module
 from typing import cast
 
 from haimaker.http.values import Request
-from haimaker.operations.chat import Accepted, parse_chat, parse_completion
+from haimaker.operations.chat import parse_chat
+from haimaker.operations.operation import OperationRequest
+from haimaker.operations.completions import parse_completion
 
-Parse = Callable[[Request], Accepted]
+Parse = Callable[[Request], OperationRequest]
 """Raises BadRequestError."""
 
 
 def _task(module: str, parse: str) -> Parse:
-    def accepted(request: Request) -> Accepted:
-        return cast(Accepted, getattr(import_module(f"haimaker.operations.{module}"), parse)(request))
+    def accepted(request: Request) -> OperationRequest:
+        return cast(OperationRequest, getattr(import_module(f"haimaker.operations.{module}"), parse)(request))
 
     return accepted
 
 
-PARSES: Mapping[str, Parse] = {
+PARSERS: Mapping[str, Parse] = {
     "chat_completions": lambda request: parse_chat(request.body, request.path.get("model")),
     "completions": lambda request: parse_completion(request.body, request.path.get("model")),
     "embeddings": _task("embeddings", "parse"),

@@ -12,10 +12,10 @@ from pydantic import BaseModel, ConfigDict, Field, StrictFloat, StrictInt, Stric
 
 from haimaker.http.errors import BadRequestError
 from haimaker.http.json import parse_json
-from haimaker.http.values import JSON, Chunk, Request
+from haimaker.http.values import JSON, StreamEvent, Request
 from haimaker.operations.attempt import Attempt
-from haimaker.operations.chat import CommonFields, Form, refuse, with_model
-from haimaker.operations.operation import Task
+from haimaker.operations.fields import CommonFields, raise_validation_error, with_model
+from haimaker.operations.operation import OperationRequest, ResponseKind
 from haimaker.pricing import usage
 from haimaker.pricing.usage import Tokens
 
@@ -54,30 +54,22 @@ class SpeechFields(CommonFields):
 
 
 @dataclass(frozen=True, slots=True)
-class SpeechRequest(Task):
+class SpeechRequest(OperationRequest):
     """A text to be spoken."""
 
     fields: SpeechFields
 
     @property
-    def endpoint(self) -> str:
-        return "audio_speech"
-
-    @property
     def operation(self) -> str:
-        return "speech"
+        return "audio_speech"
 
     @property
     def streams(self) -> bool:
         return self.fields.stream_format == "sse"
 
     @property
-    def form(self) -> Form:
-        return "events" if self.streams else "raw"
-
-    @property
-    def in_pieces(self) -> bool:
-        return True
+    def response(self) -> ResponseKind:
+        return "events" if self.streams else "bytes"
 
     def check_length(self, most_characters: int | None) -> None:
         """Raises BadRequestError for a text that is too long for a target."""
@@ -85,7 +77,7 @@ class SpeechRequest(Task):
             message = f"The model speaks at most {most_characters:,} characters at once; `input` has {len(self.fields.input):,}."
             raise BadRequestError(message, param="input", code="string_above_max_length")
 
-    def most(self, attempt: Attempt) -> Tokens:
+    def max_usage(self, attempt: Attempt, default_output_tokens: int = 0) -> Tokens:
         """Nobody counts more characters than there are bytes; sound has a bound only by how slow a voice can be."""
         text = self.fields.input
         characters = usage.bytes_of(text) + ESCAPE_CHARACTERS * sum(map(text.count, ESCAPED))
@@ -96,12 +88,12 @@ class SpeechRequest(Task):
         sound = min(bound, longest) if longest else bound
         return Tokens(input=self._text_bytes + TEXT_TOKENS, output_audio=sound, characters=characters)
 
-    def estimate(self, attempt: Attempt, answer_bytes: int = 0) -> Tokens:
+    def estimate_usage(self, attempt: Attempt, sent_bytes: int = 0) -> Tokens:
         """By the text: how long sound is can't be told from the bytes of most formats."""
         if not attempt.facts.priced:
             return self.characters
         sound = -(-usage.bytes_of(self.fields.input) * LIKELY_TOKENS_PER_10_BYTES // 10)
-        most = self.most(attempt)
+        most = self.max_usage(attempt)
         likely = Tokens(input=usage.estimate_tokens(self._text_bytes), output_audio=min(sound, most.output_audio))
         return replace(likely, characters=len(self.fields.input))
 
@@ -112,26 +104,26 @@ class SpeechRequest(Task):
 
     def spent(self, attempt: Attempt, said: Any = None, characters: int = 0) -> Tokens | None:
         """What was used: as `said` in a usage object, and the characters; None where a model bills what nobody has said."""
-        tokens = self.tokens(said) if isinstance(said, dict) else Tokens()
+        tokens = self.usage_from(said) if isinstance(said, dict) else Tokens()
         if attempt.facts.priced and not (tokens.prompt or tokens.completion):
             return None
         return replace(tokens, characters=characters or len(self.fields.input))
 
-    def tokens(self, used: JSON) -> Tokens:
+    def usage_from(self, used: JSON) -> Tokens:
         """All that is made is sound, whatever the details say."""
         tokens = usage.from_openai(used)
         return replace(tokens, output_audio=tokens.completion, output=0, reasoning=0, output_image=0)
 
-    def usage(self, tokens: Tokens) -> JSON:
+    def usage_object(self, tokens: Tokens) -> JSON:
         """With what was billed instead of tokens, so that a cost can be understood."""
         counted = {"characters": tokens.characters} if tokens.characters else {}
         total = tokens.prompt + tokens.completion
         return {"input_tokens": tokens.prompt, "output_tokens": tokens.completion, "total_tokens": total, **counted}
 
-    def from_pieces(self, pieces: Iterator[bytes]) -> Iterator[Chunk]:
+    def events_from_bytes(self, pieces: Iterator[bytes]) -> Iterator[StreamEvent]:
         for piece in pieces:
-            yield Chunk({"type": "speech.audio.delta", "audio": base64.b64encode(piece).decode()})
-        yield Chunk({"type": "speech.audio.done"})
+            yield StreamEvent({"type": "speech.audio.delta", "audio": base64.b64encode(piece).decode()})
+        yield StreamEvent({"type": "speech.audio.done"})
 
     @property
     def _text_bytes(self) -> int:
@@ -144,4 +136,4 @@ def parse(request: Request) -> SpeechRequest:
     try:
         return SpeechRequest(SpeechFields.model_validate(body), body, len(request.body))
     except ValidationError as error:
-        refuse(error)
+        raise_validation_error(error)

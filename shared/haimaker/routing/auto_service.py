@@ -15,7 +15,8 @@ from threading import Lock
 from haimaker.http.errors import APIError, BadGatewayError, BadRequestError
 from haimaker.http.sse import dumps
 from haimaker.http.values import Request, Response
-from haimaker.operations.chat import Accepted, Asked
+from haimaker.operations.chat import TextRequest
+from haimaker.operations.operation import OperationRequest
 from haimaker.routing.auto_router import Choice, Chooser, Subject
 from haimaker.routing.auto_rules import NO_RULES, Definition, read
 from haimaker.routing.context import Situation
@@ -51,10 +52,10 @@ class Choosing:
         self._chooser = Chooser(self.router)
 
     def choose(
-        self, asked: Accepted, account: Account, at: Situation, tags: frozenset[str], definition: Definition | None
+        self, asked: OperationRequest, account: Account, at: Situation, tags: frozenset[str], definition: Definition | None
     ) -> Choice:
         """By a definition, or else that of the key. Raises BadRequestError if nothing can do it, StoreUnavailable."""
-        if not isinstance(asked, Asked):
+        if not isinstance(asked, TextRequest):
             raise BadRequestError("Only a chat or a completion can leave the choice of a model to the gateway.", param="model")
         definition = definition or self._definition(account)
         subject = Subject(

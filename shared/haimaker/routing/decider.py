@@ -15,7 +15,8 @@ from haimaker.http.sse import dumps
 from haimaker.http.values import JSON, Request
 from haimaker.models.names import AUTO
 from haimaker.operations.attempt import Attempt
-from haimaker.operations.chat import Accepted, Asked
+from haimaker.operations.chat import TextRequest
+from haimaker.operations.operation import OperationRequest
 from haimaker.routing.context import Situation
 from haimaker.routing.health import Health
 from haimaker.routing.plan import LOWEST_COST, LeftOut, Plan
@@ -35,7 +36,7 @@ TYPICAL_ANSWER_TOKENS = 1_000
 class Question(NamedTuple):
     """A request, read, and what decides where it goes besides the key."""
 
-    asked: Accepted
+    asked: OperationRequest
     wishes: Wishes
     request_id: str
     draw: str
@@ -71,7 +72,7 @@ class Decision(NamedTuple):
         return self.choice.told() if self.choice else {}
 
 
-def question(asked: Accepted, request: Request, now_s: float) -> Question:
+def question(asked: OperationRequest, request: Request, now_s: float) -> Question:
     """A request without what it says about its routing, and that apart. Raises BadRequestError."""
     said, draw = NONE, request.headers.get(DRAW_HEADER, "")[:200]
     fields = asked.body.keys() & FIELDS
@@ -102,7 +103,7 @@ class Decider:
         key = payers.key
         name, at = self._name(question, key), self._situation(question, payers)
         choice = None
-        if isinstance(question.asked, Asked) and (name == AUTO or LOWEST_COST in (at.wishes.strategy, *self.router.strategies)):
+        if isinstance(question.asked, TextRequest) and (name == AUTO or LOWEST_COST in (at.wishes.strategy, *self.router.strategies)):
             at = _with_sizes(at, question.asked)
         if name == AUTO:
             from haimaker.routing.requirements import needed
@@ -143,7 +144,7 @@ class Decider:
             tokens_per_s=health.tokens_per_s,
         )
 
-    def _within_budget(self, plan: Plan, asked: Accepted, payers: Payers, affordable: int | None) -> Plan:
+    def _within_budget(self, plan: Plan, asked: OperationRequest, payers: Payers, affordable: int | None) -> Plan:
         """Who has a budget gets targets with a known price, and a limit to what they write."""
         if not payers.have_a_budget():
             return plan
@@ -169,7 +170,7 @@ class Decider:
         )
 
 
-def _with_sizes(at: Situation, request: Asked) -> Situation:
+def _with_sizes(at: Situation, request: TextRequest) -> Situation:
     """For comparing prices and limits of context. The prompt is measured as we would write it, however its client does."""
     answer = min(request.max_output_tokens or TYPICAL_ANSWER_TOKENS, TYPICAL_ANSWER_TOKENS)
     measured = replace(request, size=len(dumps(request.body)))

@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from types import MappingProxyType
 from typing import TYPE_CHECKING, NamedTuple
 
-from haimaker.http.values import PATIENT, Patience
+from haimaker.http.values import NO_TIMEOUTS, AttemptTimeouts
 from haimaker.operations.attempt import Attempt
 from haimaker.providers.provider import Provider
 
@@ -24,7 +24,7 @@ class Weighted(NamedTuple):
 
     model: str
     weight: float = 1.0
-    patience: Patience = PATIENT
+    patience: AttemptTimeouts = NO_TIMEOUTS
 
 
 class BackOff(NamedTuple):
@@ -51,7 +51,7 @@ class Route:
     retries: int = 2
     timeout_s: float = 590.0
     strategy: str = WEIGHTED
-    patience: Patience = PATIENT
+    patience: AttemptTimeouts = NO_TIMEOUTS
     """Of each attempt whose target has none of its own."""
     back_off: BackOff = BACK_OFF
 

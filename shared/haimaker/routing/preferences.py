@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, fields, replace
 from typing import Any
 
-from haimaker.http.values import PATIENT, Patience
+from haimaker.http.values import NO_TIMEOUTS, AttemptTimeouts
 
 FALLBACK_FIELDS = ("fallbacks", "context_window_fallbacks", "content_policy_fallbacks")
 FIELDS = frozenset({*FALLBACK_FIELDS, "models", "route", "provider", "num_retries", "timeout", "disable_fallbacks"})
@@ -37,7 +37,7 @@ class Wishes:
     """Parameters of the request that every target has to take."""
     retries: int | None = None
     timeout_s: float = float("inf")
-    patience: Patience = PATIENT
+    patience: AttemptTimeouts = NO_TIMEOUTS
     model: str | None = None
     """For a request that names no other."""
 
@@ -47,7 +47,7 @@ class Wishes:
 
     @property
     def hurries(self) -> bool:
-        return self.patience != PATIENT or self.timeout_s != float("inf")
+        return self.patience != NO_TIMEOUTS or self.timeout_s != float("inf")
 
     def over(self, others: "Wishes") -> "Wishes":
         """These, and the others where these say nothing; the shorter of two times."""

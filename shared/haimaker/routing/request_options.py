@@ -9,7 +9,7 @@ from decimal import Decimal, InvalidOperation
 from typing import Any
 
 from haimaker.http.errors import BadRequestError
-from haimaker.http.values import JSON, Patience
+from haimaker.http.values import JSON, AttemptTimeouts
 from haimaker.routing import preferences as wishes
 from haimaker.routing.plan import HIGHEST_THROUGHPUT, LOWEST_COST, LOWEST_LATENCY, STRATEGIES, WEIGHTED
 from haimaker.routing.preferences import FALLBACK_FIELDS, FIELDS, FIRST_BYTE_HEADERS, RETRIES_HEADERS, TIMEOUT_HEADERS, Wishes
@@ -52,7 +52,7 @@ def of_request(body: JSON, headers: Mapping[str, str]) -> Wishes:
     retries = _seconds(headers, RETRIES_HEADERS, whole=True)
     spoken = Wishes(
         timeout_s=_seconds(headers, TIMEOUT_HEADERS),
-        patience=Patience(first_byte_s=_seconds(headers, FIRST_BYTE_HEADERS)),
+        patience=AttemptTimeouts(first_byte_s=_seconds(headers, FIRST_BYTE_HEADERS)),
         retries=None if retries == float("inf") else min(MOST_RETRIES, int(retries)),
     )
     return spoken.over(said)

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field, replace
 from functools import cached_property
 
 from haimaker.http.errors import APIError, BadRequestError, NotFoundError, PermissionDeniedError
-from haimaker.http.values import Patience
+from haimaker.http.values import AttemptTimeouts
 from haimaker.models.names import is_allowed
 from haimaker.operations.attempt import Attempt
 from haimaker.providers.registry import serving
@@ -130,7 +130,7 @@ class _List:
         """Those that keep failing last."""
         return tuple(sorted(self.attempts, key=lambda attempt: attempt.target in self.at.resting))
 
-    def _attempt(self, target: str, patience: Patience) -> Attempt:
+    def _attempt(self, target: str, patience: AttemptTimeouts) -> Attempt:
         name, _, model = target.partition("/")
         row = self.router.row(name)
         assert row is not None

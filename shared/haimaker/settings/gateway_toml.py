@@ -12,7 +12,7 @@ from dataclasses import replace
 from functools import partial
 from pathlib import Path
 
-from haimaker.http.values import Patience
+from haimaker.http.values import AttemptTimeouts
 from haimaker.models.catalog import Facts
 from haimaker.models.names import AUTO
 from haimaker.observability.redaction import BUILT_IN, Redaction
@@ -94,7 +94,7 @@ def _settings(table: Table) -> Route:
         retries=table.whole("retries", 2, 0, 10),
         timeout_s=table.number("timeout_s", 590.0, LONGEST_S),
         strategy=table.one_of("strategy", STRATEGIES, STRATEGIES[0]),
-        patience=Patience(
+        patience=AttemptTimeouts(
             float("inf"),
             table.number("first_byte_timeout_s", float("inf"), LONGEST_S),
             table.number("between_chunks_timeout_s", float("inf"), LONGEST_S),
@@ -115,7 +115,7 @@ def _named(target: object) -> object:
 def _target(route: Route, table: Table) -> Weighted:
     model = table.text("model", pattern=MODEL, example=EXAMPLE)
     weight = table.number("weight", 1.0, 1e6)
-    patience = Patience(
+    patience = AttemptTimeouts(
         table.number("timeout_s", float("inf"), LONGEST_S),
         table.number("first_byte_timeout_s", route.patience.first_byte_s, LONGEST_S),
         table.number("between_chunks_timeout_s", route.patience.between_s, LONGEST_S),

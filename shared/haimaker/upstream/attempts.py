@@ -11,9 +11,9 @@ from haimaker.billing.settlement import Trial
 from haimaker.http import errors
 from haimaker.http.client import Cancel
 from haimaker.http.errors import APIError, APITimeoutError, ContentPolicyViolationError, ContextWindowExceededError
-from haimaker.http.values import JSON, Chunk
+from haimaker.http.values import JSON, StreamEvent
 from haimaker.operations.attempt import Attempt
-from haimaker.operations.chat import Accepted
+from haimaker.operations.operation import OperationRequest
 from haimaker.routing.health import Health
 from haimaker.routing.plan import Plan
 from haimaker.upstream.call import Caller
@@ -35,7 +35,7 @@ class Sender:
     """Whether the client leaves targets less time than the deployer does: that one is too slow for it says nothing to others."""
 
     @property
-    def request(self) -> Accepted:
+    def request(self) -> OperationRequest:
         return self.caller.request
 
     @property
@@ -46,7 +46,7 @@ class Sender:
         """The first answer that is one, in OpenAI's format. Raises the last APIError, with all attempts in it."""
         return self.first_good(self.caller.whole)
 
-    def stream(self) -> Iterator[Chunk]:
+    def stream(self) -> Iterator[StreamEvent]:
         """The first stream that has a first chunk. Raises APIError likewise, and while it is read if it breaks off."""
         return self.first_good(self.caller.stream)
 

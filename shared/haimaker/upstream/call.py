@@ -20,9 +20,10 @@ from haimaker.credentials.access import Access
 from haimaker.http import errors, sse
 from haimaker.http.client import Cancel, Timeouts, Transport, TransportError
 from haimaker.http.errors import APIError, APITimeoutError, BadGatewayError
-from haimaker.http.values import JSON, Chunk, Event, Patience, UpstreamRequest, UpstreamResponse
+from haimaker.http.values import JSON, StreamEvent, Event, AttemptTimeouts, UpstreamRequest, UpstreamResponse
 from haimaker.operations.attempt import Attempt
-from haimaker.operations.chat import Accepted, Asked, ChatRequest
+from haimaker.operations.chat import ChatRequest, TextRequest
+from haimaker.operations.operation import OperationRequest
 from haimaker.pricing import usage
 from haimaker.pricing.usage import Tokens
 from haimaker.routing.health import Health
@@ -65,7 +66,7 @@ class Caller:
     """Makes the calls of one request for text; `operation_call.py` has those of other operations."""
 
     upstreams: Upstreams
-    request: Accepted
+    request: OperationRequest
     headers: Mapping[str, str] = field(repr=False)
     deadline_s: float
     """Monotonic."""
@@ -73,7 +74,7 @@ class Caller:
     end_s: float = 0.0
     """Of a stream that has begun, monotonic; its client waits for each byte anew."""
     _inlined: ChatRequest | None = None
-    _sent: Accepted | None = None
+    _sent: OperationRequest | None = None
     """The request of the last call: all of the client's, or its part for one prompt."""
 
     def whole(self, trial: Trial) -> JSON:
@@ -85,7 +86,7 @@ class Caller:
 
         return choices.joined(side_by_side(trial, requests, lambda own, request: replace(self)._charged(own, request)))
 
-    def stream(self, trial: Trial) -> Iterator[Chunk]:
+    def stream(self, trial: Trial) -> Iterator[StreamEvent]:
         """Its chunks; returns when the first one has come."""
         requests = self._requests(trial.attempt)
         streams = (self._chunks(self._open(trial, request), trial) for request in requests)
@@ -99,19 +100,19 @@ class Caller:
             raise BadGatewayError("The provider's stream holds nothing.", code="invalid_provider_response")
         return chain((first,), chunks)
 
-    def _requests(self, attempt: Attempt) -> list[Asked]:
+    def _requests(self, attempt: Attempt) -> list[TextRequest]:
         """What to ask of a target; images are fetched for the first that takes no links."""
         request = self.request
         if attempt.provider.inlines_images and isinstance(request, ChatRequest):
             request = self._inlined = self._inlined or self.upstreams.images.inlined(request)
-        assert isinstance(request, Asked)
+        assert isinstance(request, TextRequest)
         return choices.split(request, attempt)
 
     def _adapter(self, trial: Trial) -> Adapter:
         adapter: Adapter = adapters.find(self.request, trial.attempt)
         return adapter
 
-    def _whole(self, trial: Trial, request: Asked) -> JSON:
+    def _whole(self, trial: Trial, request: TextRequest) -> JSON:
         response = self._open(trial, request)
         raw = bytearray()
         try:
@@ -138,7 +139,7 @@ class Caller:
                 self._charge(trial, body)
             raise
 
-    def _charged(self, trial: Trial, request: Asked) -> JSON:
+    def _charged(self, trial: Trial, request: TextRequest) -> JSON:
         """One of several: what it used is to be paid for even if another one fails."""
         body = self._whole(trial, request)
         self._charge(trial, body)
@@ -149,7 +150,7 @@ class Caller:
         reports = trial.attempt.provider.reports_cost
         trial.use(tokens if reports else replace(tokens, reported_units=None), estimated=not usage.is_plausible(body.get("usage")))
 
-    def _chunks(self, response: UpstreamResponse, trial: Trial) -> Iterator[Chunk]:
+    def _chunks(self, response: UpstreamResponse, trial: Trial) -> Iterator[StreamEvent]:
         adapter = self._adapter(trial)
         try:
             with self._explaining(trial, answered=True):
@@ -161,7 +162,7 @@ class Caller:
             if isinstance(response.pieces, Generator):
                 response.pieces.close()
 
-    def _of_json(self, response: UpstreamResponse, trial: Trial) -> Iterator[Chunk]:
+    def _of_json(self, response: UpstreamResponse, trial: Trial) -> Iterator[StreamEvent]:
         """The chunks of an answer that is no stream: a list of what its events would hold, or whole."""
         body = _json(b"".join(response.pieces))
         if isinstance(body, list) and body and all(isinstance(each, dict) for each in body):
@@ -172,7 +173,7 @@ class Caller:
 
         return as_chunks(self._translated(body, trial))
 
-    def _open(self, trial: Trial, request: Accepted) -> UpstreamResponse:
+    def _open(self, trial: Trial, request: OperationRequest) -> UpstreamResponse:
         """A 2xx answer whose body is still to be read. Raises APIError for any other."""
         attempt = trial.attempt
         self._sent = request
@@ -209,7 +210,7 @@ class Caller:
         timeouts = self._timeouts(attempt.patience, left_s)
         return self.upstreams.transport.send(request, access.base_url, headers, timeouts, self.cancel)
 
-    def _timeouts(self, patience: Patience, left_s: float) -> Timeouts:
+    def _timeouts(self, patience: AttemptTimeouts, left_s: float) -> Timeouts:
         """The least of what the request has left and what its target may take."""
         now_s = time.monotonic()
         first_s = min(left_s, patience.first_byte_s, patience.total_s)
@@ -245,7 +246,7 @@ class Caller:
         return message
 
 
-def _used(request: Accepted, attempt: Attempt, body: JSON) -> Tokens:
+def _used(request: OperationRequest, attempt: Attempt, body: JSON) -> Tokens:
     """What an answer says it used, else an estimate."""
     if usage.is_plausible(body.get("usage")):
         return usage.from_openai(body["usage"], body.get("service_tier"))

@@ -14,7 +14,7 @@ from haimaker.http.errors import APIError, InternalServerError
 from haimaker.http.sse import DONE, dumps, encode, encode_error
 from haimaker.http.values import JSON
 from haimaker.observability.observer import Observer
-from haimaker.operations.chat import Asked
+from haimaker.operations.chat import TextRequest
 from haimaker.pricing import usage
 from haimaker.pricing.usage import Tokens
 from haimaker.store import Record
@@ -150,7 +150,7 @@ class Exchange:
     @property
     def _wants_usage(self) -> bool:
         request = self.sender.request
-        return isinstance(request, Asked) and request.wants_usage
+        return isinstance(request, TextRequest) and request.wants_usage
 
     def told(self, trial: Trial) -> dict[str, str]:
         """What the headers say of a target that answers."""

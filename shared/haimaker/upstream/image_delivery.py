@@ -14,8 +14,8 @@ from haimaker.files import Files, FilesUnavailable
 from haimaker.http.errors import BadRequestError
 from haimaker.http.values import JSON
 from haimaker.media import images as pictures
-from haimaker.operations.images import Form
-from haimaker.operations.operation import Made
+from haimaker.operations.images import ImageResponseFormat
+from haimaker.operations.operation import Result
 
 if TYPE_CHECKING:
     from haimaker.upstream.image_fetcher import ImageFetcher
@@ -25,7 +25,7 @@ AT_ONCE = 5
 
 
 class Delivered(NamedTuple):
-    made: Made
+    made: Result
     dropped: tuple[str, ...] = ()
     """Parameters that could not be followed."""
     problem: str = ""
@@ -39,7 +39,7 @@ class Delivery:
     files: Files | None
     fetcher: "ImageFetcher"
 
-    def of(self, made: Made, wanted: Form | None) -> Delivered:
+    def of(self, made: Result, wanted: ImageResponseFormat | None) -> Delivered:
         """`wanted` None is both, where bytes are at hand that can be kept; a link is not followed unasked."""
         if not isinstance(made.body, dict):
             return Delivered(made)
@@ -58,7 +58,7 @@ class Delivery:
             "; ".join(dict.fromkeys(problems)),
         )
 
-    def _turned(self, image: JSON, wanted: Form | None, tell: Callable[[str], None]) -> JSON:
+    def _turned(self, image: JSON, wanted: ImageResponseFormat | None, tell: Callable[[str], None]) -> JSON:
         url, encoded = image.get("url"), image.get("b64_json")
         if isinstance(url, str) and url.startswith("data:"):
             encoded = encoded or url.partition(",")[2]

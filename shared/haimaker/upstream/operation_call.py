@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Any, TypeVar, cast
 from haimaker import adapters
 from haimaker.billing.settlement import Trial
 from haimaker.http.errors import APIError, BadGatewayError
-from haimaker.http.values import Chunk, UpstreamResponse
-from haimaker.operations.operation import Answer, Made, Pieces, Sound, Task, is_last
+from haimaker.http.values import StreamEvent, UpstreamResponse
+from haimaker.operations.operation import UpstreamBody, Result, ByteStream, ByteStream, OperationRequest, is_last
 from haimaker.pricing import costs, usage
 from haimaker.pricing.usage import Tokens
 from haimaker.upstream.call import Caller, decode
@@ -25,20 +25,20 @@ T = TypeVar("T")
 class TaskCaller(Caller):
     """Makes the calls of one such request."""
 
-    _task_inlined: Task | None = None
+    _task_inlined: OperationRequest | None = None
 
     @property
-    def task(self) -> Task:
-        return cast(Task, self.request)
+    def task(self) -> OperationRequest:
+        return cast(OperationRequest, self.request)
 
-    def made(self, trial: Trial) -> Made:
+    def made(self, trial: Trial) -> Result:
         """The whole answer; of a target that takes few inputs at once, made of the answers of several calls."""
         parts = self._parts(trial)
         if len(parts) == 1:
             return self._made(trial, parts[0])
         return self.task.joined(side_by_side(trial, parts, lambda own, part: replace(self)._made(own, part)))
 
-    def events(self, trial: Trial) -> Iterator[Chunk]:
+    def events(self, trial: Trial) -> Iterator[StreamEvent]:
         """The events of a stream; returns when the first one has come. Made of a whole answer where the target has no streams."""
         if not hasattr(self._task_adapter(trial), "from_stream") or len(self._parts(trial)) > 1:
             return self._as_events(self.made(trial))
@@ -47,7 +47,7 @@ class TaskCaller(Caller):
             return self._as_events(self._read(trial, self.task, response))
         return _begun(self._events(trial, response))
 
-    def delivered(self, made: Made) -> "Delivered":
+    def delivered(self, made: Result) -> "Delivered":
         """What was made as the client wants it, by link or as bytes."""
         from haimaker.operations.images import ImageRequest
         from haimaker.upstream.image_delivery import Delivery  # only images need it
@@ -55,30 +55,30 @@ class TaskCaller(Caller):
         assert isinstance(self.task, ImageRequest)
         return Delivery(self.upstreams.files(self.headers), self.upstreams.images).of(made, self.task.wanted)
 
-    def pieces(self, trial: Trial) -> Pieces:
+    def pieces(self, trial: Trial) -> ByteStream:
         """The bytes of an answer as they come; returns when the first have."""
         response = self._open(trial, self.task)
-        adapter: adapters.PiecesAdapter = self._task_adapter(trial)
-        sound = adapter.from_pieces(response, self.task, trial.attempt)
-        return Pieces(sound.content_type, _begun(self._pieces(trial, response, sound)))
+        adapter: adapters.Adapter = self._task_adapter(trial)
+        sound = adapter.from_bytes(response, self.task, trial.attempt)
+        return ByteStream(sound.content_type, _begun(self._pieces(trial, response, sound)))
 
-    def _as_events(self, made: Made) -> Iterator[Chunk]:
+    def _as_events(self, made: Result) -> Iterator[StreamEvent]:
         return self.task.as_events(self.delivered(made).made if self.task.delivers else made)
 
     def _task_adapter(self, trial: Trial) -> Any:
         return adapters.find(self.request, trial.attempt)
 
-    def _parts(self, trial: Trial) -> Sequence[Task]:
+    def _parts(self, trial: Trial) -> Sequence[OperationRequest]:
         task = self.task
         if trial.attempt.provider.inlines_images:
             task = self._task_inlined = self._task_inlined or task.inlined(self.upstreams.images.data_url)
-        adapter: adapters.TaskAdapter | adapters.BatchAdapter = self._task_adapter(trial)
+        adapter: adapters.Adapter | adapters.Adapter = self._task_adapter(trial)
         return task.parts(adapter.most_at_once(trial.attempt)) if hasattr(adapter, "most_at_once") else [task]
 
-    def _made(self, trial: Trial, part: Task) -> Made:
+    def _made(self, trial: Trial, part: OperationRequest) -> Result:
         return self._read(trial, part, self._open(trial, part))
 
-    def _read(self, trial: Trial, part: Task, response: UpstreamResponse) -> Made:
+    def _read(self, trial: Trial, part: OperationRequest, response: UpstreamResponse) -> Result:
         raw = bytearray()
         try:
             with self._explaining(trial, answered=True):
@@ -87,10 +87,10 @@ class TaskCaller(Caller):
         except APIError:
             trial.use(part.estimate(trial.attempt, len(raw)), estimated=True)
             raise
-        answer = Answer(response.headers, bytes(raw))
+        answer = UpstreamBody(response.headers, bytes(raw))
         try:
             with self._explaining(trial, answered=True):
-                adapter: adapters.TaskAdapter = self._task_adapter(trial)
+                adapter: adapters.Adapter = self._task_adapter(trial)
                 made = adapter.from_upstream(answer, part, trial.attempt)
         except APIError:
             self._charge_unusable(trial, part, answer)
@@ -98,7 +98,7 @@ class TaskCaller(Caller):
         self._note(trial, part, made)
         return made
 
-    def _charge_unusable(self, trial: Trial, part: Task, answer: Answer) -> None:
+    def _charge_unusable(self, trial: Trial, part: OperationRequest, answer: UpstreamBody) -> None:
         """An answer that is of no use but says what was used has been paid for."""
         try:
             said = answer.object().get("usage")
@@ -107,16 +107,16 @@ class TaskCaller(Caller):
         if tokens := counted(trial, part, said):
             trial.use(tokens, estimated=False)
 
-    def _note(self, trial: Trial, part: Task, made: Made) -> None:
+    def _note(self, trial: Trial, part: OperationRequest, made: Result) -> None:
         said = made.body.get("usage") if isinstance(made.body, dict) else None
         tokens = _credible(trial, made.tokens) if made.tokens else counted(trial, part, said)
         trial.use(tokens or part.estimate(trial.attempt), estimated=tokens is None)
 
-    def _events(self, trial: Trial, response: UpstreamResponse) -> Iterator[Chunk]:
+    def _events(self, trial: Trial, response: UpstreamResponse) -> Iterator[StreamEvent]:
         ended = False
         try:
             with self._explaining(trial, answered=True):
-                adapter: adapters.EventsAdapter = self._task_adapter(trial)
+                adapter: adapters.Adapter = self._task_adapter(trial)
                 for chunk in adapter.from_stream(decode(response), self.task, trial.attempt):
                     ended = ended or is_last(chunk.body)
                     yield chunk
@@ -125,7 +125,7 @@ class TaskCaller(Caller):
         if not ended:
             raise BadGatewayError("The provider's stream ended before the answer was complete.", code="stream_interrupted")
 
-    def _pieces(self, trial: Trial, response: UpstreamResponse, sound: Sound) -> Iterator[bytes]:
+    def _pieces(self, trial: Trial, response: UpstreamResponse, sound: ByteStream) -> Iterator[bytes]:
         try:
             with self._explaining(trial, answered=True):
                 for piece in sound.pieces:
@@ -137,7 +137,7 @@ class TaskCaller(Caller):
             _close(response)
 
 
-def counted(trial: Trial, task: Task, said: Any) -> Tokens | None:
+def counted(trial: Trial, task: OperationRequest, said: Any) -> Tokens | None:
     """What a usage object counts; None where that can't be so, or is nothing."""
     if not usage.is_plausible(said):
         return None

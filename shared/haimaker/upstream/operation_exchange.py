@@ -8,8 +8,8 @@ from typing import Any, cast
 from haimaker.billing.settlement import Trial
 from haimaker.http.errors import APIError
 from haimaker.http.sse import encode, encode_error
-from haimaker.http.values import JSON, Chunk
-from haimaker.operations.operation import Made, Task, is_last
+from haimaker.http.values import JSON, StreamEvent
+from haimaker.operations.operation import Result, OperationRequest, is_last
 from haimaker.pricing import usage
 from haimaker.pricing.amounts import usd
 from haimaker.pricing.usage import Tokens
@@ -23,8 +23,8 @@ class TaskExchange(Exchange):
     """One such request, from its first attempt to its last byte."""
 
     @property
-    def task(self) -> Task:
-        return cast(Task, self.sender.request)
+    def task(self) -> OperationRequest:
+        return cast(OperationRequest, self.sender.request)
 
     @property
     def caller(self) -> TaskCaller:
@@ -49,7 +49,7 @@ class TaskExchange(Exchange):
         yield Head(200, {name: value for name, value in headers.items() if value})
         yield body
 
-    def _delivered(self, made: Made, trial: Trial) -> Made:
+    def _delivered(self, made: Result, trial: Trial) -> Result:
         delivered = self.caller.delivered(made)
         trial.dropped += delivered.dropped
         if delivered.problem:
@@ -76,11 +76,11 @@ class TaskExchange(Exchange):
         """Events; the one that ends them waits for its cost."""
         sender, task = self.sender, self.task
         if task.in_pieces:
-            events = task.from_pieces(sender.first_good(self.caller.pieces).pieces)
+            events = task.from_bytes(sender.first_good(self.caller.pieces).pieces)
         else:
             events = sender.first_good(self.caller.events)
         trial = sender.trials[-1]
-        ends: list[Chunk] = []
+        ends: list[StreamEvent] = []
         sent = 0
         try:
             yield Head(200, {**EVENT_STREAM, **self.told(trial)})
@@ -105,9 +105,9 @@ class TaskExchange(Exchange):
             yield _encoded(end)
         if ends:
             used = self._usage(ends[-1].body.get("usage"), trial, record)
-            yield _encoded(Chunk({**ends[-1].body, "usage": used}))
+            yield _encoded(StreamEvent({**ends[-1].body, "usage": used}))
 
-    def _use_of(self, trial: Trial, ends: list[Chunk], sent: int) -> None:
+    def _use_of(self, trial: Trial, ends: list[StreamEvent], sent: int) -> None:
         used = [tokens for end in ends if (tokens := counted(trial, self.task, end.body.get("usage")))]
         if trial.tokens is None and used:
             trial.use(usage.total(used), estimated=False)
@@ -124,5 +124,5 @@ class TaskExchange(Exchange):
         return {**shown, "cost": record.detail["cost_usd"], **estimated}
 
 
-def _encoded(event: Chunk) -> bytes:
+def _encoded(event: StreamEvent) -> bytes:
     return f"event: {event.body.get('type', 'message')}\n".encode() + encode(event)

@@ -12,11 +12,11 @@ from haimaker.http.errors import APIError, APITimeoutError
 from haimaker.http.sse import SILENCE as COMMENT
 from haimaker.http.sse import dumps, encode_error
 from haimaker.http.values import Request, Response
-from haimaker.operations.chat import Form
+from haimaker.operations.operation import ResponseKind
 from haimaker.upstream.background import END, SILENCE, Beside
 from haimaker.upstream.exchange import EVENT_STREAM, WHOLE, Exchange, Head
 
-SILENCE_S: dict[Form, float] = {"events": 15.0, "json": 240.0, "raw": 240.0}
+SILENCE_S: dict[ResponseKind, float] = {"events": 15.0, "json": 240.0, "raw": 240.0}
 """After how long something has to be said, which can't be in raw bytes. The REST API ends a connection on which nothing came
 for 300 s. https://docs.aws.amazon.com/apigateway/latest/developerguide/limits.html"""
 LOOK_S = 0.5
@@ -88,7 +88,7 @@ class Relay:
         item = self._next(SILENCE_S["json"])
         return item if isinstance(item, bytes) else b""
 
-    def _stream(self, form: Form) -> Generator[bytes, None, None]:
+    def _stream(self, form: ResponseKind) -> Generator[bytes, None, None]:
         """The bytes of the stream, with comments where events are silent; closing it gives up the upstream and settles."""
         try:
             while (item := self._next(SILENCE_S[form])) is not END:
@@ -106,7 +106,7 @@ class Relay:
         finally:
             self._finish()
 
-    def _after_silence(self, form: Form) -> Generator[bytes, None, None]:
+    def _after_silence(self, form: ResponseKind) -> Generator[bytes, None, None]:
         """An answer that had to begin before its head was known; an error can then only be said in the body."""
         filling = COMMENT if form == "events" else b" "
         try:

@@ -19,7 +19,7 @@ from haimaker.models import catalog as prices
 from haimaker.models.catalog import Facts, facts
 from haimaker.operations.attempt import Attempt
 from haimaker.operations.images import ImageRequest, parse_edit, parse_generation, parse_variation
-from haimaker.operations.operation import Answer
+from haimaker.operations.operation import UpstreamBody
 from haimaker.pricing import costs
 from haimaker.pricing import image_usage as image_counts
 from haimaker.pricing.image_variants import Size, line_of, size_of
@@ -134,7 +134,7 @@ def test_any_answer_is_read_or_is_an_error_of_the_provider(target: str, body: JS
     try:
         request = parsed(KINDS[0], body)
         adapter: Any = adapters.find(request, attempt)
-        made = adapter.from_upstream(Answer({}, json.dumps(answer).encode()), request, attempt)
+        made = adapter.from_upstream(UpstreamBody({}, json.dumps(answer).encode()), request, attempt)
     except APIError:
         return
     for image in made.body["data"]:

@@ -43,7 +43,7 @@ class Block:
 
 
 @dataclass(slots=True)
-class Answer:
+class UpstreamBody:
     id: str = ""
     model: str = ""
     usage: JSON = field(default_factory=dict)

@@ -11,11 +11,11 @@ from urllib.parse import quote
 from haimaker.adapters.bedrock.failures import from_event, is_exception, read_error
 from haimaker.adapters.bedrock.families import family_of
 from haimaker.adapters.bedrock.requests import to_body
-from haimaker.adapters.bedrock.responses import Answer, Block, blocks_of, extras, to_usage
+from haimaker.adapters.bedrock.responses import UpstreamBody, Block, blocks_of, extras, to_usage
 from haimaker.adapters.events import json_object
 from haimaker.http import errors
 from haimaker.http.sse import dumps
-from haimaker.http.values import JSON, Chunk, Event, UpstreamRequest
+from haimaker.http.values import JSON, StreamEvent, Event, UpstreamRequest
 from haimaker.operations.attempt import Attempt
 from haimaker.operations.chat import ChatRequest
 
@@ -40,7 +40,7 @@ def from_upstream(body: JSON, attempt: Attempt) -> JSON:
     content = message.get("content") if isinstance(message, dict) else None
     if not isinstance(content, list):
         raise errors.BadGatewayError("The provider's answer has no message.")
-    answer = Answer(family_of(attempt.model).name)
+    answer = UpstreamBody(family_of(attempt.model).name)
     for start, deltas in blocks_of(content):
         block, _ = answer.opens(start)
         for delta in deltas:
@@ -52,10 +52,10 @@ def from_upstream(body: JSON, attempt: Attempt) -> JSON:
     return {**_head(attempt, "chat.completion"), "choices": [choice], **({"usage": usage} if usage else {}), **extras(body)}
 
 
-def from_stream(events: Iterable[Event], attempt: Attempt) -> Iterator[Chunk]:
+def from_stream(events: Iterable[Event], attempt: Attempt) -> Iterator[StreamEvent]:
     """Usage comes before or after the event that ends the message; both are told at the end of the stream."""
     head = _head(attempt, "chat.completion.chunk")
-    answer = Answer(family_of(attempt.model).name)
+    answer = UpstreamBody(family_of(attempt.model).name)
     metadata: JSON = {}
     stopped: JSON | None = None
     begun = False
@@ -66,18 +66,18 @@ def from_stream(events: Iterable[Event], attempt: Attempt) -> Iterator[Chunk]:
         elif name == "metadata":
             metadata = {**metadata, **body}
         else:
-            yield Chunk({**head, "choices": [_choice({**({} if begun else {"role": "assistant"}), **body})]})
+            yield StreamEvent({**head, "choices": [_choice({**({} if begun else {"role": "assistant"}), **body})]})
             begun = True
     if stopped is None:
         raise errors.BadGatewayError("The provider's stream ended before the answer was complete.", code="stream_interrupted")
     if not begun:
-        yield Chunk({**head, "choices": [_choice({"role": "assistant"})]})
-    yield Chunk({**head, "choices": [_choice({}, answer.finish(stopped.get("stopReason")))]})
+        yield StreamEvent({**head, "choices": [_choice({"role": "assistant"})]})
+    yield StreamEvent({**head, "choices": [_choice({}, answer.finish(stopped.get("stopReason")))]})
     if usage := to_usage(metadata):
-        yield Chunk({**head, **extras(metadata), "choices": [], "usage": usage})
+        yield StreamEvent({**head, **extras(metadata), "choices": [], "usage": usage})
 
 
-def _bodies(events: Iterable[Event], answer: Answer) -> Iterator[tuple[str, JSON]]:
+def _bodies(events: Iterable[Event], answer: UpstreamBody) -> Iterator[tuple[str, JSON]]:
     """The bodies of `messageStop` and `metadata`, and under no name the deltas that the other events make."""
     open_blocks: dict[Any, Block] = {}
     for event in events:

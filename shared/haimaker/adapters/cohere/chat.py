@@ -7,12 +7,12 @@ from collections.abc import Iterable, Iterator
 from typing import Any
 
 from haimaker.adapters.cohere.requests import to_body
-from haimaker.adapters.cohere.responses import Answer, to_usage
+from haimaker.adapters.cohere.responses import UpstreamBody, to_usage
 from haimaker.adapters.events import json_object
 from haimaker.adapters.openai.failures import CONTEXT_PHRASES, POLICY_PHRASES
 from haimaker.http import errors
 from haimaker.http.sse import dumps
-from haimaker.http.values import JSON, Chunk, ErrorFields, Event, UpstreamRequest
+from haimaker.http.values import JSON, StreamEvent, ErrorFields, Event, UpstreamRequest
 from haimaker.operations.attempt import Attempt
 from haimaker.operations.chat import ChatRequest
 
@@ -42,7 +42,7 @@ def from_upstream(body: JSON, attempt: Attempt) -> JSON:
     message = body.get("message")
     if not isinstance(message, dict):
         raise errors.BadGatewayError("The provider's answer has no message.")
-    answer = Answer()
+    answer = UpstreamBody()
     for part in _parts(message.get("content")):
         answer.says(part)
     answer.plans(message.get("tool_plan"))
@@ -61,8 +61,8 @@ def from_upstream(body: JSON, attempt: Attempt) -> JSON:
     return {**head, "choices": [choice], **({"usage": usage} if usage else {})}
 
 
-def from_stream(events: Iterable[Event], attempt: Attempt) -> Iterator[Chunk]:
-    answer = Answer()
+def from_stream(events: Iterable[Event], attempt: Attempt) -> Iterator[StreamEvent]:
+    answer = UpstreamBody()
     head = _head(None, attempt, "chat.completion.chunk")
     begun = False
     for event in events:
@@ -96,7 +96,7 @@ def read_error(body: object) -> ErrorFields:
     return ErrorFields(message, next((code for phrases, code in PHRASES if any(phrase in text for phrase in phrases)), None))
 
 
-def _ended(delta: JSON, head: JSON, answer: Answer, attempt: Attempt, begun: bool) -> Iterator[Chunk]:
+def _ended(delta: JSON, head: JSON, answer: UpstreamBody, attempt: Attempt, begun: bool) -> Iterator[StreamEvent]:
     finish = answer.finish(delta.get("finish_reason"), delta.get("error"))
     if not begun:
         yield _chunk(head, {"role": "assistant"})
@@ -104,10 +104,10 @@ def _ended(delta: JSON, head: JSON, answer: Answer, attempt: Attempt, begun: boo
         yield _chunk(head, last)
     yield _chunk(head, {}, finish=finish)
     if usage := to_usage(delta.get("usage"), attempt.facts):
-        yield Chunk({**head, "choices": [], "usage": usage})
+        yield StreamEvent({**head, "choices": [], "usage": usage})
 
 
-def _deltas(kind: Any, body: JSON, answer: Answer) -> list[JSON]:
+def _deltas(kind: Any, body: JSON, answer: UpstreamBody) -> list[JSON]:
     """https://docs.cohere.com/docs/streaming#stream-events"""
     message = _object(_object(body.get("delta")).get("message"))
     if kind in ("content-start", "content-delta"):
@@ -140,8 +140,8 @@ def _head(given: Any, attempt: Attempt, kind: str) -> JSON:
     return {"id": f"chatcmpl-{name}", "object": kind, "created": attempt.created_s, "model": attempt.model}
 
 
-def _chunk(head: JSON, delta: JSON, *, finish: str | None = None, logprobs: JSON | None = None) -> Chunk:
-    return Chunk({**head, "choices": [{"index": 0, "delta": delta, "logprobs": logprobs, "finish_reason": finish}]})
+def _chunk(head: JSON, delta: JSON, *, finish: str | None = None, logprobs: JSON | None = None) -> StreamEvent:
+    return StreamEvent({**head, "choices": [{"index": 0, "delta": delta, "logprobs": logprobs, "finish_reason": finish}]})
 
 
 def _parts(content: Any) -> list[Any]:

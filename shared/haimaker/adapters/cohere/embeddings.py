@@ -11,7 +11,7 @@ from haimaker.http.sse import dumps
 from haimaker.http.values import JSON, UpstreamRequest
 from haimaker.operations.attempt import Attempt
 from haimaker.operations.embeddings import EmbeddingRequest
-from haimaker.operations.operation import Answer, Made
+from haimaker.operations.operation import UpstreamBody, Result
 from haimaker.pricing.usage import Tokens, count
 
 __all__ = ["from_upstream", "most_at_once", "read_error", "to_upstream"]
@@ -31,9 +31,9 @@ def to_upstream(request: EmbeddingRequest, attempt: Attempt) -> UpstreamRequest:
     return UpstreamRequest(PATH, dumps(body), {"content-type": "application/json", **attempt.provider.headers}, dropped=dropped)
 
 
-def from_upstream(answer: Answer, request: EmbeddingRequest, attempt: Attempt) -> Made:
+def from_upstream(answer: UpstreamBody, request: EmbeddingRequest, attempt: Attempt) -> Result:
     body = answer.object()
-    return request.made(attempt.model, vectors_of(body.get("embeddings")), tokens_of(body))
+    return request.build_result(attempt.model, vectors_of(body.get("embeddings")), tokens_of(body))
 
 
 def inputs(request: EmbeddingRequest) -> JSON:

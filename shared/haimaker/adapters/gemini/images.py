@@ -20,10 +20,10 @@ from haimaker.http.sse import dumps
 from haimaker.http.values import JSON, UpstreamRequest
 from haimaker.media import images as pictures
 from haimaker.operations.attempt import Attempt
-from haimaker.operations.chat import OURS
+from haimaker.operations.fields import OURS
 from haimaker.operations.image_forms import images_of, mask_of
 from haimaker.operations.images import ImageRequest
-from haimaker.operations.operation import Answer, Made
+from haimaker.operations.operation import UpstreamBody, Result
 from haimaker.pricing import image_usage as image_counts
 from haimaker.pricing import usage
 from haimaker.pricing.usage import Tokens
@@ -70,7 +70,7 @@ def to_upstream(request: ImageRequest, attempt: Attempt) -> UpstreamRequest:
     return UpstreamRequest(path, dumps(call), {"content-type": "application/json", **attempt.provider.headers}, dropped=dropped)
 
 
-def from_upstream(answer: Answer, request: ImageRequest, attempt: Attempt) -> Made:
+def from_upstream(answer: UpstreamBody, request: ImageRequest, attempt: Attempt) -> Result:
     if IMAGEN.match(attempt.facts.model):
         return imagen.from_upstream(answer, request, attempt)
     body = answer.object()
@@ -81,7 +81,7 @@ def from_upstream(answer: Answer, request: ImageRequest, attempt: Attempt) -> Ma
     if not images and (reason := _refusal(body, candidates)):
         raise ContentPolicyViolationError(f"Google made no image: {reason}.")
     tokens = _tokens(body) if image_counts.by_token(attempt.facts) else None
-    return request.made(attempt, images, tokens)
+    return request.build_result(attempt, images, tokens)
 
 
 def _shape(request: ImageRequest, attempt: Attempt) -> JSON:

@@ -15,9 +15,9 @@ from haimaker.adapters.gemini.tokens import to_usage
 from haimaker.adapters.hearing import inline, parted
 from haimaker.http.errors import BadGatewayError, BadRequestError, ContentPolicyViolationError
 from haimaker.http.sse import dumps
-from haimaker.http.values import JSON, Chunk, Event, UpstreamRequest
+from haimaker.http.values import JSON, StreamEvent, Event, UpstreamRequest
 from haimaker.operations.attempt import Attempt
-from haimaker.operations.operation import Answer, Made
+from haimaker.operations.operation import UpstreamBody, Result
 from haimaker.operations.transcriptions import TranscriptionRequest
 from haimaker.operations.transcripts import Transcript, spoken
 from haimaker.pricing import usage
@@ -51,20 +51,20 @@ def to_upstream(request: TranscriptionRequest, attempt: Attempt) -> UpstreamRequ
     return UpstreamRequest(path, dumps(body), {"content-type": "application/json"}, dropped=(*lost, *passed))
 
 
-def from_upstream(answer: Answer, request: TranscriptionRequest, attempt: Attempt) -> Made:
+def from_upstream(answer: UpstreamBody, request: TranscriptionRequest, attempt: Attempt) -> Result:
     found: Any = answer.json()
     body = found_object(found[0] if isinstance(found, list) and found else found)
     _check(body)
     text, tokens = _text(body), _tokens(body)
     if not _is_timed(request):
-        return request.made(Transcript(text.strip(), language=request.fields.language), tokens)
+        return request.build_result(Transcript(text.strip(), language=request.fields.language), tokens)
     timed = _timed(text)
     segments = spoken(timed.get("segments"), "text")
     language = found_text(timed.get("language")) or request.fields.language
-    return request.made(Transcript(" ".join(each.text.strip() for each in segments), segments, language=language), tokens)
+    return request.build_result(Transcript(" ".join(each.text.strip() for each in segments), segments, language=language), tokens)
 
 
-def from_stream(events: Iterable[Event], request: TranscriptionRequest, attempt: Attempt) -> Iterator[Chunk]:
+def from_stream(events: Iterable[Event], request: TranscriptionRequest, attempt: Attempt) -> Iterator[StreamEvent]:
     text, metadata, ended = "", {}, False
     for event in events:
         body = json_object(event)
@@ -73,10 +73,10 @@ def from_stream(events: Iterable[Event], request: TranscriptionRequest, attempt:
         ended = ended or any(candidate.get("finishReason") for candidate in found_objects(body.get("candidates")))
         if delta := _text(body):
             text += delta
-            yield Chunk({"type": "transcript.text.delta", "delta": delta})
+            yield StreamEvent({"type": "transcript.text.delta", "delta": delta})
     if ended:
         tokens = _tokens({"usageMetadata": metadata})
-        yield Chunk(request.done(text.strip(), request.usage(tokens) if tokens else None))
+        yield StreamEvent(request.done(text.strip(), request.usage_object(tokens) if tokens else None))
 
 
 def _is_timed(request: TranscriptionRequest) -> bool:

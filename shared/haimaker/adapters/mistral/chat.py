@@ -12,7 +12,7 @@ from typing import Any
 from haimaker.adapters.openai import chat
 from haimaker.adapters.openai.failures import read_error
 from haimaker.adapters.openai.messages import CARRIED
-from haimaker.http.values import JSON, Chunk, Event, UpstreamRequest
+from haimaker.http.values import JSON, StreamEvent, Event, UpstreamRequest
 from haimaker.operations.attempt import Attempt
 from haimaker.operations.chat import ChatRequest
 
@@ -38,7 +38,7 @@ def from_upstream(body: JSON, attempt: Attempt) -> JSON:
     return chat.from_upstream(body, attempt)
 
 
-def from_stream(events: Iterable[Event], attempt: Attempt) -> Iterator[Chunk]:
+def from_stream(events: Iterable[Event], attempt: Attempt) -> Iterator[StreamEvent]:
     return chat.from_stream(events, attempt)
 
 

@@ -6,7 +6,7 @@ from haimaker.http.sse import dumps
 from haimaker.http.values import UpstreamRequest
 from haimaker.operations.attempt import Attempt
 from haimaker.operations.moderations import ModerationRequest
-from haimaker.operations.operation import Answer, Made
+from haimaker.operations.operation import UpstreamBody, Result
 
 __all__ = ["from_upstream", "read_error", "to_upstream"]
 
@@ -27,5 +27,5 @@ def to_upstream(request: ModerationRequest, attempt: Attempt) -> UpstreamRequest
     return UpstreamRequest(PATH, dumps(body), {"content-type": "application/json", **attempt.provider.headers}, dropped=dropped)
 
 
-def from_upstream(answer: Answer, request: ModerationRequest, attempt: Attempt) -> Made:
+def from_upstream(answer: UpstreamBody, request: ModerationRequest, attempt: Attempt) -> Result:
     return judged(answer, request, attempt, NAMES)

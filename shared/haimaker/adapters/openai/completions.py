@@ -9,9 +9,9 @@ from haimaker.adapters.openai import chat
 from haimaker.adapters.openai.failures import read_error
 from haimaker.adapters.openai.requests import own_fields, renamed, taken
 from haimaker.http.sse import dumps
-from haimaker.http.values import JSON, Chunk, Event, UpstreamRequest
+from haimaker.http.values import JSON, StreamEvent, Event, UpstreamRequest
 from haimaker.operations.attempt import Attempt
-from haimaker.operations.chat import CompletionRequest
+from haimaker.operations.completions import CompletionRequest
 from haimaker.providers.provider import MAX_TOKENS
 
 __all__ = ["from_stream", "from_upstream", "read_error", "to_upstream"]
@@ -35,5 +35,5 @@ def from_upstream(body: JSON, attempt: Attempt) -> JSON:
     return chat.whole(body, attempt, HOLDER)
 
 
-def from_stream(events: Iterable[Event], attempt: Attempt) -> Iterator[Chunk]:
+def from_stream(events: Iterable[Event], attempt: Attempt) -> Iterator[StreamEvent]:
     return chat.streamed(events, attempt, HOLDER)

@@ -13,10 +13,10 @@ from haimaker.adapters.openai.failures import from_body, is_failure, read_error
 from haimaker.adapters.openai.requests import renamed, taken
 from haimaker.http import multipart as multipart_form
 from haimaker.http.errors import BadGatewayError
-from haimaker.http.values import JSON, Chunk, Event, UpstreamRequest
+from haimaker.http.values import JSON, StreamEvent, Event, UpstreamRequest
 from haimaker.operations.attempt import Attempt
-from haimaker.operations.chat import OURS
-from haimaker.operations.operation import Answer, Made
+from haimaker.operations.fields import OURS
+from haimaker.operations.operation import UpstreamBody, Result
 from haimaker.operations.transcriptions import TranscriptionRequest
 from haimaker.operations.transcripts import TEXTS, Transcript, spoken
 
@@ -39,10 +39,10 @@ def to_upstream(request: TranscriptionRequest, attempt: Attempt) -> UpstreamRequ
     content_type, raw = multipart_form.encode(
         [(name, value) for name, value in fields if isinstance(value, str) and value], [*others, ("file", request.file)]
     )
-    return UpstreamRequest(PATHS[request.endpoint], raw, {"content-type": content_type, **row.headers}, dropped=dropped)
+    return UpstreamRequest(PATHS[request.operation], raw, {"content-type": content_type, **row.headers}, dropped=dropped)
 
 
-def from_upstream(answer: Answer, request: TranscriptionRequest, attempt: Attempt) -> Made:
+def from_upstream(answer: UpstreamBody, request: TranscriptionRequest, attempt: Attempt) -> Result:
     body = _body(answer)
     if isinstance(body, str):
         return _of_text(body, request, attempt)
@@ -52,29 +52,29 @@ def from_upstream(answer: Answer, request: TranscriptionRequest, attempt: Attemp
         raise BadGatewayError("The provider's answer has no transcript.", code="invalid_provider_response")
     tokens = request.spent(body.get("usage"), body.get("duration"), attempt)
     if request.fields.response_format in TEXTS:
-        return request.made(_transcript(body), tokens)
+        return request.build_result(_transcript(body), tokens)
     used = {"usage": _told(body["usage"])} if isinstance(body.get("usage"), dict) and body["usage"] else {}
-    return Made({**body, "text": body["text"] or "", **used}, tokens)
+    return Result({**body, "text": body["text"] or "", **used}, tokens)
 
 
-def from_stream(events: Iterable[Event], request: TranscriptionRequest, attempt: Attempt) -> Iterator[Chunk]:
+def from_stream(events: Iterable[Event], request: TranscriptionRequest, attempt: Attempt) -> Iterator[StreamEvent]:
     text, used = "", None
     for event in events:
         if event.data.strip() == DONE:
-            yield Chunk(_ending(request.done(text, used), request, attempt))
+            yield StreamEvent(_ending(request.done(text, used), request, attempt))
             return
         body = json_object(event)
         if is_failure(body):
             raise from_body(body)
         kind, used = str(body.get("type")), body.get("usage") or used
         if kind == "transcript.text.done":
-            yield Chunk(_ending(body, request, attempt))
+            yield StreamEvent(_ending(body, request, attempt))
             return
         if kind.startswith("transcript."):
-            yield Chunk(body, event.data)
+            yield StreamEvent(body, event.data)
         elif delta := _delta(body):
             text += delta
-            yield Chunk({"type": "transcript.text.delta", "delta": delta})
+            yield StreamEvent({"type": "transcript.text.delta", "delta": delta})
 
 
 def _ending(body: JSON, request: TranscriptionRequest, attempt: Attempt) -> JSON:
@@ -82,10 +82,10 @@ def _ending(body: JSON, request: TranscriptionRequest, attempt: Attempt) -> JSON
     if isinstance(body.get("usage"), dict) and body["usage"]:
         return {**body, "usage": _told(body["usage"])}
     tokens = request.spent(None, None, attempt)
-    return {**body, "usage": request.usage(tokens)} if tokens else body
+    return {**body, "usage": request.usage_object(tokens)} if tokens else body
 
 
-def _body(answer: Answer) -> Any:
+def _body(answer: UpstreamBody) -> Any:
     """A JSON body, or a text, which a format such as `srt` is."""
     text = answer.raw.decode("utf-8", "replace")
     kind = answer.headers.get("content-type", "")
@@ -100,11 +100,11 @@ def _body(answer: Answer) -> Any:
     return body if isinstance(body, dict) or "json" in kind else text
 
 
-def _of_text(text: str, request: TranscriptionRequest, attempt: Attempt) -> Made:
+def _of_text(text: str, request: TranscriptionRequest, attempt: Attempt) -> Result:
     tokens = request.spent(None, None, attempt)
     if request.streams or request.fields.response_format not in TEXTS:
-        return request.made(Transcript(text.strip()), tokens)
-    return Made(text, tokens)
+        return request.build_result(Transcript(text.strip()), tokens)
+    return Result(text, tokens)
 
 
 def _transcript(body: JSON) -> Transcript:
