@@ -10,10 +10,10 @@ from haimaker.routing.plan import Config, Route
 from haimaker.routing.targets import Targets
 from haimaker.settings.gateway_toml import FALLBACKS, parse
 from haimaker.settings.settings import DEFAULT_CONFIG
-from local import provider_secrets
+from local.command_line import provider_secrets
 from local.command_line.context import Context
+from local.command_line.stack import OperatorError
 from local.command_line.terminal import usd
-from local.stack import OperatorError
 
 TITLES = ("name", "part", "share", "target", "input $/M", "output $/M", "to be looked at")
 RATES = ("input_cost_per_token", "output_cost_per_token")
@@ -44,7 +44,7 @@ def checked(context: Context) -> int:
     """1 where a target can't be used as it is. Raises SettingsError where the gateway would not start."""
     path = Path(context.arguments.file) if context.arguments.file else path_of(context.environment)
     config = read(path)
-    secrets = provider_secrets.joined(context.stack().secrets()) if context.arguments.stack else context.environment
+    secrets = provider_secrets.merge(context.stack().secrets()) if context.arguments.stack else context.environment
     found = list(leads(config, access_from(secrets, config.accounts)))
     context.terminal.show([lead._asdict() for lead in found], TITLES, found, empty=f"{path} is valid, and names no routes.")
     return int(any(lead.problem for lead in found))

@@ -19,11 +19,12 @@ from functools import cache
 from typing import TYPE_CHECKING, NamedTuple
 
 from haimaker.accounts.directory import Accounts, Payers, check_usable, refusal, unavailable
-from haimaker.api import keys, models, uploads
-from haimaker.api.dispatch import OPERATIONS
+from haimaker.api import formats, keys, models, uploads
+from haimaker.api.dispatch import HANDLERS
+from haimaker.api.paths import MODEL_OPERATIONS
 from haimaker.billing import admission
 from haimaker.billing import estimates as limits
-from haimaker.billing.estimates import Reservation
+from haimaker.billing.estimates import CostBound
 from haimaker.billing.settlement import Settlement
 from haimaker.content.content import Content
 from haimaker.credentials.sources import Constant, Credentials, Stored
@@ -33,9 +34,8 @@ from haimaker.http.responses import error_response, json_response
 from haimaker.http.sse import dumps
 from haimaker.http.values import Request, Response
 from haimaker.observability.observer import Observer
-from haimaker.operations.chat import TextRequest
-from haimaker.operations.operation import OperationRequest
-from haimaker.operations.parsers import Parse
+from haimaker.operations.client_format import ClientFormat
+from haimaker.operations.operation import TELEMETRY_NAMES, OperationRequest
 from haimaker.providers.provider import Provider
 from haimaker.providers.registry import PROVIDERS
 from haimaker.routing import deadlines as waits
@@ -47,9 +47,8 @@ from haimaker.routing.router import Router
 from haimaker.routing.shared_health import SharedHealth
 from haimaker.settings.settings import Settings
 from haimaker.store import UNLIMITED, Account, Admitted, Hold, Refused, Store, StoreUnavailable
-from haimaker.upstream.attempts import Sender
-from haimaker.upstream.call import Caller, Upstreams
-from haimaker.upstream.exchange import Exchange
+from haimaker.upstream.call import ProviderClients, UpstreamCall
+from haimaker.upstream.exchange import AttemptLoop, Exchange
 from haimaker.upstream.relay import ClientLeft, Relay
 
 if TYPE_CHECKING:
@@ -60,11 +59,11 @@ LATE_S = 10
 ADMISSION_TRIES = 3
 
 
-class Reach(NamedTuple):
+class Runtime(NamedTuple):
     """What the credentials allow: where a model may be served, and how to get there."""
 
     router: Router
-    upstreams: Upstreams
+    clients: ProviderClients
     decider: Decider
 
 
@@ -78,8 +77,8 @@ class Gateway:
     observer: Observer = field(default_factory=Observer)
     accounts: Accounts = field(init=False)
     content: Content = field(init=False)
-    _reach: Reach | None = field(default=None, repr=False)
-    _hub: tuple[Reach, bytes] | None = field(default=None, repr=False)
+    _reach: Runtime | None = field(default=None, repr=False)
+    _hub: tuple[Runtime, bytes] | None = field(default=None, repr=False)
 
     def __post_init__(self) -> None:
         self.accounts = Accounts(self.store, keys.admin_id(self.settings), self.settings.user_budget)
@@ -117,7 +116,13 @@ class Gateway:
     def handle(self, operation: str, request: Request) -> Response:
         """Answers a request of any kind; never raises."""
         try:
-            return OPERATIONS[operation](self, request)
+            if operation not in MODEL_OPERATIONS:
+                return HANDLERS[operation](self, request)
+            client_format = formats.find(operation)
+            account = self.accounts.identify(request.headers)
+            request = uploads.readable(request, self.settings)
+            asked = client_format.parse(request)
+            return self._answer(request, deciding.question(asked, request, time.time()), account, client_format)
         except APIError as error:
             return self._refused(operation, request, error)
         except StoreUnavailable as error:
@@ -135,12 +140,11 @@ class Gateway:
             self.observer.refusal(operation, request.id, error)
         return error_response(error)
 
-    def generate(self, request: Request, parse: Parse) -> Response:
-        account = self.accounts.identify(request.headers)
-        request = uploads.readable(request, self.settings)
-        return self.answer(request, deciding.question(parse(request), request, time.time()), account)
-
     def answer(self, request: Request, question: Question, account: Account) -> Response:
+        """A request of a key that the gateway makes itself, in the format of its operation. Raises APIError."""
+        return self._answer(request, question, account, formats.find(question.asked.operation))
+
+    def _answer(self, request: Request, question: Question, account: Account, client_format: ClientFormat) -> Response:
         """An accepted request of a key. Raises APIError."""
         reach, asked, started_s = self.reach(), question.asked, question.now_s
         begun_s = time.monotonic()
@@ -150,42 +154,41 @@ class Gateway:
         end_s = begun_s + longest_s
         deadline_s = begun_s + min(longest_s, waits.patience_s(request))
         settlement = Settlement(self.store, admitted.hold, {**_about(asked, payers), **decision.told()}, started_s)
-        making, telling = _classes(asked)
-        caller = making(reach.upstreams, asked, request.headers, deadline_s, Cancel(), 0.0 if asked.form == "json" else end_s)
-        sender = Sender(caller, decision.plan, reach.upstreams.health, settlement.trials)
-        sender.hurried = question.wishes.hurries or waits.patience_s(request) < longest_s
+        call = UpstreamCall(reach.clients, asked, request.headers, deadline_s, Cancel(), 0.0 if asked.response == "json" else end_s)
+        attempts = AttemptLoop(call, decision.plan, reach.clients.health, settlement.trials)
+        attempts.has_client_timeout = question.wishes.hurries or waits.patience_s(request) < longest_s
         if payers.have_a_budget():
             default = self.settings.default_max_output_tokens
-            sender.covers = lambda attempt: settlement.covers(limits.reserve(asked, [attempt], default).amount_nanousd)
+            attempts.can_afford = lambda attempt: settlement.covers(limits.bound_cost(asked, [attempt], default).amount_nanousd)
         headers = _limit_headers(payers.key, admitted, started_s) | decision.headers()
-        exchange = telling(sender, settlement, self.observer, headers)
+        exchange = Exchange(attempts, client_format, settlement, self.observer, headers)
         exchange.transcript = self.content.transcript(asked.body, payers.key, request.id)
         return Relay(request, exchange, deadline_s, end_s).response()
 
-    def reach(self) -> Reach:
+    def reach(self) -> Runtime:
         """The providers that are on now. Raises ServiceUnavailableError if their credentials can't be read."""
         access = self.credentials.current()
         reach = self._reach
-        if reach is None or reach.upstreams.access is not access:
+        if reach is None or reach.clients.access is not access:
             on = [row for row in self._rows() if row.name in access or (row.offline and self.settings.demo)]
-            transport, health = (reach.upstreams.transport, reach.upstreams.health) if reach else (Transport(), self._health())
+            transport, health = (reach.clients.transport, reach.clients.health) if reach else (Transport(), self._health())
             self._reach = reach = self._reached(
-                Router(self.settings.config, on), Upstreams(transport, access, health, self.settings)
+                Router(self.settings.config, on), ProviderClients(transport, access, health, self.settings)
             )
         return reach
 
     def _health(self) -> Health:
         return Health(self.settings.config.resting, SharedHealth(self.store.documents))
 
-    def _reached(self, router: Router, upstreams: Upstreams) -> Reach:
+    def _reached(self, router: Router, clients: ProviderClients) -> Runtime:
         @cache
         def choosing() -> "Choosing":
             from haimaker.routing.auto_service import Choosing
 
             return Choosing(router, self.store, self.answer)
 
-        decider = Decider(router, upstreams.health, self.settings.default_max_output_tokens, choosing)
-        return Reach(router, upstreams, decider)
+        decider = Decider(router, clients.health, self.settings.default_max_output_tokens, choosing)
+        return Runtime(router, clients, decider)
 
     def _rows(self) -> Sequence[Provider]:
         """All providers that there are, also those that are off."""
@@ -220,7 +223,7 @@ class Gateway:
                     raise
                 continue
             plan = decision.plan
-            reservation = limits.reserve(asked, plan.all(), self.settings.default_max_output_tokens)
+            reservation = limits.bound_cost(asked, plan.all(), self.settings.default_max_output_tokens)
             admitted = admission.admit(self.store, _holds(request, payers, reservation, plan, question.now_s))
             if isinstance(admitted, Admitted):
                 return decision, payers, admitted
@@ -232,22 +235,12 @@ class Gateway:
 
     def _affordable(self, asked: OperationRequest, plan: Plan, refused: Refused, tried: int | None) -> int:
         """Output tokens that a second try could ask for; 0 if a shorter answer would not help."""
-        if refused.reason != "budget" or tried is not None or not isinstance(asked, TextRequest) or asked.max_output_tokens is not None:
+        if refused.reason != "budget" or tried is not None or not limits.can_be_shortened(asked):
             return 0
         return limits.affordable_output_tokens(asked, plan.all(), refused.remaining_nanousd)
 
 
-def _classes(asked: OperationRequest) -> tuple[type[Caller], type[Exchange]]:
-    """What makes the calls of an operation, and what tells their answers."""
-    if isinstance(asked, TextRequest):
-        return Caller, Exchange
-    from haimaker.upstream.operation_call import TaskCaller  # a function that generates text never needs them
-    from haimaker.upstream.operation_exchange import TaskExchange
-
-    return TaskCaller, TaskExchange
-
-
-def _holds(request: Request, payers: Payers, reservation: Reservation, plan: Plan, now_s: float) -> list[Hold]:
+def _holds(request: Request, payers: Payers, reservation: CostBound, plan: Plan, now_s: float) -> list[Hold]:
     """The same on each account."""
     lasts_s = min(request.seconds_left(), plan.timeout_s + waits.MARGIN_S)
     deadline_s = int(now_s + lasts_s) + LATE_S
@@ -263,7 +256,7 @@ def _about(asked: OperationRequest, payers: Payers) -> Mapping[str, object]:
     """What a record says of the request itself; nothing of its content."""
     account, *others = payers.all()
     return {
-        "operation": asked.operation,
+        "operation": TELEMETRY_NAMES.get(asked.operation, asked.operation),
         "asked_model": asked.model,
         "stream": asked.streams,
         "user": asked.fields.user,

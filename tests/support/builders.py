@@ -10,6 +10,7 @@ from haimaker.models.catalog import Facts, facts
 from haimaker.operations.attempt import Attempt
 from haimaker.operations.chat import ChatRequest, parse_chat
 from haimaker.operations.completions import CompletionRequest, parse_completion
+from haimaker.operations.operation import UpstreamBody
 from haimaker.pricing.usage import Tokens
 from haimaker.providers.registry import Provider, row_for
 from haimaker.store import Account, Hold, Record, Settled
@@ -79,3 +80,8 @@ def record(status: Status = "ok", error: APIError | None = None, *, target: str 
     settlement = Settlement(Forgetful(), hold, ASKED, 1.0, trials)  # type: ignore[arg-type]
     settlement.first_chunk_s, settlement.first_token_s = 1.55, 1.6
     return settlement.settle(status, 2.0, error)
+
+
+def whole(adapter: Any, body: Any, attempt: Attempt, request: Any = None) -> Any:
+    """What a chat adapter makes of a provider's 2xx answer."""
+    return adapter.from_upstream(UpstreamBody({}, json.dumps(body).encode()), request or chat_request(), attempt).body

@@ -95,7 +95,7 @@ def folded(chunks: list[StreamEvent]) -> list[tuple[int, str]]:
 
 
 def streamed(model: Model, calls: list[TextRequest]) -> list[StreamEvent]:
-    return list(choices.one_after_another((model.stream(call) for call in calls), [1] * len(calls), calls[0].fields.n or 1))
+    return list(splitting.concat_streams((model.stream(call) for call in calls), [1] * len(calls), calls[0].fields.n or 1))
 
 
 @given(
@@ -109,7 +109,7 @@ def test_whole_and_streamed_answers_have_the_same_choices_in_order(
     prompts: list[str], n: int, target: Attempt, every_chunk: bool, together: bool
 ) -> None:
     calls = choices.split(completion_request(prompt=prompts, n=n), target)
-    whole = choices.joined([(model := Model()).whole(calls[0]), *(model.whole(call) for call in calls[1:])])
+    whole = splitting.merge_responses([(model := Model()).whole(calls[0]), *(model.whole(call) for call in calls[1:])])
     chunks = streamed(Model(every_chunk=every_chunk, together=together), calls)
     made = sorted((choice["index"], choice["text"]) for choice in whole["choices"])
     assert [text.split("-")[0] for _, text in made] == [prompt for prompt in prompts for _ in range(n)]
@@ -145,7 +145,7 @@ CUT = [StreamEvent({"id": "cmpl-2", "choices": [{"index": 0, "text": "b", "finis
 )
 def test_a_stream_that_breaks_off_says_what_was_used_until_then(second: Iterator[StreamEvent] | None, prompt_tokens: int) -> None:
     seen: list[StreamEvent] = []
-    chunks = choices.one_after_another(opens(iter(FIRST), second), [7, 7], 1)
+    chunks = splitting.concat_streams(opens(iter(FIRST), second), [7, 7], 1)
     with pytest.raises(APIError):
         list(map(seen.append, chunks))
     assert usage.from_openai(seen[-1].body["usage"]).prompt == prompt_tokens
@@ -162,7 +162,7 @@ def test_a_stream_that_breaks_off_says_what_was_used_until_then(second: Iterator
     ],
 )
 def test_usage_is_summed_and_unknown_where_one_call_does_not_tell(said: list[JSON | None], expected: JSON | None) -> None:
-    told = choices.joined([{"choices": [], "usage": each} for each in said])["usage"]
+    told = splitting.merge_responses([{"choices": [], "usage": each} for each in said])["usage"]
     if expected is None:
         assert told is None
         return
@@ -173,7 +173,7 @@ def test_usage_is_summed_and_unknown_where_one_call_does_not_tell(said: list[JSO
 
 def test_one_answer_is_passed_on_as_it_is() -> None:
     body = {"choices": [{"index": 5}], "usage": None}
-    assert choices.joined([body]) is body
+    assert splitting.merge_responses([body]) is body
 
 
 def test_all_counts_are_summed() -> None:

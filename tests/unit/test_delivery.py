@@ -13,6 +13,7 @@ from haimaker.files.folder import Folder
 from haimaker.http.errors import BadRequestError
 from haimaker.operations.operation import Result
 from haimaker.upstream.image_delivery import Delivery
+from haimaker.upstream.image_fetcher import FetchBounds
 
 PNG = b"\x89PNG\r\n\x1a\n" + bytes(20)
 SVG = b'<svg xmlns="http://www.w3.org/2000/svg"/>'
@@ -29,7 +30,7 @@ class Fetcher:
 
     asked: list[str] = field(default_factory=list)
 
-    def fetch(self, url: str, param: str, until_s: float) -> bytes:
+    def fetch(self, url: str, param: str, bounds: FetchBounds) -> bytes:
         self.asked.append(url)
         if url != LINK:
             raise BadRequestError("not there", param=param)
@@ -51,7 +52,7 @@ class Full:
 
 def delivered(files: Files | None, wanted: Any, *images: dict[str, Any]) -> Any:
     fetcher: Any = Fetcher()
-    return Delivery(files, fetcher).of(Result({"created": 1, "data": list(images)}), wanted)
+    return Delivery(files, fetcher, FetchBounds(0.0)).of(Result({"created": 1, "data": list(images)}), wanted)
 
 
 BYTES = {"b64_json": encoded(PNG), "url": None}
@@ -78,7 +79,7 @@ def test_an_image_comes_as_it_is_wanted(
     tmp_path: Path, image: dict[str, Any], wanted: Any, has_link: bool, has_bytes: bool
 ) -> None:
     found = delivered(Folder(tmp_path, "http://h"), wanted, image, image)
-    for each in found.made.body["data"]:
+    for each in found.result.body["data"]:
         assert (each["url"] is not None, each["b64_json"] is not None) == (has_link, has_bytes)
         if has_bytes:
             assert base64.b64decode(each["b64_json"]) == PNG
@@ -100,6 +101,6 @@ def test_what_cannot_be_turned_comes_as_it_is(
     files: Callable[[], Files] | None, image: dict[str, Any], wanted: Any, dropped: tuple[str, ...], problem: str
 ) -> None:
     found = delivered(files() if files else None, wanted, image, image)
-    assert [{name: each.get(name) for name in image} for each in found.made.body["data"]] == [image, image]
+    assert [{name: each.get(name) for name in image} for each in found.result.body["data"]] == [image, image]
     assert found.dropped == dropped
     assert found.problem.startswith(problem)

@@ -2,11 +2,11 @@ import json
 from typing import Any
 
 import pytest
+from haimaker.upstream.stream_usage import Meter, text_bytes, without_usage
 from hypothesis import given
 from hypothesis import strategies as st
 
 from haimaker.http.values import JSON, StreamEvent
-from haimaker.upstream.stream_usage import Meter, text_bytes, without_usage
 
 HEAD = {"id": "chatcmpl-1", "model": "m"}
 USAGE = {"prompt_tokens": 3, "completion_tokens": 2, "total_tokens": 5}

@@ -62,7 +62,9 @@ def asked(name: str, given: Any = "a", **more: Any) -> ModerationRequest:
 
 
 def sent(name: str, given: Any = "a", **more: Any) -> JSON:
-    upstream = adapters.task("moderations", attempt_for(name)).to_upstream(asked(name, given, **more), attempt_for(name))
+    upstream = adapters.load("moderations", attempt_for(name).provider.adapter).to_upstream(
+        asked(name, given, **more), attempt_for(name)
+    )
     body: JSON = json.loads(upstream.body)
     return body
 
@@ -85,7 +87,7 @@ APPLIED = "https://bedrock-runtime.eu-west-1.amazonaws.com/guardrail/m/version/D
 def test_where_it_goes(provider: str, environment: dict[str, str], address: str) -> None:
     access = access_from(environment)[provider].for_operation("moderations")
     attempt = attempt_for(f"{provider}/m")
-    upstream = adapters.task("moderations", attempt).to_upstream(asked("m"), attempt)
+    upstream = adapters.load("moderations", attempt.provider.adapter).to_upstream(asked("m"), attempt)
     assert access.base_url + access.path_of(upstream.path, "m") == address
 
 
@@ -96,7 +98,7 @@ def test_no_answer_costs_more_than_is_held(name: str, texts: list[str], images: 
     attempt = attempt_for(name)
     image = {"type": "image_url", "image_url": {"url": "data:image/png;base64,AAAA"}}
     asked_for = asked(name, [*({"type": "text", "text": text} for text in texts), *[image] * images])
-    held = costs.most_nanousd(asked_for.most(attempt), attempt.facts)
+    held = costs.max_cost_nanousd(asked_for.max_usage(attempt), attempt.facts)
     assert held is not None
     tokens = sum(len(text.encode("utf-8", "surrogatepass")) for text in texts)
     units = -(-(sum(map(len, texts)) + len(texts) - 1) // UNIT_CHARACTERS)
@@ -106,7 +108,9 @@ def test_no_answer_costs_more_than_is_held(name: str, texts: list[str], images: 
         policies = ("topicPolicy", "contentPolicy", "sensitiveInformationPolicy", "contextualGroundingPolicy")
         counts = {f"{policy}Units": units for policy in policies} | {"contentPolicyImageUnits": images}
         answer = {"action": "NONE", "assessments": [], "usage": {**counts, "automatedReasoningPolicyUnits": 2 * units}}
-        made = adapters.task("moderations", attempt).from_upstream(UpstreamBody({}, json.dumps(answer).encode()), asked_for, attempt)
+        made = adapters.load("moderations", attempt.provider.adapter).from_upstream(
+            UpstreamBody({}, json.dumps(answer).encode()), asked_for, attempt
+        )
         assert made.tokens
         assert (costs.cost_nanousd(made.tokens, attempt.facts) or 0) <= held
 
@@ -115,16 +119,18 @@ def test_no_answer_costs_more_than_is_held(name: str, texts: list[str], images: 
 def test_whatever_is_sent_is_judged_or_refused(given_input: object, more: object, name: str) -> None:
     with suppress(APIError):
         request = asked(name, given_input, metadata=more)
-        request.most(attempt_for(name))
+        request.max_usage(attempt_for(name))
         for part in request.parts(1):
-            adapters.task("moderations", attempt_for(name)).to_upstream(part, attempt_for(name))
+            adapters.load("moderations", attempt_for(name).provider.adapter).to_upstream(part, attempt_for(name))
 
 
 @given(ANSWERS, st.sampled_from(MODELS))
 def test_whatever_is_answered_is_a_verdict_or_an_error(body: object, name: str) -> None:
     attempt = attempt_for(name)
     with suppress(APIError):
-        made = adapters.task("moderations", attempt).from_upstream(UpstreamBody({}, json.dumps(body).encode()), asked(name), attempt)
+        made = adapters.load("moderations", attempt.provider.adapter).from_upstream(
+            UpstreamBody({}, json.dumps(body).encode()), asked(name), attempt
+        )
         ModerationCreateResponse.model_validate(made.body)
         assert isinstance(made.body, dict)
         for result in made.body["results"]:

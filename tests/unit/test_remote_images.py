@@ -1,15 +1,21 @@
 """Which addresses may be connected to, in any spelling; and what is fetched, over real sockets on loopback."""
 
 import base64
-from collections.abc import Iterator
+import socket
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import suppress
 from typing import Any
 from urllib.parse import urlsplit
 
 import pytest
 
-from haimaker.http.errors import BadRequestError
+from haimaker.http.client import Cancel
+from haimaker.http.errors import BadRequestError, GatewayBusyError, tries_again, tries_next
 from haimaker.upstream import image_fetcher as remote_images
-from haimaker.upstream.image_fetcher import ImageFetcher, is_public
+from haimaker.upstream.image_fetcher import FetchBounds, ImageFetcher, is_public
+from haimaker.upstream.shares import Shares
 from tests.support.builders import chat_request
 from tests.support.fake_upstream import FakeUpstream, Reply
 
@@ -49,6 +55,11 @@ PNG = b"\x89PNG\r\n\x1a\n" + b"\0" * 16
         "fe80::1",
         "fe80::1%eth0",
         "ff02::1",
+        "192.0.0.192",
+        "::ffff:192.0.0.192",
+        "192.88.99.1",
+        "3fff::1",
+        "2001:20::1",
     ],
 )
 def test_no_inner_address_is_public(address: str) -> None:
@@ -75,9 +86,13 @@ def asked(url: object) -> Any:
     return chat_request(messages=[{"role": "user", "content": [{"type": "text", "text": "What is it?"}, part]}])
 
 
-def refused(images: ImageFetcher, url: str) -> BadRequestError:
+def bounds(seconds: float = 5.0, **over: Any) -> FetchBounds:
+    return FetchBounds(**{"until_s": time.monotonic() + seconds} | over)
+
+
+def refused(images: ImageFetcher, url: str, within: FetchBounds | None = None) -> BadRequestError:
     with pytest.raises(BadRequestError) as raised:
-        images.inlined(asked(url))
+        images.inlined(asked(url), within or bounds())
     assert raised.value.param == "messages[0].content[1].image_url.url"
     assert "127.0.0.1" not in raised.value.message
     return raised.value
@@ -86,7 +101,7 @@ def refused(images: ImageFetcher, url: str) -> BadRequestError:
 def test_a_link_becomes_data_and_the_request_is_not_changed(web: FakeUpstream) -> None:
     web.answers(Reply.raw(200, PNG, {"content-type": "text/plain"}))
     request = asked(f"{web.url}/cat.png?size=1")
-    made = fetcher(web).inlined(request).body["messages"][0]["content"][1]["image_url"]
+    made = fetcher(web).inlined(request, bounds()).body["messages"][0]["content"][1]["image_url"]
     assert made == {"url": f"data:image/png;base64,{base64.b64encode(PNG).decode()}", "detail": "low"}
     assert request.body["messages"][0]["content"][1]["image_url"]["url"].startswith("http://")
     assert web.calls[0].path == "/v1/cat.png?size=1"
@@ -95,7 +110,7 @@ def test_a_link_becomes_data_and_the_request_is_not_changed(web: FakeUpstream) -
 @pytest.mark.parametrize("url", ["data:image/png;base64,AA==", 5, None, "gs://bucket/x"])
 def test_what_is_no_link_stays(web: FakeUpstream, url: object) -> None:
     request = asked(url)
-    assert fetcher(web).inlined(request) is request
+    assert fetcher(web).inlined(request, bounds()) is request
 
 
 @pytest.mark.parametrize("host", ["127.0.0.1", "localhost", "2130706433", "0x7f000001", "127.1", "0177.0.0.1"])
@@ -120,7 +135,7 @@ def test_nor_is_one_that_a_redirect_leads_to(web: FakeUpstream) -> None:
 
 def test_redirects_are_followed_a_few_times(web: FakeUpstream) -> None:
     web.answers(Reply.raw(301, b"", {"location": "/v1/there"}), Reply.raw(200, PNG))
-    assert "base64" in str(fetcher(web).inlined(asked(f"{web.url}/here")).body)
+    assert "base64" in str(fetcher(web).inlined(asked(f"{web.url}/here"), bounds()).body)
     web.answers(Reply.raw(302, b"", {"location": "/v1/round"}))
     refused(fetcher(web), f"{web.url}/round")
 
@@ -139,9 +154,8 @@ def test_size_and_time_are_limited(web: FakeUpstream, monkeypatch: pytest.Monkey
     monkeypatch.setattr(remote_images, "MOST_BYTES", 20)
     web.answers(Reply.raw(200, PNG))
     refused(fetcher(web), f"{web.url}/large")
-    monkeypatch.setattr(remote_images, "SECONDS", 0.2)
     web.answers(Reply.raw(200, PNG).trickled(0.1))
-    refused(fetcher(web), f"{web.url}/slow")
+    refused(fetcher(web), f"{web.url}/slow", bounds(0.2))
 
 
 @pytest.mark.parametrize("url", ["http://", "https://[", "http://user@:80/", "http://x:99999/", "https://\x00/", "http://a b/"])
@@ -153,4 +167,95 @@ def test_the_number_of_links_is_limited(monkeypatch: pytest.MonkeyPatch) -> None
     monkeypatch.setattr(remote_images, "MOST_IMAGES", 1)
     part = {"type": "image_url", "image_url": "https://example.invalid/x.png"}
     with pytest.raises(BadRequestError, match="At most 1"):
-        ImageFetcher().inlined(chat_request(messages=[{"role": "user", "content": [part, part]}]))
+        ImageFetcher().inlined(chat_request(messages=[{"role": "user", "content": [part, part]}]), bounds())
+
+
+HEAD = b"HTTP/1.1 200 OK\r\nx-a: "
+
+
+@pytest.fixture
+def trickle() -> Iterator[Callable[[bytes, bytes], str]]:
+    """The address of a host that sends a beginning, and then one thing again and again without end, whoever is there."""
+    stops = threading.Event()
+    threads: list[threading.Thread] = []
+
+    def serve(listener: socket.socket, begin: bytes, again: bytes) -> None:
+        with listener:
+            listener.settimeout(5)
+            with suppress(OSError):
+                connection, _ = listener.accept()
+                with connection:
+                    connection.sendall(begin)
+                    while not stops.wait(0.02):
+                        connection.sendall(again)
+
+    def start(begin: bytes, again: bytes) -> str:
+        listener = socket.create_server(("127.0.0.1", 0))
+        threads.append(threading.Thread(target=serve, args=(listener, begin, again)))
+        threads[-1].start()
+        return f"http://127.0.0.1:{listener.getsockname()[1]}/x"
+
+    yield start
+    stops.set()
+    for thread in threads:
+        thread.join()
+
+
+ENDLESS = [
+    pytest.param(HEAD, b"a", id="head"),
+    pytest.param(b"HTTP/1.1 100 Continue\r\n\r\n", b"HTTP/1.1 100 Continue\r\n\r\n", id="interim answers"),
+    pytest.param(b"HTTP/1.1 200 OK\r\n\r\n" + PNG, b"\0", id="body"),
+    pytest.param(b"HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n1", b"0", id="chunk size"),
+    pytest.param(b"", b"", id="nothing"),
+]
+
+
+@pytest.mark.parametrize(("begin", "again"), ENDLESS)
+def test_one_deadline_holds_for_all_that_is_read(trickle: Callable[[bytes, bytes], str], begin: bytes, again: bytes) -> None:
+    url, began_s = trickle(begin, again), time.monotonic()
+    refused(ImageFetcher(lambda address: True, frozenset({urlsplit(url).port or 0})), url, bounds(0.3))
+    assert time.monotonic() - began_s < 1.0
+
+
+@pytest.mark.parametrize(("begin", "again"), ENDLESS)
+def test_a_fetch_ends_when_its_client_leaves(trickle: Callable[[bytes, bytes], str], begin: bytes, again: bytes) -> None:
+    url, cancel, began_s = trickle(begin, again), Cancel(), time.monotonic()
+    threading.Timer(0.2, cancel.request).start()
+    refused(ImageFetcher(lambda address: True, frozenset({urlsplit(url).port or 0})), url, bounds(9.0, cancel=cancel))
+    assert time.monotonic() - began_s < 1.0
+
+
+def test_a_look_up_that_hangs_is_left_alone_and_counts_until_it_ends(web: FakeUpstream, monkeypatch: pytest.MonkeyPatch) -> None:
+    hung, look_up = threading.Event(), socket.getaddrinfo
+
+    def slow(host: str, *rest: Any, **named: Any) -> Any:
+        if host == "slow.example":
+            hung.wait(10)
+        return look_up("127.0.0.1", *rest, **named)
+
+    monkeypatch.setattr(socket, "getaddrinfo", slow)
+    monkeypatch.setattr(remote_images, "LOOKUPS", Shares("look-ups", total=3, each=2))
+    web.answers(Reply.raw(200, PNG))
+    images, port = fetcher(web), urlsplit(web.url).port
+    for _ in range(2):
+        began_s = time.monotonic()
+        refused(images, f"http://slow.example:{port}/x", bounds(0.2, owner="mallory"))
+        assert time.monotonic() - began_s < 1.0
+    with pytest.raises(GatewayBusyError):
+        images.inlined(asked(f"http://slow.example:{port}/x"), bounds(owner="mallory"))
+    assert "base64" in str(images.inlined(asked(f"http://fast.example:{port}/x"), bounds(owner="ada")).body)
+    hung.set()
+
+
+def test_one_owner_gets_no_more_than_a_share(web: FakeUpstream, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(remote_images, "FETCHES", Shares("images", total=2, each=1))
+    web.answers(Reply.raw(200, PNG))
+    url = f"{web.url}/x"
+    with remote_images.FETCHES.hold("mallory"):
+        with pytest.raises(GatewayBusyError) as raised:
+            fetcher(web).inlined(asked(url), bounds(owner="mallory"))
+        assert (raised.value.status, raised.value.headers["retry-after"]) == (429, "1")
+        assert not tries_next(raised.value)
+        assert not tries_again(raised.value)
+        fetcher(web).inlined(asked(url), bounds(owner="ada"))
+    fetcher(web).inlined(asked(url), bounds(owner="mallory"))

@@ -27,7 +27,11 @@ from haimaker.routing.preferences import Wishes
 from haimaker.routing.router import Router
 from haimaker.routing.targets import account_row
 
-DEAR_FIRST = (Weighted("openai/gpt-4o"), Weighted("hosted_vllm/unpriced-1"), Weighted("openai/gpt-4o-mini", patience=AttemptTimeouts(5)))
+DEAR_FIRST = (
+    Weighted("openai/gpt-4o"),
+    Weighted("hosted_vllm/unpriced-1"),
+    Weighted("openai/gpt-4o-mini", patience=AttemptTimeouts(5)),
+)
 ROUTES = {
     "fast": Route(
         (Weighted("groq/llama-3.3-70b-versatile", 3), Weighted("openai/gpt-4o-mini")),

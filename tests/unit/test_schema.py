@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from haimaker.http.errors import BadRequestError
 from haimaker.http.json import MAX_DEPTH, parse_json
 from haimaker.models.names import AUTO
-from haimaker.operations.chat import ChatRequest, MAX_CHOICES, MAX_TOKENS, parse_chat
+from haimaker.operations.chat import MAX_CHOICES, MAX_TOKENS, ChatRequest, parse_chat
 from tests.support.builders import chat_body, chat_request, completion_request
 
 MISSING = "missing_required_parameter"

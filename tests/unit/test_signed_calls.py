@@ -8,6 +8,7 @@ from types import ModuleType
 
 import botocore.awsrequest
 import pytest
+from haimaker.upstream.operation_call import TaskCaller
 
 from haimaker.aws.client import AWSError, Credentials
 from haimaker.billing.settlement import Trial
@@ -21,7 +22,6 @@ from haimaker.pricing.usage import Tokens
 from haimaker.providers.registry import row_for
 from haimaker.routing.health import Health
 from haimaker.upstream.call import Caller, Upstreams
-from haimaker.upstream.operation_call import TaskCaller
 from tests.support import event_messages
 from tests.support.builders import attempt, chat_request
 from tests.support.fake_upstream import Call, FakeUpstream

@@ -157,7 +157,7 @@ def test_a_key_with_a_budget_may_use_every_model_that_speaks() -> None:
     router = Router(Config(), PROVIDERS)
     speaking = [shown["id"] for shown in hub(router) if shown["mode"] == "audio_speech"]
     assert {"openai/tts-1", "aws_polly/neural", "deepgram/aura-2", "vertex_ai/chirp", "azure/tts-1"} <= set(speaking)
-    unpriced = [name for name in speaking if costs.most_nanousd(asked().most(attempt(name)), attempt(name).facts) is None]
+    unpriced = [name for name in speaking if costs.max_cost_nanousd(asked().max_usage(attempt(name)), attempt(name).facts) is None]
     assert unpriced == []
 
 
@@ -169,15 +169,15 @@ def test_no_answer_costs_more_than_was_held(text: str, instructions: str, speed:
     """As many characters as there may be with what markup adds, and as many tokens as the slowest voice needs."""
     request = asked(input=text, instructions=instructions, speed=speed)
     at = attempt(target)
-    most = request.most(at)
+    most = request.max_usage(at)
     slowest_s = len(text.encode("utf-8", "surrogatepass")) / 5 / min(1, speed) + 60
     tokens = Tokens(
         input=data.draw(st.integers(0, len((text + instructions).encode("utf-8", "surrogatepass")) + 64)),
         output_audio=data.draw(st.integers(0, min(int(slowest_s * 25), at.facts.max_output_tokens or 10**9))),
         characters=data.draw(st.integers(1, sum(6 if letter in "&<>\"'" else 2 if ord(letter) > 127 else 1 for letter in text))),
     )
-    held = costs.most_nanousd(most, at.facts) or 0
-    billed = [costs.cost_nanousd(used, at.facts) for used in (tokens, request.estimate(at))]
+    held = costs.max_cost_nanousd(most, at.facts) or 0
+    billed = [costs.cost_nanousd(used, at.facts) for used in (tokens, request.estimate_usage(at))]
     assert all(cost is not None and cost <= held for cost in billed)
 
 
@@ -268,19 +268,19 @@ def test_azure_speaks_in_versions_that_have_speech(version: dict[str, str], plac
 
 def test_a_model_of_no_known_price_is_counted_by_characters() -> None:
     at = replace(attempt("openai/tts-1"), facts=Facts.unknown("openai", "new"))
-    assert asked(input="Hé").most(at) == Tokens(characters=3)
-    assert asked(input="Hé").estimate(at) == asked(input="Hé").spent(at) == Tokens(characters=2)
+    assert asked(input="Hé").max_usage(at) == Tokens(characters=3)
+    assert asked(input="Hé").estimate_usage(at) == asked(input="Hé").spent(at) == Tokens(characters=2)
 
 
 @pytest.mark.parametrize("voice", [".", ".."])
 def test_a_voice_is_no_step_in_an_address(voice: str) -> None:
     target = attempt("elevenlabs/eleven_v3")
     with pytest.raises(BadRequestError) as raised:
-        adapters.task("audio_speech", target).to_upstream(asked(voice=voice), target)
+        adapters.load("audio_speech", target.provider.adapter).to_upstream(asked(voice=voice), target)
     assert raised.value.param == "voice"
 
 
 def test_an_option_that_no_address_can_carry_is_no_defect() -> None:
     target = attempt("deepgram/aura-2")
-    sent = adapters.task("audio_speech", target).to_upstream(asked(voice="thalia", tag=["\ud800"]), target)
+    sent = adapters.load("audio_speech", target.provider.adapter).to_upstream(asked(voice="thalia", tag=["\ud800"]), target)
     assert "tag=%3F" in sent.path

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from haimaker.http.sse import DONE, SILENCE, decode, dumps, encode, encode_error
-from haimaker.http.values import StreamEvent, Event
+from haimaker.http.values import Event, StreamEvent
 
 STREAMS = [
     (b"", []),

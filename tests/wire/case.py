@@ -92,7 +92,7 @@ def response(request: TextRequest, status: int, body: Any, attempt: Attempt) -> 
     try:
         if status >= 300:
             raise errors.from_upstream(status, adapter.read_error(body), {})
-        return adapter.from_upstream(body, attempt)
+        return whole(adapter, body, attempt, request)
     except APIError as error:
         return _told(error)
 
@@ -111,7 +111,7 @@ def chunks(request: TextRequest, pieces: Iterable[bytes], attempt: Attempt, deco
     """What a client gets for a stream, an error last. The bytes that pass untouched have to say the same."""
     adapter: Adapter = adapters.find(request, attempt)
     try:
-        for chunk in adapter.from_stream(decode(pieces), attempt):
+        for chunk in adapter.from_stream(decode(pieces), request, attempt):
             assert chunk.raw is None or json.loads(chunk.raw) == chunk.body
             yield chunk.body
     except APIError as error:

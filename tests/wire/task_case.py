@@ -24,7 +24,7 @@ from haimaker.http.multipart import File
 from haimaker.http.values import JSON, Request, UpstreamResponse
 from haimaker.models.catalog import Facts, facts
 from haimaker.operations.attempt import Attempt
-from haimaker.operations.operation import UpstreamBody, ByteStream, OperationRequest
+from haimaker.operations.operation import ByteStream, OperationRequest, UpstreamBody
 from haimaker.pricing.usage import Tokens
 from haimaker.providers.registry import row_for
 from tests.wire.case import ROOT, Case
@@ -75,7 +75,7 @@ def upstream_requests(case: Case) -> list[JSON]:
     """One, or as many as the provider's limit on what it takes at once makes of it."""
     request, attempt = request_of(case), attempt_of(case)
     adapter: Any = adapters.find(request, attempt)
-    parts = request.parts(adapter.most_at_once(attempt)) if hasattr(adapter, "most_at_once") else [request]
+    parts = request.split(attempt, adapter.most_at_once(attempt)) if hasattr(adapter, "most_at_once") else [request]
     made = [adapter.to_upstream(part, attempt) for part in parts]
     return [
         {
@@ -101,7 +101,7 @@ def response_of(case: Case) -> Any:
         if hasattr(adapter, "from_bytes"):
             return _heard(adapter.from_bytes(UpstreamResponse(200, headers, iter([raw])), request, attempt))
         made = adapter.from_upstream(UpstreamBody(headers, raw), request, attempt)
-        content_type, rendered = request.rendered(made)
+        content_type, rendered = request.render(made)
         return json.loads(rendered) if content_type.startswith("application/json") else _shown(rendered)
     except APIError as error:
         return {"status": error.status, **error.body()}

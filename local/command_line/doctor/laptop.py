@@ -16,8 +16,8 @@ from local.command_line import routes
 from local.command_line.context import Context
 from local.command_line.doctor.finding import Check, Finding, missing, ok, wrong
 from local.command_line.door import KEY_VARIABLES, Door, key_of
+from local.command_line.stack import OperatorError
 from local.command_line.terminal import ROOT
-from local.stack import OperatorError
 from local.welcome import base_url, cannot_listen
 
 OLDEST = (3, 11)

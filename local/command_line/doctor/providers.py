@@ -19,7 +19,7 @@ from haimaker.operations.attempt import Attempt
 from haimaker.operations.chat import parse_chat
 from haimaker.providers.registry import BY_NAME, row_for
 from haimaker.settings.settings import Settings
-from local import provider_secrets
+from local.command_line import provider_secrets
 from local.command_line.context import Context
 from local.command_line.doctor.finding import Finding, missing, ok, wrong
 
@@ -31,7 +31,7 @@ NO_MODEL = "a-model"
 
 def asked(context: Context) -> Iterator[Finding]:
     if context.arguments.stack:
-        on = access_from(provider_secrets.joined(context.stack().secrets()))
+        on = access_from(provider_secrets.merge(context.stack().secrets()))
     else:
         on = dict(Settings.from_environment(context.environment).access)
     skews: list[float] = []

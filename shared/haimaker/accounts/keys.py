@@ -53,6 +53,11 @@ def identify(headers: Mapping[str, str], also: str | None = None) -> str:
     return account_id
 
 
+def owner_of(headers: Mapping[str, str]) -> str:
+    """Whose request it is, by its key, known or not."""
+    return account_id_of(_key_of(headers))
+
+
 def unknown_key() -> AuthenticationError:
     return AuthenticationError("Incorrect API key provided. Ask the gateway's administrator for a key.")
 

@@ -8,11 +8,12 @@ from pydantic import ValidationError
 
 from haimaker.adapters import Adapter
 from haimaker.http.errors import BadRequestError
-from haimaker.http.values import JSON, StreamEvent, ErrorFields, Event, UpstreamRequest
+from haimaker.http.values import JSON, ErrorFields, Event, StreamEvent, UpstreamRequest
 from haimaker.operations.attempt import Attempt
 from haimaker.operations.chat import ChatFields, ChatRequest
 from haimaker.operations.completions import CompletionRequest
 from haimaker.operations.fields import raise_validation_error
+from haimaker.operations.operation import Result, UpstreamBody
 
 REFUSED: Mapping[str, tuple[object, ...]] = {
     "suffix": (None, ""),
@@ -35,11 +36,12 @@ class OverChat:
         made = self.chat.to_upstream(_as_chat(request), attempt)
         return replace(made, dropped=(*dropped, *made.dropped))
 
-    def from_upstream(self, body: JSON, attempt: Attempt) -> JSON:
-        return _as_completion(self.chat.from_upstream(body, attempt), "message")
+    def from_upstream(self, body: UpstreamBody, request: CompletionRequest, attempt: Attempt) -> Result:
+        result = self.chat.from_upstream(body, _as_chat(request), attempt)
+        return Result(_as_completion(result.body, "message"))
 
-    def from_stream(self, events: Iterable[Event], attempt: Attempt) -> Iterator[StreamEvent]:
-        for chunk in self.chat.from_stream(events, attempt):
+    def from_stream(self, events: Iterable[Event], request: CompletionRequest, attempt: Attempt) -> Iterator[StreamEvent]:
+        for chunk in self.chat.from_stream(events, _as_chat(request), attempt):
             yield StreamEvent(_as_completion(chunk.body, "delta"))
 
     def read_error(self, body: object) -> ErrorFields:

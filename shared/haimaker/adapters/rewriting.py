@@ -6,9 +6,10 @@ from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, replace
 
 from haimaker.adapters import Adapter
-from haimaker.http.values import JSON, StreamEvent, ErrorFields, Event, UpstreamRequest
+from haimaker.http.values import JSON, ErrorFields, Event, StreamEvent, UpstreamRequest
 from haimaker.operations.attempt import Attempt
 from haimaker.operations.chat import ChatRequest
+from haimaker.operations.operation import Result, UpstreamBody
 
 Reader = Callable[[JSON, str], JSON]
 """Reads the choices of one answer in turn: a choice, and where in it stands what the model wrote, `message` or `delta`. Gives the
@@ -30,12 +31,13 @@ class Rewriting:
         made = self.chat.to_upstream(replace(request, body=body), attempt)
         return replace(made, dropped=(*lost, *made.dropped)) if lost else made
 
-    def from_upstream(self, body: JSON, attempt: Attempt) -> JSON:
-        return _read(self.chat.from_upstream(body, attempt), "message", self.reader())
+    def from_upstream(self, body: UpstreamBody, request: ChatRequest, attempt: Attempt) -> Result:
+        result = self.chat.from_upstream(body, request, attempt)
+        return result._replace(body=_read(result.body, "message", self.reader()))
 
-    def from_stream(self, events: Iterable[Event], attempt: Attempt) -> Iterator[StreamEvent]:
+    def from_stream(self, events: Iterable[Event], request: ChatRequest, attempt: Attempt) -> Iterator[StreamEvent]:
         reader = self.reader()
-        for chunk in self.chat.from_stream(events, attempt):
+        for chunk in self.chat.from_stream(events, request, attempt):
             told = _read(chunk.body, "delta", reader)
             yield chunk if told is chunk.body else StreamEvent(told)
 

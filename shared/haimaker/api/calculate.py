@@ -38,7 +38,7 @@ def calculated(router: Router, allowed: Collection[str], request: Request, defau
     if not usage.is_plausible(said):
         param = "completion_response.usage" if answer else "usage"
         raise BadRequestError(f"'{param}' must be a usage object with counts of tokens.", param=param, code="invalid_value")
-    attempt = _attempts(router, allowed, model, "chat", request.id)[0]
+    attempt = _attempts(router, allowed, model, "chat_completions", request.id)[0]
     tier = (answer or body).get("service_tier")
     return _told(attempt, usage.from_openai(said, tier), estimated=False)
 
@@ -46,14 +46,14 @@ def calculated(router: Router, allowed: Collection[str], request: Request, defau
 def _of_request(router: Router, allowed: Collection[str], body: JSON, request_id: str, default: int) -> JSON:
     """About what the prompt costs, and the most that all of it may: what would be reserved of a budget."""
     asked = parse_completion(json.dumps(body).encode()) if "prompt" in body else parse_chat(json.dumps(body).encode())
-    attempts = limits.with_output_limits(_attempts(router, allowed, asked.model, asked.endpoint, request_id), asked, default, None)
-    most = limits.reserve(asked, [attempt for attempt in attempts if limits.is_priced(asked, attempt)] or attempts, default)
-    told = _told(attempts[0], Tokens(input=limits.prompt_estimate(asked)), estimated=True)
+    attempts = limits.with_output_limits(_attempts(router, allowed, asked.model, asked.operation, request_id), asked, default, None)
+    most = limits.bound_cost(asked, [attempt for attempt in attempts if asked.is_priced(attempt)] or attempts, default)
+    told = _told(attempts[0], Tokens(input=asked.estimate_prompt_tokens()), estimated=True)
     return {**told, "max_cost": usd(most.amount_nanousd), "max_tokens": _longest(asked, attempts[0])}
 
 
-def _attempts(router: Router, allowed: Collection[str], model: str, endpoint: str, request_id: str) -> list[Attempt]:
-    return list(router.plan(model, Situation(request_id, int(time.time()), endpoint, allowed=allowed)).all())
+def _attempts(router: Router, allowed: Collection[str], model: str, operation: str, request_id: str) -> list[Attempt]:
+    return list(router.plan(model, Situation(request_id, int(time.time()), operation, allowed=allowed)).all())
 
 
 def _longest(asked: TextRequest, attempt: Attempt) -> int | None:

@@ -1,4 +1,4 @@
-"""What the gateway can be asked, by the names that `paths.py` gives: a table, and how each kind of operation is answered.
+"""What the gateway can be asked besides what models serve, by the names that `paths.py` gives: a table, and how each is answered.
 
 Modules that only some operations need are imported when these are first asked for.
 """
@@ -12,26 +12,21 @@ from haimaker.api import models, uploads
 from haimaker.http.errors import NotFoundError
 from haimaker.http.responses import json_response
 from haimaker.http.values import JSON, Request, Response
-from haimaker.operations.parsers import PARSERS, Parse
 
 if TYPE_CHECKING:
     from haimaker.files.folder import Folder
     from haimaker.gateway import Gateway
 
-Operation = Callable[["Gateway", Request], Response]
+Handler = Callable[["Gateway", Request], Response]
 
 HUB_LASTS_S = 300
-
-
-def _generating(parse: Parse) -> Operation:
-    return lambda gateway, request: gateway.generate(request, parse)
 
 
 def _health(gateway: "Gateway", request: Request) -> Response:
     return json_response({"status": "ok"})
 
 
-def _models(answer: Callable[..., JSON]) -> Operation:
+def _models(answer: Callable[..., JSON]) -> Handler:
     def operation(gateway: "Gateway", request: Request) -> Response:
         payers = gateway.accounts.payers(gateway.accounts.identify(request.headers, fresh=True))
         router = gateway.reach().router
@@ -55,7 +50,7 @@ def _console(gateway: "Gateway", request: Request) -> Response:
     return console.serve(request)
 
 
-def _books(module: str, name: str) -> Operation:
+def _account_handler(module: str, name: str) -> Handler:
     """An operation on what the store keeps; its module is imported when it is first asked for."""
 
     def operation(gateway: "Gateway", request: Request) -> Response:
@@ -65,7 +60,7 @@ def _books(module: str, name: str) -> Operation:
     return operation
 
 
-def _routed(module: str, name: str) -> Operation:
+def _routed(module: str, name: str) -> Handler:
     """An operation that shows what routing decides."""
 
     def operation(gateway: "Gateway", request: Request) -> Response:
@@ -83,38 +78,37 @@ def _folder(gateway: "Gateway") -> "Folder":
     return Folder.of(gateway.settings)
 
 
-OPERATIONS: Mapping[str, Operation] = {
-    **{name: _generating(parse) for name, parse in PARSERS.items()},
+HANDLERS: Mapping[str, Handler] = {
     "audio_uploads": lambda gateway, request: json_response(uploads.opened(gateway, request)),
     "models_list": _models(models.listed),
     "models_retrieve": _models(models.retrieved),
     "models_hub": _models_hub,
-    "key_generate": _books("keys", "generate"),
-    "key_update": _books("keys", "update"),
-    "key_block": _books("keys", "block"),
-    "key_unblock": _books("keys", "unblock"),
-    "key_delete": _books("keys", "delete"),
-    "key_regenerate": _books("keys", "regenerate"),
-    "key_info": _books("keys", "info"),
-    "key_list": _books("keys", "listed"),
-    "team_change": _books("teams", "change"),
-    "team_show": _books("teams", "show"),
-    "customer_change": _books("customers", "change"),
-    "customer_show": _books("customers", "show"),
-    "spend_logs": _books("spend", "logs"),
-    "spend_report": _books("spend", "report"),
-    "spend_keys": _books("spend", "by_key"),
+    "key_generate": _account_handler("keys", "generate"),
+    "key_update": _account_handler("keys", "update"),
+    "key_block": _account_handler("keys", "block"),
+    "key_unblock": _account_handler("keys", "unblock"),
+    "key_delete": _account_handler("keys", "delete"),
+    "key_regenerate": _account_handler("keys", "regenerate"),
+    "key_info": _account_handler("keys", "info"),
+    "key_list": _account_handler("keys", "listed"),
+    "team_change": _account_handler("teams", "change"),
+    "team_show": _account_handler("teams", "show"),
+    "customer_change": _account_handler("customers", "change"),
+    "customer_show": _account_handler("customers", "show"),
+    "spend_logs": _account_handler("spend", "logs"),
+    "spend_report": _account_handler("spend", "report"),
+    "spend_keys": _account_handler("spend", "by_key"),
     "spend_calculate": lambda gateway, request: gateway.calculate(request),
-    "generation": _books("spend", "generation"),
+    "generation": _account_handler("spend", "generation"),
     "route_simulate": _routed("simulate", "simulated"),
-    "auto_router_new": _books("auto_routers", "new"),
-    "auto_router_list": _books("auto_routers", "listed"),
-    "auto_router_info": _books("auto_routers", "info"),
-    "auto_router_update": _books("auto_routers", "update"),
-    "auto_router_delete": _books("auto_routers", "delete"),
-    "auto_router_rule": _books("auto_routers", "keep_rule"),
-    "auto_router_rule_delete": _books("auto_routers", "delete_rule"),
-    "auto_router_reorder": _books("auto_routers", "reorder"),
+    "auto_router_new": _account_handler("auto_routers", "new"),
+    "auto_router_list": _account_handler("auto_routers", "listed"),
+    "auto_router_info": _account_handler("auto_routers", "info"),
+    "auto_router_update": _account_handler("auto_routers", "update"),
+    "auto_router_delete": _account_handler("auto_routers", "delete"),
+    "auto_router_rule": _account_handler("auto_routers", "keep_rule"),
+    "auto_router_rule_delete": _account_handler("auto_routers", "delete_rule"),
+    "auto_router_reorder": _account_handler("auto_routers", "reorder"),
     "auto_router_simulate": _routed("auto_routers", "simulate"),
     "file_read": lambda gateway, request: _folder(gateway).serve(request),
     "file_write": lambda gateway, request: _folder(gateway).take(request),

@@ -109,9 +109,9 @@ def _serves(provider: Provider, facts: Facts) -> bool:
         return False
     if facts.mode in ENDPOINTS:
         endpoint = ENDPOINTS[facts.mode]
-        return endpoint in adapters.TASKS and adapters.serves(serving(provider, facts.model, endpoint), endpoint)
+        return endpoint in adapters.ADAPTERS and adapters.serves(serving(provider, facts.model, endpoint), endpoint)
     row = serving(provider, facts.model)
-    if not adapters.serves(row, "chat"):
+    if not adapters.serves(row, "chat_completions"):
         return False
     completes = row.completes
     return facts.mode == "chat" or (facts.mode == "completion" and bool(completes and re.match(completes, facts.model)))

@@ -10,14 +10,15 @@ from collections.abc import Mapping
 from dataclasses import replace
 
 from haimaker.accounts.directory import Accounts, check_usable, require_admin
+from haimaker.api import formats
 from haimaker.api.account_admin import read
 from haimaker.api.keys import id_of
+from haimaker.api.paths import MODEL_OPERATIONS
 from haimaker.http.errors import APIError, BadRequestError
 from haimaker.http.json import parse_json
 from haimaker.http.sse import dumps
 from haimaker.http.values import JSON, Request
 from haimaker.operations.attempt import Attempt
-from haimaker.operations.parsers import PARSERS
 from haimaker.routing import decider as deciding
 from haimaker.routing.auto_rules import Definition
 from haimaker.routing.decider import Decider, Decision, Question
@@ -60,8 +61,8 @@ def _question(body: JSON, request: Request) -> Question:
     inner = body.get("request")
     sent: JSON = inner if isinstance(inner, dict) else {name: value for name, value in body.items() if name not in OURS}
     operation = body.get("operation") or next((found for field, found in OPERATION_OF.items() if field in sent), "chat_completions")
-    if not isinstance(operation, str) or operation not in PARSERS:
-        message = f"Invalid value for 'operation': it must be one of {', '.join(PARSES)}."
+    if not isinstance(operation, str) or operation not in MODEL_OPERATIONS:
+        message = f"Invalid value for 'operation': it must be one of {', '.join(MODEL_OPERATIONS)}."
         raise BadRequestError(message, param="operation", code="invalid_value")
     headers = body.get("headers") or {}
     if not isinstance(headers, dict) or not all(isinstance(value, str) for value in headers.values()):
@@ -71,7 +72,7 @@ def _question(body: JSON, request: Request) -> Question:
         headers[DRAW_HEADER] = str(draw)
     raw = request.body if sent == body else dumps(sent)
     given = replace(request, headers=headers, body=raw)
-    question = deciding.question(PARSERS[operation](given), given, time.time())
+    question = deciding.question(formats.find(operation).parse(given), given, time.time())
     return question._replace(draw=question.draw or request.id)
 
 

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 
 from haimaker.demo import no_such_model
 from haimaker.http.sse import DONE, encode
-from haimaker.http.values import StreamEvent, Request, UpstreamRequest, UpstreamResponse
+from haimaker.http.values import Request, StreamEvent, UpstreamRequest, UpstreamResponse
 from haimaker.operations.transcriptions import HEARD_TOKENS_PER_S, TranscriptionRequest, parse_transcription
 from haimaker.operations.transcripts import Spoken, Transcript
 from haimaker.pricing.usage import Tokens
@@ -21,7 +21,7 @@ def send(request: UpstreamRequest, request_id: str, created_s: int) -> UpstreamR
     tokens = Tokens(input_audio=HEARD_TOKENS_PER_S * asked.sound.duration_ms // 1000 + 1, output=len(transcript.words))
     if asked.streams:
         return UpstreamResponse(200, {"content-type": "text/event-stream"}, events(asked, transcript, tokens))
-    content_type, body = asked.rendered(asked.made(transcript, tokens))
+    content_type, body = asked.render(asked.build_result(transcript, tokens))
     return UpstreamResponse(200, {"content-type": content_type}, iter([body]))
 
 
@@ -40,5 +40,5 @@ def heard(asked: TranscriptionRequest) -> Transcript:
 def events(asked: TranscriptionRequest, transcript: Transcript, tokens: Tokens) -> Iterator[bytes]:
     for number, word in enumerate(transcript.words):
         yield encode(StreamEvent({"type": "transcript.text.delta", "delta": f" {word.text}" if number else word.text}))
-    yield encode(StreamEvent(asked.done(transcript.text, asked.usage(tokens))))
+    yield encode(StreamEvent(asked.done(transcript.text, asked.usage_object(tokens))))
     yield DONE

@@ -14,6 +14,7 @@
     ├── RequestTooLargeError 413
     ├── UnprocessableEntityError 422
     ├── RateLimitError 429
+    │   └── GatewayBusyError                a bound of the gateway itself is reached, not one of a key or a provider
     └── InternalServerError 500
         ├── ProviderAuthError 502           the deployer's credentials are wrong, not the client's
         ├── BadGatewayError 502             an upstream that can't be reached or understood
@@ -38,6 +39,8 @@ class APIError(Exception):
     code: str | None = None
     final = False
     """Whether the provider itself says that another try there is of no use."""
+    of_gateway = False
+    """Whether it is about the gateway itself and says nothing of a target, so that no other one would do better."""
 
     def __init__(
         self,
@@ -139,6 +142,17 @@ class RateLimitError(APIError):
     code = "rate_limit_exceeded"
 
 
+class GatewayBusyError(RateLimitError):
+    """The gateway does as much of something at once as it may."""
+
+    code = "gateway_busy"
+    of_gateway = True
+
+    def __init__(self, message: str, **fields: Any) -> None:
+        super().__init__(message, **fields)
+        self.headers.setdefault("retry-after", "1")
+
+
 class InternalServerError(APIError):
     status = 500
     type = "server_error"
@@ -227,14 +241,14 @@ def _of_status(status: int, said: ErrorFields, headers: Mapping[str, str], now_s
 
 def tries_again(error: APIError) -> bool:
     """Whether the same request may succeed at the same target a moment later."""
-    lasts = isinstance(error, ProviderAuthError)
-    return not error.final and (error.status in RETRYABLE or (error.status >= 500 and not lasts))
+    lasts = isinstance(error, ProviderAuthError) or error.of_gateway
+    return not error.final and not lasts and (error.status in RETRYABLE or error.status >= 500)
 
 
 def tries_next(error: APIError) -> bool:
     """Whether another target may succeed: also after refusals that are about one target's account, not about the request."""
     elsewhere = isinstance(error, ProviderAuthError) or error.status in (402, 403, *RETRYABLE)
-    return elsewhere or error.status >= 500
+    return not error.of_gateway and (elsewhere or error.status >= 500)
 
 
 def retry_after_s(headers: Mapping[str, str], now_s: float) -> float | None:

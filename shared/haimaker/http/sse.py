@@ -7,7 +7,7 @@ import json
 from collections.abc import Iterable, Iterator
 from typing import Any
 
-from haimaker.http.values import JSON, StreamEvent, Event
+from haimaker.http.values import JSON, Event, StreamEvent
 
 DONE = b"data: [DONE]\n\n"
 SILENCE = b": waiting\n\n"

@@ -1,10 +1,10 @@
-"""`POST /v1/chat/completions`: what is asked, and the most that it may use. The fields it reads are checked here, all others pass to
-the provider untouched. What chat has in common with legacy completions is here as well. Pure.
+"""`POST /v1/chat/completions`: what is asked, and the most that it may use. The fields it reads are checked here, all others pass
+to the provider untouched. What chat has in common with legacy completions is here as well. Pure.
 
 https://platform.openai.com/docs/api-reference/chat/create
 """
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import Annotated, Any, Self
 
@@ -156,6 +156,10 @@ class TextRequest(OperationRequest):
 
     def merge(self, results: Sequence[Result]) -> Result:
         return Result(splitting.merge_responses([result.body for result in results]))
+
+    def merge_streams(self, parts: Sequence[OperationRequest], streams: Iterable[Iterator[StreamEvent]]) -> Iterator[StreamEvent]:
+        width = getattr(parts[0].fields, "n", None) or 1
+        return splitting.concat_streams(streams, [part.estimate_prompt_tokens() for part in parts], width)
 
     def stream_usage(self) -> "stream_usage.StreamUsage":
         return stream_usage.TextUsage(self, self.wants_usage)

@@ -16,8 +16,8 @@ from haimaker.http.json import parse_json
 from haimaker.http.sse import dumps
 from haimaker.http.values import JSON, Request
 from haimaker.operations.attempt import Attempt
-from haimaker.operations.fields import CommonFields, ManyTokenIds, OURS, TokenIds, raise_validation_error, with_model
-from haimaker.operations.operation import Result, OperationRequest
+from haimaker.operations.fields import OURS, CommonFields, ManyTokenIds, TokenIds, raise_validation_error, with_model
+from haimaker.operations.operation import OperationRequest, Result
 from haimaker.pricing import usage
 from haimaker.pricing.usage import Tokens
 

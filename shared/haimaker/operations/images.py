@@ -11,11 +11,11 @@ from pydantic import Field, StrictBool, StrictInt, StrictStr, ValidationError
 
 from haimaker.http.errors import BadGatewayError
 from haimaker.http.json import parse_json
-from haimaker.http.values import JSON, StreamEvent, Request
+from haimaker.http.values import JSON, Request, StreamEvent
 from haimaker.operations.attempt import Attempt
 from haimaker.operations.fields import CommonFields, raise_validation_error, with_model
 from haimaker.operations.image_forms import Parsed, from_request
-from haimaker.operations.operation import Result, OperationRequest
+from haimaker.operations.operation import OperationRequest, Result
 from haimaker.pricing import image_usage as image_counts
 from haimaker.pricing import usage
 from haimaker.pricing.image_variants import Size, size_of
@@ -119,7 +119,9 @@ class ImageRequest(OperationRequest):
             "completion_tokens": tokens.completion,
         }
 
-    def build_result(self, attempt: Attempt, images: Sequence[JSON], tokens: Tokens | None = None, more: JSON | None = None) -> Result:
+    def build_result(
+        self, attempt: Attempt, images: Sequence[JSON], tokens: Tokens | None = None, more: JSON | None = None
+    ) -> Result:
         """OpenAI's answer, with `more` beside the images. Without `tokens`, what is billed by the image made as many as these."""
         if not images:
             raise BadGatewayError("The provider's answer has no images.", code="invalid_provider_response")

@@ -15,9 +15,9 @@ from haimaker.http.json import parse_json
 from haimaker.http.values import JSON, Request
 from haimaker.media import images as pictures
 from haimaker.operations.attempt import Attempt
-from haimaker.operations.fields import CommonFields, OURS, raise_validation_error, with_model
+from haimaker.operations.fields import OURS, CommonFields, raise_validation_error, with_model
 from haimaker.operations.moderation_results import IMAGE, TEXT, worse
-from haimaker.operations.operation import Result, OperationRequest
+from haimaker.operations.operation import OperationRequest, Result
 from haimaker.pricing import usage
 from haimaker.pricing.usage import Tokens
 
@@ -137,12 +137,12 @@ class ModerationRequest(OperationRequest):
 
     def merge(self, results: Sequence[Result]) -> Result:
         bodies: list[JSON] = [result.body for result in results if isinstance(result.body, dict)]
-        results: dict[int, JSON] = {}
+        found: dict[int, JSON] = {}
         for piece, body in zip(self._small(), bodies, strict=True):
             (result,) = body["results"]
-            results[piece.result] = worse(results[piece.result], result) if piece.result in results else result
+            found[piece.result] = worse(found[piece.result], result) if piece.result in found else result
         used = [result.usage for result in results if result.usage]
-        return Result({**bodies[0], "results": list(results.values())}, usage.total(used) if len(used) == len(results) else None)
+        return Result({**bodies[0], "results": list(found.values())}, usage.total(used) if len(used) == len(results) else None)
 
     def build_result(self, attempt: Attempt, results: Sequence[JSON], body: JSON, tokens: Tokens | None) -> Result:
         """OpenAI's answer; `body` is what else there is to say."""

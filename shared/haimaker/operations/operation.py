@@ -5,7 +5,7 @@ how a provider does it, `upstream/call.py` makes the calls, `upstream/exchange.p
 """
 
 import json
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any, Literal, NamedTuple, Self
 
@@ -20,6 +20,10 @@ from haimaker.pricing.usage import Tokens
 
 if TYPE_CHECKING:
     from haimaker.operations.stream_usage import StreamUsage
+
+TELEMETRY_NAMES: Mapping[str, str] = {"audio_speech": "speech", "chat_completions": "chat", "completions": "text_completion"}
+"""What records and metrics call an operation, where that is not its name: as OpenTelemetry does.
+https://opentelemetry.io/docs/specs/semconv/registry/attributes/gen-ai/#gen-ai-operation-name"""
 
 ResponseKind = Literal["json", "events", "bytes"]
 """Of an answer: a JSON body, server-sent events, or bytes and text that nothing may be put between."""
@@ -73,7 +77,7 @@ class ByteStream(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class OperationRequest:
-    """A checked request: `fields` are what the gateway reads, `body` is all that the client sent but for files, `size` its bytes."""
+    """A checked request: `fields` are what the gateway reads, `body` is all that the client sent but for files, `size` in bytes."""
 
     fields: CommonFields
     body: JSON
@@ -108,6 +112,11 @@ class OperationRequest:
         return None
 
     @property
+    def choices(self) -> int:
+        """How many answers are made, and paid for."""
+        return 1
+
+    @property
     def delivers(self) -> bool:
         """Whether what was made may have to be kept or fetched before it reaches the client."""
         return False
@@ -117,6 +126,10 @@ class OperationRequest:
 
         `default_output_tokens` is reckoned with where neither the client nor the model has a limit.
         """
+        raise NotImplementedError
+
+    def output_limit(self, attempt: Attempt, default: int, affordable: int | None) -> int:
+        """What to limit an answer to, where the client does not and there is a budget to keep; of a text."""
         raise NotImplementedError
 
     def estimate_usage(self, attempt: Attempt, sent_bytes: int = 0) -> Tokens:
@@ -143,7 +156,7 @@ class OperationRequest:
     def read_usage(self, body: Any, attempt: Attempt) -> Tokens | None:
         """What a body says was used; None where it does not say, that can't be so, or it is nothing."""
         said = body.get("usage") if isinstance(body, dict) else None
-        if not usage.is_plausible(said):
+        if not isinstance(said, dict) or not usage.is_plausible(said):
             return None
         tokens = credible(self.usage_from(said), attempt)
         counts = tokens.prompt or tokens.completion or costs.quantities(tokens) or tokens.reported_units is not None
@@ -173,13 +186,17 @@ class OperationRequest:
         """The answers of the parts as one, in their order."""
         return results[0]
 
+    def merge_streams(self, parts: Sequence["OperationRequest"], streams: Iterable[Iterator[StreamEvent]]) -> Iterator[StreamEvent]:
+        """The streams of the parts of a text as one, in their order."""
+        raise NotImplementedError
+
     def stream_usage(self) -> "StreamUsage":
         """What finds the usage in the events of one answer, and keeps back the one that will carry the cost."""
         from haimaker.operations.stream_usage import ResultUsage
 
         return ResultUsage(self)
 
-    def rendered(self, result: Result) -> tuple[str, bytes]:
+    def render(self, result: Result) -> tuple[str, bytes]:
         """Content type and bytes of a whole answer."""
         if isinstance(result.body, dict):
             return "application/json", dumps(result.body)
@@ -199,8 +216,3 @@ class OperationRequest:
 def credible(tokens: Tokens, attempt: Attempt) -> Tokens:
     """The cost that an answer reports counts only from a provider that is known to report it."""
     return tokens if attempt.provider.reports_cost else replace(tokens, reported_units=None)
-
-
-def is_last(event: JSON) -> bool:
-    """Whether an event of OpenAI's ends the answer, or one of several results, and tells what was used."""
-    return str(event.get("type")).endswith((".done", ".completed"))

@@ -12,7 +12,7 @@ from pydantic import BaseModel, ConfigDict, Field, StrictFloat, StrictInt, Stric
 
 from haimaker.http.errors import BadRequestError
 from haimaker.http.json import parse_json
-from haimaker.http.values import JSON, StreamEvent, Request
+from haimaker.http.values import JSON, Request, StreamEvent
 from haimaker.operations.attempt import Attempt
 from haimaker.operations.fields import CommonFields, raise_validation_error, with_model
 from haimaker.operations.operation import OperationRequest, ResponseKind

@@ -9,6 +9,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any, Protocol
 
+from haimaker.http.errors import BadGatewayError
 from haimaker.http.values import JSON, StreamEvent
 from haimaker.operations.attempt import Attempt
 from haimaker.pricing import usage
@@ -56,11 +57,14 @@ class ResultUsage:
         return self.ends[-1].body.get("usage") if self.ends else None
 
     def read(self, events: Iterable[StreamEvent]) -> Iterator[StreamEvent]:
+        """Raises BadGatewayError where no result came to its end."""
         for event in events:
-            if str(event.body.get("type")).endswith((".done", ".completed")):
+            if is_last(event.body):
                 self.ends.append(event)
             else:
                 yield event
+        if not self.ends:
+            raise BadGatewayError("The provider's stream ended before the answer was complete.", code="stream_interrupted")
 
     def count(self, attempt: Attempt, known: Tokens | None, sent_bytes: int, *, cut: bool) -> tuple[Tokens, bool] | None:
         if known is not None:
@@ -172,3 +176,8 @@ def _bytes(value: Any) -> int:
     if not isinstance(value, str):
         return 0
     return len(value) if value.isascii() else len(value.encode("utf-8", "surrogatepass"))
+
+
+def is_last(event: JSON) -> bool:
+    """Whether an event of OpenAI's ends the answer, or one of several results, and tells what was used."""
+    return str(event.get("type")).endswith((".done", ".completed"))

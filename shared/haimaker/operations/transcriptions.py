@@ -13,7 +13,7 @@ from pydantic import Field, StrictStr, ValidationError
 from haimaker.http import multipart as multipart_form
 from haimaker.http.errors import BadRequestError
 from haimaker.http.multipart import File
-from haimaker.http.values import JSON, StreamEvent, Request
+from haimaker.http.values import JSON, Request, StreamEvent
 from haimaker.media import audio as sound
 from haimaker.media.audio import Sound
 from haimaker.models.catalog import Facts

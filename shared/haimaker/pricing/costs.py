@@ -87,40 +87,31 @@ def is_priced(tokens: Tokens, facts: Facts) -> bool:
     return facts.priced or any(facts.rate(names) is not None for names in counted)
 
 
-def most_nanousd(most: Tokens, facts: Facts) -> int | None:
-    """What counts cost at the dearest rates that may apply; None where the model has no price for any of them."""
+def max_cost_nanousd(most: Tokens, facts: Facts) -> int | None:
+    """What counts cost at the dearest rates that may apply; None where the model has no price for any of them.
+
+    Their `service_tier` is the one asked for: a provider may serve it or the ordinary one, and for `auto` priority.
+    """
     facts = facts.variant(most.variant)
     if not is_priced(most, facts):
         return None
-    prompt = most.prompt
-    units = prompt * facts.dearest_rate(DEAREST_INPUT, prompt, (None,))
-    units += most.completion * facts.dearest_rate(DEAREST_OUTPUT, prompt, (None,))
+    prompt, tiers = most.prompt, _may_serve(most.service_tier)
+    units = _worst_input(facts, prompt, most.service_tier, most.web_searches)
+    units += most.completion * facts.dearest_rate(DEAREST_OUTPUT, prompt, tiers)
     for bucket, names in EXTRA_RATES.items():
-        units += getattr(most, bucket) * facts.dearest_rate(names, prompt, (None,))
+        count: int = getattr(most, bucket)
+        if count and bucket != "web_searches":
+            units += count * facts.dearest_rate(names, prompt, tiers)
     for bucket, names in TIME_RATES.items():
-        units += -(-getattr(most, bucket) * facts.dearest_rate(names, prompt, (None,)) // 1000)
-    units += facts.rate(PER_REQUEST) or 0
+        count = getattr(most, bucket)
+        if count:
+            units += -(-count * facts.dearest_rate(names, prompt, tiers) // 1000)
     return -(-units // UNITS_PER_NANOUSD)
 
 
 def quantities(tokens: Tokens) -> JSON:
     """What was used besides tokens, for a record."""
     return {name: count for name in COUNTED_OTHERWISE if (count := getattr(tokens, name))}
-
-
-def worst_case_nanousd(
-    facts: Facts, prompt_tokens: int, output_tokens: int, service_tier: str | None = None, web_searches: int = 0, citations: int = 0
-) -> int | None:
-    """The most that a request within these bounds may cost by the table's rates; None where the model has no price.
-
-    `service_tier` is the one asked for: a provider may serve it or the ordinary one, and for `auto` priority.
-    """
-    if not facts.priced:
-        return None
-    units = _worst_input(facts, prompt_tokens, service_tier, web_searches)
-    units += output_tokens * facts.dearest_rate(DEAREST_OUTPUT, prompt_tokens, _may_serve(service_tier))
-    units += citations * facts.dearest_rate(EXTRA_RATES["citations"], prompt_tokens, _may_serve(service_tier))
-    return -(-units // UNITS_PER_NANOUSD)
 
 
 def affordable_output_tokens(

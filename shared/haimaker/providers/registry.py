@@ -282,12 +282,12 @@ PROVIDERS: tuple[Provider, ...] = (
 BY_NAME: Mapping[str, Provider] = {provider.name: provider for provider in PROVIDERS}
 
 
-def row_for(provider: str, model: str, endpoint: str = "chat") -> Provider:
+def row_for(provider: str, model: str, operation: str = "chat_completions") -> Provider:
     """The row by which a provider serves a model in an operation."""
-    return serving(BY_NAME[provider], model, endpoint)
+    return serving(BY_NAME[provider], model, operation)
 
 
-def serving(row: Provider, model: str, endpoint: str = "chat") -> Provider:
+def serving(row: Provider, model: str, operation: str = "chat_completions") -> Provider:
     """A provider's row, the one of the operation, or the one of the family that a model belongs to."""
-    row = row.operations.get(endpoint, row)
+    row = row.operations.get(operation, row)
     return next((family for pattern, family in row.families.items() if re.match(pattern, model)), row)

@@ -15,7 +15,6 @@ from threading import Lock
 from haimaker.http.errors import APIError, BadGatewayError, BadRequestError
 from haimaker.http.sse import dumps
 from haimaker.http.values import Request, Response
-from haimaker.operations.chat import TextRequest
 from haimaker.operations.operation import OperationRequest
 from haimaker.routing.auto_router import Choice, Chooser, Subject
 from haimaker.routing.auto_rules import NO_RULES, Definition, read
@@ -55,7 +54,7 @@ class Choosing:
         self, asked: OperationRequest, account: Account, at: Situation, tags: frozenset[str], definition: Definition | None
     ) -> Choice:
         """By a definition, or else that of the key. Raises BadRequestError if nothing can do it, StoreUnavailable."""
-        if not isinstance(asked, TextRequest):
+        if not asked.is_text:
             raise BadRequestError("Only a chat or a completion can leave the choice of a model to the gateway.", param="model")
         definition = definition or self._definition(account)
         subject = Subject(

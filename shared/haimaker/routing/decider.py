@@ -15,7 +15,6 @@ from haimaker.http.sse import dumps
 from haimaker.http.values import JSON, Request
 from haimaker.models.names import AUTO
 from haimaker.operations.attempt import Attempt
-from haimaker.operations.chat import TextRequest
 from haimaker.operations.operation import OperationRequest
 from haimaker.routing.context import Situation
 from haimaker.routing.health import Health
@@ -103,7 +102,7 @@ class Decider:
         key = payers.key
         name, at = self._name(question, key), self._situation(question, payers)
         choice = None
-        if isinstance(question.asked, TextRequest) and (name == AUTO or LOWEST_COST in (at.wishes.strategy, *self.router.strategies)):
+        if question.asked.is_text and (name == AUTO or LOWEST_COST in (at.wishes.strategy, *self.router.strategies)):
             at = _with_sizes(at, question.asked)
         if name == AUTO:
             from haimaker.routing.requirements import needed
@@ -135,7 +134,7 @@ class Decider:
         return Situation(
             question.request_id,
             int(question.now_s),
-            request.endpoint,
+            request.operation,
             allowed=() if question.trusted else payers.models(self.router.full_name),
             resting=health.resting(question.now_s),
             wishes=wishes,
@@ -150,10 +149,10 @@ class Decider:
             return plan
 
         def limited(attempts: tuple[Attempt, ...]) -> tuple[Attempt, ...]:
-            priced = [attempt for attempt in attempts if limits.is_priced(asked, attempt)]
+            priced = [attempt for attempt in attempts if asked.is_priced(attempt)]
             return tuple(limits.with_output_limits(priced, asked, self.default_max_output_tokens, affordable))
 
-        unpriced = [attempt.target for attempt in plan.all() if not limits.is_priced(asked, attempt)]
+        unpriced = [attempt.target for attempt in plan.all() if not asked.is_priced(attempt)]
         left_out = [
             LeftOut(target, "model_not_priced", "it has no known price, as a key with a budget needs") for target in unpriced
         ]
@@ -170,8 +169,8 @@ class Decider:
         )
 
 
-def _with_sizes(at: Situation, request: TextRequest) -> Situation:
+def _with_sizes(at: Situation, request: OperationRequest) -> Situation:
     """For comparing prices and limits of context. The prompt is measured as we would write it, however its client does."""
     answer = min(request.max_output_tokens or TYPICAL_ANSWER_TOKENS, TYPICAL_ANSWER_TOKENS)
     measured = replace(request, size=len(dumps(request.body)))
-    return replace(at, prompt_tokens=limits.prompt_estimate(measured), answer_tokens=answer)
+    return replace(at, prompt_tokens=measured.estimate_prompt_tokens(), answer_tokens=answer)

@@ -34,8 +34,8 @@ def refusal(targets: Targets, target: str, at: Situation, facts: Facts | None = 
     if not targets.is_on(name):
         missing = f"{name.upper().replace('-', '_')}_{'API_KEY' if row.base_url else 'BASE_URL'}"
         return LeftOut(target, "provider_not_configured", f"the provider {name!r} has no credentials here ({missing})")
-    if not adapters.serves(serving(row, model, at.endpoint), at.endpoint):
-        return LeftOut(target, "unsupported_endpoint", f"the provider {name!r} is not known to serve {at.endpoint}")
+    if not adapters.serves(serving(row, model, at.operation), at.operation):
+        return LeftOut(target, "unsupported_endpoint", f"the provider {name!r} is not known to serve {at.operation}")
     if at.wishes is NONE and not at.chosen:
         return None
     facts = facts or targets.facts_of(target)
@@ -53,17 +53,17 @@ def _unwanted(targets: Targets, target: str, facts: Facts, at: Situation) -> Lef
         if rate not in facts.rates or to_units(facts.rates[rate]) > to_units(most):
             return LeftOut(target, "over_max_price", f"its {rate} is not known to be at most {most} USD")
     for parameter in asked.parameters:
-        if not _takes(targets, target, facts, parameter, at.endpoint):
+        if not _takes(targets, target, facts, parameter, at.operation):
             return LeftOut(target, "lacks_parameter", f"it is not known to take {parameter!r}")
     return None
 
 
-def _takes(targets: Targets, target: str, facts: Facts, parameter: str, endpoint: str) -> bool:
+def _takes(targets: Targets, target: str, facts: Facts, parameter: str, operation: str) -> bool:
     from haimaker.routing.requirements import CAPABILITY_OF
 
     name, _, model = target.partition("/")
     row = targets.row(name)
-    rules = serving(row, model, endpoint).for_model(facts.model) if row else None
+    rules = serving(row, model, operation).for_model(facts.model) if row else None
     refused = bool(rules and (parameter in rules.drop or parameter in rules.refuse))
     return not refused and CAPABILITY_OF.get(parameter, parameter) in {parameter, *facts.supports}
 

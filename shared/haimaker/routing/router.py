@@ -135,9 +135,9 @@ class _List:
         row = self.router.row(name)
         assert row is not None
         at = self.at
-        row = serving(row, model, at.endpoint)
+        row = serving(row, model, at.operation)
         patience = patience.within(at.wishes.patience)
-        return Attempt(at.request_id, at.created_s, row, model, self.router.facts_of(target), patience=patience)
+        return Attempt(at.request_id, at.created_s, row, model, self.router.facts_of(target), timeouts=patience)
 
 
 def _unusable(model: str, left_out: Sequence[LeftOut]) -> APIError:

@@ -2,45 +2,44 @@
 
 import json
 import time
-from collections.abc import Generator, Iterator, Mapping
+from collections.abc import Generator, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from itertools import chain
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 from urllib.parse import urlsplit
 
 from haimaker import adapters, demo
+from haimaker.accounts.keys import owner_of
 from haimaker.adapters import Adapter
-from haimaker.adapters import splitting as choices
-from haimaker.billing.estimates import estimated, prompt_estimate
 from haimaker.billing.settlement import Trial
-from haimaker.credentials import headers as authorize
 from haimaker.credentials.access import Access
+from haimaker.credentials.headers import headers_for
 from haimaker.http import errors, sse
 from haimaker.http.client import Cancel, Timeouts, Transport, TransportError
 from haimaker.http.errors import APIError, APITimeoutError, BadGatewayError
-from haimaker.http.values import JSON, StreamEvent, Event, AttemptTimeouts, UpstreamRequest, UpstreamResponse
-from haimaker.operations.attempt import Attempt
-from haimaker.operations.chat import ChatRequest, TextRequest
-from haimaker.operations.operation import OperationRequest
-from haimaker.pricing import usage
+from haimaker.http.values import AttemptTimeouts, Event, StreamEvent, UpstreamResponse
+from haimaker.operations.operation import ByteStream, EventStream, OperationRequest, Result, UpstreamBody, credible
 from haimaker.pricing.usage import Tokens
 from haimaker.routing.health import Health
-from haimaker.upstream.stream_usage import text_bytes
 
 if TYPE_CHECKING:
     from haimaker.files import Files
     from haimaker.settings.settings import Settings
-    from haimaker.upstream.image_fetcher import ImageFetcher
+    from haimaker.upstream.image_delivery import Delivered
+    from haimaker.upstream.image_fetcher import FetchBounds, ImageFetcher
 
 CONNECT_S = 10.0
 ERROR_BYTES = 1_000_000
 AWS_EVENT_STREAM = "application/vnd.amazon.eventstream"
+STREAMS = ("text/event-stream", "application/x-ndjson")
+
+T = TypeVar("T")
 
 
 @dataclass(frozen=True)
-class Upstreams:
+class ProviderClients:
     """What reaching providers takes, shared by all requests."""
 
     transport: Transport
@@ -62,10 +61,10 @@ class Upstreams:
 
 
 @dataclass(slots=True)
-class Caller:
-    """Makes the calls of one request for text; `operation_call.py` has those of other operations."""
+class UpstreamCall:
+    """Makes the calls of one request."""
 
-    upstreams: Upstreams
+    clients: ProviderClients
     request: OperationRequest
     headers: Mapping[str, str] = field(repr=False)
     deadline_s: float
@@ -73,184 +72,187 @@ class Caller:
     cancel: Cancel
     end_s: float = 0.0
     """Of a stream that has begun, monotonic; its client waits for each byte anew."""
-    _inlined: ChatRequest | None = None
-    _sent: OperationRequest | None = None
-    """The request of the last call: all of the client's, or its part for one prompt."""
+    _inlined: OperationRequest | None = None
 
-    def whole(self, trial: Trial) -> JSON:
-        """The answer in OpenAI's format; from a provider that gives one choice, as many calls as there are to be."""
-        requests = self._requests(trial.attempt)
-        if len(requests) == 1:
-            return self._whole(trial, requests[0])
+    def open(self, trial: Trial) -> Result | EventStream | ByteStream:
+        """A whole answer, or the events or bytes of one; returns when it is complete, or when the first of them has come.
+
+        At a target that takes few inputs, or gives few results, at once it is made of the answers of several calls.
+        Raises APIError, also while a stream is read.
+        """
+        request, attempt = self.request, trial.attempt
+        if attempt.provider.inlines_images:
+            request = self._inlined = self._inlined or self.clients.images.inlined(request, self.fetch_bounds())
+        adapter = adapters.find(request, attempt)
+        most_at_once, from_bytes = getattr(adapter, "most_at_once", None), getattr(adapter, "from_bytes", None)
+        parts = request.split(attempt, most_at_once(attempt) if most_at_once else None)
+        if request.response != "events" and not from_bytes:
+            if len(parts) == 1:
+                return self._read(trial, parts[0], adapter, self._send(trial, parts[0], adapter))
+            return self._merged(trial, parts, adapter)
+        if len(parts) > 1:
+            if not request.is_text:
+                return self._as_events(self._merged(trial, parts, adapter))
+            streams = (self._events(trial, part, adapter, self._send(trial, part, adapter)) for part in parts)
+            return EventStream(_begun(request.merge_streams(parts, streams)))
+        response = self._send(trial, request := parts[0], adapter)
+        if from_bytes:
+            stream: ByteStream = from_bytes(response, request, attempt)
+            pieces = _begun(self._pieces(trial, request, response, stream.pieces))
+            if request.response == "events":
+                return EventStream(request.events_from_bytes(pieces))
+            return ByteStream(stream.content_type, pieces)
+        kind = response.headers.get("content-type", "")
+        if not request.is_text and not (hasattr(adapter, "from_stream") and kind.startswith(STREAMS)):
+            return self._as_events(self._read(trial, request, adapter, response))
+        return EventStream(_begun(self._events(trial, request, adapter, response)))
+
+    def deliver(self, result: Result) -> "Delivered":
+        """What was made as the client wants it, by link or as bytes."""
+        from haimaker.upstream.image_delivery import FETCH_S, Delivery  # only images need it
+
+        delivery = Delivery(self.clients.files(self.headers), self.clients.images, self.fetch_bounds(FETCH_S))
+        return delivery.of(result, getattr(self.request, "wanted", None))
+
+    def fetch_bounds(self, seconds: float | None = None) -> "FetchBounds":
+        """For images that are fetched from where they are."""
+        from haimaker.upstream.image_fetcher import FetchBounds
+
+        return FetchBounds.within(self.deadline_s, owner_of(self.headers), self.cancel, seconds)
+
+    def _merged(self, trial: Trial, parts: Sequence[OperationRequest], adapter: Adapter) -> Result:
         from haimaker.upstream.parallel import side_by_side  # few requests need it
 
-        return choices.joined(side_by_side(trial, requests, lambda own, request: replace(self)._charged(own, request)))
+        def call(own: Trial, part: OperationRequest) -> Result:
+            return self._read(own, part, adapter, self._send(own, part, adapter))
 
-    def stream(self, trial: Trial) -> Iterator[StreamEvent]:
-        """Its chunks; returns when the first one has come."""
-        requests = self._requests(trial.attempt)
-        streams = (self._chunks(self._open(trial, request), trial) for request in requests)
-        if len(requests) == 1:
-            chunks = next(streams)
-        else:
-            prompts = [prompt_estimate(request) for request in requests]
-            chunks = choices.one_after_another(streams, prompts, requests[0].fields.n or 1)
-        first = next(chunks, None)
-        if first is None:
-            raise BadGatewayError("The provider's stream holds nothing.", code="invalid_provider_response")
-        return chain((first,), chunks)
+        return self.request.merge(side_by_side(trial, parts, call))
 
-    def _requests(self, attempt: Attempt) -> list[TextRequest]:
-        """What to ask of a target; images are fetched for the first that takes no links."""
-        request = self.request
-        if attempt.provider.inlines_images and isinstance(request, ChatRequest):
-            request = self._inlined = self._inlined or self.upstreams.images.inlined(request)
-        assert isinstance(request, TextRequest)
-        return choices.split(request, attempt)
+    def _as_events(self, result: Result) -> EventStream:
+        return EventStream(self.request.as_events(self.deliver(result).result if self.request.delivers else result))
 
-    def _adapter(self, trial: Trial) -> Adapter:
-        adapter: Adapter = adapters.find(self.request, trial.attempt)
-        return adapter
-
-    def _whole(self, trial: Trial, request: TextRequest) -> JSON:
-        response = self._open(trial, request)
-        raw = bytearray()
-        try:
-            with self._explaining(trial, answered=True):
-                for piece in response.pieces:
-                    raw += piece
-        except APIError:
-            self._estimate(trial, len(raw))
-            raise
-        body = _json(raw)
-        if not isinstance(body, dict):
-            if raw.lstrip().startswith((b"{", b"data:")):
-                self._estimate(trial, len(raw))
-            raise BadGatewayError("The provider's answer is not a JSON object.", code="invalid_provider_response")
-        return self._translated(body, trial)
-
-    def _translated(self, body: JSON, trial: Trial) -> JSON:
-        """A 2xx body in OpenAI's format; one that is of no use but says what was used has been paid for."""
-        try:
-            with self._explaining(trial, answered=True):
-                return self._adapter(trial).from_upstream(body, trial.attempt)
-        except APIError:
-            if isinstance(body.get("usage"), dict) and body["usage"]:
-                self._charge(trial, body)
-            raise
-
-    def _charged(self, trial: Trial, request: TextRequest) -> JSON:
-        """One of several: what it used is to be paid for even if another one fails."""
-        body = self._whole(trial, request)
-        self._charge(trial, body)
-        return body
-
-    def _charge(self, trial: Trial, body: JSON) -> None:
-        tokens = _used(self._sent or self.request, trial.attempt, body)
-        reports = trial.attempt.provider.reports_cost
-        trial.use(tokens if reports else replace(tokens, reported_units=None), estimated=not usage.is_plausible(body.get("usage")))
-
-    def _chunks(self, response: UpstreamResponse, trial: Trial) -> Iterator[StreamEvent]:
-        adapter = self._adapter(trial)
-        try:
-            with self._explaining(trial, answered=True):
-                if response.headers.get("content-type", "").startswith("application/json"):
-                    yield from self._of_json(response, trial)
-                else:
-                    yield from adapter.from_stream(decode(response), trial.attempt)
-        finally:
-            if isinstance(response.pieces, Generator):
-                response.pieces.close()
-
-    def _of_json(self, response: UpstreamResponse, trial: Trial) -> Iterator[StreamEvent]:
-        """The chunks of an answer that is no stream: a list of what its events would hold, or whole."""
-        body = _json(b"".join(response.pieces))
-        if isinstance(body, list) and body and all(isinstance(each, dict) for each in body):
-            return self._adapter(trial).from_stream((Event(sse.dumps(each)) for each in body), trial.attempt)
-        if not isinstance(body, dict):
-            raise BadGatewayError("The provider's answer is not a JSON object.", code="invalid_provider_response")
-        from haimaker.adapters.as_chunks import as_chunks  # few providers need it
-
-        return as_chunks(self._translated(body, trial))
-
-    def _open(self, trial: Trial, request: OperationRequest) -> UpstreamResponse:
+    def _send(self, trial: Trial, part: OperationRequest, adapter: Adapter) -> UpstreamResponse:
         """A 2xx answer whose body is still to be read. Raises APIError for any other."""
-        attempt = trial.attempt
-        self._sent = request
-        adapter = adapters.find(request, attempt)
-        upstream_request = adapter.to_upstream(request, self._sited(attempt))
-        trial.dropped = upstream_request.dropped
-        with self._explaining(trial, answered=False):
-            response = self._send(upstream_request, attempt)
+        attempt, provider = trial.attempt, trial.attempt.provider
+        if provider.signs_as:
+            attempt = replace(attempt, region=self.clients.access[provider.name].region)
+        request = adapter.to_upstream(part, attempt)
+        trial.dropped = request.dropped
+        with self._errors(trial, part, answered=False):
+            if provider.offline:
+                response = demo.send(request, attempt.request_id, attempt.created_s)
+            else:
+                left_s = self.deadline_s - time.monotonic()
+                if left_s <= 0 or self.cancel.requested:
+                    raise TransportError("There was no time left to ask the provider.", sent=False, timed_out=True)
+                access = self.clients.access[provider.name].for_operation(part.operation, provider.base_url)
+                access = access.at_version(request.version)
+                place = provider.placed(streamed=self.request.streams)
+                request = replace(request, path=access.path_of(request.path, attempt.model, place))
+                headers = {name: value for name in provider.forwards if _is_plain(value := self.headers.get(name, ""))}
+                headers = {name: ",".join(filter(None, (request.headers.get(name), value))) for name, value in headers.items()}
+                headers |= headers_for(provider, access, request, time.time())
+                timeouts = self._timeouts(attempt.timeouts, left_s)
+                response = self.clients.transport.send(request, access.base_url, headers, timeouts, self.cancel)
             trial.first_byte_ms = round((time.time() - trial.started_s) * 1000)
             if 200 <= response.status < 300:
                 return response
             said = adapter.read_error(_json(_bounded(response.pieces)))
             raise errors.from_upstream(response.status, said, response.headers, time.time())
 
-    def _sited(self, attempt: Attempt) -> Attempt:
-        """With the region where it is sent to."""
-        if not attempt.provider.signs_as:
-            return attempt
-        return replace(attempt, region=self.upstreams.access[attempt.provider.name].region)
-
-    def _send(self, request: UpstreamRequest, attempt: Attempt) -> UpstreamResponse:
-        if attempt.provider.offline:
-            return demo.send(request, attempt.request_id, attempt.created_s)
-        left_s = self.deadline_s - time.monotonic()
-        if left_s <= 0 or self.cancel.requested:
-            raise TransportError("There was no time left to ask the provider.", sent=False, timed_out=True)
-        access = self.upstreams.access[attempt.provider.name].for_operation(self.request.endpoint, attempt.provider.base_url)
-        access = access.at_version(request.version)
-        place = attempt.provider.placed(streamed=self.request.streams)
-        request = replace(request, path=access.path_of(request.path, attempt.model, place))
-        forwarded = {name: self.headers[name] for name in attempt.provider.forwards if _is_plain(self.headers.get(name))}
-        headers = {name: _both(request.headers.get(name), value) for name, value in forwarded.items()}
-        headers |= authorize.headers_for(attempt.provider, access, request, time.time())
-        timeouts = self._timeouts(attempt.patience, left_s)
-        return self.upstreams.transport.send(request, access.base_url, headers, timeouts, self.cancel)
-
-    def _timeouts(self, patience: AttemptTimeouts, left_s: float) -> Timeouts:
+    def _timeouts(self, limits: AttemptTimeouts, left_s: float) -> Timeouts:
         """The least of what the request has left and what its target may take."""
         now_s = time.monotonic()
-        first_s = min(left_s, patience.first_byte_s, patience.total_s)
-        between_s = min(max(left_s, self.end_s - now_s), patience.between_s, patience.total_s)
-        return Timeouts(min(CONNECT_S, first_s), first_s, between_s, now_s + patience.total_s)
+        first_s = min(left_s, limits.first_byte_s, limits.total_s)
+        between_s = min(max(left_s, self.end_s - now_s), limits.between_s, limits.total_s)
+        return Timeouts(min(CONNECT_S, first_s), first_s, between_s, now_s + limits.total_s)
+
+    def _read(self, trial: Trial, part: OperationRequest, adapter: Adapter, response: UpstreamResponse) -> Result:
+        """The whole of an answer in the operation's shape, and in `trial` what it used."""
+        return self._result(trial, part, adapter, self._body(trial, part, response))
+
+    def _body(self, trial: Trial, part: OperationRequest, response: UpstreamResponse) -> UpstreamBody:
+        raw = bytearray()
+        try:
+            with self._errors(trial, part, answered=True):
+                for piece in response.pieces:
+                    raw += piece
+        except APIError:
+            trial.use(part.estimate_usage(trial.attempt, len(raw)), estimated=True)
+            raise
+        return UpstreamBody(response.headers, bytes(raw))
+
+    def _result(self, trial: Trial, part: OperationRequest, adapter: Adapter, body: UpstreamBody) -> Result:
+        """What is of no use, but says what it used or has begun to be an answer, has been paid for."""
+        attempt = trial.attempt
+        try:
+            with self._errors(trial, part, answered=True):
+                result = adapter.from_upstream(body, part, attempt)
+        except APIError:
+            said = _json(body.raw)
+            if isinstance(said, dict):
+                if used := part.read_usage(said, attempt):
+                    trial.use(used, estimated=False)
+                elif isinstance(said.get("usage"), dict) and said["usage"]:
+                    trial.use(part.estimate_usage(attempt, part.measure(Result(said))), estimated=True)
+            elif part.is_text and body.raw.lstrip().startswith((b"{", b"data:")):
+                trial.use(part.estimate_usage(attempt, len(body.raw)), estimated=True)
+            raise
+        used = credible(result.usage, attempt) if result.usage else part.read_usage(result.body, attempt)
+        trial.use(used or part.estimate_usage(attempt, part.measure(result)), estimated=used is None)
+        return result
+
+    def _events(
+        self, trial: Trial, part: OperationRequest, adapter: Adapter, response: UpstreamResponse
+    ) -> Generator[StreamEvent, None, None]:
+        """Those of a stream, or of an answer that is none: a list of what its events would hold, or whole."""
+        try:
+            if response.headers.get("content-type", "").startswith("application/json"):
+                body = self._body(trial, part, response)
+                said = _json(body.raw)
+                if not (isinstance(said, list) and said and all(isinstance(each, dict) for each in said)):
+                    yield from part.as_events(self._result(trial, part, adapter, body))
+                    return
+                events: Iterator[Event] = (Event(sse.dumps(each)) for each in said)
+            else:
+                events = decode(response)
+            with self._errors(trial, part, answered=True):
+                yield from adapter.from_stream(events, part, trial.attempt)
+        finally:
+            _close(response)
+
+    def _pieces(
+        self, trial: Trial, part: OperationRequest, response: UpstreamResponse, pieces: Iterator[bytes | Tokens]
+    ) -> Generator[bytes, None, None]:
+        try:
+            with self._errors(trial, part, answered=True):
+                for piece in pieces:
+                    if isinstance(piece, Tokens):
+                        trial.use(piece, estimated=False)
+                    elif piece:
+                        yield piece
+        finally:
+            _close(response)
 
     @contextmanager
-    def _explaining(self, trial: Trial, *, answered: bool) -> Iterator[None]:
+    def _errors(self, trial: Trial, part: OperationRequest, *, answered: bool) -> Iterator[None]:
         """Transport errors as API errors. A request that was probably served, though its answer is lost, is charged."""
         try:
             yield
         except APIError as error:
-            error.message = self._without_secret(error.message, trial.attempt)
+            access = self.clients.access.get(trial.attempt.provider.name)
+            for secret in (access.api_key, urlsplit(access.base_url).netloc) if access else ():
+                error.message = error.message.replace(secret, "***") if secret else error.message
             raise
         except TransportError as error:
             if error.sent and (answered or error.timed_out or self.cancel.requested):
-                self._estimate(trial, 0)
+                trial.use(part.estimate_usage(trial.attempt), estimated=True)
             if self.cancel.requested:
                 raise BadGatewayError("The request was given up.", code="cancelled") from error
             if not error.timed_out:
                 code = "provider_connection_lost" if error.sent else "provider_unreachable"
                 raise BadGatewayError(str(error), code=code) from error
             raise APITimeoutError(str(error), code="provider_timeout", headers={"x-should-retry": "false"}) from error
-
-    def _estimate(self, trial: Trial, text_bytes: int) -> None:
-        trial.use(estimated(self._sent or self.request, trial.attempt, text_bytes), estimated=True)
-
-    def _without_secret(self, message: str, attempt: Attempt) -> str:
-        """A provider's words with its key and its address left out."""
-        access = self.upstreams.access.get(attempt.provider.name)
-        for secret in (access.api_key, urlsplit(access.base_url).netloc) if access else ():
-            message = message.replace(secret, "***") if secret else message
-        return message
-
-
-def _used(request: OperationRequest, attempt: Attempt, body: JSON) -> Tokens:
-    """What an answer says it used, else an estimate."""
-    if usage.is_plausible(body.get("usage")):
-        return usage.from_openai(body["usage"], body.get("service_tier"))
-    return estimated(request, attempt, text_bytes(body, "message"))
 
 
 def decode(response: UpstreamResponse) -> Iterator[Event]:
@@ -261,7 +263,20 @@ def decode(response: UpstreamResponse) -> Iterator[Event]:
     return sse.decode(response.pieces)
 
 
-def _json(raw: bytes | bytearray) -> object:
+def _begun(items: Iterator[T]) -> Iterator[T]:
+    """The items, once the first has come. Raises BadGatewayError if none does."""
+    first = next(items, None)
+    if first is None:
+        raise BadGatewayError("The provider's answer holds nothing.", code="invalid_provider_response")
+    return chain((first,), items)
+
+
+def _close(response: UpstreamResponse) -> None:
+    if isinstance(response.pieces, Generator):
+        response.pieces.close()
+
+
+def _json(raw: bytes) -> object:
     """What a body says if it is JSON, else nothing."""
     try:
         return json.loads(raw)
@@ -279,10 +294,5 @@ def _bounded(pieces: Iterator[bytes]) -> bytes:
     return raw
 
 
-def _both(ours: str | None, clients: str) -> str:
-    """A header that is a list, where the adapter has something for it as well."""
-    return f"{ours},{clients}" if ours else clients
-
-
-def _is_plain(value: str | None) -> bool:
-    return bool(value) and str(value).isascii() and str(value).isprintable()
+def _is_plain(value: str) -> bool:
+    return bool(value) and value.isascii() and value.isprintable()

@@ -1,25 +1,38 @@
-"""One admitted request on its way: sends it, translates back, settles, and only then tells the end of the answer.
+"""One admitted request on its way: tried at its targets, translated back, settled, and only then its end told.
 
-`items` runs beside the door that writes them (`relay.py`), so that a silent upstream holds up nobody.
+`run` works beside the door that writes what it gives (`relay.py`), so that a silent upstream holds up nobody.
 """
 
+import random
 import time
-from collections.abc import Generator, Iterator, Mapping
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Generator, Iterator, Mapping
+from dataclasses import dataclass
+from itertools import dropwhile
 from typing import TYPE_CHECKING, Any
 
-from haimaker.billing.estimates import estimated
 from haimaker.billing.settlement import Settlement, Status, Trial
-from haimaker.http.errors import APIError, InternalServerError
-from haimaker.http.sse import DONE, dumps, encode, encode_error
-from haimaker.http.values import JSON
+from haimaker.http import errors
+from haimaker.http.client import Cancel
+from haimaker.http.errors import (
+    APIError,
+    APITimeoutError,
+    ContentPolicyViolationError,
+    ContextWindowExceededError,
+    InternalServerError,
+)
+from haimaker.http.values import JSON, StreamEvent
 from haimaker.observability.observer import Observer
-from haimaker.operations.chat import TextRequest
+from haimaker.operations.attempt import Attempt
+from haimaker.operations.client_format import ClientFormat
+from haimaker.operations.operation import ByteStream, EventStream, OperationRequest, Result
+from haimaker.operations.stream_usage import StreamUsage
 from haimaker.pricing import usage
+from haimaker.pricing.amounts import usd
 from haimaker.pricing.usage import Tokens
+from haimaker.routing.health import Health
+from haimaker.routing.plan import Plan
 from haimaker.store import Record
-from haimaker.upstream.attempts import Sender
-from haimaker.upstream.stream_usage import Meter, text_bytes
+from haimaker.upstream.call import UpstreamCall
 
 if TYPE_CHECKING:
     from haimaker.content.transcript import Transcript
@@ -29,12 +42,11 @@ EVENT_STREAM = {
     "cache-control": "no-cache, no-transform",
     "x-accel-buffering": "no",
 }
-WHOLE = {"content-type": "application/json"}
 CLIENT_LEFT = APIError("The client closed the connection.", status=499, code="client_left")
 
 
 @dataclass(frozen=True, slots=True)
-class Head:
+class ResponseHead:
     """Status and headers; it comes before all bytes, once the answer is known to be good."""
 
     status: int
@@ -42,28 +54,125 @@ class Head:
 
 
 @dataclass(slots=True)
+class AttemptLoop:
+    """Tries the targets of a plan: which is next, after how long, and when to give up. `trials` grows by one as each begins."""
+
+    call: UpstreamCall
+    plan: Plan
+    health: Health
+    trials: list[Trial]
+    can_afford: Callable[[Attempt], bool] = lambda attempt: True
+    """Whether what an attempt may cost is reserved, after others that cost something and failed."""
+    has_client_timeout: bool = False
+    """Whether the client leaves targets less time than the deployer does: that one is too slow for it says nothing to others."""
+
+    @property
+    def request(self) -> OperationRequest:
+        return self.call.request
+
+    @property
+    def cancel(self) -> Cancel:
+        return self.call.cancel
+
+    def first_success(self) -> Result | EventStream | ByteStream:
+        """The answer of the first target that gives one. Raises the last APIError, with all attempts in it."""
+        waiting = list(self.plan.attempts)
+        retries = self.plan.retries
+        while True:
+            trial = Trial(waiting.pop(0), time.time())
+            self.trials.append(trial)
+            try:
+                opened = self.call.open(trial)
+            except APIError as error:
+                self._note(trial, error)
+                waiting = self._fallbacks_for(error) or waiting if errors.tries_next(error) else self._fallbacks_for(error)
+                if not waiting:
+                    retries -= 1
+                    waiting = self._retry(trial.attempt, error, retries)
+                waiting = list(dropwhile(lambda attempt: not self.can_afford(attempt), waiting))
+                if not waiting:
+                    raise self._last(error) from None
+            else:
+                self._note(trial)
+                return opened
+
+    def _fallbacks_for(self, error: APIError) -> list[Attempt]:
+        """Targets for a prompt that was too long or refused, without those that have been tried."""
+        special: tuple[Attempt, ...] = ()
+        if isinstance(error, ContextWindowExceededError):
+            special = self.plan.context_window
+        elif isinstance(error, ContentPolicyViolationError):
+            special = self.plan.content_policy
+        tried = {trial.attempt.target for trial in self.trials}
+        return [attempt for attempt in special if attempt.target not in tried]
+
+    def _retry(self, attempt: Attempt, error: APIError, left: int) -> list[Attempt]:
+        """The last target once more, after a wait; raises the error when that makes no sense."""
+        back_off = self.plan.back_off
+        asked_s = float(error.headers.get("retry-after", 0))
+        wait_s = max(asked_s, min(back_off.first_s * 2 ** (self.plan.retries - left - 1), back_off.longest_s))
+        wait_s *= random.uniform(1.0, 1.0 + back_off.jitter)  # noqa: S311 - spreads retries, guards nothing
+        hopeless = left < 0 or not errors.tries_again(error) or asked_s > back_off.longest_s
+        if hopeless or self.cancel.requested or time.monotonic() + wait_s >= self.call.deadline_s:
+            raise self._last(error)
+        self.cancel.sleep(wait_s)
+        return [attempt]
+
+    def _last(self, error: APIError) -> APIError:
+        error.attempts = [trial.told() for trial in self.trials]
+        return error
+
+    def _note(self, trial: Trial, error: APIError | None = None) -> None:
+        trial.duration_ms = round((time.time() - trial.started_s) * 1000)
+        trial.status, trial.code = (error.status, error.code) if error else (200, None)
+        now_s, target = time.time(), trial.attempt.target
+        if error is not None and errors.tries_next(error):
+            if not (self.cancel.requested or (self.has_client_timeout and isinstance(error, APITimeoutError))):
+                wait_s = float(error.headers.get("retry-after", 0))
+                self.health.failed(target, now_s, wait_s, told=len(self.plan.attempts) > 1)
+            return
+        if error is None:
+            self.health.measured(target, now_s, took_ms=trial.duration_ms, streams=self.request.streams)
+        self.health.succeeded(target, now_s)  # also a refusal of what was asked is an answer
+
+
+@dataclass(slots=True)
 class Exchange:
     """One request, from its first attempt to its last byte."""
 
-    sender: Sender
+    attempts: AttemptLoop
+    client_format: ClientFormat
     settlement: Settlement
     observer: Observer
     headers: Mapping[str, str]
     """What is known before anything is sent: limits left, what was clamped."""
-    given_up_for: APIError = CLIENT_LEFT
+    cancel_reason: APIError = CLIENT_LEFT
     """Why the call was cancelled, if it was."""
     transcript: "Transcript | None" = None
     """For a key whose prompts and answers are kept."""
+    _sent_bytes: int = 0
+    """Of the body."""
 
-    def items(self) -> Generator[Head | bytes, None, None]:
-        """A Head, then the bytes of the body. Raises APIError before the Head only; after it an error is an event."""
+    @property
+    def request(self) -> OperationRequest:
+        return self.attempts.call.request
+
+    def run(self) -> Generator[ResponseHead | bytes, None, None]:
+        """A ResponseHead, then the bytes of the body. Raises APIError before the head only; after it an error is an event."""
         status: Status = "cut"
         error: APIError | None = None
         try:
-            yield from self.transcript.heard(self._answer()) if self.transcript else self._answer()
+            opened = self.attempts.first_success()
+            if isinstance(opened, Result):
+                items = self._whole(opened)
+            elif isinstance(opened, EventStream):
+                items = self._events(opened)
+            else:
+                items = self._bytes(opened)
+            yield from self.transcript.heard(items) if self.transcript else items
             status = "ok"
         except APIError as raised:
-            status, error = "cut" if self.sender.cancel.requested else "error", raised
+            status, error = "cut" if self.attempts.cancel.requested else "error", raised
             raise
         except Exception as raised:
             status, error = "error", InternalServerError("The gateway failed; this is a defect of ours.", code="internal_error")
@@ -77,105 +186,107 @@ class Exchange:
     def settle(self, status: Status, error: APIError | None = None) -> Record:
         """Charges what was used so far; only the first call counts."""
         first = self.settlement.record is None
-        if status == "cut" and self.sender.cancel.requested:
-            error = self.given_up_for
+        if status == "cut" and self.attempts.cancel.requested:
+            error = self.cancel_reason
         record = self.settlement.settle(status, time.time(), error)
         if first:
             self.observer.request(record)
             for crossing in self.settlement.crossings:
                 self.observer.soft_budget(crossing)
         if first and status == "ok":
-            self._measure(self.sender.trials[-1])
+            trial = self.attempts.trials[-1]
+            written = trial.tokens.completion if trial.tokens else 0
+            self.attempts.health.wrote(trial.attempt.target, written, time.time() - trial.started_s)
         if first and self.settlement.store_failed:
             self.observer.problem("settling failed; the hold will be charged as lost", request_id=record.request_id)
         return record
 
-    def _measure(self, trial: Trial) -> None:
-        tokens = trial.tokens.completion if trial.tokens else 0
-        self.sender.health.wrote(trial.attempt.target, tokens, time.time() - trial.started_s)
-
-    def _answer(self) -> Iterator[Head | bytes]:
-        return self._stream() if self.sender.request.streams else self._whole()
-
-    def _whole(self) -> Iterator[Head | bytes]:
-        body = self.sender.whole()
-        trial = self.sender.trials[-1]
-        said = body.get("usage")
-        tokens, is_told = self._counted(trial, said, body.get("service_tier"), text_bytes(body, "message"))
-        trial.use(tokens, estimated=not is_told)
+    def _whole(self, result: Result) -> Iterator[ResponseHead | bytes]:
+        """With what it cost in it, where it has a place for that."""
+        trial = self.attempts.trials[-1]
+        if self.request.delivers:
+            delivered = self.attempts.call.deliver(result)
+            result = delivered.result
+            trial.dropped += delivered.dropped
+            if delivered.problem:
+                self.observer.problem(delivered.problem, request_id=self.settlement.hold.request_id)
         record = self.settle("ok")
-        headers = {**WHOLE, **self.told(trial), "x-haimaker-cost": decimal(record.detail["cost_usd"])}
-        yield Head(200, {name: value for name, value in headers.items() if value})
-        yield dumps({**body, "usage": _with_cost(said, trial, record)})
+        if isinstance(result.body, dict):
+            result = Result({**result.body, "usage": self._usage_object(result.body.get("usage"), trial, record)})
+        content_type, body = self.client_format.render(self.request, result)
+        cost = decimal(record.detail["cost_usd"])
+        headers = {"content-type": content_type, **self.response_headers(trial), "x-haimaker-cost": cost}
+        yield ResponseHead(200, {name: value for name, value in headers.items() if value})
+        yield body
 
-    def _stream(self) -> Iterator[Head | bytes]:
-        chunks = self.sender.stream()
+    def _events(self, stream: EventStream) -> Iterator[ResponseHead | bytes]:
+        """Events as they come; what ends them waits for its cost."""
         self.settlement.first_chunk_s = time.time()
-        trial = self.sender.trials[-1]
-        meter = Meter(self._wants_usage)
+        trial, stream_usage = self.attempts.trials[-1], self.request.stream_usage()
         try:
-            yield Head(200, {**EVENT_STREAM, **self.told(trial)})
-            for chunk in meter.read(chunks):
-                if meter.text_bytes and not self.settlement.first_token_s:
-                    self.settlement.first_token_s = time.time()
-                yield encode(chunk)
+            yield ResponseHead(200, {**EVENT_STREAM, **self.response_headers(trial)})
+            for data in self.client_format.events(self._settled(stream, trial, stream_usage)):
+                self._sent_bytes += len(data)
+                yield data
+            if self.client_format.done:
+                yield self.client_format.done
         except APIError as error:
-            self._use(meter, trial, cut=True)
+            self._charge(trial, stream_usage, cut=True)
             self.settle("cut", error)
-            yield encode_error(error.body())
+            yield self.client_format.error_event(error)
         except GeneratorExit:
-            self._use(meter, trial, cut=True)
+            self._charge(trial, stream_usage, cut=True)
             raise
-        else:
-            self._use(meter, trial, cut=False)
-            record = self.settle("ok")
-            last = meter.last_chunk(_with_cost(meter.usage, trial, record))
-            yield (encode(last) if last else b"") + DONE
 
-    def _use(self, meter: Meter, trial: Trial, *, cut: bool) -> None:
-        """What the stream used: as its provider counted, at least what arrived of one that was cut, else an estimate."""
-        tokens, is_told = self._counted(trial, meter.usage, (meter.head or {}).get("service_tier"), meter.text_bytes)
-        uncounted = max(0, usage.estimate_tokens(meter.text_bytes) - tokens.completion) if cut else 0
-        trial.use(replace(tokens, output=tokens.output + uncounted), estimated=not is_told or uncounted > 0)
+    def _settled(self, stream: EventStream, trial: Trial, stream_usage: StreamUsage) -> Iterator[StreamEvent]:
+        """The events of a stream; before the last ones the request is settled."""
+        for event in stream_usage.read(stream.events):
+            if stream_usage.text_bytes and not self.settlement.first_token_s:
+                self.settlement.first_token_s = time.time()
+            yield event
+        self._charge(trial, stream_usage, cut=False)
+        record = self.settle("ok")
+        yield from stream_usage.last_events(self._usage_object(stream_usage.told, trial, record))
 
-    def _counted(self, trial: Trial, said: Any, service_tier: Any, answer_bytes: int) -> tuple[Tokens, bool]:
-        """What was used, and whether the provider told it."""
-        if usage.is_plausible(said):
-            return _tokens(said, service_tier, trial), True
-        return self._estimate(trial, answer_bytes), False
+    def _charge(self, trial: Trial, stream_usage: StreamUsage, *, cut: bool) -> None:
+        if self.settlement.record is None:
+            counted = stream_usage.count(trial.attempt, trial.tokens, self._sent_bytes, cut=cut)
+            if counted:
+                trial.use(counted[0], estimated=counted[1])
 
-    def _estimate(self, trial: Trial, answer_bytes: int) -> Tokens:
-        return estimated(self.sender.request, trial.attempt, answer_bytes)
+    def _bytes(self, stream: ByteStream) -> Iterator[ResponseHead | bytes]:
+        """Bytes as they are made. What they cost is told where it is known before they are, as by the text that is spoken."""
+        self.settlement.first_chunk_s = time.time()
+        trial = self.attempts.trials[-1]
+        cost = decimal(usd(self.settlement.cost_nanousd())) if trial.tokens else ""
+        headers = {"content-type": stream.content_type, **self.response_headers(trial)}
+        try:
+            yield ResponseHead(200, {**headers, **({"x-haimaker-cost": cost} if cost else {})})
+            for piece in stream.pieces:
+                if isinstance(piece, bytes):
+                    self._sent_bytes += len(piece)
+                    yield piece
+        finally:
+            if trial.tokens is None:
+                trial.use(self.request.estimate_usage(trial.attempt, self._sent_bytes), estimated=True)
 
-    @property
-    def _wants_usage(self) -> bool:
-        request = self.sender.request
-        return isinstance(request, TextRequest) and request.wants_usage
+    def _usage_object(self, told: Any, trial: Trial, record: Record) -> JSON:
+        """The provider's usage object, or one of ours, with what all attempts cost together."""
+        shown = told if usage.is_plausible(told) else self.request.usage_object(trial.tokens or Tokens())
+        estimated = {"cost_estimated": True} if record.detail["cost_estimated"] else {}
+        return {**shown, "cost": record.detail["cost_usd"], **estimated}
 
-    def told(self, trial: Trial) -> dict[str, str]:
+    def response_headers(self, trial: Trial) -> dict[str, str]:
         """What the headers say of a target that answers."""
-        dropped = {name: True for tried in self.sender.trials for name in tried.dropped}
+        dropped = {name: True for tried in self.attempts.trials for name in tried.dropped}
         return {
             **self.headers,
             "x-haimaker-provider": trial.attempt.provider.name,
             "x-haimaker-model": trial.attempt.model,
-            "x-haimaker-attempts": str(len(self.sender.trials)),
+            "x-haimaker-attempts": str(len(self.attempts.trials)),
             **({"x-haimaker-dropped-params": ",".join(dropped)} if dropped else {}),
             **({"x-haimaker-max-tokens": str(trial.attempt.max_output_tokens)} if trial.attempt.max_output_tokens else {}),
         }
-
-
-def _tokens(said: JSON, service_tier: Any, trial: Trial) -> Tokens:
-    """The counts of a usage object; the cost that it reports counts only from a provider that is known to report it."""
-    tokens = usage.from_openai(said, service_tier)
-    return tokens if trial.attempt.provider.reports_cost else replace(tokens, reported_units=None)
-
-
-def _with_cost(said: Any, trial: Trial, record: Record) -> JSON:
-    """The provider's usage object, or one of ours, with what all attempts cost together."""
-    shown = said if usage.is_plausible(said) else usage.to_openai(trial.tokens or Tokens())
-    estimated = {"cost_estimated": True} if record.detail["cost_estimated"] else {}
-    return {**shown, "cost": record.detail["cost_usd"], **estimated}
 
 
 def decimal(cost_usd: float | None) -> str:

@@ -4,28 +4,27 @@ Nothing here fails a request that has been paid for: what can't be turned comes 
 """
 
 import base64
-import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, NamedTuple
 
 from haimaker.files import Files, FilesUnavailable
-from haimaker.http.errors import BadRequestError
+from haimaker.http.errors import BadRequestError, GatewayBusyError
 from haimaker.http.values import JSON
 from haimaker.media import images as pictures
 from haimaker.operations.images import ImageResponseFormat
 from haimaker.operations.operation import Result
 
 if TYPE_CHECKING:
-    from haimaker.upstream.image_fetcher import ImageFetcher
+    from haimaker.upstream.image_fetcher import FetchBounds, ImageFetcher
 
 FETCH_S = 30.0
 AT_ONCE = 5
 
 
 class Delivered(NamedTuple):
-    made: Result
+    result: Result
     dropped: tuple[str, ...] = ()
     """Parameters that could not be followed."""
     problem: str = ""
@@ -38,22 +37,23 @@ class Delivery:
 
     files: Files | None
     fetcher: "ImageFetcher"
+    bounds: "FetchBounds"
 
-    def of(self, made: Result, wanted: ImageResponseFormat | None) -> Delivered:
+    def of(self, result: Result, wanted: ImageResponseFormat | None) -> Delivered:
         """`wanted` None is both, where bytes are at hand that can be kept; a link is not followed unasked."""
-        if not isinstance(made.body, dict):
-            return Delivered(made)
+        if not isinstance(result.body, dict):
+            return Delivered(result)
         problems: list[str] = []
 
         def turned(image: JSON) -> JSON:
             return self._turned(image, wanted, problems.append)
 
-        images: list[JSON] = made.body["data"]
+        images: list[JSON] = result.body["data"]
         with ThreadPoolExecutor(min(AT_ONCE, len(images))) as threads:
             data = list(threads.map(turned, images))
         missing = wanted is not None and any(not image.get(wanted) for image in data)
         return Delivered(
-            made._replace(body={**made.body, "data": data}),
+            result._replace(body={**result.body, "data": data}),
             ("response_format",) if missing else (),
             "; ".join(dict.fromkeys(problems)),
         )
@@ -87,7 +87,7 @@ class Delivery:
         if not isinstance(url, str):
             return None
         try:
-            return base64.b64encode(self.fetcher.fetch(url, "response_format", time.monotonic() + FETCH_S)).decode()
-        except BadRequestError:
+            return base64.b64encode(self.fetcher.fetch(url, "response_format", self.bounds)).decode()
+        except (BadRequestError, GatewayBusyError):
             tell("an image could not be fetched from where its provider put it")
             return None

@@ -6,27 +6,42 @@ https://cheatsheetseries.owasp.org/cheatsheets/Server_Side_Request_Forgery_Preve
 """
 
 import http.client
+import io
 import socket
 import time
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass, replace
-from ipaddress import IPv4Address, IPv6Address, IPv6Network, ip_address
+from collections.abc import Callable
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass, field
+from functools import cache, partial
+from ipaddress import IPv4Address, IPv6Address, IPv6Network, ip_address, ip_network
+from typing import Any, cast
 from urllib.parse import SplitResult, urljoin, urlsplit
 
 from haimaker.http import tls
+from haimaker.http.client import Cancel
 from haimaker.http.errors import BadRequestError
-from haimaker.http.values import JSON
 from haimaker.media import images as pictures
-from haimaker.operations.chat import ChatRequest
+from haimaker.operations.operation import OperationRequest
+from haimaker.upstream.shares import Shares
 
 MOST_BYTES = 20_000_000
-MOST_IMAGES = 100
+HEAD_BYTES = 65_536
+"""Of all that comes before an image, redirects' bodies and interim answers included."""
 SECONDS = 10.0
+"""For all images of a request together, from the look-up of the first name to the last byte."""
+LOOK_S = 0.1
+"""How often to look whether a name's look-up, which nothing can end, is still wanted."""
+FETCHES = Shares("images are being fetched", total=64, each=16)
+LOOKUPS = Shares("names of image hosts are being looked up", total=32, each=8)
+"""A look-up counts until it ends, also when nobody waits for it any more."""
 MOST_REDIRECTS = 3
 PORTS = {"http": 80, "https": 443}
 NAT64 = IPv6Network("64:ff9b::/96")
 UNICAST = IPv6Network("2000::/3")
 """All that the internet has given out: https://www.iana.org/assignments/ipv6-address-space"""
+SET_ASIDE = tuple(map(ip_network, ("192.0.0.0/24", "192.88.99.0/24", "2001::/23", "2001:db8::/32", "3fff::/20")))
+"""Set aside for protocols and documentation, of which Python's tables lack some.
+https://www.iana.org/assignments/iana-ipv4-special-registry  https://www.iana.org/assignments/iana-ipv6-special-registry"""
 KINDS = ("image/png", "image/jpeg", "image/gif", "image/webp")
 """That models look at."""
 
@@ -34,138 +49,196 @@ KINDS = ("image/png", "image/jpeg", "image/gif", "image/webp")
 def is_public(address: str) -> bool:
     """Whether an IP address is one of the public internet, also as the IPv4 address that an IPv6 one stands for."""
     found = ip_address(address.partition("%")[0])
+    inner: list[IPv4Address | IPv6Address | None] = [found]
     if isinstance(found, IPv6Address):
-        inner = [found.ipv4_mapped, found.sixtofour, *(found.teredo or ())]
         if found in NAT64:
             inner.append(IPv4Address(int(found) & 0xFFFFFFFF))
         elif found not in UNICAST and found.ipv4_mapped is None:
             return False
-        if any(address is not None and not address.is_global for address in inner):
-            return False
-    return found.is_global and not found.is_multicast
+        inner += [found.ipv4_mapped, found.sixtofour, *(found.teredo or ())]
+    return all(_is_global(each) for each in inner if each is not None)
+
+
+def _is_global(address: IPv4Address | IPv6Address) -> bool:
+    set_aside = any(address in network for network in SET_ASIDE)
+    return address.is_global and not address.is_multicast and not set_aside
+
+
+@dataclass(frozen=True, slots=True)
+class FetchBounds:
+    """Who the fetches of one request are for, when they have to be done, and what ends them before."""
+
+    until_s: float
+    """Monotonic."""
+    owner: str = ""
+    cancel: Cancel = field(default_factory=Cancel)
+
+    @classmethod
+    def within(cls, deadline_s: float, owner: str, cancel: Cancel, seconds: float | None = None) -> "FetchBounds":
+        """From now on, and never longer than `deadline_s`."""
+        return cls(min(deadline_s, time.monotonic() + (SECONDS if seconds is None else seconds)), owner, cancel)
+
+    def left_s(self) -> float:
+        """Raises TimeoutError, also where the request was given up."""
+        left_s = self.until_s - time.monotonic()
+        if left_s <= 0 or self.cancel.requested:
+            raise TimeoutError
+        return left_s
 
 
 @dataclass(frozen=True, slots=True)
 class ImageFetcher:
+    """Looks up, connects and reads within one deadline, which each step shares, and which ends when the client leaves."""
+
     may_connect: Callable[[str], bool] = is_public
     ports: frozenset[int] = frozenset(PORTS.values())
 
-    def inlined(self, request: ChatRequest) -> ChatRequest:
-        """The request with every linked image as a data URL. Raises BadRequestError, naming the part."""
-        places = list(_links(request.body["messages"]))
-        if not places:
-            return request
-        if len(places) > MOST_IMAGES:
-            raise BadRequestError(f"At most {MOST_IMAGES} images can be given by link.", param="messages", code="too_many_images")
-        until_s = time.monotonic() + SECONDS
-        data = {url: self._data_url(url, param, until_s) for url, param in reversed(places)}
-        messages = [_with_data(message, data) for message in request.body["messages"]]
-        return replace(request, body={**request.body, "messages": messages})
+    def inlined(self, request: OperationRequest, bounds: FetchBounds) -> OperationRequest:
+        """The request with every linked image as a data URL. Raises BadRequestError, naming the part, and GatewayBusyError."""
+        return request.inlined(partial(self.data_url, bounds=bounds))
 
-    def data_url(self, url: str, param: str) -> str:
-        """Raises BadRequestError, naming the parameter."""
-        return self._data_url(url, param, time.monotonic() + SECONDS)
-
-    def _data_url(self, url: str, param: str, until_s: float) -> str:
-        content = self.fetch(url, param, until_s)
+    def data_url(self, url: str, param: str, bounds: FetchBounds) -> str:
+        """Raises BadRequestError, naming the parameter, and GatewayBusyError."""
+        content = self.fetch(url, param, bounds)
         if pictures.kind_of(content) not in KINDS:
             raise BadRequestError("The URL is not one of a PNG, JPEG, GIF or WebP image.", param=param, code="invalid_image_url")
         return pictures.to_data_url(content)
 
-    def fetch(self, url: str, param: str, until_s: float) -> bytes:
-        """Whatever is there. Raises BadRequestError."""
+    def fetch(self, url: str, param: str, bounds: FetchBounds) -> bytes:
+        """Whatever is there. Raises BadRequestError, and GatewayBusyError."""
         try:
-            return self._fetch(url, until_s)
+            with FETCHES.hold(bounds.owner):
+                return self._fetch(url, bounds)
         except (OSError, http.client.HTTPException, ValueError) as error:
             # Why it failed would tell a client what is where in the gateway's network.
             raise BadRequestError("The image could not be fetched from its URL.", param=param, code="invalid_image_url") from error
 
-    def _fetch(self, url: str, until_s: float) -> bytes:
+    def _fetch(self, url: str, bounds: FetchBounds) -> bytes:
         for _ in range(MOST_REDIRECTS + 1):
             address = urlsplit(url)
-            connection = self._connect(address, until_s)
+            connected = self._connect(address, bounds)
             try:
-                target = (address.path or "/") + (f"?{address.query}" if address.query else "")
-                connection.request("GET", target, headers={"host": address.netloc.rpartition("@")[2], "accept": "image/*"})
-                answer = connection.getresponse()
-                if answer.status in (301, 302, 303, 307, 308):
-                    url = urljoin(url, answer.headers.get("location", ""))
-                    continue
-                if answer.status != 200:
-                    raise ValueError("not found")
-                return _read(answer, connection, until_s)
+                answer = _ask(connected, address, bounds)
+                if answer.status not in (301, 302, 303, 307, 308):
+                    return _read(answer)
+                url = urljoin(url, answer.headers.get("location", ""))
             finally:
-                connection.close()
+                bounds.cancel.forget(connected)
+                connected.close()
         raise ValueError("too many redirects")
 
-    def _connect(self, address: SplitResult, until_s: float) -> http.client.HTTPConnection:
+    def _connect(self, address: SplitResult, bounds: FetchBounds) -> socket.socket:
         """A connection to an address that was checked. Raises OSError or ValueError."""
         port = address.port or PORTS.get(address.scheme, 0)
         if address.scheme not in PORTS or not address.hostname or port not in self.ports:
             raise ValueError("not a web address")
-        found = socket.getaddrinfo(address.hostname, port, type=socket.SOCK_STREAM)
-        if not all(self.may_connect(str(place[0])) for *_, place in found):
+        found = _look_up(address.hostname, port, bounds)
+        if not found or not all(self.may_connect(str(place[0])) for *_, place in found):
             raise ValueError("not a public address")
         family, kind, protocol, _, place = found[0]
         connected = socket.socket(family, kind, protocol)
         try:
-            connected.settimeout(_left(until_s))
+            connected.settimeout(bounds.left_s())
+            bounds.cancel.watch(connected)
             connected.connect(place)
             if address.scheme == "https":
-                connected = tls.context().wrap_socket(connected, server_hostname=address.hostname)
+                bounds.cancel.forget(connected)
+                connected = _secure(connected, address.hostname, bounds)
         except BaseException:
+            bounds.cancel.forget(connected)
             connected.close()
             raise
-        connection = http.client.HTTPConnection(address.hostname, port)
-        connection.sock = connected
-        return connection
+        return connected
 
 
-def _read(answer: http.client.HTTPResponse, connection: http.client.HTTPConnection, until_s: float) -> bytes:
+def _secure(connected: socket.socket, host: str, bounds: FetchBounds) -> socket.socket:
+    secured = tls.context().wrap_socket(connected, server_hostname=host, do_handshake_on_connect=False)
+    try:
+        secured.settimeout(bounds.left_s())
+        bounds.cancel.watch(secured)
+        secured.do_handshake()
+    except BaseException:
+        bounds.cancel.forget(secured)
+        secured.close()
+        raise
+    return secured
+
+
+class _Reader(io.RawIOBase):
+    """What comes from a socket until the deadline, however little at a time, and no more than an image and a head."""
+
+    def __init__(self, connected: socket.socket, bounds: FetchBounds) -> None:
+        self._connected, self._bounds = connected, bounds
+        self._left = MOST_BYTES + HEAD_BYTES
+
+    def readable(self) -> bool:
+        return True
+
+    def readinto(self, buffer: Any) -> int:
+        self._connected.settimeout(self._bounds.left_s())
+        received = self._connected.recv_into(buffer)
+        if not received:
+            self._bounds.left_s()  # an end that is our own giving up is no end of an image
+        self._left -= received
+        if self._left < 0:
+            raise ValueError("too large")
+        return received
+
+
+@dataclass(frozen=True, slots=True)
+class _Readable:
+    """As much of a socket as `http.client` needs for an answer."""
+
+    reader: _Reader
+
+    def makefile(self, mode: str) -> io.BufferedReader:
+        return io.BufferedReader(self.reader)
+
+
+def _ask(connected: socket.socket, address: SplitResult, bounds: FetchBounds) -> http.client.HTTPResponse:
+    target = (address.path or "/") + (f"?{address.query}" if address.query else "")
+    host = address.netloc.rpartition("@")[2]
+    asking = http.client.HTTPConnection(address.hostname or "")
+    asking.sock = connected
+    connected.settimeout(bounds.left_s())
+    asking.request("GET", target, headers={"host": host, "accept": "image/*", "connection": "close"})
+    answer = http.client.HTTPResponse(cast(socket.socket, _Readable(_Reader(connected, bounds))), method="GET")
+    answer.begin()  # it skips interim answers, without end if they have none: the reader has one
+    return answer
+
+
+def _read(answer: http.client.HTTPResponse) -> bytes:
+    if answer.status != 200:
+        raise ValueError("not found")
     content = bytearray()
-    while True:
-        if connection.sock is not None:
-            connection.sock.settimeout(_left(until_s))
-        piece = answer.read1(65_536)
-        if not piece:
-            return bytes(content)
+    while piece := answer.read1(65_536):
         content += piece
         if len(content) > MOST_BYTES:
             raise ValueError("too large")
+    if answer.length:
+        raise ValueError("cut off")
+    return bytes(content)
 
 
-def _left(until_s: float) -> float:
-    left_s = until_s - time.monotonic()
-    if left_s <= 0:
-        raise TimeoutError
-    return left_s
+def _look_up(host: str, port: int, bounds: FetchBounds) -> list[Any]:
+    """The addresses of a name. Nothing ends a look-up, so it has a thread of its own, which is left to itself when it takes
+    too long. Raises OSError, ValueError, GatewayBusyError."""
+    LOOKUPS.take(bounds.owner)
+    try:
+        found: Future[list[Any]] = _threads().submit(socket.getaddrinfo, host, port, type=socket.SOCK_STREAM)
+    except BaseException:
+        LOOKUPS.give_back(bounds.owner)
+        raise
+    found.add_done_callback(lambda _: LOOKUPS.give_back(bounds.owner))
+    while True:
+        try:
+            return found.result(min(LOOK_S, bounds.left_s()))
+        except TimeoutError:
+            if found.done():
+                raise
+            bounds.left_s()
 
 
-def _links(messages: list[JSON]) -> Iterator[tuple[str, str]]:
-    """Every image that is a link, and where it stands."""
-    for i, message in enumerate(messages):
-        content = message.get("content")
-        for j, part in enumerate(content if isinstance(content, list) else ()):
-            url = _url_of(part)
-            if url[:8].lower().startswith(("http://", "https://")):
-                yield url, f"messages[{i}].content[{j}].image_url.url"
-
-
-def _url_of(part: JSON) -> str:
-    image = part.get("image_url") if part.get("type") == "image_url" else None
-    url = image.get("url") if isinstance(image, dict) else image
-    return url if isinstance(url, str) else ""
-
-
-def _with_data(message: JSON, data: dict[str, str]) -> JSON:
-    content = message.get("content")
-    if not isinstance(content, list):
-        return message
-    return {**message, "content": [_inlined(part, data.get(_url_of(part))) for part in content]}
-
-
-def _inlined(part: JSON, data: str | None) -> JSON:
-    if data is None:
-        return part
-    image = part["image_url"]
-    return {**part, "image_url": {**image, "url": data} if isinstance(image, dict) else {"url": data}}
+@cache
+def _threads() -> ThreadPoolExecutor:
+    return ThreadPoolExecutor(LOOKUPS.total, thread_name_prefix="lookup")

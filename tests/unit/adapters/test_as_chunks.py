@@ -3,9 +3,9 @@
 import json
 
 import pytest
+from haimaker.adapters.as_chunks import as_chunks
 from openai.types import Completion
 
-from haimaker.adapters.as_chunks import as_chunks
 from haimaker.adapters.openai.messages import without
 from haimaker.http.values import JSON
 from tests.unit.adapters.folding import fold

@@ -139,7 +139,7 @@ def test_any_answer_is_read_or_is_an_error_of_the_provider(target: str, body: JS
         return
     for image in made.body["data"]:
         assert isinstance(image["b64_json"] or image["url"], str)
-    assert list(request.as_events(request.joined([made, made])))[-1].body["type"] == "image_generation.completed"
+    assert list(request.as_events(request.merge([made, made])))[-1].body["type"] == "image_generation.completed"
 
 
 @given(
@@ -150,8 +150,8 @@ def test_no_image_costs_more_than_was_held(target: str, body: JSON, quality: str
     """Whatever quality, size and steps the provider made of it; tokens within what its documentation says."""
     attempt = attempt_at(target)
     request = parsed(KINDS[0], body)
-    most = costs.most_nanousd(request.most(attempt), attempt.facts)
-    made = request.estimate(attempt)
+    most = costs.max_cost_nanousd(request.max_usage(attempt), attempt.facts)
+    made = request.estimate_usage(attempt)
     if not image_counts.by_token(attempt.facts):
         made = request.counted(attempt, request.n, quality, None if made.pixels else size_of(size), steps)
     cost = costs.cost_nanousd(made, attempt.facts)
@@ -191,7 +191,7 @@ def test_every_image_model_of_the_table_that_is_served_has_a_price() -> None:
         for known in prices.models(name):
             if known.mode == "image_generation" and known.rates:
                 attempt = Attempt("req", 0, row_for(name, known.model, KINDS[0]), known.model, known)
-                assert costs.most_nanousd(request.most(attempt), known), known.model
+                assert costs.max_cost_nanousd(request.max_usage(attempt), known), known.model
 
 
 @pytest.mark.parametrize(("size", "shape"), [("1024x1536", ("2:3", "1K")), ("3840x2160", ("16:9", "4K"))])

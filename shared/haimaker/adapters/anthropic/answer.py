@@ -43,7 +43,7 @@ class Block:
 
 
 @dataclass(slots=True)
-class UpstreamBody:
+class Answer:
     id: str = ""
     model: str = ""
     usage: JSON = field(default_factory=dict)

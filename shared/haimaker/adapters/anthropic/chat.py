@@ -8,7 +8,7 @@ from collections.abc import Iterable, Iterator
 from itertools import chain
 
 from haimaker.adapters.anthropic import counts, parts, settings, tools, traits
-from haimaker.adapters.anthropic.answer import UpstreamBody, folded
+from haimaker.adapters.anthropic.answer import Answer, folded
 from haimaker.adapters.anthropic.draft import Draft
 from haimaker.adapters.anthropic.failures import from_body, read_error
 from haimaker.adapters.anthropic.messages import conversation
@@ -16,9 +16,10 @@ from haimaker.adapters.events import json_object
 from haimaker.adapters.parameters import OPENAI, Parameters
 from haimaker.http import errors
 from haimaker.http.sse import dumps
-from haimaker.http.values import JSON, StreamEvent, Event, UpstreamRequest
+from haimaker.http.values import JSON, Event, StreamEvent, UpstreamRequest
 from haimaker.operations.attempt import Attempt
 from haimaker.operations.chat import ChatRequest
+from haimaker.operations.operation import Result, UpstreamBody
 from haimaker.pricing import usage
 
 __all__ = ["from_stream", "from_upstream", "read_error", "to_upstream"]
@@ -69,20 +70,21 @@ def to_upstream(request: ChatRequest, attempt: Attempt) -> UpstreamRequest:
     return UpstreamRequest(PATH, dumps(draft.call), headers(draft, attempt), dropped=tuple(draft.dropped))
 
 
-def from_upstream(body: JSON, attempt: Attempt) -> JSON:
-    if body.get("type") == "error" or (body.get("error") and "content" not in body):
-        raise from_body(body)
-    if not isinstance(body.get("content"), list) and not body.get("stop_reason"):
+def from_upstream(body: UpstreamBody, request: ChatRequest, attempt: Attempt) -> Result:
+    said = body.object()
+    if said.get("type") == "error" or (said.get("error") and "content" not in said):
+        raise from_body(said)
+    if not isinstance(said.get("content"), list) and not said.get("stop_reason"):
         raise errors.BadGatewayError("The provider's answer has no content.", code="invalid_provider_response")
-    answer = UpstreamBody()
-    message = folded(chain(answer.read({"type": "message_start", "message": body}), answer.rest()))
+    answer = Answer()
+    message = folded(chain(answer.read({"type": "message_start", "message": said}), answer.rest()))
     choice = {"index": 0, "message": message, "finish_reason": answer.finish_reason, "logprobs": None}
-    return {**_head(answer, attempt, "chat.completion"), "choices": [choice], **_usage(answer), **_container(answer)}
+    return Result({**_head(answer, attempt, "chat.completion"), "choices": [choice], **_usage(answer), **_container(answer)})
 
 
-def from_stream(events: Iterable[Event], attempt: Attempt) -> Iterator[StreamEvent]:
+def from_stream(events: Iterable[Event], request: ChatRequest, attempt: Attempt) -> Iterator[StreamEvent]:
     """The first chunk waits for the first word of the answer: until then another provider may be asked instead."""
-    answer = UpstreamBody()
+    answer = Answer()
     role: JSON | None = {"role": "assistant"}
     for event in events:
         body = json_object(event)
@@ -147,7 +149,7 @@ def _draft(request: ChatRequest, attempt: Attempt) -> Draft:
     return draft
 
 
-def _head(answer: UpstreamBody, attempt: Attempt, kind: str) -> JSON:
+def _head(answer: Answer, attempt: Attempt, kind: str) -> JSON:
     head = {
         "id": f"chatcmpl-{answer.id or attempt.request_id}",
         "object": kind,
@@ -158,18 +160,18 @@ def _head(answer: UpstreamBody, attempt: Attempt, kind: str) -> JSON:
     return {**head, "service_tier": tier} if tier in ("default", "priority") else head
 
 
-def _chunk(answer: UpstreamBody, attempt: Attempt, delta: JSON, finish_reason: str | None = None) -> StreamEvent:
+def _chunk(answer: Answer, attempt: Attempt, delta: JSON, finish_reason: str | None = None) -> StreamEvent:
     choice = {"index": 0, "delta": delta, "finish_reason": finish_reason, "logprobs": None}
     return StreamEvent({**_head(answer, attempt, "chat.completion.chunk"), "choices": [choice]})
 
 
-def _last_words(answer: UpstreamBody, attempt: Attempt) -> Iterator[StreamEvent]:
+def _last_words(answer: Answer, attempt: Attempt) -> Iterator[StreamEvent]:
     """The chunk of usage, also for an answer that breaks off: what there was of it is charged."""
     if told := _usage(answer):
         yield StreamEvent({**_head(answer, attempt, "chat.completion.chunk"), "choices": [], **told, **_container(answer)})
 
 
-def _usage(answer: UpstreamBody) -> JSON:
+def _usage(answer: Answer) -> JSON:
     """The field `usage`; without one where the provider told none, so that it is estimated and not free."""
     if not answer.usage:
         return {}
@@ -177,5 +179,5 @@ def _usage(answer: UpstreamBody) -> JSON:
     return {"usage": {**usage.to_openai(counts.tokens(answer.usage)), **copied}}
 
 
-def _container(answer: UpstreamBody) -> JSON:
+def _container(answer: Answer) -> JSON:
     return {"container": answer.container} if answer.container else {}

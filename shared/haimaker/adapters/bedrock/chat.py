@@ -11,13 +11,14 @@ from urllib.parse import quote
 from haimaker.adapters.bedrock.failures import from_event, is_exception, read_error
 from haimaker.adapters.bedrock.families import family_of
 from haimaker.adapters.bedrock.requests import to_body
-from haimaker.adapters.bedrock.responses import UpstreamBody, Block, blocks_of, extras, to_usage
+from haimaker.adapters.bedrock.responses import Answer, Block, blocks_of, extras, to_usage
 from haimaker.adapters.events import json_object
 from haimaker.http import errors
 from haimaker.http.sse import dumps
-from haimaker.http.values import JSON, StreamEvent, Event, UpstreamRequest
+from haimaker.http.values import JSON, Event, StreamEvent, UpstreamRequest
 from haimaker.operations.attempt import Attempt
 from haimaker.operations.chat import ChatRequest
+from haimaker.operations.operation import Result, UpstreamBody
 
 __all__ = ["from_stream", "from_upstream", "read_error", "to_upstream"]
 
@@ -34,28 +35,29 @@ def to_upstream(request: ChatRequest, attempt: Attempt) -> UpstreamRequest:
     return UpstreamRequest(path, dumps(body), headers, dropped=tuple(dropped))
 
 
-def from_upstream(body: JSON, attempt: Attempt) -> JSON:
-    output = body.get("output")
+def from_upstream(body: UpstreamBody, request: ChatRequest, attempt: Attempt) -> Result:
+    said = body.object()
+    output = said.get("output")
     message = output.get("message") if isinstance(output, dict) else None
     content = message.get("content") if isinstance(message, dict) else None
     if not isinstance(content, list):
         raise errors.BadGatewayError("The provider's answer has no message.")
-    answer = UpstreamBody(family_of(attempt.model).name)
+    answer = Answer(family_of(attempt.model).name)
     for start, deltas in blocks_of(content):
         block, _ = answer.opens(start)
         for delta in deltas:
             answer.goes_on(block, delta)
         answer.closes(block)
-    finish = answer.finish(body.get("stopReason"))
+    finish = answer.finish(said.get("stopReason"))
     choice = {"index": 0, "message": answer.message(), "logprobs": None, "finish_reason": finish}
-    usage = to_usage(body)
-    return {**_head(attempt, "chat.completion"), "choices": [choice], **({"usage": usage} if usage else {}), **extras(body)}
+    usage = to_usage(said)
+    return Result({**_head(attempt, "chat.completion"), "choices": [choice], **({"usage": usage} if usage else {}), **extras(said)})
 
 
-def from_stream(events: Iterable[Event], attempt: Attempt) -> Iterator[StreamEvent]:
+def from_stream(events: Iterable[Event], request: ChatRequest, attempt: Attempt) -> Iterator[StreamEvent]:
     """Usage comes before or after the event that ends the message; both are told at the end of the stream."""
     head = _head(attempt, "chat.completion.chunk")
-    answer = UpstreamBody(family_of(attempt.model).name)
+    answer = Answer(family_of(attempt.model).name)
     metadata: JSON = {}
     stopped: JSON | None = None
     begun = False
@@ -77,7 +79,7 @@ def from_stream(events: Iterable[Event], attempt: Attempt) -> Iterator[StreamEve
         yield StreamEvent({**head, **extras(metadata), "choices": [], "usage": usage})
 
 
-def _bodies(events: Iterable[Event], answer: UpstreamBody) -> Iterator[tuple[str, JSON]]:
+def _bodies(events: Iterable[Event], answer: Answer) -> Iterator[tuple[str, JSON]]:
     """The bodies of `messageStop` and `metadata`, and under no name the deltas that the other events make."""
     open_blocks: dict[Any, Block] = {}
     for event in events:

@@ -21,7 +21,7 @@ from haimaker.operations.attempt import Attempt
 from haimaker.operations.fields import OURS
 from haimaker.operations.image_forms import images_of, mask_of
 from haimaker.operations.images import ImageRequest
-from haimaker.operations.operation import UpstreamBody, Result
+from haimaker.operations.operation import Result, UpstreamBody
 from haimaker.pricing.image_variants import DEFAULT_SIZE, Size
 
 __all__ = ["from_upstream", "most_at_once", "read_error", "to_upstream"]

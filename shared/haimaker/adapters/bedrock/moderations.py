@@ -18,7 +18,7 @@ from haimaker.models.catalog import to_units
 from haimaker.operations.attempt import Attempt
 from haimaker.operations.moderation_results import Finding, verdict
 from haimaker.operations.moderations import ModerationRequest
-from haimaker.operations.operation import UpstreamBody, Result
+from haimaker.operations.operation import Result, UpstreamBody
 from haimaker.pricing.usage import Tokens, count
 
 __all__ = ["from_upstream", "most_at_once", "read_error", "to_upstream"]

@@ -45,7 +45,7 @@ class Block:
 
 
 @dataclass(slots=True)
-class UpstreamBody:
+class Answer:
     """What has been said so far. Its methods take what comes next and yield the deltas that tell it."""
 
     family: str

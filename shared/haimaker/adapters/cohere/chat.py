@@ -7,14 +7,15 @@ from collections.abc import Iterable, Iterator
 from typing import Any
 
 from haimaker.adapters.cohere.requests import to_body
-from haimaker.adapters.cohere.responses import UpstreamBody, to_usage
+from haimaker.adapters.cohere.responses import Answer, to_usage
 from haimaker.adapters.events import json_object
 from haimaker.adapters.openai.failures import CONTEXT_PHRASES, POLICY_PHRASES
 from haimaker.http import errors
 from haimaker.http.sse import dumps
-from haimaker.http.values import JSON, StreamEvent, ErrorFields, Event, UpstreamRequest
+from haimaker.http.values import JSON, ErrorFields, Event, StreamEvent, UpstreamRequest
 from haimaker.operations.attempt import Attempt
 from haimaker.operations.chat import ChatRequest
+from haimaker.operations.operation import Result, UpstreamBody
 
 __all__ = ["from_stream", "from_upstream", "read_error", "to_upstream"]
 
@@ -38,11 +39,12 @@ def to_upstream(request: ChatRequest, attempt: Attempt) -> UpstreamRequest:
     return UpstreamRequest(PATH, dumps(body), headers, dropped=tuple(dropped))
 
 
-def from_upstream(body: JSON, attempt: Attempt) -> JSON:
-    message = body.get("message")
+def from_upstream(body: UpstreamBody, request: ChatRequest, attempt: Attempt) -> Result:
+    said = body.object()
+    message = said.get("message")
     if not isinstance(message, dict):
         raise errors.BadGatewayError("The provider's answer has no message.")
-    answer = UpstreamBody()
+    answer = Answer()
     for part in _parts(message.get("content")):
         answer.says(part)
     answer.plans(message.get("tool_plan"))
@@ -51,18 +53,18 @@ def from_upstream(body: JSON, attempt: Attempt) -> JSON:
     answer.called()
     for citation in _list(message.get("citations")):
         answer.cites(citation)
-    for item in _list(body.get("logprobs")):
+    for item in _list(said.get("logprobs")):
         answer.weighs(item)
-    finish = answer.finish(body.get("finish_reason"), body.get("error"))
+    finish = answer.finish(said.get("finish_reason"), said.get("error"))
     logprobs = {"content": answer.logprobs, "refusal": None} if answer.logprobs else None
     choice = {"index": 0, "message": answer.message(), "logprobs": logprobs, "finish_reason": finish}
-    usage = to_usage(body.get("usage"), attempt.facts)
-    head = _head(body.get("id"), attempt, "chat.completion")
-    return {**head, "choices": [choice], **({"usage": usage} if usage else {})}
+    usage = to_usage(said.get("usage"), attempt.facts)
+    head = _head(said.get("id"), attempt, "chat.completion")
+    return Result({**head, "choices": [choice], **({"usage": usage} if usage else {})})
 
 
-def from_stream(events: Iterable[Event], attempt: Attempt) -> Iterator[StreamEvent]:
-    answer = UpstreamBody()
+def from_stream(events: Iterable[Event], request: ChatRequest, attempt: Attempt) -> Iterator[StreamEvent]:
+    answer = Answer()
     head = _head(None, attempt, "chat.completion.chunk")
     begun = False
     for event in events:
@@ -96,7 +98,7 @@ def read_error(body: object) -> ErrorFields:
     return ErrorFields(message, next((code for phrases, code in PHRASES if any(phrase in text for phrase in phrases)), None))
 
 
-def _ended(delta: JSON, head: JSON, answer: UpstreamBody, attempt: Attempt, begun: bool) -> Iterator[StreamEvent]:
+def _ended(delta: JSON, head: JSON, answer: Answer, attempt: Attempt, begun: bool) -> Iterator[StreamEvent]:
     finish = answer.finish(delta.get("finish_reason"), delta.get("error"))
     if not begun:
         yield _chunk(head, {"role": "assistant"})
@@ -107,7 +109,7 @@ def _ended(delta: JSON, head: JSON, answer: UpstreamBody, attempt: Attempt, begu
         yield StreamEvent({**head, "choices": [], "usage": usage})
 
 
-def _deltas(kind: Any, body: JSON, answer: UpstreamBody) -> list[JSON]:
+def _deltas(kind: Any, body: JSON, answer: Answer) -> list[JSON]:
     """https://docs.cohere.com/docs/streaming#stream-events"""
     message = _object(_object(body.get("delta")).get("message"))
     if kind in ("content-start", "content-delta"):

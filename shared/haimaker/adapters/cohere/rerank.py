@@ -11,7 +11,7 @@ from haimaker.http.errors import from_upstream as error_of
 from haimaker.http.sse import dumps
 from haimaker.http.values import JSON, UpstreamRequest
 from haimaker.operations.attempt import Attempt
-from haimaker.operations.operation import UpstreamBody, Result
+from haimaker.operations.operation import Result, UpstreamBody
 from haimaker.operations.rerank import RerankRequest
 
 __all__ = ["from_upstream", "read_error", "to_upstream"]

@@ -27,7 +27,7 @@ NO_ARGUMENTS = ("", "null")
 
 
 @dataclass(slots=True)
-class UpstreamBody:
+class Answer:
     """What has been said so far. Its methods take what comes next and return the deltas that tell it."""
 
     text: str = ""

@@ -8,7 +8,7 @@ from haimaker.adapters.openai.rerank import most_at_once
 from haimaker.http.sse import dumps
 from haimaker.http.values import JSON, UpstreamRequest
 from haimaker.operations.attempt import Attempt
-from haimaker.operations.operation import UpstreamBody, Result
+from haimaker.operations.operation import Result, UpstreamBody
 from haimaker.operations.rerank import RerankRequest
 
 __all__ = ["from_upstream", "most_at_once", "read_error", "to_upstream"]

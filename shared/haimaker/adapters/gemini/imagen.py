@@ -16,7 +16,7 @@ from haimaker.http.values import JSON, UpstreamRequest
 from haimaker.operations.attempt import Attempt
 from haimaker.operations.fields import OURS
 from haimaker.operations.images import ImageRequest
-from haimaker.operations.operation import UpstreamBody, Result
+from haimaker.operations.operation import Result, UpstreamBody
 from haimaker.pricing.image_variants import Size
 
 __all__ = ["from_upstream", "read_error", "to_upstream"]

@@ -23,7 +23,7 @@ from haimaker.operations.attempt import Attempt
 from haimaker.operations.fields import OURS
 from haimaker.operations.image_forms import images_of, mask_of
 from haimaker.operations.images import ImageRequest
-from haimaker.operations.operation import UpstreamBody, Result
+from haimaker.operations.operation import Result, UpstreamBody
 from haimaker.pricing import image_usage as image_counts
 from haimaker.pricing import usage
 from haimaker.pricing.usage import Tokens

@@ -12,7 +12,7 @@ from haimaker.http.sse import dumps
 from haimaker.http.values import UpstreamRequest
 from haimaker.operations.attempt import Attempt
 from haimaker.operations.embeddings import EmbeddingRequest
-from haimaker.operations.operation import UpstreamBody, Result
+from haimaker.operations.operation import Result, UpstreamBody
 
 __all__ = ["from_upstream", "read_error", "to_upstream"]
 

@@ -12,9 +12,10 @@ from typing import Any
 from haimaker.adapters.openai import chat
 from haimaker.adapters.openai.failures import read_error
 from haimaker.adapters.openai.messages import CARRIED
-from haimaker.http.values import JSON, StreamEvent, Event, UpstreamRequest
+from haimaker.http.values import JSON, Event, StreamEvent, UpstreamRequest
 from haimaker.operations.attempt import Attempt
 from haimaker.operations.chat import ChatRequest
+from haimaker.operations.operation import Result, UpstreamBody
 
 __all__ = ["from_stream", "from_upstream", "read_error", "to_upstream"]
 
@@ -34,12 +35,12 @@ def to_upstream(request: ChatRequest, attempt: Attempt) -> UpstreamRequest:
     return chat.to_upstream(replace(request, body={**request.body, "messages": messages}), attempt)
 
 
-def from_upstream(body: JSON, attempt: Attempt) -> JSON:
-    return chat.from_upstream(body, attempt)
+def from_upstream(body: UpstreamBody, request: ChatRequest, attempt: Attempt) -> Result:
+    return chat.from_upstream(body, request, attempt)
 
 
-def from_stream(events: Iterable[Event], attempt: Attempt) -> Iterator[StreamEvent]:
-    return chat.from_stream(events, attempt)
+def from_stream(events: Iterable[Event], request: ChatRequest, attempt: Attempt) -> Iterator[StreamEvent]:
+    return chat.from_stream(events, request, attempt)
 
 
 def _is_empty_turn(message: JSON) -> bool:

@@ -10,9 +10,9 @@ from haimaker.adapters.hearing import flat, listed, parted, words_of
 from haimaker.adapters.openai.failures import from_body, is_failure, read_error
 from haimaker.http import multipart as multipart_form
 from haimaker.http.errors import BadGatewayError
-from haimaker.http.values import JSON, StreamEvent, Event, UpstreamRequest
+from haimaker.http.values import JSON, Event, StreamEvent, UpstreamRequest
 from haimaker.operations.attempt import Attempt
-from haimaker.operations.operation import UpstreamBody, Result
+from haimaker.operations.operation import Result, UpstreamBody
 from haimaker.operations.transcriptions import TranscriptionRequest
 from haimaker.operations.transcripts import Transcript, spoken
 

@@ -16,9 +16,10 @@ from haimaker.adapters.openai.spoken import call_id
 from haimaker.adapters.openai.thinking_tags import tags_of
 from haimaker.http import errors
 from haimaker.http.sse import dumps
-from haimaker.http.values import JSON, StreamEvent, Event, UpstreamRequest
+from haimaker.http.values import JSON, Event, StreamEvent, UpstreamRequest
 from haimaker.operations.attempt import Attempt
 from haimaker.operations.chat import ChatRequest
+from haimaker.operations.operation import Result, UpstreamBody
 
 __all__ = ["from_stream", "from_upstream", "read_error", "to_upstream"]
 
@@ -31,13 +32,13 @@ def to_upstream(request: ChatRequest, attempt: Attempt) -> UpstreamRequest:
     return UpstreamRequest(PATH, dumps(body), {"content-type": "application/json", **attempt.provider.headers}, dropped=dropped)
 
 
-def from_upstream(body: JSON, attempt: Attempt) -> JSON:
-    made = whole(body, attempt, "message")
+def from_upstream(body: UpstreamBody, request: ChatRequest, attempt: Attempt) -> Result:
+    made = whole(body.object(), attempt, "message")
     tags = tags_of(attempt)
-    return tags.whole(made) if tags else made
+    return Result(tags.whole(made) if tags else made)
 
 
-def from_stream(events: Iterable[Event], attempt: Attempt) -> Iterator[StreamEvent]:
+def from_stream(events: Iterable[Event], request: ChatRequest, attempt: Attempt) -> Iterator[StreamEvent]:
     return streamed(events, attempt, "delta")
 
 

@@ -9,9 +9,9 @@ from haimaker.http.errors import BadGatewayError
 from haimaker.http.sse import dumps
 from haimaker.http.values import JSON, UpstreamRequest
 from haimaker.operations.attempt import Attempt
-from haimaker.operations.fields import OURS
 from haimaker.operations.embeddings import EmbeddingRequest
-from haimaker.operations.operation import UpstreamBody, Result
+from haimaker.operations.fields import OURS
+from haimaker.operations.operation import Result, UpstreamBody
 
 __all__ = ["from_upstream", "read_error", "to_upstream"]
 

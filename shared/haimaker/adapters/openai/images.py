@@ -14,11 +14,11 @@ from haimaker.adapters.openai.requests import renamed, taken
 from haimaker.http import multipart as multipart_form
 from haimaker.http.errors import BadGatewayError
 from haimaker.http.sse import DONE, dumps
-from haimaker.http.values import JSON, StreamEvent, Event, UpstreamRequest
+from haimaker.http.values import JSON, Event, StreamEvent, UpstreamRequest
 from haimaker.operations.attempt import Attempt
 from haimaker.operations.fields import OURS
 from haimaker.operations.images import ImageRequest
-from haimaker.operations.operation import UpstreamBody, Result
+from haimaker.operations.operation import Result, UpstreamBody
 from haimaker.pricing import image_usage as image_counts
 from haimaker.pricing.image_variants import size_of
 

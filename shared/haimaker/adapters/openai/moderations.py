@@ -11,7 +11,7 @@ from haimaker.operations.attempt import Attempt
 from haimaker.operations.fields import OURS
 from haimaker.operations.moderation_results import completed
 from haimaker.operations.moderations import ModerationRequest
-from haimaker.operations.operation import UpstreamBody, Result
+from haimaker.operations.operation import Result, UpstreamBody
 
 __all__ = ["from_upstream", "read_error", "to_upstream"]
 

@@ -14,8 +14,9 @@ from haimaker.http import sse
 from haimaker.http.sse import dumps
 from haimaker.http.values import JSON, UpstreamRequest, UpstreamResponse
 from haimaker.operations.attempt import Attempt
-from haimaker.operations.operation import ByteStream, is_last
+from haimaker.operations.operation import ByteStream
 from haimaker.operations.speech import SpeechRequest
+from haimaker.operations.stream_usage import is_last
 from haimaker.pricing.usage import Tokens
 
 __all__ = ["from_bytes", "read_error", "to_upstream"]

@@ -14,7 +14,7 @@ from haimaker.models.catalog import UNITS_PER_USD
 from haimaker.operations.attempt import Attempt
 from haimaker.operations.image_forms import images_of, mask_of
 from haimaker.operations.images import ImageRequest
-from haimaker.operations.operation import UpstreamBody, Result
+from haimaker.operations.operation import Result, UpstreamBody
 from haimaker.pricing.usage import MAX_COUNT
 
 __all__ = ["from_upstream", "most_at_once", "read_error", "to_upstream"]

@@ -10,7 +10,7 @@ from haimaker.adapters.openai.rerank import most_at_once
 from haimaker.http.sse import dumps
 from haimaker.http.values import UpstreamRequest
 from haimaker.operations.attempt import Attempt
-from haimaker.operations.operation import UpstreamBody, Result
+from haimaker.operations.operation import Result, UpstreamBody
 from haimaker.operations.rerank import RerankRequest
 from haimaker.pricing.usage import Tokens
 

@@ -14,8 +14,8 @@ from haimaker.store.sqlite import SQLiteStore
 from local.command_line.__main__ import carry_out, read
 from local.command_line.context import Context
 from local.command_line.doctor import laptop
+from local.command_line.stack import Stack
 from local.command_line.terminal import ROOT, Terminal
-from local.stack import Stack
 from tests.support.account import PARAMETER, SECRET, STACK
 from tests.support.fake_upstream import FakeUpstream
 from tests.support.openai_wire import error
@@ -255,7 +255,7 @@ def test_what_is_broken_in_an_account(account, examine, machine):
 
 def test_a_clock_that_is_off(account, examine, machine, monkeypatch):
     deploy(account, "http://127.0.0.1:1/v1")
-    monkeypatch.setattr("local.stack.Stack.clock_skew_s", lambda self: -400.0)
+    monkeypatch.setattr("local.command_line.stack.Stack.clock_skew_s", lambda self: -400.0)
     assert "400 s off" in of(examine(machine, "--stack", "haimaker", status=1), "clock")["message"]
 
 

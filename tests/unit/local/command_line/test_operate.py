@@ -17,13 +17,13 @@ from haimaker.accounts import keys as auth
 from haimaker.providers.registry import PROVIDERS
 from haimaker.store import Account, ledger, tables
 from haimaker.store.sqlite import SQLiteStore
-from local import provider_secrets
+from local.command_line import provider_secrets
 from local.command_line.__main__ import carry_out, read
 from local.command_line.context import Context
+from local.command_line.operate import HEALTH, Operator
+from local.command_line.provider_secrets import PARAMETER_BYTES, SecretsError
+from local.command_line.stack import OperatorError, Stack
 from local.command_line.terminal import ROOT, Terminal
-from local.operate import HEALTH, Operator
-from local.provider_secrets import PARAMETER_BYTES, SecretsError
-from local.stack import OperatorError, Stack
 from tests.support.account import PARAMETER, SECRET, STACK
 
 ACCOUNT = "123456789012"
@@ -306,7 +306,7 @@ def test_a_stacks_counters_are_proven_by_its_records(monkeypatch, tmp_path, word
     assert store.correct("key#1", 0, 5)
     monkeypatch.setattr(Stack, "store", lambda stack: store)
     monkeypatch.setattr(Stack, "owner", lambda stack: "account 1")
-    monkeypatch.setattr("local.reconcile.PAUSE_S", 0)
+    monkeypatch.setattr("local.command_line.reconcile.PAUSE_S", 0)
     monkeypatch.setenv("AWS_REGION", "us-east-1")
     desk = Desk()
     assert desk("--stack", "haimaker", "reconcile", *words) == status

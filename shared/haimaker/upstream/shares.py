@@ -1,0 +1,46 @@
+"""A bound on what a process does at once of one kind, of which no single owner gets more than a share.
+
+What is over the bound is refused at once, since whoever waits keeps a thread.
+"""
+
+from collections import Counter
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from threading import Lock
+
+from haimaker.http.errors import GatewayBusyError
+
+
+@dataclass(slots=True)
+class Shares:
+    """At most `total` at once, and at most `each` of one owner."""
+
+    what: str
+    """In words, for who is refused."""
+    total: int
+    each: int
+    _taken: Counter[str] = field(default_factory=Counter)
+    _lock: Lock = field(default_factory=Lock)
+
+    @contextmanager
+    def hold(self, owner: str) -> Iterator[None]:
+        """For the time of a block. Raises GatewayBusyError."""
+        self.take(owner)
+        try:
+            yield
+        finally:
+            self.give_back(owner)
+
+    def take(self, owner: str) -> None:
+        """Raises GatewayBusyError."""
+        with self._lock:
+            if self._taken.total() >= self.total or self._taken[owner] >= self.each:
+                raise GatewayBusyError(f"Too many {self.what} at the same moment.", code="gateway_busy")
+            self._taken[owner] += 1
+
+    def give_back(self, owner: str) -> None:
+        with self._lock:
+            self._taken[owner] -= 1
+            if not self._taken[owner]:
+                del self._taken[owner]
