@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from haimaker.credentials.access import access_from
-from haimaker.providers.registry import PROVIDERS
+from haimaker.providers.registry import all_providers
 from haimaker.routing.plan import Config, Route
 from haimaker.routing.targets import Targets
 from haimaker.settings.gateway_toml import FALLBACKS, parse
@@ -44,7 +44,7 @@ def checked(context: Context) -> int:
     """1 where a target can't be used as it is. Raises SettingsError where the gateway would not start."""
     path = Path(context.arguments.file) if context.arguments.file else path_of(context.environment)
     config = read(path)
-    secrets = provider_secrets.merge(context.stack().secrets()) if context.arguments.stack else context.environment
+    secrets = provider_secrets.joined(context.stack().secrets()) if context.arguments.stack else context.environment
     found = list(leads(config, access_from(secrets, config.accounts)))
     context.terminal.show([lead._asdict() for lead in found], TITLES, found, empty=f"{path} is valid, and names no routes.")
     return int(any(lead.problem for lead in found))
@@ -64,7 +64,7 @@ def read(path: Path) -> Config:
 
 def leads(config: Config, on: Collection[str]) -> Iterator[Lead]:
     """For each target of each route, what it costs and what is wrong with it."""
-    rows = [*PROVIDERS, *(account.row for account in config.accounts.values())]
+    rows = [*all_providers(), *(account.row for account in config.accounts.values())]
     targets = Targets(config, [row for row in rows if row.name in on or row.offline])
     for name, route in config.routes.items():
         for part, share, model in _parts(route):

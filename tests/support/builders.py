@@ -82,6 +82,6 @@ def record(status: Status = "ok", error: APIError | None = None, *, target: str 
     return settlement.settle(status, 2.0, error)
 
 
-def whole(adapter: Any, body: Any, attempt: Attempt, request: Any = None) -> Any:
+def result_of(adapter: Any, body: Any, attempt: Attempt, request: Any = None) -> Any:
     """What a chat adapter makes of a provider's 2xx answer."""
     return adapter.from_upstream(UpstreamBody({}, json.dumps(body).encode()), request or chat_request(), attempt).body

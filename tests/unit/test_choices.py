@@ -10,9 +10,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from haimaker.adapters import splitting as choices
 from haimaker.http.errors import APIError, BadGatewayError
 from haimaker.http.values import JSON, StreamEvent
+from haimaker.operations import splitting
 from haimaker.operations.attempt import Attempt
 from haimaker.operations.chat import TextRequest
 from haimaker.operations.completions import CompletionRequest
@@ -45,7 +45,7 @@ def asked(request: TextRequest) -> tuple[Any, int | None]:
     ],
 )
 def test_a_request_becomes_as_many_as_its_target_needs(request_: TextRequest, target: Attempt, calls: list[Any]) -> None:
-    made = choices.split(request_, target)
+    made = request_.split(target)
     assert [asked(each) for each in made] == calls
     for each in made:
         assert each.body.get("n") == each.fields.n
@@ -55,7 +55,7 @@ def test_a_request_becomes_as_many_as_its_target_needs(request_: TextRequest, ta
 @given(st.lists(st.text(max_size=20), min_size=1, max_size=6))
 def test_the_size_of_a_call_is_not_less_than_its_body(prompts: list[str]) -> None:
     """So that what is put aside for it covers it."""
-    calls = choices.split(completion_request(prompt=prompts), CHATS)
+    calls = completion_request(prompt=prompts).split(CHATS)
     for call in calls:
         sent = json.dumps(call.body, ensure_ascii=False).encode()
         assert call.size >= len(sent)
@@ -108,7 +108,7 @@ def streamed(model: Model, calls: list[TextRequest]) -> list[StreamEvent]:
 def test_whole_and_streamed_answers_have_the_same_choices_in_order(
     prompts: list[str], n: int, target: Attempt, every_chunk: bool, together: bool
 ) -> None:
-    calls = choices.split(completion_request(prompt=prompts, n=n), target)
+    calls = completion_request(prompt=prompts, n=n).split(target)
     whole = splitting.merge_responses([(model := Model()).whole(calls[0]), *(model.whole(call) for call in calls[1:])])
     chunks = streamed(Model(every_chunk=every_chunk, together=together), calls)
     made = sorted((choice["index"], choice["text"]) for choice in whole["choices"])

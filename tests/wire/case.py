@@ -27,6 +27,7 @@ from haimaker.operations.chat import TextRequest, parse_chat
 from haimaker.operations.completions import parse_completion
 from haimaker.providers.registry import row_for
 from tests.support import event_messages
+from tests.support.builders import result_of
 
 ROOT = Path(__file__).parent
 PARSE: Mapping[str, Callable[[bytes], TextRequest]] = {"chat": parse_chat, "completions": parse_completion}
@@ -92,7 +93,7 @@ def response(request: TextRequest, status: int, body: Any, attempt: Attempt) -> 
     try:
         if status >= 300:
             raise errors.from_upstream(status, adapter.read_error(body), {})
-        return whole(adapter, body, attempt, request)
+        return result_of(adapter, body, attempt, request)
     except APIError as error:
         return _told(error)
 

@@ -64,7 +64,7 @@ def tables(context: Context) -> Iterator[Finding]:
 def provider_keys(context: Context) -> Iterator[Finding]:
     """Names only; raises SecretsError, SettingsError where the functions could not read them."""
     stack = context.stack()
-    secrets = provider_secrets.merge(provider_secrets.checked(stack.secrets()))
+    secrets = provider_secrets.joined(provider_secrets.checked(stack.secrets()))
     on = ", ".join(access_from(secrets))
     where = stack.output("ProvidersParameter")
     if on:

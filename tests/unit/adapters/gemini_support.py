@@ -6,7 +6,7 @@ from typing import Any
 from haimaker.adapters.gemini import chat
 from haimaker.http.values import JSON, Event, UpstreamRequest
 from tests.support import builders
-from tests.support.builders import chat_request
+from tests.support.builders import chat_request, result_of
 
 OLDER, NEWEST = "gemini-2.5-flash", "gemini-3-flash-preview"
 
@@ -29,7 +29,7 @@ def answer(*parts: JSON, reason: str | None = "STOP", **fields: Any) -> JSON:
 
 
 def whole(body: JSON, model: str = OLDER) -> JSON:
-    return whole(chat, body, builders.attempt(f"gemini/{model}"))
+    return result_of(chat, body, builders.attempt(f"gemini/{model}"))
 
 
 def streamed(*bodies: Any) -> list[JSON]:

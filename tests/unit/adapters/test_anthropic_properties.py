@@ -14,7 +14,7 @@ from haimaker.http.errors import APIError, BadRequestError
 from haimaker.http.sse import dumps
 from haimaker.http.values import JSON, Event, StreamEvent
 from haimaker.operations.chat import parse_chat
-from tests.support.builders import chat_request, whole
+from tests.support.builders import chat_request, result_of
 from tests.unit.adapters.claude import OPUS_48, SONNET_45, attempt, call
 
 WORDS = st.text(max_size=6)
@@ -187,7 +187,7 @@ def test_chunks_fold_into_the_whole_answer(blocks: list[JSON], reason: str, usag
     events = [event for start in starts for event in [*start, {"type": "content_block_stop", "index": start[0]["index"]}]]
     ends = [{"type": "message_delta", "delta": {"stop_reason": reason}, "usage": usage}, {"type": "message_stop"}]
     chunks = streamed([{"type": "message_start", "message": {**body, "content": []}}, *events, *ends])
-    whole = whole(chat, body, attempt())
+    whole = result_of(chat, body, attempt())
     deltas = [choice["delta"] for chunk in chunks for choice in chunk.body["choices"]]
     assert folded(deltas) == whole["choices"][0]["message"]
     assert chunks[-2 if "usage" in whole else -1].body["choices"][0]["finish_reason"] == whole["choices"][0]["finish_reason"]

@@ -13,7 +13,7 @@ from haimaker.adapters.bedrock.tools import JSON_TOOL
 from haimaker.http.errors import APIError, BadGatewayError
 from haimaker.http.values import JSON, ErrorFields, Event
 from haimaker.pricing.usage import from_openai
-from tests.support.builders import attempt, chat_request
+from tests.support.builders import attempt, chat_request, result_of
 from tests.unit.adapters.folding import fold
 
 ATTEMPT = attempt("bedrock/us.anthropic.claude-sonnet-4-5-20250929-v1:0")
@@ -43,7 +43,7 @@ def chunks(*events: tuple[str, JSON]) -> list[JSON]:
 
 
 def whole(content: list[Any], **fields: Any) -> JSON:
-    made = whole(
+    made = result_of(
         chat, {"output": {"message": {"role": "assistant", "content": content}}, "stopReason": "end_turn", **fields}, ATTEMPT
     )
     ChatCompletion.model_validate(made)
@@ -273,7 +273,7 @@ def test_events_in_any_order_and_shape(events: list[tuple[str, JSON, Any]]) -> N
 )
 def test_a_whole_answer_without_a_message(body: JSON) -> None:
     with pytest.raises(BadGatewayError):
-        whole(chat, body, ATTEMPT)
+        result_of(chat, body, ATTEMPT)
 
 
 @pytest.mark.parametrize(

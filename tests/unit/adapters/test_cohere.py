@@ -17,7 +17,7 @@ from haimaker.http.values import JSON, ErrorFields, Event
 from haimaker.models.catalog import to_units
 from haimaker.operations.chat import parse_chat
 from haimaker.pricing import costs, usage
-from tests.support.builders import MESSAGES, attempt, chat_request
+from tests.support.builders import MESSAGES, attempt, chat_request, result_of
 from tests.unit.adapters.folding import fold
 
 ATTEMPT = attempt("cohere/command-a-03-2025")
@@ -186,7 +186,7 @@ def test_what_changes_the_meaning_is_refused(fields: JSON) -> None:
 def whole(message: JSON, **fields: Any) -> JSON:
     body = {"id": "abc", "finish_reason": "COMPLETE", "message": {"role": "assistant", **message}, **fields}
     TypeAdapter(V2ChatResponse).validate_python(body)
-    made = whole(chat, body, ATTEMPT)
+    made = result_of(chat, body, ATTEMPT)
     ChatCompletion.model_validate(made)
     return made
 
@@ -316,7 +316,7 @@ def test_a_stream_folds_into_the_whole_answer(content: list[JSON], plan: str, ar
     events += [one for place, text in enumerate(arguments) for one in call(place, text)]
     events += [event("citation-start", 0, citations=CITATION), {"type": "citation-end", "index": 0}] if cited else []
     folded = fold(chunks(*events, {"type": "debug"}, end()))
-    made = whole(
+    made = result_of(
         {"content": content, "tool_plan": plan, "tool_calls": calls, "citations": [CITATION] if cited else []}, usage=USAGE
     )
     assert folded["choices"][0]["message"] == {name: value for name, value in made["choices"][0]["message"].items() if value}
@@ -371,7 +371,7 @@ def test_events_in_any_order_and_shape(events: list[tuple[Any, Any, Any]], ends:
 @pytest.mark.parametrize("body", [{}, {"message": "failed"}, {"message": None}])
 def test_a_whole_answer_without_a_message(body: JSON) -> None:
     with pytest.raises(BadGatewayError):
-        whole(chat, body, ATTEMPT)
+        result_of(chat, body, ATTEMPT)
 
 
 @pytest.mark.parametrize(

@@ -10,7 +10,7 @@ from haimaker import adapters
 from haimaker.adapters.rewriting import Rewriting
 from haimaker.http.errors import BadRequestError
 from haimaker.http.values import JSON
-from tests.support.builders import MESSAGES, attempt, chat_request, whole
+from tests.support.builders import MESSAGES, attempt, chat_request, result_of
 from tests.unit.adapters.folding import fold
 from tests.unit.adapters.test_openai_chat import HEAD, events
 
@@ -78,7 +78,7 @@ def test_who_sent_functions_gets_a_call_of_one(fields: JSON, message: JSON, reas
     adapter, tried = adapters.find(chat_request(**fields), attempt(TARGET)), attempt(TARGET)
     said = {"role": "assistant", "content": None, "tool_calls": CALLS}
     choice = {"index": 0, "message": said, "finish_reason": "tool_calls"}
-    made = whole(adapter, {**HEAD, "object": "chat.completion", "choices": [choice]}, tried)["choices"][0]
+    made = result_of(adapter, {**HEAD, "object": "chat.completion", "choices": [choice]}, tried)["choices"][0]
     assert (made["message"], made["finish_reason"]) == (message, reason)
 
     deltas: list[JSON] = [{"role": "assistant"}]

@@ -9,7 +9,7 @@ from openai.types.chat import ChatCompletion, ChatCompletionChunk
 from haimaker.adapters.openai import chat, completions
 from haimaker.http.values import JSON
 from haimaker.providers.provider import Provider
-from tests.support.builders import attempt, chat_request
+from tests.support.builders import attempt, chat_request, result_of
 from tests.unit.adapters.folding import fold
 from tests.unit.adapters.test_openai_chat import HEAD, events
 
@@ -22,7 +22,7 @@ CITED = {"type": "url_citation", "url_citation": {"url": "https://a.example", "t
 
 def whole(body: JSON) -> JSON:
     """The answer, which the official SDK's types accept."""
-    made = whole(chat, body, attempt("acme/m", provider=ROW))
+    made = result_of(chat, body, attempt("acme/m", provider=ROW))
     ChatCompletion.model_validate(made)
     return made
 
@@ -59,7 +59,7 @@ def test_the_fields_around_the_choices_are_there() -> None:
 
 
 def test_a_legacy_completion_is_one() -> None:
-    made = whole(completions, {"choices": [{"text": "a"}]}, attempt("acme/m", provider=ROW))
+    made = result_of(completions, {"choices": [{"text": "a"}]}, attempt("acme/m", provider=ROW))
     Completion.model_validate(made)
     assert (made["id"], made["choices"]) == ("cmpl-req-1", [{"index": 0, "text": "a", "finish_reason": "stop"}])
 

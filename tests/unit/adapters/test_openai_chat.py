@@ -12,7 +12,7 @@ from haimaker.adapters.openai import chat
 from haimaker.http.errors import APIError
 from haimaker.http.values import JSON, Event
 from haimaker.providers.registry import BY_NAME, ModelRule, Provider
-from tests.support.builders import MESSAGES, attempt, chat_request, whole
+from tests.support.builders import MESSAGES, attempt, chat_request, result_of
 
 ROW = Provider("acme", "https://acme.example/v1")
 
@@ -187,13 +187,13 @@ def test_an_event_of_several_lines_is_one_chunk_on_one_line() -> None:
 )
 def test_what_is_no_answer(body: JSON, status: int) -> None:
     with pytest.raises(APIError) as caught:
-        whole(chat, body, attempt("acme/m", provider=ROW))
+        result_of(chat, body, attempt("acme/m", provider=ROW))
     assert caught.value.status == status
 
 
 def test_a_whole_answer_passes_untouched() -> None:
     body = {**HEAD, "object": "chat.completion", "choices": [], "error": None, "x": {"y": [1.0]}}
-    assert whole(chat, body, attempt("acme/m", provider=ROW)) is body
+    assert result_of(chat, body, attempt("acme/m", provider=ROW)) == body
 
 
 def test_a_client_can_not_ask_one_provider_for_models_that_its_key_may_not_use() -> None:

@@ -19,7 +19,7 @@ from haimaker.providers.registry import BY_NAME, PROVIDERS
 from haimaker.routing.context import Situation
 from haimaker.routing.plan import Config
 from haimaker.routing.router import Router
-from tests.support.builders import MESSAGES, attempt, chat_request, whole
+from tests.support.builders import MESSAGES, attempt, chat_request, result_of
 
 OPENAI_FORMAT = [row for row in PROVIDERS if row.adapter in ("openai", "mistral") and not row.offline]
 PARTS = {"AZURE_OPENAI_ENDPOINT": "https://me.openai.azure.com/", "AZURE_AI_ENDPOINT": "https://me.services.ai.azure.com"}
@@ -329,7 +329,7 @@ def test_finish_reasons(reason: Any, calls: bool, whole: str, streamed: list[str
         "content": "",
         **({"tool_calls": [{**CALLS[0], "type": "function", "index": 0}]} if calls else {}),
     }
-    made = whole(chat, {"choices": [{"message": message, "finish_reason": reason}]}, tried)
+    made = result_of(chat, {"choices": [{"message": message, "finish_reason": reason}]}, tried)
     assert made["choices"][0]["finish_reason"] == whole
     body = {**HEAD, "choices": [{"index": 0, "delta": message, "finish_reason": reason}]}
     first, *rest = chat.from_stream([Event(json.dumps(body).encode()), Event(b"[DONE]")], chat_request(), tried)
@@ -387,7 +387,7 @@ def test_any_answer_is_one_or_an_error_of_ours(row: Provider, body: Any) -> None
     for found in (body, {"choices": [body]}, {"choices": [{"delta": body, "message": body}]}):
         try:
             list(adapter.from_stream([Event(json.dumps(found).encode()), Event(b"[DONE]")], chat_request(), tried))
-            whole(adapter, found if isinstance(found, dict) else {}, tried)
+            result_of(adapter, found if isinstance(found, dict) else {}, tried)
         except APIError:
             pass
 
