@@ -111,8 +111,8 @@ def test_no_answer_costs_more_than_is_held(name: str, texts: list[str], images: 
         made = adapters.load("moderations", attempt.provider.adapter).from_upstream(
             UpstreamBody({}, json.dumps(answer).encode()), asked_for, attempt
         )
-        assert made.tokens
-        assert (costs.cost_nanousd(made.tokens, attempt.facts) or 0) <= held
+        assert made.usage
+        assert (costs.cost_nanousd(made.usage, attempt.facts) or 0) <= held
 
 
 @given(ANY | st.lists(ANY, max_size=4), ANY, st.sampled_from(MODELS))
@@ -120,7 +120,7 @@ def test_whatever_is_sent_is_judged_or_refused(given_input: object, more: object
     with suppress(APIError):
         request = asked(name, given_input, metadata=more)
         request.max_usage(attempt_for(name))
-        for part in request.parts(1):
+        for part in request.split(attempt_for(GUARDRAIL), 1):
             adapters.load("moderations", attempt_for(name).provider.adapter).to_upstream(part, attempt_for(name))
 
 
@@ -155,7 +155,7 @@ def test_the_worse_of_two_has_all_that_either_has(one: JSON, other: JSON) -> Non
 
 def test_two_thousand_inputs_are_parted_at_once() -> None:
     request = asked(GUARDRAIL, ["x" * 5] * 2_048)
-    parts = request.parts(1)
+    parts = request.split(attempt_for(GUARDRAIL), 1)
     assert [piece.result for part in parts for piece in part.pieces] == list(range(2_048))
 
 

@@ -237,7 +237,7 @@ def test_what_was_measured_decides(route: str, measured: dict[str, Any], expecte
 def test_a_target_keeps_its_own_patience_and_a_request_can_only_shorten_it() -> None:
     wishes = Wishes(patience=AttemptTimeouts(first_byte_s=3), timeout_s=20, retries=0)
     found = plan("dear-first", wishes=wishes)
-    assert [attempt.patience for attempt in found.attempts] == [AttemptTimeouts(first_byte_s=3)] * 2 + [AttemptTimeouts(5, 3)]
+    assert [attempt.timeouts for attempt in found.attempts] == [AttemptTimeouts(first_byte_s=3)] * 2 + [AttemptTimeouts(5, 3)]
     assert (found.timeout_s, found.retries) == (20, 0)
 
 

@@ -316,7 +316,7 @@ def test_a_stream_folds_into_the_whole_answer(content: list[JSON], plan: str, ar
     events += [one for place, text in enumerate(arguments) for one in call(place, text)]
     events += [event("citation-start", 0, citations=CITATION), {"type": "citation-end", "index": 0}] if cited else []
     folded = fold(chunks(*events, {"type": "debug"}, end()))
-    made = result_of(
+    made = whole(
         {"content": content, "tool_plan": plan, "tool_calls": calls, "citations": [CITATION] if cited else []}, usage=USAGE
     )
     assert folded["choices"][0]["message"] == {name: value for name, value in made["choices"][0]["message"].items() if value}

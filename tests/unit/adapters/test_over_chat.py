@@ -6,7 +6,7 @@ import pytest
 from haimaker import adapters
 from haimaker.http.errors import BadRequestError
 from haimaker.http.values import JSON, Event, UpstreamRequest
-from tests.support.builders import attempt, chat_request, completion_request, result_of
+from tests.support.builders import attempt, completion_request, result_of
 
 CHATS = attempt("litellm_proxy/m")
 COMPLETION = adapters.find(completion_request(), CHATS)

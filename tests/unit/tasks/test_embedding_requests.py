@@ -79,7 +79,9 @@ def test_whatever_is_sent_is_embedded_or_refused(given_input: object, dimensions
     body = {"model": name, "input": given_input, "dimensions": dimensions, "encoding_format": encoding}
     with suppress(BadRequestError):
         asked = parse(request(body))
-        adapters.load("embeddings", attempt_for(name).provider.adapter).to_upstream(asked.parts(1)[0], attempt_for(name))
+        adapters.load("embeddings", attempt_for(name).provider.adapter).to_upstream(
+            asked.split(attempt_for(name), 1)[0], attempt_for(name)
+        )
 
 
 def test_a_field_of_chat_that_a_row_spells_differently_is_no_defect() -> None:

@@ -83,7 +83,7 @@ def parsed(kind: str, body: JSON, images: int = 1) -> ImageRequest:
 
 def sent(request: ImageRequest, attempt: Attempt) -> list[Any]:
     adapter: Any = adapters.find(request, attempt)
-    return [adapter.to_upstream(part, attempt) for part in request.parts(adapter.most_at_once(attempt))]
+    return [adapter.to_upstream(part, attempt) for part in request.split(attempt, adapter.most_at_once(attempt))]
 
 
 @given(st.sampled_from(KINDS), st.sampled_from(TARGETS), ODD, st.integers(0, 3))

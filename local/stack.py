@@ -14,8 +14,8 @@ from haimaker.accounts import keys as auth
 from haimaker.aws.client import AWSClient, Credentials
 from haimaker.store import Account, tables
 from haimaker.store.dynamodb import DynamoStore
-from local.command_line import provider_secrets
-from local.command_line.provider_secrets import Secrets
+from local import provider_secrets
+from local.provider_secrets import Secrets
 
 
 class OperatorError(Exception):

@@ -11,10 +11,10 @@ from dataclasses import dataclass, field
 
 from haimaker.accounts import keys as auth
 from haimaker.store import StoreUnavailable
-from local.command_line import provider_secrets
-from local.command_line.reconcile import Reconciliation
-from local.command_line.stack import OperatorError, Stack
+from local import provider_secrets
 from local.command_line.terminal import ROOT, Terminal, read_secret, run
+from local.reconcile import Reconciliation
+from local.stack import OperatorError, Stack
 
 SAM = ROOT / ".venv-aws" / "bin" / "sam"
 HEALTH = "events/models_health.json"
