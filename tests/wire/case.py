@@ -25,7 +25,7 @@ from haimaker.models.catalog import Facts
 from haimaker.operations.attempt import Attempt
 from haimaker.operations.chat import TextRequest, parse_chat
 from haimaker.operations.completions import parse_completion
-from haimaker.providers.registry import row_for
+from haimaker.providers.registry import definition_for, get
 from tests.support import event_messages
 from tests.support.builders import result_of
 
@@ -74,7 +74,7 @@ class Case:
 
 def attempt_at(provider: str, model: str, max_output_tokens: int | None = None) -> Attempt:
     """The same whenever a case is recorded or replayed."""
-    row = row_for(provider, model)
+    row = definition_for(get(provider), model)
     return Attempt("req-wire", 1_700_000_000, row, model, Facts.unknown(row.name, model), max_output_tokens)
 
 

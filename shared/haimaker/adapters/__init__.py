@@ -131,13 +131,13 @@ def find(request: OperationRequest, attempt: Attempt) -> Adapter:
         return OverChat(load("chat_completions", attempt.provider.adapter))
     if request.operation != "chat_completions":
         return load(request.operation, attempt.provider.adapter)
-    row = attempt.provider.for_model(attempt.facts.model)
-    adapter = load(request.operation, row.adapter)
-    if row.answer_tool and "response_format" in request.body:
+    dialect = attempt.provider.dialect.for_model(attempt.facts.model)
+    adapter = load(request.operation, attempt.provider.adapter)
+    if dialect.answer_tool and "response_format" in request.body:
         from haimaker.adapters.answer_tool import wants_answer_tool, with_answer_tool
 
-        adapter = with_answer_tool(adapter, request.body) if wants_answer_tool(request.body, row.answer_tool) else adapter
-    return adapter if row.keeps_functions else _in_todays_terms(adapter, request.body)
+        adapter = with_answer_tool(adapter, request.body) if wants_answer_tool(request.body, dialect.answer_tool) else adapter
+    return adapter if dialect.keeps_functions else _in_todays_terms(adapter, request.body)
 
 
 def _in_todays_terms(adapter: Adapter, body: JSON) -> Adapter:

@@ -34,4 +34,4 @@ class Attempt:
     @property
     def completes(self) -> bool:
         """Whether the model has legacy completions of its own; of all others a chat is made to do it."""
-        return bool(self.provider.completes and re.match(self.provider.completes, self.facts.model))
+        return bool(self.provider.catalog.completes and re.match(self.provider.catalog.completes, self.facts.model))

@@ -19,6 +19,7 @@ from haimaker.operations.fields import CheckedFields, CommonFields, raise_valida
 from haimaker.operations.operation import OperationRequest, Result, credible
 from haimaker.pricing import usage
 from haimaker.pricing.usage import Tokens
+from haimaker.validation.bounds import MAX_ITEMS, MAX_NAME, Name, Objects, Parts, Text
 
 MAX_CHOICES = 128
 MAX_TOKENS = 10**9
@@ -45,10 +46,10 @@ Number = StrictInt | StrictFloat
 
 
 class Message(CheckedFields):
-    role: Annotated[StrictStr, Field(min_length=1)]
-    content: StrictStr | list[dict[str, Any]] | None = None
-    name: StrictStr | None = None
-    tool_calls: list[dict[str, Any]] | None = None
+    role: Annotated[StrictStr, Field(min_length=1, max_length=MAX_NAME)]
+    content: Text | Parts | None = None
+    name: Name | None = None
+    tool_calls: Parts | None = None
 
 
 class StreamOptions(CheckedFields):
@@ -67,8 +68,8 @@ class TextFields(CommonFields):
     presence_penalty: Number | None = None
     frequency_penalty: Number | None = None
     seed: StrictInt | None = None
-    stop: StrictStr | list[StrictStr] | None = None
-    service_tier: StrictStr | None = None
+    stop: Text | Annotated[list[Text], Field(max_length=MAX_ITEMS, fail_fast=True)] | None = None
+    service_tier: Name | None = None
 
 
 class ChatFields(TextFields):
@@ -76,8 +77,8 @@ class ChatFields(TextFields):
 
     model: Annotated[StrictStr, Field(min_length=1, max_length=512)] = AUTO
 
-    messages: Annotated[list[Message], Field(min_length=1)]
-    tools: list[dict[str, Any]] | None = None
+    messages: Annotated[list[Message], Field(min_length=1, max_length=MAX_ITEMS, fail_fast=True)]
+    tools: Objects | None = None
     response_format: dict[str, Any] | None = None
 
 
@@ -150,7 +151,7 @@ class TextRequest(OperationRequest):
 
     def split(self, attempt: Attempt, at_once: int | None = None) -> Sequence[Self]:
         """One request, unless the target gives one choice at a time."""
-        if not attempt.provider.single_choice:
+        if not attempt.provider.limits.single_choice:
             return [self]
         return [self.with_fields({"n": None}) for _ in range(self.fields.n or 1)]
 
@@ -198,7 +199,7 @@ class ChatRequest(TextRequest):
         facts, messages, tools = attempt.facts, self.body["messages"], self.body.get("tools") or ()
         bound = self.size + MESSAGE_TOKENS * len(messages) + TOOL_TOKENS * len(tools)
         if any(self.body.get(name) for name in BRINGS_TOOLS) or any(message.get("role") == "tool" for message in messages):
-            bound += attempt.provider.tool_prompt_tokens
+            bound += attempt.provider.limits.tool_prompt_tokens
         if any(isinstance(tool, dict) and tool.get("type") not in CLIENTS_TOOLS for tool in tools):
             return facts.max_input_tokens or LARGEST_INPUT_TOKENS
         for kind, inline_bytes in _media(messages):

@@ -7,23 +7,24 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Annotated, Any, Self
 
-from pydantic import Field, StrictInt, StrictStr, ValidationError
+from pydantic import Field, StrictInt, ValidationError
 
 from haimaker.http.errors import BadRequestError
 from haimaker.http.json import parse_json
 from haimaker.operations.attempt import Attempt
 from haimaker.operations.chat import MAX_CHOICES, MAX_TOKENS, MESSAGE_TOKENS, TextFields, TextRequest
-from haimaker.operations.fields import MAX_PROMPTS, ManyTokenIds, TokenIds, raise_validation_error, with_model
+from haimaker.operations.fields import MAX_PROMPTS, ManyTokenIds, raise_validation_error, with_model
 from haimaker.pricing import usage
+from haimaker.validation.bounds import Text, TokenIds
 
 COMPLETION_TOKENS = 16
 """What a legacy completion writes unless it says more: https://platform.openai.com/docs/api-reference/completions/create"""
 
-Texts = Annotated[list[StrictStr], Field(min_length=1, max_length=MAX_PROMPTS)]
+Texts = Annotated[list[Text], Field(min_length=1, max_length=MAX_PROMPTS, fail_fast=True)]
 
 
 class CompletionFields(TextFields):
-    prompt: StrictStr | Texts | TokenIds | ManyTokenIds
+    prompt: Text | Texts | TokenIds | ManyTokenIds
     max_tokens: Annotated[StrictInt, Field(ge=0, le=MAX_TOKENS)] | None = None
     """None of its own is of use with `echo` and `logprobs`: the prompt's are then all that is asked for."""
     best_of: Annotated[StrictInt, Field(ge=1, le=MAX_CHOICES)] | None = None
@@ -70,7 +71,7 @@ class CompletionRequest(TextRequest):
 
     def split(self, attempt: Attempt, at_once: int | None = None) -> Sequence[Self]:
         """One request, unless the target takes one prompt or gives one choice at a time."""
-        requests = self._one_prompt_each() if attempt.provider.single_prompt or not attempt.completes else [self]
+        requests = self._one_prompt_each() if attempt.provider.limits.single_prompt or not attempt.completes else [self]
         return [part for each in requests for part in TextRequest.split(each, attempt)]
 
     def _one_prompt_each(self) -> list[Self]:

@@ -2,17 +2,17 @@
 
 from typing import Annotated, NoReturn
 
-from pydantic import BaseModel, ConfigDict, Field, StrictBool, StrictInt, StrictStr, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, StrictBool, StrictStr, ValidationError
 
 from haimaker.http.errors import BadRequestError
 from haimaker.http.values import JSON
+from haimaker.validation.bounds import Name, TokenIds
 
 OURS = frozenset({"drop_params"})
 """Fields of a body that are for the gateway and never sent."""
 MAX_PROMPTS = 2_048
 
-TokenIds = Annotated[list[StrictInt], Field(min_length=1)]
-ManyTokenIds = Annotated[list[TokenIds], Field(min_length=1, max_length=MAX_PROMPTS)]
+ManyTokenIds = Annotated[list[TokenIds], Field(min_length=1, max_length=MAX_PROMPTS, fail_fast=True)]
 
 
 class CheckedFields(BaseModel):
@@ -27,7 +27,7 @@ class CommonFields(CheckedFields):
 
     model: Annotated[StrictStr, Field(min_length=1, max_length=512)]
     stream: StrictBool | None = None
-    user: StrictStr | None = None
+    user: Name | None = None
 
 
 def with_model(body: JSON, model: str | None) -> JSON:

@@ -215,4 +215,4 @@ class OperationRequest:
 
 def credible(tokens: Tokens, attempt: Attempt) -> Tokens:
     """The cost that an answer reports counts only from a provider that is known to report it."""
-    return tokens if attempt.provider.reports_cost else replace(tokens, reported_units=None)
+    return tokens if attempt.provider.catalog.reports_cost else replace(tokens, reported_units=None)

@@ -81,7 +81,7 @@ class UpstreamCall:
         Raises APIError, also while a stream is read.
         """
         request, attempt = self.request, trial.attempt
-        if attempt.provider.inlines_images:
+        if attempt.provider.limits.inlines_images:
             request = self._inlined = self._inlined or self.clients.images.inlined(request, self.fetch_bounds())
         adapter = adapters.find(request, attempt)
         most_at_once, from_bytes = getattr(adapter, "most_at_once", None), getattr(adapter, "from_bytes", None)
@@ -134,7 +134,7 @@ class UpstreamCall:
     def _send(self, trial: Trial, part: OperationRequest, adapter: Adapter) -> UpstreamResponse:
         """A 2xx answer whose body is still to be read. Raises APIError for any other."""
         attempt, provider = trial.attempt, trial.attempt.provider
-        if provider.signs_as:
+        if provider.auth.signs_as:
             attempt = replace(attempt, region=self.clients.access[provider.name].region)
         request = adapter.to_upstream(part, attempt)
         trial.dropped = request.dropped
@@ -145,11 +145,11 @@ class UpstreamCall:
                 left_s = self.deadline_s - time.monotonic()
                 if left_s <= 0 or self.cancel.requested:
                     raise TransportError("There was no time left to ask the provider.", sent=False, timed_out=True)
-                access = self.clients.access[provider.name].for_operation(part.operation, provider.base_url)
+                access = self.clients.access[provider.name].for_operation(part.operation, provider.endpoint.base_url)
                 access = access.at_version(request.version)
-                place = provider.placed(streamed=self.request.streams)
+                place = provider.endpoint.path_for(streamed=self.request.streams)
                 request = replace(request, path=access.path_of(request.path, attempt.model, place))
-                headers = {name: value for name in provider.forwards if _is_plain(value := self.headers.get(name, ""))}
+                headers = {name: value for name in provider.dialect.forwards if _is_plain(value := self.headers.get(name, ""))}
                 headers = {name: ",".join(filter(None, (request.headers.get(name), value))) for name, value in headers.items()}
                 headers |= headers_for(provider, access, request, time.time())
                 timeouts = self._timeouts(attempt.timeouts, left_s)
