@@ -9,11 +9,11 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from local.command_line.stack import OperatorError
 
 from haimaker.accounts import keys as auth
 from local.command_line.__main__ import main
 from local.command_line.door import key_of, local_url
-from local.command_line.stack import OperatorError
 from local.command_line.terminal import ROOT
 from tests.contract.money_support import ADMIN, Desk
 from tests.support.fake_upstream import FakeUpstream
@@ -118,7 +118,7 @@ def test_an_expensive_request_is_found_with_its_attempts(desk: Desk, haimaker: R
 
 
 def test_a_list_of_requests_goes_over_all_its_pages(desk: Desk, haimaker: Run, monkeypatch: pytest.MonkeyPatch):
-    monkeypatch.setattr("local.command_line.spend.MOST", 2)
+    monkeypatch.setattr("local.command_line.spend.MAX_SHOWN", 2)
     key = desk.key()
     ids = [desk.chat(key, "demo/echo").headers["x-request-id"] for _ in range(5)]
     desk.settled(key)

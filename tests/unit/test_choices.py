@@ -17,7 +17,7 @@ from haimaker.operations.attempt import Attempt
 from haimaker.operations.chat import TextRequest
 from haimaker.operations.completions import CompletionRequest
 from haimaker.pricing import usage
-from haimaker.pricing.usage import Tokens
+from haimaker.pricing.usage import Usage
 from tests.support.builders import attempt, chat_request, completion_request
 
 COMPLETES = attempt("openai/davinci-002")
@@ -177,8 +177,8 @@ def test_one_answer_is_passed_on_as_it_is() -> None:
 
 
 def test_all_counts_are_summed() -> None:
-    every = Tokens(*range(1, 13), web_searches=13, citations=14, service_tier="flex", reported_units=15)
-    both = usage.total([every, every])
+    every = Usage(*range(1, 13), web_searches=13, citations=14, service_tier="flex", reported_units=15)
+    both = usage.sum_usages([every, every])
     assert (both.prompt, both.completion) == (2 * every.prompt, 2 * every.completion)
     assert (both.web_searches, both.citations, both.service_tier, both.reported_units) == (26, 28, "flex", 30)
-    assert usage.total([]) == Tokens()
+    assert usage.sum_usages([]) == Usage()

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from haimaker.http.sse import DONE, SILENCE, decode, dumps, encode, encode_error
+from haimaker.http.sse import DONE, KEEP_ALIVE, decode, dumps, encode, encode_error
 from haimaker.http.values import Event, StreamEvent
 
 STREAMS = [
@@ -91,7 +91,7 @@ json_values = st.recursive(
 
 @given(st.lists(st.dictionaries(st.text(), json_values, max_size=3), max_size=4))
 def test_what_is_encoded_is_decoded(bodies: list[dict[str, object]]) -> None:
-    raw = b"".join(encode(StreamEvent(body)) + SILENCE for body in bodies) + DONE
+    raw = b"".join(encode(StreamEvent(body)) + KEEP_ALIVE for body in bodies) + DONE
     *events, done = decode([raw])
     assert [json.loads(event.data) for event in events] == bodies
     assert done == Event(b"[DONE]")

@@ -131,7 +131,7 @@ def find(request: OperationRequest, attempt: Attempt) -> Adapter:
         return OverChat(load("chat_completions", attempt.provider.adapter))
     if request.operation != "chat_completions":
         return load(request.operation, attempt.provider.adapter)
-    dialect = attempt.provider.dialect.for_model(attempt.facts.model)
+    dialect = attempt.provider.dialect.for_model(attempt.model_info.model)
     adapter = load(request.operation, attempt.provider.adapter)
     if dialect.answer_tool and "response_format" in request.body:
         from haimaker.adapters.answer_tool import wants_answer_tool, with_answer_tool

@@ -10,7 +10,7 @@ from haimaker.operations.attempt import Attempt
 from haimaker.operations.operation import OperationRequest
 from haimaker.pricing import costs
 
-LEAST_AFFORDABLE_TOKENS = 256
+MIN_AFFORDABLE_TOKENS = 256
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,18 +49,18 @@ def bound_cost(request: OperationRequest, attempts: Sequence[Attempt], default: 
 def affordable_output_tokens(request: OperationRequest, attempts: Sequence[Attempt], remaining_nanousd: int) -> int:
     """How long each choice of an answer the rest of a budget still pays for, whichever target answers; 0 if too little."""
     least = min(_affordable_at(request, attempt, remaining_nanousd) for attempt in attempts)
-    return least if least >= LEAST_AFFORDABLE_TOKENS else 0
+    return least if least >= MIN_AFFORDABLE_TOKENS else 0
 
 
 def _affordable_at(request: OperationRequest, attempt: Attempt, remaining_nanousd: int) -> int:
     parts = [part.max_usage(attempt) for part in request.split(attempt)]
     prompt, searches = sum(part.prompt for part in parts), sum(part.web_searches for part in parts)
     tier = parts[0].service_tier
-    return costs.affordable_output_tokens(attempt.facts, remaining_nanousd, prompt, request.choices, tier, searches)
+    return costs.affordable_output_tokens(attempt.model_info, remaining_nanousd, prompt, request.choices, tier, searches)
 
 
 def _max_cost_nanousd(request: OperationRequest, attempt: Attempt, default: int) -> int | None:
     """Of all calls that it takes together; None where the price is not known."""
-    found = [costs.max_cost_nanousd(part.max_usage(attempt, default), attempt.facts) for part in request.split(attempt)]
+    found = [costs.max_cost_nanousd(part.max_usage(attempt, default), attempt.model_info) for part in request.split(attempt)]
     known = [cost for cost in found if cost is not None]
     return sum(known) if known else None

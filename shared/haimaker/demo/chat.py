@@ -10,7 +10,7 @@ from haimaker.demo import no_such_model
 from haimaker.http.sse import DONE, dumps, encode
 from haimaker.http.values import JSON, StreamEvent, UpstreamRequest, UpstreamResponse
 
-MOST_COUNTED = 10_000
+MAX_COUNTED = 10_000
 LABEL = "haimaker-demo, not an LLM"
 
 
@@ -43,7 +43,7 @@ def _echo(body: JSON) -> JSON:
 
 def _count(body: JSON) -> JSON:
     asked = re.search(r"\d+", _last_text(body))
-    most = min(int(asked[0][:9]), MOST_COUNTED) if asked else 10
+    most = min(int(asked[0][:9]), MAX_COUNTED) if asked else 10
     return {"role": "assistant", "content": " ".join(str(number) for number in range(1, most + 1))}
 
 

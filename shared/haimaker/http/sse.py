@@ -10,7 +10,7 @@ from typing import Any
 from haimaker.http.values import JSON, Event, StreamEvent
 
 DONE = b"data: [DONE]\n\n"
-SILENCE = b": waiting\n\n"
+KEEP_ALIVE = b": waiting\n\n"
 """A comment, which clients skip; it keeps proxies from closing a connection on which nothing happens."""
 
 # `json.dumps` with arguments makes a new encoder each time, which takes longer than a chunk does.

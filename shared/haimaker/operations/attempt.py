@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from haimaker.http.values import NO_TIMEOUTS, AttemptTimeouts
 
 if TYPE_CHECKING:
-    from haimaker.models.catalog import Facts
+    from haimaker.models.catalog import ModelInfo
     from haimaker.providers.provider import Provider
 
 
@@ -20,7 +20,7 @@ class Attempt:
     provider: "Provider"
     model: str
     """The provider's own name of the model, without the prefix."""
-    facts: "Facts"
+    model_info: "ModelInfo"
     max_output_tokens: int | None = None
     """A limit to send upstream although the client named none."""
     region: str = ""
@@ -34,4 +34,4 @@ class Attempt:
     @property
     def completes(self) -> bool:
         """Whether the model has legacy completions of its own; of all others a chat is made to do it."""
-        return bool(self.provider.catalog.completes and re.match(self.provider.catalog.completes, self.facts.model))
+        return bool(self.provider.catalog.completes and re.match(self.provider.catalog.completes, self.model_info.model))

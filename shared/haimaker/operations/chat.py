@@ -18,7 +18,7 @@ from haimaker.operations.attempt import Attempt
 from haimaker.operations.fields import CheckedFields, CommonFields, raise_validation_error, with_model
 from haimaker.operations.operation import OperationRequest, Result, credible
 from haimaker.pricing import usage
-from haimaker.pricing.usage import Tokens
+from haimaker.pricing.usage import Usage
 from haimaker.validation.bounds import MAX_ITEMS, MAX_NAME, Name, Objects, Parts, Text
 
 MAX_CHOICES = 128
@@ -34,7 +34,7 @@ IMAGE_TOKENS = 50_000
 """The dearest known: gpt-4o-mini bills 2,833 + 5,667 a tile, up to 8 tiles. https://platform.openai.com/docs/guides/images-vision"""
 LARGEST_INPUT_TOKENS = 2_000_000
 """The prompt of a request with a file, for a model whose limit is not known."""
-MOST_SEARCHES = 10
+MAX_SEARCHES = 10
 """Of the web, in a request that allows them; providers name no limit."""
 ANSWER_RESERVE_TOKENS = 4_096
 """Of the tokens per minute, at most so many are kept for an answer."""
@@ -110,14 +110,14 @@ class TextRequest(OperationRequest):
 
     @property
     def max_searches(self) -> int:
-        return MOST_SEARCHES if self.body.get("web_search_options") is not None else 0
+        return MAX_SEARCHES if self.body.get("web_search_options") is not None else 0
 
     def max_prompt_tokens(self, attempt: Attempt) -> int:
         """No fewer tokens than the prompt has: a token is at least one byte of the JSON that holds it."""
         raise NotImplementedError
 
-    def max_usage(self, attempt: Attempt, default_output_tokens: int = 0) -> Tokens:
-        return Tokens(
+    def max_usage(self, attempt: Attempt, default_output_tokens: int = 0) -> Usage:
+        return Usage(
             input=self.max_prompt_tokens(attempt),
             output=self._output_bound(attempt, default_output_tokens) * self.choices,
             web_searches=self.max_searches,
@@ -126,18 +126,18 @@ class TextRequest(OperationRequest):
 
     def output_limit(self, attempt: Attempt, default: int, affordable: int | None) -> int:
         """What to limit the answer to, where the client does not and there is a budget to keep."""
-        return min(limit for limit in (attempt.facts.max_output_tokens, default, affordable) if limit)
+        return min(limit for limit in (attempt.model_info.max_output_tokens, default, affordable) if limit)
 
-    def estimate_usage(self, attempt: Attempt, sent_bytes: int = 0) -> Tokens:
-        return Tokens(input=self.estimate_prompt_tokens(), output=usage.estimate_tokens(sent_bytes))
+    def estimate_usage(self, attempt: Attempt, sent_bytes: int = 0) -> Usage:
+        return Usage(input=self.estimate_prompt_tokens(), output=usage.estimate_tokens(sent_bytes))
 
     def estimate_rate_tokens(self, attempt: Attempt, default_output_tokens: int) -> int:
         return self.estimate_prompt_tokens() + min(self._output_bound(attempt, default_output_tokens), ANSWER_RESERVE_TOKENS)
 
     def is_priced(self, attempt: Attempt) -> bool:
-        return attempt.facts.priced
+        return attempt.model_info.priced
 
-    def read_usage(self, body: Any, attempt: Attempt) -> Tokens | None:
+    def read_usage(self, body: Any, attempt: Attempt) -> Usage | None:
         said = body.get("usage") if isinstance(body, dict) else None
         if not usage.is_plausible(said):
             return None
@@ -146,7 +146,7 @@ class TextRequest(OperationRequest):
     def measure(self, result: Result) -> int:
         return stream_usage.text_bytes(result.body, "message")
 
-    def usage_object(self, tokens: Tokens) -> JSON:
+    def usage_object(self, tokens: Usage) -> JSON:
         return usage.to_openai(tokens)
 
     def split(self, attempt: Attempt, at_once: int | None = None) -> Sequence[Self]:
@@ -177,7 +177,7 @@ class TextRequest(OperationRequest):
 
     def _output_bound(self, attempt: Attempt, default: int) -> int:
         """Of one choice."""
-        most = attempt.facts.max_output_tokens
+        most = attempt.model_info.max_output_tokens
         asked = attempt.max_output_tokens if self.max_output_tokens is None else self.max_output_tokens
         if asked is None:
             return most or default
@@ -196,17 +196,17 @@ class ChatRequest(TextRequest):
 
     def max_prompt_tokens(self, attempt: Attempt) -> int:
         """What tools that the provider runs itself bring into the prompt, only its limit bounds."""
-        facts, messages, tools = attempt.facts, self.body["messages"], self.body.get("tools") or ()
+        model_info, messages, tools = attempt.model_info, self.body["messages"], self.body.get("tools") or ()
         bound = self.size + MESSAGE_TOKENS * len(messages) + TOOL_TOKENS * len(tools)
         if any(self.body.get(name) for name in BRINGS_TOOLS) or any(message.get("role") == "tool" for message in messages):
             bound += attempt.provider.limits.tool_prompt_tokens
         if any(isinstance(tool, dict) and tool.get("type") not in CLIENTS_TOOLS for tool in tools):
-            return facts.max_input_tokens or LARGEST_INPUT_TOKENS
+            return model_info.max_input_tokens or LARGEST_INPUT_TOKENS
         for kind, inline_bytes in _media(messages):
             if kind != "image_url":
-                return facts.max_input_tokens or LARGEST_INPUT_TOKENS
+                return model_info.max_input_tokens or LARGEST_INPUT_TOKENS
             bound += IMAGE_TOKENS - inline_bytes
-        return min(bound, facts.max_input_tokens or bound)
+        return min(bound, model_info.max_input_tokens or bound)
 
     def estimate_prompt_tokens(self) -> int:
         inline = sum(size for _, size in _media(self.body["messages"]))

@@ -57,7 +57,7 @@ class CompletionRequest(TextRequest):
 
     def max_prompt_tokens(self, attempt: Attempt) -> int:
         bound = self.size + MESSAGE_TOKENS * len(self.prompts)
-        return min(bound, (attempt.facts.max_input_tokens or bound) * len(self.prompts))
+        return min(bound, (attempt.model_info.max_input_tokens or bound) * len(self.prompts))
 
     def output_limit(self, attempt: Attempt, default: int, affordable: int | None) -> int:
         """A budget never makes a completion longer than it would be without one."""
@@ -66,7 +66,7 @@ class CompletionRequest(TextRequest):
 
     def estimate_prompt_tokens(self) -> int:
         return sum(
-            usage.estimate_tokens(usage.bytes_of(prompt)) if isinstance(prompt, str) else len(prompt) for prompt in self.prompts
+            usage.estimate_tokens(usage.utf8_length(prompt)) if isinstance(prompt, str) else len(prompt) for prompt in self.prompts
         )
 
     def split(self, attempt: Attempt, at_once: int | None = None) -> Sequence[Self]:
@@ -76,7 +76,7 @@ class CompletionRequest(TextRequest):
 
     def _one_prompt_each(self) -> list[Self]:
         """A request per prompt, whose size is an upper bound: that of all without what the other prompts have at least."""
-        least = [usage.bytes_of(prompt) if isinstance(prompt, str) else len(prompt) for prompt in self.prompts]
+        least = [usage.utf8_length(prompt) if isinstance(prompt, str) else len(prompt) for prompt in self.prompts]
         others = [sum(least) - own for own in least]
         requests = [self.with_fields({"prompt": prompt}) for prompt in self.prompts]
         return [replace(each, size=self.size - other) for each, other in zip(requests, others, strict=True)]

@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterator
 from haimaker.http.errors import BadRequestError
 from haimaker.http.values import JSON
 
-MOST_IMAGES = 100
+MAX_IMAGES = 100
 
 
 def with_data_urls(messages: list[JSON], data_url: Callable[[str, str], str]) -> list[JSON] | None:
@@ -13,8 +13,8 @@ def with_data_urls(messages: list[JSON], data_url: Callable[[str, str], str]) ->
     places = list(_links(messages))
     if not places:
         return None
-    if len(places) > MOST_IMAGES:
-        raise BadRequestError(f"At most {MOST_IMAGES} images can be given by link.", param="messages", code="too_many_images")
+    if len(places) > MAX_IMAGES:
+        raise BadRequestError(f"At most {MAX_IMAGES} images can be given by link.", param="messages", code="too_many_images")
     data = {url: data_url(url, param) for url, param in reversed(places)}
     return [_with_data(message, data) for message in messages]
 

@@ -10,13 +10,13 @@ from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any, Literal, NamedTuple, Self
 
 from haimaker.http.errors import BadGatewayError
-from haimaker.http.multipart import File
+from haimaker.http.multipart import UploadedFile
 from haimaker.http.sse import dumps
 from haimaker.http.values import JSON, StreamEvent
 from haimaker.operations.attempt import Attempt
 from haimaker.operations.fields import CommonFields
 from haimaker.pricing import costs, usage
-from haimaker.pricing.usage import Tokens
+from haimaker.pricing.usage import Usage
 
 if TYPE_CHECKING:
     from haimaker.operations.stream_usage import StreamUsage
@@ -59,7 +59,7 @@ class Result(NamedTuple):
 
     body: Any
     """JSON, str or bytes."""
-    usage: Tokens | None = None
+    usage: Usage | None = None
 
 
 class EventStream(NamedTuple):
@@ -72,7 +72,7 @@ class ByteStream(NamedTuple):
     """An answer whose bytes are passed on as they come, and somewhere among them what was used, if that is known."""
 
     content_type: str
-    pieces: Iterator[bytes | Tokens]
+    pieces: Iterator[bytes | Usage]
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,7 +82,7 @@ class OperationRequest:
     fields: CommonFields
     body: JSON
     size: int
-    files: tuple[tuple[str, File], ...] = ()
+    files: tuple[tuple[str, UploadedFile], ...] = ()
 
     @property
     def operation(self) -> str:
@@ -121,7 +121,7 @@ class OperationRequest:
         """Whether what was made may have to be kept or fetched before it reaches the client."""
         return False
 
-    def max_usage(self, attempt: Attempt, default_output_tokens: int = 0) -> Tokens:
+    def max_usage(self, attempt: Attempt, default_output_tokens: int = 0) -> Usage:
         """No less than a target may bill for it, whatever it counts.
 
         `default_output_tokens` is reckoned with where neither the client nor the model has a limit.
@@ -132,7 +132,7 @@ class OperationRequest:
         """What to limit an answer to, where the client does not and there is a budget to keep; of a text."""
         raise NotImplementedError
 
-    def estimate_usage(self, attempt: Attempt, sent_bytes: int = 0) -> Tokens:
+    def estimate_usage(self, attempt: Attempt, sent_bytes: int = 0) -> Usage:
         """About what a target bills, where it does not say; `sent_bytes` of its answer came."""
         raise NotImplementedError
 
@@ -147,26 +147,26 @@ class OperationRequest:
 
     def is_priced(self, attempt: Attempt) -> bool:
         """Whether it is known what it costs at a target, which a key with a budget needs."""
-        return costs.is_priced(self.max_usage(attempt), attempt.facts)
+        return costs.is_priced(self.max_usage(attempt), attempt.model_info)
 
-    def usage_from(self, used: JSON) -> Tokens:
+    def usage_from(self, used: JSON) -> Usage:
         """The counts of a usage object in OpenAI's shape."""
         return usage.from_openai(used)
 
-    def read_usage(self, body: Any, attempt: Attempt) -> Tokens | None:
+    def read_usage(self, body: Any, attempt: Attempt) -> Usage | None:
         """What a body says was used; None where it does not say, that can't be so, or it is nothing."""
         said = body.get("usage") if isinstance(body, dict) else None
         if not isinstance(said, dict) or not usage.is_plausible(said):
             return None
         tokens = credible(self.usage_from(said), attempt)
-        counts = tokens.prompt or tokens.completion or costs.quantities(tokens) or tokens.reported_units is not None
+        counts = tokens.prompt or tokens.completion or costs.other_units(tokens) or tokens.reported_units is not None
         return tokens if counts else None
 
     def measure(self, result: Result) -> int:
         """Bytes of what a model wrote, for an estimate."""
         return 0
 
-    def usage_object(self, tokens: Tokens) -> JSON:
+    def usage_object(self, tokens: Usage) -> JSON:
         """A usage object in OpenAI's shape for this operation, where the provider has none."""
         return {
             "input_tokens": tokens.prompt,
@@ -213,6 +213,6 @@ class OperationRequest:
         raise NotImplementedError
 
 
-def credible(tokens: Tokens, attempt: Attempt) -> Tokens:
+def credible(tokens: Usage, attempt: Attempt) -> Usage:
     """The cost that an answer reports counts only from a provider that is known to report it."""
     return tokens if attempt.provider.catalog.reports_cost else replace(tokens, reported_units=None)

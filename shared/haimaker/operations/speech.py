@@ -17,7 +17,7 @@ from haimaker.operations.attempt import Attempt
 from haimaker.operations.fields import CommonFields, raise_validation_error, with_model
 from haimaker.operations.operation import OperationRequest, ResponseKind
 from haimaker.pricing import usage
-from haimaker.pricing.usage import Tokens
+from haimaker.pricing.usage import Usage
 from haimaker.validation.bounds import MAX_NAME, SomeText, Text
 
 SLOWEST, FASTEST = 0.25, 4.0
@@ -78,44 +78,44 @@ class SpeechRequest(OperationRequest):
             message = f"The model speaks at most {most_characters:,} characters at once; `input` has {len(self.fields.input):,}."
             raise BadRequestError(message, param="input", code="string_above_max_length")
 
-    def max_usage(self, attempt: Attempt, default_output_tokens: int = 0) -> Tokens:
+    def max_usage(self, attempt: Attempt, default_output_tokens: int = 0) -> Usage:
         """Nobody counts more characters than there are bytes; sound has a bound only by how slow a voice can be."""
         text = self.fields.input
-        characters = usage.bytes_of(text) + ESCAPE_CHARACTERS * sum(map(text.count, ESCAPED))
-        if not attempt.facts.priced:
-            return Tokens(characters=characters)
-        longest = attempt.facts.max_output_tokens
-        bound = int(usage.bytes_of(text) * TOKENS_PER_BYTE / min(1, self.fields.speed or 1)) + PAUSE_TOKENS
+        characters = usage.utf8_length(text) + ESCAPE_CHARACTERS * sum(map(text.count, ESCAPED))
+        if not attempt.model_info.priced:
+            return Usage(characters=characters)
+        longest = attempt.model_info.max_output_tokens
+        bound = int(usage.utf8_length(text) * TOKENS_PER_BYTE / min(1, self.fields.speed or 1)) + PAUSE_TOKENS
         sound = min(bound, longest) if longest else bound
-        return Tokens(input=self._text_bytes + TEXT_TOKENS, output_audio=sound, characters=characters)
+        return Usage(input=self._text_bytes + TEXT_TOKENS, output_audio=sound, characters=characters)
 
-    def estimate_usage(self, attempt: Attempt, sent_bytes: int = 0) -> Tokens:
+    def estimate_usage(self, attempt: Attempt, sent_bytes: int = 0) -> Usage:
         """By the text: how long sound is can't be told from the bytes of most formats."""
-        if not attempt.facts.priced:
+        if not attempt.model_info.priced:
             return self.characters
-        sound = -(-usage.bytes_of(self.fields.input) * LIKELY_TOKENS_PER_10_BYTES // 10)
+        sound = -(-usage.utf8_length(self.fields.input) * LIKELY_TOKENS_PER_10_BYTES // 10)
         most = self.max_usage(attempt)
-        likely = Tokens(input=usage.estimate_tokens(self._text_bytes), output_audio=min(sound, most.output_audio))
+        likely = Usage(input=usage.estimate_tokens(self._text_bytes), output_audio=min(sound, most.output_audio))
         return replace(likely, characters=len(self.fields.input))
 
     @property
-    def characters(self) -> Tokens:
+    def characters(self) -> Usage:
         """What those bill who count them as they are sent."""
-        return Tokens(characters=len(self.fields.input))
+        return Usage(characters=len(self.fields.input))
 
-    def spent(self, attempt: Attempt, said: Any = None, characters: int = 0) -> Tokens | None:
+    def spent(self, attempt: Attempt, said: Any = None, characters: int = 0) -> Usage | None:
         """What was used: as `said` in a usage object, and the characters; None where a model bills what nobody has said."""
-        tokens = self.usage_from(said) if isinstance(said, dict) else Tokens()
-        if attempt.facts.priced and not (tokens.prompt or tokens.completion):
+        tokens = self.usage_from(said) if isinstance(said, dict) else Usage()
+        if attempt.model_info.priced and not (tokens.prompt or tokens.completion):
             return None
         return replace(tokens, characters=characters or len(self.fields.input))
 
-    def usage_from(self, used: JSON) -> Tokens:
+    def usage_from(self, used: JSON) -> Usage:
         """All that is made is sound, whatever the details say."""
         tokens = usage.from_openai(used)
         return replace(tokens, output_audio=tokens.completion, output=0, reasoning=0, output_image=0)
 
-    def usage_object(self, tokens: Tokens) -> JSON:
+    def usage_object(self, tokens: Usage) -> JSON:
         """With what was billed instead of tokens, so that a cost can be understood."""
         counted = {"characters": tokens.characters} if tokens.characters else {}
         total = tokens.prompt + tokens.completion
@@ -128,7 +128,7 @@ class SpeechRequest(OperationRequest):
 
     @property
     def _text_bytes(self) -> int:
-        return usage.bytes_of(self.fields.input) + usage.bytes_of(self.fields.instructions or "")
+        return usage.utf8_length(self.fields.input) + usage.utf8_length(self.fields.instructions or "")
 
 
 def parse(request: Request) -> SpeechRequest:

@@ -6,7 +6,7 @@ from haimaker.http.errors import APIError
 from haimaker.http.values import JSON, StreamEvent
 from haimaker.models.catalog import USD_DECIMALS
 from haimaker.pricing import usage
-from haimaker.pricing.usage import Tokens, total
+from haimaker.pricing.usage import Usage, sum_usages
 
 
 def merge_responses(bodies: Sequence[JSON]) -> JSON:
@@ -35,7 +35,7 @@ def concat_streams(streams: Iterable[Iterator[StreamEvent]], prompts: Sequence[i
                     yield _renumbered(chunk, number * width, head)
     except APIError:
         if said:  # else nothing has begun, and another target may be tried
-            known = [each or usage.to_openai(Tokens(input=prompt)) for each, prompt in zip(said, prompts, strict=False)]
+            known = [each or usage.to_openai(Usage(input=prompt)) for each, prompt in zip(said, prompts, strict=False)]
             yield StreamEvent({**head, "choices": [], "usage": _sum_usage(known)})
         raise
     yield StreamEvent({**head, "choices": [], "usage": _sum_usage(said)})
@@ -45,7 +45,7 @@ def _sum_usage(said: Sequence[JSON | None]) -> JSON | None:
     """Usage objects as one, with the cost if all of them have it; None where one is missing."""
     if not said or not all(said):
         return None
-    tokens = total([usage.from_openai(each) for each in said])
+    tokens = sum_usages([usage.from_openai(each) for each in said])
     cost = {} if tokens.reported_units is None else {"cost": f"{tokens.reported_units}e-{USD_DECIMALS}"}
     return {**usage.to_openai(tokens), **cost}
 

@@ -13,7 +13,7 @@ from haimaker.http.errors import BadGatewayError
 from haimaker.http.values import JSON, StreamEvent
 from haimaker.operations.attempt import Attempt
 from haimaker.pricing import usage
-from haimaker.pricing.usage import Tokens
+from haimaker.pricing.usage import Usage
 
 if TYPE_CHECKING:
     from haimaker.operations.operation import OperationRequest
@@ -34,7 +34,7 @@ class StreamUsage(Protocol):
     def read(self, events: Iterable[StreamEvent]) -> Iterator[StreamEvent]:
         """The events as they come, but for those that are kept back until the cost is known."""
 
-    def count(self, attempt: Attempt, known: Tokens | None, sent_bytes: int, *, cut: bool) -> tuple[Tokens, bool] | None:
+    def count(self, attempt: Attempt, known: Usage | None, sent_bytes: int, *, cut: bool) -> tuple[Usage, bool] | None:
         """What was used and whether that is estimated; None where what was `known` before holds.
 
         `sent_bytes` went to the client; `cut` is an answer that did not come to its end.
@@ -66,11 +66,11 @@ class ResultUsage:
         if not self.ends:
             raise BadGatewayError("The provider's stream ended before the answer was complete.", code="stream_interrupted")
 
-    def count(self, attempt: Attempt, known: Tokens | None, sent_bytes: int, *, cut: bool) -> tuple[Tokens, bool] | None:
+    def count(self, attempt: Attempt, known: Usage | None, sent_bytes: int, *, cut: bool) -> tuple[Usage, bool] | None:
         if known is not None:
             return None
         told = [tokens for end in self.ends if (tokens := self.request.read_usage(end.body, attempt))]
-        return (usage.total(told), False) if told else (self.request.estimate_usage(attempt, sent_bytes), True)
+        return (usage.sum_usages(told), False) if told else (self.request.estimate_usage(attempt, sent_bytes), True)
 
     def last_events(self, usage: JSON) -> Sequence[StreamEvent]:
         if not self.ends:
@@ -107,7 +107,7 @@ class TextUsage:
             else:
                 yield chunk
 
-    def count(self, attempt: Attempt, known: Tokens | None, sent_bytes: int, *, cut: bool) -> tuple[Tokens, bool] | None:
+    def count(self, attempt: Attempt, known: Usage | None, sent_bytes: int, *, cut: bool) -> tuple[Usage, bool] | None:
         """As its provider counted, at least what arrived of one that was cut, else an estimate."""
         told = self.request.read_usage({**(self.head or {}), "usage": self.told}, attempt)
         tokens = told or self.request.estimate_usage(attempt, self.text_bytes)

@@ -13,19 +13,19 @@ from urllib.parse import urlsplit
 from haimaker import adapters, demo
 from haimaker.accounts.keys import owner_of
 from haimaker.adapters import Adapter
-from haimaker.billing.settlement import Trial
-from haimaker.credentials.access import Access
-from haimaker.credentials.headers import headers_for
+from haimaker.billing.settlement import AttemptLog
+from haimaker.credentials.access import ProviderConnection
+from haimaker.credentials.headers import auth_headers
 from haimaker.http import errors, sse
-from haimaker.http.client import Cancel, Timeouts, Transport, TransportError
+from haimaker.http.client import CancelToken, HTTPClient, Timeouts, TransportError
 from haimaker.http.errors import APIError, APITimeoutError, BadGatewayError
 from haimaker.http.values import AttemptTimeouts, Event, StreamEvent, UpstreamResponse
 from haimaker.operations.operation import ByteStream, EventStream, OperationRequest, Result, UpstreamBody, credible
-from haimaker.pricing.usage import Tokens
+from haimaker.pricing.usage import Usage
 from haimaker.routing.health import Health
 
 if TYPE_CHECKING:
-    from haimaker.files import Files
+    from haimaker.files import FileStore
     from haimaker.settings.settings import Settings
     from haimaker.upstream.image_delivery import Delivered
     from haimaker.upstream.image_fetcher import FetchBounds, ImageFetcher
@@ -42,16 +42,16 @@ T = TypeVar("T")
 class ProviderClients:
     """What reaching providers takes, shared by all requests."""
 
-    transport: Transport
-    access: Mapping[str, Access]
+    http_client: HTTPClient
+    access: Mapping[str, ProviderConnection]
     health: Health
     settings: "Settings | None" = None
 
-    def files(self, headers: Mapping[str, str]) -> "Files | None":
+    def files(self, headers: Mapping[str, str]) -> "FileStore | None":
         """The place for files, as a request with these headers reaches it; None where there is none."""
-        from haimaker.files import files_of  # few operations need it
+        from haimaker.files import file_store_for  # few operations need it
 
-        return files_of(self.settings, headers) if self.settings else None
+        return file_store_for(self.settings, headers) if self.settings else None
 
     @cached_property
     def images(self) -> "ImageFetcher":
@@ -69,18 +69,18 @@ class UpstreamCall:
     headers: Mapping[str, str] = field(repr=False)
     deadline_s: float
     """Monotonic."""
-    cancel: Cancel
+    cancel: CancelToken
     end_s: float = 0.0
     """Of a stream that has begun, monotonic; its client waits for each byte anew."""
     _inlined: OperationRequest | None = None
 
-    def open(self, trial: Trial) -> Result | EventStream | ByteStream:
+    def open(self, attempt_log: AttemptLog) -> Result | EventStream | ByteStream:
         """A whole answer, or the events or bytes of one; returns when it is complete, or when the first of them has come.
 
         At a target that takes few inputs, or gives few results, at once it is made of the answers of several calls.
         Raises APIError, also while a stream is read.
         """
-        request, attempt = self.request, trial.attempt
+        request, attempt = self.request, attempt_log.attempt
         if attempt.provider.limits.inlines_images:
             request = self._inlined = self._inlined or self.clients.images.inlined(request, self.fetch_bounds())
         adapter = adapters.find(request, attempt)
@@ -88,24 +88,24 @@ class UpstreamCall:
         parts = request.split(attempt, most_at_once(attempt) if most_at_once else None)
         if request.response != "events" and not from_bytes:
             if len(parts) == 1:
-                return self._read(trial, parts[0], adapter, self._send(trial, parts[0], adapter))
-            return self._merged(trial, parts, adapter)
+                return self._read(attempt_log, parts[0], adapter, self._send(attempt_log, parts[0], adapter))
+            return self._merged(attempt_log, parts, adapter)
         if len(parts) > 1:
             if not request.is_text:
-                return self._as_events(self._merged(trial, parts, adapter))
-            streams = (self._events(trial, part, adapter, self._send(trial, part, adapter)) for part in parts)
+                return self._as_events(self._merged(attempt_log, parts, adapter))
+            streams = (self._events(attempt_log, part, adapter, self._send(attempt_log, part, adapter)) for part in parts)
             return EventStream(_begun(request.merge_streams(parts, streams)))
-        response = self._send(trial, request := parts[0], adapter)
+        response = self._send(attempt_log, request := parts[0], adapter)
         if from_bytes:
             stream: ByteStream = from_bytes(response, request, attempt)
-            pieces = _begun(self._pieces(trial, request, response, stream.pieces))
+            pieces = _begun(self._pieces(attempt_log, request, response, stream.pieces))
             if request.response == "events":
                 return EventStream(request.events_from_bytes(pieces))
             return ByteStream(stream.content_type, pieces)
         kind = response.headers.get("content-type", "")
         if not request.is_text and not (hasattr(adapter, "from_stream") and kind.startswith(STREAMS)):
-            return self._as_events(self._read(trial, request, adapter, response))
-        return EventStream(_begun(self._events(trial, request, adapter, response)))
+            return self._as_events(self._read(attempt_log, request, adapter, response))
+        return EventStream(_begun(self._events(attempt_log, request, adapter, response)))
 
     def deliver(self, result: Result) -> "Delivered":
         """What was made as the client wants it, by link or as bytes."""
@@ -120,25 +120,25 @@ class UpstreamCall:
 
         return FetchBounds.within(self.deadline_s, owner_of(self.headers), self.cancel, seconds)
 
-    def _merged(self, trial: Trial, parts: Sequence[OperationRequest], adapter: Adapter) -> Result:
+    def _merged(self, attempt_log: AttemptLog, parts: Sequence[OperationRequest], adapter: Adapter) -> Result:
         from haimaker.upstream.parallel import side_by_side  # few requests need it
 
-        def call(own: Trial, part: OperationRequest) -> Result:
+        def call(own: AttemptLog, part: OperationRequest) -> Result:
             return self._read(own, part, adapter, self._send(own, part, adapter))
 
-        return self.request.merge(side_by_side(trial, parts, call))
+        return self.request.merge(side_by_side(attempt_log, parts, call))
 
     def _as_events(self, result: Result) -> EventStream:
         return EventStream(self.request.as_events(self.deliver(result).result if self.request.delivers else result))
 
-    def _send(self, trial: Trial, part: OperationRequest, adapter: Adapter) -> UpstreamResponse:
+    def _send(self, attempt_log: AttemptLog, part: OperationRequest, adapter: Adapter) -> UpstreamResponse:
         """A 2xx answer whose body is still to be read. Raises APIError for any other."""
-        attempt, provider = trial.attempt, trial.attempt.provider
+        attempt, provider = attempt_log.attempt, attempt_log.attempt.provider
         if provider.auth.signs_as:
             attempt = replace(attempt, region=self.clients.access[provider.name].region)
         request = adapter.to_upstream(part, attempt)
-        trial.dropped = request.dropped
-        with self._errors(trial, part, answered=False):
+        attempt_log.dropped = request.dropped
+        with self._errors(attempt_log, part, answered=False):
             if provider.offline:
                 response = demo.send(request, attempt.request_id, attempt.created_s)
             else:
@@ -146,15 +146,15 @@ class UpstreamCall:
                 if left_s <= 0 or self.cancel.requested:
                     raise TransportError("There was no time left to ask the provider.", sent=False, timed_out=True)
                 access = self.clients.access[provider.name].for_operation(part.operation, provider.endpoint.base_url)
-                access = access.at_version(request.version)
+                access = access.with_version(request.version)
                 place = provider.endpoint.path_for(streamed=self.request.streams)
                 request = replace(request, path=access.path_of(request.path, attempt.model, place))
                 headers = {name: value for name in provider.dialect.forwards if _is_plain(value := self.headers.get(name, ""))}
                 headers = {name: ",".join(filter(None, (request.headers.get(name), value))) for name, value in headers.items()}
-                headers |= headers_for(provider, access, request, time.time())
+                headers |= auth_headers(provider, access, request, time.time())
                 timeouts = self._timeouts(attempt.timeouts, left_s)
-                response = self.clients.transport.send(request, access.base_url, headers, timeouts, self.cancel)
-            trial.first_byte_ms = round((time.time() - trial.started_s) * 1000)
+                response = self.clients.http_client.send(request, access.base_url, headers, timeouts, self.cancel)
+            attempt_log.first_byte_ms = round((time.time() - attempt_log.started_s) * 1000)
             if 200 <= response.status < 300:
                 return response
             said = adapter.read_error(_json(_bounded(response.pieces)))
@@ -167,86 +167,86 @@ class UpstreamCall:
         between_s = min(max(left_s, self.end_s - now_s), limits.between_s, limits.total_s)
         return Timeouts(min(CONNECT_S, first_s), first_s, between_s, now_s + limits.total_s)
 
-    def _read(self, trial: Trial, part: OperationRequest, adapter: Adapter, response: UpstreamResponse) -> Result:
+    def _read(self, attempt_log: AttemptLog, part: OperationRequest, adapter: Adapter, response: UpstreamResponse) -> Result:
         """The whole of an answer in the operation's shape, and in `trial` what it used."""
-        return self._result(trial, part, adapter, self._body(trial, part, response))
+        return self._result(attempt_log, part, adapter, self._body(attempt_log, part, response))
 
-    def _body(self, trial: Trial, part: OperationRequest, response: UpstreamResponse) -> UpstreamBody:
+    def _body(self, attempt_log: AttemptLog, part: OperationRequest, response: UpstreamResponse) -> UpstreamBody:
         raw = bytearray()
         try:
-            with self._errors(trial, part, answered=True):
+            with self._errors(attempt_log, part, answered=True):
                 for piece in response.pieces:
                     raw += piece
         except APIError:
-            trial.use(part.estimate_usage(trial.attempt, len(raw)), estimated=True)
+            attempt_log.set_usage(part.estimate_usage(attempt_log.attempt, len(raw)), estimated=True)
             raise
         return UpstreamBody(response.headers, bytes(raw))
 
-    def _result(self, trial: Trial, part: OperationRequest, adapter: Adapter, body: UpstreamBody) -> Result:
+    def _result(self, attempt_log: AttemptLog, part: OperationRequest, adapter: Adapter, body: UpstreamBody) -> Result:
         """What is of no use, but says what it used or has begun to be an answer, has been paid for."""
-        attempt = trial.attempt
+        attempt = attempt_log.attempt
         try:
-            with self._errors(trial, part, answered=True):
+            with self._errors(attempt_log, part, answered=True):
                 result = adapter.from_upstream(body, part, attempt)
         except APIError:
             said = _json(body.raw)
             if isinstance(said, dict):
                 if used := part.read_usage(said, attempt):
-                    trial.use(used, estimated=False)
+                    attempt_log.set_usage(used, estimated=False)
                 elif isinstance(said.get("usage"), dict) and said["usage"]:
-                    trial.use(part.estimate_usage(attempt, part.measure(Result(said))), estimated=True)
+                    attempt_log.set_usage(part.estimate_usage(attempt, part.measure(Result(said))), estimated=True)
             elif part.is_text and body.raw.lstrip().startswith((b"{", b"data:")):
-                trial.use(part.estimate_usage(attempt, len(body.raw)), estimated=True)
+                attempt_log.set_usage(part.estimate_usage(attempt, len(body.raw)), estimated=True)
             raise
         used = credible(result.usage, attempt) if result.usage else part.read_usage(result.body, attempt)
-        trial.use(used or part.estimate_usage(attempt, part.measure(result)), estimated=used is None)
+        attempt_log.set_usage(used or part.estimate_usage(attempt, part.measure(result)), estimated=used is None)
         return result
 
     def _events(
-        self, trial: Trial, part: OperationRequest, adapter: Adapter, response: UpstreamResponse
+        self, attempt_log: AttemptLog, part: OperationRequest, adapter: Adapter, response: UpstreamResponse
     ) -> Generator[StreamEvent, None, None]:
         """Those of a stream, or of an answer that is none: a list of what its events would hold, or whole."""
         try:
             if response.headers.get("content-type", "").startswith("application/json"):
-                body = self._body(trial, part, response)
+                body = self._body(attempt_log, part, response)
                 said = _json(body.raw)
                 if not (isinstance(said, list) and said and all(isinstance(each, dict) for each in said)):
-                    yield from part.as_events(self._result(trial, part, adapter, body))
+                    yield from part.as_events(self._result(attempt_log, part, adapter, body))
                     return
                 events: Iterator[Event] = (Event(sse.dumps(each)) for each in said)
             else:
                 events = decode(response)
-            with self._errors(trial, part, answered=True):
-                yield from adapter.from_stream(events, part, trial.attempt)
+            with self._errors(attempt_log, part, answered=True):
+                yield from adapter.from_stream(events, part, attempt_log.attempt)
         finally:
             _close(response)
 
     def _pieces(
-        self, trial: Trial, part: OperationRequest, response: UpstreamResponse, pieces: Iterator[bytes | Tokens]
+        self, attempt_log: AttemptLog, part: OperationRequest, response: UpstreamResponse, pieces: Iterator[bytes | Usage]
     ) -> Generator[bytes, None, None]:
         try:
-            with self._errors(trial, part, answered=True):
+            with self._errors(attempt_log, part, answered=True):
                 for piece in pieces:
-                    if isinstance(piece, Tokens):
-                        trial.use(piece, estimated=False)
+                    if isinstance(piece, Usage):
+                        attempt_log.set_usage(piece, estimated=False)
                     elif piece:
                         yield piece
         finally:
             _close(response)
 
     @contextmanager
-    def _errors(self, trial: Trial, part: OperationRequest, *, answered: bool) -> Iterator[None]:
+    def _errors(self, attempt_log: AttemptLog, part: OperationRequest, *, answered: bool) -> Iterator[None]:
         """Transport errors as API errors. A request that was probably served, though its answer is lost, is charged."""
         try:
             yield
         except APIError as error:
-            access = self.clients.access.get(trial.attempt.provider.name)
+            access = self.clients.access.get(attempt_log.attempt.provider.name)
             for secret in (access.api_key, urlsplit(access.base_url).netloc) if access else ():
                 error.message = error.message.replace(secret, "***") if secret else error.message
             raise
         except TransportError as error:
             if error.sent and (answered or error.timed_out or self.cancel.requested):
-                trial.use(part.estimate_usage(trial.attempt), estimated=True)
+                attempt_log.set_usage(part.estimate_usage(attempt_log.attempt), estimated=True)
             if self.cancel.requested:
                 raise BadGatewayError("The request was given up.", code="cancelled") from error
             if not error.timed_out:

@@ -10,9 +10,9 @@ from dataclasses import dataclass
 from itertools import dropwhile
 from typing import TYPE_CHECKING, Any
 
-from haimaker.billing.settlement import Settlement, Status, Trial
+from haimaker.billing.settlement import AttemptLog, Settlement, Status
 from haimaker.http import errors
-from haimaker.http.client import Cancel
+from haimaker.http.client import CancelToken
 from haimaker.http.errors import (
     APIError,
     APITimeoutError,
@@ -27,15 +27,15 @@ from haimaker.operations.client_format import ClientFormat
 from haimaker.operations.operation import ByteStream, EventStream, OperationRequest, Result
 from haimaker.operations.stream_usage import StreamUsage
 from haimaker.pricing import usage
-from haimaker.pricing.amounts import usd
-from haimaker.pricing.usage import Tokens
+from haimaker.pricing.amounts import to_usd
+from haimaker.pricing.usage import Usage
 from haimaker.routing.health import Health
 from haimaker.routing.plan import Plan
 from haimaker.store import Record
 from haimaker.upstream.call import UpstreamCall
 
 if TYPE_CHECKING:
-    from haimaker.content.transcript import Transcript
+    from haimaker.content.transcript import Conversation
 
 EVENT_STREAM = {
     "content-type": "text/event-stream; charset=utf-8",
@@ -60,7 +60,7 @@ class AttemptLoop:
     call: UpstreamCall
     plan: Plan
     health: Health
-    trials: list[Trial]
+    attempt_logs: list[AttemptLog]
     can_afford: Callable[[Attempt], bool] = lambda attempt: True
     """Whether what an attempt may cost is reserved, after others that cost something and failed."""
     has_client_timeout: bool = False
@@ -71,7 +71,7 @@ class AttemptLoop:
         return self.call.request
 
     @property
-    def cancel(self) -> Cancel:
+    def cancel(self) -> CancelToken:
         return self.call.cancel
 
     def first_success(self) -> Result | EventStream | ByteStream:
@@ -79,21 +79,21 @@ class AttemptLoop:
         waiting = list(self.plan.attempts)
         retries = self.plan.retries
         while True:
-            trial = Trial(waiting.pop(0), time.time())
-            self.trials.append(trial)
+            attempt_log = AttemptLog(waiting.pop(0), time.time())
+            self.attempt_logs.append(attempt_log)
             try:
-                opened = self.call.open(trial)
+                opened = self.call.open(attempt_log)
             except APIError as error:
-                self._note(trial, error)
-                waiting = self._fallbacks_for(error) or waiting if errors.tries_next(error) else self._fallbacks_for(error)
+                self._note(attempt_log, error)
+                waiting = self._fallbacks_for(error) or waiting if errors.allows_fallback(error) else self._fallbacks_for(error)
                 if not waiting:
                     retries -= 1
-                    waiting = self._retry(trial.attempt, error, retries)
+                    waiting = self._retry(attempt_log.attempt, error, retries)
                 waiting = list(dropwhile(lambda attempt: not self.can_afford(attempt), waiting))
                 if not waiting:
                     raise self._last(error) from None
             else:
-                self._note(trial)
+                self._note(attempt_log)
                 return opened
 
     def _fallbacks_for(self, error: APIError) -> list[Attempt]:
@@ -103,7 +103,7 @@ class AttemptLoop:
             special = self.plan.context_window
         elif isinstance(error, ContentPolicyViolationError):
             special = self.plan.content_policy
-        tried = {trial.attempt.target for trial in self.trials}
+        tried = {attempt_log.attempt.target for attempt_log in self.attempt_logs}
         return [attempt for attempt in special if attempt.target not in tried]
 
     def _retry(self, attempt: Attempt, error: APIError, left: int) -> list[Attempt]:
@@ -112,28 +112,28 @@ class AttemptLoop:
         asked_s = float(error.headers.get("retry-after", 0))
         wait_s = max(asked_s, min(back_off.first_s * 2 ** (self.plan.retries - left - 1), back_off.longest_s))
         wait_s *= random.uniform(1.0, 1.0 + back_off.jitter)  # noqa: S311 - spreads retries, guards nothing
-        hopeless = left < 0 or not errors.tries_again(error) or asked_s > back_off.longest_s
+        hopeless = left < 0 or not errors.allows_retry(error) or asked_s > back_off.longest_s
         if hopeless or self.cancel.requested or time.monotonic() + wait_s >= self.call.deadline_s:
             raise self._last(error)
         self.cancel.sleep(wait_s)
         return [attempt]
 
     def _last(self, error: APIError) -> APIError:
-        error.attempts = [trial.told() for trial in self.trials]
+        error.attempts = [attempt_log.to_record() for attempt_log in self.attempt_logs]
         return error
 
-    def _note(self, trial: Trial, error: APIError | None = None) -> None:
-        trial.duration_ms = round((time.time() - trial.started_s) * 1000)
-        trial.status, trial.code = (error.status, error.code) if error else (200, None)
-        now_s, target = time.time(), trial.attempt.target
-        if error is not None and errors.tries_next(error):
+    def _note(self, attempt_log: AttemptLog, error: APIError | None = None) -> None:
+        attempt_log.duration_ms = round((time.time() - attempt_log.started_s) * 1000)
+        attempt_log.status, attempt_log.code = (error.status, error.code) if error else (200, None)
+        now_s, target = time.time(), attempt_log.attempt.target
+        if error is not None and errors.allows_fallback(error):
             if not (self.cancel.requested or (self.has_client_timeout and isinstance(error, APITimeoutError))):
                 wait_s = float(error.headers.get("retry-after", 0))
-                self.health.failed(target, now_s, wait_s, told=len(self.plan.attempts) > 1)
+                self.health.record_failure(target, now_s, wait_s, share=len(self.plan.attempts) > 1)
             return
         if error is None:
-            self.health.measured(target, now_s, took_ms=trial.duration_ms, streams=self.request.streams)
-        self.health.succeeded(target, now_s)  # also a refusal of what was asked is an answer
+            self.health.record_latency(target, now_s, took_ms=attempt_log.duration_ms, streams=self.request.streams)
+        self.health.record_success(target, now_s)  # also a refusal of what was asked is an answer
 
 
 @dataclass(slots=True)
@@ -148,7 +148,7 @@ class Exchange:
     """What is known before anything is sent: limits left, what was clamped."""
     cancel_reason: APIError = CLIENT_LEFT
     """Why the call was cancelled, if it was."""
-    transcript: "Transcript | None" = None
+    transcript: "Conversation | None" = None
     """For a key whose prompts and answers are kept."""
     _sent_bytes: int = 0
     """Of the body."""
@@ -169,14 +169,14 @@ class Exchange:
                 items = self._events(opened)
             else:
                 items = self._bytes(opened)
-            yield from self.transcript.heard(items) if self.transcript else items
+            yield from self.transcript.tee(items) if self.transcript else items
             status = "ok"
         except APIError as raised:
             status, error = "cut" if self.attempts.cancel.requested else "error", raised
             raise
         except Exception as raised:
             status, error = "error", InternalServerError("The gateway failed; this is a defect of ours.", code="internal_error")
-            self.observer.crash(raised, request_id=self.settlement.hold.request_id)
+            self.observer.exception(raised, request_id=self.settlement.reservation.request_id)
             raise error from raised
         finally:
             record = self.settle(status, error)
@@ -191,75 +191,75 @@ class Exchange:
         record = self.settlement.settle(status, time.time(), error)
         if first:
             self.observer.request(record)
-            for crossing in self.settlement.crossings:
+            for crossing in self.settlement.alerts:
                 self.observer.soft_budget(crossing)
         if first and status == "ok":
-            trial = self.attempts.trials[-1]
-            written = trial.tokens.completion if trial.tokens else 0
-            self.attempts.health.wrote(trial.attempt.target, written, time.time() - trial.started_s)
+            attempt_log = self.attempts.attempt_logs[-1]
+            written = attempt_log.tokens.completion if attempt_log.tokens else 0
+            self.attempts.health.record_throughput(attempt_log.attempt.target, written, time.time() - attempt_log.started_s)
         if first and self.settlement.store_failed:
-            self.observer.problem("settling failed; the hold will be charged as lost", request_id=record.request_id)
+            self.observer.error("settling failed; the hold will be charged as lost", request_id=record.request_id)
         return record
 
     def _whole(self, result: Result) -> Iterator[ResponseHead | bytes]:
         """With what it cost in it, where it has a place for that."""
-        trial = self.attempts.trials[-1]
+        attempt_log = self.attempts.attempt_logs[-1]
         if self.request.delivers:
             delivered = self.attempts.call.deliver(result)
             result = delivered.result
-            trial.dropped += delivered.dropped
+            attempt_log.dropped += delivered.dropped
             if delivered.problem:
-                self.observer.problem(delivered.problem, request_id=self.settlement.hold.request_id)
+                self.observer.error(delivered.problem, request_id=self.settlement.reservation.request_id)
         record = self.settle("ok")
         if isinstance(result.body, dict):
-            result = Result({**result.body, "usage": self._usage_object(result.body.get("usage"), trial, record)})
+            result = Result({**result.body, "usage": self._usage_object(result.body.get("usage"), attempt_log, record)})
         content_type, body = self.client_format.render(self.request, result)
         cost = decimal(record.detail["cost_usd"])
-        headers = {"content-type": content_type, **self.response_headers(trial), "x-haimaker-cost": cost}
+        headers = {"content-type": content_type, **self.response_headers(attempt_log), "x-haimaker-cost": cost}
         yield ResponseHead(200, {name: value for name, value in headers.items() if value})
         yield body
 
     def _events(self, stream: EventStream) -> Iterator[ResponseHead | bytes]:
         """Events as they come; what ends them waits for its cost."""
         self.settlement.first_chunk_s = time.time()
-        trial, stream_usage = self.attempts.trials[-1], self.request.stream_usage()
+        attempt_log, stream_usage = self.attempts.attempt_logs[-1], self.request.stream_usage()
         try:
-            yield ResponseHead(200, {**EVENT_STREAM, **self.response_headers(trial)})
-            for data in self.client_format.events(self._settled(stream, trial, stream_usage)):
+            yield ResponseHead(200, {**EVENT_STREAM, **self.response_headers(attempt_log)})
+            for data in self.client_format.events(self._settled(stream, attempt_log, stream_usage)):
                 self._sent_bytes += len(data)
                 yield data
             if self.client_format.done:
                 yield self.client_format.done
         except APIError as error:
-            self._charge(trial, stream_usage, cut=True)
+            self._charge(attempt_log, stream_usage, cut=True)
             self.settle("cut", error)
             yield self.client_format.error_event(error)
         except GeneratorExit:
-            self._charge(trial, stream_usage, cut=True)
+            self._charge(attempt_log, stream_usage, cut=True)
             raise
 
-    def _settled(self, stream: EventStream, trial: Trial, stream_usage: StreamUsage) -> Iterator[StreamEvent]:
+    def _settled(self, stream: EventStream, attempt_log: AttemptLog, stream_usage: StreamUsage) -> Iterator[StreamEvent]:
         """The events of a stream; before the last ones the request is settled."""
         for event in stream_usage.read(stream.events):
             if stream_usage.text_bytes and not self.settlement.first_token_s:
                 self.settlement.first_token_s = time.time()
             yield event
-        self._charge(trial, stream_usage, cut=False)
+        self._charge(attempt_log, stream_usage, cut=False)
         record = self.settle("ok")
-        yield from stream_usage.last_events(self._usage_object(stream_usage.told, trial, record))
+        yield from stream_usage.last_events(self._usage_object(stream_usage.told, attempt_log, record))
 
-    def _charge(self, trial: Trial, stream_usage: StreamUsage, *, cut: bool) -> None:
+    def _charge(self, attempt_log: AttemptLog, stream_usage: StreamUsage, *, cut: bool) -> None:
         if self.settlement.record is None:
-            counted = stream_usage.count(trial.attempt, trial.tokens, self._sent_bytes, cut=cut)
+            counted = stream_usage.count(attempt_log.attempt, attempt_log.tokens, self._sent_bytes, cut=cut)
             if counted:
-                trial.use(counted[0], estimated=counted[1])
+                attempt_log.set_usage(counted[0], estimated=counted[1])
 
     def _bytes(self, stream: ByteStream) -> Iterator[ResponseHead | bytes]:
         """Bytes as they are made. What they cost is told where it is known before they are, as by the text that is spoken."""
         self.settlement.first_chunk_s = time.time()
-        trial = self.attempts.trials[-1]
-        cost = decimal(usd(self.settlement.cost_nanousd())) if trial.tokens else ""
-        headers = {"content-type": stream.content_type, **self.response_headers(trial)}
+        attempt_log = self.attempts.attempt_logs[-1]
+        cost = decimal(to_usd(self.settlement.cost_nanousd())) if attempt_log.tokens else ""
+        headers = {"content-type": stream.content_type, **self.response_headers(attempt_log)}
         try:
             yield ResponseHead(200, {**headers, **({"x-haimaker-cost": cost} if cost else {})})
             for piece in stream.pieces:
@@ -267,25 +267,29 @@ class Exchange:
                     self._sent_bytes += len(piece)
                     yield piece
         finally:
-            if trial.tokens is None:
-                trial.use(self.request.estimate_usage(trial.attempt, self._sent_bytes), estimated=True)
+            if attempt_log.tokens is None:
+                attempt_log.set_usage(self.request.estimate_usage(attempt_log.attempt, self._sent_bytes), estimated=True)
 
-    def _usage_object(self, told: Any, trial: Trial, record: Record) -> JSON:
+    def _usage_object(self, told: Any, attempt_log: AttemptLog, record: Record) -> JSON:
         """The provider's usage object, or one of ours, with what all attempts cost together."""
-        shown = told if usage.is_plausible(told) else self.request.usage_object(trial.tokens or Tokens())
+        shown = told if usage.is_plausible(told) else self.request.usage_object(attempt_log.tokens or Usage())
         estimated = {"cost_estimated": True} if record.detail["cost_estimated"] else {}
         return {**shown, "cost": record.detail["cost_usd"], **estimated}
 
-    def response_headers(self, trial: Trial) -> dict[str, str]:
+    def response_headers(self, attempt_log: AttemptLog) -> dict[str, str]:
         """What the headers say of a target that answers."""
-        dropped = {name: True for tried in self.attempts.trials for name in tried.dropped}
+        dropped = {name: True for tried in self.attempts.attempt_logs for name in tried.dropped}
         return {
             **self.headers,
-            "x-haimaker-provider": trial.attempt.provider.name,
-            "x-haimaker-model": trial.attempt.model,
-            "x-haimaker-attempts": str(len(self.attempts.trials)),
+            "x-haimaker-provider": attempt_log.attempt.provider.name,
+            "x-haimaker-model": attempt_log.attempt.model,
+            "x-haimaker-attempts": str(len(self.attempts.attempt_logs)),
             **({"x-haimaker-dropped-params": ",".join(dropped)} if dropped else {}),
-            **({"x-haimaker-max-tokens": str(trial.attempt.max_output_tokens)} if trial.attempt.max_output_tokens else {}),
+            **(
+                {"x-haimaker-max-tokens": str(attempt_log.attempt.max_output_tokens)}
+                if attempt_log.attempt.max_output_tokens
+                else {}
+            ),
         }
 
 

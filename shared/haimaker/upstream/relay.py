@@ -24,7 +24,7 @@ LOOK_S = 0.5
 GRACE_S = 1.0
 """A call that ends at its own deadline is given this long to say so."""
 ENDING_S = 2.0
-MOST_JOINED = 64
+MAX_JOINED = 64
 
 
 class ClientLeft(Exception):
@@ -70,7 +70,7 @@ class Relay:
                 return Response(head.status, head.headers, self._body())
         except APIError as error:
             self._finish(error)
-            error.attempts = error.attempts or [trial.told() for trial in self.exchange.settlement.trials]
+            error.attempts = error.attempts or [attempt_log.to_record() for attempt_log in self.exchange.settlement.attempt_logs]
             raise
         except BaseException:
             self._finish()
@@ -125,7 +125,7 @@ class Relay:
 
     def _ready(self) -> list[bytes]:
         """What has come meanwhile, to be written at once."""
-        return [item for item in self._items.ready(MOST_JOINED) if isinstance(item, bytes)]
+        return [item for item in self._items.ready(MAX_JOINED) if isinstance(item, bytes)]
 
     def _next(self, silence_s: float) -> object:
         """The next item, END, or SILENCE after `silence_s`. Raises APIError, also at the deadline, and ClientLeft."""

@@ -58,7 +58,7 @@ def from_upstream(body: UpstreamBody, request: ChatRequest, attempt: Attempt) ->
     finish = answer.finish(said.get("finish_reason"), said.get("error"))
     logprobs = {"content": answer.logprobs, "refusal": None} if answer.logprobs else None
     choice = {"index": 0, "message": answer.message(), "logprobs": logprobs, "finish_reason": finish}
-    usage = to_usage(said.get("usage"), attempt.facts)
+    usage = to_usage(said.get("usage"), attempt.model_info)
     head = _head(said.get("id"), attempt, "chat.completion")
     return Result({**head, "choices": [choice], **({"usage": usage} if usage else {})})
 
@@ -105,7 +105,7 @@ def _ended(delta: JSON, head: JSON, answer: Answer, attempt: Attempt, begun: boo
     for last in answer.called():
         yield _chunk(head, last)
     yield _chunk(head, {}, finish=finish)
-    if usage := to_usage(delta.get("usage"), attempt.facts):
+    if usage := to_usage(delta.get("usage"), attempt.model_info):
         yield StreamEvent({**head, "choices": [], "usage": usage})
 
 

@@ -21,7 +21,7 @@ from haimaker.operations.operation import Result, UpstreamBody
 from haimaker.operations.transcriptions import TranscriptionRequest
 from haimaker.operations.transcripts import Transcript, spoken
 from haimaker.pricing import usage
-from haimaker.pricing.usage import Tokens
+from haimaker.pricing.usage import Usage
 
 __all__ = ["from_stream", "from_upstream", "read_error", "to_upstream"]
 
@@ -129,6 +129,6 @@ def _timed(text: str) -> JSON:
         raise BadGatewayError("The provider's transcript was cut off.", code="invalid_provider_response") from None
 
 
-def _tokens(body: JSON) -> Tokens | None:
+def _tokens(body: JSON) -> Usage | None:
     counted = to_usage(found_object(body.get("usageMetadata")), 0)
     return usage.from_openai(counted) if counted else None

@@ -29,8 +29,8 @@ REASONS = re.compile(r"magistral|mistral-(?:small-(?:latest|2603)|medium-(?:late
 
 
 def to_upstream(request: ChatRequest, attempt: Attempt) -> UpstreamRequest:
-    known = attempt.facts.supports
-    reasons = "reasoning" in known if known else REASONS.match(attempt.facts.model) is not None
+    known = attempt.model_info.supports
+    reasons = "reasoning" in known if known else REASONS.match(attempt.model_info.model) is not None
     messages = [_message(message, reasons=reasons) for message in request.body["messages"] if not _is_empty_turn(message)]
     return chat.to_upstream(replace(request, body={**request.body, "messages": messages}), attempt)
 

@@ -8,7 +8,7 @@ from collections.abc import Iterable, Iterator
 from haimaker.adapters.events import json_object
 from haimaker.adapters.hearing import flat, listed, parted, words_of
 from haimaker.adapters.openai.failures import from_body, is_failure, read_error
-from haimaker.http import multipart as multipart_form
+from haimaker.http import multipart
 from haimaker.http.errors import BadGatewayError
 from haimaker.http.values import JSON, Event, StreamEvent, UpstreamRequest
 from haimaker.operations.attempt import Attempt
@@ -40,7 +40,7 @@ def to_upstream(request: TranscriptionRequest, attempt: Attempt) -> UpstreamRequ
         body["context_bias"] = bias
     if request.streams:
         body["stream"] = "true"
-    content_type, raw = multipart_form.encode(flat({**body, **passed}), [("file", request.file)])
+    content_type, raw = multipart.encode(flat({**body, **passed}), [("file", request.file)])
     return UpstreamRequest(PATH, raw, {"content-type": content_type, **attempt.provider.dialect.headers}, dropped=lost)
 
 

@@ -25,7 +25,7 @@ HOLDER = "text"
 
 
 def to_upstream(request: CompletionRequest, attempt: Attempt) -> UpstreamRequest:
-    dialect = attempt.provider.dialect.for_model(attempt.facts.model)
+    dialect = attempt.provider.dialect.for_model(attempt.model_info.model)
     names = {old: new for old, new in dialect.rename.items() if old not in LIMITS} | MAX_TOKENS
     body, dropped = taken(renamed(own_fields(request, attempt), names), dialect, forced=bool(request.body.get("drop_params")))
     headers = {"content-type": "application/json", **dialect.headers}

@@ -40,7 +40,7 @@ def judged(answer: UpstreamBody, request: ModerationRequest, attempt: Attempt, n
         raise from_body(body) if is_failure(body) else unusable()
     said = body.get("usage")
     tokens = request.usage_from(said) if isinstance(said, dict) and said else None
-    if tokens is None and attempt.facts.is_free:  # an estimate of what costs nothing is none of a cost
+    if tokens is None and attempt.model_info.is_free:  # an estimate of what costs nothing is none of a cost
         tokens = request.estimate_usage(attempt)
     kept = body if tokens is None or tokens.prompt else {name: value for name, value in body.items() if name != "usage"}
     return request.build_result(attempt, [result for result in results if result], kept, tokens)

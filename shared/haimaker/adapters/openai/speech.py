@@ -17,7 +17,7 @@ from haimaker.operations.attempt import Attempt
 from haimaker.operations.operation import ByteStream
 from haimaker.operations.speech import SpeechRequest
 from haimaker.operations.stream_usage import is_last
-from haimaker.pricing.usage import Tokens
+from haimaker.pricing.usage import Usage
 
 __all__ = ["from_bytes", "read_error", "to_upstream"]
 
@@ -46,13 +46,13 @@ def from_bytes(answer: UpstreamResponse, request: SpeechRequest, attempt: Attemp
     return ByteStream(asked_for, _of_body(answer, request, attempt))
 
 
-def _as_it_comes(answer: UpstreamResponse, request: SpeechRequest, attempt: Attempt) -> Iterator[bytes | Tokens]:
+def _as_it_comes(answer: UpstreamResponse, request: SpeechRequest, attempt: Attempt) -> Iterator[bytes | Usage]:
     if used := request.spent(attempt):
         yield used
     yield from answer.pieces
 
 
-def _of_events(answer: UpstreamResponse, request: SpeechRequest, attempt: Attempt) -> Iterator[bytes | Tokens]:
+def _of_events(answer: UpstreamResponse, request: SpeechRequest, attempt: Attempt) -> Iterator[bytes | Usage]:
     ended, used = False, request.spent(attempt)
     for event in sse.decode(answer.pieces):
         if event.data == b"[DONE]":
@@ -71,7 +71,7 @@ def _of_events(answer: UpstreamResponse, request: SpeechRequest, attempt: Attemp
         raise cut()
 
 
-def _of_body(answer: UpstreamResponse, request: SpeechRequest, attempt: Attempt) -> Iterator[bytes | Tokens]:
+def _of_body(answer: UpstreamResponse, request: SpeechRequest, attempt: Attempt) -> Iterator[bytes | Usage]:
     """An error that came with status 200, sound in base64, or sound that nobody has named."""
     raw = b"".join(answer.pieces)
     try:

@@ -11,7 +11,7 @@ from typing import Any
 from haimaker.adapters.events import json_object
 from haimaker.adapters.openai.failures import from_body, is_failure, read_error
 from haimaker.adapters.openai.requests import renamed, taken
-from haimaker.http import multipart as multipart_form
+from haimaker.http import multipart
 from haimaker.http.errors import BadGatewayError
 from haimaker.http.values import JSON, Event, StreamEvent, UpstreamRequest
 from haimaker.operations.attempt import Attempt
@@ -36,7 +36,7 @@ def to_upstream(request: TranscriptionRequest, attempt: Attempt) -> UpstreamRequ
     asked = {**dialect.add, **body, "model": attempt.model}
     fields = [(name, each) for name, value in asked.items() for each in (value if isinstance(value, list) else [value])]
     others = [(name, file) for name, file in request.files if name != "file"]
-    content_type, raw = multipart_form.encode(
+    content_type, raw = multipart.encode(
         [(name, value) for name, value in fields if isinstance(value, str) and value], [*others, ("file", request.file)]
     )
     return UpstreamRequest(PATHS[request.operation], raw, {"content-type": content_type, **dialect.headers}, dropped=dropped)

@@ -6,7 +6,7 @@ https://platform.openai.com/docs/api-reference/chat
 from collections.abc import Iterator
 
 from haimaker.http.errors import APIError
-from haimaker.http.sse import DONE, SILENCE, dumps, encode, encode_error
+from haimaker.http.sse import DONE, KEEP_ALIVE, dumps, encode, encode_error
 from haimaker.http.values import StreamEvent
 from haimaker.operations.chat import parse_chat
 from haimaker.operations.client_format import ClientFormat
@@ -29,6 +29,6 @@ FORMAT = ClientFormat(
     events,
     APIError.body,
     lambda error: encode_error(error.body()),
-    SILENCE,
+    KEEP_ALIVE,
     DONE,
 )

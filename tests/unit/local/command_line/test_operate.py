@@ -11,6 +11,9 @@ import boto3
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from local.command_line.operate import HEALTH, Operator
+from local.command_line.provider_secrets import PARAMETER_BYTES, SecretsError
+from local.command_line.stack import OperatorError, Stack
 from moto import mock_aws
 
 from haimaker.accounts import keys as auth
@@ -20,9 +23,6 @@ from haimaker.store.sqlite import SQLiteStore
 from local.command_line import provider_secrets
 from local.command_line.__main__ import carry_out, read
 from local.command_line.context import Context
-from local.command_line.operate import HEALTH, Operator
-from local.command_line.provider_secrets import PARAMETER_BYTES, SecretsError
-from local.command_line.stack import OperatorError, Stack
 from local.command_line.terminal import ROOT, Terminal
 from tests.support.account import PARAMETER, SECRET, STACK
 
@@ -95,7 +95,7 @@ def stored():
 
 def accounts():
     items = boto3.client("dynamodb").scan(TableName=Stack.of("haimaker").outputs["AccountsTable"])["Items"]
-    return [tables.balance(tables.plain(item), time.time()).account for item in items]
+    return [tables.balance(tables.from_attributes(item), time.time()).account for item in items]
 
 
 COMMANDS = {
