@@ -45,7 +45,7 @@ class AttemptTimeouts(NamedTuple):
     between_s: float = float("inf")
     """From one piece of an answer to the next."""
 
-    def within(self, outer: "AttemptTimeouts") -> "AttemptTimeouts":
+    def capped_by(self, outer: "AttemptTimeouts") -> "AttemptTimeouts":
         """The lesser of both, each."""
         return AttemptTimeouts(
             min(self.total_s, outer.total_s), min(self.first_byte_s, outer.first_byte_s), min(self.between_s, outer.between_s)

@@ -56,7 +56,7 @@ class RoutingPreferences:
             for each in fields(self)
             if getattr(self, each.name) != getattr(NO_PREFERENCES, each.name)
         }
-        times = {"timeout_s": min(self.timeout_s, others.timeout_s), "timeouts": self.timeouts.within(others.timeouts)}
+        times = {"timeout_s": min(self.timeout_s, others.timeout_s), "timeouts": self.timeouts.capped_by(others.timeouts)}
         return replace(others, **said | times)
 
 

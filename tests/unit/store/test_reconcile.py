@@ -7,11 +7,11 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from local.command_line.reconcile import Reconciliation
 
 from haimaker.billing import admission
 from haimaker.store import Account, Record
 from haimaker.store.sqlite import SQLiteStore
+from local.command_line.reconcile import Reconciliation
 from tests.unit.store.conftest import START_S, Scene, record
 
 ROOT = Path(__file__).parents[3]

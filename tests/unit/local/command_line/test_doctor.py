@@ -7,7 +7,6 @@ from pathlib import Path
 
 import boto3
 import pytest
-from local.command_line.stack import Stack
 from moto import mock_aws
 
 from haimaker.providers.registry import get
@@ -15,6 +14,7 @@ from haimaker.store.sqlite import SQLiteStore
 from local.command_line.__main__ import carry_out, read
 from local.command_line.context import Context
 from local.command_line.doctor import laptop
+from local.command_line.stack import Stack
 from local.command_line.terminal import ROOT, Terminal
 from tests.support.account import PARAMETER, SECRET, STACK
 from tests.support.fake_upstream import FakeUpstream

@@ -11,9 +11,6 @@ import boto3
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from local.command_line.operate import HEALTH, Operator
-from local.command_line.provider_secrets import PARAMETER_BYTES, SecretsError
-from local.command_line.stack import OperatorError, Stack
 from moto import mock_aws
 
 from haimaker.accounts import keys as auth
@@ -23,6 +20,9 @@ from haimaker.store.sqlite import SQLiteStore
 from local.command_line import provider_secrets
 from local.command_line.__main__ import carry_out, read
 from local.command_line.context import Context
+from local.command_line.operate import HEALTH, Operator
+from local.command_line.provider_secrets import PARAMETER_BYTES, SecretsError
+from local.command_line.stack import OperatorError, Stack
 from local.command_line.terminal import ROOT, Terminal
 from tests.support.account import PARAMETER, SECRET, STACK
 
@@ -296,7 +296,7 @@ def test_every_secret_that_was_taken_is_in_one_place_and_each_parameter_fits(ent
         expected[name] = secret
     assert {**documents[0], **documents[1]} == expected
     assert not documents[0].keys() & documents[1].keys()
-    assert all(len(provider_secrets.encoded(document)) <= PARAMETER_BYTES for document in documents)
+    assert all(len(provider_secrets.encode(document)) <= PARAMETER_BYTES for document in documents)
 
 
 @pytest.mark.parametrize(("words", "status", "total"), [(["--check"], 1, 5), ([], 0, 0)])
