@@ -43,6 +43,13 @@ def _models_hub(gateway: "Gateway", request: Request) -> Response:
     return Response(200, headers, gateway.hub())
 
 
+def _index(gateway: "Gateway", request: Request) -> Response:
+    """Who opens the address in a browser is led to the console; a program reads where things are."""
+    where = {"console": "/console", "base_url": "/v1", "models": "/v1/models", "health": "/health"}
+    answer = json_response({"haimaker": where})
+    return Response(302, {**answer.headers, "location": "/console", "cache-control": "no-store"}, answer.body)
+
+
 def _console(gateway: "Gateway", request: Request) -> Response:
     """The same for everybody: what it shows, it asks for with its reader's key."""
     from haimaker.api import console
@@ -112,6 +119,7 @@ HANDLERS: Mapping[str, Handler] = {
     "auto_router_simulate": _routed("auto_routers", "simulate"),
     "file_read": lambda gateway, request: _folder(gateway).serve(request),
     "file_write": lambda gateway, request: _folder(gateway).receive(request),
+    "index": _index,
     "console": _console,
     "health": _health,
 }

@@ -5,13 +5,14 @@ https://platform.openai.com/docs/api-reference/chat/create
 """
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Annotated, Any, Self
 
 from pydantic import ConfigDict, Field, StrictBool, StrictFloat, StrictInt, StrictStr, ValidationError
 
 from haimaker.http.json import parse_json
 from haimaker.http.values import JSON, StreamEvent
+from haimaker.lean_dataclasses import dataclass
 from haimaker.models.names import AUTO
 from haimaker.operations import splitting, stream_usage
 from haimaker.operations.attempt import Attempt

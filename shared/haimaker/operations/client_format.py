@@ -1,10 +1,10 @@
 """How a client asks and is answered: one value for each format, made in `api/formats/`. Pure."""
 
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
 
 from haimaker.http.errors import APIError
 from haimaker.http.values import JSON, Request, StreamEvent
+from haimaker.lean_dataclasses import dataclass
 from haimaker.operations.operation import OperationRequest, Result
 
 

@@ -6,7 +6,6 @@
 import random
 import time
 from collections.abc import Callable, Generator, Iterator, Mapping
-from dataclasses import dataclass
 from itertools import dropwhile
 from typing import TYPE_CHECKING, Any
 
@@ -21,6 +20,7 @@ from haimaker.http.errors import (
     InternalServerError,
 )
 from haimaker.http.values import JSON, StreamEvent
+from haimaker.lean_dataclasses import dataclass
 from haimaker.observability.observer import Observer
 from haimaker.operations.attempt import Attempt
 from haimaker.operations.client_format import ClientFormat

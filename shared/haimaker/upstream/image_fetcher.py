@@ -11,7 +11,6 @@ import socket
 import time
 from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
-from dataclasses import dataclass, field
 from functools import cache, partial
 from ipaddress import IPv4Address, IPv6Address, IPv6Network, ip_address, ip_network
 from typing import Any, cast
@@ -20,6 +19,7 @@ from urllib.parse import SplitResult, urljoin, urlsplit
 from haimaker.http import tls
 from haimaker.http.client import CancelToken
 from haimaker.http.errors import BadRequestError
+from haimaker.lean_dataclasses import dataclass, field
 from haimaker.media import images as media_images
 from haimaker.operations.operation import OperationRequest
 from haimaker.upstream.shares import Shares
