@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from haimaker.accounts.directory import AccountCache, BilledAccounts, check_usable, denied_error, store_error
 from haimaker.api import formats, keys, models, uploads
-from haimaker.api.dispatch import HANDLERS
+from haimaker.api.dispatch import HANDLERS, KEYLESS
 from haimaker.api.paths import MODEL_OPERATIONS
 from haimaker.billing import admission, estimates
 from haimaker.billing.estimates import CostBound
@@ -118,7 +118,7 @@ class Gateway:
                 return HANDLERS[operation](self, request)
             client_format = formats.find(operation)
             account = self.accounts.authenticate(request.headers)
-            request = uploads.with_uploads(request, self.settings)
+            request = uploads.with_uploads(request, self.settings, account.id)
             asked = client_format.parse(request)
             return self._answer(request, decider.read_routing_request(asked, request, time.time()), account, client_format)
         except APIError as error:
@@ -132,6 +132,17 @@ class Gateway:
             self.observer.exception(error, request_id=request.id)
             defect = InternalServerError("The gateway failed; this is a defect of ours.", code="internal_error")
             return self._error_response(operation, request, defect)
+
+    def refuse_unread(self, operation: str, request: Request) -> APIError | None:
+        """Why the body of a request is not worth reading: its key is none of this gateway's, or is blocked. Never raises."""
+        if operation in KEYLESS:
+            return None
+        try:
+            self.accounts.authenticate(request.headers)
+        except APIError as error:
+            self.observer.denied(operation, request.id, error)
+            return error
+        return None
 
     def _error_response(self, operation: str, request: Request, error: APIError) -> Response:
         if not error.attempts:  # else it was admitted, and its record is told

@@ -20,6 +20,8 @@ if TYPE_CHECKING:
 Handler = Callable[["Gateway", Request], Response]
 
 HUB_LASTS_S = 300
+KEYLESS = frozenset({"health", "console", "models_hub", "file_read", "file_write"})
+"""Operations that need no key."""
 
 
 def _health(gateway: "Gateway", request: Request) -> Response:

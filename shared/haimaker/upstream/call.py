@@ -13,11 +13,12 @@ from urllib.parse import urlsplit
 from haimaker import adapters, demo
 from haimaker.accounts.keys import owner_of
 from haimaker.adapters import Adapter
+from haimaker.adapters.openai_types import SHAPES, conform
 from haimaker.billing.settlement import AttemptLog
 from haimaker.credentials.access import ProviderConnection
 from haimaker.credentials.headers import auth_headers
 from haimaker.http import errors, sse
-from haimaker.http.client import CancelToken, HTTPClient, Timeouts, TransportError
+from haimaker.http.client import MAX_WHOLE_BYTES, AnswerTooLarge, CancelToken, HTTPClient, Timeouts, TransportError, read_whole
 from haimaker.http.errors import APIError, APITimeoutError, BadGatewayError
 from haimaker.http.values import AttemptTimeouts, Event, StreamEvent, UpstreamResponse
 from haimaker.lean_dataclasses import dataclass, field
@@ -158,7 +159,7 @@ class UpstreamCall:
             attempt_log.first_byte_ms = round((time.time() - attempt_log.started_s) * 1000)
             if 200 <= response.status < 300:
                 return response
-            said = adapter.read_error(_json(_bounded(response.pieces)))
+            said = adapter.read_error(_json(beginning(response.pieces)))
             raise errors.from_upstream(response.status, said, response.headers, time.time())
 
     def _timeouts(self, limits: AttemptTimeouts, left_s: float) -> Timeouts:
@@ -173,15 +174,13 @@ class UpstreamCall:
         return self._result(attempt_log, part, adapter, self._body(attempt_log, part, response))
 
     def _body(self, attempt_log: AttemptLog, part: OperationRequest, response: UpstreamResponse) -> UpstreamBody:
-        raw = bytearray()
+        came = Counted(response.pieces)
         try:
             with self._errors(attempt_log, part, answered=True):
-                for piece in response.pieces:
-                    raw += piece
+                return UpstreamBody(response.headers, read_whole(came))
         except APIError:
-            attempt_log.set_usage(part.estimate_usage(attempt_log.attempt, len(raw)), estimated=True)
+            attempt_log.set_usage(part.estimate_usage(attempt_log.attempt, came.meant), estimated=True)
             raise
-        return UpstreamBody(response.headers, bytes(raw))
 
     def _result(self, attempt_log: AttemptLog, part: OperationRequest, adapter: Adapter, body: UpstreamBody) -> Result:
         """What is of no use, but says what it used or has begun to be an answer, has been paid for."""
@@ -189,6 +188,8 @@ class UpstreamCall:
         try:
             with self._errors(attempt_log, part, answered=True):
                 result = adapter.from_upstream(body, part, attempt)
+                if shape := SHAPES.get(part.operation):
+                    result = Result(conform(result.body, shape), result.usage)
         except APIError:
             said = _json(body.raw)
             if isinstance(said, dict):
@@ -217,8 +218,11 @@ class UpstreamCall:
                 events: Iterator[Event] = (Event(sse.dumps(each)) for each in said)
             else:
                 events = decode(response)
+            shape = SHAPES.get(part.operation)
             with self._errors(attempt_log, part, answered=True):
-                yield from adapter.from_stream(events, part, attempt_log.attempt)
+                for event in adapter.from_stream(events, part, attempt_log.attempt):
+                    shown = conform(event.body, shape) if shape else event.body
+                    yield event if shown is event.body else StreamEvent(shown)
         finally:
             _close(response)
 
@@ -245,6 +249,8 @@ class UpstreamCall:
             for secret in (access.api_key, urlsplit(access.base_url).netloc) if access else ():
                 error.message = error.message.replace(secret, "***") if secret else error.message
             raise
+        except AnswerTooLarge as error:
+            raise BadGatewayError(str(error), code="invalid_provider_response") from error
         except TransportError as error:
             if error.sent and (answered or error.timed_out or self.cancel.requested):
                 attempt_log.set_usage(part.estimate_usage(attempt_log.attempt), estimated=True)
@@ -285,14 +291,34 @@ def _json(raw: bytes) -> object:
         return None
 
 
-def _bounded(pieces: Iterator[bytes]) -> bytes:
+def beginning(pieces: Iterator[bytes]) -> bytes:
     """As much of an error's body as can matter."""
-    raw = b""
+    raw = bytearray()
     for piece in pieces:
         raw += piece
         if len(raw) > ERROR_BYTES:
             break
-    return raw
+    if isinstance(pieces, Generator):
+        pieces.close()
+    return bytes(raw)
+
+
+@dataclass(slots=True)
+class Counted(Iterator[bytes]):
+    """Pieces, and how many bytes have come."""
+
+    pieces: Iterator[bytes]
+    size: int = 0
+
+    @property
+    def meant(self) -> int:
+        """The bytes of an answer, none of one that is larger than any."""
+        return self.size if self.size <= MAX_WHOLE_BYTES else 0
+
+    def __next__(self) -> bytes:
+        piece = next(self.pieces)
+        self.size += len(piece)
+        return piece
 
 
 def _is_plain(value: str) -> bool:
