@@ -69,6 +69,26 @@ def _account_handler(module: str, name: str) -> Handler:
     return operation
 
 
+def _audited_handler(module: str, name: str) -> Handler:
+    """An operation that changes what the store keeps; each change goes into the audit trail, also of one that then failed."""
+
+    def operation(gateway: "Gateway", request: Request) -> Response:
+        from haimaker.api import audit
+
+        account = gateway.accounts.authenticate(request.headers, fresh=True)
+        store = audit.AuditedStore(gateway.store)
+        act = getattr(import_module(f"haimaker.api.{module}"), name)
+        try:
+            return json_response(act(store, account, request))
+        finally:
+            events = audit.events_of(store, account, f"{module}.{request.path.get('action', name)}", request)
+            for event in events:
+                gateway.observer.audit(event)
+            audit.keep(gateway.store, events)
+
+    return operation
+
+
 def _routed(module: str, name: str) -> Handler:
     """An operation that shows what routing decides."""
 
@@ -92,17 +112,17 @@ HANDLERS: Mapping[str, Handler] = {
     "models_list": _models(models.list_models),
     "models_retrieve": _models(models.get_model),
     "models_hub": _models_hub,
-    "key_generate": _account_handler("keys", "generate"),
-    "key_update": _account_handler("keys", "update"),
-    "key_block": _account_handler("keys", "block"),
-    "key_unblock": _account_handler("keys", "unblock"),
-    "key_delete": _account_handler("keys", "delete"),
-    "key_regenerate": _account_handler("keys", "regenerate"),
+    "key_generate": _audited_handler("keys", "generate"),
+    "key_update": _audited_handler("keys", "update"),
+    "key_block": _audited_handler("keys", "block"),
+    "key_unblock": _audited_handler("keys", "unblock"),
+    "key_delete": _audited_handler("keys", "delete"),
+    "key_regenerate": _audited_handler("keys", "regenerate"),
     "key_info": _account_handler("keys", "info"),
     "key_list": _account_handler("keys", "list_keys"),
-    "team_change": _account_handler("teams", "change"),
+    "team_change": _audited_handler("teams", "change"),
     "team_show": _account_handler("teams", "show"),
-    "customer_change": _account_handler("customers", "change"),
+    "customer_change": _audited_handler("customers", "change"),
     "customer_show": _account_handler("customers", "show"),
     "spend_logs": _account_handler("spend", "logs"),
     "spend_report": _account_handler("spend", "report"),
@@ -110,15 +130,16 @@ HANDLERS: Mapping[str, Handler] = {
     "spend_calculate": lambda gateway, request: gateway.calculate(request),
     "generation": _account_handler("spend", "generation"),
     "route_simulate": _routed("simulate", "simulate_request"),
-    "auto_router_new": _account_handler("auto_routers", "new"),
+    "auto_router_new": _audited_handler("auto_routers", "new"),
     "auto_router_list": _account_handler("auto_routers", "list_routers"),
     "auto_router_info": _account_handler("auto_routers", "info"),
-    "auto_router_update": _account_handler("auto_routers", "update"),
-    "auto_router_delete": _account_handler("auto_routers", "delete"),
-    "auto_router_rule": _account_handler("auto_routers", "put_rule"),
-    "auto_router_rule_delete": _account_handler("auto_routers", "delete_rule"),
-    "auto_router_reorder": _account_handler("auto_routers", "reorder"),
+    "auto_router_update": _audited_handler("auto_routers", "update"),
+    "auto_router_delete": _audited_handler("auto_routers", "delete"),
+    "auto_router_rule": _audited_handler("auto_routers", "put_rule"),
+    "auto_router_rule_delete": _audited_handler("auto_routers", "delete_rule"),
+    "auto_router_reorder": _audited_handler("auto_routers", "reorder"),
     "auto_router_simulate": _routed("auto_routers", "simulate"),
+    "audit_list": _account_handler("audit", "list_events"),
     "file_read": lambda gateway, request: _folder(gateway).serve(request),
     "file_write": lambda gateway, request: _folder(gateway).receive(request),
     "index": _index,
