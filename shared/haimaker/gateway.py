@@ -9,7 +9,13 @@
     7 translate  adapters            back to OpenAI's
     8 settle     billing, store      one record, one charge; then the end of the answer is told
 
-Steps 5 to 8 are an `Exchange`; a `Relay` stands between it and the door.
+Steps 5 to 8 are an `Exchange`; a `Relay` stands between it and the door. From there to the socket it is eight functions in four
+files (`tests/unit/test_journey.py`):
+
+    Gateway.handle → Gateway._answer                        gateway.py               1 to 4
+    Exchange.run → AttemptLoop.first_success                upstream/exchange.py     which target, and 8
+    UpstreamCall.open → UpstreamCall._send                  upstream/call.py         5 and 7
+    HTTPClient.send → _exchange                             http/client.py           6
 """
 
 import time
