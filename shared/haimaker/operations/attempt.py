@@ -38,3 +38,9 @@ class Attempt:
     @property
     def target(self) -> str:
         return f"{self.provider.name}/{self.model}"
+
+    @property
+    def completes(self) -> bool:
+        """Whether the model has legacy completions of its own; of all others a chat is made to do it."""
+        completes = self.provider.catalog.completes
+        return completes == "all" or (completes == "some" and self.traits.completes)

@@ -35,8 +35,8 @@ def exclusion(targets: TargetResolver, target: str, at: RoutingContext, model_in
     if not targets.is_on(name):
         missing = f"{name.upper().replace('-', '_')}_{'API_KEY' if row.endpoint.base_url else 'BASE_URL'}"
         return Exclusion(target, "provider_not_configured", f"the provider {name!r} has no credentials here ({missing})")
-    if not adapters.serves(targets.serving(target, at.endpoint) or row, at.endpoint):
-        return Exclusion(target, "unsupported_endpoint", f"the provider {name!r} is not known to serve {at.endpoint}")
+    if not adapters.serves(targets.serving(target, at.operation) or row, at.operation):
+        return Exclusion(target, "unsupported_endpoint", f"the provider {name!r} is not known to serve {at.operation}")
     if at.preferences is NO_PREFERENCES and not at.auto_routed:
         return None
     model_info = model_info or targets.model_info_for(target)
@@ -65,7 +65,7 @@ def _accepts_parameter(targets: TargetResolver, target: str, model_info: ModelIn
     """Whether a target is known to take a parameter, in a request with this effort."""
     from haimaker.routing.requirements import CAPABILITY_OF
 
-    row = targets.serving(target, at.endpoint)
+    row = targets.serving(target, at.operation)
     traits = traits_of(model_info.provider, model_info.model, model_info.supports, row.family if row else "")
     dialect = row.dialect.for_model(traits, at.effort) if row else Dialect()
     if parameter in dialect.drop or parameter in dialect.refuse or (parameter == "reasoning_effort" and traits.efforts == {}):

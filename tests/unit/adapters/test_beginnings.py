@@ -9,8 +9,8 @@ from haimaker.adapters.beginnings import error_body, says_something
 from haimaker.http.errors import APIError
 from haimaker.http.sse import decode
 from haimaker.http.values import JSON, StreamEvent
-from haimaker.upstream.stream_usage import Meter
-from tests.support.builders import attempt, chat_request
+from haimaker.operations.stream_usage import TextUsage
+from tests.support.builders import attempt, chat_request, result_of
 
 
 @pytest.mark.parametrize(
@@ -75,11 +75,10 @@ def test_usage_in_every_chunk_is_told_once() -> None:
         StreamEvent({"choices": [{"index": 0, "delta": {}, "finish_reason": "stop"}], "usage": {"total_tokens": 2}}),
         StreamEvent({"choices": [{"index": 0, "delta": {"content": ""}, "finish_reason": None}], "usage": {"total_tokens": 3}}),
     ]
-    usage = Meter(wants_usage=True)
+    usage = TextUsage(chat_request(stream=True), wants_usage=True)
     told: list[Any] = [chunk.body for chunk in usage.read(chunks)]
-    last = usage.last_chunk({"total_tokens": 3})
+    [last] = usage.last_events({"total_tokens": 3})
     assert [body for body in told if body.get("usage")] == []
-    assert last is not None
     assert last.body["usage"] == {"total_tokens": 3}
 
 
@@ -88,17 +87,17 @@ def test_a_failed_generation_is_an_error_whole_and_streamed() -> None:
     request, tried = chat_request(), attempt("openrouter/google/gemini-3-pro")
     failed = {"index": 0, "message": {"role": "assistant", "content": ""}, "finish_reason": "error", "native_finish_reason": "X"}
     with pytest.raises(APIError, match=r"\(X\)"):
-        adapters.find(request, tried).from_upstream({"choices": [failed]}, tried)
+        result_of(adapters.find(request, tried), {"choices": [failed]}, tried, request)
     raw = b'data: {"choices": [{"index": 0, "delta": {"content": ""}, "finish_reason": "error"}]}\n\n'
     with pytest.raises(APIError, match="failed"):
-        list(adapters.find(request, tried).from_stream(decode([raw]), tried))
+        list(adapters.find(request, tried).from_stream(decode([raw]), request, tried))
 
 
 def test_what_was_held_back_of_reasoning_is_not_lost_when_a_stream_is_cut() -> None:
     request, tried = chat_request(), attempt("together_ai/deepseek-ai/DeepSeek-R1")
     raw = b'data: {"choices": [{"index": 0, "delta": {"content": "Half an answer"}, "finish_reason": null}]}\n\n'
     shown: list[Any] = []
-    chunks = adapters.find(request, tried).from_stream(decode([raw]), tried)
+    chunks = adapters.find(request, tried).from_stream(decode([raw]), request, tried)
     with pytest.raises(APIError, match="before the answer was complete"):
         shown.extend(_read(chunks, shown))
     assert "".join(choice["delta"].get("content") or "" for choice in shown) == "Half an answer"
@@ -116,5 +115,5 @@ def test_reasoning_that_is_a_summary_is_shown() -> None:
     request, tried = chat_request(), attempt("openrouter/openai/gpt-6-sol")
     details = [{"type": "reasoning.summary", "summary": "Because."}, {"type": "reasoning.encrypted", "data": "x"}]
     body = {"choices": [{"index": 0, "message": {"content": "A", "reasoning_details": details}, "finish_reason": "stop"}]}
-    made = adapters.find(request, tried).from_upstream(body, tried)
+    made = result_of(adapters.find(request, tried), body, tried, request)
     assert made["choices"][0]["message"]["reasoning_content"] == "Because."

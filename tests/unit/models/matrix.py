@@ -229,7 +229,7 @@ PARSERS = {
 }
 
 
-def attempt(target: str, operation: str = "chat") -> Attempt:
+def attempt(target: str, operation: str = "chat_completions") -> Attempt:
     """By the family alone: of a model that the catalogue does not know."""
     name, _, model = target.partition("/")
     return Attempt("r", 0, definition_for(get(name), model, operation), model, ModelInfo.unknown(name, model))
@@ -238,22 +238,22 @@ def attempt(target: str, operation: str = "chat") -> Attempt:
 def targets() -> Iterator[tuple[str, str]]:
     """Each with the operation that is asked of it."""
     for model, templates in CHATS.items():
-        yield from (("chat", template.format(model)) for template in templates)
+        yield from (("chat_completions", template.format(model)) for template in templates)
     for operation, named in OTHERS.items():
         yield from ((operation, target) for target in named)
 
 
 def outcomes(operation: str, target: str) -> JSON:
     """By request, what comes of it."""
-    tried = attempt(target, operation if operation in PROBES else "chat")
-    if operation == "chat":
+    tried = attempt(target, operation if operation in PROBES else "chat_completions")
+    if operation == "chat_completions":
         plain = sent({}, tried)
         made = {name: _difference(sent(fields, tried), plain) for name, fields in REQUESTS.items()}
         catalogued = replace(tried, model_info=replace(tried.model_info, supports=frozenset({"vision"})))
         made["effort high, of a model that the catalogue has without reasoning"] = sent({"reasoning_effort": "high"}, catalogued)
         return {"plain": plain, **made, **_answers(tried)}
     if operation == "completes":
-        return {"completes": adapters.completes(tried)}
+        return {"completes": tried.completes}
     if operation == "assistant":
         return {"assistant": tried.traits.assistant}
     module, parse = PARSERS[operation]
