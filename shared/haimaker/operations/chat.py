@@ -28,7 +28,9 @@ Number = StrictInt | StrictFloat
 
 
 class _Checked(BaseModel):
-    model_config = ConfigDict(extra="ignore", frozen=True)
+    """A part of a request, whose validator is a part of the request's, and built with that."""
+
+    model_config = ConfigDict(extra="ignore", frozen=True, defer_build=True)
 
 
 class Message(_Checked):
@@ -45,8 +47,6 @@ class StreamOptions(_Checked):
 class CommonFields(_Checked):
     """What every operation has. A validator takes time to build, so a function builds that of its own operation only, when it is
     first used."""
-
-    model_config = ConfigDict(defer_build=True)
 
     model: Annotated[StrictStr, Field(min_length=1, max_length=512)]
     stream: StrictBool | None = None
