@@ -1,7 +1,7 @@
 """Dataclasses that are made as they are used: what a function imports when it starts has over seventy, and makes objects of few.
 
 The standard library's `dataclass` writes a class's methods as source and compiles it, half a millisecond each
-(https://docs.python.org/3/library/dataclasses.html). Here `__init__` is compiled when a class's second object is made, and the other
+(https://docs.python.org/3/library/dataclasses.html). Here `__init__` is compiled when a class has its second object, and the other
 methods are shared. A type checker sees the standard library's own, whose `replace`, `fields` and `asdict` work on these as well.
 With `slots=True` a class has no slots here: that it has no other attributes is for the type checker to see.
 """

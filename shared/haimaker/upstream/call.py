@@ -10,7 +10,7 @@ from itertools import chain
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
-from haimaker import adapters, demo
+from haimaker import adapters
 from haimaker.accounts.keys import owner_of
 from haimaker.adapters import Adapter, splitting
 from haimaker.billing.estimates import estimate_prompt_tokens, estimate_usage
@@ -204,6 +204,8 @@ class Caller:
 
     def _send(self, request: UpstreamRequest, attempt: Attempt) -> UpstreamResponse:
         if attempt.provider.offline:
+            from haimaker import demo
+
             return demo.send(request, attempt.request_id, attempt.created_s)
         left_s = self.deadline_s - time.monotonic()
         if left_s <= 0 or self.cancel.requested:
