@@ -125,6 +125,8 @@ class Dialect:
     """Whether it knows custom tools and the old `functions`, which are sent as function tools to all others."""
     strips_tool_fields: tuple[str, ...] = ()
     """Fields of a function that it refuses; `additionalProperties` anywhere in its parameters."""
+    narrows_tools: bool = False
+    """Whether it lacks the choice of `allowed_tools`, in whose place it gets these tools only, and the choice among them."""
     search_tool: str = ""
     """The type of the provider's own tool that searches the web; `web_search_options` ask for it."""
     answer_tool: tuple[str, ...] = ()
