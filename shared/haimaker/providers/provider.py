@@ -1,7 +1,7 @@
 """A provider's definition: where it is, how it lets callers in, how its dialect differs, what it limits, which models it lists.
 
-Each provider is a module of this package with one `PROVIDER`, or a row in `openai_compatible.py`. Data only: nothing here acts, and
-no code asks for a provider's name. Parameters are named as the client sends them, in OpenAI's terms.
+Each provider is a module of this package with one `PROVIDER`, or a row in `openai_compatible.py`. Data, and pure
+functions over answers; no code asks for a provider's name. Parameters are named as the client sends them, in OpenAI's terms.
 """
 
 from collections.abc import Callable, Mapping
