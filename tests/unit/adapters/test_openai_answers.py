@@ -10,7 +10,7 @@ from haimaker.adapters.openai import chat, completions
 from haimaker.http.errors import APIError
 from haimaker.http.values import JSON
 from haimaker.providers.provider import AnswerRules, Provider
-from tests.support.builders import attempt, in_dialect
+from tests.support.builders import attempt, chat_request, in_dialect, result_of
 from tests.unit.adapters.folding import fold
 from tests.unit.adapters.test_openai_chat import HEAD, events
 
@@ -23,13 +23,13 @@ CITED = {"type": "url_citation", "url_citation": {"url": "https://a.example", "t
 
 def whole(body: JSON) -> JSON:
     """The answer, which the official SDK's types accept."""
-    made = chat.from_upstream(body, attempt("acme/m", provider=ROW))
+    made = result_of(chat, body, attempt("acme/m", provider=ROW))
     ChatCompletion.model_validate(made)
     return made
 
 
 def streamed(*bodies: JSON, row: Provider = ROW) -> list[JSON]:
-    made = [chunk.body for chunk in chat.from_stream(events(*bodies), attempt("acme/m", provider=row))]
+    made = [chunk.body for chunk in chat.from_stream(events(*bodies), chat_request(), attempt("acme/m", provider=row))]
     for body in made:
         ChatCompletionChunk.model_validate(body)
     return made
@@ -60,7 +60,7 @@ def test_the_fields_around_the_choices_are_there() -> None:
 
 
 def test_a_legacy_completion_is_one() -> None:
-    made = completions.from_upstream({"choices": [{"text": "a"}]}, attempt("acme/m", provider=ROW))
+    made = result_of(completions, {"choices": [{"text": "a"}]}, attempt("acme/m", provider=ROW))
     Completion.model_validate(made)
     assert (made["id"], made["choices"]) == ("cmpl-req-1", [{"index": 0, "text": "a", "finish_reason": "stop"}])
 
@@ -80,11 +80,11 @@ def unwrapped(body: JSON) -> JSON:
 def test_a_providers_own_function_mends_answers_and_events_before_they_are_read() -> None:
     row = in_dialect(answers=AnswerRules(mend=unwrapped))
     body = {**WHOLE, "choices": [{"index": 0, "message": {"role": "assistant", "content": "a"}, "finish_reason": "stop"}]}
-    assert chat.from_upstream({"result": body}, attempt("acme/m", provider=row)) == body
+    assert result_of(chat, {"result": body}, attempt("acme/m", provider=row)) == body
     said = delta("stop", role="assistant", content="a")
     assert streamed({"result": said}, row=row) == streamed(said)
     with pytest.raises(APIError):
-        chat.from_upstream({"result": {"error": {"message": "No"}}}, attempt("acme/m", provider=row))
+        result_of(chat, {"result": {"error": {"message": "No"}}}, attempt("acme/m", provider=row))
 
 
 @pytest.mark.parametrize(
