@@ -48,6 +48,7 @@ PROVIDER = Provider(
         # …/docs/structured-outputs: no stream, no tools beside it, and few models that take a schema.
         whole_with=("response_format",),
         answer_tool=("tools",),
+        narrows_tools=True,
         # …/docs/browser-search, …/docs/compound: its systems search whenever they like.
         family_rules={
             "gpt-oss": FamilyRule(search_tool="browser_search"),

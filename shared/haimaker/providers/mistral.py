@@ -36,6 +36,7 @@ PROVIDER = Provider(
         refuse=("web_search_options", "audio"),
         values={"tool_choice": {"required": "any"}},
         asks_stream_usage=False,
+        narrows_tools=True,
         answers=AnswerRules(finish_reasons={"model_length": "length"}),  # https://docs.mistral.ai/api/endpoint/chat
         messages=MessageRules(strips_names=True, strips_fields=(*REASONING, "refusal", "audio")),
     ),
