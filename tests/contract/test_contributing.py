@@ -8,6 +8,8 @@ from pathlib import Path
 import pytest
 import yaml
 
+from tests.unit.test_architecture import ORDER
+
 ROOT = Path(__file__).parents[2]
 FORMS = sorted(path for path in (ROOT / ".github" / "ISSUE_TEMPLATE").glob("*.yml") if path.name != "config.yml")
 
@@ -36,3 +38,17 @@ def test_the_changelog_names_this_version_after_what_is_not_released() -> None:
     version = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))["project"]["version"]
     titles = re.findall(r"^## (\S+)", (ROOT / "CHANGELOG.md").read_text("utf-8"), re.MULTILINE)
     assert titles[:2] == ["Unreleased", version]
+
+
+def test_the_picture_of_the_packages_is_theirs() -> None:
+    """Each is described, from the bottom up."""
+    text = (ROOT / "docs" / "architecture.md").read_text("utf-8")
+    rows = re.findall(r"^\| `(\w+)` \|", text, re.MULTILINE)
+    assert tuple(rows) == ORDER
+    [picture] = re.findall(r"^```mermaid\n(.*?)^```$", text, re.MULTILINE | re.DOTALL)
+    arrows = [step.split() for step in re.findall(r"(\w+(?: --> \w+)+)", picture)]
+    drawn = [
+        (one, other) for line in arrows for one, other in zip(line[::2], line[2::2], strict=False) if {one, other} <= set(ORDER)
+    ]
+    assert len(drawn) >= 12
+    assert [(one, other) for one, other in drawn if ORDER.index(one) > ORDER.index(other)] == []
