@@ -1,16 +1,27 @@
-"""What contributors need: the hooks before a commit, the forms for issues and pull requests, the list of changes."""
+"""What contributors need: the hooks before a commit, the forms for issues and pull requests, the list of changes, and the four
+descriptions of how something is added, each followed word for word in a copy of the project."""
 
+import json
+import os
 import re
+import shutil
 import subprocess
+import sys
 import tomllib
 from pathlib import Path
 
 import pytest
 import yaml
 
+from tests.support.documentation import Guide
+from tests.support.fake_upstream import FakeUpstream
 from tests.unit.test_architecture import ORDER
 
 ROOT = Path(__file__).parents[2]
+GUIDE = Guide.read("CONTRIBUTING.md")
+LEFT_OUT = shutil.ignore_patterns(
+    ".git", ".venv*", "node_modules", ".aws-sam", "__pycache__", ".haimaker", ".*_cache", ".hypothesis"
+)
 FORMS = sorted(path for path in (ROOT / ".github" / "ISSUE_TEMPLATE").glob("*.yml") if path.name != "config.yml")
 
 
@@ -52,3 +63,49 @@ def test_the_picture_of_the_packages_is_theirs() -> None:
     ]
     assert len(drawn) >= 12
     assert [(one, other) for one, other in drawn if ORDER.index(one) > ORDER.index(other)] == []
+
+
+@pytest.fixture
+def clone(tmp_path: Path) -> Path:
+    folder = tmp_path / "clone"
+    shutil.copytree(ROOT, folder, ignore=LEFT_OUT, symlinks=True)
+    (folder / ".venv").symlink_to(ROOT / ".venv")
+    return folder
+
+
+def _write(clone: Path, name: str) -> str:
+    """Makes the file that a block of code begins with the name of; returns its text."""
+    [text] = [text for text in GUIDE.written_in("python") if text.startswith(f"# {name}\n")]
+    code = text.partition("\n")[2]
+    (clone / name).parent.mkdir(parents=True, exist_ok=True)
+    (clone / name).write_text(code)
+    return code
+
+
+def _insert(clone: Path, name: str, after: str, line: str) -> None:
+    """Puts the line of the guide that begins so behind a line of a file."""
+    [found] = [text.strip() for text in GUIDE.written_in("python") if text.startswith(line)]
+    text = (clone / name).read_text("utf-8")
+    assert text.count(after) == 1
+    (clone / name).write_text(text.replace(after, f"{after}    {found.rstrip(',')},\n"))
+
+
+def _run(clone: Path, *command: str, **environment: str) -> str:
+    done = subprocess.run(
+        command, cwd=clone, env=os.environ | {"PYTHONPATH": "shared"} | environment, capture_output=True, text=True, timeout=120
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+    return done.stdout
+
+
+def _test(clone: Path, *arguments: str) -> None:
+    _run(clone, sys.executable, "-m", "pytest", "-q", "-n", "0", "-p", "no:cacheprovider", *arguments)
+
+
+def test_a_provider_is_added_as_a_row(clone: Path, upstream: FakeUpstream) -> None:
+    _insert(clone, "shared/haimaker/providers/openai_compatible.py", "ROWS: Mapping[str, Row] = {\n", '"acme": Row(')
+    command = next(text for text in GUIDE.written_in("sh") if "make record" in text).partition("make test")[0]
+    _run(clone, "bash", "-ec", command, ACME_BASE_URL=upstream.url)
+    recorded = clone / "tests" / "wire" / "acme" / "chat" / "hello"
+    assert json.loads((recorded / "upstream_request.json").read_text())["body"]["model"]
+    _test(clone, "tests/wire", "tests/unit/adapters/test_row_cases.py", "tests/unit/adapters/test_rows.py", "-k", "acme")
