@@ -10,7 +10,7 @@ import re
 from collections.abc import Mapping, Sequence
 
 from haimaker.credentials.access import access_from
-from haimaker.providers.registry import BY_NAME
+from haimaker.providers.registry import ONLINE
 from haimaker.validation.settings import SettingsError
 
 Secrets = Mapping[str, str]
@@ -28,9 +28,8 @@ def parameters(first: str) -> tuple[str, str]:
 
 def variable_of(provider: str) -> str:
     """The name of a provider's key. Raises SecretsError."""
-    known = [name for name, row in BY_NAME.items() if not row.offline]
-    if provider not in known:
-        raise SecretsError(f"There is no provider {provider!r}; there are {', '.join(sorted(known))}.")
+    if provider not in ONLINE:
+        raise SecretsError(f"There is no provider {provider!r}; there are {', '.join(sorted(ONLINE))}.")
     return f"{provider.upper()}_API_KEY"
 
 

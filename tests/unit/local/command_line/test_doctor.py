@@ -9,7 +9,7 @@ import boto3
 import pytest
 from moto import mock_aws
 
-from haimaker.providers.registry import BY_NAME
+from haimaker.providers.registry import get
 from haimaker.store.sqlite import SQLiteStore
 from local.command_line.__main__ import carry_out, read
 from local.command_line.context import Context
@@ -200,7 +200,7 @@ def test_providers_are_asked_for_nothing_whether_they_take_their_key(machine, ex
     assert SECRET not in json.dumps(finding)
     [call] = upstream.calls[:1]
     assert (call.method, call.body) == ("POST", b"{}")
-    assert SECRET in call.headers[BY_NAME[provider].key_header]
+    assert SECRET in call.headers[get(provider).auth.key_header]
 
 
 @pytest.fixture
