@@ -11,9 +11,9 @@ from itertools import count
 import pytest
 
 from haimaker.accounts import keys as auth
-from haimaker.accounts.directory import user_id_of
+from haimaker.accounts.directory import end_user_account_id
 from haimaker.http.values import JSON
-from haimaker.store import Account, Hold
+from haimaker.store import Account, Reservation
 from tests.support.aws_tools import ROOT
 from tests.support.reply import Reply
 from tests.support.roles import OF_AWS_ITSELF
@@ -60,10 +60,10 @@ def event(name: str, key: str, model: str, **fields: object) -> JSON:
 
 def leave_hold(stack: Stack, *account_ids: str) -> None:
     """What a function leaves that was killed: holds that nobody settles, whose deadlines have passed."""
-    request_id, payers = f"killed-{next(NUMBERS)}", account_ids if len(account_ids) > 1 else ()
+    request_id, billed = f"killed-{next(NUMBERS)}", account_ids if len(account_ids) > 1 else ()
     for account_id in account_ids:
-        hold = Hold(request_id, account_id, 1, 1_000, 0, time.time() - 2_000, int(time.time()) - 1_000, payers)
-        assert stack.store.admit(hold)
+        reservation = Reservation(request_id, account_id, 1, 1_000, 0, time.time() - 2_000, int(time.time()) - 1_000, billed)
+        assert stack.store.reserve(reservation)
 
 
 def key_of_a_team(stack: Stack, **fields: object) -> tuple[str, str]:

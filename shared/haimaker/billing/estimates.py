@@ -5,36 +5,36 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from haimaker import adapters
-from haimaker.adapters import splitting as choices
+from haimaker.adapters import splitting
 from haimaker.http.values import JSON
 from haimaker.operations.attempt import Attempt
 from haimaker.operations.chat import Accepted, Asked, ChatRequest, CompletionRequest
 from haimaker.pricing import costs, usage
-from haimaker.pricing.usage import Tokens
+from haimaker.pricing.usage import Usage
 
 MESSAGE_TOKENS = 16
 TOOL_TOKENS = 64
 """What providers add around a message and a tool, besides their text; seen are 3 to 12 and 9 to 40."""
-BRINGS_TOOLS = ("tools", "functions", "response_format", "web_search_options")
+SEARCHES = ("tools", "functions", "response_format", "web_search_options")
 """Parameters with which a request has tools, for an answer in JSON may be asked for by way of one."""
 CLIENTS_TOOLS = (None, "function", "custom")
 IMAGE_TOKENS = 50_000
 """The dearest known: gpt-4o-mini bills 2,833 + 5,667 a tile, up to 8 tiles. https://platform.openai.com/docs/guides/images-vision"""
 LARGEST_INPUT_TOKENS = 2_000_000
 """The prompt of a request with a file, for a model whose limit is not known."""
-MOST_SEARCHES = 10
+MAX_SEARCHES = 10
 """Of the web, in a request that allows them; providers name no limit."""
 ANSWER_RESERVE_TOKENS = 4_096
 COMPLETION_TOKENS = 16
 """What a legacy completion writes unless it says more: https://platform.openai.com/docs/api-reference/completions/create"""
-LEAST_AFFORDABLE_TOKENS = 256
+MIN_AFFORDABLE_TOKENS = 256
 
 INLINE_DATA = {"image_url": "url", "file": "file_data", "input_audio": "data"}
 """Where a content part of each type holds its data."""
 
 
 @dataclass(frozen=True, slots=True)
-class Reservation:
+class CostBound:
     """What is put aside for a request before it is sent."""
 
     amount_nanousd: int
@@ -44,7 +44,7 @@ class Reservation:
 
 def is_priced(request: Accepted, attempt: Attempt) -> bool:
     """Whether it is known what a request costs at a target, which a key with a budget needs."""
-    return attempt.facts.priced if isinstance(request, Asked) else costs.is_priced(request.most(attempt), attempt.facts)
+    return attempt.model_info.priced if isinstance(request, Asked) else costs.is_priced(request.most(attempt), attempt.model_info)
 
 
 def with_output_limits(attempts: Sequence[Attempt], request: Accepted, default: int, affordable: int | None) -> list[Attempt]:
@@ -54,45 +54,45 @@ def with_output_limits(attempts: Sequence[Attempt], request: Accepted, default: 
     return [replace(attempt, max_output_tokens=_limit(attempt, request, default, affordable)) for attempt in attempts]
 
 
-def reserve(request: Accepted, attempts: Sequence[Attempt], default: int) -> Reservation:
+def cost_bound(request: Accepted, attempts: Sequence[Attempt], default: int) -> CostBound:
     """The worst case over all targets, at the dearest rates that may apply; a target without a known price adds nothing."""
     if not isinstance(request, Asked):
-        return _reserve_task(request, attempts)
+        return _task_cost_bound(request, attempts)
     found = [_worst_case_nanousd(request, attempt, default) for attempt in attempts]
     answer = min(max(_output_bound(request, attempt, default) for attempt in attempts), ANSWER_RESERVE_TOKENS)
-    return Reservation(max((cost for cost in found if cost is not None), default=0), prompt_estimate(request) + answer)
+    return CostBound(max((cost for cost in found if cost is not None), default=0), estimate_prompt_tokens(request) + answer)
 
 
-def _reserve_task(request: Accepted, attempts: Sequence[Attempt]) -> Reservation:
-    found = [costs.most_nanousd(request.most(attempt), attempt.facts) for attempt in attempts]
+def _task_cost_bound(request: Accepted, attempts: Sequence[Attempt]) -> CostBound:
+    found = [costs.max_cost_nanousd(request.most(attempt), attempt.model_info) for attempt in attempts]
     tokens = max(estimate.prompt + estimate.completion for estimate in map(request.estimate, attempts))
-    return Reservation(max((cost for cost in found if cost is not None), default=0), tokens)
+    return CostBound(max((cost for cost in found if cost is not None), default=0), tokens)
 
 
-def estimated(request: Accepted, attempt: Attempt, answer_bytes: int) -> Tokens:
+def estimate_usage(request: Accepted, attempt: Attempt, answer_bytes: int) -> Usage:
     """What a target that does not say may have counted, when `answer_bytes` of its answer came."""
     if not isinstance(request, Asked):
         return request.estimate(attempt, answer_bytes)
-    return Tokens(input=prompt_estimate(request), output=usage.estimate_tokens(answer_bytes))
+    return Usage(input=estimate_prompt_tokens(request), output=usage.estimate_tokens(answer_bytes))
 
 
 def affordable_output_tokens(request: Asked, attempts: Sequence[Attempt], remaining_nanousd: int) -> int:
     """How long each choice of an answer the rest of a budget still pays for, whichever target answers; 0 if too little."""
     least = min(
         costs.affordable_output_tokens(
-            attempt.facts,
+            attempt.model_info,
             remaining_nanousd,
             sum(_prompt_bound(call, attempt) for call in calls),
             request.choices,
             request.fields.service_tier,
             _most_searches(request) * len(calls),
         )
-        for attempt, calls in ((attempt, choices.split(request, attempt)) for attempt in attempts)
+        for attempt, calls in ((attempt, splitting.split(request, attempt)) for attempt in attempts)
     )
-    return least if least >= LEAST_AFFORDABLE_TOKENS else 0
+    return least if least >= MIN_AFFORDABLE_TOKENS else 0
 
 
-def prompt_estimate(request: Asked) -> int:
+def estimate_prompt_tokens(request: Asked) -> int:
     """About how many tokens a prompt has, where its provider does not say."""
     if isinstance(request, CompletionRequest):
         return sum(_tokens_of(prompt) for prompt in request.prompts)
@@ -104,13 +104,13 @@ def _worst_case_nanousd(request: Asked, attempt: Attempt, default: int) -> int |
     """Of all calls that it takes together; None where the price is not known."""
     found = [
         costs.worst_case_nanousd(
-            attempt.facts,
+            attempt.model_info,
             _prompt_bound(call, attempt),
             _output_bound(call, attempt, default) * call.choices,
             call.fields.service_tier,
             _most_searches(call),
         )
-        for call in choices.split(request, attempt)
+        for call in splitting.split(request, attempt)
     ]
     known = [cost for cost in found if cost is not None]
     return sum(known) if known else None
@@ -121,29 +121,29 @@ def _prompt_bound(request: Asked, attempt: Attempt) -> int:
 
     What tools that the provider runs itself bring into the prompt, only its limit bounds.
     """
-    facts = attempt.facts
+    model_info = attempt.model_info
     if isinstance(request, CompletionRequest):
         bound = request.size + MESSAGE_TOKENS * len(request.prompts)
-        return min(bound, (facts.max_input_tokens or bound) * len(request.prompts))
+        return min(bound, (model_info.max_input_tokens or bound) * len(request.prompts))
     messages, tools = _messages(request), request.body.get("tools") or ()
     bound = request.size + MESSAGE_TOKENS * len(messages) + TOOL_TOKENS * len(tools)
-    if any(request.body.get(name) for name in BRINGS_TOOLS) or any(message.get("role") == "tool" for message in messages):
+    if any(request.body.get(name) for name in SEARCHES) or any(message.get("role") == "tool" for message in messages):
         bound += attempt.provider.limits.tool_prompt_tokens
     if any(isinstance(tool, dict) and tool.get("type") not in CLIENTS_TOOLS for tool in tools):
-        return facts.max_input_tokens or LARGEST_INPUT_TOKENS
+        return model_info.max_input_tokens or LARGEST_INPUT_TOKENS
     for kind, inline_bytes in _media(messages):
         if kind != "image_url":
-            return facts.max_input_tokens or LARGEST_INPUT_TOKENS
+            return model_info.max_input_tokens or LARGEST_INPUT_TOKENS
         bound += IMAGE_TOKENS - inline_bytes
-    return min(bound, facts.max_input_tokens or bound)
+    return min(bound, model_info.max_input_tokens or bound)
 
 
 def _most_searches(request: Asked) -> int:
-    return MOST_SEARCHES if request.body.get("web_search_options") is not None else 0
+    return MAX_SEARCHES if request.body.get("web_search_options") is not None else 0
 
 
 def _output_bound(request: Asked, attempt: Attempt, default: int) -> int:
-    most = attempt.facts.max_output_tokens
+    most = attempt.model_info.max_output_tokens
     asked = attempt.max_output_tokens if request.max_output_tokens is None else request.max_output_tokens
     if asked is None:
         return most or default
@@ -154,11 +154,11 @@ def _limit(attempt: Attempt, request: Asked, default: int, affordable: int | Non
     """A budget never makes a completion longer than it would be without one."""
     if isinstance(request, CompletionRequest) and adapters.completes(attempt):
         default = min(default, COMPLETION_TOKENS)
-    return min(limit for limit in (attempt.facts.max_output_tokens, default, affordable) if limit)
+    return min(limit for limit in (attempt.model_info.max_output_tokens, default, affordable) if limit)
 
 
 def _tokens_of(prompt: str | list[int]) -> int:
-    return usage.estimate_tokens(usage.bytes_of(prompt)) if isinstance(prompt, str) else len(prompt)
+    return usage.estimate_tokens(usage.utf8_length(prompt)) if isinstance(prompt, str) else len(prompt)
 
 
 def _messages(request: Asked) -> Sequence[JSON]:

@@ -90,7 +90,7 @@ THRESHOLD = re.compile(r"_above_(\d+)k_tokens")
 
 
 @dataclass(frozen=True, slots=True)
-class Facts:
+class ModelInfo:
     """What is known of one provider's model. Rates are named as in the table, which is how deployers name theirs."""
 
     provider: str
@@ -114,7 +114,7 @@ class Facts:
         object.__setattr__(self, "thresholds_k", tuple(sorted(sizes_k, reverse=True)))
 
     @classmethod
-    def unknown(cls, provider: str, model: str, mode: str = "chat") -> "Facts":
+    def unknown(cls, provider: str, model: str, mode: str = "chat") -> "ModelInfo":
         """A model that is not in the table: no price, until `with_prices` gives one."""
         return cls(provider, model, mode)
 
@@ -134,7 +134,7 @@ class Facts:
         """Whether it is known that nothing is charged."""
         return bool(self.rates) and not any(_units(rate) for rate in self.rates.values())
 
-    def with_prices(self, overrides: Mapping[str, str | int | float]) -> "Facts":
+    def with_prices(self, overrides: Mapping[str, str | int | float]) -> "ModelInfo":
         """These facts at the deployer's prices. A rate given replaces the table's, and its variants by size of the prompt,
         service tier and hour; other rates stay. Raises ValueError for an unknown name or a price that is none."""
         rates, off_peak = dict(self.rates), dict(self.off_peak_rates)
@@ -147,9 +147,9 @@ class Facts:
         own = {name: _to_rate(name, price) for name, price in overrides.items()}
         return replace(self, rates=rates | own, off_peak_rates=off_peak, own_prices=self.own_prices or bool(own))
 
-    def variant(self, name: str | None) -> "Facts":
+    def variant(self, name: str | None) -> "ModelInfo":
         """These facts with the prices of a line of their own, such as those of an image's quality and size."""
-        found = _facts(self.provider, f"{self.model}#{name}") if name and not self.own_prices else None
+        found = _find_row_info(self.provider, f"{self.model}#{name}") if name and not self.own_prices else None
         return replace(self, rates={**self.rates, **found.rates}) if found else self
 
     def rate(
@@ -195,15 +195,15 @@ class Facts:
         return any(start <= minute < end for start, end in self.off_peak_minutes)
 
 
-def facts(provider: str, model: str) -> Facts | None:
+def find_model(provider: str, model: str) -> ModelInfo | None:
     """The model's facts; a fine-tuned `ft:base:organisation::id` has those of `ft:base`. No other name is guessed."""
-    found = _facts(provider, model)
+    found = _find_row_info(provider, model)
     if found is None and model.startswith("ft:"):
-        found = _facts(provider, "ft:" + model.split(":")[1])
+        found = _find_row_info(provider, "ft:" + model.split(":")[1])
     return found
 
 
-def models(provider: str) -> Iterator[Facts]:
+def all_models(provider: str) -> Iterator[ModelInfo]:
     """Every model of a provider, by name; the lines for an image's quality and size are not models."""
     table, prefix = _table(), f"{provider}/".encode()
     at = _find(prefix)
@@ -262,7 +262,7 @@ def _to_rate(name: str, price: str | int | float) -> str:
 
 
 @lru_cache(maxsize=256)
-def _facts(provider: str, model: str) -> Facts | None:
+def _find_row_info(provider: str, model: str) -> ModelInfo | None:
     # Names come from clients: JSON can carry half of a surrogate pair.
     name = f"{provider}/{model}".encode("utf-8", "surrogatepass")
     table, at = _table(), _find(name)
@@ -270,9 +270,9 @@ def _facts(provider: str, model: str) -> Facts | None:
     return _from_row(provider, model, json.loads(row)) if found == name else None
 
 
-def _from_row(provider: str, model: str, row: Mapping[str, Any]) -> Facts:
+def _from_row(provider: str, model: str, row: Mapping[str, Any]) -> ModelInfo:
     off_peak = row.get("off_peak", {})
-    return Facts(
+    return ModelInfo(
         provider,
         model,
         mode=row["mode"],

@@ -6,8 +6,8 @@ It is exact: a sum of integers, rounded up once to a nano-dollar. Nothing here r
 from collections.abc import Iterable, Mapping
 
 from haimaker.http.values import JSON
-from haimaker.models.catalog import UNITS_PER_USD, Facts
-from haimaker.pricing.usage import MAX_COUNT, Tokens
+from haimaker.models.catalog import UNITS_PER_USD, ModelInfo
+from haimaker.pricing.usage import MAX_COUNT, Usage
 
 UNITS_PER_NANOUSD = UNITS_PER_USD // 10**9
 
@@ -52,94 +52,104 @@ DEAREST_SEARCH = (*EXTRA_RATES["web_searches"], "search_context_cost_per_query_h
 PER_REQUEST = ("input_cost_per_request",)
 
 
-def price(tokens: Tokens, facts: Facts, now_s: float | None = None) -> int | None:
+def price(tokens: Usage, model_info: ModelInfo, now_s: float | None = None) -> int | None:
     """What a request cost, exactly, in units of 1 / UNITS_PER_USD; None where that is not known.
 
     The provider's own figure wins, unless the deployer gave prices, or it is zero for a model that is not free.
     `now_s`, when the request began, is for models with cheaper hours; without it the ordinary, dearer rates apply.
     """
-    facts = facts.variant(tokens.variant)
-    reported = None if facts.own_prices else tokens.reported_units
-    if reported or not is_priced(tokens, facts):
+    model_info = model_info.variant(tokens.variant)
+    reported = None if model_info.own_prices else tokens.reported_units
+    if reported or not is_priced(tokens, model_info):
         return reported
     prompt, tier = tokens.prompt, tokens.service_tier
     total = 0
     for bucket, names in ALL_RATES:
         count: int = getattr(tokens, bucket)
         if count:
-            total += count * (facts.rate(names, prompt, tier, now_s) or 0)
+            total += count * (model_info.rate(names, prompt, tier, now_s) or 0)
     for bucket, names in TIME_RATES.items():
-        total += -(-getattr(tokens, bucket) * (facts.rate(names) or 0) // 1000)
+        total += -(-getattr(tokens, bucket) * (model_info.rate(names) or 0) // 1000)
     if prompt or tokens.completion:
-        total += facts.rate(PER_REQUEST) or 0
+        total += model_info.rate(PER_REQUEST) or 0
     return total
 
 
-def cost_nanousd(tokens: Tokens, facts: Facts, now_s: float | None = None) -> int | None:
+def cost_nanousd(tokens: Usage, model_info: ModelInfo, now_s: float | None = None) -> int | None:
     """What a request cost, rounded up to a whole nano-dollar."""
-    units = price(tokens, facts, now_s)
+    units = price(tokens, model_info, now_s)
     return None if units is None else -(-units // UNITS_PER_NANOUSD)
 
 
-def is_priced(tokens: Tokens, facts: Facts) -> bool:
+def is_priced(tokens: Usage, model_info: ModelInfo) -> bool:
     """Whether the table, or the deployer, says what these counts cost."""
     counted = [names for bucket, names in COUNTED_OTHERWISE.items() if getattr(tokens, bucket)]
-    return facts.priced or any(facts.rate(names) is not None for names in counted)
+    return model_info.priced or any(model_info.rate(names) is not None for names in counted)
 
 
-def most_nanousd(most: Tokens, facts: Facts) -> int | None:
+def max_cost_nanousd(most: Usage, model_info: ModelInfo) -> int | None:
     """What counts cost at the dearest rates that may apply; None where the model has no price for any of them."""
-    facts = facts.variant(most.variant)
-    if not is_priced(most, facts):
+    model_info = model_info.variant(most.variant)
+    if not is_priced(most, model_info):
         return None
     prompt = most.prompt
-    units = prompt * facts.dearest_rate(DEAREST_INPUT, prompt, (None,))
-    units += most.completion * facts.dearest_rate(DEAREST_OUTPUT, prompt, (None,))
+    units = prompt * model_info.dearest_rate(DEAREST_INPUT, prompt, (None,))
+    units += most.completion * model_info.dearest_rate(DEAREST_OUTPUT, prompt, (None,))
     for bucket, names in EXTRA_RATES.items():
-        units += getattr(most, bucket) * facts.dearest_rate(names, prompt, (None,))
+        units += getattr(most, bucket) * model_info.dearest_rate(names, prompt, (None,))
     for bucket, names in TIME_RATES.items():
-        units += -(-getattr(most, bucket) * facts.dearest_rate(names, prompt, (None,)) // 1000)
-    units += facts.rate(PER_REQUEST) or 0
+        units += -(-getattr(most, bucket) * model_info.dearest_rate(names, prompt, (None,)) // 1000)
+    units += model_info.rate(PER_REQUEST) or 0
     return -(-units // UNITS_PER_NANOUSD)
 
 
-def quantities(tokens: Tokens) -> JSON:
+def other_units(tokens: Usage) -> JSON:
     """What was used besides tokens, for a record."""
     return {name: count for name in COUNTED_OTHERWISE if (count := getattr(tokens, name))}
 
 
 def worst_case_nanousd(
-    facts: Facts, prompt_tokens: int, output_tokens: int, service_tier: str | None = None, web_searches: int = 0, citations: int = 0
+    model_info: ModelInfo,
+    prompt_tokens: int,
+    output_tokens: int,
+    service_tier: str | None = None,
+    web_searches: int = 0,
+    citations: int = 0,
 ) -> int | None:
     """The most that a request within these bounds may cost by the table's rates; None where the model has no price.
 
     `service_tier` is the one asked for: a provider may serve it or the ordinary one, and for `auto` priority.
     """
-    if not facts.priced:
+    if not model_info.priced:
         return None
-    units = _worst_input(facts, prompt_tokens, service_tier, web_searches)
-    units += output_tokens * facts.dearest_rate(DEAREST_OUTPUT, prompt_tokens, _may_serve(service_tier))
-    units += citations * facts.dearest_rate(EXTRA_RATES["citations"], prompt_tokens, _may_serve(service_tier))
+    units = _worst_input(model_info, prompt_tokens, service_tier, web_searches)
+    units += output_tokens * model_info.dearest_rate(DEAREST_OUTPUT, prompt_tokens, _possible_tiers(service_tier))
+    units += citations * model_info.dearest_rate(EXTRA_RATES["citations"], prompt_tokens, _possible_tiers(service_tier))
     return -(-units // UNITS_PER_NANOUSD)
 
 
 def affordable_output_tokens(
-    facts: Facts, remaining_nanousd: int, prompt_tokens: int, n: int = 1, service_tier: str | None = None, web_searches: int = 0
+    model_info: ModelInfo,
+    remaining_nanousd: int,
+    prompt_tokens: int,
+    n: int = 1,
+    service_tier: str | None = None,
+    web_searches: int = 0,
 ) -> int:
     """How many output tokens each of `n` choices may have so that the worst case is within the rest of a budget."""
-    left = remaining_nanousd * UNITS_PER_NANOUSD - _worst_input(facts, prompt_tokens, service_tier, web_searches)
-    if not facts.priced or left < 0:
+    left = remaining_nanousd * UNITS_PER_NANOUSD - _worst_input(model_info, prompt_tokens, service_tier, web_searches)
+    if not model_info.priced or left < 0:
         return 0
-    rate = max(n, 1) * facts.dearest_rate(DEAREST_OUTPUT, prompt_tokens, _may_serve(service_tier))
+    rate = max(n, 1) * model_info.dearest_rate(DEAREST_OUTPUT, prompt_tokens, _possible_tiers(service_tier))
     return min(left // rate, MAX_COUNT) if rate else MAX_COUNT
 
 
-def _worst_input(facts: Facts, prompt_tokens: int, service_tier: str | None, web_searches: int) -> int:
-    tiers = _may_serve(service_tier)
-    prompt = prompt_tokens * facts.dearest_rate(DEAREST_INPUT, prompt_tokens, tiers)
-    searches = web_searches * facts.dearest_rate(DEAREST_SEARCH, prompt_tokens, tiers)
-    return prompt + searches + (facts.rate(PER_REQUEST) or 0)
+def _worst_input(model_info: ModelInfo, prompt_tokens: int, service_tier: str | None, web_searches: int) -> int:
+    tiers = _possible_tiers(service_tier)
+    prompt = prompt_tokens * model_info.dearest_rate(DEAREST_INPUT, prompt_tokens, tiers)
+    searches = web_searches * model_info.dearest_rate(DEAREST_SEARCH, prompt_tokens, tiers)
+    return prompt + searches + (model_info.rate(PER_REQUEST) or 0)
 
 
-def _may_serve(service_tier: str | None) -> Iterable[str | None]:
+def _possible_tiers(service_tier: str | None) -> Iterable[str | None]:
     return (None, "priority" if service_tier == "auto" else service_tier)

@@ -22,7 +22,7 @@ XAI_TICKS_PER_USD = 10**10
 
 
 @dataclass(frozen=True, slots=True)
-class Tokens:
+class Usage:
     """Disjoint counts, none negative: the first eight add up to the prompt, the next four to the completion."""
 
     cached_audio: int = 0
@@ -74,7 +74,7 @@ class Tokens:
         return self.output + self.reasoning + self.output_audio + self.output_image
 
 
-def from_openai(usage: Any, service_tier: Any = None) -> Tokens:
+def from_openai(usage: Any, service_tier: Any = None) -> Usage:
     """The counts in a usage object, whatever it is: what can't be a count is none, and a part is never more than its whole.
 
     `service_tier` is the response's, where that is not in the usage itself.
@@ -86,15 +86,17 @@ def from_openai(usage: Any, service_tier: Any = None) -> Tokens:
     read = _cache_reads(body, details)
     special = (
         *_cache_writes(body, details),
-        max(0, count(details, "audio_tokens") - read[0]),
-        max(0, count(details, "image_tokens") - read[1]),
+        max(0, to_count(details, "audio_tokens") - read[0]),
+        max(0, to_count(details, "image_tokens") - read[1]),
     )
     tier = service_tier if isinstance(service_tier, str) else body.get("service_tier")
-    return Tokens(
-        *_split(prompt, *read, *special),
-        *_split(completion, count(made, "audio_tokens"), count(made, "image_tokens"), reasoning),
-        web_searches=max(count(body, "num_search_queries"), count(_object(body.get("server_tool_use")), "web_search_requests")),
-        citations=count(body, "citation_tokens"),
+    return Usage(
+        *_split_total(prompt, *read, *special),
+        *_split_total(completion, to_count(made, "audio_tokens"), to_count(made, "image_tokens"), reasoning),
+        web_searches=max(
+            to_count(body, "num_search_queries"), to_count(_object(body.get("server_tool_use")), "web_search_requests")
+        ),
+        citations=to_count(body, "citation_tokens"),
         service_tier=tier if isinstance(tier, str) else None,
         reported_units=_reported_units(body),
     )
@@ -103,10 +105,10 @@ def from_openai(usage: Any, service_tier: Any = None) -> Tokens:
 def is_plausible(usage: Any) -> bool:
     """Whether it is a usage object whose main counts, as far as it has them, can be counts of tokens."""
     found = [usage.get(name) for name in MAIN_COUNTS] if isinstance(usage, dict) else []
-    return bool(usage) and bool(found) and all(each is None or count({"n": each}, "n") == each for each in found)
+    return bool(usage) and bool(found) and all(each is None or to_count({"n": each}, "n") == each for each in found)
 
 
-def to_openai(tokens: Tokens) -> JSON:
+def to_openai(tokens: Usage) -> JSON:
     """OpenAI's usage object; `from_openai` reads the same counts back."""
     read: JSON = {
         "cached_tokens": tokens.cached + tokens.cached_audio + tokens.cached_image,
@@ -139,7 +141,7 @@ def to_openai(tokens: Tokens) -> JSON:
     return usage
 
 
-def bytes_of(text: str) -> int:
+def utf8_length(text: str) -> int:
     """As it is sent, in UTF-8; half of a pair of surrogates counts as well."""
     return len(text.encode("utf-8", "surrogatepass"))
 
@@ -151,19 +153,19 @@ def estimate_tokens(text_bytes: int) -> int:
 
 def _totals(body: JSON, made: JSON) -> tuple[int, int, int]:
     """Prompt, completion and reasoning tokens, the last counted in the completion also where the provider does not."""
-    prompt = count(body, "prompt_tokens", "input_tokens")
-    prompt = prompt or count(body, "prompt_cache_hit_tokens") + count(body, "prompt_cache_miss_tokens")
-    completion = count(body, "completion_tokens", "output_tokens")
-    reasoning = count(made, "reasoning_tokens")
-    beside = max(0, count(body, "total_tokens") - prompt - completion)
+    prompt = to_count(body, "prompt_tokens", "input_tokens")
+    prompt = prompt or to_count(body, "prompt_cache_hit_tokens") + to_count(body, "prompt_cache_miss_tokens")
+    completion = to_count(body, "completion_tokens", "output_tokens")
+    reasoning = to_count(made, "reasoning_tokens")
+    beside = max(0, to_count(body, "total_tokens") - prompt - completion)
     # Mistral counts the tokens of sound beside those of the text: https://docs.mistral.ai/capabilities/audio
-    if beside and (not prompt or count(body, "prompt_audio_seconds")):
+    if beside and (not prompt or to_count(body, "prompt_audio_seconds")):
         return prompt + beside, completion, reasoning
     # xAI names the reasoning that it counts beside the completion, Gemini's OpenAI endpoint does not name it.
     if beside and reasoning in (0, beside):
         return prompt, completion + beside, beside if completion else reasoning
     if not reasoning:
-        reasoning = count(body, "reasoning_tokens")
+        reasoning = to_count(body, "reasoning_tokens")
         if "citation_tokens" in body:  # Perplexity's deep research: beside the completion, and not in the total.
             completion += reasoning
     return prompt, completion, reasoning
@@ -173,20 +175,20 @@ def _cache_reads(body: JSON, details: JSON) -> tuple[int, ...]:
     """Audio, image and text tokens that were read from a cache."""
     by_kind = _object(details.get("cached_tokens_details"))
     cached = max(
-        count(details, "cached_tokens", "cache_read_tokens"),
-        count(body, "cached_tokens", "cache_read_input_tokens", "prompt_cache_hit_tokens"),
+        to_count(details, "cached_tokens", "cache_read_tokens"),
+        to_count(body, "cached_tokens", "cache_read_input_tokens", "prompt_cache_hit_tokens"),
     )
-    return _split(cached, count(by_kind, "audio_tokens"), count(by_kind, "image_tokens"))
+    return _split_total(cached, to_count(by_kind, "audio_tokens"), to_count(by_kind, "image_tokens"))
 
 
 def _cache_writes(body: JSON, details: JSON) -> tuple[int, int]:
     """Tokens written to a cache for an hour, and for the ordinary time."""
     by_time = _object(body.get("cache_creation")) or _object(details.get("cache_creation"))
-    hour = count(by_time, "ephemeral_1h_input_tokens")
+    hour = to_count(by_time, "ephemeral_1h_input_tokens")
     written = max(
-        count(body, "cache_creation_input_tokens"),
-        count(details, "cache_write_tokens", "cache_creation_tokens", "cache_creation_input_tokens"),
-        hour + count(by_time, "ephemeral_5m_input_tokens"),
+        to_count(body, "cache_creation_input_tokens"),
+        to_count(details, "cache_write_tokens", "cache_creation_tokens", "cache_creation_input_tokens"),
+        hour + to_count(by_time, "ephemeral_5m_input_tokens"),
     )
     return hour, written - hour
 
@@ -196,13 +198,13 @@ def _reported_units(body: JSON) -> int | None:
     cost, ticks = body.get("cost"), body.get("cost_in_usd_ticks")
     if type(ticks) is int and 0 <= ticks <= MAX_REPORTED_USD * XAI_TICKS_PER_USD:
         return ticks * (UNITS_PER_USD // XAI_TICKS_PER_USD)
-    found = _usd(cost.get("total_cost") if isinstance(cost, dict) else cost)
+    found = _to_usd(cost.get("total_cost") if isinstance(cost, dict) else cost)
     if found is not None and body.get("is_byok") is True:
-        found += _usd(_object(body.get("cost_details")).get("upstream_inference_cost")) or 0
+        found += _to_usd(_object(body.get("cost_details")).get("upstream_inference_cost")) or 0
     return found
 
 
-def _usd(value: Any) -> int | None:
+def _to_usd(value: Any) -> int | None:
     if isinstance(value, bool) or not isinstance(value, int | float | str):
         return None
     try:
@@ -216,13 +218,13 @@ def _object(value: Any) -> JSON:
     return value if isinstance(value, dict) else {}
 
 
-def count(body: JSON, *names: str) -> int:
+def to_count(body: JSON, *names: str) -> int:
     """The largest of the fields that is a plausible count, 0 without one. Some providers write `12.0`."""
     found = (body[name] for name in names if name in body and type(body[name]) in (int, float))
     return max((int(count) for count in found if 0 <= count <= MAX_COUNT and count == int(count)), default=0)
 
 
-def _split(total: int, *parts: int) -> tuple[int, ...]:
+def _split_total(total: int, *parts: int) -> tuple[int, ...]:
     """Parts that add up to `total`: each takes what is left for it, and the last, added here, is the rest."""
     taken: list[int] = []
     for part in parts:
@@ -231,11 +233,11 @@ def _split(total: int, *parts: int) -> tuple[int, ...]:
     return (*taken, total)
 
 
-def total(used: Sequence[Tokens]) -> Tokens:
+def sum_usages(used: Sequence[Usage]) -> Usage:
     """The counts of several calls together; what was charged only if all of them say it."""
-    names = [field.name for field in fields(Tokens) if isinstance(field.default, int)]
+    names = [field.name for field in fields(Usage) if isinstance(field.default, int)]
     reported = [tokens.reported_units for tokens in used]
-    return Tokens(
+    return Usage(
         **{name: sum(getattr(tokens, name) for tokens in used) for name in names},
         service_tier=used[0].service_tier if used else None,
         variant=used[0].variant if used else None,
