@@ -27,6 +27,7 @@ ARN_OF = {
 }
 OF_AWS_ITSELF = re.compile(r"(logs|sqs|xray|ec2):|dynamodb:(DescribeStream|GetRecords|GetShardIterator|ListStreams)$")
 """What the service Lambda does with a function's role, not the function's code."""
+GEOGRAPHIES = frozenset({"us", "us-gov", "eu", "apac", "jp", "au", "ca", "global"})
 TRANSACTED = {"Update": "UpdateItem", "Put": "PutItem", "Delete": "DeleteItem", "ConditionCheck": "ConditionCheckItem"}
 
 Call = tuple[str, str]
@@ -146,9 +147,12 @@ class Role:
         return None
 
     def unused(self) -> set[Call]:
-        """What nothing was done with, but for what AWS does itself."""
-        used = {(allowance.action, allowance.resource) for allowance in self.used}
-        return {(one.action, one.resource) for one in self.allowances if not OF_AWS_ITSELF.match(one.action)} - used
+        """What nothing was done with, but for what AWS does itself. A model of Bedrock has three forms of a name, and is one."""
+        return {_counted(one) for one in self.allowances if not OF_AWS_ITSELF.match(one.action)} - set(map(_counted, self.used))
+
+
+def _counted(allowance: Allowance) -> Call:
+    return allowance.action, "" if allowance.action.startswith("bedrock:") else allowance.resource
 
 
 def calls_of(service: str, method: str, target: str, headers: Mapping[str, str], body: bytes) -> list[Call]:
@@ -164,23 +168,37 @@ def calls_of(service: str, method: str, target: str, headers: Mapping[str, str],
         action = {"GET": "GetObject", "HEAD": "GetObject", "PUT": "PutObject", "DELETE": "DeleteObject"}[method]
         return [(f"s3:{action}", f"arn:aws:s3:::{path.lstrip('/')}")]
     if service == "bedrock":
-        return [_bedrock(path)]
+        return list(_bedrock(path, body))
     if service == "polly" and path.endswith("/v1/speech"):
         return [("polly:SynthesizeSpeech", "*")]
     raise ValueError(f"{service} {method} {path}")
 
 
-def _bedrock(path: str) -> Call:
-    """https://docs.aws.amazon.com/service-authorization/latest/reference/list_amazonbedrock.html"""
-    if found := re.search(r"/model/([^/]+(?:/[^/]+)?)/(converse|converse-stream|invoke|invoke-with-response-stream)$", path):
-        action = "InvokeModelWithResponseStream" if found[2].endswith("stream") else "InvokeModel"
-        name = found[1] if found[1].startswith("arn:") else f"arn:aws:bedrock:{REGION}::foundation-model/{found[1]}"
-        return f"bedrock:{action}", name
-    if found := re.search(r"/guardrail/([^/]+)/version/[^/]+/apply$", path):
-        return "bedrock:ApplyGuardrail", f"arn:aws:bedrock:{REGION}:{ACCOUNT}:guardrail/{found[1]}"
-    if path.endswith("/rerank"):
-        return "bedrock:Rerank", "*"
-    raise ValueError(path)
+def _bedrock(path: str, body: bytes) -> Iterator[Call]:
+    """https://docs.aws.amazon.com/service-authorization/latest/reference/list_amazonbedrock.html
+
+    An inference profile needs the models behind it, too:
+    https://docs.aws.amazon.com/bedrock/latest/userguide/inference-profiles-prereq.html
+    """
+    place = f"arn:aws:bedrock:{REGION}:{ACCOUNT}"
+    if found := re.search(r"/model/(.+)/(converse|converse-stream|invoke|invoke-with-response-stream)$", path):
+        action = "bedrock:InvokeModelWithResponseStream" if found[2].endswith("stream") else "bedrock:InvokeModel"
+        name = found[1]
+        if not name.startswith("arn:"):
+            geography, _, model = name.partition(".")
+            across = geography in GEOGRAPHIES
+            if across:
+                yield action, f"{place}:inference-profile/{name}"
+            name = f"arn:aws:bedrock:{REGION}::foundation-model/{model if across else name}"
+        yield action, name
+    elif found := re.search(r"/guardrail/([^/]+)/version/[^/]+/apply$", path):
+        yield "bedrock:ApplyGuardrail", f"{place}:guardrail/{found[1]}"
+    elif path.endswith("/rerank"):  # https://docs.aws.amazon.com/bedrock/latest/userguide/rerank-prereq.html
+        yield "bedrock:Rerank", "*"
+        model = json.loads(body)["rerankingConfiguration"]["bedrockRerankingConfiguration"]["modelConfiguration"]["modelArn"]
+        yield "bedrock:InvokeModel", model
+    else:
+        raise ValueError(path)
 
 
 def _dynamodb(operation: str, request: JSON) -> Iterator[Call]:

@@ -22,7 +22,7 @@ def open_store(settings: Settings) -> Store:
 
 def stack_store(settings: Settings) -> Store:
     """The tables of a deployed stack; nothing is connected before the first request."""
-    return _over(_client(settings), settings)
+    return _over(_client(settings), settings, rolled_up=True)
 
 
 def _dynamodb(settings: Settings) -> Store:
@@ -32,7 +32,8 @@ def _dynamodb(settings: Settings) -> Store:
     dynamo = _client(settings)
     if settings.aws and settings.aws.dynamodb_endpoint:
         create_tables(dynamo, {"accounts": settings.accounts_table, "records": settings.records_table})
-    return _over(dynamo, settings)
+    is_emulator = settings.aws is not None and settings.aws.dynamodb_endpoint is not None
+    return _over(dynamo, settings, rolled_up=not is_emulator)
 
 
 def _client(settings: Settings) -> AWSClient:
@@ -41,8 +42,7 @@ def _client(settings: Settings) -> AWSClient:
     return AWSClient("dynamodb", settings.aws.region, settings.aws.credentials, settings.aws.dynamodb_endpoint)
 
 
-def _over(dynamo: AWSClient, settings: Settings) -> Store:
+def _over(dynamo: AWSClient, settings: Settings, *, rolled_up: bool) -> Store:
     from haimaker.store.dynamodb import DynamoStore
 
-    is_emulator = settings.aws is not None and settings.aws.dynamodb_endpoint is not None
-    return DynamoStore(settings.accounts_table, settings.records_table, dynamo, rolled_up=not is_emulator)
+    return DynamoStore(settings.accounts_table, settings.records_table, dynamo, rolled_up=rolled_up)
