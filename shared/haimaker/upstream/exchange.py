@@ -87,7 +87,7 @@ class Exchange:
         if first and status == "ok":
             self._measure(self.sender.attempt_logs[-1])
         if first and self.settlement.store_failed:
-            self.observer.error("settling failed; the hold will be charged as lost", request_id=record.request_id)
+            self.observer.settle_failed(record.request_id)
         return record
 
     def _measure(self, attempt_log: AttemptLog) -> None:
