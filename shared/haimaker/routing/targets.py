@@ -2,12 +2,13 @@
 
 import re
 from collections.abc import Collection, Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from functools import cached_property
 
+from haimaker.lean_dataclasses import dataclass
 from haimaker.models.catalog import ModelInfo, find_model
 from haimaker.providers.provider import Provider
-from haimaker.providers.registry import ONLINE, find
+from haimaker.providers.registry import ONLINE, definition_for, find
 from haimaker.routing.plan import Config
 
 
@@ -56,6 +57,19 @@ class TargetResolver:
     def is_on(self, name: str) -> bool:
         return name in self._on
 
+    def base_model(self, target: str) -> str | None:
+        """Which model a deployment or a profile is, by the deployer's configuration."""
+        model = target.partition("/")[2]
+        names = (f"{name}/{model}" for name in self.names(target))
+        return next((self.config.base_models[name] for name in names if name in self.config.base_models), None)
+
+    def serving(self, target: str, endpoint: str) -> Provider | None:
+        """The row by which a target is served in an operation: of the family of the model that it is, whatever it is called."""
+        row = self.row(target.partition("/")[0])
+        base = self.base_model(target)
+        name = self.model_info_for(target).model if base else target.partition("/")[2]
+        return definition_for(row, name, endpoint) if row else None
+
     def model_info_for(self, target: str) -> ModelInfo:
         """Facts of `provider/model`, with the deployer's prices; of a model that no table lists, what little is known."""
         provider, _, model = target.partition("/")
@@ -63,7 +77,7 @@ class TargetResolver:
         if row is None:
             return ModelInfo.unknown(provider, model)
         names = [f"{name}/{model}" for name in self.names(target)]
-        base = next((self.config.base_models[name] for name in names if name in self.config.base_models), None)
+        base = self.base_model(target)
         known = model_info_for_base(row, base) if base else _facts(row, model)
         known = known or ModelInfo.unknown(provider, model, row.catalog.modes.get(model, "chat")).with_prices(row.catalog.prices)
         for name in (pattern for each in names for pattern in _price_names(each)):
