@@ -69,6 +69,8 @@ class Template:
         return str(parameter["Default"]) if parameter else f"{self.names['AWS::StackName']}-{name.lower()}"
 
     def attribute(self, name: str, attribute: str) -> str:
+        if attribute == "QueueName":
+            return self.name(name)
         pattern = ARN_OF[self.document["Resources"][name]["Type"]]
         arn = pattern.format(place=f"{REGION}:{ACCOUNT}", name=self.name(name))
         return f"{arn}/stream/2026-01-01T00:00:00.000" if attribute == "StreamArn" else arn
