@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 
 from haimaker.accounts import keys as auth
 from haimaker.store import StoreUnavailable
-from local.command_line import provider_secrets
+from local.command_line import provider_secrets, template_settings
 from local.command_line.reconcile import Reconciliation
 from local.command_line.stack import OperatorError, Stack
 from local.command_line.terminal import Terminal, read_secret, run
@@ -35,14 +35,19 @@ class Operator:
 
     def deploy(self, *, confirmed: bool = False) -> int:
         _require_clone()
+        template_settings.check_name(self.stack.name)
         self._announce("Builds the layer, then makes or changes the stack; the changes are shown first.")
+        settings = template_settings.settings_of(
+            self.stack.name, ROOT / "template.yaml", ROOT / "samconfig.toml", self.stack.parameters(), self.stack.outputs_or_none()
+        )
         for bytecode in ROOT.glob("functions/*/__pycache__"):  # functions go into the account as they are
             shutil.rmtree(bytecode, ignore_errors=True)
-        built = self.run([str(SAM), "build"])
+        built = self.run(["env", f"ARCHITECTURE={settings['Architecture']}", str(SAM), "build"])
         if built:
             return built
+        given = [f"{name}={value}" for name, value in settings.items()]
         confirmation = ["--no-confirm-changeset"] if confirmed else []
-        deployed = self.run([str(SAM), "deploy", *self._stack_options(), *confirmation])
+        deployed = self.run([str(SAM), "deploy", *self._stack_options(), *confirmation, "--parameter-overrides", *given])
         return deployed or self._tell_addresses()
 
     def admin_key(self) -> int:
@@ -117,8 +122,9 @@ class Operator:
         return ["--stack-name", self.stack.name, "--region", self.stack.region]
 
     def _tell_addresses(self) -> int:
-        base, chat = self.stack.output("BaseUrl"), self.stack.output("ChatUrl")
-        self.terminal.say(f"\nbase_url for every endpoint   {base}\nbase_url for chat, cheaper    {chat}")
+        self.terminal.say(f"\nbase_url for every endpoint   {self.stack.output('BaseUrl')}")
+        if chat := self.stack.outputs.get("ChatUrl"):
+            self.terminal.say(f"base_url for chat, cheaper    {chat}")
         if dashboard := self.stack.outputs.get("DashboardUrl"):
             self.terminal.say(f"what it does and costs        {dashboard}")
         if console := self.stack.outputs.get("ConsoleUrl"):

@@ -64,6 +64,28 @@ class Stack:
         state = {"StackStatus": described["StackStatus"]}
         return state | {output["OutputKey"]: output["OutputValue"] for output in described.get("Outputs", ())}
 
+    def parameters(self) -> Mapping[str, str] | None:
+        """The settings that the stack has; None if there is no stack."""
+        described = self._described()
+        return described and {one["ParameterKey"]: one.get("ParameterValue", "") for one in described.get("Parameters", ())}
+
+    def outputs_or_none(self) -> Mapping[str, str]:
+        """The outputs, none if there is no stack; read anew, so that those after a deployment are not hidden by those before."""
+        described = self._described() or {}
+        return {output["OutputKey"]: output["OutputValue"] for output in described.get("Outputs", ())}
+
+    def _described(self) -> Mapping[str, Any] | None:
+        from botocore.exceptions import ClientError
+
+        with readable_failures():
+            try:
+                (described,) = self._client("cloudformation").describe_stacks(StackName=self.name)["Stacks"]
+            except ClientError as error:
+                if error.response["Error"]["Code"] == "ValidationError":  # AWS's word for a stack that does not exist
+                    return None
+                raise
+        return dict(described)
+
     def output(self, name: str) -> str:
         """One of the outputs, which a stack has once it was made completely."""
         if name not in self.outputs:
@@ -86,6 +108,39 @@ class Stack:
             except self._client("dynamodb").exceptions.ResourceNotFoundException:
                 states[name] = "gone"
         return states
+
+    def concurrency(self) -> int | None:
+        """How many functions of this account and Region may run at once; None if that may not be asked."""
+        from botocore.exceptions import ClientError
+
+        try:
+            return int(self._client("lambda").get_account_settings()["AccountLimit"]["ConcurrentExecutions"])
+        except ClientError:
+            return None
+
+    def bedrock_refusal(self) -> str | None:
+        """Why models of Bedrock by others than Amazon are not usable yet, in AWS's words; None if they are, or AWS does not say."""
+        from botocore.exceptions import ClientError
+
+        client = self._client("bedrock")
+        if not hasattr(client, "get_use_case_for_model_access"):
+            return None
+        try:
+            client.get_use_case_for_model_access()
+        except ClientError as error:
+            code = error.response["Error"]["Code"]
+            return "Anthropic's form was not sent yet" if code == "ResourceNotFoundException" else None
+        return None
+
+    def ssm_is_fast(self) -> bool | None:
+        """Whether SSM's higher throughput is on; None if that may not be asked."""
+        from botocore.exceptions import ClientError
+
+        setting = "/ssm/parameter-store/high-throughput-enabled"
+        try:
+            return bool(self._client("ssm").get_service_setting(SettingId=setting)["ServiceSetting"]["SettingValue"] == "true")
+        except ClientError:
+            return None
 
     def administrators(self) -> int:
         """How many keys of administrators there are that are not blocked."""

@@ -278,6 +278,17 @@ def test_a_store_that_fails_after_charges_once_or_leaves_the_hold(stack, functio
         assert stack.store.charge_lost(auth.account_id_of(key), now_s=10**10) == 0
 
 
+@pytest.mark.parametrize("call", ["PutItem", "release"])
+def test_what_was_admitted_is_settled_by_a_table_that_refuses_for_seconds(stack, function, key, call):
+    """Longer than an admission waits: a table that is too busy for new requests must not leave the holds of old ones."""
+    stack.front.breaks(call, "throttled", 25)
+    answer = read(function.invoke(chat_event(key)))
+    function.wait_for("next", 2)
+    assert answer.status == 200
+    assert stack.front.calls.count(call) >= 26
+    assert stack.money(key) == (COST, False, [COST])
+
+
 def test_an_unreachable_store_is_503(stack, key):
     function = stack.function("chat_completions", AWS_ENDPOINT_URL_DYNAMODB="http://127.0.0.1:9")
     answer = read(function.invoke(chat_event(key)))

@@ -99,8 +99,10 @@ class DailyTotals:
         settings = Settings.deployed(os.environ)
         if settings.aws is None:
             raise SettingsError("Daily totals are rolled up in a deployed stack only.")
-        dynamo = AWSClient("dynamodb", settings.aws.region, settings.aws.credentials, settings.aws.dynamodb_endpoint)
-        return cls(dynamo, settings.accounts_table, settings.records_table, Observer(settings.service, metrics_on=True))
+        observer = Observer(settings.service, metrics_on=True)
+        aws = settings.aws
+        dynamo = AWSClient("dynamodb", aws.region, aws.credentials, aws.dynamodb_endpoint, on_denied=observer.access_denied)
+        return cls(dynamo, settings.accounts_table, settings.records_table, observer)
 
     def add(self, event: JSON) -> None:
         """Adds the new records of a stream's event. Raises StoreUnavailable, after which the event has to come again."""

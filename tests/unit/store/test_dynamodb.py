@@ -6,7 +6,7 @@ import pytest
 
 from haimaker.aws.client import AWSClient
 from haimaker.store import Account, Granted, Record, Reservation, StoreThrottled, StoreUnavailable, minute_of
-from haimaker.store.dynamodb import DynamoStore
+from haimaker.store.dynamodb import MOST_CHARGED, DynamoStore
 from haimaker.store.ledger import lost_record
 from haimaker.store.tables import TABLES as DEFINITIONS
 from haimaker.store.tables import from_attributes, to_attributes
@@ -52,6 +52,21 @@ def losing(endpoint):
     scene = Scene(DynamoStore(TABLES["accounts"], TABLES["records"], dynamo, clock), clock, "losing")
     yield scene, dynamo
     dynamo.close()
+
+
+def test_a_request_charges_a_few_of_many_lost_holds_and_all_are_charged_in_the_end(losing):
+    """Each takes four calls before the first byte of an answer."""
+    scene, dynamo = losing
+    account = scene.account(budget_nanousd=10**6)
+    for _ in range(30):
+        scene.admitted(account, 7)
+    scene.clock.now_s += 10_000
+    dynamo.calls.clear()
+    assert isinstance(scene.store.reserve(scene.reservation(account, 1)), Granted)
+    assert len(dynamo.calls) <= 1 + 4 * MOST_CHARGED
+    assert scene.store.get(account.id).expired_reservations == 30 - MOST_CHARGED
+    assert scene.store.charge_lost(account.id, scene.clock.now_s) == 30 - MOST_CHARGED
+    assert scene.store.get(account.id).spend_nanousd == 30 * 7
 
 
 def test_a_lost_answer_is_no_second_write(losing):
