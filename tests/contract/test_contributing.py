@@ -86,7 +86,7 @@ def _write(clone: Path, name: str) -> str:
 
 def _insert(clone: Path, name: str, after: str, line: str) -> None:
     """Puts the line of the guide that begins so behind a line of a file."""
-    [found] = [text.strip() for text in GUIDE.written_in("python") if text.startswith(line)]
+    found = next(text.strip() for text in GUIDE.written_in("python") if text.startswith(line))
     text = (clone / name).read_text("utf-8")
     assert text.count(after) == 1
     (clone / name).write_text(text.replace(after, f"{after}    {found.rstrip(',')},\n"))
@@ -162,7 +162,7 @@ def _ask(clone: Path, operation: str, body: JSON, **environment: str) -> str:
 def test_a_vendors_format_is_added(streams: bool, clone: Path, upstream: FakeUpstream) -> None:
     _write(clone, "shared/haimaker/adapters/meteor/chat.py")
     _write(clone, "shared/haimaker/providers/meteor.py")
-    _insert(clone, "shared/haimaker/adapters/__init__.py", '    "chat_completions": {\n', '"meteor"')
+    _insert(clone, "shared/haimaker/adapters/__init__.py", '    "chat_completions": {\n', '"meteor":')
     _run(clone, "make", "-o", ".venv/test.stamp", "providers")
     counted = {"read": 3, "wrote": 1}
     if streams:
