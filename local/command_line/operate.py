@@ -15,6 +15,7 @@ from local.command_line import provider_secrets, template_settings
 from local.command_line.reconcile import Reconciliation
 from local.command_line.stack import OperatorError, Stack
 from local.command_line.terminal import Terminal, read_secret, run
+from local.command_line.totals_repair import repair_totals
 from local.installation import IS_CLONE, ROOT
 
 NEEDS_CLONE = "This needs the template and its build, which only a clone of the repository has: see docs/deploy.md there."
@@ -78,9 +79,15 @@ class Operator:
         """The exit status is 1 if something is wrong, or can't be proven."""
         self._announce("Proves by their records what accounts spent" + ("." if check else ", and repairs what is wrong."))
         try:
-            return Reconciliation(self.stack.store(), check, self.terminal.say).run()
+            store = self.stack.store()
+            status = Reconciliation(store, check, self.terminal.say).run()
+            names = (self.stack.output("AccountsTable"), self.stack.output("RecordsTable"))
+            missing = repair_totals(store, names, check, self.terminal.say)
         except StoreUnavailable as error:
             raise OperatorError(str(error)) from error
+        if not check:
+            self.stack.empty_queue("RollupFailures")
+        return status or int(check and missing > 0)
 
     def invoke(self, function: str, event: str) -> int:
         _require_clone()

@@ -18,6 +18,8 @@ from local.command_line import provider_secrets
 from local.command_line.provider_secrets import Secrets
 from local.installation import BOTO
 
+DEFAULT_STACK = "haimaker"
+
 
 class OperatorError(Exception):
     """Why a command can't be carried out, in words for who typed it."""
@@ -118,20 +120,6 @@ class Stack:
         except ClientError:
             return None
 
-    def bedrock_refusal(self) -> str | None:
-        """Why models of Bedrock by others than Amazon are not usable yet, in AWS's words; None if they are, or AWS does not say."""
-        from botocore.exceptions import ClientError
-
-        client = self._client("bedrock")
-        if not hasattr(client, "get_use_case_for_model_access"):
-            return None
-        try:
-            client.get_use_case_for_model_access()
-        except ClientError as error:
-            code = error.response["Error"]["Code"]
-            return "Anthropic's form was not sent yet" if code == "ResourceNotFoundException" else None
-        return None
-
     def ssm_is_fast(self) -> bool | None:
         """Whether SSM's higher throughput is on; None if that may not be asked."""
         from botocore.exceptions import ClientError
@@ -198,6 +186,12 @@ class Stack:
                     Name=name, Value=provider_secrets.encode(document), Type="SecureString", Tier="Standard", Overwrite=True
                 )
         return [name for name, _, _ in changes]
+
+    def empty_queue(self, output: str) -> None:
+        """Forgets what a queue has, so that its alarm is quiet; an older stack tells of none."""
+        if url := self.outputs.get(output):
+            with readable_failures():
+                self._client("sqs").purge_queue(QueueUrl=url)
 
     def delete_tables(self, names: Sequence[str]) -> None:
         for name in names:

@@ -118,11 +118,7 @@ def quotas(context: Context) -> Iterator[Finding]:
             "aws ssm update-service-setting --setting-id /ssm/parameter-store/high-throughput-enabled --setting-value true",
         )
     if settings.get("Bedrock") == "true":
-        refusal = stack.bedrock_refusal()
-        if refusal:
-            yield missing("bedrock", f"{refusal}: Claude is refused.", "Amazon Bedrock's console, Model catalog, any Claude model")
-        else:
-            yield ok("bedrock", "Bedrock=true; a model of others is subscribed to by its first call, see docs/deploy.md")
+        yield ok("marketplace", "Bedrock=true; call models of others than Amazon once yourself, which subscribes: docs/deploy.md")
 
 
 def answers(context: Context) -> Iterator[Finding]:

@@ -7,7 +7,7 @@ adds differences. Each write may be repeated when its answer was lost.
 """
 
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
 
 from haimaker.aws.client import AWSClient
@@ -182,6 +182,10 @@ class DynamoStore:
 
     def totals(self, by: By, first_day: str, last_day: str, account_id: str | None = None) -> Sequence[Total]:
         return self._records.totals(by, first_day, last_day, account_id)
+
+    def not_in_totals(self, since_s: float, until_s: float) -> Iterator[Item]:
+        """Items of records that the stream should have added to the daily totals, and has not. For the operator's commands."""
+        return self._records.not_in_totals(since_s, until_s)
 
     def _reserve(self, reservation: Reservation) -> Item:
         """The one write that checks every limit and takes from every counter; returns the account after it."""

@@ -362,6 +362,8 @@ def test_a_stacks_counters_are_proven_by_its_records(monkeypatch, tmp_path, word
     assert store.correct("key#1", 0, 5)
     monkeypatch.setattr(Stack, "store", lambda stack: store)
     monkeypatch.setattr(Stack, "owner", lambda stack: "account 1")
+    monkeypatch.setattr(Stack, "outputs", {"AccountsTable": "accounts", "RecordsTable": "records"})
+    monkeypatch.setattr("local.command_line.operate.repair_totals", lambda *_: 0)  # SQLite has none; test_dynamodb.py has it
     monkeypatch.setattr("local.command_line.reconcile.PAUSE_S", 0)
     monkeypatch.setenv("AWS_REGION", "us-east-1")
     desk = Desk()
