@@ -36,7 +36,7 @@ class AWSFront:
         self._behind = {"dynamodb": dynamodb, "ssm": ssm, **others}
         self._faults: dict[str, list[Fault]] = {}
         self._stopping = threading.Event()
-        self._server = ThreadingHTTPServer(("127.0.0.1", 0), _handler(self))
+        self._server = _Server(("127.0.0.1", 0), _handler(self))
         self._server.daemon_threads = True
         self.url = f"http://127.0.0.1:{self._server.server_port}"
         self.environment = {f"AWS_ENDPOINT_URL_{name}": self.url for name in ("DYNAMODB", "SSM", *map(str.upper, others))}
@@ -102,6 +102,11 @@ def name_of(target: str, body: bytes) -> str:
     if operation != "UpdateItem":
         return operation
     return "reserve" if ":held" in json.loads(body)["ExpressionAttributeValues"] else "release"
+
+
+class _Server(ThreadingHTTPServer):
+    request_queue_size = 256
+    """Connections at the same moment; five would be reset by more."""
 
 
 def _handler(front: AWSFront) -> type[BaseHTTPRequestHandler]:
