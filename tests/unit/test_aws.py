@@ -11,7 +11,8 @@ from urllib.parse import parse_qsl, urlsplit
 import botocore.awsrequest
 import pytest
 
-from haimaker.aws.client import UNSIGNED, AWSClient, AWSError, Credentials, presign, sign
+from haimaker.aws.client import AWSClient, AWSError
+from haimaker.aws.sigv4 import UNSIGNED, Credentials, presign, sign
 from tests.support.dynamodb_emulators import answer, failure, scripted
 
 HALF = b"HTTP/1.1 200 OK\r\ncontent-length: 99\r\nconnection: close\r\n\r\n{"

@@ -11,7 +11,8 @@ import pytest
 from botocore.credentials import ContainerProvider, InstanceMetadataProvider
 from botocore.utils import ContainerMetadataFetcher, InstanceMetadataFetcher
 
-from haimaker.aws.client import AWSClient, AWSError, Credentials
+from haimaker.aws.client import AWSClient, AWSError
+from haimaker.aws.sigv4 import Credentials
 from haimaker.credentials.access import aws_credentials_of
 from haimaker.credentials.aws_instance import (
     REFRESH_MARGIN_S,

@@ -11,7 +11,7 @@ import botocore.awsrequest
 import pytest
 
 from haimaker.aws.access import AWSAccess
-from haimaker.aws.client import Credentials
+from haimaker.aws.sigv4 import Credentials
 from haimaker.content import log as content_log
 from haimaker.content.log import ContentLog, LocalSink, S3Sink, SinkError, name_of
 from haimaker.observability.observer import Observer

@@ -12,7 +12,7 @@ from moto.server import ThreadedMotoServer
 
 from haimaker import files
 from haimaker.aws.access import AWSAccess
-from haimaker.aws.client import Credentials
+from haimaker.aws.sigv4 import Credentials
 from haimaker.files import LINK_LIFETIME_S, FileStore, FilesUnavailable, Upload, file_store_for
 from haimaker.files.folder import LocalFileStore
 from haimaker.files.s3 import S3FileStore

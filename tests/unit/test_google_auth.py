@@ -9,7 +9,7 @@ import pytest
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import padding, rsa
 
-from haimaker.aws.client import Credentials
+from haimaker.aws.sigv4 import Credentials
 from haimaker.credentials.access import connections_from_env
 from haimaker.credentials.google import GoogleAccount, GoogleTokens, service_account_assertion, sign_rsa_sha256
 from haimaker.http.client import HTTPClient

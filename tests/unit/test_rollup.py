@@ -10,7 +10,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from haimaker.aws.client import AWSClient, Credentials
+from haimaker.aws.client import AWSClient
+from haimaker.aws.sigv4 import Credentials
 from haimaker.aws_lambda.rollup import (
     MAX_ACTIONS,
     DailyTotals,

@@ -9,7 +9,8 @@ from types import ModuleType
 import botocore.awsrequest
 import pytest
 
-from haimaker.aws.client import AWSError, Credentials
+from haimaker.aws.client import AWSError
+from haimaker.aws.sigv4 import Credentials
 from haimaker.billing.settlement import AttemptLog
 from haimaker.credentials.access import ProviderConnection, connections_from_env
 from haimaker.credentials.headers import auth_headers

@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from haimaker.aws.client import CredentialSource
+from haimaker.aws.sigv4 import CredentialSource
 
 
 @dataclass(frozen=True, slots=True)

@@ -19,7 +19,8 @@ from queue import SimpleQueue
 from typing import Protocol
 
 from haimaker.aws.access import AWSAccess
-from haimaker.aws.client import AWSError, sign
+from haimaker.aws.client import AWSError
+from haimaker.aws.sigv4 import sign
 from haimaker.content.transcript import Conversation
 from haimaker.http.client import CancelToken, HTTPClient, Timeouts, TransportError
 from haimaker.http.values import JSON, UpstreamRequest

@@ -20,7 +20,8 @@ from pathlib import Path
 from typing import NamedTuple, Protocol
 from urllib.parse import urlsplit
 
-from haimaker.aws.client import AWSError, Credentials, CredentialSource
+from haimaker.aws.client import AWSError
+from haimaker.aws.sigv4 import Credentials, CredentialSource
 from haimaker.http.values import JSON
 from haimaker.validation.settings import SettingsError, validate_url
 

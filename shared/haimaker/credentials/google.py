@@ -16,7 +16,8 @@ from dataclasses import dataclass, field
 from typing import Any
 from urllib.parse import quote, urlencode, urlsplit
 
-from haimaker.aws.client import AWSError, CredentialSource, sign
+from haimaker.aws.client import AWSError
+from haimaker.aws.sigv4 import CredentialSource, sign
 from haimaker.http.client import CancelToken, HTTPClient, Timeouts, TransportError
 from haimaker.http.errors import ServiceUnavailableError
 from haimaker.http.values import JSON, UpstreamRequest

@@ -1,6 +1,7 @@
 """Adds a provider's credentials to a call that is otherwise complete. The only place where a secret meets a request."""
 
-from haimaker.aws.client import AWSError, Credentials, CredentialSource, sign
+from haimaker.aws.client import AWSError
+from haimaker.aws.sigv4 import Credentials, CredentialSource, sign
 from haimaker.credentials.access import ProviderConnection
 from haimaker.http.errors import ServiceUnavailableError
 from haimaker.http.values import UpstreamRequest

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from urllib.parse import quote
 
 from haimaker.aws.access import AWSAccess
-from haimaker.aws.client import presign
+from haimaker.aws.sigv4 import presign
 from haimaker.files import (
     LINK_LIFETIME_S,
     MAX_UPLOAD_BYTES,
