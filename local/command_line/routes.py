@@ -6,7 +6,7 @@ from typing import Any, NamedTuple
 
 from haimaker.credentials.access import connections_from_env
 from haimaker.providers.registry import all_providers
-from haimaker.routing.plan import Config, Route
+from haimaker.routing.config import Config, Route
 from haimaker.routing.targets import TargetResolver
 from haimaker.settings.gateway_toml import FALLBACKS, parse_gateway_toml
 from haimaker.settings.settings import DEFAULT_CONFIG

@@ -18,7 +18,8 @@ from dataclasses import dataclass, field
 from functools import cache
 from typing import TYPE_CHECKING, NamedTuple
 
-from haimaker.accounts.directory import AccountCache, BilledAccounts, check_usable, denied_error, store_error
+from haimaker.accounts.cache import AccountCache, BilledAccounts
+from haimaker.accounts.errors import check_usable, denied_error, store_error
 from haimaker.api import keys, models, uploads
 from haimaker.api.dispatch import OPERATIONS
 from haimaker.billing import admission, estimates

@@ -4,9 +4,10 @@ from pathlib import Path
 
 import pytest
 
-from haimaker.accounts import directory
+from haimaker.accounts import cache
 from haimaker.accounts import keys as auth
-from haimaker.accounts.directory import AccountCache, check_usable, denied_error, require_admin, store_error
+from haimaker.accounts.cache import AccountCache
+from haimaker.accounts.errors import check_usable, denied_error, require_admin, store_error
 from haimaker.http.errors import APIError, AuthenticationError, PermissionDeniedError
 from haimaker.store import Account, DenialReason, Denied, StoreThrottled, StoreUnavailable
 from haimaker.store.sqlite import SQLiteStore
@@ -51,7 +52,7 @@ def test_a_key_that_the_store_does_not_know_is_refused_and_not_kept(store: SQLit
 
 
 def test_no_more_accounts_are_kept_than_the_bound(store: SQLiteStore, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(directory, "MAX_CACHED", 2)
+    monkeypatch.setattr(cache, "MAX_CACHED", 2)
     known = AccountCache(store)
     for number in range(4):
         store.put(builders.account(id=f"key#{number}"))

@@ -13,9 +13,9 @@ from haimaker.models.catalog import ModelInfo
 from haimaker.providers.registry import get
 from haimaker.routing.auto_router import AutoChoice, AutoRouter, RuleInput
 from haimaker.routing.auto_rules import NO_RULES, AutoRouterDefinition, read_definition
+from haimaker.routing.config import Config, Route, Target
 from haimaker.routing.context import RoutingContext
 from haimaker.routing.eligibility import exclusion
-from haimaker.routing.plan import Config, Route, Target
 from haimaker.routing.preferences import RoutingPreferences
 from haimaker.routing.requirements import required_capabilities
 from haimaker.routing.router import Router

@@ -6,7 +6,7 @@ import pytest
 from haimaker.credentials.access import ProviderConnection, connections_from_env
 from haimaker.credentials.aws_instance import RefreshingCredentials
 from haimaker.providers.registry import all_providers
-from haimaker.routing.plan import Config
+from haimaker.routing.config import Config
 from haimaker.settings.settings import Settings, is_loopback
 from haimaker.validation.settings import SettingsError
 

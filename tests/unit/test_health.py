@@ -2,8 +2,8 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
+from haimaker.routing.config import DEFAULT_CIRCUIT_BREAKER, CircuitBreakerSettings
 from haimaker.routing.health import FORGET_AFTER_S, MAX_TARGETS, PROBE_S, Health
-from haimaker.routing.plan import DEFAULT_CIRCUIT_BREAKER, CircuitBreakerSettings
 
 NOW_S = 1_000.0
 FAILURES_TO_REST, REST_S = DEFAULT_CIRCUIT_BREAKER.failures, DEFAULT_CIRCUIT_BREAKER.open_s

@@ -7,7 +7,7 @@ from haimaker.http.values import JSON
 from haimaker.models.catalog import find_model
 from haimaker.models.names import AUTO
 from haimaker.providers.registry import all_providers, get
-from haimaker.routing.plan import Config, Route, Target
+from haimaker.routing.config import Config, Route, Target
 from haimaker.routing.router import Router
 from tests.support.builders import account, request
 

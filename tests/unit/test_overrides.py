@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 
 from haimaker.http.errors import BadRequestError
 from haimaker.http.values import JSON, AttemptTimeouts
-from haimaker.routing.plan import HIGHEST_THROUGHPUT, LOWEST_COST, LOWEST_LATENCY
+from haimaker.routing.config import HIGHEST_THROUGHPUT, LOWEST_COST, LOWEST_LATENCY
 from haimaker.routing.preferences import NO_PREFERENCES, ROUTING_FIELDS, ROUTING_HEADERS, RoutingPreferences
 from haimaker.routing.request_options import preferences_from_fields, preferences_from_request
 

@@ -4,7 +4,7 @@ import pytest
 
 from haimaker.credentials.access import connections_from_env
 from haimaker.providers.registry import get
-from haimaker.routing.plan import ProviderAccount
+from haimaker.routing.config import ProviderAccount
 from haimaker.routing.targets import account_row
 
 AWS = {"AWS_REGION": "us-east-1", "AWS_ACCESS_KEY_ID": "AKID", "AWS_SECRET_ACCESS_KEY": "secret"}

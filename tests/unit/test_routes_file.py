@@ -3,7 +3,7 @@ from pathlib import Path
 import pytest
 
 from haimaker.http.values import AttemptTimeouts
-from haimaker.routing.plan import BackOff, CircuitBreakerSettings, Config, Route, Target
+from haimaker.routing.config import BackOff, CircuitBreakerSettings, Config, Route, Target
 from haimaker.settings.gateway_toml import main, parse_gateway_toml
 from haimaker.settings.settings import DEFAULT_CONFIG
 from haimaker.validation.settings import SettingsError

@@ -10,19 +10,19 @@ from haimaker.http.errors import BadRequestError, NotFoundError, PermissionDenie
 from haimaker.http.values import AttemptTimeouts
 from haimaker.models.names import is_allowed
 from haimaker.providers.registry import get
-from haimaker.routing.context import RoutingContext
-from haimaker.routing.plan import (
+from haimaker.routing.config import (
     HIGHEST_THROUGHPUT,
     LOWEST_COST,
     LOWEST_LATENCY,
     ORDERED,
     STRATEGIES,
     Config,
-    Plan,
     ProviderAccount,
     Route,
     Target,
 )
+from haimaker.routing.context import RoutingContext
+from haimaker.routing.plan import Plan
 from haimaker.routing.preferences import RoutingPreferences
 from haimaker.routing.router import Router
 from haimaker.routing.targets import account_row

@@ -5,8 +5,8 @@ from typing import Any
 
 import pytest
 
+from haimaker.routing.config import CircuitBreakerSettings
 from haimaker.routing.health import Health
-from haimaker.routing.plan import CircuitBreakerSettings
 from haimaker.routing.shared_health import HEALTH_DOCUMENTS, READ_EVERY_S, SharedHealth, _executor
 from haimaker.store import StoreUnavailable
 from haimaker.store.sqlite import SQLiteStore

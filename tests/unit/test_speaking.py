@@ -36,7 +36,7 @@ from haimaker.pricing.usage import Usage
 from haimaker.providers.common import OPENAI_VOICES
 from haimaker.providers.provider import Provider
 from haimaker.providers.registry import all_providers, definition_for, get
-from haimaker.routing.plan import Config
+from haimaker.routing.config import Config
 from haimaker.routing.router import Router
 from haimaker.routing.targets import TargetResolver
 from tests.wire.task_case import find_tasks, upstream_requests

@@ -7,7 +7,8 @@ from dataclasses import replace
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from haimaker.accounts.directory import FROM_SETTINGS, check_usable, require_admin
+from haimaker.accounts.cache import FROM_SETTINGS
+from haimaker.accounts.errors import check_usable, require_admin
 from haimaker.http.errors import BadRequestError, ConflictError, NotFoundError
 from haimaker.http.json import parse_json
 from haimaker.http.values import JSON, Request

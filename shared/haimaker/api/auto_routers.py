@@ -15,7 +15,8 @@ import secrets
 import time
 from collections.abc import Callable
 
-from haimaker.accounts.directory import AccountCache, check_usable, require_admin
+from haimaker.accounts.cache import AccountCache
+from haimaker.accounts.errors import check_usable, require_admin
 from haimaker.api.simulate import OWN_FIELDS, simulate_request
 from haimaker.http.errors import BadRequestError, ConflictError, NotFoundError
 from haimaker.http.json import parse_json

@@ -7,7 +7,8 @@ import time
 from collections.abc import Callable, Mapping
 from dataclasses import replace
 
-from haimaker.accounts.directory import check_usable, end_user_account_id, require_admin
+from haimaker.accounts.cache import end_user_account_id
+from haimaker.accounts.errors import check_usable, require_admin
 from haimaker.api import account_admin
 from haimaker.api.account_admin import apply_fields, end_user_fields, get_account, missing_parameter
 from haimaker.http.errors import BadRequestError, ConflictError

@@ -8,7 +8,8 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from haimaker.accounts import keys as auth
-from haimaker.accounts.directory import FROM_SETTINGS, check_usable, require_admin
+from haimaker.accounts.cache import FROM_SETTINGS
+from haimaker.accounts.errors import check_usable, require_admin
 from haimaker.api import account_admin
 from haimaker.api.account_admin import apply_fields, get_account, key_fields, missing_parameter, to_iso_time, whole_number
 from haimaker.http.errors import BadRequestError, ConflictError

@@ -9,7 +9,7 @@ import time
 from collections.abc import Iterator
 
 from haimaker import adapters
-from haimaker.accounts.directory import check_usable
+from haimaker.accounts.errors import check_usable
 from haimaker.http.errors import NotFoundError
 from haimaker.http.values import JSON, Request
 from haimaker.models import catalog

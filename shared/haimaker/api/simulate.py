@@ -9,7 +9,8 @@ import time
 from collections.abc import Mapping
 from dataclasses import replace
 
-from haimaker.accounts.directory import AccountCache, check_usable, require_admin
+from haimaker.accounts.cache import AccountCache
+from haimaker.accounts.errors import check_usable, require_admin
 from haimaker.api.account_admin import get_account
 from haimaker.api.keys import account_id_for
 from haimaker.http.errors import APIError, BadRequestError

@@ -8,7 +8,7 @@ An ordinary key sees its own use, an administrator's all. Shapes: docs/budgets.m
 import time
 from collections.abc import Iterator, Mapping, Sequence
 
-from haimaker.accounts.directory import check_usable, require_admin
+from haimaker.accounts.errors import check_usable, require_admin
 from haimaker.api import keys
 from haimaker.api.account_admin import get_account, to_iso_time
 from haimaker.api.spend_filters import DateRange, Filter, Page, grouping

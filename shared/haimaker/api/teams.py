@@ -8,7 +8,7 @@ import uuid
 from collections.abc import Callable, Mapping
 from dataclasses import replace
 
-from haimaker.accounts.directory import check_usable, require_admin
+from haimaker.accounts.errors import check_usable, require_admin
 from haimaker.api import account_admin, keys
 from haimaker.api.account_admin import apply_fields, get_account, missing_parameter, team_fields
 from haimaker.http.errors import BadRequestError, ConflictError, NotFoundError

@@ -7,7 +7,7 @@ import time
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from haimaker.accounts.directory import check_usable
+from haimaker.accounts.errors import check_usable
 from haimaker.http.errors import ServiceUnavailableError
 from haimaker.http.values import JSON, Request
 

@@ -1,4 +1,4 @@
-"""AWS's signature, version 4, of headers and of links. Pure: the time is given.
+"""AWS's signature, version 4, of headers and of links. It reads no clock: the time is given.
 
 https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_sigv-create-signed-request.html
 """

@@ -12,7 +12,7 @@ from haimaker.aws.sigv4 import Credentials, CredentialSource
 from haimaker.credentials.account_variables import variables_for
 from haimaker.providers.provider import Provider
 from haimaker.providers.registry import NAMES, SIGNED, get, may_be_on
-from haimaker.routing.plan import ProviderAccount
+from haimaker.routing.config import ProviderAccount
 from haimaker.validation.settings import SettingsError, validate_url
 
 SIGNED_PROVIDERS = "HAIMAKER_SIGNED_PROVIDERS"

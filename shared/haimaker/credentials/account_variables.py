@@ -7,7 +7,7 @@ provider's variables. What is not the provider's alone, such as `AWS_REGION`, it
 from collections.abc import Mapping
 
 from haimaker.providers.provider import Provider
-from haimaker.routing.plan import ProviderAccount
+from haimaker.routing.config import ProviderAccount
 
 AWS_CREDENTIALS = ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN", "HAIMAKER_SIGNED_PROVIDERS")
 GOOGLE_CREDENTIALS = ("GOOGLE_APPLICATION_CREDENTIALS",)

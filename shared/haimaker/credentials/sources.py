@@ -17,7 +17,7 @@ from haimaker.aws.client import AWSClient, AWSError
 from haimaker.credentials.access import ProviderConnection, connections_from_env
 from haimaker.http.errors import ServiceUnavailableError
 from haimaker.observability.observer import Observer
-from haimaker.routing.plan import ProviderAccount
+from haimaker.routing.config import ProviderAccount
 from haimaker.validation.settings import SettingsError
 
 CACHE_S = 300.0

@@ -8,7 +8,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from haimaker.accounts.directory import BilledAccounts
+from haimaker.accounts.cache import BilledAccounts
 from haimaker.billing import estimates
 from haimaker.http.errors import BadRequestError
 from haimaker.http.sse import dumps
@@ -16,9 +16,10 @@ from haimaker.http.values import JSON, Request
 from haimaker.models.names import AUTO
 from haimaker.operations.attempt import Attempt
 from haimaker.operations.chat import Accepted, Asked
+from haimaker.routing.config import LOWEST_COST
 from haimaker.routing.context import RoutingContext
 from haimaker.routing.health import Health
-from haimaker.routing.plan import LOWEST_COST, Exclusion, Plan
+from haimaker.routing.plan import Exclusion, Plan
 from haimaker.routing.preferences import NO_PREFERENCES, ROUTING_FIELDS, ROUTING_HEADERS, SEED_HEADER, RoutingPreferences
 from haimaker.routing.router import Router
 from haimaker.store import Account

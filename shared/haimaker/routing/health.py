@@ -9,7 +9,7 @@ import threading
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, NamedTuple
 
-from haimaker.routing.plan import DEFAULT_CIRCUIT_BREAKER, CircuitBreakerSettings
+from haimaker.routing.config import DEFAULT_CIRCUIT_BREAKER, CircuitBreakerSettings
 
 if TYPE_CHECKING:
     from haimaker.routing.shared_health import SharedHealth

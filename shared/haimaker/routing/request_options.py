@@ -11,7 +11,7 @@ from typing import Any
 from haimaker.http.errors import BadRequestError
 from haimaker.http.values import JSON, AttemptTimeouts
 from haimaker.routing import preferences as routing_preferences
-from haimaker.routing.plan import HIGHEST_THROUGHPUT, LOWEST_COST, LOWEST_LATENCY, STRATEGIES, WEIGHTED
+from haimaker.routing.config import HIGHEST_THROUGHPUT, LOWEST_COST, LOWEST_LATENCY, STRATEGIES, WEIGHTED
 from haimaker.routing.preferences import (
     FALLBACK_FIELDS,
     FIRST_BYTE_HEADERS,

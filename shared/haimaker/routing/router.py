@@ -9,9 +9,10 @@ from haimaker.http.errors import APIError, BadRequestError, NotFoundError, Permi
 from haimaker.http.values import AttemptTimeouts
 from haimaker.models.names import is_allowed
 from haimaker.operations.attempt import Attempt
+from haimaker.routing.config import Route, Target
 from haimaker.routing.context import RoutingContext
 from haimaker.routing.eligibility import exclusion
-from haimaker.routing.plan import Exclusion, Plan, Route, Target
+from haimaker.routing.plan import Exclusion, Plan
 from haimaker.routing.strategies import sort_targets
 from haimaker.routing.targets import TargetResolver
 

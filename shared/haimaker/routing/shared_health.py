@@ -10,8 +10,8 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 from functools import cache
 
+from haimaker.routing.config import CircuitBreakerSettings
 from haimaker.routing.health import CircuitState
-from haimaker.routing.plan import CircuitBreakerSettings
 from haimaker.store import StoreUnavailable
 from haimaker.store.documents import Document, Documents
 

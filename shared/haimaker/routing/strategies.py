@@ -6,7 +6,7 @@ from hashlib import blake2b
 from typing import TYPE_CHECKING
 
 from haimaker.models.catalog import UNITS_PER_USD, ModelInfo
-from haimaker.routing.plan import HIGHEST_THROUGHPUT, LOWEST_COST, LOWEST_LATENCY, ORDERED, Target
+from haimaker.routing.config import HIGHEST_THROUGHPUT, LOWEST_COST, LOWEST_LATENCY, ORDERED, Target
 
 if TYPE_CHECKING:
     from haimaker.routing.context import RoutingContext

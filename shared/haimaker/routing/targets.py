@@ -8,7 +8,7 @@ from functools import cached_property
 from haimaker.models.catalog import ModelInfo, find_model
 from haimaker.providers.provider import Provider
 from haimaker.providers.registry import ONLINE, definition_for, find
-from haimaker.routing.plan import Config
+from haimaker.routing.config import Config
 
 
 @dataclass(frozen=True)

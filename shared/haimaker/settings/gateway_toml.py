@@ -18,7 +18,7 @@ from haimaker.models.names import AUTO
 from haimaker.observability.redaction import BUILT_IN, Redaction
 from haimaker.providers.registry import NAMES, ONLINE, find, get
 from haimaker.routing import auto_rules
-from haimaker.routing.plan import (
+from haimaker.routing.config import (
     BACK_OFF,
     DEFAULT_CIRCUIT_BREAKER,
     STRATEGIES,

@@ -18,7 +18,7 @@ from haimaker.credentials.access import (
 from haimaker.observability.metrics import BY_PROVIDER
 from haimaker.pricing.amounts import UserBudget, duration_to_s, is_duration, to_nanousd
 from haimaker.providers.registry import NAMES
-from haimaker.routing.plan import Config
+from haimaker.routing.config import Config
 from haimaker.validation.settings import SettingsError, validate_url
 
 DEFAULT_HOST = "127.0.0.1"
