@@ -64,7 +64,7 @@ def test_a_request_is_one_line_in_opentelemetrys_names(capsys: pytest.CaptureFix
 
 
 def test_the_guide_shows_the_line(capsys: pytest.CaptureFixture[str]) -> None:
-    guide = (Path(__file__).parents[2] / "docs" / "deploy.md").read_text("utf-8")
+    guide = (Path(__file__).parents[3] / "docs" / "deploy.md").read_text("utf-8")
     [shown] = [json.loads(line) for line in guide.splitlines() if line.startswith('{"level"')]
     Observer("test-guide").request(record())
     [line] = lines(capsys.readouterr().err)
@@ -193,7 +193,7 @@ def test_a_crash_is_told_by_its_place_not_by_its_words(capsys: pytest.CaptureFix
         Observer("test-crash").exception(error, request_id="req-1")
     [line] = lines(capsys.readouterr().err)
     assert (line["error.type"], line["request_id"], line["level"]) == ("ValueError", "req-1", "ERROR")
-    assert line["place"][-1].startswith("test_observability.py:")
+    assert line["place"][-1].startswith("test_observer.py:")
     assert "client wrote" not in repr(line)
 
 

@@ -10,7 +10,7 @@ from haimaker.credentials.access import connections_from_env
 from haimaker.providers.registry import INDEX, NAMES, ONLINE, SIGNED, all_providers, definition_for, find, get, may_be_on
 from scripts import provider_index
 
-SHARED = Path(__file__).resolve().parents[2] / "shared"
+SHARED = Path(__file__).resolve().parents[3] / "shared"
 LOADED = """
 import json, sys
 from haimaker.credentials.access import connections_from_env

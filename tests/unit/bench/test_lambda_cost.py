@@ -22,7 +22,7 @@ def test_at_the_break_even_both_cost_the_same():
 
 
 def test_the_guide_shows_what_it_prints():
-    guide = (Path(__file__).parents[2] / "docs/deploy.md").read_text()
+    guide = (Path(__file__).parents[3] / "docs/deploy.md").read_text()
     assert "\n".join(lambda_cost.lines()) in guide
 
 

@@ -26,7 +26,7 @@ from haimaker.store import Record, StoreUnavailable, tables
 from haimaker.validation.settings import SettingsError
 from tests.support.dynamodb_emulators import answer, failure, moto_locked, scripted
 
-ROOT = Path(__file__).parents[2]
+ROOT = Path(__file__).parents[3]
 NAMES = {"accounts": "test-rollup-accounts", "records": "test-rollup-records"}
 STARTED_S = 1_790_000_000.0
 DAY = "2026-09-21"
