@@ -7,10 +7,11 @@ import hashlib
 import hmac
 import time
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 from functools import lru_cache
 from typing import Protocol
 from urllib.parse import quote, urlsplit
+
+from haimaker.lean_dataclasses import dataclass, field
 
 UNSIGNED = frozenset({"authorization", "connection", "expect", "transfer-encoding", "user-agent", "x-amzn-trace-id"})
 """Headers that something on the way may change."""

@@ -1,11 +1,11 @@
 """The deployer's configuration of routing, as `gateway.toml` has it: routes, accounts, prices, circuit breaker. Values only."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 from types import MappingProxyType
 from typing import TYPE_CHECKING, NamedTuple
 
 from haimaker.http.values import NO_TIMEOUTS, AttemptTimeouts
+from haimaker.lean_dataclasses import dataclass, field
 from haimaker.providers.provider import Provider
 
 if TYPE_CHECKING:

@@ -1,9 +1,9 @@
 """A plan: which targets serve one request, in which order, and which were left out. Values only."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 from typing import NamedTuple
 
+from haimaker.lean_dataclasses import dataclass, field
 from haimaker.operations.attempt import Attempt
 from haimaker.routing.config import BACK_OFF, BackOff
 

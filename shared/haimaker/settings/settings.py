@@ -3,7 +3,7 @@
 import os
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from pathlib import Path
 
 from haimaker.aws.access import AWSAccess
@@ -15,6 +15,7 @@ from haimaker.credentials.access import (
     connections_from_env,
     signed_providers,
 )
+from haimaker.lean_dataclasses import dataclass, field
 from haimaker.observability.metrics import BY_PROVIDER
 from haimaker.pricing.amounts import UserBudget, duration_to_s, is_duration, to_nanousd
 from haimaker.providers.registry import NAMES
@@ -24,6 +25,8 @@ from haimaker.validation.settings import SettingsError, validate_url
 DEFAULT_HOST = "127.0.0.1"
 DEFAULT_ADMIN_KEY = "sk-local"
 DEFAULT_CONFIG = Path(__file__).parents[2] / "gateway.toml"
+OWN_CONFIG = Path("gateway.toml")
+"""In the folder in which a local gateway is started; before the layer's own."""
 DEFAULT_MAX_OUTPUT_TOKENS = 16_384
 
 
@@ -79,7 +82,7 @@ class Settings:
         env = _without_blanks(environment)
         host = env.get("HOST", DEFAULT_HOST)
         store = _one_of(env, "STORE", ("sqlite", "dynamodb"))
-        config = _config(env)
+        config = _config(env, local_config())
         return cls(
             host=host,
             port=_whole_number(env, "PORT", 8000, most=65_535),
@@ -222,9 +225,14 @@ def is_loopback(host: str) -> bool:
         return host == "localhost"
 
 
-def _config(env: Mapping[str, str]) -> Config:
+def local_config() -> Path:
+    """Where routes and prices are read from if HAIMAKER_CONFIG names no file."""
+    return DEFAULT_CONFIG if DEFAULT_CONFIG.is_file() and not OWN_CONFIG.is_file() else OWN_CONFIG
+
+
+def _config(env: Mapping[str, str], default: Path = DEFAULT_CONFIG) -> Config:
     """The deployer's file; its parser is imported only if it says something. Raises SettingsError."""
-    path = Path(env.get("HAIMAKER_CONFIG", DEFAULT_CONFIG)).expanduser()
+    path = Path(env.get("HAIMAKER_CONFIG", default)).expanduser()
     if "HAIMAKER_CONFIG" in env and not path.is_file():
         raise SettingsError(f"HAIMAKER_CONFIG names {path}, which is not a file.")
     text = path.read_text("utf-8") if path.is_file() else ""
