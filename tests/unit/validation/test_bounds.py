@@ -24,8 +24,8 @@ from tests.support.builders import chat_body, chat_request
 
 LARGE = 5_900_000
 """Bytes of a body that just fits."""
-IN_TIME_S = 1.5
-"""On a machine that is busy with other tests; alone it is a tenth of that."""
+IN_TIME_S = 2.0
+"""Of CPU, on a machine that is busy with other tests; alone it is a tenth of that."""
 
 
 def schemas() -> Iterator[type[BaseModel]]:
@@ -117,10 +117,10 @@ HOSTILE = [
 def test_a_body_of_many_mistakes_is_refused_at_its_first(parse: Callable[[bytes], object], raw: bytes) -> None:
     gc.freeze()  # as a function's start does: what other tests left behind is not looked through
     try:
-        began_s = time.process_time()
+        began_s = time.thread_time()
         with pytest.raises(BadRequestError) as raised:
             parse(raw)
-        assert time.process_time() - began_s < IN_TIME_S
+        assert time.thread_time() - began_s < IN_TIME_S
     finally:
         gc.unfreeze()
     assert len(raised.value.message) < 1_000
