@@ -56,9 +56,10 @@ class FileStore(Protocol):
 def file_store_for(settings: "Settings", headers: Mapping[str, str]) -> FileStore | None:
     """The place for files that this gateway has; `headers` are the request's, and say by which name a laptop is reached."""
     if settings.files_bucket and settings.aws:
-        from haimaker.files.s3 import S3FileStore
+        from haimaker.aws.s3 import S3Bucket
+        from haimaker.files.s3 import TIMEOUTS, S3FileStore
 
-        return S3FileStore(settings.files_bucket, settings.aws)
+        return S3FileStore(S3Bucket(settings.files_bucket, settings.aws, TIMEOUTS))
     if settings.files_folder:
         from haimaker.files.folder import LocalFileStore
 

@@ -11,6 +11,7 @@ import botocore.awsrequest
 import pytest
 
 from haimaker.aws.access import AWSAccess
+from haimaker.aws.s3 import S3Bucket
 from haimaker.aws.sigv4 import Credentials
 from haimaker.content import log as content_log
 from haimaker.content.log import ContentLog, LocalSink, S3Sink, SinkError, name_of
@@ -58,7 +59,9 @@ def test_an_object_is_put_once_and_signed_as_aws_wants_it(monkeypatch: pytest.Mo
     with FakeUpstream() as s3:
         address = s3.url.rsplit("/v1", 1)[0]
         s3.answers(Reply.raw(200))
-        S3Sink("a-bucket", AWSAccess("eu-central-1", CREDENTIALS, s3_endpoint=address)).write(NAME, b'{"a": 1}')
+        S3Sink(S3Bucket("a-bucket", AWSAccess("eu-central-1", CREDENTIALS, s3_endpoint=address), content_log.TIMEOUTS)).write(
+            NAME, b'{"a": 1}'
+        )
         [call] = s3.calls
     assert (call.method, call.path, call.body) == ("PUT", f"/a-bucket/content/{NAME}", b'{"a": 1}')
     assert call.headers["x-amz-content-sha256"] == sha256(b'{"a": 1}').hexdigest()
@@ -90,7 +93,9 @@ def test_a_bucket_that_refuses_or_fails_is_asked_once_and_told_without_its_addre
         s3.answers(reply)
         address = s3.url.rsplit("/v1", 1)[0]
         with pytest.raises(SinkError) as refused:
-            S3Sink("a-bucket", AWSAccess("eu-central-1", CREDENTIALS, s3_endpoint=address)).write(NAME, b"{}")
+            S3Sink(S3Bucket("a-bucket", AWSAccess("eu-central-1", CREDENTIALS, s3_endpoint=address), content_log.TIMEOUTS)).write(
+                NAME, b"{}"
+            )
         assert len(s3.calls) == 1
     assert address.split("//")[1] not in str(refused.value)
     assert message == "closed the connection" or message in str(refused.value)

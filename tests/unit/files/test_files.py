@@ -12,10 +12,11 @@ from moto.server import ThreadedMotoServer
 
 from haimaker import files
 from haimaker.aws.access import AWSAccess
+from haimaker.aws.s3 import S3Bucket
 from haimaker.aws.sigv4 import Credentials
 from haimaker.files import LINK_LIFETIME_S, FileStore, FilesUnavailable, Upload, file_store_for
 from haimaker.files.folder import LocalFileStore
-from haimaker.files.s3 import S3FileStore
+from haimaker.files.s3 import TIMEOUTS, S3FileStore
 from haimaker.http.errors import BadRequestError, NotFoundError, ServiceUnavailableError
 from haimaker.http.values import Request
 from haimaker.settings.settings import Settings
@@ -71,7 +72,7 @@ def in_bucket(endpoint: str) -> Place:
 
     access = AWSAccess(KEPT.region, KEPT.credentials, s3_endpoint=endpoint)
     return Place(
-        S3FileStore("kept", access),
+        S3FileStore(S3Bucket("kept", access, TIMEOUTS)),
         get,
         lambda upload, data: httpx.put(upload.url, content=data, headers=upload.headers).status_code,
     )
@@ -147,7 +148,7 @@ def test_a_folder_forgets_what_is_over(tmp_path: Path) -> None:
 def test_a_place_that_fails_says_so(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
     nowhere = AWSAccess("eu-central-1", Credentials("AKID", "s"), s3_endpoint="http://127.0.0.1:9")
-    for place in (LocalFileStore(tmp_path / "file", ""), S3FileStore("kept", nowhere)):
+    for place in (LocalFileStore(tmp_path / "file", ""), S3FileStore(S3Bucket("kept", nowhere, TIMEOUTS))):
         with pytest.raises(FilesUnavailable) as raised:
             place.put(PICTURE, "image/png")
         assert str(tmp_path) not in str(raised.value)
