@@ -15,6 +15,7 @@ from urllib.parse import urlsplit
 
 from haimaker.aws.sigv4 import Credentials, CredentialSource, sign
 from haimaker.http import tls
+from haimaker.http.json import read_or_none
 from haimaker.http.values import JSON
 
 THROTTLED = frozenset(
@@ -148,10 +149,7 @@ class AWSClient:
 
 def _parse_answer(operation: str, status: int, answer: bytes) -> JSON:
     """The document of a good answer; the error of any other."""
-    try:
-        document = json.loads(answer or b"{}")
-    except ValueError:
-        document = None
+    document = read_or_none(answer or b"{}")
     if status == 200 and isinstance(document, dict):
         return document
     failed = status >= 500

@@ -4,11 +4,11 @@ Pure: it writes nothing; `content_log.py` does.
 """
 
 import hashlib
-import json
 from collections.abc import Callable, Generator, Iterator
 from typing import Any, TypeVar
 
 from haimaker.http import sse
+from haimaker.http.json import read_or_none
 from haimaker.http.values import JSON
 from haimaker.lean_dataclasses import dataclass, field
 from haimaker.observability.redaction import Redaction
@@ -69,8 +69,8 @@ class Conversation:
         if not raw:
             return None
         if raw.lstrip().startswith((b"data:", b"event:", b":")):
-            return merge_chunks([_parse_or_none(event.data) for event in sse.decode([raw])])
-        found = _parse_or_none(raw)
+            return merge_chunks([read_or_none(event.data) for event in sse.decode([raw])])
+        found = read_or_none(raw)
         return found if found is not None else {"bytes": self._size, "sha256": hashlib.sha256(raw).hexdigest()}
 
 
@@ -123,10 +123,3 @@ def _add_call(calls: list[JSON], call: JSON) -> None:
         for name in ("name", "arguments"):
             if isinstance(function.get(name), str):
                 whole[name] = (whole.get(name) or "") + function[name]
-
-
-def _parse_or_none(raw: bytes) -> Any:
-    try:
-        return json.loads(raw)
-    except (ValueError, RecursionError):
-        return None

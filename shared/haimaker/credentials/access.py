@@ -1,6 +1,5 @@
 """Which providers are on, where they are reached and what lets the gateway in, read from named values such as the environment's."""
 
-import json
 import re
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import replace
@@ -10,6 +9,7 @@ from urllib.parse import quote
 
 from haimaker.aws.sigv4 import Credentials, CredentialSource
 from haimaker.credentials.account_variables import variables_for
+from haimaker.http.json import read_or_none
 from haimaker.lean_dataclasses import dataclass, field
 from haimaker.providers.provider import Provider
 from haimaker.providers.registry import NAMES, SIGNED, get, may_be_on
@@ -188,12 +188,9 @@ def _tokens(provider: Provider, env: Mapping[str, str]) -> TokenSource | None:
             raise SettingsError(f"{name} does not name a file that can be read.") from None
     if text is None:
         return None
-    try:
-        document = json.loads(text)
-        if not isinstance(document, dict):
-            raise ValueError
-    except ValueError:
-        raise SettingsError(f"{name} is not the JSON of a service account or of a workload identity federation.") from None
+    document = read_or_none(text)
+    if not isinstance(document, dict):
+        raise SettingsError(f"{name} is not the JSON of a service account or of a workload identity federation.")
     from haimaker.credentials.google import GoogleAccount, GoogleTokens  # only where such a provider is on
     from haimaker.http.client import HTTPClient
 

@@ -5,7 +5,6 @@ There they are two SecureStrings at most, each a JSON object of the same names a
 exceeds SSM's rate, so a read is tried a few times, its answer kept for minutes, and what was read before is used while SSM fails.
 """
 
-import json
 import time
 from collections.abc import Callable, Mapping
 from threading import Lock
@@ -15,6 +14,7 @@ from haimaker.aws.access import AWSAccess
 from haimaker.aws.client import AWSClient, AWSError
 from haimaker.credentials.access import ProviderConnection, connections_from_env
 from haimaker.http.errors import ServiceUnavailableError
+from haimaker.http.json import read_or_none
 from haimaker.lean_dataclasses import dataclass, field
 from haimaker.observability.observer import Observer
 from haimaker.routing.config import ProviderAccount
@@ -107,10 +107,7 @@ class SSMCredentials:
 
 
 def _parse_secrets(parameter: str, text: str) -> Mapping[str, str]:
-    try:
-        secrets = json.loads(text)
-    except ValueError:
-        secrets = None
+    secrets = read_or_none(text)
     if not isinstance(secrets, dict) or not all(isinstance(secret, str) for secret in secrets.values()):
         raise SettingsError(f"{parameter} must be a JSON object of texts; `make credentials` writes it.")
     return {name: secret.strip() for name, secret in secrets.items() if secret.strip()}

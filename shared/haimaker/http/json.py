@@ -72,6 +72,14 @@ def loads(text: str) -> Any:
     return json.loads(text, parse_constant=_refuse_constant, parse_float=_finite)
 
 
+def read_or_none(raw: str | bytes | bytearray) -> Any:
+    """What a text says as JSON; None where it is none, or is nested too deep to be read."""
+    try:
+        return json.loads(raw)
+    except (ValueError, RecursionError):
+        return None
+
+
 def _not_json(why: str) -> BadRequestError:
     return BadRequestError(f"We could not parse the JSON body of your request: {why}.", code="invalid_json")
 

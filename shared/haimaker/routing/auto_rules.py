@@ -14,10 +14,9 @@ A rule holds when all that it says does.
 from collections.abc import Mapping
 
 from haimaker.lean_dataclasses import dataclass, field
-from haimaker.models.names import AUTO
+from haimaker.models.names import AUTO, ROUTABLE
 from haimaker.validation.toml_table import TomlTable
 
-MODEL = r"[^\s/]+(/\S+)?"
 MAX_RULES = 100
 MAX_EXAMPLES = 50
 MATCH_THRESHOLD = 0.8
@@ -85,7 +84,7 @@ def read_definition(table: TomlTable, source: str) -> AutoRouterDefinition:
 
 
 def read_rule(table: TomlTable) -> Rule:
-    model = table.get_str("model", pattern=MODEL, example="openai/gpt-4o-mini")
+    model = table.get_str("model", pattern=ROUTABLE, example="openai/gpt-4o-mini")
     if model == AUTO:
         raise table.error("model", "can't be a router itself")
     capabilities = table.get_strs("required_capabilities", pattern="|".join(CAPABILITIES), example=CAPABILITIES[0])

@@ -14,7 +14,7 @@ from pathlib import Path
 
 from haimaker.http.values import AttemptTimeouts
 from haimaker.models.catalog import ModelInfo
-from haimaker.models.names import AUTO
+from haimaker.models.names import AUTO, ROUTABLE
 from haimaker.observability.redaction import BUILT_IN, Redaction
 from haimaker.providers.registry import NAMES, ONLINE, find, get
 from haimaker.routing import auto_rules
@@ -33,7 +33,6 @@ from haimaker.routing.targets import TargetResolver, account_row, model_info_for
 from haimaker.validation.settings import SettingsError
 from haimaker.validation.toml_table import TomlError, TomlTable, find_line, read_whole
 
-MODEL = r"[^\s/]+(/\S+)?"
 TARGET = r"[^\s/]+/\S+"
 EXAMPLE = "openai/gpt-4o-mini"
 ACCOUNT = r"[a-z][a-z0-9_-]{0,63}"
@@ -62,7 +61,7 @@ def _config(file: TomlTable) -> Config:
     auto = file.pop("auto", {})
     accounts = file.get_named_tables("accounts", ACCOUNT, _account)
     config = Config(
-        routes=file.get_named_tables("routes", MODEL, _route, defaults=defaults),
+        routes=file.get_named_tables("routes", ROUTABLE, _route, defaults=defaults),
         prices=file.get_named_tables("prices", TARGET, _price),
         base_models=file.get_named_tables("models", TARGET, partial(_base_model, accounts)),
         default=default,
@@ -95,7 +94,7 @@ def _route(name: str, table: TomlTable) -> Route:
 
 def _settings(table: TomlTable) -> Route:
     """What a route has besides its targets, and what `defaults` has."""
-    fallbacks, for_context, for_policy = (table.get_strs(name, pattern=MODEL, example=EXAMPLE) for name in FALLBACKS)
+    fallbacks, for_context, for_policy = (table.get_strs(name, pattern=ROUTABLE, example=EXAMPLE) for name in FALLBACKS)
     return Route(
         (),
         fallbacks,
@@ -123,7 +122,7 @@ def _target_with_weight(target: object) -> object:
 
 
 def _target(route: Route, table: TomlTable) -> Target:
-    model = table.get_str("model", pattern=MODEL, example=EXAMPLE)
+    model = table.get_str("model", pattern=ROUTABLE, example=EXAMPLE)
     weight = table.get_float("weight", 1.0, 1e6)
     timeouts = AttemptTimeouts(
         table.get_float("timeout_s", float("inf"), MAX_TIMEOUT_S),
