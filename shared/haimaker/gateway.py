@@ -3,7 +3,7 @@
     1 identify   accounts            whose key is it
     2 validate   operations          is it a request
     3 plan       routing             which targets, in which order
-    4 admit      billing, store      one conditional write for each payer reserves the worst case
+    4 admit      billing, store      one conditional write an account reserves the worst case
     5 translate  adapters            to the provider's format
     6 send       upstream, http      the next target on a retryable failure, until the first byte of an answer
     7 translate  adapters            back to OpenAI's
@@ -54,7 +54,7 @@ if TYPE_CHECKING:
     from haimaker.routing.auto_service import AutoRouterService
 
 LATE_S = 10
-"""How long after a request's last moment its hold counts as lost."""
+"""How long after a request's last moment its reservation counts as lost."""
 ADMISSION_TRIES = 3
 
 
@@ -227,7 +227,7 @@ class Gateway:
     def _reserve(
         self, routing_request: RoutingRequest, billed: BilledAccounts, request: Request, planner: Planner
     ) -> tuple[Decision, BilledAccounts, Granted]:
-        """Plans and reserves; again if a payer was changed meanwhile, or if the rest of a budget pays for a shorter answer."""
+        """Plans and reserves; again if an account was changed meanwhile, or if the rest of a budget pays for a shorter answer."""
         asked, affordable = routing_request.asked, None
         for _ in range(ADMISSION_TRIES):
             try:

@@ -1,6 +1,6 @@
 """A front before emulators of DynamoDB and SSM: counts the calls that come through, and breaks those that it is told to.
 
-A call has its operation's name, but UpdateItem on an account is `reserve` or `release`, by what it does to the hold.
+A call has its operation's name, but UpdateItem on an account is `reserve` or `release`, by what it does to the reservation.
 """
 
 import http.client

@@ -33,14 +33,15 @@ NO_MODELS = ("\0",)
 
 @dataclass(frozen=True, slots=True)
 class BilledAccounts:
-    """Who pays for a request: its key, and the key's team and the request's user where they have accounts."""
+    """The accounts that a request is charged to: its key, and the key's team and the request's end user where they have
+    accounts."""
 
     key: Account
     team: Account | None = None
     end_user: Account | None = None
 
     def all(self) -> tuple[Account, ...]:
-        """In the order in which they reserve."""
+        """All of them, in the order in which they are reserved on."""
         return tuple(account for account in (self.key, self.team, self.end_user) if account)
 
     def versions(self) -> Mapping[str, int]:
@@ -62,7 +63,7 @@ class BilledAccounts:
 
 @dataclass(slots=True)
 class AccountCache:
-    """Reads accounts, and remembers their configuration."""
+    """Reads accounts from the store and caches their configuration."""
 
     store: Store
     admin_id: str | None = None
@@ -146,7 +147,7 @@ class AccountCache:
         return user
 
     def _make(self, user: Account) -> Account:
-        """Unless somebody else does at the same moment."""
+        """Stores a new end user; returns the stored account if another request made it at the same moment."""
         try:
             if self.store.put(user):
                 return user
@@ -162,7 +163,7 @@ class AccountCache:
             raise store_error(error) from error
 
     def keep(self, account: Account) -> None:
-        """What is known of an account from now on."""
+        """Caches the account."""
         self._remember(self._cached, account.id, account)
 
     def _remember(self, where: "OrderedDict[str, Cached]", name: str, value: "Cached") -> None:
@@ -174,7 +175,7 @@ class AccountCache:
 
 
 def end_user_account_id(name: str) -> str:
-    """The account of a user, whose name may be any text."""
+    """The account id of an end user, whose name may be any text."""
     return "user#" + sha256(name.encode("utf-8", "surrogatepass")).hexdigest()
 
 

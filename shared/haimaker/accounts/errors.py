@@ -22,7 +22,8 @@ def require_admin(account: Account) -> None:
 
 
 def check_usable(account: Account, now_s: float) -> None:
-    """For operations that reserve nothing; the others are checked with their reservation."""
+    """Raises AuthenticationError for an account that is blocked or has expired. For operations that reserve nothing: a reservation
+    checks the same."""
     if account.blocked:
         raise denied_error(Denied("blocked", account), 0, 0)
     if account.expires_s <= now_s:
@@ -30,7 +31,7 @@ def check_usable(account: Account, now_s: float) -> None:
 
 
 def denied_error(refused: Denied, reserved_nanousd: int, tokens: int) -> APIError:
-    """Why a request that would have reserved this much was not admitted, as the client is told: by its key, team or user."""
+    """The error for a reservation of this amount that was denied; it names the key, team or user whose limit it was."""
     if refused.account is None:
         return auth.unknown_key()
     whose = f"{refused.account.id.partition('#')[0]} {refused.account.name}"
@@ -56,7 +57,7 @@ RATE_LIMITS: Mapping[str, tuple[str, str, str]] = {
 
 
 def _rate_error(refused: Denied, whose: str, tokens: int) -> APIError:
-    """A request that is larger than the whole limit is not to be tried again."""
+    """A request that is larger than the whole limit is told not to be tried again."""
     field_name, rate, kind = RATE_LIMITS[refused.reason]
     limit = getattr(refused.account, field_name)
     needed = tokens if refused.reason == "tpm" else 1
@@ -82,7 +83,7 @@ def _budget_error(refused: Denied, whose: str, reserved_nanousd: int) -> APIErro
 
 
 def store_error(error: StoreUnavailable) -> APIError:
-    """The store fails: nothing is let through."""
+    """The error while the store fails: no request is let through."""
     if isinstance(error, StoreThrottled):
         return RateLimitError("Too many requests with this key at the same moment.", type="requests", headers={"retry-after": "1"})
     return ServiceUnavailableError("The gateway's store can't be reached.", code="store_unavailable", headers={"retry-after": "2"})

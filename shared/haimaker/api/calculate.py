@@ -13,7 +13,7 @@ from haimaker.http.errors import BadRequestError
 from haimaker.http.json import parse_json
 from haimaker.http.values import JSON, Request
 from haimaker.operations.attempt import Attempt
-from haimaker.operations.chat import Asked, parse_chat, parse_completion
+from haimaker.operations.chat import parse_chat, parse_completion
 from haimaker.pricing import costs, usage
 from haimaker.pricing.amounts import to_usd
 from haimaker.pricing.usage import Usage
@@ -22,7 +22,7 @@ from haimaker.routing.router import Router
 
 
 def calculate_cost(router: Router, allowed: Collection[str], request: Request, default_max_output_tokens: int) -> JSON:
-    """Raises BadRequestError, NotFoundError, PermissionDeniedError."""
+    """The cost of a usage object, or a bound for a request. Raises BadRequestError, NotFoundError, PermissionDeniedError."""
     body = parse_json(request.body)
     answer = body.get("completion_response")
     if answer is not None and not isinstance(answer, dict):
@@ -43,7 +43,7 @@ def calculate_cost(router: Router, allowed: Collection[str], request: Request, d
 
 
 def _cost_of_request(router: Router, allowed: Collection[str], body: JSON, request_id: str, default: int) -> JSON:
-    """About what the prompt costs, and the most that all of it may: what would be reserved of a budget."""
+    """The estimated cost of the prompt, and the most that the request may cost: what would be reserved of a budget."""
     asked = parse_completion(json.dumps(body).encode()) if "prompt" in body else parse_chat(json.dumps(body).encode())
     attempts = estimates.with_output_limits(
         _attempts(router, allowed, asked.model, asked.endpoint, request_id), asked, default, None
@@ -52,15 +52,11 @@ def _cost_of_request(router: Router, allowed: Collection[str], body: JSON, reque
         asked, [attempt for attempt in attempts if estimates.is_priced(asked, attempt)] or attempts, default
     )
     told = _to_json(attempts[0], Usage(input=estimates.estimate_prompt_tokens(asked)), estimated=True)
-    return {**told, "max_cost": to_usd(most.amount_nanousd), "max_tokens": _max_output_tokens(asked, attempts[0])}
+    return {**told, "max_cost": to_usd(most.amount_nanousd), "max_tokens": asked.max_output_tokens or attempts[0].max_output_tokens}
 
 
 def _attempts(router: Router, allowed: Collection[str], model: str, endpoint: str, request_id: str) -> list[Attempt]:
     return list(router.plan(model, RoutingContext(request_id, int(time.time()), endpoint, allowed=allowed)).all())
-
-
-def _max_output_tokens(asked: Asked, attempt: Attempt) -> int | None:
-    return asked.max_output_tokens or attempt.max_output_tokens
 
 
 def _to_json(attempt: Attempt, tokens: Usage, *, estimated: bool) -> JSON:

@@ -33,10 +33,8 @@ def generate(store: Store, caller: Account, request: Request) -> JSON:
 
 
 def regenerate(store: Store, caller: Account, request: Request) -> JSON:
-    """POST /key/regenerate: the same limits and spend under a new key; the old one ends at once.
-
-    What requests under way hold at that moment counts as spent.
-    """
+    """POST /key/regenerate: a new key with the limits and the spend of the old one, which ends at once. Reservations of requests
+    that are under way count as spent."""
     fields = key_fields(caller, request)
     if account_id_for(fields.key) == caller.id:
         raise BadRequestError("A key can't regenerate itself.", param="key")
@@ -90,7 +88,7 @@ def delete(store: Store, caller: Account, request: Request) -> JSON:
 
 
 def info(store: Store, caller: Account, request: Request) -> JSON:
-    """GET /key/info: one's own key, or, for an administrator, the one that `key` names."""
+    """GET /key/info: the caller's own key, or, for an administrator, the one that `key` names."""
     check_usable(caller, time.time())
     asked = request.query.get("key") or _token_id(caller)
     account_id = account_id_for(asked)
@@ -100,9 +98,8 @@ def info(store: Store, caller: Account, request: Request) -> JSON:
 
 
 def list_keys(store: Store, caller: Account, request: Request) -> JSON:
-    """GET /key/list: ids of all keys, or with `return_full_object=true` what `info` tells of each; `page` and `size`."""
-    check_usable(caller, time.time())
-    require_admin(caller)
+    """GET /key/list: the ids of all keys, or with `return_full_object=true` what GET /key/info shows of each; `page` and `size`."""
+    account_admin.check_admin(caller)
     team_id = request.query.get("team_id")
     balances = [balance for balance in all_keys(store) if team_id in (None, balance.account.team_id)]
     page, size = whole_number(request, "page", 1), min(whole_number(request, "size", PAGE_SIZE), PAGE_SIZE)
@@ -121,8 +118,8 @@ def admin_id(settings: Settings) -> str | None:
 
 
 def install_admin(store: Store, settings: Settings) -> None:
-    """Makes the settings' admin key one of the store's. Others that settings named, earlier or in another gateway on the same
-    store, are nobody's here: see `Accounts.read`."""
+    """Stores the account of the settings' admin key. Admin keys that other settings named, earlier or in another gateway on the
+    same store, are not accepted here: see `AccountCache.read`."""
     account_id = admin_id(settings)
     if settings.admin_key and account_id:
         name, metadata = auth.display_name_of(settings.admin_key), {"source": FROM_SETTINGS}
@@ -155,7 +152,7 @@ def to_json(balance: Balance) -> JSON:
 
 
 def account_id_for(key: str | None) -> str:
-    """A key, or the id by which `token_id` names it."""
+    """The account id of a key, or of the `token_id` that names one. Raises BadRequestError."""
     if not key:
         raise missing_parameter("key")
     is_token = len(key) == 64 and all(letter in "0123456789abcdef" for letter in key)
@@ -178,7 +175,7 @@ def _set_blocked(store: Store, caller: Account, request: Request, blocked: bool)
 
 
 def _validate(store: Store, account: Account) -> Account:
-    """The account, if its team exists and allows its models, and its routing can be followed. Raises BadRequestError,
+    """Returns the account if its team exists and allows its models, and its routing is valid. Raises BadRequestError,
     NotFoundError."""
     if account.routing:
         from haimaker.api.key_routing import validate_routing

@@ -43,7 +43,8 @@ def simulate_request(
     request: Request,
     definition: AutoRouterDefinition | None = None,
 ) -> JSON:
-    """By a router's definition, or the key's own. Raises BadRequestError, NotFoundError, PermissionDeniedError."""
+    """The plan for a request, by `definition` or the key's own router. Raises BadRequestError, NotFoundError,
+    PermissionDeniedError."""
     check_usable(caller, time.time())
     body = parse_json(request.body)
     routing_request = _routing_request(body, request)

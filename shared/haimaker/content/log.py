@@ -94,12 +94,12 @@ class ContentLog:
 
 
 def name_of(record: Record) -> str:
-    """By day, so that a day can be found, and deleted, as a whole."""
+    """The name of an entry, by day, so that a day can be found and deleted as a whole."""
     return f"{datetime.fromtimestamp(record.started_s, UTC):%Y-%m-%d}/{record.request_id}.json"
 
 
 def content_log(settings: Settings, observer: Observer) -> ContentLog | None:
-    """Where this gateway keeps content; None if its deployer does not allow it."""
+    """The log of this gateway's content; None if its deployer does not allow one."""
     redaction = settings.config.redaction or Redaction()
     if settings.content_bucket and settings.aws:
         return ContentLog(S3Sink(S3Bucket(settings.content_bucket, settings.aws, TIMEOUTS)), redaction, observer)

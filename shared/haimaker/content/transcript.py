@@ -1,6 +1,6 @@
 """What was asked and answered in one request, as it is kept where a key wants that: heard on the way, folded, and cleaned.
 
-Pure: it writes nothing; `content_log.py` does.
+Pure: it writes nothing; `log.py` does.
 """
 
 import hashlib
@@ -28,7 +28,7 @@ CONCATENATED_FIELDS = ("content", "reasoning_content", "reasoning", "refusal", "
 
 @dataclass(slots=True)
 class Conversation:
-    """One request's; `done` is called once, with the transcript, when its answer has ended."""
+    """The request and the answer of one request. `done` is called once, with the conversation, when the answer has ended."""
 
     asked: JSON
     redaction: Redaction
@@ -38,7 +38,7 @@ class Conversation:
     _size: int = 0
 
     def tee(self, items: Iterator[T]) -> Generator[T, None, None]:
-        """The items as they are; what of them is bytes is the answer."""
+        """Yields the items unchanged, and keeps those that are bytes as the answer."""
         for item in items:
             if isinstance(item, bytes):
                 self._answer += item[: max(0, MAX_BYTES - self._size)]
@@ -50,7 +50,7 @@ class Conversation:
         self.done(self)
 
     def entry(self) -> JSON:
-        """What is kept: nothing that was to be taken out is in it."""
+        """What is logged, after redaction."""
         assert self.record is not None
         record = self.record
         cut = {"truncated": True} if self._size > MAX_BYTES else {}
@@ -64,7 +64,7 @@ class Conversation:
         }
 
     def _response(self) -> object:
-        """The answer as one document: JSON as it is, events folded, anything else by its size and hash."""
+        """The answer as one document: JSON as it is, a stream merged into the whole answer, anything else by its size and hash."""
         raw = bytes(self._answer)
         if not raw:
             return None
@@ -75,7 +75,7 @@ class Conversation:
 
 
 def merge_chunks(events: list[Any]) -> JSON:
-    """A stream as the whole answer that it was. Of events that are no chunks of choices, the last."""
+    """The whole answer of a stream of chunks. Of events that are not chunks, the last one's fields win."""
     whole: JSON = {}
     choices: dict[int, JSON] = {}
     for event in events:

@@ -14,7 +14,7 @@ GOOGLE_CREDENTIALS = ("GOOGLE_APPLICATION_CREDENTIALS",)
 
 
 def variables_for(name: str, account: ProviderAccount, base: Provider, env: Mapping[str, str]) -> dict[str, str]:
-    """The variables from which the provider's own rules make the account's access."""
+    """The environment in which the provider's own rules find the account's credentials and address."""
     prefix, theirs = _prefix(name), _prefix(base.name)
     own = {variable.removeprefix(prefix): value for variable, value in env.items() if variable.startswith(prefix)}
     own |= {variable.removeprefix(theirs): value for variable, value in account.settings.items()}

@@ -37,7 +37,7 @@ class Credentials(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class StaticCredentials:
-    """Credentials that are known from the start and stay."""
+    """Connections that are known from the start and stay the same."""
 
     access: Mapping[str, ProviderConnection]
 
@@ -47,7 +47,7 @@ class StaticCredentials:
 
 @dataclass(slots=True)
 class SSMCredentials:
-    """Secrets in SSM, added to the environment's other settings."""
+    """Connections from secrets in SSM together with the environment's settings."""
 
     parameter: str
     aws: AWSAccess
@@ -74,7 +74,11 @@ class SSMCredentials:
         except (AWSError, SettingsError) as error:
             self.observer.error(f"the providers' credentials can't be read: {error}")
             if older is None:
-                raise _unavailable() from error
+                raise ServiceUnavailableError(
+                    "The gateway can't read the providers' credentials at the moment.",
+                    code="credentials_unavailable",
+                    headers={"retry-after": "2"},
+                ) from error
             self._fresh_until_s = self.clock() + RETRY_WITH_OLD_S
             return older
         self._secrets = secrets
@@ -82,7 +86,7 @@ class SSMCredentials:
         return access
 
     def _connections(self, secrets: Mapping[str, str]) -> Mapping[str, ProviderConnection]:
-        """A secret that can't be used turns its own provider off, and no other."""
+        """The connections; a secret that can't be used turns its own provider off and no other."""
         return connections_from_env({**self.environment, **secrets}, self.accounts, lambda error: self.observer.error(str(error)))
 
     def _read(self) -> Mapping[str, str]:
@@ -111,8 +115,3 @@ def _parse_secrets(parameter: str, text: str) -> Mapping[str, str]:
     if not isinstance(secrets, dict) or not all(isinstance(secret, str) for secret in secrets.values()):
         raise SettingsError(f"{parameter} must be a JSON object of texts; `make credentials` writes it.")
     return {name: secret.strip() for name, secret in secrets.items() if secret.strip()}
-
-
-def _unavailable() -> ServiceUnavailableError:
-    message = "The gateway can't read the providers' credentials at the moment."
-    return ServiceUnavailableError(message, code="credentials_unavailable", headers={"retry-after": "2"})

@@ -46,7 +46,7 @@ class FileStore(Protocol):
         """Keeps a file; its link. Raises FilesUnavailable."""
 
     def presign_upload(self, owner: str = "") -> Upload:
-        """A place for one file, which its client fills, and which only requests of this owner name. Raises FilesUnavailable."""
+        """A link with which a client can upload one file. Raises FilesUnavailable."""
 
     def read(self, upload_id: str, owner: str = "") -> bytes:
         """What a client put there, for the owner of the place. Raises BadRequestError where there is nothing, or too much, and
@@ -54,7 +54,7 @@ class FileStore(Protocol):
 
 
 def file_store_for(settings: "Settings", headers: Mapping[str, str]) -> FileStore | None:
-    """The place for files that this gateway has; `headers` are the request's, and say by which name a laptop is reached."""
+    """The gateway's file store, or None. `headers` are the request's: a local gateway's links go to the host that they name."""
     if settings.files_bucket and settings.aws:
         from haimaker.aws.s3 import S3Bucket
         from haimaker.files.s3 import TIMEOUTS, S3FileStore

@@ -25,7 +25,7 @@ CAPABILITIES = ("vision", "function_calling", "response_schema", "audio_input", 
 
 @dataclass(frozen=True, slots=True)
 class Rule:
-    """One rule; what is empty or None says nothing."""
+    """One rule. A condition that is empty or None is always met."""
 
     name: str
     model: str
@@ -44,7 +44,7 @@ class Rule:
 
     @property
     def trigger(self) -> str:
-        """What it goes by, in a word."""
+        """What kind of condition decides, in a word, for a record."""
         said = (
             ("example", self.examples), ("keyword", self.keywords), ("key", self.keys), ("tag", self.tags),
             ("metadata", self.metadata), ("budget", self.budget_used is not None),
@@ -54,7 +54,7 @@ class Rule:
 
 @dataclass(frozen=True, slots=True)
 class AutoRouterDefinition:
-    """A router's rules, and what it does when none holds."""
+    """The rules of an auto router, and the model that it chooses when no rule matches."""
 
     name: str = ""
     source: str = ""
@@ -68,7 +68,7 @@ NO_RULES = AutoRouterDefinition()
 
 
 def read_definition(table: TomlTable, source: str) -> AutoRouterDefinition:
-    """Raises Mistake, naming the place."""
+    """A definition from a table of TOML or JSON. Raises TomlError, which names the field."""
     name = table.get_str("router_name", source)
     default = table.pop("default_model")
     embedding = table.pop("embedding_model")

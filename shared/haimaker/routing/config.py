@@ -19,7 +19,7 @@ STRATEGIES = (WEIGHTED, ORDERED, LOWEST_COST, LOWEST_LATENCY, HIGHEST_THROUGHPUT
 
 
 class Target(NamedTuple):
-    """A target of a route: its share, and how long it may take."""
+    """A target of a route: its weight, and how long an attempt may take."""
 
     model: str
     weight: float = 1.0
@@ -27,7 +27,7 @@ class Target(NamedTuple):
 
 
 class BackOff(NamedTuple):
-    """Before the same target is asked again: each wait is twice the one before, and spread by chance."""
+    """The wait before the same target is tried again: it doubles with each retry, and chance adds up to `jitter` of it."""
 
     first_s: float = 0.25
     longest_s: float = 10.0
@@ -41,7 +41,7 @@ BACK_OFF = BackOff()
 
 @dataclass(frozen=True, slots=True)
 class Route:
-    """One name of the deployer's own, or, with a single target, any model."""
+    """A model name that the deployer made, or, with a single target, any model."""
 
     targets: tuple[Target, ...]
     fallbacks: tuple[str, ...] = ()
@@ -51,7 +51,7 @@ class Route:
     timeout_s: float = 590.0
     strategy: str = WEIGHTED
     timeouts: AttemptTimeouts = NO_TIMEOUTS
-    """Of each attempt whose target has none of its own."""
+    """Of each attempt whose target sets none."""
     back_off: BackOff = BACK_OFF
 
 
@@ -59,13 +59,13 @@ NO_ROUTE = Route(())
 
 
 class CircuitBreakerSettings(NamedTuple):
-    """When a target that fails is left alone, and for how long."""
+    """After how many failures a target's circuit opens, and for how long. https://martinfowler.com/bliki/CircuitBreaker.html"""
 
     failures: int = 3
     """In a row."""
     open_s: float = 30.0
     max_open_s: float = 300.0
-    """A target that fails again after its rest gets twice as long a one, up to this."""
+    """A target that fails when it is tried again stays out for twice as long, up to this."""
 
 
 DEFAULT_CIRCUIT_BREAKER = CircuitBreakerSettings()
@@ -91,7 +91,7 @@ class Config:
 
 
 class ProviderAccount(NamedTuple):
-    """A provider once more, with credentials or an address of its own: another account, region or server."""
+    """A second account, region or server of a provider, with credentials or an address of its own."""
 
     row: Provider
     """The provider's, under the account's name."""

@@ -35,7 +35,7 @@ TYPICAL_ANSWER_TOKENS = 1_000
 
 
 class RoutingRequest(NamedTuple):
-    """A request, read, and what decides where it goes besides the key."""
+    """A parsed request with what it says about its routing."""
 
     asked: Accepted
     preferences: RoutingPreferences
@@ -48,7 +48,7 @@ class RoutingRequest(NamedTuple):
 
 
 class Decision(NamedTuple):
-    """A plan, and how the model came to be chosen."""
+    """A plan, and how its model was chosen."""
 
     plan: Plan
     name: str
@@ -56,7 +56,7 @@ class Decision(NamedTuple):
     choice: "AutoChoice | None" = None
 
     def response_headers(self) -> dict[str, str]:
-        """What an answer says of it."""
+        """The response headers that show how the model was chosen."""
         if self.choice is None:
             return {}
         said = {
@@ -69,12 +69,12 @@ class Decision(NamedTuple):
         return {name: value for name, value in said.items() if value}
 
     def to_record(self) -> JSON:
-        """What a record says of it."""
+        """The record's fields that show how the model was chosen."""
         return self.choice.to_record() if self.choice else {}
 
 
 def read_routing_request(asked: Accepted, request: Request, now_s: float) -> RoutingRequest:
-    """A request without what it says about its routing, and that apart. Raises BadRequestError."""
+    """Splits a request into what is asked of the model and what it says about its routing. Raises BadRequestError."""
     said, seed = NO_PREFERENCES, request.headers.get(SEED_HEADER, "")[:200]
     fields = asked.body.keys() & ROUTING_FIELDS
     if fields or not ROUTING_HEADERS.isdisjoint(request.headers):
@@ -89,7 +89,7 @@ def read_routing_request(asked: Accepted, request: Request, now_s: float) -> Rou
 
 @dataclass(frozen=True, slots=True)
 class Planner:
-    """Decides for one set of providers."""
+    """Makes plans for one set of providers."""
 
     router: Router
     health: Health
@@ -104,7 +104,8 @@ class Planner:
         affordable: int | None = None,
         definition: "AutoRouterDefinition | None" = None,
     ) -> Decision:
-        """Raises BadRequestError, NotFoundError, PermissionDeniedError; StoreUnavailable where a router has to be read."""
+        """The plan for a request and the accounts that it is charged to. Raises BadRequestError, NotFoundError,
+        PermissionDeniedError, and StoreUnavailable where an auto router has to be read."""
         key = billed.key
         name, at = self._name(routing_request, key), self._context(routing_request, billed)
         choice = None
@@ -157,7 +158,7 @@ class Planner:
         )
 
     def _within_budget(self, plan: Plan, asked: Accepted, billed: BilledAccounts, affordable: int | None) -> Plan:
-        """Who has a budget gets targets with a known price, and a limit to what they write."""
+        """For accounts with a budget: leaves out targets without a known price, and limits the output of the others."""
         if not billed.have_budget():
             return plan
 
@@ -183,7 +184,8 @@ class Planner:
 
 
 def _with_token_counts(at: RoutingContext, request: Asked) -> RoutingContext:
-    """For comparing prices and limits of context. The prompt is measured as we would write it, however its client does."""
+    """Adds the sizes that prices and context windows are compared by. The prompt is measured as the gateway writes it, however its
+    client does."""
     answer = min(request.max_output_tokens or TYPICAL_ANSWER_TOKENS, TYPICAL_ANSWER_TOKENS)
     measured = replace(request, size=len(dumps(request.body)))
     return replace(at, prompt_tokens=estimates.estimate_prompt_tokens(measured), answer_tokens=answer)

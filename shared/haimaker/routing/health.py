@@ -1,8 +1,9 @@
-"""Which targets keep failing and rest for a while, and how quick the others are. What it counts is this process's own; of targets
-that fail, `shared_health.py` tells other processes, and hears from them.
+"""A circuit breaker for each target, and how fast targets answer, as this process has seen it; `shared_health.py` shares failures
+with other processes.
 
-A target that failed several times in a row goes to the end of every plan. When its rest is over one request tries it: a success
-clears it, a failure doubles its rest. https://martinfowler.com/bliki/CircuitBreaker.html
+The circuit of a target that failed several times in a row opens: the target goes to the end of every plan. After a while one
+request tries it again: a success closes the circuit, a failure keeps it open for twice as long.
+https://martinfowler.com/bliki/CircuitBreaker.html
 """
 
 import threading
@@ -15,7 +16,7 @@ if TYPE_CHECKING:
     from haimaker.routing.shared_health import SharedHealth
 
 PROBE_S = 30.0
-"""How long others wait for what becomes of the one request that tries a target again."""
+"""How long others wait for the outcome of the one request that tries a target again."""
 RECENTLY_SERVED_S = 60.0
 """A target that served this process within this time is not reported for a single failure."""
 FORGET_AFTER_S = 600.0
@@ -25,18 +26,19 @@ MAX_TARGETS = 1_000
 
 
 class CircuitState(NamedTuple):
-    """Of a target that has failed."""
+    """The circuit of a target that has failed."""
 
     failures: int = 0
     """In a row."""
     rests: int = 0
+    """How often the circuit opened since the last success."""
     until_s: float = 0.0
-    """The end of its rest."""
+    """When it may be tried again."""
     probing: bool = False
     """Whether somebody tries it again at the moment."""
 
     def after_failure(self, rule: CircuitBreakerSettings, now_s: float, wait_s: float = 0.0) -> "CircuitState":
-        """`wait_s` is what the target itself asks for."""
+        """The state after one more failure. `wait_s` is the wait that the target itself asked for."""
         if self.until_s > now_s and not self.probing:
             return self._replace(failures=self.failures + 1)
         if self.failures + 1 < rule.failures and not self.rests:
@@ -45,13 +47,13 @@ class CircuitState(NamedTuple):
         return CircuitState(self.failures + 1, self.rests + 1, now_s + rest_s)
 
     def with_probe(self, now_s: float) -> "CircuitState":
-        """Somebody tries it: to others it rests a little longer."""
+        """The state while one request tries the target again: for the others the circuit stays open a little longer."""
         return self._replace(until_s=now_s + PROBE_S, probing=True)
 
 
 @dataclass(slots=True)
 class Health:
-    """Of all targets that this process has asked."""
+    """The circuit breaker and the measured speed of all targets that this process has asked."""
 
     rule: CircuitBreakerSettings = DEFAULT_CIRCUIT_BREAKER
     shared: "SharedHealth | None" = None
@@ -75,7 +77,7 @@ class Health:
         _drop_oldest(self._served_s)
 
     def record_failure(self, target: str, now_s: float, wait_s: float = 0.0, *, share: bool = False) -> None:
-        """`told` where there is another target to go to, so that others should know."""
+        """Counts a failure. `share` tells other processes too; it is set where a request has another target to go to."""
         with self._lock:
             state = self._states.get(target, CircuitState()).after_failure(self.rule, now_s, wait_s)
             self._states[target] = state
@@ -92,7 +94,8 @@ class Health:
         return own | self.shared.open_circuits(now_s) if self.shared else own
 
     def allows_request(self, target: str, now_s: float) -> bool:
-        """Whether to ask a target now. After its rest this is so for one request, until it is known what became of that."""
+        """Whether to send to a target now. Once its circuit has been open long enough this is true for one request, until its
+        outcome is known."""
         with self._lock:
             state = self._states.get(target)
             if state and state.until_s:
@@ -102,12 +105,12 @@ class Health:
         return self.shared is None or self.shared.allows_request(target, now_s)
 
     def refresh(self, now_s: float) -> None:
-        """Hears what others found out, beside the request that asks for it."""
+        """Reads in the background what other processes have found out."""
         if self.shared:
             self.shared.refresh(now_s)
 
     def record_latency(self, target: str, now_s: float, *, took_ms: float, streams: bool) -> None:
-        """How long an answer took to begin, a whole one to be there."""
+        """Adds a measurement, in milliseconds: for a stream until it began, for a whole answer until its end."""
         with self._lock:
             if now_s - self._served_s.get(target, 0.0) > FORGET_AFTER_S:
                 for kept in (self.first_byte_ms, self.whole_ms, self.tokens_per_s):
@@ -115,7 +118,7 @@ class Health:
             _average(self.first_byte_ms if streams else self.whole_ms, target, took_ms)
 
     def record_throughput(self, target: str, tokens: int, seconds: float) -> None:
-        """How much of an answer came in all."""
+        """Adds a measurement: this many tokens of an answer came in this many seconds."""
         if tokens and seconds > 0:
             with self._lock:
                 _average(self.tokens_per_s, target, tokens / seconds)
@@ -128,6 +131,6 @@ def _average(kept: dict[str, float], target: str, value: float) -> None:
 
 
 def _drop_oldest(kept: "dict[str, float] | dict[str, CircuitState]") -> None:
-    """Names come from clients: no more than so many are kept, the oldest go first."""
+    """Keeps at most MAX_TARGETS entries, since clients choose the names."""
     while len(kept) > MAX_TARGETS:
         kept.pop(next(iter(kept)))

@@ -9,7 +9,7 @@ from haimaker.routing.config import BACK_OFF, BackOff
 
 
 class Exclusion(NamedTuple):
-    """A target that could have been in a plan, and why it is not."""
+    """A target that was left out of a plan, and why."""
 
     target: str
     code: str
@@ -18,7 +18,7 @@ class Exclusion(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """Attempts, best first; the other two lists serve one kind of refusal each."""
+    """Attempts, best first. The other two lists are used after one kind of error each: the prompt is too long, or was refused."""
 
     attempts: tuple[Attempt, ...]
     context_window: tuple[Attempt, ...] = ()

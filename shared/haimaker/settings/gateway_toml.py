@@ -57,7 +57,7 @@ def parse_gateway_toml(text: str, path: Path) -> Config:
 def _config(file: TomlTable) -> Config:
     defaults = file.pop("defaults", {})
     default = read_whole(TomlTable(("defaults",), defaults), _settings)
-    resting = read_whole(TomlTable(("health",), file.pop("health", {})), _circuit_breaker)
+    circuit_breaker = read_whole(TomlTable(("health",), file.pop("health", {})), _circuit_breaker)
     auto = file.pop("auto", {})
     accounts = file.get_named_tables("accounts", ACCOUNT, _account)
     config = Config(
@@ -66,7 +66,7 @@ def _config(file: TomlTable) -> Config:
         base_models=file.get_named_tables("models", TARGET, partial(_base_model, accounts)),
         default=default,
         accounts=accounts,
-        circuit_breaker=resting,
+        circuit_breaker=circuit_breaker,
         auto=read_whole(TomlTable(("auto",), auto), partial(auto_rules.read_definition, source="gateway.toml")) if auto else None,
         redaction=read_whole(TomlTable(("content",), file.pop("content")), _redaction) if "content" in file.own else None,
     )

@@ -10,7 +10,7 @@ from haimaker.validation.settings import SettingsError
 
 def open_store(settings: Settings) -> Store:
     """Raises SettingsError, StoreUnavailable. What an earlier process that was killed still held is charged as lost: at
-    once in a file that no other process uses now, else, and in tables, after the holds' deadlines."""
+    once in a file that no other process uses now, else, and in tables, after the reservations' deadlines."""
     if settings.store == "dynamodb":
         return _dynamodb(settings)
     from haimaker.store.sqlite import SQLiteStore
