@@ -84,14 +84,14 @@ def sniff_kind(data: bytes) -> str | None:
 
 
 def _reader(kind: str) -> Callable[[bytes], Length]:
-    from haimaker.media.audio import boxes, pages, samples, webm  # only uploads of sound need them
+    from haimaker.media.audio import frames, mp4, ogg, webm  # only uploads of sound need them
 
     readers: Mapping[str, Callable[[bytes], Length]] = {
-        "aac": samples.aac,
-        "flac": samples.flac,
-        "m4a": boxes.probe,
-        "ogg": pages.probe,
-        "wav": samples.wav,
+        "aac": frames.aac,
+        "flac": frames.flac,
+        "m4a": mp4.probe,
+        "ogg": ogg.probe,
+        "wav": frames.wav,
         "webm": webm.probe,
     }
     return readers.get(kind, probe_compressed if kind in ("mp3", "wma") else tag_bytes)
