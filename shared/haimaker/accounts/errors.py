@@ -21,6 +21,17 @@ def require_admin(account: Account) -> None:
         raise PermissionDeniedError("Only an administrator's key may do this.", code="admin_only")
 
 
+def sees_all(account: Account) -> bool:
+    """Whether a key may see what is not its own."""
+    return account.role in ("admin", "viewer")
+
+
+def require_reader(account: Account) -> None:
+    """Raises PermissionDeniedError unless the key may see what is not its own."""
+    if not sees_all(account):
+        raise PermissionDeniedError("Only an administrator's or a viewer's key may see this.", code="admin_only")
+
+
 def check_usable(account: Account, now_s: float) -> None:
     """Raises AuthenticationError for an account that is blocked or has expired. For operations that reserve nothing: a reservation
     checks the same."""

@@ -15,7 +15,7 @@ import secrets
 from collections.abc import Callable
 
 from haimaker.accounts.cache import AccountCache
-from haimaker.api.account_admin import check_admin
+from haimaker.api.account_admin import check_admin, check_reader
 from haimaker.api.simulate import OWN_FIELDS, simulate_request
 from haimaker.http.errors import BadRequestError, ConflictError, NotFoundError
 from haimaker.http.json import parse_json
@@ -42,12 +42,12 @@ def new(store: Store, caller: Account, request: Request) -> JSON:
 
 
 def list_routers(store: Store, caller: Account, request: Request) -> JSON:
-    check_admin(caller)
+    check_reader(caller)
     return {"routers": [_to_json(document) for document in store.documents.all(ROUTER_DOCUMENTS)]}
 
 
 def info(store: Store, caller: Account, request: Request) -> JSON:
-    check_admin(caller)
+    check_reader(caller)
     return _to_json(_get_router(store, request))
 
 

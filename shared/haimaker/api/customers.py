@@ -73,12 +73,12 @@ def _unblock(store: Store, caller: Account, request: Request) -> JSON:
 
 
 def _info(store: Store, caller: Account, request: Request) -> JSON:
-    account_admin.check_admin(caller)
+    account_admin.check_reader(caller)
     return _to_json(get_account(store, _account_id(request.query.get("end_user_id") or request.query.get("user_id"))))
 
 
 def _list(store: Store, caller: Account, request: Request) -> list[JSON]:
-    account_admin.check_admin(caller)
+    account_admin.check_reader(caller)
     return [_to_json(balance) for balance in account_admin.list_accounts(store, "user")]
 
 
