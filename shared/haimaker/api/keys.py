@@ -34,8 +34,8 @@ def generate(store: Store, caller: Account, request: Request) -> JSON:
 
 
 def regenerate(store: Store, caller: Account, request: Request) -> JSON:
-    """POST /key/regenerate: a new key with the limits and the spend of the old one, which ends at once, or after `grace_period`,
-    until which it stands for the new one. Reservations of requests that are under way count as spent."""
+    """POST /key/regenerate: a new key with the limits and the spend of the old one, which ends at once. Reservations of requests
+    that are under way count as spent."""
     fields = key_fields(caller, request, rotates=True)
     if account_id_for(fields.key) == caller.id:
         raise BadRequestError("A key can't regenerate itself.", param="key")
@@ -106,8 +106,7 @@ def info(store: Store, caller: Account, request: Request) -> JSON:
 
 
 def list_keys(store: Store, caller: Account, request: Request) -> JSON:
-    """GET /key/list: the ids of the keys that fit, or with `return_full_object=true` what GET /key/info shows of each; `page` and
-    `size`."""
+    """GET /key/list: the ids of all keys, or with `return_full_object=true` what GET /key/info shows of each; `page` and `size`."""
     account_admin.check_reader(caller)
     balances = KeyFilter.from_query(request.query).select(all_keys(store), time.time())
     page, size = whole_number(request, "page", 1), min(whole_number(request, "size", PAGE_SIZE), PAGE_SIZE)
