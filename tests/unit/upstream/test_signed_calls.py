@@ -6,7 +6,9 @@ import time
 from collections.abc import Mapping
 from types import ModuleType
 
+import botocore.auth
 import botocore.awsrequest
+import botocore.credentials
 import pytest
 
 from haimaker.aws.client import AWSError
