@@ -45,6 +45,7 @@ from haimaker.operations.operation import TELEMETRY_NAMES, OperationRequest
 from haimaker.providers.provider import Provider
 from haimaker.providers.registry import NAMES, ONLINE, all_providers, get
 from haimaker.routing import deadlines, decider
+from haimaker.routing.circuit_breaker import CircuitBreaker
 from haimaker.routing.decider import Decision, Planner, RoutingRequest
 from haimaker.routing.health import Health
 from haimaker.routing.plan import Plan
@@ -203,7 +204,7 @@ class Gateway:
         return runtime
 
     def _health(self) -> Health:
-        return Health(self.settings.config.circuit_breaker, SharedHealth(self.store.documents))
+        return Health(CircuitBreaker(self.settings.config.circuit_breaker, SharedHealth(self.store.documents)))
 
     def _build_runtime(self, router: Router, clients: ProviderClients) -> Runtime:
         @cache

@@ -126,7 +126,7 @@ class Planner:
                 at = replace(at, preferences=replace(at.preferences, fallbacks=choice.others))
         plan = self._within_budget(self.router.plan(name, at), routing_request.asked, billed, affordable)
         if len(plan.attempts) > 1:
-            self.health.refresh(routing_request.now_s)
+            self.health.breaker.refresh(routing_request.now_s)
         return Decision(plan, name, choice)
 
     def _name(self, routing_request: RoutingRequest, account: Account) -> str:
@@ -148,11 +148,11 @@ class Planner:
             int(routing_request.now_s),
             request.operation,
             allowed=() if routing_request.any_model_allowed else billed.allowed_models(self.router.full_name),
-            open_circuits=health.open_circuits(routing_request.now_s),
+            open_circuits=health.breaker.open_circuits(routing_request.now_s),
             preferences=preferences,
             seed=routing_request.seed,
-            latency_ms=health.first_byte_ms if request.streams else health.whole_ms,
-            tokens_per_s=health.tokens_per_s,
+            latency_ms=health.latency.first_byte_ms if request.streams else health.latency.whole_ms,
+            tokens_per_s=health.latency.tokens_per_s,
         )
 
     def _within_budget(self, plan: Plan, asked: OperationRequest, billed: BilledAccounts, affordable: int | None) -> Plan:

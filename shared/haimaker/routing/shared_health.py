@@ -10,8 +10,8 @@ from contextlib import suppress
 from functools import cache
 
 from haimaker.lean_dataclasses import dataclass, field
+from haimaker.routing.circuit_breaker import CircuitState
 from haimaker.routing.config import CircuitBreakerSettings
-from haimaker.routing.health import CircuitState
 from haimaker.store import StoreUnavailable
 from haimaker.store.documents import Document, Documents
 

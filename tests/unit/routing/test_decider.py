@@ -99,9 +99,9 @@ def test_what_was_simulated_happens(gateway: Gateway, body: JSON, about: dict[st
     assert gateway.store.put(Account(auth.account_id_of(key), "k", 0, **about))
     health = gateway.runtime().clients.health
     for target in ("demo/echo", "demo/count", "demo/tool"):
-        health.record_success(target, 0)
+        health.breaker.record_success(target, 0)
         for _ in range(3 if target in resting else 0):
-            health.record_failure(target, 10**11)
+            health.breaker.record_failure(target, 10**11)
     _, simulated = asked(gateway, "route_simulate", key, {"request": body, "draw": draw}, "")
     response, sent = asked(gateway, "chat_completions", key, body, simulated.get("draw", draw))
     if simulated["error"] or "attempts" not in simulated:

@@ -1,12 +1,12 @@
-"""Processes that share a store: several `Health` over one file, whose background work is waited for."""
+"""Processes that share a store: several `CircuitBreaker` over one file, whose background work is waited for."""
 
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from haimaker.routing.circuit_breaker import CircuitBreaker
 from haimaker.routing.config import CircuitBreakerSettings
-from haimaker.routing.health import Health
 from haimaker.routing.shared_health import HEALTH_DOCUMENTS, READ_EVERY_S, SharedHealth, _executor
 from haimaker.store import StoreUnavailable
 from haimaker.store.sqlite import SQLiteStore
@@ -39,16 +39,16 @@ def documents(tmp_path: Path) -> Any:
     store.close()
 
 
-def processes(documents: Any, count: int) -> list[Health]:
-    return [Health(RULE, SharedHealth(documents)) for _ in range(count)]
+def processes(documents: Any, count: int) -> list[CircuitBreaker]:
+    return [CircuitBreaker(RULE, SharedHealth(documents)) for _ in range(count)]
 
 
-def fail(health: Health, now_s: float = NOW_S, target: str = "a/b") -> None:
+def fail(health: CircuitBreaker, now_s: float = NOW_S, target: str = "a/b") -> None:
     health.record_failure(target, now_s, share=True)
     settle()
 
 
-def hear(health: Health, now_s: float) -> frozenset[str]:
+def hear(health: CircuitBreaker, now_s: float) -> frozenset[str]:
     health.refresh(now_s)
     settle()
     return health.open_circuits(now_s)
