@@ -35,7 +35,7 @@ class _NoRedirects(urllib.request.HTTPRedirectHandler):
 
 @dataclass(frozen=True, slots=True)
 class APIClient:
-    """All methods raise OperatorError."""
+    """Calls a running gateway with an administrator's key. All methods raise OperatorError."""
 
     url: str
     """A base_url, as of an SDK; with `/v1` or without."""
@@ -123,7 +123,7 @@ def local_url(environment: Mapping[str, str] = os.environ) -> str:
 
 
 def key_of(url: str, key_file: str | None, environment: Mapping[str, str] = os.environ) -> str:
-    """From a file, else from the environment; the local gateway's default key goes to this machine only."""
+    """The key from the file, else from the environment. The local gateway's default key is sent to this machine only."""
     if key_file is not None:
         try:
             return Path("/dev/stdin" if key_file == "-" else key_file).read_text("utf-8").partition("\n")[0].strip()

@@ -158,7 +158,7 @@ def _value(found: Field, said: Any) -> object:
 
 
 def _id(client: APIClient, named: str) -> str:
-    """Of a key that is named by its id, the beginning of that, its alias, or itself. Raises OperatorError."""
+    """The id of a key that is named by its id, the beginning of that, its alias or the key itself. Raises OperatorError."""
     if named.startswith("sk-"):
         return named
     tokens = [key["token_id"] for key, _ in client.all_keys() if _is_called(key, named)]

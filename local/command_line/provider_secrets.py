@@ -28,7 +28,7 @@ def parameters(first: str) -> tuple[str, str]:
 
 
 def variable_of(provider: str) -> str:
-    """The name of a provider's key. Raises SecretsError."""
+    """The name of the variable that holds a provider's key. Raises SecretsError."""
     if provider not in ONLINE:
         raise SecretsError(f"There is no provider {provider!r}; there are {', '.join(sorted(ONLINE))}.")
     return f"{provider.upper()}_API_KEY"
@@ -91,5 +91,5 @@ def without_secret(documents: Sequence[Secrets], name: str) -> list[Secrets]:
 
 
 def merge(documents: Sequence[Secrets]) -> dict[str, str]:
-    """As the gateway reads them."""
+    """The documents as the gateway reads them."""
     return {name: secret for document in documents for name, secret in document.items()}

@@ -57,7 +57,7 @@ def _has_many(raw: bytes) -> bool:
 
 
 def _containers(raw: bytes) -> int:
-    """At most so many objects and lists."""
+    """An upper bound of the number of objects and lists."""
     return raw.count(b"{") + raw.count(b"[")
 
 

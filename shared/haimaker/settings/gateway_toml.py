@@ -42,7 +42,7 @@ FALLBACKS = ("fallbacks", "context_window_fallbacks", "content_policy_fallbacks"
 
 
 def parse_gateway_toml(text: str, path: Path) -> Config:
-    """Raises SettingsError, naming the line."""
+    """The configuration in the text of a gateway.toml. Raises SettingsError, which names the line."""
     try:
         return _config(TomlTable((), tomllib.loads(text)))
     except tomllib.TOMLDecodeError as error:
@@ -93,7 +93,7 @@ def _route(name: str, table: TomlTable) -> Route:
 
 
 def _settings(table: TomlTable) -> Route:
-    """What a route has besides its targets, and what `defaults` has."""
+    """The fields that a route and `defaults` have in common."""
     fallbacks, for_context, for_policy = (table.get_strs(name, pattern=ROUTABLE, example=EXAMPLE) for name in FALLBACKS)
     return Route(
         (),
@@ -117,7 +117,7 @@ def _settings(table: TomlTable) -> Route:
 
 
 def _target_with_weight(target: object) -> object:
-    """A name alone is a target of weight 1."""
+    """A target that is written as a name alone has weight 1."""
     return {"model": target} if isinstance(target, str) else target
 
 
@@ -190,7 +190,8 @@ def _price(name: str, table: TomlTable) -> dict[str, str | int | float]:
 
 
 def _check_names(config: Config) -> None:
-    """That every name in a list of models can be one: a route, a provider's or account's, or a bare model that a provider lists."""
+    """Raises TomlError for a name that can't be a model: neither a route, nor at a known provider or account, nor listed by a
+    provider."""
     known = TargetResolver(config, ())
     routes = [(("routes", name), route) for name, route in config.routes.items()]
     for place, route in [(("defaults",), config.default), *routes]:
@@ -219,7 +220,7 @@ def _check(known: TargetResolver, place: tuple[str | int, ...], model: str, *, r
 
 
 def main(arguments: list[str]) -> int:
-    """Checks files; says what is wrong, and fails."""
+    """Checks files; prints what is wrong, and fails if anything is."""
     for argument in arguments:
         path = Path(argument)
         try:

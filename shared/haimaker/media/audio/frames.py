@@ -34,7 +34,7 @@ def wav(data: bytes) -> Length:
 
 
 def _chunks(data: bytes) -> Iterator[tuple[bytes, int, int]]:
-    """Name, start and size."""
+    """Name, start and size of each chunk of a RIFF file."""
     at = 12
     while at + 8 <= len(data):
         size = int.from_bytes(data[at + 4 : at + 8], "little")
@@ -43,7 +43,7 @@ def _chunks(data: bytes) -> Iterator[tuple[bytes, int, int]]:
 
 
 def aac(data: bytes) -> Length:
-    """Frames with headers of their own, one after the other."""
+    """The length of ADTS: frames with headers of their own, one after the other."""
     at, frames = 0, 0
     rate = AAC_RATES[data[2] >> 2 & 15]
     channels = (data[2] & 1) << 2 | data[3] >> 6
@@ -56,7 +56,7 @@ def aac(data: bytes) -> Length:
 
 
 def flac(data: bytes) -> Length:
-    """The header tells; the last frame shows whether all of it is there, and tells where the header does not."""
+    """The length by the header; the last frame shows whether all of it is there, and gives the length where the header does not."""
     largest_block, packed = unpack_from(">H", data, 10)[0], unpack_from(">Q", data, 18)[0]
     rate, channels, total = packed >> 44, (packed >> 41 & 7) + 1, packed & (1 << 36) - 1
     begun = _last_begun(data, largest_block)
@@ -68,7 +68,7 @@ def flac(data: bytes) -> Length:
 
 
 def _last_begun(data: bytes, block: int) -> int | None:
-    """The sample with which the last frame begins; None without a frame."""
+    """The number of the sample with which the last frame begins; None without a frame."""
     first = max(0, len(data) - LAST_FRAMES_BYTES)
     for found in reversed(list(FRAME_START.finditer(data, first))):
         if (number := _frame_number(data, found.start())) is not None:
@@ -77,7 +77,7 @@ def _last_begun(data: bytes, block: int) -> int | None:
 
 
 def _frame_number(data: bytes, at: int) -> int | None:
-    """Of a frame, or of its first sample, in UTF-8's way of writing numbers; None where no frame begins."""
+    """The number of a frame, or of its first sample, in the coding of UTF-8; None where no frame begins."""
     head = data[at : at + 16]
     if len(head) < 6 or head[2] >> 4 == 0 or head[2] & 15 == 15 or head[3] & 1:
         return None

@@ -31,7 +31,7 @@ class _Track(NamedTuple):
 
 
 def probe(data: bytes) -> Length:
-    """Raises NoSound."""
+    """The length of the longest track with sound. Raises UnreadableAudio."""
     found = list(_boxes(data, 0, len(data), top=True))
     if not any(box.name == b"moov" for box in found):
         raise UnreadableAudio("is cut off: the list of its tracks is missing")
@@ -43,7 +43,7 @@ def probe(data: bytes) -> Length:
 
 
 def _boxes(data: bytes, at: int, end: int, *, top: bool = False) -> Iterator[_Box]:
-    """All in the order they begin, what others hold after those that hold it."""
+    """All boxes, each before those inside it."""
     while at + 8 <= end:
         size, name = unpack_from(">I4s", data, at)
         start = at + 8
@@ -61,7 +61,7 @@ def _boxes(data: bytes, at: int, end: int, *, top: bool = False) -> Iterator[_Bo
 
 
 def _tracks(data: bytes, found: Sequence[_Box]) -> Iterator[_Track]:
-    """Those with sound. Each has its own header, the header of its medium, and then who handles it."""
+    """The tracks with sound."""
     number, scale, length = 0, 0, 0
     for name, start, _ in found:
         if name == b"tkhd":
