@@ -7,5 +7,7 @@ from haimaker.routing.latency import LatencyTracker
 
 @dataclass(frozen=True, slots=True)
 class Health:
+    """The circuit breaker and the measured speed of all targets that this process has asked."""
+
     breaker: CircuitBreaker = field(default_factory=CircuitBreaker)
     latency: LatencyTracker = field(default_factory=LatencyTracker)
