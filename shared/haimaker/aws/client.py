@@ -10,6 +10,7 @@ import http.client
 import json
 import random
 import time
+from collections.abc import Callable
 from typing import NamedTuple
 from urllib.parse import urlsplit
 
@@ -21,6 +22,7 @@ from haimaker.http.values import JSON
 THROTTLED = frozenset(
     {"ThrottlingException", "ProvisionedThroughputExceededException", "RequestLimitExceeded", "TooManyRequestsException"}
 )
+DENIED = frozenset({"AccessDeniedException", "AccessDenied"})
 PROTOCOLS = {"dynamodb": ("DynamoDB_20120810", "application/x-amz-json-1.0"), "ssm": ("AmazonSSM", "application/x-amz-json-1.1")}
 """By service: the prefix of `x-amz-target`, and the content type."""
 IDLE_S = 20.0
@@ -62,13 +64,17 @@ class AWSClient:
         *,
         timeout_s: float = 3.0,
         total_timeout_s: float = 1.0,
+        on_denied: Callable[[str], object] | None = None,
     ) -> None:
-        """`total_timeout_s` is how long a call is tried again before it fails, `timeout_s` how long one try may be silent."""
+        """`total_timeout_s` is how long a call is tried again before it fails, `timeout_s` how long one try may be silent.
+        `on_denied` is given the name, such as `dynamodb:Query`, of each call that the role does not allow, also of one whose
+        failure nobody waits for."""
         self._service, self._region, self._credentials = service, region, credentials
         self._target, self._content_type = PROTOCOLS[service]
         suffix = "amazonaws.com.cn" if region.startswith("cn-") else "amazonaws.com"
         self._endpoint = endpoint or f"https://{service}.{region}.{suffix}"
         self._timeout_s, self._total_timeout_s = timeout_s, total_timeout_s
+        self._on_denied = on_denied
         self._idle: list[_IdleConnection] = []
 
     def call(self, operation: str, request: JSON) -> JSON:
@@ -82,6 +88,8 @@ class AWSClient:
                 return self._try(operation, body)
             except AWSError as error:
                 error.repeated = repeated
+                if error.code in DENIED and self._on_denied:
+                    self._on_denied(f"{self._service}:{operation}")
                 if not error.transient or time.monotonic() + pause_s > give_up_s:
                     raise
                 repeated = repeated or error.lost

@@ -51,6 +51,17 @@ class Observer:
         end."""
         self._count("lost", {"operation": "settle"}, {"HoldsLost": reservations}, level="ERROR")
 
+    def settle_failed(self, request_id: str) -> None:
+        """A request whose hold stays until it is charged as lost, since the store failed to the end."""
+        fields = {"operation": "settle", "request_id": request_id}
+        self._count(
+            "settling failed; the hold will be charged as lost", fields, {"SettlesFailed": 1, "StoreProblems": 1}, level="ERROR"
+        )
+
+    def access_denied(self, call: str) -> None:
+        """A call of AWS that the role does not allow, such as `dynamodb:Query`: the template, or a policy around it, lacks it."""
+        self._count("access denied", {"operation": "store", "call": call}, {"AccessDenied": 1, "StoreProblems": 1}, level="ERROR")
+
     def soft_budget(self, alert: SoftBudgetAlert) -> None:
         """Logs that an account has spent more than its soft budget; nothing is blocked."""
         fields = {"operation": "settle", "account": alert.account_id, "spend_usd": alert.spend_nanousd / 10**9}

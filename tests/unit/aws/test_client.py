@@ -8,7 +8,9 @@ import threading
 import time
 from urllib.parse import parse_qsl, urlsplit
 
+import botocore.auth
 import botocore.awsrequest
+import botocore.credentials
 import pytest
 
 from haimaker.aws.client import AWSClient, AWSError

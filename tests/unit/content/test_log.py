@@ -7,7 +7,9 @@ from datetime import UTC, datetime
 from hashlib import sha256
 from pathlib import Path
 
+import botocore.auth
 import botocore.awsrequest
+import botocore.credentials
 import pytest
 
 from haimaker.aws.access import AWSAccess
