@@ -6,6 +6,8 @@ from functools import lru_cache
 
 AUTO = "haimaker/auto"
 """The name under which the gateway chooses the model itself."""
+ROUTABLE = r"[^\s/]+(/\S+)?"
+"""What a configuration may name as a model: a route, a bare name or `provider/model`."""
 
 LABELS = re.compile(r"(?:(?:us-gov|[a-z][a-z0-9]*)\.)+(?=[a-z])")
 """A region, and the vendor, each before a full stop: Bedrock's ids, and `system.ai.` of Databricks."""
