@@ -26,12 +26,14 @@ from haimaker.billing import estimates as limits
 from haimaker.billing.estimates import Reservation
 from haimaker.billing.settlement import Settlement
 from haimaker.content.content import Content
+from haimaker.credentials.access import Access
 from haimaker.credentials.sources import Constant, Credentials, Stored
 from haimaker.http.client import Cancel, Transport
 from haimaker.http.errors import APIError, InternalServerError
 from haimaker.http.responses import error_response, json_response
 from haimaker.http.sse import dumps
 from haimaker.http.values import Request, Response
+from haimaker.models.catalog import Place
 from haimaker.observability.observer import Observer
 from haimaker.operations.chat import Accepted, Asked
 from haimaker.operations.parsers import Parse
@@ -169,7 +171,7 @@ class Gateway:
             on = [row for row in self._rows() if row.name in access or (row.offline and self.settings.demo)]
             transport, health = (reach.upstreams.transport, reach.upstreams.health) if reach else (Transport(), self._health())
             self._reach = reach = self._reached(
-                Router(self.settings.config, on), Upstreams(transport, access, health, self.settings)
+                Router(self.settings.config, on, _places(access)), Upstreams(transport, access, health, self.settings)
             )
         return reach
 
@@ -191,14 +193,20 @@ class Gateway:
         return (*PROVIDERS, *(account.row for account in self.settings.config.accounts.values()))
 
     def calculate(self, request: Request) -> Response:
-        """Reads no providers' credentials: prices are known without them."""
+        """Prices are known of providers that are off as well, at their default locations."""
         from haimaker.api import calculate  # nothing else needs it
 
         payers = self.accounts.payers(self.accounts.identify(request.headers, fresh=True))
         check_usable(payers.key, time.time())
-        router = Router(self.settings.config, self._rows())
+        router = Router(self.settings.config, self._rows(), self._known_places())
         allowed = payers.models(router.full_name)
         return json_response(calculate.calculated(router, allowed, request, self.settings.default_max_output_tokens))
+
+    def _known_places(self) -> Mapping[str, Place]:
+        try:
+            return _places(self.credentials.current())
+        except APIError:
+            return {}
 
     def hub(self) -> bytes:
         """The public catalogue; made once, since anybody may ask for it."""
@@ -234,6 +242,10 @@ class Gateway:
         if refused.reason != "budget" or tried is not None or not isinstance(asked, Asked) or asked.max_output_tokens is not None:
             return 0
         return limits.affordable_output_tokens(asked, plan.all(), refused.remaining_nanousd)
+
+
+def _places(access: Mapping[str, Access]) -> dict[str, Place]:
+    return {name: found.place for name, found in access.items()}
 
 
 def _classes(asked: Accepted) -> tuple[type[Caller], type[Exchange]]:

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from haimaker.models import catalog as prices
 from haimaker.models.catalog import UNITS_PER_USD, Facts
 from haimaker.pricing import costs
-from haimaker.pricing.costs import affordable_output_tokens, cost_nanousd, price, worst_case_nanousd
+from haimaker.pricing.costs import Bound, affordable_output_tokens, cost_nanousd, price, worst_case_nanousd
 from haimaker.pricing.usage import MAX_COUNT, Tokens
 
 PROMPT = tuple(costs.INPUT_RATES)
@@ -26,6 +26,12 @@ GENERATING = [row for row in ROWS if row.mode in ("chat", "completion", "respons
 
 counts = st.integers(0, 300_000)
 tokens = st.builds(Tokens, **dict.fromkeys((*PROMPT, *COMPLETION), counts), web_searches=st.integers(0, 9), citations=counts)
+
+
+def billable(counted: Tokens, facts: Facts) -> Tokens:
+    """Without fees that the model has no price for, which make all of the cost unknown."""
+    unknown = [name for name, names in costs.FEE_RATES.items() if facts.rate(names) is None]
+    return replace(counted, **dict.fromkeys(unknown, 0))
 
 
 def usd(text: str) -> int:
@@ -69,6 +75,7 @@ TIERED = Facts(
         "output_cost_per_token_priority": "6",
     },
 )
+IMAGES_ONLY = Facts("p", "m", rates={"input_cost_per_token": "1", "input_cost_per_image_token": "7", "output_cost_per_token": "1"})
 FREE_TEXT = Facts("p", "m", rates={"input_cost_per_token": "0", "output_cost_per_token": "0"})
 OWN = CHAT.with_prices({"input_cost_per_token": "0.5"})
 
@@ -80,7 +87,19 @@ OWN = CHAT.with_prices({"input_cost_per_token": "0.5"})
         (Tokens(input=1), RICH, "1.001"),
         (Tokens(cached=1), RICH, "0.101"),
         (Tokens(cached_audio=1), RICH, "0.501"),
-        (Tokens(cached_image=1), RICH, "7.001"),
+        (Tokens(cached_image=1), RICH, "0.101"),
+        (Tokens(cached_image=1), IMAGES_ONLY, "7"),
+        (Tokens(cached_explicit=1), RICH, "0.101"),
+        (Tokens(cache_write_12h=1), RICH, "2.501"),
+        (Tokens(input_video=1, output_video=1), RICH, "12.001"),
+        (Tokens(input=1, maps_queries=1), RICH, None),
+        (Tokens(input=1, other_tool_uses=1), RICH, None),
+        (Tokens(input=1, web_searches=1), CHAT, None),
+        (Tokens(input=1, citations=1), CHAT, None),
+        (Tokens(input=1, web_searches=1, reported_units=usd("3")), CHAT, "3"),
+        (Tokens(input=1, is_refused=True), RICH, "0"),
+        (Tokens(input=1, beside=(Tokens(output=1), Tokens(input=200_001))), RICH, "400014.003"),
+        (Tokens(input=1, model="nobody-knows"), RICH, None),
         (Tokens(cache_write_5m=1), RICH, "1.251"),
         (Tokens(cache_write_1h=1), RICH, "2.501"),
         (Tokens(input_audio=1), RICH, "5.001"),
@@ -127,13 +146,18 @@ PLAIN = [row for row in GENERATING if row.priced and not row.thresholds_k and "i
 
 @given(tokens, tokens, st.sampled_from(PLAIN))
 def test_pricing_is_additive(one: Tokens, other: Tokens, facts: Facts) -> None:
+    one, other = billable(one, facts), billable(other, facts)
     both = Tokens(**{name: getattr(one, name) + getattr(other, name) for name in (*PROMPT, *COMPLETION, *costs.EXTRA_RATES)})
     assert (price(one, facts) or 0) + (price(other, facts) or 0) == price(both, facts)
 
 
 @given(tokens, st.sampled_from((*PROMPT, *COMPLETION, *costs.EXTRA_RATES)), st.integers(1, 10**6), st.sampled_from(GENERATING))
 def test_more_tokens_never_cost_less(counted: Tokens, bucket: str, more: int, facts: Facts) -> None:
-    before, after = price(counted, facts), price(replace(counted, **{bucket: getattr(counted, bucket) + more}), facts)
+    before = price(counted, facts)
+    after = price(replace(counted, **{bucket: getattr(counted, bucket) + more}), facts)
+    if bucket in costs.FEE_RATES and facts.rate(costs.FEE_RATES[bucket]) is None:
+        assert after is None
+        return
     assert (before is None and after is None) or (before is not None and after is not None and before <= after)
 
 
@@ -158,15 +182,24 @@ def test_every_chat_model_with_a_rate_of_input_and_output_is_priced_above_zero()
 SERVED = {None: (None,), "auto": (None, "priority"), "priority": (None, "priority"), "flex": ("flex",), "batch": (None, "batch")}
 
 
-@given(tokens, st.sampled_from([(asked, tier) for asked, tiers in SERVED.items() for tier in tiers]), st.integers(0, 10**6))
+@given(
+    tokens,
+    st.sampled_from([(asked, tier) for asked, tiers in SERVED.items() for tier in tiers]),
+    st.integers(0, 10**6),
+    st.sampled_from([None, "fast"]),
+    st.sampled_from([None, "us", "global"]),
+)
 @settings(max_examples=12, deadline=None)
-def test_no_model_of_the_table_costs_more_than_its_worst_case(counted: Tokens, asked_served: tuple[Any, Any], spare: int) -> None:
+def test_no_model_of_the_table_costs_more_than_its_worst_case(
+    counted: Tokens, asked_served: tuple[Any, Any], spare: int, speed: str | None, geo: str | None
+) -> None:
     asked, served = asked_served
     for row in ROWS:
-        worst = worst_case_nanousd(
-            row, counted.prompt + spare, counted.completion + spare, asked, counted.web_searches, counted.citations
-        )
-        cost = cost_nanousd(replace(counted, service_tier=served), row, spare * 3600.0)
+        used = replace(billable(counted, row), service_tier=served, speed=speed, inference_geo=geo)
+        fees = {name: getattr(used, name) for name in costs.FEE_RATES}
+        bound = Bound(used.prompt + spare, used.completion + spare, 1, asked, fees, speed, geo)
+        worst = worst_case_nanousd(row, bound)
+        cost = cost_nanousd(used, row, spare * 3600.0)
         assert (worst is None) == (cost is None)
         assert worst is None or cost is None or cost <= worst, (row.provider, row.model)
 
@@ -177,25 +210,72 @@ def test_no_model_of_the_table_costs_more_than_its_worst_case(counted: Tokens, a
 def test_what_is_affordable_is_the_most_that_fits(
     facts: Facts, remaining: int, prompt: int, n: int, tier: str | None, searches: int
 ) -> None:
-    each = affordable_output_tokens(facts, remaining, prompt, n, tier, searches)
+    bound = Bound(prompt, service_tier=tier, fees={"web_searches": searches if facts.rate(costs.FEE_RATES["web_searches"]) else 0})
+    each = affordable_output_tokens(facts, remaining, bound, n)
     assert each >= 0
     if not facts.priced:
         assert each == 0
     elif each:
-        assert (worst_case_nanousd(facts, prompt, n * each, tier, searches) or 0) <= remaining
+        assert (worst_case_nanousd(facts, replace(bound, output=n * each)) or 0) <= remaining
     if facts.priced and each < MAX_COUNT:
-        assert (worst_case_nanousd(facts, prompt, n * (each + 1), tier, searches) or 0) > remaining
+        assert (worst_case_nanousd(facts, replace(bound, output=n * (each + 1))) or 0) > remaining
 
 
 def test_a_free_model_affords_any_answer() -> None:
-    assert affordable_output_tokens(FREE_TEXT, 0, 10) == MAX_COUNT
+    assert affordable_output_tokens(FREE_TEXT, 0, Bound(10)) == MAX_COUNT
 
 
 def test_every_count_has_a_rate() -> None:
     assert {field.name for field in fields(Tokens)} == {
-        *dict(costs.ALL_RATES),
-        *costs.TIME_RATES,
+        *costs.TOKEN_RATES,
+        *costs.COUNTED_OTHERWISE,
+        "beside",
+        "inference_geo",
+        "is_refused",
+        "model",
         "service_tier",
+        "speed",
         "reported_units",
+        "search_size",
         "variant",
     }
+
+
+EVERY_CONDITION = [
+    *(Tokens(search_size=size) for size in ("low", "high")),
+    Tokens(speed="fast"),
+    Tokens(inference_geo="us"),
+    *(Tokens(service_tier=tier) for tier in (None, *prices.SERVICE_TIERS)),
+]
+PLACES = [
+    prices.Place(),
+    prices.Place("us-central1"),
+    *(prices.Place(host=f"{name}.api.openai.com") for name in ("eu", "us", "fedramp")),
+]
+
+
+def is_read(row: Facts, name: str) -> bool:
+    """Whether a case is charged differently once the rate is another."""
+    dearer = replace(row, rates={**row.rates, name: str(float(row.rates[name]) * 3)})
+    counts = [field.name for field in fields(Tokens) if type(field.default) is int]
+    for size in (1_000, *(size_k * 1_000 + 1 for size_k in row.thresholds_k)):
+        for bucket in counts:
+            for at in PLACES:
+                for condition in EVERY_CONDITION:
+                    used = replace(condition, **{bucket: size})
+                    if price(used, row.at(at)) != price(used, dearer.at(at)):
+                        return True
+                    large = replace(used, input=size)
+                    if price(large, row.at(at)) != price(large, dearer.at(at)):
+                        return True
+    return False
+
+
+RATE_NAMES = {name: row for row in ROWS for name in row.rates}
+"""Every rate of the table, with a model that has it."""
+
+
+@pytest.mark.parametrize("name", sorted(RATE_NAMES))
+def test_no_rate_of_the_table_is_unread(name: str) -> None:
+    candidates = [row for row in ROWS if name in row.rates][:20]
+    assert any(is_read(row, name) for row in candidates)

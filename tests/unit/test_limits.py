@@ -101,14 +101,16 @@ FUNCTION = {"type": "function", "function": {"name": "look"}}
         ({"functions": [FUNCTION["function"]]}, 1_024),
         ({"response_format": {"type": "json_object"}}, 1_024),
         ({"messages": [{"role": "tool", "tool_call_id": "1", "content": "9"}]}, 1_024),
-        ({"tools": [{"type": "web_fetch_20250910", "name": "web_fetch"}]}, None),
-        ({"tools": [FUNCTION, {"type": "memory_20250818", "name": "memory"}]}, None),
+        ({"tools": [{"type": "web_fetch_20250910", "name": "web_fetch"}]}, 11),
+        ({"tools": [{"type": "web_fetch_20250910", "name": "web_fetch", "max_uses": 2}]}, 3),
+        ({"tools": [FUNCTION, {"type": "memory_20250818", "name": "memory"}]}, 1),
     ],
 )
-def test_what_a_provider_adds_for_tools_is_bounded(fields: JSON, adds: int | None) -> None:
+def test_what_a_provider_adds_for_tools_is_bounded(fields: JSON, adds: int) -> None:
+    """A small number is how often the prompt may be read, as long as a model takes it."""
     request = chat_request(**fields, max_tokens=1)
     tried = attempt("anthropic/claude-x", facts=CLAUDE)
-    prompt = LARGEST_INPUT_TOKENS if adds is None else request.size + MESSAGE_TOKENS + adds
+    prompt = adds * LARGEST_INPUT_TOKENS if 0 < adds < 12 else request.size + MESSAGE_TOKENS + adds
     assert reserve(request, [tried], DEFAULT).amount_nanousd == prompt + 2
 
 

@@ -224,6 +224,11 @@ def completion(attempt: Attempt) -> Adapter:
     return OverChat(chat(attempt.provider.adapter))
 
 
+def tool_passes(attempt: Attempt) -> int:
+    """How many times a target may read the prompt again for tools of its own, each of which is billed; 0 where it is not."""
+    return getattr(chat(attempt.provider.adapter), "TOOL_PASSES", 0) if attempt.provider.adapter else 0
+
+
 def completes(attempt: Attempt) -> bool:
     """Whether the model has legacy completions of its own."""
     return bool(attempt.provider.completes and re.match(attempt.provider.completes, attempt.facts.model))

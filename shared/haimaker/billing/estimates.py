@@ -1,15 +1,18 @@
 """What a request may cost at most, and the estimates where a provider does not tell. Pure."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
 from haimaker import adapters
 from haimaker.adapters import splitting as choices
 from haimaker.http.values import JSON
+from haimaker.models.catalog import Facts
 from haimaker.operations.attempt import Attempt
 from haimaker.operations.chat import Accepted, Asked, ChatRequest, CompletionRequest
+from haimaker.operations.server_tools import ServerTools, server_tools
 from haimaker.pricing import costs, usage
+from haimaker.pricing.costs import Bound
 from haimaker.pricing.usage import Tokens
 
 MESSAGE_TOKENS = 16
@@ -17,13 +20,14 @@ TOOL_TOKENS = 64
 """What providers add around a message and a tool, besides their text; seen are 3 to 12 and 9 to 40."""
 BRINGS_TOOLS = ("tools", "functions", "response_format", "web_search_options")
 """Parameters with which a request has tools, for an answer in JSON may be asked for by way of one."""
-CLIENTS_TOOLS = (None, "function", "custom")
 IMAGE_TOKENS = 50_000
 """The dearest known: gpt-4o-mini bills 2,833 + 5,667 a tile, up to 8 tiles. https://platform.openai.com/docs/guides/images-vision"""
 LARGEST_INPUT_TOKENS = 2_000_000
 """The prompt of a request with a file, for a model whose limit is not known."""
-MOST_SEARCHES = 10
-"""Of the web, in a request that allows them; providers name no limit."""
+RESEARCH_SEARCHES = 100
+"""Of a model that researches; its provider names no limit."""
+LONGEST_ANSWER_TOKENS = 128_000
+"""Of a model whose limit is not known."""
 ANSWER_RESERVE_TOKENS = 4_096
 COMPLETION_TOKENS = 16
 """What a legacy completion writes unless it says more: https://platform.openai.com/docs/api-reference/completions/create"""
@@ -44,7 +48,9 @@ class Reservation:
 
 def is_priced(request: Accepted, attempt: Attempt) -> bool:
     """Whether it is known what a request costs at a target, which a key with a budget needs."""
-    return attempt.facts.priced if isinstance(request, Asked) else costs.is_priced(request.most(attempt), attempt.facts)
+    if isinstance(request, Asked):
+        return attempt.facts.priced and _worst_case_nanousd(request, attempt, 1) is not None
+    return costs.is_priced(request.most(attempt), attempt.facts)
 
 
 def with_output_limits(attempts: Sequence[Attempt], request: Accepted, default: int, affordable: int | None) -> list[Attempt]:
@@ -78,17 +84,7 @@ def estimated(request: Accepted, attempt: Attempt, answer_bytes: int) -> Tokens:
 
 def affordable_output_tokens(request: Asked, attempts: Sequence[Attempt], remaining_nanousd: int) -> int:
     """How long each choice of an answer the rest of a budget still pays for, whichever target answers; 0 if too little."""
-    least = min(
-        costs.affordable_output_tokens(
-            attempt.facts,
-            remaining_nanousd,
-            sum(_prompt_bound(call, attempt) for call in calls),
-            request.choices,
-            request.fields.service_tier,
-            _most_searches(request) * len(calls),
-        )
-        for attempt, calls in ((attempt, choices.split(request, attempt)) for attempt in attempts)
-    )
+    least = min(_affordable(request, attempt, remaining_nanousd) for attempt in attempts)
     return least if least >= LEAST_AFFORDABLE_TOKENS else 0
 
 
@@ -100,20 +96,75 @@ def prompt_estimate(request: Asked) -> int:
     return usage.estimate_tokens(max(0, request.size - inline))
 
 
+def _affordable(request: Asked, attempt: Attempt, remaining_nanousd: int) -> int:
+    calls = choices.split(request, attempt)
+    tools = server_tools(request.body)
+    aside = [_aside_nanousd(call, attempt, tools) for call in calls]
+    if None in aside:
+        return 0
+    left = remaining_nanousd - sum(cost or 0 for cost in aside)
+    first, *others = (_bound(call, attempt, tools, output=0) for call in calls)
+    left -= sum(costs.worst_case_nanousd(attempt.facts, bound) or 0 for bound in others)
+    return costs.affordable_output_tokens(attempt.facts, left, first, request.choices)
+
+
 def _worst_case_nanousd(request: Asked, attempt: Attempt, default: int) -> int | None:
     """Of all calls that it takes together; None where the price is not known."""
-    found = [
-        costs.worst_case_nanousd(
-            attempt.facts,
-            _prompt_bound(call, attempt),
-            _output_bound(call, attempt, default) * call.choices,
-            call.fields.service_tier,
-            _most_searches(call),
-        )
-        for call in choices.split(request, attempt)
-    ]
-    known = [cost for cost in found if cost is not None]
-    return sum(known) if known else None
+    tools = server_tools(request.body)
+    total = 0
+    for call in choices.split(request, attempt):
+        output = _output_bound(call, attempt, default) * call.choices
+        found = costs.worst_case_nanousd(attempt.facts, _bound(call, attempt, tools, output))
+        aside = _aside_nanousd(call, attempt, tools)
+        if found is None or aside is None:
+            return None
+        total += found + aside
+    return total
+
+
+def _bound(call: Asked, attempt: Attempt, tools: ServerTools, output: int) -> Bound:
+    """The most that one call may use of the model that it names."""
+    body, loops = call.body, adapters.tool_passes(attempt)
+    prompt = _prompt_bound(call, attempt)
+    passes = 1
+    if loops and (tools.uses or tools.compacts):
+        prompt = attempt.facts.max_input_tokens or LARGEST_INPUT_TOKENS
+        passes = min(tools.uses, loops) + 1
+    return Bound(
+        prompt,
+        output,
+        passes,
+        call.fields.service_tier,
+        _most_fees(attempt.facts, tools),
+        speed="fast" if body.get("speed") == "fast" else None,
+        inference_geo=geo if isinstance(geo := body.get("inference_geo"), str) else None,
+    )
+
+
+def _most_fees(facts: Facts, tools: ServerTools) -> Mapping[str, int]:
+    """Those that the request asks for, and those of models that search unasked: https://docs.perplexity.ai/getting-started/pricing"""
+    if facts.rate(costs.FEE_RATES["citations"]) is not None:
+        return {"web_searches": RESEARCH_SEARCHES, "citations": facts.max_input_tokens or LARGEST_INPUT_TOKENS}
+    unasked = 1 if facts.rate(costs.SEARCH_SIZES) is not None else 0
+    return {**tools.fees, "web_searches": max(unasked, tools.fees.get("web_searches", 0))} if unasked else tools.fees
+
+
+def _aside_nanousd(call: Asked, attempt: Attempt, tools: ServerTools) -> int | None:
+    """The most that passes over a model may cost besides those that write the answer; None where the price is not known."""
+    if not adapters.tool_passes(attempt):
+        return 0
+    facts = attempt.facts
+    found = [(facts, min(tools.uses, adapters.tool_passes(attempt)) + 1)] if tools.compacts else []
+    found += [(facts.served_as(model), uses) for model, uses in tools.advisors]
+    total = 0
+    for known, passes in found:
+        window, answer = known.max_input_tokens or LARGEST_INPUT_TOKENS, known.max_output_tokens or LONGEST_ANSWER_TOKENS
+        bound = replace(_bound(call, attempt, tools, passes * answer), prompt=window, passes=passes, fees={})
+        cost = costs.worst_case_nanousd(known, bound)
+        if cost is None:
+            return None
+        total += cost
+    return total
 
 
 def _prompt_bound(request: Asked, attempt: Attempt) -> int:
@@ -129,17 +180,13 @@ def _prompt_bound(request: Asked, attempt: Attempt) -> int:
     bound = request.size + MESSAGE_TOKENS * len(messages) + TOOL_TOKENS * len(tools)
     if any(request.body.get(name) for name in BRINGS_TOOLS) or any(message.get("role") == "tool" for message in messages):
         bound += attempt.provider.tool_prompt_tokens
-    if any(isinstance(tool, dict) and tool.get("type") not in CLIENTS_TOOLS for tool in tools):
+    if server_tools(request.body).fills_prompt:
         return facts.max_input_tokens or LARGEST_INPUT_TOKENS
     for kind, inline_bytes in _media(messages):
         if kind != "image_url":
             return facts.max_input_tokens or LARGEST_INPUT_TOKENS
         bound += IMAGE_TOKENS - inline_bytes
     return min(bound, facts.max_input_tokens or bound)
-
-
-def _most_searches(request: Asked) -> int:
-    return MOST_SEARCHES if request.body.get("web_search_options") is not None else 0
 
 
 def _output_bound(request: Asked, attempt: Attempt, default: int) -> int:

@@ -122,7 +122,7 @@ class Settlement:
         return None if any(cost is None for cost in paid) else sum(cost for cost in paid if cost is not None)
 
     def _tokens(self) -> list[Tokens]:
-        return [trial.tokens for trial in self.trials if trial.tokens]
+        return [each for trial in self.trials if trial.tokens for each in trial.tokens.passes]
 
     def _record(self, status: Status, now_s: float, error: APIError | None) -> Record:
         cost = self.cost_nanousd()
@@ -137,8 +137,8 @@ class Settlement:
             "model": served.model if served else None,
             "input_tokens": sum(tokens.prompt for tokens in used),
             "output_tokens": sum(tokens.completion for tokens in used),
-            "cached_tokens": sum(tokens.cached + tokens.cached_audio + tokens.cached_image for tokens in used),
-            "cache_write_tokens": sum(tokens.cache_write_5m + tokens.cache_write_1h for tokens in used),
+            "cached_tokens": sum(tokens.all_cached for tokens in used),
+            "cache_write_tokens": sum(tokens.cache_write_5m + tokens.cache_write_1h + tokens.cache_write_12h for tokens in used),
             "reasoning_tokens": sum(tokens.reasoning for tokens in used),
             **costs.quantities(usage.total(used)),
             "cost_usd": usd(cost),

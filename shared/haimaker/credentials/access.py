@@ -6,14 +6,17 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Protocol
-from urllib.parse import quote
+from urllib.parse import quote, urlsplit
 
 from haimaker.aws.client import Credentials, CredentialSource
 from haimaker.credentials.account_variables import seen_by
+from haimaker.models.catalog import Place
 from haimaker.providers.registry import BY_NAME, PROVIDERS, Provider
 from haimaker.routing.plan import ProviderAccount
 from haimaker.validation.settings import SettingsError, checked_url
 
+LOCATION = re.compile(r"/locations/([\w-]+)")
+AWS_REGION = re.compile(r"\b([a-z]{2}(?:-[a-z]+)+-\d)\b")
 SIGNED_PROVIDERS = "HAIMAKER_SIGNED_PROVIDERS"
 
 
@@ -47,6 +50,13 @@ class Access:
     """Where an operation is under the address: `{path}` is the operation, `{model}` the model."""
     elsewhere: Mapping[str, tuple[str, str]] = field(default_factory=dict)
     """Address and path of operations that have their own; of families in them by the address in their row."""
+
+    @property
+    def place(self) -> Place:
+        """Where it is called, as its address says."""
+        host = urlsplit(self.base_url).hostname or ""
+        found = LOCATION.search(self.base_url) or AWS_REGION.search(host)
+        return Place(found[1] if found else "", host)
 
     def for_operation(self, endpoint: str, address: str = "") -> "Access":
         """`address` as the row has it."""

@@ -4,6 +4,7 @@ It is exact: a sum of integers, rounded up once to a nano-dollar. Nothing here r
 """
 
 from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
 
 from haimaker.http.values import JSON
 from haimaker.models.catalog import UNITS_PER_USD, Facts
@@ -14,41 +15,62 @@ UNITS_PER_NANOUSD = UNITS_PER_USD // 10**9
 INPUT_RATES: Mapping[str, tuple[str, ...]] = {
     "input": ("input_cost_per_token",),
     "cached": ("cache_read_input_token_cost", "input_cost_per_token"),
-    "cached_audio": ("cache_read_input_audio_token_cost", "input_cost_per_audio_token", "input_cost_per_token"),
-    "cached_image": ("cache_read_input_image_token_cost", "input_cost_per_image_token", "input_cost_per_token"),
+    "cached_explicit": ("explicit_cache_read_input_token_cost", "cache_read_input_token_cost", "input_cost_per_token"),
+    "cached_audio": (
+        *("cache_read_input_audio_token_cost", "cache_read_input_token_cost"),
+        *("input_cost_per_audio_token", "input_cost_per_token"),
+    ),
+    "cached_image": (
+        *("cache_read_input_image_token_cost", "cache_read_input_token_cost"),
+        *("input_cost_per_image_token", "input_cost_per_token"),
+    ),
     "cache_write_5m": ("cache_creation_input_token_cost", "input_cost_per_token"),
     "cache_write_1h": ("cache_creation_input_token_cost_above_1hr", "cache_creation_input_token_cost", "input_cost_per_token"),
+    "cache_write_12h": (
+        *("cache_creation_input_token_cost_above_12hr", "cache_creation_input_token_cost_above_1hr"),
+        *("cache_creation_input_token_cost", "input_cost_per_token"),
+    ),
     "input_audio": ("input_cost_per_audio_token", "input_cost_per_token"),
     "input_image": ("input_cost_per_image_token", "input_cost_per_token"),
+    "input_video": ("input_cost_per_video_token", "input_cost_per_token"),
 }
 OUTPUT_RATES: Mapping[str, tuple[str, ...]] = {
     "output": ("output_cost_per_token",),
     "reasoning": ("output_cost_per_reasoning_token", "output_cost_per_token"),
     "output_audio": ("output_cost_per_audio_token", "output_cost_per_token"),
     "output_image": ("output_cost_per_image_token", "output_cost_per_token"),
+    "output_video": ("output_cost_per_video_token", "output_cost_per_token"),
 }
-EXTRA_RATES: Mapping[str, tuple[str, ...]] = {
-    "web_searches": ("search_context_cost_per_query", "search_context_cost_per_query_medium"),
+SEARCH_SIZES = tuple(f"search_context_cost_per_query_{size}" for size in ("medium", "high", "low"))
+FEE_RATES: Mapping[str, tuple[str, ...]] = {
+    "web_searches": ("search_context_cost_per_query", *SEARCH_SIZES),
+    "maps_queries": ("google_maps_grounding_cost_per_query",),
+    "other_tool_uses": (),
     "citations": ("citation_cost_per_token",),
+}
+"""Billed besides what the model reads and writes: one that is counted and has no rate makes the cost unknown.
+Where the price of a search depends on how much of it is read, and the answer does not say, it is the medium one's."""
+EXTRA_RATES: Mapping[str, tuple[str, ...]] = {
+    **FEE_RATES,
     "characters": ("input_cost_per_character",),
     "images": ("output_cost_per_image",),
     "pixels": ("output_cost_per_pixel", "input_cost_per_pixel"),
     "input_images": ("input_cost_per_image",),
     "queries": ("input_cost_per_query",),
 }
-"""The size of the search context is not in a response; where sizes differ in price, providers report the cost."""
 TIME_RATES: Mapping[str, tuple[str, ...]] = {
     "input_ms": ("input_cost_per_audio_per_second", "input_cost_per_second"),
     "output_ms": ("output_cost_per_second",),
 }
 """Per second, of counts in milliseconds."""
-ALL_RATES = tuple({**INPUT_RATES, **OUTPUT_RATES, **EXTRA_RATES}.items())
+TOKEN_RATES = {**INPUT_RATES, **OUTPUT_RATES}
 COUNTED_OTHERWISE = {**EXTRA_RATES, **TIME_RATES}
 """What is billed, but not by the token."""
 
+FAST, US = "fast_multiplier", "us_multiplier"
+
 DEAREST_INPUT = tuple({name for names in INPUT_RATES.values() for name in names})
 DEAREST_OUTPUT = tuple({name for names in OUTPUT_RATES.values() for name in names})
-DEAREST_SEARCH = (*EXTRA_RATES["web_searches"], "search_context_cost_per_query_high", "search_context_cost_per_query_low")
 PER_REQUEST = ("input_cost_per_request",)
 
 
@@ -58,21 +80,41 @@ def price(tokens: Tokens, facts: Facts, now_s: float | None = None) -> int | Non
     The provider's own figure wins, unless the deployer gave prices, or it is zero for a model that is not free.
     `now_s`, when the request began, is for models with cheaper hours; without it the ordinary, dearer rates apply.
     """
-    facts = facts.variant(tokens.variant)
     reported = None if facts.own_prices else tokens.reported_units
-    if reported or not is_priced(tokens, facts):
+    if reported:
         return reported
+    if tokens.is_refused:
+        return 0
+    found = [_price_of_pass(each, facts, now_s) for each in tokens.passes]
+    return reported if None in found else sum(units for units in found if units is not None)
+
+
+def _price_of_pass(tokens: Tokens, facts: Facts, now_s: float | None) -> int | None:
+    """At the rates of the model that answered, wherever it is not the one that was asked for."""
+    facts = facts.served_as(tokens.model).variant(tokens.variant)
+    if not is_priced(tokens, facts):
+        return None
     prompt, tier = tokens.prompt, tokens.service_tier
     total = 0
-    for bucket, names in ALL_RATES:
+    for bucket, names in TOKEN_RATES.items():
         count: int = getattr(tokens, bucket)
         if count:
             total += count * (facts.rate(names, prompt, tier, now_s) or 0)
+    total = facts.multiplied(total, _multipliers(tokens))
+    for bucket, names in EXTRA_RATES.items():
+        if count := getattr(tokens, bucket):
+            sized = (f"search_context_cost_per_query_{tokens.search_size}",) if bucket == "web_searches" else ()
+            total += count * (facts.rate((*sized, *names), prompt, tier, now_s) or 0)
     for bucket, names in TIME_RATES.items():
         total += -(-getattr(tokens, bucket) * (facts.rate(names) or 0) // 1000)
     if prompt or tokens.completion:
         total += facts.rate(PER_REQUEST) or 0
     return total
+
+
+def _multipliers(tokens: Tokens) -> list[str]:
+    """What the answer says of itself that all rates of tokens are multiplied by."""
+    return [name for name, holds in ((FAST, tokens.speed == "fast"), (US, tokens.inference_geo == "us")) if holds]
 
 
 def cost_nanousd(tokens: Tokens, facts: Facts, now_s: float | None = None) -> int | None:
@@ -82,8 +124,10 @@ def cost_nanousd(tokens: Tokens, facts: Facts, now_s: float | None = None) -> in
 
 
 def is_priced(tokens: Tokens, facts: Facts) -> bool:
-    """Whether the table, or the deployer, says what these counts cost."""
-    counted = [names for bucket, names in COUNTED_OTHERWISE.items() if getattr(tokens, bucket)]
+    """Whether the table, or the deployer, says what these counts cost, each of the fees among them."""
+    if any(getattr(tokens, fee) and facts.rate(names) is None for fee, names in FEE_RATES.items()):
+        return False
+    counted = [names for bucket, names in COUNTED_OTHERWISE.items() if bucket not in FEE_RATES and getattr(tokens, bucket)]
     return facts.priced or any(facts.rate(names) is not None for names in counted)
 
 
@@ -95,6 +139,7 @@ def most_nanousd(most: Tokens, facts: Facts) -> int | None:
     prompt = most.prompt
     units = prompt * facts.dearest_rate(DEAREST_INPUT, prompt, (None,))
     units += most.completion * facts.dearest_rate(DEAREST_OUTPUT, prompt, (None,))
+    units = facts.multiplied(units, (FAST, US))
     for bucket, names in EXTRA_RATES.items():
         units += getattr(most, bucket) * facts.dearest_rate(names, prompt, (None,))
     for bucket, names in TIME_RATES.items():
@@ -108,37 +153,57 @@ def quantities(tokens: Tokens) -> JSON:
     return {name: count for name in COUNTED_OTHERWISE if (count := getattr(tokens, name))}
 
 
-def worst_case_nanousd(
-    facts: Facts, prompt_tokens: int, output_tokens: int, service_tier: str | None = None, web_searches: int = 0, citations: int = 0
-) -> int | None:
-    """The most that a request within these bounds may cost by the table's rates; None where the model has no price.
+@dataclass(frozen=True, slots=True)
+class Bound:
+    """The most that a request may use at one target."""
 
-    `service_tier` is the one asked for: a provider may serve it or the ordinary one, and for `auto` priority.
-    """
-    if not facts.priced:
+    prompt: int = 0
+    """Of one pass over the model, in tokens: its size decides the rates."""
+    output: int = 0
+    """Of the whole request, in tokens."""
+    passes: int = 1
+    """How often the model may read the prompt, for tools that the provider runs itself, and for compaction."""
+    service_tier: str | None = None
+    """The one asked for: a provider may serve it or the ordinary one, and for `auto` priority."""
+    fees: Mapping[str, int] = field(default_factory=dict)
+    """By the name of the count: the most searches, and the like."""
+    speed: str | None = None
+    inference_geo: str | None = None
+    """As asked for; without, the workspace's may be any."""
+
+
+def worst_case_nanousd(facts: Facts, bound: Bound) -> int | None:
+    """The most that a request within these bounds may cost by the table's rates; None where the model has no price, or what may
+    be billed beside has none."""
+    if not facts.priced or any(most and facts.rate(FEE_RATES[fee]) is None for fee, most in bound.fees.items()):
         return None
-    units = _worst_input(facts, prompt_tokens, service_tier, web_searches)
-    units += output_tokens * facts.dearest_rate(DEAREST_OUTPUT, prompt_tokens, _may_serve(service_tier))
-    units += citations * facts.dearest_rate(EXTRA_RATES["citations"], prompt_tokens, _may_serve(service_tier))
+    units = _worst_input(facts, bound)
+    units += facts.multiplied(bound.output * _worst_output_rate(facts, bound), _worst_multipliers(bound))
     return -(-units // UNITS_PER_NANOUSD)
 
 
-def affordable_output_tokens(
-    facts: Facts, remaining_nanousd: int, prompt_tokens: int, n: int = 1, service_tier: str | None = None, web_searches: int = 0
-) -> int:
+def affordable_output_tokens(facts: Facts, remaining_nanousd: int, bound: Bound, n: int = 1) -> int:
     """How many output tokens each of `n` choices may have so that the worst case is within the rest of a budget."""
-    left = remaining_nanousd * UNITS_PER_NANOUSD - _worst_input(facts, prompt_tokens, service_tier, web_searches)
+    left = remaining_nanousd * UNITS_PER_NANOUSD - _worst_input(facts, bound)
     if not facts.priced or left < 0:
         return 0
-    rate = max(n, 1) * facts.dearest_rate(DEAREST_OUTPUT, prompt_tokens, _may_serve(service_tier))
+    rate = facts.multiplied(max(n, 1) * _worst_output_rate(facts, bound), _worst_multipliers(bound))
     return min(left // rate, MAX_COUNT) if rate else MAX_COUNT
 
 
-def _worst_input(facts: Facts, prompt_tokens: int, service_tier: str | None, web_searches: int) -> int:
-    tiers = _may_serve(service_tier)
-    prompt = prompt_tokens * facts.dearest_rate(DEAREST_INPUT, prompt_tokens, tiers)
-    searches = web_searches * facts.dearest_rate(DEAREST_SEARCH, prompt_tokens, tiers)
-    return prompt + searches + (facts.rate(PER_REQUEST) or 0)
+def _worst_output_rate(facts: Facts, bound: Bound) -> int:
+    return facts.dearest_rate(DEAREST_OUTPUT, bound.prompt, _may_serve(bound.service_tier))
+
+
+def _worst_input(facts: Facts, bound: Bound) -> int:
+    tiers = _may_serve(bound.service_tier)
+    prompt = bound.passes * bound.prompt * facts.dearest_rate(DEAREST_INPUT, bound.prompt, tiers)
+    fees = sum(most * facts.dearest_rate(FEE_RATES[fee], bound.prompt, tiers) for fee, most in bound.fees.items())
+    return facts.multiplied(prompt, _worst_multipliers(bound)) + fees + (facts.rate(PER_REQUEST) or 0)
+
+
+def _worst_multipliers(bound: Bound) -> list[str]:
+    return [name for name, may in ((FAST, bound.speed == "fast"), (US, bound.inference_geo in (None, "us"))) if may]
 
 
 def _may_serve(service_tier: str | None) -> Iterable[str | None]:

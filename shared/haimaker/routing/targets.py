@@ -1,11 +1,11 @@
 """What `provider/model` stands for here: whose it is, whether it can be reached, and what is known of it. Pure."""
 
 import re
-from collections.abc import Collection, Iterator, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 
-from haimaker.models.catalog import Facts, facts
+from haimaker.models.catalog import Facts, Place, facts
 from haimaker.providers.provider import Provider
 from haimaker.providers.registry import BY_NAME
 from haimaker.routing.plan import Config
@@ -17,6 +17,8 @@ class Targets:
 
     config: Config
     providers: Sequence[Provider]
+    places: Mapping[str, Place] = field(default_factory=dict)
+    """Where providers are called, by name; one without is called in its own default location."""
 
     def row(self, name: str) -> Provider | None:
         """A provider's, or that of an account which the deployer named."""
@@ -66,6 +68,7 @@ class Targets:
         base = next((self.config.base_models[name] for name in names if name in self.config.base_models), None)
         known = facts_of_base(row, base) if base else _facts(row, model)
         known = known or Facts.unknown(provider, model, row.modes.get(model, "chat")).with_prices(row.prices)
+        known = known.at(self.places.get(provider) or Place(row.default_location))
         for name in (pattern for each in names for pattern in _price_names(each)):
             if name in self.config.prices:
                 return known.with_prices(self.config.prices[name])

@@ -52,6 +52,8 @@ class Answer:
     container: JSON | None = None
     """Where its tools ran, for a client that wants to go on there."""
     ended: bool = False
+    wrote: bool = False
+    """Whether a block has begun."""
     calls: int = 0
     length: int = 0
     """Of the text so far."""
@@ -91,6 +93,12 @@ class Answer:
         yield last
 
     @property
+    def is_refused(self) -> bool:
+        """Whether it was declined before anything of an answer, which is not billed:
+        https://platform.claude.com/docs/en/build-with-claude/refusals-and-fallback"""
+        return self.stop_reason == "refusal" and not self.wrote and not counts.tokens(self.usage).completion
+
+    @property
     def finish_reason(self) -> str:
         reason = FINISH_REASON.get(self.stop_reason or "", "stop")
         if reason in ("length", "content_filter"):
@@ -128,6 +136,7 @@ class Answer:
         if not isinstance(start, dict):
             return
         index = _index(event)
+        self.wrote = self.wrote or start.get("type") != "fallback"
         yield from self._stop(index)
         block = self.opened[index] = Block(_text(start, "type"), start, begun_at=self.length)
         if block.kind == "text":

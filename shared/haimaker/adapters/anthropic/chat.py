@@ -24,6 +24,9 @@ from haimaker.pricing import usage
 __all__ = ["from_stream", "from_upstream", "read_error", "to_upstream"]
 
 PATH = "/messages"
+TOOL_PASSES = 10
+"""Tools of its own that may follow one another, after each of which it bills the prompt again:
+https://platform.claude.com/docs/en/agents-and-tools/tool-use/server-tools"""
 
 PARAMETERS = Parameters(
     taken=frozenset(
@@ -173,8 +176,9 @@ def _usage(answer: Answer) -> JSON:
     """The field `usage`; without one where the provider told none, so that it is estimated and not free."""
     if not answer.usage:
         return {}
-    copied = {name: answer.usage[name] for name in counts.COPIED if isinstance(answer.usage.get(name), str)}
-    return {"usage": {**usage.to_openai(counts.tokens(answer.usage)), **copied}}
+    copied = {name: answer.usage[name] for name in counts.COPIED if isinstance(answer.usage.get(name), str | list)}
+    unbilled = {"billed": False} if answer.is_refused else {}
+    return {"usage": {**usage.to_openai(counts.tokens(answer.usage)), **copied, **unbilled}}
 
 
 def _container(answer: Answer) -> JSON:

@@ -6,10 +6,10 @@ https://platform.claude.com/docs/en/api/messages: `input_tokens` leaves out what
 from typing import Any
 
 from haimaker.http.values import JSON
-from haimaker.pricing.usage import MAX_COUNT, Tokens
+from haimaker.pricing.usage import KNOWN_TOOL_USES, MAX_COUNT, Tokens
 
 SERVICE_TIER = {"standard": "default", "priority": "priority", "batch": "batch"}
-COPIED = ("inference_geo", "speed")
+COPIED = ("inference_geo", "iterations", "speed")
 """What else decides the price, told to the client as it is."""
 
 
@@ -24,6 +24,7 @@ def tokens(usage: JSON) -> Tokens:
     by_time = _object(usage, "cache_creation")
     hour = _count(by_time, "ephemeral_1h_input_tokens")
     written = max(_count(usage, "cache_creation_input_tokens"), hour + _count(by_time, "ephemeral_5m_input_tokens"))
+    uses = _object(usage, "server_tool_use")
     output = _count(usage, "output_tokens")
     thinking = min(output, _count(_object(usage, "output_tokens_details"), "thinking_tokens"))
     return Tokens(
@@ -33,7 +34,8 @@ def tokens(usage: JSON) -> Tokens:
         input=_count(usage, "input_tokens"),
         reasoning=thinking,
         output=output - thinking,
-        web_searches=_count(_object(usage, "server_tool_use"), "web_search_requests"),
+        web_searches=_count(uses, "web_search_requests"),
+        other_tool_uses=sum(_count(uses, name) for name in uses if name not in KNOWN_TOOL_USES),
         service_tier=service_tier(usage),
     )
 

@@ -143,9 +143,10 @@ class _Answer:
 
     def usage(self) -> JSON | None:
         grounded = [choice.google.get("groundingMetadata", {}) for choice in self.choices.values()]
-        searches = sum(map(grounding.searches, grounded))
+        searches = sum(len(grounding.searches(each)) for each in grounded)
+        asked_maps = sum(map(grounding.asks_maps, grounded))
         # Until the third generation a grounded request was billed, since then every search: https://ai.google.dev/gemini-api/docs/pricing
-        return to_usage(self.metadata, searches if is_newest(self.attempt.model) else min(searches, 1))
+        return to_usage(self.metadata, searches if is_newest(self.attempt.model) else min(searches, 1), asked_maps)
 
 
 def _candidates(body: JSON) -> list[tuple[int, JSON]]:
