@@ -1,6 +1,6 @@
 # `make` lists what there is. Needs Python 3.11 or newer; everything else goes into .venv and .venv-aws.
 .DEFAULT_GOAL := help
-.PHONY: help run test check bench record vendored screenshots build doctor keys spend models routes tools deploy admin-key credentials reconcile invoke logs destroy clean
+.PHONY: help run test check bench providers record vendored screenshots build doctor keys spend models routes tools deploy admin-key credentials reconcile invoke logs destroy clean
 export PYTHONPATH := shared
 export SAM_CLI_TELEMETRY ?= 0
 PYTHON_IN_VENV := .venv/bin/python
@@ -25,6 +25,9 @@ check: .venv/test.stamp ## lint, formatting, types
 bench: .venv/test.stamp ## measure this machine's figures beside the goals; the cold start is the built layer's if python3.13 is here
 	@! sh shared/find_python313.sh >/dev/null 2>&1 || $(MAKE) --no-print-directory build .venv-bench/bench.stamp >&2
 	@exec $(PYTHON_IN_VENV) -m bench
+
+providers: .venv/test.stamp ## write the index of providers anew: after one is added, or a variable of one
+	@exec $(PYTHON_IN_VENV) -m scripts.provider_index
 
 record: .venv/test.stamp ## record a wire case: make record PROVIDER=groq MODEL=... CASE=name REQUEST=file.json
 	@exec $(PYTHON_IN_VENV) -m scripts.record $(PROVIDER) $(MODEL) $(CASE) $(REQUEST)

@@ -23,7 +23,7 @@ from haimaker.http.sse import dumps
 from haimaker.http.values import JSON
 from haimaker.operations.attempt import Attempt
 from haimaker.operations.chat import ChatRequest, parse_chat
-from haimaker.providers.registry import BY_NAME
+from haimaker.providers.registry import NAMES
 from haimaker.validation.settings import SettingsError
 from tests.wire import case
 
@@ -58,7 +58,7 @@ def main(arguments: Sequence[str], environment: Mapping[str, str], root: Path = 
 
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="record", description="Records a wire case.")
-    parser.add_argument("provider", choices=sorted(BY_NAME))
+    parser.add_argument("provider", choices=sorted(NAMES))
     parser.add_argument("model", help="the provider's own name of it")
     parser.add_argument("case", help="the folder's name: what the case is about")
     parser.add_argument("request", type=Path, help="a file with the client's body")

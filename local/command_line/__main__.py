@@ -7,9 +7,9 @@ from collections.abc import Sequence
 from haimaker.validation.settings import SettingsError
 from local.command_line import deployment, doctor, keys, models, routes, spend
 from local.command_line.context import Context
+from local.command_line.provider_secrets import SecretsError
+from local.command_line.stack import OperatorError
 from local.command_line.terminal import Terminal
-from local.provider_secrets import SecretsError
-from local.stack import OperatorError
 
 COMMANDS = (keys, spend, models, routes, doctor, deployment)
 INTERRUPTED = 130

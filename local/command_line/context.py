@@ -6,9 +6,9 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 
 from local.command_line.door import Door, key_of, local_url
+from local.command_line.operate import Operator
+from local.command_line.stack import Stack
 from local.command_line.terminal import Terminal
-from local.operate import Operator
-from local.stack import Stack
 
 DEFAULT_STACK = "haimaker"
 

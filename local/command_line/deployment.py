@@ -6,11 +6,11 @@ from typing import Any
 from haimaker.credentials.access import access_from
 from haimaker.settings.settings import Settings
 from haimaker.store import StoreUnavailable
-from local import provider_secrets
+from local.command_line import provider_secrets
 from local.command_line.context import DEFAULT_STACK, Context
-from local.operate import HEALTH
-from local.reconcile import Reconciliation, open_local
-from local.stack import OperatorError
+from local.command_line.operate import HEALTH
+from local.command_line.reconcile import Reconciliation, open_local
+from local.command_line.stack import OperatorError
 
 TITLES = ("provider", "variable", "kept in")
 

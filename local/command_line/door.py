@@ -11,7 +11,7 @@ from typing import IO, Any
 from urllib.parse import urlencode, urlsplit
 
 from haimaker.settings.settings import DEFAULT_ADMIN_KEY, is_loopback
-from local.stack import OperatorError
+from local.command_line.stack import OperatorError
 from local.welcome import base_url
 
 JSON = dict[str, Any]

@@ -6,8 +6,8 @@ from typing import Any, NamedTuple
 
 from local.command_line.context import Context
 from local.command_line.door import JSON, Door
+from local.command_line.stack import OperatorError
 from local.command_line.terminal import Terminal, usd
-from local.stack import OperatorError
 
 NONE = "none"
 """As the value of a limit: takes it away."""

@@ -5,15 +5,15 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from haimaker.credentials.access import access_from
-from haimaker.providers.registry import PROVIDERS
+from haimaker.providers.registry import all_providers
 from haimaker.routing.plan import Config, Route
 from haimaker.routing.targets import Targets
 from haimaker.settings.gateway_toml import FALLBACKS, parse
 from haimaker.settings.settings import DEFAULT_CONFIG
-from local import provider_secrets
+from local.command_line import provider_secrets
 from local.command_line.context import Context
+from local.command_line.stack import OperatorError
 from local.command_line.terminal import usd
-from local.stack import OperatorError
 
 TITLES = ("name", "part", "share", "target", "input $/M", "output $/M", "to be looked at")
 RATES = ("input_cost_per_token", "output_cost_per_token")
@@ -64,7 +64,7 @@ def read(path: Path) -> Config:
 
 def leads(config: Config, on: Collection[str]) -> Iterator[Lead]:
     """For each target of each route, what it costs and what is wrong with it."""
-    rows = [*PROVIDERS, *(account.row for account in config.accounts.values())]
+    rows = [*all_providers(), *(account.row for account in config.accounts.values())]
     targets = Targets(config, [row for row in rows if row.name in on or row.offline])
     for name, route in config.routes.items():
         for part, share, model in _parts(route):

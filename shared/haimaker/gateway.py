@@ -38,7 +38,7 @@ from haimaker.observability.observer import Observer
 from haimaker.operations.chat import Accepted, Asked
 from haimaker.operations.parsers import Parse
 from haimaker.providers.provider import Provider
-from haimaker.providers.registry import PROVIDERS
+from haimaker.providers.registry import NAMES, ONLINE, all_providers, get
 from haimaker.routing import deadlines as waits
 from haimaker.routing import decider as deciding
 from haimaker.routing.decider import Decider, Decision, Question
@@ -168,7 +168,8 @@ class Gateway:
         access = self.credentials.current()
         reach = self._reach
         if reach is None or reach.upstreams.access is not access:
-            on = [row for row in self._rows() if row.name in access or (row.offline and self.settings.demo)]
+            on = [get(name) for name in NAMES if name in access or (self.settings.demo and name not in ONLINE)]
+            on += [account.row for name, account in self.settings.config.accounts.items() if name in access]
             transport, health = (reach.upstreams.transport, reach.upstreams.health) if reach else (Transport(), self._health())
             self._reach = reach = self._reached(
                 Router(self.settings.config, on, _places(access)), Upstreams(transport, access, health, self.settings)
@@ -190,7 +191,7 @@ class Gateway:
 
     def _rows(self) -> Sequence[Provider]:
         """All providers that there are, also those that are off."""
-        return (*PROVIDERS, *(account.row for account in self.settings.config.accounts.values()))
+        return (*all_providers(), *(account.row for account in self.settings.config.accounts.values()))
 
     def calculate(self, request: Request) -> Response:
         """Prices are known of providers that are off as well, at their default locations."""
@@ -231,8 +232,10 @@ class Gateway:
             admitted = admission.admit(self.store, _holds(request, payers, reservation, plan, question.now_s))
             if isinstance(admitted, Admitted):
                 return decision, payers, admitted
+            if admitted.account:
+                self.accounts.keep(admitted.account)  # one that was blocked meanwhile is refused before its next request is read
             if admitted.reason in ("version", "unknown"):
-                payers = self.accounts.payers(payers.key, asked.fields.user, fresh=True)
+                payers = self.accounts.payers(payers.key, asked.fields.user, fresh=True, new_user=True)
             elif not (affordable := self._affordable(asked, plan, admitted, affordable)):
                 raise refusal(admitted, reservation.amount_nanousd, reservation.tokens)
         raise refusal(Refused("parallel", payers.key, retry_after_s=1), 0, 0)

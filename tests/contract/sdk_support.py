@@ -8,7 +8,7 @@ from typing import Any
 import openai
 from openai.types.chat import ChatCompletionChunk
 
-from haimaker.providers.registry import PROVIDERS
+from haimaker.providers.registry import all_providers
 from haimaker.store import Record
 from tests.contract.money_support import Desk
 from tests.support.fake_upstream import FakeUpstream
@@ -78,7 +78,7 @@ def environment(upstream: FakeUpstream, folder: Path) -> dict[str, str]:
     """Every provider at `upstream`, but for one whose host has no address and one that refuses connections."""
     config = folder / "gateway.toml"
     config.write_text(ROUTES + "".join(FALLING_BACK.format(number=number) for number in range(7)))
-    names = [provider.name.upper() for provider in PROVIDERS if not provider.offline]
+    names = [provider.name.upper() for provider in all_providers() if not provider.offline]
     urls = {f"{name}_BASE_URL": upstream.url for name in names}
     urls |= {"OLLAMA_BASE_URL": "http://provider.invalid/v1", "LLAMAFILE_BASE_URL": f"http://127.0.0.1:{closed_port()}/v1"}
     keys = {f"{name}_API_KEY": UPSTREAM_KEY for name in names}

@@ -13,8 +13,8 @@ import pytest
 from haimaker.accounts import keys as auth
 from local.command_line.__main__ import main
 from local.command_line.door import key_of, local_url
+from local.command_line.stack import OperatorError
 from local.command_line.terminal import ROOT
-from local.stack import OperatorError
 from tests.contract.money_support import ADMIN, Desk
 from tests.support.fake_upstream import FakeUpstream
 from tests.support.openai_wire import completion, error

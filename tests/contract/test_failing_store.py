@@ -21,7 +21,7 @@ from haimaker.settings.settings import Settings
 from haimaker.store import Account, Store
 from haimaker.store.dynamodb import DynamoStore
 from haimaker.store.tables import create_tables
-from local.reconcile import Reconciliation
+from local.command_line.reconcile import Reconciliation
 from tests.contract.money_support import chat_body, environment
 from tests.support import dynamodb_emulators, openai_wire
 from tests.support.aws_front import AWSFront, Fault

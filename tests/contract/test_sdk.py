@@ -8,7 +8,7 @@ import openai
 import pytest
 from openai.types.chat import ChatCompletion
 
-from haimaker.providers.registry import BY_NAME, PROVIDERS
+from haimaker.providers.registry import all_providers, get
 from tests.contract.money_support import Desk
 from tests.contract.sdk_support import MODEL, PROMPT, UPSTREAM_KEY, ask, ask_all, price, sdk, text_of
 from tests.support import openai_wire
@@ -16,7 +16,7 @@ from tests.support.fake_upstream import FakeUpstream, Reply
 
 STREAM = pytest.mark.parametrize("stream", [False, True], ids=["whole", "streamed"])
 UNREACHABLE = {"ollama", "llamafile"}
-SPOKEN = [row.name for row in PROVIDERS if row.adapter == "openai" and not row.offline and row.name not in UNREACHABLE]
+SPOKEN = [row.name for row in all_providers() if row.adapter == "openai" and not row.offline and row.name not in UNREACHABLE]
 MODELS = {"mistral": "mistral-small-latest", "openrouter": "openai/gpt-4o-mini", "hosted_vllm": "org/name:tag@1"}
 TOOL = {"type": "function", "function": {"name": "get_weather", "parameters": {"type": "object", "properties": {"city": {}}}}}
 
@@ -30,13 +30,13 @@ def test_every_provider_of_this_format_chats(upstream: FakeUpstream, client: ope
     assert text_of(answer) == "Grüezi from afar"
     (call,) = upstream.calls[seen:]
     assert call.method == "POST"
-    assert call.path == "/v1/chat/completions" or BY_NAME[name].paths
-    header = BY_NAME[name].key_header
+    assert call.path == "/v1/chat/completions" or get(name).endpoint.paths
+    header = get(name).auth.key_header
     assert call.headers[header] == (f"Bearer {UPSTREAM_KEY}" if header == "authorization" else UPSTREAM_KEY)
     assert call.json["model"] == model
     assert call.json["messages"] == [{"role": "user", "content": PROMPT}]
     asked = call.json.get("stream_options", {}).get("include_usage", False)
-    assert asked == (stream and BY_NAME[name].asks_stream_usage)
+    assert asked == (stream and get(name).dialect.asks_stream_usage)
 
 
 def test_what_the_client_is_told(desk: Desk, upstream: FakeUpstream):

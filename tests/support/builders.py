@@ -10,7 +10,8 @@ from haimaker.models.catalog import Facts, facts
 from haimaker.operations.attempt import Attempt
 from haimaker.operations.chat import ChatRequest, CompletionRequest, parse_chat, parse_completion
 from haimaker.pricing.usage import Tokens
-from haimaker.providers.registry import Provider, row_for
+from haimaker.providers.provider import Dialect, MessageRules, Provider
+from haimaker.providers.registry import definition_for, get
 from haimaker.store import Account, Hold, Record, Settled
 
 MESSAGES = [{"role": "user", "content": "Hi"}]
@@ -38,7 +39,13 @@ def facts_of(target: str) -> Facts:
 def attempt(target: str = "openai/gpt-4o-mini", *, provider: Provider | None = None, **over: Any) -> Attempt:
     name, _, model = target.partition("/")
     fields: dict[str, Any] = {"facts": facts_of(target), **over}
-    return Attempt("req-1", NOW_S, provider or row_for(name, model), model, **fields)
+    return Attempt("req-1", NOW_S, provider or definition_for(get(name), model), model, **fields)
+
+
+def in_dialect(**fields: Any) -> Provider:
+    """A provider with these fields in its dialect, or in its rules for messages."""
+    rules = {name: fields.pop(name) for name in tuple(fields) if name in MessageRules.__dataclass_fields__}
+    return Provider("acme", dialect=Dialect(**fields, messages=MessageRules(**rules)))
 
 
 def account(**over: Any) -> Account:

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from haimaker.http.values import JSON
 from haimaker.models.catalog import Facts
-from haimaker.providers.registry import BY_NAME
+from haimaker.providers.registry import get
 from haimaker.routing.auto_router import Choice, Chooser, Subject
 from haimaker.routing.auto_rules import NO_RULES, Definition, read
 from haimaker.routing.context import Situation
@@ -25,7 +25,7 @@ from haimaker.validation.toml_table import Mistake, Table, whole
 
 ON = ("openai", "anthropic", "groq", "demo")
 ROUTER = Router(
-    Config({"fast": Route((Weighted("groq/llama-3.3-70b-versatile"), Weighted("openai/gpt-4o-mini")))}), [BY_NAME[n] for n in ON]
+    Config({"fast": Route((Weighted("groq/llama-3.3-70b-versatile"), Weighted("openai/gpt-4o-mini")))}), [get(n) for n in ON]
 )
 CHOOSER = Chooser(ROUTER)
 NOW_S = 1_795_000_000
@@ -110,7 +110,7 @@ def test_the_prompt_has_room_and_a_tenth_more(tokens: int, factor: float) -> Non
         ({"allowed": {"anthropic/*"}}, "anthropic/"),
         ({"wishes": Wishes(ignore=("groq", "openai"))}, "anthropic/"),
         ({"wishes": Wishes(only=("openai",))}, "openai/"),
-        ({"router": Router(Config(), [BY_NAME["demo"]])}, "demo/"),
+        ({"router": Router(Config(), [get("demo")])}, "demo/"),
     ],
 )
 def test_only_what_may_be_had_is_chosen(options: dict[str, Any], expected: str) -> None:
@@ -220,7 +220,7 @@ def test_a_rule_or_default_whose_model_will_not_do_is_passed_over(name: str) -> 
 
 
 def test_an_unknown_model_of_the_deployers_is_trusted() -> None:
-    router = replace(ROUTER, providers=[BY_NAME["hosted_vllm"], BY_NAME["openai"]])
+    router = replace(ROUTER, providers=[get("hosted_vllm"), get("openai")])
     assert model(chat([IMAGE]), definition({"model": "hosted_vllm/mine"}), router=router) == "hosted_vllm/mine"
 
 

@@ -5,7 +5,7 @@ import pytest
 
 from haimaker.credentials.access import Access, access_from
 from haimaker.credentials.aws_instance import Renewed
-from haimaker.providers.registry import PROVIDERS
+from haimaker.providers.registry import all_providers
 from haimaker.routing.plan import Config
 from haimaker.settings.settings import Settings, is_loopback
 from haimaker.validation.settings import SettingsError
@@ -164,8 +164,8 @@ def test_not_loopback(host: str) -> None:
 
 
 def test_rows_of_the_table_are_distinct_and_their_variables_are_names() -> None:
-    names = [provider.name for provider in PROVIDERS]
+    names = [provider.name for provider in all_providers()]
     assert len(set(names)) == len(names)
     assert all(name.isidentifier() and name == name.lower() for name in names)
-    assert all(provider.base_url == provider.base_url.rstrip("/") for provider in PROVIDERS)
-    assert all(variable.isupper() for provider in PROVIDERS for variable in provider.api_key_variables)
+    assert all(provider.endpoint.base_url == provider.endpoint.base_url.rstrip("/") for provider in all_providers())
+    assert all(variable.isupper() for provider in all_providers() for variable in provider.auth.key_variables)

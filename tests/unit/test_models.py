@@ -6,7 +6,7 @@ from haimaker.http.errors import AuthenticationError, NotFoundError
 from haimaker.http.values import JSON
 from haimaker.models.catalog import facts
 from haimaker.models.names import AUTO
-from haimaker.providers.registry import BY_NAME, PROVIDERS
+from haimaker.providers.registry import all_providers, get
 from haimaker.routing.plan import Config, Route, Weighted
 from haimaker.routing.router import Router
 from tests.support.builders import account, request
@@ -14,7 +14,7 @@ from tests.support.builders import account, request
 PRICES = {"hosted_vllm/qwen3": {"input_cost_per_token": "1e-7", "output_cost_per_token": "3e-7"}}
 ROUTER = Router(
     Config({"fast": Route((Weighted("openai/gpt-4o-mini"),))}, PRICES),
-    [BY_NAME[name] for name in ("openai", "mistral", "hosted_vllm", "demo")],
+    [get(name) for name in ("openai", "mistral", "hosted_vllm", "demo")],
 )
 
 
@@ -115,13 +115,13 @@ def test_what_the_list_would_not_show_is_not_found(asked: str, allowed: tuple[st
     assert (caught.value.status, caught.value.code) == (404, "model_not_found")
 
 
-EVERYTHING = Router(Config(), PROVIDERS)
+EVERYTHING = Router(Config(), all_providers())
 
 
 def test_more_than_a_hundred_models_are_listed_once_there_are_credentials() -> None:
     found = listed(router=EVERYTHING)
     assert len(found) > 1_000
-    assert len(listed(router=Router(Config(), [BY_NAME["openai"], BY_NAME["bedrock"]]))) > 100
+    assert len(listed(router=Router(Config(), [get("openai"), get("bedrock")]))) > 100
 
 
 @pytest.mark.parametrize(

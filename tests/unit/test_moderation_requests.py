@@ -23,7 +23,7 @@ from haimaker.operations.moderations import UNIT_CHARACTERS, ModerationRequest, 
 from haimaker.operations.operation import Answer
 from haimaker.pricing import costs
 from haimaker.pricing.usage import Tokens
-from haimaker.providers.registry import row_for
+from haimaker.providers.registry import definition_for, get
 
 GUARDRAIL = "bedrock/guardrail/gr0123456789:1"
 MODELS = ("openai/omni-moderation-latest", "mistral/mistral-moderation-2411", "azure_ai/content-safety", GUARDRAIL)
@@ -52,7 +52,7 @@ ANSWERS = ANY | st.fixed_dictionaries(
 
 def attempt_for(name: str) -> Attempt:
     provider, _, model = name.partition("/")
-    row = row_for(provider, model, "moderations")
+    row = definition_for(get(provider), model, "moderations")
     known = facts(provider, "guardrail" if model.startswith("guardrail/") else model)
     return Attempt("r", 0, row, model, known or Facts.unknown(provider, model))
 

@@ -1,5 +1,7 @@
 """Uploads, as the official SDK sends them and as nobody should."""
 
+import time
+
 import httpx
 import pytest
 from hypothesis import given
@@ -50,9 +52,23 @@ def test_a_form_of_any_length_is_read(more: int) -> None:
         ("multipart/form-data; boundary=x", b'--x\r\ncontent-disposition: form-data; name="a"\r\n\r\ncut sho'),
         ("multipart/form-data; boundary=x", b"--x\r\n\r\nno name\r\n--x--\r\n"),
         ("multipart/form-data; boundary=x", b'--x\r\ncontent-disposition: form-data; name="a"\r\n\r\n\xff\r\n--x--\r\n'),
+        (
+            "multipart/form-data; boundary=x",
+            b'--x\r\ncontent-disposition: form-data; name="a"\r\n'
+            b"content-type: text/plain; charset=utf-16\r\n\r\n\xff\xfea\0\r\n--x--\r\n",
+        ),
     ],
 )
 def test_what_is_no_form_is_refused(content_type: str, body: bytes) -> None:
     with pytest.raises(BadRequestError) as raised:
         decode(content_type, body)
     assert raised.value.code == "invalid_form"
+
+
+def test_a_charset_that_takes_quadratic_time_is_not_followed() -> None:
+    """Python's punycode takes minutes for a megabyte."""
+    value = b"a" * 1_000_000 + b"-" + b"a" * 1_000_000
+    head = b'--x\r\ncontent-disposition: form-data; name="a"\r\ncontent-type: text/plain; charset=punycode\r\n\r\n'
+    began_s = time.monotonic()
+    assert decode("multipart/form-data; boundary=x", head + value + b"\r\n--x--\r\n").fields == (("a", value.decode()),)
+    assert time.monotonic() - began_s < 2

@@ -12,7 +12,7 @@ from haimaker.observability import metrics
 from haimaker.observability.observer import OPERATIONS as NAMES
 from haimaker.observability.observer import Observer
 from haimaker.operations.chat import ChatRequest, CompletionRequest
-from haimaker.providers.registry import BY_NAME
+from haimaker.providers import registry
 from haimaker.store import Crossing
 from tests.support.builders import record
 
@@ -92,7 +92,7 @@ def test_the_guide_shows_the_line(capsys: pytest.CaptureFixture[str]) -> None:
     ],
 )
 def test_providers_have_opentelemetrys_names_where_it_has_them(capsys: pytest.CaptureFixture[str], prefix: str, told: str) -> None:
-    assert prefix in BY_NAME
+    assert prefix in registry.NAMES
     Observer(f"test-{prefix}").request(record(target=f"{prefix}/a-model"))
     [line] = lines(capsys.readouterr().err)
     assert (line["gen_ai.provider.name"], line["provider"]) == (told, prefix)

@@ -3,7 +3,7 @@ from typing import Any
 import pytest
 
 from haimaker.credentials.access import access_from
-from haimaker.providers.registry import BY_NAME
+from haimaker.providers.registry import get
 from haimaker.routing.plan import ProviderAccount
 from haimaker.routing.targets import account_row
 
@@ -12,7 +12,7 @@ AWS = {"AWS_REGION": "us-east-1", "AWS_ACCESS_KEY_ID": "AKID", "AWS_SECRET_ACCES
 
 def account(name: str, base: str, **settings: str) -> dict[str, ProviderAccount]:
     shares = settings.pop("shares", "") == "yes"
-    return {name: ProviderAccount(account_row(name, BY_NAME[base]), base, settings, shares)}
+    return {name: ProviderAccount(account_row(name, get(base)), base, settings, shares)}
 
 
 @pytest.mark.parametrize(

@@ -22,7 +22,7 @@ from haimaker.operations.operation import Answer
 from haimaker.operations.rerank import CHUNK_TOKENS, UNIT_DOCUMENTS, RerankRequest, parse
 from haimaker.pricing import costs
 from haimaker.pricing.usage import Tokens
-from haimaker.providers.registry import row_for
+from haimaker.providers.registry import definition_for, get
 
 MODELS = ("cohere/rerank-v3.5", "azure_ai/cohere-rerank-v4.0-pro", "bedrock/amazon.rerank-v1:0", "tei/any", "deepinfra/Qwen/any")
 MODELS += ("vertex_ai/semantic-ranker-default-004", "voyage/rerank-2.5", "jina_ai/jina-reranker-v2-base-multilingual")
@@ -50,7 +50,7 @@ RANKING = "https://discoveryengine.googleapis.com/v1/projects/p/locations/global
 def attempt_for(name: str) -> Attempt:
     provider, _, model = name.partition("/")
     known = facts(provider, model) or Facts.unknown(provider, model)
-    return Attempt("r", 0, row_for(provider, model, "rerank"), model, known, region="eu-central-1")
+    return Attempt("r", 0, definition_for(get(provider), model, "rerank"), model, known, region="eu-central-1")
 
 
 def asked(name: str, query: str = "q", documents: Any = ("a", "b"), **more: Any) -> RerankRequest:

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from haimaker.http.errors import BadRequestError, NotFoundError, PermissionDeniedError
 from haimaker.http.values import Patience
 from haimaker.models.names import is_allowed
-from haimaker.providers.registry import BY_NAME
+from haimaker.providers.registry import get
 from haimaker.routing.context import Situation
 from haimaker.routing.plan import (
     HIGHEST_THROUGHPUT,
@@ -57,9 +57,9 @@ PRICES = {
     "openai/gpt-4o": {"output_cost_per_token": "4e-9"},
 }
 ON = ("openai", "groq", "mistral", "hosted_vllm", "demo")
-EU = ProviderAccount(account_row("openai_eu", BY_NAME["openai"]), "openai")
+EU = ProviderAccount(account_row("openai_eu", get("openai")), "openai")
 CONFIG = Config(ROUTES, PRICES, default=Route((), fallbacks=("groq/llama-3.3-70b-versatile",)), accounts={"openai_eu": EU})
-ROUTER = Router(Config(ROUTES, PRICES, accounts={"openai_eu": EU}), [*(BY_NAME[name] for name in ON), EU.row])
+ROUTER = Router(Config(ROUTES, PRICES, accounts={"openai_eu": EU}), [*(get(name) for name in ON), EU.row])
 
 
 def plan(model: str, allowed: tuple[str, ...] = (), request_id: str = "r", **at: Any) -> Plan:
@@ -190,7 +190,7 @@ def test_each_target_comes_first_as_often_as_its_weight_says() -> None:
 def test_every_target_of_a_route_is_in_its_plan_once(weights: list[float], request_id: str) -> None:
     names = [f"demo/m{number}" for number in range(len(weights))]
     route = Route(tuple(Weighted(name, weight) for name, weight in zip(names, weights, strict=True)))
-    planned = Router(Config({"r": route}), [BY_NAME["demo"]]).plan("r", Situation(request_id, 0)).attempts
+    planned = Router(Config({"r": route}), [get("demo")]).plan("r", Situation(request_id, 0)).attempts
     assert sorted(attempt.target for attempt in planned) == names
 
 
@@ -309,7 +309,7 @@ def test_an_account_has_the_prices_and_rules_of_its_provider() -> None:
     assert ROUTER.facts_of("openai_eu/gpt-4o").rates == ROUTER.facts_of("openai/gpt-4o").rates
     [attempt] = plan("openai_eu/o3").attempts
     assert (attempt.provider.name, attempt.target) == ("openai_eu", "openai_eu/o3")
-    assert attempt.provider.model_rules == BY_NAME["openai"].model_rules
+    assert attempt.provider.dialect.model_rules == get("openai").dialect.model_rules
 
 
 @given(st.sampled_from(STRATEGIES), st.text(min_size=1), st.dictionaries(st.sampled_from(list(PREFERS_LAST)), st.floats(0, 1e6)))

@@ -18,7 +18,7 @@ from haimaker.http.errors import ServiceUnavailableError
 from haimaker.http.values import JSON, Request, UpstreamRequest
 from haimaker.operations import moderations, rerank, speech
 from haimaker.pricing.usage import Tokens
-from haimaker.providers.registry import row_for
+from haimaker.providers.registry import definition_for, get
 from haimaker.routing.health import Health
 from haimaker.upstream.call import Caller, Upstreams
 from haimaker.upstream.operation_call import TaskCaller
@@ -96,7 +96,7 @@ def test_what_bedrock_does_besides_is_signed_for_it(
         access = access_from({"AWS_REGION": "eu-west-1", "BEDROCK_BASE_URL": upstream.url.removesuffix("/v1"), **KEYS})
         asked = module.parse(Request("r", body=json.dumps({"model": f"bedrock/{model}", **fields}).encode()))
         caller = TaskCaller(Upstreams(Transport(), access, Health()), asked, {}, time.monotonic() + 30, Cancel())
-        row = row_for("bedrock", model, asked.endpoint)
+        row = definition_for(get("bedrock"), model, asked.endpoint)
         assert caller.made(Trial(attempt(f"bedrock/{model}", provider=row), time.time())).body
         (call,) = upstream.calls
         assert call.path == path
@@ -111,7 +111,7 @@ def test_polly_is_called_with_a_signature_for_it(monkeypatch: pytest.MonkeyPatch
         body = b'{"model": "aws_polly/neural", "input": "Hi", "voice": "alloy"}'
         upstreams = Upstreams(Transport(), access, Health())
         caller = TaskCaller(upstreams, speech.parse(Request("r", body=body)), {}, time.monotonic() + 30, Cancel())
-        row = row_for("aws_polly", "neural", "audio_speech")
+        row = definition_for(get("aws_polly"), "neural", "audio_speech")
         trial = Trial(attempt("aws_polly/neural", provider=row), time.time())
         assert b"".join(caller.pieces(trial).pieces) == b"ID3"
         assert trial.tokens == Tokens(characters=2)
@@ -148,6 +148,6 @@ class Nothing:
 def test_without_credentials_another_target_may_answer() -> None:
     access = Access("http://127.0.0.1:1", credentials=Nothing(), region="eu-west-1")
     with pytest.raises(ServiceUnavailableError) as raised:
-        headers_for(row_for("bedrock", "m"), access, UpstreamRequest("/x", b"", {}), 0)
+        headers_for(definition_for(get("bedrock"), "m"), access, UpstreamRequest("/x", b"", {}), 0)
     assert (raised.value.code, raised.value.headers) == ("credentials_unavailable", {"retry-after": "5"})
     assert "10.0.0.1" not in str(raised.value)

@@ -33,9 +33,9 @@ from haimaker.operations.operation import Sound
 from haimaker.operations.speech import SpeechRequest, parse
 from haimaker.pricing import costs
 from haimaker.pricing.usage import Tokens
+from haimaker.providers.common import OPENAI_VOICES
 from haimaker.providers.provider import Provider
-from haimaker.providers.registry import PROVIDERS, row_for
-from haimaker.providers.rows.speech import OPENAI_VOICES
+from haimaker.providers.registry import all_providers, definition_for, get
 from haimaker.routing.plan import Config
 from haimaker.routing.router import Router
 from haimaker.routing.targets import Targets
@@ -56,7 +56,7 @@ MODELS = [
     "aws_polly/neural",
     "aws_polly/long-form",
 ]
-TARGETS = Targets(Config(), PROVIDERS)
+TARGETS = Targets(Config(), all_providers())
 
 
 def asked(**fields: Any) -> SpeechRequest:
@@ -66,7 +66,7 @@ def asked(**fields: Any) -> SpeechRequest:
 
 def attempt(target: str) -> Attempt:
     name, _, model = target.partition("/")
-    return Attempt("req-1", 0, row_for(name, model, "audio_speech"), model, TARGETS.facts_of(target))
+    return Attempt("req-1", 0, definition_for(get(name), model, "audio_speech"), model, TARGETS.facts_of(target))
 
 
 def sent(request: SpeechRequest, target: str) -> UpstreamRequest:
@@ -154,7 +154,7 @@ def test_voices_that_are_models_have_one_price_together(target: str, priced_as: 
 
 
 def test_a_key_with_a_budget_may_use_every_model_that_speaks() -> None:
-    router = Router(Config(), PROVIDERS)
+    router = Router(Config(), all_providers())
     speaking = [shown["id"] for shown in hub(router) if shown["mode"] == "audio_speech"]
     assert {"openai/tts-1", "aws_polly/neural", "deepgram/aura-2", "vertex_ai/chirp", "azure/tts-1"} <= set(speaking)
     unpriced = [name for name in speaking if costs.most_nanousd(asked().most(attempt(name)), attempt(name).facts) is None]
@@ -241,7 +241,7 @@ def test_samples_become_an_mp3_as_long_as_they_are(size: int) -> None:
 
 def test_cloud_text_to_speech_has_an_address_of_its_own_unless_the_deployer_gives_one() -> None:
     env = {"VERTEX_AI_PROJECT": "p", "VERTEX_AI_ACCESS_TOKEN": "t"}
-    chirp, gemini = (row_for("vertex_ai", model, "audio_speech") for model in ("chirp", "gemini-3.8-flash-tts"))
+    chirp, gemini = (definition_for(get("vertex_ai"), model, "audio_speech") for model in ("chirp", "gemini-3.8-flash-tts"))
     usual = access_from(env)["vertex_ai"]
     assert address(usual, chirp) == "https://texttospeech.googleapis.com/v1"
     assert address(usual, gemini) == "https://us-central1-aiplatform.googleapis.com/v1/projects/p/locations/us-central1"
@@ -250,7 +250,7 @@ def test_cloud_text_to_speech_has_an_address_of_its_own_unless_the_deployer_give
 
 
 def address(access: Any, row: Provider) -> str:
-    return str(access.for_operation("audio_speech", row.base_url).base_url)
+    return str(access.for_operation("audio_speech", row.endpoint.base_url).base_url)
 
 
 @pytest.mark.parametrize(
@@ -262,7 +262,9 @@ def address(access: Any, row: Provider) -> str:
 )
 def test_azure_speaks_in_versions_that_have_speech(version: dict[str, str], place: str) -> None:
     env = {"AZURE_API_KEY": "k", "AZURE_OPENAI_ENDPOINT": "https://r.openai.azure.com", **version}
-    access = access_from(env)["azure"].for_operation("audio_speech", row_for("azure", "my-tts", "audio_speech").base_url)
+    access = access_from(env)["azure"].for_operation(
+        "audio_speech", definition_for(get("azure"), "my-tts", "audio_speech").endpoint.base_url
+    )
     assert access.path_of("/audio/speech", "my-tts") == place
 
 

@@ -97,6 +97,7 @@ READERS = {
         ("days", {"start_date": "2024-01-01"}, "start_date"),
         ("page", {"limit": "0"}, "limit"),
         ("page", {"limit": "101"}, "limit"),
+        ("page", {"limit": "00001" + "9" * 4_400}, "limit"),
         ("page", {"limit": "1e2"}, "limit"),
         ("page", {"limit": "٣"}, "limit"),
         ("page", {"limit": ""}, "limit"),

@@ -19,7 +19,7 @@ from haimaker.operations.attempt import Attempt
 from haimaker.operations.transcriptions import TranscriptionRequest, parse_transcription, parse_translation
 from haimaker.operations.transcripts import Spoken, Transcript
 from haimaker.pricing import costs, usage
-from haimaker.providers.registry import row_for
+from haimaker.providers.registry import definition_for, get
 from tests.support import sounds
 
 MODELS = ("openai/whisper-1", "openai/gpt-4o-transcribe", "openai/gpt-4o-transcribe-diarize", "azure/gpt-4o-mini-transcribe")
@@ -41,7 +41,7 @@ def attempt_for(name: str) -> Attempt:
     provider, _, model = name.partition("/")
     known = facts(provider, model)
     assert known is not None
-    return Attempt("r", 0, row_for(provider, model, "audio_transcriptions"), model, known)
+    return Attempt("r", 0, definition_for(get(provider), model, "audio_transcriptions"), model, known)
 
 
 def asked(seconds: float = 0.5, **fields: Any) -> TranscriptionRequest:
@@ -100,7 +100,9 @@ def test_what_an_answer_cost(name: str, used: Any, duration: Any, nanousd: int |
 
 
 def test_a_model_without_a_price_is_known_to_have_none() -> None:
-    attempt = Attempt("r", 0, row_for("hosted_vllm", "m", "audio_transcriptions"), "m", Facts.unknown("hosted_vllm", "m"))
+    attempt = Attempt(
+        "r", 0, definition_for(get("hosted_vllm"), "m", "audio_transcriptions"), "m", Facts.unknown("hosted_vllm", "m")
+    )
     assert costs.most_nanousd(asked().most(attempt), attempt.facts) is None
 
 
@@ -144,8 +146,8 @@ WORDS = [
 )
 def test_where_a_model_hears(name: str, env: dict[str, str], address: str) -> None:
     provider, _, model = name.partition("/")
-    row = row_for(provider, model, "audio_transcriptions")
-    assert access_from(env)[provider].for_operation("audio_transcriptions", row.base_url).base_url == address
+    row = definition_for(get(provider), model, "audio_transcriptions")
+    assert access_from(env)[provider].for_operation("audio_transcriptions", row.endpoint.base_url).base_url == address
 
 
 def test_words_become_segments() -> None:

@@ -24,7 +24,7 @@ from haimaker.http.values import JSON, Event
 from haimaker.models.catalog import Facts
 from haimaker.operations.attempt import Attempt
 from haimaker.operations.chat import Asked, parse_chat, parse_completion
-from haimaker.providers.registry import row_for
+from haimaker.providers.registry import definition_for, get
 from tests.support import event_messages
 
 ROOT = Path(__file__).parent
@@ -72,7 +72,7 @@ class Case:
 
 def attempt_at(provider: str, model: str, max_output_tokens: int | None = None) -> Attempt:
     """The same whenever a case is recorded or replayed."""
-    row = row_for(provider, model)
+    row = definition_for(get(provider), model)
     return Attempt("req-wire", 1_700_000_000, row, model, Facts.unknown(row.name, model), max_output_tokens)
 
 

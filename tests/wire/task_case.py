@@ -26,7 +26,7 @@ from haimaker.models.catalog import Facts, facts
 from haimaker.operations.attempt import Attempt
 from haimaker.operations.operation import Answer, Sound, Task
 from haimaker.pricing.usage import Tokens
-from haimaker.providers.registry import row_for
+from haimaker.providers.registry import definition_for, get
 from tests.wire.case import ROOT, Case
 
 PARSE = {
@@ -66,8 +66,8 @@ def sent(body: JSON) -> Request:
 
 def attempt_of(case: Case) -> Attempt:
     name, model = case.about["provider"], case.about["model"]
-    row = row_for(name, model, case.operation)
-    known = facts(row.priced_as or name, model) or Facts.unknown(name, model)
+    row = definition_for(get(name), model, case.operation)
+    known = facts(row.catalog.priced_as or name, model) or Facts.unknown(name, model)
     return Attempt("req-wire", 1_700_000_000, row, model, known)
 
 

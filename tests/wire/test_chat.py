@@ -12,7 +12,7 @@ from openai.types.chat.completion_create_params import CompletionCreateParams
 from pydantic import TypeAdapter
 
 from haimaker import adapters
-from haimaker.providers.registry import PROVIDERS
+from haimaker.providers.registry import all_providers
 from tests.wire.case import Case, chunks, decoder_of, find, response, stream_of, upstream_request
 
 CASES = find("chat")
@@ -122,7 +122,7 @@ def test_a_case_says_where_its_shapes_come_from(case: Case) -> None:
 
 
 def test_every_format_has_an_adapter() -> None:
-    assert {provider.adapter for provider in PROVIDERS} <= {"", *adapters.CHAT}
+    assert {provider.adapter for provider in all_providers()} <= {"", *adapters.CHAT}
 
 
 def in_openais_words(case: Case, body: Any) -> Any:

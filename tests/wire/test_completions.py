@@ -11,7 +11,7 @@ from openai.types.completion_create_params import CompletionCreateParams
 from pydantic import TypeAdapter
 
 from haimaker import adapters
-from haimaker.providers.registry import PROVIDERS
+from haimaker.providers.registry import all_providers
 from tests.wire.case import Case, chunks, decoder_of, find, response, stream_of, upstream_request
 
 CASES = find("completions")
@@ -92,5 +92,5 @@ def test_a_case_says_where_its_shapes_come_from(case: Case) -> None:
 
 
 def test_who_completes_has_an_adapter_for_it() -> None:
-    rows = [row for provider in PROVIDERS for row in (provider, *provider.families.values())]
-    assert {row.adapter for row in rows if row.completes} <= set(adapters.COMPLETIONS)
+    rows = [row for provider in all_providers() for row in (provider, *provider.families.values())]
+    assert {row.adapter for row in rows if row.catalog.completes} <= set(adapters.COMPLETIONS)

@@ -4,13 +4,13 @@ import subprocess
 from collections.abc import Iterator
 
 from haimaker.credentials.access import access_from
-from local import provider_secrets
+from local.command_line import provider_secrets
 from local.command_line.context import Context
 from local.command_line.doctor.finding import Check, Finding, missing, ok, wrong
 from local.command_line.doctor.laptop import accepted
 from local.command_line.door import KEY_VARIABLES, Door, key_of
+from local.command_line.operate import SAM
 from local.command_line.terminal import ROOT
-from local.operate import SAM
 
 SKEW_S = 240
 """AWS refuses a signature that is five minutes off. https://docs.aws.amazon.com/general/latest/gr/signature-v4-troubleshooting.html"""

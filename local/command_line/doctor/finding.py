@@ -5,8 +5,8 @@ from typing import NamedTuple
 
 from haimaker.validation.settings import SettingsError
 from local.command_line.context import Context
-from local.provider_secrets import SecretsError
-from local.stack import OperatorError
+from local.command_line.provider_secrets import SecretsError
+from local.command_line.stack import OperatorError
 
 OK, MISSING, WRONG = "ok", "missing", "wrong"
 

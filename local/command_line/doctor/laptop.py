@@ -10,14 +10,15 @@ from difflib import get_close_matches
 from string import Formatter
 
 from haimaker.accounts import keys as auth
-from haimaker.providers.registry import BY_NAME, PROVIDERS, Provider
+from haimaker.providers.provider import Provider
+from haimaker.providers.registry import NAMES, all_providers, get
 from haimaker.settings.settings import DEFAULT_ADMIN_KEY, Settings, is_loopback
 from local.command_line import routes
 from local.command_line.context import Context
 from local.command_line.doctor.finding import Check, Finding, missing, ok, wrong
 from local.command_line.door import KEY_VARIABLES, Door, key_of
+from local.command_line.stack import OperatorError
 from local.command_line.terminal import ROOT
-from local.stack import OperatorError
 from local.welcome import base_url, cannot_listen
 
 OLDEST = (3, 11)
@@ -125,13 +126,15 @@ def provider_keys(context: Context) -> Iterator[Finding]:
 
 def _half_set(environment: Mapping[str, str], on: Collection[str]) -> Iterator[Finding]:
     """Keys of providers that are off all the same, since their address lacks something."""
-    for row in PROVIDERS:
+    for row in all_providers():
         named = [
-            name for name in (f"{row.name.upper()}_API_KEY", *row.api_key_variables, *row.token_variables) if environment.get(name)
+            name
+            for name in (f"{row.name.upper()}_API_KEY", *row.auth.key_variables, *row.auth.token_variables)
+            if environment.get(name)
         ]
-        if row.offline or row.name in on or not named or any(_takes(BY_NAME[other], named[0]) for other in on if other in BY_NAME):
+        if row.offline or row.name in on or not named or any(_takes(get(other), named[0]) for other in on if other in NAMES):
             continue
-        parts = [part for _, part, _, _ in Formatter().parse(row.base_url) if part and part not in environment]
+        parts = [part for _, part, _, _ in Formatter().parse(row.endpoint.base_url) if part and part not in environment]
         lacking = [part for part in parts if part.isupper() and part not in ("HOST", "LOCATION")] or [
             f"{row.name.upper()}_BASE_URL"
         ]
@@ -141,7 +144,7 @@ def _half_set(environment: Mapping[str, str], on: Collection[str]) -> Iterator[F
 
 
 def _takes(row: Provider, variable: str) -> bool:
-    return variable in (f"{row.name.upper()}_API_KEY", *row.api_key_variables, *row.token_variables)
+    return variable in (f"{row.name.upper()}_API_KEY", *row.auth.key_variables, *row.auth.token_variables)
 
 
 def _misspelt(environment: Mapping[str, str]) -> Iterator[Finding]:
@@ -162,9 +165,9 @@ def _stem(name: str) -> str:
 
 def _variables() -> dict[str, Provider]:
     """Those that hold a key, with whose it is."""
-    rows = [row for row in PROVIDERS if not row.offline]
+    rows = [row for row in all_providers() if not row.offline]
     own = {f"{row.name.upper()}_API_KEY": row for row in rows}
-    return {variable: row for row in rows for variable in row.api_key_variables} | own
+    return {variable: row for row in rows for variable in row.auth.key_variables} | own
 
 
 def admin_key(context: Context) -> Iterator[Finding]:

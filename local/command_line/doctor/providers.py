@@ -17,9 +17,9 @@ from haimaker.models import catalog as prices
 from haimaker.models.catalog import Facts
 from haimaker.operations.attempt import Attempt
 from haimaker.operations.chat import parse_chat
-from haimaker.providers.registry import BY_NAME, row_for
+from haimaker.providers.registry import definition_for, get
 from haimaker.settings.settings import Settings
-from local import provider_secrets
+from local.command_line import provider_secrets
 from local.command_line.context import Context
 from local.command_line.doctor.finding import Finding, missing, ok, wrong
 
@@ -66,15 +66,15 @@ def _asked(name: str, access: Access, skews: list[float]) -> Finding:
 
 def _error(name: str, access: Access) -> tuple[UpstreamResponse, APIError | None]:
     """What the provider says to an empty request. Raises TransportError, APIError."""
-    models = prices.models(BY_NAME[name].priced_as or name)
+    models = prices.models(get(name).catalog.priced_as or name)
     facts = next((facts for facts in models if facts.mode == "chat"), Facts.unknown(name, NO_MODEL))
     model = facts.model if facts.model != "*" else NO_MODEL
-    row = row_for(name, model)
+    row = definition_for(get(name), model)
     request = parse_chat(json.dumps({"model": f"{name}/{model}", "messages": [{"role": "user", "content": "-"}]}).encode())
     attempt = Attempt("doctor", int(time.time()), row, model, facts)
     adapter = adapters.find(request, attempt)
     whole = adapter.to_upstream(request, attempt)
-    empty = replace(whole, body=b"{}", path=access.path_of(whole.path, model, row.placed(streamed=False)))
+    empty = replace(whole, body=b"{}", path=access.path_of(whole.path, model, row.endpoint.path_for(streamed=False)))
     headers = authorize.headers_for(row, access, empty, time.time())
     answer = Transport().send(empty, access.base_url, headers, Timeouts(TIMEOUT_S, TIMEOUT_S, TIMEOUT_S), Cancel())
     body = b"".join(answer.pieces)[:MOST_BYTES]

@@ -78,10 +78,25 @@ class Accounts:
     _lock: Lock = field(default_factory=Lock)
 
     def identify(self, headers: Mapping[str, str], *, fresh: bool = False) -> Account:
-        """The account of a request's key, as kept, or as it is now. Raises AuthenticationError, or 503 if the store fails."""
-        account_id = auth.identify(headers, self.admin_id)
+        """The account of a request's key, as kept, or as it is now. What is blocked or has expired, key or team, is read again
+        and refused, before more is done for it. Raises AuthenticationError, or 503 if the store fails."""
+        account_id, now_s = auth.identify(headers, self.admin_id), time.time()
         account = None if fresh else self._kept.get(account_id)
-        return account or self.read(account_id).account
+        if account and not _is_over(account, now_s) and not _is_over(self._kept.get(f"team#{account.team_id}"), now_s):
+            return account
+        account = self.read(account_id).account
+        check_usable(account, now_s)
+        if team := self._team(account, fresh=True):
+            check_usable(team, now_s)
+        return account
+
+    def knows(self, headers: Mapping[str, str]) -> bool:
+        """Whether a request has a key of this gateway's. Raises APIError if the store fails."""
+        try:
+            self.identify(headers)
+        except AuthenticationError:
+            return False
+        return True
 
     def read(self, account_id: str) -> Balance:
         """A key's account as it is now, kept for later. Raises AuthenticationError if there is none, or it is an administrator's
@@ -89,14 +104,16 @@ class Accounts:
         balance = self._get(account_id)
         if balance is None or (balance.account.metadata.get("source") == FROM_SETTINGS and account_id != self.admin_id):
             raise auth.unknown_key()
-        self._keep(balance.account)
+        self.keep(balance.account)
         return balance
 
-    def payers(self, key: Account, user: str | None = None, *, fresh: bool = False) -> Payers:
-        """All who pay for a request with this key and this `user`, as kept, or as they are now. Raises AuthenticationError."""
+    def payers(self, key: Account, user: str | None = None, *, fresh: bool = False, new_user: bool = False) -> Payers:
+        """All who pay for a request with this key and this `user`, as kept, or as they are now. Where the settings give a budget
+        to everybody, a user without an account gets one with `new_user`, which is for requests that the key may make; till then
+        it is one that the store does not know. Raises AuthenticationError."""
         if fresh:
             key = self.read(key.id).account
-        return Payers(key, self._team(key, fresh=fresh), self._user(user, fresh=fresh) if user else None)
+        return Payers(key, self._team(key, fresh=fresh), self._user(user, fresh=fresh, new=new_user) if user else None)
 
     def _team(self, key: Account, *, fresh: bool) -> Account | None:
         if key.team_id is None:
@@ -108,34 +125,34 @@ class Accounts:
             if balance is None:
                 raise AuthenticationError(f"The team of the key {key.name} does not exist any more.", code="team_not_found")
             team = balance.account
-            self._keep(team)
+            self.keep(team)
         return team
 
-    def _user(self, name: str, *, fresh: bool) -> Account | None:
-        """Made if there is none and the settings give a budget to everybody."""
+    def _user(self, name: str, *, fresh: bool, new: bool) -> Account | None:
         account_id = user_id_of(name)
         user = None if fresh else self._kept.get(account_id)
         if user is None and (fresh or self._no_account.get(account_id, 0.0) < time.monotonic()):
-            balance = self._get(account_id)
-            user = balance.account if balance else self._new_user(account_id, name)
-            if user is None:
-                self._remember(self._no_account, account_id, time.monotonic() + NO_ACCOUNT_S)
+            if balance := self._get(account_id):
+                user = balance.account
+                self.keep(user)
+            elif given := self.user_budget:
+                blank = Account(account_id, name[:MOST_LETTERS], int(time.time()))
+                user = replace(blank, budget_nanousd=given.budget_nanousd, budget_window_s=given.window_s)
+                if new:
+                    user = self._make(user)
+                    self.keep(user)
             else:
-                self._keep(user)
+                self._remember(self._no_account, account_id, time.monotonic() + NO_ACCOUNT_S)
         return user
 
-    def _new_user(self, account_id: str, name: str) -> Account | None:
-        given = self.user_budget
-        if given is None:
-            return None
-        blank = Account(account_id, name[:MOST_LETTERS], int(time.time()))
-        user = replace(blank, budget_nanousd=given.budget_nanousd, budget_window_s=given.window_s)
+    def _make(self, user: Account) -> Account:
+        """Unless somebody else does at the same moment."""
         try:
             if self.store.put(user):
                 return user
         except StoreUnavailable as error:
             raise unavailable(error) from error
-        balance = self._get(account_id)
+        balance = self._get(user.id)
         return balance.account if balance else user
 
     def _get(self, account_id: str) -> Balance | None:
@@ -144,7 +161,8 @@ class Accounts:
         except StoreUnavailable as error:
             raise unavailable(error) from error
 
-    def _keep(self, account: Account) -> None:
+    def keep(self, account: Account) -> None:
+        """What is known of an account from now on."""
         self._remember(self._kept, account.id, account)
 
     def _remember(self, where: "OrderedDict[str, Kept]", name: str, value: "Kept") -> None:
@@ -163,6 +181,10 @@ def user_id_of(name: str) -> str:
 def require_admin(account: Account) -> None:
     if account.role != "admin":
         raise PermissionDeniedError("Only an administrator's key may do this.", code="admin_only")
+
+
+def _is_over(account: Account | None, now_s: float) -> bool:
+    return account is not None and (account.blocked or account.expires_s <= now_s)
 
 
 def check_usable(account: Account, now_s: float) -> None:

@@ -119,7 +119,7 @@ TASKS: Mapping[str, Mapping[str, str]] = {
         "tei": "haimaker.adapters.tei.rerank",
     },
 }
-"""By operation, and by the adapter that a row names."""
+"""By operation, and by the adapter that a provider names."""
 
 
 class TaskAdapter(Protocol):
@@ -176,11 +176,11 @@ def find(request: Accepted, attempt: Attempt) -> Any:
         return task(request.endpoint, attempt)
     if isinstance(request, CompletionRequest):
         return completion(attempt)
-    row = attempt.provider.for_model(attempt.facts.model)
-    adapter = chat(row.adapter)
-    if row.answer_tool and "response_format" in request.body:
-        adapter = _with_answer_tool(adapter, request.body, row.answer_tool)
-    if row.keeps_functions:
+    dialect = attempt.provider.dialect.for_model(attempt.facts.model)
+    adapter = chat(attempt.provider.adapter)
+    if dialect.answer_tool and "response_format" in request.body:
+        adapter = _with_answer_tool(adapter, request.body, dialect.answer_tool)
+    if dialect.keeps_functions:
         return adapter
     return _in_todays_terms(adapter, request.body)
 
@@ -212,7 +212,7 @@ def task(endpoint: str, attempt: Attempt) -> TaskAdapter:
 
 
 def serves(provider: Provider, endpoint: str) -> bool:
-    """Whether there is an adapter for an operation of a row."""
+    """Whether there is an adapter for a definition's operation."""
     return provider.adapter in TASKS.get(endpoint, CHAT)
 
 
@@ -231,7 +231,7 @@ def tool_passes(attempt: Attempt) -> int:
 
 def completes(attempt: Attempt) -> bool:
     """Whether the model has legacy completions of its own."""
-    return bool(attempt.provider.completes and re.match(attempt.provider.completes, attempt.facts.model))
+    return bool(attempt.provider.catalog.completes and re.match(attempt.provider.catalog.completes, attempt.facts.model))
 
 
 def chat(name: str) -> ChatAdapter:

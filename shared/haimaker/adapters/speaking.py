@@ -1,6 +1,6 @@
-"""What the adapters for speech have in common: a request in the terms of a row, formats of sound, and answers in base64. Pure.
+"""What the adapters for speech have in common: a request in the terms of a dialect, formats of sound, and answers in base64. Pure.
 
-A row says which formats its provider has, the usual one first, and which voices are meant by OpenAI's names.
+A dialect says which formats its provider has, the default first, and which voices are meant by OpenAI's names.
 """
 
 import base64
@@ -19,7 +19,7 @@ from haimaker.operations.chat import OURS
 from haimaker.operations.operation import Sound
 from haimaker.operations.speech import SpeechRequest
 from haimaker.pricing.usage import Tokens
-from haimaker.providers.provider import Provider
+from haimaker.providers.provider import Dialect
 
 CONTENT_TYPES: Mapping[str, str] = {
     "mp3": "audio/mpeg",
@@ -45,7 +45,7 @@ OPENAI_FIELDS = frozenset({"input", "instructions", "model", "response_format", 
 
 
 class Order(NamedTuple):
-    """A request in the terms of a row."""
+    """A request in a provider's terms."""
 
     body: JSON
     """The client's fields under the provider's names, without those that it does not take."""
@@ -57,25 +57,26 @@ class Order(NamedTuple):
 
 def order(request: SpeechRequest, attempt: Attempt) -> Order:
     """Raises BadRequestError."""
-    row, forced = attempt.provider.for_model(attempt.facts.model), bool(request.body.get("drop_params"))
-    request.check_length(row.most_characters)
-    sound, lost = _format(request, row, forced=forced)
-    if row.speeds and not row.speeds[0] <= (request.fields.speed or 1) <= row.speeds[1]:
+    dialect, limits = attempt.provider.dialect.for_model(attempt.facts.model), attempt.provider.limits
+    forced = bool(request.body.get("drop_params"))
+    request.check_length(limits.max_characters)
+    sound, lost = _format(request, dialect, forced=forced)
+    if limits.speeds and not limits.speeds[0] <= (request.fields.speed or 1) <= limits.speeds[1]:
         if not forced:
-            message = f"The model speaks {row.speeds[0]} to {row.speeds[1]} times as fast as usual, no slower and no faster."
+            message = f"The model speaks {limits.speeds[0]} to {limits.speeds[1]} times as fast as usual, no slower and no faster."
             raise BadRequestError(message, param="speed", code="unsupported_value")
         lost = (*lost, "speed")
     sent = {name: value for name, value in request.body.items() if name not in OUR_FIELDS and name not in lost}
-    body, dropped = taken(renamed(sent, row.rename), row, forced=forced)
-    body = {**row.add, **{name: value for name, value in body.items() if value is not None}, "model": attempt.model}
-    for name, spellings in row.values.items():
+    body, dropped = taken(renamed(sent, dialect.rename), dialect, forced=forced)
+    body = {**dialect.add, **{name: value for name, value in body.items() if value is not None}, "model": attempt.model}
+    for name, spellings in dialect.values.items():
         if isinstance(body.get(name), str):
             body[name] = spellings.get(body[name], body[name])
     return Order(body, _voice(body), sound, (*dropped, *lost))
 
 
-def _format(request: SpeechRequest, row: Provider, *, forced: bool) -> tuple[str, tuple[str, ...]]:
-    wanted, has = request.fields.response_format, row.formats
+def _format(request: SpeechRequest, dialect: Dialect, *, forced: bool) -> tuple[str, tuple[str, ...]]:
+    wanted, has = request.fields.response_format, dialect.audio_formats
     if wanted is None or not has or wanted in has:
         return wanted or next(iter(has), USUAL_FORMAT), ()
     if forced:
@@ -92,7 +93,7 @@ def _voice(body: JSON) -> str | None:
 
 
 def voice_of(asked: Order) -> str:
-    """Raises BadRequestError where none is named, and the row has none for such."""
+    """Raises BadRequestError where none is named, and the dialect has none for such."""
     if asked.voice is None:
         raise BadRequestError("Missing required parameter: 'voice'.", param="voice", code="missing_required_parameter")
     if asked.voice in (".", ".."):  # in an address they would lead elsewhere

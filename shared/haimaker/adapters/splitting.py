@@ -16,9 +16,9 @@ from haimaker.pricing.usage import Tokens, total
 def split(request: Asked, attempt: Attempt) -> list[Asked]:
     """The requests to make for one of a client's: one, unless the target takes one prompt or gives one choice at a time."""
     requests: list[Asked] = [request]
-    if isinstance(request, CompletionRequest) and (attempt.provider.single_prompt or not adapters.completes(attempt)):
+    if isinstance(request, CompletionRequest) and (attempt.provider.limits.single_prompt or not adapters.completes(attempt)):
         requests = _one_prompt_each(request)
-    if attempt.provider.single_choice:
+    if attempt.provider.limits.single_choice:
         requests = [_with(each, {"n": None}) for each in requests for _ in range(request.fields.n or 1)]
     return requests
 

@@ -7,7 +7,7 @@ from dataclasses import replace
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from haimaker.accounts.directory import check_usable, require_admin
+from haimaker.accounts.directory import FROM_SETTINGS, check_usable, require_admin
 from haimaker.http.errors import BadRequestError, ConflictError, NotFoundError
 from haimaker.http.json import parse_json
 from haimaker.http.values import JSON, Request
@@ -101,7 +101,9 @@ def changed(account: Account, fields: "Fields", now_s: float) -> Account:
             case "models" | "tags":
                 changes[name] = tuple(value or ())
             case "metadata":
-                changes[name] = value or {}
+                # Whose key it is that settings named is for them to say: without the mark it would outlive them.
+                kept = {"source": FROM_SETTINGS} if account.metadata.get("source") == FROM_SETTINGS else {}
+                changes[name] = {**_without_mark(value or {}), **kept}
             case "aliases" | "default_model" | "router_settings" | "auto_router_id":
                 changes["routing"] = {**changes.get("routing", account.routing), name: value}
             case "blocked" | "log_content":
@@ -109,6 +111,10 @@ def changed(account: Account, fields: "Fields", now_s: float) -> Account:
             case _:
                 changes[ACCOUNT_FIELDS.get(name, name)] = value
     return replace(account, **changes)
+
+
+def _without_mark(metadata: JSON) -> JSON:
+    return {name: value for name, value in metadata.items() if (name, value) != ("source", FROM_SETTINGS)}
 
 
 def told(balance: Balance) -> JSON:
@@ -139,7 +145,7 @@ def when(moment_s: float) -> str | None:
 
 def whole_number(request: Request, name: str, default: int) -> int:
     text = request.query.get(name, str(default))
-    if not (text.isascii() and text.isdigit() and 1 <= int(text[:10]) <= 10**6):
+    if not (text.isascii() and text.isdigit() and len(text) <= 10 and 1 <= int(text) <= 10**6):
         raise BadRequestError(f"'{name}' must be a whole number from 1.", param=name)
     return int(text)
 

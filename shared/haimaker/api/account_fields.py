@@ -5,20 +5,24 @@ from typing import Annotated, Any, TypeVar
 from pydantic import BaseModel, ConfigDict, Field, StrictBool, StrictFloat, StrictInt, StrictStr, ValidationError
 
 from haimaker.http.errors import BadRequestError
+from haimaker.http.sse import dumps
 from haimaker.http.values import JSON
 from haimaker.operations.chat import refuse
 from haimaker.pricing.amounts import SPAN
 
 MOST_USD = 10**7
 MOST = 10**12
+MOST_BYTES = 65_536
+"""Of what an administrator keeps with an account: an item of DynamoDB has 400 KB in all."""
 
 Label = Annotated[StrictStr, Field(min_length=1, max_length=512)]
-Labels = Annotated[list[Label], Field(min_length=1, max_length=1_000)]
+Labels = Annotated[list[Label], Field(min_length=1, max_length=1_000, fail_fast=True)]
+Models = Annotated[list[Label], Field(max_length=1_000, fail_fast=True)]
 Limit = Annotated[StrictInt, Field(ge=0, le=MOST)]
 USD = Annotated[StrictInt | StrictFloat, Field(ge=0, le=MOST_USD)]
-Duration = Annotated[StrictStr, Field(pattern=f"^{SPAN}$")]
-Lifetime = Annotated[StrictStr, Field(pattern=f"^(-1|{SPAN})$")]
-TeamId = Annotated[StrictStr, Field(pattern=r"^[A-Za-z0-9._:@-]{1,128}$")]
+Duration = Annotated[StrictStr, Field(pattern=f"^{SPAN}$", max_length=16)]
+Lifetime = Annotated[StrictStr, Field(pattern=f"^(-1|{SPAN})$", max_length=16)]
+TeamId = Annotated[StrictStr, Field(pattern=r"^[A-Za-z0-9._:@-]{1,128}$", max_length=128)]
 
 
 class Fields(BaseModel):
@@ -39,11 +43,11 @@ class KeyFields(Fields):
     key: Label | None = None
     keys: Labels | None = None
     key_alias: Label | None = None
-    models: list[Label] | None = None
+    models: Models | None = None
     duration: Lifetime | None = None
     team_id: TeamId | None = None
     user_id: Label | None = None
-    tags: Annotated[list[Label], Field(max_length=100)] | None = None
+    tags: Annotated[list[Label], Field(max_length=100, fail_fast=True)] | None = None
     aliases: Annotated[dict[Label, Label], Field(max_length=100)] | None = None
     default_model: Label | None = None
     router_settings: dict[str, Any] | None = None
@@ -53,9 +57,9 @@ class KeyFields(Fields):
 
 class TeamFields(Fields):
     team_id: TeamId | None = None
-    team_ids: Annotated[list[TeamId], Field(min_length=1, max_length=1_000)] | None = None
+    team_ids: Annotated[list[TeamId], Field(min_length=1, max_length=1_000, fail_fast=True)] | None = None
     team_alias: Label | None = None
-    models: list[Label] | None = None
+    models: Models | None = None
     blocked: StrictBool | None = None
 
 
@@ -71,13 +75,18 @@ AnyFields = TypeVar("AnyFields", bound=Fields)
 
 def parse(body: JSON, kind: type[AnyFields]) -> AnyFields:
     """Raises BadRequestError, naming the field."""
+    unknown = next((name for name in body if name not in kind.model_fields), None)
+    if unknown is not None:
+        name = unknown[:100]
+        raise BadRequestError(f"Unknown parameter: '{name}'.", param=name, code="unknown_parameter")
+    for name in ("metadata", "router_settings"):
+        if len(dumps({name: body.get(name)})) > MOST_BYTES:
+            raise BadRequestError(f"'{name}' may have at most {MOST_BYTES} bytes of JSON.", param=name, code="invalid_value")
     try:
         return kind.model_validate(body)
     except ValidationError as error:
         first = error.errors(include_url=False, include_context=False, include_input=False)[0]
         name = "".join(map(str, first["loc"][:1]))[:100]  # of a name that is no text there is no place
-        if first["type"] == "extra_forbidden":
-            raise BadRequestError(f"Unknown parameter: '{name}'.", param=name, code="unknown_parameter") from None
         if first["type"] == "string_pattern_mismatch":
             expected = "a time is written as 30s, 30m, 30h, 30d or 4w"
             if name.startswith("team"):

@@ -41,6 +41,8 @@ def regenerate(store: Store, caller: Account, request: Request) -> JSON:
         raise BadRequestError("A key can't regenerate itself.", param="key")
 
     def ended(account: Account) -> Account:
+        if account.metadata.get("source") == FROM_SETTINGS:
+            raise BadRequestError("A key that settings name is renewed there: HAIMAKER_ADMIN_KEY.", param="key")
         return replace(_checked(store, changed(account, fields, time.time())), blocked=True)
 
     old = administration.update(store, id_of(fields.key), ended)

@@ -16,7 +16,8 @@ from haimaker.models import catalog as prices
 from haimaker.models.catalog import Facts
 from haimaker.models.names import AUTO, is_allowed
 from haimaker.pricing.costs import COUNTED_OTHERWISE
-from haimaker.providers.registry import Provider, serving
+from haimaker.providers.provider import Provider
+from haimaker.providers.registry import definition_for
 from haimaker.routing.router import Router
 from haimaker.store import Account
 
@@ -96,31 +97,31 @@ def _usable(router: Router, account: Account) -> Iterator[JSON]:
 def _served(router: Router) -> Iterator[str]:
     """The models of all providers that are on; a star is no name of one."""
     for provider in router.providers:
-        known = [facts.model for facts in prices.models(provider.priced_as or provider.name) if _serves(provider, facts)]
+        known = [facts.model for facts in prices.models(provider.catalog.priced_as or provider.name) if _serves(provider, facts)]
         own = [name.partition("/")[2] for name in router.config.base_models if name.startswith(f"{provider.name}/")]
-        for model in dict.fromkeys((*provider.models, *own, *known)):
+        for model in dict.fromkeys((*provider.catalog.models, *own, *known)):
             if model != "*":
                 yield f"{provider.name}/{model}"
 
 
 def _serves(provider: Provider, facts: Facts) -> bool:
     """Whether a line of the table is a model that its provider can be asked for, and by an operation that there is."""
-    if provider.unlisted and re.match(provider.unlisted, facts.model):
+    if provider.catalog.unlisted and re.match(provider.catalog.unlisted, facts.model):
         return False
     if facts.mode in ENDPOINTS:
         endpoint = ENDPOINTS[facts.mode]
-        return endpoint in adapters.TASKS and adapters.serves(serving(provider, facts.model, endpoint), endpoint)
-    row = serving(provider, facts.model)
+        return endpoint in adapters.TASKS and adapters.serves(definition_for(provider, facts.model, endpoint), endpoint)
+    row = definition_for(provider, facts.model)
     if not adapters.serves(row, "chat"):
         return False
-    completes = row.completes
+    completes = row.catalog.completes
     return facts.mode == "chat" or (facts.mode == "completion" and bool(completes and re.match(completes, facts.model)))
 
 
 def _is_served_unlisted(router: Router, name: str) -> bool:
     """A server of the deployer's own may have any model; its row says so with a star."""
     prefix = name.partition("/")[0]
-    return any(provider.name == prefix and "*" in provider.models for provider in router.providers)
+    return any(provider.name == prefix and "*" in provider.catalog.models for provider in router.providers)
 
 
 def _told(name: str, facts: Facts) -> JSON:

@@ -57,7 +57,7 @@ class Page(NamedTuple):
     def of(cls, request: Request) -> "Page":
         """`limit`, `cursor` and `order`. Raises BadRequestError."""
         text = request.query.get("limit", str(USUAL_ROWS))
-        if not (text.isascii() and text.isdigit() and 1 <= int(text[:5]) <= MOST_ROWS):
+        if not (text.isascii() and text.isdigit() and len(text) <= 5 and 1 <= int(text) <= MOST_ROWS):
             raise _wrong("limit", f"a whole number from 1 to {MOST_ROWS}")
         cursor = request.query.get("cursor") or None
         if cursor and not CURSOR.fullmatch(cursor):

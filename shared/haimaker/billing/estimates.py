@@ -179,7 +179,7 @@ def _prompt_bound(request: Asked, attempt: Attempt) -> int:
     messages, tools = _messages(request), request.body.get("tools") or ()
     bound = request.size + MESSAGE_TOKENS * len(messages) + TOOL_TOKENS * len(tools)
     if any(request.body.get(name) for name in BRINGS_TOOLS) or any(message.get("role") == "tool" for message in messages):
-        bound += attempt.provider.tool_prompt_tokens
+        bound += attempt.provider.limits.tool_prompt_tokens
     if server_tools(request.body).fills_prompt:
         return facts.max_input_tokens or LARGEST_INPUT_TOKENS
     for kind, inline_bytes in _media(messages):

@@ -2,7 +2,7 @@
 
 import json
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Protocol
@@ -11,7 +11,8 @@ from urllib.parse import quote, urlsplit
 from haimaker.aws.client import Credentials, CredentialSource
 from haimaker.credentials.account_variables import seen_by
 from haimaker.models.catalog import Place
-from haimaker.providers.registry import BY_NAME, PROVIDERS, Provider
+from haimaker.providers.provider import Provider
+from haimaker.providers.registry import NAMES, SIGNED, get, may_be_on
 from haimaker.routing.plan import ProviderAccount
 from haimaker.validation.settings import SettingsError, checked_url
 
@@ -80,9 +81,9 @@ def access_from(
     """The providers that are on, by name: those with a key, and those without a public address whose base URL is set; and the
     accounts that the deployer named beside them. What is wrong with one raises SettingsError, or goes to `without`, and that
     one is off."""
-    rows = [(provider.name, provider, env) for provider in PROVIDERS if not provider.offline]
+    rows = [(name, get(name), env) for name in _candidates(env)]
     for name, account in (accounts or {}).items():
-        base = BY_NAME[account.base]
+        base = get(account.base)
         rows.append((name, base, seen_by(name, account, base, env)))
     found: dict[str, Access | None] = {}
     for name, provider, variables in rows:
@@ -93,7 +94,7 @@ def access_from(
                 raise
             without(error)
     for name in signed_providers(env) or ():
-        if name in found and found[name] is None:
+        if found[name] is None:
             raise SettingsError(f"{SIGNED_PROVIDERS} names {name}, which needs AWS_REGION and AWS credentials.")
     return {name: access for name, access in found.items() if access}
 
@@ -103,21 +104,28 @@ def signed_providers(env: Mapping[str, str]) -> frozenset[str] | None:
     if SIGNED_PROVIDERS not in env:
         return None
     names = frozenset(name.strip() for name in env[SIGNED_PROVIDERS].split(",")) - {"", "none"}
-    known = sorted(provider.name for provider in PROVIDERS if provider.signs_as)
+    known = sorted(SIGNED)
     if not names <= set(known):
         raise SettingsError(f"{SIGNED_PROVIDERS} must be none, or names with commas between, of {', '.join(known)}.")
     return names
 
 
+def _candidates(env: Mapping[str, str]) -> Iterator[str]:
+    """The providers that may be on, without importing the others: those with a variable that they need, or that may sign."""
+    named = signed_providers(env)
+    signing = named if named is not None else SIGNED if _static_credentials(env) else ()
+    return (name for name in NAMES if name in signing or may_be_on(name, env))
+
+
 def _access(provider: Provider, env: Mapping[str, str]) -> Access | None:
     prefix = provider.name.upper()
     base_url_name = f"{prefix}_BASE_URL"
-    api_key = _first(env, f"{prefix}_API_KEY", *provider.api_key_variables)
-    given = _first(env, base_url_name, *provider.base_url_variables)
+    api_key = _first(env, f"{prefix}_API_KEY", *provider.auth.key_variables)
+    given = _first(env, base_url_name, *provider.endpoint.base_url_variables)
     base_url = given or _address(provider, env)
-    credentials = _signing_credentials(provider, env) if provider.signs_as and api_key is None else None
+    credentials = _signing_credentials(provider, env) if provider.auth.signs_as and api_key is None else None
     tokens = _tokens(provider, env) if base_url and api_key is None else None
-    if not base_url or (provider.base_url and not (api_key or credentials or tokens)):
+    if not base_url or (provider.endpoint.base_url and not (api_key or credentials or tokens)):
         return None
     if api_key and not (api_key.isascii() and api_key.isprintable()):
         raise SettingsError(f"The key of {provider.name} holds characters that an HTTP header cannot carry; copy it again.")
@@ -129,10 +137,10 @@ def _access(provider: Provider, env: Mapping[str, str]) -> Access | None:
 def _elsewhere(provider: Provider, given: str | None, env: Mapping[str, str]) -> dict[str, tuple[str, str]]:
     """Where its operations are that have an address or a path of their own; those whose address lacks a variable are left out."""
     found = {}
-    families = (family for row in provider.operations.values() for family in row.families.values() if family.base_url)
-    for name, row in (*provider.operations.items(), *((family.base_url, family) for family in families)):
-        if row.base_url or row.paths:
-            base_url = given or _address(row if row.base_url else provider, env)
+    families = (family for row in provider.operations.values() for family in row.families.values() if family.endpoint.base_url)
+    for name, row in (*provider.operations.items(), *((family.endpoint.base_url, family) for family in families)):
+        if row.endpoint.base_url or row.endpoint.paths:
+            base_url = given or _address(row if row.endpoint.base_url else provider, env)
             if base_url:
                 root, _ = _placed(provider, base_url.rstrip("/"), env)
                 found[name] = _placed(row, root, env)
@@ -145,34 +153,39 @@ def _first(env: Mapping[str, str], *names: str) -> str | None:
 
 def _placed(provider: Provider, base_url: str, env: Mapping[str, str]) -> tuple[str, str]:
     """The address and where operations are under it. An address that goes on to a version's place says which version it is."""
-    if not provider.paths:
+    if not provider.endpoint.paths:
         return base_url, "{path}"
-    version = _first(env, f"{provider.name.upper()}_API_VERSION", *provider.version_variables) or provider.default_version
-    for name, path in provider.paths.items():
+    version = (
+        _first(env, f"{provider.name.upper()}_API_VERSION", *provider.endpoint.version_variables)
+        or provider.endpoint.default_version
+    )
+    for name, path in provider.endpoint.paths.items():
         place = path.partition("{")[0]
         if name != "*" and base_url.endswith(place):
             version, base_url = name, base_url.removesuffix(place)
-    return base_url, provider.paths.get(version, provider.paths["*"]).replace("{version}", quote(version, safe=""))
+    return base_url, provider.endpoint.paths.get(version, provider.endpoint.paths["*"]).replace(
+        "{version}", quote(version, safe="")
+    )
 
 
 def _address(provider: Provider, env: Mapping[str, str]) -> str | None:
     """A row's address with what the environment says of its variable parts; None while one of them is missing."""
     known = {name: value.rstrip("/") for name, value in env.items()}
     known |= {"AWS_REGION": region} if (region := aws_region_of(env)) else {}
-    location = env.get(f"{provider.name.upper()}_LOCATION", provider.default_location)
-    if provider.hosts:
-        known["HOST"] = provider.hosts.get(location, provider.hosts["*"]).format(location=location)
+    location = env.get(f"{provider.name.upper()}_LOCATION", provider.endpoint.default_location)
+    if provider.endpoint.hosts:
+        known["HOST"] = provider.endpoint.hosts.get(location, provider.endpoint.hosts["*"]).format(location=location)
         known["LOCATION"] = location
     try:
-        return provider.base_url.format_map(known)
+        return provider.endpoint.base_url.format_map(known)
     except KeyError:
         return None
 
 
 def _tokens(provider: Provider, env: Mapping[str, str]) -> TokenSource | None:
     """As one of the variables gives it, or from an account that is given as JSON, or as the file that Google's own tools name."""
-    given = _first(env, *provider.token_variables)
-    if given or not provider.takes_google_tokens:
+    given = _first(env, *provider.auth.token_variables)
+    if given or not provider.auth.takes_google_tokens:
         return GivenToken(given) if given else None
     name = f"{provider.name.upper()}_CREDENTIALS"
     text = env.get(name)

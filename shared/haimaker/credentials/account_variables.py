@@ -18,13 +18,13 @@ def seen_by(name: str, account: ProviderAccount, base: Provider, env: Mapping[st
     prefix, theirs = _prefix(name), _prefix(base.name)
     own = {variable.removeprefix(prefix): value for variable, value in env.items() if variable.startswith(prefix)}
     own |= {variable.removeprefix(theirs): value for variable, value in account.settings.items()}
-    secret = {f"{theirs}API_KEY", f"{theirs}CREDENTIALS", *base.api_key_variables, *base.token_variables}
+    secret = {f"{theirs}API_KEY", f"{theirs}CREDENTIALS", *base.auth.key_variables, *base.auth.token_variables}
     secret |= {*AWS_CREDENTIALS, *GOOGLE_CREDENTIALS}
     kept = {
         variable: value
         for variable, value in env.items()
         if (variable in secret and account.shares_credentials)
-        or not (variable in secret or variable.startswith(theirs) or variable in base.base_url_variables)
+        or not (variable in secret or variable.startswith(theirs) or variable in base.endpoint.base_url_variables)
     }
     return {**kept, **own, **{f"{theirs}{variable}": value for variable, value in own.items()}}
 

@@ -4,21 +4,21 @@ from haimaker.aws.client import AWSError, Credentials, CredentialSource, sign
 from haimaker.credentials.access import Access
 from haimaker.http.errors import ServiceUnavailableError
 from haimaker.http.values import UpstreamRequest
-from haimaker.providers.registry import Provider
+from haimaker.providers.provider import Provider
 
 
 def headers_for(provider: Provider, access: Access, request: UpstreamRequest, now_s: float) -> dict[str, str]:
     """The headers that let a call in: a key, a token, or an AWS signature over all of it. None for a server that asks for none."""
     if access.api_key:
-        has_scheme = provider.key_header == "authorization"
-        return {provider.key_header: f"{provider.key_scheme} {access.api_key}" if has_scheme else access.api_key}
+        has_scheme = provider.auth.key_header == "authorization"
+        return {provider.auth.key_header: f"{provider.auth.key_scheme} {access.api_key}" if has_scheme else access.api_key}
     if access.tokens:
         return {"authorization": f"Bearer {access.tokens.token()}"}
-    if access.credentials and provider.signs_as:
+    if access.credentials and provider.auth.signs_as:
         url = access.base_url + request.path
         content_type = {name: value for name, value in request.headers.items() if name == "content-type"}
         credentials = _current(access.credentials)
-        signed = sign(credentials, provider.signs_as, access.region, request.method, url, content_type, request.body, now_s)
+        signed = sign(credentials, provider.auth.signs_as, access.region, request.method, url, content_type, request.body, now_s)
         return {name: value for name, value in signed.items() if name != "host"}
     return {}
 

@@ -207,6 +207,8 @@ EXPLAINED_REFUSALS |= {"unsupported_country_region_territory"}
 
 RETRYABLE = {408, 429}
 MESSAGE_LENGTH = 2_000
+NAME_LENGTH = 200
+"""Of a code or a parameter, which are kept with the request's record."""
 
 
 def from_upstream(status: int, said: ErrorFields, headers: Mapping[str, str], now_s: float = 0) -> APIError:
@@ -217,12 +219,13 @@ def from_upstream(status: int, said: ErrorFields, headers: Mapping[str, str], no
 
 
 def _of_status(status: int, said: ErrorFields, headers: Mapping[str, str], now_s: float) -> APIError:
-    code = said.code
+    code = said.code[:NAME_LENGTH] if said.code else None
     if status == 401 or code == "invalid_api_key" or (status == 403 and code not in EXPLAINED_REFUSALS):
         return ProviderAuthError("The provider refused the gateway's credentials. Ask the gateway's administrator to renew them.")
     message = _printable(said.message) or f"The provider answered with status {status} and no explanation."
     kept = _retry_headers(headers, now_s, said.retry_after_s)
-    fields: dict[str, Any] = {"code": code, "param": said.param, "headers": kept}
+    param = said.param[:NAME_LENGTH] if said.param else None
+    fields: dict[str, Any] = {"code": code, "param": param, "headers": kept}
     if 400 <= status < 500 and status not in RETRYABLE and code is not None and code in BY_CODE:
         return BY_CODE[code](message, **fields)
     if status in BY_STATUS:

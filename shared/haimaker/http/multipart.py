@@ -52,7 +52,7 @@ def decode(content_type: str, body: bytes) -> Form:
         )
         for part in parser:
             if part.filename is None:
-                fields.append((part.name, part.value))
+                fields.append((part.name, part.raw.decode("utf-8")))  # not as the part says: some charsets are quadratic
             else:
                 files.append((part.name, File(part.filename, part.content_type, part.raw)))
     except (MultipartError, ValueError, LookupError) as error:

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 from haimaker.http.errors import APIError
 from haimaker.http.values import JSON
 from haimaker.observability import metrics
-from haimaker.providers.registry import BY_NAME
+from haimaker.providers.registry import find
 from haimaker.store import Crossing, Record
 
 if TYPE_CHECKING:
@@ -85,7 +85,7 @@ class Observer:
 def fields_of(record: Record) -> JSON:
     """What the line says of a request; what is not known is left out, but for an unknown cost."""
     detail = record.detail
-    provider = BY_NAME.get(detail["provider"] or "")
+    provider = find(detail["provider"] or "")
     first_chunk_ms = detail["first_chunk_ms"]
     fields = {
         "request_id": record.request_id,
@@ -94,7 +94,7 @@ def fields_of(record: Record) -> JSON:
         "http.response.status_code": detail["http_status"],
         "error.type": detail["error"],
         "gen_ai.operation.name": detail["operation"],
-        "gen_ai.provider.name": provider and (provider.telemetry_name or provider.name),
+        "gen_ai.provider.name": provider and (provider.catalog.telemetry_name or provider.name),
         "gen_ai.request.model": detail["asked_model"],
         "gen_ai.request.stream": detail["stream"],
         "gen_ai.response.model": detail["model"],

@@ -13,6 +13,7 @@ from haimaker.http.json import parse_json
 from haimaker.http.values import JSON
 from haimaker.models.names import AUTO
 from haimaker.operations.attempt import Attempt
+from haimaker.validation.bounds import MAX_ITEMS, MAX_NAME, Name, Objects, Parts, Text, TokenIds
 
 if TYPE_CHECKING:
     from haimaker.pricing.usage import Tokens
@@ -31,10 +32,10 @@ class _Checked(BaseModel):
 
 
 class Message(_Checked):
-    role: Annotated[StrictStr, Field(min_length=1)]
-    content: StrictStr | list[dict[str, Any]] | None = None
-    name: StrictStr | None = None
-    tool_calls: list[dict[str, Any]] | None = None
+    role: Annotated[StrictStr, Field(min_length=1, max_length=MAX_NAME)]
+    content: Text | Parts | None = None
+    name: Name | None = None
+    tool_calls: Parts | None = None
 
 
 class StreamOptions(_Checked):
@@ -49,7 +50,7 @@ class CommonFields(_Checked):
 
     model: Annotated[StrictStr, Field(min_length=1, max_length=512)]
     stream: StrictBool | None = None
-    user: StrictStr | None = None
+    user: Name | None = None
 
 
 class SharedFields(CommonFields):
@@ -64,8 +65,8 @@ class SharedFields(CommonFields):
     presence_penalty: Number | None = None
     frequency_penalty: Number | None = None
     seed: StrictInt | None = None
-    stop: StrictStr | list[StrictStr] | None = None
-    service_tier: StrictStr | None = None
+    stop: Text | Annotated[list[Text], Field(max_length=MAX_ITEMS, fail_fast=True)] | None = None
+    service_tier: Name | None = None
 
 
 class ChatFields(SharedFields):
@@ -73,18 +74,17 @@ class ChatFields(SharedFields):
 
     model: Annotated[StrictStr, Field(min_length=1, max_length=512)] = AUTO
 
-    messages: Annotated[list[Message], Field(min_length=1)]
-    tools: list[dict[str, Any]] | None = None
+    messages: Annotated[list[Message], Field(min_length=1, max_length=MAX_ITEMS, fail_fast=True)]
+    tools: Objects | None = None
     response_format: dict[str, Any] | None = None
 
 
-Texts = Annotated[list[StrictStr], Field(min_length=1, max_length=MAX_PROMPTS)]
-TokenIds = Annotated[list[StrictInt], Field(min_length=1)]
-ManyTokenIds = Annotated[list[TokenIds], Field(min_length=1, max_length=MAX_PROMPTS)]
+Texts = Annotated[list[Text], Field(min_length=1, max_length=MAX_PROMPTS, fail_fast=True)]
+ManyTokenIds = Annotated[list[TokenIds], Field(min_length=1, max_length=MAX_PROMPTS, fail_fast=True)]
 
 
 class CompletionFields(SharedFields):
-    prompt: StrictStr | Texts | TokenIds | ManyTokenIds
+    prompt: Text | Texts | TokenIds | ManyTokenIds
     max_tokens: Annotated[StrictInt, Field(ge=0, le=MAX_TOKENS)] | None = None
     """None of its own is of use with `echo` and `logprobs`: the prompt's are then all that is asked for."""
     best_of: Annotated[StrictInt, Field(ge=1, le=MAX_CHOICES)] | None = None

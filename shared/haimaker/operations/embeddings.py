@@ -9,17 +9,18 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Annotated, Any, Literal, NamedTuple
 
-from pydantic import Field, StrictInt, StrictStr, ValidationError
+from pydantic import Field, StrictInt, ValidationError
 
 from haimaker.http.errors import BadGatewayError, BadRequestError
 from haimaker.http.json import parse_json
 from haimaker.http.sse import dumps
 from haimaker.http.values import JSON, Request
 from haimaker.operations.attempt import Attempt
-from haimaker.operations.chat import OURS, CommonFields, ManyTokenIds, TokenIds, refuse, with_model
+from haimaker.operations.chat import OURS, CommonFields, ManyTokenIds, refuse, with_model
 from haimaker.operations.operation import Made, Task
 from haimaker.pricing import usage
 from haimaker.pricing.usage import Tokens
+from haimaker.validation.bounds import SomeText, TokenIds
 
 MOST_INPUTS = 2_048
 OPENAI = frozenset({"dimensions", "encoding_format", "input", "model", "user"})
@@ -32,8 +33,7 @@ https://docs.voyageai.com/docs/multimodal-embeddings"""
 IMAGE_PREFIX = "data:image/"
 IMAGE_FIELDS = ("image", "image_url")
 
-Text = Annotated[StrictStr, Field(min_length=1)]
-Texts = Annotated[list[Text | dict[str, Any]], Field(min_length=1, max_length=MOST_INPUTS)]
+Texts = Annotated[list[SomeText | dict[str, Any]], Field(min_length=1, max_length=MOST_INPUTS, fail_fast=True)]
 
 
 class Content(NamedTuple):
@@ -46,7 +46,7 @@ class Content(NamedTuple):
 class EmbeddingFields(CommonFields):
     """The fields that are read here."""
 
-    input: Text | Texts | TokenIds | ManyTokenIds
+    input: SomeText | Texts | TokenIds | ManyTokenIds
     dimensions: Annotated[StrictInt, Field(ge=1)] | None = None
     encoding_format: Literal["float", "base64"] | None = None
 

@@ -20,6 +20,7 @@ from haimaker.pricing import image_usage as image_counts
 from haimaker.pricing import usage
 from haimaker.pricing.image_variants import Size, size_of
 from haimaker.pricing.usage import Tokens
+from haimaker.validation.bounds import Text
 
 MOST_IMAGES = 10
 Form = Literal["url", "b64_json"]
@@ -35,7 +36,7 @@ class ImageFields(CommonFields):
     output_format: Annotated[StrictStr, Field(min_length=1, max_length=32)] | None = None
     partial_images: Annotated[StrictInt, Field(ge=0, le=3)] | None = None
     drop_params: StrictBool | None = None
-    prompt: StrictStr | None = None
+    prompt: Text | None = None
 
 
 class PromptFields(ImageFields):

@@ -20,6 +20,7 @@ from haimaker.operations.moderation_results import IMAGE, TEXT, worse
 from haimaker.operations.operation import Made, Task
 from haimaker.pricing import usage
 from haimaker.pricing.usage import Tokens
+from haimaker.validation.bounds import SomeText
 
 DEFAULT_MODEL = "omni-moderation-latest"
 MOST_INPUTS = 2_048
@@ -33,15 +34,14 @@ UNIT_CHARACTERS = 1_000
 """Of a text, where they are billed by the thousand that is begun."""
 OPENAI = frozenset({"input", "model", "user", "stream"})
 
-Text = Annotated[StrictStr, Field(min_length=1)]
-Inputs = Annotated[list[Text | dict[str, Any]], Field(min_length=1, max_length=MOST_INPUTS)]
+Inputs = Annotated[list[SomeText | dict[str, Any]], Field(min_length=1, max_length=MOST_INPUTS, fail_fast=True)]
 
 
 class ModerationFields(CommonFields):
     """The fields that are read here."""
 
     model: Annotated[StrictStr, Field(min_length=1, max_length=512)] = DEFAULT_MODEL
-    input: Text | Inputs
+    input: SomeText | Inputs
 
 
 class Piece(NamedTuple):

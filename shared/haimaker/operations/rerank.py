@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Annotated, Any
 
-from pydantic import Field, StrictBool, StrictInt, StrictStr, ValidationError
+from pydantic import Field, StrictBool, StrictInt, ValidationError
 
 from haimaker.http.errors import BadRequestError
 from haimaker.http.json import parse_json
@@ -19,6 +19,7 @@ from haimaker.operations.chat import OURS, CommonFields, refuse, with_model
 from haimaker.operations.operation import Made, Task
 from haimaker.pricing import usage
 from haimaker.pricing.usage import Tokens
+from haimaker.validation.bounds import MAX_ITEMS, MAX_PARTS, Name, SomeText
 
 TOO_MANY_CHUNKS = 10_000
 """Documents, times the chunks that each may have, must be fewer."""
@@ -32,18 +33,17 @@ IMAGE_TOKENS = 50_000
 IMAGE_FIELDS = ("image", "content")
 OF_DOCUMENTS = ("documents", "rank_fields")
 
-Text = Annotated[StrictStr, Field(min_length=1)]
 Count = Annotated[StrictInt, Field(ge=1, le=10**9)]
 
 
 class RerankFields(CommonFields):
     """The fields that are read here."""
 
-    query: Text
-    documents: Annotated[list[Text | dict[str, Any]], Field(min_length=1)]
+    query: SomeText
+    documents: Annotated[list[SomeText | dict[str, Any]], Field(min_length=1, max_length=MAX_ITEMS, fail_fast=True)]
     top_n: Count | None = None
     return_documents: StrictBool | None = None
-    rank_fields: Annotated[list[StrictStr], Field(min_length=1)] | None = None
+    rank_fields: Annotated[list[Name], Field(min_length=1, max_length=MAX_PARTS, fail_fast=True)] | None = None
     max_tokens_per_doc: Count | None = None
     max_chunks_per_doc: Count | None = None
 

@@ -18,6 +18,7 @@ from haimaker.operations.chat import CommonFields, Form, refuse, with_model
 from haimaker.operations.operation import Task
 from haimaker.pricing import usage
 from haimaker.pricing.usage import Tokens
+from haimaker.validation.bounds import MAX_NAME, SomeText, Text
 
 SLOWEST, FASTEST = 0.25, 4.0
 TEXT_TOKENS = 64
@@ -32,22 +33,22 @@ ESCAPED = "&<>\"'"
 ESCAPE_CHARACTERS = 5
 """How much longer one of these gets where a provider takes markup."""
 
-Text = Annotated[StrictStr, Field(min_length=1)]
+Voice = Annotated[StrictStr, Field(min_length=1, max_length=MAX_NAME)]
 Format = Literal["mp3", "opus", "aac", "flac", "wav", "pcm"]
 
 
 class CustomVoice(BaseModel):
     model_config = ConfigDict(extra="ignore", frozen=True)
 
-    id: Text
+    id: Voice
 
 
 class SpeechFields(CommonFields):
     """The fields that are read here."""
 
-    input: Text
-    voice: Text | CustomVoice | None = None
-    instructions: StrictStr | None = None
+    input: SomeText
+    voice: Voice | CustomVoice | None = None
+    instructions: Text | None = None
     response_format: Format | None = None
     speed: Annotated[StrictInt | StrictFloat, Field(ge=SLOWEST, le=FASTEST)] | None = None
     stream_format: Literal["sse", "audio"] | None = None

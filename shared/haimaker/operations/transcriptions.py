@@ -24,6 +24,7 @@ from haimaker.operations.operation import Made, Task
 from haimaker.operations.transcripts import TEXTS, Transcript
 from haimaker.pricing import usage
 from haimaker.pricing.usage import Tokens
+from haimaker.validation.bounds import Text
 
 ENDINGS = ("flac", "mp3", "mp4", "mpeg", "mpga", "m4a", "ogg", "oga", "opus", "wav", "webm", "aac", "aiff", "wma", "mov", "mkv")
 """Some providers go by a file's name alone."""
@@ -46,10 +47,10 @@ class TranscriptionFields(CommonFields):
 
     stream: bool | None = None
     language: Annotated[StrictStr, Field(max_length=64)] | None = None
-    prompt: StrictStr | None = None
+    prompt: Text | None = None
     response_format: Literal["json", "text", "srt", "verbose_json", "vtt", "diarized_json"] = "json"
     temperature: Annotated[float, Field(ge=0, le=2, allow_inf_nan=False)] | None = None
-    timestamp_granularities: tuple[Literal["word", "segment"], ...] = ()
+    timestamp_granularities: Annotated[tuple[Literal["word", "segment"], ...], Field(max_length=16, fail_fast=True)] = ()
     diarize: bool = False
     drop_params: bool = False
 
@@ -124,7 +125,7 @@ class TranscriptionRequest(Task):
         if by_tokens(attempt.facts):
             return replace(said, input_ms=0) if said.prompt or said.completion or said.reported_units else None
         heard_ms = said.input_ms or _ms(seconds) * self._channels() or self._billed_ms(attempt)
-        return replace(said, input_ms=max(heard_ms, attempt.provider.least_sound_ms), variant=self._variant)
+        return replace(said, input_ms=max(heard_ms, attempt.provider.limits.min_audio_ms), variant=self._variant)
 
     def usage(self, tokens: Tokens) -> JSON:
         prompt, completion = tokens.prompt, tokens.completion
@@ -179,7 +180,7 @@ class TranscriptionRequest(Task):
         return "diarized" if self.wants_speakers else "plain"
 
     def _billed_ms(self, attempt: Attempt) -> int:
-        return max(self.sound.duration_ms * self._channels(), attempt.provider.least_sound_ms)
+        return max(self.sound.duration_ms * self._channels(), attempt.provider.limits.min_audio_ms)
 
     def _channels(self) -> int:
         return self.sound.channels if any(self.body.get(name) in ("true", "True", "1") for name in BY_CHANNEL) else 1

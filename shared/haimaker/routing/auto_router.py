@@ -168,9 +168,9 @@ def _measured(rule: Rule, similarity: float) -> Considered:
 def _listed(targets: Targets, row: Provider) -> Iterator[tuple[str, Facts]]:
     """The priced chat models of a provider that are made for conversation."""
     own = [name.partition("/")[2] for name in targets.config.base_models if name.startswith(f"{row.name}/")]
-    known = [facts.model for facts in models(row.priced_as or row.name) if facts.mode == "chat"]
-    for model in dict.fromkeys((*row.models, *own, *known)):
-        special = "*" in model or NO_ASSISTANT.match(model) or (row.unlisted and re.match(row.unlisted, model))
+    known = [facts.model for facts in models(row.catalog.priced_as or row.name) if facts.mode == "chat"]
+    for model in dict.fromkeys((*row.catalog.models, *own, *known)):
+        special = "*" in model or NO_ASSISTANT.match(model) or (row.catalog.unlisted and re.match(row.catalog.unlisted, model))
         facts = targets.facts_of(f"{row.name}/{model}")
         if not special and facts.priced and facts.mode == "chat":
             yield f"{row.name}/{model}", facts

@@ -3,7 +3,7 @@
 from haimaker import adapters
 from haimaker.models.catalog import Facts, to_units
 from haimaker.models.names import is_allowed
-from haimaker.providers.registry import serving
+from haimaker.providers.registry import definition_for
 from haimaker.routing.context import Situation
 from haimaker.routing.plan import LeftOut
 from haimaker.routing.preferences import NONE
@@ -32,9 +32,9 @@ def refusal(targets: Targets, target: str, at: Situation, facts: Facts | None = 
     if row is None or not (slash and model) or not STEPS.isdisjoint(model.split("/")):
         return LeftOut(target, "model_not_found", "there is no such model")
     if not targets.is_on(name):
-        missing = f"{name.upper().replace('-', '_')}_{'API_KEY' if row.base_url else 'BASE_URL'}"
+        missing = f"{name.upper().replace('-', '_')}_{'API_KEY' if row.endpoint.base_url else 'BASE_URL'}"
         return LeftOut(target, "provider_not_configured", f"the provider {name!r} has no credentials here ({missing})")
-    if not adapters.serves(serving(row, model, at.endpoint), at.endpoint):
+    if not adapters.serves(definition_for(row, model, at.endpoint), at.endpoint):
         return LeftOut(target, "unsupported_endpoint", f"the provider {name!r} is not known to serve {at.endpoint}")
     if at.wishes is NONE and not at.chosen:
         return None
@@ -63,8 +63,8 @@ def _takes(targets: Targets, target: str, facts: Facts, parameter: str, endpoint
 
     name, _, model = target.partition("/")
     row = targets.row(name)
-    rules = serving(row, model, endpoint).for_model(facts.model) if row else None
-    refused = bool(rules and (parameter in rules.drop or parameter in rules.refuse))
+    dialect = definition_for(row, model, endpoint).dialect.for_model(facts.model) if row else None
+    refused = bool(dialect and (parameter in dialect.drop or parameter in dialect.refuse))
     return not refused and CAPABILITY_OF.get(parameter, parameter) in {parameter, *facts.supports}
 
 

@@ -35,8 +35,8 @@ def needed(body: JSON) -> frozenset[str]:
 
 def _needed(body: JSON) -> Iterator[str]:
     for part in _parts(body.get("messages")):
-        if part.get("type") in PART_NEEDS:
-            yield PART_NEEDS[str(part["type"])]
+        if isinstance(kind := part.get("type"), str) and kind in PART_NEEDS:
+            yield PART_NEEDS[kind]
     for tool in _objects(body.get("tools")):
         yield "web_search" if tool.get("type") in SEARCH_TOOLS else "function_calling"
     if body.get("functions"):

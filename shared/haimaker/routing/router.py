@@ -9,7 +9,7 @@ from haimaker.http.errors import APIError, BadRequestError, NotFoundError, Permi
 from haimaker.http.values import Patience
 from haimaker.models.names import is_allowed
 from haimaker.operations.attempt import Attempt
-from haimaker.providers.registry import serving
+from haimaker.providers.registry import definition_for
 from haimaker.routing.context import Situation
 from haimaker.routing.eligibility import refusal
 from haimaker.routing.plan import LeftOut, Plan, Route, Weighted
@@ -135,7 +135,7 @@ class _List:
         row = self.router.row(name)
         assert row is not None
         at = self.at
-        row = serving(row, model, at.endpoint)
+        row = definition_for(row, model, at.endpoint)
         patience = patience.within(at.wishes.patience)
         return Attempt(at.request_id, at.created_s, row, model, self.router.facts_of(target), patience=patience)
 

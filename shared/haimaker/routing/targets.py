@@ -7,7 +7,7 @@ from functools import cached_property
 
 from haimaker.models.catalog import Facts, Place, facts
 from haimaker.providers.provider import Provider
-from haimaker.providers.registry import BY_NAME
+from haimaker.providers.registry import ONLINE, find
 from haimaker.routing.plan import Config
 
 
@@ -23,7 +23,7 @@ class Targets:
     def row(self, name: str) -> Provider | None:
         """A provider's, or that of an account which the deployer named."""
         account = self.config.accounts.get(name)
-        return account.row if account else BY_NAME.get(name)
+        return account.row if account else find(name)
 
     def names(self, target: str) -> tuple[str, ...]:
         """What a client may call the provider of a target: its account, or whose account that is."""
@@ -53,7 +53,7 @@ class Targets:
 
     def would_list(self, model: str) -> list[str]:
         """The providers of the table that list a bare name, on or not."""
-        return [row.name for row in BY_NAME.values() if model and not row.offline and facts(row.name, model)]
+        return [name for name in ONLINE if model and facts(name, model)]
 
     def is_on(self, name: str) -> bool:
         return name in self._on
@@ -67,8 +67,8 @@ class Targets:
         names = [f"{name}/{model}" for name in self.names(target)]
         base = next((self.config.base_models[name] for name in names if name in self.config.base_models), None)
         known = facts_of_base(row, base) if base else _facts(row, model)
-        known = known or Facts.unknown(provider, model, row.modes.get(model, "chat")).with_prices(row.prices)
-        known = known.at(self.places.get(provider) or Place(row.default_location))
+        known = known or Facts.unknown(provider, model, row.catalog.modes.get(model, "chat")).with_prices(row.catalog.prices)
+        known = known.at(self.places.get(provider) or Place(row.endpoint.default_location))
         for name in (pattern for each in names for pattern in _price_names(each)):
             if name in self.config.prices:
                 return known.with_prices(self.config.prices[name])
@@ -81,22 +81,21 @@ class Targets:
 
 def _facts(row: Provider, model: str) -> Facts | None:
     """By its own name, or by that of those that it is one of."""
-    owner = row.priced_as or row.name
-    together = (name for pattern, name in row.known_as.items() if re.match(pattern, model))
+    owner = row.catalog.priced_as or row.name
+    together = (name for pattern, name in row.catalog.known_as.items() if re.match(pattern, model))
     return next((found for name in (model, *together) if (found := facts(owner, name))), None)
 
 
 def facts_of_base(row: Provider, base: str) -> Facts | None:
     """What the table says of a model that goes by another name: as the provider has it, or another, as `provider/model`."""
     owner, _, model = base.partition("/")
-    return facts(row.priced_as or row.name, base) or facts(owner, model)
+    return facts(row.catalog.priced_as or row.name, base) or facts(owner, model)
 
 
 def account_row(name: str, base: Provider) -> Provider:
-    """A provider's row, and those of its families and operations, under the name of an account."""
-    families = {pattern: account_row(name, row) for pattern, row in base.families.items()}
-    operations = {endpoint: account_row(name, row) for endpoint, row in base.operations.items()}
-    return replace(base, name=name, priced_as=base.priced_as or base.name, families=families, operations=operations)
+    """A provider's definition under the name of an account, at the prices of the provider."""
+    catalog = replace(base.catalog, priced_as=base.catalog.priced_as or base.name)
+    return replace(base.named(name), catalog=catalog)
 
 
 def _price_names(target: str) -> Iterator[str]:

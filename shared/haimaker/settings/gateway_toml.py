@@ -16,7 +16,7 @@ from haimaker.http.values import Patience
 from haimaker.models.catalog import Facts
 from haimaker.models.names import AUTO
 from haimaker.observability.redaction import BUILT_IN, Redaction
-from haimaker.providers.registry import BY_NAME, PROVIDERS
+from haimaker.providers.registry import NAMES, ONLINE, find, get
 from haimaker.routing import auto_rules
 from haimaker.routing.plan import BACK_OFF, RESTING, STRATEGIES, BackOff, Config, ProviderAccount, Resting, Route, Weighted
 from haimaker.routing.targets import Targets, account_row, facts_of_base
@@ -151,18 +151,18 @@ def _pattern(table: Table, name: str) -> str:
 
 
 def _account(name: str, table: Table) -> ProviderAccount:
-    if name in BY_NAME:
+    if name in NAMES:
         raise Mistake(table.place, "is a provider's own name; an account needs another")
-    base = table.one_of("provider", [row.name for row in PROVIDERS if not row.offline], "")
+    base = table.one_of("provider", ONLINE, "")
     settings = Table((*table.place, "settings"), table.take("settings", {}))
     found = {variable: settings.text(variable) for variable in sorted(settings.own)}
-    return ProviderAccount(account_row(name, BY_NAME[base]), base, found, table.flag("shares_credentials"))
+    return ProviderAccount(account_row(name, get(base)), base, found, table.flag("shares_credentials"))
 
 
 def _base_model(accounts: Mapping[str, ProviderAccount], name: str, table: Table) -> str:
     base = table.text("base_model", example="gpt-4o")
     provider = name.partition("/")[0]
-    row = accounts[provider].row if provider in accounts else BY_NAME.get(provider)
+    row = accounts[provider].row if provider in accounts else find(provider)
     if row is None or not facts_of_base(row, base):
         raise Mistake(table.place, f"the table of prices has no {base!r}; it may be written provider/model")
     return base
@@ -182,7 +182,7 @@ def _price(name: str, table: Table) -> dict[str, str | int | float]:
 
 def _check_names(config: Config) -> None:
     """That every name in a list of models can be one: a route, a provider's or account's, or a bare model that a provider lists."""
-    known = Targets(config, PROVIDERS)
+    known = Targets(config, ())
     routes = [(("routes", name), route) for name, route in config.routes.items()]
     for place, route in [(("defaults",), config.default), *routes]:
         for position, target in enumerate(route.targets):
@@ -205,7 +205,7 @@ def _check(known: Targets, place: tuple[str | int, ...], model: str, *, routes_t
         return
     if known.row(model.partition("/")[0]) and "/" in model:
         return
-    if "/" in model or not next(known.listing(model), None):
+    if "/" in model or not known.would_list(model):
         raise Mistake(place, f"{model!r} is neither a route nor a model of a provider")
 
 

@@ -10,7 +10,7 @@ from haimaker.aws.access import AWSAccess
 from haimaker.credentials.access import SIGNED_PROVIDERS, Access, access_from, aws_credentials_of, aws_region_of, signed_providers
 from haimaker.observability.metrics import BY_PROVIDER
 from haimaker.pricing.amounts import UserBudget, is_span, nanousd_of, seconds_of
-from haimaker.providers.registry import BY_NAME
+from haimaker.providers.registry import NAMES
 from haimaker.routing.plan import Config
 from haimaker.validation.settings import SettingsError, checked_url
 
@@ -181,7 +181,7 @@ def _with_base_urls(env: Mapping[str, str]) -> dict[str, str]:
     found = dict(env)
     for entry in env.get("HAIMAKER_PROVIDER_BASE_URLS", "").split(","):
         name, _, url = entry.strip().partition("=")
-        if name and name not in BY_NAME:
+        if name and name not in NAMES:
             raise SettingsError(f"ProviderBaseUrls must be name=url with commas between; {name!r} is no provider.")
         if name:
             found[f"{name.upper()}_BASE_URL"] = checked_url("ProviderBaseUrls", url, "openai=https://api.openai.com/v1")

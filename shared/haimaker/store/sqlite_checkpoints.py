@@ -40,8 +40,10 @@ class Checkpoints:
 
     def _run(self) -> None:
         connection: sqlite3.Connection | None = None
-        while self._committed.wait() and not self._closed.is_set():
+        while self._committed.wait():
             self._committed.clear()
+            if self._closed.is_set():  # asked after the clearing, since `close` sets it first
+                break
             with suppress(sqlite3.Error):  # a full disk, for one: the log keeps what was committed, and the next commit asks again
                 connection = connection or self._connect()
                 connection.execute("PRAGMA wal_checkpoint(PASSIVE)")

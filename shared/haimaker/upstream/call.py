@@ -103,7 +103,7 @@ class Caller:
     def _requests(self, attempt: Attempt) -> list[Asked]:
         """What to ask of a target; images are fetched for the first that takes no links."""
         request = self.request
-        if attempt.provider.inlines_images and isinstance(request, ChatRequest):
+        if attempt.provider.limits.inlines_images and isinstance(request, ChatRequest):
             request = self._inlined = self._inlined or self.upstreams.images.inlined(request, self.fetch_bounds())
         assert isinstance(request, Asked)
         return choices.split(request, attempt)
@@ -153,7 +153,7 @@ class Caller:
 
     def _charge(self, trial: Trial, body: JSON) -> None:
         tokens = _used(self._sent or self.request, trial.attempt, body)
-        reports = trial.attempt.provider.reports_cost
+        reports = trial.attempt.provider.catalog.reports_cost
         trial.use(tokens if reports else replace(tokens, reported_units=None), estimated=not usage.is_plausible(body.get("usage")))
 
     def _chunks(self, response: UpstreamResponse, trial: Trial) -> Iterator[Chunk]:
@@ -196,7 +196,7 @@ class Caller:
 
     def _sited(self, attempt: Attempt) -> Attempt:
         """With the region where it is sent to."""
-        if not attempt.provider.signs_as:
+        if not attempt.provider.auth.signs_as:
             return attempt
         return replace(attempt, region=self.upstreams.access[attempt.provider.name].region)
 
@@ -206,11 +206,13 @@ class Caller:
         left_s = self.deadline_s - time.monotonic()
         if left_s <= 0 or self.cancel.requested:
             raise TransportError("There was no time left to ask the provider.", sent=False, timed_out=True)
-        access = self.upstreams.access[attempt.provider.name].for_operation(self.request.endpoint, attempt.provider.base_url)
+        access = self.upstreams.access[attempt.provider.name].for_operation(
+            self.request.endpoint, attempt.provider.endpoint.base_url
+        )
         access = access.at_version(request.version)
-        place = attempt.provider.placed(streamed=self.request.streams)
+        place = attempt.provider.endpoint.path_for(streamed=self.request.streams)
         request = replace(request, path=access.path_of(request.path, attempt.model, place))
-        forwarded = {name: self.headers[name] for name in attempt.provider.forwards if _is_plain(self.headers.get(name))}
+        forwarded = {name: self.headers[name] for name in attempt.provider.dialect.forwards if _is_plain(self.headers.get(name))}
         headers = {name: _both(request.headers.get(name), value) for name, value in forwarded.items()}
         headers |= authorize.headers_for(attempt.provider, access, request, time.time())
         timeouts = self._timeouts(attempt.patience, left_s)

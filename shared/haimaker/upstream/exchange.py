@@ -168,7 +168,7 @@ class Exchange:
 def _tokens(said: JSON, service_tier: Any, trial: Trial) -> Tokens:
     """The counts of a usage object; the cost that it reports counts only from a provider that is known to report it."""
     tokens = usage.from_openai(said, service_tier)
-    return tokens if trial.attempt.provider.reports_cost else replace(tokens, reported_units=None)
+    return tokens if trial.attempt.provider.catalog.reports_cost else replace(tokens, reported_units=None)
 
 
 def _with_cost(said: Any, trial: Trial, record: Record) -> JSON:

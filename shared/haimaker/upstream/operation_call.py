@@ -73,7 +73,7 @@ class TaskCaller(Caller):
 
     def _parts(self, trial: Trial) -> Sequence[Task]:
         task = self.task
-        if trial.attempt.provider.inlines_images:
+        if trial.attempt.provider.limits.inlines_images:
             fetcher, bounds = self.upstreams.images, self.fetch_bounds()
             task = self._task_inlined = self._task_inlined or task.inlined(partial(fetcher.data_url, bounds=bounds))
         adapter: adapters.TaskAdapter | adapters.BatchAdapter = self._task_adapter(trial)
@@ -152,7 +152,7 @@ def counted(trial: Trial, task: Task, said: Any) -> Tokens | None:
 
 def _credible(trial: Trial, tokens: Tokens) -> Tokens:
     """The cost that an answer reports counts only from a provider that is known to report it."""
-    return tokens if trial.attempt.provider.reports_cost else replace(tokens, reported_units=None)
+    return tokens if trial.attempt.provider.catalog.reports_cost else replace(tokens, reported_units=None)
 
 
 def _begun(items: Iterator[T]) -> Iterator[T]:

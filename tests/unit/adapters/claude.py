@@ -13,7 +13,7 @@ from haimaker.models import catalog as prices
 from haimaker.models.catalog import Facts
 from haimaker.operations.attempt import Attempt
 from haimaker.operations.chat import parse_chat
-from haimaker.providers.registry import BY_NAME
+from haimaker.providers.registry import get
 
 CALL: TypeAdapter[Any] = TypeAdapter(MessageCreateParams)
 OLD, SONNET_45, OPUS_46, OPUS_48, OPUS_5, OPUS_55, SONNET_55, FUTURE = (
@@ -32,7 +32,7 @@ THOUGHT = {"type": "thinking", "thinking": "Hm.", "signature": "sig"}
 
 def attempt(model: str = SONNET_45, **fields: Any) -> Attempt:
     facts = prices.facts("anthropic", model) or Facts.unknown("anthropic", model)
-    return Attempt("req-1", 1_700_000_000, BY_NAME["anthropic"], model, facts, **fields)
+    return Attempt("req-1", 1_700_000_000, get("anthropic"), model, facts, **fields)
 
 
 def sent(body: JSON, model: str = SONNET_45, adapter: Any = chat, **fields: Any) -> UpstreamRequest:

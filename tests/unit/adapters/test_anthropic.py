@@ -11,7 +11,7 @@ from haimaker.http.values import JSON
 from haimaker.models import catalog as prices
 from haimaker.models.catalog import Facts
 from haimaker.operations.attempt import Attempt
-from haimaker.providers.registry import BY_NAME
+from haimaker.providers.registry import get
 from tests.unit.adapters.claude import (
     FUTURE,
     HELLO,
@@ -271,6 +271,6 @@ def test_schemas(schema: Any, subset: Any) -> None:
 def test_names_say_what_the_table_knows(model: str) -> None:
     """What is guessed of a model that the table does not know yet agrees with it for those that it knows."""
     known = traits.of(attempt(model))
-    guessed = traits.of(Attempt("r", 0, BY_NAME["anthropic"], model, Facts.unknown("anthropic", model)))
+    guessed = traits.of(Attempt("r", 0, get("anthropic"), model, Facts.unknown("anthropic", model)))
     named = ("thinks", "adapts", "samples", "structured", "forces_tools", "binds_thinking")
     assert {name: getattr(guessed, name) for name in named} == {name: getattr(known, name) for name in named}

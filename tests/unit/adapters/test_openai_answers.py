@@ -8,12 +8,12 @@ from openai.types.chat import ChatCompletion, ChatCompletionChunk
 
 from haimaker.adapters.openai import chat, completions, counts
 from haimaker.http.values import JSON
-from haimaker.providers.provider import Provider
+from haimaker.providers.provider import Endpoint, Provider
 from tests.support.builders import attempt
 from tests.unit.adapters.folding import fold
 from tests.unit.adapters.test_openai_chat import HEAD, events
 
-ROW = Provider("acme", "https://acme.example/v1")
+ROW = Provider("acme", endpoint=Endpoint("https://acme.example/v1"))
 WHOLE = {**HEAD, "object": "chat.completion"}
 FUNCTION = {"name": "f", "arguments": '{"a":1}'}
 CALL = {"id": "call_1", "type": "function", "function": FUNCTION}

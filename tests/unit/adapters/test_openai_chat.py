@@ -11,10 +11,12 @@ from hypothesis import strategies as st
 from haimaker.adapters.openai import chat
 from haimaker.http.errors import APIError
 from haimaker.http.values import JSON, Event
-from haimaker.providers.registry import BY_NAME, ModelRule, Provider
-from tests.support.builders import MESSAGES, attempt, chat_request
+from haimaker.providers.model_rules import ModelRule
+from haimaker.providers.provider import Endpoint, Provider
+from haimaker.providers.registry import get
+from tests.support.builders import MESSAGES, attempt, chat_request, in_dialect
 
-ROW = Provider("acme", "https://acme.example/v1")
+ROW = Provider("acme", endpoint=Endpoint("https://acme.example/v1"))
 
 
 def sent(row: Provider, fields: JSON, model: str = "m", most: int | None = None) -> JSON:
@@ -32,7 +34,7 @@ def bare(**fields: Any) -> JSON:
 
 REASONS = (ModelRule(r"o\d", rename={"max_tokens": "max_completion_tokens"}),)
 BACK = {"max_completion_tokens": "max_tokens"}
-SPELLS = Provider("acme", values={"tool_choice": {"required": "any"}})
+SPELLS = in_dialect(values={"tool_choice": {"required": "any"}})
 STREAMS = {"stream": True, "stream_options": {"include_usage": True}}
 
 
@@ -41,14 +43,14 @@ STREAMS = {"stream": True, "stream_options": {"include_usage": True}}
     [
         (Provider("acme"), {"top_k": 3, "x": None}, None, bare(top_k=3, x=None)),
         (Provider("acme"), {}, 9, bare(max_tokens=9)),
-        (Provider("acme", rename=BACK), {"max_completion_tokens": 5}, None, bare(max_tokens=5)),
-        (Provider("acme", rename=BACK), {"max_completion_tokens": 5, "max_tokens": 6}, None, bare(max_tokens=6)),
-        (Provider("acme", rename=BACK), {"max_completion_tokens": 5, "max_tokens": None}, None, bare(max_tokens=5)),
-        (Provider("acme", rename=BACK), {"max_completion_tokens": None, "max_tokens": None}, 9, bare(max_tokens=9)),
-        (Provider("acme", model_rules=REASONS), {"max_tokens": 5}, None, bare(max_tokens=5)),
-        (Provider("acme", drop=("user", "seed")), {"user": "u", "seed": None}, None, bare(dropped=["user", "seed"])),
-        (Provider("acme", rename={"seed": "random_seed"}, drop=("seed",)), {"seed": 1}, None, bare(random_seed=1)),
-        (Provider("acme", add={"a": 1, "b": 2}), {"b": 3}, None, bare(a=1, b=3)),
+        (in_dialect(rename=BACK), {"max_completion_tokens": 5}, None, bare(max_tokens=5)),
+        (in_dialect(rename=BACK), {"max_completion_tokens": 5, "max_tokens": 6}, None, bare(max_tokens=6)),
+        (in_dialect(rename=BACK), {"max_completion_tokens": 5, "max_tokens": None}, None, bare(max_tokens=5)),
+        (in_dialect(rename=BACK), {"max_completion_tokens": None, "max_tokens": None}, 9, bare(max_tokens=9)),
+        (in_dialect(model_rules=REASONS), {"max_tokens": 5}, None, bare(max_tokens=5)),
+        (in_dialect(drop=("user", "seed")), {"user": "u", "seed": None}, None, bare(dropped=["user", "seed"])),
+        (in_dialect(rename={"seed": "random_seed"}, drop=("seed",)), {"seed": 1}, None, bare(random_seed=1)),
+        (in_dialect(add={"a": 1, "b": 2}), {"b": 3}, None, bare(a=1, b=3)),
         (SPELLS, {"tool_choice": "required"}, None, bare(tool_choice="any")),
         (SPELLS, {"tool_choice": "auto"}, None, bare(tool_choice="auto")),
         (SPELLS, {"tool_choice": {"type": "x"}}, None, bare(tool_choice={"type": "x"})),
@@ -56,7 +58,7 @@ STREAMS = {"stream": True, "stream_options": {"include_usage": True}}
         (Provider("acme"), {"stream": True, "stream_options": None}, None, bare(**STREAMS)),
         (Provider("acme"), {"stream": True, "stream_options": {"include_usage": False, "x": 1}}, None,
          bare(stream=True, stream_options={"include_usage": True, "x": 1})),
-        (Provider("acme", asks_stream_usage=False), {"stream": True}, None, bare(stream=True)),
+        (in_dialect(asks_stream_usage=False), {"stream": True}, None, bare(stream=True)),
         (Provider("acme"), {"stream": False}, None, bare(stream=False)),
     ],
     ids=repr,
@@ -66,7 +68,7 @@ def test_what_a_row_says_is_done(row: Provider, fields: JSON, most: int | None, 
 
 
 def test_a_rule_of_some_models_is_theirs_alone() -> None:
-    row = Provider("acme", model_rules=REASONS)
+    row = in_dialect(model_rules=REASONS)
     assert sent(row, {}, "o3", most=9) == {"model": "o3", "max_completion_tokens": 9, "dropped": []}
     assert sent(row, {}, "co3", most=9) == {"model": "co3", "max_tokens": 9, "dropped": []}
 
@@ -83,21 +85,21 @@ MIXED = [*TEXTS, {"type": "image_url", "image_url": {"url": "x"}}]
             {"role": "user", "content": TEXTS, "name": "n", "x": None},
             {"role": "user", "content": TEXTS, "name": "n", "x": None},
         ),
-        (Provider("acme", flattens_content=True), {"role": "user", "content": TEXTS}, {"role": "user", "content": "a\nb"}),
-        (Provider("acme", flattens_content=True), {"role": "user", "content": []}, {"role": "user", "content": ""}),
-        (Provider("acme", flattens_content=True), {"role": "user", "content": MIXED}, {"role": "user", "content": MIXED}),
+        (in_dialect(flattens_content=True), {"role": "user", "content": TEXTS}, {"role": "user", "content": "a\nb"}),
+        (in_dialect(flattens_content=True), {"role": "user", "content": []}, {"role": "user", "content": ""}),
+        (in_dialect(flattens_content=True), {"role": "user", "content": MIXED}, {"role": "user", "content": MIXED}),
         (
-            Provider("acme", flattens_content=True),
+            in_dialect(flattens_content=True),
             {"role": "user", "content": [{"type": "text"}]},
             {"role": "user", "content": [{"type": "text"}]},
         ),
         (
-            Provider("acme", strips_message_nulls=True),
+            in_dialect(strips_nulls=True),
             {"role": "assistant", "content": None, "x": 0},
             {"role": "assistant", "x": 0},
         ),
-        (Provider("acme", strips_message_names=True), {"role": "user", "name": "n"}, {"role": "user"}),
-        (Provider("acme", strips_message_names=True), {"role": "tool", "name": "n"}, {"role": "tool", "name": "n"}),
+        (in_dialect(strips_names=True), {"role": "user", "name": "n"}, {"role": "user"}),
+        (in_dialect(strips_names=True), {"role": "tool", "name": "n"}, {"role": "tool", "name": "n"}),
     ],
     ids=repr,
 )
@@ -198,4 +200,4 @@ def test_a_whole_answer_passes_untouched() -> None:
 
 def test_a_client_can_not_ask_one_provider_for_models_that_its_key_may_not_use() -> None:
     """https://openrouter.ai/docs/features/model-routing#the-models-parameter"""
-    assert "models" not in sent(BY_NAME["openrouter"], {"models": ["openai/o1-pro"]})
+    assert "models" not in sent(get("openrouter"), {"models": ["openai/o1-pro"]})

@@ -1,44 +1,28 @@
-"""Every row has wire cases, and each thing that it says of requests and answers shows in one of them.
+"""Every provider has wire cases, and each rule of its dialect shows in one of them.
 
-A rule is taken out of its row: if all cases of the provider come out as before, none of them shows it.
+A rule is taken out of the dialect: if all cases of the provider come out as before, none of them shows it.
 """
 
 from collections.abc import Iterator, Mapping
 from dataclasses import fields, replace
-from typing import Any
+from typing import Any, TypeVar
 
 import pytest
 
 from haimaker.http.errors import APIError
-from haimaker.providers.provider import ModelRule, Provider
-from haimaker.providers.registry import PROVIDERS
+from haimaker.providers.model_rules import ModelRule
+from haimaker.providers.provider import Dialect, MessageRules, Provider
+from haimaker.providers.registry import all_providers
 from tests.wire.case import Case, chunks, decoder_of, find, response, stream_of, upstream_request
 
 CASES: dict[str, list[Case]] = {}
 for found in find("chat") + find("completions"):
     CASES.setdefault(found.about["provider"], []).append(found)
 
-ROWS = [row for row in PROVIDERS if row.adapter and not row.offline]
-SEEN_ELSEWHERE = frozenset(
-    {
-        "name",
-        "base_url",
-        "adapter",
-        "families",
-        "completes",
-        "single_choice",
-        "single_prompt",
-        "inlines_images",
-        "reports_cost",
-        "forwards",
-    }
-    | {"models", "unlisted", "prices", "priced_as", "signs_as", "takes_google_tokens", "hosts", "default_location"}
-    | {"api_key_variables", "base_url_variables", "token_variables", "key_header"}
-    | {"paths", "place", "streamed_place", "default_version", "version_variables", "tool_prompt_tokens"}
-    | {"telemetry_name", "modes", "operations", "known_as", "key_scheme"}
-)
-"""What adapters do not see: addresses, credentials, lists of models, prices, and how many calls there are."""
-PLAIN = {each.name: getattr(Provider("plain"), each.name) for each in fields(Provider)}
+ROWS = [row for row in all_providers() if row.adapter and not row.offline]
+Rules = TypeVar("Rules", Dialect, MessageRules)
+SEEN_ELSEWHERE = frozenset({"messages", "forwards"})
+"""Fields of a dialect that hold other rules, or that no adapter sees: the client's headers."""
 CONDITIONS = ("pattern", "thinks_unasked", "thinks_asked")
 """For which models a rule holds; test_rows.py has them."""
 PLAIN_RULE = {each.name: getattr(ModelRule("plain"), each.name) for each in fields(ModelRule) if each.name not in CONDITIONS}
@@ -65,14 +49,20 @@ def without_each_rule(rules: tuple[ModelRule, ...]) -> Iterator[tuple[str, tuple
                 yield f"{rule.pattern} {said} {part}", (*rules[:at], replace(rule, **{said: left}), *rules[at + 1 :])
 
 
-def rules_of(row: Provider) -> Iterator[tuple[str, Provider]]:
-    """Each rule of a row by its name, and the row without it."""
-    for said in PLAIN:
-        if said == "model_rules":
-            yield from ((rule, replace(row, model_rules=left)) for rule, left in without_each_rule(row.model_rules))
-        elif said not in SEEN_ELSEWHERE:
-            for part, left in without_each(getattr(row, said), PLAIN[said]):
-                yield f"{said} {part}", replace(row, **{said: left})
+def rules_of(dialect: Dialect) -> Iterator[tuple[str, Dialect]]:
+    """Each rule of a dialect by its name, and the dialect without it."""
+    yield from ((rule, replace(dialect, model_rules=left)) for rule, left in without_each_rule(dialect.model_rules))
+    for rule, left in without_each_field(dialect, Dialect()):
+        yield rule, left
+    for rule, left in without_each_field(dialect.messages, MessageRules()):
+        yield rule, replace(dialect, messages=left)
+
+
+def without_each_field(rules: Rules, plain: Rules) -> Iterator[tuple[str, Rules]]:
+    for said in (each.name for each in fields(plain)):
+        if said not in SEEN_ELSEWHERE and said != "model_rules":
+            for part, left in without_each(getattr(rules, said), getattr(plain, said)):
+                yield f"{said} {part}", replace(rules, **{said: left})
 
 
 def outcome(case: Case, row: Provider) -> list[Any]:
@@ -94,7 +84,9 @@ def outcome(case: Case, row: Provider) -> list[Any]:
 def unshown(row: Provider) -> list[str]:
     cases = CASES.get(row.name, [])
     usual = [outcome(case, case.attempt().provider) for case in cases]
-    return [rule for rule, changed in rules_of(row) if [outcome(case, changed) for case in cases] == usual]
+    return [
+        rule for rule, dialect in rules_of(row.dialect) if [outcome(case, replace(row, dialect=dialect)) for case in cases] == usual
+    ]
 
 
 @pytest.mark.parametrize("row", ROWS, ids=lambda row: row.name)

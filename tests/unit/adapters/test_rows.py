@@ -14,14 +14,15 @@ from haimaker.credentials.access import Access, access_from
 from haimaker.credentials.headers import headers_for
 from haimaker.http.errors import APIError, BadRequestError
 from haimaker.http.values import JSON, Event, UpstreamRequest
-from haimaker.providers.provider import ModelRule, Provider
-from haimaker.providers.registry import BY_NAME, PROVIDERS
+from haimaker.providers.model_rules import ModelRule
+from haimaker.providers.provider import Provider
+from haimaker.providers.registry import all_providers, get
 from haimaker.routing.context import Situation
 from haimaker.routing.plan import Config
 from haimaker.routing.router import Router
-from tests.support.builders import MESSAGES, attempt, chat_request
+from tests.support.builders import MESSAGES, attempt, chat_request, in_dialect
 
-OPENAI_FORMAT = [row for row in PROVIDERS if row.adapter in ("openai", "mistral") and not row.offline]
+OPENAI_FORMAT = [row for row in all_providers() if row.adapter in ("openai", "mistral") and not row.offline]
 PARTS = {"AZURE_OPENAI_ENDPOINT": "https://me.openai.azure.com/", "AZURE_AI_ENDPOINT": "https://me.services.ai.azure.com"}
 PARTS |= {
     "INFERENCE_URL": "https://us.inference.heroku.com",
@@ -37,7 +38,7 @@ NAMES = [row.name for row in OPENAI_FORMAT]
 def environment(row: Provider) -> dict[str, str]:
     """The least that turns a row on."""
     prefix = row.name.upper()
-    address = {} if row.base_url else {f"{prefix}_BASE_URL": f"https://{row.name}.example/v1"}
+    address = {} if row.endpoint.base_url else {f"{prefix}_BASE_URL": f"https://{row.name}.example/v1"}
     return {**PARTS, **address, f"{prefix}_API_KEY": "sk-1"}
 
 
@@ -51,24 +52,26 @@ def called(row: Provider, access: Access, model: str = "m", **fields: Any) -> tu
 
 @pytest.mark.parametrize("name", NAMES)
 def test_a_key_turns_a_row_on_and_goes_where_it_belongs(name: str) -> None:
-    row = BY_NAME[name]
+    row = get(name)
     access = access_from(environment(row))
     url, headers, body = called(row, access[name], top_k=3)
     address = urlsplit(url)
     assert (address.scheme, "{" in url, "//" in address.path) == ("https", False, False)
     assert address.path.endswith("/chat/completions")
-    assert headers[row.key_header] == ("Bearer sk-1" if row.key_header == "authorization" else "sk-1")
-    assert body == {**row.add, "model": "m", "messages": MESSAGES, "top_k": 3}
+    assert headers[row.auth.key_header] == ("Bearer sk-1" if row.auth.key_header == "authorization" else "sk-1")
+    assert body == {**row.dialect.add, "model": "m", "messages": MESSAGES, "top_k": 3}
 
 
-@pytest.mark.parametrize(("name", "variable"), [(row.name, variable) for row in PROVIDERS for variable in row.api_key_variables])
+@pytest.mark.parametrize(
+    ("name", "variable"), [(row.name, variable) for row in all_providers() for variable in row.auth.key_variables]
+)
 def test_the_vendors_own_variables_are_accepted(name: str, variable: str) -> None:
-    env = {key: value for key, value in environment(BY_NAME[name]).items() if not key.endswith("_API_KEY")}
+    env = {key: value for key, value in environment(get(name)).items() if not key.endswith("_API_KEY")}
     assert access_from({**env, "VERTEX_AI_PROJECT": "p", variable: "sk-2"})[name].api_key == "sk-2"
 
 
 def test_addresses_are_distinct_but_for_the_same_provider_by_another_name() -> None:
-    seen = [row.base_url for row in PROVIDERS if row.base_url and not row.priced_as]
+    seen = [row.endpoint.base_url for row in all_providers() if row.endpoint.base_url and not row.catalog.priced_as]
     assert len(seen) == len(set(seen))
 
 
@@ -112,7 +115,7 @@ def test_addresses_are_distinct_but_for_the_same_provider_by_another_name() -> N
 )
 def test_a_deployment_is_reached_by_either_surface(env: dict[str, str], url: str, header: str) -> None:
     """https://learn.microsoft.com/azure/foundry/openai/api-version-lifecycle"""
-    row = BY_NAME["azure"]
+    row = get("azure")
     set_to = {name: value for name, value in {**environment(row), **env}.items() if value}
     made, headers, body = called(row, access_from(set_to)["azure"], "my gpt")
     assert (made, headers[header].removeprefix("Bearer ")) == (url, "sk-1")
@@ -126,7 +129,7 @@ def test_no_key_and_no_token_is_off() -> None:
 
 def test_a_deployment_is_priced_and_ruled_as_the_model_that_it_is() -> None:
     names = {"azure/mine": "gpt-5-mini", "azure/theirs": "openai/gpt-4o", "azure/nothing": "never-heard-of"}
-    router = Router(Config(base_models=names), [BY_NAME["azure"]])
+    router = Router(Config(base_models=names), [get("azure")])
     (tried,) = router.plan("azure/mine", Situation("r", 0)).attempts
     made = chat.to_upstream(chat_request(max_tokens=5), tried)
     assert json.loads(made.body) == {"model": "mine", "messages": MESSAGES, "max_completion_tokens": 5}
@@ -135,9 +138,8 @@ def test_a_deployment_is_priced_and_ruled_as_the_model_that_it_is() -> None:
 
 
 SEARCHES = [{"type": "browser_search"}]
-ROW = Provider("acme", drop=("seed", "tool_choice"), refuse=("tools", "logprobs"))
-RULED = Provider(
-    "acme",
+ROW = in_dialect(drop=("seed", "tool_choice"), refuse=("tools", "logprobs"))
+RULED = in_dialect(
     rename={"max_completion_tokens": "max_tokens"},
     model_rules=(
         ModelRule("o", rename={"max_tokens": "max_completion_tokens"}, drop=("seed",)),
@@ -182,52 +184,52 @@ GPT_5_AND_LATER: list[tuple[str, JSON, Any, list[str]]] = [
         (RULED, "o1", {"max_tokens": 3, "stop": "x"}, {"max_completion_tokens": 3, "stop": "x"}, []),
         (RULED, "o1-x", {"stop": "x"}, "stop", []),
         (
-            BY_NAME["openai"],
+            get("openai"),
             "gpt-4o",
             {"temperature": 0.1, "logprobs": True, "max_tokens": 4},
             {"temperature": 0.1, "logprobs": True, "max_tokens": 4},
             [],
         ),
-        (BY_NAME["openai"], "gpt-5", {"temperature": 1, "top_p": 0.9}, {}, ["top_p"]),
-        (BY_NAME["openai"], "gpt-5-chat-latest", {"temperature": 0.1}, {"temperature": 0.1}, []),
-        (BY_NAME["openai"], "gpt-5.2", {"temperature": 0.1, "max_tokens": 4}, {"temperature": 0.1, "max_completion_tokens": 4}, []),
-        (BY_NAME["openai"], "o3", {"logprobs": True}, "logprobs", []),
-        (BY_NAME["openai"], "o3-2025-04-16", {"stop": "x"}, "stop", []),
-        (BY_NAME["openai"], "o3-mini", {"stop": "x"}, {"stop": "x"}, []),
-        (BY_NAME["azure"], "gpt-5-mini", {"stop": "x"}, "stop", []),
-        (BY_NAME["azure"], "gpt-5-mini", {"stop": None}, {}, []),
-        (BY_NAME["openai"], "gpt-5-chat-latest", {"stop": "x"}, {"stop": "x"}, []),
-        (BY_NAME["openai"], "gpt-5.2", {"stop": "x"}, {"stop": "x"}, []),
+        (get("openai"), "gpt-5", {"temperature": 1, "top_p": 0.9}, {}, ["top_p"]),
+        (get("openai"), "gpt-5-chat-latest", {"temperature": 0.1}, {"temperature": 0.1}, []),
+        (get("openai"), "gpt-5.2", {"temperature": 0.1, "max_tokens": 4}, {"temperature": 0.1, "max_completion_tokens": 4}, []),
+        (get("openai"), "o3", {"logprobs": True}, "logprobs", []),
+        (get("openai"), "o3-2025-04-16", {"stop": "x"}, "stop", []),
+        (get("openai"), "o3-mini", {"stop": "x"}, {"stop": "x"}, []),
+        (get("azure"), "gpt-5-mini", {"stop": "x"}, "stop", []),
+        (get("azure"), "gpt-5-mini", {"stop": None}, {}, []),
+        (get("openai"), "gpt-5-chat-latest", {"stop": "x"}, {"stop": "x"}, []),
+        (get("openai"), "gpt-5.2", {"stop": "x"}, {"stop": "x"}, []),
         *(
-            (BY_NAME[name], f"{prefix}{model}", fields, body, dropped)
+            (get(name), f"{prefix}{model}", fields, body, dropped)
             for name, prefix in (("openai", ""), ("azure", ""), ("azure_ai", ""), ("github", "openai/"))
             for model, fields, body, dropped in GPT_5_AND_LATER
         ),
-        (BY_NAME["groq"], "openai/gpt-oss-20b", {"web_search_options": {}}, {"tools": SEARCHES}, []),
-        (BY_NAME["groq"], "openai/gpt-oss-20b", {"web_search_options": {}, "tools": SEARCHES}, {"tools": SEARCHES}, []),
-        (BY_NAME["groq"], "openai/gpt-oss-20b", {"web_search_options": None}, {}, []),
-        (BY_NAME["groq"], "qwen/qwen3.8-27b", {"web_search_options": {}}, "web_search_options", []),
-        (BY_NAME["groq"], "qwen/qwen3.8-27b", {"web_search_options": None}, {}, []),
-        (BY_NAME["xai"], "grok-4", {"stop": "x"}, "stop", []),
+        (get("groq"), "openai/gpt-oss-20b", {"web_search_options": {}}, {"tools": SEARCHES}, []),
+        (get("groq"), "openai/gpt-oss-20b", {"web_search_options": {}, "tools": SEARCHES}, {"tools": SEARCHES}, []),
+        (get("groq"), "openai/gpt-oss-20b", {"web_search_options": None}, {}, []),
+        (get("groq"), "qwen/qwen3.8-27b", {"web_search_options": {}}, "web_search_options", []),
+        (get("groq"), "qwen/qwen3.8-27b", {"web_search_options": None}, {}, []),
+        (get("xai"), "grok-4", {"stop": "x"}, "stop", []),
         (
-            BY_NAME["xai"],
+            get("xai"),
             "grok-4-fast-non-reasoning",
             {"stop": "x", "presence_penalty": 1},
             {"stop": "x", "presence_penalty": 1},
             [],
         ),
-        (BY_NAME["xai"], "grok-3-mini", {"stop": "x"}, "stop", []),
-        (BY_NAME["perplexity"], "sonar", {"tools": [{"type": "function", "function": {"name": "f"}}]}, "tools", []),
-        (BY_NAME["ollama"], "qwen3", {"tool_choice": "required"}, "tool_choice", []),
-        (BY_NAME["ollama"], "qwen3", {"tool_choice": "auto"}, {}, []),
+        (get("xai"), "grok-3-mini", {"stop": "x"}, "stop", []),
+        (get("perplexity"), "sonar", {"tools": [{"type": "function", "function": {"name": "f"}}]}, "tools", []),
+        (get("ollama"), "qwen3", {"tool_choice": "required"}, "tool_choice", []),
+        (get("ollama"), "qwen3", {"tool_choice": "auto"}, {}, []),
         (
-            BY_NAME["deepseek"],
+            get("deepseek"),
             "m",
             {"reasoning_effort": "low", "thinking": {"type": "x"}},
             {"thinking": {"type": "x"}, "reasoning_effort": "low"},
             [],
         ),
-        (BY_NAME["deepseek"], "m", {"reasoning_effort": 3}, {"reasoning_effort": 3}, []),
+        (get("deepseek"), "m", {"reasoning_effort": 3}, {"reasoning_effort": 3}, []),
     ],
     ids=lambda value: repr(value)[:50],
 )
@@ -245,7 +247,7 @@ def test_what_is_taken_dropped_and_refused(row: Provider, model: str, fields: JS
 
 @pytest.mark.parametrize("name", NAMES)
 def test_what_is_for_the_gateway_alone_is_never_sent(name: str) -> None:
-    body = called(BY_NAME[name], access_from(environment(BY_NAME[name]))[name], drop_params=True, tools=[], stop="x")[2]
+    body = called(get(name), access_from(environment(get(name)))[name], drop_params=True, tools=[], stop="x")[2]
     assert "drop_params" not in body
 
 
@@ -275,7 +277,7 @@ CALLS = [{"id": "c", "function": {"name": "f", "arguments": "{}"}}]
             {"role": "assistant", "content": None},
         ),
         ({}, {"role": "assistant", "content": "x", "thinking_blocks": []}, {"role": "assistant", "content": "x"}),
-        ({"strips_message_fields": ("a",)}, {"role": "user", "content": "x", "a": 1}, {"role": "user", "content": "x"}),
+        ({"strips_fields": ("a",)}, {"role": "user", "content": "x", "a": 1}, {"role": "user", "content": "x"}),
         (
             {"flattens_assistant_content": True},
             {"role": "assistant", "content": [{"type": "text", "text": "x"}]},
@@ -291,7 +293,7 @@ CALLS = [{"id": "c", "function": {"name": "f", "arguments": "{}"}}]
     ids=lambda value: repr(value)[:50],
 )
 def test_messages_in_the_dialect_of_a_row(row: JSON, message: JSON, expected: JSON) -> None:
-    made = chat.to_upstream(chat_request(messages=[message]), attempt("acme/m", provider=Provider("acme", **row)))
+    made = chat.to_upstream(chat_request(messages=[message]), attempt("acme/m", provider=in_dialect(**row)))
     assert json.loads(made.body)["messages"] == [expected]
 
 
@@ -301,7 +303,7 @@ def test_a_keyword_is_stripped_from_schemas_but_not_a_property_of_its_name() -> 
         "properties": {"additionalProperties": {"type": "string"}, "a": {"anyOf": [{"additionalProperties": False}]}},
     }
     tool = {"type": "function", "function": {"name": "f", "strict": True, "parameters": {**schema, "additionalProperties": False}}}
-    made = chat.to_upstream(chat_request(tools=[tool]), attempt("acme/m", provider=BY_NAME["xai"]))
+    made = chat.to_upstream(chat_request(tools=[tool]), attempt("acme/m", provider=get("xai")))
     (sent,) = json.loads(made.body)["tools"]
     kept = {**schema, "properties": {"additionalProperties": {"type": "string"}, "a": {"anyOf": [{}]}}}
     assert sent == {"type": "function", "function": {"name": "f", "parameters": kept}}

@@ -11,7 +11,7 @@ import pytest
 from haimaker.billing import admission
 from haimaker.store import Account, Record
 from haimaker.store.sqlite import SQLiteStore
-from local.reconcile import Reconciliation
+from local.command_line.reconcile import Reconciliation
 from tests.unit.store.conftest import START_S, Scene, record
 
 ROOT = Path(__file__).parents[3]

@@ -4,6 +4,7 @@ import sqlite3
 import stat
 import subprocess
 import sys
+import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -13,7 +14,7 @@ import pytest
 import haimaker.store
 from haimaker.store import Admitted, StoreUnavailable
 from haimaker.store.sqlite import SQLiteStore
-from haimaker.store.sqlite_checkpoints import PAGES_AT_MOST
+from haimaker.store.sqlite_checkpoints import PAGES_AT_MOST, Checkpoints
 from tests.unit.store.conftest import START_S, Clock, Scene, record
 
 PACKAGE = Path(haimaker.store.__file__).parents[2]
@@ -109,6 +110,26 @@ def test_what_is_committed_is_copied_beside_the_requests(path):
     scene.store.close()
     assert copied >= 2_000_000
     assert longest < PAGES_AT_MOST * 4096
+
+
+def test_a_store_that_is_closed_while_its_log_is_copied_closes(path):
+    """At the worst moment: the thread has woken and is about to forget why."""
+    checkpoints = Checkpoints(lambda: sqlite3.connect(path))
+    closing = threading.Thread(target=checkpoints.close, daemon=True)
+    committed, clear = checkpoints._committed, checkpoints._committed.clear
+
+    def close_first():
+        if not closing.ident:
+            closing.start()
+            checkpoints._closed.wait()
+            time.sleep(0.01)  # until it has woken the thread as well
+        clear()
+
+    committed.clear = close_first
+    checkpoints.after_commit()
+    checkpoints._closed.wait(10)
+    closing.join(10)
+    assert not closing.is_alive()
 
 
 def test_a_commit_copies_a_log_that_nobody_else_did(path):

@@ -18,7 +18,7 @@ from haimaker.models.catalog import Facts, facts
 from haimaker.operations.attempt import Attempt
 from haimaker.operations.embeddings import parse
 from haimaker.pricing import costs, usage
-from haimaker.providers.registry import row_for
+from haimaker.providers.registry import definition_for, get
 
 MODELS = ("cohere/embed-v4.0", "gemini/gemini-embedding-2", "vertex_ai/multimodalembedding@001", "bedrock/cohere.embed-v4:0")
 MODELS += (
@@ -40,7 +40,7 @@ def attempt_for(name: str) -> Attempt:
     provider, _, model = name.partition("/")
     known = facts(provider, model)
     assert known is not None
-    return Attempt("r", 0, row_for(provider, model, "embeddings"), model, known)
+    return Attempt("r", 0, definition_for(get(provider), model, "embeddings"), model, known)
 
 
 def request(body: JSON) -> Request:
@@ -85,7 +85,8 @@ def test_whatever_is_sent_is_embedded_or_refused(given_input: object, dimensions
 def test_a_field_of_chat_that_a_row_spells_differently_is_no_defect() -> None:
     name = "groq/embedder"
     provider, _, model = name.partition("/")
-    row = replace(row_for(provider, model, "embeddings"), values={"tool_choice": {"required": "any"}})
+    row = definition_for(get(provider), model, "embeddings")
+    row = replace(row, dialect=replace(row.dialect, values={"tool_choice": {"required": "any"}}))
     asked = parse(request({"model": name, "input": "a", "tool_choice": {"type": "function"}}))
     attempt = Attempt("r", 0, row, model, Facts.unknown(provider, model))
     assert json.loads(adapters.task("embeddings", attempt).to_upstream(asked, attempt).body)["tool_choice"] == {"type": "function"}

@@ -23,7 +23,7 @@ from haimaker.operations.operation import Answer
 from haimaker.pricing import costs
 from haimaker.pricing import image_usage as image_counts
 from haimaker.pricing.image_variants import Size, line_of, size_of
-from haimaker.providers.registry import row_for
+from haimaker.providers.registry import definition_for, get
 
 PNG = png(b"", Size(16, 16))
 TARGETS = (
@@ -69,7 +69,7 @@ ODD = st.fixed_dictionaries({}, optional={name: strategy | ANYTHING for name, st
 def attempt_at(target: str, kind: str = KINDS[0]) -> Attempt:
     name, _, model = target.partition("/")
     known = facts(name, model) or Facts.unknown(name, model)
-    return Attempt("req", 1_700_000_000, row_for(name, model, kind), model, known)
+    return Attempt("req", 1_700_000_000, definition_for(get(name), model, kind), model, known)
 
 
 def parsed(kind: str, body: JSON, images: int = 1) -> ImageRequest:
@@ -190,7 +190,7 @@ def test_every_image_model_of_the_table_that_is_served_has_a_price() -> None:
     for name in ("openai", "azure", "gemini", "vertex_ai", "bedrock", "recraft", "xai", "together_ai", "fireworks_ai"):
         for known in prices.models(name):
             if known.mode == "image_generation" and known.rates:
-                attempt = Attempt("req", 0, row_for(name, known.model, KINDS[0]), known.model, known)
+                attempt = Attempt("req", 0, definition_for(get(name), known.model, KINDS[0]), known.model, known)
                 assert costs.most_nanousd(request.most(attempt), known), known.model
 
 

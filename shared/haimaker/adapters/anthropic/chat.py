@@ -129,19 +129,19 @@ def translated(request: ChatRequest, attempt: Attempt) -> Draft:
     settings.files(draft)
     if request.streams:
         draft.call["stream"] = True
-    draft.call = {**attempt.provider.add, **draft.call}
+    draft.call = {**attempt.provider.dialect.add, **draft.call}
     return draft
 
 
 def headers(draft: Draft, attempt: Attempt) -> JSON:
     betas = {"anthropic-beta": ",".join(draft.betas)} if draft.betas else {}
-    return {"content-type": "application/json", **attempt.provider.headers, **betas}
+    return {"content-type": "application/json", **attempt.provider.dialect.headers, **betas}
 
 
 def _draft(request: ChatRequest, attempt: Attempt) -> Draft:
     provider = attempt.provider
-    body = {provider.rename.get(name, name): value for name, value in request.body.items()}
-    dropped = [name for name in provider.drop if name in body]
+    body = {provider.dialect.rename.get(name, name): value for name, value in request.body.items()}
+    dropped = [name for name in provider.dialect.drop if name in body]
     asked, lost = PARAMETERS.split({name: value for name, value in body.items() if name not in dropped})
     own = {name: value for name, value in asked.items() if name not in OPENAI and value is not None}
     draft = Draft(asked, traits.of(attempt), bool(body.get("drop_params")), {"model": attempt.model, **own})

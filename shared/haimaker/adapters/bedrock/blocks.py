@@ -72,7 +72,7 @@ class Blocks:
         marked = holder.get("cache_control")
         if not self.caches or not isinstance(marked, dict):
             return []
-        ttl = {"ttl": marked["ttl"]} if marked.get("ttl") in CACHE_TIMES else {}
+        ttl = {"ttl": marked["ttl"]} if str(marked.get("ttl")) in CACHE_TIMES else {}
         return [{"cachePoint": {"type": "default", **ttl}}]
 
     def _part(self, part: Any, param: str) -> Iterator[JSON]:
@@ -84,7 +84,7 @@ class Blocks:
             if not isinstance(text, str):
                 raise invalid(f"{param}.{kind}", "it must be a string")
             yield from [{"text": text}] if text.strip() else []
-        elif kind in PARTS:
+        elif isinstance(kind, str) and kind in PARTS:
             yield PARTS[kind](self, part, param)
         else:
             raise invalid(f"{param}.type", "this model's provider does not take such a part")
@@ -103,7 +103,7 @@ class Blocks:
         data, kind = (audio.get("data"), audio.get("format")) if isinstance(audio, dict) else (None, None)
         if not isinstance(data, str) or not BASE64.match(data):
             raise invalid(f"{param}.input_audio.data", "it must be base64")
-        if kind not in AUDIO_FORMATS:
+        if not isinstance(kind, str) or kind not in AUDIO_FORMATS:
             raise invalid(f"{param}.input_audio.format", "this model's provider does not take such audio")
         return {"audio": {"format": kind, "source": {"bytes": data}}}
 

@@ -29,7 +29,11 @@ ACCEPTS_STREAM = {"accept": "application/vnd.amazon.eventstream"}
 def to_upstream(request: ChatRequest, attempt: Attempt) -> UpstreamRequest:
     """The model's name may be an id, an inference profile (`us.`, `eu.`, `global.` before the id) or an ARN."""
     body, dropped = to_body(request, attempt)
-    headers = {"content-type": "application/json", **(ACCEPTS_STREAM if request.streams else {}), **attempt.provider.headers}
+    headers = {
+        "content-type": "application/json",
+        **(ACCEPTS_STREAM if request.streams else {}),
+        **attempt.provider.dialect.headers,
+    }
     path = f"/model/{quote(attempt.model, safe='')}/{STREAMED if request.streams else WHOLE}"
     return UpstreamRequest(path, dumps(body), headers, dropped=tuple(dropped))
 

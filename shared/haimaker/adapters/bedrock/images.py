@@ -115,7 +115,7 @@ def to_upstream(request: ImageRequest, attempt: Attempt) -> UpstreamRequest:
     more = {name: value for name, value in sent.items() if name not in READ and name not in HARMLESS}
     lost = (*HARMLESS, *family.drop)
     dropped = tuple(name for name in lost if name in sent and name not in UNTOLD)
-    headers = {"content-type": "application/json", "accept": "application/json", **attempt.provider.headers}
+    headers = {"content-type": "application/json", "accept": "application/json", **attempt.provider.dialect.headers}
     path = f"/model/{quote(attempt.model, safe='')}/invoke"
     return UpstreamRequest(path, dumps(family.body(request, more)), headers, dropped=dropped)
 

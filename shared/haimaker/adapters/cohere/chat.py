@@ -34,7 +34,7 @@ PHRASES = (
 
 def to_upstream(request: ChatRequest, attempt: Attempt) -> UpstreamRequest:
     body, dropped = to_body(request, attempt)
-    headers = {"content-type": "application/json", **attempt.provider.headers}
+    headers = {"content-type": "application/json", **attempt.provider.dialect.headers}
     return UpstreamRequest(PATH, dumps(body), headers, dropped=tuple(dropped))
 
 

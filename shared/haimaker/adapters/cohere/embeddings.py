@@ -28,7 +28,9 @@ def most_at_once(attempt: Attempt) -> int:
 def to_upstream(request: EmbeddingRequest, attempt: Attempt) -> UpstreamRequest:
     options, dropped = request.options("output_dimension")
     body = {**DEFAULTS, **options, **inputs(request), "embedding_types": ["float"], "model": attempt.model}
-    return UpstreamRequest(PATH, dumps(body), {"content-type": "application/json", **attempt.provider.headers}, dropped=dropped)
+    return UpstreamRequest(
+        PATH, dumps(body), {"content-type": "application/json", **attempt.provider.dialect.headers}, dropped=dropped
+    )
 
 
 def from_upstream(answer: Answer, request: EmbeddingRequest, attempt: Attempt) -> Made:

@@ -21,14 +21,14 @@ FIRST_VERSION_ONLY = "max_chunks_per_doc"
 
 def to_upstream(request: RerankRequest, attempt: Attempt) -> UpstreamRequest:
     options, lost = request.options("max_tokens_per_doc", FIRST_VERSION_ONLY)
-    options, dropped = taken(options, attempt.provider, forced=True)
+    options, dropped = taken(options, attempt.provider.dialect, forced=True)
     body: JSON = {"model": attempt.model, "query": request.query, "documents": request.texts, **options}
     if request.top_n is not None:
         body["top_n"] = request.top_n
     version = "v1" if FIRST_VERSION_ONLY in body else ""
     if version and body.pop("max_tokens_per_doc", None) is not None:
         dropped = (*dropped, "max_tokens_per_doc")
-    headers = {"content-type": "application/json", **attempt.provider.headers}
+    headers = {"content-type": "application/json", **attempt.provider.dialect.headers}
     return UpstreamRequest(plain.PATH, dumps(body), headers, dropped=(*lost, *dropped), version=version)
 
 

@@ -34,12 +34,12 @@ KNOWN = ("candidates", "promptFeedback", "usageMetadata", "modelVersion", "respo
 
 def to_upstream(request: ChatRequest, attempt: Attempt) -> UpstreamRequest:
     provider = attempt.provider
-    asked = {**provider.add, **request.body}
-    row_drops = tuple(name for name in provider.drop if name in asked)
+    asked = {**provider.dialect.add, **request.body}
+    row_drops = tuple(name for name in provider.dialect.drop if name in asked)
     asked = {name: value for name, value in asked.items() if name not in row_drops}
     body, dropped = to_body(asked, attempt)
     system, contents = to_contents(asked["messages"], attempt.model)
-    tools, tool_config = to_tools(asked, attempt.model, provider.drop)
+    tools, tool_config = to_tools(asked, attempt.model, provider.dialect.drop)
     body = {"contents": contents, **({"systemInstruction": {"parts": system}} if system else {}), **body}
     if tools:
         body["tools"] = tools
@@ -49,7 +49,7 @@ def to_upstream(request: ChatRequest, attempt: Attempt) -> UpstreamRequest:
         dropped += tuple(name for field_name, name in IN_CACHE.items() if field_name in body)
         body = {name: value for name, value in body.items() if name not in IN_CACHE}
     path = f"/models/{quote(attempt.model, safe='@')}:{STREAMED if request.streams else WHOLE}"
-    headers = {"content-type": "application/json", **provider.headers}
+    headers = {"content-type": "application/json", **provider.dialect.headers}
     return UpstreamRequest(path, dumps(body), headers, dropped=(*row_drops, *dropped))
 
 

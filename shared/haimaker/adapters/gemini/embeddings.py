@@ -32,7 +32,7 @@ def to_upstream(request: EmbeddingRequest, attempt: Attempt) -> UpstreamRequest:
     model = f"models/{attempt.model}"
     requests = [{"model": model, "content": {"parts": [part(content)]}, **options} for content in request.contents()]
     path = f"/models/{quote(attempt.model, safe='@')}:batchEmbedContents"
-    headers = {"content-type": "application/json", **attempt.provider.headers}
+    headers = {"content-type": "application/json", **attempt.provider.dialect.headers}
     return UpstreamRequest(path, dumps({"requests": requests}), headers, dropped=dropped)
 
 

@@ -54,7 +54,7 @@ def to_upstream(request: ImageRequest, attempt: Attempt) -> UpstreamRequest:
         parameters["negativePrompt"] = body["negative_prompt"]
     dropped = tuple(name for name in HARMLESS if name in body and name not in UNTOLD)
     path = f"/models/{quote(attempt.model, safe='@')}:predict"
-    headers = {"content-type": "application/json", **attempt.provider.headers}
+    headers = {"content-type": "application/json", **attempt.provider.dialect.headers}
     return UpstreamRequest(path, dumps({"instances": [instance], "parameters": parameters}), headers, dropped=dropped)
 
 

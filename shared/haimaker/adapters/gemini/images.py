@@ -67,7 +67,9 @@ def to_upstream(request: ImageRequest, attempt: Attempt) -> UpstreamRequest:
     call = {"contents": [{"role": "user", "parts": parts}], "generationConfig": config, **more}
     dropped = tuple(name for name in HARMLESS if name in body and name not in imagen.UNTOLD)
     path = f"/models/{quote(attempt.model, safe='@')}:generateContent"
-    return UpstreamRequest(path, dumps(call), {"content-type": "application/json", **attempt.provider.headers}, dropped=dropped)
+    return UpstreamRequest(
+        path, dumps(call), {"content-type": "application/json", **attempt.provider.dialect.headers}, dropped=dropped
+    )
 
 
 def from_upstream(answer: Answer, request: ImageRequest, attempt: Attempt) -> Made:

@@ -37,7 +37,7 @@ def most_at_once(attempt: Attempt) -> int:
 
 def to_upstream(request: EmbeddingRequest, attempt: Attempt) -> UpstreamRequest:
     path = f"/publishers/google/models/{quote(attempt.model, safe='@')}"
-    headers = {"content-type": "application/json", **attempt.provider.headers}
+    headers = {"content-type": "application/json", **attempt.provider.dialect.headers}
     multimodal = attempt.facts.model.startswith(MULTIMODAL)
     options, dropped = request.options("dimension" if multimodal else "outputDimensionality")
     if EMBEDS_CONTENT.match(attempt.facts.model):

@@ -21,7 +21,7 @@ def to_upstream(request: EmbeddingRequest, attempt: Attempt) -> UpstreamRequest:
     options, dropped = request.options("dimensions")
     path = f"/models/{quote(attempt.model, safe='/')}/pipeline/feature-extraction"
     body = dumps({"inputs": request.texts(), **options})
-    return UpstreamRequest(path, body, {"content-type": "application/json", **attempt.provider.headers}, dropped=dropped)
+    return UpstreamRequest(path, body, {"content-type": "application/json", **attempt.provider.dialect.headers}, dropped=dropped)
 
 
 def from_upstream(answer: Answer, request: EmbeddingRequest, attempt: Attempt) -> Made:

@@ -24,7 +24,9 @@ NAMES = {
 def to_upstream(request: ModerationRequest, attempt: Attempt) -> UpstreamRequest:
     body = {**request.options(), "model": attempt.model, "input": request.texts()}
     dropped = tuple(name for name in ("user",) if request.body.get(name))
-    return UpstreamRequest(PATH, dumps(body), {"content-type": "application/json", **attempt.provider.headers}, dropped=dropped)
+    return UpstreamRequest(
+        PATH, dumps(body), {"content-type": "application/json", **attempt.provider.dialect.headers}, dropped=dropped
+    )
 
 
 def from_upstream(answer: Answer, request: ModerationRequest, attempt: Attempt) -> Made:

@@ -41,7 +41,7 @@ def to_upstream(request: TranscriptionRequest, attempt: Attempt) -> UpstreamRequ
     if request.streams:
         body["stream"] = "true"
     content_type, raw = multipart_form.encode(flat({**body, **passed}), [("file", request.file)])
-    return UpstreamRequest(PATH, raw, {"content-type": content_type, **attempt.provider.headers}, dropped=lost)
+    return UpstreamRequest(PATH, raw, {"content-type": content_type, **attempt.provider.dialect.headers}, dropped=lost)
 
 
 def from_upstream(answer: Answer, request: TranscriptionRequest, attempt: Attempt) -> Made:

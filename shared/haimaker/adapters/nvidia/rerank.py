@@ -26,6 +26,6 @@ def to_upstream(request: RerankRequest, attempt: Attempt) -> UpstreamRequest:
     path = "/ranking" if name != attempt.model else f"/retrieval/{quote(name.replace('.', '_'), safe='/')}/reranking"
     passages = [{"text": text} for text in request.texts]
     model = re.sub(r"(?<=\d)_(?=\d)", ".", name)  # a path has an underline where the version's name has a point
-    body: JSON = {**attempt.provider.add, **options, "model": model, "query": {"text": request.query}, "passages": passages}
+    body: JSON = {**attempt.provider.dialect.add, **options, "model": model, "query": {"text": request.query}, "passages": passages}
     headers = {"content-type": "application/json", "accept": "application/json"}
     return UpstreamRequest(path, dumps(body), headers, dropped=dropped)

@@ -29,7 +29,9 @@ DONE = b"[DONE]"
 
 def to_upstream(request: ChatRequest, attempt: Attempt) -> UpstreamRequest:
     body, dropped = body_for(request, attempt)
-    return UpstreamRequest(PATH, dumps(body), {"content-type": "application/json", **attempt.provider.headers}, dropped=dropped)
+    return UpstreamRequest(
+        PATH, dumps(body), {"content-type": "application/json", **attempt.provider.dialect.headers}, dropped=dropped
+    )
 
 
 def from_upstream(body: JSON, attempt: Attempt) -> JSON:

@@ -12,7 +12,7 @@ from haimaker.http.sse import dumps
 from haimaker.http.values import JSON, Chunk, Event, UpstreamRequest
 from haimaker.operations.attempt import Attempt
 from haimaker.operations.chat import CompletionRequest
-from haimaker.providers.provider import MAX_TOKENS
+from haimaker.providers.common import MAX_TOKENS
 
 __all__ = ["from_stream", "from_upstream", "read_error", "to_upstream"]
 
@@ -24,11 +24,11 @@ HOLDER = "text"
 
 
 def to_upstream(request: CompletionRequest, attempt: Attempt) -> UpstreamRequest:
-    row = attempt.provider.for_model(attempt.facts.model)
-    names = {old: new for old, new in row.rename.items() if old not in LIMITS} | MAX_TOKENS
-    body, dropped = taken(renamed(own_fields(request, attempt), names), row, forced=bool(request.body.get("drop_params")))
-    headers = {"content-type": "application/json", **row.headers}
-    return UpstreamRequest(PATH, dumps({**row.add, **body}), headers, dropped=dropped)
+    dialect = attempt.provider.dialect.for_model(attempt.facts.model)
+    names = {old: new for old, new in dialect.rename.items() if old not in LIMITS} | MAX_TOKENS
+    body, dropped = taken(renamed(own_fields(request, attempt), names), dialect, forced=bool(request.body.get("drop_params")))
+    headers = {"content-type": "application/json", **dialect.headers}
+    return UpstreamRequest(PATH, dumps({**dialect.add, **body}), headers, dropped=dropped)
 
 
 def from_upstream(body: JSON, attempt: Attempt) -> JSON:

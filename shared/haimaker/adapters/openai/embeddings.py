@@ -19,15 +19,15 @@ PATH = "/embeddings"
 
 
 def to_upstream(request: EmbeddingRequest, attempt: Attempt) -> UpstreamRequest:
-    row = attempt.provider
+    dialect = attempt.provider.dialect
     body: JSON = {name: value for name, value in request.body.items() if name not in OURS}
-    body, dropped = taken(renamed(body, row.rename), row, forced=bool(request.body.get("drop_params")))
-    for name, spellings in row.values.items():
+    body, dropped = taken(renamed(body, dialect.rename), dialect, forced=bool(request.body.get("drop_params")))
+    for name, spellings in dialect.values.items():
         if isinstance(body.get(name), str):
             body[name] = spellings.get(body[name], body[name])
     body = {name: value for name, value in body.items() if value != ""}
-    headers = {"content-type": "application/json", **row.headers}
-    return UpstreamRequest(PATH, dumps({**row.add, **body, "model": attempt.model}), headers, dropped=dropped)
+    headers = {"content-type": "application/json", **dialect.headers}
+    return UpstreamRequest(PATH, dumps({**dialect.add, **body, "model": attempt.model}), headers, dropped=dropped)
 
 
 def from_upstream(answer: Answer, request: EmbeddingRequest, attempt: Attempt) -> Made:

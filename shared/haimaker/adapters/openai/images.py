@@ -31,7 +31,7 @@ ENDS = DONE.strip().removeprefix(b"data: ")
 
 
 def most_at_once(attempt: Attempt) -> int:
-    return attempt.provider.most_images
+    return attempt.provider.limits.max_images
 
 
 def to_upstream(request: ImageRequest, attempt: Attempt) -> UpstreamRequest:
@@ -41,26 +41,26 @@ def to_upstream(request: ImageRequest, attempt: Attempt) -> UpstreamRequest:
 
 def body_for(request: ImageRequest, attempt: Attempt) -> tuple[JSON, tuple[str, ...]]:
     """The fields to send, and the names of what the client loses by it. Raises BadRequestError."""
-    row = attempt.provider
+    dialect = attempt.provider.dialect
     body: JSON = {name: value for name, value in request.body.items() if name not in OURS}
     if request.wanted:
         body["response_format"] = request.wanted
     body, lost = ruled(body, request, attempt)
-    body, dropped = taken(renamed(body, row.rename), row, forced=bool(request.fields.drop_params))
-    for name, spellings in row.values.items():
+    body, dropped = taken(renamed(body, dialect.rename), dialect, forced=bool(request.fields.drop_params))
+    for name, spellings in dialect.values.items():
         if isinstance(body.get(name), str) and body[name] in spellings:
             body[name] = spellings[body[name]]
     body = {name: value for name, value in body.items() if value != "" or name == "prompt"}
-    return {**row.add, **body, "model": attempt.model}, tuple(name for name in (*lost, *dropped) if name not in OF_STREAMS)
+    return {**dialect.add, **body, "model": attempt.model}, tuple(name for name in (*lost, *dropped) if name not in OF_STREAMS)
 
 
 def call(path: str, body: JSON, request: ImageRequest, attempt: Attempt, dropped: tuple[str, ...]) -> UpstreamRequest:
     """As JSON, or as a form where there are files."""
     if not request.files:
-        headers = {"content-type": "application/json", **attempt.provider.headers}
+        headers = {"content-type": "application/json", **attempt.provider.dialect.headers}
         return UpstreamRequest(path, dumps(body), headers, dropped=dropped)
     content_type, raw = multipart_form.encode([(name, _text(value)) for name, value in body.items()], request.files)
-    return UpstreamRequest(path, raw, {"content-type": content_type, **attempt.provider.headers}, dropped=dropped)
+    return UpstreamRequest(path, raw, {"content-type": content_type, **attempt.provider.dialect.headers}, dropped=dropped)
 
 
 def from_upstream(answer: Answer, request: ImageRequest, attempt: Attempt) -> Made:

@@ -1,4 +1,4 @@
-"""One message of a request in the dialect of a row. Pure; a message may hold anything, and what is not understood passes.
+"""One message of a request in a provider's dialect. Pure; a message may hold anything, and what is not understood passes.
 
 https://platform.openai.com/docs/api-reference/chat/create#chat_create-messages
 """
@@ -8,7 +8,7 @@ from collections.abc import Collection
 from typing import Any
 
 from haimaker.http.values import JSON
-from haimaker.providers.provider import Provider
+from haimaker.providers.provider import Dialect, MessageRules
 
 FOREIGN = ("thinking_blocks",)
 """Fields of other formats, which a client may have kept from an earlier answer."""
@@ -20,21 +20,22 @@ CARRIED = re.compile(r"__(?:thought|thinking)__.+", re.DOTALL)
 """What other formats let a client carry behind a call's id; here an id may be short only, 40 characters at OpenAI."""
 
 
-def edited(message: JSON, row: Provider, model: str, *, thinks: bool) -> JSON:
-    message = _with_roles(message, row)
-    message = message if row.keeps_call_ids else _with_short_ids(message)
-    if row.reasoning_history and message.get("reasoning_content"):
-        message = {row.reasoning_history: message["reasoning_content"], **without(message, ("reasoning_content",))}
-    message = without(message, (*FOREIGN, *row.strips_message_fields))
-    message = _with_cache_control(message, row)
+def edited(message: JSON, dialect: Dialect, model: str, *, thinks: bool) -> JSON:
+    rules = dialect.messages
+    message = _with_roles(message, rules)
+    message = message if rules.keeps_call_ids else _with_short_ids(message)
+    if rules.reasoning_history and message.get("reasoning_content"):
+        message = {rules.reasoning_history: message["reasoning_content"], **without(message, ("reasoning_content",))}
+    message = without(message, (*FOREIGN, *rules.strips_fields))
+    message = _with_cache_control(message, dialect)
     role, content = message.get("role"), message.get("content")
-    if isinstance(content, list) and (row.flattens_content or (row.flattens_assistant_content and role == "assistant")):
+    if isinstance(content, list) and (rules.flattens_content or (rules.flattens_assistant_content and role == "assistant")):
         message = {**message, "content": _flattened(content)}
-    if row.strips_message_nulls:
+    if rules.strips_nulls:
         message = {name: value for name, value in message.items() if value is not None}
-    if row.strips_message_names and role != "tool":
+    if rules.strips_names and role != "tool":
         message = without(message, ("name",))
-    if thinks and row.wants_reasoning_back and message.get("tool_calls") and re.match(row.wants_reasoning_back, model):
+    if thinks and rules.wants_reasoning_back and message.get("tool_calls") and re.match(rules.wants_reasoning_back, model):
         message = {**message, "reasoning_content": message.get("reasoning_content") or LOST_REASONING}
     return message
 
@@ -44,9 +45,9 @@ def without(found: JSON, names: Collection[str]) -> JSON:
     return {name: value for name, value in found.items() if name not in names} if any(name in found for name in names) else found
 
 
-def _with_roles(message: JSON, row: Provider) -> JSON:
+def _with_roles(message: JSON, rules: MessageRules) -> JSON:
     role = message.get("role")
-    if role == "developer" and not row.keeps_developer:
+    if role == "developer" and not rules.keeps_developer:
         return {**message, "role": "system"}
     return message
 
@@ -65,12 +66,12 @@ def _id_of(call: Any) -> str:
     return found if isinstance(found, str) else ""
 
 
-def _with_cache_control(message: JSON, row: Provider) -> JSON:
-    if row.cache_control == "keep":
+def _with_cache_control(message: JSON, dialect: Dialect) -> JSON:
+    if dialect.cache_control == "keep":
         return message
     marker, content = message.get("cache_control"), message.get("content")
     message = without(message, ("cache_control",))
-    if row.cache_control == "parts":
+    if dialect.cache_control == "parts":
         return {**message, "content": _marked(content, marker)} if marker and content else message
     if isinstance(content, list) and any(isinstance(part, dict) and "cache_control" in part for part in content):
         stripped = [without(part, ("cache_control",)) if isinstance(part, dict) else part for part in content]

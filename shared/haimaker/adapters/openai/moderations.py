@@ -20,11 +20,11 @@ SAME: Mapping[str, str] = {}
 
 
 def to_upstream(request: ModerationRequest, attempt: Attempt) -> UpstreamRequest:
-    row = attempt.provider
+    dialect = attempt.provider.dialect
     body: JSON = {name: value for name, value in request.body.items() if name not in OURS}
-    body, dropped = taken(renamed(body, row.rename), row, forced=bool(request.body.get("drop_params")))
-    headers = {"content-type": "application/json", **row.headers}
-    return UpstreamRequest(PATH, dumps({**row.add, **body, "model": attempt.model}), headers, dropped=dropped)
+    body, dropped = taken(renamed(body, dialect.rename), dialect, forced=bool(request.body.get("drop_params")))
+    headers = {"content-type": "application/json", **dialect.headers}
+    return UpstreamRequest(PATH, dumps({**dialect.add, **body, "model": attempt.model}), headers, dropped=dropped)
 
 
 def from_upstream(answer: Answer, request: ModerationRequest, attempt: Attempt) -> Made:

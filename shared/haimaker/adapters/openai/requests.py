@@ -1,4 +1,4 @@
-"""A client's request in the dialect of a row: parameters renamed, spelled, dropped or refused, tools and messages edited. Pure.
+"""A client's request in a provider's dialect: parameters renamed, spelled, dropped or refused, tools and messages edited. Pure.
 
 https://platform.openai.com/docs/api-reference/chat/create
 """
@@ -13,7 +13,7 @@ from haimaker.http.sse import dumps
 from haimaker.http.values import JSON
 from haimaker.operations.attempt import Attempt
 from haimaker.operations.chat import OURS, Asked, ChatRequest
-from haimaker.providers.provider import Provider
+from haimaker.providers.provider import Dialect
 
 NEUTRAL: Mapping[str, Collection[object]] = {
     "frequency_penalty": (0,),
@@ -37,27 +37,27 @@ THINKING: Mapping[bool, JSON] = {True: {"type": "enabled"}, False: {"type": "dis
 
 def body_for(request: ChatRequest, attempt: Attempt) -> tuple[JSON, tuple[str, ...]]:
     """The body to send and the names of what the client loses by it. Raises BadRequestError."""
-    row = attempt.provider.for_model(attempt.facts.model, request.body.get("reasoning_effort"))
+    dialect = attempt.provider.dialect.for_model(attempt.facts.model, request.body.get("reasoning_effort"))
     body = own_fields(request, attempt)
-    if any(body.get(name) not in (None, *NEUTRAL[name]) for name in row.whole_with):
+    if any(body.get(name) not in (None, *NEUTRAL[name]) for name in dialect.whole_with):
         body = without(body, ("stream", "stream_options"))
-    if row.thinking_switch or row.thinking_flag:
-        body = _switched(body, row.thinking_flag)
-    if row.schema_in_words:
+    if dialect.thinking_switch or dialect.thinking_flag:
+        body = _switched(body, dialect.thinking_flag)
+    if dialect.schema_in_words:
         body = _with_schema_in_words(body)
-    if row.search_tool:
-        body = _with_search_tool(body, row.search_tool)
-    if row.counts_logprobs:
+    if dialect.search_tool:
+        body = _with_search_tool(body, dialect.search_tool)
+    if dialect.counts_logprobs:
         body = _with_counted_logprobs(body)
-    body, dropped = taken(renamed(body, row.rename), row, forced=bool(request.body.get("drop_params")))
-    for name, spellings in row.values.items():
+    body, dropped = taken(renamed(body, dialect.rename), dialect, forced=bool(request.body.get("drop_params")))
+    for name, spellings in dialect.values.items():
         if isinstance(body.get(name), str):
             body[name] = spellings.get(body[name], body[name])
     if isinstance(body.get("tools"), list):
-        body["tools"] = [_tool(tool, row) for tool in body["tools"]]
+        body["tools"] = [_tool(tool, dialect) for tool in body["tools"]]
     thinks = body.get("thinking") != THINKING[False]
-    messages = [edited(message, row, attempt.facts.model, thinks=thinks) for message in body["messages"]]
-    return {**row.add, **body, "messages": messages}, dropped
+    messages = [edited(message, dialect, attempt.facts.model, thinks=thinks) for message in body["messages"]]
+    return {**dialect.add, **body, "messages": messages}, dropped
 
 
 def own_fields(request: Asked, attempt: Attempt) -> JSON:
@@ -65,7 +65,7 @@ def own_fields(request: Asked, attempt: Attempt) -> JSON:
     body = {name: value for name, value in request.body.items() if name not in OURS} | {"model": attempt.model}
     if attempt.max_output_tokens is not None:
         body["max_tokens"] = attempt.max_output_tokens
-    if not attempt.provider.asks_stream_usage:
+    if not attempt.provider.dialect.asks_stream_usage:
         body.pop("stream_options", None)
     elif request.streams:
         body["stream_options"] = {**(body.get("stream_options") or {}), "include_usage": True}
@@ -125,37 +125,37 @@ def renamed(body: JSON, names: Mapping[str, str]) -> JSON:
     return {**moved, **kept}
 
 
-def taken(body: JSON, row: Provider, *, forced: bool) -> tuple[JSON, tuple[str, ...]]:
-    """The body without what the row does not take, and the names of what says something."""
+def taken(body: JSON, dialect: Dialect, *, forced: bool) -> tuple[JSON, tuple[str, ...]]:
+    """The body without what the dialect lacks, and the names of what says something."""
     kept: JSON = {}
     dropped: list[str] = []
     for name, value in body.items():
-        if name not in row.drop and name not in row.refuse:
+        if name not in dialect.drop and name not in dialect.refuse:
             kept[name] = value
-        elif not _says_nothing(name, value, row):
-            if name in row.refuse and not forced:
+        elif not _says_nothing(name, value, dialect):
+            if name in dialect.refuse and not forced:
                 message = f"The model does not support the parameter '{name}'. Leave it out, or send \"drop_params\": true."
                 raise BadRequestError(message, param=name, code="unsupported_parameter")
             dropped.append(name)
     return kept, tuple(dropped)
 
 
-def _says_nothing(name: str, value: Any, row: Provider) -> bool:
+def _says_nothing(name: str, value: Any, dialect: Dialect) -> bool:
     if value in NEUTRAL.get(name, ()):
         return True
-    return name in row.refuse and is_empty(name, value)
+    return name in dialect.refuse and is_empty(name, value)
 
 
-def _tool(tool: Any, row: Provider) -> Any:
+def _tool(tool: Any, dialect: Dialect) -> Any:
     if not isinstance(tool, dict):
         return tool
-    if row.cache_control == "strip" and "cache_control" in tool:
+    if dialect.cache_control == "strip" and "cache_control" in tool:
         tool = without(tool, ("cache_control",))
     function = tool.get("function")
-    if not row.strips_tool_fields or not isinstance(function, dict):
+    if not dialect.strips_tool_fields or not isinstance(function, dict):
         return tool
-    function = without(function, row.strips_tool_fields)
-    if "additionalProperties" in row.strips_tool_fields:
+    function = without(function, dialect.strips_tool_fields)
+    if "additionalProperties" in dialect.strips_tool_fields:
         function = _without_anywhere(function, "additionalProperties")
     return {**tool, "function": function}
 

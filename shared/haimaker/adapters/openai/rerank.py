@@ -26,21 +26,21 @@ CONSUMED = OURS | {"rank_fields"}
 
 
 def most_at_once(attempt: Attempt) -> int:
-    return attempt.provider.most_inputs or 10**9
+    return attempt.provider.limits.max_inputs or 10**9
 
 
 def to_upstream(request: RerankRequest, attempt: Attempt) -> UpstreamRequest:
-    row = attempt.provider
+    dialect = attempt.provider.dialect
     body: JSON = {name: value for name, value in request.body.items() if name not in CONSUMED}
     body["documents"] = [
-        document if isinstance(document, dict) and any(document.get(name) for name in row.document_fields) else text
+        document if isinstance(document, dict) and any(document.get(name) for name in dialect.document_fields) else text
         for document, text in zip(request.fields.documents, request.texts, strict=True)
     ]
     if request.top_n is not None:
         body["top_n"] = request.top_n
-    body, dropped = taken(renamed(body, row.rename), row, forced=bool(request.body.get("drop_params")))
-    headers = {"content-type": "application/json", **row.headers}
-    return UpstreamRequest(PATH, dumps({**row.add, **body, "model": attempt.model}), headers, dropped=dropped)
+    body, dropped = taken(renamed(body, dialect.rename), dialect, forced=bool(request.body.get("drop_params")))
+    headers = {"content-type": "application/json", **dialect.headers}
+    return UpstreamRequest(PATH, dumps({**dialect.add, **body, "model": attempt.model}), headers, dropped=dropped)
 
 
 def from_upstream(answer: Answer, request: RerankRequest, attempt: Attempt) -> Made:

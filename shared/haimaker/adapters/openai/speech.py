@@ -1,4 +1,4 @@
-"""Speech of OpenAI and of every provider that speaks its format: bytes as they come, out of events where a row asks for these.
+"""Speech of OpenAI and of every provider that speaks its format: bytes as they come, out of events where a dialect asks for these.
 
 https://platform.openai.com/docs/api-reference/audio/createSpeech. Only events tell what was used; the models that have them are
 those that bill tokens.
@@ -28,9 +28,9 @@ SOUND_FIELDS = ("audio", "audio_data", "delta", "data")
 def to_upstream(request: SpeechRequest, attempt: Attempt) -> UpstreamRequest:
     asked = order(request, attempt)
     voice_of(asked)
-    row = attempt.provider
-    body = {**asked.body, "response_format": asked.format} if row.formats else asked.body
-    headers = {"content-type": "application/json", **row.headers}
+    dialect = attempt.provider.dialect
+    body = {**asked.body, "response_format": asked.format} if dialect.audio_formats else asked.body
+    headers = {"content-type": "application/json", **dialect.headers}
     return UpstreamRequest(PATH, dumps(body), headers, dropped=asked.dropped)
 
 

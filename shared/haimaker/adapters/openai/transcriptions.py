@@ -27,19 +27,19 @@ DONE = b"[DONE]"
 
 
 def to_upstream(request: TranscriptionRequest, attempt: Attempt) -> UpstreamRequest:
-    row = attempt.provider
+    dialect = attempt.provider.dialect
     body: JSON = {name: value for name, value in request.body.items() if name not in OURS}
-    body, dropped = taken(renamed(body, row.rename), row, forced=request.fields.drop_params)
-    for name, spellings in row.values.items():
+    body, dropped = taken(renamed(body, dialect.rename), dialect, forced=request.fields.drop_params)
+    for name, spellings in dialect.values.items():
         if isinstance(body.get(name), str):
             body[name] = spellings.get(body[name], body[name])
-    asked = {**row.add, **body, "model": attempt.model}
+    asked = {**dialect.add, **body, "model": attempt.model}
     fields = [(name, each) for name, value in asked.items() for each in (value if isinstance(value, list) else [value])]
     others = [(name, file) for name, file in request.files if name != "file"]
     content_type, raw = multipart_form.encode(
         [(name, value) for name, value in fields if isinstance(value, str) and value], [*others, ("file", request.file)]
     )
-    return UpstreamRequest(PATHS[request.endpoint], raw, {"content-type": content_type, **row.headers}, dropped=dropped)
+    return UpstreamRequest(PATHS[request.endpoint], raw, {"content-type": content_type, **dialect.headers}, dropped=dropped)
 
 
 def from_upstream(answer: Answer, request: TranscriptionRequest, attempt: Attempt) -> Made:

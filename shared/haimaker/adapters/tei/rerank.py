@@ -21,7 +21,7 @@ COUNTED = "x-compute-tokens"
 
 def to_upstream(request: RerankRequest, attempt: Attempt) -> UpstreamRequest:
     options, dropped = request.options()
-    body = {**attempt.provider.add, **options, "query": request.query, "texts": request.texts}
+    body = {**attempt.provider.dialect.add, **options, "query": request.query, "texts": request.texts}
     return UpstreamRequest(plain.PATH, dumps(body), {"content-type": "application/json"}, dropped=dropped)
 
 

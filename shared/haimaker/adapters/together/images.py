@@ -28,5 +28,5 @@ def to_upstream(request: ImageRequest, attempt: Attempt) -> UpstreamRequest:
         if others:
             raise refused("image", "one image")
         body["image_url"] = pictures.to_data_url(image.data)
-    headers = {"content-type": "application/json", **attempt.provider.headers}
+    headers = {"content-type": "application/json", **attempt.provider.dialect.headers}
     return UpstreamRequest(PATHS["images_generations"], dumps(body), headers, dropped=dropped)

@@ -31,5 +31,5 @@ def to_upstream(request: ImageRequest, attempt: Attempt) -> UpstreamRequest:
             raise refused("mask")
         images: list[Any] = [{"type": "image_url", "url": pictures.to_data_url(file.data)} for file in images_of(request.files)]
         body |= {"image": images[0]} if len(images) == 1 else {"images": images}
-    headers = {"content-type": "application/json", **attempt.provider.headers}
+    headers = {"content-type": "application/json", **attempt.provider.dialect.headers}
     return UpstreamRequest(PATHS[request.kind], dumps(body), headers, dropped=dropped)

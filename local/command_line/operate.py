@@ -1,0 +1,121 @@
+"""An operator's work on a deployed stack: making, changing, looking after and deleting it.
+
+Every command first says what it will do, and in which account. No secret is an argument, an environment variable or part of
+an output, but for the new administrator's key, which is printed once.
+"""
+
+import shutil
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+
+from haimaker.accounts import keys as auth
+from haimaker.store import StoreUnavailable
+from local.command_line import provider_secrets
+from local.command_line.reconcile import Reconciliation
+from local.command_line.stack import OperatorError, Stack
+from local.command_line.terminal import ROOT, Terminal, read_secret, run
+
+SAM = ROOT / ".venv-aws" / "bin" / "sam"
+HEALTH = "events/models_health.json"
+OUTLIVING = ("AccountsTable", "RecordsTable", "ProvidersParameter")
+"""Outputs that name what is still there when the stack is deleted."""
+
+
+@dataclass(frozen=True, slots=True)
+class Operator:
+    """The commands. Each returns an exit status; all raise OperatorError."""
+
+    stack: Stack
+    terminal: Terminal = field(default_factory=Terminal)
+    read_secret: Callable[[str], str] = read_secret
+    run: Callable[[Sequence[str]], int] = run
+
+    def deploy(self, *, confirmed: bool = False) -> int:
+        self._announce("Builds the layer, then makes or changes the stack; the changes are shown first.")
+        for bytecode in ROOT.glob("functions/*/__pycache__"):  # functions go into the account as they are
+            shutil.rmtree(bytecode, ignore_errors=True)
+        built = self.run([str(SAM), "build"])
+        if built:
+            return built
+        confirmation = ["--no-confirm-changeset"] if confirmed else []
+        deployed = self.run([str(SAM), "deploy", *self._stack_options(), *confirmation])
+        return deployed or self._tell_addresses()
+
+    def admin_key(self) -> int:
+        self._announce("Makes an administrator's key and stores its hash in the stack's table.")
+        key = auth.new_key()
+        self.stack.add_admin(key, int(time.time()))
+        self.terminal.say(f"The key, shown this once and stored nowhere. Keep it like a password:\n\n    {key}\n")
+        self.terminal.say(f"Issue keys with it at {self.stack.output('BaseUrl')}/key/generate; POST /key/delete takes it away.")
+        return 0
+
+    def credentials(self, provider: str | None, name: str | None, *, remove: bool = False) -> int:
+        variable = provider_secrets.checked_name(name) if name else provider_secrets.variable_of(provider or "")
+        self._announce(f"{'Removes' if remove else 'Stores'} {variable} in the stack's encrypted parameter.")
+        old = self.stack.secrets()
+        if remove:
+            new = provider_secrets.without(old, variable)
+        else:
+            secret = provider_secrets.checked_secret(self.read_secret(f"{variable} (not shown): "))
+            new = provider_secrets.checked(provider_secrets.with_secret(old, variable, secret))
+        changed = self.stack.put_secrets(old, new)
+        self.terminal.say(
+            f"Written: {', '.join(changed)}. Functions see it within five minutes." if changed else "Nothing had to change."
+        )
+        self.terminal.say(f"Stored now: {', '.join(sorted({known for document in new for known in document})) or 'nothing'}")
+        return 0
+
+    def reconcile(self, *, check: bool) -> int:
+        """The exit status is 1 if something is wrong, or can't be proven."""
+        self._announce("Proves by their records what accounts spent" + ("." if check else ", and repairs what is wrong."))
+        try:
+            return Reconciliation(self.stack.store(), check, self.terminal.say).run()
+        except StoreUnavailable as error:
+            raise OperatorError(str(error)) from error
+
+    def invoke(self, function: str, event: str) -> int:
+        self._announce(f"Invokes {function} with {event}.")
+        return self.run([str(SAM), "remote", "invoke", function, *self._stack_options(), "--event-file", event])
+
+    def logs(self, function: str | None) -> int:
+        self._announce(f"Shows new log lines of {function or 'all functions'} until interrupted.")
+        name = ["--name", function] if function else []
+        return self.run([str(SAM), "logs", *self._stack_options(), "--tail", *name])
+
+    def destroy(self) -> int:
+        kept = [self.stack.outputs[name] for name in OUTLIVING if name in self.stack.outputs]
+        self._announce("Deletes the stack: its functions, addresses and logs. The tables stay unless you say otherwise next.")
+        if self.terminal.ask(f"Type the stack's name, {self.stack.name}, to delete it: ").strip() != self.stack.name:
+            self.terminal.say("Nothing is deleted.")
+            return 1
+        deleted = self.run([str(SAM), "delete", *self._stack_options(), "--no-prompts"])
+        if not deleted and kept:
+            self._delete_what_is_kept(*kept)
+        return deleted
+
+    def _delete_what_is_kept(self, accounts: str, records: str, secrets: str) -> None:
+        if self.terminal.agreed(
+            f"Delete the tables too ({accounts} and {records}), with all keys and all records of what was spent?"
+        ):
+            self.stack.delete_tables([accounts, records])
+        else:
+            self.terminal.say(f"Kept: {accounts} and {records}. They cost their storage only.")
+        if self.terminal.agreed(f"Delete the providers' keys too ({secrets})?"):
+            self.stack.delete_secrets(secrets)
+
+    def _announce(self, what: str) -> None:
+        self.terminal.say(f"{what}\nStack {self.stack.name}: {self.stack.owner()}")
+
+    def _stack_options(self) -> list[str]:
+        return ["--stack-name", self.stack.name, "--region", self.stack.region]
+
+    def _tell_addresses(self) -> int:
+        base, chat = self.stack.output("BaseUrl"), self.stack.output("ChatUrl")
+        self.terminal.say(f"\nbase_url for every endpoint   {base}\nbase_url for chat, cheaper    {chat}")
+        if dashboard := self.stack.outputs.get("DashboardUrl"):
+            self.terminal.say(f"what it does and costs        {dashboard}")
+        if console := self.stack.outputs.get("ConsoleUrl"):
+            self.terminal.say(f"in a browser, with a key      {console}")
+        self.terminal.say("Next: make admin-key   and   make credentials PROVIDER=openai")
+        return 0

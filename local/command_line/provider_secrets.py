@@ -1,0 +1,100 @@
+"""How the providers' keys are laid out in a deployed stack: two SSM parameters at most, each a JSON object of names and secrets.
+
+One parameter of the tier that costs nothing holds 4 KB
+(https://docs.aws.amazon.com/systems-manager/latest/userguide/parameter-store-advanced-parameters.html). Pure; `operate.py`
+writes them, `haimaker/credentials/sources.py` reads them, and where both have a name the second counts.
+"""
+
+import json
+import re
+from collections.abc import Mapping, Sequence
+
+from haimaker.credentials.access import access_from
+from haimaker.providers.registry import ONLINE
+from haimaker.validation.settings import SettingsError
+
+Secrets = Mapping[str, str]
+
+PARAMETER_BYTES = 4_096
+
+
+class SecretsError(ValueError):
+    """What can't be stored, and why; the message holds no secret."""
+
+
+def parameters(first: str) -> tuple[str, str]:
+    return first, f"{first}-2"
+
+
+def variable_of(provider: str) -> str:
+    """The name of a provider's key. Raises SecretsError."""
+    if provider not in ONLINE:
+        raise SecretsError(f"There is no provider {provider!r}; there are {', '.join(sorted(ONLINE))}.")
+    return f"{provider.upper()}_API_KEY"
+
+
+def checked_name(name: str) -> str:
+    if not re.fullmatch(r"[A-Z][A-Z0-9_]*", name):
+        raise SecretsError(f"{name!r} is no name of a variable, such as OPENAI_API_KEY.")
+    return name
+
+
+def checked_secret(text: str) -> str:
+    """A secret as it was typed or piped: the first line, or a JSON document as one line, without what surrounds it."""
+    secret = _one_line(text.strip())
+    if not secret:
+        raise SecretsError("Nothing was entered; nothing is changed.")
+    if not (secret.isascii() and secret.isprintable()):
+        raise SecretsError("That holds characters that an HTTP header can't carry; copy it again. Nothing is changed.")
+    return secret
+
+
+def _one_line(text: str) -> str:
+    try:
+        document = json.loads(text)
+    except ValueError:
+        document = None
+    return json.dumps(document) if isinstance(document, dict) else text.partition("\n")[0].strip()
+
+
+def checked(documents: list[Secrets]) -> list[Secrets]:
+    """The documents, if the gateway can read them: what one provider can't use would turn all of them off. Raises SecretsError."""
+    try:
+        access_from(joined(documents))
+    except SettingsError as error:
+        raise SecretsError(f"{error} Nothing is changed.") from error
+    return documents
+
+
+def decoded(name: str, text: str) -> Secrets:
+    try:
+        found = json.loads(text)
+    except ValueError:
+        found = None
+    if not isinstance(found, dict) or not all(isinstance(secret, str) for secret in found.values()):
+        raise SecretsError(f"The parameter {name} holds something else than a JSON object of texts; it is left as it is.")
+    return found
+
+
+def encoded(secrets: Secrets) -> str:
+    return json.dumps(secrets, sort_keys=True)
+
+
+def with_secret(documents: Sequence[Secrets], name: str, secret: str) -> list[Secrets]:
+    """Both documents with the secret in one of them: where it was, if it fits there. Raises SecretsError if it fits nowhere."""
+    rest = without(documents, name)
+    order = sorted(range(len(rest)), key=lambda number: name not in documents[number])
+    for number in order:
+        candidate = {**rest[number], name: secret}
+        if len(encoded(candidate).encode()) <= PARAMETER_BYTES:
+            return [candidate if place == number else others for place, others in enumerate(rest)]
+    raise SecretsError(f"Both parameters are full: {PARAMETER_BYTES} bytes each. Remove a secret first. Nothing is changed.")
+
+
+def without(documents: Sequence[Secrets], name: str) -> list[Secrets]:
+    return [{other: secret for other, secret in document.items() if other != name} for document in documents]
+
+
+def joined(documents: Sequence[Secrets]) -> dict[str, str]:
+    """As the gateway reads them."""
+    return {name: secret for document in documents for name, secret in document.items()}

@@ -1,0 +1,75 @@
+"""Azure OpenAI.
+
+https://learn.microsoft.com/azure/foundry/openai/api-version-lifecycle; a model is a deployment of the resource.
+"""
+
+from haimaker.providers.common import REASONING, WITH_TOKENS, for_images
+from haimaker.providers.model_rules import BEFORE_SCHEMAS, ONE_TOOL_AT_A_TIME, OPENAI_REASONING
+from haimaker.providers.provider import Auth, Catalog, Dialect, Endpoint, Limits, MessageRules, Provider
+
+# https://learn.microsoft.com/azure/ai-foundry/openai/reference-preview#create-speech: no version that is not a preview has it.
+SPEECH = Provider(
+    "azure",
+    endpoint=Endpoint(
+        paths={
+            "v1": "/openai/v1{path}?api-version=preview",
+            "preview": "/openai/v1{path}?api-version=preview",
+            "*": "/openai/deployments/{model}{path}?api-version={version}",
+        },
+        default_version="2025-04-01-preview",
+        version_variables=("AZURE_OPENAI_API_VERSION", "OPENAI_API_VERSION"),
+    ),
+    auth=Auth(key_header="api-key"),
+    limits=Limits(max_characters=4_096),
+)
+
+# https://learn.microsoft.com/azure/ai-foundry/openai/reference#transcriptions---create; a deployment may have another name.
+TRANSCRIPTION = Provider(
+    "azure",
+    auth=Auth(key_header="api-key"),
+    families={"gpt-": Provider("azure", auth=Auth(key_header="api-key"), dialect=Dialect(values=WITH_TOKENS))},
+)
+
+# https://learn.microsoft.com/azure/ai-foundry/openai/how-to/dall-e: later models than dall-e-3 came with later versions.
+IMAGES = Provider(
+    "azure",
+    endpoint=Endpoint(
+        paths={
+            "v1": "/openai/v1{path}",
+            "preview": "/openai/v1{path}?api-version=preview",
+            "*": "/openai/deployments/{model}{path}?api-version={version}",
+        },
+        default_version="2025-04-01-preview",
+        version_variables=("AZURE_OPENAI_API_VERSION", "OPENAI_API_VERSION"),
+    ),
+    auth=Auth(key_header="api-key"),
+)
+
+PROVIDER = Provider(
+    "azure",
+    endpoint=Endpoint(
+        "{AZURE_OPENAI_ENDPOINT}",
+        base_url_variables=("AZURE_API_BASE",),
+        paths={
+            "v1": "/openai/v1{path}",
+            "preview": "/openai/v1{path}?api-version=preview",
+            "*": "/openai/deployments/{model}{path}?api-version={version}",
+        },
+        default_version="2024-10-21",
+        version_variables=("AZURE_OPENAI_API_VERSION", "OPENAI_API_VERSION"),
+    ),
+    auth=Auth(
+        key_variables=("AZURE_OPENAI_API_KEY",), token_variables=("AZURE_AD_TOKEN", "AZURE_OPENAI_AD_TOKEN"), key_header="api-key"
+    ),
+    dialect=Dialect(
+        keeps_functions=True,
+        model_rules=(*OPENAI_REASONING, BEFORE_SCHEMAS, ONE_TOOL_AT_A_TIME),
+        messages=MessageRules(keeps_developer=True, strips_fields=REASONING),
+    ),
+    catalog=Catalog(
+        telemetry_name="azure.ai.openai",
+        completes=r"gpt-3\.?5-turbo-instruct",
+        unlisted=r"[\w-]+/|computer-use|gpt-live|gpt-realtime-whisper",
+    ),
+    operations={"audio_speech": SPEECH, "audio_transcriptions": TRANSCRIPTION, **for_images(IMAGES)},
+)

@@ -1,0 +1,60 @@
+"""Azure AI Foundry: the models of others than OpenAI.
+
+https://learn.microsoft.com/azure/ai-foundry/foundry-models/concepts/endpoints
+"""
+
+from dataclasses import replace
+
+from haimaker.providers import anthropic, azure
+from haimaker.providers.common import MAX_TOKENS, REASONING, for_images
+from haimaker.providers.model_rules import OPENAI_REASONING
+from haimaker.providers.provider import Auth, Catalog, Dialect, Endpoint, Limits, MessageRules, Provider
+
+# https://learn.microsoft.com/rest/api/contentsafety/; the place is a part of every Foundry resource.
+MODERATION = Provider(
+    "azure_ai",
+    adapter="content_safety",
+    endpoint=Endpoint(paths={"*": "/contentsafety{path}?api-version=2024-09-01"}),
+    auth=Auth(key_header="ocp-apim-subscription-key"),
+    limits=Limits(inlines_images=True),
+)
+
+# https://learn.microsoft.com/azure/ai-foundry/how-to/deploy-models-cohere-rerank
+RERANK = Provider(
+    "azure_ai",
+    adapter="cohere",
+    endpoint=Endpoint(paths={"v1": "/v1{path}", "v2": "/v2{path}", "*": "/providers/cohere/v2{path}"}),
+    dialect=Dialect(drop=("max_chunks_per_doc",)),
+)
+
+PROVIDER = Provider(
+    "azure_ai",
+    endpoint=Endpoint(
+        "{AZURE_AI_ENDPOINT}",
+        base_url_variables=("AZURE_AI_API_BASE", "AZURE_INFERENCE_ENDPOINT"),
+        paths={"v1": "/openai/v1{path}", "*": "/models{path}?api-version={version}"},
+        default_version="2024-05-01-preview",
+    ),
+    auth=Auth(key_variables=("AZURE_INFERENCE_CREDENTIAL",), token_variables=("AZURE_AI_AD_TOKEN",), key_header="api-key"),
+    dialect=Dialect(
+        headers={"extra-parameters": "pass-through"},
+        rename=MAX_TOKENS,
+        strips_tool_fields=("strict",),
+        model_rules=OPENAI_REASONING,
+        messages=MessageRules(strips_fields=REASONING),
+    ),
+    catalog=Catalog(telemetry_name="azure.ai.inference"),
+    operations={
+        "moderations": MODERATION,
+        "rerank": RERANK,
+        **for_images(replace(azure.IMAGES, name="azure_ai", endpoint=replace(azure.IMAGES.endpoint, version_variables=()))),
+    },
+    families={
+        # https://platform.claude.com/docs/en/build-with-claude/claude-in-microsoft-foundry
+        "claude": replace(
+            anthropic.PROVIDER,
+            name="azure_ai",
+            endpoint=Endpoint(path="/anthropic/v1{path}"),
+        ),
+    },
+)

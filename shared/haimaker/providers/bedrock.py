@@ -1,0 +1,38 @@
+"""Amazon Bedrock.
+
+https://docs.aws.amazon.com/general/latest/gr/bedrock.html; a key of Bedrock's own, or a signature with the account's.
+"""
+
+from haimaker.providers import anthropic
+from haimaker.providers.provider import Auth, Catalog, Endpoint, Limits, Provider
+
+# https://docs.aws.amazon.com/bedrock/latest/userguide/guardrails-use-independent-api.html
+MODERATION = Provider(
+    "bedrock",
+    adapter="bedrock",
+    auth=Auth(signs_as="bedrock"),
+    limits=Limits(inlines_images=True),
+    catalog=Catalog(reports_cost=True),
+)
+
+# https://docs.aws.amazon.com/bedrock/latest/APIReference/API_agent-runtime_Rerank.html
+RERANK = Provider(
+    "bedrock",
+    adapter="bedrock",
+    endpoint=Endpoint("https://bedrock-agent-runtime.{AWS_REGION}.amazonaws.com"),
+    auth=Auth(signs_as="bedrock"),
+    limits=Limits(max_inputs=1_000),
+)
+
+PROVIDER = Provider(
+    "bedrock",
+    adapter="bedrock",
+    endpoint=Endpoint("https://bedrock-runtime.{AWS_REGION}.amazonaws.com"),
+    auth=Auth(key_variables=("AWS_BEARER_TOKEN_BEDROCK",), signs_as="bedrock"),
+    limits=Limits(tool_prompt_tokens=anthropic.PROVIDER.limits.tool_prompt_tokens, inlines_images=True, single_choice=True),
+    catalog=Catalog(telemetry_name="aws.bedrock", known_as={"guardrail/": "guardrail"}, unlisted=r".+/|guardrail"),
+    operations={
+        "moderations": MODERATION,
+        "rerank": RERANK,
+    },
+)

@@ -1,0 +1,17 @@
+"""Claude on Amazon Bedrock in Anthropic's own format.
+
+Claude in Anthropic's own format, for what Converse has no place for.
+https://docs.aws.amazon.com/bedrock/latest/userguide/model-parameters-anthropic-claude-messages.html
+"""
+
+from haimaker.providers import anthropic
+from haimaker.providers.provider import Auth, Catalog, Endpoint, Limits, Provider
+
+PROVIDER = Provider(
+    "bedrock_invoke",
+    adapter="anthropic_bedrock",
+    endpoint=Endpoint("https://bedrock-runtime.{AWS_REGION}.amazonaws.com"),
+    auth=Auth(key_variables=("AWS_BEARER_TOKEN_BEDROCK",), signs_as="bedrock"),
+    limits=Limits(tool_prompt_tokens=anthropic.PROVIDER.limits.tool_prompt_tokens, single_choice=True, inlines_images=True),
+    catalog=Catalog(telemetry_name="aws.bedrock", priced_as="bedrock"),
+)

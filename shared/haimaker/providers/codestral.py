@@ -1,0 +1,14 @@
+"""Codestral: Mistral's API at an address and with a key of its own.
+
+https://docs.mistral.ai/capabilities/code_generation/
+"""
+
+from dataclasses import replace
+
+from haimaker.providers import mistral
+
+PROVIDER = replace(
+    mistral.PROVIDER.named("codestral"),
+    endpoint=replace(mistral.PROVIDER.endpoint, base_url="https://codestral.mistral.ai/v1"),
+    dialect=replace(mistral.PROVIDER.dialect, model_rules=()),
+)

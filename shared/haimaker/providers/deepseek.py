@@ -1,0 +1,22 @@
+"""DeepSeek.
+
+https://api-docs.deepseek.com/api/create-chat-completion, …/guides/thinking_mode, …/guides/json_mode
+"""
+
+from haimaker.providers.common import MAX_TOKENS
+from haimaker.providers.model_rules import ModelRule
+from haimaker.providers.provider import Dialect, Endpoint, Limits, MessageRules, Provider
+
+PROVIDER = Provider(
+    "deepseek",
+    endpoint=Endpoint("https://api.deepseek.com/v1"),
+    dialect=Dialect(
+        rename=MAX_TOKENS,
+        values={"reasoning_effort": {"minimal": "low", "xhigh": "max"}},
+        schema_in_words=True,
+        thinking_switch=True,
+        model_rules=(ModelRule("deepseek-reasoner", refuse=("logprobs", "top_logprobs")),),
+        messages=MessageRules(flattens_content=True, wants_reasoning_back=r"(?!deepseek-chat)"),
+    ),
+    limits=Limits(single_choice=True),
+)

@@ -1,0 +1,27 @@
+"""Google's Gemini API.
+
+https://ai.google.dev/gemini-api/docs/api-key
+"""
+
+from haimaker.providers.common import voices
+from haimaker.providers.provider import Auth, Catalog, Dialect, Endpoint, Limits, Provider
+
+# https://ai.google.dev/gemini-api/docs/speech-generation#voices; samples are all it gives.
+VOICES = voices("Kore Puck Umbriel Leda Charon Sadachbia Algenib Aoede Despina Achernar Fenrir Sulafat Orus")
+
+SPEECH = Provider(
+    "gemini",
+    adapter="gemini",
+    auth=Auth(key_header="x-goog-api-key"),
+    dialect=Dialect(audio_formats=("mp3", "wav", "pcm"), refuse=("speed",), values=VOICES, add={"voice": "Kore"}),
+)
+
+PROVIDER = Provider(
+    "gemini",
+    adapter="gemini",
+    endpoint=Endpoint("https://generativelanguage.googleapis.com/v1beta"),
+    auth=Auth(key_variables=("GOOGLE_API_KEY",), key_header="x-goog-api-key"),
+    limits=Limits(inlines_images=True),
+    catalog=Catalog(telemetry_name="gcp.gemini", unlisted=r"deep-research|lyria|.*transcribe-live"),
+    operations={"audio_speech": SPEECH},
+)

@@ -1,0 +1,61 @@
+"""Groq.
+
+https://console.groq.com/docs/openai, …/docs/api-reference#chat-create: fields it does not know are refused.
+"""
+
+from dataclasses import replace
+
+from haimaker.providers.common import NEVER_STREAMS, OPENAI_ONLY, REASONING, voices
+from haimaker.providers.model_rules import ModelRule
+from haimaker.providers.provider import Dialect, Endpoint, Limits, MessageRules, Provider
+
+# https://console.groq.com/docs/text-to-speech/orpheus
+ENGLISH_SPEECH = Provider(
+    "groq",
+    dialect=Dialect(
+        audio_formats=("wav",),
+        drop=("instructions",),
+        values=voices("hannah austin daniel autumn troy daniel troy diana autumn hannah austin diana daniel"),
+    ),
+    limits=Limits(max_characters=200),
+)
+
+ARABIC_SPEECH = replace(
+    ENGLISH_SPEECH,
+    dialect=replace(
+        ENGLISH_SPEECH.dialect,
+        values=voices("lulwa fahad sultan noura abdullah sultan abdullah aisha noura lulwa fahad aisha sultan"),
+    ),
+)
+
+SPEECH = replace(ENGLISH_SPEECH, families={"canopylabs/orpheus-arabic": ARABIC_SPEECH})
+
+# https://console.groq.com/docs/speech-to-text: no streams, no subtitles, and ten seconds are the least that is billed.
+TRANSCRIPTION = Provider(
+    "groq",
+    dialect=Dialect(drop=("user",), values={"response_format": {"srt": "verbose_json", "vtt": "verbose_json"}, **NEVER_STREAMS}),
+    limits=Limits(min_audio_ms=10_000),
+)
+
+PROVIDER = Provider(
+    "groq",
+    endpoint=Endpoint("https://api.groq.com/openai/v1"),
+    dialect=Dialect(
+        drop=("logit_bias", *(name for name in OPENAI_ONLY if name != "service_tier")),
+        refuse=("logprobs", "top_logprobs"),
+        values={"service_tier": {"default": "on_demand"}},
+        # …/docs/structured-outputs: no stream, no tools beside it, and few models that take a schema.
+        whole_with=("response_format",),
+        answer_tool=("tools",),
+        model_rules=(
+            ModelRule(r"(?!openai/gpt-oss|qwen/qwen3\.[5-9]|moonshotai/|meta-llama/llama-4)", answer_tool=("schema",)),
+            # …/docs/browser-search, …/docs/compound: its systems search whenever they like.
+            ModelRule("openai/gpt-oss", search_tool="browser_search"),
+            ModelRule(r"(?:groq/)?compound", drop=("web_search_options",)),
+            ModelRule(r"(?!openai/gpt-oss|(?:groq/)?compound)", refuse=("web_search_options",)),
+        ),
+        messages=MessageRules(strips_nulls=True, strips_names=True, strips_fields=REASONING),
+    ),
+    limits=Limits(single_choice=True),
+    operations={"audio_speech": SPEECH, "audio_transcriptions": TRANSCRIPTION, "audio_translations": TRANSCRIPTION},
+)

@@ -1,0 +1,21 @@
+"""MiniMax.
+
+https://platform.minimax.io/docs/api-reference/text-openai-api
+"""
+
+from haimaker.providers.common import MAX_COMPLETION_TOKENS, PENALTIES
+from haimaker.providers.provider import Catalog, Dialect, Endpoint, Limits, Provider
+
+PROVIDER = Provider(
+    "minimax",
+    endpoint=Endpoint("https://api.minimax.io/v1"),
+    dialect=Dialect(
+        rename=MAX_COMPLETION_TOKENS,
+        drop=("logit_bias", *PENALTIES),
+        add={"reasoning_split": True},  # without it reasoning stands in the text as well, between tags
+    ),
+    limits=Limits(single_choice=True),
+    catalog=Catalog(
+        unlisted="speech-",  # not in this format
+    ),
+)

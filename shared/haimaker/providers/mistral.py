@@ -1,0 +1,48 @@
+"""Mistral.
+
+https://docs.mistral.ai/api/: unknown fields are refused, usage comes with the last chunk unasked.
+"""
+
+from haimaker.providers.common import MAX_TOKENS, REASONING, voices
+from haimaker.providers.model_rules import ModelRule
+from haimaker.providers.provider import Catalog, Dialect, Endpoint, MessageRules, Provider
+
+UNSUPPORTED = ("user", "logit_bias", "store", "service_tier", "safety_identifier", "verbosity")
+
+# https://docs.mistral.ai/studio/audio/text-to-speech/voices
+SPEECH = Provider(
+    "mistral",
+    adapter="mistral",
+    dialect=Dialect(
+        audio_formats=("mp3", "opus", "flac", "wav", "pcm"),
+        rename={"voice": "voice_id"},
+        drop=("instructions", "user"),
+        refuse=("speed",),
+        values={
+            "voice_id": voices(
+                "gb_jane_neutral en_paul_neutral en_paul_neutral gb_jane_neutral en_paul_neutral en_paul_neutral en_paul_neutral"
+                " gb_jane_neutral gb_jane_neutral gb_jane_neutral en_paul_neutral gb_jane_neutral en_paul_neutral"
+            )["voice"]
+        },
+    ),
+)
+
+PROVIDER = Provider(
+    "mistral",
+    adapter="mistral",
+    endpoint=Endpoint("https://api.mistral.ai/v1"),
+    dialect=Dialect(
+        rename={**MAX_TOKENS, "seed": "random_seed"},
+        drop=UNSUPPORTED,
+        refuse=("web_search_options", "audio"),
+        values={"tool_choice": {"required": "any"}},
+        asks_stream_usage=False,
+        model_rules=(ModelRule("magistral", drop=("reasoning_effort",)),),
+        messages=MessageRules(strips_names=True, strips_fields=(*REASONING, "refusal", "audio")),
+    ),
+    catalog=Catalog(telemetry_name="mistral_ai", unlisted=r".*realtime"),
+    operations={
+        "audio_speech": SPEECH,
+        "embeddings": Provider("mistral", dialect=Dialect(rename={"dimensions": "output_dimension"}, drop=("user",))),
+    },
+)

@@ -1,0 +1,24 @@
+"""OpenRouter.
+
+https://openrouter.ai/docs/use-cases/usage-accounting, …/features/prompt-caching; the headers name the client's app:
+https://openrouter.ai/docs/app-attribution. Its own fallbacks would reach models that a key may not use.
+"""
+
+from haimaker.providers.provider import Catalog, Dialect, Endpoint, Provider
+
+# https://openrouter.ai/docs/features/multimodal/tts: voices are each model's own.
+SPEECH = Provider("openrouter", dialect=Dialect(forwards=("http-referer", "x-openrouter-title", "x-title")))
+
+PROVIDER = Provider(
+    "openrouter",
+    endpoint=Endpoint("https://openrouter.ai/api/v1"),
+    dialect=Dialect(
+        drop=("models", "route"),
+        add={"usage": {"include": True}},
+        values={"reasoning_effort": {"max": "xhigh"}},
+        cache_control="parts",
+        forwards=("http-referer", "x-openrouter-title", "x-title"),
+    ),
+    catalog=Catalog(reports_cost=True),
+    operations={"audio_speech": SPEECH},
+)

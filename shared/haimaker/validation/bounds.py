@@ -1,0 +1,42 @@
+"""How much of what comes from outside is taken: texts, lists and names, for every schema. Pure.
+
+Without a bound on its number of things, a body of 6 MB costs minutes to refuse: each wrong item becomes an error of its own. So
+each list has a length and stops at its first wrong item, each text has a length, and `http/json.py` bounds how many values a body
+has at all, which also holds for what no schema names.
+"""
+
+from dataclasses import dataclass
+from typing import Annotated, Any
+
+from pydantic import AfterValidator, Field, StrictInt, StrictStr
+from pydantic_core import PydanticCustomError
+
+MAX_TEXT = 8 * 1024 * 1024
+"""Characters: more than a request can have bytes, whose limit is what bounds a text."""
+MAX_NAME = 512
+"""Characters of what names something: a model, a user, a voice."""
+MAX_ITEMS = 10_000
+"""Of a list whose items are things: messages, tools, documents."""
+MAX_PARTS = 4_096
+"""Of a list in each item of another one, as of a message's content."""
+MAX_TOKEN_IDS = 1_000_000
+
+
+@dataclass(frozen=True, slots=True)
+class AtMost:
+    """A bound on a text that may hold lone surrogates, which JSON can write and pydantic's own bound does not take."""
+
+    length: int
+
+    def __call__(self, text: str) -> str:
+        if len(text) > self.length:
+            raise PydanticCustomError("string_too_long", f"String should have at most {self.length} characters")
+        return text
+
+
+Name = Annotated[StrictStr, AfterValidator(AtMost(MAX_NAME))]
+Text = Annotated[StrictStr, AfterValidator(AtMost(MAX_TEXT))]
+SomeText = Annotated[StrictStr, Field(min_length=1, max_length=MAX_TEXT)]
+Objects = Annotated[list[dict[str, Any]], Field(max_length=MAX_ITEMS, fail_fast=True)]
+Parts = Annotated[list[dict[str, Any]], Field(max_length=MAX_PARTS, fail_fast=True)]
+TokenIds = Annotated[list[StrictInt], Field(min_length=1, max_length=MAX_TOKEN_IDS, fail_fast=True)]

@@ -1,0 +1,144 @@
+"""What hostile or blocked users must not reach: the other users' gateway, an administrator's rights, accounts for ever."""
+
+import json
+import time
+from typing import Any
+
+import pytest
+
+from haimaker.accounts.directory import user_id_of
+from haimaker.pricing.amounts import usd
+from tests.contract.money_support import chat_body, error_of, serving
+from tests.support import openai_wire
+from tests.support.fake_upstream import FakeUpstream
+
+OLD, NEW = "sk-hm-the-first-of-the-settings", "sk-hm-the-second-of-the-settings"
+
+
+@pytest.mark.parametrize("change", [{"metadata": {}}, {"metadata": None}, {"metadata": {"source": "me"}}, {"key_alias": "x"}])
+def test_the_settings_admin_key_ends_with_them(tmp_path, upstream: FakeUpstream, change: dict[str, Any]):
+    with serving(tmp_path, upstream, HAIMAKER_ADMIN_KEY=OLD) as desk:
+        own = desk.ask("GET", "/key/info", key=OLD).json()["info"]["token_id"]
+        other = desk.ask("POST", "/key/generate", {}, key=OLD).json()["key"]
+        changed = desk.ask("POST", "/key/update", {"key": own, **change}, key=OLD)
+        assert changed.status_code == 200
+        assert changed.json()["metadata"]["source"] == "HAIMAKER_ADMIN_KEY"
+    with serving(tmp_path, upstream, HAIMAKER_ADMIN_KEY=NEW) as desk:
+        assert desk.ask("GET", "/key/list", key=OLD).status_code == 401
+        assert error_of(desk.ask("POST", "/key/regenerate", {"key": own}, key=NEW))[0] == 400
+        assert desk.ask("GET", "/key/list", key=NEW).status_code == 200
+        assert desk.ask("GET", "/models", key=other).status_code == 200
+
+
+def test_nobody_can_take_another_key_for_one_of_the_settings(tmp_path, upstream: FakeUpstream):
+    with serving(tmp_path, upstream) as desk:
+        key = desk.key(metadata={"source": "HAIMAKER_ADMIN_KEY", "a": 1})
+        assert desk.ask("GET", "/models", key=key).status_code == 200
+        assert desk.info(key)["metadata"] == {"a": 1}
+
+
+EVERYWHERE = [
+    ("GET", "/models", None),
+    ("GET", "/models/openai/gpt-4o-mini", None),
+    ("GET", "/key/info", None),
+    ("GET", "/spend/logs", None),
+    ("GET", "/spend/report", None),
+    ("GET", "/spend/keys", None),
+    ("GET", "/generation?id=x", None),
+    ("POST", "/spend/calculate", {"model": "openai/gpt-4o-mini"}),
+    ("POST", "/audio/uploads", {}),
+    ("POST", "/route/simulate", chat_body()),
+    ("POST", "/chat/completions", chat_body()),
+    ("POST", "/chat/completions", {}),
+    ("POST", "/key/generate", {}),
+    ("GET", "/team/info", None),
+]
+
+
+@pytest.mark.parametrize("whose", ["key", "team"])
+@pytest.mark.parametrize("known", [True, False], ids=["used before", "unknown yet"])
+def test_blocked_is_blocked_everywhere(tmp_path, upstream: FakeUpstream, whose: str, known: bool):
+    upstream.answers(openai_wire.plays_openai())
+    with serving(tmp_path, upstream) as desk:
+        desk.admin("/team/new", team_id="t")
+        key = desk.key(team_id="t")
+        if known:
+            assert desk.chat(key).status_code == 200
+        block = {"key": ("/key/block", {"key": key}), "team": ("/team/block", {"team_id": "t"})}[whose]
+        desk.admin(block[0], **block[1])
+        for method, path, body in EVERYWHERE:
+            assert error_of(desk.ask(method, path, body, key=key)) == (401, f"{whose}_blocked"), path
+        unblock = {"key": ("/key/unblock", {"key": key}), "team": ("/team/unblock", {"team_id": "t"})}[whose]
+        desk.admin(unblock[0], **unblock[1])
+        assert desk.ask("GET", "/models", key=key).status_code == 200
+        assert desk.chat(key).status_code == 200
+
+
+@pytest.mark.parametrize("whose", ["key", "team"])
+def test_what_a_blocked_key_sends_is_not_read(tmp_path, upstream: FakeUpstream, whose: str):
+    """Its body is no JSON, which would be told first."""
+    with serving(tmp_path, upstream) as desk:
+        desk.admin("/team/new", team_id="t")
+        key = desk.key(team_id="t")
+        upstream.answers(openai_wire.plays_openai())
+        assert desk.chat(key).status_code == 200
+        desk.admin(f"/{whose}/block", **({"key": key} if whose == "key" else {"team_id": "t"}))
+        assert desk.chat(key).status_code == 401
+        answer = desk.http.post("/chat/completions", content=b"{" * 100, headers={"authorization": f"Bearer {key}"})
+        assert error_of(answer) == (401, f"{whose}_blocked")
+
+
+@pytest.mark.parametrize(
+    ("limits", "body", "status"),
+    [
+        ({"max_budget": 0}, {}, 402),
+        ({"rpm_limit": 0}, {}, 429),
+        ({"models": ["openai/other"]}, {}, 403),
+        ({}, {"model": "nobody/knows"}, 404),
+        ({}, {"messages": []}, 400),
+        ({}, {"user": "u" * 513}, 400),
+    ],
+)
+def test_who_is_refused_makes_no_account_of_a_user(tmp_path, upstream: FakeUpstream, limits: Any, body: Any, status: int):
+    with serving(tmp_path, upstream, HAIMAKER_USER_BUDGET="1") as desk:
+        key = desk.key(**limits)
+        answer = desk.ask("POST", "/chat/completions", {**chat_body(user="eve"), **body}, key=key)
+        assert answer.status_code == status
+        assert desk.gateway.store.get(user_id_of("eve")) is None
+        assert desk.gateway.store.accounts("user")[0] == []
+        upstream.answers(openai_wire.plays_openai())
+        good = desk.key()
+        assert desk.chat(good, user="eve").status_code == 200
+        made = desk.gateway.store.get(user_id_of("eve"))
+        assert made is not None
+        assert (usd(made.account.budget_nanousd or 0), made.holds) == (1.0, 0)
+        assert made.spend_nanousd == desk.money(good)[0] > 0
+
+
+def test_a_users_name_of_any_letters_is_settled(tmp_path, upstream: FakeUpstream):
+    upstream.answers(openai_wire.plays_openai())
+    with serving(tmp_path, upstream) as desk:
+        key = desk.key()
+        assert desk.chat(key, user="\U0001f600" * 512).status_code == 200
+        assert [record.status for record in desk.records(key)] == ["ok"]
+
+
+@pytest.mark.parametrize("where", ["part", "tool", "modalities"])
+def test_a_type_that_is_no_text_is_no_defect(tmp_path, upstream: FakeUpstream, where: str):
+    part = {"type": [0] if where == "part" else "text", "text": "a"}
+    body = chat_body("haimaker/auto", tools=[{"type": [0] if where == "tool" else "function"}])
+    body |= {"messages": [{"role": "user", "content": [part]}], "modalities": [[0]] if where == "modalities" else ["text"]}
+    with serving(tmp_path, upstream) as desk:
+        upstream.answers(openai_wire.plays_openai())
+        answer = desk.ask("POST", "/chat/completions", body, key=desk.key())
+        assert answer.status_code < 500, answer.text
+
+
+def test_a_large_malformed_body_costs_nobody_else_time(tmp_path, upstream: FakeUpstream):
+    with serving(tmp_path, upstream) as desk:
+        key = desk.key(max_budget=0)
+        raw = b'{"model":"openai/gpt-4o-mini","messages":[' + b"{}," * 1_900_000 + b"{}]}"
+        began_s = time.monotonic()
+        answer = desk.http.post("/chat/completions", content=raw, headers={"authorization": f"Bearer {key}"})
+        assert (answer.status_code, time.monotonic() - began_s < 3) == (400, True)
+        assert len(json.dumps(answer.json())) < 1_000
