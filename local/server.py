@@ -18,7 +18,7 @@ from collections.abc import Callable
 from typing import Protocol
 from urllib.parse import parse_qsl
 
-from haimaker.api import paths as routes
+from haimaker.api import paths
 from haimaker.http.errors import APIError, InternalServerError, PermissionDeniedError
 from haimaker.http.values import Request, Response
 from local.request_reader import ClientLeft, Head, RequestReader
@@ -157,7 +157,7 @@ class Server:
 def _answer(gateway: Gateway, request_id: str, head: Head, body: bytes, client_left: Callable[[], bool]) -> Response:
     path, query = _split_target(head.target)
     try:
-        operation, path_params = routes.match(head.method, path)
+        operation, path_params = paths.match(head.method, path)
     except APIError as error:
         return _refusal(error)
     request = Request(request_id, head.headers, body, path_params, query, client_left=client_left)

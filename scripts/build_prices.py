@@ -24,7 +24,7 @@ Row = dict[str, Any]
 TABLE = Path(__file__).parents[1] / "shared" / "haimaker" / "models" / "data" / "models.tsv"
 
 SOURCE = "https://raw.githubusercontent.com/BerriAI/litellm/main/model_prices_and_context_window.json"
-MOST_BYTES = 50_000_000
+MAX_BYTES = 50_000_000
 
 MODES = re.compile(
     r"audio_speech|audio_transcription|chat|completion|embedding|image_edit|image_generation|moderation|rerank|responses"
@@ -98,7 +98,7 @@ def main(arguments: list[str]) -> None:
 
 def fetched() -> bytes:
     with urllib.request.urlopen(SOURCE, timeout=60) as answer:
-        body: bytes = answer.read(MOST_BYTES)
+        body: bytes = answer.read(MAX_BYTES)
     return body
 
 

@@ -15,9 +15,9 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from haimaker import adapters
-from haimaker.credentials import headers as authorize
-from haimaker.credentials.access import access_from
-from haimaker.http.client import Cancel, Timeouts, Transport, TransportError
+from haimaker.credentials import headers as credential_headers
+from haimaker.credentials.access import connections_from_env
+from haimaker.http.client import CancelToken, HTTPClient, Timeouts, TransportError
 from haimaker.http.errors import APIError
 from haimaker.http.sse import dumps
 from haimaker.http.values import JSON
@@ -67,13 +67,13 @@ def _parser() -> argparse.ArgumentParser:
 
 def _ask(request: ChatRequest, attempt: Attempt, environment: Mapping[str, str]) -> Answer:
     provider = attempt.provider
-    access = access_from(environment).get(provider.name)
+    access = connections_from_env(environment).get(provider.name)
     if access is None:
         raise SettingsError(f"{provider.name} has no credentials here: {provider.name.upper()}_API_KEY.")
     call = adapters.find(request, attempt).to_upstream(request, attempt)
     call = replace(call, path=access.path_of(call.path, attempt.model))
-    headers = authorize.headers_for(provider, access, call, time.time())
-    response = Transport().send(call, access.base_url, headers, TIMEOUTS, Cancel())
+    headers = credential_headers.auth_headers(provider, access, call, time.time())
+    response = HTTPClient().send(call, access.base_url, headers, TIMEOUTS, CancelToken())
     secrets = tuple(value.removeprefix("Bearer ") for name, value in headers.items() if name not in call.headers)
     return Answer(response.status, b"".join(response.pieces), secrets)
 

@@ -1,7 +1,7 @@
 """POST /v1/chat/completions, whole and streamed; /openai/deployments/{model}/chat/completions for Azure's clients."""
 
-from haimaker.aws_lambda.handler import Edge
+from haimaker.aws_lambda.handler import LambdaHandler
 from haimaker.gateway import Gateway
 
 gateway = Gateway.from_environment()
-handler = Edge(gateway, serves=("chat_completions", "health"), streams=True)
+handler = LambdaHandler(gateway, serves=("chat_completions", "health"), streams=True)

@@ -1,7 +1,7 @@
 """POST /v1/completions, whole and streamed; /openai/deployments/{model}/completions for Azure's clients."""
 
-from haimaker.aws_lambda.handler import Edge
+from haimaker.aws_lambda.handler import LambdaHandler
 from haimaker.gateway import Gateway
 
 gateway = Gateway.from_environment()
-handler = Edge(gateway, serves=("completions", "health"), streams=True)
+handler = LambdaHandler(gateway, serves=("completions", "health"), streams=True)

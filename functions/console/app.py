@@ -1,7 +1,7 @@
 """GET /console and its files."""
 
-from haimaker.aws_lambda.handler import Edge
+from haimaker.aws_lambda.handler import LambdaHandler
 from haimaker.gateway import Gateway
 
 gateway = Gateway.from_environment()
-handler = Edge(gateway, serves=("console",))
+handler = LambdaHandler(gateway, serves=("console",))

@@ -1,7 +1,7 @@
 """POST /v1/images/generations, /v1/images/edits and /v1/images/variations; /openai/deployments/{model}/… for Azure's clients."""
 
-from haimaker.aws_lambda.handler import Edge
+from haimaker.aws_lambda.handler import LambdaHandler
 from haimaker.gateway import Gateway
 
 gateway = Gateway.from_environment()
-handler = Edge(gateway, serves=("images_generations", "images_edits", "images_variations", "health"), streams=True)
+handler = LambdaHandler(gateway, serves=("images_generations", "images_edits", "images_variations", "health"), streams=True)

@@ -1,7 +1,7 @@
 """POST /key/generate, /key/update, /key/block, /key/unblock, /key/delete, /key/regenerate; GET /key/info, /key/list.
 POST /team/new, update, delete, block, unblock; GET /team/info, list; the same of /customer, or /end_user."""
 
-from haimaker.aws_lambda.handler import Edge
+from haimaker.aws_lambda.handler import LambdaHandler
 from haimaker.gateway import Gateway
 
 OPERATIONS = (
@@ -20,4 +20,4 @@ OPERATIONS = (
 )
 
 gateway = Gateway.from_environment()
-handler = Edge(gateway, serves=OPERATIONS)
+handler = LambdaHandler(gateway, serves=OPERATIONS)

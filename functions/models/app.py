@@ -1,7 +1,7 @@
 """GET /v1/models, GET /v1/models/{id}, GET /public/model_hub and GET /health; /openai/models for Azure's clients."""
 
-from haimaker.aws_lambda.handler import Edge
+from haimaker.aws_lambda.handler import LambdaHandler
 from haimaker.gateway import Gateway
 
 gateway = Gateway.from_environment()
-handler = Edge(gateway, serves=("models_list", "models_retrieve", "models_hub", "health"))
+handler = LambdaHandler(gateway, serves=("models_list", "models_retrieve", "models_hub", "health"))

@@ -1,7 +1,7 @@
 """POST /v1/moderations; /openai/moderations for Azure's clients."""
 
-from haimaker.aws_lambda.handler import Edge
+from haimaker.aws_lambda.handler import LambdaHandler
 from haimaker.gateway import Gateway
 
 gateway = Gateway.from_environment()
-handler = Edge(gateway, serves=("moderations", "health"), streams=True)
+handler = LambdaHandler(gateway, serves=("moderations", "health"), streams=True)

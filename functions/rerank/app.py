@@ -1,7 +1,7 @@
 """POST /v1/rerank and /v2/rerank."""
 
-from haimaker.aws_lambda.handler import Edge
+from haimaker.aws_lambda.handler import LambdaHandler
 from haimaker.gateway import Gateway
 
 gateway = Gateway.from_environment()
-handler = Edge(gateway, serves=("rerank", "health"), streams=True)
+handler = LambdaHandler(gateway, serves=("rerank", "health"), streams=True)

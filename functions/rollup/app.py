@@ -2,9 +2,9 @@
 
 from typing import Any
 
-from haimaker.aws_lambda.rollup import Rollup
+from haimaker.aws_lambda.rollup import DailyTotals
 
-rollup = Rollup.from_environment()
+rollup = DailyTotals.from_environment()
 
 
 def handler(event: dict[str, Any], _context: object) -> None:

@@ -1,6 +1,6 @@
 """POST /route/simulate and /auto-router/...: where a request would go, and the routers that decide it."""
 
-from haimaker.aws_lambda.handler import Edge
+from haimaker.aws_lambda.handler import LambdaHandler
 from haimaker.gateway import Gateway
 
 OPERATIONS = (
@@ -17,4 +17,4 @@ OPERATIONS = (
 )
 
 gateway = Gateway.from_environment()
-handler = Edge(gateway, serves=OPERATIONS)
+handler = LambdaHandler(gateway, serves=OPERATIONS)

@@ -5,7 +5,7 @@ import os
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 
-from local.command_line.door import Door, key_of, local_url
+from local.command_line.door import APIClient, key_of, local_url
 from local.command_line.operate import Operator
 from local.command_line.stack import Stack
 from local.command_line.terminal import Terminal
@@ -27,10 +27,10 @@ class Context:
     def operator(self) -> Operator:
         return self.operators(self.stack(), self.terminal)
 
-    def door(self) -> Door:
+    def door(self) -> APIClient:
         """The gateway that --url or --stack names, else HAIMAKER_URL, else the local one."""
         url = self.arguments.url
         if not url and self.arguments.stack:
             url = self.stack().output("BaseUrl")
         url = url or self.environment.get("HAIMAKER_URL") or local_url(self.environment)
-        return Door(url, key_of(url, self.arguments.key_file, self.environment))
+        return APIClient(url, key_of(url, self.arguments.key_file, self.environment))

@@ -3,7 +3,7 @@
 import argparse
 from typing import Any
 
-from haimaker.credentials.access import access_from
+from haimaker.credentials.access import connections_from_env
 from haimaker.settings.settings import Settings
 from haimaker.store import StoreUnavailable
 from local.command_line import provider_secrets
@@ -61,14 +61,14 @@ def credentials(context: Context) -> int:
     if arguments.provider or arguments.name:
         return context.operator().credentials(arguments.provider, arguments.name, remove=arguments.remove)
     if not arguments.stack:
-        on = [(name, "", "this shell's environment") for name in access_from(dict(context.environment))]
+        on = [(name, "", "this shell's environment") for name in connections_from_env(dict(context.environment))]
         empty = f"No provider is on here: export OPENAI_API_KEY=...   (--stack {DEFAULT_STACK} shows what the stack has)"
         context.terminal.show([name for name, _, _ in on], TITLES, on, empty=empty)
         return 0
     stack = context.stack()
     places = provider_secrets.parameters(stack.output("ProvidersParameter"))
     kept = [(name, place) for place, document in zip(places, stack.secrets(), strict=True) for name in sorted(document)]
-    rows = [(", ".join(access_from({name: "http://x.example"})), name, place) for name, place in kept]
+    rows = [(", ".join(connections_from_env({name: "http://x.example"})), name, place) for name, place in kept]
     empty = f"The stack {stack.name} has no provider's key: make credentials PROVIDER=openai"
     context.terminal.show([name for name, _ in kept], TITLES, rows, empty=empty)
     return 0

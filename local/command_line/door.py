@@ -18,7 +18,7 @@ JSON = dict[str, Any]
 
 KEY_VARIABLES = ("HAIMAKER_KEY", "HAIMAKER_ADMIN_KEY")
 TIMEOUT_S = 30.0
-PAGE = 100
+PAGE_SIZE = 100
 
 
 class _NoRedirects(urllib.request.HTTPRedirectHandler):
@@ -29,7 +29,7 @@ class _NoRedirects(urllib.request.HTTPRedirectHandler):
 
 
 @dataclass(frozen=True, slots=True)
-class Door:
+class APIClient:
     """All methods raise OperatorError."""
 
     url: str
@@ -47,7 +47,7 @@ class Door:
         """Every key as `/key/info` tells it, and how many there are."""
         number, pages = 1, 1
         while number <= pages:
-            page = self.get("/key/list", return_full_object="true", page=number, size=PAGE)
+            page = self.get("/key/list", return_full_object="true", page=number, size=PAGE_SIZE)
             yield from ((key, page["total_count"]) for key in page["keys"])
             number, pages = number + 1, page["total_pages"]
 
@@ -57,7 +57,7 @@ class Door:
         request = urllib.request.Request(self.url.rstrip("/") + path, body, headers, method=method)  # noqa: S310 (checked above)
         try:
             with opener.open(request, timeout=TIMEOUT_S) as answer:
-                return _document(answer, self.url)
+                return _parse_answer(answer, self.url)
         except urllib.error.HTTPError as error:
             raise OperatorError(self._refusal(error)) from None
         except OSError as error:
@@ -85,7 +85,7 @@ def _opener(url: str) -> urllib.request.OpenerDirector:
     return urllib.request.build_opener(_NoRedirects(), *no_proxy)
 
 
-def _document(answer: IO[bytes], url: str) -> JSON:
+def _parse_answer(answer: IO[bytes], url: str) -> JSON:
     try:
         document = json.load(answer)
     except ValueError:

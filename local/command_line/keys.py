@@ -5,15 +5,15 @@ from collections.abc import Mapping
 from typing import Any, NamedTuple
 
 from local.command_line.context import Context
-from local.command_line.door import JSON, Door
+from local.command_line.door import JSON, APIClient
 from local.command_line.stack import OperatorError
 from local.command_line.terminal import Terminal, usd
 
-NONE = "none"
+NO_LIMIT = "none"
 """As the value of a limit: takes it away."""
 TITLES = ("id", "key", "alias", "spent", "held", "budget", "every", "rpm", "tpm", "parallel", "models", "team", "state", "expires")
 ID_LENGTH = 12
-LEAST_OF_AN_ID = 6
+MIN_ID_LENGTH = 6
 
 
 class Field(NamedTuple):
@@ -48,17 +48,17 @@ FIELDS = (
 def add(commands: Any) -> None:
     parser = commands.add_parser("keys", help="issue, limit, block, rotate and delete keys", description=__doc__)
     actions = parser.add_subparsers(dest="action", required=True, metavar="ACTION")
-    actions.add_parser("list", help="all keys").set_defaults(run=listed)
+    actions.add_parser("list", help="all keys").set_defaults(run=list_keys)
     create = actions.add_parser("create", help="a new key, shown this once")
-    create.set_defaults(run=created)
+    create.set_defaults(run=create_key)
     _add_fields(create)
     for name, run, about in (
-        ("show", shown, "limits and spend of a key"),
-        ("update", updated, f"change what is named; {NONE!r} takes a limit away"),
-        ("block", blocked, "refuse it from the next request on"),
-        ("unblock", unblocked, "let it in again"),
-        ("rotate", rotated, "the same limits and spend under a new key; the old one ends at once"),
-        ("delete", deleted, "end it for good; its records stay"),
+        ("show", show_key, "limits and spend of a key"),
+        ("update", update_key, f"change what is named; {NO_LIMIT!r} takes a limit away"),
+        ("block", block_key, "refuse it from the next request on"),
+        ("unblock", unblock_key, "let it in again"),
+        ("rotate", rotate_key, "the same limits and spend under a new key; the old one ends at once"),
+        ("delete", delete_key, "end it for good; its records stay"),
     ):
         action = actions.add_parser(name, help=about)
         action.add_argument("key", help="its id, its alias, or the key itself")
@@ -77,45 +77,45 @@ def _add_fields(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--log-content", action=argparse.BooleanOptionalAction, help=about)
 
 
-def listed(context: Context) -> int:
+def list_keys(context: Context) -> int:
     door, terminal = context.door(), context.terminal
     keys = [key for key, _ in terminal.each(door.all_keys(), None, lambda item: f"of {item[1]} keys")]
     terminal.show(keys, TITLES, map(_row, keys), empty="There are no keys yet: haimaker keys create")
     return 0
 
 
-def created(context: Context) -> int:
-    return _show_new(context.terminal, context.door().post("/key/generate", _said(context.arguments)))
+def create_key(context: Context) -> int:
+    return _show_new(context.terminal, context.door().post("/key/generate", _fields_from_arguments(context.arguments)))
 
 
-def shown(context: Context) -> int:
+def show_key(context: Context) -> int:
     door = context.door()
     key = door.get("/key/info", key=_id(door, context.arguments.key))["info"]
     context.terminal.show(key, ("field", "value"), [(name, _text(value)) for name, value in key.items()])
     return 0
 
 
-def updated(context: Context) -> int:
-    said = _said(context.arguments)
+def update_key(context: Context) -> int:
+    said = _fields_from_arguments(context.arguments)
     if not said:
         raise OperatorError(f"Nothing was said to change; there are {', '.join(found.option for found in FIELDS)}.")
     return _change(context, "/key/update", said)
 
 
-def blocked(context: Context) -> int:
+def block_key(context: Context) -> int:
     return _change(context, "/key/block", {})
 
 
-def unblocked(context: Context) -> int:
+def unblock_key(context: Context) -> int:
     return _change(context, "/key/unblock", {})
 
 
-def rotated(context: Context) -> int:
+def rotate_key(context: Context) -> int:
     door = context.door()
     return _show_new(context.terminal, door.post("/key/regenerate", {"key": _id(door, context.arguments.key)}))
 
 
-def deleted(context: Context) -> int:
+def delete_key(context: Context) -> int:
     door, arguments, terminal = context.door(), context.arguments, context.terminal
     token = _id(door, arguments.key)
     if not arguments.yes and not terminal.agreed(f"Delete the key {arguments.key} for good?"):
@@ -142,14 +142,14 @@ def _show_new(terminal: Terminal, key: JSON) -> int:
     return 0
 
 
-def _said(arguments: argparse.Namespace) -> JSON:
+def _fields_from_arguments(arguments: argparse.Namespace) -> JSON:
     """The fields that were named. Raises OperatorError."""
     said = {found.name: _value(found, value) for found in FIELDS if (value := getattr(arguments, found.name)) is not None}
     return said if arguments.log_content is None else {**said, "log_content": arguments.log_content}
 
 
 def _value(found: Field, said: Any) -> object:
-    if said in (NONE, [NONE]):
+    if said in (NO_LIMIT, [NO_LIMIT]):
         return None
     try:
         return said if found.many else found.kind(said)
@@ -157,7 +157,7 @@ def _value(found: Field, said: Any) -> object:
         raise OperatorError(f"{found.option} is a number, not {said!r}.") from None
 
 
-def _id(door: Door, named: str) -> str:
+def _id(door: APIClient, named: str) -> str:
     """Of a key that is named by its id, the beginning of that, its alias, or itself. Raises OperatorError."""
     if named.startswith("sk-"):
         return named
@@ -171,7 +171,7 @@ def _id(door: Door, named: str) -> str:
 
 
 def _is_called(key: JSON, named: str) -> bool:
-    return bool(named == key["key_alias"] or (len(named) >= LEAST_OF_AN_ID and key["token_id"].startswith(named)))
+    return bool(named == key["key_alias"] or (len(named) >= MIN_ID_LENGTH and key["token_id"].startswith(named)))
 
 
 def _row(key: JSON) -> tuple[object, ...]:

@@ -13,10 +13,10 @@ def add(commands: Any) -> None:
     parser = commands.add_parser("models", help="what can be asked for, with prices and limits", description=__doc__)
     parser.add_argument("part", nargs="?", default="", help="only those with this in their name")
     parser.add_argument("--provider", help="only this provider's")
-    parser.set_defaults(run=listed)
+    parser.set_defaults(run=list_models)
 
 
-def listed(context: Context) -> int:
+def list_models(context: Context) -> int:
     part, provider = context.arguments.part, context.arguments.provider
     models = [
         model

@@ -51,14 +51,14 @@ class Operator:
         return 0
 
     def credentials(self, provider: str | None, name: str | None, *, remove: bool = False) -> int:
-        variable = provider_secrets.checked_name(name) if name else provider_secrets.variable_of(provider or "")
+        variable = provider_secrets.validate_name(name) if name else provider_secrets.variable_of(provider or "")
         self._announce(f"{'Removes' if remove else 'Stores'} {variable} in the stack's encrypted parameter.")
         old = self.stack.secrets()
         if remove:
-            new = provider_secrets.without(old, variable)
+            new = provider_secrets.without_secret(old, variable)
         else:
-            secret = provider_secrets.checked_secret(self.read_secret(f"{variable} (not shown): "))
-            new = provider_secrets.checked(provider_secrets.with_secret(old, variable, secret))
+            secret = provider_secrets.validate_secret(self.read_secret(f"{variable} (not shown): "))
+            new = provider_secrets.validate_documents(provider_secrets.with_secret(old, variable, secret))
         changed = self.stack.put_secrets(old, new)
         self.terminal.say(
             f"Written: {', '.join(changed)}. Functions see it within five minutes." if changed else "Nothing had to change."

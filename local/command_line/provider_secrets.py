@@ -9,7 +9,7 @@ import json
 import re
 from collections.abc import Mapping, Sequence
 
-from haimaker.credentials.access import access_from
+from haimaker.credentials.access import connections_from_env
 from haimaker.providers.registry import ONLINE
 from haimaker.validation.settings import SettingsError
 
@@ -33,13 +33,13 @@ def variable_of(provider: str) -> str:
     return f"{provider.upper()}_API_KEY"
 
 
-def checked_name(name: str) -> str:
+def validate_name(name: str) -> str:
     if not re.fullmatch(r"[A-Z][A-Z0-9_]*", name):
         raise SecretsError(f"{name!r} is no name of a variable, such as OPENAI_API_KEY.")
     return name
 
 
-def checked_secret(text: str) -> str:
+def validate_secret(text: str) -> str:
     """A secret as it was typed or piped: the first line, or a JSON document as one line, without what surrounds it."""
     secret = _one_line(text.strip())
     if not secret:
@@ -57,16 +57,16 @@ def _one_line(text: str) -> str:
     return json.dumps(document) if isinstance(document, dict) else text.partition("\n")[0].strip()
 
 
-def checked(documents: list[Secrets]) -> list[Secrets]:
+def validate_documents(documents: list[Secrets]) -> list[Secrets]:
     """The documents, if the gateway can read them: what one provider can't use would turn all of them off. Raises SecretsError."""
     try:
-        access_from(joined(documents))
+        connections_from_env(merge(documents))
     except SettingsError as error:
         raise SecretsError(f"{error} Nothing is changed.") from error
     return documents
 
 
-def decoded(name: str, text: str) -> Secrets:
+def decode(name: str, text: str) -> Secrets:
     try:
         found = json.loads(text)
     except ValueError:
@@ -76,25 +76,25 @@ def decoded(name: str, text: str) -> Secrets:
     return found
 
 
-def encoded(secrets: Secrets) -> str:
+def encode(secrets: Secrets) -> str:
     return json.dumps(secrets, sort_keys=True)
 
 
 def with_secret(documents: Sequence[Secrets], name: str, secret: str) -> list[Secrets]:
     """Both documents with the secret in one of them: where it was, if it fits there. Raises SecretsError if it fits nowhere."""
-    rest = without(documents, name)
+    rest = without_secret(documents, name)
     order = sorted(range(len(rest)), key=lambda number: name not in documents[number])
     for number in order:
         candidate = {**rest[number], name: secret}
-        if len(encoded(candidate).encode()) <= PARAMETER_BYTES:
+        if len(encode(candidate).encode()) <= PARAMETER_BYTES:
             return [candidate if place == number else others for place, others in enumerate(rest)]
     raise SecretsError(f"Both parameters are full: {PARAMETER_BYTES} bytes each. Remove a secret first. Nothing is changed.")
 
 
-def without(documents: Sequence[Secrets], name: str) -> list[Secrets]:
+def without_secret(documents: Sequence[Secrets], name: str) -> list[Secrets]:
     return [{other: secret for other, secret in document.items() if other != name} for document in documents]
 
 
-def joined(documents: Sequence[Secrets]) -> dict[str, str]:
+def merge(documents: Sequence[Secrets]) -> dict[str, str]:
     """As the gateway reads them."""
     return {name: secret for document in documents for name, secret in document.items()}

@@ -10,11 +10,11 @@ from collections import Counter
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 
-from haimaker.pricing.amounts import usd
+from haimaker.pricing.amounts import to_usd
 from haimaker.settings.settings import Settings
 from haimaker.store import Balance, Record, Store, ledger
 from haimaker.store.tables import RETENTION_S
-from haimaker.store.totals import each
+from haimaker.store.totals import each_item
 
 KINDS = ("key", "team", "user")
 LOOKS = 5
@@ -54,17 +54,17 @@ class Reconciliation:
     def _find_lost(self) -> None:
         """Puts the outcome of each request that was charged as lost, where it is known by now, in its place."""
         for lost in self._records():
-            outcome = ledger.found_again(lost)
+            outcome = ledger.outcome_of_lost(lost)
             if outcome and (self.check or self.store.amend(outcome)):
                 self.found["refunds"] += 1
                 self.say(f"{lost.request_id}: lost, charged {_usd(lost.cost_nanousd)}; it cost {_usd(outcome.cost_nanousd)}.")
 
     def _prove(self, balance: Balance, sums: Counter[str]) -> None:
         self.found["accounts"] += 1
-        if balance.expired_holds:
-            self.found["expired holds"] += balance.expired_holds
-            self.say(f"{_name(balance)}: {balance.expired_holds} holds that nobody settled.")
-        if balance.expired_holds and not self.check:
+        if balance.expired_reservations:
+            self.found["expired holds"] += balance.expired_reservations
+            self.say(f"{_name(balance)}: {balance.expired_reservations} holds that nobody settled.")
+        if balance.expired_reservations and not self.check:
             self.store.charge_lost(balance.account.id, self.clock())
         elif balance.total_spend_nanousd == balance.account.carried_nanousd + sums[balance.account.id]:
             self.found["proven"] += 1
@@ -89,12 +89,12 @@ class Reconciliation:
         account_id = balance.account.id
         before = self.store.get(account_id)
         records = self._records(account_id) if account_id.startswith("key#") else self._records()
-        spent = sum(record.cost_nanousd for record in records if account_id in _charged(record))
+        spent = sum(record.cost_nanousd for record in records if account_id in _charged_accounts(record))
         after = self.store.get(account_id)
         if before is None or after is None:
             return 0, 0
         total = after.total_spend_nanousd
-        busy = before.total_spend_nanousd != total or after.holds - after.expired_holds
+        busy = before.total_spend_nanousd != total or after.reservations - after.expired_reservations
         return total, None if busy else after.account.carried_nanousd + spent - total
 
     def _settle(self, balance: Balance, total: int, difference: int) -> None:
@@ -111,13 +111,13 @@ class Reconciliation:
     def _sums(self) -> Counter[str]:
         sums: Counter[str] = Counter()
         for record in self._records():
-            for account_id in _charged(record):
+            for account_id in _charged_accounts(record):
                 sums[account_id] += record.cost_nanousd
         return sums
 
     def _records(self, account_id: str | None = None) -> Iterator[Record]:
         until_s = self.clock() + 1
-        return each(lambda after: self.store.records(account_id, self.since_s, until_s, after))
+        return each_item(lambda after: self.store.records(account_id, self.since_s, until_s, after))
 
     def _accounts(self, kind: str) -> Iterator[Balance]:
         after: str | None = None
@@ -128,7 +128,7 @@ class Reconciliation:
                 return
 
 
-def _charged(record: Record) -> set[str]:
+def _charged_accounts(record: Record) -> set[str]:
     return {record.account_id, *record.detail.get("charged", ())}
 
 
@@ -138,7 +138,7 @@ def _name(balance: Balance) -> str:
 
 
 def _usd(nanousd: int) -> str:
-    return f"{usd(nanousd):.9f} USD"
+    return f"{to_usd(nanousd):.9f} USD"
 
 
 def open_local(settings: Settings) -> Store:

@@ -4,11 +4,11 @@ from collections.abc import Collection, Iterator, Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from haimaker.credentials.access import access_from
+from haimaker.credentials.access import connections_from_env
 from haimaker.providers.registry import all_providers
 from haimaker.routing.plan import Config, Route
-from haimaker.routing.targets import Targets
-from haimaker.settings.gateway_toml import FALLBACKS, parse
+from haimaker.routing.targets import TargetResolver
+from haimaker.settings.gateway_toml import FALLBACKS, parse_gateway_toml
 from haimaker.settings.settings import DEFAULT_CONFIG
 from local.command_line import provider_secrets
 from local.command_line.context import Context
@@ -37,15 +37,15 @@ def add(commands: Any) -> None:
         "check", help="and say where they lead"
     )
     check.add_argument("file", nargs="?", help="instead of the one that HAIMAKER_CONFIG names, or shared/gateway.toml")
-    check.set_defaults(run=checked)
+    check.set_defaults(run=check_routes)
 
 
-def checked(context: Context) -> int:
+def check_routes(context: Context) -> int:
     """1 where a target can't be used as it is. Raises SettingsError where the gateway would not start."""
     path = Path(context.arguments.file) if context.arguments.file else path_of(context.environment)
     config = read(path)
-    secrets = provider_secrets.joined(context.stack().secrets()) if context.arguments.stack else context.environment
-    found = list(leads(config, access_from(secrets, config.accounts)))
+    secrets = provider_secrets.merge(context.stack().secrets()) if context.arguments.stack else context.environment
+    found = list(leads(config, connections_from_env(secrets, config.accounts)))
     context.terminal.show([lead._asdict() for lead in found], TITLES, found, empty=f"{path} is valid, and names no routes.")
     return int(any(lead.problem for lead in found))
 
@@ -57,7 +57,7 @@ def path_of(environment: Mapping[str, str]) -> Path:
 def read(path: Path) -> Config:
     """Raises SettingsError, OperatorError."""
     try:
-        return parse(path.read_text("utf-8"), path)
+        return parse_gateway_toml(path.read_text("utf-8"), path)
     except (OSError, UnicodeDecodeError) as error:
         raise OperatorError(f"{path} can't be read: {error}.") from None
 
@@ -65,12 +65,12 @@ def read(path: Path) -> Config:
 def leads(config: Config, on: Collection[str]) -> Iterator[Lead]:
     """For each target of each route, what it costs and what is wrong with it."""
     rows = [*all_providers(), *(account.row for account in config.accounts.values())]
-    targets = Targets(config, [row for row in rows if row.name in on or row.offline])
+    targets = TargetResolver(config, [row for row in rows if row.name in on or row.offline])
     for name, route in config.routes.items():
         for part, share, model in _parts(route):
             target = targets.full_name(model)
             is_route = target in config.routes
-            rates = {} if is_route else targets.facts_of(target).rates
+            rates = {} if is_route else targets.model_info_for(target).rates
             problem = "" if is_route or "*" in target.partition("/")[0] else _problem(targets, target, bool(rates))
             price_in, price_out = (_per_million(rates.get(rate)) for rate in RATES)
             yield Lead(name, part, share, target, price_in, price_out, problem)
@@ -85,12 +85,12 @@ def _parts(route: Route) -> Iterator[tuple[str, str, str]]:
             yield part.removesuffix("s").replace("_", " "), "", model
 
 
-def _problem(targets: Targets, target: str, priced: bool) -> str:
+def _problem(targets: TargetResolver, target: str, priced: bool) -> str:
     provider, slash, model = target.partition("/")
     if not slash:
         return "no provider that is on lists it"
     off = "" if targets.is_on(provider) else f"{provider} has no key here"
-    priced = priced or "*" in model or targets.facts_of(target).priced
+    priced = priced or "*" in model or targets.model_info_for(target).priced
     return "; ".join(filter(None, (off, "" if priced else "no price is known: keys with a budget can't use it")))
 
 

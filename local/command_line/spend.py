@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from local.command_line.context import Context
-from local.command_line.door import JSON, Door
+from local.command_line.door import JSON, APIClient
 from local.command_line.terminal import usd
 
 GROUPS = ("day", "key", "team", "user", "model", "provider", "tag")
@@ -27,14 +27,14 @@ REQUEST_TITLES = (
 )
 ATTEMPT_TITLES = ("target", "status", "code", "ms", "first byte", "cost")
 FILTERS = ("key", "model", "provider", "status", "user", "team", "tag")
-MOST = 100
+MAX_SHOWN = 100
 
 
 def add(commands: Any) -> None:
     parser = commands.add_parser("spend", help="what was spent, on what, by whom", description=__doc__)
     parser.add_argument("--by", default="day", help=f"one of {', '.join(GROUPS)}, or day,model and the like")
     _add_span(parser)
-    parser.set_defaults(run=reported, action=None)
+    parser.set_defaults(run=report_spend, action=None)
     actions = parser.add_subparsers(metavar="ACTION")
     requests = actions.add_parser("requests", help="single requests, the newest first")
     _add_span(requests)
@@ -42,10 +42,10 @@ def add(commands: Any) -> None:
         requests.add_argument(f"--{name}")
     requests.add_argument("--dearest", action="store_true", help="the dearest first, of all that were asked for")
     requests.add_argument("--limit", type=int, default=20, metavar="COUNT", help="how many to show")
-    requests.set_defaults(run=listed)
+    requests.set_defaults(run=list_records)
     request = actions.add_parser("request", help="one request with its attempts")
     request.add_argument("id", help="of the header x-request-id")
-    request.set_defaults(run=shown)
+    request.set_defaults(run=show_record)
 
 
 def _add_span(parser: argparse.ArgumentParser) -> None:
@@ -53,19 +53,19 @@ def _add_span(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--to", dest="end_date", metavar="DAY", help="the last day; today without")
 
 
-def reported(context: Context) -> int:
+def report_spend(context: Context) -> int:
     arguments = context.arguments
     report = context.door().get(
         "/spend/report", group_by=arguments.by, start_date=arguments.start_date, end_date=arguments.end_date
     )
     groups = arguments.by.split(",")
-    rows = [[*(_group(row, name) for name in groups), *_counted(row)] for row in report["data"]]
-    rows.append(["all", *[""] * (len(groups) - 1), *_counted(report["total"])])
+    rows = [[*(_group(row, name) for name in groups), *_counts(row)] for row in report["data"]]
+    rows.append(["all", *[""] * (len(groups) - 1), *_counts(report["total"])])
     context.terminal.show(report, (*groups, "requests", "errors", "tokens in", "tokens out", "spend"), rows)
     return 0
 
 
-def listed(context: Context) -> int:
+def list_records(context: Context) -> int:
     arguments, terminal = context.arguments, context.terminal
     asked = {name: getattr(arguments, name) for name in (*FILTERS, "start_date", "end_date")}
     found = terminal.each(_records(context.door(), asked), None, lambda record: f"{record['started_at'][:16]}")
@@ -77,7 +77,7 @@ def listed(context: Context) -> int:
     return 0
 
 
-def shown(context: Context) -> int:
+def show_record(context: Context) -> int:
     terminal = context.terminal
     told = context.door().get("/generation", id=context.arguments.id)["data"]
     if terminal.as_json:
@@ -94,10 +94,10 @@ def shown(context: Context) -> int:
     return 0
 
 
-def _records(door: Door, asked: JSON) -> Iterator[JSON]:
+def _records(door: APIClient, asked: JSON) -> Iterator[JSON]:
     cursor: str | None = None
     while True:
-        page = door.get("/spend/logs", **asked, limit=MOST, cursor=cursor)
+        page = door.get("/spend/logs", **asked, limit=MAX_SHOWN, cursor=cursor)
         yield from page["data"]
         cursor = page["next_cursor"]
         if not page["has_more"] or cursor is None:
@@ -110,7 +110,7 @@ def _group(row: JSON, name: str) -> object:
     return row.get("key_alias") or row["key"][:12] if name == "key" else row.get(name)
 
 
-def _counted(row: JSON) -> list[object]:
+def _counts(row: JSON) -> list[object]:
     return [*(f"{row[name]:,}" for name in COUNTS), usd(row["spend"])]
 
 

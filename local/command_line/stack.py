@@ -101,7 +101,7 @@ class Stack:
             for page in pages:
                 wanted = [{name: item[name] for name in ("pk", "sk")} for item in page["Items"]]
                 found = client.batch_get_item(RequestItems={table: {"Keys": wanted}})["Responses"][table] if wanted else []
-                accounts = [tables.balance(tables.plain(item), now_s).account for item in found]
+                accounts = [tables.balance(tables.from_attributes(item), now_s).account for item in found]
                 count += sum(account.role == "admin" and not account.blocked for account in accounts)
         return count
 
@@ -112,7 +112,7 @@ class Stack:
         with readable_failures():
             self._client("dynamodb").put_item(
                 TableName=self.output("AccountsTable"),
-                Item=tables.typed(tables.account_item(account)),
+                Item=tables.to_attributes(tables.account_item(account)),
                 ConditionExpression="attribute_not_exists(pk)",
             )
 
@@ -130,7 +130,7 @@ class Stack:
         with readable_failures():
             answer = self._client("ssm").get_parameters(Names=list(names), WithDecryption=True)
         found = {parameter["Name"]: parameter["Value"] for parameter in answer["Parameters"]}
-        return [provider_secrets.decoded(name, found.get(name, json.dumps({}))) for name in names]
+        return [provider_secrets.decode(name, found.get(name, json.dumps({}))) for name in names]
 
     def put_secrets(self, old: Sequence[Secrets], new: Sequence[Secrets]) -> list[str]:
         """Writes the parameters that change, those that gain first, so that no reader misses a secret; returns their names."""
@@ -139,7 +139,7 @@ class Stack:
         for name, _, document in sorted(changes, key=lambda change: len(change[1]) - len(change[2])):
             with readable_failures():
                 self._client("ssm").put_parameter(
-                    Name=name, Value=provider_secrets.encoded(document), Type="SecureString", Tier="Standard", Overwrite=True
+                    Name=name, Value=provider_secrets.encode(document), Type="SecureString", Tier="Standard", Overwrite=True
                 )
         return [name for name, _, _ in changes]
 

@@ -18,17 +18,16 @@ from dataclasses import dataclass, field
 from functools import cache
 from typing import TYPE_CHECKING, NamedTuple
 
-from haimaker.accounts.directory import Accounts, Payers, check_usable, refusal, unavailable
+from haimaker.accounts.directory import AccountCache, BilledAccounts, check_usable, denied_error, store_error
 from haimaker.api import keys, models, uploads
 from haimaker.api.dispatch import OPERATIONS
-from haimaker.billing import admission
-from haimaker.billing import estimates as limits
-from haimaker.billing.estimates import Reservation
+from haimaker.billing import admission, estimates
+from haimaker.billing.estimates import CostBound
 from haimaker.billing.settlement import Settlement
-from haimaker.content.content import Content
-from haimaker.credentials.access import Access
-from haimaker.credentials.sources import Constant, Credentials, Stored
-from haimaker.http.client import Cancel, Transport
+from haimaker.content.content import ContentLogging
+from haimaker.credentials.access import ProviderConnection
+from haimaker.credentials.sources import Credentials, SSMCredentials, StaticCredentials
+from haimaker.http.client import CancelToken, HTTPClient
 from haimaker.http.errors import APIError, InternalServerError
 from haimaker.http.responses import error_response, json_response
 from haimaker.http.sse import dumps
@@ -39,34 +38,33 @@ from haimaker.operations.chat import Accepted, Asked
 from haimaker.operations.parsers import Parse
 from haimaker.providers.provider import Provider
 from haimaker.providers.registry import NAMES, ONLINE, all_providers, get
-from haimaker.routing import deadlines as waits
-from haimaker.routing import decider as deciding
-from haimaker.routing.decider import Decider, Decision, Question
+from haimaker.routing import deadlines, decider
+from haimaker.routing.decider import Decision, Planner, RoutingRequest
 from haimaker.routing.health import Health
 from haimaker.routing.plan import Plan
 from haimaker.routing.router import Router
 from haimaker.routing.shared_health import SharedHealth
 from haimaker.settings.settings import Settings
-from haimaker.store import UNLIMITED, Account, Admitted, Hold, Refused, Store, StoreUnavailable
+from haimaker.store import UNLIMITED, Account, Denied, Granted, Reservation, Store, StoreUnavailable
 from haimaker.upstream.attempts import Sender
 from haimaker.upstream.call import Caller, Upstreams
 from haimaker.upstream.exchange import Exchange
 from haimaker.upstream.relay import ClientLeft, Relay
 
 if TYPE_CHECKING:
-    from haimaker.routing.auto_service import Choosing
+    from haimaker.routing.auto_service import AutoRouterService
 
 LATE_S = 10
 """How long after a request's last moment its hold counts as lost."""
 ADMISSION_TRIES = 3
 
 
-class Reach(NamedTuple):
+class Runtime(NamedTuple):
     """What the credentials allow: where a model may be served, and how to get there."""
 
     router: Router
     upstreams: Upstreams
-    decider: Decider
+    planner: Planner
 
 
 @dataclass(slots=True)
@@ -77,14 +75,14 @@ class Gateway:
     store: Store
     credentials: Credentials
     observer: Observer = field(default_factory=Observer)
-    accounts: Accounts = field(init=False)
-    content: Content = field(init=False)
-    _reach: Reach | None = field(default=None, repr=False)
-    _hub: tuple[Reach, bytes] | None = field(default=None, repr=False)
+    accounts: AccountCache = field(init=False)
+    content: ContentLogging = field(init=False)
+    _runtime: Runtime | None = field(default=None, repr=False)
+    _hub: tuple[Runtime, bytes] | None = field(default=None, repr=False)
 
     def __post_init__(self) -> None:
-        self.accounts = Accounts(self.store, keys.admin_id(self.settings), self.settings.user_budget)
-        self.content = Content(self.settings, self.observer)
+        self.accounts = AccountCache(self.store, keys.admin_id(self.settings), self.settings.user_budget)
+        self.content = ContentLogging(self.settings, self.observer)
 
     @classmethod
     def local(cls, settings: Settings) -> "Gateway":
@@ -93,11 +91,11 @@ class Gateway:
 
         store = open_store(settings)
         keys.install_admin(store, settings)
-        return cls.over(settings, store)
+        return cls.from_store(settings, store)
 
     @classmethod
-    def over(cls, settings: Settings, store: Store) -> "Gateway":
-        return cls(settings, store, Constant(settings.access))
+    def from_store(cls, settings: Settings, store: Store) -> "Gateway":
+        return cls(settings, store, StaticCredentials(settings.access))
 
     @classmethod
     def from_environment(cls) -> "Gateway":
@@ -108,9 +106,9 @@ class Gateway:
         from haimaker.settings.store import stack_store
 
         observer = Observer(settings.service, metrics_on=True, dimensions=settings.metric_dimensions)
-        credentials: Credentials = Constant(settings.access)
+        credentials: Credentials = StaticCredentials(settings.access)
         if settings.providers_parameter:
-            credentials = Stored(
+            credentials = SSMCredentials(
                 settings.providers_parameter, settings.aws, settings.environment, observer, accounts=settings.config.accounts
             )
         return cls(settings, stack_store(settings), credentials, observer)
@@ -120,76 +118,82 @@ class Gateway:
         try:
             return OPERATIONS[operation](self, request)
         except APIError as error:
-            return self._refused(operation, request, error)
+            return self._error_response(operation, request, error)
         except StoreUnavailable as error:
-            self.observer.problem(str(error), request_id=request.id)
-            return self._refused(operation, request, unavailable(error))
+            self.observer.error(str(error), request_id=request.id)
+            return self._error_response(operation, request, store_error(error))
         except ClientLeft:
             return Response(499, {}, b"")
         except Exception as error:
-            self.observer.crash(error, request_id=request.id)
+            self.observer.exception(error, request_id=request.id)
             defect = InternalServerError("The gateway failed; this is a defect of ours.", code="internal_error")
-            return self._refused(operation, request, defect)
+            return self._error_response(operation, request, defect)
 
-    def _refused(self, operation: str, request: Request, error: APIError) -> Response:
+    def _error_response(self, operation: str, request: Request, error: APIError) -> Response:
         if not error.attempts:  # else it was admitted, and its record is told
-            self.observer.refusal(operation, request.id, error)
+            self.observer.denied(operation, request.id, error)
         return error_response(error)
 
     def generate(self, request: Request, parse: Parse) -> Response:
-        account = self.accounts.identify(request.headers)
-        request = uploads.readable(request, self.settings)
-        return self.answer(request, deciding.question(parse(request), request, time.time()), account)
+        account = self.accounts.authenticate(request.headers)
+        request = uploads.with_uploads(request, self.settings)
+        return self.answer(request, decider.read_routing_request(parse(request), request, time.time()), account)
 
-    def answer(self, request: Request, question: Question, account: Account) -> Response:
+    def answer(self, request: Request, routing_request: RoutingRequest, account: Account) -> Response:
         """An accepted request of a key. Raises APIError."""
-        reach, asked, started_s = self.reach(), question.asked, question.now_s
+        runtime, asked, started_s = self.runtime(), routing_request.asked, routing_request.now_s
         begun_s = time.monotonic()
-        payers = self.accounts.payers(account, asked.fields.user)
-        decision, payers, admitted = self._admit(question, payers, request, reach.decider)
-        longest_s = waits.longest_s(request, decision.plan.timeout_s)
+        billed = self.accounts.billed_accounts(account, asked.fields.user)
+        decision, billed, admitted = self._reserve(routing_request, billed, request, runtime.planner)
+        longest_s = deadlines.request_timeout_s(request, decision.plan.timeout_s)
         end_s = begun_s + longest_s
-        deadline_s = begun_s + min(longest_s, waits.patience_s(request))
-        settlement = Settlement(self.store, admitted.hold, {**_about(asked, payers), **decision.told()}, started_s)
-        making, telling = _classes(asked)
-        caller = making(reach.upstreams, asked, request.headers, deadline_s, Cancel(), 0.0 if asked.form == "json" else end_s)
-        sender = Sender(caller, decision.plan, reach.upstreams.health, settlement.trials)
-        sender.hurried = question.wishes.hurries or waits.patience_s(request) < longest_s
-        if payers.have_a_budget():
+        deadline_s = begun_s + min(longest_s, deadlines.client_timeout_s(request))
+        settlement = Settlement(
+            self.store, admitted.reservation, {**_request_fields(asked, billed), **decision.to_record()}, started_s
+        )
+        making, telling = _caller_and_exchange(asked)
+        caller = making(
+            runtime.upstreams, asked, request.headers, deadline_s, CancelToken(), 0.0 if asked.form == "json" else end_s
+        )
+        sender = Sender(caller, decision.plan, runtime.upstreams.health, settlement.attempt_logs)
+        sender.hurried = routing_request.preferences.has_timeouts or deadlines.client_timeout_s(request) < longest_s
+        if billed.have_budget():
             default = self.settings.default_max_output_tokens
-            sender.covers = lambda attempt: settlement.covers(limits.reserve(asked, [attempt], default).amount_nanousd)
-        headers = _limit_headers(payers.key, admitted, started_s) | decision.headers()
+            sender.covers = lambda attempt: settlement.reserve_more(estimates.cost_bound(asked, [attempt], default).amount_nanousd)
+        headers = _limit_headers(billed.key, admitted, started_s) | decision.response_headers()
         exchange = telling(sender, settlement, self.observer, headers)
-        exchange.transcript = self.content.transcript(asked.body, payers.key, request.id)
+        exchange.transcript = self.content.begin_conversation(asked.body, billed.key, request.id)
         return Relay(request, exchange, deadline_s, end_s).response()
 
-    def reach(self) -> Reach:
+    def runtime(self) -> Runtime:
         """The providers that are on now. Raises ServiceUnavailableError if their credentials can't be read."""
         access = self.credentials.current()
-        reach = self._reach
-        if reach is None or reach.upstreams.access is not access:
+        runtime = self._runtime
+        if runtime is None or runtime.upstreams.access is not access:
             on = [get(name) for name in NAMES if name in access or (self.settings.demo and name not in ONLINE)]
             on += [account.row for name, account in self.settings.config.accounts.items() if name in access]
-            transport, health = (reach.upstreams.transport, reach.upstreams.health) if reach else (Transport(), self._health())
-            self._reach = reach = self._reached(
-                Router(self.settings.config, on, _places(access)), Upstreams(transport, access, health, self.settings)
+            http_client, health = (
+                (runtime.upstreams.http_client, runtime.upstreams.health) if runtime else (HTTPClient(), self._health())
             )
-        return reach
+            self._runtime = runtime = self._build_runtime(
+                Router(self.settings.config, on, _places(access)), Upstreams(http_client, access, health, self.settings)
+            )
+        return runtime
 
     def _health(self) -> Health:
-        return Health(self.settings.config.resting, SharedHealth(self.store.documents))
+        return Health(self.settings.config.circuit_breaker, SharedHealth(self.store.documents))
 
-    def _reached(self, router: Router, upstreams: Upstreams) -> Reach:
+    def _build_runtime(self, router: Router, upstreams: Upstreams) -> Runtime:
         @cache
-        def choosing() -> "Choosing":
-            from haimaker.routing.auto_service import Choosing
+        def auto_service() -> "AutoRouterService":
+            from haimaker.routing.auto_service import AutoRouterService
 
-            return Choosing(router, self.store, self.answer)
+            return AutoRouterService(router, self.store, self.answer)
 
-        decider = Decider(router, upstreams.health, self.settings.default_max_output_tokens, choosing)
-        return Reach(router, upstreams, decider)
+        planner = Planner(router, upstreams.health, self.settings.default_max_output_tokens, auto_service)
+        return Runtime(router, upstreams, planner)
 
-    def _rows(self) -> Sequence[Provider]:
+    def _all_providers(self) -> Sequence[Provider]:
         """All providers that there are, also those that are off."""
         return (*all_providers(), *(account.row for account in self.settings.config.accounts.values()))
 
@@ -197,11 +201,11 @@ class Gateway:
         """Prices are known of providers that are off as well, at their default locations."""
         from haimaker.api import calculate  # nothing else needs it
 
-        payers = self.accounts.payers(self.accounts.identify(request.headers, fresh=True))
-        check_usable(payers.key, time.time())
-        router = Router(self.settings.config, self._rows(), self._known_places())
-        allowed = payers.models(router.full_name)
-        return json_response(calculate.calculated(router, allowed, request, self.settings.default_max_output_tokens))
+        billed = self.accounts.billed_accounts(self.accounts.authenticate(request.headers, fresh=True))
+        check_usable(billed.key, time.time())
+        router = Router(self.settings.config, self._all_providers(), self._known_places())
+        allowed = billed.allowed_models(router.full_name)
+        return json_response(calculate.calculate_cost(router, allowed, request, self.settings.default_max_output_tokens))
 
     def _known_places(self) -> Mapping[str, Place]:
         try:
@@ -211,47 +215,49 @@ class Gateway:
 
     def hub(self) -> bytes:
         """The public catalogue; made once, since anybody may ask for it."""
-        reach = self.reach()
-        if self._hub is None or self._hub[0] is not reach:
-            self._hub = (reach, dumps(models.hub(reach.router)))
+        runtime = self.runtime()
+        if self._hub is None or self._hub[0] is not runtime:
+            self._hub = (runtime, dumps(models.public_models(runtime.router)))
         return self._hub[1]
 
-    def _admit(self, question: Question, payers: Payers, request: Request, decider: Decider) -> tuple[Decision, Payers, Admitted]:
+    def _reserve(
+        self, routing_request: RoutingRequest, billed: BilledAccounts, request: Request, planner: Planner
+    ) -> tuple[Decision, BilledAccounts, Granted]:
         """Plans and reserves; again if a payer was changed meanwhile, or if the rest of a budget pays for a shorter answer."""
-        asked, affordable = question.asked, None
+        asked, affordable = routing_request.asked, None
         for _ in range(ADMISSION_TRIES):
             try:
-                decision = decider.decide(question, payers, affordable)
+                decision = planner.plan(routing_request, billed, affordable)
             except APIError:
-                kept, payers = payers, self.accounts.payers(payers.key, asked.fields.user, fresh=True)
-                if payers.versions() == kept.versions():
+                kept, billed = billed, self.accounts.billed_accounts(billed.key, asked.fields.user, fresh=True)
+                if billed.versions() == kept.versions():
                     raise
                 continue
             plan = decision.plan
-            reservation = limits.reserve(asked, plan.all(), self.settings.default_max_output_tokens)
-            admitted = admission.admit(self.store, _holds(request, payers, reservation, plan, question.now_s))
-            if isinstance(admitted, Admitted):
-                return decision, payers, admitted
+            bound = estimates.cost_bound(asked, plan.all(), self.settings.default_max_output_tokens)
+            admitted = admission.reserve(self.store, _reservations(request, billed, bound, plan, routing_request.now_s))
+            if isinstance(admitted, Granted):
+                return decision, billed, admitted
             if admitted.account:
                 self.accounts.keep(admitted.account)  # one that was blocked meanwhile is refused before its next request is read
             if admitted.reason in ("version", "unknown"):
-                payers = self.accounts.payers(payers.key, asked.fields.user, fresh=True, new_user=True)
+                billed = self.accounts.billed_accounts(billed.key, asked.fields.user, fresh=True, new_user=True)
             elif not (affordable := self._affordable(asked, plan, admitted, affordable)):
-                raise refusal(admitted, reservation.amount_nanousd, reservation.tokens)
-        raise refusal(Refused("parallel", payers.key, retry_after_s=1), 0, 0)
+                raise denied_error(admitted, bound.amount_nanousd, bound.tokens)
+        raise denied_error(Denied("parallel", billed.key, retry_after_s=1), 0, 0)
 
-    def _affordable(self, asked: Accepted, plan: Plan, refused: Refused, tried: int | None) -> int:
+    def _affordable(self, asked: Accepted, plan: Plan, refused: Denied, tried: int | None) -> int:
         """Output tokens that a second try could ask for; 0 if a shorter answer would not help."""
         if refused.reason != "budget" or tried is not None or not isinstance(asked, Asked) or asked.max_output_tokens is not None:
             return 0
-        return limits.affordable_output_tokens(asked, plan.all(), refused.remaining_nanousd)
+        return estimates.affordable_output_tokens(asked, plan.all(), refused.remaining_nanousd)
 
 
-def _places(access: Mapping[str, Access]) -> dict[str, Place]:
+def _places(access: Mapping[str, ProviderConnection]) -> dict[str, Place]:
     return {name: found.place for name, found in access.items()}
 
 
-def _classes(asked: Accepted) -> tuple[type[Caller], type[Exchange]]:
+def _caller_and_exchange(asked: Accepted) -> tuple[type[Caller], type[Exchange]]:
     """What makes the calls of an operation, and what tells their answers."""
     if isinstance(asked, Asked):
         return Caller, Exchange
@@ -261,21 +267,21 @@ def _classes(asked: Accepted) -> tuple[type[Caller], type[Exchange]]:
     return TaskCaller, TaskExchange
 
 
-def _holds(request: Request, payers: Payers, reservation: Reservation, plan: Plan, now_s: float) -> list[Hold]:
+def _reservations(request: Request, billed: BilledAccounts, bound: CostBound, plan: Plan, now_s: float) -> list[Reservation]:
     """The same on each account."""
-    lasts_s = min(request.seconds_left(), plan.timeout_s + waits.MARGIN_S)
+    lasts_s = min(request.seconds_left(), plan.timeout_s + deadlines.MARGIN_S)
     deadline_s = int(now_s + lasts_s) + LATE_S
-    amount, tokens, accounts = reservation.amount_nanousd, reservation.tokens, payers.all()
+    amount, tokens, accounts = bound.amount_nanousd, bound.tokens, billed.all()
     ids = tuple(account.id for account in accounts) if len(accounts) > 1 else ()
     return [
-        Hold(request.id, account.id, account.version, amount, tokens, now_s, deadline_s, ids, account.soft_budget_nanousd)
+        Reservation(request.id, account.id, account.version, amount, tokens, now_s, deadline_s, ids, account.soft_budget_nanousd)
         for account in accounts
     ]
 
 
-def _about(asked: Accepted, payers: Payers) -> Mapping[str, object]:
+def _request_fields(asked: Accepted, billed: BilledAccounts) -> Mapping[str, object]:
     """What a record says of the request itself; nothing of its content."""
-    account, *others = payers.all()
+    account, *others = billed.all()
     return {
         "operation": asked.operation,
         "asked_model": asked.model,
@@ -289,7 +295,7 @@ def _about(asked: Accepted, payers: Payers) -> Mapping[str, object]:
     }
 
 
-def _limit_headers(account: Account, admitted: Admitted, now_s: float) -> dict[str, str]:
+def _limit_headers(account: Account, admitted: Granted, now_s: float) -> dict[str, str]:
     """https://platform.openai.com/docs/guides/rate-limits#rate-limits-in-headers"""
     reset = f"{60 - int(now_s) % 60}s"
     headers = {}

@@ -5,9 +5,9 @@ import time
 from dataclasses import replace
 
 from haimaker.accounts import keys as auth
-from haimaker.billing.admission import admit
+from haimaker.billing.admission import reserve
 from haimaker.http.values import JSON
-from haimaker.store import Account, Admitted, Hold, Record, Store
+from haimaker.store import Account, Granted, Record, Reservation, Store
 
 DAY_S = 86_400
 USD = 10**9
@@ -76,10 +76,12 @@ def _spend(store: Store, account: Account, request_id: str, started_s: float, ch
         "cost_estimated": False, "duration_ms": duration_ms, "first_token_ms": duration_ms // 4, "attempts": attempts,
         "error": "provider_overloaded" if failed else None,
     }  # fmt: skip
-    payers = (account.id, f"team#{account.team_id}") if account.team_id else (account.id,)
-    holds = [Hold(request_id, payer, 1, cost, prompt, started_s, int(started_s) + 60, payers) for payer in payers]
-    if isinstance(granted := admit(store, holds), Admitted):
-        store.settle(granted.hold, Record(request_id, account.id, started_s, "error" if failed else "ok", cost, detail), prompt)
+    billed = (account.id, f"team#{account.team_id}") if account.team_id else (account.id,)
+    holds = [Reservation(request_id, payer, 1, cost, prompt, started_s, int(started_s) + 60, billed) for payer in billed]
+    if isinstance(granted := reserve(store, holds), Granted):
+        store.settle(
+            granted.reservation, Record(request_id, account.id, started_s, "error" if failed else "ok", cost, detail), prompt
+        )
 
 
 def _attempt(target: str, status: int, code: str | None, duration_ms: int, cost_usd: float | None) -> JSON:

@@ -40,7 +40,7 @@ def desk(upstream: FakeUpstream, log: Log, tmp_path_factory: pytest.TempPathFact
     with serving(folder, upstream, **environment(upstream, folder)) as desk, pytest.MonkeyPatch.context() as patch:
         patch.setattr("sys.stderr", log)  # the logger keeps the stream that it meets first
         desk.gateway.observer = Observer(service="contract")
-        desk.gateway.observer.problem("The log begins.")
+        desk.gateway.observer.error("The log begins.")
         patch.undo()
         yield desk
 

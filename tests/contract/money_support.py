@@ -141,11 +141,11 @@ def plays(counts: JSON, *, service_tier: str = "default") -> Callable[[Call], Re
 
 def _patient(settings: Settings, aws: AWSAccess) -> Gateway:
     """A gateway that waits for an emulator on a busy machine longer than it would for DynamoDB."""
-    dynamo = AWSClient("dynamodb", aws.region, aws.credentials, aws.dynamodb_endpoint, timeout_s=30, patience_s=30)
+    dynamo = AWSClient("dynamodb", aws.region, aws.credentials, aws.dynamodb_endpoint, timeout_s=30, total_timeout_s=30)
     create_tables(dynamo, {"accounts": settings.accounts_table, "records": settings.records_table})
     store = DynamoStore(settings.accounts_table, settings.records_table, dynamo, rolled_up=False)
     keys.install_admin(store, settings)
-    return Gateway.over(settings, store)
+    return Gateway.from_store(settings, store)
 
 
 @contextmanager

@@ -118,7 +118,7 @@ def test_an_expensive_request_is_found_with_its_attempts(desk: Desk, haimaker: R
 
 
 def test_a_list_of_requests_goes_over_all_its_pages(desk: Desk, haimaker: Run, monkeypatch: pytest.MonkeyPatch):
-    monkeypatch.setattr("local.command_line.spend.MOST", 2)
+    monkeypatch.setattr("local.command_line.spend.MAX_SHOWN", 2)
     key = desk.key()
     ids = [desk.chat(key, "demo/echo").headers["x-request-id"] for _ in range(5)]
     desk.settled(key)

@@ -12,7 +12,7 @@ import pytest
 
 from haimaker.content import log as content_log
 from haimaker.observability.redaction import BUILT_IN, Redaction
-from haimaker.settings.gateway_toml import parse
+from haimaker.settings.gateway_toml import parse_gateway_toml
 from haimaker.validation.settings import SettingsError
 from tests.contract.money_support import ADMIN, Desk, serving, wait_until
 from tests.support.fake_upstream import FakeUpstream
@@ -101,9 +101,9 @@ def test_where_the_deployer_does_not_allow_it_nothing_is_kept(upstream: FakeUpst
 
 def test_a_place_that_fails_changes_no_answer(desk: Desk, upstream: FakeUpstream, monkeypatch: pytest.MonkeyPatch):
     def fails(self: object, name: str, entry: bytes) -> None:
-        raise content_log.NotKept("the disk is full")
+        raise content_log.SinkError("the disk is full")
 
-    monkeypatch.setattr(content_log.Folder, "keep", fails)
+    monkeypatch.setattr(content_log.LocalSink, "write", fails)
     upstream.answers(plays_openai("Hi"))
     key = desk.key(log_content=True)
     for stream in (False, True):
@@ -133,9 +133,9 @@ def test_the_commands_of_the_guide(desk: Desk):
 
 
 def test_the_sample_of_the_guide_and_the_kinds_that_it_names():
-    found = parse(block("toml", "[content]"), Path("gateway.toml")).redaction
+    found = parse_gateway_toml(block("toml", "[content]"), Path("gateway.toml")).redaction
     assert found == Redaction(("key", "email", "card"), {"ticket": "TICKET-[0-9]+"})
-    assert found.clean("TICKET-1 of ada@example.com, +49 30 901820") == "[ticket] of [email], +49 30 901820"
+    assert found.redact("TICKET-1 of ada@example.com, +49 30 901820") == "[ticket] of [email], +49 30 901820"
     named = re.findall(r"\(`(\w+)`\)", GUIDE)
     assert sorted(named) == sorted(BUILT_IN)
 
@@ -150,4 +150,4 @@ def test_the_sample_of_the_guide_and_the_kinds_that_it_names():
 )
 def test_a_mistake_in_it_is_named_by_its_line(text: str, message: str):
     with pytest.raises(SettingsError, match=re.escape(message)):
-        parse(text, Path("gateway.toml"))
+        parse_gateway_toml(text, Path("gateway.toml"))

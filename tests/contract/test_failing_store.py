@@ -12,7 +12,7 @@ from threading import Lock
 
 import pytest
 
-from haimaker.accounts.directory import user_id_of
+from haimaker.accounts.directory import end_user_account_id
 from haimaker.accounts.keys import account_id_of, new_key
 from haimaker.aws.client import AWSClient, Credentials
 from haimaker.gateway import Gateway
@@ -58,7 +58,9 @@ def later() -> float:
 
 
 def client(url: str, timeout_s: float) -> AWSClient:
-    return AWSClient("dynamodb", "us-east-1", Credentials("AKID", "secret"), url, timeout_s=timeout_s, patience_s=timeout_s / 2)
+    return AWSClient(
+        "dynamodb", "us-east-1", Credentials("AKID", "secret"), url, timeout_s=timeout_s, total_timeout_s=timeout_s / 2
+    )
 
 
 @contextmanager
@@ -84,7 +86,7 @@ def test_a_store_that_fails_in_every_way_costs_nobody_a_nano_dollar(tmp_path):
     try:
         with stores() as (front, failing, direct), FakeUpstream() as upstream:
             upstream.answers(openai_wire.plays_openai())
-            gateway = Gateway.over(Settings.from_environment(environment(tmp_path, upstream)), failing)
+            gateway = Gateway.from_store(Settings.from_environment(environment(tmp_path, upstream)), failing)
             accounts = make_accounts(direct)
             answers = send_all(gateway, list(accounts)[:4])
             front.failing = False
@@ -100,7 +102,7 @@ def make_accounts(store: Store) -> dict[str, Account]:
         key = new_key()
         made[key] = Account(account_id_of(key), f"key-{number}", int(time.time()), team_id="team" if number % 2 else None)
     made["team"] = Account("team#team", "team", int(time.time()), budget_nanousd=2_000_000)
-    made["user"] = Account(user_id_of("zoe"), "zoe", int(time.time()), budget_nanousd=10**9)
+    made["user"] = Account(end_user_account_id("zoe"), "zoe", int(time.time()), budget_nanousd=10**9)
     assert all(store.put(account) for account in made.values())
     return made
 
@@ -136,6 +138,6 @@ def check(answers: list[tuple[str, int, bool]], store: Store, accounts: dict[str
         assert balance is not None
         charged = [one for one in records.values() if one and account.id in (one.account_id, *one.detail.get("charged", ()))]
         assert balance.total_spend_nanousd == sum(one.cost_nanousd for one in charged)
-        assert (balance.held_nanousd, balance.holds) == (0, 0)
+        assert (balance.held_nanousd, balance.reservations) == (0, 0)
         assert balance.total_spend_nanousd <= (account.budget_nanousd or 10**18)
     assert Reconciliation(store, True, said.append, later, lambda _: None).run() == 0, said

@@ -10,7 +10,7 @@ import pytest
 from openai.types import ImagesResponse
 
 from haimaker.demo.images import Size, png
-from haimaker.media import images as pictures
+from haimaker.media import images as media_images
 from tests.contract.money_support import Desk
 from tests.contract.sdk_support import only_record, sdk
 from tests.support.fake_upstream import FakeUpstream
@@ -167,7 +167,7 @@ def test_the_demo_draws_a_png_of_the_size_asked_for(desk: Desk, key: str, operat
     words = {} if operation == "create_variation" else {"prompt": "otter"}
     made = getattr(images, operation)(model="demo/image", n=2, size="48x32", **given, **words)
     drawn = [fetched(image.url) for image in made.data]
-    assert [pictures.png_size(each) for each in drawn] == [(48, 32), (48, 32)]
+    assert [media_images.png_size(each) for each in drawn] == [(48, 32), (48, 32)]
     assert drawn[0] != drawn[1]
 
 

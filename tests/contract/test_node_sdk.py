@@ -14,9 +14,9 @@ from typing import Any
 import pytest
 
 from haimaker.demo.images import Size, png
-from haimaker.http import multipart as multipart_form
+from haimaker.http import multipart
 from haimaker.http.values import Request
-from haimaker.routing import deadlines as waits
+from haimaker.routing import deadlines
 from haimaker.upstream import relay
 from local.request_reader import BODY_LIMIT
 from tests.contract.money_support import Desk
@@ -66,7 +66,7 @@ def told(error: JSON, *names: str) -> tuple[Any, ...]:
 
 def form_of(call: Call) -> tuple[list[tuple[str, str]], list[tuple[str, str]]]:
     """The files of an upload, by field and name, and the other fields."""
-    form = multipart_form.decode(call.headers["content-type"], call.body)
+    form = multipart.decode(call.headers["content-type"], call.body)
     return [(field, file.name) for field, file in form.files], sorted(form.fields)
 
 
@@ -177,7 +177,7 @@ def test_errors_have_their_class_and_are_tried_again_where_it_helps(desk: Desk, 
 
 @pytest.mark.parametrize(("timeout_ms", "said"), PATIENCE.items())
 def test_the_gateway_gives_up_before_the_client_does(timeout_ms: int, said: str) -> None:
-    assert waits.patience_s(Request("", {"x-stainless-timeout": said}, b"")) < timeout_ms / 1000
+    assert deadlines.client_timeout_s(Request("", {"x-stainless-timeout": said}, b"")) < timeout_ms / 1000
 
 
 def draws(call: Call) -> Reply:

@@ -41,8 +41,8 @@ def desk(request, tmp_path_factory):
     ],
 )
 def test_of_sixty_at_once_ten_pass(desk: Desk, limit, refusal, stream):
-    hold, tokens = one_reservation(desk, stream=stream)
-    fits = {"max_budget": float(hold * PASSING), "tpm_limit": tokens * PASSING}.get(limit, PASSING)
+    reservation, tokens = one_reservation(desk, stream=stream)
+    fits = {"max_budget": float(reservation * PASSING), "tpm_limit": tokens * PASSING}.get(limit, PASSING)
     key = desk.key(**{limit: fits})
     if limit in ("rpm_limit", "tpm_limit"):
         wait_for_room_in_the_minute()
@@ -78,11 +78,11 @@ def one_reservation(desk: Desk, *, stream: bool) -> tuple[Decimal, int]:
     with ThreadPoolExecutor(1) as pool:
         answer = pool.submit(ask, desk, key, stream=stream)
         desk.upstream.wait_for_calls(seen + 1)
-        hold = desk.info(key)["reserved"]
+        reservation = desk.info(key)["reserved"]
         gate.open()
         left = int(answer.result().headers["x-ratelimit-remaining-tokens"])
-    assert hold > 0
-    return hold, 10**9 - left
+    assert reservation > 0
+    return reservation, 10**9 - left
 
 
 def wait_for_room_in_the_minute() -> None:

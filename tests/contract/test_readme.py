@@ -18,7 +18,7 @@ from openai import OpenAI
 from haimaker.adapters import TASKS
 from haimaker.models.catalog import TABLE
 from haimaker.providers.registry import all_providers
-from haimaker.settings.gateway_toml import parse
+from haimaker.settings.gateway_toml import parse_gateway_toml
 from haimaker.settings.settings import Settings
 from local.command_line.routes import leads
 from tests.support.documentation import ADDRESS, ROOT, Guide, Served, run, serve, shape
@@ -114,14 +114,14 @@ def test_a_providers_key_turns_it_on(tmp_path: Path, upstream: FakeUpstream) -> 
 
 def test_the_configuration_is_valid() -> None:
     [text] = blocks("toml")
-    config = parse(text, Path("gateway.toml"))
+    config = parse_gateway_toml(text, Path("gateway.toml"))
     assert set(config.routes) == set(tomllib.loads(text)["routes"])
 
 
 @pytest.mark.parametrize("page", ["README.md", "docs/routing.md"])
 def test_models_that_samples_name_have_a_price(page: str) -> None:
     """The retired and the misspelt have none; models of one's own have the price that the sample gives."""
-    config = parse("\n".join(Guide.read(page).written_in("toml")), Path("gateway.toml"))
+    config = parse_gateway_toml("\n".join(Guide.read(page).written_in("toml")), Path("gateway.toml"))
     assert [lead.target for lead in leads(config, ()) if "no price" in lead.problem] == []
 
 

@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from haimaker.settings.gateway_toml import parse
+from haimaker.settings.gateway_toml import parse_gateway_toml
 from tests.contract.money_support import Desk, serving
 from tests.support.fake_upstream import FakeUpstream
 
@@ -26,7 +26,7 @@ def block(language: str, part: str) -> str:
 
 
 def test_the_samples_are_one_valid_file() -> None:
-    found = parse("\n".join(SAMPLES), Path("gateway.toml"))
+    found = parse_gateway_toml("\n".join(SAMPLES), Path("gateway.toml"))
     assert {"fast", "careful", "gpt", "openai/*"} <= found.routes.keys()
     assert found.default.retries == found.routes["gpt"].retries == 1
     assert found.routes["careful"].retries == 3
@@ -35,7 +35,7 @@ def test_the_samples_are_one_valid_file() -> None:
 @pytest.mark.parametrize("sample", SAMPLES, ids=lambda sample: sample.splitlines()[0])
 def test_each_sample_stands_alone(sample: str) -> None:
     needs = "[accounts.azure_eu]\nprovider = 'azure'\n" if "azure_eu/" in sample and "accounts" not in sample else ""
-    assert parse(needs + sample, Path("gateway.toml"))
+    assert parse_gateway_toml(needs + sample, Path("gateway.toml"))
 
 
 def test_the_command_checks_and_the_message_is_what_it_says(tmp_path: Path) -> None:

@@ -26,9 +26,9 @@ PIECES: list[JSON | bytes] = [
 
 
 def form_of(call: Call) -> dict[str, Any]:
-    from haimaker.http import multipart as multipart_form
+    from haimaker.http import multipart
 
-    form = multipart_form.decode(call.headers["content-type"], call.body)
+    form = multipart.decode(call.headers["content-type"], call.body)
     return {"files": dict(form.files), "fields": list(form.fields)}
 
 

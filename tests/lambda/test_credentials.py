@@ -6,8 +6,8 @@ import pytest
 
 from haimaker.aws.access import AWSAccess
 from haimaker.aws.client import Credentials
-from haimaker.credentials.access import Access
-from haimaker.credentials.sources import AGAIN_S, KEPT_EMPTY_S, KEPT_S, Constant, Stored
+from haimaker.credentials.access import ProviderConnection
+from haimaker.credentials.sources import CACHE_EMPTY_S, CACHE_S, RETRY_WITH_OLD_S, SSMCredentials, StaticCredentials
 from haimaker.http.errors import ServiceUnavailableError
 from haimaker.observability.observer import Observer
 from tests.support.aws_front import AWSFront
@@ -28,7 +28,7 @@ class Scene:
         self.front, self.clock, self.ssm, self.parameter = front, Clock(), ssm, parameter
         aws = AWSAccess("us-east-1", Credentials("AKID", "secret"), ssm_endpoint=front.url)
         addresses = {"GROQ_BASE_URL": "http://127.0.0.1:1/v1", "OLLAMA_BASE_URL": "http://127.0.0.1:2/v1"}
-        self.stored = Stored(parameter, aws, {**addresses, "AWS_SESSION_TOKEN": "token-1"}, Observer(), self.clock)
+        self.stored = SSMCredentials(parameter, aws, {**addresses, "AWS_SESSION_TOKEN": "token-1"}, Observer(), self.clock)
 
     def keys(self, after_s: float = 0) -> dict[str, str | None]:
         self.clock.now_s += after_s
@@ -45,18 +45,18 @@ def scene(moto, secrets):
 
 
 def test_a_constant_is_what_it_is():
-    access = {"openai": Access("https://api.openai.com/v1", "sk-1")}
-    assert Constant(access).current() is access
+    access = {"openai": ProviderConnection("https://api.openai.com/v1", "sk-1")}
+    assert StaticCredentials(access).current() is access
 
 
 def test_secrets_are_added_to_the_environment_and_kept_for_minutes(scene):
     scene.put({"GROQ_API_KEY": " gsk-1 ", "OPENAI_API_KEY": ""})
     access = scene.stored.current()
-    assert access["groq"] == Access("http://127.0.0.1:1/v1", "gsk-1")
+    assert access["groq"] == ProviderConnection("http://127.0.0.1:1/v1", "gsk-1")
     assert set(access) == {"groq", "ollama"}
     assert not re.search("gsk-1|token-1", repr(access) + repr(scene.stored))
     scene.put({"GROQ_API_KEY": "gsk-2"})
-    assert scene.keys(KEPT_S - 1) == {"groq": "gsk-1"}
+    assert scene.keys(CACHE_S - 1) == {"groq": "gsk-1"}
     assert scene.stored.current() is access
     assert scene.keys(1) == {"groq": "gsk-2"}
     assert scene.front.calls == [READ] * 2
@@ -67,7 +67,7 @@ def test_what_did_not_change_stays_the_same_object(scene, secrets_added):
     """And with it what it holds: connections, and tokens that were got with it."""
     scene.put({"OPENAI_API_KEY": "sk-1", **secrets_added})
     access = scene.stored.current()
-    scene.clock.now_s += KEPT_S
+    scene.clock.now_s += CACHE_S
     assert scene.stored.current() is access
     assert scene.front.calls == [READ] * 2
 
@@ -83,7 +83,7 @@ def test_credentials_that_are_stored_later_are_soon_seen(scene):
     scene.stored.parameter = scene.parameter = f"{scene.parameter}-new"
     assert scene.keys() == {}
     scene.put({"OPENAI_API_KEY": "sk-1"})
-    assert scene.keys(KEPT_EMPTY_S - 1) == {}
+    assert scene.keys(CACHE_EMPTY_S - 1) == {}
     assert scene.keys(1) == {"openai": "sk-1"}
 
 
@@ -98,9 +98,9 @@ def test_while_it_fails_what_was_read_before_is_used(scene, fault):
     before = scene.keys()
     scene.put({"OPENAI_API_KEY": "sk-new"})
     scene.front.breaks(READ, fault)
-    assert scene.keys(KEPT_S) == before
+    assert scene.keys(CACHE_S) == before
     scene.front.heals()
-    assert scene.keys(AGAIN_S - 1) == before
+    assert scene.keys(RETRY_WITH_OLD_S - 1) == before
     assert scene.keys(1) == {"openai": "sk-new"}
 
 
@@ -127,12 +127,12 @@ def test_a_parameter_that_makes_no_sense_is_unavailable_and_told_to_the_deployer
 @pytest.mark.parametrize("first", [True, False], ids=["at the start", "later"])
 def test_one_secret_that_can_not_be_used_turns_its_own_provider_off(scene, monkeypatch, wrong, named, first):
     told = []
-    monkeypatch.setattr(Observer, "problem", lambda _, message: told.append(message))
+    monkeypatch.setattr(Observer, "error", lambda _, message: told.append(message))
     if not first:
         scene.put({"GROQ_API_KEY": "gsk-1", "OPENAI_API_KEY": "sk-1"})
         assert set(scene.keys()) == {"groq", "openai"}
     scene.put({"GROQ_API_KEY": "gsk-1", **wrong})
-    assert scene.keys(KEPT_S) == {"groq": "gsk-1"}
+    assert scene.keys(CACHE_S) == {"groq": "gsk-1"}
     (message,) = told
     assert message.startswith(named)
     assert "sk-" not in message

@@ -12,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from haimaker.api.paths import ROUTES
-from haimaker.aws_lambda.handler import Edge, whole
+from haimaker.aws_lambda.handler import LambdaHandler, to_proxy_response
 from haimaker.aws_lambda.runtime import StreamedResponse
 from haimaker.http.values import Request, Response
 from haimaker.settings.settings import Settings
@@ -58,14 +58,14 @@ class Body(Iterator[bytes]):
 
 def ask(event, serves=ALL) -> Shown:
     gateway = Shown()
-    reply = Edge(gateway, serves)(event, Lasting())
+    reply = LambdaHandler(gateway, serves)(event, Lasting())
     assert reply["statusCode"] == 200, reply
     return gateway
 
 
 def refused(event, serves=ALL) -> dict:
     gateway = Shown()
-    reply = Edge(gateway, serves)(event, Lasting())
+    reply = LambdaHandler(gateway, serves)(event, Lasting())
     assert not gateway.operation
     return reply
 
@@ -152,7 +152,7 @@ def test_the_body_is_bytes(event, part, expected):
 
 def test_a_request_has_an_id_of_ours_and_knows_how_long_it_may_take():
     gateway = Shown()
-    reply = Edge(gateway, ALL)(REST, Lasting())
+    reply = LambdaHandler(gateway, ALL)(REST, Lasting())
     assert gateway.request.seconds_left() == 12.5
     assert reply["headers"]["x-request-id"] == gateway.request.id != REST["requestContext"]["requestId"]
     assert uuid.UUID(gateway.request.id).version == 4
@@ -196,7 +196,7 @@ def test_what_is_not_served_is_refused_in_openais_shape(event, serves, status, c
 )
 def test_a_whole_reply_is_text_or_base64(event, body, text, is_base64):
     sent = body if isinstance(body, bytes) else Body(*body)
-    reply = Edge(Shown(Response(200, {"content-type": "text/plain"}, sent)), ALL)(event, Lasting())
+    reply = LambdaHandler(Shown(Response(200, {"content-type": "text/plain"}, sent)), ALL)(event, Lasting())
     assert reply.pop("headers").keys() == {"content-type", "x-request-id"}
     assert reply == {"statusCode": 200, "body": text, "isBase64Encoded": is_base64}
     assert getattr(sent, "closed", True)
@@ -209,7 +209,7 @@ def test_a_body_that_fails_is_closed():
 
     body = pieces()
     with pytest.raises(LookupError):
-        whole(StreamedResponse(200, {}, body))
+        to_proxy_response(StreamedResponse(200, {}, body))
     assert list(body) == []
 
 
@@ -217,7 +217,7 @@ def test_a_body_that_fails_is_closed():
 def test_a_streaming_function_streams_but_not_under_sam_local(sam_local, streamed):
     body = Body(b"a", b"b")
     gateway = Shown(Response(200, {}, body), Settings(sam_local=sam_local))
-    reply = Edge(gateway, ALL, streams=True)(REST, Lasting())
+    reply = LambdaHandler(gateway, ALL, streams=True)(REST, Lasting())
     assert isinstance(reply, StreamedResponse) is streamed
     assert list(body) == ([b"a", b"b"] if streamed else [])
     assert body.closed == (not streamed)
@@ -228,7 +228,7 @@ def test_headers_fit_and_are_plain(headers, repeated):
     long = 'é\n"\\' * repeated
     headers = {**headers, "x-haimaker-model": long, "x-haimaker-dropped-params": long, "content-length": "3"}
     gateway = Shown(Response(200, headers, b""))
-    reply = Edge(gateway, ALL, streams=True)(REST, Lasting())
+    reply = LambdaHandler(gateway, ALL, streams=True)(REST, Lasting())
     assert len(reply.prelude()) < 16 * 1024
     assert all(value.isascii() and (value == "" or value.isprintable()) for value in reply.headers.values())
     assert "content-length" not in reply.headers
@@ -253,7 +253,7 @@ ASKED = {"access-control-request-headers": "authorization,x-stainless-os"}
 def test_only_pages_of_an_allowed_origin_may_read(allowed, headers, shown, method):
     event = REST | {"multiValueHeaders": {}, "headers": headers | ASKED, "httpMethod": method}
     gateway = Shown(settings=Settings(allowed_origins=allowed))
-    reply = Edge(gateway, ALL)(event, Lasting())
+    reply = LambdaHandler(gateway, ALL)(event, Lasting())
     assert reply["headers"].get("access-control-allow-origin") == shown
     assert (reply["headers"].get("vary") == "origin") is bool(shown)
     preflight = method == "OPTIONS" and shown

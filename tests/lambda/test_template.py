@@ -9,7 +9,7 @@ import pytest
 from haimaker.api.paths import ROUTES
 from haimaker.aws.client import Credentials
 from haimaker.content.log import PREFIX
-from haimaker.credentials.access import access_from
+from haimaker.credentials.access import connections_from_env
 from haimaker.files.s3 import MADE, UPLOADS
 from haimaker.http.errors import APIError, APITimeoutError, BadGatewayError, NotFoundError, RateLimitError, RequestTooLargeError
 from haimaker.settings.settings import Settings
@@ -369,7 +369,7 @@ def test_the_functions_settings_are_what_the_package_reads(template, resources):
         _, signing = variables["HAIMAKER_SIGNED_PROVIDERS"]["Fn::Join"]
         told["HAIMAKER_SIGNED_PROVIDERS"] = ",".join(choice["Fn::If"][2] for choice in signing)
         settings = Settings.deployed({**lambdas, **told})
-        assert not {"bedrock", "aws_polly"} & access_from(settings.environment).keys()
+        assert not {"bedrock", "aws_polly"} & connections_from_env(settings.environment).keys()
         assert (settings.accounts_table, settings.records_table) == ("accounts-1", "records-1")
         assert settings.providers_parameter == "/s/providers"
         assert (settings.default_max_output_tokens, settings.allowed_origins, settings.demo) == (16_384, (), False)
@@ -386,7 +386,7 @@ def test_the_functions_settings_are_what_the_package_reads(template, resources):
         assert changed.keys() <= variables.keys()
         settings = Settings.deployed({**lambdas, **told, **changed})
         for provider in ("bedrock", "aws_polly"):
-            assert access_from(settings.environment)[provider].credentials == Credentials("AKID", "secret")
+            assert connections_from_env(settings.environment)[provider].credentials == Credentials("AKID", "secret")
         assert settings.environment["OPENAI_BASE_URL"] == "https://proxy.example/v1"
         assert settings.environment["OLLAMA_BASE_URL"] == "https://llm.example/v1"
         assert (settings.allowed_origins, settings.demo) == (("https://a.example", "https://b.example"), True)

@@ -3,16 +3,16 @@
 import json
 from typing import Any
 
-from haimaker.billing.settlement import Settlement, Status, Trial
+from haimaker.billing.settlement import AttemptLog, Settlement, Status
 from haimaker.http.errors import APIError
 from haimaker.http.values import JSON, Request
-from haimaker.models.catalog import Facts, facts
+from haimaker.models.catalog import ModelInfo, find_model
 from haimaker.operations.attempt import Attempt
 from haimaker.operations.chat import ChatRequest, CompletionRequest, parse_chat, parse_completion
-from haimaker.pricing.usage import Tokens
+from haimaker.pricing.usage import Usage
 from haimaker.providers.provider import Dialect, MessageRules, Provider
 from haimaker.providers.registry import definition_for, get
-from haimaker.store import Account, Hold, Record, Settled
+from haimaker.store import Account, Record, Reservation, Settled
 
 MESSAGES = [{"role": "user", "content": "Hi"}]
 NOW_S = 1_700_000_000
@@ -31,14 +31,14 @@ def completion_request(**fields: Any) -> CompletionRequest:
     return parse_completion(json.dumps(body, ensure_ascii=False).encode())
 
 
-def facts_of(target: str) -> Facts:
+def model_info_for(target: str) -> ModelInfo:
     name, _, model = target.partition("/")
-    return facts(name, model) or Facts.unknown(name, model)
+    return find_model(name, model) or ModelInfo.unknown(name, model)
 
 
 def attempt(target: str = "openai/gpt-4o-mini", *, provider: Provider | None = None, **over: Any) -> Attempt:
     name, _, model = target.partition("/")
-    fields: dict[str, Any] = {"facts": facts_of(target), **over}
+    fields: dict[str, Any] = {"model_info": model_info_for(target), **over}
     return Attempt("req-1", NOW_S, provider or definition_for(get(name), model), model, **fields)
 
 
@@ -59,7 +59,7 @@ def request(body: Any = None, **over: Any) -> Request:
 class Forgetful:
     """A store for records that nobody reads again."""
 
-    def settle(self, hold: Hold, record: Record, tokens: int) -> Settled:
+    def settle(self, reservation: Reservation, record: Record, tokens: int) -> Settled:
         return Settled()
 
 
@@ -76,12 +76,12 @@ ASKED = {
 
 def record(status: Status = "ok", error: APIError | None = None, *, target: str = "openai/gpt-4o-mini") -> Record:
     """Of a stream that a second target served."""
-    used = Tokens(input=10, cached=3, cache_write_5m=2, output=5, reasoning=4)
-    trials = [
-        Trial(attempt("groq/llama-3.3-70b-versatile"), 1.0, 503),
-        Trial(attempt(target), 1.5, 200, first_byte_ms=40, tokens=used),
+    used = Usage(input=10, cached=3, cache_write_5m=2, output=5, reasoning=4)
+    attempt_logs = [
+        AttemptLog(attempt("groq/llama-3.3-70b-versatile"), 1.0, 503),
+        AttemptLog(attempt(target), 1.5, 200, first_byte_ms=40, tokens=used),
     ]
-    hold = Hold("req-1", "key#1", 1, 10**9, 0, 1.0, 2)
-    settlement = Settlement(Forgetful(), hold, ASKED, 1.0, trials)  # type: ignore[arg-type]
+    reservation = Reservation("req-1", "key#1", 1, 10**9, 0, 1.0, 2)
+    settlement = Settlement(Forgetful(), reservation, ASKED, 1.0, attempt_logs)  # type: ignore[arg-type]
     settlement.first_chunk_s, settlement.first_token_s = 1.55, 1.6
     return settlement.settle(status, 2.0, error)

@@ -4,11 +4,11 @@ from pathlib import Path
 
 import pytest
 
-from haimaker.accounts import directory as accounts
+from haimaker.accounts import directory
 from haimaker.accounts import keys as auth
-from haimaker.accounts.directory import Accounts, check_usable, refusal, require_admin, unavailable
+from haimaker.accounts.directory import AccountCache, check_usable, denied_error, require_admin, store_error
 from haimaker.http.errors import APIError, AuthenticationError, PermissionDeniedError
-from haimaker.store import Account, Reason, Refused, StoreThrottled, StoreUnavailable
+from haimaker.store import Account, DenialReason, Denied, StoreThrottled, StoreUnavailable
 from haimaker.store.sqlite import SQLiteStore
 from tests.support import builders
 
@@ -33,30 +33,30 @@ def changed(store: SQLiteStore) -> Account:
 
 
 def test_an_account_is_kept_until_it_is_read_afresh(store: SQLiteStore) -> None:
-    known = Accounts(store)
-    first = known.identify(BEARER)
+    known = AccountCache(store)
+    first = known.authenticate(BEARER)
     now = changed(store)
-    assert known.identify(BEARER) == first
-    assert known.identify(BEARER, fresh=True) == now
-    assert known.identify(BEARER) == now
+    assert known.authenticate(BEARER) == first
+    assert known.authenticate(BEARER, fresh=True) == now
+    assert known.authenticate(BEARER) == now
 
 
 def test_a_key_that_the_store_does_not_know_is_refused_and_not_kept(store: SQLiteStore) -> None:
-    known = Accounts(store)
+    known = AccountCache(store)
     other = auth.new_key()
     with pytest.raises(AuthenticationError):
-        known.identify({"x-api-key": other})
+        known.authenticate({"x-api-key": other})
     store.put(builders.account(id=auth.account_id_of(other)))
-    assert known.identify({"x-api-key": other}).id == auth.account_id_of(other)
+    assert known.authenticate({"x-api-key": other}).id == auth.account_id_of(other)
 
 
 def test_no_more_accounts_are_kept_than_the_bound(store: SQLiteStore, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(accounts, "MOST_KEPT", 2)
-    known = Accounts(store)
+    monkeypatch.setattr(directory, "MAX_CACHED", 2)
+    known = AccountCache(store)
     for number in range(4):
         store.put(builders.account(id=f"key#{number}"))
         known.read(f"key#{number}")
-    assert list(known._kept) == ["key#2", "key#3"]
+    assert list(known._cached) == ["key#2", "key#3"]
 
 
 @pytest.mark.parametrize(("raised", "status"), [(StoreUnavailable(), 503), (StoreThrottled(), 429)])
@@ -66,44 +66,44 @@ def test_a_store_that_fails_lets_nobody_in(raised: StoreUnavailable, status: int
             raise raised
 
     with pytest.raises(APIError) as caught:
-        Accounts(Gone()).identify(BEARER)  # type: ignore[arg-type]
-    assert caught.value.status == status == unavailable(raised).status
+        AccountCache(Gone()).authenticate(BEARER)  # type: ignore[arg-type]
+    assert caught.value.status == status == store_error(raised).status
     assert int(caught.value.headers["retry-after"]) >= 1
 
 
 @pytest.mark.parametrize(
     ("refused", "status", "code", "headers"),
     [
-        (Refused("unknown"), 401, "invalid_api_key", {}),
-        (Refused("blocked", OWNER), 401, "key_blocked", {}),
-        (Refused("expired", OWNER), 401, "key_expired", {}),
-        (Refused("budget", OWNER, remaining_nanousd=7), 402, "budget_exceeded", {"x-should-retry": "false"}),
-        (Refused("budget", OWNER, remaining_nanousd=-7, retry_after_s=60), 402, "budget_exceeded",
+        (Denied("unknown"), 401, "invalid_api_key", {}),
+        (Denied("blocked", OWNER), 401, "key_blocked", {}),
+        (Denied("expired", OWNER), 401, "key_expired", {}),
+        (Denied("budget", OWNER, remaining_nanousd=7), 402, "budget_exceeded", {"x-should-retry": "false"}),
+        (Denied("budget", OWNER, remaining_nanousd=-7, retry_after_s=60), 402, "budget_exceeded",
          {"x-should-retry": "false", "x-budget-renews-in-s": "60"}),
-        (Refused("rpm", OWNER, retry_after_s=12), 429, "rate_limit_exceeded", {"retry-after": "12"}),
-        (Refused("tpm", OWNER), 429, "rate_limit_exceeded", {"retry-after": "1"}),
-        (Refused("tpm", replace(OWNER, tpm_limit=99), retry_after_s=9), 429, "rate_limit_exceeded", {"retry-after": "9"}),
-        (Refused("tpm", replace(OWNER, tpm_limit=98), retry_after_s=9), 429, "rate_limit_exceeded", {"x-should-retry": "false"}),
-        (Refused("rpm", replace(OWNER, rpm_limit=0), retry_after_s=9), 429, "rate_limit_exceeded", {"x-should-retry": "false"}),
-        (Refused("parallel", OWNER), 429, "rate_limit_exceeded", {"retry-after": "1"}),
-        (Refused("parallel", replace(OWNER, parallel_limit=0)), 429, "rate_limit_exceeded", {"x-should-retry": "false"}),
+        (Denied("rpm", OWNER, retry_after_s=12), 429, "rate_limit_exceeded", {"retry-after": "12"}),
+        (Denied("tpm", OWNER), 429, "rate_limit_exceeded", {"retry-after": "1"}),
+        (Denied("tpm", replace(OWNER, tpm_limit=99), retry_after_s=9), 429, "rate_limit_exceeded", {"retry-after": "9"}),
+        (Denied("tpm", replace(OWNER, tpm_limit=98), retry_after_s=9), 429, "rate_limit_exceeded", {"x-should-retry": "false"}),
+        (Denied("rpm", replace(OWNER, rpm_limit=0), retry_after_s=9), 429, "rate_limit_exceeded", {"x-should-retry": "false"}),
+        (Denied("parallel", OWNER), 429, "rate_limit_exceeded", {"retry-after": "1"}),
+        (Denied("parallel", replace(OWNER, parallel_limit=0)), 429, "rate_limit_exceeded", {"x-should-retry": "false"}),
     ],
 )  # fmt: skip
-def test_a_refusal_in_words(refused: Refused, status: int, code: str, headers: dict[str, str]) -> None:
-    error = refusal(refused, 9, 99)
+def test_a_refusal_in_words(refused: Denied, status: int, code: str, headers: dict[str, str]) -> None:
+    error = denied_error(refused, 9, 99)
     assert (error.status, error.code, error.headers) == (status, code, headers)
     assert OWNER.id.partition("#")[2] not in error.message
     assert refused.account is None or OWNER.name in error.message
 
 
 def test_a_spent_budget_names_its_amounts() -> None:
-    message = refusal(Refused("budget", OWNER, remaining_nanousd=7), 1_000_000_001, 0).message
+    message = denied_error(Denied("budget", OWNER, remaining_nanousd=7), 1_000_000_001, 0).message
     assert all(amount in message for amount in ("0.000000007", "5.000000000", "1.000000001"))
-    assert "0.000000000" in refusal(Refused("budget", OWNER, remaining_nanousd=-7), 1, 0).message
+    assert "0.000000000" in denied_error(Denied("budget", OWNER, remaining_nanousd=-7), 1, 0).message
 
 
 def test_a_request_that_no_minute_has_room_for_is_told_the_numbers() -> None:
-    message = refusal(Refused("tpm", replace(OWNER, tpm_limit=98)), 0, 4_097).message
+    message = denied_error(Denied("tpm", replace(OWNER, tpm_limit=98)), 0, 4_097).message
     assert "98 tokens per minute" in message
     assert "4097" in message
     assert "max_tokens" in message
@@ -118,7 +118,7 @@ def test_a_request_that_no_minute_has_room_for_is_told_the_numbers() -> None:
         (None, {"expires_s": builders.NOW_S + 1}),
     ],
 )
-def test_who_may_use_operations_that_reserve_nothing(reason: Reason | None, over: dict[str, object]) -> None:
+def test_who_may_use_operations_that_reserve_nothing(reason: DenialReason | None, over: dict[str, object]) -> None:
     asking = builders.account(**over)
     if reason is None:
         check_usable(asking, builders.NOW_S)

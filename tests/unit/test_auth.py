@@ -22,7 +22,7 @@ ID = auth.account_id_of(KEY)
     ],
 )
 def test_a_key_is_found_where_sdks_send_it(headers: dict[str, str]) -> None:
-    assert auth.identify(headers) == ID
+    assert auth.authenticate(headers) == ID
 
 
 @pytest.mark.parametrize(
@@ -41,7 +41,7 @@ def test_a_key_is_found_where_sdks_send_it(headers: dict[str, str]) -> None:
 )
 def test_what_is_no_key(headers: dict[str, str], code: str) -> None:
     with pytest.raises(AuthenticationError) as caught:
-        auth.identify(headers)
+        auth.authenticate(headers)
     assert (caught.value.status, caught.value.code) == (401, code)
     assert KEY[:12] not in caught.value.message
 
@@ -52,8 +52,8 @@ def test_a_request_shows_neither_its_key_nor_its_prompt() -> None:
 
 def test_the_settings_key_needs_no_checksum() -> None:
     also = auth.account_id_of("sk-local")
-    assert auth.identify({"authorization": "Bearer sk-local"}, also) == also
-    assert auth.identify({"authorization": f"Bearer {KEY}"}, also) == ID
+    assert auth.authenticate({"authorization": "Bearer sk-local"}, also) == also
+    assert auth.authenticate({"authorization": f"Bearer {KEY}"}, also) == ID
 
 
 def test_keys_are_well_formed_and_no_two_are_alike() -> None:

@@ -9,25 +9,25 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from haimaker.http.values import JSON
-from haimaker.models.catalog import Facts
+from haimaker.models.catalog import ModelInfo
 from haimaker.providers.registry import get
-from haimaker.routing.auto_router import Choice, Chooser, Subject
-from haimaker.routing.auto_rules import NO_RULES, Definition, read
-from haimaker.routing.context import Situation
-from haimaker.routing.eligibility import refusal
-from haimaker.routing.plan import Config, Route, Weighted
-from haimaker.routing.preferences import Wishes
-from haimaker.routing.requirements import needed
+from haimaker.routing.auto_router import AutoChoice, AutoRouter, RuleInput
+from haimaker.routing.auto_rules import NO_RULES, AutoRouterDefinition, read_definition
+from haimaker.routing.context import RoutingContext
+from haimaker.routing.eligibility import exclusion
+from haimaker.routing.plan import Config, Route, Target
+from haimaker.routing.preferences import RoutingPreferences
+from haimaker.routing.requirements import required_capabilities
 from haimaker.routing.router import Router
-from haimaker.routing.similarity import has_word, last_message, similarities
-from haimaker.routing.strategies import typical_usd
-from haimaker.validation.toml_table import Mistake, Table, whole
+from haimaker.routing.similarity import has_word, last_message, similarity_scores
+from haimaker.routing.strategies import typical_cost_usd
+from haimaker.validation.toml_table import TomlError, TomlTable, read_whole
 
 ON = ("openai", "anthropic", "groq", "demo")
 ROUTER = Router(
-    Config({"fast": Route((Weighted("groq/llama-3.3-70b-versatile"), Weighted("openai/gpt-4o-mini")))}), [get(n) for n in ON]
+    Config({"fast": Route((Target("groq/llama-3.3-70b-versatile"), Target("openai/gpt-4o-mini")))}), [get(n) for n in ON]
 )
-CHOOSER = Chooser(ROUTER)
+CHOOSER = AutoRouter(ROUTER)
 NOW_S = 1_795_000_000
 IMAGE = {"type": "image_url", "image_url": {"url": "https://example.com/a.png"}}
 TOOL = {"type": "function", "function": {"name": "f"}}
@@ -37,8 +37,8 @@ def chat(content: Any = "Hi", **fields: Any) -> JSON:
     return {"messages": [{"role": "user", "content": content}], **fields}
 
 
-def definition(*rules: JSON, **fields: Any) -> Definition:
-    return whole(Table((), {"rules": list(rules), **fields}), lambda table: read(table, "here"))
+def definition(*rules: JSON, **fields: Any) -> AutoRouterDefinition:
+    return read_whole(TomlTable((), {"rules": list(rules), **fields}), lambda table: read_definition(table, "here"))
 
 
 def words(texts: Any) -> list[list[float]]:
@@ -47,10 +47,12 @@ def words(texts: Any) -> list[list[float]]:
     return [[0.01, *(float(word in text.lower()) for word in known)] for text in texts]
 
 
-def choose(body: JSON, rules: Definition = NO_RULES, router: Router = ROUTER, embed: Any = words, **at: Any) -> Choice | None:
+def choose(
+    body: JSON, rules: AutoRouterDefinition = NO_RULES, router: Router = ROUTER, embed: Any = words, **at: Any
+) -> AutoChoice | None:
     about = {name: at.pop(name) for name in ("keys", "tags", "metadata", "budget_used") if name in at}
-    situation = Situation("r", NOW_S, chosen=True, needs=needed(body), **at)
-    return Chooser(router).choose(rules, Subject(body, **about), situation, embed)
+    situation = RoutingContext("r", NOW_S, auto_routed=True, required=required_capabilities(body), **at)
+    return AutoRouter(router).choose(rules, RuleInput(body, **about), situation, embed)
 
 
 def model(*arguments: Any, **options: Any) -> str:
@@ -60,19 +62,19 @@ def model(*arguments: Any, **options: Any) -> str:
 
 
 def test_without_rules_the_cheapest_that_can_do_it_is_chosen() -> None:
-    at = Situation("r", NOW_S, chosen=True)
-    fit = {name: facts for name, facts in CHOOSER._models if refusal(ROUTER, name, at, facts) is None}
+    at = RoutingContext("r", NOW_S, auto_routed=True)
+    fit = {name: model_info for name, model_info in CHOOSER._models if exclusion(ROUTER, name, at, model_info) is None}
     choice = choose(chat())
     assert choice is not None
     assert choice.trigger == "cheapest"
     assert len(choice.others) == 3
-    cheapest = min(typical_usd(facts, 1_000, 1_000) for facts in fit.values())
-    assert typical_usd(fit[choice.model], 1_000, 1_000) == cheapest
+    cheapest = min(typical_cost_usd(model_info, 1_000, 1_000) for model_info in fit.values())
+    assert typical_cost_usd(fit[choice.model], 1_000, 1_000) == cheapest
     assert not any(name.startswith("demo/") or "guard" in name for name in fit)
 
 
 @pytest.mark.parametrize(
-    ("body", "needs"),
+    ("body", "required"),
     [
         (chat(), set()),
         (chat([{"type": "text", "text": "Hi"}]), set()),
@@ -92,24 +94,24 @@ def test_without_rules_the_cheapest_that_can_do_it_is_chosen() -> None:
         ({"messages": 7, "tools": "x", "modalities": 3, "response_format": []}, set()),
     ],
 )
-def test_a_request_needs_what_its_body_says_and_gets_it(body: JSON, needs: set[str]) -> None:
-    assert needed(body) == needs
+def test_a_request_needs_what_its_body_says_and_gets_it(body: JSON, required: set[str]) -> None:
+    assert required_capabilities(body) == required
     choice = choose(body)
     if choice:
-        assert needs <= ROUTER.facts_of(choice.model).supports
+        assert required <= ROUTER.model_info_for(choice.model).supports
 
 
 @pytest.mark.parametrize(("tokens", "factor"), [(1_000, 1.1), (120_000, 1.1), (300_000, 1.1), (900_000, 1.1)])
 def test_the_prompt_has_room_and_a_tenth_more(tokens: int, factor: float) -> None:
-    assert (ROUTER.facts_of(model(chat(), prompt_tokens=tokens)).max_input_tokens or 0) >= tokens * factor
+    assert (ROUTER.model_info_for(model(chat(), prompt_tokens=tokens)).max_input_tokens or 0) >= tokens * factor
 
 
 @pytest.mark.parametrize(
     ("options", "expected"),
     [
         ({"allowed": {"anthropic/*"}}, "anthropic/"),
-        ({"wishes": Wishes(ignore=("groq", "openai"))}, "anthropic/"),
-        ({"wishes": Wishes(only=("openai",))}, "openai/"),
+        ({"preferences": RoutingPreferences(ignore=("groq", "openai"))}, "anthropic/"),
+        ({"preferences": RoutingPreferences(only=("openai",))}, "openai/"),
         ({"router": Router(Config(), [get("demo")])}, "demo/"),
     ],
 )
@@ -125,7 +127,7 @@ def test_nothing_is_chosen_where_nothing_will_do() -> None:
 def test_a_target_that_rests_is_not_the_first() -> None:
     first = choose(chat())
     assert first is not None
-    assert model(chat(), resting={first.model}) == first.others[0]
+    assert model(chat(), open_circuits={first.model}) == first.others[0]
 
 
 CODE = {"name": "code", "model": "anthropic/claude-sonnet-4-5", "examples": ["a bug in my python code", "python code"]}
@@ -185,7 +187,7 @@ def test_the_most_similar_examples_decide(message: str, expected: str | None, si
     if similarity:
         assert (choice.similarity or 0) > similarity
         assert choice.trigger == "example"
-    assert choice.told()["auto_routing_similarity"] == choice.similarity
+    assert choice.to_record()["auto_routing_similarity"] == choice.similarity
 
 
 def test_rules_come_in_their_order_and_those_with_examples_after_the_others() -> None:
@@ -250,7 +252,7 @@ def test_a_keyword_is_a_whole_word(text: str, word: str, there: bool) -> None:
 
 def test_likeness_is_the_cosine_with_the_middle_of_the_examples() -> None:
     vectors = {"m": [1.0, 0.0], "a": [2.0, 0.0], "b": [0.0, 5.0], "z": [0.0, 0.0]}
-    found = similarities("m", [["a"], ["b"], ["a", "b"], ["z"]], lambda texts: [vectors[text] for text in texts])
+    found = similarity_scores("m", [["a"], ["b"], ["a", "b"], ["z"]], lambda texts: [vectors[text] for text in texts])
     assert found == [1.0, 0.0, 0.7071, 0.0]
 
 
@@ -271,8 +273,8 @@ def test_likeness_is_the_cosine_with_the_middle_of_the_examples() -> None:
     ],
 )
 def test_what_is_wrong_in_a_definition_is_named(body: JSON, place: tuple[Any, ...]) -> None:
-    with pytest.raises(Mistake) as caught:
-        whole(Table((), body), lambda table: read(table, "here"))
+    with pytest.raises(TomlError) as caught:
+        read_whole(TomlTable((), body), lambda table: read_definition(table, "here"))
     assert caught.value.place == place
 
 
@@ -284,4 +286,4 @@ def test_any_messages_are_chosen_for(messages: Any) -> None:
 
 
 def test_unpriced_models_are_never_the_cheapest() -> None:
-    assert all(facts.priced and isinstance(facts, Facts) for _, facts in CHOOSER._models)
+    assert all(model_info.priced and isinstance(model_info, ModelInfo) for _, model_info in CHOOSER._models)

@@ -11,7 +11,7 @@ from urllib.parse import parse_qsl, urlsplit
 import botocore.awsrequest
 import pytest
 
-from haimaker.aws.client import UNSIGNED, AWSClient, AWSError, Credentials, sign, signed_link
+from haimaker.aws.client import UNSIGNED, AWSClient, AWSError, Credentials, presign, sign
 from tests.support.dynamodb_emulators import answer, failure, scripted
 
 HALF = b"HTTP/1.1 200 OK\r\ncontent-length: 99\r\nconnection: close\r\n\r\n{"
@@ -75,7 +75,7 @@ def test_links_are_botocores_on_random_requests(monkeypatch):
             credentials.access_key_id, credentials.secret_access_key, credentials.session_token
         )
         botocore.auth.S3SigV4QueryAuth(known, "s3", region, expires=60).add_auth(theirs)
-        ours = signed_link(credentials, region, method, url, sent, 60, now_s)
+        ours = presign(credentials, region, method, url, sent, 60, now_s)
         found, expected = (dict(parse_qsl(urlsplit(link).query)) for link in (ours, theirs.url))
         assert found == expected, (number, method, url, sent)
 
@@ -96,7 +96,7 @@ def test_secrets_are_not_shown():
 )
 def test_a_call_that_can_succeed_does(answers, calls):
     with scripted(*answers) as endpoint:
-        dynamo = client(endpoint, patience_s=5)
+        dynamo = client(endpoint, total_timeout_s=5)
         for _ in range(calls):
             assert dynamo.call("GetItem", {}) == {"Item": {}}
 
@@ -119,7 +119,7 @@ def test_a_call_that_can_succeed_does(answers, calls):
 )  # fmt: skip
 def test_failures_say_what_happened_and_not_where(answers, code, lost, repeated):
     with scripted(*answers) as endpoint, pytest.raises(AWSError) as raised:
-        client(endpoint, patience_s=0.2).call("GetItem", {})
+        client(endpoint, total_timeout_s=0.2).call("GetItem", {})
     assert (raised.value.code, raised.value.lost, raised.value.repeated) == (code, lost, repeated)
     assert str(raised.value) == f"GetItem: {code}"
 
@@ -137,7 +137,7 @@ def test_refused_and_silent_servers():
     with socket.create_server(("127.0.0.1", 0)) as closed:
         endpoint = f"http://127.0.0.1:{closed.getsockname()[1]}"
     with pytest.raises(AWSError, match=r"^GetItem: ConnectionRefusedError$"):
-        client(endpoint, patience_s=0.1).call("GetItem", {})
+        client(endpoint, total_timeout_s=0.1).call("GetItem", {})
     with scripted(b"") as endpoint, pytest.raises(AWSError, match=r"^GetItem: TimeoutError$") as raised:
         client(endpoint, timeout_s=0.2).call("GetItem", {})
     assert raised.value.lost

@@ -14,20 +14,20 @@ from botocore.utils import ContainerMetadataFetcher, InstanceMetadataFetcher
 from haimaker.aws.client import AWSClient, AWSError, Credentials
 from haimaker.credentials.access import aws_credentials_of
 from haimaker.credentials.aws_instance import (
-    AGAIN_EMPTY_S,
-    AGAIN_S,
-    EARLY_S,
+    REFRESH_MARGIN_S,
+    RETRY_WITH_OLD_S,
+    RETRY_WITHOUT_S,
     TRIES,
-    Container,
-    Instance,
-    Renewed,
-    parsed,
-    place_of,
-    source_of,
+    ContainerCredentials,
+    InstanceCredentials,
+    RefreshingCredentials,
+    parse_credentials,
+    provider_from_env,
+    refreshing_credentials,
 )
 from haimaker.credentials.google import GoogleAccount, GoogleTokens
 from haimaker.gateway import Gateway
-from haimaker.http.client import Transport
+from haimaker.http.client import HTTPClient
 from haimaker.http.errors import ServiceUnavailableError
 from haimaker.http.values import JSON
 from haimaker.settings.settings import DEFAULT_ADMIN_KEY, Settings
@@ -73,26 +73,26 @@ def root(server: FakeUpstream) -> str:
 @pytest.mark.parametrize(
     ("env", "place"),
     [
-        ({}, Instance("http://169.254.169.254")),
+        ({}, InstanceCredentials("http://169.254.169.254")),
         ({"AWS_EC2_METADATA_DISABLED": "True"}, None),
-        ({"AWS_EC2_METADATA_DISABLED": "false"}, Instance("http://169.254.169.254")),
-        ({"AWS_EC2_METADATA_SERVICE_ENDPOINT_MODE": "IPv6"}, Instance("http://[fd00:ec2::254]")),
-        ({ENDPOINT: "http://127.0.0.1:1338/"}, Instance("http://127.0.0.1:1338")),
-        ({RELATIVE: "/v2/credentials/1"}, Container("http://169.254.170.2/v2/credentials/1")),
-        ({RELATIVE: "/v2/1", FULL: "http://x/"}, Container("http://169.254.170.2/v2/1")),
-        ({FULL: "https://x.example/y?z=1"}, Container("https://x.example/y?z=1")),
+        ({"AWS_EC2_METADATA_DISABLED": "false"}, InstanceCredentials("http://169.254.169.254")),
+        ({"AWS_EC2_METADATA_SERVICE_ENDPOINT_MODE": "IPv6"}, InstanceCredentials("http://[fd00:ec2::254]")),
+        ({ENDPOINT: "http://127.0.0.1:1338/"}, InstanceCredentials("http://127.0.0.1:1338")),
+        ({RELATIVE: "/v2/credentials/1"}, ContainerCredentials("http://169.254.170.2/v2/credentials/1")),
+        ({RELATIVE: "/v2/1", FULL: "http://x/"}, ContainerCredentials("http://169.254.170.2/v2/1")),
+        ({FULL: "https://x.example/y?z=1"}, ContainerCredentials("https://x.example/y?z=1")),
         (
             {FULL: "http://169.254.170.23/v1/credentials", "AWS_CONTAINER_AUTHORIZATION_TOKEN_FILE": "/t"},
-            Container("http://169.254.170.23/v1/credentials", token_file=Path("/t")),
+            ContainerCredentials("http://169.254.170.23/v1/credentials", token_file=Path("/t")),
         ),
         (
             {FULL: "http://127.0.0.1:9001/", "AWS_CONTAINER_AUTHORIZATION_TOKEN": "t", "AWS_EC2_METADATA_DISABLED": "true"},
-            Container("http://127.0.0.1:9001/", "t"),
+            ContainerCredentials("http://127.0.0.1:9001/", "t"),
         ),
     ],
 )
 def test_where_credentials_are_handed_out(env: dict[str, str], place: object) -> None:
-    assert place_of(env) == place
+    assert provider_from_env(env) == place
 
 
 @pytest.mark.parametrize(
@@ -109,7 +109,7 @@ def test_where_credentials_are_handed_out(env: dict[str, str], place: object) ->
 )
 def test_a_setting_that_makes_no_sense_is_named(env: dict[str, str], named: str) -> None:
     with pytest.raises(SettingsError, match=named):
-        place_of(env)
+        provider_from_env(env)
 
 
 @pytest.mark.parametrize(
@@ -141,13 +141,15 @@ def test_without_tls_they_come_from_the_hosts_that_botocore_trusts(host: str) ->
             ContainerMetadataFetcher()._validate_allowed_url(url)
         except ValueError:
             with pytest.raises(SettingsError, match=FULL):
-                place_of({FULL: url})
+                provider_from_env({FULL: url})
         else:
-            assert place_of({FULL: url}) == Container(url)
+            assert provider_from_env({FULL: url}) == ContainerCredentials(url)
 
 
 def test_a_task_of_ecs_is_asked_where_botocore_asks() -> None:
-    assert place_of({RELATIVE: "/v2/credentials/1"}) == Container(ContainerMetadataFetcher().full_url("/v2/credentials/1"))
+    assert provider_from_env({RELATIVE: "/v2/credentials/1"}) == ContainerCredentials(
+        ContainerMetadataFetcher().full_url("/v2/credentials/1")
+    )
 
 
 def theirs(found: Any) -> tuple[Credentials, float]:
@@ -162,9 +164,9 @@ def test_a_container_gets_what_botocore_gets(server: FakeUpstream, tmp_path: Pat
     if variable:
         env[variable] = str(tmp_path / "token") if variable.endswith("FILE") else "Basic abc"
     server.answers(Reply.json(200, handed_out()))
-    place = place_of(env)
-    assert isinstance(place, Container)
-    assert parsed(place.fetch()) == theirs(ContainerProvider(env).load())
+    place = provider_from_env(env)
+    assert isinstance(place, ContainerCredentials)
+    assert parse_credentials(place.fetch()) == theirs(ContainerProvider(env).load())
     ours, other = server.calls
     assert (ours.method, ours.path, ours.headers.get("authorization")) == ("GET", "/role?id=7", "Basic abc" if variable else None)
     assert (other.method, other.path, other.headers.get("authorization")) == ("GET", ours.path, ours.headers.get("authorization"))
@@ -174,9 +176,9 @@ def test_a_machine_gets_what_botocore_gets(server: FakeUpstream) -> None:
     document = handed_out()
     server.answers(lambda call: instance(call, document))
     fetcher = InstanceMetadataFetcher(base_url=root(server), env={})
-    place = place_of({ENDPOINT: root(server)})
-    assert isinstance(place, Instance)
-    assert parsed(place.fetch()) == theirs(InstanceMetadataProvider(fetcher).load())
+    place = provider_from_env({ENDPOINT: root(server)})
+    assert isinstance(place, InstanceCredentials)
+    assert parse_credentials(place.fetch()) == theirs(InstanceMetadataProvider(fetcher).load())
     asked = [(call.method, call.path) for call in server.calls]
     assert asked[:3] == asked[3:] == [("PUT", "/latest/api/token"), ("GET", ROLES), ("GET", f"{ROLES}the-role")]
 
@@ -186,7 +188,7 @@ def test_a_tokens_file_is_read_each_time(server: FakeUpstream, tmp_path: Path) -
     server.answers(Reply.json(200, handed_out()))
     for token in ("first", "second\n"):
         file.write_text(token)
-        Container(root(server), token_file=file).fetch()
+        ContainerCredentials(root(server), token_file=file).fetch()
     assert [call.headers["authorization"] for call in server.calls] == ["first", "second"]
 
 
@@ -214,7 +216,7 @@ class Script:
 def renewed(*answers: JSON | Exception) -> tuple[Callable[[float], tuple[str, int]], Script]:
     """Asks some time later: whose credentials they are, and how often they were asked for so far."""
     clock, script = Clock(), Script(*answers)
-    source = Renewed(script, clock, lambda _: None)
+    source = RefreshingCredentials(script, clock, lambda _: None)
 
     def after(seconds: float) -> tuple[str, int]:
         clock.now_s += seconds
@@ -229,7 +231,7 @@ START_S = Clock.now_s
 def test_they_are_renewed_before_they_expire() -> None:
     after, _ = renewed(*(handed_out(number, START_S + number * HOUR_S) for number in (1, 2, 3)))
     assert after(0) == ("ASIA1", 1)
-    assert after(HOUR_S - EARLY_S - 1) == ("ASIA1", 1)
+    assert after(HOUR_S - REFRESH_MARGIN_S - 1) == ("ASIA1", 1)
     assert after(1) == ("ASIA2", 2)
     assert after(HOUR_S - 1) == ("ASIA2", 2)
     assert after(1) == ("ASIA3", 3)
@@ -240,12 +242,12 @@ def test_older_ones_are_used_while_nothing_newer_is_there(failure: JSON | Except
     """Also beyond their end, but it is not asked at every call."""
     after, script = renewed(handed_out(1, START_S + HOUR_S), failure)
     assert after(0) == ("ASIA1", 1)
-    assert after(HOUR_S - EARLY_S) == ("ASIA1", 2)
-    assert after(AGAIN_S - 1) == ("ASIA1", 2)
+    assert after(HOUR_S - REFRESH_MARGIN_S) == ("ASIA1", 2)
+    assert after(RETRY_WITH_OLD_S - 1) == ("ASIA1", 2)
     assert after(1) == ("ASIA1", 3)
     assert after(HOUR_S) == ("ASIA1", 4)
     script.left = [handed_out(2, START_S + 3 * HOUR_S)]
-    assert after(AGAIN_S) == ("ASIA2", 5)
+    assert after(RETRY_WITH_OLD_S) == ("ASIA2", 5)
 
 
 def test_the_first_are_asked_for_more_than_once() -> None:
@@ -255,12 +257,12 @@ def test_the_first_are_asked_for_more_than_once() -> None:
 
 def test_who_asks_soon_after_a_failure_is_told_the_same() -> None:
     after, script = renewed(ConnectionRefusedError())
-    for seconds, asked in ((0, TRIES), (AGAIN_EMPTY_S / 2, TRIES), (AGAIN_EMPTY_S / 2, 2 * TRIES)):
+    for seconds, asked in ((0, TRIES), (RETRY_WITHOUT_S / 2, TRIES), (RETRY_WITHOUT_S / 2, 2 * TRIES)):
         with pytest.raises(AWSError, match=r"^credentials: none in the environment, .*\(ConnectionRefusedError\)$"):
             after(seconds)
         assert script.asked == asked
     script.left = [handed_out(1, START_S + HOUR_S)]
-    assert after(AGAIN_EMPTY_S) == ("ASIA1", 2 * TRIES + 1)
+    assert after(RETRY_WITHOUT_S) == ("ASIA1", 2 * TRIES + 1)
 
 
 def in_threads(count: int, ask: Callable[[], object]) -> list[threading.Thread]:
@@ -275,7 +277,7 @@ def test_of_many_threads_one_asks(server: FakeUpstream) -> None:
     clock, first, second, found = Clock(), server.gate(), server.gate(), list[str]()
     soon, later = handed_out(1, START_S + HOUR_S), handed_out(2, START_S + 9 * HOUR_S)
     server.answers(Reply.json(200, soon).after(first), Reply.json(200, later).after(second))
-    source = Renewed(Container(root(server)), clock)
+    source = RefreshingCredentials(ContainerCredentials(root(server)), clock)
 
     def ask() -> None:
         found.append(source.current().access_key_id)
@@ -316,7 +318,7 @@ def test_of_many_threads_one_asks(server: FakeUpstream) -> None:
 def test_a_bad_answer_is_told_without_what_it_holds(server: FakeUpstream, reply: Reply, reason: str) -> None:
     server.answers(reply)
     with pytest.raises(AWSError) as raised:
-        Renewed(Container(f"{root(server)}/secret"), sleep=lambda _: None).current()
+        RefreshingCredentials(ContainerCredentials(f"{root(server)}/secret"), sleep=lambda _: None).current()
     assert str(raised.value).endswith(f"({reason})")
     assert "secret" not in str(raised.value)
 
@@ -325,18 +327,18 @@ def test_a_bad_answer_is_told_without_what_it_holds(server: FakeUpstream, reply:
 def test_the_metadatas_first_version_is_never_spoken(server: FakeUpstream, refusal: int) -> None:
     server.answers(Reply.raw(refusal))
     with pytest.raises(AWSError, match=f"status {refusal}"):
-        Renewed(Instance(root(server)), sleep=lambda _: None).current()
+        RefreshingCredentials(InstanceCredentials(root(server)), sleep=lambda _: None).current()
     assert {call.method for call in server.calls} == {"PUT"}
 
 
 def test_secrets_are_not_shown() -> None:
-    place = Container("http://127.0.0.1/", "the-token")
-    assert "the-token" not in repr(place) + repr(Renewed(place))
+    place = ContainerCredentials("http://127.0.0.1/", "the-token")
+    assert "the-token" not in repr(place) + repr(RefreshingCredentials(place))
 
 
 def test_a_token_that_is_no_header_is_not_sent(server: FakeUpstream) -> None:
     with pytest.raises(AWSError, match="authorization token"):
-        Renewed(Container(root(server), "a\r\nx-evil: b"), sleep=lambda _: None).current()
+        RefreshingCredentials(ContainerCredentials(root(server), "a\r\nx-evil: b"), sleep=lambda _: None).current()
     assert server.calls == []
 
 
@@ -348,7 +350,7 @@ def test_credentials_of_the_environment_are_taken_first_and_ask_nobody(server: F
 
 def test_all_who_ask_share_one_source_which_asks_nobody_before_it_is_asked(server: FakeUpstream) -> None:
     server.answers(Reply.json(200, handed_out()))
-    first, second = aws_credentials_of({FULL: root(server)}), source_of({FULL: root(server)})
+    first, second = aws_credentials_of({FULL: root(server)}), refreshing_credentials({FULL: root(server)})
     assert first is second
     assert first is not None
     assert server.calls == []
@@ -373,7 +375,7 @@ class Nothing:
 
 def test_every_call_is_signed_with_what_is_valid_then(server: FakeUpstream) -> None:
     server.answers(Reply.json(500, {}), Reply.json(200, {}))
-    client = AWSClient("dynamodb", "us-east-1", Turning(), root(server), patience_s=5)
+    client = AWSClient("dynamodb", "us-east-1", Turning(), root(server), total_timeout_s=5)
     client.call("GetItem", {})
     client.call("GetItem", {})
     assert [call.headers["x-amz-security-token"] for call in server.calls] == ["token1", "token2", "token3"]
@@ -390,7 +392,7 @@ def test_without_credentials_the_store_is_unavailable_and_says_why(server: FakeU
 def test_without_credentials_google_gives_no_token(server: FakeUpstream) -> None:
     document = {"type": "external_account", "audience": "a", "token_url": server.url}
     with pytest.raises(ServiceUnavailableError, match="access token"):
-        GoogleTokens(GoogleAccount(document, Nothing(), "us-east-1"), Transport()).token()
+        GoogleTokens(GoogleAccount(document, Nothing(), "us-east-1"), HTTPClient()).token()
 
 
 def test_a_container_serves_with_the_credentials_of_its_role(server: FakeUpstream) -> None:

@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from haimaker.upstream import background as beside
+from haimaker.upstream import background
 from haimaker.upstream.background import END, SILENCE, Beside
 
 SOON_S = 5.0
@@ -93,7 +93,7 @@ def test_waiting_closes_the_iterator_at_its_next_item_and_hides_its_exception() 
 
 
 def test_a_slow_consumer_holds_the_producer_up(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(beside, "MAX_WAITING", 10)
+    monkeypatch.setattr(background, "MAX_WAITING", 10)
     made: list[int] = []
 
     def producing() -> Generator[int, None, None]:
@@ -110,7 +110,7 @@ def test_a_slow_consumer_holds_the_producer_up(monkeypatch: pytest.MonkeyPatch) 
 
 
 def test_a_producer_that_is_held_up_can_be_stopped(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(beside, "MAX_WAITING", 1)
+    monkeypatch.setattr(background, "MAX_WAITING", 1)
     closed = threading.Event()
     items = Beside(counting(10, closed))
     assert items.wait(SOON_S)

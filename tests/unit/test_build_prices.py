@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from haimaker.models import catalog as prices
+from haimaker.models import catalog
 from scripts import build_prices, vendor_prices
 from scripts.vendor_prices import Priced
 
@@ -145,7 +145,7 @@ def test_the_table_has_what_the_vendors_say(priced: Priced) -> None:
     for name, rates in priced.rates.items():
         provider, _, model = name.partition("/")
         model, _, line = model.partition("#")
-        found = prices.facts(provider, model)
+        found = catalog.find_model(provider, model)
         assert found is not None, name
         assert found.mode == priced.mode
         assert found.variant(line).rates.items() >= rates.items(), name

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from haimaker import adapters
-from haimaker.credentials.access import Access
+from haimaker.credentials.access import ProviderConnection
 from haimaker.http.values import JSON, Event
 from haimaker.models.catalog import Place
 from haimaker.operations.attempt import Attempt
@@ -18,18 +18,20 @@ from haimaker.routing.plan import Config
 from haimaker.routing.router import Router
 from tests.support.builders import NOW_S, chat_request
 
-US_CENTRAL = Access("https://us-central1-aiplatform.googleapis.com/v1/projects/p/locations/us-central1/publishers").place
-EVERYWHERE = Access("https://aiplatform.googleapis.com/v1/projects/p/locations/global/publishers").place
-IRELAND = Access("https://bedrock-runtime.eu-west-1.amazonaws.com").place
-VIRGINIA = Access("https://bedrock-runtime.us-east-1.amazonaws.com").place
-EUROPE = Access("https://eu.api.openai.com/v1").place
+US_CENTRAL = ProviderConnection(
+    "https://us-central1-aiplatform.googleapis.com/v1/projects/p/locations/us-central1/publishers"
+).place
+EVERYWHERE = ProviderConnection("https://aiplatform.googleapis.com/v1/projects/p/locations/global/publishers").place
+IRELAND = ProviderConnection("https://bedrock-runtime.eu-west-1.amazonaws.com").place
+VIRGINIA = ProviderConnection("https://bedrock-runtime.us-east-1.amazonaws.com").place
+EUROPE = ProviderConnection("https://eu.api.openai.com/v1").place
 ANYWHERE = Place()
 
 
 def tried(target: str, place: Place = ANYWHERE, prices: JSON | None = None) -> Attempt:
     name, _, model = target.partition("/")
     router = Router(Config(prices={target: prices} if prices else {}), PROVIDERS, {name: place} if place != ANYWHERE else {})
-    return Attempt("req-1", NOW_S, row_for(name, model), model, router.facts_of(target))
+    return Attempt("req-1", NOW_S, row_for(name, model), model, router.model_info_for(target))
 
 
 def ant(input: int, output: int, *, content: Any = "Hi", stop: str = "end_turn", **more: Any) -> JSON:
@@ -96,7 +98,7 @@ def charged(attempt: Attempt, body: JSON, *, streamed: bool) -> int | None:
         made = adapter.from_upstream(body, attempt)
     tokens = usage.from_openai(made["usage"], made.get("service_tier"))
     assert usage.from_openai(usage.to_openai(tokens)).passes[0].prompt == tokens.prompt
-    return cost_nanousd(tokens, attempt.facts, now_s=NOW_S)
+    return cost_nanousd(tokens, attempt.model_info, now_s=NOW_S)
 
 
 COMPACTED = {

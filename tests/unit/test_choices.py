@@ -10,13 +10,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from haimaker.adapters import splitting as choices
+from haimaker.adapters import splitting
 from haimaker.http.errors import APIError, BadGatewayError
-from haimaker.http.values import JSON, Chunk
+from haimaker.http.values import JSON, StreamEvent
 from haimaker.operations.attempt import Attempt
 from haimaker.operations.chat import Asked, CompletionRequest
 from haimaker.pricing import usage
-from haimaker.pricing.usage import Tokens
+from haimaker.pricing.usage import Usage
 from tests.support.builders import attempt, chat_request, completion_request
 
 COMPLETES = attempt("openai/davinci-002")
@@ -44,7 +44,7 @@ def asked(request: Asked) -> tuple[Any, int | None]:
     ],
 )
 def test_a_request_becomes_as_many_as_its_target_needs(request_: Asked, target: Attempt, calls: list[Any]) -> None:
-    made = choices.split(request_, target)
+    made = splitting.split(request_, target)
     assert [asked(each) for each in made] == calls
     for each in made:
         assert each.body.get("n") == each.fields.n
@@ -54,7 +54,7 @@ def test_a_request_becomes_as_many_as_its_target_needs(request_: Asked, target: 
 @given(st.lists(st.text(max_size=20), min_size=1, max_size=6))
 def test_the_size_of_a_call_is_not_less_than_its_body(prompts: list[str]) -> None:
     """So that what is put aside for it covers it."""
-    calls = choices.split(completion_request(prompt=prompts), CHATS)
+    calls = splitting.split(completion_request(prompt=prompts), CHATS)
     for call in calls:
         sent = json.dumps(call.body, ensure_ascii=False).encode()
         assert call.size >= len(sent)
@@ -74,27 +74,27 @@ class Model:
         made = [{"index": index, "text": text, "finish_reason": "stop"} for index, text in enumerate(self.texts(call))]
         return {"id": f"cmpl-{made[0]['text']}", "choices": made[::-1], "usage": COUNTS}
 
-    def stream(self, call: Asked) -> Iterator[Chunk]:
+    def stream(self, call: Asked) -> Iterator[StreamEvent]:
         texts = self.texts(call)
         head = {"id": f"cmpl-{texts[0]}"}
         for index, text in reversed(list(enumerate(texts))):
             for piece, reason in ((text[:2], None), (text[2:], "stop")):
                 said = {"index": index, "text": piece, "finish_reason": reason}
                 partial = {"usage": {**COUNTS, "completion_tokens": 1}} if self.every_chunk else {}
-                yield Chunk({**head, "choices": [said], **partial, **({"usage": COUNTS} if self.together and reason else {})})
+                yield StreamEvent({**head, "choices": [said], **partial, **({"usage": COUNTS} if self.together and reason else {})})
         if not self.together:
-            yield Chunk({**head, "choices": [], "usage": COUNTS})
+            yield StreamEvent({**head, "choices": [], "usage": COUNTS})
 
 
-def folded(chunks: list[Chunk]) -> list[tuple[int, str]]:
+def folded(chunks: list[StreamEvent]) -> list[tuple[int, str]]:
     texts: defaultdict[int, str] = defaultdict(str)
     for choice in (choice for chunk in chunks for choice in chunk.body["choices"]):
         texts[choice["index"]] += choice["text"]
     return sorted(texts.items())
 
 
-def streamed(model: Model, calls: list[Asked]) -> list[Chunk]:
-    return list(choices.one_after_another((model.stream(call) for call in calls), [1] * len(calls), calls[0].fields.n or 1))
+def streamed(model: Model, calls: list[Asked]) -> list[StreamEvent]:
+    return list(splitting.one_after_another((model.stream(call) for call in calls), [1] * len(calls), calls[0].fields.n or 1))
 
 
 @given(
@@ -107,8 +107,8 @@ def streamed(model: Model, calls: list[Asked]) -> list[Chunk]:
 def test_whole_and_streamed_answers_have_the_same_choices_in_order(
     prompts: list[str], n: int, target: Attempt, every_chunk: bool, together: bool
 ) -> None:
-    calls = choices.split(completion_request(prompt=prompts, n=n), target)
-    whole = choices.joined([(model := Model()).whole(calls[0]), *(model.whole(call) for call in calls[1:])])
+    calls = splitting.split(completion_request(prompt=prompts, n=n), target)
+    whole = splitting.joined([(model := Model()).whole(calls[0]), *(model.whole(call) for call in calls[1:])])
     chunks = streamed(Model(every_chunk=every_chunk, together=together), calls)
     made = sorted((choice["index"], choice["text"]) for choice in whole["choices"])
     assert [text.split("-")[0] for _, text in made] == [prompt for prompt in prompts for _ in range(n)]
@@ -121,12 +121,12 @@ def test_whole_and_streamed_answers_have_the_same_choices_in_order(
             assert (said["prompt_tokens"], said["completion_tokens"]) == (3 * len(calls), 2 * len(calls))
 
 
-def breaks(after: list[Chunk]) -> Iterator[Chunk]:
+def breaks(after: list[StreamEvent]) -> Iterator[StreamEvent]:
     yield from after
     raise BadGatewayError("It is gone.")
 
 
-def opens(*streams: Iterator[Chunk] | None) -> Iterator[Iterator[Chunk]]:
+def opens(*streams: Iterator[StreamEvent] | None) -> Iterator[Iterator[StreamEvent]]:
     for stream in streams:
         if stream is None:
             raise BadGatewayError("It does not answer.")
@@ -134,7 +134,7 @@ def opens(*streams: Iterator[Chunk] | None) -> Iterator[Iterator[Chunk]]:
 
 
 FIRST = list(Model(together=True).stream(completion_request(prompt="a")))
-CUT = [Chunk({"id": "cmpl-2", "choices": [{"index": 0, "text": "b", "finish_reason": None}]})]
+CUT = [StreamEvent({"id": "cmpl-2", "choices": [{"index": 0, "text": "b", "finish_reason": None}]})]
 
 
 @pytest.mark.parametrize(
@@ -142,9 +142,9 @@ CUT = [Chunk({"id": "cmpl-2", "choices": [{"index": 0, "text": "b", "finish_reas
     [(None, 3), (breaks([]), 3), (breaks(CUT), 3 + 7), (breaks(FIRST), 3 + 3)],
     ids=["not opened", "nothing", "some", "its usage"],
 )
-def test_a_stream_that_breaks_off_says_what_was_used_until_then(second: Iterator[Chunk] | None, prompt_tokens: int) -> None:
-    seen: list[Chunk] = []
-    chunks = choices.one_after_another(opens(iter(FIRST), second), [7, 7], 1)
+def test_a_stream_that_breaks_off_says_what_was_used_until_then(second: Iterator[StreamEvent] | None, prompt_tokens: int) -> None:
+    seen: list[StreamEvent] = []
+    chunks = splitting.one_after_another(opens(iter(FIRST), second), [7, 7], 1)
     with pytest.raises(APIError):
         list(map(seen.append, chunks))
     assert usage.from_openai(seen[-1].body["usage"]).prompt == prompt_tokens
@@ -161,7 +161,7 @@ def test_a_stream_that_breaks_off_says_what_was_used_until_then(second: Iterator
     ],
 )
 def test_usage_is_summed_and_unknown_where_one_call_does_not_tell(said: list[JSON | None], expected: JSON | None) -> None:
-    told = choices.joined([{"choices": [], "usage": each} for each in said])["usage"]
+    told = splitting.joined([{"choices": [], "usage": each} for each in said])["usage"]
     if expected is None:
         assert told is None
         return
@@ -172,12 +172,12 @@ def test_usage_is_summed_and_unknown_where_one_call_does_not_tell(said: list[JSO
 
 def test_one_answer_is_passed_on_as_it_is() -> None:
     body = {"choices": [{"index": 5}], "usage": None}
-    assert choices.joined([body]) is body
+    assert splitting.joined([body]) is body
 
 
 def test_all_counts_are_summed() -> None:
-    every = Tokens(*range(1, 13), web_searches=13, citations=14, service_tier="flex", reported_units=15)
-    both = usage.total([every, every])
+    every = Usage(*range(1, 13), web_searches=13, citations=14, service_tier="flex", reported_units=15)
+    both = usage.sum_usages([every, every])
     assert (both.prompt, both.completion) == (2 * every.prompt, 2 * every.completion)
     assert (both.web_searches, both.citations, both.service_tier, both.reported_units) == (26, 28, "flex", 30)
-    assert usage.total([]) == Tokens()
+    assert usage.sum_usages([]) == Usage()

@@ -3,8 +3,8 @@ from typing import Any
 
 import pytest
 
-from haimaker.credentials.access import Access, access_from
-from haimaker.credentials.aws_instance import Renewed
+from haimaker.credentials.access import ProviderConnection, connections_from_env
+from haimaker.credentials.aws_instance import RefreshingCredentials
 from haimaker.providers.registry import all_providers
 from haimaker.routing.plan import Config
 from haimaker.settings.settings import Settings, is_loopback
@@ -87,19 +87,31 @@ def test_a_wrong_setting_is_named(env: dict[str, str], named: str) -> None:
 @pytest.mark.parametrize(
     ("env", "name", "access"),
     [
-        ({"OPENAI_API_KEY": "k"}, "openai", Access("https://api.openai.com/v1", "k")),
-        ({"OPENAI_API_KEY": "k", "OPENAI_BASE_URL": "http://127.0.0.1:9/v1/"}, "openai", Access("http://127.0.0.1:9/v1", "k")),
-        ({"TOGETHER_AI_API_KEY": "a", "TOGETHER_API_KEY": "b"}, "together_ai", Access("https://api.together.ai/v1", "a")),
-        ({"TOGETHERAI_API_KEY": "b"}, "together_ai", Access("https://api.together.ai/v1", "b")),
-        ({"OLLAMA_BASE_URL": "http://127.0.0.1:11434/v1"}, "ollama", Access("http://127.0.0.1:11434/v1")),
-        ({"HOSTED_VLLM_BASE_URL": "http://h/v1", "HOSTED_VLLM_API_KEY": "k"}, "hosted_vllm", Access("http://h/v1", "k")),
+        ({"OPENAI_API_KEY": "k"}, "openai", ProviderConnection("https://api.openai.com/v1", "k")),
+        (
+            {"OPENAI_API_KEY": "k", "OPENAI_BASE_URL": "http://127.0.0.1:9/v1/"},
+            "openai",
+            ProviderConnection("http://127.0.0.1:9/v1", "k"),
+        ),
+        (
+            {"TOGETHER_AI_API_KEY": "a", "TOGETHER_API_KEY": "b"},
+            "together_ai",
+            ProviderConnection("https://api.together.ai/v1", "a"),
+        ),
+        ({"TOGETHERAI_API_KEY": "b"}, "together_ai", ProviderConnection("https://api.together.ai/v1", "b")),
+        ({"OLLAMA_BASE_URL": "http://127.0.0.1:11434/v1"}, "ollama", ProviderConnection("http://127.0.0.1:11434/v1")),
+        (
+            {"HOSTED_VLLM_BASE_URL": "http://h/v1", "HOSTED_VLLM_API_KEY": "k"},
+            "hosted_vllm",
+            ProviderConnection("http://h/v1", "k"),
+        ),
         ({"OPENAI_BASE_URL": "http://127.0.0.1:9/v1"}, None, None),
         ({"OLLAMA_API_KEY": "k"}, None, None),
         ({"DEMO_API_KEY": "k", "DEMO_BASE_URL": "http://h"}, None, None),
     ],
 )
-def test_a_provider_is_on_when_it_can_be_reached(env: dict[str, str], name: str | None, access: Access | None) -> None:
-    found = access_from(env)
+def test_a_provider_is_on_when_it_can_be_reached(env: dict[str, str], name: str | None, access: ProviderConnection | None) -> None:
+    found = connections_from_env(env)
     assert list(found) == ([name] if name else [])
     if name and access:
         assert (found[name].base_url, found[name].api_key) == (access.base_url, access.api_key)
@@ -132,7 +144,7 @@ def test_a_provider_whose_calls_are_signed_is_on_where_somebody_says_so(
 
 def test_what_a_function_may_sign_is_checked_before_its_secrets_are_read() -> None:
     env = {**REGION, **KEYS, **TABLES, "HAIMAKER_PROVIDERS_PARAMETER": "/s/providers"}
-    assert "bedrock" not in access_from(Settings.deployed(env).environment)
+    assert "bedrock" not in connections_from_env(Settings.deployed(env).environment)
     with pytest.raises(SettingsError, match="HAIMAKER_SIGNED_PROVIDERS"):
         Settings.deployed({**env, "HAIMAKER_SIGNED_PROVIDERS": "openai"})
     sam_local = {**REGION, **KEYS, "AWS_SAM_LOCAL": "true"}
@@ -144,7 +156,7 @@ def test_a_role_will_do_for_the_tables(env: dict[str, str]) -> None:
     """Nobody is asked at start."""
     settings = Settings.from_environment({**env, "STORE": "dynamodb"})
     assert settings.aws
-    assert isinstance(settings.aws.credentials, Renewed)
+    assert isinstance(settings.aws.credentials, RefreshingCredentials)
 
 
 def test_secrets_do_not_show() -> None:

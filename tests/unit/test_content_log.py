@@ -13,7 +13,7 @@ import pytest
 from haimaker.aws.access import AWSAccess
 from haimaker.aws.client import Credentials
 from haimaker.content import log as content_log
-from haimaker.content.log import Bucket, ContentLog, Folder, NotKept, name_of
+from haimaker.content.log import ContentLog, LocalSink, S3Sink, SinkError, name_of
 from haimaker.observability.observer import Observer
 from haimaker.observability.redaction import Redaction
 from haimaker.settings.settings import Settings
@@ -32,10 +32,10 @@ class Told(Observer):
         super().__init__()
         self.problems: list[str] = []
 
-    def problem(self, message: str, **fields: object) -> None:
+    def error(self, message: str, **fields: object) -> None:
         self.problems.append(f"{message} {fields}")
 
-    def crash(self, error: BaseException, **fields: object) -> None:
+    def exception(self, error: BaseException, **fields: object) -> None:
         self.problems.append(type(error).__name__)
 
 
@@ -47,7 +47,7 @@ class Shelf:
         self.gate = threading.Event()
         self.error: Exception | None = None
 
-    def keep(self, name: str, entry: bytes) -> None:
+    def write(self, name: str, entry: bytes) -> None:
         assert self.gate.wait(10)
         if self.error:
             raise self.error
@@ -58,7 +58,7 @@ def test_an_object_is_put_once_and_signed_as_aws_wants_it(monkeypatch: pytest.Mo
     with FakeUpstream() as s3:
         address = s3.url.rsplit("/v1", 1)[0]
         s3.answers(Reply.raw(200))
-        Bucket("a-bucket", AWSAccess("eu-central-1", CREDENTIALS, s3_endpoint=address)).keep(NAME, b'{"a": 1}')
+        S3Sink("a-bucket", AWSAccess("eu-central-1", CREDENTIALS, s3_endpoint=address)).write(NAME, b'{"a": 1}')
         [call] = s3.calls
     assert (call.method, call.path, call.body) == ("PUT", f"/a-bucket/content/{NAME}", b'{"a": 1}')
     assert call.headers["x-amz-content-sha256"] == sha256(b'{"a": 1}').hexdigest()
@@ -89,19 +89,19 @@ def test_a_bucket_that_refuses_or_fails_is_asked_once_and_told_without_its_addre
     with FakeUpstream() as s3:
         s3.answers(reply)
         address = s3.url.rsplit("/v1", 1)[0]
-        with pytest.raises(NotKept) as refused:
-            Bucket("a-bucket", AWSAccess("eu-central-1", CREDENTIALS, s3_endpoint=address)).keep(NAME, b"{}")
+        with pytest.raises(SinkError) as refused:
+            S3Sink("a-bucket", AWSAccess("eu-central-1", CREDENTIALS, s3_endpoint=address)).write(NAME, b"{}")
         assert len(s3.calls) == 1
     assert address.split("//")[1] not in str(refused.value)
     assert message == "closed the connection" or message in str(refused.value)
 
 
 def test_files_are_their_owners_alone_and_old_days_are_deleted(tmp_path: Path) -> None:
-    folder = Folder(tmp_path / "content", days=30)
+    folder = LocalSink(tmp_path / "content", days=30)
     for name in ("2020-01-01", "notes", "2999-01-01"):
         (tmp_path / "content" / name).mkdir(parents=True)
     today = f"{datetime.now(UTC):%Y-%m-%d}"
-    folder.keep(f"{today}/req-1.json", b"{}")
+    folder.write(f"{today}/req-1.json", b"{}")
     file = tmp_path / "content" / today / "req-1.json"
     assert (file.read_bytes(), file.stat().st_mode & 0o777, file.parent.stat().st_mode & 0o777) == (b"{}", 0o600, 0o700)
     assert sorted(each.name for each in (tmp_path / "content").iterdir()) == sorted([today, "2999-01-01", "notes"])
@@ -109,8 +109,8 @@ def test_files_are_their_owners_alone_and_old_days_are_deleted(tmp_path: Path) -
 
 def test_a_folder_that_can_not_be_written(tmp_path: Path) -> None:
     (tmp_path / "content").write_text("a file")
-    with pytest.raises(NotKept, match="the folder can't be written"):
-        Folder(tmp_path / "content", days=30).keep(NAME, b"{}")
+    with pytest.raises(SinkError, match="the folder can't be written"):
+        LocalSink(tmp_path / "content", days=30).write(NAME, b"{}")
 
 
 def write(log: ContentLog, asked: dict[str, object] | None = None) -> bool:
@@ -135,7 +135,9 @@ def test_content_is_written_beside_and_can_be_waited_for() -> None:
     assert observer.problems == []
 
 
-@pytest.mark.parametrize(("error", "told"), [(NotKept("status 403"), "content not kept: status 403"), (KeyError("x"), "KeyError")])
+@pytest.mark.parametrize(
+    ("error", "told"), [(SinkError("status 403"), "content not kept: status 403"), (KeyError("x"), "KeyError")]
+)
 def test_what_can_not_be_written_is_told_and_forgotten(error: Exception, told: str) -> None:
     shelf, observer = Shelf(), Told()
     shelf.gate.set()
@@ -151,7 +153,7 @@ def test_what_can_not_be_written_is_told_and_forgotten(error: Exception, told: s
 
 
 def test_while_too_much_waits_nothing_more_is_kept(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(content_log, "MOST_WAITING", 2)
+    monkeypatch.setattr(content_log, "MAX_WAITING", 2)
     shelf, observer = Shelf(), Told()
     log = ContentLog(shelf, Redaction(), observer)
     assert [write(log) for _ in range(3)] == [True, True, False]
@@ -165,14 +167,14 @@ def test_while_too_much_waits_nothing_more_is_kept(monkeypatch: pytest.MonkeyPat
     ("environment", "place"),
     [
         ({}, None),
-        ({"HAIMAKER_LOG_CONTENT": "true", "HAIMAKER_CONTENT_DAYS": "7"}, Folder),
+        ({"HAIMAKER_LOG_CONTENT": "true", "HAIMAKER_CONTENT_DAYS": "7"}, LocalSink),
         ({"HAIMAKER_CONTENT_BUCKET": "b", "STORE": "dynamodb", "AWS_REGION": "eu-west-1", "AWS_ACCESS_KEY_ID": "AKID",
-          "AWS_SECRET_ACCESS_KEY": "s"}, Bucket),
+          "AWS_SECRET_ACCESS_KEY": "s"}, S3Sink),
     ],
 )  # fmt: skip
 def test_the_settings_say_where(environment: dict[str, str], place: type | None, tmp_path: Path) -> None:
     log = content_log.content_log(Settings.from_environment({"HAIMAKER_HOME": str(tmp_path), **environment}), Told())
-    assert (type(log.place) if log else None) is place
-    if log and isinstance(log.place, Folder):
-        assert (log.place.folder, log.place.days) == (tmp_path / "content", 7)
+    assert (type(log.sink) if log else None) is place
+    if log and isinstance(log.sink, LocalSink):
+        assert (log.sink.folder, log.sink.days) == (tmp_path / "content", 7)
     assert os.listdir(tmp_path) == []

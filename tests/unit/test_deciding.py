@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from haimaker.accounts import keys as auth
 from haimaker.gateway import Gateway
 from haimaker.http.values import JSON, Request, Response
-from haimaker.settings.gateway_toml import parse
+from haimaker.settings.gateway_toml import parse_gateway_toml
 from haimaker.settings.settings import Settings
 from haimaker.store import Account
 
@@ -81,7 +81,7 @@ KEYS = st.fixed_dictionaries(
 def gateway(tmp_path_factory: pytest.TempPathFactory) -> Gateway:
     home: Path = tmp_path_factory.mktemp("deciding")
     given = Settings.from_environment({"HAIMAKER_HOME": str(home)})
-    return Gateway.local(replace(given, config=parse(CONFIG, Path("gateway.toml"))))
+    return Gateway.local(replace(given, config=parse_gateway_toml(CONFIG, Path("gateway.toml"))))
 
 
 def asked(gateway: Gateway, operation: str, key: str, body: JSON, draw: str) -> tuple[Response, JSON]:
@@ -97,11 +97,11 @@ def asked(gateway: Gateway, operation: str, key: str, body: JSON, draw: str) -> 
 def test_what_was_simulated_happens(gateway: Gateway, body: JSON, about: dict[str, Any], draw: str, resting: set[str]) -> None:
     key = auth.new_key()
     assert gateway.store.put(Account(auth.account_id_of(key), "k", 0, **about))
-    health = gateway.reach().upstreams.health
+    health = gateway.runtime().upstreams.health
     for target in ("demo/echo", "demo/count", "demo/tool"):
-        health.succeeded(target, 0)
+        health.record_success(target, 0)
         for _ in range(3 if target in resting else 0):
-            health.failed(target, 10**11)
+            health.record_failure(target, 10**11)
     _, simulated = asked(gateway, "route_simulate", key, {"request": body, "draw": draw}, "")
     response, sent = asked(gateway, "chat_completions", key, body, simulated.get("draw", draw))
     if simulated["error"] or "attempts" not in simulated:

@@ -8,8 +8,8 @@ from typing import Any
 
 import pytest
 
-from haimaker.files import Files, FilesUnavailable, Upload
-from haimaker.files.folder import Folder
+from haimaker.files import FileStore, FilesUnavailable, Upload
+from haimaker.files.folder import LocalFileStore
 from haimaker.http.errors import BadRequestError
 from haimaker.operations.operation import Made
 from haimaker.upstream.image_delivery import Delivery
@@ -50,7 +50,7 @@ class Full:
         raise FilesUnavailable("The place is full.")
 
 
-def delivered(files: Files | None, wanted: Any, *images: dict[str, Any]) -> Any:
+def delivered(files: FileStore | None, wanted: Any, *images: dict[str, Any]) -> Any:
     fetcher: Any = Fetcher()
     return Delivery(files, fetcher, FetchBounds(0.0)).of(Made({"created": 1, "data": list(images)}), wanted)
 
@@ -78,7 +78,7 @@ LINKED = {"b64_json": None, "url": LINK}
 def test_an_image_comes_as_it_is_wanted(
     tmp_path: Path, image: dict[str, Any], wanted: Any, has_link: bool, has_bytes: bool
 ) -> None:
-    found = delivered(Folder(tmp_path, "http://h"), wanted, image, image)
+    found = delivered(LocalFileStore(tmp_path, "http://h"), wanted, image, image)
     for each in found.made.body["data"]:
         assert (each["url"] is not None, each["b64_json"] is not None) == (has_link, has_bytes)
         if has_bytes:
@@ -98,7 +98,7 @@ def test_an_image_comes_as_it_is_wanted(
     ],
 )
 def test_what_cannot_be_turned_comes_as_it_is(
-    files: Callable[[], Files] | None, image: dict[str, Any], wanted: Any, dropped: tuple[str, ...], problem: str
+    files: Callable[[], FileStore] | None, image: dict[str, Any], wanted: Any, dropped: tuple[str, ...], problem: str
 ) -> None:
     found = delivered(files() if files else None, wanted, image, image)
     assert [{name: each.get(name) for name in image} for each in found.made.body["data"]] == [image, image]

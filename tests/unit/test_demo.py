@@ -5,7 +5,7 @@ import pytest
 from openai.types.chat import ChatCompletion, ChatCompletionChunk
 
 from haimaker import demo
-from haimaker.demo.chat import LABEL, MODELS, MOST_COUNTED
+from haimaker.demo.chat import LABEL, MAX_COUNTED, MODELS
 from haimaker.http.sse import decode
 from haimaker.http.values import JSON, UpstreamRequest
 
@@ -58,7 +58,7 @@ def test_answers(model: str, content: Any, answer: str) -> None:
 
 
 def test_counting_is_bounded() -> None:
-    assert whole("count", "9" * 3_000)["usage"]["completion_tokens"] == MOST_COUNTED
+    assert whole("count", "9" * 3_000)["usage"]["completion_tokens"] == MAX_COUNTED
 
 
 def test_a_tool_is_called_with_the_least_its_schema_asks_for() -> None:

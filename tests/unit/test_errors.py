@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from haimaker.http import errors
-from haimaker.http.errors import APIError, from_upstream, retry_after_s, tries_again, tries_next
+from haimaker.http.errors import APIError, allows_fallback, allows_retry, from_upstream, retry_after_s
 from haimaker.http.values import ErrorFields
 
 NOW_S = 1_445_412_400.0
@@ -76,7 +76,7 @@ def test_any_answer_is_an_error_that_can_be_sent(status: int, code: str | None, 
     error = from_upstream(status, ErrorFields(message, code, param), {"retry-after": message, "x-should-retry": message})
     assert 400 <= error.status <= 599
     assert error.message.strip()
-    assert not (tries_again(error) and not tries_next(error))
+    assert not (allows_retry(error) and not allows_fallback(error))
     assert all(value.isascii() and value.isprintable() for value in error.headers.values())
 
 
@@ -102,9 +102,9 @@ def test_any_answer_is_an_error_that_can_be_sent(status: int, code: str | None, 
 )
 def test_what_is_tried_again_and_what_elsewhere(status: int, code: str | None, again: bool, following: bool) -> None:
     error = from_upstream(status, said(code), {})
-    assert (tries_again(error), tries_next(error)) == (again, following)
+    assert (allows_retry(error), allows_fallback(error)) == (again, following)
     told_not_to = from_upstream(status, said(code), {"x-should-retry": "false"})
-    assert (tries_again(told_not_to), tries_next(told_not_to)) == (False, following)
+    assert (allows_retry(told_not_to), allows_fallback(told_not_to)) == (False, following)
 
 
 @pytest.mark.parametrize(

@@ -13,9 +13,9 @@ from moto.server import ThreadedMotoServer
 from haimaker import files
 from haimaker.aws.access import AWSAccess
 from haimaker.aws.client import Credentials
-from haimaker.files import LASTS_S, Files, FilesUnavailable, Upload, files_of
-from haimaker.files.folder import Folder
-from haimaker.files.s3 import Bucket
+from haimaker.files import LINK_LIFETIME_S, FileStore, FilesUnavailable, Upload, file_store_for
+from haimaker.files.folder import LocalFileStore
+from haimaker.files.s3 import S3FileStore
 from haimaker.http.errors import BadRequestError, NotFoundError, ServiceUnavailableError
 from haimaker.http.values import Request
 from haimaker.settings.settings import Settings
@@ -27,7 +27,7 @@ PICTURE = b"\x89PNG\r\n\x1a\n" + bytes(range(256))
 
 @dataclass(frozen=True)
 class Place:
-    files: Files
+    files: FileStore
     get: Callable[[str], tuple[int, str, bytes]]
     """What a link leads to: status, content type, content."""
     fill: Callable[[Upload, bytes], int]
@@ -48,7 +48,7 @@ def place(request: pytest.FixtureRequest, tmp_path: Path) -> Place:
 
 
 def in_folder(folder: Path) -> Place:
-    kept = Folder(folder, "http://127.0.0.1:8000")
+    kept = LocalFileStore(folder, "http://127.0.0.1:8000")
 
     def asked(url: str, body: bytes = b"") -> Request:
         assert url.startswith("http://127.0.0.1:8000/files/")
@@ -59,7 +59,7 @@ def in_folder(folder: Path) -> Place:
         assert isinstance(answer.body, bytes)
         return answer.status, answer.headers["content-type"], answer.body
 
-    return Place(kept, get, lambda upload, data: kept.take(asked(upload.url, data)).status)
+    return Place(kept, get, lambda upload, data: kept.receive(asked(upload.url, data)).status)
 
 
 def in_bucket(endpoint: str) -> Place:
@@ -71,7 +71,9 @@ def in_bucket(endpoint: str) -> Place:
 
     access = AWSAccess(KEPT.region, KEPT.credentials, s3_endpoint=endpoint)
     return Place(
-        Bucket("kept", access), get, lambda upload, data: httpx.put(upload.url, content=data, headers=upload.headers).status_code
+        S3FileStore("kept", access),
+        get,
+        lambda upload, data: httpx.put(upload.url, content=data, headers=upload.headers).status_code,
     )
 
 
@@ -83,8 +85,8 @@ def test_what_was_put_is_behind_its_link(place: Place, content_type: str) -> Non
 
 
 def test_an_upload_can_be_read_once_it_was_put(place: Place) -> None:
-    upload = place.files.link_to_put()
-    assert abs(upload.expires_s - time.time() - LASTS_S) < 60
+    upload = place.files.presign_upload()
+    assert abs(upload.expires_s - time.time() - LINK_LIFETIME_S) < 60
     with pytest.raises(BadRequestError) as raised:
         place.files.read(upload.id)
     assert raised.value.code == "upload_not_found"
@@ -100,10 +102,10 @@ def test_an_id_that_is_none_is_no_path(place: Place, upload_id: str) -> None:
 
 
 def test_too_large_an_upload_is_refused(place: Place, monkeypatch: pytest.MonkeyPatch) -> None:
-    upload = place.files.link_to_put()
+    upload = place.files.presign_upload()
     place.fill(upload, PICTURE)
     for module in ("haimaker.files.s3", "haimaker.files.folder"):
-        monkeypatch.setattr(f"{module}.MOST_BYTES", 10)
+        monkeypatch.setattr(f"{module}.MAX_UPLOAD_BYTES", 10)
     with pytest.raises(BadRequestError) as raised:
         place.files.read(upload.id)
     assert raised.value.code == "upload_too_large"
@@ -111,14 +113,14 @@ def test_too_large_an_upload_is_refused(place: Place, monkeypatch: pytest.Monkey
 
 def test_an_upload_has_no_link_to_read_it(tmp_path: Path) -> None:
     place = in_folder(tmp_path)
-    upload = place.files.link_to_put()
+    upload = place.files.presign_upload()
     place.fill(upload, PICTURE)
     with pytest.raises(NotFoundError):
         place.get(upload.url)
 
 
 def test_a_script_in_a_drawing_does_not_run_where_the_console_is(tmp_path: Path) -> None:
-    kept = Folder(tmp_path, "http://gateway")
+    kept = LocalFileStore(tmp_path, "http://gateway")
     link = kept.put(b"<svg xmlns='http://www.w3.org/2000/svg' onload='steal()'/>", "image/svg+xml")
     headers = kept.serve(Request("r", path={"id": link.rpartition("/")[2]})).headers
     assert headers["content-type"] == "image/svg+xml"
@@ -130,7 +132,7 @@ def test_a_script_in_a_drawing_does_not_run_where_the_console_is(tmp_path: Path)
 
 def test_a_folder_forgets_what_is_over(tmp_path: Path) -> None:
     place = in_folder(tmp_path)
-    link, upload = place.files.put(PICTURE, "image/png"), place.files.link_to_put()
+    link, upload = place.files.put(PICTURE, "image/png"), place.files.presign_upload()
     for file in tmp_path.rglob("*.*"):
         assert file.stat().st_mode & 0o777 == 0o600
     for file in [found for found in tmp_path.rglob("*") if found.is_file()]:
@@ -145,7 +147,7 @@ def test_a_folder_forgets_what_is_over(tmp_path: Path) -> None:
 def test_a_place_that_fails_says_so(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
     nowhere = AWSAccess("eu-central-1", Credentials("AKID", "s"), s3_endpoint="http://127.0.0.1:9")
-    for place in (Folder(tmp_path / "file", ""), Bucket("kept", nowhere)):
+    for place in (LocalFileStore(tmp_path / "file", ""), S3FileStore("kept", nowhere)):
         with pytest.raises(FilesUnavailable) as raised:
             place.put(PICTURE, "image/png")
         assert str(tmp_path) not in str(raised.value)
@@ -162,21 +164,21 @@ def test_a_place_that_fails_says_so(tmp_path: Path) -> None:
     ],
 )
 def test_a_link_has_the_name_by_which_the_gateway_was_reached(tmp_path: Path, headers: dict[str, str], origin: str) -> None:
-    kept = files_of(Settings(files_folder=tmp_path), headers)
+    kept = file_store_for(Settings(files_folder=tmp_path), headers)
     assert kept is not None
-    assert kept.link_to_put().url.startswith(f"{origin}/files/")
+    assert kept.presign_upload().url.startswith(f"{origin}/files/")
 
 
 def test_a_bucket_is_reached_by_its_name_in_its_region() -> None:
-    kept = files_of(Settings(files_bucket="kept", aws=KEPT), {})
+    kept = file_store_for(Settings(files_bucket="kept", aws=KEPT), {})
     assert kept is not None
-    link = kept.link_to_put()
+    link = kept.presign_upload()
     assert link.url.startswith(f"https://kept.s3.eu-central-1.amazonaws.com/uploads/{link.id}?X-Amz-Algorithm=")
     assert "a-secret" not in repr(kept) + link.url
 
 
 def test_a_gateway_may_have_no_place() -> None:
-    assert files_of(Settings(), {}) is None
+    assert file_store_for(Settings(), {}) is None
     with pytest.raises(ServiceUnavailableError) as raised:
-        files.needed(None)
+        files.require_file_store(None)
     assert raised.value.code == "no_files"

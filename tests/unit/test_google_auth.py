@@ -10,9 +10,9 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import padding, rsa
 
 from haimaker.aws.client import Credentials
-from haimaker.credentials.access import access_from
-from haimaker.credentials.google import GoogleAccount, GoogleTokens, rsa_sha256, service_account_assertion
-from haimaker.http.client import Transport
+from haimaker.credentials.access import connections_from_env
+from haimaker.credentials.google import GoogleAccount, GoogleTokens, service_account_assertion, sign_rsa_sha256
+from haimaker.http.client import HTTPClient
 from haimaker.http.errors import ServiceUnavailableError
 from haimaker.validation.settings import SettingsError
 from tests.support.fake_upstream import FakeUpstream
@@ -31,13 +31,13 @@ def private_key(bits: int) -> tuple[rsa.RSAPrivateKey, str]:
 def test_signatures_are_those_of_a_library(bits: int) -> None:
     key, pem = private_key(bits)
     for message in (b"", b"header.claims", bytes(range(256)) * 9):
-        assert rsa_sha256(pem, message) == key.sign(message, padding.PKCS1v15(), hashes.SHA256())
+        assert sign_rsa_sha256(pem, message) == key.sign(message, padding.PKCS1v15(), hashes.SHA256())
 
 
 @pytest.mark.parametrize("pem", ["", "-----BEGIN PRIVATE KEY-----\n-----END PRIVATE KEY-----", "AAAA", "not base64!"])
 def test_what_is_no_key_is_a_value_error(pem: str) -> None:
     with pytest.raises((ValueError, IndexError)):
-        rsa_sha256(pem, b"x")
+        sign_rsa_sha256(pem, b"x")
 
 
 def service_account(token_uri: str) -> dict[str, str]:
@@ -67,7 +67,7 @@ def test_a_token_is_kept_until_shortly_before_it_ends() -> None:
     now_s = [0.0]
     with FakeUpstream() as google:
         google.answers(*(Reply.json(200, {"access_token": f"t{i}", "expires_in": 3599}) for i in range(2)))
-        tokens = GoogleTokens(GoogleAccount(service_account(google.url)), Transport(), lambda: now_s[0])
+        tokens = GoogleTokens(GoogleAccount(service_account(google.url)), HTTPClient(), lambda: now_s[0])
         assert [tokens.token(), tokens.token()] == ["t0", "t0"]
         now_s[0] = 3_300.0
         assert tokens.token() == "t1"
@@ -86,7 +86,7 @@ def test_an_aws_role_gets_a_service_accounts_token_without_a_secret() -> None:
             "token_url": google.url,
             "service_account_impersonation_url": google.url,
         }
-        assert GoogleTokens(GoogleAccount(document, AWS, "eu-west-1"), Transport()).token() == "impersonated"
+        assert GoogleTokens(GoogleAccount(document, AWS, "eu-west-1"), HTTPClient()).token() == "impersonated"
         form = parse_qs(google.calls[0].body.decode())
         question = json.loads(unquote(form["subject_token"][0]))
         headers = {header["key"]: header["value"] for header in question["headers"]}
@@ -105,7 +105,7 @@ def test_a_refusal_is_a_503_that_says_nothing_secret(reply: Reply) -> None:
         google.answers(reply)
         document = service_account(google.url)
         with pytest.raises(ServiceUnavailableError) as refused:
-            GoogleTokens(GoogleAccount(document), Transport()).token()
+            GoogleTokens(GoogleAccount(document), HTTPClient()).token()
         assert document["private_key"] not in str(refused.value)
         assert "PRIVATE" not in repr(GoogleAccount(document))
 
@@ -113,7 +113,7 @@ def test_a_refusal_is_a_503_that_says_nothing_secret(reply: Reply) -> None:
 def test_an_account_that_names_a_strange_address_is_not_used() -> None:
     document = service_account("https://attacker.example/token")
     with pytest.raises(ServiceUnavailableError):
-        GoogleTokens(GoogleAccount(document), Transport()).token()
+        GoogleTokens(GoogleAccount(document), HTTPClient()).token()
 
 
 @pytest.mark.parametrize(
@@ -127,7 +127,7 @@ def test_an_account_that_names_a_strange_address_is_not_used() -> None:
 )
 def test_an_address_follows_the_location(location: str | None, host: str) -> None:
     named = {"VERTEX_AI_PROJECT": "p", "VERTEX_AI_ACCESS_TOKEN": "ya29.x"} | ({"VERTEX_AI_LOCATION": location} if location else {})
-    access = access_from(named)["vertex_ai"]
+    access = connections_from_env(named)["vertex_ai"]
     assert access.base_url == f"https://{host}/v1/projects/p/locations/{location or 'us-central1'}"
     assert access.api_key == "ya29.x"
 
@@ -137,8 +137,8 @@ def test_an_account_is_read_from_text_or_from_the_file_that_googles_tools_name(t
     file = tmp_path / "account.json"
     file.write_text(json.dumps(document))
     for named in ({"VERTEX_AI_CREDENTIALS": json.dumps(document)}, {"GOOGLE_APPLICATION_CREDENTIALS": str(file)}):
-        assert access_from({"VERTEX_AI_PROJECT": "p", **named})["vertex_ai"].tokens is not None
-    assert "vertex_ai" not in access_from({"VERTEX_AI_PROJECT": "p"})
+        assert connections_from_env({"VERTEX_AI_PROJECT": "p", **named})["vertex_ai"].tokens is not None
+    assert "vertex_ai" not in connections_from_env({"VERTEX_AI_PROJECT": "p"})
     for wrong in ({"VERTEX_AI_CREDENTIALS": "{"}, {"GOOGLE_APPLICATION_CREDENTIALS": str(tmp_path / "none")}):
         with pytest.raises(SettingsError):
-            access_from({"VERTEX_AI_PROJECT": "p", **wrong})
+            connections_from_env({"VERTEX_AI_PROJECT": "p", **wrong})

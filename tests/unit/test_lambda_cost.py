@@ -5,9 +5,9 @@ from pathlib import Path
 import pytest
 
 from bench import lambda_cost
-from haimaker.aws_lambda.rollup import addition
+from haimaker.aws_lambda.rollup import record_totals
 from haimaker.observability.observer import Observer
-from haimaker.store import Account, Hold, Record, ledger, tables
+from haimaker.store import Account, Record, Reservation, ledger, tables
 from tests.support import builders
 
 
@@ -41,14 +41,17 @@ def size(value):
 def test_items_are_as_small_as_the_formulas_take_them_for():
     limits = {"budget_nanousd": 10**11, "rpm_limit": 60, "models": ("openai/*",), "tags": ("prod",)}
     account = Account(f"key#{'a' * 64}", "sk-hm-abcd...wxyz", 1_790_000_000, alias="a team", **limits)
-    hold = Hold("r" * 36, account.id, 1, 10**8, 2_000, 1_790_000_000.123, 1_790_000_910)
-    item = tables.account_item(account) | {"holds": {hold.request_id: ledger.encode_hold(hold)}, "r29833333": 59}
+    reservation = Reservation("r" * 36, account.id, 1, 10**8, 2_000, 1_790_000_000.123, 1_790_000_910)
+    item = tables.account_item(account) | {
+        "holds": {reservation.request_id: ledger.encode_reservation(reservation)},
+        "r29833333": 59,
+    }
     attempt = {"target": "openai/gpt-4o-mini", "status": 200, "code": None, "duration_ms": 5_200, "cost_usd": 0.00034}
     detail = {"provider": "openai", "model": "gpt-4o-mini", "tags": ["prod"], "attempts": [attempt], "key_name": account.name}
     record = tables.record_item(Record("r" * 36, account.id, 1_790_000_000.123, "ok", 340_000, detail))
     assert size(item) <= 1_024
     assert size(record) <= 700, "the rest of a real record's detail takes 300 bytes"
-    assert len(addition(record).places) == lambda_cost.TOTALS
+    assert len(record_totals(record).places) == lambda_cost.TOTALS
 
 
 LAMBDAS_LINES = "START RequestId: {0} Version: $LATEST\nEND RequestId: {0}\nREPORT RequestId: {0} " + "Duration: 5000.12 ms " * 6

@@ -6,35 +6,35 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from haimaker.billing import estimates as limits
+from haimaker.billing import estimates
 from haimaker.billing.estimates import (
     IMAGE_TOKENS,
     LARGEST_INPUT_TOKENS,
-    LEAST_AFFORDABLE_TOKENS,
     MESSAGE_TOKENS,
+    MIN_AFFORDABLE_TOKENS,
     TOOL_TOKENS,
-    reserve,
+    cost_bound,
 )
 from haimaker.http.values import JSON
-from haimaker.models.catalog import Facts
+from haimaker.models.catalog import ModelInfo
 from haimaker.operations.attempt import Attempt
 from haimaker.operations.chat import ChatRequest, parse_chat
 from haimaker.pricing import costs, usage
 from tests.support.builders import attempt, chat_request, completion_request
 
 DEFAULT = 1_000
-CHEAP = Facts("hosted_vllm", "cheap", rates={"input_cost_per_token": "1e-9", "output_cost_per_token": "2e-9"})
+CHEAP = ModelInfo("hosted_vllm", "cheap", rates={"input_cost_per_token": "1e-9", "output_cost_per_token": "2e-9"})
 DEAR = replace(CHEAP, model="dear", rates={"input_cost_per_token": "5e-9", "output_cost_per_token": "1e-9"})
 SMALL = replace(CHEAP, model="small", max_input_tokens=90, max_output_tokens=50)
 UNPRICED = replace(CHEAP, model="unpriced", rates={})
 
 
-def to(*facts: Facts, most: int | None = None) -> list[Attempt]:
-    return [attempt("hosted_vllm/m", facts=found, max_output_tokens=most) for found in facts]
+def to(*model_info: ModelInfo, most: int | None = None) -> list[Attempt]:
+    return [attempt("hosted_vllm/m", model_info=found, max_output_tokens=most) for found in model_info]
 
 
-def amount(request: ChatRequest, *facts: Facts, most: int | None = None) -> int:
-    return reserve(request, to(*facts, most=most), DEFAULT).amount_nanousd
+def amount(request: ChatRequest, *model_info: ModelInfo, most: int | None = None) -> int:
+    return cost_bound(request, to(*model_info, most=most), DEFAULT).amount_nanousd
 
 
 def image(url: str) -> JSON:
@@ -50,7 +50,7 @@ PICTURE = "data:image/png;base64," + "A" * 90_000
 
 
 @pytest.mark.parametrize(
-    ("fields", "facts", "expected"),
+    ("fields", "model_info", "expected"),
     [
         ({}, CHEAP, PROMPT + 2 * DEFAULT),
         ({}, replace(CHEAP, max_output_tokens=70), PROMPT + 2 * 70),
@@ -61,8 +61,8 @@ PICTURE = "data:image/png;base64," + "A" * 90_000
         ({}, UNPRICED, 0),
     ],
 )
-def test_the_worst_case_of_one_target(fields: dict[str, Any], facts: Facts, expected: int) -> None:
-    assert amount(chat_request(**fields), facts) == expected
+def test_the_worst_case_of_one_target(fields: dict[str, Any], model_info: ModelInfo, expected: int) -> None:
+    assert amount(chat_request(**fields), model_info) == expected
 
 
 @pytest.mark.parametrize(
@@ -109,9 +109,9 @@ FUNCTION = {"type": "function", "function": {"name": "look"}}
 def test_what_a_provider_adds_for_tools_is_bounded(fields: JSON, adds: int) -> None:
     """A small number is how often the prompt may be read, as long as a model takes it."""
     request = chat_request(**fields, max_tokens=1)
-    tried = attempt("anthropic/claude-x", facts=CLAUDE)
+    tried = attempt("anthropic/claude-x", model_info=CLAUDE)
     prompt = adds * LARGEST_INPUT_TOKENS if 0 < adds < 12 else request.size + MESSAGE_TOKENS + adds
-    assert reserve(request, [tried], DEFAULT).amount_nanousd == prompt + 2
+    assert cost_bound(request, [tried], DEFAULT).amount_nanousd == prompt + 2
 
 
 def texts(value: Any) -> int:
@@ -142,15 +142,15 @@ def test_the_bound_of_a_prompt_is_never_below_its_bytes(messages: list[JSON], to
 
 
 rates = st.integers(0, 10**6).map(lambda number: f"{number}e-12")
-facts = st.builds(
+model_info = st.builds(
     lambda read, write, most: replace(CHEAP, rates=dict(zip(CHEAP.rates, (read, write), strict=True)), max_output_tokens=most),
     rates, rates, st.none() | st.integers(1, 5_000),
 )  # fmt: skip
 
 
-@given(st.lists(facts, min_size=1, max_size=4), st.none() | st.integers(1, 9_000), st.integers(1, 4), st.data())
+@given(st.lists(model_info, min_size=1, max_size=4), st.none() | st.integers(1, 9_000), st.integers(1, 4), st.data())
 def test_a_hold_covers_every_target_whatever_it_answers(
-    targets: list[Facts], most: int | None, n: int, data: st.DataObject
+    targets: list[ModelInfo], most: int | None, n: int, data: st.DataObject
 ) -> None:
     request = chat_request(max_tokens=most, n=n)
     held = amount(request, *targets)
@@ -161,20 +161,20 @@ def test_a_hold_covers_every_target_whatever_it_answers(
             for bound in (most, target.max_output_tokens, DEFAULT if not most and not target.max_output_tokens else None)
             if bound
         )
-        used = usage.Tokens(input=prompt, output=n * data.draw(st.integers(0, limit)))
+        used = usage.Usage(input=prompt, output=n * data.draw(st.integers(0, limit)))
         cost = costs.cost_nanousd(used, target)
         assert cost is not None
         assert cost <= held
 
 
-@given(facts, st.integers(0, 10**9), st.integers(1, 4))
-def test_what_a_budget_affords_fits_into_it(target: Facts, remaining: int, n: int) -> None:
+@given(model_info, st.integers(0, 10**9), st.integers(1, 4))
+def test_what_a_budget_affords_fits_into_it(target: ModelInfo, remaining: int, n: int) -> None:
     request = chat_request(n=n)
-    affordable = limits.affordable_output_tokens(request, to(target), remaining)
-    assert affordable == 0 or affordable >= LEAST_AFFORDABLE_TOKENS
+    affordable = estimates.affordable_output_tokens(request, to(target), remaining)
+    assert affordable == 0 or affordable >= MIN_AFFORDABLE_TOKENS
     if affordable:
-        limited = limits.with_output_limits(to(target), request, DEFAULT, affordable)
-        assert reserve(request, limited, DEFAULT).amount_nanousd <= remaining
+        limited = estimates.with_output_limits(to(target), request, DEFAULT, affordable)
+        assert cost_bound(request, limited, DEFAULT).amount_nanousd <= remaining
 
 
 def test_the_dearest_target_is_held_and_the_tightest_decides_what_is_affordable() -> None:
@@ -182,13 +182,13 @@ def test_the_dearest_target_is_held_and_the_tightest_decides_what_is_affordable(
     assert amount(request, CHEAP, DEAR, UNPRICED) == max(amount(request, CHEAP), amount(request, DEAR))
     open_ended = chat_request()
     both, cheap, dear = (
-        limits.affordable_output_tokens(open_ended, to(*found), 20_000) for found in ([CHEAP, DEAR], [CHEAP], [DEAR])
+        estimates.affordable_output_tokens(open_ended, to(*found), 20_000) for found in ([CHEAP, DEAR], [CHEAP], [DEAR])
     )
     assert both == min(cheap, dear) > 0
 
 
 @pytest.mark.parametrize(
-    ("fields", "facts", "affordable", "limit"),
+    ("fields", "model_info", "affordable", "limit"),
     [
         ({}, CHEAP, None, DEFAULT),
         ({}, SMALL, None, 50),
@@ -199,31 +199,36 @@ def test_the_dearest_target_is_held_and_the_tightest_decides_what_is_affordable(
     ],
 )
 def test_a_request_without_a_limit_gets_one(
-    fields: dict[str, Any], facts: Facts, affordable: int | None, limit: int | None
+    fields: dict[str, Any], model_info: ModelInfo, affordable: int | None, limit: int | None
 ) -> None:
-    [limited] = limits.with_output_limits(to(facts), chat_request(**fields), DEFAULT, affordable)
+    [limited] = estimates.with_output_limits(to(model_info), chat_request(**fields), DEFAULT, affordable)
     assert limited.max_output_tokens == limit
 
 
 @pytest.mark.parametrize(
     ("fields", "most", "answer"),
-    [({}, None, DEFAULT), ({"max_tokens": 7}, None, 7), ({"max_tokens": 50_000}, None, limits.ANSWER_RESERVE_TOKENS), ({}, 60, 60)],
+    [
+        ({}, None, DEFAULT),
+        ({"max_tokens": 7}, None, 7),
+        ({"max_tokens": 50_000}, None, estimates.ANSWER_RESERVE_TOKENS),
+        ({}, 60, 60),
+    ],
 )
 def test_tokens_per_minute_reserve_an_estimate(fields: dict[str, Any], most: int | None, answer: int) -> None:
     request = chat_request(**fields)
-    assert reserve(request, to(CHEAP, most=most), DEFAULT).tokens == -(-request.size // 4) + answer
+    assert cost_bound(request, to(CHEAP, most=most), DEFAULT).tokens == -(-request.size // 4) + answer
 
 
 def test_data_in_a_request_is_no_text() -> None:
     request = chat_request(messages=user(image(PICTURE), {"type": "text", "text": "What is it?"}))
-    assert limits.prompt_estimate(request) < 100
+    assert estimates.estimate_prompt_tokens(request) < 100
 
 
 NARROW = replace(CHEAP, max_input_tokens=10, max_output_tokens=50)
 
 
 @pytest.mark.parametrize(
-    ("fields", "facts", "chats", "prompt", "written"),
+    ("fields", "model_info", "chats", "prompt", "written"),
     [
         ({"max_tokens": 9}, CHEAP, False, None, 9),
         ({"max_tokens": 0, "echo": True}, CHEAP, False, None, 0),
@@ -237,17 +242,19 @@ NARROW = replace(CHEAP, max_input_tokens=10, max_output_tokens=50)
     ],
 )
 def test_the_worst_case_of_a_completion_is_that_of_all_its_prompts_and_choices(
-    fields: dict[str, Any], facts: Facts, chats: bool, prompt: int | None, written: int
+    fields: dict[str, Any], model_info: ModelInfo, chats: bool, prompt: int | None, written: int
 ) -> None:
     request = completion_request(**fields)
-    targets = [attempt("litellm_proxy/m", facts=facts)] if chats else to(facts)
+    targets = [attempt("litellm_proxy/m", model_info=model_info)] if chats else to(model_info)
     expected = request.size + MESSAGE_TOKENS * len(request.prompts) if prompt is None else prompt
-    assert reserve(request, targets, DEFAULT).amount_nanousd == expected + 2 * written
+    assert cost_bound(request, targets, DEFAULT).amount_nanousd == expected + 2 * written
 
 
 def test_each_prompt_is_put_aside_once_however_many_calls_there_are() -> None:
     request = completion_request(prompt=["a" * 1_000] * 20, max_tokens=1)
-    together, apart = (reserve(request, [attempt(target, facts=CHEAP)], DEFAULT) for target in ("hosted_vllm/m", "litellm_proxy/m"))
+    together, apart = (
+        cost_bound(request, [attempt(target, model_info=CHEAP)], DEFAULT) for target in ("hosted_vllm/m", "litellm_proxy/m")
+    )
     assert together.amount_nanousd <= apart.amount_nanousd < together.amount_nanousd * 1.2
 
 
@@ -257,18 +264,18 @@ def test_each_prompt_is_put_aside_once_however_many_calls_there_are() -> None:
 )
 def test_the_estimate_of_a_prompt(prompt: Any, tokens: int) -> None:
     """Ids are counted; whatever else is in the request is none of it."""
-    assert limits.prompt_estimate(completion_request(prompt=prompt, user="u" * 500)) == tokens
+    assert estimates.estimate_prompt_tokens(completion_request(prompt=prompt, user="u" * 500)) == tokens
 
 
 @pytest.mark.parametrize(
     ("fields", "target", "limit"),
     [
-        ({}, "hosted_vllm/m", limits.COMPLETION_TOKENS),
+        ({}, "hosted_vllm/m", estimates.COMPLETION_TOKENS),
         ({}, "litellm_proxy/m", DEFAULT),
         ({"max_tokens": 0}, "hosted_vllm/m", None),
         ({"max_tokens": 9}, "litellm_proxy/m", None),
     ],
 )
 def test_a_completion_without_a_limit_gets_one(fields: dict[str, Any], target: str, limit: int | None) -> None:
-    [limited] = limits.with_output_limits([attempt(target, facts=CHEAP)], completion_request(**fields), DEFAULT, None)
+    [limited] = estimates.with_output_limits([attempt(target, model_info=CHEAP)], completion_request(**fields), DEFAULT, None)
     assert limited.max_output_tokens == limit

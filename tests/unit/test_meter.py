@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from haimaker.http.values import JSON, Chunk
+from haimaker.http.values import JSON, StreamEvent
 from haimaker.upstream.stream_usage import Meter, text_bytes, without_usage
 
 HEAD = {"id": "chatcmpl-1", "model": "m"}
@@ -47,8 +47,8 @@ def metered(stream: list[JSON], wants_usage: bool) -> tuple[Meter, list[JSON]]:
     return meter, passed
 
 
-def chunks(stream: list[JSON]) -> list[Chunk]:
-    return [Chunk(body, json.dumps(body).encode()) for body in stream]
+def chunks(stream: list[JSON]) -> list[StreamEvent]:
+    return [StreamEvent(body, json.dumps(body).encode()) for body in stream]
 
 
 @pytest.mark.parametrize("stream", STREAMS.values(), ids=STREAMS)
@@ -125,5 +125,5 @@ fields = st.permutations(["usage", "id", "choices", "x"]).flatmap(
 @given(fields, st.booleans())
 def test_taking_null_usage_out_of_the_bytes_changes_nothing_else(body: JSON, spaced: bool) -> None:
     raw = json.dumps(body) if spaced else json.dumps(body, separators=(",", ":"))
-    left = without_usage(Chunk(body, raw.encode()))
+    left = without_usage(StreamEvent(body, raw.encode()))
     assert (json.loads(left.raw) if left.raw is not None else left.body) == bare(body)

@@ -12,7 +12,7 @@ DETAIL = {
 
 def counts(**detail: object) -> dict[str, float]:
     """Besides what every request counts."""
-    found = metrics.of_record(Record("r", "key#1", 1.0, "ok", 0, DETAIL | detail))
+    found = metrics.record_counts(Record("r", "key#1", 1.0, "ok", 0, DETAIL | detail))
     assert (found.pop("Requests"), found.pop("Latency")) == (1, 900)
     return found
 
@@ -40,7 +40,7 @@ FAULTS = ("TimeoutErrors", "ProviderErrors", "GatewayErrors")
 
 @pytest.mark.parametrize(("status", "code", "asked", "expected"), ERRORS)
 def test_errors_are_counted_by_class_and_by_whose_fault_they_are(status: int, code: str | None, asked: bool, expected: str) -> None:
-    found = counts(http_status=status, error=code) if asked else metrics.of_refusal(status, code)
+    found = counts(http_status=status, error=code) if asked else metrics.denial_counts(status, code)
     found.pop("Requests", None)
     assert found == {"Errors": 1, expected: 1} | ({"Faults": 1} if expected in FAULTS else {})
 
@@ -64,7 +64,7 @@ def test_what_is_zero_is_not_counted(detail: dict[str, object], expected: dict[s
 
 
 def test_each_metric_has_its_unit() -> None:
-    written = metrics.embedded(dict.fromkeys(metrics.METRICS, 1), (), 1.5)["_aws"]
+    written = metrics.embed(dict.fromkeys(metrics.METRICS, 1), (), 1.5)["_aws"]
     assert written["Timestamp"] == 1500
     units = {metric["Name"]: metric["Unit"] for metric in written["CloudWatchMetrics"][0]["Metrics"]}
     assert units == metrics.METRICS

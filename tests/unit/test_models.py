@@ -4,28 +4,28 @@ from openai.types import Model
 from haimaker.api import models
 from haimaker.http.errors import AuthenticationError, NotFoundError
 from haimaker.http.values import JSON
-from haimaker.models.catalog import facts
+from haimaker.models.catalog import find_model
 from haimaker.models.names import AUTO
 from haimaker.providers.registry import all_providers, get
-from haimaker.routing.plan import Config, Route, Weighted
+from haimaker.routing.plan import Config, Route, Target
 from haimaker.routing.router import Router
 from tests.support.builders import account, request
 
 PRICES = {"hosted_vllm/qwen3": {"input_cost_per_token": "1e-7", "output_cost_per_token": "3e-7"}}
 ROUTER = Router(
-    Config({"fast": Route((Weighted("openai/gpt-4o-mini"),))}, PRICES),
+    Config({"fast": Route((Target("openai/gpt-4o-mini"),))}, PRICES),
     [get(name) for name in ("openai", "mistral", "hosted_vllm", "demo")],
 )
 
 
 def listed(*allowed: str, router: Router = ROUTER) -> dict[str, JSON]:
-    answer = models.listed(router, account(models=allowed), request())
+    answer = models.list_models(router, account(models=allowed), request())
     assert answer["object"] == "list"
     return {model["id"]: model for model in answer["data"]}
 
 
 def retrieved(name: str, *allowed: str) -> JSON:
-    return models.retrieved(ROUTER, account(models=allowed), request(path={"id": name}))
+    return models.get_model(ROUTER, account(models=allowed), request(path={"id": name}))
 
 
 def test_the_list_has_the_chat_models_of_providers_that_are_on() -> None:
@@ -72,7 +72,7 @@ def test_an_image_model_tells_what_an_image_costs() -> None:
 
 
 def test_a_model_tells_its_price_limits_and_capabilities() -> None:
-    known = facts("openai", "gpt-4o-mini")
+    known = find_model("openai", "gpt-4o-mini")
     assert known is not None
     told = listed()["openai/gpt-4o-mini"]
     assert told["input_cost_per_token"] == float(known.rates["input_cost_per_token"])
@@ -149,13 +149,13 @@ def test_more_than_a_hundred_models_are_listed_once_there_are_credentials() -> N
 def test_what_can_not_be_asked_for_is_not_listed(name: str, is_listed: bool) -> None:
     """Prices by place, models of other operations, and those in a format that is not spoken here."""
     assert (name in listed(router=EVERYTHING)) is is_listed
-    assert (name in {model["id"] for model in models.hub(EVERYTHING)}) is is_listed
+    assert (name in {model["id"] for model in models.public_models(EVERYTHING)}) is is_listed
 
 
 def test_the_hub_tells_prices_limits_and_capabilities() -> None:
-    told = {model["id"]: model for model in models.hub(ROUTER)}
+    told = {model["id"]: model for model in models.public_models(ROUTER)}
     assert "fast" not in told, "the deployer's own names are nobody's business"
-    known = facts("openai", "gpt-4o-mini")
+    known = find_model("openai", "gpt-4o-mini")
     assert known is not None
     found = told["openai/gpt-4o-mini"]
     assert found["model_group"] == "openai/gpt-4o-mini"
@@ -176,4 +176,4 @@ def test_the_deployers_price_is_told() -> None:
 @pytest.mark.parametrize("over", [{"blocked": True}, {"expires_s": 1}])
 def test_a_key_that_may_not_be_used_sees_nothing(over: dict[str, object]) -> None:
     with pytest.raises(AuthenticationError):
-        models.listed(ROUTER, account(**over), request())
+        models.list_models(ROUTER, account(**over), request())

@@ -13,16 +13,16 @@ from mistralai.client.models.classificationrequest import ClassificationRequest
 from openai.types import ModerationCreateResponse
 
 from haimaker import adapters
-from haimaker.credentials.access import access_from
+from haimaker.credentials.access import connections_from_env
 from haimaker.http.errors import APIError
 from haimaker.http.values import JSON, Request
-from haimaker.models.catalog import Facts, facts
+from haimaker.models.catalog import ModelInfo, find_model
 from haimaker.operations.attempt import Attempt
 from haimaker.operations.moderation_results import CATEGORIES, completed, worse
 from haimaker.operations.moderations import UNIT_CHARACTERS, ModerationRequest, parse
 from haimaker.operations.operation import Answer
 from haimaker.pricing import costs
-from haimaker.pricing.usage import Tokens
+from haimaker.pricing.usage import Usage
 from haimaker.providers.registry import definition_for, get
 
 GUARDRAIL = "bedrock/guardrail/gr0123456789:1"
@@ -53,8 +53,8 @@ ANSWERS = ANY | st.fixed_dictionaries(
 def attempt_for(name: str) -> Attempt:
     provider, _, model = name.partition("/")
     row = definition_for(get(provider), model, "moderations")
-    known = facts(provider, "guardrail" if model.startswith("guardrail/") else model)
-    return Attempt("r", 0, row, model, known or Facts.unknown(provider, model))
+    known = find_model(provider, "guardrail" if model.startswith("guardrail/") else model)
+    return Attempt("r", 0, row, model, known or ModelInfo.unknown(provider, model))
 
 
 def asked(name: str, given: Any = "a", **more: Any) -> ModerationRequest:
@@ -83,7 +83,7 @@ APPLIED = "https://bedrock-runtime.eu-west-1.amazonaws.com/guardrail/m/version/D
     ],
 )
 def test_where_it_goes(provider: str, environment: dict[str, str], address: str) -> None:
-    access = access_from(environment)[provider].for_operation("moderations")
+    access = connections_from_env(environment)[provider].for_operation("moderations")
     attempt = attempt_for(f"{provider}/m")
     upstream = adapters.task("moderations", attempt).to_upstream(asked("m"), attempt)
     assert access.base_url + access.path_of(upstream.path, "m") == address
@@ -96,19 +96,19 @@ def test_no_answer_costs_more_than_is_held(name: str, texts: list[str], images: 
     attempt = attempt_for(name)
     image = {"type": "image_url", "image_url": {"url": "data:image/png;base64,AAAA"}}
     asked_for = asked(name, [*({"type": "text", "text": text} for text in texts), *[image] * images])
-    held = costs.most_nanousd(asked_for.most(attempt), attempt.facts)
+    held = costs.max_cost_nanousd(asked_for.most(attempt), attempt.model_info)
     assert held is not None
     tokens = sum(len(text.encode("utf-8", "surrogatepass")) for text in texts)
     units = -(-(sum(map(len, texts)) + len(texts) - 1) // UNIT_CHARACTERS)
-    for used in (Tokens(input=tokens), Tokens(queries=units, input_images=images)):
-        assert (costs.cost_nanousd(used, attempt.facts) or 0) <= held
+    for used in (Usage(input=tokens), Usage(queries=units, input_images=images)):
+        assert (costs.cost_nanousd(used, attempt.model_info) or 0) <= held
     if name == GUARDRAIL:
         policies = ("topicPolicy", "contentPolicy", "sensitiveInformationPolicy", "contextualGroundingPolicy")
         counts = {f"{policy}Units": units for policy in policies} | {"contentPolicyImageUnits": images}
         answer = {"action": "NONE", "assessments": [], "usage": {**counts, "automatedReasoningPolicyUnits": 2 * units}}
         made = adapters.task("moderations", attempt).from_upstream(Answer({}, json.dumps(answer).encode()), asked_for, attempt)
         assert made.tokens
-        assert (costs.cost_nanousd(made.tokens, attempt.facts) or 0) <= held
+        assert (costs.cost_nanousd(made.tokens, attempt.model_info) or 0) <= held
 
 
 @given(ANY | st.lists(ANY, max_size=4), ANY, st.sampled_from(MODELS))

@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from haimaker.http.errors import BadRequestError
-from haimaker.http.multipart import File, decode, encode
+from haimaker.http.multipart import UploadedFile, decode, encode
 
 NAMES = st.text(st.characters(codec="utf-8", categories=("L", "N", "P")), min_size=1, max_size=20)
 
@@ -20,14 +20,14 @@ def test_reads_what_httpx_sends() -> None:
     form = decode(request.headers["content-type"], request.read())
     assert form.fields == (("prompt", "Grüezi"), ("n", "2"))
     assert form.files == (
-        ("image[]", File("ä.png", "image/png", b"\x89PNG\r\n--x")),
-        ("image[]", File("b.png", "image/png", b"")),
+        ("image[]", UploadedFile("ä.png", "image/png", b"\x89PNG\r\n--x")),
+        ("image[]", UploadedFile("b.png", "image/png", b"")),
     )
 
 
 @given(st.lists(st.tuples(NAMES, st.text(max_size=50))), st.lists(st.tuples(NAMES, st.binary(max_size=200))))
 def test_what_is_written_is_read_again(fields: list[tuple[str, str]], files: list[tuple[str, bytes]]) -> None:
-    named = [(name, File(f"{name}.bin", "audio/wav", data)) for name, data in files]
+    named = [(name, UploadedFile(f"{name}.bin", "audio/wav", data)) for name, data in files]
     read = decode(*encode(fields, named))
     assert [value for _, value in read.fields] == [value for _, value in fields]
     assert [file.data for _, file in read.files] == [data for _, data in files]
@@ -36,9 +36,9 @@ def test_what_is_written_is_read_again(fields: list[tuple[str, str]], files: lis
 @pytest.mark.parametrize("more", range(-8, 9))
 def test_a_form_of_any_length_is_read(more: int) -> None:
     """Also where the last bytes are a piece of their own."""
-    around = len(encode([], [("file", File("a", "audio/wav", b""))])[1])
+    around = len(encode([], [("file", UploadedFile("a", "audio/wav", b""))])[1])
     data = bytes(2 * 64 * 1024 - around + more)
-    assert decode(*encode([], [("file", File("a", "audio/wav", data))])).files[0][1].data == data
+    assert decode(*encode([], [("file", UploadedFile("a", "audio/wav", data))])).files[0][1].data == data
 
 
 @pytest.mark.parametrize(

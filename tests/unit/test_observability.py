@@ -9,11 +9,11 @@ import pytest
 from haimaker.api.dispatch import OPERATIONS
 from haimaker.http.errors import APIError, AuthenticationError
 from haimaker.observability import metrics
-from haimaker.observability.observer import OPERATIONS as NAMES
+from haimaker.observability.observer import OTEL_OPERATIONS as NAMES
 from haimaker.observability.observer import Observer
 from haimaker.operations.chat import ChatRequest, CompletionRequest
 from haimaker.providers import registry
-from haimaker.store import Crossing
+from haimaker.store import SoftBudgetAlert
 from tests.support.builders import record
 
 
@@ -68,12 +68,12 @@ def test_the_guide_shows_the_line(capsys: pytest.CaptureFixture[str]) -> None:
     [shown] = [json.loads(line) for line in guide.splitlines() if line.startswith('{"level"')]
     Observer("test-guide").request(record())
     [line] = lines(capsys.readouterr().err)
-    left_out = {
+    exclusions = {
         "gen_ai.usage.cache_read.input_tokens",
         "gen_ai.usage.cache_creation.input_tokens",
         "gen_ai.usage.reasoning.output_tokens",
     }
-    assert [*shown] == [name for name in line if name not in left_out], "which are there when they are not zero"
+    assert [*shown] == [name for name in line if name not in exclusions], "which are there when they are not zero"
     assert [[*tried] for tried in shown["attempts"]] == [[*tried] for tried in line["attempts"]]
     [query] = re.findall(r"^filter message = .*$", guide, re.MULTILINE)
     assert {"provider", "cost_usd", "first_token_ms", "model"} <= set(re.findall(r"\w+", query)) & line.keys()
@@ -108,7 +108,7 @@ def test_operations_are_named_alike_whether_admitted_or_refused() -> None:
 def test_where_metrics_are_collected_the_line_holds_them(capsys: pytest.CaptureFixture[str]) -> None:
     observer = Observer("test-metrics", metrics_on=True)
     observer.request(record())
-    observer.refusal("chat_completions", "req-2", AuthenticationError("No."))
+    observer.denied("chat_completions", "req-2", AuthenticationError("No."))
     served, refused = lines(capsys.readouterr().out)
     assert metrics_of(served) == {
         "Requests": 1,
@@ -133,14 +133,14 @@ def test_where_metrics_are_collected_the_line_holds_them(capsys: pytest.CaptureF
 
 
 def test_holds_that_were_lost_are_counted(capsys: pytest.CaptureFixture[str]) -> None:
-    Observer("test-lost", metrics_on=True).lost(3)
+    Observer("test-lost", metrics_on=True).reservations_lost(3)
     [line] = lines(capsys.readouterr().out)
     assert metrics_of(line) == {"HoldsLost": 3, "ColdStarts": 1}
     assert line["level"] == "ERROR"
 
 
 def test_a_soft_budget_that_was_crossed_is_told_and_counted(capsys: pytest.CaptureFixture[str]) -> None:
-    Observer("test-soft", metrics_on=True).soft_budget(Crossing("team#growth", 5 * 10**9, 10**9))
+    Observer("test-soft", metrics_on=True).soft_budget(SoftBudgetAlert("team#growth", 5 * 10**9, 10**9))
     [line] = lines(capsys.readouterr().out)
     assert metrics_of(line) == {"SoftBudgetsCrossed": 1, "ColdStarts": 1}
     assert (line["message"], line["account"]) == ("soft budget crossed", "team#growth")
@@ -158,7 +158,7 @@ MADE_UP = APIError("No such model.", status=404, code="model_not_found")
         ("model", lambda seen: seen.request(record()), [["provider", "model"]]),
         ("model", lambda seen: seen.request(record("error", MADE_UP)), []),
         ("model", lambda seen: seen.request(record("error", APIError("", status=502))), [["provider", "model"]]),
-        ("model", lambda seen: seen.refusal("completions", "req-1", AuthenticationError("No.")), []),
+        ("model", lambda seen: seen.denied("completions", "req-1", AuthenticationError("No.")), []),
     ],
 )
 def test_providers_and_models_are_dimensions_on_request(
@@ -177,7 +177,7 @@ def test_providers_and_models_are_dimensions_on_request(
 
 
 def test_a_refusal_is_told_by_its_code_not_by_its_words(capsys: pytest.CaptureFixture[str]) -> None:
-    Observer("test-refusal").refusal("chat_completions", "req-1", AuthenticationError("sk-hm-secret is wrong"))
+    Observer("test-refusal").denied("chat_completions", "req-1", AuthenticationError("sk-hm-secret is wrong"))
     [line] = lines(capsys.readouterr().err)
     assert (line["http.response.status_code"], line["error.type"], line["request_id"]) == (401, "invalid_api_key", "req-1")
     assert "secret" not in repr(line)
@@ -190,7 +190,7 @@ def test_a_crash_is_told_by_its_place_not_by_its_words(capsys: pytest.CaptureFix
     try:
         fails("what a client wrote")
     except ValueError as error:
-        Observer("test-crash").crash(error, request_id="req-1")
+        Observer("test-crash").exception(error, request_id="req-1")
     [line] = lines(capsys.readouterr().err)
     assert (line["error.type"], line["request_id"], line["level"]) == ("ValueError", "req-1", "ERROR")
     assert line["place"][-1].startswith("test_observability.py:")
@@ -198,6 +198,6 @@ def test_a_crash_is_told_by_its_place_not_by_its_words(capsys: pytest.CaptureFix
 
 
 def test_a_problem_is_an_error_with_its_fields(capsys: pytest.CaptureFixture[str]) -> None:
-    Observer("test-problem").problem("the store is gone", request_id="req-1")
+    Observer("test-problem").error("the store is gone", request_id="req-1")
     [line] = lines(capsys.readouterr().err)
     assert (line["level"], line["message"], line["request_id"]) == ("ERROR", "the store is gone", "req-1")

@@ -9,10 +9,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from haimaker.models import catalog as prices
-from haimaker.models.catalog import UNITS_PER_USD, Facts, facts, models, to_units
+from haimaker.models import catalog
+from haimaker.models.catalog import UNITS_PER_USD, ModelInfo, all_models, find_model, to_units
 
-NAMES = [line.split("\t")[0] for line in prices.TABLE.read_text().splitlines()[1:]]
+NAMES = [line.split("\t")[0] for line in catalog.TABLE.read_text().splitlines()[1:]]
 
 MONDAY_S = 4 * 24 * 3600
 """1970-01-05 00:00 UTC."""
@@ -26,19 +26,19 @@ def test_every_line_is_found_by_its_name_and_no_other() -> None:
     assert len(NAMES) > 3000
     for name in NAMES:
         provider, model = name.split("/", 1)
-        found = facts(provider, model)
+        found = find_model(provider, model)
         assert found is not None
         assert (found.provider, found.model) == (provider, model)
-        assert facts(provider, f"{model} ") is None
+        assert find_model(provider, f"{model} ") is None
 
 
 def test_the_table_is_sorted_and_names_only_known_rates() -> None:
     assert all(one.encode() < other.encode() for one, other in pairwise(NAMES))
     for name in NAMES:
-        found = facts(*name.split("/", 1))
+        found = find_model(*name.split("/", 1))
         assert found is not None
         for rate, usd in (*found.rates.items(), *found.off_peak_rates.items()):
-            assert prices.is_rate_name(rate), rate
+            assert catalog.is_rate_name(rate), rate
             assert to_units(usd) == Fraction(usd) * UNITS_PER_USD
             assert (to_units(usd) == 0) == (found.is_free and found.mode == "moderation"), name
 
@@ -48,12 +48,12 @@ def test_the_table_is_sorted_and_names_only_known_rates() -> None:
     [("openai", "gpt"), ("openai", ""), ("", ""), ("#", ""), ("zzz", "z"), ("openai", "\ud800"), ("openai", "a\nb")],
 )
 def test_an_unknown_name_has_no_facts(provider: str, model: str) -> None:
-    assert facts(provider, model) is None
+    assert find_model(provider, model) is None
 
 
 @given(st.text(), st.text())
 def test_any_name_can_be_asked_for(provider: str, model: str) -> None:
-    found = facts(provider, model)
+    found = find_model(provider, model)
     assert (found is not None) == (f"{provider}/{model}" in NAMES)
 
 
@@ -69,17 +69,17 @@ def test_any_name_can_be_asked_for(provider: str, model: str) -> None:
     ],
 )
 def test_only_a_fine_tuned_model_has_the_facts_of_another_name(asked: str, found: str | None) -> None:
-    known = facts("openai", asked)
+    known = find_model("openai", asked)
     assert (known and known.model) == found
 
 
 def test_models_of_a_provider_are_its_lines_without_qualifiers() -> None:
     for provider in ("openai", "azure", "azure_ai", "zai", "ai21"):
-        listed = [f"{provider}/{found.model}" for found in models(provider)]
+        listed = [f"{provider}/{found.model}" for found in all_models(provider)]
         assert listed == [name for name in NAMES if name.startswith(f"{provider}/") and "#" not in name]
         assert listed
-    assert not list(models("azur"))
-    assert facts("openai", "gpt-image-1#low/1024-x-1024") is not None
+    assert not list(all_models("azur"))
+    assert find_model("openai", "gpt-image-1#low/1024-x-1024") is not None
 
 
 @given(st.integers(0, 10**12), st.integers(-30, 20))
@@ -101,7 +101,7 @@ def test_what_is_no_amount_is_refused(text: str) -> None:
         to_units(text)
 
 
-ROW = Facts(
+ROW = ModelInfo(
     "openai",
     "gpt",
     rates={
@@ -187,7 +187,7 @@ def test_own_prices_replace_a_rate_with_its_variants_and_keep_the_others() -> No
 
 
 def test_a_model_that_is_in_no_table_can_be_given_prices() -> None:
-    unknown = Facts.unknown("vllm", "mine")
+    unknown = ModelInfo.unknown("vllm", "mine")
     assert not unknown.priced
     assert not unknown.with_prices({INPUT: "1e-6"}).priced
     assert unknown.with_prices({INPUT: 0, OUTPUT: 0}).priced
@@ -222,7 +222,7 @@ def test_prices_that_are_none_are_refused(overrides: dict[str, str | int | float
     ],
 )
 def test_priced_means_that_tokens_can_be_priced(mode: str, names: tuple[str, ...], priced: bool) -> None:
-    assert Facts("p", "m", mode=mode, rates=dict.fromkeys(names, "1")).priced is priced
+    assert ModelInfo("p", "m", mode=mode, rates=dict.fromkeys(names, "1")).priced is priced
 
 
 def test_importing_reads_no_table_and_no_number_library() -> None:
@@ -231,4 +231,4 @@ def test_importing_reads_no_table_and_no_number_library() -> None:
         "assert not haimaker.models.catalog._table.cache_info().currsize\n"
         "assert not {'decimal', 'fractions', 'numbers'} & set(sys.modules)"
     )
-    subprocess.run([sys.executable, "-c", code], check=True, cwd=Path(prices.__file__).parents[2])
+    subprocess.run([sys.executable, "-c", code], check=True, cwd=Path(catalog.__file__).parents[2])

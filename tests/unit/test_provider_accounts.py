@@ -2,7 +2,7 @@ from typing import Any
 
 import pytest
 
-from haimaker.credentials.access import access_from
+from haimaker.credentials.access import connections_from_env
 from haimaker.providers.registry import get
 from haimaker.routing.plan import ProviderAccount
 from haimaker.routing.targets import account_row
@@ -41,7 +41,7 @@ def test_where_an_account_is_and_with_which_key(
     accounts: dict[str, ProviderAccount], env: dict[str, str], expected: tuple[str, str | None] | None
 ) -> None:
     (name,) = accounts
-    found = access_from(env, accounts).get(name)
+    found = connections_from_env(env, accounts).get(name)
     assert (found and (found.base_url, found.api_key)) == expected
 
 
@@ -55,7 +55,7 @@ def test_where_an_account_is_and_with_which_key(
 )
 def test_another_region_of_bedrock(more: dict[str, Any], env: dict[str, str], expected: tuple[str, str] | None) -> None:
     accounts = account("bedrock_eu", "bedrock", AWS_REGION="eu-west-1", **more)
-    access = access_from({**AWS, **env}, accounts)
+    access = connections_from_env({**AWS, **env}, accounts)
     assert access["bedrock"].region == "us-east-1", "the provider's own stays as it is"
     found = access.get("bedrock_eu")
     if expected is None:

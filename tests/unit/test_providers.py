@@ -6,16 +6,16 @@ from pathlib import Path
 
 import pytest
 
-from haimaker.credentials.access import access_from
+from haimaker.credentials.access import connections_from_env
 from haimaker.providers.registry import INDEX, NAMES, ONLINE, SIGNED, all_providers, definition_for, find, get, may_be_on
 from scripts import provider_index
 
 SHARED = Path(__file__).resolve().parents[2] / "shared"
 LOADED = """
 import json, sys
-from haimaker.credentials.access import access_from
+from haimaker.credentials.access import connections_from_env
 from haimaker.providers import registry
-access_from(json.loads(sys.argv[1]))
+connections_from_env(json.loads(sys.argv[1]))
 modules = {module for module, _ in registry.INDEX.values()}
 print(*sorted(name for name in modules if f"haimaker.providers.{name}" in sys.modules))
 """
@@ -77,7 +77,7 @@ def test_each_variable_of_the_index_can_turn_its_provider_on(name: str) -> None:
     environment = dict.fromkeys(parts, "https://host.example") | dict.fromkeys(names, "part")
     for variable in INDEX[name][1]:
         if not variable.endswith("CREDENTIALS"):
-            assert name in access_from({**environment, variable: "https://secret.example"})
+            assert name in connections_from_env({**environment, variable: "https://secret.example"})
 
 
 def test_an_operation_or_a_family_has_a_definition_of_its_own() -> None:

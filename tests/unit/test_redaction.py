@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from haimaker.observability.redaction import BUILT_IN, LONGEST_TEXT, Redaction
+from haimaker.observability.redaction import BUILT_IN, MAX_TEXT_LENGTH, Redaction
 
 ALL = Redaction()
 KEYS = [
@@ -55,13 +55,13 @@ KEPT = [
 
 @pytest.mark.parametrize(("text", "shown"), TAKEN_OUT, ids=lambda value: value[:20])
 def test_what_is_taken_out(text: str, shown: str) -> None:
-    assert ALL.clean(f"It is {text}, you know") == f"It is {shown}, you know"
-    assert ALL.clean(text) == shown
+    assert ALL.redact(f"It is {text}, you know") == f"It is {shown}, you know"
+    assert ALL.redact(text) == shown
 
 
 @pytest.mark.parametrize("text", KEPT, ids=lambda value: value[:20])
 def test_what_only_looks_like_it_is_kept(text: str) -> None:
-    assert ALL.clean(f"It is {text}, you know") == f"It is {text}, you know"
+    assert ALL.redact(f"It is {text}, you know") == f"It is {text}, you know"
 
 
 def test_every_kind_is_tried() -> None:
@@ -70,24 +70,24 @@ def test_every_kind_is_tried() -> None:
 
 def test_only_the_kinds_that_are_named_and_patterns_of_ones_own() -> None:
     redaction = Redaction(("email",), {"ticket": r"TICKET-\d+"})
-    assert redaction.clean("ada@example.com +49 30 901820 TICKET-17") == "[email] +49 30 901820 [ticket]"
+    assert redaction.redact("ada@example.com +49 30 901820 TICKET-17") == "[email] +49 30 901820 [ticket]"
 
 
 def test_it_goes_through_all_of_a_value_and_leaves_it_as_it_was() -> None:
     value = {"messages": [{"content": [{"text": "to ada@example.com"}]}], "n": 1, "t": 0.5, "stream": True, "stop": None}
     before = json.dumps(value)
-    cleaned = ALL.clean(value)
+    cleaned = ALL.redact(value)
     assert cleaned == {"messages": [{"content": [{"text": "to [email]"}]}], "n": 1, "t": 0.5, "stream": True, "stop": None}
     assert json.dumps(value) == before
 
 
 def test_arguments_of_tools_are_read_as_what_they_are() -> None:
-    assert json.loads(ALL.clean('{"to": "ada\\u0040example.com", "n": 1}')) == {"to": "[email]", "n": 1}
-    assert ALL.clean("[not JSON ada@example.com]") == "[not JSON [email]]"
+    assert json.loads(ALL.redact('{"to": "ada\\u0040example.com", "n": 1}')) == {"to": "[email]", "n": 1}
+    assert ALL.redact("[not JSON ada@example.com]") == "[not JSON [email]]"
 
 
 def test_fields_that_hold_secrets_are_left_out_whatever_is_in_them() -> None:
-    assert ALL.clean({"api_key": "x", "Authorization": {"a": 1}, "secret": None, "max_tokens": 5}) == {
+    assert ALL.redact({"api_key": "x", "Authorization": {"a": 1}, "secret": None, "max_tokens": 5}) == {
         "api_key": "[left out]", "Authorization": "[left out]", "secret": "[left out]", "max_tokens": 5,
     }  # fmt: skip
 
@@ -96,16 +96,16 @@ def test_data_is_named_by_its_size_and_hash() -> None:
     data = bytes(range(256)) * 4
     encoded = base64.b64encode(data).decode()
     named = f"1024 bytes, sha256 {hashlib.sha256(data).hexdigest()}]"
-    assert ALL.clean(f"![x](data:image/png;base64,{encoded}) and") == f"![x]([image/png, {named}) and"
-    assert ALL.clean({"data": encoded, "raw": data}) == {"data": f"[data, {named}", "raw": f"[data, {named}"}
-    assert ALL.clean(base64.urlsafe_b64encode(data).decode()) == f"[data, {named}"
+    assert ALL.redact(f"![x](data:image/png;base64,{encoded}) and") == f"![x]([image/png, {named}) and"
+    assert ALL.redact({"data": encoded, "raw": data}) == {"data": f"[data, {named}", "raw": f"[data, {named}"}
+    assert ALL.redact(base64.urlsafe_b64encode(data).decode()) == f"[data, {named}"
 
 
 def test_a_long_text_is_cut_and_says_so() -> None:
-    text = "word " * LONGEST_TEXT
-    assert ALL.clean(text) == f"{text[:LONGEST_TEXT]} [{4 * LONGEST_TEXT} more characters]"
-    secret = "w " * (LONGEST_TEXT // 2 - 5) + "ada@example.com"
-    assert "ada" not in ALL.clean(secret + " w" * LONGEST_TEXT)
+    text = "word " * MAX_TEXT_LENGTH
+    assert ALL.redact(text) == f"{text[:MAX_TEXT_LENGTH]} [{4 * MAX_TEXT_LENGTH} more characters]"
+    secret = "w " * (MAX_TEXT_LENGTH // 2 - 5) + "ada@example.com"
+    assert "ada" not in ALL.redact(secret + " w" * MAX_TEXT_LENGTH)
 
 
 HARD = ["eyJ", "a@", "1 ", "-----BEGIN PRIVATE KEY-----", "sk-", "+1 ", "data:a/b;base64,", "DE89 ", "a.", "1.", "Bearer ", "aaaa"]
@@ -115,7 +115,7 @@ HARD = ["eyJ", "a@", "1 ", "-----BEGIN PRIVATE KEY-----", "sk-", "+1 ", "data:a/
 def test_no_text_takes_long(piece: str) -> None:
     """Most by far is milliseconds; what is not in proportion to the text would take hours."""
     started_s = time.process_time()
-    ALL.clean(piece * (100_000 // len(piece)) + "!")
+    ALL.redact(piece * (100_000 // len(piece)) + "!")
     assert time.process_time() - started_s < 30
 
 
@@ -128,5 +128,5 @@ JSONS: st.SearchStrategy[Any] = st.recursive(
 
 @given(JSONS, st.sampled_from(KEYS))
 def test_whatever_is_asked_can_be_kept_and_no_key_is_in_it(value: Any, key: str) -> None:
-    kept = json.dumps(ALL.clean({"value": value, "text": f"use {key} please"}))
+    kept = json.dumps(ALL.redact({"value": value, "text": f"use {key} please"}))
     assert key not in kept

@@ -8,9 +8,9 @@ from typing import Any, cast
 
 import pytest
 
-from haimaker.http.client import Cancel
+from haimaker.http.client import CancelToken
 from haimaker.http.errors import APIError, APITimeoutError, RateLimitError
-from haimaker.http.sse import SILENCE as COMMENT
+from haimaker.http.sse import KEEP_ALIVE
 from haimaker.http.values import Request, Response
 from haimaker.upstream import relay
 from haimaker.upstream.exchange import Exchange, Head
@@ -26,11 +26,11 @@ class Scripted:
 
     script: Script
     streams: bool = True
-    cancel: Cancel = field(default_factory=Cancel)
+    cancel: CancelToken = field(default_factory=CancelToken)
     gate: threading.Event = field(default_factory=threading.Event)
     settled: list[str] = field(default_factory=list)
     record: str | None = None
-    trials: list[Any] = field(default_factory=list)
+    attempt_logs: list[Any] = field(default_factory=list)
     given_up_for: APIError | None = None
 
     @property
@@ -136,7 +136,9 @@ def test_an_error_before_the_head_keeps_its_status(streams: bool) -> None:
     assert scripted.settled == ["cut"]
 
 
-@pytest.mark.parametrize(("streams", "filling", "media"), [(True, COMMENT, "text/event-stream"), (False, b" ", "application/json")])
+@pytest.mark.parametrize(
+    ("streams", "filling", "media"), [(True, KEEP_ALIVE, "text/event-stream"), (False, b" ", "application/json")]
+)
 def test_silence_before_the_head_is_filled(streams: bool, filling: bytes, media: str) -> None:
     scripted = Scripted(late, streams)
     response = start(scripted)
@@ -154,7 +156,7 @@ def test_an_error_after_silence_is_said_in_the_body(streams: bool) -> None:
     pieces = body(start(scripted))
     next(pieces)
     scripted.gate.set()
-    said = b"".join(pieces).replace(COMMENT, b"").strip()
+    said = b"".join(pieces).replace(KEEP_ALIVE, b"").strip()
     assert said.startswith(b'data: {"error":' if streams else b'{"error":')
     assert b"Slow down." in said
 
@@ -162,9 +164,9 @@ def test_an_error_after_silence_is_said_in_the_body(streams: bool) -> None:
 def test_silence_in_a_stream_is_filled() -> None:
     scripted = Scripted(silent_in_between)
     pieces = body(start(scripted))
-    assert [next(pieces) for _ in range(3)] == [b"a", COMMENT, COMMENT]
+    assert [next(pieces) for _ in range(3)] == [b"a", KEEP_ALIVE, KEEP_ALIVE]
     scripted.gate.set()
-    assert b"".join(pieces).replace(COMMENT, b"") == b"b"
+    assert b"".join(pieces).replace(KEEP_ALIVE, b"") == b"b"
 
 
 @pytest.mark.parametrize("script", [late, silent_in_between])
@@ -252,7 +254,7 @@ def test_what_has_come_meanwhile_is_written_at_once() -> None:
     assert done.wait(5)
     written = list(pieces)
     assert b"".join(written) == b"".join(b"%d," % number for number in range(200))
-    assert len(written) <= -(-200 // relay.MOST_JOINED) + 1
+    assert len(written) <= -(-200 // relay.MAX_JOINED) + 1
 
 
 def test_an_error_after_the_head_ends_a_stream() -> None:

@@ -11,9 +11,9 @@ from urllib.parse import urlsplit
 
 import pytest
 
-from haimaker.http.client import Cancel
-from haimaker.http.errors import BadRequestError, GatewayBusyError, tries_again, tries_next
-from haimaker.upstream import image_fetcher as remote_images
+from haimaker.http.client import CancelToken
+from haimaker.http.errors import BadRequestError, GatewayBusyError, allows_fallback, allows_retry
+from haimaker.upstream import image_fetcher
 from haimaker.upstream.image_fetcher import FetchBounds, ImageFetcher, is_public
 from haimaker.upstream.shares import Shares
 from tests.support.builders import chat_request
@@ -151,7 +151,7 @@ def test_what_is_no_image_is_refused(web: FakeUpstream, reply: Reply) -> None:
 
 
 def test_size_and_time_are_limited(web: FakeUpstream, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(remote_images, "MOST_BYTES", 20)
+    monkeypatch.setattr(image_fetcher, "MAX_BYTES", 20)
     web.answers(Reply.raw(200, PNG))
     refused(fetcher(web), f"{web.url}/large")
     web.answers(Reply.raw(200, PNG).trickled(0.1))
@@ -164,7 +164,7 @@ def test_strange_addresses_are_refused(url: str) -> None:
 
 
 def test_the_number_of_links_is_limited(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(remote_images, "MOST_IMAGES", 1)
+    monkeypatch.setattr(image_fetcher, "MAX_IMAGES", 1)
     part = {"type": "image_url", "image_url": "https://example.invalid/x.png"}
     with pytest.raises(BadRequestError, match="At most 1"):
         ImageFetcher().inlined(chat_request(messages=[{"role": "user", "content": [part, part]}]), bounds())
@@ -219,7 +219,7 @@ def test_one_deadline_holds_for_all_that_is_read(trickle: Callable[[bytes, bytes
 
 @pytest.mark.parametrize(("begin", "again"), ENDLESS)
 def test_a_fetch_ends_when_its_client_leaves(trickle: Callable[[bytes, bytes], str], begin: bytes, again: bytes) -> None:
-    url, cancel, began_s = trickle(begin, again), Cancel(), time.monotonic()
+    url, cancel, began_s = trickle(begin, again), CancelToken(), time.monotonic()
     threading.Timer(0.2, cancel.request).start()
     refused(ImageFetcher(lambda address: True, frozenset({urlsplit(url).port or 0})), url, bounds(9.0, cancel=cancel))
     assert time.monotonic() - began_s < 1.0
@@ -234,7 +234,7 @@ def test_a_look_up_that_hangs_is_left_alone_and_counts_until_it_ends(web: FakeUp
         return look_up("127.0.0.1", *rest, **named)
 
     monkeypatch.setattr(socket, "getaddrinfo", slow)
-    monkeypatch.setattr(remote_images, "LOOKUPS", Shares("look-ups", total=3, each=2))
+    monkeypatch.setattr(image_fetcher, "LOOKUPS", Shares("look-ups", total=3, each=2))
     web.answers(Reply.raw(200, PNG))
     images, port = fetcher(web), urlsplit(web.url).port
     for _ in range(2):
@@ -248,14 +248,14 @@ def test_a_look_up_that_hangs_is_left_alone_and_counts_until_it_ends(web: FakeUp
 
 
 def test_one_owner_gets_no_more_than_a_share(web: FakeUpstream, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(remote_images, "FETCHES", Shares("images", total=2, each=1))
+    monkeypatch.setattr(image_fetcher, "FETCHES", Shares("images", total=2, each=1))
     web.answers(Reply.raw(200, PNG))
     url = f"{web.url}/x"
-    with remote_images.FETCHES.hold("mallory"):
+    with image_fetcher.FETCHES.reservation("mallory"):
         with pytest.raises(GatewayBusyError) as raised:
             fetcher(web).inlined(asked(url), bounds(owner="mallory"))
         assert (raised.value.status, raised.value.headers["retry-after"]) == (429, "1")
-        assert not tries_next(raised.value)
-        assert not tries_again(raised.value)
+        assert not allows_fallback(raised.value)
+        assert not allows_retry(raised.value)
         fetcher(web).inlined(asked(url), bounds(owner="ada"))
     fetcher(web).inlined(asked(url), bounds(owner="mallory"))

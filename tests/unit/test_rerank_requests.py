@@ -12,16 +12,16 @@ from hypothesis import strategies as st
 
 from haimaker import adapters
 from haimaker.adapters import ranking
-from haimaker.credentials.access import access_from
+from haimaker.credentials.access import connections_from_env
 from haimaker.http.errors import APIError
 from haimaker.http.sse import dumps
 from haimaker.http.values import JSON, Request
-from haimaker.models.catalog import Facts, facts
+from haimaker.models.catalog import ModelInfo, find_model
 from haimaker.operations.attempt import Attempt
 from haimaker.operations.operation import Answer
 from haimaker.operations.rerank import CHUNK_TOKENS, UNIT_DOCUMENTS, RerankRequest, parse
 from haimaker.pricing import costs
-from haimaker.pricing.usage import Tokens
+from haimaker.pricing.usage import Usage
 from haimaker.providers.registry import definition_for, get
 
 MODELS = ("cohere/rerank-v3.5", "azure_ai/cohere-rerank-v4.0-pro", "bedrock/amazon.rerank-v1:0", "tei/any", "deepinfra/Qwen/any")
@@ -49,7 +49,7 @@ RANKING = "https://discoveryengine.googleapis.com/v1/projects/p/locations/global
 
 def attempt_for(name: str) -> Attempt:
     provider, _, model = name.partition("/")
-    known = facts(provider, model) or Facts.unknown(provider, model)
+    known = find_model(provider, model) or ModelInfo.unknown(provider, model)
     return Attempt("r", 0, definition_for(get(provider), model, "rerank"), model, known, region="eu-central-1")
 
 
@@ -84,18 +84,18 @@ def sent(name: str, **fields: Any) -> JSON:
     ],
 )
 def test_where_it_goes(provider: str, environment: dict[str, str], address: str) -> None:
-    access = access_from(environment)[provider].for_operation("rerank")
+    access = connections_from_env(environment)[provider].for_operation("rerank")
     attempt = attempt_for(f"{provider}/m/n")
     upstream = adapters.task("rerank", attempt).to_upstream(asked("m/n"), attempt)
     assert access.base_url + access.path_of(upstream.path, "m/n") == address
 
 
 def test_what_only_the_first_version_of_an_api_has_goes_there() -> None:
-    access = access_from({"COHERE_API_KEY": "k"})["cohere"]
+    access = connections_from_env({"COHERE_API_KEY": "k"})["cohere"]
     attempt = attempt_for("cohere/rerank-v3.5")
     upstream = adapters.task("rerank", attempt).to_upstream(asked("cohere/rerank-v3.5", max_chunks_per_doc=3), attempt)
-    assert access.at_version(upstream.version).base_url == "https://api.cohere.com/v1"
-    assert access.at_version("") == access
+    assert access.with_version(upstream.version).base_url == "https://api.cohere.com/v1"
+    assert access.with_version("") == access
 
 
 @pytest.mark.parametrize("name", MODELS)
@@ -106,9 +106,9 @@ def test_no_answer_costs_more_than_is_held(name: str, query: str, documents: lis
     sizes = [-(-len(text.encode("utf-8", "surrogatepass")) // token_bytes) for text in (query, *documents)]
     room = CHUNK_TOKENS - min(sizes[0], CHUNK_TOKENS // 2)
     chunks = sum(-(-size // room) for size in sizes[1:])
-    used = Tokens(input=sum(sizes[1:]) + sizes[0] * len(documents), queries=-(-chunks // UNIT_DOCUMENTS))
-    held = costs.most_nanousd(request.most(attempt), attempt.facts)
-    assert (costs.cost_nanousd(used, attempt.facts) or 0) <= (held or 0)
+    used = Usage(input=sum(sizes[1:]) + sizes[0] * len(documents), queries=-(-chunks // UNIT_DOCUMENTS))
+    held = costs.max_cost_nanousd(request.most(attempt), attempt.model_info)
+    assert (costs.cost_nanousd(used, attempt.model_info) or 0) <= (held or 0)
     assert used.prompt <= request.most(attempt).prompt
     assert used.queries <= request.most(attempt).queries
 
@@ -175,5 +175,5 @@ def test_botocore_takes_what_is_sent() -> None:
 )
 def test_a_model_of_bedrock_is_named_with_its_region(region: str, arn: str) -> None:
     attempt = attempt_for("bedrock/m")
-    attempt = Attempt("r", 0, attempt.provider, "m", attempt.facts, region=region)
+    attempt = Attempt("r", 0, attempt.provider, "m", attempt.model_info, region=region)
     assert arn in adapters.task("rerank", attempt).to_upstream(asked("m"), attempt).body.decode()

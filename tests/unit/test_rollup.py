@@ -11,7 +11,15 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from haimaker.aws.client import AWSClient, Credentials
-from haimaker.aws_lambda.rollup import MOST_ACTIONS, Addition, Place, Rollup, addition, groups, totals
+from haimaker.aws_lambda.rollup import (
+    MAX_ACTIONS,
+    DailyTotals,
+    RecordTotals,
+    TotalKey,
+    group_for_transactions,
+    record_totals,
+    sum_totals,
+)
 from haimaker.observability.observer import Observer
 from haimaker.store import Record, StoreUnavailable, tables
 from haimaker.validation.settings import SettingsError
@@ -29,7 +37,7 @@ def record(number, status="ok", cost=7, account="key#1", **detail):
 
 
 def change(item, name="INSERT"):
-    return {"eventName": name, "dynamodb": {"NewImage": tables.typed(tables.record_item(item))}}
+    return {"eventName": name, "dynamodb": {"NewImage": tables.to_attributes(tables.record_item(item))}}
 
 
 def event(*records):
@@ -47,7 +55,7 @@ def event(*records):
     ],
 )
 def test_a_record_adds_to_its_key_to_all_and_to_its_names(item, places):
-    found = addition(tables.record_item(item))
+    found = record_totals(tables.record_item(item))
     assert found.places == places | {("key#1", f"day#{DAY}"), ("total", f"day#{DAY}"), ("total", f"key#{DAY}#key#1")}
     assert found.amounts["cost_nanousd"] == 7
     assert found.amounts["errors"] == (item.status != "ok")
@@ -56,12 +64,12 @@ def test_a_record_adds_to_its_key_to_all_and_to_its_names(item, places):
 @given(st.lists(st.sets(st.integers(0, 300), min_size=1, max_size=90), max_size=60))
 def test_a_transaction_holds_all_that_its_records_touch_and_no_record_is_left_out(touched):
     additions = [
-        Addition(str(number), False, frozenset(Place("total", str(place)) for place in places), {"requests": 1})
+        RecordTotals(str(number), False, frozenset(TotalKey("total", str(place)) for place in places), {"requests": 1})
         for number, places in enumerate(touched)
     ]
-    found = list(groups(additions))
+    found = list(group_for_transactions(additions))
     assert [added for group in found for added in group] == additions
-    assert all(len(group) + len(totals(group)) <= MOST_ACTIONS for group in found)
+    assert all(len(group) + len(sum_totals(group)) <= MAX_ACTIONS for group in found)
 
 
 @pytest.fixture(scope="module")
@@ -75,7 +83,7 @@ def dynamo():
 
 @pytest.fixture
 def rollup(dynamo):
-    yield Rollup(dynamo, NAMES["accounts"], NAMES["records"], Observer())
+    yield DailyTotals(dynamo, NAMES["accounts"], NAMES["records"], Observer())
     for name, keys in (("accounts", ("pk", "sk")), ("records", ("id",))):
         for item in dynamo.call("Scan", {"TableName": NAMES[name]})["Items"]:
             dynamo.call("DeleteItem", {"TableName": NAMES[name], "Key": {key: item[key] for key in keys}})
@@ -83,16 +91,18 @@ def rollup(dynamo):
 
 def keep(dynamo, *records):
     for item in records:
-        dynamo.call("PutItem", {"TableName": NAMES["records"], "Item": tables.typed(tables.record_item(item))})
+        dynamo.call("PutItem", {"TableName": NAMES["records"], "Item": tables.to_attributes(tables.record_item(item))})
 
 
 def stored(dynamo):
-    items = [tables.plain(item) for item in dynamo.call("Scan", {"TableName": NAMES["accounts"]})["Items"]]
+    items = [tables.from_attributes(item) for item in dynamo.call("Scan", {"TableName": NAMES["accounts"]})["Items"]]
     return {(item.pop("pk"), item.pop("sk")): Counter(item) for item in items}
 
 
 def expected(*records):
-    return {tuple(place): amounts for place, amounts in totals(addition(tables.record_item(item)) for item in records).items()}
+    return {
+        tuple(place): amounts for place, amounts in sum_totals(record_totals(tables.record_item(item)) for item in records).items()
+    }
 
 
 def test_any_batches_with_any_repetition_give_the_exact_totals(dynamo, rollup):
@@ -123,7 +133,7 @@ def test_a_record_that_was_counted_is_still_the_same_record(dynamo, rollup):
     keep(dynamo, record(1))
     rollup.add(event(record(1)))
     item = dynamo.call("GetItem", {"TableName": NAMES["records"], "Key": {"id": {"S": "r1"}}})["Item"]
-    assert tables.record(tables.plain(item)) == record(1)
+    assert tables.record(tables.from_attributes(item)) == record(1)
 
 
 CONFLICT = (
@@ -148,7 +158,7 @@ DONE = answer(200, b"{}")
 def test_what_can_not_be_written_has_to_come_again(answers, fails):
     with scripted(*answers) as endpoint:
         client = AWSClient("dynamodb", "us-east-1", Credentials("AKID", "secret"), endpoint)
-        rollup = Rollup(client, "a", "r", Observer())
+        rollup = DailyTotals(client, "a", "r", Observer())
         if fails:
             with pytest.raises(StoreUnavailable):
                 rollup.add(event(record(1)))
@@ -160,7 +170,7 @@ def test_what_can_not_be_written_has_to_come_again(answers, fails):
 def test_the_function_builds_without_asking_anything(monkeypatch):
     monkeypatch.setattr("os.environ", {"AWS_REGION": "us-east-1", "AWS_ACCESS_KEY_ID": "AKID", "AWS_SECRET_ACCESS_KEY": "secret"})
     with pytest.raises(SettingsError, match="HAIMAKER_ACCOUNTS_TABLE"):
-        Rollup.from_environment()
+        DailyTotals.from_environment()
     os.environ.update(HAIMAKER_ACCOUNTS_TABLE="a", HAIMAKER_RECORDS_TABLE="r")
     handler = runpy.run_path(str(ROOT / "functions/rollup/app.py"))["handler"]
     assert handler({"Records": []}, None) is None

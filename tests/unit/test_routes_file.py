@@ -2,9 +2,9 @@ from pathlib import Path
 
 import pytest
 
-from haimaker.http.values import Patience
-from haimaker.routing.plan import BackOff, Config, Resting, Route, Weighted
-from haimaker.settings.gateway_toml import main, parse
+from haimaker.http.values import AttemptTimeouts
+from haimaker.routing.plan import BackOff, CircuitBreakerSettings, Config, Route, Target
+from haimaker.settings.gateway_toml import main, parse_gateway_toml
 from haimaker.settings.settings import DEFAULT_CONFIG
 from haimaker.validation.settings import SettingsError
 
@@ -12,7 +12,7 @@ HERE = Path("gateway.toml")
 
 
 def test_an_empty_file_says_nothing() -> None:
-    assert parse("", HERE) == parse("# nothing\n", HERE) == Config()
+    assert parse_gateway_toml("", HERE) == parse_gateway_toml("# nothing\n", HERE) == Config()
 
 
 def test_the_example_in_the_projects_file_is_right() -> None:
@@ -20,8 +20,8 @@ def test_the_example_in_the_projects_file_is_right() -> None:
     lines = DEFAULT_CONFIG.read_text("utf-8").splitlines()
     start = next(number for number, line in enumerate(lines) if line.startswith("# ["))
     example = [line.removeprefix("# ") for line in lines[start:] if not line.startswith(("# A price", "# What a name"))]
-    found = parse("\n".join(line for line in example if line != "#"), HERE)
-    assert found.routes["fast"].targets == (Weighted("groq/openai/gpt-oss-120b", 3), Weighted("openai/gpt-4o-mini"))
+    found = parse_gateway_toml("\n".join(line for line in example if line != "#"), HERE)
+    assert found.routes["fast"].targets == (Target("groq/openai/gpt-oss-120b", 3), Target("openai/gpt-4o-mini"))
     assert found.routes["fast"].timeout_s == 120
     assert found.base_models == {"azure/my-deployment": "gpt-4o"}
     assert found.prices == {"hosted_vllm/qwen3": {"input_cost_per_token": "0.0000001", "output_cost_per_token": "0.0000003"}}
@@ -30,9 +30,9 @@ def test_the_example_in_the_projects_file_is_right() -> None:
 def test_a_target_may_be_a_name_alone() -> None:
     first = '[routes.a]\ntargets = ["gpt-4o", {model = "demo/echo", weight = 0.5}]\nfallbacks = ["x/y"]\n'
     text = first + '[routes."x/y"]\ntargets = ["o3"]\n'
-    assert parse(text, HERE).routes == {
-        "a": Route((Weighted("gpt-4o"), Weighted("demo/echo", 0.5)), fallbacks=("x/y",)),
-        "x/y": Route((Weighted("o3"),)),
+    assert parse_gateway_toml(text, HERE).routes == {
+        "a": Route((Target("gpt-4o"), Target("demo/echo", 0.5)), fallbacks=("x/y",)),
+        "x/y": Route((Target("o3"),)),
     }
 
 
@@ -73,22 +73,22 @@ targets = ["groq/llama-3.3-70b-versatile"]
 
 
 def test_all_that_a_file_may_say() -> None:
-    found = parse(FULL, HERE)
+    found = parse_gateway_toml(FULL, HERE)
     assert found.routes["gpt-*"] == Route(
         (
-            Weighted("azure_eu/gpt-*", patience=Patience(30, 5, 8)),
-            Weighted("openai/gpt-*", patience=Patience(first_byte_s=9, between_s=8)),
+            Target("azure_eu/gpt-*", timeouts=AttemptTimeouts(30, 5, 8)),
+            Target("openai/gpt-*", timeouts=AttemptTimeouts(first_byte_s=9, between_s=8)),
         ),
         fallbacks=("fast",),
         retries=3,
         timeout_s=60,
         strategy="ordered",
-        patience=Patience(first_byte_s=9, between_s=8),
+        timeouts=AttemptTimeouts(first_byte_s=9, between_s=8),
         back_off=BackOff(0.5, 4, 0),
     )
     assert found.routes["fast"].retries == found.default.retries == 1
     assert found.routes["fast"].fallbacks == found.default.fallbacks == ("demo/echo",)
-    assert found.resting == Resting(5, 10)
+    assert found.circuit_breaker == CircuitBreakerSettings(5, 10)
     assert (found.accounts["azure_eu"].base, found.accounts["azure_eu"].settings) == ("azure", {"API_VERSION": "v1"})
     assert found.base_models == {"azure_eu/mine": "gpt-4o"}
 
@@ -146,7 +146,7 @@ ROUTE = "[routes.a]\ntargets = ['demo/echo']\n"
 )  # fmt: skip
 def test_what_is_wrong_is_named_with_its_line(text: str, said: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(SettingsError) as caught:
-        parse(text, HERE)
+        parse_gateway_toml(text, HERE)
     assert said in str(caught.value)
     assert str(caught.value).startswith("gateway.toml")
     assert "\n" not in str(caught.value)

@@ -7,10 +7,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from haimaker.http.errors import BadRequestError, NotFoundError, PermissionDeniedError
-from haimaker.http.values import Patience
+from haimaker.http.values import AttemptTimeouts
 from haimaker.models.names import is_allowed
 from haimaker.providers.registry import get
-from haimaker.routing.context import Situation
+from haimaker.routing.context import RoutingContext
 from haimaker.routing.plan import (
     HIGHEST_THROUGHPUT,
     LOWEST_COST,
@@ -21,34 +21,34 @@ from haimaker.routing.plan import (
     Plan,
     ProviderAccount,
     Route,
-    Weighted,
+    Target,
 )
-from haimaker.routing.preferences import Wishes
+from haimaker.routing.preferences import RoutingPreferences
 from haimaker.routing.router import Router
 from haimaker.routing.targets import account_row
 
-DEAR_FIRST = (Weighted("openai/gpt-4o"), Weighted("hosted_vllm/unpriced-1"), Weighted("openai/gpt-4o-mini", patience=Patience(5)))
+DEAR_FIRST = (Target("openai/gpt-4o"), Target("hosted_vllm/unpriced-1"), Target("openai/gpt-4o-mini", timeouts=AttemptTimeouts(5)))
 ROUTES = {
     "fast": Route(
-        (Weighted("groq/llama-3.3-70b-versatile", 3), Weighted("openai/gpt-4o-mini")),
+        (Target("groq/llama-3.3-70b-versatile", 3), Target("openai/gpt-4o-mini")),
         fallbacks=("mistral/mistral-small-latest", "openai/gpt-4o-mini"),
         context_window_fallbacks=("openai/gpt-4.1",),
         content_policy_fallbacks=("mistral/mistral-large-latest", "deepseek/deepseek-chat"),
         retries=5,
         timeout_s=60,
     ),
-    "chained": Route((Weighted("gpt-4o-mini"),), fallbacks=("fast", "chained")),
-    "off": Route((Weighted("deepseek/deepseek-chat"),)),
-    "gpt-4o": Route((Weighted("mistral/mistral-small-latest"),)),
+    "chained": Route((Target("gpt-4o-mini"),), fallbacks=("fast", "chained")),
+    "off": Route((Target("deepseek/deepseek-chat"),)),
+    "gpt-4o": Route((Target("mistral/mistral-small-latest"),)),
     "dear-first": Route(DEAR_FIRST, strategy=ORDERED),
     "cheap": Route(DEAR_FIRST, strategy=LOWEST_COST),
     "quick": Route(DEAR_FIRST, strategy=LOWEST_LATENCY),
     "steady": Route(DEAR_FIRST, strategy=HIGHEST_THROUGHPUT),
-    "mistral/*": Route((Weighted("mistral/*"), Weighted("openrouter/mistralai/*")), strategy=ORDERED, fallbacks=("openai/gpt-4o",)),
-    "mistral/open-*": Route((Weighted("hosted_vllm/open-*"),)),
-    "mine-*": Route((Weighted("demo/echo"),)),
-    "eu": Route((Weighted("openai_eu/gpt-4o"), Weighted("openai/gpt-4o")), strategy=ORDERED),
-    "openai/gpt-4.1": Route((Weighted("openai/gpt-4.1"), Weighted("openai/gpt-4o"))),
+    "mistral/*": Route((Target("mistral/*"), Target("openrouter/mistralai/*")), strategy=ORDERED, fallbacks=("openai/gpt-4o",)),
+    "mistral/open-*": Route((Target("hosted_vllm/open-*"),)),
+    "mine-*": Route((Target("demo/echo"),)),
+    "eu": Route((Target("openai_eu/gpt-4o"), Target("openai/gpt-4o")), strategy=ORDERED),
+    "openai/gpt-4.1": Route((Target("openai/gpt-4.1"), Target("openai/gpt-4o"))),
 }
 PRICES = {
     "hosted_vllm/*": {"input_cost_per_token": "1e-9", "output_cost_per_token": "1e-9"},
@@ -63,7 +63,7 @@ ROUTER = Router(Config(ROUTES, PRICES, accounts={"openai_eu": EU}), [*(get(name)
 
 
 def plan(model: str, allowed: tuple[str, ...] = (), request_id: str = "r", **at: Any) -> Plan:
-    return ROUTER.plan(model, Situation(request_id, 0, allowed=allowed, **at))
+    return ROUTER.plan(model, RoutingContext(request_id, 0, allowed=allowed, **at))
 
 
 def targets(model: str, allowed: tuple[str, ...] = (), request_id: str = "r", **at: Any) -> list[str]:
@@ -176,8 +176,8 @@ def test_lists_of_names_and_patterns(name: str, allowed: tuple[str, ...], expect
 
 def test_a_resting_target_comes_last_and_a_plan_replays() -> None:
     first = targets("fast")[0]
-    assert targets("fast", resting=(first,)) == [*targets("fast")[1:], first]
-    assert targets("openai/gpt-4o-mini", resting=("openai/gpt-4o-mini",)) == ["openai/gpt-4o-mini"]
+    assert targets("fast", open_circuits=(first,)) == [*targets("fast")[1:], first]
+    assert targets("openai/gpt-4o-mini", open_circuits=("openai/gpt-4o-mini",)) == ["openai/gpt-4o-mini"]
     assert all(targets("fast", request_id=str(number)) == targets("fast", request_id=str(number)) for number in range(20))
 
 
@@ -189,8 +189,8 @@ def test_each_target_comes_first_as_often_as_its_weight_says() -> None:
 @given(st.lists(st.floats(1e-6, 1e6), min_size=1, max_size=6), st.text())
 def test_every_target_of_a_route_is_in_its_plan_once(weights: list[float], request_id: str) -> None:
     names = [f"demo/m{number}" for number in range(len(weights))]
-    route = Route(tuple(Weighted(name, weight) for name, weight in zip(names, weights, strict=True)))
-    planned = Router(Config({"r": route}), [get("demo")]).plan("r", Situation(request_id, 0)).attempts
+    route = Route(tuple(Target(name, weight) for name, weight in zip(names, weights, strict=True)))
+    planned = Router(Config({"r": route}), [get("demo")]).plan("r", RoutingContext(request_id, 0)).attempts
     assert sorted(attempt.target for attempt in planned) == names
 
 
@@ -205,12 +205,12 @@ def test_every_target_of_a_route_is_in_its_plan_once(weights: list[float], reque
     ],
 )
 def test_the_deployers_price_that_names_a_model_best_wins(target: str, rate: str) -> None:
-    assert ROUTER.facts_of(target).rates["output_cost_per_token"] == rate
+    assert ROUTER.model_info_for(target).rates["output_cost_per_token"] == rate
 
 
 def test_an_unlisted_model_has_no_price_and_a_known_one_keeps_the_tables() -> None:
-    assert not ROUTER.facts_of("openai/never-heard-of").priced
-    rates = [ROUTER.facts_of(name).rates["input_cost_per_token"] for name in ("openai/gpt-4o-mini", "openai/gpt-4o")]
+    assert not ROUTER.model_info_for("openai/never-heard-of").priced
+    rates = [ROUTER.model_info_for(name).rates["input_cost_per_token"] for name in ("openai/gpt-4o-mini", "openai/gpt-4o")]
     assert all(float(low) < float(high) for low, high in pairwise(rates))
 
 
@@ -231,9 +231,9 @@ def test_what_was_measured_decides(route: str, measured: dict[str, Any], expecte
 
 
 def test_a_target_keeps_its_own_patience_and_a_request_can_only_shorten_it() -> None:
-    wishes = Wishes(patience=Patience(first_byte_s=3), timeout_s=20, retries=0)
-    found = plan("dear-first", wishes=wishes)
-    assert [attempt.patience for attempt in found.attempts] == [Patience(first_byte_s=3)] * 2 + [Patience(5, 3)]
+    preferences = RoutingPreferences(timeouts=AttemptTimeouts(first_byte_s=3), timeout_s=20, retries=0)
+    found = plan("dear-first", preferences=preferences)
+    assert [attempt.timeouts for attempt in found.attempts] == [AttemptTimeouts(first_byte_s=3)] * 2 + [AttemptTimeouts(5, 3)]
     assert (found.timeout_s, found.retries) == (20, 0)
 
 
@@ -241,56 +241,70 @@ BOTH = ["openai/gpt-4o-2024-08-06", "openai_eu/gpt-4o-2024-08-06"]
 
 
 @pytest.mark.parametrize(
-    ("model", "wishes", "expected"),
+    ("model", "preferences", "expected"),
     [
-        ("dear-first", Wishes(order=("hosted_vllm",)), ["hosted_vllm/unpriced-1", "openai/gpt-4o", "openai/gpt-4o-mini"]),
-        ("dear-first", Wishes(order=("hosted_vllm",), falls_back=False), ["hosted_vllm/unpriced-1"]),
-        ("dear-first", Wishes(falls_back=False), ["openai/gpt-4o"]),
-        ("dear-first", Wishes(only=("openai",)), ["openai/gpt-4o", "openai/gpt-4o-mini"]),
-        ("dear-first", Wishes(ignore=("openai",)), ["hosted_vllm/unpriced-1"]),
-        ("dear-first", Wishes(strategy=LOWEST_COST), ["hosted_vllm/unpriced-1", "openai/gpt-4o-mini", "openai/gpt-4o"]),
-        ("dear-first", Wishes(most_usd={"input_cost_per_token": "0.000001"}), ["hosted_vllm/unpriced-1", "openai/gpt-4o-mini"]),
-        ("dear-first", Wishes(parameters=("tools",)), ["openai/gpt-4o", "openai/gpt-4o-mini"]),
-        ("dear-first", Wishes(parameters=("seed",)), ["openai/gpt-4o", "hosted_vllm/unpriced-1", "openai/gpt-4o-mini"]),
-        ("eu", Wishes(order=("openai",)), ["openai_eu/gpt-4o", "openai/gpt-4o"]),  # an account is its provider's as well
-        ("eu", Wishes(ignore=("openai_eu",)), ["openai/gpt-4o"]),
-        ("gpt-4o-2024-08-06", Wishes(strategy=ORDERED), BOTH),  # all that list a bare name
-        ("gpt-4o-2024-08-06", Wishes(order=("openai_eu",)), BOTH[::-1]),
-        ("eu", Wishes(fallbacks=("fast", "demo/echo")), None),
-        ("fast", Wishes(fallbacks=()), None),
+        (
+            "dear-first",
+            RoutingPreferences(order=("hosted_vllm",)),
+            ["hosted_vllm/unpriced-1", "openai/gpt-4o", "openai/gpt-4o-mini"],
+        ),
+        ("dear-first", RoutingPreferences(order=("hosted_vllm",), falls_back=False), ["hosted_vllm/unpriced-1"]),
+        ("dear-first", RoutingPreferences(falls_back=False), ["openai/gpt-4o"]),
+        ("dear-first", RoutingPreferences(only=("openai",)), ["openai/gpt-4o", "openai/gpt-4o-mini"]),
+        ("dear-first", RoutingPreferences(ignore=("openai",)), ["hosted_vllm/unpriced-1"]),
+        ("dear-first", RoutingPreferences(strategy=LOWEST_COST), ["hosted_vllm/unpriced-1", "openai/gpt-4o-mini", "openai/gpt-4o"]),
+        (
+            "dear-first",
+            RoutingPreferences(max_usd={"input_cost_per_token": "0.000001"}),
+            ["hosted_vllm/unpriced-1", "openai/gpt-4o-mini"],
+        ),
+        ("dear-first", RoutingPreferences(parameters=("tools",)), ["openai/gpt-4o", "openai/gpt-4o-mini"]),
+        ("dear-first", RoutingPreferences(parameters=("seed",)), ["openai/gpt-4o", "hosted_vllm/unpriced-1", "openai/gpt-4o-mini"]),
+        (
+            "eu",
+            RoutingPreferences(order=("openai",)),
+            ["openai_eu/gpt-4o", "openai/gpt-4o"],
+        ),  # an account is its provider's as well
+        ("eu", RoutingPreferences(ignore=("openai_eu",)), ["openai/gpt-4o"]),
+        ("gpt-4o-2024-08-06", RoutingPreferences(strategy=ORDERED), BOTH),  # all that list a bare name
+        ("gpt-4o-2024-08-06", RoutingPreferences(order=("openai_eu",)), BOTH[::-1]),
+        ("eu", RoutingPreferences(fallbacks=("fast", "demo/echo")), None),
+        ("fast", RoutingPreferences(fallbacks=()), None),
     ],
 )
-def test_a_request_may_say_which_providers_it_wants(model: str, wishes: Wishes, expected: list[str] | None) -> None:
-    found = targets(model, wishes=wishes)
+def test_a_request_may_say_which_providers_it_wants(
+    model: str, preferences: RoutingPreferences, expected: list[str] | None
+) -> None:
+    found = targets(model, preferences=preferences)
     if expected is None:
         expected = [name for name in targets(model) if not name.startswith("mistral/")]
-        more = ["groq/llama-3.3-70b-versatile", "openai/gpt-4o-mini", "demo/echo"] if wishes.fallbacks else []
+        more = ["groq/llama-3.3-70b-versatile", "openai/gpt-4o-mini", "demo/echo"] if preferences.fallbacks else []
         assert sorted(found) == sorted({*expected, *more})
     else:
         assert found == expected
 
 
 @pytest.mark.parametrize(
-    ("wishes", "said"),
+    ("preferences", "said"),
     [
-        (Wishes(only=("groq",)), "the request leaves its provider out"),
-        (Wishes(ignore=("openai", "hosted_vllm")), "the request leaves its provider out"),
-        (Wishes(order=("groq",), falls_back=False), "no providers but those that it names"),
-        (Wishes(most_usd={"output_cost_per_token": "0"}), "is not known to be at most 0 USD"),
-        (Wishes(parameters=("web_search_options",)), "not known to take 'web_search_options'"),
+        (RoutingPreferences(only=("groq",)), "the request leaves its provider out"),
+        (RoutingPreferences(ignore=("openai", "hosted_vllm")), "the request leaves its provider out"),
+        (RoutingPreferences(order=("groq",), falls_back=False), "no providers but those that it names"),
+        (RoutingPreferences(max_usd={"output_cost_per_token": "0"}), "is not known to be at most 0 USD"),
+        (RoutingPreferences(parameters=("web_search_options",)), "not known to take 'web_search_options'"),
     ],
 )
-def test_a_plan_that_nothing_is_left_of_says_what_the_request_left_out(wishes: Wishes, said: str) -> None:
+def test_a_plan_that_nothing_is_left_of_says_what_the_request_left_out(preferences: RoutingPreferences, said: str) -> None:
     with pytest.raises(BadRequestError, match=said) as caught:
-        plan("dear-first", wishes=wishes)
+        plan("dear-first", preferences=preferences)
     assert (caught.value.code, caught.value.param) == ("no_target_left", "provider")
 
 
 def test_a_plan_says_why_each_target_is_where_it_is_or_is_not() -> None:
-    found = plan("fast", ("fast", "groq/*", "mistral/*", "deepseek/*"), resting=("groq/llama-3.3-70b-versatile",))
+    found = plan("fast", ("fast", "groq/*", "mistral/*", "deepseek/*"), open_circuits=("groq/llama-3.3-70b-versatile",))
     assert found.reasons["groq/llama-3.3-70b-versatile"].startswith("target of 'fast': drawn with weight 3; it keeps failing")
     assert found.reasons["mistral/mistral-small-latest"] == "fallback: number 1 as listed"
-    assert {each.target: each.code for each in found.left_out} == {
+    assert {each.target: each.code for each in found.exclusions} == {
         "openai/gpt-4o-mini": "model_not_allowed",
         "openrouter/mistralai/mistral-small-latest": "model_not_allowed",
         "openrouter/mistralai/mistral-large-latest": "model_not_allowed",
@@ -301,12 +315,12 @@ def test_a_plan_says_why_each_target_is_where_it_is_or_is_not() -> None:
 
 
 def test_what_holds_for_every_model_holds_for_one_without_a_route() -> None:
-    planned = Router(CONFIG, ROUTER.providers).plan("openai/gpt-4o-mini", Situation("r", 0)).attempts
+    planned = Router(CONFIG, ROUTER.providers).plan("openai/gpt-4o-mini", RoutingContext("r", 0)).attempts
     assert [attempt.target for attempt in planned] == ["openai/gpt-4o-mini", "groq/llama-3.3-70b-versatile"]
 
 
 def test_an_account_has_the_prices_and_rules_of_its_provider() -> None:
-    assert ROUTER.facts_of("openai_eu/gpt-4o").rates == ROUTER.facts_of("openai/gpt-4o").rates
+    assert ROUTER.model_info_for("openai_eu/gpt-4o").rates == ROUTER.model_info_for("openai/gpt-4o").rates
     [attempt] = plan("openai_eu/o3").attempts
     assert (attempt.provider.name, attempt.target) == ("openai_eu", "openai_eu/o3")
     assert attempt.provider.dialect.model_rules == get("openai").dialect.model_rules
@@ -314,6 +328,6 @@ def test_an_account_has_the_prices_and_rules_of_its_provider() -> None:
 
 @given(st.sampled_from(STRATEGIES), st.text(min_size=1), st.dictionaries(st.sampled_from(list(PREFERS_LAST)), st.floats(0, 1e6)))
 def test_every_strategy_replays_and_keeps_every_target(strategy: str, draw: str, measured: dict[str, float]) -> None:
-    at = {"wishes": Wishes(strategy=strategy), "draw": draw, "latency_ms": measured, "tokens_per_s": measured}
+    at = {"preferences": RoutingPreferences(strategy=strategy), "seed": draw, "latency_ms": measured, "tokens_per_s": measured}
     assert targets("dear-first", **at) == targets("dear-first", request_id="another", **at)
     assert sorted(targets("dear-first", **at)) == sorted(PREFERS_LAST)

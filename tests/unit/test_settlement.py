@@ -4,18 +4,18 @@ from threading import Thread
 
 import pytest
 
-from haimaker.billing.settlement import STORE_TRIES, Settlement, Trial
+from haimaker.billing.settlement import STORE_TRIES, AttemptLog, Settlement
 from haimaker.http.errors import RateLimitError
-from haimaker.models.catalog import Facts
-from haimaker.pricing.amounts import usd
-from haimaker.pricing.usage import Tokens
-from haimaker.store import Crossing, Hold, Record, Settled, StoreThrottled, StoreUnavailable
+from haimaker.models.catalog import ModelInfo
+from haimaker.pricing.amounts import to_usd
+from haimaker.pricing.usage import Usage
+from haimaker.store import Record, Reservation, Settled, SoftBudgetAlert, StoreThrottled, StoreUnavailable
 from tests.support.builders import attempt
 
-PRICED = Facts("hosted_vllm", "m", rates={"input_cost_per_token": "2e-9", "output_cost_per_token": "3e-9"})
-FREE = Facts("hosted_vllm", "m", rates={"input_cost_per_token": "0", "output_cost_per_token": "0"})
-UNKNOWN = Facts.unknown("hosted_vllm", "m")
-HOLD = Hold("req-1", "key#1", 1, 100, 10, 1_000.0, 2_000)
+PRICED = ModelInfo("hosted_vllm", "m", rates={"input_cost_per_token": "2e-9", "output_cost_per_token": "3e-9"})
+FREE = ModelInfo("hosted_vllm", "m", rates={"input_cost_per_token": "0", "output_cost_per_token": "0"})
+UNKNOWN = ModelInfo.unknown("hosted_vllm", "m")
+HOLD = Reservation("req-1", "key#1", 1, 100, 10, 1_000.0, 2_000)
 
 
 @dataclass
@@ -25,57 +25,57 @@ class Books:
     failures: list[Exception] = field(default_factory=list)
     charges: list[tuple[Record, int]] = field(default_factory=list)
 
-    def settle(self, hold: Hold, record: Record, tokens: int) -> Settled:
-        assert hold is HOLD
+    def settle(self, reservation: Reservation, record: Record, tokens: int) -> Settled:
+        assert reservation is HOLD
         if self.failures:
             raise self.failures.pop(0)
         self.charges.append((record, tokens))
-        return Settled((Crossing(hold.account_id, 9, 8),))
+        return Settled((SoftBudgetAlert(reservation.account_id, 9, 8),))
 
 
-def trial(facts: Facts, tokens: Tokens | None, estimated: bool = False) -> Trial:
-    return Trial(attempt("hosted_vllm/m", facts=facts), 1_000.0, 200, tokens=tokens, estimated=estimated)
+def attempt_log(model_info: ModelInfo, tokens: Usage | None, estimated: bool = False) -> AttemptLog:
+    return AttemptLog(attempt("hosted_vllm/m", model_info=model_info), 1_000.0, 200, tokens=tokens, estimated=estimated)
 
 
-def settlement(store: Books, trials: Sequence[Trial] = ()) -> Settlement:
-    return Settlement(store, HOLD, {"operation": "chat", "asked_model": "m"}, 1_000.0, list(trials))  # type: ignore[arg-type]
+def settlement(store: Books, attempt_logs: Sequence[AttemptLog] = ()) -> Settlement:
+    return Settlement(store, HOLD, {"operation": "chat", "asked_model": "m"}, 1_000.0, list(attempt_logs))  # type: ignore[arg-type]
 
 
-USED = Tokens(input=10, output=5, cached=2)
+USED = Usage(input=10, output=5, cached=2)
 
 
 @pytest.mark.parametrize(
-    ("trials", "cost", "told", "tokens"),
+    ("attempt_logs", "cost", "told", "tokens"),
     [
         ([], 0, 0.0, 0),
-        ([trial(PRICED, None)], 0, 0.0, 0),
-        ([trial(PRICED, USED)], 24 + 15, 39e-9, 17),
-        ([trial(PRICED, Tokens(input=1)), trial(PRICED, USED)], 2 + 39, 41e-9, 18),
-        ([trial(FREE, USED)], 0, 0.0, 17),
-        ([trial(UNKNOWN, None), trial(PRICED, USED)], 39, 39e-9, 17),
-        ([trial(UNKNOWN, USED), trial(PRICED, USED)], 0, None, 34),
+        ([attempt_log(PRICED, None)], 0, 0.0, 0),
+        ([attempt_log(PRICED, USED)], 24 + 15, 39e-9, 17),
+        ([attempt_log(PRICED, Usage(input=1)), attempt_log(PRICED, USED)], 2 + 39, 41e-9, 18),
+        ([attempt_log(FREE, USED)], 0, 0.0, 17),
+        ([attempt_log(UNKNOWN, None), attempt_log(PRICED, USED)], 39, 39e-9, 17),
+        ([attempt_log(UNKNOWN, USED), attempt_log(PRICED, USED)], 0, None, 34),
     ],
 )
-def test_the_charge_is_the_sum_of_all_attempts(trials: list[Trial], cost: int, told: float | None, tokens: int) -> None:
+def test_the_charge_is_the_sum_of_all_attempts(attempt_logs: list[AttemptLog], cost: int, told: float | None, tokens: int) -> None:
     store = Books()
-    record = settlement(store, trials).settle("ok", 1_002.5)
+    record = settlement(store, attempt_logs).settle("ok", 1_002.5)
     assert store.charges == [(record, tokens)]
     assert (record.cost_nanousd, record.detail["cost_usd"]) == (cost, told)
     assert record.detail["input_tokens"] + record.detail["output_tokens"] == tokens
     assert record.detail["duration_ms"] == 2_500
-    assert len(record.detail["attempts"]) == len(trials)
+    assert len(record.detail["attempts"]) == len(attempt_logs)
 
 
 def test_only_the_first_call_counts() -> None:
     store = Books()
-    settling = settlement(store, [trial(PRICED, USED)])
+    settling = settlement(store, [attempt_log(PRICED, USED)])
     records: list[Record] = []
     threads = [Thread(target=lambda: records.append(settling.settle("cut", 1_001.0))) for _ in range(8)]
     for thread in threads:
         thread.start()
     for thread in threads:
         thread.join()
-    settling.trials.append(trial(PRICED, USED))
+    settling.attempt_logs.append(attempt_log(PRICED, USED))
     assert settling.settle("ok", 1_009.0) is records[0]
     assert len(store.charges) == 1
     assert all(record is records[0] for record in records)
@@ -94,7 +94,7 @@ def test_a_store_that_fails_is_tried_again_and_then_left_with_the_hold(
     failures: list[Exception], charged: int, failed: bool
 ) -> None:
     store = Books(list(failures))
-    settling = settlement(store, [trial(PRICED, USED)])
+    settling = settlement(store, [attempt_log(PRICED, USED)])
     record = settling.settle("ok", 1_001.0)
     assert (len(store.charges), settling.store_failed, record.cost_nanousd) == (charged, failed, 39)
 
@@ -102,26 +102,26 @@ def test_a_store_that_fails_is_tried_again_and_then_left_with_the_hold(
 @pytest.mark.parametrize(
     ("used", "over", "unpriced", "estimated"),
     [
-        (trial(PRICED, USED), False, False, False),
-        (trial(PRICED, Tokens(input=50)), False, False, False),
-        (trial(PRICED, Tokens(input=51)), True, False, False),
-        (trial(FREE, USED), False, False, False),
+        (attempt_log(PRICED, USED), False, False, False),
+        (attempt_log(PRICED, Usage(input=50)), False, False, False),
+        (attempt_log(PRICED, Usage(input=51)), True, False, False),
+        (attempt_log(FREE, USED), False, False, False),
         (
-            trial(Facts("p", "m", rates={"input_cost_per_token": "0", "output_cost_per_token": "1e-9"}), Tokens(input=9)),
+            attempt_log(ModelInfo("p", "m", rates={"input_cost_per_token": "0", "output_cost_per_token": "1e-9"}), Usage(input=9)),
             False,
             True,
             False,
         ),
-        (trial(PRICED, USED, estimated=True), False, False, True),
+        (attempt_log(PRICED, USED, estimated=True), False, False, True),
     ],
 )
-def test_what_somebody_has_to_look_at_is_marked(used: Trial, over: bool, unpriced: bool, estimated: bool) -> None:
+def test_what_somebody_has_to_look_at_is_marked(used: AttemptLog, over: bool, unpriced: bool, estimated: bool) -> None:
     detail = settlement(Books(), [used]).settle("ok", 1_001.0).detail
     assert (detail["over_hold"], detail["unpriced"], detail["cost_estimated"]) == (over, unpriced, estimated)
 
 
 def test_a_record_tells_who_served_and_why_it_failed_but_no_message() -> None:
-    tried = trial(PRICED, None)
+    tried = attempt_log(PRICED, None)
     tried.status, tried.code = 429, "rate_limit_exceeded"
     record = settlement(Books(), [tried]).settle("error", 1_001.0, RateLimitError("the provider's own words"))
     assert (record.status, record.detail["error"], record.detail["provider"], record.detail["model"]) == (
@@ -145,10 +145,10 @@ def test_a_record_tells_who_served_and_why_it_failed_but_no_message() -> None:
     ("nanousd", "shown"), [(None, "None"), (0, "0.0"), (1, "1e-09"), (123_456_789, "0.123456789"), (4 * 10**15, "4000000.0")]
 )
 def test_usd_for_json(nanousd: int | None, shown: str) -> None:
-    assert repr(usd(nanousd)) == shown
+    assert repr(to_usd(nanousd)) == shown
 
 
 def test_a_soft_budget_that_was_reached_is_known_afterwards() -> None:
     settling = settlement(Books([StoreUnavailable("x")]))
     settling.settle("ok", 1_001.0)
-    assert settling.crossings == (Crossing("key#1", 9, 8),)
+    assert settling.alerts == (SoftBudgetAlert("key#1", 9, 8),)

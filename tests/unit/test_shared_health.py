@@ -6,13 +6,13 @@ from typing import Any
 import pytest
 
 from haimaker.routing.health import Health
-from haimaker.routing.plan import Resting
-from haimaker.routing.shared_health import KIND, READ_EVERY_S, SharedHealth, _beside
+from haimaker.routing.plan import CircuitBreakerSettings
+from haimaker.routing.shared_health import HEALTH_DOCUMENTS, READ_EVERY_S, SharedHealth, _executor
 from haimaker.store import StoreUnavailable
 from haimaker.store.sqlite import SQLiteStore
 
 NOW_S = 1_000_000.0
-RULE = Resting(failures=3, rest_s=30)
+RULE = CircuitBreakerSettings(failures=3, open_s=30)
 
 
 class Counting:
@@ -44,18 +44,18 @@ def processes(documents: Any, count: int) -> list[Health]:
 
 
 def fail(health: Health, now_s: float = NOW_S, target: str = "a/b") -> None:
-    health.failed(target, now_s, told=True)
+    health.record_failure(target, now_s, share=True)
     settle()
 
 
 def hear(health: Health, now_s: float) -> frozenset[str]:
     health.refresh(now_s)
     settle()
-    return health.resting(now_s)
+    return health.open_circuits(now_s)
 
 
 def settle() -> None:
-    _beside().submit(lambda: None).result()
+    _executor().submit(lambda: None).result()
 
 
 def test_failures_of_several_processes_add_up(documents: Any) -> None:
@@ -64,12 +64,12 @@ def test_failures_of_several_processes_add_up(documents: Any) -> None:
         assert hear(health, NOW_S) == frozenset()
         fail(health)
     assert hear(first, NOW_S + READ_EVERY_S) == {"a/b"}
-    assert not first.admits("a/b", NOW_S + READ_EVERY_S)
+    assert not first.allows_request("a/b", NOW_S + READ_EVERY_S)
 
 
 def test_a_process_that_was_served_a_moment_ago_keeps_one_failure_to_itself(documents: Any) -> None:
     (health,) = processes(documents, 1)
-    health.succeeded("a/b", NOW_S - 1)
+    health.record_success("a/b", NOW_S - 1)
     fail(health)
     assert documents.calls == []
     fail(health)
@@ -80,8 +80,8 @@ def test_nothing_is_written_while_all_is_well_and_little_read(documents: Any) ->
     (health,) = processes(documents, 1)
     for tenth in range(100):
         hear(health, NOW_S + tenth / 10)
-        health.succeeded("a/b", NOW_S + tenth / 10)
-        assert health.admits("a/b", NOW_S)
+        health.record_success("a/b", NOW_S + tenth / 10)
+        assert health.allows_request("a/b", NOW_S)
     settle()
     assert documents.calls == ["all", "all"]
 
@@ -89,7 +89,7 @@ def test_nothing_is_written_while_all_is_well_and_little_read(documents: Any) ->
 def test_who_has_no_choice_tells_nobody(documents: Any) -> None:
     (health,) = processes(documents, 1)
     for _ in range(5):
-        health.failed("a/b", NOW_S)
+        health.record_failure("a/b", NOW_S)
     settle()
     assert documents.calls == []
 
@@ -101,7 +101,7 @@ def test_after_a_rest_one_of_all_processes_tries(documents: Any) -> None:
     over_s = NOW_S + 31
     for health in others:
         hear(health, over_s)
-    assert [health.admits("a/b", over_s) for health in others].count(True) == 1
+    assert [health.allows_request("a/b", over_s) for health in others].count(True) == 1
 
 
 @pytest.mark.parametrize("well", [True, False])
@@ -112,15 +112,15 @@ def test_what_became_of_the_try_is_known_to_all(documents: Any, well: bool) -> N
     over_s = NOW_S + 31
     hear(tries, over_s)
     hear(other, over_s - 6)
-    assert tries.admits("a/b", over_s)
+    assert tries.allows_request("a/b", over_s)
     if well:
-        tries.succeeded("a/b", over_s)
+        tries.record_success("a/b", over_s)
         settle()
     else:
-        tries.failed("a/b", over_s, told=True)
+        tries.record_failure("a/b", over_s, share=True)
         settle()
     assert hear(other, over_s + 31) == (frozenset() if well else {"a/b"})
-    assert other.admits("a/b", over_s + 31) is well
+    assert other.allows_request("a/b", over_s + 31) is well
 
 
 def test_a_store_that_fails_harms_nobody(documents: Any) -> None:
@@ -129,13 +129,13 @@ def test_a_store_that_fails_harms_nobody(documents: Any) -> None:
     for _ in range(3):
         fail(health)
     assert hear(health, NOW_S) == {"a/b"}
-    health.succeeded("a/b", NOW_S)
+    health.record_success("a/b", NOW_S)
     assert hear(health, NOW_S + 100) == frozenset()
-    assert health.admits("a/b", NOW_S + 100)
+    assert health.allows_request("a/b", NOW_S + 100)
 
 
 def test_names_are_kept_as_they_are(documents: Any) -> None:
     (health,) = processes(documents, 1)
     odd = "a/\ud800 \x00"
     fail(health, target=odd)
-    assert [document.name for document in documents.all(KIND)] == [odd]
+    assert [document.name for document in documents.all(HEALTH_DOCUMENTS)] == [odd]

@@ -10,14 +10,14 @@ import botocore.awsrequest
 import pytest
 
 from haimaker.aws.client import AWSError, Credentials
-from haimaker.billing.settlement import Trial
-from haimaker.credentials.access import Access, access_from
-from haimaker.credentials.headers import headers_for
-from haimaker.http.client import Cancel, Transport
+from haimaker.billing.settlement import AttemptLog
+from haimaker.credentials.access import ProviderConnection, connections_from_env
+from haimaker.credentials.headers import auth_headers
+from haimaker.http.client import CancelToken, HTTPClient
 from haimaker.http.errors import ServiceUnavailableError
 from haimaker.http.values import JSON, Request, UpstreamRequest
 from haimaker.operations import moderations, rerank, speech
-from haimaker.pricing.usage import Tokens
+from haimaker.pricing.usage import Usage
 from haimaker.providers.registry import definition_for, get
 from haimaker.routing.health import Health
 from haimaker.upstream.call import Caller, Upstreams
@@ -60,14 +60,14 @@ def said(upstream: FakeUpstream, env: Mapping[str, str], model: str, *, stream: 
     """The text that comes back; the provider is reached as the environment says."""
     streamed = Reply.raw(200, STREAMED, {"content-type": "application/vnd.amazon.eventstream"})
     upstream.answers(streamed if stream else Reply.json(200, SAID))
-    access = access_from({"AWS_REGION": "eu-west-1", "BEDROCK_BASE_URL": upstream.url.removesuffix("/v1"), **env})
-    upstreams = Upstreams(Transport(), access, Health())
+    access = connections_from_env({"AWS_REGION": "eu-west-1", "BEDROCK_BASE_URL": upstream.url.removesuffix("/v1"), **env})
+    upstreams = Upstreams(HTTPClient(), access, Health())
     request = chat_request(model=f"bedrock/{model}", stream=stream, messages=[{"role": "user", "content": "Grüß Gott"}])
-    caller = Caller(upstreams, request, {}, time.monotonic() + 30, Cancel())
-    trial = Trial(attempt(f"bedrock/{model}"), time.time())
+    caller = Caller(upstreams, request, {}, time.monotonic() + 30, CancelToken())
+    attempt_log = AttemptLog(attempt(f"bedrock/{model}"), time.time())
     if not stream:
-        return str(caller.whole(trial)["choices"][0]["message"]["content"])
-    choices = [choice for chunk in caller.stream(trial) for choice in chunk.body["choices"]]
+        return str(caller.whole(attempt_log)["choices"][0]["message"]["content"])
+    choices = [choice for chunk in caller.stream(attempt_log) for choice in chunk.body["choices"]]
     return "".join(choice["delta"].get("content") or "" for choice in choices)
 
 
@@ -93,11 +93,11 @@ def test_what_bedrock_does_besides_is_signed_for_it(
 ) -> None:
     with FakeUpstream() as upstream:
         upstream.answers(Reply.json(200, reply))
-        access = access_from({"AWS_REGION": "eu-west-1", "BEDROCK_BASE_URL": upstream.url.removesuffix("/v1"), **KEYS})
+        access = connections_from_env({"AWS_REGION": "eu-west-1", "BEDROCK_BASE_URL": upstream.url.removesuffix("/v1"), **KEYS})
         asked = module.parse(Request("r", body=json.dumps({"model": f"bedrock/{model}", **fields}).encode()))
-        caller = TaskCaller(Upstreams(Transport(), access, Health()), asked, {}, time.monotonic() + 30, Cancel())
+        caller = TaskCaller(Upstreams(HTTPClient(), access, Health()), asked, {}, time.monotonic() + 30, CancelToken())
         row = definition_for(get("bedrock"), model, asked.endpoint)
-        assert caller.made(Trial(attempt(f"bedrock/{model}", provider=row), time.time())).body
+        assert caller.made(AttemptLog(attempt(f"bedrock/{model}", provider=row), time.time())).body
         (call,) = upstream.calls
         assert call.path == path
         assert call.headers["authorization"] == signature_of(call, Credentials(*KEYS.values()), monkeypatch)
@@ -107,14 +107,14 @@ def test_what_bedrock_does_besides_is_signed_for_it(
 def test_polly_is_called_with_a_signature_for_it(monkeypatch: pytest.MonkeyPatch) -> None:
     with FakeUpstream() as upstream:
         upstream.answers(Reply.raw(200, b"ID3", {"content-type": "audio/mpeg", "x-amzn-RequestCharacters": "2"}))
-        access = access_from({"AWS_REGION": "eu-west-1", "AWS_POLLY_BASE_URL": upstream.url.removesuffix("/v1"), **KEYS})
+        access = connections_from_env({"AWS_REGION": "eu-west-1", "AWS_POLLY_BASE_URL": upstream.url.removesuffix("/v1"), **KEYS})
         body = b'{"model": "aws_polly/neural", "input": "Hi", "voice": "alloy"}'
-        upstreams = Upstreams(Transport(), access, Health())
-        caller = TaskCaller(upstreams, speech.parse(Request("r", body=body)), {}, time.monotonic() + 30, Cancel())
+        upstreams = Upstreams(HTTPClient(), access, Health())
+        caller = TaskCaller(upstreams, speech.parse(Request("r", body=body)), {}, time.monotonic() + 30, CancelToken())
         row = definition_for(get("aws_polly"), "neural", "audio_speech")
-        trial = Trial(attempt("aws_polly/neural", provider=row), time.time())
-        assert b"".join(caller.pieces(trial).pieces) == b"ID3"
-        assert trial.tokens == Tokens(characters=2)
+        attempt_log = AttemptLog(attempt("aws_polly/neural", provider=row), time.time())
+        assert b"".join(caller.pieces(attempt_log).pieces) == b"ID3"
+        assert attempt_log.tokens == Usage(characters=2)
         (call,) = upstream.calls
         assert call.path == "/v1/speech"
         assert call.headers["authorization"] == signature_of(call, Credentials(*KEYS.values()), monkeypatch, "polly")
@@ -146,8 +146,8 @@ class Nothing:
 
 
 def test_without_credentials_another_target_may_answer() -> None:
-    access = Access("http://127.0.0.1:1", credentials=Nothing(), region="eu-west-1")
+    access = ProviderConnection("http://127.0.0.1:1", credentials=Nothing(), region="eu-west-1")
     with pytest.raises(ServiceUnavailableError) as raised:
-        headers_for(definition_for(get("bedrock"), "m"), access, UpstreamRequest("/x", b"", {}), 0)
+        auth_headers(definition_for(get("bedrock"), "m"), access, UpstreamRequest("/x", b"", {}), 0)
     assert (raised.value.code, raised.value.headers) == ("credentials_unavailable", {"retry-after": "5"})
     assert "10.0.0.1" not in str(raised.value)

@@ -23,22 +23,22 @@ from tinytag import TinyTag
 from haimaker import adapters
 from haimaker.adapters.mistral import speech as mistral
 from haimaker.adapters.speaking import CONTENT_TYPES, as_mp3, as_wav
-from haimaker.api.models import hub
-from haimaker.credentials.access import access_from
+from haimaker.api.models import public_models
+from haimaker.credentials.access import connections_from_env
 from haimaker.http.errors import BadGatewayError, BadRequestError
 from haimaker.http.values import JSON, Request, UpstreamRequest, UpstreamResponse
-from haimaker.models.catalog import Facts, facts
+from haimaker.models.catalog import ModelInfo, find_model
 from haimaker.operations.attempt import Attempt
 from haimaker.operations.operation import Sound
 from haimaker.operations.speech import SpeechRequest, parse
 from haimaker.pricing import costs
-from haimaker.pricing.usage import Tokens
+from haimaker.pricing.usage import Usage
 from haimaker.providers.common import OPENAI_VOICES
 from haimaker.providers.provider import Provider
 from haimaker.providers.registry import all_providers, definition_for, get
 from haimaker.routing.plan import Config
 from haimaker.routing.router import Router
-from haimaker.routing.targets import Targets
+from haimaker.routing.targets import TargetResolver
 from tests.wire.task_case import find_tasks, upstream_requests
 
 CASES = [case for case in find_tasks() if case.operation == "audio_speech"]
@@ -56,7 +56,7 @@ MODELS = [
     "aws_polly/neural",
     "aws_polly/long-form",
 ]
-TARGETS = Targets(Config(), all_providers())
+TARGETS = TargetResolver(Config(), all_providers())
 
 
 def asked(**fields: Any) -> SpeechRequest:
@@ -66,7 +66,7 @@ def asked(**fields: Any) -> SpeechRequest:
 
 def attempt(target: str) -> Attempt:
     name, _, model = target.partition("/")
-    return Attempt("req-1", 0, definition_for(get(name), model, "audio_speech"), model, TARGETS.facts_of(target))
+    return Attempt("req-1", 0, definition_for(get(name), model, "audio_speech"), model, TARGETS.model_info_for(target))
 
 
 def sent(request: SpeechRequest, target: str) -> UpstreamRequest:
@@ -148,16 +148,16 @@ def test_a_speed_that_a_provider_lacks_is_refused(target: str) -> None:
 )
 def test_voices_that_are_models_have_one_price_together(target: str, priced_as: str) -> None:
     name, _, model = priced_as.partition("/")
-    known = facts(name, model)
+    known = find_model(name, model)
     assert known is not None
-    assert TARGETS.facts_of(target) == known
+    assert TARGETS.model_info_for(target) == known
 
 
 def test_a_key_with_a_budget_may_use_every_model_that_speaks() -> None:
     router = Router(Config(), all_providers())
-    speaking = [shown["id"] for shown in hub(router) if shown["mode"] == "audio_speech"]
+    speaking = [shown["id"] for shown in public_models(router) if shown["mode"] == "audio_speech"]
     assert {"openai/tts-1", "aws_polly/neural", "deepgram/aura-2", "vertex_ai/chirp", "azure/tts-1"} <= set(speaking)
-    unpriced = [name for name in speaking if costs.most_nanousd(asked().most(attempt(name)), attempt(name).facts) is None]
+    unpriced = [name for name in speaking if costs.max_cost_nanousd(asked().most(attempt(name)), attempt(name).model_info) is None]
     assert unpriced == []
 
 
@@ -171,13 +171,13 @@ def test_no_answer_costs_more_than_was_held(text: str, instructions: str, speed:
     at = attempt(target)
     most = request.most(at)
     slowest_s = len(text.encode("utf-8", "surrogatepass")) / 5 / min(1, speed) + 60
-    tokens = Tokens(
+    tokens = Usage(
         input=data.draw(st.integers(0, len((text + instructions).encode("utf-8", "surrogatepass")) + 64)),
-        output_audio=data.draw(st.integers(0, min(int(slowest_s * 25), at.facts.max_output_tokens or 10**9))),
+        output_audio=data.draw(st.integers(0, min(int(slowest_s * 25), at.model_info.max_output_tokens or 10**9))),
         characters=data.draw(st.integers(1, sum(6 if letter in "&<>\"'" else 2 if ord(letter) > 127 else 1 for letter in text))),
     )
-    held = costs.most_nanousd(most, at.facts) or 0
-    billed = [costs.cost_nanousd(used, at.facts) for used in (tokens, request.estimate(at))]
+    held = costs.max_cost_nanousd(most, at.model_info) or 0
+    billed = [costs.cost_nanousd(used, at.model_info) for used in (tokens, request.estimate(at))]
     assert all(cost is not None and cost <= held for cost in billed)
 
 
@@ -205,7 +205,7 @@ def test_no_answer_of_any_shape_is_our_defect(raw: bytes, kind: str, target: str
     adapter: Any = adapters.find(request, at)
     sound = adapter.from_pieces(UpstreamResponse(200, {"content-type": kind}, iter([raw])), request, at)
     with suppress(BadGatewayError):
-        assert all(isinstance(piece, bytes | Tokens) for piece in sound.pieces)
+        assert all(isinstance(piece, bytes | Usage) for piece in sound.pieces)
 
 
 @given(st.lists(st.floats(-1, 1, width=32), max_size=50), st.lists(st.integers(0, 200), max_size=5))
@@ -218,20 +218,20 @@ def test_floats_become_integers_however_they_are_split(samples: list[float], cut
 
 @pytest.mark.parametrize("rate", [16_000, 24_000])
 def test_samples_become_a_file_that_plays(rate: int) -> None:
-    pieces: list[bytes | Tokens] = [b"", Tokens(characters=1), b"\x01\x00", b"\x02\x00"]
+    pieces: list[bytes | Usage] = [b"", Usage(characters=1), b"\x01\x00", b"\x02\x00"]
     made = list(as_wav(Sound("audio/pcm", iter(pieces)), rate).pieces)
     file = b"".join(piece for piece in made if isinstance(piece, bytes))
     with wave.open(io.BytesIO(file)) as spoken:
         assert (spoken.getframerate(), spoken.getnchannels(), spoken.getsampwidth()) == (rate, 1, 2)
         assert spoken.readframes(2) == b"\x01\x00\x02\x00"
-    assert Tokens(characters=1) in made
+    assert Usage(characters=1) in made
 
 
 @pytest.mark.parametrize("size", [1, 999, 10**6])
 def test_samples_become_an_mp3_as_long_as_they_are(size: int) -> None:
     """The encoder adds a little silence, and rounds up to a frame."""
     samples = struct.pack("<24000h", *(8_000 * (1 if at // 50 % 2 else -1) for at in range(24_000)))
-    pieces: Iterator[bytes | Tokens] = iter([samples[start : start + size] for start in range(0, len(samples), size)])
+    pieces: Iterator[bytes | Usage] = iter([samples[start : start + size] for start in range(0, len(samples), size)])
     sound = as_mp3(Sound("audio/pcm", pieces))
     made = b"".join(piece for piece in sound.pieces if isinstance(piece, bytes))
     found = TinyTag.get(file_obj=io.BytesIO(made))
@@ -242,10 +242,10 @@ def test_samples_become_an_mp3_as_long_as_they_are(size: int) -> None:
 def test_cloud_text_to_speech_has_an_address_of_its_own_unless_the_deployer_gives_one() -> None:
     env = {"VERTEX_AI_PROJECT": "p", "VERTEX_AI_ACCESS_TOKEN": "t"}
     chirp, gemini = (definition_for(get("vertex_ai"), model, "audio_speech") for model in ("chirp", "gemini-3.8-flash-tts"))
-    usual = access_from(env)["vertex_ai"]
+    usual = connections_from_env(env)["vertex_ai"]
     assert address(usual, chirp) == "https://texttospeech.googleapis.com/v1"
     assert address(usual, gemini) == "https://us-central1-aiplatform.googleapis.com/v1/projects/p/locations/us-central1"
-    given = access_from({**env, "VERTEX_AI_BASE_URL": "http://localhost:1/x"})["vertex_ai"]
+    given = connections_from_env({**env, "VERTEX_AI_BASE_URL": "http://localhost:1/x"})["vertex_ai"]
     assert {address(given, row) for row in (chirp, gemini)} == {"http://localhost:1/x"}
 
 
@@ -262,16 +262,16 @@ def address(access: Any, row: Provider) -> str:
 )
 def test_azure_speaks_in_versions_that_have_speech(version: dict[str, str], place: str) -> None:
     env = {"AZURE_API_KEY": "k", "AZURE_OPENAI_ENDPOINT": "https://r.openai.azure.com", **version}
-    access = access_from(env)["azure"].for_operation(
+    access = connections_from_env(env)["azure"].for_operation(
         "audio_speech", definition_for(get("azure"), "my-tts", "audio_speech").endpoint.base_url
     )
     assert access.path_of("/audio/speech", "my-tts") == place
 
 
 def test_a_model_of_no_known_price_is_counted_by_characters() -> None:
-    at = replace(attempt("openai/tts-1"), facts=Facts.unknown("openai", "new"))
-    assert asked(input="Hé").most(at) == Tokens(characters=3)
-    assert asked(input="Hé").estimate(at) == asked(input="Hé").spent(at) == Tokens(characters=2)
+    at = replace(attempt("openai/tts-1"), model_info=ModelInfo.unknown("openai", "new"))
+    assert asked(input="Hé").most(at) == Usage(characters=3)
+    assert asked(input="Hé").estimate(at) == asked(input="Hé").spent(at) == Usage(characters=2)
 
 
 @pytest.mark.parametrize("voice", [".", ".."])

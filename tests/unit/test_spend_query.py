@@ -2,7 +2,7 @@
 
 import pytest
 
-from haimaker.api.spend_filters import Filter, Page, Span, grouping
+from haimaker.api.spend_filters import DateRange, Filter, Page, grouping
 from haimaker.http.errors import BadRequestError
 from haimaker.http.values import Request
 from haimaker.store import Record
@@ -31,19 +31,19 @@ def asked(**query: str) -> Request:
     ],
 )
 def test_a_date_is_a_utc_day_and_its_end_the_days_end(query, since_s, until_s):
-    assert Span.of(asked(**query), NOW_S) == (since_s, until_s)
+    assert DateRange.from_request(asked(**query), NOW_S) == (since_s, until_s)
 
 
 def test_one_accounts_records_are_asked_for_from_the_first_on():
-    assert Span.of(asked(), NOW_S, everything=True).since_s == 0
+    assert DateRange.from_request(asked(), NOW_S, everything=True).since_s == 0
 
 
 @pytest.mark.parametrize(
     ("span", "days"),
     [
-        (Span(TODAY_S, TODAY_S + DAY_S), ("2026-09-21", "2026-09-21")),
-        (Span(TODAY_S, TODAY_S + DAY_S + 1), ("2026-09-21", "2026-09-22")),
-        (Span(TODAY_S - 1, TODAY_S + 1), ("2026-09-20", "2026-09-21")),
+        (DateRange(TODAY_S, TODAY_S + DAY_S), ("2026-09-21", "2026-09-21")),
+        (DateRange(TODAY_S, TODAY_S + DAY_S + 1), ("2026-09-21", "2026-09-22")),
+        (DateRange(TODAY_S - 1, TODAY_S + 1), ("2026-09-20", "2026-09-21")),
     ],
 )
 def test_the_days_of_a_span(span, days):
@@ -59,7 +59,7 @@ def test_the_days_of_a_span(span, days):
     ],
 )
 def test_pages(query, page):
-    assert Page.of(asked(**query)) == page
+    assert Page.from_request(asked(**query)) == page
 
 
 @pytest.mark.parametrize(
@@ -78,10 +78,10 @@ def test_groups(text, found):
 
 
 READERS = {
-    "span": lambda request: Span.of(request, NOW_S),
-    "days": lambda request: Span.of(request, NOW_S).days(),
-    "page": Page.of,
-    "filter": Filter.of,
+    "span": lambda request: DateRange.from_request(request, NOW_S),
+    "days": lambda request: DateRange.from_request(request, NOW_S).days(),
+    "page": Page.from_request,
+    "filter": Filter.from_request,
     "grouping": grouping,
 }
 
@@ -139,6 +139,6 @@ DETAIL = {
 )
 def test_filters(query, found):
     record = Record("r", "key#1", NOW_S, "cut", 7, DETAIL)
-    assert Filter.of(asked(**query)).has(record) is found
+    assert Filter.from_request(asked(**query)).matches(record) is found
     lost = Record("r", "key#1", NOW_S, "lost", 7, {"deadline_s": 1})
-    assert Filter.of(asked(**query)).has(lost) is (not set(query) - {"unknown"})
+    assert Filter.from_request(asked(**query)).matches(lost) is (not set(query) - {"unknown"})

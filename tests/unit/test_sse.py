@@ -6,8 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from haimaker.http.sse import DONE, SILENCE, decode, dumps, encode, encode_error
-from haimaker.http.values import Chunk, Event
+from haimaker.http.sse import DONE, KEEP_ALIVE, decode, dumps, encode, encode_error
+from haimaker.http.values import Event, StreamEvent
 
 STREAMS = [
     (b"", []),
@@ -91,14 +91,14 @@ json_values = st.recursive(
 
 @given(st.lists(st.dictionaries(st.text(), json_values, max_size=3), max_size=4))
 def test_what_is_encoded_is_decoded(bodies: list[dict[str, object]]) -> None:
-    raw = b"".join(encode(Chunk(body)) + SILENCE for body in bodies) + DONE
+    raw = b"".join(encode(StreamEvent(body)) + KEEP_ALIVE for body in bodies) + DONE
     *events, done = decode([raw])
     assert [json.loads(event.data) for event in events] == bodies
     assert done == Event(b"[DONE]")
 
 
 def test_a_chunk_that_was_not_edited_keeps_its_bytes() -> None:
-    assert encode(Chunk({"a": 1.0}, b'{ "a":1.0e0 }')) == b'data: { "a":1.0e0 }\n\n'
+    assert encode(StreamEvent({"a": 1.0}, b'{ "a":1.0e0 }')) == b'data: { "a":1.0e0 }\n\n'
     assert encode_error({"error": {"message": "ü"}}) == 'data: {"error":{"message":"ü"}}\n\n'.encode()
 
 

@@ -8,12 +8,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from haimaker import adapters
-from haimaker.credentials.access import access_from
-from haimaker.http import multipart as multipart_form
+from haimaker.credentials.access import connections_from_env
+from haimaker.http import multipart
 from haimaker.http.errors import BadRequestError
-from haimaker.http.multipart import File
+from haimaker.http.multipart import UploadedFile
 from haimaker.http.values import Request
-from haimaker.models.catalog import Facts, facts
+from haimaker.models.catalog import ModelInfo, find_model
 from haimaker.operations import transcripts
 from haimaker.operations.attempt import Attempt
 from haimaker.operations.transcriptions import TranscriptionRequest, parse_transcription, parse_translation
@@ -39,7 +39,7 @@ VERTEX = {"VERTEX_AI_PROJECT": "p", "VERTEX_AI_ACCESS_TOKEN": "t"}
 
 def attempt_for(name: str) -> Attempt:
     provider, _, model = name.partition("/")
-    known = facts(provider, model)
+    known = find_model(provider, model)
     assert known is not None
     return Attempt("r", 0, definition_for(get(provider), model, "audio_transcriptions"), model, known)
 
@@ -49,7 +49,7 @@ def asked(seconds: float = 0.5, **fields: Any) -> TranscriptionRequest:
 
 
 def request(fields: list[tuple[str, str]], data: bytes) -> Request:
-    content_type, body = multipart_form.encode(fields, [("file", File("a.wav", "audio/wav", data))])
+    content_type, body = multipart.encode(fields, [("file", UploadedFile("a.wav", "audio/wav", data))])
     return Request("r", {"content-type": content_type}, body)
 
 
@@ -58,14 +58,14 @@ def request(fields: list[tuple[str, str]], data: bytes) -> Request:
 def test_no_answer_costs_more_than_is_held(name: str, seconds: float, words: int, prompt: str) -> None:
     """A sound is billed by the second, or as 32 tokens a second and nine for each that is said in it."""
     attempt, task = attempt_for(name), asked(seconds, prompt=prompt)
-    held = costs.most_nanousd(task.most(attempt), attempt.facts)
+    held = costs.max_cost_nanousd(task.most(attempt), attempt.model_info)
     whole = int(seconds) + 1
     heard, written = 32 * whole, len(prompt.encode("utf-8", "surrogatepass"))
     details = {"audio_tokens": heard, "text_tokens": written}
     counted = {"type": "tokens", "input_tokens": heard + written, "input_token_details": details, "output_tokens": words * whole}
     for used in (counted, {"type": "duration", "seconds": whole}, None):
         tokens = task.spent(used, None, attempt) or task.estimate(attempt)
-        cost = costs.cost_nanousd(tokens, attempt.facts)
+        cost = costs.cost_nanousd(tokens, attempt.model_info)
         assert None not in (held, cost)
         assert cost <= held
 
@@ -96,21 +96,21 @@ def test_no_answer_costs_more_than_is_held(name: str, seconds: float, words: int
 def test_what_an_answer_cost(name: str, used: Any, duration: Any, nanousd: int | None) -> None:
     attempt = attempt_for(name)
     tokens = asked().spent(used, duration, attempt)
-    assert (costs.cost_nanousd(tokens, attempt.facts) if tokens else None) == nanousd
+    assert (costs.cost_nanousd(tokens, attempt.model_info) if tokens else None) == nanousd
 
 
 def test_a_model_without_a_price_is_known_to_have_none() -> None:
     attempt = Attempt(
-        "r", 0, definition_for(get("hosted_vllm"), "m", "audio_transcriptions"), "m", Facts.unknown("hosted_vllm", "m")
+        "r", 0, definition_for(get("hosted_vllm"), "m", "audio_transcriptions"), "m", ModelInfo.unknown("hosted_vllm", "m")
     )
-    assert costs.most_nanousd(asked().most(attempt), attempt.facts) is None
+    assert costs.max_cost_nanousd(asked().most(attempt), attempt.model_info) is None
 
 
 def test_speakers_cost_more_where_their_vendor_says_so() -> None:
     attempt = attempt_for("fireworks_ai/whisper-v3-turbo")
     plain, parted = (asked(10, **fields).spent(None, 10, attempt) for fields in ({}, {"diarize": "true"}))
-    assert costs.cost_nanousd(plain or usage.Tokens(), attempt.facts) == 150_000
-    assert costs.cost_nanousd(parted or usage.Tokens(), attempt.facts) == 210_000
+    assert costs.cost_nanousd(plain or usage.Usage(), attempt.model_info) == 150_000
+    assert costs.cost_nanousd(parted or usage.Usage(), attempt.model_info) == 210_000
 
 
 def test_channels_are_billed_where_each_is_heard() -> None:
@@ -147,7 +147,7 @@ WORDS = [
 def test_where_a_model_hears(name: str, env: dict[str, str], address: str) -> None:
     provider, _, model = name.partition("/")
     row = definition_for(get(provider), model, "audio_transcriptions")
-    assert access_from(env)[provider].for_operation("audio_transcriptions", row.endpoint.base_url).base_url == address
+    assert connections_from_env(env)[provider].for_operation("audio_transcriptions", row.endpoint.base_url).base_url == address
 
 
 def test_words_become_segments() -> None:

@@ -4,16 +4,16 @@ from typing import Any
 import pytest
 
 from haimaker.content import transcript
-from haimaker.content.transcript import Transcript, folded
+from haimaker.content.transcript import Conversation, merge_chunks
 from haimaker.observability.redaction import Redaction
 from tests.support import builders
 
 
 def kept(*pieces: bytes, asked: dict[str, Any] | None = None) -> dict[str, Any]:
-    done: list[Transcript] = []
-    heard = Transcript(asked or {"messages": []}, Redaction(), done.append)
+    done: list[Conversation] = []
+    heard = Conversation(asked or {"messages": []}, Redaction(), done.append)
     items = ["a head", *pieces]
-    assert list(heard.heard(iter(items))) == items
+    assert list(heard.tee(iter(items))) == items
     heard.end(builders.record())
     assert done == [heard]
     return heard.entry()
@@ -52,7 +52,7 @@ def test_other_answers(pieces: tuple[bytes, ...], response: Any) -> None:
 
 
 def test_what_is_too_long_is_not_kept_to_its_end(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(transcript, "MOST_BYTES", 10)
+    monkeypatch.setattr(transcript, "MAX_BYTES", 10)
     entry = kept(b"\xff2345678", b"90abc")
     assert (entry["truncated"], entry["response"]["bytes"]) == (True, 13)
 
@@ -76,7 +76,7 @@ def test_folding_chunks_gives_the_whole_answer() -> None:
         None,
         "odd",
     ]
-    assert folded(events) == {
+    assert merge_chunks(events) == {
         "id": "c",
         "usage": {"total_tokens": 3},
         "choices": [
@@ -94,5 +94,5 @@ def test_folding_chunks_gives_the_whole_answer() -> None:
             {"index": 1, "finish_reason": "stop", "message": {"role": "assistant", "content": "Bye"}},
         ],
     }
-    assert folded([chunk(0, text="a"), chunk(0, text="b")])["choices"] == [{"index": 0, "text": "ab"}]
-    assert folded([{"type": "delta"}, {"type": "done", "text": "all"}]) == {"type": "done", "text": "all"}
+    assert merge_chunks([chunk(0, text="a"), chunk(0, text="b")])["choices"] == [{"index": 0, "text": "ab"}]
+    assert merge_chunks([{"type": "delta"}, {"type": "done", "text": "all"}]) == {"type": "done", "text": "all"}

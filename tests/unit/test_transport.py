@@ -12,8 +12,8 @@ from typing import Any
 
 import pytest
 
-from haimaker.http import client as transport
-from haimaker.http.client import Cancel, Cancelled, Timeouts, Transport, TransportError
+from haimaker.http import client as http_client
+from haimaker.http.client import Cancelled, CancelToken, HTTPClient, Timeouts, TransportError
 from haimaker.http.values import UpstreamRequest, UpstreamResponse
 from tests.support.fake_upstream import FakeUpstream, Gate, Pause, Reply
 from tests.support.loopback import full_queue, plain_server, tls_server
@@ -29,25 +29,25 @@ def upstream() -> Iterator[FakeUpstream]:
         yield server
 
 
-def send(sender: Transport, url: str, timeouts: Timeouts = PATIENT, cancel: Cancel | None = None) -> UpstreamResponse:
-    return sender.send(REQUEST, url, {"authorization": "Bearer k"}, timeouts, cancel or Cancel())
+def send(sender: HTTPClient, url: str, timeouts: Timeouts = PATIENT, cancel: CancelToken | None = None) -> UpstreamResponse:
+    return sender.send(REQUEST, url, {"authorization": "Bearer k"}, timeouts, cancel or CancelToken())
 
 
-def read(sender: Transport, url: str, timeouts: Timeouts = PATIENT) -> bytes:
+def read(sender: HTTPClient, url: str, timeouts: Timeouts = PATIENT) -> bytes:
     return b"".join(send(sender, url, timeouts).pieces)
 
 
-def failure(url: str, timeouts: Timeouts = PATIENT, cancel: Cancel | None = None) -> TransportError:
+def failure(url: str, timeouts: Timeouts = PATIENT, cancel: CancelToken | None = None) -> TransportError:
     """The error of a call that is read to its end. Its words name no address."""
     with pytest.raises(TransportError) as caught:
-        list(send(Transport(), url, timeouts, cancel).pieces)
+        list(send(HTTPClient(), url, timeouts, cancel).pieces)
     assert not any(part in str(caught.value) for part in ("127.0.0.1", "localhost", url.rpartition(":")[2], "invalid", "http"))
     return caught.value
 
 
 def test_what_is_sent_and_what_comes_back(upstream: FakeUpstream) -> None:
     upstream.answers(Reply.raw(418, b"tea", {"X-Pot": "Round"}))
-    answer = send(Transport(), upstream.url + "/")
+    answer = send(HTTPClient(), upstream.url + "/")
     assert (answer.status, answer.headers["x-pot"], b"".join(answer.pieces)) == (418, "Round", b"tea")
     [call] = upstream.calls
     assert (call.method, call.path, call.body) == ("POST", "/v1/chat/completions", REQUEST.body)
@@ -59,7 +59,7 @@ def test_what_is_sent_and_what_comes_back(upstream: FakeUpstream) -> None:
 def test_pieces_are_told_as_they_come(upstream: FakeUpstream) -> None:
     gate = upstream.gate()
     upstream.answers(Reply.sse([EVENTS[0], gate, EVENTS[1]], done=False))
-    pieces = send(Transport(), upstream.url).pieces
+    pieces = send(HTTPClient(), upstream.url).pieces
     assert next(pieces) == b'data: {"n":0}\n\n'
     gate.open()
     assert b"".join(pieces) == b'data: {"n":1}\n\n'
@@ -78,7 +78,7 @@ def test_pieces_are_told_as_they_come(upstream: FakeUpstream) -> None:
 )
 def test_a_connection_is_used_again(upstream: FakeUpstream, reply: Reply, connections: list[int]) -> None:
     upstream.answers(reply)
-    sender = Transport()
+    sender = HTTPClient()
     for _ in range(3):
         read(sender, upstream.url)
     assert [call.connection for call in upstream.calls] == connections
@@ -87,7 +87,7 @@ def test_a_connection_is_used_again(upstream: FakeUpstream, reply: Reply, connec
 def test_a_stream_left_after_its_last_event_gives_its_connection_back(upstream: FakeUpstream) -> None:
     """A reader stops at [DONE], before the end of the body."""
     upstream.answers(Reply.sse(EVENTS))
-    sender = Transport()
+    sender = HTTPClient()
     for _ in range(2):
         pieces: Any = send(sender, upstream.url).pieces
         while b"[DONE]" not in next(pieces):
@@ -98,7 +98,7 @@ def test_a_stream_left_after_its_last_event_gives_its_connection_back(upstream: 
 
 def test_a_stream_left_in_the_middle_closes_its_connection(upstream: FakeUpstream) -> None:
     upstream.answers(Reply.sse([EVENTS[0], upstream.gate(), EVENTS[1]]), Reply.json(200, {}))
-    sender = Transport()
+    sender = HTTPClient()
     pieces: Any = send(sender, upstream.url).pieces
     next(pieces)
     pieces.close()
@@ -109,7 +109,7 @@ def test_a_stream_left_in_the_middle_closes_its_connection(upstream: FakeUpstrea
 
 def test_a_kept_connection_that_died_is_replaced(upstream: FakeUpstream) -> None:
     upstream.answers(Reply.raw(200, b"1"), Reply.hangup(), Reply.raw(200, b"2"))
-    sender = Transport()
+    sender = HTTPClient()
     assert [read(sender, upstream.url) for _ in range(2)] == [b"1", b"2"]
     assert [call.connection for call in upstream.calls] == [1, 1, 2]
 
@@ -117,8 +117,8 @@ def test_a_kept_connection_that_died_is_replaced(upstream: FakeUpstream) -> None
 def test_an_old_idle_connection_is_not_trusted(upstream: FakeUpstream, monkeypatch: pytest.MonkeyPatch) -> None:
     """A function that was frozen may wake with one that died without a word, on which it would wait for its whole time."""
     upstream.answers(Reply.json(200, {}))
-    sender = Transport()
-    for later_s in (0, transport.IDLE_S - 1, 2 * transport.IDLE_S):
+    sender = HTTPClient()
+    for later_s in (0, http_client.IDLE_S - 1, 2 * http_client.IDLE_S):
         monkeypatch.setattr(time, "time", lambda now_s=later_s: now_s)
         read(sender, upstream.url)
     assert [call.connection for call in upstream.calls] == [1, 1, 2]
@@ -132,10 +132,10 @@ def test_a_new_connection_that_dies_is_not_tried_again(upstream: FakeUpstream, r
 
 
 def test_no_more_connections_are_kept_than_the_bound(upstream: FakeUpstream, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(transport, "IDLE_CONNECTIONS", 2)
+    monkeypatch.setattr(http_client, "IDLE_CONNECTIONS", 2)
     gate = upstream.gate()
     upstream.answers(Reply.json(200, {}).after(gate))
-    sender = Transport()
+    sender = HTTPClient()
     threads = [threading.Thread(target=read, args=(sender, upstream.url)) for _ in range(4)]
     for thread in threads:
         thread.start()
@@ -172,7 +172,7 @@ TEXT = b"Bern " * 50_000
 )
 def test_what_was_compressed_unasked_is_inflated(upstream: FakeUpstream, encoding: str, body: bytes) -> None:
     upstream.answers(Reply.raw(200, body, {"content-encoding": encoding}))
-    assert read(Transport(), upstream.url) == (TEXT if body else b"")
+    assert read(HTTPClient(), upstream.url) == (TEXT if body else b"")
 
 
 @pytest.mark.parametrize("body", [b"not gzip", gzip.compress(TEXT)[:200]], ids=["junk", "half"])
@@ -203,7 +203,7 @@ def test_a_silent_provider_times_out(upstream: FakeUpstream, timeouts: Timeouts,
 )
 def test_a_call_is_given_up_from_another_thread(upstream: FakeUpstream, reply: Callable[[Gate], Reply]) -> None:
     upstream.answers(reply(upstream.gate()))
-    cancel, errors = Cancel(), []
+    cancel, errors = CancelToken(), []
 
     def call() -> None:
         errors.append(failure(upstream.url, cancel=cancel))
@@ -219,7 +219,7 @@ def test_a_call_is_given_up_from_another_thread(upstream: FakeUpstream, reply: C
 
 
 def test_a_call_given_up_before_it_began_sends_nothing(upstream: FakeUpstream) -> None:
-    cancel = Cancel()
+    cancel = CancelToken()
     cancel.request()
     error = failure(upstream.url, cancel=cancel)
     assert isinstance(error, Cancelled)
@@ -229,7 +229,7 @@ def test_a_call_given_up_before_it_began_sends_nothing(upstream: FakeUpstream) -
 def test_a_call_given_up_while_it_connects_sends_nothing() -> None:
     """A server whose queue is full does not answer; the call ends with its time to connect."""
     with full_queue() as url:
-        cancel = Cancel()
+        cancel = CancelToken()
         threading.Timer(0.05, cancel.request).start()
         error = failure(url, Timeouts(0.3, 5, 5), cancel)
     assert isinstance(error, Cancelled)
@@ -237,7 +237,7 @@ def test_a_call_given_up_while_it_connects_sends_nothing() -> None:
 
 
 def test_a_cancel_wakes_who_sleeps_and_comes_once() -> None:
-    cancel = Cancel()
+    cancel = CancelToken()
     threading.Timer(0.05, cancel.request).start()
     cancel.sleep(30)
     assert cancel.requested

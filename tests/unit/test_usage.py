@@ -5,17 +5,17 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from haimaker.models.catalog import UNITS_PER_USD, Facts
+from haimaker.models.catalog import UNITS_PER_USD, ModelInfo
 from haimaker.pricing import usage
 from haimaker.pricing.costs import INPUT_RATES, OUTPUT_RATES, cost_nanousd
-from haimaker.pricing.usage import Tokens, from_openai, to_openai
+from haimaker.pricing.usage import Usage, from_openai, to_openai
 
 PROMPT = tuple(INPUT_RATES)
 COMPLETION = tuple(OUTPUT_RATES)
-PRICED = Facts("p", "m", rates={"input_cost_per_token": "0.000001", "output_cost_per_token": "0.00001"})
+PRICED = ModelInfo("p", "m", rates={"input_cost_per_token": "0.000001", "output_cost_per_token": "0.00001"})
 
 counts = st.integers(0, 300_000)
-tokens = st.builds(Tokens, **dict.fromkeys((*PROMPT, *COMPLETION), counts), web_searches=st.integers(0, 9), citations=counts)
+tokens = st.builds(Usage, **dict.fromkeys((*PROMPT, *COMPLETION), counts), web_searches=st.integers(0, 9), citations=counts)
 
 
 def usd(text: str) -> int:
@@ -30,57 +30,57 @@ def openai(prompt: Any, completion: Any, read: Any = None, made: Any = None, **o
 @pytest.mark.parametrize(
     ("body", "expected"),
     [
-        (openai(10, 5), Tokens(input=10, output=5)),
-        (openai(10, 5, total_tokens=15, prompt_tokens_details=None), Tokens(input=10, output=5)),
-        (openai(10, 5, {"cached_tokens": 4, "audio_tokens": 3}), Tokens(input=3, cached=4, input_audio=3, output=5)),
-        (openai(10, 5, {"cached_tokens": None, "image_tokens": 10}), Tokens(input_image=10, output=5)),
+        (openai(10, 5), Usage(input=10, output=5)),
+        (openai(10, 5, total_tokens=15, prompt_tokens_details=None), Usage(input=10, output=5)),
+        (openai(10, 5, {"cached_tokens": 4, "audio_tokens": 3}), Usage(input=3, cached=4, input_audio=3, output=5)),
+        (openai(10, 5, {"cached_tokens": None, "image_tokens": 10}), Usage(input_image=10, output=5)),
         (openai(10, 9, {}, {"reasoning_tokens": 4, "audio_tokens": 2, "image_tokens": 1, "accepted_prediction_tokens": 1}),
-         Tokens(input=10, output=2, reasoning=4, output_audio=2, output_image=1)),
+         Usage(input=10, output=2, reasoning=4, output_audio=2, output_image=1)),
         (openai(9, 0, {"cached_tokens": 6, "audio_tokens": 5, "cached_tokens_details": {"audio_tokens": 4, "text_tokens": 2}}),
-         Tokens(input=2, cached=2, cached_audio=4, input_audio=1)),
+         Usage(input=2, cached=2, cached_audio=4, input_audio=1)),
         # cache writes: OpenRouter, LiteLLM's and Anthropic's fields in OpenAI's object
-        (openai(20, 1, {"cached_tokens": 5, "cache_write_tokens": 8}), Tokens(input=7, cached=5, cache_write_5m=8, output=1)),
-        (openai(20, 1, {"cache_creation_tokens": 8}), Tokens(input=12, cache_write_5m=8, output=1)),
+        (openai(20, 1, {"cached_tokens": 5, "cache_write_tokens": 8}), Usage(input=7, cached=5, cache_write_5m=8, output=1)),
+        (openai(20, 1, {"cache_creation_tokens": 8}), Usage(input=12, cache_write_5m=8, output=1)),
         (openai(20, 1, cache_creation_input_tokens=8, cache_read_input_tokens=2,
                 cache_creation={"ephemeral_5m_input_tokens": 5, "ephemeral_1h_input_tokens": 3}),
-         Tokens(input=10, cached=2, cache_write_5m=5, cache_write_1h=3, output=1)),
+         Usage(input=10, cached=2, cache_write_5m=5, cache_write_1h=3, output=1)),
         # DeepSeek, Moonshot
-        (openai(10, 5, prompt_cache_hit_tokens=8, prompt_cache_miss_tokens=2), Tokens(input=2, cached=8, output=5)),
+        (openai(10, 5, prompt_cache_hit_tokens=8, prompt_cache_miss_tokens=2), Usage(input=2, cached=8, output=5)),
         ({"prompt_cache_hit_tokens": 8, "prompt_cache_miss_tokens": 2, "completion_tokens": 5},
-         Tokens(input=2, cached=8, output=5)),
-        (openai(10, 5, cached_tokens=8), Tokens(input=2, cached=8, output=5)),
+         Usage(input=2, cached=8, output=5)),
+        (openai(10, 5, cached_tokens=8), Usage(input=2, cached=8, output=5)),
         # reasoning beside the completion: xAI, Gemini's OpenAI endpoint, Perplexity
-        (openai(10, 5, {}, {"reasoning_tokens": 30}, total_tokens=45), Tokens(input=10, output=5, reasoning=30)),
-        (openai(10, 0, {}, {"reasoning_tokens": 30}, total_tokens=40), Tokens(input=10, reasoning=30)),
-        (openai(10, 35, {}, {"reasoning_tokens": 30}, total_tokens=45), Tokens(input=10, output=5, reasoning=30)),
-        (openai(10, 5, total_tokens=45), Tokens(input=10, output=5, reasoning=30)),
-        (openai(10, 5, total_tokens=45, prompt_audio_seconds=3), Tokens(input=40, output=5)),
-        (openai(10, 5, total_tokens=45, prompt_audio_seconds=None), Tokens(input=10, output=5, reasoning=30)),
+        (openai(10, 5, {}, {"reasoning_tokens": 30}, total_tokens=45), Usage(input=10, output=5, reasoning=30)),
+        (openai(10, 0, {}, {"reasoning_tokens": 30}, total_tokens=40), Usage(input=10, reasoning=30)),
+        (openai(10, 35, {}, {"reasoning_tokens": 30}, total_tokens=45), Usage(input=10, output=5, reasoning=30)),
+        (openai(10, 5, total_tokens=45), Usage(input=10, output=5, reasoning=30)),
+        (openai(10, 5, total_tokens=45, prompt_audio_seconds=3), Usage(input=40, output=5)),
+        (openai(10, 5, total_tokens=45, prompt_audio_seconds=None), Usage(input=10, output=5, reasoning=30)),
         (openai(33, 7, total_tokens=40, citation_tokens=20, num_search_queries=3, reasoning_tokens=73),
-         Tokens(input=33, output=7, reasoning=73, citations=20, web_searches=3)),
-        (openai(10, 5, reasoning_tokens=3), Tokens(input=10, output=2, reasoning=3)),
+         Usage(input=33, output=7, reasoning=73, citations=20, web_searches=3)),
+        (openai(10, 5, reasoning_tokens=3), Usage(input=10, output=2, reasoning=3)),
         # images, embeddings, rerank
         ({"input_tokens": 50, "input_tokens_details": {"text_tokens": 10, "image_tokens": 40}, "output_tokens": 9,
-          "output_tokens_details": {"image_tokens": 9}, "total_tokens": 59}, Tokens(input=10, input_image=40, output_image=9)),
-        ({"prompt_tokens": 8, "total_tokens": 8}, Tokens(input=8)),
-        ({"total_tokens": 8}, Tokens(input=8)),
-        ({"prompt_tokens": 8, "total_tokens": 20}, Tokens(input=8, output=12)),
-        (openai(8, 1, server_tool_use={"web_search_requests": 2}), Tokens(input=8, output=1, web_searches=2)),
-        (openai(8, 1, service_tier="flex"), Tokens(input=8, output=1, service_tier="flex")),
+          "output_tokens_details": {"image_tokens": 9}, "total_tokens": 59}, Usage(input=10, input_image=40, output_image=9)),
+        ({"prompt_tokens": 8, "total_tokens": 8}, Usage(input=8)),
+        ({"total_tokens": 8}, Usage(input=8)),
+        ({"prompt_tokens": 8, "total_tokens": 20}, Usage(input=8, output=12)),
+        (openai(8, 1, server_tool_use={"web_search_requests": 2}), Usage(input=8, output=1, web_searches=2)),
+        (openai(8, 1, service_tier="flex"), Usage(input=8, output=1, service_tier="flex")),
         # nonsense
-        (openai(10, 5, {"cached_tokens": 99, "audio_tokens": 3}, {"reasoning_tokens": 99}), Tokens(cached=10, reasoning=5)),
-        (openai(-1, True), Tokens()),
-        (openai("10", 10**400), Tokens()),
-        (openai(12.0, 1.5), Tokens(input=12)),
-        (openai(float("nan"), float("inf")), Tokens()),
-        (openai(10, 5, [], "x", total_tokens=3), Tokens(input=10, output=5)),
-        (openai([], {}), Tokens()),
-        (None, Tokens()),
-        ([], Tokens()),
-        ("usage", Tokens()),
+        (openai(10, 5, {"cached_tokens": 99, "audio_tokens": 3}, {"reasoning_tokens": 99}), Usage(cached=10, reasoning=5)),
+        (openai(-1, True), Usage()),
+        (openai("10", 10**400), Usage()),
+        (openai(12.0, 1.5), Usage(input=12)),
+        (openai(float("nan"), float("inf")), Usage()),
+        (openai(10, 5, [], "x", total_tokens=3), Usage(input=10, output=5)),
+        (openai([], {}), Usage()),
+        (None, Usage()),
+        ([], Usage()),
+        ("usage", Usage()),
     ],
 )  # fmt: skip
-def test_every_variant_is_read_into_disjoint_counts(body: Any, expected: Tokens) -> None:
+def test_every_variant_is_read_into_disjoint_counts(body: Any, expected: Usage) -> None:
     assert from_openai(body) == expected
 
 
@@ -184,14 +184,14 @@ def test_buckets_add_up_to_the_whole(prompt: int, completion: int, read: Any, ma
 
 
 @given(tokens)
-def test_what_is_written_is_read_back(counted: Tokens) -> None:
+def test_what_is_written_is_read_back(counted: Usage) -> None:
     assert from_openai(to_openai(counted)) == counted
     body = to_openai(counted)
     assert body["total_tokens"] == body["prompt_tokens"] + body["completion_tokens"] == counted.prompt + counted.completion
 
 
 def test_the_counts_of_a_plain_answer_are_openais_object() -> None:
-    assert to_openai(Tokens(input=3, cached=4, output=5, reasoning=2)) == {
+    assert to_openai(Usage(input=3, cached=4, output=5, reasoning=2)) == {
         "prompt_tokens": 7,
         "completion_tokens": 7,
         "total_tokens": 14,

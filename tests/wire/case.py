@@ -21,7 +21,7 @@ from haimaker.adapters import Adapter
 from haimaker.http import errors, eventstream, sse
 from haimaker.http.errors import APIError
 from haimaker.http.values import JSON, Event
-from haimaker.models.catalog import Facts
+from haimaker.models.catalog import ModelInfo
 from haimaker.operations.attempt import Attempt
 from haimaker.operations.chat import Asked, parse_chat, parse_completion
 from haimaker.providers.registry import definition_for, get
@@ -73,7 +73,7 @@ class Case:
 def attempt_at(provider: str, model: str, max_output_tokens: int | None = None) -> Attempt:
     """The same whenever a case is recorded or replayed."""
     row = definition_for(get(provider), model)
-    return Attempt("req-wire", 1_700_000_000, row, model, Facts.unknown(row.name, model), max_output_tokens)
+    return Attempt("req-wire", 1_700_000_000, row, model, ModelInfo.unknown(row.name, model), max_output_tokens)
 
 
 def find(operation: str) -> list[Case]:

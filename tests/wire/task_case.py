@@ -17,15 +17,14 @@ from importlib import import_module
 from typing import Any
 
 from haimaker import adapters
-from haimaker.http import errors, sse
-from haimaker.http import multipart as multipart_form
+from haimaker.http import errors, multipart, sse
 from haimaker.http.errors import APIError
-from haimaker.http.multipart import File
+from haimaker.http.multipart import UploadedFile
 from haimaker.http.values import JSON, Request, UpstreamResponse
-from haimaker.models.catalog import Facts, facts
+from haimaker.models.catalog import ModelInfo, find_model
 from haimaker.operations.attempt import Attempt
 from haimaker.operations.operation import Answer, Sound, Task
-from haimaker.pricing.usage import Tokens
+from haimaker.pricing.usage import Usage
 from haimaker.providers.registry import definition_for, get
 from tests.wire.case import ROOT, Case
 
@@ -60,14 +59,14 @@ def sent(body: JSON) -> Request:
     fields = [
         (name, each) for name, value in body.get("form", {}).items() for each in (value if isinstance(value, list) else [value])
     ]
-    content_type, raw = multipart_form.encode(fields, [(name, _file(given)) for name, given in body.get("files", {}).items()])
+    content_type, raw = multipart.encode(fields, [(name, _file(given)) for name, given in body.get("files", {}).items()])
     return Request("req-wire", {"content-type": content_type}, raw)
 
 
 def attempt_of(case: Case) -> Attempt:
     name, model = case.about["provider"], case.about["model"]
     row = definition_for(get(name), model, case.operation)
-    known = facts(row.catalog.priced_as or name, model) or Facts.unknown(name, model)
+    known = find_model(row.catalog.priced_as or name, model) or ModelInfo.unknown(name, model)
     return Attempt("req-wire", 1_700_000_000, row, model, known)
 
 
@@ -109,9 +108,9 @@ def response_of(case: Case) -> Any:
 
 def _heard(sound: Sound) -> JSON:
     items = list(sound.pieces)
-    used = [item for item in items if isinstance(item, Tokens)]
+    used = [item for item in items if isinstance(item, Usage)]
     counts = [{name: count for name, count in asdict(tokens).items() if count} for tokens in used]
-    shown = _shown(b"".join(item for item in items if not isinstance(item, Tokens)))
+    shown = _shown(b"".join(item for item in items if not isinstance(item, Usage)))
     return {"content_type": sound.content_type, **shown, "used": counts}
 
 
@@ -138,8 +137,8 @@ def _listed(value: Any) -> list[Any]:
     return value if isinstance(value, list) else [value]
 
 
-def _file(given: JSON) -> File:
-    return File(given["name"], given["content_type"], base64.b64decode(given["base64"]))
+def _file(given: JSON) -> UploadedFile:
+    return UploadedFile(given["name"], given["content_type"], base64.b64decode(given["base64"]))
 
 
 def _headers(headers: Mapping[str, str]) -> dict[str, str]:
@@ -149,7 +148,7 @@ def _headers(headers: Mapping[str, str]) -> dict[str, str]:
 def _body(request: Any) -> Any:
     content_type = request.headers.get("content-type", "")
     if content_type.startswith("multipart/"):
-        form = multipart_form.decode(content_type, request.body)
+        form = multipart.decode(content_type, request.body)
         files = [[name, {**_shown(file.data), "name": file.name, "content_type": file.content_type}] for name, file in form.files]
         return {"form": [list(field) for field in form.fields], "files": files}
     return json.loads(request.body) if "json" in content_type else _shown(request.body)

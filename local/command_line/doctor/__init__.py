@@ -39,7 +39,7 @@ def run(context: Context) -> int:
 
 def _checks(context: Context) -> list[Check]:
     checks = [*laptop.TOOLS, *(account.CHECKS if context.arguments.stack else laptop.CHECKS)]
-    return [*checks, Check("providers", providers.asked)] if context.arguments.online else checks
+    return [*checks, Check("providers", providers.ask_providers)] if context.arguments.online else checks
 
 
 def _tell(context: Context, finding: Finding) -> None:

@@ -3,12 +3,12 @@
 import subprocess
 from collections.abc import Iterator
 
-from haimaker.credentials.access import access_from
+from haimaker.credentials.access import connections_from_env
 from local.command_line import provider_secrets
 from local.command_line.context import Context
 from local.command_line.doctor.finding import Check, Finding, missing, ok, wrong
-from local.command_line.doctor.laptop import accepted
-from local.command_line.door import KEY_VARIABLES, Door, key_of
+from local.command_line.doctor.laptop import check_accepted
+from local.command_line.door import KEY_VARIABLES, APIClient, key_of
 from local.command_line.operate import SAM
 from local.command_line.terminal import ROOT
 
@@ -64,8 +64,8 @@ def tables(context: Context) -> Iterator[Finding]:
 def provider_keys(context: Context) -> Iterator[Finding]:
     """Names only; raises SecretsError, SettingsError where the functions could not read them."""
     stack = context.stack()
-    secrets = provider_secrets.joined(provider_secrets.checked(stack.secrets()))
-    on = ", ".join(access_from(secrets))
+    secrets = provider_secrets.merge(provider_secrets.validate_documents(stack.secrets()))
+    on = ", ".join(connections_from_env(secrets))
     where = stack.output("ProvidersParameter")
     if on:
         yield ok("providers", f"{on}, in {where}")
@@ -87,10 +87,10 @@ def administrators(context: Context) -> Iterator[Finding]:
 def answers(context: Context) -> Iterator[Finding]:
     """Raises OperatorError if it does not."""
     url = context.stack().output("BaseUrl")
-    Door(url, "").get("/health")
+    APIClient(url, "").get("/health")
     yield ok("gateway", f"{url} answers")
     if context.arguments.key_file or any(context.environment.get(name) for name in KEY_VARIABLES):
-        yield from accepted(Door(url, key_of(url, context.arguments.key_file, context.environment)))
+        yield from check_accepted(APIClient(url, key_of(url, context.arguments.key_file, context.environment)))
 
 
 CHECKS = (

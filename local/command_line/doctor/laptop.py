@@ -16,7 +16,7 @@ from haimaker.settings.settings import DEFAULT_ADMIN_KEY, Settings, is_loopback
 from local.command_line import routes
 from local.command_line.context import Context
 from local.command_line.doctor.finding import Check, Finding, missing, ok, wrong
-from local.command_line.door import KEY_VARIABLES, Door, key_of
+from local.command_line.door import KEY_VARIABLES, APIClient, key_of
 from local.command_line.stack import OperatorError
 from local.command_line.terminal import ROOT
 from local.welcome import base_url, cannot_listen
@@ -194,17 +194,17 @@ def port(context: Context) -> Iterator[Finding]:
     except OSError as error:
         told, _, fix = cannot_listen(error, found.host, found.port).removeprefix("haimaker: ").partition(". ")
     try:
-        healthy = Door(url, "").get("/health").get("status") == "ok"
+        healthy = APIClient(url, "").get("/health").get("status") == "ok"
     except OperatorError:
         healthy = False
     if not healthy:
         yield wrong("port", f"{told}, and not by a gateway.", fix)
         return
     yield ok("port", f"a gateway serves {url}")
-    yield from accepted(Door(url, key_of(url, context.arguments.key_file, context.environment)))
+    yield from check_accepted(APIClient(url, key_of(url, context.arguments.key_file, context.environment)))
 
 
-def accepted(door: Door) -> Iterator[Finding]:
+def check_accepted(door: APIClient) -> Iterator[Finding]:
     """Whether a gateway takes the key as an administrator's."""
     try:
         role = door.get("/key/info")["info"]["role"]

@@ -7,14 +7,14 @@ from dataclasses import replace
 from email.utils import parsedate_to_datetime
 
 from haimaker import adapters
-from haimaker.credentials import headers as authorize
-from haimaker.credentials.access import Access, access_from
+from haimaker.credentials import headers as credential_headers
+from haimaker.credentials.access import ProviderConnection, connections_from_env
 from haimaker.http import errors
-from haimaker.http.client import Cancel, Timeouts, Transport, TransportError
+from haimaker.http.client import CancelToken, HTTPClient, Timeouts, TransportError
 from haimaker.http.errors import APIError, ProviderAuthError, RateLimitError
 from haimaker.http.values import UpstreamResponse
-from haimaker.models import catalog as prices
-from haimaker.models.catalog import Facts
+from haimaker.models import catalog
+from haimaker.models.catalog import ModelInfo
 from haimaker.operations.attempt import Attempt
 from haimaker.operations.chat import parse_chat
 from haimaker.providers.registry import definition_for, get
@@ -24,26 +24,26 @@ from local.command_line.context import Context
 from local.command_line.doctor.finding import Finding, missing, ok, wrong
 
 TIMEOUT_S = 15.0
-MOST_BYTES = 100_000
+MAX_BYTES = 100_000
 SKEW_S = 60
 NO_MODEL = "a-model"
 
 
-def asked(context: Context) -> Iterator[Finding]:
+def ask_providers(context: Context) -> Iterator[Finding]:
     if context.arguments.stack:
-        on = access_from(provider_secrets.joined(context.stack().secrets()))
+        on = connections_from_env(provider_secrets.merge(context.stack().secrets()))
     else:
         on = dict(Settings.from_environment(context.environment).access)
     skews: list[float] = []
     for name, access in context.terminal.each(on.items(), len(on), lambda item: item[0]):
-        yield _asked(name, access, skews)
+        yield _ask_provider(name, access, skews)
     if skews and abs(skew_s := sorted(skews)[len(skews) // 2]) > SKEW_S:
         yield wrong(
             "clock", f"This machine's clock is {abs(skew_s):.0f} s off.", "Set it: timedatectl set-ntp true, or macOS's settings"
         )
 
 
-def _asked(name: str, access: Access, skews: list[float]) -> Finding:
+def _ask_provider(name: str, access: ProviderConnection, skews: list[float]) -> Finding:
     variable = f"{name.upper()}_API_KEY"
     try:
         answer, error = _error(name, access)
@@ -64,20 +64,20 @@ def _asked(name: str, access: Access, skews: list[float]) -> Finding:
     return ok(name, "takes the key" if access.api_key else "answers")
 
 
-def _error(name: str, access: Access) -> tuple[UpstreamResponse, APIError | None]:
+def _error(name: str, access: ProviderConnection) -> tuple[UpstreamResponse, APIError | None]:
     """What the provider says to an empty request. Raises TransportError, APIError."""
-    models = prices.models(get(name).catalog.priced_as or name)
-    facts = next((facts for facts in models if facts.mode == "chat"), Facts.unknown(name, NO_MODEL))
-    model = facts.model if facts.model != "*" else NO_MODEL
+    models = catalog.all_models(get(name).catalog.priced_as or name)
+    model_info = next((model_info for model_info in models if model_info.mode == "chat"), ModelInfo.unknown(name, NO_MODEL))
+    model = model_info.model if model_info.model != "*" else NO_MODEL
     row = definition_for(get(name), model)
     request = parse_chat(json.dumps({"model": f"{name}/{model}", "messages": [{"role": "user", "content": "-"}]}).encode())
-    attempt = Attempt("doctor", int(time.time()), row, model, facts)
+    attempt = Attempt("doctor", int(time.time()), row, model, model_info)
     adapter = adapters.find(request, attempt)
     whole = adapter.to_upstream(request, attempt)
     empty = replace(whole, body=b"{}", path=access.path_of(whole.path, model, row.endpoint.path_for(streamed=False)))
-    headers = authorize.headers_for(row, access, empty, time.time())
-    answer = Transport().send(empty, access.base_url, headers, Timeouts(TIMEOUT_S, TIMEOUT_S, TIMEOUT_S), Cancel())
-    body = b"".join(answer.pieces)[:MOST_BYTES]
+    headers = credential_headers.auth_headers(row, access, empty, time.time())
+    answer = HTTPClient().send(empty, access.base_url, headers, Timeouts(TIMEOUT_S, TIMEOUT_S, TIMEOUT_S), CancelToken())
+    body = b"".join(answer.pieces)[:MAX_BYTES]
     if answer.status < 400:
         return answer, None
     try:

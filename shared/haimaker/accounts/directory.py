@@ -19,41 +19,41 @@ from haimaker.http.errors import (
     ServiceUnavailableError,
 )
 from haimaker.models.names import is_allowed
-from haimaker.pricing.amounts import UserBudget, usd
-from haimaker.store import Account, Balance, Refused, Store, StoreThrottled, StoreUnavailable
+from haimaker.pricing.amounts import UserBudget, to_usd
+from haimaker.store import Account, Balance, Denied, Store, StoreThrottled, StoreUnavailable
 
-Kept = TypeVar("Kept")
+Cached = TypeVar("Cached")
 
-MOST_KEPT = 1_000
-MOST_LETTERS = 512
+MAX_CACHED = 1_000
+MAX_NAME_LENGTH = 512
 """Of a user's name, as far as people see it."""
-NO_ACCOUNT_S = 60.0
+UNKNOWN_END_USER_S = 60.0
 """How long a user is known to have no account; one that is made meanwhile is met by then."""
 FROM_SETTINGS = "HAIMAKER_ADMIN_KEY"
 """The source, in its metadata, of an account that settings named."""
-NONE_OF_THEM = ("\0",)
+NO_MODELS = ("\0",)
 """A list of models that has none; an empty one has all."""
 
 
 @dataclass(frozen=True, slots=True)
-class Payers:
+class BilledAccounts:
     """Who pays for a request: its key, and the key's team and the request's user where they have accounts."""
 
     key: Account
     team: Account | None = None
-    user: Account | None = None
+    end_user: Account | None = None
 
     def all(self) -> tuple[Account, ...]:
         """In the order in which they reserve."""
-        return tuple(account for account in (self.key, self.team, self.user) if account)
+        return tuple(account for account in (self.key, self.team, self.end_user) if account)
 
     def versions(self) -> Mapping[str, int]:
         return {account.id: account.version for account in self.all()}
 
-    def have_a_budget(self) -> bool:
+    def have_budget(self) -> bool:
         return any(account.budget_nanousd is not None for account in self.all())
 
-    def models(self, full_name: Callable[[str], str]) -> tuple[str, ...]:
+    def allowed_models(self, full_name: Callable[[str], str]) -> tuple[str, ...]:
         """The names and patterns that both the key's list and its team's have; `full_name` says what a bare name stands for."""
         if self.team is None or not self.team.models:
             return self.key.models
@@ -61,28 +61,28 @@ class Payers:
             return self.team.models
         own, shared = ({*models, *map(full_name, models)} for models in (self.key.models, self.team.models))
         both = {name for name in own if is_allowed(name, shared)} | {name for name in shared if is_allowed(name, own)}
-        return tuple(sorted(both)) or NONE_OF_THEM
+        return tuple(sorted(both)) or NO_MODELS
 
 
 @dataclass(slots=True)
-class Accounts:
+class AccountCache:
     """Reads accounts, and remembers their configuration."""
 
     store: Store
     admin_id: str | None = None
     """The account of the key that the settings name; it is an administrator's and needs no checksum."""
     user_budget: UserBudget | None = None
-    _kept: OrderedDict[str, Account] = field(default_factory=OrderedDict)
-    _no_account: OrderedDict[str, float] = field(default_factory=OrderedDict)
+    _cached: OrderedDict[str, Account] = field(default_factory=OrderedDict)
+    _unknown_end_users: OrderedDict[str, float] = field(default_factory=OrderedDict)
     """Users that have none, and until when, monotonic, that is believed."""
     _lock: Lock = field(default_factory=Lock)
 
-    def identify(self, headers: Mapping[str, str], *, fresh: bool = False) -> Account:
+    def authenticate(self, headers: Mapping[str, str], *, fresh: bool = False) -> Account:
         """The account of a request's key, as kept, or as it is now. What is blocked or has expired, key or team, is read again
         and refused, before more is done for it. Raises AuthenticationError, or 503 if the store fails."""
-        account_id, now_s = auth.identify(headers, self.admin_id), time.time()
-        account = None if fresh else self._kept.get(account_id)
-        if account and not _is_over(account, now_s) and not _is_over(self._kept.get(f"team#{account.team_id}"), now_s):
+        account_id, now_s = auth.authenticate(headers, self.admin_id), time.time()
+        account = None if fresh else self._cached.get(account_id)
+        if account and not _is_over(account, now_s) and not _is_over(self._cached.get(f"team#{account.team_id}"), now_s):
             return account
         account = self.read(account_id).account
         check_usable(account, now_s)
@@ -93,7 +93,7 @@ class Accounts:
     def knows(self, headers: Mapping[str, str]) -> bool:
         """Whether a request has a key of this gateway's. Raises APIError if the store fails."""
         try:
-            self.identify(headers)
+            self.authenticate(headers)
         except AuthenticationError:
             return False
         return True
@@ -107,19 +107,23 @@ class Accounts:
         self.keep(balance.account)
         return balance
 
-    def payers(self, key: Account, user: str | None = None, *, fresh: bool = False, new_user: bool = False) -> Payers:
+    def billed_accounts(
+        self, key: Account, end_user: str | None = None, *, fresh: bool = False, new_user: bool = False
+    ) -> BilledAccounts:
         """All who pay for a request with this key and this `user`, as kept, or as they are now. Where the settings give a budget
         to everybody, a user without an account gets one with `new_user`, which is for requests that the key may make; till then
         it is one that the store does not know. Raises AuthenticationError."""
         if fresh:
             key = self.read(key.id).account
-        return Payers(key, self._team(key, fresh=fresh), self._user(user, fresh=fresh, new=new_user) if user else None)
+        return BilledAccounts(
+            key, self._team(key, fresh=fresh), self._end_user(end_user, fresh=fresh, new=new_user) if end_user else None
+        )
 
     def _team(self, key: Account, *, fresh: bool) -> Account | None:
         if key.team_id is None:
             return None
         team_id = f"team#{key.team_id}"
-        team = None if fresh else self._kept.get(team_id)
+        team = None if fresh else self._cached.get(team_id)
         if team is None:
             balance = self._get(team_id)
             if balance is None:
@@ -128,21 +132,21 @@ class Accounts:
             self.keep(team)
         return team
 
-    def _user(self, name: str, *, fresh: bool, new: bool) -> Account | None:
-        account_id = user_id_of(name)
-        user = None if fresh else self._kept.get(account_id)
-        if user is None and (fresh or self._no_account.get(account_id, 0.0) < time.monotonic()):
+    def _end_user(self, name: str, *, fresh: bool, new: bool) -> Account | None:
+        account_id = end_user_account_id(name)
+        user = None if fresh else self._cached.get(account_id)
+        if user is None and (fresh or self._unknown_end_users.get(account_id, 0.0) < time.monotonic()):
             if balance := self._get(account_id):
                 user = balance.account
                 self.keep(user)
             elif given := self.user_budget:
-                blank = Account(account_id, name[:MOST_LETTERS], int(time.time()))
+                blank = Account(account_id, name[:MAX_NAME_LENGTH], int(time.time()))
                 user = replace(blank, budget_nanousd=given.budget_nanousd, budget_window_s=given.window_s)
                 if new:
                     user = self._make(user)
                     self.keep(user)
             else:
-                self._remember(self._no_account, account_id, time.monotonic() + NO_ACCOUNT_S)
+                self._remember(self._unknown_end_users, account_id, time.monotonic() + UNKNOWN_END_USER_S)
         return user
 
     def _make(self, user: Account) -> Account:
@@ -151,7 +155,7 @@ class Accounts:
             if self.store.put(user):
                 return user
         except StoreUnavailable as error:
-            raise unavailable(error) from error
+            raise store_error(error) from error
         balance = self._get(user.id)
         return balance.account if balance else user
 
@@ -159,21 +163,21 @@ class Accounts:
         try:
             return self.store.get(account_id)
         except StoreUnavailable as error:
-            raise unavailable(error) from error
+            raise store_error(error) from error
 
     def keep(self, account: Account) -> None:
         """What is known of an account from now on."""
-        self._remember(self._kept, account.id, account)
+        self._remember(self._cached, account.id, account)
 
-    def _remember(self, where: "OrderedDict[str, Kept]", name: str, value: "Kept") -> None:
+    def _remember(self, where: "OrderedDict[str, Cached]", name: str, value: "Cached") -> None:
         with self._lock:
             where[name] = value
             where.move_to_end(name)
-            while len(where) > MOST_KEPT:
+            while len(where) > MAX_CACHED:
                 where.popitem(last=False)
 
 
-def user_id_of(name: str) -> str:
+def end_user_account_id(name: str) -> str:
     """The account of a user, whose name may be any text."""
     return "user#" + sha256(name.encode("utf-8", "surrogatepass")).hexdigest()
 
@@ -190,12 +194,12 @@ def _is_over(account: Account | None, now_s: float) -> bool:
 def check_usable(account: Account, now_s: float) -> None:
     """For operations that reserve nothing; the others are checked with their reservation."""
     if account.blocked:
-        raise refusal(Refused("blocked", account), 0, 0)
+        raise denied_error(Denied("blocked", account), 0, 0)
     if account.expires_s <= now_s:
-        raise refusal(Refused("expired", account), 0, 0)
+        raise denied_error(Denied("expired", account), 0, 0)
 
 
-def refusal(refused: Refused, hold_nanousd: int, tokens: int) -> APIError:
+def denied_error(refused: Denied, reserved_nanousd: int, tokens: int) -> APIError:
     """Why a request that would have reserved this much was not admitted, as the client is told: by its key, team or user."""
     if refused.account is None:
         return auth.unknown_key()
@@ -206,14 +210,14 @@ def refusal(refused: Refused, hold_nanousd: int, tokens: int) -> APIError:
         case "expired":
             return AuthenticationError(f"The {whose} has expired.", code="key_expired")
         case "budget":
-            return _over_budget(refused, whose, hold_nanousd)
+            return _budget_error(refused, whose, reserved_nanousd)
         case "rpm" | "tpm" | "parallel":
-            return _over_rate(refused, whose, tokens)
+            return _rate_error(refused, whose, tokens)
         case _:
             return auth.unknown_key()
 
 
-RATES: Mapping[str, tuple[str, str, str]] = {
+RATE_LIMITS: Mapping[str, tuple[str, str, str]] = {
     "rpm": ("rpm_limit", "requests per minute", "requests"),
     "tpm": ("tpm_limit", "tokens per minute", "tokens"),
     "parallel": ("parallel_limit", "parallel requests", "requests"),
@@ -221,9 +225,9 @@ RATES: Mapping[str, tuple[str, str, str]] = {
 """The account's field, its name in words, and the error's type."""
 
 
-def _over_rate(refused: Refused, whose: str, tokens: int) -> APIError:
+def _rate_error(refused: Denied, whose: str, tokens: int) -> APIError:
     """A request that is larger than the whole limit is not to be tried again."""
-    field_name, rate, kind = RATES[refused.reason]
+    field_name, rate, kind = RATE_LIMITS[refused.reason]
     limit = getattr(refused.account, field_name)
     needed = tokens if refused.reason == "tpm" else 1
     if limit is None or limit >= needed:
@@ -235,11 +239,11 @@ def _over_rate(refused: Refused, whose: str, tokens: int) -> APIError:
     return RateLimitError(message, type=kind, headers={"x-should-retry": "false"})
 
 
-def _over_budget(refused: Refused, whose: str, hold_nanousd: int) -> APIError:
-    budget = usd(refused.account.budget_nanousd) if refused.account else None
+def _budget_error(refused: Denied, whose: str, reserved_nanousd: int) -> APIError:
+    budget = to_usd(refused.account.budget_nanousd) if refused.account else None
     message = (
-        f"The budget of the {whose} does not cover this request, which may cost up to {usd(hold_nanousd):.9f} USD: "
-        f"{usd(max(0, refused.remaining_nanousd)):.9f} of {budget:.9f} USD are left."
+        f"The budget of the {whose} does not cover this request, which may cost up to {to_usd(reserved_nanousd):.9f} USD: "
+        f"{to_usd(max(0, refused.remaining_nanousd)):.9f} of {budget:.9f} USD are left."
     )
     error = BudgetExceededError(message)
     if refused.retry_after_s > 0:
@@ -247,7 +251,7 @@ def _over_budget(refused: Refused, whose: str, hold_nanousd: int) -> APIError:
     return error
 
 
-def unavailable(error: StoreUnavailable) -> APIError:
+def store_error(error: StoreUnavailable) -> APIError:
     """The store fails: nothing is let through."""
     if isinstance(error, StoreThrottled):
         return RateLimitError("Too many requests with this key at the same moment.", type="requests", headers={"retry-after": "1"})

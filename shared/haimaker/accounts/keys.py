@@ -39,7 +39,7 @@ def display_name_of(key: str) -> str:
     return f"{key[:10]}...{key[-4:]}" if len(key) > 24 else f"{key[:3]}..."
 
 
-def identify(headers: Mapping[str, str], also: str | None = None) -> str:
+def authenticate(headers: Mapping[str, str], admin_id: str | None = None) -> str:
     """The account id of the key that a request carries; `also` is one that needs no checksum. Raises AuthenticationError."""
     key = _key_of(headers)
     if not key:
@@ -48,7 +48,7 @@ def identify(headers: Mapping[str, str], also: str | None = None) -> str:
             code="missing_api_key",
         )
     account_id = account_id_of(key)
-    if account_id != also and not is_well_formed(key):
+    if account_id != admin_id and not is_well_formed(key):
         raise unknown_key()
     return account_id
 

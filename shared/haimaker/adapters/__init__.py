@@ -12,7 +12,7 @@ from functools import cache
 from importlib import import_module
 from typing import TYPE_CHECKING, Any, Protocol, cast
 
-from haimaker.http.values import JSON, Chunk, ErrorFields, Event, UpstreamRequest, UpstreamResponse
+from haimaker.http.values import JSON, ErrorFields, Event, StreamEvent, UpstreamRequest, UpstreamResponse
 from haimaker.operations.attempt import Attempt
 from haimaker.operations.chat import Accepted, ChatRequest, CompletionRequest
 
@@ -43,7 +43,7 @@ class ChatAdapter(Protocol):
     def from_upstream(self, body: JSON, attempt: Attempt) -> JSON:
         """The body of a 2xx answer as OpenAI's. Raises APIError where it is an error after all or lacks what it must have."""
 
-    def from_stream(self, events: Iterable[Event], attempt: Attempt) -> Iterator[Chunk]:
+    def from_stream(self, events: Iterable[Event], attempt: Attempt) -> Iterator[StreamEvent]:
         """A stream as OpenAI's chunks. Raises APIError for an error event and for a stream that ends too early."""
 
     def read_error(self, body: object) -> ErrorFields:
@@ -138,7 +138,7 @@ class TaskAdapter(Protocol):
 class EventsAdapter(TaskAdapter, Protocol):
     """One whose provider streams events."""
 
-    def from_stream(self, events: Iterable[Event], request: Any, attempt: Attempt) -> Iterator[Chunk]:
+    def from_stream(self, events: Iterable[Event], request: Any, attempt: Attempt) -> Iterator[StreamEvent]:
         """As OpenAI's events; the last has the usage."""
 
 
@@ -166,7 +166,7 @@ class Adapter(Protocol):
 
     def to_upstream(self, request: Any, attempt: Attempt) -> UpstreamRequest: ...
     def from_upstream(self, body: JSON, attempt: Attempt) -> JSON: ...
-    def from_stream(self, events: Iterable[Event], attempt: Attempt) -> Iterator[Chunk]: ...
+    def from_stream(self, events: Iterable[Event], attempt: Attempt) -> Iterator[StreamEvent]: ...
     def read_error(self, body: object) -> ErrorFields: ...
 
 
@@ -176,7 +176,7 @@ def find(request: Accepted, attempt: Attempt) -> Any:
         return task(request.endpoint, attempt)
     if isinstance(request, CompletionRequest):
         return completion(attempt)
-    dialect = attempt.provider.dialect.for_model(attempt.facts.model)
+    dialect = attempt.provider.dialect.for_model(attempt.model_info.model)
     adapter = chat(attempt.provider.adapter)
     if dialect.answer_tool and "response_format" in request.body:
         adapter = _with_answer_tool(adapter, request.body, dialect.answer_tool)
@@ -231,7 +231,7 @@ def tool_passes(attempt: Attempt) -> int:
 
 def completes(attempt: Attempt) -> bool:
     """Whether the model has legacy completions of its own."""
-    return bool(attempt.provider.catalog.completes and re.match(attempt.provider.catalog.completes, attempt.facts.model))
+    return bool(attempt.provider.catalog.completes and re.match(attempt.provider.catalog.completes, attempt.model_info.model))
 
 
 def chat(name: str) -> ChatAdapter:

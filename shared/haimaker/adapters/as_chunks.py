@@ -6,19 +6,19 @@ https://platform.openai.com/docs/api-reference/chat/streaming
 from collections.abc import Iterator
 from typing import Any
 
-from haimaker.http.values import JSON, Chunk
+from haimaker.http.values import JSON, StreamEvent
 
 OBJECT = {"chat.completion": "chat.completion.chunk"}
 
 
-def as_chunks(body: JSON) -> Iterator[Chunk]:
+def as_chunks(body: JSON) -> Iterator[StreamEvent]:
     """Of each choice what it says and then its end, and the usage last."""
     head = {name: value for name, value in body.items() if name not in ("choices", "usage")}
     head["object"] = OBJECT.get(body["object"], body["object"])
     for choice in body["choices"]:
-        yield from (Chunk({**head, "choices": [part]}) for part in _parts(choice))
+        yield from (StreamEvent({**head, "choices": [part]}) for part in _parts(choice))
     if body.get("usage"):
-        yield Chunk({**head, "choices": [], "usage": body["usage"]})
+        yield StreamEvent({**head, "choices": [], "usage": body["usage"]})
 
 
 def _parts(choice: JSON) -> Iterator[JSON]:

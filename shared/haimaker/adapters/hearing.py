@@ -30,7 +30,7 @@ OPENAI = frozenset(
 """https://platform.openai.com/docs/api-reference/audio/createTranscription, and `diarize`, which many others have."""
 SERVED = frozenset({"model", "response_format", "stream", "diarize", "timestamp_granularities"})
 """What the gateway sees to itself."""
-MOST_INLINE_BYTES = 40_000_000
+MAX_INLINE_BYTES = 40_000_000
 HARMLESS = frozenset({"chunking_strategy", "keywords", "known_speaker_names", "languages", "prompt", "temperature", "user"})
 """Hints, without which the same is heard."""
 
@@ -65,8 +65,8 @@ def flat(body: JSON) -> list[tuple[str, str]]:
 def inline(request: TranscriptionRequest) -> str:
     """The sound as base64, for who takes it in JSON. Raises RequestTooLargeError for more than a function could hold so often."""
     data = request.file.data
-    if len(data) > MOST_INLINE_BYTES:
-        raise RequestTooLargeError(f"The model takes at most {MOST_INLINE_BYTES} bytes of sound.", param="file")
+    if len(data) > MAX_INLINE_BYTES:
+        raise RequestTooLargeError(f"The model takes at most {MAX_INLINE_BYTES} bytes of sound.", param="file")
     return base64.b64encode(data).decode()
 
 

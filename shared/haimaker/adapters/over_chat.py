@@ -8,7 +8,7 @@ from pydantic import ValidationError
 
 from haimaker.adapters import ChatAdapter
 from haimaker.http.errors import BadRequestError
-from haimaker.http.values import JSON, Chunk, ErrorFields, Event, UpstreamRequest
+from haimaker.http.values import JSON, ErrorFields, Event, StreamEvent, UpstreamRequest
 from haimaker.operations.attempt import Attempt
 from haimaker.operations.chat import ChatFields, ChatRequest, CompletionRequest, refuse
 
@@ -36,9 +36,9 @@ class OverChat:
     def from_upstream(self, body: JSON, attempt: Attempt) -> JSON:
         return _as_completion(self.chat.from_upstream(body, attempt), "message")
 
-    def from_stream(self, events: Iterable[Event], attempt: Attempt) -> Iterator[Chunk]:
+    def from_stream(self, events: Iterable[Event], attempt: Attempt) -> Iterator[StreamEvent]:
         for chunk in self.chat.from_stream(events, attempt):
-            yield Chunk(_as_completion(chunk.body, "delta"))
+            yield StreamEvent(_as_completion(chunk.body, "delta"))
 
     def read_error(self, body: object) -> ErrorFields:
         return self.chat.read_error(body)

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, replace
 
 from haimaker.adapters import ChatAdapter
-from haimaker.http.values import JSON, Chunk, ErrorFields, Event, UpstreamRequest
+from haimaker.http.values import JSON, ErrorFields, Event, StreamEvent, UpstreamRequest
 from haimaker.operations.attempt import Attempt
 from haimaker.operations.chat import ChatRequest
 
@@ -33,11 +33,11 @@ class Rewriting:
     def from_upstream(self, body: JSON, attempt: Attempt) -> JSON:
         return _read(self.chat.from_upstream(body, attempt), "message", self.reader())
 
-    def from_stream(self, events: Iterable[Event], attempt: Attempt) -> Iterator[Chunk]:
+    def from_stream(self, events: Iterable[Event], attempt: Attempt) -> Iterator[StreamEvent]:
         reader = self.reader()
         for chunk in self.chat.from_stream(events, attempt):
             told = _read(chunk.body, "delta", reader)
-            yield chunk if told is chunk.body else Chunk(told)
+            yield chunk if told is chunk.body else StreamEvent(told)
 
     def read_error(self, body: object) -> ErrorFields:
         return self.chat.read_error(body)

@@ -18,7 +18,7 @@ from haimaker.operations.attempt import Attempt
 from haimaker.operations.chat import OURS
 from haimaker.operations.operation import Sound
 from haimaker.operations.speech import SpeechRequest
-from haimaker.pricing.usage import Tokens
+from haimaker.pricing.usage import Usage
 from haimaker.providers.provider import Dialect
 
 CONTENT_TYPES: Mapping[str, str] = {
@@ -57,7 +57,7 @@ class Order(NamedTuple):
 
 def order(request: SpeechRequest, attempt: Attempt) -> Order:
     """Raises BadRequestError."""
-    dialect, limits = attempt.provider.dialect.for_model(attempt.facts.model), attempt.provider.limits
+    dialect, limits = attempt.provider.dialect.for_model(attempt.model_info.model), attempt.provider.limits
     forced = bool(request.body.get("drop_params"))
     request.check_length(limits.max_characters)
     sound, lost = _format(request, dialect, forced=forced)
@@ -121,7 +121,7 @@ def sound_of(
     return Sound(kind if kind in CONTENT_TYPES.values() else CONTENT_TYPES[order(request, attempt).format], pieces)
 
 
-def _bytes(answer: UpstreamResponse, used: Tokens | None, read_error: Callable[[object], ErrorFields]) -> Iterator[bytes | Tokens]:
+def _bytes(answer: UpstreamResponse, used: Usage | None, read_error: Callable[[object], ErrorFields]) -> Iterator[bytes | Usage]:
     if not is_sound(answer):
         raise errors.from_upstream(502, read_error(whole_object(answer)), {})
     if used:
@@ -169,7 +169,7 @@ def as_wav(sound: Sound, rate: int = PCM_RATE) -> Sound:
     return Sound(CONTENT_TYPES["wav"], _behind_header(sound.pieces, rate))
 
 
-def _behind_header(pieces: Iterator[bytes | Tokens], rate: int) -> Iterator[bytes | Tokens]:
+def _behind_header(pieces: Iterator[bytes | Usage], rate: int) -> Iterator[bytes | Usage]:
     begun = False
     for piece in pieces:
         if isinstance(piece, bytes) and piece and not begun:
@@ -182,7 +182,7 @@ def as_mp3(sound: Sound, rate: int = PCM_RATE) -> Sound:
     return Sound(CONTENT_TYPES["mp3"], _encoded(sound.pieces, rate))
 
 
-def _encoded(pieces: Iterator[bytes | Tokens], rate: int) -> Iterator[bytes | Tokens]:
+def _encoded(pieces: Iterator[bytes | Usage], rate: int) -> Iterator[bytes | Usage]:
     from lameenc import Encoder  # few providers give nothing but samples
 
     encoder = Encoder()
@@ -193,7 +193,7 @@ def _encoded(pieces: Iterator[bytes | Tokens], rate: int) -> Iterator[bytes | To
     encoder.silence()
     left = b""
     for piece in pieces:
-        if isinstance(piece, Tokens):
+        if isinstance(piece, Usage):
             yield piece
             continue
         left += piece

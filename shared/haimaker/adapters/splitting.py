@@ -5,12 +5,12 @@ from dataclasses import replace
 
 from haimaker import adapters
 from haimaker.http.errors import APIError
-from haimaker.http.values import JSON, Chunk
+from haimaker.http.values import JSON, StreamEvent
 from haimaker.models.catalog import USD_DECIMALS
 from haimaker.operations.attempt import Attempt
 from haimaker.operations.chat import Asked, CompletionRequest
 from haimaker.pricing import usage
-from haimaker.pricing.usage import Tokens, total
+from haimaker.pricing.usage import Usage, sum_usages
 
 
 def split(request: Asked, attempt: Attempt) -> list[Asked]:
@@ -32,7 +32,7 @@ def joined(bodies: Sequence[JSON]) -> JSON:
     return {**bodies[0], "choices": choices, "usage": _told([body.get("usage") for body in bodies])}
 
 
-def one_after_another(streams: Iterable[Iterator[Chunk]], prompts: Sequence[int], width: int) -> Iterator[Chunk]:
+def one_after_another(streams: Iterable[Iterator[StreamEvent]], prompts: Sequence[int], width: int) -> Iterator[StreamEvent]:
     """Streams of `width` choices each as one stream, with one chunk of usage at its end, also when one of them breaks off.
 
     `prompts` are estimates of their tokens, for a stream that breaks off before it says what was read.
@@ -49,24 +49,24 @@ def one_after_another(streams: Iterable[Iterator[Chunk]], prompts: Sequence[int]
                     yield _moved(chunk, number * width, head)
     except APIError:
         if said:  # else nothing has begun, and another target may be tried
-            known = [each or usage.to_openai(Tokens(input=prompt)) for each, prompt in zip(said, prompts, strict=False)]
-            yield Chunk({**head, "choices": [], "usage": _told(known)})
+            known = [each or usage.to_openai(Usage(input=prompt)) for each, prompt in zip(said, prompts, strict=False)]
+            yield StreamEvent({**head, "choices": [], "usage": _told(known)})
         raise
-    yield Chunk({**head, "choices": [], "usage": _told(said)})
+    yield StreamEvent({**head, "choices": [], "usage": _told(said)})
 
 
 def _told(said: Sequence[JSON | None]) -> JSON | None:
     """Usage objects as one, with the cost if all of them have it; None where one is missing."""
     if not said or not all(said):
         return None
-    tokens = total([usage.from_openai(each) for each in said])
+    tokens = sum_usages([usage.from_openai(each) for each in said])
     cost = {} if tokens.reported_units is None else {"cost": f"{tokens.reported_units}e-{USD_DECIMALS}"}
     return {**usage.to_openai(tokens), **cost}
 
 
 def _one_prompt_each(request: CompletionRequest) -> list[Asked]:
     """A request per prompt, whose size is an upper bound: that of all without what the other prompts have at least."""
-    least = [usage.bytes_of(prompt) if isinstance(prompt, str) else len(prompt) for prompt in request.prompts]
+    least = [usage.utf8_length(prompt) if isinstance(prompt, str) else len(prompt) for prompt in request.prompts]
     others = [sum(least) - own for own in least]
     requests = [_with(request, {"prompt": prompt}) for prompt in request.prompts]
     return [replace(each, size=request.size - other) for each, other in zip(requests, others, strict=True)]
@@ -78,10 +78,10 @@ def _with(request: Asked, fields: JSON) -> Asked:
     return replace(request, body=body, fields=request.fields.model_copy(update=fields))
 
 
-def _moved(chunk: Chunk, by: int, head: JSON) -> Chunk:
+def _moved(chunk: StreamEvent, by: int, head: JSON) -> StreamEvent:
     """A chunk as part of a longer stream; its usage, of one call alone, is told with the others' at the end."""
     choices = [{**choice, "index": _index(choice) + by} for choice in chunk.body["choices"]]
-    return Chunk({**{name: value for name, value in chunk.body.items() if name != "usage"}, **head, "choices": choices})
+    return StreamEvent({**{name: value for name, value in chunk.body.items() if name != "usage"}, **head, "choices": choices})
 
 
 def _index(choice: JSON) -> int:

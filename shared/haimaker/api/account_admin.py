@@ -11,16 +11,16 @@ from haimaker.accounts.directory import FROM_SETTINGS, check_usable, require_adm
 from haimaker.http.errors import BadRequestError, ConflictError, NotFoundError
 from haimaker.http.json import parse_json
 from haimaker.http.values import JSON, Request
-from haimaker.pricing.amounts import nanousd_of, seconds_of, span_of, usd
+from haimaker.pricing.amounts import duration_to_s, to_duration, to_nanousd, to_usd
 from haimaker.store import NEVER_S, Account, Balance, Store
 
 if TYPE_CHECKING:
-    from haimaker.api.account_fields import CustomerFields, Fields, KeyFields, TeamFields
+    from haimaker.api.account_fields import EndUserFields, Fields, KeyFields, TeamFields
 
 UPDATE_TRIES = 5
-MOST_LISTED = 10_000
+MAX_LISTED = 10_000
 
-NAMES = frozenset({"key", "keys", "team_ids", "user_ids"})
+ACCOUNT_NAME_FIELDS = frozenset({"key", "keys", "team_ids", "user_ids"})
 """Fields that name accounts, and are no part of one."""
 ACCOUNT_FIELDS = {"key_alias": "alias", "team_alias": "alias", "max_parallel_requests": "parallel_limit"}
 
@@ -38,10 +38,10 @@ def team_fields(caller: Account, request: Request) -> "TeamFields":
     return _fields(caller, request, TeamFields)
 
 
-def customer_fields(caller: Account, request: Request) -> "CustomerFields":
-    from haimaker.api.account_fields import CustomerFields
+def end_user_fields(caller: Account, request: Request) -> "EndUserFields":
+    from haimaker.api.account_fields import EndUserFields
 
-    return _fields(caller, request, CustomerFields)
+    return _fields(caller, request, EndUserFields)
 
 
 AnyFields = TypeVar("AnyFields", bound="Fields")
@@ -55,7 +55,7 @@ def _fields(caller: Account, request: Request, kind: type[AnyFields]) -> AnyFiel
     return parse(parse_json(request.body), kind)
 
 
-def read(store: Store, account_id: str) -> Balance:
+def get_account(store: Store, account_id: str) -> Balance:
     """Raises NotFoundError."""
     balance = store.get(account_id)
     if balance is None:
@@ -64,20 +64,20 @@ def read(store: Store, account_id: str) -> Balance:
     return balance
 
 
-def update(store: Store, account_id: str, change: Callable[[Account], Account]) -> Balance:
+def update_account(store: Store, account_id: str, change: Callable[[Account], Account]) -> Balance:
     """Changes an account as it is now; again if somebody else changed it at the same moment."""
     for _ in range(UPDATE_TRIES):
-        if store.update(change(read(store, account_id).account)):
-            return read(store, account_id)
+        if store.update(change(get_account(store, account_id).account)):
+            return get_account(store, account_id)
     kind = account_id.partition("#")[0]
     raise ConflictError(f"The {kind} was changed by somebody else at the same moment; try again.")
 
 
-def all_of(store: Store, kind: str) -> Sequence[Balance]:
+def list_accounts(store: Store, kind: str) -> Sequence[Balance]:
     """All keys, teams or users, oldest first."""
     balances: list[Balance] = []
     after: str | None = None
-    while len(balances) < MOST_LISTED:
+    while len(balances) < MAX_LISTED:
         page, after = store.accounts(kind, after)
         balances += page
         if after is None:
@@ -85,18 +85,18 @@ def all_of(store: Store, kind: str) -> Sequence[Balance]:
     return balances
 
 
-def changed(account: Account, fields: "Fields", now_s: float) -> Account:
+def apply_fields(account: Account, fields: "Fields", now_s: float) -> Account:
     """The account with what the body names, null included."""
     changes: dict[str, Any] = {}
-    for name in fields.model_fields_set - NAMES:
+    for name in fields.model_fields_set - ACCOUNT_NAME_FIELDS:
         value = getattr(fields, name)
         match name:
             case "max_budget" | "soft_budget":
-                changes[name.replace("max_", "") + "_nanousd"] = None if value is None else nanousd_of(value)
+                changes[name.replace("max_", "") + "_nanousd"] = None if value is None else to_nanousd(value)
             case "budget_duration":
-                changes["budget_window_s"] = seconds_of(value)
+                changes["budget_window_s"] = duration_to_s(value)
             case "duration":
-                seconds = seconds_of(value)
+                seconds = duration_to_s(value)
                 changes["expires_s"] = NEVER_S if seconds is None else int(now_s) + seconds
             case "models" | "tags":
                 changes[name] = tuple(value or ())
@@ -117,29 +117,29 @@ def _without_mark(metadata: JSON) -> JSON:
     return {name: value for name, value in metadata.items() if (name, value) != ("source", FROM_SETTINGS)}
 
 
-def told(balance: Balance) -> JSON:
+def to_json(balance: Balance) -> JSON:
     """What every account has: money in USD, limits and counters."""
     account = balance.account
     return {
-        "spend": usd(balance.spend_nanousd),
-        "reserved": usd(balance.held_nanousd),
-        "total_spend": usd(balance.total_spend_nanousd),
-        "max_budget": usd(account.budget_nanousd),
-        "soft_budget": usd(account.soft_budget_nanousd),
-        "budget_duration": None if account.budget_window_s is None else span_of(account.budget_window_s),
-        "budget_reset_at": when(balance.window_end_s),
+        "spend": to_usd(balance.spend_nanousd),
+        "reserved": to_usd(balance.held_nanousd),
+        "total_spend": to_usd(balance.total_spend_nanousd),
+        "max_budget": to_usd(account.budget_nanousd),
+        "soft_budget": to_usd(account.soft_budget_nanousd),
+        "budget_duration": None if account.budget_window_s is None else to_duration(account.budget_window_s),
+        "budget_reset_at": to_iso_time(balance.window_end_s),
         "models": list(account.models),
         "rpm_limit": account.rpm_limit,
         "tpm_limit": account.tpm_limit,
         "max_parallel_requests": account.parallel_limit,
-        "parallel_requests": balance.holds,
+        "parallel_requests": balance.reservations,
         "blocked": account.blocked,
         "metadata": account.metadata,
-        "created_at": when(account.created_s),
+        "created_at": to_iso_time(account.created_s),
     }
 
 
-def when(moment_s: float) -> str | None:
+def to_iso_time(moment_s: float) -> str | None:
     return None if moment_s >= NEVER_S else datetime.fromtimestamp(moment_s, UTC).isoformat()
 
 
@@ -150,14 +150,16 @@ def whole_number(request: Request, name: str, default: int) -> int:
     return int(text)
 
 
-def missing(name: str) -> BadRequestError:
+def missing_parameter(name: str) -> BadRequestError:
     return BadRequestError(f"Missing required parameter: '{name}'.", param=name, code="missing_required_parameter")
 
 
 Answer = TypeVar("Answer")
 
 
-def action(actions: Mapping[str, Callable[[Store, Account, Request], Answer]], of: str, request: Request) -> Callable[..., Answer]:
+def subcommand(
+    actions: Mapping[str, Callable[[Store, Account, Request], Answer]], of: str, request: Request
+) -> Callable[..., Answer]:
     """What the path names. Raises NotFoundError."""
     name = request.path.get("action", "")
     if name not in actions:

@@ -8,20 +8,20 @@ from haimaker.http.errors import BadRequestError
 from haimaker.http.sse import dumps
 from haimaker.http.values import JSON
 from haimaker.operations.chat import refuse
-from haimaker.pricing.amounts import SPAN
+from haimaker.pricing.amounts import DURATION
 
-MOST_USD = 10**7
-MOST = 10**12
-MOST_BYTES = 65_536
+MAX_BUDGET_USD = 10**7
+MAX_LIMIT = 10**12
+MAX_BYTES = 65_536
 """Of what an administrator keeps with an account: an item of DynamoDB has 400 KB in all."""
 
 Label = Annotated[StrictStr, Field(min_length=1, max_length=512)]
 Labels = Annotated[list[Label], Field(min_length=1, max_length=1_000, fail_fast=True)]
 Models = Annotated[list[Label], Field(max_length=1_000, fail_fast=True)]
-Limit = Annotated[StrictInt, Field(ge=0, le=MOST)]
-USD = Annotated[StrictInt | StrictFloat, Field(ge=0, le=MOST_USD)]
-Duration = Annotated[StrictStr, Field(pattern=f"^{SPAN}$", max_length=16)]
-Lifetime = Annotated[StrictStr, Field(pattern=f"^(-1|{SPAN})$", max_length=16)]
+Limit = Annotated[StrictInt, Field(ge=0, le=MAX_LIMIT)]
+USD = Annotated[StrictInt | StrictFloat, Field(ge=0, le=MAX_BUDGET_USD)]
+Duration = Annotated[StrictStr, Field(pattern=f"^{DURATION}$", max_length=16)]
+Lifetime = Annotated[StrictStr, Field(pattern=f"^(-1|{DURATION})$", max_length=16)]
 TeamId = Annotated[StrictStr, Field(pattern=r"^[A-Za-z0-9._:@-]{1,128}$", max_length=128)]
 
 
@@ -63,7 +63,7 @@ class TeamFields(Fields):
     blocked: StrictBool | None = None
 
 
-class CustomerFields(Fields):
+class EndUserFields(Fields):
     user_id: Label | None = None
     user_ids: Labels | None = None
     alias: Label | None = None
@@ -80,8 +80,8 @@ def parse(body: JSON, kind: type[AnyFields]) -> AnyFields:
         name = unknown[:100]
         raise BadRequestError(f"Unknown parameter: '{name}'.", param=name, code="unknown_parameter")
     for name in ("metadata", "router_settings"):
-        if len(dumps({name: body.get(name)})) > MOST_BYTES:
-            raise BadRequestError(f"'{name}' may have at most {MOST_BYTES} bytes of JSON.", param=name, code="invalid_value")
+        if len(dumps({name: body.get(name)})) > MAX_BYTES:
+            raise BadRequestError(f"'{name}' may have at most {MAX_BYTES} bytes of JSON.", param=name, code="invalid_value")
     try:
         return kind.model_validate(body)
     except ValidationError as error:

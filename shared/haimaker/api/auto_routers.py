@@ -15,19 +15,19 @@ import secrets
 import time
 from collections.abc import Callable
 
-from haimaker.accounts.directory import Accounts, check_usable, require_admin
-from haimaker.api.simulate import OURS, simulated
+from haimaker.accounts.directory import AccountCache, check_usable, require_admin
+from haimaker.api.simulate import OWN_FIELDS, simulate_request
 from haimaker.http.errors import BadRequestError, ConflictError, NotFoundError
 from haimaker.http.json import parse_json
 from haimaker.http.sse import dumps
 from haimaker.http.values import JSON, Request
 from haimaker.models.names import AUTO
-from haimaker.routing.auto_rules import Definition
-from haimaker.routing.auto_service import KIND, definition_of
-from haimaker.routing.decider import Decider
+from haimaker.routing.auto_rules import AutoRouterDefinition
+from haimaker.routing.auto_service import ROUTER_DOCUMENTS, parse_definition
+from haimaker.routing.decider import Planner
 from haimaker.store import Account, Store
 from haimaker.store.documents import Document
-from haimaker.validation.toml_table import Mistake
+from haimaker.validation.toml_table import TomlError
 
 TRIES = 5
 
@@ -35,37 +35,37 @@ TRIES = 5
 def new(store: Store, caller: Account, request: Request) -> JSON:
     body = _body(caller, request)
     router_id = f"router_{secrets.token_hex(8)}"
-    kept = Document(router_id, _checked(router_id, body), 0)
-    if not store.documents.put(KIND, kept):
+    kept = Document(router_id, _validate(router_id, body), 0)
+    if not store.documents.put(ROUTER_DOCUMENTS, kept):
         raise ConflictError("A router with this id exists already; try again.")
-    return _told(kept)
+    return _to_json(kept)
 
 
-def listed(store: Store, caller: Account, request: Request) -> JSON:
+def list_routers(store: Store, caller: Account, request: Request) -> JSON:
     _require_admin(caller)
-    return {"routers": [_told(document) for document in store.documents.all(KIND)]}
+    return {"routers": [_to_json(document) for document in store.documents.all(ROUTER_DOCUMENTS)]}
 
 
 def info(store: Store, caller: Account, request: Request) -> JSON:
     _require_admin(caller)
-    return _told(_read(store, request))
+    return _to_json(_get_router(store, request))
 
 
 def update(store: Store, caller: Account, request: Request) -> JSON:
     body = _body(caller, request)
-    return _changed(store, request, lambda router: {**router, **body})
+    return _update_router(store, request, lambda router: {**router, **body})
 
 
 def delete(store: Store, caller: Account, request: Request) -> JSON:
     """Keys that have it go by `gateway.toml` from then on."""
     _require_admin(caller)
     router_id = _id(request)
-    if not store.documents.delete(KIND, router_id):
-        raise _unknown()
+    if not store.documents.delete(ROUTER_DOCUMENTS, router_id):
+        raise _router_not_found()
     return {"deleted": router_id}
 
 
-def keep_rule(store: Store, caller: Account, request: Request) -> JSON:
+def put_rule(store: Store, caller: Account, request: Request) -> JSON:
     body = _body(caller, request)
 
     def change(router: JSON) -> JSON:
@@ -75,7 +75,7 @@ def keep_rule(store: Store, caller: Account, request: Request) -> JSON:
         last = max((rule.get("rule_order", 0) for rule in rules), default=-1)
         return {**router, "rules": [*rules, {"rule_order": last + 1, **body}]}
 
-    return _changed(store, request, change)
+    return _update_router(store, request, change)
 
 
 def delete_rule(store: Store, caller: Account, request: Request) -> JSON:
@@ -87,7 +87,7 @@ def delete_rule(store: Store, caller: Account, request: Request) -> JSON:
             raise NotFoundError("The router has no such rule.", param="id", code="rule_not_found")
         return {**router, "rules": kept}
 
-    return _changed(store, request, change)
+    return _update_router(store, request, change)
 
 
 def reorder(store: Store, caller: Account, request: Request) -> JSON:
@@ -99,39 +99,39 @@ def reorder(store: Store, caller: Account, request: Request) -> JSON:
             raise BadRequestError("'rule_ids' must name every rule once.", param="rule_ids", code="invalid_value")
         return {**router, "rules": [{**by_id[rule_id], "rule_order": place} for place, rule_id in enumerate(order)]}
 
-    return _changed(store, request, change)
+    return _update_router(store, request, change)
 
 
-def simulate(decider: Decider, accounts: Accounts, caller: Account, request: Request) -> JSON:
+def simulate(planner: Planner, accounts: AccountCache, caller: Account, request: Request) -> JSON:
     """As a key that has this router would be served."""
     body = _body(caller, request)
-    document = _read(accounts.store, request)
+    document = _get_router(accounts.store, request)
     if isinstance(body.get("prompt"), str) and "messages" not in body:
         body["messages"] = [{"role": "user", "content": body.pop("prompt")}]
-    inner = body["request"] if isinstance(body.get("request"), dict) else {n: v for n, v in body.items() if n not in OURS}
-    asked = {**{name: body[name] for name in OURS if name in body}, "request": {**inner, "model": AUTO}}
+    inner = body["request"] if isinstance(body.get("request"), dict) else {n: v for n, v in body.items() if n not in OWN_FIELDS}
+    asked = {**{name: body[name] for name in OWN_FIELDS if name in body}, "request": {**inner, "model": AUTO}}
     given = Request(request.id, request.headers, dumps(asked))
-    return simulated(decider, accounts, caller, given, definition_of(document.name, document.body))
+    return simulate_request(planner, accounts, caller, given, parse_definition(document.name, document.body))
 
 
-def _changed(store: Store, request: Request, change: Callable[[JSON], JSON]) -> JSON:
+def _update_router(store: Store, request: Request, change: Callable[[JSON], JSON]) -> JSON:
     """A router changed as it is now; again if somebody else changed it at the same moment."""
     for _ in range(TRIES):
-        document = _read(store, request)
-        changed = document._replace(body=_checked(document.name, change(document.body)))
-        if store.documents.put(KIND, changed):
-            return _told(changed)
+        document = _get_router(store, request)
+        changed = document._replace(body=_validate(document.name, change(document.body)))
+        if store.documents.put(ROUTER_DOCUMENTS, changed):
+            return _to_json(changed)
     raise ConflictError("The router was changed by somebody else at the same moment; try again.")
 
 
-def _checked(router_id: str, body: JSON) -> JSON:
+def _validate(router_id: str, body: JSON) -> JSON:
     """A definition to keep: each rule with an id. Raises BadRequestError, naming the field."""
     rules = body.get("rules")
     if isinstance(rules, list):
-        body = {**body, "rules": [_named(rule) if isinstance(rule, dict) else rule for rule in rules]}
+        body = {**body, "rules": [_with_id(rule) if isinstance(rule, dict) else rule for rule in rules]}
     try:
-        definition: Definition = definition_of(router_id, body)
-    except Mistake as mistake:
+        definition: AutoRouterDefinition = parse_definition(router_id, body)
+    except TomlError as mistake:
         param = "".join(f"[{part}]" if isinstance(part, int) else f".{part}" for part in mistake.place).lstrip(".")
         raise BadRequestError(f"Invalid value for '{param}': it {mistake}.", param=param, code="invalid_value") from None
     if len({rule.id for rule in definition.rules}) < len(definition.rules):
@@ -139,11 +139,11 @@ def _checked(router_id: str, body: JSON) -> JSON:
     return {"rules": [], **body}
 
 
-def _named(rule: JSON) -> JSON:
+def _with_id(rule: JSON) -> JSON:
     return {"id": f"rule_{secrets.token_hex(4)}", **rule}
 
 
-def _told(document: Document) -> JSON:
+def _to_json(document: Document) -> JSON:
     return {"auto_router_id": document.name, **document.body}
 
 
@@ -161,12 +161,12 @@ def _id(request: Request) -> str:
     return request.path.get("id", "")
 
 
-def _read(store: Store, request: Request) -> Document:
-    document = store.documents.get(KIND, _id(request))
+def _get_router(store: Store, request: Request) -> Document:
+    document = store.documents.get(ROUTER_DOCUMENTS, _id(request))
     if document is None:
-        raise _unknown()
+        raise _router_not_found()
     return document
 
 
-def _unknown() -> NotFoundError:
+def _router_not_found() -> NotFoundError:
     return NotFoundError("There is no such router.", param="id", code="router_not_found")

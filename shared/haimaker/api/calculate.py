@@ -9,20 +9,20 @@ import time
 from collections.abc import Collection
 
 from haimaker.adapters.openai.counts import counted
-from haimaker.billing import estimates as limits
+from haimaker.billing import estimates
 from haimaker.http.errors import BadRequestError
 from haimaker.http.json import parse_json
 from haimaker.http.values import JSON, Request
 from haimaker.operations.attempt import Attempt
 from haimaker.operations.chat import Asked, parse_chat, parse_completion
 from haimaker.pricing import costs, usage
-from haimaker.pricing.amounts import usd
-from haimaker.pricing.usage import Tokens
-from haimaker.routing.context import Situation
+from haimaker.pricing.amounts import to_usd
+from haimaker.pricing.usage import Usage
+from haimaker.routing.context import RoutingContext
 from haimaker.routing.router import Router
 
 
-def calculated(router: Router, allowed: Collection[str], request: Request, default_max_output_tokens: int) -> JSON:
+def calculate_cost(router: Router, allowed: Collection[str], request: Request, default_max_output_tokens: int) -> JSON:
     """Raises BadRequestError, NotFoundError, PermissionDeniedError."""
     body = parse_json(request.body)
     answer = body.get("completion_response")
@@ -34,36 +34,40 @@ def calculated(router: Router, allowed: Collection[str], request: Request, defau
         raise BadRequestError("Missing required parameter: 'model'.", param="model", code="missing_required_parameter")
     body = {**body, "model": model}
     if answer is None and said is None:
-        return _of_request(router, allowed, body, request.id, default_max_output_tokens)
+        return _cost_of_request(router, allowed, body, request.id, default_max_output_tokens)
     if not usage.is_plausible(said):
         param = "completion_response.usage" if answer else "usage"
         raise BadRequestError(f"'{param}' must be a usage object with counts of tokens.", param=param, code="invalid_value")
     attempt = _attempts(router, allowed, model, "chat", request.id)[0]
     tier = (answer or body).get("service_tier")
-    return _told(attempt, usage.from_openai(counted(said or {}, attempt.model), tier), estimated=False)
+    return _to_json(attempt, usage.from_openai(counted(said or {}, attempt.model), tier), estimated=False)
 
 
-def _of_request(router: Router, allowed: Collection[str], body: JSON, request_id: str, default: int) -> JSON:
+def _cost_of_request(router: Router, allowed: Collection[str], body: JSON, request_id: str, default: int) -> JSON:
     """About what the prompt costs, and the most that all of it may: what would be reserved of a budget."""
     asked = parse_completion(json.dumps(body).encode()) if "prompt" in body else parse_chat(json.dumps(body).encode())
-    attempts = limits.with_output_limits(_attempts(router, allowed, asked.model, asked.endpoint, request_id), asked, default, None)
-    most = limits.reserve(asked, [attempt for attempt in attempts if limits.is_priced(asked, attempt)] or attempts, default)
-    told = _told(attempts[0], Tokens(input=limits.prompt_estimate(asked)), estimated=True)
-    return {**told, "max_cost": usd(most.amount_nanousd), "max_tokens": _longest(asked, attempts[0])}
+    attempts = estimates.with_output_limits(
+        _attempts(router, allowed, asked.model, asked.endpoint, request_id), asked, default, None
+    )
+    most = estimates.cost_bound(
+        asked, [attempt for attempt in attempts if estimates.is_priced(asked, attempt)] or attempts, default
+    )
+    told = _to_json(attempts[0], Usage(input=estimates.estimate_prompt_tokens(asked)), estimated=True)
+    return {**told, "max_cost": to_usd(most.amount_nanousd), "max_tokens": _max_output_tokens(asked, attempts[0])}
 
 
 def _attempts(router: Router, allowed: Collection[str], model: str, endpoint: str, request_id: str) -> list[Attempt]:
-    return list(router.plan(model, Situation(request_id, int(time.time()), endpoint, allowed=allowed)).all())
+    return list(router.plan(model, RoutingContext(request_id, int(time.time()), endpoint, allowed=allowed)).all())
 
 
-def _longest(asked: Asked, attempt: Attempt) -> int | None:
+def _max_output_tokens(asked: Asked, attempt: Attempt) -> int | None:
     return asked.max_output_tokens or attempt.max_output_tokens
 
 
-def _told(attempt: Attempt, tokens: Tokens, *, estimated: bool) -> JSON:
-    cost = costs.cost_nanousd(tokens, attempt.facts, now_s=time.time())
+def _to_json(attempt: Attempt, tokens: Usage, *, estimated: bool) -> JSON:
+    cost = costs.cost_nanousd(tokens, attempt.model_info, now_s=time.time())
     return {
-        "cost": usd(cost),
+        "cost": to_usd(cost),
         "cost_estimated": estimated,
         "model": attempt.target,
         "input_tokens": tokens.prompt,

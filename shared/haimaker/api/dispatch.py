@@ -15,7 +15,7 @@ from haimaker.http.values import JSON, Request, Response
 from haimaker.operations.parsers import PARSES, Parse
 
 if TYPE_CHECKING:
-    from haimaker.files.folder import Folder
+    from haimaker.files.folder import LocalFileStore
     from haimaker.gateway import Gateway
 
 Operation = Callable[["Gateway", Request], Response]
@@ -33,9 +33,9 @@ def _health(gateway: "Gateway", request: Request) -> Response:
 
 def _models(answer: Callable[..., JSON]) -> Operation:
     def operation(gateway: "Gateway", request: Request) -> Response:
-        payers = gateway.accounts.payers(gateway.accounts.identify(request.headers, fresh=True))
-        router = gateway.reach().router
-        account = replace(payers.key, models=payers.models(router.full_name))
+        billed = gateway.accounts.billed_accounts(gateway.accounts.authenticate(request.headers, fresh=True))
+        router = gateway.runtime().router
+        account = replace(billed.key, models=billed.allowed_models(router.full_name))
         return json_response(answer(router, account, request))
 
     return operation
@@ -59,7 +59,7 @@ def _books(module: str, name: str) -> Operation:
     """An operation on what the store keeps; its module is imported when it is first asked for."""
 
     def operation(gateway: "Gateway", request: Request) -> Response:
-        account = gateway.accounts.identify(request.headers, fresh=True)
+        account = gateway.accounts.authenticate(request.headers, fresh=True)
         return json_response(getattr(import_module(f"haimaker.api.{module}"), name)(gateway.store, account, request))
 
     return operation
@@ -69,25 +69,25 @@ def _routed(module: str, name: str) -> Operation:
     """An operation that shows what routing decides."""
 
     def operation(gateway: "Gateway", request: Request) -> Response:
-        account = gateway.accounts.identify(request.headers, fresh=True)
+        account = gateway.accounts.authenticate(request.headers, fresh=True)
         act = getattr(import_module(f"haimaker.api.{module}"), name)
-        return json_response(act(gateway.reach().decider, gateway.accounts, account, request))
+        return json_response(act(gateway.runtime().planner, gateway.accounts, account, request))
 
     return operation
 
 
-def _folder(gateway: "Gateway") -> "Folder":
+def _folder(gateway: "Gateway") -> "LocalFileStore":
     """The local gateway's own files: who has a link to one needs no key."""
-    from haimaker.files.folder import Folder
+    from haimaker.files.folder import LocalFileStore
 
-    return Folder.of(gateway.settings)
+    return LocalFileStore.from_settings(gateway.settings)
 
 
 OPERATIONS: Mapping[str, Operation] = {
     **{name: _generating(parse) for name, parse in PARSES.items()},
-    "audio_uploads": lambda gateway, request: json_response(uploads.opened(gateway, request)),
-    "models_list": _models(models.listed),
-    "models_retrieve": _models(models.retrieved),
+    "audio_uploads": lambda gateway, request: json_response(uploads.create_upload(gateway, request)),
+    "models_list": _models(models.list_models),
+    "models_retrieve": _models(models.get_model),
     "models_hub": _models_hub,
     "key_generate": _books("keys", "generate"),
     "key_update": _books("keys", "update"),
@@ -96,7 +96,7 @@ OPERATIONS: Mapping[str, Operation] = {
     "key_delete": _books("keys", "delete"),
     "key_regenerate": _books("keys", "regenerate"),
     "key_info": _books("keys", "info"),
-    "key_list": _books("keys", "listed"),
+    "key_list": _books("keys", "list_keys"),
     "team_change": _books("teams", "change"),
     "team_show": _books("teams", "show"),
     "customer_change": _books("customers", "change"),
@@ -106,18 +106,18 @@ OPERATIONS: Mapping[str, Operation] = {
     "spend_keys": _books("spend", "by_key"),
     "spend_calculate": lambda gateway, request: gateway.calculate(request),
     "generation": _books("spend", "generation"),
-    "route_simulate": _routed("simulate", "simulated"),
+    "route_simulate": _routed("simulate", "simulate_request"),
     "auto_router_new": _books("auto_routers", "new"),
-    "auto_router_list": _books("auto_routers", "listed"),
+    "auto_router_list": _books("auto_routers", "list_routers"),
     "auto_router_info": _books("auto_routers", "info"),
     "auto_router_update": _books("auto_routers", "update"),
     "auto_router_delete": _books("auto_routers", "delete"),
-    "auto_router_rule": _books("auto_routers", "keep_rule"),
+    "auto_router_rule": _books("auto_routers", "put_rule"),
     "auto_router_rule_delete": _books("auto_routers", "delete_rule"),
     "auto_router_reorder": _books("auto_routers", "reorder"),
     "auto_router_simulate": _routed("auto_routers", "simulate"),
     "file_read": lambda gateway, request: _folder(gateway).serve(request),
-    "file_write": lambda gateway, request: _folder(gateway).take(request),
+    "file_write": lambda gateway, request: _folder(gateway).receive(request),
     "console": _console,
     "health": _health,
 }

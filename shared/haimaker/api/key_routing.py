@@ -1,18 +1,18 @@
 """What a key's administrator may say about the routing of its requests. Imported when a key is made or changed."""
 
 from haimaker.http.errors import BadRequestError, NotFoundError
-from haimaker.routing.request_options import KEY_FIELDS, of_fields
+from haimaker.routing.request_options import KEY_FIELDS, preferences_from_fields
 from haimaker.store import Account, Store
 
 
-def checked(store: Store, account: Account) -> Account:
+def validate_routing(store: Store, account: Account) -> Account:
     """The account, if what it says can be followed. Raises BadRequestError, NotFoundError."""
     settings = account.routing.get("router_settings") or {}
     for name in settings.keys() - KEY_FIELDS:
         known = ", ".join(sorted(KEY_FIELDS))
         message = f"Unknown parameter: 'router_settings.{name}'. There are {known}."
         raise BadRequestError(message[:500], param=f"router_settings.{name}"[:200], code="unknown_parameter")
-    of_fields(settings)
+    preferences_from_fields(settings)
     router_id = account.routing.get("auto_router_id")
     if router_id and store.documents.get("router", router_id) is None:
         raise NotFoundError("There is no such router.", param="auto_router_id", code="router_not_found")

@@ -9,8 +9,8 @@ from dataclasses import replace
 
 from haimaker.accounts import keys as auth
 from haimaker.accounts.directory import FROM_SETTINGS, check_usable, require_admin
-from haimaker.api import account_admin as administration
-from haimaker.api.account_admin import changed, key_fields, missing, read, when, whole_number
+from haimaker.api import account_admin
+from haimaker.api.account_admin import apply_fields, get_account, key_fields, missing_parameter, to_iso_time, whole_number
 from haimaker.http.errors import BadRequestError, ConflictError
 from haimaker.http.values import JSON, Request
 from haimaker.models.names import is_allowed
@@ -28,7 +28,7 @@ def generate(store: Store, caller: Account, request: Request) -> JSON:
         raise BadRequestError("A new key is made by the gateway, it can't be chosen.", param=name, code="unsupported_parameter")
     key = auth.new_key()
     account = Account(id=auth.account_id_of(key), name=auth.display_name_of(key), created_s=int(time.time()))
-    return _issue(store, key, _checked(store, changed(account, fields, time.time())))
+    return _issue(store, key, _validate(store, apply_fields(account, fields, time.time())))
 
 
 def regenerate(store: Store, caller: Account, request: Request) -> JSON:
@@ -37,15 +37,15 @@ def regenerate(store: Store, caller: Account, request: Request) -> JSON:
     What requests under way hold at that moment counts as spent.
     """
     fields = key_fields(caller, request)
-    if id_of(fields.key) == caller.id:
+    if account_id_for(fields.key) == caller.id:
         raise BadRequestError("A key can't regenerate itself.", param="key")
 
     def ended(account: Account) -> Account:
         if account.metadata.get("source") == FROM_SETTINGS:
             raise BadRequestError("A key that settings name is renewed there: HAIMAKER_ADMIN_KEY.", param="key")
-        return replace(_checked(store, changed(account, fields, time.time())), blocked=True)
+        return replace(_validate(store, apply_fields(account, fields, time.time())), blocked=True)
 
-    old = administration.update(store, id_of(fields.key), ended)
+    old = account_admin.update_account(store, account_id_for(fields.key), ended)
     key = auth.new_key()
     account = replace(old.account, id=auth.account_id_of(key), name=auth.display_name_of(key), blocked=False, version=1)
     answer = _issue(store, key, account, old)
@@ -58,12 +58,12 @@ def regenerate(store: Store, caller: Account, request: Request) -> JSON:
 def update(store: Store, caller: Account, request: Request) -> JSON:
     """POST /key/update: changes what the body names; null takes a limit away."""
     fields = key_fields(caller, request)
-    if id_of(fields.key) == caller.id and fields.duration not in (None, FOREVER):
+    if account_id_for(fields.key) == caller.id and fields.duration not in (None, FOREVER):
         raise BadRequestError("A key can't set its own end.", param="duration")
-    balance = administration.update(
-        store, id_of(fields.key), lambda account: _checked(store, changed(account, fields, time.time()))
+    balance = account_admin.update_account(
+        store, account_id_for(fields.key), lambda account: _validate(store, apply_fields(account, fields, time.time()))
     )
-    return {"key": fields.key, **told(balance)}
+    return {"key": fields.key, **to_json(balance)}
 
 
 def block(store: Store, caller: Account, request: Request) -> JSON:
@@ -79,7 +79,7 @@ def delete(store: Store, caller: Account, request: Request) -> JSON:
     """POST /key/delete with `keys` or `key`; their usage records stay. Nothing is deleted if one of them is unknown."""
     fields = key_fields(caller, request)
     keys = fields.keys or [fields.key or ""]
-    accounts = [read(store, id_of(key)).account for key in keys]
+    accounts = [get_account(store, account_id_for(key)).account for key in keys]
     for account in accounts:
         if account.id == caller.id:
             raise BadRequestError("A key can't delete itself.", param="keys")
@@ -91,14 +91,14 @@ def delete(store: Store, caller: Account, request: Request) -> JSON:
 def info(store: Store, caller: Account, request: Request) -> JSON:
     """GET /key/info: one's own key, or, for an administrator, the one that `key` names."""
     check_usable(caller, time.time())
-    asked = request.query.get("key") or _token(caller)
-    account_id = id_of(asked)
+    asked = request.query.get("key") or _token_id(caller)
+    account_id = account_id_for(asked)
     if account_id != caller.id:
         require_admin(caller)
-    return {"key": asked, "info": told(read(store, account_id))}
+    return {"key": asked, "info": to_json(get_account(store, account_id))}
 
 
-def listed(store: Store, caller: Account, request: Request) -> JSON:
+def list_keys(store: Store, caller: Account, request: Request) -> JSON:
     """GET /key/list: ids of all keys, or with `return_full_object=true` what `info` tells of each; `page` and `size`."""
     check_usable(caller, time.time())
     require_admin(caller)
@@ -108,7 +108,7 @@ def listed(store: Store, caller: Account, request: Request) -> JSON:
     shown = balances[(page - 1) * size : page * size]
     full = request.query.get("return_full_object", "").lower() == "true"
     return {
-        "keys": [told(balance) if full else _token(balance.account) for balance in shown],
+        "keys": [to_json(balance) if full else _token_id(balance.account) for balance in shown],
         "total_count": len(balances),
         "current_page": page,
         "total_pages": -(-len(balances) // size),
@@ -127,23 +127,23 @@ def install_admin(store: Store, settings: Settings) -> None:
         name, metadata = auth.display_name_of(settings.admin_key), {"source": FROM_SETTINGS}
         account = Account(account_id, name, int(time.time()), role="admin", alias="admin", metadata=metadata)
         if not store.put(account):
-            kept = read(store, account_id).account
+            kept = get_account(store, account_id).account
             if kept.blocked and kept.metadata.get("source") == FROM_SETTINGS:
                 store.update(replace(kept, blocked=False))
 
 
 def all_keys(store: Store) -> Sequence[Balance]:
-    return administration.all_of(store, "key")
+    return account_admin.list_accounts(store, "key")
 
 
-def told(balance: Balance) -> JSON:
+def to_json(balance: Balance) -> JSON:
     account = balance.account
     return {
-        "token_id": _token(account),
+        "token_id": _token_id(account),
         "key_name": account.name,
         "key_alias": account.alias,
-        **administration.told(balance),
-        "expires": when(account.expires_s),
+        **account_admin.to_json(balance),
+        "expires": to_iso_time(account.expires_s),
         "role": account.role,
         "team_id": account.team_id,
         "user_id": account.user_id,
@@ -153,10 +153,10 @@ def told(balance: Balance) -> JSON:
     }
 
 
-def id_of(key: str | None) -> str:
+def account_id_for(key: str | None) -> str:
     """A key, or the id by which `token_id` names it."""
     if not key:
-        raise missing("key")
+        raise missing_parameter("key")
     is_token = len(key) == 64 and all(letter in "0123456789abcdef" for letter in key)
     return f"key#{key}" if is_token else auth.account_id_of(key)
 
@@ -164,27 +164,27 @@ def id_of(key: str | None) -> str:
 def _issue(store: Store, key: str, account: Account, spent_as: Balance | None = None) -> JSON:
     if not store.put(account, spent_as):
         raise ConflictError("A key with this hash exists already; try again.")
-    return {"key": key, **told(read(store, account.id))}
+    return {"key": key, **to_json(get_account(store, account.id))}
 
 
 def _set_blocked(store: Store, caller: Account, request: Request, blocked: bool) -> JSON:
     fields = key_fields(caller, request)
-    account_id = id_of(fields.key)
+    account_id = account_id_for(fields.key)
     if account_id == caller.id:
         raise BadRequestError("A key can't block itself.", param="key")
-    balance = administration.update(store, account_id, lambda account: replace(account, blocked=blocked))
-    return {"key": fields.key, **told(balance)}
+    balance = account_admin.update_account(store, account_id, lambda account: replace(account, blocked=blocked))
+    return {"key": fields.key, **to_json(balance)}
 
 
-def _checked(store: Store, account: Account) -> Account:
+def _validate(store: Store, account: Account) -> Account:
     """The account, if its team exists and allows its models, and its routing can be followed. Raises BadRequestError,
     NotFoundError."""
     if account.routing:
-        from haimaker.api.key_routing import checked
+        from haimaker.api.key_routing import validate_routing
 
-        account = checked(store, account)
+        account = validate_routing(store, account)
     if account.team_id is not None:
-        team = read(store, f"team#{account.team_id}").account
+        team = get_account(store, f"team#{account.team_id}").account
         for model in account.models:
             if not is_allowed(model, team.models):
                 message = (
@@ -194,5 +194,5 @@ def _checked(store: Store, account: Account) -> Account:
     return account
 
 
-def _token(account: Account) -> str:
+def _token_id(account: Account) -> str:
     return account.id.partition("#")[2]

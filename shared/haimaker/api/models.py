@@ -12,8 +12,8 @@ from haimaker import adapters
 from haimaker.accounts.directory import check_usable
 from haimaker.http.errors import NotFoundError
 from haimaker.http.values import JSON, Request
-from haimaker.models import catalog as prices
-from haimaker.models.catalog import Facts
+from haimaker.models import catalog
+from haimaker.models.catalog import ModelInfo
 from haimaker.models.names import AUTO, is_allowed
 from haimaker.pricing.costs import COUNTED_OTHERWISE
 from haimaker.providers.provider import Provider
@@ -57,65 +57,71 @@ CAPABILITIES = (
 """Those that the hub tells of every model, as `supports_…`."""
 
 
-def listed(router: Router, account: Account, request: Request) -> JSON:
+def list_models(router: Router, account: Account, request: Request) -> JSON:
     check_usable(account, time.time())
-    return {"object": "list", "data": list(_usable(router, account))}
+    return {"object": "list", "data": list(_usable_models(router, account))}
 
 
-def retrieved(router: Router, account: Account, request: Request) -> JSON:
+def get_model(router: Router, account: Account, request: Request) -> JSON:
     """One model, also by its bare name. Raises NotFoundError where `listed` would not show it."""
     check_usable(account, time.time())
     asked = request.path.get("id", "")
     name = router.full_name(asked)
-    for model in _usable(router, account):
+    for model in _usable_models(router, account):
         if model["id"] in (asked, name):
             return {**model, "id": asked}
     if _is_served_unlisted(router, name) and is_allowed(name, account.models):
-        return _told(name, router.facts_of(name))
+        return _to_json(name, router.model_info_for(name))
     message = f"The model {asked[:200]!r} does not exist or this key may not use it."
     raise NotFoundError(message, param="model", code="model_not_found")
 
 
-def hub(router: Router) -> list[JSON]:
+def public_models(router: Router) -> list[JSON]:
     """What this gateway serves, without a word on who may use it."""
-    return [_shown(name, router.facts_of(name)) for name in _served(router)]
+    return [_to_hub_json(name, router.model_info_for(name)) for name in _served_models(router)]
 
 
-def _usable(router: Router, account: Account) -> Iterator[JSON]:
+def _usable_models(router: Router, account: Account) -> Iterator[JSON]:
     allowed = router.full_names(account.models)
-    if any(is_allowed(name, allowed) for name in _served(router)):
+    if any(is_allowed(name, allowed) for name in _served_models(router)):
         yield {"id": AUTO, "object": "model", "created": 0, "owned_by": "gateway"}
     for name, route in router.config.routes.items():
         targets = [router.target_name(target.model) for target in route.targets]
         if "*" not in name and is_allowed(name, allowed) and any(is_allowed(target, allowed) for target in targets):
             yield {"id": name, "object": "model", "created": 0, "owned_by": "gateway"}
-    for name in _served(router):
+    for name in _served_models(router):
         if is_allowed(name, allowed):
-            yield _told(name, router.facts_of(name))
+            yield _to_json(name, router.model_info_for(name))
 
 
-def _served(router: Router) -> Iterator[str]:
+def _served_models(router: Router) -> Iterator[str]:
     """The models of all providers that are on; a star is no name of one."""
     for provider in router.providers:
-        known = [facts.model for facts in prices.models(provider.catalog.priced_as or provider.name) if _serves(provider, facts)]
+        known = [
+            model_info.model
+            for model_info in catalog.all_models(provider.catalog.priced_as or provider.name)
+            if _is_servable(provider, model_info)
+        ]
         own = [name.partition("/")[2] for name in router.config.base_models if name.startswith(f"{provider.name}/")]
         for model in dict.fromkeys((*provider.catalog.models, *own, *known)):
             if model != "*":
                 yield f"{provider.name}/{model}"
 
 
-def _serves(provider: Provider, facts: Facts) -> bool:
+def _is_servable(provider: Provider, model_info: ModelInfo) -> bool:
     """Whether a line of the table is a model that its provider can be asked for, and by an operation that there is."""
-    if provider.catalog.unlisted and re.match(provider.catalog.unlisted, facts.model):
+    if provider.catalog.unlisted and re.match(provider.catalog.unlisted, model_info.model):
         return False
-    if facts.mode in ENDPOINTS:
-        endpoint = ENDPOINTS[facts.mode]
-        return endpoint in adapters.TASKS and adapters.serves(definition_for(provider, facts.model, endpoint), endpoint)
-    row = definition_for(provider, facts.model)
+    if model_info.mode in ENDPOINTS:
+        endpoint = ENDPOINTS[model_info.mode]
+        return endpoint in adapters.TASKS and adapters.serves(definition_for(provider, model_info.model, endpoint), endpoint)
+    row = definition_for(provider, model_info.model)
     if not adapters.serves(row, "chat"):
         return False
     completes = row.catalog.completes
-    return facts.mode == "chat" or (facts.mode == "completion" and bool(completes and re.match(completes, facts.model)))
+    return model_info.mode == "chat" or (
+        model_info.mode == "completion" and bool(completes and re.match(completes, model_info.model))
+    )
 
 
 def _is_served_unlisted(router: Router, name: str) -> bool:
@@ -124,45 +130,45 @@ def _is_served_unlisted(router: Router, name: str) -> bool:
     return any(provider.name == prefix and "*" in provider.catalog.models for provider in router.providers)
 
 
-def _told(name: str, facts: Facts) -> JSON:
+def _to_json(name: str, model_info: ModelInfo) -> JSON:
     return {
         "id": name,
         "object": "model",
         "created": 0,
-        "owned_by": facts.provider,
-        "mode": facts.mode,
-        "context_length": facts.max_input_tokens,
-        "max_input_tokens": facts.max_input_tokens,
-        "max_output_tokens": facts.max_output_tokens,
-        "input_cost_per_token": _number(facts, "input_cost_per_token"),
-        "output_cost_per_token": _number(facts, "output_cost_per_token"),
-        **_otherwise(facts),
-        "capabilities": sorted(facts.supports),
-        "deprecation_date": facts.deprecation_date,
+        "owned_by": model_info.provider,
+        "mode": model_info.mode,
+        "context_length": model_info.max_input_tokens,
+        "max_input_tokens": model_info.max_input_tokens,
+        "max_output_tokens": model_info.max_output_tokens,
+        "input_cost_per_token": _rate_or_none(model_info, "input_cost_per_token"),
+        "output_cost_per_token": _rate_or_none(model_info, "output_cost_per_token"),
+        **_other_rates(model_info),
+        "capabilities": sorted(model_info.supports),
+        "deprecation_date": model_info.deprecation_date,
     }
 
 
-def _shown(name: str, facts: Facts) -> JSON:
+def _to_hub_json(name: str, model_info: ModelInfo) -> JSON:
     return {
         "id": name,
         "model_group": name,
-        "providers": [facts.provider],
-        "mode": facts.mode,
-        "max_input_tokens": facts.max_input_tokens,
-        "max_output_tokens": facts.max_output_tokens,
-        **{rate: _number(facts, rate) for rate in HUB_RATES},
-        **_otherwise(facts),
-        **{f"supports_{capability}": capability in facts.supports for capability in CAPABILITIES},
-        "deprecation_date": facts.deprecation_date,
+        "providers": [model_info.provider],
+        "mode": model_info.mode,
+        "max_input_tokens": model_info.max_input_tokens,
+        "max_output_tokens": model_info.max_output_tokens,
+        **{rate: _rate_or_none(model_info, rate) for rate in HUB_RATES},
+        **_other_rates(model_info),
+        **{f"supports_{capability}": capability in model_info.supports for capability in CAPABILITIES},
+        "deprecation_date": model_info.deprecation_date,
     }
 
 
-def _otherwise(facts: Facts) -> JSON:
+def _other_rates(model_info: ModelInfo) -> JSON:
     """What a model costs that is not billed by the token, or not only."""
-    if facts.mode not in ENDPOINTS:
+    if model_info.mode not in ENDPOINTS:
         return {}
-    return {rate: _number(facts, rate) for rate in OTHER_RATES if rate in facts.rates}
+    return {rate: _rate_or_none(model_info, rate) for rate in OTHER_RATES if rate in model_info.rates}
 
 
-def _number(facts: Facts, rate: str) -> float | None:
-    return float(facts.rates[rate]) if rate in facts.rates else None
+def _rate_or_none(model_info: ModelInfo, rate: str) -> float | None:
+    return float(model_info.rates[rate]) if rate in model_info.rates else None

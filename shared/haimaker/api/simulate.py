@@ -9,23 +9,23 @@ import time
 from collections.abc import Mapping
 from dataclasses import replace
 
-from haimaker.accounts.directory import Accounts, check_usable, require_admin
-from haimaker.api.account_admin import read
-from haimaker.api.keys import id_of
+from haimaker.accounts.directory import AccountCache, check_usable, require_admin
+from haimaker.api.account_admin import get_account
+from haimaker.api.keys import account_id_for
 from haimaker.http.errors import APIError, BadRequestError
 from haimaker.http.json import parse_json
 from haimaker.http.sse import dumps
 from haimaker.http.values import JSON, Request
 from haimaker.operations.attempt import Attempt
 from haimaker.operations.parsers import PARSES
-from haimaker.routing import decider as deciding
-from haimaker.routing.auto_rules import Definition
-from haimaker.routing.decider import Decider, Decision, Question
+from haimaker.routing import decider
+from haimaker.routing.auto_rules import AutoRouterDefinition
+from haimaker.routing.decider import Decision, Planner, RoutingRequest
 from haimaker.routing.plan import Plan
-from haimaker.routing.preferences import DRAW_HEADER
+from haimaker.routing.preferences import SEED_HEADER
 from haimaker.store import Account
 
-OURS = ("request", "key", "operation", "headers", "draw")
+OWN_FIELDS = ("request", "key", "operation", "headers", "draw")
 OPERATION_OF: Mapping[str, str] = {
     "messages": "chat_completions",
     "documents": "rerank",
@@ -35,30 +35,30 @@ OPERATION_OF: Mapping[str, str] = {
 """By a field that the request has, where it does not say its operation."""
 
 
-def simulated(
-    decider: Decider,
-    accounts: Accounts,
+def simulate_request(
+    planner: Planner,
+    accounts: AccountCache,
     caller: Account,
     request: Request,
-    definition: Definition | None = None,
+    definition: AutoRouterDefinition | None = None,
 ) -> JSON:
     """By a router's definition, or the key's own. Raises BadRequestError, NotFoundError, PermissionDeniedError."""
     check_usable(caller, time.time())
     body = parse_json(request.body)
-    question = _question(body, request)
+    routing_request = _routing_request(body, request)
     key = _key(accounts, caller, body)
-    shown: JSON = {"model": question.asked.model, "draw": question.draw}
+    shown: JSON = {"model": routing_request.asked.model, "draw": routing_request.seed}
     try:
-        payers = accounts.payers(key, question.asked.fields.user)
-        decision = decider.decide(question, payers, definition=definition)
+        billed = accounts.billed_accounts(key, routing_request.asked.fields.user)
+        decision = planner.plan(routing_request, billed, definition=definition)
     except APIError as error:
         return {**shown, "attempts": [], "left_out": [], "error": {"status": error.status, **error.body()["error"]}}
-    return {**shown, **_told(decision), "error": None}
+    return {**shown, **_to_json(decision), "error": None}
 
 
-def _question(body: JSON, request: Request) -> Question:
+def _routing_request(body: JSON, request: Request) -> RoutingRequest:
     inner = body.get("request")
-    sent: JSON = inner if isinstance(inner, dict) else {name: value for name, value in body.items() if name not in OURS}
+    sent: JSON = inner if isinstance(inner, dict) else {name: value for name, value in body.items() if name not in OWN_FIELDS}
     operation = body.get("operation") or next((found for field, found in OPERATION_OF.items() if field in sent), "chat_completions")
     if not isinstance(operation, str) or operation not in PARSES:
         message = f"Invalid value for 'operation': it must be one of {', '.join(PARSES)}."
@@ -67,33 +67,33 @@ def _question(body: JSON, request: Request) -> Question:
     if not isinstance(headers, dict) or not all(isinstance(value, str) for value in headers.values()):
         raise BadRequestError("Invalid value for 'headers': it must be an object of texts.", param="headers", code="invalid_value")
     headers = {name.lower(): value for name, value in headers.items()}
-    if draw := body.get("draw"):
-        headers[DRAW_HEADER] = str(draw)
+    if seed := body.get("draw"):
+        headers[SEED_HEADER] = str(seed)
     raw = request.body if sent == body else dumps(sent)
     given = replace(request, headers=headers, body=raw)
-    question = deciding.question(PARSES[operation](given), given, time.time())
-    return question._replace(draw=question.draw or request.id)
+    routing_request = decider.read_routing_request(PARSES[operation](given), given, time.time())
+    return routing_request._replace(seed=routing_request.seed or request.id)
 
 
-def _key(accounts: Accounts, caller: Account, body: JSON) -> Account:
+def _key(accounts: AccountCache, caller: Account, body: JSON) -> Account:
     key = body.get("key")
     if key is None:
         return caller
     if not isinstance(key, str):
         raise BadRequestError("Invalid value for 'key': it must be a key or its token_id.", param="key", code="invalid_value")
-    if id_of(key) != caller.id:
+    if account_id_for(key) != caller.id:
         require_admin(caller)
-    return read(accounts.store, id_of(key)).account
+    return get_account(accounts.store, account_id_for(key)).account
 
 
-def _told(decision: Decision) -> JSON:
+def _to_json(decision: Decision) -> JSON:
     plan, choice = decision.plan, decision.choice
     told: JSON = {
         "resolved_model": decision.name,
         "attempts": _attempts(plan, plan.attempts),
         "context_window_fallbacks": _attempts(plan, plan.context_window),
         "content_policy_fallbacks": _attempts(plan, plan.content_policy),
-        "left_out": [{"target": each.target, "code": each.code, "why": each.reason} for each in plan.left_out],
+        "left_out": [{"target": each.target, "code": each.code, "why": each.reason} for each in plan.exclusions],
         "retries": plan.retries,
         "timeout_s": plan.timeout_s,
         "auto": None,
@@ -103,7 +103,7 @@ def _told(decision: Decision) -> JSON:
             {"rule": each.rule.name, "model": each.rule.model, "outcome": each.outcome, "similarity": each.similarity}
             for each in choice.considered
         ]
-        told["auto"] = {**choice.told(), "rules": rules}
+        told["auto"] = {**choice.to_record(), "rules": rules}
     return told
 
 

@@ -10,18 +10,18 @@ from collections.abc import Iterator, Mapping, Sequence
 
 from haimaker.accounts.directory import check_usable, require_admin
 from haimaker.api import keys
-from haimaker.api.account_admin import read, when
-from haimaker.api.spend_filters import Filter, Page, Span, grouping
+from haimaker.api.account_admin import get_account, to_iso_time
+from haimaker.api.spend_filters import DateRange, Filter, Page, grouping
 from haimaker.http.errors import BadRequestError, NotFoundError
 from haimaker.http.values import JSON, Request
-from haimaker.pricing.amounts import usd
+from haimaker.pricing.amounts import to_usd
 from haimaker.store import Account, Record, Store, ledger
-from haimaker.store.totals import AMOUNTS, DAY_S, By, Total, seconds_of, summed
+from haimaker.store.totals import AMOUNTS, DAY_S, By, Total, day_to_s, sum_records
 
 STORE_PAGE = 100
-MOST_READ = 1_000
+MAX_READ = 1_000
 """Records that one call of `logs` looks at; a filter that few pass answers with a cursor, and fewer rows than asked for."""
-MOST_SUMMED = 50_000
+MAX_SUMMED = 50_000
 """Records that one report adds up where no total of a day serves it."""
 ID_PREFIXES = ("chatcmpl-", "cmpl-", "gen-")
 """Ids of answers that are made here hold the request's id."""
@@ -36,19 +36,19 @@ DETAILS: JSON = {
 
 def logs(store: Store, caller: Account, request: Request) -> JSON:
     """GET /spend/logs: records, the newest first. Raises BadRequestError, PermissionDeniedError."""
-    account_id = _whose(caller, request)
-    page, wanted = Page.of(request), Filter.of(request)
-    span = Span.of(request, time.time(), everything=account_id is not None)
+    account_id = _account_filter(caller, request)
+    page, wanted = Page.from_request(request), Filter.from_request(request)
+    span = DateRange.from_request(request, time.time(), everything=account_id is not None)
     rows: list[Record] = []
     read, cursor = 0, page.cursor
-    while read < MOST_READ:
+    while read < MAX_READ:
         found, following = store.records(
-            account_id, span.since_s, span.until_s, cursor, min(STORE_PAGE, MOST_READ - read), newest_first=page.newest_first
+            account_id, span.since_s, span.until_s, cursor, min(STORE_PAGE, MAX_READ - read), newest_first=page.newest_first
         )
         read += len(found)
-        for record in filter(wanted.has, found):
+        for record in filter(wanted.matches, found):
             if len(rows) == page.limit:
-                return _page(rows, ledger.order(rows[-1].started_s, rows[-1].request_id))
+                return _page(rows, ledger.sort_key(rows[-1].started_s, rows[-1].request_id))
             rows.append(record)
         cursor = following
         if cursor is None:
@@ -58,9 +58,9 @@ def logs(store: Store, caller: Account, request: Request) -> JSON:
 
 def report(store: Store, caller: Account, request: Request) -> JSON:
     """GET /spend/report: sums over UTC days. Raises BadRequestError, PermissionDeniedError."""
-    account_id = _whose(caller, request)
+    account_id = _account_filter(caller, request)
     by, daily = grouping(request)
-    first_day, last_day = Span.of(request, time.time()).days()
+    first_day, last_day = DateRange.from_request(request, time.time()).days()
     rows = _totals(store, by, first_day, last_day, account_id)
     whole = rows if by == "day" else _totals(store, "day", first_day, last_day, account_id)
     names = {balance.account.id: balance.account for balance in keys.all_keys(store)} if by == "key" and not account_id else {}
@@ -70,7 +70,7 @@ def report(store: Store, caller: Account, request: Request) -> JSON:
         "group_by": ",".join(name for name in (("day",) if daily else ()) + ((by,) if by != "day" else ())),
         "start_date": first_day,
         "end_date": last_day,
-        "data": [_named(total, by, names, daily=daily) for total in (rows if daily else _over_days(rows))],
+        "data": [_totals_row(total, by, names, daily=daily) for total in (rows if daily else _over_days(rows))],
         "total": _amounts(whole),
     }
 
@@ -78,9 +78,9 @@ def report(store: Store, caller: Account, request: Request) -> JSON:
 def by_key(store: Store, caller: Account, request: Request) -> JSON:
     """GET /spend/keys: what each key spent, the dearest first; of an ordinary key, itself."""
     check_usable(caller, time.time())
-    balances = keys.all_keys(store) if caller.role == "admin" else [read(store, caller.id)]
+    balances = keys.all_keys(store) if caller.role == "admin" else [get_account(store, caller.id)]
     dearest_first = sorted(balances, key=lambda balance: -balance.total_spend_nanousd)
-    return {"object": "list", "data": [keys.told(balance) for balance in dearest_first]}
+    return {"object": "list", "data": [keys.to_json(balance) for balance in dearest_first]}
 
 
 def generation(store: Store, caller: Account, request: Request) -> JSON:
@@ -96,11 +96,11 @@ def generation(store: Store, caller: Account, request: Request) -> JSON:
     return {"data": _generation(record)}
 
 
-def _whose(caller: Account, request: Request) -> str | None:
+def _account_filter(caller: Account, request: Request) -> str | None:
     """The account whose use may be shown: one's own, for an administrator the one that `key` names, or all (None)."""
     check_usable(caller, time.time())
     key = request.query.get("key") or request.query.get("api_key")
-    account_id = keys.id_of(key) if key else None
+    account_id = keys.account_id_for(key) if key else None
     if account_id not in (None, caller.id):
         require_admin(caller)
     return account_id if caller.role == "admin" else caller.id
@@ -117,9 +117,9 @@ def _row(record: Record) -> JSON:
         "key": record.account_id.partition("#")[2],
         "key_name": detail.get("key_name"),
         "key_alias": detail.get("key_alias"),
-        "started_at": when(record.started_s),
+        "started_at": to_iso_time(record.started_s),
         "status": record.status,
-        "spend": usd(record.cost_nanousd),
+        "spend": to_usd(record.cost_nanousd),
         "cost_known": record.status == "lost" or detail.get("cost_usd") is not None,
         **{name: detail.get(name, missing) for name, missing in DETAILS.items()},
     }
@@ -129,17 +129,17 @@ def _totals(store: Store, by: By, first_day: str, last_day: str, account_id: str
     """Of one account only whole days are kept; its other sums are made from its records."""
     if account_id is None or by == "day":
         return store.totals(by, first_day, last_day, account_id)
-    return summed(_records(store, account_id, seconds_of(first_day), seconds_of(last_day) + DAY_S), by)
+    return sum_records(_records(store, account_id, day_to_s(first_day), day_to_s(last_day) + DAY_S), by)
 
 
 def _records(store: Store, account_id: str, since_s: float, until_s: float) -> Iterator[Record]:
     after: str | None = None
-    for _ in range(MOST_SUMMED // STORE_PAGE):
+    for _ in range(MAX_SUMMED // STORE_PAGE):
         page, after = store.records(account_id, since_s, until_s, after, STORE_PAGE)
         yield from page
         if after is None:
             return
-    message = f"These are more than {MOST_SUMMED} requests; ask for fewer days at a time, or group by day."
+    message = f"These are more than {MAX_SUMMED} requests; ask for fewer days at a time, or group by day."
     raise BadRequestError(message, param="start_date", code="too_many_records")
 
 
@@ -152,7 +152,7 @@ def _over_days(rows: Sequence[Total]) -> list[Total]:
     return sorted(sums, key=lambda row: (-row.cost_nanousd, row.name))
 
 
-def _named(total: Total, by: By, accounts: Mapping[str, Account], *, daily: bool) -> JSON:
+def _totals_row(total: Total, by: By, accounts: Mapping[str, Account], *, daily: bool) -> JSON:
     row: JSON = {"date": total.day} if daily else {}
     if by == "key":
         account = accounts.get(total.name)
@@ -164,7 +164,7 @@ def _named(total: Total, by: By, accounts: Mapping[str, Account], *, daily: bool
 
 def _amounts(totals: Sequence[Total]) -> JSON:
     sums = {amount: sum(getattr(total, amount) for total in totals) for amount in AMOUNTS}
-    return {**{name: sums[name] for name in AMOUNTS if name != "cost_nanousd"}, "spend": usd(sums["cost_nanousd"])}
+    return {**{name: sums[name] for name in AMOUNTS if name != "cost_nanousd"}, "spend": to_usd(sums["cost_nanousd"])}
 
 
 def _generation(record: Record) -> JSON:
@@ -173,14 +173,14 @@ def _generation(record: Record) -> JSON:
     attempts = detail.get("attempts") or [{}]
     return {
         "id": record.request_id,
-        "created_at": when(record.started_s),
+        "created_at": to_iso_time(record.started_s),
         "model": detail.get("model") and f"{detail['provider']}/{detail['model']}",
         "provider_name": detail.get("provider"),
         "streamed": detail.get("stream"),
         "cancelled": record.status == "cut",
         "status": record.status,
-        "total_cost": usd(record.cost_nanousd),
-        "usage": usd(record.cost_nanousd),
+        "total_cost": to_usd(record.cost_nanousd),
+        "usage": to_usd(record.cost_nanousd),
         "cost_estimated": detail.get("cost_estimated", False),
         "tokens_prompt": detail.get("input_tokens", 0),
         "tokens_completion": detail.get("output_tokens", 0),

@@ -12,24 +12,24 @@ from typing import Any, NamedTuple, get_args
 from haimaker.http.errors import BadRequestError
 from haimaker.http.values import Request
 from haimaker.store import NEVER_S, Record
-from haimaker.store.totals import By, day_of
+from haimaker.store.totals import By, to_day
 
 USUAL_DAYS = 30
-MOST_DAYS = 400
-USUAL_ROWS, MOST_ROWS = 50, 100
+MAX_DAYS = 400
+USUAL_ROWS, MAX_ROWS = 50, 100
 STATUSES = ("ok", "error", "cut", "lost")
 CURSOR = re.compile(r"\d{18}#[\x21-\x7e]{1,200}")
 DATE = re.compile(r"\d{4}-\d\d-\d\d")
 
 
-class Span(NamedTuple):
+class DateRange(NamedTuple):
     """From a moment until just before another."""
 
     since_s: float
     until_s: float
 
     @classmethod
-    def of(cls, request: Request, now_s: float, *, everything: bool = False) -> "Span":
+    def from_request(cls, request: Request, now_s: float, *, everything: bool = False) -> "DateRange":
         """`start_date` and `end_date`; the last 30 days without them, or `everything`. Raises BadRequestError."""
         end_s = _moment_s(request, "end_date", is_end=True)
         until_s = now_s + 1 if end_s is None else end_s
@@ -43,9 +43,9 @@ class Span(NamedTuple):
 
     def days(self) -> tuple[str, str]:
         """The first and the last UTC day of it. Raises BadRequestError if they are too many."""
-        if self.until_s - self.since_s > (MOST_DAYS + 1) * 86_400:
-            raise BadRequestError(f"A report has {MOST_DAYS} days at most.", param="start_date", code="invalid_value")
-        return day_of(self.since_s), day_of(self.until_s - 0.001)
+        if self.until_s - self.since_s > (MAX_DAYS + 1) * 86_400:
+            raise BadRequestError(f"A report has {MAX_DAYS} days at most.", param="start_date", code="invalid_value")
+        return to_day(self.since_s), to_day(self.until_s - 0.001)
 
 
 class Page(NamedTuple):
@@ -54,17 +54,17 @@ class Page(NamedTuple):
     newest_first: bool
 
     @classmethod
-    def of(cls, request: Request) -> "Page":
+    def from_request(cls, request: Request) -> "Page":
         """`limit`, `cursor` and `order`. Raises BadRequestError."""
         text = request.query.get("limit", str(USUAL_ROWS))
-        if not (text.isascii() and text.isdigit() and len(text) <= 5 and 1 <= int(text) <= MOST_ROWS):
-            raise _wrong("limit", f"a whole number from 1 to {MOST_ROWS}")
+        if not (text.isascii() and text.isdigit() and len(text) <= 5 and 1 <= int(text) <= MAX_ROWS):
+            raise _invalid_value("limit", f"a whole number from 1 to {MAX_ROWS}")
         cursor = request.query.get("cursor") or None
         if cursor and not CURSOR.fullmatch(cursor):
-            raise _wrong("cursor", "the next_cursor of an earlier answer")
+            raise _invalid_value("cursor", "the next_cursor of an earlier answer")
         order = request.query.get("order", "desc")
         if order not in ("asc", "desc"):
-            raise _wrong("order", "asc or desc")
+            raise _invalid_value("order", "asc or desc")
         return cls(int(text), cursor, order == "desc")
 
 
@@ -88,14 +88,14 @@ class Filter:
     status: str | None = None
 
     @classmethod
-    def of(cls, request: Request) -> "Filter":
+    def from_request(cls, request: Request) -> "Filter":
         named = {ALSO_CALLED.get(name, name): value for name, value in request.query.items() if value}
         status = named.get("status")
         if status and status not in STATUSES:
-            raise _wrong("status", f"one of {', '.join(STATUSES)}")
+            raise _invalid_value("status", f"one of {', '.join(STATUSES)}")
         return cls({name: value for name, value in named.items() if name in MATCHES}, status)
 
-    def has(self, record: Record) -> bool:
+    def matches(self, record: Record) -> bool:
         return self.status in (None, record.status) and all(
             MATCHES[name](record.detail, value) for name, value in self.wanted.items()
         )
@@ -108,7 +108,7 @@ def grouping(request: Request) -> tuple[By, bool]:
     by = {"api_key": "key", "customer": "user", "end_user": "user"}.get(by, by)
     known = {name: name for name in get_args(By)}
     if by not in known or len(names) > 2 or len(set(names)) < len(names) or (len(names) == 2 and "day" not in names):
-        raise _wrong("group_by", f"one of {', '.join(known)}, or day and one of the others, as day,model")
+        raise _invalid_value("group_by", f"one of {', '.join(known)}, or day and one of the others, as day,model")
     return known[by], "day" in names
 
 
@@ -127,9 +127,9 @@ def _moment_s(request: Request, name: str, *, is_end: bool) -> float | None:
         whole_day = is_end and DATE.fullmatch(text)
         found_s = (moment + timedelta(days=1) if whole_day else moment).timestamp()
     except (ValueError, OverflowError):
-        raise _wrong(name, "a date such as 2026-11-22 or a time such as 2026-11-22T09:30:00Z") from None
+        raise _invalid_value(name, "a date such as 2026-11-22 or a time such as 2026-11-22T09:30:00Z") from None
     return max(0.0, found_s)
 
 
-def _wrong(name: str, expected: str) -> BadRequestError:
+def _invalid_value(name: str, expected: str) -> BadRequestError:
     return BadRequestError(f"Invalid value for '{name}': it must be {expected}.", param=name, code="invalid_value")

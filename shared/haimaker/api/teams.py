@@ -9,9 +9,8 @@ from collections.abc import Callable, Mapping
 from dataclasses import replace
 
 from haimaker.accounts.directory import check_usable, require_admin
-from haimaker.api import account_admin as administration
-from haimaker.api import keys
-from haimaker.api.account_admin import changed, missing, read, team_fields
+from haimaker.api import account_admin, keys
+from haimaker.api.account_admin import apply_fields, get_account, missing_parameter, team_fields
 from haimaker.http.errors import BadRequestError, ConflictError, NotFoundError
 from haimaker.http.values import JSON, Request
 from haimaker.store import Account, Balance, Store
@@ -19,12 +18,12 @@ from haimaker.store import Account, Balance, Store
 
 def change(store: Store, caller: Account, request: Request) -> JSON:
     """POST /team/new, update, delete, block and unblock. Raises BadRequestError, ConflictError, NotFoundError."""
-    return administration.action(CHANGES, "team", request)(store, caller, request)
+    return account_admin.subcommand(CHANGES, "team", request)(store, caller, request)
 
 
 def show(store: Store, caller: Account, request: Request) -> JSON | list[JSON]:
     """GET /team/info and list."""
-    return administration.action(SHOWS, "team", request)(store, caller, request)
+    return account_admin.subcommand(SHOWS, "team", request)(store, caller, request)
 
 
 def _new(store: Store, caller: Account, request: Request) -> JSON:
@@ -32,26 +31,29 @@ def _new(store: Store, caller: Account, request: Request) -> JSON:
     if fields.team_ids:
         raise BadRequestError("One team at a time is made: `team_id`.", param="team_ids", code="unsupported_parameter")
     team_id = fields.team_id or str(uuid.uuid4())
-    account = changed(Account(f"team#{team_id}", team_id, int(time.time())), fields, time.time())
+    account = apply_fields(Account(f"team#{team_id}", team_id, int(time.time())), fields, time.time())
     if not store.put(replace(account, team_id=None)):
         raise ConflictError(f"There is a team {team_id} already.")
-    return _told(read(store, account.id))
+    return _to_json(get_account(store, account.id))
 
 
 def _update(store: Store, caller: Account, request: Request) -> JSON:
     fields = team_fields(caller, request)
 
     def with_changes(account: Account) -> Account:
-        return replace(changed(account, fields, time.time()), team_id=None)
+        return replace(apply_fields(account, fields, time.time()), team_id=None)
 
-    return {"team_id": fields.team_id, "data": _told(administration.update(store, _id_of(fields.team_id), with_changes))}
+    return {
+        "team_id": fields.team_id,
+        "data": _to_json(account_admin.update_account(store, _account_id(fields.team_id), with_changes)),
+    }
 
 
 def _delete(store: Store, caller: Account, request: Request) -> JSON:
     """Its keys are deleted with it; records stay. Nothing is deleted if one of the teams is unknown."""
     fields = team_fields(caller, request)
     names = fields.team_ids or [fields.team_id or ""]
-    teams = [read(store, _id_of(name)).account for name in names]
+    teams = [get_account(store, _account_id(name)).account for name in names]
     if caller.team_id in names:
         raise BadRequestError("A key can't delete itself with its team.", param="team_ids")
     members = [balance.account.id for balance in keys.all_keys(store) if balance.account.team_id in names]
@@ -69,8 +71,8 @@ def _unblock(store: Store, caller: Account, request: Request) -> JSON:
 
 
 def _set_blocked(store: Store, caller: Account, request: Request, blocked: bool) -> JSON:
-    team_id = _id_of(team_fields(caller, request).team_id)
-    return _told(administration.update(store, team_id, lambda account: replace(account, blocked=blocked)))
+    team_id = _account_id(team_fields(caller, request).team_id)
+    return _to_json(account_admin.update_account(store, team_id, lambda account: replace(account, blocked=blocked)))
 
 
 def _info(store: Store, caller: Account, request: Request) -> JSON:
@@ -79,16 +81,16 @@ def _info(store: Store, caller: Account, request: Request) -> JSON:
     team_id = request.query.get("team_id") or caller.team_id
     if team_id is None or team_id != caller.team_id:
         require_admin(caller)
-    balance = read(store, _id_of(team_id))
-    found = keys.all_keys(store) if caller.role == "admin" else [read(store, caller.id)]
-    members = [keys.told(member) for member in found if member.account.team_id == team_id]
-    return {"team_id": team_id, "team_info": _told(balance), "keys": members}
+    balance = get_account(store, _account_id(team_id))
+    found = keys.all_keys(store) if caller.role == "admin" else [get_account(store, caller.id)]
+    members = [keys.to_json(member) for member in found if member.account.team_id == team_id]
+    return {"team_id": team_id, "team_info": _to_json(balance), "keys": members}
 
 
 def _list(store: Store, caller: Account, request: Request) -> list[JSON]:
     check_usable(caller, time.time())
     require_admin(caller)
-    return [_told(balance) for balance in administration.all_of(store, "team")]
+    return [_to_json(balance) for balance in account_admin.list_accounts(store, "team")]
 
 
 Action = Callable[[Store, Account, Request], JSON]
@@ -96,14 +98,14 @@ CHANGES: Mapping[str, Action] = {"new": _new, "update": _update, "delete": _dele
 SHOWS: Mapping[str, Callable[[Store, Account, Request], JSON | list[JSON]]] = {"info": _info, "list": _list}
 
 
-def _told(balance: Balance) -> JSON:
+def _to_json(balance: Balance) -> JSON:
     account = balance.account
-    return {"team_id": account.name, "team_alias": account.alias, **administration.told(balance)}
+    return {"team_id": account.name, "team_alias": account.alias, **account_admin.to_json(balance)}
 
 
-def _id_of(team_id: str | None) -> str:
+def _account_id(team_id: str | None) -> str:
     if not team_id:
-        raise missing("team_id")
+        raise missing_parameter("team_id")
     if len(team_id) > 128 or not team_id.isascii() or not team_id.isprintable() or " " in team_id:
         raise NotFoundError("There is no such team.", param="team_id", code="team_not_found")
     return f"team#{team_id}"

@@ -16,14 +16,14 @@ if TYPE_CHECKING:
     from haimaker.settings.settings import Settings
 
 
-def opened(gateway: "Gateway", request: Request) -> JSON:
+def create_upload(gateway: "Gateway", request: Request) -> JSON:
     """`POST /v1/audio/uploads`: where to PUT a file, and the id to name it by. Raises APIError."""
-    from haimaker.files import MOST_BYTES, FilesUnavailable, files_of, needed
+    from haimaker.files import MAX_UPLOAD_BYTES, FilesUnavailable, file_store_for, require_file_store
 
-    check_usable(gateway.accounts.identify(request.headers, fresh=True), time.time())
-    place = needed(files_of(gateway.settings, request.headers))
+    check_usable(gateway.accounts.authenticate(request.headers, fresh=True), time.time())
+    place = require_file_store(file_store_for(gateway.settings, request.headers))
     try:
-        upload = place.link_to_put()
+        upload = place.presign_upload()
     except FilesUnavailable as error:
         raise _unavailable(error) from error
     return {
@@ -32,19 +32,19 @@ def opened(gateway: "Gateway", request: Request) -> JSON:
         "method": "PUT",
         "url": upload.url,
         "headers": dict(upload.headers),
-        "bytes_max": MOST_BYTES,
+        "bytes_max": MAX_UPLOAD_BYTES,
         "expires_at": upload.expires_s,
     }
 
 
-def readable(request: Request, settings: "Settings") -> Request:
+def with_uploads(request: Request, settings: "Settings") -> Request:
     """The request with a way to what was put there before, which few of them go."""
 
     def read(upload_id: str) -> bytes:
-        from haimaker.files import FilesUnavailable, files_of, needed
+        from haimaker.files import FilesUnavailable, file_store_for, require_file_store
 
         try:
-            return needed(files_of(settings, request.headers)).read(upload_id)
+            return require_file_store(file_store_for(settings, request.headers)).read(upload_id)
         except FilesUnavailable as error:
             raise _unavailable(error) from error
 

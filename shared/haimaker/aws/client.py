@@ -31,7 +31,7 @@ PROTOCOLS = {"dynamodb": ("DynamoDB_20120810", "application/x-amz-json-1.0"), "s
 """By service: the prefix of `x-amz-target`, and the content type."""
 IDLE_S = 20.0
 """How long an unused connection is trusted; after that a frozen sandbox may hold a dead one."""
-FIRST_PAUSE_S = 0.05
+FIRST_BACKOFF_S = 0.05
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,7 +95,7 @@ def sign(
     return signed
 
 
-def signed_link(
+def presign(
     credentials: Credentials, region: str, method: str, url: str, headers: Mapping[str, str], lasts_s: int, now_s: float
 ) -> str:
     """An address in S3 with which anybody may do this one thing for a while, with exactly these headers. It has no query yet.
@@ -136,7 +136,7 @@ def _signature(
         [
             method.upper(),
             path,
-            "&".join("=".join(pair) for pair in sorted(_pairs(query))),
+            "&".join("=".join(pair) for pair in sorted(_canonical_query(query))),
             *(f"{name}:{' '.join(headers[name].split())}" for name in names),
             "",
             ";".join(names),
@@ -175,12 +175,12 @@ def _canonical_path(path: str) -> str:
     return quote(f"/{'/'.join(kept)}{tail}", safe="/~")
 
 
-def _pairs(query: str) -> list[tuple[str, str]]:
+def _canonical_query(query: str) -> list[tuple[str, str]]:
     split = (pair.partition("=") for pair in query.split("&")) if query else ()
     return [(name, value) for name, _, value in split]
 
 
-class _Idle(NamedTuple):
+class _IdleConnection(NamedTuple):
     connection: http.client.HTTPConnection
     since_s: float
 
@@ -196,21 +196,21 @@ class AWSClient:
         endpoint: str | None = None,
         *,
         timeout_s: float = 3.0,
-        patience_s: float = 1.0,
+        total_timeout_s: float = 1.0,
     ) -> None:
         """`patience_s` is how long a call is tried again before it fails."""
         self._service, self._region, self._credentials = service, region, credentials
         self._target, self._content_type = PROTOCOLS[service]
         suffix = "amazonaws.com.cn" if region.startswith("cn-") else "amazonaws.com"
         self._endpoint = endpoint or f"https://{service}.{region}.{suffix}"
-        self._timeout_s, self._patience_s = timeout_s, patience_s
-        self._idle: list[_Idle] = []
+        self._timeout_s, self._patience_s = timeout_s, total_timeout_s
+        self._idle: list[_IdleConnection] = []
 
     def call(self, operation: str, request: JSON) -> JSON:
         """The answer's document; raises AWSError once it can't or should not be tried again."""
         body = json.dumps(request).encode()
         give_up_s = time.monotonic() + self._patience_s
-        pause_s = FIRST_PAUSE_S
+        pause_s = FIRST_BACKOFF_S
         repeated = False
         while True:
             try:
@@ -225,10 +225,10 @@ class AWSClient:
 
     def close(self) -> None:
         """Closes idle connections; the client may be used again."""
-        while idle := self._take():
+        while idle := self._take_idle():
             idle.connection.close()
 
-    def _take(self) -> _Idle | None:
+    def _take_idle(self) -> _IdleConnection | None:
         try:
             return self._idle.pop()
         except IndexError:
@@ -247,12 +247,12 @@ class AWSClient:
                 self.close()
             dead = kept_alive and isinstance(error, (ConnectionResetError, BrokenPipeError))
             raise AWSError(operation, type(error).__name__, transient=dead, lost=True) from None
-        self._idle.append(_Idle(connection, time.time()))
-        return _document(operation, status, answer)
+        self._idle.append(_IdleConnection(connection, time.time()))
+        return _parse_answer(operation, status, answer)
 
     def _connection(self, operation: str) -> tuple[http.client.HTTPConnection, bool]:
         """A connection, and whether it was used before."""
-        while idle := self._take():
+        while idle := self._take_idle():
             if time.time() - idle.since_s < IDLE_S:
                 return idle.connection, True
             idle.connection.close()
@@ -282,7 +282,7 @@ class AWSClient:
             raise http.client.IncompleteRead(b"") from error
 
 
-def _document(operation: str, status: int, answer: bytes) -> JSON:
+def _parse_answer(operation: str, status: int, answer: bytes) -> JSON:
     """The document of a good answer; the error of any other."""
     try:
         document = json.loads(answer or b"{}")

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from typing import Protocol
 from urllib.parse import parse_qsl, unquote
 
-from haimaker.api import paths as routes
+from haimaker.api import paths
 from haimaker.api.paths import Match
 from haimaker.aws_lambda.runtime import StreamedResponse
 from haimaker.gateway import Gateway
@@ -38,7 +38,7 @@ class Context(Protocol):
 
 
 @dataclass(frozen=True, slots=True)
-class Edge:
+class LambdaHandler:
     """The handler of a function that serves these operations. One that streams must run under runtime.py."""
 
     gateway: Gateway
@@ -55,8 +55,8 @@ class Edge:
             response = self._answer(event, context, request_id, headers)
         told = {"content-type": "application/json", **response.headers, **cross_origin, "x-request-id": request_id}
         body = iter((response.body,)) if isinstance(response.body, bytes) else response.body
-        streamed = StreamedResponse(response.status, _plain(told), body)
-        return streamed if self.streams and not self.gateway.settings.sam_local else whole(streamed)
+        streamed = StreamedResponse(response.status, _sanitize_headers(told), body)
+        return streamed if self.streams and not self.gateway.settings.sam_local else to_proxy_response(streamed)
 
     def finish(self) -> None:
         """Called by the runtime after the answer has left, before the sandbox is frozen."""
@@ -77,7 +77,7 @@ class Edge:
         """The operation and its parameters. Raises NotFoundError, MethodNotAllowedError."""
         resource = event.get("resource")
         resource = None if resource == CATCH_ALL else resource
-        found = routes.match(_method(event), resource or event.get("rawPath") or event.get("path") or "/")
+        found = paths.match(_method(event), resource or event.get("rawPath") or event.get("path") or "/")
         if found.operation not in self.serves:
             raise NotFoundError("This address does not serve that; the base URL of the stack does.", code="unknown_url")
         if not resource:
@@ -85,7 +85,7 @@ class Edge:
         return Match(found.operation, {name: unquote(value) for name, value in (event.get("pathParameters") or {}).items()})
 
 
-def whole(streamed: StreamedResponse) -> JSON:
+def to_proxy_response(streamed: StreamedResponse) -> JSON:
     """A proxy reply: the body as text, or as base64 if it is none. The stream is read to its end and closed."""
     try:
         body = b"".join(streamed.body)
@@ -156,6 +156,6 @@ def _preflight(headers: Mapping[str, str]) -> dict[str, str]:
     }
 
 
-def _plain(headers: Mapping[str, str]) -> dict[str, str]:
+def _sanitize_headers(headers: Mapping[str, str]) -> dict[str, str]:
     """Only what a header can carry, whoever chose it, and no longer than fits."""
     return {name: _UNSAFE.sub("?", value)[:HEADER_LENGTH] for name, value in headers.items() if name not in FRAMING}

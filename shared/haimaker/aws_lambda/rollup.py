@@ -25,18 +25,18 @@ from haimaker.store import StoreUnavailable, tables
 from haimaker.store.totals import amounts_of, names_of
 from haimaker.validation.settings import SettingsError
 
-MOST_ACTIONS = 100
+MAX_ACTIONS = 100
 """In one transaction."""
 TRIES = 5
 """Of a transaction that met another one on the same totals."""
 PAUSE_S = 0.1
 MARK = "rolled_up"
-COUNTED = "ConditionalCheckFailed"
+ALREADY_COUNTED = "ConditionalCheckFailed"
 """Why a transaction was refused: the record at its place is marked."""
 CONFLICT = frozenset({"TransactionConflict", "ThrottlingError", "ProvisionedThroughputExceeded"})
 
 
-class Place(NamedTuple):
+class TotalKey(NamedTuple):
     """The key of an item of totals; `tables.py` lists them."""
 
     pk: str
@@ -44,38 +44,38 @@ class Place(NamedTuple):
 
 
 @dataclass(frozen=True, slots=True)
-class Addition:
+class RecordTotals:
     """A record, and what it adds to each of its totals."""
 
     record_id: str
     lost: bool
     """Whether nobody settled it, so that it was charged in full."""
-    places: frozenset[Place]
+    places: frozenset[TotalKey]
     amounts: Mapping[str, int]
 
 
-def addition(item: Mapping[str, Any]) -> Addition:
+def record_totals(item: Mapping[str, Any]) -> RecordTotals:
     """What a record's item, in plain values, adds. Raises KeyError, TypeError, ValueError if it is no record."""
     detail, day, account_id = json.loads(item["detail"]), item["day"], item["account"]
-    places = {Place("total", f"{by}#{day}#{name}") for by, name in names_of(account_id, detail)}
-    places |= {Place("total", f"day#{day}"), Place(account_id, f"day#{day}")}
-    return Addition(
+    places = {TotalKey("total", f"{by}#{day}#{name}") for by, name in names_of(account_id, detail)}
+    places |= {TotalKey("total", f"day#{day}"), TotalKey(account_id, f"day#{day}")}
+    return RecordTotals(
         item["id"], item["status"] == "lost", frozenset(places), amounts_of(item["status"], item["cost_nanousd"], detail)
     )
 
 
-def totals(additions: Iterable[Addition]) -> dict[Place, Counter[str]]:
-    found: dict[Place, Counter[str]] = {}
+def sum_totals(additions: Iterable[RecordTotals]) -> dict[TotalKey, Counter[str]]:
+    found: dict[TotalKey, Counter[str]] = {}
     for added in additions:
         for place in added.places:
             found.setdefault(place, Counter()).update(added.amounts)
     return found
 
 
-def groups(additions: Iterable[Addition], most: int = MOST_ACTIONS) -> Iterator[list[Addition]]:
+def group_for_transactions(additions: Iterable[RecordTotals], most: int = MAX_ACTIONS) -> Iterator[list[RecordTotals]]:
     """As many records at a time as one transaction takes: an action for each, and for each item of totals."""
-    group: list[Addition] = []
-    places: set[Place] = set()
+    group: list[RecordTotals] = []
+    places: set[TotalKey] = set()
     for added in additions:
         if group and len(group) + 1 + len(places.union(added.places)) > most:
             yield group
@@ -87,14 +87,14 @@ def groups(additions: Iterable[Addition], most: int = MOST_ACTIONS) -> Iterator[
 
 
 @dataclass(frozen=True, slots=True)
-class Rollup:
+class DailyTotals:
     dynamo: AWSClient
     accounts_table: str
     records_table: str
     observer: Observer
 
     @classmethod
-    def from_environment(cls) -> "Rollup":
+    def from_environment(cls) -> "DailyTotals":
         """In a Lambda function: nothing is connected before the first event. Raises SettingsError."""
         settings = Settings.deployed(os.environ)
         if settings.aws is None:
@@ -104,62 +104,62 @@ class Rollup:
 
     def add(self, event: JSON) -> None:
         """Adds the new records of a stream's event. Raises StoreUnavailable, after which the event has to come again."""
-        found: dict[str, Addition] = {}
+        found: dict[str, RecordTotals] = {}
         for change in event["Records"]:
             if change["eventName"] == "INSERT":
                 found |= self._read(change["dynamodb"]["NewImage"])
-        for group in groups(found.values()):
+        for group in group_for_transactions(found.values()):
             self._add(group)
 
-    def _read(self, image: JSON) -> dict[str, Addition]:
+    def _read(self, image: JSON) -> dict[str, RecordTotals]:
         """By the record's id; what can't be read is told and left out, so that it does not hold up the others."""
         try:
-            added = addition(tables.plain(image))
+            added = record_totals(tables.from_attributes(image))
         except (KeyError, TypeError, ValueError) as error:
-            self.observer.crash(error, item=image.get("id"))
+            self.observer.exception(error, item=image.get("id"))
             return {}
         return {added.record_id: added}
 
-    def _add(self, group: Sequence[Addition]) -> None:
+    def _add(self, group: Sequence[RecordTotals]) -> None:
         for number in range(TRIES):
             try:
                 self.dynamo.call("TransactWriteItems", {"TransactItems": [*self._marks(group), *self._sums(group)]})
             except AWSError as error:
                 reasons = [reason.get("Code") for reason in error.document.get("CancellationReasons", ())]
-                if not {COUNTED, *CONFLICT}.intersection(reasons):
+                if not {ALREADY_COUNTED, *CONFLICT}.intersection(reasons):
                     raise StoreUnavailable(f"DynamoDB {error}") from error
-                group = [added for added, reason in zip(group, reasons, strict=False) if reason != COUNTED]
+                group = [added for added, reason in zip(group, reasons, strict=False) if reason != ALREADY_COUNTED]
                 if not group:
                     return
                 if not CONFLICT.isdisjoint(reasons):
                     time.sleep(random.uniform(0, PAUSE_S * 2**number))  # noqa: S311 (jitter, no secret)
             else:
-                self._tell(group)
+                self._report_lost(group)
                 return
         raise StoreUnavailable("DynamoDB TransactWriteItems: too many writers of the same totals")
 
-    def _tell(self, group: Sequence[Addition]) -> None:
+    def _report_lost(self, group: Sequence[RecordTotals]) -> None:
         if lost := sum(added.lost for added in group):
-            self.observer.lost(lost)
+            self.observer.reservations_lost(lost)
 
-    def _marks(self, group: Sequence[Addition]) -> Iterator[JSON]:
+    def _marks(self, group: Sequence[RecordTotals]) -> Iterator[JSON]:
         for added in group:
             update = {
                 "TableName": self.records_table,
-                "Key": tables.typed({"id": added.record_id}),
+                "Key": tables.to_attributes({"id": added.record_id}),
                 "UpdateExpression": f"SET {MARK} = :true",
                 "ConditionExpression": f"attribute_exists(id) AND attribute_not_exists({MARK})",
-                "ExpressionAttributeValues": tables.typed({":true": True}),
+                "ExpressionAttributeValues": tables.to_attributes({":true": True}),
             }
             yield {"Update": update}
 
-    def _sums(self, group: Sequence[Addition]) -> Iterator[JSON]:
-        for place, amounts in totals(group).items():
+    def _sums(self, group: Sequence[RecordTotals]) -> Iterator[JSON]:
+        for place, amounts in sum_totals(group).items():
             update = {
                 "TableName": self.accounts_table,
-                "Key": tables.typed(place._asdict()),
+                "Key": tables.to_attributes(place._asdict()),
                 "UpdateExpression": "ADD " + ", ".join(f"#{name} :{name}" for name in amounts),
                 "ExpressionAttributeNames": {f"#{name}": name for name in amounts},
-                "ExpressionAttributeValues": tables.typed({f":{name}": amount for name, amount in amounts.items()}),
+                "ExpressionAttributeValues": tables.to_attributes({f":{name}": amount for name, amount in amounts.items()}),
             }
             yield {"Update": update}

@@ -8,38 +8,38 @@ from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import replace
 
-from haimaker.store import Admitted, Hold, Refused, Store, StoreThrottled, StoreUnavailable
+from haimaker.store import Denied, Granted, Reservation, Store, StoreThrottled, StoreUnavailable
 
 
-def admit(store: Store, holds: Sequence[Hold]) -> Admitted | Refused:
+def reserve(store: Store, reservations: Sequence[Reservation]) -> Granted | Denied:
     """The first account's grant, whose hold has the others in it; or the first refusal. Raises StoreUnavailable."""
-    granted: list[Admitted] = []
-    for hold in holds:
+    granted: list[Granted] = []
+    for reservation in reservations:
         try:
-            outcome = _asked_again(store, hold)
+            outcome = _reserve_with_retry(store, reservation)
         except StoreUnavailable:
-            give_back(store, [*(admitted.hold for admitted in granted), hold])
+            release(store, [*(admitted.reservation for admitted in granted), reservation])
             raise
-        if isinstance(outcome, Refused):
-            give_back(store, [admitted.hold for admitted in granted])
+        if isinstance(outcome, Denied):
+            release(store, [admitted.reservation for admitted in granted])
             return outcome
         granted.append(outcome)
     first, *others = granted
-    return replace(first, hold=replace(first.hold, also=tuple(admitted.hold for admitted in others)))
+    return replace(first, reservation=replace(first.reservation, siblings=tuple(admitted.reservation for admitted in others)))
 
 
-def _asked_again(store: Store, hold: Hold) -> Admitted | Refused:
+def _reserve_with_retry(store: Store, reservation: Reservation) -> Granted | Denied:
     """Once more if the store's answer was lost: the same hold is never taken twice."""
     try:
-        return store.admit(hold)
+        return store.reserve(reservation)
     except StoreThrottled:
         raise
     except StoreUnavailable:
-        return store.admit(hold)
+        return store.reserve(reservation)
 
 
-def give_back(store: Store, holds: Sequence[Hold]) -> None:
+def release(store: Store, reservations: Sequence[Reservation]) -> None:
     """One that can't be given back now is charged as lost after its deadline."""
-    for hold in holds:
+    for reservation in reservations:
         with suppress(StoreUnavailable):
-            store.release(hold)
+            store.release(reservation)

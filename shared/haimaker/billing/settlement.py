@@ -11,9 +11,9 @@ from haimaker.http.errors import APIError
 from haimaker.http.values import JSON
 from haimaker.operations.attempt import Attempt
 from haimaker.pricing import costs, usage
-from haimaker.pricing.amounts import usd
-from haimaker.pricing.usage import Tokens
-from haimaker.store import Admitted, Crossing, Hold, Record, Store, StoreUnavailable
+from haimaker.pricing.amounts import to_usd
+from haimaker.pricing.usage import Usage
+from haimaker.store import Granted, Record, Reservation, SoftBudgetAlert, Store, StoreUnavailable
 
 STORE_TRIES = 3
 
@@ -21,7 +21,7 @@ Status = Literal["ok", "error", "cut"]
 
 
 @dataclass(slots=True)
-class Trial:
+class AttemptLog:
     """One attempt as it went."""
 
     attempt: Attempt
@@ -31,7 +31,7 @@ class Trial:
     duration_ms: int = 0
     first_byte_ms: int | None = None
     """Until its provider began to answer."""
-    tokens: Tokens | None = None
+    tokens: Usage | None = None
     estimated: bool = False
     dropped: tuple[str, ...] = ()
 
@@ -39,19 +39,19 @@ class Trial:
         """What it cost; 0 if nothing was used, None if its model has no known price."""
         if self.tokens is None:
             return 0
-        return costs.cost_nanousd(self.tokens, self.attempt.facts, now_s=self.started_s)
+        return costs.cost_nanousd(self.tokens, self.attempt.model_info, now_s=self.started_s)
 
-    def is_free_by_mistake(self) -> bool:
+    def is_unpriced(self) -> bool:
         """Tokens of a model that charges for them, priced at nothing: somebody has to look at this."""
         tokens = self.tokens
-        used = tokens is not None and (tokens.prompt + tokens.completion > 0 or bool(costs.quantities(tokens)))
-        return used and any(float(rate) for rate in self.attempt.facts.rates.values())
+        used = tokens is not None and (tokens.prompt + tokens.completion > 0 or bool(costs.other_units(tokens)))
+        return used and any(float(rate) for rate in self.attempt.model_info.rates.values())
 
-    def use(self, tokens: Tokens, *, estimated: bool) -> None:
+    def set_usage(self, tokens: Usage, *, estimated: bool) -> None:
         self.tokens = tokens
         self.estimated = estimated
 
-    def told(self) -> JSON:
+    def to_record(self) -> JSON:
         """For the record and for an error: no address, no message."""
         return {
             "target": self.attempt.target,
@@ -59,7 +59,7 @@ class Trial:
             "code": self.code,
             "duration_ms": self.duration_ms,
             "first_byte_ms": self.first_byte_ms,
-            "cost_usd": usd(self.cost_nanousd()),
+            "cost_usd": to_usd(self.cost_nanousd()),
         }
 
 
@@ -68,19 +68,19 @@ class Settlement:
     """Charges a request exactly once, whoever ends it."""
 
     store: Store
-    hold: Hold
-    asked: Mapping[str, object]
+    reservation: Reservation
+    request_fields: Mapping[str, object]
     """What the record says of the request itself: model, operation, stream, tags, user."""
     started_s: float
-    trials: list[Trial] = field(default_factory=list)
+    attempt_logs: list[AttemptLog] = field(default_factory=list)
     record: Record | None = None
     first_chunk_s: float | None = None
     """When the first chunk of a streamed answer came, and, next, the first with something of it in it."""
     first_token_s: float | None = None
     store_failed: bool = False
-    crossings: tuple[Crossing, ...] = ()
+    alerts: tuple[SoftBudgetAlert, ...] = ()
     """Soft budgets that were reached with it."""
-    more: list[Hold] = field(default_factory=list)
+    extra: list[Reservation] = field(default_factory=list)
     """Reserved later, on every payer."""
     _lock: threading.Lock = field(default_factory=threading.Lock)
 
@@ -92,44 +92,44 @@ class Settlement:
                 self._store(self.record, sum(tokens.prompt + tokens.completion for tokens in self._tokens()))
             return self.record
 
-    def covers(self, most_nanousd: int) -> bool:
+    def reserve_more(self, most_nanousd: int) -> bool:
         """Whether an attempt that may cost so much is paid for beside what others cost that failed; what is missing is reserved."""
-        held = (self.hold, *self.hold.also)
-        extra = sum(hold.amount_nanousd for hold in self.more[:: len(held)])
-        missing = (self.cost_nanousd() or 0) + most_nanousd - self.hold.amount_nanousd - extra
+        held = (self.reservation, *self.reservation.siblings)
+        extra = sum(reservation.amount_nanousd for reservation in self.extra[:: len(held)])
+        missing = (self.cost_nanousd() or 0) + most_nanousd - self.reservation.amount_nanousd - extra
         if missing <= 0:
             return True
-        name = f"{self.hold.request_id}+{len(self.more) // len(held) + 1}"
-        wanted = [replace(hold, request_id=name, amount_nanousd=missing, tokens=0, also=()) for hold in held]
+        name = f"{self.reservation.request_id}+{len(self.extra) // len(held) + 1}"
+        wanted = [replace(reservation, request_id=name, amount_nanousd=missing, tokens=0, siblings=()) for reservation in held]
         with suppress(StoreUnavailable):
-            admitted = admission.admit(self.store, wanted)
-            if isinstance(admitted, Admitted):
-                return self._keep((admitted.hold, *admitted.hold.also))
+            admitted = admission.reserve(self.store, wanted)
+            if isinstance(admitted, Granted):
+                return self._keep_or_release((admitted.reservation, *admitted.reservation.siblings))
         return False
 
-    def _keep(self, holds: Sequence[Hold]) -> bool:
+    def _keep_or_release(self, reservations: Sequence[Reservation]) -> bool:
         """Gives them back if the request was settled meanwhile."""
         with self._lock:
             if self.record is None:
-                self.more += holds
+                self.extra += reservations
                 return True
-        admission.give_back(self.store, holds)
+        admission.release(self.store, reservations)
         return False
 
     def cost_nanousd(self) -> int | None:
         """Of all attempts together; None if one of them used something that has no known price."""
-        paid = [trial.cost_nanousd() for trial in self.trials]
+        paid = [attempt_log.cost_nanousd() for attempt_log in self.attempt_logs]
         return None if any(cost is None for cost in paid) else sum(cost for cost in paid if cost is not None)
 
-    def _tokens(self) -> list[Tokens]:
-        return [each for trial in self.trials if trial.tokens for each in trial.tokens.passes]
+    def _tokens(self) -> list[Usage]:
+        return [each for attempt_log in self.attempt_logs if attempt_log.tokens for each in attempt_log.tokens.passes]
 
     def _record(self, status: Status, now_s: float, error: APIError | None) -> Record:
         cost = self.cost_nanousd()
         used = self._tokens()
-        served = self.trials[-1].attempt if self.trials else None
+        served = self.attempt_logs[-1].attempt if self.attempt_logs else None
         detail = {
-            **self.asked,
+            **self.request_fields,
             "status": status,
             "error": error.code or error.type if error else None,
             "http_status": error.status if error else 200,
@@ -140,18 +140,18 @@ class Settlement:
             "cached_tokens": sum(tokens.all_cached for tokens in used),
             "cache_write_tokens": sum(tokens.cache_write_5m + tokens.cache_write_1h + tokens.cache_write_12h for tokens in used),
             "reasoning_tokens": sum(tokens.reasoning for tokens in used),
-            **costs.quantities(usage.total(used)),
-            "cost_usd": usd(cost),
-            "cost_estimated": any(trial.estimated for trial in self.trials),
-            "held_usd": usd(self.hold.amount_nanousd),
-            "over_hold": (cost or 0) > self.hold.amount_nanousd,
-            "unpriced": cost == 0 and any(trial.is_free_by_mistake() for trial in self.trials),
+            **costs.other_units(usage.sum_usages(used)),
+            "cost_usd": to_usd(cost),
+            "cost_estimated": any(attempt_log.estimated for attempt_log in self.attempt_logs),
+            "held_usd": to_usd(self.reservation.amount_nanousd),
+            "over_hold": (cost or 0) > self.reservation.amount_nanousd,
+            "unpriced": cost == 0 and any(attempt_log.is_unpriced() for attempt_log in self.attempt_logs),
             "duration_ms": self._ms(now_s),
             "first_chunk_ms": self._ms(self.first_chunk_s),
             "first_token_ms": self._ms(self.first_token_s),
-            "attempts": [trial.told() for trial in self.trials],
+            "attempts": [attempt_log.to_record() for attempt_log in self.attempt_logs],
         }
-        return Record(self.hold.request_id, self.hold.account_id, self.started_s, status, cost or 0, detail)
+        return Record(self.reservation.request_id, self.reservation.account_id, self.started_s, status, cost or 0, detail)
 
     def _ms(self, moment_s: float | None) -> int | None:
         return None if moment_s is None else max(0, round((moment_s - self.started_s) * 1000))
@@ -160,11 +160,11 @@ class Settlement:
         """A store that fails now leaves the hold, which is charged as lost after its deadline: never free."""
         for _ in range(STORE_TRIES):
             try:
-                settled = self.store.settle(self.hold, record, tokens)
+                settled = self.store.settle(self.reservation, record, tokens)
             except StoreUnavailable:
                 self.store_failed = True
             else:
                 self.store_failed = False
-                self.crossings = settled.crossings if settled else ()
-                admission.give_back(self.store, self.more)
+                self.alerts = settled.alerts if settled else ()
+                admission.release(self.store, self.extra)
                 return

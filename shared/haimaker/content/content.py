@@ -10,16 +10,16 @@ from haimaker.store import Account
 
 if TYPE_CHECKING:
     from haimaker.content.log import ContentLog
-    from haimaker.content.transcript import Transcript
+    from haimaker.content.transcript import Conversation
 
 
 @dataclass(slots=True)
-class Content:
+class ContentLogging:
     settings: Settings
     observer: Observer
     _log: "ContentLog | None" = field(default=None, repr=False)
 
-    def transcript(self, asked: JSON, account: Account, request_id: str) -> "Transcript | None":
+    def begin_conversation(self, asked: JSON, account: Account, request_id: str) -> "Conversation | None":
         wanted = account.log_content or account.metadata.get("log_content") is True
         if not wanted or not (self.settings.content_bucket or self.settings.content_folder):
             return None

@@ -20,54 +20,54 @@ from typing import Protocol
 
 from haimaker.aws.access import AWSAccess
 from haimaker.aws.client import AWSError, sign
-from haimaker.content.transcript import Transcript
-from haimaker.http.client import Cancel, Timeouts, Transport, TransportError
+from haimaker.content.transcript import Conversation
+from haimaker.http.client import CancelToken, HTTPClient, Timeouts, TransportError
 from haimaker.http.values import JSON, UpstreamRequest
 from haimaker.observability.observer import Observer
 from haimaker.observability.redaction import Redaction
 from haimaker.settings.settings import Settings
 from haimaker.store import Record
 
-MOST_WAITING = 100
+MAX_WAITING = 100
 PREFIX = "content"
 TIMEOUTS = Timeouts(connect_s=2, first_byte_s=4, between_s=4)
 
 
-class NotKept(Exception):
+class SinkError(Exception):
     """Why an entry could not be written, without its address."""
 
 
-class Place(Protocol):
-    def keep(self, name: str, entry: bytes) -> None:
+class Sink(Protocol):
+    def write(self, name: str, entry: bytes) -> None:
         """Raises NotKept."""
 
 
 @dataclass(slots=True)
 class ContentLog:
-    place: Place
+    sink: Sink
     redaction: Redaction
     observer: Observer
-    _waiting: SimpleQueue[Transcript] = field(default_factory=SimpleQueue, repr=False)
+    _waiting: SimpleQueue[Conversation] = field(default_factory=SimpleQueue, repr=False)
     _open: int = 0
     """Transcripts that were begun and are not written yet."""
     _changed: threading.Condition = field(default_factory=threading.Condition, repr=False)
     _writer: threading.Thread | None = field(default=None, repr=False)
 
-    def begin(self, asked: JSON, request_id: str) -> Transcript | None:
+    def begin(self, asked: JSON, request_id: str) -> Conversation | None:
         """Of a request; None, and a line in the log, while too many wait to be written."""
         with self._changed:
-            if self._open >= MOST_WAITING:
-                self.observer.problem("content not kept: too much waits to be written", request_id=request_id)
+            if self._open >= MAX_WAITING:
+                self.observer.error("content not kept: too much waits to be written", request_id=request_id)
                 return None
             self._open += 1
-        return Transcript(asked, self.redaction, self._end)
+        return Conversation(asked, self.redaction, self._end)
 
     def wait(self, timeout_s: float) -> bool:
         """Until all is written, for a function that is frozen after its answer. Whether it is."""
         with self._changed:
             return self._changed.wait_for(lambda: self._open == 0, timeout_s)
 
-    def _end(self, transcript: Transcript) -> None:
+    def _end(self, transcript: Conversation) -> None:
         self._waiting.put(transcript)
         with self._changed:
             if self._writer is None:
@@ -77,23 +77,23 @@ class ContentLog:
     def _write(self) -> None:
         while True:
             transcript = self._waiting.get()
-            with self._told(transcript.record):
+            with self._log_failures(transcript.record):
                 if transcript.record:
                     entry = json.dumps(transcript.entry(), ensure_ascii=False).encode("utf-8", "replace")
-                    self.place.keep(name_of(transcript.record), entry)
+                    self.sink.write(name_of(transcript.record), entry)
             with self._changed:
                 self._open -= 1
                 self._changed.notify_all()
 
     @contextmanager
-    def _told(self, record: Record | None) -> Iterator[None]:
+    def _log_failures(self, record: Record | None) -> Iterator[None]:
         request_id = record.request_id if record else None
         try:
             yield
-        except NotKept as error:
-            self.observer.problem(f"content not kept: {error}", request_id=request_id)
+        except SinkError as error:
+            self.observer.error(f"content not kept: {error}", request_id=request_id)
         except Exception as error:
-            self.observer.crash(error, request_id=request_id)
+            self.observer.exception(error, request_id=request_id)
 
 
 def name_of(record: Record) -> str:
@@ -105,21 +105,21 @@ def content_log(settings: Settings, observer: Observer) -> ContentLog | None:
     """Where this gateway keeps content; None if its deployer does not allow it."""
     redaction = settings.config.redaction or Redaction()
     if settings.content_bucket and settings.aws:
-        return ContentLog(Bucket(settings.content_bucket, settings.aws), redaction, observer)
+        return ContentLog(S3Sink(settings.content_bucket, settings.aws), redaction, observer)
     if settings.content_folder:
-        return ContentLog(Folder(settings.content_folder, settings.content_days), redaction, observer)
+        return ContentLog(LocalSink(settings.content_folder, settings.content_days), redaction, observer)
     return None
 
 
 @dataclass(slots=True)
-class Bucket:
+class S3Sink:
     """In which the function may put objects, and nothing else; its lifecycle deletes them."""
 
     name: str
     access: AWSAccess
-    _transport: Transport = field(default_factory=Transport, repr=False)
+    _transport: HTTPClient = field(default_factory=HTTPClient, repr=False)
 
-    def keep(self, name: str, entry: bytes) -> None:
+    def write(self, name: str, entry: bytes) -> None:
         """https://docs.aws.amazon.com/AmazonS3/latest/API/API_PutObject.html"""
         base_url, path = self.access.bucket_address(self.name, f"{PREFIX}/{name}")
         headers = {"content-type": "application/json", "x-amz-content-sha256": sha256(entry).hexdigest()}
@@ -127,17 +127,17 @@ class Bucket:
             credentials = self.access.credentials.current()
             signed = sign(credentials, "s3", self.access.region, "PUT", base_url + path, headers, entry, time.time())
             signed.pop("host")
-            answer = self._transport.send(UpstreamRequest(path, entry, method="PUT"), base_url, signed, TIMEOUTS, Cancel())
+            answer = self._transport.send(UpstreamRequest(path, entry, method="PUT"), base_url, signed, TIMEOUTS, CancelToken())
             for _ in answer.pieces:
                 pass
         except (AWSError, TransportError) as error:
-            raise NotKept(str(error)) from None
+            raise SinkError(str(error)) from None
         if answer.status != 200:
-            raise NotKept(f"the bucket answered with status {answer.status}")
+            raise SinkError(f"the bucket answered with status {answer.status}")
 
 
 @dataclass(slots=True)
-class Folder:
+class LocalSink:
     """On a laptop: a file for each request, which only its owner can read, in a folder for each day."""
 
     folder: Path
@@ -145,7 +145,7 @@ class Folder:
     _looked: str = ""
     """The day on which old ones were last deleted."""
 
-    def keep(self, name: str, entry: bytes) -> None:
+    def write(self, name: str, entry: bytes) -> None:
         file = self.folder / name
         try:
             file.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
@@ -153,7 +153,7 @@ class Folder:
                 opened.write(entry)
             self._delete_old(datetime.now(UTC))
         except OSError as error:
-            raise NotKept(f"the folder can't be written: {error.strerror}") from None
+            raise SinkError(f"the folder can't be written: {error.strerror}") from None
 
     def _delete_old(self, now: datetime) -> None:
         today = f"{now:%Y-%m-%d}"

@@ -16,32 +16,32 @@ from haimaker.store import Record
 
 T = TypeVar("T")
 
-MOST_BYTES = 4_000_000
+MAX_BYTES = 4_000_000
 """Of an answer; what comes after that is not kept."""
-TOLD = (
+RECORD_FIELDS = (
     "operation", "status", "http_status", "error", "asked_model", "provider", "model", "stream", "key_name", "key_alias", "tags",
     "input_tokens", "output_tokens", "cost_usd", "duration_ms",
 )  # fmt: skip
 """Of the record, beside the content."""
-JOINED = ("content", "reasoning_content", "reasoning", "refusal", "text")
+CONCATENATED_FIELDS = ("content", "reasoning_content", "reasoning", "refusal", "text")
 
 
 @dataclass(slots=True)
-class Transcript:
+class Conversation:
     """One request's; `done` is called once, with the transcript, when its answer has ended."""
 
     asked: JSON
     redaction: Redaction
-    done: Callable[["Transcript"], None] = field(repr=False)
+    done: Callable[["Conversation"], None] = field(repr=False)
     record: Record | None = None
     _answer: bytearray = field(default_factory=bytearray, repr=False)
     _size: int = 0
 
-    def heard(self, items: Iterator[T]) -> Generator[T, None, None]:
+    def tee(self, items: Iterator[T]) -> Generator[T, None, None]:
         """The items as they are; what of them is bytes is the answer."""
         for item in items:
             if isinstance(item, bytes):
-                self._answer += item[: max(0, MOST_BYTES - self._size)]
+                self._answer += item[: max(0, MAX_BYTES - self._size)]
                 self._size += len(item)
             yield item
 
@@ -53,28 +53,28 @@ class Transcript:
         """What is kept: nothing that was to be taken out is in it."""
         assert self.record is not None
         record = self.record
-        cut = {"truncated": True} if self._size > MOST_BYTES else {}
+        cut = {"truncated": True} if self._size > MAX_BYTES else {}
         return {
             "request_id": record.request_id,
             "started_s": record.started_s,
-            **{name: record.detail.get(name) for name in TOLD},
+            **{name: record.detail.get(name) for name in RECORD_FIELDS},
             **cut,
-            "request": self.redaction.clean(self.asked),
-            "response": self.redaction.clean(self._said()),
+            "request": self.redaction.redact(self.asked),
+            "response": self.redaction.redact(self._response()),
         }
 
-    def _said(self) -> object:
+    def _response(self) -> object:
         """The answer as one document: JSON as it is, events folded, anything else by its size and hash."""
         raw = bytes(self._answer)
         if not raw:
             return None
         if raw.lstrip().startswith((b"data:", b"event:", b":")):
-            return folded([_document(event.data) for event in sse.decode([raw])])
-        found = _document(raw)
+            return merge_chunks([_parse_or_none(event.data) for event in sse.decode([raw])])
+        found = _parse_or_none(raw)
         return found if found is not None else {"bytes": self._size, "sha256": hashlib.sha256(raw).hexdigest()}
 
 
-def folded(events: list[Any]) -> JSON:
+def merge_chunks(events: list[Any]) -> JSON:
     """A stream as the whole answer that it was. Of events that are no chunks of choices, the last."""
     whole: JSON = {}
     choices: dict[int, JSON] = {}
@@ -102,7 +102,7 @@ def _add_choice(whole: JSON, choice: JSON) -> None:
 
 def _add_message(message: JSON, delta: JSON) -> None:
     for name, value in delta.items():
-        if name in JOINED and isinstance(value, str):
+        if name in CONCATENATED_FIELDS and isinstance(value, str):
             message[name] = (message.get(name) or "") + value
         elif name == "tool_calls" and isinstance(value, list):
             for call in value:
@@ -125,7 +125,7 @@ def _add_call(calls: list[JSON], call: JSON) -> None:
                 whole[name] = (whole.get(name) or "") + function[name]
 
 
-def _document(raw: bytes) -> Any:
+def _parse_or_none(raw: bytes) -> Any:
     try:
         return json.loads(raw)
     except (ValueError, RecursionError):

@@ -9,12 +9,12 @@ from typing import Protocol
 from urllib.parse import quote, urlsplit
 
 from haimaker.aws.client import Credentials, CredentialSource
-from haimaker.credentials.account_variables import seen_by
+from haimaker.credentials.account_variables import variables_for
 from haimaker.models.catalog import Place
 from haimaker.providers.provider import Provider
 from haimaker.providers.registry import NAMES, SIGNED, get, may_be_on
 from haimaker.routing.plan import ProviderAccount
-from haimaker.validation.settings import SettingsError, checked_url
+from haimaker.validation.settings import SettingsError, validate_url
 
 LOCATION = re.compile(r"/locations/([\w-]+)")
 AWS_REGION = re.compile(r"\b([a-z]{2}(?:-[a-z]+)+-\d)\b")
@@ -27,7 +27,7 @@ class TokenSource(Protocol):
 
 
 @dataclass(frozen=True, slots=True)
-class GivenToken:
+class StaticToken:
     """A token that somebody else renews."""
 
     given: str = field(repr=False)
@@ -37,7 +37,7 @@ class GivenToken:
 
 
 @dataclass(frozen=True, slots=True)
-class Access:
+class ProviderConnection:
     """Where a provider is reached and with which secret; the secret never shows in a repr."""
 
     base_url: str
@@ -49,7 +49,7 @@ class Access:
     """For a provider that takes short-lived tokens."""
     path: str = "{path}"
     """Where an operation is under the address: `{path}` is the operation, `{model}` the model."""
-    elsewhere: Mapping[str, tuple[str, str]] = field(default_factory=dict)
+    operation_endpoints: Mapping[str, tuple[str, str]] = field(default_factory=dict)
     """Address and path of operations that have their own; of families in them by the address in their row."""
 
     @property
@@ -59,12 +59,12 @@ class Access:
         found = LOCATION.search(self.base_url) or AWS_REGION.search(host)
         return Place(found[1] if found else "", host)
 
-    def for_operation(self, endpoint: str, address: str = "") -> "Access":
+    def for_operation(self, endpoint: str, address: str = "") -> "ProviderConnection":
         """`address` as the row has it."""
-        found = self.elsewhere.get(address) or self.elsewhere.get(endpoint)
+        found = self.operation_endpoints.get(address) or self.operation_endpoints.get(endpoint)
         return replace(self, base_url=found[0], path=found[1]) if found else self
 
-    def at_version(self, version: str) -> "Access":
+    def with_version(self, version: str) -> "ProviderConnection":
         """Where another version of the API is, if the address ends in one."""
         return replace(self, base_url=re.sub(r"/v\d+$", f"/{version}", self.base_url)) if version else self
 
@@ -73,22 +73,22 @@ class Access:
         return (place or self.path).replace("{path}", path).replace("{model}", quote(model, safe=""))
 
 
-def access_from(
+def connections_from_env(
     env: Mapping[str, str],
     accounts: Mapping[str, ProviderAccount] | None = None,
     without: Callable[[SettingsError], None] | None = None,
-) -> dict[str, Access]:
+) -> dict[str, ProviderConnection]:
     """The providers that are on, by name: those with a key, and those without a public address whose base URL is set; and the
     accounts that the deployer named beside them. What is wrong with one raises SettingsError, or goes to `without`, and that
     one is off."""
     rows = [(name, get(name), env) for name in _candidates(env)]
     for name, account in (accounts or {}).items():
         base = get(account.base)
-        rows.append((name, base, seen_by(name, account, base, env)))
-    found: dict[str, Access | None] = {}
+        rows.append((name, base, variables_for(name, account, base, env)))
+    found: dict[str, ProviderConnection | None] = {}
     for name, provider, variables in rows:
         try:
-            found[name] = _access(provider, variables)
+            found[name] = _connection(provider, variables)
         except SettingsError as error:
             if without is None:
                 raise
@@ -117,11 +117,11 @@ def _candidates(env: Mapping[str, str]) -> Iterator[str]:
     return (name for name in NAMES if name in signing or may_be_on(name, env))
 
 
-def _access(provider: Provider, env: Mapping[str, str]) -> Access | None:
+def _connection(provider: Provider, env: Mapping[str, str]) -> ProviderConnection | None:
     prefix = provider.name.upper()
     base_url_name = f"{prefix}_BASE_URL"
-    api_key = _first(env, f"{prefix}_API_KEY", *provider.auth.key_variables)
-    given = _first(env, base_url_name, *provider.endpoint.base_url_variables)
+    api_key = _first_set(env, f"{prefix}_API_KEY", *provider.auth.key_variables)
+    given = _first_set(env, base_url_name, *provider.endpoint.base_url_variables)
     base_url = given or _address(provider, env)
     credentials = _signing_credentials(provider, env) if provider.auth.signs_as and api_key is None else None
     tokens = _tokens(provider, env) if base_url and api_key is None else None
@@ -129,12 +129,12 @@ def _access(provider: Provider, env: Mapping[str, str]) -> Access | None:
         return None
     if api_key and not (api_key.isascii() and api_key.isprintable()):
         raise SettingsError(f"The key of {provider.name} holds characters that an HTTP header cannot carry; copy it again.")
-    address, path = _placed(provider, checked_url(base_url_name, base_url, "https://api.openai.com/v1"), env)
-    elsewhere = _elsewhere(provider, given, env)
-    return Access(address, api_key, credentials, aws_region_of(env) or "", tokens, path, elsewhere)
+    address, path = _address_and_path(provider, validate_url(base_url_name, base_url, "https://api.openai.com/v1"), env)
+    elsewhere = _operation_endpoints(provider, given, env)
+    return ProviderConnection(address, api_key, credentials, aws_region_of(env) or "", tokens, path, elsewhere)
 
 
-def _elsewhere(provider: Provider, given: str | None, env: Mapping[str, str]) -> dict[str, tuple[str, str]]:
+def _operation_endpoints(provider: Provider, given: str | None, env: Mapping[str, str]) -> dict[str, tuple[str, str]]:
     """Where its operations are that have an address or a path of their own; those whose address lacks a variable are left out."""
     found = {}
     families = (family for row in provider.operations.values() for family in row.families.values() if family.endpoint.base_url)
@@ -142,21 +142,21 @@ def _elsewhere(provider: Provider, given: str | None, env: Mapping[str, str]) ->
         if row.endpoint.base_url or row.endpoint.paths:
             base_url = given or _address(row if row.endpoint.base_url else provider, env)
             if base_url:
-                root, _ = _placed(provider, base_url.rstrip("/"), env)
-                found[name] = _placed(row, root, env)
+                root, _ = _address_and_path(provider, base_url.rstrip("/"), env)
+                found[name] = _address_and_path(row, root, env)
     return found
 
 
-def _first(env: Mapping[str, str], *names: str) -> str | None:
+def _first_set(env: Mapping[str, str], *names: str) -> str | None:
     return next((env[name] for name in names if name in env), None)
 
 
-def _placed(provider: Provider, base_url: str, env: Mapping[str, str]) -> tuple[str, str]:
+def _address_and_path(provider: Provider, base_url: str, env: Mapping[str, str]) -> tuple[str, str]:
     """The address and where operations are under it. An address that goes on to a version's place says which version it is."""
     if not provider.endpoint.paths:
         return base_url, "{path}"
     version = (
-        _first(env, f"{provider.name.upper()}_API_VERSION", *provider.endpoint.version_variables)
+        _first_set(env, f"{provider.name.upper()}_API_VERSION", *provider.endpoint.version_variables)
         or provider.endpoint.default_version
     )
     for name, path in provider.endpoint.paths.items():
@@ -184,9 +184,9 @@ def _address(provider: Provider, env: Mapping[str, str]) -> str | None:
 
 def _tokens(provider: Provider, env: Mapping[str, str]) -> TokenSource | None:
     """As one of the variables gives it, or from an account that is given as JSON, or as the file that Google's own tools name."""
-    given = _first(env, *provider.auth.token_variables)
+    given = _first_set(env, *provider.auth.token_variables)
     if given or not provider.auth.takes_google_tokens:
-        return GivenToken(given) if given else None
+        return StaticToken(given) if given else None
     name = f"{provider.name.upper()}_CREDENTIALS"
     text = env.get(name)
     if text is None and "GOOGLE_APPLICATION_CREDENTIALS" in env:
@@ -204,10 +204,10 @@ def _tokens(provider: Provider, env: Mapping[str, str]) -> TokenSource | None:
     except ValueError:
         raise SettingsError(f"{name} is not the JSON of a service account or of a workload identity federation.") from None
     from haimaker.credentials.google import GoogleAccount, GoogleTokens  # only where such a provider is on
-    from haimaker.http.client import Transport
+    from haimaker.http.client import HTTPClient
 
     aws = aws_credentials_of(env) if document.get("type") == "external_account" else None
-    return GoogleTokens(GoogleAccount(document, aws, aws_region_of(env) or "us-east-1"), Transport())
+    return GoogleTokens(GoogleAccount(document, aws, aws_region_of(env) or "us-east-1"), HTTPClient())
 
 
 def _signing_credentials(provider: Provider, env: Mapping[str, str]) -> CredentialSource | None:
@@ -226,9 +226,9 @@ def aws_credentials_of(env: Mapping[str, str]) -> CredentialSource | None:
     """Those in the environment, else whoever hands them to this container or machine; None if nobody can. Raises SettingsError."""
     if static := _static_credentials(env):
         return static
-    from haimaker.credentials.aws_instance import source_of  # a Lambda function never needs it
+    from haimaker.credentials.aws_instance import refreshing_credentials  # a Lambda function never needs it
 
-    return source_of(env)
+    return refreshing_credentials(env)
 
 
 def _static_credentials(env: Mapping[str, str]) -> Credentials | None:

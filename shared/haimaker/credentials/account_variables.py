@@ -13,7 +13,7 @@ AWS_CREDENTIALS = ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TO
 GOOGLE_CREDENTIALS = ("GOOGLE_APPLICATION_CREDENTIALS",)
 
 
-def seen_by(name: str, account: ProviderAccount, base: Provider, env: Mapping[str, str]) -> dict[str, str]:
+def variables_for(name: str, account: ProviderAccount, base: Provider, env: Mapping[str, str]) -> dict[str, str]:
     """The variables from which the provider's own rules make the account's access."""
     prefix, theirs = _prefix(name), _prefix(base.name)
     own = {variable.removeprefix(prefix): value for variable, value in env.items() if variable.startswith(prefix)}

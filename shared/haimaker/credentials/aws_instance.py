@@ -22,13 +22,13 @@ from urllib.parse import urlsplit
 
 from haimaker.aws.client import AWSError, Credentials, CredentialSource
 from haimaker.http.values import JSON
-from haimaker.validation.settings import SettingsError, checked_url
+from haimaker.validation.settings import SettingsError, validate_url
 
-EARLY_S = 600.0
+REFRESH_MARGIN_S = 600.0
 """Credentials are renewed this long before they expire; new ones are there five minutes before, at the latest."""
-AGAIN_S = 30.0
+RETRY_WITH_OLD_S = 30.0
 """After an answer that failed or brought nothing newer, while older credentials are in use."""
-AGAIN_EMPTY_S = 1.0
+RETRY_WITHOUT_S = 1.0
 """After one that failed while there are none: who asks in between is told the same, and does not wait."""
 TRIES, PAUSE_S = 3, 0.2
 """For the first credentials, without which nothing works."""
@@ -42,13 +42,13 @@ SESSION_S = 60
 """How long a session with EC2's metadata lasts: for the two questions of one renewal."""
 
 
-class Place(Protocol):
+class CredentialProvider(Protocol):
     def fetch(self) -> JSON:
         """The document with the credentials. Raises AWSError, OSError, ValueError or HTTPException."""
 
 
 @dataclass(frozen=True, slots=True)
-class Container:
+class ContainerCredentials:
     """A task of ECS, a pod of EKS, or whatever serves in their way."""
 
     url: str
@@ -59,12 +59,12 @@ class Container:
     def fetch(self) -> JSON:
         token = self.token_file.read_text("utf-8").strip() if self.token_file else self.token
         if token and not (token.isascii() and token.isprintable()):
-            raise _failed("its authorization token is no header")
-        return _document(_ask("GET", self.url, {"authorization": token} if token else {}))
+            raise _credentials_error("its authorization token is no header")
+        return _parse_object(_ask("GET", self.url, {"authorization": token} if token else {}))
 
 
 @dataclass(frozen=True, slots=True)
-class Instance:
+class InstanceCredentials:
     """A machine of EC2, asked in version 2 of its protocol alone: version 1 answers whoever makes us fetch an address."""
 
     endpoint: str
@@ -74,23 +74,25 @@ class Instance:
         session = {"x-aws-ec2-metadata-token": _ask("PUT", f"{self.endpoint}/latest/api/token", lifetime).decode("ascii")}
         roles = f"{self.endpoint}/latest/meta-data/iam/security-credentials/"
         role = _ask("GET", roles, session).decode("ascii").strip()
-        return _document(_ask("GET", roles + role, session))
+        return _parse_object(_ask("GET", roles + role, session))
 
 
-class Kept(NamedTuple):
+class CachedCredentials(NamedTuple):
     credentials: Credentials
     expires_s: float
     renew_s: float
 
 
-class Renewed:
+class RefreshingCredentials:
     """A place's credentials, renewed before they expire. While that fails the older ones are used, also when they have
     expired: AWS knows best whether they still count. Safe to share between threads, of which one waits for the answer."""
 
-    def __init__(self, place: Place, clock: Callable[[], float] = time.time, sleep: Callable[[float], None] = time.sleep) -> None:
+    def __init__(
+        self, place: CredentialProvider, clock: Callable[[], float] = time.time, sleep: Callable[[float], None] = time.sleep
+    ) -> None:
         self._place, self._clock, self._sleep = place, clock, sleep
         self._lock = threading.Lock()
-        self._kept: Kept | None = None
+        self._kept: CachedCredentials | None = None
         self._failure: tuple[AWSError, float] | None = None
         """The last one, and until when it holds."""
 
@@ -99,23 +101,23 @@ class Renewed:
         kept = self._kept
         if kept is None:
             with self._lock:
-                kept = self._kept or self._first()
+                kept = self._kept or self._load()
         elif self._clock() >= kept.renew_s and self._lock.acquire(blocking=False):
             try:
-                kept = self._newer(kept)
+                kept = self._refresh(kept)
             finally:
                 self._lock.release()
         return kept.credentials
 
-    def _first(self) -> Kept:
+    def _load(self) -> CachedCredentials:
         if self._failure and self._clock() < self._failure[1]:
             raise AWSError("credentials", self._failure[0].code)
         for left in reversed(range(TRIES)):
             try:
-                self._kept = self._fetched()
+                self._kept = self._fetch()
             except AWSError as error:
                 if not left:
-                    self._failure = error, self._clock() + AGAIN_EMPTY_S
+                    self._failure = error, self._clock() + RETRY_WITHOUT_S
                     raise
                 self._sleep(PAUSE_S)
             else:
@@ -123,32 +125,32 @@ class Renewed:
         assert self._kept is not None
         return self._kept
 
-    def _newer(self, older: Kept) -> Kept:
+    def _refresh(self, older: CachedCredentials) -> CachedCredentials:
         if self._kept is older:
             try:
-                self._kept = self._fetched()
+                self._kept = self._fetch()
             except AWSError:
-                self._kept = older._replace(renew_s=self._clock() + AGAIN_S)
+                self._kept = older._replace(renew_s=self._clock() + RETRY_WITH_OLD_S)
         return self._kept or older
 
-    def _fetched(self) -> Kept:
+    def _fetch(self) -> CachedCredentials:
         try:
-            credentials, expires_s = parsed(self._place.fetch())
+            credentials, expires_s = parse_credentials(self._place.fetch())
         except (OSError, ValueError, http.client.HTTPException) as error:
             reason = "its answer makes no sense" if isinstance(error, ValueError) else type(error).__name__
-            raise _failed(reason) from None
-        return Kept(credentials, expires_s, max(expires_s - EARLY_S, self._clock() + AGAIN_S))
+            raise _credentials_error(reason) from None
+        return CachedCredentials(credentials, expires_s, max(expires_s - REFRESH_MARGIN_S, self._clock() + RETRY_WITH_OLD_S))
 
 
-def source_of(env: Mapping[str, str]) -> CredentialSource | None:
+def refreshing_credentials(env: Mapping[str, str]) -> CredentialSource | None:
     """Who hands credentials to this process, if anybody can; one for all who ask. Raises SettingsError."""
-    place = place_of(env)
-    return _shared(place) if place else None
+    place = provider_from_env(env)
+    return _shared_credentials(place) if place else None
 
 
-def place_of(env: Mapping[str, str]) -> Container | Instance | None:
+def provider_from_env(env: Mapping[str, str]) -> ContainerCredentials | InstanceCredentials | None:
     """The first of those that the environment names; EC2's metadata may be there without a word. Raises SettingsError."""
-    if container := _container(env):
+    if container := _container_from_env(env):
         return container
     if env.get("AWS_EC2_METADATA_DISABLED", "").lower() == "true":
         return None
@@ -156,17 +158,17 @@ def place_of(env: Mapping[str, str]) -> Container | Instance | None:
     if mode not in INSTANCE_ENDPOINTS:
         raise SettingsError(f"AWS_EC2_METADATA_SERVICE_ENDPOINT_MODE must be IPv4 or IPv6, not {mode!r}.")
     name = "AWS_EC2_METADATA_SERVICE_ENDPOINT"
-    return Instance(checked_url(name, env.get(name, INSTANCE_ENDPOINTS[mode]), INSTANCE_ENDPOINTS["ipv4"]))
+    return InstanceCredentials(validate_url(name, env.get(name, INSTANCE_ENDPOINTS[mode]), INSTANCE_ENDPOINTS["ipv4"]))
 
 
-def parsed(document: JSON) -> tuple[Credentials, float]:
+def parse_credentials(document: JSON) -> tuple[Credentials, float]:
     """The credentials, and when they expire. Raises AWSError with what is said instead, ValueError if it makes no sense."""
     if "AccessKeyId" not in document:
-        raise _failed(str(document.get("Code") or document.get("code") or "the answer holds none"))
+        raise _credentials_error(str(document.get("Code") or document.get("code") or "the answer holds none"))
     names = ("AccessKeyId", "SecretAccessKey", "Token")
     fields = [document.get(name) for name in names]
     if not all(isinstance(text, str) and text for text in fields):
-        raise _failed("the answer holds them in part")
+        raise _credentials_error("the answer holds them in part")
     expires = datetime.fromisoformat(str(document.get("Expiration")))
     if expires.tzinfo is None:
         raise ValueError("a time without its zone")
@@ -174,11 +176,11 @@ def parsed(document: JSON) -> tuple[Credentials, float]:
 
 
 @cache
-def _shared(place: Place) -> Renewed:
-    return Renewed(place)
+def _shared_credentials(place: CredentialProvider) -> RefreshingCredentials:
+    return RefreshingCredentials(place)
 
 
-def _container(env: Mapping[str, str]) -> Container | None:
+def _container_from_env(env: Mapping[str, str]) -> ContainerCredentials | None:
     relative, full = "AWS_CONTAINER_CREDENTIALS_RELATIVE_URI", "AWS_CONTAINER_CREDENTIALS_FULL_URI"
     if relative in env:
         if not env[relative].startswith("/"):
@@ -187,15 +189,15 @@ def _container(env: Mapping[str, str]) -> Container | None:
     elif full in env:
         url = env[full]
         parts = urlsplit(url)
-        if not (parts.scheme == "https" and parts.hostname) and not (parts.scheme == "http" and _near(parts.hostname or "")):
+        if not (parts.scheme == "https" and parts.hostname) and not (parts.scheme == "http" and _is_near(parts.hostname or "")):
             raise SettingsError(f"{full} must be an https URL, or an http URL of this machine, of ECS or of EKS.")
     else:
         return None
     file = env.get("AWS_CONTAINER_AUTHORIZATION_TOKEN_FILE")
-    return Container(url, env.get("AWS_CONTAINER_AUTHORIZATION_TOKEN"), Path(file) if file else None)
+    return ContainerCredentials(url, env.get("AWS_CONTAINER_AUTHORIZATION_TOKEN"), Path(file) if file else None)
 
 
-def _near(host: str) -> bool:
+def _is_near(host: str) -> bool:
     try:
         return host in CONTAINER_HOSTS or ip_address(host).is_loopback
     except ValueError:
@@ -214,16 +216,16 @@ def _ask(method: str, url: str, headers: Mapping[str, str]) -> bytes:
     finally:
         connection.close()
     if response.status != 200:
-        raise _failed(f"status {response.status}")
+        raise _credentials_error(f"status {response.status}")
     return body
 
 
-def _document(body: bytes) -> JSON:
+def _parse_object(body: bytes) -> JSON:
     document = json.loads(body)
     if not isinstance(document, dict):
         raise ValueError("not an object")
     return document
 
 
-def _failed(reason: str) -> AWSError:
+def _credentials_error(reason: str) -> AWSError:
     return AWSError("credentials", f"none in the environment, and none from this container or machine ({reason})")

@@ -17,16 +17,16 @@ from typing import Any
 from urllib.parse import quote, urlencode, urlsplit
 
 from haimaker.aws.client import AWSError, CredentialSource, sign
-from haimaker.http.client import Cancel, Timeouts, Transport, TransportError
+from haimaker.http.client import CancelToken, HTTPClient, Timeouts, TransportError
 from haimaker.http.errors import ServiceUnavailableError
 from haimaker.http.values import JSON, UpstreamRequest
 
 SCOPE = "https://www.googleapis.com/auth/cloud-platform"
 LIFETIME_S = 3_600
-EARLY_S = 300.0
+REFRESH_MARGIN_S = 300.0
 """A token is renewed this long before it ends."""
 TIMEOUTS = Timeouts(5.0, 10.0, 10.0)
-FORM = {"content-type": "application/x-www-form-urlencoded"}
+FORM_HEADERS = {"content-type": "application/x-www-form-urlencoded"}
 TOKEN_HOSTS = ("googleapis.com",)
 SHA256_PREFIX = bytes.fromhex("3031300d060960864801650304020105000420")
 """The DER form of "this is a SHA-256 digest", RFC 8017 9.2."""
@@ -44,20 +44,20 @@ class GoogleAccount:
 class GoogleTokens:
     """Tokens of one account, kept until shortly before they end."""
 
-    def __init__(self, account: GoogleAccount, transport: Transport, clock: Callable[[], float] = time.time) -> None:
+    def __init__(self, account: GoogleAccount, http_client: HTTPClient, clock: Callable[[], float] = time.time) -> None:
         self._account = account
-        self._transport = transport
+        self._transport = http_client
         self._clock = clock
         self._lock = threading.Lock()
         self._token = ""
-        self._ends_s = 0.0
+        self._expires_s = 0.0
 
     def token(self) -> str:
         """A valid token. Raises ServiceUnavailableError if none can be had."""
         with self._lock:
-            if self._ends_s - EARLY_S <= self._clock():
+            if self._expires_s - REFRESH_MARGIN_S <= self._clock():
                 self._token, lifetime_s = self._fetch()
-                self._ends_s = self._clock() + lifetime_s
+                self._expires_s = self._clock() + lifetime_s
             return self._token
 
     def _fetch(self) -> tuple[str, float]:
@@ -67,7 +67,7 @@ class GoogleTokens:
                 return self._federated(document)
             assertion = service_account_assertion(document, int(self._clock()))
             form = {"grant_type": "urn:ietf:params:oauth:grant-type:jwt-bearer", "assertion": assertion}
-            answer = self._post(str(document["token_uri"]), urlencode(form).encode(), FORM)
+            answer = self._post(str(document["token_uri"]), urlencode(form).encode(), FORM_HEADERS)
             return str(answer["access_token"]), float(answer["expires_in"])
         except (LookupError, ValueError, TransportError, AWSError) as error:
             raise ServiceUnavailableError(
@@ -86,7 +86,7 @@ class GoogleTokens:
             "subject_token_type": "urn:ietf:params:aws:token-type:aws4_request",
             "subject_token": caller_identity(self._account, str(document["audience"]), self._clock()),
         }
-        answer = self._post(str(document["token_url"]), urlencode(form).encode(), FORM)
+        answer = self._post(str(document["token_url"]), urlencode(form).encode(), FORM_HEADERS)
         token, lifetime_s = str(answer["access_token"]), float(answer["expires_in"])
         impersonation = document.get("service_account_impersonation_url")
         if not impersonation:
@@ -101,7 +101,7 @@ class GoogleTokens:
         if parts.scheme == "https" and not any(host == known or host.endswith(f".{known}") for known in TOKEN_HOSTS):
             raise ValueError("the account names an address that is not Google's")
         base_url = f"{parts.scheme}://{parts.netloc}"
-        response = self._transport.send(UpstreamRequest(parts.path, body, headers), base_url, {}, TIMEOUTS, Cancel())
+        response = self._transport.send(UpstreamRequest(parts.path, body, headers), base_url, {}, TIMEOUTS, CancelToken())
         answer = json.loads(b"".join(response.pieces))
         if response.status != 200 or not isinstance(answer, dict):
             raise ValueError(f"status {response.status}")
@@ -118,8 +118,8 @@ def service_account_assertion(document: Mapping[str, Any], now_s: int) -> str:
         "exp": now_s + LIFETIME_S,
     }
     header = {"alg": "RS256", "typ": "JWT", "kid": document.get("private_key_id", "")}
-    signed = f"{_encoded(json.dumps(header).encode())}.{_encoded(json.dumps(claims).encode())}"
-    return f"{signed}.{_encoded(rsa_sha256(str(document['private_key']), signed.encode()))}"
+    signed = f"{_to_base64url(json.dumps(header).encode())}.{_to_base64url(json.dumps(claims).encode())}"
+    return f"{signed}.{_to_base64url(sign_rsa_sha256(str(document['private_key']), signed.encode()))}"
 
 
 def caller_identity(account: GoogleAccount, audience: str, now_s: float) -> str:
@@ -133,7 +133,7 @@ def caller_identity(account: GoogleAccount, audience: str, now_s: float) -> str:
     return quote(json.dumps({"url": url, "method": "POST", "headers": listed}), safe="")
 
 
-def rsa_sha256(pem: str, message: bytes) -> bytes:
+def sign_rsa_sha256(pem: str, message: bytes) -> bytes:
     """The RSASSA-PKCS1-v1_5 signature of a message (RFC 8017 8.2) with a PKCS #8 private key. Raises ValueError."""
     modulus, exponent = _private_key(pem)
     size = (modulus.bit_length() + 7) // 8
@@ -145,12 +145,12 @@ def rsa_sha256(pem: str, message: bytes) -> bytes:
 def _private_key(pem: str) -> tuple[int, int]:
     """Modulus and private exponent: PrivateKeyInfo (RFC 5208) around RSAPrivateKey (RFC 8017 A.1.2)."""
     lines = [line for line in pem.strip().splitlines() if line and not line.startswith("-----")]
-    outer = _values(_values(base64.b64decode("".join(lines), validate=True))[0])
-    inner = _values(_values(outer[2])[0])
+    outer = _der_values(_der_values(base64.b64decode("".join(lines), validate=True))[0])
+    inner = _der_values(_der_values(outer[2])[0])
     return int.from_bytes(inner[1], "big"), int.from_bytes(inner[3], "big")
 
 
-def _values(der: bytes) -> list[bytes]:
+def _der_values(der: bytes) -> list[bytes]:
     """The contents of the DER elements that lie one after another, whatever their kind."""
     values, at = [], 0
     while at < len(der):
@@ -165,5 +165,5 @@ def _values(der: bytes) -> list[bytes]:
     return values
 
 
-def _encoded(data: bytes) -> str:
+def _to_base64url(data: bytes) -> str:
     return base64.urlsafe_b64encode(data).rstrip(b"=").decode()

@@ -1,13 +1,13 @@
 """Adds a provider's credentials to a call that is otherwise complete. The only place where a secret meets a request."""
 
 from haimaker.aws.client import AWSError, Credentials, CredentialSource, sign
-from haimaker.credentials.access import Access
+from haimaker.credentials.access import ProviderConnection
 from haimaker.http.errors import ServiceUnavailableError
 from haimaker.http.values import UpstreamRequest
 from haimaker.providers.provider import Provider
 
 
-def headers_for(provider: Provider, access: Access, request: UpstreamRequest, now_s: float) -> dict[str, str]:
+def auth_headers(provider: Provider, access: ProviderConnection, request: UpstreamRequest, now_s: float) -> dict[str, str]:
     """The headers that let a call in: a key, a token, or an AWS signature over all of it. None for a server that asks for none."""
     if access.api_key:
         has_scheme = provider.auth.key_header == "authorization"
@@ -17,13 +17,13 @@ def headers_for(provider: Provider, access: Access, request: UpstreamRequest, no
     if access.credentials and provider.auth.signs_as:
         url = access.base_url + request.path
         content_type = {name: value for name, value in request.headers.items() if name == "content-type"}
-        credentials = _current(access.credentials)
+        credentials = _current_credentials(access.credentials)
         signed = sign(credentials, provider.auth.signs_as, access.region, request.method, url, content_type, request.body, now_s)
         return {name: value for name, value in signed.items() if name != "host"}
     return {}
 
 
-def _current(source: CredentialSource) -> Credentials:
+def _current_credentials(source: CredentialSource) -> Credentials:
     try:
         return source.current()
     except AWSError as error:

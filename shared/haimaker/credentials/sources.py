@@ -14,39 +14,39 @@ from typing import Protocol
 
 from haimaker.aws.access import AWSAccess
 from haimaker.aws.client import AWSClient, AWSError
-from haimaker.credentials.access import Access, access_from
+from haimaker.credentials.access import ProviderConnection, connections_from_env
 from haimaker.http.errors import ServiceUnavailableError
 from haimaker.observability.observer import Observer
 from haimaker.routing.plan import ProviderAccount
 from haimaker.validation.settings import SettingsError
 
-KEPT_S = 300.0
-KEPT_EMPTY_S = 30.0
+CACHE_S = 300.0
+CACHE_EMPTY_S = 30.0
 """While nothing is stored yet, so that the first credentials are soon seen."""
-AGAIN_S = 30.0
+RETRY_WITH_OLD_S = 30.0
 """After a read that failed, while older secrets are in use."""
-PATIENCE_S = 2.5
-TIMEOUT_S = 1.5
+READ_TIMEOUT_S = 2.5
+TRY_TIMEOUT_S = 1.5
 """Of one try; with the patience before it, a read ends within 4 s."""
 
 
 class Credentials(Protocol):
-    def current(self) -> Mapping[str, Access]:
+    def current(self) -> Mapping[str, ProviderConnection]:
         """The providers that are on, by name; the same object until something changes. Raises ServiceUnavailableError."""
 
 
 @dataclass(frozen=True, slots=True)
-class Constant:
+class StaticCredentials:
     """Credentials that are known from the start and stay."""
 
-    access: Mapping[str, Access]
+    access: Mapping[str, ProviderConnection]
 
-    def current(self) -> Mapping[str, Access]:
+    def current(self) -> Mapping[str, ProviderConnection]:
         return self.access
 
 
 @dataclass(slots=True)
-class Stored:
+class SSMCredentials:
     """Secrets in SSM, added to the environment's other settings."""
 
     parameter: str
@@ -57,49 +57,56 @@ class Stored:
     accounts: Mapping[str, ProviderAccount] = field(default_factory=dict)
     """Those that the deployer named beside the providers' own."""
     _secrets: Mapping[str, str] = field(default_factory=dict, repr=False)
-    _access: Mapping[str, Access] | None = field(default=None, repr=False)
+    _access: Mapping[str, ProviderConnection] | None = field(default=None, repr=False)
     _fresh_until_s: float = 0.0
     _lock: Lock = field(default_factory=Lock)
 
-    def current(self) -> Mapping[str, Access]:
+    def current(self) -> Mapping[str, ProviderConnection]:
         with self._lock:
             if self._access is None or self.clock() >= self._fresh_until_s:
-                self._access = self._renewed(self._access)
+                self._access = self._refresh(self._access)
             return self._access
 
-    def _renewed(self, older: Mapping[str, Access] | None) -> Mapping[str, Access]:
+    def _refresh(self, older: Mapping[str, ProviderConnection] | None) -> Mapping[str, ProviderConnection]:
         try:
             secrets = self._read()
-            access = older if older is not None and secrets == self._secrets else self._access_with(secrets)
+            access = older if older is not None and secrets == self._secrets else self._connections(secrets)
         except (AWSError, SettingsError) as error:
-            self.observer.problem(f"the providers' credentials can't be read: {error}")
+            self.observer.error(f"the providers' credentials can't be read: {error}")
             if older is None:
                 raise _unavailable() from error
-            self._fresh_until_s = self.clock() + AGAIN_S
+            self._fresh_until_s = self.clock() + RETRY_WITH_OLD_S
             return older
         self._secrets = secrets
-        self._fresh_until_s = self.clock() + (KEPT_S if secrets else KEPT_EMPTY_S)
+        self._fresh_until_s = self.clock() + (CACHE_S if secrets else CACHE_EMPTY_S)
         return access
 
-    def _access_with(self, secrets: Mapping[str, str]) -> Mapping[str, Access]:
+    def _connections(self, secrets: Mapping[str, str]) -> Mapping[str, ProviderConnection]:
         """A secret that can't be used turns its own provider off, and no other."""
-        return access_from({**self.environment, **secrets}, self.accounts, lambda error: self.observer.problem(str(error)))
+        return connections_from_env({**self.environment, **secrets}, self.accounts, lambda error: self.observer.error(str(error)))
 
     def _read(self) -> Mapping[str, str]:
         """Both parameters in one call; one that does not exist holds nothing. Raises AWSError, SettingsError."""
         names = [self.parameter, f"{self.parameter}-2"]
         ssm = AWSClient(
-            "ssm", self.aws.region, self.aws.credentials, self.aws.ssm_endpoint, timeout_s=TIMEOUT_S, patience_s=PATIENCE_S
+            "ssm",
+            self.aws.region,
+            self.aws.credentials,
+            self.aws.ssm_endpoint,
+            timeout_s=TRY_TIMEOUT_S,
+            total_timeout_s=READ_TIMEOUT_S,
         )
         try:
             answer = ssm.call("GetParameters", {"Names": names, "WithDecryption": True})
         finally:
             ssm.close()
         found = {parameter["Name"]: parameter["Value"] for parameter in answer.get("Parameters", ())}
-        return {name: secret for parameter in names for name, secret in _secrets(parameter, found.get(parameter, "{}")).items()}
+        return {
+            name: secret for parameter in names for name, secret in _parse_secrets(parameter, found.get(parameter, "{}")).items()
+        }
 
 
-def _secrets(parameter: str, text: str) -> Mapping[str, str]:
+def _parse_secrets(parameter: str, text: str) -> Mapping[str, str]:
     try:
         secrets = json.loads(text)
     except ValueError:

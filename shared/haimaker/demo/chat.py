@@ -8,9 +8,9 @@ from typing import Any
 
 from haimaker.demo import no_such_model
 from haimaker.http.sse import DONE, dumps, encode
-from haimaker.http.values import JSON, Chunk, UpstreamRequest, UpstreamResponse
+from haimaker.http.values import JSON, StreamEvent, UpstreamRequest, UpstreamResponse
 
-MOST_COUNTED = 10_000
+MAX_COUNTED = 10_000
 LABEL = "haimaker-demo, not an LLM"
 
 
@@ -43,7 +43,7 @@ def _echo(body: JSON) -> JSON:
 
 def _count(body: JSON) -> JSON:
     asked = re.search(r"\d+", _last_text(body))
-    most = min(int(asked[0][:9]), MOST_COUNTED) if asked else 10
+    most = min(int(asked[0][:9]), MAX_COUNTED) if asked else 10
     return {"role": "assistant", "content": " ".join(str(number) for number in range(1, most + 1))}
 
 
@@ -105,7 +105,7 @@ def _usage(body: JSON, message: JSON, choices: int) -> JSON:
 
 def _events(head: JSON, message: JSON, finish_reason: str, choices: int, usage: JSON | None) -> Iterator[bytes]:
     def chunk(choices: list[JSON], **more: object) -> bytes:
-        return encode(Chunk({**head, "object": "chat.completion.chunk", "choices": choices, **more}))
+        return encode(StreamEvent({**head, "object": "chat.completion.chunk", "choices": choices, **more}))
 
     for choice in range(choices):
         for delta in _deltas(message):

@@ -10,10 +10,10 @@ import zlib
 from hashlib import blake2b
 
 from haimaker.demo import no_such_model
-from haimaker.http import multipart as multipart_form
+from haimaker.http import multipart
 from haimaker.http.sse import dumps
 from haimaker.http.values import JSON, UpstreamRequest, UpstreamResponse
-from haimaker.pricing.image_variants import Size, size_of
+from haimaker.pricing.image_variants import Size, parse_size
 
 MODELS = ("image",)
 SMALLEST, LARGEST = 16, 2_048
@@ -26,14 +26,14 @@ def send(request: UpstreamRequest, request_id: str, created_s: int) -> UpstreamR
     body: JSON = {}
     seed = b""
     if content_type.startswith("multipart/"):
-        form = multipart_form.decode(content_type, request.body)
+        form = multipart.decode(content_type, request.body)
         body, seed = dict(form.fields), b"".join(file.data for _, file in form.files)
     else:
         body = json.loads(request.body)
     if body["model"] not in MODELS:
         return no_such_model(body["model"], MODELS)
     prompt = str(body.get("prompt", ""))
-    asked = size_of(body.get("size")) or SQUARE
+    asked = parse_size(body.get("size")) or SQUARE
     size = Size(*(min(max(side, SMALLEST), LARGEST) for side in asked))
     seeds = [seed + f"{number} {prompt}".encode("utf-8", "surrogatepass") for number in range(int(body.get("n") or 1))]
     data = [{"b64_json": base64.b64encode(png(each, size)).decode(), "revised_prompt": prompt or None} for each in seeds]

@@ -28,12 +28,12 @@ def send(request: UpstreamRequest, request_id: str, created_s: int) -> UpstreamR
     parts = [given] if isinstance(given, str) else given
     texts = [part if isinstance(part, str) else str(part.get("text", "")) for part in parts]
     inputs = texts if isinstance(parts[0], str) else [" ".join(texts)]
-    results = [_judged(text) for text in inputs]
+    results = [_score_text(text) for text in inputs]
     answer = dumps({"id": f"modr-{request_id}", "model": f"demo/{body['model']}", "system_fingerprint": LABEL, "results": results})
     return UpstreamResponse(200, {"content-type": "application/json"}, iter([answer]))
 
 
-def _judged(text: str) -> JSON:
+def _score_text(text: str) -> JSON:
     said = re.findall(r"\w+", text.lower())
     counts = {category: sum(word in words for word in said) for category, words in WORDS.items()}
     return verdict(((name, Finding(round(1 - 0.1**found, 6), found > 0)) for name, found in counts.items()), [TEXT])

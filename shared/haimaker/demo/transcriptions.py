@@ -4,10 +4,10 @@ from collections.abc import Iterator
 
 from haimaker.demo import no_such_model
 from haimaker.http.sse import DONE, encode
-from haimaker.http.values import Chunk, Request, UpstreamRequest, UpstreamResponse
+from haimaker.http.values import Request, StreamEvent, UpstreamRequest, UpstreamResponse
 from haimaker.operations.transcriptions import HEARD_TOKENS_PER_S, TranscriptionRequest, parse_transcription
 from haimaker.operations.transcripts import Spoken, Transcript
-from haimaker.pricing.usage import Tokens
+from haimaker.pricing.usage import Usage
 
 MODELS = ("transcription",)
 SPEAKER = "nobody"
@@ -17,15 +17,15 @@ def send(request: UpstreamRequest, request_id: str, created_s: int) -> UpstreamR
     asked = parse_transcription(Request(request_id, request.headers, request.body))
     if asked.model not in MODELS:
         return no_such_model(asked.model, MODELS)
-    transcript = heard(asked)
-    tokens = Tokens(input_audio=HEARD_TOKENS_PER_S * asked.sound.duration_ms // 1000 + 1, output=len(transcript.words))
+    transcript = build_transcript(asked)
+    tokens = Usage(input_audio=HEARD_TOKENS_PER_S * asked.sound.duration_ms // 1000 + 1, output=len(transcript.words))
     if asked.streams:
         return UpstreamResponse(200, {"content-type": "text/event-stream"}, events(asked, transcript, tokens))
     content_type, body = asked.rendered(asked.made(transcript, tokens))
     return UpstreamResponse(200, {"content-type": content_type}, iter([body]))
 
 
-def heard(asked: TranscriptionRequest) -> Transcript:
+def build_transcript(asked: TranscriptionRequest) -> Transcript:
     """A sentence, spread over the whole of the sound."""
     seconds, channels = asked.sound.duration_ms / 1000, asked.sound.channels
     text = f"This is a demo, not an LLM. I hear {seconds:g} s of {asked.sound.kind} on {channels} channel{'s' * (channels > 1)}."
@@ -37,8 +37,8 @@ def heard(asked: TranscriptionRequest) -> Transcript:
     return Transcript(text, words=spoken, language="english", duration_s=seconds)
 
 
-def events(asked: TranscriptionRequest, transcript: Transcript, tokens: Tokens) -> Iterator[bytes]:
+def events(asked: TranscriptionRequest, transcript: Transcript, tokens: Usage) -> Iterator[bytes]:
     for number, word in enumerate(transcript.words):
-        yield encode(Chunk({"type": "transcript.text.delta", "delta": f" {word.text}" if number else word.text}))
-    yield encode(Chunk(asked.done(transcript.text, asked.usage(tokens))))
+        yield encode(StreamEvent({"type": "transcript.text.delta", "delta": f" {word.text}" if number else word.text}))
+    yield encode(StreamEvent(asked.done(transcript.text, asked.usage(tokens))))
     yield DONE

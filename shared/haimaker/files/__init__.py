@@ -14,11 +14,11 @@ from haimaker.http.errors import BadRequestError, ServiceUnavailableError
 if TYPE_CHECKING:
     from haimaker.settings.settings import Settings
 
-LASTS_S = 3_600
+LINK_LIFETIME_S = 3_600
 """How long a link works, to read as to write."""
-MOST_BYTES = 100_000_000
+MAX_UPLOAD_BYTES = 100_000_000
 """Of an upload: what a function of 512 MB can hold and pass on."""
-ENDINGS = {"image/png": ".png", "image/jpeg": ".jpg", "image/webp": ".webp", "image/gif": ".gif", "image/svg+xml": ".svg"}
+EXTENSIONS = {"image/png": ".png", "image/jpeg": ".jpg", "image/webp": ".webp", "image/gif": ".gif", "image/svg+xml": ".svg"}
 """By content type, so that a link shows what it leads to."""
 _ID = re.compile(r"[A-Za-z0-9_-]{32}(\.[a-z]{3,4})?")
 
@@ -36,31 +36,31 @@ class FilesUnavailable(Exception):
     """The place failed. The message names no address."""
 
 
-class Files(Protocol):
+class FileStore(Protocol):
     def put(self, data: bytes, content_type: str) -> str:
         """Keeps a file; its link. Raises FilesUnavailable."""
 
-    def link_to_put(self) -> Upload:
+    def presign_upload(self) -> Upload:
         """A place for one file, which its client fills. Raises FilesUnavailable."""
 
     def read(self, upload_id: str) -> bytes:
         """What a client put there. Raises BadRequestError where there is nothing, or too much, and FilesUnavailable."""
 
 
-def files_of(settings: "Settings", headers: Mapping[str, str]) -> Files | None:
+def file_store_for(settings: "Settings", headers: Mapping[str, str]) -> FileStore | None:
     """The place for files that this gateway has; `headers` are the request's, and say by which name a laptop is reached."""
     if settings.files_bucket and settings.aws:
-        from haimaker.files.s3 import Bucket
+        from haimaker.files.s3 import S3FileStore
 
-        return Bucket(settings.files_bucket, settings.aws)
+        return S3FileStore(settings.files_bucket, settings.aws)
     if settings.files_folder:
-        from haimaker.files.folder import Folder
+        from haimaker.files.folder import LocalFileStore
 
-        return Folder(settings.files_folder, _origin(headers, settings.port))
+        return LocalFileStore(settings.files_folder, _origin(headers, settings.port))
     return None
 
 
-def needed(files: Files | None) -> Files:
+def require_file_store(files: FileStore | None) -> FileStore:
     """Raises ServiceUnavailableError where there is none."""
     if files is None:
         message = "This gateway has no place for files. Its deployer gives it one with the parameter FilesBucket."
@@ -69,23 +69,23 @@ def needed(files: Files | None) -> Files:
 
 
 def new_id(content_type: str = "") -> str:
-    return secrets.token_urlsafe(24) + ENDINGS.get(content_type, "")
+    return secrets.token_urlsafe(24) + EXTENSIONS.get(content_type, "")
 
 
-def checked_id(upload_id: str) -> str:
+def validate_id(upload_id: str) -> str:
     """Only what may be part of a path. Raises BadRequestError."""
     if not _ID.fullmatch(upload_id):
-        raise unknown(upload_id)
+        raise upload_not_found(upload_id)
     return upload_id
 
 
-def unknown(upload_id: str) -> BadRequestError:
+def upload_not_found(upload_id: str) -> BadRequestError:
     message = f"There is no upload {upload_id[:64]!r}: nothing was put there, or it has expired."
     return BadRequestError(message, code="upload_not_found")
 
 
-def too_large() -> BadRequestError:
-    return BadRequestError(f"An upload may have at most {MOST_BYTES} bytes.", code="upload_too_large")
+def upload_too_large() -> BadRequestError:
+    return BadRequestError(f"An upload may have at most {MAX_UPLOAD_BYTES} bytes.", code="upload_too_large")
 
 
 def _origin(headers: Mapping[str, str], port: int) -> str:

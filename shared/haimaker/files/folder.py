@@ -10,7 +10,17 @@ from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
-from haimaker.files import ENDINGS, LASTS_S, MOST_BYTES, FilesUnavailable, Upload, checked_id, new_id, too_large, unknown
+from haimaker.files import (
+    EXTENSIONS,
+    LINK_LIFETIME_S,
+    MAX_UPLOAD_BYTES,
+    FilesUnavailable,
+    Upload,
+    new_id,
+    upload_not_found,
+    upload_too_large,
+    validate_id,
+)
 from haimaker.http.errors import BadRequestError, NotFoundError
 from haimaker.http.values import Request, Response
 from haimaker.settings.settings import Settings
@@ -18,18 +28,18 @@ from haimaker.settings.settings import Settings
 MADE, UPLOADS = "made", "uploads"
 POLICY = "default-src 'none'; style-src 'unsafe-inline'; img-src data:; sandbox"
 """A drawing may hold scripts, and a file comes from where the console does. https://www.w3.org/TR/CSP3/#directive-sandbox"""
-CONTENT_TYPES = {ending: content_type for content_type, ending in ENDINGS.items()}
+CONTENT_TYPES = {ending: content_type for content_type, ending in EXTENSIONS.items()}
 
 
 @dataclass(frozen=True, slots=True)
-class Folder:
+class LocalFileStore:
     """`origin` is where clients reach this gateway, such as `http://127.0.0.1:8000`."""
 
     folder: Path
     origin: str = ""
 
     @classmethod
-    def of(cls, settings: Settings) -> "Folder":
+    def from_settings(cls, settings: Settings) -> "LocalFileStore":
         """Raises NotFoundError where the files of a gateway are elsewhere, or nowhere."""
         if settings.files_folder is None:
             raise NotFoundError("This gateway keeps no files itself.", code="unknown_url")
@@ -40,35 +50,35 @@ class Folder:
         self._write(MADE, file_id, data)
         return f"{self.origin}/files/{file_id}"
 
-    def link_to_put(self) -> Upload:
+    def presign_upload(self) -> Upload:
         upload_id = new_id()
         self._write(UPLOADS, upload_id, b"")
-        return Upload(upload_id, f"{self.origin}/files/{upload_id}", {}, int(time.time()) + LASTS_S)
+        return Upload(upload_id, f"{self.origin}/files/{upload_id}", {}, int(time.time()) + LINK_LIFETIME_S)
 
     def read(self, upload_id: str) -> bytes:
-        file = self.folder / UPLOADS / checked_id(upload_id)
-        data = _content(file)
+        file = self.folder / UPLOADS / validate_id(upload_id)
+        data = _read_unexpired(file)
         if not data:
-            raise unknown(upload_id)
-        if len(data) > MOST_BYTES:
-            raise too_large()
+            raise upload_not_found(upload_id)
+        if len(data) > MAX_UPLOAD_BYTES:
+            raise upload_too_large()
         return data
 
     def serve(self, request: Request) -> Response:
         """A file that was made, for whoever has its link. Raises NotFoundError."""
         file = self._place(MADE, request)
-        data = _content(file)
+        data = _read_unexpired(file)
         if data is None:
-            raise _gone()
+            raise _file_not_found()
         content_type = CONTENT_TYPES.get(file.suffix, "application/octet-stream")
         headers = {"content-type": content_type, "content-security-policy": POLICY, "x-content-type-options": "nosniff"}
         return Response(200, headers, data)
 
-    def take(self, request: Request) -> Response:
+    def receive(self, request: Request) -> Response:
         """Fills a place for an upload. Raises NotFoundError where there is none."""
         file = self._place(UPLOADS, request)
-        if _content(file) is None:
-            raise _gone()
+        if _read_unexpired(file) is None:
+            raise _file_not_found()
         opened_s = file.stat().st_mtime
         file.write_bytes(request.body)
         os.utime(file, (opened_s, opened_s))  # it ends when its link does
@@ -76,9 +86,9 @@ class Folder:
 
     def _place(self, kind: str, request: Request) -> Path:
         try:
-            return self.folder / kind / checked_id(request.path.get("id", ""))
+            return self.folder / kind / validate_id(request.path.get("id", ""))
         except BadRequestError:
-            raise _gone() from None
+            raise _file_not_found() from None
 
     def _write(self, kind: str, file_id: str, data: bytes) -> None:
         folder = self.folder / kind
@@ -92,10 +102,10 @@ class Folder:
             raise FilesUnavailable(f"The folder for files can't be written: {error.strerror}.") from None
 
 
-def _content(file: Path) -> bytes | None:
+def _read_unexpired(file: Path) -> bytes | None:
     """None of what is not there, or not any more."""
     try:
-        return None if _is_over(file) else file.read_bytes()
+        return None if _is_expired(file) else file.read_bytes()
     except OSError:
         return None
 
@@ -103,13 +113,13 @@ def _content(file: Path) -> bytes | None:
 def _expired(folder: Path) -> Iterator[Path]:
     for file in list(folder.iterdir()):
         with suppress(OSError):
-            if _is_over(file):
+            if _is_expired(file):
                 yield file
 
 
-def _is_over(file: Path) -> bool:
-    return file.stat().st_mtime + LASTS_S < time.time()
+def _is_expired(file: Path) -> bool:
+    return file.stat().st_mtime + LINK_LIFETIME_S < time.time()
 
 
-def _gone() -> NotFoundError:
+def _file_not_found() -> NotFoundError:
     return NotFoundError("There is no such file, or its link has expired.", code="file_not_found")

@@ -8,23 +8,32 @@ from dataclasses import dataclass
 from urllib.parse import quote
 
 from haimaker.aws.access import AWSAccess
-from haimaker.aws.client import signed_link
-from haimaker.files import LASTS_S, MOST_BYTES, FilesUnavailable, Upload, checked_id, new_id, too_large, unknown
-from haimaker.http.client import Cancel, Timeouts, Transport, TransportError
+from haimaker.aws.client import presign
+from haimaker.files import (
+    LINK_LIFETIME_S,
+    MAX_UPLOAD_BYTES,
+    FilesUnavailable,
+    Upload,
+    new_id,
+    upload_not_found,
+    upload_too_large,
+    validate_id,
+)
+from haimaker.http.client import CancelToken, HTTPClient, Timeouts, TransportError
 from haimaker.http.values import UpstreamRequest, UpstreamResponse
 
 MADE, UPLOADS = "made", "uploads"
-OWN_CALL_S = 60
+OWN_LINK_S = 60
 """How long a link lasts that the gateway uses at once."""
 TIMEOUTS = Timeouts(connect_s=5, first_byte_s=30, between_s=30)
 MISSING = (403, 404)
 """Who may not list a bucket is not told which of the two it is."""
 
-_transport = Transport()
+_transport = HTTPClient()
 
 
 @dataclass(frozen=True, slots=True)
-class Bucket:
+class S3FileStore:
     """A link lasts no longer than the credentials that signed it; a function's are good for hours."""
 
     name: str
@@ -36,45 +45,47 @@ class Bucket:
         answer = self._call("PUT", key, headers, data)
         if answer.status != 200:
             raise FilesUnavailable(f"The bucket for files refused one with status {answer.status}.")
-        return self._link("GET", key, LASTS_S)
+        return self._presign("GET", key, LINK_LIFETIME_S)
 
-    def link_to_put(self) -> Upload:
+    def presign_upload(self) -> Upload:
         upload_id = new_id()
-        return Upload(upload_id, self._link("PUT", f"{UPLOADS}/{upload_id}", LASTS_S), {}, int(time.time()) + LASTS_S)
+        return Upload(
+            upload_id, self._presign("PUT", f"{UPLOADS}/{upload_id}", LINK_LIFETIME_S), {}, int(time.time()) + LINK_LIFETIME_S
+        )
 
     def read(self, upload_id: str) -> bytes:
-        answer = self._call("GET", f"{UPLOADS}/{checked_id(upload_id)}")
+        answer = self._call("GET", f"{UPLOADS}/{validate_id(upload_id)}")
         if answer.status in MISSING:
-            raise unknown(upload_id)
+            raise upload_not_found(upload_id)
         if answer.status != 200:
             raise FilesUnavailable(f"The bucket for files answered with status {answer.status}.")
-        return _bounded(answer)
+        return _read_bounded(answer)
 
     def _call(self, method: str, key: str, headers: dict[str, str] | None = None, body: bytes = b"") -> UpstreamResponse:
         base_url, path = self.access.bucket_address(self.name, quote(key))
-        link = self._link(method, key, OWN_CALL_S, headers)
+        link = self._presign(method, key, OWN_LINK_S, headers)
         request = UpstreamRequest(path + link.removeprefix(base_url + path), body, method=method)
         try:
-            answer = _transport.send(request, base_url, headers or {}, TIMEOUTS, Cancel())
+            answer = _transport.send(request, base_url, headers or {}, TIMEOUTS, CancelToken())
             return (
                 answer if method == "GET" and answer.status == 200 else UpstreamResponse(answer.status, {}, iter([*answer.pieces]))
             )
         except TransportError as error:
             raise FilesUnavailable(f"The bucket for files could not be reached: {error}") from None
 
-    def _link(self, method: str, key: str, lasts_s: int, headers: dict[str, str] | None = None) -> str:
+    def _presign(self, method: str, key: str, lasts_s: int, headers: dict[str, str] | None = None) -> str:
         url = "".join(self.access.bucket_address(self.name, quote(key)))
         access = self.access
-        return signed_link(access.credentials.current(), access.region, method, url, headers or {}, lasts_s, time.time())
+        return presign(access.credentials.current(), access.region, method, url, headers or {}, lasts_s, time.time())
 
 
-def _bounded(answer: UpstreamResponse) -> bytes:
+def _read_bounded(answer: UpstreamResponse) -> bytes:
     data = bytearray()
     try:
         for piece in answer.pieces:
             data += piece
-            if len(data) > MOST_BYTES:
-                raise too_large()
+            if len(data) > MAX_UPLOAD_BYTES:
+                raise upload_too_large()
     except TransportError as error:
         raise FilesUnavailable(f"The bucket for files broke off: {error}") from None
     return bytes(data)

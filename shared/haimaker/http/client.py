@@ -54,7 +54,7 @@ class Timeouts:
     """Of the whole call, monotonic."""
 
 
-class Cancel:
+class CancelToken:
     """Gives up the calls of a request from another thread: whatever they wait for on their sockets ends at once."""
 
     def __init__(self) -> None:
@@ -70,7 +70,7 @@ class Cancel:
         with self._lock:
             self._wake.set()
             for connected in self._sockets:
-                _shut(connected)
+                _shut_down_socket(connected)
 
     def sleep(self, seconds: float) -> None:
         """Waits, but not when given up."""
@@ -80,7 +80,7 @@ class Cancel:
         with self._lock:
             self._sockets.add(connected)
             if self.requested:
-                _shut(connected)
+                _shut_down_socket(connected)
 
     def forget(self, connected: socket.socket | None) -> None:
         with self._lock:
@@ -93,7 +93,7 @@ class _Call:
 
     address: SplitResult
     timeouts: Timeouts
-    cancel: Cancel
+    cancel: CancelToken
     connected: socket.socket | None = None
     """Kept here: a connection forgets its socket once the answer's headers say that it closes."""
     first_until_s: float = 0.0
@@ -118,19 +118,19 @@ class _Call:
             self.connected.settimeout(seconds)
 
 
-class _Idle(NamedTuple):
+class _IdleConnection(NamedTuple):
     connection: http.client.HTTPConnection
     since_s: float
 
 
 @dataclass(slots=True)
-class Transport:
+class HTTPClient:
     """Sends requests, and keeps connections for the next ones."""
 
-    _idle: dict[tuple[str, str], deque[_Idle]] = field(default_factory=lambda: defaultdict(deque))
+    _idle: dict[tuple[str, str], deque[_IdleConnection]] = field(default_factory=lambda: defaultdict(deque))
 
     def send(
-        self, request: UpstreamRequest, base_url: str, headers: Mapping[str, str], timeouts: Timeouts, cancel: Cancel
+        self, request: UpstreamRequest, base_url: str, headers: Mapping[str, str], timeouts: Timeouts, cancel: CancelToken
     ) -> UpstreamResponse:
         """Sends a request and returns when the headers of the answer are in. Raises TransportError, also while pieces are read.
 
@@ -139,7 +139,7 @@ class Transport:
         call = _Call(urlsplit(base_url), timeouts, cancel)
         idle = self._idle[call.address.scheme, call.address.netloc]
         while True:
-            connection = _take(idle)
+            connection = _take_idle(idle)
             reused = connection is not None
             connection = connection or self._connect(call)
             if cancel.requested:
@@ -152,11 +152,11 @@ class Transport:
                 cancel.forget(connected)
                 connection.close()
                 if not reused or cancel.requested:
-                    raise _explain(error, cancel) from error
+                    raise _to_transport_error(error, cancel) from error
             except (OSError, http.client.HTTPException) as error:
                 cancel.forget(connected)
                 connection.close()
-                raise _explain(error, cancel) from error
+                raise _to_transport_error(error, cancel) from error
             else:
                 lower = {name.lower(): value for name, value in answer.getheaders()}
                 pieces = _pieces(connection, connected, answer, call, idle)
@@ -173,7 +173,7 @@ class Transport:
             connection.connect()
         except (OSError, UnicodeError) as error:
             connection.close()
-            raise _explain(error, call.cancel, sent=False) from error
+            raise _to_transport_error(error, call.cancel, sent=False) from error
         return connection
 
 
@@ -192,7 +192,7 @@ def _pieces(
     connected: socket.socket | None,
     answer: http.client.HTTPResponse,
     call: _Call,
-    idle: deque[_Idle],
+    idle: deque[_IdleConnection],
 ) -> Iterator[bytes]:
     """The body as it arrives. The connection is kept when the body was read to its end, else closed."""
     whole = False
@@ -212,12 +212,12 @@ def _pieces(
         whole = _ends(connection, answer)
         raise
     except (OSError, http.client.HTTPException, ValueError) as error:
-        raise _explain(error, call.cancel) from error
+        raise _to_transport_error(error, call.cancel) from error
     finally:
         call.cancel.forget(connected)
         answer.close()
         if whole and not answer.will_close and not call.cancel.requested:
-            _keep(idle, connection)
+            _keep_idle(idle, connection)
         else:
             connection.close()
 
@@ -254,7 +254,7 @@ def _inflated(pieces: Iterator[bytes]) -> Iterator[bytes]:
         raise TransportError("The provider's answer ended in the middle of its compression.")
 
 
-def _take(idle: deque[_Idle]) -> http.client.HTTPConnection | None:
+def _take_idle(idle: deque[_IdleConnection]) -> http.client.HTTPConnection | None:
     with suppress(IndexError):  # none is left
         while True:
             connection, since_s = idle.pop()
@@ -264,19 +264,19 @@ def _take(idle: deque[_Idle]) -> http.client.HTTPConnection | None:
     return None
 
 
-def _keep(idle: deque[_Idle], connection: http.client.HTTPConnection) -> None:
+def _keep_idle(idle: deque[_IdleConnection], connection: http.client.HTTPConnection) -> None:
     if len(idle) < IDLE_CONNECTIONS:
-        idle.append(_Idle(connection, time.time()))
+        idle.append(_IdleConnection(connection, time.time()))
     else:
         connection.close()
 
 
-def _shut(connected: socket.socket) -> None:
+def _shut_down_socket(connected: socket.socket) -> None:
     with suppress(OSError):  # it is closed already, which is what was wanted
         connected.shutdown(socket.SHUT_RDWR)
 
 
-def _explain(error: Exception, cancel: Cancel, *, sent: bool = True) -> TransportError:
+def _to_transport_error(error: Exception, cancel: CancelToken, *, sent: bool = True) -> TransportError:
     """In words for a client: they name no host, since that may be an inner one."""
     if cancel.requested:
         return Cancelled("The call was cancelled.", sent=sent)

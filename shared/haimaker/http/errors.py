@@ -211,20 +211,20 @@ NAME_LENGTH = 200
 """Of a code or a parameter, which are kept with the request's record."""
 
 
-def from_upstream(status: int, said: ErrorFields, headers: Mapping[str, str], now_s: float = 0) -> APIError:
+def from_upstream(status: int, error_fields: ErrorFields, headers: Mapping[str, str], now_s: float = 0) -> APIError:
     """A provider's answer that is not a success, as the error its client gets. `now_s` reads a `retry-after` that is a date."""
-    error = _of_status(status, said, headers, now_s)
+    error = _for_status(status, error_fields, headers, now_s)
     error.final = headers.get("x-should-retry") == "false"
     return error
 
 
-def _of_status(status: int, said: ErrorFields, headers: Mapping[str, str], now_s: float) -> APIError:
-    code = said.code[:NAME_LENGTH] if said.code else None
+def _for_status(status: int, error_fields: ErrorFields, headers: Mapping[str, str], now_s: float) -> APIError:
+    code = error_fields.code[:NAME_LENGTH] if error_fields.code else None
     if status == 401 or code == "invalid_api_key" or (status == 403 and code not in EXPLAINED_REFUSALS):
         return ProviderAuthError("The provider refused the gateway's credentials. Ask the gateway's administrator to renew them.")
-    message = _printable(said.message) or f"The provider answered with status {status} and no explanation."
-    kept = _retry_headers(headers, now_s, said.retry_after_s)
-    param = said.param[:NAME_LENGTH] if said.param else None
+    message = _printable(error_fields.message) or f"The provider answered with status {status} and no explanation."
+    kept = _retry_headers(headers, now_s, error_fields.retry_after_s)
+    param = error_fields.param[:NAME_LENGTH] if error_fields.param else None
     fields: dict[str, Any] = {"code": code, "param": param, "headers": kept}
     if 400 <= status < 500 and status not in RETRYABLE and code is not None and code in BY_CODE:
         return BY_CODE[code](message, **fields)
@@ -242,13 +242,13 @@ def _of_status(status: int, said: ErrorFields, headers: Mapping[str, str], now_s
     return BadGatewayError(f"The provider answered with status {status}, which is not an answer.")
 
 
-def tries_again(error: APIError) -> bool:
+def allows_retry(error: APIError) -> bool:
     """Whether the same request may succeed at the same target a moment later."""
     lasts = isinstance(error, ProviderAuthError) or error.of_gateway
     return not error.final and not lasts and (error.status in RETRYABLE or error.status >= 500)
 
 
-def tries_next(error: APIError) -> bool:
+def allows_fallback(error: APIError) -> bool:
     """Whether another target may succeed: also after refusals that are about one target's account, not about the request."""
     elsewhere = isinstance(error, ProviderAuthError) or error.status in (402, 403, *RETRYABLE)
     return not error.of_gateway and (elsewhere or error.status >= 500)
@@ -261,7 +261,7 @@ def retry_after_s(headers: Mapping[str, str], now_s: float) -> float | None:
             seconds = float(headers["retry-after-ms"]) / 1000
         else:
             value = headers["retry-after"]
-            seconds = float(value) if value[:1].isdigit() else _moment_s(value) - now_s
+            seconds = float(value) if value[:1].isdigit() else _http_date_to_s(value) - now_s
     except (KeyError, ValueError, OverflowError):
         return None
     return max(0.0, seconds) if math.isfinite(seconds) else None
@@ -276,7 +276,7 @@ def _retry_headers(headers: Mapping[str, str], now_s: float, said_s: float | Non
     return kept
 
 
-def _moment_s(date: str) -> float:
+def _http_date_to_s(date: str) -> float:
     from email.utils import parsedate_to_datetime  # rarely needed, and slow to import
 
     return parsedate_to_datetime(date).timestamp()

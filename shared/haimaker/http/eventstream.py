@@ -16,8 +16,8 @@ from haimaker.http.values import Event
 PRELUDE = struct.Struct(">II")
 CHECKSUM = struct.Struct(">I")
 PRELUDE_BYTES = PRELUDE.size + CHECKSUM.size
-LEAST_BYTES = PRELUDE_BYTES + CHECKSUM.size
-MOST_BYTES = 32 * 2**20
+MIN_BYTES = PRELUDE_BYTES + CHECKSUM.size
+MAX_BYTES = 32 * 2**20
 """AWS sends 16 MB at most; a larger length is not one."""
 
 TEXT, BYTES = 7, 6
@@ -48,7 +48,7 @@ def _message_bytes(buffer: bytearray, start: int) -> int:
     (checksum,) = CHECKSUM.unpack_from(buffer, start + PRELUDE.size)
     if crc32(buffer[start : start + PRELUDE.size]) != checksum:
         raise _damaged("the checksum of a beginning is wrong")
-    if not LEAST_BYTES + headers <= total <= MOST_BYTES:
+    if not MIN_BYTES + headers <= total <= MAX_BYTES:
         raise _damaged("a length is impossible")
     return int(total)
 

@@ -11,12 +11,12 @@ from typing import NamedTuple
 
 from haimaker.http.errors import BadRequestError
 
-MOST_BYTES = 64 * 1024 * 1024
-MOST_PARTS = 128
+MAX_BYTES = 64 * 1024 * 1024
+MAX_PARTS = 128
 
 
 @dataclass(frozen=True, slots=True)
-class File:
+class UploadedFile:
     """A file as it was sent; `name` and `content_type` are what the client says of it."""
 
     name: str
@@ -24,14 +24,14 @@ class File:
     data: bytes = field(repr=False)
 
 
-class Form(NamedTuple):
+class MultipartForm(NamedTuple):
     """Both in the order they came; a name may come several times."""
 
     fields: tuple[tuple[str, str], ...]
-    files: tuple[tuple[str, File], ...]
+    files: tuple[tuple[str, UploadedFile], ...]
 
 
-def decode(content_type: str, body: bytes) -> Form:
+def decode(content_type: str, body: bytes) -> MultipartForm:
     """Raises BadRequestError for what is no multipart body, or a broken one."""
     from multipart import MultipartError, MultipartParser, parse_options_header  # only uploads need it
 
@@ -46,21 +46,21 @@ def decode(content_type: str, body: bytes) -> Form:
             BytesIO(body.rstrip(b"\r\n")),  # it reads in pieces, and takes a line end in a piece of its own for too much
             options.get("boundary", ""),
             strict=True,
-            part_limit=MOST_PARTS,
-            spool_limit=MOST_BYTES,
-            memory_limit=MOST_BYTES,
+            part_limit=MAX_PARTS,
+            spool_limit=MAX_BYTES,
+            memory_limit=MAX_BYTES,
         )
         for part in parser:
             if part.filename is None:
                 fields.append((part.name, part.raw.decode("utf-8")))  # not as the part says: some charsets are quadratic
             else:
-                files.append((part.name, File(part.filename, part.content_type, part.raw)))
+                files.append((part.name, UploadedFile(part.filename, part.content_type, part.raw)))
     except (MultipartError, ValueError, LookupError) as error:
         raise BadRequestError(f"We could not read the form: {error}.", code="invalid_form") from None
-    return Form(tuple(fields), tuple(files))
+    return MultipartForm(tuple(fields), tuple(files))
 
 
-def encode(fields: Iterable[tuple[str, str]], files: Iterable[tuple[str, File]]) -> tuple[str, bytes]:
+def encode(fields: Iterable[tuple[str, str]], files: Iterable[tuple[str, UploadedFile]]) -> tuple[str, bytes]:
     """The content type and the body. The boundary comes from the content, so that the same form is always the same bytes."""
     parts = [(f'form-data; name="{_quoted(name)}"', None, value.encode("utf-8", "surrogatepass")) for name, value in fields]
     shown = ((f'form-data; name="{_quoted(name)}"; filename="{_quoted(file.name)}"', file) for name, file in files)

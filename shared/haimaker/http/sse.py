@@ -7,10 +7,10 @@ import json
 from collections.abc import Iterable, Iterator
 from typing import Any
 
-from haimaker.http.values import JSON, Chunk, Event
+from haimaker.http.values import JSON, Event, StreamEvent
 
 DONE = b"data: [DONE]\n\n"
-SILENCE = b": waiting\n\n"
+KEEP_ALIVE = b": waiting\n\n"
 """A comment, which clients skip; it keeps proxies from closing a connection on which nothing happens."""
 
 # `json.dumps` with arguments makes a new encoder each time, which takes longer than a chunk does.
@@ -37,7 +37,7 @@ def decode(pieces: Iterable[bytes]) -> Iterator[Event]:
         yield event
 
 
-def encode(chunk: Chunk) -> bytes:
+def encode(chunk: StreamEvent) -> bytes:
     return b"data: %b\n\n" % (dumps(chunk.body) if chunk.raw is None else chunk.raw)
 
 

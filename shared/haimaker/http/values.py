@@ -37,7 +37,7 @@ class Response:
     body: bytes | Iterator[bytes]
 
 
-class Patience(NamedTuple):
+class AttemptTimeouts(NamedTuple):
     """How long one attempt may take, in seconds; infinite where only the request's own end counts."""
 
     total_s: float = float("inf")
@@ -45,14 +45,14 @@ class Patience(NamedTuple):
     between_s: float = float("inf")
     """From one piece of an answer to the next."""
 
-    def within(self, outer: "Patience") -> "Patience":
+    def capped_by(self, outer: "AttemptTimeouts") -> "AttemptTimeouts":
         """The lesser of both, each."""
-        return Patience(
+        return AttemptTimeouts(
             min(self.total_s, outer.total_s), min(self.first_byte_s, outer.first_byte_s), min(self.between_s, outer.between_s)
         )
 
 
-PATIENT = Patience()
+NO_TIMEOUTS = AttemptTimeouts()
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,7 +85,7 @@ class Event(NamedTuple):
     name: str = ""
 
 
-class Chunk(NamedTuple):
+class StreamEvent(NamedTuple):
     """One chunk of a streamed answer. `raw` is its JSON as the provider sent it, None once the body was edited."""
 
     body: JSON

@@ -6,27 +6,27 @@ https://en.wikipedia.org/wiki/List_of_file_signatures, https://www.w3.org/TR/png
 import base64
 import binascii
 
-KINDS = {
+SIGNATURES = {
     b"\x89PNG\r\n\x1a\n": "image/png",
     b"\xff\xd8\xff": "image/jpeg",
     b"GIF87a": "image/gif",
     b"GIF89a": "image/gif",
 }
-VECTOR = (b"<svg", b"<?xml")
-DEFAULT_KIND = "image/png"
+SVG_STARTS = (b"<svg", b"<?xml")
+DEFAULT_TYPE = "image/png"
 
 
-def kind_of(data: bytes) -> str | None:
+def sniff_type(data: bytes) -> str | None:
     """The content type; None of what is no image that browsers show."""
     if data[:4] == b"RIFF" and data[8:12] == b"WEBP":
         return "image/webp"
-    if data.lstrip()[:5].startswith(VECTOR) and b"<svg" in data[:4_096]:
+    if data.lstrip()[:5].startswith(SVG_STARTS) and b"<svg" in data[:4_096]:
         return "image/svg+xml"
-    return next((kind for signature, kind in KINDS.items() if data.startswith(signature)), None)
+    return next((kind for signature, kind in SIGNATURES.items() if data.startswith(signature)), None)
 
 
 def png_size(data: bytes) -> tuple[int, int] | None:
-    if kind_of(data) != "image/png" or data[12:16] != b"IHDR" or len(data) < 24:
+    if sniff_type(data) != "image/png" or data[12:16] != b"IHDR" or len(data) < 24:
         return None
     return int.from_bytes(data[16:20], "big"), int.from_bytes(data[20:24], "big")
 
@@ -40,4 +40,4 @@ def from_base64(text: str) -> bytes | None:
 
 
 def to_data_url(data: bytes) -> str:
-    return f"data:{kind_of(data) or DEFAULT_KIND};base64,{base64.b64encode(data).decode()}"
+    return f"data:{sniff_type(data) or DEFAULT_TYPE};base64,{base64.b64encode(data).decode()}"

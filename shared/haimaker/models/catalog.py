@@ -98,7 +98,7 @@ HOST_LABEL = re.compile(r"(\w+)\.")
 
 
 @dataclass(frozen=True, slots=True)
-class Facts:
+class ModelInfo:
     """What is known of one provider's model. Rates are named as in the table, which is how deployers name theirs."""
 
     provider: str
@@ -125,7 +125,7 @@ class Facts:
         object.__setattr__(self, "thresholds_k", tuple(sorted(sizes_k, reverse=True)))
 
     @classmethod
-    def unknown(cls, provider: str, model: str, mode: str = "chat") -> "Facts":
+    def unknown(cls, provider: str, model: str, mode: str = "chat") -> "ModelInfo":
         """A model that is not in the table: no price, until `with_prices` gives one."""
         return cls(provider, model, mode)
 
@@ -145,7 +145,7 @@ class Facts:
         """Whether it is known that nothing is charged."""
         return bool(self.rates) and not any(_units(rate) for name, rate in self.rates.items() if "multiplier" not in name)
 
-    def with_prices(self, overrides: Mapping[str, str | int | float]) -> "Facts":
+    def with_prices(self, overrides: Mapping[str, str | int | float]) -> "ModelInfo":
         """These facts at the deployer's prices. A rate given replaces the table's, and its variants by size of the prompt,
         service tier and hour; other rates stay. Raises ValueError for an unknown name or a price that is none."""
         rates, off_peak = dict(self.rates), dict(self.off_peak_rates)
@@ -159,15 +159,15 @@ class Facts:
         uplifts = () if own else self.uplifts  # the deployer knows where it is
         return replace(self, rates=rates | own, off_peak_rates=off_peak, uplifts=uplifts, own_prices=self.own_prices or bool(own))
 
-    def at(self, place: Place) -> "Facts":
+    def at(self, place: Place) -> "ModelInfo":
         """These facts with the prices that hold where the model is called. Before `with_prices`."""
-        return _at(self.provider, self.model, place) if self is _facts(self.provider, self.model) else self._at(place)
+        return _at(self.provider, self.model, place) if self is _find_row_info(self.provider, self.model) else self._at(place)
 
-    def _at(self, place: Place) -> "Facts":
+    def _at(self, place: Place) -> "ModelInfo":
         label = HOST_LABEL.match(place.host)
         names = [IN_REGION if place.region not in ("", "global") else "", AT_HOST + label[1] if label else ""]
         names += [FEDRAMP] if "fedramp" in place.host else []
-        local = _facts(self.provider, f"{place.region}/{self.model}") if place.region else None
+        local = _find_row_info(self.provider, f"{place.region}/{self.model}") if place.region else None
         return replace(
             self,
             rates={**self.rates, **(local.rates if local else {})},
@@ -175,11 +175,11 @@ class Facts:
             place=place,
         )
 
-    def served_as(self, model: str | None) -> "Facts":
+    def served_as(self, model: str | None) -> "ModelInfo":
         """The facts of another model of the provider's that answered in the place of this one; unknown ones if there are none."""
         if model is None or model == self.model or self.own_prices:
             return self
-        found = facts(self.provider, model) or Facts.unknown(self.provider, model)
+        found = find_model(self.provider, model) or ModelInfo.unknown(self.provider, model)
         return found.at(self.place)
 
     def multiplied(self, units: int, names: Iterable[str]) -> int:
@@ -189,9 +189,9 @@ class Facts:
                 units = -(-units * _units(self.rates[name]) // UNITS_PER_USD)
         return units
 
-    def variant(self, name: str | None) -> "Facts":
+    def variant(self, name: str | None) -> "ModelInfo":
         """These facts with the prices of a line of their own, such as those of an image's quality and size."""
-        found = _facts(self.provider, f"{self.model}#{name}") if name and not self.own_prices else None
+        found = _find_row_info(self.provider, f"{self.model}#{name}") if name and not self.own_prices else None
         return replace(self, rates={**self.rates, **found.rates}) if found else self
 
     def rate(
@@ -237,15 +237,15 @@ class Facts:
         return any(start <= minute < end for start, end in self.off_peak_minutes)
 
 
-def facts(provider: str, model: str) -> Facts | None:
+def find_model(provider: str, model: str) -> ModelInfo | None:
     """The model's facts; a fine-tuned `ft:base:organisation::id` has those of `ft:base`. No other name is guessed."""
-    found = _facts(provider, model)
+    found = _find_row_info(provider, model)
     if found is None and model.startswith("ft:"):
-        found = _facts(provider, "ft:" + model.split(":")[1])
+        found = _find_row_info(provider, "ft:" + model.split(":")[1])
     return found
 
 
-def models(provider: str) -> Iterator[Facts]:
+def all_models(provider: str) -> Iterator[ModelInfo]:
     """Every model of a provider, by name; the lines for an image's quality and size are not models."""
     table, prefix = _table(), f"{provider}/".encode()
     at = _find(prefix)
@@ -304,7 +304,7 @@ def _to_rate(name: str, price: str | int | float) -> str:
 
 
 @lru_cache(maxsize=256)
-def _facts(provider: str, model: str) -> Facts | None:
+def _find_row_info(provider: str, model: str) -> ModelInfo | None:
     # Names come from clients: JSON can carry half of a surrogate pair.
     name = f"{provider}/{model}".encode("utf-8", "surrogatepass")
     table, at = _table(), _find(name)
@@ -313,16 +313,16 @@ def _facts(provider: str, model: str) -> Facts | None:
 
 
 @lru_cache(maxsize=256)
-def _at(provider: str, model: str, place: Place) -> Facts:
+def _at(provider: str, model: str, place: Place) -> ModelInfo:
     """Of a line of the table, whose look-up is cached as well."""
-    found = _facts(provider, model)
+    found = _find_row_info(provider, model)
     assert found is not None
     return found._at(place)
 
 
-def _from_row(provider: str, model: str, row: Mapping[str, Any]) -> Facts:
+def _from_row(provider: str, model: str, row: Mapping[str, Any]) -> ModelInfo:
     off_peak = row.get("off_peak", {})
-    return Facts(
+    return ModelInfo(
         provider,
         model,
         mode=row["mode"],

@@ -61,7 +61,7 @@ FAULTS = ("TimeoutErrors", "ProviderErrors", "GatewayErrors")
 OUR_DEFECT = "internal_error"
 
 
-def of_record(record: Record) -> dict[str, float]:
+def record_counts(record: Record) -> dict[str, float]:
     """What an admitted request counts."""
     detail = record.detail
     targets = {attempt["target"] for attempt in detail["attempts"]}
@@ -78,17 +78,17 @@ def of_record(record: Record) -> dict[str, float]:
         "Unpriced": int(detail["unpriced"]),
         "OverHold": int(detail["over_hold"]),
         "Fallbacks": max(0, len(targets) - 1),
-        **of_error(detail["http_status"], detail["error"], asked=True),
+        **error_counts(detail["http_status"], detail["error"], asked=True),
     }
     return {name: count for name, count in counts.items() if count}
 
 
-def of_refusal(status: int, code: str | None) -> dict[str, float]:
+def denial_counts(status: int, code: str | None) -> dict[str, float]:
     """What a request counts that no provider was asked for."""
-    return {"Requests": 1, **of_error(status, code, asked=False)}
+    return {"Requests": 1, **error_counts(status, code, asked=False)}
 
 
-def of_error(status: int, code: str | None, *, asked: bool) -> dict[str, float]:
+def error_counts(status: int, code: str | None, *, asked: bool) -> dict[str, float]:
     """By its class; nothing for a success. `asked` is whether a provider was."""
     if status < 400:
         return {}
@@ -97,7 +97,7 @@ def of_error(status: int, code: str | None, *, asked: bool) -> dict[str, float]:
     return {"Errors": 1, error_class: 1, **({"Faults": 1} if error_class in FAULTS else {})}
 
 
-def embedded(counts: Mapping[str, float], further: Sequence[str], now_s: float) -> JSON:
+def embed(counts: Mapping[str, float], further: Sequence[str], now_s: float) -> JSON:
     """What makes metrics of a log line, which has to have the dimensions among its fields."""
     sets = [DIMENSIONS, (*DIMENSIONS, *further)] if further else [DIMENSIONS]
     directives = [_directive(sets, counts)]

@@ -15,12 +15,12 @@ from haimaker.http.errors import APIError
 from haimaker.http.values import JSON
 from haimaker.observability import metrics
 from haimaker.providers.registry import find
-from haimaker.store import Crossing, Record
+from haimaker.store import Record, SoftBudgetAlert
 
 if TYPE_CHECKING:
     from aws_lambda_powertools import Logger
 
-OPERATIONS: Mapping[str, str] = {"chat_completions": "chat", "completions": "text_completion"}
+OTEL_OPERATIONS: Mapping[str, str] = {"chat_completions": "chat", "completions": "text_completion"}
 """OpenTelemetry's names of our operations, where they differ."""
 
 MADE_UP = frozenset({"RequestErrors", "KeyErrors"})
@@ -39,30 +39,30 @@ class Observer:
 
     def request(self, record: Record) -> None:
         """One admitted request."""
-        self._count("request", fields_of(record), metrics.of_record(record))
+        self._count("request", fields_of(record), metrics.record_counts(record))
 
-    def refusal(self, operation: str, request_id: str, error: APIError) -> None:
+    def denied(self, operation: str, request_id: str, error: APIError) -> None:
         """A request that was answered without asking a provider."""
-        name = OPERATIONS.get(operation, operation)
+        name = OTEL_OPERATIONS.get(operation, operation)
         fields: JSON = {"request_id": request_id, "operation": name, "gen_ai.operation.name": name}
         fields |= {"http.response.status_code": error.status, "error.type": error.code or error.type}
-        self._count("refused", fields, metrics.of_refusal(error.status, error.code))
+        self._count("refused", fields, metrics.denial_counts(error.status, error.code))
 
-    def lost(self, holds: int) -> None:
+    def reservations_lost(self, reservations: int) -> None:
         """Requests that nobody settled, charged in full: a function that was killed, or a store that failed to the end."""
-        self._count("lost", {"operation": "settle"}, {"HoldsLost": holds}, level="ERROR")
+        self._count("lost", {"operation": "settle"}, {"HoldsLost": reservations}, level="ERROR")
 
-    def soft_budget(self, crossing: Crossing) -> None:
+    def soft_budget(self, alert: SoftBudgetAlert) -> None:
         """An account that has spent more than it was meant to; nothing is blocked."""
-        fields = {"operation": "settle", "account": crossing.account_id, "spend_usd": crossing.spend_nanousd / 10**9}
-        fields |= {"soft_budget_usd": crossing.soft_budget_nanousd / 10**9}
+        fields = {"operation": "settle", "account": alert.account_id, "spend_usd": alert.spend_nanousd / 10**9}
+        fields |= {"soft_budget_usd": alert.soft_budget_nanousd / 10**9}
         self._count("soft budget crossed", fields, {"SoftBudgetsCrossed": 1}, level="ERROR")
 
-    def problem(self, message: str, **fields: object) -> None:
+    def error(self, message: str, **fields: object) -> None:
         """Something that the deployer has to look at."""
         self._logger.error(message, extra=fields)
 
-    def crash(self, error: BaseException, **fields: object) -> None:
+    def exception(self, error: BaseException, **fields: object) -> None:
         """A defect of ours: its type and place, never its message, which may hold what a client sent."""
         self._logger.error("unexpected error", extra={"error.type": type(error).__name__, "place": _place(error), **fields})
 
@@ -78,7 +78,7 @@ class Observer:
                 self._cold = False
                 fields, counts = {**fields, "faas.coldstart": True}, {**counts, "ColdStarts": 1}
             known = MADE_UP.isdisjoint(counts) and all(fields.get(name) for name in self.dimensions)
-            fields = {**fields, **metrics.embedded(counts, self.dimensions if known else (), time.time())}
+            fields = {**fields, **metrics.embed(counts, self.dimensions if known else (), time.time())}
         (self._logger.error if level == "ERROR" else self._logger.info)(message, extra=fields)
 
 

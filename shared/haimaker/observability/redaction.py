@@ -14,10 +14,10 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any
 
-LONGEST_TEXT = 200_000
+MAX_TEXT_LENGTH = 200_000
 """Characters of one text that are kept."""
-DEEPEST = 40
-LEAST_DATA = 400
+MAX_DEPTH = 40
+MIN_DATA = 400
 """From this length on, a text that can only be base64 is taken for data."""
 SECRET_FIELDS = frozenset({"api_key", "apikey", "authorization", "password", "passwd", "secret", "client_secret", "access_token"})
 
@@ -55,16 +55,16 @@ class Redaction:
     @cached_property
     def _rules(self) -> list[tuple[re.Pattern[str], Callable[[re.Match[str]], str]]]:
         chosen = {**{kind: BUILT_IN[kind] for kind in self.kinds}, **self.patterns}
-        return [(re.compile(pattern), _replacing(kind)) for kind, pattern in chosen.items()]
+        return [(re.compile(pattern), _replacement(kind)) for kind, pattern in chosen.items()]
 
-    def clean(self, value: Any, depth: int = 0) -> Any:
+    def redact(self, value: Any, depth: int = 0) -> Any:
         """The value without what is to be taken out; data in base64 is named by its size and hash."""
-        if depth > DEEPEST:
+        if depth > MAX_DEPTH:
             return "[left out: too deep]"
         if isinstance(value, dict):
-            return {name: _hidden(name) or self.clean(inner, depth + 1) for name, inner in value.items()}
+            return {name: _is_secret_name(name) or self.redact(inner, depth + 1) for name, inner in value.items()}
         if isinstance(value, list):
-            return [self.clean(inner, depth + 1) for inner in value]
+            return [self.redact(inner, depth + 1) for inner in value]
         if isinstance(value, str):
             return self._text(value, depth)
         if isinstance(value, bytes | bytearray):
@@ -74,19 +74,19 @@ class Redaction:
     def _text(self, text: str, depth: int) -> str:
         if text[:1] in ("{", "[") and text[-1:] in ("}", "]"):  # a tool's arguments, whose escapes would hide what they hold
             try:
-                return json.dumps(self.clean(json.loads(text), depth + 1), ensure_ascii=False)
+                return json.dumps(self.redact(json.loads(text), depth + 1), ensure_ascii=False)
             except (ValueError, RecursionError):
                 pass
-        if len(text) >= LEAST_DATA and _ONLY_BASE64.fullmatch(text):
+        if len(text) >= MIN_DATA and _ONLY_BASE64.fullmatch(text):
             return _named("data", text)
         text = _DATA.sub(lambda found: _named(found[1], found[2]), text)
-        rest = len(text) - LONGEST_TEXT
+        rest = len(text) - MAX_TEXT_LENGTH
         for pattern, replace in self._rules:
-            text = pattern.sub(replace, text[: LONGEST_TEXT + 10_000])
-        return text if rest <= 0 else f"{text[:LONGEST_TEXT]} [{rest} more characters]"
+            text = pattern.sub(replace, text[: MAX_TEXT_LENGTH + 10_000])
+        return text if rest <= 0 else f"{text[:MAX_TEXT_LENGTH]} [{rest} more characters]"
 
 
-def _hidden(name: str) -> str:
+def _is_secret_name(name: str) -> str:
     return "[left out]" if name.lower().replace("-", "_") in SECRET_FIELDS else ""
 
 
@@ -102,7 +102,7 @@ def _of_bytes(content_type: str, data: bytes) -> str:
     return f"[{content_type}, {len(data)} bytes, sha256 {hashlib.sha256(data).hexdigest()}]"
 
 
-def _replacing(kind: str) -> Callable[[re.Match[str]], str]:
+def _replacement(kind: str) -> Callable[[re.Match[str]], str]:
     is_one = CHECKS.get(kind)
     return lambda found: f"[{kind}]" if is_one is None or is_one(found[0]) else found[0]
 

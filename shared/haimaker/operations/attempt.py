@@ -3,10 +3,10 @@
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from haimaker.http.values import PATIENT, Patience
+from haimaker.http.values import NO_TIMEOUTS, AttemptTimeouts
 
 if TYPE_CHECKING:
-    from haimaker.models.catalog import Facts
+    from haimaker.models.catalog import ModelInfo
     from haimaker.providers.provider import Provider
 
 
@@ -19,12 +19,12 @@ class Attempt:
     provider: "Provider"
     model: str
     """The provider's own name of the model, without the prefix."""
-    facts: "Facts"
+    model_info: "ModelInfo"
     max_output_tokens: int | None = None
     """A limit to send upstream although the client named none."""
     region: str = ""
     """Of AWS, where it is sent to, for those who must name it in the request."""
-    patience: Patience = PATIENT
+    timeouts: AttemptTimeouts = NO_TIMEOUTS
 
     @property
     def target(self) -> str:

@@ -16,7 +16,7 @@ from haimaker.operations.attempt import Attempt
 from haimaker.validation.bounds import MAX_ITEMS, MAX_NAME, Name, Objects, Parts, Text, TokenIds
 
 if TYPE_CHECKING:
-    from haimaker.pricing.usage import Tokens
+    from haimaker.pricing.usage import Usage
 
 MAX_CHOICES = 128
 MAX_PROMPTS = 2_048
@@ -124,11 +124,11 @@ class Accepted:
     def form(self) -> Form:
         return "events" if self.streams else "json"
 
-    def most(self, attempt: Attempt) -> "Tokens":
+    def most(self, attempt: Attempt) -> "Usage":
         """No less than a target may bill for it, whatever it counts; of a text, billing/estimates.py says it."""
         raise NotImplementedError
 
-    def estimate(self, attempt: Attempt, answer_bytes: int = 0) -> "Tokens":
+    def estimate(self, attempt: Attempt, answer_bytes: int = 0) -> "Usage":
         """About what a target bills, where it does not say; `answer_bytes` of its answer came. Of a text, estimates.py says it."""
         raise NotImplementedError
 

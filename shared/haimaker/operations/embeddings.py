@@ -19,10 +19,10 @@ from haimaker.operations.attempt import Attempt
 from haimaker.operations.chat import OURS, CommonFields, ManyTokenIds, refuse, with_model
 from haimaker.operations.operation import Made, Task
 from haimaker.pricing import usage
-from haimaker.pricing.usage import Tokens
+from haimaker.pricing.usage import Usage
 from haimaker.validation.bounds import SomeText, TokenIds
 
-MOST_INPUTS = 2_048
+MAX_INPUTS = 2_048
 OPENAI = frozenset({"dimensions", "encoding_format", "input", "model", "user"})
 INPUT_TOKENS = 8
 """What a provider may add to each text."""
@@ -33,7 +33,7 @@ https://docs.voyageai.com/docs/multimodal-embeddings"""
 IMAGE_PREFIX = "data:image/"
 IMAGE_FIELDS = ("image", "image_url")
 
-Texts = Annotated[list[SomeText | dict[str, Any]], Field(min_length=1, max_length=MOST_INPUTS, fail_fast=True)]
+Texts = Annotated[list[SomeText | dict[str, Any]], Field(min_length=1, max_length=MAX_INPUTS, fail_fast=True)]
 
 
 class Content(NamedTuple):
@@ -99,17 +99,17 @@ class EmbeddingRequest(Task):
             dropped.append("dimensions")
         return body, tuple(dropped)
 
-    def most(self, attempt: Attempt) -> Tokens:
+    def most(self, attempt: Attempt) -> Usage:
         """A token is at least one byte of its text."""
         texts = sum(_bytes(_without_image(each)) + INPUT_TOKENS for each in self.inputs)
         images = sum(1 for each in self.inputs if _image(each))
-        return Tokens(input=texts, input_image=images * IMAGE_TOKENS, input_images=images, queries=len(self.inputs) - images)
+        return Usage(input=texts, input_image=images * IMAGE_TOKENS, input_images=images, queries=len(self.inputs) - images)
 
-    def estimate(self, attempt: Attempt, answer_bytes: int = 0) -> Tokens:
+    def estimate(self, attempt: Attempt, answer_bytes: int = 0) -> Usage:
         images = sum(1 for each in self.inputs if _image(each))
-        return Tokens(input=sum(_estimate(each) for each in self.inputs if not _image(each)), input_images=images)
+        return Usage(input=sum(_estimate(each) for each in self.inputs if not _image(each)), input_images=images)
 
-    def usage(self, tokens: Tokens) -> JSON:
+    def usage(self, tokens: Usage) -> JSON:
         return {"prompt_tokens": tokens.prompt, "total_tokens": tokens.prompt}
 
     def parts(self, most: int) -> "Sequence[EmbeddingRequest]":
@@ -121,10 +121,10 @@ class EmbeddingRequest(Task):
         items = [item for body in bodies for item in sorted(body["data"], key=_index)]
         data = [{**item, "index": index} for index, item in enumerate(items)]
         used = [made.tokens or self.tokens(body.get("usage") or {}) for made, body in zip(mades, bodies, strict=True)]
-        tokens = usage.total(used)
+        tokens = usage.sum_usages(used)
         return Made({**bodies[0], "data": data, "usage": self.usage(tokens)})
 
-    def made(self, model: str, vectors: Sequence[Sequence[float]], tokens: Tokens | None) -> Made:
+    def made(self, model: str, vectors: Sequence[Sequence[float]], tokens: Usage | None) -> Made:
         """OpenAI's answer of the vectors of all inputs, in their order."""
         data = [{"object": "embedding", "index": index, "embedding": self.encoded(vector)} for index, vector in enumerate(vectors)]
         body: JSON = {"object": "list", "data": data, "model": model}
@@ -191,7 +191,7 @@ def _bytes(given: Any) -> int:
     """Of a text, or of all that an object says, however deep; of a list of ids as many as there are."""
     if isinstance(given, dict):
         return len(dumps(given))
-    return usage.bytes_of(given) if isinstance(given, str) else len(given)
+    return usage.utf8_length(given) if isinstance(given, str) else len(given)
 
 
 def _estimate(given: Any) -> int:

@@ -7,15 +7,15 @@ import re
 from collections.abc import Iterator
 from typing import Any, NamedTuple
 
-from haimaker.http import multipart as multipart_form
+from haimaker.http import multipart
 from haimaker.http.errors import BadRequestError
 from haimaker.http.json import parse_json
-from haimaker.http.multipart import File
+from haimaker.http.multipart import UploadedFile
 from haimaker.http.values import JSON, Request
-from haimaker.media import images as pictures
+from haimaker.media import images as media_images
 from haimaker.operations.chat import with_model
 
-MOST_FILES = 16
+MAX_FILES = 16
 READ = ("image/png", "image/jpeg", "image/webp")
 IMAGES = ("image", "image[]", "images", "images[]")
 """Under these names files are images to work on; `mask` says where."""
@@ -44,7 +44,7 @@ NUMBER = re.compile(r"-?\d{1,9}(\.\d{1,9})?")
 
 class Parsed(NamedTuple):
     body: JSON
-    files: tuple[tuple[str, File], ...] = ()
+    files: tuple[tuple[str, UploadedFile], ...] = ()
 
 
 def from_request(request: Request, default_model: str) -> Parsed:
@@ -55,17 +55,17 @@ def from_request(request: Request, default_model: str) -> Parsed:
         body = {name: value for name, value in sent.items() if name not in KNOWN}
         files = tuple(_from_json(sent))
     else:
-        form = multipart_form.decode(content_type, request.body)
+        form = multipart.decode(content_type, request.body)
         body = {name.removesuffix("[]"): _typed(name, value) for name, value in form.fields}
         files = form.files
     return Parsed(with_model({"model": default_model, **body}, request.path.get("model")), _checked(files))
 
 
-def images_of(files: tuple[tuple[str, File], ...]) -> list[File]:
+def images_of(files: tuple[tuple[str, UploadedFile], ...]) -> list[UploadedFile]:
     return [file for name, file in files if name in IMAGES]
 
 
-def mask_of(files: tuple[tuple[str, File], ...]) -> File | None:
+def mask_of(files: tuple[tuple[str, UploadedFile], ...]) -> UploadedFile | None:
     return next((file for name, file in files if name == MASK), None)
 
 
@@ -78,32 +78,32 @@ def _typed(name: str, text: str) -> Any:
     return {"true": True, "false": False}.get(text.lower(), text)
 
 
-def _checked(files: tuple[tuple[str, File], ...]) -> tuple[tuple[str, File], ...]:
+def _checked(files: tuple[tuple[str, UploadedFile], ...]) -> tuple[tuple[str, UploadedFile], ...]:
     images, mask = images_of(files), mask_of(files)
     if not images:
         raise BadRequestError("Missing required parameter: 'image'.", param="image", code="missing_required_parameter")
-    if len(images) > MOST_FILES:
-        raise BadRequestError(f"At most {MOST_FILES} images can be sent.", param="image", code="too_many_images")
+    if len(images) > MAX_FILES:
+        raise BadRequestError(f"At most {MAX_FILES} images can be sent.", param="image", code="too_many_images")
     for name, file in files:
         if name not in KNOWN:
             raise BadRequestError(f"There is no file called {name[:64]!r} here.", param=name[:64], code="unknown_parameter")
-        if pictures.kind_of(file.data) not in READ:
+        if media_images.sniff_type(file.data) not in READ:
             param = "image" if name in IMAGES else name
             raise BadRequestError(f"The {param} must be a PNG, JPEG or WebP image.", param=param, code="invalid_image")
-    first = pictures.png_size(images[0].data)
-    if mask and first and (size := pictures.png_size(mask.data)) and size != first:
+    first = media_images.png_size(images[0].data)
+    if mask and first and (size := media_images.png_size(mask.data)) and size != first:
         message = f"The mask is {size[0]}x{size[1]} pixels, the image {first[0]}x{first[1]}; they must be the same."
         raise BadRequestError(message, param=MASK, code="invalid_mask")
     return tuple((name, _named(file)) for name, file in files)
 
 
-def _named(file: File) -> File:
+def _named(file: UploadedFile) -> UploadedFile:
     """As what it is, whatever the client calls it."""
-    kind = pictures.kind_of(file.data) or file.content_type
-    return File(file.name or f"image.{kind.partition('/')[2]}", kind, file.data)
+    kind = media_images.sniff_type(file.data) or file.content_type
+    return UploadedFile(file.name or f"image.{kind.partition('/')[2]}", kind, file.data)
 
 
-def _from_json(body: JSON) -> Iterator[tuple[str, File]]:
+def _from_json(body: JSON) -> Iterator[tuple[str, UploadedFile]]:
     listed = body.get("images") if isinstance(body.get("images"), list) else [body.get("image")]
     for index, given in enumerate(listed or ()):
         if given is not None:
@@ -112,13 +112,13 @@ def _from_json(body: JSON) -> Iterator[tuple[str, File]]:
         yield MASK, _linked(body[MASK], MASK)
 
 
-def _linked(given: Any, param: str) -> File:
+def _linked(given: Any, param: str) -> UploadedFile:
     """Of `{"image_url": …}`, where that is a data URL."""
     url = given.get("image_url") or given.get("url") if isinstance(given, dict) else given
     if isinstance(url, dict):
         url = url.get("url")
-    data = pictures.from_base64(url) if isinstance(url, str) and not url.startswith("http") else None
+    data = media_images.from_base64(url) if isinstance(url, str) and not url.startswith("http") else None
     if data is None:
         message = f"Send {param} as a data URL or as a file of a form; links and file ids are not fetched here."
         raise BadRequestError(message, param=param, code="unsupported_parameter")
-    return File("", "", data)
+    return UploadedFile("", "", data)

@@ -11,25 +11,24 @@ from pydantic import Field, StrictBool, StrictInt, StrictStr, ValidationError
 
 from haimaker.http.errors import BadGatewayError
 from haimaker.http.json import parse_json
-from haimaker.http.values import JSON, Chunk, Request
+from haimaker.http.values import JSON, Request, StreamEvent
 from haimaker.operations.attempt import Attempt
 from haimaker.operations.chat import CommonFields, refuse, with_model
 from haimaker.operations.image_forms import Parsed, from_request
 from haimaker.operations.operation import Made, Task
-from haimaker.pricing import image_usage as image_counts
-from haimaker.pricing import usage
-from haimaker.pricing.image_variants import Size, size_of
-from haimaker.pricing.usage import Tokens
+from haimaker.pricing import image_usage, usage
+from haimaker.pricing.image_variants import Size, parse_size
+from haimaker.pricing.usage import Usage
 from haimaker.validation.bounds import Text
 
-MOST_IMAGES = 10
+MAX_IMAGES = 10
 Form = Literal["url", "b64_json"]
 
 
 class ImageFields(CommonFields):
     """The fields that are read here; models differ in which sizes and qualities they take."""
 
-    n: Annotated[StrictInt, Field(ge=1, le=MOST_IMAGES)] | None = None
+    n: Annotated[StrictInt, Field(ge=1, le=MAX_IMAGES)] | None = None
     size: Annotated[StrictStr, Field(min_length=1, max_length=32)] | None = None
     quality: Annotated[StrictStr, Field(min_length=1, max_length=32)] | None = None
     response_format: Form | None = None
@@ -64,7 +63,7 @@ class ImageRequest(Task):
 
     @property
     def size_asked(self) -> Size | None:
-        return size_of(self.fields.size)
+        return parse_size(self.fields.size)
 
     @property
     def wanted(self) -> Form | None:
@@ -75,18 +74,22 @@ class ImageRequest(Task):
     def delivers(self) -> bool:
         return True
 
-    def most(self, attempt: Attempt) -> Tokens:
+    def most(self, attempt: Attempt) -> Usage:
         fields = self.fields
         partial = (fields.partial_images or 0) if self.streams else 0
-        text_bytes = usage.bytes_of(self.prompt)
-        found = image_counts.most(attempt.facts, self.n, fields.quality, self.size_asked, text_bytes, len(self.files), partial)
+        text_bytes = usage.utf8_length(self.prompt)
+        found = image_usage.max_usage(
+            attempt.model_info, self.n, fields.quality, self.size_asked, text_bytes, len(self.files), partial
+        )
         # What a vendor makes of a size that its model lacks may be the dearest.
         return replace(found, variant=None)
 
-    def estimate(self, attempt: Attempt, answer_bytes: int = 0) -> Tokens:
-        return image_counts.likely(attempt.facts, self.n, self.fields.quality, self.size_asked, usage.bytes_of(self.prompt))
+    def estimate(self, attempt: Attempt, answer_bytes: int = 0) -> Usage:
+        return image_usage.estimate_usage(
+            attempt.model_info, self.n, self.fields.quality, self.size_asked, usage.utf8_length(self.prompt)
+        )
 
-    def tokens(self, used: JSON) -> Tokens:
+    def tokens(self, used: JSON) -> Usage:
         """What is made is images, unless it is said to be text."""
         found = usage.from_openai(used)
         details = used.get("output_tokens_details") or used.get("completion_tokens_details")
@@ -102,9 +105,9 @@ class ImageRequest(Task):
         bodies: list[JSON] = [made.body for made in mades if isinstance(made.body, dict)]
         data = [item for body in bodies for item in body["data"]]
         said = [made.tokens or self.tokens(body.get("usage") or {}) for made, body in zip(mades, bodies, strict=True)]
-        return Made({**bodies[0], "data": data, "usage": self.usage(usage.total(said))})
+        return Made({**bodies[0], "data": data, "usage": self.usage(usage.sum_usages(said))})
 
-    def usage(self, tokens: Tokens) -> JSON:
+    def usage(self, tokens: Usage) -> JSON:
         """As OpenAI's images have it, and in chat's names as well."""
         return {
             "input_tokens": tokens.prompt,
@@ -118,11 +121,11 @@ class ImageRequest(Task):
             "completion_tokens": tokens.completion,
         }
 
-    def made(self, attempt: Attempt, images: Sequence[JSON], tokens: Tokens | None = None, more: JSON | None = None) -> Made:
+    def made(self, attempt: Attempt, images: Sequence[JSON], tokens: Usage | None = None, more: JSON | None = None) -> Made:
         """OpenAI's answer, with `more` beside the images. Without `tokens`, what is billed by the image made as many as these."""
         if not images:
             raise BadGatewayError("The provider's answer has no images.", code="invalid_provider_response")
-        if tokens is None and not image_counts.by_token(attempt.facts):
+        if tokens is None and not image_usage.is_billed_by_token(attempt.model_info):
             tokens = self.counted(attempt, len(images))
         data = [{"b64_json": None, "revised_prompt": None, "url": None, **image} for image in images]
         body: JSON = {"created": attempt.created_s, **(more or {}), "data": data}
@@ -130,11 +133,11 @@ class ImageRequest(Task):
 
     def counted(
         self, attempt: Attempt, images: int, quality: str | None = None, size: Size | None = None, steps: int | None = None
-    ) -> Tokens:
+    ) -> Usage:
         """Of a model that is billed by the image; the answer's quality and size count more than what was asked for."""
-        return image_counts.made_of(attempt.facts, images, quality or self.fields.quality, size or self.size_asked, steps)
+        return image_usage.usage_of(attempt.model_info, images, quality or self.fields.quality, size or self.size_asked, steps)
 
-    def as_events(self, made: Made) -> Iterator[Chunk]:
+    def as_events(self, made: Made) -> Iterator[StreamEvent]:
         assert isinstance(made.body, dict)
         body = made.body
         kind = "image_edit.completed" if self.kind == "images_edits" else "image_generation.completed"
@@ -147,7 +150,7 @@ class ImageRequest(Task):
         }
         for index, image in enumerate(body["data"]):
             last = index == len(body["data"]) - 1
-            yield Chunk({"type": kind, **image, **about, **({"usage": body["usage"]} if last and body.get("usage") else {})})
+            yield StreamEvent({"type": kind, **image, **about, **({"usage": body["usage"]} if last and body.get("usage") else {})})
 
     def _of(self, n: int) -> "ImageRequest":
         return replace(self, fields=self.fields.model_copy(update={"n": n}), body={**self.body, "n": n})

@@ -13,17 +13,17 @@ from pydantic import Field, StrictStr, ValidationError
 from haimaker.http.errors import BadRequestError
 from haimaker.http.json import parse_json
 from haimaker.http.values import JSON, Request
-from haimaker.media import images as pictures
+from haimaker.media import images as media_images
 from haimaker.operations.attempt import Attempt
 from haimaker.operations.chat import OURS, CommonFields, refuse, with_model
 from haimaker.operations.moderation_results import IMAGE, TEXT, worse
 from haimaker.operations.operation import Made, Task
 from haimaker.pricing import usage
-from haimaker.pricing.usage import Tokens
+from haimaker.pricing.usage import Usage
 from haimaker.validation.bounds import SomeText
 
 DEFAULT_MODEL = "omni-moderation-latest"
-MOST_INPUTS = 2_048
+MAX_INPUTS = 2_048
 INPUT_TOKENS = 64
 """What a provider may add to each input."""
 IMAGE_TOKENS = 50_000
@@ -34,7 +34,7 @@ UNIT_CHARACTERS = 1_000
 """Of a text, where they are billed by the thousand that is begun."""
 OPENAI = frozenset({"input", "model", "user", "stream"})
 
-Inputs = Annotated[list[SomeText | dict[str, Any]], Field(min_length=1, max_length=MOST_INPUTS, fail_fast=True)]
+Inputs = Annotated[list[SomeText | dict[str, Any]], Field(min_length=1, max_length=MAX_INPUTS, fail_fast=True)]
 
 
 class ModerationFields(CommonFields):
@@ -103,31 +103,31 @@ class ModerationRequest(Task):
     def image_kind(self) -> str:
         """Of the one image that is asked about, as its data URL or its bytes say."""
         said = self.pieces[0].image.removeprefix("data:").partition(",")[0].partition(";")[0]
-        return pictures.kind_of(base64.b64decode(self.image_bytes()[:64] + "==")) or said
+        return media_images.sniff_type(base64.b64decode(self.image_bytes()[:64] + "==")) or said
 
     def image_bytes(self) -> str:
         """Of the one image that is asked about, in base64. Raises BadRequestError."""
-        data = pictures.from_base64(self.pieces[0].image)
+        data = media_images.from_base64(self.pieces[0].image)
         if not data:
             raise BadRequestError("The image is no data URL in base64.", param="input", code="invalid_image")
         return base64.b64encode(data).decode()
 
-    def most(self, attempt: Attempt) -> Tokens:
+    def most(self, attempt: Attempt) -> Usage:
         """A token is at least one byte of its text."""
         pieces = self.pieces
         images = sum(bool(piece.image) for piece in pieces)
-        tokens = sum(usage.bytes_of(piece.text) + INPUT_TOKENS for piece in pieces)
-        return Tokens(input=tokens, input_image=images * IMAGE_TOKENS, input_images=images, queries=self.units())
+        tokens = sum(usage.utf8_length(piece.text) + INPUT_TOKENS for piece in pieces)
+        return Usage(input=tokens, input_image=images * IMAGE_TOKENS, input_images=images, queries=self.units())
 
-    def estimate(self, attempt: Attempt, answer_bytes: int = 0) -> Tokens:
-        tokens = sum(usage.estimate_tokens(usage.bytes_of(piece.text)) for piece in self.pieces)
-        return Tokens(input=tokens, input_images=sum(bool(piece.image) for piece in self.pieces), queries=self.units())
+    def estimate(self, attempt: Attempt, answer_bytes: int = 0) -> Usage:
+        tokens = sum(usage.estimate_tokens(usage.utf8_length(piece.text)) for piece in self.pieces)
+        return Usage(input=tokens, input_images=sum(bool(piece.image) for piece in self.pieces), queries=self.units())
 
     def units(self) -> int:
         """Of text, as those count them who bill by the thousand characters."""
         return sum(-(-len(piece.text) // UNIT_CHARACTERS) for piece in self.pieces)
 
-    def tokens(self, used: JSON) -> Tokens:
+    def tokens(self, used: JSON) -> Usage:
         images = sum(bool(piece.image) for piece in self.pieces)
         return replace(usage.from_openai(used), queries=self.units(), input_images=images)
 
@@ -142,9 +142,9 @@ class ModerationRequest(Task):
             (result,) = body["results"]
             results[piece.result] = worse(results[piece.result], result) if piece.result in results else result
         used = [made.tokens for made in mades if made.tokens]
-        return Made({**bodies[0], "results": list(results.values())}, usage.total(used) if len(used) == len(mades) else None)
+        return Made({**bodies[0], "results": list(results.values())}, usage.sum_usages(used) if len(used) == len(mades) else None)
 
-    def made(self, attempt: Attempt, results: Sequence[JSON], body: JSON, tokens: Tokens | None) -> Made:
+    def made(self, attempt: Attempt, results: Sequence[JSON], body: JSON, tokens: Usage | None) -> Made:
         """OpenAI's answer; `body` is what else there is to say."""
         ours = {"id": f"modr-{attempt.request_id}", "model": attempt.model}
         head = {name: body[name] if isinstance(body.get(name), str) and body[name] else own for name, own in ours.items()}

@@ -10,12 +10,12 @@ from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
 from haimaker.http.errors import BadGatewayError
-from haimaker.http.multipart import File
+from haimaker.http.multipart import UploadedFile
 from haimaker.http.sse import dumps
-from haimaker.http.values import JSON, Chunk
+from haimaker.http.values import JSON, StreamEvent
 from haimaker.operations.chat import Accepted
 from haimaker.pricing import usage
-from haimaker.pricing.usage import Tokens
+from haimaker.pricing.usage import Usage
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,14 +44,14 @@ class Made(NamedTuple):
     """What came of a call: a body in OpenAI's shape, or a text or bytes where it has none, and what was used if that is known."""
 
     body: JSON | str | bytes
-    tokens: Tokens | None = None
+    tokens: Usage | None = None
 
 
 class Sound(NamedTuple):
     """An answer that is passed on as it comes: what it is, its bytes, and somewhere among them what was used, if that is known."""
 
     content_type: str
-    pieces: Iterator[bytes | Tokens]
+    pieces: Iterator[bytes | Usage]
 
 
 class Pieces(NamedTuple):
@@ -65,9 +65,9 @@ class Pieces(NamedTuple):
 class Task(Accepted):
     """An accepted request of such an operation. `body` is all that the client sent, but for files."""
 
-    files: tuple[tuple[str, File], ...] = ()
+    files: tuple[tuple[str, UploadedFile], ...] = ()
 
-    def tokens(self, used: JSON) -> Tokens:
+    def tokens(self, used: JSON) -> Usage:
         """The counts of a usage object in OpenAI's shape."""
         return usage.from_openai(used)
 
@@ -91,7 +91,7 @@ class Task(Accepted):
             return "text/plain; charset=utf-8", made.body.encode("utf-8", "surrogatepass")
         return "application/octet-stream", made.body
 
-    def usage(self, tokens: Tokens) -> JSON:
+    def usage(self, tokens: Usage) -> JSON:
         """A usage object in OpenAI's shape for this operation, where the provider has none."""
         return {
             "input_tokens": tokens.prompt,
@@ -109,11 +109,11 @@ class Task(Accepted):
         """Whether the answer is bytes that are passed on as they come."""
         return False
 
-    def as_events(self, made: Made) -> Iterator[Chunk]:
+    def as_events(self, made: Made) -> Iterator[StreamEvent]:
         """A whole answer as the events of a stream, for a client that asked for one where the provider has none."""
         raise NotImplementedError
 
-    def from_pieces(self, pieces: Iterator[bytes]) -> Iterator[Chunk]:
+    def from_pieces(self, pieces: Iterator[bytes]) -> Iterator[StreamEvent]:
         """Bytes as the events of a stream, for a client that asked for events where the provider sends bytes."""
         raise NotImplementedError
 

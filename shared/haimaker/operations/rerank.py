@@ -18,7 +18,7 @@ from haimaker.operations.attempt import Attempt
 from haimaker.operations.chat import OURS, CommonFields, refuse, with_model
 from haimaker.operations.operation import Made, Task
 from haimaker.pricing import usage
-from haimaker.pricing.usage import Tokens
+from haimaker.pricing.usage import Usage
 from haimaker.validation.bounds import MAX_ITEMS, MAX_PARTS, Name, SomeText
 
 TOO_MANY_CHUNKS = 10_000
@@ -97,9 +97,9 @@ class RerankRequest(Task):
 
     def units(self, token_bytes: int = 4) -> int:
         """Search units, for tokens of so many bytes. A query takes at most half of a chunk."""
-        query = min(usage.bytes_of(self.query) // token_bytes, CHUNK_TOKENS // 2)
+        query = min(usage.utf8_length(self.query) // token_bytes, CHUNK_TOKENS // 2)
         room = (CHUNK_TOKENS - query) * token_bytes
-        chunks = sum(max(1, -(-usage.bytes_of(text) // room)) for text in self.texts)
+        chunks = sum(max(1, -(-usage.utf8_length(text) // room)) for text in self.texts)
         return -(-chunks // UNIT_DOCUMENTS)
 
     def sure_units(self) -> int | None:
@@ -107,24 +107,24 @@ class RerankRequest(Task):
         most = self.units(token_bytes=1)
         return most if most == -(-len(self.texts) // UNIT_DOCUMENTS) else None
 
-    def most(self, attempt: Attempt) -> Tokens:
+    def most(self, attempt: Attempt) -> Usage:
         """The query is read with each document, and so is whatever else the client says; a token is at least one byte of it."""
         documents = self.fields.documents
         beside = len(dumps({name: value for name, value in self.body.items() if name not in OF_DOCUMENTS})) + PAIR_TOKENS
         images = sum(isinstance(each, dict) and any(each.get(name) for name in IMAGE_FIELDS) for each in documents)
-        tokens = sum(map(usage.bytes_of, self.texts)) + beside * len(documents) + images * IMAGE_TOKENS
-        return Tokens(input=tokens, queries=self.units(token_bytes=1))
+        tokens = sum(map(usage.utf8_length, self.texts)) + beside * len(documents) + images * IMAGE_TOKENS
+        return Usage(input=tokens, queries=self.units(token_bytes=1))
 
-    def estimate(self, attempt: Attempt, answer_bytes: int = 0) -> Tokens:
-        texts = sum(usage.estimate_tokens(usage.bytes_of(text)) for text in self.texts)
-        query = usage.estimate_tokens(usage.bytes_of(self.query)) * len(self.texts)
-        return Tokens(input=texts + query, queries=self.units())
+    def estimate(self, attempt: Attempt, answer_bytes: int = 0) -> Usage:
+        texts = sum(usage.estimate_tokens(usage.utf8_length(text)) for text in self.texts)
+        query = usage.estimate_tokens(usage.utf8_length(self.query)) * len(self.texts)
+        return Usage(input=texts + query, queries=self.units())
 
-    def tokens(self, used: JSON) -> Tokens:
+    def tokens(self, used: JSON) -> Usage:
         """A price per search holds wherever a deployer gives one."""
         return replace(usage.from_openai(used), queries=self.units())
 
-    def usage(self, tokens: Tokens) -> JSON:
+    def usage(self, tokens: Usage) -> JSON:
         return {"input_tokens": tokens.prompt, "output_tokens": 0, "total_tokens": tokens.prompt, "search_units": tokens.queries}
 
     def parts(self, most: int) -> "Sequence[RerankRequest]":
@@ -137,12 +137,12 @@ class RerankRequest(Task):
         """A model gives each pair of query and document its own score, so that scores of several calls compare."""
         bodies: list[JSON] = [made.body for made in mades if isinstance(made.body, dict)]
         used = [made.tokens for made in mades if made.tokens]
-        tokens = usage.total(used) if len(used) == len(mades) else None
+        tokens = usage.sum_usages(used) if len(used) == len(mades) else None
         head = {name: value for name, value in bodies[0].items() if name not in ("results", "meta", "usage")}
         meta = {name: value for name, value in bodies[0]["meta"].items() if name not in ("billed_units", "tokens")}
         return self.made({**head, "meta": meta}, [result for body in bodies for result in body["results"]], tokens)
 
-    def made(self, body: JSON, results: Sequence[JSON], tokens: Tokens | None) -> Made:
+    def made(self, body: JSON, results: Sequence[JSON], tokens: Usage | None) -> Made:
         """Cohere's answer of results of any order, as the client asked for them; `body` is what else there is to say."""
         ranked = sorted(results, key=lambda result: -result["relevance_score"])
         shown = [self._shown(result) for result in ranked[: self.top_n]]
@@ -191,7 +191,7 @@ def _value(value: Any) -> str:
     return value if isinstance(value, str) else dumps(value).decode()
 
 
-def _billed(tokens: Tokens | None) -> JSON:
+def _billed(tokens: Usage | None) -> JSON:
     """Tokens where the provider counts them, else searches."""
     if tokens is None:
         return {}

@@ -12,9 +12,9 @@ from typing import Any
 from haimaker.http.values import JSON
 
 CLIENTS_TOOLS = (None, "function", "custom")
-MOST_SEARCHES = 10
+MAX_SEARCHES = 10
 """Of the web, in a request that allows them; providers name no limit."""
-MOST_TURNS = 10
+MAX_TURNS = 10
 """How often Anthropic lets its own tools follow one another before it pauses:
 https://platform.claude.com/docs/en/agents-and-tools/tool-use/server-tools"""
 SEARCHES_BY_SIZE: Mapping[str, int] = {"low": 1, "medium": 5, "high": 10}
@@ -66,7 +66,7 @@ def server_tools(body: JSON) -> ServerTools:
         elif name.startswith(ADVISOR) and isinstance(tool.get("model"), str):
             advisors.append((tool["model"], most))
     counted = {name: most for name, most in fees.items() if most}
-    return ServerTools(min(uses, MOST_TURNS), counted, advisors, _compacts(body), bool(own))
+    return ServerTools(min(uses, MAX_TURNS), counted, advisors, _compacts(body), bool(own))
 
 
 def _is_own(tool: JSON) -> bool:
@@ -81,12 +81,12 @@ def _name(tool: JSON) -> str:
 
 def _most_uses(tool: JSON) -> int:
     most = tool.get("max_uses")
-    return min(most, MOST_SEARCHES) if type(most) is int and most > 0 else MOST_SEARCHES
+    return min(most, MAX_SEARCHES) if type(most) is int and most > 0 else MAX_SEARCHES
 
 
 def _searches(options: Any) -> int:
     size = options.get("search_context_size") or "medium" if isinstance(options, dict) else "medium"
-    return SEARCHES_BY_SIZE.get(size, MOST_SEARCHES) if isinstance(size, str) else MOST_SEARCHES
+    return SEARCHES_BY_SIZE.get(size, MAX_SEARCHES) if isinstance(size, str) else MAX_SEARCHES
 
 
 def _compacts(body: JSON) -> bool:

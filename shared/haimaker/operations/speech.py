@@ -12,12 +12,12 @@ from pydantic import BaseModel, ConfigDict, Field, StrictFloat, StrictInt, Stric
 
 from haimaker.http.errors import BadRequestError
 from haimaker.http.json import parse_json
-from haimaker.http.values import JSON, Chunk, Request
+from haimaker.http.values import JSON, Request, StreamEvent
 from haimaker.operations.attempt import Attempt
 from haimaker.operations.chat import CommonFields, Form, refuse, with_model
 from haimaker.operations.operation import Task
 from haimaker.pricing import usage
-from haimaker.pricing.usage import Tokens
+from haimaker.pricing.usage import Usage
 from haimaker.validation.bounds import MAX_NAME, SomeText, Text
 
 SLOWEST, FASTEST = 0.25, 4.0
@@ -86,57 +86,57 @@ class SpeechRequest(Task):
             message = f"The model speaks at most {most_characters:,} characters at once; `input` has {len(self.fields.input):,}."
             raise BadRequestError(message, param="input", code="string_above_max_length")
 
-    def most(self, attempt: Attempt) -> Tokens:
+    def most(self, attempt: Attempt) -> Usage:
         """Nobody counts more characters than there are bytes; sound has a bound only by how slow a voice can be."""
         text = self.fields.input
-        characters = usage.bytes_of(text) + ESCAPE_CHARACTERS * sum(map(text.count, ESCAPED))
-        if not attempt.facts.priced:
-            return Tokens(characters=characters)
-        longest = attempt.facts.max_output_tokens
-        bound = int(usage.bytes_of(text) * TOKENS_PER_BYTE / min(1, self.fields.speed or 1)) + PAUSE_TOKENS
+        characters = usage.utf8_length(text) + ESCAPE_CHARACTERS * sum(map(text.count, ESCAPED))
+        if not attempt.model_info.priced:
+            return Usage(characters=characters)
+        longest = attempt.model_info.max_output_tokens
+        bound = int(usage.utf8_length(text) * TOKENS_PER_BYTE / min(1, self.fields.speed or 1)) + PAUSE_TOKENS
         sound = min(bound, longest) if longest else bound
-        return Tokens(input=self._text_bytes + TEXT_TOKENS, output_audio=sound, characters=characters)
+        return Usage(input=self._text_bytes + TEXT_TOKENS, output_audio=sound, characters=characters)
 
-    def estimate(self, attempt: Attempt, answer_bytes: int = 0) -> Tokens:
+    def estimate(self, attempt: Attempt, answer_bytes: int = 0) -> Usage:
         """By the text: how long sound is can't be told from the bytes of most formats."""
-        if not attempt.facts.priced:
+        if not attempt.model_info.priced:
             return self.characters
-        sound = -(-usage.bytes_of(self.fields.input) * LIKELY_TOKENS_PER_10_BYTES // 10)
+        sound = -(-usage.utf8_length(self.fields.input) * LIKELY_TOKENS_PER_10_BYTES // 10)
         most = self.most(attempt)
-        likely = Tokens(input=usage.estimate_tokens(self._text_bytes), output_audio=min(sound, most.output_audio))
+        likely = Usage(input=usage.estimate_tokens(self._text_bytes), output_audio=min(sound, most.output_audio))
         return replace(likely, characters=len(self.fields.input))
 
     @property
-    def characters(self) -> Tokens:
+    def characters(self) -> Usage:
         """What those bill who count them as they are sent."""
-        return Tokens(characters=len(self.fields.input))
+        return Usage(characters=len(self.fields.input))
 
-    def spent(self, attempt: Attempt, said: Any = None, characters: int = 0) -> Tokens | None:
+    def spent(self, attempt: Attempt, said: Any = None, characters: int = 0) -> Usage | None:
         """What was used: as `said` in a usage object, and the characters; None where a model bills what nobody has said."""
-        tokens = self.tokens(said) if isinstance(said, dict) else Tokens()
-        if attempt.facts.priced and not (tokens.prompt or tokens.completion):
+        tokens = self.tokens(said) if isinstance(said, dict) else Usage()
+        if attempt.model_info.priced and not (tokens.prompt or tokens.completion):
             return None
         return replace(tokens, characters=characters or len(self.fields.input))
 
-    def tokens(self, used: JSON) -> Tokens:
+    def tokens(self, used: JSON) -> Usage:
         """All that is made is sound, whatever the details say."""
         tokens = usage.from_openai(used)
         return replace(tokens, output_audio=tokens.completion, output=0, reasoning=0, output_image=0)
 
-    def usage(self, tokens: Tokens) -> JSON:
+    def usage(self, tokens: Usage) -> JSON:
         """With what was billed instead of tokens, so that a cost can be understood."""
         counted = {"characters": tokens.characters} if tokens.characters else {}
         total = tokens.prompt + tokens.completion
         return {"input_tokens": tokens.prompt, "output_tokens": tokens.completion, "total_tokens": total, **counted}
 
-    def from_pieces(self, pieces: Iterator[bytes]) -> Iterator[Chunk]:
+    def from_pieces(self, pieces: Iterator[bytes]) -> Iterator[StreamEvent]:
         for piece in pieces:
-            yield Chunk({"type": "speech.audio.delta", "audio": base64.b64encode(piece).decode()})
-        yield Chunk({"type": "speech.audio.done"})
+            yield StreamEvent({"type": "speech.audio.delta", "audio": base64.b64encode(piece).decode()})
+        yield StreamEvent({"type": "speech.audio.done"})
 
     @property
     def _text_bytes(self) -> int:
-        return usage.bytes_of(self.fields.input) + usage.bytes_of(self.fields.instructions or "")
+        return usage.utf8_length(self.fields.input) + usage.utf8_length(self.fields.instructions or "")
 
 
 def parse(request: Request) -> SpeechRequest:

@@ -10,32 +10,32 @@ from typing import Annotated, Any, Literal
 
 from pydantic import Field, StrictStr, ValidationError
 
-from haimaker.http import multipart as multipart_form
+from haimaker.http import multipart
 from haimaker.http.errors import BadRequestError
-from haimaker.http.multipart import File
-from haimaker.http.values import JSON, Chunk, Request
-from haimaker.media import audio as sound
-from haimaker.media.audio import Sound
-from haimaker.models.catalog import Facts
+from haimaker.http.multipart import UploadedFile
+from haimaker.http.values import JSON, Request, StreamEvent
+from haimaker.media import audio
+from haimaker.media.audio import AudioInfo
+from haimaker.models.catalog import ModelInfo
 from haimaker.operations import transcripts
 from haimaker.operations.attempt import Attempt
 from haimaker.operations.chat import CommonFields, Form, refuse
 from haimaker.operations.operation import Made, Task
 from haimaker.operations.transcripts import TEXTS, Transcript
 from haimaker.pricing import usage
-from haimaker.pricing.usage import Tokens
+from haimaker.pricing.usage import Usage
 from haimaker.validation.bounds import Text
 
 ENDINGS = ("flac", "mp3", "mp4", "mpeg", "mpga", "m4a", "ogg", "oga", "opus", "wav", "webm", "aac", "aiff", "wma", "mov", "mkv")
 """Some providers go by a file's name alone."""
-HEARD_TOKENS_PER_S, MOST_HEARD_TOKENS_PER_S = 10, 40
+HEARD_TOKENS_PER_S, MAX_HEARD_TOKENS_PER_S = 10, 40
 """OpenAI counts 10, Gemini 32: https://ai.google.dev/gemini-api/docs/audio#technical-details"""
-SAID_TOKENS_PER_S, MOST_SAID_TOKENS_PER_S = 4, 25
+SAID_TOKENS_PER_S, MAX_SAID_TOKENS_PER_S = 4, 25
 """The quickest speakers, in the languages that take most tokens."""
 PROMPT_TOKENS = 1_024
 """What may stand around the sound and the client's words."""
-MOST_S = 10**7
-UNHEARD = Sound("wav", 0, 1)
+MAX_S = 10**7
+UNHEARD = AudioInfo("wav", 0, 1)
 LISTS = ("timestamp_granularities", "include", "known_speaker_names", "known_speaker_references", "keywords", "languages")
 """Fields with several values, which some clients send without brackets."""
 BY_CHANNEL = ("multichannel", "use_multi_channel")
@@ -55,7 +55,7 @@ class TranscriptionFields(CommonFields):
     drop_params: bool = False
 
 
-Files = tuple[tuple[str, File], ...]
+Files = tuple[tuple[str, UploadedFile], ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,7 +63,7 @@ class TranscriptionRequest(Task):
     """A file of sound. `body` is the rest of the form as it came: texts, and lists of them."""
 
     fields: TranscriptionFields
-    sound: Sound = UNHEARD
+    sound: AudioInfo = UNHEARD
     translates: bool = False
 
     @property
@@ -77,13 +77,13 @@ class TranscriptionRequest(Task):
         return "raw" if self.fields.response_format in TEXTS else "json"
 
     @property
-    def file(self) -> File:
+    def file(self) -> UploadedFile:
         """Named by what it is, for those who go by the name."""
         given = next(file for name, file in self.files if name == "file")
         ending = given.name.rpartition(".")[2].lower()
         name = given.name if ending in ENDINGS else f"{given.name.rstrip('.') or 'sound'}.{self.sound.kind}"
         is_told = given.content_type.startswith(("audio/", "video/"))
-        return File(name, given.content_type if is_told else self.sound.content_type, given.data)
+        return UploadedFile(name, given.content_type if is_told else self.sound.content_type, given.data)
 
     @property
     def wants_speakers(self) -> bool:
@@ -97,37 +97,37 @@ class TranscriptionRequest(Task):
     def wants_times(self) -> bool:
         return self.fields.response_format in ("srt", "vtt", "verbose_json", "diarized_json")
 
-    def most(self, attempt: Attempt) -> Tokens:
+    def most(self, attempt: Attempt) -> Usage:
         seconds = math.ceil(self._billed_ms(attempt) / 1000) + 1
-        if not by_tokens(attempt.facts):
-            return Tokens(input_ms=1000 * seconds, variant=self._variant)
-        said = max(MOST_SAID_TOKENS_PER_S * seconds + PROMPT_TOKENS, attempt.facts.max_output_tokens or 0)
-        heard = MOST_HEARD_TOKENS_PER_S * seconds
-        return Tokens(input_audio=heard, input=self._words_bytes() + PROMPT_TOKENS, output=said, input_ms=1000 * seconds)
+        if not by_tokens(attempt.model_info):
+            return Usage(input_ms=1000 * seconds, variant=self._variant)
+        said = max(MAX_SAID_TOKENS_PER_S * seconds + PROMPT_TOKENS, attempt.model_info.max_output_tokens or 0)
+        heard = MAX_HEARD_TOKENS_PER_S * seconds
+        return Usage(input_audio=heard, input=self._words_bytes() + PROMPT_TOKENS, output=said, input_ms=1000 * seconds)
 
-    def estimate(self, attempt: Attempt, answer_bytes: int = 0) -> Tokens:
-        if not by_tokens(attempt.facts):
-            return Tokens(input_ms=self._billed_ms(attempt), variant=self._variant)
+    def estimate(self, attempt: Attempt, answer_bytes: int = 0) -> Usage:
+        if not by_tokens(attempt.model_info):
+            return Usage(input_ms=self._billed_ms(attempt), variant=self._variant)
         seconds = math.ceil(self.sound.duration_ms / 1000)
         said = usage.estimate_tokens(answer_bytes) or SAID_TOKENS_PER_S * seconds
-        return Tokens(input_audio=HEARD_TOKENS_PER_S * seconds, input=usage.estimate_tokens(self._words_bytes()), output=said)
+        return Usage(input_audio=HEARD_TOKENS_PER_S * seconds, input=usage.estimate_tokens(self._words_bytes()), output=said)
 
-    def tokens(self, used: JSON) -> Tokens:
+    def tokens(self, used: JSON) -> Usage:
         """OpenAI counts tokens or seconds here, and says which."""
         counted = usage.from_openai({"input_tokens_details": used.get("input_token_details"), **used})
         if used.get("type") != "duration" and (counted.prompt or counted.completion):
             return counted
-        return Tokens(input_ms=_ms(used.get("seconds")), reported_units=counted.reported_units)
+        return Usage(input_ms=_ms(used.get("seconds")), reported_units=counted.reported_units)
 
-    def spent(self, used: Any, seconds: Any, attempt: Attempt) -> Tokens | None:
+    def spent(self, used: Any, seconds: Any, attempt: Attempt) -> Usage | None:
         """As the target bills it, by what it says was used or how long the sound is; None where only it could know."""
-        said = self.tokens(used) if isinstance(used, dict) else Tokens()
-        if by_tokens(attempt.facts):
+        said = self.tokens(used) if isinstance(used, dict) else Usage()
+        if by_tokens(attempt.model_info):
             return replace(said, input_ms=0) if said.prompt or said.completion or said.reported_units else None
         heard_ms = said.input_ms or _ms(seconds) * self._channels() or self._billed_ms(attempt)
         return replace(said, input_ms=max(heard_ms, attempt.provider.limits.min_audio_ms), variant=self._variant)
 
-    def usage(self, tokens: Tokens) -> JSON:
+    def usage(self, tokens: Usage) -> JSON:
         prompt, completion = tokens.prompt, tokens.completion
         if tokens.input_ms or not (prompt or completion):
             seconds = tokens.input_ms / 1000
@@ -136,22 +136,22 @@ class TranscriptionRequest(Task):
         counts = {"input_tokens": prompt, "output_tokens": completion, "total_tokens": prompt + completion}
         return {"type": "tokens", **counts, "input_token_details": {"text_tokens": prompt - heard, "audio_tokens": heard}}
 
-    def made(self, transcript: Transcript, tokens: Tokens | None) -> Made:
+    def made(self, transcript: Transcript, tokens: Usage | None) -> Made:
         """The answer in the format that was asked for."""
         if transcript.duration_s is None:
             transcript = replace(transcript, duration_s=self.sound.duration_ms / 1000)
         body = self._shown(transcript)
         return Made({**body, "usage": self.usage(tokens)} if tokens and isinstance(body, dict) else body, tokens)
 
-    def as_events(self, made: Made) -> Iterator[Chunk]:
+    def as_events(self, made: Made) -> Iterator[StreamEvent]:
         """One piece and the end; before them the segments, for a client that wants speakers."""
         body: JSON = made.body if isinstance(made.body, dict) else {"text": str(made.body)}
         text = body.get("text") or ""
         if self.fields.response_format == "diarized_json":
-            yield from (Chunk({**each, "type": "transcript.text.segment"}) for each in body.get("segments") or ())
+            yield from (StreamEvent({**each, "type": "transcript.text.segment"}) for each in body.get("segments") or ())
         elif text:
-            yield Chunk({"type": "transcript.text.delta", "delta": text})
-        yield Chunk(self.done(text, body.get("usage")))
+            yield StreamEvent({"type": "transcript.text.delta", "delta": text})
+        yield StreamEvent(self.done(text, body.get("usage")))
 
     def done(self, text: str, used: Any) -> JSON:
         """The event that ends a stream."""
@@ -200,13 +200,13 @@ def parse_translation(request: Request) -> TranscriptionRequest:
     return _parse(request, translates=True)
 
 
-def by_tokens(facts: Facts) -> bool:
+def by_tokens(model_info: ModelInfo) -> bool:
     """Whether a model is billed by tokens: of those with a price by the second as well it is only about what these come to."""
-    return "output_cost_per_token" in facts.rates
+    return "output_cost_per_token" in model_info.rates
 
 
 def _parse(request: Request, *, translates: bool) -> TranscriptionRequest:
-    form = multipart_form.decode(request.headers.get("content-type", ""), request.body)
+    form = multipart.decode(request.headers.get("content-type", ""), request.body)
     body = _body(form.fields)
     if "model" in request.path:
         body["model"] = request.path["model"]
@@ -244,16 +244,16 @@ def _with_upload(files: Files, upload_id: Any, request: Request) -> Files:
         raise
     except LookupError:
         raise BadRequestError("Nothing can be uploaded for this.", param="file_id", code="upload_not_found") from None
-    return (*others, ("file", File("", "", data)))
+    return (*others, ("file", UploadedFile("", "", data)))
 
 
-def _sound(files: Files) -> Sound:
+def _sound(files: Files) -> AudioInfo:
     given = next((file for name, file in files if name == "file"), None)
     if given is None:
         raise BadRequestError("Missing required parameter: 'file'.", param="file", code="missing_required_parameter")
     try:
-        return sound.read(given.data)
-    except sound.NoSound as error:
+        return audio.probe(given.data)
+    except audio.UnreadableAudio as error:
         raise BadRequestError(f"Invalid value for 'file': it {error}.", param="file", code="invalid_value") from None
 
 
@@ -263,4 +263,4 @@ def _ms(seconds: Any) -> int:
         value = float(seconds)
     except (TypeError, ValueError, OverflowError):
         return 0
-    return math.ceil(value * 1000) if 0 < value <= MOST_S else 0
+    return math.ceil(value * 1000) if 0 < value <= MAX_S else 0

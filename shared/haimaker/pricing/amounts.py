@@ -6,7 +6,7 @@ from decimal import ROUND_FLOOR, Decimal
 
 NANOUSD_PER_USD = 10**9
 SECONDS = {"s": 1, "m": 60, "h": 3_600, "d": 86_400, "w": 604_800}
-SPAN = r"[1-9](\d{0,8}s|\d{0,6}m|\d{0,5}h|\d{0,4}d|\d{0,3}w)"
+DURATION = r"[1-9](\d{0,8}s|\d{0,6}m|\d{0,5}h|\d{0,4}d|\d{0,3}w)"
 """In seconds, minutes, hours, days or weeks; the longest are of some centuries."""
 FOREVER = "-1"
 
@@ -19,26 +19,26 @@ class UserBudget:
     window_s: int | None = None
 
 
-def nanousd_of(usd: float | str) -> int:
+def to_nanousd(usd: float | str) -> int:
     """Whole nano-dollars, rounded down."""
     return int((Decimal(usd if isinstance(usd, str) else repr(usd)) * NANOUSD_PER_USD).to_integral_value(ROUND_FLOOR))
 
 
-def seconds_of(duration: str | None) -> int | None:
+def duration_to_s(duration: str | None) -> int | None:
     """Of `30s`, `30m`, `30h`, `30d` or `4w`; None for `-1` and null."""
     return None if duration in (None, FOREVER) else int(duration[:-1]) * SECONDS[duration[-1]]
 
 
-def span_of(seconds: int) -> str:
+def to_duration(seconds: int) -> str:
     """The inverse, in the largest unit up to days that fits."""
     unit = next(unit for unit in "dhms" if seconds % SECONDS[unit] == 0)
     return f"{seconds // SECONDS[unit]}{unit}"
 
 
-def is_span(text: str) -> bool:
-    return re.fullmatch(SPAN, text, re.ASCII) is not None
+def is_duration(text: str) -> bool:
+    return re.fullmatch(DURATION, text, re.ASCII) is not None
 
 
-def usd(nanousd: int | None) -> float | None:
+def to_usd(nanousd: int | None) -> float | None:
     """For JSON: at most 9 decimals, and exact for less than four million dollars."""
     return None if nanousd is None else nanousd / NANOUSD_PER_USD

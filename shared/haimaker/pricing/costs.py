@@ -7,8 +7,8 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 
 from haimaker.http.values import JSON
-from haimaker.models.catalog import UNITS_PER_USD, Facts
-from haimaker.pricing.usage import MAX_COUNT, Tokens
+from haimaker.models.catalog import UNITS_PER_USD, ModelInfo
+from haimaker.pricing.usage import MAX_COUNT, Usage
 
 UNITS_PER_NANOUSD = UNITS_PER_USD // 10**9
 
@@ -74,81 +74,81 @@ DEAREST_OUTPUT = tuple({name for names in OUTPUT_RATES.values() for name in name
 PER_REQUEST = ("input_cost_per_request",)
 
 
-def price(tokens: Tokens, facts: Facts, now_s: float | None = None) -> int | None:
+def price(tokens: Usage, model_info: ModelInfo, now_s: float | None = None) -> int | None:
     """What a request cost, exactly, in units of 1 / UNITS_PER_USD; None where that is not known.
 
     The provider's own figure wins, unless the deployer gave prices, or it is zero for a model that is not free.
     `now_s`, when the request began, is for models with cheaper hours; without it the ordinary, dearer rates apply.
     """
-    reported = None if facts.own_prices else tokens.reported_units
+    reported = None if model_info.own_prices else tokens.reported_units
     if reported:
         return reported
     if tokens.is_refused:
         return 0
-    found = [_price_of_pass(each, facts, now_s) for each in tokens.passes]
+    found = [_price_of_pass(each, model_info, now_s) for each in tokens.passes]
     return reported if None in found else sum(units for units in found if units is not None)
 
 
-def _price_of_pass(tokens: Tokens, facts: Facts, now_s: float | None) -> int | None:
+def _price_of_pass(tokens: Usage, model_info: ModelInfo, now_s: float | None) -> int | None:
     """At the rates of the model that answered, wherever it is not the one that was asked for."""
-    facts = facts.served_as(tokens.model).variant(tokens.variant)
-    if not is_priced(tokens, facts):
+    model_info = model_info.served_as(tokens.model).variant(tokens.variant)
+    if not is_priced(tokens, model_info):
         return None
     prompt, tier = tokens.prompt, tokens.service_tier
     total = 0
     for bucket, names in TOKEN_RATES.items():
         count: int = getattr(tokens, bucket)
         if count:
-            total += count * (facts.rate(names, prompt, tier, now_s) or 0)
-    total = facts.multiplied(total, _multipliers(tokens))
+            total += count * (model_info.rate(names, prompt, tier, now_s) or 0)
+    total = model_info.multiplied(total, _multipliers(tokens))
     for bucket, names in EXTRA_RATES.items():
         if count := getattr(tokens, bucket):
             sized = (f"search_context_cost_per_query_{tokens.search_size}",) if bucket == "web_searches" else ()
-            total += count * (facts.rate((*sized, *names), prompt, tier, now_s) or 0)
+            total += count * (model_info.rate((*sized, *names), prompt, tier, now_s) or 0)
     for bucket, names in TIME_RATES.items():
-        total += -(-getattr(tokens, bucket) * (facts.rate(names) or 0) // 1000)
+        total += -(-getattr(tokens, bucket) * (model_info.rate(names) or 0) // 1000)
     if prompt or tokens.completion:
-        total += facts.rate(PER_REQUEST) or 0
+        total += model_info.rate(PER_REQUEST) or 0
     return total
 
 
-def _multipliers(tokens: Tokens) -> list[str]:
+def _multipliers(tokens: Usage) -> list[str]:
     """What the answer says of itself that all rates of tokens are multiplied by."""
     return [name for name, holds in ((FAST, tokens.speed == "fast"), (US, tokens.inference_geo == "us")) if holds]
 
 
-def cost_nanousd(tokens: Tokens, facts: Facts, now_s: float | None = None) -> int | None:
+def cost_nanousd(tokens: Usage, model_info: ModelInfo, now_s: float | None = None) -> int | None:
     """What a request cost, rounded up to a whole nano-dollar."""
-    units = price(tokens, facts, now_s)
+    units = price(tokens, model_info, now_s)
     return None if units is None else -(-units // UNITS_PER_NANOUSD)
 
 
-def is_priced(tokens: Tokens, facts: Facts) -> bool:
+def is_priced(tokens: Usage, model_info: ModelInfo) -> bool:
     """Whether the table, or the deployer, says what these counts cost, each of the fees among them."""
-    if any(getattr(tokens, fee) and facts.rate(names) is None for fee, names in FEE_RATES.items()):
+    if any(getattr(tokens, fee) and model_info.rate(names) is None for fee, names in FEE_RATES.items()):
         return False
     counted = [names for bucket, names in COUNTED_OTHERWISE.items() if bucket not in FEE_RATES and getattr(tokens, bucket)]
-    return facts.priced or any(facts.rate(names) is not None for names in counted)
+    return model_info.priced or any(model_info.rate(names) is not None for names in counted)
 
 
-def most_nanousd(most: Tokens, facts: Facts) -> int | None:
+def max_cost_nanousd(most: Usage, model_info: ModelInfo) -> int | None:
     """What counts cost at the dearest rates that may apply; None where the model has no price for any of them."""
-    facts = facts.variant(most.variant)
-    if not is_priced(most, facts):
+    model_info = model_info.variant(most.variant)
+    if not is_priced(most, model_info):
         return None
     prompt = most.prompt
-    units = prompt * facts.dearest_rate(DEAREST_INPUT, prompt, (None,))
-    units += most.completion * facts.dearest_rate(DEAREST_OUTPUT, prompt, (None,))
-    units = facts.multiplied(units, (FAST, US))
+    units = prompt * model_info.dearest_rate(DEAREST_INPUT, prompt, (None,))
+    units += most.completion * model_info.dearest_rate(DEAREST_OUTPUT, prompt, (None,))
+    units = model_info.multiplied(units, (FAST, US))
     for bucket, names in EXTRA_RATES.items():
-        units += getattr(most, bucket) * facts.dearest_rate(names, prompt, (None,))
+        units += getattr(most, bucket) * model_info.dearest_rate(names, prompt, (None,))
     for bucket, names in TIME_RATES.items():
-        units += -(-getattr(most, bucket) * facts.dearest_rate(names, prompt, (None,)) // 1000)
-    units += facts.rate(PER_REQUEST) or 0
+        units += -(-getattr(most, bucket) * model_info.dearest_rate(names, prompt, (None,)) // 1000)
+    units += model_info.rate(PER_REQUEST) or 0
     return -(-units // UNITS_PER_NANOUSD)
 
 
-def quantities(tokens: Tokens) -> JSON:
+def other_units(tokens: Usage) -> JSON:
     """What was used besides tokens, for a record."""
     return {name: count for name in COUNTED_OTHERWISE if (count := getattr(tokens, name))}
 
@@ -172,39 +172,39 @@ class Bound:
     """As asked for; without, the workspace's may be any."""
 
 
-def worst_case_nanousd(facts: Facts, bound: Bound) -> int | None:
+def worst_case_nanousd(model_info: ModelInfo, bound: Bound) -> int | None:
     """The most that a request within these bounds may cost by the table's rates; None where the model has no price, or what may
     be billed beside has none."""
-    if not facts.priced or any(most and facts.rate(FEE_RATES[fee]) is None for fee, most in bound.fees.items()):
+    if not model_info.priced or any(most and model_info.rate(FEE_RATES[fee]) is None for fee, most in bound.fees.items()):
         return None
-    units = _worst_input(facts, bound)
-    units += facts.multiplied(bound.output * _worst_output_rate(facts, bound), _worst_multipliers(bound))
+    units = _worst_input(model_info, bound)
+    units += model_info.multiplied(bound.output * _worst_output_rate(model_info, bound), _worst_multipliers(bound))
     return -(-units // UNITS_PER_NANOUSD)
 
 
-def affordable_output_tokens(facts: Facts, remaining_nanousd: int, bound: Bound, n: int = 1) -> int:
+def affordable_output_tokens(model_info: ModelInfo, remaining_nanousd: int, bound: Bound, n: int = 1) -> int:
     """How many output tokens each of `n` choices may have so that the worst case is within the rest of a budget."""
-    left = remaining_nanousd * UNITS_PER_NANOUSD - _worst_input(facts, bound)
-    if not facts.priced or left < 0:
+    left = remaining_nanousd * UNITS_PER_NANOUSD - _worst_input(model_info, bound)
+    if not model_info.priced or left < 0:
         return 0
-    rate = facts.multiplied(max(n, 1) * _worst_output_rate(facts, bound), _worst_multipliers(bound))
+    rate = model_info.multiplied(max(n, 1) * _worst_output_rate(model_info, bound), _worst_multipliers(bound))
     return min(left // rate, MAX_COUNT) if rate else MAX_COUNT
 
 
-def _worst_output_rate(facts: Facts, bound: Bound) -> int:
-    return facts.dearest_rate(DEAREST_OUTPUT, bound.prompt, _may_serve(bound.service_tier))
+def _worst_output_rate(model_info: ModelInfo, bound: Bound) -> int:
+    return model_info.dearest_rate(DEAREST_OUTPUT, bound.prompt, _possible_tiers(bound.service_tier))
 
 
-def _worst_input(facts: Facts, bound: Bound) -> int:
-    tiers = _may_serve(bound.service_tier)
-    prompt = bound.passes * bound.prompt * facts.dearest_rate(DEAREST_INPUT, bound.prompt, tiers)
-    fees = sum(most * facts.dearest_rate(FEE_RATES[fee], bound.prompt, tiers) for fee, most in bound.fees.items())
-    return facts.multiplied(prompt, _worst_multipliers(bound)) + fees + (facts.rate(PER_REQUEST) or 0)
+def _worst_input(model_info: ModelInfo, bound: Bound) -> int:
+    tiers = _possible_tiers(bound.service_tier)
+    prompt = bound.passes * bound.prompt * model_info.dearest_rate(DEAREST_INPUT, bound.prompt, tiers)
+    fees = sum(most * model_info.dearest_rate(FEE_RATES[fee], bound.prompt, tiers) for fee, most in bound.fees.items())
+    return model_info.multiplied(prompt, _worst_multipliers(bound)) + fees + (model_info.rate(PER_REQUEST) or 0)
 
 
 def _worst_multipliers(bound: Bound) -> list[str]:
     return [name for name, may in ((FAST, bound.speed == "fast"), (US, bound.inference_geo in (None, "us"))) if may]
 
 
-def _may_serve(service_tier: str | None) -> Iterable[str | None]:
+def _possible_tiers(service_tier: str | None) -> Iterable[str | None]:
     return (None, "priority" if service_tier == "auto" else service_tier)

@@ -7,10 +7,10 @@ steps. The model's own line then has the dearest of their prices.
 import re
 from typing import NamedTuple
 
-from haimaker.models import catalog as prices
-from haimaker.models.catalog import Facts
+from haimaker.models import catalog
+from haimaker.models.catalog import ModelInfo
 
-LINE = re.compile(r"(?:(?P<quality>\w+)/)?(?:(?P<width>\d+)-x-(?P<height>\d+)|max-x-max)(?:/(?P<steps>\d+|max)-steps)?")
+VARIANT_NAME = re.compile(r"(?:(?P<quality>\w+)/)?(?:(?P<width>\d+)-x-(?P<height>\d+)|max-x-max)(?:/(?P<steps>\d+|max)-steps)?")
 DEFAULT_QUALITY = "standard"
 DEFAULT_SIZE = (1024, 1024)
 DEFAULT_STEPS = 50
@@ -32,27 +32,27 @@ class _Line(NamedTuple):
     height: float
     steps: float
 
-    def holds(self, size: Size, steps: int) -> bool:
+    def covers(self, size: Size, steps: int) -> bool:
         return self.width >= size.width and self.height >= size.height and self.steps >= steps
 
 
-def size_of(text: object) -> Size | None:
+def parse_size(text: object) -> Size | None:
     """`1024x1536`; None of `auto` and of anything else."""
     found = re.fullmatch(r"(\d{1,5})x(\d{1,5})", text) if isinstance(text, str) else None
     return Size(int(found[1]), int(found[2])) if found and int(found[1]) and int(found[2]) else None
 
 
-def line_of(facts: Facts, quality: object, size: Size | None, steps: int | None) -> str | None:
+def price_variant(model_info: ModelInfo, quality: object, size: Size | None, steps: int | None) -> str | None:
     """The least that holds the image; None where the model's own line has the price."""
     wanted = size or Size(*DEFAULT_SIZE)
-    known = [line for line in map(_read, prices.variants(facts.provider, facts.model)) if line]
+    known = [line for line in map(_parse_variant, catalog.variants(model_info.provider, model_info.model)) if line]
     named = quality if quality in {line.quality for line in known} else DEFAULT_QUALITY
-    fitting = [line for line in known if line.quality in (None, named) and line.holds(wanted, steps or DEFAULT_STEPS)]
+    fitting = [line for line in known if line.quality in (None, named) and line.covers(wanted, steps or DEFAULT_STEPS)]
     return min(fitting, key=lambda line: (line.width * line.height, line.steps)).name if fitting else None
 
 
-def _read(name: str) -> _Line | None:
-    found = LINE.fullmatch(name)
+def _parse_variant(name: str) -> _Line | None:
+    found = VARIANT_NAME.fullmatch(name)
     if not found:
         return None
     width, height = (float(found[side]) if found[side] else float("inf") for side in ("width", "height"))

@@ -27,7 +27,7 @@ XAI_TICKS_PER_USD = 10**10
 
 
 @dataclass(frozen=True, slots=True)
-class Tokens:
+class Usage:
     """Disjoint counts, none negative: the first eight, and three more by name, add up to the prompt, the next four, and one more
     by name, to the completion."""
 
@@ -88,7 +88,7 @@ class Tokens:
     is_refused: bool = False
     """Whether the request was declined before any of an answer, which Anthropic does not bill:
     https://platform.claude.com/docs/en/build-with-claude/refusals-and-fallback"""
-    beside: "tuple[Tokens, ...]" = ()
+    beside: "tuple[Usage, ...]" = ()
     """Other passes over a model that are billed with this one, each by the size of its own prompt: compaction, an advisor."""
     reported_units: int | None = None
     """What the provider says it charged, in units of 1 / UNITS_PER_USD."""
@@ -107,7 +107,7 @@ class Tokens:
         return self.cached + self.cached_explicit + self.cached_audio + self.cached_image
 
     @property
-    def passes(self) -> "tuple[Tokens, ...]":
+    def passes(self) -> "tuple[Usage, ...]":
         """This one and those beside it, each by itself."""
         return (replace(self, beside=()), *self.beside) if self.beside else (self,)
 
@@ -120,7 +120,7 @@ TOKEN_COUNTS = (
 """The counts of tokens that each pass over a model has of its own."""
 
 
-def from_openai(usage: Any, service_tier: Any = None) -> Tokens:
+def from_openai(usage: Any, service_tier: Any = None) -> Usage:
     """The counts in a usage object, whatever it is: what can't be a count is none, and a part is never more than its whole.
 
     `service_tier` is the response's, where that is not in the usage itself.
@@ -138,25 +138,25 @@ def from_openai(usage: Any, service_tier: Any = None) -> Tokens:
     return _with_passes(counted, body.get("iterations"))
 
 
-def _counts(body: JSON) -> Tokens:
+def _counts(body: JSON) -> Usage:
     """Of one pass over a model."""
     details = _object(body.get("prompt_tokens_details")) or _object(body.get("input_tokens_details"))
     made = _object(body.get("completion_tokens_details")) or _object(body.get("output_tokens_details"))
     prompt, completion, reasoning = _totals(body, made)
     audio, image, text = _cache_reads(body, details)
     twelve_hours, hour, ordinary = _cache_writes(body, details)
-    video = max(0, count(details, "video_tokens") - count(_object(details.get("cached_tokens_details")), "video_tokens"))
-    parts = _split(
+    video = max(0, to_count(details, "video_tokens") - to_count(_object(details.get("cached_tokens_details")), "video_tokens"))
+    parts = _split_total(
         prompt,
         *(audio, image, text, twelve_hours, hour, ordinary),
-        *(max(0, count(details, "audio_tokens") - audio), max(0, count(details, "image_tokens") - image), video),
+        *(max(0, to_count(details, "audio_tokens") - audio), max(0, to_count(details, "image_tokens") - image), video),
     )
-    spoken, drawn, filmed, thought, written = _split(
-        completion, count(made, "audio_tokens"), count(made, "image_tokens"), count(made, "video_tokens"), reasoning
+    spoken, drawn, filmed, thought, written = _split_total(
+        completion, to_count(made, "audio_tokens"), to_count(made, "image_tokens"), to_count(made, "video_tokens"), reasoning
     )
     all_explicit = parts[2] if details.get("cache_type") == "ephemeral" else 0
-    cached, explicit = reversed(_split(parts[2], max(all_explicit, count(details, "explicit_cached_tokens"))))
-    return Tokens(
+    cached, explicit = reversed(_split_total(parts[2], max(all_explicit, to_count(details, "explicit_cached_tokens"))))
+    return Usage(
         *(parts[0], parts[1], cached, parts[4], parts[5], parts[6], parts[7], parts[9]),
         *(spoken, drawn, thought, written),
         cached_explicit=explicit,
@@ -166,26 +166,26 @@ def _counts(body: JSON) -> Tokens:
     )
 
 
-def _all_counts(body: JSON) -> Tokens:
+def _all_counts(body: JSON) -> Usage:
     """All counts, also of what is billed beside tokens."""
     uses, size = _object(body.get("server_tool_use")), _text(body.get("search_context_size"))
     return replace(
         _counts(body),
-        web_searches=max(count(body, "num_search_queries"), count(uses, "web_search_requests"), size is not None),
+        web_searches=max(to_count(body, "num_search_queries"), to_count(uses, "web_search_requests"), size is not None),
         search_size=size,
-        maps_queries=count(uses, "maps_requests"),
-        other_tool_uses=sum(count(uses, name) for name in uses if name not in KNOWN_TOOL_USES),
-        citations=count(body, "citation_tokens"),
+        maps_queries=to_count(uses, "maps_requests"),
+        other_tool_uses=sum(to_count(uses, name) for name in uses if name not in KNOWN_TOOL_USES),
+        citations=to_count(body, "citation_tokens"),
     )
 
 
-def _with_passes(counted: Tokens, iterations: Any) -> Tokens:
+def _with_passes(counted: Usage, iterations: Any) -> Usage:
     """With what Anthropic's totals leave out. Of the passes that they have in them, each is priced by its own prompt.
 
     https://platform.claude.com/docs/en/build-with-claude/compaction#usage, …/agents-and-tools/tool-use/advisor-tool
     """
-    own: list[Tokens] = []
-    beside: list[Tokens] = []
+    own: list[Usage] = []
+    beside: list[Usage] = []
     for each in iterations if isinstance(iterations, list) else ():
         kind = each.get("type") if isinstance(each, dict) else None
         if isinstance(kind, str):
@@ -206,10 +206,10 @@ def _with_passes(counted: Tokens, iterations: Any) -> Tokens:
 def is_plausible(usage: Any) -> bool:
     """Whether it is a usage object whose main counts, as far as it has them, can be counts of tokens."""
     found = [usage.get(name) for name in MAIN_COUNTS] if isinstance(usage, dict) else []
-    return bool(usage) and bool(found) and all(each is None or count({"n": each}, "n") == each for each in found)
+    return bool(usage) and bool(found) and all(each is None or to_count({"n": each}, "n") == each for each in found)
 
 
-def to_openai(tokens: Tokens) -> JSON:
+def to_openai(tokens: Usage) -> JSON:
     """OpenAI's usage object; `from_openai` reads the same counts back."""
     read: JSON = {
         "cached_tokens": tokens.all_cached,
@@ -255,7 +255,7 @@ def to_openai(tokens: Tokens) -> JSON:
     return usage
 
 
-def bytes_of(text: str) -> int:
+def utf8_length(text: str) -> int:
     """As it is sent, in UTF-8; half of a pair of surrogates counts as well."""
     return len(text.encode("utf-8", "surrogatepass"))
 
@@ -267,19 +267,19 @@ def estimate_tokens(text_bytes: int) -> int:
 
 def _totals(body: JSON, made: JSON) -> tuple[int, int, int]:
     """Prompt, completion and reasoning tokens, the last counted in the completion also where the provider does not."""
-    prompt = count(body, "prompt_tokens", "input_tokens")
-    prompt = prompt or count(body, "prompt_cache_hit_tokens") + count(body, "prompt_cache_miss_tokens")
-    completion = count(body, "completion_tokens", "output_tokens")
-    reasoning = count(made, "reasoning_tokens")
-    beside = max(0, count(body, "total_tokens") - prompt - completion)
+    prompt = to_count(body, "prompt_tokens", "input_tokens")
+    prompt = prompt or to_count(body, "prompt_cache_hit_tokens") + to_count(body, "prompt_cache_miss_tokens")
+    completion = to_count(body, "completion_tokens", "output_tokens")
+    reasoning = to_count(made, "reasoning_tokens")
+    beside = max(0, to_count(body, "total_tokens") - prompt - completion)
     # Mistral counts the tokens of sound beside those of the text: https://docs.mistral.ai/capabilities/audio
-    if beside and (not prompt or count(body, "prompt_audio_seconds")):
+    if beside and (not prompt or to_count(body, "prompt_audio_seconds")):
         return prompt + beside, completion, reasoning
     # xAI names the reasoning that it counts beside the completion, Gemini's OpenAI endpoint does not name it.
     if beside and reasoning in (0, beside):
         return prompt, completion + beside, beside if completion else reasoning
     if not reasoning:
-        reasoning = count(body, "reasoning_tokens")
+        reasoning = to_count(body, "reasoning_tokens")
         if "citation_tokens" in body:  # Perplexity's deep research: beside the completion, and not in the total.
             completion += reasoning
     return prompt, completion, reasoning
@@ -289,21 +289,21 @@ def _cache_reads(body: JSON, details: JSON) -> tuple[int, ...]:
     """Audio, image and text tokens that were read from a cache."""
     by_kind = _object(details.get("cached_tokens_details"))
     cached = max(
-        count(details, "cached_tokens", "cache_read_tokens"),
-        count(body, "cached_tokens", "cache_read_input_tokens", "prompt_cache_hit_tokens"),
+        to_count(details, "cached_tokens", "cache_read_tokens"),
+        to_count(body, "cached_tokens", "cache_read_input_tokens", "prompt_cache_hit_tokens"),
     )
-    return _split(cached, count(by_kind, "audio_tokens"), count(by_kind, "image_tokens"))
+    return _split_total(cached, to_count(by_kind, "audio_tokens"), to_count(by_kind, "image_tokens"))
 
 
 def _cache_writes(body: JSON, details: JSON) -> tuple[int, int, int]:
     """Tokens written to a cache for more than half a day, for an hour, and for the ordinary time."""
     by_time = _object(body.get("cache_creation")) or _object(details.get("cache_creation"))
-    hour = count(by_time, "ephemeral_1h_input_tokens")
-    day = count(by_time, "ephemeral_24h_input_tokens")
+    hour = to_count(by_time, "ephemeral_1h_input_tokens")
+    day = to_count(by_time, "ephemeral_24h_input_tokens")
     written = max(
-        count(body, "cache_creation_input_tokens"),
-        count(details, "cache_write_tokens", "cache_creation_tokens", "cache_creation_input_tokens"),
-        day + hour + count(by_time, "ephemeral_5m_input_tokens"),
+        to_count(body, "cache_creation_input_tokens"),
+        to_count(details, "cache_write_tokens", "cache_creation_tokens", "cache_creation_input_tokens"),
+        day + hour + to_count(by_time, "ephemeral_5m_input_tokens"),
     )
     return day, hour, written - day - hour
 
@@ -313,13 +313,13 @@ def _reported_units(body: JSON) -> int | None:
     cost, ticks = body.get("cost"), body.get("cost_in_usd_ticks")
     if type(ticks) is int and 0 <= ticks <= MAX_REPORTED_USD * XAI_TICKS_PER_USD:
         return ticks * (UNITS_PER_USD // XAI_TICKS_PER_USD)
-    found = _usd(cost.get("total_cost") if isinstance(cost, dict) else cost)
+    found = _to_usd(cost.get("total_cost") if isinstance(cost, dict) else cost)
     if found is not None and body.get("is_byok") is True:
-        found += _usd(_object(body.get("cost_details")).get("upstream_inference_cost")) or 0
+        found += _to_usd(_object(body.get("cost_details")).get("upstream_inference_cost")) or 0
     return found
 
 
-def _usd(value: Any) -> int | None:
+def _to_usd(value: Any) -> int | None:
     if isinstance(value, bool) or not isinstance(value, int | float | str):
         return None
     try:
@@ -337,13 +337,13 @@ def _object(value: Any) -> JSON:
     return value if isinstance(value, dict) else {}
 
 
-def count(body: JSON, *names: str) -> int:
+def to_count(body: JSON, *names: str) -> int:
     """The largest of the fields that is a plausible count, 0 without one. Some providers write `12.0`."""
     found = (body[name] for name in names if name in body and type(body[name]) in (int, float))
     return max((int(count) for count in found if 0 <= count <= MAX_COUNT and count == int(count)), default=0)
 
 
-def _split(total: int, *parts: int) -> tuple[int, ...]:
+def _split_total(total: int, *parts: int) -> tuple[int, ...]:
     """Parts that add up to `total`: each takes what is left for it, and the last, added here, is the rest."""
     taken: list[int] = []
     for part in parts:
@@ -352,11 +352,11 @@ def _split(total: int, *parts: int) -> tuple[int, ...]:
     return (*taken, total)
 
 
-def total(used: Sequence[Tokens]) -> Tokens:
+def sum_usages(used: Sequence[Usage]) -> Usage:
     """The counts of several calls together; what was charged only if all of them say it."""
     if not used:
-        return Tokens()
-    names = [field.name for field in fields(Tokens) if type(field.default) is int]
+        return Usage()
+    names = [field.name for field in fields(Usage) if type(field.default) is int]
     reported = [tokens.reported_units for tokens in used]
     return replace(
         used[0],

@@ -15,11 +15,11 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from haimaker.models.names import AUTO
-from haimaker.validation.toml_table import Table
+from haimaker.validation.toml_table import TomlTable
 
 MODEL = r"[^\s/]+(/\S+)?"
-MOST_RULES = 100
-MOST_EXAMPLES = 50
+MAX_RULES = 100
+MAX_EXAMPLES = 50
 MATCH_THRESHOLD = 0.8
 CAPABILITIES = ("vision", "function_calling", "response_schema", "audio_input", "pdf_input", "web_search", "reasoning")
 
@@ -54,7 +54,7 @@ class Rule:
 
 
 @dataclass(frozen=True, slots=True)
-class Definition:
+class AutoRouterDefinition:
     """A router's rules, and what it does when none holds."""
 
     name: str = ""
@@ -65,52 +65,52 @@ class Definition:
     rules: tuple[Rule, ...] = ()
 
 
-NO_RULES = Definition()
+NO_RULES = AutoRouterDefinition()
 
 
-def read(table: Table, source: str) -> Definition:
+def read_definition(table: TomlTable, source: str) -> AutoRouterDefinition:
     """Raises Mistake, naming the place."""
-    name = table.text("router_name", source)
-    default = table.take("default_model")
-    embedding = table.take("embedding_model")
+    name = table.get_str("router_name", source)
+    default = table.pop("default_model")
+    embedding = table.pop("embedding_model")
     for field_name, value in (("default_model", default), ("embedding_model", embedding)):
         if value is not None and (not isinstance(value, str) or not value or len(value) > 512 or value == AUTO):
-            raise table.wrong(field_name, "must be a model's name")
-    rules = table.tables("rules", read_rule)
-    if len(rules) > MOST_RULES:
-        raise table.wrong("rules", f"must be at most {MOST_RULES}")
+            raise table.error(field_name, "must be a model's name")
+    rules = table.get_tables("rules", read_rule)
+    if len(rules) > MAX_RULES:
+        raise table.error("rules", f"must be at most {MAX_RULES}")
     if any(rule.examples for rule in rules) and not embedding:
-        raise table.wrong("embedding_model", "must name the embedding model that the rules' examples are compared by")
-    return Definition(name, source, default, embedding, tuple(rules))
+        raise table.error("embedding_model", "must name the embedding model that the rules' examples are compared by")
+    return AutoRouterDefinition(name, source, default, embedding, tuple(rules))
 
 
-def read_rule(table: Table) -> Rule:
-    model = table.text("model", pattern=MODEL, example="openai/gpt-4o-mini")
+def read_rule(table: TomlTable) -> Rule:
+    model = table.get_str("model", pattern=MODEL, example="openai/gpt-4o-mini")
     if model == AUTO:
-        raise table.wrong("model", "can't be a router itself")
-    capabilities = table.texts("required_capabilities", pattern="|".join(CAPABILITIES), example=CAPABILITIES[0])
-    examples = table.texts("examples", example="a message", pattern=r"(?s).{1,2000}")
-    if len(examples) > MOST_EXAMPLES:
-        raise table.wrong("examples", f"must be at most {MOST_EXAMPLES}")
-    budget_used = table.take("budget_used")
+        raise table.error("model", "can't be a router itself")
+    capabilities = table.get_strs("required_capabilities", pattern="|".join(CAPABILITIES), example=CAPABILITIES[0])
+    examples = table.get_strs("examples", example="a message", pattern=r"(?s).{1,2000}")
+    if len(examples) > MAX_EXAMPLES:
+        raise table.error("examples", f"must be at most {MAX_EXAMPLES}")
+    budget_used = table.pop("budget_used")
     if budget_used is not None and (
         isinstance(budget_used, bool) or not isinstance(budget_used, int | float) or not 0 <= budget_used <= 1
     ):
-        raise table.wrong("budget_used", "must be a share from 0 to 1")
-    metadata = Table((*table.place, "metadata"), table.take("metadata", {}))
+        raise table.error("budget_used", "must be a share from 0 to 1")
+    metadata = TomlTable((*table.place, "metadata"), table.pop("metadata", {}))
     return Rule(
-        name=table.text("name", model),
+        name=table.get_str("name", model),
         model=model,
-        id=table.text("id", "-", pattern=r"[\w-]{1,64}"),
+        id=table.get_str("id", "-", pattern=r"[\w-]{1,64}"),
         examples=examples,
-        match_threshold=table.number("match_threshold", MATCH_THRESHOLD, 1),
-        keywords=table.texts("keywords"),
-        keys=table.texts("keys"),
-        tags=table.texts("tags"),
-        metadata={name: metadata.text(name) for name in sorted(metadata.own)},
+        match_threshold=table.get_float("match_threshold", MATCH_THRESHOLD, 1),
+        keywords=table.get_strs("keywords"),
+        keys=table.get_strs("keys"),
+        tags=table.get_strs("tags"),
+        metadata={name: metadata.get_str(name) for name in sorted(metadata.own)},
         budget_used=budget_used,
         required_capabilities=capabilities,
-        initial_turn_only=table.flag("initial_turn_only"),
-        enabled=table.flag("enabled", True),
-        rule_order=table.whole("rule_order", 0, -1_000_000, 1_000_000),
+        initial_turn_only=table.get_bool("initial_turn_only"),
+        enabled=table.get_bool("enabled", True),
+        rule_order=table.get_int("rule_order", 0, -1_000_000, 1_000_000),
     )

@@ -3,12 +3,12 @@
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 
-from haimaker.routing import preferences as wishes
-from haimaker.routing.preferences import Wishes
+from haimaker.routing import preferences as routing_preferences
+from haimaker.routing.preferences import RoutingPreferences
 
 
 @dataclass(frozen=True, slots=True)
-class Situation:
+class RoutingContext:
     """For one request. Two that are alike lead to the same plan."""
 
     request_id: str
@@ -16,20 +16,20 @@ class Situation:
     endpoint: str = "chat"
     allowed: Collection[str] = ()
     """The key's names and `provider/*` patterns, bare names too; empty allows all."""
-    resting: Collection[str] = ()
+    open_circuits: Collection[str] = ()
     """Targets that keep failing: they come last."""
-    wishes: Wishes = wishes.NONE
-    draw: str = ""
+    preferences: RoutingPreferences = routing_preferences.NO_PREFERENCES
+    seed: str = ""
     """The source of chance; without one it is the request's id."""
     latency_ms: Mapping[str, float] = field(default_factory=dict)
     tokens_per_s: Mapping[str, float] = field(default_factory=dict)
     prompt_tokens: int = 1_000
     answer_tokens: int = 1_000
-    needs: frozenset[str] = frozenset()
+    required: frozenset[str] = frozenset()
     """Capabilities that the request asks for."""
-    chosen: bool = False
+    auto_routed: bool = False
     """Whether the gateway chose the model itself, and so has to see to it that its targets can do what is needed."""
 
     @property
-    def chance(self) -> str:
-        return self.draw or self.request_id
+    def seed_or_id(self) -> str:
+        return self.seed or self.request_id

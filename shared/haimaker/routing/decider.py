@@ -8,40 +8,40 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from haimaker.accounts.directory import Payers
-from haimaker.billing import estimates as limits
+from haimaker.accounts.directory import BilledAccounts
+from haimaker.billing import estimates
 from haimaker.http.errors import BadRequestError
 from haimaker.http.sse import dumps
 from haimaker.http.values import JSON, Request
 from haimaker.models.names import AUTO
 from haimaker.operations.attempt import Attempt
 from haimaker.operations.chat import Accepted, Asked
-from haimaker.routing.context import Situation
+from haimaker.routing.context import RoutingContext
 from haimaker.routing.health import Health
-from haimaker.routing.plan import LOWEST_COST, LeftOut, Plan
-from haimaker.routing.preferences import DRAW_HEADER, FIELDS, HEADERS, NONE, Wishes
+from haimaker.routing.plan import LOWEST_COST, Exclusion, Plan
+from haimaker.routing.preferences import NO_PREFERENCES, ROUTING_FIELDS, ROUTING_HEADERS, SEED_HEADER, RoutingPreferences
 from haimaker.routing.router import Router
 from haimaker.store import Account
 
 if TYPE_CHECKING:
-    from haimaker.routing.auto_router import Choice
-    from haimaker.routing.auto_rules import Definition
-    from haimaker.routing.auto_service import Choosing
+    from haimaker.routing.auto_router import AutoChoice
+    from haimaker.routing.auto_rules import AutoRouterDefinition
+    from haimaker.routing.auto_service import AutoRouterService
 
 TYPICAL_ANSWER_TOKENS = 1_000
 """Of a request that sets no limit, where targets are compared by price."""
 
 
-class Question(NamedTuple):
+class RoutingRequest(NamedTuple):
     """A request, read, and what decides where it goes besides the key."""
 
     asked: Accepted
-    wishes: Wishes
+    preferences: RoutingPreferences
     request_id: str
-    draw: str
+    seed: str
     now_s: float
     tags: frozenset[str] = frozenset()
-    trusted: bool = False
+    any_model_allowed: bool = False
     """Whether the deployer asks for it, so that no key's list of models counts."""
 
 
@@ -51,9 +51,9 @@ class Decision(NamedTuple):
     plan: Plan
     name: str
     """What was planned: the client's model, or what an alias or a default stands for."""
-    choice: "Choice | None" = None
+    choice: "AutoChoice | None" = None
 
-    def headers(self) -> dict[str, str]:
+    def response_headers(self) -> dict[str, str]:
         """What an answer says of it."""
         if self.choice is None:
             return {}
@@ -66,95 +66,106 @@ class Decision(NamedTuple):
         }
         return {name: value for name, value in said.items() if value}
 
-    def told(self) -> JSON:
+    def to_record(self) -> JSON:
         """What a record says of it."""
-        return self.choice.told() if self.choice else {}
+        return self.choice.to_record() if self.choice else {}
 
 
-def question(asked: Accepted, request: Request, now_s: float) -> Question:
+def read_routing_request(asked: Accepted, request: Request, now_s: float) -> RoutingRequest:
     """A request without what it says about its routing, and that apart. Raises BadRequestError."""
-    said, draw = NONE, request.headers.get(DRAW_HEADER, "")[:200]
-    fields = asked.body.keys() & FIELDS
-    if fields or not HEADERS.isdisjoint(request.headers):
-        from haimaker.routing import request_options as overrides  # few requests say anything
+    said, seed = NO_PREFERENCES, request.headers.get(SEED_HEADER, "")[:200]
+    fields = asked.body.keys() & ROUTING_FIELDS
+    if fields or not ROUTING_HEADERS.isdisjoint(request.headers):
+        from haimaker.routing import request_options  # few requests say anything
 
-        said = overrides.of_request(asked.body, request.headers)
+        said = request_options.preferences_from_request(asked.body, request.headers)
     if fields:
         asked = replace(asked, body={name: value for name, value in asked.body.items() if name not in fields})
     tags = request.headers.get("x-haimaker-tags") or request.headers.get("x-litellm-tags") or ""
-    return Question(asked, said, request.id, draw, now_s, frozenset(filter(None, (tag.strip() for tag in tags.split(",")))))
+    return RoutingRequest(asked, said, request.id, seed, now_s, frozenset(filter(None, (tag.strip() for tag in tags.split(",")))))
 
 
 @dataclass(frozen=True, slots=True)
-class Decider:
+class Planner:
     """Decides for one set of providers."""
 
     router: Router
     health: Health
     default_max_output_tokens: int
-    choosing: "Callable[[], Choosing]"
+    auto_service: "Callable[[], AutoRouterService]"
     """Made when the first request leaves the choice to the gateway."""
 
-    def decide(
-        self, question: Question, payers: Payers, affordable: int | None = None, definition: "Definition | None" = None
+    def plan(
+        self,
+        routing_request: RoutingRequest,
+        billed: BilledAccounts,
+        affordable: int | None = None,
+        definition: "AutoRouterDefinition | None" = None,
     ) -> Decision:
         """Raises BadRequestError, NotFoundError, PermissionDeniedError; StoreUnavailable where a router has to be read."""
-        key = payers.key
-        name, at = self._name(question, key), self._situation(question, payers)
+        key = billed.key
+        name, at = self._name(routing_request, key), self._context(routing_request, billed)
         choice = None
-        if isinstance(question.asked, Asked) and (name == AUTO or LOWEST_COST in (at.wishes.strategy, *self.router.strategies)):
-            at = _with_sizes(at, question.asked)
+        if isinstance(routing_request.asked, Asked) and (
+            name == AUTO or LOWEST_COST in (at.preferences.strategy, *self.router.strategies)
+        ):
+            at = _with_token_counts(at, routing_request.asked)
         if name == AUTO:
-            from haimaker.routing.requirements import needed
+            from haimaker.routing.requirements import required_capabilities
 
-            at = replace(at, chosen=True, needs=needed(question.asked.body), allowed=self.router.full_names(at.allowed))
-            choice = self.choosing().choose(question.asked, key, at, question.tags, definition)
+            at = replace(
+                at,
+                auto_routed=True,
+                required=required_capabilities(routing_request.asked.body),
+                allowed=self.router.full_names(at.allowed),
+            )
+            choice = self.auto_service().choose(routing_request.asked, key, at, routing_request.tags, definition)
             name = choice.model
-            if at.wishes.fallbacks is None:
-                at = replace(at, wishes=replace(at.wishes, fallbacks=choice.others))
-        plan = self._within_budget(self.router.plan(name, at), question.asked, payers, affordable)
+            if at.preferences.fallbacks is None:
+                at = replace(at, preferences=replace(at.preferences, fallbacks=choice.others))
+        plan = self._within_budget(self.router.plan(name, at), routing_request.asked, billed, affordable)
         if len(plan.attempts) > 1:
-            self.health.refresh(question.now_s)
+            self.health.refresh(routing_request.now_s)
         return Decision(plan, name, choice)
 
-    def _name(self, question: Question, account: Account) -> str:
-        name = question.asked.model
-        if "model" not in question.asked.body:
-            name = question.wishes.model or account.routing.get("default_model") or name
+    def _name(self, routing_request: RoutingRequest, account: Account) -> str:
+        name = routing_request.asked.model
+        if "model" not in routing_request.asked.body:
+            name = routing_request.preferences.model or account.routing.get("default_model") or name
         aliases: Mapping[str, Any] = account.routing.get("aliases") or {}
         return str(aliases.get(name, name))
 
-    def _situation(self, question: Question, payers: Payers) -> Situation:
-        wishes, request = question.wishes, question.asked
-        if settings := payers.key.routing.get("router_settings"):
-            from haimaker.routing import request_options as overrides
+    def _context(self, routing_request: RoutingRequest, billed: BilledAccounts) -> RoutingContext:
+        preferences, request = routing_request.preferences, routing_request.asked
+        if settings := billed.key.routing.get("router_settings"):
+            from haimaker.routing import request_options
 
-            wishes = wishes.over(overrides.of_fields(settings, request.model))
+            preferences = preferences.merged_with(request_options.preferences_from_fields(settings, request.model))
         health = self.health
-        return Situation(
-            question.request_id,
-            int(question.now_s),
+        return RoutingContext(
+            routing_request.request_id,
+            int(routing_request.now_s),
             request.endpoint,
-            allowed=() if question.trusted else payers.models(self.router.full_name),
-            resting=health.resting(question.now_s),
-            wishes=wishes,
-            draw=question.draw,
+            allowed=() if routing_request.any_model_allowed else billed.allowed_models(self.router.full_name),
+            open_circuits=health.open_circuits(routing_request.now_s),
+            preferences=preferences,
+            seed=routing_request.seed,
             latency_ms=health.first_byte_ms if request.streams else health.whole_ms,
             tokens_per_s=health.tokens_per_s,
         )
 
-    def _within_budget(self, plan: Plan, asked: Accepted, payers: Payers, affordable: int | None) -> Plan:
+    def _within_budget(self, plan: Plan, asked: Accepted, billed: BilledAccounts, affordable: int | None) -> Plan:
         """Who has a budget gets targets with a known price, and a limit to what they write."""
-        if not payers.have_a_budget():
+        if not billed.have_budget():
             return plan
 
         def limited(attempts: tuple[Attempt, ...]) -> tuple[Attempt, ...]:
-            priced = [attempt for attempt in attempts if limits.is_priced(asked, attempt)]
-            return tuple(limits.with_output_limits(priced, asked, self.default_max_output_tokens, affordable))
+            priced = [attempt for attempt in attempts if estimates.is_priced(asked, attempt)]
+            return tuple(estimates.with_output_limits(priced, asked, self.default_max_output_tokens, affordable))
 
-        unpriced = [attempt.target for attempt in plan.all() if not limits.is_priced(asked, attempt)]
-        left_out = [
-            LeftOut(target, "model_not_priced", "it has no known price, as a key with a budget needs") for target in unpriced
+        unpriced = [attempt.target for attempt in plan.all() if not estimates.is_priced(asked, attempt)]
+        exclusions = [
+            Exclusion(target, "model_not_priced", "it has no known price, as a key with a budget needs") for target in unpriced
         ]
         first = limited(plan.attempts)
         if not first:
@@ -165,12 +176,12 @@ class Decider:
             attempts=first,
             context_window=limited(plan.context_window),
             content_policy=limited(plan.content_policy),
-            left_out=(*plan.left_out, *left_out),
+            exclusions=(*plan.exclusions, *exclusions),
         )
 
 
-def _with_sizes(at: Situation, request: Asked) -> Situation:
+def _with_token_counts(at: RoutingContext, request: Asked) -> RoutingContext:
     """For comparing prices and limits of context. The prompt is measured as we would write it, however its client does."""
     answer = min(request.max_output_tokens or TYPICAL_ANSWER_TOKENS, TYPICAL_ANSWER_TOKENS)
     measured = replace(request, size=len(dumps(request.body)))
-    return replace(at, prompt_tokens=limits.prompt_estimate(measured), answer_tokens=answer)
+    return replace(at, prompt_tokens=estimates.estimate_prompt_tokens(measured), answer_tokens=answer)

@@ -5,13 +5,13 @@ from dataclasses import dataclass, field
 from types import MappingProxyType
 from typing import TYPE_CHECKING, NamedTuple
 
-from haimaker.http.values import PATIENT, Patience
+from haimaker.http.values import NO_TIMEOUTS, AttemptTimeouts
 from haimaker.operations.attempt import Attempt
 from haimaker.providers.provider import Provider
 
 if TYPE_CHECKING:
     from haimaker.observability.redaction import Redaction
-    from haimaker.routing.auto_rules import Definition
+    from haimaker.routing.auto_rules import AutoRouterDefinition
 
 WEIGHTED, ORDERED, LOWEST_COST, LOWEST_LATENCY = "weighted", "ordered", "lowest-cost", "lowest-latency"
 HIGHEST_THROUGHPUT = "highest-throughput"
@@ -19,12 +19,12 @@ STRATEGIES = (WEIGHTED, ORDERED, LOWEST_COST, LOWEST_LATENCY, HIGHEST_THROUGHPUT
 """How the targets of a route are put in order; the first is what a route does that names none."""
 
 
-class Weighted(NamedTuple):
+class Target(NamedTuple):
     """A target of a route: its share, and how long it may take."""
 
     model: str
     weight: float = 1.0
-    patience: Patience = PATIENT
+    timeouts: AttemptTimeouts = NO_TIMEOUTS
 
 
 class BackOff(NamedTuple):
@@ -44,14 +44,14 @@ BACK_OFF = BackOff()
 class Route:
     """One name of the deployer's own, or, with a single target, any model."""
 
-    targets: tuple[Weighted, ...]
+    targets: tuple[Target, ...]
     fallbacks: tuple[str, ...] = ()
     context_window_fallbacks: tuple[str, ...] = ()
     content_policy_fallbacks: tuple[str, ...] = ()
     retries: int = 2
     timeout_s: float = 590.0
     strategy: str = WEIGHTED
-    patience: Patience = PATIENT
+    timeouts: AttemptTimeouts = NO_TIMEOUTS
     """Of each attempt whose target has none of its own."""
     back_off: BackOff = BACK_OFF
 
@@ -59,17 +59,17 @@ class Route:
 NO_ROUTE = Route(())
 
 
-class Resting(NamedTuple):
+class CircuitBreakerSettings(NamedTuple):
     """When a target that fails is left alone, and for how long."""
 
     failures: int = 3
     """In a row."""
-    rest_s: float = 30.0
-    longest_rest_s: float = 300.0
+    open_s: float = 30.0
+    max_open_s: float = 300.0
     """A target that fails again after its rest gets twice as long a one, up to this."""
 
 
-RESTING = Resting()
+DEFAULT_CIRCUIT_BREAKER = CircuitBreakerSettings()
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,8 +84,8 @@ class Config:
     default: Route = NO_ROUTE
     """What holds for every model that has no route."""
     accounts: Mapping[str, "ProviderAccount"] = field(default_factory=dict)
-    resting: Resting = RESTING
-    auto: "Definition | None" = None
+    circuit_breaker: CircuitBreakerSettings = DEFAULT_CIRCUIT_BREAKER
+    auto: "AutoRouterDefinition | None" = None
     """What `haimaker/auto` goes by for keys without a router of their own."""
     redaction: "Redaction | None" = None
     """What is taken out of content that is kept; None takes out all that is built in."""
@@ -104,7 +104,7 @@ class ProviderAccount(NamedTuple):
     """Whether it uses the provider's own where it has none."""
 
 
-class LeftOut(NamedTuple):
+class Exclusion(NamedTuple):
     """A target that could have been in a plan, and why it is not."""
 
     target: str
@@ -124,7 +124,7 @@ class Plan:
     back_off: BackOff = BACK_OFF
     reasons: Mapping[str, str] = field(default_factory=dict)
     """By target, why it is where it is."""
-    left_out: tuple[LeftOut, ...] = ()
+    exclusions: tuple[Exclusion, ...] = ()
 
     def all(self) -> tuple[Attempt, ...]:
         return self.attempts + self.context_window + self.content_policy

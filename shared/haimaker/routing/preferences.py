@@ -4,21 +4,21 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, fields, replace
 from typing import Any
 
-from haimaker.http.values import PATIENT, Patience
+from haimaker.http.values import NO_TIMEOUTS, AttemptTimeouts
 
 FALLBACK_FIELDS = ("fallbacks", "context_window_fallbacks", "content_policy_fallbacks")
-FIELDS = frozenset({*FALLBACK_FIELDS, "models", "route", "provider", "num_retries", "timeout", "disable_fallbacks"})
+ROUTING_FIELDS = frozenset({*FALLBACK_FIELDS, "models", "route", "provider", "num_retries", "timeout", "disable_fallbacks"})
 """Of a body; they are for the gateway and never sent to a provider."""
 TIMEOUT_HEADERS = ("x-haimaker-timeout", "x-litellm-timeout")
 FIRST_BYTE_HEADERS = ("x-haimaker-first-byte-timeout", "x-litellm-stream-timeout")
 RETRIES_HEADERS = ("x-haimaker-retries", "x-litellm-num-retries")
-HEADERS = frozenset({*TIMEOUT_HEADERS, *FIRST_BYTE_HEADERS, *RETRIES_HEADERS})
-DRAW_HEADER = "x-haimaker-draw"
+ROUTING_HEADERS = frozenset({*TIMEOUT_HEADERS, *FIRST_BYTE_HEADERS, *RETRIES_HEADERS})
+SEED_HEADER = "x-haimaker-draw"
 """The source of chance for the order of weighted targets, so that a simulated request can be sent with the same outcome."""
 
 
 @dataclass(frozen=True, slots=True)
-class Wishes:
+class RoutingPreferences:
     """Each that is None, empty or infinite leaves what the route says. Providers go by name: a row's or an account's."""
 
     fallbacks: tuple[str, ...] | None = None
@@ -31,13 +31,13 @@ class Wishes:
     """Providers to try first, in this order."""
     only: tuple[str, ...] = ()
     ignore: tuple[str, ...] = ()
-    most_usd: Mapping[str, str] = field(default_factory=dict)
+    max_usd: Mapping[str, str] = field(default_factory=dict)
     """The most that a rate may be, in USD, by the rate's name in the table of prices."""
     parameters: tuple[str, ...] = ()
     """Parameters of the request that every target has to take."""
     retries: int | None = None
     timeout_s: float = float("inf")
-    patience: Patience = PATIENT
+    timeouts: AttemptTimeouts = NO_TIMEOUTS
     model: str | None = None
     """For a request that names no other."""
 
@@ -46,16 +46,18 @@ class Wishes:
         return bool(self.order or self.only or self.ignore or self.strategy)
 
     @property
-    def hurries(self) -> bool:
-        return self.patience != PATIENT or self.timeout_s != float("inf")
+    def has_timeouts(self) -> bool:
+        return self.timeouts != NO_TIMEOUTS or self.timeout_s != float("inf")
 
-    def over(self, others: "Wishes") -> "Wishes":
+    def merged_with(self, others: "RoutingPreferences") -> "RoutingPreferences":
         """These, and the others where these say nothing; the shorter of two times."""
         said: dict[str, Any] = {
-            each.name: getattr(self, each.name) for each in fields(self) if getattr(self, each.name) != getattr(NONE, each.name)
+            each.name: getattr(self, each.name)
+            for each in fields(self)
+            if getattr(self, each.name) != getattr(NO_PREFERENCES, each.name)
         }
-        times = {"timeout_s": min(self.timeout_s, others.timeout_s), "patience": self.patience.within(others.patience)}
+        times = {"timeout_s": min(self.timeout_s, others.timeout_s), "timeouts": self.timeouts.capped_by(others.timeouts)}
         return replace(others, **said | times)
 
 
-NONE = Wishes()
+NO_PREFERENCES = RoutingPreferences()

@@ -9,19 +9,26 @@ from decimal import Decimal, InvalidOperation
 from typing import Any
 
 from haimaker.http.errors import BadRequestError
-from haimaker.http.values import JSON, Patience
-from haimaker.routing import preferences as wishes
+from haimaker.http.values import JSON, AttemptTimeouts
+from haimaker.routing import preferences as routing_preferences
 from haimaker.routing.plan import HIGHEST_THROUGHPUT, LOWEST_COST, LOWEST_LATENCY, STRATEGIES, WEIGHTED
-from haimaker.routing.preferences import FALLBACK_FIELDS, FIELDS, FIRST_BYTE_HEADERS, RETRIES_HEADERS, TIMEOUT_HEADERS, Wishes
+from haimaker.routing.preferences import (
+    FALLBACK_FIELDS,
+    FIRST_BYTE_HEADERS,
+    RETRIES_HEADERS,
+    ROUTING_FIELDS,
+    TIMEOUT_HEADERS,
+    RoutingPreferences,
+)
 
 KEY_FIELDS = frozenset({*FALLBACK_FIELDS, "provider", "num_retries", "timeout", "disable_fallbacks", "routing_strategy"})
 """Of a key's `router_settings`."""
-MOST_NAMES = 64
-MOST_RETRIES = 10
-LONGEST_S = 10**9
+MAX_NAMES = 64
+MAX_RETRIES = 10
+MAX_TIMEOUT_S = 10**9
 """More than anybody waits; keeps a number of any size within what a float holds."""
 SORTS: Mapping[str, str] = {"price": LOWEST_COST, "latency": LOWEST_LATENCY, "throughput": HIGHEST_THROUGHPUT}
-RATES: Mapping[str, str] = {
+MAX_PRICE_RATES: Mapping[str, str] = {
     "prompt": "input_cost_per_token",
     "completion": "output_cost_per_token",
     "image": "output_cost_per_image",
@@ -29,7 +36,17 @@ RATES: Mapping[str, str] = {
 }
 """OpenRouter's names of prices, those of tokens for a million."""
 RATE_DECIMALS = 24
-NO_PARAMETERS = FIELDS | {"model", "messages", "prompt", "input", "stream", "stream_options", "user", "metadata", "drop_params"}
+NO_PARAMETERS = ROUTING_FIELDS | {
+    "model",
+    "messages",
+    "prompt",
+    "input",
+    "stream",
+    "stream_options",
+    "user",
+    "metadata",
+    "drop_params",
+}
 STRATEGY_NAMES: Mapping[str, str] = {
     **{name: name for name in STRATEGIES},
     "simple-shuffle": WEIGHTED,
@@ -39,32 +56,32 @@ STRATEGY_NAMES: Mapping[str, str] = {
 """LiteLLM's names too."""
 
 
-def of_request(body: JSON, headers: Mapping[str, str]) -> Wishes:
+def preferences_from_request(body: JSON, headers: Mapping[str, str]) -> RoutingPreferences:
     """Raises BadRequestError, naming the field or the header."""
     models = _names(body, "models")
     if body.get("route") not in (None, "fallback"):
-        raise _wrong("route", "'fallback'")
+        raise _invalid_value("route", "'fallback'")
     model = body.get("model") or (models[0] if models else None)
-    said = of_fields(body, model, tuple(body.keys() - NO_PARAMETERS))
+    said = preferences_from_fields(body, model, tuple(body.keys() - NO_PARAMETERS))
     if models:
         others = tuple(name for name in models if name != model)
-        said = Wishes(fallbacks=(*others, *(said.fallbacks or ())), model=model).over(said)
+        said = RoutingPreferences(fallbacks=(*others, *(said.fallbacks or ())), model=model).merged_with(said)
     retries = _seconds(headers, RETRIES_HEADERS, whole=True)
-    spoken = Wishes(
+    spoken = RoutingPreferences(
         timeout_s=_seconds(headers, TIMEOUT_HEADERS),
-        patience=Patience(first_byte_s=_seconds(headers, FIRST_BYTE_HEADERS)),
-        retries=None if retries == float("inf") else min(MOST_RETRIES, int(retries)),
+        timeouts=AttemptTimeouts(first_byte_s=_seconds(headers, FIRST_BYTE_HEADERS)),
+        retries=None if retries == float("inf") else min(MAX_RETRIES, int(retries)),
     )
-    return spoken.over(said)
+    return spoken.merged_with(said)
 
 
-def of_fields(fields: JSON, model: str | None = None, parameters: Sequence[str] = ()) -> Wishes:
+def preferences_from_fields(fields: JSON, model: str | None = None, parameters: Sequence[str] = ()) -> RoutingPreferences:
     """What a body and a key's settings may both say. `parameters` are those that a target may have to take."""
     fallbacks, for_context, for_policy = (_fallbacks(fields, name, model) for name in FALLBACK_FIELDS)
     strategy = fields.get("routing_strategy")
     if strategy is not None and (not isinstance(strategy, str) or strategy not in STRATEGY_NAMES):
-        raise _wrong("routing_strategy", f"one of {', '.join(STRATEGY_NAMES)}")
-    said = Wishes(
+        raise _invalid_value("routing_strategy", f"one of {', '.join(STRATEGY_NAMES)}")
+    said = RoutingPreferences(
         fallbacks=fallbacks,
         context_window_fallbacks=for_context,
         content_policy_fallbacks=for_policy,
@@ -77,23 +94,23 @@ def of_fields(fields: JSON, model: str | None = None, parameters: Sequence[str] 
     if provider is None:
         return said
     if not isinstance(provider, dict):
-        raise _wrong("provider", "an object")
-    return _of_provider(provider, parameters).over(said)
+        raise _invalid_value("provider", "an object")
+    return _preferences_from_provider(provider, parameters).merged_with(said)
 
 
-def _of_provider(provider: JSON, parameters: Sequence[str]) -> Wishes:
+def _preferences_from_provider(provider: JSON, parameters: Sequence[str]) -> RoutingPreferences:
     sort = provider.get("sort")
     by = sort.get("by") if isinstance(sort, dict) else sort
     if by is not None and (not isinstance(by, str) or by not in SORTS):
-        raise _wrong("provider.sort", f"one of {', '.join(SORTS)}")
+        raise _invalid_value("provider.sort", f"one of {', '.join(SORTS)}")
     order, only, ignore = (tuple(map(_slug, _names(provider, name, "provider."))) for name in ("order", "only", "ignore"))
-    return Wishes(
+    return RoutingPreferences(
         falls_back=_flag(provider, "allow_fallbacks", True, "provider."),
         strategy=SORTS[by] if by else None,
         order=order,
         only=only,
         ignore=ignore,
-        most_usd=_most_usd(provider.get("max_price")),
+        max_usd=_most_usd(provider.get("max_price")),
         parameters=tuple(sorted(parameters)) if _flag(provider, "require_parameters", False, "provider.") else (),
     )
 
@@ -106,18 +123,18 @@ def _most_usd(prices: Any) -> dict[str, str]:
     if prices is None:
         return {}
     if not isinstance(prices, dict):
-        raise _wrong("provider.max_price", "an object")
+        raise _invalid_value("provider.max_price", "an object")
     found = {}
     for name, price in prices.items():
-        if name in RATES and price is not None:
+        if name in MAX_PRICE_RATES and price is not None:
             try:
                 usd = Decimal(str(price)) if not isinstance(price, bool) else Decimal(-1)
             except InvalidOperation:
                 usd = Decimal(-1)
             if not (usd.is_finite() and 0 <= usd <= 10**9):
-                raise _wrong(f"provider.max_price.{name}", "a price in USD")
+                raise _invalid_value(f"provider.max_price.{name}", "a price in USD")
             rate = usd.scaleb(-6) if name in ("prompt", "completion") else usd
-            found[RATES[name]] = f"{round(rate, RATE_DECIMALS).normalize():f}"
+            found[MAX_PRICE_RATES[name]] = f"{round(rate, RATE_DECIMALS).normalize():f}"
     return found
 
 
@@ -126,8 +143,8 @@ def _fallbacks(fields: JSON, name: str, model: str | None) -> tuple[str, ...] | 
     value = fields.get(name)
     if value is None:
         return None
-    if not isinstance(value, list) or len(value) > MOST_NAMES:
-        raise _wrong(name, f"a list of up to {MOST_NAMES} models")
+    if not isinstance(value, list) or len(value) > MAX_NAMES:
+        raise _invalid_value(name, f"a list of up to {MAX_NAMES} models")
     found: list[str] = []
     for each in value:
         if isinstance(each, dict):
@@ -136,16 +153,16 @@ def _fallbacks(fields: JSON, name: str, model: str | None) -> tuple[str, ...] | 
         else:
             found.append(each)
     if not all(isinstance(each, str) and 0 < len(each) <= 512 for each in found):
-        raise _wrong(name, "a list of models")
-    return tuple(dict.fromkeys(found))[:MOST_NAMES]
+        raise _invalid_value(name, "a list of models")
+    return tuple(dict.fromkeys(found))[:MAX_NAMES]
 
 
 def _names(fields: JSON, name: str, prefix: str = "") -> tuple[str, ...]:
     value = fields.get(name)
     if value is None:
         return ()
-    if not isinstance(value, list) or len(value) > MOST_NAMES or not all(isinstance(each, str) and each for each in value):
-        raise _wrong(prefix + name, f"a list of up to {MOST_NAMES} names")
+    if not isinstance(value, list) or len(value) > MAX_NAMES or not all(isinstance(each, str) and each for each in value):
+        raise _invalid_value(prefix + name, f"a list of up to {MAX_NAMES} names")
     return tuple(value)
 
 
@@ -154,7 +171,7 @@ def _flag(fields: JSON, name: str, default: bool, prefix: str = "") -> bool:
     if value is None:
         return default
     if not isinstance(value, bool):
-        raise _wrong(prefix + name, "true or false")
+        raise _invalid_value(prefix + name, "true or false")
     return value
 
 
@@ -163,17 +180,17 @@ def _retries(fields: JSON) -> int | None:
     if value is None:
         return None
     if not isinstance(value, int) or isinstance(value, bool) or value < 0:
-        raise _wrong("num_retries", "a whole number from 0")
-    return min(value, MOST_RETRIES)
+        raise _invalid_value("num_retries", "a whole number from 0")
+    return min(value, MAX_RETRIES)
 
 
 def _timeout(fields: JSON) -> float:
     value = fields.get("timeout")
     if value is None:
-        return wishes.NONE.timeout_s
+        return routing_preferences.NO_PREFERENCES.timeout_s
     if not isinstance(value, int | float) or isinstance(value, bool) or value <= 0:
-        raise _wrong("timeout", "a number of seconds above 0")
-    return float(min(value, LONGEST_S))
+        raise _invalid_value("timeout", "a number of seconds above 0")
+    return float(min(value, MAX_TIMEOUT_S))
 
 
 def _seconds(headers: Mapping[str, str], names: Sequence[str], *, whole: bool = False) -> float:
@@ -185,10 +202,10 @@ def _seconds(headers: Mapping[str, str], names: Sequence[str], *, whole: bool = 
             except ValueError:
                 value = -1.0
             if not (0 <= value < float("inf") if whole else 0 < value < float("inf")):
-                raise _wrong(name, "a number of retries" if whole else "a number of seconds above 0")
+                raise _invalid_value(name, "a number of retries" if whole else "a number of seconds above 0")
             return value
     return float("inf")
 
 
-def _wrong(param: str, expected: str) -> BadRequestError:
+def _invalid_value(param: str, expected: str) -> BadRequestError:
     return BadRequestError(f"Invalid value for '{param}': it must be {expected}.", param=param, code="invalid_value")

@@ -29,11 +29,11 @@ SEARCH_TOOLS = ("web_search", "web_search_preview")
 NO_EFFORT = (None, "none")
 
 
-def needed(body: JSON) -> frozenset[str]:
-    return frozenset(_needed(body))
+def required_capabilities(body: JSON) -> frozenset[str]:
+    return frozenset(_each_capability(body))
 
 
-def _needed(body: JSON) -> Iterator[str]:
+def _each_capability(body: JSON) -> Iterator[str]:
     for part in _parts(body.get("messages")):
         if isinstance(kind := part.get("type"), str) and kind in PART_NEEDS:
             yield PART_NEEDS[kind]

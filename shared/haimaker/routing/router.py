@@ -6,56 +6,56 @@ from dataclasses import dataclass, field, replace
 from functools import cached_property
 
 from haimaker.http.errors import APIError, BadRequestError, NotFoundError, PermissionDeniedError
-from haimaker.http.values import Patience
+from haimaker.http.values import AttemptTimeouts
 from haimaker.models.names import is_allowed
 from haimaker.operations.attempt import Attempt
 from haimaker.providers.registry import definition_for
-from haimaker.routing.context import Situation
-from haimaker.routing.eligibility import refusal
-from haimaker.routing.plan import LeftOut, Plan, Route, Weighted
-from haimaker.routing.strategies import ordered
-from haimaker.routing.targets import Targets
+from haimaker.routing.context import RoutingContext
+from haimaker.routing.eligibility import exclusion
+from haimaker.routing.plan import Exclusion, Plan, Route, Target
+from haimaker.routing.strategies import sort_targets
+from haimaker.routing.targets import TargetResolver
 
-Ranked = list[tuple[Weighted, str]]
+Ranked = list[tuple[Target, str]]
 """Targets, best first, and in words what put each there."""
 
 
 @dataclass(frozen=True)
-class Router(Targets):
+class Router(TargetResolver):
     """Makes plans."""
 
-    def plan(self, model: str, at: Situation) -> Plan:
+    def plan(self, model: str, at: RoutingContext) -> Plan:
         """Attempts for a model as the client names it. Raises BadRequestError, NotFoundError, PermissionDeniedError."""
         name = self.full_name(model)
         at = replace(at, allowed=self.full_names(at.allowed))
         if not (is_allowed(name, at.allowed) or is_allowed(model, at.allowed)):
             raise PermissionDeniedError(f"This key may not use the model {model!r}.", param="model", code="model_not_allowed")
         route = self._route(name) or replace(self.config.default, targets=self._owners(model, name, at))
-        lists = [_List(self, route, at) for _ in range(3)]
+        lists = [_PlanBuilder(self, route, at) for _ in range(3)]
         lists[0].add(f"target of {model!r}", self._ranked(route, at))
-        if at.wishes.falls_back:
-            asked = at.wishes
+        if at.preferences.falls_back:
+            asked = at.preferences
             lists[0].fall_back("fallback", asked.fallbacks, route.fallbacks)
             lists[1].fall_back("for a prompt that is too long", asked.context_window_fallbacks, route.context_window_fallbacks)
             lists[2].fall_back("for a prompt that is refused", asked.content_policy_fallbacks, route.content_policy_fallbacks)
         if not lists[0].attempts:
-            raise _unusable(model, lists[0].left_out)
-        first, context, policy = (each.rested() for each in lists)
+            raise _no_target_error(model, lists[0].exclusions)
+        first, for_long_prompts, for_refused_prompts = (each.ordered_attempts() for each in lists)
         return Plan(
-            first if at.wishes.falls_back or at.wishes.order else first[:1],
-            context,
-            policy,
-            route.retries if at.wishes.retries is None else at.wishes.retries,
-            min(route.timeout_s, at.wishes.timeout_s),
+            first if at.preferences.falls_back or at.preferences.order else first[:1],
+            for_long_prompts,
+            for_refused_prompts,
+            route.retries if at.preferences.retries is None else at.preferences.retries,
+            min(route.timeout_s, at.preferences.timeout_s),
             route.back_off,
             {target: reason for each in reversed(lists) for target, reason in each.reasons.items()},
-            tuple(dict.fromkeys(left_out for each in lists for left_out in each.left_out)),
+            tuple(dict.fromkeys(exclusions for each in lists for exclusions in each.exclusions)),
         )
 
-    def targets_of(self, name: str, at: Situation) -> Ranked:
+    def targets_of(self, name: str, at: RoutingContext) -> Ranked:
         """Those of a fallback: it may name a route, whose targets then come in its order, but not its own fallbacks."""
         route = self._route(name) or self._route(self.full_name(name))
-        return self._ranked(route, at) if route else [(Weighted(self.full_name(name)), "")]
+        return self._ranked(route, at) if route else [(Target(self.full_name(name)), "")]
 
     @cached_property
     def strategies(self) -> frozenset[str]:
@@ -79,70 +79,70 @@ class Router(Targets):
                 )
         return None
 
-    def _owners(self, model: str, name: str, at: Situation) -> tuple[Weighted, ...]:
+    def _owners(self, model: str, name: str, at: RoutingContext) -> tuple[Target, ...]:
         """Who serves a model without a route: all that list a bare name, where the client says which providers it wants."""
-        if at.wishes.names_providers and name != model:
-            return tuple(Weighted(f"{owner}/{model}") for owner in self.listing(model))
-        return (Weighted(name),)
+        if at.preferences.names_providers and name != model:
+            return tuple(Target(f"{owner}/{model}") for owner in self.providers_listing(model))
+        return (Target(name),)
 
-    def _ranked(self, route: Route, at: Situation) -> Ranked:
+    def _ranked(self, route: Route, at: RoutingContext) -> Ranked:
         """In the order of the route's strategy, or of the client's; providers that the client names come before."""
         targets = [each._replace(model=self.target_name(each.model)) for each in route.targets]
-        ranked = ordered(targets, at.wishes.strategy or route.strategy, at, self.facts_of)
-        wanted = at.wishes.order
+        ranked = sort_targets(targets, at.preferences.strategy or route.strategy, at, self.model_info_for)
+        wanted = at.preferences.order
 
-        def place(target: Weighted) -> int:
+        def place(target: Target) -> int:
             return min((wanted.index(name) for name in self.names(target.model) if name in wanted), default=len(wanted))
 
         return sorted(ranked, key=lambda each: place(each[0])) if wanted else ranked
 
 
 @dataclass(slots=True)
-class _List:
+class _PlanBuilder:
     """One list of attempts in the making, each target once."""
 
     router: Router
     route: Route
-    at: Situation
+    at: RoutingContext
     attempts: list[Attempt] = field(default_factory=list)
     reasons: dict[str, str] = field(default_factory=dict)
-    left_out: list[LeftOut] = field(default_factory=list)
+    exclusions: list[Exclusion] = field(default_factory=list)
 
     def add(self, role: str, ranked: Ranked) -> None:
         for target, why in ranked:
             name = target.model
-            if name in self.reasons or any(each.target == name for each in self.left_out):
+            if name in self.reasons or any(each.target == name for each in self.exclusions):
                 continue
-            refused = refusal(self.router, name, self.at)
+            refused = exclusion(self.router, name, self.at)
             if refused:
-                self.left_out.append(refused)
+                self.exclusions.append(refused)
                 continue
-            rests = "; it keeps failing and comes last" if name in self.at.resting else ""
+            rests = "; it keeps failing and comes last" if name in self.at.open_circuits else ""
             self.reasons[name] = f"{role}{': ' if why else ''}{why}{rests}"
-            self.attempts.append(self._attempt(name, target.patience))
+            self.attempts.append(self._attempt(name, target.timeouts))
 
     def fall_back(self, role: str, asked: Sequence[str] | None, route: Sequence[str]) -> None:
         """Onto what the client or its key names, else what the route does."""
         for name in route if asked is None else asked:
             self.add(role if asked is None else f"{role} that the request names", self.router.targets_of(name, self.at))
 
-    def rested(self) -> tuple[Attempt, ...]:
+    def ordered_attempts(self) -> tuple[Attempt, ...]:
         """Those that keep failing last."""
-        return tuple(sorted(self.attempts, key=lambda attempt: attempt.target in self.at.resting))
+        return tuple(sorted(self.attempts, key=lambda attempt: attempt.target in self.at.open_circuits))
 
-    def _attempt(self, target: str, patience: Patience) -> Attempt:
+    def _attempt(self, target: str, timeouts: AttemptTimeouts) -> Attempt:
         name, _, model = target.partition("/")
         row = self.router.row(name)
         assert row is not None
         at = self.at
         row = definition_for(row, model, at.endpoint)
-        patience = patience.within(at.wishes.patience)
-        return Attempt(at.request_id, at.created_s, row, model, self.router.facts_of(target), patience=patience)
+        timeouts = timeouts.capped_by(at.preferences.timeouts)
+        return Attempt(at.request_id, at.created_s, row, model, self.router.model_info_for(target), timeouts=timeouts)
 
 
-def _unusable(model: str, left_out: Sequence[LeftOut]) -> APIError:
+def _no_target_error(model: str, exclusions: Sequence[Exclusion]) -> APIError:
     """Why nothing is left of a plan."""
-    codes = {each.code: each for each in reversed(left_out)}
+    codes = {each.code: each for each in reversed(exclusions)}
     if codes.keys() == {"model_not_allowed"}:
         message = f"This key may use the name {model!r}, but none of the models that it stands for."
         return PermissionDeniedError(message, param="model", code="model_not_allowed")

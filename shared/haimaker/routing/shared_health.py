@@ -10,17 +10,17 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 from functools import cache
 
-from haimaker.routing.health import State
-from haimaker.routing.plan import Resting
+from haimaker.routing.health import CircuitState
+from haimaker.routing.plan import CircuitBreakerSettings
 from haimaker.store import StoreUnavailable
 from haimaker.store.documents import Document, Documents
 
-KIND = "health"
+HEALTH_DOCUMENTS = "health"
 """Of documents in the store."""
 READ_EVERY_S = 5.0
-OLD_S = 120.0
+FORGET_AFTER_S = 120.0
 """Failures longer ago are no row: counting starts anew."""
-MOST_TARGETS = 200
+MAX_TARGETS = 200
 TRIES = 3
 
 
@@ -35,54 +35,54 @@ class SharedHealth:
         if now_s < self._next_read_s:
             return None
         self._next_read_s = now_s + READ_EVERY_S
-        return _beside().submit(self._quietly, self._read)
+        return _executor().submit(self._quietly, self._read)
 
-    def resting(self, now_s: float) -> frozenset[str]:
+    def open_circuits(self, now_s: float) -> frozenset[str]:
         if not self._known:
             return frozenset()
         return frozenset(name for name, document in self._known.items() if _state(document).until_s > now_s)
 
-    def admits(self, target: str, now_s: float) -> bool:
+    def allows_request(self, target: str, now_s: float) -> bool:
         """Whether to ask a target now; of all processes one may, once its rest is over."""
         document = self._known.get(target)
-        state = _state(document) if document else State()
+        state = _state(document) if document else CircuitState()
         if document is None or not state.until_s:
             return True
         if state.until_s > now_s:
             return False
         with suppress(StoreUnavailable):
-            return self._put(document, state.probed(now_s), now_s)
+            return self._put(document, state.with_probe(now_s), now_s)
         return True
 
-    def report(self, target: str, rule: Resting, now_s: float, wait_s: float) -> Future[None]:
+    def record_failure(self, target: str, rule: CircuitBreakerSettings, now_s: float, wait_s: float) -> Future[None]:
         """Counts a failure for all; beside the request, which goes on to its next target."""
 
         def add() -> None:
             for _ in range(TRIES):
-                document = self.documents.get(KIND, target) or Document(target, {}, 0)
-                if document.version == 0 and len(self._known) >= MOST_TARGETS:
+                document = self.documents.get(HEALTH_DOCUMENTS, target) or Document(target, {}, 0)
+                if document.version == 0 and len(self._known) >= MAX_TARGETS:
                     return
-                fresh = now_s - float(document.body.get("at_s", 0.0)) < max(OLD_S, 2 * rule.longest_rest_s)
-                state = _state(document) if fresh else State()
+                fresh = now_s - float(document.body.get("at_s", 0.0)) < max(FORGET_AFTER_S, 2 * rule.max_open_s)
+                state = _state(document) if fresh else CircuitState()
                 if self._put(document, state.after_failure(rule, now_s, wait_s), now_s):
                     return
 
-        return _beside().submit(self._quietly, add)
+        return _executor().submit(self._quietly, add)
 
-    def recovered(self, target: str) -> Future[None] | None:
+    def record_success(self, target: str) -> Future[None] | None:
         """It answers again, which the others read in a moment."""
         document = self._known.get(target)
         if document is None or not document.body.get("failures"):
             return None
         self._known.pop(target, None)
-        return _beside().submit(self._quietly, lambda: self.documents.put(KIND, document._replace(body={})))
+        return _executor().submit(self._quietly, lambda: self.documents.put(HEALTH_DOCUMENTS, document._replace(body={})))
 
     def _read(self) -> None:
-        self._known = {document.name: document for document in self.documents.all(KIND)}
+        self._known = {document.name: document for document in self.documents.all(HEALTH_DOCUMENTS)}
 
-    def _put(self, document: Document, state: State, now_s: float) -> bool:
+    def _put(self, document: Document, state: CircuitState, now_s: float) -> bool:
         changed = document._replace(body={**state._asdict(), "at_s": now_s})
-        kept = self.documents.put(KIND, changed)
+        kept = self.documents.put(HEALTH_DOCUMENTS, changed)
         if kept:
             self._known[document.name] = changed._replace(version=document.version + 1)
         return kept
@@ -92,11 +92,11 @@ class SharedHealth:
             act()
 
 
-def _state(document: Document) -> State:
+def _state(document: Document) -> CircuitState:
     body = document.body
-    return State(**{name: body[name] for name in State._fields if name in body})
+    return CircuitState(**{name: body[name] for name in CircuitState._fields if name in body})
 
 
 @cache
-def _beside() -> ThreadPoolExecutor:
+def _executor() -> ThreadPoolExecutor:
     return ThreadPoolExecutor(1, thread_name_prefix="health")

@@ -21,7 +21,7 @@ def last_message(body: JSON) -> str:
     return " ".join(unicodedata.normalize("NFKC", text[: 4 * MESSAGE_LENGTH]).split())[:MESSAGE_LENGTH]
 
 
-def turns(body: JSON) -> int:
+def count_turns(body: JSON) -> int:
     return sum(message.get("role") == "user" for message in _objects(body.get("messages")))
 
 
@@ -30,21 +30,21 @@ def has_word(text: str, words: Sequence[str]) -> bool:
     return any(re.search(rf"(?i)(?<!\w){re.escape(word)}(?!\w)", text) for word in words)
 
 
-def similarities(message: str, examples: Sequence[Sequence[str]], embed: Embed) -> list[float] | None:
+def similarity_scores(message: str, examples: Sequence[Sequence[str]], embed: Embed) -> list[float] | None:
     """The cosine of a message and the centroid of each set of examples, to 4 digits, so that it is the same everywhere."""
     found_vectors = embed([message, *(text for each in examples for text in each)])
     if found_vectors is None:
         return None
-    vectors = iter([_unit(vector) for vector in found_vectors])
-    subject = next(vectors)
+    vectors = iter([_to_unit_vector(vector) for vector in found_vectors])
+    rule_input = next(vectors)
     found = []
     for each in examples:
-        unit = _unit([sum(column) for column in zip(*(next(vectors) for _ in each), strict=True)])
-        found.append(round(sum(a * b for a, b in zip(subject, unit, strict=True)), 4))
+        unit = _to_unit_vector([sum(column) for column in zip(*(next(vectors) for _ in each), strict=True)])
+        found.append(round(sum(a * b for a, b in zip(rule_input, unit, strict=True)), 4))
     return found
 
 
-def _unit(vector: Sequence[float]) -> list[float]:
+def _to_unit_vector(vector: Sequence[float]) -> list[float]:
     length = math.sqrt(sum(value * value for value in vector)) or 1.0
     return [value / length for value in vector]
 

@@ -5,11 +5,11 @@ from collections.abc import Callable, Sequence
 from hashlib import blake2b
 from typing import TYPE_CHECKING
 
-from haimaker.models.catalog import UNITS_PER_USD, Facts
-from haimaker.routing.plan import HIGHEST_THROUGHPUT, LOWEST_COST, LOWEST_LATENCY, ORDERED, Weighted
+from haimaker.models.catalog import UNITS_PER_USD, ModelInfo
+from haimaker.routing.plan import HIGHEST_THROUGHPUT, LOWEST_COST, LOWEST_LATENCY, ORDERED, Target
 
 if TYPE_CHECKING:
-    from haimaker.routing.context import Situation
+    from haimaker.routing.context import RoutingContext
 
 TOKEN_RATES = ("input_cost_per_token", "output_cost_per_token")
 OTHER_RATES = (
@@ -24,44 +24,46 @@ OTHER_RATES = (
 """Of operations that are not billed by tokens: what one of each costs is enough to compare targets."""
 
 
-def ordered(
-    targets: Sequence[Weighted], strategy: str, at: "Situation", facts_of: Callable[[str], Facts]
-) -> list[tuple[Weighted, str]]:
+def sort_targets(
+    targets: Sequence[Target], strategy: str, at: "RoutingContext", model_info_for: Callable[[str], ModelInfo]
+) -> list[tuple[Target, str]]:
     """Each target once, best first, and in words what put it there."""
     if strategy == ORDERED:
         return [(target, f"number {number} as listed") for number, target in enumerate(targets, 1)]
-    drawn = [targets[position] for position in _drawn([target.weight for target in targets], at.chance)]
+    drawn = [targets[position] for position in _weighted_shuffle([target.weight for target in targets], at.seed_or_id)]
     if strategy == LOWEST_COST:
-        costs = {target.model: typical_usd(facts_of(target.model), at.prompt_tokens, at.answer_tokens) for target in targets}
+        costs = {
+            target.model: typical_cost_usd(model_info_for(target.model), at.prompt_tokens, at.answer_tokens) for target in targets
+        }
         found = sorted(drawn, key=lambda target: costs[target.model])
-        return [(target, _priced(costs[target.model])) for target in found]
+        return [(target, _describe_cost(costs[target.model])) for target in found]
     if strategy == LOWEST_LATENCY:
         found = sorted(drawn, key=lambda target: at.latency_ms.get(target.model, 0.0))
-        return [(target, _measured(at.latency_ms.get(target.model), "ms to its first byte")) for target in found]
+        return [(target, _describe_measure(at.latency_ms.get(target.model), "ms to its first byte")) for target in found]
     if strategy == HIGHEST_THROUGHPUT:
         found = sorted(drawn, key=lambda target: -at.tokens_per_s.get(target.model, math.inf))
-        return [(target, _measured(at.tokens_per_s.get(target.model), "tokens a second")) for target in found]
+        return [(target, _describe_measure(at.tokens_per_s.get(target.model), "tokens a second")) for target in found]
     return [(target, f"drawn with weight {target.weight:g}") for target in drawn]
 
 
-def typical_usd(facts: Facts, prompt_tokens: int, answer_tokens: int) -> float:
+def typical_cost_usd(model_info: ModelInfo, prompt_tokens: int, answer_tokens: int) -> float:
     """About what a request costs, to compare targets by; infinite where no price is known."""
-    reads, writes = (facts.rate((name,), prompt_tokens) for name in TOKEN_RATES)
-    others = [rate for name in OTHER_RATES if (rate := facts.rate((name,))) is not None]
+    reads, writes = (model_info.rate((name,), prompt_tokens) for name in TOKEN_RATES)
+    others = [rate for name in OTHER_RATES if (rate := model_info.rate((name,))) is not None]
     if reads is None and writes is None and not others:
         return math.inf
     return float(((reads or 0) * prompt_tokens + (writes or 0) * answer_tokens + sum(others)) / UNITS_PER_USD)
 
 
-def _priced(cost_usd: float) -> str:
+def _describe_cost(cost_usd: float) -> str:
     return "no price is known" if cost_usd == math.inf else f"about {cost_usd:.3g} USD a request"
 
 
-def _measured(value: float | None, unit: str) -> str:
+def _describe_measure(value: float | None, unit: str) -> str:
     return "not measured yet, so it is tried" if value is None else f"{value:.0f} {unit}"
 
 
-def _drawn(weights: Sequence[float], chance: str) -> list[int]:
+def _weighted_shuffle(weights: Sequence[float], chance: str) -> list[int]:
     """All positions in a random order in which each comes first as often as its weight says.
 
     Efraimidis and Spirakis, Weighted random sampling with a reservoir (2006), with a text as the source of chance.

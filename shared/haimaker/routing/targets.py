@@ -5,14 +5,14 @@ from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 
-from haimaker.models.catalog import Facts, Place, facts
+from haimaker.models.catalog import ModelInfo, Place, find_model
 from haimaker.providers.provider import Provider
 from haimaker.providers.registry import ONLINE, find
 from haimaker.routing.plan import Config
 
 
 @dataclass(frozen=True)
-class Targets:
+class TargetResolver:
     """The deployer's configuration and the providers that are on, accounts among them, in the table's order."""
 
     config: Config
@@ -37,37 +37,37 @@ class Targets:
 
     def target_name(self, model: str) -> str:
         """The same where no route can be meant."""
-        owner = None if self.row(model.partition("/")[0]) else next(self.listing(model), None)
+        owner = None if self.row(model.partition("/")[0]) else next(self.providers_listing(model), None)
         return f"{owner}/{model}" if owner else model
 
     def full_names(self, names: Collection[str]) -> set[str]:
         """Names, the bare ones among them in full as well."""
         return {*names, *map(self.full_name, names)}
 
-    def listing(self, model: str) -> Iterator[str]:
+    def providers_listing(self, model: str) -> Iterator[str]:
         """The providers that are on and list a bare name."""
         for provider in self.providers:
             account = self.config.accounts.get(provider.name)
-            if facts(account.base if account else provider.name, model):
+            if find_model(account.base if account else provider.name, model):
                 yield provider.name
 
     def would_list(self, model: str) -> list[str]:
         """The providers of the table that list a bare name, on or not."""
-        return [name for name in ONLINE if model and facts(name, model)]
+        return [name for name in ONLINE if model and find_model(name, model)]
 
     def is_on(self, name: str) -> bool:
         return name in self._on
 
-    def facts_of(self, target: str) -> Facts:
+    def model_info_for(self, target: str) -> ModelInfo:
         """Facts of `provider/model`, with the deployer's prices; of a model that no table lists, what little is known."""
         provider, _, model = target.partition("/")
         row = self.row(provider)
         if row is None:
-            return Facts.unknown(provider, model)
+            return ModelInfo.unknown(provider, model)
         names = [f"{name}/{model}" for name in self.names(target)]
         base = next((self.config.base_models[name] for name in names if name in self.config.base_models), None)
-        known = facts_of_base(row, base) if base else _facts(row, model)
-        known = known or Facts.unknown(provider, model, row.catalog.modes.get(model, "chat")).with_prices(row.catalog.prices)
+        known = model_info_for_base(row, base) if base else _facts(row, model)
+        known = known or ModelInfo.unknown(provider, model, row.catalog.modes.get(model, "chat")).with_prices(row.catalog.prices)
         known = known.at(self.places.get(provider) or Place(row.endpoint.default_location))
         for name in (pattern for each in names for pattern in _price_names(each)):
             if name in self.config.prices:
@@ -79,17 +79,17 @@ class Targets:
         return frozenset(provider.name for provider in self.providers)
 
 
-def _facts(row: Provider, model: str) -> Facts | None:
+def _facts(row: Provider, model: str) -> ModelInfo | None:
     """By its own name, or by that of those that it is one of."""
     owner = row.catalog.priced_as or row.name
     together = (name for pattern, name in row.catalog.known_as.items() if re.match(pattern, model))
-    return next((found for name in (model, *together) if (found := facts(owner, name))), None)
+    return next((found for name in (model, *together) if (found := find_model(owner, name))), None)
 
 
-def facts_of_base(row: Provider, base: str) -> Facts | None:
+def model_info_for_base(row: Provider, base: str) -> ModelInfo | None:
     """What the table says of a model that goes by another name: as the provider has it, or another, as `provider/model`."""
     owner, _, model = base.partition("/")
-    return facts(row.catalog.priced_as or row.name, base) or facts(owner, model)
+    return find_model(row.catalog.priced_as or row.name, base) or find_model(owner, model)
 
 
 def account_row(name: str, base: Provider) -> Provider:

@@ -12,177 +12,187 @@ from dataclasses import replace
 from functools import partial
 from pathlib import Path
 
-from haimaker.http.values import Patience
-from haimaker.models.catalog import Facts
+from haimaker.http.values import AttemptTimeouts
+from haimaker.models.catalog import ModelInfo
 from haimaker.models.names import AUTO
 from haimaker.observability.redaction import BUILT_IN, Redaction
 from haimaker.providers.registry import NAMES, ONLINE, find, get
 from haimaker.routing import auto_rules
-from haimaker.routing.plan import BACK_OFF, RESTING, STRATEGIES, BackOff, Config, ProviderAccount, Resting, Route, Weighted
-from haimaker.routing.targets import Targets, account_row, facts_of_base
+from haimaker.routing.plan import (
+    BACK_OFF,
+    DEFAULT_CIRCUIT_BREAKER,
+    STRATEGIES,
+    BackOff,
+    CircuitBreakerSettings,
+    Config,
+    ProviderAccount,
+    Route,
+    Target,
+)
+from haimaker.routing.targets import TargetResolver, account_row, model_info_for_base
 from haimaker.validation.settings import SettingsError
-from haimaker.validation.toml_table import Mistake, Table, line_of, whole
+from haimaker.validation.toml_table import TomlError, TomlTable, find_line, read_whole
 
 MODEL = r"[^\s/]+(/\S+)?"
 TARGET = r"[^\s/]+/\S+"
 EXAMPLE = "openai/gpt-4o-mini"
 ACCOUNT = r"[a-z][a-z0-9_-]{0,63}"
-LONGEST_S = 890.0
+MAX_TIMEOUT_S = 890.0
 """A function ends at 900 s, and has to settle before that."""
 FALLBACKS = ("fallbacks", "context_window_fallbacks", "content_policy_fallbacks")
 
 
-def parse(text: str, path: Path) -> Config:
+def parse_gateway_toml(text: str, path: Path) -> Config:
     """Raises SettingsError, naming the line."""
     try:
-        return _config(Table((), tomllib.loads(text)))
+        return _config(TomlTable((), tomllib.loads(text)))
     except tomllib.TOMLDecodeError as error:
         raise SettingsError(f"{path} is not TOML: {error}.") from None
-    except Mistake as mistake:
-        line = line_of(text, mistake.place)
+    except TomlError as mistake:
+        line = find_line(text, mistake.place)
         where = f"{path}, line {line}" if line else str(path)
         place = ".".join(map(str, mistake.place))
         raise SettingsError(f"{where}: {place}: {mistake}.") from None
 
 
-def _config(file: Table) -> Config:
-    defaults = file.take("defaults", {})
-    default = whole(Table(("defaults",), defaults), _settings)
-    resting = whole(Table(("health",), file.take("health", {})), _resting)
-    auto = file.take("auto", {})
-    accounts = file.by_name("accounts", ACCOUNT, _account)
+def _config(file: TomlTable) -> Config:
+    defaults = file.pop("defaults", {})
+    default = read_whole(TomlTable(("defaults",), defaults), _settings)
+    resting = read_whole(TomlTable(("health",), file.pop("health", {})), _circuit_breaker)
+    auto = file.pop("auto", {})
+    accounts = file.get_named_tables("accounts", ACCOUNT, _account)
     config = Config(
-        routes=file.by_name("routes", MODEL, _route, defaults=defaults),
-        prices=file.by_name("prices", TARGET, _price),
-        base_models=file.by_name("models", TARGET, partial(_base_model, accounts)),
+        routes=file.get_named_tables("routes", MODEL, _route, defaults=defaults),
+        prices=file.get_named_tables("prices", TARGET, _price),
+        base_models=file.get_named_tables("models", TARGET, partial(_base_model, accounts)),
         default=default,
         accounts=accounts,
-        resting=resting,
-        auto=whole(Table(("auto",), auto), partial(auto_rules.read, source="gateway.toml")) if auto else None,
-        redaction=whole(Table(("content",), file.take("content")), _redaction) if "content" in file.own else None,
+        circuit_breaker=resting,
+        auto=read_whole(TomlTable(("auto",), auto), partial(auto_rules.read_definition, source="gateway.toml")) if auto else None,
+        redaction=read_whole(TomlTable(("content",), file.pop("content")), _redaction) if "content" in file.own else None,
     )
-    file.done()
+    file.require_empty()
     _check_names(config)
     return config
 
 
-def _route(name: str, table: Table) -> Route:
+def _route(name: str, table: TomlTable) -> Route:
     if name.count("*") > 1:
-        raise Mistake(table.place, "may have one star")
-    raw = table.take("targets", [])
+        raise TomlError(table.place, "may have one star")
+    raw = table.pop("targets", [])
     if not isinstance(raw, list) or not raw:
-        raise table.wrong("targets", "must be a list of one or more targets")
+        raise table.error("targets", "must be a list of one or more targets")
     route = _settings(table)
     targets = [
-        whole(Table((*table.place, "targets", position), _named(each)), partial(_target, route))
+        read_whole(TomlTable((*table.place, "targets", position), _target_with_weight(each)), partial(_target, route))
         for position, each in enumerate(raw)
     ]
     for position, target in enumerate(targets):
         if "*" in target.model and "*" not in name:
-            raise Mistake((*table.place, "targets", position), "may have a star where the route's name has one")
+            raise TomlError((*table.place, "targets", position), "may have a star where the route's name has one")
     return replace(route, targets=tuple(targets))
 
 
-def _settings(table: Table) -> Route:
+def _settings(table: TomlTable) -> Route:
     """What a route has besides its targets, and what `defaults` has."""
-    fallbacks, for_context, for_policy = (table.texts(name, pattern=MODEL, example=EXAMPLE) for name in FALLBACKS)
+    fallbacks, for_context, for_policy = (table.get_strs(name, pattern=MODEL, example=EXAMPLE) for name in FALLBACKS)
     return Route(
         (),
         fallbacks,
         for_context,
         for_policy,
-        retries=table.whole("retries", 2, 0, 10),
-        timeout_s=table.number("timeout_s", 590.0, LONGEST_S),
-        strategy=table.one_of("strategy", STRATEGIES, STRATEGIES[0]),
-        patience=Patience(
+        retries=table.get_int("retries", 2, 0, 10),
+        timeout_s=table.get_float("timeout_s", 590.0, MAX_TIMEOUT_S),
+        strategy=table.get_choice("strategy", STRATEGIES, STRATEGIES[0]),
+        timeouts=AttemptTimeouts(
             float("inf"),
-            table.number("first_byte_timeout_s", float("inf"), LONGEST_S),
-            table.number("between_chunks_timeout_s", float("inf"), LONGEST_S),
+            table.get_float("first_byte_timeout_s", float("inf"), MAX_TIMEOUT_S),
+            table.get_float("between_chunks_timeout_s", float("inf"), MAX_TIMEOUT_S),
         ),
         back_off=BackOff(
-            table.number("back_off_s", BACK_OFF.first_s, 60, least=0),
-            table.number("longest_wait_s", BACK_OFF.longest_s, 300, least=0),
-            table.number("jitter", BACK_OFF.jitter, 10, least=0),
+            table.get_float("back_off_s", BACK_OFF.first_s, 60, least=0),
+            table.get_float("longest_wait_s", BACK_OFF.longest_s, 300, least=0),
+            table.get_float("jitter", BACK_OFF.jitter, 10, least=0),
         ),
     )
 
 
-def _named(target: object) -> object:
+def _target_with_weight(target: object) -> object:
     """A name alone is a target of weight 1."""
     return {"model": target} if isinstance(target, str) else target
 
 
-def _target(route: Route, table: Table) -> Weighted:
-    model = table.text("model", pattern=MODEL, example=EXAMPLE)
-    weight = table.number("weight", 1.0, 1e6)
-    patience = Patience(
-        table.number("timeout_s", float("inf"), LONGEST_S),
-        table.number("first_byte_timeout_s", route.patience.first_byte_s, LONGEST_S),
-        table.number("between_chunks_timeout_s", route.patience.between_s, LONGEST_S),
+def _target(route: Route, table: TomlTable) -> Target:
+    model = table.get_str("model", pattern=MODEL, example=EXAMPLE)
+    weight = table.get_float("weight", 1.0, 1e6)
+    timeouts = AttemptTimeouts(
+        table.get_float("timeout_s", float("inf"), MAX_TIMEOUT_S),
+        table.get_float("first_byte_timeout_s", route.timeouts.first_byte_s, MAX_TIMEOUT_S),
+        table.get_float("between_chunks_timeout_s", route.timeouts.between_s, MAX_TIMEOUT_S),
     )
-    return Weighted(model, weight, patience)
+    return Target(model, weight, timeouts)
 
 
-def _resting(table: Table) -> Resting:
-    return Resting(
-        table.whole("failures", RESTING.failures, 1, 1_000),
-        table.number("rest_s", RESTING.rest_s, 3_600),
-        table.number("longest_rest_s", RESTING.longest_rest_s, 86_400),
+def _circuit_breaker(table: TomlTable) -> CircuitBreakerSettings:
+    return CircuitBreakerSettings(
+        table.get_int("failures", DEFAULT_CIRCUIT_BREAKER.failures, 1, 1_000),
+        table.get_float("rest_s", DEFAULT_CIRCUIT_BREAKER.open_s, 3_600),
+        table.get_float("longest_rest_s", DEFAULT_CIRCUIT_BREAKER.max_open_s, 86_400),
     )
 
 
-def _redaction(table: Table) -> Redaction:
+def _redaction(table: TomlTable) -> Redaction:
     """Which kinds are taken out of content that is kept: all, unless `redact` names some; and patterns of the deployer's own."""
-    names = table.texts("redact", pattern="|".join(BUILT_IN), example=next(iter(BUILT_IN))) if "redact" in table.own else None
-    patterns = Table((*table.place, "patterns"), table.take("patterns", {}))
+    names = table.get_strs("redact", pattern="|".join(BUILT_IN), example=next(iter(BUILT_IN))) if "redact" in table.own else None
+    patterns = TomlTable((*table.place, "patterns"), table.pop("patterns", {}))
     return Redaction(
         tuple(BUILT_IN) if names is None else names,
         {name: _pattern(patterns, name) for name in sorted(patterns.own)},
     )
 
 
-def _pattern(table: Table, name: str) -> str:
-    pattern = table.text(name)
+def _pattern(table: TomlTable, name: str) -> str:
+    pattern = table.get_str(name)
     try:
         re.compile(pattern)
     except re.error as error:
-        raise table.wrong(name, f"is no regular expression: {error}") from None
+        raise table.error(name, f"is no regular expression: {error}") from None
     return pattern
 
 
-def _account(name: str, table: Table) -> ProviderAccount:
+def _account(name: str, table: TomlTable) -> ProviderAccount:
     if name in NAMES:
-        raise Mistake(table.place, "is a provider's own name; an account needs another")
-    base = table.one_of("provider", ONLINE, "")
-    settings = Table((*table.place, "settings"), table.take("settings", {}))
-    found = {variable: settings.text(variable) for variable in sorted(settings.own)}
-    return ProviderAccount(account_row(name, get(base)), base, found, table.flag("shares_credentials"))
+        raise TomlError(table.place, "is a provider's own name; an account needs another")
+    base = table.get_choice("provider", ONLINE, "")
+    settings = TomlTable((*table.place, "settings"), table.pop("settings", {}))
+    found = {variable: settings.get_str(variable) for variable in sorted(settings.own)}
+    return ProviderAccount(account_row(name, get(base)), base, found, table.get_bool("shares_credentials"))
 
 
-def _base_model(accounts: Mapping[str, ProviderAccount], name: str, table: Table) -> str:
-    base = table.text("base_model", example="gpt-4o")
+def _base_model(accounts: Mapping[str, ProviderAccount], name: str, table: TomlTable) -> str:
+    base = table.get_str("base_model", example="gpt-4o")
     provider = name.partition("/")[0]
     row = accounts[provider].row if provider in accounts else find(provider)
-    if row is None or not facts_of_base(row, base):
-        raise Mistake(table.place, f"the table of prices has no {base!r}; it may be written provider/model")
+    if row is None or not model_info_for_base(row, base):
+        raise TomlError(table.place, f"the table of prices has no {base!r}; it may be written provider/model")
     return base
 
 
-def _price(name: str, table: Table) -> dict[str, str | int | float]:
-    prices = {rate: table.take(rate) for rate in sorted(table.own)}
+def _price(name: str, table: TomlTable) -> dict[str, str | int | float]:
+    prices = {rate: table.pop(rate) for rate in sorted(table.own)}
     for rate, price in prices.items():
         if not isinstance(price, str | int | float) or isinstance(price, bool):
-            raise table.wrong(rate, "must be a price in USD")
+            raise table.error(rate, "must be a price in USD")
         try:
-            Facts.unknown(*name.split("/", 1)).with_prices({rate: price})
+            ModelInfo.unknown(*name.split("/", 1)).with_prices({rate: price})
         except ValueError as error:
-            raise table.wrong(rate, str(error)) from None
+            raise table.error(rate, str(error)) from None
     return prices
 
 
 def _check_names(config: Config) -> None:
     """That every name in a list of models can be one: a route, a provider's or account's, or a bare model that a provider lists."""
-    known = Targets(config, ())
+    known = TargetResolver(config, ())
     routes = [(("routes", name), route) for name, route in config.routes.items()]
     for place, route in [(("defaults",), config.default), *routes]:
         for position, target in enumerate(route.targets):
@@ -198,15 +208,15 @@ def _check_names(config: Config) -> None:
             _check(known, ("auto", name), model, routes_too=True)
 
 
-def _check(known: Targets, place: tuple[str | int, ...], model: str, *, routes_too: bool) -> None:
+def _check(known: TargetResolver, place: tuple[str | int, ...], model: str, *, routes_too: bool) -> None:
     if model == AUTO:
-        raise Mistake(place, f"{AUTO} chooses among models and routes, and can't be one of them")
+        raise TomlError(place, f"{AUTO} chooses among models and routes, and can't be one of them")
     if (routes_too and model in known.config.routes) or model.startswith("*"):
         return
     if known.row(model.partition("/")[0]) and "/" in model:
         return
     if "/" in model or not known.would_list(model):
-        raise Mistake(place, f"{model!r} is neither a route nor a model of a provider")
+        raise TomlError(place, f"{model!r} is neither a route nor a model of a provider")
 
 
 def main(arguments: list[str]) -> int:
@@ -214,7 +224,7 @@ def main(arguments: list[str]) -> int:
     for argument in arguments:
         path = Path(argument)
         try:
-            parse(path.read_text("utf-8"), path)
+            parse_gateway_toml(path.read_text("utf-8"), path)
         except (SettingsError, OSError, UnicodeDecodeError) as error:
             print(error, file=sys.stderr)
             return 1

@@ -7,12 +7,19 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from haimaker.aws.access import AWSAccess
-from haimaker.credentials.access import SIGNED_PROVIDERS, Access, access_from, aws_credentials_of, aws_region_of, signed_providers
+from haimaker.credentials.access import (
+    SIGNED_PROVIDERS,
+    ProviderConnection,
+    aws_credentials_of,
+    aws_region_of,
+    connections_from_env,
+    signed_providers,
+)
 from haimaker.observability.metrics import BY_PROVIDER
-from haimaker.pricing.amounts import UserBudget, is_span, nanousd_of, seconds_of
+from haimaker.pricing.amounts import UserBudget, duration_to_s, is_duration, to_nanousd
 from haimaker.providers.registry import NAMES
 from haimaker.routing.plan import Config
-from haimaker.validation.settings import SettingsError, checked_url
+from haimaker.validation.settings import SettingsError, validate_url
 
 DEFAULT_HOST = "127.0.0.1"
 DEFAULT_ADMIN_KEY = "sk-local"
@@ -37,7 +44,7 @@ class Settings:
     """What `gateway.toml` says."""
     default_max_output_tokens: int = DEFAULT_MAX_OUTPUT_TOKENS
     demo: bool = False
-    access: Mapping[str, Access] = field(default_factory=dict)
+    access: Mapping[str, ProviderConnection] = field(default_factory=dict)
     """By provider name, in the table's order; a provider that is missing here is off."""
     providers_parameter: str = ""
     """The SSM parameter with the providers' secrets; with a name, `access` is empty, and credentials.py reads it later."""
@@ -69,7 +76,7 @@ class Settings:
     @classmethod
     def from_environment(cls, environment: Mapping[str, str]) -> "Settings":
         """Settings of a local gateway or a container. Raises SettingsError."""
-        env = _filled(environment)
+        env = _without_blanks(environment)
         host = env.get("HOST", DEFAULT_HOST)
         store = _one_of(env, "STORE", ("sqlite", "dynamodb"))
         config = _config(env)
@@ -85,7 +92,7 @@ class Settings:
             config=config,
             default_max_output_tokens=_whole_number(env, "DEFAULT_MAX_OUTPUT_TOKENS", DEFAULT_MAX_OUTPUT_TOKENS, least=1),
             demo=True,
-            access=access_from(env, config.accounts),
+            access=connections_from_env(env, config.accounts),
             user_budget=_user_budget(env),
             public_models=_public_models(env),
             files_folder=Path(env.get("HAIMAKER_HOME", ".haimaker")).expanduser() / "files",
@@ -99,7 +106,7 @@ class Settings:
     def deployed(cls, environment: Mapping[str, str] = os.environ) -> "Settings":
         """Settings of a Lambda function, as the template gives them. Under `sam local` there is no AWS account: the store is
         then a file in the temporary folder, and the admin key is that of the local gateway. Raises SettingsError."""
-        env = _with_signed_providers(_with_base_urls(_filled(environment)))
+        env = _with_signed_providers(_with_base_urls(_without_blanks(environment)))
         if "AWS_SAM_LOCAL" in env:
             home = f"{env.get('TMPDIR', '/tmp')}/haimaker"  # noqa: S108 (of the sandbox alone)
             local = cls.from_environment({**env, "STORE": "sqlite", "HAIMAKER_HOME": home})
@@ -117,7 +124,7 @@ class Settings:
             config=config,
             default_max_output_tokens=_whole_number(env, "DEFAULT_MAX_OUTPUT_TOKENS", DEFAULT_MAX_OUTPUT_TOKENS, least=1),
             demo=_one_of(env, "HAIMAKER_DEMO", ("false", "true")) == "true",
-            access={} if parameter else access_from(env, config.accounts),
+            access={} if parameter else connections_from_env(env, config.accounts),
             providers_parameter=parameter,
             environment=env,
             allowed_origins=_origins(env),
@@ -149,7 +156,7 @@ def _aws(env: Mapping[str, str]) -> AWSAccess:
 
 
 def _endpoint(env: Mapping[str, str], name: str) -> str | None:
-    return checked_url(name, env[name], "http://127.0.0.1:8000") if name in env else None
+    return validate_url(name, env[name], "http://127.0.0.1:8000") if name in env else None
 
 
 def _origins(env: Mapping[str, str]) -> tuple[str, ...]:
@@ -158,13 +165,13 @@ def _origins(env: Mapping[str, str]) -> tuple[str, ...]:
 
 def _user_budget(env: Mapping[str, str]) -> UserBudget | None:
     usd, duration = env.get("HAIMAKER_USER_BUDGET"), env.get("HAIMAKER_USER_BUDGET_DURATION")
-    if duration and not is_span(duration):
+    if duration and not is_duration(duration):
         raise SettingsError("HAIMAKER_USER_BUDGET_DURATION must be a time such as 30s, 30m, 30h, 30d or 4w.")
     if usd is None:
         return None
     if not re.fullmatch(r"\d{1,7}(\.\d{1,9})?", usd, re.ASCII):
         raise SettingsError(f"HAIMAKER_USER_BUDGET must be an amount in USD such as 5 or 0.25, not {usd!r}.")
-    return UserBudget(nanousd_of(usd), seconds_of(duration))
+    return UserBudget(to_nanousd(usd), duration_to_s(duration))
 
 
 def _content_folder(env: Mapping[str, str]) -> Path | None:
@@ -184,7 +191,7 @@ def _with_base_urls(env: Mapping[str, str]) -> dict[str, str]:
         if name and name not in NAMES:
             raise SettingsError(f"ProviderBaseUrls must be name=url with commas between; {name!r} is no provider.")
         if name:
-            found[f"{name.upper()}_BASE_URL"] = checked_url("ProviderBaseUrls", url, "openai=https://api.openai.com/v1")
+            found[f"{name.upper()}_BASE_URL"] = validate_url("ProviderBaseUrls", url, "openai=https://api.openai.com/v1")
     return found
 
 
@@ -195,7 +202,7 @@ def _with_signed_providers(env: Mapping[str, str]) -> dict[str, str]:
     return found
 
 
-def _filled(environment: Mapping[str, str]) -> dict[str, str]:
+def _without_blanks(environment: Mapping[str, str]) -> dict[str, str]:
     """A variable that is set to nothing counts as not set."""
     return {name: value.strip() for name, value in environment.items() if value.strip()}
 
@@ -223,9 +230,9 @@ def _config(env: Mapping[str, str]) -> Config:
     text = path.read_text("utf-8") if path.is_file() else ""
     if all(not line.strip() or line.lstrip().startswith("#") for line in text.splitlines()):
         return Config()
-    from haimaker.settings.gateway_toml import parse
+    from haimaker.settings.gateway_toml import parse_gateway_toml
 
-    return parse(text, path)
+    return parse_gateway_toml(text, path)
 
 
 def _whole_number(env: Mapping[str, str], name: str, default: int, *, least: int = 0, most: int = 10**9) -> int:

@@ -16,7 +16,7 @@ def open_store(settings: Settings) -> Store:
     from haimaker.store.sqlite import SQLiteStore
 
     store = SQLiteStore(settings.home / "haimaker.sqlite")
-    store.join(time.time())
+    store.adopt(time.time())
     return store
 
 

@@ -25,7 +25,7 @@ NEVER_S = 10**11
 """A time that does not come: for keys that do not expire and budgets that are not renewed."""
 
 Role = Literal["admin", "user"]
-Reason = Literal["unknown", "blocked", "expired", "budget", "rpm", "tpm", "parallel", "version"]
+DenialReason = Literal["unknown", "blocked", "expired", "budget", "rpm", "tpm", "parallel", "version"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,7 +66,7 @@ class Account:
 
 
 @dataclass(frozen=True, slots=True)
-class Hold:
+class Reservation:
     """A reservation: the most that one request may cost, until it is settled or `deadline_s` has passed."""
 
     request_id: str
@@ -78,29 +78,29 @@ class Hold:
     """Reserved of the tokens per minute."""
     now_s: float
     deadline_s: int
-    payers: tuple[str, ...] = ()
+    billed: tuple[str, ...] = ()
     """The ids of all accounts that the request is charged to, the key's first; empty where that is this account alone."""
     soft_budget_nanousd: int | None = field(default=None, compare=False)
-    also: tuple["Hold", ...] = field(default=(), compare=False, repr=False)
+    siblings: tuple["Reservation", ...] = field(default=(), compare=False, repr=False)
     """The same request's holds on its other payers; settling this hold settles them."""
     stale_minutes: tuple[int, ...] = field(default=(), compare=False, repr=False)
     """Set by `admit` on the hold that it grants: old minutes' counters that settling it may drop."""
 
 
 @dataclass(frozen=True, slots=True)
-class Admitted:
+class Granted:
     """A granted hold, with what is left in this minute after it; UNLIMITED where no limit is set."""
 
-    hold: Hold
+    reservation: Reservation
     requests_left: int
     tokens_left: int
 
 
 @dataclass(frozen=True, slots=True)
-class Refused:
+class Denied:
     """Why a hold was not granted. `account` is None when the store does not know the key."""
 
-    reason: Reason
+    reason: DenialReason
     account: Account | None = None
     remaining_nanousd: int = 0
     """What the budget could still hold, for reason `budget`."""
@@ -108,7 +108,7 @@ class Refused:
 
 
 @dataclass(frozen=True, slots=True)
-class Crossing:
+class SoftBudgetAlert:
     """An account whose spend reached its soft budget with this request."""
 
     account_id: str
@@ -118,7 +118,7 @@ class Crossing:
 
 @dataclass(frozen=True, slots=True)
 class Settled:
-    crossings: tuple[Crossing, ...] = ()
+    alerts: tuple[SoftBudgetAlert, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -132,8 +132,8 @@ class Balance:
     total_spend_nanousd: int
     """Settled since the account was made."""
     window_end_s: int
-    holds: int = 0
-    expired_holds: int = field(default=0, compare=False)
+    reservations: int = 0
+    expired_reservations: int = field(default=0, compare=False)
     """Of them, those that nobody settled in time; the next write that meets them charges them."""
 
 
@@ -181,14 +181,14 @@ class Store(Protocol):
     def accounts(self, kind: str, after: str | None = None, limit: int = 100) -> tuple[Sequence[Balance], str | None]:
         """A page of accounts whose id starts with `kind#`, oldest first, and the cursor of the next page, None at the end."""
 
-    def admit(self, hold: Hold) -> Admitted | Refused:
+    def reserve(self, reservation: Reservation) -> Granted | Denied:
         """Grants the hold if every limit allows it, in one write that checks and reserves. Renews an ended window and
         charges expired holds (as `lost`) when it meets them."""
 
-    def release(self, hold: Hold) -> bool:
+    def release(self, reservation: Reservation) -> bool:
         """Gives back all that a hold took, for a request that was not sent. False if there is no such hold."""
 
-    def settle(self, hold: Hold, record: Record, tokens: int) -> Settled | None:
+    def settle(self, reservation: Reservation, record: Record, tokens: int) -> Settled | None:
         """Ends the hold, and those of `hold.also`; charges `record.cost_nanousd` to each account, corrects the minute's tokens
         to `tokens`, and keeps the record. None if there is a record of the request already: then that one is what is charged,
         and what really became of a request that was taken for lost is noted in it.

@@ -21,22 +21,22 @@ class ConditionFailed(Exception):
 
     def __init__(self, error: AWSError) -> None:
         super().__init__(str(error))
-        self.item: Item | None = tables.plain(error.document["Item"]) if "Item" in error.document else None
+        self.item: Item | None = tables.from_attributes(error.document["Item"]) if "Item" in error.document else None
         self.repeated = error.repeated
         """Whether an earlier try of the same write may have been carried out."""
 
 
 @dataclass(frozen=True, slots=True)
-class DynamoCalls:
+class DynamoTable:
     dynamo: AWSClient
 
     def get(self, table: str, key: JSON) -> Item | None:
         answer = self.call("GetItem", TableName=table, Key=key, ConsistentRead=True)
-        return tables.plain(answer["Item"]) if "Item" in answer else None
+        return tables.from_attributes(answer["Item"]) if "Item" in answer else None
 
     def add(self, table: str, item: Item, key: str) -> None:
         """Raises ConditionFailed if there is one with this key."""
-        self.call("PutItem", TableName=table, Item=tables.typed(item), ConditionExpression=f"attribute_not_exists({key})")
+        self.call("PutItem", TableName=table, Item=tables.to_attributes(item), ConditionExpression=f"attribute_not_exists({key})")
 
     def query(
         self, table: str, index: str | None, partition: tuple[str, str], span: tuple[str, str, str], limit: int, *, backwards: bool
@@ -48,14 +48,14 @@ class DynamoCalls:
         request: JSON = {
             "KeyConditionExpression": "#hash = :hash AND #range BETWEEN :first AND :last",
             "ExpressionAttributeNames": {"#hash": partition[0], "#range": name},
-            "ExpressionAttributeValues": tables.typed({":hash": partition[1], ":first": first, ":last": last}),
+            "ExpressionAttributeValues": tables.to_attributes({":hash": partition[1], ":first": first, ":last": last}),
             "ScanIndexForward": not backwards,
             **({"IndexName": index} if index else {}),
         }
         found: list[Item] = []
         while len(found) < limit:
             answer = self.call("Query", TableName=table, Limit=limit - len(found), **request)
-            found += [tables.plain(item) for item in answer["Items"]]
+            found += [tables.from_attributes(item) for item in answer["Items"]]
             if "LastEvaluatedKey" not in answer:
                 break
             request["ExclusiveStartKey"] = answer["LastEvaluatedKey"]
@@ -63,12 +63,12 @@ class DynamoCalls:
 
     def read_all(self, table: str, key: tuple[str, ...], found: Sequence[Item]) -> list[Item]:
         """The items of keys, in their order, without those that are gone."""
-        keys = [tables.typed({name: item[name] for name in key}) for item in found]
+        keys = [tables.to_attributes({name: item[name] for name in key}) for item in found]
         items: dict[str, Item] = {}
         while keys:
             asked, keys = keys[:PAGE_OF_ITEMS], keys[PAGE_OF_ITEMS:]
             answer = self.call("BatchGetItem", RequestItems={table: {"Keys": asked, "ConsistentRead": True}})
-            read = [tables.plain(item) for item in answer["Responses"].get(table, ())]
+            read = [tables.from_attributes(item) for item in answer["Responses"].get(table, ())]
             items |= {item[key[0]]: item for item in read}
             keys += answer.get("UnprocessedKeys", {}).get(table, {}).get("Keys", ())
         return [items[item[key[0]]] for item in found if item[key[0]] in items]

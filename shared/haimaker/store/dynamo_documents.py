@@ -6,24 +6,26 @@ from collections.abc import Sequence
 from haimaker.http.values import JSON
 from haimaker.store import tables
 from haimaker.store.documents import Document
-from haimaker.store.dynamo_calls import ConditionFailed, DynamoCalls
+from haimaker.store.dynamo_calls import ConditionFailed, DynamoTable
 from haimaker.store.tables import Item
 
-MOST = 1_000
-FIRST, LAST = " ", "~~"
+MAX_DOCUMENTS = 1_000
+BEFORE_ALL_NAMES, AFTER_ALL_NAMES = " ", "~~"
 
 
 class DynamoDocuments:
-    def __init__(self, calls: DynamoCalls, table: str) -> None:
+    def __init__(self, calls: DynamoTable, table: str) -> None:
         self._calls, self._table = calls, table
 
     def get(self, kind: str, name: str) -> Document | None:
         item = self._calls.get(self._table, _key(kind, name))
-        return _document(item) if item else None
+        return _from_item(item) if item else None
 
     def all(self, kind: str) -> Sequence[Document]:
-        found = self._calls.query(self._table, None, ("pk", kind), ("sk", FIRST, LAST), MOST, backwards=False)
-        return [_document(item) for item in found]
+        found = self._calls.query(
+            self._table, None, ("pk", kind), ("sk", BEFORE_ALL_NAMES, AFTER_ALL_NAMES), MAX_DOCUMENTS, backwards=False
+        )
+        return [_from_item(item) for item in found]
 
     def put(self, kind: str, document: Document) -> bool:
         try:
@@ -33,7 +35,7 @@ class DynamoDocuments:
                 Key=_key(kind, document.name),
                 UpdateExpression="SET body = :body, version = :next",
                 ConditionExpression="version = :version" if document.version else "attribute_not_exists(pk)",
-                ExpressionAttributeValues=tables.typed(
+                ExpressionAttributeValues=tables.to_attributes(
                     {":body": json.dumps(document.body), ":next": document.version + 1}
                     | ({":version": document.version} if document.version else {})
                 ),
@@ -52,8 +54,8 @@ class DynamoDocuments:
 
 
 def _key(kind: str, name: str) -> JSON:
-    return tables.typed({"pk": kind, "sk": json.dumps(name)})
+    return tables.to_attributes({"pk": kind, "sk": json.dumps(name)})
 
 
-def _document(item: Item) -> Document:
+def _from_item(item: Item) -> Document:
     return Document(json.loads(item["sk"]), json.loads(item["body"]), item["version"])

@@ -4,22 +4,22 @@ import json
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 
-from haimaker.store import Hold, Record, StoreUnavailable, ledger, tables
-from haimaker.store.dynamo_calls import PAGE_OF_ITEMS, ConditionFailed, DynamoCalls
+from haimaker.store import Record, Reservation, StoreUnavailable, ledger, tables
+from haimaker.store.dynamo_calls import PAGE_OF_ITEMS, ConditionFailed, DynamoTable
 from haimaker.store.tables import DAY_S, RETENTION_S, Item
-from haimaker.store.totals import By, Total, each, seconds_of, summed, total
+from haimaker.store.totals import By, Total, day_to_s, each_item, sum_records, total
 
 AFTER_ALL = ":"
 """Sorts behind every place in time."""
 BEFORE_ALL = "0"
 LAST_NAME = "\U0010ffff"
-MANY = 10**6
+MAX_TOTALS = 10**6
 JOIN_TRIES = 5
 
 
 @dataclass(frozen=True, slots=True)
 class DynamoRecords:
-    calls: DynamoCalls
+    calls: DynamoTable
     accounts_table: str
     records_table: str
     clock: Callable[[], float]
@@ -35,15 +35,15 @@ class DynamoRecords:
             kept = self.read(record.request_id)
             if kept is None:
                 raise StoreUnavailable("DynamoDB PutItem: the record vanished") from None
-            if (noted := ledger.noted(kept, record)) is not None:
+            if (noted := ledger.with_outcome(kept, record)) is not None:
                 self.amend(noted, kept)
             return kept, failed.repeated and kept == tables.record(item)
         return tables.record(item), True
 
-    def join(self, kept: Record, hold: Hold) -> Record:
+    def join(self, kept: Record, reservation: Reservation) -> Record:
         """The record, with the hold's account among those that are charged for a lost request."""
         for _ in range(JOIN_TRIES):
-            joined = ledger.joined(kept, hold)
+            joined = ledger.with_account(kept, reservation)
             if joined is None or self.amend(joined, kept):
                 return joined or kept
             kept = self.read(kept.request_id) or kept
@@ -57,25 +57,25 @@ class DynamoRecords:
             self.calls.call(
                 "UpdateItem",
                 TableName=self.records_table,
-                Key=tables.typed({"id": record.request_id}),
+                Key=tables.to_attributes({"id": record.request_id}),
                 UpdateExpression="SET #status = :status, cost_nanousd = :cost, detail = :detail",
                 ConditionExpression="#status = :lost" + (" AND detail = :seen" if seen else ""),
                 ExpressionAttributeNames={"#status": "status"},
-                ExpressionAttributeValues=tables.typed(values),
+                ExpressionAttributeValues=tables.to_attributes(values),
             )
         except ConditionFailed as failed:
             return failed.repeated
         return True
 
     def read(self, request_id: str) -> Record | None:
-        item = self.calls.get(self.records_table, tables.typed({"id": request_id}))
+        item = self.calls.get(self.records_table, tables.to_attributes({"id": request_id}))
         return tables.record(item) if item else None
 
     def page(
         self, account_id: str | None, since_s: float, until_s: float, after: str | None, limit: int, *, newest_first: bool
     ) -> tuple[Sequence[Record], str | None]:
         """See `Store.records`. A range in DynamoDB has its ends in it, so that the cursor itself is left out here."""
-        first, last = ledger.order(since_s), ledger.order(until_s)
+        first, last = ledger.sort_key(since_s), ledger.sort_key(until_s)
         first, last = (first, min(last, after or AFTER_ALL)) if newest_first else (max(first, after or BEFORE_ALL), last)
         found: list[Item] = []
         for index, partition in self._partitions(account_id, first, last, newest_first=newest_first):
@@ -90,12 +90,12 @@ class DynamoRecords:
 
     def totals(self, by: By, first_day: str, last_day: str, account_id: str | None) -> Sequence[Total]:
         if not self.rolled_up:
-            since_s, until_s = seconds_of(first_day), seconds_of(last_day) + DAY_S
-            pages = each(lambda after: self.page(account_id, since_s, until_s, after, PAGE_OF_ITEMS, newest_first=False))
-            return summed(pages, by)
+            since_s, until_s = day_to_s(first_day), day_to_s(last_day) + DAY_S
+            pages = each_item(lambda after: self.page(account_id, since_s, until_s, after, PAGE_OF_ITEMS, newest_first=False))
+            return sum_records(pages, by)
         span = ("sk", f"{by}#{first_day}", f"{by}#{last_day}{'' if by == 'day' else '#' + LAST_NAME}")
         partition = ("pk", account_id or "total")
-        items = self.calls.query(self.accounts_table, None, partition, span, MANY, backwards=False)
+        items = self.calls.query(self.accounts_table, None, partition, span, MAX_TOTALS, backwards=False)
         places = [item["sk"].split("#", 2)[1:] for item in items]
         return [total(place[0], "".join(place[1:]), item) for place, item in zip(places, items, strict=True)]
 
@@ -107,7 +107,7 @@ class DynamoRecords:
             yield "by_account", ("account", account_id)
             return
         now_s = self.clock()
-        first_s = max(ledger.time_of(first), now_s - RETENTION_S)
-        days = list(tables.days(first_s, min(ledger.time_of(last) + 1e-6, now_s + DAY_S)))
+        first_s = max(ledger.time_of_sort_key(first), now_s - RETENTION_S)
+        days = list(tables.days(first_s, min(ledger.time_of_sort_key(last) + 1e-6, now_s + DAY_S)))
         for day in reversed(days) if newest_first else days:
             yield "by_day", ("day", day)

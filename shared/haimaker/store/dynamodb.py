@@ -14,20 +14,20 @@ from haimaker.aws.client import AWSClient
 from haimaker.store import (
     NEVER_S,
     Account,
-    Admitted,
     Balance,
-    Crossing,
-    Hold,
+    Denied,
+    Granted,
     Record,
-    Refused,
+    Reservation,
     Settled,
+    SoftBudgetAlert,
     StoreThrottled,
     StoreUnavailable,
     ledger,
     minute_of,
     tables,
 )
-from haimaker.store.dynamo_calls import ConditionFailed, DynamoCalls
+from haimaker.store.dynamo_calls import ConditionFailed, DynamoTable
 from haimaker.store.dynamo_documents import DynamoDocuments
 from haimaker.store.dynamo_records import AFTER_ALL, DynamoRecords
 from haimaker.store.tables import Item
@@ -40,7 +40,7 @@ RESERVE = (
     "SET remaining = remaining - :amount, free_slots = free_slots - :one, holds.#rid = :held, "
     "#rpm = if_not_exists(#rpm, rpm_limit) - :one, #tpm = if_not_exists(#tpm, tpm_limit) - :tokens"
 )
-ALLOWS = (
+ALLOWS_REQUEST = (
     "attribute_exists(pk) AND attribute_not_exists(holds.#rid) AND version = :version AND blocked = :false "
     "AND expires_s > :now AND window_end_s > :now AND free_slots >= :one "
     "AND ((attribute_not_exists(#rpm) AND rpm_limit >= :one) OR #rpm >= :one)"
@@ -72,7 +72,7 @@ class DynamoStore:
     ) -> None:
         self._accounts = accounts_table
         self.dynamo = dynamo
-        self._calls = DynamoCalls(dynamo)
+        self._calls = DynamoTable(dynamo)
         self.documents = DynamoDocuments(self._calls, accounts_table)
         self._records = DynamoRecords(self._calls, accounts_table, records_table, clock, rolled_up)
         self._clock = clock
@@ -111,46 +111,46 @@ class DynamoStore:
         return True
 
     def accounts(self, kind: str, after: str | None = None, limit: int = 100) -> tuple[Sequence[Balance], str | None]:
-        span = ("created", tables.after(after), AFTER_ALL)
+        span = ("created", tables.start_key(after), AFTER_ALL)
         found = self._calls.query(self._accounts, "by_kind", ("kind", kind), span, limit + 1, backwards=False)
         items = self._calls.read_all(self._accounts, ("pk", "sk"), found[:limit])
         now_s = self._clock()
         return [tables.balance(item, now_s) for item in items], found[limit - 1]["created"] if len(found) > limit else None
 
-    def admit(self, hold: Hold) -> Admitted | Refused:
+    def reserve(self, reservation: Reservation) -> Granted | Denied:
         for _ in range(ROUNDS):
             try:
-                item = self._reserve(hold)
+                item = self._reserve(reservation)
             except ConditionFailed as failed:
-                outcome = self._explain(failed.item or self._read(hold.account_id), hold)
+                outcome = self._explain_denial(failed.item or self._read(reservation.account_id), reservation)
                 if outcome:
                     return outcome
             else:
                 with suppress(StoreUnavailable):  # the hold is granted; the next write meets what is left
-                    self._charge(tables.expired(item, hold.now_s))
-                return tables.admitted(item, hold)
+                    self._charge(tables.expired_reservations(item, reservation.now_s))
+                return tables.grant(item, reservation)
         raise StoreThrottled("DynamoDB UpdateItem: too many writers of one account")
 
-    def release(self, hold: Hold) -> bool:
-        names = {"#rid": hold.request_id, **tables.minute_names(hold.now_s)}
-        values = {":amount": hold.amount_nanousd, ":tokens": hold.tokens, ":one": 1}
+    def release(self, reservation: Reservation) -> bool:
+        names = {"#rid": reservation.request_id, **tables.minute_names(reservation.now_s)}
+        values = {":amount": reservation.amount_nanousd, ":tokens": reservation.tokens, ":one": 1}
         try:
-            self._update(hold.account_id, GIVE_BACK, HELD, values, names)
+            self._update(reservation.account_id, GIVE_BACK, HELD, values, names)
         except ConditionFailed as failed:
             return failed.repeated
         return True
 
-    def settle(self, hold: Hold, record: Record, tokens: int) -> Settled | None:
+    def settle(self, reservation: Reservation, record: Record, tokens: int) -> Settled | None:
         """One write for the record and one for each account, all safe to repeat. A hold that was charged as lost in the
         meantime stays so: its record stays as it is."""
         kept, is_new = self._records.keep(record)
-        ended = [self._end(one, self._records.join(kept, one).cost_nanousd, tokens) for one in (hold, *hold.also)]
+        ended = [self._end(one, self._records.join(kept, one).cost_nanousd, tokens) for one in (reservation, *reservation.siblings)]
         is_ours = is_new or (ended[0] is not None and kept == tables.record(tables.record_item(record)))
         return Settled(tuple(crossing for found in ended for crossing in found or ())) if is_ours else None
 
     def charge_lost(self, account_id: str, now_s: float) -> int:
         item = self._read(account_id)
-        return self._charge(tables.expired(item, now_s)) if item else 0
+        return self._charge(tables.expired_reservations(item, now_s)) if item else 0
 
     def correct(self, account_id: str, total_nanousd: int, difference_nanousd: int) -> bool:
         values = {":difference": difference_nanousd, ":total": total_nanousd}
@@ -181,40 +181,42 @@ class DynamoStore:
     def totals(self, by: By, first_day: str, last_day: str, account_id: str | None = None) -> Sequence[Total]:
         return self._records.totals(by, first_day, last_day, account_id)
 
-    def _reserve(self, hold: Hold) -> Item:
+    def _reserve(self, reservation: Reservation) -> Item:
         """The one write that checks every limit and takes from every counter; returns the account after it."""
-        condition = ALLOWS + (ALLOWS_AMOUNT if hold.amount_nanousd else "") + (ALLOWS_TOKENS if hold.tokens else "")
+        condition = (
+            ALLOWS_REQUEST + (ALLOWS_AMOUNT if reservation.amount_nanousd else "") + (ALLOWS_TOKENS if reservation.tokens else "")
+        )
         values = {
-            ":amount": hold.amount_nanousd,
-            ":tokens": hold.tokens,
-            ":version": hold.version,
-            ":now": hold.now_s,
-            ":held": ledger.encode_hold(hold),
+            ":amount": reservation.amount_nanousd,
+            ":tokens": reservation.tokens,
+            ":version": reservation.version,
+            ":now": reservation.now_s,
+            ":held": ledger.encode_reservation(reservation),
             ":one": 1,
             ":false": False,
         }
-        names = {"#rid": hold.request_id, **tables.minute_names(hold.now_s)}
-        return self._update(hold.account_id, RESERVE, condition, values, names, "ALL_NEW")
+        names = {"#rid": reservation.request_id, **tables.minute_names(reservation.now_s)}
+        return self._update(reservation.account_id, RESERVE, condition, values, names, "ALL_NEW")
 
-    def _explain(self, item: Item | None, hold: Hold) -> Admitted | Refused | None:
+    def _explain_denial(self, item: Item | None, reservation: Reservation) -> Granted | Denied | None:
         """Why the account did not allow the hold; None once that was repaired, or is over. The answer to an earlier try
         may have been lost: then the hold is there."""
         if item is None:
-            return Refused("unknown")
-        if item["holds"].get(hold.request_id) == ledger.encode_hold(hold):
-            return tables.admitted(item, hold)
-        counters = tables.counters(item, hold.now_s)
-        reason = ledger.reason_against(counters, hold)
-        if reason in ledger.FINAL:
-            return ledger.refused(counters, hold, reason)
-        renewed, expired = self._renew(item, hold.now_s), tables.expired(item, hold.now_s)
+            return Denied("unknown")
+        if item["holds"].get(reservation.request_id) == ledger.encode_reservation(reservation):
+            return tables.grant(item, reservation)
+        counters = tables.counters(item, reservation.now_s)
+        reason = ledger.denial_reason(counters, reservation)
+        if reason in ledger.IRREPARABLE:
+            return ledger.denial(counters, reservation, reason)
+        renewed, expired = self._renew(item, reservation.now_s), tables.expired_reservations(item, reservation.now_s)
         self._charge(expired)
-        return ledger.refused(counters, hold, reason) if reason and not renewed and not expired else None
+        return ledger.denial(counters, reservation, reason) if reason and not renewed and not expired else None
 
     def _renew(self, item: Item, now_s: float) -> bool:
         """Renews a budget window that ended; whether it had. Adding what was spent commutes with settles that happen meanwhile."""
         counters = tables.counters(item, now_s)
-        renewal = ledger.repair(counters, sum(hold.amount_nanousd for hold in tables.holds(item)), now_s)
+        renewal = ledger.repair(counters, sum(reservation.amount_nanousd for reservation in tables.reservations_of(item)), now_s)
         if renewal is None:
             return False
         values = {":returned": renewal.returned, ":window_end_s": renewal.window_end_s, ":seen": counters.window_end_s}
@@ -222,29 +224,29 @@ class DynamoStore:
             self._update(counters.account_id, RENEW, "window_end_s = :seen", values)
         return True
 
-    def _charge(self, holds: Sequence[Hold]) -> int:
+    def _charge(self, reservations: Sequence[Reservation]) -> int:
         """Charges holds as lost, or what their records say where a settle stopped between its two writes."""
-        kept = [(hold, self._records.keep(ledger.lost(hold))[0]) for hold in holds]
-        costs = [(hold, self._records.join(record, hold).cost_nanousd) for hold, record in kept]
-        return sum(self._end(hold, cost, hold.tokens) is not None for hold, cost in costs)
+        kept = [(reservation, self._records.keep(ledger.lost_record(reservation))[0]) for reservation in reservations]
+        costs = [(reservation, self._records.join(record, reservation).cost_nanousd) for reservation, record in kept]
+        return sum(self._end(reservation, cost, reservation.tokens) is not None for reservation, cost in costs)
 
-    def _end(self, hold: Hold, cost: int, tokens: int) -> tuple[Crossing, ...] | None:
+    def _end(self, reservation: Reservation, cost: int, tokens: int) -> tuple[SoftBudgetAlert, ...] | None:
         """Ends the hold and charges its account; None if it had ended, or the account has."""
-        values = {":returned": hold.amount_nanousd - cost, ":cost": cost, ":one": 1}
-        stale = [name for minute in hold.stale_minutes for name in tables.minute_names(minute * 60).values()]
+        values = {":returned": reservation.amount_nanousd - cost, ":cost": cost, ":one": 1}
+        stale = [name for minute in reservation.stale_minutes for name in tables.minute_names(minute * 60).values()]
         names = {f"#stale{number}": name for number, name in enumerate(stale)}
         update, removed = CHARGE, ", ".join(["holds.#rid", *names])
-        if tokens != hold.tokens and minute_of(self._clock()) == minute_of(hold.now_s):
+        if tokens != reservation.tokens and minute_of(self._clock()) == minute_of(reservation.now_s):
             update += ", #tpm = if_not_exists(#tpm, tpm_limit) + :unused"
-            values[":unused"] = hold.tokens - tokens
-            names["#tpm"] = tables.minute_names(hold.now_s)["#tpm"]
-        names["#rid"] = hold.request_id
-        returned = "NONE" if hold.soft_budget_nanousd is None else "ALL_NEW"
+            values[":unused"] = reservation.tokens - tokens
+            names["#tpm"] = tables.minute_names(reservation.now_s)["#tpm"]
+        names["#rid"] = reservation.request_id
+        returned = "NONE" if reservation.soft_budget_nanousd is None else "ALL_NEW"
         try:
-            item = self._update(hold.account_id, f"{update} REMOVE {removed}", HELD, values, names, returned)
+            item = self._update(reservation.account_id, f"{update} REMOVE {removed}", HELD, values, names, returned)
         except ConditionFailed as failed:
             return () if failed.repeated else None
-        crossing = ledger.crossing(hold, tables.balance(item, self._clock()), cost) if item else None
+        crossing = ledger.alert_for(reservation, tables.balance(item, self._clock()), cost) if item else None
         return (crossing,) if crossing else ()
 
     def _update(
@@ -257,12 +259,12 @@ class DynamoStore:
             Key=tables.key(account_id),
             UpdateExpression=update,
             ConditionExpression=condition,
-            ExpressionAttributeValues=tables.typed(values),
+            ExpressionAttributeValues=tables.to_attributes(values),
             ReturnValues=returned,
             ReturnValuesOnConditionCheckFailure="ALL_OLD",
             **request,
         )
-        return tables.plain(answer.get("Attributes", {}))
+        return tables.from_attributes(answer.get("Attributes", {}))
 
     def _read(self, account_id: str) -> Item | None:
         return self._calls.get(self._accounts, tables.key(account_id))

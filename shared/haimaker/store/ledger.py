@@ -15,18 +15,18 @@ from haimaker.store import (
     NEVER_S,
     UNLIMITED,
     Account,
-    Admitted,
     Balance,
-    Crossing,
-    Hold,
-    Reason,
+    DenialReason,
+    Denied,
+    Granted,
     Record,
-    Refused,
+    Reservation,
+    SoftBudgetAlert,
     limits_of,
     minute_of,
 )
 
-FINAL: tuple[Reason, ...] = ("blocked", "expired", "version")
+IRREPARABLE: tuple[DenialReason, ...] = ("blocked", "expired", "version")
 """Refusals that no repair of the counters can change."""
 
 
@@ -61,7 +61,7 @@ class Repair(NamedTuple):
     window_end_s: int
 
 
-def opened(account: Account, spent_as: Balance | None = None) -> Counters:
+def initial_counters(account: Account, spent_as: Balance | None = None) -> Counters:
     """A new account: everything is left, but for what was spent or held in the account that it replaces."""
     spent = spent_as.spend_nanousd + spent_as.held_nanousd if spent_as else 0
     carried = spent_as.total_spend_nanousd + spent_as.held_nanousd if spent_as else account.carried_nanousd
@@ -97,91 +97,91 @@ def repair(counters: Counters, held: int, now_s: float) -> Repair | None:
     if not length_s:
         return None
     windows = int((now_s - counters.window_end_s) // length_s) + 1
-    return Repair(spend(counters, held), counters.window_end_s + windows * length_s)
+    return Repair(spend_of(counters, held), counters.window_end_s + windows * length_s)
 
 
-def spend(counters: Counters, held: int) -> int:
+def spend_of(counters: Counters, held: int) -> int:
     """Settled in this window: what neither remains nor is held."""
     return counters.budget - counters.remaining - held
 
 
-def reason_against(counters: Counters, hold: Hold) -> Reason | None:
+def denial_reason(counters: Counters, reservation: Reservation) -> DenialReason | None:
     """The first limit that does not allow the hold. A hold of nothing passes any budget, also an overdrawn one."""
     if counters.blocked:
         return "blocked"
-    if counters.expires_s <= hold.now_s:
+    if counters.expires_s <= reservation.now_s:
         return "expired"
-    if counters.version != hold.version:
+    if counters.version != reservation.version:
         return "version"
-    if hold.amount_nanousd and counters.remaining < hold.amount_nanousd:
+    if reservation.amount_nanousd and counters.remaining < reservation.amount_nanousd:
         return "budget"
     if counters.requests_left < 1:
         return "rpm"
-    if hold.tokens and counters.tokens_left < hold.tokens:
+    if reservation.tokens and counters.tokens_left < reservation.tokens:
         return "tpm"
     return "parallel" if counters.free_slots < 1 else None
 
 
-def refused(counters: Counters, hold: Hold, reason: Reason) -> Refused:
+def denial(counters: Counters, reservation: Reservation, reason: DenialReason) -> Denied:
     """The refusal, and how long until another try may pass; 0 where waiting does not help."""
     wait_s = 0
     if reason in ("rpm", "tpm"):
-        wait_s = max(1, math.ceil(60 - hold.now_s % 60))
+        wait_s = max(1, math.ceil(60 - reservation.now_s % 60))
     elif reason == "parallel":
         wait_s = 1
     elif reason == "budget" and counters.window_end_s < NEVER_S:
-        wait_s = max(1, math.ceil(counters.window_end_s - hold.now_s))
-    return Refused(reason, counters.account, counters.remaining if reason == "budget" else 0, wait_s)
+        wait_s = max(1, math.ceil(counters.window_end_s - reservation.now_s))
+    return Denied(reason, counters.account, counters.remaining if reason == "budget" else 0, wait_s)
 
 
-def admitted(counters: Counters, hold: Hold) -> Admitted:
+def grant(counters: Counters, reservation: Reservation) -> Granted:
     """The grant, from the counters after it; a limit that is not set shows as UNLIMITED again."""
-    return Admitted(
-        hold,
+    return Granted(
+        reservation,
         UNLIMITED if counters.rpm_limit == UNLIMITED else counters.requests_left,
         UNLIMITED if counters.tpm_limit == UNLIMITED else counters.tokens_left,
     )
 
 
-def balance(counters: Counters, holds: Sequence[Hold], now_s: float) -> Balance:
+def balance(counters: Counters, reservations: Sequence[Reservation], now_s: float) -> Balance:
     """The account as people see it, an ended window shown as already renewed."""
-    held = sum(hold.amount_nanousd for hold in holds)
+    held = sum(reservation.amount_nanousd for reservation in reservations)
     renewal = repair(counters, held, now_s)
     return Balance(
         account=counters.account,
-        spend_nanousd=0 if renewal else spend(counters, held),
+        spend_nanousd=0 if renewal else spend_of(counters, held),
         held_nanousd=held,
         total_spend_nanousd=counters.total_spend,
         window_end_s=renewal.window_end_s if renewal else counters.window_end_s,
-        holds=len(holds),
-        expired_holds=sum(is_expired(hold, now_s) for hold in holds),
+        reservations=len(reservations),
+        expired_reservations=sum(is_expired(reservation, now_s) for reservation in reservations),
     )
 
 
-def is_expired(hold: Hold, now_s: float) -> bool:
-    return hold.deadline_s <= now_s
+def is_expired(reservation: Reservation, now_s: float) -> bool:
+    return reservation.deadline_s <= now_s
 
 
-def lost(hold: Hold) -> Record:
+def lost_record(reservation: Reservation) -> Record:
     """The record of a request that nobody settled: charged in full to this account. Others join as their holds are met: a process
     that died while it reserved took none of them."""
-    key, *others = hold.payers or (hold.account_id,)
-    detail: JSON = {"deadline_s": hold.deadline_s}
+    key, *others = reservation.billed or (reservation.account_id,)
+    detail: JSON = {"deadline_s": reservation.deadline_s}
     if others:
         team = next((other.removeprefix("team#") for other in others if other.startswith("team#")), None)
-        detail |= {"charged": [hold.account_id] if hold.account_id != key else [], "team_id": team}
-    return Record(hold.request_id, key, hold.now_s, "lost", hold.amount_nanousd, detail)
+        detail |= {"charged": [reservation.account_id] if reservation.account_id != key else [], "team_id": team}
+    return Record(reservation.request_id, key, reservation.now_s, "lost", reservation.amount_nanousd, detail)
 
 
-def joined(kept: Record, hold: Hold) -> Record | None:
+def with_account(kept: Record, reservation: Reservation) -> Record | None:
     """A lost request's record with one more account that is charged for it; None where it is named already, or all are."""
     charged = kept.detail.get("charged", [])
-    if kept.status != "lost" or hold.account_id in (kept.account_id, *charged):
+    if kept.status != "lost" or reservation.account_id in (kept.account_id, *charged):
         return None
-    return replace(kept, detail={**kept.detail, "charged": [*charged, hold.account_id]})
+    return replace(kept, detail={**kept.detail, "charged": [*charged, reservation.account_id]})
 
 
-def noted(kept: Record, late: Record) -> Record | None:
+def with_outcome(kept: Record, late: Record) -> Record | None:
     """A lost request's record with what became of it; None where nothing is to be noted."""
     if kept.status != "lost" or late.status == "lost" or "late" in kept.detail:
         return None
@@ -189,7 +189,7 @@ def noted(kept: Record, late: Record) -> Record | None:
     return replace(kept, detail={**kept.detail, "late": outcome})
 
 
-def found_again(lost: Record) -> Record | None:
+def outcome_of_lost(lost: Record) -> Record | None:
     """What became of a lost request, if that was noted."""
     late = lost.detail.get("late") if lost.status == "lost" else None
     if late is None:
@@ -198,10 +198,10 @@ def found_again(lost: Record) -> Record | None:
     return replace(lost, status=late["status"], cost_nanousd=late["cost_nanousd"], detail=detail)
 
 
-def crossing(hold: Hold, balance: Balance, cost: int) -> Crossing | None:
+def alert_for(reservation: Reservation, balance: Balance, cost: int) -> SoftBudgetAlert | None:
     """Whether the soft budget was reached by this cost, which is in the balance already."""
-    soft, spent = hold.soft_budget_nanousd, balance.spend_nanousd
-    return Crossing(hold.account_id, spent, soft) if soft is not None and spent - cost < soft <= spent else None
+    soft, spent = reservation.soft_budget_nanousd, balance.spend_nanousd
+    return SoftBudgetAlert(reservation.account_id, spent, soft) if soft is not None and spent - cost < soft <= spent else None
 
 
 def encode_account(account: Account) -> str:
@@ -215,25 +215,25 @@ def decode_account(config: str, version: int) -> Account:
     return Account(**values | {"models": tuple(values["models"]), "tags": tuple(values["tags"]), "version": version})
 
 
-def encode_hold(hold: Hold) -> str:
+def encode_reservation(kept: Reservation) -> str:
     """What an account keeps of a hold under its request's id."""
-    return " ".join((f"{hold.deadline_s} {hold.amount_nanousd} {hold.tokens} {hold.version} {hold.now_s!r}", *hold.payers))
+    return " ".join((f"{kept.deadline_s} {kept.amount_nanousd} {kept.tokens} {kept.version} {kept.now_s!r}", *kept.billed))
 
 
-def decode_hold(account_id: str, request_id: str, text: str) -> Hold:
-    deadline_s, amount, tokens, version, now_s, *payers = text.split(" ")
-    return Hold(request_id, account_id, int(version), int(amount), int(tokens), float(now_s), int(deadline_s), tuple(payers))
+def decode_reservation(account_id: str, request_id: str, text: str) -> Reservation:
+    deadline_s, amount, tokens, version, now_s, *billed = text.split(" ")
+    return Reservation(request_id, account_id, int(version), int(amount), int(tokens), float(now_s), int(deadline_s), tuple(billed))
 
 
-def order(time_s: float, name: str = "") -> str:
+def sort_key(time_s: float, name: str = "") -> str:
     """A text that sorts by time, then by name; it is the cursor of a page, too. Without a name, it sorts before all of its time."""
     return f"{round(time_s * 1_000_000):018d}" + (f"#{name}" if name else "")
 
 
-def time_of(place: str) -> float:
+def time_of_sort_key(place: str) -> float:
     return int(place[:18]) / 1_000_000
 
 
-def stale_minutes(minutes: Iterable[int], hold: Hold) -> tuple[int, ...]:
+def stale_minutes(minutes: Iterable[int], reservation: Reservation) -> tuple[int, ...]:
     """The oldest minutes that no request counts in any more, also by a clock that is a little late."""
-    return tuple(sorted(minute for minute in minutes if minute < minute_of(hold.now_s) - 1))[:50]
+    return tuple(sorted(minute for minute in minutes if minute < minute_of(reservation.now_s) - 1))[:50]

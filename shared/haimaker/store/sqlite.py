@@ -19,26 +19,26 @@ from typing import BinaryIO
 from haimaker.store import (
     NEVER_S,
     Account,
-    Admitted,
     Balance,
-    Crossing,
-    Hold,
+    Denied,
+    Granted,
     Record,
-    Refused,
+    Reservation,
     Settled,
+    SoftBudgetAlert,
     StoreUnavailable,
     ledger,
     minute_of,
     sqlite_records,
+    sqlite_schema,
 )
-from haimaker.store import sqlite_schema as schema
 from haimaker.store.ledger import Counters
 from haimaker.store.sqlite_checkpoints import PAGES_AT_MOST, Checkpoints
 from haimaker.store.sqlite_documents import SQLiteDocuments
 from haimaker.store.sqlite_schema import Execute
-from haimaker.store.totals import DAY_S, By, Total, each, seconds_of, summed
+from haimaker.store.totals import DAY_S, By, Total, day_to_s, each_item, sum_records
 
-PAGE = 500
+PAGE_SIZE = 500
 AFTER_ALL = ":"
 """Sorts behind every place in time."""
 
@@ -49,12 +49,12 @@ class SQLiteStore:
     def __init__(self, path: str | Path, clock: Callable[[], float] = time.time) -> None:
         self._clock = clock
         self._lock = threading.Lock()
-        self._checkpoints = Checkpoints(lambda: schema.opened(Path(path)))
+        self._checkpoints = Checkpoints(lambda: sqlite_schema.open_database(Path(path)))
         with _failures("open"):
-            self._connection = schema.opened(Path(path))
+            self._connection = sqlite_schema.open_database(Path(path))
             self._connection.execute(f"PRAGMA wal_autocheckpoint = {PAGES_AT_MOST}")
         with self._writing("open") as execute:
-            schema.migrate(execute)
+            sqlite_schema.migrate(execute)
         self.documents = SQLiteDocuments(self._reading, self._writing)
         self._path = Path(path)
         self._presence: BinaryIO | None = None
@@ -66,7 +66,7 @@ class SQLiteStore:
             if self._presence:
                 self._presence.close()
 
-    def join(self, now_s: float) -> int:
+    def adopt(self, now_s: float) -> int:
         """Counts this process among those that use the file, until `close` or its end. If there is no other, all holds are
         of processes that were killed, and are charged; returns how many."""
         with _failures("join"):
@@ -82,15 +82,20 @@ class SQLiteStore:
 
     def put(self, account: Account, spent_as: Balance | None = None) -> bool:
         kind = account.id.partition("#")[0]
-        row = (*ledger.opened(account, spent_as), minute_of(account.created_s), kind, ledger.order(account.created_s, account.id))
+        row = (
+            *ledger.initial_counters(account, spent_as),
+            minute_of(account.created_s),
+            kind,
+            ledger.sort_key(account.created_s, account.id),
+        )
         with self._writing("put") as execute:
-            return execute(schema.ADD, row).rowcount == 1
+            return execute(sqlite_schema.ADD, row).rowcount == 1
 
     def get(self, account_id: str) -> Balance | None:
         now_s = self._clock()
         with self._reading("get") as execute:
             counters = _read(execute, account_id, now_s)
-            return counters and ledger.balance(counters, _holds(execute, schema.OF_ACCOUNT, account_id), now_s)
+            return counters and ledger.balance(counters, _read_reservations(execute, sqlite_schema.OF_ACCOUNT, account_id), now_s)
 
     def update(self, account: Account) -> bool:
         now_s = self._clock()
@@ -99,14 +104,14 @@ class SQLiteStore:
             if counters is None or counters.version != account.version:
                 return False
             counters = _renew(execute, counters, now_s)
-            new = ledger.opened(account)
+            new = ledger.initial_counters(account)
             restarts = account.budget_window_s != counters.account.budget_window_s
             changes = {
                 "remaining": counters.remaining + new.budget - counters.budget,
                 "free_slots": counters.free_slots + new.parallel_limit - counters.parallel_limit,
                 "window_end_s": ledger.window_end(account, now_s) if restarts else counters.window_end_s,
             }
-            execute(schema.CONFIGURE, new._asdict() | changes | {"id": account.id})
+            execute(sqlite_schema.CONFIGURE, new._asdict() | changes | {"id": account.id})
             return True
 
     def delete(self, account_id: str) -> bool:
@@ -118,52 +123,62 @@ class SQLiteStore:
         now_s = self._clock()
         asked = {"kind": kind, "after": after or "", "limit": limit + 1, "minute": minute_of(now_s)}
         with self._reading("accounts") as execute:
-            rows = execute(schema.READ_PAGE, asked).fetchall()
+            rows = execute(sqlite_schema.READ_PAGE, asked).fetchall()
             found = [Counters._make(row[:-1]) for row in rows[:limit]]
-            page = [ledger.balance(counters, _holds(execute, schema.OF_ACCOUNT, counters.account_id), now_s) for counters in found]
+            page = [
+                ledger.balance(counters, _read_reservations(execute, sqlite_schema.OF_ACCOUNT, counters.account_id), now_s)
+                for counters in found
+            ]
         return page, rows[limit - 1][-1] if len(rows) > limit else None
 
-    def admit(self, hold: Hold) -> Admitted | Refused:
+    def reserve(self, reservation: Reservation) -> Granted | Denied:
         with self._writing("admit") as execute:
-            counters = _read(execute, hold.account_id, hold.now_s)
+            counters = _read(execute, reservation.account_id, reservation.now_s)
             if counters is None:
-                return Refused("unknown")
-            met = _holds(execute, schema.MET, hold.account_id, hold.now_s, hold.request_id)
-            if hold in met:
-                return ledger.admitted(counters, hold)
-            reason = ledger.reason_against(counters, hold)
-            if reason not in ledger.FINAL:
-                counters = _renew(execute, counters, hold.now_s)
-                if _charge(execute, [other for other in met if ledger.is_expired(other, hold.now_s)]):
-                    counters = _read(execute, hold.account_id, hold.now_s) or counters
-                reason = ledger.reason_against(counters, hold)
-            return ledger.refused(counters, hold, reason) if reason else _reserve(execute, counters, hold)
+                return Denied("unknown")
+            met = _read_reservations(
+                execute, sqlite_schema.EXPIRED_OR_NAMED, reservation.account_id, reservation.now_s, reservation.request_id
+            )
+            if reservation in met:
+                return ledger.grant(counters, reservation)
+            reason = ledger.denial_reason(counters, reservation)
+            if reason not in ledger.IRREPARABLE:
+                counters = _renew(execute, counters, reservation.now_s)
+                if _charge(execute, [other for other in met if ledger.is_expired(other, reservation.now_s)]):
+                    counters = _read(execute, reservation.account_id, reservation.now_s) or counters
+                reason = ledger.denial_reason(counters, reservation)
+            return ledger.denial(counters, reservation, reason) if reason else _reserve(execute, counters, reservation)
 
-    def release(self, hold: Hold) -> bool:
-        changes = {"id": hold.account_id, "amount": hold.amount_nanousd, "tokens": hold.tokens, "minute": minute_of(hold.now_s)}
+    def release(self, reservation: Reservation) -> bool:
+        changes = {
+            "id": reservation.account_id,
+            "amount": reservation.amount_nanousd,
+            "tokens": reservation.tokens,
+            "minute": minute_of(reservation.now_s),
+        }
         with self._writing("release") as execute:
-            if not execute(schema.UNHOLD, (hold.account_id, hold.request_id)).rowcount:
+            if not execute(sqlite_schema.DELETE_RESERVATION, (reservation.account_id, reservation.request_id)).rowcount:
                 return False
-            execute(schema.GIVE_BACK, changes)
+            execute(sqlite_schema.GIVE_BACK, changes)
             return True
 
-    def settle(self, hold: Hold, record: Record, tokens: int) -> Settled | None:
+    def settle(self, reservation: Reservation, record: Record, tokens: int) -> Settled | None:
         with self._writing("settle") as execute:
-            return _settle(execute, (hold, *hold.also), record, tokens)
+            return _settle(execute, (reservation, *reservation.siblings), record, tokens)
 
     def charge_lost(self, account_id: str, now_s: float) -> int:
         with self._writing("charge_lost") as execute:
-            return _charge(execute, _holds(execute, schema.EXPIRED, account_id, now_s))
+            return _charge(execute, _read_reservations(execute, sqlite_schema.EXPIRED, account_id, now_s))
 
     def charge_all_lost(self, now_s: float) -> int:
         """Charges every hold of every account, whatever its deadline: for a start when no other process uses the file."""
         with self._writing("charge_all_lost") as execute:
-            return _charge(execute, _holds(execute, "TRUE"))
+            return _charge(execute, _read_reservations(execute, "TRUE"))
 
     def correct(self, account_id: str, total_nanousd: int, difference_nanousd: int) -> bool:
         changes = {"id": account_id, "total": total_nanousd, "difference": difference_nanousd}
         with self._writing("correct") as execute:
-            return execute(schema.CORRECT, changes).rowcount == 1
+            return execute(sqlite_schema.CORRECT, changes).rowcount == 1
 
     def amend(self, record: Record) -> bool:
         with self._writing("amend") as execute:
@@ -171,7 +186,7 @@ class SQLiteStore:
 
     def record(self, request_id: str) -> Record | None:
         with self._reading("record") as execute:
-            return sqlite_records.kept(execute, request_id)
+            return sqlite_records.get_record(execute, request_id)
 
     def records(
         self,
@@ -184,17 +199,17 @@ class SQLiteStore:
         newest_first: bool = False,
     ) -> tuple[Sequence[Record], str | None]:
         whose = "account_id = :account AND" if account_id else ""
-        page = schema.NEWEST_PAGE if newest_first else schema.RECORDS_PAGE
+        page = sqlite_schema.NEWEST_PAGE if newest_first else sqlite_schema.RECORDS_PAGE
         after = after or (AFTER_ALL if newest_first else "")
-        asked = {"account": account_id, "since": ledger.order(since_s), "until": ledger.order(until_s), "after": after}
+        asked = {"account": account_id, "since": ledger.sort_key(since_s), "until": ledger.sort_key(until_s), "after": after}
         with self._reading("records") as execute:
             rows = execute(page.format(whose=whose), asked | {"limit": limit + 1}).fetchall()
-        return [sqlite_records.record_of(row) for row in rows[:limit]], rows[limit - 1][-1] if len(rows) > limit else None
+        return [sqlite_records.to_record(row) for row in rows[:limit]], rows[limit - 1][-1] if len(rows) > limit else None
 
     def totals(self, by: By, first_day: str, last_day: str, account_id: str | None = None) -> Sequence[Total]:
         """From the records, some at a time, so that requests meanwhile do not wait."""
-        since_s, until_s = seconds_of(first_day), seconds_of(last_day) + DAY_S
-        return summed(each(lambda after: self.records(account_id, since_s, until_s, after, PAGE)), by)
+        since_s, until_s = day_to_s(first_day), day_to_s(last_day) + DAY_S
+        return sum_records(each_item(lambda after: self.records(account_id, since_s, until_s, after, PAGE_SIZE)), by)
 
     def _reading(self, operation: str) -> "AbstractContextManager[Execute]":
         return self._transaction(operation, "BEGIN")
@@ -228,60 +243,69 @@ def _failures(operation: str) -> Iterator[None]:
 
 
 def _read(execute: Execute, account_id: str, now_s: float) -> Counters | None:
-    row = execute(schema.READ, {"id": account_id, "minute": minute_of(now_s)}).fetchone()
+    row = execute(sqlite_schema.READ, {"id": account_id, "minute": minute_of(now_s)}).fetchone()
     return row and Counters._make(row)
 
 
-def _holds(execute: Execute, where: str, *values: object) -> list[Hold]:
+def _read_reservations(execute: Execute, where: str, *values: object) -> list[Reservation]:
     rows = execute(f"SELECT account_id, request_id, hold FROM holds WHERE {where}", values).fetchall()  # noqa: S608 (constants only)
-    return [ledger.decode_hold(*row) for row in rows]
+    return [ledger.decode_reservation(*row) for row in rows]
 
 
 def _renew(execute: Execute, counters: Counters, now_s: float) -> Counters:
     if counters.window_end_s > now_s:
         return counters
-    held = sum(hold.amount_nanousd for hold in _holds(execute, schema.OF_ACCOUNT, counters.account_id))
+    held = sum(
+        reservation.amount_nanousd for reservation in _read_reservations(execute, sqlite_schema.OF_ACCOUNT, counters.account_id)
+    )
     renewal = ledger.repair(counters, held, now_s)
     if renewal is None:
         return counters
-    execute(schema.RENEW, (renewal.returned, renewal.window_end_s, counters.account_id))
+    execute(sqlite_schema.RENEW, (renewal.returned, renewal.window_end_s, counters.account_id))
     return counters._replace(remaining=counters.remaining + renewal.returned, window_end_s=renewal.window_end_s)
 
 
-def _reserve(execute: Execute, counters: Counters, hold: Hold) -> Admitted:
-    left = counters._replace(requests_left=counters.requests_left - 1, tokens_left=counters.tokens_left - hold.tokens)
-    changes = {"id": hold.account_id, "amount": hold.amount_nanousd, "minute": minute_of(hold.now_s)}
-    execute(schema.RESERVE, changes | {"requests_left": left.requests_left, "tokens_left": left.tokens_left})
-    execute(schema.HOLD, (hold.account_id, hold.request_id, hold.deadline_s, ledger.encode_hold(hold)))
-    return ledger.admitted(left, hold)
+def _reserve(execute: Execute, counters: Counters, reservation: Reservation) -> Granted:
+    left = counters._replace(requests_left=counters.requests_left - 1, tokens_left=counters.tokens_left - reservation.tokens)
+    changes = {"id": reservation.account_id, "amount": reservation.amount_nanousd, "minute": minute_of(reservation.now_s)}
+    execute(sqlite_schema.RESERVE, changes | {"requests_left": left.requests_left, "tokens_left": left.tokens_left})
+    execute(
+        sqlite_schema.ADD_RESERVATION,
+        (reservation.account_id, reservation.request_id, reservation.deadline_s, ledger.encode_reservation(reservation)),
+    )
+    return ledger.grant(left, reservation)
 
 
-def _settle(execute: Execute, holds: Sequence[Hold], record: Record, tokens: int) -> Settled | None:
+def _settle(execute: Execute, reservations: Sequence[Reservation], record: Record, tokens: int) -> Settled | None:
     """Keeps the record, if there is none yet, and charges the cost of the one that is kept; None if that is an earlier one."""
-    started = ledger.order(record.started_s, record.request_id)
+    started = ledger.sort_key(record.started_s, record.request_id)
     detail = json.dumps(record.detail)
     row = (record.request_id, record.account_id, started, record.started_s, record.status, record.cost_nanousd, detail)
-    is_new = execute(schema.KEEP, row).rowcount == 1
-    kept = record if is_new else sqlite_records.kept(execute, record.request_id) or record
+    is_new = execute(sqlite_schema.KEEP, row).rowcount == 1
+    kept = record if is_new else sqlite_records.get_record(execute, record.request_id) or record
     if not is_new:
-        kept = sqlite_records.noted(execute, kept, record, holds)
-    crossings = [found for hold in holds if (found := _end(execute, hold, kept.cost_nanousd, tokens))]
-    return Settled(tuple(crossings)) if is_new else None
+        kept = sqlite_records.note_outcome(execute, kept, record, reservations)
+    alerts = [found for reservation in reservations if (found := _end(execute, reservation, kept.cost_nanousd, tokens))]
+    return Settled(tuple(alerts)) if is_new else None
 
 
-def _end(execute: Execute, hold: Hold, cost: int, tokens: int) -> Crossing | None:
+def _end(execute: Execute, reservation: Reservation, cost: int, tokens: int) -> SoftBudgetAlert | None:
     """Ends the hold and charges its account, if it had not ended yet."""
-    if not execute(schema.UNHOLD, (hold.account_id, hold.request_id)).rowcount:
+    if not execute(sqlite_schema.DELETE_RESERVATION, (reservation.account_id, reservation.request_id)).rowcount:
         return None
-    changes = {"id": hold.account_id, "amount": hold.amount_nanousd, "minute": minute_of(hold.now_s)}
-    execute(schema.CHARGE, changes | {"cost": cost, "unused_tokens": hold.tokens - tokens})
-    counters = _read(execute, hold.account_id, hold.now_s) if hold.soft_budget_nanousd is not None else None
+    changes = {"id": reservation.account_id, "amount": reservation.amount_nanousd, "minute": minute_of(reservation.now_s)}
+    execute(sqlite_schema.CHARGE, changes | {"cost": cost, "unused_tokens": reservation.tokens - tokens})
+    counters = _read(execute, reservation.account_id, reservation.now_s) if reservation.soft_budget_nanousd is not None else None
     if counters is None:
         return None
-    return ledger.crossing(hold, ledger.balance(counters, _holds(execute, schema.OF_ACCOUNT, hold.account_id), hold.now_s), cost)
+    return ledger.alert_for(
+        reservation,
+        ledger.balance(counters, _read_reservations(execute, sqlite_schema.OF_ACCOUNT, reservation.account_id), reservation.now_s),
+        cost,
+    )
 
 
-def _charge(execute: Execute, holds: Sequence[Hold]) -> int:
-    for hold in holds:
-        _settle(execute, (hold,), ledger.lost(hold), hold.tokens)
-    return len(holds)
+def _charge(execute: Execute, reservations: Sequence[Reservation]) -> int:
+    for reservation in reservations:
+        _settle(execute, (reservation,), ledger.lost_record(reservation), reservation.tokens)
+    return len(reservations)

@@ -25,11 +25,11 @@ class SQLiteDocuments:
     def get(self, kind: str, name: str) -> Document | None:
         with self._reading("document") as execute:
             row = execute(GET, (kind, json.dumps(name))).fetchone()
-        return _document(row) if row else None
+        return _from_row(row) if row else None
 
     def all(self, kind: str) -> Sequence[Document]:
         with self._reading("documents") as execute:
-            return [_document(row) for row in execute(ALL, (kind,)).fetchall()]
+            return [_from_row(row) for row in execute(ALL, (kind,)).fetchall()]
 
     def put(self, kind: str, document: Document) -> bool:
         name, body = json.dumps(document.name), json.dumps(document.body)
@@ -43,5 +43,5 @@ class SQLiteDocuments:
             return execute(DELETE, (kind, json.dumps(name))).rowcount == 1
 
 
-def _document(row: tuple[str, str, int]) -> Document:
+def _from_row(row: tuple[str, str, int]) -> Document:
     return Document(json.loads(row[0]), json.loads(row[1]), row[2])

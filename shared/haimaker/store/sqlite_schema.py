@@ -47,11 +47,11 @@ READ_PAGE = f"SELECT {COUNTERS}, created FROM accounts WHERE kind = :kind AND cr
 ADD = f"INSERT OR IGNORE INTO accounts VALUES ({', '.join('?' * 18)})"  # noqa: S608
 RESERVE = f"""UPDATE accounts SET remaining = remaining - :amount, free_slots = free_slots - 1, requests_left = :requests_left,
     tokens_left = :tokens_left, minute = CASE WHEN {IN_MINUTE} THEN minute ELSE :minute END WHERE id = :id"""  # noqa: S608
-HOLD = "INSERT INTO holds VALUES (?, ?, ?, ?)"
-UNHOLD = "DELETE FROM holds WHERE account_id = ? AND request_id = ?"
+ADD_RESERVATION = "INSERT INTO holds VALUES (?, ?, ?, ?)"
+DELETE_RESERVATION = "DELETE FROM holds WHERE account_id = ? AND request_id = ?"
 OF_ACCOUNT = "account_id = ?"
 EXPIRED = "account_id = ? AND deadline_s <= ?"
-MET = "account_id = ? AND (deadline_s <= ? OR request_id = ?)"
+EXPIRED_OR_NAMED = "account_id = ? AND (deadline_s <= ? OR request_id = ?)"
 CHARGE = """UPDATE accounts SET remaining = remaining + :amount - :cost, total_spend = total_spend + :cost,
     free_slots = free_slots + 1, tokens_left = tokens_left + CASE WHEN minute = :minute THEN :unused_tokens ELSE 0 END
     WHERE id = :id"""
@@ -76,7 +76,7 @@ NEWEST_PAGE = (
 )
 
 
-def opened(path: Path) -> sqlite3.Connection:
+def open_database(path: Path) -> sqlite3.Connection:
     path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
     os.close(os.open(path, os.O_RDWR | os.O_CREAT, 0o600))
     connection = sqlite3.connect(path, timeout=5.0, isolation_level=None, check_same_thread=False)

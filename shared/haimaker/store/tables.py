@@ -29,7 +29,7 @@ from typing import Any
 
 from haimaker.aws.client import AWSClient, AWSError
 from haimaker.http.values import JSON
-from haimaker.store import Account, Admitted, Balance, Hold, Record, StoreUnavailable, ledger, minute_of
+from haimaker.store import Account, Balance, Granted, Record, Reservation, StoreUnavailable, ledger, minute_of
 from haimaker.store.ledger import Counters
 
 Item = Mapping[str, Any]
@@ -38,8 +38,8 @@ Item = Mapping[str, Any]
 DAY_S = 86_400
 RETENTION_S = 400 * 86_400
 """How long a record is kept; DynamoDB then deletes it by its `delete_at`."""
-SK = "account"
-STORED = tuple(name for name in Counters._fields if name not in ("account_id", "requests_left", "tokens_left"))
+RECORDS_SORT_KEY = "account"
+STORED_COUNTERS = tuple(name for name in Counters._fields if name not in ("account_id", "requests_left", "tokens_left"))
 """The counters that are attributes by the same name."""
 
 
@@ -96,40 +96,40 @@ def create_tables(dynamo: AWSClient, names: Mapping[str, str]) -> None:
             time.sleep(0.05)
 
 
-def typed(item: Item) -> JSON:
+def to_attributes(item: Item) -> JSON:
     """DynamoDB's form of an item, or of the values of an expression."""
-    return {name: _typed(value) for name, value in item.items()}
+    return {name: _to_attribute(value) for name, value in item.items()}
 
 
-def _typed(value: object) -> JSON:
+def _to_attribute(value: object) -> JSON:
     if isinstance(value, Mapping):
-        return {"M": typed(value)}
+        return {"M": to_attributes(value)}
     if isinstance(value, bool):
         return {"BOOL": value}
     return {"S": value} if isinstance(value, str) else {"N": repr(value)}
 
 
-def plain(typed_item: JSON) -> Item:
-    return {name: _plain(*next(iter(value.items()))) for name, value in typed_item.items()}
+def from_attributes(typed_item: JSON) -> Item:
+    return {name: _from_attribute(*next(iter(value.items()))) for name, value in typed_item.items()}
 
 
-def _plain(kind: str, value: Any) -> Any:
+def _from_attribute(kind: str, value: Any) -> Any:
     if kind == "M":
-        return plain(value)
+        return from_attributes(value)
     if kind == "N":
         return int(value) if value.lstrip("-").isdigit() else float(value)
     return value
 
 
 def key(account_id: str) -> JSON:
-    return {"pk": {"S": account_id}, "sk": {"S": SK}}
+    return {"pk": {"S": account_id}, "sk": {"S": RECORDS_SORT_KEY}}
 
 
 def minute_names(now_s: float) -> dict[str, str]:
     return {"#rpm": f"r{minute_of(now_s)}", "#tpm": f"t{minute_of(now_s)}"}
 
 
-def after(cursor: str | None) -> str:
+def start_key(cursor: str | None) -> str:
     """The first place behind a cursor: no id has a space in it."""
     return f"{cursor} " if cursor else "0"
 
@@ -145,14 +145,14 @@ def days(first_s: float, last_s: float) -> Iterator[str]:
 
 
 def account_item(account: Account, spent_as: Balance | None = None) -> JSON:
-    kind, counters = account.id.partition("#")[0], ledger.opened(account, spent_as)._asdict()
-    place = {"pk": account.id, "sk": SK, "kind": kind, "created": ledger.order(account.created_s, account.id)}
-    return place | {name: counters[name] for name in STORED} | {"holds": {}}
+    kind, counters = account.id.partition("#")[0], ledger.initial_counters(account, spent_as)._asdict()
+    place = {"pk": account.id, "sk": RECORDS_SORT_KEY, "kind": kind, "created": ledger.sort_key(account.created_s, account.id)}
+    return place | {name: counters[name] for name in STORED_COUNTERS} | {"holds": {}}
 
 
 def configuration(account: Account, old: Counters, now_s: float) -> tuple[str, JSON]:
     """The update that replaces an account's configuration, and its values; a budget window of another length starts now."""
-    new = ledger.opened(account)
+    new = ledger.initial_counters(account)
     names = ("config", "blocked", "expires_s", "budget", "rpm_limit", "tpm_limit", "parallel_limit", "version")
     values: JSON = {f":{name}": getattr(new, name) for name in names} | {
         ":one": 1,
@@ -169,32 +169,32 @@ def configuration(account: Account, old: Counters, now_s: float) -> tuple[str, J
 def counters(item: Item, now_s: float) -> Counters:
     names = minute_names(now_s)
     left = (item.get(names["#rpm"], item["rpm_limit"]), item.get(names["#tpm"], item["tpm_limit"]))
-    return Counters._make((item["pk"], *(item[name] for name in STORED), *left))
+    return Counters._make((item["pk"], *(item[name] for name in STORED_COUNTERS), *left))
 
 
-def holds(item: Item) -> list[Hold]:
-    return [ledger.decode_hold(item["pk"], request_id, text) for request_id, text in item["holds"].items()]
+def reservations_of(item: Item) -> list[Reservation]:
+    return [ledger.decode_reservation(item["pk"], request_id, text) for request_id, text in item["holds"].items()]
 
 
-def expired(item: Item, now_s: float) -> list[Hold]:
-    return [hold for hold in holds(item) if ledger.is_expired(hold, now_s)]
+def expired_reservations(item: Item, now_s: float) -> list[Reservation]:
+    return [reservation for reservation in reservations_of(item) if ledger.is_expired(reservation, now_s)]
 
 
 def balance(item: Item, now_s: float) -> Balance:
-    return ledger.balance(counters(item, now_s), holds(item), now_s)
+    return ledger.balance(counters(item, now_s), reservations_of(item), now_s)
 
 
-def admitted(item: Item, hold: Hold) -> Admitted:
+def grant(item: Item, reservation: Reservation) -> Granted:
     minutes = {int(name[1:]) for name in item if name[0] in "rt" and name[1:].isdigit()}
-    stale = ledger.stale_minutes(minutes, hold)
-    return ledger.admitted(counters(item, hold.now_s), replace(hold, stale_minutes=stale))
+    stale = ledger.stale_minutes(minutes, reservation)
+    return ledger.grant(counters(item, reservation.now_s), replace(reservation, stale_minutes=stale))
 
 
 def record_item(record: Record) -> JSON:
     return {
         "id": record.request_id,
         "account": record.account_id,
-        "started": ledger.order(record.started_s, record.request_id),
+        "started": ledger.sort_key(record.started_s, record.request_id),
         "day": day(record.started_s),
         "started_s": record.started_s,
         "status": record.status,

@@ -15,7 +15,7 @@ from haimaker.store import Record
 By = Literal["day", "key", "team", "user", "model", "provider", "tag"]
 
 DAY_S = 86_400
-MOST_TAGS = 92
+MAX_TAGS = 92
 """Of one record; with more, its totals would not fit into a transaction."""
 NAME_BYTES = 900
 """Of a name: a key of DynamoDB takes 1,024 bytes of UTF-8."""
@@ -40,11 +40,11 @@ AMOUNTS = ("requests", "errors", "input_tokens", "output_tokens", "cost_nanousd"
 def names_of(account_id: str, detail: JSON) -> Iterator[tuple[By, str]]:
     """Every name under which a record counts, each once; a key goes by its account's id."""
     found: list[tuple[By, Any]] = [("key", account_id), ("team", detail.get("team_id")), ("user", detail.get("user"))]
-    found += [("tag", tag) for tag in (detail.get("tags") or ())[:MOST_TAGS]]
+    found += [("tag", tag) for tag in (detail.get("tags") or ())[:MAX_TAGS]]
     provider, model = detail.get("provider"), detail.get("model")
     if provider and model:
         found += [("provider", provider), ("model", f"{provider}/{model}")]
-    yield from dict.fromkeys((by, short(name)) for by, name in found if name)
+    yield from dict.fromkeys((by, truncate_name(name)) for by, name in found if name)
 
 
 def amounts_of(status: str, cost_nanousd: int, detail: JSON) -> Mapping[str, int]:
@@ -57,21 +57,21 @@ def amounts_of(status: str, cost_nanousd: int, detail: JSON) -> Mapping[str, int
     }
 
 
-def short(name: str) -> str:
+def truncate_name(name: str) -> str:
     """As much of a name as fits into a key, in characters that UTF-8 has."""
     return name.encode("utf-8", "ignore")[:NAME_BYTES].decode("utf-8", "ignore")
 
 
-def day_of(time_s: float) -> str:
+def to_day(time_s: float) -> str:
     return str(datetime.fromtimestamp(time_s, UTC).date())
 
 
-def seconds_of(day: str) -> float:
+def day_to_s(day: str) -> float:
     """When a day begins."""
     return datetime.fromisoformat(f"{day}T00:00:00+00:00").timestamp()
 
 
-def each(page: Callable[[str | None], tuple[Sequence[Record], str | None]]) -> Iterator[Record]:
+def each_item(page: Callable[[str | None], tuple[Sequence[Record], str | None]]) -> Iterator[Record]:
     """All records of all pages, read one after another: `page` takes a cursor."""
     after: str | None = None
     while True:
@@ -81,11 +81,11 @@ def each(page: Callable[[str | None], tuple[Sequence[Record], str | None]]) -> I
             return
 
 
-def summed(records: Iterable[Record], by: By) -> list[Total]:
+def sum_records(records: Iterable[Record], by: By) -> list[Total]:
     """Totals of records, in the order of day and name."""
     sums: dict[tuple[str, str], Counter[str]] = {}
     for record in records:
-        day = day_of(record.started_s)
+        day = to_day(record.started_s)
         names = [("day", "")] if by == "day" else names_of(record.account_id, record.detail)
         for kind, name in names:
             if kind == by:

@@ -12,25 +12,24 @@ from urllib.parse import urlsplit
 
 from haimaker import adapters, demo
 from haimaker.accounts.keys import owner_of
-from haimaker.adapters import Adapter
-from haimaker.adapters import splitting as choices
-from haimaker.billing.estimates import estimated, prompt_estimate
-from haimaker.billing.settlement import Trial
-from haimaker.credentials import headers as authorize
-from haimaker.credentials.access import Access
+from haimaker.adapters import Adapter, splitting
+from haimaker.billing.estimates import estimate_prompt_tokens, estimate_usage
+from haimaker.billing.settlement import AttemptLog
+from haimaker.credentials import headers as credential_headers
+from haimaker.credentials.access import ProviderConnection
 from haimaker.http import errors, sse
-from haimaker.http.client import Cancel, Timeouts, Transport, TransportError
+from haimaker.http.client import CancelToken, HTTPClient, Timeouts, TransportError
 from haimaker.http.errors import APIError, APITimeoutError, BadGatewayError
-from haimaker.http.values import JSON, Chunk, Event, Patience, UpstreamRequest, UpstreamResponse
+from haimaker.http.values import JSON, AttemptTimeouts, Event, StreamEvent, UpstreamRequest, UpstreamResponse
 from haimaker.operations.attempt import Attempt
 from haimaker.operations.chat import Accepted, Asked, ChatRequest
 from haimaker.pricing import usage
-from haimaker.pricing.usage import Tokens
+from haimaker.pricing.usage import Usage
 from haimaker.routing.health import Health
 from haimaker.upstream.stream_usage import text_bytes
 
 if TYPE_CHECKING:
-    from haimaker.files import Files
+    from haimaker.files import FileStore
     from haimaker.settings.settings import Settings
     from haimaker.upstream.image_fetcher import FetchBounds, ImageFetcher
 
@@ -43,16 +42,16 @@ AWS_EVENT_STREAM = "application/vnd.amazon.eventstream"
 class Upstreams:
     """What reaching providers takes, shared by all requests."""
 
-    transport: Transport
-    access: Mapping[str, Access]
+    http_client: HTTPClient
+    access: Mapping[str, ProviderConnection]
     health: Health
     settings: "Settings | None" = None
 
-    def files(self, headers: Mapping[str, str]) -> "Files | None":
+    def files(self, headers: Mapping[str, str]) -> "FileStore | None":
         """The place for files, as a request with these headers reaches it; None where there is none."""
-        from haimaker.files import files_of  # few operations need it
+        from haimaker.files import file_store_for  # few operations need it
 
-        return files_of(self.settings, headers) if self.settings else None
+        return file_store_for(self.settings, headers) if self.settings else None
 
     @cached_property
     def images(self) -> "ImageFetcher":
@@ -70,31 +69,31 @@ class Caller:
     headers: Mapping[str, str] = field(repr=False)
     deadline_s: float
     """Monotonic."""
-    cancel: Cancel
+    cancel: CancelToken
     end_s: float = 0.0
     """Of a stream that has begun, monotonic; its client waits for each byte anew."""
     _inlined: ChatRequest | None = None
     _sent: Accepted | None = None
     """The request of the last call: all of the client's, or its part for one prompt."""
 
-    def whole(self, trial: Trial) -> JSON:
+    def whole(self, attempt_log: AttemptLog) -> JSON:
         """The answer in OpenAI's format; from a provider that gives one choice, as many calls as there are to be."""
-        requests = self._requests(trial.attempt)
+        requests = self._requests(attempt_log.attempt)
         if len(requests) == 1:
-            return self._whole(trial, requests[0])
+            return self._whole(attempt_log, requests[0])
         from haimaker.upstream.parallel import side_by_side  # few requests need it
 
-        return choices.joined(side_by_side(trial, requests, lambda own, request: replace(self)._charged(own, request)))
+        return splitting.joined(side_by_side(attempt_log, requests, lambda own, request: replace(self)._charged(own, request)))
 
-    def stream(self, trial: Trial) -> Iterator[Chunk]:
+    def stream(self, attempt_log: AttemptLog) -> Iterator[StreamEvent]:
         """Its chunks; returns when the first one has come."""
-        requests = self._requests(trial.attempt)
-        streams = (self._chunks(self._open(trial, request), trial) for request in requests)
+        requests = self._requests(attempt_log.attempt)
+        streams = (self._chunks(self._open(attempt_log, request), attempt_log) for request in requests)
         if len(requests) == 1:
             chunks = next(streams)
         else:
-            prompts = [prompt_estimate(request) for request in requests]
-            chunks = choices.one_after_another(streams, prompts, requests[0].fields.n or 1)
+            prompts = [estimate_prompt_tokens(request) for request in requests]
+            chunks = splitting.one_after_another(streams, prompts, requests[0].fields.n or 1)
         first = next(chunks, None)
         if first is None:
             raise BadGatewayError("The provider's stream holds nothing.", code="invalid_provider_response")
@@ -106,7 +105,7 @@ class Caller:
         if attempt.provider.limits.inlines_images and isinstance(request, ChatRequest):
             request = self._inlined = self._inlined or self.upstreams.images.inlined(request, self.fetch_bounds())
         assert isinstance(request, Asked)
-        return choices.split(request, attempt)
+        return splitting.split(request, attempt)
 
     def fetch_bounds(self, seconds: float | None = None) -> "FetchBounds":
         """For images that are fetched from where they are."""
@@ -114,81 +113,83 @@ class Caller:
 
         return FetchBounds.within(self.deadline_s, owner_of(self.headers), self.cancel, seconds)
 
-    def _adapter(self, trial: Trial) -> Adapter:
-        adapter: Adapter = adapters.find(self.request, trial.attempt)
+    def _adapter(self, attempt_log: AttemptLog) -> Adapter:
+        adapter: Adapter = adapters.find(self.request, attempt_log.attempt)
         return adapter
 
-    def _whole(self, trial: Trial, request: Asked) -> JSON:
-        response = self._open(trial, request)
+    def _whole(self, attempt_log: AttemptLog, request: Asked) -> JSON:
+        response = self._open(attempt_log, request)
         raw = bytearray()
         try:
-            with self._explaining(trial, answered=True):
+            with self._explaining(attempt_log, answered=True):
                 for piece in response.pieces:
                     raw += piece
         except APIError:
-            self._estimate(trial, len(raw))
+            self._estimate(attempt_log, len(raw))
             raise
         body = _json(raw)
         if not isinstance(body, dict):
             if raw.lstrip().startswith((b"{", b"data:")):
-                self._estimate(trial, len(raw))
+                self._estimate(attempt_log, len(raw))
             raise BadGatewayError("The provider's answer is not a JSON object.", code="invalid_provider_response")
-        return self._translated(body, trial)
+        return self._translated(body, attempt_log)
 
-    def _translated(self, body: JSON, trial: Trial) -> JSON:
+    def _translated(self, body: JSON, attempt_log: AttemptLog) -> JSON:
         """A 2xx body in OpenAI's format; one that is of no use but says what was used has been paid for."""
         try:
-            with self._explaining(trial, answered=True):
-                return self._adapter(trial).from_upstream(body, trial.attempt)
+            with self._explaining(attempt_log, answered=True):
+                return self._adapter(attempt_log).from_upstream(body, attempt_log.attempt)
         except APIError:
             if isinstance(body.get("usage"), dict) and body["usage"]:
-                self._charge(trial, body)
+                self._charge(attempt_log, body)
             raise
 
-    def _charged(self, trial: Trial, request: Asked) -> JSON:
+    def _charged(self, attempt_log: AttemptLog, request: Asked) -> JSON:
         """One of several: what it used is to be paid for even if another one fails."""
-        body = self._whole(trial, request)
-        self._charge(trial, body)
+        body = self._whole(attempt_log, request)
+        self._charge(attempt_log, body)
         return body
 
-    def _charge(self, trial: Trial, body: JSON) -> None:
-        tokens = _used(self._sent or self.request, trial.attempt, body)
-        reports = trial.attempt.provider.catalog.reports_cost
-        trial.use(tokens if reports else replace(tokens, reported_units=None), estimated=not usage.is_plausible(body.get("usage")))
+    def _charge(self, attempt_log: AttemptLog, body: JSON) -> None:
+        tokens = _used(self._sent or self.request, attempt_log.attempt, body)
+        reports = attempt_log.attempt.provider.catalog.reports_cost
+        attempt_log.set_usage(
+            tokens if reports else replace(tokens, reported_units=None), estimated=not usage.is_plausible(body.get("usage"))
+        )
 
-    def _chunks(self, response: UpstreamResponse, trial: Trial) -> Iterator[Chunk]:
-        adapter = self._adapter(trial)
+    def _chunks(self, response: UpstreamResponse, attempt_log: AttemptLog) -> Iterator[StreamEvent]:
+        adapter = self._adapter(attempt_log)
         try:
-            with self._explaining(trial, answered=True):
+            with self._explaining(attempt_log, answered=True):
                 if response.headers.get("content-type", "").startswith("application/json"):
-                    yield from self._of_json(response, trial)
+                    yield from self._of_json(response, attempt_log)
                 else:
-                    yield from adapter.from_stream(decode(response), trial.attempt)
+                    yield from adapter.from_stream(decode(response), attempt_log.attempt)
         finally:
             if isinstance(response.pieces, Generator):
                 response.pieces.close()
 
-    def _of_json(self, response: UpstreamResponse, trial: Trial) -> Iterator[Chunk]:
+    def _of_json(self, response: UpstreamResponse, attempt_log: AttemptLog) -> Iterator[StreamEvent]:
         """The chunks of an answer that is no stream: a list of what its events would hold, or whole."""
         body = _json(b"".join(response.pieces))
         if isinstance(body, list) and body and all(isinstance(each, dict) for each in body):
-            return self._adapter(trial).from_stream((Event(sse.dumps(each)) for each in body), trial.attempt)
+            return self._adapter(attempt_log).from_stream((Event(sse.dumps(each)) for each in body), attempt_log.attempt)
         if not isinstance(body, dict):
             raise BadGatewayError("The provider's answer is not a JSON object.", code="invalid_provider_response")
         from haimaker.adapters.as_chunks import as_chunks  # few providers need it
 
-        return as_chunks(self._translated(body, trial))
+        return as_chunks(self._translated(body, attempt_log))
 
-    def _open(self, trial: Trial, request: Accepted) -> UpstreamResponse:
+    def _open(self, attempt_log: AttemptLog, request: Accepted) -> UpstreamResponse:
         """A 2xx answer whose body is still to be read. Raises APIError for any other."""
-        attempt = trial.attempt
+        attempt = attempt_log.attempt
         self._sent = request
         adapter = adapters.find(request, attempt)
         upstream_request = adapter.to_upstream(request, self._sited(attempt))
-        trial.dropped = upstream_request.dropped
-        with self._explaining(trial, answered=False):
+        attempt_log.dropped = upstream_request.dropped
+        with self._explaining(attempt_log, answered=False):
             response = self._send(upstream_request, attempt)
-            trial.first_byte_ms = round((time.time() - trial.started_s) * 1000)
+            attempt_log.first_byte_ms = round((time.time() - attempt_log.started_s) * 1000)
             if 200 <= response.status < 300:
                 return response
             said = adapter.read_error(_json(_bounded(response.pieces)))
@@ -209,33 +210,33 @@ class Caller:
         access = self.upstreams.access[attempt.provider.name].for_operation(
             self.request.endpoint, attempt.provider.endpoint.base_url
         )
-        access = access.at_version(request.version)
+        access = access.with_version(request.version)
         place = attempt.provider.endpoint.path_for(streamed=self.request.streams)
         request = replace(request, path=access.path_of(request.path, attempt.model, place))
         forwarded = {name: self.headers[name] for name in attempt.provider.dialect.forwards if _is_plain(self.headers.get(name))}
         headers = {name: _both(request.headers.get(name), value) for name, value in forwarded.items()}
-        headers |= authorize.headers_for(attempt.provider, access, request, time.time())
-        timeouts = self._timeouts(attempt.patience, left_s)
-        return self.upstreams.transport.send(request, access.base_url, headers, timeouts, self.cancel)
+        headers |= credential_headers.auth_headers(attempt.provider, access, request, time.time())
+        timeouts = self._timeouts(attempt.timeouts, left_s)
+        return self.upstreams.http_client.send(request, access.base_url, headers, timeouts, self.cancel)
 
-    def _timeouts(self, patience: Patience, left_s: float) -> Timeouts:
+    def _timeouts(self, timeouts: AttemptTimeouts, left_s: float) -> Timeouts:
         """The least of what the request has left and what its target may take."""
         now_s = time.monotonic()
-        first_s = min(left_s, patience.first_byte_s, patience.total_s)
-        between_s = min(max(left_s, self.end_s - now_s), patience.between_s, patience.total_s)
-        return Timeouts(min(CONNECT_S, first_s), first_s, between_s, now_s + patience.total_s)
+        first_s = min(left_s, timeouts.first_byte_s, timeouts.total_s)
+        between_s = min(max(left_s, self.end_s - now_s), timeouts.between_s, timeouts.total_s)
+        return Timeouts(min(CONNECT_S, first_s), first_s, between_s, now_s + timeouts.total_s)
 
     @contextmanager
-    def _explaining(self, trial: Trial, *, answered: bool) -> Iterator[None]:
+    def _explaining(self, attempt_log: AttemptLog, *, answered: bool) -> Iterator[None]:
         """Transport errors as API errors. A request that was probably served, though its answer is lost, is charged."""
         try:
             yield
         except APIError as error:
-            error.message = self._without_secret(error.message, trial.attempt)
+            error.message = self._without_secret(error.message, attempt_log.attempt)
             raise
         except TransportError as error:
             if error.sent and (answered or error.timed_out or self.cancel.requested):
-                self._estimate(trial, 0)
+                self._estimate(attempt_log, 0)
             if self.cancel.requested:
                 raise BadGatewayError("The request was given up.", code="cancelled") from error
             if not error.timed_out:
@@ -243,8 +244,8 @@ class Caller:
                 raise BadGatewayError(str(error), code=code) from error
             raise APITimeoutError(str(error), code="provider_timeout", headers={"x-should-retry": "false"}) from error
 
-    def _estimate(self, trial: Trial, text_bytes: int) -> None:
-        trial.use(estimated(self._sent or self.request, trial.attempt, text_bytes), estimated=True)
+    def _estimate(self, attempt_log: AttemptLog, text_bytes: int) -> None:
+        attempt_log.set_usage(estimate_usage(self._sent or self.request, attempt_log.attempt, text_bytes), estimated=True)
 
     def _without_secret(self, message: str, attempt: Attempt) -> str:
         """A provider's words with its key and its address left out."""
@@ -254,11 +255,11 @@ class Caller:
         return message
 
 
-def _used(request: Accepted, attempt: Attempt, body: JSON) -> Tokens:
+def _used(request: Accepted, attempt: Attempt, body: JSON) -> Usage:
     """What an answer says it used, else an estimate."""
     if usage.is_plausible(body.get("usage")):
         return usage.from_openai(body["usage"], body.get("service_tier"))
-    return estimated(request, attempt, text_bytes(body, "message"))
+    return estimate_usage(request, attempt, text_bytes(body, "message"))
 
 
 def decode(response: UpstreamResponse) -> Iterator[Event]:

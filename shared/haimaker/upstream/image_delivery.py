@@ -9,10 +9,10 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, NamedTuple
 
-from haimaker.files import Files, FilesUnavailable
+from haimaker.files import FileStore, FilesUnavailable
 from haimaker.http.errors import BadRequestError, GatewayBusyError
 from haimaker.http.values import JSON
-from haimaker.media import images as pictures
+from haimaker.media import images as media_images
 from haimaker.operations.images import Form
 from haimaker.operations.operation import Made
 
@@ -35,7 +35,7 @@ class Delivered(NamedTuple):
 class Delivery:
     """`files` is None where the gateway has no place for them."""
 
-    files: Files | None
+    files: FileStore | None
     fetcher: "ImageFetcher"
     bounds: "FetchBounds"
 
@@ -74,11 +74,11 @@ class Delivery:
         return {**image, "b64_json": encoded, "url": url}
 
     def _kept(self, encoded: str, tell: Callable[[str], None]) -> str | None:
-        data = pictures.from_base64(encoded)
+        data = media_images.from_base64(encoded)
         if self.files is None or data is None:
             return None
         try:
-            return self.files.put(data, pictures.kind_of(data) or pictures.DEFAULT_KIND)
+            return self.files.put(data, media_images.sniff_type(data) or media_images.DEFAULT_TYPE)
         except FilesUnavailable as error:
             tell(str(error))
             return None

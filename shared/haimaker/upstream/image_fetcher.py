@@ -18,15 +18,15 @@ from typing import Any, cast
 from urllib.parse import SplitResult, urljoin, urlsplit
 
 from haimaker.http import tls
-from haimaker.http.client import Cancel
+from haimaker.http.client import CancelToken
 from haimaker.http.errors import BadRequestError
 from haimaker.http.values import JSON
-from haimaker.media import images as pictures
+from haimaker.media import images as media_images
 from haimaker.operations.chat import ChatRequest
 from haimaker.upstream.shares import Shares
 
-MOST_BYTES = 20_000_000
-MOST_IMAGES = 100
+MAX_BYTES = 20_000_000
+MAX_IMAGES = 100
 HEAD_BYTES = 65_536
 """Of all that comes before an image, redirects' bodies and interim answers included."""
 SECONDS = 10.0
@@ -36,7 +36,7 @@ LOOK_S = 0.1
 FETCHES = Shares("images are being fetched", total=64, each=16)
 LOOKUPS = Shares("names of image hosts are being looked up", total=32, each=8)
 """A look-up counts until it ends, also when nobody waits for it any more."""
-MOST_REDIRECTS = 3
+MAX_REDIRECTS = 3
 PORTS = {"http": 80, "https": 443}
 NAT64 = IPv6Network("64:ff9b::/96")
 UNICAST = IPv6Network("2000::/3")
@@ -73,10 +73,10 @@ class FetchBounds:
     until_s: float
     """Monotonic."""
     owner: str = ""
-    cancel: Cancel = field(default_factory=Cancel)
+    cancel: CancelToken = field(default_factory=CancelToken)
 
     @classmethod
-    def within(cls, deadline_s: float, owner: str, cancel: Cancel, seconds: float | None = None) -> "FetchBounds":
+    def within(cls, deadline_s: float, owner: str, cancel: CancelToken, seconds: float | None = None) -> "FetchBounds":
         """From now on, and never longer than `deadline_s`."""
         return cls(min(deadline_s, time.monotonic() + (SECONDS if seconds is None else seconds)), owner, cancel)
 
@@ -100,8 +100,8 @@ class ImageFetcher:
         places = list(_links(request.body["messages"]))
         if not places:
             return request
-        if len(places) > MOST_IMAGES:
-            raise BadRequestError(f"At most {MOST_IMAGES} images can be given by link.", param="messages", code="too_many_images")
+        if len(places) > MAX_IMAGES:
+            raise BadRequestError(f"At most {MAX_IMAGES} images can be given by link.", param="messages", code="too_many_images")
         data = {url: self.data_url(url, param, bounds) for url, param in reversed(places)}
         messages = [_with_data(message, data) for message in request.body["messages"]]
         return replace(request, body={**request.body, "messages": messages})
@@ -109,21 +109,21 @@ class ImageFetcher:
     def data_url(self, url: str, param: str, bounds: FetchBounds) -> str:
         """Raises BadRequestError, naming the parameter, and GatewayBusyError."""
         content = self.fetch(url, param, bounds)
-        if pictures.kind_of(content) not in KINDS:
+        if media_images.sniff_type(content) not in KINDS:
             raise BadRequestError("The URL is not one of a PNG, JPEG, GIF or WebP image.", param=param, code="invalid_image_url")
-        return pictures.to_data_url(content)
+        return media_images.to_data_url(content)
 
     def fetch(self, url: str, param: str, bounds: FetchBounds) -> bytes:
         """Whatever is there. Raises BadRequestError, and GatewayBusyError."""
         try:
-            with FETCHES.hold(bounds.owner):
+            with FETCHES.reservation(bounds.owner):
                 return self._fetch(url, bounds)
         except (OSError, http.client.HTTPException, ValueError) as error:
             # Why it failed would tell a client what is where in the gateway's network.
             raise BadRequestError("The image could not be fetched from its URL.", param=param, code="invalid_image_url") from error
 
     def _fetch(self, url: str, bounds: FetchBounds) -> bytes:
-        for _ in range(MOST_REDIRECTS + 1):
+        for _ in range(MAX_REDIRECTS + 1):
             address = urlsplit(url)
             connected = self._connect(address, bounds)
             try:
@@ -178,7 +178,7 @@ class _Reader(io.RawIOBase):
 
     def __init__(self, connected: socket.socket, bounds: FetchBounds) -> None:
         self._connected, self._bounds = connected, bounds
-        self._left = MOST_BYTES + HEAD_BYTES
+        self._left = MAX_BYTES + HEAD_BYTES
 
     def readable(self) -> bool:
         return True
@@ -222,7 +222,7 @@ def _read(answer: http.client.HTTPResponse) -> bytes:
     content = bytearray()
     while piece := answer.read1(65_536):
         content += piece
-        if len(content) > MOST_BYTES:
+        if len(content) > MAX_BYTES:
             raise ValueError("too large")
     if answer.length:
         raise ValueError("cut off")

@@ -5,14 +5,14 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any, cast
 
-from haimaker.billing.settlement import Trial
+from haimaker.billing.settlement import AttemptLog
 from haimaker.http.errors import APIError
 from haimaker.http.sse import encode, encode_error
-from haimaker.http.values import JSON, Chunk
+from haimaker.http.values import JSON, StreamEvent
 from haimaker.operations.operation import Made, Task, is_last
 from haimaker.pricing import usage
-from haimaker.pricing.amounts import usd
-from haimaker.pricing.usage import Tokens
+from haimaker.pricing.amounts import to_usd
+from haimaker.pricing.usage import Usage
 from haimaker.store import Record
 from haimaker.upstream.exchange import EVENT_STREAM, Exchange, Head, decimal
 from haimaker.upstream.operation_call import TaskCaller, counted
@@ -38,31 +38,31 @@ class TaskExchange(Exchange):
     def _rendered(self) -> Iterator[Head | bytes]:
         """A whole answer, with what it cost in it where it has a place for that."""
         made = self.sender.first_good(self.caller.made)
-        trial = self.sender.trials[-1]
+        attempt_log = self.sender.attempt_logs[-1]
         if self.task.delivers:
-            made = self._delivered(made, trial)
+            made = self._delivered(made, attempt_log)
         record = self.settle("ok")
         if isinstance(made.body, dict):
-            made = made._replace(body={**made.body, "usage": self._usage(made.body.get("usage"), trial, record)})
+            made = made._replace(body={**made.body, "usage": self._usage(made.body.get("usage"), attempt_log, record)})
         content_type, body = self.task.rendered(made)
-        headers = {"content-type": content_type, **self.told(trial), "x-haimaker-cost": decimal(record.detail["cost_usd"])}
+        headers = {"content-type": content_type, **self.told(attempt_log), "x-haimaker-cost": decimal(record.detail["cost_usd"])}
         yield Head(200, {name: value for name, value in headers.items() if value})
         yield body
 
-    def _delivered(self, made: Made, trial: Trial) -> Made:
+    def _delivered(self, made: Made, attempt_log: AttemptLog) -> Made:
         delivered = self.caller.delivered(made)
-        trial.dropped += delivered.dropped
+        attempt_log.dropped += delivered.dropped
         if delivered.problem:
-            self.observer.problem(delivered.problem, request_id=self.settlement.hold.request_id)
+            self.observer.error(delivered.problem, request_id=self.settlement.reservation.request_id)
         return delivered.made
 
     def _pieces(self) -> Iterator[Head | bytes]:
         """Bytes as they are made. What they cost is told where it is known before they are, as by the text that is spoken."""
         answer = self.sender.first_good(self.caller.pieces)
         self.settlement.first_chunk_s = time.time()
-        trial = self.sender.trials[-1]
-        cost = decimal(usd(self.settlement.cost_nanousd())) if trial.tokens else ""
-        told = {"content-type": answer.content_type, **self.told(trial), **({"x-haimaker-cost": cost} if cost else {})}
+        attempt_log = self.sender.attempt_logs[-1]
+        cost = decimal(to_usd(self.settlement.cost_nanousd())) if attempt_log.tokens else ""
+        told = {"content-type": answer.content_type, **self.told(attempt_log), **({"x-haimaker-cost": cost} if cost else {})}
         sent = 0
         try:
             yield Head(200, told)
@@ -70,7 +70,7 @@ class TaskExchange(Exchange):
                 sent += len(piece)
                 yield piece
         finally:
-            self._estimate_rest(trial, sent)
+            self._estimate_rest(attempt_log, sent)
 
     def _events(self) -> Iterator[Head | bytes]:
         """Events; the one that ends them waits for its cost."""
@@ -79,11 +79,11 @@ class TaskExchange(Exchange):
             events = task.from_pieces(sender.first_good(self.caller.pieces).pieces)
         else:
             events = sender.first_good(self.caller.events)
-        trial = sender.trials[-1]
-        ends: list[Chunk] = []
+        attempt_log = sender.attempt_logs[-1]
+        ends: list[StreamEvent] = []
         sent = 0
         try:
-            yield Head(200, {**EVENT_STREAM, **self.told(trial)})
+            yield Head(200, {**EVENT_STREAM, **self.told(attempt_log)})
             for event in events:
                 if is_last(event.body):
                     ends.append(event)
@@ -92,37 +92,37 @@ class TaskExchange(Exchange):
                     sent += len(data)
                     yield data
         except APIError as error:
-            self._use_of(trial, ends, sent)
+            self._use_of(attempt_log, ends, sent)
             self.settle("cut", error)
             yield encode_error(error.body())
             return
         except GeneratorExit:
-            self._use_of(trial, ends, sent)
+            self._use_of(attempt_log, ends, sent)
             raise
-        self._use_of(trial, ends, sent)
+        self._use_of(attempt_log, ends, sent)
         record = self.settle("ok")
         for end in ends[:-1]:
             yield _encoded(end)
         if ends:
-            used = self._usage(ends[-1].body.get("usage"), trial, record)
-            yield _encoded(Chunk({**ends[-1].body, "usage": used}))
+            used = self._usage(ends[-1].body.get("usage"), attempt_log, record)
+            yield _encoded(StreamEvent({**ends[-1].body, "usage": used}))
 
-    def _use_of(self, trial: Trial, ends: list[Chunk], sent: int) -> None:
-        used = [tokens for end in ends if (tokens := counted(trial, self.task, end.body.get("usage")))]
-        if trial.tokens is None and used:
-            trial.use(usage.total(used), estimated=False)
-        self._estimate_rest(trial, sent)
+    def _use_of(self, attempt_log: AttemptLog, ends: list[StreamEvent], sent: int) -> None:
+        used = [tokens for end in ends if (tokens := counted(attempt_log, self.task, end.body.get("usage")))]
+        if attempt_log.tokens is None and used:
+            attempt_log.set_usage(usage.sum_usages(used), estimated=False)
+        self._estimate_rest(attempt_log, sent)
 
-    def _estimate_rest(self, trial: Trial, sent: int) -> None:
-        if trial.tokens is None:
-            trial.use(self.task.estimate(trial.attempt, sent), estimated=True)
+    def _estimate_rest(self, attempt_log: AttemptLog, sent: int) -> None:
+        if attempt_log.tokens is None:
+            attempt_log.set_usage(self.task.estimate(attempt_log.attempt, sent), estimated=True)
 
-    def _usage(self, said: Any, trial: Trial, record: Record) -> JSON:
+    def _usage(self, said: Any, attempt_log: AttemptLog, record: Record) -> JSON:
         """The provider's usage, or one of ours, with what all attempts cost together."""
-        shown = said if usage.is_plausible(said) else self.task.usage(trial.tokens or Tokens())
+        shown = said if usage.is_plausible(said) else self.task.usage(attempt_log.tokens or Usage())
         estimated = {"cost_estimated": True} if record.detail["cost_estimated"] else {}
         return {**shown, "cost": record.detail["cost_usd"], **estimated}
 
 
-def _encoded(event: Chunk) -> bytes:
+def _encoded(event: StreamEvent) -> bytes:
     return f"event: {event.body.get('type', 'message')}\n".encode() + encode(event)

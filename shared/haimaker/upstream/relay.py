@@ -9,8 +9,7 @@ from collections.abc import Callable, Generator, Iterator
 from dataclasses import dataclass, field
 
 from haimaker.http.errors import APIError, APITimeoutError
-from haimaker.http.sse import SILENCE as COMMENT
-from haimaker.http.sse import dumps, encode_error
+from haimaker.http.sse import KEEP_ALIVE, dumps, encode_error
 from haimaker.http.values import Request, Response
 from haimaker.operations.chat import Form
 from haimaker.upstream.background import END, SILENCE, Beside
@@ -24,7 +23,7 @@ LOOK_S = 0.5
 GRACE_S = 1.0
 """A call that ends at its own deadline is given this long to say so."""
 ENDING_S = 2.0
-MOST_JOINED = 64
+MAX_JOINED = 64
 
 
 class ClientLeft(Exception):
@@ -70,7 +69,7 @@ class Relay:
                 return Response(head.status, head.headers, self._body())
         except APIError as error:
             self._finish(error)
-            error.attempts = error.attempts or [trial.told() for trial in self.exchange.settlement.trials]
+            error.attempts = error.attempts or [attempt_log.to_record() for attempt_log in self.exchange.settlement.attempt_logs]
             raise
         except BaseException:
             self._finish()
@@ -95,7 +94,7 @@ class Relay:
                 if isinstance(item, bytes):
                     yield b"".join((item, *self._ready()))
                 elif form == "events":
-                    yield COMMENT
+                    yield KEEP_ALIVE
         except ClientLeft:
             return
         except APIError as error:
@@ -108,7 +107,7 @@ class Relay:
 
     def _after_silence(self, form: Form) -> Generator[bytes, None, None]:
         """An answer that had to begin before its head was known; an error can then only be said in the body."""
-        filling = COMMENT if form == "events" else b" "
+        filling = KEEP_ALIVE if form == "events" else b" "
         try:
             yield filling
             while (item := self._next(SILENCE_S[form])) is not END:
@@ -124,7 +123,7 @@ class Relay:
 
     def _ready(self) -> list[bytes]:
         """What has come meanwhile, to be written at once."""
-        return [item for item in self._items.ready(MOST_JOINED) if isinstance(item, bytes)]
+        return [item for item in self._items.ready(MAX_JOINED) if isinstance(item, bytes)]
 
     def _next(self, silence_s: float) -> object:
         """The next item, END, or SILENCE after `silence_s`. Raises APIError, also at the deadline, and ClientLeft."""

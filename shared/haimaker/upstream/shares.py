@@ -24,7 +24,7 @@ class Shares:
     _lock: Lock = field(default_factory=Lock)
 
     @contextmanager
-    def hold(self, owner: str) -> Iterator[None]:
+    def reservation(self, owner: str) -> Iterator[None]:
         """For the time of a block. Raises GatewayBusyError."""
         self.take(owner)
         try:

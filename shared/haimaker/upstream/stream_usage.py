@@ -9,7 +9,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
-from haimaker.http.values import JSON, Chunk
+from haimaker.http.values import JSON, StreamEvent
 
 NULL_USAGE = re.compile(rb',\s*"usage"\s*:\s*null')
 
@@ -23,12 +23,12 @@ class Meter:
     """The last that the provider sent."""
     text_bytes: int = 0
     """Of the answer so far, for an estimate where no usage comes."""
-    last: Chunk | None = None
+    last: StreamEvent | None = None
     """The chunk whose usage is the final one, kept back until its cost is known."""
     head: JSON | None = None
     """Id, model and the like, as the first chunk had them."""
 
-    def read(self, chunks: Iterable[Chunk]) -> Iterator[Chunk]:
+    def read(self, chunks: Iterable[StreamEvent]) -> Iterator[StreamEvent]:
         for chunk in chunks:
             yield from self._not_last()
             if self.head is None:
@@ -43,21 +43,21 @@ class Meter:
             else:
                 yield chunk
 
-    def last_chunk(self, usage: JSON) -> Chunk | None:
+    def last_chunk(self, usage: JSON) -> StreamEvent | None:
         """The chunk that tells the usage, with `usage` in it; None if the client did not ask for one."""
         if not self.wants_usage:
             return None
         if self.last:
-            return Chunk({**self.last.body, "usage": usage})
-        return Chunk({**(self.head or {}), "choices": [], "usage": usage})
+            return StreamEvent({**self.last.body, "usage": usage})
+        return StreamEvent({**(self.head or {}), "choices": [], "usage": usage})
 
-    def _not_last(self) -> Iterator[Chunk]:
+    def _not_last(self) -> Iterator[StreamEvent]:
         """The chunk that was kept back, where others follow: the usage is told once, at the end."""
         if self.last and self.last.body.get("choices"):
             yield without_usage(self.last)
         self.last = None
 
-    def _with_usage(self, chunk: Chunk) -> Iterator[Chunk]:
+    def _with_usage(self, chunk: StreamEvent) -> Iterator[StreamEvent]:
         said = chunk.body.get("choices")
         choices = said if isinstance(said, list) else []
         if not self.wants_usage:
@@ -69,12 +69,12 @@ class Meter:
             yield chunk
 
 
-def without_usage(chunk: Chunk) -> Chunk:
+def without_usage(chunk: StreamEvent) -> StreamEvent:
     if chunk.raw is not None and chunk.body["usage"] is None:
         raw, found = NULL_USAGE.subn(b"", chunk.raw)
         if found == chunk.raw.count(b'"usage"') == 1:
-            return Chunk(chunk.body, raw)
-    return Chunk({name: value for name, value in chunk.body.items() if name != "usage"})
+            return StreamEvent(chunk.body, raw)
+    return StreamEvent({name: value for name, value in chunk.body.items() if name != "usage"})
 
 
 def text_bytes(body: JSON, holder: str) -> int:

@@ -9,8 +9,8 @@ from pydantic import TypeAdapter
 from haimaker.adapters.anthropic import chat
 from haimaker.http.sse import dumps
 from haimaker.http.values import JSON, UpstreamRequest
-from haimaker.models import catalog as prices
-from haimaker.models.catalog import Facts
+from haimaker.models import catalog
+from haimaker.models.catalog import ModelInfo
 from haimaker.operations.attempt import Attempt
 from haimaker.operations.chat import parse_chat
 from haimaker.providers.registry import get
@@ -31,8 +31,8 @@ THOUGHT = {"type": "thinking", "thinking": "Hm.", "signature": "sig"}
 
 
 def attempt(model: str = SONNET_45, **fields: Any) -> Attempt:
-    facts = prices.facts("anthropic", model) or Facts.unknown("anthropic", model)
-    return Attempt("req-1", 1_700_000_000, get("anthropic"), model, facts, **fields)
+    model_info = catalog.find_model("anthropic", model) or ModelInfo.unknown("anthropic", model)
+    return Attempt("req-1", 1_700_000_000, get("anthropic"), model, model_info, **fields)
 
 
 def sent(body: JSON, model: str = SONNET_45, adapter: Any = chat, **fields: Any) -> UpstreamRequest:

@@ -8,8 +8,8 @@ import pytest
 from haimaker.adapters.anthropic import carried, chat, names, schemas, settings, traits
 from haimaker.http.errors import BadRequestError
 from haimaker.http.values import JSON
-from haimaker.models import catalog as prices
-from haimaker.models.catalog import Facts
+from haimaker.models import catalog
+from haimaker.models.catalog import ModelInfo
 from haimaker.operations.attempt import Attempt
 from haimaker.providers.registry import get
 from tests.unit.adapters.claude import (
@@ -267,10 +267,10 @@ def test_schemas(schema: Any, subset: Any) -> None:
     assert schemas.to_subset(schema) == subset
 
 
-@pytest.mark.parametrize("model", [facts.model for facts in prices.models("anthropic")])
+@pytest.mark.parametrize("model", [model_info.model for model_info in catalog.all_models("anthropic")])
 def test_names_say_what_the_table_knows(model: str) -> None:
     """What is guessed of a model that the table does not know yet agrees with it for those that it knows."""
     known = traits.of(attempt(model))
-    guessed = traits.of(Attempt("r", 0, get("anthropic"), model, Facts.unknown("anthropic", model)))
+    guessed = traits.of(Attempt("r", 0, get("anthropic"), model, ModelInfo.unknown("anthropic", model)))
     named = ("thinks", "adapts", "samples", "structured", "forces_tools", "binds_thinking")
     assert {name: getattr(guessed, name) for name in named} == {name: getattr(known, name) for name in named}

@@ -12,7 +12,7 @@ from haimaker.adapters.anthropic import carried, chat, failures, names
 from haimaker.adapters.anthropic.answer import folded
 from haimaker.http.errors import APIError, BadRequestError
 from haimaker.http.sse import dumps
-from haimaker.http.values import JSON, Chunk, Event
+from haimaker.http.values import JSON, Event, StreamEvent
 from haimaker.operations.chat import parse_chat
 from tests.unit.adapters.claude import OPUS_48, SONNET_45, attempt, call
 
@@ -158,14 +158,14 @@ EVENTS = some(
 )
 
 
-def streamed(events: list[Any]) -> list[Chunk]:
+def streamed(events: list[Any]) -> list[StreamEvent]:
     return list(chat.from_stream([Event(json.dumps(event).encode()) for event in events], attempt()))
 
 
 @settings(max_examples=150, deadline=None)
 @given(st.lists(EVENTS, max_size=8))
 def test_any_events_are_chunks_or_an_api_error(events: list[JSON]) -> None:
-    chunks: list[Chunk] = []
+    chunks: list[StreamEvent] = []
     try:
         for chunk in chat.from_stream([Event(json.dumps(event).encode()) for event in events], attempt()):
             chunks.append(chunk)

@@ -264,9 +264,9 @@ def test_usage(said: JSON, prompt: int, completion: int, cached: int) -> None:
 
 def test_the_cost_is_what_is_invoiced() -> None:
     made = whole({}, usage=USAGE)["usage"]
-    rates = ATTEMPT.facts.rates
+    rates = ATTEMPT.model_info.rates
     expected = 12 * to_units(rates["input_cost_per_token"]) + 7 * to_units(rates["output_cost_per_token"])
-    assert costs.price(usage.from_openai(made), ATTEMPT.facts) == to_units(made["cost"]) == expected
+    assert costs.price(usage.from_openai(made), ATTEMPT.model_info) == to_units(made["cost"]) == expected
     assert chunks(BEGIN, end())[-1]["usage"] == made
     assert "cost" not in whole({}, usage={"tokens": USAGE["tokens"]})["usage"]
     assert "usage" not in whole({})

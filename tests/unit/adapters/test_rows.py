@@ -10,14 +10,14 @@ from hypothesis import strategies as st
 
 from haimaker import adapters
 from haimaker.adapters.openai import chat
-from haimaker.credentials.access import Access, access_from
-from haimaker.credentials.headers import headers_for
+from haimaker.credentials.access import ProviderConnection, connections_from_env
+from haimaker.credentials.headers import auth_headers
 from haimaker.http.errors import APIError, BadRequestError
 from haimaker.http.values import JSON, Event, UpstreamRequest
 from haimaker.providers.model_rules import ModelRule
 from haimaker.providers.provider import Provider
 from haimaker.providers.registry import all_providers, get
-from haimaker.routing.context import Situation
+from haimaker.routing.context import RoutingContext
 from haimaker.routing.plan import Config
 from haimaker.routing.router import Router
 from tests.support.builders import MESSAGES, attempt, chat_request, in_dialect
@@ -42,18 +42,18 @@ def environment(row: Provider) -> dict[str, str]:
     return {**PARTS, **address, f"{prefix}_API_KEY": "sk-1"}
 
 
-def called(row: Provider, access: Access, model: str = "m", **fields: Any) -> tuple[str, dict[str, str], JSON]:
+def called(row: Provider, access: ProviderConnection, model: str = "m", **fields: Any) -> tuple[str, dict[str, str], JSON]:
     """The address, the headers and the body of a call."""
     tried = attempt(f"{row.name}/{model}", provider=row)
     made: UpstreamRequest = adapters.chat(row.adapter).to_upstream(chat_request(**fields), tried)
-    headers = {**made.headers, **headers_for(row, access, made, 0)}
+    headers = {**made.headers, **auth_headers(row, access, made, 0)}
     return access.base_url + access.path_of(made.path, model), headers, json.loads(made.body)
 
 
 @pytest.mark.parametrize("name", NAMES)
 def test_a_key_turns_a_row_on_and_goes_where_it_belongs(name: str) -> None:
     row = get(name)
-    access = access_from(environment(row))
+    access = connections_from_env(environment(row))
     url, headers, body = called(row, access[name], top_k=3)
     address = urlsplit(url)
     assert (address.scheme, "{" in url, "//" in address.path) == ("https", False, False)
@@ -67,7 +67,7 @@ def test_a_key_turns_a_row_on_and_goes_where_it_belongs(name: str) -> None:
 )
 def test_the_vendors_own_variables_are_accepted(name: str, variable: str) -> None:
     env = {key: value for key, value in environment(get(name)).items() if not key.endswith("_API_KEY")}
-    assert access_from({**env, "VERTEX_AI_PROJECT": "p", variable: "sk-2"})[name].api_key == "sk-2"
+    assert connections_from_env({**env, "VERTEX_AI_PROJECT": "p", variable: "sk-2"})[name].api_key == "sk-2"
 
 
 def test_addresses_are_distinct_but_for_the_same_provider_by_another_name() -> None:
@@ -117,24 +117,24 @@ def test_a_deployment_is_reached_by_either_surface(env: dict[str, str], url: str
     """https://learn.microsoft.com/azure/foundry/openai/api-version-lifecycle"""
     row = get("azure")
     set_to = {name: value for name, value in {**environment(row), **env}.items() if value}
-    made, headers, body = called(row, access_from(set_to)["azure"], "my gpt")
+    made, headers, body = called(row, connections_from_env(set_to)["azure"], "my gpt")
     assert (made, headers[header].removeprefix("Bearer ")) == (url, "sk-1")
     assert (body["model"], len({"api-key", "authorization"} & set(headers))) == ("my gpt", 1)
 
 
 def test_no_key_and_no_token_is_off() -> None:
-    assert access_from(PARTS) == {}
-    assert "sk-1" not in repr(access_from({**PARTS, "AZURE_AD_TOKEN": "sk-1"}))
+    assert connections_from_env(PARTS) == {}
+    assert "sk-1" not in repr(connections_from_env({**PARTS, "AZURE_AD_TOKEN": "sk-1"}))
 
 
 def test_a_deployment_is_priced_and_ruled_as_the_model_that_it_is() -> None:
     names = {"azure/mine": "gpt-5-mini", "azure/theirs": "openai/gpt-4o", "azure/nothing": "never-heard-of"}
     router = Router(Config(base_models=names), [get("azure")])
-    (tried,) = router.plan("azure/mine", Situation("r", 0)).attempts
+    (tried,) = router.plan("azure/mine", RoutingContext("r", 0)).attempts
     made = chat.to_upstream(chat_request(max_tokens=5), tried)
     assert json.loads(made.body) == {"model": "mine", "messages": MESSAGES, "max_completion_tokens": 5}
-    assert (tried.facts.priced, tried.model) == (True, "mine")
-    assert (router.facts_of("azure/theirs").model, router.facts_of("azure/nothing").priced) == ("gpt-4o", False)
+    assert (tried.model_info.priced, tried.model) == (True, "mine")
+    assert (router.model_info_for("azure/theirs").model, router.model_info_for("azure/nothing").priced) == ("gpt-4o", False)
 
 
 SEARCHES = [{"type": "browser_search"}]
@@ -247,7 +247,7 @@ def test_what_is_taken_dropped_and_refused(row: Provider, model: str, fields: JS
 
 @pytest.mark.parametrize("name", NAMES)
 def test_what_is_for_the_gateway_alone_is_never_sent(name: str) -> None:
-    body = called(get(name), access_from(environment(get(name)))[name], drop_params=True, tools=[], stop="x")[2]
+    body = called(get(name), connections_from_env(environment(get(name)))[name], drop_params=True, tools=[], stop="x")[2]
     assert "drop_params" not in body
 
 

@@ -7,12 +7,12 @@ from dataclasses import dataclass, field, replace
 import pytest
 
 from haimaker.aws.client import AWSClient, Credentials
-from haimaker.aws_lambda.rollup import Rollup
+from haimaker.aws_lambda.rollup import DailyTotals
 from haimaker.observability.observer import Observer
-from haimaker.store import Account, Admitted, Hold, Record, Store
+from haimaker.store import Account, Granted, Record, Reservation, Store
 from haimaker.store.dynamodb import DynamoStore
 from haimaker.store.sqlite import SQLiteStore
-from haimaker.store.tables import create_tables, record_item, typed
+from haimaker.store.tables import create_tables, record_item, to_attributes
 from tests.support import dynamodb_emulators
 
 START_S = 1_790_000_000.0
@@ -45,40 +45,40 @@ class Scene:
         assert self.store.put(account)
         return account
 
-    def hold(self, account: Account, amount: int = 100, tokens: int = 10, lasts_s: int = 300) -> Hold:
+    def reservation(self, account: Account, amount: int = 100, tokens: int = 10, lasts_s: int = 300) -> Reservation:
         request_id = f"{self.kind}-{next(self.numbers)}"
         now_s = self.clock.now_s
-        return Hold(request_id, account.id, account.version, amount, tokens, now_s, int(now_s) + lasts_s)
+        return Reservation(request_id, account.id, account.version, amount, tokens, now_s, int(now_s) + lasts_s)
 
-    def holds(self, *accounts: Account, **options: int) -> list[Hold]:
+    def reservations(self, *accounts: Account, **options: int) -> list[Reservation]:
         """Of one request on several accounts."""
-        payers = tuple(account.id for account in accounts)
-        first = self.hold(accounts[0], **options)
+        billed = tuple(account.id for account in accounts)
+        first = self.reservation(accounts[0], **options)
         return [
             replace(
                 first,
                 account_id=account.id,
                 version=account.version,
-                payers=payers,
+                billed=billed,
                 soft_budget_nanousd=account.soft_budget_nanousd,
             )
             for account in accounts
         ]
 
-    def admitted(self, account: Account, *arguments: int, **options: int) -> Hold:
-        outcome = self.store.admit(self.hold(account, *arguments, **options))
-        assert isinstance(outcome, Admitted), outcome
-        return outcome.hold
+    def admitted(self, account: Account, *arguments: int, **options: int) -> Reservation:
+        outcome = self.store.reserve(self.reservation(account, *arguments, **options))
+        assert isinstance(outcome, Granted), outcome
+        return outcome.reservation
 
-    def settle(self, hold: Hold, cost: int = 0, tokens: int = 10) -> bool:
-        return self.store.settle(hold, record(hold, cost), tokens) is not None
+    def settle(self, reservation: Reservation, cost: int = 0, tokens: int = 10) -> bool:
+        return self.store.settle(reservation, record(reservation, cost), tokens) is not None
 
     def roll_up(self, since_s: float, until_s: float) -> None:
         """What the stream of new records brings about where totals are rolled up from it."""
         if self.name == "moto":
             found, _ = self.store.records(None, since_s, until_s)
-            rollup = Rollup(self.store.dynamo, TABLES["accounts"], TABLES["records"], Observer())
-            changes = [{"eventName": "INSERT", "dynamodb": {"NewImage": typed(record_item(one))}} for one in found]
+            rollup = DailyTotals(self.store.dynamo, TABLES["accounts"], TABLES["records"], Observer())
+            changes = [{"eventName": "INSERT", "dynamodb": {"NewImage": to_attributes(record_item(one))}} for one in found]
             rollup.add({"Records": changes})
 
     def money(self, account: Account) -> tuple[int, int, int]:
@@ -88,8 +88,8 @@ class Scene:
         return balance.spend_nanousd, balance.held_nanousd, balance.total_spend_nanousd
 
 
-def record(hold: Hold, cost: int = 0, **detail) -> Record:
-    return Record(hold.request_id, hold.account_id, hold.now_s, "ok", cost, detail)
+def record(reservation: Reservation, cost: int = 0, **detail) -> Record:
+    return Record(reservation.request_id, reservation.account_id, reservation.now_s, "ok", cost, detail)
 
 
 def client(endpoint: str, kind: type[AWSClient] = AWSClient, **options) -> AWSClient:

@@ -7,8 +7,8 @@ from typing import get_args
 
 import pytest
 
-from haimaker.store import NEVER_S, UNLIMITED, Account, Admitted, Record, Refused, ledger
-from haimaker.store.totals import By, day_of, short, summed
+from haimaker.store import NEVER_S, UNLIMITED, Account, Denied, Granted, Record, ledger
+from haimaker.store.totals import By, sum_records, to_day, truncate_name
 from tests.unit.store.conftest import START_S, record
 
 DAY_S = 86_400
@@ -27,7 +27,7 @@ def test_an_account_comes_back_as_it_was_put(scene):
     account = full_account(scene)
     balance = scene.store.get(account.id)
     assert balance.account == account
-    assert (balance.window_end_s, balance.holds) == (int(START_S) + DAY_S, 0)
+    assert (balance.window_end_s, balance.reservations) == (int(START_S) + DAY_S, 0)
     assert scene.money(account) == (0, 0, 0)
     assert not scene.store.put(replace(account, alias="other"))
     assert scene.store.get(account.id).account == account
@@ -48,7 +48,7 @@ def test_delete_keeps_records_and_takes_later_ones(scene):
     assert scene.store.delete(account.id)
     assert not scene.store.delete(account.id)
     assert scene.store.get(account.id) is None
-    assert scene.store.admit(scene.hold(account)) == Refused("unknown")
+    assert scene.store.reserve(scene.reservation(account)) == Denied("unknown")
     assert scene.settle(late, 7)
     assert not scene.settle(late, 7)
     found, _ = scene.store.records(account.id)
@@ -77,9 +77,9 @@ def test_records_by_account_and_time_in_pages(scene):
     kept = []
     for number in range(6):
         scene.clock.now_s = start_s + number * DAY_S / 2 + 0.123456
-        hold = scene.admitted((account, other)[number % 2])
-        kept.append(record(hold, number, model=ODD_TEXT, attempts=[{"status": 200}]))
-        assert scene.store.settle(hold, kept[-1], 10)
+        reservation = scene.admitted((account, other)[number % 2])
+        kept.append(record(reservation, number, model=ODD_TEXT, attempts=[{"status": 200}]))
+        assert scene.store.settle(reservation, kept[-1], 10)
     window = {"since_s": start_s, "until_s": start_s + 4 * DAY_S}
     first, after = scene.store.records(**window, limit=4)
     rest, end = scene.store.records(**window, after=after, limit=4)
@@ -98,8 +98,8 @@ def test_the_newest_records_come_first_where_asked(scene):
     for number in range(5):
         scene.clock.now_s = start_s + number // 2 * DAY_S
         kept.append(record(scene.admitted(account), number))
-        assert scene.store.settle(scene.hold(account), kept[-1], 10)
-    kept.sort(key=lambda one: ledger.order(one.started_s, one.request_id), reverse=True)
+        assert scene.store.settle(scene.reservation(account), kept[-1], 10)
+    kept.sort(key=lambda one: ledger.sort_key(one.started_s, one.request_id), reverse=True)
     for whose in (account.id, None):
         pages, after = [], None
         while True:
@@ -108,7 +108,7 @@ def test_the_newest_records_come_first_where_asked(scene):
             if after is None:
                 break
         assert pages == [kept[:2], kept[2:4], kept[4:]]
-        middle = ledger.order(kept[2].started_s, kept[2].request_id)
+        middle = ledger.sort_key(kept[2].started_s, kept[2].request_id)
         assert scene.store.records(whose, start_s, start_s + 9 * DAY_S, middle, newest_first=True) == (kept[3:], None)
         assert scene.store.records(whose, start_s, start_s + 9 * DAY_S, middle) == (kept[1::-1], None)
     assert scene.store.records(account.id, kept[0].started_s, kept[-1].started_s, newest_first=True) == ([], None)
@@ -117,26 +117,28 @@ def test_the_newest_records_come_first_where_asked(scene):
 def test_totals_of_days_and_names_are_the_sums_of_records(scene):
     """On DynamoDB after the roll-up, which comes with the stream of new records; where there is none, at once."""
     days = int(scene.kind[1:6], 16) * DAY_S
-    first, last = day_of(START_S + days), day_of(START_S + days + DAY_S)
+    first, last = to_day(START_S + days), to_day(START_S + days + DAY_S)
     accounts = [scene.account(), scene.account()]
     for number in range(6):
         scene.clock.now_s = START_S + days + number % 2 * DAY_S
         detail = {"team_id": "t", "user": "ada" if number % 3 else None, "tags": ["a", "a", ODD_TEXT][: number % 4]}
         if number:
             detail |= {"provider": "openai", "model": f"m{number % 2}", "input_tokens": number, "output_tokens": 10}
-        hold = scene.admitted(accounts[number % 2])
+        reservation = scene.admitted(accounts[number % 2])
         assert scene.store.settle(
-            hold, Record(hold.request_id, hold.account_id, hold.now_s, "ok" if number else "cut", number, detail), 9
+            reservation,
+            Record(reservation.request_id, reservation.account_id, reservation.now_s, "ok" if number else "cut", number, detail),
+            9,
         )
     scene.roll_up(START_S + days, START_S + days + 2 * DAY_S)
     found, _ = scene.store.records(None, START_S + days, START_S + days + 2 * DAY_S)
     for by in get_args(By):
-        assert scene.store.totals(by, first, last) == summed(found, by), by
-        assert scene.store.totals(by, first, first) == [row for row in summed(found, by) if row.day == first]
+        assert scene.store.totals(by, first, last) == sum_records(found, by), by
+        assert scene.store.totals(by, first, first) == [row for row in sum_records(found, by) if row.day == first]
     own = [one for one in found if one.account_id == accounts[0].id]
-    assert scene.store.totals("day", first, last, accounts[0].id) == summed(own, "day")
+    assert scene.store.totals("day", first, last, accounts[0].id) == sum_records(own, "day")
     assert [row.cost_nanousd for row in scene.store.totals("day", first, last)] == [0 + 2 + 4, 1 + 3 + 5]
-    assert {row.name for row in scene.store.totals("tag", first, last)} == {"a", short(ODD_TEXT)}
+    assert {row.name for row in scene.store.totals("tag", first, last)} == {"a", truncate_name(ODD_TEXT)}
     assert scene.store.totals("model", "1999-01-01", "1999-12-31") == []
 
 
@@ -165,16 +167,16 @@ def test_the_third_hold_is_refused_and_consumes_nothing(scene, settings, reason,
         scene.admitted(account)
     before = scene.store.get(account.id)
     for _ in range(2):
-        refused = scene.store.admit(scene.hold(account))
-        assert refused == Refused(reason, account, 50 if reason == "budget" else 0, retry_after_s)
+        refused = scene.store.reserve(scene.reservation(account))
+        assert refused == Denied(reason, account, 50 if reason == "budget" else 0, retry_after_s)
     assert scene.store.get(account.id) == before
 
 
 def test_what_is_left_in_the_minute_is_told(scene):
     limited, free = scene.account(rpm_limit=5, tpm_limit=100), scene.account()
-    hold = scene.hold(limited, tokens=30)
-    assert scene.store.admit(hold) == Admitted(hold, 4, 70)
-    outcome = scene.store.admit(scene.hold(free))
+    reservation = scene.reservation(limited, tokens=30)
+    assert scene.store.reserve(reservation) == Granted(reservation, 4, 70)
+    outcome = scene.store.reserve(scene.reservation(free))
     assert (outcome.requests_left, outcome.tokens_left) == (UNLIMITED, UNLIMITED)
 
 
@@ -182,7 +184,7 @@ def test_a_hold_of_nothing_passes_an_overdrawn_budget(scene):
     account = scene.account(budget_nanousd=100)
     assert scene.settle(scene.admitted(account), 150)
     assert scene.money(account) == (150, 0, 150)
-    assert scene.store.admit(scene.hold(account, amount=1)).remaining_nanousd == -50
+    assert scene.store.reserve(scene.reservation(account, amount=1)).remaining_nanousd == -50
     assert scene.settle(scene.admitted(account, 0), 0)
 
 
@@ -190,21 +192,21 @@ def test_a_changed_account_refuses_who_has_not_read_it(scene):
     account = scene.account()
     assert scene.store.update(replace(account, rpm_limit=9))
     changed = replace(account, rpm_limit=9, version=2)
-    assert scene.store.admit(scene.hold(account)) == Refused("version", changed)
-    hold = scene.admitted(changed)
+    assert scene.store.reserve(scene.reservation(account)) == Denied("version", changed)
+    reservation = scene.admitted(changed)
     assert scene.store.update(replace(changed, blocked=True))
-    assert scene.store.admit(scene.hold(changed)).reason == "blocked"
-    assert scene.settle(hold, 3), "what was admitted before still settles"
+    assert scene.store.reserve(scene.reservation(changed)).reason == "blocked"
+    assert scene.settle(reservation, 3), "what was admitted before still settles"
 
 
 def test_admitting_and_settling_twice_changes_nothing(scene):
     account = scene.account(budget_nanousd=1000, parallel_limit=1)
-    hold = scene.admitted(account)
-    assert isinstance(scene.store.admit(hold), Admitted)
+    reservation = scene.admitted(account)
+    assert isinstance(scene.store.reserve(reservation), Granted)
     assert scene.money(account) == (0, 100, 0)
-    assert [scene.settle(hold, 40), scene.settle(hold, 40), scene.settle(hold, 99)] == [True, False, False]
+    assert [scene.settle(reservation, 40), scene.settle(reservation, 40), scene.settle(reservation, 99)] == [True, False, False]
     assert scene.money(account) == (40, 0, 40)
-    assert scene.store.record(hold.request_id).cost_nanousd == 40
+    assert scene.store.record(reservation.request_id).cost_nanousd == 40
     released = scene.admitted(account)
     assert [scene.settle(released), scene.settle(released)] == [True, False]
     assert scene.money(account) == (40, 0, 40)
@@ -212,8 +214,8 @@ def test_admitting_and_settling_twice_changes_nothing(scene):
 
 def test_a_refused_hold_with_the_id_of_another_is_not_admitted(scene):
     account = scene.account(parallel_limit=1)
-    hold = scene.admitted(account)
-    assert scene.store.admit(replace(hold, amount_nanousd=7)).reason == "parallel"
+    reservation = scene.admitted(account)
+    assert scene.store.reserve(replace(reservation, amount_nanousd=7)).reason == "parallel"
     assert scene.money(account) == (0, 100, 0)
 
 
@@ -222,19 +224,19 @@ def test_a_refused_hold_with_the_id_of_another_is_not_admitted(scene):
 )
 def test_of_sixty_at_once_ten_pass(scene, settings):
     account = scene.account(**settings)
-    holds, start = [scene.hold(account) for _ in range(60)], Barrier(60)
+    reservations, start = [scene.reservation(account) for _ in range(60)], Barrier(60)
 
-    def race(hold):
+    def race(reservation):
         start.wait()
-        return scene.store.admit(hold)
+        return scene.store.reserve(reservation)
 
     with ThreadPoolExecutor(60) as pool:
-        outcomes = list(pool.map(race, holds))
-        granted = [outcome.hold for outcome in outcomes if isinstance(outcome, Admitted)]
+        outcomes = list(pool.map(race, reservations))
+        granted = [outcome.reservation for outcome in outcomes if isinstance(outcome, Granted)]
         assert len(granted) == 10
-        assert len({outcome.reason for outcome in outcomes if isinstance(outcome, Refused)}) == 1
+        assert len({outcome.reason for outcome in outcomes if isinstance(outcome, Denied)}) == 1
         assert scene.money(account) == (0, 1000, 0)
-        assert all(pool.map(lambda hold: scene.settle(hold, 7), granted))
+        assert all(pool.map(lambda reservation: scene.settle(reservation, 7), granted))
     assert scene.money(account) == (70, 0, 70)
 
 
@@ -242,7 +244,7 @@ def test_a_window_that_ended_is_renewed_by_whole_windows(scene):
     account = scene.account(budget_nanousd=250, budget_window_s=600)
     scene.admitted(account, lasts_s=5000)
     assert scene.settle(scene.admitted(account), 150)
-    assert scene.store.admit(scene.hold(account)).reason == "budget"
+    assert scene.store.reserve(scene.reservation(account)).reason == "budget"
     scene.clock.now_s += 3 * 600 + 1
     shown = scene.store.get(account.id)
     assert (shown.spend_nanousd, shown.held_nanousd, shown.window_end_s) == (0, 100, int(START_S) + 4 * 600)
@@ -260,7 +262,7 @@ def test_a_late_settle_counts_in_the_window_it_arrives_in(scene):
     assert scene.money(account) == (20, 100, 170)
     assert scene.settle(late, 90)
     assert scene.money(account) == (110, 0, 260)
-    assert scene.store.admit(scene.hold(account, amount=141)).remaining_nanousd == 140
+    assert scene.store.reserve(scene.reservation(account, amount=141)).remaining_nanousd == 140
     scene.admitted(account, 140)
 
 
@@ -269,8 +271,8 @@ def test_an_ended_window_is_renewed_once_by_many(scene):
     assert scene.settle(scene.admitted(account), 950)
     scene.clock.now_s += 600
     with ThreadPoolExecutor(30) as pool:
-        outcomes = list(pool.map(scene.store.admit, [scene.hold(account) for _ in range(30)]))
-    assert sum(isinstance(outcome, Admitted) for outcome in outcomes) == 10
+        outcomes = list(pool.map(scene.store.reserve, [scene.reservation(account) for _ in range(30)]))
+    assert sum(isinstance(outcome, Granted) for outcome in outcomes) == 10
     assert scene.money(account) == (0, 1000, 950)
 
 
@@ -283,7 +285,7 @@ def test_expired_holds_are_charged_once_by_many(scene):
         counts = list(pool.map(lambda _: scene.store.charge_lost(account.id, START_S + 60), range(8)))
     assert sum(counts) == 5
     assert scene.money(account) == (500, 100, 500)
-    assert [scene.settle(hold, 1) for hold in lost] == [False] * 5
+    assert [scene.settle(reservation, 1) for reservation in lost] == [False] * 5
     assert scene.settle(live, 1)
     assert scene.money(account) == (501, 0, 501)
     kept = scene.store.record(lost[0].request_id)
@@ -298,21 +300,21 @@ def test_an_expired_hold_gives_its_slot_to_the_next(scene):
     scene.admitted(account)
     assert scene.money(account) == (100, 100, 100)
     scene.clock.now_s += 3600
-    assert scene.store.admit(scene.hold(account)).reason == "budget"
+    assert scene.store.reserve(scene.reservation(account)).reason == "budget"
     assert scene.money(account) == (200, 0, 200)
 
 
 def test_tokens_are_corrected_in_their_minute_only(scene):
     account = scene.account(tpm_limit=100)
     early, other = scene.admitted(account, tokens=60), scene.admitted(account, tokens=40)
-    assert scene.store.admit(scene.hold(account, tokens=1)).reason == "tpm"
+    assert scene.store.reserve(scene.reservation(account, tokens=1)).reason == "tpm"
     assert scene.settle(early, tokens=50)
-    assert scene.store.admit(scene.hold(account, tokens=11)).reason == "tpm"
-    assert scene.store.admit(scene.hold(account, tokens=10)).tokens_left == 0
+    assert scene.store.reserve(scene.reservation(account, tokens=11)).reason == "tpm"
+    assert scene.store.reserve(scene.reservation(account, tokens=10)).tokens_left == 0
     scene.clock.now_s += 60
-    assert scene.store.admit(scene.hold(account, tokens=1)).tokens_left == 99
+    assert scene.store.reserve(scene.reservation(account, tokens=1)).tokens_left == 99
     assert scene.settle(other, tokens=0)
-    assert scene.store.admit(scene.hold(account, tokens=1)).tokens_left == 98
+    assert scene.store.reserve(scene.reservation(account, tokens=1)).tokens_left == 98
 
 
 def test_limits_move_by_their_difference(scene):
@@ -323,10 +325,10 @@ def test_limits_move_by_their_difference(scene):
     assert scene.store.update(replace(account, **limits))
     account = replace(account, version=2, **limits)
     assert scene.money(account) == (150, 100, 150), "what was spent before there was a budget counts"
-    assert scene.store.admit(scene.hold(account, amount=151)).remaining_nanousd == 150
-    outcome = scene.store.admit(scene.hold(account, amount=150, tokens=20))
+    assert scene.store.reserve(scene.reservation(account, amount=151)).remaining_nanousd == 150
+    outcome = scene.store.reserve(scene.reservation(account, amount=150, tokens=20))
     assert (outcome.requests_left, outcome.tokens_left) == (1, 0)
-    assert scene.store.admit(scene.hold(account, amount=0, tokens=0)).reason == "parallel"
+    assert scene.store.reserve(scene.reservation(account, amount=0, tokens=0)).reason == "parallel"
     assert scene.store.update(replace(account, **dict.fromkeys(limits)))
     assert scene.money(account) == (150, 250, 150)
     scene.admitted(replace(account, version=3), 10**12, 10**9)
@@ -356,7 +358,7 @@ def test_a_successor_starts_with_what_was_spent_and_held(scene):
     assert not scene.store.put(new, scene.store.get(old.id))
     assert scene.money(new) == (350, 0, 350)
     assert scene.store.get(new.id).window_end_s == int(START_S) + 600
-    assert scene.store.admit(scene.hold(new, amount=651)).remaining_nanousd == 650
+    assert scene.store.reserve(scene.reservation(new, amount=651)).remaining_nanousd == 650
     assert scene.settle(scene.admitted(new, 650), 650)
     scene.clock.now_s += 500
     assert scene.money(new) == (0, 0, 1000)

@@ -5,16 +5,16 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 
 from haimaker.aws.client import AWSClient
-from haimaker.store import Account, Admitted, Hold, Record, StoreThrottled, StoreUnavailable, minute_of
+from haimaker.store import Account, Granted, Record, Reservation, StoreThrottled, StoreUnavailable, minute_of
 from haimaker.store.dynamodb import DynamoStore
-from haimaker.store.ledger import lost
+from haimaker.store.ledger import lost_record
 from haimaker.store.tables import TABLES as DEFINITIONS
-from haimaker.store.tables import plain, typed
+from haimaker.store.tables import from_attributes, to_attributes
 from tests.support.dynamodb_emulators import answer, failure, scripted
 from tests.unit.store.conftest import START_S, TABLES, Clock, Scene, client, record
 
 ACCOUNT = Account("key#1", "sk-hm-abcd...wxyz", int(START_S))
-HOLD = Hold("r1", "key#1", 1, 100, 10, START_S, int(START_S) + 300)
+HOLD = Reservation("r1", "key#1", 1, 100, 10, START_S, int(START_S) + 300)
 WHAT = Record("r1", "key#1", START_S, "ok", 5, {})
 CALLS = {
     "put": lambda store: store.put(ACCOUNT),
@@ -22,7 +22,7 @@ CALLS = {
     "update": lambda store: store.update(ACCOUNT),
     "delete": lambda store: store.delete("key#1"),
     "accounts": lambda store: store.accounts("key"),
-    "admit": lambda store: store.admit(HOLD),
+    "admit": lambda store: store.reserve(HOLD),
     "settle": lambda store: store.settle(HOLD, WHAT, 10),
     "charge_lost": lambda store: store.charge_lost("key#1", START_S),
     "record": lambda store: store.record("r1"),
@@ -47,7 +47,7 @@ class Losing(AWSClient):
 
 @pytest.fixture
 def losing(endpoint):
-    dynamo, clock = client(endpoint, Losing, patience_s=5), Clock()
+    dynamo, clock = client(endpoint, Losing, total_timeout_s=5), Clock()
     dynamo.lose, dynamo.calls = [], []
     scene = Scene(DynamoStore(TABLES["accounts"], TABLES["records"], dynamo, clock), clock, "losing")
     yield scene, dynamo
@@ -61,11 +61,11 @@ def test_a_lost_answer_is_no_second_write(losing):
     first = scene.admitted(account)
     assert scene.money(account) == (0, 100, 0)
     second = scene.admitted(account)
-    assert scene.store.admit(scene.hold(account)).reason == "budget"
-    for hold, lose in ((first, ["PutItem"]), (second, ["UpdateItem"])):
+    assert scene.store.reserve(scene.reservation(account)).reason == "budget"
+    for reservation, lose in ((first, ["PutItem"]), (second, ["UpdateItem"])):
         dynamo.lose = lose
-        assert scene.settle(hold, 30)
-        assert not scene.settle(hold, 30)
+        assert scene.settle(reservation, 30)
+        assert not scene.settle(reservation, 30)
         assert dynamo.lose == []
     assert scene.money(account) == (60, 0, 60)
 
@@ -85,12 +85,12 @@ def test_a_lost_answer_of_administration_is_still_a_yes(losing):
 def test_an_admission_that_failed_may_be_asked_again(losing):
     scene, dynamo = losing
     account = scene.account(budget_nanousd=250)
-    hold = scene.hold(account)
+    reservation = scene.reservation(account)
     dynamo.close()
     dynamo.lose = ["UpdateItem"]
     with pytest.raises(StoreUnavailable):
-        scene.store.admit(hold)
-    assert isinstance(scene.store.admit(hold), Admitted)
+        scene.store.reserve(reservation)
+    assert isinstance(scene.store.reserve(reservation), Granted)
     assert scene.money(account) == (0, 100, 0)
 
 
@@ -98,9 +98,9 @@ def test_writes_per_request(losing):
     scene, dynamo = losing
     account = scene.account(budget_nanousd=10**6, rpm_limit=100, tpm_limit=1000, parallel_limit=3)
     dynamo.calls.clear()
-    hold = scene.admitted(account)
+    reservation = scene.admitted(account)
     assert dynamo.calls == ["UpdateItem"]
-    assert scene.settle(hold, 7, tokens=3)
+    assert scene.settle(reservation, 7, tokens=3)
     assert dynamo.calls == ["UpdateItem", "PutItem", "UpdateItem"]
 
 
@@ -108,39 +108,39 @@ def test_writes_per_request(losing):
 def test_a_settle_that_died_between_its_writes_is_finished_with_its_own_cost(losing, finish):
     scene, _ = losing
     account = scene.account(budget_nanousd=1000)
-    hold = scene.admitted(account, lasts_s=60)
-    scene.store._records.keep(record(hold, 30))
+    reservation = scene.admitted(account, lasts_s=60)
+    scene.store._records.keep(record(reservation, 30))
     assert scene.money(account) == (0, 100, 0)
     scene.clock.now_s += 60
     if finish == "settle":
-        assert scene.settle(hold, 30)
+        assert scene.settle(reservation, 30)
     elif finish == "charge_lost":
         assert scene.store.charge_lost(account.id, scene.clock.now_s) == 1
     else:
         assert scene.settle(scene.admitted(account), 0)
     assert scene.money(account) == (30, 0, 30)
-    assert scene.store.record(hold.request_id).status == "ok"
+    assert scene.store.record(reservation.request_id).status == "ok"
 
 
 def test_a_settle_finishes_a_charge_that_died_between_its_writes(losing):
     scene, _ = losing
     account = scene.account(budget_nanousd=1000)
-    hold = scene.admitted(account)
-    scene.store._records.keep(lost(hold))
-    assert not scene.settle(hold, 1)
+    reservation = scene.admitted(account)
+    scene.store._records.keep(lost_record(reservation))
+    assert not scene.settle(reservation, 1)
     assert scene.money(account) == (100, 0, 100)
 
 
 def test_settling_and_charging_at_once_charges_what_the_record_says(losing):
     scene, _ = losing
     account = scene.account(budget_nanousd=10**6)
-    holds = [scene.admitted(account, lasts_s=0) for _ in range(12)]
+    reservations = [scene.admitted(account, lasts_s=0) for _ in range(12)]
     with ThreadPoolExecutor(6) as pool:
         charging = [pool.submit(scene.store.charge_lost, account.id, START_S) for _ in range(3)]
-        settled = list(pool.map(lambda hold: scene.settle(hold, 1), holds))
+        settled = list(pool.map(lambda reservation: scene.settle(reservation, 1), reservations))
         for task in charging:
             task.result()
-    kept = [scene.store.record(hold.request_id) for hold in holds]
+    kept = [scene.store.record(reservation.request_id) for reservation in reservations]
     assert settled == [one.status == "ok" for one in kept]
     assert scene.money(account) == (sum(one.cost_nanousd for one in kept), 0, sum(one.cost_nanousd for one in kept))
 
@@ -153,12 +153,14 @@ def test_counters_of_old_minutes_do_not_pile_up(losing):
         scene.clock.now_s += 60 if number % 3 else 60_000
         scene.settle(scene.admitted(account), 1, tokens=4)
     scene.settle(late, 1, tokens=4)
-    item = dynamo.call("GetItem", {"TableName": TABLES["accounts"], "Key": typed({"pk": account.id, "sk": "account"})})["Item"]
+    item = dynamo.call("GetItem", {"TableName": TABLES["accounts"], "Key": to_attributes({"pk": account.id, "sk": "account"})})[
+        "Item"
+    ]
     minutes = {int(name[1:]) for name in item if name[1:].isdigit()}
     assert max(minutes) == minute_of(scene.clock.now_s)
     assert len(minutes) <= 3
     assert minute_of(START_S) not in minutes
-    assert plain(item)["holds"] == {}
+    assert from_attributes(item)["holds"] == {}
 
 
 FAILURES = [
@@ -177,7 +179,7 @@ FAILURES = [
 @pytest.mark.parametrize("call", CALLS)
 def test_failures_are_the_right_exception_and_name_no_address(call, raw, error, cause):
     with scripted(raw) as address:
-        dynamo = client(address, patience_s=0.02)
+        dynamo = client(address, total_timeout_s=0.02)
         dynamo._timeout_s = 0.1
         with pytest.raises(StoreUnavailable, match=cause) as raised:
             CALLS[call](DynamoStore("accounts", "records", dynamo, Clock()))
@@ -187,7 +189,7 @@ def test_failures_are_the_right_exception_and_name_no_address(call, raw, error, 
 
 
 def test_nothing_is_opened_before_the_first_call():
-    store = DynamoStore("accounts", "records", client("http://127.0.0.1:1", patience_s=0), Clock())
+    store = DynamoStore("accounts", "records", client("http://127.0.0.1:1", total_timeout_s=0), Clock())
     with pytest.raises(StoreUnavailable, match=r"^DynamoDB GetItem: ConnectionRefusedError$"):
         store.get("key#1")
 
@@ -201,4 +203,4 @@ def test_every_key_attribute_of_the_tables_is_defined():
 
 @pytest.mark.parametrize("item", [{"a": 1, "b": -(10**17), "c": 1.25, "d": True, "e": "1", "f": {"g": "", "h": {}}}])
 def test_items_survive_dynamodbs_form(item):
-    assert plain(typed(item)) == item
+    assert from_attributes(to_attributes(item)) == item

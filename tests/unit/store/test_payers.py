@@ -8,24 +8,24 @@ from threading import Barrier
 import pytest
 
 from haimaker.billing import admission
-from haimaker.store import Admitted, Crossing, Refused, ledger
+from haimaker.store import Denied, Granted, SoftBudgetAlert, ledger
 from tests.unit.store.conftest import START_S, record
 
 
 def granted(scene, *accounts, **options):
-    outcome = admission.admit(scene.store, scene.holds(*accounts, **options))
-    assert isinstance(outcome, Admitted), outcome
-    return outcome.hold
+    outcome = admission.reserve(scene.store, scene.reservations(*accounts, **options))
+    assert isinstance(outcome, Granted), outcome
+    return outcome.reservation
 
 
 def test_all_payers_are_charged_and_there_is_one_record(scene):
     key, team, user = scene.account(budget_nanousd=1_000), scene.account(tpm_limit=100), scene.account(parallel_limit=1)
-    hold = granted(scene, key, team, user)
+    reservation = granted(scene, key, team, user)
     assert [scene.money(account) for account in (key, team, user)] == [(0, 100, 0)] * 3
-    assert scene.settle(hold, 40, tokens=3)
-    assert not scene.settle(hold, 70)
+    assert scene.settle(reservation, 40, tokens=3)
+    assert not scene.settle(reservation, 70)
     assert [scene.money(account) for account in (key, team, user)] == [(40, 0, 40)] * 3
-    assert scene.store.admit(scene.hold(team, tokens=97)).tokens_left == 0
+    assert scene.store.reserve(scene.reservation(team, tokens=97)).tokens_left == 0
     assert [kept.cost_nanousd for kept in scene.store.records(key.id)[0]] == [40]
     assert scene.store.records(team.id)[0] == []
 
@@ -45,20 +45,20 @@ def test_a_refusal_gives_back_what_the_earlier_ones_took(scene, limits, reason):
     key, team, user = scene.account(**everything), scene.account(**everything), scene.account(**limits)
     before = [scene.store.get(account.id) for account in (key, team)]
     for _ in range(2):
-        refused = admission.admit(scene.store, scene.holds(key, team, user))
-        assert isinstance(refused, Refused)
+        refused = admission.reserve(scene.store, scene.reservations(key, team, user))
+        assert isinstance(refused, Denied)
         assert (refused.reason, refused.account) == (reason, user)
         assert [scene.store.get(account.id) for account in (key, team)] == before
-    assert isinstance(scene.store.admit(scene.hold(key)), Admitted), "the request and its tokens are given back, too"
+    assert isinstance(scene.store.reserve(scene.reservation(key)), Granted), "the request and its tokens are given back, too"
     assert scene.store.records(key.id)[0] == []
 
 
 def test_a_hold_is_given_back_once(scene):
     account = scene.account(rpm_limit=3)
-    hold = scene.admitted(account)
-    assert [scene.store.release(hold), scene.store.release(hold)] == [True, False]
-    assert scene.store.admit(scene.hold(account)).requests_left == 2
-    assert not scene.store.release(scene.hold(account))
+    reservation = scene.admitted(account)
+    assert [scene.store.release(reservation), scene.store.release(reservation)] == [True, False]
+    assert scene.store.reserve(scene.reservation(account)).requests_left == 2
+    assert not scene.store.release(scene.reservation(account))
     settled = scene.admitted(account)
     assert scene.settle(settled, 5)
     assert not scene.store.release(settled)
@@ -68,75 +68,75 @@ def test_a_hold_is_given_back_once(scene):
 def test_a_teams_budget_spent_from_two_keys_at_once_is_never_overspent(scene):
     team = scene.account(budget_nanousd=1_000)
     keys = [scene.account(), scene.account(budget_nanousd=10**6, parallel_limit=60)]
-    wanted, start = [scene.holds(keys[number % 2], team) for number in range(60)], Barrier(60)
+    wanted, start = [scene.reservations(keys[number % 2], team) for number in range(60)], Barrier(60)
 
-    def race(holds):
+    def race(reservations):
         start.wait()
-        return admission.admit(scene.store, holds)
+        return admission.reserve(scene.store, reservations)
 
     with ThreadPoolExecutor(60) as pool:
         outcomes = list(pool.map(race, wanted))
-        passed = [outcome.hold for outcome in outcomes if isinstance(outcome, Admitted)]
+        passed = [outcome.reservation for outcome in outcomes if isinstance(outcome, Granted)]
         assert len(passed) == 10
-        assert Counter(outcome.reason for outcome in outcomes if isinstance(outcome, Refused)) == {"budget": 50}
-        assert {outcome.account.id for outcome in outcomes if isinstance(outcome, Refused)} == {team.id}
+        assert Counter(outcome.reason for outcome in outcomes if isinstance(outcome, Denied)) == {"budget": 50}
+        assert {outcome.account.id for outcome in outcomes if isinstance(outcome, Denied)} == {team.id}
         assert scene.money(team) == (0, 1_000, 0)
         assert sum(scene.money(key)[1] for key in keys) == 1_000
-        assert all(pool.map(lambda hold: scene.settle(hold, 7), passed))
+        assert all(pool.map(lambda reservation: scene.settle(reservation, 7), passed))
     assert scene.money(team) == (70, 0, 70)
     assert sum(scene.money(key)[2] for key in keys) == 70
-    assert [scene.store.get(key.id).holds for key in keys] == [0, 0]
+    assert [scene.store.get(key.id).reservations for key in keys] == [0, 0]
 
 
 @pytest.mark.parametrize("first", [0, 1])
 def test_what_nobody_settled_is_charged_to_all_of_its_payers_with_one_record(scene, first):
     key, team = scene.account(budget_nanousd=1_000), scene.account()
-    hold = granted(scene, key, team, lasts_s=60)
+    reservation = granted(scene, key, team, lasts_s=60)
     order = (key, team) if first == 0 else (team, key)
     assert [scene.store.charge_lost(account.id, START_S + 60) for account in order] == [1, 1]
     assert [scene.money(account) for account in (key, team)] == [(100, 0, 100)] * 2
     (kept,) = scene.store.records(key.id)[0]
     assert (kept.status, kept.cost_nanousd, kept.detail["charged"]) == ("lost", 100, [team.id])
-    assert not scene.settle(hold, 1)
+    assert not scene.settle(reservation, 1)
     assert [scene.money(account) for account in (key, team)] == [(100, 0, 100)] * 2
 
 
 def test_a_payer_that_was_not_reached_is_charged_what_the_record_says(scene):
     key, team = scene.account(), scene.account(budget_nanousd=1_000)
-    hold = granted(scene, key, team, lasts_s=60)
-    assert scene.settle(replace(hold, also=()), 30)
+    reservation = granted(scene, key, team, lasts_s=60)
+    assert scene.settle(replace(reservation, siblings=()), 30)
     assert scene.money(team) == (0, 100, 0)
     scene.clock.now_s += 60
     assert scene.settle(scene.admitted(team), 0)
     assert scene.money(team) == (30, 0, 30)
-    assert scene.store.record(hold.request_id).status == "ok"
+    assert scene.store.record(reservation.request_id).status == "ok"
 
 
 def test_a_soft_budget_is_told_once_when_it_is_reached(scene):
     key, team = scene.account(soft_budget_nanousd=100), scene.account(soft_budget_nanousd=70, budget_nanousd=10**6)
     told = []
     for cost in (40, 30, 29, 2, 50):
-        hold = granted(scene, key, team)
-        told.append(scene.store.settle(hold, record(hold, cost), 10).crossings)
-    assert told == [(), (Crossing(team.id, 70, 70),), (), (Crossing(key.id, 101, 100),), ()]
+        reservation = granted(scene, key, team)
+        told.append(scene.store.settle(reservation, record(reservation, cost), 10).alerts)
+    assert told == [(), (SoftBudgetAlert(team.id, 70, 70),), (), (SoftBudgetAlert(key.id, 101, 100),), ()]
 
 
 def test_what_became_of_a_lost_request_is_noted_and_can_take_its_place(scene):
     key = scene.account()
-    hold = scene.admitted(key, lasts_s=60)
-    assert scene.store.get(key.id).expired_holds == 0
+    reservation = scene.admitted(key, lasts_s=60)
+    assert scene.store.get(key.id).expired_reservations == 0
     scene.clock.now_s += 60
-    assert scene.store.get(key.id).expired_holds == 1
+    assert scene.store.get(key.id).expired_reservations == 1
     assert scene.store.charge_lost(key.id, scene.clock.now_s) == 1
     for cost in (40, 50):
-        assert scene.store.settle(hold, record(hold, cost, model="m"), 10) is None
-    lost = scene.store.record(hold.request_id)
+        assert scene.store.settle(reservation, record(reservation, cost, model="m"), 10) is None
+    lost = scene.store.record(reservation.request_id)
     assert (lost.status, lost.cost_nanousd, lost.detail["late"]["cost_nanousd"]) == ("lost", 100, 40)
-    outcome = ledger.found_again(lost)
+    outcome = ledger.outcome_of_lost(lost)
     assert [scene.store.amend(outcome), scene.store.amend(outcome)] == [True, False]
-    assert scene.store.record(hold.request_id) == outcome
+    assert scene.store.record(reservation.request_id) == outcome
     assert (outcome.status, outcome.cost_nanousd, outcome.detail) == ("ok", 40, {"model": "m", "lost_nanousd": 100})
-    assert ledger.found_again(outcome) is None
+    assert ledger.outcome_of_lost(outcome) is None
 
 
 def test_a_correction_needs_the_total_that_it_was_made_for(scene):
@@ -148,14 +148,14 @@ def test_a_correction_needs_the_total_that_it_was_made_for(scene):
     assert scene.money(key) == (40, 0, 40)
     assert scene.store.correct(key.id, 40, 60)
     assert scene.money(key) == (100, 0, 100)
-    assert scene.store.admit(scene.hold(key, amount=901)).remaining_nanousd == 900
+    assert scene.store.reserve(scene.reservation(key, amount=901)).remaining_nanousd == 900
 
 
 def test_who_was_never_reached_is_not_charged_for_what_was_lost(scene):
     """A process died between the two: the team's counters know nothing of the request."""
     key, team = scene.account(), scene.account(budget_nanousd=50)
-    hold, _ = scene.holds(key, team, lasts_s=60)
-    assert isinstance(scene.store.admit(hold), Admitted)
+    reservation, _ = scene.reservations(key, team, lasts_s=60)
+    assert isinstance(scene.store.reserve(reservation), Granted)
     assert scene.store.charge_lost(key.id, START_S + 60) == 1
     assert [scene.money(account)[2] for account in (key, team)] == [100, 0]
-    assert scene.store.record(hold.request_id).detail["charged"] == []
+    assert scene.store.record(reservation.request_id).detail["charged"] == []

@@ -32,12 +32,14 @@ class Books:
 
     def spend(self, *costs: int) -> None:
         for cost in costs:
-            hold = self.hold()
+            reservation = self.reservation()
             detail = {"charged": [self.team.id, self.user.id]}
-            assert self.scene.store.settle(hold, Record(hold.request_id, hold.account_id, hold.now_s, "ok", cost, detail), 10)
+            assert self.scene.store.settle(
+                reservation, Record(reservation.request_id, reservation.account_id, reservation.now_s, "ok", cost, detail), 10
+            )
 
-    def hold(self, **options: int):
-        return admission.admit(self.scene.store, self.scene.holds(self.key, self.team, self.user, **options)).hold
+    def reservation(self, **options: int):
+        return admission.reserve(self.scene.store, self.scene.reservations(self.key, self.team, self.user, **options)).reservation
 
     def totals(self) -> list[int]:
         return [self.scene.store.get(account.id).total_spend_nanousd for account in (self.key, self.team, self.user)]
@@ -82,7 +84,7 @@ def test_a_counter_that_is_wrong_is_told_and_repaired(books, whose, wrong):
 
 
 def test_holds_that_nobody_settled_are_charged(books):
-    books.hold(lasts_s=60)
+    books.reservation(lasts_s=60)
     assert books.reconcile(check=True) == (0, []), "it is still under way"
     books.scene.clock.now_s += 60
     status, said = books.reconcile(check=True)
@@ -93,23 +95,23 @@ def test_holds_that_nobody_settled_are_charged(books):
 
 
 def test_a_lost_request_that_was_settled_after_all_is_refunded(books):
-    hold = books.hold(lasts_s=60)
+    reservation = books.reservation(lasts_s=60)
     books.scene.clock.now_s += 60
     for account in (books.key, books.team, books.user):
         assert books.scene.store.charge_lost(account.id, books.scene.clock.now_s) == 1
     detail = {"charged": [books.team.id, books.user.id]}
-    assert books.scene.store.settle(hold, replace(record(hold, 30), detail=detail), 10) is None
+    assert books.scene.store.settle(reservation, replace(record(reservation, 30), detail=detail), 10) is None
     assert books.reconcile(check=True)[0] == 1
     assert books.totals() == [100] * 3
     assert books.reconcile()[0] == 0
     assert books.totals() == [30] * 3
-    assert books.scene.store.record(hold.request_id).status == "ok"
+    assert books.scene.store.record(reservation.request_id).status == "ok"
     assert books.reconcile(check=True) == (0, [])
 
 
 def test_a_regenerated_key_is_proven_with_what_it_took_over(books):
     books.spend(40)
-    books.hold()
+    books.reservation()
     old = books.scene.store.get(books.key.id)
     new = replace(books.key, id=f"{books.key.id}-new")
     assert books.scene.store.put(new, old)
@@ -121,9 +123,9 @@ def test_a_regenerated_key_is_proven_with_what_it_took_over(books):
 
 
 def test_a_death_between_the_two_writes_of_a_settle_is_mended(books):
-    hold, detail = books.hold(lasts_s=60), {"charged": [books.team.id, books.user.id]}
-    kept = Record(hold.request_id, hold.account_id, hold.now_s, "ok", 9, detail)
-    assert books.scene.store.settle(replace(hold, also=()), kept, 10)
+    reservation, detail = books.reservation(lasts_s=60), {"charged": [books.team.id, books.user.id]}
+    kept = Record(reservation.request_id, reservation.account_id, reservation.now_s, "ok", 9, detail)
+    assert books.scene.store.settle(replace(reservation, siblings=()), kept, 10)
     assert books.totals() == [9, 0, 0]
     books.scene.clock.now_s += 60
     assert books.reconcile()[0] == 0

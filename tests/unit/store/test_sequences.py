@@ -7,7 +7,7 @@ from dataclasses import dataclass, field, replace
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from haimaker.store import NEVER_S, UNLIMITED, Account, Admitted, Balance, Hold, minute_of
+from haimaker.store import NEVER_S, UNLIMITED, Account, Balance, Granted, Reservation, minute_of
 from tests.unit.store.conftest import START_S
 
 EXAMPLES = {"sqlite": 400, "moto": 25, "dynalite": 60}
@@ -39,13 +39,13 @@ class Model:
     window_end_s: int
     spend: int = 0
     total: int = 0
-    holds: dict[str, Hold] = field(default_factory=dict)
+    reservations: dict[str, Reservation] = field(default_factory=dict)
     requests: Counter = field(default_factory=Counter)
     tokens: Counter = field(default_factory=Counter)
 
     @property
     def held(self) -> int:
-        return sum(hold.amount_nanousd for hold in self.holds.values())
+        return sum(reservation.amount_nanousd for reservation in self.reservations.values())
 
     def renewed_end_s(self, now_s: float) -> int:
         end_s = self.window_end_s
@@ -57,39 +57,39 @@ class Model:
         if self.window_end_s <= now_s:
             self.spend, self.window_end_s = 0, self.renewed_end_s(now_s)
 
-    def admit(self, hold: Hold) -> str | None:
+    def reserve(self, reservation: Reservation) -> str | None:
         """The reason of a refusal, None when granted."""
-        account, minute = self.account, minute_of(hold.now_s)
-        if account.blocked or account.expires_s <= hold.now_s:
+        account, minute = self.account, minute_of(reservation.now_s)
+        if account.blocked or account.expires_s <= reservation.now_s:
             return "blocked" if account.blocked else "expired"
-        if account.version != hold.version:
+        if account.version != reservation.version:
             return "version"
-        self.renew(hold.now_s)
-        self.charge_lost(hold.now_s)
+        self.renew(reservation.now_s)
+        self.charge_lost(reservation.now_s)
         used = {
-            "budget": (account.budget_nanousd, self.spend + self.held, hold.amount_nanousd),
+            "budget": (account.budget_nanousd, self.spend + self.held, reservation.amount_nanousd),
             "rpm": (account.rpm_limit, self.requests[minute], 1),
-            "tpm": (account.tpm_limit, self.tokens[minute], hold.tokens),
-            "parallel": (account.parallel_limit, len(self.holds), 1),
+            "tpm": (account.tpm_limit, self.tokens[minute], reservation.tokens),
+            "parallel": (account.parallel_limit, len(self.reservations), 1),
         }
         for reason, (most, before, wanted) in used.items():
             if most is not None and wanted and before + wanted > most:
                 return reason
-        self.holds[hold.request_id] = hold
+        self.reservations[reservation.request_id] = reservation
         self.requests[minute] += 1
-        self.tokens[minute] += hold.tokens
+        self.tokens[minute] += reservation.tokens
         return None
 
-    def settle(self, hold: Hold, cost: int, tokens: int) -> bool:
-        if self.holds.pop(hold.request_id, None) is None:
+    def settle(self, reservation: Reservation, cost: int, tokens: int) -> bool:
+        if self.reservations.pop(reservation.request_id, None) is None:
             return False
         self.spend, self.total = self.spend + cost, self.total + cost
-        self.tokens[minute_of(hold.now_s)] += tokens - hold.tokens
+        self.tokens[minute_of(reservation.now_s)] += tokens - reservation.tokens
         return True
 
     def charge_lost(self, now_s: float) -> int:
-        expired = [hold for hold in self.holds.values() if hold.deadline_s <= now_s]
-        return sum(self.settle(hold, hold.amount_nanousd, hold.tokens) for hold in expired)
+        expired = [reservation for reservation in self.reservations.values() if reservation.deadline_s <= now_s]
+        return sum(self.settle(reservation, reservation.amount_nanousd, reservation.tokens) for reservation in expired)
 
     def update(self, account: Account, now_s: float) -> None:
         self.renew(now_s)
@@ -100,25 +100,25 @@ class Model:
 
     def balance(self, now_s: float) -> Balance:
         spend = 0 if self.window_end_s <= now_s else self.spend
-        return Balance(self.account, spend, self.held, self.total, self.renewed_end_s(now_s), len(self.holds))
+        return Balance(self.account, spend, self.held, self.total, self.renewed_end_s(now_s), len(self.reservations))
 
 
-def take(scene, model: Model, granted: list[Hold], name: str, *arguments) -> None:
+def take(scene, model: Model, granted: list[Reservation], name: str, *arguments) -> None:
     """One step on the store and on the model; both must answer the same."""
     now_s = scene.clock.now_s
     if name == "admit":
         amount, tokens, lasts_s = arguments
-        outcome = scene.store.admit(hold := scene.hold(model.account, amount, tokens, lasts_s))
-        reason = model.admit(hold)
-        assert (None if isinstance(outcome, Admitted) else outcome.reason) == reason
-        if isinstance(outcome, Admitted):
-            granted.append(outcome.hold)
+        outcome = scene.store.reserve(reservation := scene.reservation(model.account, amount, tokens, lasts_s))
+        reason = model.reserve(reservation)
+        assert (None if isinstance(outcome, Granted) else outcome.reason) == reason
+        if isinstance(outcome, Granted):
+            granted.append(outcome.reservation)
             most, used = model.account.tpm_limit, model.tokens[minute_of(now_s)]
             assert outcome.tokens_left == (UNLIMITED if most is None else most - used)
     elif name == "settle" and granted:
         index, cost, tokens = arguments
-        hold = granted[index % len(granted)]
-        assert scene.settle(hold, cost, tokens) == model.settle(hold, cost, tokens)
+        reservation = granted[index % len(granted)]
+        assert scene.settle(reservation, cost, tokens) == model.settle(reservation, cost, tokens)
     elif name == "wait":
         scene.clock.now_s += arguments[0]
     elif name == "update":
@@ -129,8 +129,8 @@ def take(scene, model: Model, granted: list[Hold], name: str, *arguments) -> Non
         assert scene.store.charge_lost(model.account.id, now_s) == model.charge_lost(now_s)
     elif name == "stale":
         assert not scene.store.update(replace(model.account, version=model.account.version - 1))
-        hold = replace(scene.hold(model.account), version=0)
-        assert scene.store.admit(hold).reason == model.admit(hold)
+        reservation = replace(scene.reservation(model.account), version=0)
+        assert scene.store.reserve(reservation).reason == model.reserve(reservation)
 
 
 def test_any_sequence_of_calls_gives_what_the_model_gives(scene):

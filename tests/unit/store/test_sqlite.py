@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 import haimaker.store
-from haimaker.store import Admitted, StoreUnavailable
+from haimaker.store import Granted, StoreUnavailable
 from haimaker.store.sqlite import SQLiteStore
 from haimaker.store.sqlite_checkpoints import PAGES_AT_MOST, Checkpoints
 from tests.unit.store.conftest import START_S, Clock, Scene, record
@@ -21,10 +21,10 @@ PACKAGE = Path(haimaker.store.__file__).parents[2]
 KILLED = """
 import os, signal, sys
 sys.path[:0] = sys.argv[2:]
-from haimaker.store import Hold
+from haimaker.store import Reservation
 from haimaker.store.sqlite import SQLiteStore
 store = SQLiteStore(sys.argv[1])
-store.admit(Hold("killed", "key#1", 1, 100, 10, 1_790_000_000.0, 1_790_000_300))
+store.reserve(Reservation("killed", "key#1", 1, 100, 10, 1_790_000_000.0, 1_790_000_300))
 os.kill(os.getpid(), signal.SIGKILL)
 """
 
@@ -75,10 +75,10 @@ def test_holds_of_a_killed_process_are_charged_at_start(path):
 def test_processes_share_the_file(path):
     scenes = [scene_of(path), scene_of(path)]
     account = scenes[0].account(budget_nanousd=1000)
-    holds = [scenes[0].hold(account) for _ in range(40)]
+    reservations = [scenes[0].reservation(account) for _ in range(40)]
     with ThreadPoolExecutor(8) as pool:
-        outcomes = list(pool.map(lambda number: scenes[number % 2].store.admit(holds[number]), range(40)))
-    assert sum(isinstance(outcome, Admitted) for outcome in outcomes) == 10
+        outcomes = list(pool.map(lambda number: scenes[number % 2].store.reserve(reservations[number]), range(40)))
+    assert sum(isinstance(outcome, Granted) for outcome in outcomes) == 10
     assert scenes[1].money(account) == (0, 1000, 0)
 
 
@@ -103,8 +103,8 @@ def test_what_is_committed_is_copied_beside_the_requests(path):
     copied, longest = 0, 0
     until = time.monotonic() + 20
     while copied < 2_000_000 and time.monotonic() < until:
-        hold = scene.admitted(account)
-        scene.store.settle(hold, record(hold, 1, text="x" * 20_000), 10)
+        reservation = scene.admitted(account)
+        scene.store.settle(reservation, record(reservation, 1, text="x" * 20_000), 10)
         time.sleep(0.002)
         copied, longest = path.stat().st_size, max(longest, log.stat().st_size)
     scene.store.close()
@@ -142,11 +142,11 @@ def test_a_commit_copies_a_log_that_nobody_else_did(path):
 def test_a_full_disk_changes_nothing(path):
     scene = scene_of(path)
     account = scene.account()
-    hold = scene.admitted(account)
+    reservation = scene.admitted(account)
     pages = scene.store._connection.execute("PRAGMA page_count").fetchone()[0]
     scene.store._connection.execute(f"PRAGMA max_page_count = {pages}")
     with pytest.raises(StoreUnavailable, match=r"^SQLite settle: database or disk is full$"):
-        scene.store.settle(hold, record(hold, 5, text="x" * 50_000), 10)
+        scene.store.settle(reservation, record(reservation, 5, text="x" * 50_000), 10)
     assert scene.money(account) == (0, 100, 0)
 
 

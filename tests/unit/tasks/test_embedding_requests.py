@@ -14,7 +14,7 @@ from pydantic import TypeAdapter
 from haimaker import adapters
 from haimaker.http.errors import BadRequestError
 from haimaker.http.values import JSON, Request
-from haimaker.models.catalog import Facts, facts
+from haimaker.models.catalog import ModelInfo, find_model
 from haimaker.operations.attempt import Attempt
 from haimaker.operations.embeddings import parse
 from haimaker.pricing import costs, usage
@@ -38,7 +38,7 @@ ANY = (
 
 def attempt_for(name: str) -> Attempt:
     provider, _, model = name.partition("/")
-    known = facts(provider, model)
+    known = find_model(provider, model)
     assert known is not None
     return Attempt("r", 0, definition_for(get(provider), model, "embeddings"), model, known)
 
@@ -52,11 +52,11 @@ def request(body: JSON) -> Request:
 def test_a_token_has_at_least_a_byte_and_no_answer_costs_more_than_is_held(name: str, texts: list[str]) -> None:
     attempt = attempt_for(name)
     asked = parse(request({"model": name, "input": texts}))
-    held = costs.most_nanousd(asked.most(attempt), attempt.facts)
+    held = costs.max_cost_nanousd(asked.most(attempt), attempt.model_info)
     assert held is not None
     tokens = sum(len(text.encode("utf-8", "surrogatepass")) for text in texts)
-    for used in (usage.Tokens(input=tokens), usage.Tokens(characters=sum(map(len, texts)))):
-        cost = costs.cost_nanousd(used, attempt.facts)
+    for used in (usage.Usage(input=tokens), usage.Usage(characters=sum(map(len, texts)))):
+        cost = costs.cost_nanousd(used, attempt.model_info)
         assert cost is None or cost <= held
 
 
@@ -88,7 +88,7 @@ def test_a_field_of_chat_that_a_row_spells_differently_is_no_defect() -> None:
     row = definition_for(get(provider), model, "embeddings")
     row = replace(row, dialect=replace(row.dialect, values={"tool_choice": {"required": "any"}}))
     asked = parse(request({"model": name, "input": "a", "tool_choice": {"type": "function"}}))
-    attempt = Attempt("r", 0, row, model, Facts.unknown(provider, model))
+    attempt = Attempt("r", 0, row, model, ModelInfo.unknown(provider, model))
     assert json.loads(adapters.task("embeddings", attempt).to_upstream(asked, attempt).body)["tool_choice"] == {"type": "function"}
 
 

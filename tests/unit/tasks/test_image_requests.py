@@ -12,17 +12,16 @@ from hypothesis import strategies as st
 from haimaker import adapters
 from haimaker.demo.images import png
 from haimaker.http.errors import APIError, BadRequestError
-from haimaker.http.multipart import File, encode
+from haimaker.http.multipart import UploadedFile, encode
 from haimaker.http.values import JSON, Request
-from haimaker.media import images as pictures
-from haimaker.models import catalog as prices
-from haimaker.models.catalog import Facts, facts
+from haimaker.media import images as media_images
+from haimaker.models import catalog
+from haimaker.models.catalog import ModelInfo, find_model
 from haimaker.operations.attempt import Attempt
 from haimaker.operations.images import ImageRequest, parse_edit, parse_generation, parse_variation
 from haimaker.operations.operation import Answer
-from haimaker.pricing import costs
-from haimaker.pricing import image_usage as image_counts
-from haimaker.pricing.image_variants import Size, line_of, size_of
+from haimaker.pricing import costs, image_usage
+from haimaker.pricing.image_variants import Size, parse_size, price_variant
 from haimaker.providers.registry import definition_for, get
 
 PNG = png(b"", Size(16, 16))
@@ -68,7 +67,7 @@ ODD = st.fixed_dictionaries({}, optional={name: strategy | ANYTHING for name, st
 
 def attempt_at(target: str, kind: str = KINDS[0]) -> Attempt:
     name, _, model = target.partition("/")
-    known = facts(name, model) or Facts.unknown(name, model)
+    known = find_model(name, model) or ModelInfo.unknown(name, model)
     return Attempt("req", 1_700_000_000, definition_for(get(name), model, kind), model, known)
 
 
@@ -76,7 +75,7 @@ def parsed(kind: str, body: JSON, images: int = 1) -> ImageRequest:
     if kind == KINDS[0]:
         return parse_generation(Request("req", body=json.dumps(body).encode()))
     fields = [(name, value if isinstance(value, str) else json.dumps(value)) for name, value in body.items()]
-    content_type, raw = encode(fields, [("image[]", File("a.png", "image/png", PNG))] * images)
+    content_type, raw = encode(fields, [("image[]", UploadedFile("a.png", "image/png", PNG))] * images)
     parse = parse_edit if kind == KINDS[1] else parse_variation
     return parse(Request("req", {"content-type": content_type}, raw))
 
@@ -150,11 +149,11 @@ def test_no_image_costs_more_than_was_held(target: str, body: JSON, quality: str
     """Whatever quality, size and steps the provider made of it; tokens within what its documentation says."""
     attempt = attempt_at(target)
     request = parsed(KINDS[0], body)
-    most = costs.most_nanousd(request.most(attempt), attempt.facts)
+    most = costs.max_cost_nanousd(request.most(attempt), attempt.model_info)
     made = request.estimate(attempt)
-    if not image_counts.by_token(attempt.facts):
-        made = request.counted(attempt, request.n, quality, None if made.pixels else size_of(size), steps)
-    cost = costs.cost_nanousd(made, attempt.facts)
+    if not image_usage.is_billed_by_token(attempt.model_info):
+        made = request.counted(attempt, request.n, quality, None if made.pixels else parse_size(size), steps)
+    cost = costs.cost_nanousd(made, attempt.model_info)
     assert (most is None) == (cost is None) == (target == "openai/never-heard-of")
     assert most is None or cost is None or cost <= most
 
@@ -180,18 +179,18 @@ def test_no_image_costs_more_than_was_held(target: str, body: JSON, quality: str
 def test_the_least_line_that_holds_the_image_has_its_price(
     target: str, quality: str | None, size: str | None, steps: int | None, usd: str
 ) -> None:
-    known = attempt_at(target).facts
-    found = known.variant(line_of(known, quality, size_of(size), steps))
+    known = attempt_at(target).model_info
+    found = known.variant(price_variant(known, quality, parse_size(size), steps))
     assert found.rates["output_cost_per_image"] == usd
 
 
 def test_every_image_model_of_the_table_that_is_served_has_a_price() -> None:
     request = parsed(KINDS[0], {"prompt": "a"})
     for name in ("openai", "azure", "gemini", "vertex_ai", "bedrock", "recraft", "xai", "together_ai", "fireworks_ai"):
-        for known in prices.models(name):
+        for known in catalog.all_models(name):
             if known.mode == "image_generation" and known.rates:
                 attempt = Attempt("req", 0, definition_for(get(name), known.model, KINDS[0]), known.model, known)
-                assert costs.most_nanousd(request.most(attempt), known), known.model
+                assert costs.max_cost_nanousd(request.most(attempt), known), known.model
 
 
 @pytest.mark.parametrize(("size", "shape"), [("1024x1536", ("2:3", "1K")), ("3840x2160", ("16:9", "4K"))])
@@ -223,10 +222,10 @@ def test_googles_own_types_read_what_its_models_are_sent(kind: str, size: str, s
     ],
 )
 def test_an_image_says_what_it_is(data: bytes, kind: str | None) -> None:
-    assert pictures.kind_of(data) == kind
+    assert media_images.sniff_type(data) == kind
 
 
 def test_a_data_url_is_read_back() -> None:
-    assert pictures.from_base64(pictures.to_data_url(PNG)) == PNG
-    assert pictures.from_base64(base64.b64encode(PNG).decode()) == PNG
-    assert pictures.from_base64("no base64!") is None
+    assert media_images.from_base64(media_images.to_data_url(PNG)) == PNG
+    assert media_images.from_base64(base64.b64encode(PNG).decode()) == PNG
+    assert media_images.from_base64("no base64!") is None

@@ -13,7 +13,7 @@ from haimaker.adapters.anthropic import chat
 from haimaker.adapters.anthropic.chat import TOOL_PASSES, from_upstream, headers, read_error, translated
 from haimaker.http import errors
 from haimaker.http.sse import dumps
-from haimaker.http.values import Chunk, Event, UpstreamRequest
+from haimaker.http.values import Event, StreamEvent, UpstreamRequest
 from haimaker.operations.attempt import Attempt
 from haimaker.operations.chat import ChatRequest
 
@@ -49,7 +49,7 @@ def to_upstream(request: ChatRequest, attempt: Attempt) -> UpstreamRequest:
     return UpstreamRequest(path, dumps({"anthropic_version": VERSION, **draft.call}), plain, dropped=tuple(draft.dropped))
 
 
-def from_stream(events: Iterable[Event], attempt: Attempt) -> Iterator[Chunk]:
+def from_stream(events: Iterable[Event], attempt: Attempt) -> Iterator[StreamEvent]:
     return chat.from_stream(map(_unwrapped, events), attempt)
 
 

@@ -16,7 +16,7 @@ from haimaker.adapters.events import json_object
 from haimaker.adapters.parameters import OPENAI, Parameters
 from haimaker.http import errors
 from haimaker.http.sse import dumps
-from haimaker.http.values import JSON, Chunk, Event, UpstreamRequest
+from haimaker.http.values import JSON, Event, StreamEvent, UpstreamRequest
 from haimaker.operations.attempt import Attempt
 from haimaker.operations.chat import ChatRequest
 from haimaker.pricing import usage
@@ -83,7 +83,7 @@ def from_upstream(body: JSON, attempt: Attempt) -> JSON:
     return {**_head(answer, attempt, "chat.completion"), "choices": [choice], **_usage(answer), **_container(answer)}
 
 
-def from_stream(events: Iterable[Event], attempt: Attempt) -> Iterator[Chunk]:
+def from_stream(events: Iterable[Event], attempt: Attempt) -> Iterator[StreamEvent]:
     """The first chunk waits for the first word of the answer: until then another provider may be asked instead."""
     answer = Answer()
     role: JSON | None = {"role": "assistant"}
@@ -161,15 +161,15 @@ def _head(answer: Answer, attempt: Attempt, kind: str) -> JSON:
     return {**head, "service_tier": tier} if tier in ("default", "priority") else head
 
 
-def _chunk(answer: Answer, attempt: Attempt, delta: JSON, finish_reason: str | None = None) -> Chunk:
+def _chunk(answer: Answer, attempt: Attempt, delta: JSON, finish_reason: str | None = None) -> StreamEvent:
     choice = {"index": 0, "delta": delta, "finish_reason": finish_reason, "logprobs": None}
-    return Chunk({**_head(answer, attempt, "chat.completion.chunk"), "choices": [choice]})
+    return StreamEvent({**_head(answer, attempt, "chat.completion.chunk"), "choices": [choice]})
 
 
-def _last_words(answer: Answer, attempt: Attempt) -> Iterator[Chunk]:
+def _last_words(answer: Answer, attempt: Attempt) -> Iterator[StreamEvent]:
     """The chunk of usage, also for an answer that breaks off: what there was of it is charged."""
     if told := _usage(answer):
-        yield Chunk({**_head(answer, attempt, "chat.completion.chunk"), "choices": [], **told, **_container(answer)})
+        yield StreamEvent({**_head(answer, attempt, "chat.completion.chunk"), "choices": [], **told, **_container(answer)})
 
 
 def _usage(answer: Answer) -> JSON:

@@ -6,7 +6,7 @@ https://platform.claude.com/docs/en/api/messages: `input_tokens` leaves out what
 from typing import Any
 
 from haimaker.http.values import JSON
-from haimaker.pricing.usage import KNOWN_TOOL_USES, MAX_COUNT, Tokens
+from haimaker.pricing.usage import KNOWN_TOOL_USES, MAX_COUNT, Usage
 
 SERVICE_TIER = {"standard": "default", "priority": "priority", "batch": "batch"}
 COPIED = ("inference_geo", "iterations", "speed")
@@ -20,14 +20,14 @@ def merged(said: JSON, later: Any) -> JSON:
     return {**said, **{name: value for name, value in later.items() if value or name not in said}}
 
 
-def tokens(usage: JSON) -> Tokens:
+def tokens(usage: JSON) -> Usage:
     by_time = _object(usage, "cache_creation")
     hour = _count(by_time, "ephemeral_1h_input_tokens")
     written = max(_count(usage, "cache_creation_input_tokens"), hour + _count(by_time, "ephemeral_5m_input_tokens"))
     uses = _object(usage, "server_tool_use")
     output = _count(usage, "output_tokens")
     thinking = min(output, _count(_object(usage, "output_tokens_details"), "thinking_tokens"))
-    return Tokens(
+    return Usage(
         cached=_count(usage, "cache_read_input_tokens"),
         cache_write_1h=hour,
         cache_write_5m=written - hour,

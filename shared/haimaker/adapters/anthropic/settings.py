@@ -30,7 +30,7 @@ BUDGET_TOKENS: Mapping[str, int] = {
     "xhigh": 8_192,
     "max": 16_384,
 }
-LEAST_BUDGET_TOKENS = 1_024
+MIN_BUDGET_TOKENS = 1_024
 EFFORT: Mapping[str, tuple[str, ...]] = {
     "none": ("low",),
     "minimal": ("low",),
@@ -44,13 +44,13 @@ EFFORT: Mapping[str, tuple[str, ...]] = {
 BINDING_BETA = "thinking-binding-controls-2026-08-01"
 FILES_BETA = "files-api-2025-04-14"
 """https://platform.claude.com/docs/en/build-with-claude/files: a client that has only OpenAI's `file_id` can't know of it."""
-LEAST_TOP_P = 0.95
+MIN_TOP_P = 0.95
 """With thinking."""
 
 
 def limits(draft: Draft, attempt: Attempt) -> None:
     asked = draft.asked.get("max_completion_tokens") or draft.asked.get("max_tokens")
-    most = attempt.facts.max_output_tokens
+    most = attempt.model_info.max_output_tokens
     wanted = asked or attempt.max_output_tokens or draft.traits.max_tokens
     draft.call["max_tokens"] = min(wanted, most) if most else wanted
     stop = draft.asked.get("stop")
@@ -164,10 +164,10 @@ def _adapt(draft: Draft, effort: str) -> None:
 def _budget(draft: Draft, wanted: int) -> None:
     """A budget has to leave room for the answer; and thinking has to precede the last call of a tool, where it was lost."""
     limit = draft.call["max_tokens"]
-    if limit <= LEAST_BUDGET_TOKENS or _lost_thinking(draft.call["messages"]):
+    if limit <= MIN_BUDGET_TOKENS or _lost_thinking(draft.call["messages"]):
         draft.drop("reasoning_effort")
         return
-    draft.call["thinking"] = {"type": "enabled", "budget_tokens": min(wanted, max(LEAST_BUDGET_TOKENS, limit // 2))}
+    draft.call["thinking"] = {"type": "enabled", "budget_tokens": min(wanted, max(MIN_BUDGET_TOKENS, limit // 2))}
 
 
 def _lost_thinking(messages: list[JSON]) -> bool:
@@ -180,7 +180,7 @@ def _takes_sample(name: str, value: Any, thinks: bool, has_temperature: bool) ->
     if name == "temperature":
         return bool(value <= 1 and (not thinks or value == 1))
     if name == "top_p":
-        return not has_temperature and (not thinks or bool(LEAST_TOP_P <= value <= 1))
+        return not has_temperature and (not thinks or bool(MIN_TOP_P <= value <= 1))
     return not thinks
 
 

@@ -16,7 +16,7 @@ CHOICE: Mapping[str, str] = {"auto": "auto", "required": "any", "any": "any", "n
 FORCED = ("any", "tool")
 OF_TOOLS = ("cache_control", "defer_loading", "allowed_callers", "eager_input_streaming", "input_examples")
 """Anthropic's own fields of a tool."""
-MOST_STRICT_TOOLS = 20
+MAX_STRICT_TOOLS = 20
 MAX_SEARCHES: Mapping[str, int] = {"low": 1, "medium": 5, "high": 10}
 """By `search_context_size`; no more than what a budget puts aside for them."""
 LOCATED = ("city", "region", "country", "timezone")
@@ -34,7 +34,7 @@ def tools(draft: Draft) -> None:
     """`tools` and `tool_choice`. After the messages."""
     asked = draft.asked
     given, choice = _allowed(asked.get("tools") or [], asked.get("tool_choice"))
-    strict = draft.traits.structured and sum(map(_is_strict, given)) <= MOST_STRICT_TOOLS
+    strict = draft.traits.structured and sum(map(_is_strict, given)) <= MAX_STRICT_TOOLS
     made = [_tool(tool, f"tools[{index}]", strict) for index, tool in enumerate(given)]
     if asked.get("web_search_options") is not None:
         made.append(_web_search(asked["web_search_options"]))

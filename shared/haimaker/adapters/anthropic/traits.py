@@ -30,7 +30,7 @@ THINKING_OFF: tuple[tuple[re.Pattern[str], JSON | None], ...] = (
     (re.compile(r"claude-(?:opus|sonnet|haiku)-5"), {"type": "disabled"}),
 )
 """How models that think unasked are told not to; None where they can't be."""
-LEAST_MAX_TOKENS = 4_096
+MIN_MAX_TOKENS = 4_096
 USUAL_MAX_TOKENS = 64_000
 """What every model takes as `max_tokens`, and every one since Claude 4.5."""
 
@@ -56,8 +56,8 @@ class Traits:
 
 
 def of(attempt: Attempt) -> Traits:
-    model, facts = attempt.model, attempt.facts
-    known = facts.supports
+    model, model_info = attempt.model, attempt.model_info
+    known = model_info.supports
     budgeted = BUDGETED.search(model) is not None
     adapts = "adaptive_thinking" in known if known else not budgeted
     off = next((setting for pattern, setting in THINKING_OFF if pattern.search(model)), {})
@@ -75,7 +75,7 @@ def of(attempt: Attempt) -> Traits:
         efforts=_efforts(known, adapts),
         off=off or None,
         thinks_always=off is None,
-        max_tokens=facts.max_output_tokens or (LEAST_MAX_TOKENS if budgeted else USUAL_MAX_TOKENS),
+        max_tokens=model_info.max_output_tokens or (MIN_MAX_TOKENS if budgeted else USUAL_MAX_TOKENS),
     )
 
 

@@ -17,14 +17,14 @@ from haimaker.http.sse import dumps
 from haimaker.http.values import JSON
 
 MARK = "__thinking__"
-MOST_BYTES = 2**20
+MAX_BYTES = 2**20
 
 TOOL_ID = re.compile(r"[a-zA-Z0-9_.:-]{1,64}")
 SHORT_TOOL_ID = re.compile(r"[a-zA-Z0-9]{9}")
 
 REFUSED_LETTER = re.compile(r"[^a-zA-Z0-9_-]|_(?=x[0-9a-f]{1,6}_)")
 ESCAPE = re.compile(r"_x([0-9a-f]{1,6})_")
-MOST_NAME_LETTERS = 64
+MAX_NAME_LETTERS = 64
 """https://docs.aws.amazon.com/bedrock/latest/APIReference/API_runtime_ToolSpecification.html"""
 
 
@@ -43,7 +43,7 @@ def without_blocks(tool_id: str, family: str) -> tuple[str, list[JSON]]:
         return tool_id, []
     try:
         raw = urlsafe_b64decode(packed + "=" * (-len(packed) % 4))
-        carried: Any = json.loads(zlib.decompressobj().decompress(raw, MOST_BYTES))
+        carried: Any = json.loads(zlib.decompressobj().decompress(raw, MAX_BYTES))
     except (ValueError, zlib.error, RecursionError):
         return plain, []
     if not isinstance(carried, dict) or carried.get("family") != family or not isinstance(carried.get("blocks"), list):

@@ -15,7 +15,7 @@ from haimaker.adapters.bedrock.responses import Answer, Block, blocks_of, extras
 from haimaker.adapters.events import json_object
 from haimaker.http import errors
 from haimaker.http.sse import dumps
-from haimaker.http.values import JSON, Chunk, Event, UpstreamRequest
+from haimaker.http.values import JSON, Event, StreamEvent, UpstreamRequest
 from haimaker.operations.attempt import Attempt
 from haimaker.operations.chat import ChatRequest
 
@@ -56,7 +56,7 @@ def from_upstream(body: JSON, attempt: Attempt) -> JSON:
     return {**_head(attempt, "chat.completion"), "choices": [choice], **({"usage": usage} if usage else {}), **extras(body)}
 
 
-def from_stream(events: Iterable[Event], attempt: Attempt) -> Iterator[Chunk]:
+def from_stream(events: Iterable[Event], attempt: Attempt) -> Iterator[StreamEvent]:
     """Usage comes before or after the event that ends the message; both are told at the end of the stream."""
     head = _head(attempt, "chat.completion.chunk")
     answer = Answer(family_of(attempt.model).name)
@@ -70,15 +70,15 @@ def from_stream(events: Iterable[Event], attempt: Attempt) -> Iterator[Chunk]:
         elif name == "metadata":
             metadata = {**metadata, **body}
         else:
-            yield Chunk({**head, "choices": [_choice({**({} if begun else {"role": "assistant"}), **body})]})
+            yield StreamEvent({**head, "choices": [_choice({**({} if begun else {"role": "assistant"}), **body})]})
             begun = True
     if stopped is None:
         raise errors.BadGatewayError("The provider's stream ended before the answer was complete.", code="stream_interrupted")
     if not begun:
-        yield Chunk({**head, "choices": [_choice({"role": "assistant"})]})
-    yield Chunk({**head, "choices": [_choice({}, answer.finish(stopped.get("stopReason")))]})
+        yield StreamEvent({**head, "choices": [_choice({"role": "assistant"})]})
+    yield StreamEvent({**head, "choices": [_choice({}, answer.finish(stopped.get("stopReason")))]})
     if usage := to_usage(metadata):
-        yield Chunk({**head, **extras(metadata), "choices": [], "usage": usage})
+        yield StreamEvent({**head, **extras(metadata), "choices": [], "usage": usage})
 
 
 def _bodies(events: Iterable[Event], answer: Answer) -> Iterator[tuple[str, JSON]]:

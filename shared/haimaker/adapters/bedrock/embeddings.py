@@ -18,7 +18,7 @@ from haimaker.http.values import JSON, UpstreamRequest
 from haimaker.operations.attempt import Attempt
 from haimaker.operations.embeddings import EmbeddingRequest
 from haimaker.operations.operation import Answer, Made
-from haimaker.pricing.usage import Tokens, count
+from haimaker.pricing.usage import Usage, to_count
 
 __all__ = ["from_upstream", "most_at_once", "read_error", "to_upstream"]
 
@@ -73,8 +73,8 @@ FAMILIES = {
     r"titan-embed-text-v2": Family(_titan, "dimensions"),
     r"titan-embed-image": Family(_titan_image, "outputEmbeddingLength"),
     r"titan-embed": Family(_titan, None),
-    r"cohere\.embed-v4": Family(_cohere, "output_dimension", cohere.MOST_AT_ONCE),
-    r"cohere\.embed": Family(_cohere, None, cohere.MOST_AT_ONCE),
+    r"cohere\.embed-v4": Family(_cohere, "output_dimension", cohere.MAX_AT_ONCE),
+    r"cohere\.embed": Family(_cohere, None, cohere.MAX_AT_ONCE),
     r"nova.*embed": Family(_nova, "embeddingDimension"),
     r"marengo": Family(_marengo, None, billed_by_text=True),
 }
@@ -82,7 +82,7 @@ OTHER = FAMILIES["titan-embed-text-v2"]
 
 
 def family(attempt: Attempt) -> Family:
-    return next((found for pattern, found in FAMILIES.items() if re.search(pattern, attempt.facts.model)), OTHER)
+    return next((found for pattern, found in FAMILIES.items() if re.search(pattern, attempt.model_info.model)), OTHER)
 
 
 def most_at_once(attempt: Attempt) -> int:
@@ -103,7 +103,7 @@ def from_upstream(answer: Answer, request: EmbeddingRequest, attempt: Attempt) -
     contents = request.contents()
     images = sum(bool(content.image) for content in contents)
     if family(attempt).billed_by_text:
-        return request.made(attempt.model, vectors, Tokens(queries=len(contents) - images, input_images=images))
+        return request.made(attempt.model, vectors, Usage(queries=len(contents) - images, input_images=images))
     return request.made(attempt.model, vectors, _tokens(answer, body, images))
 
 
@@ -113,8 +113,8 @@ def _found(body: JSON) -> Any:
     return [by_type["float"]] if found is None and isinstance(by_type, dict) and "float" in by_type else found
 
 
-def _tokens(answer: Answer, body: JSON, images: int) -> Tokens | None:
+def _tokens(answer: Answer, body: JSON, images: int) -> Usage | None:
     """From the body, else from the header; images are billed one by one."""
     said = answer.headers.get(COUNTED, "")
-    tokens = count(body, "inputTextTokenCount") or (int(said) if said.isascii() and said.isdigit() else 0)
-    return Tokens(input=tokens, input_images=images) if tokens or images else None
+    tokens = to_count(body, "inputTextTokenCount") or (int(said) if said.isascii() and said.isdigit() else 0)
+    return Usage(input=tokens, input_images=images) if tokens or images else None

@@ -73,12 +73,12 @@ def takes_system(model: str) -> bool:
 
 def known(attempt: Attempt) -> bool:
     """Whether the table of facts has the model, so that what it does not say the model can, the model can't."""
-    return attempt.facts.max_input_tokens is not None or bool(attempt.facts.supports)
+    return attempt.model_info.max_input_tokens is not None or bool(attempt.model_info.supports)
 
 
 def can(attempt: Attempt, *capabilities: str) -> bool:
     """Whether the model has one of these capabilities, as far as is known."""
-    return any(name in attempt.facts.supports for name in capabilities)
+    return any(name in attempt.model_info.supports for name in capabilities)
 
 
 def may(attempt: Attempt, capability: str) -> bool:

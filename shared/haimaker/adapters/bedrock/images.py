@@ -137,7 +137,7 @@ def quality_of(request: ImageRequest) -> str:
 
 
 def _family(attempt: Attempt) -> Family:
-    found = next((family for family in FAMILIES if re.match(family.pattern, attempt.facts.model)), None)
+    found = next((family for family in FAMILIES if re.match(family.pattern, attempt.model_info.model)), None)
     return found or FAMILIES[0]
 
 

@@ -11,7 +11,7 @@ from urllib.parse import quote
 from haimaker.adapters.bedrock.failures import read_error
 from haimaker.adapters.openai.moderations import unusable
 from haimaker.http.errors import BadRequestError
-from haimaker.http.errors import from_upstream as error_of
+from haimaker.http.errors import from_upstream as error_from_upstream
 from haimaker.http.sse import dumps
 from haimaker.http.values import JSON, UpstreamRequest
 from haimaker.models.catalog import to_units
@@ -19,7 +19,7 @@ from haimaker.operations.attempt import Attempt
 from haimaker.operations.moderation_results import Finding, verdict
 from haimaker.operations.moderations import ModerationRequest
 from haimaker.operations.operation import Answer, Made
-from haimaker.pricing.usage import Tokens, count
+from haimaker.pricing.usage import Usage, to_count
 
 __all__ = ["from_upstream", "most_at_once", "read_error", "to_upstream"]
 
@@ -69,7 +69,7 @@ def to_upstream(request: ModerationRequest, attempt: Attempt) -> UpstreamRequest
 def from_upstream(answer: Answer, request: ModerationRequest, attempt: Attempt) -> Made:
     body = answer.object()
     if not isinstance(body.get("assessments"), list) or "action" not in body:
-        raise error_of(502, read_error(body), {}) if "message" in body else unusable()
+        raise error_from_upstream(502, read_error(body), {}) if "message" in body else unusable()
     result = verdict(_findings(body["assessments"]), request.kinds, flagged=body["action"] == "GUARDRAIL_INTERVENED")
     return request.made(attempt, [result], {}, _billed(body.get("usage")))
 
@@ -96,9 +96,9 @@ def _is_found(found: JSON) -> bool:
     return found.get("detected") is True or found.get("action") not in (None, "NONE")
 
 
-def _billed(used: Any) -> Tokens | None:
+def _billed(used: Any) -> Usage | None:
     if not isinstance(used, dict):
         return None
-    cost = sum(count(used, name) * to_units(usd) for name, usd in {**TEXT_USD, **IMAGE_USD}.items())
-    units, images = (sum(count(used, name) for name in names) for names in (TEXT_USD, IMAGE_USD))
-    return Tokens(queries=units, input_images=images, reported_units=cost)
+    cost = sum(to_count(used, name) * to_units(usd) for name, usd in {**TEXT_USD, **IMAGE_USD}.items())
+    units, images = (sum(to_count(used, name) for name in names) for names in (TEXT_USD, IMAGE_USD))
+    return Usage(queries=units, input_images=images, reported_units=cost)

@@ -61,8 +61,8 @@ THINKING_TOKENS = "/usage/output_tokens_details"
 EFFORTS = ("none", "minimal", "low", "medium", "high", "xhigh", "max")
 BUDGETS = {"minimal": 1024, "low": 1024, "medium": 2048, "high": 4096, "xhigh": 8192, "max": 16384}
 """Tokens of thinking for models that are given a number."""
-LEAST_BUDGET = 1024
-LEAST_TOP_P = 0.95
+MIN_BUDGET = 1024
+MIN_TOP_P = 0.95
 """With thinking: https://docs.aws.amazon.com/bedrock/latest/userguide/claude-messages-extended-thinking.html"""
 NOVA_EFFORTS = {"minimal": "low", "low": "low", "medium": "medium"}
 """https://docs.aws.amazon.com/nova/latest/nova2-userguide/extended-thinking.html; all above are `high`."""
@@ -154,7 +154,7 @@ def _reasoning(effort: str, inference: JSON, family: Family, attempt: Attempt) -
             level = "high"
         return {"thinking": {"type": "adaptive", "display": "summarized"}, "output_config": {"effort": level}}
     budget = min(BUDGETS[effort], inference.get("maxTokens", 10**9) - 1)
-    return {"thinking": {"type": "enabled", "budget_tokens": budget}} if budget >= LEAST_BUDGET else None
+    return {"thinking": {"type": "enabled", "budget_tokens": budget}} if budget >= MIN_BUDGET else None
 
 
 def _without_conflicts(own: JSON, tools: Tools, turns: list[JSON], inference: JSON, attempt: Attempt, asked_by: str) -> list[str]:
@@ -172,7 +172,7 @@ def _without_conflicts(own: JSON, tools: Tools, turns: list[JSON], inference: JS
         lost.append("temperature")
     if thinks or fixed:
         inference.pop("temperature", None)
-    if "topP" in inference and (fixed or (thinks and inference["topP"] < LEAST_TOP_P) or _one_of_two(inference, attempt)):
+    if "topP" in inference and (fixed or (thinks and inference["topP"] < MIN_TOP_P) or _one_of_two(inference, attempt)):
         lost += ["top_p"] if inference.pop("topP") != 1 else []
     if (thinks or fixed) and own.pop("top_k", None) is not None:
         lost.append("top_k")

@@ -6,13 +6,13 @@ https://docs.aws.amazon.com/bedrock/latest/APIReference/API_agent-runtime_Rerank
 from haimaker.adapters import ranking
 from haimaker.adapters.bedrock.failures import read_error
 from haimaker.adapters.openai.rerank import most_at_once
-from haimaker.http.errors import from_upstream as error_of
+from haimaker.http.errors import from_upstream as error_from_upstream
 from haimaker.http.sse import dumps
 from haimaker.http.values import JSON, UpstreamRequest
 from haimaker.operations.attempt import Attempt
 from haimaker.operations.operation import Answer, Made
 from haimaker.operations.rerank import RerankRequest
-from haimaker.pricing.usage import Tokens
+from haimaker.pricing.usage import Usage
 
 __all__ = ["from_upstream", "most_at_once", "read_error", "to_upstream"]
 
@@ -44,9 +44,9 @@ def from_upstream(answer: Answer, request: RerankRequest, attempt: Attempt) -> M
     body = answer.object()
     found = ranking.listed(body)
     if found is None:
-        raise error_of(502, read_error(body), {}) if "message" in body else ranking.unusable()
+        raise error_from_upstream(502, read_error(body), {}) if "message" in body else ranking.unusable()
     units = request.sure_units()
-    tokens = None if units is None else Tokens(queries=units)
+    tokens = None if units is None else Usage(queries=units)
     return request.made({"id": attempt.request_id}, ranking.results(found, request), tokens)
 
 

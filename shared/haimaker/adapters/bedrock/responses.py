@@ -12,7 +12,7 @@ from haimaker.adapters.bedrock import carrying
 from haimaker.adapters.bedrock.tools import JSON_TOOL
 from haimaker.http.sse import dumps
 from haimaker.http.values import JSON
-from haimaker.pricing.usage import MAX_COUNT, Tokens, to_openai
+from haimaker.pricing.usage import MAX_COUNT, Usage, to_openai
 
 STOP_REASON = {
     "content_filtered": "content_filter",
@@ -194,7 +194,7 @@ def to_usage(metadata: JSON) -> JSON | None:
     )
     hour = min(written, sum(_count(detail, "inputTokens") for detail in details))
     made = to_openai(
-        Tokens(
+        Usage(
             input=_count(usage, "inputTokens"),
             cached=read,
             cache_write_1h=hour,

@@ -13,7 +13,7 @@ from haimaker.http.values import JSON
 OBJECT: Mapping[str, Any] = {"type": "object", "properties": {}}
 PLAIN = ("type", "properties", "required")
 DEFINITIONS = ("$defs", "definitions")
-MOST_INLINED = 10_000
+MAX_INLINED = 10_000
 """Places in a schema; one that grows beyond while its references are replaced keeps them."""
 
 UNENFORCED = frozenset(
@@ -49,7 +49,7 @@ def inlined(schema: JSON) -> JSON:
     definitions = {f"#/{group}/{name}": value for group in DEFINITIONS for name, value in _items(schema.get(group))}
     if not definitions:
         return schema
-    places = iter(range(MOST_INLINED))
+    places = iter(range(MAX_INLINED))
     try:
         body = {name: value for name, value in schema.items() if name not in DEFINITIONS}
         made = _inlined(body, definitions, (), places)

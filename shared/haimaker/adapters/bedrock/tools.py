@@ -79,8 +79,8 @@ def _specs(body: JSON, family: Family, attempt: Attempt, blocks: Blocks) -> Iter
         if not isinstance(function, dict) or not isinstance(function.get("name"), str) or not function["name"]:
             raise invalid(f"{param}.function.name", "it must be a string")
         name = carrying.to_name(function["name"])
-        if len(name) > carrying.MOST_NAME_LETTERS:
-            raise invalid(f"{param}.function.name", f"it must have at most {carrying.MOST_NAME_LETTERS} letters")
+        if len(name) > carrying.MAX_NAME_LETTERS:
+            raise invalid(f"{param}.function.name", f"it must have at most {carrying.MAX_NAME_LETTERS} letters")
         if name not in seen:
             seen.add(name)
             strict = {"strict": True} if function.get("strict") is True and can(attempt, *NATIVE) else {}

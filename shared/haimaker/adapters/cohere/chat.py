@@ -12,7 +12,7 @@ from haimaker.adapters.events import json_object
 from haimaker.adapters.openai.failures import CONTEXT_PHRASES, POLICY_PHRASES
 from haimaker.http import errors
 from haimaker.http.sse import dumps
-from haimaker.http.values import JSON, Chunk, ErrorFields, Event, UpstreamRequest
+from haimaker.http.values import JSON, ErrorFields, Event, StreamEvent, UpstreamRequest
 from haimaker.operations.attempt import Attempt
 from haimaker.operations.chat import ChatRequest
 
@@ -56,12 +56,12 @@ def from_upstream(body: JSON, attempt: Attempt) -> JSON:
     finish = answer.finish(body.get("finish_reason"), body.get("error"))
     logprobs = {"content": answer.logprobs, "refusal": None} if answer.logprobs else None
     choice = {"index": 0, "message": answer.message(), "logprobs": logprobs, "finish_reason": finish}
-    usage = to_usage(body.get("usage"), attempt.facts)
+    usage = to_usage(body.get("usage"), attempt.model_info)
     head = _head(body.get("id"), attempt, "chat.completion")
     return {**head, "choices": [choice], **({"usage": usage} if usage else {})}
 
 
-def from_stream(events: Iterable[Event], attempt: Attempt) -> Iterator[Chunk]:
+def from_stream(events: Iterable[Event], attempt: Attempt) -> Iterator[StreamEvent]:
     answer = Answer()
     head = _head(None, attempt, "chat.completion.chunk")
     begun = False
@@ -96,15 +96,15 @@ def read_error(body: object) -> ErrorFields:
     return ErrorFields(message, next((code for phrases, code in PHRASES if any(phrase in text for phrase in phrases)), None))
 
 
-def _ended(delta: JSON, head: JSON, answer: Answer, attempt: Attempt, begun: bool) -> Iterator[Chunk]:
+def _ended(delta: JSON, head: JSON, answer: Answer, attempt: Attempt, begun: bool) -> Iterator[StreamEvent]:
     finish = answer.finish(delta.get("finish_reason"), delta.get("error"))
     if not begun:
         yield _chunk(head, {"role": "assistant"})
     for last in answer.called():
         yield _chunk(head, last)
     yield _chunk(head, {}, finish=finish)
-    if usage := to_usage(delta.get("usage"), attempt.facts):
-        yield Chunk({**head, "choices": [], "usage": usage})
+    if usage := to_usage(delta.get("usage"), attempt.model_info):
+        yield StreamEvent({**head, "choices": [], "usage": usage})
 
 
 def _deltas(kind: Any, body: JSON, answer: Answer) -> list[JSON]:
@@ -140,8 +140,8 @@ def _head(given: Any, attempt: Attempt, kind: str) -> JSON:
     return {"id": f"chatcmpl-{name}", "object": kind, "created": attempt.created_s, "model": attempt.model}
 
 
-def _chunk(head: JSON, delta: JSON, *, finish: str | None = None, logprobs: JSON | None = None) -> Chunk:
-    return Chunk({**head, "choices": [{"index": 0, "delta": delta, "logprobs": logprobs, "finish_reason": finish}]})
+def _chunk(head: JSON, delta: JSON, *, finish: str | None = None, logprobs: JSON | None = None) -> StreamEvent:
+    return StreamEvent({**head, "choices": [{"index": 0, "delta": delta, "logprobs": logprobs, "finish_reason": finish}]})
 
 
 def _parts(content: Any) -> list[Any]:

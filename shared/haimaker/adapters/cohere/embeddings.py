@@ -12,17 +12,17 @@ from haimaker.http.values import JSON, UpstreamRequest
 from haimaker.operations.attempt import Attempt
 from haimaker.operations.embeddings import EmbeddingRequest
 from haimaker.operations.operation import Answer, Made
-from haimaker.pricing.usage import Tokens, count
+from haimaker.pricing.usage import Usage, to_count
 
 __all__ = ["from_upstream", "most_at_once", "read_error", "to_upstream"]
 
 PATH = "/embed"
-MOST_AT_ONCE = 96
+MAX_AT_ONCE = 96
 DEFAULTS: JSON = {"input_type": "search_document", "embedding_types": ["float"]}
 
 
 def most_at_once(attempt: Attempt) -> int:
-    return MOST_AT_ONCE
+    return MAX_AT_ONCE
 
 
 def to_upstream(request: EmbeddingRequest, attempt: Attempt) -> UpstreamRequest:
@@ -46,14 +46,16 @@ def inputs(request: EmbeddingRequest) -> JSON:
     return {"inputs": [{"content": [_part(content)]} for content in contents]}
 
 
-def tokens_of(body: JSON) -> Tokens | None:
+def tokens_of(body: JSON) -> Usage | None:
     """What is invoiced: https://docs.cohere.com/reference/embed#response.body.meta"""
     meta = body.get("meta")
     billed: Any = meta.get("billed_units") if isinstance(meta, dict) else None
     if not isinstance(billed, dict):
         return None
-    return Tokens(
-        input=count(billed, "input_tokens"), input_image=count(billed, "image_tokens"), input_images=count(billed, "images")
+    return Usage(
+        input=to_count(billed, "input_tokens"),
+        input_image=to_count(billed, "image_tokens"),
+        input_images=to_count(billed, "images"),
     )
 
 

@@ -224,7 +224,7 @@ def _add_thinking(effort: Any, body: JSON, attempt: Attempt) -> list[str]:
         return []
     if effort not in EFFORTS:
         raise invalid("reasoning_effort", f"it must be one of {', '.join(EFFORTS)}")
-    if attempt.facts.max_input_tokens is not None and "reasoning" not in attempt.facts.supports:
+    if attempt.model_info.max_input_tokens is not None and "reasoning" not in attempt.model_info.supports:
         return ["reasoning_effort"] if effort != "none" else []
     if effort == "none":
         body["thinking"] = {"type": "disabled"}

@@ -7,7 +7,7 @@ from haimaker.adapters import ranking
 from haimaker.adapters.cohere.chat import read_error
 from haimaker.adapters.openai import rerank as plain
 from haimaker.adapters.openai.requests import taken
-from haimaker.http.errors import from_upstream as error_of
+from haimaker.http.errors import from_upstream as error_from_upstream
 from haimaker.http.sse import dumps
 from haimaker.http.values import JSON, UpstreamRequest
 from haimaker.operations.attempt import Attempt
@@ -35,5 +35,5 @@ def to_upstream(request: RerankRequest, attempt: Attempt) -> UpstreamRequest:
 def from_upstream(answer: Answer, request: RerankRequest, attempt: Attempt) -> Made:
     body = answer.object()
     if ranking.listed(body) is None and isinstance(body.get("message"), str):
-        raise error_of(502, read_error(body), {})
+        raise error_from_upstream(502, read_error(body), {})
     return plain.from_upstream(answer, request, attempt)

@@ -8,9 +8,9 @@ from typing import Any
 
 from haimaker.http import errors
 from haimaker.http.values import JSON, ErrorFields
-from haimaker.models.catalog import UNITS_PER_USD, USD_DECIMALS, Facts
+from haimaker.models.catalog import UNITS_PER_USD, USD_DECIMALS, ModelInfo
 from haimaker.pricing import costs, usage
-from haimaker.pricing.usage import MAX_COUNT, Tokens
+from haimaker.pricing.usage import MAX_COUNT, Usage
 
 FINISH_REASON = {
     "COMPLETE": "stop",
@@ -127,7 +127,7 @@ class Answer:
         return [{"tool_calls": [{"index": place, "function": {"arguments": piece}}]}] if piece else []
 
 
-def to_usage(said: Any, facts: Facts) -> JSON | None:
+def to_usage(said: Any, model_info: ModelInfo) -> JSON | None:
     """OpenAI's usage object: the tokens that the model read and wrote, and as cost what is invoiced, which is less.
 
     Cohere invoices `billed_units`, without its own prompt (https://docs.cohere.com/docs/how-does-cohere-pricing-work).
@@ -137,11 +137,11 @@ def to_usage(said: Any, facts: Facts) -> JSON | None:
     billed, real = _object(said.get("billed_units")), _object(said.get("tokens"))
     prompt = _count(real, "input_tokens") or _count(billed, "input_tokens")
     cached = min(_count(said, "cached_tokens"), prompt)
-    tokens = Tokens(input=prompt - cached, cached=cached, output=_count(real, "output_tokens") or _count(billed, "output_tokens"))
+    tokens = Usage(input=prompt - cached, cached=cached, output=_count(real, "output_tokens") or _count(billed, "output_tokens"))
     made = usage.to_openai(tokens)
     if billed:
-        invoiced = Tokens(input=_count(billed, "input_tokens"), output=_count(billed, "output_tokens"))
-        units = costs.price(invoiced, replace(facts, own_prices=False))
+        invoiced = Usage(input=_count(billed, "input_tokens"), output=_count(billed, "output_tokens"))
+        units = costs.price(invoiced, replace(model_info, own_prices=False))
         made["billed_units"] = billed
         made |= {"cost": _usd(units)} if units is not None else {}
     return made

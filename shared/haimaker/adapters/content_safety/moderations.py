@@ -15,7 +15,7 @@ from haimaker.operations.attempt import Attempt
 from haimaker.operations.moderation_results import Finding, verdict
 from haimaker.operations.moderations import ModerationRequest
 from haimaker.operations.operation import Answer, Made
-from haimaker.pricing.usage import Tokens
+from haimaker.pricing.usage import Usage
 
 __all__ = ["from_upstream", "most_at_once", "read_error", "to_upstream"]
 
@@ -50,7 +50,7 @@ def from_upstream(answer: Answer, request: ModerationRequest, attempt: Attempt) 
         raise from_body(body) if is_failure(body) else unusable()
     images = len([piece for piece in request.pieces if piece.image])
     result = verdict(_findings(body), request.kinds)
-    return request.made(attempt, [result], {}, Tokens(queries=request.units(), input_images=images))
+    return request.made(attempt, [result], {}, Usage(queries=request.units(), input_images=images))
 
 
 def _findings(body: JSON) -> Iterator[tuple[str, Finding]]:

@@ -7,7 +7,7 @@ import re
 from dataclasses import replace
 
 from haimaker.adapters.anthropic.parts import invalid
-from haimaker.adapters.anthropic.settings import BUDGET_TOKENS, EFFORT, LEAST_BUDGET_TOKENS
+from haimaker.adapters.anthropic.settings import BUDGET_TOKENS, EFFORT, MIN_BUDGET_TOKENS
 from haimaker.adapters.openai import chat
 from haimaker.adapters.openai.chat import from_stream, from_upstream, read_error
 from haimaker.adapters.openai.messages import without
@@ -36,15 +36,15 @@ def _with_budget(body: JSON, attempt: Attempt) -> tuple[JSON, tuple[str, ...]]:
         return kept, ()
     if not isinstance(effort, str) or effort not in EFFORT:
         raise invalid("reasoning_effort", f"it must be one of {', '.join(EFFORT)}")
-    takes = TAKES_BUDGETS.match(attempt.facts.model) is not None
+    takes = TAKES_BUDGETS.match(attempt.model_info.model) is not None
     if effort == "none":
         return kept, () if takes else ("reasoning_effort",)
     limit = attempt.max_output_tokens or body.get("max_tokens") or body.get("max_completion_tokens")
-    too_short = isinstance(limit, int) and limit <= LEAST_BUDGET_TOKENS
+    too_short = isinstance(limit, int) and limit <= MIN_BUDGET_TOKENS
     if not takes or too_short or _forces_tools(body) or _lost_thinking(body["messages"]):
         return kept, ("reasoning_effort",)
     budget = BUDGET_TOKENS[effort]
-    budget = min(budget, max(LEAST_BUDGET_TOKENS, limit // 2)) if isinstance(limit, int) else budget
+    budget = min(budget, max(MIN_BUDGET_TOKENS, limit // 2)) if isinstance(limit, int) else budget
     lost = tuple(name for name in ("temperature", "top_p") if body.get(name) not in (None, 1))
     kept = without(kept, ("temperature", "top_p"))
     return {**kept, "thinking": {"type": "enabled", "budget_tokens": budget}}, lost

@@ -14,7 +14,7 @@ from haimaker.http.values import JSON, UpstreamRequest
 from haimaker.operations.attempt import Attempt
 from haimaker.operations.operation import Answer, Made
 from haimaker.operations.rerank import UNIT_DOCUMENTS, RerankRequest
-from haimaker.pricing.usage import Tokens
+from haimaker.pricing.usage import Usage
 
 __all__ = ["from_upstream", "most_at_once", "read_error", "to_upstream"]
 
@@ -42,7 +42,7 @@ def from_upstream(answer: Answer, request: RerankRequest, attempt: Attempt) -> M
         raise from_body(body) if body.get("error") else ranking.unusable()
     scored = [{"score": UNSCORED, **item} if isinstance(item, dict) else item for item in found]
     units = -(-len(request.texts) // UNIT_DOCUMENTS)
-    return request.made({"id": attempt.request_id}, ranking.results(scored, request), Tokens(queries=units))
+    return request.made({"id": attempt.request_id}, ranking.results(scored, request), Usage(queries=units))
 
 
 def _record(index: int, document: Any, text: str) -> JSON:

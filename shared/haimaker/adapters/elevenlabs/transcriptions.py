@@ -5,7 +5,7 @@ https://elevenlabs.io/docs/api-reference/speech-to-text/convert
 
 from haimaker.adapters.elevenlabs.failures import read_error
 from haimaker.adapters.hearing import flat, listed, parted, words_of
-from haimaker.http import multipart as multipart_form
+from haimaker.http import multipart
 from haimaker.http.errors import BadGatewayError
 from haimaker.http.values import JSON, UpstreamRequest
 from haimaker.operations.attempt import Attempt
@@ -30,7 +30,7 @@ def to_upstream(request: TranscriptionRequest, attempt: Attempt) -> UpstreamRequ
         body["diarize"] = "true"
     if words := listed(request, "keywords"):
         body["keyterms"] = words
-    content_type, raw = multipart_form.encode(flat({**body, **passed}), [("file", request.file)])
+    content_type, raw = multipart.encode(flat({**body, **passed}), [("file", request.file)])
     return UpstreamRequest(PATH, raw, {"content-type": content_type}, dropped=lost)
 
 

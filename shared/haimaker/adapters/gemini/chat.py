@@ -19,7 +19,7 @@ from haimaker.adapters.gemini.tokens import service_tier, to_usage
 from haimaker.adapters.gemini.tools import to_tools
 from haimaker.http import errors
 from haimaker.http.sse import dumps
-from haimaker.http.values import JSON, Chunk, Event, UpstreamRequest
+from haimaker.http.values import JSON, Event, StreamEvent, UpstreamRequest
 from haimaker.operations.attempt import Attempt
 from haimaker.operations.chat import ChatRequest
 
@@ -69,7 +69,7 @@ def from_upstream(body: JSON, attempt: Attempt) -> JSON:
     return {**answer.head("chat.completion"), "choices": choices, **({"usage": usage} if usage else {})}
 
 
-def from_stream(events: Iterable[Event], attempt: Attempt) -> Iterator[Chunk]:
+def from_stream(events: Iterable[Event], attempt: Attempt) -> Iterator[StreamEvent]:
     answer = _Answer(attempt)
     for event in events:
         body = json_object(event)
@@ -86,10 +86,10 @@ def from_stream(events: Iterable[Event], attempt: Attempt) -> Iterator[Chunk]:
                 yield answer.chunk(index, delta, logprobs=logprobs)
     yield from _endings(answer)
     if usage := answer.usage():
-        yield Chunk({**answer.head("chat.completion.chunk"), "choices": [], "usage": usage})
+        yield StreamEvent({**answer.head("chat.completion.chunk"), "choices": [], "usage": usage})
 
 
-def _endings(answer: "_Answer") -> Iterator[Chunk]:
+def _endings(answer: "_Answer") -> Iterator[StreamEvent]:
     """The last chunk of each choice: not with the event that ends it, since its sources, or more of it, may follow."""
     complete = answer.blocked or all(choice.reason is not None for choice in answer.choices.values())
     if not answer.begun or not complete:
@@ -137,9 +137,9 @@ class _Answer:
             **({"service_tier": tier} if tier else {}),
         }
 
-    def chunk(self, index: int, delta: JSON, finish_reason: str | None = None, logprobs: JSON | None = None) -> Chunk:
+    def chunk(self, index: int, delta: JSON, finish_reason: str | None = None, logprobs: JSON | None = None) -> StreamEvent:
         choice: JSON = {"index": index, "delta": delta, "logprobs": logprobs, "finish_reason": finish_reason}
-        return Chunk({**self.head("chat.completion.chunk"), "choices": [choice]})
+        return StreamEvent({**self.head("chat.completion.chunk"), "choices": [choice]})
 
     def usage(self) -> JSON | None:
         grounded = [choice.google.get("groundingMetadata", {}) for choice in self.choices.values()]

@@ -14,16 +14,16 @@ from haimaker.http.values import JSON, UpstreamRequest
 from haimaker.operations.attempt import Attempt
 from haimaker.operations.embeddings import Content, EmbeddingRequest
 from haimaker.operations.operation import Answer, Made
-from haimaker.pricing.usage import Tokens, count
+from haimaker.pricing.usage import Usage, to_count
 
 __all__ = ["from_upstream", "most_at_once", "read_error", "to_upstream"]
 
-MOST_AT_ONCE = 100
+MAX_AT_ONCE = 100
 NAMES = {"task_type": "taskType", "input_type": "taskType"}
 
 
 def most_at_once(attempt: Attempt) -> int:
-    return MOST_AT_ONCE
+    return MAX_AT_ONCE
 
 
 def to_upstream(request: EmbeddingRequest, attempt: Attempt) -> UpstreamRequest:
@@ -46,16 +46,16 @@ def part(content: Content) -> JSON:
     return {"inlineData": inline_data(content.image)} if content.image else {"text": content.text}
 
 
-def tokens_of(body: JSON) -> Tokens | None:
+def tokens_of(body: JSON) -> Usage | None:
     """Of those models that say it, by kind where there are several."""
     said: Any = body.get("usageMetadata")
-    if not isinstance(said, dict) or not count(said, "promptTokenCount"):
+    if not isinstance(said, dict) or not to_count(said, "promptTokenCount"):
         return None
     kinds: dict[str, int] = {}
     details = said.get("promptTokensDetails") or said.get("promptTokenDetails")
     for detail in details if isinstance(details, list) else ():
         if isinstance(detail, dict):
-            kinds[str(detail.get("modality"))] = count(detail, "tokenCount")
-    total = count(said, "promptTokenCount")
+            kinds[str(detail.get("modality"))] = to_count(detail, "tokenCount")
+    total = to_count(said, "promptTokenCount")
     audio, image = min(kinds.get("AUDIO", 0), total), min(kinds.get("IMAGE", 0), total - min(kinds.get("AUDIO", 0), total))
-    return Tokens(input=total - audio - image, input_audio=audio, input_image=image)
+    return Usage(input=total - audio - image, input_audio=audio, input_image=image)

@@ -77,12 +77,12 @@ def to_body(body: JSON, attempt: Attempt) -> tuple[JSON, tuple[str, ...]]:
 
 def _without_needless(body: JSON) -> JSON:
     """Calls can only be parallel where there are several functions, and usage always comes."""
-    left_out = {"stream_options"}
+    exclusions = {"stream_options"}
     if len(body.get("tools") or ()) < 2:
-        left_out.add("parallel_tool_calls")
+        exclusions.add("parallel_tool_calls")
     if body.get("logprobs") is not True:
-        left_out |= {"logprobs", "top_logprobs"}
-    return {name: value for name, value in body.items() if name not in left_out}
+        exclusions |= {"logprobs", "top_logprobs"}
+    return {name: value for name, value in body.items() if name not in exclusions}
 
 
 def _limits(body: JSON, attempt: Attempt) -> JSON:

@@ -21,7 +21,7 @@ from haimaker.pricing.image_variants import Size
 
 __all__ = ["from_upstream", "read_error", "to_upstream"]
 
-MOST_AT_ONCE = 4
+MAX_AT_ONCE = 4
 RATIOS = ("1:1", "3:4", "4:3", "9:16", "16:9")
 READ = frozenset(
     {*OURS, "model", "prompt", "n", "size", "response_format", "output_format", "output_compression", "negative_prompt"}
@@ -77,7 +77,7 @@ def from_upstream(answer: Answer, request: ImageRequest, attempt: Attempt) -> Ma
 def _shape(request: ImageRequest, attempt: Attempt) -> JSON:
     size = request.size_asked
     shape: JSON = {"aspectRatio": ratio} if (ratio := nearest(size, RATIOS)) else {}
-    if size and TWO_SIZES.match(attempt.facts.model):
+    if size and TWO_SIZES.match(attempt.model_info.model):
         shape["sampleImageSize"] = "2K" if size.pixels > LARGER.pixels else "1K"
     return shape
 

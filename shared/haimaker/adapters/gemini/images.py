@@ -18,15 +18,14 @@ from haimaker.adapters.parameters import refused
 from haimaker.http.errors import ContentPolicyViolationError
 from haimaker.http.sse import dumps
 from haimaker.http.values import JSON, UpstreamRequest
-from haimaker.media import images as pictures
+from haimaker.media import images as media_images
 from haimaker.operations.attempt import Attempt
 from haimaker.operations.chat import OURS
 from haimaker.operations.image_forms import images_of, mask_of
 from haimaker.operations.images import ImageRequest
 from haimaker.operations.operation import Answer, Made
-from haimaker.pricing import image_usage as image_counts
-from haimaker.pricing import usage
-from haimaker.pricing.usage import Tokens
+from haimaker.pricing import image_usage, usage
+from haimaker.pricing.usage import Usage
 
 __all__ = ["from_upstream", "most_at_once", "read_error", "to_upstream"]
 
@@ -46,18 +45,18 @@ REFUSING = frozenset({"SAFETY", "PROHIBITED_CONTENT", "BLOCKLIST", "SPII", "RECI
 
 
 def most_at_once(attempt: Attempt) -> int:
-    return imagen.MOST_AT_ONCE if IMAGEN.match(attempt.facts.model) else 1
+    return imagen.MAX_AT_ONCE if IMAGEN.match(attempt.model_info.model) else 1
 
 
 def to_upstream(request: ImageRequest, attempt: Attempt) -> UpstreamRequest:
-    if IMAGEN.match(attempt.facts.model):
+    if IMAGEN.match(attempt.model_info.model):
         return imagen.to_upstream(request, attempt)
     if mask_of(request.files):
         raise refused("mask")
     body = request.body
     parts: list[JSON] = [{"text": request.prompt or VARY}]
     for file in images_of(request.files):
-        kind = pictures.kind_of(file.data) or pictures.DEFAULT_KIND
+        kind = media_images.sniff_type(file.data) or media_images.DEFAULT_TYPE
         parts.append({"inlineData": {"mimeType": kind, "data": base64.b64encode(file.data).decode()}})
     more = {name: value for name, value in body.items() if name not in READ and name not in HARMLESS}
     config: JSON = {"responseModalities": ["TEXT", "IMAGE"], **{name: more.pop(name) for name in GENERATION if name in more}}
@@ -73,7 +72,7 @@ def to_upstream(request: ImageRequest, attempt: Attempt) -> UpstreamRequest:
 
 
 def from_upstream(answer: Answer, request: ImageRequest, attempt: Attempt) -> Made:
-    if IMAGEN.match(attempt.facts.model):
+    if IMAGEN.match(attempt.model_info.model):
         return imagen.from_upstream(answer, request, attempt)
     body = answer.object()
     if body.get("error"):
@@ -82,7 +81,7 @@ def from_upstream(answer: Answer, request: ImageRequest, attempt: Attempt) -> Ma
     images = [{"b64_json": data} for candidate in candidates for data in _images(candidate)]
     if not images and (reason := _refusal(body, candidates)):
         raise ContentPolicyViolationError(f"Google made no image: {reason}.")
-    tokens = _tokens(body) if image_counts.by_token(attempt.facts) else None
+    tokens = _tokens(body) if image_usage.is_billed_by_token(attempt.model_info) else None
     return request.made(attempt, images, tokens)
 
 
@@ -91,7 +90,7 @@ def _shape(request: ImageRequest, attempt: Attempt) -> JSON:
     if size is None:
         return {}
     shape: JSON = {"aspectRatio": nearest(size, RATIOS)}
-    if not ONE_SIZE.match(attempt.facts.model):
+    if not ONE_SIZE.match(attempt.model_info.model):
         shape["imageSize"] = next(name for least, name in SIZES if size.pixels > least)
     return shape
 
@@ -110,7 +109,7 @@ def _refusal(body: JSON, candidates: list[JSON]) -> str:
     return blocked or next((reason for reason in reasons if reason.removeprefix("IMAGE_") in REFUSING), "")
 
 
-def _tokens(body: JSON) -> Tokens | None:
+def _tokens(body: JSON) -> Usage | None:
     """What is made is images, where the answer does not say how much of it is text."""
     said = to_usage(found_object(body.get("usageMetadata")), 0)
     if said is None:

@@ -20,7 +20,7 @@ from haimaker.http.values import JSON, UpstreamRequest, UpstreamResponse
 from haimaker.operations.attempt import Attempt
 from haimaker.operations.operation import Sound
 from haimaker.operations.speech import SpeechRequest
-from haimaker.pricing.usage import Tokens
+from haimaker.pricing.usage import Usage
 
 __all__ = ["from_pieces", "read_error", "to_upstream"]
 
@@ -66,7 +66,7 @@ def _whole(answer: UpstreamResponse) -> Iterator[JSON]:
     yield from found_objects(body if isinstance(body, list) else [body])
 
 
-def _samples(bodies: Iterable[JSON], request: SpeechRequest, attempt: Attempt, *, streamed: bool) -> Iterator[bytes | Tokens]:
+def _samples(bodies: Iterable[JSON], request: SpeechRequest, attempt: Attempt, *, streamed: bool) -> Iterator[bytes | Usage]:
     heard, why = False, ""
     metadata: JSON = {}
     for body in bodies:

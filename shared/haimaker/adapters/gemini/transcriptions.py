@@ -15,13 +15,13 @@ from haimaker.adapters.gemini.tokens import to_usage
 from haimaker.adapters.hearing import inline, parted
 from haimaker.http.errors import BadGatewayError, BadRequestError, ContentPolicyViolationError
 from haimaker.http.sse import dumps
-from haimaker.http.values import JSON, Chunk, Event, UpstreamRequest
+from haimaker.http.values import JSON, Event, StreamEvent, UpstreamRequest
 from haimaker.operations.attempt import Attempt
 from haimaker.operations.operation import Answer, Made
 from haimaker.operations.transcriptions import TranscriptionRequest
 from haimaker.operations.transcripts import Transcript, spoken
 from haimaker.pricing import usage
-from haimaker.pricing.usage import Tokens
+from haimaker.pricing.usage import Usage
 
 __all__ = ["from_stream", "from_upstream", "read_error", "to_upstream"]
 
@@ -64,7 +64,7 @@ def from_upstream(answer: Answer, request: TranscriptionRequest, attempt: Attemp
     return request.made(Transcript(" ".join(each.text.strip() for each in segments), segments, language=language), tokens)
 
 
-def from_stream(events: Iterable[Event], request: TranscriptionRequest, attempt: Attempt) -> Iterator[Chunk]:
+def from_stream(events: Iterable[Event], request: TranscriptionRequest, attempt: Attempt) -> Iterator[StreamEvent]:
     text, metadata, ended = "", {}, False
     for event in events:
         body = json_object(event)
@@ -73,10 +73,10 @@ def from_stream(events: Iterable[Event], request: TranscriptionRequest, attempt:
         ended = ended or any(candidate.get("finishReason") for candidate in found_objects(body.get("candidates")))
         if delta := _text(body):
             text += delta
-            yield Chunk({"type": "transcript.text.delta", "delta": delta})
+            yield StreamEvent({"type": "transcript.text.delta", "delta": delta})
     if ended:
         tokens = _tokens({"usageMetadata": metadata})
-        yield Chunk(request.done(text.strip(), request.usage(tokens) if tokens else None))
+        yield StreamEvent(request.done(text.strip(), request.usage(tokens) if tokens else None))
 
 
 def _is_timed(request: TranscriptionRequest) -> bool:
@@ -129,6 +129,6 @@ def _timed(text: str) -> JSON:
         raise BadGatewayError("The provider's transcript was cut off.", code="invalid_provider_response") from None
 
 
-def _tokens(body: JSON) -> Tokens | None:
+def _tokens(body: JSON) -> Usage | None:
     counted = to_usage(found_object(body.get("usageMetadata")), 0)
     return usage.from_openai(counted) if counted else None

@@ -18,12 +18,12 @@ from haimaker.http.values import JSON, UpstreamRequest
 from haimaker.operations.attempt import Attempt
 from haimaker.operations.embeddings import Content, EmbeddingRequest
 from haimaker.operations.operation import Answer, Made
-from haimaker.pricing.usage import Tokens, count
+from haimaker.pricing.usage import Usage, to_count
 
 __all__ = ["from_upstream", "most_at_once", "read_error", "to_upstream"]
 
 ONE_AT_ONCE = re.compile(r"gemini-embedding|multimodalembedding|text-embedding-large-exp")
-MOST_AT_ONCE = 250
+MAX_AT_ONCE = 250
 MULTIMODAL = "multimodalembedding"
 EMBEDS_CONTENT = re.compile(r"gemini-embedding-(?!001)")
 """Served by `embedContent` alone."""
@@ -32,15 +32,15 @@ OF_AN_INSTANCE = {"task_type": "task_type", "taskType": "task_type", "input_type
 
 
 def most_at_once(attempt: Attempt) -> int:
-    return 1 if ONE_AT_ONCE.match(attempt.facts.model) else MOST_AT_ONCE
+    return 1 if ONE_AT_ONCE.match(attempt.model_info.model) else MAX_AT_ONCE
 
 
 def to_upstream(request: EmbeddingRequest, attempt: Attempt) -> UpstreamRequest:
     path = f"/publishers/google/models/{quote(attempt.model, safe='@')}"
     headers = {"content-type": "application/json", **attempt.provider.dialect.headers}
-    multimodal = attempt.facts.model.startswith(MULTIMODAL)
+    multimodal = attempt.model_info.model.startswith(MULTIMODAL)
     options, dropped = request.options("dimension" if multimodal else "outputDimensionality")
-    if EMBEDS_CONTENT.match(attempt.facts.model):
+    if EMBEDS_CONTENT.match(attempt.model_info.model):
         options = {embeddings.NAMES.get(name, name): value for name, value in options.items()}
         (content,) = request.contents()
         body: JSON = {"content": {"parts": [embeddings.part(content)]}, **options}
@@ -76,20 +76,20 @@ def _vector(prediction: JSON) -> list[float]:
     return vector_of(next(named, None))
 
 
-def _tokens(body: JSON, predictions: list[JSON], request: EmbeddingRequest, attempt: Attempt) -> Tokens | None:
+def _tokens(body: JSON, predictions: list[JSON], request: EmbeddingRequest, attempt: Attempt) -> Usage | None:
     """As counted for each text; older models are billed by the character, those for images by the image as well.
 
     https://cloud.google.com/vertex-ai/generative-ai/pricing
     """
-    if attempt.facts.model.startswith(MULTIMODAL):
+    if attempt.model_info.model.startswith(MULTIMODAL):
         contents = request.contents()
         characters = sum(len(content.text) for content in contents)
-        return Tokens(characters=characters, input_images=sum(bool(content.image) for content in contents))
+        return Usage(characters=characters, input_images=sum(bool(content.image) for content in contents))
     metadata = body.get("metadata")
-    characters = count(metadata, "billableCharacterCount") if isinstance(metadata, dict) else 0
-    if characters and BY_CHARACTER in attempt.facts.rates:
-        return Tokens(characters=characters)
+    characters = to_count(metadata, "billableCharacterCount") if isinstance(metadata, dict) else 0
+    if characters and BY_CHARACTER in attempt.model_info.rates:
+        return Usage(characters=characters)
     embedded = [each["embeddings"] for each in predictions if isinstance(each.get("embeddings"), dict)]
     statistics = [each["statistics"] for each in embedded if isinstance(each.get("statistics"), dict)]
     counted = len(statistics) == len(predictions) > 0
-    return Tokens(input=sum(count(each, "token_count", "tokenCount") for each in statistics)) if counted else None
+    return Usage(input=sum(to_count(each, "token_count", "tokenCount") for each in statistics)) if counted else None

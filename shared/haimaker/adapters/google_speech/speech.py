@@ -13,7 +13,7 @@ from haimaker.http.values import JSON, UpstreamRequest, UpstreamResponse
 from haimaker.operations.attempt import Attempt
 from haimaker.operations.operation import Sound
 from haimaker.operations.speech import SpeechRequest
-from haimaker.pricing.usage import Tokens
+from haimaker.pricing.usage import Usage
 
 __all__ = ["from_pieces", "read_error", "to_upstream"]
 
@@ -45,7 +45,7 @@ def from_pieces(answer: UpstreamResponse, request: SpeechRequest, attempt: Attem
     return Sound(CONTENT_TYPES[order(request, attempt).format], _pieces(answer, request, attempt))
 
 
-def _pieces(answer: UpstreamResponse, request: SpeechRequest, attempt: Attempt) -> Iterator[bytes | Tokens]:
+def _pieces(answer: UpstreamResponse, request: SpeechRequest, attempt: Attempt) -> Iterator[bytes | Usage]:
     body = whole_object(answer)
     if "error" in body:
         raise from_body(body)

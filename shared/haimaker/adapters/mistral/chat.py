@@ -12,7 +12,7 @@ from typing import Any
 from haimaker.adapters.openai import chat
 from haimaker.adapters.openai.failures import read_error
 from haimaker.adapters.openai.messages import CARRIED
-from haimaker.http.values import JSON, Chunk, Event, UpstreamRequest
+from haimaker.http.values import JSON, Event, StreamEvent, UpstreamRequest
 from haimaker.operations.attempt import Attempt
 from haimaker.operations.chat import ChatRequest
 
@@ -28,8 +28,8 @@ REASONS = re.compile(r"magistral|mistral-(?:small-(?:latest|2603)|medium-(?:late
 
 
 def to_upstream(request: ChatRequest, attempt: Attempt) -> UpstreamRequest:
-    known = attempt.facts.supports
-    reasons = "reasoning" in known if known else REASONS.match(attempt.facts.model) is not None
+    known = attempt.model_info.supports
+    reasons = "reasoning" in known if known else REASONS.match(attempt.model_info.model) is not None
     messages = [_message(message, reasons=reasons) for message in request.body["messages"] if not _is_empty_turn(message)]
     return chat.to_upstream(replace(request, body={**request.body, "messages": messages}), attempt)
 
@@ -38,7 +38,7 @@ def from_upstream(body: JSON, attempt: Attempt) -> JSON:
     return chat.from_upstream(body, attempt)
 
 
-def from_stream(events: Iterable[Event], attempt: Attempt) -> Iterator[Chunk]:
+def from_stream(events: Iterable[Event], attempt: Attempt) -> Iterator[StreamEvent]:
     return chat.from_stream(events, attempt)
 
 

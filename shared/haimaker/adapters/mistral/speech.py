@@ -15,7 +15,7 @@ from haimaker.http.values import UpstreamRequest, UpstreamResponse
 from haimaker.operations.attempt import Attempt
 from haimaker.operations.operation import Sound
 from haimaker.operations.speech import SpeechRequest
-from haimaker.pricing.usage import Tokens
+from haimaker.pricing.usage import Usage
 
 __all__ = ["from_pieces", "read_error", "to_upstream"]
 
@@ -34,11 +34,11 @@ def from_pieces(answer: UpstreamResponse, request: SpeechRequest, attempt: Attem
     return sound._replace(pieces=_as_integers(sound.pieces)) if order(request, attempt).format == "pcm" else sound
 
 
-def _as_integers(pieces: Iterator[bytes | Tokens]) -> Iterator[bytes | Tokens]:
+def _as_integers(pieces: Iterator[bytes | Usage]) -> Iterator[bytes | Usage]:
     """Samples of 32 bits as OpenAI's of 16, however they are split."""
     left = b""
     for piece in pieces:
-        if isinstance(piece, Tokens):
+        if isinstance(piece, Usage):
             yield piece
             continue
         left += piece

@@ -8,9 +8,9 @@ from collections.abc import Iterable, Iterator
 from haimaker.adapters.events import json_object
 from haimaker.adapters.hearing import flat, listed, parted, words_of
 from haimaker.adapters.openai.failures import from_body, is_failure, read_error
-from haimaker.http import multipart as multipart_form
+from haimaker.http import multipart
 from haimaker.http.errors import BadGatewayError
-from haimaker.http.values import JSON, Chunk, Event, UpstreamRequest
+from haimaker.http.values import JSON, Event, StreamEvent, UpstreamRequest
 from haimaker.operations.attempt import Attempt
 from haimaker.operations.operation import Answer, Made
 from haimaker.operations.transcriptions import TranscriptionRequest
@@ -40,7 +40,7 @@ def to_upstream(request: TranscriptionRequest, attempt: Attempt) -> UpstreamRequ
         body["context_bias"] = bias
     if request.streams:
         body["stream"] = "true"
-    content_type, raw = multipart_form.encode(flat({**body, **passed}), [("file", request.file)])
+    content_type, raw = multipart.encode(flat({**body, **passed}), [("file", request.file)])
     return UpstreamRequest(PATH, raw, {"content-type": content_type, **attempt.provider.dialect.headers}, dropped=lost)
 
 
@@ -53,7 +53,7 @@ def from_upstream(answer: Answer, request: TranscriptionRequest, attempt: Attemp
     return _made(body, request, attempt)
 
 
-def from_stream(events: Iterable[Event], request: TranscriptionRequest, attempt: Attempt) -> Iterator[Chunk]:
+def from_stream(events: Iterable[Event], request: TranscriptionRequest, attempt: Attempt) -> Iterator[StreamEvent]:
     segments: list[JSON] = []
     text = ""
     for event in events:
@@ -65,7 +65,7 @@ def from_stream(events: Iterable[Event], request: TranscriptionRequest, attempt:
         kind = str(body.get("type") or event.name)
         if kind == "transcription.text.delta":
             text += str(body.get("text") or "")
-            yield Chunk({"type": "transcript.text.delta", "delta": str(body.get("text") or "")})
+            yield StreamEvent({"type": "transcript.text.delta", "delta": str(body.get("text") or "")})
         elif kind == "transcription.segment":
             segments.append(body)
         elif kind == "transcription.done":

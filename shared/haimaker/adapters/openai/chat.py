@@ -17,7 +17,7 @@ from haimaker.adapters.openai.spoken import call_id
 from haimaker.adapters.openai.thinking_tags import tags_of
 from haimaker.http import errors
 from haimaker.http.sse import dumps
-from haimaker.http.values import JSON, Chunk, Event, UpstreamRequest
+from haimaker.http.values import JSON, Event, StreamEvent, UpstreamRequest
 from haimaker.operations.attempt import Attempt
 from haimaker.operations.chat import ChatRequest
 
@@ -40,7 +40,7 @@ def from_upstream(body: JSON, attempt: Attempt) -> JSON:
     return tags.whole(made) if tags else made
 
 
-def from_stream(events: Iterable[Event], attempt: Attempt) -> Iterator[Chunk]:
+def from_stream(events: Iterable[Event], attempt: Attempt) -> Iterator[StreamEvent]:
     return streamed(events, attempt, "delta")
 
 
@@ -53,7 +53,7 @@ def whole(body: JSON, attempt: Attempt, holder: str) -> JSON:
     return Searches().counted(mended(body, holder, attempt, whole=True), holder)
 
 
-def streamed(events: Iterable[Event], attempt: Attempt, holder: str) -> Iterator[Chunk]:
+def streamed(events: Iterable[Event], attempt: Attempt, holder: str) -> Iterator[StreamEvent]:
     continuity = Continuity(Numbering(partial(call_id, attempt)), holder)
     tags = tags_of(attempt) if holder == "delta" else None
     searches, done = Searches(), False
@@ -68,7 +68,7 @@ def streamed(events: Iterable[Event], attempt: Attempt, holder: str) -> Iterator
             raise from_body(body)
         shown = searches.counted(mended(body, holder, attempt, whole=False), holder)
         shown = continuity.told(tags.part(shown) if tags else shown)
-        yield Chunk(shown, None if shown is not body or b"\n" in event.data else event.data)
+        yield StreamEvent(shown, None if shown is not body or b"\n" in event.data else event.data)
     if not done and not continuity.finished:
         raise errors.BadGatewayError("The provider's stream ended before the answer was complete.", code="stream_interrupted")
-    yield from (Chunk(last) for last in continuity.rest(tags.rest() if tags else ()))
+    yield from (StreamEvent(last) for last in continuity.rest(tags.rest() if tags else ()))

@@ -9,7 +9,7 @@ from haimaker.adapters.openai import chat
 from haimaker.adapters.openai.failures import read_error
 from haimaker.adapters.openai.requests import own_fields, renamed, taken
 from haimaker.http.sse import dumps
-from haimaker.http.values import JSON, Chunk, Event, UpstreamRequest
+from haimaker.http.values import JSON, Event, StreamEvent, UpstreamRequest
 from haimaker.operations.attempt import Attempt
 from haimaker.operations.chat import CompletionRequest
 from haimaker.providers.common import MAX_TOKENS
@@ -24,7 +24,7 @@ HOLDER = "text"
 
 
 def to_upstream(request: CompletionRequest, attempt: Attempt) -> UpstreamRequest:
-    dialect = attempt.provider.dialect.for_model(attempt.facts.model)
+    dialect = attempt.provider.dialect.for_model(attempt.model_info.model)
     names = {old: new for old, new in dialect.rename.items() if old not in LIMITS} | MAX_TOKENS
     body, dropped = taken(renamed(own_fields(request, attempt), names), dialect, forced=bool(request.body.get("drop_params")))
     headers = {"content-type": "application/json", **dialect.headers}
@@ -35,5 +35,5 @@ def from_upstream(body: JSON, attempt: Attempt) -> JSON:
     return chat.whole(body, attempt, HOLDER)
 
 
-def from_stream(events: Iterable[Event], attempt: Attempt) -> Iterator[Chunk]:
+def from_stream(events: Iterable[Event], attempt: Attempt) -> Iterator[StreamEvent]:
     return chat.streamed(events, attempt, HOLDER)

@@ -60,7 +60,7 @@ ANY = Rule("")
 
 
 def rule_of(attempt: Attempt) -> Rule:
-    name = attempt.facts.model.rpartition("/")[2]
+    name = attempt.model_info.model.rpartition("/")[2]
     return next((rule for rule in RULES if re.match(rule.pattern, name)), ANY)
 
 

@@ -11,16 +11,16 @@ from haimaker.adapters.events import json_object
 from haimaker.adapters.openai.failures import from_body, is_failure, read_error
 from haimaker.adapters.openai.image_rules import quality_of, ruled
 from haimaker.adapters.openai.requests import renamed, taken
-from haimaker.http import multipart as multipart_form
+from haimaker.http import multipart
 from haimaker.http.errors import BadGatewayError
 from haimaker.http.sse import DONE, dumps
-from haimaker.http.values import JSON, Chunk, Event, UpstreamRequest
+from haimaker.http.values import JSON, Event, StreamEvent, UpstreamRequest
 from haimaker.operations.attempt import Attempt
 from haimaker.operations.chat import OURS
 from haimaker.operations.images import ImageRequest
 from haimaker.operations.operation import Answer, Made
-from haimaker.pricing import image_usage as image_counts
-from haimaker.pricing.image_variants import size_of
+from haimaker.pricing import image_usage
+from haimaker.pricing.image_variants import parse_size
 
 __all__ = ["from_stream", "from_upstream", "most_at_once", "read_error", "to_upstream"]
 
@@ -59,7 +59,7 @@ def call(path: str, body: JSON, request: ImageRequest, attempt: Attempt, dropped
     if not request.files:
         headers = {"content-type": "application/json", **attempt.provider.dialect.headers}
         return UpstreamRequest(path, dumps(body), headers, dropped=dropped)
-    content_type, raw = multipart_form.encode([(name, _text(value)) for name, value in body.items()], request.files)
+    content_type, raw = multipart.encode([(name, _text(value)) for name, value in body.items()], request.files)
     return UpstreamRequest(path, raw, {"content-type": content_type, **attempt.provider.dialect.headers}, dropped=dropped)
 
 
@@ -82,7 +82,7 @@ def from_upstream(answer: Answer, request: ImageRequest, attempt: Attempt) -> Ma
     return made
 
 
-def from_stream(events: Iterable[Event], request: ImageRequest, attempt: Attempt) -> Iterator[Chunk]:
+def from_stream(events: Iterable[Event], request: ImageRequest, attempt: Attempt) -> Iterator[StreamEvent]:
     for event in events:
         if event.data == ENDS:
             continue
@@ -90,9 +90,9 @@ def from_stream(events: Iterable[Event], request: ImageRequest, attempt: Attempt
         if is_failure(body) or body.get("type") == "error":
             raise from_body(body)
         if isinstance(body.get("type"), str):
-            yield Chunk(body, event.data)
+            yield StreamEvent(body, event.data)
         elif event.name:
-            yield Chunk({"type": event.name, **body})
+            yield StreamEvent({"type": event.name, **body})
 
 
 def _read(item: JSON) -> JSON:
@@ -104,11 +104,11 @@ def _read(item: JSON) -> JSON:
 def _used(said: Any, count: int, body: JSON, request: ImageRequest, attempt: Attempt) -> Any:
     """What the provider says it counted; else what is known of models billed by the image."""
     tokens = request.tokens(said) if isinstance(said, dict) else None
-    if image_counts.by_token(attempt.facts):
+    if image_usage.is_billed_by_token(attempt.model_info):
         return tokens if tokens and tokens.completion else None
     quality = body.get("quality")
     sent = quality if isinstance(quality, str) else quality_of(request, attempt)
-    counted = request.counted(attempt, count, sent, size_of(body.get("size")))
+    counted = request.counted(attempt, count, sent, parse_size(body.get("size")))
     return replace(counted, reported_units=tokens.reported_units if tokens else None)
 
 

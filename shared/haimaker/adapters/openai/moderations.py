@@ -40,7 +40,7 @@ def judged(answer: Answer, request: ModerationRequest, attempt: Attempt, names: 
         raise from_body(body) if is_failure(body) else unusable()
     said = body.get("usage")
     tokens = request.tokens(said) if isinstance(said, dict) and said else None
-    if tokens is None and attempt.facts.is_free:  # an estimate of what costs nothing is none of a cost
+    if tokens is None and attempt.model_info.is_free:  # an estimate of what costs nothing is none of a cost
         tokens = request.estimate(attempt)
     kept = body if tokens is None or tokens.prompt else {name: value for name, value in body.items() if name != "usage"}
     return request.made(attempt, [result for result in results if result], kept, tokens)

@@ -37,7 +37,7 @@ THINKING: Mapping[bool, JSON] = {True: {"type": "enabled"}, False: {"type": "dis
 
 def body_for(request: ChatRequest, attempt: Attempt) -> tuple[JSON, tuple[str, ...]]:
     """The body to send and the names of what the client loses by it. Raises BadRequestError."""
-    dialect = attempt.provider.dialect.for_model(attempt.facts.model, request.body.get("reasoning_effort"))
+    dialect = attempt.provider.dialect.for_model(attempt.model_info.model, request.body.get("reasoning_effort"))
     body = own_fields(request, attempt)
     if any(body.get(name) not in (None, *NEUTRAL[name]) for name in dialect.whole_with):
         body = without(body, ("stream", "stream_options"))
@@ -56,7 +56,7 @@ def body_for(request: ChatRequest, attempt: Attempt) -> tuple[JSON, tuple[str, .
     if isinstance(body.get("tools"), list):
         body["tools"] = [_tool(tool, dialect) for tool in body["tools"]]
     thinks = body.get("thinking") != THINKING[False]
-    messages = [edited(message, dialect, attempt.facts.model, thinks=thinks) for message in body["messages"]]
+    messages = [edited(message, dialect, attempt.model_info.model, thinks=thinks) for message in body["messages"]]
     return {**dialect.add, **body, "messages": messages}, dropped
 
 

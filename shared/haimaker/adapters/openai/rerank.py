@@ -17,7 +17,7 @@ from haimaker.operations.chat import OURS
 from haimaker.operations.operation import Answer, Made
 from haimaker.operations.rerank import RerankRequest
 from haimaker.pricing import usage
-from haimaker.pricing.usage import Tokens
+from haimaker.pricing.usage import Usage
 
 __all__ = ["from_upstream", "most_at_once", "read_error", "to_upstream"]
 
@@ -59,7 +59,7 @@ def from_upstream(answer: Answer, request: RerankRequest, attempt: Attempt) -> M
     return request.made({**head, "id": named}, ranking.results(found, request), tokens)
 
 
-def tokens_of(body: JSON, request: RerankRequest) -> Tokens | None:
+def tokens_of(body: JSON, request: RerankRequest) -> Usage | None:
     """From a usage in OpenAI's shape, or from what Cohere has."""
     said = request.tokens(body["usage"]) if isinstance(body.get("usage"), Mapping) else None
     if said and said.prompt:
@@ -67,7 +67,7 @@ def tokens_of(body: JSON, request: RerankRequest) -> Tokens | None:
     meta: Any = body.get("meta")
     counted: Any = [meta.get("billed_units"), meta.get("tokens")] if isinstance(meta, Mapping) else []
     units, tokens = (
-        max((usage.count(each, name) for each in counted if isinstance(each, dict)), default=0)
+        max((usage.to_count(each, name) for each in counted if isinstance(each, dict)), default=0)
         for name in ("search_units", "input_tokens")
     )
-    return Tokens(input=tokens, queries=units or request.units()) if units or tokens else None
+    return Usage(input=tokens, queries=units or request.units()) if units or tokens else None

@@ -16,7 +16,7 @@ from haimaker.http.values import JSON, UpstreamRequest, UpstreamResponse
 from haimaker.operations.attempt import Attempt
 from haimaker.operations.operation import Sound, is_last
 from haimaker.operations.speech import SpeechRequest
-from haimaker.pricing.usage import Tokens
+from haimaker.pricing.usage import Usage
 
 __all__ = ["from_pieces", "read_error", "to_upstream"]
 
@@ -45,13 +45,13 @@ def from_pieces(answer: UpstreamResponse, request: SpeechRequest, attempt: Attem
     return Sound(asked_for, _of_body(answer, request, attempt))
 
 
-def _as_it_comes(answer: UpstreamResponse, request: SpeechRequest, attempt: Attempt) -> Iterator[bytes | Tokens]:
+def _as_it_comes(answer: UpstreamResponse, request: SpeechRequest, attempt: Attempt) -> Iterator[bytes | Usage]:
     if used := request.spent(attempt):
         yield used
     yield from answer.pieces
 
 
-def _of_events(answer: UpstreamResponse, request: SpeechRequest, attempt: Attempt) -> Iterator[bytes | Tokens]:
+def _of_events(answer: UpstreamResponse, request: SpeechRequest, attempt: Attempt) -> Iterator[bytes | Usage]:
     ended, used = False, request.spent(attempt)
     for event in sse.decode(answer.pieces):
         if event.data == b"[DONE]":
@@ -70,7 +70,7 @@ def _of_events(answer: UpstreamResponse, request: SpeechRequest, attempt: Attemp
         raise cut()
 
 
-def _of_body(answer: UpstreamResponse, request: SpeechRequest, attempt: Attempt) -> Iterator[bytes | Tokens]:
+def _of_body(answer: UpstreamResponse, request: SpeechRequest, attempt: Attempt) -> Iterator[bytes | Usage]:
     """An error that came with status 200, sound in base64, or sound that nobody has named."""
     raw = b"".join(answer.pieces)
     try:

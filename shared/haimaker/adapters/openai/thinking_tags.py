@@ -128,7 +128,7 @@ class ThinkingTags:
 
 def tags_of(attempt: Attempt) -> ThinkingTags | None:
     """None for a model that does not write them."""
-    model = attempt.facts.model
+    model = attempt.model_info.model
     return ThinkingTags(bool(BEGIN_INSIDE.match(model))) if MODELS.match(model) else None
 
 

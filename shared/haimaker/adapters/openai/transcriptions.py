@@ -11,9 +11,9 @@ from typing import Any
 from haimaker.adapters.events import json_object
 from haimaker.adapters.openai.failures import from_body, is_failure, read_error
 from haimaker.adapters.openai.requests import renamed, taken
-from haimaker.http import multipart as multipart_form
+from haimaker.http import multipart
 from haimaker.http.errors import BadGatewayError
-from haimaker.http.values import JSON, Chunk, Event, UpstreamRequest
+from haimaker.http.values import JSON, Event, StreamEvent, UpstreamRequest
 from haimaker.operations.attempt import Attempt
 from haimaker.operations.chat import OURS
 from haimaker.operations.operation import Answer, Made
@@ -36,7 +36,7 @@ def to_upstream(request: TranscriptionRequest, attempt: Attempt) -> UpstreamRequ
     asked = {**dialect.add, **body, "model": attempt.model}
     fields = [(name, each) for name, value in asked.items() for each in (value if isinstance(value, list) else [value])]
     others = [(name, file) for name, file in request.files if name != "file"]
-    content_type, raw = multipart_form.encode(
+    content_type, raw = multipart.encode(
         [(name, value) for name, value in fields if isinstance(value, str) and value], [*others, ("file", request.file)]
     )
     return UpstreamRequest(PATHS[request.endpoint], raw, {"content-type": content_type, **dialect.headers}, dropped=dropped)
@@ -57,24 +57,24 @@ def from_upstream(answer: Answer, request: TranscriptionRequest, attempt: Attemp
     return Made({**body, "text": body["text"] or "", **used}, tokens)
 
 
-def from_stream(events: Iterable[Event], request: TranscriptionRequest, attempt: Attempt) -> Iterator[Chunk]:
+def from_stream(events: Iterable[Event], request: TranscriptionRequest, attempt: Attempt) -> Iterator[StreamEvent]:
     text, used = "", None
     for event in events:
         if event.data.strip() == DONE:
-            yield Chunk(_ending(request.done(text, used), request, attempt))
+            yield StreamEvent(_ending(request.done(text, used), request, attempt))
             return
         body = json_object(event)
         if is_failure(body):
             raise from_body(body)
         kind, used = str(body.get("type")), body.get("usage") or used
         if kind == "transcript.text.done":
-            yield Chunk(_ending(body, request, attempt))
+            yield StreamEvent(_ending(body, request, attempt))
             return
         if kind.startswith("transcript."):
-            yield Chunk(body, event.data)
+            yield StreamEvent(body, event.data)
         elif delta := _delta(body):
             text += delta
-            yield Chunk({"type": "transcript.text.delta", "delta": delta})
+            yield StreamEvent({"type": "transcript.text.delta", "delta": delta})
 
 
 def _ending(body: JSON, request: TranscriptionRequest, attempt: Attempt) -> JSON:

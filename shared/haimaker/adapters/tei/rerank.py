@@ -12,7 +12,7 @@ from haimaker.http.values import UpstreamRequest
 from haimaker.operations.attempt import Attempt
 from haimaker.operations.operation import Answer, Made
 from haimaker.operations.rerank import RerankRequest
-from haimaker.pricing.usage import Tokens
+from haimaker.pricing.usage import Usage
 
 __all__ = ["from_upstream", "most_at_once", "read_error", "to_upstream"]
 
@@ -30,5 +30,5 @@ def from_upstream(answer: Answer, request: RerankRequest, attempt: Attempt) -> M
     if not isinstance(body, list):
         return plain.from_upstream(answer, request, attempt)
     counted = answer.headers.get(COUNTED, "")
-    tokens = Tokens(input=int(counted), queries=request.units()) if counted.isascii() and counted.isdigit() else None
+    tokens = Usage(input=int(counted), queries=request.units()) if counted.isascii() and counted.isdigit() else None
     return request.made({"id": attempt.request_id}, ranking.results(body, request), tokens)

@@ -8,7 +8,7 @@ from haimaker.adapters.openai.images import PATHS, body_for, from_upstream, most
 from haimaker.adapters.parameters import refused
 from haimaker.http.sse import dumps
 from haimaker.http.values import UpstreamRequest
-from haimaker.media import images as pictures
+from haimaker.media import images as media_images
 from haimaker.operations.attempt import Attempt
 from haimaker.operations.image_forms import images_of, mask_of
 from haimaker.operations.images import ImageRequest
@@ -27,6 +27,6 @@ def to_upstream(request: ImageRequest, attempt: Attempt) -> UpstreamRequest:
         [image, *others] = images_of(request.files)
         if others:
             raise refused("image", "one image")
-        body["image_url"] = pictures.to_data_url(image.data)
+        body["image_url"] = media_images.to_data_url(image.data)
     headers = {"content-type": "application/json", **attempt.provider.dialect.headers}
     return UpstreamRequest(PATHS["images_generations"], dumps(body), headers, dropped=dropped)

@@ -11,7 +11,7 @@ from haimaker.adapters.openai.images import PATHS, body_for, from_upstream, most
 from haimaker.adapters.parameters import refused
 from haimaker.http.sse import dumps
 from haimaker.http.values import UpstreamRequest
-from haimaker.media import images as pictures
+from haimaker.media import images as media_images
 from haimaker.operations.attempt import Attempt
 from haimaker.operations.image_forms import images_of, mask_of
 from haimaker.operations.images import ImageRequest
@@ -29,7 +29,7 @@ def to_upstream(request: ImageRequest, attempt: Attempt) -> UpstreamRequest:
     if request.files:
         if mask_of(request.files):
             raise refused("mask")
-        images: list[Any] = [{"type": "image_url", "url": pictures.to_data_url(file.data)} for file in images_of(request.files)]
+        images: list[Any] = [{"type": "image_url", "url": media_images.to_data_url(file.data)} for file in images_of(request.files)]
         body |= {"image": images[0]} if len(images) == 1 else {"images": images}
     headers = {"content-type": "application/json", **attempt.provider.dialect.headers}
     return UpstreamRequest(PATHS[request.kind], dumps(body), headers, dropped=dropped)

@@ -59,13 +59,13 @@ def serve(request: Request) -> Response:
     contents, version = files()
     asked = request.path.get("file", "").removeprefix("console/")  # which a slash at the end of the page's address adds
     if not asked:
-        return _told(PAGE, contents[PAGE].replace(b"{version}", version.encode()), "no-cache")
+        return _file_response(PAGE, contents[PAGE].replace(b"{version}", version.encode()), "no-cache")
     named, _, name = asked.partition("/")
     if name not in contents or name == PAGE:
         raise NotFoundError("The console has no such file.", code="unknown_url")
-    return _told(name, contents[name], FOREVER if named == version else "no-store")
+    return _file_response(name, contents[name], FOREVER if named == version else "no-store")
 
 
-def _told(name: str, content: bytes, cache_control: str) -> Response:
+def _file_response(name: str, content: bytes, cache_control: str) -> Response:
     kind = TYPES[Path(name).suffix]
     return Response(200, {"content-type": kind, "cache-control": cache_control, **HEADERS}, content)

@@ -10,14 +10,14 @@ from io import BytesIO
 from struct import error as TooShort
 from typing import NamedTuple
 
-LONGEST_S = 7 * 24 * 3600
+MAX_DURATION_S = 7 * 24 * 3600
 """No provider takes more; a header that says so is broken."""
 SHORTEST_FRAME = 24
-CUT = 0.95
+COMPLETE_SHARE = 0.95
 """Of the bytes that a header promises: tags and a last frame may be missing, a part of the sound not."""
 
 
-class NoSound(Exception):
+class UnreadableAudio(Exception):
     """What a file has that it should not, in words for its owner."""
 
 
@@ -27,7 +27,7 @@ class Length(NamedTuple):
     bits_per_s: float = 0.0
 
 
-class Sound(NamedTuple):
+class AudioInfo(NamedTuple):
     kind: str
     """Its usual ending, without the dot."""
     duration_ms: int
@@ -53,21 +53,21 @@ FORMATS = "flac, mp3, mp4, mpeg, mpga, m4a, ogg, opus, wav, webm, aac, aiff and 
 ASF = bytes.fromhex("3026b2758e66cf11a6d900aa0062ce6c")
 
 
-def read(data: bytes) -> Sound:
+def probe(data: bytes) -> AudioInfo:
     """Raises NoSound."""
-    kind = kind_of(data)
+    kind = sniff_kind(data)
     if kind is None:
-        raise NoSound(f"is no sound in a format that is known; these are {FORMATS}")
+        raise UnreadableAudio(f"is no sound in a format that is known; these are {FORMATS}")
     try:
         seconds, channels, _ = _reader(kind)(data)
     except (IndexError, ValueError, ArithmeticError, RecursionError, TooShort) as error:
-        raise NoSound("is damaged") from error
-    if not 0 < seconds <= LONGEST_S:
-        raise NoSound("holds no sound" if seconds <= 0 else "is damaged: its header says that it lasts for weeks")
-    return Sound(kind, math.ceil(seconds * 1000), max(1, channels))
+        raise UnreadableAudio("is damaged") from error
+    if not 0 < seconds <= MAX_DURATION_S:
+        raise UnreadableAudio("holds no sound" if seconds <= 0 else "is damaged: its header says that it lasts for weeks")
+    return AudioInfo(kind, math.ceil(seconds * 1000), max(1, channels))
 
 
-def kind_of(data: bytes) -> str | None:
+def sniff_kind(data: bytes) -> str | None:
     """By its first bytes: https://en.wikipedia.org/wiki/List_of_file_signatures"""
     if data[:4] in (b"RIFF", b"RF64") and data[8:12] == b"WAVE":
         return "wav"
@@ -89,35 +89,35 @@ def _reader(kind: str) -> Callable[[bytes], Length]:
     readers: Mapping[str, Callable[[bytes], Length]] = {
         "aac": samples.aac,
         "flac": samples.flac,
-        "m4a": boxes.read,
-        "ogg": pages.read,
+        "m4a": boxes.probe,
+        "ogg": pages.probe,
         "wav": samples.wav,
-        "webm": webm.read,
+        "webm": webm.probe,
     }
-    return readers.get(kind, compressed if kind in ("mp3", "wma") else tagged)
+    return readers.get(kind, probe_compressed if kind in ("mp3", "wma") else tag_bytes)
 
 
-def tagged(data: bytes) -> Length:
+def tag_bytes(data: bytes) -> Length:
     """As the library has it."""
     from tinytag import TinyTag, TinyTagException
 
     try:
         tag = TinyTag.get(file_obj=BytesIO(data), tags=False)
     except TinyTagException as error:
-        raise NoSound("is damaged") from error
+        raise UnreadableAudio("is damaged") from error
     if not tag.duration:
-        raise NoSound("holds no sound")
+        raise UnreadableAudio("holds no sound")
     return Length(tag.duration, tag.channels or 1, (tag.bitrate or 0) * 1000)
 
 
-def compressed(data: bytes) -> Length:
+def probe_compressed(data: bytes) -> Length:
     """The same, but the bytes that its header promises have to be there."""
-    length = tagged(data)
+    length = tag_bytes(data)
     promised = length.bits_per_s / 8 * length.seconds
-    if len(data) < CUT * promised - SHORTEST_FRAME:
-        raise cut(len(data), int(promised))
+    if len(data) < COMPLETE_SHARE * promised - SHORTEST_FRAME:
+        raise is_truncated(len(data), int(promised))
     return length
 
 
-def cut(has: int, should_have: int) -> NoSound:
-    return NoSound(f"is cut off: it has {has} bytes of {should_have}")
+def is_truncated(has: int, should_have: int) -> UnreadableAudio:
+    return UnreadableAudio(f"is cut off: it has {has} bytes of {should_have}")

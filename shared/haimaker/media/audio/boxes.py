@@ -7,11 +7,11 @@ from collections.abc import Iterator, Sequence
 from struct import unpack_from
 from typing import NamedTuple
 
-from haimaker.media.audio import Length, NoSound, cut
+from haimaker.media.audio import Length, UnreadableAudio, is_truncated
 
-HOLDS = (b"moov", b"trak", b"mdia", b"minf", b"stbl", b"moof", b"traf", b"mvex")
-SOUNDS = (b"mp4a", b"alac", b"Opus", b"fLaC", b"ac-3", b"ec-3", b"samr", b"sawb")
-UNKNOWN = (0xFFFFFFFF, 0xFFFFFFFFFFFFFFFF)
+CONTAINERS = (b"moov", b"trak", b"mdia", b"minf", b"stbl", b"moof", b"traf", b"mvex")
+AUDIO_CODECS = (b"mp4a", b"alac", b"Opus", b"fLaC", b"ac-3", b"ec-3", b"samr", b"sawb")
+UNKNOWN_DURATIONS = (0xFFFFFFFF, 0xFFFFFFFFFFFFFFFF)
 HAS_BASE, HAS_DESCRIPTION, HAS_DURATION = 0x01, 0x02, 0x08
 RUN_OFFSET, RUN_FLAGS, RUN_DURATIONS = 0x01, 0x04, 0x100
 RUN_FIELDS = (0x100, 0x200, 0x400, 0x800)
@@ -30,14 +30,14 @@ class _Track(NamedTuple):
     seconds: float
 
 
-def read(data: bytes) -> Length:
+def probe(data: bytes) -> Length:
     """Raises NoSound."""
     found = list(_boxes(data, 0, len(data), top=True))
     if not any(box.name == b"moov" for box in found):
-        raise NoSound("is cut off: the list of its tracks is missing")
+        raise UnreadableAudio("is cut off: the list of its tracks is missing")
     tracks = list(_tracks(data, found))
     if not tracks:
-        raise NoSound("holds no sound")
+        raise UnreadableAudio("holds no sound")
     seconds = max(track.seconds for track in tracks) or _in_fragments(data, found, tracks[0])
     return Length(seconds, _channels(data, found))
 
@@ -52,10 +52,10 @@ def _boxes(data: bytes, at: int, end: int, *, top: bool = False) -> Iterator[_Bo
         size = size or end - at
         if at + size > end or size < start - at:
             if top:
-                raise cut(len(data), at + size)
+                raise is_truncated(len(data), at + size)
             return
         yield _Box(name, start, at + size)
-        if name in HOLDS:
+        if name in CONTAINERS:
             yield from _boxes(data, start, at + size)
         at += size
 
@@ -69,12 +69,12 @@ def _tracks(data: bytes, found: Sequence[_Box]) -> Iterator[_Track]:
         elif name == b"mdhd":
             scale, length = unpack_from(">IQ", data, start + 20) if data[start] else unpack_from(">II", data, start + 12)
         elif name == b"hdlr" and data[start + 8 : start + 12] == b"soun":
-            yield _Track(number, scale, 0.0 if length in UNKNOWN else length / scale)
+            yield _Track(number, scale, 0.0 if length in UNKNOWN_DURATIONS else length / scale)
 
 
 def _channels(data: bytes, found: Sequence[_Box]) -> int:
     """The most that any track has: in the first description of its samples, where one with sound has them."""
-    described = [box.start + 32 for box in found if box.name == b"stsd" and data[box.start + 12 : box.start + 16] in SOUNDS]
+    described = [box.start + 32 for box in found if box.name == b"stsd" and data[box.start + 12 : box.start + 16] in AUDIO_CODECS]
     return max((unpack_from(">H", data, at)[0] for at in described), default=1)
 
 

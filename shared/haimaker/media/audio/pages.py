@@ -2,25 +2,25 @@
 
 from struct import unpack_from
 
-from haimaker.media.audio import Length, NoSound, cut
+from haimaker.media.audio import Length, UnreadableAudio, is_truncated
 
-HEAD = 27
+HEADER_BYTES = 27
 NO_POSITION = -1
 
 
-def read(data: bytes) -> Length:
+def probe(data: bytes) -> Length:
     stream, rate, channels = _begin(data)
     at, last = 0, 0
     while data[at : at + 4] == b"OggS":
-        if at + HEAD > len(data):
-            raise cut(len(data), at + HEAD)
+        if at + HEADER_BYTES > len(data):
+            raise is_truncated(len(data), at + HEADER_BYTES)
         position, serial = unpack_from("<qI", data, at + 6)
-        segments = data[at + HEAD : at + HEAD + data[at + 26]]
-        at += HEAD + data[at + 26] + sum(segments)
+        segments = data[at + HEADER_BYTES : at + HEADER_BYTES + data[at + 26]]
+        at += HEADER_BYTES + data[at + 26] + sum(segments)
         if serial == stream and position != NO_POSITION:
             last = max(last, position)
         if at > len(data):
-            raise cut(len(data), at)
+            raise is_truncated(len(data), at)
     return Length(last / rate, channels)
 
 
@@ -29,7 +29,7 @@ def _begin(data: bytes) -> tuple[int, int, int]:
     at = 0
     while data[at : at + 4] == b"OggS":
         serial = unpack_from("<I", data, at + 14)[0]
-        start = at + HEAD + data[at + 26]
+        start = at + HEADER_BYTES + data[at + 26]
         packet = data[start : start + 64]
         if packet.startswith(b"OpusHead"):
             return serial, 48_000, packet[9]
@@ -39,5 +39,5 @@ def _begin(data: bytes) -> tuple[int, int, int]:
             return serial, unpack_from("<I", packet, 36)[0], unpack_from("<I", packet, 48)[0]
         if packet.startswith(b"\x7fFLAC"):
             return serial, unpack_from(">Q", packet, 27)[0] >> 44, (packet[29] >> 1 & 7) + 1
-        at = start + sum(data[at + HEAD : start])
-    raise NoSound("holds no sound that is known: Opus, Vorbis, Speex and FLAC are")
+        at = start + sum(data[at + HEADER_BYTES : start])
+    raise UnreadableAudio("holds no sound that is known: Opus, Vorbis, Speex and FLAC are")

@@ -7,13 +7,13 @@ import re
 from collections.abc import Iterator
 from struct import unpack_from
 
-from haimaker.media.audio import Length, NoSound, cut, tagged
+from haimaker.media.audio import Length, UnreadableAudio, is_truncated, tag_bytes
 
-STREAMED = 0x7FFF0000
+UNKNOWN_SIZE = 0x7FFF0000
 """A size from here on, or none, is written by who does not know it yet: all that follows is then sound."""
 AAC_RATES = (96000, 88200, 64000, 48000, 44100, 32000, 24000, 22050, 16000, 12000, 11025, 8000, 7350)
 AAC_SAMPLES = 1024
-LAST_FRAMES = 1 << 20
+LAST_FRAMES_BYTES = 1 << 20
 """Bytes at the end of a FLAC file that hold a whole frame for sure."""
 FRAME_START = re.compile(rb"\xff[\xf8\xf9]")
 
@@ -25,12 +25,12 @@ def wav(data: bytes) -> Length:
             channels, _, per_second = unpack_from("<HII", data, start + 2)
         elif name == b"data":
             there = len(data) - start
-            if size >= STREAMED or (size == 0 and there):
+            if size >= UNKNOWN_SIZE or (size == 0 and there):
                 size = there
             if size > there:
-                raise cut(there, size)
-            return Length(size / per_second, channels) if per_second else tagged(data)
-    raise NoSound("is cut off before its sound begins")
+                raise is_truncated(there, size)
+            return Length(size / per_second, channels) if per_second else tag_bytes(data)
+    raise UnreadableAudio("is cut off before its sound begins")
 
 
 def _chunks(data: bytes) -> Iterator[tuple[bytes, int, int]]:
@@ -51,7 +51,7 @@ def aac(data: bytes) -> Length:
         at += max(7, (data[at + 3] & 3) << 11 | data[at + 4] << 3 | data[at + 5] >> 5)
         frames += 1
     if at > len(data):
-        raise cut(len(data), at)
+        raise is_truncated(len(data), at)
     return Length(frames * AAC_SAMPLES / rate, channels)
 
 
@@ -61,15 +61,15 @@ def flac(data: bytes) -> Length:
     rate, channels, total = packed >> 44, (packed >> 41 & 7) + 1, packed & (1 << 36) - 1
     begun = _last_begun(data, largest_block)
     if begun is None:
-        raise NoSound("is cut off before its sound begins")
+        raise UnreadableAudio("is cut off before its sound begins")
     if begun + largest_block < total:
-        raise NoSound(f"is cut off: it has {(begun + largest_block) / rate:.1f} s of {total / rate:.1f}")
+        raise UnreadableAudio(f"is cut off: it has {(begun + largest_block) / rate:.1f} s of {total / rate:.1f}")
     return Length((total or begun + largest_block) / rate, channels)
 
 
 def _last_begun(data: bytes, block: int) -> int | None:
     """The sample with which the last frame begins; None without a frame."""
-    first = max(0, len(data) - LAST_FRAMES)
+    first = max(0, len(data) - LAST_FRAMES_BYTES)
     for found in reversed(list(FRAME_START.finditer(data, first))):
         if (number := _frame_number(data, found.start())) is not None:
             return number if data[found.start() + 1] & 1 else number * block

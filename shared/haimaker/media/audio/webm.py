@@ -8,13 +8,13 @@ from collections.abc import Iterator
 from struct import unpack
 from typing import NamedTuple
 
-from haimaker.media.audio import Length, NoSound, cut
+from haimaker.media.audio import Length, UnreadableAudio, is_truncated
 
 SEGMENT, INFO, TRACKS, TRACK, AUDIO, CLUSTER, GROUP = 0x18538067, 0x1549A966, 0x1654AE6B, 0xAE, 0xE1, 0x1F43B675, 0xA0
 SCALE, DURATION, TRACK_TYPE, CHANNELS, TIME, SIMPLE_BLOCK, BLOCK = 0x2AD7B1, 0x4489, 0x83, 0x9F, 0xE7, 0xA3, 0xA1
-HOLDS = (SEGMENT, INFO, TRACKS, TRACK, AUDIO, CLUSTER, GROUP)
-SOUND = 2
-USUAL_SCALE_NS = 1_000_000
+CONTAINERS = (SEGMENT, INFO, TRACKS, TRACK, AUDIO, CLUSTER, GROUP)
+AUDIO_TRACK = 2
+DEFAULT_SCALE_NS = 1_000_000
 LAST_BLOCK_S = 0.12
 """The longest that a block of Opus lasts."""
 
@@ -25,18 +25,18 @@ class _Element(NamedTuple):
     end: int
 
 
-def read(data: bytes) -> Length:
+def probe(data: bytes) -> Length:
     """Raises NoSound."""
-    scale_ns, duration, cluster, last, channels = USUAL_SCALE_NS, 0.0, 0, -1, 1
+    scale_ns, duration, cluster, last, channels = DEFAULT_SCALE_NS, 0.0, 0, -1, 1
     has_sound = False
     for element in _elements(data):
-        held = data[element.start : element.end] if element.id not in HOLDS else b""
+        held = data[element.start : element.end] if element.id not in CONTAINERS else b""
         if element.id == SCALE:
             scale_ns = int.from_bytes(held, "big")
         elif element.id == DURATION:
             duration = unpack(">d" if len(held) == 8 else ">f", held)[0]
         elif element.id == TRACK_TYPE:
-            has_sound = has_sound or int.from_bytes(held, "big") == SOUND
+            has_sound = has_sound or int.from_bytes(held, "big") == AUDIO_TRACK
         elif element.id == CHANNELS:
             channels = int.from_bytes(held, "big")
         elif element.id == CLUSTER and duration > 0:
@@ -46,7 +46,7 @@ def read(data: bytes) -> Length:
         elif element.id in (SIMPLE_BLOCK, BLOCK):
             last = max(last, cluster + _relative(held))
     if not has_sound or (last < 0 and not duration):
-        raise NoSound("holds no sound")
+        raise UnreadableAudio("holds no sound")
     return Length(duration * scale_ns / 1e9 if duration > 0 else last * scale_ns / 1e9 + LAST_BLOCK_S, channels)
 
 
@@ -59,9 +59,9 @@ def _elements(data: bytes) -> Iterator[_Element]:
         unknown = size == (1 << 7 * (start - at - _width(data[at]))) - 1
         end = len(data) if unknown else start + size
         if end > len(data):
-            raise cut(len(data), end)
+            raise is_truncated(len(data), end)
         yield _Element(name, start, end)
-        at = start if name in HOLDS else end
+        at = start if name in CONTAINERS else end
 
 
 def _number(data: bytes, at: int, *, marked: bool) -> tuple[int, int]:
@@ -73,7 +73,7 @@ def _number(data: bytes, at: int, *, marked: bool) -> tuple[int, int]:
 
 def _width(first: int) -> int:
     if not first:
-        raise NoSound("is damaged")
+        raise UnreadableAudio("is damaged")
     return 9 - first.bit_length()
 
 

@@ -95,7 +95,7 @@ def stored():
 
 def accounts():
     items = boto3.client("dynamodb").scan(TableName=Stack.of("haimaker").outputs["AccountsTable"])["Items"]
-    return [tables.balance(tables.plain(item), time.time()).account for item in items]
+    return [tables.balance(tables.from_attributes(item), time.time()).account for item in items]
 
 
 COMMANDS = {
@@ -296,7 +296,7 @@ def test_every_secret_that_was_taken_is_in_one_place_and_each_parameter_fits(ent
         expected[name] = secret
     assert {**documents[0], **documents[1]} == expected
     assert not documents[0].keys() & documents[1].keys()
-    assert all(len(provider_secrets.encoded(document)) <= PARAMETER_BYTES for document in documents)
+    assert all(len(provider_secrets.encode(document)) <= PARAMETER_BYTES for document in documents)
 
 
 @pytest.mark.parametrize(("words", "status", "total"), [(["--check"], 1, 5), ([], 0, 0)])
