@@ -1,9 +1,11 @@
 """The gateway on a laptop or in a container: an HTTP server in front of `haimaker`, and its set-up on the first run.
 
-The package `haimaker` is the Lambda layer in `shared/`; it is put on the path here, so that `python -m local` suffices.
+The package `haimaker` is the Lambda layer in `shared/`; in a clone it is put on the path here, so that `python -m local` suffices.
 """
 
 import sys
 from pathlib import Path
 
-sys.path.insert(0, str(Path(__file__).resolve().parent.parent / "shared"))
+_LAYER = Path(__file__).resolve().parent.parent / "shared"
+if _LAYER.is_dir():
+    sys.path.insert(0, str(_LAYER))

@@ -1,7 +1,6 @@
 """`python -m local`, which `make run` calls: settings from the environment, a gateway on SQLite, the front door."""
 
 import gc
-import os
 import signal
 import sys
 from types import FrameType
@@ -9,8 +8,10 @@ from types import FrameType
 from haimaker.settings.settings import DEFAULT_ADMIN_KEY, Settings
 from haimaker.store import StoreUnavailable
 from haimaker.validation.settings import SettingsError
+from local.environment import misspelt, read_environment
+from local.installation import START
 from local.server import Server
-from local.welcome import base_url, cannot_listen, welcome
+from local.welcome import base_url, cannot_listen, misspelt_lines, welcome
 
 STOP_SIGNALS = (signal.SIGINT, signal.SIGTERM)
 
@@ -19,14 +20,17 @@ def main() -> int:
     for stop_signal in STOP_SIGNALS:
         signal.signal(stop_signal, _leave)
     try:
-        settings = Settings.from_environment(os.environ)
+        environment = read_environment()
+        settings = Settings.from_environment(environment)
     except SettingsError as error:
         return _fail(f"haimaker: {error}")
     is_default_key = settings.admin_key == DEFAULT_ADMIN_KEY
     try:
         server = Server(settings.host, settings.port, local_names_only=is_default_key)
     except OSError as error:
-        return _fail(cannot_listen(error, settings.host, settings.port))
+        return _fail(cannot_listen(error, settings.host, settings.port, START))
+    for line in misspelt_lines(misspelt(environment)):
+        print(line, file=sys.stderr)
     return _serve(server, settings)
 
 
@@ -45,7 +49,7 @@ def _serve(server: Server, settings: Settings) -> int:
     url = base_url(settings.host, server.port)
     gc.collect()
     gc.freeze()  # what a start makes stays: looking through it again would hold up a request for 4 ms now and then
-    print(welcome(url, settings.admin_key, settings.access, default_key=DEFAULT_ADMIN_KEY), flush=True)
+    print(welcome(url, settings.admin_key, settings.access, default_key=DEFAULT_ADMIN_KEY, start=START), flush=True)
     server.serve(gateway)
     return 0
 

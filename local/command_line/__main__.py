@@ -5,13 +5,14 @@ import sys
 from collections.abc import Sequence
 
 from haimaker.validation.settings import SettingsError
-from local.command_line import deployment, doctor, keys, models, routes, spend
+from local.command_line import chat, deployment, doctor, keys, models, routes, serve, spend
 from local.command_line.context import Context
 from local.command_line.provider_secrets import SecretsError
 from local.command_line.stack import OperatorError
 from local.command_line.terminal import Terminal
+from local.installation import current_version
 
-COMMANDS = (keys, spend, models, routes, doctor, deployment)
+COMMANDS = (serve, chat, keys, spend, models, routes, doctor, deployment)
 INTERRUPTED = 130
 
 
@@ -26,9 +27,11 @@ def shared() -> argparse.ArgumentParser:
 
 
 def parser() -> argparse.ArgumentParser:
-    about = "A gateway's keys, spend, models, routes and credentials."
+    about = "A gateway to LLM providers: serves it, talks through it, and works on its keys, spend, models, routes and credentials."
     made = argparse.ArgumentParser("haimaker", description=about, parents=[shared()], allow_abbrev=False)
-    commands = made.add_subparsers(dest="command", required=True, metavar="COMMAND")
+    made.add_argument("--version", action="version", version=f"haimaker {current_version()}")
+    made.set_defaults(run=serve.run)
+    commands = made.add_subparsers(dest="command", metavar="COMMAND", title="commands", description="without one, it serves")
     for command in COMMANDS:
         command.add(commands)
     return made

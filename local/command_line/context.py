@@ -1,7 +1,6 @@
 """What every command is given: where it prints, and the gateway or the stack that it is about."""
 
 import argparse
-import os
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 
@@ -9,6 +8,7 @@ from local.command_line.door import APIClient, key_of, local_url
 from local.command_line.operate import Operator
 from local.command_line.stack import Stack
 from local.command_line.terminal import Terminal
+from local.environment import command_environment
 
 DEFAULT_STACK = "haimaker"
 
@@ -17,7 +17,7 @@ DEFAULT_STACK = "haimaker"
 class Context:
     arguments: argparse.Namespace
     terminal: Terminal
-    environment: Mapping[str, str] = field(default_factory=lambda: os.environ)
+    environment: Mapping[str, str] = field(default_factory=command_environment)
     stacks: Callable[[str], Stack] = Stack.of
     operators: Callable[[Stack, Terminal], Operator] = Operator
 
@@ -27,10 +27,13 @@ class Context:
     def operator(self) -> Operator:
         return self.operators(self.stack(), self.terminal)
 
-    def door(self) -> APIClient:
-        """The gateway that --url or --stack names, else HAIMAKER_URL, else the local one."""
+    def url(self) -> str:
+        """Of the gateway that --url or --stack names, else HAIMAKER_URL's, else the local one's."""
         url = self.arguments.url
         if not url and self.arguments.stack:
             url = self.stack().output("BaseUrl")
-        url = url or self.environment.get("HAIMAKER_URL") or local_url(self.environment)
+        return url or self.environment.get("HAIMAKER_URL") or local_url(self.environment)
+
+    def door(self) -> APIClient:
+        url = self.url()
         return APIClient(url, key_of(url, self.arguments.key_file, self.environment))

@@ -1,5 +1,6 @@
 """A running gateway as the command line asks it: its address, an administrator's key, and its errors in words."""
 
+import http.client
 import json
 import os
 import urllib.error
@@ -10,14 +11,18 @@ from pathlib import Path
 from typing import IO, Any
 from urllib.parse import urlencode, urlsplit
 
+from haimaker.http import sse
 from haimaker.settings.settings import DEFAULT_ADMIN_KEY, is_loopback
 from local.command_line.stack import OperatorError
+from local.installation import START
 from local.welcome import base_url
 
 JSON = dict[str, Any]
 
 KEY_VARIABLES = ("HAIMAKER_KEY", "HAIMAKER_ADMIN_KEY")
 TIMEOUT_S = 30.0
+STREAM_TIMEOUT_S = 600.0
+PIECE = 16 * 1024
 PAGE_SIZE = 100
 
 
@@ -43,6 +48,20 @@ class APIClient:
     def post(self, path: str, body: Mapping[str, object]) -> JSON:
         return self._answer("POST", path, json.dumps(body).encode())
 
+    def stream(self, path: str, body: Mapping[str, object]) -> Iterator[JSON]:
+        """The chunks of a streamed answer as they come."""
+        with self._open("POST", path, json.dumps(body).encode(), STREAM_TIMEOUT_S) as answer:
+            try:
+                for event in sse.decode(iter(lambda: answer.read1(PIECE), b"")):  # type: ignore[attr-defined]
+                    if event.data == b"[DONE]":
+                        return
+                    chunk = json.loads(event.data)
+                    if "error" in chunk:
+                        raise OperatorError(str(chunk["error"].get("message")))
+                    yield chunk
+            except (OSError, http.client.HTTPException) as error:
+                raise OperatorError(f"The answer broke off: {error}.") from None
+
     def all_keys(self) -> Iterator[tuple[JSON, int]]:
         """Every key as `/key/info` tells it, and how many there are."""
         number, pages = 1, 1
@@ -52,18 +71,21 @@ class APIClient:
             number, pages = number + 1, page["total_pages"]
 
     def _answer(self, method: str, path: str, body: bytes | None) -> JSON:
+        with self._open(method, path, body, TIMEOUT_S) as answer:
+            return _parse_answer(answer, self.url)
+
+    def _open(self, method: str, path: str, body: bytes | None, timeout_s: float) -> IO[bytes]:
         opener = _opener(self.url)
         headers = {"authorization": f"Bearer {self.key}", "content-type": "application/json", "user-agent": "haimaker"}
         request = urllib.request.Request(self.url.rstrip("/") + path, body, headers, method=method)  # noqa: S310 (checked above)
         try:
-            with opener.open(request, timeout=TIMEOUT_S) as answer:
-                return _parse_answer(answer, self.url)
+            return opener.open(request, timeout=timeout_s)  # type: ignore[no-any-return]
         except urllib.error.HTTPError as error:
             raise OperatorError(self._refusal(error)) from None
         except OSError as error:
             reason = error.reason if isinstance(error, urllib.error.URLError) else error
             reason = getattr(reason, "strerror", None) or reason
-            hint = "Start it with make run, or name another one: --url, --stack or HAIMAKER_URL."
+            hint = f"Start it with {START}, or name another one: --url, --stack or HAIMAKER_URL."
             raise OperatorError(f"No gateway answers at {self.url}: {reason}. {hint}") from None
 
     def _refusal(self, error: urllib.error.HTTPError) -> str:

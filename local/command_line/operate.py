@@ -14,8 +14,10 @@ from haimaker.store import StoreUnavailable
 from local.command_line import provider_secrets
 from local.command_line.reconcile import Reconciliation
 from local.command_line.stack import OperatorError, Stack
-from local.command_line.terminal import ROOT, Terminal, read_secret, run
+from local.command_line.terminal import Terminal, read_secret, run
+from local.installation import IS_CLONE, ROOT
 
+NEEDS_CLONE = "This needs the template and its build, which only a clone of the repository has: see docs/deploy.md there."
 SAM = ROOT / ".venv-aws" / "bin" / "sam"
 HEALTH = "events/models_health.json"
 OUTLIVING = ("AccountsTable", "RecordsTable", "ProvidersParameter")
@@ -32,6 +34,7 @@ class Operator:
     run: Callable[[Sequence[str]], int] = run
 
     def deploy(self, *, confirmed: bool = False) -> int:
+        _require_clone()
         self._announce("Builds the layer, then makes or changes the stack; the changes are shown first.")
         for bytecode in ROOT.glob("functions/*/__pycache__"):  # functions go into the account as they are
             shutil.rmtree(bytecode, ignore_errors=True)
@@ -75,15 +78,18 @@ class Operator:
             raise OperatorError(str(error)) from error
 
     def invoke(self, function: str, event: str) -> int:
+        _require_clone()
         self._announce(f"Invokes {function} with {event}.")
         return self.run([str(SAM), "remote", "invoke", function, *self._stack_options(), "--event-file", event])
 
     def logs(self, function: str | None) -> int:
+        _require_clone()
         self._announce(f"Shows new log lines of {function or 'all functions'} until interrupted.")
         name = ["--name", function] if function else []
         return self.run([str(SAM), "logs", *self._stack_options(), "--tail", *name])
 
     def destroy(self) -> int:
+        _require_clone()
         kept = [self.stack.outputs[name] for name in OUTLIVING if name in self.stack.outputs]
         self._announce("Deletes the stack: its functions, addresses and logs. The tables stay unless you say otherwise next.")
         if self.terminal.ask(f"Type the stack's name, {self.stack.name}, to delete it: ").strip() != self.stack.name:
@@ -119,3 +125,8 @@ class Operator:
             self.terminal.say(f"in a browser, with a key      {console}")
         self.terminal.say("Next: make admin-key   and   make credentials PROVIDER=openai")
         return 0
+
+
+def _require_clone() -> None:
+    if not IS_CLONE:
+        raise OperatorError(NEEDS_CLONE)

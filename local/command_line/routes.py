@@ -9,7 +9,7 @@ from haimaker.providers.registry import all_providers
 from haimaker.routing.plan import Config, Route
 from haimaker.routing.targets import TargetResolver
 from haimaker.settings.gateway_toml import FALLBACKS, parse_gateway_toml
-from haimaker.settings.settings import DEFAULT_CONFIG
+from haimaker.settings.settings import local_config
 from local.command_line import provider_secrets
 from local.command_line.context import Context
 from local.command_line.stack import OperatorError
@@ -36,7 +36,7 @@ def add(commands: Any) -> None:
     check = parser.add_subparsers(dest="action", required=True, metavar="ACTION").add_parser(
         "check", help="and say where they lead"
     )
-    check.add_argument("file", nargs="?", help="instead of the one that HAIMAKER_CONFIG names, or shared/gateway.toml")
+    check.add_argument("file", nargs="?", help="instead of what HAIMAKER_CONFIG names, ./gateway.toml or shared/gateway.toml")
     check.set_defaults(run=check_routes)
 
 
@@ -51,7 +51,7 @@ def check_routes(context: Context) -> int:
 
 
 def path_of(environment: Mapping[str, str]) -> Path:
-    return Path(environment.get("HAIMAKER_CONFIG") or DEFAULT_CONFIG).expanduser()
+    return Path(environment.get("HAIMAKER_CONFIG") or local_config()).expanduser()
 
 
 def read(path: Path) -> Config:

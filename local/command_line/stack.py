@@ -16,6 +16,7 @@ from haimaker.store import Account, tables
 from haimaker.store.dynamodb import DynamoStore
 from local.command_line import provider_secrets
 from local.command_line.provider_secrets import Secrets
+from local.installation import BOTO
 
 
 class OperatorError(Exception):
@@ -36,7 +37,7 @@ class Stack:
             import boto3  # type: ignore[import-untyped]
             from botocore.exceptions import BotoCoreError  # type: ignore[import-untyped]
         except ImportError:
-            raise OperatorError("What AWS needs is not installed here yet: make tools") from None
+            raise OperatorError(f"What AWS needs is not installed here yet: {BOTO}") from None
         try:
             session = boto3.Session(region_name=os.environ.get("AWS_REGION"))  # boto3 itself reads AWS_DEFAULT_REGION only
         except BotoCoreError as error:

@@ -7,12 +7,11 @@ import subprocess
 import sys
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from typing import TypeVar
 
-T = TypeVar("T")
+from local.installation import ROOT
 
-ROOT = Path(__file__).resolve().parents[2]
+T = TypeVar("T")
 NUMBER = re.compile(r"[-+]?\$?[\d,]*\.?\d+ ?(%|ms|s)?")
 
 

@@ -8,6 +8,9 @@ from haimaker.api.paths import LOCAL_ROUTES, ROUTES, match
 from haimaker.http.errors import MethodNotAllowedError, NotFoundError
 
 FOUND = [
+    ("GET", "/", "index", {}),
+    ("HEAD", "", "index", {}),
+    ("GET", "/v1", "index", {}),
     ("POST", "/v1/chat/completions", "chat_completions", {}),
     ("POST", "/chat/completions", "chat_completions", {}),
     ("POST", "/v1/chat/completions/", "chat_completions", {}),
@@ -80,9 +83,6 @@ FOUND = [
 ]
 
 NOT_FOUND = [
-    ("GET", "/"),
-    ("GET", ""),
-    ("GET", "/v1"),
     ("GET", "/v1/v1/models"),
     ("POST", "/v1/embedding"),
     ("POST", "/v1/chat"),
@@ -94,6 +94,7 @@ NOT_FOUND = [
 ]
 
 NOT_ALLOWED = [
+    ("POST", "/v1", "GET, HEAD"),
     ("GET", "/v1/chat/completions", "POST"),
     ("OPTIONS", "/v1/chat/completions", "POST"),
     ("HEAD", "/key/generate", "POST"),

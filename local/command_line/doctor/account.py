@@ -10,7 +10,7 @@ from local.command_line.doctor.finding import Check, Finding, missing, ok, wrong
 from local.command_line.doctor.laptop import check_accepted
 from local.command_line.door import KEY_VARIABLES, APIClient, key_of
 from local.command_line.operate import SAM
-from local.command_line.terminal import ROOT
+from local.installation import ROOT
 
 SKEW_S = 240
 """AWS refuses a signature that is five minutes off. https://docs.aws.amazon.com/general/latest/gr/signature-v4-troubleshooting.html"""

@@ -6,7 +6,6 @@ import socket
 import sqlite3
 import sys
 from collections.abc import Collection, Iterator, Mapping
-from difflib import get_close_matches
 from string import Formatter
 
 from haimaker.accounts import keys as auth
@@ -18,15 +17,13 @@ from local.command_line.context import Context
 from local.command_line.doctor.finding import Check, Finding, missing, ok, wrong
 from local.command_line.door import KEY_VARIABLES, APIClient, key_of
 from local.command_line.stack import OperatorError
-from local.command_line.terminal import ROOT
+from local.environment import key_variables, misspelt
+from local.installation import IS_CLONE, ROOT, START, current_version
 from local.welcome import base_url, cannot_listen
 
 OLDEST = (3, 11)
 PLACEHOLDER = re.compile(r"\.\.\.|…|^<.*>$|^(your|my|xxx)|changeme|_here$", re.IGNORECASE)
 SHORT_KEY = 20
-KEY_ENDING = re.compile(r"_(API_)?KEY$")
-ALIKE = 0.9
-NOT_THEIRS = ("AWS_", "HAIMAKER_")
 
 
 def python(_: Context) -> Iterator[Finding]:
@@ -38,6 +35,9 @@ def python(_: Context) -> Iterator[Finding]:
 
 
 def packages(_: Context) -> Iterator[Finding]:
+    if not IS_CLONE:
+        yield ok("packages", f"haimaker {current_version()} is installed in {ROOT}")
+        return
     stamps = [ROOT / ".venv" / name for name in ("run.stamp", "test.stamp")]
     made = max((stamp.stat().st_mtime for stamp in stamps if stamp.exists()), default=0.0)
     if not made:
@@ -61,12 +61,12 @@ def home(context: Context) -> Iterator[Finding]:
             yield ok("home", f"{folder.resolve()} can be written")
         else:
             yield wrong(
-                "home", f"{folder.resolve()} can't be written.", "Make it yours, or name another: HAIMAKER_HOME=... make run"
+                "home", f"{folder.resolve()} can't be written.", "Make it yours, or name another: HAIMAKER_HOME=... " + START
             )
         return
     above = next(parent for parent in folder.resolve().parents if parent.exists())
     if folder.exists() or not (above.is_dir() and os.access(above, os.W_OK | os.X_OK)):
-        yield wrong("home", f"{folder.resolve()} can't be made.", "Name another folder: HAIMAKER_HOME=... make run")
+        yield wrong("home", f"{folder.resolve()} can't be made.", "Name another folder: HAIMAKER_HOME=... " + START)
     else:
         yield ok("home", f"{folder.resolve()} is made at the first start")
 
@@ -113,15 +113,17 @@ def provider_keys(context: Context) -> Iterator[Finding]:
     if on:
         yield ok("providers", ", ".join(on))
     else:
-        fix = "export OPENAI_API_KEY=... (or another provider's), then make run"
+        fix = "export OPENAI_API_KEY=... (or another provider's), then " + START
         yield missing("providers", "No provider has a key: only demo/ models answer.", fix)
     for name, value in environment.items():
-        if value and name in _variables() and PLACEHOLDER.search(value):
+        if value and name in key_variables() and PLACEHOLDER.search(value):
             yield wrong(
                 "providers", f"{name} holds a placeholder, not a key.", f"export {name}=<the key from the provider's console>"
             )
     yield from _half_set(environment, on)
-    yield from _misspelt(environment)
+    for name, meant in misspelt(environment).items():
+        fix = f"Is it {meant}?  export {meant}=${name}" if meant else "docs/providers.md and the README name those that are read."
+        yield missing("providers", f"{name} is set, but nothing reads it.", fix)
 
 
 def _half_set(environment: Mapping[str, str], on: Collection[str]) -> Iterator[Finding]:
@@ -147,33 +149,10 @@ def _takes(row: Provider, variable: str) -> bool:
     return variable in (f"{row.name.upper()}_API_KEY", *row.auth.key_variables, *row.auth.token_variables)
 
 
-def _misspelt(environment: Mapping[str, str]) -> Iterator[Finding]:
-    """Variables that look like a provider's, but for a letter or an underscore."""
-    known = {_stem(name): name for name in _variables()}
-    for name in environment:
-        if KEY_ENDING.search(name) and name not in known.values() and not name.startswith(NOT_THEIRS):
-            for meant in (known[stem] for stem in get_close_matches(_stem(name), known, 1, ALIKE)):
-                if meant not in environment:
-                    yield missing(
-                        "providers", f"{name} is set, but no provider reads it.", f"Is it {meant}?  export {meant}=${name}"
-                    )
-
-
-def _stem(name: str) -> str:
-    return KEY_ENDING.sub("", name).replace("_", "")
-
-
-def _variables() -> dict[str, Provider]:
-    """Those that hold a key, with whose it is."""
-    rows = [row for row in all_providers() if not row.offline]
-    own = {f"{row.name.upper()}_API_KEY": row for row in rows}
-    return {variable: row for row in rows for variable in row.auth.key_variables} | own
-
-
 def admin_key(context: Context) -> Iterator[Finding]:
     found = _settings(context)
     if found.admin_key is None:
-        fix = f"HAIMAKER_ADMIN_KEY=... make run   such as {auth.new_key()}"
+        fix = f"HAIMAKER_ADMIN_KEY=... {START}   such as {auth.new_key()}"
         yield wrong("admin key", f"There is none: {DEFAULT_ADMIN_KEY} works on this machine's loopback address only.", fix)
     elif found.admin_key == DEFAULT_ADMIN_KEY:
         yield ok("admin key", f"{DEFAULT_ADMIN_KEY}, for this machine only")
@@ -189,10 +168,10 @@ def port(context: Context) -> Iterator[Finding]:
     url = base_url(found.host, found.port)
     try:
         with socket.create_server((found.host, found.port), family=socket.AF_INET6 if ":" in found.host else socket.AF_INET):
-            yield ok("port", f"{found.port} is free: make run serves there")
+            yield ok("port", f"{found.port} is free: {START} serves there")
             return
     except OSError as error:
-        told, _, fix = cannot_listen(error, found.host, found.port).removeprefix("haimaker: ").partition(". ")
+        told, _, fix = cannot_listen(error, found.host, found.port, START).removeprefix("haimaker: ").partition(". ")
     try:
         healthy = APIClient(url, "").get("/health").get("status") == "ok"
     except OperatorError:

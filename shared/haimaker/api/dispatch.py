@@ -31,6 +31,13 @@ def _health(gateway: "Gateway", request: Request) -> Response:
     return json_response({"status": "ok"})
 
 
+def _index(gateway: "Gateway", request: Request) -> Response:
+    """Who opens the address in a browser is led to the console; a program reads where things are."""
+    where = {"console": "/console", "base_url": "/v1", "models": "/v1/models", "health": "/health"}
+    answer = json_response({"haimaker": where})
+    return Response(302, {**answer.headers, "location": "/console", "cache-control": "no-store"}, answer.body)
+
+
 def _models(answer: Callable[..., JSON]) -> Operation:
     def operation(gateway: "Gateway", request: Request) -> Response:
         billed = gateway.accounts.billed_accounts(gateway.accounts.authenticate(request.headers, fresh=True))
@@ -118,6 +125,7 @@ OPERATIONS: Mapping[str, Operation] = {
     "auto_router_simulate": _routed("auto_routers", "simulate"),
     "file_read": lambda gateway, request: _folder(gateway).serve(request),
     "file_write": lambda gateway, request: _folder(gateway).receive(request),
+    "index": _index,
     "console": _console,
     "health": _health,
 }

@@ -91,10 +91,11 @@ ROUTES = (
 )
 
 LOCAL_ROUTES = (
+    Route("GET", "/", "index"),
     Route("GET", "/files/{id}", "file_read"),
     Route("PUT", "/files/{id}", "file_write"),
 )
-"""Of the local gateway only: in the deployed stack files are in S3, which serves them itself."""
+"""Of the local gateway only: in the deployed stack files are in S3, which serves them itself, and nobody opens a stage."""
 
 SHOWN_PATH_LENGTH = 200
 
@@ -121,7 +122,7 @@ def _segments(path: str) -> list[str]:
     return segments[1:] if segments[:1] == ["v1"] else segments
 
 
-_TEMPLATES = tuple((route, route.template.split("/")[1:]) for route in (*ROUTES, *LOCAL_ROUTES))
+_TEMPLATES = tuple((route, [part for part in route.template.split("/") if part]) for route in (*ROUTES, *LOCAL_ROUTES))
 
 
 def _candidates(segments: list[str]) -> list[tuple[Route, Mapping[str, str]]]:
@@ -131,7 +132,7 @@ def _candidates(segments: list[str]) -> list[tuple[Route, Mapping[str, str]]]:
 
 def _read(template: list[str], segments: list[str]) -> Mapping[str, str] | None:
     """The parameters of a path that fits the template, else None."""
-    greedy = template[-1].endswith("+}")
+    greedy = bool(template) and template[-1].endswith("+}")
     if len(segments) < len(template) or (len(segments) > len(template) and not greedy):
         return None
     if greedy:

@@ -1,13 +1,47 @@
-"""Names of models: the one that leaves the choice to the gateway, and lists of names. Pure."""
+"""Names of models: one for each however a host spells it, the one that leaves the choice to the gateway, lists of names. Pure."""
 
 import re
 from collections.abc import Collection
+from functools import lru_cache
 
 AUTO = "haimaker/auto"
 """The name under which the gateway chooses the model itself."""
 
 THINKS_BESIDE = re.compile(r"\bgemini\b")
 HEARS_BESIDE = re.compile(r"\bvoxtral\b")
+LABELS = re.compile(r"(?:(?:us-gov|[a-z][a-z0-9]*)\.)+(?=[a-z])")
+"""A region, and the vendor, each before a full stop: Bedrock's ids, and `system.ai.` of Databricks."""
+BARE = re.compile(r"[rv]\d")
+"""A version without a name, which the vendor's gives it: `deepseek.r1-v1:0`."""
+VENDORS = re.compile(r"(?:alibaba|anthropic|amazon|azure|databricks|google|meta|openai|snowflake|xai|zai)-(?=[a-z])")
+"""Vendors and hosts that stand before a hyphen."""
+DATE = r"-20\d\d-?[01]\d-?[0-3]\d"
+VERSION = re.compile(r"(?:@[\w.-]*|-maas|-v[01](?::\w+)*|(?<=\d):\d+(?::\w+)?)$")
+"""`@20251101`, `-v1:0`, and `:0` of a name that has its version before that."""
+
+
+@lru_cache(maxsize=512)
+def canonical(provider: str, model: str, *, dated: bool = False) -> str:
+    """The one name of a model that a provider calls `model`: without its region, vendor, path, date and revision.
+
+    `us.zeta.zeta-9-v1:0`, `zeta-9@20260101`, `zeta/zeta-9-maas` and `accounts/a/models/zeta-9` are all `zeta-9`. With `dated` the
+    date stays. The name of a deployment, or of an application's inference profile, says nothing: it is given back as it is, and
+    the deployer's `base_model` is to be asked for instead.
+    """
+    name = model.strip().lower().removeprefix(f"{provider}/")
+    if name.startswith("ft:"):
+        name = name.split(":")[1]
+    name = name.rstrip("/").rpartition("/")[2] or name
+    labels = LABELS.match(name)
+    if labels:
+        vendor = labels[0].rstrip(".").rpartition(".")[2]
+        name = name[labels.end() :]
+        name = f"{vendor}-{name}" if BARE.match(name) else name
+    name = VENDORS.sub("", name, count=1) if VENDORS.match(name) else name
+    for _ in range(2):
+        name = VERSION.sub("", name)
+    name = re.sub(rf"({DATE})-v\d+(?::\w+)*$", r"\1", name)
+    return name if dated else re.sub(rf"{DATE}(?=$|-|:)", "", name)
 
 
 def is_allowed(name: str, allowed: Collection[str]) -> bool:

@@ -1,9 +1,11 @@
 """One try at one target."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
 from haimaker.http.values import NO_TIMEOUTS, AttemptTimeouts
+from haimaker.models.matching import traits_of
+from haimaker.models.traits import Traits
 
 if TYPE_CHECKING:
     from haimaker.models.catalog import ModelInfo
@@ -25,6 +27,12 @@ class Attempt:
     region: str = ""
     """Of AWS, where it is sent to, for those who must name it in the request."""
     timeouts: AttemptTimeouts = NO_TIMEOUTS
+    traits: Traits = field(init=False)
+    """What the model takes and refuses: its family's, with what the catalogue knows and what its provider does otherwise."""
+
+    def __post_init__(self) -> None:
+        traits = traits_of(self.model_info.provider, self.model_info.model, self.model_info.supports, self.provider.family)
+        object.__setattr__(self, "traits", replace(traits, **self.provider.traits) if self.provider.traits else traits)
 
     @property
     def target(self) -> str:

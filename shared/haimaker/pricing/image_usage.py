@@ -3,16 +3,14 @@
 https://platform.openai.com/docs/guides/image-generation#cost-and-latency
 """
 
-import re
 from collections.abc import Mapping
 from dataclasses import replace
 
 from haimaker.models.catalog import ModelInfo
+from haimaker.models.matching import traits_of
 from haimaker.pricing.image_variants import DEFAULT_SIZE, Size, price_variant
 from haimaker.pricing.usage import Usage
 
-FIXED_SIZE_MODELS = re.compile(r"(?:\w+/)?(?:gpt-image-1(?!\d)|chatgpt-image)")
-"""Models of three sizes, whose tokens are known; later ones take any size and say only what they used."""
 SQUARE_TOKENS: Mapping[str, int] = {"low": 272, "medium": 1_056, "high": 4_160}
 """Of a square by quality; the other two sizes have half as many more."""
 MAX_TOKENS_BY_QUALITY: Mapping[str, int] = {"low": 4_000, "medium": 8_000, "high": 20_000, "xhigh": 30_000, "max": 40_000}
@@ -67,7 +65,7 @@ def _max_tokens(model_info: ModelInfo, quality: str | None, size: Size | None) -
     if model_info.max_output_tokens:
         return model_info.max_output_tokens
     named = _known_quality(quality)
-    if not FIXED_SIZE_MODELS.match(model_info.model):
+    if not traits_of(model_info.provider, model_info.model).fixed_image_tokens:
         return MAX_TOKENS_BY_QUALITY.get(named or "high", MAX_TOKENS_BY_QUALITY["max"])
     square = SQUARE_TOKENS.get(named or "high", SQUARE_TOKENS["high"])
     return square if size and size.width == size.height else square * 3 // 2

@@ -9,6 +9,7 @@ from haimaker.providers.provider import Auth, Dialect, Endpoint, Limits, Provide
 PROVIDER = Provider(
     "anthropic",
     adapter="anthropic",
+    family="claude",
     endpoint=Endpoint("https://api.anthropic.com/v1"),
     auth=Auth(key_header="x-api-key"),
     dialect=Dialect(headers={"anthropic-version": "2023-06-01"}, forwards=("anthropic-beta",)),

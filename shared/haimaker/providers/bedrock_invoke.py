@@ -10,6 +10,7 @@ from haimaker.providers.provider import Auth, Catalog, Endpoint, Limits, Provide
 PROVIDER = Provider(
     "bedrock_invoke",
     adapter="anthropic_bedrock",
+    family="claude",
     endpoint=Endpoint("https://bedrock-runtime.{AWS_REGION}.amazonaws.com"),
     auth=Auth(key_variables=("AWS_BEARER_TOKEN_BEDROCK",), signs_as="bedrock"),
     limits=Limits(tool_prompt_tokens=anthropic.PROVIDER.limits.tool_prompt_tokens, single_choice=True, inlines_images=True),

@@ -210,6 +210,10 @@ class Provider:
     is another one. An address that the deployer gives holds for all of them."""
     families: Mapping[str, "Provider"] = field(default_factory=dict)
     """By a pattern of their names, models that are served differently."""
+    family: str = ""
+    """The model family to which all of its models belong, whatever their names say."""
+    traits: Mapping[str, Any] = field(default_factory=dict)
+    """Traits of models that differ here from what they are elsewhere: see `models/traits.py`."""
     offline: bool = False
     """Whether the gateway itself answers, without credentials or a network."""
 

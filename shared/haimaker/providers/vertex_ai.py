@@ -17,6 +17,7 @@ FAMILIES: Mapping[str, Provider] = {
     "claude": Provider(
         "vertex_ai",
         adapter="anthropic_vertex",
+        family="claude",
         dialect=Dialect(forwards=("anthropic-beta",)),
         limits=Limits(single_choice=True, inlines_images=True, tool_prompt_tokens=anthropic.PROVIDER.limits.tool_prompt_tokens),
     ),

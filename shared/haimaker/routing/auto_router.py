@@ -12,6 +12,7 @@ from functools import cached_property
 
 from haimaker.http.values import JSON
 from haimaker.models.catalog import ModelInfo, all_models
+from haimaker.models.matching import traits_of
 from haimaker.models.names import AUTO
 from haimaker.providers.provider import Provider
 from haimaker.routing.auto_rules import AutoRouterDefinition, Rule
@@ -21,10 +22,6 @@ from haimaker.routing.similarity import Embed, count_turns, has_word, last_messa
 from haimaker.routing.strategies import typical_cost_usd
 from haimaker.routing.targets import TargetResolver
 
-NO_ASSISTANT = re.compile(
-    r"(?i).*(guard|shield|moderation|ocr|embed|rerank|transcribe|tts|computer-use|deep-research|-live|realtime)"
-)
-"""Models that the table has among those for chat, but that are made for one purpose."""
 MAX_FALLBACKS = 3
 """What may be tried when the choice fails."""
 MATCHES, COMPARED = "holds", "not compared, since a rule without examples holds"
@@ -174,7 +171,11 @@ def _list_priced_models(targets: TargetResolver, row: Provider) -> Iterator[tupl
     own = [name.partition("/")[2] for name in targets.config.base_models if name.startswith(f"{row.name}/")]
     known = [model_info.model for model_info in all_models(row.catalog.priced_as or row.name) if model_info.mode == "chat"]
     for model in dict.fromkeys((*row.catalog.models, *own, *known)):
-        special = "*" in model or NO_ASSISTANT.match(model) or (row.catalog.unlisted and re.match(row.catalog.unlisted, model))
+        special = (
+            "*" in model
+            or not traits_of(row.name, model).assistant
+            or (row.catalog.unlisted and re.match(row.catalog.unlisted, model))
+        )
         model_info = targets.model_info_for(f"{row.name}/{model}")
         if not special and model_info.priced and model_info.mode == "chat":
             yield f"{row.name}/{model}", model_info

@@ -34,7 +34,7 @@ def exclusion(targets: TargetResolver, target: str, at: RoutingContext, model_in
     if not targets.is_on(name):
         missing = f"{name.upper().replace('-', '_')}_{'API_KEY' if row.endpoint.base_url else 'BASE_URL'}"
         return Exclusion(target, "provider_not_configured", f"the provider {name!r} has no credentials here ({missing})")
-    if not adapters.serves(definition_for(row, model, at.endpoint), at.endpoint):
+    if not adapters.serves(targets.serving(target, at.endpoint) or row, at.endpoint):
         return Exclusion(target, "unsupported_endpoint", f"the provider {name!r} is not known to serve {at.endpoint}")
     if at.preferences is NO_PREFERENCES and not at.auto_routed:
         return None

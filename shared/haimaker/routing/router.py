@@ -9,7 +9,6 @@ from haimaker.http.errors import APIError, BadRequestError, NotFoundError, Permi
 from haimaker.http.values import AttemptTimeouts
 from haimaker.models.names import is_allowed
 from haimaker.operations.attempt import Attempt
-from haimaker.providers.registry import definition_for
 from haimaker.routing.context import RoutingContext
 from haimaker.routing.eligibility import exclusion
 from haimaker.routing.plan import Exclusion, Plan, Route, Target
@@ -131,11 +130,9 @@ class _PlanBuilder:
         return tuple(sorted(self.attempts, key=lambda attempt: attempt.target in self.at.open_circuits))
 
     def _attempt(self, target: str, timeouts: AttemptTimeouts) -> Attempt:
-        name, _, model = target.partition("/")
-        row = self.router.row(name)
+        at, model = self.at, target.partition("/")[2]
+        row = self.router.serving(target, at.endpoint)
         assert row is not None
-        at = self.at
-        row = definition_for(row, model, at.endpoint)
         timeouts = timeouts.capped_by(at.preferences.timeouts)
         return Attempt(at.request_id, at.created_s, row, model, self.router.model_info_for(target), timeouts=timeouts)
 

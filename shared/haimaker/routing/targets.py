@@ -7,7 +7,7 @@ from functools import cached_property
 
 from haimaker.models.catalog import ModelInfo, Place, find_model
 from haimaker.providers.provider import Provider
-from haimaker.providers.registry import ONLINE, find
+from haimaker.providers.registry import ONLINE, definition_for, find
 from haimaker.routing.plan import Config
 
 
@@ -58,6 +58,19 @@ class TargetResolver:
     def is_on(self, name: str) -> bool:
         return name in self._on
 
+    def base_model(self, target: str) -> str | None:
+        """Which model a deployment or a profile is, by the deployer's configuration."""
+        model = target.partition("/")[2]
+        names = (f"{name}/{model}" for name in self.names(target))
+        return next((self.config.base_models[name] for name in names if name in self.config.base_models), None)
+
+    def serving(self, target: str, endpoint: str) -> Provider | None:
+        """The row by which a target is served in an operation: of the family of the model that it is, whatever it is called."""
+        row = self.row(target.partition("/")[0])
+        base = self.base_model(target)
+        name = self.model_info_for(target).model if base else target.partition("/")[2]
+        return definition_for(row, name, endpoint) if row else None
+
     def model_info_for(self, target: str) -> ModelInfo:
         """Facts of `provider/model`, with the deployer's prices; of a model that no table lists, what little is known."""
         provider, _, model = target.partition("/")
@@ -65,7 +78,7 @@ class TargetResolver:
         if row is None:
             return ModelInfo.unknown(provider, model)
         names = [f"{name}/{model}" for name in self.names(target)]
-        base = next((self.config.base_models[name] for name in names if name in self.config.base_models), None)
+        base = self.base_model(target)
         known = model_info_for_base(row, base) if base else _facts(row, model)
         known = known or ModelInfo.unknown(provider, model, row.catalog.modes.get(model, "chat")).with_prices(row.catalog.prices)
         known = known.at(self.places.get(provider) or Place(row.endpoint.default_location))

@@ -24,6 +24,8 @@ from haimaker.validation.settings import SettingsError, validate_url
 DEFAULT_HOST = "127.0.0.1"
 DEFAULT_ADMIN_KEY = "sk-local"
 DEFAULT_CONFIG = Path(__file__).parents[2] / "gateway.toml"
+OWN_CONFIG = Path("gateway.toml")
+"""In the folder in which a local gateway is started; before the layer's own."""
 DEFAULT_MAX_OUTPUT_TOKENS = 16_384
 
 
@@ -79,7 +81,7 @@ class Settings:
         env = _without_blanks(environment)
         host = env.get("HOST", DEFAULT_HOST)
         store = _one_of(env, "STORE", ("sqlite", "dynamodb"))
-        config = _config(env)
+        config = _config(env, local_config())
         return cls(
             host=host,
             port=_whole_number(env, "PORT", 8000, most=65_535),
@@ -222,9 +224,14 @@ def is_loopback(host: str) -> bool:
         return host == "localhost"
 
 
-def _config(env: Mapping[str, str]) -> Config:
+def local_config() -> Path:
+    """Where routes and prices are read from if HAIMAKER_CONFIG names no file."""
+    return DEFAULT_CONFIG if DEFAULT_CONFIG.is_file() and not OWN_CONFIG.is_file() else OWN_CONFIG
+
+
+def _config(env: Mapping[str, str], default: Path = DEFAULT_CONFIG) -> Config:
     """The deployer's file; its parser is imported only if it says something. Raises SettingsError."""
-    path = Path(env.get("HAIMAKER_CONFIG", DEFAULT_CONFIG)).expanduser()
+    path = Path(env.get("HAIMAKER_CONFIG", default)).expanduser()
     if "HAIMAKER_CONFIG" in env and not path.is_file():
         raise SettingsError(f"HAIMAKER_CONFIG names {path}, which is not a file.")
     text = path.read_text("utf-8") if path.is_file() else ""

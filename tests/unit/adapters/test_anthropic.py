@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from haimaker.adapters.anthropic import carried, chat, names, schemas, settings, traits
+from haimaker.adapters.anthropic import carried, chat, names, schemas, settings
 from haimaker.http.errors import BadRequestError
 from haimaker.http.values import JSON
 from haimaker.models import catalog
@@ -270,7 +270,7 @@ def test_schemas(schema: Any, subset: Any) -> None:
 @pytest.mark.parametrize("model", [model_info.model for model_info in catalog.all_models("anthropic")])
 def test_names_say_what_the_table_knows(model: str) -> None:
     """What is guessed of a model that the table does not know yet agrees with it for those that it knows."""
-    known = traits.of(attempt(model))
-    guessed = traits.of(Attempt("r", 0, get("anthropic"), model, ModelInfo.unknown("anthropic", model)))
-    named = ("thinks", "adapts", "samples", "structured", "forces_tools", "binds_thinking")
+    known = attempt(model).traits
+    guessed = Attempt("r", 0, get("anthropic"), model, ModelInfo.unknown("anthropic", model)).traits
+    named = ("thinks", "thinks_adaptively", "thinks_by_budget", "drops", "schema", "forces_tools", "prefills", "system_turns")
     assert {name: getattr(guessed, name) for name in named} == {name: getattr(known, name) for name in named}

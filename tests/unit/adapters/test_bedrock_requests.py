@@ -449,7 +449,8 @@ def test_a_schema_that_would_explode_stays() -> None:
 
 
 def test_nova_gets_a_schema_with_nothing_else_at_its_top() -> None:
-    schema = schemas.for_tool({**SCHEMA, "title": "A", "additionalProperties": False}, family_of("us.amazon.nova-pro-v1:0"))
+    nova = family_of(attempt("bedrock/us.amazon.nova-pro-v1:0"))
+    schema = schemas.for_tool({**SCHEMA, "title": "A", "additionalProperties": False}, nova)
     assert set(schema) == {"type", "properties", "required"}
 
 
@@ -467,4 +468,4 @@ def test_nova_gets_a_schema_with_nothing_else_at_its_top() -> None:
     ],
 )
 def test_families(model: str, family: str) -> None:
-    assert family_of(model).name == family
+    assert family_of(attempt(f"bedrock/{model}")).name == family

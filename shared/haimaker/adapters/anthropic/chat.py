@@ -7,7 +7,7 @@ reads the response. Vertex AI and Bedrock take the same body at other paths: `ve
 from collections.abc import Iterable, Iterator
 from itertools import chain
 
-from haimaker.adapters.anthropic import counts, parts, settings, tools, traits
+from haimaker.adapters.anthropic import counts, parts, settings, tools
 from haimaker.adapters.anthropic.answer import Answer, folded
 from haimaker.adapters.anthropic.draft import Draft
 from haimaker.adapters.anthropic.failures import from_body, read_error
@@ -144,7 +144,7 @@ def _draft(request: ChatRequest, attempt: Attempt) -> Draft:
     dropped = [name for name in provider.dialect.drop if name in body]
     asked, lost = PARAMETERS.split({name: value for name, value in body.items() if name not in dropped})
     own = {name: value for name, value in asked.items() if name not in OPENAI and value is not None}
-    draft = Draft(asked, traits.of(attempt), bool(body.get("drop_params")), {"model": attempt.model, **own})
+    draft = Draft(asked, attempt.traits, bool(body.get("drop_params")), {"model": attempt.model, **own})
     for name in (*dropped, *lost):
         draft.drop(name)
     return draft

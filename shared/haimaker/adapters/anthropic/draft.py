@@ -2,9 +2,9 @@
 
 from dataclasses import dataclass, field
 
-from haimaker.adapters.anthropic.traits import Traits
 from haimaker.http.errors import BadRequestError
 from haimaker.http.values import JSON
+from haimaker.models.traits import Traits
 
 
 @dataclass(slots=True)

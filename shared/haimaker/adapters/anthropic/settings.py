@@ -10,6 +10,7 @@ from typing import Any
 from haimaker.adapters.anthropic.draft import Draft
 from haimaker.adapters.anthropic.parts import invalid
 from haimaker.http.values import JSON
+from haimaker.models.traits import ALWAYS, EFFORTS, Traits
 from haimaker.operations.attempt import Attempt
 
 SERVICE_TIER: Mapping[str, str] = {
@@ -22,25 +23,7 @@ USER_ID_LENGTH = 256
 PERSONAL = re.compile(r"[^@\s]+@[^@\s]+\.[^@\s]+|\+?[\d\s().-]{7,}")
 """An e-mail address or a telephone number, which Anthropic refuses as a user's id."""
 
-BUDGET_TOKENS: Mapping[str, int] = {
-    "minimal": 1_024,
-    "low": 1_024,
-    "medium": 2_048,
-    "high": 4_096,
-    "xhigh": 8_192,
-    "max": 16_384,
-}
 MIN_BUDGET_TOKENS = 1_024
-EFFORT: Mapping[str, tuple[str, ...]] = {
-    "none": ("low",),
-    "minimal": ("low",),
-    "low": ("low",),
-    "medium": ("medium",),
-    "high": ("high",),
-    "xhigh": ("xhigh", "high"),
-    "max": ("max", "xhigh", "high"),
-}
-"""In the order of preference: not every model has all of them."""
 BINDING_BETA = "thinking-binding-controls-2026-08-01"
 FILES_BETA = "files-api-2025-04-14"
 """https://platform.claude.com/docs/en/build-with-claude/files: a client that has only OpenAI's `file_id` can't know of it."""
@@ -51,7 +34,7 @@ MIN_TOP_P = 0.95
 def limits(draft: Draft, attempt: Attempt) -> None:
     asked = draft.asked.get("max_completion_tokens") or draft.asked.get("max_tokens")
     most = attempt.model_info.max_output_tokens
-    wanted = asked or attempt.max_output_tokens or draft.traits.max_tokens
+    wanted = asked or attempt.max_output_tokens or most or draft.traits.default_max_tokens
     draft.call["max_tokens"] = min(wanted, most) if most else wanted
     stop = draft.asked.get("stop")
     stops = [stop] if isinstance(stop, str) else stop or []
@@ -70,7 +53,7 @@ def sampling(draft: Draft) -> None:
         value = draft.asked.get(name)
         if value is None:
             continue
-        if draft.traits.samples and _takes_sample(name, value, thinks, "temperature" in draft.call):
+        if name not in draft.traits.drops and _takes_sample(name, value, thinks, "temperature" in draft.call):
             draft.call[name] = value
         elif value != 1 or name == "top_k":
             draft.drop(name)
@@ -106,15 +89,16 @@ def thinking(draft: Draft) -> None:
     effort = draft.asked.get("reasoning_effort")
     if effort is None:
         return
-    if not isinstance(effort, str) or effort not in EFFORT:
-        raise invalid("reasoning_effort", f"it must be one of {', '.join(EFFORT)}")
-    if not draft.traits.thinks:
+    if not isinstance(effort, str) or effort not in EFFORTS:
+        raise invalid("reasoning_effort", f"it must be one of {', '.join(EFFORTS)}")
+    value = (draft.traits.efforts or {}).get(effort)
+    if value is None:
         if effort != "none":
             draft.drop("reasoning_effort")
-    elif draft.traits.adapts:
-        _adapt(draft, effort)
+    elif isinstance(value, str):
+        _adapt(draft, effort, value)
     elif effort != "none":
-        _budget(draft, BUDGET_TOKENS[effort])
+        _budget(draft, value)
 
 
 def bind(draft: Draft) -> None:
@@ -141,7 +125,7 @@ def _is_by_id(source: Any) -> bool:
 
 
 def _own_thinking(draft: Draft, own: Any) -> None:
-    if isinstance(own, dict) and own.get("type") == "enabled" and not draft.traits.budgets:
+    if isinstance(own, dict) and own.get("type") == "enabled" and _only_adapts(draft.traits):
         draft.drop("thinking.budget_tokens")
         own = {"type": "adaptive", "display": own.get("display", "summarized")}
     if isinstance(own, dict) and own.get("type") == "enabled" and _lost_thinking(draft.call["messages"]):
@@ -150,13 +134,16 @@ def _own_thinking(draft: Draft, own: Any) -> None:
         draft.call["thinking"] = own
 
 
-def _adapt(draft: Draft, effort: str) -> None:
-    if effort == "none" and not draft.traits.thinks_always:
-        if draft.traits.off:
-            draft.call["thinking"] = draft.traits.off
+def _only_adapts(traits: Traits) -> bool:
+    return traits.thinks_adaptively and not traits.thinks_by_budget
+
+
+def _adapt(draft: Draft, effort: str, level: str) -> None:
+    if effort == "none" and draft.traits.thinks != ALWAYS:
+        if draft.traits.thinking_off:
+            draft.call["thinking"] = dict(draft.traits.thinking_off)
         return
     draft.call["thinking"] = {"type": "adaptive", "display": "summarized"}
-    level = next(level for level in EFFORT[effort] if level in draft.traits.efforts)
     own = draft.call.get("output_config")
     draft.call["output_config"] = {"effort": level, **(own if isinstance(own, dict) else {})}
 

@@ -11,6 +11,7 @@ from haimaker.adapters.anthropic.draft import Draft
 from haimaker.adapters.anthropic.parts import invalid, text
 from haimaker.adapters.anthropic.schemas import is_closed, to_subset
 from haimaker.http.values import JSON
+from haimaker.models.traits import UNASKED
 
 CHOICE: Mapping[str, str] = {"auto": "auto", "required": "any", "any": "any", "none": "none"}
 FORCED = ("any", "tool")
@@ -34,7 +35,7 @@ def tools(draft: Draft) -> None:
     """`tools` and `tool_choice`. After the messages."""
     asked = draft.asked
     given, choice = _allowed(asked.get("tools") or [], asked.get("tool_choice"))
-    strict = draft.traits.structured and sum(map(_is_strict, given)) <= MAX_STRICT_TOOLS
+    strict = draft.traits.schema and sum(map(_is_strict, given)) <= MAX_STRICT_TOOLS
     made = [_tool(tool, f"tools[{index}]", strict) for index, tool in enumerate(given)]
     if asked.get("web_search_options") is not None:
         made.append(_web_search(asked["web_search_options"]))
@@ -55,7 +56,7 @@ def response_format(draft: Draft) -> None:
         raise invalid("response_format.type", "it must be text, json_object or json_schema")
     schema = _schema(wanted) if kind == "json_schema" else ANY_OBJECT
     closed = is_closed(schema) or not draft.traits.forces_tools
-    if draft.traits.structured and closed and schema is not ANY_OBJECT:
+    if draft.traits.schema and closed and schema is not ANY_OBJECT:
         own = draft.call.get("output_config")
         form = {"type": "json_schema", "schema": to_subset(schema)}
         draft.call["output_config"] = {**(own if isinstance(own, dict) else {}), "format": form}
@@ -139,12 +140,15 @@ def _choose(draft: Draft, choice: Any) -> None:
 
 
 def free_of_thinking(draft: Draft) -> None:
-    """A forced call and thinking exclude each other; the call is what was meant."""
+    """A forced call and thinking exclude each other; the call is what was meant. Who thinks unasked is told not to."""
+    if draft.call.get("tool_choice", {}).get("type") not in FORCED:
+        return
     chosen = draft.call.get("thinking")
-    forced = draft.call.get("tool_choice", {}).get("type") in FORCED
-    if forced and isinstance(chosen, dict) and chosen.get("type") in ("enabled", "adaptive"):
+    if isinstance(chosen, dict) and chosen.get("type") in ("enabled", "adaptive"):
         draft.call.pop("thinking")
         draft.drop("reasoning_effort" if draft.asked.get("thinking") is None else "thinking")
+    if "thinking" not in draft.call and draft.traits.thinks == UNASKED and draft.traits.thinking_off:
+        draft.call["thinking"] = dict(draft.traits.thinking_off)
 
 
 def _may_force(draft: Draft) -> bool:

@@ -44,7 +44,7 @@ def from_upstream(body: JSON, attempt: Attempt) -> JSON:
     content = message.get("content") if isinstance(message, dict) else None
     if not isinstance(content, list):
         raise errors.BadGatewayError("The provider's answer has no message.")
-    answer = Answer(family_of(attempt.model).name)
+    answer = Answer(family_of(attempt).name)
     for start, deltas in blocks_of(content):
         block, _ = answer.opens(start)
         for delta in deltas:
@@ -59,7 +59,7 @@ def from_upstream(body: JSON, attempt: Attempt) -> JSON:
 def from_stream(events: Iterable[Event], attempt: Attempt) -> Iterator[StreamEvent]:
     """Usage comes before or after the event that ends the message; both are told at the end of the stream."""
     head = _head(attempt, "chat.completion.chunk")
-    answer = Answer(family_of(attempt.model).name)
+    answer = Answer(family_of(attempt).name)
     metadata: JSON = {}
     stopped: JSON | None = None
     begun = False

@@ -4,7 +4,6 @@ https://docs.aws.amazon.com/bedrock/latest/userguide/model-parameters-embed.html
 https://docs.aws.amazon.com/nova/latest/userguide/embeddings-schema.html
 """
 
-import re
 from collections.abc import Callable
 from typing import Any, NamedTuple
 from urllib.parse import quote
@@ -70,19 +69,19 @@ def _marengo(request: EmbeddingRequest, options: JSON) -> JSON:
 
 
 FAMILIES = {
-    r"titan-embed-text-v2": Family(_titan, "dimensions"),
-    r"titan-embed-image": Family(_titan_image, "outputEmbeddingLength"),
-    r"titan-embed": Family(_titan, None),
-    r"cohere\.embed-v4": Family(_cohere, "output_dimension", cohere.MAX_AT_ONCE),
-    r"cohere\.embed": Family(_cohere, None, cohere.MAX_AT_ONCE),
-    r"nova.*embed": Family(_nova, "embeddingDimension"),
-    r"marengo": Family(_marengo, None, billed_by_text=True),
+    "titan-embed-v2": Family(_titan, "dimensions"),
+    "titan-embed-image": Family(_titan_image, "outputEmbeddingLength"),
+    "titan-embed": Family(_titan, None),
+    "embed-v4": Family(_cohere, "output_dimension", cohere.MAX_AT_ONCE),
+    "embed": Family(_cohere, None, cohere.MAX_AT_ONCE),
+    "nova-embed": Family(_nova, "embeddingDimension"),
+    "marengo": Family(_marengo, None, billed_by_text=True),
 }
-OTHER = FAMILIES["titan-embed-text-v2"]
+OTHER = FAMILIES["titan-embed-v2"]
 
 
 def family(attempt: Attempt) -> Family:
-    return next((found for pattern, found in FAMILIES.items() if re.search(pattern, attempt.model_info.model)), OTHER)
+    return attempt.traits.among(FAMILIES) or OTHER
 
 
 def most_at_once(attempt: Attempt) -> int:

@@ -6,7 +6,6 @@ https://docs.aws.amazon.com/bedrock/latest/userguide/model-parameters-stability-
 """
 
 import base64
-import re
 from collections.abc import Callable
 from typing import Any, NamedTuple
 from urllib.parse import quote
@@ -49,7 +48,6 @@ FILTERED = "Bedrock's filters left no image."
 class Family(NamedTuple):
     """How a family of models is asked. `body` gets the request and the client's fields that OpenAI does not have."""
 
-    pattern: str
     body: Callable[[ImageRequest, JSON], JSON]
     most_at_once: int = 1
     drop: tuple[str, ...] = ()
@@ -96,12 +94,14 @@ def _service(request: ImageRequest, more: JSON) -> JSON:
     return {"image": _base64(_only_image(request)), **words, **_negative(request), **_format(request), **more}
 
 
-FAMILIES = (
-    Family(r"(?:\w+\.)?amazon\.(?:nova-canvas|titan-image)", _canvas, 5, ("style", "output_format")),
-    Family(r"(?:\w+\.)?stability\.stable-diffusion-xl", _diffusion, 1, ("quality", "output_format")),
-    Family(r"(?:\w+\.)?stability\.(?:sd3|stable-image-core|stable-image-ultra)", _stable, 1, ("quality", "style")),
-    Family(r"(?:\w+\.)?stability\.", _service, 1, ("quality", "style", "size")),
-)
+CANVAS = Family(_canvas, 5, ("style", "output_format"))
+FAMILIES = {
+    "nova-canvas": CANVAS,
+    "titan-image": CANVAS,
+    "stable-diffusion-xl": Family(_diffusion, 1, ("quality", "output_format")),
+    "stable-image": Family(_stable, 1, ("quality", "style")),
+    "stability": Family(_service, 1, ("quality", "style", "size")),
+}
 
 
 def most_at_once(attempt: Attempt) -> int:
@@ -137,8 +137,7 @@ def quality_of(request: ImageRequest) -> str:
 
 
 def _family(attempt: Attempt) -> Family:
-    found = next((family for family in FAMILIES if re.match(family.pattern, attempt.model_info.model)), None)
-    return found or FAMILIES[0]
+    return attempt.traits.among(FAMILIES) or CANVAS
 
 
 def _without_images(body: JSON) -> ContentPolicyViolationError | BadGatewayError:

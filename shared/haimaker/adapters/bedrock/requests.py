@@ -7,11 +7,12 @@ from collections.abc import Mapping
 from typing import Any
 
 from haimaker.adapters.bedrock.blocks import Blocks, invalid
-from haimaker.adapters.bedrock.families import OLDER_CLAUDE, Family, can, family_of, may, takes_system
+from haimaker.adapters.bedrock.families import Family, family_of, may
 from haimaker.adapters.bedrock.messages import Conversation
 from haimaker.adapters.bedrock.tools import Tools, to_tools
 from haimaker.adapters.parameters import Parameters
 from haimaker.http.values import JSON
+from haimaker.models.traits import ALWAYS, EFFORTS, UNASKED, Traits
 from haimaker.operations.attempt import Attempt
 from haimaker.operations.chat import ChatRequest
 
@@ -58,25 +59,20 @@ SERVICE_TIERS = ("default", "flex", "priority", "reserved")
 
 THINKING_TOKENS = "/usage/output_tokens_details"
 """What Claude counts of its thinking, which is not in Converse's usage; a model that has no such field ignores it."""
-EFFORTS = ("none", "minimal", "low", "medium", "high", "xhigh", "max")
-BUDGETS = {"minimal": 1024, "low": 1024, "medium": 2048, "high": 4096, "xhigh": 8192, "max": 16384}
-"""Tokens of thinking for models that are given a number."""
 MIN_BUDGET = 1024
 MIN_TOP_P = 0.95
 """With thinking: https://docs.aws.amazon.com/bedrock/latest/userguide/claude-messages-extended-thinking.html"""
-NOVA_EFFORTS = {"minimal": "low", "low": "low", "medium": "medium"}
-"""https://docs.aws.amazon.com/nova/latest/nova2-userguide/extended-thinking.html; all above are `high`."""
 
 
 def to_body(request: ChatRequest, attempt: Attempt) -> tuple[JSON, list[str]]:
     """The body, and the names of what the model does not get."""
     fields, dropped = PARAMETERS.split(request.body)
-    family = family_of(attempt.model)
+    family = family_of(attempt)
     blocks = Blocks(caches=may(attempt, "prompt_caching"))
-    conversation = Conversation(family, blocks, takes_system(attempt.model))
+    conversation = Conversation(family, blocks, attempt.traits.takes_system)
     for index, message in enumerate(fields["messages"]):
         conversation.add(message, f"messages[{index}]")
-    turns = conversation.ended(prefills=family.prefills and may(attempt, "assistant_prefill"))
+    turns = conversation.ended(prefills=family.prefills or attempt.traits.prefills)
     tools = to_tools({**fields, "drop_params": request.body.get("drop_params")}, turns, family, attempt, blocks)
     inference = _inference(request, fields, attempt)
     own, lost = _own(fields, tools, turns, inference, family, attempt)
@@ -128,6 +124,7 @@ def _own(
         own = {**(reasoning or {}), **own}
     own |= given or {}
     if family.name in ("claude", "untold"):
+        lost += _as_it_thinks(own, attempt.traits)
         lost += _without_conflicts(
             own, tools, turns, inference, attempt, "thinking" if "thinking" in fields else "reasoning_effort"
         )
@@ -138,23 +135,36 @@ def _own(
 
 def _reasoning(effort: str, inference: JSON, family: Family, attempt: Attempt) -> JSON | None:
     """Where the model takes an effort; None where it does not."""
-    if family.effort_field:
-        return {family.effort_field: effort}
+    efforts = attempt.traits.efforts
+    if family.effort_field and efforts != {}:
+        return {family.effort_field: (efforts or {}).get(effort, effort)}
+    value = (efforts or {}).get(effort)
     if family.name == "nova-2":
         if effort == "none":
             return {"reasoningConfig": {"type": "disabled"}}
-        return {"reasoningConfig": {"type": "enabled", "maxReasoningEffort": NOVA_EFFORTS.get(effort, "high")}}
-    if family.name != "claude" or not may(attempt, "reasoning"):
+        return {"reasoningConfig": {"type": "enabled", "maxReasoningEffort": value}}
+    if family.name != "claude" or value is None:
         return None if effort != "none" else {}
-    if effort == "none":
-        return {}
-    if can(attempt, "adaptive_thinking"):
-        level = "low" if effort == "minimal" else effort
-        if level in ("xhigh", "max") and not can(attempt, f"{level}_reasoning_effort"):
-            level = "high"
-        return {"thinking": {"type": "adaptive", "display": "summarized"}, "output_config": {"effort": level}}
-    budget = min(BUDGETS[effort], inference.get("maxTokens", 10**9) - 1)
+    if effort == "none" and attempt.traits.thinks != ALWAYS:
+        return {"thinking": dict(attempt.traits.thinking_off)} if attempt.traits.thinking_off else {}
+    if isinstance(value, str):
+        return {"thinking": {"type": "adaptive", "display": "summarized"}, "output_config": {"effort": value}}
+    budget = min(value, inference.get("maxTokens", 10**9) - 1)
     return {"thinking": {"type": "enabled", "budget_tokens": budget}} if budget >= MIN_BUDGET else None
+
+
+def _as_it_thinks(own: JSON, traits: Traits) -> list[str]:
+    """A budget of the client's own for a model that decides itself how long it thinks."""
+    thinking = own.get("thinking")
+    if (
+        not isinstance(thinking, dict)
+        or thinking.get("type") != "enabled"
+        or traits.thinks_by_budget
+        or not traits.thinks_adaptively
+    ):
+        return []
+    own["thinking"] = {"type": "adaptive", "display": thinking.get("display", "summarized")}
+    return ["thinking.budget_tokens"]
 
 
 def _without_conflicts(own: JSON, tools: Tools, turns: list[JSON], inference: JSON, attempt: Attempt, asked_by: str) -> list[str]:
@@ -167,7 +177,10 @@ def _without_conflicts(own: JSON, tools: Tools, turns: list[JSON], inference: JS
         own.pop("thinking")
         lost.append(asked_by)
         thinks = False
-    fixed = can(attempt, "adaptive_thinking") and not can(attempt, "legacy_thinking")
+    traits = attempt.traits
+    if tools.forced and "thinking" not in own and traits.thinks == UNASKED and traits.thinking_off:
+        own["thinking"] = dict(traits.thinking_off)
+    fixed = "temperature" in traits.drops
     if (thinks or fixed) and inference.get("temperature", 1) != 1:
         lost.append("temperature")
     if thinks or fixed:
@@ -180,7 +193,7 @@ def _without_conflicts(own: JSON, tools: Tools, turns: list[JSON], inference: JS
 
 
 def _one_of_two(inference: JSON, attempt: Attempt) -> bool:
-    return "temperature" in inference and "claude" in attempt.model and not OLDER_CLAUDE.search(attempt.model)
+    return "temperature" in inference and attempt.traits.samples_once
 
 
 def _lost_its_thoughts(turns: list[JSON]) -> bool:

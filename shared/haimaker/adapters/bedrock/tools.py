@@ -9,7 +9,7 @@ from typing import Any
 
 from haimaker.adapters.bedrock import carrying, schemas
 from haimaker.adapters.bedrock.blocks import Blocks, invalid
-from haimaker.adapters.bedrock.families import OLDER_CLAUDE, Family, can, known, may
+from haimaker.adapters.bedrock.families import Family, can, known, may
 from haimaker.http.errors import BadRequestError
 from haimaker.http.sse import dumps
 from haimaker.http.values import JSON
@@ -146,7 +146,8 @@ def _answer_tool(body: JSON, family: Family, attempt: Attempt, made: Tools) -> J
     if not isinstance(given, dict):
         raise invalid("response_format.json_schema", "it must be an object")
     schema = given.get("schema")
-    if isinstance(schema, dict) and schema and can(attempt, *NATIVE):
+    native = can(attempt, *NATIVE) or (attempt.traits.schema and not attempt.traits.forces_tools)
+    if isinstance(schema, dict) and schema and native:
         made.output = {"textFormat": {"type": "json_schema", "structure": {"jsonSchema": _definition(given)}}}
         return None
     told = given.get("description")
@@ -166,14 +167,15 @@ def _definition(given: JSON) -> JSON:
 
 def _takes_none(family: Family, attempt: Attempt) -> bool:
     """Whether tools can be shown, as those of the past must be, without being there to call."""
-    return family.name == "claude" and not OLDER_CLAUDE.search(attempt.model)
+    return family.name == "claude" and attempt.traits.chooses_none
 
 
 def _choose(made: Tools, choice: str, named: str | None, body: JSON, family: Family, attempt: Attempt) -> None:
     """Puts the choice where the model takes it. Raises BadRequestError where it can't be had."""
     if choice == "tool" and not family.forces_named:
         choice = "any"  # exact, as the tool is then the only one
-    if choice == "any" and not (family.forces_any and (may(attempt, "tool_choice") or family.name == "claude")):
+    forces_any = family.forces_any and (may(attempt, "tool_choice") or family.name == "claude")
+    if choice in ("any", "tool") and not (forces_any and attempt.traits.forces_tools):
         if _spec_name(made.config["tools"][-1]) != JSON_TOOL and not body.get("drop_params"):
             raise BadRequestError(
                 "The model can't be made to call a tool. Use tool_choice 'auto', or send \"drop_params\": true.",

@@ -3,22 +3,24 @@
 https://docs.databricks.com/aws/en/machine-learning/model-serving/query-reason-models
 """
 
-import re
+from collections.abc import Mapping
 from dataclasses import replace
 
 from haimaker.adapters.anthropic.parts import invalid
-from haimaker.adapters.anthropic.settings import BUDGET_TOKENS, EFFORT, MIN_BUDGET_TOKENS
+from haimaker.adapters.anthropic.settings import MIN_BUDGET_TOKENS
 from haimaker.adapters.openai import chat
 from haimaker.adapters.openai.chat import from_stream, from_upstream, read_error
 from haimaker.adapters.openai.messages import without
 from haimaker.http.values import JSON, UpstreamRequest
+from haimaker.models.families import CLAUDE_BUDGETS
+from haimaker.models.traits import EFFORTS
 from haimaker.operations.attempt import Attempt
 from haimaker.operations.chat import ChatRequest
 
 __all__ = ["from_stream", "from_upstream", "read_error", "to_upstream"]
 
-TAKES_BUDGETS = re.compile(r".*claude-(?:3-7-sonnet|sonnet-4|opus-4|opus-5(?!-\d))")
-"""Others think as they like, or not at all, and refuse a budget."""
+TAKES_BUDGETS: Mapping[str, bool] = {"claude-3": True, "claude-3.5": False, "claude-4": True, "claude-opus-5": True}
+"""By family; others think as they like, or not at all, and refuse a budget."""
 FREE_TOOL_CHOICES = (None, "auto", "none")
 
 
@@ -34,16 +36,16 @@ def _with_budget(body: JSON, attempt: Attempt) -> tuple[JSON, tuple[str, ...]]:
     kept = without(body, ("reasoning_effort",))
     if effort is None or "thinking" in body:
         return kept, ()
-    if not isinstance(effort, str) or effort not in EFFORT:
-        raise invalid("reasoning_effort", f"it must be one of {', '.join(EFFORT)}")
-    takes = TAKES_BUDGETS.match(attempt.model_info.model) is not None
+    if not isinstance(effort, str) or effort not in EFFORTS:
+        raise invalid("reasoning_effort", f"it must be one of {', '.join(EFFORTS)}")
+    takes = bool(attempt.traits.among(TAKES_BUDGETS))
     if effort == "none":
         return kept, () if takes else ("reasoning_effort",)
     limit = attempt.max_output_tokens or body.get("max_tokens") or body.get("max_completion_tokens")
     too_short = isinstance(limit, int) and limit <= MIN_BUDGET_TOKENS
     if not takes or too_short or _forces_tools(body) or _lost_thinking(body["messages"]):
         return kept, ("reasoning_effort",)
-    budget = BUDGET_TOKENS[effort]
+    budget = CLAUDE_BUDGETS[effort]
     budget = min(budget, max(MIN_BUDGET_TOKENS, limit // 2)) if isinstance(limit, int) else budget
     lost = tuple(name for name in ("temperature", "top_p") if body.get(name) not in (None, 1))
     kept = without(kept, ("temperature", "top_p"))

@@ -3,7 +3,6 @@
 https://developers.deepgram.com/reference/text-to-speech/speak-request
 """
 
-import re
 from collections.abc import Mapping
 from urllib.parse import urlencode
 
@@ -28,13 +27,12 @@ FORMATS: Mapping[str, Mapping[str, str]] = {
 }
 """https://developers.deepgram.com/docs/tts-media-output-settings#audio-format-combinations"""
 OPTIONS = ("bit_rate", "mip_opt_out", "speed", "tag")
-WHOLE_NAME = re.compile(r"aura-(?:\d+-)?[a-z]+-[a-z]{2}")
 COUNTED = "dg-char-count"
 
 
 def to_upstream(request: SpeechRequest, attempt: Attempt) -> UpstreamRequest:
     asked = order(request, attempt)
-    model, lost = _model(asked, attempt.model)
+    model, lost = _model(asked, attempt.model, is_voice=attempt.traits.is_voice)
     options = {name: asked.body[name] for name in OPTIONS if name in asked.body}
     shown = {name: str(value).lower() if isinstance(value, bool) else value for name, value in options.items()}
     path = "/speak?" + urlencode({"model": model, **FORMATS[asked.format], **shown}, doseq=True, errors="replace")
@@ -46,9 +44,9 @@ def from_pieces(answer: UpstreamResponse, request: SpeechRequest, attempt: Attem
     return sound_of(answer, request, attempt, read_error, COUNTED)
 
 
-def _model(asked: Order, model: str) -> tuple[str, tuple[str, ...]]:
+def _model(asked: Order, model: str, *, is_voice: bool) -> tuple[str, tuple[str, ...]]:
     """The whole name, and what of the request is lost by it: a model that is a voice has no other."""
-    if WHOLE_NAME.fullmatch(model):
+    if is_voice:
         return model, () if asked.voice is None or asked.voice in model else ("voice",)
     voice = voice_of(asked)
     return (voice, ()) if "-" in voice else (f"{model.removesuffix('-1')}-{voice}-en", ())

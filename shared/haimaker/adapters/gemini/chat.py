@@ -12,7 +12,6 @@ from haimaker.adapters.gemini import grounding
 from haimaker.adapters.gemini.answers import Choice, to_logprobs
 from haimaker.adapters.gemini.contents import to_contents
 from haimaker.adapters.gemini.failures import from_body, read_error
-from haimaker.adapters.gemini.families import is_newest
 from haimaker.adapters.gemini.generation import to_body
 from haimaker.adapters.gemini.shapes import found_object, found_objects, found_text
 from haimaker.adapters.gemini.tokens import service_tier, to_usage
@@ -38,8 +37,8 @@ def to_upstream(request: ChatRequest, attempt: Attempt) -> UpstreamRequest:
     row_drops = tuple(name for name in provider.dialect.drop if name in asked)
     asked = {name: value for name, value in asked.items() if name not in row_drops}
     body, dropped = to_body(asked, attempt)
-    system, contents = to_contents(asked["messages"], attempt.model)
-    tools, tool_config = to_tools(asked, attempt.model, provider.dialect.drop)
+    system, contents = to_contents(asked["messages"], attempt.traits)
+    tools, tool_config = to_tools(asked, attempt.traits, provider.dialect.drop)
     body = {"contents": contents, **({"systemInstruction": {"parts": system}} if system else {}), **body}
     if tools:
         body["tools"] = tools
@@ -145,8 +144,7 @@ class _Answer:
         grounded = [choice.google.get("groundingMetadata", {}) for choice in self.choices.values()]
         searches = sum(len(grounding.searches(each)) for each in grounded)
         asked_maps = sum(map(grounding.asks_maps, grounded))
-        # Until the third generation a grounded request was billed, since then every search: https://ai.google.dev/gemini-api/docs/pricing
-        return to_usage(self.metadata, searches if is_newest(self.attempt.model) else min(searches, 1), asked_maps)
+        return to_usage(self.metadata, searches if self.attempt.traits.bills_searches else min(searches, 1), asked_maps)
 
 
 def _candidates(body: JSON) -> list[tuple[int, JSON]]:

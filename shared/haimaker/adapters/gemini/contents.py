@@ -6,11 +6,11 @@ https://ai.google.dev/api/caching#Content, https://ai.google.dev/gemini-api/docs
 from dataclasses import dataclass, field
 
 from haimaker.adapters.gemini import media, own_tools, signatures
-from haimaker.adapters.gemini.families import is_newest, takes_system_instruction
 from haimaker.adapters.gemini.shapes import found_object, found_objects, refuse, required_name, required_object
 from haimaker.http.errors import BadRequestError
 from haimaker.http.json import parse_json
 from haimaker.http.values import JSON
+from haimaker.models.traits import Traits
 
 SYSTEM = ("system", "developer")
 BLANK: JSON = {"text": " "}
@@ -34,7 +34,7 @@ class _Turn:
 
 @dataclass(slots=True)
 class _Conversation:
-    newest: bool
+    signs_calls: bool
     turns: list[_Turn] = field(default_factory=list)
     calls: dict[str, tuple[int, str]] = field(default_factory=dict)
     """Place and name of the calls so far, by id with and without a signature; one that is used again means the later call."""
@@ -64,12 +64,12 @@ class _Conversation:
         if parts and (signature := signatures.read(message)):
             parts[-1] = {**parts[-1], "thoughtSignature": signature}
         parts += [_image(image, f"{param}.images[{index}]") for index, image in enumerate(found_objects(message.get("images")))]
-        own = own_tools.read(message) if self.newest else []
+        own = own_tools.read(message) if self.signs_calls else []
         return own + parts + self._call_parts(message, param)
 
     def _call_parts(self, message: JSON, param: str) -> list[JSON]:
         calls = [self._call(call, f"{param}.tool_calls[{index}]") for index, call in enumerate(message.get("tool_calls") or ())]
-        if self.newest and calls and not any("thoughtSignature" in call for call in calls):
+        if self.signs_calls and calls and not any("thoughtSignature" in call for call in calls):
             calls[0]["thoughtSignature"] = signatures.NOT_CHECKED
         return calls
 
@@ -79,7 +79,7 @@ class _Conversation:
         base, signature = signatures.split(call_id)
         self.count += 1
         self.calls.update({known: (self.count, made["name"]) for known in (base, call_id) if isinstance(known, str)})
-        if self.newest and base:
+        if self.signs_calls and base:
             made["id"] = base
         signature = signatures.read(call) or signature
         return {"functionCall": made, **({"thoughtSignature": signature} if signature else {})}
@@ -94,19 +94,19 @@ class _Conversation:
         texts = [part["text"] for part in parts if "text" in part]
         others = [part for part in parts if "text" not in part]
         response: JSON = {"name": name, "response": _response("\n".join(texts))}
-        if self.newest:
+        if self.signs_calls:
             response = {**({"id": base} if base else {}), **response, **({"parts": others} if others else {})}
         turn = self.turn("user")
         turn.results.append((place, {"functionResponse": response}))
-        turn.parts += [] if self.newest else others
+        turn.parts += [] if self.signs_calls else others
 
 
-def to_contents(messages: list[JSON], model: str) -> tuple[list[JSON], list[JSON]]:
+def to_contents(messages: list[JSON], traits: Traits) -> tuple[list[JSON], list[JSON]]:
     """The parts of the system instruction and the contents. What the system says later than first stays in its place,
     as a user's words: moved to the front it would change what a cache knows as the beginning."""
-    conversation = _Conversation(is_newest(model))
+    conversation = _Conversation(traits.signs_calls)
     system: list[JSON] = []
-    leading = takes_system_instruction(model)
+    leading = traits.takes_system
     for index, message in enumerate(messages):
         leading = leading and message.get("role") in SYSTEM
         if leading:

@@ -4,26 +4,25 @@ https://ai.google.dev/api/generate-content#generationconfig
 """
 
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any
 
-from haimaker.adapters.gemini import families, media
+from haimaker.adapters.gemini import media
 from haimaker.adapters.gemini.shapes import found_object, refuse, required_list, required_name, required_object
 from haimaker.adapters.gemini.tools import camel
 from haimaker.adapters.parameters import OPENAI, Parameters
 from haimaker.http.errors import BadRequestError
 from haimaker.http.values import JSON
+from haimaker.models.traits import EFFORTS, Traits
 from haimaker.operations.attempt import Attempt
 
 HARMLESS = frozenset({"user", "metadata", "store", "safety_identifier", "prompt_cache_key", "prediction", "verbosity"})
-PENALTIES = frozenset({"frequency_penalty", "presence_penalty"})
 NEUTRAL: Mapping[str, tuple[object, ...]] = {
     "parallel_tool_calls": (True,),
     "frequency_penalty": (0,),
     "presence_penalty": (0,),
 }
 PARAMETERS = Parameters(OPENAI - HARMLESS - {"logit_bias", "parallel_tool_calls"}, HARMLESS, NEUTRAL)
-NEWEST_PARAMETERS = Parameters(PARAMETERS.taken - PENALTIES, HARMLESS, NEUTRAL)
-"""The newest models refuse penalties."""
 
 RENAMED: Mapping[str, str] = {
     "temperature": "temperature",
@@ -52,14 +51,14 @@ MODALITIES: Mapping[str, str] = {"text": "TEXT", "image": "IMAGE", "audio": "AUD
 
 def to_body(body: JSON, attempt: Attempt) -> tuple[JSON, tuple[str, ...]]:
     """The request without messages and tools, and the names of what it leaves out."""
-    parameters = NEWEST_PARAMETERS if families.is_newest(attempt.model) else PARAMETERS
+    parameters = replace(PARAMETERS, taken=PARAMETERS.taken - {*attempt.traits.refuses, *attempt.traits.drops})
     kept, dropped = parameters.split(_without_needless(body))
     config: JSON = {RENAMED[name]: value for name, value in kept.items() if name in RENAMED and value is not None}
     config.update(_limits(kept, attempt))
     config.update(media.resolution(body["messages"]))
     config.update(_response_format(kept.get("response_format")))
     config.update(_modalities(kept))
-    lost = _add_thinking(config, kept, attempt.model)
+    lost = _add_thinking(config, kept, attempt.traits)
     made: JSON = {}
     if kept.get("service_tier") in SERVICE_TIERS:
         made["serviceTier"] = SERVICE_TIERS[kept["service_tier"]]
@@ -133,7 +132,7 @@ def _modalities(body: JSON) -> JSON:
     return made
 
 
-def _add_thinking(config: JSON, body: JSON, model: str) -> list[str]:
+def _add_thinking(config: JSON, body: JSON, traits: Traits) -> list[str]:
     """Adds the thinking that an effort, or Anthropic's `thinking`, asks for; the names of what has no effect."""
     effort, thinking = body.get("reasoning_effort"), body.get("thinking")
     if thinking is not None:
@@ -146,10 +145,21 @@ def _add_thinking(config: JSON, body: JSON, model: str) -> list[str]:
             return []
     if effort is None:
         return []
-    made = families.thinking(model, effort)
+    made = _thinking(effort, traits)
     if made:
         config["thinkingConfig"] = made
     return [] if made or effort == "none" else ["reasoning_effort"]
+
+
+def _thinking(effort: object, traits: Traits) -> JSON | None:
+    """The `thinkingConfig` for an effort; None where the model does not think. Raises BadRequestError for an unknown effort."""
+    if not isinstance(effort, str) or effort not in EFFORTS:
+        refuse("reasoning_effort", f"use one of {', '.join(EFFORTS)}")
+    value = (traits.efforts or {}).get(effort)
+    if value is None:
+        return None
+    shown = {"includeThoughts": True} if effort != "none" else {}
+    return {"thinkingBudget": value, **shown} if isinstance(value, int) else {"thinkingLevel": value, **shown}
 
 
 def _vendor_fields(body: JSON) -> list[tuple[str, Any]]:

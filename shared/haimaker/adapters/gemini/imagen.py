@@ -3,7 +3,6 @@
 https://docs.cloud.google.com/vertex-ai/generative-ai/docs/model-reference/imagen-api, https://ai.google.dev/gemini-api/docs/imagen
 """
 
-import re
 from urllib.parse import quote
 
 from haimaker.adapters.gemini.failures import from_body, read_error
@@ -38,7 +37,6 @@ HARMLESS = (
     "safety_identifier",
 )
 UNTOLD = ("stream", "partial_images")
-TWO_SIZES = re.compile(r"imagen-4\.0-(ultra-)?generate")
 LARGER = Size(1_700, 1_500)
 """From about this size on, the larger of the two is meant."""
 
@@ -77,7 +75,7 @@ def from_upstream(answer: Answer, request: ImageRequest, attempt: Attempt) -> Ma
 def _shape(request: ImageRequest, attempt: Attempt) -> JSON:
     size = request.size_asked
     shape: JSON = {"aspectRatio": ratio} if (ratio := nearest(size, RATIOS)) else {}
-    if size and TWO_SIZES.match(attempt.model_info.model):
+    if size and attempt.traits.image_sizes:
         shape["sampleImageSize"] = "2K" if size.pixels > LARGER.pixels else "1K"
     return shape
 

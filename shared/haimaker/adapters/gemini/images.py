@@ -4,7 +4,6 @@ https://ai.google.dev/gemini-api/docs/image-generation
 """
 
 import base64
-import re
 from collections.abc import Iterator
 from dataclasses import replace
 from urllib.parse import quote
@@ -29,9 +28,7 @@ from haimaker.pricing.usage import Usage
 
 __all__ = ["from_upstream", "most_at_once", "read_error", "to_upstream"]
 
-IMAGEN = re.compile(r"imagen|imagegeneration")
 RATIOS = ("1:1", "2:3", "3:2", "3:4", "4:3", "4:5", "5:4", "9:16", "16:9", "21:9")
-ONE_SIZE = re.compile(r"gemini-2")
 SIZES = ((8_000_000, "4K"), (2_500_000, "2K"), (0, "1K"))
 """From so many pixels on."""
 READ = frozenset({*OURS, "model", "prompt", "n", "size", "response_format", "generationConfig"})
@@ -44,12 +41,16 @@ VARY = "Make a variation of this image."
 REFUSING = frozenset({"SAFETY", "PROHIBITED_CONTENT", "BLOCKLIST", "SPII", "RECITATION"})
 
 
+def _is_imagen(attempt: Attempt) -> bool:
+    return "imagen" in attempt.traits.families
+
+
 def most_at_once(attempt: Attempt) -> int:
-    return imagen.MAX_AT_ONCE if IMAGEN.match(attempt.model_info.model) else 1
+    return imagen.MAX_AT_ONCE if _is_imagen(attempt) else 1
 
 
 def to_upstream(request: ImageRequest, attempt: Attempt) -> UpstreamRequest:
-    if IMAGEN.match(attempt.model_info.model):
+    if _is_imagen(attempt):
         return imagen.to_upstream(request, attempt)
     if mask_of(request.files):
         raise refused("mask")
@@ -72,7 +73,7 @@ def to_upstream(request: ImageRequest, attempt: Attempt) -> UpstreamRequest:
 
 
 def from_upstream(answer: Answer, request: ImageRequest, attempt: Attempt) -> Made:
-    if IMAGEN.match(attempt.model_info.model):
+    if _is_imagen(attempt):
         return imagen.from_upstream(answer, request, attempt)
     body = answer.object()
     if body.get("error"):
@@ -90,7 +91,7 @@ def _shape(request: ImageRequest, attempt: Attempt) -> JSON:
     if size is None:
         return {}
     shape: JSON = {"aspectRatio": nearest(size, RATIOS)}
-    if not ONE_SIZE.match(attempt.model_info.model):
+    if attempt.traits.image_sizes:
         shape["imageSize"] = next(name for least, name in SIZES if size.pixels > least)
     return shape
 

@@ -4,7 +4,6 @@ https://ai.google.dev/gemini-api/docs/speech-generation
 """
 
 import json
-import re
 from collections.abc import Iterable, Iterator
 from urllib.parse import quote
 
@@ -24,8 +23,6 @@ from haimaker.pricing.usage import Usage
 
 __all__ = ["from_pieces", "read_error", "to_upstream"]
 
-DIRECTED_IN_TEXT = re.compile(r"gemini-(?:2|3\.1)")
-"""Later models speak every word of the text, and have a place of its own for how."""
 MADE_HERE = {"mp3": as_mp3, "wav": as_wav}
 REFUSALS = ("BLOCKLIST", "PROHIBITED_CONTENT", "SAFETY", "SPII")
 
@@ -35,16 +32,21 @@ def to_upstream(request: SpeechRequest, attempt: Attempt) -> UpstreamRequest:
     voice = {"voiceConfig": {"prebuiltVoiceConfig": {"voiceName": voice_of(asked)}}}
     language = asked.body.get("language")
     speech = {**voice, **({"languageCode": language} if isinstance(language, str) else {})}
-    contents = [{"role": "user", "parts": [_part(request.fields.input, asked.body.get("instructions"), attempt.model)]}]
+    contents = [
+        {
+            "role": "user",
+            "parts": [_part(request.fields.input, asked.body.get("instructions"), in_text=attempt.traits.directed_in_text)],
+        }
+    ]
     body = {"contents": contents, "generationConfig": {"responseModalities": ["AUDIO"], "speechConfig": speech}}
     path = f"/models/{quote(attempt.model, safe='@')}:streamGenerateContent?alt=sse"
     return UpstreamRequest(path, dumps(body), {"content-type": "application/json"}, dropped=asked.dropped)
 
 
-def _part(text: str, instructions: object, model: str) -> JSON:
+def _part(text: str, instructions: object, *, in_text: bool) -> JSON:
     if not isinstance(instructions, str) or not instructions:
         return {"text": text}
-    if DIRECTED_IN_TEXT.match(model):
+    if in_text:
         return {"text": f"{instructions}: {text}"}
     return {"text": text, "speechMetadata": {"style": instructions}}
 

@@ -7,11 +7,11 @@ import re
 from collections.abc import Mapping
 from typing import Any
 
-from haimaker.adapters.gemini.families import is_newest
 from haimaker.adapters.gemini.schemas import to_schema
 from haimaker.adapters.gemini.shapes import refuse, required_list, required_name, required_object
 from haimaker.http.errors import BadRequestError
 from haimaker.http.values import JSON
+from haimaker.models.traits import Traits
 
 MODES: Mapping[str, str] = {"none": "NONE", "auto": "AUTO", "required": "ANY", "any": "ANY", "validated": "VALIDATED"}
 OWN_TOOLS: Mapping[str, str] = {
@@ -29,7 +29,7 @@ WITH_FUNCTIONS = "includeServerSideToolInvocations"
 """Without it Gemini 3 refuses its own tools beside functions: https://ai.google.dev/gemini-api/docs/tool-combination"""
 
 
-def to_tools(body: JSON, model: str, drops: tuple[str, ...]) -> tuple[list[JSON], JSON]:
+def to_tools(body: JSON, traits: Traits, drops: tuple[str, ...]) -> tuple[list[JSON], JSON]:
     """The tools and the tool configuration of a request, empty where it has none. `drops` are the row's."""
     functions: list[JSON] = []
     own: list[JSON] = []
@@ -38,7 +38,7 @@ def to_tools(body: JSON, model: str, drops: tuple[str, ...]) -> tuple[list[JSON]
     if body.get("web_search_options") is not None and {"googleSearch": {}} not in own:
         own.append({"googleSearch": {}})
     functions, config = _chosen(body, functions)
-    if functions and own and is_newest(model) and WITH_FUNCTIONS not in drops:
+    if functions and own and traits.mixes_tools and WITH_FUNCTIONS not in drops:
         config = {**config, WITH_FUNCTIONS: True}
     # https://ai.google.dev/gemini-api/docs/function-calling: all functions in one tool, each of the others in its own.
     return ([{"functionDeclarations": functions}] if functions else []) + own, config

@@ -4,7 +4,6 @@ https://docs.cloud.google.com/vertex-ai/generative-ai/docs/model-reference/text-
 https://docs.cloud.google.com/vertex-ai/generative-ai/docs/model-reference/multimodal-embeddings-api
 """
 
-import re
 from typing import Any
 from urllib.parse import quote
 
@@ -22,25 +21,23 @@ from haimaker.pricing.usage import Usage, to_count
 
 __all__ = ["from_upstream", "most_at_once", "read_error", "to_upstream"]
 
-ONE_AT_ONCE = re.compile(r"gemini-embedding|multimodalembedding|text-embedding-large-exp")
 MAX_AT_ONCE = 250
 MULTIMODAL = "multimodalembedding"
-EMBEDS_CONTENT = re.compile(r"gemini-embedding-(?!001)")
-"""Served by `embedContent` alone."""
+"""The family that takes images as well."""
 BY_CHARACTER = "input_cost_per_character"
 OF_AN_INSTANCE = {"task_type": "task_type", "taskType": "task_type", "input_type": "task_type", "title": "title"}
 
 
 def most_at_once(attempt: Attempt) -> int:
-    return 1 if ONE_AT_ONCE.match(attempt.model_info.model) else MAX_AT_ONCE
+    return 1 if attempt.traits.one_input else MAX_AT_ONCE
 
 
 def to_upstream(request: EmbeddingRequest, attempt: Attempt) -> UpstreamRequest:
     path = f"/publishers/google/models/{quote(attempt.model, safe='@')}"
     headers = {"content-type": "application/json", **attempt.provider.dialect.headers}
-    multimodal = attempt.model_info.model.startswith(MULTIMODAL)
+    multimodal = MULTIMODAL in attempt.traits.families
     options, dropped = request.options("dimension" if multimodal else "outputDimensionality")
-    if EMBEDS_CONTENT.match(attempt.model_info.model):
+    if attempt.traits.embeds_content:
         options = {embeddings.NAMES.get(name, name): value for name, value in options.items()}
         (content,) = request.contents()
         body: JSON = {"content": {"parts": [embeddings.part(content)]}, **options}
@@ -81,7 +78,7 @@ def _tokens(body: JSON, predictions: list[JSON], request: EmbeddingRequest, atte
 
     https://cloud.google.com/vertex-ai/generative-ai/pricing
     """
-    if attempt.model_info.model.startswith(MULTIMODAL):
+    if MULTIMODAL in attempt.traits.families:
         contents = request.contents()
         characters = sum(len(content.text) for content in contents)
         return Usage(characters=characters, input_images=sum(bool(content.image) for content in contents))

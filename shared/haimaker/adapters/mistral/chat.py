@@ -13,6 +13,7 @@ from haimaker.adapters.openai import chat
 from haimaker.adapters.openai.failures import read_error
 from haimaker.adapters.openai.messages import CARRIED
 from haimaker.http.values import JSON, Event, StreamEvent, UpstreamRequest
+from haimaker.models.traits import NEVER
 from haimaker.operations.attempt import Attempt
 from haimaker.operations.chat import ChatRequest
 
@@ -23,13 +24,8 @@ CALL_ID = re.compile(r"[a-zA-Z0-9]{9}")
 """Others are refused: https://github.com/mistralai/mistral-common/blob/main/src/mistral_common/protocol/instruct/validator.py"""
 
 
-REASONS = re.compile(r"magistral|mistral-(?:small-(?:latest|2603)|medium-(?:latest|2604|3[.-]5)|large-4)")
-"""Models that are not in the table: https://docs.mistral.ai/capabilities/reasoning"""
-
-
 def to_upstream(request: ChatRequest, attempt: Attempt) -> UpstreamRequest:
-    known = attempt.model_info.supports
-    reasons = "reasoning" in known if known else REASONS.match(attempt.model_info.model) is not None
+    reasons = attempt.traits.thinks not in ("", NEVER)
     messages = [_message(message, reasons=reasons) for message in request.body["messages"] if not _is_empty_turn(message)]
     return chat.to_upstream(replace(request, body={**request.body, "messages": messages}), attempt)
 

@@ -3,7 +3,6 @@
 https://platform.openai.com/docs/api-reference/images/create; dall-e-2 and dall-e-3 have been retired since, but not everywhere.
 """
 
-import re
 from collections.abc import Collection, Mapping
 from typing import NamedTuple
 
@@ -18,9 +17,8 @@ QUALITIES = ("low", "medium", "high", "xhigh", "max", "auto")
 
 
 class Rule(NamedTuple):
-    """For the models whose name matches `pattern`. Empty sets allow everything."""
+    """Empty sets allow everything."""
 
-    pattern: str
     sizes: Collection[str] = ()
     qualities: Mapping[str, str] = {}
     """Those that it has, and what others' are called here; an empty one is left out."""
@@ -33,35 +31,32 @@ def _same(*names: str) -> dict[str, str]:
     return {name: name for name in names}
 
 
-RULES = (
-    Rule(
-        r"dall-e-3",
+RULES = {
+    "dall-e-3": Rule(
         sizes=("1024x1024", "1792x1024", "1024x1792"),
         qualities={**_same("standard", "hd"), "low": "standard", "medium": "standard", "high": "hd", "auto": ""},
         styles=("vivid", "natural"),
         most=1,
         drop=GPT_ALONE,
     ),
-    Rule(
-        r"dall-e-2",
+    "dall-e-2": Rule(
         sizes=("256x256", "512x512", "1024x1024"),
         qualities={"standard": "", "low": "", "medium": "", "auto": ""},
         drop=(*GPT_ALONE, "style"),
     ),
-    Rule(
-        r"gpt-image-1(?!\d)|chatgpt-image",
+    "gpt-image-1": Rule(
         sizes=("1024x1024", "1536x1024", "1024x1536", "auto"),
         qualities={**_same("low", "medium", "high", "auto"), "standard": "medium", "hd": "high"},
         drop=DALL_E_ALONE,
     ),
-    Rule(r"gpt-image", qualities={**_same(*QUALITIES), "standard": "medium", "hd": "high"}, drop=DALL_E_ALONE),
-)
-ANY = Rule("")
+    "gpt-image": Rule(qualities={**_same(*QUALITIES), "standard": "medium", "hd": "high"}, drop=DALL_E_ALONE),
+}
+"""By family."""
+ANY = Rule()
 
 
 def rule_of(attempt: Attempt) -> Rule:
-    name = attempt.model_info.model.rpartition("/")[2]
-    return next((rule for rule in RULES if re.match(rule.pattern, name)), ANY)
+    return attempt.traits.among(RULES) or ANY
 
 
 def quality_of(request: ImageRequest, attempt: Attempt) -> str | None:

@@ -4,7 +4,6 @@ https://docs.vllm.ai/en/latest/features/reasoning_outputs/, https://docs.perplex
 https://console.groq.com/docs/reasoning. Only what stands at the beginning of a text is reasoning, and only of the models here.
 """
 
-import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
@@ -12,13 +11,6 @@ from typing import Any
 from haimaker.http.values import JSON
 from haimaker.operations.attempt import Attempt
 
-MODELS = re.compile(
-    r".*(?:deepseek-?r1|r1-distill|r1-1776|qwq|qwen-?3|sonar-reasoning|minimax-m|magistral|glm-(?:4\.[15]|z1)|nemotron|exaone-deep"
-    r"|smollm-?3|phi-4.*reasoning|thinking)",
-    re.IGNORECASE,
-)
-BEGIN_INSIDE = re.compile(r".*(?:qwq|qwen-?3.*thinking|deepseek-?r1(?!.*distill))", re.IGNORECASE)
-"""Models whose prompt ends with the opening tag, so that their text has the closing one only."""
 TAGS: Mapping[str, str] = {"<think>": "</think>", "<thinking>": "</thinking>", "[THINK]": "[/THINK]"}
 CLOSING = "</think>"
 
@@ -128,8 +120,8 @@ class ThinkingTags:
 
 def tags_of(attempt: Attempt) -> ThinkingTags | None:
     """None for a model that does not write them."""
-    model = attempt.model_info.model
-    return ThinkingTags(bool(BEGIN_INSIDE.match(model))) if MODELS.match(model) else None
+    tags = attempt.traits.thinking_tags
+    return ThinkingTags(tags == "closing") if tags else None
 
 
 def _told(reasoning: str, text: str) -> JSON:

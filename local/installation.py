@@ -1,0 +1,22 @@
+"""How this program came here: as a clone with a Makefile, or as an installed package; and which version it is."""
+
+import tomllib
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parents[1]
+"""The clone; of an installed package, the folder that it is in."""
+IS_CLONE = (ROOT / "Makefile").is_file() and (ROOT / "shared").is_dir()
+START = "make run" if IS_CLONE else "haimaker"
+"""What people type to start the gateway."""
+BOTO = "make tools" if IS_CLONE else "pip install 'haimaker[aws]'"
+"""What people type to install what an AWS account is reached with."""
+
+
+def current_version() -> str:
+    if IS_CLONE:
+        return str(tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))["project"]["version"])
+    try:
+        return version("haimaker")
+    except PackageNotFoundError:
+        return "unknown"

@@ -1,0 +1,96 @@
+"""The file `.env`, what the process's own variables mean beside it, and variables that nobody reads."""
+
+import re
+
+import pytest
+
+from haimaker.validation.settings import SettingsError
+from local.environment import HAIMAKER_VARIABLES, command_environment, misspelt, parse, read_environment
+from local.installation import ROOT
+
+LINES = [
+    ("A=1", {"A": "1"}),
+    ("export OPENAI_API_KEY=sk-1", {"OPENAI_API_KEY": "sk-1"}),
+    ("A = two words  # and a comment", {"A": "two words"}),
+    ("A=sk-#1", {"A": "sk-#1"}),
+    ("A=#nothing", {"A": ""}),
+    ("A='$HOME # \"x\"' # single", {"A": '$HOME # "x"'}),
+    (r'A="a\nb \"c\" \\"', {"A": 'a\nb "c" \\'}),
+    ("A=$B", {"A": "$B"}),
+    ("\n# comment\n\nA=1\r\nB=2\nA=3\n", {"A": "3", "B": "2"}),
+    ("A=a=b", {"A": "a=b"}),
+]
+
+
+@pytest.mark.parametrize(("text", "values"), LINES)
+def test_lines_of_the_file(text, values):
+    assert parse(text, ".env") == values
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("A=1\nOPENAI_API_KEY sk-secret", ".env, line 2 is not NAME=value."),
+        ("1A=secret", ".env, line 1 is not NAME=value."),
+        ("A='secret", ".env, line 1 has a value of A whose quotation mark is not closed."),
+        ('A="secret" more', ".env, line 1 has a value of A whose quotation mark is not closed."),
+    ],
+)
+def test_a_mistake_is_named_with_its_line_and_without_its_value(text, said):
+    with pytest.raises(SettingsError) as raised:
+        parse(text, ".env")
+    assert str(raised.value) == said
+
+
+def test_the_process_is_stronger_than_the_file(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    assert read_environment({"A": "1"}) == {"A": "1"}, "without a file"
+    (tmp_path / ".env").write_text("\ufeffA=file\nB=file\nC=file\n")
+    assert read_environment({"A": "1", "C": ""}) == {"A": "1", "B": "file", "C": ""}
+
+
+def test_another_file_can_be_named(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / ".env").write_text("A=1\n")
+    (tmp_path / "other").write_text("B=2\n")
+    assert read_environment({"HAIMAKER_ENV_FILE": "other"})["B"] == "2"
+    assert "A" not in read_environment({"HAIMAKER_ENV_FILE": "/dev/null"})
+    with pytest.raises(SettingsError, match="HAIMAKER_ENV_FILE names nowhere, which does not exist"):
+        read_environment({"HAIMAKER_ENV_FILE": "nowhere"})
+
+
+def test_a_folder_does_not_choose_where_a_key_is_sent(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / ".env").write_text("HAIMAKER_URL=https://elsewhere.example/v1\nHOST=elsewhere.example\nPORT=8001\n")
+    assert command_environment({"HAIMAKER_KEY": "sk-1"}) == {"HAIMAKER_KEY": "sk-1", "PORT": "8001"}
+    assert command_environment({"HAIMAKER_URL": "http://127.0.0.1:9/v1"})["HAIMAKER_URL"] == "http://127.0.0.1:9/v1"
+
+
+@pytest.mark.parametrize(
+    ("name", "meant"),
+    [
+        ("OPENAI_APIKEY", "OPENAI_API_KEY"),
+        ("OPEN_AI_API_KEY", "OPENAI_API_KEY"),
+        ("OPENAI_KEY", "OPENAI_API_KEY"),
+        ("ANTROPIC_API_KEY", "ANTHROPIC_API_KEY"),
+        ("HAIMAKER_ADMINKEY", "HAIMAKER_ADMIN_KEY"),
+        ("HAIMAKER_COLOUR", ""),
+    ],
+)
+def test_a_misspelt_variable_is_named(name, meant):
+    assert misspelt({name: "x", "HAIMAKER_HOME": "y", "GROQ_API_KEY": "z"}) == {name: meant}
+
+
+@pytest.mark.parametrize("name", ["STRIPE_API_KEY", "SSH_KEY", "AWS_ACCESS_KEY", "OPENAI_API_KEY", "PATH"])
+def test_other_peoples_variables_are_left_alone(name):
+    assert misspelt({name: "x"}) == {}
+    assert misspelt({"OPENAI_APIKEY": "x", "OPENAI_API_KEY": "y"}) == {}, "what was meant is there"
+
+
+def test_all_variables_of_ours_are_known():
+    """But for those that only a function of the stack reads, which the template sets."""
+    sources = [*(ROOT / "shared" / "haimaker").rglob("*.py"), *(ROOT / "local").rglob("*.py")]
+    read = {name for source in sources for name in re.findall(r'"(HAIMAKER_[A-Z_]+)"', source.read_text("utf-8"))}
+    template = set(re.findall(r"^ +(HAIMAKER_[A-Z_]+):", (ROOT / "template.yaml").read_text("utf-8"), re.MULTILINE))
+    assert read - template <= set(HAIMAKER_VARIABLES)
+    assert set(HAIMAKER_VARIABLES) <= read
