@@ -13,7 +13,7 @@ from haimaker.models.catalog import Place
 from haimaker.operations.attempt import Attempt
 from haimaker.pricing import usage
 from haimaker.pricing.costs import cost_nanousd
-from haimaker.providers.registry import PROVIDERS, row_for
+from haimaker.providers.registry import all_providers, definition_for, get
 from haimaker.routing.plan import Config
 from haimaker.routing.router import Router
 from tests.support.builders import NOW_S, chat_request
@@ -30,8 +30,8 @@ ANYWHERE = Place()
 
 def tried(target: str, place: Place = ANYWHERE, prices: JSON | None = None) -> Attempt:
     name, _, model = target.partition("/")
-    router = Router(Config(prices={target: prices} if prices else {}), PROVIDERS, {name: place} if place != ANYWHERE else {})
-    return Attempt("req-1", NOW_S, row_for(name, model), model, router.model_info_for(target))
+    router = Router(Config(prices={target: prices} if prices else {}), all_providers(), {name: place} if place != ANYWHERE else {})
+    return Attempt("req-1", NOW_S, definition_for(get(name), model), model, router.model_info_for(target))
 
 
 def ant(input: int, output: int, *, content: Any = "Hi", stop: str = "end_turn", **more: Any) -> JSON:
