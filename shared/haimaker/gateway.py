@@ -14,7 +14,6 @@ Steps 5 to 8 are an `Exchange`; a `Relay` stands between it and the door.
 
 import time
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
 from functools import cache
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -32,6 +31,7 @@ from haimaker.http.errors import APIError, InternalServerError
 from haimaker.http.responses import error_response, json_response
 from haimaker.http.sse import dumps
 from haimaker.http.values import Request, Response
+from haimaker.lean_dataclasses import dataclass, field
 from haimaker.models.catalog import Place
 from haimaker.observability.observer import Observer
 from haimaker.operations.chat import Accepted, Asked

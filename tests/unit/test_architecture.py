@@ -242,6 +242,7 @@ def test_every_module_says_what_it_is() -> None:
 
 
 ORDER = (
+    "lean_dataclasses",
     "http",
     "validation",
     "aws",
@@ -288,3 +289,13 @@ def test_packages_depend_one_way() -> None:
         and height[package_of(at.module)] > height[package_of(name)]
     ]
     assert found == []
+
+
+def test_dataclasses_are_made_as_they_are_used() -> None:
+    """The standard library's decorator compiles six methods of a class when it is imported, used or not."""
+    found = []
+    for file in PACKAGE:
+        for node in ast.walk(tree(file)):
+            if isinstance(node, ast.ImportFrom) and node.module == "dataclasses" and file.name != "lean_dataclasses.py":
+                found += [place(file, node.lineno) for name in node.names if name.name == "dataclass"]
+    assert found == [], "import dataclass from haimaker.lean_dataclasses"

@@ -4,7 +4,7 @@ import math
 import time
 from collections import OrderedDict
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from hashlib import sha256
 from threading import Lock
 from typing import TypeVar
@@ -18,6 +18,7 @@ from haimaker.http.errors import (
     RateLimitError,
     ServiceUnavailableError,
 )
+from haimaker.lean_dataclasses import dataclass, field
 from haimaker.models.names import is_allowed
 from haimaker.pricing.amounts import UserBudget, to_usd
 from haimaker.store import Account, Balance, Denied, Store, StoreThrottled, StoreUnavailable

@@ -2,11 +2,10 @@
 answer, and which the model must call. Whole and streamed, the call becomes the text. Pure.
 """
 
-from dataclasses import dataclass, field
-
 from haimaker.adapters import ChatAdapter
 from haimaker.adapters.rewriting import Rewriting, called
 from haimaker.http.values import JSON
+from haimaker.lean_dataclasses import dataclass, field
 
 NAME = "json_answer__"
 DESCRIPTION = "Gives the answer to the user. Call it with the whole answer as its input, instead of writing text."

@@ -4,13 +4,13 @@ https://platform.openai.com/docs/guides/function-calling#custom-tools. A grammar
 """
 
 import json
-from dataclasses import dataclass, field
 from typing import Any
 
 from haimaker.adapters import ChatAdapter
 from haimaker.adapters.rewriting import Rewriting, called
 from haimaker.http.errors import BadRequestError
 from haimaker.http.values import JSON
+from haimaker.lean_dataclasses import dataclass, field
 
 PARAMETERS: JSON = {
     "type": "object",

@@ -1,7 +1,7 @@
 """Legacy completions from a provider that only chats: the prompt is a user's message, the answer's content is the text. Pure."""
 
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Any
 
 from pydantic import ValidationError
@@ -9,6 +9,7 @@ from pydantic import ValidationError
 from haimaker.adapters import ChatAdapter
 from haimaker.http.errors import BadRequestError
 from haimaker.http.values import JSON, ErrorFields, Event, StreamEvent, UpstreamRequest
+from haimaker.lean_dataclasses import dataclass
 from haimaker.operations.attempt import Attempt
 from haimaker.operations.chat import ChatFields, ChatRequest, CompletionRequest, refuse
 

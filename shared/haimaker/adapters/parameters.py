@@ -1,10 +1,10 @@
 """What a provider cannot do: dropped where that is harmless, refused where it would change the meaning. Pure."""
 
 from collections.abc import Collection, Mapping
-from dataclasses import dataclass
 
 from haimaker.http.errors import BadRequestError
 from haimaker.http.values import JSON
+from haimaker.lean_dataclasses import dataclass
 from haimaker.operations.chat import OURS
 
 EMPTY: tuple[object, ...] = (None, [], {}, "")

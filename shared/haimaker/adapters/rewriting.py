@@ -3,10 +3,11 @@ anew in words that it knows, and its answer, whole or streamed, in the client's.
 """
 
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 from haimaker.adapters import ChatAdapter
 from haimaker.http.values import JSON, ErrorFields, Event, StreamEvent, UpstreamRequest
+from haimaker.lean_dataclasses import dataclass
 from haimaker.operations.attempt import Attempt
 from haimaker.operations.chat import ChatRequest
 

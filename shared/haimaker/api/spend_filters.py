@@ -5,12 +5,12 @@ Times are UTC: a date, whose end is the day's end, or a moment as ISO 8601 has i
 
 import re
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any, NamedTuple, get_args
 
 from haimaker.http.errors import BadRequestError
 from haimaker.http.values import Request
+from haimaker.lean_dataclasses import dataclass
 from haimaker.store import NEVER_S, Record
 from haimaker.store.totals import By, to_day
 

@@ -1,8 +1,7 @@
 """Where AWS's services are, and with which credentials they are asked."""
 
-from dataclasses import dataclass
-
 from haimaker.aws.client import CredentialSource
+from haimaker.lean_dataclasses import dataclass
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,13 +14,13 @@ import json
 import random
 import time
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 from functools import lru_cache
 from typing import NamedTuple, Protocol
 from urllib.parse import quote, urlsplit
 
 from haimaker.http import tls
 from haimaker.http.values import JSON
+from haimaker.lean_dataclasses import dataclass, field
 
 THROTTLED = frozenset(
     {"ThrottlingException", "ProvisionedThroughputExceededException", "RequestLimitExceeded", "TooManyRequestsException"}

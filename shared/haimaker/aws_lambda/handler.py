@@ -10,7 +10,6 @@ import re
 import uuid
 from binascii import Error as NotBase64
 from collections.abc import Collection, Iterator, Mapping
-from dataclasses import dataclass
 from typing import Protocol
 from urllib.parse import parse_qsl, unquote
 
@@ -21,6 +20,7 @@ from haimaker.gateway import Gateway
 from haimaker.http.errors import APIError, BadRequestError, NotFoundError
 from haimaker.http.responses import error_response
 from haimaker.http.values import JSON, Request, Response
+from haimaker.lean_dataclasses import dataclass
 
 HEADER_LENGTH = 800
 """API Gateway wants all headers within the first 16 KB of a stream."""

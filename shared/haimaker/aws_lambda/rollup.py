@@ -14,11 +14,11 @@ import random
 import time
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 from haimaker.aws.client import AWSClient, AWSError
 from haimaker.http.values import JSON
+from haimaker.lean_dataclasses import dataclass
 from haimaker.observability.observer import Observer
 from haimaker.settings.settings import Settings
 from haimaker.store import StoreUnavailable, tables

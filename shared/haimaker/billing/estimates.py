@@ -1,12 +1,13 @@
 """What a request may cost at most, and the estimates where a provider does not tell. Pure."""
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Any
 
 from haimaker import adapters
 from haimaker.adapters import splitting
 from haimaker.http.values import JSON
+from haimaker.lean_dataclasses import dataclass
 from haimaker.models.catalog import ModelInfo
 from haimaker.operations.attempt import Attempt
 from haimaker.operations.chat import Accepted, Asked, ChatRequest, CompletionRequest

@@ -3,12 +3,13 @@
 import threading
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from typing import Literal
 
 from haimaker.billing import admission
 from haimaker.http.errors import APIError
 from haimaker.http.values import JSON
+from haimaker.lean_dataclasses import dataclass, field
 from haimaker.operations.attempt import Attempt
 from haimaker.pricing import costs, usage
 from haimaker.pricing.amounts import to_usd

@@ -1,9 +1,9 @@
 """Whether a request's content is kept: if its key wants that and the deployer allows it. What keeps it is imported only then."""
 
-from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from haimaker.http.values import JSON
+from haimaker.lean_dataclasses import dataclass, field
 from haimaker.observability.observer import Observer
 from haimaker.settings.settings import Settings
 from haimaker.store import Account

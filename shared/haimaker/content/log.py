@@ -11,7 +11,6 @@ import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from hashlib import sha256
 from pathlib import Path
@@ -23,6 +22,7 @@ from haimaker.aws.client import AWSError, sign
 from haimaker.content.transcript import Conversation
 from haimaker.http.client import CancelToken, HTTPClient, Timeouts, TransportError
 from haimaker.http.values import JSON, UpstreamRequest
+from haimaker.lean_dataclasses import dataclass, field
 from haimaker.observability.observer import Observer
 from haimaker.observability.redaction import Redaction
 from haimaker.settings.settings import Settings

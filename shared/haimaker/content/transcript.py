@@ -6,11 +6,11 @@ Pure: it writes nothing; `content_log.py` does.
 import hashlib
 import json
 from collections.abc import Callable, Generator, Iterator
-from dataclasses import dataclass, field
 from typing import Any, TypeVar
 
 from haimaker.http import sse
 from haimaker.http.values import JSON
+from haimaker.lean_dataclasses import dataclass, field
 from haimaker.observability.redaction import Redaction
 from haimaker.store import Record
 

@@ -3,13 +3,14 @@
 import json
 import re
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import Protocol
 from urllib.parse import quote, urlsplit
 
 from haimaker.aws.client import Credentials, CredentialSource
 from haimaker.credentials.account_variables import variables_for
+from haimaker.lean_dataclasses import dataclass, field
 from haimaker.models.catalog import Place
 from haimaker.providers.provider import Provider
 from haimaker.providers.registry import NAMES, SIGNED, get, may_be_on

@@ -12,7 +12,6 @@ import json
 import threading
 import time
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
 from datetime import datetime
 from functools import cache
 from ipaddress import ip_address
@@ -22,6 +21,7 @@ from urllib.parse import urlsplit
 
 from haimaker.aws.client import AWSError, Credentials, CredentialSource
 from haimaker.http.values import JSON
+from haimaker.lean_dataclasses import dataclass, field
 from haimaker.validation.settings import SettingsError, validate_url
 
 REFRESH_MARGIN_S = 600.0

@@ -12,7 +12,6 @@ import json
 import threading
 import time
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
 from typing import Any
 from urllib.parse import quote, urlencode, urlsplit
 
@@ -20,6 +19,7 @@ from haimaker.aws.client import AWSError, CredentialSource, sign
 from haimaker.http.client import CancelToken, HTTPClient, Timeouts, TransportError
 from haimaker.http.errors import ServiceUnavailableError
 from haimaker.http.values import JSON, UpstreamRequest
+from haimaker.lean_dataclasses import dataclass, field
 
 SCOPE = "https://www.googleapis.com/auth/cloud-platform"
 LIFETIME_S = 3_600

@@ -8,7 +8,6 @@ exceeds SSM's rate, so a read is tried a few times, its answer kept for minutes,
 import json
 import time
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
 from threading import Lock
 from typing import Protocol
 
@@ -16,6 +15,7 @@ from haimaker.aws.access import AWSAccess
 from haimaker.aws.client import AWSClient, AWSError
 from haimaker.credentials.access import ProviderConnection, connections_from_env
 from haimaker.http.errors import ServiceUnavailableError
+from haimaker.lean_dataclasses import dataclass, field
 from haimaker.observability.observer import Observer
 from haimaker.routing.plan import ProviderAccount
 from haimaker.validation.settings import SettingsError

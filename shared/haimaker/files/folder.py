@@ -7,7 +7,6 @@ import os
 import time
 from collections.abc import Iterator
 from contextlib import suppress
-from dataclasses import dataclass
 from pathlib import Path
 
 from haimaker.files import (
@@ -23,6 +22,7 @@ from haimaker.files import (
 )
 from haimaker.http.errors import BadRequestError, NotFoundError
 from haimaker.http.values import Request, Response
+from haimaker.lean_dataclasses import dataclass
 from haimaker.settings.settings import Settings
 
 MADE, UPLOADS = "made", "uploads"

@@ -4,7 +4,6 @@ The gateway itself writes and reads by such links, too. https://docs.aws.amazon.
 """
 
 import time
-from dataclasses import dataclass
 from urllib.parse import quote
 
 from haimaker.aws.access import AWSAccess
@@ -21,6 +20,7 @@ from haimaker.files import (
 )
 from haimaker.http.client import CancelToken, HTTPClient, Timeouts, TransportError
 from haimaker.http.values import UpstreamRequest, UpstreamResponse
+from haimaker.lean_dataclasses import dataclass
 
 MADE, UPLOADS = "made", "uploads"
 OWN_LINK_S = 60

@@ -13,12 +13,12 @@ import zlib
 from collections import defaultdict, deque
 from collections.abc import Iterator, Mapping
 from contextlib import suppress
-from dataclasses import dataclass, field
 from typing import NamedTuple
 from urllib.parse import SplitResult, urlsplit
 
 from haimaker.http import tls
 from haimaker.http.values import UpstreamRequest, UpstreamResponse
+from haimaker.lean_dataclasses import dataclass, field
 
 PIECE_BYTES = 65_536
 LAST_BYTES_S = 0.02

@@ -5,11 +5,11 @@ https://www.rfc-editor.org/rfc/rfc7578
 
 import hashlib
 from collections.abc import Iterable
-from dataclasses import dataclass, field
 from io import BytesIO
 from typing import NamedTuple
 
 from haimaker.http.errors import BadRequestError
+from haimaker.lean_dataclasses import dataclass, field
 
 MAX_BYTES = 64 * 1024 * 1024
 MAX_PARTS = 128

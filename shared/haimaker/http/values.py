@@ -1,8 +1,9 @@
 """Frozen values that pass between pure code and I/O. They hold no behaviour beyond reading themselves."""
 
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass, field
 from typing import Any, NamedTuple
+
+from haimaker.lean_dataclasses import dataclass, field
 
 JSON = dict[str, Any]
 

@@ -9,10 +9,12 @@ import json
 import mmap
 import re
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from functools import cache, lru_cache
 from pathlib import Path
 from typing import Any, NamedTuple
+
+from haimaker.lean_dataclasses import dataclass, field
 
 TABLE = Path(__file__).with_name("data") / "models.tsv"
 

@@ -4,8 +4,9 @@ The answers are in `families.py`. An adapter asks a trait, never a name, so that
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import Any, TypeVar
+
+from haimaker.lean_dataclasses import dataclass
 
 Value = TypeVar("Value")
 

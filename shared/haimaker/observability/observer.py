@@ -7,12 +7,12 @@ line goes to standard error, without metrics.
 import sys
 import time
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
 from functools import cached_property
 from typing import TYPE_CHECKING
 
 from haimaker.http.errors import APIError
 from haimaker.http.values import JSON
+from haimaker.lean_dataclasses import dataclass, field
 from haimaker.observability import metrics
 from haimaker.providers.registry import find
 from haimaker.store import Record, SoftBudgetAlert

@@ -10,9 +10,10 @@ import json
 import re
 from binascii import Error as NotBase64
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any
+
+from haimaker.lean_dataclasses import dataclass, field
 
 MAX_TEXT_LENGTH = 200_000
 """Characters of one text that are kept."""

@@ -1,9 +1,10 @@
 """One try at one target."""
 
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from haimaker.http.values import NO_TIMEOUTS, AttemptTimeouts
+from haimaker.lean_dataclasses import dataclass, field
 from haimaker.models.matching import traits_of
 from haimaker.models.traits import Traits
 

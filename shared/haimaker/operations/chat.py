@@ -3,7 +3,6 @@
 https://platform.openai.com/docs/api-reference/chat/create
 """
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Annotated, Any, Literal, NoReturn
 
 from pydantic import BaseModel, ConfigDict, Field, StrictBool, StrictFloat, StrictInt, StrictStr, ValidationError
@@ -11,6 +10,7 @@ from pydantic import BaseModel, ConfigDict, Field, StrictBool, StrictFloat, Stri
 from haimaker.http.errors import BadRequestError
 from haimaker.http.json import parse_json
 from haimaker.http.values import JSON
+from haimaker.lean_dataclasses import dataclass
 from haimaker.models.names import AUTO
 from haimaker.operations.attempt import Attempt
 from haimaker.validation.bounds import MAX_ITEMS, MAX_NAME, Name, Objects, Parts, Text, TokenIds

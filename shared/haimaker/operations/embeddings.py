@@ -6,7 +6,7 @@ https://platform.openai.com/docs/api-reference/embeddings
 import base64
 import struct
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Annotated, Any, Literal, NamedTuple
 
 from pydantic import Field, StrictInt, ValidationError
@@ -15,6 +15,7 @@ from haimaker.http.errors import BadGatewayError, BadRequestError
 from haimaker.http.json import parse_json
 from haimaker.http.sse import dumps
 from haimaker.http.values import JSON, Request
+from haimaker.lean_dataclasses import dataclass
 from haimaker.operations.attempt import Attempt
 from haimaker.operations.chat import OURS, CommonFields, ManyTokenIds, refuse, with_model
 from haimaker.operations.operation import Made, Task

@@ -4,7 +4,7 @@ https://platform.openai.com/docs/api-reference/images
 """
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Annotated, Literal
 
 from pydantic import Field, StrictBool, StrictInt, StrictStr, ValidationError
@@ -12,6 +12,7 @@ from pydantic import Field, StrictBool, StrictInt, StrictStr, ValidationError
 from haimaker.http.errors import BadGatewayError
 from haimaker.http.json import parse_json
 from haimaker.http.values import JSON, Request, StreamEvent
+from haimaker.lean_dataclasses import dataclass
 from haimaker.operations.attempt import Attempt
 from haimaker.operations.chat import CommonFields, refuse, with_model
 from haimaker.operations.image_forms import Parsed, from_request

@@ -6,13 +6,13 @@ a provider does it. `upstream/operation_call.py` makes the calls, `upstream/oper
 
 import json
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
 from haimaker.http.errors import BadGatewayError
 from haimaker.http.multipart import UploadedFile
 from haimaker.http.sse import dumps
 from haimaker.http.values import JSON, StreamEvent
+from haimaker.lean_dataclasses import dataclass, field
 from haimaker.operations.chat import Accepted
 from haimaker.pricing import usage
 from haimaker.pricing.usage import Usage

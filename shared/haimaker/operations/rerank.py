@@ -4,7 +4,7 @@ https://docs.cohere.com/reference/rerank, and for what the first version has bes
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from functools import cached_property
 from typing import Annotated, Any
 
@@ -14,6 +14,7 @@ from haimaker.http.errors import BadRequestError
 from haimaker.http.json import parse_json
 from haimaker.http.sse import dumps
 from haimaker.http.values import JSON, Request
+from haimaker.lean_dataclasses import dataclass
 from haimaker.operations.attempt import Attempt
 from haimaker.operations.chat import OURS, CommonFields, refuse, with_model
 from haimaker.operations.operation import Made, Task

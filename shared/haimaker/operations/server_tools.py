@@ -6,10 +6,10 @@ its limits is bounded by where its documentation says that it stops.
 
 import re
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
 from typing import Any
 
 from haimaker.http.values import JSON
+from haimaker.lean_dataclasses import dataclass, field
 
 CLIENTS_TOOLS = (None, "function", "custom")
 MAX_SEARCHES = 10

@@ -5,7 +5,7 @@ https://platform.openai.com/docs/api-reference/audio/createSpeech
 
 import base64
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, StrictFloat, StrictInt, StrictStr, ValidationError
@@ -13,6 +13,7 @@ from pydantic import BaseModel, ConfigDict, Field, StrictFloat, StrictInt, Stric
 from haimaker.http.errors import BadRequestError
 from haimaker.http.json import parse_json
 from haimaker.http.values import JSON, Request, StreamEvent
+from haimaker.lean_dataclasses import dataclass
 from haimaker.operations.attempt import Attempt
 from haimaker.operations.chat import CommonFields, Form, refuse, with_model
 from haimaker.operations.operation import Task

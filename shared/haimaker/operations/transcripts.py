@@ -5,10 +5,10 @@ https://platform.openai.com/docs/api-reference/audio/json-object; https://www.w3
 
 import math
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 from haimaker.http.values import JSON
+from haimaker.lean_dataclasses import dataclass
 
 TEXTS = ("text", "srt", "vtt")
 LONGEST_CUE = 84

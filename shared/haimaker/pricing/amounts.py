@@ -1,8 +1,9 @@
 """Money and spans of time as people write them. Pure."""
 
 import re
-from dataclasses import dataclass
 from decimal import ROUND_FLOOR, Decimal
+
+from haimaker.lean_dataclasses import dataclass
 
 NANOUSD_PER_USD = 10**9
 SECONDS = {"s": 1, "m": 60, "h": 3_600, "d": 86_400, "w": 604_800}

@@ -4,9 +4,9 @@ It is exact: a sum of integers, rounded up once to a nano-dollar. Nothing here r
 """
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
 
 from haimaker.http.values import JSON
+from haimaker.lean_dataclasses import dataclass, field
 from haimaker.models.catalog import UNITS_PER_USD, ModelInfo
 from haimaker.pricing.usage import MAX_COUNT, Usage
 

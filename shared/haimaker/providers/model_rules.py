@@ -2,8 +2,8 @@
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 
+from haimaker.lean_dataclasses import dataclass, field
 from haimaker.providers.common import MAX_COMPLETION_TOKENS, PENALTIES
 
 

@@ -5,9 +5,10 @@ no code asks for a provider's name. Parameters are named as the client sends the
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from typing import Any
 
+from haimaker.lean_dataclasses import dataclass, field
 from haimaker.providers.model_rules import ModelRule
 
 

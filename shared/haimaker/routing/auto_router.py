@@ -6,11 +6,11 @@ last and the most similar of them first; then its default; then the cheapest mod
 
 import re
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from functools import cached_property
 
 from haimaker.http.values import JSON
+from haimaker.lean_dataclasses import dataclass, field
 from haimaker.models.catalog import ModelInfo, all_models
 from haimaker.models.matching import traits_of
 from haimaker.models.names import AUTO

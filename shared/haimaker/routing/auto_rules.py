@@ -12,8 +12,8 @@ A rule holds when all that it says does.
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 
+from haimaker.lean_dataclasses import dataclass, field
 from haimaker.models.names import AUTO
 from haimaker.validation.toml_table import TomlTable
 

@@ -8,13 +8,13 @@ import time
 import uuid
 from collections import OrderedDict
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
 from functools import partial
 from threading import Lock
 
 from haimaker.http.errors import APIError, BadGatewayError, BadRequestError
 from haimaker.http.sse import dumps
 from haimaker.http.values import Request, Response
+from haimaker.lean_dataclasses import dataclass, field
 from haimaker.operations.chat import Accepted, Asked
 from haimaker.routing.auto_router import AutoChoice, AutoRouter, RuleInput
 from haimaker.routing.auto_rules import NO_RULES, AutoRouterDefinition, read_definition

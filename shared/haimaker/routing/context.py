@@ -1,8 +1,8 @@
 """What a plan depends on besides the configuration: a request, its key, and how the targets are at the moment. A value."""
 
 from collections.abc import Collection, Mapping
-from dataclasses import dataclass, field
 
+from haimaker.lean_dataclasses import dataclass, field
 from haimaker.routing import preferences as routing_preferences
 from haimaker.routing.preferences import RoutingPreferences
 

@@ -5,7 +5,7 @@ the plan, and what a budget leaves of it. It reads no clock and asks nobody but 
 """
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from haimaker.accounts.directory import BilledAccounts
@@ -13,6 +13,7 @@ from haimaker.billing import estimates
 from haimaker.http.errors import BadRequestError
 from haimaker.http.sse import dumps
 from haimaker.http.values import JSON, Request
+from haimaker.lean_dataclasses import dataclass
 from haimaker.models.names import AUTO
 from haimaker.operations.attempt import Attempt
 from haimaker.operations.chat import Accepted, Asked

@@ -6,9 +6,9 @@ clears it, a failure doubles its rest. https://martinfowler.com/bliki/CircuitBre
 """
 
 import threading
-from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, NamedTuple
 
+from haimaker.lean_dataclasses import dataclass, field
 from haimaker.routing.plan import DEFAULT_CIRCUIT_BREAKER, CircuitBreakerSettings
 
 if TYPE_CHECKING:

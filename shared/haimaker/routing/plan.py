@@ -1,11 +1,11 @@
 """What routing is made of: the deployer's configuration, and the plan that it leads to for one request. Values only."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 from types import MappingProxyType
 from typing import TYPE_CHECKING, NamedTuple
 
 from haimaker.http.values import NO_TIMEOUTS, AttemptTimeouts
+from haimaker.lean_dataclasses import dataclass, field
 from haimaker.operations.attempt import Attempt
 from haimaker.providers.provider import Provider
 

@@ -7,9 +7,9 @@ few seconds, beside the requests, and only for those that have a choice. When th
 from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import suppress
-from dataclasses import dataclass, field
 from functools import cache
 
+from haimaker.lean_dataclasses import dataclass, field
 from haimaker.routing.health import CircuitState
 from haimaker.routing.plan import CircuitBreakerSettings
 from haimaker.store import StoreUnavailable

@@ -2,9 +2,10 @@
 
 import re
 from collections.abc import Collection, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from functools import cached_property
 
+from haimaker.lean_dataclasses import dataclass, field
 from haimaker.models.catalog import ModelInfo, Place, find_model
 from haimaker.providers.provider import Provider
 from haimaker.providers.registry import ONLINE, definition_for, find

@@ -3,7 +3,7 @@
 import os
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from pathlib import Path
 
 from haimaker.aws.access import AWSAccess
@@ -15,6 +15,7 @@ from haimaker.credentials.access import (
     connections_from_env,
     signed_providers,
 )
+from haimaker.lean_dataclasses import dataclass, field
 from haimaker.observability.metrics import BY_PROVIDER
 from haimaker.pricing.amounts import UserBudget, duration_to_s, is_duration, to_nanousd
 from haimaker.providers.registry import NAMES

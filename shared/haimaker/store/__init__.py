@@ -11,10 +11,10 @@ where a limit that is not set counts as UNLIMITED.
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Literal, Protocol
 
 from haimaker.http.values import JSON
+from haimaker.lean_dataclasses import dataclass, field
 from haimaker.store.documents import Documents
 
 if TYPE_CHECKING:

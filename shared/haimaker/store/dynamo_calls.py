@@ -4,11 +4,11 @@ https://docs.aws.amazon.com/amazondynamodb/latest/APIReference/API_Operations_Am
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import Any
 
 from haimaker.aws.client import THROTTLED, AWSClient, AWSError
 from haimaker.http.values import JSON
+from haimaker.lean_dataclasses import dataclass
 from haimaker.store import StoreThrottled, StoreUnavailable, tables
 from haimaker.store.tables import Item
 

@@ -2,8 +2,8 @@
 
 import json
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
 
+from haimaker.lean_dataclasses import dataclass
 from haimaker.store import Record, Reservation, StoreUnavailable, ledger, tables
 from haimaker.store.dynamo_calls import PAGE_OF_ITEMS, ConditionFailed, DynamoTable
 from haimaker.store.tables import DAY_S, RETENTION_S, Item

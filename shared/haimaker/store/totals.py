@@ -5,11 +5,11 @@ A record adds to its day, to its key's day and to the day of each name that it h
 
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any, Literal
 
 from haimaker.http.values import JSON
+from haimaker.lean_dataclasses import dataclass
 from haimaker.store import Record
 
 By = Literal["day", "key", "team", "user", "model", "provider", "tag"]

@@ -3,7 +3,6 @@
 import random
 import time
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
 from itertools import dropwhile
 from typing import TypeVar
 
@@ -12,6 +11,7 @@ from haimaker.http import errors
 from haimaker.http.client import CancelToken
 from haimaker.http.errors import APIError, APITimeoutError, ContentPolicyViolationError, ContextWindowExceededError
 from haimaker.http.values import JSON, StreamEvent
+from haimaker.lean_dataclasses import dataclass
 from haimaker.operations.attempt import Attempt
 from haimaker.operations.chat import Accepted
 from haimaker.routing.health import Health

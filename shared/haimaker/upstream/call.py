@@ -4,7 +4,7 @@ import json
 import time
 from collections.abc import Generator, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from functools import cached_property
 from itertools import chain
 from typing import TYPE_CHECKING
@@ -21,6 +21,7 @@ from haimaker.http import errors, sse
 from haimaker.http.client import CancelToken, HTTPClient, Timeouts, TransportError
 from haimaker.http.errors import APIError, APITimeoutError, BadGatewayError
 from haimaker.http.values import JSON, AttemptTimeouts, Event, StreamEvent, UpstreamRequest, UpstreamResponse
+from haimaker.lean_dataclasses import dataclass, field
 from haimaker.operations.attempt import Attempt
 from haimaker.operations.chat import Accepted, Asked, ChatRequest
 from haimaker.pricing import usage

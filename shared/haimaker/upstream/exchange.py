@@ -5,7 +5,7 @@
 
 import time
 from collections.abc import Generator, Iterator, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from haimaker.billing.estimates import estimate_usage
@@ -13,6 +13,7 @@ from haimaker.billing.settlement import AttemptLog, Settlement, Status
 from haimaker.http.errors import APIError, InternalServerError
 from haimaker.http.sse import DONE, dumps, encode, encode_error
 from haimaker.http.values import JSON
+from haimaker.lean_dataclasses import dataclass
 from haimaker.observability.observer import Observer
 from haimaker.operations.chat import Asked
 from haimaker.pricing import usage

@@ -6,12 +6,12 @@ Nothing here fails a request that has been paid for: what can't be turned comes 
 import base64
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, NamedTuple
 
 from haimaker.files import FileStore, FilesUnavailable
 from haimaker.http.errors import BadRequestError, GatewayBusyError
 from haimaker.http.values import JSON
+from haimaker.lean_dataclasses import dataclass
 from haimaker.media import images as media_images
 from haimaker.operations.images import Form
 from haimaker.operations.operation import Made

@@ -11,7 +11,7 @@ import socket
 import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from functools import cache
 from ipaddress import IPv4Address, IPv6Address, IPv6Network, ip_address, ip_network
 from typing import Any, cast
@@ -21,6 +21,7 @@ from haimaker.http import tls
 from haimaker.http.client import CancelToken
 from haimaker.http.errors import BadRequestError
 from haimaker.http.values import JSON
+from haimaker.lean_dataclasses import dataclass, field
 from haimaker.media import images as media_images
 from haimaker.operations.chat import ChatRequest
 from haimaker.upstream.shares import Shares

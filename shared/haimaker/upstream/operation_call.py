@@ -1,7 +1,7 @@
 """One call, or several that belong together, at one target, for the other operations; `call.py` has what calls share."""
 
 from collections.abc import Generator, Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from functools import partial
 from itertools import chain
 from typing import TYPE_CHECKING, Any, TypeVar, cast
@@ -10,6 +10,7 @@ from haimaker import adapters
 from haimaker.billing.settlement import AttemptLog
 from haimaker.http.errors import APIError, BadGatewayError
 from haimaker.http.values import StreamEvent, UpstreamResponse
+from haimaker.lean_dataclasses import dataclass
 from haimaker.operations.operation import Answer, Made, Pieces, Sound, Task, is_last
 from haimaker.pricing import costs, usage
 from haimaker.pricing.usage import Usage

@@ -2,13 +2,13 @@
 
 import time
 from collections.abc import Iterator
-from dataclasses import dataclass
 from typing import Any, cast
 
 from haimaker.billing.settlement import AttemptLog
 from haimaker.http.errors import APIError
 from haimaker.http.sse import encode, encode_error
 from haimaker.http.values import JSON, StreamEvent
+from haimaker.lean_dataclasses import dataclass
 from haimaker.operations.operation import Made, Task, is_last
 from haimaker.pricing import usage
 from haimaker.pricing.amounts import to_usd

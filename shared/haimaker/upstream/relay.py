@@ -6,11 +6,11 @@ a stream that is silent starts with comments, a whole answer with white space, w
 
 import time
 from collections.abc import Callable, Generator, Iterator
-from dataclasses import dataclass, field
 
 from haimaker.http.errors import APIError, APITimeoutError
 from haimaker.http.sse import KEEP_ALIVE, dumps, encode_error
 from haimaker.http.values import Request, Response
+from haimaker.lean_dataclasses import dataclass, field
 from haimaker.operations.chat import Form
 from haimaker.upstream.background import END, SILENCE, Beside
 from haimaker.upstream.exchange import EVENT_STREAM, WHOLE, Exchange, Head

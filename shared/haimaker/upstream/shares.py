@@ -6,10 +6,10 @@ What is over the bound is refused at once, since whoever waits keeps a thread.
 from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field
 from threading import Lock
 
 from haimaker.http.errors import GatewayBusyError
+from haimaker.lean_dataclasses import dataclass, field
 
 
 @dataclass(slots=True)

@@ -6,10 +6,10 @@ client did not ask for is not shown to it.
 
 import re
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
 from typing import Any
 
 from haimaker.http.values import JSON, StreamEvent
+from haimaker.lean_dataclasses import dataclass
 
 NULL_USAGE = re.compile(rb',\s*"usage"\s*:\s*null')
 

@@ -5,11 +5,12 @@ each list has a length and stops at its first wrong item, each text has a length
 has at all, which also holds for what no schema names.
 """
 
-from dataclasses import dataclass
 from typing import Annotated, Any
 
 from pydantic import AfterValidator, Field, StrictInt, StrictStr
 from pydantic_core import PydanticCustomError
+
+from haimaker.lean_dataclasses import dataclass
 
 MAX_TEXT = 8 * 1024 * 1024
 """Characters: more than a request can have bytes, whose limit is what bounds a text."""

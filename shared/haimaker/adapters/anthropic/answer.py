@@ -6,7 +6,6 @@ the client to run. Of the tool that stands for a JSON answer the input is the te
 
 import json
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass, field
 from typing import Any
 
 from haimaker.adapters.anthropic import carried, counts, names
@@ -14,6 +13,7 @@ from haimaker.adapters.anthropic.carried import Placed
 from haimaker.adapters.anthropic.citations import to_annotations
 from haimaker.http.errors import BadGatewayError
 from haimaker.http.values import JSON
+from haimaker.lean_dataclasses import dataclass, field
 
 FINISH_REASON: Mapping[str, str] = {
     "end_turn": "stop",

@@ -12,10 +12,10 @@ place for it but the id, which clients must echo. Such an id is the provider's o
 import base64
 import json
 import zlib
-from dataclasses import dataclass
 from typing import Any
 
 from haimaker.http.values import JSON
+from haimaker.lean_dataclasses import dataclass
 
 MARK = "__thinking__"
 LARGEST = 8_000_000

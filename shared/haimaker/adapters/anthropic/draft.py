@@ -1,9 +1,8 @@
 """What is being made of a request: the client's body, the call so far, and what could not be kept."""
 
-from dataclasses import dataclass, field
-
 from haimaker.http.errors import BadRequestError
 from haimaker.http.values import JSON
+from haimaker.lean_dataclasses import dataclass, field
 from haimaker.models.traits import Traits
 
 

@@ -5,13 +5,13 @@ place, for moving it would change the cached prefix: as a turn of the system whe
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import Any
 
 from haimaker.adapters.anthropic import carried, names, parts
 from haimaker.adapters.anthropic.parts import invalid, text, with_cache_control
 from haimaker.http import json as strict_json
 from haimaker.http.values import JSON
+from haimaker.lean_dataclasses import dataclass
 
 SYSTEM = ("system", "developer")
 PLACEHOLDER = "."

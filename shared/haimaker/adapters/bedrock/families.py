@@ -6,8 +6,8 @@ every host is in its traits.
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 
+from haimaker.lean_dataclasses import dataclass
 from haimaker.operations.attempt import Attempt
 
 

@@ -4,7 +4,6 @@ https://docs.aws.amazon.com/bedrock/latest/APIReference/API_runtime_Message.html
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 from typing import Any
 
 from haimaker.adapters.bedrock import carrying
@@ -13,6 +12,7 @@ from haimaker.adapters.bedrock.families import Family
 from haimaker.http.errors import BadRequestError
 from haimaker.http.json import parse_json
 from haimaker.http.values import JSON
+from haimaker.lean_dataclasses import dataclass, field
 
 CONTINUE = "Continue."
 """Said for the user where Converse wants a turn of theirs that the client does not have."""

@@ -5,13 +5,13 @@ https://docs.aws.amazon.com/bedrock/latest/APIReference/API_runtime_ConverseStre
 
 from base64 import b64decode, b64encode
 from collections.abc import Iterator
-from dataclasses import dataclass, field
 from typing import Any
 
 from haimaker.adapters.bedrock import carrying
 from haimaker.adapters.bedrock.tools import JSON_TOOL
 from haimaker.http.sse import dumps
 from haimaker.http.values import JSON
+from haimaker.lean_dataclasses import dataclass, field
 from haimaker.pricing.usage import MAX_COUNT, Usage, to_openai
 
 STOP_REASON = {

@@ -4,7 +4,6 @@ https://docs.aws.amazon.com/bedrock/latest/userguide/tool-use.html
 """
 
 from collections.abc import Iterator
-from dataclasses import dataclass, field
 from typing import Any
 
 from haimaker.adapters.bedrock import carrying, schemas
@@ -13,6 +12,7 @@ from haimaker.adapters.bedrock.families import Family, can, known, may
 from haimaker.http.errors import BadRequestError
 from haimaker.http.sse import dumps
 from haimaker.http.values import JSON
+from haimaker.lean_dataclasses import dataclass, field
 from haimaker.operations.attempt import Attempt
 
 JSON_TOOL = "haimaker_json_answer"

@@ -3,11 +3,12 @@
 https://docs.cohere.com/reference/chat, https://docs.cohere.com/docs/streaming
 """
 
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from typing import Any
 
 from haimaker.http import errors
 from haimaker.http.values import JSON, ErrorFields
+from haimaker.lean_dataclasses import dataclass, field
 from haimaker.models.catalog import UNITS_PER_USD, USD_DECIMALS, ModelInfo
 from haimaker.pricing import costs, usage
 from haimaker.pricing.usage import MAX_COUNT, Usage

@@ -7,13 +7,13 @@ import base64
 import binascii
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 from typing import Any
 
 from haimaker.adapters.gemini import grounding, own_tools, signatures
 from haimaker.adapters.gemini.partial_calls import PartialCall
 from haimaker.adapters.gemini.shapes import found_object, found_objects, found_text
 from haimaker.http.values import JSON
+from haimaker.lean_dataclasses import dataclass, field
 from haimaker.operations.attempt import Attempt
 
 FINISH_REASON: Mapping[str, str] = {

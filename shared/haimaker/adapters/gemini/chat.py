@@ -4,7 +4,6 @@ https://ai.google.dev/api/generate-content, https://docs.cloud.google.com/vertex
 """
 
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass, field
 from urllib.parse import quote
 
 from haimaker.adapters.events import json_object
@@ -19,6 +18,7 @@ from haimaker.adapters.gemini.tools import to_tools
 from haimaker.http import errors
 from haimaker.http.sse import dumps
 from haimaker.http.values import JSON, Event, StreamEvent, UpstreamRequest
+from haimaker.lean_dataclasses import dataclass, field
 from haimaker.operations.attempt import Attempt
 from haimaker.operations.chat import ChatRequest
 

@@ -3,13 +3,12 @@
 https://ai.google.dev/api/caching#Content, https://ai.google.dev/gemini-api/docs/function-calling
 """
 
-from dataclasses import dataclass, field
-
 from haimaker.adapters.gemini import media, own_tools, signatures
 from haimaker.adapters.gemini.shapes import found_object, found_objects, refuse, required_name, required_object
 from haimaker.http.errors import BadRequestError
 from haimaker.http.json import parse_json
 from haimaker.http.values import JSON
+from haimaker.lean_dataclasses import dataclass, field
 from haimaker.models.traits import Traits
 
 SYSTEM = ("system", "developer")

@@ -4,11 +4,11 @@ https://docs.cloud.google.com/vertex-ai/generative-ai/docs/multimodal/function-c
 """
 
 import re
-from dataclasses import dataclass, field
 from typing import Any
 
 from haimaker.adapters.gemini.shapes import found_object, found_objects
 from haimaker.http.values import JSON
+from haimaker.lean_dataclasses import dataclass, field
 
 STEP = re.compile(r"""\.([^.\[\]]+)|\[(\d+)\]|\[['"]([^'"]*)['"]\]""")
 VALUES = ("stringValue", "numberValue", "boolValue")

@@ -5,11 +5,11 @@ https://github.com/openai/openai-python/blob/main/src/openai/lib/streaming/_delt
 """
 
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, field
 from typing import Any
 
 from haimaker.adapters.openai.numbering import Numbering
 from haimaker.http.values import JSON
+from haimaker.lean_dataclasses import dataclass, field
 
 
 @dataclass(slots=True)

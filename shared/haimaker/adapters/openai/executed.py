@@ -5,10 +5,10 @@ https://console.groq.com/docs/browser-search: each is billed. A page that was op
 
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass, field
 from typing import Any
 
 from haimaker.http.values import JSON
+from haimaker.lean_dataclasses import dataclass, field
 
 FIELD = "executed_tools"
 SEARCH = re.compile(r"search|browser|visit")

@@ -5,10 +5,10 @@ the official SDK then joins them wrongly: https://platform.openai.com/docs/guide
 """
 
 from collections.abc import Callable
-from dataclasses import dataclass, field
 from typing import Any
 
 from haimaker.http.values import JSON
+from haimaker.lean_dataclasses import dataclass, field
 
 
 @dataclass(slots=True)

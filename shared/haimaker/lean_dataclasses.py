@@ -1,0 +1,130 @@
+"""Dataclasses that are made as they are used: what a function imports when it starts has over seventy, and makes objects of few.
+
+The standard library's `dataclass` writes a class's methods as source and compiles it, half a millisecond each
+(https://docs.python.org/3/library/dataclasses.html). Here `__init__` is compiled when a class's first object is made, and the other
+methods are shared. A type checker sees the standard library's own, whose `replace`, `fields` and `asdict` work on these as well.
+With `slots=True` a class has no slots here: that it has no other attributes is for the type checker to see.
+"""
+
+import dataclasses
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import KW_ONLY, MISSING, Field, FrozenInstanceError, field
+from operator import attrgetter
+from reprlib import recursive_repr
+from typing import TYPE_CHECKING, Any
+
+__all__ = ["dataclass", "field"]
+
+if TYPE_CHECKING:
+    from dataclasses import dataclass
+else:
+
+    def dataclass(cls: type | None = None, /, *, frozen: bool = False, slots: bool = False) -> Any:
+        """A class decorator. Defaults, `field`, `KW_ONLY`, `__post_init__` and inheritance are as the standard library has them."""
+
+        def decorate(decorated: type) -> type:
+            return _build(decorated, frozen)
+
+        return decorate if cls is None else decorate(cls)
+
+
+def _build(cls: type, frozen: bool) -> type:
+    found = _fields_of(cls)
+    made = {
+        "__dataclass_fields__": found,
+        "__match_args__": tuple(each.name for each in found.values() if each.init and not each.kw_only),
+        "__init__": _compiling(cls, found, frozen),
+        "__repr__": _representation([each.name for each in found.values() if each.repr]),
+        **_comparison([each.name for each in found.values() if each.compare], frozen),
+    }
+    if frozen:
+        made |= {"__setattr__": _refuse, "__delattr__": _refuse}
+    for name, value in made.items():
+        if name not in cls.__dict__:
+            setattr(cls, name, value)
+    return cls
+
+
+def _fields_of(cls: type) -> dict[str, "Field[Any]"]:
+    found: dict[str, Field[Any]] = {}
+    for base in reversed(cls.__mro__[1:]):
+        found |= base.__dict__.get("__dataclass_fields__", {})
+    kw_only = False
+    for name, annotation in cls.__annotations__.items():
+        if annotation is KW_ONLY:
+            kw_only = True
+            continue
+        default = cls.__dict__.get(name, MISSING)
+        each: Any = default if isinstance(default, Field) else field(default=default)
+        each.name, each.type, each.kw_only, each._field_type = name, annotation, kw_only, _FIELD
+        if default is not MISSING:
+            delattr(cls, name)  # an attribute of the class would make those of its objects slower to read
+        found[name] = each
+    return found
+
+
+_FIELD: Any = dataclasses._FIELD  # type: ignore[attr-defined]
+"""What the standard library's `replace` looks for."""
+
+
+def _compiling(cls: type, found: Mapping[str, "Field[Any]"], frozen: bool) -> Callable[..., None]:
+    """An `__init__` that is put into its place when the first object is made, since most classes make none at the start."""
+
+    def __init__(self: Any, *args: object, **fields: object) -> None:
+        cls.__init__ = _init(found.values(), frozen, hasattr(cls, "__post_init__"))  # type: ignore[misc]
+        cls.__init__(self, *args, **fields)  # type: ignore[misc]
+
+    return __init__
+
+
+def _init(fields: Iterable["Field[Any]"], frozen: bool, has_post_init: bool) -> Callable[..., None]:
+    """Written out and compiled, as the standard library does it: nothing else is as fast."""
+    parameters, keywords, lines = ["self"], ["*"], list[str]()
+    values: dict[str, Any] = {"_set": object.__setattr__, "_MISSING": MISSING}
+    for each in fields:
+        name, makes = each.name, each.default_factory is not MISSING
+        values[f"_default_{name}"] = each.default_factory if makes else each.default
+        has_default = makes or each.default is not MISSING
+        default = f"={'_MISSING' if makes else f'_default_{name}'}" if has_default else ""
+        if each.init:
+            (keywords if each.kw_only else parameters).append(name + default)
+            value = f"_default_{name}() if {name} is _MISSING else {name}" if makes else name
+        elif has_default:
+            value = f"_default_{name}{'()' if makes else ''}"
+        else:
+            continue
+        lines.append(f"_set(self, {name!r}, {value})" if frozen else f"self.{name} = {value}")
+    if has_post_init:
+        lines.append("self.__post_init__()")
+    names = ", ".join(parameters + (keywords if len(keywords) > 1 else []))
+    exec(f"def __init__({names}):\n " + "\n ".join(lines or ["pass"]), values)  # noqa: S102 - of names of fields only
+    made: Callable[..., None] = values["__init__"]
+    return made
+
+
+def _comparison(names: list[str], frozen: bool) -> dict[str, Any]:
+    values = _values(names)
+
+    def __eq__(self: object, other: object) -> bool:
+        return values(self) == values(other) if type(self) is type(other) else NotImplemented
+
+    def __hash__(self: object) -> int:
+        return hash(values(self))
+
+    return {"__eq__": __eq__, "__hash__": __hash__ if frozen else None}
+
+
+def _values(names: list[str]) -> Callable[[object], object]:
+    return attrgetter(*names) if names else lambda _: ()
+
+
+def _representation(names: Iterable[str]) -> Callable[[object], str]:
+    @recursive_repr()
+    def __repr__(self: object) -> str:
+        return f"{type(self).__qualname__}({', '.join(f'{name}={getattr(self, name)!r}' for name in names)})"
+
+    return __repr__
+
+
+def _refuse(self: object, name: str, value: object = None) -> None:
+    raise FrozenInstanceError(f"cannot assign to field {name!r}")

@@ -1,0 +1,158 @@
+"""Lean dataclasses do what the standard library's do: each class is made by both, and treated alike."""
+
+import copy
+import dataclasses
+import pickle
+from collections.abc import Callable
+from dataclasses import KW_ONLY, asdict, field, fields, replace
+from typing import Any
+
+import pytest
+
+from haimaker import lean_dataclasses
+
+Decorator = Callable[..., Any]
+
+
+def frozen(dataclass: Decorator) -> type:
+    @dataclass(frozen=True, slots=True)
+    class Point:
+        x: int
+        y: int = 2
+        tags: list[str] = field(default_factory=list)
+        secret: str = field(default="s", repr=False)
+        version: int = field(default=0, compare=False)
+
+    return Point
+
+
+def frozen_and_hashable(dataclass: Decorator) -> type:
+    @dataclass(frozen=True)
+    class Point:
+        x: int
+        y: tuple[int, ...] = ()
+
+    return Point
+
+
+def mutable(dataclass: Decorator) -> type:
+    @dataclass(slots=True)
+    class Point:
+        x: int
+        y: int = field(init=False)
+        seen: dict[str, int] = field(init=False, default_factory=dict)
+
+        def __post_init__(self) -> None:
+            self.y = self.x + 1
+
+    return Point
+
+
+def inherited(dataclass: Decorator) -> type:
+    @dataclass(frozen=True)
+    class Base:
+        x: int
+        y: int = 1
+
+    @dataclass(frozen=True)
+    class Point(Base):
+        y: int = 5
+        z: str = "z"
+
+        def __repr__(self) -> str:
+            return "mine"
+
+    return Point
+
+
+def keywords(dataclass: Decorator) -> type:
+    @dataclass(frozen=True)
+    class Point:
+        x: int = 0
+        _: KW_ONLY
+        y: int
+        z: int = 3
+
+    return Point
+
+
+def empty(dataclass: Decorator) -> type:
+    @dataclass
+    class Point:
+        pass
+
+    return Point
+
+
+def no_argument() -> int:
+    return 1
+
+
+def functions(dataclass: Decorator) -> type:
+    @dataclass(frozen=True)
+    class Point:
+        x: Callable[[], int] = int
+        z: Callable[[], int] = no_argument
+        y: int = 0
+
+        @property
+        def called(self) -> int:
+            return self.x() + self.z()
+
+    return Point
+
+
+MAKERS = [functions, frozen, frozen_and_hashable, mutable, inherited, keywords, empty]
+CALLS: list[tuple[tuple[Any, ...], dict[str, Any]]] = [
+    ((), {}), ((1,), {}), ((1, 3), {}), ((), {"x": 1}), ((), {"y": 1}), ((1,), {"y": 7}), ((1,), {"x": 2}), ((1, (2,)), {}),
+    ((1, 2, 3, 4, 5, 6), {}), ((), {"nobody": 1}), ((), {"x": 1, "z": 8}),
+    ((), {"x": 1, "y": 2, "tags": ["a"], "secret": "t", "version": 9}),
+]  # fmt: skip
+
+
+def seen(action: Callable[[], Any]) -> Any:
+    """What comes of an action, or the kind of error."""
+    try:
+        return action()
+    except Exception as error:
+        return type(error)
+
+
+def outcomes(cls: type, call: tuple[tuple[Any, ...], dict[str, Any]]) -> list[Any]:
+    args, named = call
+    made = seen(lambda: cls(*args, **named))
+    if isinstance(made, type):
+        return [made]
+    names = [each.name for each in fields(made)]
+    return [
+        {name: getattr(made, name) for name in names},
+        repr(made).split(".")[-1],
+        seen(lambda: made.called),
+        (made == cls(*args, **named), made != object(), made == copy.copy(made), copy.deepcopy(made) == made),
+        seen(lambda: hash(made) == hash(cls(*args, **named))),
+        seen(lambda: asdict(made)),
+        seen(lambda: repr(replace(made, x=9)).split(".")[-1]),
+        seen(lambda: replace(made, nobody=9)),
+        seen(lambda: setattr(made, "x", 3)),
+        seen(lambda: delattr(made, "x")),
+        cls.__match_args__,  # type: ignore[attr-defined]
+    ]
+
+
+@pytest.mark.parametrize("call", CALLS, ids=repr)
+@pytest.mark.parametrize("make", MAKERS)
+def test_a_class_does_what_the_standard_librarys_does(
+    make: Callable[[Decorator], type], call: tuple[tuple[Any, ...], dict[str, Any]]
+) -> None:
+    assert outcomes(make(lean_dataclasses.dataclass), call) == outcomes(make(dataclasses.dataclass), call)
+
+
+@lean_dataclasses.dataclass(frozen=True)
+class Kept:
+    x: int
+    other: "Kept | None" = None
+
+
+def test_an_object_is_kept_and_shown() -> None:
+    assert pickle.loads(pickle.dumps(Kept(1, Kept(2)))) == Kept(1, Kept(2))
+    assert repr(Kept(1, Kept(2))) == "Kept(x=1, other=Kept(x=2, other=None))"
