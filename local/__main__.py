@@ -3,6 +3,7 @@
 import gc
 import signal
 import sys
+from ipaddress import ip_network
 from types import FrameType
 
 from haimaker.settings.settings import DEFAULT_ADMIN_KEY, Settings
@@ -10,6 +11,7 @@ from haimaker.store import StoreUnavailable
 from haimaker.validation.settings import SettingsError
 from local.environment import misspelt, read_environment
 from local.installation import START
+from local.mistakes import Mistakes
 from local.server import Server
 from local.welcome import base_url, cannot_listen, misspelt_lines, welcome
 
@@ -26,7 +28,14 @@ def main() -> int:
         return _fail(f"haimaker: {error}")
     is_default_key = settings.admin_key == DEFAULT_ADMIN_KEY
     try:
-        server = Server(settings.host, settings.port, local_names_only=is_default_key)
+        server = Server(
+            settings.host,
+            settings.port,
+            local_names_only=is_default_key,
+            origins=settings.allowed_origins,
+            mistakes=Mistakes(settings.mistakes_per_minute),
+            proxies=tuple(map(ip_network, settings.trusted_proxies)),
+        )
     except OSError as error:
         return _fail(cannot_listen(error, settings.host, settings.port, START))
     for line in misspelt_lines(misspelt(environment)):

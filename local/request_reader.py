@@ -19,6 +19,7 @@ BODY_LIMIT = 6 * 1024 * 1024
 """Of Lambda: https://docs.aws.amazon.com/lambda/latest/dg/gettingstarted-limits.html"""
 UPLOAD_LIMIT = 100_000_000
 """Of a file that is put into its place, which in the deployed stack goes to S3 and not to a function."""
+SMALL_BODY = 64 * 1024
 DISCARD_LIMIT = 64 * 1024 * 1024
 """How much of a body that is too large is read and thrown away, so that a client which sends first can read the answer."""
 
@@ -64,6 +65,8 @@ class RequestReader:
     def __init__(self, connection: socket.socket) -> None:
         self._connection = connection
         self._buffer = bytearray()
+        self.is_inside = False
+        """Whether a body was begun and not read to its end: where the next request starts is then not known."""
 
     def read_head(self) -> Head | None:
         """The next request, or None when the client has no more."""
@@ -81,9 +84,9 @@ class RequestReader:
     def read_body(self, head: Head) -> bytes:
         """The body, or an error: a body over the limit is read on and thrown away, so that the client gets to the answer."""
         body = bytearray()
-        size, limit = 0, _limit(head)
+        size, limit = 0, BODY_LIMIT
         try:
-            for piece in self._pieces(head, time.monotonic() + BODY_TIMEOUT_S):
+            for piece in self._pieces(head, time.monotonic() + BODY_TIMEOUT_S, limit):
                 size += len(piece)
                 if size <= limit:
                     body += piece
@@ -94,6 +97,25 @@ class RequestReader:
         if size > limit:
             raise _too_large(limit)
         return bytes(body)
+
+    def read_pieces(self, head: Head) -> Iterator[bytes]:
+        """The body of an upload as it comes. Raises APIError, also where it breaks off: whoever takes it knows no connections."""
+        self.is_inside = True
+        return self._upload(head)
+
+    def _upload(self, head: Head) -> Iterator[bytes]:
+        size = 0
+        try:
+            for piece in self._pieces(head, time.monotonic() + BODY_TIMEOUT_S, UPLOAD_LIMIT):
+                size += len(piece)
+                if size > UPLOAD_LIMIT:
+                    raise _too_large(UPLOAD_LIMIT)
+                yield piece
+        except TimeoutError:
+            raise APITimeoutError(f"The request's body did not arrive within {BODY_TIMEOUT_S:.0f} s.", status=408) from None
+        except (ClientLeft, OSError):
+            raise BadRequestError("The request's body broke off.", code="malformed_request") from None
+        self.is_inside = False
 
     def _read_block(self, deadline_s: float) -> bytes:
         while True:
@@ -107,11 +129,11 @@ class RequestReader:
                 return block
             self._receive(deadline_s)
 
-    def _pieces(self, head: Head, deadline_s: float) -> Iterator[bytes]:
+    def _pieces(self, head: Head, deadline_s: float, limit: int) -> Iterator[bytes]:
         length = _body_length(head)
         awaits_consent = head.headers.get("expect", "").lower() == "100-continue" and not self._buffer
         if awaits_consent and (length is None or length > 0):
-            if length is not None and length > (limit := _limit(head)):
+            if length is not None and length > limit:
                 raise _too_large(limit)
             self._connection.sendall(b"HTTP/1.1 100 Continue\r\n\r\n")
         return self._chunked(deadline_s) if length is None else self._sized(length, deadline_s)
@@ -213,8 +235,13 @@ def _chunk_size(line: bytes) -> int:
     return int(parts[1], 16)
 
 
-def _limit(head: Head) -> int:
-    return UPLOAD_LIMIT if head.method == "PUT" else BODY_LIMIT
+def is_large(head: Head) -> bool:
+    """Whether a body is, or may be, so large that it is read only of who may send one."""
+    return "transfer-encoding" in head.headers or int(_digits(head.headers.get("content-length", "0"))) > SMALL_BODY
+
+
+def _digits(length: str) -> str:
+    return length if _LENGTH.fullmatch(length) else "0"  # refused where the body would be read
 
 
 def _too_large(limit: int) -> RequestTooLargeError:

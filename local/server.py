@@ -3,7 +3,6 @@
 It prints nothing per request, reads no setting, and knows nothing of keys or models.
 """
 
-import contextlib
 import errno
 import json
 import re
@@ -14,14 +13,18 @@ import sys
 import threading
 import time
 import uuid
-from collections.abc import Callable
-from typing import Protocol
+from collections.abc import Callable, Collection
+from dataclasses import replace
+from typing import NamedTuple, Protocol
 from urllib.parse import parse_qsl
 
 from haimaker.api import paths
-from haimaker.http.errors import APIError, InternalServerError, PermissionDeniedError
+from haimaker.http.cors import cross_origin, preflight
+from haimaker.http.errors import APIError, InternalServerError, PermissionDeniedError, ServiceUnavailableError
 from haimaker.http.values import Request, Response
-from local.request_reader import ClientLeft, Head, RequestReader
+from local.connections import MAX_CONNECTIONS, Connections, Waiting
+from local.mistakes import Mistakes, Networks, address_of, sender_of, too_many
+from local.request_reader import ClientLeft, Head, RequestReader, is_large
 from local.response_writer import write
 
 BACKLOG = 512
@@ -30,6 +33,12 @@ GRACE_S = 5.0
 FAREWELL_S = 1.0
 """How long it then waits for those that it had to cut, so that they are settled."""
 LINGER_S = 2.0
+HEALTH = "health"
+TAKES_PIECES = "file_write"
+"""The operation that takes its body as it comes."""
+UNAUTHORIZED, REQUEST_TIMEOUT = 401, 408
+MISTAKES = frozenset({400, 404, 405, 413, 414, 415, 422, 431, 505})
+"""What says that a request was wrong, whoever sends it."""
 LOCAL_DOMAINS = (".localhost", ".local", ".internal")
 
 _HOST_PORT = re.compile(r":[0-9]*$")
@@ -39,16 +48,41 @@ _IPV4 = re.compile(r"[0-9.]+")
 class Gateway(Protocol):
     def handle(self, operation: str, request: Request) -> Response: ...
 
+    def refuse_unread(self, operation: str, request: Request) -> APIError | None: ...
+
+
+class Arrival(NamedTuple):
+    """A request whose head is known: where it leads, or why it leads nowhere."""
+
+    request: Request
+    operation: str
+    error: APIError | None
+    sender: str
+    """Whose mistakes it adds to: an address."""
+
 
 class Server:
     """Listens from the moment it is made; answers from `serve` on, until `stop`. Raises OSError if it can't listen.
 
     `local_names_only` is for a gateway with a key that everybody knows: a web page whose own name was pointed at this
     machine (DNS rebinding, https://owasp.org/www-community/attacks/DNS_Rebinding) would otherwise be as good as its user.
+    `origins` are web pages that may read answers, `proxies` those whose X-Forwarded-For counts.
     """
 
-    def __init__(self, host: str, port: int, *, local_names_only: bool = False) -> None:
+    def __init__(
+        self,
+        host: str,
+        port: int,
+        *,
+        local_names_only: bool = False,
+        origins: Collection[str] = (),
+        mistakes: Mistakes | None = None,
+        proxies: Networks = (),
+        most_connections: int = MAX_CONNECTIONS,
+    ) -> None:
         self._local_names_only = local_names_only
+        self._origins, self._proxies = origins, proxies
+        self._mistakes = mistakes or Mistakes(0)
         addresses = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)
         family, kind, protocol, _, address = min(addresses, key=lambda found: found[0] != socket.AF_INET)
         self._listener = socket.socket(family, kind, protocol)
@@ -63,8 +97,7 @@ class Server:
         self.port: int = self._listener.getsockname()[1]
         self._wake_sender, self._wake_receiver = socket.socketpair()
         self._stopping = False
-        self._connections: dict[socket.socket, bool] = {}
-        """Each open connection, and whether it is being answered."""
+        self._connections = Connections(most_connections)
 
     def serve(self, gateway: Gateway) -> None:
         """Returns after `stop`, once the requests under way are answered or were given their time."""
@@ -84,87 +117,150 @@ class Server:
 
     def _accept(self, gateway: Gateway) -> None:
         try:
-            connection, _ = self._listener.accept()
+            connection, peer = self._listener.accept()
         except BlockingIOError:
             return
         except OSError as error:
             if error.errno in (errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM):
                 time.sleep(0.05)  # the connection stays in the backlog until another one ends
             return
-        self._connections[connection] = False
+        if not self._connections.add(connection):
+            connection.close()
+            return
         try:
-            threading.Thread(target=self._converse, args=(connection, gateway), daemon=True).start()
+            threading.Thread(target=self._converse, args=(connection, str(peer[0]), gateway), daemon=True).start()
         except RuntimeError:  # no more threads
             self._forget(connection)
 
-    def _converse(self, connection: socket.socket, gateway: Gateway) -> None:
+    def _converse(self, connection: socket.socket, peer: str, gateway: Gateway) -> None:
         try:
             connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
             reader = RequestReader(connection)
-            while not self._stopping and self._exchange(connection, reader, gateway):
-                self._connections[connection] = False
+            while not self._stopping and self._exchange(connection, peer, reader, gateway):
+                self._connections.set(connection, Waiting.IDLE)
         except (ClientLeft, OSError):
             pass
         finally:
             self._forget(connection)
 
-    def _exchange(self, connection: socket.socket, reader: RequestReader, gateway: Gateway) -> bool:
+    def _exchange(self, connection: socket.socket, peer: str, reader: RequestReader, gateway: Gateway) -> bool:
         """One request and its answer; whether the connection can carry another."""
         request_id = str(uuid.uuid4())
-        head = None
+        head, sender = None, peer
         try:
             head = reader.read_head()
             if head is None:
                 return False
-            self._connections[connection] = True
-            body = reader.read_body(head)
-            if self._local_names_only:
-                check_name(head)
+            self._connections.set(connection, Waiting.READING)
+            arrival = self._arrive(connection, peer, head, request_id)
+            sender = arrival.sender
+            response = self._respond(connection, arrival, head, reader, gateway)
         except APIError as error:
-            write(connection, _refusal(error), head, request_id, keep_alive=False)
+            if error.status != REQUEST_TIMEOUT:
+                self._mistakes.note(sender)
+            write(connection, self._crossing(head, _refusal(self._or_too_many(sender, error))), head, request_id, keep_alive=False)
             _linger(connection)
             return False
-        response = _answer(gateway, request_id, head, body, _client_left(connection))
-        keep_alive = head.keep_alive and not self._stopping
+        keep_alive = head.keep_alive and not self._stopping and not reader.is_inside
         try:
-            write(connection, response, head, request_id, keep_alive=keep_alive)
+            write(connection, self._crossing(head, response), head, request_id, keep_alive=keep_alive)
         except OSError:
             raise
         except Exception as error:  # a body that fails: without the last chunk, the client sees that it was cut
             _report(error, request_id)
             return False
+        if reader.is_inside:
+            _linger(connection)
         return keep_alive
 
+    def _arrive(self, connection: socket.socket, peer: str, head: Head, request_id: str) -> Arrival:
+        """Where a request leads, before its body is read. Raises APIError for what is not for this door."""
+        if self._local_names_only:
+            check_name(head)
+        path, query = _split_target(head.target)
+        found, error = paths.Match("", {}), None
+        try:
+            found = paths.match(head.method, path)
+        except APIError as raised:
+            error = raised
+        if self._connections.is_spare(connection) and found.operation != HEALTH:
+            message = "This gateway has as many connections as it may have. Try again in a moment."
+            raise ServiceUnavailableError(message, code="too_many_connections", headers={"retry-after": "1"})
+        request = Request(request_id, head.headers, b"", found.path_params, query, client_left=_client_left(connection))
+        return Arrival(request, found.operation, error, address_of(peer, head.headers, self._proxies))
+
+    def _respond(
+        self, connection: socket.socket, arrival: Arrival, head: Head, reader: RequestReader, gateway: Gateway
+    ) -> Response:
+        """Reads the body of what may be answered, and has it answered. Raises APIError where the body is left unread."""
+        if head.method == "OPTIONS" and (allowed := cross_origin(head.headers, self._origins)):
+            reader.read_body(head)
+            return Response(200, {**allowed, **preflight(head.headers)}, b"")
+        refused = self._refuse_unread(arrival, head, gateway)
+        request = arrival.request
+        if refused is None and arrival.operation == TAKES_PIECES:
+            request = replace(request, pieces=reader.read_pieces(head))
+        elif not isinstance(refused, APIError):
+            request = replace(request, body=reader.read_body(head))
+        elif is_large(head):
+            raise refused
+        else:
+            reader.read_body(head)
+        self._connections.set(connection, Waiting.ANSWERING)
+        response = _refusal(refused) if refused else _answer(gateway, arrival.operation, request)
+        self._note(arrival, response.status, len(request.body))
+        return response
+
+    def _refuse_unread(self, arrival: Arrival, head: Head, gateway: Gateway) -> APIError | None:
+        """Why a request is not to be read: it leads nowhere, its key is none of ours, or too many of its kind were mistakes."""
+        request, operation = arrival.request, arrival.operation
+        over_s = self._mistakes.wait_s(arrival.sender)
+        if arrival.error:
+            return too_many(over_s) if over_s else arrival.error
+        if self._mistakes.per_minute and (own_s := self._mistakes.wait_s(sender_of(request.headers))):
+            return too_many(own_s)
+        if over_s or is_large(head):
+            error = gateway.refuse_unread(operation, request)
+            return too_many(over_s) if error and over_s else error
+        return None
+
+    def _note(self, arrival: Arrival, status: int, body_bytes: int) -> None:
+        """A mistake with a valid key is that key's; all others are the address's."""
+        if status == UNAUTHORIZED or (arrival.error and status in MISTAKES):
+            self._mistakes.note(arrival.sender, body_bytes)
+        elif status in MISTAKES:
+            self._mistakes.note(sender_of(arrival.request.headers), body_bytes)
+
+    def _or_too_many(self, sender: str, error: APIError) -> APIError:
+        over_s = self._mistakes.wait_s(sender)
+        return too_many(over_s) if over_s else error
+
+    def _crossing(self, head: Head | None, response: Response) -> Response:
+        """With what a page needs to read it."""
+        allowed = cross_origin(head.headers, self._origins) if head and self._origins else {}
+        return replace(response, headers={**response.headers, **allowed}) if allowed else response
+
     def _finish(self) -> None:
-        for connection, busy in list(self._connections.items()):
-            if not busy:
-                _shut_down(connection)
+        self._connections.shut_down(idle_only=True)
         self._wait(GRACE_S)
-        for connection in list(self._connections):
-            _shut_down(connection)
+        self._connections.shut_down(idle_only=False)
         self._wait(FAREWELL_S)
 
     def _wait(self, timeout_s: float) -> None:
         deadline_s = time.monotonic() + timeout_s
-        while self._connections and time.monotonic() < deadline_s:
+        while len(self._connections) and time.monotonic() < deadline_s:
             time.sleep(0.02)
 
     def _forget(self, connection: socket.socket) -> None:
-        self._connections.pop(connection, None)
+        self._connections.remove(connection)
         connection.close()
 
 
-def _answer(gateway: Gateway, request_id: str, head: Head, body: bytes, client_left: Callable[[], bool]) -> Response:
-    path, query = _split_target(head.target)
-    try:
-        operation, path_params = paths.match(head.method, path)
-    except APIError as error:
-        return _refusal(error)
-    request = Request(request_id, head.headers, body, path_params, query, client_left=client_left)
+def _answer(gateway: Gateway, operation: str, request: Request) -> Response:
     try:
         return gateway.handle(operation, request)
     except Exception as error:  # the gateway never raises; if it does, one request fails, not the server
-        _report(error, request_id)
+        _report(error, request.id)
         return _refusal(InternalServerError("The gateway failed to answer. The request id leads to its log line."))
 
 
@@ -221,8 +317,3 @@ def _linger(connection: socket.socket) -> None:
         connection.settimeout(left_s)
         if not connection.recv(64 * 1024):
             return
-
-
-def _shut_down(connection: socket.socket) -> None:
-    with contextlib.suppress(OSError):
-        connection.shutdown(socket.SHUT_RDWR)

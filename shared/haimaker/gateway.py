@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from haimaker.accounts.directory import AccountCache, BilledAccounts, check_usable, denied_error, store_error
 from haimaker.api import keys, models, uploads
-from haimaker.api.dispatch import OPERATIONS
+from haimaker.api.dispatch import KEYLESS, OPERATIONS
 from haimaker.billing import admission, estimates
 from haimaker.billing.estimates import CostBound
 from haimaker.billing.settlement import Settlement
@@ -129,6 +129,17 @@ class Gateway:
             defect = InternalServerError("The gateway failed; this is a defect of ours.", code="internal_error")
             return self._error_response(operation, request, defect)
 
+    def refuse_unread(self, operation: str, request: Request) -> APIError | None:
+        """Why the body of a request is not worth reading: its key is none of this gateway's, or is blocked. Never raises."""
+        if operation in KEYLESS:
+            return None
+        try:
+            self.accounts.authenticate(request.headers)
+        except APIError as error:
+            self.observer.denied(operation, request.id, error)
+            return error
+        return None
+
     def _error_response(self, operation: str, request: Request, error: APIError) -> Response:
         if not error.attempts:  # else it was admitted, and its record is told
             self.observer.denied(operation, request.id, error)
@@ -136,7 +147,7 @@ class Gateway:
 
     def generate(self, request: Request, parse: Parse) -> Response:
         account = self.accounts.authenticate(request.headers)
-        request = uploads.with_uploads(request, self.settings)
+        request = uploads.with_uploads(request, self.settings, account.id)
         return self.answer(request, decider.read_routing_request(parse(request), request, time.time()), account)
 
     def answer(self, request: Request, routing_request: RoutingRequest, account: Account) -> Response:

@@ -6,6 +6,7 @@ from typing import Any
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from openai.types.chat import ChatCompletion, ChatCompletionChunk
 
 from haimaker.http.values import Request
 from tests.contract.conftest import Log
@@ -58,6 +59,20 @@ def streamed_replies(draw: st.DrawFn) -> Reply:
     return draw(broken(reply.split(at=draw(st.lists(st.integers(0, max(1, size)), max_size=5))), size))
 
 
+def strict(raw: bytes) -> Any:
+    """JSON as JavaScript reads it."""
+
+    def refuse(name: str) -> None:
+        raise AssertionError(f"{name} is no JSON")
+
+    return json.loads(raw, parse_constant=refuse)
+
+
+def without_surrogates(body: Any) -> Any:
+    """Halves of pairs, which JSON and the SDK's reader take and a check of types by pydantic does not."""
+    return json.loads(json.dumps(body, ensure_ascii=False).encode("utf-8", "replace"))
+
+
 def broken(reply: Reply, size: int) -> st.SearchStrategy[Reply]:
     """The same, or cut at some place; a second cut would have nothing left."""
     cuts = st.builds(lambda after, reset: reply.cut(after_bytes=after, reset=reset), st.integers(0, size), st.booleans())
@@ -86,8 +101,11 @@ def without_defects(log: Log):
 @given(reply=whole_replies())
 def test_whole_answers(desk: Desk, reply: Reply):
     status, content = answer(desk, reply)
-    body = json.loads(content)
-    assert isinstance(body["choices"], list) if status == 200 else body["error"]["message"]
+    body = strict(content)
+    if status == 200:
+        assert ChatCompletion.model_validate(without_surrogates(body)).choices is not None
+    else:
+        assert body["error"]["message"]
 
 
 @MANY
@@ -100,8 +118,11 @@ def test_streams(desk: Desk, reply: Reply, asks_usage: bool):
         assert json.loads(content)["error"]["message"]
         return
     *events, end = content.split(b"\n\n")
-    bodies = [json.loads(event.removeprefix(b"data: ")) for event in events if event != b"data: [DONE]"]
+    bodies = [strict(event.removeprefix(b"data: ")) for event in events if event != b"data: [DONE]"]
     assert end == b""
+    for body in bodies:
+        if not body.get("error"):
+            ChatCompletionChunk.model_validate(without_surrogates(body))
     failures = [number for number, body in enumerate(bodies) if body.get("error")]
     assert failures == ([] if events[-1] == b"data: [DONE]" else [len(bodies) - 1])
     assert b"data: [DONE]" not in events[:-1]

@@ -23,8 +23,8 @@ from tests.support.builders import chat_body, chat_request
 
 LARGE = 5_900_000
 """Bytes of a body that just fits."""
-IN_TIME_S = 1.5
-"""On a machine that is busy with other tests; alone it is a tenth of that."""
+IN_TIME_S = 2.0
+"""Of CPU, on a machine that is busy with other tests; alone it is a tenth of that."""
 
 
 def schemas() -> Iterator[type[BaseModel]]:
@@ -114,10 +114,10 @@ HOSTILE = [
 
 @pytest.mark.parametrize(("parse", "raw"), HOSTILE)
 def test_a_body_of_many_mistakes_is_refused_at_its_first(parse: Callable[[bytes], object], raw: bytes) -> None:
-    began_s = time.monotonic()
+    began_s = time.thread_time()
     with pytest.raises(BadRequestError) as raised:
         parse(raw)
-    assert time.monotonic() - began_s < IN_TIME_S
+    assert time.thread_time() - began_s < IN_TIME_S
     assert len(raised.value.message) < 1_000
 
 

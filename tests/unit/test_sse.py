@@ -6,6 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from haimaker.http import sse
+from haimaker.http.errors import BadGatewayError
 from haimaker.http.sse import DONE, KEEP_ALIVE, decode, dumps, encode, encode_error
 from haimaker.http.values import Event, StreamEvent
 
@@ -29,6 +31,9 @@ STREAMS = [
     (b"data: a\n\n\n\n\ndata: b\n\n", [Event(b"a"), Event(b"b")]),
     ("data: Zürich 🐻\n\n".encode(), [Event("Zürich 🐻".encode())]),
     (b"event: \xff\ndata: \xff\n\n", [Event(b"\xff", "\ufffd")]),
+    # what is no JSON
+    (b'data: {"a":NaN,"b":[-Infinity,Infinity],"c":1.50}\n\n', [Event(b'{"a":null,"b":[null,null],"c":1.5}')]),
+    (b'data: {"a":"NaN"}\n\ndata: NaN\n\ndata: [NaN\n\n', [Event(b'{"a":"NaN"}'), Event(b"null"), Event(b"[NaN")]),
     # the end of the stream without a blank line
     (b"data: a", [Event(b"a")]),
     (b"data: a\n", [Event(b"a")]),
@@ -110,3 +115,22 @@ def test_half_a_surrogate_pair_stays_an_escape() -> None:
 @pytest.mark.parametrize("value", [float("nan"), float("inf"), float("-inf")])
 def test_what_json_has_no_number_for_is_null(value: float) -> None:
     assert dumps({"a": [value, {"b": value, "c": "\ud83d"}], "d": 1.5}) == b'{"a":[null,{"b":null,"c":"\\ud83d"}],"d":1.5}'
+
+
+@pytest.mark.parametrize("piece", [b"data: a", b"data: a\n", b": a\r", b"\r\n"])
+def test_an_event_has_an_end(piece: bytes, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sse, "MAX_EVENT_BYTES", 1_000)
+    read = 0
+
+    def pieces() -> Iterator[bytes]:
+        nonlocal read
+        for _ in range(100_000 if piece != b"\r\n" else 1):
+            read += len(piece)
+            yield piece
+
+    if piece == b"\r\n":
+        assert list(decode(pieces())) == []
+    else:
+        with pytest.raises(BadGatewayError):
+            list(decode(pieces()))
+        assert read <= 1_100

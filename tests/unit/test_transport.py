@@ -4,6 +4,7 @@ import gzip
 import socket
 import threading
 import time
+import tracemalloc
 import zlib
 from collections.abc import Callable, Iterator
 from dataclasses import replace
@@ -294,3 +295,49 @@ def test_each_wait_has_its_own_end(upstream: FakeUpstream, timeouts: Timeouts, r
     upstream.answers(reply)
     error = failure(upstream.url, replace(timeouts, end_s=time.monotonic() + timeouts.end_s))
     assert error.timed_out
+
+
+def test_an_answer_has_an_end(upstream: FakeUpstream, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(http_client, "MAX_ANSWER_BYTES", 100_000)
+    upstream.answers(Reply.raw(200, bytes(100_000)), Reply.raw(200, bytes(100_001)))
+    sender = HTTPClient()
+    assert len(read(sender, upstream.url)) == 100_000
+    assert isinstance(failure(upstream.url), http_client.AnswerTooLarge)
+
+
+@pytest.mark.parametrize("compress", [gzip.compress, zlib.compress], ids=["gzip", "deflate"])
+def test_what_compression_inflates_to_has_an_end_too(
+    upstream: FakeUpstream, compress: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """3 MB of it can be 3 GB."""
+    packed, encoding = compress(bytes(300_000_000)), "gzip" if compress is gzip.compress else "deflate"
+    upstream.answers(Reply.raw(200, packed, {"content-encoding": encoding}))
+    tracemalloc.start()
+    try:
+        pieces = send(HTTPClient(), upstream.url).pieces
+        assert max(len(piece) for piece in pieces) <= http_client.PIECE_BYTES
+        assert tracemalloc.get_traced_memory()[1] < 10_000_000
+    finally:
+        tracemalloc.stop()
+    monkeypatch.setattr(http_client, "MAX_ANSWER_BYTES", 1_000_000)
+    assert isinstance(failure(upstream.url), http_client.AnswerTooLarge)
+
+
+def test_what_is_held_as_a_whole_has_a_lesser_end() -> None:
+    assert http_client.read_whole(iter([b"a", b"bc"]), 3) == b"abc"
+    with pytest.raises(http_client.AnswerTooLarge):
+        http_client.read_whole(iter([b"a", b"bcd"]), 3)
+
+
+def test_interim_answers_are_skipped_and_have_an_end(upstream: FakeUpstream) -> None:
+    interim = b"HTTP/1.1 100 Continue\r\n\r\n"
+    good = Reply.raw(200, b"1")
+    upstream.answers(replace(good, head=interim * 3 + good.head), replace(good, head=interim * 1_000 + good.head))
+    assert read(HTTPClient(), upstream.url) == b"1"
+    failure(upstream.url)
+
+
+@pytest.mark.parametrize("head", [b"x: 1\r\n" * 200, b"x: " + b"a" * 70_000 + b"\r\n"], ids=["many headers", "a long one"])
+def test_headers_have_an_end(upstream: FakeUpstream, head: bytes) -> None:
+    upstream.answers(Reply(b"HTTP/1.1 200 OK\r\n" + head + b"content-length: 0\r\n\r\n", end="close"))
+    failure(upstream.url)

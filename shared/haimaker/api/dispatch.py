@@ -21,6 +21,8 @@ if TYPE_CHECKING:
 Operation = Callable[["Gateway", Request], Response]
 
 HUB_LASTS_S = 300
+KEYLESS = frozenset({"health", "console", "models_hub", "file_read", "file_write"})
+"""Operations that need no key."""
 
 
 def _generating(parse: Parse) -> Operation:

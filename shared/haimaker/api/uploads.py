@@ -3,11 +3,9 @@
 In the deployed stack the place is an object in the stack's bucket, which is filled by a signed link; at the local gateway a file.
 """
 
-import time
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from haimaker.accounts.directory import check_usable
 from haimaker.http.errors import ServiceUnavailableError
 from haimaker.http.values import JSON, Request
 
@@ -20,10 +18,10 @@ def create_upload(gateway: "Gateway", request: Request) -> JSON:
     """`POST /v1/audio/uploads`: where to PUT a file, and the id to name it by. Raises APIError."""
     from haimaker.files import MAX_UPLOAD_BYTES, FilesUnavailable, file_store_for, require_file_store
 
-    check_usable(gateway.accounts.authenticate(request.headers, fresh=True), time.time())
+    account = gateway.accounts.authenticate(request.headers, fresh=True)
     place = require_file_store(file_store_for(gateway.settings, request.headers))
     try:
-        upload = place.presign_upload()
+        upload = place.presign_upload(account.id)
     except FilesUnavailable as error:
         raise _unavailable(error) from error
     return {
@@ -37,14 +35,14 @@ def create_upload(gateway: "Gateway", request: Request) -> JSON:
     }
 
 
-def with_uploads(request: Request, settings: "Settings") -> Request:
-    """The request with a way to what was put there before, which few of them go."""
+def with_uploads(request: Request, settings: "Settings", account_id: str) -> Request:
+    """The request with a way to what its key has put there before, which few of them go."""
 
     def read(upload_id: str) -> bytes:
         from haimaker.files import FilesUnavailable, file_store_for, require_file_store
 
         try:
-            return require_file_store(file_store_for(settings, request.headers)).read(upload_id)
+            return require_file_store(file_store_for(settings, request.headers)).read(upload_id, account_id)
         except FilesUnavailable as error:
             raise _unavailable(error) from error
 

@@ -17,6 +17,7 @@ from haimaker.api import paths
 from haimaker.api.paths import Match
 from haimaker.aws_lambda.runtime import StreamedResponse
 from haimaker.gateway import Gateway
+from haimaker.http.cors import cross_origin, preflight
 from haimaker.http.errors import APIError, BadRequestError, NotFoundError
 from haimaker.http.responses import error_response
 from haimaker.http.values import JSON, Request, Response
@@ -24,7 +25,6 @@ from haimaker.lean_dataclasses import dataclass
 
 HEADER_LENGTH = 800
 """API Gateway wants all headers within the first 16 KB of a stream."""
-PREFLIGHT_S = 7_200
 FINISH_S = 4.0
 """For what is written after an answer; what takes longer is written, if at all, during the next one."""
 CATCH_ALL = "/{proxy+}"
@@ -48,12 +48,12 @@ class LambdaHandler:
     def __call__(self, event: JSON, context: Context) -> StreamedResponse | JSON:
         request_id = str(uuid.uuid4())  # clients can choose the id that API Gateway puts into the event
         headers = _headers(event)
-        cross_origin = _cross_origin(headers, self.gateway.settings.allowed_origins)
-        if _method(event) == "OPTIONS" and cross_origin:
-            response = Response(200, {**cross_origin, **_preflight(headers)}, b"")
+        allowed = cross_origin(headers, self.gateway.settings.allowed_origins)
+        if _method(event) == "OPTIONS" and allowed:
+            response = Response(200, {**allowed, **preflight(headers)}, b"")
         else:
             response = self._answer(event, context, request_id, headers)
-        told = {"content-type": "application/json", **response.headers, **cross_origin, "x-request-id": request_id}
+        told = {"content-type": "application/json", **response.headers, **allowed, "x-request-id": request_id}
         body = iter((response.body,)) if isinstance(response.body, bytes) else response.body
         streamed = StreamedResponse(response.status, _sanitize_headers(told), body)
         return streamed if self.streams and not self.gateway.settings.sam_local else to_proxy_response(streamed)
@@ -136,24 +136,6 @@ def _body(event: JSON) -> bytes:
         return base64.b64decode(text)
     except NotBase64 as error:
         raise BadRequestError("The request's body is not in the encoding that it says.") from error
-
-
-def _cross_origin(headers: Mapping[str, str], allowed: Collection[str]) -> dict[str, str]:
-    """For a page that may read the answer (https://fetch.spec.whatwg.org/#http-cors-protocol), nothing for any other."""
-    origin = headers.get("origin", "")
-    if not origin or not ("*" in allowed or origin in allowed):
-        return {}
-    return {"access-control-allow-origin": origin, "access-control-expose-headers": "*", "vary": "origin"}
-
-
-def _preflight(headers: Mapping[str, str]) -> dict[str, str]:
-    """Headers are named one by one: `*` would not cover `authorization`."""
-    return {
-        "access-control-allow-methods": "GET, POST",
-        "access-control-allow-headers": headers.get("access-control-request-headers", "authorization, content-type"),
-        "access-control-max-age": str(PREFLIGHT_S),
-        "content-type": "text/plain",
-    }
 
 
 def _sanitize_headers(headers: Mapping[str, str]) -> dict[str, str]:

@@ -4,6 +4,8 @@ Two places: a bucket of S3 where the deployer has one, and a folder of the local
 `LASTS_S` a file is gone. A gateway with neither place has none, and says so.
 """
 
+import base64
+import hashlib
 import re
 import secrets
 from collections.abc import Mapping
@@ -20,6 +22,9 @@ MAX_UPLOAD_BYTES = 100_000_000
 """Of an upload: what a function of 512 MB can hold and pass on."""
 EXTENSIONS = {"image/png": ".png", "image/jpeg": ".jpg", "image/webp": ".webp", "image/gif": ".gif", "image/svg+xml": ".svg"}
 """By content type, so that a link shows what it leads to."""
+MAX_UPLOADS = 20
+"""Of one key at a time, where the gateway keeps them itself."""
+CHANCE_BYTES, CHANCE_LETTERS, MARK_BYTES = 15, 20, 9
 _ID = re.compile(r"[A-Za-z0-9_-]{32}(\.[a-z]{3,4})?")
 
 
@@ -40,11 +45,12 @@ class FileStore(Protocol):
     def put(self, data: bytes, content_type: str) -> str:
         """Keeps a file; its link. Raises FilesUnavailable."""
 
-    def presign_upload(self) -> Upload:
-        """A place for one file, which its client fills. Raises FilesUnavailable."""
+    def presign_upload(self, owner: str = "") -> Upload:
+        """A place for one file, which its client fills, and which only requests of this owner name. Raises FilesUnavailable."""
 
-    def read(self, upload_id: str) -> bytes:
-        """What a client put there. Raises BadRequestError where there is nothing, or too much, and FilesUnavailable."""
+    def read(self, upload_id: str, owner: str = "") -> bytes:
+        """What a client put there, for the owner of the place. Raises BadRequestError where there is nothing, or too much, and
+        FilesUnavailable."""
 
 
 def file_store_for(settings: "Settings", headers: Mapping[str, str]) -> FileStore | None:
@@ -70,6 +76,27 @@ def require_file_store(files: FileStore | None) -> FileStore:
 
 def new_id(content_type: str = "") -> str:
     return secrets.token_urlsafe(24) + EXTENSIONS.get(content_type, "")
+
+
+def new_upload_id(owner: str) -> str:
+    """Half of it is chosen by chance, and the rest says whose it is: no other owner has the same id."""
+    chance = secrets.token_urlsafe(CHANCE_BYTES)
+    return chance + _mark(chance, owner)
+
+
+def belongs_to(upload_id: str, owner: str) -> bool:
+    chance, mark = upload_id[:CHANCE_LETTERS], upload_id[CHANCE_LETTERS:]
+    return secrets.compare_digest(mark.encode(), _mark(chance, owner).encode())
+
+
+def check_owner(upload_id: str, owner: str) -> None:
+    """Raises BadRequestError, the same as for what is not there."""
+    if not belongs_to(validate_id(upload_id), owner):
+        raise upload_not_found(upload_id)
+
+
+def _mark(chance: str, owner: str) -> str:
+    return base64.urlsafe_b64encode(hashlib.sha256(f"{chance} {owner}".encode()).digest()[:MARK_BYTES]).decode()
 
 
 def validate_id(upload_id: str) -> str:

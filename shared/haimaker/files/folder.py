@@ -13,14 +13,18 @@ from haimaker.files import (
     EXTENSIONS,
     LINK_LIFETIME_S,
     MAX_UPLOAD_BYTES,
+    MAX_UPLOADS,
     FilesUnavailable,
     Upload,
+    belongs_to,
+    check_owner,
     new_id,
+    new_upload_id,
     upload_not_found,
     upload_too_large,
     validate_id,
 )
-from haimaker.http.errors import BadRequestError, NotFoundError
+from haimaker.http.errors import BadRequestError, NotFoundError, RateLimitError
 from haimaker.http.values import Request, Response
 from haimaker.lean_dataclasses import dataclass
 from haimaker.settings.settings import Settings
@@ -50,12 +54,16 @@ class LocalFileStore:
         self._write(MADE, file_id, data)
         return f"{self.origin}/files/{file_id}"
 
-    def presign_upload(self) -> Upload:
-        upload_id = new_id()
+    def presign_upload(self, owner: str = "") -> Upload:
+        if sum(belongs_to(file.name, owner) for file in _files(self.folder / UPLOADS)) >= MAX_UPLOADS:
+            message = f"A key may have {MAX_UPLOADS} uploads at a time; each ends an hour after it was opened."
+            raise RateLimitError(message, code="too_many_uploads", headers={"x-should-retry": "false"})
+        upload_id = new_upload_id(owner)
         self._write(UPLOADS, upload_id, b"")
         return Upload(upload_id, f"{self.origin}/files/{upload_id}", {}, int(time.time()) + LINK_LIFETIME_S)
 
-    def read(self, upload_id: str) -> bytes:
+    def read(self, upload_id: str, owner: str = "") -> bytes:
+        check_owner(upload_id, owner)
         file = self.folder / UPLOADS / validate_id(upload_id)
         data = _read_unexpired(file)
         if not data:
@@ -77,11 +85,18 @@ class LocalFileStore:
     def receive(self, request: Request) -> Response:
         """Fills a place for an upload. Raises NotFoundError where there is none."""
         file = self._place(UPLOADS, request)
-        if _read_unexpired(file) is None:
+        if _is_gone(file):
             raise _file_not_found()
         opened_s = file.stat().st_mtime
-        file.write_bytes(request.body)
-        os.utime(file, (opened_s, opened_s))  # it ends when its link does
+        coming = file.with_name(f".{file.name}")  # no id begins with a dot
+        try:
+            with open(os.open(coming, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "wb") as whole:
+                for piece in (request.body,) if request.pieces is None else request.pieces:
+                    whole.write(piece)
+            os.utime(coming, (opened_s, opened_s))  # it ends when its link does
+            coming.replace(file)
+        finally:
+            coming.unlink(missing_ok=True)
         return Response(200, {"content-type": "text/plain"}, b"")
 
     def _place(self, kind: str, request: Request) -> Path:
@@ -108,6 +123,17 @@ def _read_unexpired(file: Path) -> bytes | None:
         return None if _is_expired(file) else file.read_bytes()
     except OSError:
         return None
+
+
+def _files(folder: Path) -> list[Path]:
+    return [file for file in folder.iterdir() if not _is_gone(file)] if folder.is_dir() else []
+
+
+def _is_gone(file: Path) -> bool:
+    try:
+        return _is_expired(file)
+    except OSError:
+        return True
 
 
 def _expired(folder: Path) -> Iterator[Path]:

@@ -13,7 +13,9 @@ from haimaker.files import (
     MAX_UPLOAD_BYTES,
     FilesUnavailable,
     Upload,
+    check_owner,
     new_id,
+    new_upload_id,
     upload_not_found,
     upload_too_large,
     validate_id,
@@ -47,13 +49,14 @@ class S3FileStore:
             raise FilesUnavailable(f"The bucket for files refused one with status {answer.status}.")
         return self._presign("GET", key, LINK_LIFETIME_S)
 
-    def presign_upload(self) -> Upload:
-        upload_id = new_id()
+    def presign_upload(self, owner: str = "") -> Upload:
+        upload_id = new_upload_id(owner)
         return Upload(
             upload_id, self._presign("PUT", f"{UPLOADS}/{upload_id}", LINK_LIFETIME_S), {}, int(time.time()) + LINK_LIFETIME_S
         )
 
-    def read(self, upload_id: str) -> bytes:
+    def read(self, upload_id: str, owner: str = "") -> bytes:
+        check_owner(upload_id, owner)
         answer = self._call("GET", f"{UPLOADS}/{validate_id(upload_id)}")
         if answer.status in MISSING:
             raise upload_not_found(upload_id)

@@ -21,6 +21,12 @@ from haimaker.http.values import UpstreamRequest, UpstreamResponse
 from haimaker.lean_dataclasses import dataclass, field
 
 PIECE_BYTES = 65_536
+MAX_ANSWER_BYTES = 512 * 2**20
+"""Of one answer, as it is after its compression; hours of sound have no more, and only the pieces of one are held here."""
+MAX_WHOLE_BYTES = 128 * 2**20
+"""Of one that has to be held as a whole: ten large images in base64, or two thousand vectors in digits."""
+MAX_INTERIM = 16
+"""Interim answers (1xx) before one that counts."""
 LAST_BYTES_S = 0.02
 IDLE_CONNECTIONS = 64
 """Kept per address; more than these are closed after use."""
@@ -37,6 +43,10 @@ class TransportError(Exception):
         super().__init__(message)
         self.sent = sent
         self.timed_out = timed_out
+
+
+class AnswerTooLarge(TransportError):
+    """More than any answer that is meant."""
 
 
 class Cancelled(TransportError):
@@ -85,6 +95,18 @@ class CancelToken:
     def forget(self, connected: socket.socket | None) -> None:
         with self._lock:
             self._sockets.discard(connected)
+
+
+class _Answer(http.client.HTTPResponse):
+    """The standard library skips interim answers however many there are."""
+
+    _statuses = 0
+
+    def _read_status(self) -> tuple[str, int, str]:
+        self._statuses += 1
+        if self._statuses > MAX_INTERIM:
+            raise http.client.HTTPException("too many interim answers")
+        return super()._read_status()  # type: ignore[misc,no-any-return]
 
 
 @dataclass(slots=True)
@@ -169,6 +191,7 @@ class HTTPClient:
             if call.address.scheme == "https"
             else http.client.HTTPConnection(host, port, timeout=call.timeouts.connect_s)
         )
+        connection.response_class = _Answer
         try:
             connection.connect()
         except (OSError, UnicodeError) as error:
@@ -195,7 +218,7 @@ def _pieces(
     idle: deque[_IdleConnection],
 ) -> Iterator[bytes]:
     """The body as it arrives. The connection is kept when the body was read to its end, else closed."""
-    whole = False
+    whole, left = False, MAX_ANSWER_BYTES
     try:
         call.await_first()
         await_next, ends = True, call.timeouts.end_s < float("inf")
@@ -203,6 +226,9 @@ def _pieces(
             if await_next:
                 call.await_next()
                 await_next = ends
+            left -= len(piece)
+            if left < 0:
+                raise _too_large()
             yield piece
         # read1 ends without a word where a body is shorter than its Content-Length.
         if answer.length:
@@ -241,17 +267,35 @@ def _decoded(pieces: Iterator[bytes], encoding: str) -> Iterator[bytes]:
 
 def _inflated(pieces: Iterator[bytes]) -> Iterator[bytes]:
     inflate = zlib.decompressobj(zlib.MAX_WBITS | 32)
-    begun = False
+    begun, left = False, MAX_ANSWER_BYTES
     try:
         for piece in pieces:
             begun = True
-            if plain := inflate.decompress(piece):
+            while plain := inflate.decompress(piece, PIECE_BYTES):  # a piece may hold a thousand times its size
+                left -= len(plain)
+                if left < 0:
+                    raise _too_large()
                 yield plain
+                piece = inflate.unconsumed_tail
         yield inflate.flush()
     except zlib.error as error:
         raise TransportError("The provider's answer could not be decompressed.") from error
     if begun and not inflate.eof:
         raise TransportError("The provider's answer ended in the middle of its compression.")
+
+
+def read_whole(pieces: Iterator[bytes], most: int = MAX_WHOLE_BYTES) -> bytes:
+    """An answer that is to be held as a whole. Raises TransportError, also for one that is too large to be held."""
+    raw = bytearray()
+    for piece in pieces:
+        raw += piece
+        if len(raw) > most:
+            raise _too_large()
+    return bytes(raw)
+
+
+def _too_large() -> AnswerTooLarge:
+    return AnswerTooLarge("The provider's answer is larger than any that is meant.")
 
 
 def _take_idle(idle: deque[_IdleConnection]) -> http.client.HTTPConnection | None:

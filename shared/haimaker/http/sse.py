@@ -7,6 +7,7 @@ import json
 from collections.abc import Iterable, Iterator
 from typing import Any
 
+from haimaker.http.errors import BadGatewayError
 from haimaker.http.values import JSON, Event, StreamEvent
 
 DONE = b"data: [DONE]\n\n"
@@ -17,11 +18,14 @@ KEEP_ALIVE = b": waiting\n\n"
 _to_text = json.JSONEncoder(ensure_ascii=False, separators=(",", ":"), allow_nan=False).encode
 _to_ascii = json.JSONEncoder(separators=(",", ":"), allow_nan=False).encode
 
+MAX_EVENT_BYTES = 64 * 2**20
+"""Of one event; the largest that are meant hold an image in base64."""
 BYTE_ORDER_MARK = b"\xef\xbb\xbf"
 
 
 def decode(pieces: Iterable[bytes]) -> Iterator[Event]:
-    """Events of a stream however its bytes are split; comments are skipped, and a last event needs no blank line."""
+    """Events of a stream however its bytes are split; comments are skipped, and a last event needs no blank line. Each is JSON as
+    the standard has it. Raises BadGatewayError for one without end."""
     buffer = bytearray()
     scanned = 0
     for piece in _with_newlines(pieces):
@@ -32,6 +36,8 @@ def decode(pieces: Iterable[bytes]) -> Iterator[Event]:
             for block in blocks:
                 if event := _event(block):
                     yield event
+        if len(buffer) > MAX_EVENT_BYTES:
+            raise BadGatewayError("The provider's stream has an event without end.", code="invalid_provider_response")
         scanned = max(0, len(buffer) - 1)
     if event := _event(bytes(buffer)):
         yield event
@@ -82,7 +88,7 @@ def _with_newlines(pieces: Iterable[bytes]) -> Iterator[bytes]:
 
 def _event(block: bytes) -> Event | None:
     if block.startswith(b"data: ") and b"\n" not in block:
-        return Event(block[6:])
+        return Event(standard(block[6:]))
     data, name = [], ""
     for line in block.split(b"\n"):
         field, _, value = line.partition(b":")
@@ -91,4 +97,16 @@ def _event(block: bytes) -> Event | None:
             data.append(value)
         elif field == b"event":
             name = value.decode("utf-8", "replace")
-    return Event(b"\n".join(data), name) if data else None
+    return Event(standard(b"\n".join(data)), name) if data else None
+
+
+def standard(data: bytes) -> bytes:
+    """JSON without NaN and infinities, which some serializers write and JavaScript does not read: null, as it writes them."""
+    if b"NaN" not in data and b"Infinity" not in data:
+        return data
+    found: list[str] = []
+    try:
+        body = json.loads(data, parse_constant=found.append)
+    except (ValueError, RecursionError):
+        return data
+    return dumps(body) if found else data

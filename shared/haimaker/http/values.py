@@ -25,6 +25,8 @@ class Request:
     """Seconds until the platform ends this invocation."""
     client_left: Callable[[], bool] = lambda: False
     """Whether the client is known to have closed the connection; a door that can't know says False."""
+    pieces: Iterator[bytes] | None = field(default=None, repr=False)
+    """The body as it comes, in place of `body`, of an operation that takes it so at a door which can."""
     upload: Callable[[str], bytes] = _no_upload
     """What the client has put aside for this request, by its id. Raises APIError; LookupError where nothing can be put aside."""
 

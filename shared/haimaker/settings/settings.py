@@ -55,6 +55,10 @@ class Settings:
     """What such secrets are added to: base URLs and the like."""
     allowed_origins: tuple[str, ...] = ()
     """Web pages that may call the gateway from a browser; `*` is all of them."""
+    trusted_proxies: tuple[str, ...] = ()
+    """Networks of proxies before a local gateway, whose X-Forwarded-For tells the client's address."""
+    mistakes_per_minute: int = 120
+    """Unknown keys and malformed requests of one address, until it is answered 429; 0 is no limit. At a local gateway."""
     user_budget: UserBudget | None = None
     """Of the users of requests who have no account yet; without it they get none."""
     public_models: bool = False
@@ -96,6 +100,9 @@ class Settings:
             default_max_output_tokens=_whole_number(env, "DEFAULT_MAX_OUTPUT_TOKENS", DEFAULT_MAX_OUTPUT_TOKENS, least=1),
             demo=True,
             access=connections_from_env(env, config.accounts),
+            allowed_origins=_origins(env),
+            trusted_proxies=_networks(env, "HAIMAKER_TRUSTED_PROXIES"),
+            mistakes_per_minute=_whole_number(env, "HAIMAKER_MISTAKES_PER_MINUTE", 120, most=1_000_000),
             user_budget=_user_budget(env),
             public_models=_public_models(env),
             files_folder=Path(env.get("HAIMAKER_HOME", ".haimaker")).expanduser() / "files",
@@ -113,7 +120,7 @@ class Settings:
         if "AWS_SAM_LOCAL" in env:
             home = f"{env.get('TMPDIR', '/tmp')}/haimaker"  # noqa: S108 (of the sandbox alone)
             local = cls.from_environment({**env, "STORE": "sqlite", "HAIMAKER_HOME": home})
-            return replace(local, sam_local=True, allowed_origins=_origins(env), files_folder=None)
+            return replace(local, sam_local=True, files_folder=None)
         parameter = env.get("HAIMAKER_PROVIDERS_PARAMETER", "")
         for name in ("HAIMAKER_ACCOUNTS_TABLE", "HAIMAKER_RECORDS_TABLE"):
             if name not in env:
@@ -164,6 +171,19 @@ def _endpoint(env: Mapping[str, str], name: str) -> str | None:
 
 def _origins(env: Mapping[str, str]) -> tuple[str, ...]:
     return tuple(origin.strip().rstrip("/") for origin in env.get("ALLOWED_ORIGINS", "").split(",") if origin.strip())
+
+
+def _networks(env: Mapping[str, str], name: str) -> tuple[str, ...]:
+    found = tuple(network.strip() for network in env.get(name, "").split(",") if network.strip())
+    if found:
+        from ipaddress import ip_network  # a function in Lambda has no such proxies
+
+        for network in found:
+            try:
+                ip_network(network)
+            except ValueError:
+                raise SettingsError(f"{name} must be networks such as 10.0.0.0/8, with commas between, not {network!r}.") from None
+    return found
 
 
 def _user_budget(env: Mapping[str, str]) -> UserBudget | None:

@@ -13,12 +13,14 @@ from urllib.parse import urlsplit
 from haimaker import adapters, demo
 from haimaker.accounts.keys import owner_of
 from haimaker.adapters import Adapter, splitting
+from haimaker.adapters import openai_types as types
+from haimaker.adapters.openai_types import conform
 from haimaker.billing.estimates import estimate_prompt_tokens, estimate_usage
 from haimaker.billing.settlement import AttemptLog
 from haimaker.credentials import headers as credential_headers
 from haimaker.credentials.access import ProviderConnection
 from haimaker.http import errors, sse
-from haimaker.http.client import CancelToken, HTTPClient, Timeouts, TransportError
+from haimaker.http.client import MAX_WHOLE_BYTES, AnswerTooLarge, CancelToken, HTTPClient, Timeouts, TransportError, read_whole
 from haimaker.http.errors import APIError, APITimeoutError, BadGatewayError
 from haimaker.http.values import JSON, AttemptTimeouts, Event, StreamEvent, UpstreamRequest, UpstreamResponse
 from haimaker.lean_dataclasses import dataclass, field
@@ -114,19 +116,22 @@ class Caller:
 
         return FetchBounds.within(self.deadline_s, owner_of(self.headers), self.cancel, seconds)
 
+    @property
+    def _shape(self) -> types.Shape:
+        return types.CHAT if isinstance(self.request, ChatRequest) else types.COMPLETION
+
     def _adapter(self, attempt_log: AttemptLog) -> Adapter:
         adapter: Adapter = adapters.find(self.request, attempt_log.attempt)
         return adapter
 
     def _whole(self, attempt_log: AttemptLog, request: Asked) -> JSON:
         response = self._open(attempt_log, request)
-        raw = bytearray()
+        came = Counted(response.pieces)
         try:
             with self._explaining(attempt_log, answered=True):
-                for piece in response.pieces:
-                    raw += piece
+                raw = read_whole(came)
         except APIError:
-            self._estimate(attempt_log, len(raw))
+            self._estimate(attempt_log, came.meant)
             raise
         body = _json(raw)
         if not isinstance(body, dict):
@@ -139,7 +144,7 @@ class Caller:
         """A 2xx body in OpenAI's format; one that is of no use but says what was used has been paid for."""
         try:
             with self._explaining(attempt_log, answered=True):
-                return self._adapter(attempt_log).from_upstream(body, attempt_log.attempt)
+                return conform(self._adapter(attempt_log).from_upstream(body, attempt_log.attempt), self._shape)
         except APIError:
             if isinstance(body.get("usage"), dict) and body["usage"]:
                 self._charge(attempt_log, body)
@@ -163,16 +168,19 @@ class Caller:
         try:
             with self._explaining(attempt_log, answered=True):
                 if response.headers.get("content-type", "").startswith("application/json"):
-                    yield from self._of_json(response, attempt_log)
+                    chunks = self._of_json(response, attempt_log)
                 else:
-                    yield from adapter.from_stream(decode(response), attempt_log.attempt)
+                    chunks = adapter.from_stream(decode(response), attempt_log.attempt)
+                for chunk in chunks:
+                    body = conform(chunk.body, self._shape)
+                    yield chunk if body is chunk.body else StreamEvent(body)
         finally:
             if isinstance(response.pieces, Generator):
                 response.pieces.close()
 
     def _of_json(self, response: UpstreamResponse, attempt_log: AttemptLog) -> Iterator[StreamEvent]:
         """The chunks of an answer that is no stream: a list of what its events would hold, or whole."""
-        body = _json(b"".join(response.pieces))
+        body = _json(read_whole(response.pieces))
         if isinstance(body, list) and body and all(isinstance(each, dict) for each in body):
             return self._adapter(attempt_log).from_stream((Event(sse.dumps(each)) for each in body), attempt_log.attempt)
         if not isinstance(body, dict):
@@ -193,7 +201,7 @@ class Caller:
             attempt_log.first_byte_ms = round((time.time() - attempt_log.started_s) * 1000)
             if 200 <= response.status < 300:
                 return response
-            said = adapter.read_error(_json(_bounded(response.pieces)))
+            said = adapter.read_error(_json(beginning(response.pieces)))
             raise errors.from_upstream(response.status, said, response.headers, time.time())
 
     def _sited(self, attempt: Attempt) -> Attempt:
@@ -235,6 +243,8 @@ class Caller:
         except APIError as error:
             error.message = self._without_secret(error.message, attempt_log.attempt)
             raise
+        except AnswerTooLarge as error:
+            raise BadGatewayError(str(error), code="invalid_provider_response") from error
         except TransportError as error:
             if error.sent and (answered or error.timed_out or self.cancel.requested):
                 self._estimate(attempt_log, 0)
@@ -279,14 +289,34 @@ def _json(raw: bytes | bytearray) -> object:
         return None
 
 
-def _bounded(pieces: Iterator[bytes]) -> bytes:
+def beginning(pieces: Iterator[bytes]) -> bytes:
     """As much of an error's body as can matter."""
-    raw = b""
+    raw = bytearray()
     for piece in pieces:
         raw += piece
         if len(raw) > ERROR_BYTES:
             break
-    return raw
+    if isinstance(pieces, Generator):
+        pieces.close()
+    return bytes(raw)
+
+
+@dataclass(slots=True)
+class Counted(Iterator[bytes]):
+    """Pieces, and how many bytes have come."""
+
+    pieces: Iterator[bytes]
+    size: int = 0
+
+    @property
+    def meant(self) -> int:
+        """The bytes of an answer, none of one that is larger than any."""
+        return self.size if self.size <= MAX_WHOLE_BYTES else 0
+
+    def __next__(self) -> bytes:
+        piece = next(self.pieces)
+        self.size += len(piece)
+        return piece
 
 
 def _both(ours: str | None, clients: str) -> str:

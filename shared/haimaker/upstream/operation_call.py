@@ -8,13 +8,14 @@ from typing import TYPE_CHECKING, Any, TypeVar, cast
 
 from haimaker import adapters
 from haimaker.billing.settlement import AttemptLog
+from haimaker.http.client import read_whole
 from haimaker.http.errors import APIError, BadGatewayError
 from haimaker.http.values import StreamEvent, UpstreamResponse
 from haimaker.lean_dataclasses import dataclass
 from haimaker.operations.operation import Answer, Made, Pieces, Sound, Task, is_last
 from haimaker.pricing import costs, usage
 from haimaker.pricing.usage import Usage
-from haimaker.upstream.call import Caller, decode
+from haimaker.upstream.call import Caller, Counted, decode
 from haimaker.upstream.parallel import side_by_side
 
 if TYPE_CHECKING:
@@ -84,15 +85,14 @@ class TaskCaller(Caller):
         return self._read(attempt_log, part, self._open(attempt_log, part))
 
     def _read(self, attempt_log: AttemptLog, part: Task, response: UpstreamResponse) -> Made:
-        raw = bytearray()
+        came = Counted(response.pieces)
         try:
             with self._explaining(attempt_log, answered=True):
-                for piece in response.pieces:
-                    raw += piece
+                raw = read_whole(came)
         except APIError:
-            attempt_log.set_usage(part.estimate(attempt_log.attempt, len(raw)), estimated=True)
+            attempt_log.set_usage(part.estimate(attempt_log.attempt, came.meant), estimated=True)
             raise
-        answer = Answer(response.headers, bytes(raw))
+        answer = Answer(response.headers, raw)
         try:
             with self._explaining(attempt_log, answered=True):
                 adapter: adapters.TaskAdapter = self._task_adapter(attempt_log)

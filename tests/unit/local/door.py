@@ -18,8 +18,14 @@ class Gateway:
     def __init__(self):
         self.answer = self.echo
 
+        self.refusal = None
+        """What keeps a body from being read."""
+
     def handle(self, operation, request):
         return self.answer(operation, request)
+
+    def refuse_unread(self, operation, request):
+        return self.refusal
 
     @staticmethod
     def echo(operation, request):
@@ -28,7 +34,7 @@ class Gateway:
             "id": request.id,
             "path": request.path,
             "query": request.query,
-            "body": request.body.decode(),
+            "body": (request.body if request.pieces is None else b"".join(request.pieces)).decode(),
         }
         return Response(
             200, {"content-type": "application/json", "x-seen": request.headers.get("x-name", "")}, json.dumps(seen).encode()

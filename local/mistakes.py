@@ -1,0 +1,102 @@
+"""Who sends unknown keys or malformed requests again and again: told so with 429 at once, and never by waiting.
+
+Mistakes count for the address that they come from, and those that are made with a valid key for that key; one that a large body
+was read for weighs more. A valid key is not touched by what others at its address do. Counts leak away by the minute, and those of
+the last few thousand senders are kept.
+"""
+
+import math
+import time
+from collections import OrderedDict
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field
+from hashlib import sha256
+from ipaddress import IPv4Network, IPv6Network, ip_address
+from threading import Lock
+
+from haimaker.accounts.keys import owner_of
+from haimaker.http.errors import RateLimitError
+
+Networks = tuple[IPv4Network | IPv6Network, ...]
+
+KEYS_SHARE = 10
+"""A valid key may make so many times the mistakes of an address: an application that is wrong is known by its key."""
+WEIGHT_BYTES = 100_000
+"""Of a body that was read for nothing: as much as one mistake more."""
+MINUTE_S = 60.0
+MAX_SENDERS = 10_000
+
+
+@dataclass(slots=True)
+class Mistakes:
+    """`per_minute` of an address, which may come all at once; 0 is no limit."""
+
+    per_minute: int
+    clock: Callable[[], float] = time.monotonic
+    _senders: OrderedDict[str, tuple[float, float]] = field(default_factory=OrderedDict)
+    """What each has on its account, and since when."""
+    _lock: Lock = field(default_factory=Lock)
+
+    def note(self, sender: str, body_bytes: int = 0) -> None:
+        """One more mistake of an address or a key."""
+        if not self.per_minute:
+            return
+        now_s = self.clock()
+        with self._lock:
+            weight = self._weight(sender, now_s) + 1 + body_bytes / WEIGHT_BYTES
+            self._senders[sender] = (min(weight, 2.0 * self._most(sender)), now_s)
+            self._senders.move_to_end(sender)
+            while len(self._senders) > MAX_SENDERS:
+                self._senders.popitem(last=False)
+
+    def wait_s(self, sender: str) -> int:
+        """How long until it is listened to again, 0 if it is now."""
+        if not self.per_minute or sender not in self._senders:
+            return 0
+        with self._lock:
+            over = self._weight(sender, self.clock()) - self._most(sender)
+        return min(int(MINUTE_S), math.ceil((over + 1) * MINUTE_S / self._most(sender))) if over > 0 else 0
+
+    def _most(self, sender: str) -> int:
+        return self.per_minute * (KEYS_SHARE if sender.startswith("key#") else 1)
+
+    def _weight(self, sender: str, now_s: float) -> float:
+        weight, since_s = self._senders.get(sender, (0.0, now_s))
+        return max(0.0, weight - (now_s - since_s) * self._most(sender) / MINUTE_S)
+
+
+def too_many(wait_s: int) -> RateLimitError:
+    message = (
+        "Too many requests with unknown keys, or that are malformed, came from here. Wait, and check the key and the requests."
+    )
+    return RateLimitError(message, code="too_many_mistakes", type="requests", headers={"retry-after": str(wait_s)})
+
+
+def address_of(peer: str, headers: Mapping[str, str], proxies: Networks) -> str:
+    """The client's address: the peer's, unless that is a proxy which the settings name; then the last in X-Forwarded-For that is
+    none of them. What a client writes into that header itself counts for nothing."""
+    if not _is_in(peer, proxies):
+        return peer
+    for hop in reversed(_hops(headers.get("x-forwarded-for", ""))):
+        if not _is_in(hop, proxies):
+            return hop[:64]
+        peer = hop
+    return peer
+
+
+def sender_of(headers: Mapping[str, str]) -> str:
+    """A valid key's name among senders."""
+    return "key#" + sha256(owner_of(headers).encode()).hexdigest()
+
+
+def _hops(forwarded: str) -> list[str]:
+    return [hop.strip() for hop in forwarded[-4_096:].split(",") if hop.strip()]
+
+
+def _is_in(address: str, networks: Iterable[IPv4Network | IPv6Network]) -> bool:
+    try:
+        found = ip_address(address.partition("%")[0])
+    except ValueError:
+        return False
+    mapped = getattr(found, "ipv4_mapped", None)
+    return any((mapped or found) in network for network in networks)

@@ -1,0 +1,180 @@
+"""The last look at a chat's answer: fields of the types that OpenAI's SDKs have, whatever a provider sent. Pure.
+
+https://github.com/openai/openai-python/tree/main/src/openai/types/chat. What is of another type and plain in its meaning is
+written as it should be; what is beside the answer is left out; what is the answer itself, and can't be read, is the provider's
+error. The same object comes back where nothing is wrong. Fields that OpenAI does not have pass.
+"""
+
+from collections.abc import Mapping
+from typing import Any
+
+from haimaker.http.errors import BadGatewayError
+from haimaker.http.values import JSON
+
+Shape = Any
+"""A type, a set of words, a list of one shape, or fields with theirs; of a field, null is right as well."""
+NEEDS = "needs "
+"""The name, no field of any answer, under which a shape has the fields without which it is of no use, or what they then are, or
+others that do as well."""
+
+_TOKEN: Shape = {"token": str, "logprob": float, "bytes": [int], NEEDS: {"token": ..., "logprob": ...}}
+_TOKENS: Shape = [{**_TOKEN, "top_logprobs": [_TOKEN], NEEDS: {**_TOKEN[NEEDS], "top_logprobs": []}}]
+_REASONS = frozenset({"stop", "length", "tool_calls", "content_filter", "function_call"})
+_TIERS = frozenset({"auto", "default", "flex", "scale", "priority", "fast"})
+_CITATION: Shape = {"start_index": int, "end_index": int, "title": str, "url": str}
+_CITATION |= {NEEDS: dict.fromkeys(_CITATION, ...)}
+_FUNCTION: Shape = {"name": str, "arguments": str}
+_CALL: Shape = {
+    "index": int,
+    "id": str,
+    "type": frozenset({"function", "custom"}),
+    "function": _FUNCTION,
+    "custom": {"name": str, "input": str},
+}
+_AUDIO: Shape = {"id": str, "data": str, "expires_at": int, "transcript": str}
+_DELTA: Shape = {
+    "role": str,
+    "content": str,
+    "refusal": str,
+    "reasoning_content": str,
+    "function_call": _FUNCTION,
+    "tool_calls": [_CALL],
+    "annotations": [{"type": str, "url_citation": _CITATION, NEEDS: {"url_citation": ...}}],
+    "audio": _AUDIO,
+}
+_WHOLE_FUNCTION: Shape = {**_FUNCTION, NEEDS: {"name": ..., "arguments": ""}}
+_MESSAGE: Shape = {
+    **_DELTA,
+    "audio": {**_AUDIO, NEEDS: dict.fromkeys(_AUDIO, ...)},
+    "function_call": _WHOLE_FUNCTION,
+    "tool_calls": [{**_CALL, "function": _WHOLE_FUNCTION, NEEDS: {"id": ..., "type": "function", "function": ("custom",)}}],
+}
+_CHOICE: Shape = {
+    "index": int,
+    "finish_reason": _REASONS,
+    "message": _MESSAGE,
+    "delta": _DELTA,
+    "logprobs": {"content": _TOKENS, "refusal": _TOKENS},
+}
+_READ = ("audio_tokens", "cached_tokens", "cache_write_tokens", "image_tokens", "text_tokens")
+_WRITTEN = ("accepted_prediction_tokens", "audio_tokens", "reasoning_tokens", "rejected_prediction_tokens", "text_tokens")
+_TOTALS: Shape = dict.fromkeys(("prompt_tokens", "completion_tokens", "total_tokens"), int)
+_USAGE: Shape = {
+    **_TOTALS,
+    "prompt_tokens_details": dict.fromkeys(_READ, int),
+    "completion_tokens_details": dict.fromkeys(_WRITTEN, int),
+    NEEDS: dict.fromkeys(_TOTALS, ...),
+}
+_HEAD: Shape = {
+    "id": str,
+    "object": str,
+    "created": int,
+    "model": str,
+    "service_tier": _TIERS,
+    "system_fingerprint": str,
+    "obfuscation": str,
+    "usage": _USAGE,
+}
+CHAT: Shape = {**_HEAD, "choices": [_CHOICE]}
+_LOGPROBS: Shape = {"tokens": [str], "token_logprobs": [float], "text_offset": [int], "top_logprobs": list}
+COMPLETION: Shape = {
+    **_HEAD,
+    "choices": [{"index": int, "finish_reason": _REASONS, "text": str, "logprobs": _LOGPROBS, NEEDS: {"text": ""}}],
+}
+_ANSWER = frozenset({"choices", "message", "delta", "text", "content", "refusal", "reasoning_content", "index"})
+_ANSWER |= {"tool_calls", "function", "function_call", "custom", "arguments", "input", "name"}
+"""Fields that are the answer itself: what can't be read of them is not left out, unless it is empty."""
+
+_PLAIN_HEAD = frozenset({"id", "object", "created", "model", "choices", "usage"})
+_PLAIN_HEAD |= {"system_fingerprint", "service_tier", "obfuscation"}
+_PLAIN_CHOICE = frozenset({"index", "delta", "finish_reason", "logprobs"})
+_PLAIN_DELTA = frozenset({"role", "content", "refusal", "reasoning_content"})
+_LATEST = 2**63
+
+
+def conform(body: JSON, shape: Shape) -> JSON:
+    """Raises BadGatewayError."""
+    if _is_plain(body):
+        return body
+    try:
+        made: JSON = _read(body, shape)
+    except _Wrong as wrong:
+        message = f"The provider's answer has something in '{wrong}' that is not of its type."
+        raise BadGatewayError(message, code="invalid_provider_response") from None
+    return made
+
+
+class _Wrong(Exception):
+    """Of another type. The message is the field's name."""
+
+
+def _is_plain(body: JSON) -> bool:
+    """Whether it is a chunk with some text and nothing else, as most are, whose head has been seen to."""
+    choices = body.get("choices")
+    if type(choices) is not list or len(choices) != 1 or not body.keys() <= _PLAIN_HEAD or body.get("usage") is not None:
+        return False
+    choice = choices[0]
+    if type(choice) is not dict or not choice.keys() <= _PLAIN_CHOICE or choice.get("logprobs") is not None:
+        return False
+    delta, reason = choice.get("delta"), choice.get("finish_reason")
+    if type(delta) is not dict or not delta.keys() <= _PLAIN_DELTA or type(choice.get("index")) is not int:
+        return False
+    texts = (*delta.values(), body.get("system_fingerprint"), body.get("obfuscation"))
+    tier = body.get("service_tier")
+    known = (reason is None or (type(reason) is str and reason in _REASONS)) and (
+        tier is None or (type(tier) is str and tier in _TIERS)
+    )
+    return known and all(text is None or type(text) is str for text in texts)
+
+
+def _read(value: Any, shape: Shape) -> Any:
+    """The value as its shape has it, the same object where it is. Raises _Wrong."""
+    if isinstance(shape, Mapping):
+        return _fields(value, shape)
+    if isinstance(shape, list):
+        return _items(value, shape[0])
+    if isinstance(shape, frozenset):
+        if type(value) is str and value in shape:
+            return value
+        raise _Wrong
+    if type(value) is shape or (shape is float and type(value) is int):
+        return value
+    if shape is str and type(value) in (int, float):
+        return str(value)
+    if shape is int and type(value) is float and value.is_integer() and abs(value) < _LATEST:
+        return int(value)
+    raise _Wrong
+
+
+def _fields(value: Any, shape: Mapping[str, Shape]) -> Any:
+    if type(value) is not dict:
+        raise _Wrong
+    made: JSON = {}
+    for name, inner in shape.items():
+        found = value.get(name)
+        if found is None or name == NEEDS:
+            continue
+        try:
+            read = _read(found, inner)
+        except _Wrong as wrong:
+            if name in _ANSWER and (found or inner is _WHOLE_FUNCTION):
+                raise _Wrong(str(wrong) or name) from None
+            read = None
+        if read is not found:
+            made[name] = read
+    for name, otherwise in shape.get(NEEDS, {}).items():
+        if made.get(name, value.get(name)) is None:
+            if otherwise is ... or (isinstance(otherwise, tuple) and not any(value.get(other) for other in otherwise)):
+                raise _Wrong(name)
+            if not isinstance(otherwise, tuple):
+                made[name] = otherwise
+    return {**value, **made} if made else value
+
+
+def _items(value: Any, shape: Shape) -> Any:
+    """Of numbers with a fraction some may be null, as the log probability of a prompt's first token is."""
+    if type(value) is not list:
+        raise _Wrong
+    sparse = shape is float
+    read = [item if item is None and sparse else _read(item, shape) for item in value]
+    return read if any(new is not old for new, old in zip(read, value, strict=True)) else value

@@ -1,0 +1,228 @@
+"""The front door against those who fill it: connections, bodies, mistakes without end, and pages of others."""
+
+import threading
+import time
+from ipaddress import ip_network
+
+import pytest
+from door import Gateway, connect, get, post, receive, receive_error, serving
+
+from haimaker.http.errors import AuthenticationError, BadRequestError
+from haimaker.http.responses import error_response
+from haimaker.http.values import Response
+from local.mistakes import Mistakes, address_of
+from local.server import Server  # noqa: F401 - what is tested
+
+KEY = "authorization: Bearer sk-hm-valid"
+OTHER = "authorization: Bearer sk-hm-other"
+
+
+class Keyed(Gateway):
+    """Knows two keys."""
+
+    def handle(self, operation, request):
+        error = self.refuse_unread(operation, request)
+        if error:
+            return error_response(error)
+        if request.body == b"{":
+            return error_response(BadRequestError("no JSON"))
+        return self.answer(operation, request)
+
+    def refuse_unread(self, operation, request):
+        known = request.headers.get("authorization") in (KEY[15:], OTHER[15:])
+        return None if known or operation == "health" else AuthenticationError("unknown")
+
+
+class Slow(Gateway):
+    def __init__(self):
+        super().__init__()
+        self.go = threading.Event()
+
+    def handle(self, operation, request):
+        if operation != "health":
+            self.go.wait(10)
+        return self.answer(operation, request)
+
+
+def ask(server, data):
+    with connect(server) as connection:
+        connection.sendall(data)
+        status, headers, _ = receive(connection)
+        return status, headers
+
+
+@pytest.mark.parametrize("sent", [b"", b"GET / HTTP", post(b"{}")[:-1]], ids=["nothing", "part of a head", "part of a body"])
+def test_those_who_wait_make_room_for_others(sent):
+    with serving(Gateway(), most_connections=3) as server:
+        waiting = [connect(server) for _ in range(6)]
+        for connection in waiting:
+            connection.sendall(sent)
+            time.sleep(0.02)
+        assert ask(server, get())[0] == 200
+        assert waiting[0].recv(1) == b""
+        for connection in waiting:
+            connection.close()
+
+
+def test_past_the_bound_health_is_told_and_the_rest_refused_in_words():
+    gateway = Slow()
+    with serving(gateway, most_connections=2) as server:
+        busy = [connect(server) for _ in range(2)]
+        for connection in busy:
+            connection.sendall(post(b"{}"))
+        time.sleep(0.2)
+        assert ask(server, get())[0] == 200
+        status, headers = ask(server, post(b"{}"))
+        assert (status, headers["retry-after"]) == (503, "1")
+        gateway.go.set()
+        for connection in busy:
+            assert receive(connection)[0] == 200
+            connection.close()
+
+
+def test_places_are_given_back():
+    with serving(Gateway(), most_connections=2) as server:
+        for _ in range(50):
+            assert ask(server, get())[0] == 200
+        time.sleep(0.1)
+        assert len(server._connections) == 0
+
+
+@pytest.mark.parametrize(
+    ("path", "method", "status"),
+    [
+        ("/nowhere", "PUT", 404),
+        ("/v1/embeddings", "PUT", 405),
+        ("/nowhere", "POST", 404),
+        ("/v1/embeddings", "POST", 401),
+    ],
+)
+@pytest.mark.parametrize("framing", ["content-length: 99000000", "transfer-encoding: chunked"])
+def test_what_leads_nowhere_or_has_no_key_is_refused_before_its_body_comes(path, method, status, framing):
+    with serving(Keyed()) as server, connect(server) as connection:
+        connection.sendall(get(path, framing, method=method))
+        assert receive_error(connection)[0] == status
+
+
+def test_an_upload_is_handed_on_as_it_comes():
+    pieces = []
+    seen = threading.Event()
+
+    def take(operation, request):
+        for piece in request.pieces:
+            pieces.append(len(piece))
+            seen.set()
+        return Response(200, {}, b"")
+
+    gateway = Gateway()
+    gateway.answer = take
+    with serving(gateway) as server, connect(server) as connection:
+        connection.sendall(get("/files/x", "content-length: 1000000", method="PUT") + bytes(10))
+        assert seen.wait(5)
+        connection.sendall(bytes(999_990))
+        assert receive(connection)[0] == 200
+        assert sum(pieces) == 1_000_000
+        connection.sendall(get())
+        gateway.answer = Gateway.echo
+        assert receive(connection)[0] == 200
+
+
+def test_an_upload_that_nobody_takes_ends_its_connection():
+    gateway = Gateway()
+    gateway.answer = lambda operation, request: error_response(BadRequestError("no such place"))
+    with serving(gateway) as server, connect(server) as connection:
+        connection.sendall(get("/files/x", "content-length: 90000000", method="PUT") + bytes(10))
+        assert receive_error(connection)[0] == 400
+        assert connection.recv(1) == b""
+
+
+MALFORMED = b"GET /health HTTP/1.1\r\nno header\r\n\r\n"
+
+
+@pytest.mark.parametrize(
+    "mistake",
+    [MALFORMED, post(b"{}"), get("/nowhere"), get("/v1/models", "authorization: Bearer x"), get(method="PUT")],
+    ids=["malformed", "no key", "no such path", "an unknown key", "a wrong method"],
+)
+def test_an_address_of_many_mistakes_is_told_to_wait_and_valid_keys_are_not(mistake):
+    with serving(Keyed(), mistakes=Mistakes(3)) as server:
+        answers = [ask(server, mistake) for _ in range(6)]
+        assert [status for status, _ in answers][:3].count(429) == 0
+        status, headers = answers[-1]
+        assert (status, 1 <= int(headers["retry-after"]) <= 60) == (429, True)
+        began_s = time.monotonic()
+        assert ask(server, mistake)[0] == 429
+        assert time.monotonic() - began_s < 1
+        assert ask(server, post(b"{}", KEY))[0] == 200
+        assert ask(server, get())[0] == 200
+
+
+def test_the_mistakes_of_a_valid_key_are_its_own():
+    with serving(Keyed(), mistakes=Mistakes(1)) as server:
+        statuses = [ask(server, post(b"{", KEY))[0] for _ in range(20)]
+        assert statuses == [400] * 11 + [429] * 9
+        assert ask(server, post(b"{}", KEY))[0] == 429
+        assert ask(server, post(b"{}", OTHER))[0] == 200
+
+
+def test_mistakes_leak_away_and_large_ones_weigh_more():
+    now = [0.0]
+    mistakes = Mistakes(60, lambda: now[0])
+    for _ in range(60):
+        mistakes.note("a")
+    assert mistakes.wait_s("a") == 0
+    mistakes.note("a")
+    assert mistakes.wait_s("a") == 2
+    now[0] = 2.0
+    assert mistakes.wait_s("a") == 0
+    mistakes.note("b", 6_000_000)
+    assert mistakes.wait_s("b") > 0
+    assert mistakes.wait_s("c") == 0
+    for number in range(20_000):
+        mistakes.note(str(number))
+    assert len(mistakes._senders) <= 10_000
+    assert Mistakes(0).wait_s("a") == 0
+
+
+@pytest.mark.parametrize(
+    ("peer", "forwarded", "address"),
+    [
+        ("9.9.9.9", "1.1.1.1", "9.9.9.9"),
+        ("10.0.0.1", "1.1.1.1", "1.1.1.1"),
+        ("10.0.0.1", "1.1.1.1, 2.2.2.2", "2.2.2.2"),
+        ("10.0.0.1", "1.1.1.1, 2.2.2.2, 10.0.0.9", "2.2.2.2"),
+        ("::ffff:10.0.0.1", "1.1.1.1", "1.1.1.1"),
+        ("10.0.0.1", "", "10.0.0.1"),
+        ("10.0.0.1", "10.0.0.2", "10.0.0.2"),
+        ("10.0.0.1", "x" * 5_000, "x" * 64),
+    ],
+)
+def test_whose_address_it_is(peer, forwarded, address):
+    assert address_of(peer, {"x-forwarded-for": forwarded}, (ip_network("10.0.0.0/8"),)) == address
+
+
+def test_a_header_of_the_clients_own_gets_it_no_other_address():
+    with serving(Keyed(), mistakes=Mistakes(2)) as server:
+        statuses = [ask(server, get("/v1/models", f"x-forwarded-for: 1.1.1.{number}"))[0] for number in range(6)]
+        assert statuses[-1] == 429
+
+
+ORIGIN = "origin: https://page.example"
+
+
+OURS, THEIRS = "https://page.example", "https://other.example"
+
+
+@pytest.mark.parametrize(("origins", "allowed"), [((), False), ((THEIRS,), False), ((OURS, THEIRS), True), (("*",), True)])
+def test_pages_read_answers_where_the_deployer_says_so(origins, allowed):
+    told = "https://page.example" if allowed else None
+    with serving(Keyed(), origins=origins) as server:
+        asked = "access-control-request-headers: authorization, x-stainless-os"
+        preflight = get("/v1/chat/completions", ORIGIN, asked, method="OPTIONS")
+        for data in (preflight, get("/health", ORIGIN), post(b"{}", ORIGIN), post(b"{}", ORIGIN, KEY), get("/nowhere", ORIGIN)):
+            status, headers = ask(server, data)
+            assert headers.get("access-control-allow-origin") == told
+            if data is preflight:
+                assert status == (200 if allowed else 405)
+                assert headers.get("access-control-allow-headers") == ("authorization, x-stainless-os" if allowed else None)
+        assert "access-control-allow-origin" not in ask(server, get())[1]
