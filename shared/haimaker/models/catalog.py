@@ -116,7 +116,7 @@ class ModelInfo:
     """[start, end) in minutes of the week, from Monday 00:00 UTC."""
     uplifts: tuple[str, ...] = ()
     """Names of the rates by which all rates of tokens are multiplied where the model is served."""
-    place: Place = NOWHERE
+    place: Place = field(default=NOWHERE, compare=False)
     own_prices: bool = False
     """Whether the deployer gave prices, which then count more than what the provider reports."""
     thresholds_k: tuple[int, ...] = field(init=False)
