@@ -271,10 +271,13 @@ def _reservations(request: Request, billed: BilledAccounts, bound: CostBound, pl
     """The same on each account."""
     lasts_s = min(request.seconds_left(), plan.timeout_s + deadlines.MARGIN_S)
     deadline_s = int(now_s + lasts_s) + LATE_S
-    amount, tokens, accounts = bound.amount_nanousd, bound.tokens, billed.all()
+    amount, accounts = bound.amount_nanousd, billed.all()
     ids = tuple(account.id for account in accounts) if len(accounts) > 1 else ()
     return [
-        Reservation(request.id, account.id, account.version, amount, tokens, now_s, deadline_s, ids, account.soft_budget_nanousd)
+        Reservation(
+            *(request.id, account.id, account.version, amount, bound.tokens_within(account.tpm_limit), now_s, deadline_s, ids),
+            account.soft_budget_nanousd,
+        )
         for account in accounts
     ]
 

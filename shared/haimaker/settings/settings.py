@@ -17,7 +17,7 @@ from haimaker.credentials.access import (
 )
 from haimaker.lean_dataclasses import dataclass, field
 from haimaker.observability.metrics import BY_PROVIDER
-from haimaker.pricing.amounts import UserBudget, duration_to_s, is_duration, to_nanousd
+from haimaker.pricing.amounts import UserBudget, budget_window, is_budget_window, to_nanousd
 from haimaker.providers.registry import NAMES
 from haimaker.routing.plan import Config
 from haimaker.validation.settings import SettingsError, validate_url
@@ -168,13 +168,13 @@ def _origins(env: Mapping[str, str]) -> tuple[str, ...]:
 
 def _user_budget(env: Mapping[str, str]) -> UserBudget | None:
     usd, duration = env.get("HAIMAKER_USER_BUDGET"), env.get("HAIMAKER_USER_BUDGET_DURATION")
-    if duration and not is_duration(duration):
-        raise SettingsError("HAIMAKER_USER_BUDGET_DURATION must be a time such as 30s, 30m, 30h, 30d or 4w.")
+    if duration and not is_budget_window(duration):
+        raise SettingsError("HAIMAKER_USER_BUDGET_DURATION must be a time such as 30s, 30m, 30h, 30d, 4w or 1mo.")
     if usd is None:
         return None
     if not re.fullmatch(r"\d{1,7}(\.\d{1,9})?", usd, re.ASCII):
         raise SettingsError(f"HAIMAKER_USER_BUDGET must be an amount in USD such as 5 or 0.25, not {usd!r}.")
-    return UserBudget(to_nanousd(usd), duration_to_s(duration))
+    return UserBudget(to_nanousd(usd), *budget_window(duration))
 
 
 def _content_folder(env: Mapping[str, str]) -> Path | None:

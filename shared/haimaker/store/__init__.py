@@ -48,6 +48,8 @@ class Account:
     budget_nanousd: int | None = None
     budget_window_s: int | None = None
     """How long a budget lasts before it is renewed; None for ever."""
+    budget_months: int | None = None
+    """The same in calendar months, which begin on the first day at 00:00 UTC."""
     soft_budget_nanousd: int | None = None
     """Spending more is told to the deployer, and blocks nothing."""
     carried_nanousd: int = 0
@@ -63,6 +65,11 @@ class Account:
     """What holds for its requests only: `aliases`, `default_model`, `router_settings`, `auto_router_id`."""
     log_content: bool = False
     """Whether prompts and answers may be kept, where the deployer allows it."""
+
+    @property
+    def budget_window(self) -> tuple[int | None, int | None]:
+        """Seconds or months, one of them; neither where the budget lasts for ever."""
+        return self.budget_window_s, self.budget_months
 
 
 @dataclass(frozen=True, slots=True)

@@ -96,7 +96,7 @@ class DynamoStore:
             item = self._read(account.id)
         if not item or item["version"] != account.version:
             return False
-        update, values = tables.configuration(account, tables.counters(item, now_s), now_s)
+        update, values = tables.configuration(account, tables.counters(item, now_s), _held(item), now_s)
         try:
             self._update(account.id, update, "version = :version", values, tables.minute_names(now_s))
         except ConditionFailed as failed:
@@ -216,7 +216,7 @@ class DynamoStore:
     def _renew(self, item: Item, now_s: float) -> bool:
         """Renews a budget window that ended; whether it had. Adding what was spent commutes with settles that happen meanwhile."""
         counters = tables.counters(item, now_s)
-        renewal = ledger.repair(counters, sum(reservation.amount_nanousd for reservation in tables.reservations_of(item)), now_s)
+        renewal = ledger.repair(counters, _held(item), now_s)
         if renewal is None:
             return False
         values = {":returned": renewal.returned, ":window_end_s": renewal.window_end_s, ":seen": counters.window_end_s}
@@ -268,3 +268,7 @@ class DynamoStore:
 
     def _read(self, account_id: str) -> Item | None:
         return self._calls.get(self._accounts, tables.key(account_id))
+
+
+def _held(item: Item) -> int:
+    return sum(reservation.amount_nanousd for reservation in tables.reservations_of(item))

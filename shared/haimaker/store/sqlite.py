@@ -105,11 +105,12 @@ class SQLiteStore:
                 return False
             counters = _renew(execute, counters, now_s)
             new = ledger.initial_counters(account)
-            restarts = account.budget_window_s != counters.account.budget_window_s
+            held = sum(each.amount_nanousd for each in _read_reservations(execute, sqlite_schema.OF_ACCOUNT, account.id))
+            restart = ledger.restart(account, counters, held, now_s)
             changes = {
-                "remaining": counters.remaining + new.budget - counters.budget,
+                "remaining": counters.remaining + new.budget - counters.budget + (restart.returned if restart else 0),
                 "free_slots": counters.free_slots + new.parallel_limit - counters.parallel_limit,
-                "window_end_s": ledger.window_end(account, now_s) if restarts else counters.window_end_s,
+                "window_end_s": restart.window_end_s if restart else counters.window_end_s,
             }
             execute(sqlite_schema.CONFIGURE, new._asdict() | changes | {"id": account.id})
             return True

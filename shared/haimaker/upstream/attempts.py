@@ -95,7 +95,10 @@ class Sender:
         return [attempt]
 
     def _last(self, error: APIError) -> APIError:
+        """With all attempts in it. The SDKs would repeat them all, which is for them only where one is to wait."""
         error.attempts = [attempt_log.to_record() for attempt_log in self.attempt_logs]
+        if len(self.attempt_logs) > 1 and error.status != 429:
+            error.headers = {**error.headers, "x-should-retry": "false"}
         return error
 
     def _note(self, attempt_log: AttemptLog, error: APIError | None = None) -> None:
