@@ -81,6 +81,7 @@ class Gateway:
     _hub: tuple[Runtime, bytes] | None = field(default=None, repr=False)
 
     def __post_init__(self) -> None:
+        self.observer.alert_webhook = self.settings.alert_webhook
         self.accounts = AccountCache(self.store, keys.admin_id(self.settings), self.settings.user_budget)
         self.content = ContentLogging(self.settings, self.observer)
 
@@ -276,7 +277,7 @@ def _reservations(request: Request, billed: BilledAccounts, bound: CostBound, pl
     return [
         Reservation(
             *(request.id, account.id, account.version, amount, bound.tokens_within(account.tpm_limit), now_s, deadline_s, ids),
-            account.soft_budget_nanousd,
+            account.alerts_at,
         )
         for account in accounts
     ]

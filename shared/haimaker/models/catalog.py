@@ -116,7 +116,7 @@ class ModelInfo:
     """[start, end) in minutes of the week, from Monday 00:00 UTC."""
     uplifts: tuple[str, ...] = ()
     """Names of the rates by which all rates of tokens are multiplied where the model is served."""
-    place: Place = NOWHERE
+    place: Place = field(default=NOWHERE, compare=False)
     own_prices: bool = False
     """Whether the deployer gave prices, which then count more than what the provider reports."""
     thresholds_k: tuple[int, ...] = field(init=False)
@@ -141,6 +141,10 @@ class ModelInfo:
                 ("output_cost_per_audio_token", "output_cost_per_image_token")
             )
         return reads and writes
+
+    def is_retired(self, today: str) -> bool:
+        """Whether the vendor has named a day, and that has passed. Days are as `2026-11-29`."""
+        return self.deprecation_date is not None and self.deprecation_date < today
 
     @property
     def is_free(self) -> bool:
@@ -237,6 +241,13 @@ class ModelInfo:
         thursday = 3 * 24 * 60  # the epoch began on one
         minute = (int(now_s) // 60 + thursday) % (7 * 24 * 60)
         return any(start <= minute < end for start, end in self.off_peak_minutes)
+
+
+def table_date() -> str:
+    """When the prices were taken, as `2026-11-29`."""
+    table = _table()
+    date: str = json.loads(table[: table.find(b"\n")].partition(b"\t")[2])["date"]
+    return date
 
 
 def find_model(provider: str, model: str) -> ModelInfo | None:

@@ -55,6 +55,8 @@ class Settings:
     """What such secrets are added to: base URLs and the like."""
     allowed_origins: tuple[str, ...] = ()
     """Web pages that may call the gateway from a browser; `*` is all of them."""
+    alert_webhook: str = field(default="", repr=False)
+    """Where budgets' alerts are sent; its address may hold a secret."""
     user_budget: UserBudget | None = None
     """Of the users of requests who have no account yet; without it they get none."""
     public_models: bool = False
@@ -96,6 +98,7 @@ class Settings:
             default_max_output_tokens=_whole_number(env, "DEFAULT_MAX_OUTPUT_TOKENS", DEFAULT_MAX_OUTPUT_TOKENS, least=1),
             demo=True,
             access=connections_from_env(env, config.accounts),
+            alert_webhook=_webhook(env),
             user_budget=_user_budget(env),
             public_models=_public_models(env),
             files_folder=Path(env.get("HAIMAKER_HOME", ".haimaker")).expanduser() / "files",
@@ -131,6 +134,7 @@ class Settings:
             providers_parameter=parameter,
             environment=env,
             allowed_origins=_origins(env),
+            alert_webhook=_webhook(env),
             user_budget=_user_budget(env),
             public_models=_public_models(env),
             files_bucket=env.get("HAIMAKER_FILES_BUCKET", ""),
@@ -175,6 +179,11 @@ def _user_budget(env: Mapping[str, str]) -> UserBudget | None:
     if not re.fullmatch(r"\d{1,7}(\.\d{1,9})?", usd, re.ASCII):
         raise SettingsError(f"HAIMAKER_USER_BUDGET must be an amount in USD such as 5 or 0.25, not {usd!r}.")
     return UserBudget(to_nanousd(usd), *budget_window(duration))
+
+
+def _webhook(env: Mapping[str, str]) -> str:
+    name = "HAIMAKER_ALERT_WEBHOOK"
+    return validate_url(name, env[name], "https://example.com/alerts") if name in env else ""
 
 
 def _content_folder(env: Mapping[str, str]) -> Path | None:

@@ -17,12 +17,12 @@ from haimaker.store import (
     UNLIMITED,
     Account,
     Balance,
+    BudgetAlert,
     DenialReason,
     Denied,
     Granted,
     Record,
     Reservation,
-    SoftBudgetAlert,
     limits_of,
     minute_of,
 )
@@ -224,10 +224,14 @@ def outcome_of_lost(lost: Record) -> Record | None:
     return replace(lost, status=late["status"], cost_nanousd=late["cost_nanousd"], detail=detail)
 
 
-def alert_for(reservation: Reservation, balance: Balance, cost: int) -> SoftBudgetAlert | None:
-    """Whether the soft budget was reached by this cost, which is in the balance already."""
-    soft, spent = reservation.soft_budget_nanousd, balance.spend_nanousd
-    return SoftBudgetAlert(reservation.account_id, spent, soft) if soft is not None and spent - cost < soft <= spent else None
+def alerts_for(reservation: Reservation, balance: Balance, cost: int) -> tuple[BudgetAlert, ...]:
+    """What was reached by this cost, which is in the balance already."""
+    spent = balance.spend_nanousd
+    return tuple(
+        BudgetAlert(reservation.account_id, spent, amount, percent, balance.window_end_s)
+        for amount, percent in reservation.alerts_at
+        if spent - cost < amount <= spent
+    )
 
 
 def encode_account(account: Account) -> str:
