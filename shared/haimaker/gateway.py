@@ -81,6 +81,7 @@ class Gateway:
     _hub: tuple[Runtime, bytes] | None = field(default=None, repr=False)
 
     def __post_init__(self) -> None:
+        self.observer.alert_webhook = self.settings.alert_webhook
         self.accounts = AccountCache(self.store, keys.admin_id(self.settings), self.settings.user_budget)
         self.content = ContentLogging(self.settings, self.observer)
 
@@ -282,10 +283,13 @@ def _reservations(request: Request, billed: BilledAccounts, bound: CostBound, pl
     """The same on each account."""
     lasts_s = min(request.seconds_left(), plan.timeout_s + deadlines.MARGIN_S)
     deadline_s = int(now_s + lasts_s) + LATE_S
-    amount, tokens, accounts = bound.amount_nanousd, bound.tokens, billed.all()
+    amount, accounts = bound.amount_nanousd, billed.all()
     ids = tuple(account.id for account in accounts) if len(accounts) > 1 else ()
     return [
-        Reservation(request.id, account.id, account.version, amount, tokens, now_s, deadline_s, ids, account.soft_budget_nanousd)
+        Reservation(
+            *(request.id, account.id, account.version, amount, bound.tokens_within(account.tpm_limit), now_s, deadline_s, ids),
+            account.alerts_at,
+        )
         for account in accounts
     ]
 

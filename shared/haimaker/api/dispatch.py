@@ -12,6 +12,7 @@ from haimaker.api import models, uploads
 from haimaker.http.errors import NotFoundError
 from haimaker.http.responses import json_response
 from haimaker.http.values import JSON, Request, Response
+from haimaker.models import catalog
 from haimaker.operations.parsers import PARSES, Parse
 
 if TYPE_CHECKING:
@@ -30,7 +31,7 @@ def _generating(parse: Parse) -> Operation:
 
 
 def _health(gateway: "Gateway", request: Request) -> Response:
-    return json_response({"status": "ok"})
+    return json_response({"status": "ok", "prices": {"date": catalog.table_date()}})
 
 
 def _index(gateway: "Gateway", request: Request) -> Response:

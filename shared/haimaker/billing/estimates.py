@@ -45,6 +45,12 @@ class CostBound:
     amount_nanousd: int
     tokens: int
     """Of the tokens per minute; an estimate, settled by what was used."""
+    prompt_tokens: int = 0
+    """Those of them that the prompt has."""
+
+    def tokens_within(self, limit: int | None) -> int:
+        """What is reserved of a limit per minute: an answer may fill it, and is not refused for being longer. A prompt is."""
+        return self.tokens if limit is None else min(self.tokens, max(limit, self.prompt_tokens))
 
 
 def is_priced(request: Accepted, attempt: Attempt) -> bool:
@@ -67,13 +73,15 @@ def cost_bound(request: Accepted, attempts: Sequence[Attempt], default: int) -> 
         return _task_cost_bound(request, attempts)
     found = [_worst_case_nanousd(request, attempt, default) for attempt in attempts]
     answer = min(max(_output_bound(request, attempt, default) for attempt in attempts), ANSWER_RESERVE_TOKENS)
-    return CostBound(max((cost for cost in found if cost is not None), default=0), estimate_prompt_tokens(request) + answer)
+    prompt = estimate_prompt_tokens(request)
+    return CostBound(max((cost for cost in found if cost is not None), default=0), prompt + answer, prompt)
 
 
 def _task_cost_bound(request: Accepted, attempts: Sequence[Attempt]) -> CostBound:
     found = [costs.max_cost_nanousd(request.most(attempt), attempt.model_info) for attempt in attempts]
-    tokens = max(estimate.prompt + estimate.completion for estimate in map(request.estimate, attempts))
-    return CostBound(max((cost for cost in found if cost is not None), default=0), tokens)
+    estimates = [request.estimate(attempt) for attempt in attempts]
+    tokens = max(each.prompt + each.completion for each in estimates)
+    return CostBound(max((cost for cost in found if cost is not None), default=0), tokens, max(each.prompt for each in estimates))
 
 
 def estimate_usage(request: Accepted, attempt: Attempt, answer_bytes: int) -> Usage:

@@ -14,7 +14,7 @@ from haimaker.operations.attempt import Attempt
 from haimaker.pricing import costs, usage
 from haimaker.pricing.amounts import to_usd
 from haimaker.pricing.usage import Usage
-from haimaker.store import Granted, Record, Reservation, SoftBudgetAlert, Store, StoreUnavailable
+from haimaker.store import BudgetAlert, Granted, Record, Reservation, Store, StoreUnavailable
 
 STORE_TRIES = 3
 
@@ -79,7 +79,7 @@ class Settlement:
     """When the first chunk of a streamed answer came, and, next, the first with something of it in it."""
     first_token_s: float | None = None
     store_failed: bool = False
-    alerts: tuple[SoftBudgetAlert, ...] = ()
+    alerts: tuple[BudgetAlert, ...] = ()
     """Soft budgets that were reached with it."""
     extra: list[Reservation] = field(default_factory=list)
     """Reserved later, on every payer."""

@@ -142,6 +142,10 @@ class ModelInfo:
             )
         return reads and writes
 
+    def is_retired(self, today: str) -> bool:
+        """Whether the vendor has named a day, and that has passed. Days are as `2026-11-29`."""
+        return self.deprecation_date is not None and self.deprecation_date < today
+
     @property
     def is_free(self) -> bool:
         """Whether it is known that nothing is charged."""
@@ -237,6 +241,13 @@ class ModelInfo:
         thursday = 3 * 24 * 60  # the epoch began on one
         minute = (int(now_s) // 60 + thursday) % (7 * 24 * 60)
         return any(start <= minute < end for start, end in self.off_peak_minutes)
+
+
+def table_date() -> str:
+    """When the prices were taken, as `2026-11-29`."""
+    table = _table()
+    date: str = json.loads(table[: table.find(b"\n")].partition(b"\t")[2])["date"]
+    return date
 
 
 def find_model(provider: str, model: str) -> ModelInfo | None:

@@ -40,6 +40,7 @@ METRICS: Mapping[str, str] = {
     "OverHold": "Count",
     "HoldsLost": "Count",
     "SoftBudgetsCrossed": "Count",
+    "BudgetPartsSpent": "Count",
     "Fallbacks": "Count",
     "ColdStarts": "Count",
 }

@@ -128,7 +128,8 @@ def is_priced(tokens: Usage, model_info: ModelInfo) -> bool:
     if any(getattr(tokens, fee) and model_info.rate(names) is None for fee, names in FEE_RATES.items()):
         return False
     counted = [names for bucket, names in COUNTED_OTHERWISE.items() if bucket not in FEE_RATES and getattr(tokens, bucket)]
-    return model_info.priced or any(model_info.rate(names) is not None for names in counted)
+    only_read = model_info.own_prices and not tokens.completion and model_info.rate(INPUT_RATES["input"]) is not None
+    return model_info.priced or only_read or any(model_info.rate(names) is not None for names in counted)
 
 
 def max_cost_nanousd(most: Usage, model_info: ModelInfo) -> int | None:

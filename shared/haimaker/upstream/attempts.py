@@ -95,7 +95,13 @@ class Sender:
         return [attempt]
 
     def _last(self, error: APIError) -> APIError:
+        """With all attempts in it. The SDKs would repeat them all, which is for them only where one is to wait."""
+        info, day = self.attempt_logs[-1].attempt.model_info, time.strftime("%Y-%m-%d", time.gmtime())
+        if error.status in (404, 410) and info.is_retired(day):
+            error.message = f"{error.message} The model was retired on {info.deprecation_date}."
         error.attempts = [attempt_log.to_record() for attempt_log in self.attempt_logs]
+        if len(self.attempt_logs) > 1 and error.status != 429:
+            error.headers = {**error.headers, "x-should-retry": "false"}
         return error
 
     def _note(self, attempt_log: AttemptLog, error: APIError | None = None) -> None:

@@ -83,8 +83,8 @@ class Exchange:
         record = self.settlement.settle(status, time.time(), error)
         if first:
             self.observer.request(record)
-            for crossing in self.settlement.alerts:
-                self.observer.soft_budget(crossing)
+            for alert in self.settlement.alerts:
+                self.observer.budget_alert(alert)
         if first and status == "ok":
             self._measure(self.sender.attempt_logs[-1])
         if first and self.settlement.store_failed:

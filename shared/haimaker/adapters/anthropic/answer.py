@@ -77,7 +77,7 @@ class Answer:
             self._conclude(event.get("delta"))
         elif kind == "message_stop":
             self.ended = True
-        self.usage = counts.merged(self.usage, event.get("usage"))
+        self.usage = counts.merged(self.usage, event.get("usage"), wrote=self.wrote)
 
     def rest(self) -> Iterator[JSON]:
         """What is still open when the answer ends, and the delta that goes with the finish reason."""

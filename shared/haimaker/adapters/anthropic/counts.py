@@ -13,11 +13,18 @@ COPIED = ("inference_geo", "iterations", "speed")
 """What else decides the price, told to the client as it is."""
 
 
-def merged(said: JSON, later: Any) -> JSON:
-    """Counts of a stream are cumulative: a later one stands, unless it is missing or none."""
+def merged(said: JSON, later: Any, *, wrote: bool = True) -> JSON:
+    """Counts of a stream are cumulative: a later one stands, unless it is missing or none, within an object as well. Nothing
+    stands as the count of an answer only where nothing was written: a stream begins with a count of what it may write."""
     if not isinstance(later, dict):
         return said
-    return {**said, **{name: value for name, value in later.items() if value or name not in said}}
+    made = dict(said)
+    for name, value in later.items():
+        if isinstance(value, dict) and isinstance(said.get(name), dict):
+            made[name] = merged(said[name], value)
+        elif value or name not in said or (name == "output_tokens" and value == 0 and not wrote):
+            made[name] = value
+    return made
 
 
 def tokens(usage: JSON) -> Usage:
