@@ -81,6 +81,10 @@ class Observer:
         except OSError as error:
             self.error("a budget alert could not be sent", **{"error.type": type(error).__name__, "account": body["account"]})
 
+    def audit(self, event: JSON) -> None:
+        """A change that an administrator made."""
+        self._logger.info("audit", extra=event)
+
     def error(self, message: str, **fields: object) -> None:
         """Something that the deployer has to look at."""
         self._logger.error(message, extra=fields)

@@ -27,7 +27,8 @@ NEVER_S = 10**11
 ALERT_PERCENTS = (50, 80, 100)
 """Of a budget, at which the deployer is told."""
 
-Role = Literal["admin", "user"]
+Role = Literal["admin", "viewer", "user"]
+"""An administrator changes everything, a viewer sees everything and changes nothing, a user sees its own."""
 DenialReason = Literal["unknown", "blocked", "expired", "budget", "rpm", "tpm", "parallel", "version"]
 
 
