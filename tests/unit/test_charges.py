@@ -11,6 +11,7 @@ from haimaker.credentials.access import ProviderConnection
 from haimaker.http.values import JSON, Event
 from haimaker.models.catalog import Place
 from haimaker.operations.attempt import Attempt
+from haimaker.operations.operation import UpstreamBody
 from haimaker.pricing import usage
 from haimaker.pricing.costs import cost_nanousd
 from haimaker.providers.registry import all_providers, definition_for, get
@@ -88,14 +89,14 @@ def anthropic_events(body: JSON) -> Iterator[JSON]:
 
 
 def charged(attempt: Attempt, body: JSON, *, streamed: bool) -> int | None:
-    adapter = adapters.find(chat_request(model=attempt.target, stream=streamed), attempt)
+    request = chat_request(model=attempt.target, stream=streamed)
+    adapter = adapters.find(request, attempt)
     if streamed:
-        told = [
-            chunk.body for chunk in adapter.from_stream((Event(json.dumps(each).encode()) for each in events_of(body)), attempt)
-        ]
+        events = (Event(json.dumps(each).encode()) for each in events_of(body))
+        told = [event.body for event in adapter.from_stream(events, request, attempt)]
         made = next(chunk for chunk in reversed(told) if chunk.get("usage"))
     else:
-        made = adapter.from_upstream(body, attempt)
+        made = adapter.from_upstream(UpstreamBody({}, json.dumps(body).encode()), request, attempt).body
     tokens = usage.from_openai(made["usage"], made.get("service_tier"))
     assert usage.from_openai(usage.to_openai(tokens)).passes[0].prompt == tokens.prompt
     return cost_nanousd(tokens, attempt.model_info, now_s=NOW_S)

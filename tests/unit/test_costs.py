@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from haimaker.models import catalog
 from haimaker.models.catalog import UNITS_PER_USD, ModelInfo
 from haimaker.pricing import costs
-from haimaker.pricing.costs import Bound, affordable_output_tokens, cost_nanousd, price, worst_case_nanousd
+from haimaker.pricing.costs import affordable_output_tokens, cost_nanousd, max_cost_nanousd, price
 from haimaker.pricing.usage import MAX_COUNT, Usage
 
 PROMPT = tuple(costs.INPUT_RATES)
@@ -199,8 +199,8 @@ def test_no_model_of_the_table_costs_more_than_its_worst_case(
     for row in ROWS:
         used = replace(billable(counted, row), service_tier=served, speed=speed, inference_geo=geo)
         fees = {name: getattr(used, name) for name in costs.FEE_RATES}
-        bound = Bound(used.prompt + spare, used.completion + spare, 1, asked, fees, speed, geo)
-        worst = worst_case_nanousd(row, bound)
+        most = Usage(input=used.prompt + spare, output=used.completion + spare, **fees)
+        worst = max_cost_nanousd(replace(most, service_tier=asked, speed=speed, inference_geo=geo), row)
         cost = cost_nanousd(used, row, spare * 3600.0)
         assert (worst is None) == (cost is None)
         assert worst is None or cost is None or cost <= worst, (row.provider, row.model)
@@ -212,21 +212,23 @@ def test_no_model_of_the_table_costs_more_than_its_worst_case(
 def test_what_is_affordable_is_the_most_that_fits(
     model_info: ModelInfo, remaining: int, prompt: int, n: int, tier: str | None, searches: int
 ) -> None:
-    bound = Bound(
-        prompt, service_tier=tier, fees={"web_searches": searches if model_info.rate(costs.FEE_RATES["web_searches"]) else 0}
-    )
-    each = affordable_output_tokens(model_info, remaining, bound, n)
+    fee = searches if model_info.rate(costs.FEE_RATES["web_searches"]) else 0
+
+    def most(output: int) -> Usage:
+        return Usage(input=prompt, output=output, web_searches=fee, service_tier=tier)
+
+    each = affordable_output_tokens(model_info, remaining, most(0), n)
     assert each >= 0
     if not model_info.priced:
         assert each == 0
     elif each:
-        assert (worst_case_nanousd(model_info, replace(bound, output=n * each)) or 0) <= remaining
+        assert (max_cost_nanousd(most(n * each), model_info) or 0) <= remaining
     if model_info.priced and each < MAX_COUNT:
-        assert (worst_case_nanousd(model_info, replace(bound, output=n * (each + 1))) or 0) > remaining
+        assert (max_cost_nanousd(most(n * (each + 1)), model_info) or 0) > remaining
 
 
 def test_a_free_model_affords_any_answer() -> None:
-    assert affordable_output_tokens(FREE_TEXT, 0, Bound(10)) == MAX_COUNT
+    assert affordable_output_tokens(FREE_TEXT, 0, Usage(input=10)) == MAX_COUNT
 
 
 def test_every_count_has_a_rate() -> None:

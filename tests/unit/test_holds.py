@@ -27,8 +27,8 @@ def shares(total: int, parts: int) -> st.SearchStrategy[list[int]]:
 
 def held(target: Any, fields: JSON) -> int:
     request = chat_request(model=target.target, messages=MESSAGES, **fields)
-    assert estimates.is_priced(request, target)
-    return estimates.cost_bound(request, [target], DEFAULT).amount_nanousd
+    assert request.is_priced(target)
+    return estimates.bound_cost(request, [target], DEFAULT).amount_nanousd
 
 
 CLAUDES = ("claude-opus-5", "claude-opus-4-8", "claude-haiku-4-5", "claude-haiku-5-5", "claude-sonnet-4-5")

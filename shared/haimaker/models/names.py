@@ -7,6 +7,7 @@ from functools import lru_cache
 AUTO = "haimaker/auto"
 """The name under which the gateway chooses the model itself."""
 
+RUNS_TOOLS = re.compile(r"\bclaude\b")
 THINKS_BESIDE = re.compile(r"\bgemini\b")
 HEARS_BESIDE = re.compile(r"\bvoxtral\b")
 LABELS = re.compile(r"(?:(?:us-gov|[a-z][a-z0-9]*)\.)+(?=[a-z])")
@@ -52,6 +53,12 @@ def is_allowed(name: str, allowed: Collection[str]) -> bool:
         or "*" in allowed
         or any(pattern.endswith("/*") and name.startswith(pattern[:-1]) for pattern in allowed)
     )
+
+
+def bills_turns_of_tools(model: str) -> bool:
+    """Whether each turn of a tool that its vendor runs is another pass over the prompt, and billed:
+    https://platform.claude.com/docs/en/agents-and-tools/tool-use/server-tools"""
+    return bool(RUNS_TOOLS.search(model.lower()))
 
 
 def thinks_beside(model: str) -> bool:

@@ -6,7 +6,6 @@ It is exact: a sum of integers, rounded up once to a nano-dollar. Nothing here r
 from collections.abc import Iterable, Mapping
 
 from haimaker.http.values import JSON
-from haimaker.lean_dataclasses import dataclass, field
 from haimaker.models.catalog import UNITS_PER_USD, ModelInfo
 from haimaker.pricing.usage import MAX_COUNT, Usage
 
@@ -133,20 +132,31 @@ def is_priced(tokens: Usage, model_info: ModelInfo) -> bool:
 
 
 def max_cost_nanousd(most: Usage, model_info: ModelInfo) -> int | None:
-    """What counts cost at the dearest rates that may apply; None where the model has no price for any of them."""
-    model_info = model_info.variant(most.variant)
+    """What counts cost at the dearest rates that may apply; None where the model has no price for some of them.
+
+    Their `service_tier` is the one asked for: a provider may serve it or the ordinary one, and for `auto` priority.
+    """
+    found = [_max_price_of_pass(each, model_info) for each in most.passes]
+    return None if None in found else -(-sum(units for units in found if units is not None) // UNITS_PER_NANOUSD)
+
+
+def _max_price_of_pass(most: Usage, model_info: ModelInfo) -> int | None:
+    model_info = model_info.served_as(most.model).variant(most.variant)
     if not is_priced(most, model_info):
         return None
-    prompt = most.prompt
-    units = prompt * model_info.dearest_rate(DEAREST_INPUT, prompt, (None,))
-    units += most.completion * model_info.dearest_rate(DEAREST_OUTPUT, prompt, (None,))
-    units = model_info.multiplied(units, (FAST, US))
+    prompt, tiers = most.prompt, _possible_tiers(most.service_tier)
+    units = prompt * model_info.dearest_rate(DEAREST_INPUT, prompt, tiers)
+    units += most.completion * model_info.dearest_rate(DEAREST_OUTPUT, prompt, tiers)
+    units = model_info.multiplied(units, _multipliers(most))
     for bucket, names in EXTRA_RATES.items():
-        units += getattr(most, bucket) * model_info.dearest_rate(names, prompt, (None,))
+        count: int = getattr(most, bucket)
+        if count:
+            units += count * model_info.dearest_rate(names, prompt, tiers)
     for bucket, names in TIME_RATES.items():
-        units += -(-getattr(most, bucket) * model_info.dearest_rate(names, prompt, (None,)) // 1000)
-    units += model_info.rate(PER_REQUEST) or 0
-    return -(-units // UNITS_PER_NANOUSD)
+        count = getattr(most, bucket)
+        if count:
+            units += -(-count * model_info.dearest_rate(names, prompt, tiers) // 1000)
+    return units + (model_info.rate(PER_REQUEST) or 0)
 
 
 def other_units(tokens: Usage) -> JSON:
@@ -154,57 +164,16 @@ def other_units(tokens: Usage) -> JSON:
     return {name: count for name in COUNTED_OTHERWISE if (count := getattr(tokens, name))}
 
 
-@dataclass(frozen=True, slots=True)
-class Bound:
-    """The most that a request may use at one target."""
-
-    prompt: int = 0
-    """Of one pass over the model, in tokens: its size decides the rates."""
-    output: int = 0
-    """Of the whole request, in tokens."""
-    passes: int = 1
-    """How often the model may read the prompt, for tools that the provider runs itself, and for compaction."""
-    service_tier: str | None = None
-    """The one asked for: a provider may serve it or the ordinary one, and for `auto` priority."""
-    fees: Mapping[str, int] = field(default_factory=dict)
-    """By the name of the count: the most searches, and the like."""
-    speed: str | None = None
-    inference_geo: str | None = None
-    """As asked for; without, the workspace's may be any."""
-
-
-def worst_case_nanousd(model_info: ModelInfo, bound: Bound) -> int | None:
-    """The most that a request within these bounds may cost by the table's rates; None where the model has no price, or what may
-    be billed beside has none."""
-    if not model_info.priced or any(most and model_info.rate(FEE_RATES[fee]) is None for fee, most in bound.fees.items()):
-        return None
-    units = _worst_input(model_info, bound)
-    units += model_info.multiplied(bound.output * _worst_output_rate(model_info, bound), _worst_multipliers(bound))
-    return -(-units // UNITS_PER_NANOUSD)
-
-
-def affordable_output_tokens(model_info: ModelInfo, remaining_nanousd: int, bound: Bound, n: int = 1) -> int:
-    """How many output tokens each of `n` choices may have so that the worst case is within the rest of a budget."""
-    left = remaining_nanousd * UNITS_PER_NANOUSD - _worst_input(model_info, bound)
-    if not model_info.priced or left < 0:
+def affordable_output_tokens(model_info: ModelInfo, remaining_nanousd: int, most: Usage, n: int = 1) -> int:
+    """How many output tokens each of `n` choices may have so that the worst case is within the rest of a budget. `most` is what
+    is used besides."""
+    found = [_max_price_of_pass(each, model_info) for each in most.passes]
+    left = remaining_nanousd * UNITS_PER_NANOUSD - sum(units or 0 for units in found)
+    if None in found or not model_info.priced or left < 0:
         return 0
-    rate = model_info.multiplied(max(n, 1) * _worst_output_rate(model_info, bound), _worst_multipliers(bound))
+    dearest = model_info.dearest_rate(DEAREST_OUTPUT, most.passes[0].prompt, _possible_tiers(most.service_tier))
+    rate = model_info.multiplied(max(n, 1) * dearest, _multipliers(most))
     return min(left // rate, MAX_COUNT) if rate else MAX_COUNT
-
-
-def _worst_output_rate(model_info: ModelInfo, bound: Bound) -> int:
-    return model_info.dearest_rate(DEAREST_OUTPUT, bound.prompt, _possible_tiers(bound.service_tier))
-
-
-def _worst_input(model_info: ModelInfo, bound: Bound) -> int:
-    tiers = _possible_tiers(bound.service_tier)
-    prompt = bound.passes * bound.prompt * model_info.dearest_rate(DEAREST_INPUT, bound.prompt, tiers)
-    fees = sum(most * model_info.dearest_rate(FEE_RATES[fee], bound.prompt, tiers) for fee, most in bound.fees.items())
-    return model_info.multiplied(prompt, _worst_multipliers(bound)) + fees + (model_info.rate(PER_REQUEST) or 0)
-
-
-def _worst_multipliers(bound: Bound) -> list[str]:
-    return [name for name, may in ((FAST, bound.speed == "fast"), (US, bound.inference_geo in (None, "us"))) if may]
 
 
 def _possible_tiers(service_tier: str | None) -> Iterable[str | None]:

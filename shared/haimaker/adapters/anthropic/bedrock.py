@@ -10,14 +10,14 @@ from dataclasses import replace
 from urllib.parse import quote
 
 from haimaker.adapters.anthropic import chat
-from haimaker.adapters.anthropic.chat import TOOL_PASSES, from_upstream, headers, read_error, translated
+from haimaker.adapters.anthropic.chat import from_upstream, headers, read_error, translated
 from haimaker.http import errors
 from haimaker.http.sse import dumps
 from haimaker.http.values import Event, StreamEvent, UpstreamRequest
 from haimaker.operations.attempt import Attempt
 from haimaker.operations.chat import ChatRequest
 
-__all__ = ["TOOL_PASSES", "from_stream", "from_upstream", "read_error", "to_upstream"]
+__all__ = ["from_stream", "from_upstream", "read_error", "to_upstream"]
 
 VERSION = "bedrock-2023-05-31"
 STATUS: Mapping[str, int] = {
@@ -49,8 +49,8 @@ def to_upstream(request: ChatRequest, attempt: Attempt) -> UpstreamRequest:
     return UpstreamRequest(path, dumps({"anthropic_version": VERSION, **draft.call}), plain, dropped=tuple(draft.dropped))
 
 
-def from_stream(events: Iterable[Event], attempt: Attempt) -> Iterator[StreamEvent]:
-    return chat.from_stream(map(_unwrapped, events), attempt)
+def from_stream(events: Iterable[Event], request: ChatRequest, attempt: Attempt) -> Iterator[StreamEvent]:
+    return chat.from_stream(map(_unwrapped, events), request, attempt)
 
 
 def _unwrapped(event: Event) -> Event:

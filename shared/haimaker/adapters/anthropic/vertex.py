@@ -5,13 +5,13 @@ https://platform.claude.com/docs/en/build-with-claude/claude-on-vertex-ai. The b
 
 from urllib.parse import quote
 
-from haimaker.adapters.anthropic.chat import TOOL_PASSES, from_stream, from_upstream, headers, read_error, translated
+from haimaker.adapters.anthropic.chat import from_stream, from_upstream, headers, read_error, translated
 from haimaker.http.sse import dumps
 from haimaker.http.values import UpstreamRequest
 from haimaker.operations.attempt import Attempt
 from haimaker.operations.chat import ChatRequest
 
-__all__ = ["TOOL_PASSES", "from_stream", "from_upstream", "read_error", "to_upstream"]
+__all__ = ["from_stream", "from_upstream", "read_error", "to_upstream"]
 
 VERSION = "vertex-2023-10-16"
 
