@@ -11,7 +11,6 @@ from contextlib import contextmanager
 from threading import Lock
 
 import pytest
-from local.command_line.reconcile import Reconciliation
 
 from haimaker.accounts.directory import end_user_account_id
 from haimaker.accounts.keys import account_id_of, new_key
@@ -22,6 +21,7 @@ from haimaker.settings.settings import Settings
 from haimaker.store import Account, Store
 from haimaker.store.dynamodb import DynamoStore
 from haimaker.store.tables import create_tables
+from local.command_line.reconcile import Reconciliation
 from tests.contract.money_support import chat_body, environment
 from tests.support import dynamodb_emulators, openai_wire
 from tests.support.aws_front import AWSFront, Fault
