@@ -158,7 +158,9 @@ class Gateway:
     def _error_response(self, operation: str, request: Request, error: APIError) -> Response:
         if not error.attempts:  # else it was admitted, and its record is told
             self.observer.denied(operation, request.id, error)
-        return error_response(error)
+        if operation not in MODEL_OPERATIONS:
+            return error_response(error)
+        return error_response(error, formats.find(operation).render_error(error))
 
     def answer(self, request: Request, routing_request: RoutingRequest, account: Account) -> Response:
         """A request of a key that the gateway makes itself, in the format of its operation. Raises APIError."""
