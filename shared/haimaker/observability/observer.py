@@ -57,6 +57,17 @@ class Observer:
         """Requests that nobody settled, charged in full: a function that was killed, or a store that failed to the end."""
         self._count("lost", {"operation": "settle"}, {"HoldsLost": reservations}, level="ERROR")
 
+    def settle_failed(self, request_id: str) -> None:
+        """A request whose hold stays until it is charged as lost, since the store failed to the end."""
+        fields = {"operation": "settle", "request_id": request_id}
+        self._count(
+            "settling failed; the hold will be charged as lost", fields, {"SettlesFailed": 1, "StoreProblems": 1}, level="ERROR"
+        )
+
+    def access_denied(self, call: str) -> None:
+        """A call of AWS that the role does not allow, such as `dynamodb:Query`: the template, or a policy around it, lacks it."""
+        self._count("access denied", {"operation": "store", "call": call}, {"AccessDenied": 1, "StoreProblems": 1}, level="ERROR")
+
     def budget_alert(self, alert: BudgetAlert) -> None:
         """An account that has spent a part of its budget, or all of its soft budget; nothing is blocked by that. The deployer's
         webhook is told of it, which may take `ALERT_WAIT_S`."""
