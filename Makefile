@@ -1,6 +1,6 @@
 # `make` lists what there is. Needs Python 3.11 or newer; everything else goes into .venv and .venv-aws.
 .DEFAULT_GOAL := help
-.PHONY: help run test check bench providers record vendored screenshots build doctor keys spend models routes tools deploy admin-key credentials reconcile invoke logs destroy clean
+.PHONY: help run test check bench providers record vendored prices screenshots build doctor keys spend models routes tools deploy admin-key credentials reconcile invoke logs destroy clean
 export PYTHONPATH := shared
 export SAM_CLI_TELEMETRY ?= 0
 PYTHON_IN_VENV := .venv/bin/python
@@ -35,6 +35,9 @@ record: .venv/test.stamp ## record a wire case: make record PROVIDER=groq MODEL=
 
 vendored: .venv/test.stamp ## compare the console's libraries with what npm publishes; needs npm
 	@exec $(PYTHON_IN_VENV) -m scripts.check_vendored
+
+prices: .venv/test.stamp ## build the table of models and prices from LiteLLM's newest price map, to be read as a diff and committed
+	@exec $(PYTHON_IN_VENV) -m scripts.build_prices $(FILE)
 
 screenshots: .venv/test.stamp ## make the console's screenshots in docs/ anew; needs Chromium
 	@exec $(PYTHON_IN_VENV) -m scripts.console_screenshots

@@ -33,7 +33,7 @@ class Field(NamedTuple):
 FIELDS = (
     Field("key_alias", "NAME", "what people call it"),
     Field("max_budget", "USD", "the most that it may spend", float),
-    Field("budget_duration", "TIME", "when its budget is renewed: 30s, 30m, 30h, 30d or 4w"),
+    Field("budget_duration", "TIME", "when its budget is renewed: 30s, 30m, 30h, 30d, 4w, or 1mo: on the first of a month"),
     Field("duration", "TIME", "when it expires, likewise; -1 is never"),
     Field("rpm_limit", "COUNT", "requests per minute", int),
     Field("tpm_limit", "COUNT", "tokens per minute", int),

@@ -144,7 +144,9 @@ class AccountCache:
                 self.keep(user)
             elif given := self.user_budget:
                 blank = Account(account_id, name[:MAX_NAME_LENGTH], int(time.time()))
-                user = replace(blank, budget_nanousd=given.budget_nanousd, budget_window_s=given.window_s)
+                user = replace(
+                    blank, budget_nanousd=given.budget_nanousd, budget_window_s=given.window_s, budget_months=given.months
+                )
                 if new:
                     user = self._make(user)
                     self.keep(user)

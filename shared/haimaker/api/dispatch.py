@@ -12,6 +12,7 @@ from haimaker.api import uploads
 from haimaker.http.errors import NotFoundError
 from haimaker.http.responses import json_response
 from haimaker.http.values import JSON, Request, Response
+from haimaker.models import catalog
 
 if TYPE_CHECKING:
     from haimaker.files.folder import LocalFileStore
@@ -25,7 +26,7 @@ KEYLESS = frozenset({"health", "console", "models_hub", "file_read", "file_write
 
 
 def _health(gateway: "Gateway", request: Request) -> Response:
-    return json_response({"status": "ok"})
+    return json_response({"status": "ok", "prices": {"date": catalog.table_date()}})
 
 
 def _models(name: str) -> Handler:

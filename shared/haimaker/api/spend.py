@@ -39,6 +39,10 @@ def logs(store: Store, caller: Account, request: Request) -> JSON:
     account_id = _account_filter(caller, request)
     page, wanted = Page.from_request(request), Filter.from_request(request)
     span = DateRange.from_request(request, time.time(), everything=account_id is not None)
+    if request_id := request.query.get("request_id"):
+        one = store.record(request_id)
+        mine = one is not None and account_id in (None, one.account_id) and wanted.matches(one)
+        return _page([one] if one and mine else [], None)
     rows: list[Record] = []
     read, cursor = 0, page.cursor
     while read < MAX_READ:

@@ -20,12 +20,12 @@ from haimaker.store import (
     NEVER_S,
     Account,
     Balance,
+    BudgetAlert,
     Denied,
     Granted,
     Record,
     Reservation,
     Settled,
-    SoftBudgetAlert,
     StoreUnavailable,
     ledger,
     minute_of,
@@ -105,11 +105,12 @@ class SQLiteStore:
                 return False
             counters = _renew(execute, counters, now_s)
             new = ledger.initial_counters(account)
-            restarts = account.budget_window_s != counters.account.budget_window_s
+            held = sum(each.amount_nanousd for each in _read_reservations(execute, sqlite_schema.OF_ACCOUNT, account.id))
+            restart = ledger.restart(account, counters, held, now_s)
             changes = {
-                "remaining": counters.remaining + new.budget - counters.budget,
+                "remaining": counters.remaining + new.budget - counters.budget + (restart.returned if restart else 0),
                 "free_slots": counters.free_slots + new.parallel_limit - counters.parallel_limit,
-                "window_end_s": ledger.window_end(account, now_s) if restarts else counters.window_end_s,
+                "window_end_s": restart.window_end_s if restart else counters.window_end_s,
             }
             execute(sqlite_schema.CONFIGURE, new._asdict() | changes | {"id": account.id})
             return True
@@ -285,24 +286,21 @@ def _settle(execute: Execute, reservations: Sequence[Reservation], record: Recor
     kept = record if is_new else sqlite_records.get_record(execute, record.request_id) or record
     if not is_new:
         kept = sqlite_records.note_outcome(execute, kept, record, reservations)
-    alerts = [found for reservation in reservations if (found := _end(execute, reservation, kept.cost_nanousd, tokens))]
-    return Settled(tuple(alerts)) if is_new else None
+    alerts = tuple(alert for each in reservations for alert in _end(execute, each, kept.cost_nanousd, tokens))
+    return Settled(alerts) if is_new else None
 
 
-def _end(execute: Execute, reservation: Reservation, cost: int, tokens: int) -> SoftBudgetAlert | None:
-    """Ends the reservation and charges its account, if it had not ended yet."""
+def _end(execute: Execute, reservation: Reservation, cost: int, tokens: int) -> tuple[BudgetAlert, ...]:
+    """Ends the reservation and charges its account, if it had not ended yet. Returns the alerts that this led to."""
     if not execute(sqlite_schema.DELETE_RESERVATION, (reservation.account_id, reservation.request_id)).rowcount:
-        return None
+        return ()
     changes = {"id": reservation.account_id, "amount": reservation.amount_nanousd, "minute": minute_of(reservation.now_s)}
     execute(sqlite_schema.CHARGE, changes | {"cost": cost, "unused_tokens": reservation.tokens - tokens})
-    counters = _read(execute, reservation.account_id, reservation.now_s) if reservation.soft_budget_nanousd is not None else None
+    counters = _read(execute, reservation.account_id, reservation.now_s) if reservation.alerts_at else None
     if counters is None:
-        return None
-    return ledger.alert_for(
-        reservation,
-        ledger.balance(counters, _read_reservations(execute, sqlite_schema.OF_ACCOUNT, reservation.account_id), reservation.now_s),
-        cost,
-    )
+        return ()
+    held = _read_reservations(execute, sqlite_schema.OF_ACCOUNT, reservation.account_id)
+    return ledger.alerts_for(reservation, ledger.balance(counters, held, reservation.now_s), cost)
 
 
 def _charge(execute: Execute, reservations: Sequence[Reservation]) -> int:

@@ -9,6 +9,7 @@ from functools import partial
 from haimaker.adapters.events import json_object
 from haimaker.adapters.openai.answers import mended
 from haimaker.adapters.openai.continuity import Continuity
+from haimaker.adapters.openai.executed import Searches
 from haimaker.adapters.openai.failures import failed_choice, from_body, is_failure, read_error
 from haimaker.adapters.openai.numbering import Numbering
 from haimaker.adapters.openai.requests import body_for
@@ -52,14 +53,14 @@ def whole(body: JSON, attempt: Attempt, holder: str) -> JSON:
         raise from_body(body)
     if not isinstance(body.get("choices"), list):
         raise errors.BadGatewayError("The provider's answer has no choices.")
-    return mended(body, holder, attempt, whole=True)
+    return Searches().counted(mended(body, holder, attempt, whole=True), holder)
 
 
 def streamed(events: Iterable[Event], attempt: Attempt, holder: str) -> Iterator[StreamEvent]:
     continuity = Continuity(Numbering(partial(call_id, attempt)), holder)
     tags = tags_of(attempt) if holder == "delta" else None
     mend = attempt.provider.dialect.answers.mend
-    done = False
+    searches, done = Searches(), False
     for event in events:
         done = event.data.startswith(DONE)
         if done:
@@ -70,7 +71,7 @@ def streamed(events: Iterable[Event], attempt: Attempt, holder: str) -> Iterator
         body = mend(told) if mend else told
         if is_failure(body):
             raise from_body(body)
-        shown = mended(body, holder, attempt, whole=False)
+        shown = searches.counted(mended(body, holder, attempt, whole=False), holder)
         shown = continuity.told(tags.part(shown) if tags else shown)
         yield StreamEvent(shown, None if shown is not told or b"\n" in event.data else event.data)
     if not done and not continuity.finished:
