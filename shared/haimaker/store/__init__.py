@@ -157,6 +157,10 @@ class StoreThrottled(StoreUnavailable):
     """The store refused for load on one item or table. The gateway answers 429 with `retry-after`."""
 
 
+class TooManyRecords(Exception):
+    """What was asked for is more than can be added up while its client waits."""
+
+
 class Store(Protocol):
     """Every method raises StoreUnavailable, or its subclass StoreThrottled, when the store fails; admission fails closed."""
 
@@ -221,7 +225,7 @@ class Store(Protocol):
         of any record is its `ledger.order`."""
 
     def totals(self, by: "By", first_day: str, last_day: str, account_id: str | None = None) -> Sequence["Total"]:
-        """Daily totals of all accounts, or whole days of one, in the order of day and name; both days are included. Where they
+        """Daily totals of all accounts, or of one, in the order of day and name; both days are included. Where they
         are rolled up from the records, the last moments may be missing."""
 
 
