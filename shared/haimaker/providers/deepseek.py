@@ -5,12 +5,13 @@ https://api-docs.deepseek.com/api/create-chat-completion, …/guides/thinking_mo
 
 from haimaker.providers.common import MAX_TOKENS
 from haimaker.providers.model_rules import ModelRule
-from haimaker.providers.provider import Dialect, Endpoint, Limits, MessageRules, Provider
+from haimaker.providers.provider import AnswerRules, Dialect, Endpoint, Limits, MessageRules, Provider
 
 PROVIDER = Provider(
     "deepseek",
     endpoint=Endpoint("https://api.deepseek.com/v1"),
     dialect=Dialect(
+        answers=AnswerRules(finish_reasons={"insufficient_system_resource": "length"}),
         rename=MAX_TOKENS,
         values={"reasoning_effort": {"minimal": "low", "xhigh": "max"}},
         schema_in_words=True,

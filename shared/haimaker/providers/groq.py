@@ -7,7 +7,7 @@ from dataclasses import replace
 
 from haimaker.providers.common import NEVER_STREAMS, OPENAI_ONLY, REASONING, voices
 from haimaker.providers.model_rules import ModelRule
-from haimaker.providers.provider import Dialect, Endpoint, Limits, MessageRules, Provider
+from haimaker.providers.provider import AnswerRules, Dialect, Endpoint, Limits, MessageRules, Provider
 
 # https://console.groq.com/docs/text-to-speech/orpheus
 ENGLISH_SPEECH = Provider(
@@ -54,6 +54,7 @@ PROVIDER = Provider(
             ModelRule(r"(?:groq/)?compound", drop=("web_search_options",)),
             ModelRule(r"(?!openai/gpt-oss|(?:groq/)?compound)", refuse=("web_search_options",)),
         ),
+        answers=AnswerRules(service_tiers={"on_demand": "default"}),  # …/docs/service-tiers
         messages=MessageRules(strips_nulls=True, strips_names=True, strips_fields=REASONING),
     ),
     limits=Limits(single_choice=True),

@@ -5,7 +5,7 @@ https://docs.mistral.ai/api/: unknown fields are refused, usage comes with the l
 
 from haimaker.providers.common import MAX_TOKENS, REASONING, voices
 from haimaker.providers.model_rules import ModelRule
-from haimaker.providers.provider import Catalog, Dialect, Endpoint, MessageRules, Provider
+from haimaker.providers.provider import AnswerRules, Catalog, Dialect, Endpoint, MessageRules, Provider
 
 UNSUPPORTED = ("user", "logit_bias", "store", "service_tier", "safety_identifier", "verbosity")
 
@@ -38,6 +38,7 @@ PROVIDER = Provider(
         values={"tool_choice": {"required": "any"}},
         asks_stream_usage=False,
         model_rules=(ModelRule("magistral", drop=("reasoning_effort",)),),
+        answers=AnswerRules(finish_reasons={"model_length": "length"}),  # https://docs.mistral.ai/api/endpoint/chat
         messages=MessageRules(strips_names=True, strips_fields=(*REASONING, "refusal", "audio")),
     ),
     catalog=Catalog(telemetry_name="mistral_ai", unlisted=r".*realtime"),

@@ -4,10 +4,11 @@ Each provider is a module of this package with one `PROVIDER`, or a row in `open
 no code asks for a provider's name. Parameters are named as the client sends them, in OpenAI's terms.
 """
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from typing import Any
 
+from haimaker.http.values import JSON
 from haimaker.lean_dataclasses import dataclass, field
 from haimaker.providers.model_rules import ModelRule
 
@@ -82,8 +83,24 @@ class MessageRules:
 
 
 @dataclass(frozen=True, slots=True)
+class AnswerRules:
+    """How a provider's answers differ from OpenAI's, whole and in each event of a stream.
+
+    What many providers do is mended for all of them, in `adapters/openai/answers.py`.
+    """
+
+    finish_reasons: Mapping[str, str] = field(default_factory=dict)
+    """Its own finish reasons, in lower case, and what they are at OpenAI; one that nobody knows is `stop`."""
+    service_tiers: Mapping[str, str] = field(default_factory=dict)
+    """Its own service tiers, and what they are at OpenAI; one that nobody knows is not told."""
+    mend: Callable[[JSON], JSON] | None = None
+    """A pure function of the provider's module for what the fields above can't say: it gets the body of a whole answer or of an
+    event, changes nothing in it, and returns it in OpenAI's shape; the same object where there is nothing to mend."""
+
+
+@dataclass(frozen=True, slots=True)
 class Dialect:
-    """How a provider's requests differ from the format of its adapter."""
+    """How a provider's requests and answers differ from the format of its adapter."""
 
     drop: tuple[str, ...] = ()
     """Parameters that it refuses and whose loss does no harm; the client is told in a header."""
@@ -103,6 +120,7 @@ class Dialect:
     asks_stream_usage: bool = True
     """Whether a stream's usage is asked for with `stream_options`; False where it comes unasked, and they are not sent."""
     messages: MessageRules = MessageRules()
+    answers: AnswerRules = AnswerRules()
     keeps_functions: bool = False
     """Whether it knows custom tools and the old `functions`, which are sent as function tools to all others."""
     strips_tool_fields: tuple[str, ...] = ()

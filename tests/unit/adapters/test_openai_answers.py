@@ -8,12 +8,12 @@ from openai.types.chat import ChatCompletion, ChatCompletionChunk
 
 from haimaker.adapters.openai import chat, completions
 from haimaker.http.values import JSON
-from haimaker.providers.provider import Endpoint, Provider
-from tests.support.builders import attempt
+from haimaker.providers.provider import AnswerRules, Provider
+from tests.support.builders import attempt, in_dialect
 from tests.unit.adapters.folding import fold
 from tests.unit.adapters.test_openai_chat import HEAD, events
 
-ROW = Provider("acme", endpoint=Endpoint("https://acme.example/v1"))
+ROW = in_dialect(answers=AnswerRules(service_tiers={"on_demand": "default"}))
 WHOLE = {**HEAD, "object": "chat.completion"}
 FUNCTION = {"name": "f", "arguments": '{"a":1}'}
 CALL = {"id": "call_1", "type": "function", "function": FUNCTION}
@@ -70,6 +70,17 @@ def test_a_legacy_completion_is_one() -> None:
 )
 def test_a_service_tier_is_one_that_the_sdk_knows(tier: Any, told: str | None) -> None:
     assert whole({**WHOLE, "choices": [], "service_tier": tier})["service_tier"] == told
+
+
+def shouted(body: JSON) -> JSON:
+    return {**body, "choices": [{**choice, "finish_reason": "length"} for choice in body["choices"]]}
+
+
+def test_a_providers_own_function_mends_answers_and_events() -> None:
+    row = in_dialect(answers=AnswerRules(mend=shouted))
+    body = {**WHOLE, "choices": [{"index": 0, "message": {"role": "assistant", "content": "a"}, "finish_reason": "stop"}]}
+    assert chat.from_upstream(body, attempt("acme/m", provider=row))["choices"][0]["finish_reason"] == "length"
+    assert [each["choices"][0]["finish_reason"] for each in streamed(delta("stop", content="a"), row=row)] == ["length"]
 
 
 @pytest.mark.parametrize(

@@ -11,7 +11,7 @@ import pytest
 
 from haimaker.http.errors import APIError
 from haimaker.providers.model_rules import ModelRule
-from haimaker.providers.provider import Dialect, MessageRules, Provider
+from haimaker.providers.provider import AnswerRules, Dialect, MessageRules, Provider
 from haimaker.providers.registry import all_providers
 from tests.wire.case import Case, chunks, decoder_of, find, response, stream_of, upstream_request
 
@@ -20,8 +20,8 @@ for found in find("chat") + find("completions"):
     CASES.setdefault(found.about["provider"], []).append(found)
 
 ROWS = [row for row in all_providers() if row.adapter and not row.offline]
-Rules = TypeVar("Rules", Dialect, MessageRules)
-SEEN_ELSEWHERE = frozenset({"messages", "forwards"})
+Rules = TypeVar("Rules", Dialect, MessageRules, AnswerRules)
+SEEN_ELSEWHERE = frozenset({"messages", "answers", "forwards"})
 """Fields of a dialect that hold other rules, or that no adapter sees: the client's headers."""
 CONDITIONS = ("pattern", "thinks_unasked", "thinks_asked")
 """For which models a rule holds; test_rows.py has them."""
@@ -56,6 +56,8 @@ def rules_of(dialect: Dialect) -> Iterator[tuple[str, Dialect]]:
         yield rule, left
     for rule, left in without_each_field(dialect.messages, MessageRules()):
         yield rule, replace(dialect, messages=left)
+    for rule, left in without_each_field(dialect.answers, AnswerRules()):
+        yield rule, replace(dialect, answers=left)
 
 
 def without_each_field(rules: Rules, plain: Rules) -> Iterator[tuple[str, Rules]]:

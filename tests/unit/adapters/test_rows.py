@@ -15,7 +15,7 @@ from haimaker.credentials.headers import auth_headers
 from haimaker.http.errors import APIError, BadRequestError
 from haimaker.http.values import JSON, Event, UpstreamRequest
 from haimaker.providers.model_rules import ModelRule
-from haimaker.providers.provider import Provider
+from haimaker.providers.provider import AnswerRules, Provider
 from haimaker.providers.registry import all_providers, get
 from haimaker.routing.context import RoutingContext
 from haimaker.routing.plan import Config
@@ -314,8 +314,9 @@ def test_a_keyword_is_stripped_from_schemas_but_not_a_property_of_its_name() -> 
     [
         ("stop", True, "stop", ["stop"]),
         ("end_turn", False, "stop", ["stop"]),
-        ("model_length", False, "length", ["length"]),
-        ("SENSITIVE", False, "content_filter", ["content_filter"]),
+        ("max_length", False, "length", ["length"]),
+        ("SAFETY", False, "content_filter", ["content_filter"]),
+        ("OUT_OF_LUCK", False, "length", ["length"]),
         ("a-new-one", False, "stop", ["stop"]),
         (7, False, "stop", [None, "stop"]),
         ("", False, "stop", [None, "stop"]),
@@ -325,7 +326,7 @@ def test_a_keyword_is_stripped_from_schemas_but_not_a_property_of_its_name() -> 
 )
 def test_finish_reasons(reason: Any, calls: bool, whole: str, streamed: list[str | None]) -> None:
     """A stream that ends without one gets it in a chunk of its own."""
-    tried = attempt("acme/m", provider=Provider("acme"))
+    tried = attempt("acme/m", provider=in_dialect(answers=AnswerRules(finish_reasons={"out_of_luck": "length"})))
     message = {
         "role": "assistant",
         "content": "",

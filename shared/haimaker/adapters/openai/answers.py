@@ -20,27 +20,22 @@ FINISH_REASON: Mapping[str, str] = {
     "eos": "stop",
     "eos_token": "stop",
     "stop_sequence": "stop",
-    "insufficient_system_resource": "length",  # https://api-docs.deepseek.com/api/create-chat-completion
     "max_length": "length",
     "max_tokens": "length",
     "model_context_window_exceeded": "length",
-    "network_error": "length",  # the model broke off: https://docs.z.ai/api-reference/llm/chat-completion
-    "model_length": "length",  # https://docs.mistral.ai/api/endpoint/chat
     "tool_call": "tool_calls",
     "tool_use": "tool_calls",
     "content-filter": "content_filter",
     "refusal": "content_filter",
     "safety": "content_filter",
-    "sensitive": "content_filter",  # https://docs.z.ai/api-reference/llm/chat-completion
 }
-"""Of others; what is not here is `stop`."""
+"""Of several others; what is neither here nor in `AnswerRules` is `stop`."""
 OPENAI_TIERS = frozenset({"auto", "default", "flex", "scale", "priority", "fast"})
 SERVICE_TIER: Mapping[str, str] = {
-    "on_demand": "default",  # https://console.groq.com/docs/service-tiers
     "performance": "priority",
     "standard": "default",
 }
-"""Of others, which the SDK's types do not know; what is not here is not told."""
+"""Of several others, which the SDK's types do not know; what is neither here nor in `AnswerRules` is not told."""
 LATEST_S = 10**11
 """A later moment is none."""
 
@@ -50,6 +45,8 @@ def mended(body: JSON, holder: str, attempt: Attempt, *, whole: bool) -> JSON:
 
     The same object where it is already.
     """
+    rules = attempt.provider.dialect.answers
+    body = rules.mend(body) if rules.mend else body
     made = _head(body, holder, attempt)
     choices = body.get("choices")
     if not isinstance(choices, list):
@@ -79,7 +76,9 @@ def _head(body: JSON, holder: str, attempt: Attempt) -> JSON:
         made["model"] = attempt.model
     tier = body.get("service_tier")
     if tier is not None and not (isinstance(tier, str) and tier in OPENAI_TIERS):
-        made["service_tier"] = SERVICE_TIER.get(tier) if isinstance(tier, str) else None
+        made["service_tier"] = (
+            {**SERVICE_TIER, **attempt.provider.dialect.answers.service_tiers}.get(tier) if isinstance(tier, str) else None
+        )
     return made
 
 
@@ -94,20 +93,20 @@ def _choice(choice: JSON, index: int, holder: str, attempt: Attempt, *, whole: b
         edited = spoken(message if isinstance(message, dict) else {}, holder, attempt, index)
         made |= {} if edited is message else {holder: edited}
         made |= with_logprobs(choice)
-    reason = _reason(choice, made.get(holder, message), whole=whole)
+    reason = _reason(choice, made.get(holder, message), attempt.provider.dialect.answers.finish_reasons, whole=whole)
     if reason is not choice.get("finish_reason"):
         made["finish_reason"] = reason
     return {**choice, **made} if made else choice
 
 
-def _reason(choice: JSON, message: Any, *, whole: bool) -> str | None:
+def _reason(choice: JSON, message: Any, own: Mapping[str, str], *, whole: bool) -> str | None:
     reason = choice.get("finish_reason")
     if isinstance(reason, str) and reason in OPENAI_REASONS:
         return reason
     details = choice.get("finish_details")  # of OpenAI's first models that saw, in place of a reason
     reason = details.get("type") if not reason and isinstance(details, dict) else reason
     if reason and isinstance(reason, str):
-        return FINISH_REASON.get(reason.lower(), "stop")
+        return own.get(reason.lower()) or FINISH_REASON.get(reason.lower(), "stop")
     if not whole:
         return None
     return "tool_calls" if isinstance(message, dict) and message.get("tool_calls") else "stop"

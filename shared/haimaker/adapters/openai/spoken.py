@@ -11,8 +11,6 @@ from haimaker.operations.attempt import Attempt
 
 REASONING_FIELDS = ("reasoning", "reasoning_details")
 """Where those have it who do not write `reasoning_content`: Groq, OpenRouter, Together, vLLM, Ollama, …; MiniMax as a list."""
-HOLLOW = ("function_call", "audio")
-"""Fields that Snowflake fills with empty values where the model said nothing of the kind."""
 OTHER_ANNOTATIONS = "other_annotations"
 """OpenAI's annotations are citations of pages only; OpenRouter has files among them."""
 
@@ -27,7 +25,6 @@ def spoken(message: JSON, holder: str, attempt: Attempt, choice: int) -> JSON:
         made |= _from_parts(content)
     if message.get("reasoning_content") is None and (reasoning := _reasoning(message)):
         made["reasoning_content"] = reasoning
-    made |= {name: None for name in HOLLOW if isinstance(found := message.get(name), dict) and not any(found.values())}
     if isinstance(calls, list):
         found = [call for call in calls if isinstance(call, dict)]
         edited = [_call(call, place, holder, attempt, choice) for place, call in enumerate(found)]
