@@ -6,7 +6,7 @@ An ordinary key sees its own use, an administrator's all. Shapes: docs/budgets.m
 """
 
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 
 from haimaker.accounts.directory import check_usable, require_admin
 from haimaker.api import keys
@@ -16,7 +16,7 @@ from haimaker.http.errors import BadRequestError, NotFoundError
 from haimaker.http.values import JSON, Request
 from haimaker.pricing.amounts import to_usd
 from haimaker.store import Account, Record, Store, TooManyRecords, ledger
-from haimaker.store.totals import AMOUNTS, DAY_S, By, Total, day_to_s, sum_records
+from haimaker.store.totals import AMOUNTS, By, Total
 
 STORE_PAGE = 100
 MAX_READ = 1_000

@@ -14,6 +14,7 @@ from haimaker.lean_dataclasses import dataclass
 from haimaker.models.names import AUTO
 from haimaker.operations.attempt import Attempt
 from haimaker.validation.bounds import MAX_ITEMS, MAX_NAME, Name, Objects, Parts, Text, TokenIds
+from haimaker.validation.links import check_parts
 
 if TYPE_CHECKING:
     from haimaker.pricing.usage import Usage
@@ -218,9 +219,12 @@ def parse_chat(raw: bytes, model: str | None = None) -> ChatRequest:
     """The body of a chat completion; `model` is the one that the path names, if it does. Raises BadRequestError."""
     body = with_model(parse_json(raw), model)
     try:
-        return ChatRequest(ChatFields.model_validate(body), body, len(raw))
+        request = ChatRequest(ChatFields.model_validate(body), body, len(raw))
     except ValidationError as error:
         refuse(error)
+    for index, message in enumerate(body["messages"]):
+        check_parts(message.get("content"), f"messages[{index}].content")
+    return request
 
 
 def with_model(body: JSON, model: str | None) -> JSON:

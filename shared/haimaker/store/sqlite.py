@@ -37,7 +37,7 @@ from haimaker.store.sqlite_checkpoints import PAGES_AT_MOST, Checkpoints
 from haimaker.store.sqlite_documents import SQLiteDocuments
 from haimaker.store.sqlite_schema import Execute
 from haimaker.store.sqlite_totals import SQLiteTotals
-from haimaker.store.totals import DAY_S, By, Total, day_to_s, each_item, sum_records
+from haimaker.store.totals import By, Total
 
 PAGE_SIZE = 500
 AFTER_ALL = ":"
@@ -58,7 +58,7 @@ class SQLiteStore:
             sqlite_schema.migrate(execute)
         self.documents = SQLiteDocuments(self._reading, self._writing)
         self._path = Path(path)
-        self._totals = SQLiteTotals(self._path, schema.open_database)
+        self._totals = SQLiteTotals(self._path, sqlite_schema.open_database)
         self._presence: BinaryIO | None = None
 
     def close(self) -> None:

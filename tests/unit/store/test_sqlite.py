@@ -170,7 +170,8 @@ def test_a_file_of_something_else_is_unavailable(path, content, cause):
 
 def test_a_sum_keeps_no_request_waiting_and_has_an_end(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     store = SQLiteStore(tmp_path / "many.sqlite")
-    detail = json.dumps({"provider": "p", "model": "m", "input_tokens": 1, "output_tokens": 2, "user": "u", "tags": ["a", "b"]})
+    names = {"provider": "p", "model": "m", "user": "u", "team_id": "t", "tags": ["a", "b"]}
+    detail = json.dumps({**names, "input_tokens": 1, "output_tokens": 2})
     rows = [(f"r{n}", "key#1", ledger.sort_key(n, f"r{n}"), float(n), "ok", 3, detail) for n in range(40_000)]
     with store._writing("put") as execute:
         for row in rows:
