@@ -21,7 +21,8 @@ PARAMETERS: JSON = {
 
 
 def with_custom_tools(chat: ChatAdapter, body: JSON) -> Rewriting:
-    names = frozenset(_custom(tool).get("name") for tool in body.get("tools") or () if is_custom(tool))
+    named = (_custom(tool).get("name") for tool in body.get("tools") or () if is_custom(tool))
+    names = frozenset(name for name in named if isinstance(name, str))
     return Rewriting(chat, _with_functions, lambda: _Reader(names).choice)
 
 

@@ -14,6 +14,7 @@ from haimaker.adapters.openai.numbering import Numbering
 from haimaker.adapters.openai.requests import body_for
 from haimaker.adapters.openai.spoken import call_id
 from haimaker.adapters.openai.thinking_tags import tags_of
+from haimaker.adapters.openai_types import CHAT, COMPLETION, conform
 from haimaker.http import errors
 from haimaker.http.sse import dumps
 from haimaker.http.values import JSON, Event, StreamEvent, UpstreamRequest
@@ -49,7 +50,7 @@ def whole(body: JSON, attempt: Attempt, holder: str) -> JSON:
         raise from_body(body)
     if not isinstance(body.get("choices"), list):
         raise errors.BadGatewayError("The provider's answer has no choices.")
-    return mended(body, holder, attempt, whole=True)
+    return conform(mended(body, holder, attempt, whole=True), CHAT if holder == "message" else COMPLETION)
 
 
 def streamed(events: Iterable[Event], attempt: Attempt, holder: str) -> Iterator[StreamEvent]:
