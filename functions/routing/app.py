@@ -1,4 +1,5 @@
-"""POST /route/simulate and /auto-router/...: where a request would go, and the routers that decide it."""
+"""POST /route/simulate and /auto-router/...: where a request would go, and the routers that decide it.
+GET /audit: who changed what."""
 
 from haimaker.aws_lambda.handler import LambdaHandler
 from haimaker.gateway import Gateway
@@ -14,6 +15,7 @@ OPERATIONS = (
     "auto_router_rule_delete",
     "auto_router_reorder",
     "auto_router_simulate",
+    "audit_list",
 )
 
 gateway = Gateway.from_environment()

@@ -19,7 +19,7 @@ from tests.support.reply import Reply
 SCRIPT = "<img src=x onerror='document.title=1'>"
 UNNAMED = """[...document.querySelectorAll('input, select, textarea, button')]
     .filter((found) => !(found.labels?.length || found.ariaLabel || found.innerText)).map((found) => found.outerHTML)"""
-VIEWS = ("spend", "keys", "payers", "requests", "models", "playground")
+VIEWS = ("spend", "keys", "payers", "requests", "audit", "models", "playground")
 
 
 def row(page: Page, text: str):
@@ -127,6 +127,51 @@ def test_a_key_is_issued_limited_rotated_blocked_and_deleted(console: Console, d
     page.get_by_role("button", name="Delete the key").click()
     expect(line).to_have_count(0)
     assert error_of(desk.chat(second, "demo/echo"))[0] == 401
+
+
+def test_keys_are_searched_sorted_and_paged_by_the_gateway(console: Console, desk: Desk):
+    for number in range(55):
+        desk.key(key_alias=f"bulk {number:03d}", tags=["bulk"], max_budget=number + 1)
+    page = console.sign_in(view="keys")
+    expect(page.get_by_text("1 to 50 of")).to_be_visible()
+    page.get_by_role("button", name="Next page").click()
+    expect(page.get_by_text("51 to")).to_be_visible()
+    page.get_by_label("Search keys").fill("bulk 01")
+    expect(page.get_by_role("row").filter(has_text="bulk")).to_have_count(10)
+    page.get_by_label("Order").select_option("Name")
+    expect(page.get_by_role("row").nth(1)).to_contain_text("bulk 010")
+    assert "search=bulk+01&sort_by=key_alias" in page.url
+    page.reload()
+    expect(page.get_by_role("row").filter(has_text="bulk")).to_have_count(10)
+    row(page, "bulk 013").get_by_role("button", name="Block").click()
+    expect(row(page, "bulk 013")).to_contain_text("blocked")
+    page.get_by_label("State").select_option("blocked")
+    expect(page.get_by_role("row").filter(has_text="bulk")).to_have_count(1)
+    sizes = [url for url in console.asked if "/key/list" in url and "size=50" not in url]
+    assert sizes == [], "never all of them"
+
+
+def test_a_viewer_sees_all_and_is_offered_no_change(console: Console, desk: Desk):
+    desk.admin("/key/generate", key_alias="seen by all", max_budget=1)
+    page = console.sign_in(desk.admin("/key/generate", key_alias="a viewer", role="viewer")["key"], "keys")
+    expect(row(page, "seen by all")).to_be_visible()
+    expect(page.get_by_role("button", name="New key")).to_have_count(0)
+    expect(page.get_by_role("button", name="Block")).to_have_count(0)
+    page.get_by_role("link", name="Teams").click()
+    expect(page.get_by_role("button", name="New team")).to_have_count(0)
+    page.get_by_role("link", name="Changes").click()
+    expect(row(page, "seen by all").first).to_contain_text("created")
+
+
+def test_who_changed_what_is_told(console: Console, desk: Desk):
+    key = desk.key(key_alias="watched key", max_budget=1)
+    desk.admin("/key/update", key=key, max_budget=2)
+    page = console.sign_in(view="audit")
+    expect(row(page, "watched key").first).to_contain_text("budget 1 → 2")
+    row(page, "watched key").first.get_by_role("link").click()
+    expect(page.get_by_role("row")).to_have_count(3)
+    page.get_by_role("link", name="All changes").click()
+    expect(page.get_by_role("row").nth(3)).to_be_visible()
 
 
 def shown_key(page: Page) -> str:

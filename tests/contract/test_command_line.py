@@ -1,5 +1,6 @@
 """The commands, against a gateway: each line of docs/command-line.md, and what they say when something is wrong."""
 
+import csv
 import io
 import json
 import re
@@ -27,8 +28,8 @@ COMMANDS = [
     for line in block.splitlines()
     if line.startswith("bin/haimaker ")
 ]
-RUN_ELSEWHERE = ("doctor",)
-"""In test_doctor.py, on machines of their own."""
+RUN_ELSEWHERE = ("doctor", "backup", "restore")
+"""In test_doctor.py and test_backup.py, on machines of their own."""
 
 Run = Callable[..., str]
 
@@ -192,3 +193,20 @@ def test_the_script_works_from_any_folder_and_make_calls_it(desk: Desk, tmp_path
         words = ["models", "demo"] if command == ["./haimaker"] else []
         done = subprocess.run([*command, *words], cwd=folder, env=environment, capture_output=True, text=True, timeout=60)
         assert "demo/echo" in done.stdout, done.stderr
+
+
+def test_requests_and_keys_are_exported(desk: Desk, haimaker: Run, tmp_path: Path):
+    key = desk.key(key_alias="=cmd()", tags=["a", "b"], max_budget=1)
+    for _ in range(3):
+        desk.chat(key, "demo/echo")
+    desk.settled(key)
+    rows = list(csv.DictReader(io.StringIO(haimaker("export requests"))))
+    mine = [row for row in rows if row["key_alias"] == "'=cmd()"]
+    assert [(row["status"], row["provider"], row["spend"], row["tags"]) for row in mine] == [("ok", "demo", "0", "a b")] * 3
+    assert [row["started_at"] for row in rows] == sorted(row["started_at"] for row in rows)
+    file = tmp_path / "keys.jsonl"
+    haimaker(f"export keys --format jsonl --output {file}")
+    exported = [json.loads(line) for line in file.read_text().splitlines()]
+    assert {"=cmd()", "admin"} <= {each["key_alias"] for each in exported}
+    assert key not in file.read_text()
+    assert "can't be made" in haimaker(f"export keys --output {file}", status=1)

@@ -42,7 +42,7 @@ def test_what_is_no_value_is_refused_and_named(desk: Desk, field, value):
 
 
 @pytest.mark.parametrize("operation", ADMINISTRATION)
-@pytest.mark.parametrize("field", ["max_budgets", "model_max_budget", "role", "spend", "blocked", "version"])
+@pytest.mark.parametrize("field", ["max_budgets", "model_max_budget", "roles", "spend", "blocked", "version"])
 def test_an_unknown_field_is_refused(desk: Desk, operation, field):
     key = desk.key()
     response = desk.ask("POST", f"/key/{operation}", {**({} if operation == "generate" else {"key": key}), field: 1})

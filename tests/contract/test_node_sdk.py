@@ -27,7 +27,7 @@ from tests.support.node_packages import Unavailable, installed
 from tests.support.reply import JSON, Reply
 
 SCRIPTS = Path(__file__).parent.parent / "support" / "node_sdk"
-README = Path(__file__).parents[2] / "README.md"
+TOUR = Path(__file__).parents[2] / "docs" / "tour.md"
 PATIENCE_S = 60
 TEXT = "Hello there, Zürich"
 CITY = {"city": "Zürich"}
@@ -271,7 +271,7 @@ def test_everything_else_and_azures_client(desk: Desk, upstream: FakeUpstream, k
     assert found["azure"] == {"texts": [TEXT] * 3, "embeddings": [VECTOR] * 3}
 
 
-def test_the_program_in_the_readme(desk: Desk, key: str) -> None:
-    [program] = re.findall(r"^```js\n(.*?)^```$", README.read_text("utf-8"), re.MULTILINE | re.DOTALL)
+def test_the_program_of_the_tour(desk: Desk, key: str) -> None:
+    [program] = re.findall(r"^```js\n(.*?)^```$", TOUR.read_text("utf-8"), re.MULTILINE | re.DOTALL)
     there = program.replace("http://127.0.0.1:8000/v1", desk.url).replace("sk-local", key)
     assert node("--input-type=module", "--eval", there) == "1 2 3 4 5"

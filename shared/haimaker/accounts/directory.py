@@ -30,6 +30,8 @@ MAX_NAME_LENGTH = 512
 """Of a user's name, as far as people see it."""
 UNKNOWN_END_USER_S = 60.0
 """How long a user is known to have no account; one that is made meanwhile is met by then."""
+SUCCESSOR = "successor"
+"""In the metadata of a key that was rotated and is still taken until it expires: the account that it stands for."""
 FROM_SETTINGS = "HAIMAKER_ADMIN_KEY"
 """The source, in its metadata, of an account that settings named."""
 NO_MODELS = ("\0",)
@@ -105,6 +107,10 @@ class AccountCache:
         balance = self._get(account_id)
         if balance is None or (balance.account.metadata.get("source") == FROM_SETTINGS and account_id != self.admin_id):
             raise auth.unknown_key()
+        if successor := balance.account.metadata.get(SUCCESSOR):
+            if balance.account.expires_s <= time.time():
+                raise auth.unknown_key()
+            return self.read(successor)
         self.keep(balance.account)
         return balance
 
@@ -168,7 +174,10 @@ class AccountCache:
 
     def keep(self, account: Account) -> None:
         """What is known of an account from now on."""
-        self._remember(self._cached, account.id, account)
+        if SUCCESSOR in account.metadata:
+            self._cached.pop(account.id, None)  # it is read each time: what it stands for is what counts
+        else:
+            self._remember(self._cached, account.id, account)
 
     def _remember(self, where: "OrderedDict[str, Cached]", name: str, value: "Cached") -> None:
         with self._lock:
@@ -186,6 +195,16 @@ def end_user_account_id(name: str) -> str:
 def require_admin(account: Account) -> None:
     if account.role != "admin":
         raise PermissionDeniedError("Only an administrator's key may do this.", code="admin_only")
+
+
+def sees_all(account: Account) -> bool:
+    return account.role in ("admin", "viewer")
+
+
+def require_reader(account: Account) -> None:
+    """Raises PermissionDeniedError unless the key may see what is not its own."""
+    if not sees_all(account):
+        raise PermissionDeniedError("Only an administrator's or a viewer's key may see this.", code="admin_only")
 
 
 def _is_over(account: Account | None, now_s: float) -> bool:

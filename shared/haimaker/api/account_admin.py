@@ -7,7 +7,7 @@ from dataclasses import replace
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from haimaker.accounts.directory import FROM_SETTINGS, check_usable, require_admin
+from haimaker.accounts.directory import FROM_SETTINGS, SUCCESSOR, check_usable, require_admin
 from haimaker.http.errors import BadRequestError, ConflictError, NotFoundError
 from haimaker.http.json import parse_json
 from haimaker.http.values import JSON, Request
@@ -20,16 +20,19 @@ if TYPE_CHECKING:
 UPDATE_TRIES = 5
 MAX_LISTED = 10_000
 
-ACCOUNT_NAME_FIELDS = frozenset({"key", "keys", "team_ids", "user_ids"})
-"""Fields that name accounts, and are no part of one."""
+ACCOUNT_NAME_FIELDS = frozenset({"key", "keys", "team_ids", "user_ids", "grace_period"})
+"""Fields that name accounts or say how they are changed, and are no part of one."""
 ACCOUNT_FIELDS = {"key_alias": "alias", "team_alias": "alias", "max_parallel_requests": "parallel_limit"}
 
 
-def key_fields(caller: Account, request: Request) -> "KeyFields":
+def key_fields(caller: Account, request: Request, *, rotates: bool = False) -> "KeyFields":
     """An administrator's request. Raises BadRequestError, PermissionDeniedError."""
     from haimaker.api.account_fields import KeyFields
 
-    return _fields(caller, request, KeyFields)
+    fields = _fields(caller, request, KeyFields)
+    if fields.grace_period and not rotates:
+        raise BadRequestError("Only /key/regenerate has a 'grace_period'.", param="grace_period", code="unknown_parameter")
+    return fields
 
 
 def team_fields(caller: Account, request: Request) -> "TeamFields":
@@ -106,6 +109,8 @@ def apply_fields(account: Account, fields: "Fields", now_s: float) -> Account:
                 changes[name] = {**_without_mark(value or {}), **kept}
             case "aliases" | "default_model" | "router_settings" | "auto_router_id":
                 changes["routing"] = {**changes.get("routing", account.routing), name: value}
+            case "role":
+                changes[name] = value or "user"
             case "blocked" | "log_content":
                 changes[name] = bool(value)
             case _:
@@ -114,7 +119,7 @@ def apply_fields(account: Account, fields: "Fields", now_s: float) -> Account:
 
 
 def _without_mark(metadata: JSON) -> JSON:
-    return {name: value for name, value in metadata.items() if (name, value) != ("source", FROM_SETTINGS)}
+    return {name: value for name, value in metadata.items() if (name, value) != ("source", FROM_SETTINGS) and name != SUCCESSOR}
 
 
 def to_json(balance: Balance) -> JSON:

@@ -1,6 +1,6 @@
 """What the operations on keys, teams and users accept. Imported only by them, since chat does not need it."""
 
-from typing import Annotated, Any, TypeVar
+from typing import Annotated, Any, Literal, TypeVar
 
 from pydantic import BaseModel, ConfigDict, Field, StrictBool, StrictFloat, StrictInt, StrictStr, ValidationError
 
@@ -53,6 +53,8 @@ class KeyFields(Fields):
     router_settings: dict[str, Any] | None = None
     auto_router_id: Label | None = None
     log_content: StrictBool | None = None
+    role: Literal["admin", "viewer", "user"] | None = None
+    grace_period: Duration | None = None
 
 
 class TeamFields(Fields):

@@ -15,7 +15,7 @@ import secrets
 import time
 from collections.abc import Callable
 
-from haimaker.accounts.directory import AccountCache, check_usable, require_admin
+from haimaker.accounts.directory import AccountCache, check_usable, require_admin, require_reader
 from haimaker.api.simulate import OWN_FIELDS, simulate_request
 from haimaker.http.errors import BadRequestError, ConflictError, NotFoundError
 from haimaker.http.json import parse_json
@@ -42,12 +42,12 @@ def new(store: Store, caller: Account, request: Request) -> JSON:
 
 
 def list_routers(store: Store, caller: Account, request: Request) -> JSON:
-    _require_admin(caller)
+    _check_reader(caller)
     return {"routers": [_to_json(document) for document in store.documents.all(ROUTER_DOCUMENTS)]}
 
 
 def info(store: Store, caller: Account, request: Request) -> JSON:
-    _require_admin(caller)
+    _check_reader(caller)
     return _to_json(_get_router(store, request))
 
 
@@ -155,6 +155,11 @@ def _body(caller: Account, request: Request) -> JSON:
 def _require_admin(caller: Account) -> None:
     check_usable(caller, time.time())
     require_admin(caller)
+
+
+def _check_reader(caller: Account) -> None:
+    check_usable(caller, time.time())
+    require_reader(caller)
 
 
 def _id(request: Request) -> str:

@@ -7,7 +7,7 @@ import time
 from collections.abc import Callable, Mapping
 from dataclasses import replace
 
-from haimaker.accounts.directory import check_usable, end_user_account_id, require_admin
+from haimaker.accounts.directory import check_usable, end_user_account_id, require_reader
 from haimaker.api import account_admin
 from haimaker.api.account_admin import apply_fields, end_user_fields, get_account, missing_parameter
 from haimaker.http.errors import BadRequestError, ConflictError
@@ -74,13 +74,13 @@ def _unblock(store: Store, caller: Account, request: Request) -> JSON:
 
 def _info(store: Store, caller: Account, request: Request) -> JSON:
     check_usable(caller, time.time())
-    require_admin(caller)
+    require_reader(caller)
     return _to_json(get_account(store, _account_id(request.query.get("end_user_id") or request.query.get("user_id"))))
 
 
 def _list(store: Store, caller: Account, request: Request) -> list[JSON]:
     check_usable(caller, time.time())
-    require_admin(caller)
+    require_reader(caller)
     return [_to_json(balance) for balance in account_admin.list_accounts(store, "user")]
 
 

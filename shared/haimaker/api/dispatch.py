@@ -74,6 +74,26 @@ def _books(module: str, name: str) -> Operation:
     return operation
 
 
+def _changing(module: str, name: str) -> Operation:
+    """An operation that changes what the store keeps; each change goes into the audit trail, also of one that then failed."""
+
+    def operation(gateway: "Gateway", request: Request) -> Response:
+        from haimaker.api import audit
+
+        account = gateway.accounts.authenticate(request.headers, fresh=True)
+        store = audit.AuditedStore(gateway.store)
+        act = getattr(import_module(f"haimaker.api.{module}"), name)
+        try:
+            return json_response(act(store, account, request))
+        finally:
+            events = audit.events_of(store, account, f"{module}.{request.path.get('action', name)}", request)
+            for event in events:
+                gateway.observer.audit(event)
+            audit.keep(gateway.store, events)
+
+    return operation
+
+
 def _routed(module: str, name: str) -> Operation:
     """An operation that shows what routing decides."""
 
@@ -98,17 +118,17 @@ OPERATIONS: Mapping[str, Operation] = {
     "models_list": _models(models.list_models),
     "models_retrieve": _models(models.get_model),
     "models_hub": _models_hub,
-    "key_generate": _books("keys", "generate"),
-    "key_update": _books("keys", "update"),
-    "key_block": _books("keys", "block"),
-    "key_unblock": _books("keys", "unblock"),
-    "key_delete": _books("keys", "delete"),
-    "key_regenerate": _books("keys", "regenerate"),
+    "key_generate": _changing("keys", "generate"),
+    "key_update": _changing("keys", "update"),
+    "key_block": _changing("keys", "block"),
+    "key_unblock": _changing("keys", "unblock"),
+    "key_delete": _changing("keys", "delete"),
+    "key_regenerate": _changing("keys", "regenerate"),
     "key_info": _books("keys", "info"),
     "key_list": _books("keys", "list_keys"),
-    "team_change": _books("teams", "change"),
+    "team_change": _changing("teams", "change"),
     "team_show": _books("teams", "show"),
-    "customer_change": _books("customers", "change"),
+    "customer_change": _changing("customers", "change"),
     "customer_show": _books("customers", "show"),
     "spend_logs": _books("spend", "logs"),
     "spend_report": _books("spend", "report"),
@@ -116,15 +136,16 @@ OPERATIONS: Mapping[str, Operation] = {
     "spend_calculate": lambda gateway, request: gateway.calculate(request),
     "generation": _books("spend", "generation"),
     "route_simulate": _routed("simulate", "simulate_request"),
-    "auto_router_new": _books("auto_routers", "new"),
+    "auto_router_new": _changing("auto_routers", "new"),
     "auto_router_list": _books("auto_routers", "list_routers"),
     "auto_router_info": _books("auto_routers", "info"),
-    "auto_router_update": _books("auto_routers", "update"),
-    "auto_router_delete": _books("auto_routers", "delete"),
-    "auto_router_rule": _books("auto_routers", "put_rule"),
-    "auto_router_rule_delete": _books("auto_routers", "delete_rule"),
-    "auto_router_reorder": _books("auto_routers", "reorder"),
+    "auto_router_update": _changing("auto_routers", "update"),
+    "auto_router_delete": _changing("auto_routers", "delete"),
+    "auto_router_rule": _changing("auto_routers", "put_rule"),
+    "auto_router_rule_delete": _changing("auto_routers", "delete_rule"),
+    "auto_router_reorder": _changing("auto_routers", "reorder"),
     "auto_router_simulate": _routed("auto_routers", "simulate"),
+    "audit_list": _books("audit", "list_events"),
     "file_read": lambda gateway, request: _folder(gateway).serve(request),
     "file_write": lambda gateway, request: _folder(gateway).receive(request),
     "index": _index,

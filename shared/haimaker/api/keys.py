@@ -8,13 +8,14 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from haimaker.accounts import keys as auth
-from haimaker.accounts.directory import FROM_SETTINGS, check_usable, require_admin
+from haimaker.accounts.directory import FROM_SETTINGS, SUCCESSOR, check_usable, require_reader
 from haimaker.api import account_admin
 from haimaker.api.account_admin import apply_fields, get_account, key_fields, missing_parameter, to_iso_time, whole_number
+from haimaker.api.key_filters import KeyFilter
 from haimaker.http.errors import BadRequestError, ConflictError
 from haimaker.http.values import JSON, Request
 from haimaker.models.names import is_allowed
-from haimaker.pricing.amounts import FOREVER
+from haimaker.pricing.amounts import FOREVER, duration_to_s
 from haimaker.settings.settings import Settings
 from haimaker.store import Account, Balance, Store
 
@@ -32,24 +33,29 @@ def generate(store: Store, caller: Account, request: Request) -> JSON:
 
 
 def regenerate(store: Store, caller: Account, request: Request) -> JSON:
-    """POST /key/regenerate: the same limits and spend under a new key; the old one ends at once.
+    """POST /key/regenerate: the same limits and spend under a new key; the old one ends at once, or after `grace_period`, until
+    which it stands for the new one.
 
     What requests under way hold at that moment counts as spent.
     """
-    fields = key_fields(caller, request)
+    fields = key_fields(caller, request, rotates=True)
     if account_id_for(fields.key) == caller.id:
         raise BadRequestError("A key can't regenerate itself.", param="key")
 
-    def ended(account: Account) -> Account:
+    def retire(account: Account) -> Account:
         if account.metadata.get("source") == FROM_SETTINGS:
             raise BadRequestError("A key that settings name is renewed there: HAIMAKER_ADMIN_KEY.", param="key")
         return replace(_validate(store, apply_fields(account, fields, time.time())), blocked=True)
 
-    old = account_admin.update_account(store, account_id_for(fields.key), ended)
+    old = account_admin.update_account(store, account_id_for(fields.key), retire)
     key = auth.new_key()
     account = replace(old.account, id=auth.account_id_of(key), name=auth.display_name_of(key), blocked=False, version=1)
     answer = _issue(store, key, account, old)
-    if not store.delete(old.account.id):
+    if fields.grace_period:
+        until_s = int(time.time()) + (duration_to_s(fields.grace_period) or 0)
+        ended = replace(old.account, blocked=False, expires_s=until_s, metadata={SUCCESSOR: account.id})
+        answer["former_key_valid_until"] = to_iso_time(until_s)
+    if not (store.update(ended) if fields.grace_period else store.delete(old.account.id)):
         store.delete(account.id)
         raise ConflictError("The key was regenerated or deleted by somebody else at the same moment.")
     return answer
@@ -58,8 +64,11 @@ def regenerate(store: Store, caller: Account, request: Request) -> JSON:
 def update(store: Store, caller: Account, request: Request) -> JSON:
     """POST /key/update: changes what the body names; null takes a limit away."""
     fields = key_fields(caller, request)
-    if account_id_for(fields.key) == caller.id and fields.duration not in (None, FOREVER):
-        raise BadRequestError("A key can't set its own end.", param="duration")
+    if account_id_for(fields.key) == caller.id:
+        if fields.duration not in (None, FOREVER):
+            raise BadRequestError("A key can't set its own end.", param="duration")
+        if "role" in fields.model_fields_set:
+            raise BadRequestError("A key can't change its own role.", param="role")
     balance = account_admin.update_account(
         store, account_id_for(fields.key), lambda account: _validate(store, apply_fields(account, fields, time.time()))
     )
@@ -94,16 +103,15 @@ def info(store: Store, caller: Account, request: Request) -> JSON:
     asked = request.query.get("key") or _token_id(caller)
     account_id = account_id_for(asked)
     if account_id != caller.id:
-        require_admin(caller)
+        require_reader(caller)
     return {"key": asked, "info": to_json(get_account(store, account_id))}
 
 
 def list_keys(store: Store, caller: Account, request: Request) -> JSON:
-    """GET /key/list: ids of all keys, or with `return_full_object=true` what `info` tells of each; `page` and `size`."""
+    """GET /key/list: ids of the keys that fit, or with `return_full_object=true` what `info` tells of each; `page` and `size`."""
     check_usable(caller, time.time())
-    require_admin(caller)
-    team_id = request.query.get("team_id")
-    balances = [balance for balance in all_keys(store) if team_id in (None, balance.account.team_id)]
+    require_reader(caller)
+    balances = KeyFilter.from_query(request.query).select(all_keys(store), time.time())
     page, size = whole_number(request, "page", 1), min(whole_number(request, "size", PAGE_SIZE), PAGE_SIZE)
     shown = balances[(page - 1) * size : page * size]
     full = request.query.get("return_full_object", "").lower() == "true"
@@ -133,7 +141,8 @@ def install_admin(store: Store, settings: Settings) -> None:
 
 
 def all_keys(store: Store) -> Sequence[Balance]:
-    return account_admin.list_accounts(store, "key")
+    """Without those that only stand for another one for a while."""
+    return [balance for balance in account_admin.list_accounts(store, "key") if SUCCESSOR not in balance.account.metadata]
 
 
 def to_json(balance: Balance) -> JSON:

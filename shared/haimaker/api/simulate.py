@@ -9,7 +9,7 @@ import time
 from collections.abc import Mapping
 from dataclasses import replace
 
-from haimaker.accounts.directory import AccountCache, check_usable, require_admin
+from haimaker.accounts.directory import AccountCache, check_usable, require_reader
 from haimaker.api.account_admin import get_account
 from haimaker.api.keys import account_id_for
 from haimaker.http.errors import APIError, BadRequestError
@@ -82,7 +82,7 @@ def _key(accounts: AccountCache, caller: Account, body: JSON) -> Account:
     if not isinstance(key, str):
         raise BadRequestError("Invalid value for 'key': it must be a key or its token_id.", param="key", code="invalid_value")
     if account_id_for(key) != caller.id:
-        require_admin(caller)
+        require_reader(caller)
     return get_account(accounts.store, account_id_for(key)).account
 
 

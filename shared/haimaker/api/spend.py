@@ -8,7 +8,7 @@ An ordinary key sees its own use, an administrator's all. Shapes: docs/budgets.m
 import time
 from collections.abc import Mapping, Sequence
 
-from haimaker.accounts.directory import check_usable, require_admin
+from haimaker.accounts.directory import check_usable, require_reader, sees_all
 from haimaker.api import keys
 from haimaker.api.account_admin import get_account, to_iso_time
 from haimaker.api.spend_filters import DateRange, Filter, Page, grouping
@@ -55,12 +55,16 @@ def logs(store: Store, caller: Account, request: Request) -> JSON:
 
 
 def report(store: Store, caller: Account, request: Request) -> JSON:
-    """GET /spend/report: sums over UTC days. Raises BadRequestError, PermissionDeniedError."""
+    """GET /spend/report: sums over UTC days; by key, of those only that `keys` names with commas between. Raises BadRequestError,
+    PermissionDeniedError."""
     account_id = _account_filter(caller, request)
     by, daily = grouping(request)
     first_day, last_day = DateRange.from_request(request, time.time()).days()
     rows = _totals(store, by, first_day, last_day, account_id)
     whole = rows if by == "day" else _totals(store, "day", first_day, last_day, account_id)
+    if by == "key" and (named := request.query.get("keys")):
+        some = {keys.account_id_for(key) for key in named.split(",")}
+        rows = whole = [row for row in rows if row.name in some]
     names = {balance.account.id: balance.account for balance in keys.all_keys(store)} if by == "key" and not account_id else {}
     names |= {caller.id: caller}
     return {
@@ -76,7 +80,7 @@ def report(store: Store, caller: Account, request: Request) -> JSON:
 def by_key(store: Store, caller: Account, request: Request) -> JSON:
     """GET /spend/keys: what each key spent, the dearest first; of an ordinary key, itself."""
     check_usable(caller, time.time())
-    balances = keys.all_keys(store) if caller.role == "admin" else [get_account(store, caller.id)]
+    balances = keys.all_keys(store) if sees_all(caller) else [get_account(store, caller.id)]
     dearest_first = sorted(balances, key=lambda balance: -balance.total_spend_nanousd)
     return {"object": "list", "data": [keys.to_json(balance) for balance in dearest_first]}
 
@@ -89,7 +93,7 @@ def generation(store: Store, caller: Account, request: Request) -> JSON:
         raise BadRequestError("Missing required parameter: 'id'.", param="id", code="missing_required_parameter")
     request_id = next((asked.removeprefix(prefix) for prefix in ID_PREFIXES if asked.startswith(prefix)), asked)
     record = store.record(request_id) if len(request_id) <= 200 and request_id.isascii() else None
-    if record is None or (record.account_id != caller.id and caller.role != "admin"):
+    if record is None or (record.account_id != caller.id and not sees_all(caller)):
         raise NotFoundError("There is no such request of this key.", param="id", code="generation_not_found")
     return {"data": _generation(record)}
 
@@ -100,8 +104,8 @@ def _account_filter(caller: Account, request: Request) -> str | None:
     key = request.query.get("key") or request.query.get("api_key")
     account_id = keys.account_id_for(key) if key else None
     if account_id not in (None, caller.id):
-        require_admin(caller)
-    return account_id if caller.role == "admin" else caller.id
+        require_reader(caller)
+    return account_id if sees_all(caller) else caller.id
 
 
 def _page(rows: Sequence[Record], cursor: str | None) -> JSON:

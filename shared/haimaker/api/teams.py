@@ -8,7 +8,7 @@ import uuid
 from collections.abc import Callable, Mapping
 from dataclasses import replace
 
-from haimaker.accounts.directory import check_usable, require_admin
+from haimaker.accounts.directory import check_usable, require_reader, sees_all
 from haimaker.api import account_admin, keys
 from haimaker.api.account_admin import apply_fields, get_account, missing_parameter, team_fields
 from haimaker.http.errors import BadRequestError, ConflictError, NotFoundError
@@ -80,16 +80,16 @@ def _info(store: Store, caller: Account, request: Request) -> JSON:
     check_usable(caller, time.time())
     team_id = request.query.get("team_id") or caller.team_id
     if team_id is None or team_id != caller.team_id:
-        require_admin(caller)
+        require_reader(caller)
     balance = get_account(store, _account_id(team_id))
-    found = keys.all_keys(store) if caller.role == "admin" else [get_account(store, caller.id)]
+    found = keys.all_keys(store) if sees_all(caller) else [get_account(store, caller.id)]
     members = [keys.to_json(member) for member in found if member.account.team_id == team_id]
     return {"team_id": team_id, "team_info": _to_json(balance), "keys": members}
 
 
 def _list(store: Store, caller: Account, request: Request) -> list[JSON]:
     check_usable(caller, time.time())
-    require_admin(caller)
+    require_reader(caller)
     return [_to_json(balance) for balance in account_admin.list_accounts(store, "team")]
 
 

@@ -58,6 +58,10 @@ class Observer:
         fields |= {"soft_budget_usd": alert.soft_budget_nanousd / 10**9}
         self._count("soft budget crossed", fields, {"SoftBudgetsCrossed": 1}, level="ERROR")
 
+    def audit(self, event: JSON) -> None:
+        """A change that an administrator made."""
+        self._logger.info("audit", extra=event)
+
     def error(self, message: str, **fields: object) -> None:
         """Something that the deployer has to look at."""
         self._logger.error(message, extra=fields)

@@ -24,7 +24,8 @@ UNLIMITED = 10**17
 NEVER_S = 10**11
 """A time that does not come: for keys that do not expire and budgets that are not renewed."""
 
-Role = Literal["admin", "user"]
+Role = Literal["admin", "viewer", "user"]
+"""An administrator changes everything, a viewer sees everything and changes nothing, a user sees its own."""
 DenialReason = Literal["unknown", "blocked", "expired", "budget", "rpm", "tpm", "parallel", "version"]
 
 

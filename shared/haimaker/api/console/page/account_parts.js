@@ -8,7 +8,7 @@ import { badge } from "./parts.js";
 export function state(account) {
   if (account.blocked) return badge("bad", "blocked");
   if (account.expires && Date.parse(account.expires) < Date.now()) return badge("bad", "expired");
-  return html`${account.role === "admin" ? badge("info", "admin") : nothing}${account.expires ? badge("warn", `until ${moment(account.expires)}`) : nothing}`;
+  return html`${account.role && account.role !== "user" ? badge("info", account.role) : nothing}${account.expires ? badge("warn", `until ${moment(account.expires)}`) : nothing}`;
 }
 
 /** What is spent of the budget, or in all where there is none. */

@@ -2,6 +2,7 @@
 
 import { html, nothing, render } from "./vendor/lit-html/lit-html.js";
 import { Api } from "./api.js";
+import { audit } from "./audit.js";
 import { keys } from "./keys.js";
 import { models } from "./models.js";
 import { payers } from "./payers.js";
@@ -19,6 +20,7 @@ const VIEWS = {
   keys: ["Keys", keys],
   payers: ["Teams", payers, "admin"],
   requests: ["Requests", requests],
+  audit: ["Changes", audit, "admin"],
   models: ["Models", models],
   playground: ["Playground", playground],
 };
@@ -32,10 +34,16 @@ class App {
   #views = {};
   #view = null;
   #dialog = null;
+  #stays = false;
   #told = "";
   #drawn = false;
 
+  /** Sees what all keys did. */
   get isAdmin() {
+    return this.mayChange || this.me?.role === "viewer";
+  }
+
+  get mayChange() {
     return this.me?.role === "admin";
   }
 
@@ -95,9 +103,10 @@ class App {
     }, TOLD_MS);
   }
 
-  /** Shows `content`, a function, in a dialog, until `close`. */
-  ask(content) {
+  /** Shows `content`, a function, in a dialog, until `close`; one that `stays` is not closed by Escape. */
+  ask(content, { stays = false } = {}) {
     this.#dialog = content;
+    this.#stays = stays;
     this.draw();
   }
 
@@ -126,13 +135,13 @@ class App {
         <div class="brand"><svg class="logo" viewBox="0 0 32 32" aria-hidden="true"><rect width="32" height="32" rx="8"></rect><path d="M10 7v18M22 7v18M10 16h12"></path></svg>haimaker</div>
         <nav aria-label="Views">${Object.entries(this.#views).map(([name, view]) => this.#link(name, view))}</nav>
         <div class="session">
-          <div><strong>${this.me.key_alias ?? this.me.key_name}</strong><small>${this.isAdmin ? "administrator" : "its own part"}</small></div>
+          <div><strong>${this.me.key_alias ?? this.me.key_name}</strong><small>${this.mayChange ? "administrator" : this.isAdmin ? "sees all, changes nothing" : "its own part"}</small></div>
           <button type="button" class="quiet" @click=${() => this.signOut()}>Sign out</button>
         </div>
       </aside>
       <main id="main" tabindex="-1">${this.#view.show()}</main>
       ${told}
-      ${this.#dialog ? html`<dialog @close=${() => this.close()}>${this.#dialog()}</dialog>` : nothing}`;
+      ${this.#dialog ? html`<dialog @close=${() => this.close()} @cancel=${(event) => this.#stays && event.preventDefault()}>${this.#dialog()}</dialog>` : nothing}`;
   }
 
   #link(name, view) {

@@ -34,5 +34,5 @@ export function form(app, { title, content, verb, danger = false, submit }) {
 }
 
 export function message(app, { title, content }) {
-  app.ask(() => html`<div class="form"><h2>${title}</h2>${content}<footer><button type="button" class="primary" @click=${() => app.close()}>Done</button></footer></div>`);
+  app.ask(() => html`<div class="form"><h2>${title}</h2>${content}<footer><button type="button" class="primary" @click=${() => app.close()}>Done</button></footer></div>`, { stays: true });
 }

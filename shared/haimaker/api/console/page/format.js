@@ -44,7 +44,9 @@ export function milliseconds(ms) {
 /** A moment, in the reader's own time. */
 export function moment(iso) {
   if (!iso) return "–";
-  return new Date(iso).toLocaleString("en-GB", { day: "numeric", month: "short", hour: "2-digit", minute: "2-digit", second: "2-digit" });
+  const then = new Date(iso);
+  const year = then.getFullYear() === new Date().getFullYear() ? undefined : "numeric";
+  return then.toLocaleString("en-GB", { day: "numeric", month: "short", year, hour: "2-digit", minute: "2-digit", second: "2-digit" });
 }
 
 /** A UTC day such as 2026-11-22, as 22 Nov. */

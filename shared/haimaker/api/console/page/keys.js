@@ -5,33 +5,63 @@ import { BASE_URL } from "./api.js";
 import { budget, limitsOf, state } from "./account_parts.js";
 import { sparkline } from "./chart.js";
 import { form, message } from "./dialogs.js";
-import { moment, usd } from "./format.js";
+import { count, moment, usd } from "./format.js";
 import { LIMITS, MODELS, TIME_PATTERN, changes, inputs } from "./limits.js";
 import { Loaded, code, empty, field, heading } from "./parts.js";
 import { days, daysAgo, series } from "./series.js";
 
 const DAYS = 30;
-const PAGE = 100;
+const PAGE = 50;
 const FIELDS = { key_alias: ["Name", "text", "for people"], ...LIMITS, ...MODELS, team_id: ["Team", "text", "its id; it pays too"], tags: ["Tags", "list", "with commas between"] };
 
+const ORDERS = [["created_at", "Newest"], ["spend", "Spend"], ["used", "Budget used"], ["key_alias", "Name"]];
+const STATUSES = ["active", "blocked", "expired"];
+const TYPED_MS = 200;
+
 export function keys(app) {
-  let wanted = "";
-  const list = new Loaded(app, async () => {
-    const own = async () => [(await app.api.get("/key/info")).info];
-    const [found, report] = await Promise.all([app.isAdmin ? all() : own(), app.api.get("/spend/report", { group_by: app.isAdmin ? "day,key" : "day", start_date: daysAgo(DAYS - 1) })]);
-    const dates = days(report.start_date, report.end_date);
-    const rows = report.data.map((row) => ({ key: found[0]?.token_id, ...row }));
-    return { found, used: new Map(series(rows, "key", "spend", dates, Infinity).map(({ id, values }) => [id, values])) };
+  let wanted = {};
+  let typed = null;
+  const list = new Loaded(app, app.isAdmin ? page : async () => ({ found: [(await app.api.get("/key/info")).info], pages: 1, page: 1, total: 1 }));
+  /** The little charts, asked for once the keys are there. */
+  const used = new Loaded(app, async () => {
+    const shown = list.data.found.map((key) => key.token_id);
+    const asked = app.isAdmin ? { group_by: "day,key", keys: shown.join(",") } : { group_by: "day" };
+    const report = await app.api.get("/spend/report", { ...asked, start_date: daysAgo(DAYS - 1) });
+    const rows = report.data.map((row) => ({ key: shown[0], ...row }));
+    return new Map(series(rows, "key", "spend", days(report.start_date, report.end_date), Infinity).map(({ id, values }) => [id, values]));
   });
 
-  async function all() {
-    const found = [];
-    for (let page = 1, pages = 1; page <= pages; page += 1) {
-      const answer = await app.api.get("/key/list", { return_full_object: true, size: PAGE, page });
-      found.push(...answer.keys);
-      pages = answer.total_pages;
-    }
-    return found.reverse();
+  async function page() {
+    const order = wanted.sort_by ?? "created_at";
+    const asked = { ...wanted, sort_by: order, sort_order: order === "key_alias" ? "asc" : "desc", return_full_object: true, size: PAGE };
+    const answer = await app.api.get("/key/list", asked);
+    return { found: answer.keys, total: answer.total_count, page: answer.current_page, pages: answer.total_pages };
+  }
+
+  async function load() {
+    await list.load();
+    if (list.data?.found.length && !list.error) await used.load();
+  }
+
+  /** What is asked for is in the address, so that it can be sent to somebody. */
+  function ask(changed) {
+    const query = new URLSearchParams(Object.entries({ ...wanted, page: "", ...changed }).filter(([, value]) => value !== "" && value != null)).toString();
+    const before = location.hash;
+    location.hash = query ? `#/keys?${query}` : "#/keys";
+    if (location.hash === before) load();
+  }
+
+  function type(event) {
+    const text = event.target.value.trim();
+    clearTimeout(typed);
+    typed = setTimeout(() => ask({ search: text }), TYPED_MS);
+  }
+
+  /** The row as the gateway answered, instead of asking for all again. */
+  function replaced(answer) {
+    const { key: _, ...changed } = answer;
+    list.data.found = list.data.found.map((key) => (key.token_id === changed.token_id ? changed : key));
+    app.draw();
   }
 
   const expiry = (hint) => field("Expires in", html`<input name="duration" pattern="-1|${TIME_PATTERN}" placeholder=${hint} autocomplete="off">`, "30m, 12h, 30d or 4w; -1: never");
@@ -44,7 +74,7 @@ export function keys(app) {
       verb: "Create the key",
       submit: async (given) => {
         const issued = await app.api.post("/key/generate", { ...changes(FIELDS, given), ...lasting(given) });
-        list.load();
+        load();
         return () => reveal(issued, "The key was created");
       },
     });
@@ -67,8 +97,7 @@ export function keys(app) {
       verb: "Save",
       submit: async (given) => {
         const changed = { ...changes(FIELDS, given, key), ...lasting(given) };
-        if (Object.keys(changed).length) await app.api.post("/key/update", { key: key.token_id, ...changed });
-        list.load();
+        if (Object.keys(changed).length) replaced(await app.api.post("/key/update", { key: key.token_id, ...changed }));
         return () => app.tell("Saved; it holds from the next request on.");
       },
     });
@@ -77,12 +106,14 @@ export function keys(app) {
   function rotate(key) {
     form(app, {
       title: `A new secret for ${name(key)}`,
-      content: html`<p>Limits and spend stay. The old secret ends at once.</p>`,
+      content: html`<p>Limits and spend stay.</p>
+        ${field("The old secret is taken for", html`<input name="grace_period" pattern=${TIME_PATTERN} placeholder="not at all" autocomplete="off">`, "30m, 12h or 7d; empty: it ends at once")}`,
       verb: "Rotate the key",
       danger: true,
-      submit: async () => {
-        const issued = await app.api.post("/key/regenerate", { key: key.token_id });
-        list.load();
+      submit: async (given) => {
+        const grace = given.get("grace_period") ? { grace_period: given.get("grace_period") } : {};
+        const issued = await app.api.post("/key/regenerate", { key: key.token_id, ...grace });
+        load();
         return () => reveal(issued, "The key was rotated");
       },
     });
@@ -96,16 +127,15 @@ export function keys(app) {
       danger: true,
       submit: async () => {
         await app.api.post("/key/delete", { keys: [key.token_id] });
-        list.load();
+        load();
       },
     });
   }
 
   async function block(key) {
     try {
-      await app.api.post(key.blocked ? "/key/unblock" : "/key/block", { key: key.token_id });
+      replaced(await app.api.post(key.blocked ? "/key/unblock" : "/key/block", { key: key.token_id }));
       app.tell(key.blocked ? "Unblocked." : "Blocked from the next request on.");
-      list.load();
     } catch (error) {
       app.tell(error.message);
     }
@@ -119,32 +149,55 @@ export function keys(app) {
       <button type="button" class="small danger" @click=${() => remove(key)}>Delete</button>`}
   </div>`;
 
-  const line = (key, used) => html`<tr>
+  const line = (key) => html`<tr>
     <td class="title"><a href="#/requests?key=${key.token_id}">${name(key)}</a> ${state(key)}<br><small><code>${key.key_name}</code></small></td>
     <td data-label="Spend">${budget(key)}</td>
-    <td data-label="Last ${DAYS} days">${sparkline(used.get(key.token_id) ?? [0], `Spend of ${name(key)} in the last ${DAYS} days`)}</td>
+    <td data-label="Last ${DAYS} days">${sparkline(used.data?.get(key.token_id) ?? [0], `Spend of ${name(key)} in the last ${DAYS} days`)}</td>
     <td data-label="Limits"><span class="limits">${limitsOf(key)}</span></td>
     <td data-label="Team">${key.team_id ?? ""}</td>
-    <td class="end">${app.isAdmin ? actions(key) : nothing}</td>
+    <td class="end">${app.mayChange ? actions(key) : nothing}</td>
   </tr>`;
 
-  function table({ found, used }) {
-    const shown = found.filter((key) => `${key.key_alias} ${key.key_name} ${key.team_id} ${key.tags}`.toLowerCase().includes(wanted.toLowerCase()));
-    return html`${found.length > 5 ? html`<div class="filters"><input type="search" placeholder="Search keys" aria-label="Search keys" @input=${(event) => { wanted = event.target.value; app.draw(); }}></div>` : nothing}
-      ${shown.length ? html`<table class="cards">
+  const filters = () => html`<div class="filters">
+    <input type="search" placeholder="Search keys" aria-label="Search keys" .value=${wanted.search ?? ""} @input=${type}>
+    <select aria-label="State" @change=${(event) => ask({ status: event.target.value })}>
+      <option value="">Any state</option>
+      ${STATUSES.map((status) => html`<option ?selected=${status === wanted.status}>${status}</option>`)}
+    </select>
+    <select aria-label="Order" @change=${(event) => ask({ sort_by: event.target.value })}>
+      ${ORDERS.map(([value, label]) => html`<option value=${value} ?selected=${value === wanted.sort_by}>${label}</option>`)}
+    </select>
+  </div>`;
+
+  const pager = ({ page: number, pages, total, found }) => html`<p class="more">
+    ${number > 1 ? html`<button type="button" @click=${() => ask({ page: number - 1 })}>Earlier page</button>` : nothing}
+    <span class="muted">${count((number - 1) * PAGE + 1)} to ${count((number - 1) * PAGE + found.length)} of ${count(total)} keys</span>
+    ${number < pages ? html`<button type="button" @click=${() => ask({ page: number + 1 })}>Next page</button>` : nothing}
+  </p>`;
+
+  function table(shown) {
+    if (!shown.found.length) return empty("No key fits.", "Try a part of its name, team, user or tag, or the beginning of its id.");
+    return html`<table class="cards">
         <thead><tr><th>Key</th><th>Spend</th><th>Last ${DAYS} days</th><th>Limits</th><th>Team</th><th><span class="sr">Actions</span></th></tr></thead>
-        <tbody>${shown.map((key) => line(key, used))}</tbody>
-      </table>` : empty("No key fits.", "Try a part of its name.")}
-      ${app.isAdmin ? nothing : html`<p class="more muted">Spent in all: ${usd(found[0].total_spend)}. An administrator can change the limits.</p>`}`;
+        <tbody>${shown.found.map(line)}</tbody>
+      </table>
+      ${shown.pages > 1 ? pager(shown) : nothing}
+      ${app.isAdmin ? nothing : html`<p class="more muted">Spent in all: ${usd(shown.found[0].total_spend)}. An administrator can change the limits.</p>`}`;
   }
 
   const show = () => html`
     ${app.isAdmin
-      ? heading("Keys", "Who may use the gateway, and how much.", html`<button type="button" class="primary" @click=${create}>New key</button>`)
+      ? heading("Keys", "Who may use the gateway, and how much.", app.mayChange ? html`<button type="button" class="primary" @click=${create}>New key</button>` : nothing)
       : heading("Your key", "What it may do, and what is left.")}
+    ${app.isAdmin ? filters() : nothing}
     ${list.show(table)}`;
 
-  return { show, open: () => list.load() };
+  function open(params) {
+    wanted = Object.fromEntries(params);
+    load();
+  }
+
+  return { show, open };
 }
 
 function name(key) {

@@ -1,6 +1,6 @@
 /* Who pays besides keys: teams and end users, with budgets and limits of their own. For administrators. */
 
-import { html } from "./vendor/lit-html/lit-html.js";
+import { html, nothing } from "./vendor/lit-html/lit-html.js";
 import { budget, limitsOf, state } from "./account_parts.js";
 import { form } from "./dialogs.js";
 import { LIMITS, MODELS, changes, inputs } from "./limits.js";
@@ -82,11 +82,11 @@ export function payers(app) {
     <td class="title"><a href="#/requests?${of}=${encodeURIComponent(account[kind.id])}">${kind.label(account)}</a> ${state(account)}<br><small><code>${account[kind.id]}</code></small></td>
     <td data-label="Spend">${budget(account)}</td>
     <td data-label="Limits"><span class="limits">${limitsOf(account)}</span></td>
-    <td class="end"><div class="row-actions">
+    <td class="end">${app.mayChange ? html`<div class="row-actions">
       <button type="button" class="small" @click=${() => edit(kind, account)}>Edit</button>
       <button type="button" class="small" @click=${() => block(kind, account)}>${account.blocked ? "Unblock" : "Block"}</button>
       <button type="button" class="small danger" @click=${() => remove(kind, account)}>Delete</button>
-    </div></td>
+    </div>` : nothing}</td>
   </tr>`;
 
   function table({ name: of, found }) {
@@ -100,7 +100,7 @@ export function payers(app) {
 
   const actions = () => html`
     ${choice("Kind", Object.entries(KINDS).map(([value, kind]) => [value, kind.title]), name, (value) => { name = value; list.load(); })}
-    <button type="button" class="primary" @click=${create}>New ${name}</button>`;
+    ${app.mayChange ? html`<button type="button" class="primary" @click=${create}>New ${name}</button>` : nothing}`;
 
   const show = () => html`${heading("Teams and users", KINDS[name].hint, actions())}${list.show(table)}`;
 
