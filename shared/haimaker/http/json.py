@@ -4,7 +4,6 @@ https://www.rfc-editor.org/rfc/rfc8259
 """
 
 import json
-from threading import Lock
 from typing import Any, NoReturn
 
 from haimaker.http.errors import BadRequestError
@@ -19,10 +18,6 @@ MAX_FLOATS = 100_000
 """Numbers with a fraction; each is looked at, since it may be none that there is."""
 MAX_NAMES = 200_000
 """Of all objects' members."""
-
-LARGE_BYTES = 256 * 1024
-_one_at_a_time = Lock()
-"""Reading a large body holds the interpreter for some ten milliseconds; others have their turn between two."""
 
 _STRUCTURE = b'"\\{[,.:'
 _OTHERS = bytes(set(range(256)) - set(_STRUCTURE))
@@ -52,10 +47,7 @@ def _read(raw: bytes) -> Any:
     """Counts before it reads. Raises ValueError."""
     if _has_many(raw) and _has_many(_without_texts(raw)):
         raise ValueError(f"it has too many values: over {MAX_CONTAINERS} objects and lists, or over {MAX_VALUES} in all")
-    if len(raw) < LARGE_BYTES:
-        return loads(raw.decode("utf-8-sig"))
-    with _one_at_a_time:
-        return loads(raw.decode("utf-8-sig"))
+    return loads(raw.decode("utf-8-sig"))
 
 
 def _has_many(raw: bytes) -> bool:
