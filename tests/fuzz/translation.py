@@ -18,6 +18,7 @@ from haimaker.http.errors import APIError
 from haimaker.http.sse import dumps as encode
 from haimaker.operations.chat import parse_chat
 from tests.fuzz.values import damaged, mutated, raw_of
+from tests.support.builders import result_of
 from tests.wire.case import Case, chunks, decoder_of, find, stream_of
 
 CASES = find("chat")
@@ -51,7 +52,7 @@ def _whole(random: Random, case: Case) -> int:
     request, attempt = case.request(), case.attempt()
     body = mutated(random, case.json("upstream_response.json"))
     if isinstance(body, dict):
-        made = conform(adapters.find(request, attempt).from_upstream(body, attempt), CHAT)
+        made = conform(result_of(adapters.find(request, attempt), body, attempt, request), CHAT)
         ChatCompletion.model_validate(_readable(made))
     return 1
 

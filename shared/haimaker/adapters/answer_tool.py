@@ -2,7 +2,7 @@
 answer, and which the model must call. Whole and streamed, the call becomes the text. Pure.
 """
 
-from haimaker.adapters import ChatAdapter
+from haimaker.adapters import Adapter
 from haimaker.adapters.rewriting import Rewriting, called
 from haimaker.http.values import JSON
 from haimaker.lean_dataclasses import dataclass, field
@@ -12,7 +12,7 @@ DESCRIPTION = "Gives the answer to the user. Call it with the whole answer as it
 ANY_OBJECT: JSON = {"type": "object", "additionalProperties": True}
 
 
-def with_answer_tool(chat: ChatAdapter, body: JSON) -> Rewriting:
+def with_answer_tool(chat: Adapter, body: JSON) -> Rewriting:
     return Rewriting(chat, lambda body: (_with_tool(body), ()), lambda: _Reader().choice)
 
 
@@ -36,7 +36,7 @@ class _Reader:
         message = choice.get(holder)
         calls = message.get("tool_calls") if isinstance(message, dict) else None
         made: JSON = {}
-        if isinstance(message, dict) and calls:
+        if isinstance(message, dict) and isinstance(calls, list) and calls:
             others, texts = self._parted(calls, choice["index"], holder)
             made[holder] = _with_text(message, others, "".join(texts))
         if choice.get("finish_reason") == "tool_calls" and not self._calls(choice["index"]):
@@ -67,7 +67,8 @@ class _Reader:
 
 def _with_text(message: JSON, calls: list[JSON], text: str) -> JSON:
     kept = {name: value for name, value in message.items() if name != "tool_calls"}
-    written = {"content": (message.get("content") or "") + text} if text else {}
+    before = message.get("content")
+    written = {"content": (before if isinstance(before, str) else "") + text} if text else {}
     return {**kept, **written, **({"tool_calls": calls} if calls else {})}
 
 

@@ -6,7 +6,7 @@ https://platform.openai.com/docs/guides/function-calling#custom-tools. A grammar
 import json
 from typing import Any
 
-from haimaker.adapters import ChatAdapter
+from haimaker.adapters import Adapter
 from haimaker.adapters.rewriting import Rewriting, called
 from haimaker.http.errors import BadRequestError
 from haimaker.http.values import JSON
@@ -20,7 +20,7 @@ PARAMETERS: JSON = {
 }
 
 
-def with_custom_tools(chat: ChatAdapter, body: JSON) -> Rewriting:
+def with_custom_tools(chat: Adapter, body: JSON) -> Rewriting:
     named = (_custom(tool).get("name") for tool in body.get("tools") or () if is_custom(tool))
     names = frozenset(name for name in named if isinstance(name, str))
     return Rewriting(chat, _with_functions, lambda: _Reader(names).choice)
@@ -59,7 +59,7 @@ class _Reader:
 
     def _whole(self, call: JSON) -> JSON:
         function = called(call)
-        if function.get("name") not in self.names:
+        if not isinstance(name := function.get("name"), str) or name not in self.names:
             return call
         kept = {name: value for name, value in call.items() if name != "function"}
         custom = {"name": function["name"], "input": _input(function.get("arguments") or "")}
@@ -67,7 +67,7 @@ class _Reader:
 
     def _piece(self, call: JSON, choice: int) -> JSON | None:
         function, place = called(call), (choice, call["index"])
-        begins = function.get("name") in self.names
+        begins = isinstance(name := function.get("name"), str) and name in self.names
         if not begins and place not in self._inputs:
             return call
         self._inputs[place] = self._inputs.get(place, "") + (function.get("arguments") or "")

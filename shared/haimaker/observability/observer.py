@@ -6,7 +6,7 @@ line goes to standard error, without metrics.
 
 import sys
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from functools import cached_property
 from typing import TYPE_CHECKING
 
@@ -14,14 +14,12 @@ from haimaker.http.errors import APIError
 from haimaker.http.values import JSON
 from haimaker.lean_dataclasses import dataclass, field
 from haimaker.observability import metrics
+from haimaker.operations.operation import TELEMETRY_NAMES
 from haimaker.providers.registry import find
 from haimaker.store import Record, SoftBudgetAlert
 
 if TYPE_CHECKING:
     from aws_lambda_powertools import Logger
-
-OTEL_OPERATIONS: Mapping[str, str] = {"chat_completions": "chat", "completions": "text_completion"}
-"""OpenTelemetry's names of our operations, where they differ."""
 
 MADE_UP = frozenset({"RequestErrors", "KeyErrors"})
 """With these errors a model may be a name of the client's own, which must not become a metric that costs."""
@@ -43,7 +41,7 @@ class Observer:
 
     def denied(self, operation: str, request_id: str, error: APIError) -> None:
         """A request that was answered without asking a provider."""
-        name = OTEL_OPERATIONS.get(operation, operation)
+        name = TELEMETRY_NAMES.get(operation, operation)
         fields: JSON = {"request_id": request_id, "operation": name, "gen_ai.operation.name": name}
         fields |= {"http.response.status_code": error.status, "error.type": error.code or error.type}
         self._count("refused", fields, metrics.denial_counts(error.status, error.code))

@@ -14,12 +14,12 @@ from haimaker.adapters.openai.numbering import Numbering
 from haimaker.adapters.openai.requests import body_for
 from haimaker.adapters.openai.spoken import call_id
 from haimaker.adapters.openai.thinking_tags import tags_of
-from haimaker.adapters.openai_types import CHAT, COMPLETION, conform
 from haimaker.http import errors
 from haimaker.http.sse import dumps
 from haimaker.http.values import JSON, Event, StreamEvent, UpstreamRequest
 from haimaker.operations.attempt import Attempt
 from haimaker.operations.chat import ChatRequest
+from haimaker.operations.operation import Result, UpstreamBody
 
 __all__ = ["from_stream", "from_upstream", "read_error", "to_upstream"]
 
@@ -34,13 +34,13 @@ def to_upstream(request: ChatRequest, attempt: Attempt) -> UpstreamRequest:
     )
 
 
-def from_upstream(body: JSON, attempt: Attempt) -> JSON:
-    made = whole(body, attempt, "message")
+def from_upstream(body: UpstreamBody, request: ChatRequest, attempt: Attempt) -> Result:
+    made = whole(body.object(), attempt, "message")
     tags = tags_of(attempt)
-    return tags.whole(made) if tags else made
+    return Result(tags.whole(made) if tags else made)
 
 
-def from_stream(events: Iterable[Event], attempt: Attempt) -> Iterator[StreamEvent]:
+def from_stream(events: Iterable[Event], request: ChatRequest, attempt: Attempt) -> Iterator[StreamEvent]:
     return streamed(events, attempt, "delta")
 
 
@@ -50,7 +50,7 @@ def whole(body: JSON, attempt: Attempt, holder: str) -> JSON:
         raise from_body(body)
     if not isinstance(body.get("choices"), list):
         raise errors.BadGatewayError("The provider's answer has no choices.")
-    return conform(mended(body, holder, attempt, whole=True), CHAT if holder == "message" else COMPLETION)
+    return mended(body, holder, attempt, whole=True)
 
 
 def streamed(events: Iterable[Event], attempt: Attempt, holder: str) -> Iterator[StreamEvent]:
