@@ -23,6 +23,7 @@ from haimaker.operations.server_tools import ServerTools, server_tools
 from haimaker.pricing import costs, usage
 from haimaker.pricing.usage import Usage
 from haimaker.validation.bounds import MAX_ITEMS, MAX_NAME, Name, Objects, Parts, Text
+from haimaker.validation.links import check_parts
 
 MAX_CHOICES = 128
 MAX_TOKENS = 10**9
@@ -266,9 +267,12 @@ def parse_chat(raw: bytes, model: str | None = None) -> ChatRequest:
     """The body of a chat completion; `model` is the one that the path names, if it does. Raises BadRequestError."""
     body = with_model(parse_json(raw), model)
     try:
-        return ChatRequest(ChatFields.model_validate(body), body, len(raw))
+        request = ChatRequest(ChatFields.model_validate(body), body, len(raw))
     except ValidationError as error:
         raise_validation_error(error)
+    for index, message in enumerate(body["messages"]):
+        check_parts(message.get("content"), f"messages[{index}].content")
+    return request
 
 
 def _media(messages: Sequence[JSON]) -> Iterator[tuple[str, int]]:

@@ -180,6 +180,10 @@ class StoreThrottled(StoreUnavailable):
     """The store refused for load on one item or table. The gateway answers 429 with `retry-after`."""
 
 
+class TooManyRecords(Exception):
+    """What was asked for is more than can be added up while its client waits."""
+
+
 class Store(Protocol):
     """Every method raises StoreUnavailable, or its subclass StoreThrottled, when the store fails; admission fails closed."""
 
@@ -246,8 +250,8 @@ class Store(Protocol):
         `ledger.sort_key` of its time and id."""
 
     def totals(self, by: "By", first_day: str, last_day: str, account_id: str | None = None) -> Sequence["Total"]:
-        """Daily totals by name, or whole days of one account, sorted by day and name; both days are included. Where a stream of
-        records feeds them, the last moments may be missing."""
+        """Daily totals of all accounts, or of one, in the order of day and name; both days are included. Where they
+        are rolled up from the records, the last moments may be missing."""
 
 
 def minute_of(now_s: float) -> int:

@@ -137,7 +137,8 @@ def test_totals_of_days_and_names_are_the_sums_of_records(scene):
         assert scene.store.totals(by, first, last) == sum_records(found, by), by
         assert scene.store.totals(by, first, first) == [row for row in sum_records(found, by) if row.day == first]
     own = [one for one in found if one.account_id == accounts[0].id]
-    assert scene.store.totals("day", first, last, accounts[0].id) == sum_records(own, "day")
+    for by in get_args(By):
+        assert scene.store.totals(by, first, last, accounts[0].id) == sum_records(own, by), by
     assert [row.cost_nanousd for row in scene.store.totals("day", first, last)] == [0 + 2 + 4, 1 + 3 + 5]
     assert {row.name for row in scene.store.totals("tag", first, last)} == {"a", truncate_name(ODD_TEXT)}
     assert scene.store.totals("model", "1999-01-01", "1999-12-31") == []
