@@ -19,6 +19,10 @@ if TYPE_CHECKING:
     from haimaker.providers.provider import Provider
 
 
+KNOW_SCHEMAS = ("anthropic", "anthropic_bedrock", "anthropic_vertex", "bedrock")
+"""Formats that ask for answers in JSON as the model takes it."""
+
+
 class Adapter(Protocol):
     """What a module has: how a vendor is called for an operation. All get the request, since an answer may have to fit it.
 
@@ -131,13 +135,21 @@ def find(request: OperationRequest, attempt: Attempt) -> Adapter:
         return OverChat(load("chat_completions", attempt.provider.adapter))
     if request.operation != "chat_completions":
         return load(request.operation, attempt.provider.adapter)
-    dialect = attempt.provider.dialect.for_model(attempt.model_info.model)
     adapter = load(request.operation, attempt.provider.adapter)
-    if dialect.answer_tool and "response_format" in request.body:
-        from haimaker.adapters.answer_tool import wants_answer_tool, with_answer_tool
+    if "response_format" in request.body:
+        adapter = _with_answer_tool(adapter, request.body, attempt)
+    return adapter if attempt.provider.dialect.keeps_functions else _in_todays_terms(adapter, request.body)
 
-        adapter = with_answer_tool(adapter, request.body) if wants_answer_tool(request.body, dialect.answer_tool) else adapter
-    return adapter if dialect.keeps_functions else _in_todays_terms(adapter, request.body)
+
+def _with_answer_tool(adapter: Adapter, body: JSON, attempt: Attempt) -> Adapter:
+    """For a provider or a model that takes no schema, or none beside tools; some formats see to that themselves."""
+    from haimaker.adapters.answer_tool import wants_answer_tool, with_answer_tool
+
+    situations = attempt.provider.dialect.for_model(attempt.traits).answer_tool
+    if attempt.provider.adapter not in KNOW_SCHEMAS and not attempt.provider.dialect.schema_in_words:
+        situations += () if attempt.traits.schema else ("schema",)
+        situations += () if attempt.traits.schema_with_tools else ("tools",)
+    return with_answer_tool(adapter, body) if wants_answer_tool(body, situations) else adapter
 
 
 def _in_todays_terms(adapter: Adapter, body: JSON) -> Adapter:

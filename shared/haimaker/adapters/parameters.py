@@ -53,12 +53,15 @@ OPENAI = frozenset(
         "messages",
         "metadata",
         "modalities",
+        "moderation",
         "model",
         "n",
         "parallel_tool_calls",
         "prediction",
         "presence_penalty",
         "prompt_cache_key",
+        "prompt_cache_options",
+        "prompt_cache_retention",
         "reasoning_effort",
         "response_format",
         "safety_identifier",
@@ -79,6 +82,10 @@ OPENAI = frozenset(
     }
 )
 """https://platform.openai.com/docs/api-reference/chat/create"""
+
+
+HINTS = ("moderation", "prompt_cache_key", "prompt_cache_options", "prompt_cache_retention")
+"""What only OpenAI's own servers make use of, and whose loss does no harm."""
 
 
 def is_empty(name: str, value: object) -> bool:

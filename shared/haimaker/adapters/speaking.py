@@ -57,7 +57,7 @@ class Order(NamedTuple):
 
 def order(request: SpeechRequest, attempt: Attempt) -> Order:
     """Raises BadRequestError."""
-    dialect, limits = attempt.provider.dialect.for_model(attempt.model_info.model), attempt.provider.limits
+    dialect, limits = attempt.provider.dialect, attempt.provider.limits
     forced = bool(request.body.get("drop_params"))
     request.check_length(limits.max_characters)
     sound, lost = _format(request, dialect, forced=forced)

@@ -4,7 +4,6 @@ The first is what a key may use, in OpenAI's shape: https://platform.openai.com/
 is, for anybody, in LiteLLM's: https://docs.litellm.ai/docs/proxy/ai_hub
 """
 
-import re
 import time
 from collections.abc import Iterator
 
@@ -14,6 +13,7 @@ from haimaker.http.errors import NotFoundError
 from haimaker.http.values import JSON, Request
 from haimaker.models import catalog
 from haimaker.models.catalog import ModelInfo
+from haimaker.models.matching import is_selected, traits_of
 from haimaker.models.names import AUTO, is_allowed
 from haimaker.pricing.costs import COUNTED_OTHERWISE
 from haimaker.providers.provider import Provider
@@ -119,7 +119,7 @@ def _today() -> str:
 
 def _is_servable(provider: Provider, model_info: ModelInfo) -> bool:
     """Whether the provider can be asked for a model of the table, by one of the gateway's operations."""
-    if provider.catalog.unlisted and re.match(provider.catalog.unlisted, model_info.model):
+    if is_selected(provider.name, model_info.model, provider.catalog.unlisted):
         return False
     if model_info.is_retired(_today()):
         return False
@@ -129,10 +129,8 @@ def _is_servable(provider: Provider, model_info: ModelInfo) -> bool:
     row = definition_for(provider, model_info.model)
     if not adapters.serves(row, "chat_completions"):
         return False
-    completes = row.catalog.completes
-    return model_info.mode == "chat" or (
-        model_info.mode == "completion" and bool(completes and re.match(completes, model_info.model))
-    )
+    some = row.catalog.completes == "some" and traits_of(provider.name, model_info.model).completes
+    return model_info.mode == "chat" or (model_info.mode == "completion" and (row.catalog.completes == "all" or some))
 
 
 def _is_served_unlisted(router: Router, name: str) -> bool:

@@ -10,7 +10,8 @@ A new family is an entry here and a line in `tests/unit/models/matrix.py`.
 
 from collections.abc import Mapping
 
-from haimaker.models.traits import ALWAYS, ASKED, NEVER, UNASKED, Family
+from haimaker.models.media_families import MEDIA_GROUPS
+from haimaker.models.traits import ALWAYS, ASKED, NEVER, UNASKED, Family, Groups
 
 PENALTIES = ("presence_penalty", "frequency_penalty")
 SAMPLING = ("temperature", "top_p", "logit_bias", *PENALTIES)
@@ -36,7 +37,6 @@ CLAUDE = (
         r"claude",
         drops=("temperature", "top_p", "top_k"),
         thinks=ALWAYS,
-        thinks_adaptively=True,
         efforts=UP_TO_MAX_AT_LEAST_LOW,
         forces_tools=False,
         forces_tools_thinking=False,
@@ -80,7 +80,6 @@ CLAUDE = (
     Family(
         "claude-4.5",
         r"claude-(?:\w+-)?4(?:[.-][0-5])?(?![.-]?\d)",
-        thinks_adaptively=False,
         efforts=CLAUDE_BUDGETS,
         prefills=True,
         default_max_tokens=4_096,
@@ -93,8 +92,6 @@ CLAUDE = (
         r"claude-(?:instant|v?[123](?!\d))",
         drops=(),
         thinks=ASKED,
-        thinking_off=None,
-        thinks_adaptively=False,
         thinks_by_budget=True,
         efforts=CLAUDE_BUDGETS,
         forces_tools=True,
@@ -105,7 +102,7 @@ CLAUDE = (
         system_turns=False,
         default_max_tokens=4_096,
     ),
-    Family("claude-3.5", r"claude-(?:instant|v?[12](?!\d)|3(?![.-]7))", thinks=NEVER, efforts=NO_EFFORTS, thinks_by_budget=False),
+    Family("claude-3.5", r"claude-(?:instant|v?[12](?!\d)|3(?![.-]7))", thinks=NEVER),
 )
 
 # https://platform.openai.com/docs/guides/latest-model#parameter-compatibility, …/guides/reasoning: since GPT-5.1 a model samples as
@@ -129,7 +126,6 @@ GPT = (
         r"gpt-6(?:[.-]\d)?-(?:astra|rosalind)|gpt-6[.-]1-sol",
         thinks=ALWAYS,
         efforts=UP_TO_MAX_AT_LEAST_LOW,
-        effort_with_tools="",
     ),
     Family("gpt-5.5", r"gpt-5[.-][2-9](?!\d)", efforts=UP_TO_XHIGH),
     Family("gpt-5.4", r"gpt-5[.-][1-4](?!\d)", thinks=ASKED),
@@ -140,10 +136,9 @@ GPT = (
         r"gpt-5(?![.-]?\d)",
         thinks=ALWAYS,
         efforts=_efforts("minimal", "minimal", "low", "medium", "high", "high", "high"),
-        effort_with_tools="",
     ),
-    Family("gpt-chat", r"gpt-\d+(?:[.-]\d)?-.*chat", thinks=NEVER, efforts=NO_EFFORTS, effort_with_tools=""),
-    Family("gpt-4", r"(?:chat)?gpt-(?:3|4)", thinks=NEVER, efforts=NO_EFFORTS),
+    Family("gpt-chat", r"gpt-\d+(?:[.-]\d)?-.*chat", thinks=NEVER),
+    Family("gpt-4", r"(?:chat)?gpt-(?:3|4)", thinks=NEVER),
     # https://platform.openai.com/docs/guides/structured-outputs: older models know JSON mode only.
     Family("gpt-3.5", r"gpt-3\.?5|gpt-4(?:$|-(?:turbo|32k|vision|0314|0613|1106|0125))", schema=False),
     Family("gpt-4o-2024-05-13", r"gpt-4o-2024-05-13", dated=True, schema=False),
@@ -202,15 +197,12 @@ GEMINI = (
         image_sizes=False,
         directed_in_text=True,
     ),
-    Family("gemini-1", r"gemini-(?:1|2|exp|gemma|pro$|pro-vision)", thinks=NEVER, efforts=NO_EFFORTS),
+    Family("gemini-1", r"gemini-(?:1|2|exp|gemma|pro$|pro-vision)", thinks=NEVER),
     Family("gemini-2.5", r"gemini-2\.5|gemini-robotics-er-1", thinks=UNASKED, efforts=GEMINI_BUDGETS),
-    Family(
-        "gemini-2.5-image", r"gemini-2\.5-(?:computer-use|flash-image|.*tts)|nano-banana(?!-)", thinks=NEVER, efforts=NO_EFFORTS
-    ),
+    Family("gemini-2.5-image", r"gemini-2\.5-(?:computer-use|flash-image|.*tts)|nano-banana(?!-)", thinks=NEVER),
     Family(
         "gemini-2.5-pro",
         r"gemini-2\.5-pro|gemini-3-pro-image|nano-banana-pro",
-        thinks=ALWAYS,
         efforts={**GEMINI_BUDGETS, "none": 128},
     ),
     # https://ai.google.dev/gemini-api/docs/speech-generation: later ones speak every word, and have a place of its own for how.
@@ -220,15 +212,6 @@ GEMINI = (
 )
 # https://ai.google.dev/gemma/docs/core/prompt-structure
 GEMMA = (Family("gemma", r"gemma"), Family("gemma-3", r"gemma-[123]|gemini-gemma", takes_system=False))
-GOOGLE_OTHERS = (
-    Family("imagen", r"imagen|imagegeneration", image_sizes=False),
-    # https://docs.cloud.google.com/vertex-ai/generative-ai/docs/model-reference/imagen-api
-    Family("imagen-4", r"imagen-4\.0-(?:ultra-)?generate", image_sizes=True),
-    # https://docs.cloud.google.com/vertex-ai/generative-ai/docs/model-reference/text-embeddings-api, …/multimodal-embeddings-api
-    Family("multimodalembedding", r"multimodalembedding", one_input=True),
-    Family("text-embedding-large", r"text-embedding-large-exp", one_input=True),
-)
-
 # https://api-docs.deepseek.com/guides/thinking_mode
 DEEPSEEK = (
     Family("deepseek", r"deepseek", thinks=UNASKED, forces_tools_thinking=False, wants_reasoning_back=True),
@@ -243,11 +226,12 @@ DEEPSEEK = (
 QWEN = (
     Family("qwen", r"qwen", thinks=UNASKED, forces_tools_thinking=False),
     Family("qwen3", r"qwen-?3", thinking_tags="both"),
+    Family("qwen3.5", r"qwen-?3\.[5-9]"),
     Family("qwen-max", r"qwen-(?:plus|max|turbo|flash)|qwen-?3-(?:max|vl-(?:plus|flash))", thinks=ASKED),
-    Family("qwen-instruct", r"qwen-?3-(?:coder|.*instruct)|qwen-?(?:1|2)", thinks=NEVER, efforts=NO_EFFORTS),
+    Family("qwen-instruct", r"qwen-?3-(?:coder|.*instruct)|qwen-?(?:1|2)", thinks=NEVER),
     Family("qwen3-thinking", r"qwen-?3.*thinking", thinks=ALWAYS, thinking_tags="closing"),
 )
-QWQ = (Family("qwq", r"qwq", thinks=ALWAYS, forces_tools_thinking=False, thinking_tags="closing"),)
+QWQ = (Family("qwq", r"qwq", thinks=ALWAYS, thinking_tags="closing"),)
 # https://platform.kimi.ai/docs/api/chat, …/docs/api/models-overview: what samples is fixed in models that think, which also want
 # their reasoning back with their calls; https://platform.kimi.ai/docs/guide/use-kimi-k2-thinking-model.
 KIMI = (
@@ -259,31 +243,30 @@ KIMI = (
         forces_tools_thinking=False,
         wants_reasoning_back=True,
     ),
-    Family("kimi-k2.5", r"kimi-(?:k2|thinking|latest)", efforts=NO_EFFORTS),
-    Family("kimi-k2", r"kimi-(?:k2(?!\.|-thinking)|latest|vl|dev)", drops=(), thinks=NEVER, wants_reasoning_back=False),
+    Family("moonshot", r"moonshot-", thinks=NEVER),
+    Family("kimi-k2.5", r"kimi-(?:k2|thinking|latest)"),
+    Family("kimi-k2", r"kimi-(?:k2(?!\.|-thinking)|latest|vl|dev)", drops=(), thinks="", wants_reasoning_back=False),
     Family("kimi-thinking", r"kimi-(?:k2-)?thinking|kimi-k2\.7-code", thinks=ALWAYS),
 )
 # https://docs.z.ai/api-reference/llm/chat-completion: older versions think or do not.
 GLM = (
     Family("glm", r"glm", thinks=UNASKED),
-    Family("glm-5.1", r"glm-(?:[1-4]|z1|5(?:[.-][01])?(?![.-]?\d))", efforts=NO_EFFORTS),
+    Family("glm-5.1", r"glm-(?:[1-4]|z1|5(?:[.-][01])?(?![.-]?\d))"),
     Family("glm-4.5", r"glm-(?:4\.[15]|z1)", thinking_tags="both"),
     Family("glm-4", r"glm-(?:[1-3]|4(?!\.[5-9]))", thinks=NEVER),
 )
 # https://docs.x.ai/developers/model-capabilities/text/reasoning: 4.3 may be told not to, 4.5 and later can't.
 GROK = (
     Family("grok", r"grok", drops=PENALTIES, refuses=("stop",), thinks=ALWAYS, efforts=UP_TO_HIGH),
-    Family("grok-4.3", r"grok-4[.-]3", thinks=UNASKED, efforts={**UP_TO_HIGH, "none": "none"}),
+    Family("grok-4.3", r"grok-4[.-]3", efforts={**UP_TO_HIGH, "none": "none"}),
     Family("grok-4", r"grok-(?:4(?:[.-][01](?!\d))?(?!\.\d|-\d(?!\d)|\d)|4[.-]20|code|build)", efforts=NO_EFFORTS),
     Family("grok-3-mini", r"grok-3-mini", efforts={**UP_TO_HIGH, "medium": "high"}),
-    Family(
-        "grok-non-reasoning", r"grok-(?:.*non-reasoning|[12]|3(?!-mini))", drops=(), refuses=(), thinks=NEVER, efforts=NO_EFFORTS
-    ),
+    Family("grok-non-reasoning", r"grok-(?:.*non-reasoning|[12]|3(?!-mini))", drops=(), refuses=(), thinks=NEVER),
     Family("grok-stt", r"grok-stt"),
 )
 # https://docs.mistral.ai/capabilities/reasoning
 MISTRAL = (
-    Family("mistral", r"mistral|ministral|pixtral|codestral|open-mi[sx]tral|mixtral|voxtral", thinks=NEVER, efforts=NO_EFFORTS),
+    Family("mistral", r"mistral|ministral|pixtral|codestral|open-mi[sx]tral|mixtral|voxtral", thinks=NEVER),
     Family(
         "mistral-reasoning",
         r"mistral-(?:small(?:$|-(?:latest|2603))|medium(?:$|-(?:latest|2604|3))|large-4)|mistral-(?:code-agent|vibe)",
@@ -295,56 +278,45 @@ MISTRAL = (
 )
 MAGISTRAL = (Family("magistral", r"magistral", thinks=ALWAYS, efforts=NO_EFFORTS, thinking_tags="both"),)
 LLAMA = (
-    Family("llama", r"llama", thinks=NEVER, efforts=NO_EFFORTS),
+    Family("llama", r"llama", thinks=NEVER),
+    Family("llama-4", r"llama-?4"),
     Family("llama-base", r"llama-3\.1-405b(?!-instruct)", completes=True),
 )
 # https://docs.aws.amazon.com/nova/latest/userguide/tool-use-definition.html, …/nova2-userguide/extended-thinking.html
 NOVA = (
-    Family("nova", r"nova", thinks=NEVER, efforts=NO_EFFORTS),
+    Family("nova", r"nova", thinks=NEVER),
     Family(
         "nova-2",
         r"nova-2(?!-sonic|-multimodal)",
         thinks=ASKED,
         efforts=_efforts("none", "low", "low", "medium", "high", "high", "high"),
     ),
-    Family("nova-canvas", r"nova-canvas"),
-    Family("nova-embed", r"nova.*embed"),
 )
 # https://docs.cohere.com/docs/models
 COHERE = (
     Family("command", r"command"),
     Family("command-text", r"command-(?:light-)?text", takes_system=False),
-    Family("embed", r"embed"),
-    Family("embed-v4", r"embed-v4"),
 )
 # https://docs.ai21.com/reference/jamba-1-6-api-ref
 JAMBA = (Family("jamba", r"jamba"), Family("j2", r"j2-", takes_system=False))
 # https://docs.aws.amazon.com/bedrock/latest/userguide/titan-models.html
-TITAN = (
-    Family("titan-text", r"titan-t", takes_system=False),
-    Family("titan-image", r"titan-image"),
-    Family("titan-embed", r"titan-embed"),
-    Family("titan-embed-v2", r"titan-embed-text-v2"),
-    Family("titan-embed-image", r"titan-embed-image"),
-)
-STABILITY = (
-    Family("stability", r"stable-|sd3"),
-    Family("stable-image", r"sd3|stable-image-(?:core|ultra)"),
-    Family("stable-diffusion-xl", r"stable-diffusion-xl"),
-)
-MARENGO = (Family("marengo", r"marengo"),)
+TITAN = (Family("titan-text", r"titan-t", takes_system=False),)
 # https://docs.perplexity.ai/getting-started/models/models/sonar-reasoning-pro, https://docs.vllm.ai/en/latest/features/reasoning_outputs/
 OTHERS_THAT_THINK = (
     Family("sonar-reasoning", r"sonar-reasoning", thinking_tags="both"),
     Family("r1-1776", r"r1-(?:1776|distill)", thinking_tags="both"),
     Family("minimax", r"minimax-m", thinking_tags="both"),
-    Family("nemotron", r".*nemotron", thinks="", efforts=None, thinking_tags="both"),
+    Family("nemotron", r".*nemotron", thinks="", thinking_tags="both"),
     Family("exaone-deep", r"exaone-deep", thinking_tags="both"),
     Family("smollm", r"smollm-?3", thinking_tags="both"),
     Family("phi-reasoning", r"phi-4.*reasoning", thinking_tags="both"),
+    # https://www.volcengine.com/docs/82379/1494384: `max_tokens` does not count their reasoning.
+    Family("doubao-seed", r"doubao-seed", limit_name="max_completion_tokens"),
+    # https://platform.xiaomimimo.com/docs/en-US/api/chat/openai-api
+    Family("mimo", r"mimo", thinks=UNASKED, wants_reasoning_back=True),
+    # https://console.groq.com/docs/compound
+    Family("compound", r"compound"),
 )
-# https://developers.deepgram.com/docs/tts-models
-AURA = (Family("aura", r"aura"), Family("aura-voice", r"aura-(?:\d+-)?[a-z]+-[a-z]{2}$", is_voice=True))
 ANY = (
     Family("thinking", r".*thinking", thinking_tags="both"),
     # Models that the catalogue has among those for chat, but that are made for one purpose.
@@ -355,7 +327,8 @@ ANY = (
     ),
 )
 
-GROUPS: tuple[tuple[tuple[str, ...], tuple[Family, ...]], ...] = (
+GROUPS: Groups = (
+    *MEDIA_GROUPS,
     (("",), ANY),
     (("claude",), CLAUDE),
     (("gpt-",), GPT),
@@ -363,23 +336,18 @@ GROUPS: tuple[tuple[tuple[str, ...], tuple[Family, ...]], ...] = (
     (("davinci", "babbage", "dall-e"), OPENAI_OTHERS),
     (("gemini", "nano-banana"), GEMINI),
     (("gemma",), GEMMA),
-    (("imagen", "imagegeneration", "multimodalembedding", "text-embedding"), GOOGLE_OTHERS),
     (("deepseek",), DEEPSEEK),
     (("qwen",), QWEN),
     (("qwq",), QWQ),
-    (("kimi",), KIMI),
+    (("kimi", "moonshot-"), KIMI),
     (("glm",), GLM),
     (("grok",), GROK),
     (("mistral", "ministral", "mixtral", "pixtral", "codestral", "voxtral"), MISTRAL),
     (("magistral",), MAGISTRAL),
     (("llama",), LLAMA),
     (("nova",), NOVA),
-    (("command", "embed"), COHERE),
+    (("command",), COHERE),
     (("jamba", "j2-"), JAMBA),
     (("titan",), TITAN),
-    (("stable-", "sd3"), STABILITY),
-    (("marengo",), MARENGO),
-    (("sonar", "r1-", "minimax", "nemotron", "exaone", "smollm", "phi-4"), OTHERS_THAT_THINK),
-    (("aura",), AURA),
+    (("sonar", "r1-", "minimax", "nemotron", "exaone", "smollm", "phi-4", "doubao", "mimo", "compound"), OTHERS_THAT_THINK),
 )
-"""Each with letters of which one stands in every name that it is about, so that a look-up tries few patterns."""

@@ -1,17 +1,16 @@
 """From a model's name, and from what the catalogue knows of it, to its traits. Pure."""
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import replace
 from functools import lru_cache
 from typing import Any
 
 from haimaker.models.families import GROUPS, NO_EFFORTS
 from haimaker.models.names import canonical
-from haimaker.models.traits import NEVER, Family, Traits
+from haimaker.models.traits import NEVER, Family, Traits, Value
 
 ABILITIES: Mapping[str, frozenset[str]] = {
-    "thinks_adaptively": frozenset({"adaptive_thinking"}),
     "thinks_by_budget": frozenset({"legacy_thinking"}),
     "schema": frozenset({"native_structured_output", "bedrock_native_structured_output"}),
     "prefills": frozenset({"assistant_prefill"}),
@@ -33,6 +32,8 @@ def traits_of(provider: str, model: str, supports: frozenset[str] = frozenset(),
     merged: dict[str, Any] = {}
     for family in known:
         merged |= family.traits
+    if merged.get("thinks") == NEVER:
+        merged["efforts"] = NO_EFFORTS
     traits = replace(Traits(), families=tuple(family.name for family in known), **merged)
     more = _of_catalogue(traits, supports)
     return replace(traits, **more) if more else traits
@@ -53,3 +54,24 @@ def _of_catalogue(traits: Traits, supports: frozenset[str]) -> dict[str, Any]:
         named = {effort: effort for effort in HIGHER_EFFORTS if f"{effort}_reasoning_effort" in supports}
         more |= {"efforts": {**traits.efforts, **named}} if named else {}
     return more
+
+
+OTHERS = "*"
+"""Selects every model."""
+
+
+def is_selected(provider: str, model: str, selectors: Collection[str]) -> bool:
+    """Whether one of the selectors is about a model: the name of a family, how names begin (`ft:`, `mistralai/`), a `/` or an `@`
+    that is anywhere in a name, or a star."""
+    names = {*traits_of(provider, model).families, OTHERS}
+    return any(selector in names or _is_spelled(model, selector) for selector in selectors)
+
+
+def select(provider: str, model: str, table: Mapping[str, Value]) -> Value | None:
+    """What a table, by selectors, has for a model: first by how its name is spelled, then by its most specific family."""
+    spelled = next((value for selector, value in table.items() if _is_spelled(model, selector)), None)
+    return spelled or traits_of(provider, model).among(table) or table.get(OTHERS)
+
+
+def _is_spelled(model: str, selector: str) -> bool:
+    return (selector in "/@" and selector in model) or (selector[-1:] in ("/", ":") and model.startswith(selector))

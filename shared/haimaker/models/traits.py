@@ -40,15 +40,13 @@ class Traits:
 
     # Thinking.
     thinks: str = ""
-    """One of the four words above; empty where that is not known."""
+    """One of the four words above; empty where that is not known. One that never does takes no effort."""
     efforts: Mapping[str, str | int] | None = None
     """What it takes for each `reasoning_effort`: a level, or a number of tokens. None: not known; empty: it takes none."""
     thinking_off: Mapping[str, str] | None = None
     """What Anthropic's `thinking` is for one that thinks unasked and shall not."""
-    thinks_adaptively: bool = False
-    """Whether it takes Anthropic's `thinking: {type: adaptive}`."""
     thinks_by_budget: bool = False
-    """Whether it takes Anthropic's `thinking: {type: enabled}` with a number of tokens."""
+    """Whether it takes Anthropic's `thinking: {type: enabled}` with a number of tokens; else it adapts to what is asked."""
     binds_thinking: bool = False
     """Whether it checks that nothing before a thinking block was changed."""
     wants_reasoning_back: bool = False
@@ -128,3 +126,7 @@ class Family:
     def __init__(self, name: str, match: str, *, dated: bool = False, **traits: Any) -> None:
         """`dated` if the pattern is of names with their date, for a snapshot that differs from those after it."""
         self.name, self.match, self.dated, self.traits = name, match, dated, traits
+
+
+Groups = tuple[tuple[tuple[str, ...], tuple[Family, ...]], ...]
+"""Families, with letters of which one stands in every name that they are about, so that a look-up tries few patterns."""

@@ -1,6 +1,5 @@
 """One try at one target."""
 
-import re
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
@@ -43,4 +42,5 @@ class Attempt:
     @property
     def completes(self) -> bool:
         """Whether the model has legacy completions of its own; of all others a chat is made to do it."""
-        return bool(self.provider.catalog.completes and re.match(self.provider.catalog.completes, self.model_info.model))
+        completes = self.provider.catalog.completes
+        return completes == "all" or (completes == "some" and self.traits.completes)

@@ -136,7 +136,7 @@ class TextUsage:
         elif not choices or any(choice.get("finish_reason") for choice in choices if isinstance(choice, dict)):
             self.last = chunk
         else:
-            yield chunk
+            yield without_usage(chunk)
 
 
 def without_usage(chunk: StreamEvent) -> StreamEvent:

@@ -24,14 +24,14 @@ SPEECH = Provider(
 )
 
 ENGINES = {
-    "generative": replace(
+    "generative-voice": replace(
         SPEECH,
         dialect=replace(
             SPEECH.dialect,
             values=voices("Joanna Stephen Matthew Ruth Matthew Stephen Matthew Danielle Salli Salli Stephen Ruth Matthew"),
         ),
     ),
-    "long-form": replace(
+    "long-form-voice": replace(
         SPEECH,
         dialect=replace(
             SPEECH.dialect,
@@ -39,7 +39,7 @@ ENGINES = {
             values=voices("Danielle Gregory Gregory Ruth Gregory Gregory Gregory Danielle Ruth Danielle Gregory Ruth Gregory"),
         ),
     ),
-    "standard": replace(
+    "lettered-voice": replace(
         SPEECH,
         dialect=replace(
             SPEECH.dialect,

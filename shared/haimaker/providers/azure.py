@@ -4,7 +4,6 @@ https://learn.microsoft.com/azure/foundry/openai/api-version-lifecycle; a model 
 """
 
 from haimaker.providers.common import REASONING, WITH_TOKENS, for_images
-from haimaker.providers.model_rules import BEFORE_SCHEMAS, ONE_TOOL_AT_A_TIME, OPENAI_REASONING
 from haimaker.providers.provider import Auth, Catalog, Dialect, Endpoint, Limits, MessageRules, Provider
 
 # https://learn.microsoft.com/azure/ai-foundry/openai/reference-preview#create-speech: no version that is not a preview has it.
@@ -27,7 +26,9 @@ SPEECH = Provider(
 TRANSCRIPTION = Provider(
     "azure",
     auth=Auth(key_header="api-key"),
-    families={"gpt-": Provider("azure", auth=Auth(key_header="api-key"), dialect=Dialect(values=WITH_TOKENS))},
+    families=dict.fromkeys(
+        ("gpt", "gpt-4"), Provider("azure", auth=Auth(key_header="api-key"), dialect=Dialect(values=WITH_TOKENS))
+    ),
 )
 
 # https://learn.microsoft.com/azure/ai-foundry/openai/how-to/dall-e: later models than dall-e-3 came with later versions.
@@ -63,13 +64,13 @@ PROVIDER = Provider(
     ),
     dialect=Dialect(
         keeps_functions=True,
-        model_rules=(*OPENAI_REASONING, BEFORE_SCHEMAS, ONE_TOOL_AT_A_TIME),
+        tools_end_thinking=True,
         messages=MessageRules(keeps_developer=True, strips_fields=REASONING),
     ),
     catalog=Catalog(
         telemetry_name="azure.ai.openai",
-        completes=r"gpt-3\.?5-turbo-instruct",
-        unlisted=r"[\w-]+/|computer-use|gpt-live|gpt-realtime-whisper",
+        completes="some",
+        unlisted=("/", "computer-use", "live"),
     ),
     operations={"audio_speech": SPEECH, "audio_transcriptions": TRANSCRIPTION, **for_images(IMAGES)},
 )

@@ -7,7 +7,6 @@ from dataclasses import replace
 
 from haimaker.providers import anthropic, azure
 from haimaker.providers.common import MAX_TOKENS, REASONING, for_images
-from haimaker.providers.model_rules import OPENAI_REASONING
 from haimaker.providers.provider import Auth, Catalog, Dialect, Endpoint, Limits, MessageRules, Provider
 
 # https://learn.microsoft.com/rest/api/contentsafety/; the place is a part of every Foundry resource.
@@ -40,7 +39,7 @@ PROVIDER = Provider(
         headers={"extra-parameters": "pass-through"},
         rename=MAX_TOKENS,
         strips_tool_fields=("strict",),
-        model_rules=OPENAI_REASONING,
+        tools_end_thinking=True,
         messages=MessageRules(strips_fields=REASONING),
     ),
     catalog=Catalog(telemetry_name="azure.ai.inference"),

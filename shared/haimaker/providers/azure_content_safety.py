@@ -13,6 +13,6 @@ PROVIDER = Provider(
     adapter="",
     endpoint=Endpoint("{CONTENT_SAFETY_ENDPOINT}"),
     auth=Auth(key_variables=("CONTENT_SAFETY_KEY",), token_variables=("AZURE_CONTENT_SAFETY_AD_TOKEN",)),
-    catalog=Catalog(priced_as="azure_ai", known_as={r".*": "content-safety"}),
+    catalog=Catalog(priced_as="azure_ai", known_as={"*": "content-safety"}),
     operations={"moderations": replace(azure_ai.MODERATION, name="azure_content_safety")},
 )

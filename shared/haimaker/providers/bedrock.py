@@ -30,7 +30,7 @@ PROVIDER = Provider(
     endpoint=Endpoint("https://bedrock-runtime.{AWS_REGION}.amazonaws.com"),
     auth=Auth(key_variables=("AWS_BEARER_TOKEN_BEDROCK",), signs_as="bedrock"),
     limits=Limits(tool_prompt_tokens=anthropic.PROVIDER.limits.tool_prompt_tokens, inlines_images=True, single_choice=True),
-    catalog=Catalog(telemetry_name="aws.bedrock", known_as={"guardrail/": "guardrail"}, unlisted=r".+/|guardrail"),
+    catalog=Catalog(telemetry_name="aws.bedrock", known_as={"guardrail/": "guardrail"}, unlisted=("/", "guardrail")),
     operations={
         "moderations": MODERATION,
         "rerank": RERANK,

@@ -16,5 +16,5 @@ PROVIDER = Provider(
         messages=MessageRules(strips_fields=("annotations",), reasoning_history="reasoning"),
     ),
     limits=Limits(single_choice=True),
-    catalog=Catalog(completes=".*"),
+    catalog=Catalog(completes="all"),
 )

@@ -10,5 +10,5 @@ PROVIDER = Provider(
     "chutes",
     endpoint=Endpoint("https://llm.chutes.ai/v1"),
     dialect=Dialect(rename=MAX_TOKENS, add={"stream": False}),
-    catalog=Catalog(completes=".*"),
+    catalog=Catalog(completes="all"),
 )

@@ -13,6 +13,6 @@ PROVIDER = Provider(
     dialect=Dialect(rename=MAX_TOKENS),
     limits=Limits(single_choice=True),
     catalog=Catalog(
-        unlisted=r"@cf/openai/whisper",  # not in this format
+        unlisted=("whisper",),  # not in this format
     ),
 )

@@ -10,5 +10,4 @@ from haimaker.providers import mistral
 PROVIDER = replace(
     mistral.PROVIDER.named("codestral"),
     endpoint=replace(mistral.PROVIDER.endpoint, base_url="https://codestral.mistral.ai/v1"),
-    dialect=replace(mistral.PROVIDER.dialect, model_rules=()),
 )

@@ -8,7 +8,8 @@ Definition = TypeVar("Definition")
 MAX_TOKENS = {"max_completion_tokens": "max_tokens"}
 MAX_COMPLETION_TOKENS = {"max_tokens": "max_completion_tokens"}
 PENALTIES = ("presence_penalty", "frequency_penalty")
-OPENAI_ONLY = ("metadata", "store", "service_tier", "prompt_cache_key", "safety_identifier", "verbosity")
+CACHE = ("prompt_cache_key", "prompt_cache_options", "prompt_cache_retention")
+OPENAI_ONLY = ("metadata", "store", "service_tier", *CACHE, "safety_identifier", "verbosity", "moderation")
 """Parameters that do no harm when they are left out, and that a strict provider refuses."""
 REASONING = ("reasoning_content", "reasoning", "annotations")
 """What a message of an earlier answer may still carry, and a strict provider refuses."""

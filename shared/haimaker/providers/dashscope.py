@@ -17,6 +17,6 @@ PROVIDER = Provider(
     ),
     limits=Limits(single_choice=True),
     catalog=Catalog(
-        unlisted=r"qwen.*-tts|qwen-image",  # not in this format
+        unlisted=("qwen-media",),  # not in this format
     ),
 )

@@ -17,7 +17,7 @@ OPEN_MODELS = Provider(
 PROVIDER = replace(
     OPEN_MODELS,
     families={
-        ".*claude": replace(
+        "claude": replace(
             OPEN_MODELS,
             adapter="databricks",
             endpoint=replace(OPEN_MODELS.endpoint, base_url=""),

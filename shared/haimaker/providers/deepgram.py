@@ -15,7 +15,7 @@ SPEECH = Provider(
     ),
     limits=Limits(speeds=(0.7, 1.5), max_characters=2_000),
     families={
-        r"aura(?:-1)?(?:$|-[a-z])": Provider(
+        "aura-1": Provider(
             "deepgram",
             adapter="deepgram",
             auth=Auth(key_scheme="Token"),
@@ -37,6 +37,6 @@ PROVIDER = Provider(
     "deepgram",
     adapter="",
     endpoint=Endpoint("https://api.deepgram.com/v1"),
-    catalog=Catalog(known_as={"aura-2": "aura-2", "aura-": "aura"}, unlisted="streaming/"),
+    catalog=Catalog(known_as={"aura-2": "aura-2", "aura-1": "aura"}, unlisted=("streaming/",)),
     operations={"audio_speech": SPEECH, "audio_transcriptions": TRANSCRIPTION},
 )

@@ -21,6 +21,6 @@ PROVIDER = Provider(
     auth=Auth(key_variables=("DEEPINFRA_TOKEN",)),
     dialect=Dialect(rename=MAX_TOKENS),
     limits=Limits(single_prompt=True),
-    catalog=Catalog(completes=".*", reports_cost=True),
+    catalog=Catalog(completes="all", reports_cost=True),
     operations={"rerank": RERANK},
 )

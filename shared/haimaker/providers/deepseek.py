@@ -4,7 +4,6 @@ https://api-docs.deepseek.com/api/create-chat-completion, …/guides/thinking_mo
 """
 
 from haimaker.providers.common import MAX_TOKENS
-from haimaker.providers.model_rules import ModelRule
 from haimaker.providers.provider import AnswerRules, Dialect, Endpoint, Limits, MessageRules, Provider
 
 PROVIDER = Provider(
@@ -16,8 +15,7 @@ PROVIDER = Provider(
         values={"reasoning_effort": {"minimal": "low", "xhigh": "max"}},
         schema_in_words=True,
         thinking_switch=True,
-        model_rules=(ModelRule("deepseek-reasoner", refuse=("logprobs", "top_logprobs")),),
-        messages=MessageRules(flattens_content=True, wants_reasoning_back=r"(?!deepseek-chat)"),
+        messages=MessageRules(flattens_content=True, wants_reasoning_back=True),
     ),
     limits=Limits(single_choice=True),
 )

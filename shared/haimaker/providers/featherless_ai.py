@@ -11,5 +11,5 @@ PROVIDER = Provider(
     endpoint=Endpoint("https://api.featherless.ai/v1"),
     auth=Auth(key_variables=("FEATHERLESS_API_KEY",)),
     dialect=Dialect(rename=MAX_TOKENS, forwards=("http-referer", "x-title")),
-    catalog=Catalog(completes=".*"),
+    catalog=Catalog(completes="all"),
 )

@@ -17,7 +17,9 @@ WHISPER = Provider(
 
 TRANSCRIPTION = replace(
     WHISPER,
-    families={".*turbo": replace(WHISPER, endpoint=replace(WHISPER.endpoint, base_url="https://audio-turbo.api.fireworks.ai/v1"))},
+    families={
+        "whisper-turbo": replace(WHISPER, endpoint=replace(WHISPER.endpoint, base_url="https://audio-turbo.api.fireworks.ai/v1"))
+    },
 )
 
 PROVIDER = Provider(
@@ -31,8 +33,8 @@ PROVIDER = Provider(
         answer_tool=("tools",),  # it takes no format beside tools: https://github.com/ogx-ai/ogx/pull/3614
     ),
     catalog=Catalog(
-        unlisted=r".*/fireworks-asr",  # live
-        completes=".*",
+        unlisted=("fireworks-asr",),  # live
+        completes="all",
     ),
     operations={"audio_transcriptions": TRANSCRIPTION, "audio_translations": TRANSCRIPTION},
 )

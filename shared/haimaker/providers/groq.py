@@ -5,8 +5,9 @@ https://console.groq.com/docs/openai, …/docs/api-reference#chat-create: fields
 
 from dataclasses import replace
 
+from haimaker.models.matching import OTHERS
 from haimaker.providers.common import NEVER_STREAMS, OPENAI_ONLY, REASONING, voices
-from haimaker.providers.model_rules import ModelRule
+from haimaker.providers.family_rules import FamilyRule
 from haimaker.providers.provider import AnswerRules, Dialect, Endpoint, Limits, MessageRules, Provider
 
 # https://console.groq.com/docs/text-to-speech/orpheus
@@ -28,7 +29,7 @@ ARABIC_SPEECH = replace(
     ),
 )
 
-SPEECH = replace(ENGLISH_SPEECH, families={"canopylabs/orpheus-arabic": ARABIC_SPEECH})
+SPEECH = replace(ENGLISH_SPEECH, families={"orpheus-arabic": ARABIC_SPEECH})
 
 # https://console.groq.com/docs/speech-to-text: no streams, no subtitles, and ten seconds are the least that is billed.
 TRANSCRIPTION = Provider(
@@ -42,19 +43,19 @@ PROVIDER = Provider(
     endpoint=Endpoint("https://api.groq.com/openai/v1"),
     dialect=Dialect(
         drop=("logit_bias", *(name for name in OPENAI_ONLY if name != "service_tier")),
-        refuse=("logprobs", "top_logprobs"),
+        refuse=("logprobs", "top_logprobs", "web_search_options"),
         values={"service_tier": {"default": "on_demand"}},
         # …/docs/structured-outputs: no stream, no tools beside it, and few models that take a schema.
         whole_with=("response_format",),
         answer_tool=("tools",),
         narrows_tools=True,
-        model_rules=(
-            ModelRule(r"(?!openai/gpt-oss|qwen/qwen3\.[5-9]|moonshotai/|meta-llama/llama-4)", answer_tool=("schema",)),
-            # …/docs/browser-search, …/docs/compound: its systems search whenever they like.
-            ModelRule("openai/gpt-oss", search_tool="browser_search"),
-            ModelRule(r"(?:groq/)?compound", drop=("web_search_options",)),
-            ModelRule(r"(?!openai/gpt-oss|(?:groq/)?compound)", refuse=("web_search_options",)),
-        ),
+        # …/docs/browser-search, …/docs/compound: its systems search whenever they like.
+        family_rules={
+            "gpt-oss": FamilyRule(search_tool="browser_search"),
+            "compound": FamilyRule(drop=("web_search_options",), answer_tool=("schema",)),
+            **dict.fromkeys(("kimi", "llama-4", "qwen3.5"), FamilyRule()),
+            OTHERS: FamilyRule(answer_tool=("schema",)),
+        },
         answers=AnswerRules(service_tiers={"on_demand": "default"}),  # …/docs/service-tiers
         messages=MessageRules(strips_nulls=True, strips_names=True, strips_fields=REASONING),
     ),

@@ -9,6 +9,6 @@ PROVIDER = Provider(
     "hosted_vllm",
     endpoint=Endpoint(base_url_variables=("HOSTED_VLLM_API_BASE",)),
     dialect=Dialect(strips_tool_fields=("strict", "additionalProperties"), messages=MessageRules(flattens_assistant_content=True)),
-    catalog=Catalog(models=("*",), completes=".*"),
+    catalog=Catalog(models=("*",), completes="all"),
     operations={"rerank": Provider("hosted_vllm", dialect=Dialect(document_fields=("content",)))},
 )

@@ -16,6 +16,6 @@ PROVIDER = Provider(
     ),
     limits=Limits(single_choice=True),
     catalog=Catalog(
-        unlisted="speech-",  # not in this format
+        unlisted=("speech",),  # not in this format
     ),
 )

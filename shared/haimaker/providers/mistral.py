@@ -3,11 +3,10 @@
 https://docs.mistral.ai/api/: unknown fields are refused, usage comes with the last chunk unasked.
 """
 
-from haimaker.providers.common import MAX_TOKENS, REASONING, voices
-from haimaker.providers.model_rules import ModelRule
+from haimaker.providers.common import CACHE, MAX_TOKENS, REASONING, voices
 from haimaker.providers.provider import AnswerRules, Catalog, Dialect, Endpoint, MessageRules, Provider
 
-UNSUPPORTED = ("user", "logit_bias", "store", "service_tier", "safety_identifier", "verbosity")
+UNSUPPORTED = ("user", "logit_bias", "store", "service_tier", "safety_identifier", "verbosity", "moderation", *CACHE[1:])
 
 # https://docs.mistral.ai/studio/audio/text-to-speech/voices
 SPEECH = Provider(
@@ -38,11 +37,10 @@ PROVIDER = Provider(
         values={"tool_choice": {"required": "any"}},
         asks_stream_usage=False,
         narrows_tools=True,
-        model_rules=(ModelRule("magistral", drop=("reasoning_effort",)),),
         answers=AnswerRules(finish_reasons={"model_length": "length"}),  # https://docs.mistral.ai/api/endpoint/chat
         messages=MessageRules(strips_names=True, strips_fields=(*REASONING, "refusal", "audio")),
     ),
-    catalog=Catalog(telemetry_name="mistral_ai", unlisted=r".*realtime"),
+    catalog=Catalog(telemetry_name="mistral_ai", unlisted=("live",)),
     operations={
         "audio_speech": SPEECH,
         "embeddings": Provider("mistral", dialect=Dialect(rename={"dimensions": "output_dimension"}, drop=("user",))),

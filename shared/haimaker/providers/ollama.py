@@ -10,5 +10,5 @@ PROVIDER = Provider(
     "ollama",
     dialect=Dialect(rename=MAX_TOKENS, drop=("logit_bias", "user", "parallel_tool_calls"), refuse=("tool_choice",)),
     limits=Limits(single_choice=True, inlines_images=True),
-    catalog=Catalog(models=("*",), completes=".*"),
+    catalog=Catalog(models=("*",), completes="all"),
 )

@@ -52,7 +52,7 @@ ROWS: Mapping[str, Row] = {
     # https://docs.empower.dev/api-reference/chat-completions/completions
     "empower": Row("https://app.empower.dev/api/v1", rename=MAX_TOKENS),
     # https://friendli.ai/docs/openapi/create-chat-completions
-    "friendliai": Row("https://api.friendli.ai/serverless/v1", ("FRIENDLI_TOKEN",), rename=MAX_TOKENS, completes=".*"),
+    "friendliai": Row("https://api.friendli.ai/serverless/v1", ("FRIENDLI_TOKEN",), rename=MAX_TOKENS, completes="all"),
     # https://docs.galadriel.com
     "galadriel": Row("https://api.galadriel.com/v1", rename=MAX_TOKENS),
     # https://docs.gmicloud.ai/inference-engine/api-reference/llm-api-reference
@@ -66,15 +66,13 @@ ROWS: Mapping[str, Row] = {
     # https://devcenter.heroku.com/articles/openai-compatibility-chat-completions
     "heroku": Row("{INFERENCE_URL}/v1", ("INFERENCE_KEY",), single_choice=True, models=("*",)),
     # https://docs.hyperbolic.xyz/docs/rest-api, …/inference/text-apis: legacy completions are those of the base model.
-    "hyperbolic": Row(
-        "https://api.hyperbolic.xyz/v1", rename=MAX_TOKENS, completes=r"meta-llama/Meta-Llama-3\.1-405B(?!-Instruct)"
-    ),
+    "hyperbolic": Row("https://api.hyperbolic.xyz/v1", rename=MAX_TOKENS, completes="some"),
     # https://infermatic.ai/docs/overview
-    "infermatic": Row("https://api.totalgpt.ai/v1", rename=MAX_TOKENS, completes=".*"),
+    "infermatic": Row("https://api.totalgpt.ai/v1", rename=MAX_TOKENS, completes="all"),
     # https://docs.kymaapi.com/api-reference/chat-completions
     "kyma": Row("https://kymaapi.com/v1", rename=MAX_TOKENS, single_choice=True),
     # https://docs.lambda.ai
-    "lambda_ai": Row("https://api.lambda.ai/v1", ("LAMBDA_API_KEY",), rename=MAX_TOKENS, completes=".*"),
+    "lambda_ai": Row("https://api.lambda.ai/v1", ("LAMBDA_API_KEY",), rename=MAX_TOKENS, completes="all"),
     # https://docs.libertai.io
     "libertai": Row("https://api.libertai.io/v1", rename=MAX_TOKENS),
     # https://llamagate.dev/docs
@@ -90,9 +88,9 @@ ROWS: Mapping[str, Row] = {
     # https://docs.nano-gpt.com/api-reference/endpoint/chat-completion
     "nano_gpt": Row("https://nano-gpt.com/api/v1", ("NANOGPT_API_KEY",), rename=MAX_TOKENS),
     # https://docs.tokenfactory.nebius.com/api-reference/inference/create-chat-completion
-    "nebius": Row("https://api.tokenfactory.nebius.com/v1", rename=MAX_TOKENS, completes=".*"),
+    "nebius": Row("https://api.tokenfactory.nebius.com/v1", rename=MAX_TOKENS, completes="all"),
     # https://novita.ai/docs/api-reference/model-apis-llm-create-chat-completion
-    "novita": Row("https://api.novita.ai/openai/v1", rename=MAX_TOKENS, completes=".*"),
+    "novita": Row("https://api.novita.ai/openai/v1", rename=MAX_TOKENS, completes="all"),
     # https://docs.nscale.com
     "nscale": Row("https://inference.api.nscale.com/v1", ("NSCALE_SERVICE_TOKEN",), rename=MAX_TOKENS),
     # https://docs.oracle.com/en-us/iaas/Content/generative-ai/openai-compatible-api.htm
@@ -112,22 +110,22 @@ ROWS: Mapping[str, Row] = {
     # https://docs.siliconflow.com/en/api-reference/chat-completions/chat-completions
     "siliconflow": Row("https://api.siliconflow.com/v1", rename=MAX_TOKENS),
     # https://dev.synthetic.new/docs
-    "synthetic": Row("https://api.synthetic.new/openai/v1", rename=MAX_TOKENS, completes=".*"),
+    "synthetic": Row("https://api.synthetic.new/openai/v1", rename=MAX_TOKENS, completes="all"),
     # https://www.tencentcloud.com/document
     "tencent": Row("https://tokenhub-intl.tencentcloudmaas.com/v1", rename=MAX_TOKENS),
     # https://docs.tensormesh.ai/api-reference/serverless
-    "tensormesh": Row("https://serverless.tensormesh.ai/v1", ("TENSORMESH_INFERENCE_API_KEY",), rename=MAX_TOKENS, completes=".*"),
+    "tensormesh": Row("https://serverless.tensormesh.ai/v1", ("TENSORMESH_INFERENCE_API_KEY",), rename=MAX_TOKENS, completes="all"),
     # https://v0.app/docs/api/model
     "v0": Row("https://api.v0.dev/v1"),
     # https://github.com/ggml-org/llama.cpp/tree/master/tools/server
-    "llamafile": Row(rename=MAX_TOKENS, completes=".*", base_url_variables=("LLAMAFILE_API_BASE",), models=("*",)),
+    "llamafile": Row(rename=MAX_TOKENS, completes="all", base_url_variables=("LLAMAFILE_API_BASE",), models=("*",)),
     # https://lmstudio.ai/docs/developer/openai-compat/chat-completions
-    "lm_studio": Row(rename=MAX_TOKENS, completes=".*", base_url_variables=("LM_STUDIO_API_BASE",), models=("*",)),
+    "lm_studio": Row(rename=MAX_TOKENS, completes="all", base_url_variables=("LM_STUDIO_API_BASE",), models=("*",)),
     # https://inference.readthedocs.io/en/latest/getting_started/using_xinference.html
-    "xinference": Row(rename=MAX_TOKENS, completes=".*", base_url_variables=("XINFERENCE_API_BASE",), models=("*",)),
+    "xinference": Row(rename=MAX_TOKENS, completes="all", base_url_variables=("XINFERENCE_API_BASE",), models=("*",)),
     # https://lemonade-server.ai/docs/server/server_spec/
-    "lemonade": Row(completes=".*", models=("*",)),
-    "openai_compatible": Row(completes=".*", models=("*",)),
+    "lemonade": Row(completes="all", models=("*",)),
+    "openai_compatible": Row(completes="all", models=("*",)),
 }
 
 

@@ -10,7 +10,9 @@ from typing import Any
 
 from haimaker.http.values import JSON
 from haimaker.lean_dataclasses import dataclass, field
-from haimaker.providers.model_rules import ModelRule
+from haimaker.models.matching import OTHERS
+from haimaker.models.traits import Traits
+from haimaker.providers.family_rules import NO_RULE, FamilyRules
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,8 +78,8 @@ class MessageRules:
     """Whether a message's content must be a string, not a list of parts."""
     flattens_assistant_content: bool = False
     """Whether that holds for the assistant's messages only."""
-    wants_reasoning_back: str = ""
-    """A pattern of models that refuse an assistant's tool calls without the reasoning that led to them."""
+    wants_reasoning_back: bool = False
+    """Whether models whose traits say so get the reasoning that led to an assistant's tool calls."""
     reasoning_history: str | None = None
     """The field in which it reads the reasoning of earlier turns, if not `reasoning_content`."""
 
@@ -145,24 +147,24 @@ class Dialect:
     """Fields of a document to be ranked, such as an image: a document with one of them is sent as an object, not as text."""
     audio_formats: tuple[str, ...] = ()
     """Formats of speech that it makes, in OpenAI's terms, the default first; empty where it has all of OpenAI's."""
-    model_rules: tuple[ModelRule, ...] = ()
+    tools_end_thinking: bool = False
+    """Whether its chat completions have functions only with the effort that a model's traits say."""
+    family_rules: FamilyRules = field(default_factory=dict)
 
-    def for_model(self, model: str, effort: object = None) -> "Dialect":
-        """The dialect with the rules of a model merged into it, as they hold for a request with this effort."""
-        dialect = self
-        for rule in self.model_rules:
-            if rule.holds(model, effort):
-                kept = {name: new for name, new in dialect.rename.items() if name not in rule.rename.values()}
-                dialect = replace(
-                    dialect,
-                    rename={**kept, **rule.rename},
-                    drop=dialect.drop + rule.drop,
-                    refuse=dialect.refuse + rule.refuse,
-                    cache_control=rule.cache_control or dialect.cache_control,
-                    answer_tool=dialect.answer_tool + rule.answer_tool,
-                    search_tool=rule.search_tool or dialect.search_tool,
-                )
-        return dialect
+    def for_model(self, traits: Traits, effort: object = None) -> "Dialect":
+        """The dialect with what the provider wants otherwise of the model's family, and with what the model itself does not take
+        in a request with this effort."""
+        rule = traits.among(self.family_rules) or self.family_rules.get(OTHERS, NO_RULE)
+        limit = {"max_tokens": traits.limit_name} if traits.limit_name else {}
+        kept = {name: new for name, new in self.rename.items() if new not in limit}
+        return replace(
+            self,
+            rename={**kept, **limit},
+            drop=self.drop + rule.drop + traits.dropped(effort),
+            refuse=tuple(name for name in self.refuse if name not in rule.drop) + rule.refuse + traits.refused(effort),
+            answer_tool=self.answer_tool + rule.answer_tool,
+            search_tool=rule.search_tool or self.search_tool,
+        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -197,14 +199,14 @@ class Catalog:
     """Models to list that the table of prices does not know; `*` where it may have any model."""
     modes: Mapping[str, str] = field(default_factory=dict)
     """The mode of those that are not for chat, in the table's words."""
-    unlisted: str = ""
-    """A pattern of names in the table of prices that are not listed: prices by region, models in a format without an adapter."""
+    unlisted: tuple[str, ...] = ()
+    """Selectors of names in the table of prices that are not listed: prices by region, models in a format without an adapter."""
     completes: str = ""
-    """A pattern of models that have legacy completions; those of all others are made of chat."""
+    """Which of its models have legacy completions: `all`, or `some` as their traits say; those of others are made of chat."""
     priced_as: str | None = None
     """The provider under whose name the table has its prices, if not its own."""
     known_as: Mapping[str, str] = field(default_factory=dict)
-    """By a pattern of their names, models that the table of prices has under one name together."""
+    """By a selector, models that the table of prices has under one name together."""
     prices: Mapping[str, str] = field(default_factory=dict)
     """Prices of models that the table does not know."""
     reports_cost: bool = False
@@ -230,7 +232,7 @@ class Provider:
     """By name, operations that are served differently, or elsewhere: the definition for these, with an address of its own if that
     is another one. An address that the deployer gives holds for all of them."""
     families: Mapping[str, "Provider"] = field(default_factory=dict)
-    """By a pattern of their names, models that are served differently."""
+    """By a selector of `models/matching.py`, such as a family's name, models that are served differently."""
     family: str = ""
     """The model family to which all of its models belong, whatever their names say."""
     traits: Mapping[str, Any] = field(default_factory=dict)

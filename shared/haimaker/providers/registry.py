@@ -4,11 +4,11 @@
 model name goes to the first provider of the index that lists it and is on.
 """
 
-import re
 from collections.abc import Mapping
 from functools import cache
 from importlib import import_module
 
+from haimaker.models.matching import select
 from haimaker.providers.index import INDEX, SIGNED
 from haimaker.providers.provider import Provider
 
@@ -45,7 +45,7 @@ def may_be_on(name: str, env: Mapping[str, str]) -> bool:
 def definition_for(provider: Provider, model: str, operation: str = "chat_completions") -> Provider:
     """The definition by which a provider serves a model in an operation: its own, the operation's, or the model family's."""
     found = provider.operations.get(operation, provider)
-    return next((family for pattern, family in found.families.items() if re.match(pattern, model)), found)
+    return (select(provider.name, model, found.families) if found.families else None) or found
 
 
 __all__ = ["INDEX", "NAMES", "ONLINE", "SIGNED", "all_providers", "definition_for", "find", "get", "may_be_on"]

@@ -6,8 +6,9 @@ https://docs.snowflake.com/en/user-guide/snowflake-cortex/cortex-rest-api
 from typing import Any
 
 from haimaker.http.values import JSON
+from haimaker.models.matching import OTHERS
 from haimaker.providers.common import MAX_COMPLETION_TOKENS
-from haimaker.providers.model_rules import ModelRule
+from haimaker.providers.family_rules import FamilyRule
 from haimaker.providers.provider import AnswerRules, Auth, Dialect, Endpoint, Limits, Provider
 
 HOLLOW = ("function_call", "audio")
@@ -39,8 +40,11 @@ PROVIDER = Provider(
     dialect=Dialect(
         rename=MAX_COMPLETION_TOKENS,
         strips_tool_fields=("strict",),
+        family_rules={
+            **dict.fromkeys(("claude", "gpt", "gpt-4", "gpt-oss", "o-series"), FamilyRule()),
+            OTHERS: FamilyRule(refuse=("tools",)),
+        },
         answers=AnswerRules(mend=without_hollow_fields),
-        model_rules=(ModelRule(r"(?!claude|openai-)", refuse=("tools",)),),
     ),
     limits=Limits(single_choice=True),
 )

@@ -19,6 +19,6 @@ PROVIDER = Provider(
     endpoint=Endpoint("https://api.together.ai/v1"),
     auth=Auth(key_variables=("TOGETHER_API_KEY", "TOGETHERAI_API_KEY", "TOGETHER_AI_TOKEN")),
     dialect=Dialect(rename=MAX_TOKENS, counts_logprobs=True, narrows_tools=True),
-    catalog=Catalog(completes=".*"),
+    catalog=Catalog(completes="all"),
     operations=for_images(IMAGES),
 )

@@ -7,6 +7,7 @@ locations: https://docs.cloud.google.com/vertex-ai/generative-ai/docs/learn/loca
 from collections.abc import Mapping
 from dataclasses import replace
 
+from haimaker.models.matching import OTHERS
 from haimaker.providers import anthropic, gemini, mistral
 from haimaker.providers.common import MAX_TOKENS, REASONING, voices
 from haimaker.providers.provider import Auth, Catalog, Dialect, Endpoint, Limits, MessageRules, Provider
@@ -22,7 +23,7 @@ FAMILIES: Mapping[str, Provider] = {
         limits=Limits(single_choice=True, inlines_images=True, tool_prompt_tokens=anthropic.PROVIDER.limits.tool_prompt_tokens),
     ),
     # https://docs.cloud.google.com/vertex-ai/generative-ai/docs/partner-models/mistral
-    "mistral-|codestral-": replace(
+    "mistral": replace(
         mistral.PROVIDER,
         name="vertex_ai",
         endpoint=Endpoint(
@@ -31,7 +32,7 @@ FAMILIES: Mapping[str, Provider] = {
         ),
     ),
     # https://docs.cloud.google.com/vertex-ai/generative-ai/docs/partner-models/ai21
-    "jamba-": Provider(
+    "jamba": Provider(
         "vertex_ai",
         endpoint=Endpoint(
             path="/publishers/ai21/models/{model}:rawPredict", streamed_path="/publishers/ai21/models/{model}:streamRawPredict"
@@ -39,7 +40,7 @@ FAMILIES: Mapping[str, Provider] = {
         dialect=Dialect(rename=MAX_TOKENS, messages=MessageRules(strips_fields=REASONING)),
     ),
     # https://docs.cloud.google.com/vertex-ai/generative-ai/docs/maas/call-open-model-apis
-    r"[\w-]+/": Provider(
+    "/": Provider(
         "vertex_ai",
         endpoint=Endpoint(path="/endpoints/openapi{path}"),
         dialect=Dialect(rename=MAX_TOKENS, messages=MessageRules(strips_fields=REASONING)),
@@ -68,12 +69,20 @@ STUDIO_SPEECH = replace(
     CHIRP_SPEECH, dialect=replace(CHIRP_SPEECH.dialect, values=voices("O Q Q O Q Q Q O O O Q O Q"), add={"voice": "O"})
 )
 
-SPEECH = replace(
+GEMINI_SPEECH = replace(
     gemini.SPEECH,
     name="vertex_ai",
     adapter="gemini_vertex",
     auth=replace(gemini.SPEECH.auth, key_header="authorization", takes_google_tokens=True),
-    families={r"neural2|wavenet|standard": LETTERED_SPEECH, "studio": STUDIO_SPEECH, r"(?!gemini)": CHIRP_SPEECH},
+)
+SPEECH = replace(
+    GEMINI_SPEECH,
+    families={
+        "gemini": GEMINI_SPEECH,
+        "lettered-voice": LETTERED_SPEECH,
+        "studio-voice": STUDIO_SPEECH,
+        OTHERS: CHIRP_SPEECH,
+    },
 )
 
 # https://docs.cloud.google.com/speech-to-text/docs/models/chirp-3; all others are Gemini's.
@@ -117,8 +126,8 @@ PROVIDER = Provider(
     dialect=Dialect(drop=("includeServerSideToolInvocations",)),
     catalog=Catalog(
         telemetry_name="gcp.vertex_ai",
-        known_as={r"chirp": "chirp"},
-        unlisted=r".*@|.*transcribe-live|deep-research|gemma|lyria|medlm|mistralai/|text-",
+        known_as={"chirp": "chirp"},
+        unlisted=("@", "live", "deep-research", "gemma", "lyria", "medlm", "mistralai/", "google-text"),
     ),
     families=FAMILIES,
     operations={

@@ -3,8 +3,7 @@
 https://www.volcengine.com/docs/82379/1494384
 """
 
-from haimaker.providers.common import MAX_COMPLETION_TOKENS, MAX_TOKENS
-from haimaker.providers.model_rules import ModelRule
+from haimaker.providers.common import MAX_TOKENS
 from haimaker.providers.provider import Auth, Dialect, Endpoint, Limits, Provider
 
 PROVIDER = Provider(
@@ -15,8 +14,6 @@ PROVIDER = Provider(
         rename=MAX_TOKENS,
         thinking_switch=True,
         drop=("reasoning_effort",),
-        # Of these, `max_tokens` does not count the reasoning.
-        model_rules=(ModelRule("doubao-seed", rename=MAX_COMPLETION_TOKENS),),
     ),
     limits=Limits(single_choice=True),
 )

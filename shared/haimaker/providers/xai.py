@@ -3,8 +3,7 @@
 https://docs.x.ai/docs/api-reference#chat-completions, …/docs/models
 """
 
-from haimaker.providers.common import GPT_IMAGE_ONLY, MAX_TOKENS, PENALTIES, for_images
-from haimaker.providers.model_rules import ModelRule
+from haimaker.providers.common import GPT_IMAGE_ONLY, MAX_TOKENS, for_images
 from haimaker.providers.provider import Catalog, Dialect, Endpoint, MessageRules, Provider
 
 # https://docs.x.ai/developers/model-capabilities/audio/speech-to-text
@@ -20,12 +19,7 @@ PROVIDER = Provider(
     endpoint=Endpoint("https://api.x.ai/v1"),
     dialect=Dialect(
         rename=MAX_TOKENS,
-        values={"reasoning_effort": {"minimal": "low"}},
         strips_tool_fields=("strict", "additionalProperties"),
-        model_rules=(
-            # https://docs.x.ai/docs/guides/reasoning
-            ModelRule(r"grok-(?:3-mini|4|code|build)(?!.*non-reasoning)", drop=PENALTIES, refuse=("stop",)),
-        ),
         messages=MessageRules(strips_fields=("name",)),
     ),
     catalog=Catalog(telemetry_name="x_ai", known_as={"grok-stt": "grok-voice-transcribe-1.0"}, reports_cost=True),

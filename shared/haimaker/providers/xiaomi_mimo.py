@@ -14,7 +14,7 @@ PROVIDER = Provider(
         rename=MAX_COMPLETION_TOKENS,
         thinking_switch=True,
         drop=("reasoning_effort",),
-        messages=MessageRules(wants_reasoning_back=".*"),
+        messages=MessageRules(wants_reasoning_back=True),
     ),
     limits=Limits(single_choice=True),
 )

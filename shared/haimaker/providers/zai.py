@@ -4,11 +4,8 @@ https://docs.z.ai/api-reference/llm/chat-completion
 """
 
 from haimaker.providers.common import MAX_TOKENS
-from haimaker.providers.model_rules import ModelRule
+from haimaker.providers.family_rules import FamilyRule
 from haimaker.providers.provider import AnswerRules, Dialect, Endpoint, Limits, Provider
-
-# https://docs.z.ai/api-reference/llm/chat-completion: older versions of GLM think or do not, with no effort between.
-BEFORE_EFFORTS = ModelRule(r"(?!glm-5\.[2-9])", drop=("reasoning_effort",))
 
 PROVIDER = Provider(
     "zai",
@@ -18,9 +15,10 @@ PROVIDER = Provider(
         thinking_switch=True,
         refuse=("tool_choice",),
         schema_in_words=True,
+        # Until GLM-5.2 its models think or do not, with no effort between.
+        family_rules={"glm-5.1": FamilyRule(drop=("reasoning_effort",))},
         # Where the model broke off, and where its content was judged.
         answers=AnswerRules(finish_reasons={"network_error": "length", "sensitive": "content_filter"}),
-        model_rules=(BEFORE_EFFORTS,),
     ),
     limits=Limits(single_choice=True),
 )

@@ -4,7 +4,6 @@ What a request needs comes first: a model that lacks it is never chosen. Then th
 last and the most similar of them first; then its default; then the cheapest model that can do it.
 """
 
-import re
 from collections.abc import Callable, Iterator, Sequence
 from datetime import UTC, datetime
 from functools import cached_property
@@ -12,7 +11,7 @@ from functools import cached_property
 from haimaker.http.values import JSON
 from haimaker.lean_dataclasses import dataclass, field
 from haimaker.models.catalog import ModelInfo, all_models
-from haimaker.models.matching import traits_of
+from haimaker.models.matching import is_selected, traits_of
 from haimaker.models.names import AUTO
 from haimaker.providers.provider import Provider
 from haimaker.routing.auto_rules import AutoRouterDefinition, Rule
@@ -172,11 +171,7 @@ def _list_priced_models(targets: TargetResolver, row: Provider) -> Iterator[tupl
     own = [name.partition("/")[2] for name in targets.config.base_models if name.startswith(f"{row.name}/")]
     known = [model_info.model for model_info in all_models(row.catalog.priced_as or row.name) if model_info.mode == "chat"]
     for model in dict.fromkeys((*row.catalog.models, *own, *known)):
-        special = (
-            "*" in model
-            or not traits_of(row.name, model).assistant
-            or (row.catalog.unlisted and re.match(row.catalog.unlisted, model))
-        )
+        special = "*" in model or not traits_of(row.name, model).assistant or is_selected(row.name, model, row.catalog.unlisted)
         model_info = targets.model_info_for(f"{row.name}/{model}")
         if not special and model_info.priced and model_info.mode == "chat":
             yield f"{row.name}/{model}", model_info

@@ -27,6 +27,8 @@ class RoutingContext:
     answer_tokens: int = 1_000
     required: frozenset[str] = frozenset()
     """Capabilities that the request asks for."""
+    effort: object = None
+    """The `reasoning_effort` that the request names, which says what its model takes besides."""
     auto_routed: bool = False
     """Whether the gateway chose the model, and so has to exclude targets that can't do what is required."""
 

@@ -151,6 +151,7 @@ class Planner:
             open_circuits=health.breaker.open_circuits(routing_request.now_s),
             preferences=preferences,
             seed=routing_request.seed,
+            effort=request.body.get("reasoning_effort"),
             latency_ms=health.latency.first_byte_ms if request.streams else health.latency.whole_ms,
             tokens_per_s=health.latency.tokens_per_s,
         )

@@ -2,8 +2,9 @@
 
 from haimaker import adapters
 from haimaker.models.catalog import ModelInfo, to_units
+from haimaker.models.matching import traits_of
 from haimaker.models.names import is_allowed
-from haimaker.providers.registry import definition_for
+from haimaker.providers.provider import Dialect
 from haimaker.routing.context import RoutingContext
 from haimaker.routing.plan import Exclusion
 from haimaker.routing.preferences import NO_PREFERENCES
@@ -55,19 +56,21 @@ def _exclusion_by_preferences(targets: TargetResolver, target: str, model_info: 
         if rate not in model_info.rates or to_units(model_info.rates[rate]) > to_units(most):
             return Exclusion(target, "over_max_price", f"its {rate} is not known to be at most {most} USD")
     for parameter in asked.parameters:
-        if not _accepts_parameter(targets, target, model_info, parameter, at.operation):
+        if not _accepts_parameter(targets, target, model_info, parameter, at):
             return Exclusion(target, "lacks_parameter", f"it is not known to take {parameter!r}")
     return None
 
 
-def _accepts_parameter(targets: TargetResolver, target: str, model_info: ModelInfo, parameter: str, operation: str) -> bool:
+def _accepts_parameter(targets: TargetResolver, target: str, model_info: ModelInfo, parameter: str, at: RoutingContext) -> bool:
+    """Whether a target is known to take a parameter, in a request with this effort."""
     from haimaker.routing.requirements import CAPABILITY_OF
 
-    name, _, model = target.partition("/")
-    row = targets.row(name)
-    dialect = definition_for(row, model, operation).dialect.for_model(model_info.model) if row else None
-    refused = bool(dialect and (parameter in dialect.drop or parameter in dialect.refuse))
-    return not refused and CAPABILITY_OF.get(parameter, parameter) in {parameter, *model_info.supports}
+    row = targets.serving(target, at.operation)
+    traits = traits_of(model_info.provider, model_info.model, model_info.supports, row.family if row else "")
+    dialect = row.dialect.for_model(traits, at.effort) if row else Dialect()
+    if parameter in dialect.drop or parameter in dialect.refuse or (parameter == "reasoning_effort" and traits.efforts == {}):
+        return False
+    return CAPABILITY_OF.get(parameter, parameter) in {parameter, *model_info.supports}
 
 
 def _exclusion_by_capabilities(target: str, model_info: ModelInfo, at: RoutingContext) -> Exclusion | None:

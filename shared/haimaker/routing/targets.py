@@ -1,12 +1,12 @@
 """What `provider/model` stands for here: whose it is, whether it can be reached, and what is known of it. Pure."""
 
-import re
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import replace
 from functools import cached_property
 
 from haimaker.lean_dataclasses import dataclass, field
 from haimaker.models.catalog import ModelInfo, Place, find_model
+from haimaker.models.matching import select
 from haimaker.providers.provider import Provider
 from haimaker.providers.registry import ONLINE, definition_for, find
 from haimaker.routing.config import Config
@@ -97,8 +97,8 @@ class TargetResolver:
 def _facts(row: Provider, model: str) -> ModelInfo | None:
     """By its own name, or by that of those that it is one of."""
     owner = row.catalog.priced_as or row.name
-    together = (name for pattern, name in row.catalog.known_as.items() if re.match(pattern, model))
-    return next((found for name in (model, *together) if (found := find_model(owner, name))), None)
+    together = select(row.name, model, row.catalog.known_as) or model
+    return find_model(owner, model) or find_model(owner, together)
 
 
 def model_info_for_base(row: Provider, base: str) -> ModelInfo | None:

@@ -13,6 +13,7 @@ from urllib.parse import urlsplit
 from haimaker import adapters
 from haimaker.accounts.keys import owner_of
 from haimaker.adapters import Adapter
+from haimaker.adapters.beginnings import error_body, says_something
 from haimaker.adapters.openai_types import SHAPES, conform
 from haimaker.billing.settlement import AttemptLog
 from haimaker.credentials.access import ProviderConnection
@@ -161,7 +162,7 @@ class UpstreamCall:
             attempt_log.first_byte_ms = round((time.time() - attempt_log.started_s) * 1000)
             if 200 <= response.status < 300:
                 return response
-            said = adapter.read_error(_json(beginning(response.pieces)))
+            said = adapter.read_error(error_body(beginning(response.pieces)))
             raise errors.from_upstream(response.status, said, response.headers, time.time())
 
     def _timeouts(self, limits: AttemptTimeouts, left_s: float) -> Timeouts:
@@ -273,11 +274,15 @@ def decode(response: UpstreamResponse) -> Iterator[Event]:
 
 
 def _begun(items: Iterator[T]) -> Iterator[T]:
-    """The items, once the first has come. Raises BadGatewayError if none does."""
-    first = next(items, None)
-    if first is None:
+    """The items, once the first has come that says something. Raises BadGatewayError if none does."""
+    first: list[T] = []
+    for item in items:
+        first.append(item)
+        if not isinstance(item, StreamEvent) or says_something(item.body):
+            break
+    if not first:
         raise BadGatewayError("The provider's answer holds nothing.", code="invalid_provider_response")
-    return chain((first,), items)
+    return chain(first, items)
 
 
 def _close(response: UpstreamResponse) -> None:

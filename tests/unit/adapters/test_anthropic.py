@@ -273,5 +273,5 @@ def test_names_say_what_the_table_knows(model: str) -> None:
     """What is guessed of a model that the table does not know yet agrees with it for those that it knows."""
     known = attempt(model).traits
     guessed = Attempt("r", 0, get("anthropic"), model, ModelInfo.unknown("anthropic", model)).traits
-    named = ("thinks", "thinks_adaptively", "thinks_by_budget", "drops", "schema", "forces_tools", "prefills", "system_turns")
+    named = ("thinks", "thinks_by_budget", "drops", "schema", "forces_tools", "prefills", "system_turns")
     assert {name: getattr(guessed, name) for name in named} == {name: getattr(known, name) for name in named}

@@ -64,7 +64,7 @@ def _dumped(value: Any) -> Any:
     ("message", "made"),
     [
         ({"role": "developer", "content": "Be kind"}, {"role": "system", "content": "Be kind"}),
-        ({"role": "user", "content": [text("a"), text("b")]}, {"role": "user", "content": "a\nb"}),
+        ({"role": "user", "content": [text("a"), text("b")]}, {"role": "user", "content": "ab"}),
         (
             {"role": "user", "content": [{"type": "image_url", "image_url": "https://example.com/a.png"}]},
             {"role": "user", "content": [{"type": "image_url", "image_url": {"url": "https://example.com/a.png"}}]},

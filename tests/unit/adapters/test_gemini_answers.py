@@ -19,7 +19,7 @@ def first_choice(body: JSON, model: str = NEWEST) -> JSON:
     return dict(whole(body, model)["choices"][0])
 
 
-@pytest.mark.parametrize("reason", [*FINISH_REASON, "MALFORMED_FUNCTION_CALL", "NEVER_HEARD_OF", None])
+@pytest.mark.parametrize("reason", [*FINISH_REASON, "NEVER_HEARD_OF", None])
 def test_a_finish_reason_is_one_of_openais(reason: str | None) -> None:
     expected = FINISH_REASON.get(reason or "", "stop")
     assert first_choice(answer({"text": "x"}, reason=reason))["finish_reason"] == expected
@@ -27,6 +27,15 @@ def test_a_finish_reason_is_one_of_openais(reason: str | None) -> None:
     assert first_choice(answer(CALL, reason=reason))["finish_reason"] == calling
     if reason:
         assert streamed(answer({"text": "x"}, reason=reason))[-1]["choices"][0]["finish_reason"] == expected
+
+
+@pytest.mark.parametrize("reason", ["MALFORMED_FUNCTION_CALL", "UNEXPECTED_TOOL_CALL"])
+def test_a_generation_that_failed_is_no_empty_success(reason: str) -> None:
+    """https://ai.google.dev/api/generate-content#FinishReason"""
+    for fails in (whole, streamed):
+        with pytest.raises(APIError, match=reason) as raised:
+            fails({"candidates": [{"finishReason": reason, "index": 0}]})
+        assert (raised.value.status, raised.value.code) == (502, reason.lower())
 
 
 @pytest.mark.parametrize(

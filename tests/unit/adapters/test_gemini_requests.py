@@ -287,18 +287,6 @@ def test_what_is_harmless_is_dropped_and_named(body: JSON, dropped: set[str]) ->
             {"messages": [{"role": "user", "content": [{"type": "image_url", "image_url": "data:x"}]}]},
             "messages[0].content[0].image_url.url",
         ),
-        (
-            {"messages": [{"role": "assistant", "tool_calls": [{"id": "a", "function": {"name": "a", "arguments": "{"}}]}]},
-            "messages[0].tool_calls[0].function.arguments",
-        ),
-        (
-            {
-                "messages": [
-                    {"role": "assistant", "tool_calls": [{"function": {"name": "a", "arguments": '{"a":' * 900 + "1" + "}" * 900}}]}
-                ]
-            },
-            "messages[0].tool_calls[0].function.arguments",
-        ),
         ({"tools": [{"type": "function", "function": {"name": ""}}]}, "tools[0].function.name"),
         ({"tools": TOOLS, "tool_choice": "sometimes"}, "tool_choice"),
         ({"tools": TOOLS, "tool_choice": {"type": "function"}}, "tool_choice.function.name"),

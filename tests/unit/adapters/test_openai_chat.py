@@ -11,7 +11,6 @@ from hypothesis import strategies as st
 from haimaker.adapters.openai import chat
 from haimaker.http.errors import APIError
 from haimaker.http.values import JSON, Event
-from haimaker.providers.model_rules import ModelRule
 from haimaker.providers.provider import Endpoint, Provider
 from haimaker.providers.registry import get
 from tests.support.builders import MESSAGES, attempt, chat_request, in_dialect, result_of
@@ -32,7 +31,6 @@ def bare(**fields: Any) -> JSON:
     return {"model": "m", "dropped": [], **fields}
 
 
-REASONS = (ModelRule(r"o\d", rename={"max_tokens": "max_completion_tokens"}),)
 BACK = {"max_completion_tokens": "max_tokens"}
 SPELLS = in_dialect(values={"tool_choice": {"required": "any"}})
 STREAMS = {"stream": True, "stream_options": {"include_usage": True}}
@@ -47,7 +45,6 @@ STREAMS = {"stream": True, "stream_options": {"include_usage": True}}
         (in_dialect(rename=BACK), {"max_completion_tokens": 5, "max_tokens": 6}, None, bare(max_tokens=6)),
         (in_dialect(rename=BACK), {"max_completion_tokens": 5, "max_tokens": None}, None, bare(max_tokens=5)),
         (in_dialect(rename=BACK), {"max_completion_tokens": None, "max_tokens": None}, 9, bare(max_tokens=9)),
-        (in_dialect(model_rules=REASONS), {"max_tokens": 5}, None, bare(max_tokens=5)),
         (in_dialect(drop=("user", "seed")), {"user": "u", "seed": None}, None, bare(dropped=["user", "seed"])),
         (in_dialect(rename={"seed": "random_seed"}, drop=("seed",)), {"seed": 1}, None, bare(random_seed=1)),
         (in_dialect(add={"a": 1, "b": 2}), {"b": 3}, None, bare(a=1, b=3)),
@@ -68,7 +65,7 @@ def test_what_a_row_says_is_done(row: Provider, fields: JSON, most: int | None, 
 
 
 def test_a_rule_of_some_models_is_theirs_alone() -> None:
-    row = in_dialect(model_rules=REASONS)
+    row = Provider("acme")
     assert sent(row, {}, "o3", most=9) == {"model": "o3", "max_completion_tokens": 9, "dropped": []}
     assert sent(row, {}, "co3", most=9) == {"model": "co3", "max_tokens": 9, "dropped": []}
 

@@ -10,7 +10,7 @@ from typing import Any, TypeVar
 import pytest
 
 from haimaker.http.errors import APIError
-from haimaker.providers.model_rules import ModelRule
+from haimaker.providers.family_rules import FamilyRule, FamilyRules
 from haimaker.providers.provider import AnswerRules, Dialect, MessageRules, Provider
 from haimaker.providers.registry import all_providers
 from tests.wire.case import Case, chunks, decoder_of, find, response, stream_of, upstream_request
@@ -23,9 +23,7 @@ ROWS = [row for row in all_providers() if row.adapter and not row.offline]
 Rules = TypeVar("Rules", Dialect, MessageRules, AnswerRules)
 SEEN_ELSEWHERE = frozenset({"messages", "answers", "forwards"})
 """Fields of a dialect that hold other rules, or that no adapter sees: the client's headers."""
-CONDITIONS = ("pattern", "thinks_unasked", "thinks_asked")
-"""For which models a rule holds; test_rows.py has them."""
-PLAIN_RULE = {each.name: getattr(ModelRule("plain"), each.name) for each in fields(ModelRule) if each.name not in CONDITIONS}
+PLAIN_RULE = {each.name: getattr(FamilyRule(), each.name) for each in fields(FamilyRule)}
 
 
 def without_each(value: Any, default: Any) -> Iterator[tuple[str, Any]]:
@@ -42,16 +40,16 @@ def without_each(value: Any, default: Any) -> Iterator[tuple[str, Any]]:
         yield str(value), default
 
 
-def without_each_rule(rules: tuple[ModelRule, ...]) -> Iterator[tuple[str, tuple[ModelRule, ...]]]:
-    for at, rule in enumerate(rules):
+def without_each_rule(rules: FamilyRules) -> Iterator[tuple[str, FamilyRules]]:
+    for family, rule in rules.items():
         for said, default in PLAIN_RULE.items():
             for part, left in without_each(getattr(rule, said), default):
-                yield f"{rule.pattern} {said} {part}", (*rules[:at], replace(rule, **{said: left}), *rules[at + 1 :])
+                yield f"{family} {said} {part}", {**rules, family: replace(rule, **{said: left})}
 
 
 def rules_of(dialect: Dialect) -> Iterator[tuple[str, Dialect]]:
     """Each rule of a dialect by its name, and the dialect without it."""
-    yield from ((rule, replace(dialect, model_rules=left)) for rule, left in without_each_rule(dialect.model_rules))
+    yield from ((rule, replace(dialect, family_rules=left)) for rule, left in without_each_rule(dialect.family_rules))
     for rule, left in without_each_field(dialect, Dialect()):
         yield rule, left
     for rule, left in without_each_field(dialect.messages, MessageRules()):
@@ -62,7 +60,7 @@ def rules_of(dialect: Dialect) -> Iterator[tuple[str, Dialect]]:
 
 def without_each_field(rules: Rules, plain: Rules) -> Iterator[tuple[str, Rules]]:
     for said in (each.name for each in fields(plain)):
-        if said not in SEEN_ELSEWHERE and said != "model_rules":
+        if said not in SEEN_ELSEWHERE and said != "family_rules":
             for part, left in without_each(getattr(rules, said), getattr(plain, said)):
                 yield f"{said} {part}", replace(rules, **{said: left})
 

@@ -14,7 +14,8 @@ from haimaker.credentials.access import ProviderConnection, connections_from_env
 from haimaker.credentials.headers import auth_headers
 from haimaker.http.errors import APIError, BadRequestError
 from haimaker.http.values import JSON, Event, UpstreamRequest
-from haimaker.providers.model_rules import ModelRule
+from haimaker.models.matching import OTHERS
+from haimaker.providers.family_rules import FamilyRule
 from haimaker.providers.provider import AnswerRules, Provider
 from haimaker.providers.registry import all_providers, get
 from haimaker.routing.config import Config
@@ -141,10 +142,11 @@ SEARCHES = [{"type": "browser_search"}]
 ROW = in_dialect(drop=("seed", "tool_choice"), refuse=("tools", "logprobs"))
 RULED = in_dialect(
     rename={"max_completion_tokens": "max_tokens"},
-    model_rules=(
-        ModelRule("o", rename={"max_tokens": "max_completion_tokens"}, drop=("seed",)),
-        ModelRule("o.*x", refuse=("stop",)),
-    ),
+    family_rules={
+        "o-series": FamilyRule(drop=("seed",)),
+        "llama": FamilyRule(),
+        OTHERS: FamilyRule(refuse=("stop",)),
+    },
 )
 
 
@@ -180,9 +182,10 @@ GPT_5_AND_LATER: list[tuple[str, JSON, Any, list[str]]] = [
         (ROW, "m", {"logprobs": True, "drop_params": True}, {}, ["logprobs"]),
         (ROW, "m", {"logprobs": True, "drop_params": False}, "logprobs", []),
         (RULED, "m", {"max_completion_tokens": 3, "seed": 1}, {"max_tokens": 3, "seed": 1}, []),
+        (RULED, "m", {"stop": "x"}, "stop", []),
+        (RULED, "meta/llama-5", {"stop": "x"}, {"stop": "x"}, []),
         (RULED, "o1", {"max_completion_tokens": 3, "seed": 1}, {"max_completion_tokens": 3}, ["seed"]),
         (RULED, "o1", {"max_tokens": 3, "stop": "x"}, {"max_completion_tokens": 3, "stop": "x"}, []),
-        (RULED, "o1-x", {"stop": "x"}, "stop", []),
         (
             get("openai"),
             "gpt-4o",
@@ -284,16 +287,16 @@ CALLS = [{"id": "c", "function": {"name": "f", "arguments": "{}"}}]
             {"role": "assistant", "content": "x"},
         ),
         (
-            {"wants_reasoning_back": "m"},
+            {"wants_reasoning_back": True},
             {"role": "assistant", "tool_calls": CALLS},
             {"role": "assistant", "tool_calls": CALLS, "reasoning_content": " "},
         ),
-        ({"wants_reasoning_back": "x"}, {"role": "assistant", "tool_calls": CALLS}, {"role": "assistant", "tool_calls": CALLS}),
+        ({}, {"role": "assistant", "tool_calls": CALLS}, {"role": "assistant", "tool_calls": CALLS}),
     ],
     ids=lambda value: repr(value)[:50],
 )
 def test_messages_in_the_dialect_of_a_row(row: JSON, message: JSON, expected: JSON) -> None:
-    made = chat.to_upstream(chat_request(messages=[message]), attempt("acme/m", provider=in_dialect(**row)))
+    made = chat.to_upstream(chat_request(messages=[message]), attempt("acme/kimi-k3", provider=in_dialect(**row)))
     assert json.loads(made.body)["messages"] == [expected]
 
 

@@ -13,7 +13,7 @@ from haimaker.adapters.anthropic.draft import Draft
 from haimaker.adapters.anthropic.failures import from_body, read_error
 from haimaker.adapters.anthropic.messages import conversation
 from haimaker.adapters.events import json_object
-from haimaker.adapters.parameters import OPENAI, Parameters
+from haimaker.adapters.parameters import HINTS, OPENAI, Parameters
 from haimaker.http import errors
 from haimaker.http.sse import dumps
 from haimaker.http.values import JSON, Event, StreamEvent, UpstreamRequest
@@ -51,7 +51,16 @@ PARAMETERS = Parameters(
         ]
     ),
     harmless=frozenset(
-        ["frequency_penalty", "prediction", "presence_penalty", "prompt_cache_key", "seed", "store", "top_logprobs", "verbosity"]
+        [
+            "frequency_penalty",
+            "prediction",
+            "presence_penalty",
+            *HINTS,
+            "seed",
+            "store",
+            "top_logprobs",
+            "verbosity",
+        ]
     ),
     neutral={
         "frequency_penalty": (0,),

@@ -9,7 +9,7 @@ from typing import Any
 
 from haimaker.adapters.anthropic import carried, names, parts
 from haimaker.adapters.anthropic.parts import invalid, text, with_cache_control
-from haimaker.http import json as strict_json
+from haimaker.adapters.repairs import arguments_object
 from haimaker.http.values import JSON
 from haimaker.lean_dataclasses import dataclass
 
@@ -18,7 +18,6 @@ PLACEHOLDER = "."
 """For a turn that has to be there and has nothing to say."""
 CONTINUE = "Continue."
 """The user's turn after a last one of the assistant, for models that don't complete it."""
-DEEPEST = 200
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,20 +99,7 @@ def _use(function: Any, param: str, identifier: str) -> JSON:
     if not isinstance(function, dict):
         raise invalid(param, "it must be an object")
     name = names.encode(function.get("name"), f"{param}.name")
-    return {"type": "tool_use", "id": names.call_id(identifier), "name": name, "input": _input(function.get("arguments"))}
-
-
-def _input(arguments: Any) -> JSON:
-    """Arguments as the object that Anthropic wants; what a model wrote that is not one is kept under a name."""
-    if not arguments:
-        return {}
-    value = arguments
-    if isinstance(arguments, str) and arguments.count("{") + arguments.count("[") <= DEEPEST:
-        try:
-            value = strict_json.loads(arguments)
-        except ValueError:
-            value = arguments
-    return value if isinstance(value, dict) else {"arguments": value}
+    return {"type": "tool_use", "id": names.call_id(identifier), "name": name, "input": arguments_object(function.get("arguments"))}
 
 
 def _interleaved(said: Sequence[JSON], calls: Sequence[tuple[carried.Call, JSON]]) -> list[JSON]:

@@ -10,7 +10,7 @@ from typing import Any
 from haimaker.adapters.anthropic.draft import Draft
 from haimaker.adapters.anthropic.parts import invalid
 from haimaker.http.values import JSON
-from haimaker.models.traits import ALWAYS, EFFORTS, Traits
+from haimaker.models.traits import ALWAYS, EFFORTS, NEVER, Traits
 from haimaker.operations.attempt import Attempt
 
 SERVICE_TIER: Mapping[str, str] = {
@@ -135,7 +135,7 @@ def _own_thinking(draft: Draft, own: Any) -> None:
 
 
 def _only_adapts(traits: Traits) -> bool:
-    return traits.thinks_adaptively and not traits.thinks_by_budget
+    return traits.thinks != NEVER and not traits.thinks_by_budget
 
 
 def _adapt(draft: Draft, effort: str, level: str) -> None:

@@ -122,9 +122,8 @@ def to_upstream(request: ImageRequest, attempt: Attempt) -> UpstreamRequest:
 
 def from_upstream(answer: UpstreamBody, request: ImageRequest, attempt: Attempt) -> Result:
     body = answer.object()
-    images = _strings(body.get("images")) or [
-        found["base64"] for found in _objects(body.get("artifacts")) if isinstance(found.get("base64"), str) and _is_good(found)
-    ]
+    artifacts = [found.get("base64") for found in _objects(body.get("artifacts")) if _is_good(found)]
+    images = _strings(body.get("images")) or _strings(artifacts)
     if not images:
         raise _without_images(body)
     steps = request.body.get("steps")

@@ -9,8 +9,7 @@ from typing import Any
 from haimaker.adapters.bedrock import carrying
 from haimaker.adapters.bedrock.blocks import Blocks, invalid
 from haimaker.adapters.bedrock.families import Family
-from haimaker.http.errors import BadRequestError
-from haimaker.http.json import parse_json
+from haimaker.adapters.repairs import arguments_object
 from haimaker.http.values import JSON
 from haimaker.lean_dataclasses import dataclass, field
 
@@ -124,7 +123,7 @@ class Conversation:
         use = {
             "toolUseId": carrying.to_tool_id(plain, short=self.family.short_tool_ids),
             "name": carrying.to_name(function["name"]),
-            "input": _input(function.get("arguments"), f"{param}.function.arguments"),
+            "input": arguments_object(function.get("arguments")),
         }
         return {"toolUse": use}, carried
 
@@ -165,20 +164,6 @@ def _ordered(turn: Mapping[str, Any]) -> list[JSON]:
 
 def _is_text(block: JSON) -> bool:
     return "text" in block
-
-
-def _input(arguments: Any, param: str) -> JSON:
-    """Arguments as an object; a model may have been called without any."""
-    if arguments is None or (isinstance(arguments, str) and arguments.strip() in ("", "null")):
-        return {}
-    if isinstance(arguments, dict):
-        return arguments
-    if not isinstance(arguments, str):
-        raise invalid(param, "it must be a string")
-    try:
-        return parse_json(arguments.encode("utf-8", "surrogatepass"))
-    except BadRequestError:
-        raise invalid(param, "it must be a JSON object") from None
 
 
 def _without_thoughts(content: Any) -> tuple[Any, list[Any]]:

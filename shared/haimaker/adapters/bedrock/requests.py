@@ -10,9 +10,9 @@ from haimaker.adapters.bedrock.blocks import Blocks, invalid
 from haimaker.adapters.bedrock.families import Family, family_of, may
 from haimaker.adapters.bedrock.messages import Conversation
 from haimaker.adapters.bedrock.tools import Tools, to_tools
-from haimaker.adapters.parameters import Parameters
+from haimaker.adapters.parameters import HINTS, Parameters
 from haimaker.http.values import JSON
-from haimaker.models.traits import ALWAYS, EFFORTS, UNASKED, Traits
+from haimaker.models.traits import ALWAYS, EFFORTS, NEVER, UNASKED, Traits
 from haimaker.operations.attempt import Attempt
 from haimaker.operations.chat import ChatRequest
 
@@ -36,7 +36,18 @@ PARAMETERS = Parameters(
             "top_p",
         }
     ),
-    harmless=frozenset({"metadata", "prediction", "prompt_cache_key", "safety_identifier", "seed", "store", "user", "verbosity"}),
+    harmless=frozenset(
+        {
+            "metadata",
+            "prediction",
+            *HINTS,
+            "safety_identifier",
+            "seed",
+            "store",
+            "user",
+            "verbosity",
+        }
+    ),
     neutral={
         "frequency_penalty": (0,),
         "logprobs": (False,),
@@ -160,7 +171,7 @@ def _as_it_thinks(own: JSON, traits: Traits) -> list[str]:
         not isinstance(thinking, dict)
         or thinking.get("type") != "enabled"
         or traits.thinks_by_budget
-        or not traits.thinks_adaptively
+        or traits.thinks in ("", NEVER)
     ):
         return []
     own["thinking"] = {"type": "adaptive", "display": thinking.get("display", "summarized")}

@@ -10,7 +10,8 @@ from typing import Any
 from urllib.parse import unquote_to_bytes
 
 from haimaker.adapters.cohere.tools import add_tools, invalid
-from haimaker.adapters.parameters import Parameters
+from haimaker.adapters.parameters import HINTS, Parameters
+from haimaker.adapters.repairs import plain_id
 from haimaker.http.values import JSON
 from haimaker.operations.attempt import Attempt
 from haimaker.operations.chat import ChatRequest
@@ -42,7 +43,7 @@ PARAMETERS = Parameters(
             "metadata",
             "parallel_tool_calls",
             "prediction",
-            "prompt_cache_key",
+            *HINTS,
             "safety_identifier",
             "service_tier",
             "store",
@@ -117,7 +118,7 @@ def _message(message: JSON, param: str, documents: list[JSON]) -> JSON:
         called = message.get("tool_call_id")
         if not isinstance(called, str):
             raise invalid(f"{param}.tool_call_id", "it must be a string")
-        return {"role": "tool", "tool_call_id": called, "content": _content(message, param, documents) or ""}
+        return {"role": "tool", "tool_call_id": plain_id(called), "content": _content(message, param, documents) or ""}
     raise invalid(f"{param}.role", "it must be system, developer, user, assistant or tool")
 
 
@@ -148,7 +149,7 @@ def _calls(message: JSON, param: str) -> list[JSON]:
         arguments = function.get("arguments")
         text = arguments if isinstance(arguments, str) else json.dumps(arguments or {})
         called = {"name": function["name"], "arguments": text if text.strip() else "{}"}
-        made.append({"id": call["id"], "type": "function", "function": called})
+        made.append({"id": plain_id(call["id"]), "type": "function", "function": called})
     return made
 
 
@@ -161,7 +162,7 @@ def _content(message: JSON, param: str, documents: list[JSON]) -> str | list[JSO
         raise invalid(f"{param}.content", "it must be a string or a list of parts")
     parts = [made for index, part in enumerate(content) if (made := _part(part, f"{param}.content[{index}]", documents))]
     if all(part["type"] == "text" for part in parts):
-        return "\n".join(part["text"] for part in parts)
+        return "".join(part["text"] for part in parts)
     if message.get("role") != "user" and any(part["type"] == "image_url" for part in parts):
         raise invalid(f"{param}.content", "this provider takes images only from the user")
     return parts

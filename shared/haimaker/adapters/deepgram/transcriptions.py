@@ -28,7 +28,7 @@ def to_upstream(request: TranscriptionRequest, attempt: Attempt) -> UpstreamRequ
     if request.wants_speakers:
         query["diarize"] = "true"
     if words := listed(request, "keywords"):
-        query["keyterm" if attempt.model.startswith("nova-3") else "keywords"] = words
+        query["keyterm" if "deepgram-nova-3" in attempt.traits.families else "keywords"] = words
     path = f"/listen?{urlencode(flat({**query, **passed}))}"
     return UpstreamRequest(path, request.file.data, {"content-type": request.sound.content_type}, dropped=lost)
 

@@ -12,6 +12,7 @@ from typing import Any
 from haimaker.adapters.gemini import grounding, own_tools, signatures
 from haimaker.adapters.gemini.partial_calls import PartialCall
 from haimaker.adapters.gemini.shapes import found_object, found_objects, found_text
+from haimaker.http import errors
 from haimaker.http.values import JSON
 from haimaker.lean_dataclasses import dataclass, field
 from haimaker.operations.attempt import Attempt
@@ -33,7 +34,11 @@ FINISH_REASON: Mapping[str, str] = {
     "IMAGE_RECITATION": "content_filter",
     "IMAGE_OTHER": "content_filter",
 }
-"""https://ai.google.dev/api/generate-content#FinishReason; any other, such as MALFORMED_FUNCTION_CALL, is `stop`."""
+"""https://ai.google.dev/api/generate-content#FinishReason; any other is `stop`."""
+FAILED = frozenset(
+    {"MALFORMED_FUNCTION_CALL", "MALFORMED_RESPONSE", "MISSING_THOUGHT_SIGNATURE", "TOO_MANY_TOOL_CALLS", "UNEXPECTED_TOOL_CALL"}
+)
+"""With these there is no answer, or only the beginning of one."""
 NUMBERED = ("", "STOP", "MAX_TOKENS", "SAFETY", "RECITATION", "OTHER")
 """The same where they come as numbers, as far as both of Google's surfaces agree."""
 SHOWN: Mapping[str, str] = {
@@ -68,6 +73,9 @@ class Choice:
         if reason := candidate.get("finishReason"):
             numbered = type(reason) is int and 0 < reason < len(NUMBERED)
             self.reason = NUMBERED[reason] if numbered else found_text(reason)
+            if self.reason in FAILED:
+                words = found_text(candidate.get("finishMessage")) or "The model's answer failed."
+                raise errors.BadGatewayError(f"{words} ({self.reason})", code=self.reason.lower())
         for name in SHOWN:
             if isinstance(candidate.get(name), dict):
                 self.google[name] = {**self.google.get(name, {}), **candidate[name]}

@@ -5,6 +5,7 @@ https://ai.google.dev/api/caching#Content, https://ai.google.dev/gemini-api/docs
 
 from haimaker.adapters.gemini import media, own_tools, signatures
 from haimaker.adapters.gemini.shapes import found_object, found_objects, refuse, required_name, required_object
+from haimaker.adapters.repairs import arguments_object, is_harmless_object
 from haimaker.http.errors import BadRequestError
 from haimaker.http.json import parse_json
 from haimaker.http.values import JSON
@@ -92,7 +93,7 @@ class _Conversation:
         parts = media.to_parts(message.get("content"), f"{param}.content")
         texts = [part["text"] for part in parts if "text" in part]
         others = [part for part in parts if "text" not in part]
-        response: JSON = {"name": name, "response": _response("\n".join(texts))}
+        response: JSON = {"name": name, "response": _response("".join(texts))}
         if self.signs_calls:
             response = {**({"id": base} if base else {}), **response, **({"parts": others} if others else {})}
         turn = self.turn("user")
@@ -120,20 +121,13 @@ def to_contents(messages: list[JSON], traits: Traits) -> tuple[list[JSON], list[
 
 def _function_call(function: JSON, param: str) -> JSON:
     name = required_name(function.get("name"), f"{param}.name")
-    arguments = function.get("arguments")
-    if isinstance(arguments, dict):
-        return {"name": name, "args": arguments}
-    if arguments in (None, ""):
-        return {"name": name, "args": {}}
-    parsed = _parsed(arguments) if isinstance(arguments, str) else None
-    if parsed is None:
-        refuse(f"{param}.arguments", "it must be a JSON object in a string")
-    return {"name": name, "args": parsed}
+    return {"name": name, "args": arguments_object(function.get("arguments"))}
 
 
 def _response(text: str) -> JSON:
     """A result must be an object; a text that is none is the `output` of one, which is the name that Google gives it."""
-    return _parsed(text) or {"output": text}
+    found = _parsed(text)
+    return found if found and is_harmless_object(found) else {"output": text}
 
 
 def _parsed(text: str) -> JSON | None:

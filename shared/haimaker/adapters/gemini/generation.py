@@ -10,13 +10,23 @@ from typing import Any
 from haimaker.adapters.gemini import media
 from haimaker.adapters.gemini.shapes import found_object, refuse, required_list, required_name, required_object
 from haimaker.adapters.gemini.tools import camel
-from haimaker.adapters.parameters import OPENAI, Parameters
+from haimaker.adapters.parameters import HINTS, OPENAI, Parameters
 from haimaker.http.errors import BadRequestError
 from haimaker.http.values import JSON
 from haimaker.models.traits import EFFORTS, Traits
 from haimaker.operations.attempt import Attempt
 
-HARMLESS = frozenset({"user", "metadata", "store", "safety_identifier", "prompt_cache_key", "prediction", "verbosity"})
+HARMLESS = frozenset(
+    {
+        "user",
+        "metadata",
+        "store",
+        "safety_identifier",
+        *HINTS,
+        "prediction",
+        "verbosity",
+    }
+)
 NEUTRAL: Mapping[str, tuple[object, ...]] = {
     "parallel_tool_calls": (True,),
     "frequency_penalty": (0,),

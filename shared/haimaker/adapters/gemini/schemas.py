@@ -58,7 +58,16 @@ def _schema(schema: Any) -> JSON:
         made["required"] = _required(schema["required"], made)
     if not made.get("type") and not made.get("anyOf"):
         raise _Inexpressible
-    return made
+    return _alone(made) if "anyOf" in made else made
+
+
+def _alone(made: JSON) -> JSON:
+    """`anyOf` without anything beside it, which Vertex AI refuses: what can be said of each alternative is said of each.
+    https://docs.cloud.google.com/vertex-ai/generative-ai/docs/model-reference/function-calling#schema"""
+    if not made.keys() <= {"anyOf", "nullable", "description", "title", "default", "example"}:
+        raise _Inexpressible
+    shared = {name: made[name] for name in ("nullable", "description") if name in made}
+    return {"anyOf": [inner if "anyOf" in inner else {**shared, **inner} for inner in made["anyOf"]]}
 
 
 def _type(value: Any) -> JSON:

@@ -9,6 +9,7 @@ https://ai.google.dev/gemini-api/docs/thought-signatures
 import re
 from typing import Any
 
+from haimaker.adapters.repairs import plain_id
 from haimaker.http.values import JSON
 
 SEPARATOR = "__thought__"
@@ -26,7 +27,7 @@ def split(call_id: Any) -> tuple[str | None, str | None]:
     if not isinstance(call_id, str) or not call_id:
         return None, None
     base, _, signature = call_id.partition(SEPARATOR)
-    return base or None, _valid(signature)
+    return plain_id(base) or None, _valid(signature)
 
 
 def read(holder: JSON) -> str | None:

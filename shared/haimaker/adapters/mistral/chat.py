@@ -11,7 +11,7 @@ from typing import Any
 
 from haimaker.adapters.openai import chat
 from haimaker.adapters.openai.failures import read_error
-from haimaker.adapters.openai.messages import CARRIED
+from haimaker.adapters.repairs import answered_results, plain_id, prefixed
 from haimaker.http.values import JSON, Event, StreamEvent, UpstreamRequest
 from haimaker.models.traits import NEVER
 from haimaker.operations.attempt import Attempt
@@ -28,6 +28,7 @@ CALL_ID = re.compile(r"[a-zA-Z0-9]{9}")
 def to_upstream(request: ChatRequest, attempt: Attempt) -> UpstreamRequest:
     reasons = attempt.traits.thinks not in ("", NEVER)
     messages = [_message(message, reasons=reasons) for message in request.body["messages"] if not _is_empty_turn(message)]
+    messages = prefixed(answered_results(messages)) if messages else messages
     return chat.to_upstream(
         replace(request, body={**request.body, **_with_parameters(request.body), "messages": messages}), attempt
     )
@@ -87,7 +88,7 @@ def _call_id(identifier: Any) -> Any:
     """One from elsewhere becomes a digest, the same for a call and its result."""
     if not isinstance(identifier, str) or CALL_ID.fullmatch(identifier):
         return identifier
-    plain = CARRIED.sub("", identifier)
+    plain = plain_id(identifier)
     return plain if CALL_ID.fullmatch(plain) else sha256(plain.encode("utf-8", "surrogatepass")).hexdigest()[:9]
 
 

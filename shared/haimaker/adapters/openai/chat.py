@@ -51,6 +51,7 @@ def whole(body: JSON, attempt: Attempt, holder: str) -> JSON:
     body = mend(body) if mend else body
     if failed_choice(body) or (is_failure(body) and not body.get("choices")):
         raise from_body(body)
+    _refuse_failed(body)
     if not isinstance(body.get("choices"), list):
         raise errors.BadGatewayError("The provider's answer has no choices.")
     return Searches().counted(mended(body, holder, attempt, whole=True), holder)
@@ -70,10 +71,23 @@ def streamed(events: Iterable[Event], attempt: Attempt, holder: str) -> Iterator
         told = json_object(event)
         body = mend(told) if mend else told
         if is_failure(body):
+            yield from (StreamEvent(last) for last in continuity.held(tags.rest() if tags else ()))
             raise from_body(body)
+        _refuse_failed(body)
         shown = searches.counted(mended(body, holder, attempt, whole=False), holder)
         shown = continuity.told(tags.part(shown) if tags else shown)
         yield StreamEvent(shown, None if shown is not told or b"\n" in event.data else event.data)
     if not done and not continuity.finished:
+        yield from (StreamEvent(last) for last in continuity.held(tags.rest() if tags else ()))
         raise errors.BadGatewayError("The provider's stream ended before the answer was complete.", code="stream_interrupted")
     yield from (StreamEvent(last) for last in continuity.rest(tags.rest() if tags else ()))
+
+
+def _refuse_failed(body: JSON) -> None:
+    """Raises BadGatewayError for a generation that failed: https://openrouter.ai/docs/api-reference/errors"""
+    choices = body.get("choices")
+    for choice in choices if isinstance(choices, list) else ():
+        if isinstance(choice, dict) and choice.get("finish_reason") == "error":
+            native = choice.get("native_finish_reason")
+            words = f" ({native})" if isinstance(native, str) and native else ""
+            raise errors.BadGatewayError(f"The model's answer failed.{words}", code="generation_failed")

@@ -25,9 +25,10 @@ HOLDER = "text"
 
 
 def to_upstream(request: CompletionRequest, attempt: Attempt) -> UpstreamRequest:
-    dialect = attempt.provider.dialect.for_model(attempt.model_info.model)
+    dialect = attempt.provider.dialect
     names = {old: new for old, new in dialect.rename.items() if old not in LIMITS} | MAX_TOKENS
-    body, dropped = taken(renamed(own_fields(request, attempt), names), dialect, forced=bool(request.body.get("drop_params")))
+    body = renamed(own_fields(request, attempt), names)
+    body, dropped = taken(body, dialect, forced=bool(request.body.get("drop_params")))
     headers = {"content-type": "application/json", **dialect.headers}
     return UpstreamRequest(PATH, dumps({**dialect.add, **body}), headers, dropped=dropped)
 

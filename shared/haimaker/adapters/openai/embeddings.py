@@ -3,6 +3,8 @@
 https://platform.openai.com/docs/api-reference/embeddings
 """
 
+from typing import Any
+
 from haimaker.adapters.openai.failures import from_body, is_failure, read_error
 from haimaker.adapters.openai.requests import renamed, taken
 from haimaker.http.errors import BadGatewayError
@@ -38,4 +40,10 @@ def from_upstream(answer: UpstreamBody, request: EmbeddingRequest, attempt: Atte
         raise BadGatewayError("The provider's answer has no embeddings.", code="invalid_provider_response")
     data = [{"object": "embedding", "index": index, **item} for index, item in enumerate(body["data"]) if isinstance(item, dict)]
     encoded = [{**item, "embedding": request.encoded(item.get("embedding"))} for item in data]
-    return Result({"object": "list", "model": attempt.model, **body, "data": encoded})
+    return Result({"object": "list", "model": attempt.model, **body, **_usage(body.get("usage")), "data": encoded})
+
+
+def _usage(used: Any) -> JSON:
+    """With the count of the prompt, which the SDK wants, where there is only a total: https://docs.voyageai.com/reference/embeddings-api"""
+    total = used.get("total_tokens") if isinstance(used, dict) else None
+    return {"usage": {"prompt_tokens": total, **used}} if type(total) is int else {}

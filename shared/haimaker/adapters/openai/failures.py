@@ -26,6 +26,8 @@ CONTEXT_PHRASES = (
     "too large for model with",
     "maximum input length is",
     "`inputs` tokens + `max_new_tokens` must be",
+    "maximum prompt length is",  # xAI
+    "exceeded max context length",  # Ollama
 )
 """Servers that have no code for a prompt that is too long say so in these words."""
 
@@ -81,6 +83,8 @@ CODES: Mapping[str, str] = {
     "not_enough_balance": "insufficient_quota",
     "model_not_found": "model_not_found",
     "notauthorizedornotfound": "model_not_found",
+    # https://docs.perplexity.ai/api-reference/chat-completions-post
+    "too_many_prompt_tokens": "context_length_exceeded",
 }
 """Codes of others, in lower case, in OpenAI's vocabulary."""
 MESSAGES = ("message", "detail", "error", "error_message", "status_msg", "faultstring", "description", "title")
@@ -95,7 +99,8 @@ def read_error(body: object) -> ErrorFields:
     """The fields of an error body of whatever shape; a code in OpenAI's vocabulary where its words or its code tell."""
     found = _error_of(body)
     if not isinstance(found, Mapping):
-        text = found if isinstance(found, str) else ""
+        texts = [each for each in found if isinstance(each, str)] if isinstance(found, list) else []
+        text = found if isinstance(found, str) else "; ".join(texts)
         outer = body.get("code") if isinstance(body, Mapping) else None
         return ErrorFields(text, _known_code(text, outer if isinstance(outer, str) else None))
     if (inside := _quoted(found.get("details"))) is not None:

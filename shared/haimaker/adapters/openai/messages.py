@@ -3,10 +3,10 @@
 https://platform.openai.com/docs/api-reference/chat/create#chat_create-messages
 """
 
-import re
 from collections.abc import Collection
 from typing import Any
 
+from haimaker.adapters.repairs import CARRIED, plain_id
 from haimaker.http.values import JSON
 from haimaker.providers.provider import Dialect, MessageRules
 
@@ -16,11 +16,7 @@ LOST_REASONING = " "
 """Stands for reasoning that the client has not kept; an empty text is refused."""
 
 
-CARRIED = re.compile(r"__(?:thought|thinking)__.+", re.DOTALL)
-"""What other formats let a client carry behind a call's id; here an id may be short only, 40 characters at OpenAI."""
-
-
-def edited(message: JSON, dialect: Dialect, model: str, *, thinks: bool) -> JSON:
+def edited(message: JSON, dialect: Dialect, *, thinks: bool) -> JSON:
     rules = dialect.messages
     message = _with_roles(message, rules)
     message = message if rules.keeps_call_ids else _with_short_ids(message)
@@ -35,7 +31,7 @@ def edited(message: JSON, dialect: Dialect, model: str, *, thinks: bool) -> JSON
         message = {name: value for name, value in message.items() if value is not None}
     if rules.strips_names and role != "tool":
         message = without(message, ("name",))
-    if thinks and rules.wants_reasoning_back and message.get("tool_calls") and re.match(rules.wants_reasoning_back, model):
+    if thinks and rules.wants_reasoning_back and message.get("tool_calls"):
         message = {**message, "reasoning_content": message.get("reasoning_content") or LOST_REASONING}
     return message
 
@@ -54,11 +50,11 @@ def _with_roles(message: JSON, rules: MessageRules) -> JSON:
 
 def _with_short_ids(message: JSON) -> JSON:
     if isinstance(message.get("tool_call_id"), str):
-        return {**message, "tool_call_id": CARRIED.sub("", message["tool_call_id"])}
+        return {**message, "tool_call_id": plain_id(message["tool_call_id"])}
     calls = message.get("tool_calls")
     if not isinstance(calls, list) or not any(CARRIED.search(_id_of(call)) for call in calls):
         return message
-    return {**message, "tool_calls": [{**call, "id": CARRIED.sub("", call["id"])} if _id_of(call) else call for call in calls]}
+    return {**message, "tool_calls": [{**call, "id": plain_id(call["id"])} if _id_of(call) else call for call in calls]}
 
 
 def _id_of(call: Any) -> str:

@@ -6,6 +6,7 @@ https://platform.openai.com/docs/api-reference/chat/create
 from collections.abc import Collection, Mapping
 from typing import Any
 
+from haimaker.adapters.openai import thinking
 from haimaker.adapters.openai.messages import edited, without
 from haimaker.adapters.parameters import is_empty
 from haimaker.http.errors import BadRequestError
@@ -33,17 +34,15 @@ NEUTRAL: Mapping[str, Collection[object]] = {
 """Values with which a parameter says nothing: it is left out where it is not taken, and nobody need know."""
 INSTRUCTIONS = ("system", "developer")
 SCHEMA_WORDS = "Answer with a JSON object that matches this JSON schema, and with nothing else: "
-THINKING: Mapping[bool, JSON] = {True: {"type": "enabled"}, False: {"type": "disabled"}}
 
 
 def body_for(request: ChatRequest, attempt: Attempt) -> tuple[JSON, tuple[str, ...]]:
     """The body to send and the names of what the client loses by it. Raises BadRequestError."""
-    dialect = attempt.provider.dialect.for_model(attempt.model_info.model, request.body.get("reasoning_effort"))
-    body = own_fields(request, attempt)
+    traits, forced = attempt.traits, bool(request.body.get("drop_params"))
+    body, effort, lost = thinking.settle(own_fields(request, attempt), attempt.provider.dialect, traits, forgiving=forced)
+    dialect = attempt.provider.dialect.for_model(traits, effort)
     if any(body.get(name) not in (None, *NEUTRAL[name]) for name in dialect.whole_with):
         body = without(body, ("stream", "stream_options"))
-    if dialect.thinking_switch or dialect.thinking_flag:
-        body = _switched(body, dialect.thinking_flag)
     if dialect.schema_in_words:
         body = _with_schema_in_words(body)
     if dialect.narrows_tools:
@@ -52,15 +51,15 @@ def body_for(request: ChatRequest, attempt: Attempt) -> tuple[JSON, tuple[str, .
         body = _with_search_tool(body, dialect.search_tool)
     if dialect.counts_logprobs:
         body = _with_counted_logprobs(body)
-    body, dropped = taken(renamed(body, dialect.rename), dialect, forced=bool(request.body.get("drop_params")))
+    body, dropped = taken(renamed(body, dialect.rename), dialect, forced=forced)
     for name, spellings in dialect.values.items():
         if isinstance(body.get(name), str):
             body[name] = spellings.get(body[name], body[name])
     if isinstance(body.get("tools"), list):
         body["tools"] = [_tool(tool, dialect) for tool in body["tools"]]
-    thinks = body.get("thinking") != THINKING[False]
-    messages = [edited(message, dialect, attempt.model_info.model, thinks=thinks) for message in body["messages"]]
-    return {**dialect.add, **body, "messages": messages}, dropped
+    thinks = traits.wants_reasoning_back and not thinking.is_off(body, dialect)
+    messages = [edited(message, dialect, thinks=thinks) for message in body["messages"]]
+    return {**dialect.add, **body, "messages": messages}, tuple(dict.fromkeys((*lost, *dropped)))
 
 
 def own_fields(request: TextRequest, attempt: Attempt) -> JSON:
@@ -73,16 +72,6 @@ def own_fields(request: TextRequest, attempt: Attempt) -> JSON:
     elif request.streams:
         body["stream_options"] = {**(body.get("stream_options") or {}), "include_usage": True}
     return body
-
-
-def _switched(body: JSON, flag: str) -> JSON:
-    """An effort also as the switch that some have: `none` turns thinking off, and is no effort."""
-    effort = body.get("reasoning_effort")
-    if not isinstance(effort, str):
-        return body
-    kept = {name: value for name, value in body.items() if name != "reasoning_effort" or effort != "none"}
-    switch = {flag: effort != "none"} if flag else {"thinking": THINKING[effort != "none"]}
-    return {**switch, **kept}
 
 
 def _with_allowed_tools(body: JSON) -> JSON:
@@ -148,24 +137,21 @@ def renamed(body: JSON, names: Mapping[str, str]) -> JSON:
 
 
 def taken(body: JSON, dialect: Dialect, *, forced: bool) -> tuple[JSON, tuple[str, ...]]:
-    """The body without what the dialect lacks, and the names of what says something."""
+    """The body without what is not taken, and the names of what says something.
+
+    Raises BadRequestError for what is to be refused, unless `forced`.
+    """
     kept: JSON = {}
     dropped: list[str] = []
     for name, value in body.items():
         if name not in dialect.drop and name not in dialect.refuse:
             kept[name] = value
-        elif not _says_nothing(name, value, dialect):
+        elif value not in NEUTRAL.get(name, ()) and not (name in dialect.refuse and is_empty(name, value)):
             if name in dialect.refuse and not forced:
                 message = f"The model does not support the parameter '{name}'. Leave it out, or send \"drop_params\": true."
                 raise BadRequestError(message, param=name, code="unsupported_parameter")
             dropped.append(name)
     return kept, tuple(dropped)
-
-
-def _says_nothing(name: str, value: Any, dialect: Dialect) -> bool:
-    if value in NEUTRAL.get(name, ()):
-        return True
-    return name in dialect.refuse and is_empty(name, value)
 
 
 def _tool(tool: Any, dialect: Dialect) -> Any:

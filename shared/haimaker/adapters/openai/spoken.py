@@ -60,7 +60,7 @@ def _text(value: Any) -> str:
     if isinstance(value, str):
         return value
     parts = value if isinstance(value, list) else ()
-    return "".join(_text(part.get("text")) for part in parts if isinstance(part, dict))
+    return "".join(_text(part.get("text")) or _text(part.get("summary")) for part in parts if isinstance(part, dict))
 
 
 def _call(call: JSON, place: int, holder: str, attempt: Attempt, choice: int) -> JSON:

@@ -1,0 +1,128 @@
+"""Families of models: their traits come to something at every host, and nothing else has a pattern over a model's name."""
+
+import ast
+import json
+import re
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from haimaker.models import families, matching
+from haimaker.models.catalog import ModelInfo
+from haimaker.models.traits import Family, Traits
+from haimaker.operations.attempt import Attempt
+from haimaker.providers.registry import all_providers, get
+from tests.support.builders import attempt as known_attempt
+from tests.unit.models import matrix
+
+ALL = [family for _, group in families.GROUPS for family in group]
+
+
+def test_what_is_sent_for_every_family_at_every_host() -> None:
+    """`python -m tests.unit.models.matrix` writes what is meant to be; see what it changes."""
+    made, golden = matrix.matrix(), json.loads(matrix.GOLDEN.read_text("utf-8"))
+    for request in {*made, *golden}:
+        assert made.get(request) == golden.get(request), request
+
+
+@pytest.fixture(scope="module")
+def sent() -> dict[tuple[str, str], object]:
+    return {each: matrix.outcomes(*each) for each in matrix.targets()}
+
+
+@pytest.mark.parametrize("family", [family for family in ALL if family.traits], ids=lambda family: family.name)
+def test_no_trait_can_be_taken_from_a_family_unnoticed(
+    family: Family, sent: dict[tuple[str, str], object], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    mine = [each for each in sent if family.name in matrix.attempt(each[1]).traits.families]
+    assert mine, "add a model of it to the matrix"
+    unseen = []
+    for trait in family.traits:
+        monkeypatch.setattr(family, "traits", {name: value for name, value in family.traits.items() if name != trait})
+        matching.traits_of.cache_clear()
+        if all(matrix.outcomes(*each) == sent[each] for each in mine):
+            unseen.append(trait)
+        monkeypatch.undo()
+    matching.traits_of.cache_clear()
+    assert unseen == [], "the family would be the same without them, or no request of the matrix shows them"
+
+
+@pytest.mark.parametrize("family", ALL, ids=lambda family: family.name)
+def test_a_familys_traits_are_traits_and_its_group_finds_it(family: Family) -> None:
+    Traits(**family.traits)
+    re.compile(family.match)
+    assert sum(other.name == family.name for other in ALL) == 1
+
+
+def test_a_provider_speaks_of_families_that_there_are() -> None:
+    names = {family.name for family in ALL}
+    for provider in all_providers():
+        told = {*provider.dialect.family_rules, *([provider.family] if provider.family else [])} - {"*"}
+        assert told <= names, provider.name
+
+
+def test_a_name_that_says_nothing_is_of_the_family_that_its_provider_has_alone() -> None:
+    tried = Attempt("r", 0, get("anthropic"), "m", ModelInfo.unknown("anthropic", "m"))
+    assert (tried.traits.families, tried.traits.forces_tools) == (("claude",), False)
+
+
+def test_the_catalogue_adds_what_a_family_does_not_know_yet() -> None:
+    of = matching.traits_of
+    assert of("x", "zeta-1", frozenset({"vision"})).efforts == {}
+    assert of("x", "zeta-1", frozenset({"vision", "reasoning"})).efforts is None
+    assert (of("x", "gpt-5.1").efforts or {})["xhigh"] == "high"
+    assert (of("x", "gpt-5.1", frozenset({"xhigh_reasoning_effort", "reasoning"})).efforts or {})["xhigh"] == "xhigh"
+    assert known_attempt("openai/gpt-4o").traits.efforts == {}
+
+
+LAYER = Path(__file__).parents[3] / "shared" / "haimaker"
+MAKERS = re.compile(
+    r"claude|gpt|gemini|llama|mistral|qwen|deepseek|kimi|glm|grok|nova|titan|command|imagen|dall|davinci|gemma|sonar|aura"
+)
+"""Letters of models' names. In a pattern, or looked for in a name, they are a rule of a family that is in the wrong place."""
+SEARCHES = {"compile", "match", "search", "fullmatch", "findall", "finditer", "sub", "split"}
+LOOKS = {"startswith", "endswith", "removeprefix", "find", "count"}
+NAME = re.compile(r"model|target")
+"""Expressions that have a model's name."""
+
+
+def patterns_over_names(file: Path) -> Iterator[str]:
+    """Each regular expression, and each search in a text, that has to do with a model's name."""
+    for node in ast.walk(ast.parse(file.read_text("utf-8"))):
+        texts = [leaf.value for leaf in ast.walk(node) if isinstance(leaf, ast.Constant) and isinstance(leaf.value, str)]
+        named = any(MAKERS.search(text.lower()) for text in texts)
+        if isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute):
+            of_re = ast.unparse(node.func.value) == "re" and node.func.attr in SEARCHES
+            of_a_name = any(re.search(r"\bmodel$", ast.unparse(argument)) for argument in node.args[1:])
+            looks = node.func.attr in LOOKS and NAME.search(ast.unparse(node.func.value)) is not None
+            matches = node.func.attr in SEARCHES and any(re.search(r"\.model$", ast.unparse(each)) for each in node.args)
+            if (of_re and (named or of_a_name)) or (looks and named) or matches:
+                yield f"{file.name}:{node.lineno} {ast.unparse(node)[:80]}"
+        contains = isinstance(node, ast.Compare) and isinstance(node.ops[0], ast.In | ast.NotIn)
+        if contains and isinstance(node.left, ast.Constant) and named and NAME.search(ast.unparse(node.comparators[0])):
+            yield f"{file.name}:{node.lineno} {ast.unparse(node)[:80]}"
+
+
+IDS = ("bedrock/moderations.py",)
+"""What takes an id apart that is given as a model's name: a guardrail's, with its version."""
+
+
+def test_nothing_but_the_families_has_a_pattern_over_a_models_name() -> None:
+    files = [file for file in LAYER.rglob("*.py") if file.parent.name != "models" and not str(file).endswith(IDS)]
+    assert [found for file in files for found in patterns_over_names(file)] == []
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        'OLD = re.compile(r"claude-(?:3|2)")',
+        "re.match(row.pattern, attempt.model_info.model)",
+        'attempt.model.startswith("gpt-")',
+        '"claude" in attempt.model',
+        "PATTERN.match(attempt.model_info.model)",
+    ],
+)
+def test_such_patterns_are_found(line: str, tmp_path: Path) -> None:
+    (tmp_path / "a.py").write_text(line, "utf-8")
+    assert list(patterns_over_names(tmp_path / "a.py"))
