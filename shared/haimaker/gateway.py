@@ -89,7 +89,12 @@ class Gateway:
 
         store = open_store(settings)
         keys.install_admin(store, settings)
-        return cls.from_store(settings, store)
+        gateway = cls.from_store(settings, store)
+        if settings.metrics_token:
+            from haimaker.observability.prometheus import PrometheusMetrics
+
+            gateway.observer.prometheus = PrometheusMetrics()
+        return gateway
 
     @classmethod
     def from_store(cls, settings: Settings, store: Store) -> "Gateway":

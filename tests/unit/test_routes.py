@@ -9,6 +9,7 @@ from haimaker.http.errors import MethodNotAllowedError, NotFoundError
 
 FOUND = [
     ("GET", "/", "index", {}),
+    ("GET", "/metrics", "metrics", {}),
     ("GET", "/v1/audit", "audit_list", {}),
     ("HEAD", "", "index", {}),
     ("GET", "/v1", "index", {}),

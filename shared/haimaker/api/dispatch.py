@@ -9,7 +9,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING
 
 from haimaker.api import models, uploads
-from haimaker.http.errors import NotFoundError
+from haimaker.http.errors import AuthenticationError, NotFoundError
 from haimaker.http.responses import json_response
 from haimaker.http.values import JSON, Request, Response
 from haimaker.operations.parsers import PARSES, Parse
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 Operation = Callable[["Gateway", Request], Response]
 
 HUB_LASTS_S = 300
-KEYLESS = frozenset({"health", "console", "models_hub", "file_read", "file_write"})
+KEYLESS = frozenset({"index", "metrics", "health", "console", "models_hub", "file_read", "file_write"})
 """Operations that need no key."""
 
 
@@ -48,6 +48,22 @@ def _models(answer: Callable[..., JSON]) -> Operation:
         return json_response(answer(router, account, request))
 
     return operation
+
+
+def _metrics(gateway: "Gateway", request: Request) -> Response:
+    """For Prometheus, which has a token of its own: no key is to be given to what collects metrics."""
+    from hmac import compare_digest
+
+    from haimaker.observability.prometheus import CONTENT_TYPE
+
+    token, metrics = gateway.settings.metrics_token, gateway.observer.prometheus
+    if not token or metrics is None:
+        message = "This gateway shows no metrics: HAIMAKER_METRICS_TOKEN turns them on. A deployed stack has them in CloudWatch."
+        raise NotFoundError(message, code="metrics_off")
+    sent = request.headers.get("authorization", "").partition(" ")[2].strip()
+    if not compare_digest(sent.encode(), token.encode()):
+        raise AuthenticationError("Metrics are shown to who sends HAIMAKER_METRICS_TOKEN as a bearer token.")
+    return Response(200, {"content-type": CONTENT_TYPE, "cache-control": "no-store"}, metrics.text())
 
 
 def _models_hub(gateway: "Gateway", request: Request) -> Response:
@@ -149,6 +165,7 @@ OPERATIONS: Mapping[str, Operation] = {
     "file_read": lambda gateway, request: _folder(gateway).serve(request),
     "file_write": lambda gateway, request: _folder(gateway).receive(request),
     "index": _index,
+    "metrics": _metrics,
     "console": _console,
     "health": _health,
 }

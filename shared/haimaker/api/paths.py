@@ -93,6 +93,7 @@ ROUTES = (
 
 LOCAL_ROUTES = (
     Route("GET", "/", "index"),
+    Route("GET", "/metrics", "metrics"),
     Route("GET", "/files/{id}", "file_read"),
     Route("PUT", "/files/{id}", "file_write"),
 )

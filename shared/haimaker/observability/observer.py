@@ -20,6 +20,8 @@ from haimaker.store import Record, SoftBudgetAlert
 if TYPE_CHECKING:
     from aws_lambda_powertools import Logger
 
+    from haimaker.observability.prometheus import PrometheusMetrics
+
 OTEL_OPERATIONS: Mapping[str, str] = {"chat_completions": "chat", "completions": "text_completion"}
 """OpenTelemetry's names of our operations, where they differ."""
 
@@ -35,21 +37,29 @@ class Observer:
     metrics_on: bool = False
     dimensions: Sequence[str] = ()
     """Of metrics, besides service and operation."""
+    prometheus: "PrometheusMetrics | None" = None
+    """Where what happened is counted for Prometheus as well; None where nobody collects it."""
     _cold: bool = field(default=True, repr=False)
 
     def request(self, record: Record) -> None:
         """One admitted request."""
+        if self.prometheus:
+            self.prometheus.request(record)
         self._count("request", fields_of(record), metrics.record_counts(record))
 
     def denied(self, operation: str, request_id: str, error: APIError) -> None:
         """A request that was answered without asking a provider."""
         name = OTEL_OPERATIONS.get(operation, operation)
+        if self.prometheus:
+            self.prometheus.denied(name, error)
         fields: JSON = {"request_id": request_id, "operation": name, "gen_ai.operation.name": name}
         fields |= {"http.response.status_code": error.status, "error.type": error.code or error.type}
         self._count("refused", fields, metrics.denial_counts(error.status, error.code))
 
     def reservations_lost(self, reservations: int) -> None:
         """Requests that nobody settled, charged in full: a function that was killed, or a store that failed to the end."""
+        if self.prometheus:
+            self.prometheus.reservations_lost(reservations)
         self._count("lost", {"operation": "settle"}, {"HoldsLost": reservations}, level="ERROR")
 
     def soft_budget(self, alert: SoftBudgetAlert) -> None:

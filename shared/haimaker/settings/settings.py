@@ -61,6 +61,8 @@ class Settings:
     """Unknown keys and malformed requests of one address, until it is answered 429; 0 is no limit. At a local gateway."""
     user_budget: UserBudget | None = None
     """Of the users of requests who have no account yet; without it they get none."""
+    metrics_token: str = field(default="", repr=False)
+    """What Prometheus sends to be shown metrics; without one there are none."""
     public_models: bool = False
     """Whether anybody may read the catalogue of models, without a key."""
     service: str = "haimaker"
@@ -104,6 +106,7 @@ class Settings:
             trusted_proxies=_networks(env, "HAIMAKER_TRUSTED_PROXIES"),
             mistakes_per_minute=_whole_number(env, "HAIMAKER_MISTAKES_PER_MINUTE", 120, most=1_000_000),
             user_budget=_user_budget(env),
+            metrics_token=env.get("HAIMAKER_METRICS_TOKEN", ""),
             public_models=_public_models(env),
             files_folder=Path(env.get("HAIMAKER_HOME", ".haimaker")).expanduser() / "files",
             files_bucket=env.get("HAIMAKER_FILES_BUCKET", ""),
