@@ -17,6 +17,7 @@ from collections.abc import Mapping, Sequence
 from functools import cache
 from typing import TYPE_CHECKING, NamedTuple
 
+from haimaker.accounts import keys as auth
 from haimaker.accounts.directory import AccountCache, BilledAccounts, check_usable, denied_error, store_error
 from haimaker.api import keys, models, uploads
 from haimaker.api.dispatch import KEYLESS, OPERATIONS
@@ -32,6 +33,7 @@ from haimaker.http.sse import dumps
 from haimaker.http.values import Request, Response
 from haimaker.lean_dataclasses import dataclass, field
 from haimaker.observability.observer import Observer
+from haimaker.observability.refusals import RefusalCounter
 from haimaker.operations.chat import Accepted, Asked
 from haimaker.operations.parsers import Parse
 from haimaker.providers.provider import Provider
@@ -75,12 +77,14 @@ class Gateway:
     observer: Observer = field(default_factory=Observer)
     accounts: AccountCache = field(init=False)
     content: ContentLogging = field(init=False)
+    refusals: RefusalCounter = field(init=False)
     _runtime: Runtime | None = field(default=None, repr=False)
     _hub: tuple[Runtime, bytes] | None = field(default=None, repr=False)
 
     def __post_init__(self) -> None:
         self.accounts = AccountCache(self.store, keys.admin_id(self.settings), self.settings.user_budget)
         self.content = ContentLogging(self.settings, self.observer)
+        self.refusals = RefusalCounter(self.store.documents)
 
     @classmethod
     def local(cls, settings: Settings) -> "Gateway":
@@ -139,14 +143,21 @@ class Gateway:
         try:
             self.accounts.authenticate(request.headers)
         except APIError as error:
-            self.observer.denied(operation, request.id, error)
+            self._count_refusal(operation, request, error)
             return error
         return None
 
     def _error_response(self, operation: str, request: Request, error: APIError) -> Response:
         if not error.attempts:  # else it was admitted, and its record is told
-            self.observer.denied(operation, request.id, error)
+            self._count_refusal(operation, request, error)
         return error_response(error)
+
+    def _count_refusal(self, operation: str, request: Request, error: APIError) -> None:
+        self.observer.denied(operation, request.id, error)
+        if operation in KEYLESS or error.status >= 500:
+            return
+        owner = auth.owner_of(request.headers)
+        self.refusals.add(owner if self.accounts.has_met(owner) else "", error.code or error.type, time.time())
 
     def generate(self, request: Request, parse: Parse) -> Response:
         account = self.accounts.authenticate(request.headers)

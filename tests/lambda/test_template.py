@@ -28,7 +28,9 @@ STREAMING = (
 )
 FUNCTIONS = (*STREAMING, "ModelsFunction", "KeysFunction", "SpendFunction", "RoutingFunction", "ConsoleFunction", "RollupFunction")
 """In the order of functions/ in the template."""
-ADMINISTRATION = re.compile(r"/(key|team|customer|end_user|spend|route|auto-router|console)/|/(audit|generation|health|console)$")
+ADMINISTRATION = re.compile(
+    r"/(key|team|customer|end_user|spend|route|auto-router|console)/|/(audit|refusals|generation|health|console)$"
+)
 """Not for web pages of others, and never slow."""
 PARAMETERS = [
     {"Fn::Sub": f"arn:${{AWS::Partition}}:ssm:${{AWS::Region}}:${{AWS::AccountId}}:parameter/${{AWS::StackName}}/{name}"}

@@ -11,6 +11,7 @@ FOUND = [
     ("GET", "/", "index", {}),
     ("GET", "/metrics", "metrics", {}),
     ("GET", "/v1/audit", "audit_list", {}),
+    ("GET", "/refusals", "refusals_list", {}),
     ("HEAD", "", "index", {}),
     ("GET", "/v1", "index", {}),
     ("POST", "/v1/chat/completions", "chat_completions", {}),

@@ -172,6 +172,10 @@ class AccountCache:
         except StoreUnavailable as error:
             raise store_error(error) from error
 
+    def has_met(self, account_id: str) -> bool:
+        """Whether it is an account of this gateway's, as far as is known without asking the store."""
+        return account_id in self._cached
+
     def keep(self, account: Account) -> None:
         """What is known of an account from now on."""
         if SUCCESSOR in account.metadata:

@@ -50,6 +50,14 @@ def _models(answer: Callable[..., JSON]) -> Operation:
     return operation
 
 
+def _refusals(gateway: "Gateway", request: Request) -> Response:
+    from haimaker.api.refusals import list_refusals
+
+    account = gateway.accounts.authenticate(request.headers, fresh=True)
+    gateway.refusals.write()
+    return json_response(list_refusals(gateway.store, account, request))
+
+
 def _metrics(gateway: "Gateway", request: Request) -> Response:
     """For Prometheus, which has a token of its own: no key is to be given to what collects metrics."""
     from hmac import compare_digest
@@ -162,6 +170,7 @@ OPERATIONS: Mapping[str, Operation] = {
     "auto_router_reorder": _changing("auto_routers", "reorder"),
     "auto_router_simulate": _routed("auto_routers", "simulate"),
     "audit_list": _books("audit", "list_events"),
+    "refusals_list": _refusals,
     "file_read": lambda gateway, request: _folder(gateway).serve(request),
     "file_write": lambda gateway, request: _folder(gateway).receive(request),
     "index": _index,

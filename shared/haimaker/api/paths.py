@@ -86,6 +86,7 @@ ROUTES = (
     Route("POST", "/auto-router/{id}/rules/reorder", "auto_router_reorder"),
     Route("POST", "/auto-router/{id}/simulate", "auto_router_simulate"),
     Route("GET", "/audit", "audit_list"),
+    Route("GET", "/refusals", "refusals_list"),
     Route("GET", "/console", "console"),
     Route("GET", "/console/{file+}", "console"),
     Route("GET", "/health", "health"),
