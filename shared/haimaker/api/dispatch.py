@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 Operation = Callable[["Gateway", Request], Response]
 
 HUB_LASTS_S = 300
-KEYLESS = frozenset({"index", "metrics", "health", "console", "models_hub", "file_read", "file_write"})
+KEYLESS = frozenset({"index", "metrics", "openapi", "docs", "health", "console", "models_hub", "file_read", "file_write"})
 """Operations that need no key."""
 
 
@@ -56,6 +56,21 @@ def _refusals(gateway: "Gateway", request: Request) -> Response:
     account = gateway.accounts.authenticate(request.headers, fresh=True)
     gateway.refusals.write()
     return json_response(list_refusals(gateway.store, account, request))
+
+
+def _openapi(gateway: "Gateway", request: Request) -> Response:
+    """Describes the API to anybody: it says nothing of what is kept or configured."""
+    from haimaker.api import openapi
+
+    return json_response(openapi.document(gateway.settings.version))
+
+
+def _docs(gateway: "Gateway", request: Request) -> Response:
+    from haimaker.api import openapi
+    from haimaker.api.console import HEADERS
+
+    headers = {**HEADERS, "content-type": "text/html; charset=utf-8", "cache-control": "no-cache"}
+    return Response(200, headers, openapi.page(gateway.settings.version))
 
 
 def _metrics(gateway: "Gateway", request: Request) -> Response:
@@ -175,6 +190,8 @@ OPERATIONS: Mapping[str, Operation] = {
     "file_write": lambda gateway, request: _folder(gateway).receive(request),
     "index": _index,
     "metrics": _metrics,
+    "openapi": _openapi,
+    "docs": _docs,
     "console": _console,
     "health": _health,
 }

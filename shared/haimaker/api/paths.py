@@ -95,6 +95,8 @@ ROUTES = (
 LOCAL_ROUTES = (
     Route("GET", "/", "index"),
     Route("GET", "/metrics", "metrics"),
+    Route("GET", "/openapi.json", "openapi"),
+    Route("GET", "/docs", "docs"),
     Route("GET", "/files/{id}", "file_read"),
     Route("PUT", "/files/{id}", "file_write"),
 )

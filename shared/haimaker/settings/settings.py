@@ -61,6 +61,8 @@ class Settings:
     """Unknown keys and malformed requests of one address, until it is answered 429; 0 is no limit. At a local gateway."""
     user_budget: UserBudget | None = None
     """Of the users of requests who have no account yet; without it they get none."""
+    version: str = ""
+    """Of the program, where the door knows it."""
     metrics_token: str = field(default="", repr=False)
     """What Prometheus sends to be shown metrics; without one there are none."""
     public_models: bool = False
