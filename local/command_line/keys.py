@@ -161,7 +161,9 @@ def _id(door: APIClient, named: str) -> str:
     """Of a key that is named by its id, the beginning of that, its alias, or itself. Raises OperatorError."""
     if named.startswith("sk-"):
         return named
-    tokens = [key["token_id"] for key, _ in door.all_keys() if _is_called(key, named)]
+    asked = {"return_full_object": "true", "size": "100"}
+    found = door.get("/key/list", key_alias=named, **asked)["keys"] or door.get("/key/list", search=named, **asked)["keys"]
+    tokens = [key["token_id"] for key in found if _is_called(key, named)]
     if not tokens:
         raise OperatorError(f"There is no key {named!r}; haimaker keys list shows all.")
     if len(tokens) > 1:
