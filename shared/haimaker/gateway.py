@@ -9,7 +9,13 @@
     7 translate  adapters            back to OpenAI's
     8 settle     billing, store      one record, one charge; then the end of the answer is told
 
-Steps 5 to 8 are an `Exchange`; a `Relay` stands between it and the door.
+Steps 5 to 8 are an `Exchange`; a `Relay` stands between it and the door. From there to the socket it is eight functions in four
+files (`tests/unit/test_journey.py`):
+
+    Gateway.handle → Gateway._answer                        gateway.py               1 to 4
+    Exchange.run → AttemptLoop.first_success                upstream/exchange.py     which target, and 8
+    UpstreamCall.open → UpstreamCall._send                  upstream/call.py         5 and 7
+    HTTPClient.send → _exchange                             http/client.py           6
 """
 
 import time
@@ -19,8 +25,9 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from haimaker.accounts import keys as auth
 from haimaker.accounts.directory import AccountCache, BilledAccounts, check_usable, denied_error, store_error
-from haimaker.api import keys, models, uploads
-from haimaker.api.dispatch import KEYLESS, OPERATIONS
+from haimaker.api import formats, keys, models, uploads
+from haimaker.api.dispatch import HANDLERS, KEYLESS
+from haimaker.api.paths import MODEL_OPERATIONS
 from haimaker.billing import admission, estimates
 from haimaker.billing.estimates import CostBound
 from haimaker.billing.settlement import Settlement
@@ -34,8 +41,8 @@ from haimaker.http.values import Request, Response
 from haimaker.lean_dataclasses import dataclass, field
 from haimaker.observability.observer import Observer
 from haimaker.observability.refusals import RefusalCounter
-from haimaker.operations.chat import Accepted, Asked
-from haimaker.operations.parsers import Parse
+from haimaker.operations.client_format import ClientFormat
+from haimaker.operations.operation import TELEMETRY_NAMES, OperationRequest
 from haimaker.providers.provider import Provider
 from haimaker.providers.registry import NAMES, ONLINE, all_providers, get
 from haimaker.routing import deadlines, decider
@@ -46,9 +53,8 @@ from haimaker.routing.router import Router
 from haimaker.routing.shared_health import SharedHealth
 from haimaker.settings.settings import Settings
 from haimaker.store import UNLIMITED, Account, Denied, Granted, Reservation, Store, StoreUnavailable
-from haimaker.upstream.attempts import Sender
-from haimaker.upstream.call import Caller, Upstreams
-from haimaker.upstream.exchange import Exchange
+from haimaker.upstream.call import ProviderClients, UpstreamCall
+from haimaker.upstream.exchange import AttemptLoop, Exchange
 from haimaker.upstream.relay import ClientLeft, Relay
 
 if TYPE_CHECKING:
@@ -63,8 +69,8 @@ class Runtime(NamedTuple):
     """What the credentials allow: where a model may be served, and how to get there."""
 
     router: Router
-    upstreams: Upstreams
-    planner: Planner
+    clients: ProviderClients
+    decider: Planner
 
 
 @dataclass(slots=True)
@@ -123,7 +129,13 @@ class Gateway:
     def handle(self, operation: str, request: Request) -> Response:
         """Answers a request of any kind; never raises."""
         try:
-            return OPERATIONS[operation](self, request)
+            if operation not in MODEL_OPERATIONS:
+                return HANDLERS[operation](self, request)
+            client_format = formats.find(operation)
+            account = self.accounts.authenticate(request.headers)
+            request = uploads.with_uploads(request, self.settings, account.id)
+            asked = client_format.parse(request)
+            return self._answer(request, decider.read_routing_request(asked, request, time.time()), account, client_format)
         except APIError as error:
             return self._error_response(operation, request, error)
         except StoreUnavailable as error:
@@ -159,34 +171,34 @@ class Gateway:
         owner = auth.owner_of(request.headers)
         self.refusals.add(owner if self.accounts.has_met(owner) else "", error.code or error.type, time.time())
 
-    def generate(self, request: Request, parse: Parse) -> Response:
-        account = self.accounts.authenticate(request.headers)
-        request = uploads.with_uploads(request, self.settings, account.id)
-        return self.answer(request, decider.read_routing_request(parse(request), request, time.time()), account)
-
     def answer(self, request: Request, routing_request: RoutingRequest, account: Account) -> Response:
+        """A request of a key that the gateway makes itself, in the format of its operation. Raises APIError."""
+        return self._answer(request, routing_request, account, formats.find(routing_request.asked.operation))
+
+    def _answer(self, request: Request, routing_request: RoutingRequest, account: Account, client_format: ClientFormat) -> Response:
         """An accepted request of a key. Raises APIError."""
         runtime, asked, started_s = self.runtime(), routing_request.asked, routing_request.now_s
         begun_s = time.monotonic()
         billed = self.accounts.billed_accounts(account, asked.fields.user)
-        decision, billed, admitted = self._reserve(routing_request, billed, request, runtime.planner)
+        decision, billed, admitted = self._reserve(routing_request, billed, request, runtime.decider)
         longest_s = deadlines.request_timeout_s(request, decision.plan.timeout_s)
         end_s = begun_s + longest_s
         deadline_s = begun_s + min(longest_s, deadlines.client_timeout_s(request))
         settlement = Settlement(
             self.store, admitted.reservation, {**_request_fields(asked, billed), **decision.to_record()}, started_s
         )
-        making, telling = _caller_and_exchange(asked)
-        caller = making(
-            runtime.upstreams, asked, request.headers, deadline_s, CancelToken(), 0.0 if asked.form == "json" else end_s
+        call = UpstreamCall(
+            runtime.clients, asked, request.headers, deadline_s, CancelToken(), 0.0 if asked.response == "json" else end_s
         )
-        sender = Sender(caller, decision.plan, runtime.upstreams.health, settlement.attempt_logs)
-        sender.hurried = routing_request.preferences.has_timeouts or deadlines.client_timeout_s(request) < longest_s
+        attempts = AttemptLoop(call, decision.plan, runtime.clients.health, settlement.attempt_logs)
+        attempts.has_client_timeout = routing_request.preferences.has_timeouts or deadlines.client_timeout_s(request) < longest_s
         if billed.have_budget():
             default = self.settings.default_max_output_tokens
-            sender.covers = lambda attempt: settlement.reserve_more(estimates.cost_bound(asked, [attempt], default).amount_nanousd)
+            attempts.can_afford = lambda attempt: settlement.reserve_more(
+                estimates.bound_cost(asked, [attempt], default).amount_nanousd
+            )
         headers = _limit_headers(billed.key, admitted, started_s) | decision.response_headers()
-        exchange = telling(sender, settlement, self.observer, headers)
+        exchange = Exchange(attempts, client_format, settlement, self.observer, headers)
         exchange.transcript = self.content.begin_conversation(asked.body, billed.key, request.id)
         return Relay(request, exchange, deadline_s, end_s).response()
 
@@ -194,29 +206,29 @@ class Gateway:
         """The providers that are on now. Raises ServiceUnavailableError if their credentials can't be read."""
         access = self.credentials.current()
         runtime = self._runtime
-        if runtime is None or runtime.upstreams.access is not access:
+        if runtime is None or runtime.clients.access is not access:
             on = [get(name) for name in NAMES if name in access or (self.settings.demo and name not in ONLINE)]
             on += [account.row for name, account in self.settings.config.accounts.items() if name in access]
             http_client, health = (
-                (runtime.upstreams.http_client, runtime.upstreams.health) if runtime else (HTTPClient(), self._health())
+                (runtime.clients.http_client, runtime.clients.health) if runtime else (HTTPClient(), self._health())
             )
             self._runtime = runtime = self._build_runtime(
-                Router(self.settings.config, on), Upstreams(http_client, access, health, self.settings)
+                Router(self.settings.config, on), ProviderClients(http_client, access, health, self.settings)
             )
         return runtime
 
     def _health(self) -> Health:
         return Health(self.settings.config.circuit_breaker, SharedHealth(self.store.documents))
 
-    def _build_runtime(self, router: Router, upstreams: Upstreams) -> Runtime:
+    def _build_runtime(self, router: Router, clients: ProviderClients) -> Runtime:
         @cache
         def auto_service() -> "AutoRouterService":
             from haimaker.routing.auto_service import AutoRouterService
 
             return AutoRouterService(router, self.store, self.answer)
 
-        planner = Planner(router, upstreams.health, self.settings.default_max_output_tokens, auto_service)
-        return Runtime(router, upstreams, planner)
+        planner = Planner(router, clients.health, self.settings.default_max_output_tokens, auto_service)
+        return Runtime(router, clients, planner)
 
     def _all_providers(self) -> Sequence[Provider]:
         """All providers that there are, also those that are off."""
@@ -253,7 +265,7 @@ class Gateway:
                     raise
                 continue
             plan = decision.plan
-            bound = estimates.cost_bound(asked, plan.all(), self.settings.default_max_output_tokens)
+            bound = estimates.bound_cost(asked, plan.all(), self.settings.default_max_output_tokens)
             admitted = admission.reserve(self.store, _reservations(request, billed, bound, plan, routing_request.now_s))
             if isinstance(admitted, Granted):
                 return decision, billed, admitted
@@ -265,21 +277,11 @@ class Gateway:
                 raise denied_error(admitted, bound.amount_nanousd, bound.tokens)
         raise denied_error(Denied("parallel", billed.key, retry_after_s=1), 0, 0)
 
-    def _affordable(self, asked: Accepted, plan: Plan, refused: Denied, tried: int | None) -> int:
+    def _affordable(self, asked: OperationRequest, plan: Plan, refused: Denied, tried: int | None) -> int:
         """Output tokens that a second try could ask for; 0 if a shorter answer would not help."""
-        if refused.reason != "budget" or tried is not None or not isinstance(asked, Asked) or asked.max_output_tokens is not None:
+        if refused.reason != "budget" or tried is not None or not estimates.can_be_shortened(asked):
             return 0
         return estimates.affordable_output_tokens(asked, plan.all(), refused.remaining_nanousd)
-
-
-def _caller_and_exchange(asked: Accepted) -> tuple[type[Caller], type[Exchange]]:
-    """What makes the calls of an operation, and what tells their answers."""
-    if isinstance(asked, Asked):
-        return Caller, Exchange
-    from haimaker.upstream.operation_call import TaskCaller  # a function that generates text never needs them
-    from haimaker.upstream.operation_exchange import TaskExchange
-
-    return TaskCaller, TaskExchange
 
 
 def _reservations(request: Request, billed: BilledAccounts, bound: CostBound, plan: Plan, now_s: float) -> list[Reservation]:
@@ -294,11 +296,11 @@ def _reservations(request: Request, billed: BilledAccounts, bound: CostBound, pl
     ]
 
 
-def _request_fields(asked: Accepted, billed: BilledAccounts) -> Mapping[str, object]:
+def _request_fields(asked: OperationRequest, billed: BilledAccounts) -> Mapping[str, object]:
     """What a record says of the request itself; nothing of its content."""
     account, *others = billed.all()
     return {
-        "operation": asked.operation,
+        "operation": TELEMETRY_NAMES.get(asked.operation, asked.operation),
         "asked_model": asked.model,
         "stream": asked.streams,
         "user": asked.fields.user,

@@ -8,7 +8,9 @@ from haimaker.http.errors import APIError
 from haimaker.http.values import JSON, Request
 from haimaker.models.catalog import ModelInfo, find_model
 from haimaker.operations.attempt import Attempt
-from haimaker.operations.chat import ChatRequest, CompletionRequest, parse_chat, parse_completion
+from haimaker.operations.chat import ChatRequest, parse_chat
+from haimaker.operations.completions import CompletionRequest, parse_completion
+from haimaker.operations.operation import UpstreamBody
 from haimaker.pricing.usage import Usage
 from haimaker.providers.provider import Dialect, MessageRules, Provider
 from haimaker.providers.registry import definition_for, get
@@ -85,3 +87,8 @@ def record(status: Status = "ok", error: APIError | None = None, *, target: str 
     settlement = Settlement(Forgetful(), reservation, ASKED, 1.0, attempt_logs)  # type: ignore[arg-type]
     settlement.first_chunk_s, settlement.first_token_s = 1.55, 1.6
     return settlement.settle(status, 2.0, error)
+
+
+def result_of(adapter: Any, body: Any, attempt: Attempt, request: Any = None) -> Any:
+    """What a chat adapter makes of a provider's 2xx answer."""
+    return adapter.from_upstream(UpstreamBody({}, json.dumps(body).encode()), request or chat_request(), attempt).body

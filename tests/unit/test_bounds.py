@@ -17,7 +17,8 @@ from haimaker.http.errors import BadRequestError
 from haimaker.http.json import MAX_CONTAINERS, MAX_FLOATS, MAX_NAMES, MAX_VALUES, parse_json
 from haimaker.http.values import Request
 from haimaker.operations import embeddings, moderations, rerank, speech
-from haimaker.operations.chat import parse_chat, parse_completion
+from haimaker.operations.chat import parse_chat
+from haimaker.operations.completions import parse_completion
 from haimaker.validation.bounds import MAX_ITEMS, MAX_NAME, AtMost
 from tests.support.builders import chat_body, chat_request
 

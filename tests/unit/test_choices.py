@@ -10,11 +10,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from haimaker.adapters import splitting
 from haimaker.http.errors import APIError, BadGatewayError
 from haimaker.http.values import JSON, StreamEvent
+from haimaker.operations import splitting
 from haimaker.operations.attempt import Attempt
-from haimaker.operations.chat import Asked, CompletionRequest
+from haimaker.operations.chat import TextRequest
+from haimaker.operations.completions import CompletionRequest
 from haimaker.pricing import usage
 from haimaker.pricing.usage import Usage
 from tests.support.builders import attempt, chat_request, completion_request
@@ -25,7 +26,7 @@ CHATS_ONE = attempt("anthropic/claude-haiku-4-5")
 COUNTS = {"prompt_tokens": 3, "completion_tokens": 2, "total_tokens": 5}
 
 
-def asked(request: Asked) -> tuple[Any, int | None]:
+def asked(request: TextRequest) -> tuple[Any, int | None]:
     return (request.fields.prompt if isinstance(request, CompletionRequest) else None), request.fields.n
 
 
@@ -43,8 +44,8 @@ def asked(request: Asked) -> tuple[Any, int | None]:
         (completion_request(prompt=["a", "b"], n=2), attempt("deepinfra/m"), [("a", 2), ("b", 2)]),
     ],
 )
-def test_a_request_becomes_as_many_as_its_target_needs(request_: Asked, target: Attempt, calls: list[Any]) -> None:
-    made = splitting.split(request_, target)
+def test_a_request_becomes_as_many_as_its_target_needs(request_: TextRequest, target: Attempt, calls: list[Any]) -> None:
+    made = request_.split(target)
     assert [asked(each) for each in made] == calls
     for each in made:
         assert each.body.get("n") == each.fields.n
@@ -54,7 +55,7 @@ def test_a_request_becomes_as_many_as_its_target_needs(request_: Asked, target: 
 @given(st.lists(st.text(max_size=20), min_size=1, max_size=6))
 def test_the_size_of_a_call_is_not_less_than_its_body(prompts: list[str]) -> None:
     """So that what is put aside for it covers it."""
-    calls = splitting.split(completion_request(prompt=prompts), CHATS)
+    calls = completion_request(prompt=prompts).split(CHATS)
     for call in calls:
         sent = json.dumps(call.body, ensure_ascii=False).encode()
         assert call.size >= len(sent)
@@ -67,14 +68,14 @@ class Model:
         self.every_chunk, self.together = every_chunk, together
         self.numbers = count()
 
-    def texts(self, call: Asked) -> list[str]:
+    def texts(self, call: TextRequest) -> list[str]:
         return [f"{asked(call)[0]}-{next(self.numbers)}" for _ in range(call.fields.n or 1)]
 
-    def whole(self, call: Asked) -> JSON:
+    def whole(self, call: TextRequest) -> JSON:
         made = [{"index": index, "text": text, "finish_reason": "stop"} for index, text in enumerate(self.texts(call))]
         return {"id": f"cmpl-{made[0]['text']}", "choices": made[::-1], "usage": COUNTS}
 
-    def stream(self, call: Asked) -> Iterator[StreamEvent]:
+    def stream(self, call: TextRequest) -> Iterator[StreamEvent]:
         texts = self.texts(call)
         head = {"id": f"cmpl-{texts[0]}"}
         for index, text in reversed(list(enumerate(texts))):
@@ -93,8 +94,8 @@ def folded(chunks: list[StreamEvent]) -> list[tuple[int, str]]:
     return sorted(texts.items())
 
 
-def streamed(model: Model, calls: list[Asked]) -> list[StreamEvent]:
-    return list(splitting.one_after_another((model.stream(call) for call in calls), [1] * len(calls), calls[0].fields.n or 1))
+def streamed(model: Model, calls: list[TextRequest]) -> list[StreamEvent]:
+    return list(splitting.concat_streams((model.stream(call) for call in calls), [1] * len(calls), calls[0].fields.n or 1))
 
 
 @given(
@@ -107,8 +108,8 @@ def streamed(model: Model, calls: list[Asked]) -> list[StreamEvent]:
 def test_whole_and_streamed_answers_have_the_same_choices_in_order(
     prompts: list[str], n: int, target: Attempt, every_chunk: bool, together: bool
 ) -> None:
-    calls = splitting.split(completion_request(prompt=prompts, n=n), target)
-    whole = splitting.joined([(model := Model()).whole(calls[0]), *(model.whole(call) for call in calls[1:])])
+    calls = completion_request(prompt=prompts, n=n).split(target)
+    whole = splitting.merge_responses([(model := Model()).whole(calls[0]), *(model.whole(call) for call in calls[1:])])
     chunks = streamed(Model(every_chunk=every_chunk, together=together), calls)
     made = sorted((choice["index"], choice["text"]) for choice in whole["choices"])
     assert [text.split("-")[0] for _, text in made] == [prompt for prompt in prompts for _ in range(n)]
@@ -144,7 +145,7 @@ CUT = [StreamEvent({"id": "cmpl-2", "choices": [{"index": 0, "text": "b", "finis
 )
 def test_a_stream_that_breaks_off_says_what_was_used_until_then(second: Iterator[StreamEvent] | None, prompt_tokens: int) -> None:
     seen: list[StreamEvent] = []
-    chunks = splitting.one_after_another(opens(iter(FIRST), second), [7, 7], 1)
+    chunks = splitting.concat_streams(opens(iter(FIRST), second), [7, 7], 1)
     with pytest.raises(APIError):
         list(map(seen.append, chunks))
     assert usage.from_openai(seen[-1].body["usage"]).prompt == prompt_tokens
@@ -161,7 +162,7 @@ def test_a_stream_that_breaks_off_says_what_was_used_until_then(second: Iterator
     ],
 )
 def test_usage_is_summed_and_unknown_where_one_call_does_not_tell(said: list[JSON | None], expected: JSON | None) -> None:
-    told = splitting.joined([{"choices": [], "usage": each} for each in said])["usage"]
+    told = splitting.merge_responses([{"choices": [], "usage": each} for each in said])["usage"]
     if expected is None:
         assert told is None
         return
@@ -172,7 +173,7 @@ def test_usage_is_summed_and_unknown_where_one_call_does_not_tell(said: list[JSO
 
 def test_one_answer_is_passed_on_as_it_is() -> None:
     body = {"choices": [{"index": 5}], "usage": None}
-    assert splitting.joined([body]) is body
+    assert splitting.merge_responses([body]) is body
 
 
 def test_all_counts_are_summed() -> None:

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from haimaker.models import catalog
 from haimaker.models.catalog import UNITS_PER_USD, ModelInfo
 from haimaker.pricing import costs
-from haimaker.pricing.costs import affordable_output_tokens, cost_nanousd, price, worst_case_nanousd
+from haimaker.pricing.costs import affordable_output_tokens, cost_nanousd, max_cost_nanousd, price
 from haimaker.pricing.usage import MAX_COUNT, Usage
 
 PROMPT = tuple(costs.INPUT_RATES)
@@ -163,9 +163,14 @@ SERVED = {None: (None,), "auto": (None, "priority"), "priority": (None, "priorit
 def test_no_model_of_the_table_costs_more_than_its_worst_case(counted: Usage, asked_served: tuple[Any, Any], spare: int) -> None:
     asked, served = asked_served
     for row in ROWS:
-        worst = worst_case_nanousd(
-            row, counted.prompt + spare, counted.completion + spare, asked, counted.web_searches, counted.citations
+        most = Usage(
+            input=counted.prompt + spare,
+            output=counted.completion + spare,
+            web_searches=counted.web_searches,
+            citations=counted.citations,
+            service_tier=asked,
         )
+        worst = max_cost_nanousd(most, row)
         cost = cost_nanousd(replace(counted, service_tier=served), row, spare * 3600.0)
         assert (worst is None) == (cost is None)
         assert worst is None or cost is None or cost <= worst, (row.provider, row.model)
@@ -177,14 +182,17 @@ def test_no_model_of_the_table_costs_more_than_its_worst_case(counted: Usage, as
 def test_what_is_affordable_is_the_most_that_fits(
     model_info: ModelInfo, remaining: int, prompt: int, n: int, tier: str | None, searches: int
 ) -> None:
+    def most(output: int) -> Usage:
+        return Usage(input=prompt, output=output, web_searches=searches, service_tier=tier)
+
     each = affordable_output_tokens(model_info, remaining, prompt, n, tier, searches)
     assert each >= 0
     if not model_info.priced:
         assert each == 0
     elif each:
-        assert (worst_case_nanousd(model_info, prompt, n * each, tier, searches) or 0) <= remaining
+        assert (max_cost_nanousd(most(n * each), model_info) or 0) <= remaining
     if model_info.priced and each < MAX_COUNT:
-        assert (worst_case_nanousd(model_info, prompt, n * (each + 1), tier, searches) or 0) > remaining
+        assert (max_cost_nanousd(most(n * (each + 1)), model_info) or 0) > remaining
 
 
 def test_a_free_model_affords_any_answer() -> None:

@@ -97,7 +97,7 @@ def asked(gateway: Gateway, operation: str, key: str, body: JSON, draw: str) -> 
 def test_what_was_simulated_happens(gateway: Gateway, body: JSON, about: dict[str, Any], draw: str, resting: set[str]) -> None:
     key = auth.new_key()
     assert gateway.store.put(Account(auth.account_id_of(key), "k", 0, **about))
-    health = gateway.runtime().upstreams.health
+    health = gateway.runtime().clients.health
     for target in ("demo/echo", "demo/count", "demo/tool"):
         health.record_success(target, 0)
         for _ in range(3 if target in resting else 0):

@@ -11,7 +11,7 @@ import pytest
 from haimaker.files import FileStore, FilesUnavailable, Upload
 from haimaker.files.folder import LocalFileStore
 from haimaker.http.errors import BadRequestError
-from haimaker.operations.operation import Made
+from haimaker.operations.operation import Result
 from haimaker.upstream.image_delivery import Delivery
 from haimaker.upstream.image_fetcher import FetchBounds
 
@@ -52,7 +52,7 @@ class Full:
 
 def delivered(files: FileStore | None, wanted: Any, *images: dict[str, Any]) -> Any:
     fetcher: Any = Fetcher()
-    return Delivery(files, fetcher, FetchBounds(0.0)).of(Made({"created": 1, "data": list(images)}), wanted)
+    return Delivery(files, fetcher, FetchBounds(0.0)).of(Result({"created": 1, "data": list(images)}), wanted)
 
 
 BYTES = {"b64_json": encoded(PNG), "url": None}
@@ -79,7 +79,7 @@ def test_an_image_comes_as_it_is_wanted(
     tmp_path: Path, image: dict[str, Any], wanted: Any, has_link: bool, has_bytes: bool
 ) -> None:
     found = delivered(LocalFileStore(tmp_path, "http://h"), wanted, image, image)
-    for each in found.made.body["data"]:
+    for each in found.result.body["data"]:
         assert (each["url"] is not None, each["b64_json"] is not None) == (has_link, has_bytes)
         if has_bytes:
             assert base64.b64decode(each["b64_json"]) == PNG
@@ -101,6 +101,6 @@ def test_what_cannot_be_turned_comes_as_it_is(
     files: Callable[[], FileStore] | None, image: dict[str, Any], wanted: Any, dropped: tuple[str, ...], problem: str
 ) -> None:
     found = delivered(files() if files else None, wanted, image, image)
-    assert [{name: each.get(name) for name in image} for each in found.made.body["data"]] == [image, image]
+    assert [{name: each.get(name) for name in image} for each in found.result.body["data"]] == [image, image]
     assert found.dropped == dropped
     assert found.problem.startswith(problem)

@@ -7,18 +7,20 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from haimaker.billing import estimates
-from haimaker.billing.estimates import (
-    IMAGE_TOKENS,
-    LARGEST_INPUT_TOKENS,
-    MESSAGE_TOKENS,
-    MIN_AFFORDABLE_TOKENS,
-    TOOL_TOKENS,
-    cost_bound,
-)
+from haimaker.billing.estimates import MIN_AFFORDABLE_TOKENS, bound_cost
 from haimaker.http.values import JSON
 from haimaker.models.catalog import ModelInfo
 from haimaker.operations.attempt import Attempt
-from haimaker.operations.chat import ChatRequest, parse_chat
+from haimaker.operations.chat import (
+    ANSWER_RESERVE_TOKENS,
+    IMAGE_TOKENS,
+    LARGEST_INPUT_TOKENS,
+    MESSAGE_TOKENS,
+    TOOL_TOKENS,
+    ChatRequest,
+    parse_chat,
+)
+from haimaker.operations.completions import COMPLETION_TOKENS
 from haimaker.pricing import costs, usage
 from tests.support.builders import attempt, chat_request, completion_request
 
@@ -34,7 +36,7 @@ def to(*model_info: ModelInfo, most: int | None = None) -> list[Attempt]:
 
 
 def amount(request: ChatRequest, *model_info: ModelInfo, most: int | None = None) -> int:
-    return cost_bound(request, to(*model_info, most=most), DEFAULT).amount_nanousd
+    return bound_cost(request, to(*model_info, most=most), DEFAULT).amount_nanousd
 
 
 def image(url: str) -> JSON:
@@ -109,7 +111,7 @@ def test_what_a_provider_adds_for_tools_is_bounded(fields: JSON, adds: int | Non
     request = chat_request(**fields, max_tokens=1)
     tried = attempt("anthropic/claude-x", model_info=CLAUDE)
     prompt = LARGEST_INPUT_TOKENS if adds is None else request.size + MESSAGE_TOKENS + adds
-    assert cost_bound(request, [tried], DEFAULT).amount_nanousd == prompt + 2
+    assert bound_cost(request, [tried], DEFAULT).amount_nanousd == prompt + 2
 
 
 def texts(value: Any) -> int:
@@ -172,7 +174,7 @@ def test_what_a_budget_affords_fits_into_it(target: ModelInfo, remaining: int, n
     assert affordable == 0 or affordable >= MIN_AFFORDABLE_TOKENS
     if affordable:
         limited = estimates.with_output_limits(to(target), request, DEFAULT, affordable)
-        assert cost_bound(request, limited, DEFAULT).amount_nanousd <= remaining
+        assert bound_cost(request, limited, DEFAULT).amount_nanousd <= remaining
 
 
 def test_the_dearest_target_is_held_and_the_tightest_decides_what_is_affordable() -> None:
@@ -205,21 +207,16 @@ def test_a_request_without_a_limit_gets_one(
 
 @pytest.mark.parametrize(
     ("fields", "most", "answer"),
-    [
-        ({}, None, DEFAULT),
-        ({"max_tokens": 7}, None, 7),
-        ({"max_tokens": 50_000}, None, estimates.ANSWER_RESERVE_TOKENS),
-        ({}, 60, 60),
-    ],
+    [({}, None, DEFAULT), ({"max_tokens": 7}, None, 7), ({"max_tokens": 50_000}, None, ANSWER_RESERVE_TOKENS), ({}, 60, 60)],
 )
 def test_tokens_per_minute_reserve_an_estimate(fields: dict[str, Any], most: int | None, answer: int) -> None:
     request = chat_request(**fields)
-    assert cost_bound(request, to(CHEAP, most=most), DEFAULT).tokens == -(-request.size // 4) + answer
+    assert bound_cost(request, to(CHEAP, most=most), DEFAULT).tokens == -(-request.size // 4) + answer
 
 
 def test_data_in_a_request_is_no_text() -> None:
     request = chat_request(messages=user(image(PICTURE), {"type": "text", "text": "What is it?"}))
-    assert estimates.estimate_prompt_tokens(request) < 100
+    assert request.estimate_prompt_tokens() < 100
 
 
 NARROW = replace(CHEAP, max_input_tokens=10, max_output_tokens=50)
@@ -245,13 +242,13 @@ def test_the_worst_case_of_a_completion_is_that_of_all_its_prompts_and_choices(
     request = completion_request(**fields)
     targets = [attempt("litellm_proxy/m", model_info=model_info)] if chats else to(model_info)
     expected = request.size + MESSAGE_TOKENS * len(request.prompts) if prompt is None else prompt
-    assert cost_bound(request, targets, DEFAULT).amount_nanousd == expected + 2 * written
+    assert bound_cost(request, targets, DEFAULT).amount_nanousd == expected + 2 * written
 
 
 def test_each_prompt_is_put_aside_once_however_many_calls_there_are() -> None:
     request = completion_request(prompt=["a" * 1_000] * 20, max_tokens=1)
     together, apart = (
-        cost_bound(request, [attempt(target, model_info=CHEAP)], DEFAULT) for target in ("hosted_vllm/m", "litellm_proxy/m")
+        bound_cost(request, [attempt(target, model_info=CHEAP)], DEFAULT) for target in ("hosted_vllm/m", "litellm_proxy/m")
     )
     assert together.amount_nanousd <= apart.amount_nanousd < together.amount_nanousd * 1.2
 
@@ -262,13 +259,13 @@ def test_each_prompt_is_put_aside_once_however_many_calls_there_are() -> None:
 )
 def test_the_estimate_of_a_prompt(prompt: Any, tokens: int) -> None:
     """Ids are counted; whatever else is in the request is none of it."""
-    assert estimates.estimate_prompt_tokens(completion_request(prompt=prompt, user="u" * 500)) == tokens
+    assert completion_request(prompt=prompt, user="u" * 500).estimate_prompt_tokens() == tokens
 
 
 @pytest.mark.parametrize(
     ("fields", "target", "limit"),
     [
-        ({}, "hosted_vllm/m", estimates.COMPLETION_TOKENS),
+        ({}, "hosted_vllm/m", COMPLETION_TOKENS),
         ({}, "litellm_proxy/m", DEFAULT),
         ({"max_tokens": 0}, "hosted_vllm/m", None),
         ({"max_tokens": 9}, "litellm_proxy/m", None),

@@ -6,7 +6,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from haimaker.http.values import JSON, StreamEvent
-from haimaker.upstream.stream_usage import Meter, text_bytes, without_usage
+from haimaker.operations.stream_usage import TextUsage, text_bytes, without_usage
+from tests.support.builders import chat_request
 
 HEAD = {"id": "chatcmpl-1", "model": "m"}
 USAGE = {"prompt_tokens": 3, "completion_tokens": 2, "total_tokens": 5}
@@ -41,8 +42,8 @@ STREAMS = {
 }
 
 
-def metered(stream: list[JSON], wants_usage: bool) -> tuple[Meter, list[JSON]]:
-    meter = Meter(wants_usage)
+def metered(stream: list[JSON], wants_usage: bool) -> tuple[TextUsage, list[JSON]]:
+    meter = TextUsage(chat_request(), wants_usage)
     passed = [found.body if found.raw is None else json.loads(found.raw) for found in meter.read(chunks(stream))]
     return meter, passed
 
@@ -55,14 +56,13 @@ def chunks(stream: list[JSON]) -> list[StreamEvent]:
 def test_usage_that_nobody_asked_for_is_not_shown_and_nothing_else_is_lost(stream: list[JSON]) -> None:
     meter, passed = metered(stream, wants_usage=False)
     assert passed == [bare(body) for body in stream if body["choices"] or not isinstance(body.get("usage"), dict)]
-    assert meter.last_chunk(OURS) is None
+    assert meter.last_events(OURS) == ()
 
 
 @pytest.mark.parametrize("stream", STREAMS.values(), ids=STREAMS)
 def test_usage_that_was_asked_for_comes_last_with_its_cost(stream: list[JSON]) -> None:
     meter, passed = metered(stream, wants_usage=True)
-    last = meter.last_chunk(OURS)
-    assert last is not None
+    [last] = meter.last_events(OURS)
     assert last.body["usage"] == OURS
     assert last.body["id"] == HEAD["id"]
     assert [bare(body) for body in (*passed, last.body)][: len(stream)] == [bare(body) for body in stream]
@@ -84,12 +84,12 @@ def test_the_usage_of_an_answer_is_told_once(name: str) -> None:
      ("not an object", None)],
 )  # fmt: skip
 def test_the_last_usage_is_the_one_that_counts(name: str, usage: JSON | None, wants_usage: bool) -> None:
-    assert metered(STREAMS[name], wants_usage)[0].usage == usage
+    assert metered(STREAMS[name], wants_usage)[0].told == usage
 
 
 def test_a_stream_of_nothing_has_no_usage_to_tell() -> None:
     meter, passed = metered([], wants_usage=True)
-    assert (passed, meter.usage, meter.text_bytes) == ([], None, 0)
+    assert (passed, meter.told, meter.text_bytes) == ([], None, 0)
 
 
 @pytest.mark.parametrize(

@@ -20,7 +20,7 @@ from haimaker.models.catalog import ModelInfo, find_model
 from haimaker.operations.attempt import Attempt
 from haimaker.operations.moderation_results import CATEGORIES, completed, worse
 from haimaker.operations.moderations import UNIT_CHARACTERS, ModerationRequest, parse
-from haimaker.operations.operation import Answer
+from haimaker.operations.operation import UpstreamBody
 from haimaker.pricing import costs
 from haimaker.pricing.usage import Usage
 from haimaker.providers.registry import definition_for, get
@@ -62,7 +62,9 @@ def asked(name: str, given: Any = "a", **more: Any) -> ModerationRequest:
 
 
 def sent(name: str, given: Any = "a", **more: Any) -> JSON:
-    upstream = adapters.task("moderations", attempt_for(name)).to_upstream(asked(name, given, **more), attempt_for(name))
+    upstream = adapters.load("moderations", attempt_for(name).provider.adapter).to_upstream(
+        asked(name, given, **more), attempt_for(name)
+    )
     body: JSON = json.loads(upstream.body)
     return body
 
@@ -85,7 +87,7 @@ APPLIED = "https://bedrock-runtime.eu-west-1.amazonaws.com/guardrail/m/version/D
 def test_where_it_goes(provider: str, environment: dict[str, str], address: str) -> None:
     access = connections_from_env(environment)[provider].for_operation("moderations")
     attempt = attempt_for(f"{provider}/m")
-    upstream = adapters.task("moderations", attempt).to_upstream(asked("m"), attempt)
+    upstream = adapters.load("moderations", attempt.provider.adapter).to_upstream(asked("m"), attempt)
     assert access.base_url + access.path_of(upstream.path, "m") == address
 
 
@@ -96,7 +98,7 @@ def test_no_answer_costs_more_than_is_held(name: str, texts: list[str], images: 
     attempt = attempt_for(name)
     image = {"type": "image_url", "image_url": {"url": "data:image/png;base64,AAAA"}}
     asked_for = asked(name, [*({"type": "text", "text": text} for text in texts), *[image] * images])
-    held = costs.max_cost_nanousd(asked_for.most(attempt), attempt.model_info)
+    held = costs.max_cost_nanousd(asked_for.max_usage(attempt), attempt.model_info)
     assert held is not None
     tokens = sum(len(text.encode("utf-8", "surrogatepass")) for text in texts)
     units = -(-(sum(map(len, texts)) + len(texts) - 1) // UNIT_CHARACTERS)
@@ -106,25 +108,29 @@ def test_no_answer_costs_more_than_is_held(name: str, texts: list[str], images: 
         policies = ("topicPolicy", "contentPolicy", "sensitiveInformationPolicy", "contextualGroundingPolicy")
         counts = {f"{policy}Units": units for policy in policies} | {"contentPolicyImageUnits": images}
         answer = {"action": "NONE", "assessments": [], "usage": {**counts, "automatedReasoningPolicyUnits": 2 * units}}
-        made = adapters.task("moderations", attempt).from_upstream(Answer({}, json.dumps(answer).encode()), asked_for, attempt)
-        assert made.tokens
-        assert (costs.cost_nanousd(made.tokens, attempt.model_info) or 0) <= held
+        made = adapters.load("moderations", attempt.provider.adapter).from_upstream(
+            UpstreamBody({}, json.dumps(answer).encode()), asked_for, attempt
+        )
+        assert made.usage
+        assert (costs.cost_nanousd(made.usage, attempt.model_info) or 0) <= held
 
 
 @given(ANY | st.lists(ANY, max_size=4), ANY, st.sampled_from(MODELS))
 def test_whatever_is_sent_is_judged_or_refused(given_input: object, more: object, name: str) -> None:
     with suppress(APIError):
         request = asked(name, given_input, metadata=more)
-        request.most(attempt_for(name))
-        for part in request.parts(1):
-            adapters.task("moderations", attempt_for(name)).to_upstream(part, attempt_for(name))
+        request.max_usage(attempt_for(name))
+        for part in request.split(attempt_for(GUARDRAIL), 1):
+            adapters.load("moderations", attempt_for(name).provider.adapter).to_upstream(part, attempt_for(name))
 
 
 @given(ANSWERS, st.sampled_from(MODELS))
 def test_whatever_is_answered_is_a_verdict_or_an_error(body: object, name: str) -> None:
     attempt = attempt_for(name)
     with suppress(APIError):
-        made = adapters.task("moderations", attempt).from_upstream(Answer({}, json.dumps(body).encode()), asked(name), attempt)
+        made = adapters.load("moderations", attempt.provider.adapter).from_upstream(
+            UpstreamBody({}, json.dumps(body).encode()), asked(name), attempt
+        )
         ModerationCreateResponse.model_validate(made.body)
         assert isinstance(made.body, dict)
         for result in made.body["results"]:
@@ -149,7 +155,7 @@ def test_the_worse_of_two_has_all_that_either_has(one: JSON, other: JSON) -> Non
 
 def test_two_thousand_inputs_are_parted_at_once() -> None:
     request = asked(GUARDRAIL, ["x" * 5] * 2_048)
-    parts = request.parts(1)
+    parts = request.split(attempt_for(GUARDRAIL), 1)
     assert [piece.result for part in parts for piece in part.pieces] == list(range(2_048))
 
 

@@ -8,16 +8,18 @@ from typing import Any, cast
 
 import pytest
 
+from haimaker.api.formats import openai_chat
 from haimaker.http.client import CancelToken
 from haimaker.http.errors import APIError, APITimeoutError, RateLimitError
 from haimaker.http.sse import KEEP_ALIVE
 from haimaker.http.values import Request, Response
+from haimaker.operations.client_format import ClientFormat
 from haimaker.upstream import relay
-from haimaker.upstream.exchange import Exchange, Head
+from haimaker.upstream.exchange import Exchange, ResponseHead
 from haimaker.upstream.relay import Body, ClientLeft, Relay
 
-Script = Callable[["Scripted"], Iterator[Head | bytes]]
-HEAD = Head(200, {"x": "y"})
+Script = Callable[["Scripted"], Iterator[ResponseHead | bytes]]
+HEAD = ResponseHead(200, {"x": "y"})
 
 
 @dataclass
@@ -31,14 +33,15 @@ class Scripted:
     settled: list[str] = field(default_factory=list)
     record: str | None = None
     attempt_logs: list[Any] = field(default_factory=list)
-    given_up_for: APIError | None = None
+    cancel_reason: APIError | None = None
+    client_format: ClientFormat = openai_chat.FORMAT
 
     @property
-    def form(self) -> str:
+    def response(self) -> str:
         return "events" if self.streams else "json"
 
     @property
-    def sender(self) -> "Scripted":
+    def attempts(self) -> "Scripted":
         return self
 
     @property
@@ -49,7 +52,7 @@ class Scripted:
     def settlement(self) -> "Scripted":
         return self
 
-    def items(self) -> Generator[Head | bytes, None, None]:
+    def run(self) -> Generator[ResponseHead | bytes, None, None]:
         try:
             yield from self.script(self)
             self.settle("ok")
@@ -71,7 +74,7 @@ class Scripted:
 @pytest.fixture(autouse=True)
 def short_times(monkeypatch: pytest.MonkeyPatch) -> None:
     for name, seconds in {
-        "SILENCE_S": {"events": 0.06, "json": 0.06, "raw": 0.06},
+        "SILENCE_S": {"events": 0.06, "json": 0.06, "bytes": 0.06},
         "LOOK_S": 0.01,
         "GRACE_S": 0.02,
         "ENDING_S": 1.0,
@@ -89,29 +92,29 @@ def body(response: Response) -> Any:
     return response.body
 
 
-def plain(scripted: Scripted) -> Iterator[Head | bytes]:
+def plain(scripted: Scripted) -> Iterator[ResponseHead | bytes]:
     yield HEAD
     yield b"a"
     yield b"b"
 
 
-def broken(scripted: Scripted) -> Iterator[Head | bytes]:
+def broken(scripted: Scripted) -> Iterator[ResponseHead | bytes]:
     yield from ()
     raise RateLimitError("Slow down.", headers={"retry-after": "3"})
 
 
-def broken_late(scripted: Scripted) -> Iterator[Head | bytes]:
+def broken_late(scripted: Scripted) -> Iterator[ResponseHead | bytes]:
     scripted.wait()
     raise RateLimitError("Slow down.")
 
 
-def late(scripted: Scripted) -> Iterator[Head | bytes]:
+def late(scripted: Scripted) -> Iterator[ResponseHead | bytes]:
     scripted.wait()
     yield HEAD
     yield b"a"
 
 
-def silent_in_between(scripted: Scripted) -> Iterator[Head | bytes]:
+def silent_in_between(scripted: Scripted) -> Iterator[ResponseHead | bytes]:
     yield HEAD
     yield b"a"
     scripted.wait()
@@ -228,7 +231,7 @@ def test_a_call_that_can_not_be_stopped_is_settled_without_it(monkeypatch: pytes
     monkeypatch.setattr(relay, "ENDING_S", 0.02)
     ends = threading.Event()
 
-    def deaf(scripted: Scripted) -> Iterator[Head | bytes]:
+    def deaf(scripted: Scripted) -> Iterator[ResponseHead | bytes]:
         yield HEAD
         yield b"a"
         ends.wait(5)
@@ -245,7 +248,7 @@ def test_a_call_that_can_not_be_stopped_is_settled_without_it(monkeypatch: pytes
 def test_what_has_come_meanwhile_is_written_at_once() -> None:
     done = threading.Event()
 
-    def many(scripted: Scripted) -> Iterator[Head | bytes]:
+    def many(scripted: Scripted) -> Iterator[ResponseHead | bytes]:
         yield HEAD
         yield from (b"%d," % number for number in range(200))
         done.set()
@@ -258,7 +261,7 @@ def test_what_has_come_meanwhile_is_written_at_once() -> None:
 
 
 def test_an_error_after_the_head_ends_a_stream() -> None:
-    def breaking(scripted: Scripted) -> Iterator[Head | bytes]:
+    def breaking(scripted: Scripted) -> Iterator[ResponseHead | bytes]:
         yield HEAD
         yield b"a"
         raise APIError("Broken.", code="internal_error")

@@ -13,6 +13,7 @@ import pytest
 
 from haimaker.http.client import CancelToken
 from haimaker.http.errors import BadRequestError, GatewayBusyError, allows_fallback, allows_retry
+from haimaker.operations import image_links
 from haimaker.upstream import image_fetcher
 from haimaker.upstream.image_fetcher import FetchBounds, ImageFetcher, is_public
 from haimaker.upstream.shares import Shares
@@ -164,7 +165,7 @@ def test_strange_addresses_are_refused(url: str) -> None:
 
 
 def test_the_number_of_links_is_limited(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(image_fetcher, "MAX_IMAGES", 1)
+    monkeypatch.setattr(image_links, "MAX_IMAGES", 1)
     part = {"type": "image_url", "image_url": "https://example.invalid/x.png"}
     with pytest.raises(BadRequestError, match="At most 1"):
         ImageFetcher().inlined(chat_request(messages=[{"role": "user", "content": [part, part]}]), bounds())

@@ -18,7 +18,7 @@ from haimaker.http.sse import dumps
 from haimaker.http.values import JSON, Request
 from haimaker.models.catalog import ModelInfo, find_model
 from haimaker.operations.attempt import Attempt
-from haimaker.operations.operation import Answer
+from haimaker.operations.operation import UpstreamBody
 from haimaker.operations.rerank import CHUNK_TOKENS, UNIT_DOCUMENTS, RerankRequest, parse
 from haimaker.pricing import costs
 from haimaker.pricing.usage import Usage
@@ -58,7 +58,9 @@ def asked(name: str, query: str = "q", documents: Any = ("a", "b"), **more: Any)
 
 
 def sent(name: str, **fields: Any) -> JSON:
-    body: JSON = json.loads(adapters.task("rerank", attempt_for(name)).to_upstream(asked(name, **fields), attempt_for(name)).body)
+    body: JSON = json.loads(
+        adapters.load("rerank", attempt_for(name).provider.adapter).to_upstream(asked(name, **fields), attempt_for(name)).body
+    )
     return body
 
 
@@ -86,14 +88,16 @@ def sent(name: str, **fields: Any) -> JSON:
 def test_where_it_goes(provider: str, environment: dict[str, str], address: str) -> None:
     access = connections_from_env(environment)[provider].for_operation("rerank")
     attempt = attempt_for(f"{provider}/m/n")
-    upstream = adapters.task("rerank", attempt).to_upstream(asked("m/n"), attempt)
+    upstream = adapters.load("rerank", attempt.provider.adapter).to_upstream(asked("m/n"), attempt)
     assert access.base_url + access.path_of(upstream.path, "m/n") == address
 
 
 def test_what_only_the_first_version_of_an_api_has_goes_there() -> None:
     access = connections_from_env({"COHERE_API_KEY": "k"})["cohere"]
     attempt = attempt_for("cohere/rerank-v3.5")
-    upstream = adapters.task("rerank", attempt).to_upstream(asked("cohere/rerank-v3.5", max_chunks_per_doc=3), attempt)
+    upstream = adapters.load("rerank", attempt.provider.adapter).to_upstream(
+        asked("cohere/rerank-v3.5", max_chunks_per_doc=3), attempt
+    )
     assert access.with_version(upstream.version).base_url == "https://api.cohere.com/v1"
     assert access.with_version("") == access
 
@@ -107,10 +111,10 @@ def test_no_answer_costs_more_than_is_held(name: str, query: str, documents: lis
     room = CHUNK_TOKENS - min(sizes[0], CHUNK_TOKENS // 2)
     chunks = sum(-(-size // room) for size in sizes[1:])
     used = Usage(input=sum(sizes[1:]) + sizes[0] * len(documents), queries=-(-chunks // UNIT_DOCUMENTS))
-    held = costs.max_cost_nanousd(request.most(attempt), attempt.model_info)
+    held = costs.max_cost_nanousd(request.max_usage(attempt), attempt.model_info)
     assert (costs.cost_nanousd(used, attempt.model_info) or 0) <= (held or 0)
-    assert used.prompt <= request.most(attempt).prompt
-    assert used.queries <= request.most(attempt).queries
+    assert used.prompt <= request.max_usage(attempt).prompt
+    assert used.queries <= request.max_usage(attempt).queries
 
 
 @pytest.mark.parametrize(
@@ -132,8 +136,8 @@ def test_whatever_is_sent_is_ranked_or_refused(query: object, documents: object,
     body = {"model": name, "query": query, "documents": documents, "top_n": top_n, "rank_fields": more, "instruction": more}
     with suppress(APIError):
         request = parse(Request("r", body=json.dumps(body).encode()))
-        adapters.task("rerank", attempt_for(name)).to_upstream(request, attempt_for(name))
-        request.most(attempt_for(name))
+        adapters.load("rerank", attempt_for(name).provider.adapter).to_upstream(request, attempt_for(name))
+        request.max_usage(attempt_for(name))
 
 
 @given(ANSWERS, st.sampled_from(MODELS), st.booleans() | st.none())
@@ -141,9 +145,9 @@ def test_whatever_is_answered_is_a_ranking_or_an_error(body: object, name: str, 
     """Sorted, each document once, in JSON that the standard knows."""
     attempt = attempt_for(name)
     more = {} if wanted is None else {"return_documents": wanted}
-    answer = Answer({}, json.dumps(body).encode())
+    answer = UpstreamBody({}, json.dumps(body).encode())
     with suppress(APIError):
-        made = adapters.task("rerank", attempt).from_upstream(answer, asked(name, **more), attempt)
+        made = adapters.load("rerank", attempt.provider.adapter).from_upstream(answer, asked(name, **more), attempt)
         assert isinstance(made.body, dict)
         results = made.body["results"]
         scores = [result["relevance_score"] for result in results]
@@ -176,4 +180,4 @@ def test_botocore_takes_what_is_sent() -> None:
 def test_a_model_of_bedrock_is_named_with_its_region(region: str, arn: str) -> None:
     attempt = attempt_for("bedrock/m")
     attempt = Attempt("r", 0, attempt.provider, "m", attempt.model_info, region=region)
-    assert arn in adapters.task("rerank", attempt).to_upstream(asked("m"), attempt).body.decode()
+    assert arn in adapters.load("rerank", attempt.provider.adapter).to_upstream(asked("m"), attempt).body.decode()

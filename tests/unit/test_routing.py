@@ -27,7 +27,11 @@ from haimaker.routing.preferences import RoutingPreferences
 from haimaker.routing.router import Router
 from haimaker.routing.targets import account_row
 
-DEAR_FIRST = (Target("openai/gpt-4o"), Target("hosted_vllm/unpriced-1"), Target("openai/gpt-4o-mini", timeouts=AttemptTimeouts(5)))
+DEAR_FIRST = (
+    Target("openai/gpt-4o"),
+    Target("hosted_vllm/unpriced-1"),
+    Target("openai/gpt-4o-mini", timeouts=AttemptTimeouts(5)),
+)
 ROUTES = {
     "fast": Route(
         (Target("groq/llama-3.3-70b-versatile", 3), Target("openai/gpt-4o-mini")),

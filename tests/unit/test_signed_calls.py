@@ -17,11 +17,11 @@ from haimaker.http.client import CancelToken, HTTPClient
 from haimaker.http.errors import ServiceUnavailableError
 from haimaker.http.values import JSON, Request, UpstreamRequest
 from haimaker.operations import moderations, rerank, speech
+from haimaker.operations.operation import ByteStream, EventStream, Result
 from haimaker.pricing.usage import Usage
 from haimaker.providers.registry import definition_for, get
 from haimaker.routing.health import Health
-from haimaker.upstream.call import Caller, Upstreams
-from haimaker.upstream.operation_call import TaskCaller
+from haimaker.upstream.call import ProviderClients, UpstreamCall
 from tests.support import event_messages
 from tests.support.builders import attempt, chat_request
 from tests.support.fake_upstream import Call, FakeUpstream
@@ -61,19 +61,21 @@ def said(upstream: FakeUpstream, env: Mapping[str, str], model: str, *, stream: 
     streamed = Reply.raw(200, STREAMED, {"content-type": "application/vnd.amazon.eventstream"})
     upstream.answers(streamed if stream else Reply.json(200, SAID))
     access = connections_from_env({"AWS_REGION": "eu-west-1", "BEDROCK_BASE_URL": upstream.url.removesuffix("/v1"), **env})
-    upstreams = Upstreams(HTTPClient(), access, Health())
+    clients = ProviderClients(HTTPClient(), access, Health())
     request = chat_request(model=f"bedrock/{model}", stream=stream, messages=[{"role": "user", "content": "Grüß Gott"}])
-    caller = Caller(upstreams, request, {}, time.monotonic() + 30, CancelToken())
+    upstream_call = UpstreamCall(clients, request, {}, time.monotonic() + 30, CancelToken())
     attempt_log = AttemptLog(attempt(f"bedrock/{model}"), time.time())
-    if not stream:
-        return str(caller.whole(attempt_log)["choices"][0]["message"]["content"])
-    choices = [choice for chunk in caller.stream(attempt_log) for choice in chunk.body["choices"]]
+    opened = upstream_call.open(attempt_log)
+    if isinstance(opened, Result):
+        return str(opened.body["choices"][0]["message"]["content"])
+    assert isinstance(opened, EventStream)
+    choices = [choice for chunk in opened.events for choice in chunk.body["choices"]]
     return "".join(choice["delta"].get("content") or "" for choice in choices)
 
 
 @pytest.mark.parametrize("stream", [False, True])
 @pytest.mark.parametrize("model", MODELS)
-def test_a_call_is_signed_as_botocore_signs_it(model: str, stream: bool, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_upstream_callis_signed_as_botocore_signs_it(model: str, stream: bool, monkeypatch: pytest.MonkeyPatch) -> None:
     with FakeUpstream() as upstream:
         assert said(upstream, KEYS, model, stream=stream) == "Grüezi"
         (call,) = upstream.calls
@@ -95,9 +97,11 @@ def test_what_bedrock_does_besides_is_signed_for_it(
         upstream.answers(Reply.json(200, reply))
         access = connections_from_env({"AWS_REGION": "eu-west-1", "BEDROCK_BASE_URL": upstream.url.removesuffix("/v1"), **KEYS})
         asked = module.parse(Request("r", body=json.dumps({"model": f"bedrock/{model}", **fields}).encode()))
-        caller = TaskCaller(Upstreams(HTTPClient(), access, Health()), asked, {}, time.monotonic() + 30, CancelToken())
-        row = definition_for(get("bedrock"), model, asked.endpoint)
-        assert caller.made(AttemptLog(attempt(f"bedrock/{model}", provider=row), time.time())).body
+        upstream_call = UpstreamCall(
+            ProviderClients(HTTPClient(), access, Health()), asked, {}, time.monotonic() + 30, CancelToken()
+        )
+        row = definition_for(get("bedrock"), model, asked.operation)
+        assert isinstance(upstream_call.open(AttemptLog(attempt(f"bedrock/{model}", provider=row), time.time())), Result)
         (call,) = upstream.calls
         assert call.path == path
         assert call.headers["authorization"] == signature_of(call, Credentials(*KEYS.values()), monkeypatch)
@@ -109,18 +113,20 @@ def test_polly_is_called_with_a_signature_for_it(monkeypatch: pytest.MonkeyPatch
         upstream.answers(Reply.raw(200, b"ID3", {"content-type": "audio/mpeg", "x-amzn-RequestCharacters": "2"}))
         access = connections_from_env({"AWS_REGION": "eu-west-1", "AWS_POLLY_BASE_URL": upstream.url.removesuffix("/v1"), **KEYS})
         body = b'{"model": "aws_polly/neural", "input": "Hi", "voice": "alloy"}'
-        upstreams = Upstreams(HTTPClient(), access, Health())
-        caller = TaskCaller(upstreams, speech.parse(Request("r", body=body)), {}, time.monotonic() + 30, CancelToken())
+        clients = ProviderClients(HTTPClient(), access, Health())
+        upstream_call = UpstreamCall(clients, speech.parse(Request("r", body=body)), {}, time.monotonic() + 30, CancelToken())
         row = definition_for(get("aws_polly"), "neural", "audio_speech")
         attempt_log = AttemptLog(attempt("aws_polly/neural", provider=row), time.time())
-        assert b"".join(caller.pieces(attempt_log).pieces) == b"ID3"
+        opened = upstream_call.open(attempt_log)
+        assert isinstance(opened, ByteStream)
+        assert list(opened.pieces) == [b"ID3"]
         assert attempt_log.tokens == Usage(characters=2)
         (call,) = upstream.calls
         assert call.path == "/v1/speech"
         assert call.headers["authorization"] == signature_of(call, Credentials(*KEYS.values()), monkeypatch, "polly")
 
 
-def test_a_call_is_signed_with_what_a_role_hands_out(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_upstream_callis_signed_with_what_a_role_hands_out(monkeypatch: pytest.MonkeyPatch) -> None:
     expires = datetime.datetime.now(datetime.UTC) + datetime.timedelta(hours=6)
     document = {"AccessKeyId": "ASIA1", "SecretAccessKey": "s", "Token": "t", "Expiration": expires.isoformat()}
     with FakeUpstream() as upstream, FakeUpstream() as role:

@@ -29,7 +29,7 @@ from haimaker.http.errors import BadGatewayError, BadRequestError
 from haimaker.http.values import JSON, Request, UpstreamRequest, UpstreamResponse
 from haimaker.models.catalog import ModelInfo, find_model
 from haimaker.operations.attempt import Attempt
-from haimaker.operations.operation import Sound
+from haimaker.operations.operation import ByteStream
 from haimaker.operations.speech import SpeechRequest, parse
 from haimaker.pricing import costs
 from haimaker.pricing.usage import Usage
@@ -157,7 +157,9 @@ def test_a_key_with_a_budget_may_use_every_model_that_speaks() -> None:
     router = Router(Config(), all_providers())
     speaking = [shown["id"] for shown in public_models(router) if shown["mode"] == "audio_speech"]
     assert {"openai/tts-1", "aws_polly/neural", "deepgram/aura-2", "vertex_ai/chirp", "azure/tts-1"} <= set(speaking)
-    unpriced = [name for name in speaking if costs.max_cost_nanousd(asked().most(attempt(name)), attempt(name).model_info) is None]
+    unpriced = [
+        name for name in speaking if costs.max_cost_nanousd(asked().max_usage(attempt(name)), attempt(name).model_info) is None
+    ]
     assert unpriced == []
 
 
@@ -169,7 +171,7 @@ def test_no_answer_costs_more_than_was_held(text: str, instructions: str, speed:
     """As many characters as there may be with what markup adds, and as many tokens as the slowest voice needs."""
     request = asked(input=text, instructions=instructions, speed=speed)
     at = attempt(target)
-    most = request.most(at)
+    most = request.max_usage(at)
     slowest_s = len(text.encode("utf-8", "surrogatepass")) / 5 / min(1, speed) + 60
     tokens = Usage(
         input=data.draw(st.integers(0, len((text + instructions).encode("utf-8", "surrogatepass")) + 64)),
@@ -177,7 +179,7 @@ def test_no_answer_costs_more_than_was_held(text: str, instructions: str, speed:
         characters=data.draw(st.integers(1, sum(6 if letter in "&<>\"'" else 2 if ord(letter) > 127 else 1 for letter in text))),
     )
     held = costs.max_cost_nanousd(most, at.model_info) or 0
-    billed = [costs.cost_nanousd(used, at.model_info) for used in (tokens, request.estimate(at))]
+    billed = [costs.cost_nanousd(used, at.model_info) for used in (tokens, request.estimate_usage(at))]
     assert all(cost is not None and cost <= held for cost in billed)
 
 
@@ -203,7 +205,7 @@ def test_no_field_of_any_shape_is_our_defect(value: Any, name: str, target: str)
 def test_no_answer_of_any_shape_is_our_defect(raw: bytes, kind: str, target: str) -> None:
     at, request = attempt(target), asked()
     adapter: Any = adapters.find(request, at)
-    sound = adapter.from_pieces(UpstreamResponse(200, {"content-type": kind}, iter([raw])), request, at)
+    sound = adapter.from_bytes(UpstreamResponse(200, {"content-type": kind}, iter([raw])), request, at)
     with suppress(BadGatewayError):
         assert all(isinstance(piece, bytes | Usage) for piece in sound.pieces)
 
@@ -219,7 +221,7 @@ def test_floats_become_integers_however_they_are_split(samples: list[float], cut
 @pytest.mark.parametrize("rate", [16_000, 24_000])
 def test_samples_become_a_file_that_plays(rate: int) -> None:
     pieces: list[bytes | Usage] = [b"", Usage(characters=1), b"\x01\x00", b"\x02\x00"]
-    made = list(as_wav(Sound("audio/pcm", iter(pieces)), rate).pieces)
+    made = list(as_wav(ByteStream("audio/pcm", iter(pieces)), rate).pieces)
     file = b"".join(piece for piece in made if isinstance(piece, bytes))
     with wave.open(io.BytesIO(file)) as spoken:
         assert (spoken.getframerate(), spoken.getnchannels(), spoken.getsampwidth()) == (rate, 1, 2)
@@ -232,7 +234,7 @@ def test_samples_become_an_mp3_as_long_as_they_are(size: int) -> None:
     """The encoder adds a little silence, and rounds up to a frame."""
     samples = struct.pack("<24000h", *(8_000 * (1 if at // 50 % 2 else -1) for at in range(24_000)))
     pieces: Iterator[bytes | Usage] = iter([samples[start : start + size] for start in range(0, len(samples), size)])
-    sound = as_mp3(Sound("audio/pcm", pieces))
+    sound = as_mp3(ByteStream("audio/pcm", pieces))
     made = b"".join(piece for piece in sound.pieces if isinstance(piece, bytes))
     found = TinyTag.get(file_obj=io.BytesIO(made))
     assert (sound.content_type, found.samplerate, found.bitrate) == ("audio/mpeg", 24_000, 128)
@@ -270,19 +272,19 @@ def test_azure_speaks_in_versions_that_have_speech(version: dict[str, str], plac
 
 def test_a_model_of_no_known_price_is_counted_by_characters() -> None:
     at = replace(attempt("openai/tts-1"), model_info=ModelInfo.unknown("openai", "new"))
-    assert asked(input="Hé").most(at) == Usage(characters=3)
-    assert asked(input="Hé").estimate(at) == asked(input="Hé").spent(at) == Usage(characters=2)
+    assert asked(input="Hé").max_usage(at) == Usage(characters=3)
+    assert asked(input="Hé").estimate_usage(at) == asked(input="Hé").spent(at) == Usage(characters=2)
 
 
 @pytest.mark.parametrize("voice", [".", ".."])
 def test_a_voice_is_no_step_in_an_address(voice: str) -> None:
     target = attempt("elevenlabs/eleven_v3")
     with pytest.raises(BadRequestError) as raised:
-        adapters.task("audio_speech", target).to_upstream(asked(voice=voice), target)
+        adapters.load("audio_speech", target.provider.adapter).to_upstream(asked(voice=voice), target)
     assert raised.value.param == "voice"
 
 
 def test_an_option_that_no_address_can_carry_is_no_defect() -> None:
     target = attempt("deepgram/aura-2")
-    sent = adapters.task("audio_speech", target).to_upstream(asked(voice="thalia", tag=["\ud800"]), target)
+    sent = adapters.load("audio_speech", target.provider.adapter).to_upstream(asked(voice="thalia", tag=["\ud800"]), target)
     assert "tag=%3F" in sent.path

@@ -58,13 +58,13 @@ def request(fields: list[tuple[str, str]], data: bytes) -> Request:
 def test_no_answer_costs_more_than_is_held(name: str, seconds: float, words: int, prompt: str) -> None:
     """A sound is billed by the second, or as 32 tokens a second and nine for each that is said in it."""
     attempt, task = attempt_for(name), asked(seconds, prompt=prompt)
-    held = costs.max_cost_nanousd(task.most(attempt), attempt.model_info)
+    held = costs.max_cost_nanousd(task.max_usage(attempt), attempt.model_info)
     whole = int(seconds) + 1
     heard, written = 32 * whole, len(prompt.encode("utf-8", "surrogatepass"))
     details = {"audio_tokens": heard, "text_tokens": written}
     counted = {"type": "tokens", "input_tokens": heard + written, "input_token_details": details, "output_tokens": words * whole}
     for used in (counted, {"type": "duration", "seconds": whole}, None):
-        tokens = task.spent(used, None, attempt) or task.estimate(attempt)
+        tokens = task.spent(used, None, attempt) or task.estimate_usage(attempt)
         cost = costs.cost_nanousd(tokens, attempt.model_info)
         assert None not in (held, cost)
         assert cost <= held
@@ -103,7 +103,7 @@ def test_a_model_without_a_price_is_known_to_have_none() -> None:
     attempt = Attempt(
         "r", 0, definition_for(get("hosted_vllm"), "m", "audio_transcriptions"), "m", ModelInfo.unknown("hosted_vllm", "m")
     )
-    assert costs.max_cost_nanousd(asked().most(attempt), attempt.model_info) is None
+    assert costs.max_cost_nanousd(asked().max_usage(attempt), attempt.model_info) is None
 
 
 def test_speakers_cost_more_where_their_vendor_says_so() -> None:
@@ -117,7 +117,7 @@ def test_channels_are_billed_where_each_is_heard() -> None:
     both = parse_transcription(request([("model", "m"), ("multichannel", "true")], sounds.wav(2, channels=2)))
     one = parse_transcription(request([("model", "m")], sounds.wav(2, channels=2)))
     attempt = attempt_for("openai/whisper-1")
-    assert both.estimate(attempt).input_ms == 2 * one.estimate(attempt).input_ms == 4_000
+    assert both.estimate_usage(attempt).input_ms == 2 * one.estimate_usage(attempt).input_ms == 4_000
 
 
 WORDS = [
@@ -181,7 +181,7 @@ def test_whatever_is_sent_is_heard_or_refused(fields: list[tuple[str, str]], dat
     with suppress(BadRequestError):
         task = parse(request([("model", "m"), *fields], data or sounds.wav()))
         for name in MODELS:
-            adapters.task("audio_transcriptions", attempt_for(name)).to_upstream(task, attempt_for(name))
+            adapters.load("audio_transcriptions", attempt_for(name).provider.adapter).to_upstream(task, attempt_for(name))
 
 
 @given(st.binary(max_size=300), st.text(max_size=60))

@@ -20,7 +20,7 @@ from tests.support.fake_upstream import FakeUpstream, Gate, Pause, Reply
 from tests.support.loopback import full_queue, plain_server, tls_server
 
 REQUEST = UpstreamRequest("/chat/completions", b'{"a":1}', {"content-type": "application/json"})
-PATIENT = Timeouts(5, 5, 5)
+NO_TIMEOUTS = Timeouts(5, 5, 5)
 EVENTS = [{"n": number} for number in range(3)]
 
 
@@ -30,15 +30,15 @@ def upstream() -> Iterator[FakeUpstream]:
         yield server
 
 
-def send(sender: HTTPClient, url: str, timeouts: Timeouts = PATIENT, cancel: CancelToken | None = None) -> UpstreamResponse:
+def send(sender: HTTPClient, url: str, timeouts: Timeouts = NO_TIMEOUTS, cancel: CancelToken | None = None) -> UpstreamResponse:
     return sender.send(REQUEST, url, {"authorization": "Bearer k"}, timeouts, cancel or CancelToken())
 
 
-def read(sender: HTTPClient, url: str, timeouts: Timeouts = PATIENT) -> bytes:
+def read(sender: HTTPClient, url: str, timeouts: Timeouts = NO_TIMEOUTS) -> bytes:
     return b"".join(send(sender, url, timeouts).pieces)
 
 
-def failure(url: str, timeouts: Timeouts = PATIENT, cancel: CancelToken | None = None) -> TransportError:
+def failure(url: str, timeouts: Timeouts = NO_TIMEOUTS, cancel: CancelToken | None = None) -> TransportError:
     """The error of a call that is read to its end. Its words name no address."""
     with pytest.raises(TransportError) as caught:
         list(send(HTTPClient(), url, timeouts, cancel).pieces)

@@ -23,12 +23,14 @@ from haimaker.http.errors import APIError
 from haimaker.http.values import JSON, Event
 from haimaker.models.catalog import ModelInfo
 from haimaker.operations.attempt import Attempt
-from haimaker.operations.chat import Asked, parse_chat, parse_completion
+from haimaker.operations.chat import TextRequest, parse_chat
+from haimaker.operations.completions import parse_completion
 from haimaker.providers.registry import definition_for, get
 from tests.support import event_messages
+from tests.support.builders import result_of
 
 ROOT = Path(__file__).parent
-PARSE: Mapping[str, Callable[[bytes], Asked]] = {"chat": parse_chat, "completions": parse_completion}
+PARSE: Mapping[str, Callable[[bytes], TextRequest]] = {"chat": parse_chat, "completions": parse_completion}
 """What reads a client's body, by operation."""
 Decode = Callable[[Iterable[bytes]], Iterator[Event]]
 
@@ -62,7 +64,7 @@ class Case:
     def operation(self) -> str:
         return self.folder.parent.name
 
-    def request(self) -> Asked:
+    def request(self) -> TextRequest:
         return PARSE[self.operation](self.bytes("request.json"))
 
     def attempt(self) -> Attempt:
@@ -80,18 +82,18 @@ def find(operation: str) -> list[Case]:
     return [Case(file.parent) for file in sorted(ROOT.glob(f"*/{operation}/*/case.json"))]
 
 
-def upstream_request(request: Asked, attempt: Attempt) -> JSON:
+def upstream_request(request: TextRequest, attempt: Attempt) -> JSON:
     made = adapters.find(request, attempt).to_upstream(request, attempt)
     return {"path": made.path, "headers": dict(made.headers), "body": json.loads(made.body), "dropped": list(made.dropped)}
 
 
-def response(request: Asked, status: int, body: Any, attempt: Attempt) -> JSON:
+def response(request: TextRequest, status: int, body: Any, attempt: Attempt) -> JSON:
     """What a client gets for a whole answer; of an error its status as well."""
     adapter: Adapter = adapters.find(request, attempt)
     try:
         if status >= 300:
             raise errors.from_upstream(status, adapter.read_error(body), {})
-        return adapter.from_upstream(body, attempt)
+        return result_of(adapter, body, attempt, request)
     except APIError as error:
         return _told(error)
 
@@ -106,11 +108,11 @@ def decoder_of(case: Case) -> Decode:
     return sse.decode if case.has("upstream_response.sse") else eventstream.decode
 
 
-def chunks(request: Asked, pieces: Iterable[bytes], attempt: Attempt, decode: Decode = sse.decode) -> Iterator[JSON]:
+def chunks(request: TextRequest, pieces: Iterable[bytes], attempt: Attempt, decode: Decode = sse.decode) -> Iterator[JSON]:
     """What a client gets for a stream, an error last. The bytes that pass untouched have to say the same."""
     adapter: Adapter = adapters.find(request, attempt)
     try:
-        for chunk in adapter.from_stream(decode(pieces), attempt):
+        for chunk in adapter.from_stream(decode(pieces), request, attempt):
             assert chunk.raw is None or json.loads(chunk.raw) == chunk.body
             yield chunk.body
     except APIError as error:

@@ -23,7 +23,7 @@ from haimaker.http.multipart import UploadedFile
 from haimaker.http.values import JSON, Request, UpstreamResponse
 from haimaker.models.catalog import ModelInfo, find_model
 from haimaker.operations.attempt import Attempt
-from haimaker.operations.operation import Answer, Sound, Task
+from haimaker.operations.operation import ByteStream, OperationRequest, UpstreamBody
 from haimaker.pricing.usage import Usage
 from haimaker.providers.registry import definition_for, get
 from tests.wire.case import ROOT, Case
@@ -46,9 +46,9 @@ def find_tasks() -> list[Case]:
     return [Case(file.parent) for file in sorted(ROOT.glob("*/*/*/case.json")) if file.parent.parent.name in PARSE]
 
 
-def request_of(case: Case) -> Task:
+def request_of(case: Case) -> OperationRequest:
     module, parse = PARSE[case.operation]
-    task: Task = getattr(import_module(f"haimaker.operations.{module}"), parse)(sent(case.json("request.json")))
+    task: OperationRequest = getattr(import_module(f"haimaker.operations.{module}"), parse)(sent(case.json("request.json")))
     return task
 
 
@@ -74,7 +74,7 @@ def upstream_requests(case: Case) -> list[JSON]:
     """One, or as many as the provider's limit on what it takes at once makes of it."""
     request, attempt = request_of(case), attempt_of(case)
     adapter: Any = adapters.find(request, attempt)
-    parts = request.parts(adapter.most_at_once(attempt)) if hasattr(adapter, "most_at_once") else [request]
+    parts = request.split(attempt, adapter.most_at_once(attempt)) if hasattr(adapter, "most_at_once") else [request]
     made = [adapter.to_upstream(part, attempt) for part in parts]
     return [
         {
@@ -97,16 +97,16 @@ def response_of(case: Case) -> Any:
         if status >= 300:
             raise errors.from_upstream(status, adapter.read_error(json.loads(raw)), {})
         headers: Mapping[str, str] = case.about.get("upstream_headers", {"content-type": "application/json"})
-        if hasattr(adapter, "from_pieces"):
-            return _heard(adapter.from_pieces(UpstreamResponse(200, headers, iter([raw])), request, attempt))
-        made = adapter.from_upstream(Answer(headers, raw), request, attempt)
-        content_type, rendered = request.rendered(made)
+        if hasattr(adapter, "from_bytes"):
+            return _heard(adapter.from_bytes(UpstreamResponse(200, headers, iter([raw])), request, attempt))
+        made = adapter.from_upstream(UpstreamBody(headers, raw), request, attempt)
+        content_type, rendered = request.render(made)
         return json.loads(rendered) if content_type.startswith("application/json") else _shown(rendered)
     except APIError as error:
         return {"status": error.status, **error.body()}
 
 
-def _heard(sound: Sound) -> JSON:
+def _heard(sound: ByteStream) -> JSON:
     items = list(sound.pieces)
     used = [item for item in items if isinstance(item, Usage)]
     counts = [{name: count for name, count in asdict(tokens).items() if count} for tokens in used]

@@ -122,7 +122,7 @@ def test_a_case_says_where_its_shapes_come_from(case: Case) -> None:
 
 
 def test_every_format_has_an_adapter() -> None:
-    assert {provider.adapter for provider in all_providers()} <= {"", *adapters.CHAT}
+    assert {provider.adapter for provider in all_providers()} <= {"", *adapters.ADAPTERS["chat_completions"]}
 
 
 def in_openais_words(case: Case, body: Any) -> Any:

@@ -93,4 +93,4 @@ def test_a_case_says_where_its_shapes_come_from(case: Case) -> None:
 
 def test_who_completes_has_an_adapter_for_it() -> None:
     rows = [row for provider in all_providers() for row in (provider, *provider.families.values())]
-    assert {row.adapter for row in rows if row.catalog.completes} <= set(adapters.COMPLETIONS)
+    assert {row.adapter for row in rows if row.catalog.completes} <= set(adapters.ADAPTERS["completions"])

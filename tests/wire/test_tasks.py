@@ -46,7 +46,7 @@ def test_no_adapter_changes_its_input(case: Case) -> None:
 def test_more_is_held_than_is_expected(case: Case) -> None:
     """Whatever a request may use, its bound has at least what its estimate has."""
     request, attempt = request_of(case), attempt_of(case)
-    most, likely = request.most(attempt), request.estimate(attempt)
+    most, likely = request.max_usage(attempt), request.estimate_usage(attempt)
     assert most.prompt >= likely.prompt
     assert most.completion >= likely.completion
     for name in ("characters", "input_ms", "output_ms", "images", "pixels", "input_images", "queries"):

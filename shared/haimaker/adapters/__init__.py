@@ -1,59 +1,45 @@
-"""Wire formats: a folder per format, a module per operation, imported when first used.
+"""Wire formats: a folder per vendor, a module per operation, imported when first used.
 
-A provider is who, an adapter is how. For chat an adapter is four pure functions over values: no socket, key, clock, random
-number, log or environment, so that a recorded case tests all of it. Provider differences that are data are in `providers/`.
+A provider is who, an adapter is how. An adapter is a few pure functions over values: no socket, key, clock, random number, log or
+environment, so that a recorded case tests all of it. Provider differences that are data are in `providers/`.
 """
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterable, Iterator, Mapping
 from functools import cache
 from importlib import import_module
 from typing import TYPE_CHECKING, Any, Protocol, cast
 
-from haimaker.http.values import JSON, ErrorFields, Event, StreamEvent, UpstreamRequest, UpstreamResponse
+from haimaker.http.values import JSON, ErrorFields, Event, StreamEvent, UpstreamRequest
 from haimaker.operations.attempt import Attempt
-from haimaker.operations.chat import Accepted, ChatRequest, CompletionRequest
 
 if TYPE_CHECKING:
-    from haimaker.operations.operation import Answer, Made, Sound
+    from haimaker.operations.operation import OperationRequest, Result, UpstreamBody
     from haimaker.providers.provider import Provider
 
-CHAT: Mapping[str, str] = {
-    "anthropic": "haimaker.adapters.anthropic.chat",
-    "anthropic_bedrock": "haimaker.adapters.anthropic.bedrock",
-    "anthropic_vertex": "haimaker.adapters.anthropic.vertex",
-    "bedrock": "haimaker.adapters.bedrock.chat",
-    "cohere": "haimaker.adapters.cohere.chat",
-    "databricks": "haimaker.adapters.databricks.chat",
-    "gemini": "haimaker.adapters.gemini.chat",
-    "gemini_vertex": "haimaker.adapters.gemini.vertex",
-    "mistral": "haimaker.adapters.mistral.chat",
-    "openai": "haimaker.adapters.openai.chat",
-}
 
+class Adapter(Protocol):
+    """What a module has: how a vendor is called for an operation. All get the request, since an answer may have to fit it.
 
-class ChatAdapter(Protocol):
-    """What a chat module has."""
+    One without streams has no `from_stream`. One whose answer is passed on as bytes has `from_bytes(response, request, attempt) ->
+    ByteStream` instead of `from_upstream`, for an answer that is still to be read. `most_at_once(attempt)` is how many inputs its
+    vendor takes, or results it gives, in one call, where that has a limit.
+    """
 
-    def to_upstream(self, request: ChatRequest, attempt: Attempt) -> UpstreamRequest:
+    def to_upstream(self, request: Any, attempt: Attempt) -> UpstreamRequest:
         """The call to make, without address and secrets. Raises BadRequestError for what the provider can't do."""
 
-    def from_upstream(self, body: JSON, attempt: Attempt) -> JSON:
-        """The body of a 2xx answer as OpenAI's. Raises APIError where it is an error after all or lacks what it must have."""
+    def from_upstream(self, body: UpstreamBody, request: Any, attempt: Attempt) -> Result:
+        """A 2xx answer in the operation's shape, and what was used. Raises APIError where it is an error after all or lacks what it
+        must have."""
 
-    def from_stream(self, events: Iterable[Event], attempt: Attempt) -> Iterator[StreamEvent]:
-        """A stream as OpenAI's chunks. Raises APIError for an error event and for a stream that ends too early."""
+    def from_stream(self, events: Iterable[Event], request: Any, attempt: Attempt) -> Iterator[StreamEvent]:
+        """A stream as the operation's events, the last of which has the usage. Raises APIError for an error event and for a stream
+        that ends too early."""
 
     def read_error(self, body: object) -> ErrorFields:
         """What a body, of whatever shape, says of a failure."""
-
-
-COMPLETIONS: Mapping[str, str] = {
-    "openai": "haimaker.adapters.openai.completions",
-}
-"""For models that complete a text themselves; of all others a chat adapter is made to do it."""
 
 
 IMAGES: Mapping[str, str] = {
@@ -66,7 +52,22 @@ IMAGES: Mapping[str, str] = {
     "xai": "haimaker.adapters.xai.images",
 }
 
-TASKS: Mapping[str, Mapping[str, str]] = {
+ADAPTERS: Mapping[str, Mapping[str, str]] = {
+    "chat_completions": {
+        "anthropic": "haimaker.adapters.anthropic.chat",
+        "anthropic_bedrock": "haimaker.adapters.anthropic.bedrock",
+        "anthropic_vertex": "haimaker.adapters.anthropic.vertex",
+        "bedrock": "haimaker.adapters.bedrock.chat",
+        "cohere": "haimaker.adapters.cohere.chat",
+        "databricks": "haimaker.adapters.databricks.chat",
+        "gemini": "haimaker.adapters.gemini.chat",
+        "gemini_vertex": "haimaker.adapters.gemini.vertex",
+        "mistral": "haimaker.adapters.mistral.chat",
+        "openai": "haimaker.adapters.openai.chat",
+    },
+    "completions": {
+        "openai": "haimaker.adapters.openai.completions",
+    },
     "images_edits": IMAGES,
     "images_generations": IMAGES,
     "images_variations": IMAGES,
@@ -119,79 +120,27 @@ TASKS: Mapping[str, Mapping[str, str]] = {
         "tei": "haimaker.adapters.tei.rerank",
     },
 }
-"""By operation, and by the adapter that a provider names."""
+"""By operation, and by the adapter that a provider names. Models that have no completions are made to complete by way of chat."""
 
 
-class TaskAdapter(Protocol):
-    """What a module of another operation has. All get the request, since an answer may have to be made to fit it."""
+def find(request: OperationRequest, attempt: Attempt) -> Adapter:
+    """The adapter for a request at a target that serves it."""
+    if request.operation == "completions" and not attempt.completes:
+        from haimaker.adapters.over_chat import OverChat
 
-    def to_upstream(self, request: Any, attempt: Attempt) -> UpstreamRequest:
-        """As in ChatAdapter."""
-
-    def from_upstream(self, answer: Answer, request: Any, attempt: Attempt) -> Made:
-        """A 2xx answer in OpenAI's shape, and what was used."""
-
-    def read_error(self, body: object) -> ErrorFields:
-        """As in ChatAdapter."""
-
-
-class EventsAdapter(TaskAdapter, Protocol):
-    """One whose provider streams events."""
-
-    def from_stream(self, events: Iterable[Event], request: Any, attempt: Attempt) -> Iterator[StreamEvent]:
-        """As OpenAI's events; the last has the usage."""
-
-
-class PiecesAdapter(Protocol):
-    """One of an operation whose answer is bytes, passed on as they come."""
-
-    def to_upstream(self, request: Any, attempt: Attempt) -> UpstreamRequest:
-        """As in ChatAdapter."""
-
-    def from_pieces(self, answer: UpstreamResponse, request: Any, attempt: Attempt) -> Sound:
-        """The bytes that the client asked for, of an answer that is still to be read. Raises APIError while they are read."""
-
-    def read_error(self, body: object) -> ErrorFields:
-        """As in ChatAdapter."""
-
-
-class BatchAdapter(TaskAdapter, Protocol):
-    """One whose provider takes only so many inputs, or gives only so many results, in a call."""
-
-    def most_at_once(self, attempt: Attempt) -> int: ...
-
-
-class Adapter(Protocol):
-    """What a module of any generating operation has; see ChatAdapter."""
-
-    def to_upstream(self, request: Any, attempt: Attempt) -> UpstreamRequest: ...
-    def from_upstream(self, body: JSON, attempt: Attempt) -> JSON: ...
-    def from_stream(self, events: Iterable[Event], attempt: Attempt) -> Iterator[StreamEvent]: ...
-    def read_error(self, body: object) -> ErrorFields: ...
-
-
-def find(request: Accepted, attempt: Attempt) -> Any:
-    """The adapter for a request at a target."""
-    if request.endpoint in TASKS:
-        return task(request.endpoint, attempt)
-    if isinstance(request, CompletionRequest):
-        return completion(attempt)
+        return OverChat(load("chat_completions", attempt.provider.adapter))
+    if request.operation != "chat_completions":
+        return load(request.operation, attempt.provider.adapter)
     dialect = attempt.provider.dialect.for_model(attempt.model_info.model)
-    adapter = chat(attempt.provider.adapter)
+    adapter = load(request.operation, attempt.provider.adapter)
     if dialect.answer_tool and "response_format" in request.body:
-        adapter = _with_answer_tool(adapter, request.body, dialect.answer_tool)
-    if dialect.keeps_functions:
-        return adapter
-    return _in_todays_terms(adapter, request.body)
+        from haimaker.adapters.answer_tool import wants_answer_tool, with_answer_tool
+
+        adapter = with_answer_tool(adapter, request.body) if wants_answer_tool(request.body, dialect.answer_tool) else adapter
+    return adapter if dialect.keeps_functions else _in_todays_terms(adapter, request.body)
 
 
-def _with_answer_tool(adapter: ChatAdapter, body: JSON, situations: tuple[str, ...]) -> ChatAdapter:
-    from haimaker.adapters.answer_tool import wants_answer_tool, with_answer_tool
-
-    return with_answer_tool(adapter, body) if wants_answer_tool(body, situations) else adapter
-
-
-def _in_todays_terms(adapter: ChatAdapter, body: JSON) -> ChatAdapter:
+def _in_todays_terms(adapter: Adapter, body: JSON) -> Adapter:
     """For a chat with what OpenAI's models alone know: custom tools, and functions as they were called once."""
     messages: Iterable[JSON] = body.get("messages") or ()
     if any("tool_calls" in message for message in messages) or body.get("tools"):
@@ -206,33 +155,12 @@ def _in_todays_terms(adapter: ChatAdapter, body: JSON) -> ChatAdapter:
     return adapter
 
 
-def task(endpoint: str, attempt: Attempt) -> TaskAdapter:
-    """The adapter for an operation that is no text generation, at a target that `serves` it."""
-    return cast(TaskAdapter, _module(TASKS[endpoint][attempt.provider.adapter]))
-
-
-def serves(provider: Provider, endpoint: str) -> bool:
-    """Whether there is an adapter for a definition's operation."""
-    return provider.adapter in TASKS.get(endpoint, CHAT)
-
-
-def completion(attempt: Attempt) -> Adapter:
-    if completes(attempt):
-        return cast(Adapter, _module(COMPLETIONS[attempt.provider.adapter]))
-    from haimaker.adapters.over_chat import OverChat
-
-    return OverChat(chat(attempt.provider.adapter))
-
-
-def completes(attempt: Attempt) -> bool:
-    """Whether the model has legacy completions of its own."""
-    return bool(attempt.provider.catalog.completes and re.match(attempt.provider.catalog.completes, attempt.model_info.model))
-
-
-def chat(name: str) -> ChatAdapter:
-    return cast(ChatAdapter, _module(CHAT[name]))
+def serves(provider: Provider, operation: str) -> bool:
+    """Whether there is an adapter for an operation of a provider."""
+    return provider.adapter in ADAPTERS["chat_completions" if operation == "completions" else operation]
 
 
 @cache
-def _module(path: str) -> object:
-    return import_module(path)
+def load(operation: str, name: str) -> Adapter:
+    """A module by the operation and the adapter's name. Raises KeyError where there is none."""
+    return cast(Adapter, import_module(ADAPTERS[operation][name]))

@@ -2,7 +2,7 @@
 answer, and which the model must call. Whole and streamed, the call becomes the text. Pure.
 """
 
-from haimaker.adapters import ChatAdapter
+from haimaker.adapters import Adapter
 from haimaker.adapters.rewriting import Rewriting, called
 from haimaker.http.values import JSON
 from haimaker.lean_dataclasses import dataclass, field
@@ -12,7 +12,7 @@ DESCRIPTION = "Gives the answer to the user. Call it with the whole answer as it
 ANY_OBJECT: JSON = {"type": "object", "additionalProperties": True}
 
 
-def with_answer_tool(chat: ChatAdapter, body: JSON) -> Rewriting:
+def with_answer_tool(chat: Adapter, body: JSON) -> Rewriting:
     return Rewriting(chat, lambda body: (_with_tool(body), ()), lambda: _Reader().choice)
 
 

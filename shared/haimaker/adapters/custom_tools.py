@@ -6,7 +6,7 @@ https://platform.openai.com/docs/guides/function-calling#custom-tools. A grammar
 import json
 from typing import Any
 
-from haimaker.adapters import ChatAdapter
+from haimaker.adapters import Adapter
 from haimaker.adapters.rewriting import Rewriting, called
 from haimaker.http.errors import BadRequestError
 from haimaker.http.values import JSON
@@ -20,7 +20,7 @@ PARAMETERS: JSON = {
 }
 
 
-def with_custom_tools(chat: ChatAdapter, body: JSON) -> Rewriting:
+def with_custom_tools(chat: Adapter, body: JSON) -> Rewriting:
     names = frozenset(_custom(tool).get("name") for tool in body.get("tools") or () if is_custom(tool))
     return Rewriting(chat, _with_functions, lambda: _Reader(names).choice)
 

@@ -5,7 +5,7 @@ https://platform.openai.com/docs/api-reference/chat/create#chat_create-functions
 
 from typing import Any
 
-from haimaker.adapters import ChatAdapter
+from haimaker.adapters import Adapter
 from haimaker.adapters.rewriting import Rewriting
 from haimaker.http.errors import BadRequestError
 from haimaker.http.values import JSON
@@ -13,7 +13,7 @@ from haimaker.http.values import JSON
 FINISH_REASON = "function_call"
 
 
-def with_old_functions(chat: ChatAdapter, body: JSON) -> Rewriting:
+def with_old_functions(chat: Adapter, body: JSON) -> Rewriting:
     """Who sent functions reads calls of them; else only earlier turns have some."""
     reads = sends_functions(body)
     return Rewriting(chat, lambda body: (_with_tools(body), ()), lambda: _choice if reads else _untouched)

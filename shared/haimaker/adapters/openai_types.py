@@ -91,6 +91,9 @@ _PLAIN_CHOICE = frozenset({"index", "delta", "finish_reason", "logprobs"})
 _PLAIN_DELTA = frozenset({"role", "content", "refusal", "reasoning_content"})
 _LATEST = 2**63
 
+SHAPES: Mapping[str, Shape] = {"chat_completions": CHAT, "completions": COMPLETION}
+"""By operation, of those that have one."""
+
 
 def conform(body: JSON, shape: Shape) -> JSON:
     """Raises BadGatewayError."""

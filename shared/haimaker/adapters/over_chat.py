@@ -6,12 +6,15 @@ from typing import Any
 
 from pydantic import ValidationError
 
-from haimaker.adapters import ChatAdapter
+from haimaker.adapters import Adapter
 from haimaker.http.errors import BadRequestError
 from haimaker.http.values import JSON, ErrorFields, Event, StreamEvent, UpstreamRequest
 from haimaker.lean_dataclasses import dataclass
 from haimaker.operations.attempt import Attempt
-from haimaker.operations.chat import ChatFields, ChatRequest, CompletionRequest, refuse
+from haimaker.operations.chat import ChatFields, ChatRequest
+from haimaker.operations.completions import CompletionRequest
+from haimaker.operations.fields import raise_validation_error
+from haimaker.operations.operation import Result, UpstreamBody
 
 REFUSED: Mapping[str, tuple[object, ...]] = {
     "suffix": (None, ""),
@@ -27,18 +30,19 @@ FINISH_REASONS = frozenset({"stop", "length", "content_filter"})
 class OverChat:
     """A completions adapter made of a chat adapter. It gets one prompt at a time."""
 
-    chat: ChatAdapter
+    chat: Adapter
 
     def to_upstream(self, request: CompletionRequest, attempt: Attempt) -> UpstreamRequest:
         dropped = _dropped(request)
         made = self.chat.to_upstream(_as_chat(request), attempt)
         return replace(made, dropped=(*dropped, *made.dropped))
 
-    def from_upstream(self, body: JSON, attempt: Attempt) -> JSON:
-        return _as_completion(self.chat.from_upstream(body, attempt), "message")
+    def from_upstream(self, body: UpstreamBody, request: CompletionRequest, attempt: Attempt) -> Result:
+        result = self.chat.from_upstream(body, _as_chat(request), attempt)
+        return Result(_as_completion(result.body, "message"))
 
-    def from_stream(self, events: Iterable[Event], attempt: Attempt) -> Iterator[StreamEvent]:
-        for chunk in self.chat.from_stream(events, attempt):
+    def from_stream(self, events: Iterable[Event], request: CompletionRequest, attempt: Attempt) -> Iterator[StreamEvent]:
+        for chunk in self.chat.from_stream(events, _as_chat(request), attempt):
             yield StreamEvent(_as_completion(chunk.body, "delta"))
 
     def read_error(self, body: object) -> ErrorFields:
@@ -66,7 +70,7 @@ def _as_chat(request: CompletionRequest) -> ChatRequest:
     try:
         return ChatRequest(ChatFields.model_validate(body), body, request.size)
     except ValidationError as error:
-        refuse(error)
+        raise_validation_error(error)
 
 
 def _unsupported(name: str, advice: str) -> BadRequestError:

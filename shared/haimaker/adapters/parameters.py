@@ -5,7 +5,7 @@ from collections.abc import Collection, Mapping
 from haimaker.http.errors import BadRequestError
 from haimaker.http.values import JSON
 from haimaker.lean_dataclasses import dataclass
-from haimaker.operations.chat import OURS
+from haimaker.operations.fields import OURS
 
 EMPTY: tuple[object, ...] = (None, [], {}, "")
 

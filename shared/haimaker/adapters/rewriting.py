@@ -5,11 +5,12 @@ anew in words that it knows, and its answer, whole or streamed, in the client's.
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import replace
 
-from haimaker.adapters import ChatAdapter
+from haimaker.adapters import Adapter
 from haimaker.http.values import JSON, ErrorFields, Event, StreamEvent, UpstreamRequest
 from haimaker.lean_dataclasses import dataclass
 from haimaker.operations.attempt import Attempt
 from haimaker.operations.chat import ChatRequest
+from haimaker.operations.operation import Result, UpstreamBody
 
 Reader = Callable[[JSON, str], JSON]
 """Reads the choices of one answer in turn: a choice, and where in it stands what the model wrote, `message` or `delta`. Gives the
@@ -20,7 +21,7 @@ choice that the client gets; the same object where that is no other."""
 class Rewriting:
     """One way of it, around an adapter."""
 
-    chat: ChatAdapter
+    chat: Adapter
     write: Callable[[JSON], tuple[JSON, tuple[str, ...]]]
     """The client's body anew, and the names of what is lost by it. Raises BadRequestError."""
     reader: Callable[[], Reader]
@@ -31,12 +32,13 @@ class Rewriting:
         made = self.chat.to_upstream(replace(request, body=body), attempt)
         return replace(made, dropped=(*lost, *made.dropped)) if lost else made
 
-    def from_upstream(self, body: JSON, attempt: Attempt) -> JSON:
-        return _read(self.chat.from_upstream(body, attempt), "message", self.reader())
+    def from_upstream(self, body: UpstreamBody, request: ChatRequest, attempt: Attempt) -> Result:
+        result = self.chat.from_upstream(body, request, attempt)
+        return result._replace(body=_read(result.body, "message", self.reader()))
 
-    def from_stream(self, events: Iterable[Event], attempt: Attempt) -> Iterator[StreamEvent]:
+    def from_stream(self, events: Iterable[Event], request: ChatRequest, attempt: Attempt) -> Iterator[StreamEvent]:
         reader = self.reader()
-        for chunk in self.chat.from_stream(events, attempt):
+        for chunk in self.chat.from_stream(events, request, attempt):
             told = _read(chunk.body, "delta", reader)
             yield chunk if told is chunk.body else StreamEvent(told)
 

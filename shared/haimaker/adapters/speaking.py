@@ -15,8 +15,8 @@ from haimaker.http import errors
 from haimaker.http.errors import BadGatewayError, BadRequestError
 from haimaker.http.values import JSON, ErrorFields, UpstreamResponse
 from haimaker.operations.attempt import Attempt
-from haimaker.operations.chat import OURS
-from haimaker.operations.operation import Sound
+from haimaker.operations.fields import OURS
+from haimaker.operations.operation import ByteStream
 from haimaker.operations.speech import SpeechRequest
 from haimaker.pricing.usage import Usage
 from haimaker.providers.provider import Dialect
@@ -112,13 +112,13 @@ def sound_of(
     attempt: Attempt,
     read_error: Callable[[object], ErrorFields],
     counted: str = "",
-) -> Sound:
+) -> ByteStream:
     """Of a provider that sends the bytes that were asked for; the header `counted` has the characters that it bills."""
     text = answer.headers.get(counted, "")
     characters = int(text) if text.isascii() and text.isdigit() and len(text) < LONGEST_COUNT else 0
     pieces = _bytes(answer, request.spent(attempt, characters=characters), read_error)
     kind = answer.headers.get("content-type", "").partition(";")[0].strip().lower()
-    return Sound(kind if kind in CONTENT_TYPES.values() else CONTENT_TYPES[order(request, attempt).format], pieces)
+    return ByteStream(kind if kind in CONTENT_TYPES.values() else CONTENT_TYPES[order(request, attempt).format], pieces)
 
 
 def _bytes(answer: UpstreamResponse, used: Usage | None, read_error: Callable[[object], ErrorFields]) -> Iterator[bytes | Usage]:
@@ -164,9 +164,9 @@ def cut() -> BadGatewayError:
     return BadGatewayError("The provider's stream ended before the answer was complete.", code="stream_interrupted")
 
 
-def as_wav(sound: Sound, rate: int = PCM_RATE) -> Sound:
+def as_wav(sound: ByteStream, rate: int = PCM_RATE) -> ByteStream:
     """Samples of 16 bits and one channel behind the header that makes them a file."""
-    return Sound(CONTENT_TYPES["wav"], _behind_header(sound.pieces, rate))
+    return ByteStream(CONTENT_TYPES["wav"], _behind_header(sound.pieces, rate))
 
 
 def _behind_header(pieces: Iterator[bytes | Usage], rate: int) -> Iterator[bytes | Usage]:
@@ -177,9 +177,9 @@ def _behind_header(pieces: Iterator[bytes | Usage], rate: int) -> Iterator[bytes
         yield piece
 
 
-def as_mp3(sound: Sound, rate: int = PCM_RATE) -> Sound:
+def as_mp3(sound: ByteStream, rate: int = PCM_RATE) -> ByteStream:
     """The same samples, encoded while they come."""
-    return Sound(CONTENT_TYPES["mp3"], _encoded(sound.pieces, rate))
+    return ByteStream(CONTENT_TYPES["mp3"], _encoded(sound.pieces, rate))
 
 
 def _encoded(pieces: Iterator[bytes | Usage], rate: int) -> Iterator[bytes | Usage]:

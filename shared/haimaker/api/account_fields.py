@@ -7,7 +7,7 @@ from pydantic import BaseModel, ConfigDict, Field, StrictBool, StrictFloat, Stri
 from haimaker.http.errors import BadRequestError
 from haimaker.http.sse import dumps
 from haimaker.http.values import JSON
-from haimaker.operations.chat import refuse
+from haimaker.operations.fields import raise_validation_error
 from haimaker.pricing.amounts import DURATION
 
 MAX_BUDGET_USD = 10**7
@@ -94,4 +94,4 @@ def parse(body: JSON, kind: type[AnyFields]) -> AnyFields:
             if name.startswith("team"):
                 expected = "a team's id has up to 128 letters, digits and . _ : @ -"
             raise BadRequestError(f"Invalid value for '{name}': {expected}.", param=name, code="invalid_value") from None
-        refuse(error)
+        raise_validation_error(error)

@@ -13,7 +13,8 @@ from haimaker.http.errors import BadRequestError
 from haimaker.http.json import parse_json
 from haimaker.http.values import JSON, Request
 from haimaker.operations.attempt import Attempt
-from haimaker.operations.chat import Asked, parse_chat, parse_completion
+from haimaker.operations.chat import TextRequest, parse_chat
+from haimaker.operations.completions import parse_completion
 from haimaker.pricing import costs, usage
 from haimaker.pricing.amounts import to_usd
 from haimaker.pricing.usage import Usage
@@ -37,7 +38,7 @@ def calculate_cost(router: Router, allowed: Collection[str], request: Request, d
     if not usage.is_plausible(said):
         param = "completion_response.usage" if answer else "usage"
         raise BadRequestError(f"'{param}' must be a usage object with counts of tokens.", param=param, code="invalid_value")
-    attempt = _attempts(router, allowed, model, "chat", request.id)[0]
+    attempt = _attempts(router, allowed, model, "chat_completions", request.id)[0]
     tier = (answer or body).get("service_tier")
     return _to_json(attempt, usage.from_openai(said, tier), estimated=False)
 
@@ -46,20 +47,18 @@ def _cost_of_request(router: Router, allowed: Collection[str], body: JSON, reque
     """About what the prompt costs, and the most that all of it may: what would be reserved of a budget."""
     asked = parse_completion(json.dumps(body).encode()) if "prompt" in body else parse_chat(json.dumps(body).encode())
     attempts = estimates.with_output_limits(
-        _attempts(router, allowed, asked.model, asked.endpoint, request_id), asked, default, None
+        _attempts(router, allowed, asked.model, asked.operation, request_id), asked, default, None
     )
-    most = estimates.cost_bound(
-        asked, [attempt for attempt in attempts if estimates.is_priced(asked, attempt)] or attempts, default
-    )
-    told = _to_json(attempts[0], Usage(input=estimates.estimate_prompt_tokens(asked)), estimated=True)
+    most = estimates.bound_cost(asked, [attempt for attempt in attempts if asked.is_priced(attempt)] or attempts, default)
+    told = _to_json(attempts[0], Usage(input=asked.estimate_prompt_tokens()), estimated=True)
     return {**told, "max_cost": to_usd(most.amount_nanousd), "max_tokens": _max_output_tokens(asked, attempts[0])}
 
 
-def _attempts(router: Router, allowed: Collection[str], model: str, endpoint: str, request_id: str) -> list[Attempt]:
-    return list(router.plan(model, RoutingContext(request_id, int(time.time()), endpoint, allowed=allowed)).all())
+def _attempts(router: Router, allowed: Collection[str], model: str, operation: str, request_id: str) -> list[Attempt]:
+    return list(router.plan(model, RoutingContext(request_id, int(time.time()), operation, allowed=allowed)).all())
 
 
-def _max_output_tokens(asked: Asked, attempt: Attempt) -> int | None:
+def _max_output_tokens(asked: TextRequest, attempt: Attempt) -> int | None:
     return asked.max_output_tokens or attempt.max_output_tokens
 
 

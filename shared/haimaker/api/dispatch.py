@@ -1,4 +1,4 @@
-"""What the gateway can be asked, by the names that `paths.py` gives: a table, and how each kind of operation is answered.
+"""What the gateway can be asked besides what models serve, by the names that `paths.py` gives: a table, and how each is answered.
 
 Modules that only some operations need are imported when these are first asked for.
 """
@@ -12,35 +12,23 @@ from haimaker.api import models, uploads
 from haimaker.http.errors import AuthenticationError, NotFoundError
 from haimaker.http.responses import json_response
 from haimaker.http.values import JSON, Request, Response
-from haimaker.operations.parsers import PARSES, Parse
 
 if TYPE_CHECKING:
     from haimaker.files.folder import LocalFileStore
     from haimaker.gateway import Gateway
 
-Operation = Callable[["Gateway", Request], Response]
+Handler = Callable[["Gateway", Request], Response]
 
 HUB_LASTS_S = 300
 KEYLESS = frozenset({"index", "metrics", "openapi", "docs", "health", "console", "models_hub", "file_read", "file_write"})
 """Operations that need no key."""
 
 
-def _generating(parse: Parse) -> Operation:
-    return lambda gateway, request: gateway.generate(request, parse)
-
-
 def _health(gateway: "Gateway", request: Request) -> Response:
     return json_response({"status": "ok"})
 
 
-def _index(gateway: "Gateway", request: Request) -> Response:
-    """Who opens the address in a browser is led to the console; a program reads where things are."""
-    where = {"console": "/console", "base_url": "/v1", "models": "/v1/models", "health": "/health"}
-    answer = json_response({"haimaker": where})
-    return Response(302, {**answer.headers, "location": "/console", "cache-control": "no-store"}, answer.body)
-
-
-def _models(answer: Callable[..., JSON]) -> Operation:
+def _models(answer: Callable[..., JSON]) -> Handler:
     def operation(gateway: "Gateway", request: Request) -> Response:
         billed = gateway.accounts.billed_accounts(gateway.accounts.authenticate(request.headers, fresh=True))
         router = gateway.runtime().router
@@ -96,6 +84,13 @@ def _models_hub(gateway: "Gateway", request: Request) -> Response:
     return Response(200, headers, gateway.hub())
 
 
+def _index(gateway: "Gateway", request: Request) -> Response:
+    """Who opens the address in a browser is led to the console; a program reads where things are."""
+    where = {"console": "/console", "base_url": "/v1", "models": "/v1/models", "health": "/health"}
+    answer = json_response({"haimaker": where})
+    return Response(302, {**answer.headers, "location": "/console", "cache-control": "no-store"}, answer.body)
+
+
 def _console(gateway: "Gateway", request: Request) -> Response:
     """The same for everybody: what it shows, it asks for with its reader's key."""
     from haimaker.api import console
@@ -103,7 +98,7 @@ def _console(gateway: "Gateway", request: Request) -> Response:
     return console.serve(request)
 
 
-def _books(module: str, name: str) -> Operation:
+def _account_handler(module: str, name: str) -> Handler:
     """An operation on what the store keeps; its module is imported when it is first asked for."""
 
     def operation(gateway: "Gateway", request: Request) -> Response:
@@ -113,7 +108,7 @@ def _books(module: str, name: str) -> Operation:
     return operation
 
 
-def _changing(module: str, name: str) -> Operation:
+def _audited_handler(module: str, name: str) -> Handler:
     """An operation that changes what the store keeps; each change goes into the audit trail, also of one that then failed."""
 
     def operation(gateway: "Gateway", request: Request) -> Response:
@@ -133,13 +128,13 @@ def _changing(module: str, name: str) -> Operation:
     return operation
 
 
-def _routed(module: str, name: str) -> Operation:
+def _routed(module: str, name: str) -> Handler:
     """An operation that shows what routing decides."""
 
     def operation(gateway: "Gateway", request: Request) -> Response:
         account = gateway.accounts.authenticate(request.headers, fresh=True)
         act = getattr(import_module(f"haimaker.api.{module}"), name)
-        return json_response(act(gateway.runtime().planner, gateway.accounts, account, request))
+        return json_response(act(gateway.runtime().decider, gateway.accounts, account, request))
 
     return operation
 
@@ -151,40 +146,39 @@ def _folder(gateway: "Gateway") -> "LocalFileStore":
     return LocalFileStore.from_settings(gateway.settings)
 
 
-OPERATIONS: Mapping[str, Operation] = {
-    **{name: _generating(parse) for name, parse in PARSES.items()},
+HANDLERS: Mapping[str, Handler] = {
     "audio_uploads": lambda gateway, request: json_response(uploads.create_upload(gateway, request)),
     "models_list": _models(models.list_models),
     "models_retrieve": _models(models.get_model),
     "models_hub": _models_hub,
-    "key_generate": _changing("keys", "generate"),
-    "key_update": _changing("keys", "update"),
-    "key_block": _changing("keys", "block"),
-    "key_unblock": _changing("keys", "unblock"),
-    "key_delete": _changing("keys", "delete"),
-    "key_regenerate": _changing("keys", "regenerate"),
-    "key_info": _books("keys", "info"),
-    "key_list": _books("keys", "list_keys"),
-    "team_change": _changing("teams", "change"),
-    "team_show": _books("teams", "show"),
-    "customer_change": _changing("customers", "change"),
-    "customer_show": _books("customers", "show"),
-    "spend_logs": _books("spend", "logs"),
-    "spend_report": _books("spend", "report"),
-    "spend_keys": _books("spend", "by_key"),
+    "key_generate": _audited_handler("keys", "generate"),
+    "key_update": _audited_handler("keys", "update"),
+    "key_block": _audited_handler("keys", "block"),
+    "key_unblock": _audited_handler("keys", "unblock"),
+    "key_delete": _audited_handler("keys", "delete"),
+    "key_regenerate": _audited_handler("keys", "regenerate"),
+    "key_info": _account_handler("keys", "info"),
+    "key_list": _account_handler("keys", "list_keys"),
+    "team_change": _audited_handler("teams", "change"),
+    "team_show": _account_handler("teams", "show"),
+    "customer_change": _audited_handler("customers", "change"),
+    "customer_show": _account_handler("customers", "show"),
+    "spend_logs": _account_handler("spend", "logs"),
+    "spend_report": _account_handler("spend", "report"),
+    "spend_keys": _account_handler("spend", "by_key"),
     "spend_calculate": lambda gateway, request: gateway.calculate(request),
-    "generation": _books("spend", "generation"),
+    "generation": _account_handler("spend", "generation"),
     "route_simulate": _routed("simulate", "simulate_request"),
-    "auto_router_new": _changing("auto_routers", "new"),
-    "auto_router_list": _books("auto_routers", "list_routers"),
-    "auto_router_info": _books("auto_routers", "info"),
-    "auto_router_update": _changing("auto_routers", "update"),
-    "auto_router_delete": _changing("auto_routers", "delete"),
-    "auto_router_rule": _changing("auto_routers", "put_rule"),
-    "auto_router_rule_delete": _changing("auto_routers", "delete_rule"),
-    "auto_router_reorder": _changing("auto_routers", "reorder"),
+    "auto_router_new": _audited_handler("auto_routers", "new"),
+    "auto_router_list": _account_handler("auto_routers", "list_routers"),
+    "auto_router_info": _account_handler("auto_routers", "info"),
+    "auto_router_update": _audited_handler("auto_routers", "update"),
+    "auto_router_delete": _audited_handler("auto_routers", "delete"),
+    "auto_router_rule": _audited_handler("auto_routers", "put_rule"),
+    "auto_router_rule_delete": _audited_handler("auto_routers", "delete_rule"),
+    "auto_router_reorder": _audited_handler("auto_routers", "reorder"),
     "auto_router_simulate": _routed("auto_routers", "simulate"),
-    "audit_list": _books("audit", "list_events"),
+    "audit_list": _account_handler("audit", "list_events"),
     "refusals_list": _refusals,
     "file_read": lambda gateway, request: _folder(gateway).serve(request),
     "file_write": lambda gateway, request: _folder(gateway).receive(request),

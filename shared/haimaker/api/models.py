@@ -114,9 +114,9 @@ def _is_servable(provider: Provider, model_info: ModelInfo) -> bool:
         return False
     if model_info.mode in ENDPOINTS:
         endpoint = ENDPOINTS[model_info.mode]
-        return endpoint in adapters.TASKS and adapters.serves(definition_for(provider, model_info.model, endpoint), endpoint)
+        return endpoint in adapters.ADAPTERS and adapters.serves(definition_for(provider, model_info.model, endpoint), endpoint)
     row = definition_for(provider, model_info.model)
-    if not adapters.serves(row, "chat"):
+    if not adapters.serves(row, "chat_completions"):
         return False
     completes = row.catalog.completes
     return model_info.mode == "chat" or (

@@ -25,32 +25,41 @@ class Match(NamedTuple):
     path_params: Mapping[str, str]
 
 
+class ModelOperation(NamedTuple):
+    """An operation that models serve."""
+
+    path: str
+    format: str
+    """A module of `api/formats`, with the name of its `ClientFormat` behind a colon where that is not FORMAT."""
+    more_paths: tuple[str, ...] = ()
+    for_deployments: bool = True
+    """Whether Azure's clients ask for it below `/openai/deployments/{model}`."""
+
+    def paths(self) -> tuple[str, ...]:
+        """https://learn.microsoft.com/azure/ai-foundry/openai/reference#rest-api-versioning"""
+        deployment = (f"/openai/deployments/{{model}}{self.path}",) if self.for_deployments else ()
+        return (self.path, *deployment, *self.more_paths)
+
+
+MODEL_OPERATIONS: Mapping[str, ModelOperation] = {
+    "chat_completions": ModelOperation("/chat/completions", "openai_chat"),
+    "completions": ModelOperation("/completions", "completions"),
+    "embeddings": ModelOperation("/embeddings", "openai:EMBEDDINGS"),
+    "images_generations": ModelOperation("/images/generations", "openai:IMAGES_GENERATIONS"),
+    "images_edits": ModelOperation("/images/edits", "openai:IMAGES_EDITS"),
+    "images_variations": ModelOperation("/images/variations", "openai:IMAGES_VARIATIONS", ("/openai/images/variations",)),
+    "audio_transcriptions": ModelOperation("/audio/transcriptions", "openai:AUDIO_TRANSCRIPTIONS"),
+    "audio_translations": ModelOperation("/audio/translations", "openai:AUDIO_TRANSLATIONS"),
+    "audio_speech": ModelOperation("/audio/speech", "openai:AUDIO_SPEECH"),
+    "moderations": ModelOperation("/moderations", "openai:MODERATIONS", ("/openai/moderations",), for_deployments=False),
+    "rerank": ModelOperation("/rerank", "openai:RERANK", ("/v1/rerank", "/v2/rerank"), for_deployments=False),
+}
+"""The table of what models serve: dispatch, formats and paths are made from it, all that is written elsewhere is checked against it
+(`tests/unit/api/test_operations.py`)."""
+
 ROUTES = (
-    Route("POST", "/chat/completions", "chat_completions"),
-    Route("POST", "/openai/deployments/{model}/chat/completions", "chat_completions"),
-    Route("POST", "/completions", "completions"),
-    Route("POST", "/openai/deployments/{model}/completions", "completions"),
-    Route("POST", "/embeddings", "embeddings"),
-    Route("POST", "/openai/deployments/{model}/embeddings", "embeddings"),
-    Route("POST", "/images/generations", "images_generations"),
-    Route("POST", "/openai/deployments/{model}/images/generations", "images_generations"),
-    Route("POST", "/images/edits", "images_edits"),
-    Route("POST", "/openai/deployments/{model}/images/edits", "images_edits"),
-    Route("POST", "/images/variations", "images_variations"),
-    Route("POST", "/openai/deployments/{model}/images/variations", "images_variations"),
-    Route("POST", "/openai/images/variations", "images_variations"),
-    Route("POST", "/audio/transcriptions", "audio_transcriptions"),
-    Route("POST", "/openai/deployments/{model}/audio/transcriptions", "audio_transcriptions"),
-    Route("POST", "/audio/translations", "audio_translations"),
-    Route("POST", "/openai/deployments/{model}/audio/translations", "audio_translations"),
+    *(Route("POST", path, name) for name, operation in MODEL_OPERATIONS.items() for path in operation.paths()),
     Route("POST", "/audio/uploads", "audio_uploads"),
-    Route("POST", "/audio/speech", "audio_speech"),
-    Route("POST", "/openai/deployments/{model}/audio/speech", "audio_speech"),
-    Route("POST", "/moderations", "moderations"),
-    Route("POST", "/openai/moderations", "moderations"),
-    Route("POST", "/rerank", "rerank"),
-    Route("POST", "/v1/rerank", "rerank"),
-    Route("POST", "/v2/rerank", "rerank"),
     Route("GET", "/models", "models_list"),
     Route("GET", "/models/{id+}", "models_retrieve"),
     Route("GET", "/openai/models", "models_list"),

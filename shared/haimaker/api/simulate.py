@@ -10,14 +10,15 @@ from collections.abc import Mapping
 from dataclasses import replace
 
 from haimaker.accounts.directory import AccountCache, check_usable, require_reader
+from haimaker.api import formats
 from haimaker.api.account_admin import get_account
 from haimaker.api.keys import account_id_for
+from haimaker.api.paths import MODEL_OPERATIONS
 from haimaker.http.errors import APIError, BadRequestError
 from haimaker.http.json import parse_json
 from haimaker.http.sse import dumps
 from haimaker.http.values import JSON, Request
 from haimaker.operations.attempt import Attempt
-from haimaker.operations.parsers import PARSES
 from haimaker.routing import decider
 from haimaker.routing.auto_rules import AutoRouterDefinition
 from haimaker.routing.decider import Decision, Planner, RoutingRequest
@@ -60,8 +61,8 @@ def _routing_request(body: JSON, request: Request) -> RoutingRequest:
     inner = body.get("request")
     sent: JSON = inner if isinstance(inner, dict) else {name: value for name, value in body.items() if name not in OWN_FIELDS}
     operation = body.get("operation") or next((found for field, found in OPERATION_OF.items() if field in sent), "chat_completions")
-    if not isinstance(operation, str) or operation not in PARSES:
-        message = f"Invalid value for 'operation': it must be one of {', '.join(PARSES)}."
+    if not isinstance(operation, str) or operation not in MODEL_OPERATIONS:
+        message = f"Invalid value for 'operation': it must be one of {', '.join(MODEL_OPERATIONS)}."
         raise BadRequestError(message, param="operation", code="invalid_value")
     headers = body.get("headers") or {}
     if not isinstance(headers, dict) or not all(isinstance(value, str) for value in headers.values()):
@@ -71,7 +72,7 @@ def _routing_request(body: JSON, request: Request) -> RoutingRequest:
         headers[SEED_HEADER] = str(seed)
     raw = request.body if sent == body else dumps(sent)
     given = replace(request, headers=headers, body=raw)
-    routing_request = decider.read_routing_request(PARSES[operation](given), given, time.time())
+    routing_request = decider.read_routing_request(formats.find(operation).parse(given), given, time.time())
     return routing_request._replace(seed=routing_request.seed or request.id)
 
 

@@ -1,37 +1,17 @@
-"""What a request may cost at most, and the estimates where a provider does not tell. Pure."""
+"""What a request may cost at most at the targets of a plan, and what the rest of a budget still pays for. Pure.
 
-from collections.abc import Iterator, Sequence
+Every request says its own bound: `max_usage`, `is_priced`, `estimate_rate_tokens`.
+"""
+
+from collections.abc import Sequence
 from dataclasses import replace
-from typing import Any
 
-from haimaker import adapters
-from haimaker.adapters import splitting
-from haimaker.http.values import JSON
 from haimaker.lean_dataclasses import dataclass
 from haimaker.operations.attempt import Attempt
-from haimaker.operations.chat import Accepted, Asked, ChatRequest, CompletionRequest
-from haimaker.pricing import costs, usage
-from haimaker.pricing.usage import Usage
+from haimaker.operations.operation import OperationRequest
+from haimaker.pricing import costs
 
-MESSAGE_TOKENS = 16
-TOOL_TOKENS = 64
-"""What providers add around a message and a tool, besides their text; seen are 3 to 12 and 9 to 40."""
-SEARCHES = ("tools", "functions", "response_format", "web_search_options")
-"""Parameters with which a request has tools, for an answer in JSON may be asked for by way of one."""
-CLIENTS_TOOLS = (None, "function", "custom")
-IMAGE_TOKENS = 50_000
-"""The dearest known: gpt-4o-mini bills 2,833 + 5,667 a tile, up to 8 tiles. https://platform.openai.com/docs/guides/images-vision"""
-LARGEST_INPUT_TOKENS = 2_000_000
-"""The prompt of a request with a file, for a model whose limit is not known."""
-MAX_SEARCHES = 10
-"""Of the web, in a request that allows them; providers name no limit."""
-ANSWER_RESERVE_TOKENS = 4_096
-COMPLETION_TOKENS = 16
-"""What a legacy completion writes unless it says more: https://platform.openai.com/docs/api-reference/completions/create"""
 MIN_AFFORDABLE_TOKENS = 256
-
-INLINE_DATA = {"image_url": "url", "file": "file_data", "input_audio": "data"}
-"""Where a content part of each type holds its data."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,142 +23,45 @@ class CostBound:
     """Of the tokens per minute; an estimate, settled by what was used."""
 
 
-def is_priced(request: Accepted, attempt: Attempt) -> bool:
-    """Whether it is known what a request costs at a target, which a key with a budget needs."""
-    return attempt.model_info.priced if isinstance(request, Asked) else costs.is_priced(request.most(attempt), attempt.model_info)
+def can_be_shortened(request: OperationRequest) -> bool:
+    """Whether its answer is a text without a limit of the client's own."""
+    return request.is_text and request.max_output_tokens is None
 
 
-def with_output_limits(attempts: Sequence[Attempt], request: Accepted, default: int, affordable: int | None) -> list[Attempt]:
+def with_output_limits(
+    attempts: Sequence[Attempt], request: OperationRequest, default: int, affordable: int | None
+) -> list[Attempt]:
     """The attempts with an output limit of ours, for a text that brings none of its own and has a budget to keep."""
-    if not isinstance(request, Asked) or request.max_output_tokens is not None:
+    if not can_be_shortened(request):
         return list(attempts)
-    return [replace(attempt, max_output_tokens=_limit(attempt, request, default, affordable)) for attempt in attempts]
+    return [replace(attempt, max_output_tokens=request.output_limit(attempt, default, affordable)) for attempt in attempts]
 
 
-def cost_bound(request: Accepted, attempts: Sequence[Attempt], default: int) -> CostBound:
-    """The worst case over all targets, at the dearest rates that may apply; a target without a known price adds nothing."""
-    if not isinstance(request, Asked):
-        return _task_cost_bound(request, attempts)
-    found = [_worst_case_nanousd(request, attempt, default) for attempt in attempts]
-    answer = min(max(_output_bound(request, attempt, default) for attempt in attempts), ANSWER_RESERVE_TOKENS)
-    return CostBound(max((cost for cost in found if cost is not None), default=0), estimate_prompt_tokens(request) + answer)
+def bound_cost(request: OperationRequest, attempts: Sequence[Attempt], default: int) -> CostBound:
+    """The worst case over all targets, at the dearest rates that may apply; a target without a known price adds nothing.
 
-
-def _task_cost_bound(request: Accepted, attempts: Sequence[Attempt]) -> CostBound:
-    found = [costs.max_cost_nanousd(request.most(attempt), attempt.model_info) for attempt in attempts]
-    tokens = max(estimate.prompt + estimate.completion for estimate in map(request.estimate, attempts))
+    `default` is the output that is reckoned with where nobody limits it, in tokens.
+    """
+    found = (_max_cost_nanousd(request, attempt, default) for attempt in attempts)
+    tokens = max(request.estimate_rate_tokens(attempt, default) for attempt in attempts)
     return CostBound(max((cost for cost in found if cost is not None), default=0), tokens)
 
 
-def estimate_usage(request: Accepted, attempt: Attempt, answer_bytes: int) -> Usage:
-    """What a target that does not say may have counted, when `answer_bytes` of its answer came."""
-    if not isinstance(request, Asked):
-        return request.estimate(attempt, answer_bytes)
-    return Usage(input=estimate_prompt_tokens(request), output=usage.estimate_tokens(answer_bytes))
-
-
-def affordable_output_tokens(request: Asked, attempts: Sequence[Attempt], remaining_nanousd: int) -> int:
+def affordable_output_tokens(request: OperationRequest, attempts: Sequence[Attempt], remaining_nanousd: int) -> int:
     """How long each choice of an answer the rest of a budget still pays for, whichever target answers; 0 if too little."""
-    least = min(
-        costs.affordable_output_tokens(
-            attempt.model_info,
-            remaining_nanousd,
-            sum(_prompt_bound(call, attempt) for call in calls),
-            request.choices,
-            request.fields.service_tier,
-            _most_searches(request) * len(calls),
-        )
-        for attempt, calls in ((attempt, splitting.split(request, attempt)) for attempt in attempts)
-    )
+    least = min(_affordable_at(request, attempt, remaining_nanousd) for attempt in attempts)
     return least if least >= MIN_AFFORDABLE_TOKENS else 0
 
 
-def estimate_prompt_tokens(request: Asked) -> int:
-    """About how many tokens a prompt has, where its provider does not say."""
-    if isinstance(request, CompletionRequest):
-        return sum(_tokens_of(prompt) for prompt in request.prompts)
-    inline = sum(size for _, size in _media(_messages(request)))
-    return usage.estimate_tokens(max(0, request.size - inline))
+def _affordable_at(request: OperationRequest, attempt: Attempt, remaining_nanousd: int) -> int:
+    parts = [part.max_usage(attempt) for part in request.split(attempt)]
+    prompt, searches = sum(part.prompt for part in parts), sum(part.web_searches for part in parts)
+    tier = parts[0].service_tier
+    return costs.affordable_output_tokens(attempt.model_info, remaining_nanousd, prompt, request.choices, tier, searches)
 
 
-def _worst_case_nanousd(request: Asked, attempt: Attempt, default: int) -> int | None:
+def _max_cost_nanousd(request: OperationRequest, attempt: Attempt, default: int) -> int | None:
     """Of all calls that it takes together; None where the price is not known."""
-    found = [
-        costs.worst_case_nanousd(
-            attempt.model_info,
-            _prompt_bound(call, attempt),
-            _output_bound(call, attempt, default) * call.choices,
-            call.fields.service_tier,
-            _most_searches(call),
-        )
-        for call in splitting.split(request, attempt)
-    ]
+    found = [costs.max_cost_nanousd(part.max_usage(attempt, default), attempt.model_info) for part in request.split(attempt)]
     known = [cost for cost in found if cost is not None]
     return sum(known) if known else None
-
-
-def _prompt_bound(request: Asked, attempt: Attempt) -> int:
-    """No fewer tokens than the prompt has: a token is at least one byte of the JSON that holds it.
-
-    What tools that the provider runs itself bring into the prompt, only its limit bounds.
-    """
-    model_info = attempt.model_info
-    if isinstance(request, CompletionRequest):
-        bound = request.size + MESSAGE_TOKENS * len(request.prompts)
-        return min(bound, (model_info.max_input_tokens or bound) * len(request.prompts))
-    messages, tools = _messages(request), request.body.get("tools") or ()
-    bound = request.size + MESSAGE_TOKENS * len(messages) + TOOL_TOKENS * len(tools)
-    if any(request.body.get(name) for name in SEARCHES) or any(message.get("role") == "tool" for message in messages):
-        bound += attempt.provider.limits.tool_prompt_tokens
-    if any(isinstance(tool, dict) and tool.get("type") not in CLIENTS_TOOLS for tool in tools):
-        return model_info.max_input_tokens or LARGEST_INPUT_TOKENS
-    for kind, inline_bytes in _media(messages):
-        if kind != "image_url":
-            return model_info.max_input_tokens or LARGEST_INPUT_TOKENS
-        bound += IMAGE_TOKENS - inline_bytes
-    return min(bound, model_info.max_input_tokens or bound)
-
-
-def _most_searches(request: Asked) -> int:
-    return MAX_SEARCHES if request.body.get("web_search_options") is not None else 0
-
-
-def _output_bound(request: Asked, attempt: Attempt, default: int) -> int:
-    most = attempt.model_info.max_output_tokens
-    asked = attempt.max_output_tokens if request.max_output_tokens is None else request.max_output_tokens
-    if asked is None:
-        return most or default
-    return min(asked, most) if most else asked
-
-
-def _limit(attempt: Attempt, request: Asked, default: int, affordable: int | None) -> int:
-    """A budget never makes a completion longer than it would be without one."""
-    if isinstance(request, CompletionRequest) and adapters.completes(attempt):
-        default = min(default, COMPLETION_TOKENS)
-    return min(limit for limit in (attempt.model_info.max_output_tokens, default, affordable) if limit)
-
-
-def _tokens_of(prompt: str | list[int]) -> int:
-    return usage.estimate_tokens(usage.utf8_length(prompt)) if isinstance(prompt, str) else len(prompt)
-
-
-def _messages(request: Asked) -> Sequence[JSON]:
-    """Checked ones: what another operation has by this name is any JSON."""
-    messages: Sequence[JSON] = request.body["messages"] if isinstance(request, ChatRequest) else ()
-    return messages
-
-
-def _media(messages: Sequence[JSON]) -> Iterator[tuple[str, int]]:
-    """The parts that are not text: their type, and the bytes of the data that the request holds inline."""
-    for message in messages:
-        content = message.get("content")
-        for part in content if isinstance(content, list) else ():
-            kind = part.get("type")
-            if kind != "text" and kind is not None:
-                yield kind, _inline_bytes(part, str(kind))
-
-
-def _inline_bytes(part: JSON, kind: str) -> int:
-    held: Any = part.get(kind)
-    data = held.get(INLINE_DATA.get(kind, "")) if isinstance(held, dict) else held
-    return len(data) if isinstance(data, str) else 0

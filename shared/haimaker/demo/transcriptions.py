@@ -21,7 +21,7 @@ def send(request: UpstreamRequest, request_id: str, created_s: int) -> UpstreamR
     tokens = Usage(input_audio=HEARD_TOKENS_PER_S * asked.sound.duration_ms // 1000 + 1, output=len(transcript.words))
     if asked.streams:
         return UpstreamResponse(200, {"content-type": "text/event-stream"}, events(asked, transcript, tokens))
-    content_type, body = asked.rendered(asked.made(transcript, tokens))
+    content_type, body = asked.render(asked.build_result(transcript, tokens))
     return UpstreamResponse(200, {"content-type": content_type}, iter([body]))
 
 
@@ -40,5 +40,5 @@ def build_transcript(asked: TranscriptionRequest) -> Transcript:
 def events(asked: TranscriptionRequest, transcript: Transcript, tokens: Usage) -> Iterator[bytes]:
     for number, word in enumerate(transcript.words):
         yield encode(StreamEvent({"type": "transcript.text.delta", "delta": f" {word.text}" if number else word.text}))
-    yield encode(StreamEvent(asked.done(transcript.text, asked.usage(tokens))))
+    yield encode(StreamEvent(asked.done(transcript.text, asked.usage_object(tokens))))
     yield DONE

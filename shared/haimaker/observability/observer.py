@@ -6,7 +6,7 @@ line goes to standard error, without metrics.
 
 import sys
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from functools import cached_property
 from typing import TYPE_CHECKING
 
@@ -14,6 +14,7 @@ from haimaker.http.errors import APIError
 from haimaker.http.values import JSON
 from haimaker.lean_dataclasses import dataclass, field
 from haimaker.observability import metrics
+from haimaker.operations.operation import TELEMETRY_NAMES
 from haimaker.providers.registry import find
 from haimaker.store import Record, SoftBudgetAlert
 
@@ -21,9 +22,6 @@ if TYPE_CHECKING:
     from aws_lambda_powertools import Logger
 
     from haimaker.observability.prometheus import PrometheusMetrics
-
-OTEL_OPERATIONS: Mapping[str, str] = {"chat_completions": "chat", "completions": "text_completion"}
-"""OpenTelemetry's names of our operations, where they differ."""
 
 MADE_UP = frozenset({"RequestErrors", "KeyErrors"})
 """With these errors a model may be a name of the client's own, which must not become a metric that costs."""
@@ -49,7 +47,7 @@ class Observer:
 
     def denied(self, operation: str, request_id: str, error: APIError) -> None:
         """A request that was answered without asking a provider."""
-        name = OTEL_OPERATIONS.get(operation, operation)
+        name = TELEMETRY_NAMES.get(operation, operation)
         if self.prometheus:
             self.prometheus.denied(name, error)
         fields: JSON = {"request_id": request_id, "operation": name, "gen_ai.operation.name": name}

@@ -1,5 +1,6 @@
 """One try at one target."""
 
+import re
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
@@ -38,3 +39,8 @@ class Attempt:
     @property
     def target(self) -> str:
         return f"{self.provider.name}/{self.model}"
+
+    @property
+    def completes(self) -> bool:
+        """Whether the model has legacy completions of its own; of all others a chat is made to do it."""
+        return bool(self.provider.catalog.completes and re.match(self.provider.catalog.completes, self.model_info.model))

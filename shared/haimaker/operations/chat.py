@@ -1,59 +1,63 @@
-"""Requests that the gateway accepts. The fields it reads are checked here, all others pass to the provider untouched.
+"""`POST /v1/chat/completions`: what is asked, and the most that it may use. The fields it reads are checked here, all others pass
+to the provider untouched. What chat has in common with legacy completions is here as well. Pure.
 
 https://platform.openai.com/docs/api-reference/chat/create
 """
 
-from typing import TYPE_CHECKING, Annotated, Any, Literal, NoReturn
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import replace
+from typing import Annotated, Any, Self
 
-from pydantic import BaseModel, ConfigDict, Field, StrictBool, StrictFloat, StrictInt, StrictStr, ValidationError
+from pydantic import ConfigDict, Field, StrictBool, StrictFloat, StrictInt, StrictStr, ValidationError
 
-from haimaker.http.errors import BadRequestError
 from haimaker.http.json import parse_json
-from haimaker.http.values import JSON
+from haimaker.http.values import JSON, StreamEvent
 from haimaker.lean_dataclasses import dataclass
 from haimaker.models.names import AUTO
+from haimaker.operations import splitting, stream_usage
 from haimaker.operations.attempt import Attempt
-from haimaker.validation.bounds import MAX_ITEMS, MAX_NAME, Name, Objects, Parts, Text, TokenIds
-
-if TYPE_CHECKING:
-    from haimaker.pricing.usage import Usage
+from haimaker.operations.fields import CheckedFields, CommonFields, raise_validation_error, with_model
+from haimaker.operations.operation import OperationRequest, Result, credible
+from haimaker.pricing import usage
+from haimaker.pricing.usage import Usage
+from haimaker.validation.bounds import MAX_ITEMS, MAX_NAME, Name, Objects, Parts, Text
 
 MAX_CHOICES = 128
-MAX_PROMPTS = 2_048
 MAX_TOKENS = 10**9
 """More than any model writes; keeps a cost within what the store counts."""
+MESSAGE_TOKENS = 16
+TOOL_TOKENS = 64
+"""What providers add around a message and a tool, besides their text; seen are 3 to 12 and 9 to 40."""
+BRINGS_TOOLS = ("tools", "functions", "response_format", "web_search_options")
+"""Parameters with which a request has tools, for an answer in JSON may be asked for by way of one."""
+CLIENTS_TOOLS = (None, "function", "custom")
+IMAGE_TOKENS = 50_000
+"""The dearest known: gpt-4o-mini bills 2,833 + 5,667 a tile, up to 8 tiles. https://platform.openai.com/docs/guides/images-vision"""
+LARGEST_INPUT_TOKENS = 2_000_000
+"""The prompt of a request with a file, for a model whose limit is not known."""
+MAX_SEARCHES = 10
+"""Of the web, in a request that allows them; providers name no limit."""
+ANSWER_RESERVE_TOKENS = 4_096
+"""Of the tokens per minute, at most so many are kept for an answer."""
+INLINE_DATA = {"image_url": "url", "file": "file_data", "input_audio": "data"}
+"""Where a content part of each type holds its data."""
 
 Count = Annotated[StrictInt, Field(ge=1, le=MAX_TOKENS)]
 Number = StrictInt | StrictFloat
 
 
-class _Checked(BaseModel):
-    model_config = ConfigDict(extra="ignore", frozen=True)
-
-
-class Message(_Checked):
+class Message(CheckedFields):
     role: Annotated[StrictStr, Field(min_length=1, max_length=MAX_NAME)]
     content: Text | Parts | None = None
     name: Name | None = None
     tool_calls: Parts | None = None
 
 
-class StreamOptions(_Checked):
+class StreamOptions(CheckedFields):
     include_usage: StrictBool | None = None
 
 
-class CommonFields(_Checked):
-    """What every operation has. A validator takes time to build, so a function builds that of its own operation only, when it is
-    first used."""
-
-    model_config = ConfigDict(defer_build=True)
-
-    model: Annotated[StrictStr, Field(min_length=1, max_length=512)]
-    stream: StrictBool | None = None
-    user: Name | None = None
-
-
-class SharedFields(CommonFields):
+class TextFields(CommonFields):
     """What both forms of text generation have."""
 
     stream_options: StreamOptions | None = None
@@ -69,7 +73,7 @@ class SharedFields(CommonFields):
     service_tier: Name | None = None
 
 
-class ChatFields(SharedFields):
+class ChatFields(TextFields):
     model_config = ConfigDict(defer_build=False)
 
     model: Annotated[StrictStr, Field(min_length=1, max_length=512)] = AUTO
@@ -79,73 +83,15 @@ class ChatFields(SharedFields):
     response_format: dict[str, Any] | None = None
 
 
-Texts = Annotated[list[Text], Field(min_length=1, max_length=MAX_PROMPTS, fail_fast=True)]
-ManyTokenIds = Annotated[list[TokenIds], Field(min_length=1, max_length=MAX_PROMPTS, fail_fast=True)]
-
-
-class CompletionFields(SharedFields):
-    prompt: Text | Texts | TokenIds | ManyTokenIds
-    max_tokens: Annotated[StrictInt, Field(ge=0, le=MAX_TOKENS)] | None = None
-    """None of its own is of use with `echo` and `logprobs`: the prompt's are then all that is asked for."""
-    best_of: Annotated[StrictInt, Field(ge=1, le=MAX_CHOICES)] | None = None
-
-
-Form = Literal["json", "events", "raw"]
-"""Of an answer: a JSON body, server-sent events, or bytes and text that nothing may be put between."""
-
-
 @dataclass(frozen=True, slots=True)
-class Accepted:
-    """A checked request: `fields` are what the gateway reads, `body` is all that the client sent, `size` its bytes."""
+class TextRequest(OperationRequest):
+    """A request for text that a model writes."""
 
-    fields: CommonFields
-    body: JSON
-    size: int
+    fields: TextFields
 
     @property
-    def endpoint(self) -> str:
-        """Under which name adapters and rows know the operation."""
-        raise NotImplementedError
-
-    @property
-    def operation(self) -> str:
-        """OpenTelemetry's `gen_ai.operation.name`, or one like it."""
-        return self.endpoint
-
-    @property
-    def model(self) -> str:
-        return self.fields.model
-
-    @property
-    def streams(self) -> bool:
-        return bool(self.fields.stream)
-
-    @property
-    def form(self) -> Form:
-        return "events" if self.streams else "json"
-
-    def most(self, attempt: Attempt) -> "Usage":
-        """No less than a target may bill for it, whatever it counts; of a text, billing/estimates.py says it."""
-        raise NotImplementedError
-
-    def estimate(self, attempt: Attempt, answer_bytes: int = 0) -> "Usage":
-        """About what a target bills, where it does not say; `answer_bytes` of its answer came. Of a text, estimates.py says it."""
-        raise NotImplementedError
-
-
-@dataclass(frozen=True, slots=True)
-class Asked(Accepted):
-    """A request for text."""
-
-    fields: SharedFields
-
-    @property
-    def endpoint(self) -> str:
-        return "chat"
-
-    @property
-    def operation(self) -> str:
-        return "chat"
+    def is_text(self) -> bool:
+        return True
 
     @property
     def wants_usage(self) -> bool:
@@ -163,55 +109,115 @@ class Asked(Accepted):
         """The client's own limit for one choice; the larger where it sent two, since providers differ in which one counts."""
         return max(self.fields.max_completion_tokens or 0, self.fields.max_tokens or 0) or None
 
+    @property
+    def max_searches(self) -> int:
+        return MAX_SEARCHES if self.body.get("web_search_options") is not None else 0
+
+    def max_prompt_tokens(self, attempt: Attempt) -> int:
+        """No fewer tokens than the prompt has: a token is at least one byte of the JSON that holds it."""
+        raise NotImplementedError
+
+    def max_usage(self, attempt: Attempt, default_output_tokens: int = 0) -> Usage:
+        return Usage(
+            input=self.max_prompt_tokens(attempt),
+            output=self._output_bound(attempt, default_output_tokens) * self.choices,
+            web_searches=self.max_searches,
+            service_tier=self.fields.service_tier,
+        )
+
+    def output_limit(self, attempt: Attempt, default: int, affordable: int | None) -> int:
+        """What to limit the answer to, where the client does not and there is a budget to keep."""
+        return min(limit for limit in (attempt.model_info.max_output_tokens, default, affordable) if limit)
+
+    def estimate_usage(self, attempt: Attempt, sent_bytes: int = 0) -> Usage:
+        return Usage(input=self.estimate_prompt_tokens(), output=usage.estimate_tokens(sent_bytes))
+
+    def estimate_rate_tokens(self, attempt: Attempt, default_output_tokens: int) -> int:
+        return self.estimate_prompt_tokens() + min(self._output_bound(attempt, default_output_tokens), ANSWER_RESERVE_TOKENS)
+
+    def is_priced(self, attempt: Attempt) -> bool:
+        return attempt.model_info.priced
+
+    def read_usage(self, body: Any, attempt: Attempt) -> Usage | None:
+        said = body.get("usage") if isinstance(body, dict) else None
+        if not usage.is_plausible(said):
+            return None
+        return credible(usage.from_openai(said, body.get("service_tier")), attempt)
+
+    def measure(self, result: Result) -> int:
+        return stream_usage.text_bytes(result.body, "message")
+
+    def usage_object(self, tokens: Usage) -> JSON:
+        return usage.to_openai(tokens)
+
+    def split(self, attempt: Attempt, at_once: int | None = None) -> Sequence[Self]:
+        """One request, unless the target gives one choice at a time."""
+        if not attempt.provider.limits.single_choice:
+            return [self]
+        return [self.with_fields({"n": None}) for _ in range(self.fields.n or 1)]
+
+    def merge(self, results: Sequence[Result]) -> Result:
+        return Result(splitting.merge_responses([result.body for result in results]))
+
+    def merge_streams(self, parts: Sequence[OperationRequest], streams: Iterable[Iterator[StreamEvent]]) -> Iterator[StreamEvent]:
+        width = getattr(parts[0].fields, "n", None) or 1
+        return splitting.concat_streams(streams, [part.estimate_prompt_tokens() for part in parts], width)
+
+    def stream_usage(self) -> "stream_usage.StreamUsage":
+        return stream_usage.TextUsage(self, self.wants_usage)
+
+    def as_events(self, result: Result) -> Iterator[StreamEvent]:
+        from haimaker.operations.text_chunks import text_chunks  # few providers need it
+
+        return text_chunks(result.body)
+
+    def with_fields(self, fields: JSON) -> Self:
+        """With other values of some fields, or without those that are None."""
+        body = {name: value for name, value in {**self.body, **fields}.items() if name not in fields or value is not None}
+        return replace(self, body=body, fields=self.fields.model_copy(update=fields))
+
+    def _output_bound(self, attempt: Attempt, default: int) -> int:
+        """Of one choice."""
+        most = attempt.model_info.max_output_tokens
+        asked = attempt.max_output_tokens if self.max_output_tokens is None else self.max_output_tokens
+        if asked is None:
+            return most or default
+        return min(asked, most) if most else asked
+
 
 @dataclass(frozen=True, slots=True)
-class ChatRequest(Asked):
+class ChatRequest(TextRequest):
     """A chat: messages, the last of which is to be answered."""
 
     fields: ChatFields
 
-
-@dataclass(frozen=True, slots=True)
-class CompletionRequest(Asked):
-    """A legacy completion: one or more prompts, each a text or the ids of its tokens."""
-
-    fields: CompletionFields
-
-    @property
-    def endpoint(self) -> str:
-        return "completions"
-
     @property
     def operation(self) -> str:
-        return "text_completion"
+        return "chat_completions"
 
-    @property
-    def prompts(self) -> list[str] | list[list[int]]:
-        prompt: Any = self.fields.prompt
-        one = isinstance(prompt, str) or isinstance(prompt[0], int)
-        return [prompt] if one else prompt
+    def max_prompt_tokens(self, attempt: Attempt) -> int:
+        """What tools that the provider runs itself bring into the prompt, only its limit bounds."""
+        model_info, messages, tools = attempt.model_info, self.body["messages"], self.body.get("tools") or ()
+        bound = self.size + MESSAGE_TOKENS * len(messages) + TOOL_TOKENS * len(tools)
+        if any(self.body.get(name) for name in BRINGS_TOOLS) or any(message.get("role") == "tool" for message in messages):
+            bound += attempt.provider.limits.tool_prompt_tokens
+        if any(isinstance(tool, dict) and tool.get("type") not in CLIENTS_TOOLS for tool in tools):
+            return model_info.max_input_tokens or LARGEST_INPUT_TOKENS
+        for kind, inline_bytes in _media(messages):
+            if kind != "image_url":
+                return model_info.max_input_tokens or LARGEST_INPUT_TOKENS
+            bound += IMAGE_TOKENS - inline_bytes
+        return min(bound, model_info.max_input_tokens or bound)
 
-    @property
-    def choices(self) -> int:
-        return len(self.prompts) * max(self.fields.n or 1, self.fields.best_of or 1)
+    def estimate_prompt_tokens(self) -> int:
+        inline = sum(size for _, size in _media(self.body["messages"]))
+        return usage.estimate_tokens(max(0, self.size - inline))
 
-    @property
-    def max_output_tokens(self) -> int | None:
-        """May be 0."""
-        return max((most for most in (self.fields.max_tokens, self.fields.max_completion_tokens) if most is not None), default=None)
+    def inlined(self, data_url: Callable[[str, str], str]) -> Self:
+        from haimaker.operations.image_links import with_data_urls  # few requests have images
 
-
-def parse_completion(raw: bytes, model: str | None = None) -> CompletionRequest:
-    """The body of a legacy completion. Raises BadRequestError."""
-    body = with_model(parse_json(raw), model)
-    try:
-        request = CompletionRequest(CompletionFields.model_validate(body), body, len(raw))
-    except ValidationError as error:
-        refuse(error)
-    if request.choices > MAX_PROMPTS:
-        message = f"A request may have at most {MAX_PROMPTS} choices over all its prompts."
-        raise BadRequestError(message, param="n", code="invalid_value")
-    return request
+        messages = with_data_urls(self.body["messages"], data_url)
+        return self if messages is None else replace(self, body={**self.body, "messages": messages})
 
 
 def parse_chat(raw: bytes, model: str | None = None) -> ChatRequest:
@@ -220,34 +226,20 @@ def parse_chat(raw: bytes, model: str | None = None) -> ChatRequest:
     try:
         return ChatRequest(ChatFields.model_validate(body), body, len(raw))
     except ValidationError as error:
-        refuse(error)
+        raise_validation_error(error)
 
 
-def with_model(body: JSON, model: str | None) -> JSON:
-    return body if model is None else {**body, "model": model}
+def _media(messages: Sequence[JSON]) -> Iterator[tuple[str, int]]:
+    """The parts that are not text: their type, and the bytes of the data that the request holds inline."""
+    for message in messages:
+        content = message.get("content")
+        for part in content if isinstance(content, list) else ():
+            kind = part.get("type")
+            if kind != "text" and kind is not None:
+                yield kind, _inline_bytes(part, str(kind))
 
 
-def refuse(error: ValidationError) -> NoReturn:
-    """Raises the first thing that is wrong as a BadRequestError whose `param` names it as OpenAI does: `messages[0].role`."""
-    first, *others = error.errors(include_url=False, include_context=False, include_input=False)
-    param = _path(first["loc"])
-    if first["type"] == "missing":
-        raise BadRequestError(f"Missing required parameter: '{param}'.", param=param, code="missing_required_parameter")
-    alternatives = dict.fromkeys(other["msg"] for other in others if _path(other["loc"]) == param and other["msg"] != first["msg"])
-    said = " or ".join((first["msg"], *(message.removeprefix("Input should be ") for message in alternatives)))
-    raise BadRequestError(f"Invalid value for '{param}': {said}.", param=param, code="invalid_value")
-
-
-def _path(location: tuple[int | str, ...]) -> str:
-    """Pydantic's location without the names of union members, which follow the field they belong to."""
-    path = ""
-    for part in location:
-        if isinstance(part, int):
-            path += f"[{part}]"
-        elif part.isidentifier() and part not in ("str", "int", "float", "bool"):
-            path += f".{part}" if path else part
-    return path
-
-
-OURS = frozenset({"drop_params"})
-"""Fields of a body that are for the gateway and never sent."""
+def _inline_bytes(part: JSON, kind: str) -> int:
+    held: Any = part.get(kind)
+    data = held.get(INLINE_DATA.get(kind, "")) if isinstance(held, dict) else held
+    return len(data) if isinstance(data, str) else 0

@@ -7,7 +7,7 @@ import base64
 import struct
 from collections.abc import Sequence
 from dataclasses import replace
-from typing import Annotated, Any, Literal, NamedTuple
+from typing import Annotated, Any, Literal, NamedTuple, Self
 
 from pydantic import Field, StrictInt, ValidationError
 
@@ -17,8 +17,8 @@ from haimaker.http.sse import dumps
 from haimaker.http.values import JSON, Request
 from haimaker.lean_dataclasses import dataclass
 from haimaker.operations.attempt import Attempt
-from haimaker.operations.chat import OURS, CommonFields, ManyTokenIds, refuse, with_model
-from haimaker.operations.operation import Made, Task
+from haimaker.operations.fields import OURS, CommonFields, ManyTokenIds, raise_validation_error, with_model
+from haimaker.operations.operation import OperationRequest, Result
 from haimaker.pricing import usage
 from haimaker.pricing.usage import Usage
 from haimaker.validation.bounds import SomeText, TokenIds
@@ -53,13 +53,13 @@ class EmbeddingFields(CommonFields):
 
 
 @dataclass(frozen=True, slots=True)
-class EmbeddingRequest(Task):
+class EmbeddingRequest(OperationRequest):
     """Texts, each as a string or as the ids of its tokens."""
 
     fields: EmbeddingFields
 
     @property
-    def endpoint(self) -> str:
+    def operation(self) -> str:
         return "embeddings"
 
     @property
@@ -100,36 +100,38 @@ class EmbeddingRequest(Task):
             dropped.append("dimensions")
         return body, tuple(dropped)
 
-    def most(self, attempt: Attempt) -> Usage:
+    def max_usage(self, attempt: Attempt, default_output_tokens: int = 0) -> Usage:
         """A token is at least one byte of its text."""
         texts = sum(_bytes(_without_image(each)) + INPUT_TOKENS for each in self.inputs)
         images = sum(1 for each in self.inputs if _image(each))
         return Usage(input=texts, input_image=images * IMAGE_TOKENS, input_images=images, queries=len(self.inputs) - images)
 
-    def estimate(self, attempt: Attempt, answer_bytes: int = 0) -> Usage:
+    def estimate_usage(self, attempt: Attempt, sent_bytes: int = 0) -> Usage:
         images = sum(1 for each in self.inputs if _image(each))
         return Usage(input=sum(_estimate(each) for each in self.inputs if not _image(each)), input_images=images)
 
-    def usage(self, tokens: Usage) -> JSON:
+    def usage_object(self, tokens: Usage) -> JSON:
         return {"prompt_tokens": tokens.prompt, "total_tokens": tokens.prompt}
 
-    def parts(self, most: int) -> "Sequence[EmbeddingRequest]":
+    def split(self, attempt: Attempt, at_once: int | None = None) -> Sequence[Self]:
+        if at_once is None:
+            return [self]
         inputs = self.inputs
-        return [self._of(inputs[start : start + most]) for start in range(0, len(inputs), most)]
+        return [self._of(inputs[start : start + at_once]) for start in range(0, len(inputs), at_once)]
 
-    def joined(self, mades: Sequence[Made]) -> Made:
-        bodies: list[JSON] = [made.body for made in mades if isinstance(made.body, dict)]
+    def merge(self, results: Sequence[Result]) -> Result:
+        bodies: list[JSON] = [result.body for result in results if isinstance(result.body, dict)]
         items = [item for body in bodies for item in sorted(body["data"], key=_index)]
         data = [{**item, "index": index} for index, item in enumerate(items)]
-        used = [made.tokens or self.tokens(body.get("usage") or {}) for made, body in zip(mades, bodies, strict=True)]
+        used = [result.usage or self.usage_from(body.get("usage") or {}) for result, body in zip(results, bodies, strict=True)]
         tokens = usage.sum_usages(used)
-        return Made({**bodies[0], "data": data, "usage": self.usage(tokens)})
+        return Result({**bodies[0], "data": data, "usage": self.usage_object(tokens)})
 
-    def made(self, model: str, vectors: Sequence[Sequence[float]], tokens: Usage | None) -> Made:
+    def build_result(self, model: str, vectors: Sequence[Sequence[float]], tokens: Usage | None) -> Result:
         """OpenAI's answer of the vectors of all inputs, in their order."""
         data = [{"object": "embedding", "index": index, "embedding": self.encoded(vector)} for index, vector in enumerate(vectors)]
         body: JSON = {"object": "list", "data": data, "model": model}
-        return Made({**body, "usage": self.usage(tokens)} if tokens else body, tokens)
+        return Result({**body, "usage": self.usage_object(tokens)} if tokens else body, tokens)
 
     def encoded(self, vector: Any) -> Any:
         """A vector in the encoding that was asked for: numbers, or 32-bit floats, lowest byte first, as base64."""
@@ -144,7 +146,7 @@ class EmbeddingRequest(Task):
             raise BadGatewayError("The provider's answer has no embeddings.", code="invalid_provider_response") from None
         return vector
 
-    def _of(self, inputs: Any) -> "EmbeddingRequest":
+    def _of(self, inputs: Any) -> Self:
         return replace(self, fields=self.fields.model_copy(update={"input": inputs}), body={**self.body, "input": inputs})
 
 
@@ -154,7 +156,7 @@ def parse(request: Request) -> EmbeddingRequest:
     try:
         return EmbeddingRequest(EmbeddingFields.model_validate(body), body, len(request.body))
     except ValidationError as error:
-        refuse(error)
+        raise_validation_error(error)
 
 
 def _content(given: Any, index: int) -> Content:

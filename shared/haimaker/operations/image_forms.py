@@ -13,7 +13,7 @@ from haimaker.http.json import parse_json
 from haimaker.http.multipart import UploadedFile
 from haimaker.http.values import JSON, Request
 from haimaker.media import images as media_images
-from haimaker.operations.chat import with_model
+from haimaker.operations.fields import with_model
 
 MAX_FILES = 16
 READ = ("image/png", "image/jpeg", "image/webp")

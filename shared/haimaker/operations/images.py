@@ -5,7 +5,7 @@ https://platform.openai.com/docs/api-reference/images
 
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
-from typing import Annotated, Literal
+from typing import Annotated, Literal, Self
 
 from pydantic import Field, StrictBool, StrictInt, StrictStr, ValidationError
 
@@ -14,16 +14,16 @@ from haimaker.http.json import parse_json
 from haimaker.http.values import JSON, Request, StreamEvent
 from haimaker.lean_dataclasses import dataclass
 from haimaker.operations.attempt import Attempt
-from haimaker.operations.chat import CommonFields, refuse, with_model
+from haimaker.operations.fields import CommonFields, raise_validation_error, with_model
 from haimaker.operations.image_forms import Parsed, from_request
-from haimaker.operations.operation import Made, Task
+from haimaker.operations.operation import OperationRequest, Result
 from haimaker.pricing import image_usage, usage
 from haimaker.pricing.image_variants import Size, parse_size
 from haimaker.pricing.usage import Usage
 from haimaker.validation.bounds import Text
 
 MAX_IMAGES = 10
-Form = Literal["url", "b64_json"]
+ImageResponseFormat = Literal["url", "b64_json"]
 
 
 class ImageFields(CommonFields):
@@ -32,7 +32,7 @@ class ImageFields(CommonFields):
     n: Annotated[StrictInt, Field(ge=1, le=MAX_IMAGES)] | None = None
     size: Annotated[StrictStr, Field(min_length=1, max_length=32)] | None = None
     quality: Annotated[StrictStr, Field(min_length=1, max_length=32)] | None = None
-    response_format: Form | None = None
+    response_format: ImageResponseFormat | None = None
     output_format: Annotated[StrictStr, Field(min_length=1, max_length=32)] | None = None
     partial_images: Annotated[StrictInt, Field(ge=0, le=3)] | None = None
     drop_params: StrictBool | None = None
@@ -44,14 +44,14 @@ class PromptFields(ImageFields):
 
 
 @dataclass(frozen=True, slots=True)
-class ImageRequest(Task):
+class ImageRequest(OperationRequest):
     """Images to be made of a prompt, of images, or of both."""
 
     fields: ImageFields
     kind: str = "images_generations"
 
     @property
-    def endpoint(self) -> str:
+    def operation(self) -> str:
         return self.kind
 
     @property
@@ -67,7 +67,7 @@ class ImageRequest(Task):
         return parse_size(self.fields.size)
 
     @property
-    def wanted(self) -> Form | None:
+    def wanted(self) -> ImageResponseFormat | None:
         """How images are to come; None is as it is easiest, and both if both are at hand."""
         return "b64_json" if self.streams else self.fields.response_format
 
@@ -75,7 +75,7 @@ class ImageRequest(Task):
     def delivers(self) -> bool:
         return True
 
-    def most(self, attempt: Attempt) -> Usage:
+    def max_usage(self, attempt: Attempt, default_output_tokens: int = 0) -> Usage:
         fields = self.fields
         partial = (fields.partial_images or 0) if self.streams else 0
         text_bytes = usage.utf8_length(self.prompt)
@@ -85,12 +85,12 @@ class ImageRequest(Task):
         # What a vendor makes of a size that its model lacks may be the dearest.
         return replace(found, variant=None)
 
-    def estimate(self, attempt: Attempt, answer_bytes: int = 0) -> Usage:
+    def estimate_usage(self, attempt: Attempt, sent_bytes: int = 0) -> Usage:
         return image_usage.estimate_usage(
             attempt.model_info, self.n, self.fields.quality, self.size_asked, usage.utf8_length(self.prompt)
         )
 
-    def tokens(self, used: JSON) -> Usage:
+    def usage_from(self, used: JSON) -> Usage:
         """What is made is images, unless it is said to be text."""
         found = usage.from_openai(used)
         details = used.get("output_tokens_details") or used.get("completion_tokens_details")
@@ -98,17 +98,19 @@ class ImageRequest(Task):
         text = min(text, found.output) if type(text) is int and text > 0 else 0
         return replace(found, output=text, output_image=found.output_image + found.output - text)
 
-    def parts(self, most: int) -> "Sequence[ImageRequest]":
-        full, rest = divmod(self.n, most)
-        return [self._of(count) for count in [most] * full + [rest] * bool(rest)] if self.n > most else [self]
+    def split(self, attempt: Attempt, at_once: int | None = None) -> Sequence[Self]:
+        if at_once is None or self.n <= at_once:
+            return [self]
+        full, rest = divmod(self.n, at_once)
+        return [self._of(count) for count in [at_once] * full + [rest] * bool(rest)]
 
-    def joined(self, mades: Sequence[Made]) -> Made:
-        bodies: list[JSON] = [made.body for made in mades if isinstance(made.body, dict)]
+    def merge(self, results: Sequence[Result]) -> Result:
+        bodies: list[JSON] = [result.body for result in results if isinstance(result.body, dict)]
         data = [item for body in bodies for item in body["data"]]
-        said = [made.tokens or self.tokens(body.get("usage") or {}) for made, body in zip(mades, bodies, strict=True)]
-        return Made({**bodies[0], "data": data, "usage": self.usage(usage.sum_usages(said))})
+        said = [result.usage or self.usage_from(body.get("usage") or {}) for result, body in zip(results, bodies, strict=True)]
+        return Result({**bodies[0], "data": data, "usage": self.usage_object(usage.sum_usages(said))})
 
-    def usage(self, tokens: Usage) -> JSON:
+    def usage_object(self, tokens: Usage) -> JSON:
         """As OpenAI's images have it, and in chat's names as well."""
         return {
             "input_tokens": tokens.prompt,
@@ -122,7 +124,9 @@ class ImageRequest(Task):
             "completion_tokens": tokens.completion,
         }
 
-    def made(self, attempt: Attempt, images: Sequence[JSON], tokens: Usage | None = None, more: JSON | None = None) -> Made:
+    def build_result(
+        self, attempt: Attempt, images: Sequence[JSON], tokens: Usage | None = None, more: JSON | None = None
+    ) -> Result:
         """OpenAI's answer, with `more` beside the images. Without `tokens`, what is billed by the image made as many as these."""
         if not images:
             raise BadGatewayError("The provider's answer has no images.", code="invalid_provider_response")
@@ -130,7 +134,7 @@ class ImageRequest(Task):
             tokens = self.counted(attempt, len(images))
         data = [{"b64_json": None, "revised_prompt": None, "url": None, **image} for image in images]
         body: JSON = {"created": attempt.created_s, **(more or {}), "data": data}
-        return Made({**body, "usage": self.usage(tokens)} if tokens else body, tokens)
+        return Result({**body, "usage": self.usage_object(tokens)} if tokens else body, tokens)
 
     def counted(
         self, attempt: Attempt, images: int, quality: str | None = None, size: Size | None = None, steps: int | None = None
@@ -138,9 +142,9 @@ class ImageRequest(Task):
         """Of a model that is billed by the image; the answer's quality and size count more than what was asked for."""
         return image_usage.usage_of(attempt.model_info, images, quality or self.fields.quality, size or self.size_asked, steps)
 
-    def as_events(self, made: Made) -> Iterator[StreamEvent]:
-        assert isinstance(made.body, dict)
-        body = made.body
+    def as_events(self, result: Result) -> Iterator[StreamEvent]:
+        assert isinstance(result.body, dict)
+        body = result.body
         kind = "image_edit.completed" if self.kind == "images_edits" else "image_generation.completed"
         about = {
             "created_at": body["created"],
@@ -153,7 +157,7 @@ class ImageRequest(Task):
             last = index == len(body["data"]) - 1
             yield StreamEvent({"type": kind, **image, **about, **({"usage": body["usage"]} if last and body.get("usage") else {})})
 
-    def _of(self, n: int) -> "ImageRequest":
+    def _of(self, n: int) -> Self:
         return replace(self, fields=self.fields.model_copy(update={"n": n}), body={**self.body, "n": n})
 
 
@@ -180,4 +184,4 @@ def _checked(fields: type[ImageFields], parsed: Parsed, size: int, kind: str) ->
     try:
         return ImageRequest(fields.model_validate(body), body, size, parsed.files, kind)
     except ValidationError as error:
-        refuse(error)
+        raise_validation_error(error)

@@ -6,7 +6,7 @@ https://platform.openai.com/docs/api-reference/moderations
 import base64
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
-from typing import Annotated, Any, NamedTuple
+from typing import Annotated, Any, NamedTuple, Self
 
 from pydantic import Field, StrictStr, ValidationError
 
@@ -16,9 +16,9 @@ from haimaker.http.values import JSON, Request
 from haimaker.lean_dataclasses import dataclass
 from haimaker.media import images as media_images
 from haimaker.operations.attempt import Attempt
-from haimaker.operations.chat import OURS, CommonFields, refuse, with_model
+from haimaker.operations.fields import OURS, CommonFields, raise_validation_error, with_model
 from haimaker.operations.moderation_results import IMAGE, TEXT, worse
-from haimaker.operations.operation import Made, Task
+from haimaker.operations.operation import OperationRequest, Result
 from haimaker.pricing import usage
 from haimaker.pricing.usage import Usage
 from haimaker.validation.bounds import SomeText
@@ -54,7 +54,7 @@ class Piece(NamedTuple):
 
 
 @dataclass(frozen=True, slots=True)
-class ModerationRequest(Task):
+class ModerationRequest(OperationRequest):
     """Texts, each of which gets a result, or the parts of one message, which get one together."""
 
     fields: ModerationFields
@@ -62,7 +62,7 @@ class ModerationRequest(Task):
     """What of it is to be judged in a call of its own."""
 
     @property
-    def endpoint(self) -> str:
+    def operation(self) -> str:
         return "moderations"
 
     @property
@@ -113,14 +113,14 @@ class ModerationRequest(Task):
             raise BadRequestError("The image is no data URL in base64.", param="input", code="invalid_image")
         return base64.b64encode(data).decode()
 
-    def most(self, attempt: Attempt) -> Usage:
+    def max_usage(self, attempt: Attempt, default_output_tokens: int = 0) -> Usage:
         """A token is at least one byte of its text."""
         pieces = self.pieces
         images = sum(bool(piece.image) for piece in pieces)
         tokens = sum(usage.utf8_length(piece.text) + INPUT_TOKENS for piece in pieces)
         return Usage(input=tokens, input_image=images * IMAGE_TOKENS, input_images=images, queries=self.units())
 
-    def estimate(self, attempt: Attempt, answer_bytes: int = 0) -> Usage:
+    def estimate_usage(self, attempt: Attempt, sent_bytes: int = 0) -> Usage:
         tokens = sum(usage.estimate_tokens(usage.utf8_length(piece.text)) for piece in self.pieces)
         return Usage(input=tokens, input_images=sum(bool(piece.image) for piece in self.pieces), queries=self.units())
 
@@ -128,28 +128,28 @@ class ModerationRequest(Task):
         """Of text, as those count them who bill by the thousand characters."""
         return sum(-(-len(piece.text) // UNIT_CHARACTERS) for piece in self.pieces)
 
-    def tokens(self, used: JSON) -> Usage:
+    def usage_from(self, used: JSON) -> Usage:
         images = sum(bool(piece.image) for piece in self.pieces)
         return replace(usage.from_openai(used), queries=self.units(), input_images=images)
 
-    def parts(self, most: int) -> "Sequence[ModerationRequest]":
+    def split(self, attempt: Attempt, at_once: int | None = None) -> Sequence[Self]:
         """Each text of no more than can be judged at once, and each image, by itself."""
-        return [replace(self, only=piece) for piece in self._small()]
+        return [self] if at_once is None else [replace(self, only=piece) for piece in self._small()]
 
-    def joined(self, mades: Sequence[Made]) -> Made:
-        bodies: list[JSON] = [made.body for made in mades if isinstance(made.body, dict)]
-        results: dict[int, JSON] = {}
+    def merge(self, results: Sequence[Result]) -> Result:
+        bodies: list[JSON] = [result.body for result in results if isinstance(result.body, dict)]
+        found: dict[int, JSON] = {}
         for piece, body in zip(self._small(), bodies, strict=True):
             (result,) = body["results"]
-            results[piece.result] = worse(results[piece.result], result) if piece.result in results else result
-        used = [made.tokens for made in mades if made.tokens]
-        return Made({**bodies[0], "results": list(results.values())}, usage.sum_usages(used) if len(used) == len(mades) else None)
+            found[piece.result] = worse(found[piece.result], result) if piece.result in found else result
+        used = [result.usage for result in results if result.usage]
+        return Result({**bodies[0], "results": list(found.values())}, usage.sum_usages(used) if len(used) == len(results) else None)
 
-    def made(self, attempt: Attempt, results: Sequence[JSON], body: JSON, tokens: Usage | None) -> Made:
+    def build_result(self, attempt: Attempt, results: Sequence[JSON], body: JSON, tokens: Usage | None) -> Result:
         """OpenAI's answer; `body` is what else there is to say."""
         ours = {"id": f"modr-{attempt.request_id}", "model": attempt.model}
         head = {name: body[name] if isinstance(body.get(name), str) and body[name] else own for name, own in ours.items()}
-        return Made({**body, **head, "results": list(results)}, tokens)
+        return Result({**body, **head, "results": list(results)}, tokens)
 
     @property
     def kinds(self) -> list[str]:
@@ -157,7 +157,7 @@ class ModerationRequest(Task):
         pieces = self.pieces
         return [kind for kind, there in ((TEXT, any(p.text for p in pieces)), (IMAGE, any(p.image for p in pieces))) if there]
 
-    def inlined(self, data_url: Callable[[str, str], str]) -> "ModerationRequest":
+    def inlined(self, data_url: Callable[[str, str], str]) -> Self:
         given = self.fields.input
         if isinstance(given, str) or not any(piece.image.startswith("http") for piece in self.pieces):
             return self
@@ -191,7 +191,7 @@ def parse(request: Request) -> ModerationRequest:
     try:
         asked = ModerationRequest(ModerationFields.model_validate(body), body, len(request.body))
     except ValidationError as error:
-        refuse(error)
+        raise_validation_error(error)
     asked.check()
     return asked
 

@@ -1,25 +1,37 @@
-"""What the operations besides text generation have in common: embeddings, images, audio, moderations, rerank. Pure.
+"""One type for the requests of all operations, and the values that calls of them give. Pure.
 
-Each is a module here with the fields it reads, the most that a request may use, and how an answer is told. Adapters say how
-a provider does it. `upstream/operation_call.py` makes the calls, `upstream/operation_exchange.py` brings the answer to the client.
+Each operation is a module here with the fields it reads, the most that a request may use, and how an answer is told. Adapters say
+how a provider does it, `upstream/call.py` makes the calls, `upstream/exchange.py` brings the answer to the client.
 """
 
 import json
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from typing import Any, NamedTuple
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any, Literal, NamedTuple, Self
 
 from haimaker.http.errors import BadGatewayError
 from haimaker.http.multipart import UploadedFile
 from haimaker.http.sse import dumps
 from haimaker.http.values import JSON, StreamEvent
 from haimaker.lean_dataclasses import dataclass, field
-from haimaker.operations.chat import Accepted
-from haimaker.pricing import usage
+from haimaker.operations.attempt import Attempt
+from haimaker.operations.fields import CommonFields
+from haimaker.pricing import costs, usage
 from haimaker.pricing.usage import Usage
+
+if TYPE_CHECKING:
+    from haimaker.operations.stream_usage import StreamUsage
+
+TELEMETRY_NAMES: Mapping[str, str] = {"audio_speech": "speech", "chat_completions": "chat", "completions": "text_completion"}
+"""What records and metrics call an operation, where that is not its name: as OpenTelemetry does.
+https://opentelemetry.io/docs/specs/semconv/registry/attributes/gen-ai/#gen-ai-operation-name"""
+
+ResponseKind = Literal["json", "events", "bytes"]
+"""Of an answer: a JSON body, server-sent events, or bytes and text that nothing may be put between."""
 
 
 @dataclass(frozen=True, slots=True)
-class Answer:
+class UpstreamBody:
     """A provider's 2xx answer with all of its body."""
 
     headers: Mapping[str, str]
@@ -34,64 +46,128 @@ class Answer:
 
     def object(self) -> JSON:
         """Raises BadGatewayError for what is no JSON object."""
-        body = self.json()
+        try:
+            body = json.loads(self.raw)
+        except (ValueError, RecursionError):
+            body = None
         if not isinstance(body, dict):
             raise BadGatewayError("The provider's answer is not a JSON object.", code="invalid_provider_response")
         return body
 
 
-class Made(NamedTuple):
-    """What came of a call: a body in OpenAI's shape, or a text or bytes where it has none, and what was used if that is known."""
+class Result(NamedTuple):
+    """A whole answer: a body in OpenAI's shape, or a text or bytes where it has none, and what was used if that is not in it."""
 
-    body: JSON | str | bytes
-    tokens: Usage | None = None
+    body: Any
+    """JSON, str or bytes."""
+    usage: Usage | None = None
 
 
-class Sound(NamedTuple):
-    """An answer that is passed on as it comes: what it is, its bytes, and somewhere among them what was used, if that is known."""
+class EventStream(NamedTuple):
+    """An answer whose events are passed on as they come."""
+
+    events: Iterator[StreamEvent]
+
+
+class ByteStream(NamedTuple):
+    """An answer whose bytes are passed on as they come, and somewhere among them what was used, if that is known."""
 
     content_type: str
     pieces: Iterator[bytes | Usage]
 
 
-class Pieces(NamedTuple):
-    """The same for the client."""
-
-    content_type: str
-    pieces: Iterator[bytes]
-
-
 @dataclass(frozen=True, slots=True)
-class Task(Accepted):
-    """An accepted request of such an operation. `body` is all that the client sent, but for files."""
+class OperationRequest:
+    """A checked request: `fields` are what the gateway reads, `body` is all that the client sent but for files, `size` in bytes."""
 
+    fields: CommonFields
+    body: JSON
+    size: int
     files: tuple[tuple[str, UploadedFile], ...] = ()
 
-    def tokens(self, used: JSON) -> Usage:
+    @property
+    def operation(self) -> str:
+        """Its name, by which adapters, providers and functions know it."""
+        raise NotImplementedError
+
+    @property
+    def model(self) -> str:
+        return self.fields.model
+
+    @property
+    def streams(self) -> bool:
+        return bool(self.fields.stream)
+
+    @property
+    def response(self) -> ResponseKind:
+        return "events" if self.streams else "json"
+
+    @property
+    def is_text(self) -> bool:
+        """Whether a model writes the answer, so that its length can be limited."""
+        return False
+
+    @property
+    def max_output_tokens(self) -> int | None:
+        """The client's own limit for one answer, if it set one."""
+        return None
+
+    @property
+    def choices(self) -> int:
+        """How many answers are made, and paid for."""
+        return 1
+
+    @property
+    def delivers(self) -> bool:
+        """Whether what was made may have to be kept or fetched before it reaches the client."""
+        return False
+
+    def max_usage(self, attempt: Attempt, default_output_tokens: int = 0) -> Usage:
+        """No less than a target may bill for it, whatever it counts.
+
+        `default_output_tokens` is reckoned with where neither the client nor the model has a limit.
+        """
+        raise NotImplementedError
+
+    def output_limit(self, attempt: Attempt, default: int, affordable: int | None) -> int:
+        """What to limit an answer to, where the client does not and there is a budget to keep; of a text."""
+        raise NotImplementedError
+
+    def estimate_usage(self, attempt: Attempt, sent_bytes: int = 0) -> Usage:
+        """About what a target bills, where it does not say; `sent_bytes` of its answer came."""
+        raise NotImplementedError
+
+    def estimate_rate_tokens(self, attempt: Attempt, default_output_tokens: int) -> int:
+        """What counts against a limit of tokens per minute until it is known."""
+        estimate = self.estimate_usage(attempt)
+        return estimate.prompt + estimate.completion
+
+    def estimate_prompt_tokens(self) -> int:
+        """About how many tokens a prompt has, where its provider does not say; 0 of what has no prompt."""
+        return 0
+
+    def is_priced(self, attempt: Attempt) -> bool:
+        """Whether it is known what it costs at a target, which a key with a budget needs."""
+        return costs.is_priced(self.max_usage(attempt), attempt.model_info)
+
+    def usage_from(self, used: JSON) -> Usage:
         """The counts of a usage object in OpenAI's shape."""
         return usage.from_openai(used)
 
-    def inlined(self, data_url: Callable[[str, str], str]) -> "Task":
-        """With images that are links as data URLs, for a target that takes no links; `data_url` takes the place of one as well."""
-        return self
+    def read_usage(self, body: Any, attempt: Attempt) -> Usage | None:
+        """What a body says was used; None where it does not say, that can't be so, or it is nothing."""
+        said = body.get("usage") if isinstance(body, dict) else None
+        if not isinstance(said, dict) or not usage.is_plausible(said):
+            return None
+        tokens = credible(self.usage_from(said), attempt)
+        counts = tokens.prompt or tokens.completion or costs.other_units(tokens) or tokens.reported_units is not None
+        return tokens if counts else None
 
-    def parts(self, most: int) -> "Sequence[Task]":
-        """As several requests, for a target that takes at most so many inputs, or gives so many results, at once."""
-        return [self]
+    def measure(self, result: Result) -> int:
+        """Bytes of what a model wrote, for an estimate."""
+        return 0
 
-    def joined(self, mades: Sequence[Made]) -> Made:
-        """The answers of the parts as one, in their order."""
-        return mades[0]
-
-    def rendered(self, made: Made) -> tuple[str, bytes]:
-        """Content type and bytes of a whole answer."""
-        if isinstance(made.body, dict):
-            return "application/json", dumps(made.body)
-        if isinstance(made.body, str):
-            return "text/plain; charset=utf-8", made.body.encode("utf-8", "surrogatepass")
-        return "application/octet-stream", made.body
-
-    def usage(self, tokens: Usage) -> JSON:
+    def usage_object(self, tokens: Usage) -> JSON:
         """A usage object in OpenAI's shape for this operation, where the provider has none."""
         return {
             "input_tokens": tokens.prompt,
@@ -99,25 +175,45 @@ class Task(Accepted):
             "total_tokens": tokens.prompt + tokens.completion,
         }
 
-    @property
-    def delivers(self) -> bool:
-        """Whether what was made may have to be kept or fetched before it reaches the client."""
-        return False
+    def inlined(self, data_url: Callable[[str, str], str]) -> Self:
+        """With images that are links as data URLs, for a target that takes no links; `data_url` takes the place of one as well."""
+        return self
 
-    @property
-    def in_pieces(self) -> bool:
-        """Whether the answer is bytes that are passed on as they come."""
-        return False
+    def split(self, attempt: Attempt, at_once: int | None = None) -> Sequence[Self]:
+        """As several requests, for a target that takes at most `at_once` inputs, or gives so many results, in one call."""
+        return [self]
 
-    def as_events(self, made: Made) -> Iterator[StreamEvent]:
+    def merge(self, results: Sequence[Result]) -> Result:
+        """The answers of the parts as one, in their order."""
+        return results[0]
+
+    def merge_streams(self, parts: Sequence["OperationRequest"], streams: Iterable[Iterator[StreamEvent]]) -> Iterator[StreamEvent]:
+        """The streams of the parts of a text as one, in their order."""
+        raise NotImplementedError
+
+    def stream_usage(self) -> "StreamUsage":
+        """What finds the usage in the events of one answer, and keeps back the one that will carry the cost."""
+        from haimaker.operations.stream_usage import ResultUsage
+
+        return ResultUsage(self)
+
+    def render(self, result: Result) -> tuple[str, bytes]:
+        """Content type and bytes of a whole answer."""
+        if isinstance(result.body, dict):
+            return "application/json", dumps(result.body)
+        if isinstance(result.body, str):
+            return "text/plain; charset=utf-8", result.body.encode("utf-8", "surrogatepass")
+        return "application/octet-stream", result.body
+
+    def as_events(self, result: Result) -> Iterator[StreamEvent]:
         """A whole answer as the events of a stream, for a client that asked for one where the provider has none."""
         raise NotImplementedError
 
-    def from_pieces(self, pieces: Iterator[bytes]) -> Iterator[StreamEvent]:
+    def events_from_bytes(self, pieces: Iterator[bytes]) -> Iterator[StreamEvent]:
         """Bytes as the events of a stream, for a client that asked for events where the provider sends bytes."""
         raise NotImplementedError
 
 
-def is_last(event: JSON) -> bool:
-    """Whether an event of OpenAI's ends the answer, or one of several results, and tells what was used."""
-    return str(event.get("type")).endswith((".done", ".completed"))
+def credible(tokens: Usage, attempt: Attempt) -> Usage:
+    """The cost that an answer reports counts only from a provider that is known to report it."""
+    return tokens if attempt.provider.catalog.reports_cost else replace(tokens, reported_units=None)

@@ -6,7 +6,7 @@ https://docs.cohere.com/reference/rerank, and for what the first version has bes
 from collections.abc import Sequence
 from dataclasses import replace
 from functools import cached_property
-from typing import Annotated, Any
+from typing import Annotated, Any, Self
 
 from pydantic import Field, StrictBool, StrictInt, ValidationError
 
@@ -16,8 +16,8 @@ from haimaker.http.sse import dumps
 from haimaker.http.values import JSON, Request
 from haimaker.lean_dataclasses import dataclass
 from haimaker.operations.attempt import Attempt
-from haimaker.operations.chat import OURS, CommonFields, refuse, with_model
-from haimaker.operations.operation import Made, Task
+from haimaker.operations.fields import OURS, CommonFields, raise_validation_error, with_model
+from haimaker.operations.operation import OperationRequest, Result
 from haimaker.pricing import usage
 from haimaker.pricing.usage import Usage
 from haimaker.validation.bounds import MAX_ITEMS, MAX_PARTS, Name, SomeText
@@ -50,7 +50,7 @@ class RerankFields(CommonFields):
 
 
 @dataclass(frozen=True)
-class RerankRequest(Task):
+class RerankRequest(OperationRequest):
     """A query, and documents to be put into the order of how well they answer it."""
 
     fields: RerankFields
@@ -58,7 +58,7 @@ class RerankRequest(Task):
     """Where the documents of a part begin among all."""
 
     @property
-    def endpoint(self) -> str:
+    def operation(self) -> str:
         return "rerank"
 
     @property
@@ -108,7 +108,7 @@ class RerankRequest(Task):
         most = self.units(token_bytes=1)
         return most if most == -(-len(self.texts) // UNIT_DOCUMENTS) else None
 
-    def most(self, attempt: Attempt) -> Usage:
+    def max_usage(self, attempt: Attempt, default_output_tokens: int = 0) -> Usage:
         """The query is read with each document, and so is whatever else the client says; a token is at least one byte of it."""
         documents = self.fields.documents
         beside = len(dumps({name: value for name, value in self.body.items() if name not in OF_DOCUMENTS})) + PAIR_TOKENS
@@ -116,40 +116,40 @@ class RerankRequest(Task):
         tokens = sum(map(usage.utf8_length, self.texts)) + beside * len(documents) + images * IMAGE_TOKENS
         return Usage(input=tokens, queries=self.units(token_bytes=1))
 
-    def estimate(self, attempt: Attempt, answer_bytes: int = 0) -> Usage:
+    def estimate_usage(self, attempt: Attempt, sent_bytes: int = 0) -> Usage:
         texts = sum(usage.estimate_tokens(usage.utf8_length(text)) for text in self.texts)
         query = usage.estimate_tokens(usage.utf8_length(self.query)) * len(self.texts)
         return Usage(input=texts + query, queries=self.units())
 
-    def tokens(self, used: JSON) -> Usage:
+    def usage_from(self, used: JSON) -> Usage:
         """A price per search holds wherever a deployer gives one."""
         return replace(usage.from_openai(used), queries=self.units())
 
-    def usage(self, tokens: Usage) -> JSON:
+    def usage_object(self, tokens: Usage) -> JSON:
         return {"input_tokens": tokens.prompt, "output_tokens": 0, "total_tokens": tokens.prompt, "search_units": tokens.queries}
 
-    def parts(self, most: int) -> "Sequence[RerankRequest]":
+    def split(self, attempt: Attempt, at_once: int | None = None) -> Sequence[Self]:
         documents = self.fields.documents
-        if len(documents) <= most:
+        if at_once is None or len(documents) <= at_once:
             return [self]
-        return [self._of(documents[start : start + most], start) for start in range(0, len(documents), most)]
+        return [self._of(documents[start : start + at_once], start) for start in range(0, len(documents), at_once)]
 
-    def joined(self, mades: Sequence[Made]) -> Made:
+    def merge(self, results: Sequence[Result]) -> Result:
         """A model gives each pair of query and document its own score, so that scores of several calls compare."""
-        bodies: list[JSON] = [made.body for made in mades if isinstance(made.body, dict)]
-        used = [made.tokens for made in mades if made.tokens]
-        tokens = usage.sum_usages(used) if len(used) == len(mades) else None
+        bodies: list[JSON] = [result.body for result in results if isinstance(result.body, dict)]
+        used = [result.usage for result in results if result.usage]
+        tokens = usage.sum_usages(used) if len(used) == len(results) else None
         head = {name: value for name, value in bodies[0].items() if name not in ("results", "meta", "usage")}
         meta = {name: value for name, value in bodies[0]["meta"].items() if name not in ("billed_units", "tokens")}
-        return self.made({**head, "meta": meta}, [result for body in bodies for result in body["results"]], tokens)
+        return self.build_result({**head, "meta": meta}, [result for body in bodies for result in body["results"]], tokens)
 
-    def made(self, body: JSON, results: Sequence[JSON], tokens: Usage | None) -> Made:
+    def build_result(self, body: JSON, results: Sequence[JSON], tokens: Usage | None) -> Result:
         """Cohere's answer of results of any order, as the client asked for them; `body` is what else there is to say."""
         ranked = sorted(results, key=lambda result: -result["relevance_score"])
         shown = [self._shown(result) for result in ranked[: self.top_n]]
         given = body.get("meta")
         meta = {"api_version": {"version": "2"}, **_billed(tokens), **(given if isinstance(given, dict) else {})}
-        return Made({**body, "results": shown, "meta": meta}, tokens)
+        return Result({**body, "results": shown, "meta": meta}, tokens)
 
     def _shown(self, result: JSON) -> JSON:
         """A result with its document if that is wanted, and without if not; where nothing is said, as the provider has it."""
@@ -159,7 +159,7 @@ class RerankRequest(Task):
         document = self.fields.documents[result["index"] - self.start]
         return {**kept, "document": document if isinstance(document, dict) else {"text": document}}
 
-    def _of(self, documents: Sequence[Any], start: int) -> "RerankRequest":
+    def _of(self, documents: Sequence[Any], start: int) -> Self:
         fields = self.fields.model_copy(update={"documents": documents})
         return replace(self, fields=fields, body={**self.body, "documents": documents}, start=start)
 
@@ -170,7 +170,7 @@ def parse(request: Request) -> RerankRequest:
     try:
         asked = RerankRequest(RerankFields.model_validate(body), body, len(request.body))
     except ValidationError as error:
-        refuse(error)
+        raise_validation_error(error)
     asked.check()
     return asked
 

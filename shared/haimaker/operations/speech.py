@@ -15,8 +15,8 @@ from haimaker.http.json import parse_json
 from haimaker.http.values import JSON, Request, StreamEvent
 from haimaker.lean_dataclasses import dataclass
 from haimaker.operations.attempt import Attempt
-from haimaker.operations.chat import CommonFields, Form, refuse, with_model
-from haimaker.operations.operation import Task
+from haimaker.operations.fields import CommonFields, raise_validation_error, with_model
+from haimaker.operations.operation import OperationRequest, ResponseKind
 from haimaker.pricing import usage
 from haimaker.pricing.usage import Usage
 from haimaker.validation.bounds import MAX_NAME, SomeText, Text
@@ -56,30 +56,22 @@ class SpeechFields(CommonFields):
 
 
 @dataclass(frozen=True, slots=True)
-class SpeechRequest(Task):
+class SpeechRequest(OperationRequest):
     """A text to be spoken."""
 
     fields: SpeechFields
 
     @property
-    def endpoint(self) -> str:
-        return "audio_speech"
-
-    @property
     def operation(self) -> str:
-        return "speech"
+        return "audio_speech"
 
     @property
     def streams(self) -> bool:
         return self.fields.stream_format == "sse"
 
     @property
-    def form(self) -> Form:
-        return "events" if self.streams else "raw"
-
-    @property
-    def in_pieces(self) -> bool:
-        return True
+    def response(self) -> ResponseKind:
+        return "events" if self.streams else "bytes"
 
     def check_length(self, most_characters: int | None) -> None:
         """Raises BadRequestError for a text that is too long for a target."""
@@ -87,7 +79,7 @@ class SpeechRequest(Task):
             message = f"The model speaks at most {most_characters:,} characters at once; `input` has {len(self.fields.input):,}."
             raise BadRequestError(message, param="input", code="string_above_max_length")
 
-    def most(self, attempt: Attempt) -> Usage:
+    def max_usage(self, attempt: Attempt, default_output_tokens: int = 0) -> Usage:
         """Nobody counts more characters than there are bytes; sound has a bound only by how slow a voice can be."""
         text = self.fields.input
         characters = usage.utf8_length(text) + ESCAPE_CHARACTERS * sum(map(text.count, ESCAPED))
@@ -98,12 +90,12 @@ class SpeechRequest(Task):
         sound = min(bound, longest) if longest else bound
         return Usage(input=self._text_bytes + TEXT_TOKENS, output_audio=sound, characters=characters)
 
-    def estimate(self, attempt: Attempt, answer_bytes: int = 0) -> Usage:
+    def estimate_usage(self, attempt: Attempt, sent_bytes: int = 0) -> Usage:
         """By the text: how long sound is can't be told from the bytes of most formats."""
         if not attempt.model_info.priced:
             return self.characters
         sound = -(-usage.utf8_length(self.fields.input) * LIKELY_TOKENS_PER_10_BYTES // 10)
-        most = self.most(attempt)
+        most = self.max_usage(attempt)
         likely = Usage(input=usage.estimate_tokens(self._text_bytes), output_audio=min(sound, most.output_audio))
         return replace(likely, characters=len(self.fields.input))
 
@@ -114,23 +106,23 @@ class SpeechRequest(Task):
 
     def spent(self, attempt: Attempt, said: Any = None, characters: int = 0) -> Usage | None:
         """What was used: as `said` in a usage object, and the characters; None where a model bills what nobody has said."""
-        tokens = self.tokens(said) if isinstance(said, dict) else Usage()
+        tokens = self.usage_from(said) if isinstance(said, dict) else Usage()
         if attempt.model_info.priced and not (tokens.prompt or tokens.completion):
             return None
         return replace(tokens, characters=characters or len(self.fields.input))
 
-    def tokens(self, used: JSON) -> Usage:
+    def usage_from(self, used: JSON) -> Usage:
         """All that is made is sound, whatever the details say."""
         tokens = usage.from_openai(used)
         return replace(tokens, output_audio=tokens.completion, output=0, reasoning=0, output_image=0)
 
-    def usage(self, tokens: Usage) -> JSON:
+    def usage_object(self, tokens: Usage) -> JSON:
         """With what was billed instead of tokens, so that a cost can be understood."""
         counted = {"characters": tokens.characters} if tokens.characters else {}
         total = tokens.prompt + tokens.completion
         return {"input_tokens": tokens.prompt, "output_tokens": tokens.completion, "total_tokens": total, **counted}
 
-    def from_pieces(self, pieces: Iterator[bytes]) -> Iterator[StreamEvent]:
+    def events_from_bytes(self, pieces: Iterator[bytes]) -> Iterator[StreamEvent]:
         for piece in pieces:
             yield StreamEvent({"type": "speech.audio.delta", "audio": base64.b64encode(piece).decode()})
         yield StreamEvent({"type": "speech.audio.done"})
@@ -146,4 +138,4 @@ def parse(request: Request) -> SpeechRequest:
     try:
         return SpeechRequest(SpeechFields.model_validate(body), body, len(request.body))
     except ValidationError as error:
-        refuse(error)
+        raise_validation_error(error)

@@ -20,8 +20,8 @@ from haimaker.media.audio import AudioInfo
 from haimaker.models.catalog import ModelInfo
 from haimaker.operations import transcripts
 from haimaker.operations.attempt import Attempt
-from haimaker.operations.chat import CommonFields, Form, refuse
-from haimaker.operations.operation import Made, Task
+from haimaker.operations.fields import CommonFields, raise_validation_error
+from haimaker.operations.operation import OperationRequest, ResponseKind, Result
 from haimaker.operations.transcripts import TEXTS, Transcript
 from haimaker.pricing import usage
 from haimaker.pricing.usage import Usage
@@ -60,7 +60,7 @@ Files = tuple[tuple[str, UploadedFile], ...]
 
 
 @dataclass(frozen=True, slots=True)
-class TranscriptionRequest(Task):
+class TranscriptionRequest(OperationRequest):
     """A file of sound. `body` is the rest of the form as it came: texts, and lists of them."""
 
     fields: TranscriptionFields
@@ -68,14 +68,14 @@ class TranscriptionRequest(Task):
     translates: bool = False
 
     @property
-    def endpoint(self) -> str:
+    def operation(self) -> str:
         return "audio_translations" if self.translates else "audio_transcriptions"
 
     @property
-    def form(self) -> Form:
+    def response(self) -> ResponseKind:
         if self.streams:
             return "events"
-        return "raw" if self.fields.response_format in TEXTS else "json"
+        return "bytes" if self.fields.response_format in TEXTS else "json"
 
     @property
     def file(self) -> UploadedFile:
@@ -98,7 +98,7 @@ class TranscriptionRequest(Task):
     def wants_times(self) -> bool:
         return self.fields.response_format in ("srt", "vtt", "verbose_json", "diarized_json")
 
-    def most(self, attempt: Attempt) -> Usage:
+    def max_usage(self, attempt: Attempt, default_output_tokens: int = 0) -> Usage:
         seconds = math.ceil(self._billed_ms(attempt) / 1000) + 1
         if not by_tokens(attempt.model_info):
             return Usage(input_ms=1000 * seconds, variant=self._variant)
@@ -106,14 +106,14 @@ class TranscriptionRequest(Task):
         heard = MAX_HEARD_TOKENS_PER_S * seconds
         return Usage(input_audio=heard, input=self._words_bytes() + PROMPT_TOKENS, output=said, input_ms=1000 * seconds)
 
-    def estimate(self, attempt: Attempt, answer_bytes: int = 0) -> Usage:
+    def estimate_usage(self, attempt: Attempt, sent_bytes: int = 0) -> Usage:
         if not by_tokens(attempt.model_info):
             return Usage(input_ms=self._billed_ms(attempt), variant=self._variant)
         seconds = math.ceil(self.sound.duration_ms / 1000)
-        said = usage.estimate_tokens(answer_bytes) or SAID_TOKENS_PER_S * seconds
+        said = usage.estimate_tokens(sent_bytes) or SAID_TOKENS_PER_S * seconds
         return Usage(input_audio=HEARD_TOKENS_PER_S * seconds, input=usage.estimate_tokens(self._words_bytes()), output=said)
 
-    def tokens(self, used: JSON) -> Usage:
+    def usage_from(self, used: JSON) -> Usage:
         """OpenAI counts tokens or seconds here, and says which."""
         counted = usage.from_openai({"input_tokens_details": used.get("input_token_details"), **used})
         if used.get("type") != "duration" and (counted.prompt or counted.completion):
@@ -122,13 +122,13 @@ class TranscriptionRequest(Task):
 
     def spent(self, used: Any, seconds: Any, attempt: Attempt) -> Usage | None:
         """As the target bills it, by what it says was used or how long the sound is; None where only it could know."""
-        said = self.tokens(used) if isinstance(used, dict) else Usage()
+        said = self.usage_from(used) if isinstance(used, dict) else Usage()
         if by_tokens(attempt.model_info):
             return replace(said, input_ms=0) if said.prompt or said.completion or said.reported_units else None
         heard_ms = said.input_ms or _ms(seconds) * self._channels() or self._billed_ms(attempt)
         return replace(said, input_ms=max(heard_ms, attempt.provider.limits.min_audio_ms), variant=self._variant)
 
-    def usage(self, tokens: Usage) -> JSON:
+    def usage_object(self, tokens: Usage) -> JSON:
         prompt, completion = tokens.prompt, tokens.completion
         if tokens.input_ms or not (prompt or completion):
             seconds = tokens.input_ms / 1000
@@ -137,16 +137,16 @@ class TranscriptionRequest(Task):
         counts = {"input_tokens": prompt, "output_tokens": completion, "total_tokens": prompt + completion}
         return {"type": "tokens", **counts, "input_token_details": {"text_tokens": prompt - heard, "audio_tokens": heard}}
 
-    def made(self, transcript: Transcript, tokens: Usage | None) -> Made:
+    def build_result(self, transcript: Transcript, tokens: Usage | None) -> Result:
         """The answer in the format that was asked for."""
         if transcript.duration_s is None:
             transcript = replace(transcript, duration_s=self.sound.duration_ms / 1000)
         body = self._shown(transcript)
-        return Made({**body, "usage": self.usage(tokens)} if tokens and isinstance(body, dict) else body, tokens)
+        return Result({**body, "usage": self.usage_object(tokens)} if tokens and isinstance(body, dict) else body, tokens)
 
-    def as_events(self, made: Made) -> Iterator[StreamEvent]:
+    def as_events(self, result: Result) -> Iterator[StreamEvent]:
         """One piece and the end; before them the segments, for a client that wants speakers."""
-        body: JSON = made.body if isinstance(made.body, dict) else {"text": str(made.body)}
+        body: JSON = result.body if isinstance(result.body, dict) else {"text": str(result.body)}
         text = body.get("text") or ""
         if self.fields.response_format == "diarized_json":
             yield from (StreamEvent({**each, "type": "transcript.text.segment"}) for each in body.get("segments") or ())
@@ -214,7 +214,7 @@ def _parse(request: Request, *, translates: bool) -> TranscriptionRequest:
     try:
         fields = TranscriptionFields.model_validate({name.removesuffix("[]"): value for name, value in body.items()})
     except ValidationError as error:
-        refuse(error)
+        raise_validation_error(error)
     files = _with_upload(form.files, body.pop("file_id", None), request)
     body.pop("drop_params", None)
     return TranscriptionRequest(fields, body, len(request.body), files, _sound(files), translates)

@@ -88,44 +88,30 @@ def is_priced(tokens: Usage, model_info: ModelInfo) -> bool:
 
 
 def max_cost_nanousd(most: Usage, model_info: ModelInfo) -> int | None:
-    """What counts cost at the dearest rates that may apply; None where the model has no price for any of them."""
+    """What counts cost at the dearest rates that may apply; None where the model has no price for any of them.
+
+    Their `service_tier` is the one asked for: a provider may serve it or the ordinary one, and for `auto` priority.
+    """
     model_info = model_info.variant(most.variant)
     if not is_priced(most, model_info):
         return None
-    prompt = most.prompt
-    units = prompt * model_info.dearest_rate(DEAREST_INPUT, prompt, (None,))
-    units += most.completion * model_info.dearest_rate(DEAREST_OUTPUT, prompt, (None,))
+    prompt, tiers = most.prompt, _possible_tiers(most.service_tier)
+    units = _worst_input(model_info, prompt, most.service_tier, most.web_searches)
+    units += most.completion * model_info.dearest_rate(DEAREST_OUTPUT, prompt, tiers)
     for bucket, names in EXTRA_RATES.items():
-        units += getattr(most, bucket) * model_info.dearest_rate(names, prompt, (None,))
+        count: int = getattr(most, bucket)
+        if count and bucket != "web_searches":
+            units += count * model_info.dearest_rate(names, prompt, tiers)
     for bucket, names in TIME_RATES.items():
-        units += -(-getattr(most, bucket) * model_info.dearest_rate(names, prompt, (None,)) // 1000)
-    units += model_info.rate(PER_REQUEST) or 0
+        count = getattr(most, bucket)
+        if count:
+            units += -(-count * model_info.dearest_rate(names, prompt, tiers) // 1000)
     return -(-units // UNITS_PER_NANOUSD)
 
 
 def other_units(tokens: Usage) -> JSON:
     """What was used besides tokens, for a record."""
     return {name: count for name in COUNTED_OTHERWISE if (count := getattr(tokens, name))}
-
-
-def worst_case_nanousd(
-    model_info: ModelInfo,
-    prompt_tokens: int,
-    output_tokens: int,
-    service_tier: str | None = None,
-    web_searches: int = 0,
-    citations: int = 0,
-) -> int | None:
-    """The most that a request within these bounds may cost by the table's rates; None where the model has no price.
-
-    `service_tier` is the one asked for: a provider may serve it or the ordinary one, and for `auto` priority.
-    """
-    if not model_info.priced:
-        return None
-    units = _worst_input(model_info, prompt_tokens, service_tier, web_searches)
-    units += output_tokens * model_info.dearest_rate(DEAREST_OUTPUT, prompt_tokens, _possible_tiers(service_tier))
-    units += citations * model_info.dearest_rate(EXTRA_RATES["citations"], prompt_tokens, _possible_tiers(service_tier))
-    return -(-units // UNITS_PER_NANOUSD)
 
 
 def affordable_output_tokens(

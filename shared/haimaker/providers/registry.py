@@ -42,7 +42,7 @@ def may_be_on(name: str, env: Mapping[str, str]) -> bool:
     return any(variable in env for variable in INDEX[name][1])
 
 
-def definition_for(provider: Provider, model: str, operation: str = "chat") -> Provider:
+def definition_for(provider: Provider, model: str, operation: str = "chat_completions") -> Provider:
     """The definition by which a provider serves a model in an operation: its own, the operation's, or the model family's."""
     found = provider.operations.get(operation, provider)
     return next((family for pattern, family in found.families.items() if re.match(pattern, model)), found)

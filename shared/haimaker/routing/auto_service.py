@@ -15,7 +15,7 @@ from haimaker.http.errors import APIError, BadGatewayError, BadRequestError
 from haimaker.http.sse import dumps
 from haimaker.http.values import Request, Response
 from haimaker.lean_dataclasses import dataclass, field
-from haimaker.operations.chat import Accepted, Asked
+from haimaker.operations.operation import OperationRequest
 from haimaker.routing.auto_router import AutoChoice, AutoRouter, RuleInput
 from haimaker.routing.auto_rules import NO_RULES, AutoRouterDefinition, read_definition
 from haimaker.routing.context import RoutingContext
@@ -51,10 +51,15 @@ class AutoRouterService:
         self._chooser = AutoRouter(self.router)
 
     def choose(
-        self, asked: Accepted, account: Account, at: RoutingContext, tags: frozenset[str], definition: AutoRouterDefinition | None
+        self,
+        asked: OperationRequest,
+        account: Account,
+        at: RoutingContext,
+        tags: frozenset[str],
+        definition: AutoRouterDefinition | None,
     ) -> AutoChoice:
         """By a definition, or else that of the key. Raises BadRequestError if nothing can do it, StoreUnavailable."""
-        if not isinstance(asked, Asked):
+        if not asked.is_text:
             raise BadRequestError("Only a chat or a completion can leave the choice of a model to the gateway.", param="model")
         definition = definition or self._definition(account)
         rule_input = RuleInput(

@@ -13,7 +13,7 @@ class RoutingContext:
 
     request_id: str
     created_s: int
-    endpoint: str = "chat"
+    operation: str = "chat_completions"
     allowed: Collection[str] = ()
     """The key's names and `provider/*` patterns, bare names too; empty allows all."""
     open_circuits: Collection[str] = ()

@@ -16,7 +16,7 @@ from haimaker.http.values import JSON, Request
 from haimaker.lean_dataclasses import dataclass
 from haimaker.models.names import AUTO
 from haimaker.operations.attempt import Attempt
-from haimaker.operations.chat import Accepted, Asked
+from haimaker.operations.operation import OperationRequest
 from haimaker.routing.context import RoutingContext
 from haimaker.routing.health import Health
 from haimaker.routing.plan import LOWEST_COST, Exclusion, Plan
@@ -36,7 +36,7 @@ TYPICAL_ANSWER_TOKENS = 1_000
 class RoutingRequest(NamedTuple):
     """A request, read, and what decides where it goes besides the key."""
 
-    asked: Accepted
+    asked: OperationRequest
     preferences: RoutingPreferences
     request_id: str
     seed: str
@@ -72,7 +72,7 @@ class Decision(NamedTuple):
         return self.choice.to_record() if self.choice else {}
 
 
-def read_routing_request(asked: Accepted, request: Request, now_s: float) -> RoutingRequest:
+def read_routing_request(asked: OperationRequest, request: Request, now_s: float) -> RoutingRequest:
     """A request without what it says about its routing, and that apart. Raises BadRequestError."""
     said, seed = NO_PREFERENCES, request.headers.get(SEED_HEADER, "")[:200]
     fields = asked.body.keys() & ROUTING_FIELDS
@@ -107,9 +107,7 @@ class Planner:
         key = billed.key
         name, at = self._name(routing_request, key), self._context(routing_request, billed)
         choice = None
-        if isinstance(routing_request.asked, Asked) and (
-            name == AUTO or LOWEST_COST in (at.preferences.strategy, *self.router.strategies)
-        ):
+        if routing_request.asked.is_text and (name == AUTO or LOWEST_COST in (at.preferences.strategy, *self.router.strategies)):
             at = _with_token_counts(at, routing_request.asked)
         if name == AUTO:
             from haimaker.routing.requirements import required_capabilities
@@ -146,7 +144,7 @@ class Planner:
         return RoutingContext(
             routing_request.request_id,
             int(routing_request.now_s),
-            request.endpoint,
+            request.operation,
             allowed=() if routing_request.any_model_allowed else billed.allowed_models(self.router.full_name),
             open_circuits=health.open_circuits(routing_request.now_s),
             preferences=preferences,
@@ -155,16 +153,16 @@ class Planner:
             tokens_per_s=health.tokens_per_s,
         )
 
-    def _within_budget(self, plan: Plan, asked: Accepted, billed: BilledAccounts, affordable: int | None) -> Plan:
+    def _within_budget(self, plan: Plan, asked: OperationRequest, billed: BilledAccounts, affordable: int | None) -> Plan:
         """Who has a budget gets targets with a known price, and a limit to what they write."""
         if not billed.have_budget():
             return plan
 
         def limited(attempts: tuple[Attempt, ...]) -> tuple[Attempt, ...]:
-            priced = [attempt for attempt in attempts if estimates.is_priced(asked, attempt)]
+            priced = [attempt for attempt in attempts if asked.is_priced(attempt)]
             return tuple(estimates.with_output_limits(priced, asked, self.default_max_output_tokens, affordable))
 
-        unpriced = [attempt.target for attempt in plan.all() if not estimates.is_priced(asked, attempt)]
+        unpriced = [attempt.target for attempt in plan.all() if not asked.is_priced(attempt)]
         exclusions = [
             Exclusion(target, "model_not_priced", "it has no known price, as a key with a budget needs") for target in unpriced
         ]
@@ -181,8 +179,8 @@ class Planner:
         )
 
 
-def _with_token_counts(at: RoutingContext, request: Asked) -> RoutingContext:
+def _with_token_counts(at: RoutingContext, request: OperationRequest) -> RoutingContext:
     """For comparing prices and limits of context. The prompt is measured as we would write it, however its client does."""
     answer = min(request.max_output_tokens or TYPICAL_ANSWER_TOKENS, TYPICAL_ANSWER_TOKENS)
     measured = replace(request, size=len(dumps(request.body)))
-    return replace(at, prompt_tokens=estimates.estimate_prompt_tokens(measured), answer_tokens=answer)
+    return replace(at, prompt_tokens=measured.estimate_prompt_tokens(), answer_tokens=answer)

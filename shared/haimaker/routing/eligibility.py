@@ -34,8 +34,8 @@ def exclusion(targets: TargetResolver, target: str, at: RoutingContext, model_in
     if not targets.is_on(name):
         missing = f"{name.upper().replace('-', '_')}_{'API_KEY' if row.endpoint.base_url else 'BASE_URL'}"
         return Exclusion(target, "provider_not_configured", f"the provider {name!r} has no credentials here ({missing})")
-    if not adapters.serves(targets.serving(target, at.endpoint) or row, at.endpoint):
-        return Exclusion(target, "unsupported_endpoint", f"the provider {name!r} is not known to serve {at.endpoint}")
+    if not adapters.serves(targets.serving(target, at.operation) or row, at.operation):
+        return Exclusion(target, "unsupported_endpoint", f"the provider {name!r} is not known to serve {at.operation}")
     if at.preferences is NO_PREFERENCES and not at.auto_routed:
         return None
     model_info = model_info or targets.model_info_for(target)
@@ -55,17 +55,17 @@ def _exclusion_by_preferences(targets: TargetResolver, target: str, model_info: 
         if rate not in model_info.rates or to_units(model_info.rates[rate]) > to_units(most):
             return Exclusion(target, "over_max_price", f"its {rate} is not known to be at most {most} USD")
     for parameter in asked.parameters:
-        if not _accepts_parameter(targets, target, model_info, parameter, at.endpoint):
+        if not _accepts_parameter(targets, target, model_info, parameter, at.operation):
             return Exclusion(target, "lacks_parameter", f"it is not known to take {parameter!r}")
     return None
 
 
-def _accepts_parameter(targets: TargetResolver, target: str, model_info: ModelInfo, parameter: str, endpoint: str) -> bool:
+def _accepts_parameter(targets: TargetResolver, target: str, model_info: ModelInfo, parameter: str, operation: str) -> bool:
     from haimaker.routing.requirements import CAPABILITY_OF
 
     name, _, model = target.partition("/")
     row = targets.row(name)
-    dialect = definition_for(row, model, endpoint).dialect.for_model(model_info.model) if row else None
+    dialect = definition_for(row, model, operation).dialect.for_model(model_info.model) if row else None
     refused = bool(dialect and (parameter in dialect.drop or parameter in dialect.refuse))
     return not refused and CAPABILITY_OF.get(parameter, parameter) in {parameter, *model_info.supports}
 

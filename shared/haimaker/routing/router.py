@@ -132,7 +132,7 @@ class _PlanBuilder:
 
     def _attempt(self, target: str, timeouts: AttemptTimeouts) -> Attempt:
         at, model = self.at, target.partition("/")[2]
-        row = self.router.serving(target, at.endpoint)
+        row = self.router.serving(target, at.operation)
         assert row is not None
         timeouts = timeouts.capped_by(at.preferences.timeouts)
         return Attempt(at.request_id, at.created_s, row, model, self.router.model_info_for(target), timeouts=timeouts)

@@ -63,12 +63,12 @@ class TargetResolver:
         names = (f"{name}/{model}" for name in self.names(target))
         return next((self.config.base_models[name] for name in names if name in self.config.base_models), None)
 
-    def serving(self, target: str, endpoint: str) -> Provider | None:
+    def serving(self, target: str, operation: str) -> Provider | None:
         """The row by which a target is served in an operation: of the family of the model that it is, whatever it is called."""
         row = self.row(target.partition("/")[0])
         base = self.base_model(target)
         name = self.model_info_for(target).model if base else target.partition("/")[2]
-        return definition_for(row, name, endpoint) if row else None
+        return definition_for(row, name, operation) if row else None
 
     def model_info_for(self, target: str) -> ModelInfo:
         """Facts of `provider/model`, with the deployer's prices; of a model that no table lists, what little is known."""

@@ -1,26 +1,38 @@
-"""One admitted request on its way: sends it, translates back, settles, and only then tells the end of the answer.
+"""One admitted request on its way: tried at its targets, translated back, settled, and only then its end told.
 
-`items` runs beside the door that writes them (`relay.py`), so that a silent upstream holds up nobody.
+`run` works beside the door that writes what it gives (`relay.py`), so that a silent upstream holds up nobody.
 """
 
+import random
 import time
-from collections.abc import Generator, Iterator, Mapping
-from dataclasses import replace
+from collections.abc import Callable, Generator, Iterator, Mapping
+from itertools import dropwhile
 from typing import TYPE_CHECKING, Any
 
-from haimaker.billing.estimates import estimate_usage
 from haimaker.billing.settlement import AttemptLog, Settlement, Status
-from haimaker.http.errors import APIError, InternalServerError
-from haimaker.http.sse import DONE, dumps, encode, encode_error
-from haimaker.http.values import JSON
+from haimaker.http import errors
+from haimaker.http.client import CancelToken
+from haimaker.http.errors import (
+    APIError,
+    APITimeoutError,
+    ContentPolicyViolationError,
+    ContextWindowExceededError,
+    InternalServerError,
+)
+from haimaker.http.values import JSON, StreamEvent
 from haimaker.lean_dataclasses import dataclass
 from haimaker.observability.observer import Observer
-from haimaker.operations.chat import Asked
+from haimaker.operations.attempt import Attempt
+from haimaker.operations.client_format import ClientFormat
+from haimaker.operations.operation import ByteStream, EventStream, OperationRequest, Result
+from haimaker.operations.stream_usage import StreamUsage
 from haimaker.pricing import usage
+from haimaker.pricing.amounts import to_usd
 from haimaker.pricing.usage import Usage
+from haimaker.routing.health import Health
+from haimaker.routing.plan import Plan
 from haimaker.store import Record
-from haimaker.upstream.attempts import Sender
-from haimaker.upstream.stream_usage import Meter, text_bytes
+from haimaker.upstream.call import UpstreamCall
 
 if TYPE_CHECKING:
     from haimaker.content.transcript import Conversation
@@ -30,12 +42,11 @@ EVENT_STREAM = {
     "cache-control": "no-cache, no-transform",
     "x-accel-buffering": "no",
 }
-WHOLE = {"content-type": "application/json"}
 CLIENT_LEFT = APIError("The client closed the connection.", status=499, code="client_left")
 
 
 @dataclass(frozen=True, slots=True)
-class Head:
+class ResponseHead:
     """Status and headers; it comes before all bytes, once the answer is known to be good."""
 
     status: int
@@ -43,28 +54,125 @@ class Head:
 
 
 @dataclass(slots=True)
+class AttemptLoop:
+    """Tries the targets of a plan: which is next, after how long, and when to give up. `trials` grows by one as each begins."""
+
+    call: UpstreamCall
+    plan: Plan
+    health: Health
+    attempt_logs: list[AttemptLog]
+    can_afford: Callable[[Attempt], bool] = lambda attempt: True
+    """Whether what an attempt may cost is reserved, after others that cost something and failed."""
+    has_client_timeout: bool = False
+    """Whether the client leaves targets less time than the deployer does: that one is too slow for it says nothing to others."""
+
+    @property
+    def request(self) -> OperationRequest:
+        return self.call.request
+
+    @property
+    def cancel(self) -> CancelToken:
+        return self.call.cancel
+
+    def first_success(self) -> Result | EventStream | ByteStream:
+        """The answer of the first target that gives one. Raises the last APIError, with all attempts in it."""
+        waiting = list(self.plan.attempts)
+        retries = self.plan.retries
+        while True:
+            attempt_log = AttemptLog(waiting.pop(0), time.time())
+            self.attempt_logs.append(attempt_log)
+            try:
+                opened = self.call.open(attempt_log)
+            except APIError as error:
+                self._note(attempt_log, error)
+                waiting = self._fallbacks_for(error) or waiting if errors.allows_fallback(error) else self._fallbacks_for(error)
+                if not waiting:
+                    retries -= 1
+                    waiting = self._retry(attempt_log.attempt, error, retries)
+                waiting = list(dropwhile(lambda attempt: not self.can_afford(attempt), waiting))
+                if not waiting:
+                    raise self._last(error) from None
+            else:
+                self._note(attempt_log)
+                return opened
+
+    def _fallbacks_for(self, error: APIError) -> list[Attempt]:
+        """Targets for a prompt that was too long or refused, without those that have been tried."""
+        special: tuple[Attempt, ...] = ()
+        if isinstance(error, ContextWindowExceededError):
+            special = self.plan.context_window
+        elif isinstance(error, ContentPolicyViolationError):
+            special = self.plan.content_policy
+        tried = {attempt_log.attempt.target for attempt_log in self.attempt_logs}
+        return [attempt for attempt in special if attempt.target not in tried]
+
+    def _retry(self, attempt: Attempt, error: APIError, left: int) -> list[Attempt]:
+        """The last target once more, after a wait; raises the error when that makes no sense."""
+        back_off = self.plan.back_off
+        asked_s = float(error.headers.get("retry-after", 0))
+        wait_s = max(asked_s, min(back_off.first_s * 2 ** (self.plan.retries - left - 1), back_off.longest_s))
+        wait_s *= random.uniform(1.0, 1.0 + back_off.jitter)  # noqa: S311 - spreads retries, guards nothing
+        hopeless = left < 0 or not errors.allows_retry(error) or asked_s > back_off.longest_s
+        if hopeless or self.cancel.requested or time.monotonic() + wait_s >= self.call.deadline_s:
+            raise self._last(error)
+        self.cancel.sleep(wait_s)
+        return [attempt]
+
+    def _last(self, error: APIError) -> APIError:
+        error.attempts = [attempt_log.to_record() for attempt_log in self.attempt_logs]
+        return error
+
+    def _note(self, attempt_log: AttemptLog, error: APIError | None = None) -> None:
+        attempt_log.duration_ms = round((time.time() - attempt_log.started_s) * 1000)
+        attempt_log.status, attempt_log.code = (error.status, error.code) if error else (200, None)
+        now_s, target = time.time(), attempt_log.attempt.target
+        if error is not None and errors.allows_fallback(error):
+            if not (self.cancel.requested or (self.has_client_timeout and isinstance(error, APITimeoutError))):
+                wait_s = float(error.headers.get("retry-after", 0))
+                self.health.record_failure(target, now_s, wait_s, share=len(self.plan.attempts) > 1)
+            return
+        if error is None:
+            self.health.record_latency(target, now_s, took_ms=attempt_log.duration_ms, streams=self.request.streams)
+        self.health.record_success(target, now_s)  # also a refusal of what was asked is an answer
+
+
+@dataclass(slots=True)
 class Exchange:
     """One request, from its first attempt to its last byte."""
 
-    sender: Sender
+    attempts: AttemptLoop
+    client_format: ClientFormat
     settlement: Settlement
     observer: Observer
     headers: Mapping[str, str]
     """What is known before anything is sent: limits left, what was clamped."""
-    given_up_for: APIError = CLIENT_LEFT
+    cancel_reason: APIError = CLIENT_LEFT
     """Why the call was cancelled, if it was."""
     transcript: "Conversation | None" = None
     """For a key whose prompts and answers are kept."""
+    _sent_bytes: int = 0
+    """Of the body."""
 
-    def items(self) -> Generator[Head | bytes, None, None]:
-        """A Head, then the bytes of the body. Raises APIError before the Head only; after it an error is an event."""
+    @property
+    def request(self) -> OperationRequest:
+        return self.attempts.call.request
+
+    def run(self) -> Generator[ResponseHead | bytes, None, None]:
+        """A ResponseHead, then the bytes of the body. Raises APIError before the head only; after it an error is an event."""
         status: Status = "cut"
         error: APIError | None = None
         try:
-            yield from self.transcript.tee(self._answer()) if self.transcript else self._answer()
+            opened = self.attempts.first_success()
+            if isinstance(opened, Result):
+                items = self._whole(opened)
+            elif isinstance(opened, EventStream):
+                items = self._events(opened)
+            else:
+                items = self._bytes(opened)
+            yield from self.transcript.tee(items) if self.transcript else items
             status = "ok"
         except APIError as raised:
-            status, error = "cut" if self.sender.cancel.requested else "error", raised
+            status, error = "cut" if self.attempts.cancel.requested else "error", raised
             raise
         except Exception as raised:
             status, error = "error", InternalServerError("The gateway failed; this is a defect of ours.", code="internal_error")
@@ -78,89 +186,104 @@ class Exchange:
     def settle(self, status: Status, error: APIError | None = None) -> Record:
         """Charges what was used so far; only the first call counts."""
         first = self.settlement.record is None
-        if status == "cut" and self.sender.cancel.requested:
-            error = self.given_up_for
+        if status == "cut" and self.attempts.cancel.requested:
+            error = self.cancel_reason
         record = self.settlement.settle(status, time.time(), error)
         if first:
             self.observer.request(record)
             for crossing in self.settlement.alerts:
                 self.observer.soft_budget(crossing)
         if first and status == "ok":
-            self._measure(self.sender.attempt_logs[-1])
+            attempt_log = self.attempts.attempt_logs[-1]
+            written = attempt_log.tokens.completion if attempt_log.tokens else 0
+            self.attempts.health.record_throughput(attempt_log.attempt.target, written, time.time() - attempt_log.started_s)
         if first and self.settlement.store_failed:
             self.observer.error("settling failed; the hold will be charged as lost", request_id=record.request_id)
         return record
 
-    def _measure(self, attempt_log: AttemptLog) -> None:
-        tokens = attempt_log.tokens.completion if attempt_log.tokens else 0
-        self.sender.health.record_throughput(attempt_log.attempt.target, tokens, time.time() - attempt_log.started_s)
-
-    def _answer(self) -> Iterator[Head | bytes]:
-        return self._stream() if self.sender.request.streams else self._whole()
-
-    def _whole(self) -> Iterator[Head | bytes]:
-        body = self.sender.whole()
-        attempt_log = self.sender.attempt_logs[-1]
-        said = body.get("usage")
-        tokens, is_told = self._counted(attempt_log, said, body.get("service_tier"), text_bytes(body, "message"))
-        attempt_log.set_usage(tokens, estimated=not is_told)
+    def _whole(self, result: Result) -> Iterator[ResponseHead | bytes]:
+        """With what it cost in it, where it has a place for that."""
+        attempt_log = self.attempts.attempt_logs[-1]
+        if self.request.delivers:
+            delivered = self.attempts.call.deliver(result)
+            result = delivered.result
+            attempt_log.dropped += delivered.dropped
+            if delivered.problem:
+                self.observer.error(delivered.problem, request_id=self.settlement.reservation.request_id)
         record = self.settle("ok")
-        headers = {**WHOLE, **self.told(attempt_log), "x-haimaker-cost": decimal(record.detail["cost_usd"])}
-        yield Head(200, {name: value for name, value in headers.items() if value})
-        yield dumps({**body, "usage": _with_cost(said, attempt_log, record)})
+        if isinstance(result.body, dict):
+            result = Result({**result.body, "usage": self._usage_object(result.body.get("usage"), attempt_log, record)})
+        content_type, body = self.client_format.render(self.request, result)
+        cost = decimal(record.detail["cost_usd"])
+        headers = {"content-type": content_type, **self.response_headers(attempt_log), "x-haimaker-cost": cost}
+        yield ResponseHead(200, {name: value for name, value in headers.items() if value})
+        yield body
 
-    def _stream(self) -> Iterator[Head | bytes]:
-        chunks = self.sender.stream()
+    def _events(self, stream: EventStream) -> Iterator[ResponseHead | bytes]:
+        """Events as they come; what ends them waits for its cost."""
         self.settlement.first_chunk_s = time.time()
-        attempt_log = self.sender.attempt_logs[-1]
-        meter = Meter(self._wants_usage)
+        attempt_log, stream_usage = self.attempts.attempt_logs[-1], self.request.stream_usage()
         try:
-            yield Head(200, {**EVENT_STREAM, **self.told(attempt_log)})
-            for chunk in meter.read(chunks):
-                if meter.text_bytes and not self.settlement.first_token_s:
-                    self.settlement.first_token_s = time.time()
-                yield encode(chunk)
+            yield ResponseHead(200, {**EVENT_STREAM, **self.response_headers(attempt_log)})
+            for data in self.client_format.events(self._settled(stream, attempt_log, stream_usage)):
+                self._sent_bytes += len(data)
+                yield data
+            if self.client_format.done:
+                yield self.client_format.done
         except APIError as error:
-            self._use(meter, attempt_log, cut=True)
+            self._charge(attempt_log, stream_usage, cut=True)
             self.settle("cut", error)
-            yield encode_error(error.body())
+            yield self.client_format.error_event(error)
         except GeneratorExit:
-            self._use(meter, attempt_log, cut=True)
+            self._charge(attempt_log, stream_usage, cut=True)
             raise
-        else:
-            self._use(meter, attempt_log, cut=False)
-            record = self.settle("ok")
-            last = meter.last_chunk(_with_cost(meter.usage, attempt_log, record))
-            yield (encode(last) if last else b"") + DONE
 
-    def _use(self, meter: Meter, attempt_log: AttemptLog, *, cut: bool) -> None:
-        """What the stream used: as its provider counted, at least what arrived of one that was cut, else an estimate."""
-        tokens, is_told = self._counted(attempt_log, meter.usage, (meter.head or {}).get("service_tier"), meter.text_bytes)
-        uncounted = max(0, usage.estimate_tokens(meter.text_bytes) - tokens.completion) if cut else 0
-        attempt_log.set_usage(replace(tokens, output=tokens.output + uncounted), estimated=not is_told or uncounted > 0)
+    def _settled(self, stream: EventStream, attempt_log: AttemptLog, stream_usage: StreamUsage) -> Iterator[StreamEvent]:
+        """The events of a stream; before the last ones the request is settled."""
+        for event in stream_usage.read(stream.events):
+            if stream_usage.text_bytes and not self.settlement.first_token_s:
+                self.settlement.first_token_s = time.time()
+            yield event
+        self._charge(attempt_log, stream_usage, cut=False)
+        record = self.settle("ok")
+        yield from stream_usage.last_events(self._usage_object(stream_usage.told, attempt_log, record))
 
-    def _counted(self, attempt_log: AttemptLog, said: Any, service_tier: Any, answer_bytes: int) -> tuple[Usage, bool]:
-        """What was used, and whether the provider told it."""
-        if usage.is_plausible(said):
-            return _tokens(said, service_tier, attempt_log), True
-        return self._estimate(attempt_log, answer_bytes), False
+    def _charge(self, attempt_log: AttemptLog, stream_usage: StreamUsage, *, cut: bool) -> None:
+        if self.settlement.record is None:
+            counted = stream_usage.count(attempt_log.attempt, attempt_log.tokens, self._sent_bytes, cut=cut)
+            if counted:
+                attempt_log.set_usage(counted[0], estimated=counted[1])
 
-    def _estimate(self, attempt_log: AttemptLog, answer_bytes: int) -> Usage:
-        return estimate_usage(self.sender.request, attempt_log.attempt, answer_bytes)
+    def _bytes(self, stream: ByteStream) -> Iterator[ResponseHead | bytes]:
+        """Bytes as they are made. What they cost is told where it is known before they are, as by the text that is spoken."""
+        self.settlement.first_chunk_s = time.time()
+        attempt_log = self.attempts.attempt_logs[-1]
+        cost = decimal(to_usd(self.settlement.cost_nanousd())) if attempt_log.tokens else ""
+        headers = {"content-type": stream.content_type, **self.response_headers(attempt_log)}
+        try:
+            yield ResponseHead(200, {**headers, **({"x-haimaker-cost": cost} if cost else {})})
+            for piece in stream.pieces:
+                if isinstance(piece, bytes):
+                    self._sent_bytes += len(piece)
+                    yield piece
+        finally:
+            if attempt_log.tokens is None:
+                attempt_log.set_usage(self.request.estimate_usage(attempt_log.attempt, self._sent_bytes), estimated=True)
 
-    @property
-    def _wants_usage(self) -> bool:
-        request = self.sender.request
-        return isinstance(request, Asked) and request.wants_usage
+    def _usage_object(self, told: Any, attempt_log: AttemptLog, record: Record) -> JSON:
+        """The provider's usage object, or one of ours, with what all attempts cost together."""
+        shown = told if usage.is_plausible(told) else self.request.usage_object(attempt_log.tokens or Usage())
+        estimated = {"cost_estimated": True} if record.detail["cost_estimated"] else {}
+        return {**shown, "cost": record.detail["cost_usd"], **estimated}
 
-    def told(self, attempt_log: AttemptLog) -> dict[str, str]:
+    def response_headers(self, attempt_log: AttemptLog) -> dict[str, str]:
         """What the headers say of a target that answers."""
-        dropped = {name: True for tried in self.sender.attempt_logs for name in tried.dropped}
+        dropped = {name: True for tried in self.attempts.attempt_logs for name in tried.dropped}
         return {
             **self.headers,
             "x-haimaker-provider": attempt_log.attempt.provider.name,
             "x-haimaker-model": attempt_log.attempt.model,
-            "x-haimaker-attempts": str(len(self.sender.attempt_logs)),
+            "x-haimaker-attempts": str(len(self.attempts.attempt_logs)),
             **({"x-haimaker-dropped-params": ",".join(dropped)} if dropped else {}),
             **(
                 {"x-haimaker-max-tokens": str(attempt_log.attempt.max_output_tokens)}
@@ -168,19 +291,6 @@ class Exchange:
                 else {}
             ),
         }
-
-
-def _tokens(said: JSON, service_tier: Any, attempt_log: AttemptLog) -> Usage:
-    """The counts of a usage object; the cost that it reports counts only from a provider that is known to report it."""
-    tokens = usage.from_openai(said, service_tier)
-    return tokens if attempt_log.attempt.provider.catalog.reports_cost else replace(tokens, reported_units=None)
-
-
-def _with_cost(said: Any, attempt_log: AttemptLog, record: Record) -> JSON:
-    """The provider's usage object, or one of ours, with what all attempts cost together."""
-    shown = said if usage.is_plausible(said) else usage.to_openai(attempt_log.tokens or Usage())
-    estimated = {"cost_estimated": True} if record.detail["cost_estimated"] else {}
-    return {**shown, "cost": record.detail["cost_usd"], **estimated}
 
 
 def decimal(cost_usd: float | None) -> str:

@@ -13,8 +13,8 @@ from haimaker.http.errors import BadRequestError, GatewayBusyError
 from haimaker.http.values import JSON
 from haimaker.lean_dataclasses import dataclass
 from haimaker.media import images as media_images
-from haimaker.operations.images import Form
-from haimaker.operations.operation import Made
+from haimaker.operations.images import ImageResponseFormat
+from haimaker.operations.operation import Result
 
 if TYPE_CHECKING:
     from haimaker.upstream.image_fetcher import FetchBounds, ImageFetcher
@@ -24,7 +24,7 @@ AT_ONCE = 5
 
 
 class Delivered(NamedTuple):
-    made: Made
+    result: Result
     dropped: tuple[str, ...] = ()
     """Parameters that could not be followed."""
     problem: str = ""
@@ -39,26 +39,26 @@ class Delivery:
     fetcher: "ImageFetcher"
     bounds: "FetchBounds"
 
-    def of(self, made: Made, wanted: Form | None) -> Delivered:
+    def of(self, result: Result, wanted: ImageResponseFormat | None) -> Delivered:
         """`wanted` None is both, where bytes are at hand that can be kept; a link is not followed unasked."""
-        if not isinstance(made.body, dict):
-            return Delivered(made)
+        if not isinstance(result.body, dict):
+            return Delivered(result)
         problems: list[str] = []
 
         def turned(image: JSON) -> JSON:
             return self._turned(image, wanted, problems.append)
 
-        images: list[JSON] = made.body["data"]
+        images: list[JSON] = result.body["data"]
         with ThreadPoolExecutor(min(AT_ONCE, len(images))) as threads:
             data = list(threads.map(turned, images))
         missing = wanted is not None and any(not image.get(wanted) for image in data)
         return Delivered(
-            made._replace(body={**made.body, "data": data}),
+            result._replace(body={**result.body, "data": data}),
             ("response_format",) if missing else (),
             "; ".join(dict.fromkeys(problems)),
         )
 
-    def _turned(self, image: JSON, wanted: Form | None, tell: Callable[[str], None]) -> JSON:
+    def _turned(self, image: JSON, wanted: ImageResponseFormat | None, tell: Callable[[str], None]) -> JSON:
         url, encoded = image.get("url"), image.get("b64_json")
         if isinstance(url, str) and url.startswith("data:"):
             encoded = encoded or url.partition(",")[2]

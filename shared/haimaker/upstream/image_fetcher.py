@@ -9,10 +9,9 @@ import http.client
 import io
 import socket
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
-from dataclasses import replace
-from functools import cache
+from functools import cache, partial
 from ipaddress import IPv4Address, IPv6Address, IPv6Network, ip_address, ip_network
 from typing import Any, cast
 from urllib.parse import SplitResult, urljoin, urlsplit
@@ -20,14 +19,12 @@ from urllib.parse import SplitResult, urljoin, urlsplit
 from haimaker.http import tls
 from haimaker.http.client import CancelToken
 from haimaker.http.errors import BadRequestError
-from haimaker.http.values import JSON
 from haimaker.lean_dataclasses import dataclass, field
 from haimaker.media import images as media_images
-from haimaker.operations.chat import ChatRequest
+from haimaker.operations.operation import OperationRequest
 from haimaker.upstream.shares import Shares
 
 MAX_BYTES = 20_000_000
-MAX_IMAGES = 100
 HEAD_BYTES = 65_536
 """Of all that comes before an image, redirects' bodies and interim answers included."""
 SECONDS = 10.0
@@ -96,16 +93,9 @@ class ImageFetcher:
     may_connect: Callable[[str], bool] = is_public
     ports: frozenset[int] = frozenset(PORTS.values())
 
-    def inlined(self, request: ChatRequest, bounds: FetchBounds) -> ChatRequest:
+    def inlined(self, request: OperationRequest, bounds: FetchBounds) -> OperationRequest:
         """The request with every linked image as a data URL. Raises BadRequestError, naming the part, and GatewayBusyError."""
-        places = list(_links(request.body["messages"]))
-        if not places:
-            return request
-        if len(places) > MAX_IMAGES:
-            raise BadRequestError(f"At most {MAX_IMAGES} images can be given by link.", param="messages", code="too_many_images")
-        data = {url: self.data_url(url, param, bounds) for url, param in reversed(places)}
-        messages = [_with_data(message, data) for message in request.body["messages"]]
-        return replace(request, body={**request.body, "messages": messages})
+        return request.inlined(partial(self.data_url, bounds=bounds))
 
     def data_url(self, url: str, param: str, bounds: FetchBounds) -> str:
         """Raises BadRequestError, naming the parameter, and GatewayBusyError."""
@@ -252,33 +242,3 @@ def _look_up(host: str, port: int, bounds: FetchBounds) -> list[Any]:
 @cache
 def _threads() -> ThreadPoolExecutor:
     return ThreadPoolExecutor(LOOKUPS.total, thread_name_prefix="lookup")
-
-
-def _links(messages: list[JSON]) -> Iterator[tuple[str, str]]:
-    """Every image that is a link, and where it stands."""
-    for i, message in enumerate(messages):
-        content = message.get("content")
-        for j, part in enumerate(content if isinstance(content, list) else ()):
-            url = _url_of(part)
-            if url[:8].lower().startswith(("http://", "https://")):
-                yield url, f"messages[{i}].content[{j}].image_url.url"
-
-
-def _url_of(part: JSON) -> str:
-    image = part.get("image_url") if part.get("type") == "image_url" else None
-    url = image.get("url") if isinstance(image, dict) else image
-    return url if isinstance(url, str) else ""
-
-
-def _with_data(message: JSON, data: dict[str, str]) -> JSON:
-    content = message.get("content")
-    if not isinstance(content, list):
-        return message
-    return {**message, "content": [_inlined(part, data.get(_url_of(part))) for part in content]}
-
-
-def _inlined(part: JSON, data: str | None) -> JSON:
-    if data is None:
-        return part
-    image = part["image_url"]
-    return {**part, "image_url": {**image, "url": data} if isinstance(image, dict) else {"url": data}}

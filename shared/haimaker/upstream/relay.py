@@ -8,14 +8,15 @@ import time
 from collections.abc import Callable, Generator, Iterator
 
 from haimaker.http.errors import APIError, APITimeoutError
-from haimaker.http.sse import KEEP_ALIVE, dumps, encode_error
+from haimaker.http.sse import dumps
 from haimaker.http.values import Request, Response
 from haimaker.lean_dataclasses import dataclass, field
-from haimaker.operations.chat import Form
+from haimaker.operations.operation import ResponseKind
 from haimaker.upstream.background import END, SILENCE, Beside
-from haimaker.upstream.exchange import EVENT_STREAM, WHOLE, Exchange, Head
+from haimaker.upstream.exchange import EVENT_STREAM, Exchange, ResponseHead
 
-SILENCE_S: dict[Form, float] = {"events": 15.0, "json": 240.0, "raw": 240.0}
+JSON_BODY = {"content-type": "application/json"}
+SILENCE_S: dict[ResponseKind, float] = {"events": 15.0, "json": 240.0, "bytes": 240.0}
 """After how long something has to be said, which can't be in raw bytes. The REST API ends a connection on which nothing came
 for 300 s. https://docs.aws.amazon.com/apigateway/latest/developerguide/limits.html"""
 LOOK_S = 0.5
@@ -55,17 +56,17 @@ class Relay:
     """Monotonic, of the answer's begin; a whole one begins when it is complete."""
     end_s: float
     """Monotonic, of a stream that has begun."""
-    _items: Beside[Head | bytes] = field(init=False)
+    _items: Beside[ResponseHead | bytes] = field(init=False)
 
     def response(self) -> Response:
         """Waits for the head. Raises APIError if there is none to come."""
-        form = self.exchange.sender.request.form
-        self._items = Beside(self.exchange.items())
+        kind = self.exchange.request.response
+        self._items = Beside(self.exchange.run())
         try:
-            head = self._next(SILENCE_S[form])
-            while form == "raw" and not isinstance(head, Head):
-                head = self._next(SILENCE_S[form])
-            if isinstance(head, Head) and form == "json":
+            head = self._next(SILENCE_S[kind])
+            while kind == "bytes" and not isinstance(head, ResponseHead):
+                head = self._next(SILENCE_S[kind])
+            if isinstance(head, ResponseHead) and kind == "json":
                 return Response(head.status, head.headers, self._body())
         except APIError as error:
             self._finish(error)
@@ -74,10 +75,10 @@ class Relay:
         except BaseException:
             self._finish()
             raise
-        if isinstance(head, Head):
-            return Response(head.status, head.headers, Body(self._stream(form), self._finish))
-        headers = EVENT_STREAM if form == "events" else WHOLE
-        return Response(200, headers, Body(self._after_silence(form), self._finish))
+        if isinstance(head, ResponseHead):
+            return Response(head.status, head.headers, Body(self._stream(kind), self._finish))
+        headers = EVENT_STREAM if kind == "events" else JSON_BODY
+        return Response(200, headers, Body(self._after_silence(kind), self._finish))
 
     def _body(self) -> bytes:
         return b"".join(iter(self._bytes, b""))
@@ -87,37 +88,38 @@ class Relay:
         item = self._next(SILENCE_S["json"])
         return item if isinstance(item, bytes) else b""
 
-    def _stream(self, form: Form) -> Generator[bytes, None, None]:
+    def _stream(self, kind: ResponseKind) -> Generator[bytes, None, None]:
         """The bytes of the stream, with comments where events are silent; closing it gives up the upstream and settles."""
         try:
-            while (item := self._next(SILENCE_S[form])) is not END:
+            while (item := self._next(SILENCE_S[kind])) is not END:
                 if isinstance(item, bytes):
                     yield b"".join((item, *self._ready()))
-                elif form == "events":
-                    yield KEEP_ALIVE
+                elif kind == "events":
+                    yield self.exchange.client_format.keep_alive
         except ClientLeft:
             return
         except APIError as error:
             self._finish(error)
-            if form == "raw":  # nothing can be said in it: the door breaks off, so that the client sees that it was cut
+            if kind == "bytes":  # nothing can be said in it: the door breaks off, so that the client sees that it was cut
                 raise
-            yield encode_error(error.body())
+            yield self.exchange.client_format.error_event(error)
         finally:
             self._finish()
 
-    def _after_silence(self, form: Form) -> Generator[bytes, None, None]:
+    def _after_silence(self, kind: ResponseKind) -> Generator[bytes, None, None]:
         """An answer that had to begin before its head was known; an error can then only be said in the body."""
-        filling = KEEP_ALIVE if form == "events" else b" "
+        filling = self.exchange.client_format.keep_alive if kind == "events" else b" "
         try:
             yield filling
-            while (item := self._next(SILENCE_S[form])) is not END:
-                if not isinstance(item, Head):
+            while (item := self._next(SILENCE_S[kind])) is not END:
+                if not isinstance(item, ResponseHead):
                     yield item if isinstance(item, bytes) else filling
         except ClientLeft:
             return
         except APIError as error:
             self._finish(error)
-            yield encode_error(error.body()) if form == "events" else dumps(error.body())
+            client_format = self.exchange.client_format
+            yield client_format.error_event(error) if kind == "events" else dumps(client_format.render_error(error))
         finally:
             self._finish()
 
@@ -132,7 +134,7 @@ class Relay:
             now_s = time.monotonic()
             until_s = min(silent_until, self.deadline_s + GRACE_S)
             item = self._items.get(min(LOOK_S, until_s - now_s))
-            if isinstance(item, Head):
+            if isinstance(item, ResponseHead):
                 self.deadline_s = self.end_s
             if item is not SILENCE:
                 return item
@@ -147,8 +149,8 @@ class Relay:
         """Ends what still runs. When this returns the request is settled, whatever its thread does."""
         if self.exchange.settlement.record is None:
             if error:
-                self.exchange.given_up_for = error
-            self.exchange.sender.cancel.request()
+                self.exchange.cancel_reason = error
+            self.exchange.attempts.cancel.request()
             self._items.wait(ENDING_S)
         self.exchange.settle("cut")
 

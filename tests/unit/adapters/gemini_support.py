@@ -6,6 +6,7 @@ from typing import Any
 from haimaker.adapters.gemini import chat
 from haimaker.http.values import JSON, Event, UpstreamRequest
 from tests.support import builders
+from tests.support.builders import chat_request, result_of
 
 OLDER, NEWEST = "gemini-2.5-flash", "gemini-3-flash-preview"
 
@@ -28,9 +29,9 @@ def answer(*parts: JSON, reason: str | None = "STOP", **fields: Any) -> JSON:
 
 
 def whole(body: JSON, model: str = OLDER) -> JSON:
-    return chat.from_upstream(body, builders.attempt(f"gemini/{model}"))
+    return result_of(chat, body, builders.attempt(f"gemini/{model}"))
 
 
 def streamed(*bodies: Any) -> list[JSON]:
     events = [Event(json.dumps(body).encode()) for body in bodies]
-    return [chunk.body for chunk in chat.from_stream(events, builders.attempt(f"gemini/{OLDER}"))]
+    return [chunk.body for chunk in chat.from_stream(events, chat_request(), builders.attempt(f"gemini/{OLDER}"))]

@@ -8,7 +8,7 @@ import pytest
 from haimaker import adapters
 from haimaker.adapters.answer_tool import NAME
 from haimaker.http.values import JSON
-from tests.support.builders import attempt, chat_request
+from tests.support.builders import attempt, chat_request, result_of
 
 SCHEMA = {"type": "json_schema", "json_schema": {"name": "a", "schema": {"type": "object", "properties": {}}}}
 ANY = {"type": "json_object"}
@@ -71,5 +71,5 @@ def test_text_beside_the_tool_is_kept() -> None:
     for said, content, reason in ((calls[:1], "Here: {}", "stop"), (calls, "Here: {}", "tool_calls"), ([], "Here: ", "stop")):
         message = {"role": "assistant", "content": "Here: ", "tool_calls": said}
         body = {"id": "1", "choices": [{"index": 0, "message": message, "finish_reason": "tool_calls"}]}
-        [choice] = adapters.find(chat_request(response_format=SCHEMA), tried).from_upstream(body, tried)["choices"]
+        [choice] = result_of(adapters.find(chat_request(response_format=SCHEMA), tried), body, tried)["choices"]
         assert (choice["message"]["content"], choice["finish_reason"]) == (content, reason)

@@ -12,6 +12,7 @@ from haimaker.models import catalog
 from haimaker.models.catalog import ModelInfo
 from haimaker.operations.attempt import Attempt
 from haimaker.providers.registry import get
+from tests.support.builders import result_of
 from tests.unit.adapters.claude import (
     FUTURE,
     HELLO,
@@ -220,7 +221,7 @@ def test_every_case_is_a_call_in_the_vendors_own_types() -> None:
 def test_thinking_goes_back_to_where_it_was() -> None:
     """Between texts and calls, from nothing but the ids."""
     blocks = [text("One. "), THOUGHT, text("Two. "), {"type": "redacted_thinking", "data": "x"}, use("a"), THOUGHT, use("b")]
-    answer = chat.from_upstream({"id": "m", "content": blocks, "stop_reason": "tool_use"}, attempt())
+    answer = result_of(chat, {"id": "m", "content": blocks, "stop_reason": "tool_use"}, attempt())
     message = answer["choices"][0]["message"]
     kept = {name: message[name] for name in ("role", "content", "tool_calls")}
     results = [{"role": "tool", "tool_call_id": called["id"], "content": "9"} for called in message["tool_calls"]]

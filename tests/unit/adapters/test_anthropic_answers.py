@@ -8,6 +8,7 @@ import pytest
 from haimaker.adapters.anthropic import chat
 from haimaker.http.errors import BadGatewayError
 from haimaker.http.values import JSON, Event
+from tests.support.builders import chat_request, result_of
 from tests.unit.adapters.claude import attempt
 from tests.unit.adapters.folding import fold
 
@@ -19,7 +20,7 @@ FOUND = {"type": "search_result_location", "source": "kb/7", "title": "Seven", "
 
 def whole(content: list[JSON], **fields: Any) -> JSON:
     body = {"type": "message", "id": "msg_1", "model": "claude", "content": content, "stop_reason": "end_turn", **fields}
-    return dict(chat.from_upstream(body, attempt())["choices"][0]["message"])
+    return dict(result_of(chat, body, attempt())["choices"][0]["message"])
 
 
 def began(identifier: str = "msg_1") -> JSON:
@@ -41,7 +42,7 @@ STOPPED = [{"type": "message_delta", "delta": {"stop_reason": "end_turn"}, "usag
 
 def chunks(*events: JSON) -> list[JSON]:
     made = [Event(json.dumps(event).encode()) for event in events]
-    return [chunk.body for chunk in chat.from_stream(made, attempt())]
+    return [chunk.body for chunk in chat.from_stream(made, chat_request(), attempt())]
 
 
 def streamed(*events: JSON) -> JSON:
@@ -96,7 +97,7 @@ def test_where_tools_ran_is_told() -> None:
     """https://platform.claude.com/docs/en/agents-and-tools/tool-use/code-execution-tool#container-reuse"""
     container = {"id": "container_1", "expires_at": "2026-01-01T00:00:00Z"}
     body = {"content": [{"type": "text", "text": "Hi"}], "stop_reason": "end_turn", "container": container}
-    assert chat.from_upstream(body, attempt())["container"] == container
+    assert result_of(chat, body, attempt())["container"] == container
     ended = {"type": "message_delta", "delta": {"stop_reason": "end_turn", "container": container}, "usage": {"output_tokens": 1}}
     assert chunks(began(), *block(0, type="text", text="Hi"), ended)[-1]["container"] == container
 
@@ -114,4 +115,4 @@ def test_an_input_that_comes_at_once(given: Any, arguments: str) -> None:
 
 
 def test_a_content_that_is_a_text() -> None:
-    assert chat.from_upstream({"content": "Hi", "stop_reason": "end_turn"}, attempt())["choices"][0]["message"]["content"] == "Hi"
+    assert result_of(chat, {"content": "Hi", "stop_reason": "end_turn"}, attempt())["choices"][0]["message"]["content"] == "Hi"

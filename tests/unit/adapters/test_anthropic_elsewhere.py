@@ -7,6 +7,7 @@ import pytest
 from haimaker.adapters.anthropic import bedrock, vertex
 from haimaker.http.errors import APIError, BadRequestError
 from haimaker.http.values import Event
+from tests.support.builders import chat_request
 from tests.unit.adapters.claude import HELLO, OPUS_48, OPUS_55, THOUGHT, attempt, sent, text
 
 
@@ -33,7 +34,10 @@ def test_bedrock_has_no_web_search_and_names_betas_in_the_body() -> None:
 
 def test_bedrock_wraps_events_in_base64_and_names_exceptions() -> None:
     wrapped = Event(b'{"bytes": "eyJ0eXBlIjogIm1lc3NhZ2Vfc3RvcCJ9"}', "chunk")
-    assert [chunk.body["choices"][0]["finish_reason"] for chunk in bedrock.from_stream([wrapped], attempt())] == [None, "stop"]
+    assert [chunk.body["choices"][0]["finish_reason"] for chunk in bedrock.from_stream([wrapped], chat_request(), attempt())] == [
+        None,
+        "stop",
+    ]
     with pytest.raises(APIError) as raised:
-        list(bedrock.from_stream([Event(b'{"message": "Too many requests"}', "throttlingException")], attempt()))
+        list(bedrock.from_stream([Event(b'{"message": "Too many requests"}', "throttlingException")], chat_request(), attempt()))
     assert raised.value.status == 429

@@ -14,6 +14,7 @@ from haimaker.http.errors import APIError, BadRequestError
 from haimaker.http.sse import dumps
 from haimaker.http.values import JSON, Event, StreamEvent
 from haimaker.operations.chat import parse_chat
+from tests.support.builders import chat_request, result_of
 from tests.unit.adapters.claude import OPUS_48, SONNET_45, attempt, call
 
 WORDS = st.text(max_size=6)
@@ -159,7 +160,7 @@ EVENTS = some(
 
 
 def streamed(events: list[Any]) -> list[StreamEvent]:
-    return list(chat.from_stream([Event(json.dumps(event).encode()) for event in events], attempt()))
+    return list(chat.from_stream([Event(json.dumps(event).encode()) for event in events], chat_request(), attempt()))
 
 
 @settings(max_examples=150, deadline=None)
@@ -167,7 +168,7 @@ def streamed(events: list[Any]) -> list[StreamEvent]:
 def test_any_events_are_chunks_or_an_api_error(events: list[JSON]) -> None:
     chunks: list[StreamEvent] = []
     try:
-        for chunk in chat.from_stream([Event(json.dumps(event).encode()) for event in events], attempt()):
+        for chunk in chat.from_stream([Event(json.dumps(event).encode()) for event in events], chat_request(), attempt()):
             chunks.append(chunk)
     except APIError:
         return
@@ -186,7 +187,7 @@ def test_chunks_fold_into_the_whole_answer(blocks: list[JSON], reason: str, usag
     events = [event for start in starts for event in [*start, {"type": "content_block_stop", "index": start[0]["index"]}]]
     ends = [{"type": "message_delta", "delta": {"stop_reason": reason}, "usage": usage}, {"type": "message_stop"}]
     chunks = streamed([{"type": "message_start", "message": {**body, "content": []}}, *events, *ends])
-    whole = chat.from_upstream(body, attempt())
+    whole = result_of(chat, body, attempt())
     deltas = [choice["delta"] for chunk in chunks for choice in chunk.body["choices"]]
     assert folded(deltas) == whole["choices"][0]["message"]
     assert chunks[-2 if "usage" in whole else -1].body["choices"][0]["finish_reason"] == whole["choices"][0]["finish_reason"]
@@ -221,5 +222,5 @@ def test_ids_bring_thinking_back(said: carried.Call) -> None:
 @pytest.mark.parametrize("data", [b"", b"{", b"[]", b"null"])
 def test_an_event_that_is_no_object_breaks_the_stream_off(data: bytes) -> None:
     with pytest.raises(APIError) as raised:
-        list(chat.from_stream([Event(data)], attempt()))
+        list(chat.from_stream([Event(data)], chat_request(), attempt()))
     assert raised.value.code == "stream_interrupted"

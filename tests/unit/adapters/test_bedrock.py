@@ -13,7 +13,7 @@ from haimaker.adapters.bedrock.tools import JSON_TOOL
 from haimaker.http.errors import APIError, BadGatewayError
 from haimaker.http.values import JSON, ErrorFields, Event
 from haimaker.pricing.usage import from_openai
-from tests.support.builders import attempt
+from tests.support.builders import attempt, chat_request, result_of
 from tests.unit.adapters.folding import fold
 
 ATTEMPT = attempt("bedrock/us.anthropic.claude-sonnet-4-5-20250929-v1:0")
@@ -36,15 +36,15 @@ def stop(index: int) -> tuple[str, JSON]:
 
 def chunks(*events: tuple[str, JSON]) -> list[JSON]:
     made = [Event(json.dumps(body).encode(), name) for name, body in events]
-    bodies = [chunk.body for chunk in chat.from_stream(made, ATTEMPT)]
+    bodies = [chunk.body for chunk in chat.from_stream(made, chat_request(), ATTEMPT)]
     for body in bodies:
         ChatCompletionChunk.model_validate(body)
     return bodies
 
 
 def whole(content: list[Any], **fields: Any) -> JSON:
-    made = chat.from_upstream(
-        {"output": {"message": {"role": "assistant", "content": content}}, "stopReason": "end_turn", **fields}, ATTEMPT
+    made = result_of(
+        chat, {"output": {"message": {"role": "assistant", "content": content}}, "stopReason": "end_turn", **fields}, ATTEMPT
     )
     ChatCompletion.model_validate(made)
     return made
@@ -273,7 +273,7 @@ def test_events_in_any_order_and_shape(events: list[tuple[str, JSON, Any]]) -> N
 )
 def test_a_whole_answer_without_a_message(body: JSON) -> None:
     with pytest.raises(BadGatewayError):
-        chat.from_upstream(body, ATTEMPT)
+        result_of(chat, body, ATTEMPT)
 
 
 @pytest.mark.parametrize(
@@ -299,7 +299,7 @@ def test_exceptions_in_a_stream(name: str, body: JSON, status: int, code: str | 
 @pytest.mark.parametrize("data", [b"[]", b"{", b'"x"'])
 def test_an_event_that_is_no_object(data: bytes) -> None:
     with pytest.raises(BadGatewayError):
-        list(chat.from_stream([Event(data, "contentBlockDelta")], ATTEMPT))
+        list(chat.from_stream([Event(data, "contentBlockDelta")], chat_request(), ATTEMPT))
 
 
 @pytest.mark.parametrize(

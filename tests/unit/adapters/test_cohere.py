@@ -17,7 +17,7 @@ from haimaker.http.values import JSON, ErrorFields, Event
 from haimaker.models.catalog import to_units
 from haimaker.operations.chat import parse_chat
 from haimaker.pricing import costs, usage
-from tests.support.builders import MESSAGES, attempt
+from tests.support.builders import MESSAGES, attempt, chat_request, result_of
 from tests.unit.adapters.folding import fold
 
 ATTEMPT = attempt("cohere/command-a-03-2025")
@@ -186,14 +186,14 @@ def test_what_changes_the_meaning_is_refused(fields: JSON) -> None:
 def whole(message: JSON, **fields: Any) -> JSON:
     body = {"id": "abc", "finish_reason": "COMPLETE", "message": {"role": "assistant", **message}, **fields}
     TypeAdapter(V2ChatResponse).validate_python(body)
-    made = chat.from_upstream(body, ATTEMPT)
+    made = result_of(chat, body, ATTEMPT)
     ChatCompletion.model_validate(made)
     return made
 
 
 def chunks(*events: JSON) -> list[JSON]:
     made = [Event(json.dumps(body).encode(), str(body.get("type", ""))) for body in events]
-    bodies = [chunk.body for chunk in chat.from_stream(made, ATTEMPT)]
+    bodies = [chunk.body for chunk in chat.from_stream(made, chat_request(), ATTEMPT)]
     for body in bodies:
         ChatCompletionChunk.model_validate(body)
     return bodies
@@ -371,7 +371,7 @@ def test_events_in_any_order_and_shape(events: list[tuple[Any, Any, Any]], ends:
 @pytest.mark.parametrize("body", [{}, {"message": "failed"}, {"message": None}])
 def test_a_whole_answer_without_a_message(body: JSON) -> None:
     with pytest.raises(BadGatewayError):
-        chat.from_upstream(body, ATTEMPT)
+        result_of(chat, body, ATTEMPT)
 
 
 @pytest.mark.parametrize(

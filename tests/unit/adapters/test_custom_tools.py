@@ -78,7 +78,10 @@ def test_calls_in_a_stream(arguments: list[str], text: str) -> None:
     deltas: list[JSON] = [{"tool_calls": [piece]} for piece in (begin, *pieces, plain)]
     parts: list[JSON] = [{"index": 0, "delta": delta, "finish_reason": None} for delta in deltas]
     parts.append({"index": 0, "delta": {}, "finish_reason": "tool_calls"})
-    told = [chunk.body["choices"][0] for chunk in adapter.from_stream(events(*[{**HEAD, "choices": [it]} for it in parts]), tried)]
+    told = [
+        chunk.body["choices"][0]
+        for chunk in adapter.from_stream(events(*[{**HEAD, "choices": [it]} for it in parts]), chat_request(), tried)
+    ]
     calls = [call for choice in told for call in choice["delta"].get("tool_calls") or ()]
     assert calls == [
         {"index": 0, "id": "call_1", "type": "custom", "custom": {"name": "run", "input": ""}},

@@ -16,6 +16,7 @@ from haimaker.adapters.gemini import chat
 from haimaker.http.errors import APIError, BadRequestError
 from haimaker.http.values import JSON, Event
 from tests.support import builders
+from tests.support.builders import chat_request
 from tests.unit.adapters.gemini_support import NEWEST, OLDER, streamed, whole
 from tests.wire.case import find
 from tests.wire.test_chat import without_positions
@@ -100,7 +101,7 @@ def test_any_stream_is_one_or_an_error(bodies: list[Any]) -> None:
     finished: list[int] = []
     events = [Event(json.dumps(body).encode()) for body in bodies]
     with suppress(APIError):
-        for chunk in chat.from_stream(events, builders.attempt(f"gemini/{OLDER}")):
+        for chunk in chat.from_stream(events, chat_request(), builders.attempt(f"gemini/{OLDER}")):
             ChatCompletionChunk.model_validate(chunk.body)
             for choice in chunk.body["choices"]:
                 assert choice["index"] not in finished

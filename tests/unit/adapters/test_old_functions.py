@@ -10,7 +10,7 @@ from haimaker import adapters
 from haimaker.adapters.rewriting import Rewriting
 from haimaker.http.errors import BadRequestError
 from haimaker.http.values import JSON
-from tests.support.builders import MESSAGES, attempt, chat_request
+from tests.support.builders import MESSAGES, attempt, chat_request, result_of
 from tests.unit.adapters.folding import fold
 from tests.unit.adapters.test_openai_chat import HEAD, events
 
@@ -78,7 +78,7 @@ def test_who_sent_functions_gets_a_call_of_one(fields: JSON, message: JSON, reas
     adapter, tried = adapters.find(chat_request(**fields), attempt(TARGET)), attempt(TARGET)
     said = {"role": "assistant", "content": None, "tool_calls": CALLS}
     choice = {"index": 0, "message": said, "finish_reason": "tool_calls"}
-    made = adapter.from_upstream({**HEAD, "object": "chat.completion", "choices": [choice]}, tried)["choices"][0]
+    made = result_of(adapter, {**HEAD, "object": "chat.completion", "choices": [choice]}, tried)["choices"][0]
     assert (made["message"], made["finish_reason"]) == (message, reason)
 
     deltas: list[JSON] = [{"role": "assistant"}]
@@ -88,7 +88,8 @@ def test_who_sent_functions_gets_a_call_of_one(fields: JSON, message: JSON, reas
     choices = [{"index": 0, "delta": delta, "finish_reason": None} for delta in deltas]
     last = {"index": 0, "delta": {}, "finish_reason": "tool_calls"}
     chunks = [
-        chunk.body for chunk in adapter.from_stream(events(*[{**HEAD, "choices": [each]} for each in (*choices, last)]), tried)
+        chunk.body
+        for chunk in adapter.from_stream(events(*[{**HEAD, "choices": [each]} for each in (*choices, last)]), chat_request(), tried)
     ]
     [folded] = fold(chunks)["choices"]
     assert folded["message"] == {name: value for name, value in message.items() if value}

@@ -9,7 +9,7 @@ from openai.types.chat import ChatCompletion, ChatCompletionChunk
 from haimaker.adapters.openai import chat, completions
 from haimaker.http.values import JSON
 from haimaker.providers.provider import AnswerRules, Provider
-from tests.support.builders import attempt, in_dialect
+from tests.support.builders import attempt, chat_request, in_dialect, result_of
 from tests.unit.adapters.folding import fold
 from tests.unit.adapters.test_openai_chat import HEAD, events
 
@@ -22,13 +22,13 @@ CITED = {"type": "url_citation", "url_citation": {"url": "https://a.example", "t
 
 def whole(body: JSON) -> JSON:
     """The answer, which the official SDK's types accept."""
-    made = chat.from_upstream(body, attempt("acme/m", provider=ROW))
+    made = result_of(chat, body, attempt("acme/m", provider=ROW))
     ChatCompletion.model_validate(made)
     return made
 
 
 def streamed(*bodies: JSON, row: Provider = ROW) -> list[JSON]:
-    made = [chunk.body for chunk in chat.from_stream(events(*bodies), attempt("acme/m", provider=row))]
+    made = [chunk.body for chunk in chat.from_stream(events(*bodies), chat_request(), attempt("acme/m", provider=row))]
     for body in made:
         ChatCompletionChunk.model_validate(body)
     return made
@@ -59,7 +59,7 @@ def test_the_fields_around_the_choices_are_there() -> None:
 
 
 def test_a_legacy_completion_is_one() -> None:
-    made = completions.from_upstream({"choices": [{"text": "a"}]}, attempt("acme/m", provider=ROW))
+    made = result_of(completions, {"choices": [{"text": "a"}]}, attempt("acme/m", provider=ROW))
     Completion.model_validate(made)
     assert (made["id"], made["choices"]) == ("cmpl-req-1", [{"index": 0, "text": "a", "finish_reason": "stop"}])
 
@@ -79,7 +79,7 @@ def shouted(body: JSON) -> JSON:
 def test_a_providers_own_function_mends_answers_and_events() -> None:
     row = in_dialect(answers=AnswerRules(mend=shouted))
     body = {**WHOLE, "choices": [{"index": 0, "message": {"role": "assistant", "content": "a"}, "finish_reason": "stop"}]}
-    assert chat.from_upstream(body, attempt("acme/m", provider=row))["choices"][0]["finish_reason"] == "length"
+    assert result_of(chat, body, attempt("acme/m", provider=row))["choices"][0]["finish_reason"] == "length"
     assert [each["choices"][0]["finish_reason"] for each in streamed(delta("stop", content="a"), row=row)] == ["length"]
 
 

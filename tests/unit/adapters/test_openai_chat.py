@@ -14,7 +14,7 @@ from haimaker.http.values import JSON, Event
 from haimaker.providers.model_rules import ModelRule
 from haimaker.providers.provider import Endpoint, Provider
 from haimaker.providers.registry import get
-from tests.support.builders import MESSAGES, attempt, chat_request, in_dialect
+from tests.support.builders import MESSAGES, attempt, chat_request, in_dialect, result_of
 
 ROW = Provider("acme", endpoint=Endpoint("https://acme.example/v1"))
 
@@ -115,7 +115,7 @@ def events(*bodies: object, done: bool = True) -> list[Event]:
 def outcome(stream: Iterable[Event], row: Provider = ROW) -> tuple[list[JSON], APIError | None]:
     passed: list[JSON] = []
     try:
-        for chunk in chat.from_stream(stream, attempt("acme/m", provider=row)):
+        for chunk in chat.from_stream(stream, chat_request(), attempt("acme/m", provider=row)):
             passed.append(chunk.body)
     except APIError as error:
         return passed, error
@@ -172,7 +172,7 @@ def test_any_stream_is_chunks_or_an_error(data: list[bytes]) -> None:
 
 def test_an_event_of_several_lines_is_one_chunk_on_one_line() -> None:
     lines = json.dumps(A, indent=1).encode()
-    [chunk, _] = chat.from_stream([Event(lines), Event(b"[DONE]")], attempt("acme/m", provider=ROW))
+    [chunk, _] = chat.from_stream([Event(lines), Event(b"[DONE]")], chat_request(), attempt("acme/m", provider=ROW))
     assert (chunk.body, chunk.raw) == (A, None)
 
 
@@ -189,13 +189,13 @@ def test_an_event_of_several_lines_is_one_chunk_on_one_line() -> None:
 )
 def test_what_is_no_answer(body: JSON, status: int) -> None:
     with pytest.raises(APIError) as caught:
-        chat.from_upstream(body, attempt("acme/m", provider=ROW))
+        result_of(chat, body, attempt("acme/m", provider=ROW))
     assert caught.value.status == status
 
 
 def test_a_whole_answer_passes_untouched() -> None:
     body = {**HEAD, "object": "chat.completion", "choices": [], "error": None, "x": {"y": [1.0]}}
-    assert chat.from_upstream(body, attempt("acme/m", provider=ROW)) is body
+    assert result_of(chat, body, attempt("acme/m", provider=ROW)) == body
 
 
 def test_a_client_can_not_ask_one_provider_for_models_that_its_key_may_not_use() -> None:

@@ -15,7 +15,7 @@ from haimaker.http.errors import APIError, BadGatewayError
 from haimaker.http.values import Event
 from tests.contract.random_bodies import TREES, places, put
 from tests.support import openai_wire
-from tests.support.builders import attempt
+from tests.support.builders import attempt, chat_request, completion_request, result_of
 
 CALL = openai_wire.tool_call()
 WHOLE = openai_wire.completion("Hi", usage=openai_wire.usage(10, 5, cached=4, reasoning=2))
@@ -103,16 +103,23 @@ def is_unicode(value: Any) -> bool:
 
 
 def whole(body: Any) -> list[Any]:
-    return [ChatCompletion.model_validate(conform(chat.from_upstream(body, attempt()), CHAT))]
+    return [ChatCompletion.model_validate(conform(result_of(chat, body, attempt()), CHAT))]
 
 
 def streamed(body: Any) -> list[Any]:
     events = [Event(json.dumps(body).encode()), Event(b"[DONE]")]
-    return [ChatCompletionChunk.model_validate(conform(chunk.body, CHAT)) for chunk in chat.from_stream(events, attempt())]
+    return [
+        ChatCompletionChunk.model_validate(conform(chunk.body, CHAT))
+        for chunk in chat.from_stream(events, chat_request(), attempt())
+    ]
 
 
 def completed(body: Any) -> list[Any]:
-    return [Completion.model_validate(conform(completions.from_upstream(body, attempt("openai/davinci-002")), COMPLETION))]
+    return [
+        Completion.model_validate(
+            conform(result_of(completions, body, attempt("openai/davinci-002"), completion_request()), COMPLETION)
+        )
+    ]
 
 
 ANSWERS = [

@@ -6,10 +6,10 @@ import pytest
 from haimaker import adapters
 from haimaker.http.errors import BadRequestError
 from haimaker.http.values import JSON, Event, UpstreamRequest
-from tests.support.builders import attempt, completion_request
+from tests.support.builders import attempt, completion_request, result_of
 
 CHATS = attempt("litellm_proxy/m")
-COMPLETION = adapters.completion(CHATS)
+COMPLETION = adapters.find(completion_request(), CHATS)
 
 
 def sent(**fields: Any) -> UpstreamRequest:
@@ -92,7 +92,7 @@ def test_what_the_model_says_becomes_the_text(message: Any, reason: str, text: s
         "choices": [said],
         "usage": {"prompt_tokens": 1, "completion_tokens": 0, "total_tokens": 1},
     }
-    made = COMPLETION.from_upstream(body, CHATS)
+    made = result_of(COMPLETION, body, CHATS, completion_request())
     assert made == {
         **body,
         "id": "cmpl-1",
@@ -107,7 +107,7 @@ def test_chunks_likewise() -> None:
         Event(json.dumps({"id": "chatcmpl-1", "choices": [{"index": 0, "delta": delta, "finish_reason": reason}]}).encode())
         for delta, reason in deltas
     ]
-    made = [chunk.body["choices"][0] for chunk in COMPLETION.from_stream(events, CHATS)]
+    made = [chunk.body["choices"][0] for chunk in COMPLETION.from_stream(events, completion_request(), CHATS)]
     assert [(choice["text"], choice["finish_reason"]) for choice in made] == [("", None), ("Hi", None), ("", "stop")]
 
 

@@ -20,7 +20,7 @@ from haimaker.providers.registry import all_providers, get
 from haimaker.routing.context import RoutingContext
 from haimaker.routing.plan import Config
 from haimaker.routing.router import Router
-from tests.support.builders import MESSAGES, attempt, chat_request, in_dialect
+from tests.support.builders import MESSAGES, attempt, chat_request, in_dialect, result_of
 
 OPENAI_FORMAT = [row for row in all_providers() if row.adapter in ("openai", "mistral") and not row.offline]
 PARTS = {"AZURE_OPENAI_ENDPOINT": "https://me.openai.azure.com/", "AZURE_AI_ENDPOINT": "https://me.services.ai.azure.com"}
@@ -45,7 +45,7 @@ def environment(row: Provider) -> dict[str, str]:
 def called(row: Provider, access: ProviderConnection, model: str = "m", **fields: Any) -> tuple[str, dict[str, str], JSON]:
     """The address, the headers and the body of a call."""
     tried = attempt(f"{row.name}/{model}", provider=row)
-    made: UpstreamRequest = adapters.chat(row.adapter).to_upstream(chat_request(**fields), tried)
+    made: UpstreamRequest = adapters.load("chat_completions", row.adapter).to_upstream(chat_request(**fields), tried)
     headers = {**made.headers, **auth_headers(row, access, made, 0)}
     return access.base_url + access.path_of(made.path, model), headers, json.loads(made.body)
 
@@ -332,10 +332,10 @@ def test_finish_reasons(reason: Any, calls: bool, whole: str, streamed: list[str
         "content": "",
         **({"tool_calls": [{**CALLS[0], "type": "function", "index": 0}]} if calls else {}),
     }
-    made = chat.from_upstream({"choices": [{"message": message, "finish_reason": reason}]}, tried)
+    made = result_of(chat, {"choices": [{"message": message, "finish_reason": reason}]}, tried)
     assert made["choices"][0]["finish_reason"] == whole
     body = {**HEAD, "choices": [{"index": 0, "delta": message, "finish_reason": reason}]}
-    first, *rest = chat.from_stream([Event(json.dumps(body).encode()), Event(b"[DONE]")], tried)
+    first, *rest = chat.from_stream([Event(json.dumps(body).encode()), Event(b"[DONE]")], chat_request(), tried)
     assert [chunk.body["choices"][0]["finish_reason"] for chunk in (first, *rest)] == streamed
     assert (first.raw is None) == (streamed[0] != reason)
 
@@ -360,7 +360,8 @@ def test_calls_are_numbered_from_zero_without_gaps(pieces: list[JSON], positions
     end = {"choices": [{"index": 0, "delta": {}, "finish_reason": "tool_calls"}]}
     stream = [Event(json.dumps(body).encode()) for body in [*bodies, end]]
     made = [
-        chunk.body["choices"][0]["delta"]["tool_calls"][0] for chunk in list(chat.from_stream(stream, attempt("openai/m")))[:-1]
+        chunk.body["choices"][0]["delta"]["tool_calls"][0]
+        for chunk in list(chat.from_stream(stream, chat_request(), attempt("openai/m")))[:-1]
     ]
     assert [call["index"] for call in made] == positions
     assert [call["function"]["arguments"] for call in made] == [call["function"]["arguments"] for call in pieces]
@@ -385,11 +386,11 @@ anything = st.recursive(
 @given(st.sampled_from(OPENAI_FORMAT), anything)
 def test_any_answer_is_one_or_an_error_of_ours(row: Provider, body: Any) -> None:
     tried = attempt(f"{row.name}/m", provider=row)
-    adapter = adapters.chat(row.adapter)
+    adapter = adapters.load("chat_completions", row.adapter)
     for found in (body, {"choices": [body]}, {"choices": [{"delta": body, "message": body}]}):
         try:
-            list(adapter.from_stream([Event(json.dumps(found).encode()), Event(b"[DONE]")], tried))
-            adapter.from_upstream(found if isinstance(found, dict) else {}, tried)
+            list(adapter.from_stream([Event(json.dumps(found).encode()), Event(b"[DONE]")], chat_request(), tried))
+            result_of(adapter, found if isinstance(found, dict) else {}, tried)
         except APIError:
             pass
 
@@ -408,6 +409,6 @@ def test_any_request_is_translated_or_refused(row: Provider, fields: JSON, messa
     ]
     try:
         request = chat_request(messages=messages, **fields)
-        adapters.chat(row.adapter).to_upstream(request, attempt(f"{row.name}/m", provider=row))
+        adapters.load("chat_completions", row.adapter).to_upstream(request, attempt(f"{row.name}/m", provider=row))
     except APIError:
         pass

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from haimaker.adapters.openai import chat
 from haimaker.http.values import JSON
 from haimaker.providers.provider import Provider
-from tests.support.builders import attempt
+from tests.support.builders import attempt, chat_request, result_of
 from tests.unit.adapters.folding import fold
 from tests.unit.adapters.test_openai_chat import HEAD, events
 
@@ -38,7 +38,7 @@ CASES: list[tuple[str, str, tuple[str, str]]] = [
 def whole(model: str, message: JSON) -> JSON:
     choice = {"index": 0, "message": {"role": "assistant", **message}, "finish_reason": "stop"}
     tried = attempt(f"acme/{model}", provider=Provider("acme"))
-    made: JSON = chat.from_upstream({**HEAD, "object": "chat.completion", "choices": [choice]}, tried)["choices"][0]["message"]
+    made: JSON = result_of(chat, {**HEAD, "object": "chat.completion", "choices": [choice]}, tried)["choices"][0]["message"]
     return made
 
 
@@ -46,7 +46,7 @@ def streamed(model: str, *deltas: JSON, ends: bool = True) -> JSON:
     choices = [{"index": 0, "delta": {"role": "assistant"}}, *({"index": 0, "delta": delta} for delta in deltas)]
     end: list[Any] = [{"index": 0, "delta": {}, "finish_reason": "stop"}] if ends else []
     stream = events(*({**HEAD, "choices": [choice]} for choice in choices + end))
-    made = [chunk.body for chunk in chat.from_stream(stream, attempt(f"acme/{model}", provider=Provider("acme")))]
+    made = [chunk.body for chunk in chat.from_stream(stream, chat_request(), attempt(f"acme/{model}", provider=Provider("acme")))]
     message: JSON = fold(made)["choices"][0]["message"]
     return message
 

@@ -52,7 +52,7 @@ def request(body: JSON) -> Request:
 def test_a_token_has_at_least_a_byte_and_no_answer_costs_more_than_is_held(name: str, texts: list[str]) -> None:
     attempt = attempt_for(name)
     asked = parse(request({"model": name, "input": texts}))
-    held = costs.max_cost_nanousd(asked.most(attempt), attempt.model_info)
+    held = costs.max_cost_nanousd(asked.max_usage(attempt), attempt.model_info)
     assert held is not None
     tokens = sum(len(text.encode("utf-8", "surrogatepass")) for text in texts)
     for used in (usage.Usage(input=tokens), usage.Usage(characters=sum(map(len, texts)))):
@@ -71,7 +71,7 @@ def test_a_token_has_at_least_a_byte_and_no_answer_costs_more_than_is_held(name:
 )
 def test_a_text_is_held_for_wherever_it_stands(given_input: JSON) -> None:
     asked = parse(request({"model": MODELS[0], "input": [given_input]}))
-    assert asked.most(attempt_for(MODELS[0])).input >= 500
+    assert asked.max_usage(attempt_for(MODELS[0])).input >= 500
 
 
 @given(ANY, LEAF, LEAF, st.sampled_from(MODELS))
@@ -79,7 +79,9 @@ def test_whatever_is_sent_is_embedded_or_refused(given_input: object, dimensions
     body = {"model": name, "input": given_input, "dimensions": dimensions, "encoding_format": encoding}
     with suppress(BadRequestError):
         asked = parse(request(body))
-        adapters.task("embeddings", attempt_for(name)).to_upstream(asked.parts(1)[0], attempt_for(name))
+        adapters.load("embeddings", attempt_for(name).provider.adapter).to_upstream(
+            asked.split(attempt_for(name), 1)[0], attempt_for(name)
+        )
 
 
 def test_a_field_of_chat_that_a_row_spells_differently_is_no_defect() -> None:
@@ -89,12 +91,14 @@ def test_a_field_of_chat_that_a_row_spells_differently_is_no_defect() -> None:
     row = replace(row, dialect=replace(row.dialect, values={"tool_choice": {"required": "any"}}))
     asked = parse(request({"model": name, "input": "a", "tool_choice": {"type": "function"}}))
     attempt = Attempt("r", 0, row, model, ModelInfo.unknown(provider, model))
-    assert json.loads(adapters.task("embeddings", attempt).to_upstream(asked, attempt).body)["tool_choice"] == {"type": "function"}
+    assert json.loads(adapters.load("embeddings", attempt.provider.adapter).to_upstream(asked, attempt).body)["tool_choice"] == {
+        "type": "function"
+    }
 
 
 def test_googles_types_take_what_is_sent() -> None:
     asked = parse(request({"model": "gemini/gemini-embedding-2", "input": ["a", "data:image/png;base64,AAAA"], "dimensions": 8}))
-    sent = adapters.task("embeddings", attempt_for("gemini/gemini-embedding-2")).to_upstream(
+    sent = adapters.load("embeddings", attempt_for("gemini/gemini-embedding-2").provider.adapter).to_upstream(
         asked, attempt_for("gemini/gemini-embedding-2")
     )
     for each in json.loads(sent.body)["requests"]:
@@ -104,6 +108,8 @@ def test_googles_types_take_what_is_sent() -> None:
 
 def test_coheres_types_take_what_is_sent() -> None:
     asked = parse(request({"model": "cohere/embed-v4.0", "input": ["a", "data:image/png;base64,AAAA"]}))
-    sent = adapters.task("embeddings", attempt_for("cohere/embed-v4.0")).to_upstream(asked, attempt_for("cohere/embed-v4.0"))
+    sent = adapters.load("embeddings", attempt_for("cohere/embed-v4.0").provider.adapter).to_upstream(
+        asked, attempt_for("cohere/embed-v4.0")
+    )
     for each in json.loads(sent.body)["inputs"]:
         TypeAdapter(EmbedInput).validate_python(each)

@@ -19,7 +19,7 @@ from haimaker.models import catalog
 from haimaker.models.catalog import ModelInfo, find_model
 from haimaker.operations.attempt import Attempt
 from haimaker.operations.images import ImageRequest, parse_edit, parse_generation, parse_variation
-from haimaker.operations.operation import Answer
+from haimaker.operations.operation import UpstreamBody
 from haimaker.pricing import costs, image_usage
 from haimaker.pricing.image_variants import Size, parse_size, price_variant
 from haimaker.providers.registry import definition_for, get
@@ -82,7 +82,7 @@ def parsed(kind: str, body: JSON, images: int = 1) -> ImageRequest:
 
 def sent(request: ImageRequest, attempt: Attempt) -> list[Any]:
     adapter: Any = adapters.find(request, attempt)
-    return [adapter.to_upstream(part, attempt) for part in request.parts(adapter.most_at_once(attempt))]
+    return [adapter.to_upstream(part, attempt) for part in request.split(attempt, adapter.most_at_once(attempt))]
 
 
 @given(st.sampled_from(KINDS), st.sampled_from(TARGETS), ODD, st.integers(0, 3))
@@ -133,12 +133,12 @@ def test_any_answer_is_read_or_is_an_error_of_the_provider(target: str, body: JS
     try:
         request = parsed(KINDS[0], body)
         adapter: Any = adapters.find(request, attempt)
-        made = adapter.from_upstream(Answer({}, json.dumps(answer).encode()), request, attempt)
+        made = adapter.from_upstream(UpstreamBody({}, json.dumps(answer).encode()), request, attempt)
     except APIError:
         return
     for image in made.body["data"]:
         assert isinstance(image["b64_json"] or image["url"], str)
-    assert list(request.as_events(request.joined([made, made])))[-1].body["type"] == "image_generation.completed"
+    assert list(request.as_events(request.merge([made, made])))[-1].body["type"] == "image_generation.completed"
 
 
 @given(
@@ -149,8 +149,8 @@ def test_no_image_costs_more_than_was_held(target: str, body: JSON, quality: str
     """Whatever quality, size and steps the provider made of it; tokens within what its documentation says."""
     attempt = attempt_at(target)
     request = parsed(KINDS[0], body)
-    most = costs.max_cost_nanousd(request.most(attempt), attempt.model_info)
-    made = request.estimate(attempt)
+    most = costs.max_cost_nanousd(request.max_usage(attempt), attempt.model_info)
+    made = request.estimate_usage(attempt)
     if not image_usage.is_billed_by_token(attempt.model_info):
         made = request.counted(attempt, request.n, quality, None if made.pixels else parse_size(size), steps)
     cost = costs.cost_nanousd(made, attempt.model_info)
@@ -190,7 +190,7 @@ def test_every_image_model_of_the_table_that_is_served_has_a_price() -> None:
         for known in catalog.all_models(name):
             if known.mode == "image_generation" and known.rates:
                 attempt = Attempt("req", 0, definition_for(get(name), known.model, KINDS[0]), known.model, known)
-                assert costs.max_cost_nanousd(request.most(attempt), known), known.model
+                assert costs.max_cost_nanousd(request.max_usage(attempt), known), known.model
 
 
 @pytest.mark.parametrize(("size", "shape"), [("1024x1536", ("2:3", "1K")), ("3840x2160", ("16:9", "4K"))])

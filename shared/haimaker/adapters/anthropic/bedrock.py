@@ -49,8 +49,8 @@ def to_upstream(request: ChatRequest, attempt: Attempt) -> UpstreamRequest:
     return UpstreamRequest(path, dumps({"anthropic_version": VERSION, **draft.call}), plain, dropped=tuple(draft.dropped))
 
 
-def from_stream(events: Iterable[Event], attempt: Attempt) -> Iterator[StreamEvent]:
-    return chat.from_stream(map(_unwrapped, events), attempt)
+def from_stream(events: Iterable[Event], request: ChatRequest, attempt: Attempt) -> Iterator[StreamEvent]:
+    return chat.from_stream(map(_unwrapped, events), request, attempt)
 
 
 def _unwrapped(event: Event) -> Event:

@@ -19,6 +19,7 @@ from haimaker.http.sse import dumps
 from haimaker.http.values import JSON, Event, StreamEvent, UpstreamRequest
 from haimaker.operations.attempt import Attempt
 from haimaker.operations.chat import ChatRequest
+from haimaker.operations.operation import Result, UpstreamBody
 from haimaker.pricing import usage
 
 __all__ = ["from_stream", "from_upstream", "read_error", "to_upstream"]
@@ -69,18 +70,19 @@ def to_upstream(request: ChatRequest, attempt: Attempt) -> UpstreamRequest:
     return UpstreamRequest(PATH, dumps(draft.call), headers(draft, attempt), dropped=tuple(draft.dropped))
 
 
-def from_upstream(body: JSON, attempt: Attempt) -> JSON:
-    if body.get("type") == "error" or (body.get("error") and "content" not in body):
-        raise from_body(body)
-    if not isinstance(body.get("content"), list) and not body.get("stop_reason"):
+def from_upstream(body: UpstreamBody, request: ChatRequest, attempt: Attempt) -> Result:
+    said = body.object()
+    if said.get("type") == "error" or (said.get("error") and "content" not in said):
+        raise from_body(said)
+    if not isinstance(said.get("content"), list) and not said.get("stop_reason"):
         raise errors.BadGatewayError("The provider's answer has no content.", code="invalid_provider_response")
     answer = Answer()
-    message = folded(chain(answer.read({"type": "message_start", "message": body}), answer.rest()))
+    message = folded(chain(answer.read({"type": "message_start", "message": said}), answer.rest()))
     choice = {"index": 0, "message": message, "finish_reason": answer.finish_reason, "logprobs": None}
-    return {**_head(answer, attempt, "chat.completion"), "choices": [choice], **_usage(answer), **_container(answer)}
+    return Result({**_head(answer, attempt, "chat.completion"), "choices": [choice], **_usage(answer), **_container(answer)})
 
 
-def from_stream(events: Iterable[Event], attempt: Attempt) -> Iterator[StreamEvent]:
+def from_stream(events: Iterable[Event], request: ChatRequest, attempt: Attempt) -> Iterator[StreamEvent]:
     """The first chunk waits for the first word of the answer: until then another provider may be asked instead."""
     answer = Answer()
     role: JSON | None = {"role": "assistant"}

@@ -18,6 +18,7 @@ from haimaker.http.sse import dumps
 from haimaker.http.values import JSON, Event, StreamEvent, UpstreamRequest
 from haimaker.operations.attempt import Attempt
 from haimaker.operations.chat import ChatRequest
+from haimaker.operations.operation import Result, UpstreamBody
 
 __all__ = ["from_stream", "from_upstream", "read_error", "to_upstream"]
 
@@ -38,8 +39,9 @@ def to_upstream(request: ChatRequest, attempt: Attempt) -> UpstreamRequest:
     return UpstreamRequest(path, dumps(body), headers, dropped=tuple(dropped))
 
 
-def from_upstream(body: JSON, attempt: Attempt) -> JSON:
-    output = body.get("output")
+def from_upstream(body: UpstreamBody, request: ChatRequest, attempt: Attempt) -> Result:
+    said = body.object()
+    output = said.get("output")
     message = output.get("message") if isinstance(output, dict) else None
     content = message.get("content") if isinstance(message, dict) else None
     if not isinstance(content, list):
@@ -50,13 +52,13 @@ def from_upstream(body: JSON, attempt: Attempt) -> JSON:
         for delta in deltas:
             answer.goes_on(block, delta)
         answer.closes(block)
-    finish = answer.finish(body.get("stopReason"))
+    finish = answer.finish(said.get("stopReason"))
     choice = {"index": 0, "message": answer.message(), "logprobs": None, "finish_reason": finish}
-    usage = to_usage(body)
-    return {**_head(attempt, "chat.completion"), "choices": [choice], **({"usage": usage} if usage else {}), **extras(body)}
+    usage = to_usage(said)
+    return Result({**_head(attempt, "chat.completion"), "choices": [choice], **({"usage": usage} if usage else {}), **extras(said)})
 
 
-def from_stream(events: Iterable[Event], attempt: Attempt) -> Iterator[StreamEvent]:
+def from_stream(events: Iterable[Event], request: ChatRequest, attempt: Attempt) -> Iterator[StreamEvent]:
     """Usage comes before or after the event that ends the message; both are told at the end of the stream."""
     head = _head(attempt, "chat.completion.chunk")
     answer = Answer(family_of(attempt).name)

@@ -16,7 +16,7 @@ from haimaker.http.sse import dumps
 from haimaker.http.values import JSON, UpstreamRequest
 from haimaker.operations.attempt import Attempt
 from haimaker.operations.embeddings import EmbeddingRequest
-from haimaker.operations.operation import Answer, Made
+from haimaker.operations.operation import Result, UpstreamBody
 from haimaker.pricing.usage import Usage, to_count
 
 __all__ = ["from_upstream", "most_at_once", "read_error", "to_upstream"]
@@ -96,14 +96,14 @@ def to_upstream(request: EmbeddingRequest, attempt: Attempt) -> UpstreamRequest:
     return UpstreamRequest(f"/model/{quote(attempt.model, safe='')}/invoke", body, headers, dropped=dropped)
 
 
-def from_upstream(answer: Answer, request: EmbeddingRequest, attempt: Attempt) -> Made:
+def from_upstream(answer: UpstreamBody, request: EmbeddingRequest, attempt: Attempt) -> Result:
     body = answer.object()
     vectors = [vector_of(body["embedding"])] if isinstance(body.get("embedding"), list) else vectors_of(_found(body))
     contents = request.contents()
     images = sum(bool(content.image) for content in contents)
     if family(attempt).billed_by_text:
-        return request.made(attempt.model, vectors, Usage(queries=len(contents) - images, input_images=images))
-    return request.made(attempt.model, vectors, _tokens(answer, body, images))
+        return request.build_result(attempt.model, vectors, Usage(queries=len(contents) - images, input_images=images))
+    return request.build_result(attempt.model, vectors, _tokens(answer, body, images))
 
 
 def _found(body: JSON) -> Any:
@@ -112,7 +112,7 @@ def _found(body: JSON) -> Any:
     return [by_type["float"]] if found is None and isinstance(by_type, dict) and "float" in by_type else found
 
 
-def _tokens(answer: Answer, body: JSON, images: int) -> Usage | None:
+def _tokens(answer: UpstreamBody, body: JSON, images: int) -> Usage | None:
     """From the body, else from the header; images are billed one by one."""
     said = answer.headers.get(COUNTED, "")
     tokens = to_count(body, "inputTextTokenCount") or (int(said) if said.isascii() and said.isdigit() else 0)

@@ -17,10 +17,10 @@ from haimaker.http.errors import BadGatewayError, ContentPolicyViolationError
 from haimaker.http.sse import dumps
 from haimaker.http.values import JSON, UpstreamRequest
 from haimaker.operations.attempt import Attempt
-from haimaker.operations.chat import OURS
+from haimaker.operations.fields import OURS
 from haimaker.operations.image_forms import images_of, mask_of
 from haimaker.operations.images import ImageRequest
-from haimaker.operations.operation import Answer, Made
+from haimaker.operations.operation import Result, UpstreamBody
 from haimaker.pricing.image_variants import DEFAULT_SIZE, Size
 
 __all__ = ["from_upstream", "most_at_once", "read_error", "to_upstream"]
@@ -120,7 +120,7 @@ def to_upstream(request: ImageRequest, attempt: Attempt) -> UpstreamRequest:
     return UpstreamRequest(path, dumps(family.body(request, more)), headers, dropped=dropped)
 
 
-def from_upstream(answer: Answer, request: ImageRequest, attempt: Attempt) -> Made:
+def from_upstream(answer: UpstreamBody, request: ImageRequest, attempt: Attempt) -> Result:
     body = answer.object()
     images = _strings(body.get("images")) or [
         found["base64"] for found in _objects(body.get("artifacts")) if isinstance(found.get("base64"), str) and _is_good(found)
@@ -129,7 +129,7 @@ def from_upstream(answer: Answer, request: ImageRequest, attempt: Attempt) -> Ma
         raise _without_images(body)
     steps = request.body.get("steps")
     tokens = request.counted(attempt, len(images), quality_of(request), steps=steps if type(steps) is int else None)
-    return request.made(attempt, [{"b64_json": image} for image in images], tokens)
+    return request.build_result(attempt, [{"b64_json": image} for image in images], tokens)
 
 
 def quality_of(request: ImageRequest) -> str:

@@ -18,7 +18,7 @@ from haimaker.models.catalog import to_units
 from haimaker.operations.attempt import Attempt
 from haimaker.operations.moderation_results import Finding, verdict
 from haimaker.operations.moderations import ModerationRequest
-from haimaker.operations.operation import Answer, Made
+from haimaker.operations.operation import Result, UpstreamBody
 from haimaker.pricing.usage import Usage, to_count
 
 __all__ = ["from_upstream", "most_at_once", "read_error", "to_upstream"]
@@ -66,12 +66,12 @@ def to_upstream(request: ModerationRequest, attempt: Attempt) -> UpstreamRequest
     return UpstreamRequest(path, dumps(body), {"content-type": "application/json"}, dropped=dropped)
 
 
-def from_upstream(answer: Answer, request: ModerationRequest, attempt: Attempt) -> Made:
+def from_upstream(answer: UpstreamBody, request: ModerationRequest, attempt: Attempt) -> Result:
     body = answer.object()
     if not isinstance(body.get("assessments"), list) or "action" not in body:
         raise error_from_upstream(502, read_error(body), {}) if "message" in body else unusable()
     result = verdict(_findings(body["assessments"]), request.kinds, flagged=body["action"] == "GUARDRAIL_INTERVENED")
-    return request.made(attempt, [result], {}, _billed(body.get("usage")))
+    return request.build_result(attempt, [result], {}, _billed(body.get("usage")))
 
 
 def _findings(assessments: list[Any]) -> Iterator[tuple[str, Finding]]:

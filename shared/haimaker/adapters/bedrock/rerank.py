@@ -10,7 +10,7 @@ from haimaker.http.errors import from_upstream as error_from_upstream
 from haimaker.http.sse import dumps
 from haimaker.http.values import JSON, UpstreamRequest
 from haimaker.operations.attempt import Attempt
-from haimaker.operations.operation import Answer, Made
+from haimaker.operations.operation import Result, UpstreamBody
 from haimaker.operations.rerank import RerankRequest
 from haimaker.pricing.usage import Usage
 
@@ -40,14 +40,14 @@ def to_upstream(request: RerankRequest, attempt: Attempt) -> UpstreamRequest:
     return UpstreamRequest(PATH, dumps(body), {"content-type": "application/json"}, dropped=dropped)
 
 
-def from_upstream(answer: Answer, request: RerankRequest, attempt: Attempt) -> Made:
+def from_upstream(answer: UpstreamBody, request: RerankRequest, attempt: Attempt) -> Result:
     body = answer.object()
     found = ranking.listed(body)
     if found is None:
         raise error_from_upstream(502, read_error(body), {}) if "message" in body else ranking.unusable()
     units = request.sure_units()
     tokens = None if units is None else Usage(queries=units)
-    return request.made({"id": attempt.request_id}, ranking.results(found, request), tokens)
+    return request.build_result({"id": attempt.request_id}, ranking.results(found, request), tokens)
 
 
 def _arn(attempt: Attempt) -> str:

@@ -15,6 +15,7 @@ from haimaker.http.sse import dumps
 from haimaker.http.values import JSON, ErrorFields, Event, StreamEvent, UpstreamRequest
 from haimaker.operations.attempt import Attempt
 from haimaker.operations.chat import ChatRequest
+from haimaker.operations.operation import Result, UpstreamBody
 
 __all__ = ["from_stream", "from_upstream", "read_error", "to_upstream"]
 
@@ -38,8 +39,9 @@ def to_upstream(request: ChatRequest, attempt: Attempt) -> UpstreamRequest:
     return UpstreamRequest(PATH, dumps(body), headers, dropped=tuple(dropped))
 
 
-def from_upstream(body: JSON, attempt: Attempt) -> JSON:
-    message = body.get("message")
+def from_upstream(body: UpstreamBody, request: ChatRequest, attempt: Attempt) -> Result:
+    said = body.object()
+    message = said.get("message")
     if not isinstance(message, dict):
         raise errors.BadGatewayError("The provider's answer has no message.")
     answer = Answer()
@@ -51,17 +53,17 @@ def from_upstream(body: JSON, attempt: Attempt) -> JSON:
     answer.called()
     for citation in _list(message.get("citations")):
         answer.cites(citation)
-    for item in _list(body.get("logprobs")):
+    for item in _list(said.get("logprobs")):
         answer.weighs(item)
-    finish = answer.finish(body.get("finish_reason"), body.get("error"))
+    finish = answer.finish(said.get("finish_reason"), said.get("error"))
     logprobs = {"content": answer.logprobs, "refusal": None} if answer.logprobs else None
     choice = {"index": 0, "message": answer.message(), "logprobs": logprobs, "finish_reason": finish}
-    usage = to_usage(body.get("usage"), attempt.model_info)
-    head = _head(body.get("id"), attempt, "chat.completion")
-    return {**head, "choices": [choice], **({"usage": usage} if usage else {})}
+    usage = to_usage(said.get("usage"), attempt.model_info)
+    head = _head(said.get("id"), attempt, "chat.completion")
+    return Result({**head, "choices": [choice], **({"usage": usage} if usage else {})})
 
 
-def from_stream(events: Iterable[Event], attempt: Attempt) -> Iterator[StreamEvent]:
+def from_stream(events: Iterable[Event], request: ChatRequest, attempt: Attempt) -> Iterator[StreamEvent]:
     answer = Answer()
     head = _head(None, attempt, "chat.completion.chunk")
     begun = False

@@ -11,7 +11,7 @@ from haimaker.http.sse import dumps
 from haimaker.http.values import JSON, UpstreamRequest
 from haimaker.operations.attempt import Attempt
 from haimaker.operations.embeddings import EmbeddingRequest
-from haimaker.operations.operation import Answer, Made
+from haimaker.operations.operation import Result, UpstreamBody
 from haimaker.pricing.usage import Usage, to_count
 
 __all__ = ["from_upstream", "most_at_once", "read_error", "to_upstream"]
@@ -33,9 +33,9 @@ def to_upstream(request: EmbeddingRequest, attempt: Attempt) -> UpstreamRequest:
     )
 
 
-def from_upstream(answer: Answer, request: EmbeddingRequest, attempt: Attempt) -> Made:
+def from_upstream(answer: UpstreamBody, request: EmbeddingRequest, attempt: Attempt) -> Result:
     body = answer.object()
-    return request.made(attempt.model, vectors_of(body.get("embeddings")), tokens_of(body))
+    return request.build_result(attempt.model, vectors_of(body.get("embeddings")), tokens_of(body))
 
 
 def inputs(request: EmbeddingRequest) -> JSON:

@@ -11,7 +11,7 @@ from haimaker.http.errors import from_upstream as error_from_upstream
 from haimaker.http.sse import dumps
 from haimaker.http.values import JSON, UpstreamRequest
 from haimaker.operations.attempt import Attempt
-from haimaker.operations.operation import Answer, Made
+from haimaker.operations.operation import Result, UpstreamBody
 from haimaker.operations.rerank import RerankRequest
 
 __all__ = ["from_upstream", "read_error", "to_upstream"]
@@ -32,7 +32,7 @@ def to_upstream(request: RerankRequest, attempt: Attempt) -> UpstreamRequest:
     return UpstreamRequest(plain.PATH, dumps(body), headers, dropped=(*lost, *dropped), version=version)
 
 
-def from_upstream(answer: Answer, request: RerankRequest, attempt: Attempt) -> Made:
+def from_upstream(answer: UpstreamBody, request: RerankRequest, attempt: Attempt) -> Result:
     body = answer.object()
     if ranking.listed(body) is None and isinstance(body.get("message"), str):
         raise error_from_upstream(502, read_error(body), {})

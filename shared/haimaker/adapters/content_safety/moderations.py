@@ -14,7 +14,7 @@ from haimaker.http.values import JSON, UpstreamRequest
 from haimaker.operations.attempt import Attempt
 from haimaker.operations.moderation_results import Finding, verdict
 from haimaker.operations.moderations import ModerationRequest
-from haimaker.operations.operation import Answer, Made
+from haimaker.operations.operation import Result, UpstreamBody
 from haimaker.pricing.usage import Usage
 
 __all__ = ["from_upstream", "most_at_once", "read_error", "to_upstream"]
@@ -44,13 +44,13 @@ def to_upstream(request: ModerationRequest, attempt: Attempt) -> UpstreamRequest
     return UpstreamRequest(path, dumps(body), {"content-type": "application/json"}, dropped=dropped)
 
 
-def from_upstream(answer: Answer, request: ModerationRequest, attempt: Attempt) -> Made:
+def from_upstream(answer: UpstreamBody, request: ModerationRequest, attempt: Attempt) -> Result:
     body = answer.object()
     if not isinstance(body.get("categoriesAnalysis"), list):
         raise from_body(body) if is_failure(body) else unusable()
     images = len([piece for piece in request.pieces if piece.image])
     result = verdict(_findings(body), request.kinds)
-    return request.made(attempt, [result], {}, Usage(queries=request.units(), input_images=images))
+    return request.build_result(attempt, [result], {}, Usage(queries=request.units(), input_images=images))
 
 
 def _findings(body: JSON) -> Iterator[tuple[str, Finding]]:

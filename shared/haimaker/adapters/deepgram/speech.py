@@ -11,10 +11,10 @@ from haimaker.adapters.speaking import PCM_RATE, Order, order, sound_of, voice_o
 from haimaker.http.sse import dumps
 from haimaker.http.values import UpstreamRequest, UpstreamResponse
 from haimaker.operations.attempt import Attempt
-from haimaker.operations.operation import Sound
+from haimaker.operations.operation import ByteStream
 from haimaker.operations.speech import SpeechRequest
 
-__all__ = ["from_pieces", "read_error", "to_upstream"]
+__all__ = ["from_bytes", "read_error", "to_upstream"]
 
 BARE: Mapping[str, str] = {"encoding": "linear16", "sample_rate": str(PCM_RATE)}
 FORMATS: Mapping[str, Mapping[str, str]] = {
@@ -40,7 +40,7 @@ def to_upstream(request: SpeechRequest, attempt: Attempt) -> UpstreamRequest:
     return UpstreamRequest(path, body, {"content-type": "application/json"}, dropped=(*asked.dropped, *lost))
 
 
-def from_pieces(answer: UpstreamResponse, request: SpeechRequest, attempt: Attempt) -> Sound:
+def from_bytes(answer: UpstreamResponse, request: SpeechRequest, attempt: Attempt) -> ByteStream:
     return sound_of(answer, request, attempt, read_error, COUNTED)
 
 

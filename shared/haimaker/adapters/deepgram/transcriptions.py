@@ -11,7 +11,7 @@ from haimaker.adapters.hearing import flat, listed, parted, words_of
 from haimaker.http.errors import BadGatewayError
 from haimaker.http.values import JSON, UpstreamRequest
 from haimaker.operations.attempt import Attempt
-from haimaker.operations.operation import Answer, Made
+from haimaker.operations.operation import Result, UpstreamBody
 from haimaker.operations.transcriptions import TranscriptionRequest
 from haimaker.operations.transcripts import Transcript, by_channel, spoken
 
@@ -33,7 +33,7 @@ def to_upstream(request: TranscriptionRequest, attempt: Attempt) -> UpstreamRequ
     return UpstreamRequest(path, request.file.data, {"content-type": request.sound.content_type}, dropped=lost)
 
 
-def from_upstream(answer: Answer, request: TranscriptionRequest, attempt: Attempt) -> Made:
+def from_upstream(answer: UpstreamBody, request: TranscriptionRequest, attempt: Attempt) -> Result:
     body = answer.object()
     found = found_object(body.get("results"))
     channels = found_objects(found.get("channels"))
@@ -49,7 +49,7 @@ def from_upstream(answer: Answer, request: TranscriptionRequest, attempt: Attemp
         next((str(each["detected_language"]) for each in channels if each.get("detected_language")), request.fields.language),
         metadata.get("duration") if isinstance(metadata.get("duration"), int | float) else None,
     )
-    return request.made(transcript, request.spent(None, metadata.get("duration"), attempt))
+    return request.build_result(transcript, request.spent(None, metadata.get("duration"), attempt))
 
 
 def _first(channel: JSON) -> JSON:

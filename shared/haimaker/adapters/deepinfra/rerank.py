@@ -8,7 +8,7 @@ from haimaker.adapters.openai.rerank import most_at_once
 from haimaker.http.sse import dumps
 from haimaker.http.values import JSON, UpstreamRequest
 from haimaker.operations.attempt import Attempt
-from haimaker.operations.operation import Answer, Made
+from haimaker.operations.operation import Result, UpstreamBody
 from haimaker.operations.rerank import RerankRequest
 
 __all__ = ["from_upstream", "most_at_once", "read_error", "to_upstream"]
@@ -21,7 +21,7 @@ def to_upstream(request: RerankRequest, attempt: Attempt) -> UpstreamRequest:
     return UpstreamRequest(path, dumps(body), {"content-type": "application/json"}, dropped=dropped)
 
 
-def from_upstream(answer: Answer, request: RerankRequest, attempt: Attempt) -> Made:
+def from_upstream(answer: UpstreamBody, request: RerankRequest, attempt: Attempt) -> Result:
     body = answer.object()
     scores = body.get("scores")
     if not isinstance(scores, list) or len(scores) != len(request.texts):
@@ -29,10 +29,10 @@ def from_upstream(answer: Answer, request: RerankRequest, attempt: Attempt) -> M
     found = [{"index": index, "score": score} for index, score in enumerate(scores)]
     given = body.get("request_id")
     head: JSON = {"id": given if isinstance(given, str) and given else attempt.request_id}
-    tokens = request.tokens(_usage(body))
+    tokens = request.usage_from(_usage(body))
     if not tokens.prompt:
-        return request.made(head, ranking.results(found, request), None)
-    return request.made({**head, "usage": _usage(body)}, ranking.results(found, request), tokens)
+        return request.build_result(head, ranking.results(found, request), None)
+    return request.build_result({**head, "usage": _usage(body)}, ranking.results(found, request), tokens)
 
 
 def _usage(body: JSON) -> JSON:

@@ -12,7 +12,7 @@ from haimaker.adapters.openai.rerank import most_at_once
 from haimaker.http.sse import dumps
 from haimaker.http.values import JSON, UpstreamRequest
 from haimaker.operations.attempt import Attempt
-from haimaker.operations.operation import Answer, Made
+from haimaker.operations.operation import Result, UpstreamBody
 from haimaker.operations.rerank import UNIT_DOCUMENTS, RerankRequest
 from haimaker.pricing.usage import Usage
 
@@ -35,14 +35,14 @@ def to_upstream(request: RerankRequest, attempt: Attempt) -> UpstreamRequest:
     return UpstreamRequest(PATH, dumps(body), {"content-type": "application/json"}, dropped=dropped)
 
 
-def from_upstream(answer: Answer, request: RerankRequest, attempt: Attempt) -> Made:
+def from_upstream(answer: UpstreamBody, request: RerankRequest, attempt: Attempt) -> Result:
     body = answer.object()
     found = ranking.listed(body)
     if found is None:
         raise from_body(body) if body.get("error") else ranking.unusable()
     scored = [{"score": UNSCORED, **item} if isinstance(item, dict) else item for item in found]
     units = -(-len(request.texts) // UNIT_DOCUMENTS)
-    return request.made({"id": attempt.request_id}, ranking.results(scored, request), Usage(queries=units))
+    return request.build_result({"id": attempt.request_id}, ranking.results(scored, request), Usage(queries=units))
 
 
 def _record(index: int, document: Any, text: str) -> JSON:

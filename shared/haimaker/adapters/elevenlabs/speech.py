@@ -7,10 +7,10 @@ from haimaker.adapters.speaking import PCM_RATE, as_wav, order, others, sound_of
 from haimaker.http.sse import dumps
 from haimaker.http.values import JSON, UpstreamRequest, UpstreamResponse
 from haimaker.operations.attempt import Attempt
-from haimaker.operations.operation import Sound
+from haimaker.operations.operation import ByteStream
 from haimaker.operations.speech import SpeechRequest
 
-__all__ = ["from_pieces", "read_error", "to_upstream"]
+__all__ = ["from_bytes", "read_error", "to_upstream"]
 
 FORMATS = {"mp3": "mp3_44100_128", "opus": "opus_48000_128", "pcm": f"pcm_{PCM_RATE}", "wav": f"pcm_{PCM_RATE}"}
 
@@ -25,6 +25,6 @@ def to_upstream(request: SpeechRequest, attempt: Attempt) -> UpstreamRequest:
     return UpstreamRequest(path, dumps(body), {"content-type": "application/json"}, dropped=asked.dropped)
 
 
-def from_pieces(answer: UpstreamResponse, request: SpeechRequest, attempt: Attempt) -> Sound:
+def from_bytes(answer: UpstreamResponse, request: SpeechRequest, attempt: Attempt) -> ByteStream:
     sound = sound_of(answer, request, attempt, read_error)
     return as_wav(sound) if order(request, attempt).format == "wav" else sound

@@ -9,7 +9,7 @@ from haimaker.http import multipart
 from haimaker.http.errors import BadGatewayError
 from haimaker.http.values import JSON, UpstreamRequest
 from haimaker.operations.attempt import Attempt
-from haimaker.operations.operation import Answer, Made
+from haimaker.operations.operation import Result, UpstreamBody
 from haimaker.operations.transcriptions import TranscriptionRequest
 from haimaker.operations.transcripts import Transcript, by_channel, spoken
 
@@ -34,7 +34,7 @@ def to_upstream(request: TranscriptionRequest, attempt: Attempt) -> UpstreamRequ
     return UpstreamRequest(PATH, raw, {"content-type": content_type}, dropped=lost)
 
 
-def from_upstream(answer: Answer, request: TranscriptionRequest, attempt: Attempt) -> Made:
+def from_upstream(answer: UpstreamBody, request: TranscriptionRequest, attempt: Attempt) -> Result:
     """Of several channels each has a transcript of its own."""
     body = answer.object()
     channels = body["transcripts"] if isinstance(body.get("transcripts"), list) else [body]
@@ -50,4 +50,4 @@ def from_upstream(answer: Answer, request: TranscriptionRequest, attempt: Attemp
         next((str(each["language_code"]) for each in heard if each.get("language_code")), request.fields.language),
         seconds if isinstance(seconds, int | float) else None,
     )
-    return request.made(transcript, request.spent(None, seconds, attempt))
+    return request.build_result(transcript, request.spent(None, seconds, attempt))

@@ -21,6 +21,7 @@ from haimaker.http.values import JSON, Event, StreamEvent, UpstreamRequest
 from haimaker.lean_dataclasses import dataclass, field
 from haimaker.operations.attempt import Attempt
 from haimaker.operations.chat import ChatRequest
+from haimaker.operations.operation import Result, UpstreamBody
 
 __all__ = ["from_stream", "from_upstream", "read_error", "to_upstream"]
 
@@ -52,23 +53,24 @@ def to_upstream(request: ChatRequest, attempt: Attempt) -> UpstreamRequest:
     return UpstreamRequest(path, dumps(body), headers, dropped=(*row_drops, *dropped))
 
 
-def from_upstream(body: JSON, attempt: Attempt) -> JSON:
-    if body.get("error"):
-        raise from_body(body)
-    if not any(name in body for name in KNOWN):
+def from_upstream(body: UpstreamBody, request: ChatRequest, attempt: Attempt) -> Result:
+    said = body.object()
+    if said.get("error"):
+        raise from_body(said)
+    if not any(name in said for name in KNOWN):
         raise errors.BadGatewayError("The provider's answer has no candidates.")
     answer = _Answer(attempt)
-    answer.note(body)
+    answer.note(said)
     choices = []
-    for index, candidate in _candidates(body) or [(0, {})]:
+    for index, candidate in _candidates(said) or [(0, {})]:
         choice = answer.choice(index)
         message, logprobs = choice.message(candidate), to_logprobs(candidate.get("logprobsResult"))
         choices.append({"index": index, "message": message, "logprobs": logprobs, "finish_reason": answer.finish_reason(choice)})
     usage = answer.usage()
-    return {**answer.head("chat.completion"), "choices": choices, **({"usage": usage} if usage else {})}
+    return Result({**answer.head("chat.completion"), "choices": choices, **({"usage": usage} if usage else {})})
 
 
-def from_stream(events: Iterable[Event], attempt: Attempt) -> Iterator[StreamEvent]:
+def from_stream(events: Iterable[Event], request: ChatRequest, attempt: Attempt) -> Iterator[StreamEvent]:
     answer = _Answer(attempt)
     for event in events:
         body = json_object(event)

@@ -13,7 +13,7 @@ from haimaker.http.sse import dumps
 from haimaker.http.values import JSON, UpstreamRequest
 from haimaker.operations.attempt import Attempt
 from haimaker.operations.embeddings import Content, EmbeddingRequest
-from haimaker.operations.operation import Answer, Made
+from haimaker.operations.operation import Result, UpstreamBody
 from haimaker.pricing.usage import Usage, to_count
 
 __all__ = ["from_upstream", "most_at_once", "read_error", "to_upstream"]
@@ -36,10 +36,10 @@ def to_upstream(request: EmbeddingRequest, attempt: Attempt) -> UpstreamRequest:
     return UpstreamRequest(path, dumps({"requests": requests}), headers, dropped=dropped)
 
 
-def from_upstream(answer: Answer, request: EmbeddingRequest, attempt: Attempt) -> Made:
+def from_upstream(answer: UpstreamBody, request: EmbeddingRequest, attempt: Attempt) -> Result:
     body = answer.object()
     found = body.get("embeddings", [body["embedding"]] if "embedding" in body else None)
-    return request.made(attempt.model, vectors_of(found), tokens_of(body))
+    return request.build_result(attempt.model, vectors_of(found), tokens_of(body))
 
 
 def part(content: Content) -> JSON:

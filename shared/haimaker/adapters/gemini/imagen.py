@@ -13,9 +13,9 @@ from haimaker.http.errors import ContentPolicyViolationError
 from haimaker.http.sse import dumps
 from haimaker.http.values import JSON, UpstreamRequest
 from haimaker.operations.attempt import Attempt
-from haimaker.operations.chat import OURS
+from haimaker.operations.fields import OURS
 from haimaker.operations.images import ImageRequest
-from haimaker.operations.operation import Answer, Made
+from haimaker.operations.operation import Result, UpstreamBody
 from haimaker.pricing.image_variants import Size
 
 __all__ = ["from_upstream", "read_error", "to_upstream"]
@@ -56,7 +56,7 @@ def to_upstream(request: ImageRequest, attempt: Attempt) -> UpstreamRequest:
     return UpstreamRequest(path, dumps({"instances": [instance], "parameters": parameters}), headers, dropped=dropped)
 
 
-def from_upstream(answer: Answer, request: ImageRequest, attempt: Attempt) -> Made:
+def from_upstream(answer: UpstreamBody, request: ImageRequest, attempt: Attempt) -> Result:
     body = answer.object()
     if body.get("error"):
         raise from_body(body)
@@ -69,7 +69,7 @@ def from_upstream(answer: Answer, request: ImageRequest, attempt: Attempt) -> Ma
     reasons = [reason for each in found if (reason := found_text(each.get("raiFilteredReason")))]
     if not images and (reasons or not found):
         raise ContentPolicyViolationError(reasons[0] if reasons else "Google's filters left no image.")
-    return request.made(attempt, images)
+    return request.build_result(attempt, images)
 
 
 def _shape(request: ImageRequest, attempt: Attempt) -> JSON:

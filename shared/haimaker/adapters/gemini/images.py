@@ -19,10 +19,10 @@ from haimaker.http.sse import dumps
 from haimaker.http.values import JSON, UpstreamRequest
 from haimaker.media import images as media_images
 from haimaker.operations.attempt import Attempt
-from haimaker.operations.chat import OURS
+from haimaker.operations.fields import OURS
 from haimaker.operations.image_forms import images_of, mask_of
 from haimaker.operations.images import ImageRequest
-from haimaker.operations.operation import Answer, Made
+from haimaker.operations.operation import Result, UpstreamBody
 from haimaker.pricing import image_usage, usage
 from haimaker.pricing.usage import Usage
 
@@ -72,7 +72,7 @@ def to_upstream(request: ImageRequest, attempt: Attempt) -> UpstreamRequest:
     )
 
 
-def from_upstream(answer: Answer, request: ImageRequest, attempt: Attempt) -> Made:
+def from_upstream(answer: UpstreamBody, request: ImageRequest, attempt: Attempt) -> Result:
     if _is_imagen(attempt):
         return imagen.from_upstream(answer, request, attempt)
     body = answer.object()
@@ -83,7 +83,7 @@ def from_upstream(answer: Answer, request: ImageRequest, attempt: Attempt) -> Ma
     if not images and (reason := _refusal(body, candidates)):
         raise ContentPolicyViolationError(f"Google made no image: {reason}.")
     tokens = _tokens(body) if image_usage.is_billed_by_token(attempt.model_info) else None
-    return request.made(attempt, images, tokens)
+    return request.build_result(attempt, images, tokens)
 
 
 def _shape(request: ImageRequest, attempt: Attempt) -> JSON:

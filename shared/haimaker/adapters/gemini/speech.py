@@ -17,11 +17,11 @@ from haimaker.http.errors import APIError, ContentPolicyViolationError
 from haimaker.http.sse import dumps
 from haimaker.http.values import JSON, UpstreamRequest, UpstreamResponse
 from haimaker.operations.attempt import Attempt
-from haimaker.operations.operation import Sound
+from haimaker.operations.operation import ByteStream
 from haimaker.operations.speech import SpeechRequest
 from haimaker.pricing.usage import Usage
 
-__all__ = ["from_pieces", "read_error", "to_upstream"]
+__all__ = ["from_bytes", "read_error", "to_upstream"]
 
 MADE_HERE = {"mp3": as_mp3, "wav": as_wav}
 REFUSALS = ("BLOCKLIST", "PROHIBITED_CONTENT", "SAFETY", "SPII")
@@ -51,11 +51,11 @@ def _part(text: str, instructions: object, *, in_text: bool) -> JSON:
     return {"text": text, "speechMetadata": {"style": instructions}}
 
 
-def from_pieces(answer: UpstreamResponse, request: SpeechRequest, attempt: Attempt) -> Sound:
+def from_bytes(answer: UpstreamResponse, request: SpeechRequest, attempt: Attempt) -> ByteStream:
     wanted = order(request, attempt).format
     streamed = not answer.headers.get("content-type", "").startswith("application/json")
     bodies = map(json_object, sse.decode(answer.pieces)) if streamed else _whole(answer)
-    sound = Sound(CONTENT_TYPES[wanted], _samples(bodies, request, attempt, streamed=streamed))
+    sound = ByteStream(CONTENT_TYPES[wanted], _samples(bodies, request, attempt, streamed=streamed))
     return MADE_HERE[wanted](sound) if wanted in MADE_HERE else sound
 
 

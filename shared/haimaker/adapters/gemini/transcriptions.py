@@ -17,7 +17,7 @@ from haimaker.http.errors import BadGatewayError, BadRequestError, ContentPolicy
 from haimaker.http.sse import dumps
 from haimaker.http.values import JSON, Event, StreamEvent, UpstreamRequest
 from haimaker.operations.attempt import Attempt
-from haimaker.operations.operation import Answer, Made
+from haimaker.operations.operation import Result, UpstreamBody
 from haimaker.operations.transcriptions import TranscriptionRequest
 from haimaker.operations.transcripts import Transcript, spoken
 from haimaker.pricing import usage
@@ -51,17 +51,17 @@ def to_upstream(request: TranscriptionRequest, attempt: Attempt) -> UpstreamRequ
     return UpstreamRequest(path, dumps(body), {"content-type": "application/json"}, dropped=(*lost, *passed))
 
 
-def from_upstream(answer: Answer, request: TranscriptionRequest, attempt: Attempt) -> Made:
+def from_upstream(answer: UpstreamBody, request: TranscriptionRequest, attempt: Attempt) -> Result:
     found: Any = answer.json()
     body = found_object(found[0] if isinstance(found, list) and found else found)
     _check(body)
     text, tokens = _text(body), _tokens(body)
     if not _is_timed(request):
-        return request.made(Transcript(text.strip(), language=request.fields.language), tokens)
+        return request.build_result(Transcript(text.strip(), language=request.fields.language), tokens)
     timed = _timed(text)
     segments = spoken(timed.get("segments"), "text")
     language = found_text(timed.get("language")) or request.fields.language
-    return request.made(Transcript(" ".join(each.text.strip() for each in segments), segments, language=language), tokens)
+    return request.build_result(Transcript(" ".join(each.text.strip() for each in segments), segments, language=language), tokens)
 
 
 def from_stream(events: Iterable[Event], request: TranscriptionRequest, attempt: Attempt) -> Iterator[StreamEvent]:
@@ -76,7 +76,7 @@ def from_stream(events: Iterable[Event], request: TranscriptionRequest, attempt:
             yield StreamEvent({"type": "transcript.text.delta", "delta": delta})
     if ended:
         tokens = _tokens({"usageMetadata": metadata})
-        yield StreamEvent(request.done(text.strip(), request.usage(tokens) if tokens else None))
+        yield StreamEvent(request.done(text.strip(), request.usage_object(tokens) if tokens else None))
 
 
 def _is_timed(request: TranscriptionRequest) -> bool:

@@ -16,7 +16,7 @@ from haimaker.http.sse import dumps
 from haimaker.http.values import JSON, UpstreamRequest
 from haimaker.operations.attempt import Attempt
 from haimaker.operations.embeddings import Content, EmbeddingRequest
-from haimaker.operations.operation import Answer, Made
+from haimaker.operations.operation import Result, UpstreamBody
 from haimaker.pricing.usage import Usage, to_count
 
 __all__ = ["from_upstream", "most_at_once", "read_error", "to_upstream"]
@@ -49,7 +49,7 @@ def to_upstream(request: EmbeddingRequest, attempt: Attempt) -> UpstreamRequest:
     return UpstreamRequest(f"{path}:predict", dumps(body), headers, dropped=dropped)
 
 
-def from_upstream(answer: Answer, request: EmbeddingRequest, attempt: Attempt) -> Made:
+def from_upstream(answer: UpstreamBody, request: EmbeddingRequest, attempt: Attempt) -> Result:
     body = answer.object()
     if "predictions" not in body and ("embedding" in body or "embeddings" in body):
         return embeddings.from_upstream(answer, request, attempt)
@@ -58,7 +58,7 @@ def from_upstream(answer: Answer, request: EmbeddingRequest, attempt: Attempt) -
         raise BadGatewayError("The provider's answer has no embeddings.", code="invalid_provider_response")
     found = [prediction if isinstance(prediction, dict) else {} for prediction in predictions]
     vectors = [_vector(each) for each in found]
-    return request.made(attempt.model, vectors, _tokens(body, found, request, attempt))
+    return request.build_result(attempt.model, vectors, _tokens(body, found, request, attempt))
 
 
 def _instance(content: Content, *, multimodal: bool) -> JSON:

@@ -6,12 +6,12 @@ https://docs.cloud.google.com/vertex-ai/generative-ai/docs/speech/text-to-speech
 from dataclasses import replace
 
 from haimaker.adapters.gemini import speech
-from haimaker.adapters.gemini.speech import from_pieces, read_error
+from haimaker.adapters.gemini.speech import from_bytes, read_error
 from haimaker.http.values import UpstreamRequest
 from haimaker.operations.attempt import Attempt
 from haimaker.operations.speech import SpeechRequest
 
-__all__ = ["from_pieces", "read_error", "to_upstream"]
+__all__ = ["from_bytes", "read_error", "to_upstream"]
 
 
 def to_upstream(request: SpeechRequest, attempt: Attempt) -> UpstreamRequest:

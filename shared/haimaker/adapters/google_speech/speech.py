@@ -11,11 +11,11 @@ from haimaker.adapters.speaking import CONTENT_TYPES, PCM_RATE, decoded, order, 
 from haimaker.http.sse import dumps
 from haimaker.http.values import JSON, UpstreamRequest, UpstreamResponse
 from haimaker.operations.attempt import Attempt
-from haimaker.operations.operation import Sound
+from haimaker.operations.operation import ByteStream
 from haimaker.operations.speech import SpeechRequest
 from haimaker.pricing.usage import Usage
 
-__all__ = ["from_pieces", "read_error", "to_upstream"]
+__all__ = ["from_bytes", "read_error", "to_upstream"]
 
 PATH = "/text:synthesize"
 FORMATS: Mapping[str, JSON] = {
@@ -41,8 +41,8 @@ def to_upstream(request: SpeechRequest, attempt: Attempt) -> UpstreamRequest:
     return UpstreamRequest(PATH, dumps(body), {"content-type": "application/json"}, dropped=asked.dropped)
 
 
-def from_pieces(answer: UpstreamResponse, request: SpeechRequest, attempt: Attempt) -> Sound:
-    return Sound(CONTENT_TYPES[order(request, attempt).format], _pieces(answer, request, attempt))
+def from_bytes(answer: UpstreamResponse, request: SpeechRequest, attempt: Attempt) -> ByteStream:
+    return ByteStream(CONTENT_TYPES[order(request, attempt).format], _pieces(answer, request, attempt))
 
 
 def _pieces(answer: UpstreamResponse, request: SpeechRequest, attempt: Attempt) -> Iterator[bytes | Usage]:

@@ -10,7 +10,7 @@ from haimaker.http.errors import BadGatewayError
 from haimaker.http.sse import dumps
 from haimaker.http.values import JSON, UpstreamRequest
 from haimaker.operations.attempt import Attempt
-from haimaker.operations.operation import Answer, Made
+from haimaker.operations.operation import Result, UpstreamBody
 from haimaker.operations.transcriptions import TranscriptionRequest
 from haimaker.operations.transcripts import Transcript, seconds, spoken
 
@@ -32,7 +32,7 @@ def to_upstream(request: TranscriptionRequest, attempt: Attempt) -> UpstreamRequ
     return UpstreamRequest(PATH, dumps(body), {"content-type": "application/json"}, dropped=lost)
 
 
-def from_upstream(answer: Answer, request: TranscriptionRequest, attempt: Attempt) -> Made:
+def from_upstream(answer: UpstreamBody, request: TranscriptionRequest, attempt: Attempt) -> Result:
     """A sound in which nothing is said has no results."""
     body = answer.object()
     if body.get("error"):
@@ -51,4 +51,4 @@ def from_upstream(answer: Answer, request: TranscriptionRequest, attempt: Attemp
     language = next((found_text(result.get("languageCode")) for result in results if result.get("languageCode")), None)
     billed = seconds(found_object(body.get("metadata")).get("totalBilledDuration"))
     transcript = Transcript(text, (), words, language or request.fields.language)
-    return request.made(transcript, request.spent(None, billed, attempt))
+    return request.build_result(transcript, request.spent(None, billed, attempt))

@@ -12,7 +12,7 @@ from haimaker.http.sse import dumps
 from haimaker.http.values import UpstreamRequest
 from haimaker.operations.attempt import Attempt
 from haimaker.operations.embeddings import EmbeddingRequest
-from haimaker.operations.operation import Answer, Made
+from haimaker.operations.operation import Result, UpstreamBody
 
 __all__ = ["from_upstream", "read_error", "to_upstream"]
 
@@ -24,10 +24,10 @@ def to_upstream(request: EmbeddingRequest, attempt: Attempt) -> UpstreamRequest:
     return UpstreamRequest(path, body, {"content-type": "application/json", **attempt.provider.dialect.headers}, dropped=dropped)
 
 
-def from_upstream(answer: Answer, request: EmbeddingRequest, attempt: Attempt) -> Made:
+def from_upstream(answer: UpstreamBody, request: EmbeddingRequest, attempt: Attempt) -> Result:
     found = answer.json()
     if isinstance(found, dict):  # a server of one's own may speak OpenAI's format
         return openai.from_upstream(answer, request, attempt)
     if isinstance(found, list) and found and type(found[0]) in (int, float):
         found = [found]
-    return request.made(attempt.model, vectors_of(found), None)
+    return request.build_result(attempt.model, vectors_of(found), None)

@@ -16,6 +16,7 @@ from haimaker.http.values import JSON, Event, StreamEvent, UpstreamRequest
 from haimaker.models.traits import NEVER
 from haimaker.operations.attempt import Attempt
 from haimaker.operations.chat import ChatRequest
+from haimaker.operations.operation import Result, UpstreamBody
 
 __all__ = ["from_stream", "from_upstream", "read_error", "to_upstream"]
 
@@ -30,12 +31,12 @@ def to_upstream(request: ChatRequest, attempt: Attempt) -> UpstreamRequest:
     return chat.to_upstream(replace(request, body={**request.body, "messages": messages}), attempt)
 
 
-def from_upstream(body: JSON, attempt: Attempt) -> JSON:
-    return chat.from_upstream(body, attempt)
+def from_upstream(body: UpstreamBody, request: ChatRequest, attempt: Attempt) -> Result:
+    return chat.from_upstream(body, request, attempt)
 
 
-def from_stream(events: Iterable[Event], attempt: Attempt) -> Iterator[StreamEvent]:
-    return chat.from_stream(events, attempt)
+def from_stream(events: Iterable[Event], request: ChatRequest, attempt: Attempt) -> Iterator[StreamEvent]:
+    return chat.from_stream(events, request, attempt)
 
 
 def _is_empty_turn(message: JSON) -> bool:

@@ -6,7 +6,7 @@ from haimaker.http.sse import dumps
 from haimaker.http.values import UpstreamRequest
 from haimaker.operations.attempt import Attempt
 from haimaker.operations.moderations import ModerationRequest
-from haimaker.operations.operation import Answer, Made
+from haimaker.operations.operation import Result, UpstreamBody
 
 __all__ = ["from_upstream", "read_error", "to_upstream"]
 
@@ -29,5 +29,5 @@ def to_upstream(request: ModerationRequest, attempt: Attempt) -> UpstreamRequest
     )
 
 
-def from_upstream(answer: Answer, request: ModerationRequest, attempt: Attempt) -> Made:
+def from_upstream(answer: UpstreamBody, request: ModerationRequest, attempt: Attempt) -> Result:
     return judged(answer, request, attempt, NAMES)

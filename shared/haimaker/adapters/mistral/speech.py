@@ -13,11 +13,11 @@ from haimaker.adapters.speaking import order
 from haimaker.http.sse import dumps
 from haimaker.http.values import UpstreamRequest, UpstreamResponse
 from haimaker.operations.attempt import Attempt
-from haimaker.operations.operation import Sound
+from haimaker.operations.operation import ByteStream
 from haimaker.operations.speech import SpeechRequest
 from haimaker.pricing.usage import Usage
 
-__all__ = ["from_pieces", "read_error", "to_upstream"]
+__all__ = ["from_bytes", "read_error", "to_upstream"]
 
 FLOAT_BYTES = 4
 LOUDEST = 32_767
@@ -29,8 +29,8 @@ def to_upstream(request: SpeechRequest, attempt: Attempt) -> UpstreamRequest:
     return UpstreamRequest(speech.PATH, dumps(body), {"content-type": "application/json"}, dropped=asked.dropped)
 
 
-def from_pieces(answer: UpstreamResponse, request: SpeechRequest, attempt: Attempt) -> Sound:
-    sound = speech.from_pieces(answer, request, attempt)
+def from_bytes(answer: UpstreamResponse, request: SpeechRequest, attempt: Attempt) -> ByteStream:
+    sound = speech.from_bytes(answer, request, attempt)
     return sound._replace(pieces=_as_integers(sound.pieces)) if order(request, attempt).format == "pcm" else sound
 
 

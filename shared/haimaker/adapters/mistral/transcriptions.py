@@ -12,7 +12,7 @@ from haimaker.http import multipart
 from haimaker.http.errors import BadGatewayError
 from haimaker.http.values import JSON, Event, StreamEvent, UpstreamRequest
 from haimaker.operations.attempt import Attempt
-from haimaker.operations.operation import Answer, Made
+from haimaker.operations.operation import Result, UpstreamBody
 from haimaker.operations.transcriptions import TranscriptionRequest
 from haimaker.operations.transcripts import Transcript, spoken
 
@@ -44,7 +44,7 @@ def to_upstream(request: TranscriptionRequest, attempt: Attempt) -> UpstreamRequ
     return UpstreamRequest(PATH, raw, {"content-type": content_type, **attempt.provider.dialect.headers}, dropped=lost)
 
 
-def from_upstream(answer: Answer, request: TranscriptionRequest, attempt: Attempt) -> Made:
+def from_upstream(answer: UpstreamBody, request: TranscriptionRequest, attempt: Attempt) -> Result:
     body = answer.object()
     if "text" not in body:
         if is_failure(body):
@@ -74,7 +74,7 @@ def from_stream(events: Iterable[Event], request: TranscriptionRequest, attempt:
             yield from made if request.wants_speakers else made[-1:]
 
 
-def _made(body: JSON, request: TranscriptionRequest, attempt: Attempt) -> Made:
+def _made(body: JSON, request: TranscriptionRequest, attempt: Attempt) -> Result:
     timed = spoken(body.get("segments"), "text", speaker="speaker_id")
     by_word = request.wants_words and not request.wants_speakers
     language = body.get("language") if isinstance(body.get("language"), str) else request.fields.language
@@ -82,4 +82,4 @@ def _made(body: JSON, request: TranscriptionRequest, attempt: Attempt) -> Made:
     used = body.get("usage")
     seconds = used.get("prompt_audio_seconds") if isinstance(used, dict) else None
     tokens = request.spent(used, seconds, attempt)
-    return request.made(transcript, tokens)
+    return request.build_result(transcript, tokens)

@@ -19,6 +19,7 @@ from haimaker.http.sse import dumps
 from haimaker.http.values import JSON, Event, StreamEvent, UpstreamRequest
 from haimaker.operations.attempt import Attempt
 from haimaker.operations.chat import ChatRequest
+from haimaker.operations.operation import Result, UpstreamBody
 
 __all__ = ["from_stream", "from_upstream", "read_error", "to_upstream"]
 
@@ -33,13 +34,13 @@ def to_upstream(request: ChatRequest, attempt: Attempt) -> UpstreamRequest:
     )
 
 
-def from_upstream(body: JSON, attempt: Attempt) -> JSON:
-    made = whole(body, attempt, "message")
+def from_upstream(body: UpstreamBody, request: ChatRequest, attempt: Attempt) -> Result:
+    made = whole(body.object(), attempt, "message")
     tags = tags_of(attempt)
-    return tags.whole(made) if tags else made
+    return Result(tags.whole(made) if tags else made)
 
 
-def from_stream(events: Iterable[Event], attempt: Attempt) -> Iterator[StreamEvent]:
+def from_stream(events: Iterable[Event], request: ChatRequest, attempt: Attempt) -> Iterator[StreamEvent]:
     return streamed(events, attempt, "delta")
 
 

@@ -9,9 +9,10 @@ from haimaker.adapters.openai import chat
 from haimaker.adapters.openai.failures import read_error
 from haimaker.adapters.openai.requests import own_fields, renamed, taken
 from haimaker.http.sse import dumps
-from haimaker.http.values import JSON, Event, StreamEvent, UpstreamRequest
+from haimaker.http.values import Event, StreamEvent, UpstreamRequest
 from haimaker.operations.attempt import Attempt
-from haimaker.operations.chat import CompletionRequest
+from haimaker.operations.completions import CompletionRequest
+from haimaker.operations.operation import Result, UpstreamBody
 from haimaker.providers.common import MAX_TOKENS
 
 __all__ = ["from_stream", "from_upstream", "read_error", "to_upstream"]
@@ -31,9 +32,9 @@ def to_upstream(request: CompletionRequest, attempt: Attempt) -> UpstreamRequest
     return UpstreamRequest(PATH, dumps({**dialect.add, **body}), headers, dropped=dropped)
 
 
-def from_upstream(body: JSON, attempt: Attempt) -> JSON:
-    return chat.whole(body, attempt, HOLDER)
+def from_upstream(body: UpstreamBody, request: CompletionRequest, attempt: Attempt) -> Result:
+    return Result(chat.whole(body.object(), attempt, HOLDER))
 
 
-def from_stream(events: Iterable[Event], attempt: Attempt) -> Iterator[StreamEvent]:
+def from_stream(events: Iterable[Event], request: CompletionRequest, attempt: Attempt) -> Iterator[StreamEvent]:
     return chat.streamed(events, attempt, HOLDER)

@@ -9,9 +9,9 @@ from haimaker.http.errors import BadGatewayError
 from haimaker.http.sse import dumps
 from haimaker.http.values import JSON, UpstreamRequest
 from haimaker.operations.attempt import Attempt
-from haimaker.operations.chat import OURS
 from haimaker.operations.embeddings import EmbeddingRequest
-from haimaker.operations.operation import Answer, Made
+from haimaker.operations.fields import OURS
+from haimaker.operations.operation import Result, UpstreamBody
 
 __all__ = ["from_upstream", "read_error", "to_upstream"]
 
@@ -30,7 +30,7 @@ def to_upstream(request: EmbeddingRequest, attempt: Attempt) -> UpstreamRequest:
     return UpstreamRequest(PATH, dumps({**dialect.add, **body, "model": attempt.model}), headers, dropped=dropped)
 
 
-def from_upstream(answer: Answer, request: EmbeddingRequest, attempt: Attempt) -> Made:
+def from_upstream(answer: UpstreamBody, request: EmbeddingRequest, attempt: Attempt) -> Result:
     body = answer.object()
     if not isinstance(body.get("data"), list):
         if is_failure(body):
@@ -38,4 +38,4 @@ def from_upstream(answer: Answer, request: EmbeddingRequest, attempt: Attempt) -
         raise BadGatewayError("The provider's answer has no embeddings.", code="invalid_provider_response")
     data = [{"object": "embedding", "index": index, **item} for index, item in enumerate(body["data"]) if isinstance(item, dict)]
     encoded = [{**item, "embedding": request.encoded(item.get("embedding"))} for item in data]
-    return Made({"object": "list", "model": attempt.model, **body, "data": encoded})
+    return Result({"object": "list", "model": attempt.model, **body, "data": encoded})

@@ -16,9 +16,9 @@ from haimaker.http.errors import BadGatewayError
 from haimaker.http.sse import DONE, dumps
 from haimaker.http.values import JSON, Event, StreamEvent, UpstreamRequest
 from haimaker.operations.attempt import Attempt
-from haimaker.operations.chat import OURS
+from haimaker.operations.fields import OURS
 from haimaker.operations.images import ImageRequest
-from haimaker.operations.operation import Answer, Made
+from haimaker.operations.operation import Result, UpstreamBody
 from haimaker.pricing import image_usage
 from haimaker.pricing.image_variants import parse_size
 
@@ -63,7 +63,7 @@ def call(path: str, body: JSON, request: ImageRequest, attempt: Attempt, dropped
     return UpstreamRequest(path, raw, {"content-type": content_type, **attempt.provider.dialect.headers}, dropped=dropped)
 
 
-def from_upstream(answer: Answer, request: ImageRequest, attempt: Attempt) -> Made:
+def from_upstream(answer: UpstreamBody, request: ImageRequest, attempt: Attempt) -> Result:
     body = answer.object()
     data = body.get("data")
     if not data and is_failure(body):
@@ -76,8 +76,8 @@ def from_upstream(answer: Answer, request: ImageRequest, attempt: Attempt) -> Ma
     if not isinstance(body.get("created"), int):
         kept["created"] = attempt.created_s
     said = body.get("usage")
-    made = request.made(attempt, images, _used(said, len(images), body, request, attempt), kept)
-    if isinstance(said, dict) and isinstance(made.body, dict) and made.tokens:
+    made = request.build_result(attempt, images, _used(said, len(images), body, request, attempt), kept)
+    if isinstance(said, dict) and isinstance(made.body, dict) and made.usage:
         made.body["usage"] = {**made.body["usage"], **{name: value for name, value in said.items() if value is not None}}
     return made
 
@@ -103,7 +103,7 @@ def _read(item: JSON) -> JSON:
 
 def _used(said: Any, count: int, body: JSON, request: ImageRequest, attempt: Attempt) -> Any:
     """What the provider says it counted; else what is known of models billed by the image."""
-    tokens = request.tokens(said) if isinstance(said, dict) else None
+    tokens = request.usage_from(said) if isinstance(said, dict) else None
     if image_usage.is_billed_by_token(attempt.model_info):
         return tokens if tokens and tokens.completion else None
     quality = body.get("quality")

@@ -8,10 +8,10 @@ from haimaker.http.errors import BadGatewayError
 from haimaker.http.sse import dumps
 from haimaker.http.values import JSON, UpstreamRequest
 from haimaker.operations.attempt import Attempt
-from haimaker.operations.chat import OURS
+from haimaker.operations.fields import OURS
 from haimaker.operations.moderation_results import completed
 from haimaker.operations.moderations import ModerationRequest
-from haimaker.operations.operation import Answer, Made
+from haimaker.operations.operation import Result, UpstreamBody
 
 __all__ = ["from_upstream", "read_error", "to_upstream"]
 
@@ -27,11 +27,11 @@ def to_upstream(request: ModerationRequest, attempt: Attempt) -> UpstreamRequest
     return UpstreamRequest(PATH, dumps({**dialect.add, **body, "model": attempt.model}), headers, dropped=dropped)
 
 
-def from_upstream(answer: Answer, request: ModerationRequest, attempt: Attempt) -> Made:
+def from_upstream(answer: UpstreamBody, request: ModerationRequest, attempt: Attempt) -> Result:
     return judged(answer, request, attempt, SAME)
 
 
-def judged(answer: Answer, request: ModerationRequest, attempt: Attempt, names: Mapping[str, str]) -> Made:
+def judged(answer: UpstreamBody, request: ModerationRequest, attempt: Attempt, names: Mapping[str, str]) -> Result:
     """With the provider's categories under OpenAI's names, of which `names` has those that differ."""
     body = answer.object()
     found = body.get("results")
@@ -39,11 +39,11 @@ def judged(answer: Answer, request: ModerationRequest, attempt: Attempt, names: 
     if None in results or not results:
         raise from_body(body) if is_failure(body) else unusable()
     said = body.get("usage")
-    tokens = request.tokens(said) if isinstance(said, dict) and said else None
+    tokens = request.usage_from(said) if isinstance(said, dict) and said else None
     if tokens is None and attempt.model_info.is_free:  # an estimate of what costs nothing is none of a cost
-        tokens = request.estimate(attempt)
+        tokens = request.estimate_usage(attempt)
     kept = body if tokens is None or tokens.prompt else {name: value for name, value in body.items() if name != "usage"}
-    return request.made(attempt, [result for result in results if result], kept, tokens)
+    return request.build_result(attempt, [result for result in results if result], kept, tokens)
 
 
 def unusable() -> BadGatewayError:

@@ -12,7 +12,8 @@ from haimaker.http.errors import BadRequestError
 from haimaker.http.sse import dumps
 from haimaker.http.values import JSON
 from haimaker.operations.attempt import Attempt
-from haimaker.operations.chat import OURS, Asked, ChatRequest
+from haimaker.operations.chat import ChatRequest, TextRequest
+from haimaker.operations.fields import OURS
 from haimaker.providers.provider import Dialect
 
 NEUTRAL: Mapping[str, Collection[object]] = {
@@ -60,7 +61,7 @@ def body_for(request: ChatRequest, attempt: Attempt) -> tuple[JSON, tuple[str, .
     return {**dialect.add, **body, "messages": messages}, dropped
 
 
-def own_fields(request: Asked, attempt: Attempt) -> JSON:
+def own_fields(request: TextRequest, attempt: Attempt) -> JSON:
     """The client's fields without those that are for us, and with those that we add to every call."""
     body = {name: value for name, value in request.body.items() if name not in OURS} | {"model": attempt.model}
     if attempt.max_output_tokens is not None:

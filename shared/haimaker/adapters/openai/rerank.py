@@ -13,8 +13,8 @@ from haimaker.adapters.openai.requests import renamed, taken
 from haimaker.http.sse import dumps
 from haimaker.http.values import JSON, UpstreamRequest
 from haimaker.operations.attempt import Attempt
-from haimaker.operations.chat import OURS
-from haimaker.operations.operation import Answer, Made
+from haimaker.operations.fields import OURS
+from haimaker.operations.operation import Result, UpstreamBody
 from haimaker.operations.rerank import RerankRequest
 from haimaker.pricing import usage
 from haimaker.pricing.usage import Usage
@@ -43,7 +43,7 @@ def to_upstream(request: RerankRequest, attempt: Attempt) -> UpstreamRequest:
     return UpstreamRequest(PATH, dumps({**dialect.add, **body, "model": attempt.model}), headers, dropped=dropped)
 
 
-def from_upstream(answer: Answer, request: RerankRequest, attempt: Attempt) -> Made:
+def from_upstream(answer: UpstreamBody, request: RerankRequest, attempt: Attempt) -> Result:
     body = answer.json()
     found = ranking.listed(body)
     if found is None:
@@ -56,12 +56,12 @@ def from_upstream(answer: Answer, request: RerankRequest, attempt: Attempt) -> M
         head.pop("usage", None)
     given = head.get("id")
     named = given if isinstance(given, str) and given else attempt.request_id
-    return request.made({**head, "id": named}, ranking.results(found, request), tokens)
+    return request.build_result({**head, "id": named}, ranking.results(found, request), tokens)
 
 
 def tokens_of(body: JSON, request: RerankRequest) -> Usage | None:
     """From a usage in OpenAI's shape, or from what Cohere has."""
-    said = request.tokens(body["usage"]) if isinstance(body.get("usage"), Mapping) else None
+    said = request.usage_from(body["usage"]) if isinstance(body.get("usage"), Mapping) else None
     if said and said.prompt:
         return said
     meta: Any = body.get("meta")

@@ -14,11 +14,12 @@ from haimaker.http import sse
 from haimaker.http.sse import dumps
 from haimaker.http.values import JSON, UpstreamRequest, UpstreamResponse
 from haimaker.operations.attempt import Attempt
-from haimaker.operations.operation import Sound, is_last
+from haimaker.operations.operation import ByteStream
 from haimaker.operations.speech import SpeechRequest
+from haimaker.operations.stream_usage import is_last
 from haimaker.pricing.usage import Usage
 
-__all__ = ["from_pieces", "read_error", "to_upstream"]
+__all__ = ["from_bytes", "read_error", "to_upstream"]
 
 PATH = "/audio/speech"
 SOUND_FIELDS = ("audio", "audio_data", "delta", "data")
@@ -34,15 +35,15 @@ def to_upstream(request: SpeechRequest, attempt: Attempt) -> UpstreamRequest:
     return UpstreamRequest(PATH, dumps(body), headers, dropped=asked.dropped)
 
 
-def from_pieces(answer: UpstreamResponse, request: SpeechRequest, attempt: Attempt) -> Sound:
+def from_bytes(answer: UpstreamResponse, request: SpeechRequest, attempt: Attempt) -> ByteStream:
     """What the server says that it is, and where it says nothing of use, what was asked for."""
     kind = answer.headers.get("content-type", "")
     asked_for = CONTENT_TYPES[order(request, attempt).format]
     if kind.startswith("text/event-stream"):
-        return Sound(asked_for, _of_events(answer, request, attempt))
+        return ByteStream(asked_for, _of_events(answer, request, attempt))
     if is_sound(answer):
-        return Sound(kind if kind.startswith("audio/") else asked_for, _as_it_comes(answer, request, attempt))
-    return Sound(asked_for, _of_body(answer, request, attempt))
+        return ByteStream(kind if kind.startswith("audio/") else asked_for, _as_it_comes(answer, request, attempt))
+    return ByteStream(asked_for, _of_body(answer, request, attempt))
 
 
 def _as_it_comes(answer: UpstreamResponse, request: SpeechRequest, attempt: Attempt) -> Iterator[bytes | Usage]:

@@ -15,8 +15,8 @@ from haimaker.http import multipart
 from haimaker.http.errors import BadGatewayError
 from haimaker.http.values import JSON, Event, StreamEvent, UpstreamRequest
 from haimaker.operations.attempt import Attempt
-from haimaker.operations.chat import OURS
-from haimaker.operations.operation import Answer, Made
+from haimaker.operations.fields import OURS
+from haimaker.operations.operation import Result, UpstreamBody
 from haimaker.operations.transcriptions import TranscriptionRequest
 from haimaker.operations.transcripts import TEXTS, Transcript, spoken
 
@@ -39,10 +39,10 @@ def to_upstream(request: TranscriptionRequest, attempt: Attempt) -> UpstreamRequ
     content_type, raw = multipart.encode(
         [(name, value) for name, value in fields if isinstance(value, str) and value], [*others, ("file", request.file)]
     )
-    return UpstreamRequest(PATHS[request.endpoint], raw, {"content-type": content_type, **dialect.headers}, dropped=dropped)
+    return UpstreamRequest(PATHS[request.operation], raw, {"content-type": content_type, **dialect.headers}, dropped=dropped)
 
 
-def from_upstream(answer: Answer, request: TranscriptionRequest, attempt: Attempt) -> Made:
+def from_upstream(answer: UpstreamBody, request: TranscriptionRequest, attempt: Attempt) -> Result:
     body = _body(answer)
     if isinstance(body, str):
         return _of_text(body, request, attempt)
@@ -52,9 +52,9 @@ def from_upstream(answer: Answer, request: TranscriptionRequest, attempt: Attemp
         raise BadGatewayError("The provider's answer has no transcript.", code="invalid_provider_response")
     tokens = request.spent(body.get("usage"), body.get("duration"), attempt)
     if request.fields.response_format in TEXTS:
-        return request.made(_transcript(body), tokens)
+        return request.build_result(_transcript(body), tokens)
     used = {"usage": _told(body["usage"])} if isinstance(body.get("usage"), dict) and body["usage"] else {}
-    return Made({**body, "text": body["text"] or "", **used}, tokens)
+    return Result({**body, "text": body["text"] or "", **used}, tokens)
 
 
 def from_stream(events: Iterable[Event], request: TranscriptionRequest, attempt: Attempt) -> Iterator[StreamEvent]:
@@ -82,10 +82,10 @@ def _ending(body: JSON, request: TranscriptionRequest, attempt: Attempt) -> JSON
     if isinstance(body.get("usage"), dict) and body["usage"]:
         return {**body, "usage": _told(body["usage"])}
     tokens = request.spent(None, None, attempt)
-    return {**body, "usage": request.usage(tokens)} if tokens else body
+    return {**body, "usage": request.usage_object(tokens)} if tokens else body
 
 
-def _body(answer: Answer) -> Any:
+def _body(answer: UpstreamBody) -> Any:
     """A JSON body, or a text, which a format such as `srt` is."""
     text = answer.raw.decode("utf-8", "replace")
     kind = answer.headers.get("content-type", "")
@@ -100,11 +100,11 @@ def _body(answer: Answer) -> Any:
     return body if isinstance(body, dict) or "json" in kind else text
 
 
-def _of_text(text: str, request: TranscriptionRequest, attempt: Attempt) -> Made:
+def _of_text(text: str, request: TranscriptionRequest, attempt: Attempt) -> Result:
     tokens = request.spent(None, None, attempt)
     if request.streams or request.fields.response_format not in TEXTS:
-        return request.made(Transcript(text.strip()), tokens)
-    return Made(text, tokens)
+        return request.build_result(Transcript(text.strip()), tokens)
+    return Result(text, tokens)
 
 
 def _transcript(body: JSON) -> Transcript:

@@ -8,10 +8,10 @@ from haimaker.adapters.speaking import as_wav, order, others, sound_of, voice_of
 from haimaker.http.sse import dumps
 from haimaker.http.values import JSON, UpstreamRequest, UpstreamResponse
 from haimaker.operations.attempt import Attempt
-from haimaker.operations.operation import Sound
+from haimaker.operations.operation import ByteStream
 from haimaker.operations.speech import SpeechRequest
 
-__all__ = ["from_pieces", "read_error", "to_upstream"]
+__all__ = ["from_bytes", "read_error", "to_upstream"]
 
 PATH = "/v1/speech"
 RATE = 16_000
@@ -35,6 +35,6 @@ def to_upstream(request: SpeechRequest, attempt: Attempt) -> UpstreamRequest:
     return UpstreamRequest(PATH, dumps(body), {"content-type": "application/json"}, dropped=asked.dropped)
 
 
-def from_pieces(answer: UpstreamResponse, request: SpeechRequest, attempt: Attempt) -> Sound:
+def from_bytes(answer: UpstreamResponse, request: SpeechRequest, attempt: Attempt) -> ByteStream:
     sound = sound_of(answer, request, attempt, read_error, COUNTED)
     return as_wav(sound, RATE) if order(request, attempt).format == "wav" else sound

@@ -14,7 +14,7 @@ from haimaker.models.catalog import UNITS_PER_USD
 from haimaker.operations.attempt import Attempt
 from haimaker.operations.image_forms import images_of, mask_of
 from haimaker.operations.images import ImageRequest
-from haimaker.operations.operation import Answer, Made
+from haimaker.operations.operation import Result, UpstreamBody
 from haimaker.pricing.usage import MAX_COUNT
 
 __all__ = ["from_upstream", "most_at_once", "read_error", "to_upstream"]
@@ -40,10 +40,10 @@ def to_upstream(request: ImageRequest, attempt: Attempt) -> UpstreamRequest:
     return call(path, body, request, attempt, dropped)
 
 
-def from_upstream(answer: Answer, request: ImageRequest, attempt: Attempt) -> Made:
+def from_upstream(answer: UpstreamBody, request: ImageRequest, attempt: Attempt) -> Result:
     """It says what it charged, in credits."""
     made = images.from_upstream(answer, request, attempt)
     credits = answer.object().get("credits")
-    if made.tokens is None or type(credits) is not int or not 0 < credits <= MAX_COUNT:
+    if made.usage is None or type(credits) is not int or not 0 < credits <= MAX_COUNT:
         return made
-    return made._replace(tokens=replace(made.tokens, reported_units=credits * (UNITS_PER_USD // CREDITS_PER_USD)))
+    return made._replace(usage=replace(made.usage, reported_units=credits * (UNITS_PER_USD // CREDITS_PER_USD)))

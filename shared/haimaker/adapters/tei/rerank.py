@@ -10,7 +10,7 @@ from haimaker.adapters.openai.rerank import most_at_once
 from haimaker.http.sse import dumps
 from haimaker.http.values import UpstreamRequest
 from haimaker.operations.attempt import Attempt
-from haimaker.operations.operation import Answer, Made
+from haimaker.operations.operation import Result, UpstreamBody
 from haimaker.operations.rerank import RerankRequest
 from haimaker.pricing.usage import Usage
 
@@ -25,10 +25,10 @@ def to_upstream(request: RerankRequest, attempt: Attempt) -> UpstreamRequest:
     return UpstreamRequest(plain.PATH, dumps(body), {"content-type": "application/json"}, dropped=dropped)
 
 
-def from_upstream(answer: Answer, request: RerankRequest, attempt: Attempt) -> Made:
+def from_upstream(answer: UpstreamBody, request: RerankRequest, attempt: Attempt) -> Result:
     body = answer.json()
     if not isinstance(body, list):
         return plain.from_upstream(answer, request, attempt)
     counted = answer.headers.get(COUNTED, "")
     tokens = Usage(input=int(counted), queries=request.units()) if counted.isascii() and counted.isdigit() else None
-    return request.made({"id": attempt.request_id}, ranking.results(body, request), tokens)
+    return request.build_result({"id": attempt.request_id}, ranking.results(body, request), tokens)

@@ -6,7 +6,7 @@ from haimaker.http import multipart
 from haimaker.http.errors import BadGatewayError
 from haimaker.http.values import JSON, UpstreamRequest
 from haimaker.operations.attempt import Attempt
-from haimaker.operations.operation import Answer, Made
+from haimaker.operations.operation import Result, UpstreamBody
 from haimaker.operations.transcriptions import TranscriptionRequest
 from haimaker.operations.transcripts import Transcript, spoken
 
@@ -28,7 +28,7 @@ def to_upstream(request: TranscriptionRequest, attempt: Attempt) -> UpstreamRequ
     return UpstreamRequest(PATH, raw, {"content-type": content_type}, dropped=lost)
 
 
-def from_upstream(answer: Answer, request: TranscriptionRequest, attempt: Attempt) -> Made:
+def from_upstream(answer: UpstreamBody, request: TranscriptionRequest, attempt: Attempt) -> Result:
     body = answer.object()
     if "text" not in body:
         if is_failure(body):
@@ -42,4 +42,4 @@ def from_upstream(answer: Answer, request: TranscriptionRequest, attempt: Attemp
         str(body.get("language") or "") or request.fields.language,
         seconds if isinstance(seconds, int | float) else None,
     )
-    return request.made(transcript, request.spent(None, seconds, attempt))
+    return request.build_result(transcript, request.spent(None, seconds, attempt))

@@ -5,9 +5,9 @@ import json
 import pytest
 from openai.types import Completion
 
-from haimaker.adapters.as_chunks import as_chunks
 from haimaker.adapters.openai.messages import without
 from haimaker.http.values import JSON
+from haimaker.operations.text_chunks import text_chunks
 from tests.unit.adapters.folding import fold
 from tests.wire.case import Case, find
 
@@ -20,7 +20,7 @@ KNOWN = [case for case in WHOLE if "custom" not in case.bytes("response.json").d
 def test_a_chat(case: Case) -> None:
     body = case.json("response.json")
     before = json.dumps(body)
-    folded = fold([chunk.body for chunk in as_chunks(body)])
+    folded = fold([chunk.body for chunk in text_chunks(body)])
     assert json.dumps(body) == before
     for choice, made in zip(body["choices"], folded["choices"], strict=True):
         assert made["finish_reason"] == choice["finish_reason"]
@@ -34,5 +34,5 @@ def test_a_chat(case: Case) -> None:
 def test_a_completion() -> None:
     choices = [{"index": at, "text": text, "finish_reason": "stop", "logprobs": None} for at, text in enumerate("ab")]
     body: JSON = {"id": "1", "object": "text_completion", "created": 1, "model": "m", "choices": choices}
-    chunks = [chunk.body for chunk in as_chunks(body)]
+    chunks = [chunk.body for chunk in text_chunks(body)]
     assert [Completion.model_validate(chunk).choices[0].text for chunk in chunks] == ["a", "b"]

@@ -11,7 +11,7 @@ from haimaker.http.values import JSON, StreamEvent
 OBJECT = {"chat.completion": "chat.completion.chunk"}
 
 
-def as_chunks(body: JSON) -> Iterator[StreamEvent]:
+def text_chunks(body: JSON) -> Iterator[StreamEvent]:
     """Of each choice what it says and then its end, and the usage last."""
     head = {name: value for name, value in body.items() if name not in ("choices", "usage")}
     head["object"] = OBJECT.get(body["object"], body["object"])

@@ -1,0 +1,34 @@
+"""OpenAI's chat completions, whose shape is the one that all answers to a chat have inside the gateway.
+
+https://platform.openai.com/docs/api-reference/chat
+"""
+
+from collections.abc import Iterator
+
+from haimaker.http.errors import APIError
+from haimaker.http.sse import DONE, KEEP_ALIVE, dumps, encode, encode_error
+from haimaker.http.values import StreamEvent
+from haimaker.operations.chat import parse_chat
+from haimaker.operations.client_format import ClientFormat
+from haimaker.operations.operation import OperationRequest, Result
+
+
+def render(request: OperationRequest, result: Result) -> tuple[str, bytes]:
+    return "application/json", dumps(result.body)
+
+
+def events(chunks: Iterator[StreamEvent]) -> Iterator[bytes]:
+    """https://platform.openai.com/docs/api-reference/chat-streaming"""
+    for chunk in chunks:
+        yield encode(chunk)
+
+
+FORMAT = ClientFormat(
+    lambda request: parse_chat(request.body, request.path.get("model")),
+    render,
+    events,
+    APIError.body,
+    lambda error: encode_error(error.body()),
+    KEEP_ALIVE,
+    DONE,
+)

@@ -1,0 +1,28 @@
+"""How a client asks and is answered: one value for each format, made in `api/formats/`. Pure."""
+
+from collections.abc import Callable, Iterator
+
+from haimaker.http.errors import APIError
+from haimaker.http.values import JSON, Request, StreamEvent
+from haimaker.lean_dataclasses import dataclass
+from haimaker.operations.operation import OperationRequest, Result
+
+
+@dataclass(frozen=True, slots=True)
+class ClientFormat:
+    """Functions between a client's format and a request of an operation, whose answers are in OpenAI's shape."""
+
+    parse: Callable[[Request], OperationRequest]
+    """Raises BadRequestError."""
+    render: Callable[[OperationRequest, Result], tuple[str, bytes]]
+    """Content type and bytes of a whole answer, which has its cost in it."""
+    events: Callable[[Iterator[StreamEvent]], Iterator[bytes]]
+    """What is written of a stream, whose last event has the usage, if it is to be told, with its cost."""
+    render_error: Callable[[APIError], JSON]
+    """The body of an answer that is an error."""
+    error_event: Callable[[APIError], bytes]
+    """What ends a stream that breaks off."""
+    keep_alive: bytes
+    """What is written into a silent stream, between two events."""
+    done: bytes = b""
+    """What follows the last event of a stream that is complete."""

@@ -1,0 +1,78 @@
+"""The table of what models serve, and all that is written of it elsewhere: what an operation lacks is named."""
+
+import ast
+import json
+import re
+from pathlib import Path
+
+import pytest
+
+from haimaker import adapters
+from haimaker.api import formats
+from haimaker.api.dispatch import HANDLERS
+from haimaker.api.paths import LOCAL_ROUTES, MODEL_OPERATIONS, ROUTES
+from haimaker.operations.client_format import ClientFormat
+from haimaker.operations.operation import TELEMETRY_NAMES
+
+ROOT = Path(__file__).parents[2]
+TEMPLATE = (ROOT / "template.yaml").read_text("utf-8")
+TEMPLATE_PATHS = set(re.findall(r'Path: "?(/[^",}]*(?:\{[^}]*\}[^",}]*)*)"?, Method: post', TEMPLATE))
+EVENTS = {json.loads(file.read_text("utf-8")).get("resource") for file in (ROOT / "events").glob("*.json")}
+"""The paths that `sam local invoke` can be given a request for."""
+DOCS = "\n".join(file.read_text("utf-8") for file in (ROOT / "docs").glob("*.md"))
+
+
+def served(file: Path) -> set[str]:
+    """The names that a function says it serves."""
+    constants = (node.value for node in ast.walk(ast.parse(file.read_text("utf-8"))) if isinstance(node, ast.Constant))
+    return {*constants} & {*MODEL_OPERATIONS}
+
+
+SERVED = {name: file.parent.name for file in (ROOT / "functions").glob("*/app.py") for name in served(file)}
+
+
+def missing(operation: str) -> list[str]:
+    """What an operation of the table lacks, each as what there is to write."""
+    about = MODEL_OPERATIONS[operation]
+    folder = SERVED.get(operation)
+    paths = {version + path for path in about.paths() for version in ("", "/v1")}
+    lacks = [] if folder else [f"functions/: no app.py serves {operation!r}"]
+    if folder and f"CodeUri: functions/{folder}/" not in TEMPLATE:
+        lacks.append(f"template.yaml: no function of functions/{folder}/")
+    lacks += [f"template.yaml: no event of POST {path}" for path in sorted(paths - TEMPLATE_PATHS)]
+    beside = [path for name, place in SERVED.items() if place == folder for path in MODEL_OPERATIONS[name].paths()]
+    if not EVENTS & {version + path for path in (*about.paths(), *beside) for version in ("", "/v1")}:
+        lacks.append(f"events/: no event of POST {about.path}")
+    if f"/v1{about.path}" not in DOCS and f"…/{about.path.rpartition('/')[2]}" not in DOCS:
+        lacks.append(f"docs/: nothing of {about.path}")
+    return lacks
+
+
+@pytest.mark.parametrize("operation", MODEL_OPERATIONS)
+def test_an_operation_lacks_nothing(operation: str) -> None:
+    assert missing(operation) == []
+
+
+@pytest.mark.parametrize("operation", MODEL_OPERATIONS)
+def test_an_operation_has_a_format_and_is_answered_in_one_way(operation: str) -> None:
+    assert isinstance(formats.find(operation), ClientFormat)
+    assert operation not in HANDLERS
+
+
+def test_names_agree_wherever_there_are_names() -> None:
+    assert {*HANDLERS, *MODEL_OPERATIONS} == {route.operation for route in (*ROUTES, *LOCAL_ROUTES)}
+    assert adapters.ADAPTERS.keys() <= MODEL_OPERATIONS.keys()
+    assert TELEMETRY_NAMES.keys() <= MODEL_OPERATIONS.keys()
+
+
+def test_what_is_missing_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Of a format that has its module and its line, and nothing else."""
+    line = MODEL_OPERATIONS["chat_completions"]._replace(path="/echo", for_deployments=False)
+    monkeypatch.setitem(MODEL_OPERATIONS, "echo", line)  # type: ignore[arg-type]
+    assert missing("echo") == [
+        "functions/: no app.py serves 'echo'",
+        "template.yaml: no event of POST /echo",
+        "template.yaml: no event of POST /v1/echo",
+        "events/: no event of POST /echo",
+        "docs/: nothing of /echo",
+    ]
