@@ -14,7 +14,7 @@ from haimaker.http.values import JSON
 
 SCHEMAS: Mapping[str, tuple[str, str]] = {
     "chat_completions": ("operations.chat", "ChatFields"),
-    "completions": ("operations.chat", "CompletionFields"),
+    "completions": ("operations.completions", "CompletionFields"),
     "embeddings": ("operations.embeddings", "EmbeddingFields"),
     "images_generations": ("operations.images", "PromptFields"),
     "images_edits": ("operations.images", "PromptFields"),
