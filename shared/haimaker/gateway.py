@@ -25,7 +25,8 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from haimaker.accounts import keys as auth
 from haimaker.accounts.directory import AccountCache, BilledAccounts, check_usable, denied_error, store_error
-from haimaker.api import formats, keys, models, uploads
+from haimaker.accounts.keys import admin_id
+from haimaker.api import formats, uploads
 from haimaker.api.dispatch import HANDLERS, KEYLESS
 from haimaker.api.paths import MODEL_OPERATIONS
 from haimaker.billing import admission, estimates
@@ -88,13 +89,14 @@ class Gateway:
     _hub: tuple[Runtime, bytes] | None = field(default=None, repr=False)
 
     def __post_init__(self) -> None:
-        self.accounts = AccountCache(self.store, keys.admin_id(self.settings), self.settings.user_budget)
+        self.accounts = AccountCache(self.store, admin_id(self.settings.admin_key), self.settings.user_budget)
         self.content = ContentLogging(self.settings, self.observer)
         self.refusals = RefusalCounter(self.store.documents)
 
     @classmethod
     def local(cls, settings: Settings) -> "Gateway":
         """A gateway in a process of its own: a laptop's or a container's. Raises SettingsError, StoreUnavailable."""
+        from haimaker.api import keys  # a function has no key in its settings
         from haimaker.settings.store import open_store
 
         store = open_store(settings)
@@ -246,6 +248,8 @@ class Gateway:
 
     def hub(self) -> bytes:
         """The public catalogue; made once, since anybody may ask for it."""
+        from haimaker.api import models
+
         runtime = self.runtime()
         if self._hub is None or self._hub[0] is not runtime:
             self._hub = (runtime, dumps(models.public_models(runtime.router)))

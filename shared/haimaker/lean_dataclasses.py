@@ -1,7 +1,7 @@
 """Dataclasses that are made as they are used: what a function imports when it starts has over seventy, and makes objects of few.
 
 The standard library's `dataclass` writes a class's methods as source and compiles it, half a millisecond each
-(https://docs.python.org/3/library/dataclasses.html). Here `__init__` is compiled when a class's first object is made, and the other
+(https://docs.python.org/3/library/dataclasses.html). Here `__init__` is compiled when a class has its second object, and the other
 methods are shared. A type checker sees the standard library's own, whose `replace`, `fields` and `asdict` work on these as well.
 With `slots=True` a class has no slots here: that it has no other attributes is for the type checker to see.
 """
@@ -68,13 +68,41 @@ _FIELD: Any = dataclasses._FIELD  # type: ignore[attr-defined]
 
 
 def _compiling(cls: type, found: Mapping[str, "Field[Any]"], frozen: bool) -> Callable[..., None]:
-    """An `__init__` that is put into its place when the first object is made, since most classes make none at the start."""
+    """An `__init__` that puts a compiled one into its place when a second object is made: many classes have only one."""
+    has_post_init = hasattr(cls, "__post_init__")
+    is_first = True
 
     def __init__(self: Any, *args: object, **fields: object) -> None:
-        cls.__init__ = _init(found.values(), frozen, hasattr(cls, "__post_init__"))  # type: ignore[misc]
+        nonlocal is_first
+        if is_first and (values := _values_of(found.values(), args, fields)) is not None:
+            is_first = False
+            for name, value in values.items():
+                object.__setattr__(self, name, value)
+            if has_post_init:
+                self.__post_init__()
+            return
+        cls.__init__ = _init(found.values(), frozen, has_post_init)  # type: ignore[misc]
         cls.__init__(self, *args, **fields)  # type: ignore[misc]
 
     return __init__
+
+
+def _values_of(found: Iterable["Field[Any]"], args: tuple[object, ...], fields: Mapping[str, object]) -> dict[str, object] | None:
+    """The values of an object's fields; None where the arguments are not those that its class takes."""
+    given = {**dict(zip((each.name for each in found if each.init and not each.kw_only), args, strict=False)), **fields}
+    if len(given) != len(args) + len(fields):
+        return None
+    values = {}
+    for each in found:
+        if each.init and each.name in given:
+            values[each.name] = given.pop(each.name)
+        elif each.default_factory is not MISSING:
+            values[each.name] = each.default_factory()
+        elif each.default is not MISSING:
+            values[each.name] = each.default
+        elif each.init:
+            return None
+    return None if given else values
 
 
 def _init(fields: Iterable["Field[Any]"], frozen: bool, has_post_init: bool) -> Callable[..., None]:

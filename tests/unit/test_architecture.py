@@ -300,3 +300,21 @@ def test_dataclasses_are_made_as_they_are_used() -> None:
             if isinstance(node, ast.ImportFrom) and node.module == "dataclasses" and file.name != "lean_dataclasses.py":
                 found += [place(file, node.lineno) for name in node.names if name.name == "dataclass"]
     assert found == [], "import dataclass from haimaker.lean_dataclasses"
+
+
+def test_a_cold_start_looks_for_no_plugins_of_pydantic() -> None:
+    """As `shared/stream-wrapper` starts a function. It fails where a version of pydantic loads its plugins in another way."""
+    code = (
+        "import sys; from haimaker.aws_lambda.runtime import load; load('app.handler', sys.argv[1])\n"
+        "from haimaker.operations.chat import parse_chat\n"
+        'print(parse_chat(b\'{"model": "m", "messages": [{"role": "user"}]}\').model, *sorted(sys.modules), sep=" ")'
+    )
+    stack = {"AWS_REGION": "us-east-1", "AWS_ACCESS_KEY_ID": "a", "AWS_SECRET_ACCESS_KEY": "s"}
+    stack |= {"HAIMAKER_ACCOUNTS_TABLE": "accounts", "HAIMAKER_RECORDS_TABLE": "records"}
+    env = {**os.environ, **stack, "PYTHONPATH": str(LAYER), "PYDANTIC_DISABLE_PLUGINS": "__all__"}
+    folder = ROOT / "functions" / "chat_completions"
+    command = [sys.executable, "-c", code, str(folder)]
+    done = subprocess.run(command, env=env, capture_output=True, text=True, check=True, timeout=60)
+    model, *loaded = done.stdout.split()
+    assert model == "m"
+    assert {"importlib.metadata", "concurrent.futures", "logging"} & set(loaded) == set()

@@ -144,7 +144,10 @@ def outcomes(cls: type, call: tuple[tuple[Any, ...], dict[str, Any]]) -> list[An
 def test_a_class_does_what_the_standard_librarys_does(
     make: Callable[[Decorator], type], call: tuple[tuple[Any, ...], dict[str, Any]]
 ) -> None:
-    assert outcomes(make(lean_dataclasses.dataclass), call) == outcomes(make(dataclasses.dataclass), call)
+    lean, usual = make(lean_dataclasses.dataclass), make(dataclasses.dataclass)
+    first = outcomes(lean, call)
+    assert first == outcomes(usual, call)
+    assert outcomes(lean, call) == first, "an object after the first is made in another way"
 
 
 @lean_dataclasses.dataclass(frozen=True)

@@ -39,6 +39,11 @@ def display_name_of(key: str) -> str:
     return f"{key[:10]}...{key[-4:]}" if len(key) > 24 else f"{key[:3]}..."
 
 
+def admin_id(admin_key: str | None) -> str | None:
+    """The account of the administrator's key that the settings name."""
+    return account_id_of(admin_key) if admin_key else None
+
+
 def authenticate(headers: Mapping[str, str], admin_id: str | None = None) -> str:
     """The account id of the key that a request carries; `also` is one that needs no checksum. Raises AuthenticationError."""
     key = _key_of(headers)

@@ -8,7 +8,7 @@ from dataclasses import replace
 from importlib import import_module
 from typing import TYPE_CHECKING
 
-from haimaker.api import models, uploads
+from haimaker.api import uploads
 from haimaker.http.errors import AuthenticationError, NotFoundError
 from haimaker.http.responses import json_response
 from haimaker.http.values import JSON, Request, Response
@@ -28,8 +28,11 @@ def _health(gateway: "Gateway", request: Request) -> Response:
     return json_response({"status": "ok"})
 
 
-def _models(answer: Callable[..., JSON]) -> Handler:
+def _models(name: str) -> Handler:
     def operation(gateway: "Gateway", request: Request) -> Response:
+        from haimaker.api import models
+
+        answer: Callable[..., JSON] = getattr(models, name)
         billed = gateway.accounts.billed_accounts(gateway.accounts.authenticate(request.headers, fresh=True))
         router = gateway.runtime().router
         account = replace(billed.key, models=billed.allowed_models(router.full_name))
@@ -148,8 +151,8 @@ def _folder(gateway: "Gateway") -> "LocalFileStore":
 
 HANDLERS: Mapping[str, Handler] = {
     "audio_uploads": lambda gateway, request: json_response(uploads.create_upload(gateway, request)),
-    "models_list": _models(models.list_models),
-    "models_retrieve": _models(models.get_model),
+    "models_list": _models("list_models"),
+    "models_retrieve": _models("get_model"),
     "models_hub": _models_hub,
     "key_generate": _audited_handler("keys", "generate"),
     "key_update": _audited_handler("keys", "update"),

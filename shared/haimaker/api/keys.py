@@ -123,14 +123,10 @@ def list_keys(store: Store, caller: Account, request: Request) -> JSON:
     }
 
 
-def admin_id(settings: Settings) -> str | None:
-    return auth.account_id_of(settings.admin_key) if settings.admin_key else None
-
-
 def install_admin(store: Store, settings: Settings) -> None:
     """Makes the settings' admin key one of the store's. Others that settings named, earlier or in another gateway on the same
     store, are nobody's here: see `Accounts.read`."""
-    account_id = admin_id(settings)
+    account_id = auth.admin_id(settings.admin_key)
     if settings.admin_key and account_id:
         name, metadata = auth.display_name_of(settings.admin_key), {"source": FROM_SETTINGS}
         account = Account(account_id, name, int(time.time()), role="admin", alias="admin", metadata=metadata)

@@ -16,14 +16,14 @@ ManyTokenIds = Annotated[list[TokenIds], Field(min_length=1, max_length=MAX_PROM
 
 
 class CheckedFields(BaseModel):
-    model_config = ConfigDict(extra="ignore", frozen=True)
+    """A part of a request, whose validator is a part of the request's, and built with that."""
+
+    model_config = ConfigDict(extra="ignore", frozen=True, defer_build=True)
 
 
 class CommonFields(CheckedFields):
     """What every operation has. A validator takes time to build, so a function builds that of its own operation only, when it is
     first used."""
-
-    model_config = ConfigDict(defer_build=True)
 
     model: Annotated[StrictStr, Field(min_length=1, max_length=512)]
     stream: StrictBool | None = None

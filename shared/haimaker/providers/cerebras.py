@@ -12,6 +12,7 @@ PROVIDER = Provider(
     dialect=Dialect(
         rename=MAX_COMPLETION_TOKENS,
         drop=("logit_bias", *PENALTIES),
+        narrows_tools=True,
         messages=MessageRules(strips_fields=("annotations",), reasoning_history="reasoning"),
     ),
     limits=Limits(single_choice=True),

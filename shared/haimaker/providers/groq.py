@@ -47,6 +47,7 @@ PROVIDER = Provider(
         # …/docs/structured-outputs: no stream, no tools beside it, and few models that take a schema.
         whole_with=("response_format",),
         answer_tool=("tools",),
+        narrows_tools=True,
         model_rules=(
             ModelRule(r"(?!openai/gpt-oss|qwen/qwen3\.[5-9]|moonshotai/|meta-llama/llama-4)", answer_tool=("schema",)),
             # …/docs/browser-search, …/docs/compound: its systems search whenever they like.

@@ -37,6 +37,7 @@ PROVIDER = Provider(
         refuse=("web_search_options", "audio"),
         values={"tool_choice": {"required": "any"}},
         asks_stream_usage=False,
+        narrows_tools=True,
         model_rules=(ModelRule("magistral", drop=("reasoning_effort",)),),
         answers=AnswerRules(finish_reasons={"model_length": "length"}),  # https://docs.mistral.ai/api/endpoint/chat
         messages=MessageRules(strips_names=True, strips_fields=(*REASONING, "refusal", "audio")),

@@ -1,7 +1,7 @@
 """A provider's definition: where it is, how it lets callers in, how its dialect differs, what it limits, which models it lists.
 
-Each provider is a module of this package with one `PROVIDER`, or a row in `openai_compatible.py`. Data only: nothing here acts, and
-no code asks for a provider's name. Parameters are named as the client sends them, in OpenAI's terms.
+Each provider is a module of this package with one `PROVIDER`, or a row in `openai_compatible.py`. Data, and pure
+functions over answers; no code asks for a provider's name. Parameters are named as the client sends them, in OpenAI's terms.
 """
 
 from collections.abc import Callable, Mapping
@@ -125,6 +125,8 @@ class Dialect:
     """Whether it knows custom tools and the old `functions`, which are sent as function tools to all others."""
     strips_tool_fields: tuple[str, ...] = ()
     """Fields of a function that it refuses; `additionalProperties` anywhere in its parameters."""
+    narrows_tools: bool = False
+    """Whether it lacks the choice of `allowed_tools`, in whose place it gets these tools only, and the choice among them."""
     search_tool: str = ""
     """The type of the provider's own tool that searches the web; `web_search_options` ask for it."""
     answer_tool: tuple[str, ...] = ()

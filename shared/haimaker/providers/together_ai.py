@@ -18,7 +18,7 @@ PROVIDER = Provider(
     "together_ai",
     endpoint=Endpoint("https://api.together.ai/v1"),
     auth=Auth(key_variables=("TOGETHER_API_KEY", "TOGETHERAI_API_KEY", "TOGETHER_AI_TOKEN")),
-    dialect=Dialect(rename=MAX_TOKENS, counts_logprobs=True),
+    dialect=Dialect(rename=MAX_TOKENS, counts_logprobs=True, narrows_tools=True),
     catalog=Catalog(completes=".*"),
     operations=for_images(IMAGES),
 )

@@ -5,15 +5,18 @@ few seconds, beside the requests, and only for those that have a choice. When th
 """
 
 from collections.abc import Callable
-from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import suppress
 from functools import cache
+from typing import TYPE_CHECKING
 
 from haimaker.lean_dataclasses import dataclass, field
 from haimaker.routing.health import CircuitState
 from haimaker.routing.plan import CircuitBreakerSettings
 from haimaker.store import StoreUnavailable
 from haimaker.store.documents import Document, Documents
+
+if TYPE_CHECKING:
+    from concurrent.futures import Future, ThreadPoolExecutor
 
 HEALTH_DOCUMENTS = "health"
 """Of documents in the store."""
@@ -30,7 +33,7 @@ class SharedHealth:
     _known: dict[str, Document] = field(default_factory=dict)
     _next_read_s: float = 0.0
 
-    def refresh(self, now_s: float) -> Future[None] | None:
+    def refresh(self, now_s: float) -> "Future[None] | None":
         """Reads what others said, unless that was read a moment ago; does not wait for it."""
         if now_s < self._next_read_s:
             return None
@@ -54,7 +57,7 @@ class SharedHealth:
             return self._put(document, state.with_probe(now_s), now_s)
         return True
 
-    def record_failure(self, target: str, rule: CircuitBreakerSettings, now_s: float, wait_s: float) -> Future[None]:
+    def record_failure(self, target: str, rule: CircuitBreakerSettings, now_s: float, wait_s: float) -> "Future[None]":
         """Counts a failure for all; beside the request, which goes on to its next target."""
 
         def add() -> None:
@@ -69,7 +72,7 @@ class SharedHealth:
 
         return _executor().submit(self._quietly, add)
 
-    def record_success(self, target: str) -> Future[None] | None:
+    def record_success(self, target: str) -> "Future[None] | None":
         """It answers again, which the others read in a moment."""
         document = self._known.get(target)
         if document is None or not document.body.get("failures"):
@@ -98,5 +101,7 @@ def _state(document: Document) -> CircuitState:
 
 
 @cache
-def _executor() -> ThreadPoolExecutor:
+def _executor() -> "ThreadPoolExecutor":
+    from concurrent.futures import ThreadPoolExecutor  # only for those that have a choice
+
     return ThreadPoolExecutor(1, thread_name_prefix="health")

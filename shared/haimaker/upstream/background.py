@@ -6,10 +6,12 @@ that leaves noticed. The threads are kept and used again.
 
 import time
 from collections.abc import Generator
-from concurrent.futures import Future, ThreadPoolExecutor
 from functools import cache
 from queue import Empty, SimpleQueue
-from typing import Final, Generic, TypeVar
+from typing import TYPE_CHECKING, Final, Generic, TypeVar
+
+if TYPE_CHECKING:
+    from concurrent.futures import Future, ThreadPoolExecutor
 
 T = TypeVar("T")
 
@@ -82,5 +84,7 @@ class Beside(Generic[T]):
 
 
 @cache
-def _threads() -> ThreadPoolExecutor:
+def _threads() -> "ThreadPoolExecutor":
+    from concurrent.futures import ThreadPoolExecutor  # with logging and queue: not before an answer runs beside
+
     return ThreadPoolExecutor(MAX_THREADS, thread_name_prefix="beside")

@@ -10,7 +10,7 @@ from itertools import chain
 from typing import TYPE_CHECKING, TypeVar
 from urllib.parse import urlsplit
 
-from haimaker import adapters, demo
+from haimaker import adapters
 from haimaker.accounts.keys import owner_of
 from haimaker.adapters import Adapter
 from haimaker.adapters.openai_types import SHAPES, conform
@@ -142,6 +142,8 @@ class UpstreamCall:
         attempt_log.dropped = request.dropped
         with self._errors(attempt_log, part, answered=False):
             if provider.offline:
+                from haimaker import demo
+
                 response = demo.send(request, attempt.request_id, attempt.created_s)
             else:
                 left_s = self.deadline_s - time.monotonic()

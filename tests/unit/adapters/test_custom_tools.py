@@ -46,9 +46,11 @@ def test_a_custom_tool_is_a_function_everywhere(target: str) -> None:
 
 def test_a_choice_among_custom_tools() -> None:
     allowed = {"type": "allowed_tools", "allowed_tools": {"mode": "auto", "tools": [TOOL, "?"]}}
-    body = json.loads(made(TARGETS[4], tools=[TOOL], tool_choice=allowed).body)
+    body = json.loads(made("openrouter/openai/gpt-4o", tools=[TOOL], tool_choice=allowed).body)
     function = {"type": "function", "function": {"name": "run"}}
     assert body["tool_choice"] == {"type": "allowed_tools", "allowed_tools": {"mode": "auto", "tools": [function, "?"]}}
+    narrowed = json.loads(made(TARGETS[4], tools=[TOOL, {**function, "function": {"name": "walk"}}], tool_choice=allowed).body)
+    assert ([tool["function"]["name"] for tool in narrowed["tools"]], narrowed["tool_choice"]) == (["run"], "auto")
 
 
 @pytest.mark.parametrize("target", ["openai/gpt-5", "azure/gpt-5"])

@@ -7,6 +7,7 @@ from openai.types import Completion
 from openai.types.chat import ChatCompletion, ChatCompletionChunk
 
 from haimaker.adapters.openai import chat, completions
+from haimaker.http.errors import APIError
 from haimaker.http.values import JSON
 from haimaker.providers.provider import AnswerRules, Provider
 from tests.support.builders import attempt, chat_request, in_dialect, result_of
@@ -72,15 +73,18 @@ def test_a_service_tier_is_one_that_the_sdk_knows(tier: Any, told: str | None) -
     assert whole({**WHOLE, "choices": [], "service_tier": tier})["service_tier"] == told
 
 
-def shouted(body: JSON) -> JSON:
-    return {**body, "choices": [{**choice, "finish_reason": "length"} for choice in body["choices"]]}
+def unwrapped(body: JSON) -> JSON:
+    return body.get("result", body)
 
 
-def test_a_providers_own_function_mends_answers_and_events() -> None:
-    row = in_dialect(answers=AnswerRules(mend=shouted))
+def test_a_providers_own_function_mends_answers_and_events_before_they_are_read() -> None:
+    row = in_dialect(answers=AnswerRules(mend=unwrapped))
     body = {**WHOLE, "choices": [{"index": 0, "message": {"role": "assistant", "content": "a"}, "finish_reason": "stop"}]}
-    assert result_of(chat, body, attempt("acme/m", provider=row))["choices"][0]["finish_reason"] == "length"
-    assert [each["choices"][0]["finish_reason"] for each in streamed(delta("stop", content="a"), row=row)] == ["length"]
+    assert result_of(chat, {"result": body}, attempt("acme/m", provider=row)) == body
+    said = delta("stop", role="assistant", content="a")
+    assert streamed({"result": said}, row=row) == streamed(said)
+    with pytest.raises(APIError):
+        result_of(chat, {"result": {"error": {"message": "No"}}}, attempt("acme/m", provider=row))
 
 
 @pytest.mark.parametrize(

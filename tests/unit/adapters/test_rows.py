@@ -59,7 +59,7 @@ def test_a_key_turns_a_row_on_and_goes_where_it_belongs(name: str) -> None:
     assert (address.scheme, "{" in url, "//" in address.path) == ("https", False, False)
     assert address.path.endswith("/chat/completions")
     assert headers[row.auth.key_header] == ("Bearer sk-1" if row.auth.key_header == "authorization" else "sk-1")
-    assert body == {**row.dialect.add, "model": "m", "messages": MESSAGES, "top_k": 3}
+    assert body == {**row.dialect.add, "model": "m", "messages": MESSAGES, row.dialect.rename.get("top_k", "top_k"): 3}
 
 
 @pytest.mark.parametrize(

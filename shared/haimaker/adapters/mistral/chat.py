@@ -28,7 +28,9 @@ CALL_ID = re.compile(r"[a-zA-Z0-9]{9}")
 def to_upstream(request: ChatRequest, attempt: Attempt) -> UpstreamRequest:
     reasons = attempt.traits.thinks not in ("", NEVER)
     messages = [_message(message, reasons=reasons) for message in request.body["messages"] if not _is_empty_turn(message)]
-    return chat.to_upstream(replace(request, body={**request.body, "messages": messages}), attempt)
+    return chat.to_upstream(
+        replace(request, body={**request.body, **_with_parameters(request.body), "messages": messages}), attempt
+    )
 
 
 def from_upstream(body: UpstreamBody, request: ChatRequest, attempt: Attempt) -> Result:
@@ -37,6 +39,19 @@ def from_upstream(body: UpstreamBody, request: ChatRequest, attempt: Attempt) ->
 
 def from_stream(events: Iterable[Event], request: ChatRequest, attempt: Attempt) -> Iterator[StreamEvent]:
     return chat.from_stream(events, request, attempt)
+
+
+def _with_parameters(body: JSON) -> JSON:
+    """The tools, with parameters for a function that has none, which is refused: https://docs.mistral.ai/api/endpoint/chat"""
+    tools = body.get("tools")
+    return {"tools": [_tool(tool) for tool in tools]} if isinstance(tools, list) else {}
+
+
+def _tool(tool: Any) -> Any:
+    function = tool.get("function") if isinstance(tool, dict) else None
+    if not isinstance(function, dict) or function.get("parameters") is not None:
+        return tool
+    return {**tool, "function": {**function, "parameters": {"type": "object", "properties": {}}}}
 
 
 def _is_empty_turn(message: JSON) -> bool:

@@ -45,8 +45,6 @@ def mended(body: JSON, holder: str, attempt: Attempt, *, whole: bool) -> JSON:
 
     The same object where it is already.
     """
-    rules = attempt.provider.dialect.answers
-    body = rules.mend(body) if rules.mend else body
     made = _head(body, holder, attempt)
     choices = body.get("choices")
     if not isinstance(choices, list):

@@ -46,6 +46,8 @@ def from_stream(events: Iterable[Event], request: ChatRequest, attempt: Attempt)
 
 def whole(body: JSON, attempt: Attempt, holder: str) -> JSON:
     """A 2xx body whose choices have what the model wrote in `holder`."""
+    mend = attempt.provider.dialect.answers.mend
+    body = mend(body) if mend else body
     if failed_choice(body) or (is_failure(body) and not body.get("choices")):
         raise from_body(body)
     if not isinstance(body.get("choices"), list):
@@ -56,6 +58,7 @@ def whole(body: JSON, attempt: Attempt, holder: str) -> JSON:
 def streamed(events: Iterable[Event], attempt: Attempt, holder: str) -> Iterator[StreamEvent]:
     continuity = Continuity(Numbering(partial(call_id, attempt)), holder)
     tags = tags_of(attempt) if holder == "delta" else None
+    mend = attempt.provider.dialect.answers.mend
     done = False
     for event in events:
         done = event.data.startswith(DONE)
@@ -63,12 +66,13 @@ def streamed(events: Iterable[Event], attempt: Attempt, holder: str) -> Iterator
             break
         if not event.data.strip():
             continue
-        body = json_object(event)
+        told = json_object(event)
+        body = mend(told) if mend else told
         if is_failure(body):
             raise from_body(body)
         shown = mended(body, holder, attempt, whole=False)
         shown = continuity.told(tags.part(shown) if tags else shown)
-        yield StreamEvent(shown, None if shown is not body or b"\n" in event.data else event.data)
+        yield StreamEvent(shown, None if shown is not told or b"\n" in event.data else event.data)
     if not done and not continuity.finished:
         raise errors.BadGatewayError("The provider's stream ended before the answer was complete.", code="stream_interrupted")
     yield from (StreamEvent(last) for last in continuity.rest(tags.rest() if tags else ()))

@@ -46,6 +46,8 @@ def body_for(request: ChatRequest, attempt: Attempt) -> tuple[JSON, tuple[str, .
         body = _switched(body, dialect.thinking_flag)
     if dialect.schema_in_words:
         body = _with_schema_in_words(body)
+    if dialect.narrows_tools:
+        body = _with_allowed_tools(body)
     if dialect.search_tool:
         body = _with_search_tool(body, dialect.search_tool)
     if dialect.counts_logprobs:
@@ -81,6 +83,25 @@ def _switched(body: JSON, flag: str) -> JSON:
     kept = {name: value for name, value in body.items() if name != "reasoning_effort" or effort != "none"}
     switch = {flag: effort != "none"} if flag else {"thinking": THINKING[effort != "none"]}
     return {**switch, **kept}
+
+
+def _with_allowed_tools(body: JSON) -> JSON:
+    """A choice among some of the tools as these tools and a choice: auto or required.
+
+    https://platform.openai.com/docs/guides/function-calling#tool-choice
+    """
+    choice, tools = body.get("tool_choice"), body.get("tools")
+    allowed = choice.get("allowed_tools") if isinstance(choice, dict) and choice.get("type") == "allowed_tools" else None
+    listed = allowed.get("tools") if isinstance(allowed, dict) else None
+    if not isinstance(listed, list) or not isinstance(tools, list) or not isinstance(allowed, dict):
+        return body
+    names = [_name_of(tool) for tool in listed]
+    return {**body, "tools": [tool for tool in tools if _name_of(tool) in names], "tool_choice": allowed.get("mode") or "auto"}
+
+
+def _name_of(tool: Any) -> Any:
+    function = tool.get("function") if isinstance(tool, dict) else None
+    return function.get("name") if isinstance(function, dict) else None
 
 
 def _with_search_tool(body: JSON, kind: str) -> JSON:
