@@ -23,6 +23,7 @@ from collections.abc import Mapping, Sequence
 from functools import cache
 from typing import TYPE_CHECKING, NamedTuple
 
+from haimaker.accounts import keys as auth
 from haimaker.accounts.cache import AccountCache, BilledAccounts
 from haimaker.accounts.errors import check_usable, denied_error, store_error
 from haimaker.accounts.keys import admin_id
@@ -43,6 +44,7 @@ from haimaker.http.values import Request, Response
 from haimaker.lean_dataclasses import dataclass, field
 from haimaker.models.catalog import Place
 from haimaker.observability.observer import Observer
+from haimaker.observability.refusals import RefusalCounter
 from haimaker.operations.client_format import ClientFormat
 from haimaker.operations.operation import TELEMETRY_NAMES, OperationRequest
 from haimaker.providers.provider import Provider
@@ -86,6 +88,7 @@ class Gateway:
     observer: Observer = field(default_factory=Observer)
     accounts: AccountCache = field(init=False)
     content: ContentLogging = field(init=False)
+    refusals: RefusalCounter = field(init=False)
     _runtime: Runtime | None = field(default=None, repr=False)
     _hub: tuple[Runtime, bytes] | None = field(default=None, repr=False)
 
@@ -93,6 +96,7 @@ class Gateway:
         self.observer.alert_webhook = self.settings.alert_webhook
         self.accounts = AccountCache(self.store, admin_id(self.settings.admin_key), self.settings.user_budget)
         self.content = ContentLogging(self.settings, self.observer)
+        self.refusals = RefusalCounter(self.store.documents)
 
     @classmethod
     def local(cls, settings: Settings) -> "Gateway":
@@ -102,7 +106,12 @@ class Gateway:
 
         store = open_store(settings)
         keys.install_admin(store, settings)
-        return cls.from_store(settings, store)
+        gateway = cls.from_store(settings, store)
+        if settings.metrics_token:
+            from haimaker.observability.prometheus import PrometheusMetrics
+
+            gateway.observer.prometheus = PrometheusMetrics()
+        return gateway
 
     @classmethod
     def from_store(cls, settings: Settings, store: Store) -> "Gateway":
@@ -153,16 +162,23 @@ class Gateway:
         try:
             self.accounts.authenticate(request.headers)
         except APIError as error:
-            self.observer.denied(operation, request.id, error)
+            self._count_refusal(operation, request, error)
             return error
         return None
 
     def _error_response(self, operation: str, request: Request, error: APIError) -> Response:
         if not error.attempts:  # else it was admitted, and its record is told
-            self.observer.denied(operation, request.id, error)
+            self._count_refusal(operation, request, error)
         if operation not in MODEL_OPERATIONS:
             return error_response(error)
         return error_response(error, formats.find(operation).render_error(error))
+
+    def _count_refusal(self, operation: str, request: Request, error: APIError) -> None:
+        self.observer.denied(operation, request.id, error)
+        if operation in KEYLESS or error.status >= 500:
+            return
+        owner = auth.owner_of(request.headers)
+        self.refusals.add(owner if self.accounts.has_met(owner) else "", error.code or error.type, time.time())
 
     def answer(self, request: Request, routing_request: RoutingRequest, account: Account) -> Response:
         """A request of a key that the gateway makes itself, in the format of its operation. Raises APIError."""

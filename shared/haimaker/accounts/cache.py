@@ -170,6 +170,10 @@ class AccountCache:
         except StoreUnavailable as error:
             raise store_error(error) from error
 
+    def has_met(self, account_id: str) -> bool:
+        """Whether it is an account of this gateway's, as far as is known without asking the store."""
+        return account_id in self._cached
+
     def keep(self, account: Account) -> None:
         """Caches the account."""
         if SUCCESSOR in account.metadata:

@@ -23,6 +23,8 @@ from haimaker.store import NEVER_S, BudgetAlert, Record
 if TYPE_CHECKING:
     from aws_lambda_powertools import Logger
 
+    from haimaker.observability.prometheus import PrometheusMetrics
+
 ALERT_WAIT_S = 2.0
 """For a receiver of an alert, at most, at the end of the request that reached the amount."""
 
@@ -40,15 +42,21 @@ class Observer:
     """Of metrics, besides service and operation."""
     alert_webhook: str = field(default="", repr=False)
     """Where budgets' alerts are sent to besides the log."""
+    prometheus: "PrometheusMetrics | None" = None
+    """Where what happened is counted for Prometheus as well; None where nobody collects it."""
     _cold: bool = field(default=True, repr=False)
 
     def request(self, record: Record) -> None:
         """Logs the record of a request that reached a provider."""
+        if self.prometheus:
+            self.prometheus.request(record)
         self._count("request", fields_of(record), metrics.record_counts(record))
 
     def denied(self, operation: str, request_id: str, error: APIError) -> None:
         """Logs a request that was answered without asking a provider."""
         name = TELEMETRY_NAMES.get(operation, operation)
+        if self.prometheus:
+            self.prometheus.denied(name, error)
         fields: JSON = {"request_id": request_id, "operation": name, "gen_ai.operation.name": name}
         fields |= {"http.response.status_code": error.status, "error.type": error.code or error.type}
         self._count("refused", fields, metrics.denial_counts(error.status, error.code))
@@ -56,6 +64,8 @@ class Observer:
     def reservations_lost(self, reservations: int) -> None:
         """Counts requests that nobody settled and that were charged in full: the function was killed, or the store failed to the
         end."""
+        if self.prometheus:
+            self.prometheus.reservations_lost(reservations)
         self._count("lost", {"operation": "settle"}, {"HoldsLost": reservations}, level="ERROR")
 
     def settle_failed(self, request_id: str) -> None:

@@ -63,6 +63,10 @@ class Settings:
     """Where budgets' alerts are sent; its address may hold a secret."""
     user_budget: UserBudget | None = None
     """Of the users of requests who have no account yet; without it they get none."""
+    version: str = ""
+    """Of the program, where the door knows it."""
+    metrics_token: str = field(default="", repr=False)
+    """What Prometheus sends to be shown metrics; without one there are none."""
     public_models: bool = False
     """Whether anybody may read the catalogue of models, without a key."""
     service: str = "haimaker"
@@ -107,6 +111,7 @@ class Settings:
             mistakes_per_minute=_whole_number(env, "HAIMAKER_MISTAKES_PER_MINUTE", 120, most=1_000_000),
             alert_webhook=_webhook(env),
             user_budget=_user_budget(env),
+            metrics_token=env.get("HAIMAKER_METRICS_TOKEN", ""),
             public_models=_public_models(env),
             files_folder=Path(env.get("HAIMAKER_HOME", ".haimaker")).expanduser() / "files",
             files_bucket=env.get("HAIMAKER_FILES_BUCKET", ""),
