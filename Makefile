@@ -5,6 +5,7 @@ export PYTHONPATH := shared
 export SAM_CLI_TELEMETRY ?= 0
 PYTHON_IN_VENV := .venv/bin/python
 STACK ?= haimaker
+HOST_ARCHITECTURE = $(if $(filter arm64 aarch64,$(shell uname -m)),arm64,x86_64)
 HAIMAKER = $(PYTHON_IN_VENV) -m local.command_line
 ON_STACK = $(HAIMAKER) --stack $(STACK)
 
@@ -38,8 +39,8 @@ vendored: .venv/test.stamp ## compare the console's libraries with what npm publ
 screenshots: .venv/test.stamp ## make the console's screenshots in docs/ anew; needs Chromium
 	@exec $(PYTHON_IN_VENV) -m scripts.console_screenshots
 
-build: .venv-aws/aws.stamp ## build the layer for AWS; needs python3.13
-	.venv-aws/bin/sam build
+build: .venv-aws/aws.stamp ## build the layer for this machine, as sam local runs it; needs python3.13
+	ARCHITECTURE=$(HOST_ARCHITECTURE) .venv-aws/bin/sam build
 
 doctor: .venv/run.stamp ## say what is missing or wrong here, and the fix: make doctor ARGS=--online
 	@exec $(HAIMAKER) doctor $(ARGS)

@@ -6,11 +6,9 @@ from dataclasses import dataclass, field
 
 from local.command_line.door import APIClient, key_of, local_url
 from local.command_line.operate import Operator
-from local.command_line.stack import Stack
+from local.command_line.stack import DEFAULT_STACK, Stack
 from local.command_line.terminal import Terminal
 from local.environment import command_environment
-
-DEFAULT_STACK = "haimaker"
 
 
 @dataclass(frozen=True, slots=True)

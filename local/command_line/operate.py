@@ -11,10 +11,11 @@ from dataclasses import dataclass, field
 
 from haimaker.accounts import keys as auth
 from haimaker.store import StoreUnavailable
-from local.command_line import provider_secrets
+from local.command_line import provider_secrets, template_settings
 from local.command_line.reconcile import Reconciliation
 from local.command_line.stack import OperatorError, Stack
 from local.command_line.terminal import Terminal, read_secret, run
+from local.command_line.totals_repair import repair_totals
 from local.installation import IS_CLONE, ROOT
 
 NEEDS_CLONE = "This needs the template and its build, which only a clone of the repository has: see docs/deploy.md there."
@@ -35,14 +36,19 @@ class Operator:
 
     def deploy(self, *, confirmed: bool = False) -> int:
         _require_clone()
+        template_settings.check_name(self.stack.name)
         self._announce("Builds the layer, then makes or changes the stack; the changes are shown first.")
+        settings = template_settings.settings_of(
+            self.stack.name, ROOT / "template.yaml", ROOT / "samconfig.toml", self.stack.parameters(), self.stack.outputs_or_none()
+        )
         for bytecode in ROOT.glob("functions/*/__pycache__"):  # functions go into the account as they are
             shutil.rmtree(bytecode, ignore_errors=True)
-        built = self.run([str(SAM), "build"])
+        built = self.run(["env", f"ARCHITECTURE={settings['Architecture']}", str(SAM), "build"])
         if built:
             return built
+        given = [f"{name}={value}" for name, value in settings.items()]
         confirmation = ["--no-confirm-changeset"] if confirmed else []
-        deployed = self.run([str(SAM), "deploy", *self._stack_options(), *confirmation])
+        deployed = self.run([str(SAM), "deploy", *self._stack_options(), *confirmation, "--parameter-overrides", *given])
         return deployed or self._tell_addresses()
 
     def admin_key(self) -> int:
@@ -73,9 +79,15 @@ class Operator:
         """The exit status is 1 if something is wrong, or can't be proven."""
         self._announce("Proves by their records what accounts spent" + ("." if check else ", and repairs what is wrong."))
         try:
-            return Reconciliation(self.stack.store(), check, self.terminal.say).run()
+            store = self.stack.store()
+            status = Reconciliation(store, check, self.terminal.say).run()
+            names = (self.stack.output("AccountsTable"), self.stack.output("RecordsTable"))
+            missing = repair_totals(store, names, check, self.terminal.say)
         except StoreUnavailable as error:
             raise OperatorError(str(error)) from error
+        if not check:
+            self.stack.empty_queue("RollupFailures")
+        return status or int(check and missing > 0)
 
     def invoke(self, function: str, event: str) -> int:
         _require_clone()
@@ -117,8 +129,9 @@ class Operator:
         return ["--stack-name", self.stack.name, "--region", self.stack.region]
 
     def _tell_addresses(self) -> int:
-        base, chat = self.stack.output("BaseUrl"), self.stack.output("ChatUrl")
-        self.terminal.say(f"\nbase_url for every endpoint   {base}\nbase_url for chat, cheaper    {chat}")
+        self.terminal.say(f"\nbase_url for every endpoint   {self.stack.output('BaseUrl')}")
+        if chat := self.stack.outputs.get("ChatUrl"):
+            self.terminal.say(f"base_url for chat, cheaper    {chat}")
         if dashboard := self.stack.outputs.get("DashboardUrl"):
             self.terminal.say(f"what it does and costs        {dashboard}")
         if console := self.stack.outputs.get("ConsoleUrl"):

@@ -18,6 +18,8 @@ from local.command_line import provider_secrets
 from local.command_line.provider_secrets import Secrets
 from local.installation import BOTO
 
+DEFAULT_STACK = "haimaker"
+
 
 class OperatorError(Exception):
     """Why a command can't be carried out, in words for who typed it."""
@@ -64,6 +66,28 @@ class Stack:
         state = {"StackStatus": described["StackStatus"]}
         return state | {output["OutputKey"]: output["OutputValue"] for output in described.get("Outputs", ())}
 
+    def parameters(self) -> Mapping[str, str] | None:
+        """The settings that the stack has; None if there is no stack."""
+        described = self._described()
+        return described and {one["ParameterKey"]: one.get("ParameterValue", "") for one in described.get("Parameters", ())}
+
+    def outputs_or_none(self) -> Mapping[str, str]:
+        """The outputs, none if there is no stack; read anew, so that those after a deployment are not hidden by those before."""
+        described = self._described() or {}
+        return {output["OutputKey"]: output["OutputValue"] for output in described.get("Outputs", ())}
+
+    def _described(self) -> Mapping[str, Any] | None:
+        from botocore.exceptions import ClientError
+
+        with readable_failures():
+            try:
+                (described,) = self._client("cloudformation").describe_stacks(StackName=self.name)["Stacks"]
+            except ClientError as error:
+                if error.response["Error"]["Code"] == "ValidationError":  # AWS's word for a stack that does not exist
+                    return None
+                raise
+        return dict(described)
+
     def output(self, name: str) -> str:
         """One of the outputs, which a stack has once it was made completely."""
         if name not in self.outputs:
@@ -86,6 +110,25 @@ class Stack:
             except self._client("dynamodb").exceptions.ResourceNotFoundException:
                 states[name] = "gone"
         return states
+
+    def concurrency(self) -> int | None:
+        """How many functions of this account and Region may run at once; None if that may not be asked."""
+        from botocore.exceptions import ClientError
+
+        try:
+            return int(self._client("lambda").get_account_settings()["AccountLimit"]["ConcurrentExecutions"])
+        except ClientError:
+            return None
+
+    def ssm_is_fast(self) -> bool | None:
+        """Whether SSM's higher throughput is on; None if that may not be asked."""
+        from botocore.exceptions import ClientError
+
+        setting = "/ssm/parameter-store/high-throughput-enabled"
+        try:
+            return bool(self._client("ssm").get_service_setting(SettingId=setting)["ServiceSetting"]["SettingValue"] == "true")
+        except ClientError:
+            return None
 
     def administrators(self) -> int:
         """How many keys of administrators there are that are not blocked."""
@@ -143,6 +186,12 @@ class Stack:
                     Name=name, Value=provider_secrets.encode(document), Type="SecureString", Tier="Standard", Overwrite=True
                 )
         return [name for name, _, _ in changes]
+
+    def empty_queue(self, output: str) -> None:
+        """Forgets what a queue has, so that its alarm is quiet; an older stack tells of none."""
+        if url := self.outputs.get(output):
+            with readable_failures():
+                self._client("sqs").purge_queue(QueueUrl=url)
 
     def delete_tables(self, names: Sequence[str]) -> None:
         for name in names:

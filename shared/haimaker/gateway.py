@@ -117,7 +117,7 @@ class Gateway:
             credentials = SSMCredentials(
                 settings.providers_parameter, settings.aws, settings.environment, observer, accounts=settings.config.accounts
             )
-        return cls(settings, stack_store(settings), credentials, observer)
+        return cls(settings, stack_store(settings, observer.access_denied), credentials, observer)
 
     def handle(self, operation: str, request: Request) -> Response:
         """Answers a request of any kind; never raises."""

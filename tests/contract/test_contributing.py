@@ -1,14 +1,29 @@
-"""What contributors need: the hooks before a commit, the forms for issues and pull requests, the list of changes."""
+"""What contributors need: the hooks before a commit, the forms for issues and pull requests, the list of changes, and the four
+descriptions of how something is added, each followed word for word in a copy of the project."""
 
+import json
+import os
 import re
+import shutil
 import subprocess
+import sys
 import tomllib
 from pathlib import Path
 
 import pytest
 import yaml
 
+from haimaker.http.values import JSON
+from tests.support.documentation import Guide
+from tests.support.fake_upstream import FakeUpstream
+from tests.support.reply import Reply
+from tests.unit.test_architecture import ORDER
+
 ROOT = Path(__file__).parents[2]
+GUIDE = Guide.read("CONTRIBUTING.md")
+LEFT_OUT = shutil.ignore_patterns(
+    ".git", ".venv*", "node_modules", ".aws-sam", "__pycache__", ".haimaker", ".*_cache", ".hypothesis"
+)
 FORMS = sorted(path for path in (ROOT / ".github" / "ISSUE_TEMPLATE").glob("*.yml") if path.name != "config.yml")
 
 
@@ -36,3 +51,145 @@ def test_the_changelog_names_this_version_after_what_is_not_released() -> None:
     version = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))["project"]["version"]
     titles = re.findall(r"^## (\S+)", (ROOT / "CHANGELOG.md").read_text("utf-8"), re.MULTILINE)
     assert titles[:2] == ["Unreleased", version]
+
+
+def test_the_picture_of_the_packages_is_theirs() -> None:
+    """Each is described, from the bottom up."""
+    text = (ROOT / "docs" / "architecture.md").read_text("utf-8")
+    rows = re.findall(r"^\| `(\w+)` \|", text, re.MULTILINE)
+    assert tuple(rows) == ORDER
+    [picture] = re.findall(r"^```mermaid\n(.*?)^```$", text, re.MULTILINE | re.DOTALL)
+    arrows = [step.split() for step in re.findall(r"(\w+(?: --> \w+)+)", picture)]
+    drawn = [
+        (one, other) for line in arrows for one, other in zip(line[::2], line[2::2], strict=False) if {one, other} <= set(ORDER)
+    ]
+    assert len(drawn) >= 12
+    assert [(one, other) for one, other in drawn if ORDER.index(one) > ORDER.index(other)] == []
+
+
+@pytest.fixture
+def clone(tmp_path: Path) -> Path:
+    folder = tmp_path / "clone"
+    shutil.copytree(ROOT, folder, ignore=LEFT_OUT, symlinks=True)
+    (folder / ".venv").symlink_to(ROOT / ".venv")
+    return folder
+
+
+def _write(clone: Path, name: str) -> str:
+    """Makes the file that a block of code begins with the name of; returns its text."""
+    [text] = [text for text in GUIDE.written_in("python") if text.startswith(f"# {name}\n")]
+    code = text.partition("\n")[2]
+    (clone / name).parent.mkdir(parents=True, exist_ok=True)
+    (clone / name).write_text(code)
+    return code
+
+
+def _insert(clone: Path, name: str, after: str, line: str) -> None:
+    """Puts the line of the guide that begins so behind a line of a file."""
+    found = next(text.strip() for text in GUIDE.written_in("python") if text.startswith(line))
+    text = (clone / name).read_text("utf-8")
+    assert text.count(after) == 1
+    (clone / name).write_text(text.replace(after, f"{after}    {found.rstrip(',')},\n"))
+
+
+def _run(clone: Path, *command: str, **environment: str) -> str:
+    done = subprocess.run(
+        command, cwd=clone, env=os.environ | {"PYTHONPATH": "shared"} | environment, capture_output=True, text=True, timeout=120
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+    return done.stdout
+
+
+def _test(clone: Path, *arguments: str) -> None:
+    _run(clone, sys.executable, "-m", "pytest", "-q", "-n", "0", "-p", "no:cacheprovider", *arguments)
+
+
+def test_a_provider_is_added_as_a_row(clone: Path, upstream: FakeUpstream) -> None:
+    _insert(clone, "shared/haimaker/providers/openai_compatible.py", "ROWS: Mapping[str, Row] = {\n", '"acme": Row(')
+    command = next(text for text in GUIDE.written_in("sh") if "make record" in text).partition("make test")[0]
+    _run(clone, "bash", "-ec", command, ACME_BASE_URL=upstream.url)
+    recorded = clone / "tests" / "wire" / "acme" / "chat" / "hello"
+    assert json.loads((recorded / "upstream_request.json").read_text())["body"]["model"]
+    _test(clone, "tests/wire", "tests/unit/adapters/test_row_cases.py", "tests/unit/adapters/test_rows.py", "-k", "acme")
+
+
+def test_a_provider_is_added_as_a_module(clone: Path, upstream: FakeUpstream) -> None:
+    """The test of rules names those that no case shows."""
+    _write(clone, "shared/haimaker/providers/zenith.py")
+    _run(clone, "make", "-o", ".venv/test.stamp", "providers")
+    done = subprocess.run(
+        [sys.executable, "-m", "pytest", "-q", "-n", "0", "-p", "no:cacheprovider", "tests/unit/adapters/test_row_cases.py"],
+        cwd=clone, capture_output=True, text=True, timeout=120,
+    )  # fmt: skip
+    assert done.returncode == 1
+    assert re.findall(r"FAILED .*\[zenith", done.stdout)
+
+
+def test_a_model_family_is_added(clone: Path) -> None:
+    _insert(clone, "shared/haimaker/models/families.py", "GPT = (\n", "Family(")
+    _insert(clone, "tests/unit/models/matrix.py", "CHATS: Mapping[str, tuple[str, ...]] = {\n", '"zeta-9": (')
+    command = next(text for text in GUIDE.written_in("sh") if "models.matrix" in text).partition("git diff")[0]
+    _run(clone, "bash", "-ec", command)
+    _test(clone, "tests/unit/models")
+    written = json.loads((clone / "tests" / "unit" / "models" / "matrix.json").read_text())
+    assert "zeta-9" in json.dumps(written)
+
+
+ASKS = """
+import json, sys
+from haimaker.gateway import Gateway
+from haimaker.http.values import Request
+from haimaker.settings.settings import Settings
+operation, body, environment = sys.argv[1], sys.argv[2].encode(), json.loads(sys.argv[3])
+gateway = Gateway.local(Settings.from_environment({**environment, "HAIMAKER_ADMIN_KEY": "sk-local"}))
+response = gateway.handle(operation, Request("r", {"authorization": "Bearer sk-local"}, body))
+print(response.status)
+print((response.body if isinstance(response.body, bytes) else b"".join(response.body)).decode())
+"""
+
+
+def _ask(clone: Path, operation: str, body: JSON, **environment: str) -> str:
+    """What a gateway of the copy answers."""
+    environment["HAIMAKER_HOME"] = str(clone / ".haimaker")
+    status, _, answer = _run(clone, sys.executable, "-c", ASKS, operation, json.dumps(body), json.dumps(environment)).partition(
+        "\n"
+    )
+    assert status == "200", answer
+    return answer
+
+
+@pytest.mark.parametrize("streams", [False, True])
+def test_a_vendors_format_is_added(streams: bool, clone: Path, upstream: FakeUpstream) -> None:
+    _write(clone, "shared/haimaker/adapters/meteor/chat.py")
+    _write(clone, "shared/haimaker/providers/meteor.py")
+    _insert(clone, "shared/haimaker/adapters/__init__.py", '    "chat_completions": {\n', '"meteor":')
+    _run(clone, "make", "-o", ".venv/test.stamp", "providers")
+    counted = {"read": 3, "wrote": 1}
+    if streams:
+        upstream.answers(Reply.sse([{"said": "Hel"}, {"said": "lo"}, {"end": "done", "counted": counted}], done=False))
+    else:
+        upstream.answers(Reply.json(200, {"said": "Hello", "end": "done", "counted": counted}))
+    body = {"model": "meteor/one", "stream": streams, "messages": [{"role": "user", "content": "Hi"}]}
+    answer = _ask(clone, "chat_completions", body, METEOR_API_KEY="k", METEOR_BASE_URL=upstream.url)
+    if streams:
+        chunks = [json.loads(line.removeprefix("data: ")) for line in answer.splitlines() if line.startswith("data: {")]
+        assert "error" not in chunks[-1], chunks
+        deltas = [chunk["choices"][0]["delta"] for chunk in chunks]
+        assert "".join(delta.get("content", "") for delta in deltas) == "Hello"
+        assert chunks[-1]["choices"][0]["finish_reason"] == "stop"
+    else:
+        assert json.loads(answer)["choices"][0]["message"]["content"] == "Hello"
+        assert json.loads(answer)["usage"]["prompt_tokens"] == 3
+    [sent] = upstream.calls
+    assert json.loads(sent.body)["turns"] == [{"who": "user", "said": "Hi"}]
+
+
+def test_a_client_format_is_added(clone: Path) -> None:
+    _write(clone, "shared/haimaker/api/formats/echo.py")
+    _insert(clone, "shared/haimaker/api/paths.py", "MODEL_OPERATIONS: Mapping[str, ModelOperation] = {\n", '"echo"')
+    assert json.loads(_ask(clone, "echo", {"model": "demo/echo", "line": "Hello"})) == {"line": "Hello", "cost": 0.0}
+    done = subprocess.run(
+        [sys.executable, "-m", "pytest", "-q", "-n", "0", "-p", "no:cacheprovider", "tests/unit/test_model_operations.py"],
+        cwd=clone, capture_output=True, text=True, timeout=120,
+    )  # fmt: skip
+    assert "functions/: no app.py serves 'echo'" in done.stdout

@@ -5,6 +5,7 @@ from collections.abc import Iterator
 
 import pytest
 
+from haimaker.http.values import JSON
 from haimaker.store.dynamodb import DynamoStore
 from tests.support import dynamodb_emulators
 from tests.support.aws_front import AWSFront
@@ -50,20 +51,27 @@ def secrets(moto: str) -> str:
 
 
 @pytest.fixture
-def stack(moto: str, secrets: str) -> Iterator[Stack]:
-    yield from _stack(moto, moto, secrets)
+def stack(moto: str, secrets: str, template: JSON) -> Iterator[Stack]:
+    yield from _stack(moto, moto, secrets, template)
 
 
 @pytest.fixture
-def stack_on_dynalite(dynalite: str, moto: str, secrets: str) -> Iterator[Stack]:
-    yield from _stack(dynalite, moto, secrets)
+def stack_on_dynalite(dynalite: str, moto: str, secrets: str, template: JSON) -> Iterator[Stack]:
+    yield from _stack(dynalite, moto, secrets, template)
 
 
-def _stack(dynamodb: str, ssm: str, secrets: str) -> Iterator[Stack]:
-    with FakeUpstream() as upstream, AWSFront(dynamodb, ssm).serving() as front:
+@pytest.fixture
+def stack_with_everything(moto: str, secrets: str, template: JSON) -> Iterator[Stack]:
+    """The provider behind the front is S3, Bedrock and Polly as well: what matters is who may ask them."""
+    yield from _stack(moto, moto, secrets, template, "s3", "bedrock", "polly")
+
+
+def _stack(dynamodb: str, ssm: str, secrets: str, template: JSON, *others: str) -> Iterator[Stack]:
+    with FakeUpstream() as upstream, AWSFront(dynamodb, ssm, **dict.fromkeys(others, upstream.url)).serving() as front:
         upstream.answers(plays_openai())
-        stack = Stack(front, upstream, DynamoStore(TABLES["accounts"], TABLES["records"], client(dynamodb)), secrets)
+        stack = Stack(front, upstream, DynamoStore(TABLES["accounts"], TABLES["records"], client(dynamodb)), secrets, template)
         try:
             yield stack
         finally:
             stack.close()
+        assert [role.refused for role in front.roles.values() if role.refused] == [], "a role lacks what its function does"

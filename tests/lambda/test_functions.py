@@ -126,6 +126,24 @@ def test_a_stream_arrives_piece_by_piece_and_is_settled_before_its_end(stack, fu
     assert stack.money(key) == (COST, False, [COST])
 
 
+def test_one_environment_serves_many_streams_at_once_and_settles_each(stack, key):
+    """As Lambda Managed Instances ask for it: as many pollers as the environment may have invocations."""
+    many, gate = 64, stack.upstream.gate()
+    first, *others = chunks(["Hel", "lo!"], usage={"prompt_tokens": 10, "completion_tokens": 5, "total_tokens": 15})
+    stack.upstream.answers(Reply.sse([first, gate, *others]))
+    function = stack.function("chat_completions", AWS_LAMBDA_MAX_CONCURRENCY=str(many))
+    function.wait_for("next", many)
+    streams = [function.invoke(chat_event(key, stream=True)) for _ in range(many)]
+    bodies = [stream.chunks() for stream in streams if stream.head()["statusCode"] == 200]
+    assert [json.loads(next(body).removeprefix(b"data: "))["choices"] for body in bodies] == [first["choices"]] * many
+    assert stack.balance(key).reservations == many
+    gate.open()
+    assert all(b"".join(body).endswith(b"data: [DONE]\n\n") for body in bodies)
+    function.wait_for("next", 2 * many)
+    spent, held, costs = stack.money(key)
+    assert (spent, held, costs) == (many * COST, False, [COST] * many)
+
+
 def test_ten_thousand_chunks_arrive_in_order(stack, function, key):
     words = [f"{number} " for number in range(10_000)]
     stack.upstream.answers(Reply.sse(chunks(words)))
@@ -276,6 +294,17 @@ def test_a_store_that_fails_after_charges_once_or_leaves_the_hold(stack, functio
         assert not stack.money(key)[1]
         assert stack.money(key)[0] > COST
         assert stack.store.charge_lost(auth.account_id_of(key), now_s=10**10) == 0
+
+
+@pytest.mark.parametrize("call", ["PutItem", "release"])
+def test_what_was_admitted_is_settled_by_a_table_that_refuses_for_seconds(stack, function, key, call):
+    """Longer than an admission waits: a table that is too busy for new requests must not leave the holds of old ones."""
+    stack.front.breaks(call, "throttled", 25)
+    answer = read(function.invoke(chat_event(key)))
+    function.wait_for("next", 2)
+    assert answer.status == 200
+    assert stack.front.calls.count(call) >= 26
+    assert stack.money(key) == (COST, False, [COST])
 
 
 def test_an_unreachable_store_is_503(stack, key):

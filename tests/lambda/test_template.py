@@ -14,7 +14,9 @@ from haimaker.files.s3 import MADE, UPLOADS
 from haimaker.http.errors import APIError, APITimeoutError, BadGatewayError, NotFoundError, RateLimitError, RequestTooLargeError
 from haimaker.settings.settings import Settings
 from haimaker.store.tables import TABLES, TTL_ATTRIBUTE
+from scripts.container_policy import policy_text
 from tests.support.aws_tools import ROOT, run
+from tests.support.roles import OF_AWS_ITSELF
 
 STREAMING = (
     "ChatCompletionsFunction",
@@ -26,49 +28,26 @@ STREAMING = (
     "ModerationsFunction",
     "RerankFunction",
 )
+KEPT_IN = ("AWS::DynamoDB::Table", "AWS::Logs::LogGroup", "AWS::S3::Bucket", "AWS::SQS::Queue", "AWS::Lambda::Function")
+
+
+def url_parts(name):
+    """The resources that SAM made of a function URL before there was a choice: other names would be other addresses."""
+    return {f"{name}FunctionUrl", f"{name}FunctionUrlPublicPermissions", f"{name}FunctionURLInvokeAllowPublicAccess"}
+
+
 FUNCTIONS = (*STREAMING, "ModelsFunction", "KeysFunction", "SpendFunction", "RoutingFunction", "ConsoleFunction", "RollupFunction")
 """In the order of functions/ in the template."""
 ADMINISTRATION = re.compile(r"/(key|team|customer|end_user|spend|route|auto-router|console)/|/(audit|generation|health|console)$")
 """Not for web pages of others, and never slow."""
-PARAMETERS = [
-    {"Fn::Sub": f"arn:${{AWS::Partition}}:ssm:${{AWS::Region}}:${{AWS::AccountId}}:parameter/${{AWS::StackName}}/{name}"}
-    for name in ("providers", "providers-2")
-]
-ACCOUNTS, RECORDS = ({"Fn::GetAtt": [table, "Arn"]} for table in ("AccountsTable", "RecordsTable"))
 STREAM = {"Fn::GetAtt": ["RecordsTable", "StreamArn"]}
 LOGS = ("logs:CreateLogStream", "logs:PutLogEvents")
-GENERATING = [
-    (("dynamodb:GetItem", "dynamodb:PutItem", "dynamodb:UpdateItem"), [ACCOUNTS]),
-    (("dynamodb:GetItem", "dynamodb:PutItem"), [RECORDS]),
-    (("ssm:GetParameters",), PARAMETERS),
+TRIGGERED = [
+    (("dynamodb:DescribeStream", "dynamodb:GetRecords", "dynamodb:GetShardIterator"), [STREAM]),
+    (("dynamodb:ListStreams",), [{"Fn::Sub": "${RecordsTable.Arn}/stream/*"}]),
+    (("sqs:SendMessage",), [{"Fn::GetAtt": ["RollupFailures", "Arn"]}]),
 ]
-MAY_DO = {
-    **dict.fromkeys(STREAMING, GENERATING),
-    "ModelsFunction": [(("dynamodb:GetItem",), [ACCOUNTS]), (("ssm:GetParameters",), PARAMETERS)],
-    "KeysFunction": [
-        (("BatchGetItem", "DeleteItem", "GetItem", "PutItem", "UpdateItem"), [ACCOUNTS]),
-        (("dynamodb:Query",), [{"Fn::Sub": "${AccountsTable.Arn}/index/by_kind"}]),
-    ],
-    "SpendFunction": [
-        (("BatchGetItem", "GetItem", "Query"), [ACCOUNTS]),
-        (("dynamodb:Query",), [{"Fn::Sub": "${AccountsTable.Arn}/index/by_kind"}]),
-        (("BatchGetItem", "GetItem"), [RECORDS]),
-        (("dynamodb:Query",), [{"Fn::Sub": f"${{RecordsTable.Arn}}/index/{index}"} for index in ("by_account", "by_day")]),
-    ],
-    "RoutingFunction": [
-        (("DeleteItem", "GetItem", "Query", "UpdateItem"), [ACCOUNTS]),
-        (("GetItem", "PutItem"), [RECORDS]),
-        (("ssm:GetParameters",), PARAMETERS),
-    ],
-    "ConsoleFunction": [],
-    "RollupFunction": [
-        (("DescribeStream", "GetRecords", "GetShardIterator"), [STREAM]),
-        (("dynamodb:ListStreams",), [{"Fn::Sub": "${RecordsTable.Arn}/stream/*"}]),
-        (("dynamodb:UpdateItem",), [ACCOUNTS, RECORDS]),
-        (("sqs:SendMessage",), [{"Fn::GetAtt": ["RollupFailures", "Arn"]}]),
-    ],
-}
-"""All that the functions may do besides writing their own logs."""
+"""What AWS itself does with a role; all else is proved by what functions do, in test_roles.py."""
 BEDROCKS_MODELS = [
     {"Fn::Sub": f"arn:${{AWS::Partition}}:bedrock:{resource}/*"}
     for resource in (
@@ -78,7 +57,7 @@ BEDROCKS_MODELS = [
     )
 ]
 GUARDRAILS = {"Fn::Sub": "arn:${AWS::Partition}:bedrock:${AWS::Region}:${AWS::AccountId}:guardrail/*"}
-BEDROCK_POLICIES = ("BedrockPolicy", "BedrockRerankPolicy", "BedrockGuardrailPolicy")
+BEDROCK_POLICIES = ("BedrockPolicy", "BedrockStreamPolicy", "BedrockRerankPolicy", "BedrockGuardrailPolicy")
 MAY_END_IN_A_STAR = [{"Fn::Sub": "${RecordsTable.Arn}/stream/*"}, *BEDROCKS_MODELS]
 
 
@@ -154,11 +133,12 @@ def test_the_api_is_regional_takes_uploads_as_they_are_and_is_throttled(resource
 
 def test_functions_and_layer_are_of_one_architecture(resources):
     (layer,) = properties(resources, "AWS::Lambda::LayerVersion").items()
-    assert (layer[1]["CompatibleArchitectures"], layer[1]["CompatibleRuntimes"]) == (["arm64"], ["python3.13"])
+    processor = [{"Ref": "Architecture"}]
+    assert (layer[1]["CompatibleArchitectures"], layer[1]["CompatibleRuntimes"]) == (processor, ["python3.13"])
     functions = properties(resources, "AWS::Lambda::Function")
     assert set(functions) == set(FUNCTIONS)
     for function in functions.values():
-        assert (function["Architectures"], function["Runtime"]) == (["arm64"], "python3.13")
+        assert (function["Architectures"], function["Runtime"]) == (processor, "python3.13")
         assert function["Layers"] == [{"Ref": layer[0]}]
 
 
@@ -198,16 +178,15 @@ def allowed_by(policy):
 
 
 @pytest.mark.parametrize("function", FUNCTIONS)
-def test_each_function_may_do_what_it_does_and_no_more(resources, function):
+def test_a_role_names_its_log_what_triggers_it_and_no_more_stars_than_it_must(resources, function):
     logs = resources[function]["Properties"]["LoggingConfig"]["LogGroup"]["Ref"]
-    allowed = [
-        (tuple(name if ":" in name else f"dynamodb:{name}" for name in actions), targets) for actions, targets in MAY_DO[function]
-    ]
-    found = statements(resources, function)
-    assert found == [(LOGS, [{"Fn::GetAtt": [logs, "Arn"]}]), *allowed]
-    for _, targets in found:
-        texts = [target for target in targets if "*" in json.dumps(target)]
-        assert all(target in MAY_END_IN_A_STAR for target in texts)
+    first, *others = statements(resources, function)
+    assert first == (LOGS, [{"Fn::GetAtt": [logs, "Arn"]}])
+    of_aws = [found for found in others if any(OF_AWS_ITSELF.match(action) for action in found[0])]
+    assert of_aws == (TRIGGERED if function == "RollupFunction" else [])
+    for actions, targets in others:
+        assert "*" not in "".join(actions)
+        assert all(target in MAY_END_IN_A_STAR for target in targets if "*" in json.dumps(target))
 
 
 def test_who_calls_models_may_call_bedrocks_where_the_deployer_says_so(template, resources):
@@ -215,8 +194,10 @@ def test_who_calls_models_may_call_bedrocks_where_the_deployer_says_so(template,
     assert resources["BedrockPolicy"]["Condition"] == "UsesBedrock"
     assert template["Conditions"]["UsesBedrock"] == {"Fn::Equals": [{"Ref": "Bedrock"}, "true"]}
     assert template["Parameters"]["Bedrock"]["Default"] == "false"
-    assert policy["Roles"] == [{"Ref": resources[function]["Properties"]["Role"]["Fn::GetAtt"][0]} for function in STREAMING]
-    assert list(allowed_by(policy)) == [(("bedrock:InvokeModel", "bedrock:InvokeModelWithResponseStream"), BEDROCKS_MODELS)]
+    assert list(allowed_by(policy)) == [(("bedrock:InvokeModel",), BEDROCKS_MODELS)]
+    streams = resources["BedrockStreamPolicy"]["Properties"]
+    assert resources["BedrockStreamPolicy"]["Condition"] == "UsesBedrock"
+    assert list(allowed_by(streams)) == [(("bedrock:InvokeModelWithResponseStream",), BEDROCKS_MODELS)]
 
 
 @pytest.mark.parametrize(
@@ -246,16 +227,17 @@ def test_files_are_kept_in_a_bucket_where_the_deployer_wants_one(template, resou
     assert {kind for kind in ("Files", "FilesBucketPolicy", "FilesPolicy") if resources[kind]["Condition"] != "KeepsFiles"} == set()
     assert template["Conditions"]["KeepsFiles"] == {"Fn::Equals": [{"Ref": "FilesBucket"}, "true"]}
     assert template["Parameters"]["FilesBucket"]["Default"] == "false"
-    bucket, policy = resources["Files"]["Properties"], resources["FilesPolicy"]["Properties"]
+    bucket = resources["Files"]["Properties"]
     assert set(bucket["PublicAccessBlockConfiguration"].values()) == {True}
     assert [rule["ExpirationInDays"] for rule in bucket["LifecycleConfiguration"]["Rules"]] == [1]
     (encryption,) = bucket["BucketEncryption"]["ServerSideEncryptionConfiguration"]
-    assert encryption["ServerSideEncryptionByDefault"] == {"SSEAlgorithm": "AES256"}
+    assert encryption["ServerSideEncryptionByDefault"]["Fn::If"][2] == {"SSEAlgorithm": "AES256"}
     (denied,) = resources["FilesBucketPolicy"]["Properties"]["PolicyDocument"]["Statement"]
     assert (denied["Effect"], denied["Condition"]) == ("Deny", {"Bool": {"aws:SecureTransport": "false"}})
-    assert policy["Roles"] == [{"Ref": "ImagesRole"}, {"Ref": "AudioTranscriptionsRole"}]
-    objects = [{"Fn::Sub": f"${{Files.Arn}}/{kind}/*"} for kind in (MADE, UPLOADS)]
-    assert list(allowed_by(policy)) == [(("s3:GetObject", "s3:PutObject"), objects)]
+    for name, role, folder in (("FilesPolicy", "ImagesRole", MADE), ("UploadsPolicy", "AudioTranscriptionsRole", UPLOADS)):
+        policy = resources[name]["Properties"]
+        assert (resources[name]["Condition"], policy["Roles"]) == ("KeepsFiles", [{"Ref": role}])
+        assert list(allowed_by(policy)) == [(("s3:GetObject", "s3:PutObject"), [{"Fn::Sub": f"${{Files.Arn}}/{folder}/*"}])]
 
 
 def test_content_is_kept_in_a_bucket_where_the_deployer_says_so(template, resources):
@@ -270,31 +252,18 @@ def test_content_is_kept_in_a_bucket_where_the_deployer_says_so(template, resour
     assert set(bucket["PublicAccessBlockConfiguration"].values()) == {True}
     assert [rule["ExpirationInDays"] for rule in bucket["LifecycleConfiguration"]["Rules"]] == [{"Ref": "ContentDays"}]
     (encryption,) = bucket["BucketEncryption"]["ServerSideEncryptionConfiguration"]
-    assert encryption["ServerSideEncryptionByDefault"] == {"SSEAlgorithm": "AES256"}
+    assert encryption["ServerSideEncryptionByDefault"]["Fn::If"][2] == {"SSEAlgorithm": "AES256"}
     (denied,) = resources["ContentBucketPolicy"]["Properties"]["PolicyDocument"]["Statement"]
     assert (denied["Effect"], denied["Condition"]) == ("Deny", {"Bool": {"aws:SecureTransport": "false"}})
     assert policy["Roles"] == [{"Ref": resources[function]["Properties"]["Role"]["Fn::GetAtt"][0]} for function in STREAMING]
     assert list(allowed_by(policy)) == [(("s3:PutObject",), [{"Fn::Sub": f"${{Content.Arn}}/{PREFIX}/*"}])]
 
 
-def test_the_role_that_the_docs_give_a_container_is_what_it_replaces(resources):
-    """As JSON, for who serves the same tables without the functions."""
+def test_the_role_that_the_docs_give_a_container_is_made_of_the_functions_roles(template):
+    """`python3 -m scripts.container_policy` writes it."""
     text = (ROOT / "docs" / "deploy.md").read_text("utf-8")
-    (policy,) = (json.loads(block) for block in re.findall(r"```json\n(.*?)```", text, re.DOTALL) if '"Statement"' in block)
-    given = {
-        (action, statement["Resource"])
-        for statement in policy["Statement"]
-        for action in ([statement["Action"]] if isinstance(statement["Action"], str) else statement["Action"])
-    }
-    names = {"AccountsTable": "<ARN of the accounts table>", "RecordsTable": "<ARN of the records table>"}
-    needed = set()
-    for function in FUNCTIONS[:-1]:
-        for actions, targets in statements(resources, function):
-            for target in targets:
-                arn = target["Fn::Sub"] if "Fn::Sub" in target else f"${{{target['Fn::GetAtt'][0]}.Arn}}"
-                table, index = re.fullmatch(r"\$\{(\w+)\.Arn\}(.*)", arn).groups() if arn.startswith("${") else ("", "")
-                needed |= {(action, names[table] + index) for action in actions if table in names}
-    assert given == needed
+    (given,) = (block for block in re.findall(r"```json\n(.*?)```", text, re.DOTALL) if '"Statement"' in block)
+    assert given == policy_text(template)
 
 
 def test_no_two_functions_share_a_role_and_every_log_has_an_end(resources):
@@ -404,21 +373,113 @@ def test_a_deployer_is_told_what_every_parameter_is_and_has_to_set_none(template
     assert set(template["Parameters"]) <= used
 
 
-def test_a_domain_name_is_made_only_for_who_has_one(template, resources):
-    conditional = {name for name, resource in {**resources, **template["Outputs"]}.items() if resource.get("Condition")}
-    others = {
-        "PollyPolicy",
-        *BEDROCK_POLICIES,
-        "Files",
-        "FilesBucketPolicy",
-        "FilesPolicy",
-        "AlarmTopic",
-        "GatewayDashboard",
-        "DashboardUrl",
-    }
-    others |= {"Content", "ContentBucketPolicy", "ContentPolicy", "ContentBucket"}
-    assert conditional - others == {"GatewayDomainName", "GatewayDomainMapping", "DomainUrl", "DomainTarget"}
-    assert template["Rules"]["DomainNameNeedsCertificate"]["RuleCondition"]
+CONDITIONAL = {
+    "HasDomainName": {"GatewayDomainName", "GatewayDomainMapping", "DomainUrl", "DomainTarget"},
+    "UsesPolly": {"PollyPolicy"},
+    "UsesBedrock": {*BEDROCK_POLICIES},
+    "KeepsFiles": {"Files", "FilesBucketPolicy", "FilesPolicy", "UploadsPolicy"},
+    "KeepsContent": {"Content", "ContentBucketPolicy", "ContentPolicy", "ContentBucket"},
+    "HasAlarmEmail": {"AlarmTopic"},
+    "HasDashboard": {"GatewayDashboard", "DashboardUrl"},
+    "HasMoreAlarms": {
+        *("ThrottlesAlarm", "ConcurrencyAlarm", "AccountsThrottledAlarm", "RecordsThrottledAlarm", "StreamAgeAlarm", "UnwellAlarm")
+    },
+    "HasAccessLog": {"AccessLogs"},
+    "HasWebAcl": {"WebAclAssociation"},
+    "HasKmsKey": {"KmsPolicy"},
+    "IsInVpc": {"VpcPolicy"},
+    "IsTraced": {"TracingPolicy"},
+    "HasChatUrl": {"ChatUrl", *url_parts("ChatCompletions")},
+    "HasAllUrls": {name for function in STREAMING[1:] for name in (function.replace("Function", "Url"), *url_parts(function[:-8]))},
+}
+
+
+def test_what_not_everybody_wants_is_made_only_for_who_does(template, resources):
+    there = {**resources, **template["Outputs"]}
+    found: dict[str, set[str]] = {}
+    for name, one in there.items():
+        if one.get("Condition"):
+            found.setdefault(one["Condition"], set()).add(name)
+    assert found == CONDITIONAL
+    assert set(template["Rules"]) == {"DomainNameNeedsCertificate", "FunctionUrlsDoNotStreamFromAVpc"}
+
+
+def parameters_with(template, **changed):
+    return {name: changed.get(name, str(parameter["Default"])) for name, parameter in template["Parameters"].items()}
+
+
+def holds(template, condition, parameters):
+    """Evaluates a condition as CloudFormation does."""
+    match condition:
+        case {"Fn::Not": [inner]}:
+            return not holds(template, inner, parameters)
+        case {"Fn::Equals": [one, other]}:
+            return plain_of(one, parameters) == plain_of(other, parameters)
+        case {"Condition": str(name)}:
+            return holds(template, template["Conditions"][name], parameters)
+    raise AssertionError(condition)
+
+
+def plain_of(value, parameters):
+    match value:
+        case {"Ref": str(name)}:
+            return parameters[name]
+        case {"Fn::Join": [str(separator), {"Ref": str(name)}]}:
+            return separator.join(filter(None, parameters[name].split(",")))
+    return value
+
+
+@pytest.mark.parametrize(("choice", "on"), [("none", set()), ("chat", {"HasChatUrl"}), ("all", {"HasChatUrl", "HasAllUrls"})])
+def test_function_urls_are_there_as_far_as_the_deployer_wants(template, choice, on):
+    parameters = parameters_with(template, FunctionUrls=choice)
+    found = {name for name in ("HasChatUrl", "HasAllUrls") if holds(template, template["Conditions"][name], parameters)}
+    assert found == on
+    assert template["Parameters"]["FunctionUrls"]["Default"] == "chat"
+
+
+@pytest.mark.parametrize(
+    ("parameter", "value", "condition"),
+    [
+        ("KmsKeyArn", "arn:aws:kms:eu-west-1:1:key/1", "HasKmsKey"),
+        ("VpcSubnetIds", "subnet-1,subnet-2", "IsInVpc"),
+        ("WebAclArn", "arn:aws:wafv2:eu-west-1:1:regional/webacl/a/1", "HasWebAcl"),
+        ("AccessLog", "true", "HasAccessLog"),
+        ("Tracing", "true", "IsTraced"),
+        ("MoreAlarms", "true", "HasMoreAlarms"),
+        ("AlarmTopicArn", "arn:aws:sns:eu-west-1:1:pager", "HasAlarmTopicArn"),
+        ("AllowedOrigins", "https://a.example", "HasAllowedOrigins"),
+    ],
+)
+def test_an_option_is_off_until_it_is_chosen(template, parameter, value, condition):
+    found = template["Conditions"][condition]
+    assert not holds(template, found, parameters_with(template))
+    assert holds(template, found, parameters_with(template, **{parameter: value}))
+
+
+def test_a_key_of_the_accounts_own_is_for_everything_that_is_kept(resources):
+    key = {"Ref": "KmsKeyArn"}
+    for name, found in resources.items():
+        if found["Type"] in KEPT_IN:
+            assert json.dumps(key) in json.dumps(found["Properties"]), name
+
+
+def test_every_function_is_where_and_of_the_kind_that_the_deployer_says(resources):
+    for name, function in properties(resources, "AWS::Lambda::Function").items():
+        assert function["VpcConfig"]["Fn::If"][0] == "IsInVpc", name
+        assert function["TracingConfig"] == {"Mode": {"Fn::If": ["IsTraced", "Active", "PassThrough"]}}, name
+
+
+def test_names_that_are_global_in_an_account_have_the_region(resources):
+    """So that there can be a stack of the same name in each Region."""
+    assert resources["GatewayDashboard"]["Properties"]["DashboardName"] == {"Fn::Sub": "${AWS::StackName}-${AWS::Region}"}
+    for kind in ("AWS::IAM::Role", "AWS::S3::Bucket"):
+        assert all(not {"RoleName", "BucketName"} & found.keys() for found in properties(resources, kind).values())
+
+
+def test_browsers_may_read_the_answers_of_the_api_itself_where_origins_are_allowed(api):
+    for response in api["Body"]["x-amazon-apigateway-gateway-responses"].values():
+        allowed = response["responseParameters"]["gatewayresponse.header.Access-Control-Allow-Origin"]
+        assert allowed == {"Fn::If": ["HasAllowedOrigins", "method.request.header.Origin", {"Ref": "AWS::NoValue"}]}
 
 
 def test_the_stack_tells_where_it_is(template):

@@ -2,12 +2,21 @@
 
 import json
 import re
+import time
 
 import pytest
 
 from haimaker.observability import metrics
+from haimaker.observability.metrics import embed, record_counts
 from haimaker.observability.observer import fields_of
+from haimaker.store import Account, Record
+from haimaker.store.tables import record_item, to_attributes
+from tests.support.alarms import Watch
 from tests.support.builders import record
+from tests.support.openai_wire import plays_openai
+from tests.support.reply import Reply
+from tests.support.roles import Template
+from tests.support.stack import TABLES, chat_event, read
 
 SERVICE = [{"Name": "service", "Value": {"Ref": "AWS::StackName"}}]
 
@@ -39,12 +48,15 @@ def of_alarm(alarm):
     ]
 
 
-def test_alarms_are_on_what_is_counted_over_all_operations(alarms):
-    watched = [found for alarm in alarms.values() for found in of_alarm(alarm)]
-    assert {name for _, name, _, _ in watched} == set(metrics.OF_THE_SERVICE)
-    assert {(namespace, stat) for namespace, _, _, stat in watched} == {(metrics.NAMESPACE, "Sum")}
-    assert all(dimensions == SERVICE for _, _, dimensions, _ in watched)
-    assert len(watched) <= 10, "as many as are free in an account"
+def test_the_alarms_that_every_stack_has_are_within_those_that_are_free(resources, alarms):
+    """Ten metrics of alarms: https://aws.amazon.com/cloudwatch/pricing/; ours are those that are counted over all operations."""
+    free = [found for name, alarm in alarms.items() if "Condition" not in resources[name] for found in of_alarm(alarm)]
+    assert len(free) == 10
+    ours = {name for namespace, name, _, stat in free if (namespace, stat) == (metrics.NAMESPACE, "Sum")}
+    assert ours == set(metrics.OF_THE_SERVICE)
+    assert all(dimensions == SERVICE for namespace, _, dimensions, _ in free if namespace == metrics.NAMESPACE)
+    assert {resources[name].get("Condition") for name in alarms} == {None, "HasMoreAlarms"}
+    assert resources["UnwellAlarm"]["Condition"] == "HasMoreAlarms"
 
 
 def test_an_alarm_says_what_to_do_and_is_quiet_while_nobody_calls(alarms):
@@ -69,12 +81,16 @@ def test_the_error_rate_is_a_percentage_and_needs_some_requests(alarms):
 
 
 def test_alarms_are_sent_only_to_who_left_an_address(template, resources, alarms):
-    assert template["Parameters"]["AlarmEmail"]["Default"] == ""
+    assert template["Parameters"]["AlarmEmail"]["Default"] == template["Parameters"]["AlarmTopicArn"]["Default"] == ""
     topic = resources["AlarmTopic"]
     assert topic["Condition"] == "HasAlarmEmail"
     assert topic["Properties"]["Subscription"] == [{"Protocol": "email", "Endpoint": {"Ref": "AlarmEmail"}}]
-    for alarm in alarms.values():
-        sent = {"Fn::If": ["HasAlarmEmail", [{"Ref": "AlarmTopic"}], []]}
+    nothing = {"Ref": "AWS::NoValue"}
+    sent = [
+        {"Fn::If": ["HasAlarmEmail", {"Ref": "AlarmTopic"}, nothing]},
+        {"Fn::If": ["HasAlarmTopicArn", {"Ref": "AlarmTopicArn"}, nothing]},
+    ]
+    for alarm in (*alarms.values(), resources["UnwellAlarm"]["Properties"]):
         assert (alarm["AlarmActions"], alarm["OKActions"]) == (sent, sent)
 
 
@@ -91,13 +107,13 @@ def test_the_dashboard_shows_what_is_counted_and_all_of_it(dashboard, resources)
         assert search[1].split(",") == [metrics.NAMESPACE, *metrics.DIMENSIONS]
         shown |= set(re.findall(r'"(\w+)"', search[2]))
         assert found[2] in ("Sum", "p50", "p95")
-    assert shown == set(metrics.METRICS) - {"Errors", "Faults"}, "which are sums of the classes"
+    assert shown == set(metrics.METRICS) - {"Errors", "Faults", "StoreProblems"}, "which are sums of the classes"
     assert resources["GatewayDashboard"]["Condition"] == "HasDashboard"
 
 
-def test_the_dashboard_shows_the_state_of_every_alarm(dashboard, alarms):
+def test_the_dashboard_shows_the_state_of_every_alarm_that_is_always_there(dashboard, alarms, resources):
     shown = dashboard["widgets"][0]["properties"]["alarms"]
-    assert sorted(shown) == sorted(f"<{name}.Arn>" for name in alarms)
+    assert sorted(shown) == sorted(f"<{name}.Arn>" for name in alarms if "Condition" not in resources[name])
 
 
 def test_widgets_lie_beside_each_other(dashboard):
@@ -123,3 +139,122 @@ def test_the_tables_of_the_log_read_fields_that_it_has_from_every_function_that_
         words = set(re.findall(r"@?[a-z_]+(?:\.\w+)*", re.sub(r"sort failures", "", rest)))
         commands = {"filter", "stats", "count", "latest", "by", "sort", "desc", "display", "limit", "and", "@timestamp", "message"}
         assert words - commands <= known
+
+
+@pytest.fixture
+def watch(stack, template):
+    return Watch(Template(template, {"AWS::StackName": "haimaker", "AccountsTable": "accounts", "RecordsTable": "records"}))
+
+
+def of_function(watch, function):
+    return {"FunctionName": watch.template.name(function)}
+
+
+def asked(watch, function, events):
+    """The statuses of answers; AWS counts those that are 5XX, and what the function prints is read."""
+    statuses = []
+    for event in events:
+        statuses.append(read(function.invoke(event)).status)
+        watch.count("AWS/ApiGateway", "5XXError", float(statuses[-1] >= 500), {"ApiName": "haimaker"})
+    function.wait_for("next", len(statuses) + 1)
+    watch.read(function.output())
+    return statuses
+
+
+def test_nothing_rings_while_all_is_well(stack, watch):
+    assert set(asked(watch, stack.function("chat_completions"), [chat_event(stack.key())] * 12)) == {200}
+    assert watch.ringing() == set()
+
+
+def test_a_provider_that_fails_rings(stack, watch):
+    stack.upstream.answers(Reply.json(500, {"error": {"message": "no"}}))
+    asked(watch, stack.function("chat_completions"), [chat_event(stack.key())] * 12)
+    assert watch.ringing() == {"ErrorRateAlarm", "ApiFailuresAlarm", "UnwellAlarm"}
+
+
+def test_what_costs_too_much_rings(stack, watch):
+    usage = {"prompt_tokens": 10, "completion_tokens": 20_000_000, "total_tokens": 20_000_010}
+    stack.upstream.answers(plays_openai(usage=usage))
+    asked(watch, stack.function("chat_completions"), [chat_event(stack.key())])
+    assert "CostAlarm" in watch.ringing()
+
+
+def test_a_model_without_a_price_rings(stack, watch):
+    asked(watch, stack.function("chat_completions"), [chat_event(stack.key(), model="openai/nobody-knows")])
+    assert watch.ringing() == {"CostUnknownAlarm"}
+
+
+def test_a_request_that_can_not_be_settled_rings(stack, watch):
+    stack.front.breaks("PutItem", "failing")
+    assert asked(watch, stack.function("chat_completions"), [chat_event(stack.key())]) == [200]
+    assert watch.ringing() == {"StoreProblemsAlarm", "UnwellAlarm"}
+
+
+@pytest.mark.parametrize("action", ["dynamodb:UpdateItem", "dynamodb:PutItem", "ssm:GetParameters"])
+def test_a_role_that_lacks_something_rings(stack, watch, action):
+    function = stack.function("chat_completions")
+    role = stack.role("chat_completions")
+    role.allowances = tuple(one for one in role.allowances if one.action != action)
+    asked(watch, function, [chat_event(stack.key())])
+    assert {call[0] for call in role.refused} == {action}
+    assert watch.ringing() >= {"StoreProblemsAlarm", "UnwellAlarm"}
+    role.refused.clear()
+
+
+def test_a_gateway_that_does_not_start_rings(stack, watch):
+    """Lambda counts an error for each invocation, API Gateway a 502; our code says nothing."""
+    function = stack.function("chat_completions", HAIMAKER_ACCOUNTS_TABLE="")
+    function.wait_for("init/error")
+    for _ in range(3):
+        watch.count("AWS/Lambda", "Errors", 1, of_function(watch, "ChatCompletionsFunction"))
+        watch.count("AWS/ApiGateway", "5XXError", 1, {"ApiName": "haimaker"})
+    watch.read(function.output())
+    assert watch.ringing() == {"ChatFailuresAlarm", "ApiFailuresAlarm", "UnwellAlarm"}
+
+
+def test_lost_requests_ring(stack, watch):
+    """The stream tells the function for totals of a record that says so."""
+    account = Account("key#lost", "lost", 1)
+    assert stack.store.put(account)
+    lost = record_item(Record(f"lost-{time.time()}", account.id, time.time(), "lost", 7, {"deadline_s": 1}))
+    stack.store.dynamo.call("PutItem", {"TableName": TABLES["records"], "Item": to_attributes(lost)})
+    function = stack.function("rollup")
+    function.invoke({"Records": [{"eventName": "INSERT", "dynamodb": {"NewImage": to_attributes(lost)}}]}).buffered()
+    function.wait_for("next", 2)
+    watch.read(function.output())
+    assert watch.ringing() == {"HoldsLostAlarm"}
+
+
+def test_totals_that_can_not_be_kept_ring(stack, watch):
+    """Lambda gives a batch that failed for twelve hours to the queue."""
+    item = to_attributes(record_item(Record("r-late", "key#late", time.time(), "ok", 7, {"tags": []})))
+    stack.front.breaks("TransactWriteItems", "failing")
+    function = stack.function("rollup")
+    function.invoke({"Records": [{"eventName": "INSERT", "dynamodb": {"NewImage": item}}]}).buffered()
+    function.wait_for("error ends invocation-1")
+    watch.count(
+        "AWS/SQS", "ApproximateNumberOfMessagesVisible", 1, {"QueueName": watch.template.attribute("RollupFailures", "QueueName")}
+    )
+    watch.count("AWS/Lambda", "IteratorAge", 43_200_000, of_function(watch, "RollupFunction"))
+    assert watch.ringing() == {"RollupFailuresAlarm", "StreamAgeAlarm"}
+
+
+def test_what_aws_refuses_for_load_rings(watch):
+    watch.count("AWS/Lambda", "Throttles", 3, of_function(watch, "ChatCompletionsFunction"))
+    watch.count("AWS/Lambda", "ConcurrentExecutions", 900, {})
+    for table in ("accounts", "records"):
+        watch.count("AWS/DynamoDB", "WriteThrottleEvents", 100, {"TableName": table})
+    assert watch.ringing() == {
+        "ThrottlesAlarm",
+        "ConcurrencyAlarm",
+        "AccountsThrottledAlarm",
+        "RecordsThrottledAlarm",
+        "UnwellAlarm",
+    }
+
+
+def test_a_price_that_charges_nothing_rings(watch):
+    """That is a defect, which no request brings about: the line that would tell of it is written by the observer itself."""
+    line = embed(record_counts(Record("r", "key#1", 0.0, "ok", 0, {**record().detail, "unpriced": True, "cost_usd": 0.0})), (), 0.0)
+    watch.read(json.dumps({"service": "haimaker", "operation": "chat", **line}))
+    assert watch.ringing() == {"UnpricedAlarm"}

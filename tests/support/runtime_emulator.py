@@ -98,7 +98,7 @@ class RuntimeEmulator:
         self._waiting: queue.Queue[Invocation | None] = queue.Queue()
         self._invocations: dict[str, Invocation] = {}
         self._numbers = itertools.count(1)
-        self._server = ThreadingHTTPServer(("127.0.0.1", 0), _handler(self))
+        self._server = _Server(("127.0.0.1", 0), _handler(self))
         self._server.daemon_threads = True
         self._output = TemporaryFile()  # noqa: SIM115 (closed in __exit__)
         self._command = [str(WRAPPER), python]
@@ -166,6 +166,11 @@ class RuntimeEmulator:
 
     def invocation(self, id: str) -> Invocation:
         return self._invocations[id]
+
+
+class _Server(ThreadingHTTPServer):
+    request_queue_size = 256
+    """Connections at the same moment; five would be reset by more."""
 
 
 def _handler(emulator: RuntimeEmulator) -> type[BaseHTTPRequestHandler]:

@@ -1,4 +1,7 @@
-"""The deployed stack in small: tables and secrets in emulators behind a front, a scripted provider, functions under the runtime."""
+"""The deployed stack in small: tables and secrets in emulators behind a front, a scripted provider, functions under the runtime.
+
+Each function calls AWS with its own role of the translated template, and is refused what that does not allow.
+"""
 
 import json
 from contextlib import ExitStack
@@ -14,9 +17,11 @@ from haimaker.store.dynamodb import DynamoStore
 from haimaker.store.tables import create_tables
 from tests.support.aws_front import AWSFront
 from tests.support.fake_upstream import FakeUpstream
+from tests.support.roles import Role, Template
 from tests.support.runtime_emulator import Invocation, RuntimeEmulator
 
 TABLES = {"accounts": "stack-accounts", "records": "stack-records"}
+BUCKETS = {"Files": "stack-files", "Content": "a-bucket"}
 UPSTREAM_KEY = "sk-the-provider's"
 
 
@@ -45,6 +50,8 @@ class Stack:
     """The same tables, not through the front."""
     secrets: str
     """The name of the SSM parameter."""
+    template: JSON
+    """As AWS's translator leaves it."""
     _open: ExitStack = field(default_factory=ExitStack)
 
     def function(self, name: str, **environment: str) -> RuntimeEmulator:
@@ -54,10 +61,23 @@ class Stack:
             "HAIMAKER_RECORDS_TABLE": TABLES["records"],
             "HAIMAKER_PROVIDERS_PARAMETER": self.secrets,
             "OPENAI_BASE_URL": self.upstream.url,
+            "AWS_ACCESS_KEY_ID": f"AKID-{name}",
             **self.front.environment,
             **environment,
         }
+        self.role(name)
         return self._open.enter_context(RuntimeEmulator(f"functions/{name}", settings))
+
+    def role(self, name: str) -> Role:
+        """A function's role, which the front enforces from now on."""
+        names = {
+            "AWS::StackName": self.secrets.split("/")[1],
+            "AccountsTable": TABLES["accounts"],
+            "RecordsTable": TABLES["records"],
+            **BUCKETS,
+        }
+        template = Template(self.template, names)
+        return self.front.roles.setdefault(f"AKID-{name}", template.role(template.functions()[name]))
 
     def key(self, **settings: object) -> str:
         """A new key in the store."""

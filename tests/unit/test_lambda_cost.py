@@ -1,10 +1,11 @@
 """The formulas of the deployment's cost: against sums done by hand, and against the sizes that they assume."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
-from bench import lambda_cost
+from bench import capacity, lambda_cost
 from haimaker.aws_lambda.rollup import record_totals
 from haimaker.observability.observer import Observer
 from haimaker.store import Account, Record, Reservation, ledger, tables
@@ -24,6 +25,9 @@ def test_at_the_break_even_both_cost_the_same():
 def test_the_guide_shows_what_it_prints():
     guide = (Path(__file__).parents[2] / "docs/deploy.md").read_text()
     assert "\n".join(lambda_cost.lines()) in guide
+
+
+ROOT = Path(__file__).parents[2]
 
 
 def size(value):
@@ -52,6 +56,20 @@ def test_items_are_as_small_as_the_formulas_take_them_for():
     assert size(item) <= 1_024
     assert size(record) <= 700, "the rest of a real record's detail takes 300 bytes"
     assert len(record_totals(record).places) == lambda_cost.TOTALS
+
+
+def test_holds_are_as_small_as_the_ceilings_take_them_for():
+    key, team = f"key#{'a' * 64}", "team#payments"
+    hold = Reservation("r" * 36, key, 1, 10**8, 2_000, 1_790_000_000.123456, 1_790_000_910)
+    shared = replace(hold, billed=(key, team))
+    for kept, most in ((hold, capacity.HOLD_BYTES), (shared, capacity.SHARED_HOLD_BYTES)):
+        assert most - 8 <= size({kept.request_id: ledger.encode_reservation(kept)}) - 3 <= most
+    item = tables.account_item(Account(key, "sk-hm-abcd...wxyz", 1_790_000_000, alias="a team", models=("openai/*",)))
+    assert size(item) <= capacity.ITEM_BYTES
+
+
+def test_the_page_on_scale_has_the_ceilings_as_they_are_computed():
+    assert "\n".join(capacity.lines()) in (ROOT / "docs" / "scale.md").read_text("utf-8")
 
 
 LAMBDAS_LINES = "START RequestId: {0} Version: $LATEST\nEND RequestId: {0}\nREPORT RequestId: {0} " + "Duration: 5000.12 ms " * 6

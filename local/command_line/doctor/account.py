@@ -14,6 +14,11 @@ from local.installation import ROOT
 
 SKEW_S = 240
 """AWS refuses a signature that is five minutes off. https://docs.aws.amazon.com/general/latest/gr/signature-v4-troubleshooting.html"""
+ENOUGH_CONCURRENCY = 100
+LEFT_UNRESERVED = 100
+"""https://docs.aws.amazon.com/lambda/latest/dg/configuration-concurrency.html"""
+SSM_READS, COLD_STARTS_A_READ = 40, 4
+"""Of the standard throughput, https://docs.aws.amazon.com/general/latest/gr/ssm.html; an environment tries for some seconds."""
 GOOD_STATES = ("CREATE_COMPLETE", "UPDATE_COMPLETE", "UPDATE_ROLLBACK_COMPLETE", "IMPORT_COMPLETE")
 
 
@@ -84,6 +89,38 @@ def administrators(context: Context) -> Iterator[Finding]:
         yield missing("admin keys", "Nobody can issue keys yet.", f"make admin-key STACK={stack.name}")
 
 
+def quotas(context: Context) -> Iterator[Finding]:
+    """What a fresh account has too little of, against the stack's settings."""
+    stack = context.stack()
+    settings, concurrency = stack.parameters() or {}, stack.concurrency()
+    reserved = int(settings.get("ChatConcurrency", "0"))
+    if concurrency is None:
+        yield ok("quotas", "AWS does not tell them to these credentials")
+        return
+    if concurrency < ENOUGH_CONCURRENCY:
+        yield missing(
+            "quotas",
+            f"Only {concurrency} functions may run at once here: the next request gets 502 bad_gateway.",
+            "Service Quotas, AWS Lambda, Concurrent executions: ask for 1,000",
+        )
+    elif 8 * reserved > concurrency - LEFT_UNRESERVED:
+        yield wrong(
+            "quotas",
+            f"ChatConcurrency={reserved} is reserved eight times, of {concurrency}; AWS keeps {LEFT_UNRESERVED} unreserved.",
+            f"Set it to {max(0, (concurrency - LEFT_UNRESERVED) // 8)} at most, or raise the quota",
+        )
+    else:
+        yield ok("quotas", f"{concurrency} functions at once")
+    if stack.ssm_is_fast() is False and concurrency > SSM_READS * COLD_STARTS_A_READ:
+        yield missing(
+            "ssm",
+            f"SSM gives {SSM_READS} reads a second; a burst of more cold starts waits, and some get 503 credentials_unavailable.",
+            "aws ssm update-service-setting --setting-id /ssm/parameter-store/high-throughput-enabled --setting-value true",
+        )
+    if settings.get("Bedrock") == "true":
+        yield ok("marketplace", "Bedrock=true; call models of others than Amazon once yourself, which subscribes: docs/deploy.md")
+
+
 def answers(context: Context) -> Iterator[Finding]:
     """Raises OperatorError if it does not."""
     url = context.stack().output("BaseUrl")
@@ -100,5 +137,6 @@ CHECKS = (
     Check("tables", tables),
     Check("providers", provider_keys),
     Check("admin keys", administrators),
+    Check("quotas", quotas),
     Check("gateway", answers),
 )

@@ -13,7 +13,7 @@ import http.client
 import json
 import random
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from functools import lru_cache
 from typing import NamedTuple, Protocol
 from urllib.parse import quote, urlsplit
@@ -25,6 +25,7 @@ from haimaker.lean_dataclasses import dataclass, field
 THROTTLED = frozenset(
     {"ThrottlingException", "ProvisionedThroughputExceededException", "RequestLimitExceeded", "TooManyRequestsException"}
 )
+DENIED = frozenset({"AccessDeniedException", "AccessDenied"})
 UNSIGNED = frozenset({"authorization", "connection", "expect", "transfer-encoding", "user-agent", "x-amzn-trace-id"})
 """Headers that something on the way may change."""
 PROTOCOLS = {"dynamodb": ("DynamoDB_20120810", "application/x-amz-json-1.0"), "ssm": ("AmazonSSM", "application/x-amz-json-1.1")}
@@ -197,19 +198,22 @@ class AWSClient:
         *,
         timeout_s: float = 3.0,
         total_timeout_s: float = 1.0,
+        on_denied: Callable[[str], object] | None = None,
     ) -> None:
-        """`patience_s` is how long a call is tried again before it fails."""
+        """`total_timeout_s` is how long a call is tried again before it fails; `on_denied` is given the name, such as
+        `dynamodb:Query`, of each call that the role does not allow, also of one whose failure nobody waits for."""
         self._service, self._region, self._credentials = service, region, credentials
         self._target, self._content_type = PROTOCOLS[service]
         suffix = "amazonaws.com.cn" if region.startswith("cn-") else "amazonaws.com"
         self._endpoint = endpoint or f"https://{service}.{region}.{suffix}"
-        self._timeout_s, self._patience_s = timeout_s, total_timeout_s
+        self._timeout_s, self._total_timeout_s = timeout_s, total_timeout_s
+        self._on_denied = on_denied
         self._idle: list[_IdleConnection] = []
 
     def call(self, operation: str, request: JSON) -> JSON:
         """The answer's document; raises AWSError once it can't or should not be tried again."""
         body = json.dumps(request).encode()
-        give_up_s = time.monotonic() + self._patience_s
+        give_up_s = time.monotonic() + self._total_timeout_s
         pause_s = FIRST_BACKOFF_S
         repeated = False
         while True:
@@ -217,6 +221,8 @@ class AWSClient:
                 return self._try(operation, body)
             except AWSError as error:
                 error.repeated = repeated
+                if error.code in DENIED and self._on_denied:
+                    self._on_denied(f"{self._service}:{operation}")
                 if not error.transient or time.monotonic() + pause_s > give_up_s:
                     raise
                 repeated = repeated or error.lost

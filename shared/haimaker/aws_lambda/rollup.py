@@ -30,7 +30,6 @@ MAX_ACTIONS = 100
 TRIES = 5
 """Of a transaction that met another one on the same totals."""
 PAUSE_S = 0.1
-MARK = "rolled_up"
 ALREADY_COUNTED = "ConditionalCheckFailed"
 """Why a transaction was refused: the record at its place is marked."""
 CONFLICT = frozenset({"TransactionConflict", "ThrottlingError", "ProvisionedThroughputExceeded"})
@@ -99,8 +98,10 @@ class DailyTotals:
         settings = Settings.deployed(os.environ)
         if settings.aws is None:
             raise SettingsError("Daily totals are rolled up in a deployed stack only.")
-        dynamo = AWSClient("dynamodb", settings.aws.region, settings.aws.credentials, settings.aws.dynamodb_endpoint)
-        return cls(dynamo, settings.accounts_table, settings.records_table, Observer(settings.service, metrics_on=True))
+        observer = Observer(settings.service, metrics_on=True)
+        aws = settings.aws
+        dynamo = AWSClient("dynamodb", aws.region, aws.credentials, aws.dynamodb_endpoint, on_denied=observer.access_denied)
+        return cls(dynamo, settings.accounts_table, settings.records_table, observer)
 
     def add(self, event: JSON) -> None:
         """Adds the new records of a stream's event. Raises StoreUnavailable, after which the event has to come again."""
@@ -108,7 +109,11 @@ class DailyTotals:
         for change in event["Records"]:
             if change["eventName"] == "INSERT":
                 found |= self._read(change["dynamodb"]["NewImage"])
-        for group in group_for_transactions(found.values()):
+        self.add_records(found.values())
+
+    def add_records(self, found: Iterable[RecordTotals]) -> None:
+        """Adds records; those that were added before change nothing. Raises StoreUnavailable."""
+        for group in group_for_transactions(found):
             self._add(group)
 
     def _read(self, image: JSON) -> dict[str, RecordTotals]:
@@ -147,8 +152,8 @@ class DailyTotals:
             update = {
                 "TableName": self.records_table,
                 "Key": tables.to_attributes({"id": added.record_id}),
-                "UpdateExpression": f"SET {MARK} = :true",
-                "ConditionExpression": f"attribute_exists(id) AND attribute_not_exists({MARK})",
+                "UpdateExpression": f"SET {tables.ROLLED_UP} = :true",
+                "ConditionExpression": f"attribute_exists(id) AND attribute_not_exists({tables.ROLLED_UP})",
                 "ExpressionAttributeValues": tables.to_attributes({":true": True}),
             }
             yield {"Update": update}

@@ -13,6 +13,7 @@ import importlib
 import json
 import os
 import sys
+import threading
 import time
 import traceback
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -30,6 +31,9 @@ ERROR_TYPE = "Lambda-Runtime-Function-Error-Type"
 ERROR_BODY = "Lambda-Runtime-Function-Error-Body"
 ATTEMPT = "Lambda-Runtime-Invocation-Id"
 """One attempt of a request; given since 2026, and then to be echoed."""
+CONCURRENCY = "AWS_LAMBDA_MAX_CONCURRENCY"
+"""Set on Lambda Managed Instances, where an environment serves so many invocations at once, each by a poller of its own.
+https://docs.aws.amazon.com/lambda/latest/dg/lambda-managed-instances-runtimes.html"""
 NOT_EMPTY = b"\n"
 """The body of an answer that has none: function URLs hang on an empty stream."""
 
@@ -77,8 +81,20 @@ def main() -> NoReturn:
         _log("the function can't start", failure)
         _call(host, "POST", "/init/error", json.dumps(failure).encode(), {ERROR_TYPE: f"Runtime.{type(error).__name__}"})
         sys.exit(1)
-    while True:
-        _serve_one(host, handler)
+    for _ in range(int(os.environ.get(CONCURRENCY) or 1) - 1):
+        threading.Thread(target=_serve, args=(host, handler), daemon=True).start()
+    _serve(host, handler)
+
+
+def _serve(host: str, handler: Handler) -> NoReturn:
+    """One poller. What ends one ends the process: with fewer of them invocations would wait that the API counts on."""
+    try:
+        while True:
+            _serve_one(host, handler)
+    except BaseException as error:
+        _log("the runtime ends", _failure(error))
+        sys.stdout.flush()
+        os._exit(1)
 
 
 def load(name: str, folder: str) -> Handler:
@@ -115,7 +131,8 @@ def _serve_one(host: str, handler: Handler) -> None:
     headers, event = _next(host)
     request_id = headers.get("Lambda-Runtime-Aws-Request-Id", "")
     echo = {ATTEMPT: headers[ATTEMPT]} if ATTEMPT in headers else {}
-    os.environ["_X_AMZN_TRACE_ID"] = headers.get("Lambda-Runtime-Trace-Id", "")
+    if CONCURRENCY not in os.environ:  # else invocations share the environment
+        os.environ["_X_AMZN_TRACE_ID"] = headers.get("Lambda-Runtime-Trace-Id", "")
     arn, deadline_ms = headers.get("Lambda-Runtime-Invoked-Function-Arn", ""), headers.get("Lambda-Runtime-Deadline-Ms", "0")
     try:
         result = handler(json.loads(event), Context(request_id, arn, int(deadline_ms)))

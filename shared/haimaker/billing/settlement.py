@@ -1,6 +1,8 @@
 """From what each attempt used to one record and one charge. The same for whole and streamed, finished, failed and abandoned."""
 
+import random
 import threading
+import time
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import replace
@@ -14,9 +16,12 @@ from haimaker.operations.attempt import Attempt
 from haimaker.pricing import costs, usage
 from haimaker.pricing.amounts import to_usd
 from haimaker.pricing.usage import Usage
-from haimaker.store import Granted, Record, Reservation, SoftBudgetAlert, Store, StoreUnavailable
+from haimaker.store import Granted, Record, Reservation, SoftBudgetAlert, Store, StoreThrottled, StoreUnavailable
 
 STORE_TRIES = 3
+THROTTLED_PATIENCE_S = 10.0
+"""How long settling waits for a store that refuses for load; the client waits meanwhile."""
+FIRST_PAUSE_S, LONGEST_PAUSE_S = 0.1, 2.0
 
 Status = Literal["ok", "error", "cut"]
 
@@ -158,12 +163,23 @@ class Settlement:
         return None if moment_s is None else max(0, round((moment_s - self.started_s) * 1000))
 
     def _store(self, record: Record, tokens: int) -> None:
-        """A store that fails now leaves the hold, which is charged as lost after its deadline: never free."""
-        for _ in range(STORE_TRIES):
+        """A store that fails now leaves the hold, which is charged as lost after its deadline: never free. One that is throttled
+        is waited for, longer than any admission waits: what was admitted is settled, also while others are refused."""
+        give_up_s, pause_s, tries = time.monotonic() + THROTTLED_PATIENCE_S, FIRST_PAUSE_S, 0
+        while True:
             try:
                 settled = self.store.settle(self.reservation, record, tokens)
+            except StoreThrottled:
+                self.store_failed = True
+                if time.monotonic() + pause_s > give_up_s:
+                    return
+                time.sleep(random.uniform(pause_s / 2, pause_s))  # noqa: S311 (jitter, no secret)
+                pause_s = min(2 * pause_s, LONGEST_PAUSE_S)
             except StoreUnavailable:
                 self.store_failed = True
+                tries += 1
+                if tries == STORE_TRIES:
+                    return
             else:
                 self.store_failed = False
                 self.alerts = settled.alerts if settled else ()

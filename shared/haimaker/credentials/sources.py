@@ -95,6 +95,7 @@ class SSMCredentials:
             self.aws.ssm_endpoint,
             timeout_s=TRY_TIMEOUT_S,
             total_timeout_s=READ_TIMEOUT_S,
+            on_denied=self.observer.access_denied,
         )
         try:
             answer = ssm.call("GetParameters", {"Names": names, "WithDecryption": True})

@@ -39,13 +39,17 @@ METRICS: Mapping[str, str] = {
     "Unpriced": "Count",
     "OverHold": "Count",
     "HoldsLost": "Count",
+    "SettlesFailed": "Count",
+    "AccessDenied": "Count",
+    "StoreProblems": "Count",
     "SoftBudgetsCrossed": "Count",
     "Fallbacks": "Count",
     "ColdStarts": "Count",
 }
 """Each with its unit. Errors are all, whoever is to blame; Faults those of the gateway and of providers. Unpriced is use of a
-model that has prices, charged at nothing; CostUnknown use of one that has none."""
-OF_THE_SERVICE = ("Requests", "Faults", "CostUsd", "CostUnknown", "Unpriced", "HoldsLost")
+model that has prices, charged at nothing; CostUnknown use of one that has none. StoreProblems are SettlesFailed and AccessDenied,
+which one alarm watches."""
+OF_THE_SERVICE = ("Requests", "Faults", "CostUsd", "CostUnknown", "Unpriced", "HoldsLost", "StoreProblems")
 """Counted over all operations as well, for the alarms."""
 
 ERROR_CLASSES: Mapping[int, str] = {

@@ -50,6 +50,17 @@ class Observer:
         """Requests that nobody settled, charged in full: a function that was killed, or a store that failed to the end."""
         self._count("lost", {"operation": "settle"}, {"HoldsLost": reservations}, level="ERROR")
 
+    def settle_failed(self, request_id: str) -> None:
+        """A request whose hold stays until it is charged as lost, since the store failed to the end."""
+        fields = {"operation": "settle", "request_id": request_id}
+        self._count(
+            "settling failed; the hold will be charged as lost", fields, {"SettlesFailed": 1, "StoreProblems": 1}, level="ERROR"
+        )
+
+    def access_denied(self, call: str) -> None:
+        """A call of AWS that the role does not allow, such as `dynamodb:Query`: the template, or a policy around it, lacks it."""
+        self._count("access denied", {"operation": "store", "call": call}, {"AccessDenied": 1, "StoreProblems": 1}, level="ERROR")
+
     def soft_budget(self, alert: SoftBudgetAlert) -> None:
         """An account that has spent more than it was meant to; nothing is blocked."""
         fields = {"operation": "settle", "account": alert.account_id, "spend_usd": alert.spend_nanousd / 10**9}

@@ -1,6 +1,7 @@
 """Which store a gateway opens: SQLite in its home folder, DynamoDB from a process, the tables of a deployed stack."""
 
 import time
+from collections.abc import Callable
 
 from haimaker.aws.client import AWSClient
 from haimaker.settings.settings import Settings
@@ -20,9 +21,9 @@ def open_store(settings: Settings) -> Store:
     return store
 
 
-def stack_store(settings: Settings) -> Store:
-    """The tables of a deployed stack; nothing is connected before the first request."""
-    return _over(_client(settings), settings)
+def stack_store(settings: Settings, on_denied: Callable[[str], object]) -> Store:
+    """The tables of a deployed stack; nothing is connected before the first request. `on_denied` is `AWSClient`'s."""
+    return _over(_client(settings, on_denied), settings, rolled_up=True)
 
 
 def _dynamodb(settings: Settings) -> Store:
@@ -32,17 +33,18 @@ def _dynamodb(settings: Settings) -> Store:
     dynamo = _client(settings)
     if settings.aws and settings.aws.dynamodb_endpoint:
         create_tables(dynamo, {"accounts": settings.accounts_table, "records": settings.records_table})
-    return _over(dynamo, settings)
+    is_emulator = settings.aws is not None and settings.aws.dynamodb_endpoint is not None
+    return _over(dynamo, settings, rolled_up=not is_emulator)
 
 
-def _client(settings: Settings) -> AWSClient:
+def _client(settings: Settings, on_denied: Callable[[str], object] | None = None) -> AWSClient:
     if settings.aws is None:
         raise SettingsError("STORE=dynamodb needs a region and credentials of AWS.")
-    return AWSClient("dynamodb", settings.aws.region, settings.aws.credentials, settings.aws.dynamodb_endpoint)
+    aws = settings.aws
+    return AWSClient("dynamodb", aws.region, aws.credentials, aws.dynamodb_endpoint, on_denied=on_denied)
 
 
-def _over(dynamo: AWSClient, settings: Settings) -> Store:
+def _over(dynamo: AWSClient, settings: Settings, *, rolled_up: bool) -> Store:
     from haimaker.store.dynamodb import DynamoStore
 
-    is_emulator = settings.aws is not None and settings.aws.dynamodb_endpoint is not None
-    return DynamoStore(settings.accounts_table, settings.records_table, dynamo, rolled_up=not is_emulator)
+    return DynamoStore(settings.accounts_table, settings.records_table, dynamo, rolled_up=rolled_up)

@@ -88,6 +88,16 @@ class DynamoRecords:
         items = self.calls.read_all(self.records_table, ("id",), found[:limit])
         return [tables.record(item) for item in items], found[limit - 1]["started"] if len(found) > limit else None
 
+    def not_in_totals(self, since_s: float, until_s: float) -> Iterator[Item]:
+        """Items of records of this time that were not added to the daily totals."""
+        first, last = ledger.sort_key(since_s), ledger.sort_key(until_s)
+        for index, partition in self._partitions(None, first, last, newest_first=False):
+            span = ("started", first, last)
+            keys = self.calls.query(self.records_table, index, partition, span, MAX_TOTALS, backwards=False)
+            for start in range(0, len(keys), PAGE_OF_ITEMS):
+                items = self.calls.read_all(self.records_table, ("id",), keys[start : start + PAGE_OF_ITEMS])
+                yield from (item for item in items if tables.ROLLED_UP not in item)
+
     def totals(self, by: By, first_day: str, last_day: str, account_id: str | None) -> Sequence[Total]:
         if not self.rolled_up:
             since_s, until_s = day_to_s(first_day), day_to_s(last_day) + DAY_S

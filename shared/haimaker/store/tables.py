@@ -79,6 +79,8 @@ TABLES: Mapping[str, JSON] = {
     },
 }
 """As CreateTable takes them, but for their names."""
+ROLLED_UP = "rolled_up"
+"""The attribute of a record that was added to the daily totals."""
 TTL_ATTRIBUTE = "delete_at"
 """Of the table of records."""
 

@@ -198,7 +198,7 @@ class Exchange:
             written = attempt_log.tokens.completion if attempt_log.tokens else 0
             self.attempts.health.record_throughput(attempt_log.attempt.target, written, time.time() - attempt_log.started_s)
         if first and self.settlement.store_failed:
-            self.observer.error("settling failed; the hold will be charged as lost", request_id=record.request_id)
+            self.observer.settle_failed(record.request_id)
         return record
 
     def _whole(self, result: Result) -> Iterator[ResponseHead | bytes]:

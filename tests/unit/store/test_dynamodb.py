@@ -5,11 +5,14 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 
 from haimaker.aws.client import AWSClient
-from haimaker.store import Account, Granted, Record, Reservation, StoreThrottled, StoreUnavailable, minute_of
-from haimaker.store.dynamodb import DynamoStore
+from haimaker.aws_lambda.rollup import DailyTotals
+from haimaker.observability.observer import Observer
+from haimaker.store import Account, Granted, Record, Reservation, StoreThrottled, StoreUnavailable, minute_of, tables
+from haimaker.store.dynamodb import MOST_CHARGED, DynamoStore
 from haimaker.store.ledger import lost_record
 from haimaker.store.tables import TABLES as DEFINITIONS
 from haimaker.store.tables import from_attributes, to_attributes
+from local.command_line.totals_repair import STREAM_S, repair_totals
 from tests.support.dynamodb_emulators import answer, failure, scripted
 from tests.unit.store.conftest import START_S, TABLES, Clock, Scene, client, record
 
@@ -51,6 +54,41 @@ def losing(endpoint):
     dynamo.lose, dynamo.calls = [], []
     scene = Scene(DynamoStore(TABLES["accounts"], TABLES["records"], dynamo, clock), clock, "losing")
     yield scene, dynamo
+    dynamo.close()
+
+
+def test_a_request_charges_a_few_of_many_lost_holds_and_all_are_charged_in_the_end(losing):
+    """Each takes four calls before the first byte of an answer."""
+    scene, dynamo = losing
+    account = scene.account(budget_nanousd=10**6)
+    for _ in range(30):
+        scene.admitted(account, 7)
+    scene.clock.now_s += 10_000
+    dynamo.calls.clear()
+    assert isinstance(scene.store.reserve(scene.reservation(account, 1)), Granted)
+    assert len(dynamo.calls) <= 1 + 4 * MOST_CHARGED
+    assert scene.store.get(account.id).expired_reservations == 30 - MOST_CHARGED
+    assert scene.store.charge_lost(account.id, scene.clock.now_s) == 30 - MOST_CHARGED
+    assert scene.store.get(account.id).spend_nanousd == 30 * 7
+
+
+def test_records_that_the_stream_did_not_add_are_added_once(moto):
+    """A day's records, of which the stream delivered one: reported by a check, added by a repair, and by no second one."""
+    dynamo, clock = client(moto), Clock()
+    clock.now_s += 500 * 86_400  # days of no other test
+    scene = Scene(DynamoStore(TABLES["accounts"], TABLES["records"], dynamo, clock), clock, "moto")
+    account, day = scene.account(), tables.day(clock.now_s)
+    for cost in (3, 4, 5):
+        scene.settle(scene.admitted(account), cost)
+    first = next(scene.store.not_in_totals(clock.now_s - 10, clock.now_s + 10))
+    changes = [{"eventName": "INSERT", "dynamodb": {"NewImage": to_attributes(first)}}]
+    DailyTotals(dynamo, TABLES["accounts"], TABLES["records"], Observer()).add({"Records": changes})
+    names, later = (TABLES["accounts"], TABLES["records"]), clock.now_s + 2 * STREAM_S
+    said = []
+    assert [repair_totals(scene.store, names, check, said.append, lambda: later) for check in (True, False, False)] == [2, 2, 0]
+    assert said[0].startswith("2 records are missing")
+    (total,) = scene.store.totals("day", day, day, account.id)
+    assert (total.requests, total.cost_nanousd) == (3, 12)
     dynamo.close()
 
 

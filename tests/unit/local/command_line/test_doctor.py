@@ -7,12 +7,14 @@ from pathlib import Path
 
 import boto3
 import pytest
+from botocore.stub import Stubber
 from moto import mock_aws
 
 from haimaker.providers.registry import get
 from haimaker.store.sqlite import SQLiteStore
 from local.command_line.__main__ import carry_out, read
 from local.command_line.context import Context
+from local.command_line.doctor import account as checks_of_account
 from local.command_line.doctor import laptop
 from local.command_line.stack import Stack
 from local.command_line.terminal import ROOT, Terminal
@@ -240,6 +242,34 @@ def test_a_stack_says_what_is_still_to_be_done_and_then_is_well(account, examine
     found = examine(machine | {"HAIMAKER_KEY": "sk-hm-1"}, "--stack", "haimaker")
     assert {each["level"] for each in found if each["subject"] not in ("packages", "build")} == {"ok"}, "which are of this machine"
     assert SECRET not in json.dumps(found)
+
+
+@pytest.mark.parametrize(
+    ("concurrency", "reserved", "fast", "levels", "said"),
+    [
+        (10, 0, "false", {"quotas": "missing"}, "502 bad_gateway"),
+        (1_000, 0, "true", {"quotas": "ok"}, "1000 functions at once"),
+        (1_000, 200, "true", {"quotas": "wrong"}, "at most"),
+        (1_000, 0, "false", {"quotas": "ok", "ssm": "missing"}, "40 reads a second"),
+    ],
+)
+def test_what_a_fresh_account_has_too_little_of(account, machine, concurrency, reserved, fast, levels, said):
+    """AWS's answers, since no emulator has them."""
+    template = STACK | {"Parameters": {"ChatConcurrency": {"Type": "Number", "Default": reserved}}}
+    account.create_stack(StackName="haimaker", TemplateBody=json.dumps(template))
+    stack = Stack.of("haimaker")
+    limits = {"TotalCodeSize": 1, "CodeSizeUnzipped": 1, "CodeSizeZipped": 1, "ConcurrentExecutions": concurrency}
+    for service, call, answer in (
+        ("lambda", "get_account_settings", {"AccountLimit": limits}),
+        ("ssm", "get_service_setting", {"ServiceSetting": {"SettingValue": fast}}),
+    ):
+        stub = Stubber(stack._client(service))
+        stub.add_response(call, answer)
+        stub.activate()
+    context = Context(read(["--stack", "haimaker", "doctor"]), Terminal(), machine, lambda _: stack)
+    found = list(checks_of_account.quotas(context))
+    assert {finding.subject: finding.level for finding in found} == levels
+    assert said in " ".join(f"{finding.message} {finding.fix}" for finding in found)
 
 
 def test_what_is_broken_in_an_account(account, examine, machine):

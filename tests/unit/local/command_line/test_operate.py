@@ -17,7 +17,7 @@ from haimaker.accounts import keys as auth
 from haimaker.providers.registry import all_providers
 from haimaker.store import Account, ledger, tables
 from haimaker.store.sqlite import SQLiteStore
-from local.command_line import provider_secrets
+from local.command_line import provider_secrets, template_settings
 from local.command_line.__main__ import carry_out, read
 from local.command_line.context import Context
 from local.command_line.operate import HEALTH, Operator
@@ -179,8 +179,12 @@ def test_without_a_region_nothing_is_guessed(terminal, monkeypatch):
 def test_deploying_builds_asks_and_tells_the_addresses(terminal, confirmed):
     assert terminal("deploy", *["--yes"] * confirmed) == 0
     options = ["--stack-name", "haimaker", "--region", "eu-central-1"]
-    expected = ["sam", "deploy", *options, *["--no-confirm-changeset"] * confirmed]
-    assert terminal.commands == [["sam", "build"], expected]
+    expected = ["sam", "deploy", *options, *["--no-confirm-changeset"] * confirmed, "--parameter-overrides"]
+    build, deploy = terminal.commands
+    assert build == ["env", "ARCHITECTURE=arm64", "sam", "build"]
+    assert deploy[: len(expected)] == expected
+    settings = dict(setting.split("=", 1) for setting in deploy[len(expected) :])
+    assert settings == {**template_settings.defaults(ROOT / "template.yaml"), "FunctionUrls": "chat"}
     assert "https://api.example/v1" in terminal.shown
     assert "https://url.example/v1" in terminal.shown
     assert "https://api.example/v1/console" in terminal.shown
@@ -192,6 +196,58 @@ def test_a_deployment_that_fails_says_so_and_goes_no_further(terminal, statuses,
     assert terminal("deploy") == 1
     assert len(terminal.commands) == commands
     assert "base_url" not in terminal.shown
+
+
+TEMPLATE = """
+Parameters:
+  Bedrock:
+    Type: String
+    Default: "false"
+    AllowedValues: ["false", "true"]
+  FunctionUrls:
+    Type: String
+    Default: chat
+  Days:
+    Type: Number
+    Default: 30
+Rules:
+  None: {}
+"""
+SAMCONFIG = """
+[default.deploy.parameters]
+parameter_overrides = "Bedrock=true Days=90"
+[staging.deploy.parameters]
+parameter_overrides = ["Days=7"]
+[wrong.deploy.parameters]
+parameter_overrides = "Weeks=1"
+"""
+
+
+@pytest.mark.parametrize(
+    ("name", "current", "outputs", "expected"),
+    [
+        ("haimaker", None, {}, ("true", "chat", "90")),
+        ("haimaker", {"Days": "5", "Bedrock": "true"}, {"ChatUrl": "", "CompletionsUrl": ""}, ("true", "all", "90")),
+        ("haimaker", {"FunctionUrls": "none"}, {}, ("true", "none", "90")),
+        ("staging", {"Bedrock": "true", "Days": "90", "FunctionUrls": "chat"}, {}, ("false", "chat", "7")),
+        ("other", None, {}, ("false", "chat", "30")),
+    ],
+)
+def test_a_deployment_is_given_every_setting_and_keeps_only_the_addresses(tmp_path, name, current, outputs, expected):
+    """A setting that left the file is off again, a second stack has not the first one's, URLs stay where they are."""
+    (tmp_path / "template.yaml").write_text(TEMPLATE)
+    (tmp_path / "samconfig.toml").write_text(SAMCONFIG)
+    found = template_settings.settings_of(name, tmp_path / "template.yaml", tmp_path / "samconfig.toml", current, outputs)
+    assert (found["Bedrock"], found["FunctionUrls"], found["Days"]) == expected
+    with pytest.raises(OperatorError, match="no parameter Weeks"):
+        template_settings.settings_of("wrong", tmp_path / "template.yaml", tmp_path / "samconfig.toml", current, outputs)
+
+
+@pytest.mark.parametrize("name", ["a" * 44, "1st", "has_underscore", ""])
+def test_a_name_that_aws_would_refuse_minutes_later_is_refused_at_once(terminal, name):
+    with pytest.raises(OperatorError, match="can't be named"):
+        template_settings.check_name(name)
+    template_settings.check_name("a" * 43)
 
 
 def test_an_admin_key_is_shown_once_and_only_its_hash_is_kept(terminal):
@@ -306,6 +362,8 @@ def test_a_stacks_counters_are_proven_by_its_records(monkeypatch, tmp_path, word
     assert store.correct("key#1", 0, 5)
     monkeypatch.setattr(Stack, "store", lambda stack: store)
     monkeypatch.setattr(Stack, "owner", lambda stack: "account 1")
+    monkeypatch.setattr(Stack, "outputs", {"AccountsTable": "accounts", "RecordsTable": "records"})
+    monkeypatch.setattr("local.command_line.operate.repair_totals", lambda *_: 0)  # SQLite has none; test_dynamodb.py has it
     monkeypatch.setattr("local.command_line.reconcile.PAUSE_S", 0)
     monkeypatch.setenv("AWS_REGION", "us-east-1")
     desk = Desk()

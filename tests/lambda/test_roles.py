@@ -1,0 +1,239 @@
+"""Every function with its role of the template: it may do all that it does, and its role has nothing that it never does.
+
+The front of the stack refuses as IAM does. What a killed function leaves behind, a failing provider, options of the template: each
+makes a function do what an ordinary request does not.
+"""
+
+import base64
+import json
+import re
+import time
+import urllib.request
+from itertools import count
+
+import pytest
+
+from haimaker.accounts import keys as auth
+from haimaker.http.values import JSON
+from haimaker.store import Account, Reservation
+from tests.support.openai_wire import plays_openai
+from tests.support.reply import Reply
+from tests.support.roles import ACCOUNT, REGION
+from tests.support.sounds import mp3
+from tests.support.stack import TABLES, UPSTREAM_KEY, Stack, chat_event, put_secrets, read
+
+NUMBERS = count(1)
+TEAM = "team#killers"
+EMBEDDED = {"data": [{"object": "embedding", "index": 0, "embedding": [0.5]}], "model": "m", "usage": {"prompt_tokens": 1}}
+BODIES: dict[str, tuple[str, JSON]] = {
+    "chat_completions": ("/v1/chat/completions", {"messages": [{"role": "user", "content": "Hi"}], "max_tokens": 50}),
+    "completions": ("/v1/completions", {"prompt": "Hi", "max_tokens": 50}),
+    "embeddings": ("/v1/embeddings", {"input": "Hi"}),
+    "images": ("/v1/images/generations", {"prompt": "A cat"}),
+    "audio_transcriptions": ("/v1/audio/transcriptions", {}),
+    "audio_speech": ("/v1/audio/speech", {"input": "Hi", "voice": "alloy"}),
+    "moderations": ("/v1/moderations", {"input": "Hi"}),
+    "rerank": ("/v1/rerank", {"query": "Hi", "documents": ["Hi", "Ho"]}),
+}
+"""A request of each function that calls models, but for its model."""
+OTHERS = {"audio_transcriptions": "openai/gpt-4o-mini-transcribe"}
+OWN_PROFILE = f"arn:aws:bedrock:{REGION}:{ACCOUNT}:application-inference-profile/abcdefgh1234"
+PROFILES = ["bedrock/us.amazon.nova-lite-v1:0", f"bedrock/{OWN_PROFILE}"]
+MODELS = {
+    "chat_completions": ("openai/gpt-4o-mini", PROFILES),
+    "completions": ("openai/gpt-4o-mini", PROFILES),
+    "embeddings": ("openai/text-embedding-3-small", ["bedrock/amazon.titan-embed-text-v2:0", "bedrock/us.cohere.embed-v4:0"]),
+    "images": ("openai/dall-e-3", ["bedrock/amazon.nova-canvas-v1:0"]),
+    "audio_transcriptions": ("openai/whisper-1", []),
+    "audio_speech": ("openai/tts-1", ["aws_polly/neural"]),
+    "moderations": ("openai/omni-moderation-latest", ["bedrock/guardrail-1"]),
+    "rerank": ("voyage/rerank-2.5", ["bedrock/amazon.rerank-v1:0"]),
+}
+"""A model of an ordinary provider, and those that the role itself pays for."""
+PNG = b"\x89PNG\r\n\x1a\n" + bytes(16)
+
+
+def form(model: str, upload_id: str = "", user: str = "ada", **_: object) -> JSON:
+    """A body that asks for the text of a sound, or of one that was put aside before."""
+    field = b'file_id"\r\n\r\n' + upload_id.encode() if upload_id else b'file"; filename="a.mp3"\r\n\r\n' + mp3()
+    texts = (
+        f'--x\r\ncontent-disposition: form-data; name="{name}"\r\n\r\n{text}\r\n'
+        for name, text in (("model", model), ("user", user))
+    )
+    body = "".join(texts).encode() + b'--x\r\ncontent-disposition: form-data; name="' + field + b"\r\n--x--\r\n"
+    return {"body": base64.b64encode(body).decode(), "isBase64Encoded": True}
+
+
+def event(name: str, key: str, model: str, **fields: object) -> JSON:
+    path, body = BODIES[name]
+    made = chat_event(key) | {"resource": path}
+    if name == "audio_transcriptions":
+        made["headers"] |= {"content-type": "multipart/form-data; boundary=x"}
+        made |= form(model, **fields)
+    else:
+        made["body"] = json.dumps({"model": model, **body, **fields})
+    return made
+
+
+def plays_everything(call):
+    """Each operation in OpenAI's format; of S3, that it took an object."""
+    if call.path.endswith("/transcriptions"):
+        return Reply.json(200, {"text": "Hi", "usage": {"type": "duration", "seconds": 1}})
+    if "/images/" in call.path:
+        return Reply.json(200, {"created": 1, "data": [{"b64_json": base64.b64encode(PNG).decode()}]})
+    if call.method != "POST":
+        return Reply.raw(200, mp3())
+    return plays_openai()(call)
+
+
+def leave_hold(stack: Stack, *account_ids: str) -> None:
+    """What a function leaves that was killed: holds that nobody settles, whose deadlines have passed."""
+    request_id, billed = f"killed-{next(NUMBERS)}", account_ids if len(account_ids) > 1 else ()
+    for account_id in account_ids:
+        reservation = Reservation(request_id, account_id, 1, 1_000, 0, time.time() - 2_000, int(time.time()) - 1_000, billed)
+        assert stack.store.reserve(reservation)
+
+
+def key_of_a_team(stack: Stack, **fields: object) -> tuple[str, str]:
+    team_id = f"team#{next(NUMBERS)}-{time.time()}"
+    assert stack.store.put(Account(team_id, "team", 1))
+    return stack.key(team_id=team_id.removeprefix("team#"), **fields), team_id
+
+
+@pytest.mark.parametrize("name", BODIES)
+def test_what_a_killed_function_held_of_a_key_and_its_team_is_charged_by_the_next_request(stack, moto, name):
+    key, team_id = key_of_a_team(stack)
+    leave_hold(stack, auth.account_id_of(key), team_id)
+    put_secrets(moto, stack.secrets, {"OPENAI_API_KEY": UPSTREAM_KEY, "VOYAGE_API_KEY": "v-1"})
+    function = stack.function(name, VOYAGE_BASE_URL=stack.upstream.url)
+    stack.upstream.answers(plays_everything)
+    statuses = [read(function.invoke(event(name, key, MODELS[name][0]))).status for _ in range(3)]
+    assert 503 not in statuses
+    team = stack.store.get(team_id)
+    assert team
+    assert (team.reservations, team.spend_nanousd >= 1_000) == (0, True)
+
+
+def wait_for_query(stack: Stack) -> None:
+    deadline_s = time.monotonic() + 10
+    while "Query" not in stack.front.calls and time.monotonic() < deadline_s:
+        time.sleep(0.05)
+    assert "Query" in stack.front.calls
+
+
+def test_a_target_that_fails_rests_for_every_function(stack, tmp_path):
+    """By a Query of the accounts table, beside the request."""
+    routes = tmp_path / "gateway.toml"
+    routes.write_text('[routes.either]\ntargets = [{model = "openai/gpt-4o-mini"}, {model = "openai/gpt-4.1"}]\n')
+    function = stack.function("chat_completions", HAIMAKER_CONFIG=str(routes))
+    key = stack.key()
+    for _ in range(2):
+        read(function.invoke(chat_event(key, model="either")))
+    wait_for_query(stack)
+    assert stack.role("chat_completions").refused == []
+
+
+OPTIONS = {
+    "HAIMAKER_USER_BUDGET": "5",
+    "HAIMAKER_SIGNED_PROVIDERS": "bedrock,bedrock_invoke,aws_polly",
+    "HAIMAKER_CONTENT_BUCKET": "a-bucket",
+    "HAIMAKER_FILES_BUCKET": "stack-files",
+}
+"""As the template sets them with every option on."""
+
+
+@pytest.mark.parametrize("name", BODIES)
+def test_the_role_of_a_function_that_calls_models_has_what_it_does_and_no_more(stack_with_everything, moto, tmp_path, name):
+    stack = stack_with_everything
+    stack.upstream.answers(plays_everything)
+    ordinary, signed = MODELS[name]
+    routes = tmp_path / "gateway.toml"
+    routes.write_text(f'[routes.either]\ntargets = [{{model = "{ordinary}"}}, {{model = "{OTHERS.get(name, ordinary + "-2")}"}}]\n')
+    put_secrets(moto, stack.secrets, {"OPENAI_API_KEY": UPSTREAM_KEY, "VOYAGE_API_KEY": "v-1"})
+    put_secrets(moto, f"{stack.secrets}-2", {"GROQ_API_KEY": "gsk-1"})
+    addresses = dict.fromkeys(("BEDROCK_BASE_URL", "AWS_POLLY_BASE_URL"), stack.front.url)
+    function = stack.function(name, **OPTIONS, **addresses, VOYAGE_BASE_URL=stack.upstream.url, HAIMAKER_CONFIG=str(routes))
+    key, team_id = key_of_a_team(stack, log_content=True)
+    leave_hold(stack, auth.account_id_of(key), team_id)
+    asked = [event(name, key, ordinary, user=f"ada-{team_id}"), event(name, key, "either")]
+    asked += [event(name, key, model, stream=stream) for model in signed for stream in (False, True)]
+    if name == "images":
+        asked.append(event(name, key, ordinary, response_format="url"))
+    if name == "audio_transcriptions":
+        asked.append(chat_event(key) | {"resource": "/v1/audio/uploads"})
+    answers = [read(function.invoke(one)) for one in asked]
+    for link in re.findall(rb'"url": ?"(http[^"]+)"', answers[-1].raw):
+        method = "PUT" if name == "audio_transcriptions" else "GET"
+        urllib.request.urlopen(urllib.request.Request(link.decode(), b"" if method == "PUT" else None, method=method)).close()
+    if name == "audio_transcriptions":
+        asked.append(event(name, key, ordinary) | form(ordinary, answers[-1].json["id"]))
+        answers.append(read(function.invoke(asked[-1])))
+    function.wait_for("next", len(asked) + 1)
+    wait_for_query(stack)
+    role = stack.role(name)
+    assert role.refused == [], answers
+    assert role.unused() == set(), [answer.raw[:300] for answer in answers]
+
+
+RULE = {"name": "code", "model": "openai/gpt-4.1", "examples": ["fix this"]}
+ROUTER = {"rules": [RULE], "embedding_model": "openai/text-embedding-3-small", "default_model": "openai/gpt-4o-mini"}
+BOOKS: dict[str, list[tuple[str, str, JSON]]] = {
+    "models": [("GET", "/v1/models", {})],
+    "keys": [
+        ("POST", "/key/generate", {"max_budget": 1}),
+        ("GET", "/key/list", {}),
+        ("POST", "/team/{action}", {"action": "new", "team_id": "blue"}),
+        ("POST", "/team/{action}", {"action": "update", "team_id": "blue", "max_budget": 2}),
+        ("POST", "/team/{action}", {"action": "delete", "team_ids": ["blue"]}),
+    ],
+    "spend": [
+        ("GET", "/spend/logs", {}),
+        ("GET", "/spend/logs", {"api_key": "{key}"}),
+        ("GET", "/spend/report", {}),
+        ("GET", "/spend/keys", {}),
+        ("GET", "/generation", {"id": "killed"}),
+    ],
+    "routing": [
+        ("POST", "/auto-router/new", ROUTER),
+        ("GET", "/auto-router/list", {}),
+        ("POST", "/auto-router/{id}/simulate", {"id": "{id}", "prompt": "fix it"}),
+        ("POST", "/auto-router/{id}/delete", {"id": "{id}"}),
+    ],
+    "console": [("GET", "/console", {})],
+}
+"""What administrators ask of the other functions: method, resource, and the fields that go into path, query or body."""
+
+
+@pytest.mark.parametrize("name", BOOKS)
+def test_the_role_of_a_function_that_keeps_the_books_has_what_it_does_and_no_more(stack, name):
+    key, team_id = key_of_a_team(stack, role="admin")
+    leave_hold(stack, auth.account_id_of(key))
+    assert stack.store.charge_lost(auth.account_id_of(key), time.time()) == 1
+    leave_hold(stack, auth.account_id_of(key), team_id)
+    function, router_id, answers = stack.function(name), "", []
+    for method, resource, given in BOOKS[name]:
+        fields = {field: value.format(key=key, id=router_id) if isinstance(value, str) else value for field, value in given.items()}
+        path = {field: fields[field] for field in re.findall(r"{(\w+)}", resource)}
+        asked = chat_event(key) | {
+            "resource": resource,
+            "httpMethod": method,
+            "pathParameters": path,
+            "body": json.dumps({n: v for n, v in fields.items() if n not in path}),
+        }
+        if method == "GET":
+            asked |= {"queryStringParameters": fields, "multiValueQueryStringParameters": {n: [v] for n, v in fields.items()}}
+        answers.append(function.invoke(asked).buffered())
+        router_id = router_id or (method == "POST" and json.loads(answers[-1]["body"]).get("auto_router_id")) or ""
+    role = stack.role(name)
+    assert role.refused == [], answers
+    assert role.unused() == set(), [(answer["statusCode"], answer["body"][:300]) for answer in answers]
+
+
+def test_the_role_of_the_totals_has_what_it_does_and_no_more(stack):
+    image = {"id": {"S": "r1"}, "account": {"S": "key#1"}, "day": {"S": "2026-11-01"}, "status": {"S": "ok"}}
+    image |= {"cost_nanousd": {"N": "7"}, "detail": {"S": json.dumps({"model": "gpt-4o", "provider": "openai", "tags": []})}}
+    stack.store.dynamo.call("PutItem", {"TableName": TABLES["records"], "Item": image})
+    function = stack.function("rollup")
+    function.invoke({"Records": [{"eventName": "INSERT", "dynamodb": {"NewImage": image}}]}).buffered()
+    role = stack.role("rollup")
+    assert (role.refused, role.unused(), stack.front.calls) == ([], set(), ["TransactWriteItems"])
