@@ -1,6 +1,6 @@
 # `make` lists what there is. Needs Python 3.11 or newer; everything else goes into .venv and .venv-aws.
 .DEFAULT_GOAL := help
-.PHONY: help run test check bench providers record vendored screenshots build doctor keys spend models routes tools deploy admin-key credentials reconcile invoke logs destroy clean
+.PHONY: help run test check bench fuzz providers record vendored prices screenshots build doctor keys spend models routes tools deploy admin-key credentials reconcile invoke logs destroy clean
 export PYTHONPATH := shared
 export SAM_CLI_TELEMETRY ?= 0
 PYTHON_IN_VENV := .venv/bin/python
@@ -30,11 +30,17 @@ bench: .venv/test.stamp ## measure this machine's figures beside the goals; the 
 providers: .venv/test.stamp ## write the index of providers anew: after one is added, or a variable of one
 	@exec $(PYTHON_IN_VENV) -m scripts.provider_index
 
+fuzz: .venv/test.stamp ## try hostile clients and providers, from a seed: make fuzz MINUTES=10 SEED=1
+	@exec $(PYTHON_IN_VENV) -m tests.fuzz --minutes $(or $(MINUTES),10) --seed $(or $(SEED),1)
+
 record: .venv/test.stamp ## record a wire case: make record PROVIDER=groq MODEL=... CASE=name REQUEST=file.json
 	@exec $(PYTHON_IN_VENV) -m scripts.record $(PROVIDER) $(MODEL) $(CASE) $(REQUEST)
 
 vendored: .venv/test.stamp ## compare the console's libraries with what npm publishes; needs npm
 	@exec $(PYTHON_IN_VENV) -m scripts.check_vendored
+
+prices: .venv/test.stamp ## build the table of models and prices from LiteLLM's newest price map, to be read as a diff and committed
+	@exec $(PYTHON_IN_VENV) -m scripts.build_prices $(FILE)
 
 screenshots: .venv/test.stamp ## make the console's screenshots in docs/ anew; needs Chromium
 	@exec $(PYTHON_IN_VENV) -m scripts.console_screenshots

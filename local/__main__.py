@@ -3,6 +3,7 @@
 import gc
 import signal
 import sys
+from dataclasses import replace
 from ipaddress import ip_network
 from types import FrameType
 
@@ -10,7 +11,7 @@ from haimaker.settings.settings import DEFAULT_ADMIN_KEY, Settings
 from haimaker.store import StoreUnavailable
 from haimaker.validation.settings import SettingsError
 from local.environment import misspelt, read_environment
-from local.installation import START
+from local.installation import START, current_version
 from local.mistakes import Mistakes
 from local.server import Server
 from local.welcome import base_url, cannot_listen, misspelt_lines, welcome
@@ -23,7 +24,7 @@ def main() -> int:
         signal.signal(stop_signal, _leave)
     try:
         environment = read_environment()
-        settings = Settings.from_environment(environment)
+        settings = replace(Settings.from_environment(environment), version=current_version())
     except SettingsError as error:
         return _fail(f"haimaker: {error}")
     is_default_key = settings.admin_key == DEFAULT_ADMIN_KEY

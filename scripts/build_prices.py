@@ -1,16 +1,19 @@
-"""Builds the package's table of models from a snapshot of a price map: `python -m scripts.build_prices model-facts.json`.
+"""Builds the package's table of models from a price map: `python -m scripts.build_prices`, or with a file and what it is.
 
-The input is `{"note": ..., "models": {name: row}}` in the field names of LiteLLM's price map (MIT,
-https://github.com/BerriAI/litellm/blob/main/model_prices_and_context_window.json); `data/README.md` in the package
-describes the output. Rates keep the digits they are written with: no number with a fraction passes through a float.
+The input is LiteLLM's price map (MIT, https://github.com/BerriAI/litellm/blob/main/model_prices_and_context_window.json), fetched
+from there where no file is named; `data/README.md` in the package describes the output, and how it can be given to a gateway that
+is running. Rates keep the digits they are written with: no number with a fraction passes through a float.
 What the snapshot leaves out or has wrong is in `vendor_prices.py`, each price with its page. Must not invent one.
 """
 
+import argparse
 import json
 import re
 import sys
+import urllib.request
 from collections.abc import Iterator, Mapping
-from decimal import Decimal
+from datetime import UTC, datetime
+from decimal import Decimal, InvalidOperation
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +23,20 @@ Row = dict[str, Any]
 
 TABLE = Path(__file__).parents[1] / "shared" / "haimaker" / "models" / "data" / "models.tsv"
 
+SOURCE = "https://raw.githubusercontent.com/BerriAI/litellm/main/model_prices_and_context_window.json"
+MAX_BYTES = 50_000_000
+
+MODES = re.compile(
+    r"audio_speech|audio_transcription|chat|completion|embedding|image_edit|image_generation|moderation|rerank|responses"
+)
+PROVIDERS = re.compile(
+    r"ai21|anthropic|aws_polly|azure|azure_ai|azure_text|bedrock|bedrock_converse|black_forest_labs|cerebras|cloudflare|codestral"
+    r"|cohere|cohere_chat|dashscope|databricks|deepgram|deepinfra|deepseek|elevenlabs|fal_ai|fireworks_ai|friendliai|gemini|groq"
+    r"|hyperbolic|jina_ai|lambda_ai|meta_llama|minimax|mistral|moonshot|nebius|novita|nvidia_nim|ollama|openai|perplexity|recraft"
+    r"|replicate|sambanova|stability|text-completion-openai|together_ai|vercel_ai_gateway|voyage|watsonx|xai|zai"
+    r"|vertex_ai(-(ai21|anthropic|deepseek|llama|minimax|mistral|moonshot|openai|qwen|zai)_models|-(embedding|language|text)-models)?"
+)
+"""In the source's words; others of its names are of APIs that the gateway does not speak."""
 PROVIDER = {
     "azure_text": "azure",
     "bedrock_converse": "bedrock",
@@ -39,8 +56,21 @@ QUALIFIED = re.compile(
 
 LIMITS_AND_KIND = ("deprecation_date", "max_input_tokens", "max_output_tokens", "mode")
 
-DROPPED_RATES = ("input_dbu_cost_per_token", "output_dbu_cost_per_token", "input_cost_per_token_cache_hit")
-"""Not in USD, or a second name of `cache_read_input_token_cost`."""
+DROPPED_RATES = re.compile(
+    r"(input|output)_dbu_cost_per_token|input_cost_per_token_cache_hit"
+    r"|output_cost_per_image_(512|1024|1536)|(in|out)put_cost_per_video_per_second.*|output_cost_per_character"
+)
+"""Not in USD; a second name of `cache_read_input_token_cost`; of what no operation here makes or reads: bodies in three dimensions,
+videos by the second, and a retired model that was billed by the letters it wrote."""
+
+RESOLUTIONS = {"0.5K": 512, "1K": 1024, "2K": 2048, "4K": 4096}
+"""Of an image priced by its resolution, which becomes a line for that size."""
+
+SEARCHES_ALWAYS = re.compile(r"openai/gpt-.*-search-(preview|api)")
+"""Each request to these is billed as a search: https://platform.openai.com/docs/pricing"""
+IN_REGION = re.compile(r"bedrock/(anthropic\.claude-.*)")
+"""A bare name is called in one region, which costs what a group of regions does, not what all regions together do:
+https://aws.amazon.com/bedrock/pricing/, https://platform.claude.com/docs/en/about-claude/pricing"""
 
 ORDINARY = {
     "input_cost_per_audio_token": "input_cost_per_token",
@@ -55,16 +85,26 @@ MINUTES_PER_DAY = 24 * 60
 
 
 def main(arguments: list[str]) -> None:
-    if len(arguments) != 1:
-        raise SystemExit("usage: python -m scripts.build_prices model-facts.json")
-    snapshot = json.loads(Path(arguments[0]).read_text(encoding="utf-8"), parse_float=str)
-    TABLE.write_text("".join(lines(snapshot)), encoding="utf-8")
-    print(f"{TABLE.name}: {TABLE.stat().st_size:,} bytes")
+    parser = argparse.ArgumentParser(prog="python -m scripts.build_prices", description="Builds the table of models.")
+    parser.add_argument("file", nargs="?", type=Path, help="a price map; without, LiteLLM's newest is fetched")
+    parser.add_argument("--source", default="main branch", help="which one of LiteLLM's it is, for the note")
+    parser.add_argument("--to", type=Path, default=TABLE, help="where to write the table")
+    asked = parser.parse_args(arguments)
+    models = json.loads(asked.file.read_bytes() if asked.file else fetched(), parse_float=str)
+    date = datetime.now(UTC).date().isoformat()
+    asked.to.write_text("".join(lines(models, date, f"LiteLLM's price map ({asked.source}, MIT)")), encoding="utf-8")
+    print(f"{asked.to.name}: {asked.to.stat().st_size:,} bytes, of {date}")
 
 
-def lines(snapshot: Mapping[str, Any]) -> Iterator[str]:
-    """The table's lines, sorted by name in the order of bytes; the first one says where the facts come from."""
-    table = {"#": {"note": snapshot.get("note", "")}} | {name: to_row(row) for name, row in merged(snapshot["models"]).items()}
+def fetched() -> bytes:
+    with urllib.request.urlopen(SOURCE, timeout=60) as answer:
+        body: bytes = answer.read(MAX_BYTES)
+    return body
+
+
+def lines(models: Mapping[str, Row], date: str, source: str) -> Iterator[str]:
+    """The table's lines, sorted by name in the order of bytes; the first one says where the facts come from, and when."""
+    table = {"#": {"date": date, "note": source}} | {name: to_row(row) for name, row in merged(models).items()}
     for name in sorted(table, key=str.encode):
         yield f"{name}\t{json.dumps(table[name], sort_keys=True, separators=(',', ':'))}\n"
 
@@ -72,11 +112,58 @@ def lines(snapshot: Mapping[str, Any]) -> Iterator[str]:
 def merged(models: Mapping[str, Row]) -> dict[str, Row]:
     """Rows by our name. Where a bare and a prefixed row mean one model, fields of the prefixed one win."""
     rows: dict[str, Row] = {}
-    for key in sorted(models, key=lambda key: (key.startswith(f"{to_provider(models[key]['provider'])}/"), key)):
-        if not NOT_A_MODEL.search(key):
-            name = to_name(key, models[key]["provider"])
-            rows[name] = rows.get(name, {}) | models[key]
-    return with_own_lines(replaced(rows))
+    served = {key: row for key, row in models.items() if is_served(key, row)}
+    for key in sorted(served, key=lambda key: (key.startswith(f"{to_provider(provider_of(served[key]))}/"), key)):
+        name = to_name(key, provider_of(served[key]))
+        said = {field: value for field, value in served[key].items() if not is_empty(value)}
+        rows[name] = rows.get(name, {}) | said
+    return with_own_lines(by_resolution(replaced(corrected(rows))))
+
+
+def is_served(key: str, row: Row) -> bool:
+    return bool(PROVIDERS.fullmatch(provider_of(row)) and MODES.fullmatch(row.get("mode") or "")) and not NOT_A_MODEL.search(key)
+
+
+def provider_of(row: Row) -> str:
+    return str(row.get("litellm_provider") or "")
+
+
+def is_empty(value: Any) -> bool:
+    """Whether it says nothing: the source writes zero also for what it does not know."""
+    if value is None or isinstance(value, bool):
+        return not value
+    try:
+        return not isinstance(value, list | dict) and Decimal(str(value)) == 0
+    except InvalidOperation:
+        return not value
+
+
+def corrected(rows: Mapping[str, Row]) -> dict[str, Row]:
+    """With what holds for kinds of models and the source has wrong, or not at all."""
+    found = {}
+    for name, row in rows.items():
+        made, regional = dict(row), IN_REGION.fullmatch(name)
+        if regional and (group := rows.get(f"bedrock/us.{regional[1]}")):
+            made |= {field: value for field, value in group.items() if "cost" in field}
+        for fee in vendor_prices.FEES:
+            if re.fullmatch(fee.models, name) and "chat" in made["mode"]:
+                made = {**fee.rates, **made}
+        if SEARCHES_ALWAYS.fullmatch(name):
+            made["input_cost_per_request"] = next(iter(searches(made["search_context_cost_per_query"]).values()))
+        found[name] = made
+    return found
+
+
+def by_resolution(rows: Mapping[str, Row]) -> dict[str, Row]:
+    found = {}
+    for name, row in rows.items():
+        prices = {size: row[field] for size in RESOLUTIONS if (field := f"output_cost_per_image_{size}") in row}
+        kept = {field: value for field, value in row.items() if field.removeprefix("output_cost_per_image_") not in RESOLUTIONS}
+        found[name] = kept
+        for size, price in prices.items():
+            side = RESOLUTIONS[size]
+            found[f"{name}#{side}-x-{side}"] = {"mode": row["mode"], "output_cost_per_image": price}
+    return found
 
 
 def replaced(rows: Mapping[str, Row]) -> dict[str, Row]:
@@ -134,7 +221,7 @@ def to_rates(row: Row) -> dict[str, str]:
     rates = {
         field: str(value)
         for field, value in row.items()
-        if ("cost" in field or "multiplier" in field) and isinstance(value, str | int) and field not in DROPPED_RATES
+        if ("cost" in field or "multiplier" in field) and isinstance(value, str | int) and not DROPPED_RATES.fullmatch(field)
     }
     if "input_cost_per_token_cache_hit" in row:
         rates.setdefault("cache_read_input_token_cost", str(row["input_cost_per_token_cache_hit"]))

@@ -16,6 +16,26 @@ class Priced(NamedTuple):
     """By name in the table, such as `openai/dall-e-3#hd/1024-x-1792`."""
 
 
+class Fee(NamedTuple):
+    """What a kind of models has, each of them, where the snapshot does not say otherwise."""
+
+    source: str
+    models: str
+    """A pattern of their names in the table."""
+    rates: Mapping[str, object]
+    """As the snapshot writes them."""
+
+
+FEES = (
+    # Ten dollars a thousand, whichever model asks; not at Bedrock, where it does not search.
+    Fee(
+        "https://platform.claude.com/docs/en/agents-and-tools/tool-use/web-search-tool#usage-and-pricing",
+        r"(anthropic|azure_ai|vertex_ai)/claude-(?!3-haiku|3-opus|3-sonnet).*",
+        {"search_context_cost_per_query": {"search_context_size_medium": "0.01"}},
+    ),
+)
+
+
 def images(provider: str, prices: Mapping[str, str]) -> dict[str, Rates]:
     return {f"{provider}/{name}": {"output_cost_per_image": price} for name, price in prices.items()}
 

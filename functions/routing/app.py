@@ -1,5 +1,5 @@
 """POST /route/simulate and /auto-router/...: where a request would go, and the routers that decide it.
-GET /audit: who changed what."""
+GET /audit, /refusals: who changed what, who was refused and why."""
 
 from haimaker.aws_lambda.handler import LambdaHandler
 from haimaker.gateway import Gateway
@@ -16,6 +16,7 @@ OPERATIONS = (
     "auto_router_reorder",
     "auto_router_simulate",
     "audit_list",
+    "refusals_list",
 )
 
 gateway = Gateway.from_environment()

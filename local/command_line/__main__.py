@@ -5,14 +5,14 @@ import sys
 from collections.abc import Sequence
 
 from haimaker.validation.settings import SettingsError
-from local.command_line import backup, chat, deployment, doctor, export, keys, models, routes, serve, spend
+from local.command_line import backup, chat, deployment, doctor, export, importing, keys, models, routes, serve, spend
 from local.command_line.context import Context
 from local.command_line.provider_secrets import SecretsError
 from local.command_line.stack import OperatorError
 from local.command_line.terminal import Terminal
 from local.installation import current_version
 
-COMMANDS = (serve, chat, keys, spend, models, routes, export, backup, doctor, deployment)
+COMMANDS = (serve, chat, keys, spend, models, routes, importing, export, backup, doctor, deployment)
 INTERRUPTED = 130
 
 

@@ -33,7 +33,7 @@ class Field(NamedTuple):
 FIELDS = (
     Field("key_alias", "NAME", "what people call it"),
     Field("max_budget", "USD", "the most that it may spend", float),
-    Field("budget_duration", "TIME", "when its budget is renewed: 30s, 30m, 30h, 30d or 4w"),
+    Field("budget_duration", "TIME", "when its budget is renewed: 30s, 30m, 30h, 30d, 4w, or 1mo: on the first of a month"),
     Field("duration", "TIME", "when it expires, likewise; -1 is never"),
     Field("rpm_limit", "COUNT", "requests per minute", int),
     Field("tpm_limit", "COUNT", "tokens per minute", int),
@@ -42,6 +42,7 @@ FIELDS = (
     Field("tags", "TAG", "a label for reports; may be repeated", many=True),
     Field("team_id", "ID", "the team whose budget it shares"),
     Field("user_id", "ID", "whose it is"),
+    Field("role", "ROLE", "user, viewer, who sees everything and changes nothing, or admin"),
 )
 
 
@@ -57,7 +58,7 @@ def add(commands: Any) -> None:
         ("update", update_key, f"change what is named; {NO_LIMIT!r} takes a limit away"),
         ("block", block_key, "refuse it from the next request on"),
         ("unblock", unblock_key, "let it in again"),
-        ("rotate", rotate_key, "the same limits and spend under a new key; the old one ends at once"),
+        ("rotate", rotate_key, "the same limits and spend under a new key; the old one ends at once, or after --grace"),
         ("delete", delete_key, "end it for good; its records stay"),
     ):
         action = actions.add_parser(name, help=about)
@@ -65,6 +66,9 @@ def add(commands: Any) -> None:
         action.set_defaults(run=run)
         if name == "update":
             _add_fields(action)
+        if name == "rotate":
+            about = "for how long the old key is still taken, such as 24h; without, it ends at once"
+            action.add_argument("--grace", metavar="TIME", help=about)
         if name == "delete":
             action.add_argument("--yes", action="store_true", help="do not ask")
 
@@ -112,7 +116,8 @@ def unblock_key(context: Context) -> int:
 
 def rotate_key(context: Context) -> int:
     client = context.api_client()
-    return _show_new(context.terminal, client.post("/key/regenerate", {"key": _id(client, context.arguments.key)}))
+    grace = {"grace_period": context.arguments.grace} if context.arguments.grace else {}
+    return _show_new(context.terminal, client.post("/key/regenerate", {"key": _id(client, context.arguments.key), **grace}))
 
 
 def delete_key(context: Context) -> int:
@@ -161,7 +166,9 @@ def _id(client: APIClient, named: str) -> str:
     """The id of a key that is named by its id, the beginning of that, its alias or the key itself. Raises OperatorError."""
     if named.startswith("sk-"):
         return named
-    tokens = [key["token_id"] for key, _ in client.all_keys() if _is_called(key, named)]
+    asked = {"return_full_object": "true", "size": "100"}
+    found = client.get("/key/list", key_alias=named, **asked)["keys"] or client.get("/key/list", search=named, **asked)["keys"]
+    tokens = [key["token_id"] for key in found if _is_called(key, named)]
     if not tokens:
         raise OperatorError(f"There is no key {named!r}; haimaker keys list shows all.")
     if len(tokens) > 1:
@@ -188,7 +195,7 @@ def _row(key: JSON) -> tuple[object, ...]:
         key["max_parallel_requests"],
         " ".join(key["models"]),
         key["team_id"],
-        "blocked" if key["blocked"] else "admin" if key["role"] == "admin" else "active",
+        "blocked" if key["blocked"] else "active" if key["role"] == "user" else key["role"],
         (key["expires"] or "")[:16],
     )
 

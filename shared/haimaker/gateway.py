@@ -23,6 +23,7 @@ from collections.abc import Mapping, Sequence
 from functools import cache
 from typing import TYPE_CHECKING, NamedTuple
 
+from haimaker.accounts import keys as auth
 from haimaker.accounts.cache import AccountCache, BilledAccounts
 from haimaker.accounts.errors import check_usable, denied_error, store_error
 from haimaker.accounts.keys import admin_id
@@ -33,6 +34,7 @@ from haimaker.billing import admission, estimates
 from haimaker.billing.estimates import CostBound
 from haimaker.billing.settlement import Settlement
 from haimaker.content.content import ContentLogging
+from haimaker.credentials.access import ProviderConnection
 from haimaker.credentials.sources import Credentials, SSMCredentials, StaticCredentials
 from haimaker.http.client import CancelToken, HTTPClient
 from haimaker.http.errors import APIError, InternalServerError
@@ -40,7 +42,9 @@ from haimaker.http.responses import error_response, json_response
 from haimaker.http.sse import dumps
 from haimaker.http.values import Request, Response
 from haimaker.lean_dataclasses import dataclass, field
+from haimaker.models.catalog import Place
 from haimaker.observability.observer import Observer
+from haimaker.observability.refusals import RefusalCounter
 from haimaker.operations.client_format import ClientFormat
 from haimaker.operations.operation import TELEMETRY_NAMES, OperationRequest
 from haimaker.providers.provider import Provider
@@ -84,12 +88,15 @@ class Gateway:
     observer: Observer = field(default_factory=Observer)
     accounts: AccountCache = field(init=False)
     content: ContentLogging = field(init=False)
+    refusals: RefusalCounter = field(init=False)
     _runtime: Runtime | None = field(default=None, repr=False)
     _hub: tuple[Runtime, bytes] | None = field(default=None, repr=False)
 
     def __post_init__(self) -> None:
+        self.observer.alert_webhook = self.settings.alert_webhook
         self.accounts = AccountCache(self.store, admin_id(self.settings.admin_key), self.settings.user_budget)
         self.content = ContentLogging(self.settings, self.observer)
+        self.refusals = RefusalCounter(self.store.documents)
 
     @classmethod
     def local(cls, settings: Settings) -> "Gateway":
@@ -99,7 +106,12 @@ class Gateway:
 
         store = open_store(settings)
         keys.install_admin(store, settings)
-        return cls.from_store(settings, store)
+        gateway = cls.from_store(settings, store)
+        if settings.metrics_token:
+            from haimaker.observability.prometheus import PrometheusMetrics
+
+            gateway.observer.prometheus = PrometheusMetrics()
+        return gateway
 
     @classmethod
     def from_store(cls, settings: Settings, store: Store) -> "Gateway":
@@ -150,14 +162,23 @@ class Gateway:
         try:
             self.accounts.authenticate(request.headers)
         except APIError as error:
-            self.observer.denied(operation, request.id, error)
+            self._count_refusal(operation, request, error)
             return error
         return None
 
     def _error_response(self, operation: str, request: Request, error: APIError) -> Response:
         if not error.attempts:  # else it was admitted, and its record is told
-            self.observer.denied(operation, request.id, error)
-        return error_response(error)
+            self._count_refusal(operation, request, error)
+        if operation not in MODEL_OPERATIONS:
+            return error_response(error)
+        return error_response(error, formats.find(operation).render_error(error))
+
+    def _count_refusal(self, operation: str, request: Request, error: APIError) -> None:
+        self.observer.denied(operation, request.id, error)
+        if operation in KEYLESS or error.status >= 500:
+            return
+        owner = auth.owner_of(request.headers)
+        self.refusals.add(owner if self.accounts.has_met(owner) else "", error.code or error.type, time.time())
 
     def answer(self, request: Request, routing_request: RoutingRequest, account: Account) -> Response:
         """A request of a key that the gateway makes itself, in the format of its operation. Raises APIError."""
@@ -201,7 +222,7 @@ class Gateway:
                 (runtime.clients.http_client, runtime.clients.health) if runtime else (HTTPClient(), self._health())
             )
             self._runtime = runtime = self._build_runtime(
-                Router(self.settings.config, on), ProviderClients(http_client, access, health, self.settings)
+                Router(self.settings.config, on, _places(access)), ProviderClients(http_client, access, health, self.settings)
             )
         return runtime
 
@@ -223,14 +244,20 @@ class Gateway:
         return (*all_providers(), *(account.row for account in self.settings.config.accounts.values()))
 
     def calculate(self, request: Request) -> Response:
-        """Reads no providers' credentials: prices are known without them."""
+        """Prices are known of providers that are off as well, at their default locations."""
         from haimaker.api import calculate  # nothing else needs it
 
         billed = self.accounts.billed_accounts(self.accounts.authenticate(request.headers, fresh=True))
         check_usable(billed.key, time.time())
-        router = Router(self.settings.config, self._all_providers())
+        router = Router(self.settings.config, self._all_providers(), self._known_places())
         allowed = billed.allowed_models(router.full_name)
         return json_response(calculate.calculate_cost(router, allowed, request, self.settings.default_max_output_tokens))
+
+    def _known_places(self) -> Mapping[str, Place]:
+        try:
+            return _places(self.credentials.current())
+        except APIError:
+            return {}
 
     def hub(self) -> bytes:
         """The public catalogue; made once, since anybody may ask for it."""
@@ -274,14 +301,21 @@ class Gateway:
         return estimates.affordable_output_tokens(asked, plan.all(), refused.remaining_nanousd)
 
 
+def _places(access: Mapping[str, ProviderConnection]) -> dict[str, Place]:
+    return {name: found.place for name, found in access.items()}
+
+
 def _reservations(request: Request, billed: BilledAccounts, bound: CostBound, plan: Plan, now_s: float) -> list[Reservation]:
     """The same on each account."""
     lasts_s = min(request.seconds_left(), plan.timeout_s + deadlines.MARGIN_S)
     deadline_s = int(now_s + lasts_s) + LATE_S
-    amount, tokens, accounts = bound.amount_nanousd, bound.tokens, billed.all()
+    amount, accounts = bound.amount_nanousd, billed.all()
     ids = tuple(account.id for account in accounts) if len(accounts) > 1 else ()
     return [
-        Reservation(request.id, account.id, account.version, amount, tokens, now_s, deadline_s, ids, account.soft_budget_nanousd)
+        Reservation(
+            *(request.id, account.id, account.version, amount, bound.tokens_within(account.tpm_limit), now_s, deadline_s, ids),
+            account.alerts_at,
+        )
         for account in accounts
     ]
 

@@ -295,6 +295,22 @@ def test_a_conversation_streams_and_tells_its_cost(console: Console, desk: Desk)
     expect(page.get_by_role("columnheader", name="First byte")).to_be_visible()
 
 
+def test_an_answer_in_markdown_is_shown_as_such_and_makes_nothing_else(console: Console, desk: Desk):
+    text = "# Title\n\n- one **bold**\n- `two`\n\n```python\nprint(1)\n```\n"
+    text += f"{SCRIPT} [link](https://x.example) [bad](javascript:alert(1))"
+    page = console.sign_in(view="playground")
+    say(page, text, "demo/echo")
+    answer = last_answer(page)
+    expect(answer.get_by_role("heading", name="Title")).to_be_visible()
+    expect(answer.get_by_role("listitem")).to_have_count(2)
+    expect(answer.locator("pre")).to_have_text("print(1)")
+    expect(answer).to_contain_text(SCRIPT)
+    assert answer.locator("img").count() == 0
+    assert answer.get_by_role("link", name="link").get_attribute("href") == "https://x.example"
+    assert answer.get_by_role("link", name="bad").count() == 0
+    expect(answer.get_by_role("button", name="Copy the answer")).to_be_visible()
+
+
 def test_a_stream_can_be_stopped(console: Console, desk: Desk):
     gate = desk.upstream.gate()
     chunk = {

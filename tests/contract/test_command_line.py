@@ -195,6 +195,16 @@ def test_the_script_works_from_any_folder_and_make_calls_it(desk: Desk, tmp_path
         assert "demo/echo" in done.stdout, done.stderr
 
 
+def test_a_viewer_and_a_grace_period(desk: Desk, haimaker: Run):
+    viewer = created(haimaker("keys create --alias looker --role viewer"))
+    assert desk.ask("GET", "/key/list", key=viewer).status_code == 200
+    assert "viewer" in haimaker("keys show looker")
+    old = created(haimaker("keys create --alias graced"))
+    new = created(haimaker("keys rotate graced --grace 1h"))
+    assert {desk.chat(key, "demo/echo").status_code for key in (old, new)} == {200}
+    assert "'role'" in haimaker("keys create --role owner", status=1)
+
+
 def test_requests_and_keys_are_exported(desk: Desk, haimaker: Run, tmp_path: Path):
     key = desk.key(key_alias="=cmd()", tags=["a", "b"], max_budget=1)
     for _ in range(3):

@@ -169,7 +169,8 @@ def test_failures_of_a_provider(desk: Desk, key: str, upstream: FakeUpstream, ro
     assert error.body.keys() == {"message", "type", "param", "code", "attempts"}
     assert row.says in error.body["message"]
     assert row.type in ("", error.type)
-    assert retry_headers(error) == row.headers
+    tried_enough = NO_RETRY if row.attempts > 1 and row.status != 429 else {}  # an SDK would triple what the gateway did
+    assert retry_headers(error) == {**row.headers, **tried_enough}
     assert desk.money(key) == (0, 0, 0)
     keeps_secrets(error, key, upstream)
 

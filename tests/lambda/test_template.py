@@ -38,7 +38,9 @@ def url_parts(name):
 
 FUNCTIONS = (*STREAMING, "ModelsFunction", "KeysFunction", "SpendFunction", "RoutingFunction", "ConsoleFunction", "RollupFunction")
 """In the order of functions/ in the template."""
-ADMINISTRATION = re.compile(r"/(key|team|customer|end_user|spend|route|auto-router|console)/|/(audit|generation|health|console)$")
+ADMINISTRATION = re.compile(
+    r"/(key|team|customer|end_user|spend|route|auto-router|console)/|/(audit|refusals|generation|health|console)$"
+)
 """Not for web pages of others, and never slow."""
 STREAM = {"Fn::GetAtt": ["RecordsTable", "StreamArn"]}
 LOGS = ("logs:CreateLogStream", "logs:PutLogEvents")

@@ -49,6 +49,7 @@ NOT_AT_START = (
     "haimaker.api.account_fields", "haimaker.settings.store",
     "haimaker.aws_lambda.rollup", "haimaker.settings.gateway_toml", "haimaker.aws_lambda.runtime",
     "haimaker.api.spend",
+    "haimaker.observability.prometheus",
     "haimaker.observability.redaction", "haimaker.store.dynamodb", "haimaker.store.sqlite", "haimaker.content.transcript",
     "httpx", "sqlite3", "tomllib", "unittest", "xml",
 )  # fmt: skip

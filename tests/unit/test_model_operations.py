@@ -67,12 +67,12 @@ def test_names_agree_wherever_there_are_names() -> None:
 
 def test_what_is_missing_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
     """Of a format that has its module and its line, and nothing else."""
-    line = MODEL_OPERATIONS["chat_completions"]._replace(path="/echo", for_deployments=False)
-    monkeypatch.setitem(MODEL_OPERATIONS, "echo", line)  # type: ignore[arg-type]
-    assert missing("echo") == [
-        "functions/: no app.py serves 'echo'",
-        "template.yaml: no event of POST /echo",
-        "template.yaml: no event of POST /v1/echo",
-        "events/: no event of POST /echo",
-        "docs/: nothing of /echo",
+    line = MODEL_OPERATIONS["chat_completions"]._replace(path="/no_such_thing", for_deployments=False)
+    monkeypatch.setitem(MODEL_OPERATIONS, "no_such_thing", line)  # type: ignore[arg-type]
+    assert missing("no_such_thing") == [
+        "functions/: no app.py serves 'no_such_thing'",
+        "template.yaml: no event of POST /no_such_thing",
+        "template.yaml: no event of POST /v1/no_such_thing",
+        "events/: no event of POST /no_such_thing",
+        "docs/: nothing of /no_such_thing",
     ]

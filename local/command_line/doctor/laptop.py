@@ -6,9 +6,11 @@ import socket
 import sqlite3
 import sys
 from collections.abc import Collection, Iterator, Mapping
+from datetime import UTC, date, datetime
 from string import Formatter
 
 from haimaker.accounts import keys as auth
+from haimaker.models import catalog
 from haimaker.providers.provider import Provider
 from haimaker.providers.registry import NAMES, all_providers, get
 from haimaker.settings.settings import DEFAULT_ADMIN_KEY, Settings, is_loopback
@@ -24,6 +26,8 @@ from local.welcome import base_url, cannot_listen
 OLDEST = (3, 11)
 PLACEHOLDER = re.compile(r"\.\.\.|…|^<.*>$|^(your|my|xxx)|changeme|_here$", re.IGNORECASE)
 SHORT_KEY = 20
+MAX_PRICES_DAYS = 90
+"""After which some of the table's prices are probably no longer those of their vendors."""
 
 
 def python(_: Context) -> Iterator[Finding]:
@@ -94,6 +98,16 @@ def _health_of(file: str, size: int) -> Finding:
     except sqlite3.Error as error:
         return wrong("database", f"{file}: {error}.", fix)
     return ok("database", f"{file}, {size / 1e6:.1f} MB, is sound") if said == "ok" else wrong("database", f"{file}: {said}.", fix)
+
+
+def prices(_: Context) -> Iterator[Finding]:
+    """How old the table of prices is: vendors change theirs every few weeks."""
+    taken = date.fromisoformat(catalog.table_date())
+    days = (datetime.now(UTC).date() - taken).days
+    if days > MAX_PRICES_DAYS:
+        yield missing("prices", f"The prices are of {taken}, {days} days ago.", "Take a newer version, or: make prices")
+    else:
+        yield ok("prices", f"of {taken}")
 
 
 def own_names(context: Context) -> Iterator[Finding]:
@@ -209,6 +223,7 @@ CHECKS = (
     Check("home", home),
     Check("database", database),
     Check("routes", own_names),
+    Check("prices", prices),
     Check("providers", provider_keys),
     Check("admin key", admin_key),
     Check("port", port),

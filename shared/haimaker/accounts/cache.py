@@ -144,7 +144,9 @@ class AccountCache:
                 self.keep(user)
             elif given := self.user_budget:
                 blank = Account(account_id, name[:MAX_NAME_LENGTH], int(time.time()))
-                user = replace(blank, budget_nanousd=given.budget_nanousd, budget_window_s=given.window_s)
+                user = replace(
+                    blank, budget_nanousd=given.budget_nanousd, budget_window_s=given.window_s, budget_months=given.months
+                )
                 if new:
                     user = self._make(user)
                     self.keep(user)
@@ -167,6 +169,10 @@ class AccountCache:
             return self.store.get(account_id)
         except StoreUnavailable as error:
             raise store_error(error) from error
+
+    def has_met(self, account_id: str) -> bool:
+        """Whether it is an account of this gateway's, as far as is known without asking the store."""
+        return account_id in self._cached
 
     def keep(self, account: Account) -> None:
         """Caches the account."""

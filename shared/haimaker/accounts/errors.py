@@ -82,15 +82,20 @@ def _rate_error(refused: Denied, whose: str, tokens: int) -> APIError:
 
 
 def _budget_error(refused: Denied, whose: str, reserved_nanousd: int) -> APIError:
-    budget = to_usd(refused.account.budget_nanousd) if refused.account else None
+    budget = _shown_usd(refused.account.budget_nanousd or 0) if refused.account else None
     message = (
-        f"The budget of the {whose} does not cover this request, which may cost up to {to_usd(reserved_nanousd):.9f} USD: "
-        f"{to_usd(max(0, refused.remaining_nanousd)):.9f} of {budget:.9f} USD are left."
+        f"The budget of the {whose} does not cover this request, which may cost up to {_shown_usd(reserved_nanousd)} USD: "
+        f"{_shown_usd(max(0, refused.remaining_nanousd))} of {budget} USD are left."
     )
     error = BudgetExceededError(message)
     if refused.retry_after_s > 0:
         error.headers["x-budget-renews-in-s"] = str(math.ceil(refused.retry_after_s))
     return error
+
+
+def _shown_usd(nanousd: int) -> str:
+    """An exact amount without zeros that say nothing."""
+    return f"{to_usd(nanousd):.9f}".rstrip("0").rstrip(".")
 
 
 def store_error(error: StoreUnavailable) -> APIError:

@@ -36,7 +36,7 @@ class _Reader:
         message = choice.get(holder)
         calls = message.get("tool_calls") if isinstance(message, dict) else None
         made: JSON = {}
-        if isinstance(message, dict) and calls:
+        if isinstance(message, dict) and isinstance(calls, list) and calls:
             others, texts = self._parted(calls, choice["index"], holder)
             made[holder] = _with_text(message, others, "".join(texts))
         if choice.get("finish_reason") == "tool_calls" and not self._calls(choice["index"]):
@@ -67,7 +67,8 @@ class _Reader:
 
 def _with_text(message: JSON, calls: list[JSON], text: str) -> JSON:
     kept = {name: value for name, value in message.items() if name != "tool_calls"}
-    written = {"content": (message.get("content") or "") + text} if text else {}
+    before = message.get("content")
+    written = {"content": (before if isinstance(before, str) else "") + text} if text else {}
     return {**kept, **written, **({"tool_calls": calls} if calls else {})}
 
 

@@ -21,7 +21,8 @@ PARAMETERS: JSON = {
 
 
 def with_custom_tools(chat: Adapter, body: JSON) -> Rewriting:
-    names = frozenset(_custom(tool).get("name") for tool in body.get("tools") or () if is_custom(tool))
+    named = (_custom(tool).get("name") for tool in body.get("tools") or () if is_custom(tool))
+    names = frozenset(name for name in named if isinstance(name, str))
     return Rewriting(chat, _with_functions, lambda: _Reader(names).choice)
 
 
@@ -58,7 +59,7 @@ class _Reader:
 
     def _whole(self, call: JSON) -> JSON:
         function = called(call)
-        if function.get("name") not in self.names:
+        if not isinstance(name := function.get("name"), str) or name not in self.names:
             return call
         kept = {name: value for name, value in call.items() if name != "function"}
         custom = {"name": function["name"], "input": _input(function.get("arguments") or "")}
@@ -66,7 +67,7 @@ class _Reader:
 
     def _piece(self, call: JSON, choice: int) -> JSON | None:
         function, place = called(call), (choice, call["index"])
-        begins = function.get("name") in self.names
+        begins = isinstance(name := function.get("name"), str) and name in self.names
         if not begins and place not in self._inputs:
             return call
         self._inputs[place] = self._inputs.get(place, "") + (function.get("arguments") or "")

@@ -12,7 +12,7 @@ from haimaker.accounts.errors import check_usable, require_admin, require_reader
 from haimaker.http.errors import BadRequestError, ConflictError, NotFoundError
 from haimaker.http.json import parse_json
 from haimaker.http.values import JSON, Request
-from haimaker.pricing.amounts import duration_to_s, to_duration, to_nanousd, to_usd
+from haimaker.pricing.amounts import budget_window, duration_to_s, to_nanousd, to_usd, window_to_duration
 from haimaker.store import NEVER_S, Account, Balance, Store
 
 if TYPE_CHECKING:
@@ -110,7 +110,7 @@ def apply_fields(account: Account, fields: "Fields", now_s: float) -> Account:
             case "max_budget" | "soft_budget":
                 changes[name.replace("max_", "") + "_nanousd"] = None if value is None else to_nanousd(value)
             case "budget_duration":
-                changes["budget_window_s"] = duration_to_s(value)
+                changes["budget_window_s"], changes["budget_months"] = budget_window(value)
             case "duration":
                 seconds = duration_to_s(value)
                 changes["expires_s"] = NEVER_S if seconds is None else int(now_s) + seconds
@@ -144,7 +144,7 @@ def to_json(balance: Balance) -> JSON:
         "total_spend": to_usd(balance.total_spend_nanousd),
         "max_budget": to_usd(account.budget_nanousd),
         "soft_budget": to_usd(account.soft_budget_nanousd),
-        "budget_duration": None if account.budget_window_s is None else to_duration(account.budget_window_s),
+        "budget_duration": window_to_duration(account.budget_window),
         "budget_reset_at": to_iso_time(balance.window_end_s),
         "models": list(account.models),
         "rpm_limit": account.rpm_limit,

@@ -8,7 +8,7 @@ from haimaker.http.errors import BadRequestError
 from haimaker.http.sse import dumps
 from haimaker.http.values import JSON
 from haimaker.operations.fields import raise_validation_error
-from haimaker.pricing.amounts import DURATION
+from haimaker.pricing.amounts import DURATION, MONTHS
 
 MAX_BUDGET_USD = 10**7
 MAX_LIMIT = 10**12
@@ -21,6 +21,7 @@ Models = Annotated[list[Label], Field(max_length=1_000, fail_fast=True)]
 Limit = Annotated[StrictInt, Field(ge=0, le=MAX_LIMIT)]
 USD = Annotated[StrictInt | StrictFloat, Field(ge=0, le=MAX_BUDGET_USD)]
 Duration = Annotated[StrictStr, Field(pattern=f"^{DURATION}$", max_length=16)]
+Window = Annotated[StrictStr, Field(pattern=f"^({DURATION}|{MONTHS})$", max_length=16)]
 Lifetime = Annotated[StrictStr, Field(pattern=f"^(-1|{DURATION})$", max_length=16)]
 TeamId = Annotated[StrictStr, Field(pattern=r"^[A-Za-z0-9._:@-]{1,128}$", max_length=128)]
 
@@ -32,7 +33,7 @@ class Fields(BaseModel):
 
     max_budget: USD | None = None
     soft_budget: USD | None = None
-    budget_duration: Duration | None = None
+    budget_duration: Window | None = None
     rpm_limit: Limit | None = None
     tpm_limit: Limit | None = None
     max_parallel_requests: Limit | None = None

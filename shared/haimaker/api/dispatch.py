@@ -9,9 +9,10 @@ from importlib import import_module
 from typing import TYPE_CHECKING
 
 from haimaker.api import uploads
-from haimaker.http.errors import NotFoundError
+from haimaker.http.errors import AuthenticationError, NotFoundError
 from haimaker.http.responses import json_response
 from haimaker.http.values import JSON, Request, Response
+from haimaker.models import catalog
 
 if TYPE_CHECKING:
     from haimaker.files.folder import LocalFileStore
@@ -20,12 +21,12 @@ if TYPE_CHECKING:
 Handler = Callable[["Gateway", Request], Response]
 
 HUB_LASTS_S = 300
-KEYLESS = frozenset({"health", "console", "models_hub", "file_read", "file_write"})
+KEYLESS = frozenset({"index", "metrics", "openapi", "docs", "health", "console", "models_hub", "file_read", "file_write"})
 """Operations that need no key."""
 
 
 def _health(gateway: "Gateway", request: Request) -> Response:
-    return json_response({"status": "ok"})
+    return json_response({"status": "ok", "prices": {"date": catalog.table_date()}})
 
 
 def _models(name: str) -> Handler:
@@ -39,6 +40,45 @@ def _models(name: str) -> Handler:
         return json_response(answer(router, account, request))
 
     return operation
+
+
+def _refusals(gateway: "Gateway", request: Request) -> Response:
+    from haimaker.api.refusals import list_refusals
+
+    account = gateway.accounts.authenticate(request.headers, fresh=True)
+    gateway.refusals.write()
+    return json_response(list_refusals(gateway.store, account, request))
+
+
+def _openapi(gateway: "Gateway", request: Request) -> Response:
+    """Describes the API to anybody: it says nothing of what is kept or configured."""
+    from haimaker.api import openapi
+
+    return json_response(openapi.document(gateway.settings.version))
+
+
+def _docs(gateway: "Gateway", request: Request) -> Response:
+    from haimaker.api import openapi
+    from haimaker.api.console import HEADERS
+
+    headers = {**HEADERS, "content-type": "text/html; charset=utf-8", "cache-control": "no-cache"}
+    return Response(200, headers, openapi.page(gateway.settings.version))
+
+
+def _metrics(gateway: "Gateway", request: Request) -> Response:
+    """For Prometheus, which has a token of its own: no key is to be given to what collects metrics."""
+    from hmac import compare_digest
+
+    from haimaker.observability.prometheus import CONTENT_TYPE
+
+    token, metrics = gateway.settings.metrics_token, gateway.observer.prometheus
+    if not token or metrics is None:
+        message = "This gateway shows no metrics: HAIMAKER_METRICS_TOKEN turns them on. A deployed stack has them in CloudWatch."
+        raise NotFoundError(message, code="metrics_off")
+    sent = request.headers.get("authorization", "").partition(" ")[2].strip()
+    if not compare_digest(sent.encode(), token.encode()):
+        raise AuthenticationError("Metrics are shown to who sends HAIMAKER_METRICS_TOKEN as a bearer token.")
+    return Response(200, {"content-type": CONTENT_TYPE, "cache-control": "no-store"}, metrics.text())
 
 
 def _models_hub(gateway: "Gateway", request: Request) -> Response:
@@ -143,9 +183,13 @@ HANDLERS: Mapping[str, Handler] = {
     "auto_router_reorder": _audited_handler("auto_routers", "reorder"),
     "auto_router_simulate": _routed("auto_routers", "simulate"),
     "audit_list": _account_handler("audit", "list_events"),
+    "refusals_list": _refusals,
     "file_read": lambda gateway, request: _folder(gateway).serve(request),
     "file_write": lambda gateway, request: _folder(gateway).receive(request),
     "index": _index,
+    "metrics": _metrics,
+    "openapi": _openapi,
+    "docs": _docs,
     "console": _console,
     "health": _health,
 }

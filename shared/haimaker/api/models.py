@@ -73,6 +73,10 @@ def get_model(router: Router, account: Account, request: Request) -> JSON:
             return {**model, "id": asked}
     if _is_served_unlisted(router, name) and is_allowed(name, account.models):
         return _to_json(name, router.model_info_for(name))
+    info = router.model_info_for(name)
+    if info.is_retired(_today()) and router.is_on(name.partition("/")[0]) and is_allowed(name, account.models):
+        message = f"The model {asked[:200]!r} was retired on {info.deprecation_date}."
+        raise NotFoundError(message, param="model", code="model_retired")
     message = f"The model {asked[:200]!r} does not exist or this key may not use it."
     raise NotFoundError(message, param="model", code="model_not_found")
 
@@ -109,9 +113,15 @@ def _served_models(router: Router) -> Iterator[str]:
                 yield f"{provider.name}/{model}"
 
 
+def _today() -> str:
+    return time.strftime("%Y-%m-%d", time.gmtime())
+
+
 def _is_servable(provider: Provider, model_info: ModelInfo) -> bool:
     """Whether the provider can be asked for a model of the table, by one of the gateway's operations."""
     if is_selected(provider.name, model_info.model, provider.catalog.unlisted):
+        return False
+    if model_info.is_retired(_today()):
         return False
     if model_info.mode in ENDPOINTS:
         endpoint = ENDPOINTS[model_info.mode]

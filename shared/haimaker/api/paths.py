@@ -95,6 +95,7 @@ ROUTES = (
     Route("POST", "/auto-router/{id}/rules/reorder", "auto_router_reorder"),
     Route("POST", "/auto-router/{id}/simulate", "auto_router_simulate"),
     Route("GET", "/audit", "audit_list"),
+    Route("GET", "/refusals", "refusals_list"),
     Route("GET", "/console", "console"),
     Route("GET", "/console/{file+}", "console"),
     Route("GET", "/health", "health"),
@@ -102,6 +103,9 @@ ROUTES = (
 
 LOCAL_ROUTES = (
     Route("GET", "/", "index"),
+    Route("GET", "/metrics", "metrics"),
+    Route("GET", "/openapi.json", "openapi"),
+    Route("GET", "/docs", "docs"),
     Route("GET", "/files/{id}", "file_read"),
     Route("PUT", "/files/{id}", "file_write"),
 )

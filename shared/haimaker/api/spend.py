@@ -6,7 +6,7 @@ An ordinary key sees its own use, an administrator's all. Shapes: docs/budgets.m
 """
 
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 
 from haimaker.accounts.errors import check_usable, require_reader, sees_all
 from haimaker.api import keys
@@ -15,14 +15,12 @@ from haimaker.api.spend_filters import DateRange, Filter, Page, grouping
 from haimaker.http.errors import BadRequestError, NotFoundError
 from haimaker.http.values import JSON, Request
 from haimaker.pricing.amounts import to_usd
-from haimaker.store import Account, Record, Store, ledger
-from haimaker.store.totals import AMOUNTS, DAY_S, By, Total, day_to_s, sum_records
+from haimaker.store import Account, Record, Store, TooManyRecords, ledger
+from haimaker.store.totals import AMOUNTS, By, Total
 
 STORE_PAGE = 100
 MAX_READ = 1_000
 """Records that one call of `logs` looks at; a filter that few pass answers with a cursor, and fewer rows than asked for."""
-MAX_SUMMED = 50_000
-"""Records that one report adds up where no total of a day serves it."""
 ID_PREFIXES = ("chatcmpl-", "cmpl-", "gen-")
 """Ids of answers that are made here hold the request's id."""
 
@@ -39,6 +37,10 @@ def logs(store: Store, caller: Account, request: Request) -> JSON:
     account_id = _account_filter(caller, request)
     page, wanted = Page.from_request(request), Filter.from_request(request)
     span = DateRange.from_request(request, time.time(), everything=account_id is not None)
+    if request_id := request.query.get("request_id"):
+        one = store.record(request_id)
+        mine = one is not None and account_id in (None, one.account_id) and wanted.matches(one)
+        return _page([one] if one and mine else [], None)
     rows: list[Record] = []
     read, cursor = 0, page.cursor
     while read < MAX_READ:
@@ -130,21 +132,12 @@ def _row(record: Record) -> JSON:
 
 
 def _totals(store: Store, by: By, first_day: str, last_day: str, account_id: str | None) -> Sequence[Total]:
-    """Daily totals. Of one account the store has whole days only; its totals by name are summed from its records."""
-    if account_id is None or by == "day":
+    """Totals by day, model, key and so on. Raises BadRequestError where they are of more records than can be added up at once."""
+    try:
         return store.totals(by, first_day, last_day, account_id)
-    return sum_records(_records(store, account_id, day_to_s(first_day), day_to_s(last_day) + DAY_S), by)
-
-
-def _records(store: Store, account_id: str, since_s: float, until_s: float) -> Iterator[Record]:
-    after: str | None = None
-    for _ in range(MAX_SUMMED // STORE_PAGE):
-        page, after = store.records(account_id, since_s, until_s, after, STORE_PAGE)
-        yield from page
-        if after is None:
-            return
-    message = f"These are more than {MAX_SUMMED} requests; ask for fewer days at a time, or group by day."
-    raise BadRequestError(message, param="start_date", code="too_many_records")
+    except TooManyRecords:
+        message = "These are more requests than can be added up at once; ask for fewer days at a time, or group by day."
+        raise BadRequestError(message, param="start_date", code="too_many_records") from None
 
 
 def _over_days(rows: Sequence[Total]) -> list[Total]:

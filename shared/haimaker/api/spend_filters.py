@@ -77,7 +77,9 @@ MATCHES: Mapping[str, Callable[[Mapping[str, Any], str], bool]] = {
     "tag": lambda detail, name: name in (detail.get("tags") or ()),
 }
 """What a record's detail has to say, by the name of the parameter."""
-ALSO_CALLED = {"team_id": "team", "end_user": "user"}
+ALSO_CALLED = {"team_id": "team", "end_user": "user", "user_id": "user"}
+OTHERS = frozenset({"request_id", "status", "key", "api_key", "start_date", "end_date", "limit", "order", "cursor"})
+"""Parameters that are read elsewhere."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,6 +92,8 @@ class Filter:
     @classmethod
     def from_request(cls, request: Request) -> "Filter":
         named = {ALSO_CALLED.get(name, name): value for name, value in request.query.items() if value}
+        if unknown := sorted(named.keys() - MATCHES.keys() - OTHERS):
+            raise BadRequestError(f"Unknown parameter: '{unknown[0]}'.", param=unknown[0], code="unknown_parameter")
         status = named.get("status")
         if status and status not in STATUSES:
             raise _invalid_value("status", f"one of {', '.join(STATUSES)}")

@@ -21,6 +21,12 @@ class CostBound:
     amount_nanousd: int
     tokens: int
     """Of the tokens per minute; an estimate, settled by what was used."""
+    prompt_tokens: int = 0
+    """Those of them that the prompt has."""
+
+    def tokens_within(self, limit: int | None) -> int:
+        """What is reserved of a limit per minute: an answer may fill it, and is not refused for being longer. A prompt is."""
+        return self.tokens if limit is None else min(self.tokens, max(limit, self.prompt_tokens))
 
 
 def can_be_shortened(request: OperationRequest) -> bool:
@@ -44,7 +50,8 @@ def bound_cost(request: OperationRequest, attempts: Sequence[Attempt], default: 
     """
     found = (_max_cost_nanousd(request, attempt, default) for attempt in attempts)
     tokens = max(request.estimate_rate_tokens(attempt, default) for attempt in attempts)
-    return CostBound(max((cost for cost in found if cost is not None), default=0), tokens)
+    prompt = max(request.estimate_usage(attempt).prompt for attempt in attempts)
+    return CostBound(max((cost for cost in found if cost is not None), default=0), tokens, prompt)
 
 
 def affordable_output_tokens(request: OperationRequest, attempts: Sequence[Attempt], remaining_nanousd: int) -> int:
@@ -54,14 +61,14 @@ def affordable_output_tokens(request: OperationRequest, attempts: Sequence[Attem
 
 
 def _affordable_at(request: OperationRequest, attempt: Attempt, remaining_nanousd: int) -> int:
-    parts = [part.max_usage(attempt) for part in request.split(attempt)]
-    prompt, searches = sum(part.prompt for part in parts), sum(part.web_searches for part in parts)
-    tier = parts[0].service_tier
-    return costs.affordable_output_tokens(attempt.model_info, remaining_nanousd, prompt, request.choices, tier, searches)
+    bounds = [part.max_usage(attempt) for part in request.split(attempt)]
+    first, *others = (each for most in bounds for each in (replace(most, output=0, beside=()), *most.beside))
+    return costs.affordable_output_tokens(
+        attempt.model_info, remaining_nanousd, replace(first, beside=tuple(others)), request.choices
+    )
 
 
 def _max_cost_nanousd(request: OperationRequest, attempt: Attempt, default: int) -> int | None:
     """Of all calls that it takes together; None where the price is not known."""
     found = [costs.max_cost_nanousd(part.max_usage(attempt, default), attempt.model_info) for part in request.split(attempt)]
-    known = [cost for cost in found if cost is not None]
-    return sum(known) if known else None
+    return None if None in found else sum(cost for cost in found if cost is not None)

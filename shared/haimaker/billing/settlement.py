@@ -16,7 +16,7 @@ from haimaker.operations.attempt import Attempt
 from haimaker.pricing import costs, usage
 from haimaker.pricing.amounts import to_usd
 from haimaker.pricing.usage import Usage
-from haimaker.store import Granted, Record, Reservation, SoftBudgetAlert, Store, StoreThrottled, StoreUnavailable
+from haimaker.store import BudgetAlert, Granted, Record, Reservation, Store, StoreThrottled, StoreUnavailable
 
 STORE_TRIES = 3
 THROTTLED_PATIENCE_S = 10.0
@@ -84,7 +84,7 @@ class Settlement:
     """When the first chunk of a streamed answer came, and, next, the first with something of it in it."""
     first_token_s: float | None = None
     store_failed: bool = False
-    alerts: tuple[SoftBudgetAlert, ...] = ()
+    alerts: tuple[BudgetAlert, ...] = ()
     """Soft budgets that were reached with it."""
     extra: list[Reservation] = field(default_factory=list)
     """Reserved later for further attempts, on every account that pays."""
@@ -129,7 +129,7 @@ class Settlement:
         return None if any(cost is None for cost in paid) else sum(cost for cost in paid if cost is not None)
 
     def _tokens(self) -> list[Usage]:
-        return [attempt_log.tokens for attempt_log in self.attempt_logs if attempt_log.tokens]
+        return [each for attempt_log in self.attempt_logs if attempt_log.tokens for each in attempt_log.tokens.passes]
 
     def _record(self, status: Status, now_s: float, error: APIError | None) -> Record:
         cost = self.cost_nanousd()
@@ -144,8 +144,8 @@ class Settlement:
             "model": served.model if served else None,
             "input_tokens": sum(tokens.prompt for tokens in used),
             "output_tokens": sum(tokens.completion for tokens in used),
-            "cached_tokens": sum(tokens.cached + tokens.cached_audio + tokens.cached_image for tokens in used),
-            "cache_write_tokens": sum(tokens.cache_write_5m + tokens.cache_write_1h for tokens in used),
+            "cached_tokens": sum(tokens.all_cached for tokens in used),
+            "cache_write_tokens": sum(tokens.cache_write_5m + tokens.cache_write_1h + tokens.cache_write_12h for tokens in used),
             "reasoning_tokens": sum(tokens.reasoning for tokens in used),
             **costs.other_units(usage.sum_usages(used)),
             "cost_usd": to_usd(cost),

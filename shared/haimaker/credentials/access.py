@@ -5,17 +5,20 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import Protocol
-from urllib.parse import quote
+from urllib.parse import quote, urlsplit
 
 from haimaker.aws.sigv4 import Credentials, CredentialSource
 from haimaker.credentials.account_variables import variables_for
 from haimaker.http.json import read_or_none
 from haimaker.lean_dataclasses import dataclass, field
+from haimaker.models.catalog import Place
 from haimaker.providers.provider import Provider
 from haimaker.providers.registry import NAMES, SIGNED, get, may_be_on
 from haimaker.routing.config import ProviderAccount
 from haimaker.validation.settings import SettingsError, validate_url
 
+LOCATION = re.compile(r"/locations/([\w-]+)")
+AWS_REGION = re.compile(r"\b([a-z]{2}(?:-[a-z]+)+-\d)\b")
 SIGNED_PROVIDERS = "HAIMAKER_SIGNED_PROVIDERS"
 
 
@@ -49,6 +52,13 @@ class ProviderConnection:
     """Where an operation is under the address: `{path}` is the operation, `{model}` the model."""
     operation_endpoints: Mapping[str, tuple[str, str]] = field(default_factory=dict)
     """Address and path of operations that have their own; of families in them by the address in their row."""
+
+    @property
+    def place(self) -> Place:
+        """Where it is called, as its address says."""
+        host = urlsplit(self.base_url).hostname or ""
+        found = LOCATION.search(self.base_url) or AWS_REGION.search(host)
+        return Place(found[1] if found else "", host)
 
     def for_operation(self, endpoint: str, address: str = "") -> "ProviderConnection":
         """The connection for one operation. `address` is the address template in the provider's definition, if the operation or

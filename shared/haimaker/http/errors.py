@@ -25,6 +25,7 @@ Classes are named as in the official SDK (https://github.com/openai/openai-pytho
 """
 
 import math
+import re
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -207,6 +208,8 @@ EXPLAINED_REFUSALS |= {"unsupported_country_region_territory"}
 
 RETRYABLE = {408, 429}
 MESSAGE_LENGTH = 2_000
+ACCOUNT_IDS = re.compile(r"\b(?:org-|proj_)[A-Za-z0-9]{8,64}\b")
+"""Of the deployer's organisation and project, which OpenAI names in its messages."""
 NAME_LENGTH = 200
 """Of a code or a parameter, which are kept with the request's record."""
 
@@ -250,9 +253,9 @@ def allows_retry(error: APIError) -> bool:
 
 
 def allows_fallback(error: APIError) -> bool:
-    """Whether another target may succeed. A refusal that is about one target's account allows it, one that is about the request
-    does not."""
-    elsewhere = isinstance(error, ProviderAuthError) or error.status in (402, 403, *RETRYABLE)
+    """Whether another target may succeed. A refusal that is about one target or its account allows it, one that is about the
+    request does not."""
+    elsewhere = isinstance(error, ProviderAuthError) or error.status in (402, 403, 404, 410, *RETRYABLE)
     return not error.of_gateway and (elsewhere or error.status >= 500)
 
 
@@ -285,4 +288,5 @@ def _http_date_to_s(date: str) -> float:
 
 
 def _printable(message: str) -> str:
-    return "".join(letter for letter in message[:MESSAGE_LENGTH] if letter.isprintable() or letter == "\n").strip()
+    shown = "".join(letter for letter in message[:MESSAGE_LENGTH] if letter.isprintable() or letter == "\n").strip()
+    return ACCOUNT_IDS.sub("***", shown)

@@ -5,8 +5,9 @@ from haimaker.http.sse import dumps
 from haimaker.http.values import JSON, Response
 
 
-def error_response(error: APIError) -> Response:
-    return Response(error.status, {"content-type": "application/json", **error.headers}, dumps(error.body()))
+def error_response(error: APIError, body: JSON | None = None) -> Response:
+    """OpenAI's body, or that of another client's format."""
+    return Response(error.status, {"content-type": "application/json", **error.headers}, dumps(body or error.body()))
 
 
 def json_response(body: JSON | list[JSON]) -> Response:

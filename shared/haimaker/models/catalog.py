@@ -12,7 +12,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import replace
 from functools import cache, lru_cache
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from haimaker.lean_dataclasses import dataclass, field
 
@@ -44,6 +44,7 @@ RATE_NAMES = (
     "citation_cost_per_token",
     "explicit_cache_read_input_token_cost",
     "fast_multiplier",
+    "fedramp_uplift_multiplier",
     "google_maps_grounding_cost_per_query",
     "input_cost_per_audio_per_second",
     "input_cost_per_audio_token",
@@ -55,20 +56,9 @@ RATE_NAMES = (
     "input_cost_per_request",
     "input_cost_per_second",
     "input_cost_per_token",
-    "input_cost_per_video_per_second",
-    "input_cost_per_video_per_second_above_15s_interval",
-    "input_cost_per_video_per_second_above_8s_interval",
     "input_cost_per_video_token",
     "output_cost_per_audio_token",
-    "output_cost_per_character",
     "output_cost_per_image",
-    "output_cost_per_image_0.5K",
-    "output_cost_per_image_1024",
-    "output_cost_per_image_1536",
-    "output_cost_per_image_1K",
-    "output_cost_per_image_2K",
-    "output_cost_per_image_4K",
-    "output_cost_per_image_512",
     "output_cost_per_image_token",
     "output_cost_per_pixel",
     "output_cost_per_reasoning_token",
@@ -91,6 +81,24 @@ VARIANT = r"(_above_\d+k_tokens)?(_(batches|decisions|flex|priority|ultrafast))?
 THRESHOLD = re.compile(r"_above_(\d+)k_tokens")
 
 
+class Place(NamedTuple):
+    """Where a provider is called, as far as its prices depend on it."""
+
+    region: str = ""
+    """Of AWS, or Google's location."""
+    host: str = ""
+
+
+NOWHERE = Place()
+IN_REGION = "regional_endpoint_uplift_multiplier"
+"""Of Google, everywhere but in the location `global`: https://cloud.google.com/vertex-ai/generative-ai/pricing"""
+AT_HOST = "regional_processing_uplift_multiplier_"
+"""Of OpenAI, at hosts such as `eu.api.openai.com`: https://platform.openai.com/docs/guides/your-data#data-residency-controls"""
+FEDRAMP = "fedramp_uplift_multiplier"
+"""Of OpenAI, at the hosts for the American government."""
+HOST_LABEL = re.compile(r"(\w+)\.")
+
+
 @dataclass(frozen=True, slots=True)
 class ModelInfo:
     """What is known of one provider's model. Rates are named as in the table, which is how deployers name theirs."""
@@ -106,6 +114,9 @@ class ModelInfo:
     off_peak_rates: Mapping[str, str] = field(default_factory=dict)
     off_peak_minutes: tuple[tuple[int, int], ...] = ()
     """[start, end) in minutes of the week, from Monday 00:00 UTC."""
+    uplifts: tuple[str, ...] = ()
+    """Names of the rates by which all rates of tokens are multiplied where the model is served."""
+    place: Place = field(default=NOWHERE, compare=False)
     own_prices: bool = False
     """Whether the deployer gave prices, which then count more than what the provider reports."""
     thresholds_k: tuple[int, ...] = field(init=False)
@@ -131,10 +142,14 @@ class ModelInfo:
             )
         return reads and writes
 
+    def is_retired(self, today: str) -> bool:
+        """Whether the vendor has named a day, and that has passed. Days are as `2026-11-29`."""
+        return self.deprecation_date is not None and self.deprecation_date < today
+
     @property
     def is_free(self) -> bool:
         """Whether it is known that nothing is charged."""
-        return bool(self.rates) and not any(_units(rate) for rate in self.rates.values())
+        return bool(self.rates) and not any(_units(rate) for name, rate in self.rates.items() if "multiplier" not in name)
 
     def with_prices(self, overrides: Mapping[str, str | int | float]) -> "ModelInfo":
         """These facts at the deployer's prices. A rate given replaces the table's, and its variants by size of the prompt,
@@ -147,7 +162,38 @@ class ModelInfo:
             rates = {known: rate for known, rate in rates.items() if not variant.fullmatch(known)}
             off_peak.pop(name, None)
         own = {name: _to_rate(name, price) for name, price in overrides.items()}
-        return replace(self, rates=rates | own, off_peak_rates=off_peak, own_prices=self.own_prices or bool(own))
+        uplifts = () if own else self.uplifts  # the deployer knows where it is
+        return replace(self, rates=rates | own, off_peak_rates=off_peak, uplifts=uplifts, own_prices=self.own_prices or bool(own))
+
+    def at(self, place: Place) -> "ModelInfo":
+        """These facts with the prices that hold where the model is called. Before `with_prices`."""
+        return _at(self.provider, self.model, place) if self is _find_row_info(self.provider, self.model) else self._at(place)
+
+    def _at(self, place: Place) -> "ModelInfo":
+        label = HOST_LABEL.match(place.host)
+        names = [IN_REGION if place.region not in ("", "global") else "", AT_HOST + label[1] if label else ""]
+        names += [FEDRAMP] if "fedramp" in place.host else []
+        local = _find_row_info(self.provider, f"{place.region}/{self.model}") if place.region else None
+        return replace(
+            self,
+            rates={**self.rates, **(local.rates if local else {})},
+            uplifts=tuple(name for name in names if name in self.rates),
+            place=place,
+        )
+
+    def served_as(self, model: str | None) -> "ModelInfo":
+        """The facts of another model of the provider's that answered in the place of this one; unknown ones if there are none."""
+        if model is None or model == self.model or self.own_prices:
+            return self
+        found = find_model(self.provider, model) or ModelInfo.unknown(self.provider, model)
+        return found.at(self.place)
+
+    def multiplied(self, units: int, names: Iterable[str]) -> int:
+        """Units by the place's uplifts and by those of `names` that the model has, rounded up."""
+        for name in (*self.uplifts, *names):
+            if name in self.rates:
+                units = -(-units * _units(self.rates[name]) // UNITS_PER_USD)
+        return units
 
     def variant(self, name: str | None) -> "ModelInfo":
         """These facts with the prices of a line of their own, such as those of an image's quality and size."""
@@ -195,6 +241,13 @@ class ModelInfo:
         thursday = 3 * 24 * 60  # the epoch began on one
         minute = (int(now_s) // 60 + thursday) % (7 * 24 * 60)
         return any(start <= minute < end for start, end in self.off_peak_minutes)
+
+
+def table_date() -> str:
+    """When the prices were taken, as `2026-11-29`."""
+    table = _table()
+    date: str = json.loads(table[: table.find(b"\n")].partition(b"\t")[2])["date"]
+    return date
 
 
 def find_model(provider: str, model: str) -> ModelInfo | None:
@@ -270,6 +323,14 @@ def _find_row_info(provider: str, model: str) -> ModelInfo | None:
     table, at = _table(), _find(name)
     found, _, row = table[at : table.find(b"\n", at)].partition(b"\t")
     return _from_row(provider, model, json.loads(row)) if found == name else None
+
+
+@lru_cache(maxsize=256)
+def _at(provider: str, model: str, place: Place) -> ModelInfo:
+    """Of a line of the table, whose look-up is cached as well."""
+    found = _find_row_info(provider, model)
+    assert found is not None
+    return found._at(place)
 
 
 def _from_row(provider: str, model: str, row: Mapping[str, Any]) -> ModelInfo:

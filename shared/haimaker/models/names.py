@@ -9,6 +9,9 @@ AUTO = "haimaker/auto"
 ROUTABLE = r"[^\s/]+(/\S+)?"
 """What a configuration may name as a model: a route, a bare name or `provider/model`."""
 
+RUNS_TOOLS = re.compile(r"\bclaude\b")
+THINKS_BESIDE = re.compile(r"\bgemini\b")
+HEARS_BESIDE = re.compile(r"\bvoxtral\b")
 LABELS = re.compile(r"(?:(?:us-gov|[a-z][a-z0-9]*)\.)+(?=[a-z])")
 """A region, and the vendor, each before a full stop: Bedrock's ids, and `system.ai.` of Databricks."""
 BARE = re.compile(r"[rv]\d")
@@ -52,3 +55,19 @@ def is_allowed(name: str, allowed: Collection[str]) -> bool:
         or "*" in allowed
         or any(pattern.endswith("/*") and name.startswith(pattern[:-1]) for pattern in allowed)
     )
+
+
+def bills_turns_of_tools(model: str) -> bool:
+    """Whether each turn of a tool that its vendor runs is another pass over the prompt, and billed:
+    https://platform.claude.com/docs/en/agents-and-tools/tool-use/server-tools"""
+    return bool(RUNS_TOOLS.search(model.lower()))
+
+
+def thinks_beside(model: str) -> bool:
+    """Whether hosts that speak OpenAI's format count its reasoning beside the completion, not in it."""
+    return bool(THINKS_BESIDE.search(model.lower()))
+
+
+def hears_beside(model: str) -> bool:
+    """Whether the tokens of sound that it hears are counted beside those of the prompt."""
+    return bool(HEARS_BESIDE.search(model.lower()))

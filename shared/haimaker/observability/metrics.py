@@ -43,6 +43,7 @@ METRICS: Mapping[str, str] = {
     "AccessDenied": "Count",
     "StoreProblems": "Count",
     "SoftBudgetsCrossed": "Count",
+    "BudgetPartsSpent": "Count",
     "Fallbacks": "Count",
     "ColdStarts": "Count",
 }

@@ -7,7 +7,9 @@ line goes to standard error, without metrics.
 import sys
 import time
 from collections.abc import Sequence
+from datetime import UTC, datetime
 from functools import cached_property
+from threading import Thread
 from typing import TYPE_CHECKING
 
 from haimaker.http.errors import APIError
@@ -16,10 +18,15 @@ from haimaker.lean_dataclasses import dataclass, field
 from haimaker.observability import metrics
 from haimaker.operations.operation import TELEMETRY_NAMES
 from haimaker.providers.registry import find
-from haimaker.store import Record, SoftBudgetAlert
+from haimaker.store import NEVER_S, BudgetAlert, Record
 
 if TYPE_CHECKING:
     from aws_lambda_powertools import Logger
+
+    from haimaker.observability.prometheus import PrometheusMetrics
+
+ALERT_WAIT_S = 2.0
+"""For a receiver of an alert, at most, at the end of the request that reached the amount."""
 
 MADE_UP = frozenset({"RequestErrors", "KeyErrors"})
 """With these errors a model may be a name of the client's own, which must not become a metric that costs."""
@@ -33,15 +40,23 @@ class Observer:
     metrics_on: bool = False
     dimensions: Sequence[str] = ()
     """Of metrics, besides service and operation."""
+    alert_webhook: str = field(default="", repr=False)
+    """Where budgets' alerts are sent to besides the log."""
+    prometheus: "PrometheusMetrics | None" = None
+    """Where what happened is counted for Prometheus as well; None where nobody collects it."""
     _cold: bool = field(default=True, repr=False)
 
     def request(self, record: Record) -> None:
         """Logs the record of a request that reached a provider."""
+        if self.prometheus:
+            self.prometheus.request(record)
         self._count("request", fields_of(record), metrics.record_counts(record))
 
     def denied(self, operation: str, request_id: str, error: APIError) -> None:
         """Logs a request that was answered without asking a provider."""
         name = TELEMETRY_NAMES.get(operation, operation)
+        if self.prometheus:
+            self.prometheus.denied(name, error)
         fields: JSON = {"request_id": request_id, "operation": name, "gen_ai.operation.name": name}
         fields |= {"http.response.status_code": error.status, "error.type": error.code or error.type}
         self._count("refused", fields, metrics.denial_counts(error.status, error.code))
@@ -49,6 +64,8 @@ class Observer:
     def reservations_lost(self, reservations: int) -> None:
         """Counts requests that nobody settled and that were charged in full: the function was killed, or the store failed to the
         end."""
+        if self.prometheus:
+            self.prometheus.reservations_lost(reservations)
         self._count("lost", {"operation": "settle"}, {"HoldsLost": reservations}, level="ERROR")
 
     def settle_failed(self, request_id: str) -> None:
@@ -62,11 +79,27 @@ class Observer:
         """A call of AWS that the role does not allow, such as `dynamodb:Query`: the template, or a policy around it, lacks it."""
         self._count("access denied", {"operation": "store", "call": call}, {"AccessDenied": 1, "StoreProblems": 1}, level="ERROR")
 
-    def soft_budget(self, alert: SoftBudgetAlert) -> None:
-        """Logs that an account has spent more than its soft budget; nothing is blocked."""
-        fields = {"operation": "settle", "account": alert.account_id, "spend_usd": alert.spend_nanousd / 10**9}
-        fields |= {"soft_budget_usd": alert.soft_budget_nanousd / 10**9}
-        self._count("soft budget crossed", fields, {"SoftBudgetsCrossed": 1}, level="ERROR")
+    def budget_alert(self, alert: BudgetAlert) -> None:
+        """An account that has spent a part of its budget, or all of its soft budget; nothing is blocked by that. The deployer's
+        webhook is told of it, which may take `ALERT_WAIT_S`."""
+        usd = {"spend_usd": alert.spend_nanousd / 10**9, "reached_usd": alert.reached_nanousd / 10**9}
+        fields: JSON = {"operation": "settle", "account": alert.account_id, **usd}
+        is_soft = alert.percent is None
+        fields |= {"soft_budget_usd": usd["reached_usd"]} if is_soft else {"budget_percent": alert.percent}
+        message, metric = ("soft budget crossed", "SoftBudgetsCrossed") if is_soft else ("budget part spent", "BudgetPartsSpent")
+        self._count(message, fields, {metric: 1}, level="ERROR" if is_soft or alert.percent == 100 else "INFO")
+        if self.alert_webhook:
+            sending = Thread(target=self._send, args=(alert_body(alert),), daemon=True)
+            sending.start()
+            sending.join(ALERT_WAIT_S)
+
+    def _send(self, body: JSON) -> None:
+        from haimaker.observability import alerts
+
+        try:
+            alerts.post(self.alert_webhook, body)
+        except OSError as error:
+            self.error("a budget alert could not be sent", **{"error.type": type(error).__name__, "account": body["account"]})
 
     def audit(self, event: JSON) -> None:
         """A change that an administrator made."""
@@ -94,6 +127,19 @@ class Observer:
             known = MADE_UP.isdisjoint(counts) and all(fields.get(name) for name in self.dimensions)
             fields = {**fields, **metrics.embed(counts, self.dimensions if known else (), time.time())}
         (self._logger.error if level == "ERROR" else self._logger.info)(message, extra=fields)
+
+
+def alert_body(alert: BudgetAlert) -> JSON:
+    """What a receiver gets: money in USD, the time as ISO 8601."""
+    ends = None if alert.window_end_s >= NEVER_S else datetime.fromtimestamp(alert.window_end_s, UTC).isoformat()
+    return {
+        "event": "soft_budget_crossed" if alert.percent is None else "budget_threshold_crossed",
+        "account": alert.account_id,
+        "percent": alert.percent,
+        "threshold": alert.reached_nanousd / 10**9,
+        "spend": alert.spend_nanousd / 10**9,
+        "budget_reset_at": ends,
+    }
 
 
 def fields_of(record: Record) -> JSON:

@@ -29,9 +29,8 @@ _KEYS = r"""(?x)
   | \bAIza[A-Za-z0-9_-]{35}                         # Google
   | \b(?:gh[pousr]_|github_pat_|glpat-|hf_|gsk_|xai-|pplx-|r8_|npm_|pypi-)[A-Za-z0-9_-]{16,250}
   | \bxox[abeprs]-[A-Za-z0-9-]{10,200}              # Slack
-  | \beyJ[A-Za-z0-9_-]{8,2000}\.[A-Za-z0-9_-]{8,4000}\.[A-Za-z0-9_-]{0,1000}
+  | (?<![A-Za-z0-9_-])eyJ[A-Za-z0-9_-]{8,2000}\.[A-Za-z0-9_-]{8,4000}\.[A-Za-z0-9_-]{0,1000}
   | \b[Bb]earer\ [A-Za-z0-9._~+/=-]{16,2000}
-  | -----BEGIN\ [A-Z ]{0,30}PRIVATE\ KEY-----[\s\S]{0,8000}?(?:-----END[A-Z ]{0,40}-----|\Z)
 """
 BUILT_IN: Mapping[str, str] = {
     "key": _KEYS,
@@ -42,6 +41,10 @@ BUILT_IN: Mapping[str, str] = {
     "phone": r"(?<![\w+])\+\d{1,3}[ .()/-]{0,2}\d(?:[ .()/-]{0,2}\d){5,12}(?!\d)",
     "ip_address": r"(?<![\d.])(?:(?:25[0-5]|2[0-4]\d|1?\d?\d)\.){3}(?:25[0-5]|2[0-4]\d|1?\d?\d)(?![\d.])",
 }
+_KEY_BEGIN = re.compile(r"-----BEGIN [A-Z ]{0,30}PRIVATE KEY-----")
+_KEY_END = re.compile(r"-----END[A-Z ]{0,40}-----")
+KEY_LENGTH = 8_000
+"""Characters that a private key has at most; one without an end is taken out so far."""
 _DATA = re.compile(r"data:([\w.+/-]{1,100})(?:;[\w=.-]{1,60}){0,4};base64,([A-Za-z0-9+/=_-]{16,})")
 _ONLY_BASE64 = re.compile(r"[A-Za-z0-9+/_-]+={0,2}")
 
@@ -82,9 +85,23 @@ class Redaction:
             return _named("data", text)
         text = _DATA.sub(lambda found: _named(found[1], found[2]), text)
         rest = len(text) - MAX_TEXT_LENGTH
+        if "key" in self.kinds:
+            text = _without_private_keys(text[: MAX_TEXT_LENGTH + 10_000])
         for pattern, replace in self._rules:
             text = pattern.sub(replace, text[: MAX_TEXT_LENGTH + 10_000])
         return text if rest <= 0 else f"{text[:MAX_TEXT_LENGTH]} [{rest} more characters]"
+
+
+def _without_private_keys(text: str) -> str:
+    """One look at each letter: a pattern would look for an end from every beginning."""
+    made: list[str] = []
+    at = 0
+    while begin := _KEY_BEGIN.search(text, at):
+        most = begin.end() + KEY_LENGTH
+        end = _KEY_END.search(text, begin.end(), most)
+        made += [text[at : begin.start()], "[key]"]
+        at = end.end() if end else min(most, len(text))
+    return "".join((*made, text[at:])) if made else text
 
 
 def _is_secret_name(name: str) -> str:

@@ -13,14 +13,17 @@ from pydantic import ConfigDict, Field, StrictBool, StrictFloat, StrictInt, Stri
 from haimaker.http.json import parse_json
 from haimaker.http.values import JSON, StreamEvent
 from haimaker.lean_dataclasses import dataclass
-from haimaker.models.names import AUTO
+from haimaker.models.catalog import ModelInfo
+from haimaker.models.names import AUTO, bills_turns_of_tools
 from haimaker.operations import splitting, stream_usage
 from haimaker.operations.attempt import Attempt
 from haimaker.operations.fields import CheckedFields, CommonFields, raise_validation_error, with_model
 from haimaker.operations.operation import OperationRequest, Result, credible
-from haimaker.pricing import usage
+from haimaker.operations.server_tools import ServerTools, server_tools
+from haimaker.pricing import costs, usage
 from haimaker.pricing.usage import Usage
 from haimaker.validation.bounds import MAX_ITEMS, MAX_NAME, Name, Objects, Parts, Text
+from haimaker.validation.links import check_parts
 
 MAX_CHOICES = 128
 MAX_TOKENS = 10**9
@@ -30,13 +33,14 @@ TOOL_TOKENS = 64
 """What providers add around a message and a tool, besides their text; seen are 3 to 12 and 9 to 40."""
 BRINGS_TOOLS = ("tools", "functions", "response_format", "web_search_options")
 """Parameters with which a request has tools, for an answer in JSON may be asked for by way of one."""
-CLIENTS_TOOLS = (None, "function", "custom")
 IMAGE_TOKENS = 50_000
 """The dearest known: gpt-4o-mini bills 2,833 + 5,667 a tile, up to 8 tiles. https://platform.openai.com/docs/guides/images-vision"""
 LARGEST_INPUT_TOKENS = 2_000_000
 """The prompt of a request with a file, for a model whose limit is not known."""
-MAX_SEARCHES = 10
-"""Of the web, in a request that allows them; providers name no limit."""
+RESEARCH_SEARCHES = 100
+"""Of a model that researches; its provider names no limit."""
+LONGEST_ANSWER_TOKENS = 128_000
+"""Of a model whose limit is not known."""
 ANSWER_RESERVE_TOKENS = 4_096
 """Of the tokens per minute, at most so many are kept for an answer."""
 INLINE_DATA = {"image_url": "url", "file": "file_data", "input_audio": "data"}
@@ -109,10 +113,6 @@ class TextRequest(OperationRequest):
         """The client's own limit for one choice; the larger where it sent two, since providers differ in which one counts."""
         return max(self.fields.max_completion_tokens or 0, self.fields.max_tokens or 0) or None
 
-    @property
-    def max_searches(self) -> int:
-        return MAX_SEARCHES if self.body.get("web_search_options") is not None else 0
-
     def max_prompt_tokens(self, attempt: Attempt) -> int:
         """No fewer tokens than the prompt has: a token is at least one byte of the JSON that holds it."""
         raise NotImplementedError
@@ -121,7 +121,6 @@ class TextRequest(OperationRequest):
         return Usage(
             input=self.max_prompt_tokens(attempt),
             output=self._output_bound(attempt, default_output_tokens) * self.choices,
-            web_searches=self.max_searches,
             service_tier=self.fields.service_tier,
         )
 
@@ -136,7 +135,8 @@ class TextRequest(OperationRequest):
         return self.estimate_prompt_tokens() + min(self._output_bound(attempt, default_output_tokens), ANSWER_RESERVE_TOKENS)
 
     def is_priced(self, attempt: Attempt) -> bool:
-        return attempt.model_info.priced
+        known = costs.max_cost_nanousd(self.max_usage(attempt), attempt.model_info) is not None
+        return attempt.model_info.priced and known
 
     def read_usage(self, body: Any, attempt: Attempt) -> Usage | None:
         said = body.get("usage") if isinstance(body, dict) else None
@@ -201,13 +201,37 @@ class ChatRequest(TextRequest):
         bound = self.size + MESSAGE_TOKENS * len(messages) + TOOL_TOKENS * len(tools)
         if any(self.body.get(name) for name in BRINGS_TOOLS) or any(message.get("role") == "tool" for message in messages):
             bound += attempt.provider.limits.tool_prompt_tokens
-        if any(isinstance(tool, dict) and tool.get("type") not in CLIENTS_TOOLS for tool in tools):
+        if server_tools(self.body).fills_prompt:
             return model_info.max_input_tokens or LARGEST_INPUT_TOKENS
         for kind, inline_bytes in _media(messages):
             if kind != "image_url":
                 return model_info.max_input_tokens or LARGEST_INPUT_TOKENS
             bound += IMAGE_TOKENS - inline_bytes
         return min(bound, model_info.max_input_tokens or bound)
+
+    def max_usage(self, attempt: Attempt, default_output_tokens: int = 0) -> Usage:
+        """With what the provider may do on its own account: searches, further passes over the prompt, other models."""
+        body, model_info, tools = self.body, attempt.model_info, server_tools(self.body)
+        geo = body.get("inference_geo")
+        most = replace(
+            TextRequest.max_usage(self, attempt, default_output_tokens),
+            **_max_fees(model_info, tools),
+            speed="fast" if body.get("speed") == "fast" else None,
+            inference_geo=geo if isinstance(geo, str) else "us",  # without, the workspace says where
+        )
+        if not bills_turns_of_tools(model_info.model) or not (tools.uses or tools.compacts or tools.advisors):
+            return most
+        window = Usage(
+            input=model_info.max_input_tokens or LARGEST_INPUT_TOKENS,
+            service_tier=most.service_tier,
+            speed=most.speed,
+            inference_geo=most.inference_geo,
+        )
+        summary = replace(window, output=model_info.max_output_tokens or LONGEST_ANSWER_TOKENS)
+        beside = [window] * tools.uses + ([summary] * (tools.uses + 1) if tools.compacts else [])
+        for name, uses in tools.advisors:
+            beside += [_max_advice(model_info.served_as(name), name, most)] * uses
+        return replace(most, input=window.input, beside=tuple(beside))
 
     def estimate_prompt_tokens(self) -> int:
         inline = sum(size for _, size in _media(self.body["messages"]))
@@ -220,13 +244,35 @@ class ChatRequest(TextRequest):
         return self if messages is None else replace(self, body={**self.body, "messages": messages})
 
 
+def _max_fees(model_info: ModelInfo, tools: ServerTools) -> dict[str, Any]:
+    """Those that the request asks for, and those of models that search unasked: https://docs.perplexity.ai/getting-started/pricing"""
+    if model_info.rate(costs.FEE_RATES["citations"]) is not None:
+        return {"web_searches": RESEARCH_SEARCHES, "citations": model_info.max_input_tokens or LARGEST_INPUT_TOKENS}
+    unasked = model_info.rate(costs.SEARCH_SIZES) is not None
+    return {**tools.fees, "web_searches": max(unasked, tools.fees.get("web_searches", 0))}
+
+
+def _max_advice(advisor: ModelInfo, name: str, most: Usage) -> Usage:
+    """One question to another model of the vendor's."""
+    return Usage(
+        input=advisor.max_input_tokens or LARGEST_INPUT_TOKENS,
+        output=advisor.max_output_tokens or LONGEST_ANSWER_TOKENS,
+        model=name,
+        service_tier=most.service_tier,
+        inference_geo=most.inference_geo,
+    )
+
+
 def parse_chat(raw: bytes, model: str | None = None) -> ChatRequest:
     """The body of a chat completion; `model` is the one that the path names, if it does. Raises BadRequestError."""
     body = with_model(parse_json(raw), model)
     try:
-        return ChatRequest(ChatFields.model_validate(body), body, len(raw))
+        request = ChatRequest(ChatFields.model_validate(body), body, len(raw))
     except ValidationError as error:
         raise_validation_error(error)
+    for index, message in enumerate(body["messages"]):
+        check_parts(message.get("content"), f"messages[{index}].content")
+    return request
 
 
 def _media(messages: Sequence[JSON]) -> Iterator[tuple[str, int]]:

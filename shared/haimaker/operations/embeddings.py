@@ -22,6 +22,7 @@ from haimaker.operations.operation import OperationRequest, Result
 from haimaker.pricing import usage
 from haimaker.pricing.usage import Usage
 from haimaker.validation.bounds import SomeText, TokenIds
+from haimaker.validation.links import check_parts
 
 MAX_INPUTS = 2_048
 OPENAI = frozenset({"dimensions", "encoding_format", "input", "model", "user"})
@@ -153,6 +154,7 @@ class EmbeddingRequest(OperationRequest):
 def parse(request: Request) -> EmbeddingRequest:
     """Raises BadRequestError."""
     body = with_model(parse_json(request.body), request.path.get("model"))
+    check_parts(body.get("input"), "input")
     try:
         return EmbeddingRequest(EmbeddingFields.model_validate(body), body, len(request.body))
     except ValidationError as error:

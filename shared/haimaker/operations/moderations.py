@@ -22,6 +22,7 @@ from haimaker.operations.operation import OperationRequest, Result
 from haimaker.pricing import usage
 from haimaker.pricing.usage import Usage
 from haimaker.validation.bounds import SomeText
+from haimaker.validation.links import check_parts
 
 DEFAULT_MODEL = "omni-moderation-latest"
 MAX_INPUTS = 2_048
@@ -188,6 +189,7 @@ def parse(request: Request) -> ModerationRequest:
     """Raises BadRequestError."""
     body = with_model(parse_json(request.body), request.path.get("model"))
     body = {**body, "model": DEFAULT_MODEL} if body.get("model") is None else body
+    check_parts(body.get("input"), "input")
     try:
         asked = ModerationRequest(ModerationFields.model_validate(body), body, len(request.body))
     except ValidationError as error:

@@ -21,6 +21,7 @@ from haimaker.operations.operation import OperationRequest, Result
 from haimaker.pricing import usage
 from haimaker.pricing.usage import Usage
 from haimaker.validation.bounds import MAX_ITEMS, MAX_PARTS, Name, SomeText
+from haimaker.validation.links import check_parts
 
 TOO_MANY_CHUNKS = 10_000
 """Documents, times the chunks that each may have, must be fewer."""
@@ -167,6 +168,7 @@ class RerankRequest(OperationRequest):
 def parse(request: Request) -> RerankRequest:
     """Raises BadRequestError."""
     body = with_model(parse_json(request.body), request.path.get("model"))
+    check_parts(body.get("documents"), "documents")
     try:
         asked = RerankRequest(RerankFields.model_validate(body), body, len(request.body))
     except ValidationError as error:

@@ -5,7 +5,7 @@ with the additions of those who speak its format. Adapters of other formats buil
 """
 
 from collections.abc import Sequence
-from dataclasses import KW_ONLY, fields
+from dataclasses import KW_ONLY, fields, replace
 from typing import Any
 
 from haimaker.http.values import JSON
@@ -17,6 +17,11 @@ MAX_COUNT = 10**9
 
 MAIN_COUNTS = ("prompt_tokens", "completion_tokens", "input_tokens", "output_tokens")
 
+KNOWN_TOOL_USES = ("web_search_requests", "maps_requests", "web_fetch_requests", "tool_search_requests")
+"""The last two are free: https://platform.claude.com/docs/en/agents-and-tools/tool-use/web-fetch-tool#usage-and-pricing"""
+OWN_PASSES = ("message", "fallback_message")
+"""Of Anthropic's `iterations`, those that are in the totals; a declined one of a fallback is in neither."""
+
 MAX_REPORTED_USD = 10**6
 XAI_TICKS_PER_USD = 10**10
 """https://docs.x.ai/developers/cost-tracking"""
@@ -24,7 +29,8 @@ XAI_TICKS_PER_USD = 10**10
 
 @dataclass(frozen=True, slots=True)
 class Usage:
-    """Disjoint counts, none negative: the first eight add up to the prompt, the next four to the completion."""
+    """Disjoint counts, none negative: the first eight, and three more by name, add up to the prompt, the next four, and one more
+    by name, to the completion."""
 
     cached_audio: int = 0
     cached_image: int = 0
@@ -42,7 +48,19 @@ class Usage:
     reasoning: int = 0
     output: int = 0
     _: KW_ONLY
+    cached_explicit: int = 0
+    """Text read from a cache that the request had made: https://www.alibabacloud.com/help/en/model-studio/context-cache"""
+    cache_write_12h: int = 0
+    """Written to a cache for longer than half a day."""
+    input_video: int = 0
+    output_video: int = 0
     web_searches: int = 0
+    search_size: str | None = None
+    """How much of what was found was read, where the response says so: https://docs.perplexity.ai/getting-started/pricing"""
+    maps_queries: int = 0
+    """Questions to Google Maps."""
+    other_tool_uses: int = 0
+    """Of the provider's own tools for which nobody here knows a price."""
     citations: int = 0
     """Tokens of search results that are billed beside the prompt."""
     characters: int = 0
@@ -62,17 +80,45 @@ class Usage:
     """The line of the table with the prices that hold, such as an image's quality and size."""
     service_tier: str | None = None
     """As the response names it: what was served, which may differ from what was asked for."""
+    speed: str | None = None
+    """`fast` where the response says so: https://platform.claude.com/docs/en/build-with-claude/fast-mode"""
+    inference_geo: str | None = None
+    """Where the response says it was computed: https://platform.claude.com/docs/en/build-with-claude/data-residency"""
+    model: str | None = None
+    """That answered in the place of the one that was asked for, by its name at the provider."""
+    is_refused: bool = False
+    """Whether the request was declined before any of an answer, which Anthropic does not bill:
+    https://platform.claude.com/docs/en/build-with-claude/refusals-and-fallback"""
+    beside: "tuple[Usage, ...]" = ()
+    """Other passes over a model that are billed with this one, each by the size of its own prompt: compaction, an advisor."""
     reported_units: int | None = None
     """What the provider says it charged, in units of 1 / UNITS_PER_USD."""
 
     @property
     def prompt(self) -> int:
-        cached = self.cached + self.cached_audio + self.cached_image
-        return self.input + cached + self.cache_write_5m + self.cache_write_1h + self.input_audio + self.input_image
+        written = self.cache_write_5m + self.cache_write_1h + self.cache_write_12h
+        return self.all_cached + written + self.input + self.input_audio + self.input_image + self.input_video
 
     @property
     def completion(self) -> int:
-        return self.output + self.reasoning + self.output_audio + self.output_image
+        return self.output + self.reasoning + self.output_audio + self.output_image + self.output_video
+
+    @property
+    def all_cached(self) -> int:
+        return self.cached + self.cached_explicit + self.cached_audio + self.cached_image
+
+    @property
+    def passes(self) -> "tuple[Usage, ...]":
+        """This one and those beside it, each by itself."""
+        return (replace(self, beside=()), *self.beside) if self.beside else (self,)
+
+
+TOKEN_COUNTS = (
+    *("cached_audio", "cached_image", "cached", "cached_explicit", "cache_write_12h", "cache_write_1h", "cache_write_5m"),
+    *("input_audio", "input_image", "input_video", "input"),
+    *("output_audio", "output_image", "output_video", "reasoning", "output"),
+)
+"""The counts of tokens that each pass over a model has of its own."""
 
 
 def from_openai(usage: Any, service_tier: Any = None) -> Usage:
@@ -81,26 +127,81 @@ def from_openai(usage: Any, service_tier: Any = None) -> Usage:
     `service_tier` is the response's, where that is not in the usage itself.
     """
     body = _object(usage)
+    tier = service_tier if isinstance(service_tier, str) else body.get("service_tier")
+    counted = replace(
+        _all_counts(body),
+        service_tier=_text(tier),
+        speed=_text(body.get("speed")),
+        inference_geo=_text(body.get("inference_geo")),
+        reported_units=_reported_units(body),
+        is_refused=body.get("billed") is False,
+    )
+    return _with_passes(counted, body.get("iterations"))
+
+
+def _counts(body: JSON) -> Usage:
+    """Of one pass over a model."""
     details = _object(body.get("prompt_tokens_details")) or _object(body.get("input_tokens_details"))
     made = _object(body.get("completion_tokens_details")) or _object(body.get("output_tokens_details"))
     prompt, completion, reasoning = _totals(body, made)
-    read = _cache_reads(body, details)
-    special = (
-        *_cache_writes(body, details),
-        max(0, to_count(details, "audio_tokens") - read[0]),
-        max(0, to_count(details, "image_tokens") - read[1]),
+    audio, image, text = _cache_reads(body, details)
+    twelve_hours, hour, ordinary = _cache_writes(body, details)
+    video = max(0, to_count(details, "video_tokens") - to_count(_object(details.get("cached_tokens_details")), "video_tokens"))
+    parts = _split_total(
+        prompt,
+        *(audio, image, text, twelve_hours, hour, ordinary),
+        *(max(0, to_count(details, "audio_tokens") - audio), max(0, to_count(details, "image_tokens") - image), video),
     )
-    tier = service_tier if isinstance(service_tier, str) else body.get("service_tier")
+    spoken, drawn, filmed, thought, written = _split_total(
+        completion, to_count(made, "audio_tokens"), to_count(made, "image_tokens"), to_count(made, "video_tokens"), reasoning
+    )
+    all_explicit = parts[2] if details.get("cache_type") == "ephemeral" else 0
+    cached, explicit = reversed(_split_total(parts[2], max(all_explicit, to_count(details, "explicit_cached_tokens"))))
     return Usage(
-        *_split_total(prompt, *read, *special),
-        *_split_total(completion, to_count(made, "audio_tokens"), to_count(made, "image_tokens"), reasoning),
-        web_searches=max(
-            to_count(body, "num_search_queries"), to_count(_object(body.get("server_tool_use")), "web_search_requests")
-        ),
-        citations=to_count(body, "citation_tokens"),
-        service_tier=tier if isinstance(tier, str) else None,
-        reported_units=_reported_units(body),
+        *(parts[0], parts[1], cached, parts[4], parts[5], parts[6], parts[7], parts[9]),
+        *(spoken, drawn, thought, written),
+        cached_explicit=explicit,
+        cache_write_12h=parts[3],
+        input_video=parts[8],
+        output_video=filmed,
     )
+
+
+def _all_counts(body: JSON) -> Usage:
+    """All counts, also of what is billed beside tokens."""
+    uses, size = _object(body.get("server_tool_use")), _text(body.get("search_context_size"))
+    return replace(
+        _counts(body),
+        web_searches=max(to_count(body, "num_search_queries"), to_count(uses, "web_search_requests"), size is not None),
+        search_size=size,
+        maps_queries=to_count(uses, "maps_requests"),
+        other_tool_uses=sum(to_count(uses, name) for name in uses if name not in KNOWN_TOOL_USES),
+        citations=to_count(body, "citation_tokens"),
+    )
+
+
+def _with_passes(counted: Usage, iterations: Any) -> Usage:
+    """With what Anthropic's totals leave out. Of the passes that they have in them, each is priced by its own prompt.
+
+    https://platform.claude.com/docs/en/build-with-claude/compaction#usage, …/agents-and-tools/tool-use/advisor-tool
+    """
+    own: list[Usage] = []
+    beside: list[Usage] = []
+    for each in iterations if isinstance(iterations, list) else ():
+        kind = each.get("type") if isinstance(each, dict) else None
+        if isinstance(kind, str):
+            counts = replace(_counts(each), model=_text(each.get("model")), service_tier=counted.service_tier)
+            counts = replace(counts, inference_geo=counted.inference_geo, speed=None if counts.model else counted.speed)
+            (own if kind in OWN_PASSES else beside).append(counts)
+            if kind == "fallback_message":
+                counted = replace(counted, model=counts.model)
+    prompts, completions = sum(each.prompt for each in own), sum(each.completion for each in own)
+    if len(own) > 1 and (prompts, completions) == (counted.prompt, counted.completion):
+        first, *others = (replace(each, model=counted.model, speed=counted.speed) for each in own)
+        parts = {name: getattr(first, name) for name in TOKEN_COUNTS}
+        counted = replace(counted, **parts)
+        beside = [*others, *beside]
+    return replace(counted, beside=tuple(beside)) if beside else counted
 
 
 def is_plausible(usage: Any) -> bool:
@@ -112,22 +213,30 @@ def is_plausible(usage: Any) -> bool:
 def to_openai(tokens: Usage) -> JSON:
     """OpenAI's usage object; `from_openai` reads the same counts back."""
     read: JSON = {
-        "cached_tokens": tokens.cached + tokens.cached_audio + tokens.cached_image,
+        "cached_tokens": tokens.all_cached,
         "audio_tokens": tokens.input_audio + tokens.cached_audio,
     }
+    if tokens.input_video:
+        read["video_tokens"] = tokens.input_video
+    if tokens.cached_explicit:
+        read["explicit_cached_tokens"] = tokens.cached_explicit
     if tokens.input_image or tokens.cached_image:
         read["image_tokens"] = tokens.input_image + tokens.cached_image
     if tokens.cached_audio or tokens.cached_image:
         read["cached_tokens_details"] = {"audio_tokens": tokens.cached_audio, "image_tokens": tokens.cached_image}
-    if tokens.cache_write_5m or tokens.cache_write_1h:
-        read["cache_write_tokens"] = tokens.cache_write_5m + tokens.cache_write_1h
+    if written := tokens.cache_write_5m + tokens.cache_write_1h + tokens.cache_write_12h:
+        read["cache_write_tokens"] = written
         read["cache_creation"] = {
             "ephemeral_5m_input_tokens": tokens.cache_write_5m,
             "ephemeral_1h_input_tokens": tokens.cache_write_1h,
         }
+        if tokens.cache_write_12h:
+            read["cache_creation"]["ephemeral_24h_input_tokens"] = tokens.cache_write_12h
     made: JSON = {"reasoning_tokens": tokens.reasoning, "audio_tokens": tokens.output_audio}
     if tokens.output_image:
         made["image_tokens"] = tokens.output_image
+    if tokens.output_video:
+        made["video_tokens"] = tokens.output_video
     usage: JSON = {
         "prompt_tokens": tokens.prompt,
         "completion_tokens": tokens.completion,
@@ -135,8 +244,13 @@ def to_openai(tokens: Usage) -> JSON:
         "prompt_tokens_details": read,
         "completion_tokens_details": made,
     }
-    if tokens.web_searches:
-        usage["server_tool_use"] = {"web_search_requests": tokens.web_searches}
+    uses = {"web_search_requests": tokens.web_searches, "maps_requests": tokens.maps_queries, "other": tokens.other_tool_uses}
+    if any(uses.values()):
+        usage["server_tool_use"] = {name: uses for name, uses in uses.items() if uses}
+    if tokens.search_size is not None:
+        usage["search_context_size"] = tokens.search_size
+    if tokens.is_refused:
+        usage["billed"] = False
     if tokens.citations:
         usage["citation_tokens"] = tokens.citations
     return usage
@@ -182,16 +296,17 @@ def _cache_reads(body: JSON, details: JSON) -> tuple[int, ...]:
     return _split_total(cached, to_count(by_kind, "audio_tokens"), to_count(by_kind, "image_tokens"))
 
 
-def _cache_writes(body: JSON, details: JSON) -> tuple[int, int]:
-    """Tokens written to a cache for an hour, and for the ordinary time."""
+def _cache_writes(body: JSON, details: JSON) -> tuple[int, int, int]:
+    """Tokens written to a cache for more than half a day, for an hour, and for the ordinary time."""
     by_time = _object(body.get("cache_creation")) or _object(details.get("cache_creation"))
     hour = to_count(by_time, "ephemeral_1h_input_tokens")
+    day = to_count(by_time, "ephemeral_24h_input_tokens")
     written = max(
         to_count(body, "cache_creation_input_tokens"),
         to_count(details, "cache_write_tokens", "cache_creation_tokens", "cache_creation_input_tokens"),
-        hour + to_count(by_time, "ephemeral_5m_input_tokens"),
+        day + hour + to_count(by_time, "ephemeral_5m_input_tokens"),
     )
-    return hour, written - hour
+    return day, hour, written - day - hour
 
 
 def _reported_units(body: JSON) -> int | None:
@@ -215,6 +330,10 @@ def _to_usd(value: Any) -> int | None:
     return units if units <= MAX_REPORTED_USD * UNITS_PER_USD else None
 
 
+def _text(value: Any) -> str | None:
+    return value if isinstance(value, str) else None
+
+
 def _object(value: Any) -> JSON:
     return value if isinstance(value, dict) else {}
 
@@ -236,11 +355,14 @@ def _split_total(total: int, *parts: int) -> tuple[int, ...]:
 
 def sum_usages(used: Sequence[Usage]) -> Usage:
     """The usage of several calls together; a reported charge only if all of them report one."""
-    names = [field.name for field in fields(Usage) if isinstance(field.default, int)]
+    if not used:
+        return Usage()
+    names = [field.name for field in fields(Usage) if type(field.default) is int]
     reported = [tokens.reported_units for tokens in used]
-    return Usage(
+    return replace(
+        used[0],
         **{name: sum(getattr(tokens, name) for tokens in used) for name in names},
-        service_tier=used[0].service_tier if used else None,
-        variant=used[0].variant if used else None,
-        reported_units=None if None in reported or not used else sum(units or 0 for units in reported),
+        reported_units=None if None in reported else sum(units or 0 for units in reported),
+        is_refused=all(tokens.is_refused for tokens in used),
+        beside=tuple(each for tokens in used for each in tokens.beside),
     )

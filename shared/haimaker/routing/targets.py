@@ -1,11 +1,11 @@
 """What `provider/model` stands for here: whose it is, whether it can be reached, and what is known of it. Pure."""
 
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import replace
 from functools import cached_property
 
-from haimaker.lean_dataclasses import dataclass
-from haimaker.models.catalog import ModelInfo, find_model
+from haimaker.lean_dataclasses import dataclass, field
+from haimaker.models.catalog import ModelInfo, Place, find_model
 from haimaker.models.matching import select
 from haimaker.providers.provider import Provider
 from haimaker.providers.registry import ONLINE, definition_for, find
@@ -18,6 +18,8 @@ class TargetResolver:
 
     config: Config
     providers: Sequence[Provider]
+    places: Mapping[str, Place] = field(default_factory=dict)
+    """Where providers are called, by name; one without is called in its own default location."""
 
     def row(self, name: str) -> Provider | None:
         """The definition of a provider, or of an account that the deployer named."""
@@ -81,6 +83,7 @@ class TargetResolver:
         base = self.base_model(target)
         known = model_info_for_base(row, base) if base else _facts(row, model)
         known = known or ModelInfo.unknown(provider, model, row.catalog.modes.get(model, "chat")).with_prices(row.catalog.prices)
+        known = known.at(self.places.get(provider) or Place(row.endpoint.default_location))
         for name in (pattern for each in names for pattern in _price_names(each)):
             if name in self.config.prices:
                 return known.with_prices(self.config.prices[name])

@@ -17,7 +17,7 @@ from haimaker.credentials.access import (
 )
 from haimaker.lean_dataclasses import dataclass, field
 from haimaker.observability.metrics import BY_PROVIDER
-from haimaker.pricing.amounts import UserBudget, duration_to_s, is_duration, to_nanousd
+from haimaker.pricing.amounts import UserBudget, budget_window, is_budget_window, to_nanousd
 from haimaker.providers.registry import NAMES
 from haimaker.routing.config import Config
 from haimaker.validation.settings import SettingsError, validate_url
@@ -59,8 +59,14 @@ class Settings:
     """Networks of proxies before a local gateway, whose X-Forwarded-For tells the client's address."""
     mistakes_per_minute: int = 120
     """Unknown keys and malformed requests of one address, until it is answered 429; 0 is no limit. At a local gateway."""
+    alert_webhook: str = field(default="", repr=False)
+    """Where budgets' alerts are sent; its address may hold a secret."""
     user_budget: UserBudget | None = None
     """Of the users of requests who have no account yet; without it they get none."""
+    version: str = ""
+    """Of the program, where the door knows it."""
+    metrics_token: str = field(default="", repr=False)
+    """What Prometheus sends to be shown metrics; without one there are none."""
     public_models: bool = False
     """Whether anybody may read the catalogue of models, without a key."""
     service: str = "haimaker"
@@ -103,7 +109,9 @@ class Settings:
             allowed_origins=_origins(env),
             trusted_proxies=_networks(env, "HAIMAKER_TRUSTED_PROXIES"),
             mistakes_per_minute=_whole_number(env, "HAIMAKER_MISTAKES_PER_MINUTE", 120, most=1_000_000),
+            alert_webhook=_webhook(env),
             user_budget=_user_budget(env),
+            metrics_token=env.get("HAIMAKER_METRICS_TOKEN", ""),
             public_models=_public_models(env),
             files_folder=Path(env.get("HAIMAKER_HOME", ".haimaker")).expanduser() / "files",
             files_bucket=env.get("HAIMAKER_FILES_BUCKET", ""),
@@ -138,6 +146,7 @@ class Settings:
             providers_parameter=parameter,
             environment=env,
             allowed_origins=_origins(env),
+            alert_webhook=_webhook(env),
             user_budget=_user_budget(env),
             public_models=_public_models(env),
             files_bucket=env.get("HAIMAKER_FILES_BUCKET", ""),
@@ -188,13 +197,18 @@ def _networks(env: Mapping[str, str], name: str) -> tuple[str, ...]:
 
 def _user_budget(env: Mapping[str, str]) -> UserBudget | None:
     usd, duration = env.get("HAIMAKER_USER_BUDGET"), env.get("HAIMAKER_USER_BUDGET_DURATION")
-    if duration and not is_duration(duration):
-        raise SettingsError("HAIMAKER_USER_BUDGET_DURATION must be a time such as 30s, 30m, 30h, 30d or 4w.")
+    if duration and not is_budget_window(duration):
+        raise SettingsError("HAIMAKER_USER_BUDGET_DURATION must be a time such as 30s, 30m, 30h, 30d, 4w or 1mo.")
     if usd is None:
         return None
     if not re.fullmatch(r"\d{1,7}(\.\d{1,9})?", usd, re.ASCII):
         raise SettingsError(f"HAIMAKER_USER_BUDGET must be an amount in USD such as 5 or 0.25, not {usd!r}.")
-    return UserBudget(to_nanousd(usd), duration_to_s(duration))
+    return UserBudget(to_nanousd(usd), *budget_window(duration))
+
+
+def _webhook(env: Mapping[str, str]) -> str:
+    name = "HAIMAKER_ALERT_WEBHOOK"
+    return validate_url(name, env[name], "https://example.com/alerts") if name in env else ""
 
 
 def _content_folder(env: Mapping[str, str]) -> Path | None:

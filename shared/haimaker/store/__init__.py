@@ -24,6 +24,9 @@ UNLIMITED = 10**17
 NEVER_S = 10**11
 """A time that does not come: for keys that do not expire and budgets that are not renewed."""
 
+ALERT_PERCENTS = (50, 80, 100)
+"""Of a budget, at which the deployer is told."""
+
 Role = Literal["admin", "viewer", "user"]
 """An administrator changes everything, a viewer sees everything and changes nothing, a user sees its own."""
 DenialReason = Literal["unknown", "blocked", "expired", "budget", "rpm", "tpm", "parallel", "version"]
@@ -49,6 +52,8 @@ class Account:
     budget_nanousd: int | None = None
     budget_window_s: int | None = None
     """How long a budget lasts before it is renewed; None for ever."""
+    budget_months: int | None = None
+    """The same in calendar months, which begin on the first day at 00:00 UTC."""
     soft_budget_nanousd: int | None = None
     """Spending more is told to the deployer, and blocks nothing."""
     carried_nanousd: int = 0
@@ -64,6 +69,18 @@ class Account:
     """What holds for its requests only: `aliases`, `default_model`, `router_settings`, `auto_router_id`."""
     log_content: bool = False
     """Whether prompts and answers may be kept, where the deployer allows it."""
+
+    @property
+    def alerts_at(self) -> tuple[tuple[int, int | None], ...]:
+        """The soft budget, and parts of the budget, in nano-dollars, with the percentage of each part."""
+        soft, budget = self.soft_budget_nanousd, self.budget_nanousd
+        parts = [(-(-budget * percent // 100), percent) for percent in ALERT_PERCENTS] if budget else []
+        return (*([(soft, None)] if soft is not None else []), *parts)
+
+    @property
+    def budget_window(self) -> tuple[int | None, int | None]:
+        """Seconds or months, one of them; neither where the budget lasts for ever."""
+        return self.budget_window_s, self.budget_months
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,7 +99,8 @@ class Reservation:
     deadline_s: int
     billed: tuple[str, ...] = ()
     """The ids of all accounts that the request is charged to, the key's first; empty where that is this account alone."""
-    soft_budget_nanousd: int | None = field(default=None, compare=False)
+    alerts_at: tuple[tuple[int, int | None], ...] = field(default=(), compare=False)
+    """Amounts of the window's spend that are told to the deployer when they are reached, and the percentage that each is."""
     siblings: tuple["Reservation", ...] = field(default=(), compare=False, repr=False)
     """The same request's reservations on its other accounts; settling this one settles them."""
     stale_minutes: tuple[int, ...] = field(default=(), compare=False, repr=False)
@@ -110,17 +128,20 @@ class Denied:
 
 
 @dataclass(frozen=True, slots=True)
-class SoftBudgetAlert:
-    """An account whose spend reached its soft budget with this request."""
+class BudgetAlert:
+    """An account whose spend reached an amount, with this request and in this window for the first time."""
 
     account_id: str
     spend_nanousd: int
-    soft_budget_nanousd: int
+    reached_nanousd: int
+    percent: int | None = None
+    """Of the budget; None for the soft budget."""
+    window_end_s: int = NEVER_S
 
 
 @dataclass(frozen=True, slots=True)
 class Settled:
-    alerts: tuple[SoftBudgetAlert, ...] = ()
+    alerts: tuple[BudgetAlert, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -157,6 +178,10 @@ class StoreUnavailable(Exception):
 
 class StoreThrottled(StoreUnavailable):
     """The store refused for load on one item or table. The gateway answers 429 with `retry-after`."""
+
+
+class TooManyRecords(Exception):
+    """What was asked for is more than can be added up while its client waits."""
 
 
 class Store(Protocol):
@@ -225,8 +250,8 @@ class Store(Protocol):
         `ledger.sort_key` of its time and id."""
 
     def totals(self, by: "By", first_day: str, last_day: str, account_id: str | None = None) -> Sequence["Total"]:
-        """Daily totals by name, or whole days of one account, sorted by day and name; both days are included. Where a stream of
-        records feeds them, the last moments may be missing."""
+        """Daily totals of all accounts, or of one, in the order of day and name; both days are included. Where they
+        are rolled up from the records, the last moments may be missing."""
 
 
 def minute_of(now_s: float) -> int:

@@ -15,12 +15,12 @@ from haimaker.store import (
     NEVER_S,
     Account,
     Balance,
+    BudgetAlert,
     Denied,
     Granted,
     Record,
     Reservation,
     Settled,
-    SoftBudgetAlert,
     StoreThrottled,
     StoreUnavailable,
     ledger,
@@ -98,7 +98,7 @@ class DynamoStore:
             item = self._read(account.id)
         if not item or item["version"] != account.version:
             return False
-        update, values = tables.configuration(account, tables.counters(item, now_s), now_s)
+        update, values = tables.configuration(account, tables.counters(item, now_s), _held(item), now_s)
         try:
             self._update(account.id, update, "version = :version", values, tables.minute_names(now_s))
         except ConditionFailed as failed:
@@ -223,7 +223,7 @@ class DynamoStore:
         """Renews a budget window that has ended; returns whether it had. It adds a difference, so settles at the same moment are
         not lost."""
         counters = tables.counters(item, now_s)
-        renewal = ledger.repair(counters, sum(reservation.amount_nanousd for reservation in tables.reservations_of(item)), now_s)
+        renewal = ledger.repair(counters, _held(item), now_s)
         if renewal is None:
             return False
         values = {":returned": renewal.returned, ":window_end_s": renewal.window_end_s, ":seen": counters.window_end_s}
@@ -237,7 +237,7 @@ class DynamoStore:
         costs = [(reservation, self._records.join(record, reservation).cost_nanousd) for reservation, record in kept]
         return sum(self._end(reservation, cost, reservation.tokens) is not None for reservation, cost in costs)
 
-    def _end(self, reservation: Reservation, cost: int, tokens: int) -> tuple[SoftBudgetAlert, ...] | None:
+    def _end(self, reservation: Reservation, cost: int, tokens: int) -> tuple[BudgetAlert, ...] | None:
         """Ends the reservation and charges its account; returns None if the reservation or the account is gone."""
         values = {":returned": reservation.amount_nanousd - cost, ":cost": cost, ":one": 1}
         stale = [name for minute in reservation.stale_minutes for name in tables.minute_names(minute * 60).values()]
@@ -248,13 +248,12 @@ class DynamoStore:
             values[":unused"] = reservation.tokens - tokens
             names["#tpm"] = tables.minute_names(reservation.now_s)["#tpm"]
         names["#rid"] = reservation.request_id
-        returned = "NONE" if reservation.soft_budget_nanousd is None else "ALL_NEW"
+        returned = "ALL_NEW" if reservation.alerts_at else "NONE"
         try:
             item = self._update(reservation.account_id, f"{update} REMOVE {removed}", HELD, values, names, returned)
         except ConditionFailed as failed:
             return () if failed.repeated else None
-        alert = ledger.alert_for(reservation, tables.balance(item, self._clock()), cost) if item else None
-        return (alert,) if alert else ()
+        return ledger.alerts_for(reservation, tables.balance(item, self._clock()), cost) if item else ()
 
     def _update(
         self, account_id: str, update: str, condition: str, values: Item, names: Item | None = None, returned: str = "NONE"
@@ -275,3 +274,7 @@ class DynamoStore:
 
     def _read(self, account_id: str) -> Item | None:
         return self._calls.get(self._accounts, tables.key(account_id))
+
+
+def _held(item: Item) -> int:
+    return sum(reservation.amount_nanousd for reservation in tables.reservations_of(item))

@@ -8,6 +8,7 @@ import json
 import math
 from collections.abc import Iterable, Sequence
 from dataclasses import asdict, fields, replace
+from datetime import UTC, datetime
 from typing import NamedTuple
 
 from haimaker.http.values import JSON
@@ -16,16 +17,17 @@ from haimaker.store import (
     UNLIMITED,
     Account,
     Balance,
+    BudgetAlert,
     DenialReason,
     Denied,
     Granted,
     Record,
     Reservation,
-    SoftBudgetAlert,
     limits_of,
     minute_of,
 )
 
+LAST_YEAR = 3_000
 IRREPARABLE: tuple[DenialReason, ...] = ("blocked", "expired", "version")
 """Refusals that no repair of the counters can change."""
 
@@ -88,17 +90,41 @@ def initial_counters(account: Account, spent_as: Balance | None = None) -> Count
 
 def window_end(account: Account, start_s: float) -> int:
     """When a budget window that starts at `start_s` ends."""
+    if account.budget_months:
+        return months_later(start_s, account.budget_months)
     return NEVER_S if account.budget_window_s is None else int(start_s) + account.budget_window_s
+
+
+def months_later(start_s: float, months: int) -> int:
+    """The first of a month, so many after the one that holds `start_s`."""
+    start = datetime.fromtimestamp(start_s, UTC)
+    years, month = divmod(start.year * 12 + start.month - 1 + months, 12)
+    return int(datetime(years, month + 1, 1, tzinfo=UTC).timestamp()) if years <= LAST_YEAR else NEVER_S
 
 
 def repair(counters: Counters, held: int, now_s: float) -> Repair | None:
     """The renewal of a budget whose window has ended, else None. The window moves on by whole windows, to the first end after
     now."""
-    length_s = counters.account.budget_window_s if counters.window_end_s <= now_s else None
+    if counters.window_end_s > now_s:
+        return None
+    length_s, months = counters.account.budget_window
+    if months:
+        end_s = counters.window_end_s
+        while end_s <= now_s:
+            end_s = months_later(end_s, months)
+        return Repair(spend_of(counters, held), end_s)
     if not length_s:
         return None
     windows = int((now_s - counters.window_end_s) // length_s) + 1
     return Repair(spend_of(counters, held), counters.window_end_s + windows * length_s)
+
+
+def restart(account: Account, old: Counters, held: int, now_s: float) -> Repair | None:
+    """What a budget window of another length, which starts now, gives back; None where the window stays."""
+    if account.budget_window == old.account.budget_window:
+        return None
+    begins = account.budget_window != (None, None)
+    return Repair(spend_of(old, held) if begins else 0, window_end(account, now_s))
 
 
 def spend_of(counters: Counters, held: int) -> int:
@@ -199,10 +225,14 @@ def outcome_of_lost(lost: Record) -> Record | None:
     return replace(lost, status=late["status"], cost_nanousd=late["cost_nanousd"], detail=detail)
 
 
-def alert_for(reservation: Reservation, balance: Balance, cost: int) -> SoftBudgetAlert | None:
-    """An alert if this cost, which the balance includes, took the account's spend to its soft budget."""
-    soft, spent = reservation.soft_budget_nanousd, balance.spend_nanousd
-    return SoftBudgetAlert(reservation.account_id, spent, soft) if soft is not None and spent - cost < soft <= spent else None
+def alerts_for(reservation: Reservation, balance: Balance, cost: int) -> tuple[BudgetAlert, ...]:
+    """The alerts for what this cost, which the balance includes, took the account's spend past."""
+    spent = balance.spend_nanousd
+    return tuple(
+        BudgetAlert(reservation.account_id, spent, amount, percent, balance.window_end_s)
+        for amount, percent in reservation.alerts_at
+        if spent - cost < amount <= spent
+    )
 
 
 def encode_account(account: Account) -> str:

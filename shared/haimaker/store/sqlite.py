@@ -20,12 +20,12 @@ from haimaker.store import (
     NEVER_S,
     Account,
     Balance,
+    BudgetAlert,
     Denied,
     Granted,
     Record,
     Reservation,
     Settled,
-    SoftBudgetAlert,
     StoreUnavailable,
     ledger,
     minute_of,
@@ -36,7 +36,8 @@ from haimaker.store.ledger import Counters
 from haimaker.store.sqlite_checkpoints import PAGES_AT_MOST, Checkpoints
 from haimaker.store.sqlite_documents import SQLiteDocuments
 from haimaker.store.sqlite_schema import Execute
-from haimaker.store.totals import DAY_S, By, Total, day_to_s, each_item, sum_records
+from haimaker.store.sqlite_totals import SQLiteTotals
+from haimaker.store.totals import By, Total
 
 PAGE_SIZE = 500
 AFTER_ALL = ":"
@@ -57,10 +58,12 @@ class SQLiteStore:
             sqlite_schema.migrate(execute)
         self.documents = SQLiteDocuments(self._reading, self._writing)
         self._path = Path(path)
+        self._totals = SQLiteTotals(self._path, sqlite_schema.open_database)
         self._presence: BinaryIO | None = None
 
     def close(self) -> None:
         self._checkpoints.close()
+        self._totals.close()
         with self._lock:
             self._connection.close()
             if self._presence:
@@ -105,11 +108,12 @@ class SQLiteStore:
                 return False
             counters = _renew(execute, counters, now_s)
             new = ledger.initial_counters(account)
-            restarts = account.budget_window_s != counters.account.budget_window_s
+            held = sum(each.amount_nanousd for each in _read_reservations(execute, sqlite_schema.OF_ACCOUNT, account.id))
+            restart = ledger.restart(account, counters, held, now_s)
             changes = {
-                "remaining": counters.remaining + new.budget - counters.budget,
+                "remaining": counters.remaining + new.budget - counters.budget + (restart.returned if restart else 0),
                 "free_slots": counters.free_slots + new.parallel_limit - counters.parallel_limit,
-                "window_end_s": ledger.window_end(account, now_s) if restarts else counters.window_end_s,
+                "window_end_s": restart.window_end_s if restart else counters.window_end_s,
             }
             execute(sqlite_schema.CONFIGURE, new._asdict() | changes | {"id": account.id})
             return True
@@ -207,9 +211,8 @@ class SQLiteStore:
         return [sqlite_records.to_record(row) for row in rows[:limit]], rows[limit - 1][-1] if len(rows) > limit else None
 
     def totals(self, by: By, first_day: str, last_day: str, account_id: str | None = None) -> Sequence[Total]:
-        """From the records, some at a time, so that requests meanwhile do not wait."""
-        since_s, until_s = day_to_s(first_day), day_to_s(last_day) + DAY_S
-        return sum_records(each_item(lambda after: self.records(account_id, since_s, until_s, after, PAGE_SIZE)), by)
+        with _failures("totals"):
+            return self._totals.totals(by, first_day, last_day, account_id)
 
     def _reading(self, operation: str) -> "AbstractContextManager[Execute]":
         return self._transaction(operation, "BEGIN")
@@ -285,24 +288,21 @@ def _settle(execute: Execute, reservations: Sequence[Reservation], record: Recor
     kept = record if is_new else sqlite_records.get_record(execute, record.request_id) or record
     if not is_new:
         kept = sqlite_records.note_outcome(execute, kept, record, reservations)
-    alerts = [found for reservation in reservations if (found := _end(execute, reservation, kept.cost_nanousd, tokens))]
-    return Settled(tuple(alerts)) if is_new else None
+    alerts = tuple(alert for each in reservations for alert in _end(execute, each, kept.cost_nanousd, tokens))
+    return Settled(alerts) if is_new else None
 
 
-def _end(execute: Execute, reservation: Reservation, cost: int, tokens: int) -> SoftBudgetAlert | None:
-    """Ends the reservation and charges its account, if it had not ended yet."""
+def _end(execute: Execute, reservation: Reservation, cost: int, tokens: int) -> tuple[BudgetAlert, ...]:
+    """Ends the reservation and charges its account, if it had not ended yet. Returns the alerts that this led to."""
     if not execute(sqlite_schema.DELETE_RESERVATION, (reservation.account_id, reservation.request_id)).rowcount:
-        return None
+        return ()
     changes = {"id": reservation.account_id, "amount": reservation.amount_nanousd, "minute": minute_of(reservation.now_s)}
     execute(sqlite_schema.CHARGE, changes | {"cost": cost, "unused_tokens": reservation.tokens - tokens})
-    counters = _read(execute, reservation.account_id, reservation.now_s) if reservation.soft_budget_nanousd is not None else None
+    counters = _read(execute, reservation.account_id, reservation.now_s) if reservation.alerts_at else None
     if counters is None:
-        return None
-    return ledger.alert_for(
-        reservation,
-        ledger.balance(counters, _read_reservations(execute, sqlite_schema.OF_ACCOUNT, reservation.account_id), reservation.now_s),
-        cost,
-    )
+        return ()
+    held = _read_reservations(execute, sqlite_schema.OF_ACCOUNT, reservation.account_id)
+    return ledger.alerts_for(reservation, ledger.balance(counters, held, reservation.now_s), cost)
 
 
 def _charge(execute: Execute, reservations: Sequence[Reservation]) -> int:

@@ -152,20 +152,20 @@ def account_item(account: Account, spent_as: Balance | None = None) -> JSON:
     return place | {name: counters[name] for name in STORED_COUNTERS} | {"holds": {}}
 
 
-def configuration(account: Account, old: Counters, now_s: float) -> tuple[str, JSON]:
+def configuration(account: Account, old: Counters, held: int, now_s: float) -> tuple[str, JSON]:
     """The update that replaces an account's configuration, and its values; a budget window of another length starts now."""
-    new = ledger.initial_counters(account)
+    new, restart = ledger.initial_counters(account), ledger.restart(account, old, held, now_s)
     names = ("config", "blocked", "expires_s", "budget", "rpm_limit", "tpm_limit", "parallel_limit", "version")
     values: JSON = {f":{name}": getattr(new, name) for name in names} | {
         ":one": 1,
-        ":more_budget": new.budget - old.budget,
+        ":more_budget": new.budget - old.budget + (restart.returned if restart else 0),
         ":more_slots": new.parallel_limit - old.parallel_limit,
         ":more_requests": new.rpm_limit - old.rpm_limit,
         ":more_tokens": new.tpm_limit - old.tpm_limit,
     }
-    if account.budget_window_s == old.account.budget_window_s:
+    if restart is None:
         return CONFIGURE, values
-    return f"{CONFIGURE}, window_end_s = :window_end_s", values | {":window_end_s": ledger.window_end(account, now_s)}
+    return f"{CONFIGURE}, window_end_s = :window_end_s", values | {":window_end_s": restart.window_end_s}
 
 
 def counters(item: Item, now_s: float) -> Counters:

@@ -119,6 +119,12 @@ class AttemptLoop:
         return [attempt]
 
     def _last(self, error: APIError) -> APIError:
+        """With all attempts in it. The SDKs would repeat them all, which is for them only where one is to wait."""
+        info, day = self.attempt_logs[-1].attempt.model_info, time.strftime("%Y-%m-%d", time.gmtime())
+        if error.status in (404, 410) and info.is_retired(day):
+            error.message = f"{error.message} The model was retired on {info.deprecation_date}."
+        if len(self.attempt_logs) > 1 and error.status != 429:
+            error.headers = {**error.headers, "x-should-retry": "false"}
         error.attempts = [attempt_log.to_record() for attempt_log in self.attempt_logs]
         return error
 
@@ -191,8 +197,8 @@ class Exchange:
         record = self.settlement.settle(status, time.time(), error)
         if first:
             self.observer.request(record)
-            for crossing in self.settlement.alerts:
-                self.observer.soft_budget(crossing)
+            for alert in self.settlement.alerts:
+                self.observer.budget_alert(alert)
         if first and status == "ok":
             attempt_log = self.attempts.attempt_logs[-1]
             written = attempt_log.tokens.completion if attempt_log.tokens else 0

@@ -99,8 +99,8 @@ def test_a_refusal_in_words(refused: Denied, status: int, code: str, headers: di
 
 def test_a_spent_budget_names_its_amounts() -> None:
     message = denied_error(Denied("budget", OWNER, remaining_nanousd=7), 1_000_000_001, 0).message
-    assert all(amount in message for amount in ("0.000000007", "5.000000000", "1.000000001"))
-    assert "0.000000000" in denied_error(Denied("budget", OWNER, remaining_nanousd=-7), 1, 0).message
+    assert all(amount in message for amount in ("0.000000007", "of 5 USD", "1.000000001"))
+    assert ": 0 of 5 USD" in denied_error(Denied("budget", OWNER, remaining_nanousd=-7), 1, 0).message
 
 
 def test_a_request_that_no_minute_has_room_for_is_told_the_numbers() -> None:

@@ -150,6 +150,7 @@ def test_modalities_are_parts_of_the_whole() -> None:
         "cached_tokens": 60,
         "audio_tokens": 50,
         "image_tokens": 20,
+        "video_tokens": 10,
         "cached_tokens_details": {"audio_tokens": 40, "image_tokens": 20},
     }
     assert usage["completion_tokens_details"] == {"reasoning_tokens": 0, "audio_tokens": 10, "image_tokens": 30}

@@ -172,7 +172,10 @@ FIELDS = objects(
 @settings(max_examples=200, deadline=None)
 @given(st.lists(MESSAGES, min_size=1, max_size=4), FIELDS, st.sampled_from([OLDER, NEWEST, "gemma-3-27b-it"]))
 def test_any_request_is_translated_or_refused(messages: list[JSON], fields: JSON, model: str) -> None:
-    request = builders.chat_request(messages=messages, **fields)
+    try:
+        request = builders.chat_request(messages=messages, **fields)
+    except BadRequestError:
+        return  # at the door, as links are that name no host
     before = deepcopy(request.body)
     made = []
     with suppress(BadRequestError):

@@ -6,7 +6,7 @@ import pytest
 from openai.types import Completion
 from openai.types.chat import ChatCompletion, ChatCompletionChunk
 
-from haimaker.adapters.openai import chat, completions
+from haimaker.adapters.openai import chat, completions, counts
 from haimaker.http.errors import APIError
 from haimaker.http.values import JSON
 from haimaker.providers.provider import AnswerRules, Provider
@@ -162,7 +162,7 @@ def test_log_probabilities_have_a_token_each(logprobs: Any, expected: Any) -> No
         ({"input_tokens": 3, "output_tokens": 2, "total_tokens": 6},
          {"prompt_tokens": 3, "completion_tokens": 3, "total_tokens": 6, "completion_tokens_details": {"reasoning_tokens": 1}}),
         ({"prompt_tokens": 5, "completion_tokens": 2, "total_tokens": 7, "completion_tokens_details": {"reasoning_tokens": 9}},
-         {"completion_tokens": 11, "total_tokens": 16}),
+         {}),
         ({"prompt_tokens": 5, "completion_tokens": 9, "total_tokens": 14, "completion_tokens_details": {"reasoning_tokens": 9}},
          {}),
         ({"prompt_tokens": 3, "completion_tokens": 2, "total_tokens": 380, "prompt_audio_seconds": 30}, {}),
@@ -182,6 +182,19 @@ def test_log_probabilities_have_a_token_each(logprobs: Any, expected: Any) -> No
 )  # fmt: skip
 def test_usage_is_openais(used: JSON, added: JSON) -> None:
     assert whole({**WHOLE, "choices": [], "usage": used})["usage"] == {**used, **added}
+
+
+@pytest.mark.parametrize(
+    ("model", "used", "added"),
+    [
+        ("google/gemini-2.5-flash",
+         {"prompt_tokens": 5, "completion_tokens": 2, "total_tokens": 7, "completion_tokens_details": {"reasoning_tokens": 9}},
+         {"completion_tokens": 11, "total_tokens": 16}),
+        ("Voxtral-Small-24B", {"prompt_tokens": 11, "completion_tokens": 15, "total_tokens": 401}, {"prompt_tokens": 386}),
+    ],
+)  # fmt: skip
+def test_usage_of_some_models_is_counted_beside(model: str, used: JSON, added: JSON) -> None:
+    assert counts.counted(used, model) == {**used, **added}
 
 
 @pytest.mark.parametrize(

@@ -18,6 +18,12 @@ ROUTER = Router(
 )
 
 
+@pytest.fixture(autouse=True)
+def early_in_2026(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Models come and go by the day; these tests are about the others."""
+    monkeypatch.setattr(models, "_today", lambda: "2026-01-01")
+
+
 def listed(*allowed: str, router: Router = ROUTER) -> dict[str, JSON]:
     answer = models.list_models(router, account(models=allowed), request())
     assert answer["object"] == "list"
@@ -177,3 +183,15 @@ def test_the_deployers_price_is_told() -> None:
 def test_a_key_that_may_not_be_used_sees_nothing(over: dict[str, object]) -> None:
     with pytest.raises(AuthenticationError):
         models.list_models(ROUTER, account(**over), request())
+
+
+def test_a_model_that_was_retired_is_not_listed_and_says_so(monkeypatch: pytest.MonkeyPatch) -> None:
+    dates = {name: shown.get("deprecation_date") for name, shown in listed().items() if name.startswith("openai/")}
+    name, day = next((name, day) for name, day in dates.items() if day)
+    monkeypatch.setattr(models, "_today", lambda: day)
+    assert name in listed()
+    monkeypatch.setattr(models, "_today", lambda: f"{day}+1")
+    assert name not in listed()
+    with pytest.raises(NotFoundError, match=f"was retired on {day}") as raised:
+        retrieved(name)
+    assert raised.value.code == "model_retired"

@@ -9,7 +9,11 @@ from haimaker.http.errors import MethodNotAllowedError, NotFoundError
 
 FOUND = [
     ("GET", "/", "index", {}),
+    ("GET", "/metrics", "metrics", {}),
+    ("GET", "/openapi.json", "openapi", {}),
+    ("GET", "/docs", "docs", {}),
     ("GET", "/v1/audit", "audit_list", {}),
+    ("GET", "/refusals", "refusals_list", {}),
     ("HEAD", "", "index", {}),
     ("GET", "/v1", "index", {}),
     ("POST", "/v1/chat/completions", "chat_completions", {}),

@@ -1,5 +1,6 @@
 import json
 from dataclasses import replace
+from importlib import import_module
 from typing import Any
 
 import pytest
@@ -7,8 +8,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from haimaker.billing import estimates
-from haimaker.billing.estimates import MIN_AFFORDABLE_TOKENS, bound_cost
-from haimaker.http.values import JSON
+from haimaker.billing.estimates import MIN_AFFORDABLE_TOKENS, CostBound, bound_cost
+from haimaker.http.values import JSON, Request
 from haimaker.models.catalog import ModelInfo
 from haimaker.operations.attempt import Attempt
 from haimaker.operations.chat import (
@@ -103,14 +104,16 @@ FUNCTION = {"type": "function", "function": {"name": "look"}}
         ({"functions": [FUNCTION["function"]]}, 1_024),
         ({"response_format": {"type": "json_object"}}, 1_024),
         ({"messages": [{"role": "tool", "tool_call_id": "1", "content": "9"}]}, 1_024),
-        ({"tools": [{"type": "web_fetch_20250910", "name": "web_fetch"}]}, None),
-        ({"tools": [FUNCTION, {"type": "memory_20250818", "name": "memory"}]}, None),
+        ({"tools": [{"type": "web_fetch_20250910", "name": "web_fetch"}]}, 11),
+        ({"tools": [{"type": "web_fetch_20250910", "name": "web_fetch", "max_uses": 2}]}, 3),
+        ({"tools": [FUNCTION, {"type": "memory_20250818", "name": "memory"}]}, 1),
     ],
 )
-def test_what_a_provider_adds_for_tools_is_bounded(fields: JSON, adds: int | None) -> None:
+def test_what_a_provider_adds_for_tools_is_bounded(fields: JSON, adds: int) -> None:
+    """A small number is how often the prompt may be read, as long as a model takes it."""
     request = chat_request(**fields, max_tokens=1)
     tried = attempt("anthropic/claude-x", model_info=CLAUDE)
-    prompt = LARGEST_INPUT_TOKENS if adds is None else request.size + MESSAGE_TOKENS + adds
+    prompt = adds * LARGEST_INPUT_TOKENS if 0 < adds < 12 else request.size + MESSAGE_TOKENS + adds
     assert bound_cost(request, [tried], DEFAULT).amount_nanousd == prompt + 2
 
 
@@ -274,3 +277,58 @@ def test_the_estimate_of_a_prompt(prompt: Any, tokens: int) -> None:
 def test_a_completion_without_a_limit_gets_one(fields: dict[str, Any], target: str, limit: int | None) -> None:
     [limited] = estimates.with_output_limits([attempt(target, model_info=CHEAP)], completion_request(**fields), DEFAULT, None)
     assert limited.max_output_tokens == limit
+
+
+@pytest.mark.parametrize(
+    ("tokens", "prompt", "limit", "reserved"),
+    [(5_000, 10, None, 5_000), (5_000, 10, 4_000, 4_000), (300, 10, 4_000, 300), (5_000, 4_500, 4_000, 4_500), (5_000, 10, 0, 10)],
+)
+def test_an_answer_fills_a_limit_per_minute_and_is_not_refused_for_it(
+    tokens: int, prompt: int, limit: int | None, reserved: int
+) -> None:
+    assert CostBound(0, tokens, prompt).tokens_within(limit) == reserved
+
+
+READ_ONLY = ModelInfo.unknown("hosted_vllm", "emb").with_prices({"input_cost_per_token": "0.00000002"})
+
+
+@pytest.mark.parametrize(
+    ("endpoint", "body", "used", "cost"),
+    [
+        ("embeddings", {"model": "hosted_vllm/emb", "input": "Hi"}, usage.Usage(input=1_000), 20_000),
+        ("rerank", {"model": "hosted_vllm/emb", "query": "Hi", "documents": ["Ho"]}, usage.Usage(input=1_000), 20_000),
+        ("moderations", {"model": "hosted_vllm/emb", "input": "Hi"}, usage.Usage(input=1_000), 20_000),
+    ],
+)
+def test_a_price_of_what_is_read_is_enough_for_what_only_reads(endpoint: str, body: JSON, used: usage.Usage, cost: int) -> None:
+    request = import_module(f"haimaker.operations.{endpoint}").parse(Request("r", body=json.dumps(body).encode()))
+    target = attempt("hosted_vllm/emb", model_info=READ_ONLY)
+    assert request.is_priced(target)
+    assert costs.cost_nanousd(used, READ_ONLY) == cost
+    assert not chat_request().is_priced(target)
+
+
+CLAUDE_TOOL = {"type": "web_search_20250305", "name": "web_search", "max_uses": 2}
+FOR_FREE = {"input_cost_per_token": "1e-9", "output_cost_per_token": "0"}
+
+
+@pytest.mark.parametrize(
+    ("fields", "rates", "held"),
+    [
+        ({"speed": "fast"}, {"fast_multiplier": "2"}, 2 * 100),
+        ({}, {"fast_multiplier": "2"}, 100),
+        ({}, {"us_multiplier": "1.1"}, 110),
+        ({"inference_geo": "us"}, {"us_multiplier": "1.1"}, 110),
+        ({"inference_geo": "global"}, {"us_multiplier": "1.1"}, 100),
+        ({"web_search_options": {}}, {"search_context_cost_per_query": "0.01"}, 6 * 100 + 5 * 10**7),
+        ({"tools": [CLAUDE_TOOL]}, {"search_context_cost_per_query": "0.01"}, 3 * 100 + 2 * 10**7),
+        ({"web_search_options": {}}, {}, None),
+        ({"context_management": {"edits": [{"type": "compact_20260112"}]}}, {}, 2 * 100),
+        ({"context_management": {"edits": [{"type": "clear_tool_uses_20250919"}]}}, {}, 100),
+    ],
+)
+def test_what_a_claude_may_do_on_its_own_is_held(fields: JSON, rates: dict[str, str], held: int | None) -> None:
+    info = replace(CLAUDE, rates={**FOR_FREE, **rates}, max_input_tokens=100, max_output_tokens=10)
+    request, target = chat_request(**fields, max_tokens=1), attempt("anthropic/claude-x", model_info=info)
+    assert request.is_priced(target) == (held is not None)
+    assert bound_cost(request, [target], DEFAULT).amount_nanousd == (held or 0)

@@ -9,7 +9,7 @@ from haimaker.http.errors import RateLimitError
 from haimaker.models.catalog import ModelInfo
 from haimaker.pricing.amounts import to_usd
 from haimaker.pricing.usage import Usage
-from haimaker.store import Record, Reservation, Settled, SoftBudgetAlert, StoreThrottled, StoreUnavailable
+from haimaker.store import BudgetAlert, Record, Reservation, Settled, StoreThrottled, StoreUnavailable
 from tests.support.builders import attempt
 
 PRICED = ModelInfo("hosted_vllm", "m", rates={"input_cost_per_token": "2e-9", "output_cost_per_token": "3e-9"})
@@ -30,7 +30,7 @@ class Books:
         if self.failures:
             raise self.failures.pop(0)
         self.charges.append((record, tokens))
-        return Settled((SoftBudgetAlert(reservation.account_id, 9, 8),))
+        return Settled((BudgetAlert(reservation.account_id, 9, 8),))
 
 
 def attempt_log(model_info: ModelInfo, tokens: Usage | None, estimated: bool = False) -> AttemptLog:
@@ -151,4 +151,4 @@ def test_usd_for_json(nanousd: int | None, shown: str) -> None:
 def test_a_soft_budget_that_was_reached_is_known_afterwards() -> None:
     settling = settlement(Books([StoreUnavailable("x")]))
     settling.settle("ok", 1_001.0)
-    assert settling.alerts == (SoftBudgetAlert("key#1", 9, 8),)
+    assert settling.alerts == (BudgetAlert("key#1", 9, 8),)

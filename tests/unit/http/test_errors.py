@@ -89,7 +89,9 @@ def test_any_answer_is_an_error_that_can_be_sent(status: int, code: str | None, 
         (402, None, False, True),
         (403, None, False, True),
         (403, "model_not_found", False, True),
-        (404, None, False, False),
+        (404, None, False, True),
+        (404, "model_not_found", False, True),
+        (410, None, False, True),
         (408, None, True, True),
         (413, None, False, False),
         (422, None, False, False),
@@ -159,3 +161,15 @@ def test_the_attempts_are_told_if_there_were_any() -> None:
     assert "attempts" not in error.body()["error"]
     error.attempts = [{"target": "openai/gpt-4o"}]
     assert error.body()["error"]["attempts"] == [{"target": "openai/gpt-4o"}]
+
+
+@pytest.mark.parametrize(
+    ("message", "shown"),
+    [
+        ("Rate limit reached in organization org-AbCdEfGh12345678 on tokens", "Rate limit reached in organization *** on tokens"),
+        ("Project `proj_AbCdEfGh12345678` does not have access", "Project `***` does not have access"),
+        ("org-wide limits; proj_x", "org-wide limits; proj_x"),
+    ],
+)
+def test_the_deployers_account_is_masked(message: str, shown: str) -> None:
+    assert from_upstream(400, ErrorFields(message), {}).message == shown

@@ -1,6 +1,8 @@
 """How long files of sound are: each format as it comes, streamed, cut, and in the hands of somebody who means harm."""
 
 import struct
+import time
+from contextlib import suppress
 
 import pytest
 from hypothesis import example, given
@@ -113,3 +115,24 @@ def test_a_file_that_is_all_beginnings_of_frames_is_read_once(data: bytes) -> No
         assert audio.probe(data).duration_ms == 100
     except UnreadableAudio:
         assert not data.startswith(sounds.flac(0.1)[:40])
+
+
+EBML = bytes.fromhex("1a45dfa380") + bytes.fromhex("18538067") + b"\x01" + b"\xff" * 7
+LARGE = 5_800_000
+TINY = [
+    pytest.param(EBML + b"\xec\x80" * (LARGE // 2), id="webm of void elements"),
+    pytest.param(EBML + b"\xa3\x84\x81\0\0\0" * (LARGE // 6), id="webm of empty blocks"),
+    pytest.param(b"\0\0\0\x08ftyp" + b"\0\0\0\x08free" * (LARGE // 8), id="mp4 of empty boxes"),
+    pytest.param(b"\0\0\0\x08ftyp" + b"\0\0\0\0moov" * (LARGE // 8), id="mp4 of nested boxes"),
+    pytest.param(b"RIFF\0\0\0\0WAVE" + b"JUNK\0\0\0\0" * (LARGE // 8), id="wav of empty chunks"),
+    pytest.param(b"OggS" + bytes(23) + (b"OggS" + bytes(23)) * (LARGE // 27), id="ogg of empty pages"),
+    pytest.param(b"\xff\xf1\x50\x80\0\xe0\0" * (LARGE // 7), id="aac of empty frames"),
+]
+
+
+@pytest.mark.parametrize("data", TINY)
+def test_a_file_of_tiny_parts_is_not_walked_to_its_end(data: bytes) -> None:
+    began_s = time.thread_time()
+    with suppress(UnreadableAudio):
+        audio.probe(data)
+    assert time.thread_time() - began_s < 2

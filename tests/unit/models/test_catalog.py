@@ -1,6 +1,7 @@
 import subprocess
 import sys
 from dataclasses import replace
+from datetime import date
 from fractions import Fraction
 from itertools import pairwise
 from pathlib import Path
@@ -232,3 +233,7 @@ def test_importing_reads_no_table_and_no_number_library() -> None:
         "assert not {'decimal', 'fractions', 'numbers'} & set(sys.modules)"
     )
     subprocess.run([sys.executable, "-c", code], check=True, cwd=Path(catalog.__file__).parents[2])
+
+
+def test_the_table_says_when_it_was_made() -> None:
+    assert date.fromisoformat(catalog.table_date()) >= date(2026, 11, 29)

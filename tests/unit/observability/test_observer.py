@@ -1,7 +1,9 @@
 import json
 import re
 from collections.abc import Callable
+from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
+from threading import Thread
 from typing import Any
 
 import pytest
@@ -12,7 +14,7 @@ from haimaker.observability import metrics
 from haimaker.observability.observer import Observer
 from haimaker.operations.operation import TELEMETRY_NAMES
 from haimaker.providers import registry
-from haimaker.store import SoftBudgetAlert
+from haimaker.store import BudgetAlert
 from tests.support.builders import record
 
 
@@ -136,11 +138,48 @@ def test_holds_that_were_lost_are_counted(capsys: pytest.CaptureFixture[str]) ->
 
 
 def test_a_soft_budget_that_was_crossed_is_told_and_counted(capsys: pytest.CaptureFixture[str]) -> None:
-    Observer("test-soft", metrics_on=True).soft_budget(SoftBudgetAlert("team#growth", 5 * 10**9, 10**9))
+    Observer("test-soft", metrics_on=True).budget_alert(BudgetAlert("team#growth", 5 * 10**9, 10**9))
     [line] = lines(capsys.readouterr().out)
     assert metrics_of(line) == {"SoftBudgetsCrossed": 1, "ColdStarts": 1}
     assert (line["message"], line["account"]) == ("soft budget crossed", "team#growth")
     assert (line["spend_usd"], line["soft_budget_usd"]) == (5.0, 1.0)
+
+
+def test_a_part_of_a_budget_is_told_to_the_log_and_to_the_webhook(capsys: pytest.CaptureFixture[str]) -> None:
+    received: list[bytes] = []
+
+    class Receiver(BaseHTTPRequestHandler):
+        def do_POST(self) -> None:
+            received.append(self.rfile.read(int(self.headers["content-length"])))
+            self.send_response(204)
+            self.end_headers()
+
+        def log_message(self, *_: object) -> None:
+            pass
+
+    with HTTPServer(("127.0.0.1", 0), Receiver) as server:
+        Thread(target=server.serve_forever, daemon=True).start()
+        observer = Observer("test-parts", metrics_on=True, alert_webhook=f"http://127.0.0.1:{server.server_port}/alerts")
+        observer.budget_alert(BudgetAlert("key#1", 9 * 10**8, 8 * 10**8, 80, 1_798_761_600))
+        server.shutdown()
+    [line] = lines(capsys.readouterr().out)
+    assert metrics_of(line) == {"BudgetPartsSpent": 1, "ColdStarts": 1}
+    assert (line["message"], line["budget_percent"], line["reached_usd"]) == ("budget part spent", 80, 0.8)
+    assert [json.loads(body) for body in received] == [
+        {
+            "event": "budget_threshold_crossed",
+            "account": "key#1",
+            "percent": 80,
+            "threshold": 0.8,
+            "spend": 0.9,
+            "budget_reset_at": "2027-01-01T00:00:00+00:00",
+        }
+    ]
+
+
+def test_a_webhook_that_is_gone_is_told_to_the_log(capsys: pytest.CaptureFixture[str]) -> None:
+    Observer("test-gone", metrics_on=True, alert_webhook="http://127.0.0.1:9/").budget_alert(BudgetAlert("key#1", 9, 8, 50))
+    assert [line["message"] for line in lines(capsys.readouterr().out)] == ["budget part spent", "a budget alert could not be sent"]
 
 
 MADE_UP = APIError("No such model.", status=404, code="model_not_found")

@@ -130,3 +130,23 @@ JSONS: st.SearchStrategy[Any] = st.recursive(
 def test_whatever_is_asked_can_be_kept_and_no_key_is_in_it(value: Any, key: str) -> None:
     kept = json.dumps(ALL.redact({"value": value, "text": f"use {key} please"}))
     assert key not in kept
+
+
+BEGIN = "-----BEGIN PRIVATE KEY-----"
+HOSTILE = [BEGIN, BEGIN + "A" * 7_000, "eyJ-", "eyJaaaaaaaa.", "sk-", "a@b.", "-----END"]
+
+
+@pytest.mark.parametrize("text", HOSTILE, ids=range(len(HOSTILE)))
+def test_a_text_made_to_be_slow_is_not(text: str) -> None:
+    """Four megabytes of one beginning held everybody up for half a minute."""
+    began_s = time.thread_time()
+    Redaction().redact([text * (200_000 // len(text)) for _ in range(20)])
+    assert time.thread_time() - began_s < 5
+
+
+def test_a_private_key_without_an_end_is_taken_out_as_far_as_one_goes() -> None:
+    text = "a -----BEGIN PRIVATE KEY-----\nMII" + "x" * 20_000 + " b"
+    cleaned = Redaction().redact(text)
+    assert cleaned.startswith("a [key]")
+    assert "MII" not in cleaned
+    assert cleaned.endswith(" b")

@@ -28,6 +28,12 @@ counts = st.integers(0, 300_000)
 tokens = st.builds(Usage, **dict.fromkeys((*PROMPT, *COMPLETION), counts), web_searches=st.integers(0, 9), citations=counts)
 
 
+def billable(counted: Usage, model_info: ModelInfo) -> Usage:
+    """Without fees that the model has no price for, which make all of the cost unknown."""
+    unknown = [name for name, names in costs.FEE_RATES.items() if model_info.rate(names) is None]
+    return replace(counted, **dict.fromkeys(unknown, 0))
+
+
 def usd(text: str) -> int:
     return int(Fraction(text) * UNITS_PER_USD)
 
@@ -69,6 +75,9 @@ TIERED = ModelInfo(
         "output_cost_per_token_priority": "6",
     },
 )
+IMAGES_ONLY = ModelInfo(
+    "p", "m", rates={"input_cost_per_token": "1", "input_cost_per_image_token": "7", "output_cost_per_token": "1"}
+)
 FREE_TEXT = ModelInfo("p", "m", rates={"input_cost_per_token": "0", "output_cost_per_token": "0"})
 OWN = CHAT.with_prices({"input_cost_per_token": "0.5"})
 
@@ -80,7 +89,19 @@ OWN = CHAT.with_prices({"input_cost_per_token": "0.5"})
         (Usage(input=1), RICH, "1.001"),
         (Usage(cached=1), RICH, "0.101"),
         (Usage(cached_audio=1), RICH, "0.501"),
-        (Usage(cached_image=1), RICH, "7.001"),
+        (Usage(cached_image=1), RICH, "0.101"),
+        (Usage(cached_image=1), IMAGES_ONLY, "7"),
+        (Usage(cached_explicit=1), RICH, "0.101"),
+        (Usage(cache_write_12h=1), RICH, "2.501"),
+        (Usage(input_video=1, output_video=1), RICH, "12.001"),
+        (Usage(input=1, maps_queries=1), RICH, None),
+        (Usage(input=1, other_tool_uses=1), RICH, None),
+        (Usage(input=1, web_searches=1), CHAT, None),
+        (Usage(input=1, citations=1), CHAT, None),
+        (Usage(input=1, web_searches=1, reported_units=usd("3")), CHAT, "3"),
+        (Usage(input=1, is_refused=True), RICH, "0"),
+        (Usage(input=1, beside=(Usage(output=1), Usage(input=200_001))), RICH, "400014.003"),
+        (Usage(input=1, model="nobody-knows"), RICH, None),
         (Usage(cache_write_5m=1), RICH, "1.251"),
         (Usage(cache_write_1h=1), RICH, "2.501"),
         (Usage(input_audio=1), RICH, "5.001"),
@@ -127,13 +148,18 @@ PLAIN = [row for row in GENERATING if row.priced and not row.thresholds_k and "i
 
 @given(tokens, tokens, st.sampled_from(PLAIN))
 def test_pricing_is_additive(one: Usage, other: Usage, model_info: ModelInfo) -> None:
+    one, other = billable(one, model_info), billable(other, model_info)
     both = Usage(**{name: getattr(one, name) + getattr(other, name) for name in (*PROMPT, *COMPLETION, *costs.EXTRA_RATES)})
     assert (price(one, model_info) or 0) + (price(other, model_info) or 0) == price(both, model_info)
 
 
 @given(tokens, st.sampled_from((*PROMPT, *COMPLETION, *costs.EXTRA_RATES)), st.integers(1, 10**6), st.sampled_from(GENERATING))
 def test_more_tokens_never_cost_less(counted: Usage, bucket: str, more: int, model_info: ModelInfo) -> None:
-    before, after = price(counted, model_info), price(replace(counted, **{bucket: getattr(counted, bucket) + more}), model_info)
+    before = price(counted, model_info)
+    after = price(replace(counted, **{bucket: getattr(counted, bucket) + more}), model_info)
+    if bucket in costs.FEE_RATES and model_info.rate(costs.FEE_RATES[bucket]) is None:
+        assert after is None
+        return
     assert (before is None and after is None) or (before is not None and after is not None and before <= after)
 
 
@@ -158,20 +184,24 @@ def test_every_chat_model_with_a_rate_of_input_and_output_is_priced_above_zero()
 SERVED = {None: (None,), "auto": (None, "priority"), "priority": (None, "priority"), "flex": ("flex",), "batch": (None, "batch")}
 
 
-@given(tokens, st.sampled_from([(asked, tier) for asked, tiers in SERVED.items() for tier in tiers]), st.integers(0, 10**6))
+@given(
+    tokens,
+    st.sampled_from([(asked, tier) for asked, tiers in SERVED.items() for tier in tiers]),
+    st.integers(0, 10**6),
+    st.sampled_from([None, "fast"]),
+    st.sampled_from([None, "us", "global"]),
+)
 @settings(max_examples=12, deadline=None)
-def test_no_model_of_the_table_costs_more_than_its_worst_case(counted: Usage, asked_served: tuple[Any, Any], spare: int) -> None:
+def test_no_model_of_the_table_costs_more_than_its_worst_case(
+    counted: Usage, asked_served: tuple[Any, Any], spare: int, speed: str | None, geo: str | None
+) -> None:
     asked, served = asked_served
     for row in ROWS:
-        most = Usage(
-            input=counted.prompt + spare,
-            output=counted.completion + spare,
-            web_searches=counted.web_searches,
-            citations=counted.citations,
-            service_tier=asked,
-        )
-        worst = max_cost_nanousd(most, row)
-        cost = cost_nanousd(replace(counted, service_tier=served), row, spare * 3600.0)
+        used = replace(billable(counted, row), service_tier=served, speed=speed, inference_geo=geo)
+        fees = {name: getattr(used, name) for name in costs.FEE_RATES}
+        most = Usage(input=used.prompt + spare, output=used.completion + spare, **fees)
+        worst = max_cost_nanousd(replace(most, service_tier=asked, speed=speed, inference_geo=geo), row)
+        cost = cost_nanousd(used, row, spare * 3600.0)
         assert (worst is None) == (cost is None)
         assert worst is None or cost is None or cost <= worst, (row.provider, row.model)
 
@@ -182,10 +212,12 @@ def test_no_model_of_the_table_costs_more_than_its_worst_case(counted: Usage, as
 def test_what_is_affordable_is_the_most_that_fits(
     model_info: ModelInfo, remaining: int, prompt: int, n: int, tier: str | None, searches: int
 ) -> None:
-    def most(output: int) -> Usage:
-        return Usage(input=prompt, output=output, web_searches=searches, service_tier=tier)
+    fee = searches if model_info.rate(costs.FEE_RATES["web_searches"]) else 0
 
-    each = affordable_output_tokens(model_info, remaining, prompt, n, tier, searches)
+    def most(output: int) -> Usage:
+        return Usage(input=prompt, output=output, web_searches=fee, service_tier=tier)
+
+    each = affordable_output_tokens(model_info, remaining, most(0), n)
     assert each >= 0
     if not model_info.priced:
         assert each == 0
@@ -196,14 +228,60 @@ def test_what_is_affordable_is_the_most_that_fits(
 
 
 def test_a_free_model_affords_any_answer() -> None:
-    assert affordable_output_tokens(FREE_TEXT, 0, 10) == MAX_COUNT
+    assert affordable_output_tokens(FREE_TEXT, 0, Usage(input=10)) == MAX_COUNT
 
 
 def test_every_count_has_a_rate() -> None:
     assert {field.name for field in fields(Usage)} == {
-        *dict(costs.ALL_RATES),
-        *costs.TIME_RATES,
+        *costs.TOKEN_RATES,
+        *costs.COUNTED_OTHERWISE,
+        "beside",
+        "inference_geo",
+        "is_refused",
+        "model",
         "service_tier",
+        "speed",
         "reported_units",
+        "search_size",
         "variant",
     }
+
+
+EVERY_CONDITION = [
+    *(Usage(search_size=size) for size in ("low", "high")),
+    Usage(speed="fast"),
+    Usage(inference_geo="us"),
+    *(Usage(service_tier=tier) for tier in (None, *catalog.SERVICE_TIERS)),
+]
+PLACES = [
+    catalog.Place(),
+    catalog.Place("us-central1"),
+    *(catalog.Place(host=f"{name}.api.openai.com") for name in ("eu", "us", "fedramp")),
+]
+
+
+def is_read(row: ModelInfo, name: str) -> bool:
+    """Whether a case is charged differently once the rate is another."""
+    dearer = replace(row, rates={**row.rates, name: str(float(row.rates[name]) * 3)})
+    counts = [field.name for field in fields(Usage) if type(field.default) is int]
+    for size in (1_000, *(size_k * 1_000 + 1 for size_k in row.thresholds_k)):
+        for bucket in counts:
+            for at in PLACES:
+                for condition in EVERY_CONDITION:
+                    used = replace(condition, **{bucket: size})
+                    if price(used, row.at(at)) != price(used, dearer.at(at)):
+                        return True
+                    large = replace(used, input=size)
+                    if price(large, row.at(at)) != price(large, dearer.at(at)):
+                        return True
+    return False
+
+
+RATE_NAMES = {name: row for row in ROWS for name in row.rates}
+"""Every rate of the table, with a model that has it."""
+
+
+@pytest.mark.parametrize("name", sorted(RATE_NAMES))
+def test_no_rate_of_the_table_is_unread(name: str) -> None:
+    candidates = [row for row in ROWS if name in row.rates][:20]
+    assert any(is_read(row, name) for row in candidates)

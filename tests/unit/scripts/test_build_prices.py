@@ -1,4 +1,5 @@
 import json
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
@@ -7,18 +8,23 @@ from haimaker.models import catalog
 from scripts import build_prices, vendor_prices
 from scripts.vendor_prices import Priced
 
-SNAPSHOT = """{"note": "a sample", "models": {
-  "high/1024-x-1024/gpt-image-1": {"provider": "openai", "mode": "image_generation", "input_cost_per_image": 0.167},
-  "gpt-4o": {"provider": "openai", "mode": "chat", "input_cost_per_token": 2.5e-06, "output_cost_per_token": 1e-05,
+SNAPSHOT = """{
+  "high/1024-x-1024/gpt-image-1": {"litellm_provider": "openai", "mode": "image_generation", "input_cost_per_image": 0.167},
+  "gpt-4o": {"litellm_provider": "openai", "mode": "chat", "input_cost_per_token": 2.5e-06, "output_cost_per_token": 1e-05,
     "input_cost_per_audio_token": 2.5e-06, "max_input_tokens": 128000, "supports_vision": true, "supports_reasoning": false,
     "source": "https://example.com", "rpm": 5, "search_context_cost_per_query":
     {"search_context_size_low": 0.01, "search_context_size_medium": 0.01, "search_context_size_high": 0.01}},
-  "command-r": {"provider": "cohere_chat", "mode": "chat", "input_cost_per_second": 2.8333e-4, "input_dbu_cost_per_token": 1.0},
-  "deepseek-chat": {"provider": "deepseek", "mode": "chat", "input_cost_per_token": 1e-7, "input_cost_per_token_cache_hit": 1e-8},
-  "deepseek/deepseek-chat": {"provider": "deepseek", "mode": "chat", "input_cost_per_token": 2e-7, "off_peak_pricing":
+  "command-r": {"litellm_provider": "cohere_chat", "mode": "chat",
+    "input_cost_per_second": 2.8333e-4, "input_dbu_cost_per_token": 1.0},
+  "deepseek-chat": {"litellm_provider": "deepseek", "mode": "chat", "input_cost_per_token": 1e-7,
+    "input_cost_per_token_cache_hit": 1e-8},
+  "deepseek/deepseek-chat": {"litellm_provider": "deepseek", "mode": "chat", "input_cost_per_token": 2e-7,
+    "off_peak_pricing":
     {"input_cost_per_token": 5e-8, "windows": [{"hours_utc": ["22:30-00:00"], "weekdays": [1, 7]}]}},
-  "bedrock/us-east-1/1-month-commitment/anthropic.claude-v2": {"provider": "bedrock", "mode": "chat", "cost_per_second": 1}
-}}"""
+  "bedrock/us-east-1/1-month-commitment/anthropic.claude-v2": {"litellm_provider": "bedrock", "mode": "chat", "cost_per_second": 1},
+  "gpt-live": {"litellm_provider": "openai", "mode": "realtime", "input_cost_per_token": 1},
+  "free": {"litellm_provider": "openai", "mode": "chat", "input_cost_per_token": 0.0, "output_cost_per_token": null}
+}"""
 
 
 @pytest.fixture
@@ -27,32 +33,27 @@ def vendors_say_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def table(models: dict[str, build_prices.Row]) -> dict[str, build_prices.Row]:
-    rows = (line.rstrip("\n").split("\t") for line in build_prices.lines({"models": models}))
+    rows = (line.rstrip("\n").split("\t") for line in build_prices.lines(models, "2026-11-29", "a sample"))
     return {name: json.loads(row) for name, row in rows if name != "#"}
 
 
 @pytest.mark.usefixtures("vendors_say_nothing")
-def test_the_table_is_sorted_lines_with_the_digits_of_the_snapshot(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_table_is_sorted_lines_with_the_digits_of_the_snapshot(tmp_path: Path) -> None:
     snapshot = tmp_path / "model-facts.json"
     snapshot.write_text(SNAPSHOT)
-    monkeypatch.setattr(build_prices, "TABLE", tmp_path / "models.tsv")
-    build_prices.main([str(snapshot)])
-    assert (tmp_path / "models.tsv").read_text().splitlines() == [
-        '#\t{"note":"a sample"}',
+    build_prices.main([str(snapshot), "--to", str(tmp_path / "models.tsv")])
+    first, *rows = (tmp_path / "models.tsv").read_text().splitlines()
+    assert datetime.now(UTC).date().isoformat() in first
+    assert rows == [
         'cohere/command-r\t{"mode":"chat","rates":{"input_cost_per_second":"2.8333e-4"},"supports":[]}',
         'deepseek/deepseek-chat\t{"mode":"chat","off_peak":{"minutes":[[1350,1440],[9990,10080]],"rates":{"input_cost_per_token":"5e-8"}},'
         '"rates":{"cache_read_input_token_cost":"1e-8","input_cost_per_token":"2e-7"},"supports":[]}',
+        'openai/free\t{"mode":"chat","rates":{},"supports":[]}',
         'openai/gpt-4o\t{"max_input_tokens":128000,"mode":"chat","rates":{"input_cost_per_token":"2.5e-06",'
         '"output_cost_per_token":"1e-05","search_context_cost_per_query":"0.01"},"supports":["vision"]}',
         'openai/gpt-image-1\t{"mode":"image_generation","rates":{"input_cost_per_image":"0.167"},"supports":[]}',
         'openai/gpt-image-1#high/1024-x-1024\t{"mode":"image_generation","rates":{"input_cost_per_image":"0.167"},"supports":[]}',
     ]
-
-
-@pytest.mark.parametrize("arguments", [[], ["a.json", "b.json"]])
-def test_anything_but_one_file_is_answered_with_the_usage(arguments: list[str]) -> None:
-    with pytest.raises(SystemExit, match="usage: "):
-        build_prices.main(arguments)
 
 
 @pytest.mark.parametrize(
@@ -121,7 +122,7 @@ def test_a_tier_of_another_grain_stops_the_build() -> None:
 def test_a_vendors_page_replaces_the_snapshot_and_a_model_has_its_dearest_line(monkeypatch: pytest.MonkeyPatch) -> None:
     lines = {"openai/d#hd/1024-x-1024": {"output_cost_per_image": "0.1"}, "openai/d#512-x-512": {"output_cost_per_image": "0.09"}}
     monkeypatch.setattr(vendor_prices, "PRICED", (Priced("https://example.com", "image_generation", lines),))
-    about = {"provider": "openai", "mode": "image_generation"}
+    about = {"litellm_provider": "openai", "mode": "image_generation"}
     models = {
         "512-x-512/50-steps/d": {**about, "input_cost_per_image": "9"},
         "low/1-x-1/tokens": {**about, "input_cost_per_image": "9"},
@@ -152,7 +153,55 @@ def test_the_table_has_what_the_vendors_say(priced: Priced) -> None:
 
 @pytest.mark.usefixtures("vendors_say_nothing")
 def test_what_no_request_can_name_is_left_out() -> None:
-    row = {"provider": "bedrock", "mode": "chat"}
-    assert list(table({"bedrock/*/6-month-commitment/x": row, "azure/container": row | {"provider": "azure"}, "x": row})) == [
-        "bedrock/x"
-    ]
+    row = {"litellm_provider": "bedrock", "mode": "chat"}
+    assert list(
+        table({"bedrock/*/6-month-commitment/x": row, "azure/container": row | {"litellm_provider": "azure"}, "x": row})
+    ) == ["bedrock/x"]
+
+
+@pytest.mark.usefixtures("vendors_say_nothing")
+@pytest.mark.parametrize(
+    ("models", "name", "rates"),
+    [
+        (
+            {
+                "anthropic.claude-x": {"litellm_provider": "bedrock", "mode": "chat", "input_cost_per_token": "1"},
+                "us.anthropic.claude-x": {"litellm_provider": "bedrock", "mode": "chat", "input_cost_per_token": "1.1"},
+            },
+            "bedrock/anthropic.claude-x",
+            {"input_cost_per_token": "1.1"},
+        ),
+        (
+            {
+                "gpt-9-search-api": {
+                    "litellm_provider": "openai",
+                    "mode": "chat",
+                    "search_context_cost_per_query": {"search_context_size_medium": "0.01"},
+                }
+            },
+            "openai/gpt-9-search-api",
+            {"input_cost_per_request": "0.01", "search_context_cost_per_query": "0.01"},
+        ),
+        (
+            {"claude-y": {"litellm_provider": "anthropic", "mode": "chat", "input_cost_per_token": "1"}},
+            "anthropic/claude-y",
+            {"input_cost_per_token": "1", "search_context_cost_per_query": "0.01"},
+        ),
+        (
+            {
+                "fal_ai/b": {
+                    "litellm_provider": "fal_ai",
+                    "mode": "image_generation",
+                    "output_cost_per_image": "0.08",
+                    "output_cost_per_image_2K": "0.12",
+                }
+            },
+            "fal_ai/b#2048-x-2048",
+            {"output_cost_per_image": "0.12"},
+        ),
+    ],
+)
+def test_what_the_source_has_wrong_of_a_kind_is_put_right(
+    models: dict[str, build_prices.Row], name: str, rates: dict[str, str]
+) -> None:
+    assert table(models)[name]["rates"] == rates

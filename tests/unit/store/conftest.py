@@ -61,7 +61,7 @@ class Scene:
                 account_id=account.id,
                 version=account.version,
                 billed=billed,
-                soft_budget_nanousd=account.soft_budget_nanousd,
+                alerts_at=account.alerts_at,
             )
             for account in accounts
         ]

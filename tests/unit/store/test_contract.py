@@ -2,6 +2,7 @@
 
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
+from datetime import UTC, datetime
 from threading import Barrier
 from typing import get_args
 
@@ -136,7 +137,8 @@ def test_totals_of_days_and_names_are_the_sums_of_records(scene):
         assert scene.store.totals(by, first, last) == sum_records(found, by), by
         assert scene.store.totals(by, first, first) == [row for row in sum_records(found, by) if row.day == first]
     own = [one for one in found if one.account_id == accounts[0].id]
-    assert scene.store.totals("day", first, last, accounts[0].id) == sum_records(own, "day")
+    for by in get_args(By):
+        assert scene.store.totals(by, first, last, accounts[0].id) == sum_records(own, by), by
     assert [row.cost_nanousd for row in scene.store.totals("day", first, last)] == [0 + 2 + 4, 1 + 3 + 5]
     assert {row.name for row in scene.store.totals("tag", first, last)} == {"a", truncate_name(ODD_TEXT)}
     assert scene.store.totals("model", "1999-01-01", "1999-12-31") == []
@@ -340,12 +342,30 @@ def test_a_new_budget_window_starts_now(scene):
     scene.clock.now_s += 100
     assert scene.store.update(replace(account, budget_window_s=600))
     assert scene.store.get(account.id).window_end_s == int(START_S) + 700
-    assert scene.money(account) == (90, 0, 90)
+    assert scene.money(account) == (0, 0, 90), "what was spent before is of no window"
+    scene.admitted(replace(account, version=2), 200)
     scene.clock.now_s += 600
-    assert scene.money(account) == (0, 0, 90)
+    assert scene.money(account) == (0, 200, 90)
     assert scene.store.update(replace(account, budget_window_s=None, version=2))
-    assert scene.money(account) == (0, 0, 90)
+    assert scene.money(account) == (0, 200, 90)
     assert scene.store.get(account.id).window_end_s == NEVER_S
+
+
+@pytest.mark.parametrize(
+    ("months", "ends"), [(1, ["2026-10-01", "2026-11-01", "2027-01-01"]), (3, ["2026-12-01", "2026-12-01", "2027-03-01"])]
+)
+def test_a_budget_of_months_is_renewed_on_the_first(scene, months, ends):
+    def resets_at() -> str:
+        return datetime.fromtimestamp(scene.store.get(account.id).window_end_s, UTC).isoformat()
+
+    account = scene.account(budget_nanousd=200, budget_months=months)
+    assert scene.settle(scene.admitted(account), 90)
+    for moment, end in zip(("2026-09-30T23:59:59", "2026-10-01T00:00:00", "2026-12-31T12:00:00"), ends, strict=True):
+        scene.clock.now_s = datetime.fromisoformat(f"{moment}+00:00").timestamp()
+        assert resets_at() == f"{end}T00:00:00+00:00"
+    assert scene.money(account) == (0, 0, 90)
+    assert scene.settle(scene.admitted(account, 200), 10)
+    assert scene.money(account) == (10, 0, 100)
 
 
 def test_a_successor_starts_with_what_was_spent_and_held(scene):

@@ -8,7 +8,7 @@ from threading import Barrier
 import pytest
 
 from haimaker.billing import admission
-from haimaker.store import Denied, Granted, SoftBudgetAlert, ledger
+from haimaker.store import BudgetAlert, Denied, Granted, ledger
 from tests.unit.store.conftest import START_S, record
 
 
@@ -118,7 +118,22 @@ def test_a_soft_budget_is_told_once_when_it_is_reached(scene):
     for cost in (40, 30, 29, 2, 50):
         reservation = granted(scene, key, team)
         told.append(scene.store.settle(reservation, record(reservation, cost), 10).alerts)
-    assert told == [(), (SoftBudgetAlert(team.id, 70, 70),), (), (SoftBudgetAlert(key.id, 101, 100),), ()]
+    assert told == [(), (BudgetAlert(team.id, 70, 70),), (), (BudgetAlert(key.id, 101, 100),), ()]
+
+
+def test_the_parts_of_a_budget_are_told_once_in_each_window(scene):
+    team = scene.account(budget_nanousd=1_000, budget_window_s=600)
+
+    def spend(cost: int) -> list[tuple[int, int | None]]:
+        reservation = granted(scene, team, amount=cost)
+        alerts = scene.store.settle(reservation, record(reservation, cost), 10).alerts
+        assert all(alert.window_end_s == scene.store.get(team.id).window_end_s for alert in alerts)
+        return [(alert.reached_nanousd, alert.percent) for alert in alerts]
+
+    first = [spend(cost) for cost in (499, 1, 100, 300, 100)]
+    assert first == [[], [(500, 50)], [], [(800, 80)], [(1_000, 100)]]
+    scene.clock.now_s += 600
+    assert spend(900) == [(500, 50), (800, 80)]
 
 
 def test_what_became_of_a_lost_request_is_noted_and_can_take_its_place(scene):

@@ -96,6 +96,7 @@ class Model:
         if account.budget_window_s != self.account.budget_window_s:
             length_s = account.budget_window_s
             self.window_end_s = NEVER_S if length_s is None else int(now_s) + length_s
+            self.spend = self.spend if length_s is None else 0
         self.account = replace(account, version=account.version + 1)
 
     def balance(self, now_s: float) -> Balance:

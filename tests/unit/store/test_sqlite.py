@@ -1,5 +1,6 @@
 """What only SQLite can meet: a killed process, a shared or broken file, and who may read it."""
 
+import json
 import sqlite3
 import stat
 import subprocess
@@ -8,13 +9,15 @@ import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from typing import get_args
 
 import pytest
 
 import haimaker.store
-from haimaker.store import Granted, StoreUnavailable
+from haimaker.store import Granted, StoreUnavailable, TooManyRecords, ledger, sqlite_totals
 from haimaker.store.sqlite import SQLiteStore
 from haimaker.store.sqlite_checkpoints import PAGES_AT_MOST, Checkpoints
+from haimaker.store.totals import By
 from tests.unit.store.conftest import START_S, Clock, Scene, record
 
 PACKAGE = Path(haimaker.store.__file__).parents[2]
@@ -163,3 +166,37 @@ def test_a_file_of_something_else_is_unavailable(path, content, cause):
         path.write_bytes(content)
     with pytest.raises(StoreUnavailable, match=cause):
         SQLiteStore(path)
+
+
+def test_a_sum_keeps_no_request_waiting_and_has_an_end(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    store = SQLiteStore(tmp_path / "many.sqlite")
+    names = {"provider": "p", "model": "m", "user": "u", "team_id": "t", "tags": ["a", "b"]}
+    detail = json.dumps({**names, "input_tokens": 1, "output_tokens": 2})
+    rows = [(f"r{n}", "key#1", ledger.sort_key(n, f"r{n}"), float(n), "ok", 3, detail) for n in range(40_000)]
+    with store._writing("put") as execute:
+        for row in rows:
+            execute("INSERT INTO records VALUES (?, ?, ?, ?, ?, ?, ?)", row)
+    took_s: list[float] = []
+    stop = threading.Event()
+
+    def others() -> None:
+        while not stop.is_set():
+            began_s = time.monotonic()
+            store.get("key#1")
+            took_s.append(time.monotonic() - began_s)
+            time.sleep(0.001)
+
+    thread = threading.Thread(target=others)
+    thread.start()
+    for by in get_args(By):
+        [found] = store.totals(by, "1970-01-01", "1970-01-01") if by != "tag" else store.totals(by, "1970-01-01", "1970-01-01")[:1]
+        assert (found.requests, found.input_tokens, found.output_tokens, found.cost_nanousd) == (40_000, 40_000, 80_000, 120_000)
+    stop.set()
+    thread.join()
+    assert sorted(took_s)[int(len(took_s) * 0.99)] < 0.05
+    monkeypatch.setattr(sqlite_totals, "TIMEOUT_S", 0.0)
+    with pytest.raises(TooManyRecords):
+        store.totals("tag", "1970-01-01", "1970-01-01")
+    monkeypatch.undo()
+    assert len(store.totals("tag", "1970-01-01", "1970-01-01", "key#1")) == 2
+    store.close()

@@ -52,6 +52,8 @@ class Answer:
     container: JSON | None = None
     """Where its tools ran, for a client that wants to go on there."""
     ended: bool = False
+    wrote: bool = False
+    """Whether a block has begun."""
     calls: int = 0
     length: int = 0
     """Of the text so far."""
@@ -75,7 +77,7 @@ class Answer:
             self._conclude(event.get("delta"))
         elif kind == "message_stop":
             self.ended = True
-        self.usage = counts.merged(self.usage, event.get("usage"))
+        self.usage = counts.merged(self.usage, event.get("usage"), wrote=self.wrote)
 
     def rest(self) -> Iterator[JSON]:
         """What is still open when the answer ends, and the delta that goes with the finish reason."""
@@ -89,6 +91,12 @@ class Answer:
         if self.refusal:
             last["refusal"] = self.refusal
         yield last
+
+    @property
+    def is_refused(self) -> bool:
+        """Whether it was declined before anything of an answer, which is not billed:
+        https://platform.claude.com/docs/en/build-with-claude/refusals-and-fallback"""
+        return self.stop_reason == "refusal" and not self.wrote and not counts.tokens(self.usage).completion
 
     @property
     def finish_reason(self) -> str:
@@ -128,6 +136,7 @@ class Answer:
         if not isinstance(start, dict):
             return
         index = _index(event)
+        self.wrote = self.wrote or start.get("type") != "fallback"
         yield from self._stop(index)
         block = self.opened[index] = Block(_text(start, "type"), start, begun_at=self.length)
         if block.kind == "text":

@@ -184,8 +184,9 @@ def _usage(answer: Answer) -> JSON:
     """The field `usage`; without one where the provider told none, so that it is estimated and not free."""
     if not answer.usage:
         return {}
-    copied = {name: answer.usage[name] for name in counts.COPIED if isinstance(answer.usage.get(name), str)}
-    return {"usage": {**usage.to_openai(counts.tokens(answer.usage)), **copied}}
+    copied = {name: answer.usage[name] for name in counts.COPIED if isinstance(answer.usage.get(name), str | list)}
+    unbilled = {"billed": False} if answer.is_refused else {}
+    return {"usage": {**usage.to_openai(counts.tokens(answer.usage)), **copied, **unbilled}}
 
 
 def _container(answer: Answer) -> JSON:

@@ -6,24 +6,32 @@ https://platform.claude.com/docs/en/api/messages: `input_tokens` leaves out what
 from typing import Any
 
 from haimaker.http.values import JSON
-from haimaker.pricing.usage import MAX_COUNT, Usage
+from haimaker.pricing.usage import KNOWN_TOOL_USES, MAX_COUNT, Usage
 
 SERVICE_TIER = {"standard": "default", "priority": "priority", "batch": "batch"}
-COPIED = ("inference_geo", "speed")
+COPIED = ("inference_geo", "iterations", "speed")
 """What else decides the price, told to the client as it is."""
 
 
-def merged(said: JSON, later: Any) -> JSON:
-    """Counts of a stream are cumulative: a later one stands, unless it is missing or none."""
+def merged(said: JSON, later: Any, *, wrote: bool = True) -> JSON:
+    """Counts of a stream are cumulative: a later one stands, unless it is missing or none, within an object as well. Nothing
+    stands as the count of an answer only where nothing was written: a stream begins with a count of what it may write."""
     if not isinstance(later, dict):
         return said
-    return {**said, **{name: value for name, value in later.items() if value or name not in said}}
+    made = dict(said)
+    for name, value in later.items():
+        if isinstance(value, dict) and isinstance(said.get(name), dict):
+            made[name] = merged(said[name], value)
+        elif value or name not in said or (name == "output_tokens" and value == 0 and not wrote):
+            made[name] = value
+    return made
 
 
 def tokens(usage: JSON) -> Usage:
     by_time = _object(usage, "cache_creation")
     hour = _count(by_time, "ephemeral_1h_input_tokens")
     written = max(_count(usage, "cache_creation_input_tokens"), hour + _count(by_time, "ephemeral_5m_input_tokens"))
+    uses = _object(usage, "server_tool_use")
     output = _count(usage, "output_tokens")
     thinking = min(output, _count(_object(usage, "output_tokens_details"), "thinking_tokens"))
     return Usage(
@@ -33,7 +41,8 @@ def tokens(usage: JSON) -> Usage:
         input=_count(usage, "input_tokens"),
         reasoning=thinking,
         output=output - thinking,
-        web_searches=_count(_object(usage, "server_tool_use"), "web_search_requests"),
+        web_searches=_count(uses, "web_search_requests"),
+        other_tool_uses=sum(_count(uses, name) for name in uses if name not in KNOWN_TOOL_USES),
         service_tier=service_tier(usage),
     )
 

@@ -155,7 +155,8 @@ def _usd(units: int) -> str:
 
 def _annotation(citation: JSON) -> JSON:
     """The place that is cited and its first source; of one without an address its id. All sources stay beside it."""
-    sources = [source for source in citation.get("sources") or () if isinstance(source, dict)]
+    found = citation.get("sources")
+    sources = [source for source in (found if isinstance(found, list) else ()) if isinstance(source, dict)]
     first = sources[0] if sources else {}
     document = _object(first.get("document")) or _object(first.get("tool_output"))
     title, url = document.get("title"), document.get("url", first.get("id"))

@@ -144,8 +144,9 @@ class _Answer:
 
     def usage(self) -> JSON | None:
         grounded = [choice.google.get("groundingMetadata", {}) for choice in self.choices.values()]
-        searches = sum(map(grounding.searches, grounded))
-        return to_usage(self.metadata, searches if self.attempt.traits.bills_searches else min(searches, 1))
+        searches = sum(len(grounding.searches(each)) for each in grounded)
+        asked_maps = sum(map(grounding.asks_maps, grounded))
+        return to_usage(self.metadata, searches if self.attempt.traits.bills_searches else min(searches, 1), asked_maps)
 
 
 def _candidates(body: JSON) -> list[tuple[int, JSON]]:

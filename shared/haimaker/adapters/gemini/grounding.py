@@ -24,10 +24,15 @@ def to_annotations(grounding: JSON, content: str) -> list[JSON]:
     return [annotation for annotation in found if annotation["url_citation"]["url"]]
 
 
-def searches(grounding: JSON) -> int:
-    """How many searches it took."""
+def searches(grounding: JSON) -> frozenset[str]:
+    """The different searches that it took: each is billed once. https://ai.google.dev/gemini-api/docs/google-search#pricing"""
     queries = grounding.get("webSearchQueries")
-    return len([query for query in queries if query]) if isinstance(queries, list) else 0
+    return frozenset(query for query in queries if query and isinstance(query, str)) if isinstance(queries, list) else frozenset()
+
+
+def asks_maps(grounding: JSON) -> bool:
+    """Whether Google Maps was asked: https://ai.google.dev/gemini-api/docs/maps-grounding#pricing"""
+    return any("maps" in chunk for chunk in found_objects(grounding.get("groundingChunks")))
 
 
 def _source(chunk: JSON) -> JSON:

@@ -18,7 +18,7 @@ SERVICE_TIERS: Mapping[str, str] = {
 """What was served, as AI Studio and as Vertex AI say it."""
 
 
-def to_usage(metadata: JSON, searches: int) -> JSON | None:
+def to_usage(metadata: JSON, searches: int, asked_maps: int = 0) -> JSON | None:
     """None where nothing was counted. `searches` are those that are billed; what they found is then not billed as prompt."""
     prompt, total = _count(metadata, "promptTokenCount"), _count(metadata, "totalTokenCount")
     candidates, thoughts = _count(metadata, "candidatesTokenCount"), _count(metadata, "thoughtsTokenCount")
@@ -41,7 +41,7 @@ def to_usage(metadata: JSON, searches: int) -> JSON | None:
             **_details(read),
         },
         "completion_tokens_details": {"reasoning_tokens": thoughts, **_details(made)},
-        "server_tool_use": {"web_search_requests": searches},
+        "server_tool_use": {"web_search_requests": searches, "maps_requests": asked_maps},
     }
     return usage.to_openai(usage.from_openai(counted))
 
@@ -61,4 +61,5 @@ def _by_kind(details: Any) -> dict[str, int]:
 
 
 def _details(by_kind: Mapping[str, int]) -> JSON:
-    return {"audio_tokens": by_kind.get("AUDIO", 0), "image_tokens": by_kind.get("IMAGE", 0)}
+    kinds = (("audio_tokens", "AUDIO"), ("image_tokens", "IMAGE"), ("video_tokens", "VIDEO"))
+    return {name: by_kind.get(kind, 0) for name, kind in kinds}

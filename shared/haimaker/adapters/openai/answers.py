@@ -56,7 +56,7 @@ def mended(body: JSON, holder: str, attempt: Attempt, *, whole: bool) -> JSON:
         if len(edited) != len(choices) or any(new is not old for new, old in zip(edited, choices, strict=True)):
             made["choices"] = edited
     used = body.get("usage")
-    if isinstance(used, dict) and used and (told := counted(used)) is not used:
+    if isinstance(used, dict) and used and (told := counted(used, attempt.model)) is not used:
         made["usage"] = told
     return {**body, **made} if made else body
 

@@ -9,6 +9,7 @@ from functools import partial
 from haimaker.adapters.events import json_object
 from haimaker.adapters.openai.answers import mended
 from haimaker.adapters.openai.continuity import Continuity
+from haimaker.adapters.openai.executed import Searches
 from haimaker.adapters.openai.failures import failed_choice, from_body, is_failure, read_error
 from haimaker.adapters.openai.numbering import Numbering
 from haimaker.adapters.openai.requests import body_for
@@ -53,14 +54,14 @@ def whole(body: JSON, attempt: Attempt, holder: str) -> JSON:
     _refuse_failed(body)
     if not isinstance(body.get("choices"), list):
         raise errors.BadGatewayError("The provider's answer has no choices.")
-    return mended(body, holder, attempt, whole=True)
+    return Searches().counted(mended(body, holder, attempt, whole=True), holder)
 
 
 def streamed(events: Iterable[Event], attempt: Attempt, holder: str) -> Iterator[StreamEvent]:
     continuity = Continuity(Numbering(partial(call_id, attempt)), holder)
     tags = tags_of(attempt) if holder == "delta" else None
     mend = attempt.provider.dialect.answers.mend
-    done = False
+    searches, done = Searches(), False
     for event in events:
         done = event.data.startswith(DONE)
         if done:
@@ -73,7 +74,7 @@ def streamed(events: Iterable[Event], attempt: Attempt, holder: str) -> Iterator
             yield from (StreamEvent(last) for last in continuity.held(tags.rest() if tags else ()))
             raise from_body(body)
         _refuse_failed(body)
-        shown = mended(body, holder, attempt, whole=False)
+        shown = searches.counted(mended(body, holder, attempt, whole=False), holder)
         shown = continuity.told(tags.part(shown) if tags else shown)
         yield StreamEvent(shown, None if shown is not told or b"\n" in event.data else event.data)
     if not done and not continuity.finished:

@@ -6,6 +6,7 @@ https://platform.openai.com/docs/api-reference/chat/object; what the counts mean
 from typing import Any
 
 from haimaker.http.values import JSON
+from haimaker.models.names import hears_beside, thinks_beside
 from haimaker.pricing import usage
 
 TOTALS = ("prompt_tokens", "completion_tokens", "total_tokens")
@@ -13,28 +14,38 @@ PROMPT = ("prompt_tokens", "input_tokens")
 COMPLETION = ("completion_tokens", "output_tokens")
 
 
-def counted(used: JSON) -> JSON:
+def counted(used: JSON, model: str = "") -> JSON:
     """Usage that says how many tokens there were; the same object where it does, or where nothing that it says can be meant."""
     if not usage.is_plausible(used):
         return used
+    if hears_beside(model):
+        used = _with_sound(used)
     if all(type(used.get(name)) is int for name in TOTALS):
-        return _folded(_with_details(used))
+        return _folded(_with_details(used), model)
     told = usage.to_openai(usage.from_openai(used))
     counts = [next((used[name] for name in names if type(used.get(name)) is int), told[names[0]]) for names in (PROMPT, COMPLETION)]
     total = used["total_tokens"] if type(used.get("total_tokens")) is int else sum(counts)
-    return _folded(_with_details({**used, **dict(zip(TOTALS, (*counts, total), strict=True))}))
+    return _folded(_with_details({**used, **dict(zip(TOTALS, (*counts, total), strict=True))}), model)
 
 
-def _folded(used: JSON) -> JSON:
+def _with_sound(used: JSON) -> JSON:
+    """Usage of Voxtral, which counts the tokens of sound in the total only: https://docs.mistral.ai/capabilities/audio"""
+    prompt, completion, total = (usage.to_count(used, name) for name in TOTALS)
+    beside = total - prompt - completion
+    return {**used, "prompt_tokens": prompt + beside} if beside > 0 and not usage.to_count(used, "prompt_audio_seconds") else used
+
+
+def _folded(used: JSON, model: str) -> JSON:
     """Usage whose completion has the reasoning in it, which some count beside it.
 
     In the total it is already at xAI (https://docs.x.ai/docs/guides/reasoning), not with Gemini at DeepInfra, whose reasoning
-    is more than all of the completion.
+    is more than all of the completion. Of other models reasoning that is more than that is an estimate.
     """
     reasoning = _of(used, "completion_tokens_details", "reasoning_tokens")
     prompt, completion, total = (used[name] for name in TOTALS)
     whole = prompt + completion + reasoning
-    if not reasoning or (total != whole and (reasoning <= completion or total != prompt + completion)):
+    beside = thinks_beside(model) and reasoning > completion and total == prompt + completion
+    if not reasoning or (total != whole and not beside):
         return used
     return {**used, "completion_tokens": completion + reasoning, "total_tokens": whole}
 

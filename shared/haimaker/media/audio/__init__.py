@@ -5,10 +5,12 @@ to https://github.com/tinytag/tinytag; the others also come in forms that it doe
 """
 
 import math
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from io import BytesIO
 from struct import error as TooShort
-from typing import NamedTuple
+from typing import NamedTuple, TypeVar
+
+T = TypeVar("T")
 
 MAX_DURATION_S = 7 * 24 * 3600
 """No provider takes more; a header that says so is broken."""
@@ -117,6 +119,15 @@ def probe_compressed(data: bytes) -> Length:
     if len(data) < COMPLETE_SHARE * promised - SHORTEST_FRAME:
         raise is_truncated(len(data), int(promised))
     return length
+
+
+def at_most(items: Iterator[T], most: int) -> Iterator[T]:
+    """The items, which have an end: a file of nothing but tiny ones takes seconds to walk, and no sound has so many. Raises
+    UnreadableAudio."""
+    for number, item in enumerate(items):
+        if number >= most:
+            raise UnreadableAudio("has too many parts to be measured; another format has fewer")
+        yield item
 
 
 def is_truncated(has: int, should_have: int) -> UnreadableAudio:

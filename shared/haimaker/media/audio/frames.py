@@ -7,12 +7,14 @@ import re
 from collections.abc import Iterator
 from struct import unpack_from
 
-from haimaker.media.audio import Length, UnreadableAudio, is_truncated, tag_bytes
+from haimaker.media.audio import Length, UnreadableAudio, at_most, is_truncated, tag_bytes
 
 UNKNOWN_SIZE = 0x7FFF0000
 """A size from here on, or none, is written by who does not know it yet: all that follows is then sound."""
 AAC_RATES = (96000, 88200, 64000, 48000, 44100, 32000, 24000, 22050, 16000, 12000, 11025, 8000, 7350)
 AAC_SAMPLES = 1024
+MAX_FRAMES, MAX_CHUNKS = 1_500_000, 10_000
+"""Frames of nine hours, and more chunks than any file of sound has."""
 LAST_FRAMES_BYTES = 1 << 20
 """Bytes at the end of a FLAC file that hold a whole frame for sure."""
 FRAME_START = re.compile(rb"\xff[\xf8\xf9]")
@@ -20,7 +22,7 @@ FRAME_START = re.compile(rb"\xff[\xf8\xf9]")
 
 def wav(data: bytes) -> Length:
     per_second, channels = 0, 1
-    for name, start, size in _chunks(data):
+    for name, start, size in at_most(_chunks(data), MAX_CHUNKS):
         if name == b"fmt ":
             channels, _, per_second = unpack_from("<HII", data, start + 2)
         elif name == b"data":
@@ -50,6 +52,8 @@ def aac(data: bytes) -> Length:
     while at + 7 <= len(data) and data[at] == 0xFF and data[at + 1] & 0xF6 == 0xF0:
         at += max(7, (data[at + 3] & 3) << 11 | data[at + 4] << 3 | data[at + 5] >> 5)
         frames += 1
+        if frames > MAX_FRAMES:
+            raise UnreadableAudio("has too many frames to be measured; another format has fewer")
     if at > len(data):
         raise is_truncated(len(data), at)
     return Length(frames * AAC_SAMPLES / rate, channels)

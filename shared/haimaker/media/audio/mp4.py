@@ -7,7 +7,7 @@ from collections.abc import Iterator, Sequence
 from struct import unpack_from
 from typing import NamedTuple
 
-from haimaker.media.audio import Length, UnreadableAudio, is_truncated
+from haimaker.media.audio import Length, UnreadableAudio, at_most, is_truncated
 
 CONTAINERS = (b"moov", b"trak", b"mdia", b"minf", b"stbl", b"moof", b"traf", b"mvex")
 AUDIO_CODECS = (b"mp4a", b"alac", b"Opus", b"fLaC", b"ac-3", b"ec-3", b"samr", b"sawb")
@@ -15,6 +15,8 @@ UNKNOWN_DURATIONS = (0xFFFFFFFF, 0xFFFFFFFFFFFFFFFF)
 HAS_BASE, HAS_DESCRIPTION, HAS_DURATION = 0x01, 0x02, 0x08
 RUN_OFFSET, RUN_FLAGS, RUN_DURATIONS = 0x01, 0x04, 0x100
 RUN_FIELDS = (0x100, 0x200, 0x400, 0x800)
+MAX_BOXES, MAX_DEPTH = 200_000, 16
+"""A day in fragments of two seconds has as many."""
 
 
 class _Box(NamedTuple):
@@ -32,7 +34,7 @@ class _Track(NamedTuple):
 
 def probe(data: bytes) -> Length:
     """The length of the longest track with sound. Raises UnreadableAudio."""
-    found = list(_boxes(data, 0, len(data), top=True))
+    found = list(at_most(_boxes(data, 0, len(data)), MAX_BOXES))
     if not any(box.name == b"moov" for box in found):
         raise UnreadableAudio("is cut off: the list of its tracks is missing")
     tracks = list(_tracks(data, found))
@@ -42,7 +44,7 @@ def probe(data: bytes) -> Length:
     return Length(seconds, _channels(data, found))
 
 
-def _boxes(data: bytes, at: int, end: int, *, top: bool = False) -> Iterator[_Box]:
+def _boxes(data: bytes, at: int, end: int, depth: int = 0) -> Iterator[_Box]:
     """All boxes, each before those inside it."""
     while at + 8 <= end:
         size, name = unpack_from(">I4s", data, at)
@@ -51,12 +53,12 @@ def _boxes(data: bytes, at: int, end: int, *, top: bool = False) -> Iterator[_Bo
             size, start = unpack_from(">Q", data, start)[0], start + 8
         size = size or end - at
         if at + size > end or size < start - at:
-            if top:
+            if not depth:
                 raise is_truncated(len(data), at + size)
             return
         yield _Box(name, start, at + size)
-        if name in CONTAINERS:
-            yield from _boxes(data, start, at + size)
+        if name in CONTAINERS and depth < MAX_DEPTH:
+            yield from _boxes(data, start, at + size, depth + 1)
         at += size
 
 

@@ -5,15 +5,20 @@ from struct import unpack_from
 from haimaker.media.audio import Length, UnreadableAudio, is_truncated
 
 HEADER_BYTES = 27
+MAX_PAGES = 500_000
+"""Hours, even where each packet has a page of its own."""
 NO_POSITION = -1
 
 
 def probe(data: bytes) -> Length:
     stream, rate, channels = _begin(data)
-    at, last = 0, 0
+    at, last, pages = 0, 0, 0
     while data[at : at + 4] == b"OggS":
         if at + HEADER_BYTES > len(data):
             raise is_truncated(len(data), at + HEADER_BYTES)
+        pages += 1
+        if pages > MAX_PAGES:
+            raise UnreadableAudio("has too many pages to be measured; another format has fewer")
         position, serial = unpack_from("<qI", data, at + 6)
         segments = data[at + HEADER_BYTES : at + HEADER_BYTES + data[at + 26]]
         at += HEADER_BYTES + data[at + 26] + sum(segments)

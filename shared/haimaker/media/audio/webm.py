@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from struct import unpack
 from typing import NamedTuple
 
-from haimaker.media.audio import Length, UnreadableAudio, is_truncated
+from haimaker.media.audio import Length, UnreadableAudio, at_most, is_truncated
 
 SEGMENT, INFO, TRACKS, TRACK, AUDIO, CLUSTER, GROUP = 0x18538067, 0x1549A966, 0x1654AE6B, 0xAE, 0xE1, 0x1F43B675, 0xA0
 SCALE, DURATION, TRACK_TYPE, CHANNELS, TIME, SIMPLE_BLOCK, BLOCK = 0x2AD7B1, 0x4489, 0x83, 0x9F, 0xE7, 0xA3, 0xA1
@@ -17,6 +17,8 @@ AUDIO_TRACK = 2
 DEFAULT_SCALE_NS = 1_000_000
 LAST_BLOCK_S = 0.12
 """The longest that a block of Opus lasts."""
+MAX_ELEMENTS = 200_000
+"""An hour in blocks of 20 ms, three in those that browsers write."""
 
 
 class _Element(NamedTuple):
@@ -29,7 +31,7 @@ def probe(data: bytes) -> Length:
     """The length of a file of WebM or Matroska. Raises UnreadableAudio."""
     scale_ns, duration, cluster, last, channels = DEFAULT_SCALE_NS, 0.0, 0, -1, 1
     has_sound = False
-    for element in _elements(data):
+    for element in at_most(_elements(data), MAX_ELEMENTS):
         held = data[element.start : element.end] if element.id not in CONTAINERS else b""
         if element.id == SCALE:
             scale_ns = int.from_bytes(held, "big")

@@ -76,7 +76,7 @@ export function code(app, text, name) {
   </div>`;
 }
 
-async function copy(app, text) {
+export async function copy(app, text) {
   try {
     await navigator.clipboard.writeText(text);
     app.tell("Copied.");

@@ -4,8 +4,9 @@ import { html, nothing } from "./vendor/lit-html/lit-html.js";
 import { BASE_URL } from "./api.js";
 import { SAMPLES } from "./code_samples.js";
 import { count, milliseconds, usd } from "./format.js";
+import { markdown } from "./markdown.js";
 import { isChat } from "./models.js";
-import { Loaded, choice, code, empty, failure, field, heading } from "./parts.js";
+import { Loaded, choice, code, copy, empty, failure, field, heading } from "./parts.js";
 import { events } from "./sse.js";
 
 const EXAMPLE = "Count to 5";
@@ -105,7 +106,7 @@ export function playground(app) {
   </section>`;
 
   const talk = () => html`<section class="panel talk">
-    <div class="said" role="log" aria-label="Conversation">${said.length ? said.map(line) : empty("Say something.", "It is charged to your key like any other request.")}</div>
+    <div class="said" role="log" aria-label="Conversation">${said.length ? said.map((each) => line(app, each)) : empty("Say something.", "It is charged to your key like any other request.")}</div>
     ${error ? failure(error) : nothing}
     <form class="say" @submit=${send}>
       <textarea id="say" name="text" rows="2" aria-label="Message" placeholder="A message; Enter sends it" .value=${wanted.text} @input=${change} @keydown=${keydown}></textarea>
@@ -134,12 +135,12 @@ export function playground(app) {
   return { show, open };
 }
 
-function line({ role, content, thought, about }) {
+function line(app, { role, content, thought, about }) {
   return html`<article class=${role}>
     <h3>${role === "user" ? "You" : "Answer"}</h3>
     ${thought ? html`<details><summary>Reasoning</summary><p>${thought}</p></details>` : nothing}
-    <p>${content}</p>
-    ${about?.duration || about?.stopped ? facts(about) : nothing}
+    ${role === "user" ? html`<p>${content}</p>` : markdown(app, content)}
+    ${about?.duration || about?.stopped ? html`${facts(about)} <button type="button" class="small" @click=${() => copy(app, content)}>Copy the answer</button>` : nothing}
   </article>`;
 }
 

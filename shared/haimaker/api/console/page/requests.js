@@ -21,6 +21,8 @@ export function requests(app) {
   const rows = new Loaded(app, find);
   const keys = new Loaded(app, async () => (await app.api.get("/key/list", { return_full_object: true, size: MOST_LISTED })).keys);
 
+  const refused = new Loaded(app, () => app.api.get("/refusals"));
+
   async function find() {
     if (id) return { rows: [fromGeneration((await app.api.get("/generation", { id })).data)], cursor: null };
     if (order === "newest") return more({ rows: [], cursor: null }, PAGE);
@@ -121,12 +123,14 @@ export function requests(app) {
   const show = () => html`
     ${heading("Requests", app.isAdmin ? "Of all keys, with their attempts and cost. No prompts, no answers." : "Of your key, with their attempts and cost.", actions())}
     ${filters()}
-    ${rows.show(table)}`;
+    ${rows.show(table)}
+    ${refused.data?.data.length ? refusals(refused.data) : nothing}`;
 
   function open(params) {
     ({ id = "", ...wanted } = Object.fromEntries(params));
     opened = id || null;
     rows.load();
+    refused.load();
     if (app.isAdmin && !keys.data) keys.load();
   }
 
@@ -155,6 +159,23 @@ function detail(row) {
         <td class="number">${usd(attempt.cost_usd)}</td>
       </tr>`)}</tbody>
     </table>`;
+}
+
+/** Requests that no provider was asked for. */
+function refusals({ data }) {
+  return html`<section class="panel providers">
+    <header><h2>Refused in the last 7 days, before a provider was asked</h2></header>
+    <table class="cards">
+      <thead><tr><th>Key</th><th>Why</th><th class="number">Times</th><th>First</th><th>Last</th></tr></thead>
+      <tbody>${data.map((row) => html`<tr>
+        <td class="title">${row.key_alias ?? row.key_name ?? (row.key ? `${row.key.slice(0, 12)}…` : "no key of this gateway")}</td>
+        <td data-label="Why">${badge("warn", row.code)}</td>
+        <td class="number" data-label="Times">${count(row.count)}</td>
+        <td class="line" data-label="First">${moment(row.first_at)}</td>
+        <td class="line" data-label="Last">${moment(row.last_at)}</td>
+      </tr>`)}</tbody>
+    </table>
+  </section>`;
 }
 
 function providers(rows) {

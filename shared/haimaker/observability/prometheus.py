@@ -1,0 +1,122 @@
+"""Counters and histograms of a process for Prometheus to collect; nothing is kept but sums.
+
+https://prometheus.io/docs/instrumenting/exposition_formats/#text-based-format
+https://prometheus.io/docs/practices/naming/
+"""
+
+from bisect import bisect_left
+from collections.abc import Iterator, Mapping, Sequence
+from threading import Lock
+
+from haimaker.http.errors import APIError
+from haimaker.store import Record
+
+CONTENT_TYPE = "text/plain; version=0.0.4; charset=utf-8"
+SECONDS = (0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 60.0, 120.0, 300.0)
+"""Upper bounds of a histogram's buckets."""
+MAX_SERIES = 2_000
+"""Of one metric: a client can name any model. What comes later is counted under OTHER."""
+OTHER = "other"
+
+Labels = tuple[str, ...]
+
+HELP: Mapping[str, tuple[str, str, Labels]] = {
+    "requests_total": ("counter", "Requests that were admitted, by how they ended.", ("operation", "provider", "model", "status")),
+    "refused_total": ("counter", "Requests that were refused before a provider was asked.", ("operation", "code", "error")),
+    "attempts_total": ("counter", "Calls of providers, those before a fallback included.", ("provider", "result")),
+    "tokens_total": ("counter", "Tokens as providers counted them.", ("provider", "model", "type")),
+    "cost_usd_total": ("counter", "What admitted requests cost, in USD.", ("provider", "model")),
+    "reservations_lost_total": ("counter", "Reservations that nobody settled, charged in full.", ()),
+    "request_duration_seconds": ("histogram", "From a request's arrival to the end of its answer.", ("operation", "provider")),
+    "time_to_first_token_seconds": ("histogram", "Until the first token of a streamed answer.", ("operation", "provider")),
+}
+"""Each metric's kind, meaning and labels; `haimaker_` stands before its name."""
+
+
+class _Histogram:
+    def __init__(self) -> None:
+        self.counts = [0] * (len(SECONDS) + 1)
+        self.sum = 0.0
+
+    def add(self, seconds: float) -> None:
+        self.counts[bisect_left(SECONDS, seconds)] += 1
+        self.sum += seconds
+
+
+class PrometheusMetrics:
+    """Every method may be called from any thread."""
+
+    def __init__(self) -> None:
+        self._lock = Lock()
+        self._counters: dict[str, dict[Labels, float]] = {name: {} for name, (kind, _, _) in HELP.items() if kind == "counter"}
+        self._histograms: dict[str, dict[Labels, _Histogram]] = {
+            name: {} for name, (kind, _, _) in HELP.items() if kind == "histogram"
+        }
+
+    def request(self, record: Record) -> None:
+        detail = record.detail
+        operation, provider, model = (str(detail.get(name) or "") for name in ("operation", "provider", "model"))
+        with self._lock:
+            self._add("requests_total", (operation, provider, model, record.status))
+            for attempt in detail.get("attempts", ()):
+                result = "ok" if attempt["status"] == 200 else str(attempt["code"] or attempt["status"] or "error")
+                self._add("attempts_total", (attempt["target"].partition("/")[0], result))
+            for kind in ("input", "output", "cached", "reasoning"):
+                if count := detail.get(f"{kind}_tokens"):
+                    self._add("tokens_total", (provider, model, kind), count)
+            if record.cost_nanousd:
+                self._add("cost_usd_total", (provider, model), record.cost_nanousd / 10**9)
+            for name, milliseconds in (
+                ("request_duration_seconds", detail.get("duration_ms")),
+                ("time_to_first_token_seconds", detail.get("first_token_ms")),
+            ):
+                if milliseconds is not None:
+                    self._observe(name, (operation, provider), milliseconds / 1000)
+
+    def denied(self, operation: str, error: APIError) -> None:
+        with self._lock:
+            self._add("refused_total", (operation, str(error.status), error.code or error.type))
+
+    def reservations_lost(self, count: int) -> None:
+        with self._lock:
+            self._add("reservations_lost_total", (), count)
+
+    def text(self) -> bytes:
+        with self._lock:
+            return "".join(f"{line}\n" for line in self._lines()).encode()
+
+    def _lines(self) -> Iterator[str]:
+        for name, (kind, meaning, labels) in HELP.items():
+            yield f"# HELP haimaker_{name} {meaning}"
+            yield f"# TYPE haimaker_{name} {kind}"
+            if kind == "counter":
+                for values, amount in self._counters[name].items():
+                    yield f"haimaker_{name}{_braces(labels, values)} {_number(amount)}"
+                continue
+            for values, histogram in self._histograms[name].items():
+                total = 0
+                for bound, count in zip((*map(str, SECONDS), "+Inf"), histogram.counts, strict=True):
+                    total += count
+                    yield f"haimaker_{name}_bucket{_braces((*labels, 'le'), (*values, bound))} {total}"
+                yield f"haimaker_{name}_sum{_braces(labels, values)} {_number(histogram.sum)}"
+                yield f"haimaker_{name}_count{_braces(labels, values)} {total}"
+
+    def _add(self, name: str, values: Labels, amount: float = 1) -> None:
+        series = self._counters[name]
+        values = values if values in series or len(series) < MAX_SERIES else (OTHER,) * len(values)
+        series[values] = series.get(values, 0) + amount
+
+    def _observe(self, name: str, values: Labels, seconds: float) -> None:
+        series = self._histograms[name]
+        values = values if values in series or len(series) < MAX_SERIES else (OTHER,) * len(values)
+        series.setdefault(values, _Histogram()).add(seconds)
+
+
+def _braces(names: Sequence[str], values: Sequence[str]) -> str:
+    escaped = (value.replace("\\", "\\\\").replace('"', '\\"').replace("\n", "\\n") for value in values)
+    pairs = ",".join(f'{name}="{value}"' for name, value in zip(names, escaped, strict=True))
+    return f"{{{pairs}}}" if pairs else ""
+
+
+def _number(amount: float) -> str:
+    return str(int(amount)) if amount == int(amount) else repr(amount)

@@ -1,0 +1,101 @@
+"""Requests that were refused, counted by key and reason, so that "who is being limited, since when" has an answer.
+
+Refusals leave no record, and must cost no write each: a process counts in memory and writes its sums of the day at most every ten
+seconds, as one document of its own. What it counted since is lost when it is killed.
+"""
+
+import time
+import uuid
+from collections.abc import Iterator, Mapping, Sequence
+from threading import Lock
+from typing import NamedTuple
+
+from haimaker.http.values import JSON
+from haimaker.store import StoreUnavailable
+from haimaker.store.documents import Document, Documents
+from haimaker.store.totals import to_day
+
+KIND = "refusals "
+"""And the UTC day: the kind of its documents."""
+WRITE_EVERY_S = 10.0
+MAX_COUNTED = 1_000
+"""Pairs of key and reason of a process and day; what comes later is counted under no key."""
+NOBODY = ""
+"""Instead of a key that is none of this gateway's."""
+
+
+class Refused(NamedTuple):
+    """How often a key met a reason, and when first and last, in seconds."""
+
+    account_id: str
+    code: str
+    times: int
+    first_s: float
+    last_s: float
+
+
+class RefusalCounter:
+    """Every method may be called from any thread."""
+
+    def __init__(self, documents: Documents) -> None:
+        self._documents = documents
+        self._lock = Lock()
+        self._name, self._day, self._version = uuid.uuid4().hex, "", 0
+        self._counts: dict[tuple[str, str], tuple[int, float, float]] = {}
+        self._changed, self._written_s = False, 0.0
+
+    def add(self, account_id: str, code: str, now_s: float) -> None:
+        """Counts one, and writes what was counted if it is time. A store that fails is asked again with a later refusal."""
+        with self._lock:
+            self._begin(to_day(now_s))
+            pair = (account_id, code)
+            if pair not in self._counts and len(self._counts) >= MAX_COUNTED:
+                pair = (NOBODY, code)
+            count, first_s, _ = self._counts.get(pair, (0, now_s, now_s))
+            self._counts[pair] = (count + 1, first_s, now_s)
+            self._changed = True
+        if account_id != NOBODY and now_s - self._written_s >= WRITE_EVERY_S:  # junk brings about no write
+            self.write(now_s)
+
+    def write(self, now_s: float | None = None) -> None:
+        with self._lock:
+            if not self._changed:
+                return
+            self._changed, self._written_s = False, time.time() if now_s is None else now_s
+            body: JSON = {}
+            for (account_id, code), counted in self._counts.items():
+                body.setdefault(account_id, {})[code] = list(counted)
+            document = Document(self._name, body, self._version)
+            try:
+                kept = self._documents.put(KIND + self._day, document)
+            except StoreUnavailable:
+                self._changed = True
+                return
+            self._version += kept
+
+    def _begin(self, day: str) -> None:
+        if day != self._day:
+            self._name, self._day, self._version, self._counts = uuid.uuid4().hex, day, 0, {}
+
+
+def merge(documents: Documents, days: Sequence[str]) -> list[Refused]:
+    """What all processes counted on these days, the latest first."""
+    found: dict[tuple[str, str], Refused] = {}
+    for each in _counted(documents, days):
+        before = found.get((each.account_id, each.code), each._replace(times=0))
+        found[each.account_id, each.code] = Refused(
+            each.account_id,
+            each.code,
+            before.times + each.times,
+            min(before.first_s, each.first_s),
+            max(before.last_s, each.last_s),
+        )
+    return sorted(found.values(), key=lambda refused: -refused.last_s)
+
+
+def _counted(documents: Documents, days: Sequence[str]) -> Iterator[Refused]:
+    for day in days:
+        for document in documents.all(KIND + day):
+            body: Mapping[str, Mapping[str, list[float]]] = document.body
+            for account_id, codes in body.items():
+                yield from (Refused(account_id, code, int(count), first, last) for code, (count, first, last) in codes.items())

@@ -1,0 +1,100 @@
+"""What the tools that a provider runs itself, and compaction, may add to the bill of a request: the most of each. Pure.
+
+It reads the client's request, which has such tools as OpenAI, Anthropic or Google write them. What a provider does not say about
+its limits is bounded by where its documentation says that it stops.
+"""
+
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
+
+from haimaker.http.values import JSON
+from haimaker.lean_dataclasses import dataclass, field
+
+CLIENTS_TOOLS = (None, "function", "custom")
+MAX_SEARCHES = 10
+"""Of the web, in a request that allows them; providers name no limit."""
+MAX_TURNS = 10
+"""How often Anthropic lets its own tools follow one another before it pauses:
+https://platform.claude.com/docs/en/agents-and-tools/tool-use/server-tools"""
+SEARCHES_BY_SIZE: Mapping[str, int] = {"low": 1, "medium": 5, "high": 10}
+"""As the adapters ask for them, by `search_context_size`."""
+RUN_BY_CLIENT = re.compile(r"(?:bash|computer|memory|text_editor)_\d")
+"""Tools that Anthropic describes and the client runs."""
+SEARCH = re.compile(r"(?:web|browser|google|enterprise_?web)_?search", re.IGNORECASE)
+MAPS = re.compile(r"google_?maps", re.IGNORECASE)
+ADVISOR = "advisor"
+COMPACTION = "compact"
+
+
+@dataclass(frozen=True, slots=True)
+class ServerTools:
+    """What a request allows a provider to do on its own account."""
+
+    uses: int = 0
+    """How many calls of its tools may follow one another; 0 where it has none."""
+    fees: Mapping[str, int] = field(default_factory=dict)
+    """By the name of the count: the most that may be billed by the piece."""
+    advisors: Sequence[tuple[str, int]] = ()
+    """Other models that may be asked, and how often."""
+    compacts: bool = False
+    """Whether the conversation may be summarised on the way, which is another pass over it."""
+    fills_prompt: bool = False
+    """Whether a tool brings into the prompt what only the model's limit bounds."""
+
+
+NONE = ServerTools()
+
+
+def server_tools(body: JSON) -> ServerTools:
+    """Of a client's request, in OpenAI's format with the additions of others."""
+    own = [tool for tool in _objects(body.get("tools")) if _is_own(tool)]
+    if not own and body.get("web_search_options") is None and not _compacts(body):
+        return NONE
+    uses = 0
+    fees = {"web_searches": 0, "maps_queries": 0}
+    if body.get("web_search_options") is not None:
+        uses = fees["web_searches"] = _searches(body["web_search_options"])
+    advisors: list[tuple[str, int]] = []
+    for tool in own:
+        name, most = _name(tool), _most_uses(tool)
+        uses += 0 if RUN_BY_CLIENT.match(name) else most
+        if SEARCH.search(name):
+            fees["web_searches"] += most
+        elif MAPS.search(name):
+            fees["maps_queries"] += most
+        elif name.startswith(ADVISOR) and isinstance(tool.get("model"), str):
+            advisors.append((tool["model"], most))
+    counted = {name: most for name, most in fees.items() if most}
+    return ServerTools(min(uses, MAX_TURNS), counted, advisors, _compacts(body), bool(own))
+
+
+def _is_own(tool: JSON) -> bool:
+    return tool.get("type") not in CLIENTS_TOOLS or ("type" not in tool and "function" not in tool and len(tool) == 1)
+
+
+def _name(tool: JSON) -> str:
+    """Google's tools are named by their only field."""
+    kind = tool.get("type")
+    return kind if isinstance(kind, str) else str(next(iter(tool), ""))
+
+
+def _most_uses(tool: JSON) -> int:
+    most = tool.get("max_uses")
+    return min(most, MAX_SEARCHES) if type(most) is int and most > 0 else MAX_SEARCHES
+
+
+def _searches(options: Any) -> int:
+    size = options.get("search_context_size") or "medium" if isinstance(options, dict) else "medium"
+    return SEARCHES_BY_SIZE.get(size, MAX_SEARCHES) if isinstance(size, str) else MAX_SEARCHES
+
+
+def _compacts(body: JSON) -> bool:
+    """https://platform.claude.com/docs/en/build-with-claude/compaction-threshold, and on demand with `compaction`"""
+    managed = body.get("context_management")
+    edits = _objects(managed.get("edits")) if isinstance(managed, dict) else ()
+    return body.get("compaction") is not None or any(str(edit.get("type")).startswith(COMPACTION) for edit in edits)
+
+
+def _objects(value: Any) -> Iterator[JSON]:
+    yield from (each for each in value if isinstance(each, dict)) if isinstance(value, list) else ()

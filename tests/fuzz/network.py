@@ -1,0 +1,256 @@
+"""Hostile clients at every route of a gateway in a process of its own, and a hostile provider behind it.
+
+After each request: a status that is no defect of ours, an end in time, JSON and events that JavaScript and the official SDK read.
+At the end: nothing is held, what was spent is what the records say, and threads and memory are back to where they were.
+"""
+
+import gzip
+import http.client
+import json
+import select
+import socket
+import time
+from collections import Counter
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from random import Random
+from tempfile import TemporaryDirectory
+from threading import Lock
+from typing import Any
+from urllib.parse import quote_plus
+
+from openai.types.chat import ChatCompletion, ChatCompletionChunk
+
+from bench.servers import Server
+from haimaker.api.paths import LOCAL_ROUTES, ROUTES
+from haimaker.store.sqlite import SQLiteStore
+from tests.contract.money_support import environment
+from tests.fuzz.values import TEXTS, damaged, dumps, raw_of
+from tests.support import openai_wire
+from tests.support.fake_upstream import Call, FakeUpstream, Reply
+
+ADMIN = "sk-local"
+MODELS = (
+    "openai/gpt-4o-mini",
+    "groq/llama-3.3-70b-versatile",
+    "deepseek/deepseek-chat",
+    "hosted_vllm/any",
+    "demo/chat",
+    "nobody/x",
+)
+LONGEST_S = 15.0
+"""For an answer to come to its end, of providers that all answer at once or break off."""
+PICTURE = "data:image/png;base64,AA=="
+CHAT: dict[str, Any] = {
+    "model": MODELS[0],
+    "messages": [
+        {"role": "system", "content": "Be brief."},
+        {"role": "user", "content": [{"type": "text", "text": "Hi"}, {"type": "image_url", "image_url": {"url": PICTURE}}]},
+        {"role": "assistant", "tool_calls": [openai_wire.tool_call()]},
+        {"role": "tool", "tool_call_id": "call_1", "content": "sunny"},
+    ],
+    "tools": [{"type": "function", "function": {"name": "get_weather", "parameters": {"type": "object", "properties": {}}}}],
+    "max_tokens": 50, "temperature": 0.5, "stop": ["x"], "user": "u", "n": 1, "response_format": {"type": "text"},
+}  # fmt: skip
+BODIES: dict[str, dict[str, Any]] = {
+    "completions": {"model": MODELS[0], "prompt": ["a", "b"], "max_tokens": 5},
+    "embeddings": {"model": "openai/text-embedding-3-small", "input": ["a", "b"], "encoding_format": "float"},
+    "images_generations": {"model": "openai/dall-e-3", "prompt": "a", "n": 1, "size": "1024x1024"},
+    "audio_speech": {"model": "openai/tts-1", "input": "a", "voice": "alloy"},
+    "moderations": {"input": ["a", "b"]},
+    "rerank": {"model": "hosted_vllm/any", "query": "q", "documents": ["a", {"text": "b"}]},
+    "key_generate": {"max_budget": 1, "models": ["openai/*"], "metadata": {"a": 1}, "duration": "1h", "tags": ["a"]},
+    "key_update": {"key": "sk-hm-x", "max_budget": 1},
+    "team_change": {"team_id": "t", "max_budget": 1},
+    "customer_change": {"user_id": "u", "max_budget": 1},
+    "spend_calculate": {"model": MODELS[0], "messages": [{"role": "user", "content": "a"}]},
+    "route_simulate": {"model": MODELS[0], "messages": [{"role": "user", "content": "a"}]},
+}
+QUERIES = ("limit", "cursor", "order", "start_date", "end_date", "group_by", "key", "page", "size", "id", "model", "status", "tag")
+VALUES = (*TEXTS, "1", "00001" + "9" * 4_400, "day,model", "tag", "2026-01-01", "2026-11-29T00:00:00Z", "sk-local", "٣", "%00")
+CHUNKS = openai_wire.chunks(["H", "i"], usage=openai_wire.usage(10, 5))
+WHOLE = openai_wire.completion("Hi", usage=openai_wire.usage(10, 5, cached=4))
+
+
+@dataclass
+class World:
+    """A gateway, the provider behind it, and what was seen of them."""
+
+    server: Server
+    upstream: FakeUpstream
+    home: Path
+    random: Random
+    counts: Counter[str] = field(default_factory=Counter)
+    keys: list[str] = field(default_factory=list)
+
+    def connect(self, source: str = "127.0.0.1") -> http.client.HTTPConnection:
+        host, port = self.server.url.split("/")[2].split(":")
+        return http.client.HTTPConnection(host, int(port), timeout=LONGEST_S, source_address=(source, 0))
+
+    def admin(self, path: str, body: Any) -> Any:
+        connection = self.connect()
+        connection.request("POST", path, dumps(body), {"authorization": f"Bearer {ADMIN}"})
+        return json.loads(connection.getresponse().read())
+
+
+@contextmanager
+def world(seed: int, *, mistakes: bool = False) -> Iterator[World]:
+    """With `mistakes`, its bound on unknown keys and malformed requests is the usual one."""
+    with TemporaryDirectory() as home, FakeUpstream() as upstream:
+        own = environment(Path(home), upstream, HAIMAKER_MISTAKES_PER_MINUTE="120" if mistakes else "0")
+        with Server("local", own) as server:
+            made = World(server, upstream, Path(home), Random(seed))
+            answering, lock = Random(seed), Lock()
+
+            def answer(call: Call) -> Reply:
+                with lock:
+                    return hostile_reply(answering, call)
+
+            upstream.answers(answer)
+            made.admin("/team/new", {"team_id": "t"})
+            limits: tuple[Any, ...] = ({"max_budget": 1_000}, {"team_id": "t"}, {"max_budget": 0})
+            made.keys = [ADMIN, *(made.admin("/key/generate", limit)["key"] for limit in limits)]
+            yield made
+
+
+def hostile_reply(random: Random, call: Call) -> Reply:
+    """Whole or streamed, right or not, cut or not."""
+    streamed = b'"stream": true' in call.body or b'"stream":true' in call.body
+    status = random.choice((200,) * 8 + (201, 204, 301, 400, 401, 403, 404, 413, 429, 500, 502, 529))
+    headers = {"content-type": random.choice(("application/json", "application/json", "text/html", ""))}
+    if random.random() < 0.1:
+        headers["retry-after"] = random.choice(("0", "-1", "nan", "99999", "x" * 400))
+    if streamed and random.random() < 0.8:
+        bodies = [raw_of(random, chunk) if random.random() < 0.4 else dumps(chunk) for chunk in CHUNKS]
+        events = [b"data: %b\n\n" % body for body in bodies]
+        reply = Reply.sse(
+            [damaged(random, event) if random.random() < 0.1 else event for event in events], done=random.random() < 0.9
+        )
+        return reply.cut(after_events=random.randrange(4), reset=random.random() < 0.5) if random.random() < 0.1 else reply
+    body = dumps(WHOLE) if random.random() < 0.3 else raw_of(random, WHOLE)
+    if random.random() < 0.1:
+        body, headers["content-encoding"] = gzip.compress(body) if random.random() < 0.8 else body, "gzip"
+    reply = Reply.raw(status, body, headers)
+    return reply.cut(after_bytes=random.randrange(len(body) + 1), reset=random.random() < 0.5) if random.random() < 0.1 else reply
+
+
+def request(at: World) -> tuple[bytes, str, bool]:
+    """The bytes of a request, the operation that it is for, and whether bytes of it were changed."""
+    random = at.random
+    route = random.choice((*ROUTES, *LOCAL_ROUTES)) if random.random() < 0.5 else ROUTES[0]
+    path = route.template
+    while "{" in path:
+        begin, _, rest = path.partition("{")
+        path = begin + random.choice(("x", "new", "info", "openai%2Fgpt-4o-mini", "%00", "..")) + rest.partition("}")[2]
+    body = BODIES.get(route.operation, CHAT if route.operation == "chat_completions" else {})
+    if route.operation == "chat_completions":
+        body = {**body, "model": random.choice(MODELS), "stream": random.random() < 0.5}
+    raw = (dumps(body) if random.random() < 0.3 else raw_of(random, body)) if route.method == "POST" else b""
+    if route.method == "GET" and random.random() < 0.7:
+        path += "?" + "&".join(f"{random.choice(QUERIES)}={quote_plus(random.choice(VALUES), errors='replace')}" for _ in range(2))
+    key = random.choice(at.keys) if random.random() < 0.9 else random.choice(("", "sk-hm-x", "é", "a" * 900))
+    head = [f"{route.method} /v1{path} HTTP/1.1", "host: localhost", f"authorization: Bearer {key}", f"content-length: {len(raw)}"]
+    data = "\r\n".join((*head, "", "")).encode("latin-1", "replace") + raw
+    is_damaged = random.random() < 0.02
+    return damaged(random, data) if is_damaged else data, route.operation, is_damaged
+
+
+def ask(at: World) -> str:
+    """One request; what is wrong with its answer, empty if nothing is."""
+    data, operation, is_damaged = request(at)
+    leaves = at.random.random() < 0.15
+    stays_for = at.random.randrange(3_000) if leaves else None
+    connection = at.connect()
+    try:
+        connection.connect()
+        sent = data[: at.random.randrange(len(data))] if leaves and at.random.random() < 0.3 else data
+        connection.sock.sendall(sent)
+        if leaves:
+            at.counts["clients that left"] += 1
+            if stays_for and select.select([connection.sock], [], [], 0.05)[0]:
+                connection.sock.recv(stays_for)
+            return ""
+        if is_damaged:
+            connection.sock.shutdown(socket.SHUT_WR)  # or it would wait for the rest of what is too short
+        answer = http.client.HTTPResponse(connection.sock, method=data.split(b" ", 1)[0].decode("latin-1"))
+        answer.begin()
+        body = answer.read()
+        at.counts[f"{answer.status // 100}xx"] += 1
+        wrong = judge(operation, answer.status, answer.getheader("content-type") or "", body)
+        return f"{wrong} after {data[:2_000]!r}" if wrong else ""
+    except TimeoutError:
+        return f"no end of an answer in {LONGEST_S} s after {data[:2_000]!r}"
+    except (OSError, http.client.HTTPException):
+        at.counts["cut"] += 1  # as is right for what is no HTTP
+        return ""
+    finally:
+        connection.close()
+
+
+def judge(operation: str, status: int, content_type: str, body: bytes) -> str:
+    """What is wrong with an answer."""
+    if b'"internal_error"' in body or (status == 500 and b"The gateway failed" in body):
+        return f"{operation}: a defect of ours, {body[:500]!r}"
+    try:
+        if content_type.startswith("application/json") and body:
+            read = json.loads(body, parse_constant=_no_json)
+            if operation == "chat_completions" and status == 200:
+                ChatCompletion.model_validate(_whole_text(read))
+        elif content_type.startswith("text/event-stream"):
+            for event in body.split(b"\n\n"):
+                data = event.partition(b"data: ")[2]
+                if data and data != b"[DONE]":
+                    read = json.loads(data, parse_constant=_no_json)
+                    if operation == "chat_completions" and not read.get("error"):
+                        ChatCompletionChunk.model_validate(_whole_text(read))
+    except (ValueError, AttributeError) as error:
+        return f"{operation}: an answer that can't be read, {type(error).__name__} {str(error)[:200]}, {body[:500]!r}"
+    return ""
+
+
+def settled(at: World) -> list[str]:
+    """What is not as it was, once all is over."""
+    until_s = time.monotonic() + 30
+    while (held := _held(at.home)) and time.monotonic() < until_s:
+        time.sleep(0.5)
+    found = [f"{len(held)} accounts still hold something"] if held else []
+    store = SQLiteStore(at.home / "haimaker.sqlite")
+    try:
+        spent: Counter[str] = Counter()
+        after: str | None = None
+        while True:
+            page, after = store.records(after=after, limit=1_000)
+            for record in page:
+                at.counts["records"] += 1
+                for account_id in {record.account_id, *record.detail.get("charged", ())}:
+                    spent[account_id] += record.cost_nanousd
+            if after is None:
+                break
+        for kind in ("key", "team", "user"):
+            for balance in store.accounts(kind, limit=100_000)[0]:
+                total = balance.account.carried_nanousd + spent[balance.account.id]
+                if balance.total_spend_nanousd != total:
+                    found.append(f"{balance.account.id} spent {balance.total_spend_nanousd}, its records say {total}")
+    finally:
+        store.close()
+    return found
+
+
+def _held(home: Path) -> list[str]:
+    store = SQLiteStore(home / "haimaker.sqlite")
+    try:
+        kinds = (store.accounts(kind, limit=100_000)[0] for kind in ("key", "team", "user"))
+        return [balance.account.id for found in kinds for balance in found if balance.held_nanousd]
+    finally:
+        store.close()
+
+
+def _whole_text(body: Any) -> Any:
+    """Without halves of surrogate pairs, which pydantic takes in no text."""
+    return json.loads(json.dumps(body, ensure_ascii=False).encode("utf-8", "replace"))
+
+
+def _no_json(name: str) -> None:
+    raise ValueError(f"{name} is no JSON")

@@ -1,0 +1,231 @@
+"""What whole answers and streams are charged, from the provider's bytes to the nano-dollar, by the vendors' own pages."""
+
+import json
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+
+from haimaker import adapters
+from haimaker.credentials.access import ProviderConnection
+from haimaker.http.values import JSON, Event
+from haimaker.models.catalog import Place
+from haimaker.operations.attempt import Attempt
+from haimaker.operations.operation import UpstreamBody
+from haimaker.pricing import usage
+from haimaker.pricing.costs import cost_nanousd
+from haimaker.providers.registry import all_providers, definition_for, get
+from haimaker.routing.plan import Config
+from haimaker.routing.router import Router
+from tests.support.builders import NOW_S, chat_request
+
+US_CENTRAL = ProviderConnection(
+    "https://us-central1-aiplatform.googleapis.com/v1/projects/p/locations/us-central1/publishers"
+).place
+EVERYWHERE = ProviderConnection("https://aiplatform.googleapis.com/v1/projects/p/locations/global/publishers").place
+IRELAND = ProviderConnection("https://bedrock-runtime.eu-west-1.amazonaws.com").place
+VIRGINIA = ProviderConnection("https://bedrock-runtime.us-east-1.amazonaws.com").place
+EUROPE = ProviderConnection("https://eu.api.openai.com/v1").place
+ANYWHERE = Place()
+
+
+def tried(target: str, place: Place = ANYWHERE, prices: JSON | None = None) -> Attempt:
+    name, _, model = target.partition("/")
+    router = Router(Config(prices={target: prices} if prices else {}), all_providers(), {name: place} if place != ANYWHERE else {})
+    return Attempt("req-1", NOW_S, definition_for(get(name), model), model, router.model_info_for(target))
+
+
+def ant(input: int, output: int, *, content: Any = "Hi", stop: str = "end_turn", **more: Any) -> JSON:
+    return {
+        "id": "msg_1",
+        "type": "message",
+        "role": "assistant",
+        "model": "claude",
+        "content": [{"type": "text", "text": content}] if content else [],
+        "stop_reason": stop,
+        "usage": {"input_tokens": input, "output_tokens": output, **more},
+    }
+
+
+def gem(*, queries: list[str] | None = None, maps: bool = False, **counts: Any) -> JSON:
+    grounding: JSON = {"webSearchQueries": queries} if queries else {}
+    if maps:
+        grounding["groundingChunks"] = [{"maps": {"uri": "https://maps.google.com/?cid=1", "title": "A place"}}]
+    candidate = {"content": {"role": "model", "parts": [{"text": "Hi"}]}, "finishReason": "STOP", "groundingMetadata": grounding}
+    return {"candidates": [candidate], "usageMetadata": counts}
+
+
+def oai(message: JSON | None = None, **counts: Any) -> JSON:
+    choice = {"index": 0, "message": {"role": "assistant", "content": "Hi", **(message or {})}, "finish_reason": "stop"}
+    return {"id": "c", "object": "chat.completion", "created": 1, "model": "m", "choices": [choice], "usage": counts}
+
+
+def events_of(body: JSON) -> Iterator[JSON]:
+    """The same answer as its provider streams it."""
+    if "candidates" in body:
+        yield body
+    elif body.get("type") == "message":
+        yield from anthropic_events(body)
+    else:
+        [choice] = body["choices"]
+        head = {**body, "object": "chat.completion.chunk"}
+        yield {**head, "choices": [{"index": 0, "delta": choice["message"], "finish_reason": None}], "usage": None}
+        yield {**head, "choices": [{"index": 0, "delta": {}, "finish_reason": "stop"}], "usage": None}
+        yield {**head, "choices": []}
+
+
+def anthropic_events(body: JSON) -> Iterator[JSON]:
+    """https://platform.claude.com/docs/en/build-with-claude/streaming: the counts at the end are of the whole answer."""
+    yield {
+        "type": "message_start",
+        "message": {**body, "content": [], "stop_reason": None, "usage": {**body["usage"], "output_tokens": 0}},
+    }
+    for index, block in enumerate(body["content"]):
+        yield {"type": "content_block_start", "index": index, "content_block": {**block, "text": ""}}
+        yield {"type": "content_block_delta", "index": index, "delta": {"type": "text_delta", "text": block["text"]}}
+        yield {"type": "content_block_stop", "index": index}
+    yield {"type": "message_delta", "delta": {"stop_reason": body["stop_reason"]}, "usage": body["usage"]}
+    yield {"type": "message_stop"}
+
+
+def charged(attempt: Attempt, body: JSON, *, streamed: bool) -> int | None:
+    request = chat_request(model=attempt.target, stream=streamed)
+    adapter = adapters.find(request, attempt)
+    if streamed:
+        events = (Event(json.dumps(each).encode()) for each in events_of(body))
+        told = [event.body for event in adapter.from_stream(events, request, attempt)]
+        made = next(chunk for chunk in reversed(told) if chunk.get("usage"))
+    else:
+        made = adapter.from_upstream(UpstreamBody({}, json.dumps(body).encode()), request, attempt).body
+    tokens = usage.from_openai(made["usage"], made.get("service_tier"))
+    assert usage.from_openai(usage.to_openai(tokens)).passes[0].prompt == tokens.prompt
+    return cost_nanousd(tokens, attempt.model_info, now_s=NOW_S)
+
+
+COMPACTED = {
+    "iterations": [
+        {"type": "compaction", "input_tokens": 180_000, "output_tokens": 3_500},
+        {"type": "message", "input_tokens": 23_000, "output_tokens": 1_000},
+    ]
+}
+ADVISED = {
+    "iterations": [
+        {"type": "message", "input_tokens": 600, "output_tokens": 60},
+        {"type": "advisor_message", "model": "claude-opus-4-6", "input_tokens": 800, "output_tokens": 400},
+        {"type": "message", "input_tokens": 400, "output_tokens": 40},
+    ]
+}
+FELL_BACK = {
+    "iterations": [
+        {"type": "message", "input_tokens": 1_000, "output_tokens": 0},
+        {"type": "fallback_message", "model": "claude-opus-4-8", "input_tokens": 1_000, "output_tokens": 100},
+    ]
+}
+IMAGES = {"cacheTokensDetails": [{"modality": "TEXT", "tokenCount": 2_503}, {"modality": "IMAGE", "tokenCount": 22_000}]}
+GROUNDED = ["a price", "b price", "a price"]
+BROWSED = {"executed_tools": [{"index": at, "type": "browser_search", "arguments": "{}"} for at in range(2)]}
+
+CASES: dict[str, tuple[str, Place, JSON, int | None]] = {
+    "standard speed": ("anthropic/claude-opus-5", ANYWHERE, ant(1_000, 100, speed="standard"), 7_500_000),
+    "fast": ("anthropic/claude-opus-5", ANYWHERE, ant(1_000, 100, speed="fast"), 15_000_000),
+    "in the US": ("anthropic/claude-opus-5", ANYWHERE, ant(1_000, 100, inference_geo="us"), 8_250_000),
+    "anywhere": ("anthropic/claude-opus-5", ANYWHERE, ant(1_000, 100, inference_geo="global"), 7_500_000),
+    "fast, in the US": ("anthropic/claude-opus-5", ANYWHERE, ant(1_000, 100, inference_geo="us", speed="fast"), 16_500_000),
+    "fast where there is no such thing": ("anthropic/claude-haiku-4-5", ANYWHERE, ant(1_000, 100, speed="fast"), 1_500_000),
+    "at the default location": ("vertex_ai/claude-sonnet-4-5", ANYWHERE, ant(1_000, 100), 4_950_000),
+    "at a location": ("vertex_ai/claude-sonnet-4-5", US_CENTRAL, ant(1_000, 100), 4_950_000),
+    "at all locations": ("vertex_ai/claude-sonnet-4-5", EVERYWHERE, ant(1_000, 100), 4_500_000),
+    "at a host": ("openai/gpt-5.4", EUROPE, oai(prompt_tokens=1_000, completion_tokens=100, total_tokens=1_100), 4_400_000),
+    "at the usual host": ("openai/gpt-5.4", ANYWHERE, oai(prompt_tokens=1_000, completion_tokens=100), 4_000_000),
+    "searched": (
+        "anthropic/claude-haiku-4-5",
+        ANYWHERE,
+        ant(1_000, 100, server_tool_use={"web_search_requests": 3}),
+        31_500_000,
+    ),
+    "fetched": ("anthropic/claude-haiku-4-5", ANYWHERE, ant(1_000, 100, server_tool_use={"web_fetch_requests": 3}), 1_500_000),
+    "did what nobody knows": ("anthropic/claude-haiku-4-5", ANYWHERE, ant(1_000, 100, server_tool_use={"dream_requests": 1}), None),
+    "always searches": (
+        "openai/gpt-5-search-api",
+        ANYWHERE,
+        oai({"annotations": [{"type": "url_citation"}]}, prompt_tokens=1_000, completion_tokens=100, total_tokens=1_100),
+        12_250_000,
+    ),
+    "browsed": (
+        "groq/openai/gpt-oss-120b",
+        ANYWHERE,
+        oai(BROWSED, prompt_tokens=1_000, completion_tokens=100, total_tokens=1_100),
+        10_210_000,
+    ),
+    "did not browse": (
+        "groq/openai/gpt-oss-120b",
+        ANYWHERE,
+        oai(prompt_tokens=1_000, completion_tokens=100, total_tokens=1_100),
+        210_000,
+    ),
+    "asked the same again": (
+        "gemini/gemini-3-flash-preview",
+        ANYWHERE,
+        gem(queries=GROUNDED, promptTokenCount=10, candidatesTokenCount=10, totalTokenCount=20),
+        28_035_000,
+    ),
+    "asked Maps": (
+        "gemini/gemini-2.5-flash",
+        ANYWHERE,
+        gem(maps=True, promptTokenCount=10, candidatesTokenCount=10, totalTokenCount=20),
+        25_028_000,
+    ),
+    "asked Maps of one without a price for it": (
+        "gemini/gemini-2.5-flash-image",
+        ANYWHERE,
+        gem(maps=True, promptTokenCount=10, candidatesTokenCount=10, totalTokenCount=20),
+        None,
+    ),
+    "images from a cache": (
+        "gemini/gemini-2.5-flash",
+        ANYWHERE,
+        gem(
+            promptTokenCount=24_643,
+            cachedContentTokenCount=24_503,
+            candidatesTokenCount=3_110,
+            totalTokenCount=27_753,
+            **IMAGES,
+        ),
+        8_552_090,
+    ),
+    "compacted": ("anthropic/claude-opus-4-6", ANYWHERE, ant(23_000, 1_000, **COMPACTED), 1_127_500_000),
+    "advised": ("anthropic/claude-haiku-4-5", ANYWHERE, ant(1_000, 100, **ADVISED), 1_500_000 + 4_000_000 + 10_000_000),
+    "fell back": ("anthropic/claude-fable-5", ANYWHERE, ant(1_000, 100, **FELL_BACK), 7_500_000),
+    "refused at once": ("anthropic/claude-fable-5", ANYWHERE, ant(20_000, 0, content=None, stop="refusal"), 0),
+    "refused on the way": ("anthropic/claude-fable-5", ANYWHERE, ant(20_000, 10, stop="refusal"), 200_500_000),
+    "nothing to say": ("anthropic/claude-fable-5", ANYWHERE, ant(20_000, 0, content=None), 200_000_000),
+    "an estimate of the reasoning": (
+        "deepinfra/openai/gpt-oss-120b",
+        ANYWHERE,
+        oai(prompt_tokens=4_865, completion_tokens=16, total_tokens=4_881, completion_tokens_details={"reasoning_tokens": 19}),
+        182_725,
+    ),
+    "heard": (
+        "mistral/voxtral-small-latest",
+        ANYWHERE,
+        oai(prompt_tokens=11, completion_tokens=15, total_tokens=401),
+        44_600,
+    ),
+    "in Ireland": (
+        "bedrock/qwen.qwen3-next-80b-a3b",
+        IRELAND,
+        {"output": {"message": {"role": "assistant", "content": [{"text": "Hi"}]}}, "stopReason": "end_turn",
+         "usage": {"inputTokens": 10**6, "outputTokens": 10**6, "totalTokens": 2 * 10**6}},
+        1_590_000_000,
+    ),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("streamed", [False, True], ids=["whole", "streamed"])
+@pytest.mark.parametrize(("target", "place", "body", "cost"), CASES.values(), ids=CASES)
+def test_an_answer_is_charged_as_its_vendor_bills_it(
+    target: str, place: Place, body: JSON, cost: int | None, streamed: bool
+) -> None:
+    if "output" in body and streamed:
+        pytest.skip("its events are in the wire cases")
+    assert charged(tried(target, place), body, streamed=streamed) == cost

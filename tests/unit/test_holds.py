@@ -1,0 +1,199 @@
+"""No honest answer costs more than what was put aside for its request, in any provider's format: by the vendors' documentation
+of what a request can lead to, whatever the answer then says that it used."""
+
+from typing import Any
+
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from haimaker.billing import estimates
+from haimaker.http.values import JSON
+from haimaker.operations.server_tools import MAX_SEARCHES, MAX_TURNS
+from tests.support.builders import chat_request
+from tests.unit.test_charges import ANYWHERE, EUROPE, EVERYWHERE, IRELAND, US_CENTRAL, ant, charged, gem, oai, tried
+
+DEFAULT = 4_096
+MESSAGES = [{"role": "user", "content": "x" * 2_000}]
+PROMPT = 2_000
+"""Tokens that such a prompt may have at most, a byte each."""
+
+
+def shares(total: int, parts: int) -> st.SearchStrategy[list[int]]:
+    """Counts that add up to at most `total`."""
+    return st.lists(st.integers(0, total), min_size=parts, max_size=parts).map(
+        lambda drawn: [each * total // max(total, sum(drawn), 1) for each in drawn]
+    )
+
+
+def held(target: Any, fields: JSON) -> int:
+    request = chat_request(model=target.target, messages=MESSAGES, **fields)
+    assert request.is_priced(target)
+    return estimates.bound_cost(request, [target], DEFAULT).amount_nanousd
+
+
+CLAUDES = ("claude-opus-5", "claude-opus-4-8", "claude-haiku-4-5", "claude-haiku-5-5", "claude-sonnet-4-5")
+SEARCHES: dict[str, tuple[JSON, int]] = {
+    "none": ({}, 0),
+    "low": ({"web_search_options": {"search_context_size": "low"}}, 1),
+    "medium": ({"web_search_options": {}}, 5),
+    "high": ({"web_search_options": {"search_context_size": "high"}}, 10),
+    "tool": ({"tools": [{"type": "web_search_20250305", "name": "web_search", "max_uses": 3}]}, 3),
+    "open": ({"tools": [{"type": "web_search_20260209", "name": "web_search"}]}, MAX_SEARCHES),
+    "advisor": ({"tools": [{"type": "advisor_20260301", "name": "advisor", "model": "claude-opus-4-6", "max_uses": 2}]}, 0),
+}
+COMPACTS: JSON = {"context_management": {"edits": [{"type": "compact_20260112"}]}}
+
+
+def a_pass(draw: Any, window: int, answer: int, **more: Any) -> JSON:
+    read, cached, hour, five = draw(shares(window, 4))
+    return {
+        "input_tokens": read,
+        "cache_read_input_tokens": cached,
+        "cache_creation_input_tokens": hour + five,
+        "cache_creation": {"ephemeral_1h_input_tokens": hour, "ephemeral_5m_input_tokens": five},
+        "output_tokens": draw(st.integers(0, answer)),
+        **more,
+    }
+
+
+def total_of(passes: list[JSON]) -> JSON:
+    names = ("input_tokens", "cache_read_input_tokens", "cache_creation_input_tokens", "output_tokens")
+    hours = [sum(each["cache_creation"][f"ephemeral_{time}_input_tokens"] for each in passes) for time in ("1h", "5m")]
+    caches = {"ephemeral_1h_input_tokens": hours[0], "ephemeral_5m_input_tokens": hours[1]}
+    return {**{name: sum(each[name] for each in passes) for name in names}, "cache_creation": caches}
+
+
+@given(st.data())
+@settings(deadline=None, max_examples=200)
+def test_claude(data: st.DataObject) -> None:
+    provider, model = data.draw(st.sampled_from([("anthropic", each) for each in CLAUDES] + [("vertex_ai", "claude-sonnet-4-5")]))
+    place = data.draw(st.sampled_from([ANYWHERE, US_CENTRAL, EVERYWHERE])) if provider == "vertex_ai" else ANYWHERE
+    target = tried(f"{provider}/{model}", place)
+    name, fast, compacts = data.draw(st.sampled_from([*SEARCHES])), data.draw(st.booleans()), data.draw(st.booleans())
+    fields, searches = SEARCHES[name]
+    fields = {**fields, **(COMPACTS if compacts else {}), **({"speed": "fast"} if fast else {}), "max_tokens": 1_000}
+    most = target.model_info.max_input_tokens or 0
+    uses = 2 if name == "advisor" else min(searches, MAX_TURNS)
+    count = data.draw(st.integers(1, uses + 1))
+    window = most if uses or compacts else PROMPT
+    own = [a_pass(data.draw, window, 1_000 // count, type="message") for _ in range(count)]
+    others = [
+        a_pass(data.draw, most, target.model_info.max_output_tokens or 0, type="compaction")
+        for _ in range(data.draw(st.integers(0, count)) if compacts else 0)
+    ]
+    if name == "advisor":
+        others += [a_pass(data.draw, 200_000, 32_000, type="advisor_message", model="claude-opus-4-6")] * data.draw(
+            st.integers(0, 2)
+        )
+    used = {
+        **total_of(own),
+        **({"iterations": own + others} if others or count > 1 or data.draw(st.booleans()) else {}),
+        "server_tool_use": {"web_search_requests": data.draw(st.integers(0, searches))},
+        "speed": data.draw(st.sampled_from(["standard", "fast" if fast else "standard"])),
+        "inference_geo": data.draw(st.sampled_from(["global", "us", None])),
+    }
+    answer = ant(0, 0, **used)
+    cost = charged(target, answer, streamed=data.draw(st.booleans()))
+    assert cost is not None
+    assert cost <= held(target, fields)
+
+
+@given(st.data())
+@settings(deadline=None, max_examples=100)
+def test_gemini(data: st.DataObject) -> None:
+    model = data.draw(st.sampled_from(["gemini-2.5-flash", "gemini-2.5-pro", "gemini-3-flash-preview", "gemini-3.1-pro-preview"]))
+    target = tried(f"gemini/{model}")
+    fields: JSON = data.draw(
+        st.sampled_from([{}, {"web_search_options": {"search_context_size": "high"}}, {"tools": [{"googleMaps": {}}]}])
+    )
+    tier = data.draw(st.sampled_from([None, "flex", "priority"]))
+    maps = "tools" in fields and data.draw(st.booleans())
+    queries = [f"q{n}" for n in range(data.draw(st.integers(0, MAX_SEARCHES)))] if "web_search_options" in fields else []
+    prompt, tool_prompt = data.draw(shares(PROMPT if "tools" not in fields else target.model_info.max_input_tokens or 0, 2))
+    cached = data.draw(st.integers(0, prompt))
+    prompt = max(1, prompt)
+    written, thought = data.draw(shares(1_000, 2))
+    served = data.draw(st.sampled_from(["standard", tier or "standard"]))
+    kinds = [
+        {"modality": kind, "tokenCount": n}
+        for kind, n in zip(("AUDIO", "IMAGE", "VIDEO"), data.draw(shares(prompt, 3)), strict=True)
+    ]
+    metadata = {
+        "promptTokenCount": prompt,
+        "cachedContentTokenCount": cached,
+        "candidatesTokenCount": written,
+        "thoughtsTokenCount": thought,
+        "totalTokenCount": prompt + written + thought,
+        "promptTokensDetails": kinds,
+        "serviceTier": served,
+        **({"toolUsePromptTokenCount": tool_prompt} if "tools" in fields else {}),
+    }
+    asked = {**fields, "max_tokens": 1_000, **({"service_tier": tier} if tier else {})}
+    cost = charged(target, gem(queries=queries, maps=maps, **metadata), streamed=data.draw(st.booleans()))
+    assert cost is not None
+    assert cost <= held(target, asked)
+
+
+@given(st.data())
+@settings(deadline=None, max_examples=150)
+def test_openai(data: st.DataObject) -> None:
+    target, place = data.draw(
+        st.sampled_from(
+            [
+                ("openai/gpt-4o-mini", ANYWHERE),
+                ("openai/gpt-5.4", EUROPE),
+                ("openai/gpt-5.6", ANYWHERE),
+                ("openai/gpt-5-search-api", ANYWHERE),
+                ("groq/openai/gpt-oss-120b", ANYWHERE),
+                ("xai/grok-4.3", ANYWHERE),
+                ("mistral/voxtral-small-latest", ANYWHERE),
+                ("deepinfra/google/gemini-2.5-flash", ANYWHERE),
+                ("dashscope/qwen3.7-max", ANYWHERE),
+            ]
+        )
+    )
+    at = tried(target, place)
+    searching = target.startswith(("groq", "openai/gpt-5-search"))
+    fields: JSON = {"web_search_options": {"search_context_size": "high"}} if searching else {}
+    tier = data.draw(st.sampled_from([None, "flex", "priority", "auto"]))
+    prompt, written = data.draw(st.integers(0, PROMPT)), data.draw(st.integers(0, 1_000))
+    cached, wrote, audio, image = data.draw(shares(prompt, 4))
+    thought = data.draw(st.integers(0, written))
+    browsed = data.draw(st.integers(0, MAX_SEARCHES)) if target.startswith("groq") else 0
+    tools = {"executed_tools": [{"index": n, "type": "browser_search"} for n in range(browsed)]}
+    body = oai(
+        tools,
+        prompt_tokens=prompt,
+        completion_tokens=written,
+        total_tokens=prompt + written,
+        prompt_tokens_details={
+            "cached_tokens": cached,
+            "cache_write_tokens": wrote,
+            "audio_tokens": audio,
+            "image_tokens": image,
+            **data.draw(st.sampled_from([{}, {"cache_type": "ephemeral"}])),
+        },
+        completion_tokens_details={"reasoning_tokens": thought},
+    )
+    served = data.draw(st.sampled_from(["default", {"auto": "priority", None: "default"}.get(tier, tier)]))
+    cost = charged(at, {**body, "service_tier": served}, streamed=data.draw(st.booleans()))
+    assert cost is not None
+    assert cost <= held(at, {**fields, "max_tokens": 1_000, **({"service_tier": tier} if tier else {})})
+
+
+@given(st.sampled_from(["qwen.qwen3-next-80b-a3b", "anthropic.claude-sonnet-4-6"]), st.sampled_from([IRELAND, ANYWHERE]), st.data())
+@settings(deadline=None, max_examples=50)
+def test_converse(model: str, place: Any, data: st.DataObject) -> None:
+    """https://docs.aws.amazon.com/bedrock/latest/APIReference/API_runtime_TokenUsage.html"""
+    target = tried(f"bedrock/{model}", place)
+    read, cached, written = data.draw(shares(PROMPT, 3))
+    output = data.draw(st.integers(0, 1_000))
+    counts = {"inputTokens": read, "cacheReadInputTokens": cached, "cacheWriteInputTokens": written, "outputTokens": output}
+    answer = {
+        "output": {"message": {"role": "assistant", "content": [{"text": "Hi"}]}},
+        "stopReason": "end_turn",
+        "usage": {**counts, "totalTokens": sum(counts.values())},
+    }
+    cost = charged(target, answer, streamed=False)
+    assert cost is not None
+    assert cost <= held(target, {"max_tokens": 1_000})
