@@ -27,7 +27,7 @@ def test_the_guide_shows_what_it_prints():
     assert "\n".join(lambda_cost.lines()) in guide
 
 
-ROOT = Path(__file__).parents[2]
+ROOT = Path(__file__).parents[3]
 
 
 def size(value):

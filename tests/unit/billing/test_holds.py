@@ -10,7 +10,7 @@ from haimaker.billing import estimates
 from haimaker.http.values import JSON
 from haimaker.operations.server_tools import MAX_SEARCHES, MAX_TURNS
 from tests.support.builders import chat_request
-from tests.unit.test_charges import ANYWHERE, EUROPE, EVERYWHERE, IRELAND, US_CENTRAL, ant, charged, gem, oai, tried
+from tests.unit.billing.test_charges import ANYWHERE, EUROPE, EVERYWHERE, IRELAND, US_CENTRAL, ant, charged, gem, oai, tried
 
 DEFAULT = 4_096
 MESSAGES = [{"role": "user", "content": "x" * 2_000}]

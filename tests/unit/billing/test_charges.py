@@ -15,7 +15,7 @@ from haimaker.operations.operation import UpstreamBody
 from haimaker.pricing import usage
 from haimaker.pricing.costs import cost_nanousd
 from haimaker.providers.registry import all_providers, definition_for, get
-from haimaker.routing.plan import Config
+from haimaker.routing.config import Config
 from haimaker.routing.router import Router
 from tests.support.builders import NOW_S, chat_request
 
