@@ -4,8 +4,8 @@ import sys
 from collections.abc import Iterator
 from typing import Any
 
+from local.command_line.api_client import JSON, APIClient
 from local.command_line.context import Context
-from local.command_line.door import JSON, APIClient
 from local.command_line.stack import OperatorError
 from local.command_line.terminal import Terminal, printable, usd
 
@@ -23,19 +23,19 @@ def add(commands: Any) -> None:
 
 def run(context: Context) -> int:
     """One answer where the message is given or piped in, else a conversation until the end of input. Raises OperatorError."""
-    arguments, terminal, door = context.arguments, context.terminal, context.door()
+    arguments, terminal, client = context.arguments, context.terminal, context.api_client()
     messages: list[JSON] = [{"role": "system", "content": arguments.system}] if arguments.system else []
     if arguments.message or not sys.stdin.isatty():
         said = " ".join(arguments.message) or sys.stdin.read().strip()
         if not said:
             raise OperatorError("There is nothing to say: haimaker chat MODEL MESSAGE, or pipe a message in.")
-        _exchange(terminal, door, _body(arguments, [*messages, {"role": "user", "content": said}]))
+        _exchange(terminal, client, _body(arguments, [*messages, {"role": "user", "content": said}]))
         return 0
-    terminal.note(f"{arguments.model} at {door.url}. Ctrl-C stops an answer, Ctrl-D leaves.")
+    terminal.note(f"{arguments.model} at {client.url}. Ctrl-C stops an answer, Ctrl-D leaves.")
     for said in _lines(terminal):
         messages.append({"role": "user", "content": said})
         try:
-            answer = _exchange(terminal, door, _body(arguments, messages))
+            answer = _exchange(terminal, client, _body(arguments, messages))
         except OperatorError as error:
             terminal.note(f"haimaker: {error}")
             messages.pop()
@@ -60,16 +60,16 @@ def _body(arguments: Any, messages: list[JSON]) -> JSON:
     return {"model": arguments.model, "messages": messages, **limit}
 
 
-def _exchange(terminal: Terminal, door: APIClient, body: JSON) -> str:
+def _exchange(terminal: Terminal, client: APIClient, body: JSON) -> str:
     """Asks, and prints the answer as it comes; the whole of it is returned. Raises OperatorError."""
     if terminal.as_json:
-        answer = door.post("/chat/completions", body)
+        answer = client.post("/chat/completions", body)
         terminal.show(answer, (), ())
         return str(answer["choices"][0]["message"]["content"] or "")
     parts: list[str] = []
     usage: JSON = {}
     try:
-        for chunk in door.stream("/chat/completions", {**body, "stream": True, "stream_options": {"include_usage": True}}):
+        for chunk in client.stream("/chat/completions", {**body, "stream": True, "stream_options": {"include_usage": True}}):
             usage = chunk.get("usage") or usage
             for choice in chunk.get("choices", ()):
                 text = choice.get("delta", {}).get("content") or ""

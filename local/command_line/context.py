@@ -4,7 +4,7 @@ import argparse
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 
-from local.command_line.door import APIClient, key_of, local_url
+from local.command_line.api_client import APIClient, key_of, local_url
 from local.command_line.operate import Operator
 from local.command_line.stack import DEFAULT_STACK, Stack
 from local.command_line.terminal import Terminal
@@ -32,6 +32,6 @@ class Context:
             url = self.stack().output("BaseUrl")
         return url or self.environment.get("HAIMAKER_URL") or local_url(self.environment)
 
-    def door(self) -> APIClient:
+    def api_client(self) -> APIClient:
         url = self.url()
         return APIClient(url, key_of(url, self.arguments.key_file, self.environment))

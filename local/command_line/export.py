@@ -9,8 +9,8 @@ from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
 from typing import Any, TextIO
 
+from local.command_line.api_client import JSON, APIClient
 from local.command_line.context import Context
-from local.command_line.door import JSON, APIClient
 from local.command_line.stack import OperatorError
 
 FORMATS = ("csv", "jsonl")
@@ -49,11 +49,11 @@ def _add_form(parser: argparse.ArgumentParser) -> None:
 
 
 def export_requests(context: Context) -> int:
-    return _write(context, REQUEST_COLUMNS, _requests(context.door(), context.arguments))
+    return _write(context, REQUEST_COLUMNS, _requests(context.api_client(), context.arguments))
 
 
 def export_keys(context: Context) -> int:
-    return _write(context, KEY_COLUMNS, (key for key, _ in context.door().all_keys()))
+    return _write(context, KEY_COLUMNS, (key for key, _ in context.api_client().all_keys()))
 
 
 def _requests(client: APIClient, arguments: argparse.Namespace) -> Iterator[JSON]:

@@ -4,8 +4,8 @@ import argparse
 from collections.abc import Mapping
 from typing import Any, NamedTuple
 
+from local.command_line.api_client import JSON, APIClient
 from local.command_line.context import Context
-from local.command_line.door import JSON, APIClient
 from local.command_line.stack import OperatorError
 from local.command_line.terminal import Terminal, usd
 
@@ -78,19 +78,19 @@ def _add_fields(parser: argparse.ArgumentParser) -> None:
 
 
 def list_keys(context: Context) -> int:
-    door, terminal = context.door(), context.terminal
-    keys = [key for key, _ in terminal.each(door.all_keys(), None, lambda item: f"of {item[1]} keys")]
+    client, terminal = context.api_client(), context.terminal
+    keys = [key for key, _ in terminal.each(client.all_keys(), None, lambda item: f"of {item[1]} keys")]
     terminal.show(keys, TITLES, map(_row, keys), empty="There are no keys yet: haimaker keys create")
     return 0
 
 
 def create_key(context: Context) -> int:
-    return _show_new(context.terminal, context.door().post("/key/generate", _fields_from_arguments(context.arguments)))
+    return _show_new(context.terminal, context.api_client().post("/key/generate", _fields_from_arguments(context.arguments)))
 
 
 def show_key(context: Context) -> int:
-    door = context.door()
-    key = door.get("/key/info", key=_id(door, context.arguments.key))["info"]
+    client = context.api_client()
+    key = client.get("/key/info", key=_id(client, context.arguments.key))["info"]
     context.terminal.show(key, ("field", "value"), [(name, _text(value)) for name, value in key.items()])
     return 0
 
@@ -111,24 +111,24 @@ def unblock_key(context: Context) -> int:
 
 
 def rotate_key(context: Context) -> int:
-    door = context.door()
-    return _show_new(context.terminal, door.post("/key/regenerate", {"key": _id(door, context.arguments.key)}))
+    client = context.api_client()
+    return _show_new(context.terminal, client.post("/key/regenerate", {"key": _id(client, context.arguments.key)}))
 
 
 def delete_key(context: Context) -> int:
-    door, arguments, terminal = context.door(), context.arguments, context.terminal
-    token = _id(door, arguments.key)
+    client, arguments, terminal = context.api_client(), context.arguments, context.terminal
+    token = _id(client, arguments.key)
     if not arguments.yes and not terminal.agreed(f"Delete the key {arguments.key} for good?"):
         terminal.note("Nothing is deleted.")
         return 1
-    told = door.post("/key/delete", {"keys": [token]})
+    told = client.post("/key/delete", {"keys": [token]})
     terminal.show(told, ("deleted",), [(token[:ID_LENGTH],) for token in told["deleted_keys"]])
     return 0
 
 
 def _change(context: Context, path: str, fields: Mapping[str, object]) -> int:
-    door = context.door()
-    told = door.post(path, {"key": _id(door, context.arguments.key), **fields})
+    client = context.api_client()
+    told = client.post(path, {"key": _id(client, context.arguments.key), **fields})
     context.terminal.show(told, TITLES, [_row(told)])
     return 0
 
@@ -157,11 +157,11 @@ def _value(found: Field, said: Any) -> object:
         raise OperatorError(f"{found.option} is a number, not {said!r}.") from None
 
 
-def _id(door: APIClient, named: str) -> str:
-    """Of a key that is named by its id, the beginning of that, its alias, or itself. Raises OperatorError."""
+def _id(client: APIClient, named: str) -> str:
+    """The id of a key that is named by its id, the beginning of that, its alias or the key itself. Raises OperatorError."""
     if named.startswith("sk-"):
         return named
-    tokens = [key["token_id"] for key, _ in door.all_keys() if _is_called(key, named)]
+    tokens = [key["token_id"] for key, _ in client.all_keys() if _is_called(key, named)]
     if not tokens:
         raise OperatorError(f"There is no key {named!r}; haimaker keys list shows all.")
     if len(tokens) > 1:

@@ -20,7 +20,7 @@ def list_models(context: Context) -> int:
     part, provider = context.arguments.part, context.arguments.provider
     models = [
         model
-        for model in context.door().get("/models")["data"]
+        for model in context.api_client().get("/models")["data"]
         if part in model["id"] and provider in (None, model["id"].partition("/")[0])
     ]
     rows = (

@@ -10,6 +10,7 @@ import re
 from collections.abc import Mapping, Sequence
 
 from haimaker.credentials.access import connections_from_env
+from haimaker.http.json import read_or_none
 from haimaker.providers.registry import ONLINE
 from haimaker.validation.settings import SettingsError
 
@@ -27,7 +28,7 @@ def parameters(first: str) -> tuple[str, str]:
 
 
 def variable_of(provider: str) -> str:
-    """The name of a provider's key. Raises SecretsError."""
+    """The name of the variable that holds a provider's key. Raises SecretsError."""
     if provider not in ONLINE:
         raise SecretsError(f"There is no provider {provider!r}; there are {', '.join(sorted(ONLINE))}.")
     return f"{provider.upper()}_API_KEY"
@@ -50,10 +51,7 @@ def validate_secret(text: str) -> str:
 
 
 def _one_line(text: str) -> str:
-    try:
-        document = json.loads(text)
-    except ValueError:
-        document = None
+    document = read_or_none(text)
     return json.dumps(document) if isinstance(document, dict) else text.partition("\n")[0].strip()
 
 
@@ -67,10 +65,7 @@ def validate_documents(documents: list[Secrets]) -> list[Secrets]:
 
 
 def decode(name: str, text: str) -> Secrets:
-    try:
-        found = json.loads(text)
-    except ValueError:
-        found = None
+    found = read_or_none(text)
     if not isinstance(found, dict) or not all(isinstance(secret, str) for secret in found.values()):
         raise SecretsError(f"The parameter {name} holds something else than a JSON object of texts; it is left as it is.")
     return found
@@ -96,5 +91,5 @@ def without_secret(documents: Sequence[Secrets], name: str) -> list[Secrets]:
 
 
 def merge(documents: Sequence[Secrets]) -> dict[str, str]:
-    """As the gateway reads them."""
+    """The documents as the gateway reads them."""
     return {name: secret for document in documents for name, secret in document.items()}

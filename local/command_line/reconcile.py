@@ -52,7 +52,7 @@ class Reconciliation:
         return 1 if wrong else 0
 
     def _find_lost(self) -> None:
-        """Puts the outcome of each request that was charged as lost, where it is known by now, in its place."""
+        """Replaces the record of each request that was charged as lost by its outcome, where that is known by now."""
         for lost in self._records():
             outcome = ledger.outcome_of_lost(lost)
             if outcome and (self.check or self.store.amend(outcome)):
@@ -72,7 +72,7 @@ class Reconciliation:
         self._look_again(balance)
 
     def _look_again(self, balance: Balance) -> None:
-        """Until two looks at the account at rest find the same."""
+        """Looks at an account until two looks, with nothing reserved, find the same."""
         seen: tuple[int, int] | None = None
         for _ in range(LOOKS):
             total, difference = self._difference(balance)
@@ -85,7 +85,7 @@ class Reconciliation:
         self.say(f"{_name(balance)}: requests go on with it; not proven.")
 
     def _difference(self, balance: Balance) -> tuple[int, int | None]:
-        """The account's total, and what is missing in it by its records; None while it is in use."""
+        """The account's total spend, and how much it lacks by its records; None while requests of it are under way."""
         account_id = balance.account.id
         before = self.store.get(account_id)
         records = self._records(account_id) if account_id.startswith("key#") else self._records()

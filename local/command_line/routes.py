@@ -6,7 +6,7 @@ from typing import Any, NamedTuple
 
 from haimaker.credentials.access import connections_from_env
 from haimaker.providers.registry import all_providers
-from haimaker.routing.plan import Config, Route
+from haimaker.routing.config import Config, Route
 from haimaker.routing.targets import TargetResolver
 from haimaker.settings.gateway_toml import FALLBACKS, parse_gateway_toml
 from haimaker.settings.settings import local_config
@@ -20,7 +20,7 @@ RATES = ("input_cost_per_token", "output_cost_per_token")
 
 
 class Lead(NamedTuple):
-    """One of the models that a name leads to."""
+    """A target of a route with its share, its prices and what is wrong with it."""
 
     name: str
     part: str
@@ -41,7 +41,8 @@ def add(commands: Any) -> None:
 
 
 def check_routes(context: Context) -> int:
-    """1 where a target can't be used as it is. Raises SettingsError where the gateway would not start."""
+    """Prints each route's targets; the exit status is 1 where a target can't be used. Raises SettingsError where the gateway would
+    not start."""
     path = Path(context.arguments.file) if context.arguments.file else path_of(context.environment)
     config = read(path)
     secrets = provider_secrets.merge(context.stack().secrets()) if context.arguments.stack else context.environment
@@ -55,7 +56,7 @@ def path_of(environment: Mapping[str, str]) -> Path:
 
 
 def read(path: Path) -> Config:
-    """Raises SettingsError, OperatorError."""
+    """The configuration of a gateway.toml. Raises SettingsError, OperatorError."""
     try:
         return parse_gateway_toml(path.read_text("utf-8"), path)
     except (OSError, UnicodeDecodeError) as error:

@@ -2,8 +2,8 @@
 
 from typing import Any
 
+from local.command_line.api_client import APIClient
 from local.command_line.context import Context
-from local.command_line.door import APIClient
 from local.command_line.stack import OperatorError
 
 

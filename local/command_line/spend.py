@@ -4,8 +4,8 @@ import argparse
 from collections.abc import Iterator
 from typing import Any
 
+from local.command_line.api_client import JSON, APIClient
 from local.command_line.context import Context
-from local.command_line.door import JSON, APIClient
 from local.command_line.terminal import usd
 
 GROUPS = ("day", "key", "team", "user", "model", "provider", "tag")
@@ -55,7 +55,7 @@ def _add_span(parser: argparse.ArgumentParser) -> None:
 
 def report_spend(context: Context) -> int:
     arguments = context.arguments
-    report = context.door().get(
+    report = context.api_client().get(
         "/spend/report", group_by=arguments.by, start_date=arguments.start_date, end_date=arguments.end_date
     )
     groups = arguments.by.split(",")
@@ -68,7 +68,7 @@ def report_spend(context: Context) -> int:
 def list_records(context: Context) -> int:
     arguments, terminal = context.arguments, context.terminal
     asked = {name: getattr(arguments, name) for name in (*FILTERS, "start_date", "end_date")}
-    found = terminal.each(_records(context.door(), asked), None, lambda record: f"{record['started_at'][:16]}")
+    found = terminal.each(_records(context.api_client(), asked), None, lambda record: f"{record['started_at'][:16]}")
     if arguments.dearest:
         records = sorted(found, key=lambda record: -(record["spend"] or 0))[: arguments.limit]
     else:
@@ -79,7 +79,7 @@ def list_records(context: Context) -> int:
 
 def show_record(context: Context) -> int:
     terminal = context.terminal
-    told = context.door().get("/generation", id=context.arguments.id)["data"]
+    told = context.api_client().get("/generation", id=context.arguments.id)["data"]
     if terminal.as_json:
         terminal.show(told, (), ())
         return 0
@@ -94,10 +94,10 @@ def show_record(context: Context) -> int:
     return 0
 
 
-def _records(door: APIClient, asked: JSON) -> Iterator[JSON]:
+def _records(client: APIClient, asked: JSON) -> Iterator[JSON]:
     cursor: str | None = None
     while True:
-        page = door.get("/spend/logs", **asked, limit=MAX_SHOWN, cursor=cursor)
+        page = client.get("/spend/logs", **asked, limit=MAX_SHOWN, cursor=cursor)
         yield from page["data"]
         cursor = page["next_cursor"]
         if not page["has_more"] or cursor is None:

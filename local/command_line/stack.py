@@ -11,7 +11,8 @@ from functools import cached_property
 from typing import Any
 
 from haimaker.accounts import keys as auth
-from haimaker.aws.client import AWSClient, Credentials
+from haimaker.aws.client import AWSClient
+from haimaker.aws.sigv4 import Credentials
 from haimaker.store import Account, tables
 from haimaker.store.dynamodb import DynamoStore
 from local.command_line import provider_secrets

@@ -3,7 +3,7 @@
     1 identify   accounts            whose key is it
     2 validate   operations          is it a request
     3 plan       routing             which targets, in which order
-    4 admit      billing, store      one conditional write for each payer reserves the worst case
+    4 admit      billing, store      one conditional write an account reserves the worst case
     5 translate  adapters            to the provider's format
     6 send       upstream, http      the next target on a retryable failure, until the first byte of an answer
     7 translate  adapters            back to OpenAI's
@@ -23,7 +23,8 @@ from collections.abc import Mapping, Sequence
 from functools import cache
 from typing import TYPE_CHECKING, NamedTuple
 
-from haimaker.accounts.directory import AccountCache, BilledAccounts, check_usable, denied_error, store_error
+from haimaker.accounts.cache import AccountCache, BilledAccounts
+from haimaker.accounts.errors import check_usable, denied_error, store_error
 from haimaker.accounts.keys import admin_id
 from haimaker.api import formats, uploads
 from haimaker.api.dispatch import HANDLERS, KEYLESS
@@ -47,6 +48,7 @@ from haimaker.operations.operation import TELEMETRY_NAMES, OperationRequest
 from haimaker.providers.provider import Provider
 from haimaker.providers.registry import NAMES, ONLINE, all_providers, get
 from haimaker.routing import deadlines, decider
+from haimaker.routing.circuit_breaker import CircuitBreaker
 from haimaker.routing.decider import Decision, Planner, RoutingRequest
 from haimaker.routing.health import Health
 from haimaker.routing.plan import Plan
@@ -62,7 +64,7 @@ if TYPE_CHECKING:
     from haimaker.routing.auto_service import AutoRouterService
 
 LATE_S = 10
-"""How long after a request's last moment its hold counts as lost."""
+"""How long after a request's last moment its reservation counts as lost."""
 ADMISSION_TRIES = 3
 
 
@@ -209,7 +211,7 @@ class Gateway:
         return runtime
 
     def _health(self) -> Health:
-        return Health(self.settings.config.circuit_breaker, SharedHealth(self.store.documents))
+        return Health(CircuitBreaker(self.settings.config.circuit_breaker, SharedHealth(self.store.documents)))
 
     def _build_runtime(self, router: Router, clients: ProviderClients) -> Runtime:
         @cache
@@ -253,7 +255,7 @@ class Gateway:
     def _reserve(
         self, routing_request: RoutingRequest, billed: BilledAccounts, request: Request, planner: Planner
     ) -> tuple[Decision, BilledAccounts, Granted]:
-        """Plans and reserves; again if a payer was changed meanwhile, or if the rest of a budget pays for a shorter answer."""
+        """Plans and reserves; again if an account was changed meanwhile, or if the rest of a budget pays for a shorter answer."""
         asked, affordable = routing_request.asked, None
         for _ in range(ADMISSION_TRIES):
             try:

@@ -103,7 +103,7 @@ def test_a_rotated_key_is_taken_until_its_grace_period_ends(desk: Desk, monkeypa
     assert error_of(desk.chat(first, "demo/echo")) == (401, "key_blocked")
     desk.admin("/key/unblock", key=third)
     now_s = time.time()
-    monkeypatch.setattr("haimaker.accounts.directory.time.time", lambda: now_s + 3_700)
+    monkeypatch.setattr("haimaker.accounts.cache.time.time", lambda: now_s + 3_700)
     assert error_of(desk.chat(first, "demo/echo"))[0] == 401
     assert desk.chat(second, "demo/echo").status_code == 200
     monkeypatch.undo()

@@ -13,7 +13,7 @@ import pytest
 
 from haimaker.accounts import keys as auth
 from local.command_line.__main__ import main
-from local.command_line.door import key_of, local_url
+from local.command_line.api_client import key_of, local_url
 from local.command_line.stack import OperatorError
 from local.command_line.terminal import ROOT
 from tests.contract.money_support import ADMIN, Desk

@@ -12,9 +12,10 @@ from threading import Lock
 
 import pytest
 
-from haimaker.accounts.directory import end_user_account_id
+from haimaker.accounts.cache import end_user_account_id
 from haimaker.accounts.keys import account_id_of, new_key
-from haimaker.aws.client import AWSClient, Credentials
+from haimaker.aws.client import AWSClient
+from haimaker.aws.sigv4 import Credentials
 from haimaker.gateway import Gateway
 from haimaker.http.values import Request
 from haimaker.settings.settings import Settings

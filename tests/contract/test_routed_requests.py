@@ -131,7 +131,7 @@ def test_a_provider_that_dies_under_load_is_left_alone_and_all_is_served(desk: D
     simulated = simulate(desk, chat_body("pair"))
     assert targets(simulated)[0] == "openai/gpt-4o-mini"
     assert "keeps failing" in simulated["attempts"][-1]["why"]
-    desk.gateway.runtime().clients.health.record_success("openai_b/gpt-4o-mini", 0)
+    desk.gateway.runtime().clients.health.breaker.record_success("openai_b/gpt-4o-mini", 0)
     wait_until(lambda: targets(simulate(desk, chat_body("pair")))[0] == "openai_b/gpt-4o-mini")
 
 
@@ -139,7 +139,7 @@ def test_a_provider_that_dies_under_load_is_left_alone_and_all_is_served(desk: D
 def test_a_target_that_is_silent_too_long_is_passed_over(desk: Desk, second: FakeUpstream, stream: bool) -> None:
     second.answers(lambda call: Reply.sse([second.gate()]) if stream else Reply.json(200, {}).after(second.gate()))
     assert text_of(ask_all(sdk(desk, desk.key()), "slow", stream=stream)) == "Served"
-    desk.gateway.runtime().clients.health.record_success("openai_b/gpt-4o-mini", 0)
+    desk.gateway.runtime().clients.health.breaker.record_success("openai_b/gpt-4o-mini", 0)
 
 
 @pytest.mark.parametrize(("fields", "headers"), [({}, {"x-haimaker-first-byte-timeout": "0.05"}), ({"timeout": 0.05}, {})])
@@ -194,7 +194,7 @@ def test_a_client_falls_back_where_it_wants_within_what_its_key_may_use(desk: De
     no_more = {"x-haimaker-retries": "0"}
     assert served(desk, desk.key(), {**body, "disable_fallbacks": True}, **no_more) == ["openai/gpt-4.1-nano"]
     assert served(desk, desk.key(), chat_body("openai/gpt-4.1-nano"), **no_more) == ["openai/gpt-4.1-nano"]
-    desk.gateway.runtime().clients.health.record_success("openai/gpt-4.1-nano", 0)
+    desk.gateway.runtime().clients.health.breaker.record_success("openai/gpt-4.1-nano", 0)
 
 
 def test_a_key_has_names_defaults_and_fallbacks_of_its_own(desk: Desk) -> None:
@@ -210,7 +210,7 @@ def test_a_key_has_names_defaults_and_fallbacks_of_its_own(desk: Desk) -> None:
     assert served(desk, key, without) == ["openai/gpt-4o"]
     desk.upstream.answers(lambda call: DOWN if call.json["model"] == "gpt-4o" else SERVED(call))
     assert served(desk, key, without) == ["openai/gpt-4o", "groq/openai/gpt-oss-20b"]
-    desk.gateway.runtime().clients.health.record_success("openai/gpt-4o", 0)
+    desk.gateway.runtime().clients.health.breaker.record_success("openai/gpt-4o", 0)
 
 
 @pytest.mark.parametrize(

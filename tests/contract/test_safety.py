@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from haimaker.accounts.directory import end_user_account_id
+from haimaker.accounts.cache import end_user_account_id
 from haimaker.pricing.amounts import to_usd
 from tests.contract.money_support import chat_body, error_of, serving
 from tests.support import openai_wire

@@ -7,7 +7,7 @@ from decimal import Decimal
 
 import pytest
 
-from haimaker.accounts.directory import end_user_account_id
+from haimaker.accounts.cache import end_user_account_id
 from tests.contract.money_support import ADMIN, MODEL, Desk, chat_body, error_of, nanousd, serving, store_of, usage_of
 from tests.support import openai_wire
 from tests.support.fake_upstream import FakeUpstream

@@ -5,7 +5,7 @@ import re
 import pytest
 
 from haimaker.aws.access import AWSAccess
-from haimaker.aws.client import Credentials
+from haimaker.aws.sigv4 import Credentials
 from haimaker.credentials.access import ProviderConnection
 from haimaker.credentials.sources import CACHE_EMPTY_S, CACHE_S, RETRY_WITH_OLD_S, SSMCredentials, StaticCredentials
 from haimaker.http.errors import ServiceUnavailableError

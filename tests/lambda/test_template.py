@@ -7,7 +7,7 @@ import runpy
 import pytest
 
 from haimaker.api.paths import ROUTES
-from haimaker.aws.client import Credentials
+from haimaker.aws.sigv4 import Credentials
 from haimaker.content.log import PREFIX
 from haimaker.credentials.access import connections_from_env
 from haimaker.files.s3 import MADE, UPLOADS

@@ -1,7 +1,7 @@
 """A front before emulators of AWS's services: counts the calls that come through, breaks those that it is told to, and refuses what
 the caller's role does not allow, as AWS refuses it. A caller is known by its access key; one without a role may do everything.
 
-A call has its operation's name, but UpdateItem on an account is `reserve` or `release`, by what it does to the hold.
+A call has its operation's name, but UpdateItem on an account is `reserve` or `release`, by what it does to the reservation.
 """
 
 import http.client

@@ -10,7 +10,8 @@ from dataclasses import dataclass, field
 import boto3
 
 from haimaker.accounts import keys as auth
-from haimaker.aws.client import AWSClient, Credentials
+from haimaker.aws.client import AWSClient
+from haimaker.aws.sigv4 import Credentials
 from haimaker.http.values import JSON
 from haimaker.store import Account, Balance
 from haimaker.store.dynamodb import DynamoStore

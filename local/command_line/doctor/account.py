@@ -5,10 +5,10 @@ from collections.abc import Iterator
 
 from haimaker.credentials.access import connections_from_env
 from local.command_line import provider_secrets
+from local.command_line.api_client import KEY_VARIABLES, APIClient, key_of
 from local.command_line.context import Context
 from local.command_line.doctor.finding import Check, Finding, missing, ok, wrong
 from local.command_line.doctor.laptop import check_accepted
-from local.command_line.door import KEY_VARIABLES, APIClient, key_of
 from local.command_line.operate import SAM
 from local.installation import ROOT
 

@@ -15,9 +15,9 @@ from haimaker.providers.provider import Provider
 from haimaker.providers.registry import NAMES, all_providers, get
 from haimaker.settings.settings import DEFAULT_ADMIN_KEY, Settings, is_loopback
 from local.command_line import routes
+from local.command_line.api_client import KEY_VARIABLES, APIClient, key_of
 from local.command_line.context import Context
 from local.command_line.doctor.finding import Check, Finding, missing, ok, wrong
-from local.command_line.door import KEY_VARIABLES, APIClient, key_of
 from local.command_line.stack import OperatorError
 from local.environment import key_variables, misspelt
 from local.installation import IS_CLONE, ROOT, START, current_version
@@ -197,10 +197,10 @@ def port(context: Context) -> Iterator[Finding]:
     yield from check_accepted(APIClient(url, key_of(url, context.arguments.key_file, context.environment)))
 
 
-def check_accepted(door: APIClient) -> Iterator[Finding]:
+def check_accepted(client: APIClient) -> Iterator[Finding]:
     """Whether a gateway takes the key as an administrator's."""
     try:
-        role = door.get("/key/info")["info"]["role"]
+        role = client.get("/key/info")["info"]["role"]
     except OperatorError as error:
         fix = f"export {KEY_VARIABLES[0]}=<the key that the gateway was started with; make admin-key makes one for a stack>"
         yield wrong("your key", str(error).partition(" Name another")[0], fix)

@@ -45,7 +45,7 @@ def admin_id(admin_key: str | None) -> str | None:
 
 
 def authenticate(headers: Mapping[str, str], admin_id: str | None = None) -> str:
-    """The account id of the key that a request carries; `also` is one that needs no checksum. Raises AuthenticationError."""
+    """The account id of the key that a request carries; the key of `admin_id` needs no checksum. Raises AuthenticationError."""
     key = _key_of(headers)
     if not key:
         raise AuthenticationError(

@@ -5,7 +5,6 @@ A dialect says which formats its provider has, the default first, and which voic
 
 import base64
 import binascii
-import json
 import struct
 from collections.abc import Callable, Iterator, Mapping
 from typing import NamedTuple
@@ -13,6 +12,7 @@ from typing import NamedTuple
 from haimaker.adapters.openai.requests import renamed, taken
 from haimaker.http import errors
 from haimaker.http.errors import BadGatewayError, BadRequestError
+from haimaker.http.json import read_or_none
 from haimaker.http.values import JSON, ErrorFields, UpstreamResponse
 from haimaker.operations.attempt import Attempt
 from haimaker.operations.fields import OURS
@@ -131,10 +131,7 @@ def _bytes(answer: UpstreamResponse, used: Usage | None, read_error: Callable[[o
 
 def whole_object(answer: UpstreamResponse) -> JSON:
     """The answer as a JSON object. Raises BadGatewayError for any other."""
-    try:
-        body = json.loads(b"".join(answer.pieces))
-    except (ValueError, RecursionError):
-        raise no_sound() from None
+    body = read_or_none(b"".join(answer.pieces))
     if not isinstance(body, dict):
         raise no_sound()
     return body

@@ -7,7 +7,8 @@ from dataclasses import replace
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from haimaker.accounts.directory import FROM_SETTINGS, SUCCESSOR, check_usable, require_admin
+from haimaker.accounts.cache import FROM_SETTINGS, SUCCESSOR
+from haimaker.accounts.errors import check_usable, require_admin, require_reader
 from haimaker.http.errors import BadRequestError, ConflictError, NotFoundError
 from haimaker.http.json import parse_json
 from haimaker.http.values import JSON, Request
@@ -23,6 +24,18 @@ MAX_LISTED = 10_000
 ACCOUNT_NAME_FIELDS = frozenset({"key", "keys", "team_ids", "user_ids", "grace_period"})
 """Fields that name accounts or say how they are changed, and are no part of one."""
 ACCOUNT_FIELDS = {"key_alias": "alias", "team_alias": "alias", "max_parallel_requests": "parallel_limit"}
+
+
+def check_admin(caller: Account) -> None:
+    """Raises AuthenticationError for a key that is blocked or has expired, PermissionDeniedError if it is no administrator's."""
+    check_usable(caller, time.time())
+    require_admin(caller)
+
+
+def check_reader(caller: Account) -> None:
+    """Raises AuthenticationError like `check_admin`, PermissionDeniedError if the key may see only what is its own."""
+    check_usable(caller, time.time())
+    require_reader(caller)
 
 
 def key_fields(caller: Account, request: Request, *, rotates: bool = False) -> "KeyFields":
@@ -53,13 +66,12 @@ AnyFields = TypeVar("AnyFields", bound="Fields")
 def _fields(caller: Account, request: Request, kind: type[AnyFields]) -> AnyFields:
     from haimaker.api.account_fields import parse
 
-    check_usable(caller, time.time())
-    require_admin(caller)
+    check_admin(caller)
     return parse(parse_json(request.body), kind)
 
 
 def get_account(store: Store, account_id: str) -> Balance:
-    """Raises NotFoundError."""
+    """The account as it is now. Raises NotFoundError."""
     balance = store.get(account_id)
     if balance is None:
         kind = account_id.partition("#")[0]
@@ -68,7 +80,8 @@ def get_account(store: Store, account_id: str) -> Balance:
 
 
 def update_account(store: Store, account_id: str, change: Callable[[Account], Account]) -> Balance:
-    """Changes an account as it is now; again if somebody else changed it at the same moment."""
+    """Changes an account as it is now; tries again if another request changed it at the same moment. Raises ConflictError,
+    NotFoundError."""
     for _ in range(UPDATE_TRIES):
         if store.update(change(get_account(store, account_id).account)):
             return get_account(store, account_id)
@@ -77,7 +90,7 @@ def update_account(store: Store, account_id: str, change: Callable[[Account], Ac
 
 
 def list_accounts(store: Store, kind: str) -> Sequence[Balance]:
-    """All keys, teams or users, oldest first."""
+    """All accounts of a kind (`key`, `team` or `user`), oldest first."""
     balances: list[Balance] = []
     after: str | None = None
     while len(balances) < MAX_LISTED:
@@ -89,7 +102,7 @@ def list_accounts(store: Store, kind: str) -> Sequence[Balance]:
 
 
 def apply_fields(account: Account, fields: "Fields", now_s: float) -> Account:
-    """The account with what the body names, null included."""
+    """The account with the fields that the body names; null takes a limit away."""
     changes: dict[str, Any] = {}
     for name in fields.model_fields_set - ACCOUNT_NAME_FIELDS:
         value = getattr(fields, name)
@@ -123,7 +136,7 @@ def _without_mark(metadata: JSON) -> JSON:
 
 
 def to_json(balance: Balance) -> JSON:
-    """What every account has: money in USD, limits and counters."""
+    """The fields that every kind of account shows: money in USD, limits and counters."""
     account = balance.account
     return {
         "spend": to_usd(balance.spend_nanousd),
@@ -165,7 +178,7 @@ Answer = TypeVar("Answer")
 def subcommand(
     actions: Mapping[str, Callable[[Store, Account, Request], Answer]], of: str, request: Request
 ) -> Callable[..., Answer]:
-    """What the path names. Raises NotFoundError."""
+    """The handler that the last part of the path names. Raises NotFoundError."""
     name = request.path.get("action", "")
     if name not in actions:
         known = ", ".join(f"/{of}/{known}" for known in actions)

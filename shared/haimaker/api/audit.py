@@ -10,7 +10,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import fields
 from typing import Any
 
-from haimaker.accounts.directory import check_usable, require_reader
+from haimaker.accounts.errors import check_usable, require_reader
 from haimaker.api.account_admin import to_iso_time
 from haimaker.api.spend_filters import DateRange, Page
 from haimaker.http.values import JSON, Request

@@ -8,14 +8,14 @@ POST /auto-router/{id}/delete
 POST /auto-router/{id}/rules               one more rule, or, with the `id` of one, its new form
 POST /auto-router/{id}/rules/delete        the rule whose `id` the body names
 POST /auto-router/{id}/rules/reorder       `rule_ids` in their new order
-POST /auto-router/{id}/simulate            `prompt`, or a request, as `simulation.py` has it
+POST /auto-router/{id}/simulate            `prompt`, or a request, as `simulate.py` has it
 """
 
 import secrets
-import time
 from collections.abc import Callable
 
-from haimaker.accounts.directory import AccountCache, check_usable, require_admin, require_reader
+from haimaker.accounts.cache import AccountCache
+from haimaker.api.account_admin import check_admin, check_reader
 from haimaker.api.simulate import OWN_FIELDS, simulate_request
 from haimaker.http.errors import BadRequestError, ConflictError, NotFoundError
 from haimaker.http.json import parse_json
@@ -42,12 +42,12 @@ def new(store: Store, caller: Account, request: Request) -> JSON:
 
 
 def list_routers(store: Store, caller: Account, request: Request) -> JSON:
-    _check_reader(caller)
+    check_reader(caller)
     return {"routers": [_to_json(document) for document in store.documents.all(ROUTER_DOCUMENTS)]}
 
 
 def info(store: Store, caller: Account, request: Request) -> JSON:
-    _check_reader(caller)
+    check_reader(caller)
     return _to_json(_get_router(store, request))
 
 
@@ -57,8 +57,8 @@ def update(store: Store, caller: Account, request: Request) -> JSON:
 
 
 def delete(store: Store, caller: Account, request: Request) -> JSON:
-    """Keys that have it go by `gateway.toml` from then on."""
-    _require_admin(caller)
+    """Deletes a router; keys that named it use that of `gateway.toml` from then on."""
+    check_admin(caller)
     router_id = _id(request)
     if not store.documents.delete(ROUTER_DOCUMENTS, router_id):
         raise _router_not_found()
@@ -103,7 +103,7 @@ def reorder(store: Store, caller: Account, request: Request) -> JSON:
 
 
 def simulate(planner: Planner, accounts: AccountCache, caller: Account, request: Request) -> JSON:
-    """As a key that has this router would be served."""
+    """Where a request would go if its key had this router."""
     body = _body(caller, request)
     document = _get_router(accounts.store, request)
     if isinstance(body.get("prompt"), str) and "messages" not in body:
@@ -115,7 +115,7 @@ def simulate(planner: Planner, accounts: AccountCache, caller: Account, request:
 
 
 def _update_router(store: Store, request: Request, change: Callable[[JSON], JSON]) -> JSON:
-    """A router changed as it is now; again if somebody else changed it at the same moment."""
+    """Changes a router as it is now; tries again if another request changed it at the same moment. Raises ConflictError."""
     for _ in range(TRIES):
         document = _get_router(store, request)
         changed = document._replace(body=_validate(document.name, change(document.body)))
@@ -125,10 +125,13 @@ def _update_router(store: Store, request: Request, change: Callable[[JSON], JSON
 
 
 def _validate(router_id: str, body: JSON) -> JSON:
-    """A definition to keep: each rule with an id. Raises BadRequestError, naming the field."""
+    """The definition as it is stored, each rule with an id. Raises BadRequestError, which names the field."""
     rules = body.get("rules")
     if isinstance(rules, list):
-        body = {**body, "rules": [_with_id(rule) if isinstance(rule, dict) else rule for rule in rules]}
+        body = {
+            **body,
+            "rules": [{"id": f"rule_{secrets.token_hex(4)}", **rule} if isinstance(rule, dict) else rule for rule in rules],
+        }
     try:
         definition: AutoRouterDefinition = parse_definition(router_id, body)
     except TomlError as mistake:
@@ -139,27 +142,13 @@ def _validate(router_id: str, body: JSON) -> JSON:
     return {"rules": [], **body}
 
 
-def _with_id(rule: JSON) -> JSON:
-    return {"id": f"rule_{secrets.token_hex(4)}", **rule}
-
-
 def _to_json(document: Document) -> JSON:
     return {"auto_router_id": document.name, **document.body}
 
 
 def _body(caller: Account, request: Request) -> JSON:
-    _require_admin(caller)
+    check_admin(caller)
     return parse_json(request.body)
-
-
-def _require_admin(caller: Account) -> None:
-    check_usable(caller, time.time())
-    require_admin(caller)
-
-
-def _check_reader(caller: Account) -> None:
-    check_usable(caller, time.time())
-    require_reader(caller)
 
 
 def _id(request: Request) -> str:

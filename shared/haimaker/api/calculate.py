@@ -14,7 +14,7 @@ from haimaker.http.errors import BadRequestError
 from haimaker.http.json import parse_json
 from haimaker.http.values import JSON, Request
 from haimaker.operations.attempt import Attempt
-from haimaker.operations.chat import TextRequest, parse_chat
+from haimaker.operations.chat import parse_chat
 from haimaker.operations.completions import parse_completion
 from haimaker.pricing import costs, usage
 from haimaker.pricing.amounts import to_usd
@@ -24,7 +24,7 @@ from haimaker.routing.router import Router
 
 
 def calculate_cost(router: Router, allowed: Collection[str], request: Request, default_max_output_tokens: int) -> JSON:
-    """Raises BadRequestError, NotFoundError, PermissionDeniedError."""
+    """The cost of a usage object, or a bound for a request. Raises BadRequestError, NotFoundError, PermissionDeniedError."""
     body = parse_json(request.body)
     answer = body.get("completion_response")
     if answer is not None and not isinstance(answer, dict):
@@ -45,22 +45,18 @@ def calculate_cost(router: Router, allowed: Collection[str], request: Request, d
 
 
 def _cost_of_request(router: Router, allowed: Collection[str], body: JSON, request_id: str, default: int) -> JSON:
-    """About what the prompt costs, and the most that all of it may: what would be reserved of a budget."""
+    """The estimated cost of the prompt, and the most that the request may cost: what would be reserved of a budget."""
     asked = parse_completion(json.dumps(body).encode()) if "prompt" in body else parse_chat(json.dumps(body).encode())
     attempts = estimates.with_output_limits(
         _attempts(router, allowed, asked.model, asked.operation, request_id), asked, default, None
     )
     most = estimates.bound_cost(asked, [attempt for attempt in attempts if asked.is_priced(attempt)] or attempts, default)
     told = _to_json(attempts[0], Usage(input=asked.estimate_prompt_tokens()), estimated=True)
-    return {**told, "max_cost": to_usd(most.amount_nanousd), "max_tokens": _max_output_tokens(asked, attempts[0])}
+    return {**told, "max_cost": to_usd(most.amount_nanousd), "max_tokens": asked.max_output_tokens or attempts[0].max_output_tokens}
 
 
 def _attempts(router: Router, allowed: Collection[str], model: str, operation: str, request_id: str) -> list[Attempt]:
     return list(router.plan(model, RoutingContext(request_id, int(time.time()), operation, allowed=allowed)).all())
-
-
-def _max_output_tokens(asked: TextRequest, attempt: Attempt) -> int | None:
-    return asked.max_output_tokens or attempt.max_output_tokens
 
 
 def _to_json(attempt: Attempt, tokens: Usage, *, estimated: bool) -> JSON:

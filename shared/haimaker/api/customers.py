@@ -7,7 +7,7 @@ import time
 from collections.abc import Callable, Mapping
 from dataclasses import replace
 
-from haimaker.accounts.directory import check_usable, end_user_account_id, require_reader
+from haimaker.accounts.cache import end_user_account_id
 from haimaker.api import account_admin
 from haimaker.api.account_admin import apply_fields, end_user_fields, get_account, missing_parameter
 from haimaker.http.errors import BadRequestError, ConflictError
@@ -49,7 +49,7 @@ def _update(store: Store, caller: Account, request: Request) -> JSON:
 
 
 def _delete(store: Store, caller: Account, request: Request) -> JSON:
-    """Their records stay. Nothing is deleted if one of them is unknown."""
+    """POST /customer/delete: their records stay. Nothing is deleted if one of them is unknown."""
     names = _user_ids(caller, request)
     for account in [get_account(store, end_user_account_id(name)).account for name in names]:
         store.delete(account.id)
@@ -57,7 +57,7 @@ def _delete(store: Store, caller: Account, request: Request) -> JSON:
 
 
 def _block(store: Store, caller: Account, request: Request) -> JSON:
-    """Those who have no account get one, which is blocked."""
+    """POST /customer/block: an end user without an account gets one that is blocked."""
     names = _user_ids(caller, request)
     for name in names:
         store.put(Account(end_user_account_id(name), name, int(time.time())))
@@ -73,14 +73,12 @@ def _unblock(store: Store, caller: Account, request: Request) -> JSON:
 
 
 def _info(store: Store, caller: Account, request: Request) -> JSON:
-    check_usable(caller, time.time())
-    require_reader(caller)
+    account_admin.check_reader(caller)
     return _to_json(get_account(store, _account_id(request.query.get("end_user_id") or request.query.get("user_id"))))
 
 
 def _list(store: Store, caller: Account, request: Request) -> list[JSON]:
-    check_usable(caller, time.time())
-    require_reader(caller)
+    account_admin.check_reader(caller)
     return [_to_json(balance) for balance in account_admin.list_accounts(store, "user")]
 
 

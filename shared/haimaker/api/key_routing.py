@@ -6,7 +6,7 @@ from haimaker.store import Account, Store
 
 
 def validate_routing(store: Store, account: Account) -> Account:
-    """The account, if what it says can be followed. Raises BadRequestError, NotFoundError."""
+    """Returns the account if its `router_settings` and `auto_router_id` are valid. Raises BadRequestError, NotFoundError."""
     settings = account.routing.get("router_settings") or {}
     for name in settings.keys() - KEY_FIELDS:
         known = ", ".join(sorted(KEY_FIELDS))

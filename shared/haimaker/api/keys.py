@@ -8,7 +8,8 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from haimaker.accounts import keys as auth
-from haimaker.accounts.directory import FROM_SETTINGS, SUCCESSOR, check_usable, require_reader
+from haimaker.accounts.cache import FROM_SETTINGS, SUCCESSOR
+from haimaker.accounts.errors import check_usable, require_reader
 from haimaker.api import account_admin
 from haimaker.api.account_admin import apply_fields, get_account, key_fields, missing_parameter, to_iso_time, whole_number
 from haimaker.api.key_filters import KeyFilter
@@ -33,11 +34,8 @@ def generate(store: Store, caller: Account, request: Request) -> JSON:
 
 
 def regenerate(store: Store, caller: Account, request: Request) -> JSON:
-    """POST /key/regenerate: the same limits and spend under a new key; the old one ends at once, or after `grace_period`, until
-    which it stands for the new one.
-
-    What requests under way hold at that moment counts as spent.
-    """
+    """POST /key/regenerate: a new key with the limits and the spend of the old one, which ends at once. Reservations of requests
+    that are under way count as spent."""
     fields = key_fields(caller, request, rotates=True)
     if account_id_for(fields.key) == caller.id:
         raise BadRequestError("A key can't regenerate itself.", param="key")
@@ -98,7 +96,7 @@ def delete(store: Store, caller: Account, request: Request) -> JSON:
 
 
 def info(store: Store, caller: Account, request: Request) -> JSON:
-    """GET /key/info: one's own key, or, for an administrator, the one that `key` names."""
+    """GET /key/info: the caller's own key, or, for an administrator, the one that `key` names."""
     check_usable(caller, time.time())
     asked = request.query.get("key") or _token_id(caller)
     account_id = account_id_for(asked)
@@ -108,9 +106,8 @@ def info(store: Store, caller: Account, request: Request) -> JSON:
 
 
 def list_keys(store: Store, caller: Account, request: Request) -> JSON:
-    """GET /key/list: ids of the keys that fit, or with `return_full_object=true` what `info` tells of each; `page` and `size`."""
-    check_usable(caller, time.time())
-    require_reader(caller)
+    """GET /key/list: the ids of all keys, or with `return_full_object=true` what GET /key/info shows of each; `page` and `size`."""
+    account_admin.check_reader(caller)
     balances = KeyFilter.from_query(request.query).select(all_keys(store), time.time())
     page, size = whole_number(request, "page", 1), min(whole_number(request, "size", PAGE_SIZE), PAGE_SIZE)
     shown = balances[(page - 1) * size : page * size]
@@ -124,8 +121,8 @@ def list_keys(store: Store, caller: Account, request: Request) -> JSON:
 
 
 def install_admin(store: Store, settings: Settings) -> None:
-    """Makes the settings' admin key one of the store's. Others that settings named, earlier or in another gateway on the same
-    store, are nobody's here: see `Accounts.read`."""
+    """Stores the account of the settings' admin key. Admin keys that other settings named, earlier or in another gateway on the
+    same store, are not accepted here: see `AccountCache.read`."""
     account_id = auth.admin_id(settings.admin_key)
     if settings.admin_key and account_id:
         name, metadata = auth.display_name_of(settings.admin_key), {"source": FROM_SETTINGS}
@@ -159,7 +156,7 @@ def to_json(balance: Balance) -> JSON:
 
 
 def account_id_for(key: str | None) -> str:
-    """A key, or the id by which `token_id` names it."""
+    """The account id of a key, or of the `token_id` that names one. Raises BadRequestError."""
     if not key:
         raise missing_parameter("key")
     is_token = len(key) == 64 and all(letter in "0123456789abcdef" for letter in key)
@@ -182,7 +179,7 @@ def _set_blocked(store: Store, caller: Account, request: Request, blocked: bool)
 
 
 def _validate(store: Store, account: Account) -> Account:
-    """The account, if its team exists and allows its models, and its routing can be followed. Raises BadRequestError,
+    """Returns the account if its team exists and allows its models, and its routing is valid. Raises BadRequestError,
     NotFoundError."""
     if account.routing:
         from haimaker.api.key_routing import validate_routing

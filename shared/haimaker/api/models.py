@@ -9,7 +9,7 @@ import time
 from collections.abc import Iterator
 
 from haimaker import adapters
-from haimaker.accounts.directory import check_usable
+from haimaker.accounts.errors import check_usable
 from haimaker.http.errors import NotFoundError
 from haimaker.http.values import JSON, Request
 from haimaker.models import catalog
@@ -58,12 +58,13 @@ CAPABILITIES = (
 
 
 def list_models(router: Router, account: Account, request: Request) -> JSON:
+    """GET /v1/models: what the account may use."""
     check_usable(account, time.time())
     return {"object": "list", "data": list(_usable_models(router, account))}
 
 
 def get_model(router: Router, account: Account, request: Request) -> JSON:
-    """One model, also by its bare name. Raises NotFoundError where `listed` would not show it."""
+    """GET /v1/models/{id}: one model, also by its bare name. Raises NotFoundError where `list_models` would not show it."""
     check_usable(account, time.time())
     asked = request.path.get("id", "")
     name = router.full_name(asked)
@@ -81,7 +82,7 @@ def get_model(router: Router, account: Account, request: Request) -> JSON:
 
 
 def public_models(router: Router) -> list[JSON]:
-    """What this gateway serves, without a word on who may use it."""
+    """GET /public/model_hub: what this gateway serves; nothing about who may use it."""
     return [_to_hub_json(name, router.model_info_for(name)) for name in _served_models(router)]
 
 
@@ -99,7 +100,7 @@ def _usable_models(router: Router, account: Account) -> Iterator[JSON]:
 
 
 def _served_models(router: Router) -> Iterator[str]:
-    """The models of all providers that are on; a star is no name of one."""
+    """The models of all providers that are on; a `*` is not a model."""
     for provider in router.providers:
         known = [
             model_info.model
@@ -117,7 +118,7 @@ def _today() -> str:
 
 
 def _is_servable(provider: Provider, model_info: ModelInfo) -> bool:
-    """Whether a line of the table is a model that its provider can be asked for, and by an operation that there is."""
+    """Whether the provider can be asked for a model of the table, by one of the gateway's operations."""
     if provider.catalog.unlisted and re.match(provider.catalog.unlisted, model_info.model):
         return False
     if model_info.is_retired(_today()):
@@ -135,7 +136,7 @@ def _is_servable(provider: Provider, model_info: ModelInfo) -> bool:
 
 
 def _is_served_unlisted(router: Router, name: str) -> bool:
-    """A server of the deployer's own may have any model; its row says so with a star."""
+    """Whether the model is at a server of the deployer's own, which may have any model: its definition lists `*`."""
     prefix = name.partition("/")[0]
     return any(provider.name == prefix and "*" in provider.catalog.models for provider in router.providers)
 
@@ -174,7 +175,7 @@ def _to_hub_json(name: str, model_info: ModelInfo) -> JSON:
 
 
 def _other_rates(model_info: ModelInfo) -> JSON:
-    """What a model costs that is not billed by the token, or not only."""
+    """The rates of a model that is not billed by the token, or not only."""
     if model_info.mode not in ENDPOINTS:
         return {}
     return {rate: _rate_or_none(model_info, rate) for rate in OTHER_RATES if rate in model_info.rates}

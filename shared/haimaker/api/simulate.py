@@ -9,7 +9,8 @@ import time
 from collections.abc import Mapping
 from dataclasses import replace
 
-from haimaker.accounts.directory import AccountCache, check_usable, require_reader
+from haimaker.accounts.cache import AccountCache
+from haimaker.accounts.errors import check_usable, require_reader
 from haimaker.api import formats
 from haimaker.api.account_admin import get_account
 from haimaker.api.keys import account_id_for
@@ -43,7 +44,8 @@ def simulate_request(
     request: Request,
     definition: AutoRouterDefinition | None = None,
 ) -> JSON:
-    """By a router's definition, or the key's own. Raises BadRequestError, NotFoundError, PermissionDeniedError."""
+    """The plan for a request, by `definition` or the key's own router. Raises BadRequestError, NotFoundError,
+    PermissionDeniedError."""
     check_usable(caller, time.time())
     body = parse_json(request.body)
     routing_request = _routing_request(body, request)

@@ -8,7 +8,7 @@ An ordinary key sees its own use, an administrator's all. Shapes: docs/budgets.m
 import time
 from collections.abc import Iterator, Mapping, Sequence
 
-from haimaker.accounts.directory import check_usable, require_reader, sees_all
+from haimaker.accounts.errors import check_usable, require_reader, sees_all
 from haimaker.api import keys
 from haimaker.api.account_admin import get_account, to_iso_time
 from haimaker.api.spend_filters import DateRange, Filter, Page, grouping
@@ -105,7 +105,7 @@ def generation(store: Store, caller: Account, request: Request) -> JSON:
 
 
 def _account_filter(caller: Account, request: Request) -> str | None:
-    """The account whose use may be shown: one's own, for an administrator the one that `key` names, or all (None)."""
+    """The account whose records the caller may see: its own, for an administrator the one that `key` names, or all (None)."""
     check_usable(caller, time.time())
     key = request.query.get("key") or request.query.get("api_key")
     account_id = keys.account_id_for(key) if key else None
@@ -134,7 +134,7 @@ def _row(record: Record) -> JSON:
 
 
 def _totals(store: Store, by: By, first_day: str, last_day: str, account_id: str | None) -> Sequence[Total]:
-    """Of one account only whole days are kept; its other sums are made from its records."""
+    """Daily totals. Of one account the store has whole days only; its totals by name are summed from its records."""
     if account_id is None or by == "day":
         return store.totals(by, first_day, last_day, account_id)
     return sum_records(_records(store, account_id, day_to_s(first_day), day_to_s(last_day) + DAY_S), by)
@@ -152,7 +152,7 @@ def _records(store: Store, account_id: str, since_s: float, until_s: float) -> I
 
 
 def _over_days(rows: Sequence[Total]) -> list[Total]:
-    """One total per name, the dearest first."""
+    """One row per name over all days, the most expensive first."""
     names: dict[str, list[Total]] = {}
     for row in rows:
         names.setdefault(row.name, []).append(row)

@@ -23,7 +23,7 @@ DATE = re.compile(r"\d{4}-\d\d-\d\d")
 
 
 class DateRange(NamedTuple):
-    """From a moment until just before another."""
+    """From one moment until just before another, in seconds of the epoch."""
 
     since_s: float
     until_s: float
@@ -84,7 +84,7 @@ OTHERS = frozenset({"request_id", "status", "key", "api_key", "start_date", "end
 
 @dataclass(frozen=True, slots=True)
 class Filter:
-    """Records with all of these values."""
+    """Selects the records that have all of these values."""
 
     wanted: Mapping[str, str]
     status: str | None = None

@@ -7,8 +7,9 @@ import time
 import uuid
 from collections.abc import Callable, Mapping
 from dataclasses import replace
+from functools import partial
 
-from haimaker.accounts.directory import check_usable, require_reader, sees_all
+from haimaker.accounts.errors import check_usable, require_reader, sees_all
 from haimaker.api import account_admin, keys
 from haimaker.api.account_admin import apply_fields, get_account, missing_parameter, team_fields
 from haimaker.http.errors import BadRequestError, ConflictError, NotFoundError
@@ -50,7 +51,7 @@ def _update(store: Store, caller: Account, request: Request) -> JSON:
 
 
 def _delete(store: Store, caller: Account, request: Request) -> JSON:
-    """Its keys are deleted with it; records stay. Nothing is deleted if one of the teams is unknown."""
+    """POST /team/delete: the team's keys are deleted with it; records stay. Nothing is deleted if one of the teams is unknown."""
     fields = team_fields(caller, request)
     names = fields.team_ids or [fields.team_id or ""]
     teams = [get_account(store, _account_id(name)).account for name in names]
@@ -62,21 +63,13 @@ def _delete(store: Store, caller: Account, request: Request) -> JSON:
     return {"deleted_teams": names, "deleted_keys": [account_id.partition("#")[2] for account_id in members]}
 
 
-def _block(store: Store, caller: Account, request: Request) -> JSON:
-    return _set_blocked(store, caller, request, True)
-
-
-def _unblock(store: Store, caller: Account, request: Request) -> JSON:
-    return _set_blocked(store, caller, request, False)
-
-
-def _set_blocked(store: Store, caller: Account, request: Request, blocked: bool) -> JSON:
+def _set_blocked(blocked: bool, store: Store, caller: Account, request: Request) -> JSON:
     team_id = _account_id(team_fields(caller, request).team_id)
     return _to_json(account_admin.update_account(store, team_id, lambda account: replace(account, blocked=blocked)))
 
 
 def _info(store: Store, caller: Account, request: Request) -> JSON:
-    """One's own team, or, for an administrator, the one that `team_id` names; with its keys."""
+    """GET /team/info: the caller's team, or, for an administrator, the one that `team_id` names; with its keys."""
     check_usable(caller, time.time())
     team_id = request.query.get("team_id") or caller.team_id
     if team_id is None or team_id != caller.team_id:
@@ -88,13 +81,18 @@ def _info(store: Store, caller: Account, request: Request) -> JSON:
 
 
 def _list(store: Store, caller: Account, request: Request) -> list[JSON]:
-    check_usable(caller, time.time())
-    require_reader(caller)
+    account_admin.check_reader(caller)
     return [_to_json(balance) for balance in account_admin.list_accounts(store, "team")]
 
 
 Action = Callable[[Store, Account, Request], JSON]
-CHANGES: Mapping[str, Action] = {"new": _new, "update": _update, "delete": _delete, "block": _block, "unblock": _unblock}
+CHANGES: Mapping[str, Action] = {
+    "new": _new,
+    "update": _update,
+    "delete": _delete,
+    "block": partial(_set_blocked, True),
+    "unblock": partial(_set_blocked, False),
+}
 SHOWS: Mapping[str, Callable[[Store, Account, Request], JSON | list[JSON]]] = {"info": _info, "list": _list}
 
 

@@ -36,7 +36,7 @@ def create_upload(gateway: "Gateway", request: Request) -> JSON:
 
 
 def with_uploads(request: Request, settings: "Settings", account_id: str) -> Request:
-    """The request with a way to what its key has put there before, which few of them go."""
+    """The request with a function that reads what its key has uploaded; few requests call it."""
 
     def read(upload_id: str) -> bytes:
         from haimaker.files import FilesUnavailable, file_store_for, require_file_store

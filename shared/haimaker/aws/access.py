@@ -1,6 +1,6 @@
 """Where AWS's services are, and with which credentials they are asked."""
 
-from haimaker.aws.client import CredentialSource
+from haimaker.aws.sigv4 import CredentialSource
 from haimaker.lean_dataclasses import dataclass
 
 

@@ -39,7 +39,7 @@ class Context(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class LambdaHandler:
-    """The handler of a function that serves these operations. One that streams must run under runtime.py."""
+    """Serves some operations in a Lambda function. A function that streams must run under runtime.py."""
 
     gateway: Gateway
     serves: Collection[str]
@@ -86,7 +86,8 @@ class LambdaHandler:
 
 
 def to_proxy_response(streamed: StreamedResponse) -> JSON:
-    """A proxy reply: the body as text, or as base64 if it is none. The stream is read to its end and closed."""
+    """The response that API Gateway takes: the body as text, or in base64 if it is not UTF-8. Reads the stream to its end and
+    closes it."""
     try:
         body = b"".join(streamed.body)
     finally:
@@ -139,5 +140,5 @@ def _body(event: JSON) -> bytes:
 
 
 def _sanitize_headers(headers: Mapping[str, str]) -> dict[str, str]:
-    """Only what a header can carry, whoever chose it, and no longer than fits."""
+    """The headers without characters that a header can't carry, each cut to HEADER_LENGTH."""
     return {name: _UNSAFE.sub("?", value)[:HEADER_LENGTH] for name, value in headers.items() if name not in FRAMING}

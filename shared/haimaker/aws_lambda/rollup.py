@@ -36,7 +36,7 @@ CONFLICT = frozenset({"TransactionConflict", "ThrottlingError", "ProvisionedThro
 
 
 class TotalKey(NamedTuple):
-    """The key of an item of totals; `tables.py` lists them."""
+    """The key of an item of daily totals; `tables.py` lists them."""
 
     pk: str
     sk: str
@@ -44,7 +44,7 @@ class TotalKey(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class RecordTotals:
-    """A record, and what it adds to each of its totals."""
+    """A record, and what it adds to each daily total."""
 
     record_id: str
     lost: bool
@@ -54,7 +54,7 @@ class RecordTotals:
 
 
 def record_totals(item: Mapping[str, Any]) -> RecordTotals:
-    """What a record's item, in plain values, adds. Raises KeyError, TypeError, ValueError if it is no record."""
+    """What the item of a record adds. Raises KeyError, TypeError or ValueError if it is not a record's."""
     detail, day, account_id = json.loads(item["detail"]), item["day"], item["account"]
     places = {TotalKey("total", f"{by}#{day}#{name}") for by, name in names_of(account_id, detail)}
     places |= {TotalKey("total", f"day#{day}"), TotalKey(account_id, f"day#{day}")}
@@ -72,7 +72,7 @@ def sum_totals(additions: Iterable[RecordTotals]) -> dict[TotalKey, Counter[str]
 
 
 def group_for_transactions(additions: Iterable[RecordTotals], most: int = MAX_ACTIONS) -> Iterator[list[RecordTotals]]:
-    """As many records at a time as one transaction takes: an action for each, and for each item of totals."""
+    """Groups of as many records as one transaction takes: it has an action for each record and one for each daily total."""
     group: list[RecordTotals] = []
     places: set[TotalKey] = set()
     for added in additions:
@@ -117,7 +117,8 @@ class DailyTotals:
             self._add(group)
 
     def _read(self, image: JSON) -> dict[str, RecordTotals]:
-        """By the record's id; what can't be read is told and left out, so that it does not hold up the others."""
+        """The totals of one record by its id; an item that can't be read is logged and left out, so that it does not hold up the
+        others."""
         try:
             added = record_totals(tables.from_attributes(image))
         except (KeyError, TypeError, ValueError) as error:
@@ -139,13 +140,10 @@ class DailyTotals:
                 if not CONFLICT.isdisjoint(reasons):
                     time.sleep(random.uniform(0, PAUSE_S * 2**number))  # noqa: S311 (jitter, no secret)
             else:
-                self._report_lost(group)
+                if lost := sum(added.lost for added in group):
+                    self.observer.reservations_lost(lost)
                 return
         raise StoreUnavailable("DynamoDB TransactWriteItems: too many writers of the same totals")
-
-    def _report_lost(self, group: Sequence[RecordTotals]) -> None:
-        if lost := sum(added.lost for added in group):
-            self.observer.reservations_lost(lost)
 
     def _marks(self, group: Sequence[RecordTotals]) -> Iterator[JSON]:
         for added in group:

@@ -12,7 +12,8 @@ from haimaker.store import Denied, Granted, Reservation, Store, StoreThrottled, 
 
 
 def reserve(store: Store, reservations: Sequence[Reservation]) -> Granted | Denied:
-    """The first account's grant, whose hold has the others in it; or the first refusal. Raises StoreUnavailable."""
+    """Reserves on each account in turn. Returns the first account's grant, whose reservation has the others as `siblings`, or the
+    first denial, after which all is given back. Raises StoreUnavailable."""
     granted: list[Granted] = []
     for reservation in reservations:
         try:
@@ -29,7 +30,7 @@ def reserve(store: Store, reservations: Sequence[Reservation]) -> Granted | Deni
 
 
 def _reserve_with_retry(store: Store, reservation: Reservation) -> Granted | Denied:
-    """Once more if the store's answer was lost: the same hold is never taken twice."""
+    """Tries once more if the store's answer was lost; the store never takes the same reservation twice."""
     try:
         return store.reserve(reservation)
     except StoreThrottled:
@@ -39,7 +40,7 @@ def _reserve_with_retry(store: Store, reservation: Reservation) -> Granted | Den
 
 
 def release(store: Store, reservations: Sequence[Reservation]) -> None:
-    """One that can't be given back now is charged as lost after its deadline."""
+    """Gives reservations back; one for which the store fails now is charged as lost after its deadline."""
     for reservation in reservations:
         with suppress(StoreUnavailable):
             store.release(reservation)

@@ -28,7 +28,7 @@ Status = Literal["ok", "error", "cut"]
 
 @dataclass(slots=True)
 class AttemptLog:
-    """One attempt as it went."""
+    """The outcome of one attempt."""
 
     attempt: Attempt
     started_s: float
@@ -42,13 +42,13 @@ class AttemptLog:
     dropped: tuple[str, ...] = ()
 
     def cost_nanousd(self) -> int | None:
-        """What it cost; 0 if nothing was used, None if its model has no known price."""
+        """The cost of this attempt; 0 if it used nothing, None if its model has no known price."""
         if self.tokens is None:
             return 0
         return costs.cost_nanousd(self.tokens, self.attempt.model_info, now_s=self.started_s)
 
     def is_unpriced(self) -> bool:
-        """Tokens of a model that charges for them, priced at nothing: somebody has to look at this."""
+        """Whether usage of a model that charges for it came out at no cost: a price is missing somewhere."""
         tokens = self.tokens
         used = tokens is not None and (tokens.prompt + tokens.completion > 0 or bool(costs.other_units(tokens)))
         return used and any(float(rate) for rate in self.attempt.model_info.rates.values())
@@ -58,7 +58,7 @@ class AttemptLog:
         self.estimated = estimated
 
     def to_record(self) -> JSON:
-        """For the record and for an error: no address, no message."""
+        """The attempt as a request's record and an error show it: no address and no message."""
         return {
             "target": self.attempt.target,
             "status": self.status,
@@ -87,11 +87,11 @@ class Settlement:
     alerts: tuple[BudgetAlert, ...] = ()
     """Soft budgets that were reached with it."""
     extra: list[Reservation] = field(default_factory=list)
-    """Reserved later, on every payer."""
+    """Reserved later for further attempts, on every account that pays."""
     _lock: threading.Lock = field(default_factory=threading.Lock)
 
     def settle(self, status: Status, now_s: float, error: APIError | None = None) -> Record:
-        """Keeps the record and charges its cost; a second call returns the first one's record and does nothing."""
+        """Adds the record and charges its cost. A second call does nothing and returns the first call's record."""
         with self._lock:
             if self.record is None:
                 self.record = self._record(status, now_s, error)
@@ -99,7 +99,8 @@ class Settlement:
             return self.record
 
     def reserve_more(self, most_nanousd: int) -> bool:
-        """Whether an attempt that may cost so much is paid for beside what others cost that failed; what is missing is reserved."""
+        """Whether what is reserved covers an attempt of at most this cost after what failed attempts cost; what is missing is
+        reserved here."""
         held = (self.reservation, *self.reservation.siblings)
         extra = sum(reservation.amount_nanousd for reservation in self.extra[:: len(held)])
         missing = (self.cost_nanousd() or 0) + most_nanousd - self.reservation.amount_nanousd - extra
@@ -114,7 +115,7 @@ class Settlement:
         return False
 
     def _keep_or_release(self, reservations: Sequence[Reservation]) -> bool:
-        """Gives them back if the request was settled meanwhile."""
+        """Keeps the reservations for this request; returns False, and gives them back, if the request was settled meanwhile."""
         with self._lock:
             if self.record is None:
                 self.extra += reservations
@@ -123,7 +124,7 @@ class Settlement:
         return False
 
     def cost_nanousd(self) -> int | None:
-        """Of all attempts together; None if one of them used something that has no known price."""
+        """The cost of all attempts together; None if one of them used something without a known price."""
         paid = [attempt_log.cost_nanousd() for attempt_log in self.attempt_logs]
         return None if any(cost is None for cost in paid) else sum(cost for cost in paid if cost is not None)
 
@@ -163,8 +164,9 @@ class Settlement:
         return None if moment_s is None else max(0, round((moment_s - self.started_s) * 1000))
 
     def _store(self, record: Record, tokens: int) -> None:
-        """A store that fails now leaves the hold, which is charged as lost after its deadline: never free. One that is throttled
-        is waited for, longer than any admission waits: what was admitted is settled, also while others are refused."""
+        """Settles with the store. If it fails to the end, the reservation stays and is charged as lost after its deadline. A store
+        that is throttled is waited for, longer than any admission waits: what was admitted is settled, also while others are
+        refused."""
         give_up_s, pause_s, tries = time.monotonic() + THROTTLED_PATIENCE_S, FIRST_PAUSE_S, 0
         while True:
             try:

@@ -8,20 +8,17 @@ import json
 import os
 import shutil
 import threading
-import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from datetime import UTC, datetime, timedelta
-from hashlib import sha256
 from pathlib import Path
 from queue import SimpleQueue
 from typing import Protocol
 
-from haimaker.aws.access import AWSAccess
-from haimaker.aws.client import AWSError, sign
+from haimaker.aws.s3 import S3Bucket, S3Error
 from haimaker.content.transcript import Conversation
-from haimaker.http.client import CancelToken, HTTPClient, Timeouts, TransportError
-from haimaker.http.values import JSON, UpstreamRequest
+from haimaker.http.client import Timeouts
+from haimaker.http.values import JSON
 from haimaker.lean_dataclasses import dataclass, field
 from haimaker.observability.observer import Observer
 from haimaker.observability.redaction import Redaction
@@ -97,43 +94,33 @@ class ContentLog:
 
 
 def name_of(record: Record) -> str:
-    """By day, so that a day can be found, and deleted, as a whole."""
+    """The name of an entry, by day, so that a day can be found and deleted as a whole."""
     return f"{datetime.fromtimestamp(record.started_s, UTC):%Y-%m-%d}/{record.request_id}.json"
 
 
 def content_log(settings: Settings, observer: Observer) -> ContentLog | None:
-    """Where this gateway keeps content; None if its deployer does not allow it."""
+    """The log of this gateway's content; None if its deployer does not allow one."""
     redaction = settings.config.redaction or Redaction()
     if settings.content_bucket and settings.aws:
-        return ContentLog(S3Sink(settings.content_bucket, settings.aws), redaction, observer)
+        return ContentLog(S3Sink(S3Bucket(settings.content_bucket, settings.aws, TIMEOUTS)), redaction, observer)
     if settings.content_folder:
         return ContentLog(LocalSink(settings.content_folder, settings.content_days), redaction, observer)
     return None
 
 
-@dataclass(slots=True)
+@dataclass(frozen=True, slots=True)
 class S3Sink:
-    """In which the function may put objects, and nothing else; its lifecycle deletes them."""
+    """Objects of a bucket in which the function may put some, and do nothing else; the bucket's lifecycle deletes them."""
 
-    name: str
-    access: AWSAccess
-    _transport: HTTPClient = field(default_factory=HTTPClient, repr=False)
+    bucket: S3Bucket
 
     def write(self, name: str, entry: bytes) -> None:
-        """https://docs.aws.amazon.com/AmazonS3/latest/API/API_PutObject.html"""
-        base_url, path = self.access.bucket_address(self.name, f"{PREFIX}/{name}")
-        headers = {"content-type": "application/json", "x-amz-content-sha256": sha256(entry).hexdigest()}
         try:
-            credentials = self.access.credentials.current()
-            signed = sign(credentials, "s3", self.access.region, "PUT", base_url + path, headers, entry, time.time())
-            signed.pop("host")
-            answer = self._transport.send(UpstreamRequest(path, entry, method="PUT"), base_url, signed, TIMEOUTS, CancelToken())
-            for _ in answer.pieces:
-                pass
-        except (AWSError, TransportError) as error:
+            status = self.bucket.put(f"{PREFIX}/{name}", entry, "application/json")
+        except S3Error as error:
             raise SinkError(str(error)) from None
-        if answer.status != 200:
-            raise SinkError(f"the bucket answered with status {answer.status}")
+        if status != 200:
+            raise SinkError(f"the bucket answered with status {status}")
 
 
 @dataclass(slots=True)

@@ -1,14 +1,14 @@
 """What was asked and answered in one request, as it is kept where a key wants that: heard on the way, folded, and cleaned.
 
-Pure: it writes nothing; `content_log.py` does.
+Pure: it writes nothing; `log.py` does.
 """
 
 import hashlib
-import json
 from collections.abc import Callable, Generator, Iterator
 from typing import Any, TypeVar
 
 from haimaker.http import sse
+from haimaker.http.json import read_or_none
 from haimaker.http.values import JSON
 from haimaker.lean_dataclasses import dataclass, field
 from haimaker.observability.redaction import Redaction
@@ -28,7 +28,7 @@ CONCATENATED_FIELDS = ("content", "reasoning_content", "reasoning", "refusal", "
 
 @dataclass(slots=True)
 class Conversation:
-    """One request's; `done` is called once, with the transcript, when its answer has ended."""
+    """The request and the answer of one request. `done` is called once, with the conversation, when the answer has ended."""
 
     asked: JSON
     redaction: Redaction
@@ -38,7 +38,7 @@ class Conversation:
     _size: int = 0
 
     def tee(self, items: Iterator[T]) -> Generator[T, None, None]:
-        """The items as they are; what of them is bytes is the answer."""
+        """Yields the items unchanged, and keeps those that are bytes as the answer."""
         for item in items:
             if isinstance(item, bytes):
                 self._answer += item[: max(0, MAX_BYTES - self._size)]
@@ -50,7 +50,7 @@ class Conversation:
         self.done(self)
 
     def entry(self) -> JSON:
-        """What is kept: nothing that was to be taken out is in it."""
+        """What is logged, after redaction."""
         assert self.record is not None
         record = self.record
         cut = {"truncated": True} if self._size > MAX_BYTES else {}
@@ -64,18 +64,18 @@ class Conversation:
         }
 
     def _response(self) -> object:
-        """The answer as one document: JSON as it is, events folded, anything else by its size and hash."""
+        """The answer as one document: JSON as it is, a stream merged into the whole answer, anything else by its size and hash."""
         raw = bytes(self._answer)
         if not raw:
             return None
         if raw.lstrip().startswith((b"data:", b"event:", b":")):
-            return merge_chunks([_parse_or_none(event.data) for event in sse.decode([raw])])
-        found = _parse_or_none(raw)
+            return merge_chunks([read_or_none(event.data) for event in sse.decode([raw])])
+        found = read_or_none(raw)
         return found if found is not None else {"bytes": self._size, "sha256": hashlib.sha256(raw).hexdigest()}
 
 
 def merge_chunks(events: list[Any]) -> JSON:
-    """A stream as the whole answer that it was. Of events that are no chunks of choices, the last."""
+    """The whole answer of a stream of chunks. Of events that are not chunks, the last one's fields win."""
     whole: JSON = {}
     choices: dict[int, JSON] = {}
     for event in events:
@@ -123,10 +123,3 @@ def _add_call(calls: list[JSON], call: JSON) -> None:
         for name in ("name", "arguments"):
             if isinstance(function.get(name), str):
                 whole[name] = (whole.get(name) or "") + function[name]
-
-
-def _parse_or_none(raw: bytes) -> Any:
-    try:
-        return json.loads(raw)
-    except (ValueError, RecursionError):
-        return None

@@ -1,6 +1,5 @@
 """Which providers are on, where they are reached and what lets the gateway in, read from named values such as the environment's."""
 
-import json
 import re
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import replace
@@ -8,13 +7,14 @@ from pathlib import Path
 from typing import Protocol
 from urllib.parse import quote, urlsplit
 
-from haimaker.aws.client import Credentials, CredentialSource
+from haimaker.aws.sigv4 import Credentials, CredentialSource
 from haimaker.credentials.account_variables import variables_for
+from haimaker.http.json import read_or_none
 from haimaker.lean_dataclasses import dataclass, field
 from haimaker.models.catalog import Place
 from haimaker.providers.provider import Provider
 from haimaker.providers.registry import NAMES, SIGNED, get, may_be_on
-from haimaker.routing.plan import ProviderAccount
+from haimaker.routing.config import ProviderAccount
 from haimaker.validation.settings import SettingsError, validate_url
 
 LOCATION = re.compile(r"/locations/([\w-]+)")
@@ -39,7 +39,7 @@ class StaticToken:
 
 @dataclass(frozen=True, slots=True)
 class ProviderConnection:
-    """Where a provider is reached and with which secret; the secret never shows in a repr."""
+    """How a provider is reached: address, paths and secret. A repr never shows the secret."""
 
     base_url: str
     api_key: str | None = field(default=None, repr=False)
@@ -61,16 +61,17 @@ class ProviderConnection:
         return Place(found[1] if found else "", host)
 
     def for_operation(self, endpoint: str, address: str = "") -> "ProviderConnection":
-        """`address` as the row has it."""
+        """The connection for one operation. `address` is the address template in the provider's definition, if the operation or
+        model family has its own."""
         found = self.operation_endpoints.get(address) or self.operation_endpoints.get(endpoint)
         return replace(self, base_url=found[0], path=found[1]) if found else self
 
     def with_version(self, version: str) -> "ProviderConnection":
-        """Where another version of the API is, if the address ends in one."""
+        """The connection at another version of the API, if the address ends in one."""
         return replace(self, base_url=re.sub(r"/v\d+$", f"/{version}", self.base_url)) if version else self
 
     def path_of(self, path: str, model: str, place: str = "") -> str:
-        """`place` is a family's own."""
+        """The path of an operation. `place` is the path template of a model family that has its own."""
         return (place or self.path).replace("{path}", path).replace("{model}", quote(model, safe=""))
 
 
@@ -79,9 +80,8 @@ def connections_from_env(
     accounts: Mapping[str, ProviderAccount] | None = None,
     without: Callable[[SettingsError], None] | None = None,
 ) -> dict[str, ProviderConnection]:
-    """The providers that are on, by name: those with a key, and those without a public address whose base URL is set; and the
-    accounts that the deployer named beside them. What is wrong with one raises SettingsError, or goes to `without`, and that
-    one is off."""
+    """The providers that are on, and the deployer's accounts, by name: those with credentials, and those without a public address
+    whose base URL is set. A wrong value turns its own provider off if `without` takes the error, else it raises SettingsError."""
     rows = [(name, get(name), env) for name in _candidates(env)]
     for name, account in (accounts or {}).items():
         base = get(account.base)
@@ -136,7 +136,7 @@ def _connection(provider: Provider, env: Mapping[str, str]) -> ProviderConnectio
 
 
 def _operation_endpoints(provider: Provider, given: str | None, env: Mapping[str, str]) -> dict[str, tuple[str, str]]:
-    """Where its operations are that have an address or a path of their own; those whose address lacks a variable are left out."""
+    """Address and path template of each operation that has its own; an operation whose address lacks a variable is left out."""
     found = {}
     families = (family for row in provider.operations.values() for family in row.families.values() if family.endpoint.base_url)
     for name, row in (*provider.operations.items(), *((family.endpoint.base_url, family) for family in families)):
@@ -153,7 +153,8 @@ def _first_set(env: Mapping[str, str], *names: str) -> str | None:
 
 
 def _address_and_path(provider: Provider, base_url: str, env: Mapping[str, str]) -> tuple[str, str]:
-    """The address and where operations are under it. An address that goes on to a version's place says which version it is."""
+    """The base address, and the path template of operations under it. A base URL that goes on behind the version's place names the
+    version."""
     if not provider.endpoint.paths:
         return base_url, "{path}"
     version = (
@@ -170,7 +171,7 @@ def _address_and_path(provider: Provider, base_url: str, env: Mapping[str, str])
 
 
 def _address(provider: Provider, env: Mapping[str, str]) -> str | None:
-    """A row's address with what the environment says of its variable parts; None while one of them is missing."""
+    """The provider's address with the variables of the environment filled in; None while one of them is missing."""
     known = {name: value.rstrip("/") for name, value in env.items()}
     known |= {"AWS_REGION": region} if (region := aws_region_of(env)) else {}
     location = env.get(f"{provider.name.upper()}_LOCATION", provider.endpoint.default_location)
@@ -184,7 +185,8 @@ def _address(provider: Provider, env: Mapping[str, str]) -> str | None:
 
 
 def _tokens(provider: Provider, env: Mapping[str, str]) -> TokenSource | None:
-    """As one of the variables gives it, or from an account that is given as JSON, or as the file that Google's own tools name."""
+    """A token from the variable that holds one, else a Google account from JSON in a variable or from the file that Google's own
+    tools read."""
     given = _first_set(env, *provider.auth.token_variables)
     if given or not provider.auth.takes_google_tokens:
         return StaticToken(given) if given else None
@@ -198,12 +200,9 @@ def _tokens(provider: Provider, env: Mapping[str, str]) -> TokenSource | None:
             raise SettingsError(f"{name} does not name a file that can be read.") from None
     if text is None:
         return None
-    try:
-        document = json.loads(text)
-        if not isinstance(document, dict):
-            raise ValueError
-    except ValueError:
-        raise SettingsError(f"{name} is not the JSON of a service account or of a workload identity federation.") from None
+    document = read_or_none(text)
+    if not isinstance(document, dict):
+        raise SettingsError(f"{name} is not the JSON of a service account or of a workload identity federation.")
     from haimaker.credentials.google import GoogleAccount, GoogleTokens  # only where such a provider is on
     from haimaker.http.client import HTTPClient
 
@@ -212,7 +211,8 @@ def _tokens(provider: Provider, env: Mapping[str, str]) -> TokenSource | None:
 
 
 def _signing_credentials(provider: Provider, env: Mapping[str, str]) -> CredentialSource | None:
-    """Where providers are named, these sign with what there is; where none is said, with what somebody put into the environment."""
+    """The credentials that sign a provider's calls. If HAIMAKER_SIGNED_PROVIDERS is set, the providers it names use any credentials
+    of this process; otherwise only credentials in the environment are used."""
     named = signed_providers(env)
     if named is None:
         return _static_credentials(env)
@@ -224,7 +224,8 @@ def aws_region_of(env: Mapping[str, str]) -> str | None:
 
 
 def aws_credentials_of(env: Mapping[str, str]) -> CredentialSource | None:
-    """Those in the environment, else whoever hands them to this container or machine; None if nobody can. Raises SettingsError."""
+    """The credentials in the environment, else those that the container or machine hands out; None if there are none. Raises
+    SettingsError."""
     if static := _static_credentials(env):
         return static
     from haimaker.credentials.aws_instance import refreshing_credentials  # a Lambda function never needs it

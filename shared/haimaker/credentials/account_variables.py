@@ -7,14 +7,14 @@ provider's variables. What is not the provider's alone, such as `AWS_REGION`, it
 from collections.abc import Mapping
 
 from haimaker.providers.provider import Provider
-from haimaker.routing.plan import ProviderAccount
+from haimaker.routing.config import ProviderAccount
 
 AWS_CREDENTIALS = ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN", "HAIMAKER_SIGNED_PROVIDERS")
 GOOGLE_CREDENTIALS = ("GOOGLE_APPLICATION_CREDENTIALS",)
 
 
 def variables_for(name: str, account: ProviderAccount, base: Provider, env: Mapping[str, str]) -> dict[str, str]:
-    """The variables from which the provider's own rules make the account's access."""
+    """The environment in which the provider's own rules find the account's credentials and address."""
     prefix, theirs = _prefix(name), _prefix(base.name)
     own = {variable.removeprefix(prefix): value for variable, value in env.items() if variable.startswith(prefix)}
     own |= {variable.removeprefix(theirs): value for variable, value in account.settings.items()}

@@ -19,7 +19,8 @@ from pathlib import Path
 from typing import NamedTuple, Protocol
 from urllib.parse import urlsplit
 
-from haimaker.aws.client import AWSError, Credentials, CredentialSource
+from haimaker.aws.client import AWSError
+from haimaker.aws.sigv4 import Credentials, CredentialSource
 from haimaker.http.values import JSON
 from haimaker.lean_dataclasses import dataclass, field
 from haimaker.validation.settings import SettingsError, validate_url
@@ -49,7 +50,7 @@ class CredentialProvider(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class ContainerCredentials:
-    """A task of ECS, a pod of EKS, or whatever serves in their way."""
+    """Credentials of an ECS task or an EKS pod, from the address that its environment names."""
 
     url: str
     token: str | None = field(default=None, repr=False)
@@ -65,7 +66,8 @@ class ContainerCredentials:
 
 @dataclass(frozen=True, slots=True)
 class InstanceCredentials:
-    """A machine of EC2, asked in version 2 of its protocol alone: version 1 answers whoever makes us fetch an address."""
+    """Credentials of an EC2 instance from its metadata, version 2 only: version 1 would answer whoever makes us fetch an
+    address."""
 
     endpoint: str
 
@@ -84,8 +86,8 @@ class CachedCredentials(NamedTuple):
 
 
 class RefreshingCredentials:
-    """A place's credentials, renewed before they expire. While that fails the older ones are used, also when they have
-    expired: AWS knows best whether they still count. Safe to share between threads, of which one waits for the answer."""
+    """Credentials that are refreshed before they expire. While refreshing fails the older ones stay in use, even expired ones: AWS
+    decides whether they still count. Safe to share between threads, of which one waits for the answer."""
 
     def __init__(
         self, place: CredentialProvider, clock: Callable[[], float] = time.time, sleep: Callable[[float], None] = time.sleep
@@ -97,7 +99,7 @@ class RefreshingCredentials:
         """The last one, and until when it holds."""
 
     def current(self) -> Credentials:
-        """Raises AWSError while there never were any."""
+        """The credentials to use now. Raises AWSError while there never were any."""
         kept = self._kept
         if kept is None:
             with self._lock:
@@ -143,13 +145,14 @@ class RefreshingCredentials:
 
 
 def refreshing_credentials(env: Mapping[str, str]) -> CredentialSource | None:
-    """Who hands credentials to this process, if anybody can; one for all who ask. Raises SettingsError."""
+    """The credentials that this container or machine hands out, shared by all callers; None if it hands out none. Raises
+    SettingsError."""
     place = provider_from_env(env)
     return _shared_credentials(place) if place else None
 
 
 def provider_from_env(env: Mapping[str, str]) -> ContainerCredentials | InstanceCredentials | None:
-    """The first of those that the environment names; EC2's metadata may be there without a word. Raises SettingsError."""
+    """The credential provider that the environment names, else EC2's metadata, which needs no variable. Raises SettingsError."""
     if container := _container_from_env(env):
         return container
     if env.get("AWS_EC2_METADATA_DISABLED", "").lower() == "true":

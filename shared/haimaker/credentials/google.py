@@ -15,7 +15,8 @@ from collections.abc import Callable, Mapping
 from typing import Any
 from urllib.parse import quote, urlencode, urlsplit
 
-from haimaker.aws.client import AWSError, CredentialSource, sign
+from haimaker.aws.client import AWSError
+from haimaker.aws.sigv4 import CredentialSource, sign
 from haimaker.http.client import CancelToken, HTTPClient, Timeouts, TransportError
 from haimaker.http.errors import ServiceUnavailableError
 from haimaker.http.values import JSON, UpstreamRequest

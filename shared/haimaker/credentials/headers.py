@@ -1,6 +1,7 @@
 """Adds a provider's credentials to a call that is otherwise complete. The only place where a secret meets a request."""
 
-from haimaker.aws.client import AWSError, Credentials, CredentialSource, sign
+from haimaker.aws.client import AWSError
+from haimaker.aws.sigv4 import Credentials, CredentialSource, sign
 from haimaker.credentials.access import ProviderConnection
 from haimaker.http.errors import ServiceUnavailableError
 from haimaker.http.values import UpstreamRequest
@@ -8,7 +9,8 @@ from haimaker.providers.provider import Provider
 
 
 def auth_headers(provider: Provider, access: ProviderConnection, request: UpstreamRequest, now_s: float) -> dict[str, str]:
-    """The headers that let a call in: a key, a token, or an AWS signature over all of it. None for a server that asks for none."""
+    """The headers that authenticate a call: a key, a token or an AWS signature of the whole call; none for a server that asks for
+    none."""
     if access.api_key:
         has_scheme = provider.auth.key_header == "authorization"
         return {provider.auth.key_header: f"{provider.auth.key_scheme} {access.api_key}" if has_scheme else access.api_key}

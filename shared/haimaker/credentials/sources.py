@@ -5,7 +5,6 @@ There they are two SecureStrings at most, each a JSON object of the same names a
 exceeds SSM's rate, so a read is tried a few times, its answer kept for minutes, and what was read before is used while SSM fails.
 """
 
-import json
 import time
 from collections.abc import Callable, Mapping
 from threading import Lock
@@ -15,9 +14,10 @@ from haimaker.aws.access import AWSAccess
 from haimaker.aws.client import AWSClient, AWSError
 from haimaker.credentials.access import ProviderConnection, connections_from_env
 from haimaker.http.errors import ServiceUnavailableError
+from haimaker.http.json import read_or_none
 from haimaker.lean_dataclasses import dataclass, field
 from haimaker.observability.observer import Observer
-from haimaker.routing.plan import ProviderAccount
+from haimaker.routing.config import ProviderAccount
 from haimaker.validation.settings import SettingsError
 
 CACHE_S = 300.0
@@ -37,7 +37,7 @@ class Credentials(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class StaticCredentials:
-    """Credentials that are known from the start and stay."""
+    """Connections that are known from the start and stay the same."""
 
     access: Mapping[str, ProviderConnection]
 
@@ -47,7 +47,7 @@ class StaticCredentials:
 
 @dataclass(slots=True)
 class SSMCredentials:
-    """Secrets in SSM, added to the environment's other settings."""
+    """Connections from secrets in SSM together with the environment's settings."""
 
     parameter: str
     aws: AWSAccess
@@ -74,7 +74,11 @@ class SSMCredentials:
         except (AWSError, SettingsError) as error:
             self.observer.error(f"the providers' credentials can't be read: {error}")
             if older is None:
-                raise _unavailable() from error
+                raise ServiceUnavailableError(
+                    "The gateway can't read the providers' credentials at the moment.",
+                    code="credentials_unavailable",
+                    headers={"retry-after": "2"},
+                ) from error
             self._fresh_until_s = self.clock() + RETRY_WITH_OLD_S
             return older
         self._secrets = secrets
@@ -82,7 +86,7 @@ class SSMCredentials:
         return access
 
     def _connections(self, secrets: Mapping[str, str]) -> Mapping[str, ProviderConnection]:
-        """A secret that can't be used turns its own provider off, and no other."""
+        """The connections; a secret that can't be used turns its own provider off and no other."""
         return connections_from_env({**self.environment, **secrets}, self.accounts, lambda error: self.observer.error(str(error)))
 
     def _read(self) -> Mapping[str, str]:
@@ -108,15 +112,7 @@ class SSMCredentials:
 
 
 def _parse_secrets(parameter: str, text: str) -> Mapping[str, str]:
-    try:
-        secrets = json.loads(text)
-    except ValueError:
-        secrets = None
+    secrets = read_or_none(text)
     if not isinstance(secrets, dict) or not all(isinstance(secret, str) for secret in secrets.values()):
         raise SettingsError(f"{parameter} must be a JSON object of texts; `make credentials` writes it.")
     return {name: secret.strip() for name, secret in secrets.items() if secret.strip()}
-
-
-def _unavailable() -> ServiceUnavailableError:
-    message = "The gateway can't read the providers' credentials at the moment."
-    return ServiceUnavailableError(message, code="credentials_unavailable", headers={"retry-after": "2"})

@@ -38,27 +38,28 @@ class Upload(NamedTuple):
 
 
 class FilesUnavailable(Exception):
-    """The place failed. The message names no address."""
+    """The file store failed. The message names no address."""
 
 
 class FileStore(Protocol):
     def put(self, data: bytes, content_type: str) -> str:
-        """Keeps a file; its link. Raises FilesUnavailable."""
+        """Stores a file and returns a link to it. Raises FilesUnavailable."""
 
     def presign_upload(self, owner: str = "") -> Upload:
-        """A place for one file, which its client fills, and which only requests of this owner name. Raises FilesUnavailable."""
+        """A link with which a client can upload one file. Raises FilesUnavailable."""
 
     def read(self, upload_id: str, owner: str = "") -> bytes:
-        """What a client put there, for the owner of the place. Raises BadRequestError where there is nothing, or too much, and
+        """What a client uploaded, for the upload's owner. Raises BadRequestError where there is nothing, or too much, and
         FilesUnavailable."""
 
 
 def file_store_for(settings: "Settings", headers: Mapping[str, str]) -> FileStore | None:
-    """The place for files that this gateway has; `headers` are the request's, and say by which name a laptop is reached."""
+    """The gateway's file store, or None. `headers` are the request's: a local gateway's links go to the host that they name."""
     if settings.files_bucket and settings.aws:
-        from haimaker.files.s3 import S3FileStore
+        from haimaker.aws.s3 import S3Bucket
+        from haimaker.files.s3 import TIMEOUTS, S3FileStore
 
-        return S3FileStore(settings.files_bucket, settings.aws)
+        return S3FileStore(S3Bucket(settings.files_bucket, settings.aws, TIMEOUTS))
     if settings.files_folder:
         from haimaker.files.folder import LocalFileStore
 
@@ -67,7 +68,7 @@ def file_store_for(settings: "Settings", headers: Mapping[str, str]) -> FileStor
 
 
 def require_file_store(files: FileStore | None) -> FileStore:
-    """Raises ServiceUnavailableError where there is none."""
+    """Returns the file store. Raises ServiceUnavailableError where there is none."""
     if files is None:
         message = "This gateway has no place for files. Its deployer gives it one with the parameter FilesBucket."
         raise ServiceUnavailableError(message, code="no_files", headers={"x-should-retry": "false"})
@@ -90,7 +91,7 @@ def belongs_to(upload_id: str, owner: str) -> bool:
 
 
 def check_owner(upload_id: str, owner: str) -> None:
-    """Raises BadRequestError, the same as for what is not there."""
+    """Raises the error of an upload that does not exist, unless the id is of this owner's."""
     if not belongs_to(validate_id(upload_id), owner):
         raise upload_not_found(upload_id)
 
@@ -100,7 +101,7 @@ def _mark(chance: str, owner: str) -> str:
 
 
 def validate_id(upload_id: str) -> str:
-    """Only what may be part of a path. Raises BadRequestError."""
+    """Returns an id that is safe as a part of a path. Raises BadRequestError for any other."""
     if not _ID.fullmatch(upload_id):
         raise upload_not_found(upload_id)
     return upload_id

@@ -37,7 +37,7 @@ CONTENT_TYPES = {ending: content_type for content_type, ending in EXTENSIONS.ite
 
 @dataclass(frozen=True, slots=True)
 class LocalFileStore:
-    """`origin` is where clients reach this gateway, such as `http://127.0.0.1:8000`."""
+    """Files in a folder of this machine. `origin` is where clients reach this gateway, such as `http://127.0.0.1:8000`."""
 
     folder: Path
     origin: str = ""
@@ -73,7 +73,7 @@ class LocalFileStore:
         return data
 
     def serve(self, request: Request) -> Response:
-        """A file that was made, for whoever has its link. Raises NotFoundError."""
+        """GET /files/{id}: a generated file, for whoever has its link. Raises NotFoundError."""
         file = self._place(MADE, request)
         data = _read_unexpired(file)
         if data is None:
@@ -83,7 +83,7 @@ class LocalFileStore:
         return Response(200, headers, data)
 
     def receive(self, request: Request) -> Response:
-        """Fills a place for an upload. Raises NotFoundError where there is none."""
+        """PUT /files/{id}: fills an upload. Raises NotFoundError where there is none of this id."""
         file = self._place(UPLOADS, request)
         if _is_gone(file):
             raise _file_not_found()
@@ -118,7 +118,7 @@ class LocalFileStore:
 
 
 def _read_unexpired(file: Path) -> bytes | None:
-    """None of what is not there, or not any more."""
+    """The content of a file; None if there is none or it has expired."""
     try:
         return None if _is_expired(file) else file.read_bytes()
     except OSError:

@@ -46,11 +46,11 @@ class TransportError(Exception):
 
 
 class AnswerTooLarge(TransportError):
-    """More than any answer that is meant."""
+    """The answer is larger than any that is expected."""
 
 
 class Cancelled(TransportError):
-    """The call was given up from this side."""
+    """The call was cancelled from this side."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,7 +65,7 @@ class Timeouts:
 
 
 class CancelToken:
-    """Gives up the calls of a request from another thread: whatever they wait for on their sockets ends at once."""
+    """Cancels the calls of a request from another thread: whatever they wait for on their sockets ends at once."""
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
@@ -111,7 +111,7 @@ class _Answer(http.client.HTTPResponse):
 
 @dataclass(slots=True)
 class _Call:
-    """What one call needs on its way down: where to, how long it may take, and how to be stopped."""
+    """The address, the deadlines and the cancel token of one call."""
 
     address: SplitResult
     timeouts: Timeouts
@@ -285,7 +285,7 @@ def _inflated(pieces: Iterator[bytes]) -> Iterator[bytes]:
 
 
 def read_whole(pieces: Iterator[bytes], most: int = MAX_WHOLE_BYTES) -> bytes:
-    """An answer that is to be held as a whole. Raises TransportError, also for one that is too large to be held."""
+    """Reads the whole body. Raises TransportError, also for one that is larger than may be held."""
     raw = bytearray()
     for piece in pieces:
         raw += piece
@@ -321,7 +321,7 @@ def _shut_down_socket(connected: socket.socket) -> None:
 
 
 def _to_transport_error(error: Exception, cancel: CancelToken, *, sent: bool = True) -> TransportError:
-    """In words for a client: they name no host, since that may be an inner one."""
+    """The error in words for a client. They name no host, since that may be an inner one."""
     if cancel.requested:
         return Cancelled("The call was cancelled.", sent=sent)
     if isinstance(error, TimeoutError):

@@ -215,7 +215,8 @@ NAME_LENGTH = 200
 
 
 def from_upstream(status: int, error_fields: ErrorFields, headers: Mapping[str, str], now_s: float = 0) -> APIError:
-    """A provider's answer that is not a success, as the error its client gets. `now_s` reads a `retry-after` that is a date."""
+    """The error that a client gets for a provider's answer that is not a success. `now_s`, of the epoch, reads a `retry-after` that
+    is a date."""
     error = _for_status(status, error_fields, headers, now_s)
     error.final = headers.get("x-should-retry") == "false"
     return error
@@ -252,7 +253,8 @@ def allows_retry(error: APIError) -> bool:
 
 
 def allows_fallback(error: APIError) -> bool:
-    """Whether another target may succeed: also after refusals that are about one target's account, not about the request."""
+    """Whether another target may succeed. A refusal that is about one target or its account allows it, one that is about the
+    request does not."""
     elsewhere = isinstance(error, ProviderAuthError) or error.status in (402, 403, 404, 410, *RETRYABLE)
     return not error.of_gateway and (elsewhere or error.status >= 500)
 

@@ -57,7 +57,7 @@ def _has_many(raw: bytes) -> bool:
 
 
 def _containers(raw: bytes) -> int:
-    """At most so many objects and lists."""
+    """An upper bound of the number of objects and lists."""
     return raw.count(b"{") + raw.count(b"[")
 
 
@@ -70,6 +70,14 @@ def _without_texts(raw: bytes) -> bytes:
 def loads(text: str) -> Any:
     """JSON as the standard has it: NaN, infinity and what is too large for a float are none. Raises ValueError."""
     return json.loads(text, parse_constant=_refuse_constant, parse_float=_finite)
+
+
+def read_or_none(raw: str | bytes | bytearray) -> Any:
+    """What a text says as JSON; None where it is none, or is nested too deep to be read."""
+    try:
+        return json.loads(raw)
+    except (ValueError, RecursionError):
+        return None
 
 
 def _not_json(why: str) -> BadRequestError:

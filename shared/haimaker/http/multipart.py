@@ -25,14 +25,14 @@ class UploadedFile:
 
 
 class MultipartForm(NamedTuple):
-    """Both in the order they came; a name may come several times."""
+    """Fields and files in the order in which they came; a name may occur several times."""
 
     fields: tuple[tuple[str, str], ...]
     files: tuple[tuple[str, UploadedFile], ...]
 
 
 def decode(content_type: str, body: bytes) -> MultipartForm:
-    """Raises BadRequestError for what is no multipart body, or a broken one."""
+    """Reads a multipart/form-data body. Raises BadRequestError for one that is broken or none."""
     from multipart import MultipartError, MultipartParser, parse_options_header  # only uploads need it
 
     kind, options = parse_options_header(content_type)

@@ -49,7 +49,7 @@ class AttemptTimeouts(NamedTuple):
     """From one piece of an answer to the next."""
 
     def capped_by(self, outer: "AttemptTimeouts") -> "AttemptTimeouts":
-        """The lesser of both, each."""
+        """The shorter of each two timeouts."""
         return AttemptTimeouts(
             min(self.total_s, outer.total_s), min(self.first_byte_s, outer.first_byte_s), min(self.between_s, outer.between_s)
         )

@@ -17,7 +17,7 @@ DEFAULT_TYPE = "image/png"
 
 
 def sniff_type(data: bytes) -> str | None:
-    """The content type; None of what is no image that browsers show."""
+    """The content type by the first bytes; None for anything but an image that browsers show."""
     if data[:4] == b"RIFF" and data[8:12] == b"WEBP":
         return "image/webp"
     if data.lstrip()[:5].startswith(SVG_STARTS) and b"<svg" in data[:4_096]:
@@ -32,7 +32,7 @@ def png_size(data: bytes) -> tuple[int, int] | None:
 
 
 def from_base64(text: str) -> bytes | None:
-    """The bytes of base64, also behind the `data:…,` of a data URL; None of what is neither."""
+    """Decodes base64, also behind the `data:…,` of a data URL; None for anything else."""
     try:
         return base64.b64decode(text.partition(",")[2] if text.startswith("data:") else text, validate=True)
     except (binascii.Error, ValueError):

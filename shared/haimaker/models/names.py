@@ -6,6 +6,8 @@ from functools import lru_cache
 
 AUTO = "haimaker/auto"
 """The name under which the gateway chooses the model itself."""
+ROUTABLE = r"[^\s/]+(/\S+)?"
+"""What a configuration may name as a model: a route, a bare name or `provider/model`."""
 
 RUNS_TOOLS = re.compile(r"\bclaude\b")
 THINKS_BESIDE = re.compile(r"\bgemini\b")

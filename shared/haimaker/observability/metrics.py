@@ -67,7 +67,7 @@ OUR_DEFECT = "internal_error"
 
 
 def record_counts(record: Record) -> dict[str, float]:
-    """What an admitted request counts."""
+    """The metrics of a request that reached a provider."""
     detail = record.detail
     targets = {attempt["target"] for attempt in detail["attempts"]}
     counts = {
@@ -89,12 +89,12 @@ def record_counts(record: Record) -> dict[str, float]:
 
 
 def denial_counts(status: int, code: str | None) -> dict[str, float]:
-    """What a request counts that no provider was asked for."""
+    """The metrics of a request that was answered without asking a provider."""
     return {"Requests": 1, **error_counts(status, code, asked=False)}
 
 
 def error_counts(status: int, code: str | None, *, asked: bool) -> dict[str, float]:
-    """By its class; nothing for a success. `asked` is whether a provider was."""
+    """Counts an answer by the class of its error; a success counts nothing. `asked` says whether a provider was asked."""
     if status < 400:
         return {}
     of_500 = "ProviderErrors" if asked and code != OUR_DEFECT else "GatewayErrors"
@@ -103,7 +103,8 @@ def error_counts(status: int, code: str | None, *, asked: bool) -> dict[str, flo
 
 
 def embed(counts: Mapping[str, float], further: Sequence[str], now_s: float) -> JSON:
-    """What makes metrics of a log line, which has to have the dimensions among its fields."""
+    """The `_aws` field that makes CloudWatch read metrics out of a log line; the line has to have the dimensions among its fields.
+    https://docs.aws.amazon.com/AmazonCloudWatch/latest/monitoring/CloudWatch_Embedded_Metric_Format_Specification.html"""
     sets = [DIMENSIONS, (*DIMENSIONS, *further)] if further else [DIMENSIONS]
     directives = [_directive(sets, counts)]
     of_the_service = [name for name in OF_THE_SERVICE if name in counts]

@@ -32,7 +32,7 @@ MADE_UP = frozenset({"RequestErrors", "KeyErrors"})
 
 @dataclass
 class Observer:
-    """Tells what happened. `service` is the stack's name; metrics are written only where something collects them."""
+    """Writes one line per event. `service` is the stack's name; metrics are added only where CloudWatch collects them."""
 
     service: str = "haimaker"
     metrics_on: bool = False
@@ -43,18 +43,19 @@ class Observer:
     _cold: bool = field(default=True, repr=False)
 
     def request(self, record: Record) -> None:
-        """One admitted request."""
+        """Logs the record of a request that reached a provider."""
         self._count("request", fields_of(record), metrics.record_counts(record))
 
     def denied(self, operation: str, request_id: str, error: APIError) -> None:
-        """A request that was answered without asking a provider."""
+        """Logs a request that was answered without asking a provider."""
         name = TELEMETRY_NAMES.get(operation, operation)
         fields: JSON = {"request_id": request_id, "operation": name, "gen_ai.operation.name": name}
         fields |= {"http.response.status_code": error.status, "error.type": error.code or error.type}
         self._count("refused", fields, metrics.denial_counts(error.status, error.code))
 
     def reservations_lost(self, reservations: int) -> None:
-        """Requests that nobody settled, charged in full: a function that was killed, or a store that failed to the end."""
+        """Counts requests that nobody settled and that were charged in full: the function was killed, or the store failed to the
+        end."""
         self._count("lost", {"operation": "settle"}, {"HoldsLost": reservations}, level="ERROR")
 
     def settle_failed(self, request_id: str) -> None:
@@ -95,11 +96,11 @@ class Observer:
         self._logger.info("audit", extra=event)
 
     def error(self, message: str, **fields: object) -> None:
-        """Something that the deployer has to look at."""
+        """Logs something that the deployer has to look at."""
         self._logger.error(message, extra=fields)
 
     def exception(self, error: BaseException, **fields: object) -> None:
-        """A defect of ours: its type and place, never its message, which may hold what a client sent."""
+        """Logs a defect of the gateway by its type and place, never by its message, which may hold what a client sent."""
         self._logger.error("unexpected error", extra={"error.type": type(error).__name__, "place": _place(error), **fields})
 
     @cached_property
@@ -132,7 +133,7 @@ def alert_body(alert: BudgetAlert) -> JSON:
 
 
 def fields_of(record: Record) -> JSON:
-    """What the line says of a request; what is not known is left out, but for an unknown cost."""
+    """The log line's fields of a request's record. Unknown values are left out, except an unknown cost."""
     detail = record.detail
     provider = find(detail["provider"] or "")
     first_chunk_ms = detail["first_chunk_ms"]
@@ -166,7 +167,7 @@ def fields_of(record: Record) -> JSON:
 
 
 def _place(error: BaseException) -> list[str]:
-    """The innermost calls, without the values in them."""
+    """File, line and function of the innermost calls."""
     from traceback import extract_tb
 
     return [f"{frame.filename.rpartition('/')[2]}:{frame.lineno} {frame.name}" for frame in extract_tb(error.__traceback__)[-5:]]

@@ -15,7 +15,7 @@ FOREVER = "-1"
 
 @dataclass(frozen=True, slots=True)
 class UserBudget:
-    """What a user gets who has no account yet."""
+    """The budget of an end user who has no account yet."""
 
     budget_nanousd: int
     window_s: int | None = None
@@ -28,7 +28,7 @@ def to_nanousd(usd: float | str) -> int:
 
 
 def duration_to_s(duration: str | None) -> int | None:
-    """Of `30s`, `30m`, `30h`, `30d` or `4w`; None for `-1` and null."""
+    """The seconds of `30s`, `30m`, `30h`, `30d` or `4w`; None for `-1` and null."""
     return None if duration in (None, FOREVER) else int(duration[:-1]) * SECONDS[duration[-1]]
 
 
@@ -46,7 +46,7 @@ def window_to_duration(window: tuple[int | None, int | None]) -> str | None:
 
 
 def to_duration(seconds: int) -> str:
-    """The inverse, in the largest unit up to days that fits."""
+    """The duration of a number of seconds, in the largest unit up to days that fits."""
     unit = next(unit for unit in "dhms" if seconds % SECONDS[unit] == 0)
     return f"{seconds // SECONDS[unit]}{unit}"
 
@@ -56,5 +56,5 @@ def is_budget_window(text: str) -> bool:
 
 
 def to_usd(nanousd: int | None) -> float | None:
-    """For JSON: at most 9 decimals, and exact for less than four million dollars."""
+    """USD for JSON: at most 9 decimals, and exact below four million dollars."""
     return None if nanousd is None else nanousd / NANOUSD_PER_USD

@@ -33,7 +33,8 @@ def is_billed_by_token(model_info: ModelInfo) -> bool:
 def max_usage(
     model_info: ModelInfo, n: int, quality: str | None, size: Size | None, prompt_bytes: int, read: int, partial: int
 ) -> Usage:
-    """`read` images are read, and `n` are made of them and the prompt, with `partial` unfinished ones each."""
+    """The most that an image request is billed: `n` images made of a prompt and of `read` images, each with `partial` unfinished
+    ones."""
     if is_billed_by_token(model_info):
         made = n * (_max_tokens(model_info, quality, size) + partial * PARTIAL_TOKENS)
         return Usage(input=prompt_bytes + PROMPT_TOKENS, input_image=read * READ_TOKENS, output_image=made)
@@ -45,7 +46,7 @@ def max_usage(
 
 
 def usage_of(model_info: ModelInfo, n: int, quality: str | None, size: Size | None, steps: int | None = None) -> Usage:
-    """Of a model that is billed by the image, its quality and size, or by the pixel."""
+    """The usage of images that are billed one by one, by quality and size, or by the pixel."""
     if _is_billed_by_pixel(model_info):
         line = price_variant(model_info, quality, size, steps)
         return Usage(pixels=n * (size or Size(*DEFAULT_SIZE)).pixels, variant=line)
@@ -53,7 +54,7 @@ def usage_of(model_info: ModelInfo, n: int, quality: str | None, size: Size | No
 
 
 def estimate_usage(model_info: ModelInfo, n: int, quality: str | None, size: Size | None, prompt_bytes: int) -> Usage:
-    """Where the provider does not say what was used."""
+    """The usage of a request whose provider did not say what it used."""
     if not is_billed_by_token(model_info):
         return usage_of(model_info, n, quality, size)
     square = SQUARE_TOKENS.get(_known_quality(quality) or "medium", SQUARE_TOKENS["high"])

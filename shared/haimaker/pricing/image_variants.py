@@ -37,13 +37,13 @@ class _Line(NamedTuple):
 
 
 def parse_size(text: object) -> Size | None:
-    """`1024x1536`; None of `auto` and of anything else."""
+    """The size `1024x1536`; None for `auto` and anything else."""
     found = re.fullmatch(r"(\d{1,5})x(\d{1,5})", text) if isinstance(text, str) else None
     return Size(int(found[1]), int(found[2])) if found and int(found[1]) and int(found[2]) else None
 
 
 def price_variant(model_info: ModelInfo, quality: object, size: Size | None, steps: int | None) -> str | None:
-    """The least that holds the image; None where the model's own line has the price."""
+    """The smallest variant that covers the image; None where the model's own line has the price."""
     wanted = size or Size(*DEFAULT_SIZE)
     known = [line for line in map(_parse_variant, catalog.variants(model_info.provider, model_info.model)) if line]
     named = quality if quality in {line.quality for line in known} else DEFAULT_QUALITY

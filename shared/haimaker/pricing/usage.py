@@ -257,7 +257,7 @@ def to_openai(tokens: Usage) -> JSON:
 
 
 def utf8_length(text: str) -> int:
-    """As it is sent, in UTF-8; half of a pair of surrogates counts as well."""
+    """The bytes of a text in UTF-8; half of a surrogate pair counts as well."""
     return len(text.encode("utf-8", "surrogatepass"))
 
 
@@ -354,7 +354,7 @@ def _split_total(total: int, *parts: int) -> tuple[int, ...]:
 
 
 def sum_usages(used: Sequence[Usage]) -> Usage:
-    """The counts of several calls together; what was charged only if all of them say it."""
+    """The usage of several calls together; a reported charge only if all of them report one."""
     if not used:
         return Usage()
     names = [field.name for field in fields(Usage) if type(field.default) is int]

@@ -30,7 +30,7 @@ MATCHES, COMPARED = "holds", "not compared, since a rule without examples holds"
 
 @dataclass(frozen=True, slots=True)
 class RuleInput:
-    """What rules look at."""
+    """What the conditions of a rule are checked against."""
 
     body: JSON = field(repr=False)
     keys: frozenset[str] = frozenset()
@@ -43,7 +43,7 @@ class RuleInput:
 
 @dataclass(frozen=True, slots=True)
 class RuleOutcome:
-    """A rule, and what became of it."""
+    """A rule, and in words whether it matches."""
 
     rule: Rule
     outcome: str
@@ -52,7 +52,7 @@ class RuleOutcome:
 
 @dataclass(frozen=True, slots=True)
 class AutoChoice:
-    """What was chosen, what else would do, and why."""
+    """The chosen model, its fallbacks, and the reason."""
 
     model: str
     trigger: str
@@ -63,7 +63,7 @@ class AutoChoice:
     considered: tuple[RuleOutcome, ...] = ()
 
     def to_record(self) -> JSON:
-        """As records have it."""
+        """The fields of a request's record."""
         return {
             "auto_routed_from": AUTO,
             "auto_routed_model": self.model,
@@ -76,14 +76,14 @@ class AutoChoice:
 
 @dataclass(frozen=True)
 class AutoRouter:
-    """Chooses among what can be reached; made once for a configuration."""
+    """Chooses among the models that can be reached; made once per configuration."""
 
     targets: TargetResolver
 
     def choose(
         self, definition: AutoRouterDefinition, rule_input: RuleInput, at: RoutingContext, embed: Embed
     ) -> AutoChoice | None:
-        """None if nothing can do what the request needs."""
+        """The chosen model; None if no model can do what the request needs."""
         rules = self._rules(definition, rule_input, at)
         if not any(each.outcome == MATCHES for each in rules):
             rules = _compare_examples(rules, last_message(rule_input.body), embed)
@@ -101,7 +101,7 @@ class AutoRouter:
         return AutoChoice(first.model, first.trigger, first.rule, first.similarity, first.source, others, tuple(rules))
 
     def _rules(self, definition: AutoRouterDefinition, rule_input: RuleInput, at: RoutingContext) -> list[RuleOutcome]:
-        """What becomes of each rule before examples are compared."""
+        """The outcome of each rule before examples are compared."""
         found = []
         for rule in sorted(definition.rules, key=lambda rule: rule.rule_order):
             against = _reason_against(rule, rule_input, at)
@@ -111,13 +111,13 @@ class AutoRouter:
         return found
 
     def _fits(self, name: str, at: RoutingContext) -> bool:
-        """Whether a model that the deployer names, or one of the targets of a route, will do."""
+        """Whether a model, or one of the targets of a route, can serve the request."""
         route = self.targets.config.routes.get(name)
         names = [target.model for target in route.targets] if route else [name]
         return any(exclusion(self.targets, self.targets.target_name(each), at) is None for each in names)
 
     def _cheapest(self, at: RoutingContext) -> list[str]:
-        """The cheapest models that will do; those that rest come last."""
+        """The cheapest models that can serve the request; those with an open circuit come last."""
         today = datetime.fromtimestamp(at.created_s, UTC).date().isoformat()
         fit = [
             (target in at.open_circuits, typical_cost_usd(model_info, at.prompt_tokens, at.answer_tokens), target)
@@ -128,13 +128,14 @@ class AutoRouter:
 
     @cached_property
     def _models(self) -> Sequence[tuple[str, ModelInfo]]:
-        """What may be chosen for its price: the chat models that have one; demonstrations if there is nothing else."""
+        """The priced chat models of all providers; those of the demo provider if there are no others."""
         found = [(row.offline, target) for row in self.targets.providers for target in _list_priced_models(self.targets, row)]
         return [target for offline, target in found if not offline] or [target for _, target in found]
 
 
 def _reason_against(rule: Rule, rule_input: RuleInput, at: RoutingContext) -> str:
-    """Why a rule does not hold, whatever its examples and its model; empty if nothing speaks against it."""
+    """The first condition of a rule that is not met, in words, before its examples and its model are looked at; empty if all are
+    met."""
     said = (
         (not rule.enabled, "switched off"),
         (rule.initial_turn_only and count_turns(rule_input.body) > 1, "for the first turn only"),
@@ -151,7 +152,7 @@ def _reason_against(rule: Rule, rule_input: RuleInput, at: RoutingContext) -> st
 
 
 def _compare_examples(rules: Sequence[RuleOutcome], message: str, embed: Embed) -> list[RuleOutcome]:
-    """The same, with those compared that go by examples."""
+    """The outcomes after rules with examples were compared with the message."""
     compared = [each for each in rules if each.outcome == COMPARED]
     if not compared or not message:
         return [RuleOutcome(each.rule, "there is nothing to compare") if each in compared else each for each in rules]

@@ -14,10 +14,9 @@ A rule holds when all that it says does.
 from collections.abc import Mapping
 
 from haimaker.lean_dataclasses import dataclass, field
-from haimaker.models.names import AUTO
+from haimaker.models.names import AUTO, ROUTABLE
 from haimaker.validation.toml_table import TomlTable
 
-MODEL = r"[^\s/]+(/\S+)?"
 MAX_RULES = 100
 MAX_EXAMPLES = 50
 MATCH_THRESHOLD = 0.8
@@ -26,7 +25,7 @@ CAPABILITIES = ("vision", "function_calling", "response_schema", "audio_input", 
 
 @dataclass(frozen=True, slots=True)
 class Rule:
-    """One rule; what is empty or None says nothing."""
+    """One rule. A condition that is empty or None is always met."""
 
     name: str
     model: str
@@ -45,7 +44,7 @@ class Rule:
 
     @property
     def trigger(self) -> str:
-        """What it goes by, in a word."""
+        """What kind of condition decides, in a word, for a record."""
         said = (
             ("example", self.examples), ("keyword", self.keywords), ("key", self.keys), ("tag", self.tags),
             ("metadata", self.metadata), ("budget", self.budget_used is not None),
@@ -55,7 +54,7 @@ class Rule:
 
 @dataclass(frozen=True, slots=True)
 class AutoRouterDefinition:
-    """A router's rules, and what it does when none holds."""
+    """The rules of an auto router, and the model that it chooses when no rule matches."""
 
     name: str = ""
     source: str = ""
@@ -69,7 +68,7 @@ NO_RULES = AutoRouterDefinition()
 
 
 def read_definition(table: TomlTable, source: str) -> AutoRouterDefinition:
-    """Raises Mistake, naming the place."""
+    """A definition from a table of TOML or JSON. Raises TomlError, which names the field."""
     name = table.get_str("router_name", source)
     default = table.pop("default_model")
     embedding = table.pop("embedding_model")
@@ -85,7 +84,7 @@ def read_definition(table: TomlTable, source: str) -> AutoRouterDefinition:
 
 
 def read_rule(table: TomlTable) -> Rule:
-    model = table.get_str("model", pattern=MODEL, example="openai/gpt-4o-mini")
+    model = table.get_str("model", pattern=ROUTABLE, example="openai/gpt-4o-mini")
     if model == AUTO:
         raise table.error("model", "can't be a router itself")
     capabilities = table.get_strs("required_capabilities", pattern="|".join(CAPABILITIES), example=CAPABILITIES[0])

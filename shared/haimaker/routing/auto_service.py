@@ -1,6 +1,6 @@
 """What `haimaker/auto` needs from outside to choose: the router of a key, its budget, vectors of texts.
 
-`auto.py` chooses. This module is imported when that is asked for; what it has read it keeps for a minute.
+`auto_router.py` chooses. This module is imported when it is first needed, and caches what it reads for a minute.
 """
 
 import json
@@ -36,7 +36,7 @@ Answer = Callable[[Request, RoutingRequest, Account], Response]
 
 @dataclass(slots=True)
 class AutoRouterService:
-    """Chooses for one set of providers."""
+    """Chooses models for one set of providers."""
 
     router: Router
     store: Store
@@ -58,7 +58,8 @@ class AutoRouterService:
         tags: frozenset[str],
         definition: AutoRouterDefinition | None,
     ) -> AutoChoice:
-        """By a definition, or else that of the key. Raises BadRequestError if nothing can do it, StoreUnavailable."""
+        """The model for a request, by `definition` or else by the key's own router. Raises BadRequestError if no model can do it,
+        StoreUnavailable."""
         if not asked.is_text:
             raise BadRequestError("Only a chat or a completion can leave the choice of a model to the gateway.", param="model")
         definition = definition or self._definition(account)
@@ -81,7 +82,7 @@ class AutoRouterService:
         return choice
 
     def _definition(self, account: Account) -> AutoRouterDefinition:
-        """The key's router; where it has none, or that one is gone, what `gateway.toml` says."""
+        """The key's router; without one, or if that was deleted, the one of `gateway.toml`."""
         router_id = account.routing.get("auto_router_id")
         found = self._cached_definition(str(router_id)) if router_id else None
         return found or self.router.config.auto or NO_RULES
@@ -99,7 +100,7 @@ class AutoRouterService:
         return balance.spend_nanousd / account.budget_nanousd if balance and account.budget_nanousd else 0.0
 
     def _embed(self, model: str, account: Account, texts: Sequence[str]) -> Sequence[Sequence[float]] | None:
-        """Vectors, those that are known from before; None if they can't be had."""
+        """The vectors of the texts, from the cache where it has them; None if the embedding model failed."""
         missing = [text for text in dict.fromkeys(texts) if (model, text) not in self._vectors]
         if missing:
             try:
@@ -116,7 +117,7 @@ class AutoRouterService:
         return vectors if alike else None
 
     def _fetch_vectors(self, model: str, account: Account, texts: Sequence[str]) -> Sequence[Sequence[float]]:
-        """An embedding of the deployer's choice, so the key need not have its model in its list; it is charged like any other."""
+        """Asks the router's embedding model and charges the key for it. The key's list of models need not have that model."""
         from haimaker.adapters.vectors import vectors_of
         from haimaker.operations.embeddings import parse
 
@@ -132,5 +133,5 @@ class AutoRouterService:
 
 
 def parse_definition(router_id: str, body: dict[str, object]) -> AutoRouterDefinition:
-    """A stored definition; it was checked when it was written. Raises Mistake."""
+    """A stored definition; it was validated when it was written. Raises TomlError."""
     return read_whole(TomlTable((), body), partial(read_definition, source=router_id))

@@ -9,7 +9,7 @@ from haimaker.routing.preferences import RoutingPreferences
 
 @dataclass(frozen=True, slots=True)
 class RoutingContext:
-    """For one request. Two that are alike lead to the same plan."""
+    """What one request's plan depends on besides the configuration. Equal contexts lead to equal plans."""
 
     request_id: str
     created_s: int
@@ -17,7 +17,7 @@ class RoutingContext:
     allowed: Collection[str] = ()
     """The key's names and `provider/*` patterns, bare names too; empty allows all."""
     open_circuits: Collection[str] = ()
-    """Targets that keep failing: they come last."""
+    """Targets that keep failing; they come last."""
     preferences: RoutingPreferences = routing_preferences.NO_PREFERENCES
     seed: str = ""
     """The source of chance; without one it is the request's id."""
@@ -28,7 +28,7 @@ class RoutingContext:
     required: frozenset[str] = frozenset()
     """Capabilities that the request asks for."""
     auto_routed: bool = False
-    """Whether the gateway chose the model itself, and so has to see to it that its targets can do what is needed."""
+    """Whether the gateway chose the model, and so has to exclude targets that can't do what is required."""
 
     @property
     def seed_or_id(self) -> str:

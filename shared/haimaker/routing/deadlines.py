@@ -10,12 +10,12 @@ an answer that is not a stream, but not for the end of a stream."""
 
 
 def request_timeout_s(request: Request, timeout_s: float) -> float:
-    """The least of what the platform and the route allow."""
+    """The shorter of what the platform and the route allow, in seconds."""
     return max(0.5, min(request.seconds_left() - MARGIN_S, timeout_s))
 
 
 def client_timeout_s(request: Request) -> float:
-    """How long the client waits for an answer to begin, less a margin: an SDK that gives up would ask, and pay, again."""
+    """How long the client waits for the first byte, less a margin, in seconds: an SDK that gives up would ask, and pay, again."""
     client_s = min(_seconds(request.headers.get(name, "")) for name in CLIENT_TIMEOUTS)
     return max(0.5, client_s - MARGIN_S, client_s / 2)
 

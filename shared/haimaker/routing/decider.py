@@ -8,7 +8,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from haimaker.accounts.directory import BilledAccounts
+from haimaker.accounts.cache import BilledAccounts
 from haimaker.billing import estimates
 from haimaker.http.errors import BadRequestError
 from haimaker.http.sse import dumps
@@ -17,9 +17,10 @@ from haimaker.lean_dataclasses import dataclass
 from haimaker.models.names import AUTO
 from haimaker.operations.attempt import Attempt
 from haimaker.operations.operation import OperationRequest
+from haimaker.routing.config import LOWEST_COST
 from haimaker.routing.context import RoutingContext
 from haimaker.routing.health import Health
-from haimaker.routing.plan import LOWEST_COST, Exclusion, Plan
+from haimaker.routing.plan import Exclusion, Plan
 from haimaker.routing.preferences import NO_PREFERENCES, ROUTING_FIELDS, ROUTING_HEADERS, SEED_HEADER, RoutingPreferences
 from haimaker.routing.router import Router
 from haimaker.store import Account
@@ -34,7 +35,7 @@ TYPICAL_ANSWER_TOKENS = 1_000
 
 
 class RoutingRequest(NamedTuple):
-    """A request, read, and what decides where it goes besides the key."""
+    """A parsed request with what it says about its routing."""
 
     asked: OperationRequest
     preferences: RoutingPreferences
@@ -47,7 +48,7 @@ class RoutingRequest(NamedTuple):
 
 
 class Decision(NamedTuple):
-    """A plan, and how the model came to be chosen."""
+    """A plan, and how its model was chosen."""
 
     plan: Plan
     name: str
@@ -55,7 +56,7 @@ class Decision(NamedTuple):
     choice: "AutoChoice | None" = None
 
     def response_headers(self) -> dict[str, str]:
-        """What an answer says of it."""
+        """The response headers that show how the model was chosen."""
         if self.choice is None:
             return {}
         said = {
@@ -68,12 +69,12 @@ class Decision(NamedTuple):
         return {name: value for name, value in said.items() if value}
 
     def to_record(self) -> JSON:
-        """What a record says of it."""
+        """The record's fields that show how the model was chosen."""
         return self.choice.to_record() if self.choice else {}
 
 
 def read_routing_request(asked: OperationRequest, request: Request, now_s: float) -> RoutingRequest:
-    """A request without what it says about its routing, and that apart. Raises BadRequestError."""
+    """Splits a request into what is asked of the model and what it says about its routing. Raises BadRequestError."""
     said, seed = NO_PREFERENCES, request.headers.get(SEED_HEADER, "")[:200]
     fields = asked.body.keys() & ROUTING_FIELDS
     if fields or not ROUTING_HEADERS.isdisjoint(request.headers):
@@ -88,7 +89,7 @@ def read_routing_request(asked: OperationRequest, request: Request, now_s: float
 
 @dataclass(frozen=True, slots=True)
 class Planner:
-    """Decides for one set of providers."""
+    """Makes plans for one set of providers."""
 
     router: Router
     health: Health
@@ -103,7 +104,8 @@ class Planner:
         affordable: int | None = None,
         definition: "AutoRouterDefinition | None" = None,
     ) -> Decision:
-        """Raises BadRequestError, NotFoundError, PermissionDeniedError; StoreUnavailable where a router has to be read."""
+        """The plan for a request and the accounts that it is charged to. Raises BadRequestError, NotFoundError,
+        PermissionDeniedError, and StoreUnavailable where an auto router has to be read."""
         key = billed.key
         name, at = self._name(routing_request, key), self._context(routing_request, billed)
         choice = None
@@ -124,7 +126,7 @@ class Planner:
                 at = replace(at, preferences=replace(at.preferences, fallbacks=choice.others))
         plan = self._within_budget(self.router.plan(name, at), routing_request.asked, billed, affordable)
         if len(plan.attempts) > 1:
-            self.health.refresh(routing_request.now_s)
+            self.health.breaker.refresh(routing_request.now_s)
         return Decision(plan, name, choice)
 
     def _name(self, routing_request: RoutingRequest, account: Account) -> str:
@@ -146,15 +148,15 @@ class Planner:
             int(routing_request.now_s),
             request.operation,
             allowed=() if routing_request.any_model_allowed else billed.allowed_models(self.router.full_name),
-            open_circuits=health.open_circuits(routing_request.now_s),
+            open_circuits=health.breaker.open_circuits(routing_request.now_s),
             preferences=preferences,
             seed=routing_request.seed,
-            latency_ms=health.first_byte_ms if request.streams else health.whole_ms,
-            tokens_per_s=health.tokens_per_s,
+            latency_ms=health.latency.first_byte_ms if request.streams else health.latency.whole_ms,
+            tokens_per_s=health.latency.tokens_per_s,
         )
 
     def _within_budget(self, plan: Plan, asked: OperationRequest, billed: BilledAccounts, affordable: int | None) -> Plan:
-        """Who has a budget gets targets with a known price, and a limit to what they write."""
+        """For accounts with a budget: leaves out targets without a known price, and limits the output of the others."""
         if not billed.have_budget():
             return plan
 
@@ -180,7 +182,8 @@ class Planner:
 
 
 def _with_token_counts(at: RoutingContext, request: OperationRequest) -> RoutingContext:
-    """For comparing prices and limits of context. The prompt is measured as we would write it, however its client does."""
+    """Adds the sizes that prices and context windows are compared by. The prompt is measured as the gateway writes it, however its
+    client does."""
     answer = min(request.max_output_tokens or TYPICAL_ANSWER_TOKENS, TYPICAL_ANSWER_TOKENS)
     measured = replace(request, size=len(dumps(request.body)))
     return replace(at, prompt_tokens=measured.estimate_prompt_tokens(), answer_tokens=answer)

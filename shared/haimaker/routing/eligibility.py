@@ -21,7 +21,7 @@ MAX_OWNERS = 6
 
 
 def exclusion(targets: TargetResolver, target: str, at: RoutingContext, model_info: ModelInfo | None = None) -> Exclusion | None:
-    """The first reason against a target, if there is one. `at.allowed` has full names."""
+    """The first reason why a target can't serve the request, or None. `at.allowed` has to hold full names."""
     name, slash, model = target.partition("/")
     row = targets.row(name)
     if not is_allowed(target, at.allowed):
@@ -45,7 +45,7 @@ def exclusion(targets: TargetResolver, target: str, at: RoutingContext, model_in
 
 
 def _exclusion_by_preferences(targets: TargetResolver, target: str, model_info: ModelInfo, at: RoutingContext) -> Exclusion | None:
-    """What the request says against its provider, its price, or what it can't take."""
+    """Excludes a target whose provider, price or parameters the request rules out."""
     asked, names = at.preferences, set(targets.names(target))
     if names & set(asked.ignore) or (asked.only and not names & set(asked.only)):
         return Exclusion(target, "provider_not_wanted", "the request leaves its provider out")
@@ -71,7 +71,8 @@ def _accepts_parameter(targets: TargetResolver, target: str, model_info: ModelIn
 
 
 def _exclusion_by_capabilities(target: str, model_info: ModelInfo, at: RoutingContext) -> Exclusion | None:
-    """What the gateway chooses itself has to be able to do what the request needs; a model that no table knows is trusted."""
+    """Excludes a target that can't do what the request needs, where the gateway chose the model; a model that no table knows is not
+    excluded."""
     if not model_info.supports and model_info.max_input_tokens is None and not model_info.rates:
         return None
     lacking = sorted(at.required - model_info.supports)

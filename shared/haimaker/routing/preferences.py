@@ -20,7 +20,8 @@ SEED_HEADER = "x-haimaker-draw"
 
 @dataclass(frozen=True, slots=True)
 class RoutingPreferences:
-    """Each that is None, empty or infinite leaves what the route says. Providers go by name: a row's or an account's."""
+    """How a client or a key wants a request to be routed. A field that is None, empty or infinite leaves it to the route. Providers
+    go by their name or their account's."""
 
     fallbacks: tuple[str, ...] | None = None
     context_window_fallbacks: tuple[str, ...] | None = None
@@ -51,7 +52,7 @@ class RoutingPreferences:
         return self.timeouts != NO_TIMEOUTS or self.timeout_s != float("inf")
 
     def merged_with(self, others: "RoutingPreferences") -> "RoutingPreferences":
-        """These, and the others where these say nothing; the shorter of two times."""
+        """These preferences, completed by `others` where they say nothing; of two timeouts the shorter one."""
         said: dict[str, Any] = {
             each.name: getattr(self, each.name)
             for each in fields(self)

@@ -1,4 +1,4 @@
-"""What a request or a key says about its own routing, read into wishes. Pure; imported when something is said.
+"""What a request or a key says about its own routing, as preferences. Pure; imported when something is said.
 
 Fields of a body are OpenRouter's (https://openrouter.ai/docs/features/provider-routing) and LiteLLM's
 (https://docs.litellm.ai/docs/proxy/reliability); they are for the gateway and never sent to a provider.
@@ -11,7 +11,7 @@ from typing import Any
 from haimaker.http.errors import BadRequestError
 from haimaker.http.values import JSON, AttemptTimeouts
 from haimaker.routing import preferences as routing_preferences
-from haimaker.routing.plan import HIGHEST_THROUGHPUT, LOWEST_COST, LOWEST_LATENCY, STRATEGIES, WEIGHTED
+from haimaker.routing.config import HIGHEST_THROUGHPUT, LOWEST_COST, LOWEST_LATENCY, STRATEGIES, WEIGHTED
 from haimaker.routing.preferences import (
     FALLBACK_FIELDS,
     FIRST_BYTE_HEADERS,
@@ -57,7 +57,7 @@ STRATEGY_NAMES: Mapping[str, str] = {
 
 
 def preferences_from_request(body: JSON, headers: Mapping[str, str]) -> RoutingPreferences:
-    """Raises BadRequestError, naming the field or the header."""
+    """What a body and its headers say about routing. Raises BadRequestError, which names the field or the header."""
     models = _names(body, "models")
     if body.get("route") not in (None, "fallback"):
         raise _invalid_value("route", "'fallback'")
@@ -76,7 +76,8 @@ def preferences_from_request(body: JSON, headers: Mapping[str, str]) -> RoutingP
 
 
 def preferences_from_fields(fields: JSON, model: str | None = None, parameters: Sequence[str] = ()) -> RoutingPreferences:
-    """What a body and a key's settings may both say. `parameters` are those that a target may have to take."""
+    """What a body and a key's `router_settings` may both say about routing. `parameters` are those that a target may have to
+    take."""
     fallbacks, for_context, for_policy = (_fallbacks(fields, name, model) for name in FALLBACK_FIELDS)
     strategy = fields.get("routing_strategy")
     if strategy is not None and (not isinstance(strategy, str) or strategy not in STRATEGY_NAMES):
@@ -139,7 +140,7 @@ def _most_usd(prices: Any) -> dict[str, str]:
 
 
 def _fallbacks(fields: JSON, name: str, model: str | None) -> tuple[str, ...] | None:
-    """Names; LiteLLM also has `{"model": …}`, and lists by the model that they are for."""
+    """A list of names. LiteLLM also takes `{"model": …}`, and lists by the model that they are for."""
     value = fields.get(name)
     if value is None:
         return None

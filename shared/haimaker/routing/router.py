@@ -10,9 +10,10 @@ from haimaker.http.values import AttemptTimeouts
 from haimaker.lean_dataclasses import dataclass, field
 from haimaker.models.names import is_allowed
 from haimaker.operations.attempt import Attempt
+from haimaker.routing.config import Route, Target
 from haimaker.routing.context import RoutingContext
 from haimaker.routing.eligibility import exclusion
-from haimaker.routing.plan import Exclusion, Plan, Route, Target
+from haimaker.routing.plan import Exclusion, Plan
 from haimaker.routing.strategies import sort_targets
 from haimaker.routing.targets import TargetResolver
 
@@ -22,10 +23,10 @@ Ranked = list[tuple[Target, str]]
 
 @dataclass(frozen=True)
 class Router(TargetResolver):
-    """Makes plans."""
+    """Makes the plan for a model's name."""
 
     def plan(self, model: str, at: RoutingContext) -> Plan:
-        """Attempts for a model as the client names it. Raises BadRequestError, NotFoundError, PermissionDeniedError."""
+        """The attempts for a model as the client names it. Raises BadRequestError, NotFoundError, PermissionDeniedError."""
         name = self.full_name(model)
         at = replace(at, allowed=self.full_names(at.allowed))
         if not (is_allowed(name, at.allowed) or is_allowed(model, at.allowed)):
@@ -53,23 +54,25 @@ class Router(TargetResolver):
         )
 
     def targets_of(self, name: str, at: RoutingContext) -> Ranked:
-        """Those of a fallback: it may name a route, whose targets then come in its order, but not its own fallbacks."""
+        """The targets of a fallback. If it names a route, its targets come in the route's order, but its own fallbacks are not
+        used."""
         route = self._route(name) or self._route(self.full_name(name))
         return self._ranked(route, at) if route else [(Target(self.full_name(name)), "")]
 
     @cached_property
     def strategies(self) -> frozenset[str]:
-        """All that the configuration names."""
+        """All strategies that the configuration names."""
         return frozenset(route.strategy for route in (self.config.default, *self.config.routes.values()))
 
     @cached_property
     def _patterns(self) -> Sequence[tuple[re.Pattern[str], Route]]:
-        """Of routes whose name has a star, the longest name first."""
+        """The routes whose name has a `*`, longest name first."""
         names = sorted((name for name in self.config.routes if "*" in name), key=len, reverse=True)
         return [(re.compile(re.escape(name).replace(r"\*", "(.+)"), re.DOTALL), self.config.routes[name]) for name in names]
 
     def _route(self, name: str) -> Route | None:
-        """By its name; else by a pattern, whose star stands for the same text in the names of its targets."""
+        """The route of this name, else that of the first pattern that fits; the text that `*` stands for is put into the names of
+        its targets."""
         if name in self.config.routes:
             return self.config.routes[name]
         for pattern, route in self._patterns:
@@ -80,13 +83,14 @@ class Router(TargetResolver):
         return None
 
     def _owners(self, model: str, name: str, at: RoutingContext) -> tuple[Target, ...]:
-        """Who serves a model without a route: all that list a bare name, where the client says which providers it wants."""
+        """The targets of a model without a route. A bare name stands for all providers that list it if the client says which
+        providers it wants."""
         if at.preferences.names_providers and name != model:
             return tuple(Target(f"{owner}/{model}") for owner in self.providers_listing(model))
         return (Target(name),)
 
     def _ranked(self, route: Route, at: RoutingContext) -> Ranked:
-        """In the order of the route's strategy, or of the client's; providers that the client names come before."""
+        """The targets in the order of the request's or else the route's strategy; providers that the request names come first."""
         targets = [each._replace(model=self.target_name(each.model)) for each in route.targets]
         ranked = sort_targets(targets, at.preferences.strategy or route.strategy, at, self.model_info_for)
         wanted = at.preferences.order
@@ -99,7 +103,7 @@ class Router(TargetResolver):
 
 @dataclass(slots=True)
 class _PlanBuilder:
-    """One list of attempts in the making, each target once."""
+    """Collects one list of attempts, each target once."""
 
     router: Router
     route: Route
@@ -122,12 +126,12 @@ class _PlanBuilder:
             self.attempts.append(self._attempt(name, target.timeouts))
 
     def fall_back(self, role: str, asked: Sequence[str] | None, route: Sequence[str]) -> None:
-        """Onto what the client or its key names, else what the route does."""
+        """Adds the fallbacks that the client or its key names, else those of the route."""
         for name in route if asked is None else asked:
             self.add(role if asked is None else f"{role} that the request names", self.router.targets_of(name, self.at))
 
     def ordered_attempts(self) -> tuple[Attempt, ...]:
-        """Those that keep failing last."""
+        """The attempts, those with an open circuit last."""
         return tuple(sorted(self.attempts, key=lambda attempt: attempt.target in self.at.open_circuits))
 
     def _attempt(self, target: str, timeouts: AttemptTimeouts) -> Attempt:
@@ -139,7 +143,7 @@ class _PlanBuilder:
 
 
 def _no_target_error(model: str, exclusions: Sequence[Exclusion]) -> APIError:
-    """Why nothing is left of a plan."""
+    """The error for a plan without any attempt."""
     codes = {each.code: each for each in reversed(exclusions)}
     if codes.keys() == {"model_not_allowed"}:
         message = f"This key may use the name {model!r}, but none of the models that it stands for."

@@ -1,7 +1,7 @@
-"""What processes tell each other of targets that fail, through the store: nothing while all is well.
+"""Circuits that processes share through the store; while no target fails nothing is written.
 
-A failure is one small write, a rest that is over is claimed by one process with another; what the others said is read at most every
-few seconds, beside the requests, and only for those that have a choice. When the store fails each process goes by what it knows.
+A failure is one small write, and with another one a process claims the right to try a target again. What others wrote is read every
+few seconds at most, in the background, and only for requests that have a choice. If the store fails, each process goes by its own.
 """
 
 from collections.abc import Callable
@@ -10,8 +10,8 @@ from functools import cache
 from typing import TYPE_CHECKING
 
 from haimaker.lean_dataclasses import dataclass, field
-from haimaker.routing.health import CircuitState
-from haimaker.routing.plan import CircuitBreakerSettings
+from haimaker.routing.circuit_breaker import CircuitState
+from haimaker.routing.config import CircuitBreakerSettings
 from haimaker.store import StoreUnavailable
 from haimaker.store.documents import Document, Documents
 
@@ -34,7 +34,7 @@ class SharedHealth:
     _next_read_s: float = 0.0
 
     def refresh(self, now_s: float) -> "Future[None] | None":
-        """Reads what others said, unless that was read a moment ago; does not wait for it."""
+        """Reads in the background what other processes wrote, unless that was read a moment ago."""
         if now_s < self._next_read_s:
             return None
         self._next_read_s = now_s + READ_EVERY_S
@@ -46,7 +46,7 @@ class SharedHealth:
         return frozenset(name for name, document in self._known.items() if _state(document).until_s > now_s)
 
     def allows_request(self, target: str, now_s: float) -> bool:
-        """Whether to ask a target now; of all processes one may, once its rest is over."""
+        """Whether to send to a target now. Once a circuit has been open long enough, one process may."""
         document = self._known.get(target)
         state = _state(document) if document else CircuitState()
         if document is None or not state.until_s:
@@ -58,7 +58,7 @@ class SharedHealth:
         return True
 
     def record_failure(self, target: str, rule: CircuitBreakerSettings, now_s: float, wait_s: float) -> "Future[None]":
-        """Counts a failure for all; beside the request, which goes on to its next target."""
+        """Counts a failure for all processes, in the background; the request goes on to its next target."""
 
         def add() -> None:
             for _ in range(TRIES):
@@ -73,7 +73,7 @@ class SharedHealth:
         return _executor().submit(self._quietly, add)
 
     def record_success(self, target: str) -> "Future[None] | None":
-        """It answers again, which the others read in a moment."""
+        """Closes the circuit for all processes, which read it within seconds."""
         document = self._known.get(target)
         if document is None or not document.body.get("failures"):
             return None

@@ -14,7 +14,7 @@ MESSAGE_LENGTH = 2_000
 
 
 def last_message(body: JSON) -> str:
-    """The text of the last user message, normalised and cut; of a request without messages, its prompt."""
+    """The text of the last user message, normalised and cut to MESSAGE_LENGTH; of a request without messages, its prompt."""
     messages = body.get("messages")
     said = [message.get("content") for message in _objects(messages) if message.get("role") == "user"]
     text = _text(said[-1]) if said else _text(body.get("prompt"))
@@ -26,7 +26,7 @@ def count_turns(body: JSON) -> int:
 
 
 def has_word(text: str, words: Sequence[str]) -> bool:
-    """Whether one of the words or phrases is there as a whole, in any case."""
+    """Whether one of the words or phrases occurs as a whole, in any case."""
     return any(re.search(rf"(?i)(?<!\w){re.escape(word)}(?!\w)", text) for word in words)
 
 

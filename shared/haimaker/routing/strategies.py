@@ -6,7 +6,7 @@ from hashlib import blake2b
 from typing import TYPE_CHECKING
 
 from haimaker.models.catalog import UNITS_PER_USD, ModelInfo
-from haimaker.routing.plan import HIGHEST_THROUGHPUT, LOWEST_COST, LOWEST_LATENCY, ORDERED, Target
+from haimaker.routing.config import HIGHEST_THROUGHPUT, LOWEST_COST, LOWEST_LATENCY, ORDERED, Target
 
 if TYPE_CHECKING:
     from haimaker.routing.context import RoutingContext
@@ -27,7 +27,7 @@ OTHER_RATES = (
 def sort_targets(
     targets: Sequence[Target], strategy: str, at: "RoutingContext", model_info_for: Callable[[str], ModelInfo]
 ) -> list[tuple[Target, str]]:
-    """Each target once, best first, and in words what put it there."""
+    """Each target once, best first, with the reason for its place in words."""
     if strategy == ORDERED:
         return [(target, f"number {number} as listed") for number, target in enumerate(targets, 1)]
     drawn = [targets[position] for position in _weighted_shuffle([target.weight for target in targets], at.seed_or_id)]
@@ -36,7 +36,8 @@ def sort_targets(
             target.model: typical_cost_usd(model_info_for(target.model), at.prompt_tokens, at.answer_tokens) for target in targets
         }
         found = sorted(drawn, key=lambda target: costs[target.model])
-        return [(target, _describe_cost(costs[target.model])) for target in found]
+        about = {name: "no price is known" if usd == math.inf else f"about {usd:.3g} USD a request" for name, usd in costs.items()}
+        return [(target, about[target.model]) for target in found]
     if strategy == LOWEST_LATENCY:
         found = sorted(drawn, key=lambda target: at.latency_ms.get(target.model, 0.0))
         return [(target, _describe_measure(at.latency_ms.get(target.model), "ms to its first byte")) for target in found]
@@ -47,16 +48,12 @@ def sort_targets(
 
 
 def typical_cost_usd(model_info: ModelInfo, prompt_tokens: int, answer_tokens: int) -> float:
-    """About what a request costs, to compare targets by; infinite where no price is known."""
+    """About what a request costs in USD, to compare targets by; infinite where no price is known."""
     reads, writes = (model_info.rate((name,), prompt_tokens) for name in TOKEN_RATES)
     others = [rate for name in OTHER_RATES if (rate := model_info.rate((name,))) is not None]
     if reads is None and writes is None and not others:
         return math.inf
     return float(((reads or 0) * prompt_tokens + (writes or 0) * answer_tokens + sum(others)) / UNITS_PER_USD)
-
-
-def _describe_cost(cost_usd: float) -> str:
-    return "no price is known" if cost_usd == math.inf else f"about {cost_usd:.3g} USD a request"
 
 
 def _describe_measure(value: float | None, unit: str) -> str:

@@ -9,12 +9,12 @@ from haimaker.lean_dataclasses import dataclass, field
 from haimaker.models.catalog import ModelInfo, Place, find_model
 from haimaker.providers.provider import Provider
 from haimaker.providers.registry import ONLINE, definition_for, find
-from haimaker.routing.plan import Config
+from haimaker.routing.config import Config
 
 
 @dataclass(frozen=True)
 class TargetResolver:
-    """The deployer's configuration and the providers that are on, accounts among them, in the table's order."""
+    """Looks up targets in the deployer's configuration and in the providers that are on, in the table's order."""
 
     config: Config
     providers: Sequence[Provider]
@@ -22,12 +22,12 @@ class TargetResolver:
     """Where providers are called, by name; one without is called in its own default location."""
 
     def row(self, name: str) -> Provider | None:
-        """A provider's, or that of an account which the deployer named."""
+        """The definition of a provider, or of an account that the deployer named."""
         account = self.config.accounts.get(name)
         return account.row if account else find(name)
 
     def names(self, target: str) -> tuple[str, ...]:
-        """What a client may call the provider of a target: its account, or whose account that is."""
+        """The names under which a client may mean the target's provider: its own, or its account's and the account's provider's."""
         name = target.partition("/")[0]
         account = self.config.accounts.get(name)
         return (name, account.base) if account else (name,)
@@ -37,12 +37,12 @@ class TargetResolver:
         return model if model in self.config.routes else self.target_name(model)
 
     def target_name(self, model: str) -> str:
-        """The same where no route can be meant."""
+        """`provider/model` for a name that can't be a route's."""
         owner = None if self.row(model.partition("/")[0]) else next(self.providers_listing(model), None)
         return f"{owner}/{model}" if owner else model
 
     def full_names(self, names: Collection[str]) -> set[str]:
-        """Names, the bare ones among them in full as well."""
+        """The names, and the full names of the bare ones among them."""
         return {*names, *map(self.full_name, names)}
 
     def providers_listing(self, model: str) -> Iterator[str]:
@@ -73,7 +73,8 @@ class TargetResolver:
         return definition_for(row, name, operation) if row else None
 
     def model_info_for(self, target: str) -> ModelInfo:
-        """Facts of `provider/model`, with the deployer's prices; of a model that no table lists, what little is known."""
+        """Prices, limits and capabilities of `provider/model`, with the deployer's prices; of a model that no table lists, what
+        little is known."""
         provider, _, model = target.partition("/")
         row = self.row(provider)
         if row is None:

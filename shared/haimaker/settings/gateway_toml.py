@@ -14,11 +14,11 @@ from pathlib import Path
 
 from haimaker.http.values import AttemptTimeouts
 from haimaker.models.catalog import ModelInfo
-from haimaker.models.names import AUTO
+from haimaker.models.names import AUTO, ROUTABLE
 from haimaker.observability.redaction import BUILT_IN, Redaction
 from haimaker.providers.registry import NAMES, ONLINE, find, get
 from haimaker.routing import auto_rules
-from haimaker.routing.plan import (
+from haimaker.routing.config import (
     BACK_OFF,
     DEFAULT_CIRCUIT_BREAKER,
     STRATEGIES,
@@ -33,7 +33,6 @@ from haimaker.routing.targets import TargetResolver, account_row, model_info_for
 from haimaker.validation.settings import SettingsError
 from haimaker.validation.toml_table import TomlError, TomlTable, find_line, read_whole
 
-MODEL = r"[^\s/]+(/\S+)?"
 TARGET = r"[^\s/]+/\S+"
 EXAMPLE = "openai/gpt-4o-mini"
 ACCOUNT = r"[a-z][a-z0-9_-]{0,63}"
@@ -43,7 +42,7 @@ FALLBACKS = ("fallbacks", "context_window_fallbacks", "content_policy_fallbacks"
 
 
 def parse_gateway_toml(text: str, path: Path) -> Config:
-    """Raises SettingsError, naming the line."""
+    """The configuration in the text of a gateway.toml. Raises SettingsError, which names the line."""
     try:
         return _config(TomlTable((), tomllib.loads(text)))
     except tomllib.TOMLDecodeError as error:
@@ -58,16 +57,16 @@ def parse_gateway_toml(text: str, path: Path) -> Config:
 def _config(file: TomlTable) -> Config:
     defaults = file.pop("defaults", {})
     default = read_whole(TomlTable(("defaults",), defaults), _settings)
-    resting = read_whole(TomlTable(("health",), file.pop("health", {})), _circuit_breaker)
+    circuit_breaker = read_whole(TomlTable(("health",), file.pop("health", {})), _circuit_breaker)
     auto = file.pop("auto", {})
     accounts = file.get_named_tables("accounts", ACCOUNT, _account)
     config = Config(
-        routes=file.get_named_tables("routes", MODEL, _route, defaults=defaults),
+        routes=file.get_named_tables("routes", ROUTABLE, _route, defaults=defaults),
         prices=file.get_named_tables("prices", TARGET, _price),
         base_models=file.get_named_tables("models", TARGET, partial(_base_model, accounts)),
         default=default,
         accounts=accounts,
-        circuit_breaker=resting,
+        circuit_breaker=circuit_breaker,
         auto=read_whole(TomlTable(("auto",), auto), partial(auto_rules.read_definition, source="gateway.toml")) if auto else None,
         redaction=read_whole(TomlTable(("content",), file.pop("content")), _redaction) if "content" in file.own else None,
     )
@@ -94,8 +93,8 @@ def _route(name: str, table: TomlTable) -> Route:
 
 
 def _settings(table: TomlTable) -> Route:
-    """What a route has besides its targets, and what `defaults` has."""
-    fallbacks, for_context, for_policy = (table.get_strs(name, pattern=MODEL, example=EXAMPLE) for name in FALLBACKS)
+    """The fields that a route and `defaults` have in common."""
+    fallbacks, for_context, for_policy = (table.get_strs(name, pattern=ROUTABLE, example=EXAMPLE) for name in FALLBACKS)
     return Route(
         (),
         fallbacks,
@@ -118,12 +117,12 @@ def _settings(table: TomlTable) -> Route:
 
 
 def _target_with_weight(target: object) -> object:
-    """A name alone is a target of weight 1."""
+    """A target that is written as a name alone has weight 1."""
     return {"model": target} if isinstance(target, str) else target
 
 
 def _target(route: Route, table: TomlTable) -> Target:
-    model = table.get_str("model", pattern=MODEL, example=EXAMPLE)
+    model = table.get_str("model", pattern=ROUTABLE, example=EXAMPLE)
     weight = table.get_float("weight", 1.0, 1e6)
     timeouts = AttemptTimeouts(
         table.get_float("timeout_s", float("inf"), MAX_TIMEOUT_S),
@@ -191,7 +190,8 @@ def _price(name: str, table: TomlTable) -> dict[str, str | int | float]:
 
 
 def _check_names(config: Config) -> None:
-    """That every name in a list of models can be one: a route, a provider's or account's, or a bare model that a provider lists."""
+    """Raises TomlError for a name that can't be a model: neither a route, nor at a known provider or account, nor listed by a
+    provider."""
     known = TargetResolver(config, ())
     routes = [(("routes", name), route) for name, route in config.routes.items()]
     for place, route in [(("defaults",), config.default), *routes]:
@@ -220,7 +220,7 @@ def _check(known: TargetResolver, place: tuple[str | int, ...], model: str, *, r
 
 
 def main(arguments: list[str]) -> int:
-    """Checks files; says what is wrong, and fails."""
+    """Checks files; prints what is wrong, and fails if anything is."""
     for argument in arguments:
         path = Path(argument)
         try:

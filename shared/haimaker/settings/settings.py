@@ -19,7 +19,7 @@ from haimaker.lean_dataclasses import dataclass, field
 from haimaker.observability.metrics import BY_PROVIDER
 from haimaker.pricing.amounts import UserBudget, budget_window, is_budget_window, to_nanousd
 from haimaker.providers.registry import NAMES
-from haimaker.routing.plan import Config
+from haimaker.routing.config import Config
 from haimaker.validation.settings import SettingsError, validate_url
 
 DEFAULT_HOST = "127.0.0.1"
@@ -32,7 +32,7 @@ DEFAULT_MAX_OUTPUT_TOKENS = 16_384
 
 @dataclass(frozen=True, slots=True)
 class Settings:
-    """All that the environment decides, but for the providers' secrets of a deployed stack."""
+    """Everything that the environment decides, except the providers' secrets of a deployed stack."""
 
     host: str = DEFAULT_HOST
     port: int = 8000
@@ -152,7 +152,7 @@ class Settings:
 
 
 def _aws(env: Mapping[str, str]) -> AWSAccess:
-    """As AWS's own tools find them, but for profiles and web identities."""
+    """Region and credentials where AWS's own tools look for them, except profiles and web identities."""
     region = aws_region_of(env)
     if not region:
         raise SettingsError("STORE=dynamodb needs AWS_REGION, such as us-east-1.")

@@ -10,8 +10,8 @@ from haimaker.validation.settings import SettingsError
 
 
 def open_store(settings: Settings) -> Store:
-    """Raises SettingsError, StoreUnavailable. What an earlier process that was killed still held is charged as lost: at
-    once in a file that no other process uses now, else, and in tables, after the holds' deadlines."""
+    """Opens the store. What a killed process had reserved is charged as lost: at once in a SQLite file that no other process uses,
+    otherwise after the reservations' deadlines. Raises SettingsError, StoreUnavailable."""
     if settings.store == "dynamodb":
         return _dynamodb(settings)
     from haimaker.store.sqlite import SQLiteStore

@@ -5,7 +5,7 @@ nano-dollars everywhere. Nothing here knows HTTP: a refusal is a value that `gat
 
 An account's counters hold what is *left*, and always satisfy
 
-    remaining + held + spent in this window == budget        free_slots + len(holds) == parallel_limit
+    remaining + reserved + spent in this window == budget        free_slots + reservations == parallel_limit
 
 where a limit that is not set counts as UNLIMITED.
 """
@@ -34,8 +34,8 @@ DenialReason = Literal["unknown", "blocked", "expired", "budget", "rpm", "tpm", 
 
 @dataclass(frozen=True, slots=True)
 class Account:
-    """The configuration of a key, a team or a user: what it may do. It never holds a counter, so it can be cached until
-    `version` moves."""
+    """The configuration of a key, a team or an end user: what it may do. It holds no counter, so it may be cached until `version`
+    changes."""
 
     id: str
     """`key#` and the SHA-256 of the key in hex; `team#` and the team's id; `user#` and the SHA-256 of the user's name."""
@@ -85,7 +85,8 @@ class Account:
 
 @dataclass(frozen=True, slots=True)
 class Reservation:
-    """A reservation: the most that one request may cost, until it is settled or `deadline_s` has passed."""
+    """The most that one request may cost on one account. It ends when the request is settled, or as lost when `deadline_s` has
+    passed."""
 
     request_id: str
     account_id: str
@@ -101,14 +102,14 @@ class Reservation:
     alerts_at: tuple[tuple[int, int | None], ...] = field(default=(), compare=False)
     """Amounts of the window's spend that are told to the deployer when they are reached, and the percentage that each is."""
     siblings: tuple["Reservation", ...] = field(default=(), compare=False, repr=False)
-    """The same request's holds on its other payers; settling this hold settles them."""
+    """The same request's reservations on its other accounts; settling this one settles them."""
     stale_minutes: tuple[int, ...] = field(default=(), compare=False, repr=False)
-    """Set by `admit` on the hold that it grants: old minutes' counters that settling it may drop."""
+    """Set by `reserve` on what it grants: counters of old minutes that settling may drop."""
 
 
 @dataclass(frozen=True, slots=True)
 class Granted:
-    """A granted hold, with what is left in this minute after it; UNLIMITED where no limit is set."""
+    """A granted reservation, and what is left of this minute's limits after it; UNLIMITED where no limit is set."""
 
     reservation: Reservation
     requests_left: int
@@ -117,12 +118,12 @@ class Granted:
 
 @dataclass(frozen=True, slots=True)
 class Denied:
-    """Why a hold was not granted. `account` is None when the store does not know the key."""
+    """Why a reservation was not granted. `account` is None when the store does not know the account."""
 
     reason: DenialReason
     account: Account | None = None
     remaining_nanousd: int = 0
-    """What the budget could still hold, for reason `budget`."""
+    """What is left of the budget, for reason `budget`."""
     retry_after_s: int = 0
 
 
@@ -184,11 +185,11 @@ class Store(Protocol):
 
     @property
     def documents(self) -> Documents:
-        """What is kept besides accounts and records."""
+        """Small documents: definitions of auto routers, circuits that are open."""
 
     def put(self, account: Account, spent_as: "Balance | None" = None) -> bool:
-        """Adds a new account with full counters; False, and nothing changed, if its id exists. With `spent_as`, the balance
-        of an account that it replaces, its budget window is that one's, and what was spent or held there is spent here."""
+        """Adds a new account with full counters; returns False, and changes nothing, if its id exists. `spent_as` is the balance of
+        the account that this one replaces: its budget window goes on, and what it spent and reserved counts as spent here."""
 
     def get(self, account_id: str) -> Balance | None:
         """One account as it is now, read consistently; a window that has ended is shown as already renewed."""
@@ -204,30 +205,32 @@ class Store(Protocol):
         """A page of accounts whose id starts with `kind#`, oldest first, and the cursor of the next page, None at the end."""
 
     def reserve(self, reservation: Reservation) -> Granted | Denied:
-        """Grants the hold if every limit allows it, in one write that checks and reserves. Renews an ended window and
-        charges expired holds (as `lost`) when it meets them."""
+        """Grants the reservation if every limit allows it, in one write that checks and reserves. On the way it renews a budget
+        window that has ended, and charges expired reservations as `lost`."""
 
     def release(self, reservation: Reservation) -> bool:
-        """Gives back all that a hold took, for a request that was not sent. False if there is no such hold."""
+        """Gives back all that a reservation took, for a request that was not sent. Returns False if there is no such
+        reservation."""
 
     def settle(self, reservation: Reservation, record: Record, tokens: int) -> Settled | None:
-        """Ends the hold, and those of `hold.also`; charges `record.cost_nanousd` to each account, corrects the minute's tokens
-        to `tokens`, and keeps the record. None if there is a record of the request already: then that one is what is charged,
-        and what really became of a request that was taken for lost is noted in it.
-        An account deleted meanwhile still gets its record."""
+        """Ends the reservation and its `siblings`, charges `record.cost_nanousd` to each account, corrects the minute's tokens to
+        `tokens`, and adds the record. Returns None if there is a record of the request already: that one is then what is charged,
+        and if it is of a lost request, this outcome is noted in it. An account that was deleted meanwhile still gets its record."""
 
     def charge_lost(self, account_id: str, now_s: float) -> int:
-        """Charges every expired hold of the account in full, each with a record of status `lost`; returns how many."""
+        """Charges every expired reservation of the account in full, each with a record of status `lost`; returns how many there
+        were."""
 
     def correct(self, account_id: str, total_nanousd: int, difference_nanousd: int) -> bool:
-        """Charges a difference to an account, or gives it back, in this window and in all; False, and nothing changed, if the
-        account's total spend is not `total_nanousd`."""
+        """Adds a difference, which may be negative, to the account's spend of this window and in total. Returns False, and changes
+        nothing, if the account's total spend is not `total_nanousd`."""
 
     def record(self, request_id: str) -> Record | None:
-        """One request's record."""
+        """The record of one request."""
 
     def amend(self, record: Record) -> bool:
-        """Replaces the record of a request that was lost by what became of it after all; False if it is not lost."""
+        """Replaces the record of a lost request by its real outcome. Returns False if the stored record is not of a lost
+        request."""
 
     def records(
         self,
@@ -239,12 +242,12 @@ class Store(Protocol):
         *,
         newest_first: bool = False,
     ) -> tuple[Sequence[Record], str | None]:
-        """A page of records by start time, of one account or, without it, of all; and the cursor of the next page. The cursor
-        of any record is its `ledger.order`."""
+        """A page of records by start time, of one account or of all, and the cursor of the next page. A record's cursor is
+        `ledger.sort_key` of its time and id."""
 
     def totals(self, by: "By", first_day: str, last_day: str, account_id: str | None = None) -> Sequence["Total"]:
-        """Daily totals of all accounts, or whole days of one, in the order of day and name; both days are included. Where they
-        are rolled up from the records, the last moments may be missing."""
+        """Daily totals by name, or whole days of one account, sorted by day and name; both days are included. Where a stream of
+        records feeds them, the last moments may be missing."""
 
 
 def minute_of(now_s: float) -> int:

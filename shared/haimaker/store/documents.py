@@ -20,13 +20,13 @@ class Documents(Protocol):
     """Every method raises StoreUnavailable, or StoreThrottled, when the store fails."""
 
     def get(self, kind: str, name: str) -> Document | None:
-        """One as it is now."""
+        """The document as it is now."""
 
     def all(self, kind: str) -> Sequence[Document]:
-        """All of a kind, perhaps without the changes of the last second."""
+        """All documents of a kind; changes of the last second may be missing."""
 
     def put(self, kind: str, document: Document) -> bool:
-        """Keeps a document whose stored version is `document.version`, under the next version; False if that is another."""
+        """Writes a document under the next version if the stored version is `document.version`; returns False if it is another."""
 
     def delete(self, kind: str, name: str) -> bool:
-        """False if there is none."""
+        """Returns False if there is no such document."""

@@ -27,7 +27,7 @@ class DynamoRecords:
     """Whether daily totals are kept from the stream of new records; an emulator has none, and they are summed when asked for."""
 
     def keep(self, record: Record) -> tuple[Record, bool]:
-        """Adds a record; returns the one that is kept, an earlier one wins, and whether it is this one."""
+        """Adds a record unless there is one of this request; returns the stored record, and whether it is this one."""
         item = tables.record_item(record)
         try:
             self.calls.add(self.records_table, item, "id")
@@ -41,7 +41,7 @@ class DynamoRecords:
         return tables.record(item), True
 
     def join(self, kept: Record, reservation: Reservation) -> Record:
-        """The record, with the hold's account among those that are charged for a lost request."""
+        """Adds the reservation's account to those that a lost request is charged to; returns the record."""
         for _ in range(JOIN_TRIES):
             joined = ledger.with_account(kept, reservation)
             if joined is None or self.amend(joined, kept):
@@ -50,7 +50,7 @@ class DynamoRecords:
         raise StoreUnavailable("DynamoDB UpdateItem: too many writers of one record")
 
     def amend(self, record: Record, seen: Record | None = None) -> bool:
-        """`seen` is what must still be there."""
+        """Replaces a record; `seen` is what must still be stored."""
         values = {":status": record.status, ":cost": record.cost_nanousd, ":detail": json.dumps(record.detail), ":lost": "lost"}
         values |= {":seen": json.dumps(seen.detail)} if seen else {}
         try:

@@ -128,7 +128,7 @@ class DynamoStore:
                 if outcome:
                     return outcome
             else:
-                with suppress(StoreUnavailable):  # the hold is granted; the next write meets what is left
+                with suppress(StoreUnavailable):  # it is granted; the next write meets what is left
                     self._charge(tables.expired_reservations(item, reservation.now_s)[:MOST_CHARGED])
                 return tables.grant(item, reservation)
         raise StoreThrottled("DynamoDB UpdateItem: too many writers of one account")
@@ -143,12 +143,12 @@ class DynamoStore:
         return True
 
     def settle(self, reservation: Reservation, record: Record, tokens: int) -> Settled | None:
-        """One write for the record and one for each account, all safe to repeat. A hold that was charged as lost in the
-        meantime stays so: its record stays as it is."""
+        """Writes the record, then each account; every write is safe to repeat. A reservation that was charged as lost meanwhile
+        stays charged."""
         kept, is_new = self._records.keep(record)
         ended = [self._end(one, self._records.join(kept, one).cost_nanousd, tokens) for one in (reservation, *reservation.siblings)]
         is_ours = is_new or (ended[0] is not None and kept == tables.record(tables.record_item(record)))
-        return Settled(tuple(crossing for found in ended for crossing in found or ())) if is_ours else None
+        return Settled(tuple(alert for found in ended for alert in found or ())) if is_ours else None
 
     def charge_lost(self, account_id: str, now_s: float) -> int:
         item = self._read(account_id)
@@ -188,7 +188,7 @@ class DynamoStore:
         return self._records.not_in_totals(since_s, until_s)
 
     def _reserve(self, reservation: Reservation) -> Item:
-        """The one write that checks every limit and takes from every counter; returns the account after it."""
+        """Checks every limit and takes from every counter in one conditional write; returns the account after it."""
         condition = (
             ALLOWS_REQUEST + (ALLOWS_AMOUNT if reservation.amount_nanousd else "") + (ALLOWS_TOKENS if reservation.tokens else "")
         )
@@ -205,8 +205,8 @@ class DynamoStore:
         return self._update(reservation.account_id, RESERVE, condition, values, names, "ALL_NEW")
 
     def _explain_denial(self, item: Item | None, reservation: Reservation) -> Granted | Denied | None:
-        """Why the account did not allow the hold; None once that was repaired, or is over. The answer to an earlier try
-        may have been lost: then the hold is there."""
+        """Why the account did not allow the reservation; None if the reason is gone by now. When the answer to an earlier try was
+        lost, the reservation is found here."""
         if item is None:
             return Denied("unknown")
         if item["holds"].get(reservation.request_id) == ledger.encode_reservation(reservation):
@@ -220,7 +220,8 @@ class DynamoStore:
         return ledger.denial(counters, reservation, reason) if reason and not renewed and not expired else None
 
     def _renew(self, item: Item, now_s: float) -> bool:
-        """Renews a budget window that ended; whether it had. Adding what was spent commutes with settles that happen meanwhile."""
+        """Renews a budget window that has ended; returns whether it had. It adds a difference, so settles at the same moment are
+        not lost."""
         counters = tables.counters(item, now_s)
         renewal = ledger.repair(counters, _held(item), now_s)
         if renewal is None:
@@ -231,13 +232,13 @@ class DynamoStore:
         return True
 
     def _charge(self, reservations: Sequence[Reservation]) -> int:
-        """Charges holds as lost, or what their records say where a settle stopped between its two writes."""
+        """Charges expired reservations: as lost, or by their records where a settle stopped between its two writes."""
         kept = [(reservation, self._records.keep(ledger.lost_record(reservation))[0]) for reservation in reservations]
         costs = [(reservation, self._records.join(record, reservation).cost_nanousd) for reservation, record in kept]
         return sum(self._end(reservation, cost, reservation.tokens) is not None for reservation, cost in costs)
 
     def _end(self, reservation: Reservation, cost: int, tokens: int) -> tuple[BudgetAlert, ...] | None:
-        """Ends the hold and charges its account; None if it had ended, or the account has."""
+        """Ends the reservation and charges its account; returns None if the reservation or the account is gone."""
         values = {":returned": reservation.amount_nanousd - cost, ":cost": cost, ":one": 1}
         stale = [name for minute in reservation.stale_minutes for name in tables.minute_names(minute * 60).values()]
         names = {f"#stale{number}": name for number, name in enumerate(stale)}

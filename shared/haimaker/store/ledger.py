@@ -33,7 +33,7 @@ IRREPARABLE: tuple[DenialReason, ...] = ("blocked", "expired", "version")
 
 
 class Counters(NamedTuple):
-    """An account as a store keeps it. `requests_left` and `tokens_left` are of the minute that was asked about."""
+    """An account as a store keeps it. `requests_left` and `tokens_left` belong to the minute of the reservation."""
 
     account_id: str
     config: str
@@ -64,7 +64,7 @@ class Repair(NamedTuple):
 
 
 def initial_counters(account: Account, spent_as: Balance | None = None) -> Counters:
-    """A new account: everything is left, but for what was spent or held in the account that it replaces."""
+    """The counters of a new account: all is left, except what the account that it replaces has spent or reserved."""
     spent = spent_as.spend_nanousd + spent_as.held_nanousd if spent_as else 0
     carried = spent_as.total_spend_nanousd + spent_as.held_nanousd if spent_as else account.carried_nanousd
     limits = limits_of(account)
@@ -103,7 +103,8 @@ def months_later(start_s: float, months: int) -> int:
 
 
 def repair(counters: Counters, held: int, now_s: float) -> Repair | None:
-    """What renews the budget, if its window has ended: it moves on by whole windows, to the first end after now."""
+    """The renewal of a budget whose window has ended, else None. The window moves on by whole windows, to the first end after
+    now."""
     if counters.window_end_s > now_s:
         return None
     length_s, months = counters.account.budget_window
@@ -127,12 +128,12 @@ def restart(account: Account, old: Counters, held: int, now_s: float) -> Repair 
 
 
 def spend_of(counters: Counters, held: int) -> int:
-    """Settled in this window: what neither remains nor is held."""
+    """What was settled in this window: the budget without what remains and what is reserved."""
     return counters.budget - counters.remaining - held
 
 
 def denial_reason(counters: Counters, reservation: Reservation) -> DenialReason | None:
-    """The first limit that does not allow the hold. A hold of nothing passes any budget, also an overdrawn one."""
+    """The first limit that does not allow the reservation. A reservation of nothing passes any budget, even an overdrawn one."""
     if counters.blocked:
         return "blocked"
     if counters.expires_s <= reservation.now_s:
@@ -149,7 +150,7 @@ def denial_reason(counters: Counters, reservation: Reservation) -> DenialReason 
 
 
 def denial(counters: Counters, reservation: Reservation, reason: DenialReason) -> Denied:
-    """The refusal, and how long until another try may pass; 0 where waiting does not help."""
+    """The refusal, with the seconds until another try may pass; 0 where waiting does not help."""
     wait_s = 0
     if reason in ("rpm", "tpm"):
         wait_s = max(1, math.ceil(60 - reservation.now_s % 60))
@@ -161,7 +162,7 @@ def denial(counters: Counters, reservation: Reservation, reason: DenialReason) -
 
 
 def grant(counters: Counters, reservation: Reservation) -> Granted:
-    """The grant, from the counters after it; a limit that is not set shows as UNLIMITED again."""
+    """The grant, made from the counters after the reservation; a limit that is not set reads UNLIMITED."""
     return Granted(
         reservation,
         UNLIMITED if counters.rpm_limit == UNLIMITED else counters.requests_left,
@@ -170,7 +171,7 @@ def grant(counters: Counters, reservation: Reservation) -> Granted:
 
 
 def balance(counters: Counters, reservations: Sequence[Reservation], now_s: float) -> Balance:
-    """The account as people see it, an ended window shown as already renewed."""
+    """The account with its counters; a window that has ended is shown as already renewed."""
     held = sum(reservation.amount_nanousd for reservation in reservations)
     renewal = repair(counters, held, now_s)
     return Balance(
@@ -189,8 +190,8 @@ def is_expired(reservation: Reservation, now_s: float) -> bool:
 
 
 def lost_record(reservation: Reservation) -> Record:
-    """The record of a request that nobody settled: charged in full to this account. Others join as their holds are met: a process
-    that died while it reserved took none of them."""
+    """The record of a request that nobody settled: it is charged in full to this account. Other accounts are added by
+    `with_account` when their reservations are met, since a process that died while it reserved has none on them."""
     key, *others = reservation.billed or (reservation.account_id,)
     detail: JSON = {"deadline_s": reservation.deadline_s}
     if others:
@@ -200,7 +201,7 @@ def lost_record(reservation: Reservation) -> Record:
 
 
 def with_account(kept: Record, reservation: Reservation) -> Record | None:
-    """A lost request's record with one more account that is charged for it; None where it is named already, or all are."""
+    """A lost request's record with one more charged account; None if the record names it already or is not of a lost request."""
     charged = kept.detail.get("charged", [])
     if kept.status != "lost" or reservation.account_id in (kept.account_id, *charged):
         return None
@@ -208,7 +209,7 @@ def with_account(kept: Record, reservation: Reservation) -> Record | None:
 
 
 def with_outcome(kept: Record, late: Record) -> Record | None:
-    """A lost request's record with what became of it; None where nothing is to be noted."""
+    """A lost request's record with its real outcome noted in it; None if the record has one already or is not of a lost request."""
     if kept.status != "lost" or late.status == "lost" or "late" in kept.detail:
         return None
     outcome = {"status": late.status, "cost_nanousd": late.cost_nanousd, "detail": late.detail}
@@ -216,7 +217,7 @@ def with_outcome(kept: Record, late: Record) -> Record | None:
 
 
 def outcome_of_lost(lost: Record) -> Record | None:
-    """What became of a lost request, if that was noted."""
+    """The real outcome that was noted in a lost request's record, else None."""
     late = lost.detail.get("late") if lost.status == "lost" else None
     if late is None:
         return None
@@ -225,7 +226,7 @@ def outcome_of_lost(lost: Record) -> Record | None:
 
 
 def alerts_for(reservation: Reservation, balance: Balance, cost: int) -> tuple[BudgetAlert, ...]:
-    """What was reached by this cost, which is in the balance already."""
+    """The alerts for what this cost, which the balance includes, took the account's spend past."""
     spent = balance.spend_nanousd
     return tuple(
         BudgetAlert(reservation.account_id, spent, amount, percent, balance.window_end_s)
@@ -235,7 +236,7 @@ def alerts_for(reservation: Reservation, balance: Balance, cost: int) -> tuple[B
 
 
 def encode_account(account: Account) -> str:
-    """ASCII JSON without the version, which moves by itself."""
+    """ASCII JSON of all fields except the version, which is stored beside it."""
     return json.dumps({name: value for name, value in asdict(account).items() if name != "version"})
 
 
@@ -246,7 +247,7 @@ def decode_account(config: str, version: int) -> Account:
 
 
 def encode_reservation(kept: Reservation) -> str:
-    """What an account keeps of a hold under its request's id."""
+    """The text under which an account stores a reservation; its key is the request's id."""
     return " ".join((f"{kept.deadline_s} {kept.amount_nanousd} {kept.tokens} {kept.version} {kept.now_s!r}", *kept.billed))
 
 
@@ -256,7 +257,8 @@ def decode_reservation(account_id: str, request_id: str, text: str) -> Reservati
 
 
 def sort_key(time_s: float, name: str = "") -> str:
-    """A text that sorts by time, then by name; it is the cursor of a page, too. Without a name, it sorts before all of its time."""
+    """A text that sorts by time, then by name; it is also the cursor of a page. Without a name it sorts before all names of its
+    time."""
     return f"{round(time_s * 1_000_000):018d}" + (f"#{name}" if name else "")
 
 
@@ -265,5 +267,5 @@ def time_of_sort_key(place: str) -> float:
 
 
 def stale_minutes(minutes: Iterable[int], reservation: Reservation) -> tuple[int, ...]:
-    """The oldest minutes that no request counts in any more, also by a clock that is a little late."""
+    """Minutes in which no request is counted any more, oldest first; a clock that is a minute late is allowed for."""
     return tuple(sorted(minute for minute in minutes if minute < minute_of(reservation.now_s) - 1))[:50]

@@ -67,8 +67,8 @@ class SQLiteStore:
                 self._presence.close()
 
     def adopt(self, now_s: float) -> int:
-        """Counts this process among those that use the file, until `close` or its end. If there is no other, all holds are
-        of processes that were killed, and are charged; returns how many."""
+        """Registers this process as a user of the file until `close` or its end. If there is no other, all reservations belong to
+        processes that were killed, and are charged; returns how many."""
         with _failures("join"):
             self._presence = self._path.with_suffix(".lock").open("ab")
             try:
@@ -172,7 +172,7 @@ class SQLiteStore:
             return _charge(execute, _read_reservations(execute, sqlite_schema.EXPIRED, account_id, now_s))
 
     def charge_all_lost(self, now_s: float) -> int:
-        """Charges every hold of every account, whatever its deadline: for a start when no other process uses the file."""
+        """Charges every reservation of every account, whatever its deadline; for a start when no other process uses the file."""
         with self._writing("charge_all_lost") as execute:
             return _charge(execute, _read_reservations(execute, "TRUE"))
 
@@ -278,7 +278,7 @@ def _reserve(execute: Execute, counters: Counters, reservation: Reservation) -> 
 
 
 def _settle(execute: Execute, reservations: Sequence[Reservation], record: Record, tokens: int) -> Settled | None:
-    """Keeps the record, if there is none yet, and charges the cost of the one that is kept; None if that is an earlier one."""
+    """Adds the record if there is none yet, and charges the cost of the stored one; returns None if that is an earlier one."""
     started = ledger.sort_key(record.started_s, record.request_id)
     detail = json.dumps(record.detail)
     row = (record.request_id, record.account_id, started, record.started_s, record.status, record.cost_nanousd, detail)
@@ -291,7 +291,7 @@ def _settle(execute: Execute, reservations: Sequence[Reservation], record: Recor
 
 
 def _end(execute: Execute, reservation: Reservation, cost: int, tokens: int) -> tuple[BudgetAlert, ...]:
-    """Ends the hold and charges its account, if it had not ended yet."""
+    """Ends the reservation and charges its account, if it had not ended yet. Returns the alerts that this led to."""
     if not execute(sqlite_schema.DELETE_RESERVATION, (reservation.account_id, reservation.request_id)).rowcount:
         return ()
     changes = {"id": reservation.account_id, "amount": reservation.amount_nanousd, "minute": minute_of(reservation.now_s)}

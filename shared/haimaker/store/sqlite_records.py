@@ -9,7 +9,7 @@ from haimaker.store.sqlite_schema import Execute
 
 
 def note_outcome(execute: Execute, kept: Record, record: Record, reservations: Sequence[Reservation]) -> Record:
-    """An earlier record with what became of a request that was lost, and who else is charged for it."""
+    """Notes the outcome of a lost request, and the other accounts it is charged to, in the record that was stored earlier."""
     changed = ledger.with_outcome(kept, record) or kept
     for reservation in reservations:
         changed = ledger.with_account(changed, reservation) or changed

@@ -1,13 +1,13 @@
 """The DynamoDB store's tables and items: keys, plain values, DynamoDB's typed form. `create_tables` alone does I/O.
 
     item             table     pk              sk            attributes                        read by
-    key              accounts  key#<sha256>    account       config, counters, holds           admit, settle, get; by_kind
+    key              accounts  key#<sha256>    account       config, counters, holds           reserve, settle, get; by_kind
     team, user       accounts  team#<id> ...   account       the same                          the same
     daily totals     accounts  <account id>    day#<date>    requests, tokens, cost            one account: pk and a range of sk
     totals of all    accounts  total           day#<date>    the same                          pk and a range of sk
     totals by name   accounts  total           <by>#<date>#  the same; by model, provider and  pk and a range of sk
                                                <name>        tag
-    health           accounts  health          <target>      body (resting until), version     pk: all targets in one Query
+    health           accounts  health          <target>      body (open until), version        pk: all targets in one Query
     auto-router      accounts  router          <id>          body (definition), version        pk and sk; pk: all of them
     record           records   <request id>                  account, cost, status, detail     record; by_account, by_day
 
@@ -17,7 +17,7 @@
     by_day           records   day             started       everybody's records by time, a UTC day after the other
 
 Indexes hold keys only, so that writing a counter does not write an index. Counters hold what is left; those of a minute
-are the attributes `r<minute>` and `t<minute>`, dropped by a later settle. A hold is a text under `holds.<request id>`.
+are the attributes `r<minute>` and `t<minute>`, dropped by a later settle. A reservation is a text under `holds.<request id>`.
 """
 
 import json
@@ -132,7 +132,7 @@ def minute_names(now_s: float) -> dict[str, str]:
 
 
 def start_key(cursor: str | None) -> str:
-    """The first place behind a cursor: no id has a space in it."""
+    """The first sort key after a cursor: ids have no space in them."""
     return f"{cursor} " if cursor else "0"
 
 

@@ -135,11 +135,11 @@ class AttemptLoop:
         if error is not None and errors.allows_fallback(error):
             if not (self.cancel.requested or (self.has_client_timeout and isinstance(error, APITimeoutError))):
                 wait_s = float(error.headers.get("retry-after", 0))
-                self.health.record_failure(target, now_s, wait_s, share=len(self.plan.attempts) > 1)
+                self.health.breaker.record_failure(target, now_s, wait_s, share=len(self.plan.attempts) > 1)
             return
         if error is None:
-            self.health.record_latency(target, now_s, took_ms=attempt_log.duration_ms, streams=self.request.streams)
-        self.health.record_success(target, now_s)  # also a refusal of what was asked is an answer
+            self.health.latency.record_latency(target, now_s, took_ms=attempt_log.duration_ms, streams=self.request.streams)
+        self.health.breaker.record_success(target, now_s)  # also a refusal of what was asked is an answer
 
 
 @dataclass(slots=True)
@@ -202,7 +202,7 @@ class Exchange:
         if first and status == "ok":
             attempt_log = self.attempts.attempt_logs[-1]
             written = attempt_log.tokens.completion if attempt_log.tokens else 0
-            self.attempts.health.record_throughput(attempt_log.attempt.target, written, time.time() - attempt_log.started_s)
+            self.attempts.health.latency.record_throughput(attempt_log.attempt.target, written, time.time() - attempt_log.started_s)
         if first and self.settlement.store_failed:
             self.observer.settle_failed(record.request_id)
         return record

@@ -17,7 +17,7 @@ CLOSING_ENDINGS = ("", "]", "}", "}]", "}]}", "]}")
 
 
 class TomlError(ValueError):
-    """What is wrong, and where in the file."""
+    """What is wrong in a table; `place` is the path of its field."""
 
     def __init__(self, place: FieldPath, message: str) -> None:
         super().__init__(message)
@@ -25,7 +25,7 @@ class TomlError(ValueError):
 
 
 class TomlTable:
-    """One table and its place in the file. What is left when all is taken was not known."""
+    """A table whose fields are taken one by one. What is left in the end is unknown."""
 
     def __init__(self, place: FieldPath, fields: object, defaults: Mapping[str, Any] | None = None) -> None:
         if not isinstance(fields, Mapping):
@@ -41,7 +41,7 @@ class TomlTable:
         return self._fields.pop(name, default)
 
     def require_empty(self) -> None:
-        """Raises Mistake for a field that is not known."""
+        """Raises TomlError for a field that was not taken."""
         for name in self._fields:
             if name in self.own:
                 raise self.error(name, "is not known here")
@@ -62,7 +62,7 @@ class TomlTable:
         return tuple(self._check_str(value, (name, position), pattern, example) for position, value in enumerate(values))
 
     def get_float(self, name: str, default: float, most: float, *, least: float | None = None) -> float:
-        """Without `least` it is above 0."""
+        """A number up to `most`, and at least `least`, or above 0 without it. Raises TomlError."""
         value = self.pop(name, default)
         if value == default:
             return default
@@ -83,7 +83,7 @@ class TomlTable:
         return value
 
     def get_tables(self, name: str, read: "Callable[[TomlTable], T]", *, least: int = 0) -> list[T]:
-        """A list of tables, each of which is read whole."""
+        """A list of tables, each of which `read` must take whole. Raises TomlError."""
         values = self.pop(name, [])
         if not isinstance(values, list) or len(values) < least:
             raise self.error(name, f"must be a list of {'one or more ' if least else ''}tables")
@@ -92,7 +92,8 @@ class TomlTable:
     def get_named_tables(
         self, name: str, pattern: str, read: "Callable[[str, TomlTable], T]", *, defaults: Mapping[str, Any] | None = None
     ) -> dict[str, T]:
-        """A table of tables whose names are the deployer's own; `defaults` are fields that each has unless it says otherwise."""
+        """A table of tables with names of the deployer's own; `defaults` are fields that each has unless it says otherwise. Raises
+        TomlError."""
         tables = TomlTable((*self.place, name), self.pop(name, {}))
         found = {}
         for key in sorted(tables.own, key=list(tables._fields).index):
@@ -110,7 +111,7 @@ class TomlTable:
 
 
 def read_whole(table: TomlTable, read: Callable[[TomlTable], T]) -> T:
-    """What `read` makes of a table, which then has to be empty."""
+    """Reads a table and requires that nothing is left in it. Raises TomlError."""
     found = read(table)
     table.require_empty()
     return found
@@ -121,7 +122,8 @@ def _is_number(value: object) -> bool:
 
 
 def find_line(text: str, place: FieldPath) -> int | None:
-    """The line of a file on which something begins: the first at whose end it is there. Counted from 1."""
+    """The line of a file on which a field begins, counted from 1: the shortest beginning of the file that has the field ends
+    there."""
     lines = text.splitlines(keepends=True)
     for length in range(len(place), 0, -1):
         names = [part for part in place[:length] if isinstance(part, str)]

@@ -17,8 +17,8 @@ from haimaker.http.values import JSON, Event, UpstreamRequest
 from haimaker.providers.model_rules import ModelRule
 from haimaker.providers.provider import AnswerRules, Provider
 from haimaker.providers.registry import all_providers, get
+from haimaker.routing.config import Config
 from haimaker.routing.context import RoutingContext
-from haimaker.routing.plan import Config
 from haimaker.routing.router import Router
 from tests.support.builders import MESSAGES, attempt, chat_request, in_dialect, result_of
 

@@ -1,7 +1,8 @@
 """One server for all tests that only talk to it."""
 
 import pytest
-from door import Gateway, connect, serving
+
+from tests.unit.local.door import Gateway, connect, serving
 
 
 @pytest.fixture(scope="module")

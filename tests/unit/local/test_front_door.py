@@ -6,12 +6,12 @@ import socket
 
 import openai
 import pytest
-from door import Gateway, connect, get, post, receive, receive_error
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from haimaker.http.values import Response
 from local import request_reader
+from tests.unit.local.door import Gateway, connect, get, post, receive, receive_error
 
 
 def test_a_request_reaches_the_gateway_and_its_answer_the_client(client):

@@ -9,13 +9,13 @@ import threading
 from pathlib import Path
 
 import pytest
-from door import WAIT_S, Gateway, closing, connect, get, post, receive, receive_error, serving, streamed
 
 from haimaker.http.errors import PermissionDeniedError
 from haimaker.http.values import Response
 from local import server as server_module
 from local.request_reader import Head
 from local.server import check_name
+from tests.unit.local.door import WAIT_S, Gateway, closing, connect, get, post, receive, receive_error, serving, streamed
 
 ROOT = Path(__file__).resolve().parents[3]
 

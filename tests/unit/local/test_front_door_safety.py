@@ -5,13 +5,13 @@ import time
 from ipaddress import ip_network
 
 import pytest
-from door import Gateway, connect, get, post, receive, receive_error, serving
 
 from haimaker.http.errors import AuthenticationError, BadRequestError
 from haimaker.http.responses import error_response
 from haimaker.http.values import Response
 from local.mistakes import Mistakes, address_of
 from local.server import Server  # noqa: F401 - what is tested
+from tests.unit.local.door import Gateway, connect, get, post, receive, receive_error, serving
 
 KEY = "authorization: Bearer sk-hm-valid"
 OTHER = "authorization: Bearer sk-hm-other"

@@ -4,9 +4,9 @@ import http.client
 import threading
 
 import pytest
-from door import WAIT_S, Gateway, closing, get, post, receive, streamed
 
 from haimaker.http.values import Response
+from tests.unit.local.door import WAIT_S, Gateway, closing, get, post, receive, streamed
 
 
 def test_a_stream_arrives_item_by_item(client, gateway):

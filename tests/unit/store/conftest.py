@@ -6,7 +6,8 @@ from dataclasses import dataclass, field, replace
 
 import pytest
 
-from haimaker.aws.client import AWSClient, Credentials
+from haimaker.aws.client import AWSClient
+from haimaker.aws.sigv4 import Credentials
 from haimaker.aws_lambda.rollup import DailyTotals
 from haimaker.observability.observer import Observer
 from haimaker.store import Account, Granted, Record, Reservation, Store

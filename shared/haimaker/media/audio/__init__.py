@@ -18,7 +18,7 @@ COMPLETE_SHARE = 0.95
 
 
 class UnreadableAudio(Exception):
-    """What a file has that it should not, in words for its owner."""
+    """What is wrong with a file of sound, in words for its owner."""
 
 
 class Length(NamedTuple):
@@ -54,7 +54,7 @@ ASF = bytes.fromhex("3026b2758e66cf11a6d900aa0062ce6c")
 
 
 def probe(data: bytes) -> AudioInfo:
-    """Raises NoSound."""
+    """The kind, length and channels of a file of sound. Raises UnreadableAudio."""
     kind = sniff_kind(data)
     if kind is None:
         raise UnreadableAudio(f"is no sound in a format that is known; these are {FORMATS}")
@@ -68,7 +68,7 @@ def probe(data: bytes) -> AudioInfo:
 
 
 def sniff_kind(data: bytes) -> str | None:
-    """By its first bytes: https://en.wikipedia.org/wiki/List_of_file_signatures"""
+    """The kind of a file by its first bytes: https://en.wikipedia.org/wiki/List_of_file_signatures"""
     if data[:4] in (b"RIFF", b"RF64") and data[8:12] == b"WAVE":
         return "wav"
     if data[:4] == b"FORM" and data[8:12] in (b"AIFF", b"AIFC"):
@@ -84,21 +84,21 @@ def sniff_kind(data: bytes) -> str | None:
 
 
 def _reader(kind: str) -> Callable[[bytes], Length]:
-    from haimaker.media.audio import boxes, pages, samples, webm  # only uploads of sound need them
+    from haimaker.media.audio import frames, mp4, ogg, webm  # only uploads of sound need them
 
     readers: Mapping[str, Callable[[bytes], Length]] = {
-        "aac": samples.aac,
-        "flac": samples.flac,
-        "m4a": boxes.probe,
-        "ogg": pages.probe,
-        "wav": samples.wav,
+        "aac": frames.aac,
+        "flac": frames.flac,
+        "m4a": mp4.probe,
+        "ogg": ogg.probe,
+        "wav": frames.wav,
         "webm": webm.probe,
     }
     return readers.get(kind, probe_compressed if kind in ("mp3", "wma") else tag_bytes)
 
 
 def tag_bytes(data: bytes) -> Length:
-    """As the library has it."""
+    """The length of a file of a kind that tinytag reads, by its tags and headers."""
     from tinytag import TinyTag, TinyTagException
 
     try:
@@ -111,7 +111,7 @@ def tag_bytes(data: bytes) -> Length:
 
 
 def probe_compressed(data: bytes) -> Length:
-    """The same, but the bytes that its header promises have to be there."""
+    """The length by tags and headers, where the bytes that the header promises are there. Raises UnreadableAudio."""
     length = tag_bytes(data)
     promised = length.bits_per_s / 8 * length.seconds
     if len(data) < COMPLETE_SHARE * promised - SHORTEST_FRAME:

@@ -26,7 +26,7 @@ class _Element(NamedTuple):
 
 
 def probe(data: bytes) -> Length:
-    """Raises NoSound."""
+    """The length of a file of WebM or Matroska. Raises UnreadableAudio."""
     scale_ns, duration, cluster, last, channels = DEFAULT_SCALE_NS, 0.0, 0, -1, 1
     has_sound = False
     for element in _elements(data):
@@ -51,7 +51,7 @@ def probe(data: bytes) -> Length:
 
 
 def _elements(data: bytes) -> Iterator[_Element]:
-    """All in the order they begin, what others hold after those that hold it."""
+    """All elements, each before those inside it."""
     at = 0
     while at < len(data):
         name, start = _number(data, at, marked=True)

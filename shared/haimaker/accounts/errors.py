@@ -1,0 +1,100 @@
+"""Why an account may not do what it asks, as its client is told: blocked, expired, over a budget or a rate, no administrator."""
+
+import math
+from collections.abc import Mapping
+
+from haimaker.accounts import keys as auth
+from haimaker.http.errors import (
+    APIError,
+    AuthenticationError,
+    BudgetExceededError,
+    PermissionDeniedError,
+    RateLimitError,
+    ServiceUnavailableError,
+)
+from haimaker.pricing.amounts import to_usd
+from haimaker.store import Account, Denied, StoreThrottled, StoreUnavailable
+
+
+def require_admin(account: Account) -> None:
+    if account.role != "admin":
+        raise PermissionDeniedError("Only an administrator's key may do this.", code="admin_only")
+
+
+def sees_all(account: Account) -> bool:
+    """Whether a key may see what is not its own."""
+    return account.role in ("admin", "viewer")
+
+
+def require_reader(account: Account) -> None:
+    """Raises PermissionDeniedError unless the key may see what is not its own."""
+    if not sees_all(account):
+        raise PermissionDeniedError("Only an administrator's or a viewer's key may see this.", code="admin_only")
+
+
+def check_usable(account: Account, now_s: float) -> None:
+    """Raises AuthenticationError for an account that is blocked or has expired. For operations that reserve nothing: a reservation
+    checks the same."""
+    if account.blocked:
+        raise denied_error(Denied("blocked", account), 0, 0)
+    if account.expires_s <= now_s:
+        raise denied_error(Denied("expired", account), 0, 0)
+
+
+def denied_error(refused: Denied, reserved_nanousd: int, tokens: int) -> APIError:
+    """The error for a reservation of this amount that was denied; it names the key, team or user whose limit it was."""
+    if refused.account is None:
+        return auth.unknown_key()
+    whose = f"{refused.account.id.partition('#')[0]} {refused.account.name}"
+    match refused.reason:
+        case "blocked":
+            return AuthenticationError(f"The {whose} is blocked.", code=f"{whose.partition(' ')[0]}_blocked")
+        case "expired":
+            return AuthenticationError(f"The {whose} has expired.", code="key_expired")
+        case "budget":
+            return _budget_error(refused, whose, reserved_nanousd)
+        case "rpm" | "tpm" | "parallel":
+            return _rate_error(refused, whose, tokens)
+        case _:
+            return auth.unknown_key()
+
+
+RATE_LIMITS: Mapping[str, tuple[str, str, str]] = {
+    "rpm": ("rpm_limit", "requests per minute", "requests"),
+    "tpm": ("tpm_limit", "tokens per minute", "tokens"),
+    "parallel": ("parallel_limit", "parallel requests", "requests"),
+}
+"""The account's field, its name in words, and the error's type."""
+
+
+def _rate_error(refused: Denied, whose: str, tokens: int) -> APIError:
+    """A request that is larger than the whole limit is told not to be tried again."""
+    field_name, rate, kind = RATE_LIMITS[refused.reason]
+    limit = getattr(refused.account, field_name)
+    needed = tokens if refused.reason == "tpm" else 1
+    if limit is None or limit >= needed:
+        retry = {"retry-after": str(max(1, math.ceil(refused.retry_after_s)))}
+        return RateLimitError(f"The {whose} has reached its limit of {rate}.", type=kind, headers=retry)
+    message = f"The {whose} allows {limit} {rate}, and this request may take {needed}."
+    if refused.reason == "tpm":
+        message += " A smaller max_tokens makes it less."
+    return RateLimitError(message, type=kind, headers={"x-should-retry": "false"})
+
+
+def _budget_error(refused: Denied, whose: str, reserved_nanousd: int) -> APIError:
+    budget = to_usd(refused.account.budget_nanousd) if refused.account else None
+    message = (
+        f"The budget of the {whose} does not cover this request, which may cost up to {to_usd(reserved_nanousd):.9f} USD: "
+        f"{to_usd(max(0, refused.remaining_nanousd)):.9f} of {budget:.9f} USD are left."
+    )
+    error = BudgetExceededError(message)
+    if refused.retry_after_s > 0:
+        error.headers["x-budget-renews-in-s"] = str(math.ceil(refused.retry_after_s))
+    return error
+
+
+def store_error(error: StoreUnavailable) -> APIError:
+    """The error while the store fails: no request is let through."""
+    if isinstance(error, StoreThrottled):
+        return RateLimitError("Too many requests with this key at the same moment.", type="requests", headers={"retry-after": "1"})
+    return ServiceUnavailableError("The gateway's store can't be reached.", code="store_unavailable", headers={"retry-after": "2"})

@@ -1,0 +1,107 @@
+"""A circuit breaker for each target, by what this process has seen; `shared_health.py` shares failures with other processes.
+
+The circuit of a target that failed several times in a row opens: the target goes to the end of every plan. After a while one
+request tries it again: a success closes the circuit, a failure keeps it open for twice as long.
+https://martinfowler.com/bliki/CircuitBreaker.html
+"""
+
+import threading
+from typing import TYPE_CHECKING, NamedTuple
+
+from haimaker.lean_dataclasses import dataclass, field
+from haimaker.routing.config import DEFAULT_CIRCUIT_BREAKER, CircuitBreakerSettings
+
+if TYPE_CHECKING:
+    from haimaker.routing.shared_health import SharedHealth
+
+PROBE_S = 30.0
+"""How long others wait for the outcome of the one request that tries a target again."""
+RECENTLY_SERVED_S = 60.0
+"""A target that served this process within this time is not reported for a single failure."""
+MAX_TARGETS = 1_000
+
+
+class CircuitState(NamedTuple):
+    """The circuit of a target that has failed."""
+
+    failures: int = 0
+    """In a row."""
+    rests: int = 0
+    """How often the circuit opened since the last success."""
+    until_s: float = 0.0
+    """When it may be tried again."""
+    probing: bool = False
+    """Whether somebody tries it again at the moment."""
+
+    def after_failure(self, rule: CircuitBreakerSettings, now_s: float, wait_s: float = 0.0) -> "CircuitState":
+        """The state after one more failure. `wait_s` is the wait that the target itself asked for."""
+        if self.until_s > now_s and not self.probing:
+            return self._replace(failures=self.failures + 1)
+        if self.failures + 1 < rule.failures and not self.rests:
+            return self._replace(failures=self.failures + 1)
+        rest_s = min(rule.max_open_s, max(rule.open_s * 2 ** min(self.rests, 30), wait_s))
+        return CircuitState(self.failures + 1, self.rests + 1, now_s + rest_s)
+
+    def with_probe(self, now_s: float) -> "CircuitState":
+        """The state while one request tries the target again: for the others the circuit stays open a little longer."""
+        return self._replace(until_s=now_s + PROBE_S, probing=True)
+
+
+@dataclass(slots=True)
+class CircuitBreaker:
+    """The circuits of all targets that this process has asked."""
+
+    rule: CircuitBreakerSettings = DEFAULT_CIRCUIT_BREAKER
+    shared: "SharedHealth | None" = None
+    _states: dict[str, CircuitState] = field(default_factory=dict)
+    _served_s: dict[str, float] = field(default_factory=dict)
+    """When each target last served."""
+    _lock: threading.Lock = field(default_factory=threading.Lock)
+
+    def record_success(self, target: str, now_s: float = 0.0) -> None:
+        if target in self._states:
+            with self._lock:
+                self._states.pop(target, None)
+        if self.shared:
+            self.shared.record_success(target)
+        self._served_s[target] = now_s
+        drop_oldest(self._served_s)
+
+    def record_failure(self, target: str, now_s: float, wait_s: float = 0.0, *, share: bool = False) -> None:
+        """Counts a failure. `share` tells other processes too; it is set where a request has another target to go to."""
+        with self._lock:
+            state = self._states.get(target, CircuitState()).after_failure(self.rule, now_s, wait_s)
+            self._states[target] = state
+            drop_oldest(self._states)
+        unproven = now_s - self._served_s.get(target, 0.0) > RECENTLY_SERVED_S
+        if share and self.shared and (unproven or state.failures > 1):
+            self.shared.record_failure(target, self.rule, now_s, wait_s)
+
+    def open_circuits(self, now_s: float) -> frozenset[str]:
+        own = frozenset[str]()
+        if self._states:
+            with self._lock:
+                own = frozenset(target for target, state in self._states.items() if state.until_s > now_s)
+        return own | self.shared.open_circuits(now_s) if self.shared else own
+
+    def allows_request(self, target: str, now_s: float) -> bool:
+        """Whether to send to a target now. Once its circuit has been open long enough this is true for one request, until its
+        outcome is known."""
+        with self._lock:
+            state = self._states.get(target)
+            if state and state.until_s:
+                if state.until_s > now_s:
+                    return False
+                self._states[target] = state.with_probe(now_s)
+        return self.shared is None or self.shared.allows_request(target, now_s)
+
+    def refresh(self, now_s: float) -> None:
+        """Reads in the background what other processes have found out."""
+        if self.shared:
+            self.shared.refresh(now_s)
+
+
+def drop_oldest(kept: "dict[str, float] | dict[str, CircuitState]") -> None:
+    """Keeps at most MAX_TARGETS entries, since clients choose the names."""
+    while len(kept) > MAX_TARGETS:
+        kept.pop(next(iter(kept)))
