@@ -228,10 +228,10 @@ class ChatRequest(TextRequest):
             inference_geo=most.inference_geo,
         )
         summary = replace(window, output=model_info.max_output_tokens or LONGEST_ANSWER_TOKENS)
-        beside = [window] * tools.uses + ([summary] * (tools.uses + 1) if tools.compacts else [])
+        beside = [summary] * (tools.uses + 1) if tools.compacts else []
         for name, uses in tools.advisors:
             beside += [_max_advice(model_info.served_as(name), name, most)] * uses
-        return replace(most, input=window.input, beside=tuple(beside))
+        return replace(most, input=window.input * (tools.uses + 1), beside=tuple(beside))
 
     def estimate_prompt_tokens(self) -> int:
         inline = sum(size for _, size in _media(self.body["messages"]))

@@ -108,6 +108,19 @@ COMPACTED = {
         {"type": "message", "input_tokens": 23_000, "output_tokens": 1_000},
     ]
 }
+COMPACTED_FROM_CACHE = {
+    "iterations": [
+        {
+            "type": "compaction",
+            "input_tokens": 1_000,
+            "cache_read_input_tokens": 100_000,
+            "cache_creation_input_tokens": 20_000,
+            "cache_creation": {"ephemeral_1h_input_tokens": 20_000, "ephemeral_5m_input_tokens": 0},
+            "output_tokens": 1_000,
+        },
+        {"type": "message", "input_tokens": 23_000, "output_tokens": 1_000},
+    ]
+}
 ADVISED = {
     "iterations": [
         {"type": "message", "input_tokens": 600, "output_tokens": 60},
@@ -194,6 +207,12 @@ CASES: dict[str, tuple[str, Place, JSON, int | None]] = {
         8_552_090,
     ),
     "compacted": ("anthropic/claude-opus-4-6", ANYWHERE, ant(23_000, 1_000, **COMPACTED), 1_127_500_000),
+    "compacted from a cache": (
+        "anthropic/claude-opus-4-6",
+        ANYWHERE,
+        ant(23_000, 1_000, **COMPACTED_FROM_CACHE),
+        140_000_000 + 5_000_000 + 50_000_000 + 200_000_000 + 25_000_000,
+    ),
     "advised": ("anthropic/claude-haiku-4-5", ANYWHERE, ant(1_000, 100, **ADVISED), 1_500_000 + 4_000_000 + 10_000_000),
     "fell back": ("anthropic/claude-fable-5", ANYWHERE, ant(1_000, 100, **FELL_BACK), 7_500_000),
     "refused at once": ("anthropic/claude-fable-5", ANYWHERE, ant(20_000, 0, content=None, stop="refusal"), 0),
