@@ -12,7 +12,7 @@ from math import ceil
 UNITS_A_SECOND = 1_000
 UNIT_BYTES = 1_024
 WRITES_A_REQUEST = 2
-ITEM_BYTES = 900
+ITEM_BYTES = 920
 """An account with nothing in flight."""
 HOLD_BYTES = 84
 """Of a request of a key that is in no team."""
