@@ -291,7 +291,8 @@ class Gateway:
             if admitted.reason in ("version", "unknown"):
                 billed = self.accounts.billed_accounts(billed.key, asked.fields.user, fresh=True, new_user=True)
             elif not (affordable := self._affordable(asked, plan, admitted, affordable)):
-                raise denied_error(admitted, bound.amount_nanousd, bound.tokens)
+                limit = admitted.account.tpm_limit if admitted.account else None
+                raise denied_error(admitted, bound.amount_nanousd, bound.tokens_within(limit))
         raise denied_error(Denied("parallel", billed.key, retry_after_s=1), 0, 0)
 
     def _affordable(self, asked: OperationRequest, plan: Plan, refused: Denied, tried: int | None) -> int:

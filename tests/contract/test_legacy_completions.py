@@ -19,7 +19,7 @@ from tests.support.reply import JSON
 STREAM = pytest.mark.parametrize("stream", [False, True], ids=["whole", "streamed"])
 NATIVE, CHATS, CHATS_ONE = MODEL, "litellm_proxy/any", "anthropic/claude-haiku-4-5"
 """The first completes a text itself; the last gives one choice to a call."""
-INSTRUCT = "openai/gpt-3.5-turbo-instruct"
+INSTRUCT = "openai/gpt-3.5-turbo-instruct-0914"
 ASKS_USAGE = {"stream_options": {"include_usage": True}}
 
 

@@ -64,8 +64,18 @@ def spent(desk: Desk) -> str:
 
 
 def used_up(desk: Desk) -> str:
+    return after_one(desk, rpm_limit=1)
+
+
+def used_up_tokens(desk: Desk) -> str:
+    """A request takes no more than the whole limit, so that the first one of a minute passes."""
+    return after_one(desk, tpm_limit=100)
+
+
+def after_one(desk: Desk, **limits: int) -> str:
+    """A key that has made a request in a minute that lasts long enough for another."""
     time.sleep(max(0.0, time.time() % MINUTE_S - (MINUTE_S - TEST_S)) and MINUTE_S - time.time() % MINUTE_S)
-    key = desk.key(rpm_limit=1)
+    key = desk.key(**limits)
     assert desk.chat(key).status_code == 200
     return key
 
@@ -140,9 +150,8 @@ ROWS = [
         headers=FINAL,
     ),
     Row("requests per minute", used_up, type="requests", says="requests per minute", headers={"x-should-retry": None}, **LIMITED),
-    Row(
-        "tokens per minute", lambda desk: desk.key(tpm_limit=100), type="tokens", says="tokens per minute", headers=FINAL, **LIMITED
-    ),
+    Row("a prompt", lambda desk: desk.key(tpm_limit=1), type="tokens", says="1 tokens per minute", headers=FINAL, **LIMITED),
+    Row("tokens per minute", used_up_tokens, type="tokens", says="tokens per minute", headers={"x-should-retry": None}, **LIMITED),
     Row(
         "none", lambda desk: desk.key(max_parallel_requests=0), type="requests", says="parallel requests", headers=FINAL, **LIMITED
     ),

@@ -91,7 +91,7 @@ INVALID = {"code": "invalid_provider_response", "status": 502, "error": SERVER, 
 ROWS = [
     Row("400", said(400, code="bad_thing"), BAD, 400, "bad_thing", says="It says why", type="invalid_request_error"),
     Row("400 without code", said(400, type="invalid_request_error"), BAD, 400, None, says="It says why"),
-    Row("400 as text", Reply.raw(400, b"no"), BAD, 400, None, says="status 400"),
+    Row("400 as text", Reply.raw(400, b"no"), BAD, 400, None, says="no"),
     *(Row(f"too long: {text[:20]}", said(400, text), BAD, 400, "context_length_exceeded", says=text) for text in TOO_LONG),
     Row("too long by code", said(400, code="context_length_exceeded"), BAD, 400, "context_length_exceeded"),
     Row("filtered by Azure", Reply.json(400, AZURE_FILTER), BAD, 400, "content_policy_violation", says="filtered"),

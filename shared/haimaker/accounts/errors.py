@@ -42,7 +42,8 @@ def check_usable(account: Account, now_s: float) -> None:
 
 
 def denied_error(refused: Denied, reserved_nanousd: int, tokens: int) -> APIError:
-    """The error for a reservation of this amount that was denied; it names the key, team or user whose limit it was."""
+    """The error for a reservation of this amount, and so many of the tokens per minute, that was denied. It names the key, team or
+    user whose limit it was."""
     if refused.account is None:
         return auth.unknown_key()
     whose = f"{refused.account.id.partition('#')[0]} {refused.account.name}"
@@ -77,7 +78,7 @@ def _rate_error(refused: Denied, whose: str, tokens: int) -> APIError:
         return RateLimitError(f"The {whose} has reached its limit of {rate}.", type=kind, headers=retry)
     message = f"The {whose} allows {limit} {rate}, and this request may take {needed}."
     if refused.reason == "tpm":
-        message += " A smaller max_tokens makes it less."
+        message += " A shorter prompt makes it less."
     return RateLimitError(message, type=kind, headers={"x-should-retry": "false"})
 
 

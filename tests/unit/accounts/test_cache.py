@@ -107,7 +107,7 @@ def test_a_request_that_no_minute_has_room_for_is_told_the_numbers() -> None:
     message = denied_error(Denied("tpm", replace(OWNER, tpm_limit=98)), 0, 4_097).message
     assert "98 tokens per minute" in message
     assert "4097" in message
-    assert "max_tokens" in message
+    assert "shorter prompt" in message
 
 
 @pytest.mark.parametrize(
