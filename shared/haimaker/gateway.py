@@ -174,8 +174,9 @@ class Gateway:
         return error_response(error, formats.find(operation).render_error(error))
 
     def _count_refusal(self, operation: str, request: Request, error: APIError) -> None:
+        """Logs a refusal, and counts it where it is one that a model would have answered: other functions need not write."""
         self.observer.denied(operation, request.id, error)
-        if operation in KEYLESS or error.status >= 500:
+        if operation not in MODEL_OPERATIONS or error.status >= 500:
             return
         owner = auth.owner_of(request.headers)
         self.refusals.add(owner if self.accounts.has_met(owner) else "", error.code or error.type, time.time())

@@ -58,10 +58,13 @@ class Watch:
             shown, *others = alarm["Metrics"]
             known = {one["Id"]: self._statistic(one["MetricStat"]["Metric"], one["MetricStat"]["Stat"]) for one in others}
             formula = re.sub(r"FILL\((\w+), 0\)", r"(\1 or 0)", shown["Expression"])
-            condition, then, otherwise = re.fullmatch(r"IF\((.+?), (.+), (.+)\)", formula).groups()  # type: ignore[union-attr]
-            if known["requests"] is None:
+            asked = re.fullmatch(r"IF\((.+?), (.+), (.+)\)", formula)
+            if asked and known["requests"] is None:
                 return False
-            value = eval(then if eval(condition, dict(known)) else otherwise, dict(known))  # our own template's
+            if asked:
+                condition, then, otherwise = asked.groups()
+                formula = then if eval(condition, dict(known)) else otherwise  # our own template's
+            value = eval(formula, dict(known))
         else:
             value = self._statistic(alarm, alarm["Statistic"])
         return value is not None and value > float(str(self.template.value(alarm["Threshold"])))
