@@ -112,13 +112,13 @@ def test_content_is_in_the_bucket_before_the_function_is_frozen(stack, stream):
 
 def test_a_stream_arrives_piece_by_piece_and_is_settled_before_its_end(stack, function, key):
     gate = stack.upstream.gate()
-    first, *others = chunks(["Hel", "lo!"], usage={"prompt_tokens": 10, "completion_tokens": 5, "total_tokens": 15})
-    stack.upstream.answers(Reply.sse([first, gate, *others]))
+    first, said, *others = chunks(["Hel", "lo!"], usage={"prompt_tokens": 10, "completion_tokens": 5, "total_tokens": 15})
+    stack.upstream.answers(Reply.sse([first, said, gate, *others]))
     answer = function.invoke(chat_event(key, stream=True))
     head = answer.head()
     assert (head["statusCode"], head["headers"]["content-type"]) == (200, "text/event-stream; charset=utf-8")
     pieces = answer.chunks()
-    assert json.loads(next(pieces).removeprefix(b"data: "))["choices"] == first["choices"]
+    assert json.loads(next(pieces).partition(b"\n\n")[0].removeprefix(b"data: "))["choices"] == first["choices"]
     assert stack.money(key) == (0, True, [])
     gate.open()
     rest = b"".join(pieces)
@@ -129,13 +129,15 @@ def test_a_stream_arrives_piece_by_piece_and_is_settled_before_its_end(stack, fu
 def test_one_environment_serves_many_streams_at_once_and_settles_each(stack, key):
     """As Lambda Managed Instances ask for it: as many pollers as the environment may have invocations."""
     many, gate = 64, stack.upstream.gate()
-    first, *others = chunks(["Hel", "lo!"], usage={"prompt_tokens": 10, "completion_tokens": 5, "total_tokens": 15})
-    stack.upstream.answers(Reply.sse([first, gate, *others]))
+    first, said, *others = chunks(["Hel", "lo!"], usage={"prompt_tokens": 10, "completion_tokens": 5, "total_tokens": 15})
+    stack.upstream.answers(Reply.sse([first, said, gate, *others]))
     function = stack.function("chat_completions", AWS_LAMBDA_MAX_CONCURRENCY=str(many))
     function.wait_for("next", many)
     streams = [function.invoke(chat_event(key, stream=True)) for _ in range(many)]
     bodies = [stream.chunks() for stream in streams if stream.head()["statusCode"] == 200]
-    assert [json.loads(next(body).removeprefix(b"data: "))["choices"] for body in bodies] == [first["choices"]] * many
+    assert [json.loads(next(body).partition(b"\n\n")[0].removeprefix(b"data: "))["choices"] for body in bodies] == [
+        first["choices"]
+    ] * many
     assert stack.balance(key).reservations == many
     gate.open()
     assert all(b"".join(body).endswith(b"data: [DONE]\n\n") for body in bodies)

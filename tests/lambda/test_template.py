@@ -384,7 +384,15 @@ CONDITIONAL = {
     "HasAlarmEmail": {"AlarmTopic"},
     "HasDashboard": {"GatewayDashboard", "DashboardUrl"},
     "HasMoreAlarms": {
-        *("ThrottlesAlarm", "ConcurrencyAlarm", "AccountsThrottledAlarm", "RecordsThrottledAlarm", "StreamAgeAlarm", "UnwellAlarm")
+        *(
+            "ThrottlesAlarm",
+            "BudgetAlarm",
+            "ConcurrencyAlarm",
+            "AccountsThrottledAlarm",
+            "RecordsThrottledAlarm",
+            "StreamAgeAlarm",
+            "UnwellAlarm",
+        )
     },
     "HasAccessLog": {"AccessLogs"},
     "HasWebAcl": {"WebAclAssociation"},

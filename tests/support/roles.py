@@ -104,7 +104,9 @@ class Template:
                 assert statement.keys() <= {"Effect", "Action", "Resource", "Condition"}, statement
                 assert statement["Effect"] == "Allow", statement
                 for action in _list(statement["Action"]):
-                    for resource in filter(self.value, _list(statement["Resource"])):  # of a parameter that is not given there is none
+                    for resource in filter(
+                        self.value, _list(statement["Resource"])
+                    ):  # of a parameter that is not given there is none
                         yield Allowance(action, str(self.value(resource)), json.dumps(statement.get("Condition", {})))
 
 
