@@ -122,8 +122,8 @@ def test_an_upload_is_handed_on_as_it_comes():
         connection.sendall(bytes(999_990))
         assert receive(connection)[0] == 200
         assert sum(pieces) == 1_000_000
-        connection.sendall(get())
         gateway.answer = Gateway.echo
+        connection.sendall(get())
         assert receive(connection)[0] == 200
 
 
