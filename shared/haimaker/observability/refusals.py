@@ -58,6 +58,7 @@ class RefusalCounter:
             self.write(now_s)
 
     def write(self, now_s: float | None = None) -> None:
+        """Writes what was counted since the last time. Others go on counting meanwhile."""
         with self._lock:
             if not self._changed:
                 return
@@ -65,13 +66,15 @@ class RefusalCounter:
             body: JSON = {}
             for (account_id, code), counted in self._counts.items():
                 body.setdefault(account_id, {})[code] = list(counted)
-            document = Document(self._name, body, self._version)
-            try:
-                kept = self._documents.put(KIND + self._day, document)
-            except StoreUnavailable:
-                self._changed = True
-                return
-            self._version += kept
+            kind, document = KIND + self._day, Document(self._name, body, self._version)
+        try:
+            kept = self._documents.put(kind, document)
+        except StoreUnavailable:
+            self._changed = True
+            return
+        with self._lock:
+            if self._name == document.name:
+                self._version = document.version + kept
 
     def _begin(self, day: str) -> None:
         if day != self._day:
