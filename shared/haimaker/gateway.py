@@ -171,7 +171,7 @@ class Gateway:
             self._count_refusal(operation, request, error)
         if operation not in MODEL_OPERATIONS:
             return error_response(error)
-        return error_response(error, formats.find(operation).render_error(error))
+        return error_response(error, formats.find(operation).render_error(error, request.id))
 
     def _count_refusal(self, operation: str, request: Request, error: APIError) -> None:
         """Logs a refusal, and counts it where it is one that a model would have answered: other functions need not write."""
