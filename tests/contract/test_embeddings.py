@@ -122,7 +122,7 @@ def test_of_calls_that_belong_together_those_that_were_answered_are_paid(desk: D
 
 @pytest.mark.parametrize("budget", [{}, {"max_budget": 0.00000054}], ids=["without", "budget"])
 def test_another_try_asks_only_for_what_is_missing(desk: Desk, upstream: FakeUpstream, budget: JSON) -> None:
-    """Three texts of one byte: 180 nano-dollars are held for each, which is what each costs, so that a budget has nothing to spare."""
+    """Of three texts each costs the 180 nano-dollars that are held for it, so that a budget has nothing to spare."""
     failed: list[str] = []
 
     def titan(call: Call) -> Reply:

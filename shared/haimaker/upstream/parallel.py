@@ -16,8 +16,8 @@ AT_ONCE = 8
 def call_in_parallel(
     attempt_log: AttemptLog, parts: Sequence[Part], answers: dict[int, Answer], call: Callable[[AttemptLog, Part], Answer]
 ) -> list[Answer]:
-    """The answers in the order of the parts. `answers` has those of an earlier try, by the number of their part, which are not asked
-    for again, and gets those that come. Raises what the first that fails raises; `attempt_log` has used what all calls have together.
+    """The answers in the order of the parts. `answers` has those of an earlier try, by the number of their part: they are not asked
+    for again. It gets those that come. Raises what the first that fails raises; `attempt_log` has used what all calls have.
     """
     if len(answers) == len(parts):
         answers.clear()  # all of them came before, and were of no use together
