@@ -180,8 +180,8 @@ PRICED = (
             },
         ),
     ),
-    # By the megapixel; the snapshot knows none of them. Others say 0.0154 USD for an image of FLUX.1-dev, as for its 28 steps, in May
-    # 2026 (workflowlab.dev); the page has 0.025 a megapixel, the dearer of the two.
+    # By the megapixel; the snapshot has none. Others say 0.0154 USD for an image of FLUX.1-dev in May 2026 (workflowlab.dev);
+    # the page has 0.025 a megapixel, the dearer of the two.
     Priced(
         "https://www.together.ai/pricing",
         "image_generation",
@@ -227,8 +227,8 @@ PRICED = (
             "deepgram/aura-2": {"input_cost_per_character": "0.00003"},
         },
     ),
-    # The kinds of voices besides Chirp's, which the snapshot has. Reports of 2024 have 16 USD a million for WaveNet's and up to 24 for
-    # Neural2's; the page has 4 and 16 since, as SignalWire bills them: WaveNet's with the standard ones.
+    # The kinds of voices besides Chirp's, which the snapshot has. Reports of 2024 have 16 USD a million for WaveNet's, up to 24 for
+    # Neural2's; the page has 4 and 16 since, and SignalWire bills WaveNet's with the standard ones, too.
     Priced(
         "https://cloud.google.com/text-to-speech/pricing",
         "audio_speech",
