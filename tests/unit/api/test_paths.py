@@ -25,6 +25,8 @@ FOUND = [
     ("POST", "/v1/completions", "completions", {}),
     ("POST", "/completions", "completions", {}),
     ("POST", "/openai/deployments/demo%2Fecho/completions", "completions", {"model": "demo/echo"}),
+    ("POST", "/v1/messages", "messages", {}),
+    ("POST", "/messages/count_tokens", "messages_count_tokens", {}),
     ("POST", "/v1/embeddings", "embeddings", {}),
     ("POST", "/openai/deployments/azure%2Fmine/embeddings", "embeddings", {"model": "azure/mine"}),
     ("POST", "/v1/images/generations", "images_generations", {}),
