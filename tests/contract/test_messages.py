@@ -1,4 +1,4 @@
-"""Anthropic's SDK asks for Messages: of a provider that speaks them, which is passed on as it is, and of others, by a translation."""
+"""Anthropic's SDK asks for Messages: of a provider that speaks them, which is passed on, and of others, by a translation."""
 
 import json
 import subprocess
