@@ -36,6 +36,16 @@ def test_who_is_limited_and_why(desk: Desk) -> None:
     assert desk.ask("GET", "/refusals?start_date=2020-01-01").status_code == 400
 
 
+def test_who_asks_for_what_only_administrators_may(desk: Desk) -> None:
+    """By paths that a deployed function may only read behind as well as by those that change something."""
+    curious = desk.key(key_alias="curious")
+    assert [desk.ask("GET", path, key=curious).status_code for path in ("/key/list", "/audit", "/key/info")] == [403, 403, 200]
+    assert desk.ask("POST", "/key/generate", key=curious).status_code == 403
+    assert desk.ask("GET", "/spend/logs?limit=x", key=curious).status_code == 400
+    rows = desk.ask("GET", "/refusals", key=curious).json()["data"]
+    assert [(row["code"], row["count"]) for row in rows] == [("admin_only", 3)]
+
+
 def test_a_thousand_refusals_are_few_writes(documents) -> None:
     writes = []
     put = documents.put

@@ -115,7 +115,7 @@ def _account_handler(module: str, name: str) -> Handler:
 def _audited_handler(module: str, name: str) -> Handler:
     """An operation that changes what the store keeps; each change goes into the audit trail, also of one that then failed."""
 
-    def operation(gateway: "Gateway", request: Request) -> Response:
+    def changing(gateway: "Gateway", request: Request) -> Response:
         from haimaker.api import audit
 
         account = gateway.accounts.authenticate(request.headers, fresh=True)
@@ -129,7 +129,7 @@ def _audited_handler(module: str, name: str) -> Handler:
                 gateway.observer.audit(event)
             audit.keep(gateway.store, events)
 
-    return operation
+    return changing
 
 
 def _routed(module: str, name: str) -> Handler:
@@ -193,3 +193,6 @@ HANDLERS: Mapping[str, Handler] = {
     "console": _console,
     "health": _health,
 }
+
+CHANGING = frozenset(name for name, handler in HANDLERS.items() if handler.__name__ == "changing")
+"""Operations that change what the store keeps."""
