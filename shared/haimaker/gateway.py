@@ -105,12 +105,18 @@ class Gateway:
     def local(cls, settings: Settings) -> "Gateway":
         """A gateway in a process of its own: a laptop's or a container's. Raises SettingsError, StoreUnavailable."""
         from haimaker.api import keys  # a function has no key in its settings
+        from haimaker.credentials.own_process import ProcessCredentials
+        from haimaker.observability.provider_calls import ProviderCalls
         from haimaker.settings.store import open_store
 
         store = open_store(settings)
         keys.install_admin(store, settings)
-        gateway = cls.from_store(settings, store)
+        credentials = ProcessCredentials(
+            settings.environment, settings.access, settings.config.accounts, settings.credentials_file, settings.file_variables
+        )
+        gateway = cls(settings, store, credentials)
         gateway.writes_everywhere = True
+        gateway.observer.provider_calls = ProviderCalls(store.documents)
         if settings.metrics_token:
             from haimaker.observability.prometheus import PrometheusMetrics
 
@@ -178,8 +184,8 @@ class Gateway:
         return error_response(error, formats.find(operation).render_error(error))
 
     def _count_refusal(self, operation: str, request: Request, error: APIError) -> None:
-        """Logs a refusal, and counts it: every one of what models serve; of the rest those of who may not, where there is a store to
-        write to, which the stack's functions that only read have not."""
+        """Logs a refusal, and counts it: every one of what models serve; of the rest those of who may not, where it may be written,
+        as the stack's functions that only read may not."""
         self.observer.denied(operation, request.id, error)
         if error.status >= 500:
             return

@@ -67,8 +67,11 @@ def test_sums_of_processes_and_days_are_added(documents) -> None:
         counter.add("key#1", "budget_exceeded", moment_s)
         counter.write(moment_s)
     assert [row.times for row in merge(documents, [DAY])] == [2]
+    first.add("key#1", "budget_exceeded", NOW_S + 90_000)
+    first.add("key#1", "budget_exceeded", NOW_S + 180_000)
+    assert [row.times for row in merge(documents, [to_day(NOW_S + 90_000)])] == [2], "what a day ends with is written"
     [both] = merge(documents, [DAY, to_day(NOW_S + 90_000)])
-    assert (both.times, both.last_s) == (3, NOW_S + 90_000)
+    assert (both.times, both.last_s) == (4, NOW_S + 90_000)
 
 
 def test_what_is_counted_is_bounded(documents) -> None:

@@ -143,6 +143,16 @@ def _routed(module: str, name: str) -> Handler:
     return operation
 
 
+def _providers(name: str) -> Handler:
+    """An operation on the providers of a local gateway."""
+
+    def operation(gateway: "Gateway", request: Request) -> Response:
+        account = gateway.accounts.authenticate(request.headers, fresh=True)
+        return json_response(getattr(import_module("haimaker.api.providers"), name)(gateway, account, request))
+
+    return operation
+
+
 def _folder(gateway: "Gateway") -> "LocalFileStore":
     """The local gateway's own files: who has a link to one needs no key."""
     from haimaker.files.folder import LocalFileStore
@@ -184,6 +194,9 @@ HANDLERS: Mapping[str, Handler] = {
     "auto_router_simulate": _routed("auto_routers", "simulate"),
     "audit_list": _account_handler("audit", "list_events"),
     "refusals_list": _refusals,
+    "providers_list": _providers("list_providers"),
+    "providers_test": _providers("test_provider"),
+    "providers_credentials": _providers("put_credential"),
     "file_read": lambda gateway, request: _folder(gateway).serve(request),
     "file_write": lambda gateway, request: _folder(gateway).receive(request),
     "index": _index,
