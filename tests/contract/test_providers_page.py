@@ -112,7 +112,11 @@ class TestAddingACredential:
     def test_it_is_used_at_once_and_after_the_next_start(self, gateway_with_file, file, upstream) -> None:
         desk = gateway_with_file
         upstream.answers(plays({"prompt_tokens": 3, "completion_tokens": 2, "total_tokens": 5}))
-        assert self.put(desk, "CEREBRAS_API_KEY", " csk-new ") == {"variable": "CEREBRAS_API_KEY", "action": "updated", "on": ["cerebras"]}
+        assert self.put(desk, "CEREBRAS_API_KEY", " csk-new ") == {
+            "variable": "CEREBRAS_API_KEY",
+            "action": "updated",
+            "on": ["cerebras"],
+        }
         assert desk.chat("sk-local", "cerebras/gpt-oss-120b").status_code == 200
         assert upstream.calls[-1].headers["authorization"] == "Bearer csk-new"
         assert file.read_text() == "# mine\nPORT=1\nCEREBRAS_API_KEY='csk-new'\n"
