@@ -14,7 +14,6 @@ import threading
 import time
 import uuid
 from collections.abc import Callable, Collection
-from dataclasses import replace
 from typing import NamedTuple, Protocol
 from urllib.parse import parse_qsl
 
@@ -22,6 +21,7 @@ from haimaker.api import paths
 from haimaker.http.cors import cross_origin, preflight
 from haimaker.http.errors import APIError, InternalServerError, PermissionDeniedError, ServiceUnavailableError
 from haimaker.http.values import Request, Response
+from haimaker.lean_dataclasses import replace
 from local.connections import MAX_CONNECTIONS, Connections, Waiting
 from local.mistakes import Mistakes, Networks, address_of, sender_of, too_many
 from local.request_reader import ClientLeft, Head, RequestReader, is_large

@@ -4,6 +4,7 @@ Names are OpenTelemetry's where it has them (https://opentelemetry.io/docs/specs
 line goes to standard error, without metrics.
 """
 
+import json
 import sys
 import time
 from collections.abc import Sequence
@@ -27,6 +28,8 @@ if TYPE_CHECKING:
 
 ALERT_WAIT_S = 2.0
 """For a receiver of an alert, at most, at the end of the request that reached the amount."""
+
+_to_line = json.JSONEncoder(ensure_ascii=False, separators=(",", ":"), default=str).encode
 
 MADE_UP = frozenset({"RequestErrors", "KeyErrors"})
 """With these errors a model may be a name of the client's own, which must not become a metric that costs."""
@@ -126,7 +129,18 @@ class Observer:
                 fields, counts = {**fields, "faas.coldstart": True}, {**counts, "ColdStarts": 1}
             known = MADE_UP.isdisjoint(counts) and all(fields.get(name) for name in self.dimensions)
             fields = {**fields, **metrics.embed(counts, self.dimensions if known else (), time.time())}
-        (self._logger.error if level == "ERROR" else self._logger.info)(message, extra=fields)
+        if level == "ERROR" or self.metrics_on:
+            (self._logger.error if level == "ERROR" else self._logger.info)(message, extra=fields)
+        else:
+            _write_line(message, self.service, fields)
+
+
+def _write_line(message: str, service: str, fields: JSON) -> None:
+    """What the Logger writes of a request, in a third of the time: nothing has to be found out."""
+    now_s = time.time()
+    moment = time.strftime(f"%Y-%m-%d %H:%M:%S,{int(now_s % 1 * 1000):03d}%z", time.localtime(now_s))
+    line = {"level": "INFO", "message": message, "timestamp": moment, "service": service, **fields}
+    sys.stderr.write(_to_line({name: value for name, value in line.items() if value is not None}) + "\n")
 
 
 def alert_body(alert: BudgetAlert) -> JSON:

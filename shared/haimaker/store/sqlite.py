@@ -136,13 +136,21 @@ class SQLiteStore:
         return page, rows[limit - 1][-1] if len(rows) > limit else None
 
     def reserve(self, reservation: Reservation) -> Granted | Denied:
+        asked = {
+            "id": reservation.account_id,
+            "minute": minute_of(reservation.now_s),
+            "now": reservation.now_s,
+            "request": reservation.request_id,
+        }
         with self._writing("admit") as execute:
-            counters = _read(execute, reservation.account_id, reservation.now_s)
-            if counters is None:
+            row = execute(sqlite_schema.READ_TO_RESERVE, asked).fetchone()
+            if row is None:
                 return Denied("unknown")
-            met = _read_reservations(
-                execute, sqlite_schema.EXPIRED_OR_NAMED, reservation.account_id, reservation.now_s, reservation.request_id
-            )
+            counters, met = Counters._make(row[:-1]), list[Reservation]()
+            if row[-1]:
+                met = _read_reservations(
+                    execute, sqlite_schema.EXPIRED_OR_NAMED, reservation.account_id, reservation.now_s, reservation.request_id
+                )
             if reservation in met:
                 return ledger.grant(counters, reservation)
             reason = ledger.denial_reason(counters, reservation)
