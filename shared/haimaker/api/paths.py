@@ -55,7 +55,7 @@ MODEL_OPERATIONS: Mapping[str, ModelOperation] = {
     "rerank": ModelOperation("/rerank", "openai:RERANK", ("/v1/rerank", "/v2/rerank"), for_deployments=False),
 }
 """The table of what models serve: dispatch, formats and paths are made from it, all that is written elsewhere is checked against it
-(`tests/unit/api/test_operations.py`)."""
+(`tests/unit/test_model_operations.py`)."""
 
 ROUTES = (
     *(Route("POST", path, name) for name, operation in MODEL_OPERATIONS.items() for path in operation.paths()),
