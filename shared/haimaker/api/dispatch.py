@@ -4,7 +4,6 @@ Modules that only some operations need are imported when these are first asked f
 """
 
 from collections.abc import Callable, Mapping
-from dataclasses import replace
 from importlib import import_module
 from typing import TYPE_CHECKING
 
@@ -12,6 +11,7 @@ from haimaker.api import formats, uploads
 from haimaker.http.errors import AuthenticationError, NotFoundError
 from haimaker.http.responses import json_response
 from haimaker.http.values import JSON, Request, Response
+from haimaker.lean_dataclasses import replace
 from haimaker.models import catalog
 
 if TYPE_CHECKING:
@@ -115,7 +115,7 @@ def _account_handler(module: str, name: str) -> Handler:
 def _audited_handler(module: str, name: str) -> Handler:
     """An operation that changes what the store keeps; each change goes into the audit trail, also of one that then failed."""
 
-    def operation(gateway: "Gateway", request: Request) -> Response:
+    def changing(gateway: "Gateway", request: Request) -> Response:
         from haimaker.api import audit
 
         account = gateway.accounts.authenticate(request.headers, fresh=True)
@@ -129,7 +129,7 @@ def _audited_handler(module: str, name: str) -> Handler:
                 gateway.observer.audit(event)
             audit.keep(gateway.store, events)
 
-    return operation
+    return changing
 
 
 def _routed(module: str, name: str) -> Handler:
@@ -139,6 +139,16 @@ def _routed(module: str, name: str) -> Handler:
         account = gateway.accounts.authenticate(request.headers, fresh=True)
         act = getattr(import_module(f"haimaker.api.{module}"), name)
         return json_response(act(gateway.runtime().planner, gateway.accounts, account, request))
+
+    return operation
+
+
+def _providers(name: str) -> Handler:
+    """An operation on the providers of a local gateway."""
+
+    def operation(gateway: "Gateway", request: Request) -> Response:
+        account = gateway.accounts.authenticate(request.headers, fresh=True)
+        return json_response(getattr(import_module("haimaker.api.providers"), name)(gateway, account, request))
 
     return operation
 
@@ -192,6 +202,9 @@ HANDLERS: Mapping[str, Handler] = {
     "auto_router_simulate": _routed("auto_routers", "simulate"),
     "audit_list": _account_handler("audit", "list_events"),
     "refusals_list": _refusals,
+    "providers_list": _providers("list_providers"),
+    "providers_test": _providers("test_provider"),
+    "providers_credentials": _providers("put_credential"),
     "file_read": lambda gateway, request: _folder(gateway).serve(request),
     "file_write": lambda gateway, request: _folder(gateway).receive(request),
     "index": _index,
@@ -201,3 +214,6 @@ HANDLERS: Mapping[str, Handler] = {
     "console": _console,
     "health": _health,
 }
+
+CHANGING = frozenset(name for name, handler in HANDLERS.items() if handler.__name__ == "changing")
+"""Operations that change what the store keeps."""
