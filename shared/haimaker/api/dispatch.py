@@ -15,7 +15,7 @@ from haimaker.http.values import JSON, Request, Response
 from haimaker.models import catalog
 
 if TYPE_CHECKING:
-    from haimaker.files.folder import LocalFileStore
+    from haimaker.files.local import LocalFileStore
     from haimaker.gateway import Gateway
 
 Handler = Callable[["Gateway", Request], Response]
@@ -146,7 +146,7 @@ def _routed(module: str, name: str) -> Handler:
 
 def _folder(gateway: "Gateway") -> "LocalFileStore":
     """The local gateway's own files: who has a link to one needs no key."""
-    from haimaker.files.folder import LocalFileStore
+    from haimaker.files.local import LocalFileStore
 
     return LocalFileStore.from_settings(gateway.settings)
 
