@@ -171,7 +171,7 @@ class Gateway:
             self._count_refusal(operation, request, error)
         if operation not in MODEL_OPERATIONS:
             return error_response(error)
-        return error_response(error, formats.find(operation).render_error(error))
+        return error_response(error, formats.find(operation).render_error(error, request.id))
 
     def _count_refusal(self, operation: str, request: Request, error: APIError) -> None:
         """Logs a refusal, and counts it where it is one that a model would have answered: other functions need not write."""
@@ -205,7 +205,7 @@ class Gateway:
         if billed.have_budget():
             default = self.settings.default_max_output_tokens
             attempts.can_afford = lambda attempt: settlement.reserve_more(
-                estimates.bound_cost(asked, [attempt], default).amount_nanousd
+                sum(estimates.bound_cost(part, [attempt], default).amount_nanousd for part in call.unanswered(attempt))
             )
         headers = _limit_headers(billed.key, admitted, started_s) | decision.response_headers()
         exchange = Exchange(attempts, client_format, settlement, self.observer, headers)

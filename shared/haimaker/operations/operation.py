@@ -6,14 +6,13 @@ how a provider does it, `upstream/call.py` makes the calls, `upstream/exchange.p
 
 import json
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Literal, NamedTuple, Self
 
 from haimaker.http.errors import BadGatewayError
 from haimaker.http.multipart import UploadedFile
 from haimaker.http.sse import dumps
 from haimaker.http.values import JSON, StreamEvent
-from haimaker.lean_dataclasses import dataclass, field
+from haimaker.lean_dataclasses import dataclass, field, replace
 from haimaker.operations.attempt import Attempt
 from haimaker.operations.fields import CommonFields
 from haimaker.pricing import costs, usage
@@ -61,6 +60,18 @@ class Result(NamedTuple):
     body: Any
     """JSON, str or bytes."""
     usage: Usage | None = None
+    native: JSON | None = None
+    """The answer in the client's own format, as the provider gave it; `body` is then what the gateway reads of it."""
+
+
+class Original(NamedTuple):
+    """What a client sent in another format than OpenAI's, beside its translation."""
+
+    format: str
+    """The operation by which the format is known, such as `messages`."""
+    body: JSON
+    dropped: tuple[str, ...] = ()
+    """Its parameters that the translation leaves out."""
 
 
 class EventStream(NamedTuple):
@@ -84,6 +95,8 @@ class OperationRequest:
     body: JSON
     size: int
     files: tuple[tuple[str, UploadedFile], ...] = ()
+    original: Original | None = None
+    """In the client's format, where that is another one."""
 
     @property
     def operation(self) -> str:

@@ -1,10 +1,9 @@
 """What `provider/model` stands for here: whose it is, whether it can be reached, and what is known of it. Pure."""
 
-from collections.abc import Collection, Iterator, Mapping, Sequence
-from dataclasses import replace
-from functools import cached_property
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from functools import cached_property, lru_cache
 
-from haimaker.lean_dataclasses import dataclass, field
+from haimaker.lean_dataclasses import dataclass, field, replace
 from haimaker.models.catalog import ModelInfo, Place, find_model
 from haimaker.models.matching import select
 from haimaker.providers.provider import Provider
@@ -73,7 +72,12 @@ class TargetResolver:
         name = self.model_info_for(target).model if base else target.partition("/")[2]
         return definition_for(definition, name, operation) if definition else None
 
-    def model_info_for(self, target: str) -> ModelInfo:
+    @cached_property
+    def model_info_for(self) -> Callable[[str], ModelInfo]:
+        """Finds what is known of a target, from a cache of the last 256."""
+        return lru_cache(maxsize=256)(self._find_model_info)
+
+    def _find_model_info(self, target: str) -> ModelInfo:
         """Prices, limits and capabilities of `provider/model`, with the deployer's prices. A model that no table lists has none but
         its provider's defaults."""
         provider, _, model = target.partition("/")
@@ -82,7 +86,7 @@ class TargetResolver:
             return ModelInfo.unknown(provider, model)
         names = [f"{name}/{model}" for name in self.provider_names(target)]
         base = self.base_model(target)
-        known = model_info_for_base(definition, base) if base else _find_model_info(definition, model)
+        known = model_info_for_base(definition, base) if base else _find_row(definition, model)
         known = known or ModelInfo.unknown(provider, model, definition.catalog.modes.get(model, "chat")).with_prices(
             definition.catalog.prices
         )
@@ -97,7 +101,7 @@ class TargetResolver:
         return frozenset(provider.name for provider in self.providers)
 
 
-def _find_model_info(definition: Provider, model: str) -> ModelInfo | None:
+def _find_row(definition: Provider, model: str) -> ModelInfo | None:
     """What the table says of a model: under its own name, else under the name that its provider's `known_as` has for it."""
     owner = definition.catalog.priced_as or definition.name
     together = select(definition.name, model, definition.catalog.known_as) or model
