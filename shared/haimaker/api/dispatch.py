@@ -116,7 +116,7 @@ def _audited_handler(module: str, name: str, shown: str | None = None) -> Handle
     """An operation that changes what the store keeps. Each change goes into the audit trail, also of one that then failed, with
     `shown` or else the module and the action as the name of the operation."""
 
-    def operation(gateway: "Gateway", request: Request) -> Response:
+    def changing(gateway: "Gateway", request: Request) -> Response:
         from haimaker.api import audit
 
         account = gateway.accounts.authenticate(request.headers, fresh=True)
@@ -130,7 +130,7 @@ def _audited_handler(module: str, name: str, shown: str | None = None) -> Handle
                 gateway.observer.audit(event)
             audit.keep(gateway.store, events)
 
-    return operation
+    return changing
 
 
 def _routed(module: str, name: str) -> Handler:
@@ -140,6 +140,16 @@ def _routed(module: str, name: str) -> Handler:
         account = gateway.accounts.authenticate(request.headers, fresh=True)
         act = getattr(import_module(f"haimaker.api.{module}"), name)
         return json_response(act(gateway.runtime().planner, gateway.accounts, account, request))
+
+    return operation
+
+
+def _providers(name: str) -> Handler:
+    """An operation on the providers of a local gateway."""
+
+    def operation(gateway: "Gateway", request: Request) -> Response:
+        account = gateway.accounts.authenticate(request.headers, fresh=True)
+        return json_response(getattr(import_module("haimaker.api.providers"), name)(gateway, account, request))
 
     return operation
 
@@ -185,6 +195,9 @@ HANDLERS: Mapping[str, Handler] = {
     "auto_router_simulate": _routed("auto_routers", "simulate"),
     "audit_list": _account_handler("audit", "list_events"),
     "refusals_list": _refusals,
+    "providers_list": _providers("list_providers"),
+    "providers_test": _providers("test_provider"),
+    "providers_credentials": _providers("put_credential"),
     "file_read": lambda gateway, request: _folder(gateway).serve(request),
     "file_write": lambda gateway, request: _folder(gateway).receive(request),
     "index": _index,
@@ -194,3 +207,6 @@ HANDLERS: Mapping[str, Handler] = {
     "console": _console,
     "health": _health,
 }
+
+CHANGING = frozenset(name for name, handler in HANDLERS.items() if handler.__name__ == "changing")
+"""Operations that change what the store keeps."""
