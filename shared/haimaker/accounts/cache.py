@@ -3,6 +3,7 @@
 import time
 from collections import OrderedDict
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from hashlib import sha256
 from threading import Lock
 from typing import TypeVar
@@ -24,6 +25,11 @@ MAX_NAME_LENGTH = 512
 """Of a user's name, as far as people see it."""
 UNKNOWN_END_USER_S = 60.0
 """How long a user is known to have no account; one that is made meanwhile is met by then."""
+IMPORTS = ("imports", "keys")
+"""The document by which a store says that it has keys that another gateway issued, which are of another form."""
+NO_IMPORTS_S = 60.0
+"""How long it is believed that there are none."""
+REFUSED_S = 10.0
 SUCCESSOR = "successor"
 """In the metadata of a key that was rotated and is still taken until it expires: the account that it stands for."""
 FROM_SETTINGS = "HAIMAKER_ADMIN_KEY"
@@ -73,12 +79,16 @@ class AccountCache:
     _cached: OrderedDict[str, Account] = field(default_factory=OrderedDict)
     _unknown_end_users: OrderedDict[str, float] = field(default_factory=OrderedDict)
     """Users that have none, and until when, monotonic, that is believed."""
+    _refused: OrderedDict[str, float] = field(default_factory=OrderedDict)
+    """Keys of another form that are none, and until when, monotonic, that is believed."""
+    _has_imports: bool = False
+    _ask_again_s: float = 0.0
     _lock: Lock = field(default_factory=Lock)
 
     def authenticate(self, headers: Mapping[str, str], *, fresh: bool = False) -> Account:
         """The account of a request's key, as kept, or as it is now. What is blocked or has expired, key or team, is read again
         and refused, before more is done for it. Raises AuthenticationError, or 503 if the store fails."""
-        account_id, now_s = auth.authenticate(headers, self.admin_id), time.time()
+        account_id, now_s = auth.authenticate(headers, self.admin_id, self._is_imported), time.time()
         account = None if fresh else self._cached.get(account_id)
         if account and not _is_over(account, now_s) and not _is_over(self._cached.get(f"team#{account.team_id}"), now_s):
             return account
@@ -87,6 +97,27 @@ class AccountCache:
         if team := self._team(account, fresh=True):
             check_usable(team, now_s)
         return account
+
+    def _is_imported(self, account_id: str) -> bool:
+        """Whether a key of another form is one that was imported. Where none was, and of one that was refused a moment ago, the
+        store is not asked. Raises APIError if the store fails."""
+        now_s = time.monotonic()
+        if account_id in self._cached:
+            return True
+        if not self._imports(now_s) or self._refused.get(account_id, 0.0) > now_s:
+            return False
+        if self._get(account_id):
+            return True
+        self._remember(self._refused, account_id, now_s + REFUSED_S)
+        return False
+
+    def _imports(self, now_s: float) -> bool:
+        """Whether the store says that it has imported keys; a store that fails is taken at its last word."""
+        if not self._has_imports and now_s >= self._ask_again_s:
+            self._ask_again_s = now_s + NO_IMPORTS_S
+            with suppress(StoreUnavailable):
+                self._has_imports = self.store.documents.get(*IMPORTS) is not None
+        return self._has_imports
 
     def knows(self, headers: Mapping[str, str]) -> bool:
         """Whether a request has a key of this gateway's. Raises APIError if the store fails."""
