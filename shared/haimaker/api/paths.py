@@ -44,6 +44,7 @@ class ModelOperation(NamedTuple):
 MODEL_OPERATIONS: Mapping[str, ModelOperation] = {
     "chat_completions": ModelOperation("/chat/completions", "openai_chat"),
     "completions": ModelOperation("/completions", "completions"),
+    "messages": ModelOperation("/messages", "messages", for_deployments=False),
     "embeddings": ModelOperation("/embeddings", "openai:EMBEDDINGS"),
     "images_generations": ModelOperation("/images/generations", "openai:IMAGES_GENERATIONS"),
     "images_edits": ModelOperation("/images/edits", "openai:IMAGES_EDITS"),
@@ -59,6 +60,7 @@ MODEL_OPERATIONS: Mapping[str, ModelOperation] = {
 
 ROUTES = (
     *(Route("POST", path, name) for name, operation in MODEL_OPERATIONS.items() for path in operation.paths()),
+    Route("POST", "/messages/count_tokens", "messages_count_tokens"),
     Route("POST", "/audio/uploads", "audio_uploads"),
     Route("GET", "/models", "models_list"),
     Route("GET", "/models/{id+}", "models_retrieve"),
@@ -76,10 +78,10 @@ ROUTES = (
     Route("GET", "/key/list", "key_list"),
     Route("POST", "/team/{action}", "team_change"),
     Route("GET", "/team/{action}", "team_show"),
-    Route("POST", "/customer/{action}", "customer_change"),
-    Route("GET", "/customer/{action}", "customer_show"),
-    Route("POST", "/end_user/{action}", "customer_change"),
-    Route("GET", "/end_user/{action}", "customer_show"),
+    Route("POST", "/customer/{action}", "end_user_change"),
+    Route("GET", "/customer/{action}", "end_user_show"),
+    Route("POST", "/end_user/{action}", "end_user_change"),
+    Route("GET", "/end_user/{action}", "end_user_show"),
     Route("GET", "/spend/logs", "spend_logs"),
     Route("GET", "/spend/report", "spend_report"),
     Route("GET", "/spend/keys", "spend_keys"),
