@@ -342,6 +342,7 @@ def _request_fields(asked: OperationRequest, billed: BilledAccounts) -> Mapping[
     account, *others = billed.all()
     return {
         "operation": TELEMETRY_NAMES.get(asked.operation, asked.operation),
+        **({"client_format": asked.original.format} if asked.original else {}),
         "asked_model": asked.model,
         "stream": asked.streams,
         "user": asked.fields.user,

@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping
 from importlib import import_module
 from typing import TYPE_CHECKING
 
-from haimaker.api import uploads
+from haimaker.api import formats, uploads
 from haimaker.http.errors import AuthenticationError, NotFoundError
 from haimaker.http.responses import json_response
 from haimaker.http.values import JSON, Request, Response
@@ -161,7 +161,15 @@ def _folder(gateway: "Gateway") -> "LocalFileStore":
     return LocalFileStore.from_settings(gateway.settings)
 
 
+def _count_tokens(gateway: "Gateway", request: Request) -> Response:
+    """About how many tokens a prompt has, in the client's format; free, and of no model's own counting."""
+    gateway.accounts.authenticate(request.headers)
+    operation = request.path.get("format", "messages")
+    return json_response({"input_tokens": max(1, formats.find(operation).parse(request).estimate_prompt_tokens())})
+
+
 HANDLERS: Mapping[str, Handler] = {
+    "messages_count_tokens": _count_tokens,
     "audio_uploads": lambda gateway, request: json_response(uploads.create_upload(gateway, request)),
     "models_list": _models("list_models"),
     "models_retrieve": _models("get_model"),
@@ -172,6 +180,7 @@ HANDLERS: Mapping[str, Handler] = {
     "key_unblock": _audited_handler("keys", "unblock"),
     "key_delete": _audited_handler("keys", "delete"),
     "key_regenerate": _audited_handler("keys", "regenerate"),
+    "key_import": _audited_handler("imports", "import_accounts"),
     "key_info": _account_handler("keys", "info"),
     "key_list": _account_handler("keys", "list_keys"),
     "team_change": _audited_handler("accounts", "change_team", "teams"),

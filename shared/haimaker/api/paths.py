@@ -44,6 +44,7 @@ class ModelOperation(NamedTuple):
 MODEL_OPERATIONS: Mapping[str, ModelOperation] = {
     "chat_completions": ModelOperation("/chat/completions", "openai_chat"),
     "completions": ModelOperation("/completions", "completions"),
+    "messages": ModelOperation("/messages", "messages", for_deployments=False),
     "embeddings": ModelOperation("/embeddings", "openai:EMBEDDINGS"),
     "images_generations": ModelOperation("/images/generations", "openai:IMAGES_GENERATIONS"),
     "images_edits": ModelOperation("/images/edits", "openai:IMAGES_EDITS"),
@@ -59,6 +60,7 @@ MODEL_OPERATIONS: Mapping[str, ModelOperation] = {
 
 ROUTES = (
     *(Route("POST", path, name) for name, operation in MODEL_OPERATIONS.items() for path in operation.paths()),
+    Route("POST", "/messages/count_tokens", "messages_count_tokens"),
     Route("POST", "/audio/uploads", "audio_uploads"),
     Route("GET", "/models", "models_list"),
     Route("GET", "/models/{id+}", "models_retrieve"),
@@ -71,6 +73,7 @@ ROUTES = (
     Route("POST", "/key/unblock", "key_unblock"),
     Route("POST", "/key/delete", "key_delete"),
     Route("POST", "/key/regenerate", "key_regenerate"),
+    Route("POST", "/key/import", "key_import"),
     Route("GET", "/key/info", "key_info"),
     Route("GET", "/key/list", "key_list"),
     Route("POST", "/team/{action}", "team_change"),
