@@ -23,7 +23,7 @@ MAX_UPLOAD_BYTES = 100_000_000
 EXTENSIONS = {"image/png": ".png", "image/jpeg": ".jpg", "image/webp": ".webp", "image/gif": ".gif", "image/svg+xml": ".svg"}
 """By content type, so that a link shows what it leads to."""
 MAX_UPLOADS = 20
-"""Of one key at a time, where the gateway keeps them itself."""
+"""Of one key at a time."""
 CHANCE_BYTES, CHANCE_LETTERS, MARK_BYTES = 15, 20, 9
 _ID = re.compile(r"[A-Za-z0-9_-]{32}(\.[a-z]{3,4})?")
 

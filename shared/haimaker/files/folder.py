@@ -13,10 +13,8 @@ from haimaker.files import (
     EXTENSIONS,
     LINK_LIFETIME_S,
     MAX_UPLOAD_BYTES,
-    MAX_UPLOADS,
     FilesUnavailable,
     Upload,
-    belongs_to,
     check_owner,
     new_id,
     new_upload_id,
@@ -24,7 +22,7 @@ from haimaker.files import (
     upload_too_large,
     validate_id,
 )
-from haimaker.http.errors import BadRequestError, NotFoundError, RateLimitError
+from haimaker.http.errors import BadRequestError, NotFoundError
 from haimaker.http.values import Request, Response
 from haimaker.lean_dataclasses import dataclass
 from haimaker.settings.settings import Settings
@@ -55,9 +53,6 @@ class LocalFileStore:
         return f"{self.origin}/files/{file_id}"
 
     def presign_upload(self, owner: str = "") -> Upload:
-        if sum(belongs_to(file.name, owner) for file in _files(self.folder / UPLOADS)) >= MAX_UPLOADS:
-            message = f"A key may have {MAX_UPLOADS} uploads at a time; each ends an hour after it was opened."
-            raise RateLimitError(message, code="too_many_uploads", headers={"x-should-retry": "false"})
         upload_id = new_upload_id(owner)
         self._write(UPLOADS, upload_id, b"")
         return Upload(upload_id, f"{self.origin}/files/{upload_id}", {}, int(time.time()) + LINK_LIFETIME_S)
@@ -123,10 +118,6 @@ def _read_unexpired(file: Path) -> bytes | None:
         return None if _is_expired(file) else file.read_bytes()
     except OSError:
         return None
-
-
-def _files(folder: Path) -> list[Path]:
-    return [file for file in folder.iterdir() if not _is_gone(file)] if folder.is_dir() else []
 
 
 def _is_gone(file: Path) -> bool:
