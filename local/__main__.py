@@ -1,6 +1,7 @@
 """`python -m local`, which `make run` calls: settings from the environment, a gateway on SQLite, the front door."""
 
 import gc
+import os
 import signal
 import sys
 from dataclasses import replace
@@ -11,11 +12,12 @@ from haimaker.http.json import MAX_DIGITS
 from haimaker.settings.settings import DEFAULT_ADMIN_KEY, Settings
 from haimaker.store import StoreUnavailable
 from haimaker.validation.settings import SettingsError
-from local.environment import misspelt, read_environment
-from local.installation import START, current_version
-from local.mistakes import Mistakes
-from local.server import Server
-from local.welcome import base_url, cannot_listen, misspelt_lines, welcome
+
+from .environment import file_of_variables, misspelt, read_environment
+from .installation import START, current_version
+from .mistakes import Mistakes
+from .server import Server
+from .welcome import base_url, cannot_listen, misspelt_lines, welcome
 
 SWITCH_S = 0.001
 """After how long a busy thread makes room for another. Python's 5 ms, for each of those that are busy and each step of a request,
@@ -30,7 +32,12 @@ def main() -> int:
         signal.signal(stop_signal, _leave)
     try:
         environment = read_environment()
-        settings = replace(Settings.from_environment(environment), version=current_version())
+        settings = replace(
+            Settings.from_environment(environment),
+            version=current_version(),
+            credentials_file=file_of_variables(),
+            file_variables=frozenset(environment) - frozenset(os.environ),
+        )
     except SettingsError as error:
         return _fail(f"haimaker: {error}")
     is_default_key = settings.admin_key == DEFAULT_ADMIN_KEY

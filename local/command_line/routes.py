@@ -10,10 +10,11 @@ from haimaker.routing.config import Config, Route
 from haimaker.routing.targets import TargetResolver
 from haimaker.settings.gateway_toml import FALLBACKS, parse_gateway_toml
 from haimaker.settings.settings import local_config
-from local.command_line import provider_secrets
-from local.command_line.context import Context
-from local.command_line.stack import OperatorError
-from local.command_line.terminal import usd
+
+from . import provider_secrets
+from .context import Context
+from .stack import OperatorError
+from .terminal import usd
 
 TITLES = ("name", "part", "share", "target", "input $/M", "output $/M", "to be looked at")
 RATES = ("input_cost_per_token", "output_cost_per_token")
@@ -65,8 +66,8 @@ def read(path: Path) -> Config:
 
 def leads(config: Config, on: Collection[str]) -> Iterator[Lead]:
     """For each target of each route, what it costs and what is wrong with it."""
-    rows = [*all_providers(), *(account.row for account in config.accounts.values())]
-    targets = TargetResolver(config, [row for row in rows if row.name in on or row.offline])
+    rows = [*all_providers(), *(account.definition for account in config.accounts.values())]
+    targets = TargetResolver(config, [definition for definition in rows if definition.name in on or definition.offline])
     for name, route in config.routes.items():
         for part, share, model in _parts(route):
             target = targets.full_name(model)

@@ -28,7 +28,7 @@ from haimaker.accounts.cache import AccountCache, BilledAccounts
 from haimaker.accounts.errors import check_usable, denied_error, store_error
 from haimaker.accounts.keys import admin_id
 from haimaker.api import formats, uploads
-from haimaker.api.dispatch import HANDLERS, KEYLESS
+from haimaker.api.dispatch import CHANGING, HANDLERS, KEYLESS
 from haimaker.api.paths import MODEL_OPERATIONS
 from haimaker.billing import admission, estimates
 from haimaker.billing.estimates import CostBound
@@ -49,11 +49,11 @@ from haimaker.operations.client_format import ClientFormat
 from haimaker.operations.operation import TELEMETRY_NAMES, OperationRequest
 from haimaker.providers.provider import Provider
 from haimaker.providers.registry import NAMES, ONLINE, all_providers, get
-from haimaker.routing import deadlines, decider
+from haimaker.routing import deadlines
 from haimaker.routing.circuit_breaker import CircuitBreaker
-from haimaker.routing.decider import Decision, Planner, RoutingRequest
 from haimaker.routing.health import Health
 from haimaker.routing.plan import Plan
+from haimaker.routing.planner import Decision, Planner, RoutingRequest, read_routing_request
 from haimaker.routing.router import Router
 from haimaker.routing.shared_health import SharedHealth
 from haimaker.settings.settings import Settings
@@ -68,6 +68,7 @@ if TYPE_CHECKING:
 LATE_S = 10
 """How long after a request's last moment its reservation counts as lost."""
 ADMISSION_TRIES = 3
+NOT_ALLOWED = (401, 403, 429)
 
 
 class Runtime(NamedTuple):
@@ -75,7 +76,7 @@ class Runtime(NamedTuple):
 
     router: Router
     clients: ProviderClients
-    decider: Planner
+    planner: Planner
 
 
 @dataclass(slots=True)
@@ -89,6 +90,8 @@ class Gateway:
     accounts: AccountCache = field(init=False)
     content: ContentLogging = field(init=False)
     refusals: RefusalCounter = field(init=False)
+    writes_everywhere: bool = False
+    """Whether every operation may write to the store: in a process of its own, not in a function with a role."""
     _runtime: Runtime | None = field(default=None, repr=False)
     _hub: tuple[Runtime, bytes] | None = field(default=None, repr=False)
 
@@ -102,11 +105,18 @@ class Gateway:
     def local(cls, settings: Settings) -> "Gateway":
         """A gateway in a process of its own: a laptop's or a container's. Raises SettingsError, StoreUnavailable."""
         from haimaker.api import keys  # a function has no key in its settings
+        from haimaker.credentials.own_process import ProcessCredentials
+        from haimaker.observability.provider_calls import ProviderCalls
         from haimaker.settings.store import open_store
 
         store = open_store(settings)
         keys.install_admin(store, settings)
-        gateway = cls.from_store(settings, store)
+        credentials = ProcessCredentials(
+            settings.environment, settings.access, settings.config.accounts, settings.credentials_file, settings.file_variables
+        )
+        gateway = cls(settings, store, credentials)
+        gateway.writes_everywhere = True
+        gateway.observer.provider_calls = ProviderCalls(store.documents)
         if settings.metrics_token:
             from haimaker.observability.prometheus import PrometheusMetrics
 
@@ -142,7 +152,7 @@ class Gateway:
             account = self.accounts.authenticate(request.headers)
             request = uploads.with_uploads(request, self.settings, account.id)
             asked = client_format.parse(request)
-            return self._answer(request, decider.read_routing_request(asked, request, time.time()), account, client_format)
+            return self._answer(request, read_routing_request(asked, request, time.time()), account, client_format)
         except APIError as error:
             return self._error_response(operation, request, error)
         except StoreUnavailable as error:
@@ -171,12 +181,17 @@ class Gateway:
             self._count_refusal(operation, request, error)
         if operation not in MODEL_OPERATIONS:
             return error_response(error)
-        return error_response(error, formats.find(operation).render_error(error))
+        return error_response(error, formats.find(operation).render_error(error, request.id))
 
     def _count_refusal(self, operation: str, request: Request, error: APIError) -> None:
-        """Logs a refusal, and counts it where it is one that a model would have answered: other functions need not write."""
+        """Logs a refusal, and counts it: every one of what models serve; of the rest those of who may not, where it may be written,
+        as the stack's functions that only read may not."""
         self.observer.denied(operation, request.id, error)
-        if operation not in MODEL_OPERATIONS or error.status >= 500:
+        if error.status >= 500:
+            return
+        if operation not in MODEL_OPERATIONS and not (
+            error.status in NOT_ALLOWED and (self.writes_everywhere or operation in CHANGING)
+        ):
             return
         owner = auth.owner_of(request.headers)
         self.refusals.add(owner if self.accounts.has_met(owner) else "", error.code or error.type, time.time())
@@ -190,7 +205,7 @@ class Gateway:
         runtime, asked, started_s = self.runtime(), routing_request.asked, routing_request.now_s
         begun_s = time.monotonic()
         billed = self.accounts.billed_accounts(account, asked.fields.user)
-        decision, billed, admitted = self._reserve(routing_request, billed, request, runtime.decider)
+        decision, billed, admitted = self._reserve(routing_request, billed, request, runtime.planner)
         longest_s = deadlines.request_timeout_s(request, decision.plan.timeout_s)
         end_s = begun_s + longest_s
         deadline_s = begun_s + min(longest_s, deadlines.client_timeout_s(request))
@@ -205,7 +220,7 @@ class Gateway:
         if billed.have_budget():
             default = self.settings.default_max_output_tokens
             attempts.can_afford = lambda attempt: settlement.reserve_more(
-                estimates.bound_cost(asked, [attempt], default).amount_nanousd
+                sum(estimates.bound_cost(part, [attempt], default).amount_nanousd for part in call.unanswered(attempt))
             )
         headers = _limit_headers(billed.key, admitted, started_s) | decision.response_headers()
         exchange = Exchange(attempts, client_format, settlement, self.observer, headers)
@@ -218,7 +233,7 @@ class Gateway:
         runtime = self._runtime
         if runtime is None or runtime.clients.access is not access:
             on = [get(name) for name in NAMES if name in access or (self.settings.demo and name not in ONLINE)]
-            on += [account.row for name, account in self.settings.config.accounts.items() if name in access]
+            on += [account.definition for name, account in self.settings.config.accounts.items() if name in access]
             http_client, health = (
                 (runtime.clients.http_client, runtime.clients.health) if runtime else (HTTPClient(), self._health())
             )
@@ -242,7 +257,7 @@ class Gateway:
 
     def _all_providers(self) -> Sequence[Provider]:
         """All providers that there are, also those that are off."""
-        return (*all_providers(), *(account.row for account in self.settings.config.accounts.values()))
+        return (*all_providers(), *(account.definition for account in self.settings.config.accounts.values()))
 
     def calculate(self, request: Request) -> Response:
         """Prices are known of providers that are off as well, at their default locations."""
@@ -327,6 +342,7 @@ def _request_fields(asked: OperationRequest, billed: BilledAccounts) -> Mapping[
     account, *others = billed.all()
     return {
         "operation": TELEMETRY_NAMES.get(asked.operation, asked.operation),
+        **({"client_format": asked.original.format} if asked.original else {}),
         "asked_model": asked.model,
         "stream": asked.streams,
         "user": asked.fields.user,

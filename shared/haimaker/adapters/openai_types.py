@@ -21,8 +21,8 @@ null is right as well."""
 VECTOR: Shape = object()
 """Numbers that 32 bits can hold, or such numbers in base64."""
 NEEDS = "needs "
-"""The name, no field of any answer, under which a shape has the fields without which it is of no use, or what they then are, or
-others that do as well."""
+"""The name, no field of any answer, under which a shape has the fields without which it is of no use, or what they then are, by
+themselves or by the other fields, or others that do as well."""
 
 _TOKEN: Shape = {"token": str, "logprob": float, "bytes": [int], NEEDS: {"token": ..., "logprob": ...}}
 _TOKENS: Shape = [{**_TOKEN, "top_logprobs": [_TOKEN], NEEDS: {**_TOKEN[NEEDS], "top_logprobs": []}}]
@@ -88,8 +88,14 @@ COMPLETION: Shape = {
     **_HEAD,
     "choices": [{"index": int, "finish_reason": _REASONS, "text": str, "logprobs": _LOGPROBS, NEEDS: {"text": ""}}],
 }
+
+
+def _total(used: JSON) -> int:
+    return int(used["input_tokens"]) + int(used["output_tokens"])
+
+
 _TOKENS_USED = ("input_tokens", "output_tokens", "total_tokens")
-_COUNTED: Shape = {**dict.fromkeys(_TOKENS_USED, int), NEEDS: dict.fromkeys(_TOKENS_USED, ...)}
+_COUNTED: Shape = {**dict.fromkeys(_TOKENS_USED, int), NEEDS: {"input_tokens": ..., "output_tokens": ..., "total_tokens": _total}}
 _IN_WORDS: Shape = {"audio_tokens": int, "text_tokens": int}
 _IN_IMAGES: Shape = {"image_tokens": int, "text_tokens": int, NEEDS: {"image_tokens": ..., "text_tokens": ...}}
 _EMBEDDED: Shape = {"object": frozenset({"embedding"}), "index": int, "embedding": VECTOR}
@@ -98,11 +104,16 @@ EMBEDDINGS: Shape = {
     "object": frozenset({"list"}),
     "model": str,
     "data": [_EMBEDDED],
-    "usage": {"prompt_tokens": int, "total_tokens": int, NEEDS: {"prompt_tokens": ..., "total_tokens": ...}},
+    "usage": {
+        "prompt_tokens": int,
+        "total_tokens": int,
+        NEEDS: {"prompt_tokens": ..., "total_tokens": lambda used: used["prompt_tokens"]},
+    },
     NEEDS: {"object": "list", "model": "", "data": ...},
 }
 _IMAGE_USAGE: Shape = {**_COUNTED, "input_tokens_details": _IN_IMAGES, "output_tokens_details": _IN_IMAGES}
-_IMAGE_USAGE |= {NEEDS: {**_COUNTED[NEEDS], "input_tokens_details": ...}}
+_ALL_TEXT = {"input_tokens_details": lambda used: {"image_tokens": 0, "text_tokens": used["input_tokens"]}}
+_IMAGE_USAGE |= {NEEDS: {**_COUNTED[NEEDS], **_ALL_TEXT}}
 _IMAGE: Shape = {"size": str, "quality": str, "output_format": frozenset({"png", "webp", "jpeg", "gif", "svg"})}
 _IMAGE |= {"background": frozenset({"transparent", "opaque", "auto"}), "usage": _IMAGE_USAGE}
 IMAGES: Shape = {**_IMAGE, "created": int, "data": [{"b64_json": str, "url": str, "revised_prompt": str}]}
@@ -263,7 +274,7 @@ def _fields(value: Any, shape: Mapping[str, Shape]) -> Any:
             if otherwise is ... or (isinstance(otherwise, tuple) and not any(value.get(other) for other in otherwise)):
                 raise _Wrong(name)
             if not isinstance(otherwise, tuple):
-                made[name] = otherwise
+                made[name] = otherwise({**value, **made}) if callable(otherwise) else otherwise
     return {**value, **made} if made else value
 
 
