@@ -180,6 +180,7 @@ HANDLERS: Mapping[str, Handler] = {
     "key_unblock": _audited_handler("keys", "unblock"),
     "key_delete": _audited_handler("keys", "delete"),
     "key_regenerate": _audited_handler("keys", "regenerate"),
+    "key_import": _audited_handler("imports", "import_accounts"),
     "key_info": _account_handler("keys", "info"),
     "key_list": _account_handler("keys", "list_keys"),
     "team_change": _audited_handler("accounts", "change_team", "teams"),
