@@ -1,31 +1,43 @@
 """`python -m local`, which `make run` calls: settings from the environment, a gateway on SQLite, the front door."""
 
 import gc
+import os
 import signal
 import sys
 from dataclasses import replace
 from ipaddress import ip_network
 from types import FrameType
 
+from haimaker.http.json import MAX_DIGITS
 from haimaker.settings.settings import DEFAULT_ADMIN_KEY, Settings
 from haimaker.store import StoreUnavailable
 from haimaker.validation.settings import SettingsError
 
-from .environment import misspelt, read_environment
+from .environment import file_of_variables, misspelt, read_environment
 from .installation import START, current_version
 from .mistakes import Mistakes
 from .server import Server
 from .welcome import base_url, cannot_listen, misspelt_lines, welcome
 
+SWITCH_S = 0.001
+"""After how long a busy thread makes room for another. Python's 5 ms, for each of those that are busy and each step of a request,
+would be felt by everybody."""
 STOP_SIGNALS = (signal.SIGINT, signal.SIGTERM)
 
 
 def main() -> int:
+    sys.setswitchinterval(SWITCH_S)
+    sys.set_int_max_str_digits(MAX_DIGITS)
     for stop_signal in STOP_SIGNALS:
         signal.signal(stop_signal, _leave)
     try:
         environment = read_environment()
-        settings = replace(Settings.from_environment(environment), version=current_version())
+        settings = replace(
+            Settings.from_environment(environment),
+            version=current_version(),
+            credentials_file=file_of_variables(),
+            file_variables=frozenset(environment) - frozenset(os.environ),
+        )
     except SettingsError as error:
         return _fail(f"haimaker: {error}")
     is_default_key = settings.admin_key == DEFAULT_ADMIN_KEY

@@ -45,7 +45,7 @@ IMPURE = {
 READS_THE_ENVIRONMENT = ("settings.py", "runtime.py")
 NOT_AT_START = (
     "asyncio", "aws_lambda_powertools", "boto3", "botocore", "haimaker.credentials.aws_instance",
-    "haimaker.content.log", "haimaker.aws_lambda.handler", "haimaker.files",
+    "haimaker.content.log", "haimaker.aws_lambda.handler", "haimaker.blobs", "haimaker.files",
     "haimaker.api.account_fields", "haimaker.settings.store",
     "haimaker.aws_lambda.rollup", "haimaker.settings.gateway_toml", "haimaker.aws_lambda.runtime",
     "haimaker.api.spend",
@@ -164,7 +164,7 @@ def test_a_cold_start_imports_what_it_needs() -> None:
     """In a process of its own, and the table of prices is not opened either."""
     code = (
         "import sys, haimaker.gateway, haimaker.models.catalog\n"
-        "print(*sorted(sys.modules), haimaker.models.catalog._table.cache_info().currsize, sep='\\n')"
+        "print(*sorted(sys.modules), haimaker.models.table._table.cache_info().currsize, sep='\\n')"
     )
     env = {**os.environ, "PYTHONPATH": str(LAYER)}
     done = subprocess.run([sys.executable, "-c", code], env=env, capture_output=True, text=True, check=True, timeout=60)
@@ -247,6 +247,7 @@ ORDER = (
     "http",
     "validation",
     "aws",
+    "blobs",
     "models",
     "pricing",
     "providers",

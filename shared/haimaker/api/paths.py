@@ -44,6 +44,7 @@ class ModelOperation(NamedTuple):
 MODEL_OPERATIONS: Mapping[str, ModelOperation] = {
     "chat_completions": ModelOperation("/chat/completions", "openai_chat"),
     "completions": ModelOperation("/completions", "completions"),
+    "messages": ModelOperation("/messages", "messages", for_deployments=False),
     "embeddings": ModelOperation("/embeddings", "openai:EMBEDDINGS"),
     "images_generations": ModelOperation("/images/generations", "openai:IMAGES_GENERATIONS"),
     "images_edits": ModelOperation("/images/edits", "openai:IMAGES_EDITS"),
@@ -59,6 +60,7 @@ MODEL_OPERATIONS: Mapping[str, ModelOperation] = {
 
 ROUTES = (
     *(Route("POST", path, name) for name, operation in MODEL_OPERATIONS.items() for path in operation.paths()),
+    Route("POST", "/messages/count_tokens", "messages_count_tokens"),
     Route("POST", "/audio/uploads", "audio_uploads"),
     Route("GET", "/models", "models_list"),
     Route("GET", "/models/{id+}", "models_retrieve"),
@@ -71,14 +73,15 @@ ROUTES = (
     Route("POST", "/key/unblock", "key_unblock"),
     Route("POST", "/key/delete", "key_delete"),
     Route("POST", "/key/regenerate", "key_regenerate"),
+    Route("POST", "/key/import", "key_import"),
     Route("GET", "/key/info", "key_info"),
     Route("GET", "/key/list", "key_list"),
     Route("POST", "/team/{action}", "team_change"),
     Route("GET", "/team/{action}", "team_show"),
-    Route("POST", "/customer/{action}", "customer_change"),
-    Route("GET", "/customer/{action}", "customer_show"),
-    Route("POST", "/end_user/{action}", "customer_change"),
-    Route("GET", "/end_user/{action}", "customer_show"),
+    Route("POST", "/customer/{action}", "end_user_change"),
+    Route("GET", "/customer/{action}", "end_user_show"),
+    Route("POST", "/end_user/{action}", "end_user_change"),
+    Route("GET", "/end_user/{action}", "end_user_show"),
     Route("GET", "/spend/logs", "spend_logs"),
     Route("GET", "/spend/report", "spend_report"),
     Route("GET", "/spend/keys", "spend_keys"),
@@ -106,10 +109,14 @@ LOCAL_ROUTES = (
     Route("GET", "/metrics", "metrics"),
     Route("GET", "/openapi.json", "openapi"),
     Route("GET", "/docs", "docs"),
+    Route("GET", "/providers", "providers_list"),
+    Route("POST", "/providers/test", "providers_test"),
+    Route("POST", "/providers/credentials", "providers_credentials"),
     Route("GET", "/files/{id}", "file_read"),
     Route("PUT", "/files/{id}", "file_write"),
 )
-"""Of the local gateway only: in the deployed stack files are in S3, which serves them itself, and nobody opens a stage."""
+"""Of the local gateway only: in the deployed stack files are in S3, which serves them itself, nobody opens a stage, and credentials
+are in SSM."""
 
 SHOWN_PATH_LENGTH = 200
 

@@ -14,6 +14,7 @@ from haimaker.adapters.anthropic.failures import from_body, read_error
 from haimaker.adapters.anthropic.messages import conversation
 from haimaker.adapters.events import json_object
 from haimaker.adapters.parameters import HINTS, OPENAI, Parameters
+from haimaker.adapters.repairs import mended
 from haimaker.http import errors
 from haimaker.http.sse import dumps
 from haimaker.http.values import JSON, Event, StreamEvent, UpstreamRequest
@@ -98,23 +99,23 @@ def from_stream(events: Iterable[Event], request: ChatRequest, attempt: Attempt)
     for event in events:
         body = json_object(event)
         if body.get("type") == "error" or (body.get("error") and "type" not in body):
-            yield from () if role else _last_words(answer, attempt)
+            yield from () if role else last_words(answer, attempt)
             raise from_body(body)
         for delta in answer.read(body):
             if role:
-                yield _chunk(answer, attempt, role)
+                yield chunk(answer, attempt, role)
                 role = None
-            yield _chunk(answer, attempt, delta)
+            yield chunk(answer, attempt, delta)
         if answer.ended:
             break
     if not answer.ended and not answer.stop_reason:
-        yield from () if role else _last_words(answer, attempt)
+        yield from () if role else last_words(answer, attempt)
         raise errors.BadGatewayError("The provider's stream ended before the answer was complete.", code="stream_interrupted")
     *deltas, last = answer.rest()
     for delta in [role, *deltas] if role else deltas:
-        yield _chunk(answer, attempt, delta)
-    yield _chunk(answer, attempt, last, answer.finish_reason)
-    yield from _last_words(answer, attempt)
+        yield chunk(answer, attempt, delta)
+    yield chunk(answer, attempt, last, answer.finish_reason)
+    yield from last_words(answer, attempt)
 
 
 def translated(request: ChatRequest, attempt: Attempt) -> Draft:
@@ -122,7 +123,7 @@ def translated(request: ChatRequest, attempt: Attempt) -> Draft:
     draft = _draft(request, attempt)
     own_system = parts.to_blocks(draft.call.pop("system", None), "system")
     system, draft.call["messages"] = conversation(
-        draft.asked["messages"], prefills=draft.traits.prefills, system_turns=draft.traits.system_turns
+        mended(draft.asked["messages"], attempt), prefills=draft.traits.prefills, system_turns=draft.traits.system_turns
     )
     if own_system or system:
         draft.call["system"] = [*own_system, *system]
@@ -169,12 +170,12 @@ def _head(answer: Answer, attempt: Attempt, kind: str) -> JSON:
     return {**head, "service_tier": tier} if tier in ("default", "priority") else head
 
 
-def _chunk(answer: Answer, attempt: Attempt, delta: JSON, finish_reason: str | None = None) -> StreamEvent:
+def chunk(answer: Answer, attempt: Attempt, delta: JSON, finish_reason: str | None = None) -> StreamEvent:
     choice = {"index": 0, "delta": delta, "finish_reason": finish_reason, "logprobs": None}
     return StreamEvent({**_head(answer, attempt, "chat.completion.chunk"), "choices": [choice]})
 
 
-def _last_words(answer: Answer, attempt: Attempt) -> Iterator[StreamEvent]:
+def last_words(answer: Answer, attempt: Attempt) -> Iterator[StreamEvent]:
     """The chunk of usage, also for an answer that breaks off: what there was of it is charged."""
     if told := _usage(answer):
         yield StreamEvent({**_head(answer, attempt, "chat.completion.chunk"), "choices": [], **told, **_container(answer)})
