@@ -200,7 +200,7 @@ def groq(body: JSON) -> None:
 
 
 def openrouter(body: JSON) -> None:
-    """https://openrouter.ai/docs/api-reference/chat-completion: OpenAI's, with cache marks, reasoning that comes back, and usage."""
+    """https://openrouter.ai/docs/api-reference/chat-completion: OpenAI's, with cache marks, reasoning that comes back, usage."""
     own = {"usage", "reasoning"}
     marks = ("cache_control", "reasoning", "reasoning_content", "reasoning_details")
     turns = [{name: _unmarked(value) for name, value in turn.items() if name not in marks} for turn in body["messages"]]
@@ -224,7 +224,7 @@ def gpt_6(body: JSON) -> None:
 
 
 def claude_5_5(body: JSON) -> None:
-    """https://platform.claude.com/docs/en/models/opus-5-5/whats-new-opus-5-5; the same body at Anthropic, on Vertex AI and Bedrock."""
+    """https://platform.claude.com/docs/en/models/opus-5-5/whats-new-opus-5-5; its body is the same on Vertex AI."""
     anthropic({"model": "m", **body})
     _adapts(body.get("tool_choice", {}).get("type") in ("any", "tool"), body)
     assert not {"temperature", "top_p", "top_k"} & set(body)
