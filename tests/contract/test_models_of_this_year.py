@@ -1,7 +1,7 @@
 """The official SDK, whole and streamed, at an upstream that refuses what each vendor and each model would refuse.
 
-Three turns with an image, a document, a mark for the cache, thinking, a forced tool, two calls at once, and an answer in JSON, at the
-ten providers that are used most; and the newest models of OpenAI and Anthropic at every provider that serves them.
+Three turns with an image, a document, a mark for the cache, thinking, a forced tool, two calls at once, and an answer in JSON, at
+the ten providers that are used most; and the newest models of OpenAI and Anthropic at every provider that serves them.
 """
 
 import json
