@@ -347,10 +347,8 @@ def _with_indexes(message: JSON) -> JSON:
 def failure(error: APIError, request_id: str, sent: int) -> bytes:
     """Some clients heed the error, others the response that failed."""
     response = _Response({}, request_id).failed(error)
-    told: tuple[JSON, ...] = (
-        error_event(error, sent),
-        {"type": "response.failed", "response": response, "sequence_number": sent + 1},
-    )
+    failed: JSON = {"type": "response.failed", "response": response, "sequence_number": sent + 1}
+    told = (error_event(error, sent), failed)
     return b"".join(_encode(Event(dumps(event), event["type"])) for event in told)
 
 
