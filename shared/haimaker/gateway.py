@@ -316,7 +316,7 @@ def _reservations(request: Request, billed: BilledAccounts, bound: CostBound, pl
     return [
         Reservation(
             *(request.id, account.id, account.version, amount, bound.tokens_within(account.tpm_limit), now_s, deadline_s, ids),
-            account.alerts_at,
+            alerts_at=account.alerts_at,
         )
         for account in accounts
     ]
