@@ -28,9 +28,9 @@ from haimaker.accounts.cache import AccountCache, BilledAccounts
 from haimaker.accounts.errors import check_usable, denied_error, store_error
 from haimaker.accounts.keys import admin_id
 from haimaker.api import formats, uploads
-from haimaker.api.dispatch import HANDLERS, KEYLESS
+from haimaker.api.dispatch import CHANGING, HANDLERS, KEYLESS
 from haimaker.api.paths import MODEL_OPERATIONS
-from haimaker.billing import admission, estimates
+from haimaker.billing import admission, estimates, model_limits
 from haimaker.billing.estimates import CostBound
 from haimaker.billing.settlement import Settlement
 from haimaker.content.content import ContentLogging
@@ -45,6 +45,7 @@ from haimaker.lean_dataclasses import dataclass, field
 from haimaker.models.catalog import Place
 from haimaker.observability.observer import Observer
 from haimaker.observability.refusals import RefusalCounter
+from haimaker.operations.attempt import Attempt
 from haimaker.operations.client_format import ClientFormat
 from haimaker.operations.operation import TELEMETRY_NAMES, OperationRequest
 from haimaker.providers.provider import Provider
@@ -57,7 +58,7 @@ from haimaker.routing.planner import Decision, Planner, RoutingRequest, read_rou
 from haimaker.routing.router import Router
 from haimaker.routing.shared_health import SharedHealth
 from haimaker.settings.settings import Settings
-from haimaker.store import UNLIMITED, Account, Denied, Granted, Reservation, Store, StoreUnavailable
+from haimaker.store import MAX_MODELS_HELD, UNLIMITED, Account, Denied, Granted, Reservation, Store, StoreUnavailable
 from haimaker.upstream.call import ProviderClients, UpstreamCall
 from haimaker.upstream.exchange import AttemptLoop, Exchange
 from haimaker.upstream.relay import ClientLeft, Relay
@@ -68,6 +69,7 @@ if TYPE_CHECKING:
 LATE_S = 10
 """How long after a request's last moment its reservation counts as lost."""
 ADMISSION_TRIES = 3
+NOT_ALLOWED = (401, 403, 429)
 
 
 class Runtime(NamedTuple):
@@ -89,6 +91,8 @@ class Gateway:
     accounts: AccountCache = field(init=False)
     content: ContentLogging = field(init=False)
     refusals: RefusalCounter = field(init=False)
+    writes_everywhere: bool = False
+    """Whether every operation may write to the store: in a process of its own, not in a function with a role."""
     _runtime: Runtime | None = field(default=None, repr=False)
     _hub: tuple[Runtime, bytes] | None = field(default=None, repr=False)
 
@@ -102,11 +106,18 @@ class Gateway:
     def local(cls, settings: Settings) -> "Gateway":
         """A gateway in a process of its own: a laptop's or a container's. Raises SettingsError, StoreUnavailable."""
         from haimaker.api import keys  # a function has no key in its settings
+        from haimaker.credentials.own_process import ProcessCredentials
+        from haimaker.observability.provider_calls import ProviderCalls
         from haimaker.settings.store import open_store
 
         store = open_store(settings)
         keys.install_admin(store, settings)
-        gateway = cls.from_store(settings, store)
+        credentials = ProcessCredentials(
+            settings.environment, settings.access, settings.config.accounts, settings.credentials_file, settings.file_variables
+        )
+        gateway = cls(settings, store, credentials)
+        gateway.writes_everywhere = True
+        gateway.observer.provider_calls = ProviderCalls(store.documents)
         if settings.metrics_token:
             from haimaker.observability.prometheus import PrometheusMetrics
 
@@ -174,9 +185,14 @@ class Gateway:
         return error_response(error, formats.find(operation).render_error(error, request.id))
 
     def _count_refusal(self, operation: str, request: Request, error: APIError) -> None:
-        """Logs a refusal, and counts it where it is one that a model would have answered: other functions need not write."""
+        """Logs a refusal, and counts it: every one of what models serve; of the rest those of who may not, where it may be written,
+        as the stack's functions that only read may not."""
         self.observer.denied(operation, request.id, error)
-        if operation not in MODEL_OPERATIONS or error.status >= 500:
+        if error.status >= 500:
+            return
+        if operation not in MODEL_OPERATIONS and not (
+            error.status in NOT_ALLOWED and (self.writes_everywhere or operation in CHANGING)
+        ):
             return
         owner = auth.owner_of(request.headers)
         self.refusals.add(owner if self.accounts.has_met(owner) else "", error.code or error.type, time.time())
@@ -202,7 +218,7 @@ class Gateway:
         )
         attempts = AttemptLoop(call, decision.plan, runtime.clients.health, settlement.attempt_logs)
         attempts.has_client_timeout = routing_request.preferences.has_timeouts or deadlines.client_timeout_s(request) < longest_s
-        if billed.have_budget():
+        if billed.have_budget() or model_limits.have_budget(admitted.reservation):
             default = self.settings.default_max_output_tokens
             attempts.can_afford = lambda attempt: settlement.reserve_more(
                 sum(estimates.bound_cost(part, [attempt], default).amount_nanousd for part in call.unanswered(attempt))
@@ -218,7 +234,7 @@ class Gateway:
         runtime = self._runtime
         if runtime is None or runtime.clients.access is not access:
             on = [get(name) for name in NAMES if name in access or (self.settings.demo and name not in ONLINE)]
-            on += [account.row for name, account in self.settings.config.accounts.items() if name in access]
+            on += [account.definition for name, account in self.settings.config.accounts.items() if name in access]
             http_client, health = (
                 (runtime.clients.http_client, runtime.clients.health) if runtime else (HTTPClient(), self._health())
             )
@@ -242,7 +258,7 @@ class Gateway:
 
     def _all_providers(self) -> Sequence[Provider]:
         """All providers that there are, also those that are off."""
-        return (*all_providers(), *(account.row for account in self.settings.config.accounts.values()))
+        return (*all_providers(), *(account.definition for account in self.settings.config.accounts.values()))
 
     def calculate(self, request: Request) -> Response:
         """Prices are known of providers that are off as well, at their default locations."""
@@ -274,7 +290,8 @@ class Gateway:
     ) -> tuple[Decision, BilledAccounts, Granted]:
         """Plans and reserves; again if an account was changed meanwhile, or if the rest of a budget pays for a shorter answer."""
         asked, affordable = routing_request.asked, None
-        for _ in range(ADMISSION_TRIES):
+        used_up = set[str]()  # targets whose model is limited, and not the one that is asked for
+        for _ in range(ADMISSION_TRIES + MAX_MODELS_HELD):
             try:
                 decision = planner.plan(routing_request, billed, affordable)
             except APIError:
@@ -282,19 +299,46 @@ class Gateway:
                 if billed.versions() == kept.versions():
                     raise
                 continue
-            plan = decision.plan
-            bound = estimates.bound_cost(asked, plan.all(), self.settings.default_max_output_tokens)
-            admitted = admission.reserve(self.store, _reservations(request, billed, bound, plan, routing_request.now_s))
+            decision = decision._replace(plan=decision.plan.without(used_up))
+            reservations = self._reservations(request, routing_request, billed, decision, planner.router)
+            if surplus := model_limits.surplus_targets(reservations):
+                used_up |= surplus
+                continue
+            admitted = admission.reserve(self.store, reservations)
             if isinstance(admitted, Granted):
                 return decision, billed, admitted
             if admitted.account:
                 self.accounts.keep(admitted.account)  # one that was blocked meanwhile is refused before its next request is read
             if admitted.reason in ("version", "unknown"):
                 billed = self.accounts.billed_accounts(billed.key, asked.fields.user, fresh=True, new_user=True)
-            elif not (affordable := self._affordable(asked, plan, admitted, affordable)):
-                limit = admitted.account.tpm_limit if admitted.account else None
-                raise denied_error(admitted, bound.amount_nanousd, bound.tokens_within(limit))
+            elif spared := model_limits.targets_to_leave_out(admitted, reservations, decision.plan.attempts):
+                used_up |= spared
+            elif not (affordable := self._affordable(asked, decision.plan, admitted, affordable)):
+                raise denied_error(admitted, *model_limits.denied_amounts(admitted, reservations))
         raise denied_error(Denied("parallel", billed.key, retry_after_s=1), 0, 0)
+
+    def _reservations(
+        self, request: Request, routing_request: RoutingRequest, billed: BilledAccounts, decision: Decision, router: Router
+    ) -> list[Reservation]:
+        """The same on each account, and what it holds of the models that the account limits."""
+        asked, plan, now_s = routing_request.asked, decision.plan, routing_request.now_s
+        lasts_s = min(request.seconds_left(), plan.timeout_s + deadlines.MARGIN_S)
+        deadline_s = int(now_s + lasts_s) + LATE_S
+
+        def bound(attempts: Sequence[Attempt]) -> CostBound:
+            return estimates.bound_cost(asked, attempts, self.settings.default_max_output_tokens)
+
+        most, accounts = bound(plan.all()), billed.all()
+        ids = tuple(account.id for account in accounts) if len(accounts) > 1 else ()
+        names = {asked.model, decision.name, router.full_name(decision.name)}
+        return [
+            Reservation(
+                *(request.id, account.id, account.version, most.amount_nanousd, most.tokens_within(account.tpm_limit)),
+                *(now_s, deadline_s, ids, model_limits.model_holds(account, names, plan.all(), router.full_name, bound)),
+                alerts_at=account.alerts_at,
+            )
+            for account in accounts
+        ]
 
     def _affordable(self, asked: OperationRequest, plan: Plan, refused: Denied, tried: int | None) -> int:
         """Output tokens that a second try could ask for; 0 if a shorter answer would not help."""
@@ -307,26 +351,12 @@ def _places(access: Mapping[str, ProviderConnection]) -> dict[str, Place]:
     return {name: found.place for name, found in access.items()}
 
 
-def _reservations(request: Request, billed: BilledAccounts, bound: CostBound, plan: Plan, now_s: float) -> list[Reservation]:
-    """The same on each account."""
-    lasts_s = min(request.seconds_left(), plan.timeout_s + deadlines.MARGIN_S)
-    deadline_s = int(now_s + lasts_s) + LATE_S
-    amount, accounts = bound.amount_nanousd, billed.all()
-    ids = tuple(account.id for account in accounts) if len(accounts) > 1 else ()
-    return [
-        Reservation(
-            *(request.id, account.id, account.version, amount, bound.tokens_within(account.tpm_limit), now_s, deadline_s, ids),
-            alerts_at=account.alerts_at,
-        )
-        for account in accounts
-    ]
-
-
 def _request_fields(asked: OperationRequest, billed: BilledAccounts) -> Mapping[str, object]:
     """What a record says of the request itself; nothing of its content."""
     account, *others = billed.all()
     return {
         "operation": TELEMETRY_NAMES.get(asked.operation, asked.operation),
+        **({"client_format": asked.original.format} if asked.original else {}),
         "asked_model": asked.model,
         "stream": asked.streams,
         "user": asked.fields.user,

@@ -4,6 +4,7 @@ import math
 from collections.abc import Mapping
 
 from haimaker.accounts import keys as auth
+from haimaker.accounts.kinds import kind_of
 from haimaker.http.errors import (
     APIError,
     AuthenticationError,
@@ -46,10 +47,11 @@ def denied_error(refused: Denied, reserved_nanousd: int, tokens: int) -> APIErro
     user whose limit it was."""
     if refused.account is None:
         return auth.unknown_key()
-    whose = f"{refused.account.id.partition('#')[0]} {refused.account.name}"
+    kind = kind_of(refused.account.id)
+    whose = f"{kind} {refused.account.name}"
     match refused.reason:
         case "blocked":
-            return AuthenticationError(f"The {whose} is blocked.", code=f"{whose.partition(' ')[0]}_blocked")
+            return AuthenticationError(f"The {whose} is blocked.", code=f"{kind}_blocked")
         case "expired":
             return AuthenticationError(f"The {whose} has expired.", code="key_expired")
         case "budget":
@@ -72,6 +74,9 @@ def _rate_error(refused: Denied, whose: str, tokens: int) -> APIError:
     """A request that is larger than the whole limit is told not to be tried again."""
     field_name, rate, kind = RATE_LIMITS[refused.reason]
     limit = getattr(refused.account, field_name)
+    if refused.account and refused.model:
+        limit = getattr(refused.account.model_limits.get(refused.model), field_name, None)
+        rate += f" with {refused.model!r}"
     needed = tokens if refused.reason == "tpm" else 1
     if limit is None or limit >= needed:
         retry = {"retry-after": str(max(1, math.ceil(refused.retry_after_s)))}
@@ -83,9 +88,13 @@ def _rate_error(refused: Denied, whose: str, tokens: int) -> APIError:
 
 
 def _budget_error(refused: Denied, whose: str, reserved_nanousd: int) -> APIError:
-    budget = _shown_usd(refused.account.budget_nanousd or 0) if refused.account else None
+    account, budget_nanousd = refused.account, 0
+    if account:
+        limit = account.model_limits.get(refused.model) if refused.model else account
+        budget_nanousd = (limit.budget_nanousd if limit else None) or 0
+    budget, what = _shown_usd(budget_nanousd), f" for {refused.model!r}" if refused.model else ""
     message = (
-        f"The budget of the {whose} does not cover this request, which may cost up to {_shown_usd(reserved_nanousd)} USD: "
+        f"The budget of the {whose}{what} does not cover this request, which may cost up to {_shown_usd(reserved_nanousd)} USD: "
         f"{_shown_usd(max(0, refused.remaining_nanousd))} of {budget} USD are left."
     )
     error = BudgetExceededError(message)

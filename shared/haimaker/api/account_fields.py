@@ -1,19 +1,32 @@
-"""What the operations on keys, teams and users accept. Imported only by them, since chat does not need it."""
+"""What the operations on keys, teams and end users accept. Imported only by them, since chat does not need it."""
 
-from typing import Annotated, Any, Literal, TypeVar
+import re
+from typing import Annotated, Any, ClassVar, Literal, TypeVar
 
-from pydantic import BaseModel, ConfigDict, Field, StrictBool, StrictFloat, StrictInt, StrictStr, ValidationError
+from pydantic import (
+    AliasChoices,
+    BaseModel,
+    ConfigDict,
+    Field,
+    StrictBool,
+    StrictFloat,
+    StrictInt,
+    StrictStr,
+    ValidationError,
+    model_validator,
+)
 
 from haimaker.http.errors import BadRequestError
 from haimaker.http.sse import dumps
 from haimaker.http.values import JSON
 from haimaker.operations.fields import raise_validation_error
 from haimaker.pricing.amounts import DURATION, MONTHS
+from haimaker.store import MAX_MODEL_LIMITS
 
 MAX_BUDGET_USD = 10**7
 MAX_LIMIT = 10**12
 MAX_BYTES = 65_536
-"""Of what an administrator keeps with an account: an item of DynamoDB has 400 KB in all."""
+"""The size of `metadata` and of `router_settings` as JSON: an item of DynamoDB has 400 KB in all."""
 
 Label = Annotated[StrictStr, Field(min_length=1, max_length=512)]
 Labels = Annotated[list[Label], Field(min_length=1, max_length=1_000, fail_fast=True)]
@@ -26,10 +39,37 @@ Lifetime = Annotated[StrictStr, Field(pattern=f"^(-1|{DURATION})$", max_length=1
 TeamId = Annotated[StrictStr, Field(pattern=r"^[A-Za-z0-9._:@-]{1,128}$", max_length=128)]
 
 
+def _to_number(value: object) -> object:
+    """LiteLLM's documentation writes amounts as texts."""
+    return float(value) if isinstance(value, str) and re.fullmatch(r"\d{1,8}(\.\d{1,9})?", value, re.ASCII) else value
+
+
+class ModelBudget(BaseModel):
+    """The budget of one model, in either of LiteLLM's names, or an amount; without a time it is renewed with the account's.
+
+    https://docs.litellm.ai/docs/proxy/users#set-budgets
+    """
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    budget_limit: Annotated[USD, BeforeValidator(_to_number)] = Field(validation_alias=AliasChoices("budget_limit", "max_budget"))
+    time_period: Window | None = Field(None, validation_alias=AliasChoices("time_period", "budget_duration"))
+
+    @model_validator(mode="before")
+    @classmethod
+    def of_amount(cls, value: object) -> object:
+        return {"budget_limit": value} if isinstance(value, int | float) else value
+
+
+Limits = Annotated[dict[Label, Limit], Field(max_length=MAX_MODEL_LIMITS)]
+
+
 class Fields(BaseModel):
     """What every account may have. An unknown field is refused: one that is a limit would otherwise be thought to hold."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
+    not_kept: ClassVar[frozenset[str]] = frozenset()
+    """Fields that name accounts or say how they are changed, and are no part of one."""
 
     max_budget: USD | None = None
     soft_budget: USD | None = None
@@ -37,10 +77,15 @@ class Fields(BaseModel):
     rpm_limit: Limit | None = None
     tpm_limit: Limit | None = None
     max_parallel_requests: Limit | None = None
+    model_max_budget: Annotated[dict[Label, ModelBudget], Field(max_length=MAX_MODEL_LIMITS)] | None = None
+    model_rpm_limit: Limits | None = None
+    model_tpm_limit: Limits | None = None
     metadata: dict[str, Any] | None = None
 
 
 class KeyFields(Fields):
+    not_kept = frozenset({"key", "keys", "grace_period"})
+
     key: Label | None = None
     keys: Labels | None = None
     key_alias: Label | None = None
@@ -59,6 +104,8 @@ class KeyFields(Fields):
 
 
 class TeamFields(Fields):
+    not_kept = frozenset({"team_id", "team_ids"})
+
     team_id: TeamId | None = None
     team_ids: Annotated[list[TeamId], Field(min_length=1, max_length=1_000, fail_fast=True)] | None = None
     team_alias: Label | None = None
@@ -67,6 +114,8 @@ class TeamFields(Fields):
 
 
 class EndUserFields(Fields):
+    not_kept = frozenset({"user_id", "user_ids"})
+
     user_id: Label | None = None
     user_ids: Labels | None = None
     alias: Label | None = None
@@ -77,7 +126,7 @@ AnyFields = TypeVar("AnyFields", bound=Fields)
 
 
 def parse(body: JSON, kind: type[AnyFields]) -> AnyFields:
-    """Raises BadRequestError, naming the field."""
+    """The fields of a body. Raises BadRequestError, which names the field."""
     unknown = next((name for name in body if name not in kind.model_fields), None)
     if unknown is not None:
         name = unknown[:100]

@@ -15,7 +15,7 @@ from haimaker.api.account_admin import to_iso_time
 from haimaker.api.spend_filters import DateRange, Page
 from haimaker.http.values import JSON, Request
 from haimaker.pricing.amounts import to_usd
-from haimaker.store import NEVER_S, Account, Balance, Store, ledger
+from haimaker.store import NEVER_S, Account, Balance, ModelLimit, Store, ledger
 from haimaker.store.documents import Document, Documents
 from haimaker.store.totals import DAY_S, day_to_s, to_day
 
@@ -95,6 +95,11 @@ def events_of(store: AuditedStore, caller: Account, operation: str, request: Req
     ]
 
 
+def credential_change(variable: str, action: str) -> JSON:
+    """Of a variable that holds a secret, only that it was set."""
+    return _change(action, f"credential#{variable}", variable, {"value": None}, {"value": CHANGED})
+
+
 def keep(store: Store, events: Sequence[JSON]) -> None:
     """Raises StoreUnavailable."""
     for event in events:
@@ -154,8 +159,16 @@ def _shown(account: Account) -> JSON:
             continue
         if field.name.endswith("_nanousd"):
             shown[field.name.removesuffix("_nanousd")] = to_usd(value)
+        elif field.name == "model_limits":
+            shown[field.name] = {model: _shown_limit(limit) for model, limit in value.items()}
         elif field.name == "expires_s":
             shown |= {"expires": to_iso_time(value)} if value < NEVER_S else {}
         else:
             shown[field.name] = list(value) if isinstance(value, tuple) else value
     return shown
+
+
+def _shown_limit(limit: ModelLimit) -> JSON:
+    said = {field.name: getattr(limit, field.name) for field in fields(limit)}
+    said["budget"] = to_usd(said.pop("budget_nanousd"))
+    return {name: value for name, value in said.items() if value is not None}

@@ -4,18 +4,18 @@ Modules that only some operations need are imported when these are first asked f
 """
 
 from collections.abc import Callable, Mapping
-from dataclasses import replace
 from importlib import import_module
 from typing import TYPE_CHECKING
 
-from haimaker.api import uploads
+from haimaker.api import formats, uploads
 from haimaker.http.errors import AuthenticationError, NotFoundError
 from haimaker.http.responses import json_response
 from haimaker.http.values import JSON, Request, Response
+from haimaker.lean_dataclasses import replace
 from haimaker.models import catalog
 
 if TYPE_CHECKING:
-    from haimaker.files.folder import LocalFileStore
+    from haimaker.files.local import LocalFileStore
     from haimaker.gateway import Gateway
 
 Handler = Callable[["Gateway", Request], Response]
@@ -112,10 +112,11 @@ def _account_handler(module: str, name: str) -> Handler:
     return operation
 
 
-def _audited_handler(module: str, name: str) -> Handler:
-    """An operation that changes what the store keeps; each change goes into the audit trail, also of one that then failed."""
+def _audited_handler(module: str, name: str, shown: str | None = None) -> Handler:
+    """An operation that changes what the store keeps. Each change goes into the audit trail, also of one that then failed, with
+    `shown` or else the module and the action as the name of the operation."""
 
-    def operation(gateway: "Gateway", request: Request) -> Response:
+    def changing(gateway: "Gateway", request: Request) -> Response:
         from haimaker.api import audit
 
         account = gateway.accounts.authenticate(request.headers, fresh=True)
@@ -124,12 +125,12 @@ def _audited_handler(module: str, name: str) -> Handler:
         try:
             return json_response(act(store, account, request))
         finally:
-            events = audit.events_of(store, account, f"{module}.{request.path.get('action', name)}", request)
+            events = audit.events_of(store, account, f"{shown or module}.{request.path.get('action', name)}", request)
             for event in events:
                 gateway.observer.audit(event)
             audit.keep(gateway.store, events)
 
-    return operation
+    return changing
 
 
 def _routed(module: str, name: str) -> Handler:
@@ -143,14 +144,32 @@ def _routed(module: str, name: str) -> Handler:
     return operation
 
 
+def _providers(name: str) -> Handler:
+    """An operation on the providers of a local gateway."""
+
+    def operation(gateway: "Gateway", request: Request) -> Response:
+        account = gateway.accounts.authenticate(request.headers, fresh=True)
+        return json_response(getattr(import_module("haimaker.api.providers"), name)(gateway, account, request))
+
+    return operation
+
+
 def _folder(gateway: "Gateway") -> "LocalFileStore":
     """The local gateway's own files: who has a link to one needs no key."""
-    from haimaker.files.folder import LocalFileStore
+    from haimaker.files.local import LocalFileStore
 
     return LocalFileStore.from_settings(gateway.settings)
 
 
+def _count_tokens(gateway: "Gateway", request: Request) -> Response:
+    """About how many tokens a prompt has, in the client's format; free, and of no model's own counting."""
+    gateway.accounts.authenticate(request.headers)
+    operation = request.path.get("format", "messages")
+    return json_response({"input_tokens": max(1, formats.find(operation).parse(request).estimate_prompt_tokens())})
+
+
 HANDLERS: Mapping[str, Handler] = {
+    "messages_count_tokens": _count_tokens,
     "audio_uploads": lambda gateway, request: json_response(uploads.create_upload(gateway, request)),
     "models_list": _models("list_models"),
     "models_retrieve": _models("get_model"),
@@ -163,10 +182,10 @@ HANDLERS: Mapping[str, Handler] = {
     "key_regenerate": _audited_handler("keys", "regenerate"),
     "key_info": _account_handler("keys", "info"),
     "key_list": _account_handler("keys", "list_keys"),
-    "team_change": _audited_handler("teams", "change"),
-    "team_show": _account_handler("teams", "show"),
-    "customer_change": _audited_handler("customers", "change"),
-    "customer_show": _account_handler("customers", "show"),
+    "team_change": _audited_handler("accounts", "change_team", "teams"),
+    "team_show": _account_handler("accounts", "show_team"),
+    "end_user_change": _audited_handler("accounts", "change_end_user", "customers"),
+    "end_user_show": _account_handler("accounts", "show_end_user"),
     "spend_logs": _account_handler("spend", "logs"),
     "spend_report": _account_handler("spend", "report"),
     "spend_keys": _account_handler("spend", "by_key"),
@@ -184,6 +203,9 @@ HANDLERS: Mapping[str, Handler] = {
     "auto_router_simulate": _routed("auto_routers", "simulate"),
     "audit_list": _account_handler("audit", "list_events"),
     "refusals_list": _refusals,
+    "providers_list": _providers("list_providers"),
+    "providers_test": _providers("test_provider"),
+    "providers_credentials": _providers("put_credential"),
     "file_read": lambda gateway, request: _folder(gateway).serve(request),
     "file_write": lambda gateway, request: _folder(gateway).receive(request),
     "index": _index,
@@ -193,3 +215,6 @@ HANDLERS: Mapping[str, Handler] = {
     "console": _console,
     "health": _health,
 }
+
+CHANGING = frozenset(name for name, handler in HANDLERS.items() if handler.__name__ == "changing")
+"""Operations that change what the store keeps."""

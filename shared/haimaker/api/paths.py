@@ -5,7 +5,7 @@ repeats this table in `template.yaml`, where API Gateway does the matching
 (https://docs.aws.amazon.com/apigateway/latest/developerguide/api-gateway-method-settings-method-request.html).
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import NamedTuple
 from urllib.parse import unquote
 
@@ -44,6 +44,7 @@ class ModelOperation(NamedTuple):
 MODEL_OPERATIONS: Mapping[str, ModelOperation] = {
     "chat_completions": ModelOperation("/chat/completions", "openai_chat"),
     "completions": ModelOperation("/completions", "completions"),
+    "messages": ModelOperation("/messages", "messages", for_deployments=False),
     "embeddings": ModelOperation("/embeddings", "openai:EMBEDDINGS"),
     "images_generations": ModelOperation("/images/generations", "openai:IMAGES_GENERATIONS"),
     "images_edits": ModelOperation("/images/edits", "openai:IMAGES_EDITS"),
@@ -55,10 +56,11 @@ MODEL_OPERATIONS: Mapping[str, ModelOperation] = {
     "rerank": ModelOperation("/rerank", "openai:RERANK", ("/v1/rerank", "/v2/rerank"), for_deployments=False),
 }
 """The table of what models serve: dispatch, formats and paths are made from it, all that is written elsewhere is checked against it
-(`tests/unit/api/test_operations.py`)."""
+(`tests/unit/test_model_operations.py`)."""
 
 ROUTES = (
     *(Route("POST", path, name) for name, operation in MODEL_OPERATIONS.items() for path in operation.paths()),
+    Route("POST", "/messages/count_tokens", "messages_count_tokens"),
     Route("POST", "/audio/uploads", "audio_uploads"),
     Route("GET", "/models", "models_list"),
     Route("GET", "/models/{id+}", "models_retrieve"),
@@ -75,10 +77,10 @@ ROUTES = (
     Route("GET", "/key/list", "key_list"),
     Route("POST", "/team/{action}", "team_change"),
     Route("GET", "/team/{action}", "team_show"),
-    Route("POST", "/customer/{action}", "customer_change"),
-    Route("GET", "/customer/{action}", "customer_show"),
-    Route("POST", "/end_user/{action}", "customer_change"),
-    Route("GET", "/end_user/{action}", "customer_show"),
+    Route("POST", "/customer/{action}", "end_user_change"),
+    Route("GET", "/customer/{action}", "end_user_show"),
+    Route("POST", "/end_user/{action}", "end_user_change"),
+    Route("GET", "/end_user/{action}", "end_user_show"),
     Route("GET", "/spend/logs", "spend_logs"),
     Route("GET", "/spend/report", "spend_report"),
     Route("GET", "/spend/keys", "spend_keys"),
@@ -106,10 +108,14 @@ LOCAL_ROUTES = (
     Route("GET", "/metrics", "metrics"),
     Route("GET", "/openapi.json", "openapi"),
     Route("GET", "/docs", "docs"),
+    Route("GET", "/providers", "providers_list"),
+    Route("POST", "/providers/test", "providers_test"),
+    Route("POST", "/providers/credentials", "providers_credentials"),
     Route("GET", "/files/{id}", "file_read"),
     Route("PUT", "/files/{id}", "file_write"),
 )
-"""Of the local gateway only: in the deployed stack files are in S3, which serves them itself, and nobody opens a stage."""
+"""Of the local gateway only: in the deployed stack files are in S3, which serves them itself, nobody opens a stage, and credentials
+are in SSM."""
 
 SHOWN_PATH_LENGTH = 200
 
@@ -119,9 +125,14 @@ def match(method: str, path: str) -> Match:
 
     HEAD is answered wherever GET is. Raises NotFoundError or MethodNotAllowedError.
     """
-    segments = _segments(path)
-    found = {route.method: Match(route.operation, params) for route, params in _candidates(segments)}
+    segments = [unquote(segment) for segment in path.split("/") if segment]
+    if segments[:1] == ["v1"]:
+        segments = segments[1:]
+    fixed = _FIXED.get(tuple(segments), {})
     wanted = "GET" if method == "HEAD" else method
+    if wanted in fixed:
+        return fixed[wanted]
+    found = {route.method: Match(route.operation, params) for route, params in _with_parameters(segments)} | fixed
     if wanted in found:
         return found[wanted]
     shown = path[:SHOWN_PATH_LENGTH]
@@ -131,30 +142,24 @@ def match(method: str, path: str) -> Match:
     raise MethodNotAllowedError(f"Not allowed to {method} on {shown}; it takes {allowed}.", headers={"allow": allowed})
 
 
-def _segments(path: str) -> list[str]:
-    segments = [unquote(segment) for segment in path.split("/") if segment]
-    return segments[1:] if segments[:1] == ["v1"] else segments
+_ALL = tuple((route, [part for part in route.template.split("/") if part]) for route in (*ROUTES, *LOCAL_ROUTES))
+_TEMPLATES = tuple((route, template) for route, template in _ALL if "{" in route.template)
+_FIXED: dict[tuple[str, ...], dict[str, Match]] = {}
+"""By the segments of a path without parameters: what it is for, by method."""
+for _route, _segments in _ALL:
+    if "{" not in _route.template:
+        _FIXED.setdefault(tuple(_segments), {})[_route.method] = Match(_route.operation, {})
 
 
-_TEMPLATES = tuple((route, [part for part in route.template.split("/") if part]) for route in (*ROUTES, *LOCAL_ROUTES))
-
-
-def _candidates(segments: list[str]) -> list[tuple[Route, Mapping[str, str]]]:
-    read = ((route, _read(template, segments)) for route, template in _TEMPLATES)
-    return [(route, params) for route, params in read if params is not None]
-
-
-def _read(template: list[str], segments: list[str]) -> Mapping[str, str] | None:
-    """The parameters of a path that fits the template, else None."""
-    greedy = bool(template) and template[-1].endswith("+}")
-    if len(segments) < len(template) or (len(segments) > len(template) and not greedy):
-        return None
-    if greedy:
-        segments = [*segments[: len(template) - 1], "/".join(segments[len(template) - 1 :])]
-    params = {}
-    for expected, segment in zip(template, segments, strict=True):
-        if expected.startswith("{"):
-            params[expected.strip("{+}")] = segment
-        elif expected != segment:
-            return None
-    return params
+def _with_parameters(segments: list[str]) -> Iterator[tuple[Route, Mapping[str, str]]]:
+    """The routes whose templates a path fits, with the parameters that it has in them."""
+    for route, template in _TEMPLATES:
+        is_greedy = template[-1].endswith("+}")
+        if len(segments) < len(template) or (len(segments) > len(template) and not is_greedy):
+            continue
+        values = segments
+        if is_greedy:
+            values = [*segments[: len(template) - 1], "/".join(segments[len(template) - 1 :])]
+        pairs = list(zip(template, values, strict=True))
+        if all(expected == value for expected, value in pairs if not expected.startswith("{")):
+            yield route, {expected.strip("{+}"): value for expected, value in pairs if expected.startswith("{")}

@@ -5,13 +5,13 @@ import threading
 import time
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
-from dataclasses import replace
 from typing import Literal
 
 from haimaker.billing import admission
+from haimaker.billing.model_limits import holding_more
 from haimaker.http.errors import APIError
 from haimaker.http.values import JSON
-from haimaker.lean_dataclasses import dataclass, field
+from haimaker.lean_dataclasses import dataclass, field, replace
 from haimaker.operations.attempt import Attempt
 from haimaker.pricing import costs, usage
 from haimaker.pricing.amounts import to_usd
@@ -40,12 +40,16 @@ class AttemptLog:
     tokens: Usage | None = None
     estimated: bool = False
     dropped: tuple[str, ...] = ()
+    _priced: tuple[Usage, int | None] | None = None
+    """What was used when the cost was last asked for, and that cost."""
 
     def cost_nanousd(self) -> int | None:
         """The cost of this attempt; 0 if it used nothing, None if its model has no known price."""
         if self.tokens is None:
             return 0
-        return costs.cost_nanousd(self.tokens, self.attempt.model_info, now_s=self.started_s)
+        if self._priced is None or self._priced[0] is not self.tokens:
+            self._priced = self.tokens, costs.cost_nanousd(self.tokens, self.attempt.model_info, now_s=self.started_s)
+        return self._priced[1]
 
     def is_unpriced(self) -> bool:
         """Whether usage of a model that charges for it came out at no cost: a price is missing somewhere."""
@@ -107,7 +111,7 @@ class Settlement:
         if missing <= 0:
             return True
         name = f"{self.reservation.request_id}+{len(self.extra) // len(held) + 1}"
-        wanted = [replace(reservation, request_id=name, amount_nanousd=missing, tokens=0, siblings=()) for reservation in held]
+        wanted = [replace(holding_more(reservation, missing), request_id=name, siblings=()) for reservation in held]
         with suppress(StoreUnavailable):
             admitted = admission.reserve(self.store, wanted)
             if isinstance(admitted, Granted):
@@ -157,8 +161,19 @@ class Settlement:
             "first_chunk_ms": self._ms(self.first_chunk_s),
             "first_token_ms": self._ms(self.first_token_s),
             "attempts": [attempt_log.to_record() for attempt_log in self.attempt_logs],
+            **self._limited_models(),
         }
         return Record(self.reservation.request_id, self.reservation.account_id, self.started_s, status, cost or 0, detail)
+
+    def _limited_models(self) -> JSON:
+        """The cost and the tokens of each model that an account limits, where there are such."""
+        used: dict[str, tuple[int, int]] = {}
+        for hold in (hold for reservation in (self.reservation, *self.reservation.siblings) for hold in reservation.models):
+            logs = [log for log in self.attempt_logs if hold.targets is None or log.attempt.target in hold.targets]
+            if logs or hold.targets is None:
+                tokens = sum(each.prompt + each.completion for log in logs if log.tokens for each in log.tokens.passes)
+                used[hold.model] = sum(log.cost_nanousd() or 0 for log in logs), tokens
+        return {"model_limits": used} if self.reservation.models or used else {}
 
     def _ms(self, moment_s: float | None) -> int | None:
         return None if moment_s is None else max(0, round((moment_s - self.started_s) * 1000))

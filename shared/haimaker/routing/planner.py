@@ -5,15 +5,14 @@ the plan, and what a budget leaves of it. It reads no clock and asks nobody but 
 """
 
 from collections.abc import Callable, Mapping
-from dataclasses import replace
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from haimaker.accounts.cache import BilledAccounts
-from haimaker.billing import estimates
+from haimaker.billing import estimates, model_limits
 from haimaker.http.errors import BadRequestError
 from haimaker.http.sse import dumps
 from haimaker.http.values import JSON, Request
-from haimaker.lean_dataclasses import dataclass
+from haimaker.lean_dataclasses import dataclass, replace
 from haimaker.models.names import AUTO
 from haimaker.operations.attempt import Attempt
 from haimaker.operations.operation import OperationRequest
@@ -76,13 +75,14 @@ class Decision(NamedTuple):
 def read_routing_request(asked: OperationRequest, request: Request, now_s: float) -> RoutingRequest:
     """Splits a request into what is asked of the model and what it says about its routing. Raises BadRequestError."""
     said, seed = NO_PREFERENCES, request.headers.get(SEED_HEADER, "")[:200]
-    fields = asked.body.keys() & ROUTING_FIELDS
+    sent = asked.original.body if asked.original else asked.body
+    fields = sent.keys() & ROUTING_FIELDS
     if fields or not ROUTING_HEADERS.isdisjoint(request.headers):
         from haimaker.routing import request_options  # few requests say anything
 
-        said = request_options.preferences_from_request(asked.body, request.headers)
+        said = request_options.preferences_from_request({**asked.body, **{name: sent[name] for name in fields}}, request.headers)
     if fields:
-        asked = replace(asked, body={name: value for name, value in asked.body.items() if name not in fields})
+        asked = asked.without(fields)
     tags = request.headers.get("x-haimaker-tags") or request.headers.get("x-litellm-tags") or ""
     return RoutingRequest(asked, said, request.id, seed, now_s, frozenset(filter(None, (tag.strip() for tag in tags.split(",")))))
 
@@ -107,36 +107,38 @@ class Planner:
         """The plan for a request and the accounts that it is charged to. Raises BadRequestError, NotFoundError,
         PermissionDeniedError, and StoreUnavailable where an auto router has to be read."""
         key = billed.key
-        name, at = self._name(routing_request, key), self._context(routing_request, billed)
+        name, context = self._resolve_model(routing_request, key), self._build_context(routing_request, billed)
         choice = None
-        if routing_request.asked.is_text and (name == AUTO or LOWEST_COST in (at.preferences.strategy, *self.router.strategies)):
-            at = _with_token_counts(at, routing_request.asked)
+        if routing_request.asked.is_text and (
+            name == AUTO or LOWEST_COST in (context.preferences.strategy, *self.router.strategies)
+        ):
+            context = _with_token_counts(context, routing_request.asked)
         if name == AUTO:
             from haimaker.routing.requirements import required_capabilities
 
-            at = replace(
-                at,
+            context = replace(
+                context,
                 auto_routed=True,
                 required=required_capabilities(routing_request.asked.body),
-                allowed=self.router.full_names(at.allowed),
+                allowed=self.router.full_names(context.allowed),
             )
-            choice = self.auto_service().choose(routing_request.asked, key, at, routing_request.tags, definition)
+            choice = self.auto_service().choose(routing_request.asked, key, context, routing_request.tags, definition)
             name = choice.model
-            if at.preferences.fallbacks is None:
-                at = replace(at, preferences=replace(at.preferences, fallbacks=choice.others))
-        plan = self._within_budget(self.router.plan(name, at), routing_request.asked, billed, affordable)
+            if context.preferences.fallbacks is None:
+                context = replace(context, preferences=replace(context.preferences, fallbacks=choice.others))
+        plan = self._within_budget(self.router.plan(name, context), routing_request.asked, name, billed, affordable)
         if len(plan.attempts) > 1:
             self.health.breaker.refresh(routing_request.now_s)
         return Decision(plan, name, choice)
 
-    def _name(self, routing_request: RoutingRequest, account: Account) -> str:
+    def _resolve_model(self, routing_request: RoutingRequest, account: Account) -> str:
         name = routing_request.asked.model
         if "model" not in routing_request.asked.body:
             name = routing_request.preferences.model or account.routing.get("default_model") or name
         aliases: Mapping[str, Any] = account.routing.get("aliases") or {}
         return str(aliases.get(name, name))
 
-    def _context(self, routing_request: RoutingRequest, billed: BilledAccounts) -> RoutingContext:
+    def _build_context(self, routing_request: RoutingRequest, billed: BilledAccounts) -> RoutingContext:
         preferences, request = routing_request.preferences, routing_request.asked
         if settings := billed.key.routing.get("router_settings"):
             from haimaker.routing import request_options
@@ -156,16 +158,27 @@ class Planner:
             tokens_per_s=health.latency.tokens_per_s,
         )
 
-    def _within_budget(self, plan: Plan, asked: OperationRequest, billed: BilledAccounts, affordable: int | None) -> Plan:
-        """For accounts with a budget: leaves out targets without a known price, and limits the output of the others."""
-        if not billed.have_budget():
+    def _within_budget(
+        self, plan: Plan, asked: OperationRequest, name: str, billed: BilledAccounts, affordable: int | None
+    ) -> Plan:
+        """For accounts with a budget, be it for a model: leaves out targets without a known price, and limits the output of the
+        others."""
+        full_name = self.router.full_name
+        counted = model_limits.with_budget(billed, {asked.model, name, full_name(name)}, plan.all(), full_name)
+        if not counted:
             return plan
 
-        def limited(attempts: tuple[Attempt, ...]) -> tuple[Attempt, ...]:
-            priced = [attempt for attempt in attempts if asked.is_priced(attempt)]
-            return tuple(estimates.with_output_limits(priced, asked, self.default_max_output_tokens, affordable))
+        unpriced = [attempt.target for attempt in plan.all() if attempt.target in counted and not asked.is_priced(attempt)]
 
-        unpriced = [attempt.target for attempt in plan.all() if not asked.is_priced(attempt)]
+        def limited(attempts: tuple[Attempt, ...]) -> tuple[Attempt, ...]:
+            found: list[Attempt] = []
+            for attempt in attempts:
+                if attempt.target not in counted:
+                    found.append(attempt)
+                elif attempt.target not in unpriced:
+                    found += estimates.with_output_limits([attempt], asked, self.default_max_output_tokens, affordable)
+            return tuple(found)
+
         exclusions = [
             Exclusion(target, "model_not_priced", "it has no known price, as a key with a budget needs") for target in unpriced
         ]
@@ -182,9 +195,9 @@ class Planner:
         )
 
 
-def _with_token_counts(at: RoutingContext, request: OperationRequest) -> RoutingContext:
+def _with_token_counts(context: RoutingContext, request: OperationRequest) -> RoutingContext:
     """Adds the sizes that prices and context windows are compared by. The prompt is measured as the gateway writes it, however its
     client does."""
     answer = min(request.max_output_tokens or TYPICAL_ANSWER_TOKENS, TYPICAL_ANSWER_TOKENS)
     measured = replace(request, size=len(dumps(request.body)))
-    return replace(at, prompt_tokens=measured.estimate_prompt_tokens(), answer_tokens=answer)
+    return replace(context, prompt_tokens=measured.estimate_prompt_tokens(), answer_tokens=answer)

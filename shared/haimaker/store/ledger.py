@@ -6,12 +6,12 @@ repair moves. Every repair is a difference to add, so that it commutes with sett
 
 import json
 import math
-from collections.abc import Mapping, Sequence
-from dataclasses import asdict, fields, replace
-from types import MappingProxyType
+from collections.abc import Sequence
+from dataclasses import asdict, fields
 from typing import NamedTuple
 
 from haimaker.http.values import JSON
+from haimaker.lean_dataclasses import replace
 from haimaker.store import (
     NEVER_S,
     UNLIMITED,
@@ -27,8 +27,9 @@ from haimaker.store import (
     limits_of,
 )
 from haimaker.store.model_counters import (
+    NO_MODELS,
     UNUSED,
-    ModelCounters,
+    AllCounters,
     decode_hold,
     encode_hold,
     initial_model_counters,
@@ -59,7 +60,7 @@ class Counters(NamedTuple):
     free_slots: int
     requests_left: int
     tokens_left: int
-    models: Mapping[str, ModelCounters] = MappingProxyType({})
+    models: AllCounters = NO_MODELS
     """Of the models that it limits."""
 
     @property

@@ -7,6 +7,7 @@ write checks. So a limit that changes moves no counter, and a store that keeps a
 """
 
 from collections.abc import Iterable, Mapping
+from types import MappingProxyType
 from typing import NamedTuple
 from urllib.parse import quote, unquote
 
@@ -26,6 +27,7 @@ class ModelCounters(NamedTuple):
 UNUSED = ModelCounters()
 AllCounters = Mapping[str, ModelCounters]
 """By the name of the model."""
+NO_MODELS: AllCounters = MappingProxyType({})
 
 
 class ModelCharge(NamedTuple):

@@ -4,7 +4,6 @@ import json
 import time
 from collections.abc import Generator, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import replace
 from functools import cached_property
 from itertools import chain
 from typing import TYPE_CHECKING, TypeVar
@@ -22,7 +21,7 @@ from haimaker.http import errors, sse
 from haimaker.http.client import MAX_WHOLE_BYTES, AnswerTooLarge, CancelToken, HTTPClient, Timeouts, TransportError, read_whole
 from haimaker.http.errors import APIError, APITimeoutError, BadGatewayError
 from haimaker.http.values import AttemptTimeouts, Event, StreamEvent, UpstreamResponse
-from haimaker.lean_dataclasses import dataclass, field
+from haimaker.lean_dataclasses import dataclass, field, replace
 from haimaker.operations.attempt import Attempt
 from haimaker.operations.operation import ByteStream, EventStream, OperationRequest, Result, UpstreamBody, credible
 from haimaker.pricing.usage import Usage
@@ -151,6 +150,8 @@ class UpstreamCall:
             attempt = replace(attempt, region=self.clients.access[provider.name].region)
         request = adapter.to_upstream(part, attempt)
         attempt_log.dropped = request.dropped
+        if part.original and not adapters.is_native(part, attempt):
+            attempt_log.dropped = (*part.original.dropped, *request.dropped)
         with self._errors(attempt_log, part, answered=False):
             if provider.offline:
                 from haimaker import demo
