@@ -3,12 +3,15 @@ serve it. Pure.
 """
 
 from collections.abc import Callable, Collection, Iterator, Sequence
+from typing import TYPE_CHECKING
 
-from haimaker.accounts.cache import BilledAccounts
 from haimaker.billing.estimates import CostBound
 from haimaker.lean_dataclasses import replace
 from haimaker.operations.attempt import Attempt
 from haimaker.store import MAX_MODELS_HELD, Account, Denied, ModelHold, Reservation
+
+if TYPE_CHECKING:
+    from haimaker.accounts.cache import BilledAccounts
 
 FullName = Callable[[str], str]
 """A route's name or `provider/model` for any name of a model."""
@@ -32,7 +35,7 @@ def model_holds(
 
 
 def with_budget(
-    billed: BilledAccounts, names: Collection[str], attempts: Sequence[Attempt], full_name: FullName
+    billed: "BilledAccounts", names: Collection[str], attempts: Sequence[Attempt], full_name: FullName
 ) -> Collection[str]:
     """The targets whose cost counts in any budget, of an account or of a model."""
     everywhere = [attempt.target for attempt in attempts]
