@@ -15,7 +15,7 @@ import pytest
 from openai import OpenAI
 
 from haimaker.adapters import ADAPTERS
-from haimaker.models.catalog import TABLE
+from haimaker.models.table import TABLE
 from haimaker.providers.registry import all_providers
 from haimaker.settings.gateway_toml import parse_gateway_toml
 from haimaker.settings.settings import Settings

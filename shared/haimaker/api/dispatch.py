@@ -12,7 +12,7 @@ from haimaker.http.errors import AuthenticationError, NotFoundError
 from haimaker.http.responses import json_response
 from haimaker.http.values import JSON, Request, Response
 from haimaker.lean_dataclasses import replace
-from haimaker.models import catalog
+from haimaker.models.table import table_date
 
 if TYPE_CHECKING:
     from haimaker.files.local import LocalFileStore
@@ -26,7 +26,7 @@ KEYLESS = frozenset({"index", "metrics", "openapi", "docs", "health", "console",
 
 
 def _health(gateway: "Gateway", request: Request) -> Response:
-    return json_response({"status": "ok", "prices": {"date": catalog.table_date()}})
+    return json_response({"status": "ok", "prices": {"date": table_date()}})
 
 
 def _models(name: str) -> Handler:
@@ -180,6 +180,7 @@ HANDLERS: Mapping[str, Handler] = {
     "key_unblock": _audited_handler("keys", "unblock"),
     "key_delete": _audited_handler("keys", "delete"),
     "key_regenerate": _audited_handler("keys", "regenerate"),
+    "key_import": _audited_handler("imports", "import_accounts"),
     "key_info": _account_handler("keys", "info"),
     "key_list": _account_handler("keys", "list_keys"),
     "team_change": _audited_handler("accounts", "change_team", "teams"),

@@ -73,6 +73,7 @@ ROUTES = (
     Route("POST", "/key/unblock", "key_unblock"),
     Route("POST", "/key/delete", "key_delete"),
     Route("POST", "/key/regenerate", "key_regenerate"),
+    Route("POST", "/key/import", "key_import"),
     Route("GET", "/key/info", "key_info"),
     Route("GET", "/key/list", "key_list"),
     Route("POST", "/team/{action}", "team_change"),

@@ -33,7 +33,7 @@ PROVIDER = Provider(
         keeps_functions=True,
         tools_end_thinking=True,
         forwards=HEADERS,
-        messages=MessageRules(keeps_developer=True, strips_fields=REASONING),
+        messages=MessageRules(keeps_developer=True, takes_unmended=("refusals",), strips_fields=REASONING),
     ),
     catalog=Catalog(
         completes="some",

@@ -67,6 +67,8 @@ class MessageRules:
     """Whether it knows the role `developer`, which is sent as `system` to all others."""
     keeps_call_ids: bool = False
     """Whether ids of tool calls go back unchanged: a gateway to other providers carries reasoning in them."""
+    takes_unmended: tuple[str, ...] = ()
+    """Repairs of `adapters/repairs.py` that others of its format need, and it does not."""
     strips_fields: tuple[str, ...] = ()
     """Fields of a message that it refuses."""
     strips_nulls: bool = False

@@ -280,7 +280,7 @@ def test_what_is_harmless_is_dropped_and_named(body: JSON, dropped: set[str]) ->
     ("body", "param"),
     [
         ({"messages": [{"role": "wizard", "content": "x"}]}, "messages[0].role"),
-        ({"messages": [USER, result("a")]}, "messages[1].tool_call_id"),
+        ({"messages": [USER, {"role": "tool", "content": "ok"}]}, "messages[1].tool_call_id"),
         ({"messages": [{"role": "user", "content": [{"type": "hologram"}]}]}, "messages[0].content[0].type"),
         ({"messages": [{"role": "user", "content": [{"type": "image_url"}]}]}, "messages[0].content[0].image_url"),
         (

@@ -83,6 +83,7 @@ FOUND = [
     ("GET", "/console/", "console", {}),
     ("GET", "/v1/console/0123/vendor/lit-html.js", "console", {"file": "0123/vendor/lit-html.js"}),
     ("GET", "/providers", "providers_list", {}),
+    ("POST", "/v1/key/import", "key_import", {}),
     ("POST", "/v1/providers/test", "providers_test", {}),
     ("POST", "/providers/credentials", "providers_credentials", {}),
     ("GET", "/files/a.png", "file_read", {"id": "a.png"}),

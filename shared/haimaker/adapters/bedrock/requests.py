@@ -11,6 +11,7 @@ from haimaker.adapters.bedrock.families import Family, family_of, may
 from haimaker.adapters.bedrock.messages import Conversation
 from haimaker.adapters.bedrock.tools import Tools, to_tools
 from haimaker.adapters.parameters import HINTS, Parameters
+from haimaker.adapters.repairs import mended
 from haimaker.http.values import JSON
 from haimaker.models.traits import ALWAYS, EFFORTS, NEVER, UNASKED, Traits
 from haimaker.operations.attempt import Attempt
@@ -81,7 +82,7 @@ def to_body(request: ChatRequest, attempt: Attempt) -> tuple[JSON, list[str]]:
     family = family_of(attempt)
     blocks = Blocks(caches=may(attempt, "prompt_caching"))
     conversation = Conversation(family, blocks, attempt.traits.takes_system)
-    for index, message in enumerate(fields["messages"]):
+    for index, message in enumerate(mended(fields["messages"], attempt)):
         conversation.add(message, f"messages[{index}]")
     turns = conversation.ended(prefills=family.prefills or attempt.traits.prefills)
     tools = to_tools({**fields, "drop_params": request.body.get("drop_params")}, turns, family, attempt, blocks)

@@ -11,7 +11,7 @@ from urllib.parse import unquote_to_bytes
 
 from haimaker.adapters.cohere.tools import add_tools, invalid
 from haimaker.adapters.parameters import HINTS, Parameters
-from haimaker.adapters.repairs import plain_id
+from haimaker.adapters.repairs import mended, plain_id
 from haimaker.http.values import JSON
 from haimaker.operations.attempt import Attempt
 from haimaker.operations.chat import ChatRequest
@@ -91,7 +91,8 @@ def to_body(request: ChatRequest, attempt: Attempt) -> tuple[JSON, list[str]]:
     body: JSON = {RENAMED.get(name, name): value for name, value in fields.items() if name not in TRANSLATED and value is not None}
     body["model"] = attempt.model
     body["stream"] = request.streams
-    body["messages"] = [_message(message, f"messages[{index}]", documents) for index, message in enumerate(fields["messages"])]
+    messages = mended(fields["messages"], attempt)
+    body["messages"] = [_message(message, f"messages[{index}]", documents) for index, message in enumerate(messages)]
     if documents:
         own = body.get("documents")
         body["documents"] = [*(own if isinstance(own, list) else []), *documents]

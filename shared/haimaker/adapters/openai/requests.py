@@ -9,6 +9,7 @@ from typing import Any
 from haimaker.adapters.openai import thinking
 from haimaker.adapters.openai.messages import edited, without
 from haimaker.adapters.parameters import is_empty
+from haimaker.adapters.repairs import mended
 from haimaker.http.errors import BadRequestError
 from haimaker.http.sse import dumps
 from haimaker.http.values import JSON
@@ -58,7 +59,7 @@ def body_for(request: ChatRequest, attempt: Attempt) -> tuple[JSON, tuple[str, .
     if isinstance(body.get("tools"), list):
         body["tools"] = [_tool(tool, dialect) for tool in body["tools"]]
     thinks = traits.wants_reasoning_back and not thinking.is_off(body, dialect)
-    messages = [edited(message, dialect, thinks=thinks) for message in body["messages"]]
+    messages = [edited(message, dialect, thinks=thinks) for message in mended(body["messages"], attempt)]
     return {**dialect.add, **body, "messages": messages}, tuple(dict.fromkeys((*lost, *dropped)))
 
 
