@@ -13,7 +13,7 @@ from pydantic import ConfigDict, TypeAdapter
 from haimaker.adapters.cohere import chat
 from haimaker.http.errors import APIError, BadGatewayError, BadRequestError
 from haimaker.http.values import JSON, ErrorFields, Event
-from haimaker.models.catalog import to_units
+from haimaker.models.rates import to_units
 from haimaker.operations.chat import parse_chat
 from haimaker.pricing import costs, usage
 from tests.support import vendor_schemas
