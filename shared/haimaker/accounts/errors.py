@@ -75,6 +75,9 @@ def _rate_error(refused: Denied, whose: str, tokens: int) -> APIError:
     """The error for a rate limit. For a request that is larger than the whole limit it says not to try again."""
     field_name, rate, kind = RATE_LIMITS[refused.reason]
     limit = getattr(refused.account, field_name)
+    if refused.account and refused.model:
+        limit = getattr(refused.account.model_limits.get(refused.model), field_name, None)
+        rate += f" with {refused.model!r}"
     needed = tokens if refused.reason == "tpm" else 1
     if limit is None or limit >= needed:
         retry = {"retry-after": str(max(1, math.ceil(refused.retry_after_s)))}
@@ -86,9 +89,13 @@ def _rate_error(refused: Denied, whose: str, tokens: int) -> APIError:
 
 
 def _budget_error(refused: Denied, whose: str, reserved_nanousd: int) -> APIError:
-    budget = _shown_usd(refused.account.budget_nanousd or 0) if refused.account else None
+    account, budget_nanousd = refused.account, 0
+    if account:
+        limit = account.model_limits.get(refused.model) if refused.model else account
+        budget_nanousd = (limit.budget_nanousd if limit else None) or 0
+    budget, what = _shown_usd(budget_nanousd), f" for {refused.model!r}" if refused.model else ""
     message = (
-        f"The budget of the {whose} does not cover this request, which may cost up to {_shown_usd(reserved_nanousd)} USD: "
+        f"The budget of the {whose}{what} does not cover this request, which may cost up to {_shown_usd(reserved_nanousd)} USD: "
         f"{_shown_usd(max(0, refused.remaining_nanousd))} of {budget} USD are left."
     )
     error = BudgetExceededError(message)

@@ -65,6 +65,7 @@ PROVIDER = Provider(
     dialect=Dialect(
         keeps_functions=True,
         tools_end_thinking=True,
+        takes_breakpoints=True,
         messages=MessageRules(keeps_developer=True, takes_unmended=("refusals",), strips_fields=REASONING),
     ),
     catalog=Catalog(

@@ -234,9 +234,17 @@ class UpstreamCall:
                 events = decode(response)
             shape = EVENT_SHAPES.get(part.operation)
             with self._errors(attempt_log, part, answered=True):
+                conforms: object = None  # to what a chunk was like that is as it should be
                 for event in adapter.from_stream(events, part, attempt_log.attempt):
-                    shown = conform(event.body, shape) if shape else event.body
-                    yield event if shown is event.body else event._replace(body=shown, raw=None)
+                    if shape is None or (event.like is not None and event.like is conforms):
+                        yield event
+                        continue
+                    shown = conform(event.body, shape)
+                    if shown is event.body:
+                        conforms = event.like or conforms
+                        yield event
+                    else:
+                        yield event._replace(body=shown, raw=None, like=None)
         finally:
             _close(response)
 

@@ -267,7 +267,7 @@ def test_what_would_change_the_meaning_is_refused(body: JSON, param: str) -> Non
         ({"user": "u", "metadata": {"a": "b"}, "store": True, "verbosity": "low"}, {"user", "metadata", "store", "verbosity"}),
         ({"logit_bias": {"1": 2}, "drop_params": True}, {"logit_bias"}),
         ({"presence_penalty": 1, "drop_params": True}, {"presence_penalty"}),
-        ({"tools": TOOLS[:1], "parallel_tool_calls": False}, set()),
+        ({"tools": TOOLS[:1], "parallel_tool_calls": False}, {"parallel_tool_calls"}),
         ({"frequency_penalty": 0, "stream_options": {"include_usage": True}, "service_tier": "auto"}, set()),
         ({"repetition_penalty": 2, "service_tier": "scale"}, {"repetition_penalty", "service_tier"}),
     ],

@@ -10,7 +10,7 @@ from typing import Any
 from urllib.parse import unquote_to_bytes
 
 from haimaker.adapters.cohere.tools import add_tools, invalid
-from haimaker.adapters.parameters import HINTS, Parameters
+from haimaker.adapters.parameters import HINTS, Parameters, within
 from haimaker.adapters.repairs import mended, plain_id
 from haimaker.http.values import JSON
 from haimaker.operations.attempt import Attempt
@@ -85,8 +85,9 @@ TEXT_MEDIA = re.compile(r"text/|application/(?:json|xml|yaml|x-yaml)\Z|\Z", re.I
 
 def to_body(request: ChatRequest, attempt: Attempt) -> tuple[JSON, list[str]]:
     """The body, and the names of what the model does not get."""
-    fields, unsupported = PARAMETERS.split(request.body)
-    dropped = list(unsupported)
+    given, out_of_range = within(request.body, attempt.provider.dialect.ranges)
+    fields, unsupported = PARAMETERS.split(given)
+    dropped = [*out_of_range, *unsupported]
     documents: list[JSON] = []
     body: JSON = {RENAMED.get(name, name): value for name, value in fields.items() if name not in TRANSLATED and value is not None}
     body["model"] = attempt.model

@@ -28,9 +28,8 @@ CALL_ID = re.compile(r"[a-zA-Z0-9]{9}")
 def to_upstream(request: ChatRequest, attempt: Attempt) -> UpstreamRequest:
     reasons = attempt.traits.thinks not in ("", NEVER)
     messages = [_message(message, reasons=reasons) for message in request.body["messages"]]
-    return chat.to_upstream(
-        replace(request, body={**request.body, **_with_parameters(request.body), "messages": messages}), attempt
-    )
+    body = {**request.body, **_with_parameters(request.body), **_with_whole_prediction(request.body), "messages": messages}
+    return chat.to_upstream(replace(request, body=body), attempt)
 
 
 def from_upstream(body: UpstreamBody, request: ChatRequest, attempt: Attempt) -> Result:
@@ -45,6 +44,16 @@ def _with_parameters(body: JSON) -> JSON:
     """The tools, with parameters for a function that has none, which is refused: https://docs.mistral.ai/api/endpoint/chat"""
     tools = body.get("tools")
     return {"tools": [_tool(tool) for tool in tools]} if isinstance(tools, list) else {}
+
+
+def _with_whole_prediction(body: JSON) -> JSON:
+    """A prediction in parts as the text that they are, as which alone it is taken."""
+    prediction = body.get("prediction")
+    parts = prediction.get("content") if isinstance(prediction, dict) else None
+    if not isinstance(prediction, dict) or not isinstance(parts, list):
+        return {}
+    texts = [part["text"] for part in parts if isinstance(part, dict) and isinstance(part.get("text"), str)]
+    return {"prediction": {**prediction, "content": "".join(texts)}}
 
 
 def _tool(tool: Any) -> Any:
