@@ -1,7 +1,7 @@
-from pathlib import os
+import os
+from pathlib import Path
 from typing import Any
 
-import Path
 import pytest
 
 from haimaker.credentials.access import ProviderConnection, connections_from_env
