@@ -8,8 +8,8 @@ from importlib import import_module
 from typing import TYPE_CHECKING
 
 from haimaker.api import formats, uploads
-from haimaker.http.errors import AuthenticationError, NotFoundError
-from haimaker.http.responses import json_response
+from haimaker.http.errors import APIError, AuthenticationError, NotFoundError
+from haimaker.http.responses import error_response, json_response
 from haimaker.http.values import JSON, Request, Response
 from haimaker.lean_dataclasses import replace
 from haimaker.models.table import table_date
@@ -21,7 +21,9 @@ if TYPE_CHECKING:
 Handler = Callable[["Gateway", Request], Response]
 
 HUB_LASTS_S = 300
-KEYLESS = frozenset({"index", "metrics", "openapi", "docs", "health", "console", "models_hub", "file_read", "file_write"})
+KEYLESS = frozenset(
+    {"index", "metrics", "openapi", "docs", "health", "console", "models_hub", "file_read", "file_write", "responses_socket"}
+)
 """Operations that need no key."""
 
 
@@ -161,15 +163,30 @@ def _folder(gateway: "Gateway") -> "LocalFileStore":
     return LocalFileStore.from_settings(gateway.settings)
 
 
-def _count_tokens(gateway: "Gateway", request: Request) -> Response:
+def _count_tokens(operation: str, **fields: str) -> Handler:
     """About how many tokens a prompt has, in the client's format; free, and of no model's own counting."""
-    gateway.accounts.authenticate(request.headers)
-    operation = request.path.get("format", "messages")
-    return json_response({"input_tokens": max(1, formats.find(operation).parse(request).estimate_prompt_tokens())})
+
+    def count(gateway: "Gateway", request: Request) -> Response:
+        try:
+            gateway.accounts.authenticate(request.headers)
+            counted = formats.find(operation).parse(request).estimate_prompt_tokens()
+        except APIError as error:
+            return error_response(error, formats.find(operation).render_error(error, request.id))
+        return json_response({**fields, "input_tokens": max(1, counted)})
+
+    return count
+
+
+def _no_socket(gateway: "Gateway", request: Request) -> Response:
+    """Clients try a WebSocket first, and fall back at once to the ordinary way where they are told so."""
+    message = "This gateway has no WebSocket: send POST /v1/responses."
+    raise APIError(message, status=426, code="websocket_not_supported", headers={"upgrade": "HTTP/1.1"})
 
 
 HANDLERS: Mapping[str, Handler] = {
-    "messages_count_tokens": _count_tokens,
+    "messages_count_tokens": _count_tokens("messages"),
+    "responses_input_tokens": _count_tokens("responses", object="response.input_tokens"),
+    "responses_socket": _no_socket,
     "audio_uploads": lambda gateway, request: json_response(uploads.create_upload(gateway, request)),
     "models_list": _models("list_models"),
     "models_retrieve": _models("get_model"),

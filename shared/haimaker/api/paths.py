@@ -44,6 +44,7 @@ class ModelOperation(NamedTuple):
 MODEL_OPERATIONS: Mapping[str, ModelOperation] = {
     "chat_completions": ModelOperation("/chat/completions", "openai_chat"),
     "completions": ModelOperation("/completions", "completions"),
+    "responses": ModelOperation("/responses", "responses", ("/openai/responses", "/openai/v1/responses"), for_deployments=False),
     "messages": ModelOperation("/messages", "messages", for_deployments=False),
     "embeddings": ModelOperation("/embeddings", "openai:EMBEDDINGS"),
     "images_generations": ModelOperation("/images/generations", "openai:IMAGES_GENERATIONS"),
@@ -60,6 +61,8 @@ MODEL_OPERATIONS: Mapping[str, ModelOperation] = {
 
 ROUTES = (
     *(Route("POST", path, name) for name, operation in MODEL_OPERATIONS.items() for path in operation.paths()),
+    Route("GET", "/responses", "responses_socket"),
+    Route("POST", "/responses/input_tokens", "responses_input_tokens"),
     Route("POST", "/messages/count_tokens", "messages_count_tokens"),
     Route("POST", "/audio/uploads", "audio_uploads"),
     Route("GET", "/models", "models_list"),
