@@ -21,7 +21,7 @@ from haimaker.store.totals import AMOUNTS, By, Total
 STORE_PAGE = 100
 MAX_READ = 1_000
 """Records that one call of `logs` looks at; a filter that few pass answers with a cursor, and fewer rows than asked for."""
-ID_PREFIXES = ("chatcmpl-", "cmpl-", "gen-")
+ID_PREFIXES = ("chatcmpl-", "cmpl-", "gen-", "msg_", "resp_")
 """Ids of answers that are made here hold the request's id."""
 
 DETAILS: JSON = {
