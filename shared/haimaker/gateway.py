@@ -233,7 +233,9 @@ class Gateway:
             )
         headers = _limit_headers(billed.key, admitted, started_s) | decision.response_headers()
         exchange = Exchange(attempts, client_format, settlement, self.observer, headers)
-        exchange.transcript = self.content.begin_conversation(asked.body, billed.key, request.id)
+        exchange.transcript = self.content.begin_conversation(
+            asked.original.body if asked.original else asked.body, billed.key, request.id
+        )
         return Relay(request, exchange, deadline_s, end_s).response()
 
     def runtime(self) -> Runtime:
