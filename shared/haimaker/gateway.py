@@ -246,7 +246,9 @@ class Gateway:
             on = [get(name) for name in NAMES if name in access or (self.settings.demo and name not in ONLINE)]
             on += [account.definition for name, account in self.settings.config.accounts.items() if name in access]
             http_client, health = (
-                (runtime.clients.http_client, runtime.clients.health) if runtime else (HTTPClient(), self._health())
+                (runtime.clients.http_client, runtime.clients.health)
+                if runtime
+                else (HTTPClient(self.settings.proxies), self._health())
             )
             self._runtime = runtime = self._build_runtime(
                 Router(self.settings.config, on, _places(access)), ProviderClients(http_client, access, health, self.settings)

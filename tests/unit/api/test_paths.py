@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from haimaker.api.paths import LOCAL_ROUTES, ROUTES, match
+from haimaker.api.paths import LOCAL_ROUTES, MODEL_OPERATIONS, ROUTES, match
 from haimaker.http.errors import MethodNotAllowedError, NotFoundError
 
 FOUND = [
@@ -102,6 +102,12 @@ FOUND = [
     ("HEAD", "/health", "health", {}),
     ("GET", "/v1/health", "health", {}),
 ]
+FOUND += [
+    ("POST", path.replace("{model}", "demo%2Fecho"), name, {"model": "demo/echo"} if "{model}" in path else {})
+    for name, operation in MODEL_OPERATIONS.items()
+    for path in operation.paths()
+]
+"""Another client format needs no row here."""
 
 NOT_FOUND = [
     ("GET", "/v1/v1/models"),
