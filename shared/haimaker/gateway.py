@@ -152,8 +152,12 @@ class Gateway:
             client_format = formats.find(operation)
             account = self.accounts.authenticate(request.headers)
             request = uploads.with_uploads(request, self.settings, account.id)
-            asked = client_format.parse(request)
-            return self._answer(request, read_routing_request(asked, request, time.time()), account, client_format)
+            asked = read_routing_request(client_format.parse(request), request, time.time())
+            if client_format.resumes and asked.asked.original:
+                from haimaker.api import stored_responses  # few formats go on from an earlier answer
+
+                asked = stored_responses.resume(self.store, account, asked)
+            return self._answer(request, asked, account, client_format)
         except APIError as error:
             return self._error_response(operation, request, error)
         except StoreUnavailable as error:
@@ -229,7 +233,9 @@ class Gateway:
             )
         headers = _limit_headers(billed.key, admitted, started_s) | decision.response_headers()
         exchange = Exchange(attempts, client_format, settlement, self.observer, headers)
-        exchange.transcript = self.content.begin_conversation(asked.body, billed.key, request.id)
+        exchange.transcript = self.content.begin_conversation(
+            asked.original.body if asked.original else asked.body, billed.key, request.id
+        )
         return Relay(request, exchange, deadline_s, end_s).response()
 
     def runtime(self) -> Runtime:
@@ -240,7 +246,9 @@ class Gateway:
             on = [get(name) for name in NAMES if name in access or (self.settings.demo and name not in ONLINE)]
             on += [account.definition for name, account in self.settings.config.accounts.items() if name in access]
             http_client, health = (
-                (runtime.clients.http_client, runtime.clients.health) if runtime else (HTTPClient(), self._health())
+                (runtime.clients.http_client, runtime.clients.health)
+                if runtime
+                else (HTTPClient(self.settings.proxies), self._health())
             )
             self._runtime = runtime = self._build_runtime(
                 Router(self.settings.config, on, _places(access)), ProviderClients(http_client, access, health, self.settings)

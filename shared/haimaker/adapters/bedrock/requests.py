@@ -3,7 +3,7 @@
 https://docs.aws.amazon.com/bedrock/latest/APIReference/API_runtime_Converse.html#API_runtime_Converse_RequestSyntax
 """
 
-from collections.abc import Collection, Mapping
+from collections.abc import Mapping
 from typing import Any
 
 from haimaker.adapters.bedrock.blocks import Blocks, invalid
@@ -13,7 +13,6 @@ from haimaker.adapters.bedrock.tools import Tools, to_tools
 from haimaker.adapters.parameters import HINTS, Parameters, within
 from haimaker.adapters.repairs import mended
 from haimaker.http.values import JSON
-from haimaker.lean_dataclasses import replace
 from haimaker.models.traits import ALWAYS, EFFORTS, NEVER, UNASKED, Traits
 from haimaker.operations.attempt import Attempt
 from haimaker.operations.chat import ChatRequest
@@ -73,7 +72,6 @@ SERVICE_TIERS = ("default", "flex", "priority", "reserved")
 THINKING_TOKENS = "/usage/output_tokens_details"
 """What Claude counts of its thinking, which is not in Converse's usage; a model that has no such field ignores it."""
 MIN_BUDGET = 1024
-SAMPLING: Mapping[str, str] = {"temperature": "temperature", "top_p": "topP"}
 MIN_TOP_P = 0.95
 """With thinking: https://docs.aws.amazon.com/bedrock/latest/userguide/claude-messages-extended-thinking.html"""
 
@@ -81,9 +79,12 @@ MIN_TOP_P = 0.95
 def to_body(request: ChatRequest, attempt: Attempt) -> tuple[JSON, list[str]]:
     """The body, and the names of what the model does not get."""
     given, out_of_range = within(request.body, attempt.provider.dialect.ranges)
-    refused = attempt.traits.refused(given.get("reasoning_effort"))
-    fields, dropped = replace(PARAMETERS, taken=PARAMETERS.taken.difference(refused)).split(given)
     family = family_of(attempt)
+    # What Claude refuses depends on its thinking too: see `_without_conflicts`.
+    parameters = (
+        PARAMETERS if family.name in ("claude", "untold") else PARAMETERS.for_model(attempt.traits, given.get("reasoning_effort"))
+    )
+    fields, dropped = parameters.split(given)
     blocks = Blocks(caches=may(attempt, "prompt_caching"))
     conversation = Conversation(family, blocks, attempt.traits.takes_system)
     for index, message in enumerate(mended(fields["messages"], attempt)):
@@ -146,8 +147,6 @@ def _own(
         )
     elif family.name == "nova-2":
         lost += _nova(own, inference)
-    else:
-        lost += _without_sampling(inference, attempt.traits.dropped(effort))
     return own, lost
 
 
@@ -232,12 +231,7 @@ def _nova(own: JSON, inference: JSON) -> list[str]:
     if "maxTokens" in inference:
         own["reasoningConfig"] = {**config, "maxReasoningEffort": "medium"}
         return ["reasoning_effort"]
-    return [name for name, theirs in SAMPLING.items() if inference.pop(theirs, None) is not None]
-
-
-def _without_sampling(inference: JSON, names: Collection[str]) -> list[str]:
-    """Takes out how to sample, as far as the model does not take it, and names what said something."""
-    return [name for name, theirs in SAMPLING.items() if name in names and inference.pop(theirs, 1) != 1]
+    return [name for name, theirs in (("temperature", "temperature"), ("top_p", "topP")) if inference.pop(theirs, None) is not None]
 
 
 def _converse(fields: JSON) -> JSON:

@@ -9,6 +9,7 @@ from typing import Any
 
 from haimaker.http.errors import BadRequestError, NotFoundError
 from haimaker.http.values import JSON
+from haimaker.operations.operation import carried_summary
 
 MARK = "haimaker"
 """`encrypted_content` of reasoning that the gateway shows."""
@@ -29,14 +30,28 @@ LEFT_OUT = frozenset({"max_tool_calls", "context_management"})
 REFUSED: Mapping[str, str] = {
     "background": "Answers in the background are not served: leave `background` out.",
     "conversation": "Conversations are not kept: send the whole conversation as `input`.",
-    "previous_response_id": "Answers are not kept: send the whole conversation as `input`, with `store` false.",
     "prompt": "Prompts of the provider's account are not served: send their text.",
 }
+NOT_KEPT = "Answers of this model are not kept: send the whole conversation as `input`, with `store` false."
 SEARCH = ("web_search",)
 OURS = ("function_call", "custom_tool_call")
 RESULTS = ("function_call_output", "custom_tool_call_output")
 BETWEEN = "__"
 """Between a namespace and the name of a tool in it, where the target has no namespaces."""
+
+
+def refusal_of(body: JSON) -> BadRequestError | None:
+    """Why a request can't be translated: it names what only the provider has to which it was told."""
+    if body.get("previous_response_id") is not None:
+        return BadRequestError(NOT_KEPT, param="previous_response_id", code="response_not_stored")
+    given = body.get("input")
+    for index, item in enumerate(given if isinstance(given, list) else ()):
+        if isinstance(item, dict) and item.get("type") == "compaction" and carried_summary(item) is None:
+            message = f"input[{index}]: Only the provider that made the conversation shorter can read it."
+            return BadRequestError(message, param=f"input[{index}]", code="compaction_not_readable")
+        if isinstance(item, dict) and item.get("type") == "item_reference":
+            return BadRequestError(f"input[{index}]: {NOT_KEPT}", param=f"input[{index}]", code="item_not_stored")
+    return None
 
 
 def to_chat(body: JSON) -> tuple[JSON, tuple[str, ...]]:
@@ -113,7 +128,7 @@ def _conversation(given: Any) -> list[JSON]:
     for index, item in enumerate(given):
         _add(turns, _object(item, f"input[{index}]"), f"input[{index}]")
     if not turns:
-        raise _invalid("input", "nothing in it can be answered")
+        turns.append({"role": "user", "content": ""})  # of items that only their provider knows
     return turns
 
 
@@ -137,12 +152,12 @@ def _add(turns: list[JSON], item: JSON, param: str) -> None:
         output = item.get("output")
         content = output if isinstance(output, str) else _parts(output, f"{param}.output")
         turns.append({"role": "tool", "tool_call_id": _text(item, "call_id", param), "content": content})
+    elif kind == "compaction" and (summary := carried_summary(item)) is not None:
+        turns.append({"role": "user", "content": summary})
     elif kind == "reasoning" and item.get("encrypted_content") in (MARK, None):
         thought = "\n\n".join(str(part.get("text") or "") for part in item.get("summary") or item.get("content") or ())
         if thought:
             turns.append({"role": "assistant", "content": None, "reasoning_content": thought})
-    elif kind == "item_reference":
-        raise _invalid(param, "answers are not kept, so that none of their items can be named: send the item itself")
 
 
 def _assistant(turns: list[JSON]) -> JSON:
