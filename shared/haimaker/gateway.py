@@ -43,6 +43,7 @@ from haimaker.http.sse import dumps
 from haimaker.http.values import Request, Response
 from haimaker.lean_dataclasses import dataclass, field
 from haimaker.models.catalog import Place
+from haimaker.models.table import Table, current_table
 from haimaker.observability.observer import Observer
 from haimaker.observability.refusals import RefusalCounter
 from haimaker.operations.attempt import Attempt
@@ -57,6 +58,7 @@ from haimaker.routing.plan import Plan
 from haimaker.routing.planner import Decision, Planner, RoutingRequest, read_routing_request
 from haimaker.routing.router import Router
 from haimaker.routing.shared_health import SharedHealth
+from haimaker.settings.price_updates import PriceUpdates
 from haimaker.settings.settings import Settings
 from haimaker.store import MAX_MODELS_HELD, UNLIMITED, Account, Denied, Granted, Reservation, Store, StoreUnavailable
 from haimaker.upstream.call import ProviderClients, UpstreamCall
@@ -78,6 +80,7 @@ class Runtime(NamedTuple):
     router: Router
     clients: ProviderClients
     planner: Planner
+    prices: Table
 
 
 @dataclass(slots=True)
@@ -91,6 +94,7 @@ class Gateway:
     accounts: AccountCache = field(init=False)
     content: ContentLogging = field(init=False)
     refusals: RefusalCounter = field(init=False)
+    prices: PriceUpdates = field(init=False)
     writes_everywhere: bool = False
     """Whether every operation may write to the store: in a process of its own, not in a function with a role."""
     _runtime: Runtime | None = field(default=None, repr=False)
@@ -101,6 +105,7 @@ class Gateway:
         self.accounts = AccountCache(self.store, admin_id(self.settings.admin_key), self.settings.user_budget)
         self.content = ContentLogging(self.settings, self.observer)
         self.refusals = RefusalCounter(self.store.documents)
+        self.prices = PriceUpdates(self.store.documents, self.observer)
 
     @classmethod
     def local(cls, settings: Settings) -> "Gateway":
@@ -229,10 +234,11 @@ class Gateway:
         return Relay(request, exchange, deadline_s, end_s).response()
 
     def runtime(self) -> Runtime:
-        """The providers that are on now. Raises ServiceUnavailableError if their credentials can't be read."""
+        """The providers that are on now, and the newest prices. Raises ServiceUnavailableError if credentials can't be read."""
+        self.prices.refresh_in_background()
         access = self.credentials.current()
         runtime = self._runtime
-        if runtime is None or runtime.clients.access is not access:
+        if runtime is None or runtime.clients.access is not access or runtime.prices is not current_table():
             on = [get(name) for name in NAMES if name in access or (self.settings.demo and name not in ONLINE)]
             on += [account.definition for name, account in self.settings.config.accounts.items() if name in access]
             http_client, health = (
@@ -254,7 +260,7 @@ class Gateway:
             return AutoRouterService(router, self.store, self.answer)
 
         planner = Planner(router, clients.health, self.settings.default_max_output_tokens, auto_service)
-        return Runtime(router, clients, planner)
+        return Runtime(router, clients, planner, current_table())
 
     def _all_providers(self) -> Sequence[Provider]:
         """All providers that there are, also those that are off."""

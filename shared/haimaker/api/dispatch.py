@@ -4,6 +4,7 @@ Modules that only some operations need are imported when these are first asked f
 """
 
 from collections.abc import Callable, Mapping
+from datetime import UTC, datetime
 from importlib import import_module
 from typing import TYPE_CHECKING
 
@@ -12,7 +13,7 @@ from haimaker.http.errors import APIError, AuthenticationError, NotFoundError
 from haimaker.http.responses import error_response, json_response
 from haimaker.http.values import JSON, Request, Response
 from haimaker.lean_dataclasses import replace
-from haimaker.models.table import table_date
+from haimaker.models.table import current_table
 
 if TYPE_CHECKING:
     from haimaker.files.local import LocalFileStore
@@ -28,7 +29,9 @@ KEYLESS = frozenset(
 
 
 def _health(gateway: "Gateway", request: Request) -> Response:
-    return json_response({"status": "ok", "prices": {"date": table_date()}})
+    table = current_table()
+    prices = {"date": table.date, "outdated": table.is_outdated(datetime.now(UTC).date())}
+    return json_response({"status": "ok", "prices": prices})
 
 
 def _models(name: str) -> Handler:
