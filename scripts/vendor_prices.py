@@ -34,6 +34,8 @@ FEES = (
         r"(anthropic|azure_ai|vertex_ai)/claude-(?!3-haiku|3-opus|3-sonnet).*",
         {"search_context_cost_per_query": {"search_context_size_medium": "0.01"}},
     ),
+    # A page that its browser opens, a dollar a thousand; the snapshot has what a search costs.
+    Fee("https://groq.com/pricing", r"groq/openai/gpt-oss-.*", {"page_visit_cost_per_query": "0.001"}),
 )
 
 
