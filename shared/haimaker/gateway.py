@@ -32,7 +32,7 @@ from haimaker.api.dispatch import CHANGING, HANDLERS, KEYLESS
 from haimaker.api.paths import MODEL_OPERATIONS
 from haimaker.billing import admission, estimates, model_limits
 from haimaker.billing.estimates import CostBound
-from haimaker.billing.settlement import Settlement
+from haimaker.billing.settlement import AttemptLog, Settlement
 from haimaker.content.content import ContentLogging
 from haimaker.credentials.access import ProviderConnection
 from haimaker.credentials.sources import Credentials, SSMCredentials, StaticCredentials
@@ -157,8 +157,12 @@ class Gateway:
             client_format = formats.find(operation)
             account = self.accounts.authenticate(request.headers)
             request = uploads.with_uploads(request, self.settings, account.id)
-            asked = client_format.parse(request)
-            return self._answer(request, read_routing_request(asked, request, time.time()), account, client_format)
+            asked = read_routing_request(client_format.parse(request), request, time.time())
+            if client_format.resumes and asked.asked.original:
+                from haimaker.api import stored_responses  # few formats go on from an earlier answer
+
+                asked = stored_responses.resume(self.store, account, asked)
+            return self._answer(request, asked, account, client_format)
         except APIError as error:
             return self._error_response(operation, request, error)
         except StoreUnavailable as error:
@@ -227,6 +231,10 @@ class Gateway:
             default = self.settings.default_max_output_tokens
             attempts.can_afford = lambda attempt: settlement.reserve_more(
                 sum(estimates.bound_cost(part, [attempt], default).amount_nanousd for part in call.unanswered(attempt))
+            )
+            call.can_go_on = lambda attempt, used: settlement.reserve_more(
+                estimates.bound_cost(asked, [attempt], default).amount_nanousd
+                + (AttemptLog(attempt, time.time(), tokens=used).cost_nanousd() or 0)
             )
         headers = _limit_headers(billed.key, admitted, started_s) | decision.response_headers()
         exchange = Exchange(attempts, client_format, settlement, self.observer, headers)

@@ -187,7 +187,3 @@ def whole_number(request: Request, name: str, default: int) -> int:
     if not (text.isascii() and text.isdigit() and len(text) <= 10 and 1 <= int(text) <= 10**6):
         raise BadRequestError(f"'{name}' must be a whole number from 1.", param=name)
     return int(text)
-
-
-def missing_parameter(name: str) -> BadRequestError:
-    return BadRequestError(f"Missing required parameter: '{name}'.", param=name, code="missing_required_parameter")

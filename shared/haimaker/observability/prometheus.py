@@ -1,22 +1,28 @@
-"""Counters and histograms of a process for Prometheus to collect; nothing is kept but sums.
+"""Counters and histograms for Prometheus to collect; nothing is kept but sums. Processes that serve together share them by files.
 
 https://prometheus.io/docs/instrumenting/exposition_formats/#text-based-format
 https://prometheus.io/docs/practices/naming/
 """
 
+import json
+import os
 from bisect import bisect_left
 from collections.abc import Iterator, Mapping, Sequence
-from threading import Lock
+from pathlib import Path
+from threading import Lock, Timer
+from typing import Any
 
 from haimaker.http.errors import APIError
 from haimaker.store import Record
 
 CONTENT_TYPE = "text/plain; version=0.0.4; charset=utf-8"
 SECONDS = (0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 60.0, 120.0, 300.0)
-"""Upper bounds of a histogram's buckets."""
+"""Upper bounds of a histogram's buckets, in seconds."""
 MAX_SERIES = 2_000
-"""Of one metric: a client can name any model. What comes later is counted under OTHER."""
+"""How many series a metric has: a client can name any model. What comes later is counted under OTHER."""
 OTHER = "other"
+WRITE_AFTER_S = 0.5
+"""How long others may not know of a request yet."""
 
 Labels = tuple[str, ...]
 
@@ -44,7 +50,7 @@ class _Histogram:
 
 
 class PrometheusMetrics:
-    """Every method may be called from any thread."""
+    """The metrics of this process. Every method may be called from any thread."""
 
     def __init__(self) -> None:
         self._lock = Lock()
@@ -52,6 +58,13 @@ class PrometheusMetrics:
         self._histograms: dict[str, dict[Labels, _Histogram]] = {
             name: {} for name, (kind, _, _) in HELP.items() if kind == "histogram"
         }
+
+        self._file: Path | None = None
+        self._waits = False
+
+    def share(self, file: Path) -> None:
+        """Adds up with other processes, each of which has a file in the same folder. That of one which has ended counts."""
+        self._file = file
 
     def request(self, record: Record) -> None:
         detail = record.detail
@@ -71,7 +84,8 @@ class PrometheusMetrics:
                 ("time_to_first_token_seconds", detail.get("first_token_ms")),
             ):
                 if milliseconds is not None:
-                    self._observe(name, (operation, provider), milliseconds / 1000)
+                    series = self._histograms[name]
+                    series.setdefault(_bounded(series, (operation, provider)), _Histogram()).add(milliseconds / 1000)
 
     def denied(self, operation: str, error: APIError) -> None:
         with self._lock:
@@ -82,8 +96,49 @@ class PrometheusMetrics:
             self._add("reservations_lost_total", (), count)
 
     def text(self) -> bytes:
+        """All metrics in Prometheus's text format, of this process and of those with which it shares."""
+        if self._file is None:
+            with self._lock:
+                return "".join(f"{line}\n" for line in self._lines()).encode()
+        whole = PrometheusMetrics()
+        whole._include(self._state())
+        for file in self._file.parent.glob(f"*{self._file.suffix}"):
+            if file != self._file:
+                whole._include(json.loads(file.read_text()))
+        return "".join(f"{line}\n" for line in whole._lines()).encode()
+
+    def _state(self) -> dict[str, list[tuple[Labels, Any]]]:
         with self._lock:
-            return "".join(f"{line}\n" for line in self._lines()).encode()
+            counters = {name: list(series.items()) for name, series in self._counters.items()}
+            histograms = {
+                name: [(values, (list(found.counts), found.sum)) for values, found in series.items()]
+                for name, series in self._histograms.items()
+            }
+        return {**counters, **histograms}
+
+    def _include(self, state: Mapping[str, Sequence[tuple[Sequence[str], Any]]]) -> None:
+        for name, series in state.items():
+            for values, amount in series:
+                if HELP[name][0] == "counter":
+                    self._add(name, tuple(values), amount)
+                else:
+                    histogram = self._histogram(name, tuple(values))
+                    histogram.counts = [own + other for own, other in zip(histogram.counts, amount[0], strict=True)]
+                    histogram.sum += amount[1]
+
+    def _tell_soon(self) -> None:
+        """Writes what was counted, a moment after the first of it. Called with the lock."""
+        if self._file and not self._waits:
+            self._waits = True
+            timer = Timer(WRITE_AFTER_S, self._write, (self._file,))
+            timer.daemon = True
+            timer.start()
+
+    def _write(self, file: Path) -> None:
+        self._waits = False
+        part = file.with_suffix(".part")
+        part.write_text(json.dumps(self._state()))
+        os.replace(part, file)
 
     def _lines(self) -> Iterator[str]:
         for name, (kind, meaning, labels) in HELP.items():
@@ -103,13 +158,21 @@ class PrometheusMetrics:
 
     def _add(self, name: str, values: Labels, amount: float = 1) -> None:
         series = self._counters[name]
-        values = values if values in series or len(series) < MAX_SERIES else (OTHER,) * len(values)
+        values = _bounded(series, values)
         series[values] = series.get(values, 0) + amount
+        self._tell_soon()
 
     def _observe(self, name: str, values: Labels, seconds: float) -> None:
+        self._histogram(name, values).add(seconds)
+
+    def _histogram(self, name: str, values: Labels) -> _Histogram:
         series = self._histograms[name]
-        values = values if values in series or len(series) < MAX_SERIES else (OTHER,) * len(values)
-        series.setdefault(values, _Histogram()).add(seconds)
+        return series.setdefault(_bounded(series, values), _Histogram())
+
+
+def _bounded(series: Mapping[Labels, object], values: Labels) -> Labels:
+    """The labels of a series, or OTHER for each of them while the metric has as many series as it may."""
+    return values if values in series or len(series) < MAX_SERIES else (OTHER,) * len(values)
 
 
 def _braces(names: Sequence[str], values: Sequence[str]) -> str:

@@ -209,7 +209,9 @@ class ChatRequest(TextRequest):
         if has_tools or any(message.get("role") == "tool" for message in messages):
             bound += attempt.provider.limits.tool_prompt_tokens
         searches = self.body.get("web_search_options") is not None and not reads_search_for_free(model_info.model)
-        if searches or server_tools(self.sent).fills_prompt:
+        kept = self.sent.get("previous_response_id") is not None or self.sent.get("thread") is not None
+        # What is found, and what the provider has of the conversation, only its limit bounds.
+        if searches or kept or server_tools(self.sent).fills_prompt:
             return model_info.max_input_tokens or LARGEST_INPUT_TOKENS
         for kind, inline_bytes in _media(messages):
             if kind != "image_url":

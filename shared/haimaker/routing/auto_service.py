@@ -1,17 +1,17 @@
-"""What `haimaker/auto` needs from outside to choose: the router of a key, its budget, vectors of texts.
+"""Reads what `haimaker/auto` needs for its choice: the router of a key, the budget, vectors of texts.
 
-`auto_router.py` chooses. This module is imported when it is first needed, and caches what it reads for a minute.
+`auto_router.py` chooses. This module is imported when it is first needed, and caches definitions for a minute.
 """
 
 import json
 import time
-import uuid
 from collections import OrderedDict
 from collections.abc import Callable, Sequence
 from functools import partial
 from threading import Lock
 
 from haimaker.http.errors import APIError, BadGatewayError, BadRequestError
+from haimaker.http.request_ids import new_request_id
 from haimaker.http.sse import dumps
 from haimaker.http.values import Request, Response
 from haimaker.lean_dataclasses import dataclass, field
@@ -26,12 +26,12 @@ from haimaker.store import Account, Store
 from haimaker.validation.toml_table import TomlTable, read_whole
 
 ROUTER_DOCUMENTS = "router"
-"""Of documents in the store."""
+"""The kind of the documents in the store that hold definitions of routers."""
 CACHE_S = 60.0
 MAX_CACHED = 1_000
 
 Answer = Callable[[Request, RoutingRequest, Account], Response]
-"""The gateway's way to answer a request of a key."""
+"""Answers a request of a key as the gateway does. Raises APIError."""
 
 
 @dataclass(slots=True)
@@ -123,7 +123,7 @@ class AutoRouterService:
         from haimaker.adapters.vectors import vectors_of
         from haimaker.operations.embeddings import parse
 
-        request = Request(str(uuid.uuid4()), body=dumps({"model": model, "input": list(texts)}))
+        request = Request(new_request_id(), body=dumps({"model": model, "input": list(texts)}))
         routing_request = RoutingRequest(parse(request), NO_PREFERENCES, request.id, "", time.time(), any_model_allowed=True)
         response = self.answer(request, routing_request, account)
         raw = response.body if isinstance(response.body, bytes) else b"".join(response.body)

@@ -6,6 +6,7 @@
 import random
 import time
 from collections.abc import Callable, Generator, Iterator, Mapping
+from contextlib import suppress
 from itertools import dropwhile
 from typing import TYPE_CHECKING, Any
 
@@ -24,7 +25,7 @@ from haimaker.lean_dataclasses import dataclass
 from haimaker.observability.observer import Observer
 from haimaker.operations.attempt import Attempt
 from haimaker.operations.client_format import ClientFormat
-from haimaker.operations.operation import ByteStream, EventStream, OperationRequest, Result
+from haimaker.operations.operation import STORED, ByteStream, EventStream, OperationRequest, Result
 from haimaker.operations.stream_usage import StreamUsage
 from haimaker.pricing import usage
 from haimaker.pricing.amounts import to_usd
@@ -185,6 +186,7 @@ class Exchange:
         except APIError as raised:
             status, error = "cut" if self.attempts.cancel.requested else "error", raised
             self._name_provider(raised)
+            _clear_frames(raised)
             raise
         except Exception as raised:
             status, error = "error", InternalServerError("The gateway failed; this is a defect of ours.", code="internal_error")
@@ -226,6 +228,8 @@ class Exchange:
             attempt_log.dropped += delivered.dropped
             if delivered.problem:
                 self.observer.error(delivered.problem, request_id=self.request_id)
+        if isinstance(result.body, dict):
+            self._note_stored(result.body)
         record = self.settle("ok")
         if isinstance(result.body, dict):
             told = self._usage_object(result.body.get("usage"), attempt_log, record)
@@ -260,13 +264,24 @@ class Exchange:
 
     def _settled(self, stream: EventStream, attempt_log: AttemptLog, stream_usage: StreamUsage) -> Iterator[StreamEvent]:
         """The events of a stream; before the last ones the request is settled."""
-        for event in stream_usage.read(stream.events):
+        events = stream.events if self.request.original is None else self._with_stored_noted(stream.events)
+        for event in stream_usage.read(events):
             if stream_usage.text_bytes and not self.settlement.first_token_s:
                 self.settlement.first_token_s = time.time()
             yield event
         self._charge(attempt_log, stream_usage, cut=False)
         record = self.settle("ok")
         yield from stream_usage.last_events(self._usage_object(stream_usage.told, attempt_log, record))
+
+    def _with_stored_noted(self, events: Iterator[StreamEvent]) -> Iterator[StreamEvent]:
+        for event in events:
+            self._note_stored(event.body)
+            yield event
+
+    def _note_stored(self, body: JSON) -> None:
+        """What the record says of what the provider keeps."""
+        if STORED in body:
+            self.settlement.request_fields = {**self.settlement.request_fields, **body[STORED]}
 
     def _charge(self, attempt_log: AttemptLog, stream_usage: StreamUsage, *, cut: bool) -> None:
         if self.settlement.record is None:
@@ -315,3 +330,17 @@ class Exchange:
 
 def decimal(cost_usd: float | None) -> str:
     return "" if cost_usd is None else f"{cost_usd:.9f}"
+
+
+def _clear_frames(error: BaseException | None) -> None:
+    """Lets go of what the functions that ended with an error have read, which may be an answer of 128 MB.
+
+    An error, its traceback and who keeps the error are a circle, which Python finds only after a while.
+    """
+    while error:
+        traceback = error.__traceback__
+        while traceback:
+            with suppress(RuntimeError):  # it has not ended
+                traceback.tb_frame.clear()
+            traceback = traceback.tb_next
+        error = error.__cause__ or error.__context__

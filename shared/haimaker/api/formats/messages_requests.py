@@ -19,7 +19,7 @@ SEARCH_TOOLS = ("web_search_",)
 """Anthropic's tools that have a counterpart; their types end with a date."""
 LEFT_OUT = frozenset({"context_management", "container", "inference_geo", "speed", "top_k"})
 REFUSED: Mapping[str, str] = {"mcp_servers": "The gateway connects to no MCP servers."}
-SAME = ("model", "max_tokens", "temperature", "top_p", "stream")
+SAME = ("model", "max_tokens", "temperature", "top_p", "stream", "user")
 NO_THREADS = "thread_unsupported_request"
 EFFORTS = ((1_024, "low"), (8_192, "medium"))
 """By `budget_tokens`, up to which; more is `high`."""
@@ -148,6 +148,9 @@ def _parts(content: Any, param: str) -> list[JSON]:
 def _blocks(content: Any, param: str) -> list[JSON]:
     if not isinstance(content, list) or not all(isinstance(block, dict) for block in content):
         raise _invalid(param, "it must be a string or a list of blocks")
+    for index, block in enumerate(content):
+        if not isinstance(block.get("type"), str | None):
+            raise _invalid(f"{param}[{index}].type", "it must be a string")
     return content
 
 
