@@ -27,6 +27,8 @@ class Fee(NamedTuple):
     """As the snapshot writes them."""
 
 
+# Rows of the snapshot that others have otherwise. ElevenLabs: 40 and 80 USD a million characters; who read the vendor's page in May
+# and June 2026 had 50 and 100 (hail-hq/hail, developer.puter.com), and resellers of November ask for what 40 leads to (Venice).
 FEES = (
     # Ten dollars a thousand, whichever model asks; not at Bedrock, where it does not search.
     Fee(
@@ -276,6 +278,7 @@ PRICED = (
         "moderation",
         {"bedrock/guardrail": {"input_cost_per_query": "0.00084", "input_cost_per_image": "0.00075"}},
     ),
+    # Each model's own page says the same: 0.010 and 0.050 USD a million. Fireworks' smaller ones stand nowhere, and stay unpriced.
     Priced(
         "https://deepinfra.com/Qwen/Qwen3-Reranker-8B",
         "rerank",

@@ -31,7 +31,7 @@ from haimaker.api import formats, uploads
 from haimaker.api.dispatch import CHANGING, HANDLERS, KEYLESS
 from haimaker.api.paths import MODEL_OPERATIONS
 from haimaker.billing import admission, estimates, model_limits
-from haimaker.billing.estimates import CostBound
+from haimaker.billing.reservations import reservations_for
 from haimaker.billing.settlement import AttemptLog, Settlement
 from haimaker.content.content import ContentLogging
 from haimaker.credentials.access import ProviderConnection
@@ -46,7 +46,6 @@ from haimaker.models.catalog import Place
 from haimaker.models.table import Table, current_table
 from haimaker.observability.observer import Observer
 from haimaker.observability.refusals import RefusalCounter
-from haimaker.operations.attempt import Attempt
 from haimaker.operations.client_format import ClientFormat
 from haimaker.operations.operation import TELEMETRY_NAMES, OperationRequest
 from haimaker.providers.provider import Provider
@@ -60,7 +59,7 @@ from haimaker.routing.router import Router
 from haimaker.routing.shared_health import SharedHealth
 from haimaker.settings.price_updates import PriceUpdates
 from haimaker.settings.settings import Settings
-from haimaker.store import MAX_MODELS_HELD, UNLIMITED, Account, Denied, Granted, Reservation, Store, StoreUnavailable
+from haimaker.store import MAX_MODELS_HELD, UNLIMITED, Account, Denied, Granted, Store, StoreUnavailable
 from haimaker.upstream.call import ProviderClients, UpstreamCall
 from haimaker.upstream.exchange import AttemptLoop, Exchange
 from haimaker.upstream.relay import ClientLeft, Relay
@@ -318,7 +317,12 @@ class Gateway:
                     raise
                 continue
             decision = decision._replace(plan=decision.plan.without(used_up))
-            reservations = self._reservations(request, routing_request, billed, decision, planner.router)
+            plan, now_s, full_name = decision.plan, routing_request.now_s, planner.router.full_name
+            lasts_s = min(request.seconds_left(), plan.timeout_s + deadlines.MARGIN_S)
+            reservations = reservations_for(
+                *(asked, plan.all(), {asked.model, decision.name, full_name(decision.name)}, full_name, billed),
+                *(request.id, now_s, int(now_s + lasts_s) + LATE_S, self.settings.default_max_output_tokens),
+            )
             if surplus := model_limits.surplus_targets(reservations):
                 used_up |= surplus
                 continue
@@ -334,29 +338,6 @@ class Gateway:
             elif not (affordable := self._affordable(asked, decision.plan, admitted, affordable)):
                 raise denied_error(admitted, *model_limits.denied_amounts(admitted, reservations))
         raise denied_error(Denied("parallel", billed.key, retry_after_s=1), 0, 0)
-
-    def _reservations(
-        self, request: Request, routing_request: RoutingRequest, billed: BilledAccounts, decision: Decision, router: Router
-    ) -> list[Reservation]:
-        """The same on each account, and what it holds of the models that the account limits."""
-        asked, plan, now_s = routing_request.asked, decision.plan, routing_request.now_s
-        lasts_s = min(request.seconds_left(), plan.timeout_s + deadlines.MARGIN_S)
-        deadline_s = int(now_s + lasts_s) + LATE_S
-
-        def bound(attempts: Sequence[Attempt]) -> CostBound:
-            return estimates.bound_cost(asked, attempts, self.settings.default_max_output_tokens)
-
-        most, accounts = bound(plan.all()), billed.all()
-        ids = tuple(account.id for account in accounts) if len(accounts) > 1 else ()
-        names = {asked.model, decision.name, router.full_name(decision.name)}
-        return [
-            Reservation(
-                *(request.id, account.id, account.version, most.amount_nanousd, most.tokens_within(account.tpm_limit)),
-                *(now_s, deadline_s, ids, model_limits.model_holds(account, names, plan.all(), router.full_name, bound)),
-                alerts_at=account.alerts_at,
-            )
-            for account in accounts
-        ]
 
     def _affordable(self, asked: OperationRequest, plan: Plan, refused: Denied, tried: int | None) -> int:
         """Output tokens that a second try could ask for; 0 if a shorter answer would not help."""
