@@ -1,7 +1,7 @@
 # The gateway in a container: docs/deploy.md, "In a container or on a VM instead". Build with: docker build -t haimaker .
 FROM python:3.13-slim AS build
 WORKDIR /src
-COPY pyproject.toml README.md LICENSE MANIFEST.in ./
+COPY pyproject.toml setup.py README.md LICENSE MANIFEST.in ./
 COPY shared/requirements.txt shared/
 COPY shared/haimaker shared/haimaker
 COPY local local

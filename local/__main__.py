@@ -10,11 +10,12 @@ from types import FrameType
 from haimaker.settings.settings import DEFAULT_ADMIN_KEY, Settings
 from haimaker.store import StoreUnavailable
 from haimaker.validation.settings import SettingsError
-from local.environment import misspelt, read_environment
-from local.installation import START, current_version
-from local.mistakes import Mistakes
-from local.server import Server
-from local.welcome import base_url, cannot_listen, misspelt_lines, welcome
+
+from .environment import misspelt, read_environment
+from .installation import START, current_version
+from .mistakes import Mistakes
+from .server import Server
+from .welcome import base_url, cannot_listen, misspelt_lines, welcome
 
 STOP_SIGNALS = (signal.SIGINT, signal.SIGTERM)
 

@@ -10,7 +10,8 @@ from collections.abc import Iterator, Mapping
 from http import HTTPStatus
 
 from haimaker.http.values import Response
-from local.request_reader import Head
+
+from .request_reader import Head
 
 WRITE_TIMEOUT_S = 60.0
 """How long a client may leave its receive window shut."""

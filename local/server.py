@@ -22,10 +22,11 @@ from haimaker.api import paths
 from haimaker.http.cors import cross_origin, preflight
 from haimaker.http.errors import APIError, InternalServerError, PermissionDeniedError, ServiceUnavailableError
 from haimaker.http.values import Request, Response
-from local.connections import MAX_CONNECTIONS, Connections, Waiting
-from local.mistakes import Mistakes, Networks, address_of, sender_of, too_many
-from local.request_reader import ClientLeft, Head, RequestReader, is_large
-from local.response_writer import write
+
+from .connections import MAX_CONNECTIONS, Connections, Waiting
+from .mistakes import Mistakes, Networks, address_of, sender_of, too_many
+from .request_reader import ClientLeft, Head, RequestReader, is_large
+from .response_writer import write
 
 BACKLOG = 512
 GRACE_S = 5.0

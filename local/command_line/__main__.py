@@ -5,12 +5,13 @@ import sys
 from collections.abc import Sequence
 
 from haimaker.validation.settings import SettingsError
-from local.command_line import backup, chat, deployment, doctor, export, importing, keys, models, routes, serve, spend
-from local.command_line.context import Context
-from local.command_line.provider_secrets import SecretsError
-from local.command_line.stack import OperatorError
-from local.command_line.terminal import Terminal
-from local.installation import current_version
+
+from ..installation import current_version
+from . import backup, chat, deployment, doctor, export, importing, keys, models, routes, serve, spend
+from .context import Context
+from .provider_secrets import SecretsError
+from .stack import OperatorError
+from .terminal import Terminal
 
 COMMANDS = (serve, chat, keys, spend, models, routes, importing, export, backup, doctor, deployment)
 INTERRUPTED = 130

@@ -13,9 +13,10 @@ from urllib.parse import urlencode, urlsplit
 
 from haimaker.http import sse
 from haimaker.settings.settings import DEFAULT_ADMIN_KEY, is_loopback
-from local.command_line.stack import OperatorError
-from local.installation import START
-from local.welcome import base_url
+
+from ..installation import START
+from ..welcome import base_url
+from .stack import OperatorError
 
 JSON = dict[str, Any]
 

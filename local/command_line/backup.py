@@ -16,8 +16,9 @@ from haimaker.settings.settings import Settings
 from haimaker.store import StoreUnavailable
 from haimaker.store.sqlite import SQLiteStore
 from haimaker.store.sqlite_schema import SCHEMA_VERSION
-from local.command_line.context import Context
-from local.command_line.stack import OperatorError
+
+from .context import Context
+from .stack import OperatorError
 
 NAME = "haimaker.sqlite"
 

@@ -4,10 +4,10 @@ import sys
 from collections.abc import Iterator
 from typing import Any
 
-from local.command_line.api_client import JSON, APIClient
-from local.command_line.context import Context
-from local.command_line.stack import OperatorError
-from local.command_line.terminal import Terminal, printable, usd
+from .api_client import JSON, APIClient
+from .context import Context
+from .stack import OperatorError
+from .terminal import Terminal, printable, usd
 
 PROMPT = "> "
 

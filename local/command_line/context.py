@@ -4,11 +4,11 @@ import argparse
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 
-from local.command_line.api_client import APIClient, key_of, local_url
-from local.command_line.operate import Operator
-from local.command_line.stack import DEFAULT_STACK, Stack
-from local.command_line.terminal import Terminal
-from local.environment import command_environment
+from ..environment import command_environment
+from .api_client import APIClient, key_of, local_url
+from .operate import Operator
+from .stack import DEFAULT_STACK, Stack
+from .terminal import Terminal
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,11 +6,12 @@ from typing import Any
 from haimaker.credentials.access import connections_from_env
 from haimaker.settings.settings import Settings
 from haimaker.store import StoreUnavailable
-from local.command_line import provider_secrets
-from local.command_line.context import Context
-from local.command_line.operate import HEALTH
-from local.command_line.reconcile import Reconciliation, open_local
-from local.command_line.stack import DEFAULT_STACK, OperatorError
+
+from . import provider_secrets
+from .context import Context
+from .operate import HEALTH
+from .reconcile import Reconciliation, open_local
+from .stack import DEFAULT_STACK, OperatorError
 
 TITLES = ("provider", "variable", "kept in")
 

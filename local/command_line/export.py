@@ -9,9 +9,9 @@ from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
 from typing import Any, TextIO
 
-from local.command_line.api_client import JSON, APIClient
-from local.command_line.context import Context
-from local.command_line.stack import OperatorError
+from .api_client import JSON, APIClient
+from .context import Context
+from .stack import OperatorError
 
 FORMATS = ("csv", "jsonl")
 REQUEST_COLUMNS = (

@@ -5,9 +5,10 @@ from typing import Any
 
 from haimaker.settings.gateway_toml import parse_gateway_toml
 from haimaker.validation.settings import SettingsError
-from local.command_line.context import Context
-from local.command_line.litellm import Import, convert
-from local.command_line.stack import OperatorError
+
+from .context import Context
+from .litellm import Import, convert
+from .stack import OperatorError
 
 WITHOUT_YAML = "Reading YAML needs a package that is not installed here: pip install pyyaml"
 

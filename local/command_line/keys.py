@@ -4,10 +4,10 @@ import argparse
 from collections.abc import Mapping
 from typing import Any, NamedTuple
 
-from local.command_line.api_client import JSON, APIClient
-from local.command_line.context import Context
-from local.command_line.stack import OperatorError
-from local.command_line.terminal import Terminal, usd
+from .api_client import JSON, APIClient
+from .context import Context
+from .stack import OperatorError
+from .terminal import Terminal, usd
 
 NO_LIMIT = "none"
 """As the value of a limit: takes it away."""

@@ -3,7 +3,7 @@
 from decimal import Decimal
 from typing import Any
 
-from local.command_line.context import Context
+from .context import Context
 
 TITLES = ("model", "mode", "input $/M", "output $/M", "context", "longest answer", "can")
 MILLION = 1_000_000

@@ -11,12 +11,13 @@ from dataclasses import dataclass, field
 
 from haimaker.accounts import keys as auth
 from haimaker.store import StoreUnavailable
-from local.command_line import provider_secrets, template_settings
-from local.command_line.reconcile import Reconciliation
-from local.command_line.stack import OperatorError, Stack
-from local.command_line.terminal import Terminal, read_secret, run
-from local.command_line.totals_repair import repair_totals
-from local.installation import IS_CLONE, ROOT
+
+from ..installation import IS_CLONE, ROOT
+from . import provider_secrets, template_settings
+from .reconcile import Reconciliation
+from .stack import OperatorError, Stack
+from .terminal import Terminal, read_secret, run
+from .totals_repair import repair_totals
 
 NEEDS_CLONE = "This needs the template and its build, which only a clone of the repository has: see docs/deploy.md there."
 SAM = ROOT / ".venv-aws" / "bin" / "sam"

@@ -10,10 +10,11 @@ from haimaker.routing.config import Config, Route
 from haimaker.routing.targets import TargetResolver
 from haimaker.settings.gateway_toml import FALLBACKS, parse_gateway_toml
 from haimaker.settings.settings import local_config
-from local.command_line import provider_secrets
-from local.command_line.context import Context
-from local.command_line.stack import OperatorError
-from local.command_line.terminal import usd
+
+from . import provider_secrets
+from .context import Context
+from .stack import OperatorError
+from .terminal import usd
 
 TITLES = ("name", "part", "share", "target", "input $/M", "output $/M", "to be looked at")
 RATES = ("input_cost_per_token", "output_cost_per_token")

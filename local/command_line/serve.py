@@ -2,9 +2,9 @@
 
 from typing import Any
 
-from local.command_line.api_client import APIClient
-from local.command_line.context import Context
-from local.command_line.stack import OperatorError
+from .api_client import APIClient
+from .context import Context
+from .stack import OperatorError
 
 
 def add(commands: Any) -> None:
@@ -20,7 +20,7 @@ def run(context: Context) -> int:
     named = [option for option, given in (("--stack", arguments.stack), ("--url", arguments.url)) if given]
     if named:
         raise OperatorError(f"{named[0]} needs a command, such as: haimaker {named[0]} ... keys list")
-    from local.__main__ import main  # the other commands need none of it
+    from ..__main__ import main  # the other commands need none of it
 
     return main()
 

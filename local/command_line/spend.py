@@ -4,9 +4,9 @@ import argparse
 from collections.abc import Iterator
 from typing import Any
 
-from local.command_line.api_client import JSON, APIClient
-from local.command_line.context import Context
-from local.command_line.terminal import usd
+from .api_client import JSON, APIClient
+from .context import Context
+from .terminal import usd
 
 GROUPS = ("day", "key", "team", "user", "model", "provider", "tag")
 COUNTS = ("requests", "errors", "input_tokens", "output_tokens")

@@ -15,9 +15,10 @@ from haimaker.aws.client import AWSClient
 from haimaker.aws.sigv4 import Credentials
 from haimaker.store import Account, tables
 from haimaker.store.dynamodb import DynamoStore
-from local.command_line import provider_secrets
-from local.command_line.provider_secrets import Secrets
-from local.installation import BOTO
+
+from ..installation import BOTO
+from . import provider_secrets
+from .provider_secrets import Secrets
 
 DEFAULT_STACK = "haimaker"
 

@@ -10,7 +10,7 @@ import tomllib
 from collections.abc import Mapping
 from pathlib import Path
 
-from local.command_line.stack import DEFAULT_STACK, OperatorError
+from .stack import DEFAULT_STACK, OperatorError
 
 MAX_NAME = 43
 """A stack's name is part of its functions' names, which have at most 64 characters."""

@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import TypeVar
 
-from local.installation import ROOT
+from ..installation import ROOT
 
 T = TypeVar("T")
 NUMBER = re.compile(r"[-+]?\$?[\d,]*\.?\d+ ?(%|ms|s)?")

@@ -49,11 +49,11 @@ from haimaker.operations.client_format import ClientFormat
 from haimaker.operations.operation import TELEMETRY_NAMES, OperationRequest
 from haimaker.providers.provider import Provider
 from haimaker.providers.registry import NAMES, ONLINE, all_providers, get
-from haimaker.routing import deadlines, decider
+from haimaker.routing import deadlines
 from haimaker.routing.circuit_breaker import CircuitBreaker
-from haimaker.routing.decider import Decision, Planner, RoutingRequest
 from haimaker.routing.health import Health
 from haimaker.routing.plan import Plan
+from haimaker.routing.planner import Decision, Planner, RoutingRequest, read_routing_request
 from haimaker.routing.router import Router
 from haimaker.routing.shared_health import SharedHealth
 from haimaker.settings.settings import Settings
@@ -75,7 +75,7 @@ class Runtime(NamedTuple):
 
     router: Router
     clients: ProviderClients
-    decider: Planner
+    planner: Planner
 
 
 @dataclass(slots=True)
@@ -142,7 +142,7 @@ class Gateway:
             account = self.accounts.authenticate(request.headers)
             request = uploads.with_uploads(request, self.settings, account.id)
             asked = client_format.parse(request)
-            return self._answer(request, decider.read_routing_request(asked, request, time.time()), account, client_format)
+            return self._answer(request, read_routing_request(asked, request, time.time()), account, client_format)
         except APIError as error:
             return self._error_response(operation, request, error)
         except StoreUnavailable as error:
@@ -171,7 +171,7 @@ class Gateway:
             self._count_refusal(operation, request, error)
         if operation not in MODEL_OPERATIONS:
             return error_response(error)
-        return error_response(error, formats.find(operation).render_error(error))
+        return error_response(error, formats.find(operation).render_error(error, request.id))
 
     def _count_refusal(self, operation: str, request: Request, error: APIError) -> None:
         """Logs a refusal, and counts it where it is one that a model would have answered: other functions need not write."""
@@ -190,7 +190,7 @@ class Gateway:
         runtime, asked, started_s = self.runtime(), routing_request.asked, routing_request.now_s
         begun_s = time.monotonic()
         billed = self.accounts.billed_accounts(account, asked.fields.user)
-        decision, billed, admitted = self._reserve(routing_request, billed, request, runtime.decider)
+        decision, billed, admitted = self._reserve(routing_request, billed, request, runtime.planner)
         longest_s = deadlines.request_timeout_s(request, decision.plan.timeout_s)
         end_s = begun_s + longest_s
         deadline_s = begun_s + min(longest_s, deadlines.client_timeout_s(request))

@@ -127,6 +127,13 @@ def test_the_command_says_its_version_and_its_commands(installed: Installed) -> 
     assert "talk to a model" in installed.run("--help")
 
 
+def test_it_takes_one_name_where_it_is_installed(installed: Installed) -> None:
+    """A package called `local` would hide its user's own."""
+    listed = next(installed.folder.glob("opt/lib/python3*/site-packages/haimaker-*.dist-info/RECORD")).read_text("utf-8")
+    names = {line.partition("/")[0] for line in listed.splitlines() if not line.startswith((".", "haimaker-"))}
+    assert names == {"haimaker"}
+
+
 def test_the_command_alone_serves_and_everything_it_needs_is_there(installed: Installed) -> None:
     """The layer's code, the table of prices, the console's files; with settings from a file `.env`."""
     port = free_port()

@@ -2,10 +2,10 @@
 
 from typing import Any
 
-from local.command_line.context import Context
-from local.command_line.doctor import account, laptop, providers
-from local.command_line.doctor.finding import MISSING, OK, WRONG, Check, Finding
-from local.command_line.terminal import printable
+from ..context import Context
+from ..terminal import printable
+from . import account, laptop, providers
+from .finding import MISSING, OK, WRONG, Check, Finding
 
 MARKS = {OK: "ok     ", MISSING: "missing", WRONG: "WRONG  "}
 

@@ -4,13 +4,14 @@ import subprocess
 from collections.abc import Iterator
 
 from haimaker.credentials.access import connections_from_env
-from local.command_line import provider_secrets
-from local.command_line.api_client import KEY_VARIABLES, APIClient, key_of
-from local.command_line.context import Context
-from local.command_line.doctor.finding import Check, Finding, missing, ok, wrong
-from local.command_line.doctor.laptop import check_accepted
-from local.command_line.operate import SAM
-from local.installation import ROOT
+
+from ...installation import ROOT
+from .. import provider_secrets
+from ..api_client import KEY_VARIABLES, APIClient, key_of
+from ..context import Context
+from ..operate import SAM
+from .finding import Check, Finding, missing, ok, wrong
+from .laptop import check_accepted
 
 SKEW_S = 240
 """AWS refuses a signature that is five minutes off. https://docs.aws.amazon.com/general/latest/gr/signature-v4-troubleshooting.html"""

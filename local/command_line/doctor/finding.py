@@ -4,9 +4,10 @@ from collections.abc import Callable, Iterator
 from typing import NamedTuple
 
 from haimaker.validation.settings import SettingsError
-from local.command_line.context import Context
-from local.command_line.provider_secrets import SecretsError
-from local.command_line.stack import OperatorError
+
+from ..context import Context
+from ..provider_secrets import SecretsError
+from ..stack import OperatorError
 
 OK, MISSING, WRONG = "ok", "missing", "wrong"
 

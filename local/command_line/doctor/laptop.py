@@ -14,14 +14,15 @@ from haimaker.models import catalog
 from haimaker.providers.provider import Provider
 from haimaker.providers.registry import NAMES, all_providers, get
 from haimaker.settings.settings import DEFAULT_ADMIN_KEY, Settings, is_loopback
-from local.command_line import routes
-from local.command_line.api_client import KEY_VARIABLES, APIClient, key_of
-from local.command_line.context import Context
-from local.command_line.doctor.finding import Check, Finding, missing, ok, wrong
-from local.command_line.stack import OperatorError
-from local.environment import key_variables, misspelt
-from local.installation import IS_CLONE, ROOT, START, current_version
-from local.welcome import base_url, cannot_listen
+
+from ...environment import key_variables, misspelt
+from ...installation import IS_CLONE, ROOT, START, current_version
+from ...welcome import base_url, cannot_listen
+from .. import routes
+from ..api_client import KEY_VARIABLES, APIClient, key_of
+from ..context import Context
+from ..stack import OperatorError
+from .finding import Check, Finding, missing, ok, wrong
 
 OLDEST = (3, 11)
 PLACEHOLDER = re.compile(r"\.\.\.|…|^<.*>$|^(your|my|xxx)|changeme|_here$", re.IGNORECASE)

@@ -19,9 +19,10 @@ from haimaker.operations.attempt import Attempt
 from haimaker.operations.chat import parse_chat
 from haimaker.providers.registry import definition_for, get
 from haimaker.settings.settings import Settings
-from local.command_line import provider_secrets
-from local.command_line.context import Context
-from local.command_line.doctor.finding import Finding, missing, ok, wrong
+
+from .. import provider_secrets
+from ..context import Context
+from .finding import Finding, missing, ok, wrong
 
 TIMEOUT_S = 15.0
 MAX_BYTES = 100_000

@@ -24,7 +24,7 @@ from haimaker.http.values import JSON, Request
 from haimaker.models.names import AUTO
 from haimaker.routing.auto_rules import AutoRouterDefinition
 from haimaker.routing.auto_service import ROUTER_DOCUMENTS, parse_definition
-from haimaker.routing.decider import Planner
+from haimaker.routing.planner import Planner
 from haimaker.store import Account, Store
 from haimaker.store.documents import Document
 from haimaker.validation.toml_table import TomlError

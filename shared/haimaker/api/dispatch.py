@@ -138,7 +138,7 @@ def _routed(module: str, name: str) -> Handler:
     def operation(gateway: "Gateway", request: Request) -> Response:
         account = gateway.accounts.authenticate(request.headers, fresh=True)
         act = getattr(import_module(f"haimaker.api.{module}"), name)
-        return json_response(act(gateway.runtime().decider, gateway.accounts, account, request))
+        return json_response(act(gateway.runtime().planner, gateway.accounts, account, request))
 
     return operation
 

@@ -1,4 +1,4 @@
-"""`POST /route/simulate`: where a request would go, and why, without sending it. It asks the same decider as sending does.
+"""`POST /route/simulate`: where a request would go, and why, without sending it. It asks the same planner as sending does.
 
 The body is a request as it would be sent; beside its fields it may have `key` (an administrator may ask for any key), `operation`,
 `headers` and `draw`. Or all of the request stands in `request`. Nothing is charged, and nobody is called, unless a rule of
@@ -20,10 +20,9 @@ from haimaker.http.json import parse_json
 from haimaker.http.sse import dumps
 from haimaker.http.values import JSON, Request
 from haimaker.operations.attempt import Attempt
-from haimaker.routing import decider
 from haimaker.routing.auto_rules import AutoRouterDefinition
-from haimaker.routing.decider import Decision, Planner, RoutingRequest
 from haimaker.routing.plan import Plan
+from haimaker.routing.planner import Decision, Planner, RoutingRequest, read_routing_request
 from haimaker.routing.preferences import SEED_HEADER
 from haimaker.store import Account
 
@@ -74,7 +73,7 @@ def _routing_request(body: JSON, request: Request) -> RoutingRequest:
         headers[SEED_HEADER] = str(seed)
     raw = request.body if sent == body else dumps(sent)
     given = replace(request, headers=headers, body=raw)
-    routing_request = decider.read_routing_request(formats.find(operation).parse(given), given, time.time())
+    routing_request = read_routing_request(formats.find(operation).parse(given), given, time.time())
     return routing_request._replace(seed=routing_request.seed or request.id)
 
 

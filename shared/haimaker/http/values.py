@@ -93,6 +93,8 @@ class StreamEvent(NamedTuple):
 
     body: JSON
     raw: bytes | None = None
+    native: tuple[Event, ...] = ()
+    """Of a provider that speaks the client's own format: its events, of which `body` is what the gateway reads."""
 
 
 class ErrorFields(NamedTuple):

@@ -11,6 +11,7 @@ from typing import Annotated, Any, Self
 from pydantic import ConfigDict, Field, StrictBool, StrictFloat, StrictInt, StrictStr, ValidationError
 
 from haimaker.http.json import parse_json
+from haimaker.http.sse import dumps
 from haimaker.http.values import JSON, StreamEvent
 from haimaker.lean_dataclasses import dataclass
 from haimaker.models.catalog import ModelInfo
@@ -18,7 +19,7 @@ from haimaker.models.names import AUTO, bills_turns_of_tools
 from haimaker.operations import splitting, stream_usage
 from haimaker.operations.attempt import Attempt
 from haimaker.operations.fields import CheckedFields, CommonFields, raise_validation_error, with_model
-from haimaker.operations.operation import OperationRequest, Result, credible
+from haimaker.operations.operation import OperationRequest, Original, Result, credible
 from haimaker.operations.server_tools import ServerTools, server_tools
 from haimaker.pricing import costs, usage
 from haimaker.pricing.usage import Usage
@@ -265,9 +266,18 @@ def _max_advice(advisor: ModelInfo, name: str, most: Usage) -> Usage:
 
 def parse_chat(raw: bytes, model: str | None = None) -> ChatRequest:
     """The body of a chat completion; `model` is the one that the path names, if it does. Raises BadRequestError."""
-    body = with_model(parse_json(raw), model)
+    return check_chat(with_model(parse_json(raw), model), len(raw))
+
+
+def translated_chat(chat: JSON, raw: bytes, original: Original) -> ChatRequest:
+    """A chat that is the translation of `raw`, which is in another format. Raises BadRequestError."""
+    return replace(check_chat(chat, max(len(raw), len(dumps(chat)))), original=original)
+
+
+def check_chat(body: JSON, size: int) -> ChatRequest:
+    """Raises BadRequestError."""
     try:
-        request = ChatRequest(ChatFields.model_validate(body), body, len(raw))
+        request = ChatRequest(ChatFields.model_validate(body), body, size)
     except ValidationError as error:
         raise_validation_error(error)
     for index, message in enumerate(body["messages"]):

@@ -14,14 +14,14 @@ class ClientFormat:
 
     parse: Callable[[Request], OperationRequest]
     """Raises BadRequestError."""
-    render: Callable[[OperationRequest, Result], tuple[str, bytes]]
-    """Content type and bytes of a whole answer, which has its cost in it."""
-    events: Callable[[Iterator[StreamEvent]], Iterator[bytes]]
-    """What is written of a stream, whose last event has the usage, if it is to be told, with its cost."""
-    render_error: Callable[[APIError], JSON]
-    """The body of an answer that is an error."""
-    error_event: Callable[[APIError], bytes]
-    """What ends a stream that breaks off."""
+    render: Callable[[OperationRequest, Result, str], tuple[str, bytes]]
+    """Content type and bytes of a whole answer to the request with this id; the answer has its cost in it."""
+    events: Callable[[OperationRequest, Iterator[StreamEvent], str], Iterator[bytes]]
+    """What is written of a stream, whose last event has the usage, if it is to be told, with its cost. Each piece is one event."""
+    render_error: Callable[[APIError, str], JSON]
+    """The body of an answer that is an error, of the request with this id."""
+    error_event: Callable[[APIError, str, int], bytes]
+    """What ends a stream that breaks off after so many events."""
     keep_alive: bytes
     """What is written into a silent stream, between two events."""
     done: bytes = b""

@@ -182,6 +182,6 @@ def parse_variation(request: Request) -> ImageRequest:
 def _checked(fields: type[ImageFields], parsed: Parsed, size: int, kind: str) -> ImageRequest:
     body = {name: value for name, value in parsed.body.items() if value is not None}
     try:
-        return ImageRequest(fields.model_validate(body), body, size, parsed.files, kind)
+        return ImageRequest(fields.model_validate(body), body, size, parsed.files, kind=kind)
     except ValidationError as error:
         raise_validation_error(error)

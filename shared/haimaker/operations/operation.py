@@ -61,6 +61,18 @@ class Result(NamedTuple):
     body: Any
     """JSON, str or bytes."""
     usage: Usage | None = None
+    native: JSON | None = None
+    """The answer in the client's own format, as the provider gave it; `body` is then what the gateway reads of it."""
+
+
+class Original(NamedTuple):
+    """What a client sent in another format than OpenAI's, beside its translation."""
+
+    format: str
+    """The operation by which the format is known, such as `messages`."""
+    body: JSON
+    dropped: tuple[str, ...] = ()
+    """Its parameters that the translation leaves out."""
 
 
 class EventStream(NamedTuple):
@@ -84,6 +96,8 @@ class OperationRequest:
     body: JSON
     size: int
     files: tuple[tuple[str, UploadedFile], ...] = ()
+    original: Original | None = None
+    """In the client's format, where that is another one."""
 
     @property
     def operation(self) -> str:

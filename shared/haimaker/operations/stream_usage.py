@@ -76,7 +76,7 @@ class ResultUsage:
     def last_events(self, usage: JSON) -> Sequence[StreamEvent]:
         if not self.ends:
             return ()
-        return (*self.ends[:-1], StreamEvent({**self.ends[-1].body, "usage": usage}))
+        return (*self.ends[:-1], self.ends[-1]._replace(body={**self.ends[-1].body, "usage": usage}, raw=None))
 
 
 @dataclass(slots=True)
@@ -119,7 +119,8 @@ class TextUsage:
         """The chunk that tells the usage; none if the client did not ask for one."""
         if not self.wants_usage:
             return ()
-        return (StreamEvent({**(self.last.body if self.last else {**(self.head or {}), "choices": []}), "usage": usage}),)
+        last = self.last or StreamEvent({**(self.head or {}), "choices": []})
+        return (last._replace(body={**last.body, "usage": usage}, raw=None),)
 
     def _not_last(self) -> Iterator[StreamEvent]:
         """The chunk that was kept back, where others follow: the usage is told once, at the end."""
@@ -143,8 +144,8 @@ def without_usage(chunk: StreamEvent) -> StreamEvent:
     if chunk.raw is not None and chunk.body["usage"] is None:
         raw, found = NULL_USAGE.subn(b"", chunk.raw)
         if found == chunk.raw.count(b'"usage"') == 1:
-            return StreamEvent(chunk.body, raw)
-    return StreamEvent({name: value for name, value in chunk.body.items() if name != "usage"})
+            return chunk._replace(raw=raw)
+    return chunk._replace(body={name: value for name, value in chunk.body.items() if name != "usage"}, raw=None)
 
 
 def text_bytes(body: JSON, holder: str) -> int:

@@ -217,7 +217,7 @@ def _parse(request: Request, *, translates: bool) -> TranscriptionRequest:
         raise_validation_error(error)
     files = _with_upload(form.files, body.pop("file_id", None), request)
     body.pop("drop_params", None)
-    return TranscriptionRequest(fields, body, len(request.body), files, _sound(files), translates)
+    return TranscriptionRequest(fields, body, len(request.body), files, sound=_sound(files), translates=translates)
 
 
 def _body(fields: tuple[tuple[str, str], ...]) -> JSON:

@@ -19,7 +19,7 @@ from haimaker.operations.operation import OperationRequest
 from haimaker.routing.auto_router import AutoChoice, AutoRouter, RuleInput
 from haimaker.routing.auto_rules import NO_RULES, AutoRouterDefinition, read_definition
 from haimaker.routing.context import RoutingContext
-from haimaker.routing.decider import RoutingRequest
+from haimaker.routing.planner import RoutingRequest
 from haimaker.routing.preferences import NO_PREFERENCES
 from haimaker.routing.router import Router
 from haimaker.store import Account, Store

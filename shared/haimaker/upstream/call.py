@@ -192,7 +192,7 @@ class UpstreamCall:
             with self._errors(attempt_log, part, answered=True):
                 result = adapter.from_upstream(body, part, attempt)
                 if shape := SHAPES.get(part.operation):
-                    result = Result(conform(result.body, shape), result.usage)
+                    result = result._replace(body=conform(result.body, shape))
         except APIError:
             said = _json(body.raw)
             if isinstance(said, dict):
@@ -225,7 +225,7 @@ class UpstreamCall:
             with self._errors(attempt_log, part, answered=True):
                 for event in adapter.from_stream(events, part, attempt_log.attempt):
                     shown = conform(event.body, shape) if shape else event.body
-                    yield event if shown is event.body else StreamEvent(shown)
+                    yield event if shown is event.body else event._replace(body=shown, raw=None)
         finally:
             _close(response)
 

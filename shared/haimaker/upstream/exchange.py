@@ -156,12 +156,17 @@ class Exchange:
     """Why the call was cancelled, if it was."""
     transcript: "Conversation | None" = None
     """For a key whose prompts and answers are kept."""
+    sent_events: int = 0
     _sent_bytes: int = 0
     """Of the body."""
 
     @property
     def request(self) -> OperationRequest:
         return self.attempts.call.request
+
+    @property
+    def request_id(self) -> str:
+        return self.settlement.reservation.request_id
 
     def run(self) -> Generator[ResponseHead | bytes, None, None]:
         """A ResponseHead, then the bytes of the body. Raises APIError before the head only; after it an error is an event."""
@@ -182,7 +187,7 @@ class Exchange:
             raise
         except Exception as raised:
             status, error = "error", InternalServerError("The gateway failed; this is a defect of ours.", code="internal_error")
-            self.observer.exception(raised, request_id=self.settlement.reservation.request_id)
+            self.observer.exception(raised, request_id=self.request_id)
             raise error from raised
         finally:
             record = self.settle(status, error)
@@ -215,11 +220,12 @@ class Exchange:
             result = delivered.result
             attempt_log.dropped += delivered.dropped
             if delivered.problem:
-                self.observer.error(delivered.problem, request_id=self.settlement.reservation.request_id)
+                self.observer.error(delivered.problem, request_id=self.request_id)
         record = self.settle("ok")
         if isinstance(result.body, dict):
-            result = Result({**result.body, "usage": self._usage_object(result.body.get("usage"), attempt_log, record)})
-        content_type, body = self.client_format.render(self.request, result)
+            told = self._usage_object(result.body.get("usage"), attempt_log, record)
+            result = result._replace(body={**result.body, "usage": told})
+        content_type, body = self.client_format.render(self.request, result, self.request_id)
         cost = decimal(record.detail["cost_usd"])
         headers = {"content-type": content_type, **self.response_headers(attempt_log), "x-haimaker-cost": cost}
         yield ResponseHead(200, {name: value for name, value in headers.items() if value})
@@ -231,15 +237,17 @@ class Exchange:
         attempt_log, stream_usage = self.attempts.attempt_logs[-1], self.request.stream_usage()
         try:
             yield ResponseHead(200, {**EVENT_STREAM, **self.response_headers(attempt_log)})
-            for data in self.client_format.events(self._settled(stream, attempt_log, stream_usage)):
+            settled = self._settled(stream, attempt_log, stream_usage)
+            for data in self.client_format.events(self.request, settled, self.request_id):
                 self._sent_bytes += len(data)
+                self.sent_events += 1
                 yield data
             if self.client_format.done:
                 yield self.client_format.done
         except APIError as error:
             self._charge(attempt_log, stream_usage, cut=True)
             self.settle("cut", error)
-            yield self.client_format.error_event(error)
+            yield self.client_format.error_event(error, self.request_id, self.sent_events)
         except GeneratorExit:
             self._charge(attempt_log, stream_usage, cut=True)
             raise
@@ -284,7 +292,7 @@ class Exchange:
 
     def response_headers(self, attempt_log: AttemptLog) -> dict[str, str]:
         """What the headers say of a target that answers."""
-        dropped = {name: True for tried in self.attempts.attempt_logs for name in tried.dropped}
+        dropped = dict.fromkeys(name for tried in self.attempts.attempt_logs for name in tried.dropped)
         return {
             **self.headers,
             "x-haimaker-provider": attempt_log.attempt.provider.name,

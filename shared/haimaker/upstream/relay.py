@@ -102,7 +102,7 @@ class Relay:
             self._finish(error)
             if kind == "bytes":  # nothing can be said in it: the door breaks off, so that the client sees that it was cut
                 raise
-            yield self.exchange.client_format.error_event(error)
+            yield self._error_event(error)
         finally:
             self._finish()
 
@@ -118,10 +118,15 @@ class Relay:
             return
         except APIError as error:
             self._finish(error)
-            client_format = self.exchange.client_format
-            yield client_format.error_event(error) if kind == "events" else dumps(client_format.render_error(error))
+            if kind == "events":
+                yield self._error_event(error)
+            else:
+                yield dumps(self.exchange.client_format.render_error(error, self.request.id))
         finally:
             self._finish()
+
+    def _error_event(self, error: APIError) -> bytes:
+        return self.exchange.client_format.error_event(error, self.request.id, self.exchange.sent_events)
 
     def _ready(self) -> list[bytes]:
         """What has come meanwhile, to be written at once."""

@@ -35,6 +35,7 @@ class Scripted:
     attempt_logs: list[Any] = field(default_factory=list)
     cancel_reason: APIError | None = None
     client_format: ClientFormat = openai_chat.FORMAT
+    sent_events: int = 0
 
     @property
     def response(self) -> str:

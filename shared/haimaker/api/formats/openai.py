@@ -14,11 +14,11 @@ from haimaker.operations.client_format import ClientFormat
 from haimaker.operations.operation import OperationRequest, Result
 
 
-def render(request: OperationRequest, result: Result) -> tuple[str, bytes]:
+def render(request: OperationRequest, result: Result, request_id: str) -> tuple[str, bytes]:
     return request.render(result)
 
 
-def events(events: Iterator[StreamEvent]) -> Iterator[bytes]:
+def events(request: OperationRequest, events: Iterator[StreamEvent], request_id: str) -> Iterator[bytes]:
     for event in events:
         yield f"event: {event.body.get('type', 'message')}\n".encode() + encode(event)
 

@@ -7,28 +7,32 @@ from collections.abc import Iterator
 
 from haimaker.http.errors import APIError
 from haimaker.http.sse import DONE, KEEP_ALIVE, dumps, encode, encode_error
-from haimaker.http.values import StreamEvent
+from haimaker.http.values import JSON, StreamEvent
 from haimaker.operations.chat import parse_chat
 from haimaker.operations.client_format import ClientFormat
 from haimaker.operations.operation import OperationRequest, Result
 
 
-def render(request: OperationRequest, result: Result) -> tuple[str, bytes]:
+def render(request: OperationRequest, result: Result, request_id: str) -> tuple[str, bytes]:
     return "application/json", dumps(result.body)
 
 
-def events(chunks: Iterator[StreamEvent]) -> Iterator[bytes]:
+def events(request: OperationRequest, chunks: Iterator[StreamEvent], request_id: str) -> Iterator[bytes]:
     """https://platform.openai.com/docs/api-reference/chat-streaming"""
     for chunk in chunks:
         yield encode(chunk)
+
+
+def render_error(error: APIError, request_id: str) -> JSON:
+    return error.body()
 
 
 FORMAT = ClientFormat(
     lambda request: parse_chat(request.body, request.path.get("model")),
     render,
     events,
-    APIError.body,
-    lambda error: encode_error(error.body()),
+    render_error,
+    lambda error, request_id, sent: encode_error(error.body()),
     KEEP_ALIVE,
     DONE,
 )

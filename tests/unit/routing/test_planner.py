@@ -79,7 +79,7 @@ KEYS = st.fixed_dictionaries(
 
 @pytest.fixture(scope="module")
 def gateway(tmp_path_factory: pytest.TempPathFactory) -> Gateway:
-    home: Path = tmp_path_factory.mktemp("deciding")
+    home: Path = tmp_path_factory.mktemp("planning")
     given = Settings.from_environment({"HAIMAKER_HOME": str(home)})
     return Gateway.local(replace(given, config=parse_gateway_toml(CONFIG, Path("gateway.toml"))))
 

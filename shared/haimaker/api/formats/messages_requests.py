@@ -1,0 +1,267 @@
+"""A request in Anthropic's Messages format as a chat. Pure.
+
+https://platform.claude.com/docs/en/api/messages. Thinking that the gateway showed earlier comes back marked as ours and goes on as
+`reasoning_content`; what a vendor signed travels in the ids of tool calls, which pass unchanged. What only Anthropic has is left
+out and named where an answer means the same without it, and refused where it does not.
+"""
+
+import json
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from haimaker.http.errors import BadRequestError, NotFoundError
+from haimaker.http.values import JSON
+
+SIGNATURE = "haimaker"
+"""Of thinking that the gateway shows: its vendor's own signature is in the id of the call that follows it."""
+SEARCH_TOOLS = ("web_search_",)
+"""Anthropic's tools that have a counterpart; their types end with a date."""
+LEFT_OUT = frozenset({"context_management", "container", "inference_geo", "speed", "top_k"})
+REFUSED: Mapping[str, str] = {"mcp_servers": "The gateway connects to no MCP servers."}
+SAME = ("model", "max_tokens", "temperature", "top_p", "stream")
+EFFORTS = ((1_024, "low"), (8_192, "medium"))
+"""By `budget_tokens`, up to which; more is `high`."""
+CHOICE: Mapping[str, str] = {"auto": "auto", "any": "required", "none": "none"}
+OWN_BLOCKS = frozenset(
+    {"server_tool_use", "web_search_tool_result", "web_fetch_tool_result", "redacted_thinking", "container_upload"}
+)
+"""Of earlier answers: only their maker understands them."""
+
+
+def to_chat(body: JSON) -> tuple[JSON, tuple[str, ...]]:
+    """The chat, and the names of the fields that were left out. Raises BadRequestError, NotFoundError."""
+    for name, why in REFUSED.items():
+        if body.get(name):
+            raise BadRequestError(f"{name}: {why}", param=name, code="unsupported_parameter")
+    dropped = [name for name in body if name in LEFT_OUT and body[name] is not None]
+    chat: JSON = {name: body[name] for name in SAME if body.get(name) is not None}
+    chat["messages"] = [*_system(body.get("system"), "system"), *_conversation(body.get("messages"))]
+    if body.get("stream"):
+        chat["stream_options"] = {"include_usage": True}
+    if stops := body.get("stop_sequences"):
+        chat["stop"] = stops
+    if body.get("service_tier") is not None:
+        chat["service_tier"] = {"standard_only": "default"}.get(str(body["service_tier"]), body["service_tier"])
+    metadata = body.get("metadata")
+    if isinstance(metadata, dict) and metadata.get("user_id") is not None:
+        chat["safety_identifier"] = metadata["user_id"]
+    chat |= _thinking(body.get("thinking"), body.get("output_config"))
+    tools, lost = _tools(body.get("tools"))
+    chat |= tools
+    if "tools" in tools or "web_search_options" in tools:
+        chat |= _choice(body.get("tool_choice"))
+    return chat, (*dropped, *lost)
+
+
+def _system(given: Any, param: str) -> list[JSON]:
+    if not given:
+        return []
+    return [{"role": "system", "content": given if isinstance(given, str) else _parts(given, param)}]
+
+
+def _conversation(messages: Any) -> list[JSON]:
+    if not isinstance(messages, list) or not messages:
+        raise _invalid("messages", "it must be a list with at least one message")
+    turns: list[JSON] = []
+    for position, message in enumerate(messages):
+        param = f"messages[{position}]"
+        if not isinstance(message, dict):
+            raise _invalid(param, "it must be an object")
+        role, content = message.get("role"), message.get("content")
+        if role not in ("user", "assistant", "system"):
+            raise _invalid(f"{param}.role", "it must be user or assistant")
+        if isinstance(content, str):
+            turns.append({"role": role, "content": content})
+        elif role == "assistant":
+            turns.append(_said(_blocks(content, f"{param}.content"), f"{param}.content"))
+        elif role == "system":
+            turns += _system(content, f"{param}.content")
+        else:
+            turns += _asked(_blocks(content, f"{param}.content"), f"{param}.content")
+    return turns
+
+
+def _asked(blocks: Sequence[JSON], param: str) -> list[JSON]:
+    """A turn of the user: the results of tools, each a message of its own, then the rest."""
+    results = [_result(block, f"{param}[{index}]") for index, block in enumerate(blocks) if block.get("type") == "tool_result"]
+    others = [(index, block) for index, block in enumerate(blocks) if block.get("type") != "tool_result"]
+    parts = [_part(block, f"{param}[{index}]") for index, block in others if block.get("type") not in OWN_BLOCKS]
+    return [*results, {"role": "user", "content": parts}] if parts else results
+
+
+def _result(block: JSON, param: str) -> JSON:
+    identifier = block.get("tool_use_id")
+    if not isinstance(identifier, str):
+        raise _invalid(f"{param}.tool_use_id", "it must be a string")
+    content = block.get("content")
+    message: JSON = {"role": "tool", "tool_call_id": identifier, "content": content if isinstance(content, str) else ""}
+    if isinstance(content, list):
+        message["content"] = _parts(content, f"{param}.content")
+    if isinstance(block.get("is_error"), bool):
+        message["is_error"] = block["is_error"]
+    return _with_cache_control(message, block)
+
+
+def _said(blocks: Sequence[JSON], param: str) -> JSON:
+    message: JSON = {"role": "assistant", "content": None}
+    texts: list[JSON] = []
+    for index, block in enumerate(blocks):
+        kind = block.get("type")
+        if kind == "thinking" and block.get("signature") == SIGNATURE:
+            message["reasoning_content"] = message.get("reasoning_content", "") + str(block.get("thinking") or "")
+        elif kind in ("thinking", "redacted_thinking"):
+            message.setdefault("thinking_blocks", []).append(block)
+        elif kind == "tool_use":
+            message.setdefault("tool_calls", []).append(_call(block, f"{param}[{index}]"))
+        elif kind not in OWN_BLOCKS:
+            texts.append(_part(block, f"{param}[{index}]"))
+    if texts:
+        message["content"] = texts
+    return message
+
+
+def _call(block: JSON, param: str) -> JSON:
+    identifier, name = block.get("id"), block.get("name")
+    if not isinstance(identifier, str) or not isinstance(name, str):
+        raise _invalid(param, "a tool_use has an id and a name")
+    arguments = json.dumps(block.get("input") or {}, ensure_ascii=False)
+    call: JSON = {"id": identifier, "type": "function", "function": {"name": name, "arguments": arguments}}
+    return _with_cache_control(call, block)
+
+
+def _parts(content: Any, param: str) -> list[JSON]:
+    return [_part(block, f"{param}[{index}]") for index, block in enumerate(_blocks(content, param))]
+
+
+def _blocks(content: Any, param: str) -> list[JSON]:
+    if not isinstance(content, list) or not all(isinstance(block, dict) for block in content):
+        raise _invalid(param, "it must be a string or a list of blocks")
+    return content
+
+
+def _part(block: JSON, param: str) -> JSON:
+    kind = block.get("type")
+    if kind == "text" and isinstance(block.get("text"), str):
+        return _with_cache_control({"type": "text", "text": block["text"]}, block)
+    if kind == "image":
+        return _with_cache_control({"type": "image_url", "image_url": {"url": _source(block, param)}}, block)
+    if kind == "document":
+        return _with_cache_control(_document(block, param), block)
+    if kind == "search_result":
+        told = "\n".join(str(part.get("text") or "") for part in _blocks(block.get("content"), f"{param}.content"))
+        head = "\n".join(str(block[name]) for name in ("title", "source") if block.get(name))
+        return _with_cache_control({"type": "text", "text": f"{head}\n\n{told}"}, block)
+    raise _invalid(f"{param}.type", f"a block of type {kind!r} can't stand here")
+
+
+def _document(block: JSON, param: str) -> JSON:
+    source = block.get("source")
+    kind = source.get("type") if isinstance(source, dict) else None
+    if isinstance(source, dict) and kind == "text" and isinstance(source.get("data"), str):
+        title = f"{block['title']}\n\n" if isinstance(block.get("title"), str) else ""
+        return {"type": "text", "text": title + source["data"]}
+    if isinstance(source, dict) and kind == "content":
+        content = source.get("content")
+        return {"type": "text", "text": content if isinstance(content, str) else _joined(content, f"{param}.source.content")}
+    name = block.get("title")
+    return {
+        "type": "file",
+        "file": {"filename": name if isinstance(name, str) and name else "document.pdf", "file_data": _source(block, param)},
+    }
+
+
+def _joined(content: Any, param: str) -> str:
+    return "\n".join(str(part.get("text") or "") for part in _blocks(content, param))
+
+
+def _source(block: JSON, param: str) -> str:
+    """A link, or a data URL. A file of the provider's account is nobody's here: keys share that account."""
+    source = block.get("source")
+    kind = source.get("type") if isinstance(source, dict) else None
+    if isinstance(source, dict) and kind == "url" and isinstance(source.get("url"), str):
+        return str(source["url"])
+    if isinstance(source, dict) and kind == "base64" and isinstance(source.get("data"), str):
+        return f"data:{source.get('media_type')};base64,{source['data']}"
+    if kind == "file":
+        raise NotFoundError("The file was not found.", param=f"{param}.source.file_id", code="file_not_found")
+    raise _invalid(f"{param}.source", "it must be of type base64 or url")
+
+
+def _thinking(thinking: Any, config: Any) -> JSON:
+    """`reasoning_effort`, and `response_format` where the answer has a schema."""
+    chat: JSON = {}
+    kind = thinking.get("type") if isinstance(thinking, dict) else None
+    if kind == "disabled":
+        chat["reasoning_effort"] = "none"
+    elif kind == "enabled":
+        budget = thinking.get("budget_tokens")
+        if type(budget) is not int or budget < 1:
+            raise _invalid("thinking.budget_tokens", "it must be a whole number")
+        chat["reasoning_effort"] = next((effort for most, effort in EFFORTS if budget <= most), "high")
+    if isinstance(config, dict):
+        if isinstance(config.get("effort"), str) and kind != "disabled":
+            chat["reasoning_effort"] = config["effort"]
+        wanted = config.get("format")
+        if isinstance(wanted, dict) and wanted.get("type") == "json_schema":
+            schema = {"name": "answer", "schema": wanted.get("schema"), "strict": True}
+            chat["response_format"] = {"type": "json_schema", "json_schema": schema}
+    return chat
+
+
+def _tools(given: Any) -> tuple[JSON, list[str]]:
+    """Functions and a search of the web; tools that Anthropic defines and no other vendor has are left out and named."""
+    if given is None:
+        return {}, []
+    chat: JSON = {}
+    functions: list[JSON] = []
+    lost: list[str] = []
+    for index, tool in enumerate(_blocks(given, "tools")):
+        kind = tool.get("type") or "custom"
+        if kind == "custom":
+            functions.append(_function(tool, f"tools[{index}]"))
+        elif str(kind).startswith(SEARCH_TOOLS):
+            chat["web_search_options"] = _search(tool)
+        else:
+            lost.append(f"tools[{index}]")
+    return chat | ({"tools": functions} if functions else {}), lost
+
+
+def _function(tool: JSON, param: str) -> JSON:
+    name, schema = tool.get("name"), tool.get("input_schema")
+    if not isinstance(name, str) or not name:
+        raise _invalid(f"{param}.name", "it must be a string")
+    if not isinstance(schema, dict):
+        raise _invalid(f"{param}.input_schema", "it must be a JSON schema")
+    function: JSON = {"name": name, "parameters": schema}
+    for own in ("description", "strict"):
+        if tool.get(own) is not None:
+            function[own] = tool[own]
+    return _with_cache_control({"type": "function", "function": function}, tool)
+
+
+def _search(tool: JSON) -> JSON:
+    place = tool.get("user_location")
+    if not isinstance(place, dict):
+        return {}
+    return {"user_location": {"type": "approximate", "approximate": {name: place[name] for name in place if name != "type"}}}
+
+
+def _choice(choice: Any) -> JSON:
+    if choice is None:
+        return {}
+    kind = choice.get("type") if isinstance(choice, dict) else None
+    if kind == "tool" and isinstance(choice.get("name"), str):
+        chat: JSON = {"tool_choice": {"type": "function", "function": {"name": choice["name"]}}}
+    elif isinstance(kind, str) and kind in CHOICE:
+        chat = {"tool_choice": CHOICE[kind]}
+    else:
+        raise _invalid("tool_choice.type", "it must be auto, any, tool or none")
+    return chat | ({"parallel_tool_calls": False} if choice.get("disable_parallel_tool_use") is True else {})
+
+
+def _with_cache_control(made: JSON, block: JSON) -> JSON:
+    return {**made, "cache_control": block["cache_control"]} if isinstance(block.get("cache_control"), dict) else made
+
+
+def _invalid(param: str, why: str) -> BadRequestError:
+    return BadRequestError(f"{param}: {why}.", param=param, code="invalid_value")

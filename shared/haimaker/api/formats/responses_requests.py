@@ -1,0 +1,262 @@
+"""A request in OpenAI's Responses format as a chat. Pure.
+
+https://platform.openai.com/docs/api-reference/responses/create. Null is as if a field were absent. Reasoning that the gateway
+showed earlier comes back marked as ours and goes on as `reasoning_content`; what a vendor signed travels in the ids of calls.
+"""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from haimaker.http.errors import BadRequestError
+from haimaker.http.values import JSON
+
+MARK = "haimaker"
+"""`encrypted_content` of reasoning that the gateway shows."""
+SAME = (
+    "metadata",
+    "model",
+    "parallel_tool_calls",
+    "prompt_cache_key",
+    "prompt_cache_retention",
+    "safety_identifier",
+    "service_tier",
+    "stream",
+    "temperature",
+    "top_p",
+    "user",
+)
+LEFT_OUT = frozenset({"max_tool_calls", "context_management"})
+REFUSED: Mapping[str, str] = {
+    "background": "Answers in the background are not served: leave `background` out.",
+    "conversation": "Conversations are not kept: send the whole conversation as `input`.",
+    "previous_response_id": "Answers are not kept: send the whole conversation as `input`, with `store` false.",
+    "prompt": "Prompts of the provider's account are not served: send their text.",
+}
+SEARCH = ("web_search",)
+OURS = ("function_call", "custom_tool_call")
+RESULTS = ("function_call_output", "custom_tool_call_output")
+BETWEEN = "__"
+"""Between a namespace and the name of a tool in it, where the target has no namespaces."""
+
+
+def to_chat(body: JSON) -> tuple[JSON, tuple[str, ...]]:
+    """The chat, and the names of what was left out. Raises BadRequestError."""
+    asked = {name: value for name, value in body.items() if value is not None}
+    for name, why in REFUSED.items():
+        if asked.get(name):
+            raise BadRequestError(why, param=name, code="unsupported_parameter")
+    dropped = [name for name in asked if name in LEFT_OUT]
+    chat: JSON = {name: asked[name] for name in SAME if name in asked}
+    chat["messages"] = [*_instructions(asked.get("instructions")), *_conversation(asked.get("input"))]
+    if "max_output_tokens" in asked:
+        chat["max_completion_tokens"] = asked["max_output_tokens"]
+    if chat.get("stream"):
+        chat["stream_options"] = {"include_usage": True}
+    if "message.output_text.logprobs" in _listed(asked.get("include"), "include"):
+        chat |= {"logprobs": True} | ({"top_logprobs": asked["top_logprobs"]} if "top_logprobs" in asked else {})
+    if asked.get("truncation") == "auto":
+        dropped.append("truncation")
+    reasoning, text = _object(asked.get("reasoning"), "reasoning"), _object(asked.get("text"), "text")
+    if reasoning.get("effort") is not None:
+        chat["reasoning_effort"] = reasoning["effort"]
+    if text.get("verbosity") is not None:
+        chat["verbosity"] = text["verbosity"]
+    chat |= _format(_object(text.get("format"), "text.format"))
+    tools, lost = _tools(_listed(asked.get("tools"), "tools"))
+    chat |= tools
+    if "tools" in tools:
+        chat |= _choice(asked.get("tool_choice"))
+    return chat, (*dropped, *lost)
+
+
+def namespaces(body: JSON) -> Mapping[str, tuple[str, str]]:
+    """The namespace and the name of each tool in one, by the name that the chat has for it."""
+    found = {}
+    for tool in body.get("tools") or ():
+        if tool.get("type") == "namespace":
+            for inner in tool.get("tools") or ():
+                found[f"{tool.get('name')}{BETWEEN}{inner.get('name')}"] = (tool.get("name"), inner.get("name"))
+    return found
+
+
+def _instructions(given: Any) -> list[JSON]:
+    if given is None or given == "":
+        return []
+    if not isinstance(given, str):
+        raise _invalid("instructions", "it must be a string")
+    return [{"role": "developer", "content": given}]
+
+
+def _conversation(given: Any) -> list[JSON]:
+    if isinstance(given, str):
+        return [{"role": "user", "content": given}]
+    if not isinstance(given, list) or not given:
+        raise _invalid("input", "it must be a string or a list of items")
+    turns: list[JSON] = []
+    for index, item in enumerate(given):
+        _add(turns, _object(item, f"input[{index}]"), f"input[{index}]")
+    if not turns:
+        raise _invalid("input", "nothing in it can be answered")
+    return turns
+
+
+def _add(turns: list[JSON], item: JSON, param: str) -> None:
+    """Puts an item at the end of a conversation. Reasoning and calls go into the assistant's turn that they are part of."""
+    kind = item.get("type") or "message"
+    if kind == "message":
+        if item.get("role") == "assistant":
+            content = _parts(item.get("content"), f"{param}.content")
+            if turns and turns[-1]["role"] == "assistant" and turns[-1]["content"] is None and "tool_calls" not in turns[-1]:
+                turns[-1]["content"] = content
+            else:
+                turns.append({"role": "assistant", "content": content})
+        elif item.get("role") in ("user", "system", "developer"):
+            turns.append({"role": item["role"], "content": _parts(item.get("content"), f"{param}.content")})
+        else:
+            raise _invalid(f"{param}.role", "it must be user, assistant, system or developer")
+    elif kind in OURS:
+        _assistant(turns).setdefault("tool_calls", []).append(_call(item, kind, param))
+    elif kind in RESULTS:
+        output = item.get("output")
+        content = output if isinstance(output, str) else _parts(output, f"{param}.output")
+        turns.append({"role": "tool", "tool_call_id": _text(item, "call_id", param), "content": content})
+    elif kind == "reasoning" and item.get("encrypted_content") in (MARK, None):
+        thought = "\n\n".join(str(part.get("text") or "") for part in item.get("summary") or item.get("content") or ())
+        if thought:
+            turns.append({"role": "assistant", "content": None, "reasoning_content": thought})
+    elif kind == "item_reference":
+        raise _invalid(param, "answers are not kept, so that none of their items can be named: send the item itself")
+
+
+def _assistant(turns: list[JSON]) -> JSON:
+    if not turns or turns[-1]["role"] != "assistant":
+        turns.append({"role": "assistant", "content": None})
+    return turns[-1]
+
+
+def _call(item: JSON, kind: str, param: str) -> JSON:
+    identifier, name = _text(item, "call_id", param), _text(item, "name", param)
+    if isinstance(item.get("namespace"), str) and item["namespace"]:
+        name = f"{item['namespace']}{BETWEEN}{name}"
+    if kind == "custom_tool_call":
+        return {"id": identifier, "type": "custom", "custom": {"name": name, "input": _text(item, "input", param)}}
+    return {"id": identifier, "type": "function", "function": {"name": name, "arguments": _text(item, "arguments", param)}}
+
+
+def _parts(content: Any, param: str) -> Any:
+    if content is None or isinstance(content, str):
+        return content
+    return [_part(_object(part, f"{param}[{index}]"), f"{param}[{index}]") for index, part in enumerate(_listed(content, param))]
+
+
+def _part(part: JSON, param: str) -> JSON:
+    kind = part.get("type")
+    if kind in ("input_text", "output_text", "text"):
+        return {"type": "text", "text": _text(part, "text", param)}
+    if kind == "refusal":
+        return {"type": "refusal", "refusal": _text(part, "refusal", param)}
+    if kind == "input_image" and isinstance(part.get("image_url"), str):
+        detail = {"detail": part["detail"]} if isinstance(part.get("detail"), str) else {}
+        return {"type": "image_url", "image_url": {"url": part["image_url"], **detail}}
+    if kind == "input_file" and isinstance(part.get("file_data"), str):
+        return {"type": "file", "file": {"filename": part.get("filename") or "file", "file_data": part["file_data"]}}
+    if kind == "input_file" and isinstance(part.get("file_url"), str):
+        return {"type": "file", "file": {"filename": part.get("filename") or "file", "file_data": part["file_url"]}}
+    if part.get("file_id") is not None:
+        raise BadRequestError("The file was not found.", param=f"{param}.file_id", code="file_not_found")
+    raise _invalid(f"{param}.type", f"a part of type {kind!r} can't stand here")
+
+
+def _format(wanted: JSON) -> JSON:
+    kind = wanted.get("type")
+    if kind == "json_schema":
+        schema = {name: wanted[name] for name in ("name", "description", "schema", "strict") if wanted.get(name) is not None}
+        return {"response_format": {"type": "json_schema", "json_schema": schema}}
+    return {"response_format": {"type": "json_object"}} if kind == "json_object" else {}
+
+
+def _tools(given: Sequence[Any]) -> tuple[JSON, list[str]]:
+    chat: JSON = {}
+    tools: list[JSON] = []
+    lost: list[str] = []
+    for index, each in enumerate(given):
+        param = f"tools[{index}]"
+        tool = _object(each, param)
+        kind = tool.get("type")
+        if kind in ("function", "custom"):
+            tools.append(_tool(tool, param))
+        elif kind == "namespace":
+            inner = _listed(tool.get("tools"), f"{param}.tools")
+            prefix = f"{_text(tool, 'name', param)}{BETWEEN}"
+            tools += [
+                _tool(_object(one, f"{param}.tools[{place}]"), f"{param}.tools[{place}]", prefix) for place, one in enumerate(inner)
+            ]
+        elif str(kind).startswith(SEARCH) and tool.get("external_web_access") is not False:
+            chat["web_search_options"] = _search(tool)
+        else:
+            lost.append(param)
+    return chat | ({"tools": tools} if tools else {}), lost
+
+
+def _tool(tool: JSON, param: str, prefix: str = "") -> JSON:
+    name = prefix + _text(tool, "name", param)
+    if tool.get("type") == "custom":
+        custom = {own: tool[own] for own in ("description", "format") if tool.get(own) is not None}
+        return {"type": "custom", "custom": {"name": name, **custom}}
+    function = {own: tool[own] for own in ("description", "parameters", "strict") if tool.get(own) is not None}
+    return {"type": "function", "function": {"name": name, **function}}
+
+
+def _search(tool: JSON) -> JSON:
+    options: JSON = {}
+    if tool.get("search_context_size") is not None:
+        options["search_context_size"] = tool["search_context_size"]
+    place = tool.get("user_location")
+    if isinstance(place, dict):
+        approximate = {name: place[name] for name in place if name != "type" and place[name] is not None}
+        options["user_location"] = {"type": "approximate", "approximate": approximate}
+    return options
+
+
+def _choice(choice: Any) -> JSON:
+    if choice is None or isinstance(choice, str):
+        return {} if choice is None else {"tool_choice": choice}
+    chosen = _object(choice, "tool_choice")
+    kind = chosen.get("type")
+    if kind in ("function", "custom"):
+        return {"tool_choice": {"type": kind, kind: {"name": _text(chosen, "name", "tool_choice")}}}
+    if kind == "allowed_tools":
+        allowed = [
+            {"type": tool["type"], tool["type"]: {"name": tool.get("name")}}
+            for tool in _listed(chosen.get("tools"), "tool_choice.tools")
+            if isinstance(tool, dict) and tool.get("type") in ("function", "custom")
+        ]
+        return {"tool_choice": {"type": kind, kind: {"mode": chosen.get("mode", "auto"), "tools": allowed}}}
+    return {}
+
+
+def _object(value: Any, param: str) -> JSON:
+    if value is None:
+        return {}
+    if not isinstance(value, dict):
+        raise _invalid(param, "it must be an object")
+    return value
+
+
+def _listed(value: Any, param: str) -> list[Any]:
+    if value is None:
+        return []
+    if not isinstance(value, list):
+        raise _invalid(param, "it must be a list")
+    return value
+
+
+def _text(holder: JSON, name: str, param: str) -> str:
+    value = holder.get(name)
+    if not isinstance(value, str):
+        raise _invalid(f"{param}.{name}", "it must be a string")
+    return value
+
+
+def _invalid(param: str, why: str) -> BadRequestError:
+    return BadRequestError(f"Invalid value for '{param}': {why}.", param=param, code="invalid_value")
