@@ -6,10 +6,12 @@ repeats this table in `template.yaml`, where API Gateway does the matching
 """
 
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import NamedTuple
 from urllib.parse import unquote
 
 from haimaker.http.errors import MethodNotAllowedError, NotFoundError
+from haimaker.http.values import Request
 
 
 class Route(NamedTuple):
@@ -18,6 +20,8 @@ class Route(NamedTuple):
     method: str
     template: str
     operation: str
+    action: str = ""
+    """What follows a colon at the end of the path, where that tells operations apart."""
 
 
 class Match(NamedTuple):
@@ -34,6 +38,8 @@ class ModelOperation(NamedTuple):
     more_paths: tuple[str, ...] = ()
     for_deployments: bool = True
     """Whether Azure's clients ask for it below `/openai/deployments/{model}`."""
+    action: str = ""
+    """Of Google's: several operations have one path, and this at its end. https://google.aip.dev/136"""
 
     def paths(self) -> tuple[str, ...]:
         """https://learn.microsoft.com/azure/ai-foundry/openai/reference#rest-api-versioning"""
@@ -41,9 +47,22 @@ class ModelOperation(NamedTuple):
         return (self.path, *deployment, *self.more_paths)
 
 
+GOOGLE_MODELS = ("/v1beta/models/{id+}", "/models/{id+}")
+"""Where Google's clients name a model, in either version of its API. The first part has no other name than its sibling's, which API
+Gateway demands."""
+
+
+def _google(action: str, client_format: str) -> ModelOperation:
+    return ModelOperation(GOOGLE_MODELS[0], client_format, GOOGLE_MODELS[1:], for_deployments=False, action=action)
+
+
 MODEL_OPERATIONS: Mapping[str, ModelOperation] = {
     "chat_completions": ModelOperation("/chat/completions", "openai_chat"),
     "completions": ModelOperation("/completions", "completions"),
+    "gemini_generate": _google("generateContent", "gemini:WHOLE"),
+    "gemini_stream": _google("streamGenerateContent", "gemini:STREAM"),
+    "gemini_embed": _google("embedContent", "gemini:EMBED"),
+    "gemini_batch_embed": _google("batchEmbedContents", "gemini:BATCH_EMBED"),
     "embeddings": ModelOperation("/embeddings", "openai:EMBEDDINGS"),
     "images_generations": ModelOperation("/images/generations", "openai:IMAGES_GENERATIONS"),
     "images_edits": ModelOperation("/images/edits", "openai:IMAGES_EDITS"),
@@ -58,7 +77,11 @@ MODEL_OPERATIONS: Mapping[str, ModelOperation] = {
 (`tests/unit/api/test_operations.py`)."""
 
 ROUTES = (
-    *(Route("POST", path, name) for name, operation in MODEL_OPERATIONS.items() for path in operation.paths()),
+    *(Route("POST", path, name, about.action) for name, about in MODEL_OPERATIONS.items() for path in about.paths()),
+    *(Route("POST", path, "gemini_count_tokens", "countTokens") for path in GOOGLE_MODELS),
+    *(Route("POST", path, "gemini_unserved") for path in GOOGLE_MODELS),
+    Route("GET", "/v1beta/models", "gemini_models_list"),
+    Route("GET", "/v1beta/models/{id+}", "gemini_models_retrieve"),
     Route("POST", "/audio/uploads", "audio_uploads"),
     Route("GET", "/models", "models_list"),
     Route("GET", "/models/{id+}", "models_retrieve"),
@@ -112,6 +135,16 @@ LOCAL_ROUTES = (
 """Of the local gateway only: in the deployed stack files are in S3, which serves them itself, and nobody opens a stage."""
 
 SHOWN_PATH_LENGTH = 200
+KEY_IN_QUERY = "gemini_"
+"""How the names of operations begin whose clients may send their key as `?key=`, which means something else for all others."""
+
+
+def with_key_of_query(operation: str, request: Request) -> Request:
+    """A request of Google's with its key where all keys are, and nowhere else. https://ai.google.dev/gemini-api/docs/api-key"""
+    if not operation.startswith(KEY_IN_QUERY) or not request.query.get("key"):
+        return request
+    query = {name: value for name, value in request.query.items() if name != "key"}
+    return replace(request, query=query, headers={"x-goog-api-key": request.query["key"], **request.headers})
 
 
 def match(method: str, path: str) -> Match:
@@ -120,7 +153,9 @@ def match(method: str, path: str) -> Match:
     HEAD is answered wherever GET is. Raises NotFoundError or MethodNotAllowedError.
     """
     segments = _segments(path)
-    found = {route.method: Match(route.operation, params) for route, params in _candidates(segments)}
+    found: dict[str, Match] = {}
+    for route, params in _candidates(segments):
+        found.setdefault(route.method, Match(route.operation, params))
     wanted = "GET" if method == "HEAD" else method
     if wanted in found:
         return found[wanted]
@@ -140,12 +175,17 @@ _TEMPLATES = tuple((route, [part for part in route.template.split("/") if part])
 
 
 def _candidates(segments: list[str]) -> list[tuple[Route, Mapping[str, str]]]:
-    read = ((route, _read(template, segments)) for route, template in _TEMPLATES)
+    read = ((route, _read(template, segments, route.action)) for route, template in _TEMPLATES)
     return [(route, params) for route, params in read if params is not None]
 
 
-def _read(template: list[str], segments: list[str]) -> Mapping[str, str] | None:
-    """The parameters of a path that fits the template, else None."""
+def _read(template: list[str], segments: list[str], action: str) -> Mapping[str, str] | None:
+    """The parameters of a path that fits the template and ends in the action, else None."""
+    if action and segments:
+        last, _, found = segments[-1].rpartition(":")
+        if found != action:
+            return None
+        segments = [*segments[:-1], last]
     greedy = bool(template) and template[-1].endswith("+}")
     if len(segments) < len(template) or (len(segments) > len(template) and not greedy):
         return None

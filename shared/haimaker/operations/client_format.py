@@ -26,3 +26,7 @@ class ClientFormat:
     """What is written into a silent stream, between two events."""
     done: bytes = b""
     """What follows the last event of a stream that is complete."""
+    stream_type: str = "text/event-stream; charset=utf-8"
+    """The content type of a stream."""
+    choose: "Callable[[Request], ClientFormat] | None" = None
+    """Which of several a request asks for, where that is not said by its path."""

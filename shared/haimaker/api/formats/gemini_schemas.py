@@ -6,6 +6,7 @@ https://ai.google.dev/api/caching#Schema: types in capitals, `nullable` in place
 from collections.abc import Mapping
 from typing import Any
 
+from haimaker.api.formats.gemini_contents import spelled
 from haimaker.http.values import JSON
 
 COUNTS = ("minItems", "maxItems", "minLength", "maxLength", "minProperties", "maxProperties")
@@ -20,7 +21,7 @@ def to_json_schema(given: Any) -> Any:
         return given
     made: JSON = {}
     for name, value in given.items():
-        name = _spelled(name)
+        name = spelled(name)
         if name in LEFT_OUT or (name == "type" and value == UNSPECIFIED):
             continue
         made[RENAMED.get(name, name)] = _value(name, value)
@@ -70,8 +71,3 @@ def _nullable(made: JSON) -> JSON:
     if isinstance(made.get("anyOf"), list):
         return {**made, "anyOf": [*made["anyOf"], {"type": "null"}]}
     return made
-
-
-def _spelled(name: str) -> str:
-    first, *others = name.split("_")
-    return first + "".join(word[:1].upper() + word[1:] for word in others) if first else name

@@ -12,9 +12,10 @@ import json
 import zlib
 from typing import Any
 
+from haimaker.adapters.gemini.signatures import OURS
 from haimaker.http.values import JSON
 
-MARK = b"haimaker:"
+MARK = base64.b64decode(OURS)
 GOOGLES = "__thought__"
 CARRIED = ("thinking_blocks", "reasoning_details")
 """Fields of a message that its maker wants back."""

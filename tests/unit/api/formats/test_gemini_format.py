@@ -147,7 +147,7 @@ TWO = [{"functionDeclarations": [{"name": "f"}, {"name": "g", "parametersJsonSch
     ],
 )
 def test_a_request_is_a_chat(fields: JSON, expected: JSON) -> None:
-    assert to_chat(asked(**fields), "m") == (chat(**expected), ())
+    assert to_chat(asked(**fields), "m") == (chat(**expected), (), None)
 
 
 def test_a_stream_asks_for_its_usage() -> None:
@@ -189,7 +189,7 @@ def test_a_stream_asks_for_its_usage() -> None:
     ],
 )
 def test_a_part_is_a_part(part: JSON, expected: JSON) -> None:
-    made, _ = to_chat({"contents": [{"parts": [{"text": "What?"}, part]}]}, "m")
+    made, *_ = to_chat({"contents": [{"parts": [{"text": "What?"}, part]}]}, "m")
     assert made["messages"] == [{"role": "user", "content": [{"type": "text", "text": "What?"}, expected]}]
 
 
@@ -250,7 +250,7 @@ def test_calls_and_their_results() -> None:
     ],
 )
 def test_what_only_google_has_is_left_out_and_named(fields: JSON, dropped: Sequence[str]) -> None:
-    assert to_chat(asked(**fields), "m") == (chat(), dropped)
+    assert to_chat(asked(**fields), "m") == (chat(), dropped, None)
 
 
 @pytest.mark.parametrize(
@@ -262,12 +262,6 @@ def test_what_only_google_has_is_left_out_and_named(fields: JSON, dropped: Seque
         ({"contents": [None]}, BadRequestError, "contents"),
         ({"contents": [{"role": "robot", "parts": []}]}, BadRequestError, "contents[0].role"),
         ({"contents": [{"parts": 5}]}, BadRequestError, "contents[0].parts"),
-        ({"contents": [{"parts": [{"video": 1}]}]}, BadRequestError, "contents[0].parts[0]"),
-        (
-            {"contents": [{"parts": [{"functionResponse": {"name": "f"}}]}]},
-            BadRequestError,
-            "contents[0].parts[0].functionResponse.name",
-        ),
         ({"contents": [{"parts": [{"inlineData": {"data": "AA=="}}]}]}, BadRequestError, "contents[0].parts[0].inlineData"),
         (
             {"contents": [{"parts": [{"fileData": {"fileUri": "https://generativelanguage.googleapis.com/v1beta/files/a"}}]}]},
@@ -276,12 +270,12 @@ def test_what_only_google_has_is_left_out_and_named(fields: JSON, dropped: Seque
         ),
         ({"cachedContent": "cachedContents/a"}, NotFoundError, "cachedContent"),
         ({"generationConfig": 5}, BadRequestError, "generationConfig"),
-        ({"generationConfig": {"responseMimeType": "text/x.enum"}}, BadRequestError, "generationConfig.responseMimeType"),
         (
             {"generationConfig": {"thinkingConfig": {"thinkingBudget": "x"}}},
             BadRequestError,
             "generationConfig.thinkingConfig.thinkingBudget",
         ),
+        ({"tools": [{"fileSearch": {"fileSearchStoreNames": ["a"]}}]}, NotFoundError, "tools[0].fileSearch"),
         ({"tools": [{"functionDeclarations": [{}]}]}, BadRequestError, "tools[0].functionDeclarations[0].name"),
         (
             {"tools": TWO, "toolConfig": {"functionCallingConfig": {"mode": "X"}}},
@@ -299,6 +293,20 @@ def test_what_can_not_be_read_is_refused(fields: JSON, error: type[APIError], pa
     with pytest.raises(error) as raised:
         to_chat(asked(**fields), "m")
     assert raised.value.param == param
+
+
+@pytest.mark.parametrize(
+    ("fields", "param"),
+    [
+        ({"contents": [*CONTENTS, {"parts": [{"video": 1}]}]}, "contents[1].parts[0]"),
+        ({"contents": [*CONTENTS, {"parts": [{"functionResponse": {"name": "f"}}]}]}, "contents[1].parts[0].functionResponse.name"),
+        ({"generationConfig": {"responseMimeType": "text/x.enum"}}, "generationConfig.responseMimeType"),
+    ],
+)
+def test_what_others_can_not_be_told_only_google_is(fields: JSON, param: str) -> None:
+    *_, refusal = to_chat(asked(**fields), "m")
+    assert refusal
+    assert refusal.param == param
 
 
 SCALARS = st.none() | st.booleans() | st.integers(-3, 9) | st.text(max_size=4)
@@ -450,7 +458,7 @@ def test_what_was_thought_comes_back(message: JSON) -> None:
     assert told.candidates[0].content
     content = told.candidates[0].content.model_dump(mode="json", by_alias=True, exclude_none=True)
     assert all(len(made.id or "") < 20 for made in told.function_calls or ())
-    made, _ = to_chat({"contents": [*CONTENTS, content]}, "m")
+    made, *_ = to_chat({"contents": [*CONTENTS, content]}, "m")
     assert made["messages"][1] == message
 
 
