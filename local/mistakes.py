@@ -75,7 +75,7 @@ def too_many(wait_s: int) -> RateLimitError:
 def address_of(peer: str, headers: Mapping[str, str], proxies: Networks) -> str:
     """The client's address: the peer's, unless that is a proxy which the settings name; then the last in X-Forwarded-For that is
     none of them. What a client writes into that header itself counts for nothing."""
-    if not _is_in(peer, proxies):
+    if not proxies or not _is_in(peer, proxies):
         return peer
     for hop in reversed(_hops(headers.get("x-forwarded-for", ""))):
         if not _is_in(hop, proxies):

@@ -5,6 +5,7 @@ It prints nothing per request, reads no setting, and knows nothing of keys or mo
 
 import errno
 import json
+import os
 import re
 import select
 import selectors
@@ -12,9 +13,7 @@ import socket
 import sys
 import threading
 import time
-import uuid
 from collections.abc import Callable, Collection
-from dataclasses import replace
 from typing import NamedTuple, Protocol
 from urllib.parse import parse_qsl
 
@@ -22,6 +21,7 @@ from haimaker.api import paths
 from haimaker.http.cors import cross_origin, preflight
 from haimaker.http.errors import APIError, InternalServerError, PermissionDeniedError, ServiceUnavailableError
 from haimaker.http.values import Request, Response
+from haimaker.lean_dataclasses import replace
 
 from .connections import MAX_CONNECTIONS, Connections, Waiting
 from .mistakes import Mistakes, Networks, address_of, sender_of, too_many
@@ -146,7 +146,7 @@ class Server:
 
     def _exchange(self, connection: socket.socket, peer: str, reader: RequestReader, gateway: Gateway) -> bool:
         """One request and its answer; whether the connection can carry another."""
-        request_id = str(uuid.uuid4())
+        request_id = _random_id()
         head, sender = None, peer
         try:
             head = reader.read_head()
@@ -255,6 +255,12 @@ class Server:
     def _forget(self, connection: socket.socket) -> None:
         self._connections.remove(connection)
         connection.close()
+
+
+def _random_id() -> str:
+    """A UUID of version 4, in a third of the time that `uuid4` takes."""
+    text = os.urandom(16).hex()
+    return f"{text[:8]}-{text[8:12]}-4{text[13:16]}-{'89ab'[int(text[16], 16) & 3]}{text[17:20]}-{text[20:]}"
 
 
 def _answer(gateway: Gateway, operation: str, request: Request) -> Response:

@@ -148,10 +148,19 @@ def corrected(rows: Mapping[str, Row]) -> dict[str, Row]:
         for fee in vendor_prices.FEES:
             if re.fullmatch(fee.models, name) and "chat" in made["mode"]:
                 made = {**fee.rates, **made}
+        for uplift in vendor_prices.UPLIFTS:
+            if re.fullmatch(uplift.models, name):
+                made = {**uplifted(made, uplift), **made}
         if SEARCHES_ALWAYS.fullmatch(name):
             made["input_cost_per_request"] = next(iter(searches(made["search_context_cost_per_query"]).values()))
         found[name] = made
     return found
+
+
+def uplifted(row: Row, uplift: vendor_prices.Uplift) -> Row:
+    """The rates of a service tier that is a multiple of the ordinary one."""
+    ordinary = {field: Decimal(str(value)) for field, value in row.items() if field.endswith(("_cost_per_token", "_token_cost"))}
+    return {f"{field}_{uplift.tier}": f"{(value * uplift.factor).normalize():f}" for field, value in ordinary.items()}
 
 
 def by_resolution(rows: Mapping[str, Row]) -> dict[str, Row]:

@@ -4,6 +4,7 @@ Each entry replaces the snapshot's of the same name: the page, the mode, and the
 """
 
 from collections.abc import Iterator, Mapping
+from decimal import Decimal
 from typing import NamedTuple
 
 Rates = Mapping[str, str]
@@ -33,6 +34,23 @@ FEES = (
         r"(anthropic|azure_ai|vertex_ai)/claude-(?!3-haiku|3-opus|3-sonnet).*",
         {"search_context_cost_per_query": {"search_context_size_medium": "0.01"}},
     ),
+)
+
+
+class Uplift(NamedTuple):
+    """What a service tier costs, as a multiple of the ordinary rates of tokens, where the snapshot has no rates of it."""
+
+    source: str
+    models: str
+    """A pattern of their names in the table."""
+    tier: str
+    """As the endings of rates have it."""
+    factor: Decimal
+
+
+UPLIFTS = (
+    # Billed only where an answer says that it was served at this tier.
+    Uplift("https://deepinfra.com/blog/priority-service-tier", r"deepinfra/.*", "priority", Decimal("1.5")),
 )
 
 
@@ -162,7 +180,8 @@ PRICED = (
             },
         ),
     ),
-    # By the megapixel; the snapshot knows none of them.
+    # By the megapixel; the snapshot has none. Others say 0.0154 USD for an image of FLUX.1-dev in May 2026 (workflowlab.dev);
+    # the page has 0.025 a megapixel, the dearer of the two.
     Priced(
         "https://www.together.ai/pricing",
         "image_generation",
@@ -198,7 +217,8 @@ PRICED = (
             },
         ),
     ),
-    # A voice is a model, named after its generation; the snapshot has none of them.
+    # A voice is a model, named after its generation; the snapshot has none of them. The page, and who copied it in May 2026
+    # (github.com/api-evangelist/deepgram), agree.
     Priced(
         "https://deepgram.com/pricing",
         "audio_speech",
@@ -207,7 +227,8 @@ PRICED = (
             "deepgram/aura-2": {"input_cost_per_character": "0.00003"},
         },
     ),
-    # The kinds of voices besides Chirp's, which the snapshot has.
+    # The kinds of voices besides Chirp's, which the snapshot has. Reports of 2024 have 16 USD a million for WaveNet's, up to 24 for
+    # Neural2's; the page has 4 and 16 since, and SignalWire bills WaveNet's with the standard ones, too.
     Priced(
         "https://cloud.google.com/text-to-speech/pricing",
         "audio_speech",
@@ -232,19 +253,22 @@ PRICED = (
             )
         },
     ),
+    # Resellers ask 0.05 USD a million (naga.ac) or so much a request; who quotes the page has 0.10 (hardais.com).
     Priced(
         "https://mistral.ai/pricing",
         "moderation",
         {f"mistral/mistral-moderation-{version}": {"input_cost_per_token": "0.0000001"} for version in ("2411", "2603", "latest")},
     ),
-    # By the text of a thousand characters, and by the image.
+    # By the text of a thousand characters, and by the image. That of a text is Microsoft's own answer as well:
+    # https://learn.microsoft.com/en-us/answers/questions/5533653/why-are-content-safety-input-tokens-so-expensive-h
     Priced(
         "https://azure.microsoft.com/pricing/details/cognitive-services/content-safety/",
         "moderation",
         {"azure_ai/content-safety": {"input_cost_per_query": "0.00038", "input_cost_per_image": "0.00075"}},
     ),
     # The most that a text of a thousand characters may cost: content, topics, personal data, grounding, and two policies of
-    # reasoning. Each answer says which of them there were.
+    # reasoning. Each answer says which of them there were. 0.15 USD a thousand for content and for topics, since December 2024, and
+    # 0.10 for personal data are what everybody has; grounding and reasoning stand on the page alone.
     Priced(
         "https://aws.amazon.com/bedrock/pricing/",
         "moderation",

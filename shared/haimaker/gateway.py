@@ -207,7 +207,7 @@ class Gateway:
         if billed.have_budget():
             default = self.settings.default_max_output_tokens
             attempts.can_afford = lambda attempt: settlement.reserve_more(
-                estimates.bound_cost(asked, [attempt], default).amount_nanousd
+                sum(estimates.bound_cost(part, [attempt], default).amount_nanousd for part in call.unanswered(attempt))
             )
         headers = _limit_headers(billed.key, admitted, started_s) | decision.response_headers()
         exchange = Exchange(attempts, client_format, settlement, self.observer, headers)

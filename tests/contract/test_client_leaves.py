@@ -3,6 +3,7 @@
 import http.client
 import json
 from collections.abc import Callable
+from dataclasses import replace
 
 import pytest
 
@@ -16,11 +17,12 @@ CHUNKS = openai_wire.chunks(["Once ", "upon ", "a time"])
 RELEASED_S = 3.0
 
 
+@pytest.mark.parametrize("frame", [lambda reply: reply, Reply.framed_by_close], ids=["chunked", "closing"])
 @pytest.mark.parametrize("arrives", [0, 3])
-def test_a_client_that_leaves_a_stream(desk: Desk, key: str, upstream: FakeUpstream, arrives: int):
+def test_a_client_that_leaves_a_stream(desk: Desk, key: str, upstream: FakeUpstream, arrives: int, frame: Callable[[Reply], Reply]):
     """The upstream is let go, and what came until then is charged."""
     gate = upstream.gate()
-    upstream.answers(Reply.sse([*CHUNKS[:arrives], gate, *CHUNKS[arrives:]]))
+    upstream.answers(frame(Reply.sse([*CHUNKS[:arrives], gate, *CHUNKS[arrives:]])))
     leave(desk, key, after_events=arrives, stream=True)
     released(upstream, gate)
     desk.settled(key)
@@ -32,7 +34,15 @@ def test_a_client_that_leaves_a_stream(desk: Desk, key: str, upstream: FakeUpstr
     assert record.detail["input_tokens"] > 0
 
 
-@pytest.mark.parametrize("place", [Reply.after, lambda reply, gate: Reply(reply.head, (gate, *reply.body))], ids=["head", "body"])
+def body_after(reply: Reply, gate: Gate) -> Reply:
+    return replace(reply, body=(gate, *reply.body))
+
+
+@pytest.mark.parametrize(
+    "place",
+    [Reply.after, body_after, lambda reply, gate: body_after(reply, gate).framed_by_close()],
+    ids=["head", "body", "closing"],
+)
 def test_a_client_that_leaves_a_whole_answer(desk: Desk, key: str, upstream: FakeUpstream, place: Callable[[Reply, Gate], Reply]):
     gate = upstream.gate()
     upstream.answers(place(Reply.json(200, openai_wire.completion("Too late")), gate))

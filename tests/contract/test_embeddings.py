@@ -120,6 +120,30 @@ def test_of_calls_that_belong_together_those_that_were_answered_are_paid(desk: D
     assert only_record(desk, key).cost_nanousd in (0, 2_000, 4_000)
 
 
+@pytest.mark.parametrize("budget", [{}, {"max_budget": 0.00000054}], ids=["without", "budget"])
+def test_another_try_asks_only_for_what_is_missing(desk: Desk, upstream: FakeUpstream, budget: JSON) -> None:
+    """Of three texts each costs the 180 nano-dollars that are held for it, so that a budget has nothing to spare."""
+    failed: list[str] = []
+
+    def titan(call: Call) -> Reply:
+        if call.json["inputText"] == "b" and not failed:
+            failed.append("b")
+            return Reply.json(500, {"message": "It broke."})
+        return Reply.json(200, {"embedding": [float(ord(call.json["inputText"]))], "inputTextTokenCount": 9})
+
+    upstream.answers(titan)
+    seen, key = len(upstream.calls), desk.key(**budget)
+    found = sdk(desk, key).embeddings.create(
+        model="bedrock/amazon.titan-embed-text-v2:0", input=["a", "b", "c"], encoding_format="float"
+    )
+    assert [item.embedding for item in found.data] == [[97.0], [98.0], [99.0]]
+    assert sorted(call.json["inputText"] for call in upstream.calls[seen:]) == ["a", "b", "b", "c"]
+    record = only_record(desk, key)
+    assert (record.cost_nanousd, found.usage.total_tokens, found.usage.model_dump()["cost"]) == (540, 27, 5.4e-7)
+    assert desk.money(key) == (540, 0, 540)
+    assert [attempt["status"] for attempt in record.detail["attempts"]] == [500, 200]
+
+
 def test_two_thousand_long_vectors_arrive(desk: Desk, upstream: FakeUpstream, key: str) -> None:
     """17 MB of JSON, more than a function could answer without streaming it."""
     vector = [0.123456789] * 700

@@ -88,3 +88,18 @@ def test_targets_share_by_weight(client: openai.OpenAI, upstream: FakeUpstream):
     shares = Counter(models_called(upstream.calls[seen:]))
     assert 60 <= shares["heavy"] <= 118
     assert shares["heavy"] + shares["gpt-4o-mini"] == 120
+
+
+@STREAM
+def test_of_several_answers_only_those_that_are_missing_are_asked_for_again(
+    desk: Desk, key: str, upstream: FakeUpstream, stream: bool
+) -> None:
+    """Anthropic gives one answer a call. A stream has the second after the first, whose beginning the client has by then."""
+    said = {"id": "msg_1", "type": "message", "role": "assistant", "model": "claude", "content": [{"type": "text", "text": "Hi"}]}
+    answered = Reply.json(200, {**said, "stop_reason": "end_turn", "usage": {"input_tokens": 10, "output_tokens": 1}})
+    upstream.answers(*(BROKEN, answered) if stream else (answered, answered, BROKEN), answered)
+    seen = len(upstream.calls)
+    made = ask_all(sdk(desk, key), "anthropic/claude-haiku-4-5", stream=stream, n=3)
+    assert {choice.index for chunk in (made if stream else [made]) for choice in chunk.choices} == {0, 1, 2}
+    assert len(upstream.calls) - seen == 4
+    assert only_record(desk, key).cost_nanousd == 3 * (10 * 1_000 + 5_000)

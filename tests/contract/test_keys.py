@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from haimaker.accounts.keys import account_id_of, new_key
+from haimaker.observability.observer import Observer
 from tests.contract.money_support import ADMIN, MODEL, Desk, error_of, nanousd, serving, wait_until
 from tests.support import openai_wire
 from tests.support.fake_upstream import FakeUpstream, Reply
@@ -252,7 +253,8 @@ def test_a_key_that_expired_tells_nothing(desk: Desk):
     assert error_of(desk.ask("GET", "/models", key=key)) == (401, "key_expired")
 
 
-def test_a_key_is_shown_once_and_kept_nowhere(desk: Desk, tmp_path: Path, caplog):
+def test_a_key_is_shown_once_and_kept_nowhere(desk: Desk, tmp_path: Path, caplog, capsys):
+    desk.gateway.observer = Observer()  # which writes to what is standard error now
     keys = [desk.key(key_alias="a"), desk.key()]
     keys.append(desk.admin("/key/regenerate", key=keys[1])["key"])
     assert [desk.chat(key).status_code for key in keys] == [200, 401, 200]
@@ -262,7 +264,7 @@ def test_a_key_is_shown_once_and_kept_nowhere(desk: Desk, tmp_path: Path, caplog
     ]
     kept = [path.read_bytes() for path in tmp_path.rglob("*") if path.is_file()]
     assert any(digest(keys[0]).encode() in content for content in kept)
-    logged = "".join(str(vars(line)) for line in caplog.records)
+    logged = "".join(str(vars(line)) for line in caplog.records) + capsys.readouterr().err
     assert "gen_ai.request.model" in logged
     for key in (*keys, "sk-upstream"):
         assert not any(key.encode() in content for content in kept)

@@ -106,6 +106,11 @@ class Reply:
         """Silent before the headers."""
         return replace(self, before=(*self.before, *waits))
 
+    def framed_by_close(self) -> "Reply":
+        """The body's length is not said: it ends where the connection does, as HTTP/1.0 has it."""
+        lines = [line for line in self.head.split(b"\r\n") if not line.startswith((b"content-length:", b"transfer-encoding:"))]
+        return replace(self, head=b"\r\n".join(lines), chunked=False, end="close")
+
     def split(self, size: int | None = None, *, at: Sequence[int] = ()) -> "Reply":
         """The same bytes in other pieces: of `size` bytes, or cut at these positions of the body."""
         total = sum(len(step) for step in self.body if isinstance(step, bytes))

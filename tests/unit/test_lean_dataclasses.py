@@ -4,7 +4,8 @@ import copy
 import dataclasses
 import pickle
 from collections.abc import Callable
-from dataclasses import KW_ONLY, asdict, field, fields, replace
+from dataclasses import KW_ONLY, asdict, field, fields
+from functools import cached_property
 from typing import Any
 
 import pytest
@@ -118,7 +119,7 @@ def seen(action: Callable[[], Any]) -> Any:
         return type(error)
 
 
-def outcomes(cls: type, call: tuple[tuple[Any, ...], dict[str, Any]]) -> list[Any]:
+def outcomes(cls: type, call: tuple[tuple[Any, ...], dict[str, Any]], replace: Callable[..., Any]) -> list[Any]:
     args, named = call
     made = seen(lambda: cls(*args, **named))
     if isinstance(made, type):
@@ -132,7 +133,10 @@ def outcomes(cls: type, call: tuple[tuple[Any, ...], dict[str, Any]]) -> list[An
         seen(lambda: hash(made) == hash(cls(*args, **named))),
         seen(lambda: asdict(made)),
         seen(lambda: repr(replace(made, x=9)).split(".")[-1]),
+        seen(lambda: asdict(replace(made, x=9))),
+        seen(lambda: (replace(made) == made, replace(made) is made)),
         seen(lambda: replace(made, nobody=9)),
+        seen(lambda: asdict(replace(made, y=9))),
         seen(lambda: setattr(made, "x", 3)),
         seen(lambda: delattr(made, "x")),
         cls.__match_args__,  # type: ignore[attr-defined]
@@ -145,15 +149,35 @@ def test_a_class_does_what_the_standard_librarys_does(
     make: Callable[[Decorator], type], call: tuple[tuple[Any, ...], dict[str, Any]]
 ) -> None:
     lean, usual = make(lean_dataclasses.dataclass), make(dataclasses.dataclass)
-    first = outcomes(lean, call)
-    assert first == outcomes(usual, call)
-    assert outcomes(lean, call) == first, "an object after the first is made in another way"
+    first = outcomes(lean, call, lean_dataclasses.replace)
+    assert first == outcomes(usual, call, dataclasses.replace) == outcomes(lean, call, dataclasses.replace)
+    assert outcomes(lean, call, lean_dataclasses.replace) == first, "an object after the first is made in another way"
 
 
 @lean_dataclasses.dataclass(frozen=True)
 class Kept:
     x: int
     other: "Kept | None" = None
+
+
+@lean_dataclasses.dataclass(frozen=True)
+class Derived:
+    x: int
+
+    @cached_property
+    def double(self) -> int:
+        return self.x * 2
+
+
+class Unmade(Derived):
+    """A class of objects that are made as its base says."""
+
+
+def test_a_changed_object_has_its_own_cached_values() -> None:
+    for made in (Derived(1), Unmade(1)):
+        assert made.double == 2
+        assert lean_dataclasses.replace(made, x=4).double == 8
+    assert type(lean_dataclasses.replace(Unmade(1), x=4)) is Unmade
 
 
 def test_an_object_is_kept_and_shown() -> None:

@@ -3,7 +3,6 @@
 import time
 from collections import OrderedDict
 from collections.abc import Callable, Mapping
-from dataclasses import replace
 from hashlib import sha256
 from threading import Lock
 from typing import TypeVar
@@ -13,7 +12,7 @@ from haimaker.accounts.errors import check_usable, store_error
 from haimaker.http.errors import (
     AuthenticationError,
 )
-from haimaker.lean_dataclasses import dataclass, field
+from haimaker.lean_dataclasses import dataclass, field, replace
 from haimaker.models.names import is_allowed
 from haimaker.pricing.amounts import UserBudget
 from haimaker.store import Account, Balance, Store, StoreUnavailable

@@ -1,7 +1,6 @@
 """Legacy completions from a provider that only chats: the prompt is a user's message, the answer's content is the text. Pure."""
 
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import replace
 from typing import Any
 
 from pydantic import ValidationError
@@ -9,7 +8,7 @@ from pydantic import ValidationError
 from haimaker.adapters import Adapter
 from haimaker.http.errors import BadRequestError
 from haimaker.http.values import JSON, ErrorFields, Event, StreamEvent, UpstreamRequest
-from haimaker.lean_dataclasses import dataclass
+from haimaker.lean_dataclasses import dataclass, replace
 from haimaker.operations.attempt import Attempt
 from haimaker.operations.chat import ChatFields, ChatRequest
 from haimaker.operations.completions import CompletionRequest

@@ -3,11 +3,10 @@ anew in words that it knows, and its answer, whole or streamed, in the client's.
 """
 
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import replace
 
 from haimaker.adapters import Adapter
 from haimaker.http.values import JSON, ErrorFields, Event, StreamEvent, UpstreamRequest
-from haimaker.lean_dataclasses import dataclass
+from haimaker.lean_dataclasses import dataclass, replace
 from haimaker.operations.attempt import Attempt
 from haimaker.operations.chat import ChatRequest
 from haimaker.operations.operation import Result, UpstreamBody

@@ -4,7 +4,6 @@ Modules that only some operations need are imported when these are first asked f
 """
 
 from collections.abc import Callable, Mapping
-from dataclasses import replace
 from importlib import import_module
 from typing import TYPE_CHECKING
 
@@ -12,6 +11,7 @@ from haimaker.api import uploads
 from haimaker.http.errors import APIError, AuthenticationError, NotFoundError
 from haimaker.http.responses import error_response, json_response
 from haimaker.http.values import JSON, Request, Response
+from haimaker.lean_dataclasses import replace
 from haimaker.models import catalog
 
 if TYPE_CHECKING:

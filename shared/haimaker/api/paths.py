@@ -5,7 +5,7 @@ repeats this table in `template.yaml`, where API Gateway does the matching
 (https://docs.aws.amazon.com/apigateway/latest/developerguide/api-gateway-method-settings-method-request.html).
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from typing import NamedTuple
 from urllib.parse import unquote
@@ -74,7 +74,7 @@ MODEL_OPERATIONS: Mapping[str, ModelOperation] = {
     "rerank": ModelOperation("/rerank", "openai:RERANK", ("/v1/rerank", "/v2/rerank"), for_deployments=False),
 }
 """The table of what models serve: dispatch, formats and paths are made from it, all that is written elsewhere is checked against it
-(`tests/unit/api/test_operations.py`)."""
+(`tests/unit/test_model_operations.py`)."""
 
 ROUTES = (
     *(Route("POST", path, name, about.action) for name, about in MODEL_OPERATIONS.items() for path in about.paths()),
@@ -152,11 +152,16 @@ def match(method: str, path: str) -> Match:
 
     HEAD is answered wherever GET is. Raises NotFoundError or MethodNotAllowedError.
     """
-    segments = _segments(path)
-    found: dict[str, Match] = {}
-    for route, params in _candidates(segments):
-        found.setdefault(route.method, Match(route.operation, params))
+    segments = [unquote(segment) for segment in path.split("/") if segment]
+    if segments[:1] == ["v1"]:
+        segments = segments[1:]
+    fixed = _FIXED.get(tuple(segments), {})
     wanted = "GET" if method == "HEAD" else method
+    if wanted in fixed:
+        return fixed[wanted]
+    found = dict(fixed)
+    for route, params in _with_parameters(segments):
+        found.setdefault(route.method, Match(route.operation, params))
     if wanted in found:
         return found[wanted]
     shown = path[:SHOWN_PATH_LENGTH]
@@ -166,35 +171,27 @@ def match(method: str, path: str) -> Match:
     raise MethodNotAllowedError(f"Not allowed to {method} on {shown}; it takes {allowed}.", headers={"allow": allowed})
 
 
-def _segments(path: str) -> list[str]:
-    segments = [unquote(segment) for segment in path.split("/") if segment]
-    return segments[1:] if segments[:1] == ["v1"] else segments
+_ALL = tuple((route, [part for part in route.template.split("/") if part]) for route in (*ROUTES, *LOCAL_ROUTES))
+_TEMPLATES = tuple((route, template) for route, template in _ALL if "{" in route.template)
+_FIXED: dict[tuple[str, ...], dict[str, Match]] = {}
+"""By the segments of a path without parameters: what it is for, by method."""
+for _route, _segments in _ALL:
+    if "{" not in _route.template:
+        _FIXED.setdefault(tuple(_segments), {})[_route.method] = Match(_route.operation, {})
 
 
-_TEMPLATES = tuple((route, [part for part in route.template.split("/") if part]) for route in (*ROUTES, *LOCAL_ROUTES))
-
-
-def _candidates(segments: list[str]) -> list[tuple[Route, Mapping[str, str]]]:
-    read = ((route, _read(template, segments, route.action)) for route, template in _TEMPLATES)
-    return [(route, params) for route, params in read if params is not None]
-
-
-def _read(template: list[str], segments: list[str], action: str) -> Mapping[str, str] | None:
-    """The parameters of a path that fits the template and ends in the action, else None."""
-    if action and segments:
-        last, _, found = segments[-1].rpartition(":")
-        if found != action:
-            return None
-        segments = [*segments[:-1], last]
-    greedy = bool(template) and template[-1].endswith("+}")
-    if len(segments) < len(template) or (len(segments) > len(template) and not greedy):
-        return None
-    if greedy:
-        segments = [*segments[: len(template) - 1], "/".join(segments[len(template) - 1 :])]
-    params = {}
-    for expected, segment in zip(template, segments, strict=True):
-        if expected.startswith("{"):
-            params[expected.strip("{+}")] = segment
-        elif expected != segment:
-            return None
-    return params
+def _with_parameters(segments: list[str]) -> Iterator[tuple[Route, Mapping[str, str]]]:
+    """The routes whose templates a path fits, with the parameters that it has in them; of several the first is meant."""
+    start, _, action = segments[-1].rpartition(":") if segments else ("", "", "")
+    for route, template in _TEMPLATES:
+        is_greedy = template[-1].endswith("+}")
+        if len(segments) < len(template) or (len(segments) > len(template) and not is_greedy):
+            continue
+        if route.action and route.action != action:
+            continue
+        values = [*segments[:-1], start] if route.action else segments
+        if is_greedy:
+            values = [*values[: len(template) - 1], "/".join(values[len(template) - 1 :])]
+        pairs = list(zip(template, values, strict=True))
+        if all(expected == value for expected, value in pairs if not expected.startswith("{")):
+            yield route, {expected.strip("{+}"): value for expected, value in pairs if expected.startswith("{")}

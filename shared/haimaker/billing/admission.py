@@ -6,8 +6,8 @@ process that dies here is charged as lost: never free, and never overspent.
 
 from collections.abc import Sequence
 from contextlib import suppress
-from dataclasses import replace
 
+from haimaker.lean_dataclasses import replace
 from haimaker.store import Denied, Granted, Reservation, Store, StoreThrottled, StoreUnavailable
 
 

@@ -4,9 +4,8 @@ Every request says its own bound: `max_usage`, `is_priced`, `estimate_rate_token
 """
 
 from collections.abc import Sequence
-from dataclasses import replace
 
-from haimaker.lean_dataclasses import dataclass
+from haimaker.lean_dataclasses import dataclass, replace
 from haimaker.operations.attempt import Attempt
 from haimaker.operations.operation import OperationRequest
 from haimaker.pricing import costs

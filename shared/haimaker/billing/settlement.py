@@ -5,13 +5,12 @@ import threading
 import time
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
-from dataclasses import replace
 from typing import Literal
 
 from haimaker.billing import admission
 from haimaker.http.errors import APIError
 from haimaker.http.values import JSON
-from haimaker.lean_dataclasses import dataclass, field
+from haimaker.lean_dataclasses import dataclass, field, replace
 from haimaker.operations.attempt import Attempt
 from haimaker.pricing import costs, usage
 from haimaker.pricing.amounts import to_usd
@@ -40,12 +39,16 @@ class AttemptLog:
     tokens: Usage | None = None
     estimated: bool = False
     dropped: tuple[str, ...] = ()
+    _priced: tuple[Usage, int | None] | None = None
+    """What was used when the cost was last asked for, and that cost."""
 
     def cost_nanousd(self) -> int | None:
         """The cost of this attempt; 0 if it used nothing, None if its model has no known price."""
         if self.tokens is None:
             return 0
-        return costs.cost_nanousd(self.tokens, self.attempt.model_info, now_s=self.started_s)
+        if self._priced is None or self._priced[0] is not self.tokens:
+            self._priced = self.tokens, costs.cost_nanousd(self.tokens, self.attempt.model_info, now_s=self.started_s)
+        return self._priced[1]
 
     def is_unpriced(self) -> bool:
         """Whether usage of a model that charges for it came out at no cost: a price is missing somewhere."""

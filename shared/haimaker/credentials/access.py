@@ -2,7 +2,6 @@
 
 import re
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import replace
 from pathlib import Path
 from typing import Protocol
 from urllib.parse import quote, urlsplit
@@ -10,7 +9,7 @@ from urllib.parse import quote, urlsplit
 from haimaker.aws.sigv4 import Credentials, CredentialSource
 from haimaker.credentials.account_variables import variables_for
 from haimaker.http.json import read_or_none
-from haimaker.lean_dataclasses import dataclass, field
+from haimaker.lean_dataclasses import dataclass, field, replace
 from haimaker.models.catalog import Place
 from haimaker.providers.provider import Provider
 from haimaker.providers.registry import NAMES, SIGNED, get, may_be_on

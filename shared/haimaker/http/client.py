@@ -233,6 +233,9 @@ def _pieces(
         # read1 ends without a word where a body is shorter than its Content-Length.
         if answer.length:
             raise http.client.IncompleteRead(b"", answer.length)
+        # A body that has no length ends as its connection does, also where that was shut from this side.
+        if answer.length is None and not answer.chunked and call.cancel.requested:
+            raise Cancelled("The call was cancelled.")
         whole = True
     except GeneratorExit:
         whole = _ends(connection, answer)

@@ -9,12 +9,11 @@ import json
 import mmap
 import re
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import replace
 from functools import cache, lru_cache
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from haimaker.lean_dataclasses import dataclass, field
+from haimaker.lean_dataclasses import dataclass, field, replace
 
 TABLE = Path(__file__).with_name("data") / "models.tsv"
 

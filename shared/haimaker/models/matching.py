@@ -2,10 +2,10 @@
 
 import re
 from collections.abc import Collection, Iterator, Mapping
-from dataclasses import replace
 from functools import lru_cache
 from typing import Any
 
+from haimaker.lean_dataclasses import replace
 from haimaker.models.families import GROUPS, NO_EFFORTS
 from haimaker.models.names import canonical
 from haimaker.models.traits import NEVER, Family, Traits, Value

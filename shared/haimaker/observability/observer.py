@@ -4,13 +4,14 @@ Names are OpenTelemetry's where it has them (https://opentelemetry.io/docs/specs
 line goes to standard error, without metrics.
 """
 
+import json
 import sys
 import time
 from collections.abc import Sequence
 from datetime import UTC, datetime
 from functools import cached_property
 from threading import Thread
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TextIO
 
 from haimaker.http.errors import APIError
 from haimaker.http.values import JSON
@@ -27,6 +28,8 @@ if TYPE_CHECKING:
 
 ALERT_WAIT_S = 2.0
 """For a receiver of an alert, at most, at the end of the request that reached the amount."""
+
+_to_line = json.JSONEncoder(ensure_ascii=False, separators=(",", ":"), default=str).encode
 
 MADE_UP = frozenset({"RequestErrors", "KeyErrors"})
 """With these errors a model may be a name of the client's own, which must not become a metric that costs."""
@@ -117,7 +120,11 @@ class Observer:
     def _logger(self) -> "Logger":
         from aws_lambda_powertools import Logger
 
-        return Logger(service=self.service, stream=sys.stdout if self.metrics_on else sys.stderr, location=None)
+        return Logger(service=self.service, stream=self._stream, location=None)
+
+    @cached_property
+    def _stream(self) -> TextIO:
+        return sys.stdout if self.metrics_on else sys.stderr
 
     def _count(self, message: str, fields: JSON, counts: dict[str, float], level: str = "INFO") -> None:
         if self.metrics_on:
@@ -126,7 +133,18 @@ class Observer:
                 fields, counts = {**fields, "faas.coldstart": True}, {**counts, "ColdStarts": 1}
             known = MADE_UP.isdisjoint(counts) and all(fields.get(name) for name in self.dimensions)
             fields = {**fields, **metrics.embed(counts, self.dimensions if known else (), time.time())}
-        (self._logger.error if level == "ERROR" else self._logger.info)(message, extra=fields)
+        if level == "ERROR" or self.metrics_on:
+            (self._logger.error if level == "ERROR" else self._logger.info)(message, extra=fields)
+        else:
+            self._stream.write(_request_line(message, self.service, fields))
+
+
+def _request_line(message: str, service: str, fields: JSON) -> str:
+    """What the Logger writes of a request, in a third of the time: nothing has to be found out."""
+    now_s = time.time()
+    moment = time.strftime(f"%Y-%m-%d %H:%M:%S,{int(now_s % 1 * 1000):03d}%z", time.localtime(now_s))
+    line = {"level": "INFO", "message": message, "timestamp": moment, "service": service, **fields}
+    return _to_line({name: value for name, value in line.items() if value is not None}) + "\n"
 
 
 def alert_body(alert: BudgetAlert) -> JSON:

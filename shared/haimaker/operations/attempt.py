@@ -1,10 +1,9 @@
 """One try at one target."""
 
-from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from haimaker.http.values import NO_TIMEOUTS, AttemptTimeouts
-from haimaker.lean_dataclasses import dataclass, field
+from haimaker.lean_dataclasses import dataclass, field, replace
 from haimaker.models.matching import traits_of
 from haimaker.models.traits import Traits
 

@@ -5,7 +5,6 @@ https://platform.openai.com/docs/api-reference/chat/create
 """
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import replace
 from typing import Annotated, Any, Self
 
 from pydantic import ConfigDict, Field, StrictBool, StrictFloat, StrictInt, StrictStr, ValidationError
@@ -13,7 +12,7 @@ from pydantic import ConfigDict, Field, StrictBool, StrictFloat, StrictInt, Stri
 from haimaker.http.json import parse_json
 from haimaker.http.sse import dumps
 from haimaker.http.values import JSON, StreamEvent
-from haimaker.lean_dataclasses import dataclass
+from haimaker.lean_dataclasses import dataclass, replace
 from haimaker.models.catalog import ModelInfo
 from haimaker.models.names import AUTO, bills_turns_of_tools
 from haimaker.operations import splitting, stream_usage

@@ -4,7 +4,6 @@ https://platform.openai.com/docs/api-reference/images
 """
 
 from collections.abc import Iterator, Sequence
-from dataclasses import replace
 from typing import Annotated, Literal, Self
 
 from pydantic import Field, StrictBool, StrictInt, StrictStr, ValidationError
@@ -12,7 +11,7 @@ from pydantic import Field, StrictBool, StrictInt, StrictStr, ValidationError
 from haimaker.http.errors import BadGatewayError
 from haimaker.http.json import parse_json
 from haimaker.http.values import JSON, Request, StreamEvent
-from haimaker.lean_dataclasses import dataclass
+from haimaker.lean_dataclasses import dataclass, replace
 from haimaker.operations.attempt import Attempt
 from haimaker.operations.fields import CommonFields, raise_validation_error, with_model
 from haimaker.operations.image_forms import Parsed, from_request

@@ -5,7 +5,6 @@ https://platform.openai.com/docs/api-reference/moderations
 
 import base64
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import replace
 from typing import Annotated, Any, NamedTuple, Self
 
 from pydantic import Field, StrictStr, ValidationError
@@ -13,7 +12,7 @@ from pydantic import Field, StrictStr, ValidationError
 from haimaker.http.errors import BadRequestError
 from haimaker.http.json import parse_json
 from haimaker.http.values import JSON, Request
-from haimaker.lean_dataclasses import dataclass
+from haimaker.lean_dataclasses import dataclass, replace
 from haimaker.media import images as media_images
 from haimaker.operations.attempt import Attempt
 from haimaker.operations.fields import OURS, CommonFields, raise_validation_error, with_model

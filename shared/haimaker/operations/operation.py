@@ -6,14 +6,13 @@ how a provider does it, `upstream/call.py` makes the calls, `upstream/exchange.p
 
 import json
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Literal, NamedTuple, Self
 
 from haimaker.http.errors import BadGatewayError
 from haimaker.http.multipart import UploadedFile
 from haimaker.http.sse import dumps
 from haimaker.http.values import JSON, StreamEvent
-from haimaker.lean_dataclasses import dataclass, field
+from haimaker.lean_dataclasses import dataclass, field, replace
 from haimaker.operations.attempt import Attempt
 from haimaker.operations.fields import CommonFields
 from haimaker.pricing import costs, usage

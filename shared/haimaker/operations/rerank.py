@@ -4,7 +4,6 @@ https://docs.cohere.com/reference/rerank, and for what the first version has bes
 """
 
 from collections.abc import Sequence
-from dataclasses import replace
 from functools import cached_property
 from typing import Annotated, Any, Self
 
@@ -14,7 +13,7 @@ from haimaker.http.errors import BadRequestError
 from haimaker.http.json import parse_json
 from haimaker.http.sse import dumps
 from haimaker.http.values import JSON, Request
-from haimaker.lean_dataclasses import dataclass
+from haimaker.lean_dataclasses import dataclass, replace
 from haimaker.operations.attempt import Attempt
 from haimaker.operations.fields import OURS, CommonFields, raise_validation_error, with_model
 from haimaker.operations.operation import OperationRequest, Result

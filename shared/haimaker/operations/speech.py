@@ -5,7 +5,6 @@ https://platform.openai.com/docs/api-reference/audio/createSpeech
 
 import base64
 from collections.abc import Iterator
-from dataclasses import replace
 from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, StrictFloat, StrictInt, StrictStr, ValidationError
@@ -13,7 +12,7 @@ from pydantic import BaseModel, ConfigDict, Field, StrictFloat, StrictInt, Stric
 from haimaker.http.errors import BadRequestError
 from haimaker.http.json import parse_json
 from haimaker.http.values import JSON, Request, StreamEvent
-from haimaker.lean_dataclasses import dataclass
+from haimaker.lean_dataclasses import dataclass, replace
 from haimaker.operations.attempt import Attempt
 from haimaker.operations.fields import CommonFields, raise_validation_error, with_model
 from haimaker.operations.operation import OperationRequest, ResponseKind

@@ -6,12 +6,11 @@ What the client did not ask for is not shown to it. Of other operations the even
 
 import re
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Protocol
 
 from haimaker.http.errors import BadGatewayError
 from haimaker.http.values import JSON, StreamEvent
-from haimaker.lean_dataclasses import dataclass, field
+from haimaker.lean_dataclasses import dataclass, field, replace
 from haimaker.operations.attempt import Attempt
 from haimaker.pricing import usage
 from haimaker.pricing.usage import Usage

@@ -5,7 +5,6 @@ https://platform.openai.com/docs/api-reference/audio/createTranscription
 
 import math
 from collections.abc import Iterator
-from dataclasses import replace
 from typing import Annotated, Any, Literal
 
 from pydantic import Field, StrictStr, ValidationError
@@ -14,7 +13,7 @@ from haimaker.http import multipart
 from haimaker.http.errors import BadRequestError
 from haimaker.http.multipart import UploadedFile
 from haimaker.http.values import JSON, Request, StreamEvent
-from haimaker.lean_dataclasses import dataclass
+from haimaker.lean_dataclasses import dataclass, replace
 from haimaker.media import audio
 from haimaker.media.audio import AudioInfo
 from haimaker.models.catalog import ModelInfo

@@ -4,8 +4,8 @@ https://platform.openai.com/docs/guides/image-generation#cost-and-latency
 """
 
 from collections.abc import Mapping
-from dataclasses import replace
 
+from haimaker.lean_dataclasses import replace
 from haimaker.models.catalog import ModelInfo
 from haimaker.models.matching import traits_of
 from haimaker.pricing.image_variants import DEFAULT_SIZE, Size, price_variant

@@ -5,11 +5,11 @@ with the additions of those who speak its format. Adapters of other formats buil
 """
 
 from collections.abc import Sequence
-from dataclasses import KW_ONLY, fields, replace
+from dataclasses import KW_ONLY, fields
 from typing import Any
 
 from haimaker.http.values import JSON
-from haimaker.lean_dataclasses import dataclass
+from haimaker.lean_dataclasses import dataclass, replace
 from haimaker.models.catalog import UNITS_PER_USD, to_units
 
 MAX_COUNT = 10**9
@@ -128,8 +128,14 @@ def from_openai(usage: Any, service_tier: Any = None) -> Usage:
     """
     body = _object(usage)
     tier = service_tier if isinstance(service_tier, str) else body.get("service_tier")
+    uses, size = _object(body.get("server_tool_use")), _text(body.get("search_context_size"))
     counted = replace(
-        _all_counts(body),
+        _counts(body),
+        web_searches=max(to_count(body, "num_search_queries"), to_count(uses, "web_search_requests"), size is not None),
+        search_size=size,
+        maps_queries=to_count(uses, "maps_requests"),
+        other_tool_uses=sum(to_count(uses, name) for name in uses if name not in KNOWN_TOOL_USES),
+        citations=to_count(body, "citation_tokens"),
         service_tier=_text(tier),
         speed=_text(body.get("speed")),
         inference_geo=_text(body.get("inference_geo")),
@@ -164,19 +170,6 @@ def _counts(body: JSON) -> Usage:
         cache_write_12h=parts[3],
         input_video=parts[8],
         output_video=filmed,
-    )
-
-
-def _all_counts(body: JSON) -> Usage:
-    """All counts, also of what is billed beside tokens."""
-    uses, size = _object(body.get("server_tool_use")), _text(body.get("search_context_size"))
-    return replace(
-        _counts(body),
-        web_searches=max(to_count(body, "num_search_queries"), to_count(uses, "web_search_requests"), size is not None),
-        search_size=size,
-        maps_queries=to_count(uses, "maps_requests"),
-        other_tool_uses=sum(to_count(uses, name) for name in uses if name not in KNOWN_TOOL_USES),
-        citations=to_count(body, "citation_tokens"),
     )
 
 
@@ -346,8 +339,12 @@ def _object(value: Any) -> JSON:
 
 def to_count(body: JSON, *names: str) -> int:
     """The largest of the fields that is a plausible count, 0 without one. Some providers write `12.0`."""
-    found = (body[name] for name in names if name in body and type(body[name]) in (int, float))
-    return max((int(count) for count in found if 0 <= count <= MAX_COUNT and count == int(count)), default=0)
+    largest = 0
+    for name in names if body else ():
+        count: Any = body.get(name)
+        if type(count) in (int, float) and largest < count <= MAX_COUNT and count == int(count):
+            largest = int(count)
+    return largest
 
 
 def _split_total(total: int, *parts: int) -> tuple[int, ...]:
@@ -363,6 +360,8 @@ def sum_usages(used: Sequence[Usage]) -> Usage:
     """The usage of several calls together; a reported charge only if all of them report one."""
     if not used:
         return Usage()
+    if len(used) == 1:
+        return used[0]
     names = [field.name for field in fields(Usage) if type(field.default) is int]
     reported = [tokens.reported_units for tokens in used]
     return replace(

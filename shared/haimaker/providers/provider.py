@@ -5,11 +5,10 @@ functions over answers; no code asks for a provider's name. Parameters are named
 """
 
 from collections.abc import Callable, Mapping
-from dataclasses import replace
 from typing import Any
 
 from haimaker.http.values import JSON
-from haimaker.lean_dataclasses import dataclass, field
+from haimaker.lean_dataclasses import dataclass, field, replace
 from haimaker.models.matching import OTHERS
 from haimaker.models.traits import Traits
 from haimaker.providers.family_rules import NO_RULE, FamilyRules

@@ -5,7 +5,6 @@ the plan, and what a budget leaves of it. It reads no clock and asks nobody but 
 """
 
 from collections.abc import Callable, Mapping
-from dataclasses import replace
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from haimaker.accounts.cache import BilledAccounts
@@ -13,7 +12,7 @@ from haimaker.billing import estimates
 from haimaker.http.errors import BadRequestError
 from haimaker.http.sse import dumps
 from haimaker.http.values import JSON, Request
-from haimaker.lean_dataclasses import dataclass
+from haimaker.lean_dataclasses import dataclass, replace
 from haimaker.models.names import AUTO
 from haimaker.operations.attempt import Attempt
 from haimaker.operations.operation import OperationRequest
@@ -161,11 +160,12 @@ class Planner:
         if not billed.have_budget():
             return plan
 
+        unpriced = [attempt.target for attempt in plan.all() if not asked.is_priced(attempt)]
+
         def limited(attempts: tuple[Attempt, ...]) -> tuple[Attempt, ...]:
-            priced = [attempt for attempt in attempts if asked.is_priced(attempt)]
+            priced = [attempt for attempt in attempts if attempt.target not in unpriced]
             return tuple(estimates.with_output_limits(priced, asked, self.default_max_output_tokens, affordable))
 
-        unpriced = [attempt.target for attempt in plan.all() if not asked.is_priced(attempt)]
         exclusions = [
             Exclusion(target, "model_not_priced", "it has no known price, as a key with a budget needs") for target in unpriced
         ]

@@ -2,12 +2,11 @@
 
 import re
 from collections.abc import Sequence
-from dataclasses import replace
 from functools import cached_property
 
 from haimaker.http.errors import APIError, BadRequestError, NotFoundError, PermissionDeniedError
 from haimaker.http.values import AttemptTimeouts
-from haimaker.lean_dataclasses import dataclass, field
+from haimaker.lean_dataclasses import dataclass, field, replace
 from haimaker.models.names import is_allowed
 from haimaker.operations.attempt import Attempt
 from haimaker.routing.config import Route, Target

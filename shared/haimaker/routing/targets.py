@@ -1,10 +1,9 @@
 """What `provider/model` stands for here: whose it is, whether it can be reached, and what is known of it. Pure."""
 
-from collections.abc import Collection, Iterator, Mapping, Sequence
-from dataclasses import replace
-from functools import cached_property
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from functools import cached_property, lru_cache
 
-from haimaker.lean_dataclasses import dataclass, field
+from haimaker.lean_dataclasses import dataclass, field, replace
 from haimaker.models.catalog import ModelInfo, Place, find_model
 from haimaker.models.matching import select
 from haimaker.providers.provider import Provider
@@ -72,7 +71,12 @@ class TargetResolver:
         name = self.model_info_for(target).model if base else target.partition("/")[2]
         return definition_for(row, name, operation) if row else None
 
-    def model_info_for(self, target: str) -> ModelInfo:
+    @cached_property
+    def model_info_for(self) -> Callable[[str], ModelInfo]:
+        """Finds the facts of `provider/model`, and keeps those of the targets that were asked for last."""
+        return lru_cache(maxsize=256)(self._find_model_info)
+
+    def _find_model_info(self, target: str) -> ModelInfo:
         """Prices, limits and capabilities of `provider/model`, with the deployer's prices; of a model that no table lists, what
         little is known."""
         provider, _, model = target.partition("/")

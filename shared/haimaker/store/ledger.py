@@ -7,11 +7,12 @@ repair moves. Every repair is a difference to add, so that it commutes with sett
 import json
 import math
 from collections.abc import Iterable, Sequence
-from dataclasses import asdict, fields, replace
+from dataclasses import asdict, fields
 from datetime import UTC, datetime
 from typing import NamedTuple
 
 from haimaker.http.values import JSON
+from haimaker.lean_dataclasses import replace
 from haimaker.store import (
     NEVER_S,
     UNLIMITED,

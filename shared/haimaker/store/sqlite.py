@@ -136,13 +136,21 @@ class SQLiteStore:
         return page, rows[limit - 1][-1] if len(rows) > limit else None
 
     def reserve(self, reservation: Reservation) -> Granted | Denied:
+        asked = {
+            "id": reservation.account_id,
+            "minute": minute_of(reservation.now_s),
+            "now": reservation.now_s,
+            "request": reservation.request_id,
+        }
         with self._writing("admit") as execute:
-            counters = _read(execute, reservation.account_id, reservation.now_s)
-            if counters is None:
+            row = execute(sqlite_schema.READ_TO_RESERVE, asked).fetchone()
+            if row is None:
                 return Denied("unknown")
-            met = _read_reservations(
-                execute, sqlite_schema.EXPIRED_OR_NAMED, reservation.account_id, reservation.now_s, reservation.request_id
-            )
+            counters, met = Counters._make(row[:-1]), list[Reservation]()
+            if row[-1]:
+                met = _read_reservations(
+                    execute, sqlite_schema.EXPIRED_OR_NAMED, reservation.account_id, reservation.now_s, reservation.request_id
+                )
             if reservation in met:
                 return ledger.grant(counters, reservation)
             reason = ledger.denial_reason(counters, reservation)
@@ -217,23 +225,25 @@ class SQLiteStore:
     def _reading(self, operation: str) -> "AbstractContextManager[Execute]":
         return self._transaction(operation, "BEGIN")
 
-    @contextmanager
-    def _writing(self, operation: str) -> "Iterator[Execute]":
-        with self._transaction(operation, "BEGIN IMMEDIATE") as execute:
-            yield execute
-        self._checkpoints.after_commit()
+    def _writing(self, operation: str) -> "AbstractContextManager[Execute]":
+        return self._transaction(operation, "BEGIN IMMEDIATE", self._checkpoints.after_commit)
 
     @contextmanager
-    def _transaction(self, operation: str, begin: str) -> "Iterator[Execute]":
-        with self._lock, _failures(operation):
-            execute = self._connection.execute
-            execute(begin)
-            try:
-                yield execute
-                execute("COMMIT")
-            finally:
-                if self._connection.in_transaction:
-                    execute("ROLLBACK")
+    def _transaction(self, operation: str, begin: str, after_commit: Callable[[], object] = int) -> "Iterator[Execute]":
+        """Raises StoreUnavailable."""
+        try:
+            with self._lock:
+                execute = self._connection.execute
+                execute(begin)
+                try:
+                    yield execute
+                    execute("COMMIT")
+                finally:
+                    if self._connection.in_transaction:
+                        execute("ROLLBACK")
+        except (sqlite3.Error, OSError) as error:
+            raise _unavailable(operation, error) from error
+        after_commit()
 
 
 @contextmanager
@@ -241,8 +251,11 @@ def _failures(operation: str) -> Iterator[None]:
     try:
         yield
     except (sqlite3.Error, OSError) as error:
-        cause = error.strerror if isinstance(error, OSError) else error
-        raise StoreUnavailable(f"SQLite {operation}: {cause}") from error
+        raise _unavailable(operation, error) from error
+
+
+def _unavailable(operation: str, error: sqlite3.Error | OSError) -> StoreUnavailable:
+    return StoreUnavailable(f"SQLite {operation}: {error.strerror if isinstance(error, OSError) else error}")
 
 
 def _read(execute: Execute, account_id: str, now_s: float) -> Counters | None:

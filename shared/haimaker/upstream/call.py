@@ -4,7 +4,6 @@ import json
 import time
 from collections.abc import Generator, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import replace
 from functools import cached_property
 from itertools import chain
 from typing import TYPE_CHECKING, TypeVar
@@ -22,7 +21,8 @@ from haimaker.http import errors, sse
 from haimaker.http.client import MAX_WHOLE_BYTES, AnswerTooLarge, CancelToken, HTTPClient, Timeouts, TransportError, read_whole
 from haimaker.http.errors import APIError, APITimeoutError, BadGatewayError
 from haimaker.http.values import AttemptTimeouts, Event, StreamEvent, UpstreamResponse
-from haimaker.lean_dataclasses import dataclass, field
+from haimaker.lean_dataclasses import dataclass, field, replace
+from haimaker.operations.attempt import Attempt
 from haimaker.operations.operation import ByteStream, EventStream, OperationRequest, Result, UpstreamBody, credible
 from haimaker.pricing.usage import Usage
 from haimaker.routing.health import Health
@@ -76,6 +76,8 @@ class UpstreamCall:
     end_s: float = 0.0
     """Of a stream that has begun, monotonic; its client waits for each byte anew."""
     _inlined: OperationRequest | None = None
+    _answers: dict[str, dict[int, Result]] = field(default_factory=dict)
+    """Of the parts of a request that takes several calls, by target and number: what has been answered is not asked for again."""
 
     def open(self, attempt_log: AttemptLog) -> Result | EventStream | ByteStream:
         """A whole answer, or the events or bytes of one; returns when it is complete, or when the first of them has come.
@@ -87,8 +89,7 @@ class UpstreamCall:
         if attempt.provider.limits.inlines_images:
             request = self._inlined = self._inlined or self.clients.images.inlined(request, self.fetch_bounds())
         adapter = adapters.find(request, attempt)
-        most_at_once, from_bytes = getattr(adapter, "most_at_once", None), getattr(adapter, "from_bytes", None)
-        parts = request.split(attempt, most_at_once(attempt) if most_at_once else None)
+        from_bytes, parts = getattr(adapter, "from_bytes", None), _split(request, attempt, adapter)
         if request.response != "events" and not from_bytes:
             if len(parts) == 1:
                 return self._read(attempt_log, parts[0], adapter, self._send(attempt_log, parts[0], adapter))
@@ -110,6 +111,13 @@ class UpstreamCall:
             return self._as_events(self._read(attempt_log, request, adapter, response))
         return EventStream(_begun(self._events(attempt_log, request, adapter, response)))
 
+    def unanswered(self, attempt: Attempt) -> Sequence[OperationRequest]:
+        """What another try of a target would ask for: the request, or those of its parts that have no answer yet."""
+        if not (answers := self._answers.get(attempt.target)):
+            return [self.request]
+        parts = _split(self.request, attempt, adapters.find(self.request, attempt))
+        return [part for number, part in enumerate(parts) if number not in answers]
+
     def deliver(self, result: Result) -> "Delivered":
         """What was made as the client wants it, by link or as bytes."""
         from haimaker.upstream.image_delivery import FETCH_S, Delivery  # only images need it
@@ -124,12 +132,13 @@ class UpstreamCall:
         return FetchBounds.within(self.deadline_s, owner_of(self.headers), self.cancel, seconds)
 
     def _merged(self, attempt_log: AttemptLog, parts: Sequence[OperationRequest], adapter: Adapter) -> Result:
-        from haimaker.upstream.parallel import side_by_side  # few requests need it
+        from haimaker.upstream.parallel import call_in_parallel  # few requests need it
 
         def call(own: AttemptLog, part: OperationRequest) -> Result:
             return self._read(own, part, adapter, self._send(own, part, adapter))
 
-        return self.request.merge(side_by_side(attempt_log, parts, call))
+        answers = self._answers.setdefault(attempt_log.attempt.target, {})
+        return self.request.merge(call_in_parallel(attempt_log, parts, answers, call))
 
     def _as_events(self, result: Result) -> EventStream:
         return EventStream(self.request.as_events(self.deliver(result).result if self.request.delivers else result))
@@ -263,6 +272,11 @@ class UpstreamCall:
                 code = "provider_connection_lost" if error.sent else "provider_unreachable"
                 raise BadGatewayError(str(error), code=code) from error
             raise APITimeoutError(str(error), code="provider_timeout", headers={"x-should-retry": "false"}) from error
+
+
+def _split(request: OperationRequest, attempt: Attempt, adapter: Adapter) -> Sequence[OperationRequest]:
+    most_at_once = getattr(adapter, "most_at_once", None)
+    return request.split(attempt, most_at_once(attempt) if most_at_once else None)
 
 
 def decode(response: UpstreamResponse) -> Iterator[Event]:

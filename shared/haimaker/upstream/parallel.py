@@ -1,4 +1,4 @@
-"""Several calls of one request at one target, some at the same time, each with a trial of its own that tells what it used."""
+"""Several calls of one request at one target, some at the same time, each with a log of its own that tells what it used."""
 
 from collections.abc import Callable, Sequence
 from concurrent.futures import FIRST_EXCEPTION, Future, ThreadPoolExecutor, wait
@@ -13,26 +13,29 @@ Answer = TypeVar("Answer")
 AT_ONCE = 8
 
 
-def side_by_side(attempt_log: AttemptLog, parts: Sequence[Part], call: Callable[[AttemptLog, Part], Answer]) -> list[Answer]:
-    """The answers in the order of the parts. Raises what the first that fails raises; `trial` has used what all have together."""
-    attempt_logs = [AttemptLog(attempt_log.attempt, attempt_log.started_s) for _ in parts]
+def call_in_parallel(
+    attempt_log: AttemptLog, parts: Sequence[Part], answers: dict[int, Answer], call: Callable[[AttemptLog, Part], Answer]
+) -> list[Answer]:
+    """The answers in the order of the parts. `answers` has those of an earlier try, by the number of their part: they are not asked
+    for again. It gets those that come. Raises what the first that fails raises; `attempt_log` has used what all calls have.
+    """
+    if len(answers) == len(parts):
+        answers.clear()  # all of them came before, and were of no use together
+    missing = [number for number in range(len(parts)) if number not in answers]
+    attempt_logs = [AttemptLog(attempt_log.attempt, attempt_log.started_s) for _ in missing]
     try:
-        return _answers(attempt_logs, parts, call)
+        with ThreadPoolExecutor(min(AT_ONCE, len(missing))) as threads:
+            calls: dict[int, Future[Answer]] = {
+                number: threads.submit(call, own, parts[number]) for number, own in zip(missing, attempt_logs, strict=True)
+            }
+            for waiting in wait(calls.values(), return_when=FIRST_EXCEPTION).not_done:
+                waiting.cancel()  # those that have begun are waited for
     finally:
         attempt_log.dropped, attempt_log.first_byte_ms = attempt_logs[0].dropped, attempt_logs[0].first_byte_ms
         if used := [each.tokens for each in attempt_logs if each.tokens]:
             attempt_log.set_usage(usage.sum_usages(used), estimated=any(each.estimated for each in attempt_logs))
-
-
-def _answers(attempt_logs: Sequence[AttemptLog], parts: Sequence[Part], call: Callable[[AttemptLog, Part], Answer]) -> list[Answer]:
-    """A failure stops the calls that have not begun."""
-    with ThreadPoolExecutor(min(AT_ONCE, len(parts))) as threads:
-        calls: list[Future[Answer]] = [
-            threads.submit(call, attempt_log, part) for attempt_log, part in zip(attempt_logs, parts, strict=True)
-        ]
-        for waiting in wait(calls, return_when=FIRST_EXCEPTION).not_done:
-            waiting.cancel()
-    failures = (made.exception() for made in calls if not made.cancelled())
-    for failure in filter(None, failures):
+    ended = {number: made for number, made in calls.items() if not made.cancelled()}
+    answers |= {number: made.result() for number, made in ended.items() if not made.exception()}
+    for failure in filter(None, (made.exception() for made in ended.values())):
         raise failure
-    return [made.result() for made in calls]
+    return [answers[number] for number in range(len(parts))]

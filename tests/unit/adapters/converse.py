@@ -1,26 +1,16 @@
 """What botocore's own model of Bedrock says of a Converse body, and requests of every kind to ask it about."""
 
 import json
-from base64 import b64decode
-from functools import cache
-from typing import Any
 
-import botocore.session
-from botocore.model import ServiceModel, Shape
-from botocore.validate import ParamValidator
 from hypothesis import strategies as st
 
 from haimaker.adapters.bedrock import chat
 from haimaker.http.values import JSON, UpstreamRequest
 from haimaker.operations.attempt import Attempt
 from haimaker.operations.chat import parse_chat
+from tests.support import vendor_schemas
 
 PIXEL = "iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mNk+M9QDwADhgGAWjR9awAAAABJRU5ErkJggg=="
-
-
-@cache
-def _service() -> ServiceModel:
-    return botocore.session.Session().get_service_model("bedrock-runtime")
 
 
 def sent(body: JSON, attempt: Attempt) -> UpstreamRequest:
@@ -28,44 +18,10 @@ def sent(body: JSON, attempt: Attempt) -> UpstreamRequest:
 
 
 def converse_body(body: JSON, attempt: Attempt) -> JSON:
-    """The body that is sent, after botocore has found nothing wrong with it, nor we what botocore does not look at."""
+    """The body that is sent, after neither botocore nor the guide has found anything wrong with it."""
     made: JSON = json.loads(sent(body, attempt).body)
-    shape = _service().operation_model("Converse").input_shape
-    assert shape is not None
-    report = ParamValidator().validate({"modelId": attempt.model, **_with_bytes(made, shape)}, shape)
-    assert not report.has_errors(), report.generate_report()
-    _obeys_the_guide(made["messages"])
+    vendor_schemas.bedrock(made)
     return made
-
-
-def _with_bytes(value: Any, shape: Shape) -> Any:
-    """The value as a caller of botocore would give it: bytes where the wire has base64."""
-    if shape.type_name == "blob":
-        return b64decode(value, validate=True)
-    if shape.type_name == "structure" and isinstance(value, dict) and not getattr(shape, "is_document_type", False):
-        unknown = set(value) - set(shape.members)
-        assert not unknown, f"{shape.name} has no {unknown}"
-        assert not getattr(shape, "is_tagged_union", False) or len(value) == 1
-        return {name: _with_bytes(inner, shape.members[name]) for name, inner in value.items()}
-    if shape.type_name == "list" and isinstance(value, list):
-        return [_with_bytes(inner, shape.member) for inner in value]
-    allowed = shape.metadata.get("enum")
-    assert not allowed or value in allowed, f"{value!r} is not among {allowed}"
-    return value
-
-
-def _obeys_the_guide(turns: list[JSON]) -> None:
-    """https://docs.aws.amazon.com/bedrock/latest/userguide/conversation-inference-call.html"""
-    assert [turn["role"] for turn in turns] == [("user", "assistant")[place % 2] for place in range(len(turns))]
-    names = [block["document"]["name"] for turn in turns for block in turn["content"] if "document" in block]
-    assert len(names) == len(set(names))
-    for turn in turns:
-        assert turn["content"]
-        assert all(block["text"].strip() for block in turn["content"] if "text" in block)
-        results = ["toolResult" in block for block in turn["content"] if "cachePoint" not in block]
-        assert results == sorted(results, reverse=True)
-        if any("document" in block for block in turn["content"]):
-            assert any("text" in block for block in turn["content"])
 
 
 words = st.sampled_from(["", " ", "Hi", "Grüezi\n", "{}", "null", '{"a": 1}', "[1]"])

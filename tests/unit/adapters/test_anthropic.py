@@ -12,6 +12,7 @@ from haimaker.models import catalog
 from haimaker.models.catalog import ModelInfo
 from haimaker.operations.attempt import Attempt
 from haimaker.providers.registry import get
+from tests.support import vendor_schemas
 from tests.support.builders import result_of
 from tests.unit.adapters.claude import (
     FUTURE,
@@ -26,7 +27,6 @@ from tests.unit.adapters.claude import (
     THOUGHT,
     attempt,
     call,
-    check,
     sent,
     text,
 )
@@ -215,7 +215,7 @@ def test_a_limit_of_ours_is_sent_where_the_client_has_none() -> None:
 def test_every_case_is_a_call_in_the_vendors_own_types() -> None:
     for case in find("chat"):
         if case.about["provider"] == "anthropic":
-            check(case.json("upstream_request.json")["body"])
+            vendor_schemas.anthropic_types(case.json("upstream_request.json")["body"])
 
 
 def test_thinking_goes_back_to_where_it_was() -> None:

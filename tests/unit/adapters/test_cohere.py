@@ -4,7 +4,6 @@ import json
 from typing import Any
 
 import pytest
-from cohere.types import ChatMessageV2, Document, ResponseFormatV2, Thinking, ToolV2
 from cohere.v2.types import V2ChatResponse, V2ChatStreamResponse
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -17,22 +16,12 @@ from haimaker.http.values import JSON, ErrorFields, Event
 from haimaker.models.catalog import to_units
 from haimaker.operations.chat import parse_chat
 from haimaker.pricing import costs, usage
+from tests.support import vendor_schemas
 from tests.support.builders import MESSAGES, attempt, chat_request, result_of
 from tests.unit.adapters.folding import fold
 
 ATTEMPT = attempt("cohere/command-a-03-2025")
 REASONING = attempt("cohere/command-a-plus-05-2026")
-TYPES: dict[str, Any] = {
-    "documents": list[str | Document],
-    "messages": list[ChatMessageV2],
-    "response_format": ResponseFormatV2,
-    "thinking": Thinking,
-    "tools": list[ToolV2],
-}
-PARAMETERS = {
-    *TYPES, "citation_options", "frequency_penalty", "k", "logprobs", "max_tokens", "model", "p", "presence_penalty", "priority",
-    "safety_mode", "seed", "stop_sequences", "stream", "strict_tools", "temperature", "tool_choice",
-}  # fmt: skip
 TOOL = {"type": "function", "function": {"name": "add", "parameters": {"type": "object", "properties": {}}}}
 OTHER = {"type": "function", "function": {"name": "sub", "description": "Takes away.", "strict": True}}
 CALL = {"id": "a", "function": {"name": "add", "arguments": ""}}
@@ -47,17 +36,8 @@ def text(content: str) -> JSON:
 def sent(at: Any = ATTEMPT, **fields: Any) -> tuple[JSON, tuple[str, ...]]:
     made = chat.to_upstream(parse_chat(json.dumps({"model": at.target, "messages": MESSAGES, **fields}).encode()), at)
     body: JSON = json.loads(made.body)
-    assert set(body) <= PARAMETERS
-    for name, kind in TYPES.items():
-        if name in body:
-            assert _dumped(TypeAdapter(kind).validate_python(body[name])) == body[name]
+    vendor_schemas.cohere_types(body)
     return body, made.dropped
-
-
-def _dumped(value: Any) -> Any:
-    if isinstance(value, list):
-        return [_dumped(inner) for inner in value]
-    return value.model_dump(exclude_unset=True) if hasattr(value, "model_dump") else value
 
 
 @pytest.mark.parametrize(

@@ -6,7 +6,6 @@ from copy import deepcopy
 from typing import Any
 
 import pytest
-from google.genai import types
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from openai.lib.streaming.chat import ChatCompletionStreamState
@@ -15,7 +14,7 @@ from openai.types.chat import ChatCompletion, ChatCompletionChunk
 from haimaker.adapters.gemini import chat
 from haimaker.http.errors import APIError, BadRequestError
 from haimaker.http.values import JSON, Event
-from tests.support import builders
+from tests.support import builders, vendor_schemas
 from tests.support.builders import chat_request
 from tests.unit.adapters.gemini_support import NEWEST, OLDER, streamed, whole
 from tests.wire.case import find
@@ -190,6 +189,4 @@ def test_any_request_is_translated_or_refused(messages: list[JSON], fields: JSON
 @pytest.mark.parametrize("case", CASES, ids=lambda case: case.name)
 def test_googles_own_types_read_what_is_sent(case: Any) -> None:
     body = case.json("upstream_request.json")["body"]
-    for content in body.pop("contents"):
-        types.Content.model_validate(content)
-    types.GenerateContentConfig.model_validate({**body.pop("generationConfig", {}), **body})
+    vendor_schemas.gemini_types(body)

@@ -3,12 +3,15 @@
 from typing import Any
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 from openai.types import Completion
 from openai.types.chat import ChatCompletion, ChatCompletionChunk
 
 from haimaker.adapters.openai import chat, completions, counts
 from haimaker.http.errors import APIError
 from haimaker.http.values import JSON
+from haimaker.pricing import usage
 from haimaker.providers.provider import AnswerRules, Provider
 from tests.support.builders import attempt, chat_request, in_dialect, result_of
 from tests.unit.adapters.folding import fold
@@ -195,6 +198,27 @@ def test_usage_is_openais(used: JSON, added: JSON) -> None:
 )  # fmt: skip
 def test_usage_of_some_models_is_counted_beside(model: str, used: JSON, added: JSON) -> None:
     assert counts.counted(used, model) == {**used, **added}
+
+
+COUNT = st.one_of(st.integers(0, 4), st.sampled_from([None, 2.0, "2", True, -1]))
+DETAIL = st.one_of(
+    st.none(),
+    st.dictionaries(st.sampled_from(["cached_tokens", "reasoning_tokens", "audio_tokens", "cache_read_tokens"]), COUNT),
+)
+
+
+@given(
+    st.fixed_dictionaries(
+        {"prompt_tokens": COUNT, "completion_tokens": COUNT, "total_tokens": COUNT},
+        optional={"prompt_tokens_details": DETAIL, "completion_tokens_details": DETAIL, "cached_tokens": COUNT},
+    ),
+    st.sampled_from(["gpt-4o", "voxtral-small-2507", "google/gemini-2.5-pro", "grok-4"]),
+    st.booleans(),
+)
+def test_usage_that_lacks_nothing_is_seen_at_once(used: JSON, model: str, adds_up: bool) -> None:
+    if adds_up:
+        used = {**used, "prompt_tokens": 3, "completion_tokens": 2, "total_tokens": 5}
+    assert counts.counted(used, model) == (counts.mended(used, model) if usage.is_plausible(used) else used)
 
 
 @pytest.mark.parametrize(

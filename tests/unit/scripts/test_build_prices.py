@@ -205,3 +205,22 @@ def test_what_the_source_has_wrong_of_a_kind_is_put_right(
     models: dict[str, build_prices.Row], name: str, rates: dict[str, str]
 ) -> None:
     assert table(models)[name]["rates"] == rates
+
+
+@pytest.mark.usefixtures("vendors_say_nothing")
+def test_a_tier_without_rates_of_its_own_costs_a_multiple_of_the_ordinary_ones() -> None:
+    chat = {
+        "mode": "chat",
+        "input_cost_per_token": "2.7e-07",
+        "cache_read_input_token_cost": "1.35e-07",
+        "output_cost_per_token_priority": "2e-6",
+    }
+    rates = table({name: {"litellm_provider": name.partition("/")[0], **chat} for name in ("deepinfra/a/b", "xai/grok-5")})
+    assert rates["deepinfra/a/b"]["rates"] == {
+        "input_cost_per_token": "2.7e-07",
+        "input_cost_per_token_priority": "0.000000405",
+        "cache_read_input_token_cost": "1.35e-07",
+        "cache_read_input_token_cost_priority": "0.0000002025",
+        "output_cost_per_token_priority": "2e-6",
+    }
+    assert "input_cost_per_token_priority" not in rates["xai/grok-5"]["rates"]

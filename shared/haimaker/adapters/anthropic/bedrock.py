@@ -6,7 +6,6 @@ https://docs.aws.amazon.com/bedrock/latest/userguide/model-parameters-anthropic-
 import base64
 import json
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import replace
 from urllib.parse import quote
 
 from haimaker.adapters.anthropic import chat
@@ -14,6 +13,7 @@ from haimaker.adapters.anthropic.chat import from_upstream, headers, read_error,
 from haimaker.http import errors
 from haimaker.http.sse import dumps
 from haimaker.http.values import Event, StreamEvent, UpstreamRequest
+from haimaker.lean_dataclasses import replace
 from haimaker.operations.attempt import Attempt
 from haimaker.operations.chat import ChatRequest
 

@@ -4,7 +4,6 @@ https://ai.google.dev/api/generate-content#generationconfig
 """
 
 from collections.abc import Mapping
-from dataclasses import replace
 from typing import Any
 
 from haimaker.adapters.gemini import media
@@ -13,6 +12,7 @@ from haimaker.adapters.gemini.tools import camel
 from haimaker.adapters.parameters import HINTS, OPENAI, Parameters
 from haimaker.http.errors import BadRequestError
 from haimaker.http.values import JSON
+from haimaker.lean_dataclasses import replace
 from haimaker.models.traits import EFFORTS, Traits
 from haimaker.operations.attempt import Attempt
 

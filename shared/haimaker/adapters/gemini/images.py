@@ -5,7 +5,6 @@ https://ai.google.dev/gemini-api/docs/image-generation
 
 import base64
 from collections.abc import Iterator
-from dataclasses import replace
 from urllib.parse import quote
 
 from haimaker.adapters.gemini import imagen
@@ -17,6 +16,7 @@ from haimaker.adapters.parameters import refused
 from haimaker.http.errors import ContentPolicyViolationError
 from haimaker.http.sse import dumps
 from haimaker.http.values import JSON, UpstreamRequest
+from haimaker.lean_dataclasses import replace
 from haimaker.media import images as media_images
 from haimaker.operations.attempt import Attempt
 from haimaker.operations.fields import OURS

@@ -3,11 +3,10 @@
 https://docs.cloud.google.com/vertex-ai/generative-ai/docs/model-reference/inference. The base URL goes up to the location.
 """
 
-from dataclasses import replace
-
 from haimaker.adapters.gemini import chat
 from haimaker.adapters.gemini.chat import from_stream, from_upstream, read_error
 from haimaker.http.values import UpstreamRequest
+from haimaker.lean_dataclasses import replace
 from haimaker.operations.attempt import Attempt
 from haimaker.operations.chat import ChatRequest
 

@@ -12,12 +12,22 @@ from haimaker.pricing import usage
 TOTALS = ("prompt_tokens", "completion_tokens", "total_tokens")
 PROMPT = ("prompt_tokens", "input_tokens")
 COMPLETION = ("completion_tokens", "output_tokens")
+DETAILS = {
+    "prompt_tokens_details": frozenset({"cached_tokens", "audio_tokens", "image_tokens", "text_tokens"}),
+    "completion_tokens_details": frozenset(
+        {"reasoning_tokens", "audio_tokens", "text_tokens", "accepted_prediction_tokens", "rejected_prediction_tokens"}
+    ),
+}
+"""OpenAI's own, beside the totals."""
 
 
 def counted(used: JSON, model: str = "") -> JSON:
     """Usage that says how many tokens there were; the same object where it does, or where nothing that it says can be meant."""
-    if not usage.is_plausible(used):
-        return used
+    return used if _is_openais(used) or not usage.is_plausible(used) else mended(used, model)
+
+
+def mended(used: JSON, model: str) -> JSON:
+    """Plausible usage with what lacks; the same object where nothing does."""
     if hears_beside(model):
         used = _with_sound(used)
     if all(type(used.get(name)) is int for name in TOTALS):
@@ -26,6 +36,19 @@ def counted(used: JSON, model: str = "") -> JSON:
     counts = [next((used[name] for name in names if type(used.get(name)) is int), told[names[0]]) for names in (PROMPT, COMPLETION)]
     total = used["total_tokens"] if type(used.get("total_tokens")) is int else sum(counts)
     return _folded(_with_details({**used, **dict(zip(TOTALS, (*counts, total), strict=True))}), model)
+
+
+def _is_openais(used: JSON) -> bool:
+    """Whether it has OpenAI's own fields, no others, and counts that add up: nothing is told in another place, or left out."""
+    if not used.keys() <= {*TOTALS, *DETAILS} or not all(type(used.get(name)) is int for name in TOTALS):
+        return False
+    if used["prompt_tokens"] + used["completion_tokens"] != used["total_tokens"]:
+        return False
+    for name, known in DETAILS.items():
+        held = used.get(name)
+        if held is not None and not (type(held) is dict and held.keys() <= known and all(type(n) is int for n in held.values())):
+            return False
+    return bool(_of(used, "completion_tokens_details", "reasoning_tokens") <= used["completion_tokens"])
 
 
 def _with_sound(used: JSON) -> JSON:

@@ -10,8 +10,8 @@ from haimaker.adapters.repairs import CARRIED, plain_id
 from haimaker.http.values import JSON
 from haimaker.providers.provider import Dialect, MessageRules
 
-FOREIGN = ("thinking_blocks",)
-"""Fields of other formats, which a client may have kept from an earlier answer."""
+FOREIGN = ("thinking_blocks", "tool_plan", "extra_content")
+"""Fields of other formats, which a client may have kept from an earlier answer: of a message, or of a call in it."""
 LOST_REASONING = " "
 """Stands for reasoning that the client has not kept; an empty text is refused."""
 
@@ -19,7 +19,7 @@ LOST_REASONING = " "
 def edited(message: JSON, dialect: Dialect, *, thinks: bool) -> JSON:
     rules = dialect.messages
     message = _with_roles(message, rules)
-    message = message if rules.keeps_call_ids else _with_short_ids(message)
+    message = message if rules.keeps_call_ids else _with_plain_calls(message)
     if rules.reasoning_history and message.get("reasoning_content"):
         message = {rules.reasoning_history: message["reasoning_content"], **without(message, ("reasoning_content",))}
     message = without(message, (*FOREIGN, *rules.strips_fields))
@@ -48,18 +48,21 @@ def _with_roles(message: JSON, rules: MessageRules) -> JSON:
     return message
 
 
-def _with_short_ids(message: JSON) -> JSON:
+def _with_plain_calls(message: JSON) -> JSON:
+    """Calls, and the result of one, without what another format let a client carry in them."""
     if isinstance(message.get("tool_call_id"), str):
         return {**message, "tool_call_id": plain_id(message["tool_call_id"])}
     calls = message.get("tool_calls")
-    if not isinstance(calls, list) or not any(CARRIED.search(_id_of(call)) for call in calls):
+    if not isinstance(calls, list):
         return message
-    return {**message, "tool_calls": [{**call, "id": plain_id(call["id"])} if _id_of(call) else call for call in calls]}
+    plain = [_plain_call(call) if isinstance(call, dict) else call for call in calls]
+    return {**message, "tool_calls": plain} if any(new is not old for new, old in zip(plain, calls, strict=True)) else message
 
 
-def _id_of(call: Any) -> str:
-    found = call.get("id") if isinstance(call, dict) else None
-    return found if isinstance(found, str) else ""
+def _plain_call(call: JSON) -> JSON:
+    """Nor with the place that a call has in a stream, which clients that collect one keep."""
+    identifier, call = call.get("id"), without(call, (*FOREIGN, "index"))
+    return {**call, "id": plain_id(identifier)} if isinstance(identifier, str) and CARRIED.search(identifier) else call
 
 
 def _with_cache_control(message: JSON, dialect: Dialect) -> JSON:

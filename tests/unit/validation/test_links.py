@@ -22,6 +22,8 @@ GOOD = [
     "file-abc123",
     "files/abc",
     "JVBERi0xLjQK",
+    "/9j/4AAQSkZJRgABAQAAAQABAAD/2wBDAAUDBAQEAwUEBAQFBQUGBwwIBwcHBw8LCwkMEQ8S",
+    "//uQxAAAAAAAAAAAAAAAAAAAAAAASW5mbwAAAA8AAAACAAACcQCAgICAgICAgICAgICAgICAgICA",
     "https://user@example.com/",
 ]
 BAD = [
@@ -37,6 +39,8 @@ BAD = [
     "http:///a.png",
     "https://",
     "https://exa mple.com/",
+    "//example.com/" + "a" * 90,
+    "/home/someone/" + "a" * 40 + ".png",
     "https://example.com/\n",
     "gopher://example.com",
     "javascript:alert(1)",
