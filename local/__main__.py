@@ -1,6 +1,7 @@
 """`python -m local`, which `make run` calls: settings from the environment, a gateway on SQLite, the front door."""
 
 import gc
+import os
 import signal
 import sys
 from dataclasses import replace
@@ -11,7 +12,7 @@ from haimaker.settings.settings import DEFAULT_ADMIN_KEY, Settings
 from haimaker.store import StoreUnavailable
 from haimaker.validation.settings import SettingsError
 
-from .environment import misspelt, read_environment
+from .environment import file_of_variables, misspelt, read_environment
 from .installation import START, current_version
 from .mistakes import Mistakes
 from .server import Server
@@ -25,7 +26,12 @@ def main() -> int:
         signal.signal(stop_signal, _leave)
     try:
         environment = read_environment()
-        settings = replace(Settings.from_environment(environment), version=current_version())
+        settings = replace(
+            Settings.from_environment(environment),
+            version=current_version(),
+            credentials_file=file_of_variables(),
+            file_variables=frozenset(environment) - frozenset(os.environ),
+        )
     except SettingsError as error:
         return _fail(f"haimaker: {error}")
     is_default_key = settings.admin_key == DEFAULT_ADMIN_KEY

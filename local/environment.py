@@ -38,10 +38,9 @@ _ESCAPES = {"n": "\n", "r": "\r", "t": "\t"}
 
 def read_environment(process: Mapping[str, str] = os.environ) -> dict[str, str]:
     """What the process was given, and what the file adds to it. Raises SettingsError."""
-    named = process.get(FILE_VARIABLE, "").strip()
-    path = Path(named or ".env").expanduser()
+    path = file_of_variables(process)
     if not path.is_file():
-        if named and not path.exists():
+        if process.get(FILE_VARIABLE, "").strip() and not path.exists():
             raise SettingsError(f"{FILE_VARIABLE} names {path}, which does not exist.")
         return dict(process)
     try:
@@ -49,6 +48,11 @@ def read_environment(process: Mapping[str, str] = os.environ) -> dict[str, str]:
     except (OSError, UnicodeDecodeError) as error:
         raise SettingsError(f"{path} can't be read: {error}.") from None
     return {**parse(text, str(path)), **process}
+
+
+def file_of_variables(process: Mapping[str, str] = os.environ) -> Path:
+    """The file that adds to them, which need not exist."""
+    return Path(process.get(FILE_VARIABLE, "").strip() or ".env").expanduser()
 
 
 def command_environment(process: Mapping[str, str] = os.environ) -> dict[str, str]:

@@ -36,7 +36,7 @@ def write(connection: socket.socket, response: Response, head: Head | None, requ
 def _headers(response: Response, request_id: str, keep_alive: bool) -> dict[str, str]:
     headers = {name.lower(): value for name, value in response.headers.items() if name.lower() not in _FRAMING}
     headers.setdefault("content-type", "application/json")
-    headers["x-request-id"] = request_id
+    headers["x-request-id"] = headers["request-id"] = request_id  # OpenAI's SDK reads the one, Anthropic's the other
     headers["date"] = time.strftime("%a, %d %b %Y %H:%M:%S GMT", time.gmtime())
     if not keep_alive:
         headers["connection"] = "close"

@@ -8,7 +8,7 @@ import urllib.request
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import IO, Any
+from typing import IO, Any, TypeVar
 from urllib.parse import urlencode, urlsplit
 
 from haimaker.http import sse
@@ -19,6 +19,7 @@ from ..welcome import base_url
 from .stack import OperatorError
 
 JSON = dict[str, Any]
+T = TypeVar("T")
 
 KEY_VARIABLES = ("HAIMAKER_KEY", "HAIMAKER_ADMIN_KEY")
 TIMEOUT_S = 30.0
@@ -45,6 +46,11 @@ class APIClient:
     def get(self, path: str, **query: object) -> JSON:
         asked = {name: value for name, value in query.items() if value is not None}
         return self._answer("GET", f"{path}?{urlencode(asked)}" if asked else path, None)
+
+    def list_all(self, path: str) -> list[JSON]:
+        """What answers with a list."""
+        with self._open("GET", path, None, TIMEOUT_S) as answer:
+            return _parse_answer(answer, self.url, list)
 
     def post(self, path: str, body: Mapping[str, object]) -> JSON:
         return self._answer("POST", path, json.dumps(body).encode())
@@ -73,7 +79,7 @@ class APIClient:
 
     def _answer(self, method: str, path: str, body: bytes | None) -> JSON:
         with self._open(method, path, body, TIMEOUT_S) as answer:
-            return _parse_answer(answer, self.url)
+            return _parse_answer(answer, self.url, dict)
 
     def _open(self, method: str, path: str, body: bytes | None, timeout_s: float) -> IO[bytes]:
         opener = _opener(self.url)
@@ -108,12 +114,12 @@ def _opener(url: str) -> urllib.request.OpenerDirector:
     return urllib.request.build_opener(_NoRedirects(), *no_proxy)
 
 
-def _parse_answer(answer: IO[bytes], url: str) -> JSON:
+def _parse_answer(answer: IO[bytes], url: str, kind: type[T]) -> T:
     try:
         document = json.load(answer)
     except ValueError:
         document = None
-    if not isinstance(document, dict):
+    if not isinstance(document, kind):
         raise OperatorError(f"{url} does not answer as a haimaker gateway does. Check the address.")
     return document
 

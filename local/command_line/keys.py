@@ -1,7 +1,7 @@
 """`haimaker keys`: issue, change, look at, block, rotate and delete keys."""
 
 import argparse
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
 from .api_client import JSON, APIClient
@@ -74,11 +74,17 @@ def add(commands: Any) -> None:
 
 
 def _add_fields(parser: argparse.ArgumentParser) -> None:
-    for found in FIELDS:
-        action = {"action": "append"} if found.many else {}
-        parser.add_argument(found.option, metavar=found.metavar, help=found.help, dest=found.name, **action)  # type: ignore[arg-type]
+    add_options(parser, [found.name for found in FIELDS])
     about = "whether its prompts and answers are kept, where the gateway allows it"
     parser.add_argument("--log-content", action=argparse.BooleanOptionalAction, help=about)
+
+
+def add_options(parser: argparse.ArgumentParser, names: Sequence[str]) -> None:
+    """Options that set these fields."""
+    for found in FIELDS:
+        if found.name in names:
+            action = {"action": "append"} if found.many else {}
+            parser.add_argument(found.option, metavar=found.metavar, help=found.help, dest=found.name, **action)  # type: ignore[arg-type]
 
 
 def list_keys(context: Context) -> int:
@@ -89,7 +95,7 @@ def list_keys(context: Context) -> int:
 
 
 def create_key(context: Context) -> int:
-    return _show_new(context.terminal, context.api_client().post("/key/generate", _fields_from_arguments(context.arguments)))
+    return _show_new(context.terminal, context.api_client().post("/key/generate", fields_from_arguments(context.arguments)))
 
 
 def show_key(context: Context) -> int:
@@ -100,7 +106,7 @@ def show_key(context: Context) -> int:
 
 
 def update_key(context: Context) -> int:
-    said = _fields_from_arguments(context.arguments)
+    said = fields_from_arguments(context.arguments)
     if not said:
         raise OperatorError(f"Nothing was said to change; there are {', '.join(found.option for found in FIELDS)}.")
     return _change(context, "/key/update", said)
@@ -147,10 +153,12 @@ def _show_new(terminal: Terminal, key: JSON) -> int:
     return 0
 
 
-def _fields_from_arguments(arguments: argparse.Namespace) -> JSON:
+def fields_from_arguments(arguments: argparse.Namespace) -> JSON:
     """The fields that were named. Raises OperatorError."""
-    said = {found.name: _value(found, value) for found in FIELDS if (value := getattr(arguments, found.name)) is not None}
-    return said if arguments.log_content is None else {**said, "log_content": arguments.log_content}
+    named = {found.name: (found, value) for found in FIELDS if (value := getattr(arguments, found.name, None)) is not None}
+    said = {name: _value(found, value) for name, (found, value) in named.items()}
+    keeps = getattr(arguments, "log_content", None)
+    return said if keeps is None else {**said, "log_content": keeps}
 
 
 def _value(found: Field, said: Any) -> object:

@@ -28,7 +28,7 @@ from haimaker.accounts.cache import AccountCache, BilledAccounts
 from haimaker.accounts.errors import check_usable, denied_error, store_error
 from haimaker.accounts.keys import admin_id
 from haimaker.api import formats, uploads
-from haimaker.api.dispatch import HANDLERS, KEYLESS
+from haimaker.api.dispatch import CHANGING, HANDLERS, KEYLESS
 from haimaker.api.paths import MODEL_OPERATIONS, with_key_of_query
 from haimaker.billing import admission, estimates
 from haimaker.billing.estimates import CostBound
@@ -68,6 +68,7 @@ if TYPE_CHECKING:
 LATE_S = 10
 """How long after a request's last moment its reservation counts as lost."""
 ADMISSION_TRIES = 3
+NOT_ALLOWED = (401, 403, 429)
 
 
 class Runtime(NamedTuple):
@@ -89,6 +90,8 @@ class Gateway:
     accounts: AccountCache = field(init=False)
     content: ContentLogging = field(init=False)
     refusals: RefusalCounter = field(init=False)
+    writes_everywhere: bool = False
+    """Whether every operation may write to the store: in a process of its own, not in a function with a role."""
     _runtime: Runtime | None = field(default=None, repr=False)
     _hub: tuple[Runtime, bytes] | None = field(default=None, repr=False)
 
@@ -102,11 +105,18 @@ class Gateway:
     def local(cls, settings: Settings) -> "Gateway":
         """A gateway in a process of its own: a laptop's or a container's. Raises SettingsError, StoreUnavailable."""
         from haimaker.api import keys  # a function has no key in its settings
+        from haimaker.credentials.own_process import ProcessCredentials
+        from haimaker.observability.provider_calls import ProviderCalls
         from haimaker.settings.store import open_store
 
         store = open_store(settings)
         keys.install_admin(store, settings)
-        gateway = cls.from_store(settings, store)
+        credentials = ProcessCredentials(
+            settings.environment, settings.access, settings.config.accounts, settings.credentials_file, settings.file_variables
+        )
+        gateway = cls(settings, store, credentials)
+        gateway.writes_everywhere = True
+        gateway.observer.provider_calls = ProviderCalls(store.documents)
         if settings.metrics_token:
             from haimaker.observability.prometheus import PrometheusMetrics
 
@@ -176,9 +186,14 @@ class Gateway:
         return error_response(error, formats.find(operation).render_error(error, request.id))
 
     def _count_refusal(self, operation: str, request: Request, error: APIError) -> None:
-        """Logs a refusal, and counts it where it is one that a model would have answered: other functions need not write."""
+        """Logs a refusal, and counts it: every one of what models serve; of the rest those of who may not, where it may be written,
+        as the stack's functions that only read may not."""
         self.observer.denied(operation, request.id, error)
-        if operation not in MODEL_OPERATIONS or error.status >= 500:
+        if error.status >= 500:
+            return
+        if operation not in MODEL_OPERATIONS and not (
+            error.status in NOT_ALLOWED and (self.writes_everywhere or operation in CHANGING)
+        ):
             return
         owner = auth.owner_of(request.headers)
         self.refusals.add(owner if self.accounts.has_met(owner) else "", error.code or error.type, time.time())
@@ -329,6 +344,7 @@ def _request_fields(asked: OperationRequest, billed: BilledAccounts) -> Mapping[
     account, *others = billed.all()
     return {
         "operation": TELEMETRY_NAMES.get(asked.operation, asked.operation),
+        **({"client_format": asked.original.format} if asked.original else {}),
         "asked_model": asked.model,
         "stream": asked.streams,
         "user": asked.fields.user,

@@ -5,6 +5,7 @@ import io
 import json
 import re
 import shlex
+import shutil
 import subprocess
 from collections.abc import Callable
 from pathlib import Path
@@ -73,6 +74,13 @@ def test_every_command_of_the_guide_in_its_order(desk: Desk, haimaker: Run, monk
     assert " blocked" in shown["keys block ada"]
     assert " blocked" not in shown["keys unblock ada"]
     assert desk.ask("GET", "/key/info", key=created(shown["keys rotate ada"])).status_code == 401, "deleted at the end"
+    assert re.search(r"research +Research .*\$50\.00 +1mo", shown["teams list"])
+    assert "It has no keys." in shown["teams show Research"]
+    assert "$80.00" in shown["teams update research --max-budget 80"]
+    assert " blocked" in shown["teams block research"]
+    assert " active" in shown["teams unblock research"]
+    assert re.search(r"visitor-7 .*\$0\.50? +1d .*active", shown["users list"])
+    assert " blocked" in shown["users block visitor-7"]
     assert "demo/echo" in shown["models --provider demo"]
     assert "gpt-4o-mini" in shown["models gpt-4o"]
     assert "demo/echo" in next(text for command, text in shown.items() if command.startswith("spend request "))
@@ -91,6 +99,39 @@ def test_keys_are_limited_as_the_options_say(desk: Desk, haimaker: Run):
     assert [key["key_alias"] for key in json.loads(haimaker("--json keys list")) if key["key_alias"] == "limited"] == ["limited"]
     haimaker(f"keys update {told['token_id'][:8]} --max-budget none --tag none")
     assert (desk.info(told["key"])["max_budget"], desk.info(told["key"])["tags"]) == (None, [])
+
+
+def test_a_team_is_named_by_its_alias_and_ends_with_its_keys(desk: Desk, haimaker: Run):
+    haimaker("teams create t-1 --alias Ops --rpm-limit 5")
+    key = created(haimaker("keys create --alias of-ops --team t-1"))
+    assert re.search(r"of-ops", haimaker("teams show Ops"))
+    assert json.loads(haimaker("--json teams update Ops --rpm-limit none"))["rpm_limit"] is None
+    haimaker("teams create t-2 --alias Ops")
+    assert "2 teams are called 'Ops'; name one by its id: t-1, t-2." in haimaker("teams block Ops", status=1)
+    assert "There is no user 'nobody'" in haimaker("users show nobody", status=1)
+    assert "Nothing was said to change" in haimaker("teams update t-1", status=1)
+    assert "Nothing is deleted" in haimaker("teams delete t-1", answer="no", status=1)
+    haimaker("teams delete t-1", answer="yes")
+    assert desk.ask("GET", "/key/info", key=key).status_code == 401
+    haimaker("teams delete t-2 --yes")
+
+
+@pytest.mark.skipif(shutil.which("bash") is None, reason="bash is not here")
+@pytest.mark.parametrize(
+    ("line", "expected"),
+    [
+        (["haimaker", "te"], {"teams"}),
+        (["haimaker", "teams", "upd"], {"update"}),
+        (["haimaker", "--json", "teams", "create", "x", "--max-b"], {"--max-budget"}),
+        (["haimaker", "users", "create", "x", "--mod"], set()),
+        (["haimaker", "keys", "create", "--mod"], {"--model"}),
+        (["haimaker", "completion", ""], {"bash", "zsh"}),
+    ],
+)
+def test_a_shell_completes_commands_and_options(haimaker: Run, line: list[str], expected: set[str]):
+    asked = f'COMP_WORDS=({shlex.join(line)}); COMP_CWORD={len(line) - 1}; _haimaker; echo "${{COMPREPLY[@]}}"'
+    done = subprocess.run(["bash", "-c", haimaker("completion bash") + asked], capture_output=True, text=True, check=True)
+    assert {word for word in done.stdout.split() if not word.startswith("--") or line[-1].startswith("--")} == expected
 
 
 def test_deleting_asks_first(desk: Desk, haimaker: Run):

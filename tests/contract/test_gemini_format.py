@@ -2,7 +2,6 @@
 
 import json
 from collections.abc import Callable
-from typing import Any
 
 import httpx
 import pytest
@@ -183,7 +182,9 @@ def claude(content: list[JSON], stop_reason: str) -> Reply:
     return Reply.json(200, {**head, "content": content, "stop_reason": stop_reason, "usage": used})
 
 
-def test_what_another_vendor_thought_comes_back_to_it_alone(google: genai.Client, desk: Desk, key: str, upstream: FakeUpstream) -> None:
+def test_what_another_vendor_thought_comes_back_to_it_alone(
+    google: genai.Client, desk: Desk, key: str, upstream: FakeUpstream
+) -> None:
     """Over three turns: signed by Claude, told to Claude again, and not to Google."""
     thinking = {"type": "thinking", "thinking": "Hm.", "signature": "EqQB"}
     use = {"type": "tool_use", "id": "toolu_1", "name": "get_weather", "input": {"city": "Bern"}}

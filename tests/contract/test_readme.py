@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from importlib.metadata import requires
 from pathlib import Path
 
+import anthropic
 import cohere
 import pytest
 from openai import OpenAI
@@ -141,7 +142,13 @@ def test_each_endpoint_answers_the_call_beside_it(served: Served, tmp_path: Path
     monkeypatch.chdir(tmp_path)
     address = f"http://{served.address}/v1"
     client = OpenAI(base_url=address, api_key="sk-local", max_retries=0)
-    names = {"client": client, "cohere": cohere, "address": address, "messages": [{"role": "user", "content": "Hello"}]}
+    names = {
+        "client": client,
+        "cohere": cohere,
+        "anthropic": anthropic,
+        "address": address,
+        "messages": [{"role": "user", "content": "Hello"}],
+    }
     rows = re.findall(r"^\| `/v1/([^`]+)`.*? \| `(.+?)` \| \[", TOUR.text, re.MULTILINE)
     told_beside = {"images_edits", "images_variations", "audio_translations"}
     assert {path.replace("/", "_") for path, _ in rows} == {"chat_completions", "completions", "models", *ADAPTERS} - told_beside

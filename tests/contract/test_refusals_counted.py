@@ -36,6 +36,16 @@ def test_who_is_limited_and_why(desk: Desk) -> None:
     assert desk.ask("GET", "/refusals?start_date=2020-01-01").status_code == 400
 
 
+def test_who_asks_for_what_only_administrators_may(desk: Desk) -> None:
+    """By paths that a deployed function may only read behind as well as by those that change something."""
+    curious = desk.key(key_alias="curious")
+    assert [desk.ask("GET", path, key=curious).status_code for path in ("/key/list", "/audit", "/key/info")] == [403, 403, 200]
+    assert desk.ask("POST", "/key/generate", key=curious).status_code == 403
+    assert desk.ask("GET", "/spend/logs?limit=x", key=curious).status_code == 400
+    rows = desk.ask("GET", "/refusals", key=curious).json()["data"]
+    assert [(row["code"], row["count"]) for row in rows] == [("admin_only", 3)]
+
+
 def test_a_thousand_refusals_are_few_writes(documents) -> None:
     writes = []
     put = documents.put
@@ -57,8 +67,11 @@ def test_sums_of_processes_and_days_are_added(documents) -> None:
         counter.add("key#1", "budget_exceeded", moment_s)
         counter.write(moment_s)
     assert [row.times for row in merge(documents, [DAY])] == [2]
+    first.add("key#1", "budget_exceeded", NOW_S + 90_000)
+    first.add("key#1", "budget_exceeded", NOW_S + 180_000)
+    assert [row.times for row in merge(documents, [to_day(NOW_S + 90_000)])] == [2], "what a day ends with is written"
     [both] = merge(documents, [DAY, to_day(NOW_S + 90_000)])
-    assert (both.times, both.last_s) == (3, NOW_S + 90_000)
+    assert (both.times, both.last_s) == (4, NOW_S + 90_000)
 
 
 def test_what_is_counted_is_bounded(documents) -> None:

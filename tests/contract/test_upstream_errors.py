@@ -31,6 +31,7 @@ from tests.support import openai_wire
 from tests.support.fake_upstream import FakeUpstream, Reply
 from tests.support.reply import JSON
 
+PROVIDER = "hosted_vllm"
 STREAM = pytest.mark.parametrize("stream", [False, True], ids=["whole", "streamed"])
 IN_AN_HOUR = format_datetime(datetime.now(UTC) + timedelta(hours=1), usegmt=True)
 AZURE_FILTER = {
@@ -96,9 +97,25 @@ ROWS = [
     Row("too long by code", said(400, code="context_length_exceeded"), BAD, 400, "context_length_exceeded"),
     Row("filtered by Azure", Reply.json(400, AZURE_FILTER), BAD, 400, "content_policy_violation", says="filtered"),
     Row("refused", said(400, "rejected as a result of our safety system"), BAD, 400, "content_policy_violation"),
-    Row("401", said(401), SERVER, 502, "provider_auth_failed", headers=NO_RETRY, says="credentials"),
+    Row(
+        "401",
+        said(401),
+        SERVER,
+        502,
+        "provider_auth_failed",
+        headers=NO_RETRY,
+        says=f"{PROVIDER} refused the gateway's credentials",
+    ),
     Row("402", said(402), openai.APIStatusError, 402, "some_error", headers=NO_RETRY, type="insufficient_quota"),
-    Row("403", said(403), SERVER, 502, "provider_auth_failed", headers=NO_RETRY, says="credentials"),
+    Row(
+        "403",
+        said(403),
+        SERVER,
+        502,
+        "provider_auth_failed",
+        headers=NO_RETRY,
+        says=f"{PROVIDER} refused the gateway's credentials",
+    ),
     Row("403 for policy", said(403, code="content_policy_violation"), BAD, 400, "content_policy_violation"),
     Row("403 for a model", said(403, code="model_not_found"), openai.PermissionDeniedError, 403, "model_not_found"),
     Row("404", said(404, code="model_not_found"), openai.NotFoundError, 404, "model_not_found"),
@@ -117,7 +134,15 @@ ROWS = [
     Row("429 no quota", said(429, code="insufficient_quota"), openai.RateLimitError, 429, "insufficient_quota", 2),
     Row("500", said(500), SERVER, 500, "some_error", 2, type="server_error", says="It says why"),
     Row("501", said(501), SERVER, 501, "some_error", 2),
-    Row("502 in HTML", Reply.html(502), SERVER, 502, "bad_gateway", 2, says="status 502 and no explanation"),
+    Row(
+        "502 in HTML",
+        Reply.html(502),
+        SERVER,
+        502,
+        "bad_gateway",
+        2,
+        says=f"{PROVIDER} answered with status 502 and no explanation",
+    ),
     Row("503", said(503, retry_after="99"), SERVER, 503, "some_error", headers={"retry-after": "99"}),
     Row("529", said(529), SERVER, 529, "some_error", 2, type="overloaded_error"),
     Row("599", said(599), SERVER, 599, "some_error", 2),
@@ -138,7 +163,7 @@ ROWS = [
     ),
     Row("200 and a 400", ok('{"error":{"message":"Bad","code":400}}'), BAD, 400, None, says="Bad"),
     Row("200 and a text", ok('{"error":"CUDA out of memory"}'), SERVER, 502, "bad_gateway", 2, says="CUDA out of memory"),
-    Row("hangs up", Reply.hangup(), SERVER, 502, "provider_connection_lost", 2, calls=4),
+    Row("hangs up", Reply.hangup(), SERVER, 502, "provider_connection_lost", 2, calls=4, says=f"{PROVIDER} closed the connection"),
     Row("resets", Reply.hangup(reset=True), SERVER, 502, "provider_connection_lost", 2, calls=4),
     Row("not HTTP", Reply(b"SSH-2.0-OpenSSH_9.6\r\n\r\n", end="close"), SERVER, 502, "provider_connection_lost", 2),
     Row("half an error", said(400).cut(after_bytes=10), SERVER, 502, "provider_connection_lost", 2),
@@ -168,6 +193,9 @@ def test_failures_of_a_provider(desk: Desk, key: str, upstream: FakeUpstream, ro
     assert row.attempts <= len(upstream.calls) - seen <= (row.calls or row.attempts)
     assert error.body.keys() == {"message", "type", "param", "code", "attempts"}
     assert row.says in error.body["message"]
+    assert (
+        error.response.headers.get("x-haimaker-provider", PROVIDER) == PROVIDER
+    )  # a stream's headers may have left before it failed
     assert row.type in ("", error.type)
     tried_enough = NO_RETRY if row.attempts > 1 and row.status != 429 else {}  # an SDK would triple what the gateway did
     assert retry_headers(error) == {**row.headers, **tried_enough}

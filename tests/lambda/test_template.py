@@ -21,6 +21,7 @@ from tests.support.roles import OF_AWS_ITSELF
 STREAMING = (
     "ChatCompletionsFunction",
     "CompletionsFunction",
+    "MessagesFunction",
     "EmbeddingsFunction",
     "ImagesFunction",
     "AudioTranscriptionsFunction",

@@ -12,7 +12,7 @@ from string import Formatter
 from haimaker.accounts import keys as auth
 from haimaker.models import catalog
 from haimaker.providers.provider import Provider
-from haimaker.providers.registry import NAMES, all_providers, get
+from haimaker.providers.registry import NAMES, ONLINE, all_providers, get
 from haimaker.settings.settings import DEFAULT_ADMIN_KEY, Settings, is_loopback
 
 from ...environment import key_variables, misspelt
@@ -122,10 +122,18 @@ def own_names(context: Context) -> Iterator[Finding]:
 
 
 def provider_keys(context: Context) -> Iterator[Finding]:
-    """Which providers are on, by name; a key is never shown."""
+    """Which providers are on, by name, at the gateway that runs, else as it would be started here; a key is never shown."""
     on = _settings(context).access
     environment = context.environment
-    if on:
+    if (running := _on_at_gateway(context)) is not None:
+        url = context.url()
+        yield ok("providers", f"{', '.join(running) or 'none'}, at {url}")
+        if lacking := [name for name in on if name not in running]:
+            message = f"{', '.join(lacking)}: set here, but not where the gateway at {url} was started."
+            yield missing("providers", message, "Start it again from here, or add the key in its console.")
+        if not running and not on:
+            yield missing("providers", "Only demo/ models answer.", "Add a provider's key in the console, or export it and start.")
+    elif on:
         yield ok("providers", ", ".join(on))
     else:
         fix = "export OPENAI_API_KEY=... (or another provider's), then " + START
@@ -139,6 +147,16 @@ def provider_keys(context: Context) -> Iterator[Finding]:
     for name, meant in misspelt(environment).items():
         fix = f"Is it {meant}?  export {meant}=${name}" if meant else "docs/providers.md and the README name those that are read."
         yield missing("providers", f"{name} is set, but nothing reads it.", fix)
+
+
+def _on_at_gateway(context: Context) -> list[str] | None:
+    """The providers of the gateway that runs; None if there is none that tells."""
+    try:
+        told = context.api_client().get("/providers")
+    except OperatorError:
+        return None
+    rows = told.get("data", [])
+    return [row["provider"] for row in rows if row["on"] and row["provider"] in ONLINE] if isinstance(rows, list) else None
 
 
 def _half_set(environment: Mapping[str, str], on: Collection[str]) -> Iterator[Finding]:

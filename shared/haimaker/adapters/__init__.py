@@ -69,6 +69,21 @@ ADAPTERS: Mapping[str, Mapping[str, str]] = {
         "mistral": "haimaker.adapters.mistral.chat",
         "openai": "haimaker.adapters.openai.chat",
     },
+    "messages": {
+        "anthropic": "haimaker.adapters.anthropic.native",
+        "anthropic_bedrock": "haimaker.adapters.anthropic.native_bedrock",
+        "anthropic_vertex": "haimaker.adapters.anthropic.native_vertex",
+    },
+    "gemini_generate": {
+        "gemini": "haimaker.adapters.gemini.native",
+        "gemini_vertex": "haimaker.adapters.gemini.native_vertex",
+    },
+    "gemini_embed": {
+        "gemini": "haimaker.adapters.gemini.native_embeddings",
+    },
+    "gemini_batch_embed": {
+        "gemini": "haimaker.adapters.gemini.native_embeddings",
+    },
     "completions": {
         "openai": "haimaker.adapters.openai.completions",
     },
@@ -124,11 +139,17 @@ ADAPTERS: Mapping[str, Mapping[str, str]] = {
         "tei": "haimaker.adapters.tei.rerank",
     },
 }
-"""By operation, and by the adapter that a provider names. Models that have no completions are made to complete by way of chat."""
+"""By operation, and by the adapter that a provider names. Models that have no completions are made to complete by way of chat, and
+who does not speak the client's own format, such as `messages`, is asked for a chat that is its translation."""
 
 
 def find(request: OperationRequest, attempt: Attempt) -> Adapter:
-    """The adapter for a request at a target that serves it."""
+    """The adapter for a request at a target that serves it. Raises the BadRequestError of what can't be translated for it."""
+    if is_native(request, attempt):
+        assert request.original
+        return load(request.original.format, attempt.provider.adapter)
+    if request.original and request.original.refusal:
+        raise request.original.refusal
     if request.operation == "completions" and not attempt.completes:
         from haimaker.adapters.over_chat import OverChat
 
@@ -139,6 +160,12 @@ def find(request: OperationRequest, attempt: Attempt) -> Adapter:
     if "response_format" in request.body:
         adapter = _with_answer_tool(adapter, request.body, attempt)
     return adapter if attempt.provider.dialect.keeps_functions else _in_todays_terms(adapter, request.body)
+
+
+def is_native(request: OperationRequest, attempt: Attempt) -> bool:
+    """Whether a target speaks the format in which the client asks, so that nothing has to be translated."""
+    original = request.original
+    return original is not None and attempt.provider.adapter in ADAPTERS.get(original.format, {})
 
 
 def _with_answer_tool(adapter: Adapter, body: JSON, attempt: Attempt) -> Adapter:

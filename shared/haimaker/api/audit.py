@@ -95,6 +95,11 @@ def events_of(store: AuditedStore, caller: Account, operation: str, request: Req
     ]
 
 
+def credential_change(variable: str, action: str) -> JSON:
+    """Of a variable that holds a secret, only that it was set."""
+    return _change(action, f"credential#{variable}", variable, {"value": None}, {"value": CHANGED})
+
+
 def keep(store: Store, events: Sequence[JSON]) -> None:
     """Raises StoreUnavailable."""
     for event in events:

@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping
 from importlib import import_module
 from typing import TYPE_CHECKING
 
-from haimaker.api import uploads
+from haimaker.api import formats, uploads
 from haimaker.http.errors import APIError, AuthenticationError, NotFoundError
 from haimaker.http.responses import error_response, json_response
 from haimaker.http.values import JSON, Request, Response
@@ -118,7 +118,7 @@ def _account_handler(module: str, name: str) -> Handler:
 def _audited_handler(module: str, name: str) -> Handler:
     """An operation that changes what the store keeps; each change goes into the audit trail, also of one that then failed."""
 
-    def operation(gateway: "Gateway", request: Request) -> Response:
+    def changing(gateway: "Gateway", request: Request) -> Response:
         from haimaker.api import audit
 
         account = gateway.accounts.authenticate(request.headers, fresh=True)
@@ -132,7 +132,7 @@ def _audited_handler(module: str, name: str) -> Handler:
                 gateway.observer.audit(event)
             audit.keep(gateway.store, events)
 
-    return operation
+    return changing
 
 
 def _routed(module: str, name: str) -> Handler:
@@ -142,6 +142,16 @@ def _routed(module: str, name: str) -> Handler:
         account = gateway.accounts.authenticate(request.headers, fresh=True)
         act = getattr(import_module(f"haimaker.api.{module}"), name)
         return json_response(act(gateway.runtime().planner, gateway.accounts, account, request))
+
+    return operation
+
+
+def _providers(name: str) -> Handler:
+    """An operation on the providers of a local gateway."""
+
+    def operation(gateway: "Gateway", request: Request) -> Response:
+        account = gateway.accounts.authenticate(request.headers, fresh=True)
+        return json_response(getattr(import_module("haimaker.api.providers"), name)(gateway, account, request))
 
     return operation
 
@@ -194,7 +204,15 @@ def _google_errors(answer: Callable[[], Response]) -> Response:
         return error_response(error, gemini_answers.error_body(error))
 
 
+def _count_tokens(gateway: "Gateway", request: Request) -> Response:
+    """About how many tokens a prompt has, in the client's format; free, and of no model's own counting."""
+    gateway.accounts.authenticate(request.headers)
+    operation = request.path.get("format", "messages")
+    return json_response({"input_tokens": max(1, formats.find(operation).parse(request).estimate_prompt_tokens())})
+
+
 HANDLERS: Mapping[str, Handler] = {
+    "messages_count_tokens": _count_tokens,
     "gemini_count_tokens": _google_tokens,
     "gemini_unserved": _google_unserved,
     "gemini_models_list": _google_models("list_models"),
@@ -232,6 +250,9 @@ HANDLERS: Mapping[str, Handler] = {
     "auto_router_simulate": _routed("auto_routers", "simulate"),
     "audit_list": _account_handler("audit", "list_events"),
     "refusals_list": _refusals,
+    "providers_list": _providers("list_providers"),
+    "providers_test": _providers("test_provider"),
+    "providers_credentials": _providers("put_credential"),
     "file_read": lambda gateway, request: _folder(gateway).serve(request),
     "file_write": lambda gateway, request: _folder(gateway).receive(request),
     "index": _index,
@@ -241,3 +262,6 @@ HANDLERS: Mapping[str, Handler] = {
     "console": _console,
     "health": _health,
 }
+
+CHANGING = frozenset(name for name, handler in HANDLERS.items() if handler.__name__ == "changing")
+"""Operations that change what the store keeps."""

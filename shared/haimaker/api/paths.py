@@ -63,6 +63,7 @@ MODEL_OPERATIONS: Mapping[str, ModelOperation] = {
     "gemini_stream": _google("streamGenerateContent", "gemini:STREAM"),
     "gemini_embed": _google("embedContent", "gemini:EMBED"),
     "gemini_batch_embed": _google("batchEmbedContents", "gemini:BATCH_EMBED"),
+    "messages": ModelOperation("/messages", "messages", for_deployments=False),
     "embeddings": ModelOperation("/embeddings", "openai:EMBEDDINGS"),
     "images_generations": ModelOperation("/images/generations", "openai:IMAGES_GENERATIONS"),
     "images_edits": ModelOperation("/images/edits", "openai:IMAGES_EDITS"),
@@ -82,6 +83,7 @@ ROUTES = (
     *(Route("POST", path, "gemini_unserved") for path in GOOGLE_MODELS),
     Route("GET", "/v1beta/models", "gemini_models_list"),
     Route("GET", "/v1beta/models/{id+}", "gemini_models_retrieve"),
+    Route("POST", "/messages/count_tokens", "messages_count_tokens"),
     Route("POST", "/audio/uploads", "audio_uploads"),
     Route("GET", "/models", "models_list"),
     Route("GET", "/models/{id+}", "models_retrieve"),
@@ -129,10 +131,14 @@ LOCAL_ROUTES = (
     Route("GET", "/metrics", "metrics"),
     Route("GET", "/openapi.json", "openapi"),
     Route("GET", "/docs", "docs"),
+    Route("GET", "/providers", "providers_list"),
+    Route("POST", "/providers/test", "providers_test"),
+    Route("POST", "/providers/credentials", "providers_credentials"),
     Route("GET", "/files/{id}", "file_read"),
     Route("PUT", "/files/{id}", "file_write"),
 )
-"""Of the local gateway only: in the deployed stack files are in S3, which serves them itself, and nobody opens a stage."""
+"""Of the local gateway only: in the deployed stack files are in S3, which serves them itself, nobody opens a stage, and credentials
+are in SSM."""
 
 SHOWN_PATH_LENGTH = 200
 KEY_IN_QUERY = "gemini_"

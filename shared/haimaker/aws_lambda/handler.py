@@ -55,7 +55,8 @@ class LambdaHandler:
             response = Response(200, {**allowed, **preflight(headers)}, b"")
         else:
             response = self._answer(event, context, request_id, headers)
-        told = {"content-type": "application/json", **response.headers, **allowed, "x-request-id": request_id}
+        ids = {"x-request-id": request_id, "request-id": request_id}  # as OpenAI's SDK reads it, and Anthropic's
+        told = {"content-type": "application/json", **response.headers, **allowed, **ids}
         body = iter((response.body,)) if isinstance(response.body, bytes) else response.body
         streamed = StreamedResponse(response.status, _sanitize_headers(told), body)
         return streamed if self.streams and not self.gateway.settings.sam_local else to_proxy_response(streamed)

@@ -31,6 +31,8 @@ from typing import Any
 
 from haimaker.http.values import JSON, ErrorFields
 
+OF_PROVIDER = "The provider"
+
 
 class APIError(Exception):
     """An answer that is an error: `status`, and the fields of OpenAI's error object."""
@@ -61,6 +63,13 @@ class APIError(Exception):
         self.type = type or self.type
         self.headers = dict(headers or {})
         self.attempts: Sequence[JSON] = ()
+
+    def name_provider(self, name: str) -> None:
+        """Says whose answer it is about: in a header, and in a sentence of ours, which begins with "The provider". What the
+        provider itself says stays as it is."""
+        self.headers["x-haimaker-provider"] = name
+        if self.message.startswith(OF_PROVIDER):
+            self.message = name + self.message.removeprefix(OF_PROVIDER)
 
     def body(self) -> JSON:
         """OpenAI's error body; `attempts` is added where several upstream calls led here."""

@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from aws_lambda_powertools import Logger
 
     from haimaker.observability.prometheus import PrometheusMetrics
+    from haimaker.observability.provider_calls import ProviderCalls
 
 ALERT_WAIT_S = 2.0
 """For a receiver of an alert, at most, at the end of the request that reached the amount."""
@@ -47,12 +48,16 @@ class Observer:
     """Where budgets' alerts are sent to besides the log."""
     prometheus: "PrometheusMetrics | None" = None
     """Where what happened is counted for Prometheus as well; None where nobody collects it."""
+    provider_calls: "ProviderCalls | None" = None
+    """Where calls of providers are counted by the hour; None in a function, whose metrics CloudWatch has."""
     _cold: bool = field(default=True, repr=False)
 
     def request(self, record: Record) -> None:
         """Logs the record of a request that reached a provider."""
         if self.prometheus:
             self.prometheus.request(record)
+        if self.provider_calls:
+            self.provider_calls.add(record, time.time())
         self._count("request", fields_of(record), metrics.record_counts(record))
 
     def denied(self, operation: str, request_id: str, error: APIError) -> None:

@@ -46,8 +46,11 @@ class RefusalCounter:
 
     def add(self, account_id: str, code: str, now_s: float) -> None:
         """Counts one, and writes what was counted if it is time. A store that fails is asked again with a later refusal."""
+        day = to_day(now_s)
+        if day != self._day:
+            self.write(now_s)
         with self._lock:
-            self._begin(to_day(now_s))
+            self._begin(day)
             pair = (account_id, code)
             if pair not in self._counts and len(self._counts) >= MAX_COUNTED:
                 pair = (NOBODY, code)

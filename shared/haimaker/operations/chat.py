@@ -17,7 +17,7 @@ from haimaker.models.catalog import ModelInfo
 from haimaker.models.names import AUTO, bills_turns_of_tools
 from haimaker.operations import splitting, stream_usage
 from haimaker.operations.attempt import Attempt
-from haimaker.operations.fields import CheckedFields, CommonFields, raise_validation_error, with_model
+from haimaker.operations.fields import OURS, CheckedFields, CommonFields, raise_validation_error, with_model
 from haimaker.operations.operation import OperationRequest, Original, Result, credible
 from haimaker.operations.server_tools import ServerTools, server_tools
 from haimaker.pricing import costs, usage
@@ -195,13 +195,20 @@ class ChatRequest(TextRequest):
     def operation(self) -> str:
         return "chat_completions"
 
+    @property
+    def sent(self) -> JSON:
+        """What the client sent, in its own format: what a provider may do on its own account stands there."""
+        return self.original.body if self.original else self.body
+
     def max_prompt_tokens(self, attempt: Attempt) -> int:
         """What tools that the provider runs itself bring into the prompt, only its limit bounds."""
-        model_info, messages, tools = attempt.model_info, self.body["messages"], self.body.get("tools") or ()
+        model_info, messages = attempt.model_info, self.body["messages"]
+        tools = self.sent.get("tools") or ()
         bound = self.size + MESSAGE_TOKENS * len(messages) + TOOL_TOKENS * len(tools)
-        if any(self.body.get(name) for name in BRINGS_TOOLS) or any(message.get("role") == "tool" for message in messages):
+        has_tools = any(self.body.get(name) or self.sent.get(name) for name in BRINGS_TOOLS)
+        if has_tools or any(message.get("role") == "tool" for message in messages):
             bound += attempt.provider.limits.tool_prompt_tokens
-        if server_tools(self.body).fills_prompt:
+        if server_tools(self.sent).fills_prompt:
             return model_info.max_input_tokens or LARGEST_INPUT_TOKENS
         for kind, inline_bytes in _media(messages):
             if kind != "image_url":
@@ -211,7 +218,7 @@ class ChatRequest(TextRequest):
 
     def max_usage(self, attempt: Attempt, default_output_tokens: int = 0) -> Usage:
         """With what the provider may do on its own account: searches, further passes over the prompt, other models."""
-        body, model_info, tools = self.body, attempt.model_info, server_tools(self.body)
+        body, model_info, tools = self.sent, attempt.model_info, server_tools(self.sent)
         geo = body.get("inference_geo")
         most = replace(
             TextRequest.max_usage(self, attempt, default_output_tokens),
@@ -269,7 +276,9 @@ def parse_chat(raw: bytes, model: str | None = None) -> ChatRequest:
 
 
 def translated_chat(chat: JSON, raw: bytes, original: Original) -> ChatRequest:
-    """A chat that is the translation of `raw`, which is in another format. Raises BadRequestError."""
+    """A chat that is the translation of `raw`, which is in another format; what the body says to the gateway itself stays. Raises
+    BadRequestError."""
+    chat = {**{name: original.body[name] for name in OURS if name in original.body}, **chat}
     return replace(check_chat(chat, max(len(raw), len(dumps(chat)))), original=original)
 
 

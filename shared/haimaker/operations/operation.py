@@ -5,10 +5,10 @@ how a provider does it, `upstream/call.py` makes the calls, `upstream/exchange.p
 """
 
 import json
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Literal, NamedTuple, Self
 
-from haimaker.http.errors import BadGatewayError
+from haimaker.http.errors import APIError, BadGatewayError
 from haimaker.http.multipart import UploadedFile
 from haimaker.http.sse import dumps
 from haimaker.http.values import JSON, StreamEvent
@@ -64,6 +64,10 @@ class Result(NamedTuple):
     """The answer in the client's own format, as the provider gave it; `body` is then what the gateway reads of it."""
 
 
+OUR_SIGNATURE = "haimaker"
+"""How the signature of thinking begins that the gateway shows in place of a vendor's."""
+
+
 class Original(NamedTuple):
     """What a client sent in another format than OpenAI's, beside its translation."""
 
@@ -72,6 +76,8 @@ class Original(NamedTuple):
     body: JSON
     dropped: tuple[str, ...] = ()
     """Its parameters that the translation leaves out."""
+    refusal: APIError | None = None
+    """Why it can't be translated, so that only a target that speaks the format can serve it."""
 
 
 class EventStream(NamedTuple):
@@ -134,6 +140,14 @@ class OperationRequest:
     def delivers(self) -> bool:
         """Whether what was made may have to be kept or fetched before it reaches the client."""
         return False
+
+    def without(self, names: Collection[str]) -> Self:
+        """Without fields that are for the gateway itself."""
+        body = {name: value for name, value in self.body.items() if name not in names}
+        if self.original is None:
+            return replace(self, body=body)
+        sent = {name: value for name, value in self.original.body.items() if name not in names}
+        return replace(self, body=body, original=self.original._replace(body=sent))
 
     def max_usage(self, attempt: Attempt, default_output_tokens: int = 0) -> Usage:
         """No less than a target may bill for it, whatever it counts.

@@ -11,6 +11,7 @@ from typing import Any
 from haimaker.http.values import JSON
 from haimaker.lean_dataclasses import dataclass, field
 
+DECLARATIONS = ("functionDeclarations", "function_declarations")
 CLIENTS_TOOLS = (None, "function", "custom")
 MAX_SEARCHES = 10
 """Of the web, in a request that allows them; providers name no limit."""
@@ -48,7 +49,7 @@ NONE = ServerTools()
 
 def server_tools(body: JSON) -> ServerTools:
     """Of a client's request, in OpenAI's format with the additions of others."""
-    own = [tool for tool in _objects(body.get("tools")) if _is_own(tool)]
+    own = [tool for entry in _objects(body.get("tools")) for tool in _apart(entry) if _is_own(tool)]
     if not own and body.get("web_search_options") is None and not _compacts(body):
         return NONE
     uses = 0
@@ -67,6 +68,14 @@ def server_tools(body: JSON) -> ServerTools:
             advisors.append((tool["model"], most))
     counted = {name: most for name, most in fees.items() if most}
     return ServerTools(min(uses, MAX_TURNS), counted, advisors, _compacts(body), bool(own))
+
+
+def _apart(entry: JSON) -> Iterator[JSON]:
+    """Google's entries may hold several tools, each under its name; the client's functions are none of its own."""
+    if "type" in entry or "function" in entry:
+        yield entry
+        return
+    yield from ({name: value} for name, value in entry.items() if name not in DECLARATIONS)
 
 
 def _is_own(tool: JSON) -> bool:

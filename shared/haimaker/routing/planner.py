@@ -75,13 +75,14 @@ class Decision(NamedTuple):
 def read_routing_request(asked: OperationRequest, request: Request, now_s: float) -> RoutingRequest:
     """Splits a request into what is asked of the model and what it says about its routing. Raises BadRequestError."""
     said, seed = NO_PREFERENCES, request.headers.get(SEED_HEADER, "")[:200]
-    fields = asked.body.keys() & ROUTING_FIELDS
+    sent = asked.original.body if asked.original else asked.body
+    fields = sent.keys() & ROUTING_FIELDS
     if fields or not ROUTING_HEADERS.isdisjoint(request.headers):
         from haimaker.routing import request_options  # few requests say anything
 
-        said = request_options.preferences_from_request(asked.body, request.headers)
+        said = request_options.preferences_from_request({**asked.body, **{name: sent[name] for name in fields}}, request.headers)
     if fields:
-        asked = replace(asked, body={name: value for name, value in asked.body.items() if name not in fields})
+        asked = asked.without(fields)
     tags = request.headers.get("x-haimaker-tags") or request.headers.get("x-litellm-tags") or ""
     return RoutingRequest(asked, said, request.id, seed, now_s, frozenset(filter(None, (tag.strip() for tag in tags.split(",")))))
 

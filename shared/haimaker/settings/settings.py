@@ -52,7 +52,11 @@ class Settings:
     providers_parameter: str = ""
     """The SSM parameter with the providers' secrets; with a name, `access` is empty, and credentials.py reads it later."""
     environment: Mapping[str, str] = field(default_factory=dict, repr=False)
-    """What such secrets are added to: base URLs and the like."""
+    """What such secrets are added to: base URLs and the like. Of a process of its own, all of its variables."""
+    credentials_file: Path | None = None
+    """Of variables, where a local gateway puts the credentials that it is given while it runs; None if it takes none."""
+    file_variables: frozenset[str] = frozenset()
+    """Of `environment`, those that come from it."""
     allowed_origins: tuple[str, ...] = ()
     """Web pages that may call the gateway from a browser; `*` is all of them."""
     trusted_proxies: tuple[str, ...] = ()
@@ -106,6 +110,7 @@ class Settings:
             default_max_output_tokens=_whole_number(env, "DEFAULT_MAX_OUTPUT_TOKENS", DEFAULT_MAX_OUTPUT_TOKENS, least=1),
             demo=True,
             access=connections_from_env(env, config.accounts),
+            environment=env,
             allowed_origins=_origins(env),
             trusted_proxies=_networks(env, "HAIMAKER_TRUSTED_PROXIES"),
             mistakes_per_minute=_whole_number(env, "HAIMAKER_MISTAKES_PER_MINUTE", 120, most=1_000_000),

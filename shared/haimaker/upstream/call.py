@@ -150,6 +150,8 @@ class UpstreamCall:
             attempt = replace(attempt, region=self.clients.access[provider.name].region)
         request = adapter.to_upstream(part, attempt)
         attempt_log.dropped = request.dropped
+        if part.original and not adapters.is_native(part, attempt):
+            attempt_log.dropped = (*part.original.dropped, *request.dropped)
         with self._errors(attempt_log, part, answered=False):
             if provider.offline:
                 from haimaker import demo

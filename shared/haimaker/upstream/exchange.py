@@ -185,6 +185,7 @@ class Exchange:
             status = "ok"
         except APIError as raised:
             status, error = "cut" if self.attempts.cancel.requested else "error", raised
+            self._name_provider(raised)
             raise
         except Exception as raised:
             status, error = "error", InternalServerError("The gateway failed; this is a defect of ours.", code="internal_error")
@@ -212,6 +213,10 @@ class Exchange:
         if first and self.settlement.store_failed:
             self.observer.settle_failed(record.request_id)
         return record
+
+    def _name_provider(self, error: APIError) -> None:
+        for attempt_log in self.attempts.attempt_logs[-1:]:
+            error.name_provider(attempt_log.attempt.provider.name)
 
     def _whole(self, result: Result) -> Iterator[ResponseHead | bytes]:
         """With what it cost in it, where it has a place for that."""
@@ -248,6 +253,7 @@ class Exchange:
         except APIError as error:
             self._charge(attempt_log, stream_usage, cut=True)
             self.settle("cut", error)
+            self._name_provider(error)
             yield self.client_format.error_event(error, self.request_id, self.sent_events)
         except GeneratorExit:
             self._charge(attempt_log, stream_usage, cut=True)

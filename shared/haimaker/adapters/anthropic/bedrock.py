@@ -5,14 +5,14 @@ https://docs.aws.amazon.com/bedrock/latest/userguide/model-parameters-anthropic-
 
 import base64
 import json
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from urllib.parse import quote
 
 from haimaker.adapters.anthropic import chat
 from haimaker.adapters.anthropic.chat import from_upstream, headers, read_error, translated
 from haimaker.http import errors
 from haimaker.http.sse import dumps
-from haimaker.http.values import Event, StreamEvent, UpstreamRequest
+from haimaker.http.values import JSON, Event, StreamEvent, UpstreamRequest
 from haimaker.lean_dataclasses import replace
 from haimaker.operations.attempt import Attempt
 from haimaker.operations.chat import ChatRequest
@@ -38,22 +38,26 @@ def to_upstream(request: ChatRequest, attempt: Attempt) -> UpstreamRequest:
     draft = translated(replace(request, body=body), attempt)
     if searches:
         draft.refuse("web_search_options", "The provider does not search the web.")
-    model = quote(draft.call.pop("model"), safe="")
-    draft.call.pop("stream", None)
-    if draft.call.pop("service_tier", None):
-        draft.drop("service_tier")
     if draft.betas:
         draft.call["anthropic_beta"] = draft.betas
-    path = f"/model/{model}/{'invoke-with-response-stream' if request.streams else 'invoke'}"
     plain = {name: value for name, value in headers(draft, attempt).items() if name != "anthropic-beta"}
-    return UpstreamRequest(path, dumps({"anthropic_version": VERSION, **draft.call}), plain, dropped=tuple(draft.dropped))
+    return call(draft.call, request, plain, draft.dropped)
+
+
+def call(body: JSON, request: ChatRequest, headers: JSON, dropped: Sequence[str]) -> UpstreamRequest:
+    """With a body in Anthropic's format, and what it lost."""
+    lost = [*dropped, "service_tier"] if body.get("service_tier") and "service_tier" not in dropped else dropped
+    sent = {name: value for name, value in body.items() if name not in ("model", "stream", "service_tier")}
+    action = "invoke-with-response-stream" if request.streams else "invoke"
+    path = f"/model/{quote(body['model'], safe='')}/{action}"
+    return UpstreamRequest(path, dumps({"anthropic_version": VERSION, **sent}), headers, dropped=tuple(lost))
 
 
 def from_stream(events: Iterable[Event], request: ChatRequest, attempt: Attempt) -> Iterator[StreamEvent]:
-    return chat.from_stream(map(_unwrapped, events), request, attempt)
+    return chat.from_stream(map(unwrapped, events), request, attempt)
 
 
-def _unwrapped(event: Event) -> Event:
+def unwrapped(event: Event) -> Event:
     """Anthropic's event, which is base64 in AWS's. Raises the APIError that an exception stands for."""
     try:
         body = json.loads(event.data)

@@ -98,23 +98,23 @@ def from_stream(events: Iterable[Event], request: ChatRequest, attempt: Attempt)
     for event in events:
         body = json_object(event)
         if body.get("type") == "error" or (body.get("error") and "type" not in body):
-            yield from () if role else _last_words(answer, attempt)
+            yield from () if role else last_words(answer, attempt)
             raise from_body(body)
         for delta in answer.read(body):
             if role:
-                yield _chunk(answer, attempt, role)
+                yield chunk(answer, attempt, role)
                 role = None
-            yield _chunk(answer, attempt, delta)
+            yield chunk(answer, attempt, delta)
         if answer.ended:
             break
     if not answer.ended and not answer.stop_reason:
-        yield from () if role else _last_words(answer, attempt)
+        yield from () if role else last_words(answer, attempt)
         raise errors.BadGatewayError("The provider's stream ended before the answer was complete.", code="stream_interrupted")
     *deltas, last = answer.rest()
     for delta in [role, *deltas] if role else deltas:
-        yield _chunk(answer, attempt, delta)
-    yield _chunk(answer, attempt, last, answer.finish_reason)
-    yield from _last_words(answer, attempt)
+        yield chunk(answer, attempt, delta)
+    yield chunk(answer, attempt, last, answer.finish_reason)
+    yield from last_words(answer, attempt)
 
 
 def translated(request: ChatRequest, attempt: Attempt) -> Draft:
@@ -169,12 +169,12 @@ def _head(answer: Answer, attempt: Attempt, kind: str) -> JSON:
     return {**head, "service_tier": tier} if tier in ("default", "priority") else head
 
 
-def _chunk(answer: Answer, attempt: Attempt, delta: JSON, finish_reason: str | None = None) -> StreamEvent:
+def chunk(answer: Answer, attempt: Attempt, delta: JSON, finish_reason: str | None = None) -> StreamEvent:
     choice = {"index": 0, "delta": delta, "finish_reason": finish_reason, "logprobs": None}
     return StreamEvent({**_head(answer, attempt, "chat.completion.chunk"), "choices": [choice]})
 
 
-def _last_words(answer: Answer, attempt: Attempt) -> Iterator[StreamEvent]:
+def last_words(answer: Answer, attempt: Attempt) -> Iterator[StreamEvent]:
     """The chunk of usage, also for an answer that breaks off: what there was of it is charged."""
     if told := _usage(answer):
         yield StreamEvent({**_head(answer, attempt, "chat.completion.chunk"), "choices": [], **told, **_container(answer)})

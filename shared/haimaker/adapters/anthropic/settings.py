@@ -128,7 +128,7 @@ def _own_thinking(draft: Draft, own: Any) -> None:
     if isinstance(own, dict) and own.get("type") == "enabled" and _only_adapts(draft.traits):
         draft.drop("thinking.budget_tokens")
         own = {"type": "adaptive", "display": own.get("display", "summarized")}
-    if isinstance(own, dict) and own.get("type") == "enabled" and _lost_thinking(draft.call["messages"]):
+    if isinstance(own, dict) and own.get("type") == "enabled" and lost_thinking(draft.call["messages"]):
         draft.drop("thinking")
     else:
         draft.call["thinking"] = own
@@ -151,15 +151,15 @@ def _adapt(draft: Draft, effort: str, level: str) -> None:
 def _budget(draft: Draft, wanted: int) -> None:
     """A budget has to leave room for the answer; and thinking has to precede the last call of a tool, where it was lost."""
     limit = draft.call["max_tokens"]
-    if limit <= MIN_BUDGET_TOKENS or _lost_thinking(draft.call["messages"]):
+    if limit <= MIN_BUDGET_TOKENS or lost_thinking(draft.call["messages"]):
         draft.drop("reasoning_effort")
         return
     draft.call["thinking"] = {"type": "enabled", "budget_tokens": min(wanted, max(MIN_BUDGET_TOKENS, limit // 2))}
 
 
-def _lost_thinking(messages: list[JSON]) -> bool:
-    last: list[JSON] = next((message["content"] for message in reversed(messages) if message["role"] == "assistant"), [])
-    return any(block.get("type") == "tool_use" for block in last) and not _is_thinking(last[0])
+def lost_thinking(messages: list[JSON]) -> bool:
+    last: Any = next((message["content"] for message in reversed(messages) if message["role"] == "assistant"), [])
+    return isinstance(last, list) and any(block.get("type") == "tool_use" for block in last) and not _is_thinking(last[0])
 
 
 def _takes_sample(name: str, value: Any, thinks: bool, has_temperature: bool) -> bool:

@@ -3,11 +3,12 @@
 https://platform.claude.com/docs/en/build-with-claude/claude-on-vertex-ai. The base URL goes up to the location.
 """
 
+from collections.abc import Sequence
 from urllib.parse import quote
 
 from haimaker.adapters.anthropic.chat import from_stream, from_upstream, headers, read_error, translated
 from haimaker.http.sse import dumps
-from haimaker.http.values import UpstreamRequest
+from haimaker.http.values import JSON, UpstreamRequest
 from haimaker.operations.attempt import Attempt
 from haimaker.operations.chat import ChatRequest
 
@@ -18,9 +19,13 @@ VERSION = "vertex-2023-10-16"
 
 def to_upstream(request: ChatRequest, attempt: Attempt) -> UpstreamRequest:
     draft = translated(request, attempt)
-    model = quote(draft.call.pop("model"), safe="@")
-    if draft.call.pop("service_tier", None):
-        draft.drop("service_tier")
-    path = f"/publishers/anthropic/models/{model}:{'streamRawPredict' if request.streams else 'rawPredict'}"
-    body = dumps({"anthropic_version": VERSION, **draft.call})
-    return UpstreamRequest(path, body, headers(draft, attempt), dropped=tuple(draft.dropped))
+    return call(draft.call, request, headers(draft, attempt), draft.dropped)
+
+
+def call(body: JSON, request: ChatRequest, headers: JSON, dropped: Sequence[str]) -> UpstreamRequest:
+    """With a body in Anthropic's format, and what it lost."""
+    lost = [*dropped, "service_tier"] if body.get("service_tier") and "service_tier" not in dropped else dropped
+    sent = {"anthropic_version": VERSION, **{name: value for name, value in body.items() if name not in ("model", "service_tier")}}
+    path = f"/publishers/anthropic/models/{quote(body['model'], safe='@')}"
+    action = "streamRawPredict" if request.streams else "rawPredict"
+    return UpstreamRequest(f"{path}:{action}", dumps(sent), headers, dropped=tuple(lost))

@@ -8,7 +8,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from itertools import chain
 from typing import Any
 
-from haimaker.api.formats.messages_requests import SIGNATURE, to_chat
+from haimaker.api.formats.messages_requests import NO_THREADS, SIGNATURE, refusal_of, to_chat
 from haimaker.http.errors import APIError
 from haimaker.http.json import parse_json
 from haimaker.http.sse import dumps
@@ -51,7 +51,7 @@ def parse(request: Request) -> OperationRequest:
     """Raises BadRequestError, NotFoundError."""
     body = parse_json(request.body)
     chat, dropped = to_chat(body)
-    return translated_chat(chat, request.body, Original("messages", body, dropped))
+    return translated_chat(chat, request.body, Original("messages", body, dropped, refusal_of(body)))
 
 
 def render(request: OperationRequest, result: Result, request_id: str) -> tuple[str, bytes]:
@@ -107,7 +107,10 @@ def events(chunks: Iterable[JSON], request_id: str) -> Iterator[Named]:
 
 def error_body(error: APIError, request_id: str) -> JSON:
     kind = ERROR_TYPE.get(error.status) or ("api_error" if error.status >= 500 else "invalid_request_error")
-    return {"type": "error", "error": {"type": kind, "message": error.message}, "request_id": request_id}
+    told: JSON = {"type": kind, "message": error.message}
+    if error.code == NO_THREADS:
+        told["details"] = {"error_code": error.code, "unsupported": [error.param]}
+    return {"type": "error", "error": told, "request_id": request_id}
 
 
 def to_usage(used: Any) -> JSON:

@@ -11,14 +11,16 @@ from typing import Any
 
 from haimaker.http.errors import BadRequestError, NotFoundError
 from haimaker.http.values import JSON
+from haimaker.operations.operation import OUR_SIGNATURE
 
-SIGNATURE = "haimaker"
+SIGNATURE = OUR_SIGNATURE
 """Of thinking that the gateway shows: its vendor's own signature is in the id of the call that follows it."""
 SEARCH_TOOLS = ("web_search_",)
 """Anthropic's tools that have a counterpart; their types end with a date."""
 LEFT_OUT = frozenset({"context_management", "container", "inference_geo", "speed", "top_k"})
 REFUSED: Mapping[str, str] = {"mcp_servers": "The gateway connects to no MCP servers."}
 SAME = ("model", "max_tokens", "temperature", "top_p", "stream")
+NO_THREADS = "thread_unsupported_request"
 EFFORTS = ((1_024, "low"), (8_192, "medium"))
 """By `budget_tokens`, up to which; more is `high`."""
 CHOICE: Mapping[str, str] = {"auto": "auto", "any": "required", "none": "none"}
@@ -28,11 +30,21 @@ OWN_BLOCKS = frozenset(
 """Of earlier answers: only their maker understands them."""
 
 
-def to_chat(body: JSON) -> tuple[JSON, tuple[str, ...]]:
-    """The chat, and the names of the fields that were left out. Raises BadRequestError, NotFoundError."""
+def refusal_of(body: JSON) -> BadRequestError | None:
+    """Why a request can't be translated, if it has what no other vendor does."""
     for name, why in REFUSED.items():
         if body.get(name):
-            raise BadRequestError(f"{name}: {why}", param=name, code="unsupported_parameter")
+            return BadRequestError(f"{name}: {why}", param=name, code="unsupported_parameter")
+    return None
+
+
+def to_chat(body: JSON) -> tuple[JSON, tuple[str, ...]]:
+    """The chat, and the names of the fields that were left out. Raises BadRequestError, NotFoundError.
+
+    A thread, which the provider would keep, is refused so that its clients go on without: all keys share the provider's account.
+    """
+    if body.get("thread") is not None:
+        raise BadRequestError("thread: The gateway keeps no threads.", param="thread", code=NO_THREADS)
     dropped = [name for name in body if name in LEFT_OUT and body[name] is not None]
     chat: JSON = {name: body[name] for name in SAME if body.get(name) is not None}
     chat["messages"] = [*_system(body.get("system"), "system"), *_conversation(body.get("messages"))]

@@ -177,7 +177,6 @@ def test_what_only_anthropic_has_is_left_out_and_named(fields: dict[str, Any], d
             NotFoundError,
             "messages[0].content[0].source.file_id",
         ),
-        ({"mcp_servers": [{"url": "https://a.example"}]}, BadRequestError, "mcp_servers"),
         ({"tools": [{"name": "f"}]}, BadRequestError, "tools[0].input_schema"),
         ({"thinking": {"type": "enabled"}}, BadRequestError, "thinking.budget_tokens"),
     ],

@@ -167,11 +167,34 @@ INFO = {"info": {"role": "admin"}}
     ],
 )
 def test_a_gateway_that_runs_is_asked_whether_it_takes_the_key(machine, examine, upstream, reply, level, message, status):
-    upstream.answers(Reply.raw(200, ANSWERS.encode(), {"content-type": "application/json"}), reply)
+    upstream.answers(lambda call: Reply.json(200, json.loads(ANSWERS)) if call.path.endswith("/health") else reply)
     found = examine(machine | {"PORT": port_of(upstream)}, status=status)
     assert of(found, "your key")["level"] == level
     assert message in of(found, "your key")["message"]
     assert level == "ok" or "HAIMAKER_KEY" in of(found, "your key")["fix"]
+
+
+@pytest.mark.parametrize(
+    ("there", "here", "told"),
+    [
+        (["openai", "groq"], {}, ["openai, groq, at {url}"]),
+        (["openai"], {"OPENAI_API_KEY": "sk-1"}, ["openai, at {url}"]),
+        (
+            ["openai"],
+            {"XAI_API_KEY": "sk-1"},
+            ["openai, at {url}", "xai: set here, but not where the gateway at {url} was started."],
+        ),
+        ([], {}, ["none, at {url}", "Only demo/ models answer."]),
+    ],
+)
+@pytest.mark.parametrize("named", [False, True], ids=["local", "HAIMAKER_URL"])
+def test_a_gateway_that_runs_is_asked_for_its_providers(machine, examine, upstream, there, here, told, named):
+    rows = [{"provider": name, "on": True} for name in (*there, "demo")] + [{"provider": "mistral", "on": False}]
+    answers = {"health": {"status": "ok"}, "providers": {"data": rows}, "info": INFO}
+    upstream.answers(lambda call: Reply.json(200, answers[call.path.rpartition("/")[2]]))
+    address = {"HAIMAKER_URL": upstream.url, "HAIMAKER_KEY": "sk-x"} if named else {"PORT": port_of(upstream)}
+    found = [each["message"] for each in examine(machine | here | address) if each["subject"] == "providers"]
+    assert found == [message.format(url=upstream.url) for message in told]
 
 
 @pytest.mark.parametrize(

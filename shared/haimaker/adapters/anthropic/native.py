@@ -1,0 +1,118 @@
+"""Messages asked for in Anthropic's own format: the client's body goes on, edited, and the answer comes back as it is.
+
+https://platform.claude.com/docs/en/api/messages. What the gateway itself reads of an answer, its text and its usage, is translated
+beside it as for a chat. What the gateway put into earlier answers of other vendors, which Anthropic would refuse, is taken out.
+"""
+
+from collections.abc import Iterable, Iterator, Sequence
+from typing import Any
+
+from haimaker.adapters.anthropic import carried, chat, names
+from haimaker.adapters.anthropic.answer import Answer
+from haimaker.adapters.anthropic.chat import read_error
+from haimaker.adapters.anthropic.failures import from_body
+from haimaker.adapters.anthropic.settings import lost_thinking
+from haimaker.adapters.events import json_object
+from haimaker.http import errors
+from haimaker.http.sse import dumps
+from haimaker.http.values import JSON, Event, StreamEvent, UpstreamRequest
+from haimaker.operations.attempt import Attempt
+from haimaker.operations.chat import ChatRequest
+from haimaker.operations.fields import OURS
+from haimaker.operations.operation import OUR_SIGNATURE, Result, UpstreamBody
+
+__all__ = ["from_stream", "from_upstream", "read_error", "to_upstream"]
+
+NAMED = {"tool_use": "id", "tool_result": "tool_use_id"}
+"""By a block's type, the field with the id of a call."""
+
+
+def to_upstream(request: ChatRequest, attempt: Attempt) -> UpstreamRequest:
+    headers = {"content-type": "application/json", **attempt.provider.dialect.headers}
+    return UpstreamRequest(chat.PATH, dumps(edited(request, attempt)), headers, dropped=dropped(request, attempt))
+
+
+def edited(request: ChatRequest, attempt: Attempt) -> JSON:
+    """The client's body for a target."""
+    assert request.original
+    dialect = attempt.provider.dialect
+    sent = request.original.body
+    body = {name: value for name, value in sent.items() if name not in dialect.drop and name not in OURS}
+    body = {**dialect.add, **body, "model": attempt.model, "max_tokens": _max_tokens(request, attempt)}
+    if isinstance(sent.get("messages"), list):
+        body["messages"] = [_clean_turn(turn) for turn in sent["messages"]]
+        if body["messages"] != sent["messages"] and lost_thinking(body["messages"]):
+            body.pop("thinking", None)
+    return body
+
+
+def dropped(request: ChatRequest, attempt: Attempt) -> tuple[str, ...]:
+    assert request.original
+    return tuple(name for name in attempt.provider.dialect.drop if name in request.original.body)
+
+
+def from_upstream(body: UpstreamBody, request: ChatRequest, attempt: Attempt) -> Result:
+    return chat.from_upstream(body, request, attempt)._replace(native=body.object())
+
+
+def from_stream(events: Iterable[Event], request: ChatRequest, attempt: Attempt) -> Iterator[StreamEvent]:
+    """What ends the answer comes with the chunk that has the usage, so that both can be told the cost."""
+    answer = Answer()
+    held: list[Event] = []
+    for event in events:
+        body = json_object(event)
+        if body.get("type") == "error" or (body.get("error") and "type" not in body):
+            yield from chat.last_words(answer, attempt) if answer.wrote else ()
+            raise from_body(body)
+        deltas = list(answer.read(body))
+        native = Event(event.data if b"\n" not in event.data else dumps(body), str(body.get("type") or event.name))
+        if held or answer.stop_reason or answer.ended:
+            held.append(native)
+            yield from (chat.chunk(answer, attempt, delta) for delta in deltas)
+        else:
+            *before, last = deltas or [{}]
+            yield from (chat.chunk(answer, attempt, delta) for delta in before)
+            yield chat.chunk(answer, attempt, last)._replace(native=(native,))
+        if answer.ended:
+            break
+    if not answer.ended and not answer.stop_reason:
+        yield from chat.last_words(answer, attempt) if answer.wrote else ()
+        raise errors.BadGatewayError("The provider's stream ended before the answer was complete.", code="stream_interrupted")
+    *deltas, last = answer.rest()
+    yield from (chat.chunk(answer, attempt, delta) for delta in deltas)
+    end = chat.chunk(answer, attempt, last, answer.finish_reason)
+    words = [end, *chat.last_words(answer, attempt)]
+    yield from words[:-1]
+    yield words[-1]._replace(native=tuple(held))
+
+
+def _max_tokens(request: ChatRequest, attempt: Attempt) -> int:
+    most = attempt.model_info.max_output_tokens
+    wanted = request.max_output_tokens or attempt.max_output_tokens or most or attempt.traits.default_max_tokens
+    return min(wanted, most) if most else wanted
+
+
+def _clean_turn(turn: Any) -> Any:
+    """A turn without thinking that no vendor signed, and with what the ids of calls carry in its place; else the same turn."""
+    content = turn.get("content") if isinstance(turn, dict) else None
+    if not isinstance(content, list):
+        return turn
+    kept = [block for each in content for block in _clean_block(each)]
+    return turn if _same(kept, content) else {**turn, "content": kept}
+
+
+def _clean_block(block: Any) -> Sequence[Any]:
+    kind = block.get("type") if isinstance(block, dict) else None
+    if kind == "thinking" and str(block.get("signature")).startswith(OUR_SIGNATURE):
+        return ()
+    field = NAMED.get(str(kind))
+    identifier = block.get(field) if field else None
+    if not isinstance(identifier, str) or names.PLAIN.fullmatch(identifier):
+        return (block,)
+    call = carried.unpack(identifier)
+    thinking = [placed.block for placed in call.thinking] if kind == "tool_use" else []
+    return (*thinking, {**block, field: names.call_id(call.id)})
+
+
+def _same(one: Sequence[Any], other: Sequence[Any]) -> bool:
+    return len(one) == len(other) and all(left is right for left, right in zip(one, other, strict=True))
