@@ -1,5 +1,5 @@
-"""POST /v1beta/models/{model}:generateContent, :streamGenerateContent, :countTokens, :embedContent and :batchEmbedContents, also below
-/v1/models: Google's format, for every model."""
+"""POST /v1beta/models/{model}:generateContent, :streamGenerateContent, :countTokens, :embedContent and :batchEmbedContents, and the
+same below /v1/models: Google's format, for every model."""
 
 from haimaker.aws_lambda.handler import LambdaHandler
 from haimaker.gateway import Gateway

@@ -1,5 +1,5 @@
-"""GET /v1/models, GET /v1/models/{id}, GET /public/model_hub and GET /health; /openai/models for Azure's clients, /v1beta/models for
-Google's."""
+"""GET /v1/models, GET /v1/models/{id}, GET /public/model_hub and GET /health; /openai/models for Azure's clients, and
+/v1beta/models for Google's."""
 
 from haimaker.aws_lambda.handler import LambdaHandler
 from haimaker.gateway import Gateway

@@ -63,7 +63,9 @@ ASKED: JSON = {
 
 
 def client(desk: Desk, key: str) -> genai.Client:
-    options = types.HttpOptions(base_url=desk.url, timeout=30_000, retry_options=types.HttpRetryOptions(attempts=1))
+    options = types.HttpOptions(
+        base_url=desk.url.removesuffix("/v1"), timeout=30_000, retry_options=types.HttpRetryOptions(attempts=1)
+    )
     return genai.Client(api_key=key, http_options=options)
 
 
@@ -222,11 +224,9 @@ def test_errors_of_a_provider_are_the_sdks_own(
     google: genai.Client, upstream: FakeUpstream, answer: Reply, status: int, kind: str, stream: bool
 ) -> None:
     upstream.answers(answer)
+    ask = google.models.generate_content_stream if stream else google.models.generate_content
     with pytest.raises(errors.ClientError if status < 500 else errors.ServerError) as raised:
-        if stream:
-            list(google.models.generate_content_stream(model="once", contents="Hi"))
-        else:
-            google.models.generate_content(model="once", contents="Hi")
+        list(ask(model="once", contents="Hi"))
     assert (raised.value.code, raised.value.status) == (status, kind)
 
 
@@ -241,8 +241,9 @@ def test_errors_of_a_provider_are_the_sdks_own(
 )
 def test_refusals_are_the_sdks_own(desk: Desk, model: str, make_key: Callable[[Desk], str], status: int, kind: str) -> None:
     config = types.GenerateContentConfig(max_output_tokens=1_000)
+    google = client(desk, make_key(desk))
     with pytest.raises(errors.ClientError) as raised:
-        client(desk, make_key(desk)).models.generate_content(model=model, contents="Hi", config=config)
+        google.models.generate_content(model=model, contents="Hi", config=config)
     assert (raised.value.code, raised.value.status) == (status, kind)
 
 
@@ -274,6 +275,7 @@ def test_a_fallback_from_google_is_translated(desk: Desk, key: str, upstream: Fa
     upstream.answers(answer, answer)
     body = {**HELLO, "models": [MODEL], "generationConfig": {"topK": 3}}
     response = post(desk, key, GEMINI, "generateContent", body)
+    assert response.status_code == 200, response.text
     assert response.json()["candidates"][0]["content"]["parts"] == [{"text": "Rain."}]
     assert response.headers["x-haimaker-attempts"] == "2"
     assert response.headers["x-haimaker-dropped-params"] == "generationConfig.topK"

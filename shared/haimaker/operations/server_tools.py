@@ -12,6 +12,7 @@ from haimaker.http.values import JSON
 from haimaker.lean_dataclasses import dataclass, field
 
 DECLARATIONS = ("functionDeclarations", "function_declarations")
+CLIENTS_FIELDS = frozenset({"type", "function", "name"})
 CLIENTS_TOOLS = (None, "function", "custom")
 MAX_SEARCHES = 10
 """Of the web, in a request that allows them; providers name no limit."""
@@ -72,7 +73,7 @@ def server_tools(body: JSON) -> ServerTools:
 
 def _apart(entry: JSON) -> Iterator[JSON]:
     """Google's entries may hold several tools, each under its name; the client's functions are none of its own."""
-    if "type" in entry or "function" in entry:
+    if not CLIENTS_FIELDS.isdisjoint(entry):
         yield entry
         return
     yield from ({name: value} for name, value in entry.items() if name not in DECLARATIONS)

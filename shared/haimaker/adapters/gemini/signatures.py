@@ -17,7 +17,7 @@ SEPARATOR = "__thought__"
 NOT_CHECKED = "skip_thought_signature_validator"
 """Google's own stand-in for a call that another model made, or whose signature was lost."""
 OURS = base64.b64encode(b"haimaker:").decode()
-"""How a signature begins that a client of Google's API was shown in place of another vendor's (`api/formats/gemini_thoughts.py`)."""
+"""How a signature begins that a client of Google's API was shown in place of another vendor's: `api/formats/gemini_thoughts.py`."""
 BASE64 = re.compile(r"[A-Za-z0-9+/_=-]+")
 
 

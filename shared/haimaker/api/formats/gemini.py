@@ -12,7 +12,7 @@ from typing import Any
 from haimaker.api.formats import gemini_answers
 from haimaker.api.formats.gemini_contents import camel
 from haimaker.api.formats.gemini_embeddings import from_embeddings, to_embeddings
-from haimaker.api.formats.gemini_requests import sent, to_chat
+from haimaker.api.formats.gemini_requests import to_chat, without_ours
 from haimaker.http.errors import APIError
 from haimaker.http.json import parse_json, read_or_none
 from haimaker.http.sse import dumps
@@ -35,7 +35,7 @@ def parse(request: Request) -> OperationRequest:
 def _parse(request: Request, *, streams: bool) -> OperationRequest:
     body = parse_json(request.body)
     chat, dropped, refusal = to_chat(body, model_of(request), streams=streams)
-    return translated_chat(chat, request.body, Original("gemini_generate", sent(body), dropped, refusal))
+    return translated_chat(chat, request.body, Original("gemini_generate", without_ours(body), dropped, refusal))
 
 
 def parse_prompt(request: Request) -> OperationRequest:
@@ -115,7 +115,7 @@ def _embedding(*, several: bool) -> ClientFormat:
         body = parse_json(request.body)
         asked, dropped, refusal = to_embeddings(body, model_of(request), several=several)
         operation = "gemini_batch_embed" if several else "gemini_embed"
-        return translated_embeddings(asked, request.body, Original(operation, sent(body), dropped, refusal))
+        return translated_embeddings(asked, request.body, Original(operation, without_ours(body), dropped, refusal))
 
     def render_embeddings(request: OperationRequest, result: Result, request_id: str) -> tuple[str, bytes]:
         told = from_embeddings(result.body, several=several) if result.native is None else result.native

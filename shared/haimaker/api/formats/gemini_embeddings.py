@@ -6,7 +6,7 @@ https://ai.google.dev/api/embeddings
 from typing import Any
 
 from haimaker.api.formats.gemini_contents import camel, invalid, parts_of
-from haimaker.api.formats.gemini_requests import GATEWAYS
+from haimaker.api.formats.gemini_requests import GATEWAYS, OF_CHAT
 from haimaker.http.errors import BadRequestError
 from haimaker.http.values import JSON
 
@@ -17,7 +17,7 @@ def to_embeddings(body: JSON, model: str, *, several: bool) -> tuple[JSON, tuple
     """OpenAI's request, the names of what was left out, and why a target that does not speak this format can't serve it.
 
     Raises BadRequestError."""
-    ours = {name: value for name, value in body.items() if name in GATEWAYS}
+    ours = {name: value for name, value in body.items() if name in OF_CHAT}
     asked = camel(body)
     requests = asked.get("requests") if several else [body]
     if not isinstance(requests, list) or not requests:

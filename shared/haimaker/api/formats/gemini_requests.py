@@ -30,7 +30,8 @@ READ_OF_CONFIG = frozenset(NUMBERS) | frozenset(
 READ = frozenset(
     {"contents", "systemInstruction", "tools", "toolConfig", "generationConfig", "serviceTier", "model", "cachedContent"}
 )
-GATEWAYS = ROUTING_FIELDS | OURS | {"user"}
+OF_CHAT = OURS | {"user"}
+GATEWAYS = ROUTING_FIELDS | OF_CHAT
 """Fields that are the gateway's own in every format, and pass as they are."""
 EFFORTS = ((1_024, "low"), (8_192, "medium"))
 """By `thinkingBudget`, up to which; more is `high`."""
@@ -42,17 +43,17 @@ OWN_STORES = frozenset({"fileSearch", "retrieval"})
 """Searches of the deployer's account, which all keys share: none of it is a client's."""
 
 
-def sent(body: JSON) -> JSON:
-    """What a provider of this format is to be sent of a body."""
-    return {name: value for name, value in body.items() if name not in GATEWAYS}
+def without_ours(body: JSON) -> JSON:
+    """What a provider of this format is to be sent of a body, and what is said about its routing, which is taken out later."""
+    return {name: value for name, value in body.items() if name not in OF_CHAT}
 
 
 def to_chat(body: JSON, model: str, *, streams: bool = False) -> tuple[JSON, tuple[str, ...], BadRequestError | None]:
     """The chat, the names of what was left out, and why a target that does not speak this format can't serve it, if it can't.
 
     Raises BadRequestError, NotFoundError."""
-    ours = {name: value for name, value in body.items() if name in GATEWAYS}
-    asked = camel({name: value for name, value in sent(body).items() if value is not None})
+    ours = {name: value for name, value in body.items() if name in OF_CHAT}
+    asked = camel({name: value for name, value in body.items() if name not in GATEWAYS and value is not None})
     if asked.get("cachedContent"):
         raise NotFoundError("The cached content was not found.", param="cachedContent", code="cached_content_not_found")
     dropped = [name for name in asked if name not in READ]
