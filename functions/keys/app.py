@@ -15,8 +15,8 @@ OPERATIONS = (
     "key_list",
     "team_change",
     "team_show",
-    "customer_change",
-    "customer_show",
+    "end_user_change",
+    "end_user_show",
 )
 
 gateway = Gateway.from_environment()

@@ -66,8 +66,8 @@ def read(path: Path) -> Config:
 
 def leads(config: Config, on: Collection[str]) -> Iterator[Lead]:
     """For each target of each route, what it costs and what is wrong with it."""
-    rows = [*all_providers(), *(account.row for account in config.accounts.values())]
-    targets = TargetResolver(config, [row for row in rows if row.name in on or row.offline])
+    rows = [*all_providers(), *(account.definition for account in config.accounts.values())]
+    targets = TargetResolver(config, [definition for definition in rows if definition.name in on or definition.offline])
     for name, route in config.routes.items():
         for part, share, model in _parts(route):
             target = targets.full_name(model)

@@ -235,7 +235,7 @@ class Gateway:
         runtime = self._runtime
         if runtime is None or runtime.clients.access is not access:
             on = [get(name) for name in NAMES if name in access or (self.settings.demo and name not in ONLINE)]
-            on += [account.row for name, account in self.settings.config.accounts.items() if name in access]
+            on += [account.definition for name, account in self.settings.config.accounts.items() if name in access]
             http_client, health = (
                 (runtime.clients.http_client, runtime.clients.health) if runtime else (HTTPClient(), self._health())
             )
@@ -259,7 +259,7 @@ class Gateway:
 
     def _all_providers(self) -> Sequence[Provider]:
         """All providers that there are, also those that are off."""
-        return (*all_providers(), *(account.row for account in self.settings.config.accounts.values()))
+        return (*all_providers(), *(account.definition for account in self.settings.config.accounts.values()))
 
     def calculate(self, request: Request) -> Response:
         """Prices are known of providers that are off as well, at their default locations."""

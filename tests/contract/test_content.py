@@ -10,7 +10,8 @@ from typing import Any
 
 import pytest
 
-from haimaker.content import log as content_log
+from haimaker.blobs import BlobError
+from haimaker.blobs.folder import FolderBlobs
 from haimaker.observability.redaction import BUILT_IN, Redaction
 from haimaker.settings.gateway_toml import parse_gateway_toml
 from haimaker.validation.settings import SettingsError
@@ -101,9 +102,9 @@ def test_where_the_deployer_does_not_allow_it_nothing_is_kept(upstream: FakeUpst
 
 def test_a_place_that_fails_changes_no_answer(desk: Desk, upstream: FakeUpstream, monkeypatch: pytest.MonkeyPatch):
     def fails(self: object, name: str, entry: bytes) -> None:
-        raise content_log.SinkError("the disk is full")
+        raise BlobError("the disk is full")
 
-    monkeypatch.setattr(content_log.LocalSink, "write", fails)
+    monkeypatch.setattr(FolderBlobs, "put", fails)
     upstream.answers(plays_openai("Hi"))
     key = desk.key(log_content=True)
     for stream in (False, True):

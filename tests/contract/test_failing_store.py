@@ -12,8 +12,8 @@ from threading import Lock
 
 import pytest
 
-from haimaker.accounts.cache import end_user_account_id
 from haimaker.accounts.keys import account_id_of, new_key
+from haimaker.accounts.kinds import END_USER
 from haimaker.aws.client import AWSClient
 from haimaker.aws.sigv4 import Credentials
 from haimaker.gateway import Gateway
@@ -103,7 +103,7 @@ def make_accounts(store: Store) -> dict[str, Account]:
         key = new_key()
         made[key] = Account(account_id_of(key), f"key-{number}", int(time.time()), team_id="team" if number % 2 else None)
     made["team"] = Account("team#team", "team", int(time.time()), budget_nanousd=2_000_000)
-    made["user"] = Account(end_user_account_id("zoe"), "zoe", int(time.time()), budget_nanousd=10**9)
+    made["user"] = Account(END_USER.account_id("zoe"), "zoe", int(time.time()), budget_nanousd=10**9)
     assert all(store.put(account) for account in made.values())
     return made
 

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from haimaker.accounts.cache import end_user_account_id
+from haimaker.accounts.kinds import END_USER
 from haimaker.pricing.amounts import to_usd
 from tests.contract.money_support import chat_body, error_of, serving
 from tests.support import openai_wire
@@ -104,12 +104,12 @@ def test_who_is_refused_makes_no_account_of_a_user(tmp_path, upstream: FakeUpstr
         key = desk.key(**limits)
         answer = desk.ask("POST", "/chat/completions", {**chat_body(user="eve"), **body}, key=key)
         assert answer.status_code == status
-        assert desk.gateway.store.get(end_user_account_id("eve")) is None
+        assert desk.gateway.store.get(END_USER.account_id("eve")) is None
         assert desk.gateway.store.accounts("user")[0] == []
         upstream.answers(openai_wire.plays_openai())
         good = desk.key()
         assert desk.chat(good, user="eve").status_code == 200
-        made = desk.gateway.store.get(end_user_account_id("eve"))
+        made = desk.gateway.store.get(END_USER.account_id("eve"))
         assert made is not None
         assert (to_usd(made.account.budget_nanousd or 0), made.reservations) == (1.0, 0)
         assert made.spend_nanousd == desk.money(good)[0] > 0

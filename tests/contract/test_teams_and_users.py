@@ -7,7 +7,7 @@ from decimal import Decimal
 
 import pytest
 
-from haimaker.accounts.cache import end_user_account_id
+from haimaker.accounts.kinds import END_USER
 from tests.contract.money_support import ADMIN, MODEL, Desk, chat_body, error_of, nanousd, serving, store_of, usage_of
 from tests.support import openai_wire
 from tests.support.fake_upstream import FakeUpstream
@@ -202,7 +202,7 @@ def test_users_get_an_account_only_where_the_deployer_gives_them_a_budget(tmp_pa
         assert desk.chat(key, user="bob", max_tokens=1_000).status_code == 200
         ada = get(desk, "/customer/info", end_user_id="ada")
         assert (ada["max_budget"], ada["budget_duration"], nanousd(ada["spend"])) == (HOLD, "1d", COST)
-        balance = desk.gateway.store.get(end_user_account_id(odd))
+        balance = desk.gateway.store.get(END_USER.account_id(odd))
         assert balance is not None
         assert balance.reservations == 0
 

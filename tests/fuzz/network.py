@@ -64,7 +64,7 @@ BODIES: dict[str, dict[str, Any]] = {
     "key_generate": {"max_budget": 1, "models": ["openai/*"], "metadata": {"a": 1}, "duration": "1h", "tags": ["a"]},
     "key_update": {"key": "sk-hm-x", "max_budget": 1},
     "team_change": {"team_id": "t", "max_budget": 1},
-    "customer_change": {"user_id": "u", "max_budget": 1},
+    "end_user_change": {"user_id": "u", "max_budget": 1},
     "spend_calculate": {"model": MODELS[0], "messages": [{"role": "user", "content": "a"}]},
     "route_simulate": {"model": MODELS[0], "messages": [{"role": "user", "content": "a"}]},
 }

@@ -10,7 +10,7 @@ from haimaker.api.paths import ROUTES
 from haimaker.aws.sigv4 import Credentials
 from haimaker.content.log import PREFIX
 from haimaker.credentials.access import connections_from_env
-from haimaker.files.s3 import MADE, UPLOADS
+from haimaker.files import MADE, UPLOADS
 from haimaker.http.errors import APIError, APITimeoutError, BadGatewayError, NotFoundError, RateLimitError, RequestTooLargeError
 from haimaker.settings.settings import Settings
 from haimaker.store.tables import TABLES, TTL_ATTRIBUTE

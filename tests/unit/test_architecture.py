@@ -45,7 +45,7 @@ IMPURE = {
 READS_THE_ENVIRONMENT = ("settings.py", "runtime.py")
 NOT_AT_START = (
     "asyncio", "aws_lambda_powertools", "boto3", "botocore", "haimaker.credentials.aws_instance",
-    "haimaker.content.log", "haimaker.aws_lambda.handler", "haimaker.files",
+    "haimaker.content.log", "haimaker.aws_lambda.handler", "haimaker.blobs", "haimaker.files",
     "haimaker.api.account_fields", "haimaker.settings.store",
     "haimaker.aws_lambda.rollup", "haimaker.settings.gateway_toml", "haimaker.aws_lambda.runtime",
     "haimaker.api.spend",
@@ -247,6 +247,7 @@ ORDER = (
     "http",
     "validation",
     "aws",
+    "blobs",
     "models",
     "pricing",
     "providers",

@@ -23,7 +23,7 @@ def ask_providers(context: Context) -> Iterator[Finding]:
         on = connections_from_env(provider_secrets.merge(context.stack().secrets()))
     else:
         settings = Settings.from_environment(context.environment)
-        on, accounts = dict(settings.access), {name: account.row for name, account in settings.config.accounts.items()}
+        on, accounts = dict(settings.access), {name: account.definition for name, account in settings.config.accounts.items()}
     skews: list[float] = []
     for name, access in context.terminal.each(on.items(), len(on), lambda item: item[0]):
         yield _ask_provider(name, get(name) if name in NAMES else accounts[name], access, skews)

@@ -3,15 +3,13 @@
 import time
 from collections import OrderedDict
 from collections.abc import Callable, Mapping
-from hashlib import sha256
 from threading import Lock
 from typing import TypeVar
 
 from haimaker.accounts import keys as auth
 from haimaker.accounts.errors import check_usable, store_error
-from haimaker.http.errors import (
-    AuthenticationError,
-)
+from haimaker.accounts.kinds import END_USER, TEAM
+from haimaker.http.errors import AuthenticationError
 from haimaker.lean_dataclasses import dataclass, field, replace
 from haimaker.models.names import is_allowed
 from haimaker.pricing.amounts import UserBudget
@@ -21,15 +19,15 @@ Cached = TypeVar("Cached")
 
 MAX_CACHED = 1_000
 MAX_NAME_LENGTH = 512
-"""Of a user's name, as far as people see it."""
+"""How much of an end user's name is kept for people to see."""
 UNKNOWN_END_USER_S = 60.0
-"""How long a user is known to have no account; one that is made meanwhile is met by then."""
+"""How long an end user is remembered to have no account; one that is made meanwhile counts from then on."""
 SUCCESSOR = "successor"
-"""In the metadata of a key that was rotated and is still taken until it expires: the account that it stands for."""
+"""The metadata field of a key that was rotated and is accepted until it expires: the id of the account that it stands for."""
 FROM_SETTINGS = "HAIMAKER_ADMIN_KEY"
-"""The source, in its metadata, of an account that settings named."""
+"""The `source` in the metadata of an account that the settings name."""
 NO_MODELS = ("\0",)
-"""A list of models that has none; an empty one has all."""
+"""A list that allows no model; an empty one allows all."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,33 +70,28 @@ class AccountCache:
     user_budget: UserBudget | None = None
     _cached: OrderedDict[str, Account] = field(default_factory=OrderedDict)
     _unknown_end_users: OrderedDict[str, float] = field(default_factory=OrderedDict)
-    """Users that have none, and until when, monotonic, that is believed."""
+    """Ids of end users that have no account, and until when, in monotonic seconds, the store is not asked again."""
     _lock: Lock = field(default_factory=Lock)
 
     def authenticate(self, headers: Mapping[str, str], *, fresh: bool = False) -> Account:
-        """The account of a request's key, as kept, or as it is now. What is blocked or has expired, key or team, is read again
-        and refused, before more is done for it. Raises AuthenticationError, or 503 if the store fails."""
+        """The account of a request's key, from the cache, or with `fresh` from the store. A key or team that the cache has as
+        blocked or expired is read from the store too, so that one that was unblocked is accepted at once. Raises
+        AuthenticationError, ServiceUnavailableError if the store fails."""
         account_id, now_s = auth.authenticate(headers, self.admin_id), time.time()
         account = None if fresh else self._cached.get(account_id)
-        if account and not _is_over(account, now_s) and not _is_over(self._cached.get(f"team#{account.team_id}"), now_s):
-            return account
+        if account:
+            team = self._cached.get(TEAM.account_id(account.team_id)) if account.team_id else None
+            if not any(each and (each.blocked or each.expires_s <= now_s) for each in (account, team)):
+                return account
         account = self.read(account_id).account
         check_usable(account, now_s)
         if team := self._team(account, fresh=True):
             check_usable(team, now_s)
         return account
 
-    def knows(self, headers: Mapping[str, str]) -> bool:
-        """Whether a request has a key of this gateway's. Raises APIError if the store fails."""
-        try:
-            self.authenticate(headers)
-        except AuthenticationError:
-            return False
-        return True
-
     def read(self, account_id: str) -> Balance:
-        """A key's account as it is now, kept for later. Raises AuthenticationError if there is none, or it is an administrator's
-        whom other settings named than this gateway's."""
+        """Reads a key's account from the store and caches it. Raises AuthenticationError if there is none, or if it is the
+        administrator's that other settings than this gateway's name."""
         balance = self._get(account_id)
         if balance is None or (balance.account.metadata.get("source") == FROM_SETTINGS and account_id != self.admin_id):
             raise auth.unknown_key()
@@ -112,9 +105,9 @@ class AccountCache:
     def billed_accounts(
         self, key: Account, end_user: str | None = None, *, fresh: bool = False, new_user: bool = False
     ) -> BilledAccounts:
-        """All who pay for a request with this key and this `user`, as kept, or as they are now. Where the settings give a budget
-        to everybody, a user without an account gets one with `new_user`, which is for requests that the key may make; till then
-        it is one that the store does not know. Raises AuthenticationError."""
+        """The accounts that a request with this key and this `user` is charged to, from the cache, or with `fresh` from the store.
+        Where the settings give every end user a budget, one without an account has such an account here; `new_user` also stores
+        it, which is for requests that the key may make. Raises AuthenticationError, ServiceUnavailableError if the store fails."""
         if fresh:
             key = self.read(key.id).account
         return BilledAccounts(
@@ -124,44 +117,41 @@ class AccountCache:
     def _team(self, key: Account, *, fresh: bool) -> Account | None:
         if key.team_id is None:
             return None
-        team_id = f"team#{key.team_id}"
-        team = None if fresh else self._cached.get(team_id)
+        team = self._find(TEAM.account_id(key.team_id), fresh=fresh)
         if team is None:
-            balance = self._get(team_id)
-            if balance is None:
-                raise AuthenticationError(f"The team of the key {key.name} does not exist any more.", code="team_not_found")
-            team = balance.account
-            self.keep(team)
+            raise AuthenticationError(f"The team of the key {key.name} does not exist any more.", code="team_not_found")
         return team
 
     def _end_user(self, name: str, *, fresh: bool, new: bool) -> Account | None:
-        account_id = end_user_account_id(name)
-        user = None if fresh else self._cached.get(account_id)
-        if user is None and (fresh or self._unknown_end_users.get(account_id, 0.0) < time.monotonic()):
-            if balance := self._get(account_id):
-                user = balance.account
-                self.keep(user)
-            elif given := self.user_budget:
-                blank = Account(account_id, name[:MAX_NAME_LENGTH], int(time.time()))
-                user = replace(
-                    blank, budget_nanousd=given.budget_nanousd, budget_window_s=given.window_s, budget_months=given.months
-                )
-                if new:
-                    user = self._make(user)
-                    self.keep(user)
-            else:
-                self._remember(self._unknown_end_users, account_id, time.monotonic() + UNKNOWN_END_USER_S)
+        account_id = END_USER.account_id(name)
+        is_unknown = self._unknown_end_users.get(account_id, 0.0) >= time.monotonic()
+        user = None if is_unknown and not fresh else self._find(account_id, fresh=fresh)
+        if user or (is_unknown and not fresh):
+            return user
+        given = self.user_budget
+        if given is None:
+            self._remember(self._unknown_end_users, account_id, time.monotonic() + UNKNOWN_END_USER_S)
+            return None
+        user = replace(
+            Account(account_id, name[:MAX_NAME_LENGTH], int(time.time())),
+            budget_nanousd=given.budget_nanousd, budget_window_s=given.window_s, budget_months=given.months,
+        )  # fmt: skip
+        if new:
+            try:
+                if not self.store.put(user):  # another request made it at the same moment
+                    return self._find(account_id, fresh=True) or user
+            except StoreUnavailable as error:
+                raise store_error(error) from error
+            self.keep(user)
         return user
 
-    def _make(self, user: Account) -> Account:
-        """Stores a new end user; returns the stored account if another request made it at the same moment."""
-        try:
-            if self.store.put(user):
-                return user
-        except StoreUnavailable as error:
-            raise store_error(error) from error
-        balance = self._get(user.id)
-        return balance.account if balance else user
+    def _find(self, account_id: str, *, fresh: bool) -> Account | None:
+        """A team's or an end user's account from the cache, else, or with `fresh`, from the store. None if there is none."""
+        account = None if fresh else self._cached.get(account_id)
+        if account is None and (balance := self._get(account_id)):
+            account = balance.account
+            self.keep(account)
+        return account
 
     def _get(self, account_id: str) -> Balance | None:
         try:
@@ -170,7 +160,7 @@ class AccountCache:
             raise store_error(error) from error
 
     def has_met(self, account_id: str) -> bool:
-        """Whether it is an account of this gateway's, as far as is known without asking the store."""
+        """Whether the account is in the cache, and so is known to exist."""
         return account_id in self._cached
 
     def keep(self, account: Account) -> None:
@@ -186,12 +176,3 @@ class AccountCache:
             where.move_to_end(name)
             while len(where) > MAX_CACHED:
                 where.popitem(last=False)
-
-
-def end_user_account_id(name: str) -> str:
-    """The account id of an end user, whose name may be any text."""
-    return "user#" + sha256(name.encode("utf-8", "surrogatepass")).hexdigest()
-
-
-def _is_over(account: Account | None, now_s: float) -> bool:
-    return account is not None and (account.blocked or account.expires_s <= now_s)

@@ -4,6 +4,7 @@ import math
 from collections.abc import Mapping
 
 from haimaker.accounts import keys as auth
+from haimaker.accounts.kinds import kind_of
 from haimaker.http.errors import (
     APIError,
     AuthenticationError,
@@ -46,10 +47,11 @@ def denied_error(refused: Denied, reserved_nanousd: int, tokens: int) -> APIErro
     user whose limit it was."""
     if refused.account is None:
         return auth.unknown_key()
-    whose = f"{refused.account.id.partition('#')[0]} {refused.account.name}"
+    kind = kind_of(refused.account.id)
+    whose = f"{kind} {refused.account.name}"
     match refused.reason:
         case "blocked":
-            return AuthenticationError(f"The {whose} is blocked.", code=f"{whose.partition(' ')[0]}_blocked")
+            return AuthenticationError(f"The {whose} is blocked.", code=f"{kind}_blocked")
         case "expired":
             return AuthenticationError(f"The {whose} has expired.", code="key_expired")
         case "budget":

@@ -7,8 +7,8 @@ without asking the store. Fast hashing is right for random secrets of this lengt
 import string
 import zlib
 from collections.abc import Mapping
-from hashlib import sha256
 
+from haimaker.accounts.kinds import KEY
 from haimaker.http.errors import AuthenticationError
 
 PREFIX = "sk-hm-"
@@ -33,7 +33,8 @@ def is_well_formed(key: str) -> bool:
 
 
 def account_id_of(key: str) -> str:
-    return "key#" + sha256(key.encode("utf-8", "surrogatepass")).hexdigest()
+    """The id of the account of a key, known or not."""
+    return KEY.account_id(key)
 
 
 def display_name_of(key: str) -> str:

@@ -1,14 +1,15 @@
-"""What managing keys, teams and users has in common: who may do it, reading and changing accounts, and how they are told. Names are
+"""What managing keys, teams and end users has in common: who may do it, reading and changing accounts, showing them. Names are
 LiteLLM's."""
 
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from haimaker.accounts.cache import FROM_SETTINGS, SUCCESSOR
 from haimaker.accounts.errors import check_usable, require_admin, require_reader
+from haimaker.accounts.kinds import AccountKind, kind_of
 from haimaker.http.errors import BadRequestError, ConflictError, NotFoundError
 from haimaker.http.json import parse_json
 from haimaker.http.values import JSON, Request
@@ -16,14 +17,14 @@ from haimaker.pricing.amounts import budget_window, duration_to_s, to_nanousd, t
 from haimaker.store import NEVER_S, Account, Balance, Store
 
 if TYPE_CHECKING:
-    from haimaker.api.account_fields import EndUserFields, Fields, KeyFields, TeamFields
+    from haimaker.api.account_fields import Fields
+
+AnyFields = TypeVar("AnyFields", bound="Fields")
 
 UPDATE_TRIES = 5
 MAX_LISTED = 10_000
-
-ACCOUNT_NAME_FIELDS = frozenset({"key", "keys", "team_ids", "user_ids", "grace_period"})
-"""Fields that name accounts or say how they are changed, and are no part of one."""
 ACCOUNT_FIELDS = {"key_alias": "alias", "team_alias": "alias", "max_parallel_requests": "parallel_limit"}
+"""By a field of a body, the field of an account, where the two have other names."""
 
 
 def check_admin(caller: Account) -> None:
@@ -38,43 +39,19 @@ def check_reader(caller: Account) -> None:
     require_reader(caller)
 
 
-def key_fields(caller: Account, request: Request, *, rotates: bool = False) -> "KeyFields":
-    """An administrator's request. Raises BadRequestError, PermissionDeniedError."""
-    from haimaker.api.account_fields import KeyFields
-
-    fields = _fields(caller, request, KeyFields)
-    if fields.grace_period and not rotates:
-        raise BadRequestError("Only /key/regenerate has a 'grace_period'.", param="grace_period", code="unknown_parameter")
-    return fields
-
-
-def team_fields(caller: Account, request: Request) -> "TeamFields":
-    from haimaker.api.account_fields import TeamFields
-
-    return _fields(caller, request, TeamFields)
-
-
-def end_user_fields(caller: Account, request: Request) -> "EndUserFields":
-    from haimaker.api.account_fields import EndUserFields
-
-    return _fields(caller, request, EndUserFields)
-
-
-AnyFields = TypeVar("AnyFields", bound="Fields")
-
-
-def _fields(caller: Account, request: Request, kind: type[AnyFields]) -> AnyFields:
+def read_fields(caller: Account, request: Request, fields: type[AnyFields]) -> AnyFields:
+    """The body of an administrator's request. Raises AuthenticationError, BadRequestError, PermissionDeniedError."""
     from haimaker.api.account_fields import parse
 
     check_admin(caller)
-    return parse(parse_json(request.body), kind)
+    return parse(parse_json(request.body), fields)
 
 
 def get_account(store: Store, account_id: str) -> Balance:
     """The account as it is now. Raises NotFoundError."""
     balance = store.get(account_id)
     if balance is None:
-        kind = account_id.partition("#")[0]
+        kind = kind_of(account_id)
         raise NotFoundError(f"There is no such {kind}.", param=kind, code=f"{kind}_not_found")
     return balance
 
@@ -85,16 +62,20 @@ def update_account(store: Store, account_id: str, change: Callable[[Account], Ac
     for _ in range(UPDATE_TRIES):
         if store.update(change(get_account(store, account_id).account)):
             return get_account(store, account_id)
-    kind = account_id.partition("#")[0]
-    raise ConflictError(f"The {kind} was changed by somebody else at the same moment; try again.")
+    raise ConflictError(f"The {kind_of(account_id)} was changed by somebody else at the same moment; try again.")
 
 
-def list_accounts(store: Store, kind: str) -> Sequence[Balance]:
-    """All accounts of a kind (`key`, `team` or `user`), oldest first."""
+def set_blocked(store: Store, account_id: str, blocked: bool) -> Balance:
+    """Blocks an account from the next request on, or unblocks it. Raises ConflictError, NotFoundError."""
+    return update_account(store, account_id, lambda account: replace(account, blocked=blocked))
+
+
+def list_accounts(store: Store, kind: AccountKind) -> Sequence[Balance]:
+    """All accounts of a kind, oldest first, up to MAX_LISTED."""
     balances: list[Balance] = []
     after: str | None = None
     while len(balances) < MAX_LISTED:
-        page, after = store.accounts(kind, after)
+        page, after = store.accounts(kind.name, after)
         balances += page
         if after is None:
             break
@@ -104,7 +85,7 @@ def list_accounts(store: Store, kind: str) -> Sequence[Balance]:
 def apply_fields(account: Account, fields: "Fields", now_s: float) -> Account:
     """The account with the fields that the body names; null takes a limit away."""
     changes: dict[str, Any] = {}
-    for name in fields.model_fields_set - ACCOUNT_NAME_FIELDS:
+    for name in fields.model_fields_set - fields.not_kept:
         value = getattr(fields, name)
         match name:
             case "max_budget" | "soft_budget":
@@ -117,9 +98,12 @@ def apply_fields(account: Account, fields: "Fields", now_s: float) -> Account:
             case "models" | "tags":
                 changes[name] = tuple(value or ())
             case "metadata":
-                # Whose key it is that settings named is for them to say: without the mark it would outlive them.
+                # The gateway's own marks are not for a body to set or to take away: see FROM_SETTINGS, SUCCESSOR.
+                given = {field: each for field, each in (value or {}).items() if field != SUCCESSOR}
+                if given.get("source") == FROM_SETTINGS:
+                    del given["source"]
                 kept = {"source": FROM_SETTINGS} if account.metadata.get("source") == FROM_SETTINGS else {}
-                changes[name] = {**_without_mark(value or {}), **kept}
+                changes[name] = given | kept
             case "aliases" | "default_model" | "router_settings" | "auto_router_id":
                 changes["routing"] = {**changes.get("routing", account.routing), name: value}
             case "role":
@@ -129,10 +113,6 @@ def apply_fields(account: Account, fields: "Fields", now_s: float) -> Account:
             case _:
                 changes[ACCOUNT_FIELDS.get(name, name)] = value
     return replace(account, **changes)
-
-
-def _without_mark(metadata: JSON) -> JSON:
-    return {name: value for name, value in metadata.items() if (name, value) != ("source", FROM_SETTINGS) and name != SUCCESSOR}
 
 
 def to_json(balance: Balance) -> JSON:
@@ -170,17 +150,3 @@ def whole_number(request: Request, name: str, default: int) -> int:
 
 def missing_parameter(name: str) -> BadRequestError:
     return BadRequestError(f"Missing required parameter: '{name}'.", param=name, code="missing_required_parameter")
-
-
-Answer = TypeVar("Answer")
-
-
-def subcommand(
-    actions: Mapping[str, Callable[[Store, Account, Request], Answer]], of: str, request: Request
-) -> Callable[..., Answer]:
-    """The handler that the last part of the path names. Raises NotFoundError."""
-    name = request.path.get("action", "")
-    if name not in actions:
-        known = ", ".join(f"/{of}/{known}" for known in actions)
-        raise NotFoundError(f"Unknown request URL. There are {known}.", code="unknown_url")
-    return actions[name]

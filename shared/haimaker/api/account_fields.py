@@ -1,6 +1,6 @@
-"""What the operations on keys, teams and users accept. Imported only by them, since chat does not need it."""
+"""What the operations on keys, teams and end users accept. Imported only by them, since chat does not need it."""
 
-from typing import Annotated, Any, Literal, TypeVar
+from typing import Annotated, Any, ClassVar, Literal, TypeVar
 
 from pydantic import BaseModel, ConfigDict, Field, StrictBool, StrictFloat, StrictInt, StrictStr, ValidationError
 
@@ -13,7 +13,7 @@ from haimaker.pricing.amounts import DURATION, MONTHS
 MAX_BUDGET_USD = 10**7
 MAX_LIMIT = 10**12
 MAX_BYTES = 65_536
-"""Of what an administrator keeps with an account: an item of DynamoDB has 400 KB in all."""
+"""The size of `metadata` and of `router_settings` as JSON: an item of DynamoDB has 400 KB in all."""
 
 Label = Annotated[StrictStr, Field(min_length=1, max_length=512)]
 Labels = Annotated[list[Label], Field(min_length=1, max_length=1_000, fail_fast=True)]
@@ -30,6 +30,8 @@ class Fields(BaseModel):
     """What every account may have. An unknown field is refused: one that is a limit would otherwise be thought to hold."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
+    not_kept: ClassVar[frozenset[str]] = frozenset()
+    """Fields that name accounts or say how they are changed, and are no part of one."""
 
     max_budget: USD | None = None
     soft_budget: USD | None = None
@@ -41,6 +43,8 @@ class Fields(BaseModel):
 
 
 class KeyFields(Fields):
+    not_kept = frozenset({"key", "keys", "grace_period"})
+
     key: Label | None = None
     keys: Labels | None = None
     key_alias: Label | None = None
@@ -59,6 +63,8 @@ class KeyFields(Fields):
 
 
 class TeamFields(Fields):
+    not_kept = frozenset({"team_id", "team_ids"})
+
     team_id: TeamId | None = None
     team_ids: Annotated[list[TeamId], Field(min_length=1, max_length=1_000, fail_fast=True)] | None = None
     team_alias: Label | None = None
@@ -67,6 +73,8 @@ class TeamFields(Fields):
 
 
 class EndUserFields(Fields):
+    not_kept = frozenset({"user_id", "user_ids"})
+
     user_id: Label | None = None
     user_ids: Labels | None = None
     alias: Label | None = None
@@ -77,7 +85,7 @@ AnyFields = TypeVar("AnyFields", bound=Fields)
 
 
 def parse(body: JSON, kind: type[AnyFields]) -> AnyFields:
-    """Raises BadRequestError, naming the field."""
+    """The fields of a body. Raises BadRequestError, which names the field."""
     unknown = next((name for name in body if name not in kind.model_fields), None)
     if unknown is not None:
         name = unknown[:100]

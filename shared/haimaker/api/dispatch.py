@@ -15,7 +15,7 @@ from haimaker.lean_dataclasses import replace
 from haimaker.models import catalog
 
 if TYPE_CHECKING:
-    from haimaker.files.folder import LocalFileStore
+    from haimaker.files.local import LocalFileStore
     from haimaker.gateway import Gateway
 
 Handler = Callable[["Gateway", Request], Response]
@@ -119,8 +119,9 @@ def _account_handler(module: str, name: str) -> Handler:
     return operation
 
 
-def _audited_handler(module: str, name: str) -> Handler:
-    """An operation that changes what the store keeps; each change goes into the audit trail, also of one that then failed."""
+def _audited_handler(module: str, name: str, shown: str | None = None) -> Handler:
+    """An operation that changes what the store keeps. Each change goes into the audit trail, also of one that then failed, with
+    `shown` or else the module and the action as the name of the operation."""
 
     def changing(gateway: "Gateway", request: Request) -> Response:
         from haimaker.api import audit
@@ -131,7 +132,7 @@ def _audited_handler(module: str, name: str) -> Handler:
         try:
             return json_response(act(store, account, request))
         finally:
-            events = audit.events_of(store, account, f"{module}.{request.path.get('action', name)}", request)
+            events = audit.events_of(store, account, f"{shown or module}.{request.path.get('action', name)}", request)
             for event in events:
                 gateway.observer.audit(event)
             audit.keep(gateway.store, events)
@@ -162,7 +163,7 @@ def _providers(name: str) -> Handler:
 
 def _folder(gateway: "Gateway") -> "LocalFileStore":
     """The local gateway's own files: who has a link to one needs no key."""
-    from haimaker.files.folder import LocalFileStore
+    from haimaker.files.local import LocalFileStore
 
     return LocalFileStore.from_settings(gateway.settings)
 
@@ -233,10 +234,10 @@ HANDLERS: Mapping[str, Handler] = {
     "key_regenerate": _audited_handler("keys", "regenerate"),
     "key_info": _account_handler("keys", "info"),
     "key_list": _account_handler("keys", "list_keys"),
-    "team_change": _audited_handler("teams", "change"),
-    "team_show": _account_handler("teams", "show"),
-    "customer_change": _audited_handler("customers", "change"),
-    "customer_show": _account_handler("customers", "show"),
+    "team_change": _audited_handler("accounts", "change_team", "teams"),
+    "team_show": _account_handler("accounts", "show_team"),
+    "end_user_change": _audited_handler("accounts", "change_end_user", "customers"),
+    "end_user_show": _account_handler("accounts", "show_end_user"),
     "spend_logs": _account_handler("spend", "logs"),
     "spend_report": _account_handler("spend", "report"),
     "spend_keys": _account_handler("spend", "by_key"),

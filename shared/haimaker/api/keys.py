@@ -6,12 +6,14 @@ https://docs.litellm.ai/docs/proxy/virtual_keys
 import time
 from collections.abc import Sequence
 from dataclasses import replace
+from typing import TYPE_CHECKING
 
 from haimaker.accounts import keys as auth
 from haimaker.accounts.cache import FROM_SETTINGS, SUCCESSOR
 from haimaker.accounts.errors import check_usable, require_reader
+from haimaker.accounts.kinds import KEY, TEAM
 from haimaker.api import account_admin
-from haimaker.api.account_admin import apply_fields, get_account, key_fields, missing_parameter, to_iso_time, whole_number
+from haimaker.api.account_admin import apply_fields, get_account, missing_parameter, to_iso_time, whole_number
 from haimaker.api.key_filters import KeyFilter
 from haimaker.http.errors import BadRequestError, ConflictError
 from haimaker.http.values import JSON, Request
@@ -20,12 +22,15 @@ from haimaker.pricing.amounts import FOREVER, duration_to_s
 from haimaker.settings.settings import Settings
 from haimaker.store import Account, Balance, Store
 
+if TYPE_CHECKING:
+    from haimaker.api.account_fields import KeyFields
+
 PAGE_SIZE = 100
 
 
 def generate(store: Store, caller: Account, request: Request) -> JSON:
     """POST /key/generate: a new key. Raises BadRequestError, NotFoundError, PermissionDeniedError."""
-    fields = key_fields(caller, request)
+    fields = _read_fields(caller, request)
     for name in fields.model_fields_set & {"key", "keys"}:
         raise BadRequestError("A new key is made by the gateway, it can't be chosen.", param=name, code="unsupported_parameter")
     key = auth.new_key()
@@ -36,7 +41,7 @@ def generate(store: Store, caller: Account, request: Request) -> JSON:
 def regenerate(store: Store, caller: Account, request: Request) -> JSON:
     """POST /key/regenerate: a new key with the limits and the spend of the old one, which ends at once. Reservations of requests
     that are under way count as spent."""
-    fields = key_fields(caller, request, rotates=True)
+    fields = _read_fields(caller, request, rotates=True)
     if account_id_for(fields.key) == caller.id:
         raise BadRequestError("A key can't regenerate itself.", param="key")
 
@@ -61,7 +66,7 @@ def regenerate(store: Store, caller: Account, request: Request) -> JSON:
 
 def update(store: Store, caller: Account, request: Request) -> JSON:
     """POST /key/update: changes what the body names; null takes a limit away."""
-    fields = key_fields(caller, request)
+    fields = _read_fields(caller, request)
     if account_id_for(fields.key) == caller.id:
         if fields.duration not in (None, FOREVER):
             raise BadRequestError("A key can't set its own end.", param="duration")
@@ -84,7 +89,7 @@ def unblock(store: Store, caller: Account, request: Request) -> JSON:
 
 def delete(store: Store, caller: Account, request: Request) -> JSON:
     """POST /key/delete with `keys` or `key`; their usage records stay. Nothing is deleted if one of them is unknown."""
-    fields = key_fields(caller, request)
+    fields = _read_fields(caller, request)
     keys = fields.keys or [fields.key or ""]
     accounts = [get_account(store, account_id_for(key)).account for key in keys]
     for account in accounts:
@@ -135,7 +140,7 @@ def install_admin(store: Store, settings: Settings) -> None:
 
 def all_keys(store: Store) -> Sequence[Balance]:
     """Without those that only stand for another one for a while."""
-    return [balance for balance in account_admin.list_accounts(store, "key") if SUCCESSOR not in balance.account.metadata]
+    return [balance for balance in account_admin.list_accounts(store, KEY) if SUCCESSOR not in balance.account.metadata]
 
 
 def to_json(balance: Balance) -> JSON:
@@ -160,7 +165,17 @@ def account_id_for(key: str | None) -> str:
     if not key:
         raise missing_parameter("key")
     is_token = len(key) == 64 and all(letter in "0123456789abcdef" for letter in key)
-    return f"key#{key}" if is_token else auth.account_id_of(key)
+    return f"{KEY.name}#{key}" if is_token else auth.account_id_of(key)
+
+
+def _read_fields(caller: Account, request: Request, *, rotates: bool = False) -> "KeyFields":
+    """An administrator's request. Raises AuthenticationError, BadRequestError, PermissionDeniedError."""
+    from haimaker.api.account_fields import KeyFields  # a start that only installs the administrator's key needs no schema
+
+    fields = account_admin.read_fields(caller, request, KeyFields)
+    if fields.grace_period and not rotates:
+        raise BadRequestError("Only /key/regenerate has a 'grace_period'.", param="grace_period", code="unknown_parameter")
+    return fields
 
 
 def _issue(store: Store, key: str, account: Account, spent_as: Balance | None = None) -> JSON:
@@ -170,12 +185,11 @@ def _issue(store: Store, key: str, account: Account, spent_as: Balance | None = 
 
 
 def _set_blocked(store: Store, caller: Account, request: Request, blocked: bool) -> JSON:
-    fields = key_fields(caller, request)
+    fields = _read_fields(caller, request)
     account_id = account_id_for(fields.key)
     if account_id == caller.id:
         raise BadRequestError("A key can't block itself.", param="key")
-    balance = account_admin.update_account(store, account_id, lambda account: replace(account, blocked=blocked))
-    return {"key": fields.key, **to_json(balance)}
+    return {"key": fields.key, **to_json(account_admin.set_blocked(store, account_id, blocked))}
 
 
 def _validate(store: Store, account: Account) -> Account:
@@ -186,7 +200,7 @@ def _validate(store: Store, account: Account) -> Account:
 
         account = validate_routing(store, account)
     if account.team_id is not None:
-        team = get_account(store, f"team#{account.team_id}").account
+        team = get_account(store, TEAM.account_id(account.team_id)).account
         for model in account.models:
             if not is_allowed(model, team.models):
                 message = (

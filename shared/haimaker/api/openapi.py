@@ -31,7 +31,7 @@ SCHEMAS: Mapping[str, tuple[str, str]] = {
     "key_delete": ("api.account_fields", "KeyFields"),
     "key_regenerate": ("api.account_fields", "KeyFields"),
     "team_change": ("api.account_fields", "TeamFields"),
-    "customer_change": ("api.account_fields", "EndUserFields"),
+    "end_user_change": ("api.account_fields", "EndUserFields"),
 }
 """The module and the class of a request's body; other operations take any JSON object."""
 UPLOADS = ("images_edits", "images_variations", "audio_transcriptions", "audio_translations")

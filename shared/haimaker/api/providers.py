@@ -130,7 +130,7 @@ def _named(caller: Account, request: Request, field: str) -> str:
 
 
 def _definition(gateway: "Gateway", name: str) -> Provider:
-    return get(name) if name in NAMES else gateway.settings.config.accounts[name].row
+    return get(name) if name in NAMES else gateway.settings.config.accounts[name].definition
 
 
 def _own(gateway: "Gateway") -> ProcessCredentials | None:

@@ -16,20 +16,21 @@ if TYPE_CHECKING:
 
 def create_upload(gateway: "Gateway", request: Request) -> JSON:
     """`POST /v1/audio/uploads`: where to PUT a file, and the id to name it by. Raises APIError."""
-    from haimaker.files import MAX_UPLOAD_BYTES, FilesUnavailable, file_store_for, require_file_store
+    from haimaker.blobs import BlobError
+    from haimaker.files import MAX_UPLOAD_BYTES, file_store_for, require_file_store
 
     account = gateway.accounts.authenticate(request.headers, fresh=True)
-    place = require_file_store(file_store_for(gateway.settings, request.headers))
+    files = require_file_store(file_store_for(gateway.settings, request.headers))
     try:
-        upload = place.presign_upload(account.id)
-    except FilesUnavailable as error:
+        upload = files.presign_upload(account.id)
+    except BlobError as error:
         raise _unavailable(error) from error
     return {
         "id": upload.id,
         "object": "upload",
         "method": "PUT",
         "url": upload.url,
-        "headers": dict(upload.headers),
+        "headers": {},
         "bytes_max": MAX_UPLOAD_BYTES,
         "expires_at": upload.expires_s,
     }
@@ -39,15 +40,16 @@ def with_uploads(request: Request, settings: "Settings", account_id: str) -> Req
     """The request with a function that reads what its key has uploaded; few requests call it."""
 
     def read(upload_id: str) -> bytes:
-        from haimaker.files import FilesUnavailable, file_store_for, require_file_store
+        from haimaker.blobs import BlobError
+        from haimaker.files import file_store_for, require_file_store
 
         try:
             return require_file_store(file_store_for(settings, request.headers)).read(upload_id, account_id)
-        except FilesUnavailable as error:
+        except BlobError as error:
             raise _unavailable(error) from error
 
     return replace(request, upload=read)
 
 
 def _unavailable(error: Exception) -> ServiceUnavailableError:
-    return ServiceUnavailableError(str(error), code="files_unavailable", headers={"retry-after": "2"})
+    return ServiceUnavailableError(f"The place for files failed: {error}.", code="files_unavailable", headers={"retry-after": "2"})

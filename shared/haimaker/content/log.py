@@ -5,17 +5,11 @@ can't be written, is left out, and the log says so. Imported only where content 
 """
 
 import json
-import os
-import shutil
 import threading
-from collections.abc import Iterator
-from contextlib import contextmanager, suppress
-from datetime import UTC, datetime, timedelta
-from pathlib import Path
+from datetime import UTC, datetime
 from queue import SimpleQueue
-from typing import Protocol
 
-from haimaker.aws.s3 import S3Bucket, S3Error
+from haimaker.blobs import BlobError, BlobStore
 from haimaker.content.transcript import Conversation
 from haimaker.http.client import Timeouts
 from haimaker.http.values import JSON
@@ -26,32 +20,30 @@ from haimaker.settings.settings import Settings
 from haimaker.store import Record
 
 MAX_WAITING = 100
+"""How many conversations may be open or wait to be written at a time."""
 PREFIX = "content"
+"""The first name of the keys in a bucket, which is all of it that the function may write."""
 TIMEOUTS = Timeouts(connect_s=2, first_byte_s=4, between_s=4)
-
-
-class SinkError(Exception):
-    """Why an entry could not be written, without its address."""
-
-
-class Sink(Protocol):
-    def write(self, name: str, entry: bytes) -> None:
-        """Raises NotKept."""
+DAY_S = 86_400
+DAY = "[0-9][0-9][0-9][0-9]-[0-9][0-9]-[0-9][0-9]"
+"""The folder of a day, as a glob."""
 
 
 @dataclass(slots=True)
 class ContentLog:
-    sink: Sink
+    blobs: BlobStore
     redaction: Redaction
     observer: Observer
     _waiting: SimpleQueue[Conversation] = field(default_factory=SimpleQueue, repr=False)
     _open: int = 0
-    """Transcripts that were begun and are not written yet."""
+    """Conversations that were begun and are not written yet."""
     _changed: threading.Condition = field(default_factory=threading.Condition, repr=False)
     _writer: threading.Thread | None = field(default=None, repr=False)
+    _last_day: str = ""
+    """The day on which blobs that have ended were last deleted."""
 
     def begin(self, asked: JSON, request_id: str) -> Conversation | None:
-        """Of a request; None, and a line in the log, while too many wait to be written."""
+        """Starts to keep a request's content. Returns None, and tells the log, while too many wait to be written."""
         with self._changed:
             if self._open >= MAX_WAITING:
                 self.observer.error("content not kept: too much waits to be written", request_id=request_id)
@@ -60,7 +52,7 @@ class ContentLog:
         return Conversation(asked, self.redaction, self._end)
 
     def wait(self, timeout_s: float) -> bool:
-        """Until all is written, for a function that is frozen after its answer. Whether it is."""
+        """Waits until all is written, for a function that is frozen after its answer. Returns whether it is."""
         with self._changed:
             return self._changed.wait_for(lambda: self._open == 0, timeout_s)
 
@@ -72,29 +64,30 @@ class ContentLog:
                 self._writer.start()
 
     def _write(self) -> None:
+        """Writes one entry after the other, for as long as the process lives; once a day it deletes what has ended."""
         while True:
             transcript = self._waiting.get()
-            with self._log_failures(transcript.record):
+            request_id = transcript.record.request_id if transcript.record else None
+            try:
                 if transcript.record:
+                    key = key_of(transcript.record)
                     entry = json.dumps(transcript.entry(), ensure_ascii=False).encode("utf-8", "replace")
-                    self.sink.write(name_of(transcript.record), entry)
+                    self.blobs.put(key, entry, "application/json")
+                    day = key.partition("/")[0]
+                    if day != self._last_day:
+                        self._last_day = day
+                        self.blobs.delete_expired()
+            except BlobError as error:
+                self.observer.error(f"content not kept: {error}", request_id=request_id)
+            except Exception as error:
+                self.observer.exception(error, request_id=request_id)
             with self._changed:
                 self._open -= 1
                 self._changed.notify_all()
 
-    @contextmanager
-    def _log_failures(self, record: Record | None) -> Iterator[None]:
-        request_id = record.request_id if record else None
-        try:
-            yield
-        except SinkError as error:
-            self.observer.error(f"content not kept: {error}", request_id=request_id)
-        except Exception as error:
-            self.observer.exception(error, request_id=request_id)
 
-
-def name_of(record: Record) -> str:
-    """The name of an entry, by day, so that a day can be found and deleted as a whole."""
+def key_of(record: Record) -> str:
+    """The key of an entry, by day, so that a day can be found and deleted as a whole."""
     return f"{datetime.fromtimestamp(record.started_s, UTC):%Y-%m-%d}/{record.request_id}.json"
 
 
@@ -102,54 +95,12 @@ def content_log(settings: Settings, observer: Observer) -> ContentLog | None:
     """The log of this gateway's content; None if its deployer does not allow one."""
     redaction = settings.config.redaction or Redaction()
     if settings.content_bucket and settings.aws:
-        return ContentLog(S3Sink(S3Bucket(settings.content_bucket, settings.aws, TIMEOUTS)), redaction, observer)
+        from haimaker.blobs.s3 import S3Blobs
+
+        return ContentLog(S3Blobs(settings.content_bucket, settings.aws, TIMEOUTS, f"{PREFIX}/"), redaction, observer)
     if settings.content_folder:
-        return ContentLog(LocalSink(settings.content_folder, settings.content_days), redaction, observer)
+        from haimaker.blobs.folder import FolderBlobs
+
+        blobs = FolderBlobs(settings.content_folder, settings.content_days * DAY_S, DAY)
+        return ContentLog(blobs, redaction, observer)
     return None
-
-
-@dataclass(frozen=True, slots=True)
-class S3Sink:
-    """Objects of a bucket in which the function may put some, and do nothing else; the bucket's lifecycle deletes them."""
-
-    bucket: S3Bucket
-
-    def write(self, name: str, entry: bytes) -> None:
-        try:
-            status = self.bucket.put(f"{PREFIX}/{name}", entry, "application/json")
-        except S3Error as error:
-            raise SinkError(str(error)) from None
-        if status != 200:
-            raise SinkError(f"the bucket answered with status {status}")
-
-
-@dataclass(slots=True)
-class LocalSink:
-    """On a laptop: a file for each request, which only its owner can read, in a folder for each day."""
-
-    folder: Path
-    days: int
-    _looked: str = ""
-    """The day on which old ones were last deleted."""
-
-    def write(self, name: str, entry: bytes) -> None:
-        file = self.folder / name
-        try:
-            file.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-            with open(os.open(file, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "wb") as opened:
-                opened.write(entry)
-            self._delete_old(datetime.now(UTC))
-        except OSError as error:
-            raise SinkError(f"the folder can't be written: {error.strerror}") from None
-
-    def _delete_old(self, now: datetime) -> None:
-        today = f"{now:%Y-%m-%d}"
-        if self._looked == today:
-            return
-        self._looked = today
-        oldest = f"{now - timedelta(days=self.days):%Y-%m-%d}"
-        for day in self.folder.iterdir():
-            with suppress(ValueError):
-                datetime.strptime(day.name, "%Y-%m-%d")  # nothing that somebody else put there
-                if day.name < oldest:
-                    shutil.rmtree(day, ignore_errors=True)

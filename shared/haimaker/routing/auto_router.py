@@ -22,9 +22,9 @@ from haimaker.routing.strategies import typical_cost_usd
 from haimaker.routing.targets import TargetResolver
 
 MAX_FALLBACKS = 3
-"""What may be tried when the choice fails."""
+"""How many other models may be tried when the chosen one fails."""
 MATCHES, COMPARED = "holds", "not compared, since a rule without examples holds"
-"""What becomes of a rule, in words; others say what speaks against it."""
+"""Outcomes of a rule, in words as a simulation shows them; any other outcome is the reason why the rule does not match."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,7 +37,8 @@ class RuleInput:
     tags: frozenset[str] = frozenset()
     metadata: JSON = field(default_factory=dict)
     budget_used: Callable[[], float] = lambda: 0.0
-    """The share of the key's budget that is spent; asked only by a rule that goes by it."""
+    """Returns the share of the key's budget that is spent, from 0 to 1. Only a rule with `budget_used` calls it: it reads the
+    store."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,65 +81,70 @@ class AutoRouter:
     targets: TargetResolver
 
     def choose(
-        self, definition: AutoRouterDefinition, rule_input: RuleInput, at: RoutingContext, embed: Embed
+        self, definition: AutoRouterDefinition, rule_input: RuleInput, context: RoutingContext, embed: Embed
     ) -> AutoChoice | None:
         """The chosen model; None if no model can do what the request needs."""
-        rules = self._rules(definition, rule_input, at)
+        rules = self._evaluate_rules(definition, rule_input, context)
         if not any(each.outcome == MATCHES for each in rules):
             rules = _compare_examples(rules, last_message(rule_input.body), embed)
-        holding = sorted((each for each in rules if each.outcome == MATCHES), key=lambda each: -(each.similarity or 0.0))
-        ways = [
-            AutoChoice(each.rule.model, each.rule.trigger, each.rule, each.similarity, definition.source) for each in holding[:1]
+        matching = sorted((each for each in rules if each.outcome == MATCHES), key=lambda each: -(each.similarity or 0.0))
+        choices = [
+            AutoChoice(each.rule.model, each.rule.trigger, each.rule, each.similarity, definition.source) for each in matching[:1]
         ]
-        if definition.default_model and self._fits(definition.default_model, at):
-            ways.append(AutoChoice(definition.default_model, "default", source=definition.source))
-        ways += [AutoChoice(target, "cheapest") for target in self._cheapest(at)]
-        if not ways:
+        if definition.default_model and self._can_serve(definition.default_model, context):
+            choices.append(AutoChoice(definition.default_model, "default", source=definition.source))
+        choices += [AutoChoice(target, "cheapest") for target in self._find_cheapest(context)]
+        if not choices:
             return None
-        first, *rest = ways
-        others = tuple(dict.fromkeys(way.model for way in rest if way.model != first.model))[:MAX_FALLBACKS]
+        first, *rest = choices
+        others = tuple(dict.fromkeys(choice.model for choice in rest if choice.model != first.model))[:MAX_FALLBACKS]
         return AutoChoice(first.model, first.trigger, first.rule, first.similarity, first.source, others, tuple(rules))
 
-    def _rules(self, definition: AutoRouterDefinition, rule_input: RuleInput, at: RoutingContext) -> list[RuleOutcome]:
+    def _evaluate_rules(
+        self, definition: AutoRouterDefinition, rule_input: RuleInput, context: RoutingContext
+    ) -> list[RuleOutcome]:
         """The outcome of each rule before examples are compared."""
         found = []
         for rule in sorted(definition.rules, key=lambda rule: rule.rule_order):
-            against = _reason_against(rule, rule_input, at)
-            if not against and not self._fits(rule.model, at):
+            against = _reason_against(rule, rule_input, context)
+            if not against and not self._can_serve(rule.model, context):
                 against = "its model can't do this, or is not to be had"
             found.append(RuleOutcome(rule, against or (COMPARED if rule.examples else MATCHES)))
         return found
 
-    def _fits(self, name: str, at: RoutingContext) -> bool:
+    def _can_serve(self, name: str, context: RoutingContext) -> bool:
         """Whether a model, or one of the targets of a route, can serve the request."""
         route = self.targets.config.routes.get(name)
         names = [target.model for target in route.targets] if route else [name]
-        return any(exclusion(self.targets, self.targets.target_name(each), at) is None for each in names)
+        return any(exclusion(self.targets, self.targets.target_name(each), context) is None for each in names)
 
-    def _cheapest(self, at: RoutingContext) -> list[str]:
+    def _find_cheapest(self, context: RoutingContext) -> list[str]:
         """The cheapest models that can serve the request; those with an open circuit come last."""
-        today = datetime.fromtimestamp(at.created_s, UTC).date().isoformat()
+        today = datetime.fromtimestamp(context.created_s, UTC).date().isoformat()
         fit = [
-            (target in at.open_circuits, typical_cost_usd(model_info, at.prompt_tokens, at.answer_tokens), target)
+            (target in context.open_circuits, typical_cost_usd(model_info, context.prompt_tokens, context.answer_tokens), target)
             for target, model_info in self._models
-            if (model_info.deprecation_date or "9") > today and exclusion(self.targets, target, at, model_info) is None
+            if (model_info.deprecation_date or "9") > today and exclusion(self.targets, target, context, model_info) is None
         ]
         return [target for _, _, target in sorted(fit)[: MAX_FALLBACKS + 1]]
 
     @cached_property
     def _models(self) -> Sequence[tuple[str, ModelInfo]]:
         """The priced chat models of all providers; those of the demo provider if there are no others."""
-        found = [(row.offline, target) for row in self.targets.providers for target in _list_priced_models(self.targets, row)]
+        found = [
+            (definition.offline, target)
+            for definition in self.targets.providers
+            for target in _list_priced_models(self.targets, definition)
+        ]
         return [target for offline, target in found if not offline] or [target for _, target in found]
 
 
-def _reason_against(rule: Rule, rule_input: RuleInput, at: RoutingContext) -> str:
-    """The first condition of a rule that is not met, in words, before its examples and its model are looked at; empty if all are
-    met."""
+def _reason_against(rule: Rule, rule_input: RuleInput, context: RoutingContext) -> str:
+    """The first condition of a rule that is not met, in words; empty if all are met. It leaves examples and the model out."""
     said = (
         (not rule.enabled, "switched off"),
         (rule.initial_turn_only and count_turns(rule_input.body) > 1, "for the first turn only"),
-        (not at.required >= set(rule.required_capabilities) - {"reasoning"}, "the request does not need what the rule is for"),
+        (not context.required >= set(rule.required_capabilities) - {"reasoning"}, "the request does not need what the rule is for"),
         (rule.keywords and not has_word(last_message(rule_input.body), rule.keywords), "none of its keywords is there"),
         (rule.keys and not rule_input.keys & set(rule.keys), "not for this key"),
         (rule.tags and not rule_input.tags & set(rule.tags), "none of its tags is there"),
@@ -158,20 +164,27 @@ def _compare_examples(rules: Sequence[RuleOutcome], message: str, embed: Embed) 
     found = similarity_scores(message, [each.rule.examples for each in compared], embed)
     if found is None:
         return [RuleOutcome(each.rule, "the embedding model did not answer") if each in compared else each for each in rules]
-    near = iter(found)
-    return [_compare_similarity(each.rule, next(near)) if each in compared else each for each in rules]
+    scores, outcomes = iter(found), []
+    for each in rules:
+        if each in compared:
+            score = next(scores)
+            each = RuleOutcome(each.rule, MATCHES if score >= each.rule.match_threshold else "not similar enough", score)
+        outcomes.append(each)
+    return outcomes
 
 
-def _compare_similarity(rule: Rule, similarity: float) -> RuleOutcome:
-    return RuleOutcome(rule, MATCHES if similarity >= rule.match_threshold else "not similar enough", similarity)
-
-
-def _list_priced_models(targets: TargetResolver, row: Provider) -> Iterator[tuple[str, ModelInfo]]:
+def _list_priced_models(targets: TargetResolver, definition: Provider) -> Iterator[tuple[str, ModelInfo]]:
     """The priced chat models of a provider that are made for conversation."""
-    own = [name.partition("/")[2] for name in targets.config.base_models if name.startswith(f"{row.name}/")]
-    known = [model_info.model for model_info in all_models(row.catalog.priced_as or row.name) if model_info.mode == "chat"]
-    for model in dict.fromkeys((*row.catalog.models, *own, *known)):
-        special = "*" in model or not traits_of(row.name, model).assistant or is_selected(row.name, model, row.catalog.unlisted)
-        model_info = targets.model_info_for(f"{row.name}/{model}")
+    own = [name.partition("/")[2] for name in targets.config.base_models if name.startswith(f"{definition.name}/")]
+    known = [
+        model_info.model for model_info in all_models(definition.catalog.priced_as or definition.name) if model_info.mode == "chat"
+    ]
+    for model in dict.fromkeys((*definition.catalog.models, *own, *known)):
+        special = (
+            "*" in model
+            or not traits_of(definition.name, model).assistant
+            or is_selected(definition.name, model, definition.catalog.unlisted)
+        )
+        model_info = targets.model_info_for(f"{definition.name}/{model}")
         if not special and model_info.priced and model_info.mode == "chat":
-            yield f"{row.name}/{model}", model_info
+            yield f"{definition.name}/{model}", model_info

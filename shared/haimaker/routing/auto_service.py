@@ -42,19 +42,19 @@ class AutoRouterService:
     store: Store
     answer: Answer
     clock: Callable[[], float] = time.monotonic
-    _chooser: AutoRouter = field(init=False)
+    _auto_router: AutoRouter = field(init=False)
     _definitions: dict[str, tuple[float, AutoRouterDefinition | None]] = field(default_factory=dict)
     _vectors: OrderedDict[tuple[str, str], Sequence[float]] = field(default_factory=OrderedDict)
     _lock: Lock = field(default_factory=Lock)
 
     def __post_init__(self) -> None:
-        self._chooser = AutoRouter(self.router)
+        self._auto_router = AutoRouter(self.router)
 
     def choose(
         self,
         asked: OperationRequest,
         account: Account,
-        at: RoutingContext,
+        context: RoutingContext,
         tags: frozenset[str],
         definition: AutoRouterDefinition | None,
     ) -> AutoChoice:
@@ -74,10 +74,12 @@ class AutoRouterService:
         def embed(texts: Sequence[str]) -> Sequence[Sequence[float]] | None:
             return self._embed(definition.embedding_model or "", account, texts)
 
-        choice = self._chooser.choose(definition, rule_input, at, embed)
+        choice = self._auto_router.choose(definition, rule_input, context, embed)
         if choice is None:
-            required = f" with {', '.join(sorted(at.required))}" if at.required else ""
-            message = f"No model that this key may use, and that is on here, can do this{required} for {at.prompt_tokens} tokens."
+            required = f" with {', '.join(sorted(context.required))}" if context.required else ""
+            message = (
+                f"No model that this key may use, and that is on here, can do this{required} for {context.prompt_tokens} tokens."
+            )
             raise BadRequestError(message, param="model", code="no_capable_model")
         return choice
 

@@ -93,7 +93,7 @@ class Config:
 class ProviderAccount(NamedTuple):
     """A second account, region or server of a provider, with credentials or an address of its own."""
 
-    row: Provider
+    definition: Provider
     """The provider's, under the account's name."""
     base: str
     """The provider."""

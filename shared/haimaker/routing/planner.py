@@ -107,36 +107,38 @@ class Planner:
         """The plan for a request and the accounts that it is charged to. Raises BadRequestError, NotFoundError,
         PermissionDeniedError, and StoreUnavailable where an auto router has to be read."""
         key = billed.key
-        name, at = self._name(routing_request, key), self._context(routing_request, billed)
+        name, context = self._resolve_model(routing_request, key), self._build_context(routing_request, billed)
         choice = None
-        if routing_request.asked.is_text and (name == AUTO or LOWEST_COST in (at.preferences.strategy, *self.router.strategies)):
-            at = _with_token_counts(at, routing_request.asked)
+        if routing_request.asked.is_text and (
+            name == AUTO or LOWEST_COST in (context.preferences.strategy, *self.router.strategies)
+        ):
+            context = _with_token_counts(context, routing_request.asked)
         if name == AUTO:
             from haimaker.routing.requirements import required_capabilities
 
-            at = replace(
-                at,
+            context = replace(
+                context,
                 auto_routed=True,
                 required=required_capabilities(routing_request.asked.body),
-                allowed=self.router.full_names(at.allowed),
+                allowed=self.router.full_names(context.allowed),
             )
-            choice = self.auto_service().choose(routing_request.asked, key, at, routing_request.tags, definition)
+            choice = self.auto_service().choose(routing_request.asked, key, context, routing_request.tags, definition)
             name = choice.model
-            if at.preferences.fallbacks is None:
-                at = replace(at, preferences=replace(at.preferences, fallbacks=choice.others))
-        plan = self._within_budget(self.router.plan(name, at), routing_request.asked, billed, affordable)
+            if context.preferences.fallbacks is None:
+                context = replace(context, preferences=replace(context.preferences, fallbacks=choice.others))
+        plan = self._within_budget(self.router.plan(name, context), routing_request.asked, billed, affordable)
         if len(plan.attempts) > 1:
             self.health.breaker.refresh(routing_request.now_s)
         return Decision(plan, name, choice)
 
-    def _name(self, routing_request: RoutingRequest, account: Account) -> str:
+    def _resolve_model(self, routing_request: RoutingRequest, account: Account) -> str:
         name = routing_request.asked.model
         if "model" not in routing_request.asked.body:
             name = routing_request.preferences.model or account.routing.get("default_model") or name
         aliases: Mapping[str, Any] = account.routing.get("aliases") or {}
         return str(aliases.get(name, name))
 
-    def _context(self, routing_request: RoutingRequest, billed: BilledAccounts) -> RoutingContext:
+    def _build_context(self, routing_request: RoutingRequest, billed: BilledAccounts) -> RoutingContext:
         preferences, request = routing_request.preferences, routing_request.asked
         if settings := billed.key.routing.get("router_settings"):
             from haimaker.routing import request_options
@@ -183,9 +185,9 @@ class Planner:
         )
 
 
-def _with_token_counts(at: RoutingContext, request: OperationRequest) -> RoutingContext:
+def _with_token_counts(context: RoutingContext, request: OperationRequest) -> RoutingContext:
     """Adds the sizes that prices and context windows are compared by. The prompt is measured as the gateway writes it, however its
     client does."""
     answer = min(request.max_output_tokens or TYPICAL_ANSWER_TOKENS, TYPICAL_ANSWER_TOKENS)
     measured = replace(request, size=len(dumps(request.body)))
-    return replace(at, prompt_tokens=measured.estimate_prompt_tokens(), answer_tokens=answer)
+    return replace(context, prompt_tokens=measured.estimate_prompt_tokens(), answer_tokens=answer)

@@ -1,4 +1,5 @@
-"""What a request or a key says about its own routing, as preferences. Pure; imported when something is said.
+"""Reads RoutingPreferences from a request's body and headers, and from a key's `router_settings`. Pure; imported only when there is
+something to read.
 
 Fields of a body are OpenRouter's (https://openrouter.ai/docs/features/provider-routing) and LiteLLM's
 (https://docs.litellm.ai/docs/proxy/reliability); they are for the gateway and never sent to a provider.
@@ -22,11 +23,11 @@ from haimaker.routing.preferences import (
 )
 
 KEY_FIELDS = frozenset({*FALLBACK_FIELDS, "provider", "num_retries", "timeout", "disable_fallbacks", "routing_strategy"})
-"""Of a key's `router_settings`."""
+"""The fields of a key's `router_settings`."""
 MAX_NAMES = 64
 MAX_RETRIES = 10
 MAX_TIMEOUT_S = 10**9
-"""More than anybody waits; keeps a number of any size within what a float holds."""
+"""A longer timeout counts as this one: a number of any size has to fit into a float."""
 SORTS: Mapping[str, str] = {"price": LOWEST_COST, "latency": LOWEST_LATENCY, "throughput": HIGHEST_THROUGHPUT}
 MAX_PRICE_RATES: Mapping[str, str] = {
     "prompt": "input_cost_per_token",
@@ -34,9 +35,10 @@ MAX_PRICE_RATES: Mapping[str, str] = {
     "image": "output_cost_per_image",
     "request": "input_cost_per_request",
 }
-"""OpenRouter's names of prices, those of tokens for a million."""
+"""By OpenRouter's name of a price, the rate in the table of prices. OpenRouter's prices of tokens are for a million."""
 RATE_DECIMALS = 24
-NO_PARAMETERS = ROUTING_FIELDS | {
+"""As many as the table of prices has."""
+NOT_PARAMETERS = ROUTING_FIELDS | {
     "model",
     "messages",
     "prompt",
@@ -53,31 +55,31 @@ STRATEGY_NAMES: Mapping[str, str] = {
     "latency-based-routing": LOWEST_LATENCY,
     "cost-based-routing": LOWEST_COST,
 }
-"""LiteLLM's names too."""
+"""By a name of our own or of LiteLLM's, the strategy."""
 
 
 def preferences_from_request(body: JSON, headers: Mapping[str, str]) -> RoutingPreferences:
-    """What a body and its headers say about routing. Raises BadRequestError, which names the field or the header."""
+    """What a body and its headers say about routing; headers win. Raises BadRequestError, which names the field or the header."""
     models = _names(body, "models")
     if body.get("route") not in (None, "fallback"):
         raise _invalid_value("route", "'fallback'")
     model = body.get("model") or (models[0] if models else None)
-    said = preferences_from_fields(body, model, tuple(body.keys() - NO_PARAMETERS))
+    said = preferences_from_fields(body, model, tuple(body.keys() - NOT_PARAMETERS))
     if models:
         others = tuple(name for name in models if name != model)
         said = RoutingPreferences(fallbacks=(*others, *(said.fallbacks or ())), model=model).merged_with(said)
     retries = _seconds(headers, RETRIES_HEADERS, whole=True)
-    spoken = RoutingPreferences(
+    from_headers = RoutingPreferences(
         timeout_s=_seconds(headers, TIMEOUT_HEADERS),
         timeouts=AttemptTimeouts(first_byte_s=_seconds(headers, FIRST_BYTE_HEADERS)),
         retries=None if retries == float("inf") else min(MAX_RETRIES, int(retries)),
     )
-    return spoken.merged_with(said)
+    return from_headers.merged_with(said)
 
 
 def preferences_from_fields(fields: JSON, model: str | None = None, parameters: Sequence[str] = ()) -> RoutingPreferences:
-    """What a body and a key's `router_settings` may both say about routing. `parameters` are those that a target may have to
-    take."""
+    """What the fields of a body, or of a key's `router_settings`, say about routing. `model` is the one that they are for;
+    `parameters` are those that every target has to take if `provider.require_parameters` says so. Raises BadRequestError."""
     fallbacks, for_context, for_policy = (_fallbacks(fields, name, model) for name in FALLBACK_FIELDS)
     strategy = fields.get("routing_strategy")
     if strategy is not None and (not isinstance(strategy, str) or strategy not in STRATEGY_NAMES):
@@ -104,23 +106,22 @@ def _preferences_from_provider(provider: JSON, parameters: Sequence[str]) -> Rou
     by = sort.get("by") if isinstance(sort, dict) else sort
     if by is not None and (not isinstance(by, str) or by not in SORTS):
         raise _invalid_value("provider.sort", f"one of {', '.join(SORTS)}")
-    order, only, ignore = (tuple(map(_slug, _names(provider, name, "provider."))) for name in ("order", "only", "ignore"))
+    order, only, ignore = (
+        tuple(slug.strip().lower() for slug in _names(provider, name, "provider.")) for name in ("order", "only", "ignore")
+    )
     return RoutingPreferences(
         falls_back=_flag(provider, "allow_fallbacks", True, "provider."),
         strategy=SORTS[by] if by else None,
         order=order,
         only=only,
         ignore=ignore,
-        max_usd=_most_usd(provider.get("max_price")),
+        max_usd=_max_rates_usd(provider.get("max_price")),
         parameters=tuple(sorted(parameters)) if _flag(provider, "require_parameters", False, "provider.") else (),
     )
 
 
-def _slug(name: str) -> str:
-    return name.strip().lower()
-
-
-def _most_usd(prices: Any) -> dict[str, str]:
+def _max_rates_usd(prices: Any) -> dict[str, str]:
+    """The most that a rate may be in USD, by the rate's name in the table of prices, from a `max_price`."""
     if prices is None:
         return {}
     if not isinstance(prices, dict):
@@ -140,7 +141,7 @@ def _most_usd(prices: Any) -> dict[str, str]:
 
 
 def _fallbacks(fields: JSON, name: str, model: str | None) -> tuple[str, ...] | None:
-    """A list of names. LiteLLM also takes `{"model": …}`, and lists by the model that they are for."""
+    """A list of models. As LiteLLM's, an entry may be `{"model": name}`, or `{asked model: [names]}` where `*` is any model."""
     value = fields.get(name)
     if value is None:
         return None
@@ -195,7 +196,7 @@ def _timeout(fields: JSON) -> float:
 
 
 def _seconds(headers: Mapping[str, str], names: Sequence[str], *, whole: bool = False) -> float:
-    """The number in the first of these headers; infinite where there is none."""
+    """The number in the first of these headers that is there; infinite where none is. Raises BadRequestError."""
     for name in names:
         if headers.get(name):
             try:

@@ -14,7 +14,7 @@ CAPABILITY_OF: Mapping[str, str] = {
     "reasoning_effort": "reasoning",
     "web_search_options": "web_search",
 }
-"""Parameters that ask for one."""
+"""By a parameter, the capability that it needs."""
 PART_NEEDS: Mapping[str, str] = {
     "image_url": "vision",
     "input_image": "vision",
@@ -24,42 +24,35 @@ PART_NEEDS: Mapping[str, str] = {
     "input_file": "pdf_input",
     "document": "pdf_input",
 }
-"""By the type of a part of a message's content."""
+"""By the type of a part of a message's content, the capability that it needs."""
 SEARCH_TOOLS = ("web_search", "web_search_preview")
 NO_EFFORT = (None, "none")
 
 
 def required_capabilities(body: JSON) -> frozenset[str]:
-    return frozenset(_each_capability(body))
-
-
-def _each_capability(body: JSON) -> Iterator[str]:
-    for part in _parts(body.get("messages")):
-        if isinstance(kind := part.get("type"), str) and kind in PART_NEEDS:
-            yield PART_NEEDS[kind]
+    """The capabilities that a model needs for a request, in the words of the table's `supports`."""
+    found = {
+        PART_NEEDS[part["type"]]
+        for message in _objects(body.get("messages"))
+        for part in _objects(message.get("content"))
+        if isinstance(part.get("type"), str) and part["type"] in PART_NEEDS
+    }
     for tool in _objects(body.get("tools")):
-        yield "web_search" if tool.get("type") in SEARCH_TOOLS else "function_calling"
+        found.add("web_search" if tool.get("type") in SEARCH_TOOLS else "function_calling")
     if body.get("functions"):
-        yield "function_calling"
+        found.add("function_calling")
     if body.get("web_search_options") is not None:
-        yield "web_search"
-    if _kind(body.get("response_format")) == "json_schema":
-        yield "response_schema"
-    if body.get("reasoning_effort") not in NO_EFFORT or _kind(body.get("thinking")) == "enabled":
-        yield "reasoning"
-    modalities = body.get("modalities")
+        found.add("web_search")
+    response_format, thinking, modalities = (body.get(name) for name in ("response_format", "thinking", "modalities"))
+    if isinstance(response_format, dict) and response_format.get("type") == "json_schema":
+        found.add("response_schema")
+    thinks = isinstance(thinking, dict) and thinking.get("type") == "enabled"
+    if thinks or body.get("reasoning_effort") not in NO_EFFORT:
+        found.add("reasoning")
     if isinstance(modalities, list) and "audio" in modalities:
-        yield "audio_output"
-
-
-def _parts(messages: Any) -> Iterator[JSON]:
-    for message in _objects(messages):
-        yield from _objects(message.get("content"))
+        found.add("audio_output")
+    return frozenset(found)
 
 
 def _objects(value: Any) -> Iterator[JSON]:
     yield from (each for each in value if isinstance(each, dict)) if isinstance(value, list) else ()
-
-
-def _kind(value: Any) -> object:
-    return value.get("type") if isinstance(value, dict) else None

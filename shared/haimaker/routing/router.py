@@ -17,46 +17,51 @@ from haimaker.routing.strategies import sort_targets
 from haimaker.routing.targets import TargetResolver
 
 Ranked = list[tuple[Target, str]]
-"""Targets, best first, and in words what put each there."""
+"""Targets, best first, each with the reason for its place in words."""
 
 
 @dataclass(frozen=True)
 class Router(TargetResolver):
     """Makes the plan for a model's name."""
 
-    def plan(self, model: str, at: RoutingContext) -> Plan:
+    def plan(self, model: str, context: RoutingContext) -> Plan:
         """The attempts for a model as the client names it. Raises BadRequestError, NotFoundError, PermissionDeniedError."""
         name = self.full_name(model)
-        at = replace(at, allowed=self.full_names(at.allowed))
-        if not (is_allowed(name, at.allowed) or is_allowed(model, at.allowed)):
+        context = replace(context, allowed=self.full_names(context.allowed))
+        if not (is_allowed(name, context.allowed) or is_allowed(model, context.allowed)):
             raise PermissionDeniedError(f"This key may not use the model {model!r}.", param="model", code="model_not_allowed")
-        route = self._route(name) or replace(self.config.default, targets=self._owners(model, name, at))
-        lists = [_PlanBuilder(self, route, at) for _ in range(3)]
-        lists[0].add(f"target of {model!r}", self._ranked(route, at))
-        if at.preferences.falls_back:
-            asked = at.preferences
-            lists[0].fall_back("fallback", asked.fallbacks, route.fallbacks)
-            lists[1].fall_back("for a prompt that is too long", asked.context_window_fallbacks, route.context_window_fallbacks)
-            lists[2].fall_back("for a prompt that is refused", asked.content_policy_fallbacks, route.content_policy_fallbacks)
-        if not lists[0].attempts:
-            raise _no_target_error(model, lists[0].exclusions)
-        first, for_long_prompts, for_refused_prompts = (each.ordered_attempts() for each in lists)
+        route = self._find_route(name) or replace(self.config.default, targets=self._default_targets(model, name, context))
+        preferences = context.preferences
+        first, for_long_prompts, for_refused_prompts = lists = [_AttemptList(self, context) for _ in range(3)]
+        first.add(f"target of {model!r}", self._rank_targets(route, context))
+        if preferences.falls_back:
+            first.fall_back("fallback", preferences.fallbacks, route.fallbacks)
+            for_long_prompts.fall_back(
+                "for a prompt that is too long", preferences.context_window_fallbacks, route.context_window_fallbacks
+            )
+            for_refused_prompts.fall_back(
+                "for a prompt that is refused", preferences.content_policy_fallbacks, route.content_policy_fallbacks
+            )
+        if not first.attempts:
+            raise _no_target_error(model, first.exclusions)
+        # A target with an open circuit comes last.
+        ordered = [tuple(sorted(each.attempts, key=lambda attempt: attempt.target in context.open_circuits)) for each in lists]
         return Plan(
-            first if at.preferences.falls_back or at.preferences.order else first[:1],
-            for_long_prompts,
-            for_refused_prompts,
-            route.retries if at.preferences.retries is None else at.preferences.retries,
-            min(route.timeout_s, at.preferences.timeout_s),
+            ordered[0] if preferences.falls_back or preferences.order else ordered[0][:1],
+            ordered[1],
+            ordered[2],
+            route.retries if preferences.retries is None else preferences.retries,
+            min(route.timeout_s, preferences.timeout_s),
             route.back_off,
             {target: reason for each in reversed(lists) for target, reason in each.reasons.items()},
-            tuple(dict.fromkeys(exclusions for each in lists for exclusions in each.exclusions)),
+            tuple(dict.fromkeys(excluded for each in lists for excluded in each.exclusions)),
         )
 
-    def targets_of(self, name: str, at: RoutingContext) -> Ranked:
-        """The targets of a fallback. If it names a route, its targets come in the route's order, but its own fallbacks are not
-        used."""
-        route = self._route(name) or self._route(self.full_name(name))
-        return self._ranked(route, at) if route else [(Target(self.full_name(name)), "")]
+    def rank_fallback_targets(self, name: str, context: RoutingContext) -> Ranked:
+        """The targets that the name of a fallback stands for: those of a route in the route's order, without the route's own
+        fallbacks."""
+        route = self._find_route(name) or self._find_route(self.full_name(name))
+        return self._rank_targets(route, context) if route else [(Target(self.full_name(name)), "")]
 
     @cached_property
     def strategies(self) -> frozenset[str]:
@@ -69,7 +74,7 @@ class Router(TargetResolver):
         names = sorted((name for name in self.config.routes if "*" in name), key=len, reverse=True)
         return [(re.compile(re.escape(name).replace(r"\*", "(.+)"), re.DOTALL), self.config.routes[name]) for name in names]
 
-    def _route(self, name: str) -> Route | None:
+    def _find_route(self, name: str) -> Route | None:
         """The route of this name, else that of the first pattern that fits; the text that `*` stands for is put into the names of
         its targets."""
         if name in self.config.routes:
@@ -81,32 +86,30 @@ class Router(TargetResolver):
                 )
         return None
 
-    def _owners(self, model: str, name: str, at: RoutingContext) -> tuple[Target, ...]:
+    def _default_targets(self, model: str, name: str, context: RoutingContext) -> tuple[Target, ...]:
         """The targets of a model without a route. A bare name stands for all providers that list it if the client says which
         providers it wants."""
-        if at.preferences.names_providers and name != model:
+        if context.preferences.names_providers and name != model:
             return tuple(Target(f"{owner}/{model}") for owner in self.providers_listing(model))
         return (Target(name),)
 
-    def _ranked(self, route: Route, at: RoutingContext) -> Ranked:
+    def _rank_targets(self, route: Route, context: RoutingContext) -> Ranked:
         """The targets in the order of the request's or else the route's strategy; providers that the request names come first."""
         targets = [each._replace(model=self.target_name(each.model)) for each in route.targets]
-        ranked = sort_targets(targets, at.preferences.strategy or route.strategy, at, self.model_info_for)
-        wanted = at.preferences.order
-
-        def place(target: Target) -> int:
-            return min((wanted.index(name) for name in self.names(target.model) if name in wanted), default=len(wanted))
-
-        return sorted(ranked, key=lambda each: place(each[0])) if wanted else ranked
+        ranked = sort_targets(targets, context.preferences.strategy or route.strategy, context, self.model_info_for)
+        wanted = context.preferences.order
+        if wanted:
+            place = {name: number for number, name in reversed([*enumerate(wanted)])}
+            ranked.sort(key=lambda each: min(place.get(name, len(wanted)) for name in self.provider_names(each[0].model)))
+        return ranked
 
 
 @dataclass(slots=True)
-class _PlanBuilder:
-    """Collects one list of attempts, each target once."""
+class _AttemptList:
+    """One list of a plan's attempts, each target once."""
 
     router: Router
-    route: Route
-    at: RoutingContext
+    context: RoutingContext
     attempts: list[Attempt] = field(default_factory=list)
     reasons: dict[str, str] = field(default_factory=dict)
     exclusions: list[Exclusion] = field(default_factory=list)
@@ -116,29 +119,29 @@ class _PlanBuilder:
             name = target.model
             if name in self.reasons or any(each.target == name for each in self.exclusions):
                 continue
-            refused = exclusion(self.router, name, self.at)
-            if refused:
-                self.exclusions.append(refused)
+            if excluded := exclusion(self.router, name, self.context):
+                self.exclusions.append(excluded)
                 continue
-            rests = "; it keeps failing and comes last" if name in self.at.open_circuits else ""
-            self.reasons[name] = f"{role}{': ' if why else ''}{why}{rests}"
-            self.attempts.append(self._attempt(name, target.timeouts))
+            note = "; it keeps failing and comes last" if name in self.context.open_circuits else ""
+            self.reasons[name] = f"{role}{': ' if why else ''}{why}{note}"
+            self.attempts.append(self._build_attempt(name, target.timeouts))
 
-    def fall_back(self, role: str, asked: Sequence[str] | None, route: Sequence[str]) -> None:
+    def fall_back(self, role: str, preferred: Sequence[str] | None, route: Sequence[str]) -> None:
         """Adds the fallbacks that the client or its key names, else those of the route."""
-        for name in route if asked is None else asked:
-            self.add(role if asked is None else f"{role} that the request names", self.router.targets_of(name, self.at))
+        for name in route if preferred is None else preferred:
+            self.add(
+                role if preferred is None else f"{role} that the request names",
+                self.router.rank_fallback_targets(name, self.context),
+            )
 
-    def ordered_attempts(self) -> tuple[Attempt, ...]:
-        """The attempts, those with an open circuit last."""
-        return tuple(sorted(self.attempts, key=lambda attempt: attempt.target in self.at.open_circuits))
-
-    def _attempt(self, target: str, timeouts: AttemptTimeouts) -> Attempt:
-        at, model = self.at, target.partition("/")[2]
-        row = self.router.serving(target, at.operation)
-        assert row is not None
-        timeouts = timeouts.capped_by(at.preferences.timeouts)
-        return Attempt(at.request_id, at.created_s, row, model, self.router.model_info_for(target), timeouts=timeouts)
+    def _build_attempt(self, target: str, timeouts: AttemptTimeouts) -> Attempt:
+        context, model = self.context, target.partition("/")[2]
+        definition = self.router.serving(target, context.operation)
+        assert definition is not None
+        timeouts = timeouts.capped_by(context.preferences.timeouts)
+        return Attempt(
+            context.request_id, context.created_s, definition, model, self.router.model_info_for(target), timeouts=timeouts
+        )
 
 
 def _no_target_error(model: str, exclusions: Sequence[Exclusion]) -> APIError:

@@ -1,4 +1,4 @@
-"""What a conversation is about, as far as rules go by it: its last user message, words in it, and how like examples it is. Pure."""
+"""What the rules of an auto router compare: the last user message, words in it, and its similarity to examples. Pure."""
 
 import math
 import re
@@ -31,16 +31,17 @@ def has_word(text: str, words: Sequence[str]) -> bool:
 
 
 def similarity_scores(message: str, examples: Sequence[Sequence[str]], embed: Embed) -> list[float] | None:
-    """The cosine of a message and the centroid of each set of examples, to 4 digits, so that it is the same everywhere."""
+    """The cosine of a message and the centroid of each set of examples, rounded to 4 digits, so that it is the same everywhere;
+    None if `embed` has no vectors."""
     found_vectors = embed([message, *(text for each in examples for text in each)])
     if found_vectors is None:
         return None
     vectors = iter([_to_unit_vector(vector) for vector in found_vectors])
-    rule_input = next(vectors)
+    of_message = next(vectors)
     found = []
     for each in examples:
         unit = _to_unit_vector([sum(column) for column in zip(*(next(vectors) for _ in each), strict=True)])
-        found.append(round(sum(a * b for a, b in zip(rule_input, unit, strict=True)), 4))
+        found.append(round(sum(a * b for a, b in zip(of_message, unit, strict=True)), 4))
     return found
 
 

@@ -21,29 +21,30 @@ OTHER_RATES = (
     "input_cost_per_query",
     "input_cost_per_request",
 )
-"""Of operations that are not billed by tokens: what one of each costs is enough to compare targets."""
+"""Rates of operations that are not billed by tokens: what one of each unit costs is enough to compare targets."""
 
 
 def sort_targets(
-    targets: Sequence[Target], strategy: str, at: "RoutingContext", model_info_for: Callable[[str], ModelInfo]
+    targets: Sequence[Target], strategy: str, context: "RoutingContext", model_info_for: Callable[[str], ModelInfo]
 ) -> list[tuple[Target, str]]:
     """Each target once, best first, with the reason for its place in words."""
     if strategy == ORDERED:
         return [(target, f"number {number} as listed") for number, target in enumerate(targets, 1)]
-    drawn = [targets[position] for position in _weighted_shuffle([target.weight for target in targets], at.seed_or_id)]
+    drawn = [targets[position] for position in _weighted_shuffle([target.weight for target in targets], context.seed_or_id)]
     if strategy == LOWEST_COST:
         costs = {
-            target.model: typical_cost_usd(model_info_for(target.model), at.prompt_tokens, at.answer_tokens) for target in targets
+            target.model: typical_cost_usd(model_info_for(target.model), context.prompt_tokens, context.answer_tokens)
+            for target in targets
         }
         found = sorted(drawn, key=lambda target: costs[target.model])
         about = {name: "no price is known" if usd == math.inf else f"about {usd:.3g} USD a request" for name, usd in costs.items()}
         return [(target, about[target.model]) for target in found]
     if strategy == LOWEST_LATENCY:
-        found = sorted(drawn, key=lambda target: at.latency_ms.get(target.model, 0.0))
-        return [(target, _describe_measure(at.latency_ms.get(target.model), "ms to its first byte")) for target in found]
+        found = sorted(drawn, key=lambda target: context.latency_ms.get(target.model, 0.0))
+        return [(target, _describe_measure(context.latency_ms.get(target.model), "ms to its first byte")) for target in found]
     if strategy == HIGHEST_THROUGHPUT:
-        found = sorted(drawn, key=lambda target: -at.tokens_per_s.get(target.model, math.inf))
-        return [(target, _describe_measure(at.tokens_per_s.get(target.model), "tokens a second")) for target in found]
+        found = sorted(drawn, key=lambda target: -context.tokens_per_s.get(target.model, math.inf))
+        return [(target, _describe_measure(context.tokens_per_s.get(target.model), "tokens a second")) for target in found]
     return [(target, f"drawn with weight {target.weight:g}") for target in drawn]
 
 

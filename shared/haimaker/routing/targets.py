@@ -20,12 +20,12 @@ class TargetResolver:
     places: Mapping[str, Place] = field(default_factory=dict)
     """Where providers are called, by name; one without is called in its own default location."""
 
-    def row(self, name: str) -> Provider | None:
+    def definition(self, name: str) -> Provider | None:
         """The definition of a provider, or of an account that the deployer named."""
         account = self.config.accounts.get(name)
-        return account.row if account else find(name)
+        return account.definition if account else find(name)
 
-    def names(self, target: str) -> tuple[str, ...]:
+    def provider_names(self, target: str) -> tuple[str, ...]:
         """The names under which a client may mean the target's provider: its own, or its account's and the account's provider's."""
         name = target.partition("/")[0]
         account = self.config.accounts.get(name)
@@ -37,7 +37,7 @@ class TargetResolver:
 
     def target_name(self, model: str) -> str:
         """`provider/model` for a name that can't be a route's."""
-        owner = None if self.row(model.partition("/")[0]) else next(self.providers_listing(model), None)
+        owner = None if self.definition(model.partition("/")[0]) else next(self.providers_listing(model), None)
         return f"{owner}/{model}" if owner else model
 
     def full_names(self, names: Collection[str]) -> set[str]:
@@ -51,8 +51,8 @@ class TargetResolver:
             if find_model(account.base if account else provider.name, model):
                 yield provider.name
 
-    def would_list(self, model: str) -> list[str]:
-        """The providers of the table that list a bare name, on or not."""
+    def known_owners(self, model: str) -> list[str]:
+        """The providers of the table that list a bare name, whether they are on or not."""
         return [name for name in ONLINE if model and find_model(name, model)]
 
     def is_on(self, name: str) -> bool:
@@ -61,33 +61,36 @@ class TargetResolver:
     def base_model(self, target: str) -> str | None:
         """Which model a deployment or a profile is, by the deployer's configuration."""
         model = target.partition("/")[2]
-        names = (f"{name}/{model}" for name in self.names(target))
+        names = (f"{name}/{model}" for name in self.provider_names(target))
         return next((self.config.base_models[name] for name in names if name in self.config.base_models), None)
 
     def serving(self, target: str, operation: str) -> Provider | None:
-        """The row by which a target is served in an operation: of the family of the model that it is, whatever it is called."""
-        row = self.row(target.partition("/")[0])
+        """The definition by which a target is served in an operation. A provider may serve families of models differently; the
+        family is that of the target's base model, whatever the target is called."""
+        definition = self.definition(target.partition("/")[0])
         base = self.base_model(target)
         name = self.model_info_for(target).model if base else target.partition("/")[2]
-        return definition_for(row, name, operation) if row else None
+        return definition_for(definition, name, operation) if definition else None
 
     @cached_property
     def model_info_for(self) -> Callable[[str], ModelInfo]:
-        """Finds the facts of `provider/model`, and keeps those of the targets that were asked for last."""
+        """Finds what is known of a target, from a cache of the last 256."""
         return lru_cache(maxsize=256)(self._find_model_info)
 
     def _find_model_info(self, target: str) -> ModelInfo:
-        """Prices, limits and capabilities of `provider/model`, with the deployer's prices; of a model that no table lists, what
-        little is known."""
+        """Prices, limits and capabilities of `provider/model`, with the deployer's prices. A model that no table lists has none but
+        its provider's defaults."""
         provider, _, model = target.partition("/")
-        row = self.row(provider)
-        if row is None:
+        definition = self.definition(provider)
+        if definition is None:
             return ModelInfo.unknown(provider, model)
-        names = [f"{name}/{model}" for name in self.names(target)]
+        names = [f"{name}/{model}" for name in self.provider_names(target)]
         base = self.base_model(target)
-        known = model_info_for_base(row, base) if base else _facts(row, model)
-        known = known or ModelInfo.unknown(provider, model, row.catalog.modes.get(model, "chat")).with_prices(row.catalog.prices)
-        known = known.at(self.places.get(provider) or Place(row.endpoint.default_location))
+        known = model_info_for_base(definition, base) if base else _find_row(definition, model)
+        known = known or ModelInfo.unknown(provider, model, definition.catalog.modes.get(model, "chat")).with_prices(
+            definition.catalog.prices
+        )
+        known = known.at(self.places.get(provider) or Place(definition.endpoint.default_location))
         for name in (pattern for each in names for pattern in _price_names(each)):
             if name in self.config.prices:
                 return known.with_prices(self.config.prices[name])
@@ -98,20 +101,21 @@ class TargetResolver:
         return frozenset(provider.name for provider in self.providers)
 
 
-def _facts(row: Provider, model: str) -> ModelInfo | None:
-    """By its own name, or by that of those that it is one of."""
-    owner = row.catalog.priced_as or row.name
-    together = select(row.name, model, row.catalog.known_as) or model
+def _find_row(definition: Provider, model: str) -> ModelInfo | None:
+    """What the table says of a model: under its own name, else under the name that its provider's `known_as` has for it."""
+    owner = definition.catalog.priced_as or definition.name
+    together = select(definition.name, model, definition.catalog.known_as) or model
     return find_model(owner, model) or find_model(owner, together)
 
 
-def model_info_for_base(row: Provider, base: str) -> ModelInfo | None:
-    """What the table says of a model that goes by another name: as the provider has it, or another, as `provider/model`."""
+def model_info_for_base(definition: Provider, base: str) -> ModelInfo | None:
+    """What the table says of the base model of a deployment: `base` is a model of the provider's, or of another one as
+    `provider/model`."""
     owner, _, model = base.partition("/")
-    return find_model(row.catalog.priced_as or row.name, base) or find_model(owner, model)
+    return find_model(definition.catalog.priced_as or definition.name, base) or find_model(owner, model)
 
 
-def account_row(name: str, base: Provider) -> Provider:
+def account_definition(name: str, base: Provider) -> Provider:
     """A provider's definition under the name of an account, at the prices of the provider."""
     catalog = replace(base.catalog, priced_as=base.catalog.priced_as or base.name)
     return replace(base.named(name), catalog=catalog)

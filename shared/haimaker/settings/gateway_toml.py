@@ -29,7 +29,7 @@ from haimaker.routing.config import (
     Route,
     Target,
 )
-from haimaker.routing.targets import TargetResolver, account_row, model_info_for_base
+from haimaker.routing.targets import TargetResolver, account_definition, model_info_for_base
 from haimaker.validation.settings import SettingsError
 from haimaker.validation.toml_table import TomlError, TomlTable, find_line, read_whole
 
@@ -165,14 +165,14 @@ def _account(name: str, table: TomlTable) -> ProviderAccount:
     base = table.get_choice("provider", ONLINE, "")
     settings = TomlTable((*table.place, "settings"), table.pop("settings", {}))
     found = {variable: settings.get_str(variable) for variable in sorted(settings.own)}
-    return ProviderAccount(account_row(name, get(base)), base, found, table.get_bool("shares_credentials"))
+    return ProviderAccount(account_definition(name, get(base)), base, found, table.get_bool("shares_credentials"))
 
 
 def _base_model(accounts: Mapping[str, ProviderAccount], name: str, table: TomlTable) -> str:
     base = table.get_str("base_model", example="gpt-4o")
     provider = name.partition("/")[0]
-    row = accounts[provider].row if provider in accounts else find(provider)
-    if row is None or not model_info_for_base(row, base):
+    definition = accounts[provider].definition if provider in accounts else find(provider)
+    if definition is None or not model_info_for_base(definition, base):
         raise TomlError(table.place, f"the table of prices has no {base!r}; it may be written provider/model")
     return base
 
@@ -213,9 +213,9 @@ def _check(known: TargetResolver, place: tuple[str | int, ...], model: str, *, r
         raise TomlError(place, f"{AUTO} chooses among models and routes, and can't be one of them")
     if (routes_too and model in known.config.routes) or model.startswith("*"):
         return
-    if known.row(model.partition("/")[0]) and "/" in model:
+    if known.definition(model.partition("/")[0]) and "/" in model:
         return
-    if "/" in model or not known.would_list(model):
+    if "/" in model or not known.known_owners(model):
         raise TomlError(place, f"{model!r} is neither a route nor a model of a provider")
 
 

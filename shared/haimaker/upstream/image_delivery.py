@@ -8,7 +8,8 @@ from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING, NamedTuple
 
-from haimaker.files import FileStore, FilesUnavailable
+from haimaker.blobs import BlobError
+from haimaker.files import FileStore
 from haimaker.http.errors import BadRequestError, GatewayBusyError
 from haimaker.http.values import JSON
 from haimaker.lean_dataclasses import dataclass
@@ -79,8 +80,8 @@ class Delivery:
             return None
         try:
             return self.files.put(data, media_images.sniff_type(data) or media_images.DEFAULT_TYPE)
-        except FilesUnavailable as error:
-            tell(str(error))
+        except BlobError as error:
+            tell(f"an image could not be kept: {error}")
             return None
 
     def _fetched(self, url: object, tell: Callable[[str], None]) -> str | None:

@@ -1,31 +1,24 @@
-"""Where content goes: an object that is signed as AWS wants it, or a file that only its owner reads, and when neither can be."""
+"""Where content goes, and what happens when it can't be written or too much waits."""
 
 import json
 import os
 import threading
+import time
+from dataclasses import replace
 from datetime import UTC, datetime
-from hashlib import sha256
 from pathlib import Path
 
-import botocore.auth
-import botocore.awsrequest
-import botocore.credentials
 import pytest
 
-from haimaker.aws.access import AWSAccess
-from haimaker.aws.s3 import S3Bucket
-from haimaker.aws.sigv4 import Credentials
+from haimaker.blobs import BlobError
+from haimaker.blobs.folder import FolderBlobs
+from haimaker.blobs.s3 import S3Blobs
 from haimaker.content import log as content_log
-from haimaker.content.log import ContentLog, LocalSink, S3Sink, SinkError, name_of
+from haimaker.content.log import ContentLog, key_of
 from haimaker.observability.observer import Observer
 from haimaker.observability.redaction import Redaction
 from haimaker.settings.settings import Settings
 from tests.support import builders
-from tests.support.fake_upstream import FakeUpstream
-from tests.support.reply import Reply
-
-CREDENTIALS = Credentials("AKID", "secret", "token")
-NAME = "2026-11-22/req-1.json"
 
 
 class Told(Observer):
@@ -43,81 +36,50 @@ class Told(Observer):
 
 
 class Shelf:
-    """A place that can be slow, or fail."""
+    """A store that can be slow, or fail."""
 
     def __init__(self) -> None:
         self.kept: dict[str, bytes] = {}
         self.gate = threading.Event()
         self.error: Exception | None = None
 
-    def write(self, name: str, entry: bytes) -> None:
+    def put(self, key: str, data: bytes, content_type: str) -> None:
         assert self.gate.wait(10)
         if self.error:
             raise self.error
-        self.kept[name] = entry
+        self.kept[key] = data
+
+    def get(self, key: str, max_bytes: int) -> bytes:
+        return self.kept[key]
+
+    def link(self, method: str, key: str, lasts_s: int) -> str:
+        raise NotImplementedError
+
+    def delete_expired(self) -> None:
+        self.kept = {key: data for key, data in self.kept.items() if not key.startswith("2020")}
 
 
-def test_an_object_is_put_once_and_signed_as_aws_wants_it(monkeypatch: pytest.MonkeyPatch) -> None:
-    with FakeUpstream() as s3:
-        address = s3.url.rsplit("/v1", 1)[0]
-        s3.answers(Reply.raw(200))
-        S3Sink(S3Bucket("a-bucket", AWSAccess("eu-central-1", CREDENTIALS, s3_endpoint=address), content_log.TIMEOUTS)).write(
-            NAME, b'{"a": 1}'
-        )
-        [call] = s3.calls
-    assert (call.method, call.path, call.body) == ("PUT", f"/a-bucket/content/{NAME}", b'{"a": 1}')
-    assert call.headers["x-amz-content-sha256"] == sha256(b'{"a": 1}').hexdigest()
-    sent = {name: call.headers[name] for name in ("content-type", "x-amz-content-sha256")}
-    now = datetime.strptime(call.headers["x-amz-date"], "%Y%m%dT%H%M%SZ").replace(tzinfo=UTC)
-    monkeypatch.setattr(botocore.auth, "get_current_datetime", lambda: now)
-    theirs = botocore.awsrequest.AWSRequest("PUT", f"{address}{call.path}", sent, call.body)
-    known = botocore.credentials.Credentials("AKID", "secret", "token")
-    botocore.auth.S3SigV4Auth(known, "s3", "eu-central-1").add_auth(theirs)
-    assert call.headers["authorization"] == theirs.headers["Authorization"]
-
-
-@pytest.mark.parametrize(
-    ("region", "address"),
-    [
-        ("eu-central-1", "https://a-bucket.s3.eu-central-1.amazonaws.com"),
-        ("cn-north-1", "https://a-bucket.s3.cn-north-1.amazonaws.com.cn"),
-    ],
-)
-def test_a_bucket_is_where_its_region_has_it(region: str, address: str) -> None:
-    assert AWSAccess(region, CREDENTIALS).bucket_address("a-bucket", "content/x") == (address, "/content/x")
-
-
-@pytest.mark.parametrize(
-    ("reply", "message"), [(Reply.raw(403), "the bucket answered with status 403"), (Reply.hangup(), "closed the connection")]
-)
-def test_a_bucket_that_refuses_or_fails_is_asked_once_and_told_without_its_address(reply: Reply, message: str) -> None:
-    with FakeUpstream() as s3:
-        s3.answers(reply)
-        address = s3.url.rsplit("/v1", 1)[0]
-        with pytest.raises(SinkError) as refused:
-            S3Sink(S3Bucket("a-bucket", AWSAccess("eu-central-1", CREDENTIALS, s3_endpoint=address), content_log.TIMEOUTS)).write(
-                NAME, b"{}"
-            )
-        assert len(s3.calls) == 1
-    assert address.split("//")[1] not in str(refused.value)
-    assert message == "closed the connection" or message in str(refused.value)
-
-
-def test_files_are_their_owners_alone_and_old_days_are_deleted(tmp_path: Path) -> None:
-    folder = LocalSink(tmp_path / "content", days=30)
-    for name in ("2020-01-01", "notes", "2999-01-01"):
-        (tmp_path / "content" / name).mkdir(parents=True)
-    today = f"{datetime.now(UTC):%Y-%m-%d}"
-    folder.write(f"{today}/req-1.json", b"{}")
-    file = tmp_path / "content" / today / "req-1.json"
-    assert (file.read_bytes(), file.stat().st_mode & 0o777, file.parent.stat().st_mode & 0o777) == (b"{}", 0o600, 0o700)
-    assert sorted(each.name for each in (tmp_path / "content").iterdir()) == sorted([today, "2999-01-01", "notes"])
-
-
-def test_a_folder_that_can_not_be_written(tmp_path: Path) -> None:
-    (tmp_path / "content").write_text("a file")
-    with pytest.raises(SinkError, match="the folder can't be written"):
-        LocalSink(tmp_path / "content", days=30).write(NAME, b"{}")
+def test_entries_are_by_day_and_old_days_are_deleted(tmp_path: Path) -> None:
+    """What somebody else put there stays, whatever its age."""
+    folder = tmp_path / "content"
+    for day in ("2020-01-01", "notes"):
+        (folder / day).mkdir(parents=True)
+        (folder / day / "old.json").write_text("{}")
+        os.utime(folder / day / "old.json", (0, 0))
+    settings = Settings.from_environment({"HAIMAKER_HOME": str(tmp_path), "HAIMAKER_LOG_CONTENT": "true"})
+    observer = Told()
+    log = content_log.content_log(settings, observer)
+    assert log is not None
+    now_s = time.time()
+    transcript = log.begin({"prompt": "Hi"}, "req-1")
+    assert transcript is not None
+    transcript.end(replace(builders.record(), started_s=now_s))
+    assert log.wait(10)
+    assert observer.problems == []
+    today = f"{datetime.fromtimestamp(now_s, UTC):%Y-%m-%d}"
+    assert sorted(str(each.relative_to(folder)) for each in folder.rglob("*")) == [
+        today, f"{today}/req-1.json", "notes", "notes/old.json",
+    ]  # fmt: skip
 
 
 def write(log: ContentLog, asked: dict[str, object] | None = None) -> bool:
@@ -137,13 +99,13 @@ def test_content_is_written_beside_and_can_be_waited_for() -> None:
     shelf.gate.set()
     assert log.wait(10)
     [(name, entry)] = shelf.kept.items()
-    assert name == name_of(builders.record()) == "1970-01-01/req-1.json"
+    assert name == key_of(builders.record()) == "1970-01-01/req-1.json"
     assert json.loads(entry)["request"] == {"prompt": "Hi"}
     assert observer.problems == []
 
 
 @pytest.mark.parametrize(
-    ("error", "told"), [(SinkError("status 403"), "content not kept: status 403"), (KeyError("x"), "KeyError")]
+    ("error", "told"), [(BlobError("status 403"), "content not kept: status 403"), (KeyError("x"), "KeyError")]
 )
 def test_what_can_not_be_written_is_told_and_forgotten(error: Exception, told: str) -> None:
     shelf, observer = Shelf(), Told()
@@ -174,14 +136,14 @@ def test_while_too_much_waits_nothing_more_is_kept(monkeypatch: pytest.MonkeyPat
     ("environment", "place"),
     [
         ({}, None),
-        ({"HAIMAKER_LOG_CONTENT": "true", "HAIMAKER_CONTENT_DAYS": "7"}, LocalSink),
+        ({"HAIMAKER_LOG_CONTENT": "true", "HAIMAKER_CONTENT_DAYS": "7"}, FolderBlobs),
         ({"HAIMAKER_CONTENT_BUCKET": "b", "STORE": "dynamodb", "AWS_REGION": "eu-west-1", "AWS_ACCESS_KEY_ID": "AKID",
-          "AWS_SECRET_ACCESS_KEY": "s"}, S3Sink),
+          "AWS_SECRET_ACCESS_KEY": "s"}, S3Blobs),
     ],
 )  # fmt: skip
 def test_the_settings_say_where(environment: dict[str, str], place: type | None, tmp_path: Path) -> None:
     log = content_log.content_log(Settings.from_environment({"HAIMAKER_HOME": str(tmp_path), **environment}), Told())
-    assert (type(log.sink) if log else None) is place
-    if log and isinstance(log.sink, LocalSink):
-        assert (log.sink.folder, log.sink.days) == (tmp_path / "content", 7)
+    assert (type(log.blobs) if log else None) is place
+    if log and isinstance(log.blobs, FolderBlobs):
+        assert (log.blobs.folder, log.blobs.lifetime_s) == (tmp_path / "content", 7 * 86_400)
     assert os.listdir(tmp_path) == []

@@ -25,7 +25,7 @@ from haimaker.routing.context import RoutingContext
 from haimaker.routing.plan import Plan
 from haimaker.routing.preferences import RoutingPreferences
 from haimaker.routing.router import Router
-from haimaker.routing.targets import account_row
+from haimaker.routing.targets import account_definition
 
 DEAR_FIRST = (
     Target("openai/gpt-4o"),
@@ -61,9 +61,9 @@ PRICES = {
     "openai/gpt-4o": {"output_cost_per_token": "4e-9"},
 }
 ON = ("openai", "groq", "mistral", "hosted_vllm", "demo")
-EU = ProviderAccount(account_row("openai_eu", get("openai")), "openai")
+EU = ProviderAccount(account_definition("openai_eu", get("openai")), "openai")
 CONFIG = Config(ROUTES, PRICES, default=Route((), fallbacks=("groq/llama-3.3-70b-versatile",)), accounts={"openai_eu": EU})
-ROUTER = Router(Config(ROUTES, PRICES, accounts={"openai_eu": EU}), [*(get(name) for name in ON), EU.row])
+ROUTER = Router(Config(ROUTES, PRICES, accounts={"openai_eu": EU}), [*(get(name) for name in ON), EU.definition])
 
 
 def plan(model: str, allowed: tuple[str, ...] = (), request_id: str = "r", **at: Any) -> Plan:

@@ -8,8 +8,9 @@ from typing import Any
 
 import pytest
 
-from haimaker.files import FileStore, FilesUnavailable, Upload
-from haimaker.files.folder import LocalFileStore
+from haimaker.blobs import BlobError
+from haimaker.files import FileStore
+from haimaker.files.local import LocalFileStore
 from haimaker.http.errors import BadRequestError
 from haimaker.operations.operation import Result
 from haimaker.upstream.image_delivery import Delivery
@@ -38,16 +39,19 @@ class Fetcher:
 
 
 class Full:
-    """A place where nothing can be kept."""
+    """A store in which nothing can be put."""
 
-    def put(self, data: bytes, content_type: str) -> str:
-        raise FilesUnavailable("The place is full.")
+    def put(self, key: str, data: bytes, content_type: str) -> None:
+        raise BlobError("the disk is full")
 
-    def link_to_put(self) -> Upload:
-        raise FilesUnavailable("The place is full.")
+    def get(self, key: str, max_bytes: int) -> bytes:
+        raise BlobError("the disk is full")
 
-    def read(self, upload_id: str) -> bytes:
-        raise FilesUnavailable("The place is full.")
+    def link(self, method: str, key: str, lasts_s: int) -> str:
+        raise BlobError("the disk is full")
+
+    def delete_expired(self) -> None:
+        raise BlobError("the disk is full")
 
 
 def delivered(files: FileStore | None, wanted: Any, *images: dict[str, Any]) -> Any:
@@ -78,7 +82,7 @@ LINKED = {"b64_json": None, "url": LINK}
 def test_an_image_comes_as_it_is_wanted(
     tmp_path: Path, image: dict[str, Any], wanted: Any, has_link: bool, has_bytes: bool
 ) -> None:
-    found = delivered(LocalFileStore(tmp_path, "http://h"), wanted, image, image)
+    found = delivered(LocalFileStore.in_folder(tmp_path, "http://h"), wanted, image, image)
     for each in found.result.body["data"]:
         assert (each["url"] is not None, each["b64_json"] is not None) == (has_link, has_bytes)
         if has_bytes:
@@ -92,8 +96,8 @@ def test_an_image_comes_as_it_is_wanted(
     [
         (None, BYTES, "url", ("response_format",), ""),
         (None, BYTES, None, (), ""),
-        (Full, BYTES, "url", ("response_format",), "The place is full."),
-        (Full, BYTES, None, (), "The place is full."),
+        (lambda: FileStore(Full()), BYTES, "url", ("response_format",), "an image could not be kept: the disk is full"),
+        (lambda: FileStore(Full()), BYTES, None, (), "an image could not be kept: the disk is full"),
         (None, {"url": "http://10.0.0.1/a"}, "b64_json", ("response_format",), "an image could not be fetched"),
     ],
 )

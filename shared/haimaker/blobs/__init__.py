@@ -1,0 +1,33 @@
+"""Blobs by key: bytes in a folder of this machine (`folder.py`) or in a bucket of S3 (`s3.py`).
+
+One suite of tests proves both (`tests/unit/blobs`). Blobs end after a while: a folder deletes them when it is told to, a bucket has
+a lifecycle rule for it. A key is two names with a `/` between them. Whoever makes one of a client's words checks those first.
+"""
+
+from typing import Protocol
+
+
+class BlobError(Exception):
+    """The store failed. The message names no address."""
+
+
+class BlobNotFound(BlobError):
+    """There is no such blob, or not any more."""
+
+
+class BlobTooLarge(BlobError):
+    """The blob has more bytes than whoever reads it takes."""
+
+
+class BlobStore(Protocol):
+    def put(self, key: str, data: bytes, content_type: str) -> None:
+        """Writes or replaces a blob, as a whole or not at all. Raises BlobError."""
+
+    def get(self, key: str, max_bytes: int) -> bytes:
+        """The content of a blob. Raises BlobNotFound, BlobTooLarge, BlobError."""
+
+    def link(self, method: str, key: str, lasts_s: int) -> str:
+        """An address at which anybody may GET or PUT a blob for about `lasts_s` seconds. Raises BlobError."""
+
+    def delete_expired(self) -> None:
+        """Deletes the blobs that have ended, where nobody else does. Raises BlobError."""
