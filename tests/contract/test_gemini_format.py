@@ -1,7 +1,10 @@
 """Google's SDK asks in Google's format: of a provider that speaks it, which is passed on, and of others, by a translation."""
 
 import json
+import subprocess
+import sys
 from collections.abc import Callable
+from pathlib import Path
 
 import httpx
 import pytest
@@ -11,6 +14,7 @@ from google.genai import errors, types
 from haimaker.http.values import JSON
 from tests.contract.money_support import Desk
 from tests.contract.sdk_support import MODEL, only_record, price
+from tests.support.documentation import ADDRESS, Guide, run, serve, shape
 from tests.support.fake_upstream import Call, FakeUpstream
 from tests.support.openai_wire import chunks, completion, tool_call, usage
 from tests.support.reply import Reply
@@ -60,6 +64,9 @@ ASKED: JSON = {
     "generationConfig": {"topK": 3, "maxOutputTokens": 90, "mediaResolution": "LOW", "fieldOfTomorrow": {"deep": [{"er": None}]}},
     "field_of_tomorrow": {"deep": [{"er": None}]},
 }
+
+
+GUIDE = Guide.read("docs/formats.md")
 
 
 def client(desk: Desk, key: str) -> genai.Client:
@@ -351,3 +358,13 @@ def test_models_in_googles_shape(google: genai.Client, desk: Desk, key: str) -> 
 def test_what_else_google_does_is_not_served(desk: Desk, key: str) -> None:
     response = post(desk, key, GEMINI, "batchGenerateContent", HELLO)
     assert (response.status_code, response.json()["error"]["status"]) == (404, "NOT_FOUND")
+
+
+def test_the_guide_works(tmp_path: Path) -> None:
+    for served in serve(tmp_path):
+        [command] = [text for text in GUIDE.written_in("sh") if "/v1beta/models" in text]
+        assert shape(json.loads(run(command, served))) == shape(json.loads(GUIDE.after(command)))
+        [program] = [text for text in GUIDE.written_in("python") if "genai" in text]
+        program = program.replace(ADDRESS, served.address)
+        printed = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, timeout=60).stdout
+        assert printed == "1 2 3"

@@ -12,6 +12,7 @@ from pathlib import Path
 import anthropic
 import cohere
 import pytest
+from google import genai
 from openai import OpenAI
 
 from haimaker.adapters import ADAPTERS
@@ -146,12 +147,24 @@ def test_each_endpoint_answers_the_call_beside_it(served: Served, tmp_path: Path
         "client": client,
         "cohere": cohere,
         "anthropic": anthropic,
+        "genai": genai,
         "address": address,
         "messages": [{"role": "user", "content": "Hello"}],
     }
-    rows = re.findall(r"^\| `/v1/([^`]+)`.*? \| `(.+?)` \| \[", TOUR.text, re.MULTILINE)
-    told_beside = {"images_edits", "images_variations", "audio_translations"}
-    assert {path.replace("/", "_") for path, _ in rows} == {"chat_completions", "completions", "models", *ADAPTERS} - told_beside
+    rows = re.findall(r"^\| `/v1(?:beta)?/([^`]+)`.*? \| `(.+?)` \| \[", TOUR.text, re.MULTILINE)
+    told_beside = {"images_edits", "images_variations", "audio_translations", "gemini_embed", "gemini_batch_embed"}
+    told = {"models/{model}:generateContent": "gemini_generate"}
+    shown = {told.get(path, path.replace("/", "_")) for path, _ in rows}
+    assert (
+        shown
+        == {
+            "chat_completions",
+            "completions",
+            "models",
+            *ADAPTERS,
+        }
+        - told_beside
+    )
     for _, call in rows:
         eval(call, names)
 

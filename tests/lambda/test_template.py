@@ -28,6 +28,7 @@ STREAMING = (
     "AudioSpeechFunction",
     "ModerationsFunction",
     "RerankFunction",
+    "GeminiFunction",
 )
 KEPT_IN = ("AWS::DynamoDB::Table", "AWS::Logs::LogGroup", "AWS::S3::Bucket", "AWS::SQS::Queue", "AWS::Lambda::Function")
 
