@@ -13,6 +13,7 @@ import anthropic
 import cohere
 import pytest
 from google import genai
+from google.genai.types import HttpOptions
 from openai import OpenAI
 
 from haimaker.adapters import ADAPTERS
@@ -147,11 +148,11 @@ def test_each_endpoint_answers_the_call_beside_it(served: Served, tmp_path: Path
         "client": client,
         "cohere": cohere,
         "anthropic": anthropic,
-        "genai": genai,
+        "google": genai.Client(api_key="sk-local", http_options=HttpOptions(base_url=address[:-3])),
         "address": address,
         "messages": [{"role": "user", "content": "Hello"}],
     }
-    rows = re.findall(r"^\| `/v1(?:beta)?/([^`]+)`.*? \| `(.+?)` \| \[", TOUR.text, re.MULTILINE)
+    rows = re.findall(r"^\| `/v1(?:beta)?/([^`]+)`.*? \| `(.+?)`(?:, with .*)? \| \[", TOUR.text, re.MULTILINE)
     told_beside = {"images_edits", "images_variations", "audio_translations", "gemini_embed", "gemini_batch_embed"}
     told = {"models/{model}:generateContent": "gemini_generate"}
     shown = {told.get(path, path.replace("/", "_")) for path, _ in rows}

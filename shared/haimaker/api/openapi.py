@@ -60,13 +60,8 @@ def document(version: str) -> JSON:
     schemas: JSON = {ERROR: _error_schema()}
     paths: dict[str, JSON] = {}
     for route in ROUTES:
-        if route.operation in UNDESCRIBED or route.template.startswith(("/openai/", "/v1/")):
-            continue
-        if route.action and route.template != GOOGLE_MODELS[0]:
-            continue
-        version = "" if route.template.startswith("/v1beta/") else "/v1"
-        path = f"{version}{route.template}".replace("+}", "}") + (f":{route.action}" if route.action else "")
-        paths.setdefault(path, {})[route.method.lower()] = _operation(route, schemas)
+        if path := path_of(route):
+            paths.setdefault(path, {})[route.method.lower()] = _operation(route, schemas)
     return {
         "openapi": "3.1.0",
         "info": {"title": "haimaker", "version": version, "description": "An OpenAI-compatible gateway to LLM providers."},
@@ -78,6 +73,16 @@ def document(version: str) -> JSON:
         },
         "security": [{BEARER: []}],
     }
+
+
+def path_of(route: Route) -> str | None:
+    """None for one that is not described."""
+    if route.operation in UNDESCRIBED or route.template.startswith(("/openai/", "/v1/")):
+        return None
+    if route.action and route.template != GOOGLE_MODELS[0]:
+        return None
+    version = "" if route.template.startswith("/v1beta/") else "/v1"
+    return f"{version}{route.template}".replace("+}", "}") + (f":{route.action}" if route.action else "")
 
 
 def page(version: str) -> bytes:

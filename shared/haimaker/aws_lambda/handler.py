@@ -80,10 +80,11 @@ class LambdaHandler:
         """The operation and its parameters. Raises NotFoundError, MethodNotAllowedError."""
         resource = event.get("resource")
         resource = None if resource == CATCH_ALL else resource
-        found = paths.match(_method(event), _route(event, resource) or event.get("rawPath") or event.get("path") or "/")
+        route = _route(event, resource)
+        found = paths.match(_method(event), route or event.get("rawPath") or event.get("path") or "/")
         if found.operation not in self.serves:
             raise NotFoundError("This address does not serve that; the base URL of the stack does.", code="unknown_url")
-        if not resource or resource.endswith(GREEDY):
+        if not resource or route != resource:
             return found
         return Match(found.operation, {name: unquote(value) for name, value in (event.get("pathParameters") or {}).items()})
 
