@@ -2,6 +2,7 @@
 
 import http.client
 import os
+import random
 import socket
 import subprocess
 import sys
@@ -63,6 +64,12 @@ class Server:
             return next(int(line.split()[1]) for line in lines if line.startswith("VmRSS:")) * 1024
         return int(self._ps("rss")) * 1024
 
+    def threads(self) -> int:
+        """That it has now; 0 where the system does not say it."""
+        if sys.platform != "linux":
+            return 0
+        return len(list(Path(f"/proc/{self._process.pid}/task").iterdir()))
+
     def _ps(self, field: str) -> str:
         command = ["ps", "-o", f"{field}=", "-p", str(self._process.pid)]
         return subprocess.run(command, capture_output=True, text=True, check=True).stdout.strip()
@@ -107,5 +114,11 @@ def clean_environment(**settings: str) -> dict[str, str]:
 
 
 def _free_port() -> int:
-    with socket.create_server(("127.0.0.1", 0)) as listener:
-        return int(listener.getsockname()[1])
+    """One below those that systems give to outgoing connections, which would take it before the server does."""
+    while True:
+        port = random.randrange(10_000, 32_000)
+        try:
+            with socket.create_server(("127.0.0.1", port)):
+                return port
+        except OSError:
+            continue

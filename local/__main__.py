@@ -8,6 +8,7 @@ from dataclasses import replace
 from ipaddress import ip_network
 from types import FrameType
 
+from haimaker.http.json import MAX_DIGITS
 from haimaker.settings.settings import DEFAULT_ADMIN_KEY, Settings
 from haimaker.store import StoreUnavailable
 from haimaker.validation.settings import SettingsError
@@ -18,10 +19,15 @@ from .mistakes import Mistakes
 from .server import Server
 from .welcome import base_url, cannot_listen, misspelt_lines, welcome
 
+SWITCH_S = 0.001
+"""After how long a busy thread makes room for another. Python's 5 ms, for each of those that are busy and each step of a request,
+would be felt by everybody."""
 STOP_SIGNALS = (signal.SIGINT, signal.SIGTERM)
 
 
 def main() -> int:
+    sys.setswitchinterval(SWITCH_S)
+    sys.set_int_max_str_digits(MAX_DIGITS)
     for stop_signal in STOP_SIGNALS:
         signal.signal(stop_signal, _leave)
     try:

@@ -1,4 +1,4 @@
-"""POST /key/generate, /key/update, /key/block, /key/unblock, /key/delete, /key/regenerate; GET /key/info, /key/list.
+"""POST /key/generate, /key/update, /key/block, /key/unblock, /key/delete, /key/regenerate, /key/import; GET /key/info, /key/list.
 POST /team/new, update, delete, block, unblock; GET /team/info, list; the same of /customer, or /end_user."""
 
 from haimaker.aws_lambda.handler import LambdaHandler
@@ -11,6 +11,7 @@ OPERATIONS = (
     "key_unblock",
     "key_delete",
     "key_regenerate",
+    "key_import",
     "key_info",
     "key_list",
     "team_change",

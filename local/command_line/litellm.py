@@ -56,7 +56,7 @@ TAKEN = {
 }
 KNOWN_SETTINGS = {
     "general_settings": {
-        "master_key": "put it into HAIMAKER_ADMIN_KEY; LiteLLM's keys are not imported, issue new ones",
+        "master_key": "put it into HAIMAKER_ADMIN_KEY; --keys imports the others",
         "database_url": "not needed: keys and records are in SQLite, or in DynamoDB with STORE=dynamodb",
         "alerting": "not here; budgets and failures are log lines, and alarms in the stack",
     },

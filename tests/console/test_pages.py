@@ -6,20 +6,22 @@ import re
 import struct
 import subprocess
 import sys
+import time
 
 import pytest
 from playwright.sync_api import Page, expect
 
+from haimaker.store import Record
 from scripts import console_screenshots
 from tests.console.conftest import Console
 from tests.contract.money_support import ADMIN, Desk, error_of
-from tests.support.openai_wire import plays_openai
+from tests.support.openai_wire import error, plays_openai
 from tests.support.reply import Reply
 
 SCRIPT = "<img src=x onerror='document.title=1'>"
 UNNAMED = """[...document.querySelectorAll('input, select, textarea, button')]
     .filter((found) => !(found.labels?.length || found.ariaLabel || found.innerText)).map((found) => found.outerHTML)"""
-VIEWS = ("spend", "keys", "payers", "requests", "audit", "models", "playground")
+VIEWS = ("spend", "keys", "payers", "requests", "providers", "audit", "models", "playground")
 
 
 def row(page: Page, text: str):
@@ -263,6 +265,47 @@ def test_a_failing_provider_is_spotted(console: Console):
     page.get_by_role("button", name="Find").click()
     expect(page.get_by_text("provider_overloaded").first).to_be_visible()
     expect(page.locator("table.requests").get_by_text("ok", exact=True)).to_have_count(0)
+
+
+def test_providers_tell_how_they_do(console: Console, desk: Desk, tmp_path):
+    """A provider that answers is told from one that a fallback made good; a key is added and tried without a restart."""
+    attempts = [
+        {"target": "groq/a", "status": 429, "code": "rate_limit_exceeded", "duration_ms": 90, "first_byte_ms": 80},
+        {"target": "openai/b", "status": 200, "code": None, "duration_ms": 1_200, "first_byte_ms": 300},
+    ]
+    for number in range(20):
+        record = Record(f"p{number}", "key#1", time.time(), "ok", 0, {"attempts": attempts[number % 2 :]})
+        desk.gateway.observer.provider_calls.add(record, time.time() - 600 * number)
+    page = console.sign_in(view="providers")
+    expect(row(page, "openai").first).to_contain_text("answers")
+    expect(row(page, "openai").first).to_contain_text("OPENAI_API_KEY from environment")
+    failing = row(page, "groq").first
+    expect(failing).to_contain_text("fails often")
+    expect(failing).to_contain_text("It limits how much may be asked")
+    failing.get_by_role("button", name="Models of groq").click()
+    expect(page.locator(".detail")).to_contain_text("groq/a")
+    expect(page.get_by_role("button", name="Add a key")).to_have_count(0)
+    desk.upstream.answers(Reply.json(401, error("No")))
+    page.get_by_role("button", name="Test openai").click()
+    expect(row(page, "openai").first).to_contain_text("openai refuses the key (status 401).")
+
+    desk.gateway.credentials.file = tmp_path / ".env"
+    page.get_by_label("Those that are off, too").check()
+    page.get_by_label("Search providers").fill("xai")
+    expect(row(page, "xai")).to_contain_text("needs XAI_API_KEY")
+    row(page, "xai").get_by_role("button", name="Add the key of xai").click()
+    expect(page.get_by_label("Variable")).to_have_value("XAI_API_KEY")
+    page.get_by_label("Key", exact=True).fill("xai-secret")
+    page.get_by_role("button", name="Save").click()
+    expect(row(page, "xai")).to_contain_text("XAI_API_KEY from .env")
+    assert "xai-secret" in (tmp_path / ".env").read_text()
+    assert "xai-secret" not in page.content()
+    page.get_by_role("button", name="7 days").click()
+    assert "hours=168" in page.url
+    desk.gateway.credentials.file = None
+    page = Console(page, console.address, [], []).page
+    page.get_by_role("link", name="Changes").click()
+    expect(row(page, "XAI_API_KEY").first).to_contain_text("credential")
 
 
 def test_models_are_found(console: Console):

@@ -8,7 +8,6 @@ import json
 import os
 import pwd
 import re
-import shlex
 import shutil
 import signal
 import subprocess
@@ -171,10 +170,10 @@ def test_the_command_alone_serves_and_everything_it_needs_is_there(installed: In
     assert (installed.folder / "empty" / ".haimaker" / "haimaker.sqlite").exists()
 
 
-@pytest.mark.skipif(shutil.which("uvx") is None, reason="uv is not here: https://docs.astral.sh/uv/")
 def test_uvx_runs_it_from_the_clone() -> None:
+    uvx = Path(sys.executable).with_name("uvx")
     done = subprocess.run(
-        shlex.split(f"uvx --from {ROOT} haimaker --version"), capture_output=True, text=True, timeout=120, cwd=tempfile.gettempdir()
+        [uvx, "--from", ROOT, "haimaker", "--version"], capture_output=True, text=True, timeout=120, cwd=tempfile.gettempdir()
     )
     assert done.returncode == 0, done.stderr
     assert done.stdout.startswith("haimaker ")

@@ -1,5 +1,8 @@
 """Transcriptions through the official SDK: in every format, as a stream, failing, within a budget, and of bad input."""
 
+import time
+from concurrent.futures import ThreadPoolExecutor
+from types import SimpleNamespace
 from typing import Any
 
 import httpx
@@ -7,6 +10,7 @@ import openai
 import pytest
 from openai.types.audio import TranscriptionDiarized, TranscriptionVerbose
 
+from haimaker.files import MAX_UPLOADS
 from tests.contract.money_support import Desk, error_of
 from tests.contract.sdk_support import UPSTREAM_KEY, only_record, sdk
 from tests.support import sounds
@@ -244,6 +248,21 @@ def test_a_place_for_a_file_takes_a_key(desk: Desk) -> None:
     key = desk.key()
     desk.admin("/key/block", key=key)
     assert desk.ask("POST", "/audio/uploads", key=key).status_code == 401
+
+
+def test_a_key_has_so_many_places_at_a_time(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
+    key, other, begun_s = desk.key(), desk.key(), time.time()
+    with ThreadPoolExecutor(8) as clients:
+        answers = list(clients.map(lambda _: desk.ask("POST", "/audio/uploads", key=key), range(60)))
+    assert sum(answer.status_code == 200 for answer in answers) <= MAX_UPLOADS
+    while (last := desk.ask("POST", "/audio/uploads", key=key)).status_code == 200:
+        answers.append(last)
+    assert sum(answer.status_code == 200 for answer in answers) == MAX_UPLOADS
+    assert error_of(last) == (429, "too_many_uploads")
+    assert 3_500 < int(last.headers["retry-after"]) <= 3_600
+    assert desk.ask("POST", "/audio/uploads", key=other).status_code == 200
+    monkeypatch.setattr("haimaker.api.uploads.time", SimpleNamespace(time=lambda: begun_s + 3_700))
+    assert desk.ask("POST", "/audio/uploads", key=key).status_code == 200
 
 
 @pytest.mark.parametrize(

@@ -9,8 +9,9 @@ from random import Random
 
 from tests.fuzz import attacks, network, translation
 
-CLIENTS = 3
-SHOWN = 20
+CLIENTS = 24
+TRANSLATING, ASKING = 0.2, 0.7
+"""Parts of the time."""
 
 
 def main() -> int:
@@ -21,18 +22,22 @@ def main() -> int:
     options = asked.parse_args()
     faults: list[str] = []
     counts: Counter[str] = Counter()
-    tries = _translate(options.seed, options.minutes * 60 * 0.4, counts, faults)
+    tries = _translate(options.seed, options.minutes * 60 * TRANSLATING, counts, faults)
     print(f"{tries} requests and answers translated: {dict(counts)}", flush=True)
     with network.world(options.seed) as at:
-        before = at.server.resident_bytes()
-        asked_for = _ask(at, options.seed, options.minutes * 60 * 0.5, faults)
+        asked_for = _ask(at, options.seed, options.minutes * 60 * ASKING, faults)
         faults += network.settled(at)
-        grown = (at.server.resident_bytes() - before) / 2**20
-        print(f"{asked_for} requests over the network: {dict(at.counts)}; memory +{grown:.0f} MB", flush=True)
+        grown = (at.server.resident_bytes() - at.memory_bytes) / 2**20
+        kept = f"threads {at.threads} before, {at.server.threads()} after, memory +{grown:.0f} MB"
+        print(f"{asked_for} requests over the network: {dict(at.counts)}; {kept}", flush=True)
     with network.world(options.seed, mistakes=True) as at:
-        for name, p99_s, most_s, times in attacks.measure(at, options.attack_seconds):
-            print(f"/health during {name}: p99 {p99_s * 1000:.1f} ms, most {most_s * 1000:.1f} ms of {times}", flush=True)
-    for fault in faults[:SHOWN]:
+        for felt in attacks.measure(at, options.attack_seconds):
+            print(
+                f"/health during {felt.attack}: p99 {felt.p99_s * 1000:.1f} ms, most {felt.most_s * 1000:.1f} ms of {felt.times}; "
+                f"p99 of a server beside it {felt.idle_p99_s * 1000:.1f} ms",
+                flush=True,
+            )
+    for fault in {fault[:80]: fault for fault in reversed(faults)}.values():
         print(f"FAULT {fault[:1_000]}")
     print(f"{tries + asked_for} tries from seed {options.seed}, {len(faults)} faults")
     return 1 if faults else 0
@@ -57,6 +62,8 @@ def _ask(at: network.World, seed: int, seconds: float, faults: list[str]) -> int
             fault = network.ask(own)
             tries[client] += 1
             faults.extend([fault] if fault else [])
+            if tries[client] % 1_000 == 0:
+                at.upstream.forget()
 
     clients = [threading.Thread(target=ask, args=(client,)) for client in range(CLIENTS)]
     for client in clients:

@@ -2,13 +2,19 @@
 
 import http.client
 import json
+import select
 import socket
 import subprocess
 import sys
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator, Sequence
 from contextlib import ExitStack, suppress
+from dataclasses import replace
+from random import Random
+from typing import NamedTuple
 
+from bench.servers import Server
+from tests.fuzz import network
 from tests.fuzz.network import World, ask
 from tests.support.fake_upstream import Reply
 
@@ -16,12 +22,18 @@ SIZE = 5_900_000
 Attack = Callable[[World], object]
 
 
-def post(at: World, path: str, raw: bytes, content_type: str = "application/json", key: str | None = None) -> None:
+def post(at: World, path: str, raw: bytes, content_type: str = "application/json", key: str | None = None) -> int:
+    """The status, 0 if there was none."""
     connection = at.connect()
-    with suppress(OSError, http.client.HTTPException):
+    try:
         connection.request("POST", path, raw, {"authorization": f"Bearer {key or at.keys[1]}", "content-type": content_type})
-        connection.getresponse().read()
-    connection.close()
+        answer = connection.getresponse()
+        answer.read()
+        return answer.status
+    except (OSError, http.client.HTTPException):
+        return 0
+    finally:
+        connection.close()
 
 
 def posts(path: str, raw: bytes, content_type: str = "application/json", key: int = 1) -> Attack:
@@ -52,6 +64,18 @@ def random_requests(at: World) -> None:
     ask(at)
 
 
+def image_links(at: World) -> None:
+    """A link to each kind of a hostile host, from clients that leave before they are answered."""
+    for link in at.images.links():
+        connection = at.connect()
+        body = network.dumps(network.with_link(network.CHAT, link))
+        with suppress(OSError, http.client.HTTPException):
+            connection.request("POST", CHAT, body, {"authorization": f"Bearer {at.keys[0]}"})
+            if select.select([connection.sock], [], [], 0.4)[0]:
+                connection.getresponse().read()
+        connection.close()
+
+
 def endless_events(at: World) -> None:
     with suppress(OSError, http.client.HTTPException):
         connection = at.connect()
@@ -67,6 +91,10 @@ CHAT, RERANK, AUDIO = "/v1/chat/completions", "/v1/rerank", "/v1/audio/transcrip
 FORM = "multipart/form-data; boundary=x"
 PART = b'--x\r\ncontent-disposition: form-data; name="%b"\r\ncontent-type: %b\r\n\r\n%b\r\n'
 MESSAGES = b'{"model":"demo/chat","messages":['
+DIGITS = b'{"model":"demo/chat","seed":[' + (b"1" * 639 + b",") * 9_000 + b"1]}"
+NAMES = b'{"model":"demo/chat","metadata":{' + b",".join(b'"%x":1' % number for number in range(99_000)) + b"}}"
+TEXT = MESSAGES + b'{"role":"user","content":"' + b"a" * (SIZE - 200) + b'"}]}'
+SECRETS = MESSAGES + b'{"role":"user","content":"' + b"-----BEGIN PRIVATE KEY-----" * 200_000 + b'"}]}'
 DOCUMENTS = b'{"model":"demo/rerank","query":"q","documents":[' + b"1," * 900_000 + b"1]}"
 SOUND = bytes.fromhex("1a45dfa380") + bytes.fromhex("18538067") + b"\x01" + b"\xff" * 7 + b"\xec\x80" * 2_800_000
 CHARSET = PART % (b"model", b"text/plain; charset=punycode", b"a" * 2_000_000 + b"-" + b"b" * 2_000_000)
@@ -76,6 +104,11 @@ ATTACKS: dict[str, tuple[Attack, int]] = {
     "fewer messages": (posts(CHAT, MESSAGES + b"{}," * 90_000 + b"{}]}"), 2),
     "documents": (posts(RERANK, DOCUMENTS), 2),
     "documents without a budget": (posts(RERANK, DOCUMENTS, key=3), 2),
+    "numbers of many digits": (posts(CHAT, DIGITS), 2),
+    "many names": (posts(CHAT, NAMES), 2),
+    "a large text": (posts(CHAT, TEXT, key=0), 2),
+    "a text like secrets": (posts(CHAT, SECRETS, key=0), 2),
+    "image links": (image_links, 24),
     "a form in punycode": (posts(AUDIO, CHARSET + b"--x--\r\n", FORM), 2),
     "a webm of void elements": (posts(AUDIO, WEBM + b"--x--\r\n", FORM), 2),
     "large puts": (large_puts, 2),
@@ -99,32 +132,56 @@ def waiting_connections(at: World) -> ExitStack:
     return opened
 
 
-def measure(at: World, seconds: float) -> Iterator[tuple[str, float, float, int]]:
-    """Of each attack its name, the 99th percentile and the most of what /health took, in seconds, and how often it was asked."""
-    yield ("none", *_health(at, seconds))
-    at.upstream.answers(
-        Reply.sse([b'data: {"choices":[{"index":0,"delta":{"content":"' + b"a" * 500 + b'"}}]}\n\n'] * 5_000, done=False)
-    )
-    for name, (attack, threads) in ATTACKS.items():
-        stop = threading.Event()
-        workers = [threading.Thread(target=_again, args=(attack, at, stop)) for _ in range(threads)]
-        for worker in workers:
-            worker.start()
-        yield (name, *_health(at, seconds))
-        stop.set()
-        for worker in workers:
-            worker.join()
-    with waiting_connections(at):
-        yield ("waiting connections", *_health(at, seconds))
+class Felt(NamedTuple):
+    """What another client's requests for `/health` took during an attack, in seconds."""
+
+    attack: str
+    p99_s: float
+    most_s: float
+    idle_p99_s: float
+    """Of a server beside it that nobody attacks: what the machine itself makes of it."""
+    times: int
+
+
+def measure(at: World, seconds: float, wanted: Collection[str] = ()) -> Iterator[Felt]:
+    """Each attack in turn, or those that are wanted, and none at all first."""
+    with Server("tests.fuzz.idle", {}) as idle:
+
+        def felt(name: str) -> Felt:
+            gateway_s, idle_s = _ask_for_health(seconds, at.server.url, idle.url)
+            return Felt(name, _p99(gateway_s), max(gateway_s), _p99(idle_s), len(gateway_s))
+
+        yield felt("none")
+        at.upstream.answers(Reply.sse([LARGE_EVENT] * 5_000, done=False))
+        for name, (attack, threads) in ATTACKS.items():
+            if wanted and name not in wanted:
+                continue
+            stop = threading.Event()
+            workers = [threading.Thread(target=_again, args=(attack, at, stop)) for _ in range(threads)]
+            for worker in workers:
+                worker.start()
+            yield felt(name)
+            stop.set()
+            for worker in workers:
+                worker.join()
+            at.upstream.forget()
+        if not wanted or "waiting connections" in wanted:
+            with waiting_connections(at):
+                yield felt("waiting connections")
 
 
 def _again(attack: Attack, at: World, stop: threading.Event) -> None:
+    own = replace(at, random=Random(threading.get_ident()))
     while not stop.is_set():
-        attack(at)
+        attack(own)
 
 
-def _health(at: World, seconds: float) -> tuple[float, float, int]:
-    """Asked for from another process, so that what the attackers do here is not measured."""
-    command = [sys.executable, "-m", "tests.fuzz.health", at.server.url, str(seconds)]
-    took_s = json.loads(subprocess.run(command, capture_output=True, text=True, check=True).stdout)
-    return sorted(took_s)[int(len(took_s) * 0.99)], max(took_s), len(took_s)
+def _ask_for_health(seconds: float, *urls: str) -> list[list[float]]:
+    """From another process, so that what the attackers do here is not measured."""
+    command = [sys.executable, "-m", "tests.fuzz.health", str(seconds), *urls]
+    took_s: list[list[float]] = json.loads(subprocess.run(command, capture_output=True, text=True, check=True).stdout)
+    return took_s
+
+
+def _p99(took_s: Sequence[float]) -> float:
+    return sorted(took_s)[int(len(took_s) * 0.99)]

@@ -1,4 +1,7 @@
-"""Asks a gateway for its state again and again, in a process of its own, and prints how long that took: seconds, as JSON."""
+"""Asks servers for their state in turn, again and again, in a process of its own, and prints how long each took: seconds, as JSON.
+
+`python -m tests.fuzz.health SECONDS URL…`
+"""
 
 import http.client
 import json
@@ -11,20 +14,26 @@ FAILED_S = 1.0
 
 
 def main() -> None:
-    address, seconds = urlsplit(sys.argv[1]), float(sys.argv[2])
-    connection = http.client.HTTPConnection(address.hostname or "", address.port, timeout=10)
-    took_s: list[float] = []
+    seconds, addresses = float(sys.argv[1]), [urlsplit(url) for url in sys.argv[2:]]
+    connections = [http.client.HTTPConnection(address.hostname or "", address.port, timeout=10) for address in addresses]
+    took_s: list[list[float]] = [[] for _ in connections]
     until_s = time.monotonic() + seconds
-    while (began_s := time.monotonic()) < until_s:
-        try:
-            connection.request("GET", "/health")
-            connection.getresponse().read()
-            took_s.append(time.monotonic() - began_s)
-        except (OSError, http.client.HTTPException):
-            connection.close()
-            took_s.append(FAILED_S)
+    while time.monotonic() < until_s:
+        for connection, own_s in zip(connections, took_s, strict=True):
+            own_s.append(_ask(connection))
         time.sleep(EVERY_S)
     print(json.dumps(took_s))
+
+
+def _ask(connection: http.client.HTTPConnection) -> float:
+    began_s = time.monotonic()
+    try:
+        connection.request("GET", "/health")
+        connection.getresponse().read()
+    except (OSError, http.client.HTTPException):
+        connection.close()
+        return FAILED_S
+    return time.monotonic() - began_s
 
 
 if __name__ == "__main__":

@@ -4,6 +4,7 @@ After each request: a status that is no defect of ours, an end in time, JSON and
 At the end: nothing is held, what was spent is what the records say, and threads and memory are back to where they were.
 """
 
+import base64
 import gzip
 import http.client
 import json
@@ -21,14 +22,16 @@ from threading import Lock
 from typing import Any
 from urllib.parse import quote_plus
 
-from openai.types.chat import ChatCompletion, ChatCompletionChunk
-
 from bench.servers import Server
 from haimaker.api.paths import LOCAL_ROUTES, ROUTES
+from haimaker.http import multipart
+from haimaker.http.multipart import UploadedFile
 from haimaker.store.sqlite import SQLiteStore
 from tests.contract.money_support import environment
-from tests.fuzz.values import TEXTS, damaged, dumps, raw_of
-from tests.support import openai_wire
+from tests.fuzz.answers import check_event, check_whole, readable
+from tests.fuzz.image_host import ImageHost
+from tests.fuzz.values import TEXTS, damaged, dumps, mutated, raw_of
+from tests.support import openai_wire, sounds
 from tests.support.fake_upstream import Call, FakeUpstream, Reply
 
 ADMIN = "sk-local"
@@ -37,11 +40,16 @@ MODELS = (
     "groq/llama-3.3-70b-versatile",
     "deepseek/deepseek-chat",
     "hosted_vllm/any",
+    "moonshot/kimi-k2.5",
     "demo/chat",
     "nobody/x",
 )
 LONGEST_S = 15.0
 """For an answer to come to its end, of providers that all answer at once or break off."""
+KEPT_THREADS, KEPT_BYTES = 64, 200 * 2**20
+"""What a gateway keeps for who comes next: threads of answers and look-ups, caches, and what the allocator gives back to nobody."""
+LINKED = 0.01
+"""Of chats, those with a link to an image: half of them take as long as fetching may, which is ten seconds."""
 PICTURE = "data:image/png;base64,AA=="
 CHAT: dict[str, Any] = {
     "model": MODELS[0],
@@ -57,7 +65,7 @@ CHAT: dict[str, Any] = {
 BODIES: dict[str, dict[str, Any]] = {
     "completions": {"model": MODELS[0], "prompt": ["a", "b"], "max_tokens": 5},
     "embeddings": {"model": "openai/text-embedding-3-small", "input": ["a", "b"], "encoding_format": "float"},
-    "images_generations": {"model": "openai/dall-e-3", "prompt": "a", "n": 1, "size": "1024x1024"},
+    "images_generations": {"model": "openai/gpt-image-1", "prompt": "a", "n": 1, "size": "1024x1024", "quality": "low"},
     "audio_speech": {"model": "openai/tts-1", "input": "a", "voice": "alloy"},
     "moderations": {"input": ["a", "b"]},
     "rerank": {"model": "hosted_vllm/any", "query": "q", "documents": ["a", {"text": "b"}]},
@@ -68,6 +76,43 @@ BODIES: dict[str, dict[str, Any]] = {
     "spend_calculate": {"model": MODELS[0], "messages": [{"role": "user", "content": "a"}]},
     "route_simulate": {"model": MODELS[0], "messages": [{"role": "user", "content": "a"}]},
 }
+FORMS: dict[str, dict[str, Any]] = {
+    "audio_transcriptions": {"model": "openai/whisper-1", "response_format": "json", "language": "en", "temperature": "0"},
+    "audio_translations": {"model": "groq/whisper-large-v3", "response_format": "verbose_json", "prompt": "a"},
+    "images_edits": {"model": "openai/gpt-image-1", "prompt": "a", "n": "1", "size": "1024x1024"},
+    "images_variations": {"model": "openai/dall-e-2", "n": "1", "response_format": "b64_json"},
+}
+PICTURE_BYTES = base64.b64decode("iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mNk+M9QDwADhgGAWjR9awAAAABJRU5ErkJggg==")
+FILES = {
+    **dict.fromkeys(("audio_transcriptions", "audio_translations"), ("file", UploadedFile("a.wav", "audio/wav", sounds.wav(0.1)))),
+    **dict.fromkeys(("images_edits", "images_variations"), ("image", UploadedFile("a.png", "image/png", PICTURE_BYTES))),
+}
+USAGE = {"input_tokens": 5, "output_tokens": 7, "total_tokens": 12}
+IMAGE_USAGE = {**USAGE, "input_tokens_details": {"image_tokens": 1, "text_tokens": 4}}
+SEGMENT = {"id": 0, "seek": 0, "start": 0, "end": 0.1, "text": "Hi", "tokens": [1], "temperature": 0.0, "avg_logprob": -0.1}
+ANSWERS: dict[str, dict[str, Any]] = {
+    "/embeddings": {
+        "object": "list",
+        "data": [{"object": "embedding", "index": index, "embedding": [0.5, -0.5]} for index in range(2)],
+        "model": "m",
+        "usage": {"prompt_tokens": 2, "total_tokens": 2},
+    },
+    "/images/": {"created": 1, "data": [{"b64_json": "aGk=", "revised_prompt": "a"}], "usage": IMAGE_USAGE, "output_format": "png"},
+    "/audio/trans": {
+        "text": "Hi",
+        "language": "en",
+        "duration": 0.1,
+        "segments": [{**SEGMENT, "compression_ratio": 1.0, "no_speech_prob": 0.0}],
+        "usage": {"type": "duration", "seconds": 1},
+    },
+    "/moderations": {
+        "id": "m",
+        "model": "m",
+        "results": [{"flagged": False, "categories": {"hate": False}, "category_scores": {"hate": 0.1}}],
+    },
+    "/rerank": {"id": "r", "results": [{"index": 1, "relevance_score": 0.5}, {"index": 0, "relevance_score": 0.1}], "usage": USAGE},
+}
+"""What a provider says, by a part of the path that it is asked at."""
 QUERIES = ("limit", "cursor", "order", "start_date", "end_date", "group_by", "key", "page", "size", "id", "model", "status", "tag")
 VALUES = (*TEXTS, "1", "00001" + "9" * 4_400, "day,model", "tag", "2026-01-01", "2026-11-29T00:00:00Z", "sk-local", "٣", "%00")
 CHUNKS = openai_wire.chunks(["H", "i"], usage=openai_wire.usage(10, 5))
@@ -82,6 +127,10 @@ class World:
     upstream: FakeUpstream
     home: Path
     random: Random
+    images: ImageHost
+    threads: int = 0
+    memory_bytes: int = 0
+    """Of the gateway before it was asked anything."""
     counts: Counter[str] = field(default_factory=Counter)
     keys: list[str] = field(default_factory=list)
 
@@ -98,10 +147,11 @@ class World:
 @contextmanager
 def world(seed: int, *, mistakes: bool = False) -> Iterator[World]:
     """With `mistakes`, its bound on unknown keys and malformed requests is the usual one."""
-    with TemporaryDirectory() as home, FakeUpstream() as upstream:
+    with TemporaryDirectory() as home, FakeUpstream() as upstream, ImageHost() as images:
         own = environment(Path(home), upstream, HAIMAKER_MISTAKES_PER_MINUTE="120" if mistakes else "0")
-        with Server("local", own) as server:
-            made = World(server, upstream, Path(home), Random(seed))
+        own |= {"MOONSHOT_API_KEY": "sk-upstream", "MOONSHOT_BASE_URL": upstream.url}
+        with Server("tests.fuzz.gateway", own) as server:
+            made = World(server, upstream, Path(home), Random(seed), images)
             answering, lock = Random(seed), Lock()
 
             def answer(call: Call) -> Reply:
@@ -112,6 +162,7 @@ def world(seed: int, *, mistakes: bool = False) -> Iterator[World]:
             made.admin("/team/new", {"team_id": "t"})
             limits: tuple[Any, ...] = ({"max_budget": 1_000}, {"team_id": "t"}, {"max_budget": 0})
             made.keys = [ADMIN, *(made.admin("/key/generate", limit)["key"] for limit in limits)]
+            made.threads, made.memory_bytes = server.threads(), server.resident_bytes()
             yield made
 
 
@@ -129,7 +180,12 @@ def hostile_reply(random: Random, call: Call) -> Reply:
             [damaged(random, event) if random.random() < 0.1 else event for event in events], done=random.random() < 0.9
         )
         return reply.cut(after_events=random.randrange(4), reset=random.random() < 0.5) if random.random() < 0.1 else reply
-    body = dumps(WHOLE) if random.random() < 0.3 else raw_of(random, WHOLE)
+    if call.path.endswith("/audio/speech"):
+        return Reply.raw(
+            status, random.randbytes(random.choice((0, 1, 2_000))), {"content-type": random.choice(("audio/mpeg", "text/html", ""))}
+        )
+    said = next((answer for path, answer in ANSWERS.items() if path in call.path), WHOLE)
+    body = dumps(said) if random.random() < 0.3 else raw_of(random, said)
     if random.random() < 0.1:
         body, headers["content-encoding"] = gzip.compress(body) if random.random() < 0.8 else body, "gzip"
     reply = Reply.raw(status, body, headers)
@@ -147,14 +203,43 @@ def request(at: World) -> tuple[bytes, str, bool]:
     body = BODIES.get(route.operation, CHAT if route.operation == "chat_completions" else {})
     if route.operation == "chat_completions":
         body = {**body, "model": random.choice(MODELS), "stream": random.random() < 0.5}
-    raw = (dumps(body) if random.random() < 0.3 else raw_of(random, body)) if route.method == "POST" else b""
+        if random.random() < LINKED:
+            body = with_link(body, random.choice(at.images.links()))
+    content_type, raw = "application/json", b""
+    if route.operation in FORMS:
+        content_type, raw = _form(random, route.operation)
+    elif route.method == "POST":
+        raw = dumps(body) if random.random() < 0.5 else raw_of(random, body)
     if route.method == "GET" and random.random() < 0.7:
         path += "?" + "&".join(f"{random.choice(QUERIES)}={quote_plus(random.choice(VALUES), errors='replace')}" for _ in range(2))
     key = random.choice(at.keys) if random.random() < 0.9 else random.choice(("", "sk-hm-x", "é", "a" * 900))
-    head = [f"{route.method} /v1{path} HTTP/1.1", "host: localhost", f"authorization: Bearer {key}", f"content-length: {len(raw)}"]
-    data = "\r\n".join((*head, "", "")).encode("latin-1", "replace") + raw
+    head = [
+        f"{route.method} /v1{path} HTTP/1.1",
+        "host: localhost",
+        f"authorization: Bearer {key}",
+        f"content-type: {content_type}",
+    ]
+    data = "\r\n".join((*head, f"content-length: {len(raw)}", "", "")).encode("latin-1", "replace") + raw
     is_damaged = random.random() < 0.02
     return damaged(random, data) if is_damaged else data, route.operation, is_damaged
+
+
+def with_link(body: dict[str, Any], link: str) -> dict[str, Any]:
+    """With an image that the gateway fetches, of a provider that takes them only inside a request."""
+    parts = [{"type": "text", "text": "Hi"}, {"type": "image_url", "image_url": {"url": link}}]
+    return {**body, "model": "moonshot/kimi-k2.5", "messages": [{"role": "user", "content": parts}]}
+
+
+def _form(random: Random, operation: str) -> tuple[str, bytes]:
+    fields = FORMS[operation] if random.random() < 0.5 else mutated(random, FORMS[operation])
+    named = [(name, value) for name, value in fields.items() if isinstance(value, str)] if isinstance(fields, dict) else []
+    name, file = FILES[operation]
+    if random.random() < 0.2:
+        file = UploadedFile(file.name, file.content_type, damaged(random, file.data))
+    content_type, raw = multipart.encode(
+        [(each, value.encode("utf-8", "replace").decode()) for each, value in named], [(name, file)]
+    )
+    return content_type, damaged(random, raw) if random.random() < 0.2 else raw
 
 
 def ask(at: World) -> str:
@@ -195,17 +280,15 @@ def judge(operation: str, status: int, content_type: str, body: bytes) -> str:
         return f"{operation}: a defect of ours, {body[:500]!r}"
     try:
         if content_type.startswith("application/json") and body:
-            read = json.loads(body, parse_constant=_no_json)
-            if operation == "chat_completions" and status == 200:
-                ChatCompletion.model_validate(_whole_text(read))
+            read = readable(body)
+            if status == 200:
+                check_whole(operation, read, "verbose_json" if operation == "audio_translations" and "duration" in read else None)
         elif content_type.startswith("text/event-stream"):
             for event in body.split(b"\n\n"):
                 data = event.partition(b"data: ")[2]
                 if data and data != b"[DONE]":
-                    read = json.loads(data, parse_constant=_no_json)
-                    if operation == "chat_completions" and not read.get("error"):
-                        ChatCompletionChunk.model_validate(_whole_text(read))
-    except (ValueError, AttributeError) as error:
+                    check_event(operation, readable(data))
+    except (ValueError, AttributeError, TypeError) as error:
         return f"{operation}: an answer that can't be read, {type(error).__name__} {str(error)[:200]}, {body[:500]!r}"
     return ""
 
@@ -213,9 +296,13 @@ def judge(operation: str, status: int, content_type: str, body: bytes) -> str:
 def settled(at: World) -> list[str]:
     """What is not as it was, once all is over."""
     until_s = time.monotonic() + 30
-    while (held := _held(at.home)) and time.monotonic() < until_s:
+    while ((held := _held(at.home)) or _threads_more(at) > KEPT_THREADS) and time.monotonic() < until_s:
         time.sleep(0.5)
     found = [f"{len(held)} accounts still hold something"] if held else []
+    if (more := _threads_more(at)) > KEPT_THREADS:
+        found.append(f"{more} threads more than before")
+    if (grown := at.server.resident_bytes() - at.memory_bytes) > KEPT_BYTES:
+        found.append(f"{grown / 2**20:.0f} MB more than before")
     store = SQLiteStore(at.home / "haimaker.sqlite")
     try:
         spent: Counter[str] = Counter()
@@ -238,6 +325,10 @@ def settled(at: World) -> list[str]:
     return found
 
 
+def _threads_more(at: World) -> int:
+    return at.server.threads() - at.threads
+
+
 def _held(home: Path) -> list[str]:
     store = SQLiteStore(home / "haimaker.sqlite")
     try:
@@ -245,12 +336,3 @@ def _held(home: Path) -> list[str]:
         return [balance.account.id for found in kinds for balance in found if balance.held_nanousd]
     finally:
         store.close()
-
-
-def _whole_text(body: Any) -> Any:
-    """Without halves of surrogate pairs, which pydantic takes in no text."""
-    return json.loads(json.dumps(body, ensure_ascii=False).encode("utf-8", "replace"))
-
-
-def _no_json(name: str) -> None:
-    raise ValueError(f"{name} is no JSON")

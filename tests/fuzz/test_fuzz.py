@@ -1,12 +1,14 @@
 """A sample of what `make fuzz` tries, from a fixed seed."""
 
 from collections import Counter
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from itertools import islice
 from random import Random
 
-from tests.fuzz import network, translation
+from tests.fuzz import attacks, network, translation
 
-TRANSLATED, ASKED = 6_000, 250
+TRANSLATED, ASKED = 9_000, 500
 
 
 def test_hostile_requests_and_answers_are_translated_or_refused() -> None:
@@ -17,8 +19,12 @@ def test_hostile_requests_and_answers_are_translated_or_refused() -> None:
 
 def test_a_gateway_among_hostile_clients_and_providers() -> None:
     with network.world(7) as at:
-        assert [fault for _ in range(ASKED) if (fault := network.ask(at))] == []
+        with ThreadPoolExecutor(8) as clients:
+            found = list(clients.map(lambda seed: network.ask(replace(at, random=Random(seed))), range(ASKED)))
+        assert [fault for fault in found if fault] == []
         assert network.settled(at) == []
+        too_long = network.dumps({**network.CHAT, "seed": 10**1_000})
+        assert attacks.post(at, "/v1/chat/completions", too_long) == 400
         assert at.counts["records"] > 0
         assert at.counts["4xx"] > 0
         assert at.counts["2xx"] > 0

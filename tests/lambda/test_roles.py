@@ -29,6 +29,7 @@ EMBEDDED = {"data": [{"object": "embedding", "index": 0, "embedding": [0.5]}], "
 BODIES: dict[str, tuple[str, JSON]] = {
     "chat_completions": ("/v1/chat/completions", {"messages": [{"role": "user", "content": "Hi"}], "max_tokens": 50}),
     "completions": ("/v1/completions", {"prompt": "Hi", "max_tokens": 50}),
+    "responses": ("/v1/responses", {"input": "Hi", "max_output_tokens": 50}),
     "messages": ("/v1/messages", {"messages": [{"role": "user", "content": "Hi"}], "max_tokens": 50}),
     "embeddings": ("/v1/embeddings", {"input": "Hi"}),
     "images": ("/v1/images/generations", {"prompt": "A cat"}),
@@ -45,6 +46,7 @@ PROFILES = ["bedrock/us.amazon.nova-lite-v1:0", f"bedrock/{OWN_PROFILE}"]
 MODELS = {
     "chat_completions": ("openai/gpt-4o-mini", PROFILES),
     "completions": ("openai/gpt-4o-mini", PROFILES),
+    "responses": ("openai/gpt-4o-mini", PROFILES),
     "messages": ("openai/gpt-4o-mini", PROFILES),
     "embeddings": ("openai/text-embedding-3-small", ["bedrock/amazon.titan-embed-text-v2:0", "bedrock/us.cohere.embed-v4:0"]),
     "images": ("openai/dall-e-3", ["bedrock/amazon.nova-canvas-v1:0"]),

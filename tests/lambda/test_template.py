@@ -22,6 +22,7 @@ STREAMING = (
     "ChatCompletionsFunction",
     "CompletionsFunction",
     "MessagesFunction",
+    "ResponsesFunction",
     "EmbeddingsFunction",
     "ImagesFunction",
     "AudioTranscriptionsFunction",

@@ -108,6 +108,11 @@ class FakeUpstream:
         with self._changed:
             self._drops += [reset] * connections
 
+    def forget(self) -> None:
+        """The calls so far, of which a long run has too many to keep."""
+        with self._changed:
+            self._calls.clear()
+
     def gate(self) -> Gate:
         """A wait for replies, `Reply.json(...).after(gate)`, until `gate.open()`."""
         self._gates.append(Gate())

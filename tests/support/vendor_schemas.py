@@ -83,7 +83,15 @@ def bedrock_loop(body: JSON) -> None:
 
 
 def gemini(body: JSON) -> None:
-    """https://ai.google.dev/api/generate-content, …/gemini-api/docs/function-calling, …/thought-signatures"""
+    """Of the third generation: as `gemini_2`, and its calls are signed, https://ai.google.dev/gemini-api/docs/thought-signatures"""
+    gemini_2(body)
+    for turn in body["contents"]:
+        first = next((part for part in turn["parts"] if "functionCall" in part), None)
+        assert first is None or "thoughtSignature" in first, "Function call is missing a thought_signature"
+
+
+def gemini_2(body: JSON) -> None:
+    """https://ai.google.dev/api/generate-content, …/gemini-api/docs/function-calling"""
     gemini_types(body)
     turns = body["contents"]
     assert all(turn["parts"] for turn in turns), "contents.parts must not be empty"
@@ -94,9 +102,6 @@ def gemini(body: JSON) -> None:
         assert [call["name"] for call in called] == [result["name"] for result in answered], "function calls and responses differ"
     signatures = {part["thoughtSignature"] for turn in turns for part in turn["parts"] if "thoughtSignature" in part}
     assert signatures <= {SIGNATURES["gemini"], NOT_CHECKED}
-    for turn in turns:
-        first = next((part for part in turn["parts"] if "functionCall" in part), None)
-        assert first is None or "thoughtSignature" in first, "Function call is missing a thought_signature"
 
 
 def gemini_types(body: JSON) -> None:
@@ -193,6 +198,7 @@ CHECKS: Mapping[str, Callable[[JSON], None]] = {
     "cohere": cohere,
     "deepseek": deepseek,
     "gemini": gemini,
+    "gemini_2": gemini_2,
     "mistral": mistral,
     "openai": openai,
 }

@@ -47,8 +47,13 @@ def find_tasks() -> list[Case]:
 
 
 def request_of(case: Case) -> OperationRequest:
-    module, parse = PARSE[case.operation]
-    task: OperationRequest = getattr(import_module(f"haimaker.operations.{module}"), parse)(sent(case.json("request.json")))
+    return parse(case.operation, sent(case.json("request.json")))
+
+
+def parse(operation: str, request: Request) -> OperationRequest:
+    """Raises APIError."""
+    module, name = PARSE[operation]
+    task: OperationRequest = getattr(import_module(f"haimaker.operations.{module}"), name)(request)
     return task
 
 
@@ -92,7 +97,7 @@ def response_of(case: Case) -> Any:
     """What the client gets for a whole answer, or for bytes."""
     request, attempt, status = request_of(case), attempt_of(case), case.about.get("upstream_status", 200)
     adapter: Any = adapters.find(request, attempt)
-    raw = _raw(case)
+    raw = raw_of(case)
     try:
         if status >= 300:
             raise errors.from_upstream(status, adapter.read_error(json.loads(raw)), {})
@@ -116,7 +121,7 @@ def _heard(sound: ByteStream) -> JSON:
 
 def events_of(case: Case, size: int = 10**9) -> list[JSON]:
     """The events that the client gets for a stream, an error last."""
-    request, attempt, raw = request_of(case), attempt_of(case), _raw(case)
+    request, attempt, raw = request_of(case), attempt_of(case), raw_of(case)
     adapter: Any = adapters.find(request, attempt)
     events: list[JSON] = []
     try:
@@ -129,7 +134,7 @@ def events_of(case: Case, size: int = 10**9) -> list[JSON]:
     return events
 
 
-def _raw(case: Case) -> bytes:
+def raw_of(case: Case) -> bytes:
     return next(case.bytes(f"upstream_response.{ending}") for ending in ENDINGS if case.has(f"upstream_response.{ending}"))
 
 

@@ -10,7 +10,7 @@ from datetime import UTC, date, datetime
 from string import Formatter
 
 from haimaker.accounts import keys as auth
-from haimaker.models import catalog
+from haimaker.models.table import table_date
 from haimaker.providers.provider import Provider
 from haimaker.providers.registry import NAMES, ONLINE, all_providers, get
 from haimaker.settings.settings import DEFAULT_ADMIN_KEY, Settings, is_loopback
@@ -103,7 +103,7 @@ def _health_of(file: str, size: int) -> Finding:
 
 def prices(_: Context) -> Iterator[Finding]:
     """How old the table of prices is: vendors change theirs every few weeks."""
-    taken = date.fromisoformat(catalog.table_date())
+    taken = date.fromisoformat(table_date())
     days = (datetime.now(UTC).date() - taken).days
     if days > MAX_PRICES_DAYS:
         yield missing("prices", f"The prices are of {taken}, {days} days ago.", "Take a newer version, or: make prices")

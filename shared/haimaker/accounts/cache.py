@@ -3,6 +3,7 @@
 import time
 from collections import OrderedDict
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from threading import Lock
 from typing import TypeVar
 
@@ -22,6 +23,12 @@ MAX_NAME_LENGTH = 512
 """How much of an end user's name is kept for people to see."""
 UNKNOWN_END_USER_S = 60.0
 """How long an end user is remembered to have no account; one that is made meanwhile counts from then on."""
+IMPORTS = ("imports", "keys")
+"""The document by which a store says that it has keys that another gateway issued, which are of another form."""
+NO_IMPORTS_S = 60.0
+"""How long the store is not asked again whether it has such keys."""
+REFUSED_S = 10.0
+"""How long the store is not asked again for a key of another form that it does not have."""
 SUCCESSOR = "successor"
 """The metadata field of a key that was rotated and is accepted until it expires: the id of the account that it stands for."""
 FROM_SETTINGS = "HAIMAKER_ADMIN_KEY"
@@ -71,13 +78,17 @@ class AccountCache:
     _cached: OrderedDict[str, Account] = field(default_factory=OrderedDict)
     _unknown_end_users: OrderedDict[str, float] = field(default_factory=OrderedDict)
     """Ids of end users that have no account, and until when, in monotonic seconds, the store is not asked again."""
+    _refused: OrderedDict[str, float] = field(default_factory=OrderedDict)
+    """Ids of keys of another form that the store does not have, and until when, in monotonic seconds, it is not asked again."""
+    _has_imports: bool = False
+    _ask_again_s: float = 0.0
     _lock: Lock = field(default_factory=Lock)
 
     def authenticate(self, headers: Mapping[str, str], *, fresh: bool = False) -> Account:
         """The account of a request's key, from the cache, or with `fresh` from the store. A key or team that the cache has as
         blocked or expired is read from the store too, so that one that was unblocked is accepted at once. Raises
         AuthenticationError, ServiceUnavailableError if the store fails."""
-        account_id, now_s = auth.authenticate(headers, self.admin_id), time.time()
+        account_id, now_s = auth.authenticate(headers, self.admin_id, self._is_imported), time.time()
         account = None if fresh else self._cached.get(account_id)
         if account:
             team = self._cached.get(TEAM.account_id(account.team_id)) if account.team_id else None
@@ -88,6 +99,27 @@ class AccountCache:
         if team := self._team(account, fresh=True):
             check_usable(team, now_s)
         return account
+
+    def _is_imported(self, account_id: str) -> bool:
+        """Whether a key of another form is one that was imported. Where none was, and of one that was refused a moment ago, the
+        store is not asked. Raises APIError if the store fails."""
+        now_s = time.monotonic()
+        if account_id in self._cached:
+            return True
+        if not self._imports(now_s) or self._refused.get(account_id, 0.0) > now_s:
+            return False
+        if self._get(account_id):
+            return True
+        self._remember(self._refused, account_id, now_s + REFUSED_S)
+        return False
+
+    def _imports(self, now_s: float) -> bool:
+        """Whether the store says that it has imported keys; a store that fails is taken at its last word."""
+        if not self._has_imports and now_s >= self._ask_again_s:
+            self._ask_again_s = now_s + NO_IMPORTS_S
+            with suppress(StoreUnavailable):
+                self._has_imports = self.store.documents.get(*IMPORTS) is not None
+        return self._has_imports
 
     def read(self, account_id: str) -> Balance:
         """Reads a key's account from the store and caches it. Raises AuthenticationError if there is none, or if it is the

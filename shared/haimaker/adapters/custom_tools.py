@@ -47,6 +47,8 @@ class _Reader:
     def choice(self, choice: JSON, holder: str) -> JSON:
         message = choice.get(holder)
         calls = message.get("tool_calls") if isinstance(message, dict) else None
+        if not isinstance(calls, list):
+            calls = None
         if holder == "message":
             made = [self._whole(call) for call in calls or ()]
         else:

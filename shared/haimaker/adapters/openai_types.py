@@ -1,10 +1,14 @@
-"""The last look at a chat's answer: fields of the types that OpenAI's SDKs have, whatever a provider sent. Pure.
+"""The last look at an answer: fields of the types that the official SDKs have, whatever a provider sent. Pure.
 
-https://github.com/openai/openai-python/tree/main/src/openai/types/chat. What is of another type and plain in its meaning is
+https://github.com/openai/openai-python/tree/main/src/openai/types, and Cohere's for rerank:
+https://github.com/cohere-ai/cohere-python/tree/main/src/cohere/v2/types. What is of another type and plain in its meaning is
 written as it should be; what is beside the answer is left out; what is the answer itself, and can't be read, is the provider's
 error. The same object comes back where nothing is wrong. Fields that OpenAI does not have pass.
 """
 
+import base64
+import binascii
+import math
 from collections.abc import Mapping
 from typing import Any
 
@@ -12,10 +16,13 @@ from haimaker.http.errors import BadGatewayError
 from haimaker.http.values import JSON
 
 Shape = Any
-"""A type, a set of words, a list of one shape, or fields with theirs; of a field, null is right as well."""
+"""A type, a set of words, a list of one shape, fields with theirs, VECTOR, or a tuple of shapes of which one will do; of a field,
+null is right as well."""
+VECTOR: Shape = object()
+"""Numbers that 32 bits can hold, or such numbers in base64."""
 NEEDS = "needs "
-"""The name, no field of any answer, under which a shape has the fields without which it is of no use, or what they then are, or
-others that do as well."""
+"""The name, no field of any answer, under which a shape has the fields without which it is of no use, or what they then are, by
+themselves or by the other fields, or others that do as well."""
 
 _TOKEN: Shape = {"token": str, "logprob": float, "bytes": [int], NEEDS: {"token": ..., "logprob": ...}}
 _TOKENS: Shape = [{**_TOKEN, "top_logprobs": [_TOKEN], NEEDS: {**_TOKEN[NEEDS], "top_logprobs": []}}]
@@ -81,8 +88,85 @@ COMPLETION: Shape = {
     **_HEAD,
     "choices": [{"index": int, "finish_reason": _REASONS, "text": str, "logprobs": _LOGPROBS, NEEDS: {"text": ""}}],
 }
+
+
+def _total(used: JSON) -> int:
+    return int(used["input_tokens"]) + int(used["output_tokens"])
+
+
+_TOKENS_USED = ("input_tokens", "output_tokens", "total_tokens")
+_COUNTED: Shape = {**dict.fromkeys(_TOKENS_USED, int), NEEDS: {"input_tokens": ..., "output_tokens": ..., "total_tokens": _total}}
+_IN_WORDS: Shape = {"audio_tokens": int, "text_tokens": int}
+_IN_IMAGES: Shape = {"image_tokens": int, "text_tokens": int, NEEDS: {"image_tokens": ..., "text_tokens": ...}}
+_EMBEDDED: Shape = {"object": frozenset({"embedding"}), "index": int, "embedding": VECTOR}
+_EMBEDDED |= {NEEDS: {"object": "embedding", "index": ..., "embedding": ...}}
+EMBEDDINGS: Shape = {
+    "object": frozenset({"list"}),
+    "model": str,
+    "data": [_EMBEDDED],
+    "usage": {
+        "prompt_tokens": int,
+        "total_tokens": int,
+        NEEDS: {"prompt_tokens": ..., "total_tokens": lambda used: used["prompt_tokens"]},
+    },
+    NEEDS: {"object": "list", "model": "", "data": ...},
+}
+_IMAGE_USAGE: Shape = {**_COUNTED, "input_tokens_details": _IN_IMAGES, "output_tokens_details": _IN_IMAGES}
+_ALL_TEXT = {"input_tokens_details": lambda used: {"image_tokens": 0, "text_tokens": used["input_tokens"]}}
+_IMAGE_USAGE |= {NEEDS: {**_COUNTED[NEEDS], **_ALL_TEXT}}
+_IMAGE: Shape = {"size": str, "quality": str, "output_format": frozenset({"png", "webp", "jpeg", "gif", "svg"})}
+_IMAGE |= {"background": frozenset({"transparent", "opaque", "auto"}), "usage": _IMAGE_USAGE}
+IMAGES: Shape = {**_IMAGE, "created": int, "data": [{"b64_json": str, "url": str, "revised_prompt": str}]}
+IMAGE_EVENT: Shape = {**_IMAGE, "type": str, "b64_json": str, "created_at": int, "partial_image_index": int}
+_HEARD: Shape = {**_COUNTED, "type": frozenset({"tokens"}), "input_token_details": _IN_WORDS}
+_HEARD |= {NEEDS: {**_COUNTED[NEEDS], "type": ...}}
+_SECONDS: Shape = {"type": frozenset({"duration"}), "seconds": float, NEEDS: {"type": ..., "seconds": ...}}
+_SPAN: Shape = {"start": float, "end": float}
+_WORD: Shape = {**_SPAN, "word": str, NEEDS: dict.fromkeys(("start", "end", "word"), ...)}
+_SPEAKER: Shape = {**_SPAN, "id": str, "speaker": str, "text": str, "type": frozenset({"transcript.text.segment"})}
+_SPEAKER |= {NEEDS: {**dict.fromkeys((*_SPAN, "id", "speaker", "text"), ...), "type": "transcript.text.segment"}}
+_SCORES: Shape = {"temperature": float, "avg_logprob": float, "compression_ratio": float, "no_speech_prob": float}
+_SEGMENT: Shape = {**_SPAN, **_SCORES, "id": int, "seek": int, "text": str, "tokens": [int]}
+_SEGMENT |= {NEEDS: {**dict.fromkeys((*_SPAN, "id", "text"), ...), "seek": 0, "tokens": [], **dict.fromkeys(_SCORES, 0.0)}}
+_HEARD_TOKEN: Shape = {"token": str, "logprob": float, "bytes": [int]}
+TRANSCRIPT: Shape = {
+    "text": str,
+    "task": str,
+    "language": str,
+    "duration": float,
+    "segments": ([_SPEAKER], [_SEGMENT]),
+    "words": [_WORD],
+    "logprobs": [_HEARD_TOKEN],
+    "languages": [{"code": str, NEEDS: {"code": ...}}],
+    "usage": (_HEARD, _SECONDS),
+    NEEDS: {"text": ""},
+}
+_PART: Shape = {
+    **_SPAN,
+    **{name: TRANSCRIPT[name] for name in ("text", "logprobs", "languages", "usage")},
+    **dict.fromkeys(("type", "delta", "segment_id", "id", "speaker"), str),
+}
+TRANSCRIPT_EVENT: Shape = (
+    {**_PART, "type": frozenset({"transcript.text.delta"}), NEEDS: {"type": ..., "delta": ""}},
+    {**_PART, "type": frozenset({"transcript.text.done"}), NEEDS: {"type": ..., "text": ""}},
+    _PART,
+)
+_BILLED: Shape = dict.fromkeys(
+    ("images", "input_tokens", "image_tokens", "text_tokens", "output_tokens", "search_units", "classifications", "pages"), float
+)
+_VERSION: Shape = {"version": str, "is_deprecated": bool, "is_experimental": bool, NEEDS: {"version": ...}}
+_FOUND: Shape = {"start": int, "end": int, "score": float, NEEDS: dict.fromkeys(("start", "end", "score"), ...)}
+_RANKED: Shape = {"index": int, "relevance_score": float, "relevant_spans": [_FOUND]}
+_RANKED |= {NEEDS: {"index": ..., "relevance_score": ...}}
+RERANKED: Shape = {
+    "id": str,
+    "results": [_RANKED],
+    "meta": {"api_version": _VERSION, "billed_units": _BILLED, "tokens": _BILLED, "cached_tokens": float, "warnings": [str]},
+    NEEDS: {"results": ...},
+}
 _ANSWER = frozenset({"choices", "message", "delta", "text", "content", "refusal", "reasoning_content", "index"})
 _ANSWER |= {"tool_calls", "function", "function_call", "custom", "arguments", "input", "name"}
+_ANSWER |= {"data", "embedding", "b64_json", "url", "results", "relevance_score"}
 """Fields that are the answer itself: what can't be read of them is not left out, unless it is empty."""
 
 _PLAIN_HEAD = frozenset({"id", "object", "created", "model", "choices", "usage"})
@@ -90,9 +174,25 @@ _PLAIN_HEAD |= {"system_fingerprint", "service_tier", "obfuscation"}
 _PLAIN_CHOICE = frozenset({"index", "delta", "finish_reason", "logprobs"})
 _PLAIN_DELTA = frozenset({"role", "content", "refusal", "reasoning_content"})
 _LATEST = 2**63
+FLOAT_BYTES, TOO_LARGE = 4, 2.0**128
+"""Of numbers in 32 bits."""
 
-SHAPES: Mapping[str, Shape] = {"chat_completions": CHAT, "completions": COMPLETION}
-"""By operation, of those that have one."""
+SHAPES: Mapping[str, Shape] = {
+    "chat_completions": CHAT,
+    "completions": COMPLETION,
+    "embeddings": EMBEDDINGS,
+    **dict.fromkeys(("images_generations", "images_edits", "images_variations"), IMAGES),
+    **dict.fromkeys(("audio_transcriptions", "audio_translations"), TRANSCRIPT),
+    "rerank": RERANKED,
+}
+"""Of a whole answer, by operation. Moderations are made anew of what a provider says, and sound is bytes."""
+EVENT_SHAPES: Mapping[str, Shape] = {
+    "chat_completions": CHAT,
+    "completions": COMPLETION,
+    **dict.fromkeys(("images_generations", "images_edits"), IMAGE_EVENT),
+    **dict.fromkeys(("audio_transcriptions", "audio_translations"), TRANSCRIPT_EVENT),
+}
+"""Of each event of a streamed one. Those of speech are made here, of its bytes."""
 
 
 def conform(body: JSON, shape: Shape) -> JSON:
@@ -140,6 +240,10 @@ def _read(value: Any, shape: Shape) -> Any:
         if type(value) is str and value in shape:
             return value
         raise _Wrong
+    if isinstance(shape, tuple):
+        return _either(value, shape)
+    if shape is VECTOR:
+        return _vector(value)
     if type(value) is shape or (shape is float and type(value) is int):
         return value
     if shape is str and type(value) in (int, float):
@@ -170,8 +274,31 @@ def _fields(value: Any, shape: Mapping[str, Shape]) -> Any:
             if otherwise is ... or (isinstance(otherwise, tuple) and not any(value.get(other) for other in otherwise)):
                 raise _Wrong(name)
             if not isinstance(otherwise, tuple):
-                made[name] = otherwise
+                made[name] = otherwise({**value, **made}) if callable(otherwise) else otherwise
     return {**value, **made} if made else value
+
+
+def _either(value: Any, shapes: tuple[Shape, ...]) -> Any:
+    """As the first of the shapes that it can be read as."""
+    for shape in shapes:
+        try:
+            return _read(value, shape)
+        except _Wrong:
+            continue
+    raise _Wrong
+
+
+def _vector(value: Any) -> Any:
+    """Looked at as a whole: a request may bring a million numbers."""
+    try:
+        if type(value) is str and len(base64.b64decode(value, validate=True)) % FLOAT_BYTES == 0:
+            return value
+        is_numbers = type(value) is list and {*map(type, value)} <= {int, float} and math.isfinite(sum(value))
+        if is_numbers and max(map(abs, value), default=0) < TOO_LARGE:
+            return value
+    except (OverflowError, binascii.Error, ValueError):
+        pass
+    raise _Wrong
 
 
 def _items(value: Any, shape: Shape) -> Any:

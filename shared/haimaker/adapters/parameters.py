@@ -88,6 +88,37 @@ HINTS = ("moderation", "prompt_cache_key", "prompt_cache_options", "prompt_cache
 """What only OpenAI's own servers make use of, and whose loss does no harm."""
 
 
+NEUTRAL: Mapping[str, Collection[object]] = {
+    "frequency_penalty": (0,),
+    "function_call": ("auto",),
+    "logprobs": (False,),
+    "modalities": (["text"],),
+    "n": (1,),
+    "parallel_tool_calls": (True,),
+    "presence_penalty": (0,),
+    "response_format": ({"type": "text"},),
+    "speed": (1,),
+    "temperature": (1,),
+    "tool_choice": ("auto",),
+    "top_logprobs": (0,),
+    "top_p": (1,),
+}
+"""Values with which a parameter says nothing: it is left out where it is not taken, and nobody need know."""
+
+
+def within(body: JSON, ranges: Mapping[str, tuple[float, float]]) -> tuple[JSON, tuple[str, ...]]:
+    """The body without numbers outside the ranges that a provider takes, and the names of those that say something."""
+    outside = [name for name, (least, most) in ranges.items() if _is_number(body.get(name)) and not least <= body[name] <= most]
+    if not outside:
+        return body, ()
+    lost = tuple(name for name in outside if body[name] not in NEUTRAL.get(name, ()))
+    return {name: value for name, value in body.items() if name not in outside}, lost
+
+
+def _is_number(value: object) -> bool:
+    return isinstance(value, int | float) and not isinstance(value, bool)
+
+
 def is_empty(name: str, value: object) -> bool:
     """Whether a parameter says nothing. To search the web is asked for by an object, be there options in it or not."""
     return value in EMPTY and (name != "web_search_options" or value is None)

@@ -1,25 +1,26 @@
-"""Repairs of a conversation that some providers refuse as it is. Each is a function over values, with its reason. Pure.
+"""Repairs of a conversation that a vendor refuses as it is. Each is a function over values, with its reason. Pure.
 
-| repair | who needs it |
-| --- | --- |
-| `arguments_object`: arguments that are no JSON object | anthropic, bedrock, gemini: they take objects only |
-| `is_harmless_object`: results that would be read as references | gemini |
-| `answered_results`, `prefixed`: turns after a tool's result, and at the end | mistral |
-| `plain_id`: thinking that is carried in the id of a call | all but whose thinking it is |
-| order and merging of turns, a first turn of the user's, late words of the system | anthropic, bedrock, gemini |
-| ids and names in the provider's alphabet, and back | anthropic (names), bedrock (carrying), gemini (signatures), mistral |
+A client carries a conversation from one model to another, cuts it, or stops a tool: what one vendor takes, the next refuses.
+`mended` makes those repairs of `REPAIRS` that a wire format needs, by the table `NEEDED`. Repairs of one value are called where the
+value is translated: `arguments_object` and `is_harmless_object` for formats that take objects only, `plain_id` for all but the
+vendor whose thinking a call's id carries. What depends on a vendor's blocks stands with them: the merging and order of turns,
+ids and names in the vendor's alphabet (`anthropic/messages.py` and `names.py`, `bedrock/messages.py` and `carrying.py`,
+`gemini/contents.py` and `signatures.py`, `mistral/chat.py`).
 """
 
 import re
-from collections.abc import Sequence
+from collections import defaultdict, deque
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
 from haimaker.http import json as strict_json
 from haimaker.http.values import JSON
+from haimaker.operations.attempt import Attempt
 
 DEEPEST = 200
 """Brackets in arguments; what nests deeper is kept as a text."""
 ACKNOWLEDGED = "OK."
+NO_RESULT = "No result."
 CARRIED = re.compile(r"__(?:thought|thinking)__.+", re.DOTALL)
 REFERENCES = frozenset({"$ref", "$defs"})
 
@@ -51,7 +52,125 @@ def is_harmless_object(value: Any) -> bool:
     return not isinstance(value, list) or all(map(is_harmless_object, value))
 
 
-def answered_results(messages: Sequence[JSON]) -> list[JSON]:
+def with_results(messages: Sequence[JSON]) -> Sequence[JSON]:
+    """With one result for each call, right behind the turn that made it.
+
+    A call without one gets a result that says so, a second result is left out, and a result of no call is what the user says. Every
+    vendor refuses such conversations: https://platform.openai.com/docs/guides/function-calling,
+    https://platform.claude.com/docs/en/agents-and-tools/tool-use/handle-tool-calls. The same object where nothing is wrong.
+    """
+    if _are_answered(messages):
+        return messages
+    waiting: dict[str, deque[int]] = defaultdict(deque)
+    for position, message in enumerate(messages):
+        if (answered := _answers(message)) is not None:
+            waiting[answered].append(position)
+    called: set[str] = set()
+    made: list[JSON] = []
+    for position, message in enumerate(messages):
+        answered = _answers(message)
+        if answered is None:
+            message = _without_repeated_calls(message)
+            made += [message, *_results(message, position, waiting, messages)]
+            called.update(map(plain_id, _calls_of(message)))
+        elif answered not in called:
+            made.append({"role": "user", "content": message.get("content") or ""})
+    return made
+
+
+def _results(message: JSON, position: int, waiting: Mapping[str, deque[int]], messages: Sequence[JSON]) -> list[JSON]:
+    """Of a turn's calls, in the order in which they came; those that are missing last."""
+    came: list[int] = []
+    missing: list[JSON] = []
+    for identifier in _calls_of(message):
+        later = waiting[plain_id(identifier)]
+        while later and later[0] < position:
+            later.popleft()
+        if later:
+            came.append(later.popleft())
+        else:
+            missing.append({"role": "tool", "tool_call_id": identifier, "content": NO_RESULT})
+    results = [messages[at] for at in sorted(came)]
+    return [{**result, "content": ""} if result.get("content") is None else result for result in results] + missing
+
+
+def _answers(message: JSON) -> str | None:
+    """The id of the call whose result a message is; None of any other, also of one that does not say whose result it is."""
+    identifier = message.get("tool_call_id") if message.get("role") == "tool" else None
+    return plain_id(identifier) if isinstance(identifier, str) else None
+
+
+def _are_answered(messages: Sequence[JSON]) -> bool:
+    """Whether each call has its one result behind it, and each result a call before it."""
+    waiting: list[str] = []
+    for message in messages:
+        answered = _answers(message)
+        if answered is not None:
+            if answered not in waiting or message.get("content") is None:
+                return False
+            waiting.remove(answered)
+        elif waiting:
+            return False
+        else:
+            waiting = [plain_id(identifier) for identifier in _calls_of(message)]
+            if len(set(waiting)) != len(waiting):
+                return False
+    return not waiting
+
+
+def _calls_of(message: JSON) -> Iterator[str]:
+    """The ids of an assistant's calls, those that are ids."""
+    calls = message.get("tool_calls") if message.get("role") == "assistant" else None
+    for call in calls if isinstance(calls, list) else ():
+        if isinstance(call, dict) and isinstance(call.get("id"), str):
+            yield call["id"]
+
+
+def _without_repeated_calls(message: JSON) -> JSON:
+    identifiers = list(_calls_of(message))
+    if len(set(map(plain_id, identifiers))) == len(identifiers):
+        return message
+    first = {plain_id(call["id"]): call for call in reversed(message["tool_calls"]) if isinstance(call, dict) and "id" in call}
+    return {**message, "tool_calls": list(reversed(first.values()))}
+
+
+def with_refusals_as_text(messages: Sequence[JSON]) -> Sequence[JSON]:
+    """With refusals, a kind of part that only OpenAI has, as the text that they were to the client."""
+    return [_with_refusal_as_text(message) for message in messages]
+
+
+def _with_refusal_as_text(message: JSON) -> JSON:
+    content = message.get("content")
+    if not isinstance(content, list) or not any(isinstance(part, dict) and part.get("type") == "refusal" for part in content):
+        return message
+    return {
+        **message,
+        "content": [
+            {"type": "text", "text": part.get("refusal")} if isinstance(part, dict) and part.get("type") == "refusal" else part
+            for part in content
+        ],
+    }
+
+
+def with_late_system_from_user(messages: Sequence[JSON]) -> Sequence[JSON]:
+    """With what the system says behind an answer or a result, or last of all, as the user's words. Mistral takes none there:
+    https://github.com/mistralai/mistral-common/blob/main/src/mistral_common/protocol/instruct/validator.py"""
+    made: list[JSON] = []
+    for position, message in enumerate(messages):
+        late = position + 1 == len(messages) or bool(made and made[-1].get("role") in ("assistant", "tool"))
+        is_system = message.get("role") in ("system", "developer")
+        made.append({**message, "role": "user"} if is_system and late else message)
+    return made
+
+
+def without_empty_answers(messages: Sequence[JSON]) -> Sequence[JSON]:
+    """Without turns in which the assistant said nothing, which Mistral refuses: https://docs.mistral.ai/capabilities/completion"""
+    return [
+        message for message in messages if message.get("role") != "assistant" or message.get("content") or message.get("tool_calls")
+    ]
+
+
+def with_answered_results(messages: Sequence[JSON]) -> Sequence[JSON]:
     """With a turn of the assistant's between a tool's result and what the user says next, which Mistral wants there:
     https://github.com/mistralai/mistral-common/blob/main/src/mistral_common/protocol/instruct/validator.py"""
     made: list[JSON] = []
@@ -62,10 +181,46 @@ def answered_results(messages: Sequence[JSON]) -> list[JSON]:
     return made
 
 
-def prefixed(messages: Sequence[JSON]) -> list[JSON]:
+def with_prefix(messages: Sequence[JSON]) -> Sequence[JSON]:
     """With a last turn of the assistant's marked as the beginning of the answer, as which alone Mistral takes it:
     https://docs.mistral.ai/capabilities/completion/prefix"""
+    if not messages:
+        return messages
     *others, last = messages
     if last.get("role") != "assistant" or last.get("tool_calls") or "prefix" in last:
-        return list(messages)
+        return messages
     return [*others, {**last, "prefix": True}]
+
+
+Repair = Callable[[Sequence[JSON]], Sequence[JSON]]
+REPAIRS: Mapping[str, Repair] = {
+    "empty answers": without_empty_answers,
+    "refusals": with_refusals_as_text,
+    "results": with_results,
+    "late system": with_late_system_from_user,
+    "user after a result": with_answered_results,
+    "last answer": with_prefix,
+}
+"""In the order in which they are made."""
+NEEDED: Mapping[str, tuple[str, ...]] = {
+    "anthropic": ("results",),
+    "anthropic_bedrock": ("results",),
+    "anthropic_vertex": ("results",),
+    "bedrock": ("results",),
+    "cohere": ("results",),
+    "databricks": ("refusals", "results"),
+    "gemini": ("results",),
+    "gemini_vertex": ("results",),
+    "mistral": tuple(REPAIRS),
+    "openai": ("refusals", "results"),
+}
+"""By wire format. The translated ones read a refusal, and see to the turns, while they make the vendor's blocks."""
+
+
+def mended(messages: Sequence[JSON], attempt: Attempt) -> Sequence[JSON]:
+    """A conversation as the format of an attempt's provider takes it."""
+    provider = attempt.provider
+    for name, repair in REPAIRS.items():
+        if name in NEEDED[provider.adapter] and name not in provider.dialect.messages.takes_unmended:
+            messages = repair(messages)
+    return messages

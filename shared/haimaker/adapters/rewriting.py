@@ -52,6 +52,6 @@ def _read(body: JSON, holder: str, reader: Reader) -> JSON:
 
 
 def called(call: JSON) -> JSON:
-    """The function of a call; empty where it says none."""
-    function = call.get("function")
+    """The function of a call; empty where it says none, or is no call."""
+    function = call.get("function") if isinstance(call, dict) else None
     return function if isinstance(function, dict) else {}

@@ -12,7 +12,7 @@ from haimaker.http.errors import APIError, AuthenticationError, NotFoundError
 from haimaker.http.responses import error_response, json_response
 from haimaker.http.values import JSON, Request, Response
 from haimaker.lean_dataclasses import replace
-from haimaker.models import catalog
+from haimaker.models.table import table_date
 
 if TYPE_CHECKING:
     from haimaker.files.local import LocalFileStore
@@ -21,12 +21,14 @@ if TYPE_CHECKING:
 Handler = Callable[["Gateway", Request], Response]
 
 HUB_LASTS_S = 300
-KEYLESS = frozenset({"index", "metrics", "openapi", "docs", "health", "console", "models_hub", "file_read", "file_write"})
+KEYLESS = frozenset(
+    {"index", "metrics", "openapi", "docs", "health", "console", "models_hub", "file_read", "file_write", "responses_socket"}
+)
 """Operations that need no key."""
 
 
 def _health(gateway: "Gateway", request: Request) -> Response:
-    return json_response({"status": "ok", "prices": {"date": catalog.table_date()}})
+    return json_response({"status": "ok", "prices": {"date": table_date()}})
 
 
 def _models(name: str) -> Handler:
@@ -209,29 +211,45 @@ def _google_errors(answer: Callable[[], Response]) -> Response:
         return error_response(error, gemini_answers.error_body(error))
 
 
-def _count_tokens(gateway: "Gateway", request: Request) -> Response:
+def _count_tokens(operation: str, **fields: str) -> Handler:
     """About how many tokens a prompt has, in the client's format; free, and of no model's own counting."""
-    gateway.accounts.authenticate(request.headers)
-    operation = request.path.get("format", "messages")
-    return json_response({"input_tokens": max(1, formats.find(operation).parse(request).estimate_prompt_tokens())})
+
+    def count(gateway: "Gateway", request: Request) -> Response:
+        try:
+            gateway.accounts.authenticate(request.headers)
+            counted = formats.find(operation).parse(request).estimate_prompt_tokens()
+        except APIError as error:
+            return error_response(error, formats.find(operation).render_error(error, request.id))
+        return json_response({**fields, "input_tokens": max(1, counted)})
+
+    return count
+
+
+def _no_socket(gateway: "Gateway", request: Request) -> Response:
+    """Clients try a WebSocket first, and fall back at once to the ordinary way where they are told so."""
+    message = "This gateway has no WebSocket: send POST /v1/responses."
+    raise APIError(message, status=426, code="websocket_not_supported", headers={"upgrade": "HTTP/1.1"})
 
 
 HANDLERS: Mapping[str, Handler] = {
-    "messages_count_tokens": _count_tokens,
-    "gemini_count_tokens": _google_tokens,
-    "gemini_unserved": _google_unserved,
-    "gemini_models_list": _google_models("list_models"),
-    "gemini_models_retrieve": _google_models("get_model"),
+    "messages_count_tokens": _count_tokens("messages"),
+    "responses_input_tokens": _count_tokens("responses", object="response.input_tokens"),
+    "responses_socket": _no_socket,
     "audio_uploads": lambda gateway, request: json_response(uploads.create_upload(gateway, request)),
     "models_list": _models("list_models"),
     "models_retrieve": _models("get_model"),
     "models_hub": _models_hub,
+    "gemini_count_tokens": _google_tokens,
+    "gemini_unserved": _google_unserved,
+    "gemini_models_list": _google_models("list_models"),
+    "gemini_models_retrieve": _google_models("get_model"),
     "key_generate": _audited_handler("keys", "generate"),
     "key_update": _audited_handler("keys", "update"),
     "key_block": _audited_handler("keys", "block"),
     "key_unblock": _audited_handler("keys", "unblock"),
     "key_delete": _audited_handler("keys", "delete"),
     "key_regenerate": _audited_handler("keys", "regenerate"),
+    "key_import": _audited_handler("imports", "import_accounts"),
     "key_info": _account_handler("keys", "info"),
     "key_list": _account_handler("keys", "list_keys"),
     "team_change": _audited_handler("accounts", "change_team", "teams"),

@@ -35,7 +35,7 @@ def generate(store: Store, caller: Account, request: Request) -> JSON:
         raise BadRequestError("A new key is made by the gateway, it can't be chosen.", param=name, code="unsupported_parameter")
     key = auth.new_key()
     account = Account(id=auth.account_id_of(key), name=auth.display_name_of(key), created_s=int(time.time()))
-    return _issue(store, key, _validate(store, apply_fields(account, fields, time.time())))
+    return _issue(store, key, validate(store, apply_fields(account, fields, time.time())))
 
 
 def regenerate(store: Store, caller: Account, request: Request) -> JSON:
@@ -48,7 +48,7 @@ def regenerate(store: Store, caller: Account, request: Request) -> JSON:
     def retire(account: Account) -> Account:
         if account.metadata.get("source") == FROM_SETTINGS:
             raise BadRequestError("A key that settings name is renewed there: HAIMAKER_ADMIN_KEY.", param="key")
-        return replace(_validate(store, apply_fields(account, fields, time.time())), blocked=True)
+        return replace(validate(store, apply_fields(account, fields, time.time())), blocked=True)
 
     old = account_admin.update_account(store, account_id_for(fields.key), retire)
     key = auth.new_key()
@@ -73,7 +73,7 @@ def update(store: Store, caller: Account, request: Request) -> JSON:
         if "role" in fields.model_fields_set:
             raise BadRequestError("A key can't change its own role.", param="role")
     balance = account_admin.update_account(
-        store, account_id_for(fields.key), lambda account: _validate(store, apply_fields(account, fields, time.time()))
+        store, account_id_for(fields.key), lambda account: validate(store, apply_fields(account, fields, time.time()))
     )
     return {"key": fields.key, **to_json(balance)}
 
@@ -192,7 +192,7 @@ def _set_blocked(store: Store, caller: Account, request: Request, blocked: bool)
     return {"key": fields.key, **to_json(account_admin.set_blocked(store, account_id, blocked))}
 
 
-def _validate(store: Store, account: Account) -> Account:
+def validate(store: Store, account: Account) -> Account:
     """Returns the account if its team exists and allows its models, and its routing is valid. Raises BadRequestError,
     NotFoundError."""
     if account.routing:

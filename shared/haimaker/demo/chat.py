@@ -1,5 +1,5 @@
 """Chat of the `demo/` models. `echo` repeats the last user message, `count` counts to the number in it, `tool` calls the first tool
-it is given."""
+it is given, `agent` calls one once and then answers, as the request wants it: in JSON, with log probabilities."""
 
 import json
 import re
@@ -25,9 +25,11 @@ def send(request: UpstreamRequest, request_id: str, created_s: int) -> UpstreamR
     usage = _usage(body, message, choices)
     if body.get("stream"):
         shown_usage = usage if (body.get("stream_options") or {}).get("include_usage") else None
-        pieces = _events(head, message, finish_reason, choices, shown_usage)
+        certain = model == "agent" and bool(body.get("logprobs"))
+        pieces = _events(head, message, finish_reason, choices, shown_usage, certain)
         return UpstreamResponse(200, {"content-type": "text/event-stream"}, pieces)
-    choice = {"message": message, "logprobs": None, "finish_reason": finish_reason}
+    logprobs = _logprobs(message["content"] or "") if model == "agent" and body.get("logprobs") else None
+    choice = {"message": message, "logprobs": logprobs, "finish_reason": finish_reason}
     answer = {
         **head,
         "object": "chat.completion",
@@ -56,7 +58,25 @@ def _tool(body: JSON) -> JSON:
     return {"role": "assistant", "content": None, "tool_calls": [{"id": "call_demo_0", "type": "function", "function": called}]}
 
 
-MODELS: Mapping[str, Callable[[JSON], JSON]] = {"count": _count, "echo": _echo, "tool": _tool}
+def _agent(body: JSON) -> JSON:
+    """Calls a tool, the one that it must if there is such a one, unless it has a result already; then it answers."""
+    chosen, results = body.get("tool_choice"), [message for message in body["messages"] if message.get("role") == "tool"]
+    named = (chosen.get("function") or {}).get("name") if isinstance(chosen, dict) else None
+    tools = [tool for tool in body.get("tools") or () if named in (None, (tool.get("function") or {}).get("name"))]
+    if tools and chosen != "none" and (not results or chosen == "required" or named):
+        return _tool({**body, "tools": tools})
+    wanted = body.get("response_format") or {}
+    if wanted.get("type") == "json_schema":
+        schema = (wanted.get("json_schema") or {}).get("schema")
+        return {"role": "assistant", "content": json.dumps(_example(schema))}
+    if wanted.get("type") == "json_object":
+        return {"role": "assistant", "content": "{}"}
+    if results:
+        return {"role": "assistant", "content": f"The tool says: {_last_text({'messages': [{**results[-1], 'role': 'user'}]})}"}
+    return _echo(body)
+
+
+MODELS: Mapping[str, Callable[[JSON], JSON]] = {"agent": _agent, "count": _count, "echo": _echo, "tool": _tool}
 
 
 def _last_text(body: JSON) -> str:
@@ -103,17 +123,23 @@ def _usage(body: JSON, message: JSON, choices: int) -> JSON:
     return {"prompt_tokens": prompt, "completion_tokens": completion, "total_tokens": prompt + completion}
 
 
-def _events(head: JSON, message: JSON, finish_reason: str, choices: int, usage: JSON | None) -> Iterator[bytes]:
+def _events(head: JSON, message: JSON, finish_reason: str, choices: int, usage: JSON | None, certain: bool) -> Iterator[bytes]:
     def chunk(choices: list[JSON], **more: object) -> bytes:
         return encode(StreamEvent({**head, "object": "chat.completion.chunk", "choices": choices, **more}))
 
     for choice in range(choices):
         for delta in _deltas(message):
-            yield chunk([{"index": choice, "delta": delta, "logprobs": None, "finish_reason": None}])
+            logprobs = _logprobs(delta["content"]) if certain and delta.get("content") else None
+            yield chunk([{"index": choice, "delta": delta, "logprobs": logprobs, "finish_reason": None}])
         yield chunk([{"index": choice, "delta": {}, "logprobs": None, "finish_reason": finish_reason}])
     if usage:
         yield chunk([], usage=usage)
     yield DONE
+
+
+def _logprobs(text: str) -> JSON:
+    """It is always certain."""
+    return {"content": [{"token": word, "logprob": 0.0, "bytes": list(word.encode()), "top_logprobs": []} for word in _words(text)]}
 
 
 def _deltas(message: JSON) -> Iterator[JSON]:

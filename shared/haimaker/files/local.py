@@ -7,16 +7,14 @@ from pathlib import Path
 
 from haimaker.blobs import BlobNotFound
 from haimaker.blobs.folder import FolderBlobs
-from haimaker.files import EXTENSIONS, ID, LINK_LIFETIME_S, MADE, UPLOADS, FileStore, Upload, belongs_to
-from haimaker.http.errors import NotFoundError, RateLimitError
+from haimaker.files import EXTENSIONS, ID, LINK_LIFETIME_S, MADE, UPLOADS, FileStore, Upload
+from haimaker.http.errors import NotFoundError
 from haimaker.http.values import Request, Response
 from haimaker.lean_dataclasses import dataclass
 from haimaker.settings.settings import Settings
 
 MAX_IMAGE_BYTES = 1_000_000_000
 """More than any image that was made has."""
-MAX_UPLOADS = 20
-"""How many uploads a key may have at a time, where the gateway keeps them itself."""
 POLICY = "default-src 'none'; style-src 'unsafe-inline'; img-src data:; sandbox"
 """A drawing may hold scripts, and a file comes from where the console does. https://www.w3.org/TR/CSP3/#directive-sandbox"""
 CONTENT_TYPES = {ending: content_type for content_type, ending in EXTENSIONS.items()}
@@ -39,10 +37,6 @@ class LocalFileStore(FileStore):
         return cls.in_folder(settings.files_folder)
 
     def presign_upload(self, owner: str = "") -> Upload:
-        """Raises RateLimitError too: each upload of a key takes space until it ends."""
-        if sum(belongs_to(name, owner) for name in self.blobs.list_names(UPLOADS)) >= MAX_UPLOADS:
-            message = f"A key may have {MAX_UPLOADS} uploads at a time; each ends an hour after it was opened."
-            raise RateLimitError(message, code="too_many_uploads", headers={"x-should-retry": "false"})
         self.blobs.delete_expired()
         upload = FileStore.presign_upload(self, owner)
         self.blobs.put(f"{UPLOADS}/{upload.id}", b"", "")

@@ -12,14 +12,17 @@ from haimaker.http.values import JSON
 MAX_DEPTH = 200
 MAX_CONTAINERS = 100_000
 """Objects and lists in one body: reading as many takes some 5 ms, and a body of 6 MB has room for 3 million."""
-MAX_VALUES = 1_000_000
-"""Of every kind: the ids of a million tokens are the longest list that a model takes."""
+MAX_VALUES = 500_000
+"""Of every kind, which nobody else can run beside while they are read: OpenAI embeds the ids of 300,000 tokens in one request.
+https://platform.openai.com/docs/api-reference/embeddings/create"""
 MAX_FLOATS = 100_000
-"""Numbers with a fraction; each is looked at, since it may be none that there is."""
-MAX_NAMES = 200_000
+"""Numbers with a fraction or a power of ten; each is looked at, since it may be none that there is."""
+MAX_NAMES = 100_000
 """Of all objects' members."""
+MAX_DIGITS = 640
+"""Of an integer, whose reading takes the square of its length: the least that Python can be told."""
 
-_STRUCTURE = b'"\\{[,.:'
+_STRUCTURE = b'"\\{[,.:eE'
 _OTHERS = bytes(set(range(256)) - set(_STRUCTURE))
 _CONTAINERS = frozenset({dict, list})
 
@@ -52,7 +55,8 @@ def _read(raw: bytes) -> Any:
 
 def _has_many(raw: bytes) -> bool:
     values = raw.count(b",")
-    members, floats = min(values, raw.count(b":")), min(values, raw.count(b"."))
+    members = min(values, raw.count(b":"))
+    floats = min(values, raw.count(b".") + raw.count(b"e") + raw.count(b"E")) if values > MAX_FLOATS else 0
     return _containers(raw) > MAX_CONTAINERS or values > MAX_VALUES or members > MAX_NAMES or floats > MAX_FLOATS
 
 

@@ -95,6 +95,10 @@ class StreamEvent(NamedTuple):
     raw: bytes | None = None
     native: tuple[Event, ...] = ()
     """Of a provider that speaks the client's own format: its events, of which `body` is what the gateway reads."""
+    like: object | None = None
+    """The same object in chunks that differ in their text only."""
+    text_bytes: int = 0
+    """Of the text of a chunk that is like an earlier one."""
 
 
 class ErrorFields(NamedTuple):

@@ -1,83 +1,19 @@
-"""Facts of one model: its rates, limits and capabilities, found in the table without parsing the rest.
+"""What is known of one provider's model: rates, limits and capabilities, by the table of models and the deployer's prices. Pure.
 
-The table is sorted lines of `provider/model`, a tab and JSON; `data/README.md` says where the facts come from. It is
-opened at the first look-up, never at import. Rates are decimal strings in USD; `to_units` makes them exact integers.
-What a request costs is `costs.py`'s to say; nothing here knows a token count but the size of a prompt.
+What a request costs is `pricing/costs.py`'s to say; nothing here knows a token count but the size of a prompt.
 """
 
 import json
-import mmap
 import re
 from collections.abc import Iterable, Iterator, Mapping
-from functools import cache, lru_cache
-from pathlib import Path
+from functools import lru_cache
 from typing import Any, NamedTuple
 
 from haimaker.lean_dataclasses import dataclass, field, replace
-
-TABLE = Path(__file__).with_name("data") / "models.tsv"
-
-USD_DECIMALS = 30
-"""Exact for every published rate: the longest has 24 decimals."""
-UNITS_PER_USD: int = 10**USD_DECIMALS
-
-SERVICE_TIERS: Mapping[str | None, str] = {
-    "batch": "batches",
-    "batches": "batches",
-    "decisions": "decisions",
-    "flex": "flex",
-    "priority": "priority",
-    "ultrafast": "ultrafast",
-}
-"""A response's `service_tier` and the ending of its rates; any other tier is billed at the ordinary ones."""
+from haimaker.models.rates import SERVICE_TIERS, THRESHOLD, UNITS_PER_USD, VARIANT, is_rate_name, to_units
+from haimaker.models.table import find_row, rows_with
 
 INPUT_ONLY_MODES = frozenset({"embedding", "moderation", "rerank"})
-
-RATE_NAMES = (
-    "cache_creation_input_token_cost",
-    "cache_creation_input_token_cost_above_12hr",
-    "cache_creation_input_token_cost_above_1hr",
-    "cache_read_input_audio_token_cost",
-    "cache_read_input_image_token_cost",
-    "cache_read_input_token_cost",
-    "citation_cost_per_token",
-    "explicit_cache_read_input_token_cost",
-    "fast_multiplier",
-    "fedramp_uplift_multiplier",
-    "google_maps_grounding_cost_per_query",
-    "input_cost_per_audio_per_second",
-    "input_cost_per_audio_token",
-    "input_cost_per_character",
-    "input_cost_per_image",
-    "input_cost_per_image_token",
-    "input_cost_per_pixel",
-    "input_cost_per_query",
-    "input_cost_per_request",
-    "input_cost_per_second",
-    "input_cost_per_token",
-    "input_cost_per_video_token",
-    "output_cost_per_audio_token",
-    "output_cost_per_image",
-    "output_cost_per_image_token",
-    "output_cost_per_pixel",
-    "output_cost_per_reasoning_token",
-    "output_cost_per_second",
-    "output_cost_per_token",
-    "output_cost_per_video_token",
-    "regional_endpoint_uplift_multiplier",
-    "regional_processing_uplift_multiplier_eu",
-    "regional_processing_uplift_multiplier_us",
-    "search_context_cost_per_query",
-    "search_context_cost_per_query_high",
-    "search_context_cost_per_query_low",
-    "search_context_cost_per_query_medium",
-    "us_multiplier",
-)
-
-VARIANT = r"(_above_\d+k_tokens)?(_(batches|decisions|flex|priority|ultrafast))?"
-"""What may follow a rate's name: the size of the prompt, the service tier."""
-
-THRESHOLD = re.compile(r"_above_(\d+)k_tokens")
 
 
 class Place(NamedTuple):
@@ -242,13 +178,6 @@ class ModelInfo:
         return any(start <= minute < end for start, end in self.off_peak_minutes)
 
 
-def table_date() -> str:
-    """When the prices were taken, as `2026-11-29`."""
-    table = _table()
-    date: str = json.loads(table[: table.find(b"\n")].partition(b"\t")[2])["date"]
-    return date
-
-
 def find_model(provider: str, model: str) -> ModelInfo | None:
     """The model's facts; a fine-tuned `ft:base:organisation::id` has those of `ft:base`. No other name is guessed."""
     found = _find_row_info(provider, model)
@@ -258,49 +187,16 @@ def find_model(provider: str, model: str) -> ModelInfo | None:
 
 
 def all_models(provider: str) -> Iterator[ModelInfo]:
-    """Every model of a provider, by name; the lines for an image's quality and size are not models."""
-    table, prefix = _table(), f"{provider}/".encode()
-    at = _find(prefix)
-    while table[at : at + len(prefix)] == prefix:
-        end = table.find(b"\n", at)
-        name, _, row = table[at:end].partition(b"\t")
-        if b"#" not in name:
-            yield _from_row(provider, name[len(prefix) :].decode(), json.loads(row))
-        at = end + 1
+    """Every model of a provider, by name; the rows for an image's quality and size are not models."""
+    for name, row in rows_with(f"{provider}/"):
+        if "#" not in name:
+            yield _from_row(provider, name, json.loads(row))
 
 
 @lru_cache(maxsize=64)
 def variants(provider: str, model: str) -> tuple[str, ...]:
-    """The names of a model's lines for an image's quality and size."""
-    prefix = f"{provider}/{model}#".encode("utf-8", "surrogatepass")
-    table, at, names = _table(), _find(prefix), []
-    while table[at : at + len(prefix)] == prefix:
-        names.append(table[at + len(prefix) : table.find(b"\t", at)].decode())
-        at = table.find(b"\n", at) + 1
-    return tuple(names)
-
-
-def is_rate_name(name: str) -> bool:
-    return re.fullmatch(f"({'|'.join(map(re.escape, RATE_NAMES))}){VARIANT}", name) is not None
-
-
-def to_units(usd: str) -> int:
-    """A decimal number of USD, `0.25` or `2.5e-06`, in units. Raises ValueError if it is negative, none, or finer than a unit."""
-    mantissa, _, exponent = usd.lower().partition("e")
-    whole, _, fraction = mantissa.partition(".")
-    digits, power = whole + fraction, exponent.removeprefix("-").removeprefix("+") or "0"
-    if len(usd) > 64 or not usd.isascii() or not digits.isdigit() or not power.isdigit():
-        raise ValueError(f"not an amount of USD: {usd[:64]!r}")
-    shift = USD_DECIMALS - len(fraction) + int(exponent or 0)
-    if shift > 2 * USD_DECIMALS:
-        raise ValueError(f"too large an amount of USD: {usd}")
-    scale: int = 10 ** min(abs(shift), 64)
-    if shift >= 0:
-        return int(digits) * scale
-    units, finer = divmod(int(digits), scale)
-    if finer:
-        raise ValueError(f"finer than 1e-{USD_DECIMALS} USD: {usd!r}")
-    return units
+    """The names of a model's rows for an image's quality and size."""
+    return tuple(name for name, _ in rows_with(f"{provider}/{model}#"))
 
 
 _units = lru_cache(maxsize=4096)(to_units)
@@ -317,11 +213,8 @@ def _to_rate(name: str, price: str | int | float) -> str:
 
 @lru_cache(maxsize=256)
 def _find_row_info(provider: str, model: str) -> ModelInfo | None:
-    # Names come from clients: JSON can carry half of a surrogate pair.
-    name = f"{provider}/{model}".encode("utf-8", "surrogatepass")
-    table, at = _table(), _find(name)
-    found, _, row = table[at : table.find(b"\n", at)].partition(b"\t")
-    return _from_row(provider, model, json.loads(row)) if found == name else None
+    row = find_row(f"{provider}/{model}")
+    return None if row is None else _from_row(provider, model, row)
 
 
 @lru_cache(maxsize=256)
@@ -346,22 +239,3 @@ def _from_row(provider: str, model: str, row: Mapping[str, Any]) -> ModelInfo:
         off_peak_rates=off_peak.get("rates", {}),
         off_peak_minutes=tuple((start, end) for start, end in off_peak.get("minutes", ())),
     )
-
-
-@cache
-def _table() -> mmap.mmap:
-    with TABLE.open("rb") as file:
-        return mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ)
-
-
-def _find(name: bytes) -> int:
-    """Where the first line starts whose name is not before `name`: by halves, over whole lines."""
-    table = _table()
-    low, high = 0, len(table)
-    while low < high:
-        start = max(low, table.rfind(b"\n", low, (low + high) // 2) + 1)
-        if table[start : table.find(b"\t", start)] < name:
-            low = table.find(b"\n", start) + 1
-        else:
-            high = start
-    return low

@@ -4,7 +4,7 @@ from collections.abc import Iterable, Iterator, Sequence
 
 from haimaker.http.errors import APIError
 from haimaker.http.values import JSON, StreamEvent
-from haimaker.models.catalog import USD_DECIMALS
+from haimaker.models.rates import USD_DECIMALS
 from haimaker.pricing import usage
 from haimaker.pricing.usage import Usage, sum_usages
 

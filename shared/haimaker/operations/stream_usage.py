@@ -93,8 +93,14 @@ class TextUsage:
     """Id, model and the like, as the first chunk had them."""
 
     def read(self, events: Iterable[StreamEvent]) -> Iterator[StreamEvent]:
+        passes: object = None  # what chunks are like that say nothing of usage
         for chunk in events:
-            yield from self._not_last()
+            if self.last:
+                yield from self._not_last()
+            if chunk.like is not None and chunk.like is passes:
+                self.text_bytes += chunk.text_bytes
+                yield chunk
+                continue
             if self.head is None:
                 self.head = {name: value for name, value in chunk.body.items() if name not in ("choices", "usage")}
             self.text_bytes += text_bytes(chunk.body, "delta")
@@ -105,6 +111,7 @@ class TextUsage:
             elif "usage" in chunk.body and not self.wants_usage:
                 yield without_usage(chunk)
             else:
+                passes = chunk.like or passes
                 yield chunk
 
     def count(self, attempt: Attempt, known: Usage | None, sent_bytes: int, *, cut: bool) -> tuple[Usage, bool] | None:

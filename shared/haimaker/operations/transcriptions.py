@@ -138,9 +138,8 @@ class TranscriptionRequest(OperationRequest):
 
     def build_result(self, transcript: Transcript, tokens: Usage | None) -> Result:
         """The answer in the format that was asked for."""
-        if transcript.duration_s is None:
-            transcript = replace(transcript, duration_s=self.sound.duration_ms / 1000)
-        body = self._shown(transcript)
+        heard_s = transcripts.seconds(transcript.duration_s) or self.sound.duration_ms / 1000
+        body = self._shown(replace(transcript, duration_s=heard_s))
         return Result({**body, "usage": self.usage_object(tokens)} if tokens and isinstance(body, dict) else body, tokens)
 
     def as_events(self, result: Result) -> Iterator[StreamEvent]:

@@ -3,7 +3,6 @@
 https://platform.openai.com/docs/api-reference/audio/json-object; https://www.w3.org/TR/webvtt1/, and SubRip like it
 """
 
-import math
 from collections.abc import Iterable, Sequence
 from typing import Any, NamedTuple
 
@@ -13,6 +12,7 @@ from haimaker.lean_dataclasses import dataclass
 TEXTS = ("text", "srt", "vtt")
 LONGEST_CUE = 84
 """Characters: two lines of a subtitle."""
+TOO_LONG_S = 1e9
 PAUSE_S = 0.8
 """Of silence, which ends a cue."""
 SENTENCE_ENDS = (".", "?", "!", "。", "？", "！")
@@ -74,12 +74,14 @@ def by_channel(channels: Sequence[Sequence[Spoken]]) -> Sequence[Spoken]:
 
 
 def seconds(value: Any) -> float:
-    """Of a number, of a text with one, or of Google's `1.5s`; 0 for what is none."""
+    """Of a number, of a text with one, or of Google's `1.5s`; 0 for what is none, or is no time that a sound can have."""
+    if isinstance(value, bool):
+        return 0.0
     try:
         found = float(value.removesuffix("s") if isinstance(value, str) else value)
     except (TypeError, ValueError, OverflowError):
         return 0.0
-    return found if math.isfinite(found) else 0.0
+    return found if abs(found) < TOO_LONG_S else 0.0
 
 
 def joined(words: Sequence[Spoken]) -> list[Spoken]:

@@ -6,7 +6,8 @@ It is exact: a sum of integers, rounded up once to a nano-dollar. Nothing here r
 from collections.abc import Iterable, Mapping
 
 from haimaker.http.values import JSON
-from haimaker.models.catalog import UNITS_PER_USD, ModelInfo
+from haimaker.models.catalog import ModelInfo
+from haimaker.models.rates import UNITS_PER_USD
 from haimaker.pricing.usage import MAX_COUNT, Usage
 
 UNITS_PER_NANOUSD = UNITS_PER_USD // 10**9

@@ -10,7 +10,7 @@ from typing import Any
 
 from haimaker.http.values import JSON
 from haimaker.lean_dataclasses import dataclass, replace
-from haimaker.models.catalog import UNITS_PER_USD, to_units
+from haimaker.models.rates import UNITS_PER_USD, to_units
 
 MAX_COUNT = 10**9
 """A larger count is an upstream's mistake, and read as none."""

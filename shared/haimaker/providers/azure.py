@@ -65,7 +65,8 @@ PROVIDER = Provider(
     dialect=Dialect(
         keeps_functions=True,
         tools_end_thinking=True,
-        messages=MessageRules(keeps_developer=True, strips_fields=REASONING),
+        takes_breakpoints=True,
+        messages=MessageRules(keeps_developer=True, takes_unmended=("refusals",), strips_fields=REASONING),
     ),
     catalog=Catalog(
         telemetry_name="azure.ai.openai",

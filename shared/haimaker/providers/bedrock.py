@@ -4,7 +4,7 @@ https://docs.aws.amazon.com/general/latest/gr/bedrock.html; a key of Bedrock's o
 """
 
 from haimaker.providers import anthropic
-from haimaker.providers.provider import Auth, Catalog, Endpoint, Limits, Provider
+from haimaker.providers.provider import Auth, Catalog, Dialect, Endpoint, Limits, Provider
 
 # https://docs.aws.amazon.com/bedrock/latest/userguide/guardrails-use-independent-api.html
 MODERATION = Provider(
@@ -29,6 +29,8 @@ PROVIDER = Provider(
     adapter="bedrock",
     endpoint=Endpoint("https://bedrock-runtime.{AWS_REGION}.amazonaws.com"),
     auth=Auth(key_variables=("AWS_BEARER_TOKEN_BEDROCK",), signs_as="bedrock"),
+    # https://docs.aws.amazon.com/bedrock/latest/APIReference/API_runtime_InferenceConfiguration.html
+    dialect=Dialect(ranges={"temperature": (0, 1)}),
     limits=Limits(tool_prompt_tokens=anthropic.PROVIDER.limits.tool_prompt_tokens, inlines_images=True, single_choice=True),
     catalog=Catalog(telemetry_name="aws.bedrock", known_as={"guardrail/": "guardrail"}, unlisted=("/", "guardrail")),
     operations={

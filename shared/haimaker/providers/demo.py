@@ -13,7 +13,7 @@ PROVIDER = Provider(
     "demo",
     limits=Limits(single_choice=True),
     catalog=Catalog(
-        models=("count", "echo", "tool", "embedding", "image", "moderation", "rerank", "speech", "transcription"),
+        models=("agent", "count", "echo", "tool", "embedding", "image", "moderation", "rerank", "speech", "transcription"),
         modes={
             "embedding": "embedding",
             "image": "image_generation",

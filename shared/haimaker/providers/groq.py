@@ -43,7 +43,7 @@ PROVIDER = Provider(
     endpoint=Endpoint("https://api.groq.com/openai/v1"),
     dialect=Dialect(
         drop=("logit_bias", *(name for name in OPENAI_ONLY if name != "service_tier")),
-        refuse=("logprobs", "top_logprobs", "web_search_options"),
+        refuse=("logprobs", "top_logprobs", "web_search_options", "audio", "modalities"),
         values={"service_tier": {"default": "on_demand"}},
         # …/docs/structured-outputs: no stream, no tools beside it, and few models that take a schema.
         whole_with=("response_format",),

@@ -8,7 +8,10 @@ from haimaker.providers.provider import Catalog, Dialect, MessageRules, Provider
 PROVIDER = Provider(
     "litellm_proxy",
     dialect=Dialect(
-        drop=("fallbacks", "context_window_fallbacks"), cache_control="keep", messages=MessageRules(keeps_call_ids=True)
+        drop=("fallbacks", "context_window_fallbacks"),
+        cache_control="keep",
+        takes_breakpoints=True,
+        messages=MessageRules(keeps_call_ids=True),
     ),
     catalog=Catalog(models=("*",)),
 )

@@ -13,6 +13,7 @@ PROVIDER = Provider(
     auth=Auth(key_variables=("MOONSHOTAI_API_KEY", "KIMI_API_KEY")),
     dialect=Dialect(
         rename=MAX_COMPLETION_TOKENS,
+        ranges={"temperature": (0, 1)},
         thinking_switch=True,
         # Until K3 its models think or do not, with no effort between.
         family_rules={"kimi-k2.5": FamilyRule(drop=("reasoning_effort",))},

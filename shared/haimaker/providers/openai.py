@@ -32,8 +32,9 @@ PROVIDER = Provider(
     dialect=Dialect(
         keeps_functions=True,
         tools_end_thinking=True,
+        takes_breakpoints=True,
         forwards=HEADERS,
-        messages=MessageRules(keeps_developer=True, strips_fields=REASONING),
+        messages=MessageRules(keeps_developer=True, takes_unmended=("refusals",), strips_fields=REASONING),
     ),
     catalog=Catalog(
         completes="some",

@@ -17,6 +17,7 @@ PROVIDER = Provider(
         add={"usage": {"include": True}},
         values={"reasoning_effort": {"max": "xhigh"}},
         cache_control="parts",
+        takes_breakpoints=True,
         forwards=("http-referer", "x-openrouter-title", "x-title"),
     ),
     catalog=Catalog(reports_cost=True),

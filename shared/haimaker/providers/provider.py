@@ -67,6 +67,8 @@ class MessageRules:
     """Whether it knows the role `developer`, which is sent as `system` to all others."""
     keeps_call_ids: bool = False
     """Whether ids of tool calls go back unchanged: a gateway to other providers carries reasoning in them."""
+    takes_unmended: tuple[str, ...] = ()
+    """Repairs of `adapters/repairs.py` that others of its format need, and it does not."""
     strips_fields: tuple[str, ...] = ()
     """Fields of a message that it refuses."""
     strips_nulls: bool = False
@@ -110,6 +112,8 @@ class Dialect:
     rename: Mapping[str, str] = field(default_factory=dict)
     add: Mapping[str, Any] = field(default_factory=dict)
     """Constant fields of every request, unless the client sent them."""
+    ranges: Mapping[str, tuple[float, float]] = field(default_factory=dict)
+    """By parameter, the least and the most of a number that it takes; others are left out, and the client is told."""
     values: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
     """By parameter, its values that the provider spells differently; an empty spelling leaves the parameter out."""
     headers: Mapping[str, str] = field(default_factory=dict)
@@ -142,6 +146,8 @@ class Dialect:
     """The parameter, true or false, that switches thinking instead."""
     cache_control: str = "strip"
     """What becomes of `cache_control`: `strip`, `keep`, or `parts` where it may stand on parts of a message only."""
+    takes_breakpoints: bool = False
+    """Whether it knows OpenAI's `prompt_cache_breakpoint` on parts of a message."""
     document_fields: tuple[str, ...] = ()
     """Fields of a document to be ranked, such as an image: a document with one of them is sent as an object, not as text."""
     audio_formats: tuple[str, ...] = ()

@@ -12,6 +12,7 @@ PROVIDER = Provider(
     endpoint=Endpoint("https://api.z.ai/api/paas/v4"),
     dialect=Dialect(
         rename={**MAX_TOKENS, "user": "user_id"},
+        ranges={"temperature": (0, 1), "top_p": (0.01, 1)},
         thinking_switch=True,
         refuse=("tool_choice",),
         schema_in_words=True,

@@ -2,9 +2,10 @@
 prefers, and what the model can do. Pure."""
 
 from haimaker import adapters
-from haimaker.models.catalog import ModelInfo, to_units
+from haimaker.models.catalog import ModelInfo
 from haimaker.models.matching import traits_of
 from haimaker.models.names import is_allowed
+from haimaker.models.rates import to_units
 from haimaker.providers.provider import Dialect
 from haimaker.routing.context import RoutingContext
 from haimaker.routing.plan import Exclusion

@@ -5,7 +5,8 @@ from collections.abc import Callable, Sequence
 from hashlib import blake2b
 from typing import TYPE_CHECKING
 
-from haimaker.models.catalog import UNITS_PER_USD, ModelInfo
+from haimaker.models.catalog import ModelInfo
+from haimaker.models.rates import UNITS_PER_USD
 from haimaker.routing.config import HIGHEST_THROUGHPUT, LOWEST_COST, LOWEST_LATENCY, ORDERED, Target
 
 if TYPE_CHECKING:

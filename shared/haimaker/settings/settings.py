@@ -1,4 +1,4 @@
-"""Settings from the environment, read once and handed down; `access.py` reads those of the providers and of AWS."""
+"""Settings from the environment, read once and handed down. `credentials/access.py` reads the variables of providers and of AWS."""
 
 import os
 import re
@@ -20,13 +20,14 @@ from haimaker.observability.metrics import BY_PROVIDER
 from haimaker.pricing.amounts import UserBudget, budget_window, is_budget_window, to_nanousd
 from haimaker.providers.registry import NAMES
 from haimaker.routing.config import Config
+from haimaker.settings.variables import get_bool, get_choice, get_int, get_list, get_networks, get_url, without_blanks
 from haimaker.validation.settings import SettingsError, validate_url
 
 DEFAULT_HOST = "127.0.0.1"
 DEFAULT_ADMIN_KEY = "sk-local"
 DEFAULT_CONFIG = Path(__file__).parents[2] / "gateway.toml"
 OWN_CONFIG = Path("gateway.toml")
-"""In the folder in which a local gateway is started; before the layer's own."""
+"""A file in the folder in which a local gateway is started, which is read instead of the layer's own."""
 DEFAULT_MAX_OUTPUT_TOKENS = 16_384
 
 
@@ -42,21 +43,21 @@ class Settings:
     accounts_table: str = "haimaker-accounts"
     records_table: str = "haimaker-records"
     aws: AWSAccess | None = None
-    """Only where the store is DynamoDB."""
+    """Region and credentials, only where the store is DynamoDB."""
     config: Config = field(default_factory=Config)
     """What `gateway.toml` says."""
     default_max_output_tokens: int = DEFAULT_MAX_OUTPUT_TOKENS
     demo: bool = False
     access: Mapping[str, ProviderConnection] = field(default_factory=dict)
-    """By provider name, in the table's order; a provider that is missing here is off."""
+    """How to reach each provider, by its name, in the table's order; a provider that is missing here is off."""
     providers_parameter: str = ""
-    """The SSM parameter with the providers' secrets; with a name, `access` is empty, and credentials.py reads it later."""
+    """The SSM parameter with the providers' secrets. Where it is named, `access` is empty."""
     environment: Mapping[str, str] = field(default_factory=dict, repr=False)
-    """What such secrets are added to: base URLs and the like. Of a process of its own, all of its variables."""
+    """The variables that such secrets are added to, such as base URLs; at a local gateway all of them."""
     credentials_file: Path | None = None
-    """Of variables, where a local gateway puts the credentials that it is given while it runs; None if it takes none."""
+    """The file `.env` into which a local gateway writes credentials that it is given while it runs; None if it takes none."""
     file_variables: frozenset[str] = frozenset()
-    """Of `environment`, those that come from it."""
+    """The names of the variables in `environment` that come from that file."""
     allowed_origins: tuple[str, ...] = ()
     """Web pages that may call the gateway from a browser; `*` is all of them."""
     trusted_proxies: tuple[str, ...] = ()
@@ -64,72 +65,73 @@ class Settings:
     mistakes_per_minute: int = 120
     """Unknown keys and malformed requests of one address, until it is answered 429; 0 is no limit. At a local gateway."""
     alert_webhook: str = field(default="", repr=False)
-    """Where budgets' alerts are sent; its address may hold a secret."""
+    """The URL to which alerts of budgets are sent; it may hold a secret."""
     user_budget: UserBudget | None = None
-    """Of the users of requests who have no account yet; without it they get none."""
+    """The budget of end users who have no account yet; without it they get no account."""
     version: str = ""
-    """Of the program, where the door knows it."""
+    """The program's version, where the door knows it."""
     metrics_token: str = field(default="", repr=False)
-    """What Prometheus sends to be shown metrics; without one there are none."""
+    """The bearer token with which Prometheus reads metrics; without one there are none."""
     public_models: bool = False
     """Whether anybody may read the catalogue of models, without a key."""
     service: str = "haimaker"
     """The stack's name, in logs and metrics."""
     metric_dimensions: tuple[str, ...] = ()
-    """Of metrics, besides service and operation; each combination of their values costs."""
+    """Dimensions of metrics besides service and operation; CloudWatch bills each combination of their values."""
     files_folder: Path | None = None
-    """Where a gateway that serves files itself keeps them."""
+    """The folder of a gateway that serves files itself."""
     files_bucket: str = ""
     """The bucket that has them instead; only with `aws`."""
     content_folder: Path | None = None
-    """Where prompts and answers are kept of keys that want it; None, and no bucket, keeps none."""
+    """The folder of prompts and answers of keys that want them kept; without it and without a bucket none are."""
     content_bucket: str = ""
     """The bucket that has them instead; only with `aws`."""
     content_days: int = 30
-    """For how long the folder has them; a bucket has its lifecycle."""
+    """For how many days the folder has them; a bucket has its lifecycle."""
     sam_local: bool = False
     """Whether this is a function under `sam local`, which takes whole answers only."""
 
     @classmethod
     def from_environment(cls, environment: Mapping[str, str]) -> "Settings":
         """Settings of a local gateway or a container. Raises SettingsError."""
-        env = _without_blanks(environment)
-        host = env.get("HOST", DEFAULT_HOST)
-        store = _one_of(env, "STORE", ("sqlite", "dynamodb"))
+        env = without_blanks(environment)
+        host, home = env.get("HOST", DEFAULT_HOST), Path(env.get("HAIMAKER_HOME", ".haimaker")).expanduser()
+        admin_key = env.get("HAIMAKER_ADMIN_KEY", DEFAULT_ADMIN_KEY)
+        store = get_choice(env, "STORE", ("sqlite", "dynamodb"))
         config = _config(env, local_config())
         return cls(
             host=host,
-            port=_whole_number(env, "PORT", 8000, most=65_535),
-            home=Path(env.get("HAIMAKER_HOME", ".haimaker")).expanduser(),
-            admin_key=_admin_key(env, host),
+            port=get_int(env, "PORT", 8000, most=65_535),
+            home=home,
+            admin_key=None if admin_key == DEFAULT_ADMIN_KEY and not is_loopback(host) else admin_key,
             store=store,
             accounts_table=env.get("HAIMAKER_ACCOUNTS_TABLE", "haimaker-accounts"),
             records_table=env.get("HAIMAKER_RECORDS_TABLE", "haimaker-records"),
             aws=_aws(env) if store == "dynamodb" else None,
             config=config,
-            default_max_output_tokens=_whole_number(env, "DEFAULT_MAX_OUTPUT_TOKENS", DEFAULT_MAX_OUTPUT_TOKENS, least=1),
+            default_max_output_tokens=get_int(env, "DEFAULT_MAX_OUTPUT_TOKENS", DEFAULT_MAX_OUTPUT_TOKENS, least=1),
             demo=True,
             access=connections_from_env(env, config.accounts),
             environment=env,
-            allowed_origins=_origins(env),
-            trusted_proxies=_networks(env, "HAIMAKER_TRUSTED_PROXIES"),
-            mistakes_per_minute=_whole_number(env, "HAIMAKER_MISTAKES_PER_MINUTE", 120, most=1_000_000),
-            alert_webhook=_webhook(env),
+            allowed_origins=tuple(origin.rstrip("/") for origin in get_list(env, "ALLOWED_ORIGINS")),
+            trusted_proxies=get_networks(env, "HAIMAKER_TRUSTED_PROXIES"),
+            mistakes_per_minute=get_int(env, "HAIMAKER_MISTAKES_PER_MINUTE", 120, most=1_000_000),
+            alert_webhook=get_url(env, "HAIMAKER_ALERT_WEBHOOK", "https://example.com/alerts") or "",
             user_budget=_user_budget(env),
             metrics_token=env.get("HAIMAKER_METRICS_TOKEN", ""),
-            public_models=_public_models(env),
-            files_folder=Path(env.get("HAIMAKER_HOME", ".haimaker")).expanduser() / "files",
+            public_models=get_bool(env, "HAIMAKER_PUBLIC_MODELS"),
+            files_folder=home / "files",
             files_bucket=env.get("HAIMAKER_FILES_BUCKET", ""),
-            content_folder=_content_folder(env),
+            content_folder=home / "content" if get_bool(env, "HAIMAKER_LOG_CONTENT") else None,
             content_bucket=env.get("HAIMAKER_CONTENT_BUCKET", ""),
-            content_days=_whole_number(env, "HAIMAKER_CONTENT_DAYS", 30, least=1, most=36_500),
+            content_days=get_int(env, "HAIMAKER_CONTENT_DAYS", 30, least=1, most=36_500),
         )
 
     @classmethod
     def deployed(cls, environment: Mapping[str, str] = os.environ) -> "Settings":
         """Settings of a Lambda function, as the template gives them. Under `sam local` there is no AWS account: the store is
         then a file in the temporary folder, and the admin key is that of the local gateway. Raises SettingsError."""
-        env = _with_signed_providers(_with_base_urls(_without_blanks(environment)))
+        env = _with_signed_providers(_with_base_urls(without_blanks(environment)))
         if "AWS_SAM_LOCAL" in env:
             home = f"{env.get('TMPDIR', '/tmp')}/haimaker"  # noqa: S108 (of the sandbox alone)
             local = cls.from_environment({**env, "STORE": "sqlite", "HAIMAKER_HOME": home})
@@ -145,24 +147,24 @@ class Settings:
             records_table=env["HAIMAKER_RECORDS_TABLE"],
             aws=_aws(env),
             config=config,
-            default_max_output_tokens=_whole_number(env, "DEFAULT_MAX_OUTPUT_TOKENS", DEFAULT_MAX_OUTPUT_TOKENS, least=1),
-            demo=_one_of(env, "HAIMAKER_DEMO", ("false", "true")) == "true",
+            default_max_output_tokens=get_int(env, "DEFAULT_MAX_OUTPUT_TOKENS", DEFAULT_MAX_OUTPUT_TOKENS, least=1),
+            demo=get_bool(env, "HAIMAKER_DEMO"),
             access={} if parameter else connections_from_env(env, config.accounts),
             providers_parameter=parameter,
             environment=env,
-            allowed_origins=_origins(env),
-            alert_webhook=_webhook(env),
+            allowed_origins=tuple(origin.rstrip("/") for origin in get_list(env, "ALLOWED_ORIGINS")),
+            alert_webhook=get_url(env, "HAIMAKER_ALERT_WEBHOOK", "https://example.com/alerts") or "",
             user_budget=_user_budget(env),
-            public_models=_public_models(env),
+            public_models=get_bool(env, "HAIMAKER_PUBLIC_MODELS"),
             files_bucket=env.get("HAIMAKER_FILES_BUCKET", ""),
             content_bucket=env.get("HAIMAKER_CONTENT_BUCKET", ""),
             service=env.get("HAIMAKER_SERVICE", "haimaker"),
-            metric_dimensions=BY_PROVIDER[_one_of(env, "HAIMAKER_METRICS_BY", tuple(BY_PROVIDER))],
+            metric_dimensions=BY_PROVIDER[get_choice(env, "HAIMAKER_METRICS_BY", tuple(BY_PROVIDER))],
         )
 
 
 def _aws(env: Mapping[str, str]) -> AWSAccess:
-    """Region and credentials where AWS's own tools look for them, except profiles and web identities."""
+    """Region and credentials from where AWS's own tools look for them, except profiles and web identities. Raises SettingsError."""
     region = aws_region_of(env)
     if not region:
         raise SettingsError("STORE=dynamodb needs AWS_REGION, such as us-east-1.")
@@ -173,31 +175,8 @@ def _aws(env: Mapping[str, str]) -> AWSAccess:
     return AWSAccess(
         region,
         credentials,
-        _endpoint(env, "AWS_ENDPOINT_URL_DYNAMODB"),
-        _endpoint(env, "AWS_ENDPOINT_URL_SSM"),
-        _endpoint(env, "AWS_ENDPOINT_URL_S3"),
+        *(get_url(env, f"AWS_ENDPOINT_URL_{service}", "http://127.0.0.1:8000") for service in ("DYNAMODB", "SSM", "S3")),
     )
-
-
-def _endpoint(env: Mapping[str, str], name: str) -> str | None:
-    return validate_url(name, env[name], "http://127.0.0.1:8000") if name in env else None
-
-
-def _origins(env: Mapping[str, str]) -> tuple[str, ...]:
-    return tuple(origin.strip().rstrip("/") for origin in env.get("ALLOWED_ORIGINS", "").split(",") if origin.strip())
-
-
-def _networks(env: Mapping[str, str], name: str) -> tuple[str, ...]:
-    found = tuple(network.strip() for network in env.get(name, "").split(",") if network.strip())
-    if found:
-        from ipaddress import ip_network  # a function in Lambda has no such proxies
-
-        for network in found:
-            try:
-                ip_network(network)
-            except ValueError:
-                raise SettingsError(f"{name} must be networks such as 10.0.0.0/8, with commas between, not {network!r}.") from None
-    return found
 
 
 def _user_budget(env: Mapping[str, str]) -> UserBudget | None:
@@ -211,22 +190,8 @@ def _user_budget(env: Mapping[str, str]) -> UserBudget | None:
     return UserBudget(to_nanousd(usd), *budget_window(duration))
 
 
-def _webhook(env: Mapping[str, str]) -> str:
-    name = "HAIMAKER_ALERT_WEBHOOK"
-    return validate_url(name, env[name], "https://example.com/alerts") if name in env else ""
-
-
-def _content_folder(env: Mapping[str, str]) -> Path | None:
-    keeps = _one_of(env, "HAIMAKER_LOG_CONTENT", ("false", "true")) == "true"
-    return Path(env.get("HAIMAKER_HOME", ".haimaker")).expanduser() / "content" if keeps else None
-
-
-def _public_models(env: Mapping[str, str]) -> bool:
-    return _one_of(env, "HAIMAKER_PUBLIC_MODELS", ("false", "true")) == "true"
-
-
 def _with_base_urls(env: Mapping[str, str]) -> dict[str, str]:
-    """The template has one parameter for all: `name=url,name=url`."""
+    """Adds the base URLs from the one parameter that the template has for all: `name=url,name=url`. Raises SettingsError."""
     found = dict(env)
     for entry in env.get("HAIMAKER_PROVIDER_BASE_URLS", "").split(","):
         name, _, url = entry.strip().partition("=")
@@ -238,20 +203,11 @@ def _with_base_urls(env: Mapping[str, str]) -> dict[str, str]:
 
 
 def _with_signed_providers(env: Mapping[str, str]) -> dict[str, str]:
-    """A function always has credentials of AWS, its role's: what may sign with them is on only where the deployer says so."""
+    """Adds that no provider may sign with AWS credentials unless the deployer names it: a function always has its role's. Raises
+    SettingsError."""
     found = {SIGNED_PROVIDERS: "none", **env}
     signed_providers(found)
     return found
-
-
-def _without_blanks(environment: Mapping[str, str]) -> dict[str, str]:
-    """A variable that is set to nothing counts as not set."""
-    return {name: value.strip() for name, value in environment.items() if value.strip()}
-
-
-def _admin_key(env: Mapping[str, str], host: str) -> str | None:
-    key = env.get("HAIMAKER_ADMIN_KEY", DEFAULT_ADMIN_KEY)
-    return None if key == DEFAULT_ADMIN_KEY and not is_loopback(host) else key
 
 
 def is_loopback(host: str) -> bool:
@@ -265,12 +221,12 @@ def is_loopback(host: str) -> bool:
 
 
 def local_config() -> Path:
-    """Where routes and prices are read from if HAIMAKER_CONFIG names no file."""
+    """The file of routes and prices if HAIMAKER_CONFIG names none."""
     return DEFAULT_CONFIG if DEFAULT_CONFIG.is_file() and not OWN_CONFIG.is_file() else OWN_CONFIG
 
 
 def _config(env: Mapping[str, str], default: Path = DEFAULT_CONFIG) -> Config:
-    """The deployer's file; its parser is imported only if it says something. Raises SettingsError."""
+    """Reads the deployer's file; its parser is imported only if the file says something. Raises SettingsError."""
     path = Path(env.get("HAIMAKER_CONFIG", default)).expanduser()
     if "HAIMAKER_CONFIG" in env and not path.is_file():
         raise SettingsError(f"HAIMAKER_CONFIG names {path}, which is not a file.")
@@ -280,17 +236,3 @@ def _config(env: Mapping[str, str], default: Path = DEFAULT_CONFIG) -> Config:
     from haimaker.settings.gateway_toml import parse_gateway_toml
 
     return parse_gateway_toml(text, path)
-
-
-def _whole_number(env: Mapping[str, str], name: str, default: int, *, least: int = 0, most: int = 10**9) -> int:
-    text = env.get(name, str(default))
-    if not (text.isascii() and text.isdigit() and least <= int(text) <= most):
-        raise SettingsError(f"{name} must be a whole number from {least} to {most}, not {text!r}.")
-    return int(text)
-
-
-def _one_of(env: Mapping[str, str], name: str, choices: tuple[str, ...]) -> str:
-    value = env.get(name, choices[0])
-    if value not in choices:
-        raise SettingsError(f"{name} must be one of {', '.join(choices)}, not {value!r}.")
-    return value

@@ -13,7 +13,7 @@ from haimaker import adapters
 from haimaker.accounts.keys import owner_of
 from haimaker.adapters import Adapter
 from haimaker.adapters.beginnings import error_body, says_something
-from haimaker.adapters.openai_types import SHAPES, conform
+from haimaker.adapters.openai_types import EVENT_SHAPES, SHAPES, conform
 from haimaker.billing.settlement import AttemptLog
 from haimaker.credentials.access import ProviderConnection
 from haimaker.credentials.headers import auth_headers
@@ -202,7 +202,7 @@ class UpstreamCall:
         try:
             with self._errors(attempt_log, part, answered=True):
                 result = adapter.from_upstream(body, part, attempt)
-                if shape := SHAPES.get(part.operation):
+                if isinstance(result.body, dict) and (shape := SHAPES.get(part.operation)):
                     result = result._replace(body=conform(result.body, shape))
         except APIError:
             said = _json(body.raw)
@@ -232,11 +232,19 @@ class UpstreamCall:
                 events: Iterator[Event] = (Event(sse.dumps(each)) for each in said)
             else:
                 events = decode(response)
-            shape = SHAPES.get(part.operation)
+            shape = EVENT_SHAPES.get(part.operation)
             with self._errors(attempt_log, part, answered=True):
+                conforms: object = None  # to what a chunk was like that is as it should be
                 for event in adapter.from_stream(events, part, attempt_log.attempt):
-                    shown = conform(event.body, shape) if shape else event.body
-                    yield event if shown is event.body else event._replace(body=shown, raw=None)
+                    if shape is None or (event.like is not None and event.like is conforms):
+                        yield event
+                        continue
+                    shown = conform(event.body, shape)
+                    if shown is event.body:
+                        conforms = event.like or conforms
+                        yield event
+                    else:
+                        yield event._replace(body=shown, raw=None, like=None)
         finally:
             _close(response)
 

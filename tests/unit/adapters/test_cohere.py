@@ -13,7 +13,7 @@ from pydantic import ConfigDict, TypeAdapter
 from haimaker.adapters.cohere import chat
 from haimaker.http.errors import APIError, BadGatewayError, BadRequestError
 from haimaker.http.values import JSON, ErrorFields, Event
-from haimaker.models.catalog import to_units
+from haimaker.models.rates import to_units
 from haimaker.operations.chat import parse_chat
 from haimaker.pricing import costs, usage
 from tests.support import vendor_schemas
@@ -66,7 +66,8 @@ def sent(at: Any = ATTEMPT, **fields: Any) -> tuple[JSON, tuple[str, ...]]:
     ],
 )
 def test_messages(message: JSON, made: JSON) -> None:
-    assert sent(messages=[message])[0]["messages"] == [made]
+    before = [{"role": "assistant", "tool_calls": [CALL]}] if message["role"] == "tool" else []
+    assert sent(messages=[*before, message])[0]["messages"][len(before)] == made
 
 
 def test_a_file_of_text_is_a_document() -> None:

@@ -267,7 +267,7 @@ def test_what_would_change_the_meaning_is_refused(body: JSON, param: str) -> Non
         ({"user": "u", "metadata": {"a": "b"}, "store": True, "verbosity": "low"}, {"user", "metadata", "store", "verbosity"}),
         ({"logit_bias": {"1": 2}, "drop_params": True}, {"logit_bias"}),
         ({"presence_penalty": 1, "drop_params": True}, {"presence_penalty"}),
-        ({"tools": TOOLS[:1], "parallel_tool_calls": False}, set()),
+        ({"tools": TOOLS[:1], "parallel_tool_calls": False}, {"parallel_tool_calls"}),
         ({"frequency_penalty": 0, "stream_options": {"include_usage": True}, "service_tier": "auto"}, set()),
         ({"repetition_penalty": 2, "service_tier": "scale"}, {"repetition_penalty", "service_tier"}),
     ],
@@ -280,7 +280,7 @@ def test_what_is_harmless_is_dropped_and_named(body: JSON, dropped: set[str]) ->
     ("body", "param"),
     [
         ({"messages": [{"role": "wizard", "content": "x"}]}, "messages[0].role"),
-        ({"messages": [USER, result("a")]}, "messages[1].tool_call_id"),
+        ({"messages": [USER, {"role": "tool", "content": "ok"}]}, "messages[1].tool_call_id"),
         ({"messages": [{"role": "user", "content": [{"type": "hologram"}]}]}, "messages[0].content[0].type"),
         ({"messages": [{"role": "user", "content": [{"type": "image_url"}]}]}, "messages[0].content[0].image_url"),
         (

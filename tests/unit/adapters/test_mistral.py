@@ -52,7 +52,7 @@ def test_parts(part: JSON, expected: JSON) -> None:
 def test_ids_of_calls_have_nine_letters(identifier: str, expected: str | None) -> None:
     call = {"id": identifier, "type": "function", "function": {"name": "f", "arguments": "{}"}}
     turns = [{"role": "assistant", "tool_calls": [call, {"id": "abcdefghi"}]}, {"role": "tool", "tool_call_id": identifier}]
-    said, result = json.loads(chat.to_upstream(chat_request(messages=turns), attempt("mistral/m")).body)["messages"]
+    said, result, _ = json.loads(chat.to_upstream(chat_request(messages=turns), attempt("mistral/m")).body)["messages"]
     assert said["tool_calls"][0]["id"] == result["tool_call_id"]
     assert chat.CALL_ID.fullmatch(result["tool_call_id"])
     assert expected in (None, result["tool_call_id"])

@@ -1,6 +1,7 @@
 """Answers of other types than OpenAI's SDK has: mended where the meaning is plain, left out beside the answer, else refused."""
 
 import json
+import time
 from contextlib import suppress
 from typing import Any
 
@@ -10,7 +11,17 @@ from openai.types import Completion
 from openai.types.chat import ChatCompletion, ChatCompletionChunk
 
 from haimaker.adapters.openai import chat, completions
-from haimaker.adapters.openai_types import CHAT, COMPLETION, conform
+from haimaker.adapters.openai_types import (
+    CHAT,
+    COMPLETION,
+    EMBEDDINGS,
+    IMAGE_EVENT,
+    IMAGES,
+    RERANKED,
+    TRANSCRIPT,
+    TRANSCRIPT_EVENT,
+    conform,
+)
 from haimaker.http.errors import APIError, BadGatewayError
 from haimaker.http.values import Event
 from tests.contract.random_bodies import TREES, places, put
@@ -141,3 +152,78 @@ def test_with_anything_in_any_place_the_sdk_reads_it_or_it_is_refused(read: Any,
         if isinstance(changed, dict):
             with suppress(APIError):
                 read(changed)
+
+
+VECTORS = {"object": "list", "model": "m", "data": [{"object": "embedding", "index": 0, "embedding": [0.5, -1]}]}
+IMAGE = {"created": 1, "data": [{"b64_json": "aGk=", "url": None}], "usage": None}
+USED = {"input_tokens": 1, "output_tokens": 2, "total_tokens": 3}
+SEGMENT = {"id": 0, "seek": 0, "start": 0.0, "end": 1.5, "text": "Hi", "tokens": [1], "temperature": 0.0}
+SEGMENT |= {"avg_logprob": -0.1, "compression_ratio": 1, "no_speech_prob": 0.0}
+SPEAKER = {"id": "seg_0", "start": 0, "end": 1.5, "text": "Hi", "speaker": "A", "type": "transcript.text.segment"}
+HEARD = {"text": "Hi", "language": "en", "duration": 1.5, "segments": [SEGMENT], "words": [{"word": "Hi", "start": 0, "end": 1}]}
+RANKING = {"id": "a", "results": [{"index": 0, "relevance_score": 0.5}], "meta": {"billed_units": {"search_units": 1}}}
+SPOKEN = {"type": "transcript.text.delta", "delta": "Hi"}
+
+
+@pytest.mark.parametrize(
+    ("shape", "body", "path", "value", "made"),
+    [
+        (EMBEDDINGS, VECTORS, "object", "lists", "list"),
+        (EMBEDDINGS, VECTORS, "data.0.index", 0.0, 0),
+        (EMBEDDINGS, VECTORS, "data.0.embedding", "AAAAPw==", "AAAAPw=="),
+        (EMBEDDINGS, VECTORS, "data.0.embedding", "AAAA", BadGatewayError),
+        (EMBEDDINGS, VECTORS, "data.0.embedding", "é", BadGatewayError),
+        (EMBEDDINGS, VECTORS, "data.0.embedding", [0.5, None], BadGatewayError),
+        (EMBEDDINGS, VECTORS, "data.0.embedding", [0.5, True], BadGatewayError),
+        (EMBEDDINGS, VECTORS, "data.0.embedding", [0.5, float("nan")], BadGatewayError),
+        (EMBEDDINGS, VECTORS, "data.0.embedding", [0.5, float("-inf")], BadGatewayError),
+        (EMBEDDINGS, VECTORS, "data.0.embedding", [0.5, 10**400], BadGatewayError),
+        (EMBEDDINGS, VECTORS, "data.0.embedding", [-1e39, 1], BadGatewayError),
+        (EMBEDDINGS, VECTORS, "data.0.embedding", {}, BadGatewayError),
+        (EMBEDDINGS, VECTORS, "data", {"a": 1}, BadGatewayError),
+        (EMBEDDINGS, VECTORS, "usage", {"prompt_tokens": 1}, {"prompt_tokens": 1, "total_tokens": 1}),
+        (EMBEDDINGS, VECTORS, "usage", {"prompt_tokens": "x"}, None),
+        (IMAGES, IMAGE, "data.0.b64_json", [1], BadGatewayError),
+        (IMAGES, IMAGE, "data.0.url", True, BadGatewayError),
+        (IMAGES, IMAGE, "data.0.revised_prompt", {}, None),
+        (IMAGES, IMAGE, "output_format", "tiff", None),
+        (IMAGES, IMAGE, "usage", USED, {**USED, "input_tokens_details": {"image_tokens": 0, "text_tokens": 1}}),
+        (IMAGES, IMAGE, "usage", {"input_tokens": 1}, None),
+        (IMAGE_EVENT, {"type": "image_generation.completed"}, "b64_json", {"a": 1}, BadGatewayError),
+        (IMAGE_EVENT, {"type": "image_generation.completed"}, "created_at", "x", None),
+        (TRANSCRIPT, HEARD, "segments", [SPEAKER], [SPEAKER]),
+        (TRANSCRIPT, HEARD, "segments", [{**SPEAKER, "speaker": None}], None),
+        (TRANSCRIPT, HEARD, "segments", [{**SEGMENT, "tokens": None, "seek": None}], [{**SEGMENT, "tokens": [], "seek": 0}]),
+        (TRANSCRIPT, HEARD, "segments", 5, None),
+        (TRANSCRIPT, HEARD, "words", [{"word": "Hi"}], None),
+        (TRANSCRIPT, HEARD, "text", {"a": 1}, BadGatewayError),
+        (TRANSCRIPT, HEARD, "usage", {"type": "duration", "seconds": 2}, {"type": "duration", "seconds": 2}),
+        (TRANSCRIPT, HEARD, "usage", {"type": "tokens", **USED}, {"type": "tokens", **USED}),
+        (TRANSCRIPT, HEARD, "usage", {**USED, "type": "tokens", "total_tokens": None}, {"type": "tokens", **USED}),
+        (TRANSCRIPT, HEARD, "usage", {"type": "duration"}, None),
+        (TRANSCRIPT_EVENT, SPOKEN, "delta", None, ""),
+        (TRANSCRIPT_EVENT, SPOKEN, "delta", [1], BadGatewayError),
+        (TRANSCRIPT_EVENT, {"type": "transcript.text.done"}, "text", None, ""),
+        (TRANSCRIPT_EVENT, {"type": "transcript.text.segment"}, "text", "Hi", "Hi"),
+        (RERANKED, RANKING, "results", "x", BadGatewayError),
+        (RERANKED, RANKING, "results.0.relevance_score", "high", BadGatewayError),
+        (RERANKED, RANKING, "results.0.relevant_spans", [{"start": 1}], None),
+        (RERANKED, RANKING, "meta", 5, None),
+        (RERANKED, RANKING, "meta.billed_units.search_units", [], None),
+    ],
+)
+def test_the_other_operations_too(shape: Any, body: Any, path: str, value: Any, made: Any) -> None:
+    asked = at(path, value, body)
+    if made is not BadGatewayError:
+        assert conform(asked, shape) == at(path, made, body)
+        return
+    with pytest.raises(BadGatewayError) as raised:
+        conform(asked, shape)
+    assert raised.value.code == "invalid_provider_response"
+
+
+def test_a_million_numbers_are_looked_at_in_little_time() -> None:
+    body = {**VECTORS, "data": [{"object": "embedding", "index": index, "embedding": [0.5] * 1_000} for index in range(1_000)]}
+    begun_s = time.thread_time()
+    assert conform(body, EMBEDDINGS) is body
+    assert time.thread_time() - begun_s < 0.5

@@ -8,10 +8,18 @@ import pytest
 from haimaker import adapters
 from haimaker.adapters import repairs
 from haimaker.adapters.gemini.schemas import to_schema
+from haimaker.http.errors import BadRequestError
 from haimaker.http.values import JSON
+from tests.support import vendor_schemas
 from tests.support.builders import attempt, chat_request
 
+PIXEL = "iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mNk+M9QDwADhgGAWjR9awAAAABJRU5ErkJggg=="
 USER: JSON = {"role": "user", "content": "Hi"}
+SAID: JSON = {"role": "assistant", "content": "Hello."}
+SYSTEM: JSON = {"role": "system", "content": "Be brief."}
+TEXT: JSON = {"type": "text", "text": ""}
+JPG: JSON = {"type": "image_url", "image_url": {"url": f"data:image/jpg;base64,{PIXEL}"}}
+TOOLS: list[JSON] = [{"type": "function", "function": {"name": "f", "parameters": {"type": "object", "properties": {}}}}]
 RESULT: JSON = {"role": "tool", "tool_call_id": "a23456789", "content": "1"}
 
 
@@ -20,9 +28,146 @@ def called(arguments: Any) -> list[JSON]:
     return [USER, {"role": "assistant", "content": None, "tool_calls": [call]}]
 
 
+def calls(*ids: str, arguments: str = "{}") -> JSON:
+    function = {"name": "f", "arguments": arguments}
+    made = [{"id": identifier, "type": "function", "function": function} for identifier in ids]
+    return {"role": "assistant", "content": None, "tool_calls": made}
+
+
+def result(identifier: str, content: Any = "1") -> JSON:
+    return {"role": "tool", "tool_call_id": identifier, "content": content}
+
+
 def sent(target: str, messages: list[JSON], **fields: Any) -> JSON:
     request, tried = chat_request(messages=messages, **fields), attempt(target)
     return dict(json.loads(adapters.find(request, tried).to_upstream(request, tried).body))
+
+
+TARGETS: tuple[tuple[str, str], ...] = (
+    ("anthropic", "anthropic/claude-opus-5-5"),
+    ("anthropic", "anthropic/claude-sonnet-4-5"),
+    ("anthropic", "bedrock_invoke/us.anthropic.claude-opus-5-5"),
+    ("anthropic", "vertex_ai/claude-3-5-haiku@20241022"),
+    ("bedrock", "bedrock/us.anthropic.claude-opus-4-6-v1"),
+    ("bedrock", "bedrock/mistral.mistral-7b-instruct-v0:2"),
+    ("bedrock", "bedrock/us.amazon.nova-pro-v1:0"),
+    ("cohere", "cohere/command-a-03-2025"),
+    ("deepseek", "deepseek/deepseek-v4-pro"),
+    ("gemini", "gemini/gemini-3.1-pro"),
+    ("gemini_2", "gemini/gemini-2.5-flash"),
+    ("gemini_2", "vertex_ai/gemini-2.0-flash"),
+    ("gemini_2", "gemini/gemma-3-27b-it"),
+    ("mistral", "mistral/mistral-large-2512"),
+    ("mistral", "vertex_ai/mistral-medium-3"),
+    ("openai", "openai/gpt-4o"),
+    ("openai", "databricks/databricks-claude-sonnet-4-5"),
+)
+"""With the vendor whose types and rules hold there."""
+CONVERSATIONS: dict[str, list[JSON]] = {
+    "nothing but the system": [SYSTEM],
+    "two turns of the user's": [USER, USER],
+    "two turns of the assistant's": [USER, SAID, SAID, USER],
+    "the assistant begins": [SAID, USER],
+    "the assistant ends": [USER, {**SAID, "content": "Hello \n"}],
+    "the system within": [USER, SYSTEM, SAID, SYSTEM],
+    "the system after a result": [USER, calls("a"), result("a"), SYSTEM, USER],
+    "the user after a result": [USER, calls("a"), result("a"), USER],
+    "a call at the end": [USER, calls("a")],
+    "arguments cut off": [USER, calls("a", arguments='{"a'), result("a")],
+    "arguments that are a list": [USER, calls("a", arguments="[1]"), result("a")],
+    "no arguments": [USER, calls("a", arguments=""), result("a")],
+    "one result of two": [USER, calls("a", "b"), result("a"), USER],
+    "no result": [USER, calls("a"), USER],
+    "a result twice": [USER, calls("a"), result("a"), result("a", "2"), USER],
+    "a call twice": [USER, calls("a", "a"), result("a")],
+    "a result without a call": [USER, result("x"), USER],
+    "a result first of all": [result("x"), USER],
+    "a result again, later": [USER, calls("a"), result("a"), SAID, result("a"), USER],
+    "results in another order": [USER, calls("a", "b"), result("b"), result("a")],
+    "the user between results": [USER, calls("a", "b"), result("a"), USER, result("b")],
+    "an id that is used again": [USER, calls("a"), result("a"), SAID, USER, calls("a"), result("a", "2")],
+    "an id in letters of another's": [USER, calls("call.1/ü"), result("call.1/ü")],
+    "a long id": [USER, calls("x" * 90), result("x" * 90)],
+    "thinking in an id": [USER, calls("a__thinking__eJw"), result("a__thinking__eJw")],
+    "thinking in an id, cut in its result": [USER, calls("a__thinking__eJw"), result("a")],
+    "blank texts": [
+        {"role": "user", "content": " "},
+        {"role": "assistant", "content": ""},
+        {"role": "user", "content": [{**TEXT}]},
+    ],
+    "no parts": [{"role": "user", "content": []}, {"role": "assistant", "content": []}, USER],
+    "an answer that says nothing": [USER, {"role": "assistant", "content": None}, USER],
+    "a system that says nothing": [{"role": "system", "content": ""}, USER],
+    "a blank result": [USER, calls("a"), result("a", "")],
+    "a result that is null": [USER, calls("a"), result("a", None)],
+    "references in a result": [USER, calls("a"), result("a", '{"$ref": "#/a"}')],
+    "a refusal": [USER, {"role": "assistant", "content": None, "refusal": "No."}, USER],
+    "a refusal as a part": [USER, {"role": "assistant", "content": [{"type": "refusal", "refusal": "No."}]}, USER],
+    "a media type that is not registered": [{"role": "user", "content": [JPG, {**TEXT, "text": "What?"}]}],
+}
+
+
+TAKES_NO_IMAGES = ("deepseek",)
+"""It is for them to say."""
+
+
+@pytest.mark.parametrize(
+    ("vendor", "target", "name"),
+    [
+        (vendor, target, name)
+        for vendor, target in TARGETS
+        for name in CONVERSATIONS
+        if vendor not in TAKES_NO_IMAGES or "image_url" not in str(CONVERSATIONS[name])
+    ],
+)
+def test_a_conversation_that_is_broken_is_mended_for_everyone(vendor: str, target: str, name: str) -> None:
+    body = sent(target, CONVERSATIONS[name], tools=TOOLS)
+    vendor_schemas.check(vendor, {"model": "m", **body} if vendor == "anthropic" else body)
+
+
+@pytest.mark.parametrize(
+    ("messages", "made"),
+    [
+        ([USER, calls("a"), result("a")], None),
+        ([USER, calls("a", "b"), result("b"), result("a"), SAID, USER], None),
+        ([USER, calls("a"), result("a__thought__x")], None),
+        ([USER, {"role": "tool", "content": "1"}], None),
+        ([calls("a", "b"), result("b"), USER], [calls("a", "b"), result("b"), result("a", repairs.NO_RESULT), USER]),
+        ([calls("a"), USER, result("a")], [calls("a"), result("a"), USER]),
+        ([calls("a"), result("a"), result("a", "2")], [calls("a"), result("a")]),
+        ([result("x", "1"), USER], [{"role": "user", "content": "1"}, USER]),
+        ([calls("a", "a"), result("a", None)], [calls("a"), result("a", "")]),
+    ],
+)
+def test_each_call_has_one_result(messages: list[JSON], made: list[JSON] | None) -> None:
+    """None: what is right stays the same object."""
+    found = repairs.with_results(messages)
+    assert (found is messages) if made is None else (found == made)
+
+
+@pytest.mark.parametrize("name", repairs.REPAIRS)
+@pytest.mark.parametrize("wire_format", repairs.NEEDED)
+def test_no_repair_can_be_taken_from_a_format_unnoticed(wire_format: str, name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Nor is one in the table that no conversation shows."""
+    if name not in repairs.NEEDED[wire_format]:
+        return
+    mine = [target for _, target in TARGETS if attempt(target).provider.adapter == wire_format]
+    every = [(target, messages) for target in mine for messages in CONVERSATIONS.values()]
+    before = [sent(target, messages, tools=TOOLS) for target, messages in every]
+    others = {**repairs.NEEDED, wire_format: tuple(other for other in repairs.NEEDED[wire_format] if other != name)}
+    monkeypatch.setattr(repairs, "NEEDED", others)
+    assert any(_try(target, messages) != made for (target, messages), made in zip(every, before, strict=True))
+
+
+def _try(target: str, messages: list[JSON]) -> JSON | None:
+    try:
+        return sent(target, messages, tools=TOOLS)
+    except BadRequestError:
+        return None
+
+
+def test_every_chat_format_is_in_the_table() -> None:
+    assert set(repairs.NEEDED) == set(adapters.ADAPTERS["chat_completions"])
 
 
 def inputs_of(body: Any) -> list[Any]:

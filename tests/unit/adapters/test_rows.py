@@ -297,7 +297,7 @@ CALLS = [{"id": "c", "function": {"name": "f", "arguments": "{}"}}]
 )
 def test_messages_in_the_dialect_of_a_row(row: JSON, message: JSON, expected: JSON) -> None:
     made = chat.to_upstream(chat_request(messages=[message]), attempt("acme/kimi-k3", provider=in_dialect(**row)))
-    assert json.loads(made.body)["messages"] == [expected]
+    assert json.loads(made.body)["messages"][0] == expected
 
 
 def test_a_keyword_is_stripped_from_schemas_but_not_a_property_of_its_name() -> None:

@@ -51,6 +51,7 @@ def test_the_list_has_the_chat_models_of_providers_that_are_on() -> None:
         (
             ("demo/*",),
             {
+                "demo/agent",
                 "demo/count",
                 "demo/echo",
                 "demo/embedding",

@@ -5,14 +5,14 @@ import pytest
 from haimaker.credentials.access import connections_from_env
 from haimaker.providers.registry import get
 from haimaker.routing.config import ProviderAccount
-from haimaker.routing.targets import account_row
+from haimaker.routing.targets import account_definition
 
 AWS = {"AWS_REGION": "us-east-1", "AWS_ACCESS_KEY_ID": "AKID", "AWS_SECRET_ACCESS_KEY": "secret"}
 
 
 def account(name: str, base: str, **settings: str) -> dict[str, ProviderAccount]:
     shares = settings.pop("shares", "") == "yes"
-    return {name: ProviderAccount(account_row(name, get(base)), base, settings, shares)}
+    return {name: ProviderAccount(account_definition(name, get(base)), base, settings, shares)}
 
 
 @pytest.mark.parametrize(

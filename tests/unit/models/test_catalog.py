@@ -10,10 +10,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from haimaker.models import catalog
-from haimaker.models.catalog import UNITS_PER_USD, ModelInfo, all_models, find_model, to_units
+from haimaker.models import catalog, rates, table
+from haimaker.models.catalog import ModelInfo, all_models, find_model
+from haimaker.models.rates import UNITS_PER_USD, to_units
 
-NAMES = [line.split("\t")[0] for line in catalog.TABLE.read_text().splitlines()[1:]]
+NAMES = [line.split("\t")[0] for line in table.TABLE.read_text().splitlines()[1:]]
 
 MONDAY_S = 4 * 24 * 3600
 """1970-01-05 00:00 UTC."""
@@ -39,7 +40,7 @@ def test_the_table_is_sorted_and_names_only_known_rates() -> None:
         found = find_model(*name.split("/", 1))
         assert found is not None
         for rate, usd in (*found.rates.items(), *found.off_peak_rates.items()):
-            assert catalog.is_rate_name(rate), rate
+            assert rates.is_rate_name(rate), rate
             assert to_units(usd) == Fraction(usd) * UNITS_PER_USD
             assert (to_units(usd) == 0) == (found.is_free and found.mode == "moderation"), name
 
@@ -229,11 +230,11 @@ def test_priced_means_that_tokens_can_be_priced(mode: str, names: tuple[str, ...
 def test_importing_reads_no_table_and_no_number_library() -> None:
     code = (
         "import sys, haimaker.pricing.usage, haimaker.models.catalog\n"
-        "assert not haimaker.models.catalog._table.cache_info().currsize\n"
+        "assert not haimaker.models.table._table.cache_info().currsize\n"
         "assert not {'decimal', 'fractions', 'numbers'} & set(sys.modules)"
     )
     subprocess.run([sys.executable, "-c", code], check=True, cwd=Path(catalog.__file__).parents[2])
 
 
 def test_the_table_says_when_it_was_made() -> None:
-    assert date.fromisoformat(catalog.table_date()) >= date(2026, 11, 29)
+    assert date.fromisoformat(table.table_date()) >= date(2026, 11, 29)

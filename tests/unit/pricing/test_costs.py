@@ -8,8 +8,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from haimaker.models import catalog
-from haimaker.models.catalog import UNITS_PER_USD, ModelInfo
+from haimaker.models import catalog, rates, table
+from haimaker.models.catalog import ModelInfo
+from haimaker.models.rates import UNITS_PER_USD
 from haimaker.pricing import costs
 from haimaker.pricing.costs import affordable_output_tokens, cost_nanousd, max_cost_nanousd, price
 from haimaker.pricing.usage import MAX_COUNT, Usage
@@ -19,7 +20,7 @@ COMPLETION = tuple(costs.OUTPUT_RATES)
 
 ROWS = [
     found
-    for line in catalog.TABLE.read_text().splitlines()[1:]
+    for line in table.TABLE.read_text().splitlines()[1:]
     if (found := catalog.find_model(*line.split("\t")[0].split("/", 1))) is not None
 ]
 GENERATING = [row for row in ROWS if row.mode in ("chat", "completion", "responses")]
@@ -251,7 +252,7 @@ EVERY_CONDITION = [
     *(Usage(search_size=size) for size in ("low", "high")),
     Usage(speed="fast"),
     Usage(inference_geo="us"),
-    *(Usage(service_tier=tier) for tier in (None, *catalog.SERVICE_TIERS)),
+    *(Usage(service_tier=tier) for tier in (None, *rates.SERVICE_TIERS)),
 ]
 PLACES = [
     catalog.Place(),

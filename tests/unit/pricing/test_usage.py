@@ -5,7 +5,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from haimaker.models.catalog import UNITS_PER_USD, ModelInfo
+from haimaker.models.catalog import ModelInfo
+from haimaker.models.rates import UNITS_PER_USD
 from haimaker.pricing import usage
 from haimaker.pricing.costs import INPUT_RATES, OUTPUT_RATES, cost_nanousd
 from haimaker.pricing.usage import Usage, from_openai, to_openai

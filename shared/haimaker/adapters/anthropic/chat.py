@@ -14,6 +14,7 @@ from haimaker.adapters.anthropic.failures import from_body, read_error
 from haimaker.adapters.anthropic.messages import conversation
 from haimaker.adapters.events import json_object
 from haimaker.adapters.parameters import HINTS, OPENAI, Parameters
+from haimaker.adapters.repairs import mended
 from haimaker.http import errors
 from haimaker.http.sse import dumps
 from haimaker.http.values import JSON, Event, StreamEvent, UpstreamRequest
@@ -122,7 +123,7 @@ def translated(request: ChatRequest, attempt: Attempt) -> Draft:
     draft = _draft(request, attempt)
     own_system = parts.to_blocks(draft.call.pop("system", None), "system")
     system, draft.call["messages"] = conversation(
-        draft.asked["messages"], prefills=draft.traits.prefills, system_turns=draft.traits.system_turns
+        mended(draft.asked["messages"], attempt), prefills=draft.traits.prefills, system_turns=draft.traits.system_turns
     )
     if own_system or system:
         draft.call["system"] = [*own_system, *system]

@@ -14,7 +14,7 @@ from haimaker.http.errors import BadRequestError
 from haimaker.http.errors import from_upstream as error_from_upstream
 from haimaker.http.sse import dumps
 from haimaker.http.values import JSON, UpstreamRequest
-from haimaker.models.catalog import to_units
+from haimaker.models.rates import to_units
 from haimaker.operations.attempt import Attempt
 from haimaker.operations.moderation_results import Finding, verdict
 from haimaker.operations.moderations import ModerationRequest

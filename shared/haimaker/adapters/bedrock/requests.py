@@ -10,7 +10,8 @@ from haimaker.adapters.bedrock.blocks import Blocks, invalid
 from haimaker.adapters.bedrock.families import Family, family_of, may
 from haimaker.adapters.bedrock.messages import Conversation
 from haimaker.adapters.bedrock.tools import Tools, to_tools
-from haimaker.adapters.parameters import HINTS, Parameters
+from haimaker.adapters.parameters import HINTS, Parameters, within
+from haimaker.adapters.repairs import mended
 from haimaker.http.values import JSON
 from haimaker.models.traits import ALWAYS, EFFORTS, NEVER, UNASKED, Traits
 from haimaker.operations.attempt import Attempt
@@ -77,11 +78,12 @@ MIN_TOP_P = 0.95
 
 def to_body(request: ChatRequest, attempt: Attempt) -> tuple[JSON, list[str]]:
     """The body, and the names of what the model does not get."""
-    fields, dropped = PARAMETERS.split(request.body)
+    given, out_of_range = within(request.body, attempt.provider.dialect.ranges)
+    fields, dropped = PARAMETERS.split(given)
     family = family_of(attempt)
     blocks = Blocks(caches=may(attempt, "prompt_caching"))
     conversation = Conversation(family, blocks, attempt.traits.takes_system)
-    for index, message in enumerate(fields["messages"]):
+    for index, message in enumerate(mended(fields["messages"], attempt)):
         conversation.add(message, f"messages[{index}]")
     turns = conversation.ended(prefills=family.prefills or attempt.traits.prefills)
     tools = to_tools({**fields, "drop_params": request.body.get("drop_params")}, turns, family, attempt, blocks)
@@ -101,7 +103,7 @@ def to_body(request: ChatRequest, attempt: Attempt) -> tuple[JSON, list[str]]:
         body["additionalModelResponseFieldPaths"] = [THINKING_TOKENS]
     body |= _converse(fields)
     lost += _service_tier(fields.get("service_tier"), body)
-    return body, [*dict.fromkeys([*dropped, *tools.dropped, *lost])]
+    return body, [*dict.fromkeys([*out_of_range, *dropped, *tools.dropped, *lost])]
 
 
 def _inference(request: ChatRequest, fields: JSON, attempt: Attempt) -> JSON:

@@ -9,7 +9,8 @@ from typing import Any
 from haimaker.http import errors
 from haimaker.http.values import JSON, ErrorFields
 from haimaker.lean_dataclasses import dataclass, field
-from haimaker.models.catalog import UNITS_PER_USD, USD_DECIMALS, ModelInfo
+from haimaker.models.catalog import ModelInfo
+from haimaker.models.rates import UNITS_PER_USD, USD_DECIMALS
 from haimaker.pricing import costs, usage
 from haimaker.pricing.usage import MAX_COUNT, Usage
 

@@ -15,6 +15,7 @@ from haimaker.adapters.gemini.generation import to_body
 from haimaker.adapters.gemini.shapes import found_object, found_objects, found_text
 from haimaker.adapters.gemini.tokens import service_tier, to_usage
 from haimaker.adapters.gemini.tools import to_tools
+from haimaker.adapters.repairs import mended
 from haimaker.http import errors
 from haimaker.http.sse import dumps
 from haimaker.http.values import JSON, Event, StreamEvent, UpstreamRequest
@@ -38,7 +39,7 @@ def to_upstream(request: ChatRequest, attempt: Attempt) -> UpstreamRequest:
     row_drops = tuple(name for name in provider.dialect.drop if name in asked)
     asked = {name: value for name, value in asked.items() if name not in row_drops}
     body, dropped = to_body(asked, attempt)
-    system, contents = to_contents(asked["messages"], attempt.traits)
+    system, contents = to_contents(mended(asked["messages"], attempt), attempt.traits)
     tools, tool_config = to_tools(asked, attempt.traits, provider.dialect.drop)
     body = {"contents": contents, **({"systemInstruction": {"parts": system}} if system else {}), **body}
     if tools:

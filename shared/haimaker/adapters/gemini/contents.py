@@ -3,6 +3,8 @@
 https://ai.google.dev/api/caching#Content, https://ai.google.dev/gemini-api/docs/function-calling
 """
 
+from collections.abc import Sequence
+
 from haimaker.adapters.gemini import media, own_tools, signatures
 from haimaker.adapters.gemini.shapes import found_object, found_objects, refuse, required_name, required_object
 from haimaker.adapters.repairs import arguments_object, is_harmless_object
@@ -101,7 +103,7 @@ class _Conversation:
         turn.parts += [] if self.signs_calls else others
 
 
-def to_contents(messages: list[JSON], traits: Traits) -> tuple[list[JSON], list[JSON]]:
+def to_contents(messages: Sequence[JSON], traits: Traits) -> tuple[list[JSON], list[JSON]]:
     """The parts of the system instruction and the contents. What the system says later than first stays in its place,
     as a user's words: moved to the front it would change what a cache knows as the beginning."""
     conversation = _Conversation(traits.signs_calls)

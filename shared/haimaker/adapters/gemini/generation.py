@@ -61,7 +61,9 @@ MODALITIES: Mapping[str, str] = {"text": "TEXT", "image": "IMAGE", "audio": "AUD
 
 def to_body(body: JSON, attempt: Attempt) -> tuple[JSON, tuple[str, ...]]:
     """The request without messages and tools, and the names of what it leaves out."""
-    parameters = replace(PARAMETERS, taken=PARAMETERS.taken - {*attempt.traits.refuses, *attempt.traits.drops})
+    single = {"parallel_tool_calls"} if len(body.get("tools") or ()) == 1 else set()
+    taken = PARAMETERS.taken - {*attempt.traits.refuses, *attempt.traits.drops}
+    parameters = replace(PARAMETERS, taken=taken, harmless=PARAMETERS.harmless | single)
     kept, dropped = parameters.split(_without_needless(body))
     config: JSON = {RENAMED[name]: value for name, value in kept.items() if name in RENAMED and value is not None}
     config.update(_limits(kept, attempt))
@@ -85,10 +87,8 @@ def to_body(body: JSON, attempt: Attempt) -> tuple[JSON, tuple[str, ...]]:
 
 
 def _without_needless(body: JSON) -> JSON:
-    """Calls can only be parallel where there are several functions, and usage always comes."""
-    exclusions = {"stream_options"}
-    if len(body.get("tools") or ()) < 2:
-        exclusions.add("parallel_tool_calls")
+    """What says nothing here: usage always comes, and calls need tools."""
+    exclusions = {"stream_options"} if body.get("tools") else {"stream_options", "parallel_tool_calls"}
     if body.get("logprobs") is not True:
         exclusions |= {"logprobs", "top_logprobs"}
     return {name: value for name, value in body.items() if name not in exclusions}

@@ -11,7 +11,7 @@ from typing import Any
 
 from haimaker.adapters.openai import chat
 from haimaker.adapters.openai.failures import read_error
-from haimaker.adapters.repairs import answered_results, plain_id, prefixed
+from haimaker.adapters.repairs import plain_id
 from haimaker.http.values import JSON, Event, StreamEvent, UpstreamRequest
 from haimaker.models.traits import NEVER
 from haimaker.operations.attempt import Attempt
@@ -27,11 +27,9 @@ CALL_ID = re.compile(r"[a-zA-Z0-9]{9}")
 
 def to_upstream(request: ChatRequest, attempt: Attempt) -> UpstreamRequest:
     reasons = attempt.traits.thinks not in ("", NEVER)
-    messages = [_message(message, reasons=reasons) for message in request.body["messages"] if not _is_empty_turn(message)]
-    messages = prefixed(answered_results(messages)) if messages else messages
-    return chat.to_upstream(
-        replace(request, body={**request.body, **_with_parameters(request.body), "messages": messages}), attempt
-    )
+    messages = [_message(message, reasons=reasons) for message in request.body["messages"]]
+    body = {**request.body, **_with_parameters(request.body), **_with_whole_prediction(request.body), "messages": messages}
+    return chat.to_upstream(replace(request, body=body), attempt)
 
 
 def from_upstream(body: UpstreamBody, request: ChatRequest, attempt: Attempt) -> Result:
@@ -48,17 +46,21 @@ def _with_parameters(body: JSON) -> JSON:
     return {"tools": [_tool(tool) for tool in tools]} if isinstance(tools, list) else {}
 
 
+def _with_whole_prediction(body: JSON) -> JSON:
+    """A prediction in parts as the text that they are, as which alone it is taken."""
+    prediction = body.get("prediction")
+    parts = prediction.get("content") if isinstance(prediction, dict) else None
+    if not isinstance(prediction, dict) or not isinstance(parts, list):
+        return {}
+    texts = [part["text"] for part in parts if isinstance(part, dict) and isinstance(part.get("text"), str)]
+    return {"prediction": {**prediction, "content": "".join(texts)}}
+
+
 def _tool(tool: Any) -> Any:
     function = tool.get("function") if isinstance(tool, dict) else None
     if not isinstance(function, dict) or function.get("parameters") is not None:
         return tool
     return {**tool, "function": {**function, "parameters": {"type": "object", "properties": {}}}}
-
-
-def _is_empty_turn(message: JSON) -> bool:
-    """What the assistant did not say is refused: https://docs.mistral.ai/capabilities/completion"""
-    said = any(message.get(name) for name in ("content", "tool_calls"))
-    return message.get("role") == "assistant" and not said
 
 
 def _message(message: JSON, *, reasons: bool) -> JSON:

@@ -7,6 +7,7 @@ from collections.abc import Iterable, Iterator
 from functools import partial
 
 from haimaker.adapters.events import json_object
+from haimaker.adapters.openai.alike import Alike
 from haimaker.adapters.openai.answers import mended
 from haimaker.adapters.openai.continuity import Continuity
 from haimaker.adapters.openai.executed import Searches
@@ -62,7 +63,11 @@ def streamed(events: Iterable[Event], attempt: Attempt, holder: str) -> Iterator
     tags = tags_of(attempt) if holder == "delta" else None
     mend = attempt.provider.dialect.answers.mend
     searches, done = Searches(), False
+    alike = None if tags or mend else Alike(holder)
     for event in events:
+        if alike and (same := alike.read(event.data)):
+            yield same
+            continue
         done = event.data.startswith(DONE)
         if done:
             break
@@ -76,7 +81,11 @@ def streamed(events: Iterable[Event], attempt: Attempt, holder: str) -> Iterator
         _refuse_failed(body)
         shown = searches.counted(mended(body, holder, attempt, whole=False), holder)
         shown = continuity.told(tags.part(shown) if tags else shown)
-        yield StreamEvent(shown, None if shown is not told or b"\n" in event.data else event.data)
+        if b"\n" in event.data:
+            yield StreamEvent(shown)
+        else:
+            like = alike.keep(event.data, told, shown) if alike else None
+            yield StreamEvent(shown, event.data if shown is told else None, like=like)
     if not done and not continuity.finished:
         yield from (StreamEvent(last) for last in continuity.held(tags.rest() if tags else ()))
         raise errors.BadGatewayError("The provider's stream ended before the answer was complete.", code="stream_interrupted")

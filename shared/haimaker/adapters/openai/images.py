@@ -73,7 +73,7 @@ def from_upstream(answer: UpstreamBody, request: ImageRequest, attempt: Attempt)
     images = [_read(item) for item in data if isinstance(item, dict)]
     images = [image for image in images if image["b64_json"] or image["url"]]
     kept = {name: value for name, value in body.items() if name not in ("data", "usage")}
-    if not isinstance(body.get("created"), int):
+    if type(body.get("created")) is not int:
         kept["created"] = attempt.created_s
     said = body.get("usage")
     made = request.build_result(attempt, images, _used(said, len(images), body, request, attempt), kept)

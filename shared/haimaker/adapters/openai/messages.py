@@ -24,6 +24,7 @@ def edited(message: JSON, dialect: Dialect, *, thinks: bool) -> JSON:
         message = {rules.reasoning_history: message["reasoning_content"], **without(message, ("reasoning_content",))}
     message = without(message, (*FOREIGN, *rules.strips_fields))
     message = _with_cache_control(message, dialect)
+    message = message if dialect.takes_breakpoints else _without_marks(message, "prompt_cache_breakpoint")
     role, content = message.get("role"), message.get("content")
     if isinstance(content, list) and (rules.flattens_content or (rules.flattens_assistant_content and role == "assistant")):
         message = {**message, "content": _flattened(content)}
@@ -72,10 +73,15 @@ def _with_cache_control(message: JSON, dialect: Dialect) -> JSON:
     message = without(message, ("cache_control",))
     if dialect.cache_control == "parts":
         return {**message, "content": _marked(content, marker)} if marker and content else message
-    if isinstance(content, list) and any(isinstance(part, dict) and "cache_control" in part for part in content):
-        stripped = [without(part, ("cache_control",)) if isinstance(part, dict) else part for part in content]
-        return {**message, "content": stripped}
-    return message
+    return _without_marks(message, "cache_control")
+
+
+def _without_marks(message: JSON, name: str) -> JSON:
+    """Without a field of its parts."""
+    content = message.get("content")
+    if not isinstance(content, list) or not any(isinstance(part, dict) and name in part for part in content):
+        return message
+    return {**message, "content": [without(part, (name,)) if isinstance(part, dict) else part for part in content]}
 
 
 def _marked(content: Any, marker: Any) -> Any:

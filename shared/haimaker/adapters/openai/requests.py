@@ -3,12 +3,13 @@
 https://platform.openai.com/docs/api-reference/chat/create
 """
 
-from collections.abc import Collection, Mapping
+from collections.abc import Mapping
 from typing import Any
 
 from haimaker.adapters.openai import thinking
 from haimaker.adapters.openai.messages import edited, without
-from haimaker.adapters.parameters import is_empty
+from haimaker.adapters.parameters import NEUTRAL, is_empty, within
+from haimaker.adapters.repairs import mended
 from haimaker.http.errors import BadRequestError
 from haimaker.http.sse import dumps
 from haimaker.http.values import JSON
@@ -17,21 +18,6 @@ from haimaker.operations.chat import ChatRequest, TextRequest
 from haimaker.operations.fields import OURS
 from haimaker.providers.provider import Dialect
 
-NEUTRAL: Mapping[str, Collection[object]] = {
-    "frequency_penalty": (0,),
-    "function_call": ("auto",),
-    "logprobs": (False,),
-    "n": (1,),
-    "parallel_tool_calls": (True,),
-    "presence_penalty": (0,),
-    "response_format": ({"type": "text"},),
-    "speed": (1,),
-    "temperature": (1,),
-    "tool_choice": ("auto",),
-    "top_logprobs": (0,),
-    "top_p": (1,),
-}
-"""Values with which a parameter says nothing: it is left out where it is not taken, and nobody need know."""
 INSTRUCTIONS = ("system", "developer")
 SCHEMA_WORDS = "Answer with a JSON object that matches this JSON schema, and with nothing else: "
 
@@ -41,6 +27,7 @@ def body_for(request: ChatRequest, attempt: Attempt) -> tuple[JSON, tuple[str, .
     traits, forced = attempt.traits, bool(request.body.get("drop_params"))
     body, effort, lost = thinking.settle(own_fields(request, attempt), attempt.provider.dialect, traits, forgiving=forced)
     dialect = attempt.provider.dialect.for_model(traits, effort)
+    body, out_of_range = within(body, dialect.ranges)
     if any(body.get(name) not in (None, *NEUTRAL[name]) for name in dialect.whole_with):
         body = without(body, ("stream", "stream_options"))
     if dialect.schema_in_words:
@@ -58,8 +45,8 @@ def body_for(request: ChatRequest, attempt: Attempt) -> tuple[JSON, tuple[str, .
     if isinstance(body.get("tools"), list):
         body["tools"] = [_tool(tool, dialect) for tool in body["tools"]]
     thinks = traits.wants_reasoning_back and not thinking.is_off(body, dialect)
-    messages = [edited(message, dialect, thinks=thinks) for message in body["messages"]]
-    return {**dialect.add, **body, "messages": messages}, tuple(dict.fromkeys((*lost, *dropped)))
+    messages = [edited(message, dialect, thinks=thinks) for message in mended(body["messages"], attempt)]
+    return {**dialect.add, **body, "messages": messages}, tuple(dict.fromkeys((*lost, *out_of_range, *dropped)))
 
 
 def own_fields(request: TextRequest, attempt: Attempt) -> JSON:

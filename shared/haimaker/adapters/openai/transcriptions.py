@@ -14,6 +14,7 @@ from haimaker.adapters.openai.requests import renamed, taken
 from haimaker.http import multipart
 from haimaker.http.errors import BadGatewayError
 from haimaker.http.values import JSON, Event, StreamEvent, UpstreamRequest
+from haimaker.operations import transcripts
 from haimaker.operations.attempt import Attempt
 from haimaker.operations.fields import OURS
 from haimaker.operations.operation import Result, UpstreamBody
@@ -54,7 +55,7 @@ def from_upstream(answer: UpstreamBody, request: TranscriptionRequest, attempt: 
     if request.fields.response_format in TEXTS:
         return request.build_result(_transcript(body), tokens)
     used = {"usage": _told(body["usage"])} if isinstance(body.get("usage"), dict) and body["usage"] else {}
-    return Result({**body, "text": body["text"] or "", **used}, tokens)
+    return Result({**body, "text": body["text"] or "", **_heard(body, request), **used}, tokens)
 
 
 def from_stream(events: Iterable[Event], request: TranscriptionRequest, attempt: Attempt) -> Iterator[StreamEvent]:
@@ -105,6 +106,16 @@ def _of_text(text: str, request: TranscriptionRequest, attempt: Attempt) -> Resu
     if request.streams or request.fields.response_format not in TEXTS:
         return request.build_result(Transcript(text.strip()), tokens)
     return Result(text, tokens)
+
+
+def _heard(body: JSON, request: TranscriptionRequest) -> JSON:
+    """What a format with times has at its head, where the server does not say it."""
+    if request.fields.response_format == "json":
+        return {}
+    language, said = body.get("language"), transcripts.seconds(body.get("duration"))
+    speakers = request.fields.response_format == "diarized_json"
+    named = {} if speakers else {"language": language if isinstance(language, str) else ""}
+    return {**named, "duration": said or request.sound.duration_ms / 1000}
 
 
 def _transcript(body: JSON) -> Transcript:

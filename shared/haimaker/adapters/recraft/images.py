@@ -10,7 +10,7 @@ from haimaker.adapters.openai.failures import read_error
 from haimaker.adapters.openai.images import PATHS, body_for, call, most_at_once
 from haimaker.adapters.parameters import refused
 from haimaker.http.values import UpstreamRequest
-from haimaker.models.catalog import UNITS_PER_USD
+from haimaker.models.rates import UNITS_PER_USD
 from haimaker.operations.attempt import Attempt
 from haimaker.operations.image_forms import images_of, mask_of
 from haimaker.operations.images import ImageRequest

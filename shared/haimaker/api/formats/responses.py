@@ -170,6 +170,9 @@ class _Response:
         status = "incomplete" if self.finish_reason in INCOMPLETE else "completed"
         yield {"type": f"response.{status}", "response": self._whole(status)}
 
+    def failed(self, error: APIError) -> JSON:
+        return {**self._whole("failed"), "error": {"code": error.code or error.type, "message": error.message}}
+
     def _read(self, delta: JSON) -> Iterator[JSON]:
         if (thought := delta.get("reasoning_content")) and self._shows_reasoning():
             yield from self._write("reasoning", "summary_text", thought)
@@ -298,6 +301,8 @@ class _Response:
             "error": None,
             "incomplete_details": reason and {"reason": reason},
             **echoed,
+            "created_at": 0,
+            "model": self.body.get("model") or "",
             "store": False,
             "text": {
                 "format": {"type": "text"},
@@ -339,11 +344,19 @@ def _with_indexes(message: JSON) -> JSON:
     return {**message, "tool_calls": calls}
 
 
+def failure(error: APIError, request_id: str, sent: int) -> bytes:
+    """Some clients heed the error, others the response that failed."""
+    response = _Response({}, request_id).failed(error)
+    failed: JSON = {"type": "response.failed", "response": response, "sequence_number": sent + 1}
+    told = (error_event(error, sent), failed)
+    return b"".join(_encode(Event(dumps(event), event["type"])) for event in told)
+
+
 FORMAT = ClientFormat(
     parse,
     render,
     write_events,
     openai_chat.render_error,
-    lambda error, request_id, sent: _encode(Event(dumps(error_event(error, sent)), "error")),
+    failure,
     KEEP_ALIVE,
 )

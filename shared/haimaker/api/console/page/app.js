@@ -7,6 +7,7 @@ import { keys } from "./keys.js";
 import { models } from "./models.js";
 import { payers } from "./payers.js";
 import { playground } from "./playground.js";
+import { providers } from "./providers.js";
 import { requests } from "./requests.js";
 import { signIn } from "./sign_in.js";
 import { spend } from "./spend.js";
@@ -20,6 +21,7 @@ const VIEWS = {
   keys: ["Keys", keys],
   payers: ["Teams", payers, "admin"],
   requests: ["Requests", requests],
+  providers: ["Providers", providers, "admin"],
   audit: ["Changes", audit, "admin"],
   models: ["Models", models],
   playground: ["Playground", playground],
