@@ -7,13 +7,13 @@ from collections.abc import Sequence
 from haimaker.validation.settings import SettingsError
 
 from ..installation import current_version
-from . import backup, chat, completion, deployment, doctor, export, importing, keys, models, payers, routes, serve, spend
+from . import backup, chat, completion, connect, deployment, doctor, export, importing, keys, models, payers, routes, serve, spend
 from .context import Context
 from .provider_secrets import SecretsError
 from .stack import OperatorError
 from .terminal import Terminal
 
-COMMANDS = (serve, chat, keys, payers, spend, models, routes, importing, export, backup, doctor, deployment)
+COMMANDS = (serve, chat, connect, keys, payers, spend, models, routes, importing, export, backup, doctor, deployment)
 INTERRUPTED = 130
 
 

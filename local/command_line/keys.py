@@ -1,7 +1,7 @@
 """`haimaker keys`: issue, change, look at, block, rotate and delete keys."""
 
 import argparse
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, NamedTuple
 
 from .api_client import JSON, APIClient
@@ -24,10 +24,18 @@ class Field(NamedTuple):
     help: str
     kind: type = str
     many: bool = False
+    by_model: Callable[[str], object] | None = None
+    """Reads the value of one model, where the field has one for each."""
 
     @property
     def option(self) -> str:
         return "--" + self.name.removeprefix("key_").removesuffix("s" if self.many else "").replace("_", "-")
+
+
+def _model_budget(text: str) -> JSON:
+    """`5` or `5/30d`."""
+    usd, _, time = text.partition("/")
+    return {"budget_limit": float(usd), **({"time_period": time} if time else {})}
 
 
 FIELDS = (
@@ -38,6 +46,14 @@ FIELDS = (
     Field("rpm_limit", "COUNT", "requests per minute", int),
     Field("tpm_limit", "COUNT", "tokens per minute", int),
     Field("max_parallel_requests", "COUNT", "requests at the same moment", int),
+    Field(
+        "model_max_budget",
+        "MODEL=USD",
+        "what it may spend on one model, or =USD/TIME; may be repeated",
+        by_model=_model_budget,
+    ),
+    Field("model_rpm_limit", "MODEL=COUNT", "requests per minute with one model; may be repeated", by_model=int),
+    Field("model_tpm_limit", "MODEL=COUNT", "tokens per minute with one model; may be repeated", by_model=int),
     Field("models", "MODEL", "a model or provider/* that it may use; may be repeated", many=True),
     Field("tags", "TAG", "a label for reports; may be repeated", many=True),
     Field("team_id", "ID", "the team whose budget it shares"),
@@ -83,7 +99,7 @@ def add_options(parser: argparse.ArgumentParser, names: Sequence[str]) -> None:
     """Options that set these fields."""
     for found in FIELDS:
         if found.name in names:
-            action = {"action": "append"} if found.many else {}
+            action = {"action": "append"} if found.many or found.by_model else {}
             parser.add_argument(found.option, metavar=found.metavar, help=found.help, dest=found.name, **action)  # type: ignore[arg-type]
 
 
@@ -165,9 +181,13 @@ def _value(found: Field, said: Any) -> object:
     if said in (NO_LIMIT, [NO_LIMIT]):
         return None
     try:
+        if found.by_model:
+            pairs = [text.rpartition("=") for text in said]
+            return {model: found.by_model(value) for model, _, value in pairs}
         return said if found.many else found.kind(said)
     except ValueError:
-        raise OperatorError(f"{found.option} is a number, not {said!r}.") from None
+        what = f"of the form {found.metavar}" if found.by_model else "a number"
+        raise OperatorError(f"{found.option} is {what}, not {said!r}.") from None
 
 
 def _id(client: APIClient, named: str) -> str:

@@ -47,6 +47,7 @@ _SHARED: Mapping[str, Read] = {
     "tpm_limit": _whole,
     "max_parallel_requests": _whole,
     "blocked": _flag,
+    "model_max_budget": json.loads,
     "metadata": json.loads,
 }
 KEYS = Table(
@@ -56,7 +57,6 @@ KEYS = Table(
 )
 TEAMS = Table("LiteLLM_TeamTable", "team_id", {**_SHARED, "team_alias": str})
 KNOWN: Mapping[str, str] = {
-    "model_max_budget": "budgets of single models are not here",
     "permissions": "permissions of a key are its models and its role here",
     "allowed_routes": "routes of a key can't be restricted here",
     "budget_id": "budgets are fields of a key here; give it max_budget",
@@ -85,6 +85,10 @@ def convert(row: Mapping[str, str], table: Table, differences: list[str]) -> JSO
             continue
         if value not in ({}, [], None):
             found[column] = value
+    metadata = found.get("metadata")
+    for name in ("model_rpm_limit", "model_tpm_limit"):  # LiteLLM keeps these there
+        if isinstance(metadata, dict) and metadata.get(name):
+            found[name] = metadata.pop(name)
     models = found.pop("models", [])
     if NO_MODELS in models:
         differences.append(f"{place}: {NO_MODELS}: it may use none, and is blocked here")

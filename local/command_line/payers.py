@@ -10,7 +10,10 @@ from .keys import NO_LIMIT, add_options, fields_from_arguments
 from .stack import OperatorError
 from .terminal import usd
 
-LIMITS = ("max_budget", "budget_duration", "rpm_limit", "tpm_limit", "max_parallel_requests")
+LIMITS = (
+    *("max_budget", "budget_duration", "rpm_limit", "tpm_limit", "max_parallel_requests"),
+    *("model_max_budget", "model_rpm_limit", "model_tpm_limit"),
+)
 
 
 class Kind(NamedTuple):

@@ -30,9 +30,9 @@ from haimaker.accounts.keys import admin_id
 from haimaker.api import formats, uploads
 from haimaker.api.dispatch import CHANGING, HANDLERS, KEYLESS
 from haimaker.api.paths import MODEL_OPERATIONS, with_key_of_query
-from haimaker.billing import admission, estimates
+from haimaker.billing import admission, estimates, model_limits
 from haimaker.billing.estimates import CostBound
-from haimaker.billing.settlement import Settlement
+from haimaker.billing.settlement import AttemptLog, Settlement
 from haimaker.content.content import ContentLogging
 from haimaker.credentials.access import ProviderConnection
 from haimaker.credentials.sources import Credentials, SSMCredentials, StaticCredentials
@@ -45,6 +45,7 @@ from haimaker.lean_dataclasses import dataclass, field
 from haimaker.models.catalog import Place
 from haimaker.observability.observer import Observer
 from haimaker.observability.refusals import RefusalCounter
+from haimaker.operations.attempt import Attempt
 from haimaker.operations.client_format import ClientFormat
 from haimaker.operations.operation import TELEMETRY_NAMES, OperationRequest
 from haimaker.providers.provider import Provider
@@ -57,7 +58,7 @@ from haimaker.routing.planner import Decision, Planner, RoutingRequest, read_rou
 from haimaker.routing.router import Router
 from haimaker.routing.shared_health import SharedHealth
 from haimaker.settings.settings import Settings
-from haimaker.store import UNLIMITED, Account, Denied, Granted, Reservation, Store, StoreUnavailable
+from haimaker.store import MAX_MODELS_HELD, UNLIMITED, Account, Denied, Granted, Reservation, Store, StoreUnavailable
 from haimaker.upstream.call import ProviderClients, UpstreamCall
 from haimaker.upstream.exchange import AttemptLoop, Exchange
 from haimaker.upstream.relay import ClientLeft, Relay
@@ -219,10 +220,14 @@ class Gateway:
         )
         attempts = AttemptLoop(call, decision.plan, runtime.clients.health, settlement.attempt_logs)
         attempts.has_client_timeout = routing_request.preferences.has_timeouts or deadlines.client_timeout_s(request) < longest_s
-        if billed.have_budget():
+        if billed.have_budget() or model_limits.have_budget(admitted.reservation):
             default = self.settings.default_max_output_tokens
             attempts.can_afford = lambda attempt: settlement.reserve_more(
                 sum(estimates.bound_cost(part, [attempt], default).amount_nanousd for part in call.unanswered(attempt))
+            )
+            call.can_go_on = lambda attempt, used: settlement.reserve_more(
+                estimates.bound_cost(asked, [attempt], default).amount_nanousd
+                + (AttemptLog(attempt, time.time(), tokens=used).cost_nanousd() or 0)
             )
         headers = _limit_headers(billed.key, admitted, started_s) | decision.response_headers()
         exchange = Exchange(attempts, client_format, settlement, self.observer, headers)
@@ -291,7 +296,8 @@ class Gateway:
     ) -> tuple[Decision, BilledAccounts, Granted]:
         """Plans and reserves; again if an account was changed meanwhile, or if the rest of a budget pays for a shorter answer."""
         asked, affordable = routing_request.asked, None
-        for _ in range(ADMISSION_TRIES):
+        used_up = set[str]()  # targets whose model is limited, and not the one that is asked for
+        for _ in range(ADMISSION_TRIES + MAX_MODELS_HELD):
             try:
                 decision = planner.plan(routing_request, billed, affordable)
             except APIError:
@@ -299,19 +305,46 @@ class Gateway:
                 if billed.versions() == kept.versions():
                     raise
                 continue
-            plan = decision.plan
-            bound = estimates.bound_cost(asked, plan.all(), self.settings.default_max_output_tokens)
-            admitted = admission.reserve(self.store, _reservations(request, billed, bound, plan, routing_request.now_s))
+            decision = decision._replace(plan=decision.plan.without(used_up))
+            reservations = self._reservations(request, routing_request, billed, decision, planner.router)
+            if surplus := model_limits.surplus_targets(reservations):
+                used_up |= surplus
+                continue
+            admitted = admission.reserve(self.store, reservations)
             if isinstance(admitted, Granted):
                 return decision, billed, admitted
             if admitted.account:
                 self.accounts.keep(admitted.account)  # one that was blocked meanwhile is refused before its next request is read
             if admitted.reason in ("version", "unknown"):
                 billed = self.accounts.billed_accounts(billed.key, asked.fields.user, fresh=True, new_user=True)
-            elif not (affordable := self._affordable(asked, plan, admitted, affordable)):
-                limit = admitted.account.tpm_limit if admitted.account else None
-                raise denied_error(admitted, bound.amount_nanousd, bound.tokens_within(limit))
+            elif spared := model_limits.targets_to_leave_out(admitted, reservations, decision.plan.attempts):
+                used_up |= spared
+            elif not (affordable := self._affordable(asked, decision.plan, admitted, affordable)):
+                raise denied_error(admitted, *model_limits.denied_amounts(admitted, reservations))
         raise denied_error(Denied("parallel", billed.key, retry_after_s=1), 0, 0)
+
+    def _reservations(
+        self, request: Request, routing_request: RoutingRequest, billed: BilledAccounts, decision: Decision, router: Router
+    ) -> list[Reservation]:
+        """The same on each account, and what it holds of the models that the account limits."""
+        asked, plan, now_s = routing_request.asked, decision.plan, routing_request.now_s
+        lasts_s = min(request.seconds_left(), plan.timeout_s + deadlines.MARGIN_S)
+        deadline_s = int(now_s + lasts_s) + LATE_S
+
+        def bound(attempts: Sequence[Attempt]) -> CostBound:
+            return estimates.bound_cost(asked, attempts, self.settings.default_max_output_tokens)
+
+        most, accounts = bound(plan.all()), billed.all()
+        ids = tuple(account.id for account in accounts) if len(accounts) > 1 else ()
+        names = {asked.model, decision.name, router.full_name(decision.name)}
+        return [
+            Reservation(
+                *(request.id, account.id, account.version, most.amount_nanousd, most.tokens_within(account.tpm_limit)),
+                *(now_s, deadline_s, ids, model_limits.model_holds(account, names, plan.all(), router.full_name, bound)),
+                alerts_at=account.alerts_at,
+            )
+            for account in accounts
+        ]
 
     def _affordable(self, asked: OperationRequest, plan: Plan, refused: Denied, tried: int | None) -> int:
         """Output tokens that a second try could ask for; 0 if a shorter answer would not help."""
@@ -322,21 +355,6 @@ class Gateway:
 
 def _places(access: Mapping[str, ProviderConnection]) -> dict[str, Place]:
     return {name: found.place for name, found in access.items()}
-
-
-def _reservations(request: Request, billed: BilledAccounts, bound: CostBound, plan: Plan, now_s: float) -> list[Reservation]:
-    """The same on each account."""
-    lasts_s = min(request.seconds_left(), plan.timeout_s + deadlines.MARGIN_S)
-    deadline_s = int(now_s + lasts_s) + LATE_S
-    amount, accounts = bound.amount_nanousd, billed.all()
-    ids = tuple(account.id for account in accounts) if len(accounts) > 1 else ()
-    return [
-        Reservation(
-            *(request.id, account.id, account.version, amount, bound.tokens_within(account.tpm_limit), now_s, deadline_s, ids),
-            account.alerts_at,
-        )
-        for account in accounts
-    ]
 
 
 def _request_fields(asked: OperationRequest, billed: BilledAccounts) -> Mapping[str, object]:

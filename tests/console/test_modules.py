@@ -62,6 +62,9 @@ CASES = [
     ("attempts.dearest([{spend: 1}, {spend: 3}, {spend: 2}], 2)", [{"spend": 3}, {"spend": 2}]),
     (f"limits.changes(limits.LIMITS, {form(max_budget='', rpm_limit='7', budget_duration='30d')}, "
      "{max_budget: 5, rpm_limit: null, budget_duration: '30d'})", {"max_budget": None, "rpm_limit": 7}),
+    (f"limits.changes(limits.LIMITS, {form(model_max_budget='a/b = 5 / 1mo, c=.5', model_rpm_limit='a = 6', model_tpm_limit='')}, "
+     "{model_max_budget: {c: {budget_limit: 0.5, time_period: null}}, model_rpm_limit: {a: 6}, model_tpm_limit: {c: 9}})",
+     {"model_max_budget": {"a/b": {"budget_limit": 5, "time_period": "1mo"}, "c": {"budget_limit": 0.5}}, "model_tpm_limit": None}),
     (f"limits.changes(limits.MODELS, {form(models=' a/*, ,b ')}, {{models: []}})", {"models": ["a/*", "b"]}),
     (f"limits.changes(limits.MODELS, {form(models='')}, {{models: ['a']}})", {"models": []}),
     (f"limits.changes(limits.LIMITS, {form(soft_budget='0')}, {{}})", {"soft_budget": 0}),

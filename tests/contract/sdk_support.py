@@ -54,6 +54,12 @@ context_window_fallbacks = ["openai/gpt-4o-mini"]
 targets = ["hosted_vllm/prudish"]
 fallbacks = ["groq/never"]
 content_policy_fallbacks = ["mistral/mistral-small-latest"]
+[models."azure/a-gpt-of-ours"]
+base_model = "gpt-6-sol"
+[models."azure_ai/a-claude-of-ours"]
+base_model = "claude-opus-5-5"
+[models."bedrock/arn:aws:bedrock:eu-central-1:1:application-inference-profile/abc"]
+base_model = "us.anthropic.claude-opus-5-5"
 [prices."hosted_vllm/*"]
 input_cost_per_token = "0.000001"
 output_cost_per_token = "0.000002"

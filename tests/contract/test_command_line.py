@@ -101,6 +101,17 @@ def test_keys_are_limited_as_the_options_say(desk: Desk, haimaker: Run):
     assert (desk.info(told["key"])["max_budget"], desk.info(told["key"])["tags"]) == (None, [])
 
 
+def test_a_key_is_limited_by_model(desk: Desk, haimaker: Run):
+    options = "--model-max-budget openai/gpt-4o=1.5/1mo --model-max-budget a=2 --model-rpm-limit x/a=b=7 --model-tpm-limit a=9"
+    told = json.loads(haimaker(f"keys create {options} --json"))
+    fields = ("model_max_budget", "model_rpm_limit", "model_tpm_limit")
+    budgets = {"openai/gpt-4o": {"budget_limit": 1.5, "time_period": "1mo"}, "a": {"budget_limit": 2.0, "time_period": None}}
+    assert tuple(desk.info(told["key"])[name] for name in fields) == (budgets, {"x/a=b": 7}, {"a": 9})
+    haimaker(f"keys update {told['token_id'][:8]} --model-max-budget none --model-tpm-limit b=3")
+    assert tuple(desk.info(told["key"])[name] for name in fields) == ({}, {"x/a=b": 7}, {"b": 3})
+    assert "MODEL=COUNT" in haimaker(f"keys update {told['token_id'][:8]} --model-rpm-limit a=many", status=1)
+
+
 def test_a_team_is_named_by_its_alias_and_ends_with_its_keys(desk: Desk, haimaker: Run):
     haimaker("teams create t-1 --alias Ops --rpm-limit 5")
     key = created(haimaker("keys create --alias of-ops --team t-1"))
@@ -123,8 +134,8 @@ def test_a_team_is_named_by_its_alias_and_ends_with_its_keys(desk: Desk, haimake
         (["haimaker", "te"], {"teams"}),
         (["haimaker", "teams", "upd"], {"update"}),
         (["haimaker", "--json", "teams", "create", "x", "--max-b"], {"--max-budget"}),
-        (["haimaker", "users", "create", "x", "--mod"], set()),
-        (["haimaker", "keys", "create", "--mod"], {"--model"}),
+        (["haimaker", "users", "create", "x", "--tea"], set()),
+        (["haimaker", "keys", "create", "--tea"], {"--team-id"}),
         (["haimaker", "completion", ""], {"bash", "zsh"}),
     ],
 )

@@ -6,6 +6,7 @@ import struct
 from collections.abc import Mapping
 from typing import Any
 
+from anthropic.types import Message, RawMessageStreamEvent
 from cohere.v2.types import V2RerankResponse
 from openai.types import Completion, CreateEmbeddingResponse, ImagesResponse, ModerationCreateResponse
 from openai.types.audio import (
@@ -16,7 +17,8 @@ from openai.types.audio import (
     TranscriptionVerbose,
 )
 from openai.types.chat import ChatCompletion, ChatCompletionChunk
-from pydantic import BaseModel
+from openai.types.responses import Response, ResponseStreamEvent
+from pydantic import BaseModel, TypeAdapter
 
 from haimaker.http.sse import dumps
 
@@ -28,6 +30,8 @@ WHOLE: Mapping[str, type[BaseModel]] = {
     **dict.fromkeys(("audio_transcriptions", "audio_translations"), Transcription),
     "moderations": ModerationCreateResponse,
     "rerank": V2RerankResponse,
+    "messages": Message,
+    "responses": Response,
 }
 EVENTS: Mapping[str, type[BaseModel]] = {
     "chat_completions": ChatCompletionChunk,
@@ -36,6 +40,11 @@ EVENTS: Mapping[str, type[BaseModel]] = {
     "transcript.text.done": TranscriptionTextDoneEvent,
 }
 """By the operation, or by what an event says that it is."""
+UNIONS: Mapping[str, TypeAdapter[Any]] = {
+    "messages": TypeAdapter(RawMessageStreamEvent),
+    "responses": TypeAdapter(ResponseStreamEvent),
+}
+"""Of operations whose events are of one of several types."""
 FORMATS: Mapping[str, type[BaseModel]] = {"verbose_json": TranscriptionVerbose, "diarized_json": TranscriptionDiarized}
 
 
@@ -48,8 +57,10 @@ def check_whole(operation: str, body: Any, response_format: object = None) -> No
 
 def check_event(operation: str, body: Any) -> None:
     """Raises ValueError or AttributeError for an event that an SDK does not read."""
-    if "error" in body:
+    if "error" in body or body.get("type") in ("ping", "error"):
         return
+    if adapter := UNIONS.get(operation):
+        adapter.validate_python(_whole_text(body))
     if model := EVENTS.get(operation) or EVENTS.get(str(body.get("type"))):
         _check(model, body)
     if operation.startswith("images_") and not isinstance(body.get("b64_json", ""), str):

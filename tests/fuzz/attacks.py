@@ -90,9 +90,9 @@ def endless_events(at: World) -> None:
 CHAT, RERANK, AUDIO = "/v1/chat/completions", "/v1/rerank", "/v1/audio/transcriptions"
 FORM = "multipart/form-data; boundary=x"
 PART = b'--x\r\ncontent-disposition: form-data; name="%b"\r\ncontent-type: %b\r\n\r\n%b\r\n'
-MESSAGES = b'{"model":"demo/chat","messages":['
-DIGITS = b'{"model":"demo/chat","seed":[' + (b"1" * 639 + b",") * 9_000 + b"1]}"
-NAMES = b'{"model":"demo/chat","metadata":{' + b",".join(b'"%x":1' % number for number in range(99_000)) + b"}}"
+MESSAGES = b'{"model":"demo/echo","messages":['
+DIGITS = b'{"model":"demo/echo","seed":[' + (b"1" * 639 + b",") * 9_000 + b"1]}"
+NAMES = b'{"model":"demo/echo","metadata":{' + b",".join(b'"%x":1' % number for number in range(99_000)) + b"}}"
 TEXT = MESSAGES + b'{"role":"user","content":"' + b"a" * (SIZE - 200) + b'"}]}'
 SECRETS = MESSAGES + b'{"role":"user","content":"' + b"-----BEGIN PRIVATE KEY-----" * 200_000 + b'"}]}'
 DOCUMENTS = b'{"model":"demo/rerank","query":"q","documents":[' + b"1," * 900_000 + b"1]}"

@@ -41,7 +41,7 @@ MODELS = (
     "deepseek/deepseek-chat",
     "hosted_vllm/any",
     "moonshot/kimi-k2.5",
-    "demo/chat",
+    "demo/echo",
     "nobody/x",
 )
 LONGEST_S = 15.0
@@ -51,6 +51,7 @@ KEPT_THREADS, KEPT_BYTES = 64, 200 * 2**20
 LINKED = 0.01
 """Of chats, those with a link to an image: half of them take as long as fetching may, which is ten seconds."""
 PICTURE = "data:image/png;base64,AA=="
+SOURCE = {"type": "base64", "media_type": "image/png", "data": "AA=="}
 CHAT: dict[str, Any] = {
     "model": MODELS[0],
     "messages": [
@@ -63,6 +64,39 @@ CHAT: dict[str, Any] = {
     "max_tokens": 50, "temperature": 0.5, "stop": ["x"], "user": "u", "n": 1, "response_format": {"type": "text"},
 }  # fmt: skip
 BODIES: dict[str, dict[str, Any]] = {
+    "messages": {
+        "model": MODELS[0],
+        "max_tokens": 50,
+        "system": [{"type": "text", "text": "Be brief."}],
+        "messages": [
+            {"role": "user", "content": [{"type": "text", "text": "Hi"}, {"type": "image", "source": SOURCE}]},
+            {
+                "role": "assistant",
+                "content": [{"type": "tool_use", "id": "call_1", "name": "get_weather", "input": {"city": "Bern"}}],
+            },
+            {"role": "user", "content": [{"type": "tool_result", "tool_use_id": "call_1", "content": "sunny"}]},
+        ],
+        "tools": [{"name": "get_weather", "input_schema": {"type": "object", "properties": {}}}],
+        "tool_choice": {"type": "auto"},
+        "temperature": 0.5,
+        "stop_sequences": ["x"],
+        "metadata": {"user_id": "u"},
+    },
+    "responses": {
+        "model": MODELS[0],
+        "max_output_tokens": 50,
+        "instructions": "Be brief.",
+        "input": [
+            {"role": "user", "content": [{"type": "input_text", "text": "Hi"}, {"type": "input_image", "image_url": PICTURE}]},
+            {"type": "function_call", "call_id": "call_1", "name": "get_weather", "arguments": "{}"},
+            {"type": "function_call_output", "call_id": "call_1", "output": "sunny"},
+        ],
+        "tools": [{"type": "function", "name": "get_weather", "parameters": {"type": "object", "properties": {}}}],
+        "tool_choice": "auto",
+        "temperature": 0.5,
+        "text": {"format": {"type": "text"}},
+        "store": False,
+    },
     "completions": {"model": MODELS[0], "prompt": ["a", "b"], "max_tokens": 5},
     "embeddings": {"model": "openai/text-embedding-3-small", "input": ["a", "b"], "encoding_format": "float"},
     "images_generations": {"model": "openai/gpt-image-1", "prompt": "a", "n": 1, "size": "1024x1024", "quality": "low"},
@@ -113,6 +147,9 @@ ANSWERS: dict[str, dict[str, Any]] = {
     "/rerank": {"id": "r", "results": [{"index": 1, "relevance_score": 0.5}, {"index": 0, "relevance_score": 0.1}], "usage": USAGE},
 }
 """What a provider says, by a part of the path that it is asked at."""
+CHATS = ("chat_completions", "messages", "responses")
+CHAT_ROUTES = [route for route in ROUTES if route.operation in CHATS and "{" not in route.template]
+"""Asked for more often than others."""
 QUERIES = ("limit", "cursor", "order", "start_date", "end_date", "group_by", "key", "page", "size", "id", "model", "status", "tag")
 VALUES = (*TEXTS, "1", "00001" + "9" * 4_400, "day,model", "tag", "2026-01-01", "2026-11-29T00:00:00Z", "sk-local", "٣", "%00")
 CHUNKS = openai_wire.chunks(["H", "i"], usage=openai_wire.usage(10, 5))
@@ -195,15 +232,15 @@ def hostile_reply(random: Random, call: Call) -> Reply:
 def request(at: World) -> tuple[bytes, str, bool]:
     """The bytes of a request, the operation that it is for, and whether bytes of it were changed."""
     random = at.random
-    route = random.choice((*ROUTES, *LOCAL_ROUTES)) if random.random() < 0.5 else ROUTES[0]
+    route = random.choice((*ROUTES, *LOCAL_ROUTES)) if random.random() < 0.5 else random.choice(CHAT_ROUTES)
     path = route.template
     while "{" in path:
         begin, _, rest = path.partition("{")
         path = begin + random.choice(("x", "new", "info", "openai%2Fgpt-4o-mini", "%00", "..")) + rest.partition("}")[2]
     body = BODIES.get(route.operation, CHAT if route.operation == "chat_completions" else {})
-    if route.operation == "chat_completions":
+    if route.operation in CHATS:
         body = {**body, "model": random.choice(MODELS), "stream": random.random() < 0.5}
-        if random.random() < LINKED:
+        if route.operation == "chat_completions" and random.random() < LINKED:
             body = with_link(body, random.choice(at.images.links()))
     content_type, raw = "application/json", b""
     if route.operation in FORMS:

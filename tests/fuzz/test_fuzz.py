@@ -1,13 +1,18 @@
 """A sample of what `make fuzz` tries, from a fixed seed."""
 
+import gzip
 from collections import Counter
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from itertools import islice
 from random import Random
 
+from haimaker.http.client import MAX_WHOLE_BYTES
 from tests.fuzz import attacks, network, translation
+from tests.support.reply import Reply
 
+ENDLESS = gzip.compress(b"{" + b" " * MAX_WHOLE_BYTES, 1)
+"""More than is held of an answer."""
 TRANSLATED, ASKED = 9_000, 500
 
 
@@ -26,5 +31,9 @@ def test_a_gateway_among_hostile_clients_and_providers() -> None:
         too_long = network.dumps({**network.CHAT, "seed": 10**1_000})
         assert attacks.post(at, "/v1/chat/completions", too_long) == 400
         assert at.counts["records"] > 0
+        at.upstream.answers(Reply.raw(200, ENDLESS, {"content-type": "application/json", "content-encoding": "gzip"}))
+        asked = network.dumps({"model": "openai/gpt-4o-mini", "messages": [{"role": "user", "content": "Hi"}]})
+        assert [attacks.post(at, "/v1/chat/completions", asked, key=at.keys[0]) for _ in range(3)] == [502] * 3
+        assert network.settled(at) == []
         assert at.counts["4xx"] > 0
         assert at.counts["2xx"] > 0

@@ -192,15 +192,79 @@ def deepseek(body: JSON) -> None:
     assert not thinking or body.get("tool_choice") in (None, "auto", "none"), "a forced tool while it thinks"
 
 
+def groq(body: JSON) -> None:
+    """https://console.groq.com/docs/api-reference#chat-create"""
+    openai(body)
+    assert not {"logprobs", "logit_bias", "top_logprobs", "store", "metadata"} & set(body)
+    assert all(value is not None for turn in body["messages"] for value in turn.values()), "property is null"
+
+
+def openrouter(body: JSON) -> None:
+    """https://openrouter.ai/docs/api-reference/chat-completion: OpenAI's, with cache marks, reasoning that comes back, usage."""
+    own = {"usage", "reasoning"}
+    marks = ("cache_control", "reasoning", "reasoning_content", "reasoning_details")
+    turns = [{name: _unmarked(value) for name, value in turn.items() if name not in marks} for turn in body["messages"]]
+    openai({**{name: value for name, value in body.items() if name not in own}, "messages": turns})
+
+
+def _unmarked(value: Any) -> Any:
+    if not isinstance(value, list):
+        return value
+    return [{name: inner for name, inner in part.items() if name != "cache_control"} for part in value]
+
+
+def gpt_6(body: JSON) -> None:
+    """https://platform.openai.com/docs/guides/latest-model: what thinks by default, in chat completions."""
+    openai(body)
+    effort = body.get("reasoning_effort")
+    assert "max_tokens" not in body, "Unsupported parameter: 'max_tokens' is not supported with this model"
+    assert effort == "none" or body.get("temperature", 1) == 1, "'temperature' does not support this value with this model"
+    assert effort == "none" or not {"top_p", "stop", "presence_penalty", "logprobs"} & set(body)
+    assert effort == "none" or not body.get("tools"), "Function tools with reasoning_effort are not supported for this model"
+
+
+def claude_5_5(body: JSON) -> None:
+    """https://platform.claude.com/docs/en/models/opus-5-5/whats-new-opus-5-5; its body is the same on Vertex AI."""
+    anthropic({"model": "m", **body})
+    _adapts(body.get("tool_choice", {}).get("type") in ("any", "tool"), body)
+    assert not {"temperature", "top_p", "top_k"} & set(body)
+    assert body["messages"][-1]["role"] != "assistant", "This model does not support assistant message prefill"
+
+
+def bedrock_claude_5_5(body: JSON) -> None:
+    bedrock_loop(body)
+    choice = body.get("toolConfig", {}).get("toolChoice", {})
+    _adapts(bool({"any", "tool"} & set(choice)), body.get("additionalModelRequestFields", {}))
+    assert not {"temperature", "topP"} & set(body.get("inferenceConfig", {}))
+
+
+def _adapts(forced: bool, own: JSON) -> None:
+    assert not forced, "tool_choice: forced tool use is not supported for this model"
+    assert own.get("thinking", {}).get("type") in (None, "adaptive"), '"thinking.type.enabled" is not supported for this model'
+
+
+def databricks_claude(body: JSON) -> None:
+    """https://docs.databricks.com/aws/en/machine-learning/model-serving/query-reason-models"""
+    assert body.get("tool_choice") in (None, "auto", "none")
+    assert "thinking" not in body
+    openrouter(body)
+
+
 CHECKS: Mapping[str, Callable[[JSON], None]] = {
     "anthropic": anthropic,
     "bedrock": bedrock_loop,
+    "bedrock_claude_5_5": bedrock_claude_5_5,
+    "claude_5_5": claude_5_5,
     "cohere": cohere,
+    "databricks_claude": databricks_claude,
     "deepseek": deepseek,
     "gemini": gemini,
     "gemini_2": gemini_2,
+    "gpt_6": gpt_6,
+    "groq": groq,
     "mistral": mistral,
     "openai": openai,
+    "openrouter": openrouter,
 }
 
 

@@ -9,8 +9,9 @@ import pytest
 
 from haimaker import adapters
 from haimaker.api import formats
+from haimaker.api.accounts import CHANGES, SHOWS
 from haimaker.api.dispatch import HANDLERS
-from haimaker.api.paths import LOCAL_ROUTES, MODEL_OPERATIONS, ROUTES
+from haimaker.api.paths import LOCAL_ROUTES, MODEL_OPERATIONS, ROUTES, match
 from haimaker.operations.client_format import ClientFormat
 from haimaker.operations.operation import TELEMETRY_NAMES
 
@@ -78,3 +79,32 @@ def test_what_is_missing_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
         "events/: no event of POST /no_such_thing",
         "docs/: nothing of /no_such_thing",
     ]
+
+
+PAGE = {file.name: file.read_text("utf-8") for file in (ROOT / "shared/haimaker/api/console/page").glob("*.js")}
+KIND_PATHS = re.findall(r' path: "(/\w+)"', PAGE["payers.js"])
+
+
+def asked_by_the_console() -> set[tuple[str, str]]:
+    """The method and the path of each request that a page makes or shows, whose path it writes out."""
+    found = set()
+    for text in PAGE.values():
+        for method, arguments in re.findall(r"\bapi\.(get|post|send)\((.*)", text):
+            paths = re.findall(r'"(/[^"]*)"', arguments)
+            for ending in re.findall(r"`\$\{[\w[\].]+\.path\}/([^`]*)`", arguments):
+                actions = re.findall(r'"(\w+)"', ending) if ending.startswith("$") else [ending]
+                paths += [f"{kind}/{action}" for kind in KIND_PATHS for action in actions]
+            found |= {("GET" if method == "get" else "POST", path) for path in paths}
+        found |= {("POST", path) for path in re.findall(r"\$\{baseUrl\}(/[\w/]+)", text)}
+        found |= {("POST", f"/{path.replace('.', '/')}") for path in re.findall(r"\bclient\.([\w.]+)\.create\(", text)}
+    return found
+
+
+def test_the_console_asks_and_shows_only_what_there_is() -> None:
+    """Its pages and its samples of code: each leads to an operation, and to an action of it."""
+    asked = asked_by_the_console()
+    assert {("POST", "/chat/completions"), ("POST", "/team/unblock"), ("POST", "/key/block"), ("GET", "/audit")} <= asked
+    for method, path in asked:
+        found = match(method, path)
+        actions = {"POST": CHANGES, "GET": SHOWS}[method] if "action" in found.path_params else {}
+        assert found.path_params.get("action") in {None, *actions}, (method, path)

@@ -1,1 +1,1 @@
-"""Who asks and who pays: keys, and the accounts behind them."""
+"""Keys, and the accounts that requests are charged to."""

@@ -1,4 +1,4 @@
-"""Why an account may not do what it asks, as its client is told: blocked, expired, over a budget or a rate, no administrator."""
+"""The errors of an account that may not do what it asks: it is blocked, expired, over a budget or a rate, or no administrator's."""
 
 import math
 from collections.abc import Mapping
@@ -18,6 +18,7 @@ from haimaker.store import Account, Denied, StoreThrottled, StoreUnavailable
 
 
 def require_admin(account: Account) -> None:
+    """Raises PermissionDeniedError unless the key is an administrator's."""
     if account.role != "admin":
         raise PermissionDeniedError("Only an administrator's key may do this.", code="admin_only")
 
@@ -34,8 +35,8 @@ def require_reader(account: Account) -> None:
 
 
 def check_usable(account: Account, now_s: float) -> None:
-    """Raises AuthenticationError for an account that is blocked or has expired. For operations that reserve nothing: a reservation
-    checks the same."""
+    """Raises AuthenticationError for an account that is blocked or has expired. It is for operations that reserve nothing, since a
+    reservation checks the same."""
     if account.blocked:
         raise denied_error(Denied("blocked", account), 0, 0)
     if account.expires_s <= now_s:
@@ -43,8 +44,8 @@ def check_usable(account: Account, now_s: float) -> None:
 
 
 def denied_error(refused: Denied, reserved_nanousd: int, tokens: int) -> APIError:
-    """The error for a reservation of this amount, and so many of the tokens per minute, that was denied. It names the key, team or
-    user whose limit it was."""
+    """The error for a denied reservation of this amount and of so many tokens per minute. It names the key,
+    team or user whose limit was reached."""
     if refused.account is None:
         return auth.unknown_key()
     kind = kind_of(refused.account.id)
@@ -71,9 +72,12 @@ RATE_LIMITS: Mapping[str, tuple[str, str, str]] = {
 
 
 def _rate_error(refused: Denied, whose: str, tokens: int) -> APIError:
-    """A request that is larger than the whole limit is told not to be tried again."""
+    """The error for a rate limit. For a request that is larger than the whole limit it says not to try again."""
     field_name, rate, kind = RATE_LIMITS[refused.reason]
     limit = getattr(refused.account, field_name)
+    if refused.account and refused.model:
+        limit = getattr(refused.account.model_limits.get(refused.model), field_name, None)
+        rate += f" with {refused.model!r}"
     needed = tokens if refused.reason == "tpm" else 1
     if limit is None or limit >= needed:
         retry = {"retry-after": str(max(1, math.ceil(refused.retry_after_s)))}
@@ -85,9 +89,13 @@ def _rate_error(refused: Denied, whose: str, tokens: int) -> APIError:
 
 
 def _budget_error(refused: Denied, whose: str, reserved_nanousd: int) -> APIError:
-    budget = _shown_usd(refused.account.budget_nanousd or 0) if refused.account else None
+    account, budget_nanousd = refused.account, 0
+    if account:
+        limit = account.model_limits.get(refused.model) if refused.model else account
+        budget_nanousd = (limit.budget_nanousd if limit else None) or 0
+    budget, what = _shown_usd(budget_nanousd), f" for {refused.model!r}" if refused.model else ""
     message = (
-        f"The budget of the {whose} does not cover this request, which may cost up to {_shown_usd(reserved_nanousd)} USD: "
+        f"The budget of the {whose}{what} does not cover this request, which may cost up to {_shown_usd(reserved_nanousd)} USD: "
         f"{_shown_usd(max(0, refused.remaining_nanousd))} of {budget} USD are left."
     )
     error = BudgetExceededError(message)
@@ -97,12 +105,12 @@ def _budget_error(refused: Denied, whose: str, reserved_nanousd: int) -> APIErro
 
 
 def _shown_usd(nanousd: int) -> str:
-    """An exact amount without zeros that say nothing."""
+    """An exact amount in USD without trailing zeros."""
     return f"{to_usd(nanousd):.9f}".rstrip("0").rstrip(".")
 
 
 def store_error(error: StoreUnavailable) -> APIError:
-    """The error while the store fails: no request is let through."""
+    """The error while the store fails, when no request is let through."""
     if isinstance(error, StoreThrottled):
         return RateLimitError("Too many requests with this key at the same moment.", type="requests", headers={"retry-after": "1"})
     return ServiceUnavailableError("The gateway's store can't be reached.", code="store_unavailable", headers={"retry-after": "2"})

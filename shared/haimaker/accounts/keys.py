@@ -38,12 +38,12 @@ def account_id_of(key: str) -> str:
 
 
 def display_name_of(key: str) -> str:
-    """What people see of a key: enough to tell keys apart, too little to use one."""
+    """The ends of a key, which people see: enough to tell keys apart, too little to use one."""
     return f"{key[:10]}...{key[-4:]}" if len(key) > 24 else f"{key[:3]}..."
 
 
 def admin_id(admin_key: str | None) -> str | None:
-    """The account of the administrator's key that the settings name."""
+    """The account id of the administrator's key that the settings name, if they name one."""
     return account_id_of(admin_key) if admin_key else None
 
 
@@ -65,7 +65,7 @@ def authenticate(
 
 
 def owner_of(headers: Mapping[str, str]) -> str:
-    """Whose request it is, by its key, known or not."""
+    """The account id of a request's key, whether it is known or not."""
     return account_id_of(_key_of(headers))
 
 

@@ -13,8 +13,10 @@ from typing import TYPE_CHECKING, Any, Protocol, cast
 
 from haimaker.http.values import JSON, ErrorFields, Event, StreamEvent, UpstreamRequest
 from haimaker.operations.attempt import Attempt
+from haimaker.operations.server_tools import server_tools
 
 if TYPE_CHECKING:
+    from haimaker.operations.chat import ChatRequest
     from haimaker.operations.operation import OperationRequest, Result, UpstreamBody
     from haimaker.providers.provider import Provider
 
@@ -27,8 +29,9 @@ class Adapter(Protocol):
     """What a module has: how a vendor is called for an operation. All get the request, since an answer may have to fit it.
 
     One without streams has no `from_stream`. One whose answer is passed on as bytes has `from_bytes(response, request, attempt) ->
-    ByteStream` instead of `from_upstream`, for an answer that is still to be read. `most_at_once(attempt)` is how many inputs its
-    vendor takes, or results it gives, in one call, where that has a limit.
+    ByteStream` instead of `from_upstream`, for an answer that is still to be read. One whose vendor pauses answers has a class
+    `PausedTurn`. `most_at_once(attempt)` is how many inputs its vendor takes, or results it gives, in one call, where that has a
+    limit.
     """
 
     def to_upstream(self, request: Any, attempt: Attempt) -> UpstreamRequest:
@@ -160,6 +163,17 @@ def find(request: OperationRequest, attempt: Attempt) -> Adapter:
     if "response_format" in request.body:
         adapter = _with_answer_tool(adapter, request.body, attempt)
     return adapter if attempt.provider.dialect.keeps_functions else _in_todays_terms(adapter, request.body)
+
+
+def paused_turn(request: OperationRequest, attempt: Attempt) -> Any:
+    """What an answer is kept in that its vendor may pause, to be asked to go on; None for all others.
+
+    Only tools that the vendor runs itself lead to pauses; a client that asks in the vendor's own format sees to them itself.
+    """
+    if request.operation != "chat_completions" or is_native(request, attempt):
+        return None
+    kind = getattr(load(request.operation, attempt.provider.adapter), "PausedTurn", None)
+    return kind() if kind and server_tools(cast("ChatRequest", request).sent).uses else None
 
 
 def is_native(request: OperationRequest, attempt: Attempt) -> bool:

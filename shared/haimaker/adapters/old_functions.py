@@ -7,7 +7,7 @@ from typing import Any
 
 from haimaker.adapters import Adapter
 from haimaker.adapters.rewriting import Rewriting
-from haimaker.http.errors import BadRequestError
+from haimaker.http.errors import invalid_value
 from haimaker.http.values import JSON
 
 FINISH_REASON = "function_call"
@@ -46,9 +46,7 @@ def _with_tools(body: JSON) -> JSON:
     made: JSON = {"messages": _messages(body["messages"])}
     functions, choice = body.get("functions") or [], body.get("function_call")
     if not isinstance(functions, list) or not all(isinstance(function, dict) for function in functions):
-        raise BadRequestError(
-            "Invalid value for 'functions': it must be a list of objects.", param="functions", code="invalid_value"
-        )
+        raise invalid_value("functions", "a list of objects")
     if functions:
         made["tools"] = [*(body.get("tools") or []), *({"type": "function", "function": function} for function in functions)]
     if choice is not None and body.get("tool_choice") is None and (functions or body.get("tools")):

@@ -11,7 +11,7 @@ from typing import NamedTuple
 
 from haimaker.adapters.openai.requests import renamed, taken
 from haimaker.http import errors
-from haimaker.http.errors import BadGatewayError, BadRequestError
+from haimaker.http.errors import BadGatewayError, BadRequestError, missing_parameter
 from haimaker.http.json import read_or_none
 from haimaker.http.values import JSON, ErrorFields, UpstreamResponse
 from haimaker.operations.attempt import Attempt
@@ -95,7 +95,7 @@ def _voice(body: JSON) -> str | None:
 def voice_of(asked: Order) -> str:
     """Raises BadRequestError where none is named, and the dialect has none for such."""
     if asked.voice is None:
-        raise BadRequestError("Missing required parameter: 'voice'.", param="voice", code="missing_required_parameter")
+        raise missing_parameter("voice")
     if asked.voice in (".", ".."):  # in an address they would lead elsewhere
         raise BadRequestError("There is no such voice.", param="voice", code="invalid_value")
     return asked.voice

@@ -2,7 +2,7 @@
 LiteLLM's."""
 
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, TypeVar
@@ -14,7 +14,7 @@ from haimaker.http.errors import BadRequestError, ConflictError, NotFoundError
 from haimaker.http.json import parse_json
 from haimaker.http.values import JSON, Request
 from haimaker.pricing.amounts import budget_window, duration_to_s, to_nanousd, to_usd, window_to_duration
-from haimaker.store import NEVER_S, Account, Balance, Store
+from haimaker.store import MAX_MODEL_LIMITS, NEVER_S, NO_LIMIT, Account, Balance, ModelLimit, Store
 
 if TYPE_CHECKING:
     from haimaker.api.account_fields import Fields
@@ -92,6 +92,9 @@ def apply_fields(account: Account, fields: "Fields", now_s: float) -> Account:
                 changes[name.replace("max_", "") + "_nanousd"] = None if value is None else to_nanousd(value)
             case "budget_duration":
                 changes["budget_window_s"], changes["budget_months"] = budget_window(value)
+            case "model_max_budget" | "model_rpm_limit" | "model_tpm_limit":
+                limits = changes.get("model_limits", account.model_limits)
+                changes["model_limits"] = _with_model_limits(limits, name, value or {})
             case "duration":
                 seconds = duration_to_s(value)
                 changes["expires_s"] = NEVER_S if seconds is None else int(now_s) + seconds
@@ -115,6 +118,25 @@ def apply_fields(account: Account, fields: "Fields", now_s: float) -> Account:
     return replace(account, **changes)
 
 
+def _with_model_limits(limits: Mapping[str, ModelLimit], name: str, given: Mapping[str, Any]) -> Mapping[str, ModelLimit]:
+    """The limits of single models, all of one kind replaced. Raises BadRequestError for too many."""
+    found = {}
+    for model in {**limits, **given}:
+        limit, value = limits.get(model, NO_LIMIT), given.get(model)
+        if name != "model_max_budget":
+            limit = replace(limit, **{name.removeprefix("model_"): value})
+        elif value is None:
+            limit = replace(limit, budget_nanousd=None, budget_window_s=None, budget_months=None)
+        else:
+            window_s, months = budget_window(value.time_period)
+            limit = replace(limit, budget_nanousd=to_nanousd(value.budget_limit), budget_window_s=window_s, budget_months=months)
+        if limit != NO_LIMIT:
+            found[model] = limit
+    if len(found) > MAX_MODEL_LIMITS:
+        raise BadRequestError(f"At most {MAX_MODEL_LIMITS} models can be limited.", param=name, code="invalid_value")
+    return found
+
+
 def to_json(balance: Balance) -> JSON:
     """The fields that every kind of account shows: money in USD, limits and counters."""
     account = balance.account
@@ -131,9 +153,28 @@ def to_json(balance: Balance) -> JSON:
         "tpm_limit": account.tpm_limit,
         "max_parallel_requests": account.parallel_limit,
         "parallel_requests": balance.reservations,
+        **_model_limits_to_json(balance),
         "blocked": account.blocked,
         "metadata": account.metadata,
         "created_at": to_iso_time(account.created_s),
+    }
+
+
+def _model_limits_to_json(balance: Balance) -> JSON:
+    limits = balance.account.model_limits
+    return {
+        "model_max_budget": {
+            model: {
+                "budget_limit": to_usd(limit.budget_nanousd),
+                "time_period": window_to_duration((limit.budget_window_s, limit.budget_months)),
+            }
+            for model, limit in limits.items()
+            if limit.budget_nanousd is not None
+        },
+        "model_rpm_limit": {model: limit.rpm_limit for model, limit in limits.items() if limit.rpm_limit is not None},
+        "model_tpm_limit": {model: limit.tpm_limit for model, limit in limits.items() if limit.tpm_limit is not None},
+        "model_spend": {model: to_usd(each.spend_nanousd) for model, each in balance.models.items()},
+        "model_budget_reset_at": {model: to_iso_time(each.window_end_s) for model, each in balance.models.items()},
     }
 
 
@@ -146,7 +187,3 @@ def whole_number(request: Request, name: str, default: int) -> int:
     if not (text.isascii() and text.isdigit() and len(text) <= 10 and 1 <= int(text) <= 10**6):
         raise BadRequestError(f"'{name}' must be a whole number from 1.", param=name)
     return int(text)
-
-
-def missing_parameter(name: str) -> BadRequestError:
-    return BadRequestError(f"Missing required parameter: '{name}'.", param=name, code="missing_required_parameter")

@@ -1,14 +1,28 @@
 """What the operations on keys, teams and end users accept. Imported only by them, since chat does not need it."""
 
+import re
 from typing import Annotated, Any, ClassVar, Literal, TypeVar
 
-from pydantic import BaseModel, ConfigDict, Field, StrictBool, StrictFloat, StrictInt, StrictStr, ValidationError
+from pydantic import (
+    AliasChoices,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    StrictBool,
+    StrictFloat,
+    StrictInt,
+    StrictStr,
+    ValidationError,
+    model_validator,
+)
 
 from haimaker.http.errors import BadRequestError
 from haimaker.http.sse import dumps
 from haimaker.http.values import JSON
 from haimaker.operations.fields import raise_validation_error
 from haimaker.pricing.amounts import DURATION, MONTHS
+from haimaker.store import MAX_MODEL_LIMITS
 
 MAX_BUDGET_USD = 10**7
 MAX_LIMIT = 10**12
@@ -26,6 +40,31 @@ Lifetime = Annotated[StrictStr, Field(pattern=f"^(-1|{DURATION})$", max_length=1
 TeamId = Annotated[StrictStr, Field(pattern=r"^[A-Za-z0-9._:@-]{1,128}$", max_length=128)]
 
 
+def _to_number(value: object) -> object:
+    """LiteLLM's documentation writes amounts as texts."""
+    return float(value) if isinstance(value, str) and re.fullmatch(r"\d{1,8}(\.\d{1,9})?", value, re.ASCII) else value
+
+
+class ModelBudget(BaseModel):
+    """The budget of one model, in either of LiteLLM's names, or an amount; without a time it is renewed with the account's.
+
+    https://docs.litellm.ai/docs/proxy/users#set-budgets
+    """
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    budget_limit: Annotated[USD, BeforeValidator(_to_number)] = Field(validation_alias=AliasChoices("budget_limit", "max_budget"))
+    time_period: Window | None = Field(None, validation_alias=AliasChoices("time_period", "budget_duration"))
+
+    @model_validator(mode="before")
+    @classmethod
+    def of_amount(cls, value: object) -> object:
+        return {"budget_limit": value} if isinstance(value, int | float) else value
+
+
+Limits = Annotated[dict[Label, Limit], Field(max_length=MAX_MODEL_LIMITS)]
+
+
 class Fields(BaseModel):
     """What every account may have. An unknown field is refused: one that is a limit would otherwise be thought to hold."""
 
@@ -39,6 +78,9 @@ class Fields(BaseModel):
     rpm_limit: Limit | None = None
     tpm_limit: Limit | None = None
     max_parallel_requests: Limit | None = None
+    model_max_budget: Annotated[dict[Label, ModelBudget], Field(max_length=MAX_MODEL_LIMITS)] | None = None
+    model_rpm_limit: Limits | None = None
+    model_tpm_limit: Limits | None = None
     metadata: dict[str, Any] | None = None
 
 

@@ -13,9 +13,9 @@ from typing import Any, NamedTuple
 from haimaker.accounts.errors import check_usable, require_reader, sees_all
 from haimaker.accounts.kinds import END_USER, TEAM, AccountKind
 from haimaker.api import account_admin, keys
-from haimaker.api.account_admin import apply_fields, get_account, missing_parameter
+from haimaker.api.account_admin import apply_fields, get_account
 from haimaker.api.account_fields import EndUserFields, TeamFields
-from haimaker.http.errors import BadRequestError, ConflictError, NotFoundError
+from haimaker.http.errors import BadRequestError, ConflictError, NotFoundError, missing_parameter
 from haimaker.http.values import JSON, Request
 from haimaker.store import Account, Balance, Store
 

@@ -15,7 +15,7 @@ from haimaker.api.account_admin import to_iso_time
 from haimaker.api.spend_filters import DateRange, Page
 from haimaker.http.values import JSON, Request
 from haimaker.pricing.amounts import to_usd
-from haimaker.store import NEVER_S, Account, Balance, Store, ledger
+from haimaker.store import NEVER_S, Account, Balance, ModelLimit, Store, ledger
 from haimaker.store.documents import Document, Documents
 from haimaker.store.totals import DAY_S, day_to_s, to_day
 
@@ -159,8 +159,16 @@ def _shown(account: Account) -> JSON:
             continue
         if field.name.endswith("_nanousd"):
             shown[field.name.removesuffix("_nanousd")] = to_usd(value)
+        elif field.name == "model_limits":
+            shown[field.name] = {model: _shown_limit(limit) for model, limit in value.items()}
         elif field.name == "expires_s":
             shown |= {"expires": to_iso_time(value)} if value < NEVER_S else {}
         else:
             shown[field.name] = list(value) if isinstance(value, tuple) else value
     return shown
+
+
+def _shown_limit(limit: ModelLimit) -> JSON:
+    said = {field.name: getattr(limit, field.name) for field in fields(limit)}
+    said["budget"] = to_usd(said.pop("budget_nanousd"))
+    return {name: value for name, value in said.items() if value is not None}

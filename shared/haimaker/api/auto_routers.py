@@ -33,6 +33,7 @@ TRIES = 5
 
 
 def new(store: Store, caller: Account, request: Request) -> JSON:
+    """Stores a router. Raises BadRequestError, ConflictError, PermissionDeniedError."""
     body = _body(caller, request)
     router_id = f"router_{secrets.token_hex(8)}"
     kept = Document(router_id, _validate(router_id, body), 0)
@@ -42,16 +43,19 @@ def new(store: Store, caller: Account, request: Request) -> JSON:
 
 
 def list_routers(store: Store, caller: Account, request: Request) -> JSON:
+    """All routers. Raises PermissionDeniedError."""
     check_reader(caller)
     return {"routers": [_to_json(document) for document in store.documents.all(ROUTER_DOCUMENTS)]}
 
 
 def info(store: Store, caller: Account, request: Request) -> JSON:
+    """One router. Raises NotFoundError, PermissionDeniedError."""
     check_reader(caller)
     return _to_json(_get_router(store, request))
 
 
 def update(store: Store, caller: Account, request: Request) -> JSON:
+    """Changes the fields that the body names. Raises BadRequestError, ConflictError, NotFoundError, PermissionDeniedError."""
     body = _body(caller, request)
     return _update_router(store, request, lambda router: {**router, **body})
 
@@ -59,13 +63,13 @@ def update(store: Store, caller: Account, request: Request) -> JSON:
 def delete(store: Store, caller: Account, request: Request) -> JSON:
     """Deletes a router; keys that named it use that of `gateway.toml` from then on."""
     check_admin(caller)
-    router_id = _id(request)
-    if not store.documents.delete(ROUTER_DOCUMENTS, router_id):
-        raise _router_not_found()
+    router_id = _get_router(store, request).name
+    store.documents.delete(ROUTER_DOCUMENTS, router_id)
     return {"deleted": router_id}
 
 
 def put_rule(store: Store, caller: Account, request: Request) -> JSON:
+    """Adds a rule, as the last one, or changes the one whose `id` the body has. Raises as `update` does."""
     body = _body(caller, request)
 
     def change(router: JSON) -> JSON:
@@ -79,6 +83,7 @@ def put_rule(store: Store, caller: Account, request: Request) -> JSON:
 
 
 def delete_rule(store: Store, caller: Account, request: Request) -> JSON:
+    """Deletes the rule whose `id` the body has. Raises as `update` does."""
     body = _body(caller, request)
 
     def change(router: JSON) -> JSON:
@@ -91,6 +96,7 @@ def delete_rule(store: Store, caller: Account, request: Request) -> JSON:
 
 
 def reorder(store: Store, caller: Account, request: Request) -> JSON:
+    """Puts the rules in the order of `rule_ids`. Raises as `update` does."""
     order = _body(caller, request).get("rule_ids")
 
     def change(router: JSON) -> JSON:
@@ -103,7 +109,7 @@ def reorder(store: Store, caller: Account, request: Request) -> JSON:
 
 
 def simulate(planner: Planner, accounts: AccountCache, caller: Account, request: Request) -> JSON:
-    """Where a request would go if its key had this router."""
+    """Shows where a request would go if its key had this router. Raises as `simulate_request` does."""
     body = _body(caller, request)
     document = _get_router(accounts.store, request)
     if isinstance(body.get("prompt"), str) and "messages" not in body:
@@ -151,16 +157,9 @@ def _body(caller: Account, request: Request) -> JSON:
     return parse_json(request.body)
 
 
-def _id(request: Request) -> str:
-    return request.path.get("id", "")
-
-
 def _get_router(store: Store, request: Request) -> Document:
-    document = store.documents.get(ROUTER_DOCUMENTS, _id(request))
+    """The router that the path names. Raises NotFoundError."""
+    document = store.documents.get(ROUTER_DOCUMENTS, request.path.get("id", ""))
     if document is None:
-        raise _router_not_found()
+        raise NotFoundError("There is no such router.", param="id", code="router_not_found")
     return document
-
-
-def _router_not_found() -> NotFoundError:
-    return NotFoundError("There is no such router.", param="id", code="router_not_found")

@@ -1,7 +1,7 @@
 """POST /spend/calculate: what a request would cost, or an answer did, without sending anything.
 
-https://docs.litellm.ai/docs/proxy/cost_tracking: `model` with `messages` or `prompt`, or `completion_response`; and here also
-`model` with a `usage` object. Any provider's price is told, whether it is on here or not.
+The body has `model` with `messages` or `prompt`, or `completion_response` (https://docs.litellm.ai/docs/proxy/cost_tracking), or
+`model` with a `usage` object. Prices are those of all providers, whether they are on here or not.
 """
 
 import json
@@ -10,7 +10,7 @@ from collections.abc import Collection
 
 from haimaker.adapters.openai.counts import counted
 from haimaker.billing import estimates
-from haimaker.http.errors import BadRequestError
+from haimaker.http.errors import BadRequestError, missing_parameter
 from haimaker.http.json import parse_json
 from haimaker.http.values import JSON, Request
 from haimaker.operations.attempt import Attempt
@@ -32,14 +32,14 @@ def calculate_cost(router: Router, allowed: Collection[str], request: Request, d
     said = answer.get("usage") if answer else body.get("usage")
     model = body.get("model") or (answer or {}).get("model")
     if not isinstance(model, str) or not model:
-        raise BadRequestError("Missing required parameter: 'model'.", param="model", code="missing_required_parameter")
+        raise missing_parameter("model")
     body = {**body, "model": model}
     if answer is None and said is None:
         return _cost_of_request(router, allowed, body, request.id, default_max_output_tokens)
     if not usage.is_plausible(said):
         param = "completion_response.usage" if answer else "usage"
         raise BadRequestError(f"'{param}' must be a usage object with counts of tokens.", param=param, code="invalid_value")
-    attempt = _attempts(router, allowed, model, "chat_completions", request.id)[0]
+    attempt = _plan(router, allowed, model, "chat_completions", request.id)[0]
     tier = (answer or body).get("service_tier")
     return _to_json(attempt, usage.from_openai(counted(said or {}, attempt.model), tier), estimated=False)
 
@@ -47,15 +47,18 @@ def calculate_cost(router: Router, allowed: Collection[str], request: Request, d
 def _cost_of_request(router: Router, allowed: Collection[str], body: JSON, request_id: str, default: int) -> JSON:
     """The estimated cost of the prompt, and the most that the request may cost: what would be reserved of a budget."""
     asked = parse_completion(json.dumps(body).encode()) if "prompt" in body else parse_chat(json.dumps(body).encode())
-    attempts = estimates.with_output_limits(
-        _attempts(router, allowed, asked.model, asked.operation, request_id), asked, default, None
-    )
+    attempts = estimates.with_output_limits(_plan(router, allowed, asked.model, asked.operation, request_id), asked, default, None)
     most = estimates.bound_cost(asked, [attempt for attempt in attempts if asked.is_priced(attempt)] or attempts, default)
-    told = _to_json(attempts[0], Usage(input=asked.estimate_prompt_tokens()), estimated=True)
-    return {**told, "max_cost": to_usd(most.amount_nanousd), "max_tokens": asked.max_output_tokens or attempts[0].max_output_tokens}
+    estimate = _to_json(attempts[0], Usage(input=asked.estimate_prompt_tokens()), estimated=True)
+    return {
+        **estimate,
+        "max_cost": to_usd(most.amount_nanousd),
+        "max_tokens": asked.max_output_tokens or attempts[0].max_output_tokens,
+    }
 
 
-def _attempts(router: Router, allowed: Collection[str], model: str, operation: str, request_id: str) -> list[Attempt]:
+def _plan(router: Router, allowed: Collection[str], model: str, operation: str, request_id: str) -> list[Attempt]:
+    """All attempts that a request may lead to, best first. Raises NotFoundError, PermissionDeniedError."""
     return list(router.plan(model, RoutingContext(request_id, int(time.time()), operation, allowed=allowed)).all())
 
 

@@ -19,8 +19,9 @@ from haimaker.http.errors import APIError, BadRequestError
 from haimaker.http.json import parse_json
 from haimaker.http.values import JSON, Request
 from haimaker.pricing.amounts import to_nanousd
-from haimaker.store import NEVER_S, Account, Balance, Store, ledger
+from haimaker.store import NEVER_S, Account, Balance, Store
 from haimaker.store.documents import Document
+from haimaker.store.windows import window_end
 
 MAX_ROWS = 500
 TOKEN = re.compile(r"[0-9a-f]{64}")
@@ -86,7 +87,7 @@ def _spent(account: Account, row: Mapping[str, Any]) -> Balance:
     if isinstance(spend, bool) or not isinstance(spend, int | float) or not 0 <= spend <= account_fields.MAX_BUDGET_USD:
         raise BadRequestError("It is no amount in USD.", param="spend")
     spent = to_nanousd(f"{spend:.9f}")
-    ends = ledger.window_end(account, time.time())
+    ends = window_end(account.budget_window, time.time())
     if ends < NEVER_S:
         ends = _moment_s(row, "budget_reset_at") or ends
     return Balance(account, spent, 0, spent, ends)

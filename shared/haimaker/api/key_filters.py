@@ -1,4 +1,4 @@
-"""What a list of keys is asked for: which keys, in which order, which page. Pure. Names are LiteLLM's, but for `search`.
+"""The query parameters of GET /key/list: which keys, and in which order. Pure. Names are LiteLLM's, but for `search`.
 
 https://docs.litellm.ai/docs/proxy/virtual_keys
 """
@@ -6,7 +6,7 @@ https://docs.litellm.ai/docs/proxy/virtual_keys
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, NamedTuple
 
-from haimaker.http.errors import BadRequestError
+from haimaker.http.errors import BadRequestError, invalid_value
 from haimaker.store import UNLIMITED, Account, Balance
 
 STATUSES: Mapping[str, Callable[[Account, float], bool]] = {
@@ -28,7 +28,7 @@ KNOWN = frozenset({*OWN, "page", "size", "return_full_object"})
 
 
 class KeyFilter(NamedTuple):
-    """Keys that have all of it, in an order; None asks for nothing."""
+    """Selects the keys that have all of these values, and sorts them. None allows any value."""
 
     key_alias: str | None = None
     team_id: str | None = None
@@ -42,7 +42,7 @@ class KeyFilter(NamedTuple):
 
     @classmethod
     def from_query(cls, query: Mapping[str, str]) -> "KeyFilter":
-        """Raises BadRequestError, also for a name that it does not know: it might be meant as a condition."""
+        """Reads the parameters. Raises BadRequestError, also for an unknown name, which might be meant as a condition."""
         for name in query:
             if name not in KNOWN:
                 message = f"Unknown parameter: '{name}'. There are {', '.join(sorted(KNOWN))}."
@@ -54,12 +54,11 @@ class KeyFilter(NamedTuple):
             ("sort_order", found.sort_order, ("asc", "desc")),
         ):
             if value is not None and value not in choices:
-                message = f"Invalid value for '{name}': it must be one of {', '.join(choices)}."
-                raise BadRequestError(message, param=name, code="invalid_value")
+                raise invalid_value(name, f"one of {', '.join(choices)}")
         return found
 
     def select(self, balances: Sequence[Balance], now_s: float) -> list[Balance]:
-        """Those that fit, in their order; of equal ones the older first."""
+        """The keys that fit, sorted; of equal ones the older comes first."""
         found = [balance for balance in balances if self._fits(balance.account, now_s)]
         if (self.sort_by, self.sort_order) == ("created_at", "asc"):
             return found
@@ -72,16 +71,16 @@ class KeyFilter(NamedTuple):
             and self.user_id in (None, account.user_id)
             and self.key_hash in (None, account.id.partition("#")[2])
             and (self.status is None or STATUSES[self.status](account, now_s))
-            and (self.search is None or _is_named(account, self.search.casefold()))
+            and (self.search is None or self._is_found(account, self.search.casefold()))
         )
 
-
-def _is_named(account: Account, part: str) -> bool:
-    names = (account.alias, account.name, account.team_id, account.user_id, *account.tags)
-    return any(part in name.casefold() for name in names if name) or account.id.partition("#")[2].startswith(part)
+    @staticmethod
+    def _is_found(account: Account, part: str) -> bool:
+        names = (account.alias, account.name, account.team_id, account.user_id, *account.tags)
+        return any(part in name.casefold() for name in names if name) or account.id.partition("#")[2].startswith(part)
 
 
 def _used(balance: Balance) -> float:
-    """The share of the budget that is spent or held; nothing where there is no budget."""
+    """The share of the budget that is spent or reserved; -1 where there is no budget."""
     budget = balance.account.budget_nanousd
     return -1.0 if budget is None else (balance.spend_nanousd + balance.held_nanousd) / max(1, budget)

@@ -1,6 +1,7 @@
-"""What a key's administrator may say about the routing of its requests. Imported when a key is made or changed."""
+"""Checks the routing that an administrator gives a key. Imported when a key with routing is made or changed."""
 
 from haimaker.http.errors import BadRequestError, NotFoundError
+from haimaker.routing.auto_service import ROUTER_DOCUMENTS
 from haimaker.routing.request_options import KEY_FIELDS, preferences_from_fields
 from haimaker.store import Account, Store
 
@@ -14,6 +15,6 @@ def validate_routing(store: Store, account: Account) -> Account:
         raise BadRequestError(message[:500], param=f"router_settings.{name}"[:200], code="unknown_parameter")
     preferences_from_fields(settings)
     router_id = account.routing.get("auto_router_id")
-    if router_id and store.documents.get("router", router_id) is None:
+    if router_id and store.documents.get(ROUTER_DOCUMENTS, router_id) is None:
         raise NotFoundError("There is no such router.", param="auto_router_id", code="router_not_found")
     return account

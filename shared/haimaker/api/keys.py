@@ -13,9 +13,9 @@ from haimaker.accounts.cache import FROM_SETTINGS, SUCCESSOR
 from haimaker.accounts.errors import check_usable, require_reader
 from haimaker.accounts.kinds import KEY, TEAM
 from haimaker.api import account_admin
-from haimaker.api.account_admin import apply_fields, get_account, missing_parameter, to_iso_time, whole_number
+from haimaker.api.account_admin import apply_fields, get_account, to_iso_time, whole_number
 from haimaker.api.key_filters import KeyFilter
-from haimaker.http.errors import BadRequestError, ConflictError
+from haimaker.http.errors import BadRequestError, ConflictError, missing_parameter
 from haimaker.http.values import JSON, Request
 from haimaker.models.names import is_allowed
 from haimaker.pricing.amounts import FOREVER, duration_to_s

@@ -1,7 +1,7 @@
-"""What can be asked for, with price, limits and capabilities: `GET /v1/models` and `GET /public/model_hub`.
+"""Lists of models with prices, limits and capabilities: `GET /v1/models` and `GET /public/model_hub`.
 
-The first is what a key may use, in OpenAI's shape: https://platform.openai.com/docs/api-reference/models; the other is what there
-is, for anybody, in LiteLLM's: https://docs.litellm.ai/docs/proxy/ai_hub
+The first has the models that a key may use, in OpenAI's shape: https://platform.openai.com/docs/api-reference/models. The other has
+all models, for anybody, in LiteLLM's shape: https://docs.litellm.ai/docs/proxy/ai_hub
 """
 
 import time
@@ -29,7 +29,7 @@ OTHER_RATES = (
     "output_cost_per_audio_token",
     "output_cost_per_image_token",
 )
-"""Of models that make or read something else than text, where they have them."""
+"""Rates that are shown of models that make or read something else than text, where they have them."""
 ENDPOINTS = {
     "embedding": "embeddings",
     "image_generation": "images_generations",
@@ -54,7 +54,7 @@ CAPABILITIES = (
     "vision",
     "web_search",
 )
-"""Those that the hub tells of every model, as `supports_…`."""
+"""The capabilities that the hub shows of every model, as `supports_…`."""
 
 
 def list_models(router: Router, account: Account, request: Request) -> JSON:
@@ -71,7 +71,9 @@ def get_model(router: Router, account: Account, request: Request) -> JSON:
     for model in _usable_models(router, account):
         if model["id"] in (asked, name):
             return {**model, "id": asked}
-    if _is_served_unlisted(router, name) and is_allowed(name, account.models):
+    # A server of the deployer's own may have any model: its definition lists `*`.
+    serves_any = any(name.startswith(f"{provider.name}/") and "*" in provider.catalog.models for provider in router.providers)
+    if serves_any and is_allowed(name, account.models):
         return _to_json(name, router.model_info_for(name))
     info = router.model_info_for(name)
     if info.is_retired(_today()) and router.is_on(name.partition("/")[0]) and is_allowed(name, account.models):
@@ -126,17 +128,11 @@ def _is_servable(provider: Provider, model_info: ModelInfo) -> bool:
     if model_info.mode in ENDPOINTS:
         endpoint = ENDPOINTS[model_info.mode]
         return endpoint in adapters.ADAPTERS and adapters.serves(definition_for(provider, model_info.model, endpoint), endpoint)
-    row = definition_for(provider, model_info.model)
-    if not adapters.serves(row, "chat_completions"):
+    definition = definition_for(provider, model_info.model)
+    if not adapters.serves(definition, "chat_completions"):
         return False
-    some = row.catalog.completes == "some" and traits_of(provider.name, model_info.model).completes
-    return model_info.mode == "chat" or (model_info.mode == "completion" and (row.catalog.completes == "all" or some))
-
-
-def _is_served_unlisted(router: Router, name: str) -> bool:
-    """Whether the model is at a server of the deployer's own, which may have any model: its definition lists `*`."""
-    prefix = name.partition("/")[0]
-    return any(provider.name == prefix and "*" in provider.catalog.models for provider in router.providers)
+    some = definition.catalog.completes == "some" and traits_of(provider.name, model_info.model).completes
+    return model_info.mode == "chat" or (model_info.mode == "completion" and (definition.catalog.completes == "all" or some))
 
 
 def _to_json(name: str, model_info: ModelInfo) -> JSON:

@@ -15,9 +15,9 @@ from typing import TYPE_CHECKING
 
 from haimaker.accounts.errors import check_usable, require_admin, require_reader
 from haimaker.api import audit
-from haimaker.api.account_admin import missing_parameter, to_iso_time, whole_number
+from haimaker.api.account_admin import to_iso_time, whole_number
 from haimaker.credentials.own_process import ProcessCredentials
-from haimaker.http.errors import BadRequestError, NotFoundError
+from haimaker.http.errors import BadRequestError, NotFoundError, missing_parameter
 from haimaker.http.json import parse_json
 from haimaker.http.values import JSON, Request
 from haimaker.observability import provider_calls

@@ -11,18 +11,18 @@ from haimaker.observability.refusals import merge
 from haimaker.store import Account, Store
 from haimaker.store.totals import DAY_S, day_to_s, to_day
 
-USUAL_DAYS, MAX_DAYS = 7, 31
+DEFAULT_DAYS, MAX_DAYS = 7, 31
 
 
 def list_refusals(store: Store, caller: Account, request: Request) -> JSON:
-    """Of the last seven days, or between `start_date` and `end_date`; one's own, for administrators and viewers of all keys, and
-    under no key those of keys that there are not. Raises BadRequestError."""
+    """Refusals of the last seven days, or between `start_date` and `end_date`. A key sees its own; administrators and viewers see
+    those of all keys, and those of unknown keys under no key. Raises BadRequestError."""
     check_usable(caller, time.time())
     now_s = time.time()
     if "start_date" in request.query:
         first_day, last_day = DateRange.from_request(request, now_s).days()
     else:
-        first_day, last_day = to_day(now_s - (USUAL_DAYS - 1) * DAY_S), to_day(now_s)
+        first_day, last_day = to_day(now_s - (DEFAULT_DAYS - 1) * DAY_S), to_day(now_s)
     count = round((day_to_s(last_day) - day_to_s(first_day)) / DAY_S) + 1
     if count > MAX_DAYS:
         raise BadRequestError(f"Refusals are told of {MAX_DAYS} days at most.", param="start_date", code="invalid_value")

@@ -1,8 +1,8 @@
 """`POST /route/simulate`: where a request would go, and why, without sending it. It asks the same planner as sending does.
 
-The body is a request as it would be sent; beside its fields it may have `key` (an administrator may ask for any key), `operation`,
-`headers` and `draw`. Or all of the request stands in `request`. Nothing is charged, and nobody is called, unless a rule of
-`haimaker/auto` goes by examples: then the message's embedding is asked for, on account of who asks.
+The body is a request as it would be sent, with `key` (an administrator may ask for any key), `operation`, `headers` and `draw`
+among its fields; or these, and the request in `request`. Nothing is charged and no provider is called, unless a rule of
+`haimaker/auto` has examples: then the message's embedding is asked for and charged to the key.
 """
 
 import time
@@ -15,7 +15,7 @@ from haimaker.api import formats
 from haimaker.api.account_admin import get_account
 from haimaker.api.keys import account_id_for
 from haimaker.api.paths import MODEL_OPERATIONS
-from haimaker.http.errors import APIError, BadRequestError
+from haimaker.http.errors import APIError, invalid_value
 from haimaker.http.json import parse_json
 from haimaker.http.sse import dumps
 from haimaker.http.values import JSON, Request
@@ -33,7 +33,7 @@ OPERATION_OF: Mapping[str, str] = {
     "prompt": "completions",
     "input": "embeddings",
 }
-"""By a field that the request has, where it does not say its operation."""
+"""By a field of the request, its operation, where the body does not name one."""
 
 
 def simulate_request(
@@ -47,8 +47,8 @@ def simulate_request(
     PermissionDeniedError."""
     check_usable(caller, time.time())
     body = parse_json(request.body)
-    routing_request = _routing_request(body, request)
-    key = _key(accounts, caller, body)
+    routing_request = _read_routing_request(body, request)
+    key = _read_key(accounts, caller, body)
     shown: JSON = {"model": routing_request.asked.model, "draw": routing_request.seed}
     try:
         billed = accounts.billed_accounts(key, routing_request.asked.fields.user)
@@ -58,16 +58,16 @@ def simulate_request(
     return {**shown, **_to_json(decision), "error": None}
 
 
-def _routing_request(body: JSON, request: Request) -> RoutingRequest:
+def _read_routing_request(body: JSON, request: Request) -> RoutingRequest:
+    """The request that the body describes, parsed by its operation's format. Raises BadRequestError."""
     inner = body.get("request")
     sent: JSON = inner if isinstance(inner, dict) else {name: value for name, value in body.items() if name not in OWN_FIELDS}
     operation = body.get("operation") or next((found for field, found in OPERATION_OF.items() if field in sent), "chat_completions")
     if not isinstance(operation, str) or operation not in MODEL_OPERATIONS:
-        message = f"Invalid value for 'operation': it must be one of {', '.join(MODEL_OPERATIONS)}."
-        raise BadRequestError(message, param="operation", code="invalid_value")
+        raise invalid_value("operation", f"one of {', '.join(MODEL_OPERATIONS)}")
     headers = body.get("headers") or {}
     if not isinstance(headers, dict) or not all(isinstance(value, str) for value in headers.values()):
-        raise BadRequestError("Invalid value for 'headers': it must be an object of texts.", param="headers", code="invalid_value")
+        raise invalid_value("headers", "an object of texts")
     headers = {name.lower(): value for name, value in headers.items()}
     if seed := body.get("draw"):
         headers[SEED_HEADER] = str(seed)
@@ -77,12 +77,14 @@ def _routing_request(body: JSON, request: Request) -> RoutingRequest:
     return routing_request._replace(seed=routing_request.seed or request.id)
 
 
-def _key(accounts: AccountCache, caller: Account, body: JSON) -> Account:
+def _read_key(accounts: AccountCache, caller: Account, body: JSON) -> Account:
+    """The account of the key that the body names, else the caller's. Raises BadRequestError, NotFoundError,
+    PermissionDeniedError."""
     key = body.get("key")
     if key is None:
         return caller
     if not isinstance(key, str):
-        raise BadRequestError("Invalid value for 'key': it must be a key or its token_id.", param="key", code="invalid_value")
+        raise invalid_value("key", "a key or its token_id")
     if account_id_for(key) != caller.id:
         require_reader(caller)
     return get_account(accounts.store, account_id_for(key)).account
@@ -90,11 +92,11 @@ def _key(accounts: AccountCache, caller: Account, body: JSON) -> Account:
 
 def _to_json(decision: Decision) -> JSON:
     plan, choice = decision.plan, decision.choice
-    told: JSON = {
+    shown: JSON = {
         "resolved_model": decision.name,
-        "attempts": _attempts(plan, plan.attempts),
-        "context_window_fallbacks": _attempts(plan, plan.context_window),
-        "content_policy_fallbacks": _attempts(plan, plan.content_policy),
+        "attempts": _attempts_to_json(plan, plan.attempts),
+        "context_window_fallbacks": _attempts_to_json(plan, plan.context_window),
+        "content_policy_fallbacks": _attempts_to_json(plan, plan.content_policy),
         "left_out": [{"target": each.target, "code": each.code, "why": each.reason} for each in plan.exclusions],
         "retries": plan.retries,
         "timeout_s": plan.timeout_s,
@@ -105,11 +107,11 @@ def _to_json(decision: Decision) -> JSON:
             {"rule": each.rule.name, "model": each.rule.model, "outcome": each.outcome, "similarity": each.similarity}
             for each in choice.considered
         ]
-        told["auto"] = {**choice.to_record(), "rules": rules}
-    return told
+        shown["auto"] = {**choice.to_record(), "rules": rules}
+    return shown
 
 
-def _attempts(plan: Plan, attempts: tuple[Attempt, ...]) -> list[JSON]:
+def _attempts_to_json(plan: Plan, attempts: tuple[Attempt, ...]) -> list[JSON]:
     return [
         {
             "target": attempt.target,

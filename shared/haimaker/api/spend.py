@@ -1,6 +1,6 @@
 """What was spent, and on what: GET /spend/logs, /spend/report, /spend/keys and /v1/generation.
 
-An ordinary key sees its own use, an administrator's all. Shapes: docs/budgets.md. Names are LiteLLM's
+A key sees its own use, an administrator's or a viewer's key all. docs/budgets.md has the shapes. Names are LiteLLM's
 (https://docs.litellm.ai/docs/proxy/cost_tracking) and, for a generation, OpenRouter's
 (https://openrouter.ai/docs/api-reference/get-a-generation). Nothing here changes anything.
 """
@@ -12,7 +12,7 @@ from haimaker.accounts.errors import check_usable, require_reader, sees_all
 from haimaker.api import keys
 from haimaker.api.account_admin import get_account, to_iso_time
 from haimaker.api.spend_filters import DateRange, Filter, Page, grouping
-from haimaker.http.errors import BadRequestError, NotFoundError
+from haimaker.http.errors import BadRequestError, NotFoundError, missing_parameter
 from haimaker.http.values import JSON, Request
 from haimaker.pricing.amounts import to_usd
 from haimaker.store import Account, Record, Store, TooManyRecords, ledger
@@ -20,20 +20,20 @@ from haimaker.store.totals import AMOUNTS, By, Total
 
 STORE_PAGE = 100
 MAX_READ = 1_000
-"""Records that one call of `logs` looks at; a filter that few pass answers with a cursor, and fewer rows than asked for."""
+"""How many records one call of `logs` reads; where few of them pass the filter, it answers fewer rows and a cursor."""
 ID_PREFIXES = ("chatcmpl-", "cmpl-", "gen-")
-"""Ids of answers that are made here hold the request's id."""
+"""What an answer's id has before the request's id, where the gateway made it."""
 
 DETAILS: JSON = {
     "operation": None, "asked_model": None, "provider": None, "model": None, "stream": None, "user": None, "team_id": None,
     "tags": [], "input_tokens": 0, "output_tokens": 0, "cached_tokens": 0, "cost_estimated": False, "duration_ms": None,
     "first_token_ms": None, "error": None, "attempts": [],
 }  # fmt: skip
-"""Fields of a record's detail that are shown, and what they are where a record, of a lost request, does not have them."""
+"""The fields of a record's detail that are shown, with their values for a lost request, whose record has none of them."""
 
 
 def logs(store: Store, caller: Account, request: Request) -> JSON:
-    """GET /spend/logs: records, the newest first. Raises BadRequestError, PermissionDeniedError."""
+    """GET /spend/logs: records, newest first. Raises BadRequestError, PermissionDeniedError."""
     account_id = _account_filter(caller, request)
     page, wanted = Page.from_request(request), Filter.from_request(request)
     span = DateRange.from_request(request, time.time(), everything=account_id is not None)
@@ -59,8 +59,8 @@ def logs(store: Store, caller: Account, request: Request) -> JSON:
 
 
 def report(store: Store, caller: Account, request: Request) -> JSON:
-    """GET /spend/report: sums over UTC days; by key, of those only that `keys` names with commas between. Raises BadRequestError,
-    PermissionDeniedError."""
+    """GET /spend/report: sums by UTC day, key, model and so on. By key, `keys` may name some of them, with commas between. Raises
+    BadRequestError, PermissionDeniedError."""
     account_id = _account_filter(caller, request)
     by, daily = grouping(request)
     first_day, last_day = DateRange.from_request(request, time.time()).days()
@@ -76,25 +76,25 @@ def report(store: Store, caller: Account, request: Request) -> JSON:
         "group_by": ",".join(name for name in (("day",) if daily else ()) + ((by,) if by != "day" else ())),
         "start_date": first_day,
         "end_date": last_day,
-        "data": [_totals_row(total, by, names, daily=daily) for total in (rows if daily else _over_days(rows))],
+        "data": [_totals_row(total, by, names, daily=daily) for total in (rows if daily else _sum_over_days(rows))],
         "total": _amounts(whole),
     }
 
 
 def by_key(store: Store, caller: Account, request: Request) -> JSON:
-    """GET /spend/keys: what each key spent, the dearest first; of an ordinary key, itself."""
+    """GET /spend/keys: what each key spent, the highest spend first; an ordinary key sees itself."""
     check_usable(caller, time.time())
     balances = keys.all_keys(store) if sees_all(caller) else [get_account(store, caller.id)]
-    dearest_first = sorted(balances, key=lambda balance: -balance.total_spend_nanousd)
-    return {"object": "list", "data": [keys.to_json(balance) for balance in dearest_first]}
+    highest_first = sorted(balances, key=lambda balance: -balance.total_spend_nanousd)
+    return {"object": "list", "data": [keys.to_json(balance) for balance in highest_first]}
 
 
 def generation(store: Store, caller: Account, request: Request) -> JSON:
-    """GET /v1/generation?id=: one request by the id that its answer's `x-request-id` told. Raises NotFoundError."""
+    """GET /v1/generation?id=: one request, by its answer's id or `x-request-id`. Raises BadRequestError, NotFoundError."""
     check_usable(caller, time.time())
     asked = request.query.get("id", "")
     if not asked:
-        raise BadRequestError("Missing required parameter: 'id'.", param="id", code="missing_required_parameter")
+        raise missing_parameter("id")
     request_id = next((asked.removeprefix(prefix) for prefix in ID_PREFIXES if asked.startswith(prefix)), asked)
     record = store.record(request_id) if len(request_id) <= 200 and request_id.isascii() else None
     if record is None or (record.account_id != caller.id and not sees_all(caller)):
@@ -140,7 +140,7 @@ def _totals(store: Store, by: By, first_day: str, last_day: str, account_id: str
         raise BadRequestError(message, param="start_date", code="too_many_records") from None
 
 
-def _over_days(rows: Sequence[Total]) -> list[Total]:
+def _sum_over_days(rows: Sequence[Total]) -> list[Total]:
     """One row per name over all days, the most expensive first."""
     names: dict[str, list[Total]] = {}
     for row in rows:
@@ -165,7 +165,7 @@ def _amounts(totals: Sequence[Total]) -> JSON:
 
 
 def _generation(record: Record) -> JSON:
-    """OpenRouter's fields, where there is something to say."""
+    """A record in OpenRouter's fields: times in milliseconds, money in USD."""
     detail = record.detail
     attempts = detail.get("attempts") or [{}]
     return {

@@ -1,1 +1,1 @@
-"""AWS without its SDK: signatures, the JSON protocol, and where its services are."""
+"""AWS without its SDK: signatures, the JSON protocol, endpoints."""

@@ -11,12 +11,12 @@ class AWSAccess:
     region: str
     credentials: CredentialSource
     dynamodb_endpoint: str | None = None
-    """Of an emulator; None is AWS itself."""
+    """The address of an emulator; None for AWS itself, as with the others."""
     ssm_endpoint: str | None = None
     s3_endpoint: str | None = None
 
     def bucket_address(self, bucket: str, key: str) -> tuple[str, str]:
-        """The server and the path of an object; `key` is already fit for a path."""
+        """The address of the server and the path of an object; `key` is already percent-encoded."""
         if self.s3_endpoint:
             return self.s3_endpoint, f"/{bucket}/{key}"
         suffix = "amazonaws.com.cn" if self.region.startswith("cn-") else "amazonaws.com"

@@ -2,8 +2,8 @@
 
 https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/Programming.LowLevelAPI.html
 
-Every call may be sent twice, when the answer to the first try was lost: only give it what is safe to repeat. Errors say
-which operation failed and why; they never carry an address, a secret or an item.
+A call may be sent twice, when the answer to the first try was lost, so it has to be safe to repeat. Errors say which operation
+failed and why; they never carry an address, a secret or an item.
 """
 
 import http.client
@@ -26,7 +26,7 @@ DENIED = frozenset({"AccessDeniedException", "AccessDenied"})
 PROTOCOLS = {"dynamodb": ("DynamoDB_20120810", "application/x-amz-json-1.0"), "ssm": ("AmazonSSM", "application/x-amz-json-1.1")}
 """By service: the prefix of `x-amz-target`, and the content type."""
 IDLE_S = 20.0
-"""How long an unused connection is trusted; after that a frozen sandbox may hold a dead one."""
+"""How long an idle connection is used again; a sandbox that was frozen for longer may hold a dead one."""
 FIRST_BACKOFF_S = 0.05
 
 
@@ -78,7 +78,7 @@ class AWSClient:
         self._idle: list[_IdleConnection] = []
 
     def call(self, operation: str, request: JSON) -> JSON:
-        """The answer's document; raises AWSError once it can't or should not be tried again."""
+        """Calls an operation and returns the answer's document. Raises AWSError once another try is of no use or too late."""
         body = json.dumps(request).encode()
         give_up_s = time.monotonic() + self._total_timeout_s
         pause_s = FIRST_BACKOFF_S

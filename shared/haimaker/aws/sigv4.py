@@ -64,7 +64,8 @@ def sign(
 def presign(
     credentials: Credentials, region: str, method: str, url: str, headers: Mapping[str, str], lasts_s: int, now_s: float
 ) -> str:
-    """An address in S3 with which anybody may do this one thing for a while, with exactly these headers. It has no query yet.
+    """An address in S3 at which anybody may send one request, with exactly these headers, for `lasts_s` seconds. `url` has no
+    query.
 
     https://docs.aws.amazon.com/AmazonS3/latest/API/sigv4-query-string-auth.html
     """
@@ -102,7 +103,7 @@ def _signature(
         [
             method.upper(),
             path,
-            "&".join("=".join(pair) for pair in sorted(_canonical_query(query))),
+            "&".join(f"{name}={value}" for name, _, value in sorted(pair.partition("=") for pair in query.split("&") if pair)),
             *(f"{name}:{' '.join(headers[name].split())}" for name in names),
             "",
             ";".join(names),
@@ -139,8 +140,3 @@ def _canonical_path(path: str) -> str:
             kept.append(segment)
     tail = "/" if kept and path.endswith("/") else ""
     return quote(f"/{'/'.join(kept)}{tail}", safe="/~")
-
-
-def _canonical_query(query: str) -> list[tuple[str, str]]:
-    split = (pair.partition("=") for pair in query.split("&")) if query else ()
-    return [(name, value) for name, _, value in split]

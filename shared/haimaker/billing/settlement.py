@@ -8,6 +8,7 @@ from contextlib import suppress
 from typing import Literal
 
 from haimaker.billing import admission
+from haimaker.billing.model_limits import holding_more
 from haimaker.http.errors import APIError
 from haimaker.http.values import JSON
 from haimaker.lean_dataclasses import dataclass, field, replace
@@ -110,7 +111,7 @@ class Settlement:
         if missing <= 0:
             return True
         name = f"{self.reservation.request_id}+{len(self.extra) // len(held) + 1}"
-        wanted = [replace(reservation, request_id=name, amount_nanousd=missing, tokens=0, siblings=()) for reservation in held]
+        wanted = [replace(holding_more(reservation, missing), request_id=name, siblings=()) for reservation in held]
         with suppress(StoreUnavailable):
             admitted = admission.reserve(self.store, wanted)
             if isinstance(admitted, Granted):
@@ -160,8 +161,19 @@ class Settlement:
             "first_chunk_ms": self._ms(self.first_chunk_s),
             "first_token_ms": self._ms(self.first_token_s),
             "attempts": [attempt_log.to_record() for attempt_log in self.attempt_logs],
+            **self._limited_models(),
         }
         return Record(self.reservation.request_id, self.reservation.account_id, self.started_s, status, cost or 0, detail)
+
+    def _limited_models(self) -> JSON:
+        """The cost and the tokens of each model that an account limits, where there are such."""
+        used: dict[str, tuple[int, int]] = {}
+        for hold in (hold for reservation in (self.reservation, *self.reservation.siblings) for hold in reservation.models):
+            logs = [log for log in self.attempt_logs if hold.targets is None or log.attempt.target in hold.targets]
+            if logs or hold.targets is None:
+                tokens = sum(each.prompt + each.completion for log in logs if log.tokens for each in log.tokens.passes)
+                used[hold.model] = sum(log.cost_nanousd() or 0 for log in logs), tokens
+        return {"model_limits": used} if self.reservation.models or used else {}
 
     def _ms(self, moment_s: float | None) -> int | None:
         return None if moment_s is None else max(0, round((moment_s - self.started_s) * 1000))

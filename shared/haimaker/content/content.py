@@ -1,4 +1,4 @@
-"""Whether a request's content is kept: if its key wants that and the deployer allows it. What keeps it is imported only then."""
+"""Starts to keep a request's content if its key wants that and the deployer allows it. `log.py` is imported only then."""
 
 from typing import TYPE_CHECKING
 
@@ -20,6 +20,7 @@ class ContentLogging:
     _log: "ContentLog | None" = field(default=None, repr=False)
 
     def begin_conversation(self, asked: JSON, account: Account, request_id: str) -> "Conversation | None":
+        """The conversation to add the answer to, or None where this request's content is not kept."""
         wanted = account.log_content or account.metadata.get("log_content") is True
         if not wanted or not (self.settings.content_bucket or self.settings.content_folder):
             return None
@@ -30,6 +31,6 @@ class ContentLogging:
         return self._log.begin(asked, request_id) if self._log else None
 
     def finish(self, timeout_s: float) -> None:
-        """Waits for what is still to be written after an answer, in a function that is frozen then."""
+        """Waits until everything is written, up to `timeout_s`: a function is frozen after its answer."""
         if self._log:
             self._log.wait(timeout_s)

@@ -1,4 +1,4 @@
-"""What was asked and answered in one request, as it is kept where a key wants that: heard on the way, folded, and cleaned.
+"""The request and the answer of one request, collected while the answer is sent, merged if it was streamed, and redacted.
 
 Pure: it writes nothing; `log.py` does.
 """
@@ -17,18 +17,18 @@ from haimaker.store import Record
 T = TypeVar("T")
 
 MAX_BYTES = 4_000_000
-"""Of an answer; what comes after that is not kept."""
+"""How many bytes of an answer are kept."""
 RECORD_FIELDS = (
     "operation", "status", "http_status", "error", "asked_model", "provider", "model", "stream", "key_name", "key_alias", "tags",
     "input_tokens", "output_tokens", "cost_usd", "duration_ms",
 )  # fmt: skip
-"""Of the record, beside the content."""
+"""The fields of the request's record that stand beside the content."""
 CONCATENATED_FIELDS = ("content", "reasoning_content", "reasoning", "refusal", "text")
 
 
 @dataclass(slots=True)
 class Conversation:
-    """The request and the answer of one request. `done` is called once, with the conversation, when the answer has ended."""
+    """The request and the answer of one request. `done` is called once, when the answer has ended."""
 
     asked: JSON
     redaction: Redaction
@@ -46,11 +46,12 @@ class Conversation:
             yield item
 
     def end(self, record: Record) -> None:
+        """Ends the conversation, with the request's record."""
         self.record = record
         self.done(self)
 
     def entry(self) -> JSON:
-        """What is logged, after redaction."""
+        """The JSON that is kept, redacted."""
         assert self.record is not None
         record = self.record
         cut = {"truncated": True} if self._size > MAX_BYTES else {}

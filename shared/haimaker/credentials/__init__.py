@@ -1,1 +1,1 @@
-"""How the gateway gets into its providers."""
+"""Keys and tokens of providers, and how they are reached."""

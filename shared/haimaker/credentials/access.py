@@ -1,4 +1,4 @@
-"""Which providers are on, where they are reached and what lets the gateway in, read from named values such as the environment's."""
+"""How each provider is reached, read from the variables of an environment: whether it is on, its address, its key or tokens."""
 
 import re
 from collections.abc import Callable, Iterator, Mapping
@@ -48,13 +48,14 @@ class ProviderConnection:
     tokens: TokenSource | None = field(default=None, repr=False)
     """For a provider that takes short-lived tokens."""
     path: str = "{path}"
-    """Where an operation is under the address: `{path}` is the operation, `{model}` the model."""
+    """The path template of operations under the address: `{path}` is the operation's path, `{model}` the model."""
     operation_endpoints: Mapping[str, tuple[str, str]] = field(default_factory=dict)
-    """Address and path of operations that have their own; of families in them by the address in their row."""
+    """Address and path template of what has its own: of an operation by its name, of a model family by the address template in its
+    definition."""
 
     @property
     def place(self) -> Place:
-        """Where it is called, as its address says."""
+        """The region and the host of the address, on which prices may depend."""
         host = urlsplit(self.base_url).hostname or ""
         found = LOCATION.search(self.base_url) or AWS_REGION.search(host)
         return Place(found[1] if found else "", host)
@@ -81,12 +82,12 @@ def connections_from_env(
 ) -> dict[str, ProviderConnection]:
     """The providers that are on, and the deployer's accounts, by name: those with credentials, and those without a public address
     whose base URL is set. A wrong value turns its own provider off if `without` takes the error, else it raises SettingsError."""
-    rows = [(name, get(name), env) for name in _candidates(env)]
+    candidates = [(name, get(name), env) for name in _candidates(env)]
     for name, account in (accounts or {}).items():
         base = get(account.base)
-        rows.append((name, base, variables_for(name, account, base, env)))
+        candidates.append((name, base, variables_for(name, account, base, env)))
     found: dict[str, ProviderConnection | None] = {}
-    for name, provider, variables in rows:
+    for name, provider, variables in candidates:
         try:
             found[name] = _connection(provider, variables)
         except SettingsError as error:
@@ -100,7 +101,8 @@ def connections_from_env(
 
 
 def signed_providers(env: Mapping[str, str]) -> frozenset[str] | None:
-    """Those whose calls may be signed with whatever AWS credentials there are; None where nothing is said. Raises SettingsError."""
+    """The providers that HAIMAKER_SIGNED_PROVIDERS names, whose calls may be signed with any AWS credentials of this process; None
+    where it is not set. Raises SettingsError."""
     if SIGNED_PROVIDERS not in env:
         return None
     names = frozenset(name.strip() for name in env[SIGNED_PROVIDERS].split(",")) - {"", "none"}
@@ -130,20 +132,26 @@ def _connection(provider: Provider, env: Mapping[str, str]) -> ProviderConnectio
     if api_key and not (api_key.isascii() and api_key.isprintable()):
         raise SettingsError(f"The key of {provider.name} holds characters that an HTTP header cannot carry; copy it again.")
     address, path = _address_and_path(provider, validate_url(base_url_name, base_url, "https://api.openai.com/v1"), env)
-    elsewhere = _operation_endpoints(provider, given, env)
-    return ProviderConnection(address, api_key, credentials, aws_region_of(env) or "", tokens, path, elsewhere)
+    operation_endpoints = _operation_endpoints(provider, given, env)
+    return ProviderConnection(address, api_key, credentials, aws_region_of(env) or "", tokens, path, operation_endpoints)
 
 
 def _operation_endpoints(provider: Provider, given: str | None, env: Mapping[str, str]) -> dict[str, tuple[str, str]]:
     """Address and path template of each operation that has its own; an operation whose address lacks a variable is left out."""
     found = {}
-    families = (family for row in provider.operations.values() for family in row.families.values() if family.endpoint.base_url)
-    for name, row in (*provider.operations.items(), *((family.endpoint.base_url, family) for family in families)):
-        if row.endpoint.base_url or row.endpoint.paths:
-            base_url = given or _address(row if row.endpoint.base_url else provider, env)
+    own = [*provider.operations.items()]
+    own += [
+        (family.endpoint.base_url, family)
+        for operation in provider.operations.values()
+        for family in operation.families.values()
+        if family.endpoint.base_url
+    ]
+    for name, definition in own:
+        if definition.endpoint.base_url or definition.endpoint.paths:
+            base_url = given or _address(definition if definition.endpoint.base_url else provider, env)
             if base_url:
                 root, _ = _address_and_path(provider, base_url.rstrip("/"), env)
-                found[name] = _address_and_path(row, root, env)
+                found[name] = _address_and_path(definition, root, env)
     return found
 
 
@@ -152,7 +160,7 @@ def _first_set(env: Mapping[str, str], *names: str) -> str | None:
 
 
 def _address_and_path(provider: Provider, base_url: str, env: Mapping[str, str]) -> tuple[str, str]:
-    """The base address, and the path template of operations under it. A base URL that goes on behind the version's place names the
+    """The base address, and the path template of operations under it. A base URL that ends in the path of a version names that
     version."""
     if not provider.endpoint.paths:
         return base_url, "{path}"

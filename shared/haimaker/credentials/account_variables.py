@@ -1,7 +1,8 @@
-"""The environment as an account sees it that the deployer named beside a provider's own: another key, region or server. Pure.
+"""The environment of an account, which the deployer named beside a provider's own: another key, region or server. Pure.
 
 An account `azure_eu` of `azure` reads `AZURE_EU_API_KEY` where the provider reads `AZURE_API_KEY`, and so on for all of the
-provider's variables. What is not the provider's alone, such as `AWS_REGION`, it finds as `AZURE_EU_AWS_REGION`, else as it is.
+provider's variables. A variable that is not the provider's alone, such as `AWS_REGION`, is read as `AZURE_EU_AWS_REGION`, else as
+it is.
 """
 
 from collections.abc import Mapping

@@ -1,4 +1,4 @@
-"""Credentials of AWS that a container or a machine is handed for a while: from ECS or EKS, else from EC2's metadata.
+"""Temporary AWS credentials of a container or a machine: from ECS or EKS, else from EC2's metadata.
 
 https://docs.aws.amazon.com/sdkref/latest/guide/feature-container-credentials.html
 https://docs.aws.amazon.com/AWSEC2/latest/UserGuide/instance-metadata-security-credentials.html
@@ -26,18 +26,18 @@ from haimaker.lean_dataclasses import dataclass, field
 from haimaker.validation.settings import SettingsError, validate_url
 
 REFRESH_MARGIN_S = 600.0
-"""Credentials are renewed this long before they expire; new ones are there five minutes before, at the latest."""
+"""Credentials are renewed this long before they expire; AWS has new ones five minutes before, at the latest."""
 RETRY_WITH_OLD_S = 30.0
-"""After an answer that failed or brought nothing newer, while older credentials are in use."""
+"""The wait after a failed renewal, or one that brought nothing newer, while older credentials are in use."""
 RETRY_WITHOUT_S = 1.0
-"""After one that failed while there are none: who asks in between is told the same, and does not wait."""
+"""The wait after a failure while there are no credentials; callers in between get the same error at once."""
 TRIES, PAUSE_S = 3, 0.2
-"""For the first credentials, without which nothing works."""
+"""How often, and how far apart, the first credentials are asked for."""
 TIMEOUT_S = 2.0
 ANSWER_BYTES = 65_536
 CONTAINER_HOST = "169.254.170.2"
 CONTAINER_HOSTS = (CONTAINER_HOST, "169.254.170.23", "fd00:ec2::23", "localhost")
-"""Where credentials may come from without TLS, besides this machine itself: ECS, and EKS's Pod Identity."""
+"""The hosts that may be asked without TLS, besides this machine itself: ECS, and EKS's Pod Identity."""
 INSTANCE_ENDPOINTS = {"ipv4": "http://169.254.169.254", "ipv6": "http://[fd00:ec2::254]"}
 SESSION_S = 60
 """How long a session with EC2's metadata lasts: for the two questions of one renewal."""
@@ -90,33 +90,33 @@ class RefreshingCredentials:
     decides whether they still count. Safe to share between threads, of which one waits for the answer."""
 
     def __init__(
-        self, place: CredentialProvider, clock: Callable[[], float] = time.time, sleep: Callable[[float], None] = time.sleep
+        self, provider: CredentialProvider, clock: Callable[[], float] = time.time, sleep: Callable[[float], None] = time.sleep
     ) -> None:
-        self._place, self._clock, self._sleep = place, clock, sleep
+        self._provider, self._clock, self._sleep = provider, clock, sleep
         self._lock = threading.Lock()
-        self._kept: CachedCredentials | None = None
+        self._cached: CachedCredentials | None = None
         self._failure: tuple[AWSError, float] | None = None
-        """The last one, and until when it holds."""
+        """The last error, and the moment until which callers get it again."""
 
     def current(self) -> Credentials:
         """The credentials to use now. Raises AWSError while there never were any."""
-        kept = self._kept
-        if kept is None:
+        cached = self._cached
+        if cached is None:
             with self._lock:
-                kept = self._kept or self._load()
-        elif self._clock() >= kept.renew_s and self._lock.acquire(blocking=False):
+                cached = self._cached or self._load()
+        elif self._clock() >= cached.renew_s and self._lock.acquire(blocking=False):
             try:
-                kept = self._refresh(kept)
+                cached = self._refresh(cached)
             finally:
                 self._lock.release()
-        return kept.credentials
+        return cached.credentials
 
     def _load(self) -> CachedCredentials:
         if self._failure and self._clock() < self._failure[1]:
             raise AWSError("credentials", self._failure[0].code)
         for left in reversed(range(TRIES)):
             try:
-                self._kept = self._fetch()
+                self._cached = self._fetch()
             except AWSError as error:
                 if not left:
                     self._failure = error, self._clock() + RETRY_WITHOUT_S
@@ -124,20 +124,20 @@ class RefreshingCredentials:
                 self._sleep(PAUSE_S)
             else:
                 break
-        assert self._kept is not None
-        return self._kept
+        assert self._cached is not None
+        return self._cached
 
     def _refresh(self, older: CachedCredentials) -> CachedCredentials:
-        if self._kept is older:
+        if self._cached is older:
             try:
-                self._kept = self._fetch()
+                self._cached = self._fetch()
             except AWSError:
-                self._kept = older._replace(renew_s=self._clock() + RETRY_WITH_OLD_S)
-        return self._kept or older
+                self._cached = older._replace(renew_s=self._clock() + RETRY_WITH_OLD_S)
+        return self._cached or older
 
     def _fetch(self) -> CachedCredentials:
         try:
-            credentials, expires_s = parse_credentials(self._place.fetch())
+            credentials, expires_s = parse_credentials(self._provider.fetch())
         except (OSError, ValueError, http.client.HTTPException) as error:
             reason = "its answer makes no sense" if isinstance(error, ValueError) else type(error).__name__
             raise _credentials_error(reason) from None
@@ -147,8 +147,8 @@ class RefreshingCredentials:
 def refreshing_credentials(env: Mapping[str, str]) -> CredentialSource | None:
     """The credentials that this container or machine hands out, shared by all callers; None if it hands out none. Raises
     SettingsError."""
-    place = provider_from_env(env)
-    return _shared_credentials(place) if place else None
+    provider = provider_from_env(env)
+    return _shared_credentials(provider) if provider else None
 
 
 def provider_from_env(env: Mapping[str, str]) -> ContainerCredentials | InstanceCredentials | None:
@@ -178,9 +178,8 @@ def parse_credentials(document: JSON) -> tuple[Credentials, float]:
     return Credentials(*map(str, fields)), expires.timestamp()
 
 
-@cache
-def _shared_credentials(place: CredentialProvider) -> RefreshingCredentials:
-    return RefreshingCredentials(place)
+_shared_credentials = cache(RefreshingCredentials)
+"""By provider, so that all callers share the credentials."""
 
 
 def _container_from_env(env: Mapping[str, str]) -> ContainerCredentials | None:

@@ -25,7 +25,7 @@ from haimaker.lean_dataclasses import dataclass, field
 SCOPE = "https://www.googleapis.com/auth/cloud-platform"
 LIFETIME_S = 3_600
 REFRESH_MARGIN_S = 300.0
-"""A token is renewed this long before it ends."""
+"""A token is renewed this long before it expires."""
 TIMEOUTS = Timeouts(5.0, 10.0, 10.0)
 FORM_HEADERS = {"content-type": "application/x-www-form-urlencoded"}
 TOKEN_HOSTS = ("googleapis.com",)
@@ -43,7 +43,7 @@ class GoogleAccount:
 
 
 class GoogleTokens:
-    """Tokens of one account, kept until shortly before they end."""
+    """Tokens of one account, cached until shortly before they expire. Safe to share between threads."""
 
     def __init__(self, account: GoogleAccount, http_client: HTTPClient, clock: Callable[[], float] = time.time) -> None:
         self._account = account

@@ -1,8 +1,8 @@
-"""The providers' secrets: constant in a process of one's own, read from SSM when first needed in a deployed stack.
+"""Where the connections to providers come from: the environment, or in a deployed stack secrets in SSM, read when first needed.
 
-There they are two SecureStrings at most, each a JSON object of the same names as the environment variables
-(https://docs.aws.amazon.com/systems-manager/latest/userguide/sysman-paramstore-securestring.html). A fleet of cold starts
-exceeds SSM's rate, so a read is tried a few times, its answer kept for minutes, and what was read before is used while SSM fails.
+Secrets are in one or two SecureStrings, each a JSON object with the names of environment variables
+(https://docs.aws.amazon.com/systems-manager/latest/userguide/sysman-paramstore-securestring.html). A fleet of cold starts exceeds
+SSM's rate, so a read is tried a few times, its answer is cached for minutes, and the last answer is used while SSM fails.
 """
 
 import time
@@ -22,12 +22,13 @@ from haimaker.validation.settings import SettingsError
 
 CACHE_S = 300.0
 CACHE_EMPTY_S = 30.0
-"""While nothing is stored yet, so that the first credentials are soon seen."""
+"""How long an answer without secrets is cached, so that the first credentials are soon seen."""
 RETRY_WITH_OLD_S = 30.0
-"""After a read that failed, while older secrets are in use."""
+"""The wait after a failed read, while older secrets are in use."""
 READ_TIMEOUT_S = 2.5
+"""How long a read is tried again."""
 TRY_TIMEOUT_S = 1.5
-"""Of one try; with the patience before it, a read ends within 4 s."""
+"""How long one try may take; a read ends within 4 s."""
 
 
 class Credentials(Protocol):
@@ -55,7 +56,7 @@ class SSMCredentials:
     observer: Observer
     clock: Callable[[], float] = time.monotonic
     accounts: Mapping[str, ProviderAccount] = field(default_factory=dict)
-    """Those that the deployer named beside the providers' own."""
+    """Accounts that the deployer named beside the providers' own."""
     _secrets: Mapping[str, str] = field(default_factory=dict, repr=False)
     _access: Mapping[str, ProviderConnection] | None = field(default=None, repr=False)
     _fresh_until_s: float = 0.0
@@ -70,7 +71,11 @@ class SSMCredentials:
     def _refresh(self, older: Mapping[str, ProviderConnection] | None) -> Mapping[str, ProviderConnection]:
         try:
             secrets = self._read()
-            access = older if older is not None and secrets == self._secrets else self._connections(secrets)
+            access = older
+            if access is None or secrets != self._secrets:
+                # A secret that can't be used turns its own provider off and no other.
+                variables = {**self.environment, **secrets}
+                access = connections_from_env(variables, self.accounts, lambda error: self.observer.error(str(error)))
         except (AWSError, SettingsError) as error:
             self.observer.error(f"the providers' credentials can't be read: {error}")
             if older is None:
@@ -84,10 +89,6 @@ class SSMCredentials:
         self._secrets = secrets
         self._fresh_until_s = self.clock() + (CACHE_S if secrets else CACHE_EMPTY_S)
         return access
-
-    def _connections(self, secrets: Mapping[str, str]) -> Mapping[str, ProviderConnection]:
-        """The connections; a secret that can't be used turns its own provider off and no other."""
-        return connections_from_env({**self.environment, **secrets}, self.accounts, lambda error: self.observer.error(str(error)))
 
     def _read(self) -> Mapping[str, str]:
         """Both parameters in one call; one that does not exist holds nothing. Raises AWSError, SettingsError."""

@@ -84,6 +84,16 @@ class BadRequestError(APIError):
     type = "invalid_request_error"
 
 
+def invalid_value(param: str, expected: str) -> BadRequestError:
+    """The error for a parameter whose value is not what is `expected`."""
+    return BadRequestError(f"Invalid value for '{param}': it must be {expected}.", param=param, code="invalid_value")
+
+
+def missing_parameter(param: str) -> BadRequestError:
+    """The error for a parameter that has to be there."""
+    return BadRequestError(f"Missing required parameter: '{param}'.", param=param, code="missing_required_parameter")
+
+
 class ContextWindowExceededError(BadRequestError):
     code = "context_length_exceeded"
 

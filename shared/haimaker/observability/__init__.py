@@ -1,1 +1,1 @@
-"""Log lines, metrics, and what must not be in them."""
+"""One log line a request, metrics, and redaction of what is kept."""

@@ -9,7 +9,7 @@ TIMEOUT_S = 10.0
 
 
 def post(url: str, body: JSON) -> None:
-    """Raises OSError where the receiver cannot be reached or refuses."""
+    """Sends the alert. Raises OSError where the receiver cannot be reached or refuses."""
     headers = {"content-type": "application/json", "user-agent": "haimaker"}
     asked = urllib.request.Request(url, json.dumps(body).encode(), headers, method="POST")  # noqa: S310 - the deployer's own
     with urllib.request.urlopen(asked, timeout=TIMEOUT_S) as answer:  # noqa: S310

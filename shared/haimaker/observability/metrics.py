@@ -1,4 +1,4 @@
-"""What is counted of a request, and how CloudWatch reads it out of the log line, which costs no call.
+"""The metrics of a request, and the form in which CloudWatch reads them out of the log line, which costs no call.
 
 https://docs.aws.amazon.com/AmazonCloudWatch/latest/monitoring/CloudWatch_Embedded_Metric_Format_Specification.html
 
@@ -14,7 +14,7 @@ from haimaker.store import Record
 NAMESPACE = "haimaker"
 DIMENSIONS = ("service", "operation")
 BY_PROVIDER: Mapping[str, tuple[str, ...]] = {"none": (), "provider": ("provider",), "model": ("provider", "model")}
-"""Further dimensions, by what the setting HAIMAKER_METRICS_BY says."""
+"""By a value of HAIMAKER_METRICS_BY, the dimensions besides DIMENSIONS."""
 
 METRICS: Mapping[str, str] = {
     "Requests": "Count",
@@ -47,11 +47,11 @@ METRICS: Mapping[str, str] = {
     "Fallbacks": "Count",
     "ColdStarts": "Count",
 }
-"""Each with its unit. Errors are all, whoever is to blame; Faults those of the gateway and of providers. Unpriced is use of a
-model that has prices, charged at nothing; CostUnknown use of one that has none. StoreProblems are SettlesFailed and AccessDenied,
-which one alarm watches."""
+"""Each metric and its unit. Errors counts all errors, Faults those of the gateway and of providers. Unpriced counts requests that
+were charged nothing although their model has prices, CostUnknown those whose model has none. StoreProblems is the sum of
+SettlesFailed and AccessDenied, so that one alarm can watch both."""
 OF_THE_SERVICE = ("Requests", "Faults", "CostUsd", "CostUnknown", "Unpriced", "HoldsLost", "StoreProblems")
-"""Counted over all operations as well, for the alarms."""
+"""Metrics that are counted over all operations as well, for the alarms."""
 
 ERROR_CLASSES: Mapping[int, str] = {
     401: "KeyErrors",

@@ -28,12 +28,12 @@ if TYPE_CHECKING:
     from haimaker.observability.provider_calls import ProviderCalls
 
 ALERT_WAIT_S = 2.0
-"""For a receiver of an alert, at most, at the end of the request that reached the amount."""
+"""How long the request that reached an amount waits at its end for the receiver of the alert."""
 
 _to_line = json.JSONEncoder(ensure_ascii=False, separators=(",", ":"), default=str).encode
 
 MADE_UP = frozenset({"RequestErrors", "KeyErrors"})
-"""With these errors a model may be a name of the client's own, which must not become a metric that costs."""
+"""Errors with which a model's name may be the client's own: such a name must not become a dimension of a metric, which costs."""
 
 
 @dataclass
@@ -43,13 +43,13 @@ class Observer:
     service: str = "haimaker"
     metrics_on: bool = False
     dimensions: Sequence[str] = ()
-    """Of metrics, besides service and operation."""
+    """Dimensions of metrics besides service and operation."""
     alert_webhook: str = field(default="", repr=False)
-    """Where budgets' alerts are sent to besides the log."""
+    """The URL to which alerts of budgets are sent besides the log; empty for none."""
     prometheus: "PrometheusMetrics | None" = None
-    """Where what happened is counted for Prometheus as well; None where nobody collects it."""
+    """Counts the same for Prometheus; None where nobody collects it."""
     provider_calls: "ProviderCalls | None" = None
-    """Where calls of providers are counted by the hour; None in a function, whose metrics CloudWatch has."""
+    """Counts the calls of providers by the hour; None in a function, whose metrics CloudWatch has."""
     _cold: bool = field(default=True, repr=False)
 
     def request(self, record: Record) -> None:
@@ -77,19 +77,19 @@ class Observer:
         self._count("lost", {"operation": "settle"}, {"HoldsLost": reservations}, level="ERROR")
 
     def settle_failed(self, request_id: str) -> None:
-        """A request whose hold stays until it is charged as lost, since the store failed to the end."""
+        """Logs a request whose reservation stays until it is charged as lost, since the store failed to the end."""
         fields = {"operation": "settle", "request_id": request_id}
         self._count(
             "settling failed; the hold will be charged as lost", fields, {"SettlesFailed": 1, "StoreProblems": 1}, level="ERROR"
         )
 
     def access_denied(self, call: str) -> None:
-        """A call of AWS that the role does not allow, such as `dynamodb:Query`: the template, or a policy around it, lacks it."""
+        """Logs a call of AWS, such as `dynamodb:Query`, that the role does not allow: the template or a policy lacks it."""
         self._count("access denied", {"operation": "store", "call": call}, {"AccessDenied": 1, "StoreProblems": 1}, level="ERROR")
 
     def budget_alert(self, alert: BudgetAlert) -> None:
-        """An account that has spent a part of its budget, or all of its soft budget; nothing is blocked by that. The deployer's
-        webhook is told of it, which may take `ALERT_WAIT_S`."""
+        """Logs that an account has spent a part of its budget, or all of its soft budget, and sends it to the deployer's webhook,
+        which may take `ALERT_WAIT_S`. It blocks nothing."""
         usd = {"spend_usd": alert.spend_nanousd / 10**9, "reached_usd": alert.reached_nanousd / 10**9}
         fields: JSON = {"operation": "settle", "account": alert.account_id, **usd}
         is_soft = alert.percent is None
@@ -110,7 +110,7 @@ class Observer:
             self.error("a budget alert could not be sent", **{"error.type": type(error).__name__, "account": body["account"]})
 
     def audit(self, event: JSON) -> None:
-        """A change that an administrator made."""
+        """Logs a change that an administrator made."""
         self._logger.info("audit", extra=event)
 
     def error(self, message: str, **fields: object) -> None:
@@ -145,7 +145,7 @@ class Observer:
 
 
 def _request_line(message: str, service: str, fields: JSON) -> str:
-    """What the Logger writes of a request, in a third of the time: nothing has to be found out."""
+    """The line that Powertools' Logger writes of a request, made in a third of its time."""
     now_s = time.time()
     moment = time.strftime(f"%Y-%m-%d %H:%M:%S,{int(now_s % 1 * 1000):03d}%z", time.localtime(now_s))
     line = {"level": "INFO", "message": message, "timestamp": moment, "service": service, **fields}
@@ -153,7 +153,7 @@ def _request_line(message: str, service: str, fields: JSON) -> str:
 
 
 def alert_body(alert: BudgetAlert) -> JSON:
-    """What a receiver gets: money in USD, the time as ISO 8601."""
+    """The JSON that a receiver gets: money in USD, the time as ISO 8601."""
     ends = None if alert.window_end_s >= NEVER_S else datetime.fromtimestamp(alert.window_end_s, UTC).isoformat()
     return {
         "event": "soft_budget_crossed" if alert.percent is None else "budget_threshold_crossed",

@@ -13,9 +13,9 @@ from haimaker.store import Record
 
 CONTENT_TYPE = "text/plain; version=0.0.4; charset=utf-8"
 SECONDS = (0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 60.0, 120.0, 300.0)
-"""Upper bounds of a histogram's buckets."""
+"""Upper bounds of a histogram's buckets, in seconds."""
 MAX_SERIES = 2_000
-"""Of one metric: a client can name any model. What comes later is counted under OTHER."""
+"""How many series a metric has: a client can name any model. What comes later is counted under OTHER."""
 OTHER = "other"
 
 Labels = tuple[str, ...]
@@ -44,7 +44,7 @@ class _Histogram:
 
 
 class PrometheusMetrics:
-    """Every method may be called from any thread."""
+    """The metrics of this process. Every method may be called from any thread."""
 
     def __init__(self) -> None:
         self._lock = Lock()
@@ -71,7 +71,8 @@ class PrometheusMetrics:
                 ("time_to_first_token_seconds", detail.get("first_token_ms")),
             ):
                 if milliseconds is not None:
-                    self._observe(name, (operation, provider), milliseconds / 1000)
+                    series = self._histograms[name]
+                    series.setdefault(_bounded(series, (operation, provider)), _Histogram()).add(milliseconds / 1000)
 
     def denied(self, operation: str, error: APIError) -> None:
         with self._lock:
@@ -82,6 +83,7 @@ class PrometheusMetrics:
             self._add("reservations_lost_total", (), count)
 
     def text(self) -> bytes:
+        """All metrics in Prometheus's text format."""
         with self._lock:
             return "".join(f"{line}\n" for line in self._lines()).encode()
 
@@ -103,13 +105,13 @@ class PrometheusMetrics:
 
     def _add(self, name: str, values: Labels, amount: float = 1) -> None:
         series = self._counters[name]
-        values = values if values in series or len(series) < MAX_SERIES else (OTHER,) * len(values)
+        values = _bounded(series, values)
         series[values] = series.get(values, 0) + amount
 
-    def _observe(self, name: str, values: Labels, seconds: float) -> None:
-        series = self._histograms[name]
-        values = values if values in series or len(series) < MAX_SERIES else (OTHER,) * len(values)
-        series.setdefault(values, _Histogram()).add(seconds)
+
+def _bounded(series: Mapping[Labels, object], values: Labels) -> Labels:
+    """The labels of a series, or OTHER for each of them while the metric has as many series as it may."""
+    return values if values in series or len(series) < MAX_SERIES else (OTHER,) * len(values)
 
 
 def _braces(names: Sequence[str], values: Sequence[str]) -> str:

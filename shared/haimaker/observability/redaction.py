@@ -10,16 +10,16 @@ import json
 import re
 from binascii import Error as NotBase64
 from collections.abc import Callable, Mapping
-from functools import cached_property
+from functools import cached_property, partial
 from typing import Any
 
 from haimaker.lean_dataclasses import dataclass, field
 
 MAX_TEXT_LENGTH = 200_000
-"""Characters of one text that are kept."""
+"""How many characters of one text are kept."""
 MAX_DEPTH = 40
 MIN_DATA = 400
-"""From this length on, a text that can only be base64 is taken for data."""
+"""The length from which on a text that can only be base64 is taken for data."""
 SECRET_FIELDS = frozenset({"api_key", "apikey", "authorization", "password", "passwd", "secret", "client_secret", "access_token"})
 
 _KEYS = r"""(?x)
@@ -44,7 +44,7 @@ BUILT_IN: Mapping[str, str] = {
 _KEY_BEGIN = re.compile(r"-----BEGIN [A-Z ]{0,30}PRIVATE KEY-----")
 _KEY_END = re.compile(r"-----END[A-Z ]{0,40}-----")
 KEY_LENGTH = 8_000
-"""Characters that a private key has at most; one without an end is taken out so far."""
+"""How many characters a private key has at most; of one without an end so many are taken out."""
 _DATA = re.compile(r"data:([\w.+/-]{1,100})(?:;[\w=.-]{1,60}){0,4};base64,([A-Za-z0-9+/=_-]{16,})")
 _ONLY_BASE64 = re.compile(r"[A-Za-z0-9+/_-]+={0,2}")
 
@@ -59,14 +59,17 @@ class Redaction:
     @cached_property
     def _rules(self) -> list[tuple[re.Pattern[str], Callable[[re.Match[str]], str]]]:
         chosen = {**{kind: BUILT_IN[kind] for kind in self.kinds}, **self.patterns}
-        return [(re.compile(pattern), _replacement(kind)) for kind, pattern in chosen.items()]
+        return [(re.compile(pattern), partial(_replace, kind)) for kind, pattern in chosen.items()]
 
     def redact(self, value: Any, depth: int = 0) -> Any:
-        """The value without what is to be taken out; data in base64 is named by its size and hash."""
+        """The value with a kind's name in place of what is taken out, and data in base64 as its size and hash."""
         if depth > MAX_DEPTH:
             return "[left out: too deep]"
         if isinstance(value, dict):
-            return {name: _is_secret_name(name) or self.redact(inner, depth + 1) for name, inner in value.items()}
+            return {
+                name: "[left out]" if name.lower().replace("-", "_") in SECRET_FIELDS else self.redact(inner, depth + 1)
+                for name, inner in value.items()
+            }
         if isinstance(value, list):
             return [self.redact(inner, depth + 1) for inner in value]
         if isinstance(value, str):
@@ -93,7 +96,8 @@ class Redaction:
 
 
 def _without_private_keys(text: str) -> str:
-    """One look at each letter: a pattern would look for an end from every beginning."""
+    """The text with `[key]` in place of private keys. It reads each letter once, where a pattern would look for an end from every
+    beginning."""
     made: list[str] = []
     at = 0
     while begin := _KEY_BEGIN.search(text, at):
@@ -102,10 +106,6 @@ def _without_private_keys(text: str) -> str:
         made += [text[at : begin.start()], "[key]"]
         at = end.end() if end else min(most, len(text))
     return "".join((*made, text[at:])) if made else text
-
-
-def _is_secret_name(name: str) -> str:
-    return "[left out]" if name.lower().replace("-", "_") in SECRET_FIELDS else ""
 
 
 def _named(content_type: str, text: str) -> str:
@@ -120,9 +120,10 @@ def _of_bytes(content_type: str, data: bytes) -> str:
     return f"[{content_type}, {len(data)} bytes, sha256 {hashlib.sha256(data).hexdigest()}]"
 
 
-def _replacement(kind: str) -> Callable[[re.Match[str]], str]:
+def _replace(kind: str, found: re.Match[str]) -> str:
+    """The kind's name, or the text as it is where its check digits say that it is none."""
     is_one = CHECKS.get(kind)
-    return lambda found: f"[{kind}]" if is_one is None or is_one(found[0]) else found[0]
+    return f"[{kind}]" if is_one is None or is_one(found[0]) else found[0]
 
 
 def is_card(text: str) -> bool:
@@ -139,4 +140,4 @@ def is_iban(text: str) -> bool:
 
 
 CHECKS: Mapping[str, Callable[[str], bool]] = {"card": is_card, "iban": is_iban}
-"""Kinds of which a form alone says too little."""
+"""By the kind, a check that tells it from other text of the same form."""

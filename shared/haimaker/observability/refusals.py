@@ -1,7 +1,7 @@
-"""Requests that were refused, counted by key and reason, so that "who is being limited, since when" has an answer.
+"""Counts refused requests by key and reason, so that an administrator can see who is limited, and since when.
 
-Refusals leave no record, and must cost no write each: a process counts in memory and writes its sums of the day at most every ten
-seconds, as one document of its own. What it counted since is lost when it is killed.
+A refusal leaves no record and must not cost a write: a process counts in memory, and writes its sums of the day as one document at
+most every ten seconds. What it counted since is lost when it is killed.
 """
 
 import time
@@ -16,16 +16,16 @@ from haimaker.store.documents import Document, Documents
 from haimaker.store.totals import to_day
 
 KIND = "refusals "
-"""And the UTC day: the kind of its documents."""
+"""The kind of its documents, followed by the UTC day."""
 WRITE_EVERY_S = 10.0
 MAX_COUNTED = 1_000
-"""Pairs of key and reason of a process and day; what comes later is counted under no key."""
+"""How many pairs of key and reason a process counts in a day; later ones are counted under no key."""
 NOBODY = ""
-"""Instead of a key that is none of this gateway's."""
+"""Stands for any key that is none of this gateway's."""
 
 
 class Refused(NamedTuple):
-    """How often a key met a reason, and when first and last, in seconds."""
+    """How often a key was refused for a reason, and when first and last, in seconds of the epoch."""
 
     account_id: str
     code: str
@@ -45,7 +45,7 @@ class RefusalCounter:
         self._changed, self._written_s = False, 0.0
 
     def add(self, account_id: str, code: str, now_s: float) -> None:
-        """Counts one, and writes what was counted if it is time. A store that fails is asked again with a later refusal."""
+        """Counts a refusal, and writes the sums if WRITE_EVERY_S have passed. If the store fails, a later refusal tries again."""
         day = to_day(now_s)
         if day != self._day:
             self.write(now_s)
@@ -61,7 +61,7 @@ class RefusalCounter:
             self.write(now_s)
 
     def write(self, now_s: float | None = None) -> None:
-        """Writes what was counted since the last time. Others go on counting meanwhile."""
+        """Writes the sums if any has changed. Other threads go on counting meanwhile."""
         with self._lock:
             if not self._changed:
                 return
@@ -85,7 +85,7 @@ class RefusalCounter:
 
 
 def merge(documents: Documents, days: Sequence[str]) -> list[Refused]:
-    """What all processes counted on these days, the latest first."""
+    """The sums of all processes on these days, the latest refusal first."""
     found: dict[tuple[str, str], Refused] = {}
     for each in _counted(documents, days):
         before = found.get((each.account_id, each.code), each._replace(times=0))

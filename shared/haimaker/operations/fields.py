@@ -4,7 +4,7 @@ from typing import Annotated, NoReturn
 
 from pydantic import BaseModel, ConfigDict, Field, StrictBool, StrictStr, ValidationError
 
-from haimaker.http.errors import BadRequestError
+from haimaker.http.errors import BadRequestError, missing_parameter
 from haimaker.http.values import JSON
 from haimaker.validation.bounds import Name, TokenIds
 
@@ -40,7 +40,7 @@ def raise_validation_error(error: ValidationError) -> NoReturn:
     first, *others = error.errors(include_url=False, include_context=False, include_input=False)
     param = _path(first["loc"])
     if first["type"] == "missing":
-        raise BadRequestError(f"Missing required parameter: '{param}'.", param=param, code="missing_required_parameter")
+        raise missing_parameter(param)
     alternatives = dict.fromkeys(other["msg"] for other in others if _path(other["loc"]) == param and other["msg"] != first["msg"])
     said = " or ".join((first["msg"], *(message.removeprefix("Input should be ") for message in alternatives)))
     raise BadRequestError(f"Invalid value for '{param}': {said}.", param=param, code="invalid_value")

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from typing import Any, NamedTuple
 
 from haimaker.http import multipart
-from haimaker.http.errors import BadRequestError
+from haimaker.http.errors import BadRequestError, missing_parameter
 from haimaker.http.json import parse_json
 from haimaker.http.multipart import UploadedFile
 from haimaker.http.values import JSON, Request
@@ -81,7 +81,7 @@ def _typed(name: str, text: str) -> Any:
 def _checked(files: tuple[tuple[str, UploadedFile], ...]) -> tuple[tuple[str, UploadedFile], ...]:
     images, mask = images_of(files), mask_of(files)
     if not images:
-        raise BadRequestError("Missing required parameter: 'image'.", param="image", code="missing_required_parameter")
+        raise missing_parameter("image")
     if len(images) > MAX_FILES:
         raise BadRequestError(f"At most {MAX_FILES} images can be sent.", param="image", code="too_many_images")
     for name, file in files:

@@ -10,7 +10,7 @@ from typing import Annotated, Any, Literal
 from pydantic import Field, StrictStr, ValidationError
 
 from haimaker.http import multipart
-from haimaker.http.errors import BadRequestError
+from haimaker.http.errors import BadRequestError, missing_parameter
 from haimaker.http.multipart import UploadedFile
 from haimaker.http.values import JSON, Request, StreamEvent
 from haimaker.lean_dataclasses import dataclass, replace
@@ -249,7 +249,7 @@ def _with_upload(files: Files, upload_id: Any, request: Request) -> Files:
 def _sound(files: Files) -> AudioInfo:
     given = next((file for name, file in files if name == "file"), None)
     if given is None:
-        raise BadRequestError("Missing required parameter: 'file'.", param="file", code="missing_required_parameter")
+        raise missing_parameter("file")
     try:
         return audio.probe(given.data)
     except audio.UnreadableAudio as error:

@@ -1,6 +1,6 @@
-"""What `haimaker/auto` needs from outside to choose: the router of a key, its budget, vectors of texts.
+"""Reads what `haimaker/auto` needs for its choice: the router of a key, the budget, vectors of texts.
 
-`auto_router.py` chooses. This module is imported when it is first needed, and caches what it reads for a minute.
+`auto_router.py` chooses. This module is imported when it is first needed, and caches definitions for a minute.
 """
 
 import json
@@ -26,12 +26,12 @@ from haimaker.store import Account, Store
 from haimaker.validation.toml_table import TomlTable, read_whole
 
 ROUTER_DOCUMENTS = "router"
-"""Of documents in the store."""
+"""The kind of the documents in the store that hold definitions of routers."""
 CACHE_S = 60.0
 MAX_CACHED = 1_000
 
 Answer = Callable[[Request, RoutingRequest, Account], Response]
-"""The gateway's way to answer a request of a key."""
+"""Answers a request of a key as the gateway does. Raises APIError."""
 
 
 @dataclass(slots=True)

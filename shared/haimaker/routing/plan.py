@@ -1,9 +1,9 @@
 """A plan: which targets serve one request, in which order, and which were left out. Values only."""
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from typing import NamedTuple
 
-from haimaker.lean_dataclasses import dataclass, field
+from haimaker.lean_dataclasses import dataclass, field, replace
 from haimaker.operations.attempt import Attempt
 from haimaker.routing.config import BACK_OFF, BackOff
 
@@ -32,3 +32,14 @@ class Plan:
 
     def all(self) -> tuple[Attempt, ...]:
         return self.attempts + self.context_window + self.content_policy
+
+    def without(self, targets: Collection[str]) -> "Plan":
+        """The same without some targets."""
+        if not targets:
+            return self
+        lists = (
+            tuple(attempt for attempt in attempts if attempt.target not in targets)
+            for attempts in (self.attempts, self.context_window, self.content_policy)
+        )
+        attempts, context_window, content_policy = lists
+        return replace(self, attempts=attempts, context_window=context_window, content_policy=content_policy)

@@ -8,7 +8,7 @@ from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from haimaker.accounts.cache import BilledAccounts
-from haimaker.billing import estimates
+from haimaker.billing import estimates, model_limits
 from haimaker.http.errors import BadRequestError
 from haimaker.http.sse import dumps
 from haimaker.http.values import JSON, Request
@@ -126,7 +126,7 @@ class Planner:
             name = choice.model
             if context.preferences.fallbacks is None:
                 context = replace(context, preferences=replace(context.preferences, fallbacks=choice.others))
-        plan = self._within_budget(self.router.plan(name, context), routing_request.asked, billed, affordable)
+        plan = self._within_budget(self.router.plan(name, context), routing_request.asked, name, billed, affordable)
         if len(plan.attempts) > 1:
             self.health.breaker.refresh(routing_request.now_s)
         return Decision(plan, name, choice)
@@ -158,16 +158,26 @@ class Planner:
             tokens_per_s=health.latency.tokens_per_s,
         )
 
-    def _within_budget(self, plan: Plan, asked: OperationRequest, billed: BilledAccounts, affordable: int | None) -> Plan:
-        """For accounts with a budget: leaves out targets without a known price, and limits the output of the others."""
-        if not billed.have_budget():
+    def _within_budget(
+        self, plan: Plan, asked: OperationRequest, name: str, billed: BilledAccounts, affordable: int | None
+    ) -> Plan:
+        """For accounts with a budget, be it for a model: leaves out targets without a known price, and limits the output of the
+        others."""
+        full_name = self.router.full_name
+        counted = model_limits.with_budget(billed, {asked.model, name, full_name(name)}, plan.all(), full_name)
+        if not counted:
             return plan
 
-        unpriced = [attempt.target for attempt in plan.all() if not asked.is_priced(attempt)]
+        unpriced = [attempt.target for attempt in plan.all() if attempt.target in counted and not asked.is_priced(attempt)]
 
         def limited(attempts: tuple[Attempt, ...]) -> tuple[Attempt, ...]:
-            priced = [attempt for attempt in attempts if attempt.target not in unpriced]
-            return tuple(estimates.with_output_limits(priced, asked, self.default_max_output_tokens, affordable))
+            found: list[Attempt] = []
+            for attempt in attempts:
+                if attempt.target not in counted:
+                    found.append(attempt)
+                elif attempt.target not in unpriced:
+                    found += estimates.with_output_limits([attempt], asked, self.default_max_output_tokens, affordable)
+            return tuple(found)
 
         exclusions = [
             Exclusion(target, "model_not_priced", "it has no known price, as a key with a budget needs") for target in unpriced

@@ -9,7 +9,7 @@ from collections.abc import Mapping, Sequence
 from decimal import Decimal, InvalidOperation
 from typing import Any
 
-from haimaker.http.errors import BadRequestError
+from haimaker.http.errors import invalid_value
 from haimaker.http.values import JSON, AttemptTimeouts
 from haimaker.routing import preferences as routing_preferences
 from haimaker.routing.config import HIGHEST_THROUGHPUT, LOWEST_COST, LOWEST_LATENCY, STRATEGIES, WEIGHTED
@@ -62,7 +62,7 @@ def preferences_from_request(body: JSON, headers: Mapping[str, str]) -> RoutingP
     """What a body and its headers say about routing; headers win. Raises BadRequestError, which names the field or the header."""
     models = _names(body, "models")
     if body.get("route") not in (None, "fallback"):
-        raise _invalid_value("route", "'fallback'")
+        raise invalid_value("route", "'fallback'")
     model = body.get("model") or (models[0] if models else None)
     said = preferences_from_fields(body, model, tuple(body.keys() - NOT_PARAMETERS))
     if models:
@@ -83,7 +83,7 @@ def preferences_from_fields(fields: JSON, model: str | None = None, parameters: 
     fallbacks, for_context, for_policy = (_fallbacks(fields, name, model) for name in FALLBACK_FIELDS)
     strategy = fields.get("routing_strategy")
     if strategy is not None and (not isinstance(strategy, str) or strategy not in STRATEGY_NAMES):
-        raise _invalid_value("routing_strategy", f"one of {', '.join(STRATEGY_NAMES)}")
+        raise invalid_value("routing_strategy", f"one of {', '.join(STRATEGY_NAMES)}")
     said = RoutingPreferences(
         fallbacks=fallbacks,
         context_window_fallbacks=for_context,
@@ -97,7 +97,7 @@ def preferences_from_fields(fields: JSON, model: str | None = None, parameters: 
     if provider is None:
         return said
     if not isinstance(provider, dict):
-        raise _invalid_value("provider", "an object")
+        raise invalid_value("provider", "an object")
     return _preferences_from_provider(provider, parameters).merged_with(said)
 
 
@@ -105,7 +105,7 @@ def _preferences_from_provider(provider: JSON, parameters: Sequence[str]) -> Rou
     sort = provider.get("sort")
     by = sort.get("by") if isinstance(sort, dict) else sort
     if by is not None and (not isinstance(by, str) or by not in SORTS):
-        raise _invalid_value("provider.sort", f"one of {', '.join(SORTS)}")
+        raise invalid_value("provider.sort", f"one of {', '.join(SORTS)}")
     order, only, ignore = (
         tuple(slug.strip().lower() for slug in _names(provider, name, "provider.")) for name in ("order", "only", "ignore")
     )
@@ -125,7 +125,7 @@ def _max_rates_usd(prices: Any) -> dict[str, str]:
     if prices is None:
         return {}
     if not isinstance(prices, dict):
-        raise _invalid_value("provider.max_price", "an object")
+        raise invalid_value("provider.max_price", "an object")
     found = {}
     for name, price in prices.items():
         if name in MAX_PRICE_RATES and price is not None:
@@ -134,7 +134,7 @@ def _max_rates_usd(prices: Any) -> dict[str, str]:
             except InvalidOperation:
                 usd = Decimal(-1)
             if not (usd.is_finite() and 0 <= usd <= 10**9):
-                raise _invalid_value(f"provider.max_price.{name}", "a price in USD")
+                raise invalid_value(f"provider.max_price.{name}", "a price in USD")
             rate = usd.scaleb(-6) if name in ("prompt", "completion") else usd
             found[MAX_PRICE_RATES[name]] = f"{round(rate, RATE_DECIMALS).normalize():f}"
     return found
@@ -146,7 +146,7 @@ def _fallbacks(fields: JSON, name: str, model: str | None) -> tuple[str, ...] | 
     if value is None:
         return None
     if not isinstance(value, list) or len(value) > MAX_NAMES:
-        raise _invalid_value(name, f"a list of up to {MAX_NAMES} models")
+        raise invalid_value(name, f"a list of up to {MAX_NAMES} models")
     found: list[str] = []
     for each in value:
         if isinstance(each, dict):
@@ -155,7 +155,7 @@ def _fallbacks(fields: JSON, name: str, model: str | None) -> tuple[str, ...] | 
         else:
             found.append(each)
     if not all(isinstance(each, str) and 0 < len(each) <= 512 for each in found):
-        raise _invalid_value(name, "a list of models")
+        raise invalid_value(name, "a list of models")
     return tuple(dict.fromkeys(found))[:MAX_NAMES]
 
 
@@ -164,7 +164,7 @@ def _names(fields: JSON, name: str, prefix: str = "") -> tuple[str, ...]:
     if value is None:
         return ()
     if not isinstance(value, list) or len(value) > MAX_NAMES or not all(isinstance(each, str) and each for each in value):
-        raise _invalid_value(prefix + name, f"a list of up to {MAX_NAMES} names")
+        raise invalid_value(prefix + name, f"a list of up to {MAX_NAMES} names")
     return tuple(value)
 
 
@@ -173,7 +173,7 @@ def _flag(fields: JSON, name: str, default: bool, prefix: str = "") -> bool:
     if value is None:
         return default
     if not isinstance(value, bool):
-        raise _invalid_value(prefix + name, "true or false")
+        raise invalid_value(prefix + name, "true or false")
     return value
 
 
@@ -182,7 +182,7 @@ def _retries(fields: JSON) -> int | None:
     if value is None:
         return None
     if not isinstance(value, int) or isinstance(value, bool) or value < 0:
-        raise _invalid_value("num_retries", "a whole number from 0")
+        raise invalid_value("num_retries", "a whole number from 0")
     return min(value, MAX_RETRIES)
 
 
@@ -191,7 +191,7 @@ def _timeout(fields: JSON) -> float:
     if value is None:
         return routing_preferences.NO_PREFERENCES.timeout_s
     if not isinstance(value, int | float) or isinstance(value, bool) or value <= 0:
-        raise _invalid_value("timeout", "a number of seconds above 0")
+        raise invalid_value("timeout", "a number of seconds above 0")
     return float(min(value, MAX_TIMEOUT_S))
 
 
@@ -204,10 +204,6 @@ def _seconds(headers: Mapping[str, str], names: Sequence[str], *, whole: bool = 
             except ValueError:
                 value = -1.0
             if not (0 <= value < float("inf") if whole else 0 < value < float("inf")):
-                raise _invalid_value(name, "a number of retries" if whole else "a number of seconds above 0")
+                raise invalid_value(name, "a number of retries" if whole else "a number of seconds above 0")
             return value
     return float("inf")
-
-
-def _invalid_value(param: str, expected: str) -> BadRequestError:
-    return BadRequestError(f"Invalid value for '{param}': it must be {expected}.", param=param, code="invalid_value")

@@ -1,7 +1,8 @@
 """Circuits that processes share through the store; while no target fails nothing is written.
 
-A failure is one small write, and with another one a process claims the right to try a target again. What others wrote is read every
-few seconds at most, in the background, and only for requests that have a choice. If the store fails, each process goes by its own.
+A failure is one small write, and with another one a process claims the right to try a target again. What other processes wrote is
+read in the background, at most every READ_EVERY_S, and only for requests with more than one target. If the store fails, each
+process goes by its own circuits.
 """
 
 from collections.abc import Callable
@@ -19,10 +20,10 @@ if TYPE_CHECKING:
     from concurrent.futures import Future, ThreadPoolExecutor
 
 HEALTH_DOCUMENTS = "health"
-"""Of documents in the store."""
+"""The kind of the documents in the store, one for each target that failed."""
 READ_EVERY_S = 5.0
 FORGET_AFTER_S = 120.0
-"""Failures longer ago are no row: counting starts anew."""
+"""A failure that is longer ago does not count to those in a row."""
 MAX_TARGETS = 200
 TRIES = 3
 

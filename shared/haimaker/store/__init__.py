@@ -7,7 +7,8 @@ An account's counters hold what is *left*, and always satisfy
 
     remaining + reserved + spent in this window == budget        free_slots + reservations == parallel_limit
 
-where a limit that is not set counts as UNLIMITED.
+where a limit that is not set counts as UNLIMITED. What an account limits for single models is counted the other way, by what is
+taken (`model_counters.py`), since those limits come with the reservation.
 """
 
 from collections.abc import Mapping, Sequence
@@ -24,12 +25,28 @@ UNLIMITED = 10**17
 NEVER_S = 10**11
 """A time that does not come: for keys that do not expire and budgets that are not renewed."""
 
+MAX_MODEL_LIMITS = 50
+"""Models that one account may limit, and of them those that one request may hold: an expression of DynamoDB has 4 KB."""
+MAX_MODELS_HELD = 8
+
 ALERT_PERCENTS = (50, 80, 100)
 """Of a budget, at which the deployer is told."""
 
 Role = Literal["admin", "viewer", "user"]
 """An administrator changes everything, a viewer sees everything and changes nothing, a user sees its own."""
 DenialReason = Literal["unknown", "blocked", "expired", "budget", "rpm", "tpm", "parallel", "version"]
+
+
+@dataclass(frozen=True, slots=True)
+class ModelLimit:
+    """What an account may use of one model, besides what it may use of all."""
+
+    budget_nanousd: int | None = None
+    budget_window_s: int | None = None
+    """A budget that has no window of its own has the account's."""
+    budget_months: int | None = None
+    rpm_limit: int | None = None
+    tpm_limit: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,6 +78,8 @@ class Account:
     rpm_limit: int | None = None
     tpm_limit: int | None = None
     parallel_limit: int | None = None
+    model_limits: Mapping[str, ModelLimit] = field(default_factory=dict)
+    """By the name of a model as a request says it, or `provider/model`."""
     team_id: str | None = None
     user_id: str | None = None
     tags: tuple[str, ...] = ()
@@ -82,6 +101,29 @@ class Account:
         """Seconds or months, one of them; neither where the budget lasts for ever."""
         return self.budget_window_s, self.budget_months
 
+    def model_window(self, model: str) -> tuple[int | None, int | None]:
+        """The same of what the account limits for a model."""
+        limit = self.model_limits.get(model, NO_LIMIT)
+        own = limit.budget_window_s, limit.budget_months
+        return self.budget_window if own == (None, None) else own
+
+
+NO_LIMIT = ModelLimit()
+
+
+@dataclass(frozen=True, slots=True)
+class ModelHold:
+    """What a request may use at most of a model that its account limits."""
+
+    model: str
+    """The name that the limit has."""
+    amount_nanousd: int
+    tokens: int
+    limit: ModelLimit = field(default=NO_LIMIT, compare=False)
+    """As it is in the version of the account that the request was checked against."""
+    targets: tuple[str, ...] | None = field(default=None, compare=False)
+    """The attempts that count, by `provider/model`; None for all, since the request names the model."""
+
 
 @dataclass(frozen=True, slots=True)
 class Reservation:
@@ -99,11 +141,13 @@ class Reservation:
     deadline_s: int
     billed: tuple[str, ...] = ()
     """The ids of all accounts that the request is charged to, the key's first; empty where that is this account alone."""
+    models: tuple[ModelHold, ...] = ()
+    """What is held, by the same write, of the account's limits for single models."""
     alerts_at: tuple[tuple[int, int | None], ...] = field(default=(), compare=False)
     """Amounts of the window's spend that are told to the deployer when they are reached, and the percentage that each is."""
     siblings: tuple["Reservation", ...] = field(default=(), compare=False, repr=False)
     """The same request's reservations on its other accounts; settling this one settles them."""
-    stale_minutes: tuple[int, ...] = field(default=(), compare=False, repr=False)
+    stale: tuple[str, ...] = field(default=(), compare=False, repr=False)
     """Set by `reserve` on what it grants: counters of old minutes that settling may drop."""
 
 
@@ -125,6 +169,8 @@ class Denied:
     remaining_nanousd: int = 0
     """What is left of the budget, for reason `budget`."""
     retry_after_s: int = 0
+    model: str | None = None
+    """The model whose limit it is; None where it is the account's own."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -145,6 +191,16 @@ class Settled:
 
 
 @dataclass(frozen=True, slots=True)
+class ModelBalance:
+    """What was used of a model that an account limits."""
+
+    spend_nanousd: int
+    """Settled in this window."""
+    held_nanousd: int
+    window_end_s: int
+
+
+@dataclass(frozen=True, slots=True)
 class Balance:
     """An account with its counters, read together."""
 
@@ -158,6 +214,8 @@ class Balance:
     reservations: int = 0
     expired_reservations: int = field(default=0, compare=False)
     """Of them, those that nobody settled in time; the next write that meets them charges them."""
+    models: Mapping[str, ModelBalance] = field(default_factory=dict)
+    """Of the models that the account limits."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -218,8 +276,9 @@ class Store(Protocol):
 
     def settle(self, reservation: Reservation, record: Record, tokens: int) -> Settled | None:
         """Ends the reservation and its `siblings`, charges `record.cost_nanousd` to each account, corrects the minute's tokens to
-        `tokens`, and adds the record. Returns None if there is a record of the request already: that one is then what is charged,
-        and if it is of a lost request, this outcome is noted in it. An account that was deleted meanwhile still gets its record."""
+        `tokens`, and adds the record. `model_limits` in the record's detail has the cost and the tokens of each model that is
+        limited. Returns None if there is a record of the request already: that one is then what is charged, and if it is of a lost
+        request, this outcome is noted in it. An account that was deleted meanwhile still gets its record."""
 
     def charge_lost(self, account_id: str, now_s: float) -> int:
         """Charges every expired reservation of the account in full, each with a record of status `lost`; returns how many there

@@ -23,6 +23,7 @@ from haimaker.store import (
     Settled,
     StoreThrottled,
     StoreUnavailable,
+    dynamo_models,
     ledger,
     minute_of,
     tables,
@@ -30,6 +31,7 @@ from haimaker.store import (
 from haimaker.store.dynamo_calls import ConditionFailed, DynamoTable
 from haimaker.store.dynamo_documents import DynamoDocuments
 from haimaker.store.dynamo_records import AFTER_ALL, DynamoRecords
+from haimaker.store.model_counters import model_charges, model_releases, model_repairs
 from haimaker.store.tables import Item
 from haimaker.store.totals import By, Total
 
@@ -51,12 +53,13 @@ ALLOWS_AMOUNT = " AND remaining >= :amount"
 ALLOWS_TOKENS = " AND ((attribute_not_exists(#tpm) AND tpm_limit >= :tokens) OR #tpm >= :tokens)"
 GIVE_BACK = (
     "SET remaining = remaining + :amount, free_slots = free_slots + :one, #rpm = if_not_exists(#rpm, rpm_limit) + :one, "
-    "#tpm = if_not_exists(#tpm, tpm_limit) + :tokens REMOVE holds.#rid"
+    "#tpm = if_not_exists(#tpm, tpm_limit) + :tokens"
 )
 HELD = "attribute_exists(holds.#rid)"
 CHARGE = "SET remaining = remaining + :returned, total_spend = total_spend + :cost, free_slots = free_slots + :one"
 CORRECT = "SET remaining = remaining - :difference, total_spend = total_spend + :difference"
 RENEW = "SET remaining = remaining + :returned, window_end_s = :window_end_s"
+RENEW_MODEL = "SET #b0 = #b0 - :returned, #e0 = :window_end_s"
 EXISTS = "attribute_exists(pk)"
 
 
@@ -98,9 +101,9 @@ class DynamoStore:
             item = self._read(account.id)
         if not item or item["version"] != account.version:
             return False
-        update, values = tables.configuration(account, tables.counters(item, now_s), _held(item), now_s)
+        update, values, names = tables.configuration(account, tables.counters(item, now_s), tables.reservations_of(item), now_s)
         try:
-            self._update(account.id, update, "version = :version", values, tables.minute_names(now_s))
+            self._update(account.id, update, "version = :version", values, names)
         except ConditionFailed as failed:
             return failed.repeated and (self._read(account.id) or {}).get("config") == values[":config"]
         return True
@@ -134,10 +137,11 @@ class DynamoStore:
         raise StoreThrottled("DynamoDB UpdateItem: too many writers of one account")
 
     def release(self, reservation: Reservation) -> bool:
-        names = {"#rid": reservation.request_id, **tables.minute_names(reservation.now_s)}
-        values = {":amount": reservation.amount_nanousd, ":tokens": reservation.tokens, ":one": 1}
+        more = dynamo_models.charge(model_releases(reservation), reservation.now_s, in_minute=True)
+        names = {"#rid": reservation.request_id, **tables.minute_names(reservation.now_s), **more.names}
+        values = {**more.values, ":amount": reservation.amount_nanousd, ":tokens": reservation.tokens, ":one": 1}
         try:
-            self._update(reservation.account_id, GIVE_BACK, HELD, values, names)
+            self._update(reservation.account_id, f"{GIVE_BACK}{more.update} REMOVE holds.#rid", HELD, values, names)
         except ConditionFailed as failed:
             return failed.repeated
         return True
@@ -146,7 +150,7 @@ class DynamoStore:
         """Writes the record, then each account; every write is safe to repeat. A reservation that was charged as lost meanwhile
         stays charged."""
         kept, is_new = self._records.keep(record)
-        ended = [self._end(one, self._records.join(kept, one).cost_nanousd, tokens) for one in (reservation, *reservation.siblings)]
+        ended = [self._end(one, self._records.join(kept, one), tokens) for one in (reservation, *reservation.siblings)]
         is_ours = is_new or (ended[0] is not None and kept == tables.record(tables.record_item(record)))
         return Settled(tuple(alert for found in ended for alert in found or ())) if is_ours else None
 
@@ -192,7 +196,9 @@ class DynamoStore:
         condition = (
             ALLOWS_REQUEST + (ALLOWS_AMOUNT if reservation.amount_nanousd else "") + (ALLOWS_TOKENS if reservation.tokens else "")
         )
+        more = dynamo_models.reserve(reservation)
         values = {
+            **more.values,
             ":amount": reservation.amount_nanousd,
             ":tokens": reservation.tokens,
             ":version": reservation.version,
@@ -201,8 +207,8 @@ class DynamoStore:
             ":one": 1,
             ":false": False,
         }
-        names = {"#rid": reservation.request_id, **tables.minute_names(reservation.now_s)}
-        return self._update(reservation.account_id, RESERVE, condition, values, names, "ALL_NEW")
+        names = {"#rid": reservation.request_id, **tables.minute_names(reservation.now_s), **more.names}
+        return self._update(reservation.account_id, RESERVE + more.update, condition + more.condition, values, names, "ALL_NEW")
 
     def _explain_denial(self, item: Item | None, reservation: Reservation) -> Granted | Denied | None:
         """Why the account did not allow the reservation; None if the reason is gone by now. When the answer to an earlier try was
@@ -211,39 +217,45 @@ class DynamoStore:
             return Denied("unknown")
         if item["holds"].get(reservation.request_id) == ledger.encode_reservation(reservation):
             return tables.grant(item, reservation)
-        counters = tables.counters(item, reservation.now_s)
-        reason = ledger.denial_reason(counters, reservation)
-        if reason in ledger.IRREPARABLE:
-            return ledger.denial(counters, reservation, reason)
+        denied = ledger.denial(tables.counters(item, reservation.now_s), reservation)
+        if denied and denied.reason in ledger.IRREPARABLE:
+            return denied
         renewed, expired = self._renew(item, reservation.now_s), tables.expired_reservations(item, reservation.now_s)
         self._charge(expired[:MOST_CHARGED])
-        return ledger.denial(counters, reservation, reason) if reason and not renewed and not expired else None
+        return denied if denied and not renewed and not expired else None
 
     def _renew(self, item: Item, now_s: float) -> bool:
-        """Renews a budget window that has ended; returns whether it had. It adds a difference, so settles at the same moment are
-        not lost."""
-        counters = tables.counters(item, now_s)
-        renewal = ledger.repair(counters, _held(item), now_s)
-        if renewal is None:
-            return False
-        values = {":returned": renewal.returned, ":window_end_s": renewal.window_end_s, ":seen": counters.window_end_s}
-        with suppress(ConditionFailed):  # somebody else renewed it
-            self._update(counters.account_id, RENEW, "window_end_s = :seen", values)
-        return True
+        """Renews the budget windows that have ended; returns whether one had. It adds differences, so settles at the same moment
+        are not lost."""
+        counters, reservations = tables.counters(item, now_s), tables.reservations_of(item)
+        renewal = ledger.repair(counters, sum(reservation.amount_nanousd for reservation in reservations), now_s)
+        if renewal:
+            values = {":returned": renewal.returned, ":window_end_s": renewal.window_end_s, ":seen": counters.window_end_s}
+            with suppress(ConditionFailed):  # somebody else renewed it
+                self._update(counters.account_id, RENEW, "window_end_s = :seen", values)
+        renewals = model_repairs(counters.account, counters.models, reservations, now_s)
+        for model, each in renewals.items():
+            values = {":returned": each.returned, ":window_end_s": each.window_end_s, ":seen": counters.models[model].window_end_s}
+            names = {name: text for name, text in dynamo_models.names_of(0, model).items() if name in RENEW_MODEL}
+            with suppress(ConditionFailed):
+                self._update(counters.account_id, RENEW_MODEL, "#e0 = :seen", values, names)
+        return bool(renewal or renewals)
 
     def _charge(self, reservations: Sequence[Reservation]) -> int:
         """Charges expired reservations: as lost, or by their records where a settle stopped between its two writes."""
         kept = [(reservation, self._records.keep(ledger.lost_record(reservation))[0]) for reservation in reservations]
-        costs = [(reservation, self._records.join(record, reservation).cost_nanousd) for reservation, record in kept]
-        return sum(self._end(reservation, cost, reservation.tokens) is not None for reservation, cost in costs)
+        joined = [(reservation, self._records.join(record, reservation)) for reservation, record in kept]
+        return sum(self._end(reservation, record, reservation.tokens) is not None for reservation, record in joined)
 
-    def _end(self, reservation: Reservation, cost: int, tokens: int) -> tuple[BudgetAlert, ...] | None:
+    def _end(self, reservation: Reservation, record: Record, tokens: int) -> tuple[BudgetAlert, ...] | None:
         """Ends the reservation and charges its account; returns None if the reservation or the account is gone."""
-        values = {":returned": reservation.amount_nanousd - cost, ":cost": cost, ":one": 1}
-        stale = [name for minute in reservation.stale_minutes for name in tables.minute_names(minute * 60).values()]
-        names = {f"#stale{number}": name for number, name in enumerate(stale)}
-        update, removed = CHARGE, ", ".join(["holds.#rid", *names])
-        if tokens != reservation.tokens and minute_of(self._clock()) == minute_of(reservation.now_s):
+        cost, in_minute = record.cost_nanousd, minute_of(self._clock()) == minute_of(reservation.now_s)
+        more = dynamo_models.charge(model_charges(reservation, record), reservation.now_s, in_minute=in_minute)
+        values = {**more.values, ":returned": reservation.amount_nanousd - cost, ":cost": cost, ":one": 1}
+        stale = {f"#stale{number}": name for number, name in enumerate(reservation.stale)}
+        names = more.names | stale
+        update, removed = CHARGE + more.update, ", ".join(["holds.#rid", *stale])
+        if tokens != reservation.tokens and in_minute:
             update += ", #tpm = if_not_exists(#tpm, tpm_limit) + :unused"
             values[":unused"] = reservation.tokens - tokens
             names["#tpm"] = tables.minute_names(reservation.now_s)["#tpm"]
@@ -274,7 +286,3 @@ class DynamoStore:
 
     def _read(self, account_id: str) -> Item | None:
         return self._calls.get(self._accounts, tables.key(account_id))
-
-
-def _held(item: Item) -> int:
-    return sum(reservation.amount_nanousd for reservation in tables.reservations_of(item))

@@ -6,9 +6,8 @@ repair moves. Every repair is a difference to add, so that it commutes with sett
 
 import json
 import math
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import asdict, fields
-from datetime import UTC, datetime
 from typing import NamedTuple
 
 from haimaker.http.values import JSON
@@ -22,13 +21,23 @@ from haimaker.store import (
     DenialReason,
     Denied,
     Granted,
+    ModelLimit,
     Record,
     Reservation,
     limits_of,
-    minute_of,
 )
+from haimaker.store.model_counters import (
+    NO_MODELS,
+    UNUSED,
+    AllCounters,
+    decode_hold,
+    encode_hold,
+    initial_model_counters,
+    model_balances,
+    model_denial_reason,
+)
+from haimaker.store.windows import Repair, next_window_end, window_end
 
-LAST_YEAR = 3_000
 IRREPARABLE: tuple[DenialReason, ...] = ("blocked", "expired", "version")
 """Refusals that no repair of the counters can change."""
 
@@ -51,17 +60,12 @@ class Counters(NamedTuple):
     free_slots: int
     requests_left: int
     tokens_left: int
+    models: AllCounters = NO_MODELS
+    """Of the models that it limits."""
 
     @property
     def account(self) -> Account:
         return decode_account(self.config, self.version)
-
-
-class Repair(NamedTuple):
-    """A budget window that ended: what returns to `remaining`, and when the window that follows ends."""
-
-    returned: int
-    window_end_s: int
 
 
 def initial_counters(account: Account, spent_as: Balance | None = None) -> Counters:
@@ -76,7 +80,7 @@ def initial_counters(account: Account, spent_as: Balance | None = None) -> Count
         version=account.version,
         blocked=account.blocked,
         expires_s=account.expires_s,
-        window_end_s=spent_as.window_end_s if spent_as else window_end(account, account.created_s),
+        window_end_s=spent_as.window_end_s if spent_as else window_end(account.budget_window, account.created_s),
         budget=budget,
         remaining=budget - spent,
         total_spend=carried if spent_as else 0,
@@ -86,21 +90,8 @@ def initial_counters(account: Account, spent_as: Balance | None = None) -> Count
         free_slots=parallel,
         requests_left=rpm,
         tokens_left=tpm,
+        models=initial_model_counters(account, spent_as),
     )
-
-
-def window_end(account: Account, start_s: float) -> int:
-    """When a budget window that starts at `start_s` ends."""
-    if account.budget_months:
-        return months_later(start_s, account.budget_months)
-    return NEVER_S if account.budget_window_s is None else int(start_s) + account.budget_window_s
-
-
-def months_later(start_s: float, months: int) -> int:
-    """The first of a month, so many after the one that holds `start_s`."""
-    start = datetime.fromtimestamp(start_s, UTC)
-    years, month = divmod(start.year * 12 + start.month - 1 + months, 12)
-    return int(datetime(years, month + 1, 1, tzinfo=UTC).timestamp()) if years <= LAST_YEAR else NEVER_S
 
 
 def repair(counters: Counters, held: int, now_s: float) -> Repair | None:
@@ -108,16 +99,8 @@ def repair(counters: Counters, held: int, now_s: float) -> Repair | None:
     now."""
     if counters.window_end_s > now_s:
         return None
-    length_s, months = counters.account.budget_window
-    if months:
-        end_s = counters.window_end_s
-        while end_s <= now_s:
-            end_s = months_later(end_s, months)
-        return Repair(spend_of(counters, held), end_s)
-    if not length_s:
-        return None
-    windows = int((now_s - counters.window_end_s) // length_s) + 1
-    return Repair(spend_of(counters, held), counters.window_end_s + windows * length_s)
+    end_s = next_window_end(counters.account.budget_window, counters.window_end_s, now_s)
+    return Repair(spend_of(counters, held), end_s) if end_s else None
 
 
 def restart(account: Account, old: Counters, held: int, now_s: float) -> Repair | None:
@@ -125,7 +108,7 @@ def restart(account: Account, old: Counters, held: int, now_s: float) -> Repair 
     if account.budget_window == old.account.budget_window:
         return None
     begins = account.budget_window != (None, None)
-    return Repair(spend_of(old, held) if begins else 0, window_end(account, now_s))
+    return Repair(spend_of(old, held) if begins else 0, window_end(account.budget_window, now_s))
 
 
 def spend_of(counters: Counters, held: int) -> int:
@@ -133,8 +116,24 @@ def spend_of(counters: Counters, held: int) -> int:
     return counters.budget - counters.remaining - held
 
 
-def denial_reason(counters: Counters, reservation: Reservation) -> DenialReason | None:
-    """The first limit that does not allow the reservation. A reservation of nothing passes any budget, even an overdrawn one."""
+def denial(counters: Counters, reservation: Reservation) -> Denied | None:
+    """The refusal by the first limit that does not allow the reservation, with the seconds until another try may pass; 0 where
+    waiting does not help. None if all allow it."""
+    reason = _denial_reason(counters, reservation)
+    if reason:
+        remaining = counters.remaining if reason == "budget" else 0
+        return Denied(reason, counters.account, remaining, _wait_s(reason, counters.window_end_s, reservation.now_s))
+    for hold in reservation.models:
+        taken = counters.models.get(hold.model, UNUSED)
+        if reason := model_denial_reason(taken, hold):
+            remaining = (hold.limit.budget_nanousd or 0) - taken.taken if reason == "budget" else 0
+            wait_s = _wait_s(reason, taken.window_end_s, reservation.now_s)
+            return Denied(reason, counters.account, remaining, wait_s, hold.model)
+    return None
+
+
+def _denial_reason(counters: Counters, reservation: Reservation) -> DenialReason | None:
+    """A reservation of nothing passes any budget, even an overdrawn one."""
     if counters.blocked:
         return "blocked"
     if counters.expires_s <= reservation.now_s:
@@ -150,16 +149,12 @@ def denial_reason(counters: Counters, reservation: Reservation) -> DenialReason 
     return "parallel" if counters.free_slots < 1 else None
 
 
-def denial(counters: Counters, reservation: Reservation, reason: DenialReason) -> Denied:
-    """The refusal, with the seconds until another try may pass; 0 where waiting does not help."""
-    wait_s = 0
+def _wait_s(reason: DenialReason, window_end_s: int, now_s: float) -> int:
     if reason in ("rpm", "tpm"):
-        wait_s = max(1, math.ceil(60 - reservation.now_s % 60))
-    elif reason == "parallel":
-        wait_s = 1
-    elif reason == "budget" and counters.window_end_s < NEVER_S:
-        wait_s = max(1, math.ceil(counters.window_end_s - reservation.now_s))
-    return Denied(reason, counters.account, counters.remaining if reason == "budget" else 0, wait_s)
+        return max(1, math.ceil(60 - now_s % 60))
+    if reason == "budget" and window_end_s < NEVER_S:
+        return max(1, math.ceil(window_end_s - now_s))
+    return 1 if reason == "parallel" else 0
 
 
 def grant(counters: Counters, reservation: Reservation) -> Granted:
@@ -183,6 +178,7 @@ def balance(counters: Counters, reservations: Sequence[Reservation], now_s: floa
         window_end_s=renewal.window_end_s if renewal else counters.window_end_s,
         reservations=len(reservations),
         expired_reservations=sum(is_expired(reservation, now_s) for reservation in reservations),
+        models=model_balances(counters.account, counters.models, reservations, now_s),
     )
 
 
@@ -244,17 +240,23 @@ def encode_account(account: Account) -> str:
 def decode_account(config: str, version: int) -> Account:
     known = {field.name for field in fields(Account)}
     values: JSON = {name: value for name, value in json.loads(config).items() if name in known}
-    return Account(**values | {"models": tuple(values["models"]), "tags": tuple(values["tags"]), "version": version})
+    limits = {model: ModelLimit(**limit) for model, limit in values.get("model_limits", {}).items()}
+    sequences = {name: tuple(values[name]) for name in ("models", "tags")}
+    return Account(**values | sequences | {"model_limits": limits, "version": version})
 
 
 def encode_reservation(kept: Reservation) -> str:
-    """The text under which an account stores a reservation; its key is the request's id."""
-    return " ".join((f"{kept.deadline_s} {kept.amount_nanousd} {kept.tokens} {kept.version} {kept.now_s!r}", *kept.billed))
+    """The text under which an account stores a reservation; its key is the request's id. What follows five numbers is an account,
+    whose id has a number sign, or what is held of a model."""
+    numbers = f"{kept.deadline_s} {kept.amount_nanousd} {kept.tokens} {kept.version} {kept.now_s!r}"
+    return " ".join((numbers, *kept.billed, *map(encode_hold, kept.models)))
 
 
 def decode_reservation(account_id: str, request_id: str, text: str) -> Reservation:
-    deadline_s, amount, tokens, version, now_s, *billed = text.split(" ")
-    return Reservation(request_id, account_id, int(version), int(amount), int(tokens), float(now_s), int(deadline_s), tuple(billed))
+    deadline_s, amount, tokens, version, now_s, *others = text.split(" ")
+    numbers = (int(version), int(amount), int(tokens), float(now_s), int(deadline_s))
+    billed = tuple(other for other in others if "#" in other)
+    return Reservation(request_id, account_id, *numbers, billed, tuple(decode_hold(other) for other in others if "#" not in other))
 
 
 def sort_key(time_s: float, name: str = "") -> str:
@@ -265,8 +267,3 @@ def sort_key(time_s: float, name: str = "") -> str:
 
 def time_of_sort_key(place: str) -> float:
     return int(place[:18]) / 1_000_000
-
-
-def stale_minutes(minutes: Iterable[int], reservation: Reservation) -> tuple[int, ...]:
-    """Minutes in which no request is counted any more, oldest first; a clock that is a minute late is allowed for."""
-    return tuple(sorted(minute for minute in minutes if minute < minute_of(reservation.now_s) - 1))[:50]

@@ -29,15 +29,18 @@ from haimaker.store import (
     StoreUnavailable,
     ledger,
     minute_of,
+    sqlite_models,
     sqlite_records,
     sqlite_schema,
 )
 from haimaker.store.ledger import Counters
+from haimaker.store.model_counters import NO_MODELS, model_charges, model_releases, model_repairs, model_restarts
 from haimaker.store.sqlite_checkpoints import PAGES_AT_MOST, Checkpoints
 from haimaker.store.sqlite_documents import SQLiteDocuments
 from haimaker.store.sqlite_schema import Execute
 from haimaker.store.sqlite_totals import SQLiteTotals
 from haimaker.store.totals import By, Total
+from haimaker.store.windows import Repair
 
 PAGE_SIZE = 500
 AFTER_ALL = ":"
@@ -85,20 +88,25 @@ class SQLiteStore:
 
     def put(self, account: Account, spent_as: Balance | None = None) -> bool:
         kind = account.id.partition("#")[0]
+        counters = ledger.initial_counters(account, spent_as)
         row = (
-            *ledger.initial_counters(account, spent_as),
+            *counters[:-1],
             minute_of(account.created_s),
             kind,
             ledger.sort_key(account.created_s, account.id),
         )
         with self._writing("put") as execute:
-            return execute(sqlite_schema.ADD, row).rowcount == 1
+            if execute(sqlite_schema.ADD, row).rowcount != 1:
+                return False
+            restarts = {model: Repair(-each.taken, each.window_end_s) for model, each in counters.models.items()}
+            sqlite_models.restart(execute, account.id, restarts)
+            return True
 
     def get(self, account_id: str) -> Balance | None:
         now_s = self._clock()
         with self._reading("get") as execute:
             counters = _read(execute, account_id, now_s)
-            return counters and ledger.balance(counters, _read_reservations(execute, sqlite_schema.OF_ACCOUNT, account_id), now_s)
+            return counters and _balance(execute, counters, now_s)
 
     def update(self, account: Account) -> bool:
         now_s = self._clock()
@@ -108,8 +116,10 @@ class SQLiteStore:
                 return False
             counters = _renew(execute, counters, now_s)
             new = ledger.initial_counters(account)
-            held = sum(each.amount_nanousd for each in _read_reservations(execute, sqlite_schema.OF_ACCOUNT, account.id))
-            restart = ledger.restart(account, counters, held, now_s)
+            reservations = _read_reservations(execute, sqlite_schema.OF_ACCOUNT, account.id)
+            restart = ledger.restart(account, counters, sum(each.amount_nanousd for each in reservations), now_s)
+            restarts = model_restarts(account, counters.account, counters.models, reservations, now_s)
+            sqlite_models.restart(execute, account.id, restarts)
             changes = {
                 "remaining": counters.remaining + new.budget - counters.budget + (restart.returned if restart else 0),
                 "free_slots": counters.free_slots + new.parallel_limit - counters.parallel_limit,
@@ -120,7 +130,8 @@ class SQLiteStore:
 
     def delete(self, account_id: str) -> bool:
         with self._writing("delete") as execute:
-            execute("DELETE FROM holds WHERE account_id = ?", (account_id,))
+            for table in ("holds", "model_counters"):
+                execute(f"DELETE FROM {table} WHERE account_id = ?", (account_id,))  # noqa: S608 (constants only)
             return execute("DELETE FROM accounts WHERE id = ?", (account_id,)).rowcount == 1
 
     def accounts(self, kind: str, after: str | None = None, limit: int = 100) -> tuple[Sequence[Balance], str | None]:
@@ -128,11 +139,8 @@ class SQLiteStore:
         asked = {"kind": kind, "after": after or "", "limit": limit + 1, "minute": minute_of(now_s)}
         with self._reading("accounts") as execute:
             rows = execute(sqlite_schema.READ_PAGE, asked).fetchall()
-            found = [Counters._make(row[:-1]) for row in rows[:limit]]
-            page = [
-                ledger.balance(counters, _read_reservations(execute, sqlite_schema.OF_ACCOUNT, counters.account_id), now_s)
-                for counters in found
-            ]
+            found = [Counters._make((*row[:-1], sqlite_models.read(execute, row[0], now_s))) for row in rows[:limit]]
+            page = [_balance(execute, counters, now_s) for counters in found]
         return page, rows[limit - 1][-1] if len(rows) > limit else None
 
     def reserve(self, reservation: Reservation) -> Granted | Denied:
@@ -146,20 +154,21 @@ class SQLiteStore:
             row = execute(sqlite_schema.READ_TO_RESERVE, asked).fetchone()
             if row is None:
                 return Denied("unknown")
-            counters, met = Counters._make(row[:-1]), list[Reservation]()
+            models = sqlite_models.read(execute, reservation.account_id, reservation.now_s) if reservation.models else NO_MODELS
+            counters, met = Counters._make((*row[:-1], models)), list[Reservation]()
             if row[-1]:
                 met = _read_reservations(
                     execute, sqlite_schema.EXPIRED_OR_NAMED, reservation.account_id, reservation.now_s, reservation.request_id
                 )
             if reservation in met:
                 return ledger.grant(counters, reservation)
-            reason = ledger.denial_reason(counters, reservation)
-            if reason not in ledger.IRREPARABLE:
+            denied = ledger.denial(counters, reservation)
+            if denied is None or denied.reason not in ledger.IRREPARABLE:
                 counters = _renew(execute, counters, reservation.now_s)
                 if _charge(execute, [other for other in met if ledger.is_expired(other, reservation.now_s)]):
                     counters = _read(execute, reservation.account_id, reservation.now_s) or counters
-                reason = ledger.denial_reason(counters, reservation)
-            return ledger.denial(counters, reservation, reason) if reason else _reserve(execute, counters, reservation)
+                denied = ledger.denial(counters, reservation)
+            return denied or _reserve(execute, counters, reservation)
 
     def release(self, reservation: Reservation) -> bool:
         changes = {
@@ -172,6 +181,7 @@ class SQLiteStore:
             if not execute(sqlite_schema.DELETE_RESERVATION, (reservation.account_id, reservation.request_id)).rowcount:
                 return False
             execute(sqlite_schema.GIVE_BACK, changes)
+            sqlite_models.charge(execute, reservation, model_releases(reservation))
             return True
 
     def settle(self, reservation: Reservation, record: Record, tokens: int) -> Settled | None:
@@ -260,7 +270,11 @@ def _unavailable(operation: str, error: sqlite3.Error | OSError) -> StoreUnavail
 
 def _read(execute: Execute, account_id: str, now_s: float) -> Counters | None:
     row = execute(sqlite_schema.READ, {"id": account_id, "minute": minute_of(now_s)}).fetchone()
-    return row and Counters._make(row)
+    return row and Counters._make((*row, sqlite_models.read(execute, account_id, now_s)))
+
+
+def _balance(execute: Execute, counters: Counters, now_s: float) -> Balance:
+    return ledger.balance(counters, _read_reservations(execute, sqlite_schema.OF_ACCOUNT, counters.account_id), now_s)
 
 
 def _read_reservations(execute: Execute, where: str, *values: object) -> list[Reservation]:
@@ -269,22 +283,22 @@ def _read_reservations(execute: Execute, where: str, *values: object) -> list[Re
 
 
 def _renew(execute: Execute, counters: Counters, now_s: float) -> Counters:
-    if counters.window_end_s > now_s:
+    if min(counters.window_end_s, *(each.window_end_s for each in counters.models.values()), NEVER_S) > now_s:
         return counters
-    held = sum(
-        reservation.amount_nanousd for reservation in _read_reservations(execute, sqlite_schema.OF_ACCOUNT, counters.account_id)
-    )
-    renewal = ledger.repair(counters, held, now_s)
-    if renewal is None:
-        return counters
-    execute(sqlite_schema.RENEW, (renewal.returned, renewal.window_end_s, counters.account_id))
-    return counters._replace(remaining=counters.remaining + renewal.returned, window_end_s=renewal.window_end_s)
+    reservations = _read_reservations(execute, sqlite_schema.OF_ACCOUNT, counters.account_id)
+    renewals = model_repairs(counters.account, counters.models, reservations, now_s)
+    sqlite_models.restart(execute, counters.account_id, renewals)
+    renewal = ledger.repair(counters, sum(reservation.amount_nanousd for reservation in reservations), now_s)
+    if renewal:
+        execute(sqlite_schema.RENEW, (renewal.returned, renewal.window_end_s, counters.account_id))
+    return _read(execute, counters.account_id, now_s) or counters
 
 
 def _reserve(execute: Execute, counters: Counters, reservation: Reservation) -> Granted:
     left = counters._replace(requests_left=counters.requests_left - 1, tokens_left=counters.tokens_left - reservation.tokens)
     changes = {"id": reservation.account_id, "amount": reservation.amount_nanousd, "minute": minute_of(reservation.now_s)}
     execute(sqlite_schema.RESERVE, changes | {"requests_left": left.requests_left, "tokens_left": left.tokens_left})
+    sqlite_models.reserve(execute, reservation)
     execute(
         sqlite_schema.ADD_RESERVATION,
         (reservation.account_id, reservation.request_id, reservation.deadline_s, ledger.encode_reservation(reservation)),
@@ -301,21 +315,20 @@ def _settle(execute: Execute, reservations: Sequence[Reservation], record: Recor
     kept = record if is_new else sqlite_records.get_record(execute, record.request_id) or record
     if not is_new:
         kept = sqlite_records.note_outcome(execute, kept, record, reservations)
-    alerts = tuple(alert for each in reservations for alert in _end(execute, each, kept.cost_nanousd, tokens))
+    alerts = tuple(alert for each in reservations for alert in _end(execute, each, kept, tokens))
     return Settled(alerts) if is_new else None
 
 
-def _end(execute: Execute, reservation: Reservation, cost: int, tokens: int) -> tuple[BudgetAlert, ...]:
+def _end(execute: Execute, reservation: Reservation, record: Record, tokens: int) -> tuple[BudgetAlert, ...]:
     """Ends the reservation and charges its account, if it had not ended yet. Returns the alerts that this led to."""
     if not execute(sqlite_schema.DELETE_RESERVATION, (reservation.account_id, reservation.request_id)).rowcount:
         return ()
+    cost = record.cost_nanousd
     changes = {"id": reservation.account_id, "amount": reservation.amount_nanousd, "minute": minute_of(reservation.now_s)}
     execute(sqlite_schema.CHARGE, changes | {"cost": cost, "unused_tokens": reservation.tokens - tokens})
+    sqlite_models.charge(execute, reservation, model_charges(reservation, record))
     counters = _read(execute, reservation.account_id, reservation.now_s) if reservation.alerts_at else None
-    if counters is None:
-        return ()
-    held = _read_reservations(execute, sqlite_schema.OF_ACCOUNT, reservation.account_id)
-    return ledger.alerts_for(reservation, ledger.balance(counters, held, reservation.now_s), cost)
+    return ledger.alerts_for(reservation, _balance(execute, counters, reservation.now_s), cost) if counters else ()
 
 
 def _charge(execute: Execute, reservations: Sequence[Reservation]) -> int:

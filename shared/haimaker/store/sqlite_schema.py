@@ -34,7 +34,13 @@ CREATE TABLE documents (
     kind TEXT NOT NULL, name TEXT NOT NULL, body TEXT NOT NULL, version INTEGER NOT NULL, PRIMARY KEY (kind, name)
 ) WITHOUT ROWID;
 """
-STEPS = (SCHEMA, DOCUMENTS)
+MODEL_COUNTERS = """
+CREATE TABLE model_counters (
+    account_id TEXT NOT NULL, model TEXT NOT NULL, taken INTEGER NOT NULL, window_end_s INTEGER NOT NULL, minute INTEGER NOT NULL,
+    requests INTEGER NOT NULL, tokens INTEGER NOT NULL, PRIMARY KEY (account_id, model)
+) WITHOUT ROWID;
+"""
+STEPS = (SCHEMA, DOCUMENTS, MODEL_COUNTERS)
 """What each version adds to the one before it."""
 SCHEMA_VERSION = len(STEPS)
 # A request counts in the stored minute, or in the next by a clock that is a little late; any other minute starts anew.
@@ -66,6 +72,16 @@ CONFIGURE = """UPDATE accounts SET config = :config, version = version + 1, bloc
     window_end_s = :window_end_s, budget = :budget, remaining = :remaining, rpm_limit = :rpm_limit, tpm_limit = :tpm_limit,
     parallel_limit = :parallel_limit, free_slots = :free_slots, requests_left = requests_left + :rpm_limit - rpm_limit,
     tokens_left = tokens_left + :tpm_limit - tpm_limit WHERE id = :id"""
+READ_MODELS = f"""SELECT model, taken, window_end_s, CASE WHEN {IN_MINUTE} THEN requests ELSE 0 END,
+    CASE WHEN {IN_MINUTE} THEN tokens ELSE 0 END FROM model_counters WHERE account_id = :id"""  # noqa: S608 (constants only)
+RESERVE_MODEL = f"""INSERT INTO model_counters VALUES (:id, :model, :amount, :never, :minute, 1, :tokens)
+    ON CONFLICT DO UPDATE SET taken = taken + :amount, requests = CASE WHEN {IN_MINUTE} THEN requests ELSE 0 END + 1,
+    tokens = CASE WHEN {IN_MINUTE} THEN tokens ELSE 0 END + :tokens, minute = CASE WHEN {IN_MINUTE} THEN minute ELSE :minute END"""  # noqa: S608
+CHARGE_MODEL = """UPDATE model_counters SET taken = taken + :taken,
+    requests = requests + CASE WHEN minute = :minute THEN :requests ELSE 0 END,
+    tokens = tokens + CASE WHEN minute = :minute THEN :tokens ELSE 0 END WHERE account_id = :id AND model = :model"""
+RESTART_MODEL = """INSERT INTO model_counters VALUES (:id, :model, -:returned, :window_end_s, 0, 0, 0)
+    ON CONFLICT DO UPDATE SET taken = taken - :returned, window_end_s = :window_end_s"""
 KEEP = "INSERT OR IGNORE INTO records VALUES (?, ?, ?, ?, ?, ?, ?)"
 CORRECT = """UPDATE accounts SET remaining = remaining - :difference, total_spend = total_spend + :difference
     WHERE id = :id AND total_spend = :total"""

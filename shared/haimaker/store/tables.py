@@ -18,19 +18,23 @@
 
 Indexes hold keys only, so that writing a counter does not write an index. Counters hold what is left; those of a minute
 are the attributes `r<minute>` and `t<minute>`, dropped by a later settle. A reservation is a text under `holds.<request id>`.
+Counters of a model that an account limits hold what is taken: `b/<model>` of its budget, which is renewed at `e/<model>`, and
+`r<minute>/<model>` and `t<minute>/<model>`.
 """
 
 import json
 import math
+import re
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
 from haimaker.aws.client import AWSClient, AWSError
 from haimaker.http.values import JSON
-from haimaker.store import Account, Balance, Granted, Record, Reservation, StoreUnavailable, ledger, minute_of
+from haimaker.store import Account, Balance, Granted, Record, Reservation, StoreUnavailable, dynamo_models, ledger, minute_of
 from haimaker.store.ledger import Counters
+from haimaker.store.model_counters import model_restarts
 
 Item = Mapping[str, Any]
 """An item in plain values."""
@@ -39,7 +43,9 @@ DAY_S = 86_400
 RETENTION_S = 400 * 86_400
 """How long a record is kept; DynamoDB then deletes it by its `delete_at`."""
 RECORDS_SORT_KEY = "account"
-STORED_COUNTERS = tuple(name for name in Counters._fields if name not in ("account_id", "requests_left", "tokens_left"))
+OF_A_MINUTE = re.compile(r"[rt](\d+)(?:/.*)?", re.DOTALL)
+MOST_DROPPED = 100
+STORED_COUNTERS = tuple(name for name in Counters._fields if name not in ("account_id", "requests_left", "tokens_left", "models"))
 """The counters that are attributes by the same name."""
 
 
@@ -149,11 +155,15 @@ def days(first_s: float, last_s: float) -> Iterator[str]:
 def account_item(account: Account, spent_as: Balance | None = None) -> JSON:
     kind, counters = account.id.partition("#")[0], ledger.initial_counters(account, spent_as)._asdict()
     place = {"pk": account.id, "sk": RECORDS_SORT_KEY, "kind": kind, "created": ledger.sort_key(account.created_s, account.id)}
-    return place | {name: counters[name] for name in STORED_COUNTERS} | {"holds": {}}
+    return place | {name: counters[name] for name in STORED_COUNTERS} | {"holds": {}} | dynamo_models.attributes(counters["models"])
 
 
-def configuration(account: Account, old: Counters, held: int, now_s: float) -> tuple[str, JSON]:
-    """The update that replaces an account's configuration, and its values; a budget window of another length starts now."""
+def configuration(
+    account: Account, old: Counters, reservations: Sequence[Reservation], now_s: float
+) -> tuple[str, JSON, dict[str, str]]:
+    """The update that replaces an account's configuration, its values and its names; a budget window of another length starts
+    now."""
+    held = sum(reservation.amount_nanousd for reservation in reservations)
     new, restart = ledger.initial_counters(account), ledger.restart(account, old, held, now_s)
     names = ("config", "blocked", "expires_s", "budget", "rpm_limit", "tpm_limit", "parallel_limit", "version")
     values: JSON = {f":{name}": getattr(new, name) for name in names} | {
@@ -163,15 +173,19 @@ def configuration(account: Account, old: Counters, held: int, now_s: float) -> t
         ":more_requests": new.rpm_limit - old.rpm_limit,
         ":more_tokens": new.tpm_limit - old.tpm_limit,
     }
-    if restart is None:
-        return CONFIGURE, values
-    return f"{CONFIGURE}, window_end_s = :window_end_s", values | {":window_end_s": restart.window_end_s}
+    update = CONFIGURE
+    if restart:
+        update += ", window_end_s = :window_end_s"
+        values[":window_end_s"] = restart.window_end_s
+    more = dynamo_models.restart(model_restarts(account, old.account, old.models, reservations, now_s))
+    return update + more.update, values | more.values, minute_names(now_s) | more.names
 
 
 def counters(item: Item, now_s: float) -> Counters:
     names = minute_names(now_s)
     left = (item.get(names["#rpm"], item["rpm_limit"]), item.get(names["#tpm"], item["tpm_limit"]))
-    return Counters._make((item["pk"], *(item[name] for name in STORED_COUNTERS), *left))
+    models = dynamo_models.counters(item, minute_of(now_s))
+    return Counters._make((item["pk"], *(item[name] for name in STORED_COUNTERS), *left, models))
 
 
 def reservations_of(item: Item) -> list[Reservation]:
@@ -187,9 +201,11 @@ def balance(item: Item, now_s: float) -> Balance:
 
 
 def grant(item: Item, reservation: Reservation) -> Granted:
-    minutes = {int(name[1:]) for name in item if name[0] in "rt" and name[1:].isdigit()}
-    stale = ledger.stale_minutes(minutes, reservation)
-    return ledger.grant(counters(item, reservation.now_s), replace(reservation, stale_minutes=stale))
+    """Counters of minutes in which no request is counted any more may be dropped; a clock that is a minute late is allowed for."""
+    minutes = {name: int(found[1]) for name in item if (found := OF_A_MINUTE.fullmatch(name))}
+    stale = [name for name, minute in minutes.items() if minute < minute_of(reservation.now_s) - 1]
+    stale = sorted(stale, key=minutes.__getitem__)[:MOST_DROPPED]
+    return ledger.grant(counters(item, reservation.now_s), replace(reservation, stale=tuple(stale)))
 
 
 def record_item(record: Record) -> JSON:

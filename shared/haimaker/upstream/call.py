@@ -2,11 +2,11 @@
 
 import json
 import time
-from collections.abc import Generator, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
 from functools import cached_property
 from itertools import chain
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 from urllib.parse import urlsplit
 
 from haimaker import adapters
@@ -34,6 +34,8 @@ if TYPE_CHECKING:
     from haimaker.upstream.image_fetcher import FetchBounds, ImageFetcher
 
 CONNECT_S = 10.0
+MAX_TURNS = 5
+"""Of an answer that its provider pauses."""
 ERROR_BYTES = 1_000_000
 AWS_EVENT_STREAM = "application/vnd.amazon.eventstream"
 STREAMS = ("text/event-stream", "application/x-ndjson")
@@ -75,6 +77,8 @@ class UpstreamCall:
     cancel: CancelToken
     end_s: float = 0.0
     """Of a stream that has begun, monotonic; its client waits for each byte anew."""
+    can_go_on: Callable[[Attempt, Usage], bool] = lambda attempt, used: True
+    """Whether another turn of an answer that was paused is reserved, beside what its turns have used so far."""
     _inlined: OperationRequest | None = None
     _answers: dict[str, dict[int, Result]] = field(default_factory=dict)
     """Of the parts of a request that takes several calls, by target and number: what has been answered is not asked for again."""
@@ -143,12 +147,13 @@ class UpstreamCall:
     def _as_events(self, result: Result) -> EventStream:
         return EventStream(self.request.as_events(self.deliver(result).result if self.request.delivers else result))
 
-    def _send(self, attempt_log: AttemptLog, part: OperationRequest, adapter: Adapter) -> UpstreamResponse:
-        """A 2xx answer whose body is still to be read. Raises APIError for any other."""
+    def _send(self, attempt_log: AttemptLog, part: OperationRequest, adapter: Adapter, turn: Any = None) -> UpstreamResponse:
+        """A 2xx answer whose body is still to be read, or what follows a turn of one. Raises APIError for any other."""
         attempt, provider = attempt_log.attempt, attempt_log.attempt.provider
         if provider.auth.signs_as:
             attempt = replace(attempt, region=self.clients.access[provider.name].region)
         request = adapter.to_upstream(part, attempt)
+        request = turn.resumed(request) if turn else request
         attempt_log.dropped = request.dropped
         if part.original and not adapters.is_native(part, attempt):
             attempt_log.dropped = (*part.original.dropped, *request.dropped)
@@ -185,7 +190,38 @@ class UpstreamCall:
 
     def _read(self, attempt_log: AttemptLog, part: OperationRequest, adapter: Adapter, response: UpstreamResponse) -> Result:
         """The whole of an answer in the operation's shape, and in `trial` what it used."""
-        return self._result(attempt_log, part, adapter, self._body(attempt_log, part, response))
+        body, turn = self._body(attempt_log, part, response), adapters.paused_turn(part, attempt_log.attempt)
+        if turn:
+            body = UpstreamBody(body.headers, turn.read_whole(body.raw))
+            with suppress(APIError):  # what came before is an answer all the same
+                for _ in range(MAX_TURNS - 1):
+                    if resumed := self._resumed(attempt_log, part, adapter, turn):
+                        body = UpstreamBody(body.headers, turn.read_whole(self._body(attempt_log, part, resumed).raw))
+        return self._result(attempt_log, part, adapter, body)
+
+    def _resumed(self, attempt_log: AttemptLog, part: OperationRequest, adapter: Adapter, turn: Any) -> UpstreamResponse | None:
+        """What follows a turn that was paused; None where nothing does, or can't be paid for, so that the answer ends there."""
+        if not turn.is_paused or not self.can_go_on(attempt_log.attempt, turn.tokens):
+            return None
+        with suppress(APIError):
+            return self._send(attempt_log, part, adapter, turn)
+        return None
+
+    def _turns(
+        self, attempt_log: AttemptLog, part: OperationRequest, adapter: Adapter, response: UpstreamResponse
+    ) -> Iterator[Event]:
+        """The events of an answer, also of the turns that follow when it is paused."""
+        turn = adapters.paused_turn(part, attempt_log.attempt)
+        if not turn:
+            yield from decode(response)
+            return
+        yield from turn.read(decode(response))
+        for _ in range(MAX_TURNS - 1):
+            if resumed := self._resumed(attempt_log, part, adapter, turn):
+                try:
+                    yield from turn.read(decode(resumed))
+                finally:
+                    _close(resumed)
 
     def _body(self, attempt_log: AttemptLog, part: OperationRequest, response: UpstreamResponse) -> UpstreamBody:
         came = Counted(response.pieces)
@@ -231,7 +267,7 @@ class UpstreamCall:
                     return
                 events: Iterator[Event] = (Event(sse.dumps(each)) for each in said)
             else:
-                events = decode(response)
+                events = self._turns(attempt_log, part, adapter, response)
             shape = EVENT_SHAPES.get(part.operation)
             with self._errors(attempt_log, part, answered=True):
                 conforms: object = None  # to what a chunk was like that is as it should be

@@ -6,6 +6,7 @@
 import random
 import time
 from collections.abc import Callable, Generator, Iterator, Mapping
+from contextlib import suppress
 from itertools import dropwhile
 from typing import TYPE_CHECKING, Any
 
@@ -186,6 +187,7 @@ class Exchange:
         except APIError as raised:
             status, error = "cut" if self.attempts.cancel.requested else "error", raised
             self._name_provider(raised)
+            _clear_frames(raised)
             raise
         except Exception as raised:
             status, error = "error", InternalServerError("The gateway failed; this is a defect of ours.", code="internal_error")
@@ -316,3 +318,17 @@ class Exchange:
 
 def decimal(cost_usd: float | None) -> str:
     return "" if cost_usd is None else f"{cost_usd:.9f}"
+
+
+def _clear_frames(error: BaseException | None) -> None:
+    """Lets go of what the functions that ended with an error have read, which may be an answer of 128 MB.
+
+    An error, its traceback and who keeps the error are a circle, which Python finds only after a while.
+    """
+    while error:
+        traceback = error.__traceback__
+        while traceback:
+            with suppress(RuntimeError):  # it has not ended
+                traceback.tb_frame.clear()
+            traceback = traceback.tb_next
+        error = error.__cause__ or error.__context__

@@ -2,6 +2,7 @@
 
 import itertools
 import uuid
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 import pytest
@@ -10,7 +11,7 @@ from haimaker.aws.client import AWSClient
 from haimaker.aws.sigv4 import Credentials
 from haimaker.aws_lambda.rollup import DailyTotals
 from haimaker.observability.observer import Observer
-from haimaker.store import Account, Granted, Record, Reservation, Store
+from haimaker.store import Account, Granted, ModelHold, Record, Reservation, Store
 from haimaker.store.dynamodb import DynamoStore
 from haimaker.store.sqlite import SQLiteStore
 from haimaker.store.tables import create_tables, record_item, to_attributes
@@ -46,10 +47,14 @@ class Scene:
         assert self.store.put(account)
         return account
 
-    def reservation(self, account: Account, amount: int = 100, tokens: int = 10, lasts_s: int = 300) -> Reservation:
+    def reservation(
+        self, account: Account, amount: int = 100, tokens: int = 10, lasts_s: int = 300, models: Sequence[str] = ()
+    ) -> Reservation:
+        """Of the models the same is held."""
         request_id = f"{self.kind}-{next(self.numbers)}"
         now_s = self.clock.now_s
-        return Reservation(request_id, account.id, account.version, amount, tokens, now_s, int(now_s) + lasts_s)
+        held = tuple(ModelHold(model, amount, tokens, account.model_limits[model]) for model in models)
+        return Reservation(request_id, account.id, account.version, amount, tokens, now_s, int(now_s) + lasts_s, models=held)
 
     def reservations(self, *accounts: Account, **options: int) -> list[Reservation]:
         """Of one request on several accounts."""
@@ -71,8 +76,13 @@ class Scene:
         assert isinstance(outcome, Granted), outcome
         return outcome.reservation
 
-    def settle(self, reservation: Reservation, cost: int = 0, tokens: int = 10) -> bool:
-        return self.store.settle(reservation, record(reservation, cost), tokens) is not None
+    def settle(
+        self, reservation: Reservation, cost: int = 0, tokens: int = 10, models: Mapping[str, list[int]] | None = None
+    ) -> bool:
+        """`models` are the cost and tokens of those that were used; all of them have used all where it is not given."""
+        used = {hold.model: [cost, tokens] for hold in reservation.models} if models is None else dict(models)
+        detail = {"model_limits": used} if reservation.models else {}
+        return self.store.settle(reservation, record(reservation, cost, **detail), tokens) is not None
 
     def roll_up(self, since_s: float, until_s: float) -> None:
         """What the stream of new records brings about where totals are rolled up from it."""

@@ -8,7 +8,19 @@ from typing import get_args
 
 import pytest
 
-from haimaker.store import NEVER_S, UNLIMITED, Account, Denied, Granted, Record, ledger
+from haimaker.store import (
+    MAX_MODEL_LIMITS,
+    MAX_MODELS_HELD,
+    NEVER_S,
+    UNLIMITED,
+    Account,
+    Denied,
+    Granted,
+    ModelBalance,
+    ModelLimit,
+    Record,
+    ledger,
+)
 from haimaker.store.totals import By, sum_records, to_day, truncate_name
 from tests.unit.store.conftest import START_S, record
 
@@ -21,6 +33,7 @@ def full_account(scene) -> Account:
         role="admin", alias=ODD_TEXT, models=("openai/*", "gpt-4o"), expires_s=int(START_S) + 9 * DAY_S, budget_nanousd=10**15,
         budget_window_s=DAY_S, rpm_limit=7, tpm_limit=700, parallel_limit=3, team_id="t", user_id="u", tags=("a", "b"),
         metadata={"nested": {"list": [1, 2.5, None, ODD_TEXT]}},
+        model_limits={ODD_TEXT: ModelLimit(5, 600), "o/gpt": ModelLimit(rpm_limit=1, tpm_limit=0), "m": ModelLimit(1, None, 1)},
     )  # fmt: skip
 
 
@@ -29,6 +42,9 @@ def test_an_account_comes_back_as_it_was_put(scene):
     balance = scene.store.get(account.id)
     assert balance.account == account
     assert (balance.window_end_s, balance.reservations) == (int(START_S) + DAY_S, 0)
+    ends = {model: each.window_end_s for model, each in balance.models.items()}
+    october = int(datetime(2026, 10, 1, tzinfo=UTC).timestamp())
+    assert ends == {ODD_TEXT: int(START_S) + 600, "o/gpt": int(START_S) + DAY_S, "m": october}
     assert scene.money(account) == (0, 0, 0)
     assert not scene.store.put(replace(account, alias="other"))
     assert scene.store.get(account.id).account == account
@@ -174,6 +190,93 @@ def test_the_third_hold_is_refused_and_consumes_nothing(scene, settings, reason,
     assert scene.store.get(account.id) == before
 
 
+M, N = "gpt-4o", "openai/gpt-4o"
+
+
+@pytest.mark.parametrize(
+    ("limit", "reason", "retry_after_s"),
+    [
+        (ModelLimit(250), "budget", 0),
+        (ModelLimit(250, 600), "budget", 600),
+        (ModelLimit(250, None, 1), "budget", 812_800),
+        (ModelLimit(rpm_limit=2), "rpm", 40),
+        (ModelLimit(tpm_limit=25), "tpm", 40),
+    ],
+)
+def test_the_third_hold_of_a_model_is_refused_and_others_pass(scene, limit, reason, retry_after_s):
+    account = scene.account(budget_nanousd=1_000, model_limits={M: limit, N: ModelLimit(1_000)})
+    scene.admitted(account, models=[M])
+    scene.admitted(account, models=[N, M])
+    before = scene.store.get(account.id)
+    for models in ([M], [N, M]):
+        refused = scene.store.reserve(scene.reservation(account, models=models))
+        assert refused == Denied(reason, account, 50 if reason == "budget" else 0, retry_after_s, M)
+    assert scene.store.get(account.id) == before
+    scene.admitted(account, models=[N])
+    scene.admitted(account)
+    assert scene.store.get(account.id).models[N].held_nanousd == 200
+
+
+def test_a_model_is_charged_what_it_cost_and_given_back_where_another_served(scene):
+    account = scene.account(model_limits={M: ModelLimit(1_000, 600, rpm_limit=3, tpm_limit=30), N: ModelLimit(1_000, rpm_limit=1)})
+    reservation = scene.admitted(account, models=[M, N])
+    assert scene.settle(reservation, 70, 4, {M: [70, 4]})
+    end_s = int(START_S) + 600
+    assert scene.store.get(account.id).models == {M: ModelBalance(70, 0, end_s), N: ModelBalance(0, 0, NEVER_S)}
+    released = scene.admitted(account, amount=930, tokens=26, models=[M, N])
+    assert scene.store.release(released)
+    lost = scene.admitted(account, amount=930, tokens=26, models=[M, N], lasts_s=60)
+    assert scene.store.reserve(scene.reservation(account, amount=0, models=[N])).reason == "rpm"
+    scene.clock.now_s += 60
+    assert scene.store.charge_lost(account.id, scene.clock.now_s) == 1
+    assert scene.store.get(account.id).models == {M: ModelBalance(1_000, 0, end_s), N: ModelBalance(930, 0, NEVER_S)}
+    assert not scene.settle(lost, 1, 1)
+    scene.clock.now_s += 600
+    scene.admitted(account, amount=1_000, models=[M])
+    assert scene.store.get(account.id).models[M] == ModelBalance(0, 1_000, end_s + 600)
+
+
+def test_a_models_budget_without_a_window_is_renewed_with_the_keys(scene):
+    account = scene.account(budget_nanousd=10**6, budget_window_s=600, model_limits={M: ModelLimit(200), N: ModelLimit(200, 60)})
+    assert scene.settle(scene.admitted(account, models=[M, N]), 200)
+    scene.clock.now_s += 599
+    assert scene.store.reserve(scene.reservation(account, amount=1, models=[M])).reason == "budget"
+    scene.admitted(account, amount=1, models=[N])
+    scene.clock.now_s += 1
+    scene.admitted(account, amount=200, models=[M])
+    assert scene.money(account) == (0, 201, 200)
+
+
+def test_limits_of_models_change_while_they_are_used(scene):
+    account = scene.account(model_limits={M: ModelLimit(200)})
+    late = scene.admitted(account, models=[M])
+    assert scene.settle(scene.admitted(account, models=[M]), 90)
+    assert scene.store.update(replace(account, model_limits={M: ModelLimit(195), N: ModelLimit(rpm_limit=0)}))
+    account = scene.store.get(account.id).account
+    assert scene.store.reserve(scene.reservation(account, amount=6, models=[M])).remaining_nanousd == 5
+    assert scene.store.reserve(scene.reservation(account, models=[N])).reason == "rpm"
+    assert scene.store.update(replace(account, model_limits={}))
+    account = scene.store.get(account.id).account
+    assert scene.settle(late, 100)
+    assert scene.store.update(replace(account, model_limits={M: ModelLimit(50)}))
+    account = scene.store.get(account.id).account
+    assert scene.store.get(account.id).models == {M: ModelBalance(0, 0, NEVER_S)}, "one that was not limited begins anew"
+    scene.admitted(account, amount=50, models=[M])
+
+
+def test_many_models_are_limited_at_once_and_changed_at_once(scene):
+    models = [f"provider/{number}-{'x' * 80}" for number in range(MAX_MODEL_LIMITS)]
+    account = scene.account(model_limits={model: ModelLimit(100, 60, rpm_limit=9, tpm_limit=99) for model in models})
+    held = models[:MAX_MODELS_HELD]
+    assert scene.settle(scene.admitted(account, models=held), 60)
+    assert scene.store.reserve(scene.reservation(account, models=held)).model == models[0]
+    assert scene.store.update(replace(account, model_limits={model: ModelLimit(160, 90) for model in models}))
+    account = scene.store.get(account.id).account
+    reservation = scene.admitted(account, amount=160, models=held)
+    assert scene.settle(reservation, 160)
+    assert {each.spend_nanousd for each in scene.store.get(account.id).models.values()} == {0, 160}
+
+
 def test_what_is_left_in_the_minute_is_told(scene):
     limited, free = scene.account(rpm_limit=5, tpm_limit=100), scene.account()
     reservation = scene.reservation(limited, tokens=30)
@@ -222,11 +325,20 @@ def test_a_refused_hold_with_the_id_of_another_is_not_admitted(scene):
 
 
 @pytest.mark.parametrize(
-    "settings", [{"budget_nanousd": 1000}, {"rpm_limit": 10}, {"tpm_limit": 100}, {"parallel_limit": 10}], ids=str
+    "settings",
+    [
+        {"budget_nanousd": 1000},
+        {"rpm_limit": 10},
+        {"tpm_limit": 100},
+        {"parallel_limit": 10},
+        {"model_limits": {M: ModelLimit(1000), N: ModelLimit()}},
+        {"model_limits": {M: ModelLimit(rpm_limit=10), N: ModelLimit(tpm_limit=100)}},
+    ],
+    ids=str,
 )
 def test_of_sixty_at_once_ten_pass(scene, settings):
     account = scene.account(**settings)
-    reservations, start = [scene.reservation(account) for _ in range(60)], Barrier(60)
+    reservations, start = [scene.reservation(account, models=list(account.model_limits)) for _ in range(60)], Barrier(60)
 
     def race(reservation):
         start.wait()
@@ -240,6 +352,7 @@ def test_of_sixty_at_once_ten_pass(scene, settings):
         assert scene.money(account) == (0, 1000, 0)
         assert all(pool.map(lambda reservation: scene.settle(reservation, 7), granted))
     assert scene.money(account) == (70, 0, 70)
+    assert {each.spend_nanousd for each in scene.store.get(account.id).models.values()} <= {70}
 
 
 def test_a_window_that_ended_is_renewed_by_whole_windows(scene):
@@ -369,15 +482,16 @@ def test_a_budget_of_months_is_renewed_on_the_first(scene, months, ends):
 
 
 def test_a_successor_starts_with_what_was_spent_and_held(scene):
-    old = scene.account(budget_nanousd=1000, budget_window_s=600, parallel_limit=1)
-    assert scene.settle(scene.admitted(old, 300), 150)
-    scene.admitted(old, 200)
+    old = scene.account(budget_nanousd=1000, budget_window_s=600, parallel_limit=1, model_limits={M: ModelLimit(500)})
+    assert scene.settle(scene.admitted(old, 300, models=[M]), 150)
+    scene.admitted(old, 200, models=[M])
     scene.clock.now_s += 100
     new = replace(old, id=f"{old.id}-new")
     assert scene.store.put(new, scene.store.get(old.id))
     assert not scene.store.put(new, scene.store.get(old.id))
     assert scene.money(new) == (350, 0, 350)
     assert scene.store.get(new.id).window_end_s == int(START_S) + 600
+    assert scene.store.get(new.id).models == {M: ModelBalance(350, 0, int(START_S) + 600)}
     assert scene.store.reserve(scene.reservation(new, amount=651)).remaining_nanousd == 650
     assert scene.settle(scene.admitted(new, 650), 650)
     scene.clock.now_s += 500

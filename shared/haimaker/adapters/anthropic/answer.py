@@ -11,6 +11,7 @@ from typing import Any
 from haimaker.adapters.anthropic import carried, counts, names
 from haimaker.adapters.anthropic.carried import Placed
 from haimaker.adapters.anthropic.citations import to_annotations
+from haimaker.adapters.anthropic.pauses import PAUSED, add_usage
 from haimaker.http.errors import BadGatewayError
 from haimaker.http.values import JSON
 from haimaker.lean_dataclasses import dataclass, field
@@ -47,6 +48,9 @@ class Answer:
     id: str = ""
     model: str = ""
     usage: JSON = field(default_factory=dict)
+    """Of the turn that comes."""
+    before: JSON = field(default_factory=dict)
+    """The usage of turns that the provider paused, after which it was asked to go on."""
     stop_reason: str | None = None
     refusal: str | None = None
     container: JSON | None = None
@@ -76,7 +80,7 @@ class Answer:
         elif kind == "message_delta":
             self._conclude(event.get("delta"))
         elif kind == "message_stop":
-            self.ended = True
+            self.ended = self.stop_reason != PAUSED
         self.usage = counts.merged(self.usage, event.get("usage"), wrote=self.wrote)
 
     def rest(self) -> Iterator[JSON]:
@@ -91,6 +95,11 @@ class Answer:
         if self.refusal:
             last["refusal"] = self.refusal
         yield last
+
+    @property
+    def used(self) -> JSON:
+        """The usage of all turns together."""
+        return add_usage(self.before, self.usage)
 
     @property
     def is_refused(self) -> bool:
@@ -114,6 +123,8 @@ class Answer:
             return
         if self.opened:
             raise BadGatewayError("The provider's stream began another answer within this one.", code="stream_interrupted")
+        if self.stop_reason == PAUSED:
+            self.before, self.usage, self.stop_reason = self.used, {}, None
         self.id = _text(message, "id") or self.id
         self.model = _text(message, "model") or self.model
         self.usage = counts.merged(self.usage, message.get("usage"))

@@ -12,6 +12,7 @@ from haimaker.adapters.anthropic.answer import Answer, folded
 from haimaker.adapters.anthropic.draft import Draft
 from haimaker.adapters.anthropic.failures import from_body, read_error
 from haimaker.adapters.anthropic.messages import conversation
+from haimaker.adapters.anthropic.pauses import PausedTurn
 from haimaker.adapters.events import json_object
 from haimaker.adapters.parameters import HINTS, OPENAI, Parameters
 from haimaker.adapters.repairs import mended
@@ -23,7 +24,7 @@ from haimaker.operations.chat import ChatRequest
 from haimaker.operations.operation import Result, UpstreamBody
 from haimaker.pricing import usage
 
-__all__ = ["from_stream", "from_upstream", "read_error", "to_upstream"]
+__all__ = ["PausedTurn", "from_stream", "from_upstream", "read_error", "to_upstream"]
 
 PATH = "/messages"
 
@@ -183,11 +184,12 @@ def last_words(answer: Answer, attempt: Attempt) -> Iterator[StreamEvent]:
 
 def _usage(answer: Answer) -> JSON:
     """The field `usage`; without one where the provider told none, so that it is estimated and not free."""
-    if not answer.usage:
+    used = answer.used
+    if not used:
         return {}
-    copied = {name: answer.usage[name] for name in counts.COPIED if isinstance(answer.usage.get(name), str | list)}
+    copied = {name: used[name] for name in counts.COPIED if isinstance(used.get(name), str | list)}
     unbilled = {"billed": False} if answer.is_refused else {}
-    return {"usage": {**usage.to_openai(counts.tokens(answer.usage)), **copied, **unbilled}}
+    return {"usage": {**usage.to_openai(counts.tokens(used)), **copied, **unbilled}}
 
 
 def _container(answer: Answer) -> JSON:

@@ -6,13 +6,13 @@ https://platform.claude.com/docs/en/build-with-claude/claude-on-vertex-ai. The b
 from collections.abc import Sequence
 from urllib.parse import quote
 
-from haimaker.adapters.anthropic.chat import from_stream, from_upstream, headers, read_error, translated
+from haimaker.adapters.anthropic.chat import PausedTurn, from_stream, from_upstream, headers, read_error, translated
 from haimaker.http.sse import dumps
 from haimaker.http.values import JSON, UpstreamRequest
 from haimaker.operations.attempt import Attempt
 from haimaker.operations.chat import ChatRequest
 
-__all__ = ["from_stream", "from_upstream", "read_error", "to_upstream"]
+__all__ = ["PausedTurn", "from_stream", "from_upstream", "read_error", "to_upstream"]
 
 VERSION = "vertex-2023-10-16"
 

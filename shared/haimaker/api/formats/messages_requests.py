@@ -148,6 +148,9 @@ def _parts(content: Any, param: str) -> list[JSON]:
 def _blocks(content: Any, param: str) -> list[JSON]:
     if not isinstance(content, list) or not all(isinstance(block, dict) for block in content):
         raise _invalid(param, "it must be a string or a list of blocks")
+    for index, block in enumerate(content):
+        if not isinstance(block.get("type"), str | None):
+            raise _invalid(f"{param}[{index}].type", "it must be a string")
     return content
 
 

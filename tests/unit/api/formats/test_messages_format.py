@@ -167,6 +167,8 @@ def test_what_only_anthropic_has_is_left_out_and_named(fields: dict[str, Any], d
         ({"messages": [{"role": "robot", "content": "x"}]}, BadRequestError, "messages[0].role"),
         ({"messages": [{"role": "user", "content": 5}]}, BadRequestError, "messages[0].content"),
         ({"messages": [{"role": "user", "content": [{"type": "video"}]}]}, BadRequestError, "messages[0].content[0].type"),
+        ({"messages": [{"role": "user", "content": [{"type": ["text"]}]}]}, BadRequestError, "messages[0].content[0].type"),
+        ({"messages": [{"role": "assistant", "content": [{"type": {}}]}]}, BadRequestError, "messages[0].content[0].type"),
         (
             {"messages": [{"role": "user", "content": [{"type": "image", "source": 1}]}]},
             BadRequestError,

@@ -3,7 +3,7 @@
 import { html } from "./vendor/lit-html/lit-html.js";
 import { field } from "./parts.js";
 
-const TIME = "30m, 12h, 30d or 4w";
+const TIME = "30m, 12h, 30d, 4w or 1mo";
 export const TIME_PATTERN = "[1-9][0-9]*[smhdw]";
 
 /** By the name that the gateway has for it: label, kind, hint. */
@@ -14,14 +14,32 @@ export const LIMITS = {
   rpm_limit: ["Requests a minute", "whole", "empty: no limit"],
   tpm_limit: ["Tokens a minute", "whole", "empty: no limit"],
   max_parallel_requests: ["Requests at once", "whole", "empty: no limit"],
+  model_max_budget: ["Budgets of models, USD", "budgets", "openai/gpt-4o = 5 / 30d, with commas between"],
+  model_rpm_limit: ["Requests a minute, by model", "counts", "openai/gpt-4o = 60, with commas between"],
+  model_tpm_limit: ["Tokens a minute, by model", "counts", "openai/gpt-4o = 9000, with commas between"],
 };
 export const MODELS = { models: ["Models", "list", "names, or openai/*, with commas between; empty: all"] };
+
+/** `a = 1, b = 2` as an object, and back; `told` and `read` are of one value. */
+const byModel = (told, read) => ({
+  told: (values) => Object.entries(values ?? {}).map(([model, value]) => `${model} = ${told(value)}`).join(", "),
+  read: (text) => Object.fromEntries(text.split(",").filter((part) => part.trim()).map((part) => {
+    const end = part.lastIndexOf("=");
+    return [part.slice(0, end).trim(), read(part.slice(end + 1).trim())];
+  })),
+});
+const readBudget = (text) => {
+  const [usd, time] = text.split("/").map((part) => part.trim());
+  return { budget_limit: Number(usd), ...(time ? { time_period: time } : {}) };
+};
 
 const KINDS = {
   text: { told: (value) => value ?? "", read: (text) => text },
   usd: { type: "number", step: "any", told: (value) => (value == null ? "" : String(value)), read: Number },
   whole: { type: "number", step: "1", told: (value) => (value == null ? "" : String(value)), read: Number },
-  time: { pattern: TIME_PATTERN, told: (value) => value ?? "", read: (text) => text },
+  budgets: byModel(({ budget_limit, time_period }) => `${budget_limit}${time_period ? ` / ${time_period}` : ""}`, readBudget),
+  counts: byModel(String, Number),
+  time: { pattern: `${TIME_PATTERN}|[1-9][0-9]?mo`, told: (value) => value ?? "", read: (text) => text },
   list: { told: (value) => (value ?? []).join(", "), read: (text) => text.split(",").map((part) => part.trim()).filter(Boolean) },
 };
 
