@@ -33,6 +33,10 @@ ATTEMPTS = """[
 ]"""
 
 
+CHAT = """{model: "m", messages: [{role: "system", content: "s"}, {role: "user", content: "u"}], max_tokens: 5, stream: true,
+  stream_options: {}}"""
+
+
 def form(**given: str) -> str:
     """What a form's fields hold."""
     return f"new Map(Object.entries({json.dumps(given)}))"
@@ -68,8 +72,15 @@ CASES = [
     (f"limits.changes(limits.MODELS, {form(models=' a/*, ,b ')}, {{models: []}})", {"models": ["a/*", "b"]}),
     (f"limits.changes(limits.MODELS, {form(models='')}, {{models: ['a']}})", {"models": []}),
     (f"limits.changes(limits.LIMITS, {form(soft_budget='0')}, {{}})", {"soft_budget": 0}),
-    ("code_samples.python({model: 'm', stop: null, stream: true, n: 1}, 'u').match(/    \\w+=.*,/g)",
+    ("code_samples.sample('chat', 'python', {model: 'm', stop: null, stream: true, n: 1}, 'u').match(/    \\w+=.*,/g)",
      ['    model="m",', "    stop=None,", "    stream=True,", "    n=1,"]),
+    (f"code_samples.translate.responses({CHAT})",
+     {"model": "m", "instructions": "s", "input": [{"role": "user", "content": "u"}], "max_output_tokens": 5, "stream": True}),
+    (f"code_samples.translate.messages({CHAT})",
+     {"model": "m", "system": "s", "messages": [{"role": "user", "content": "u"}], "max_tokens": 5, "stream": True}),
+    (f"code_samples.translate.gemini({CHAT})",
+     {"model": "m", "contents": [{"role": "user", "parts": [{"text": "u"}]}], "systemInstruction": {"parts": [{"text": "s"}]},
+      "generationConfig": {"maxOutputTokens": 5}}),
 ]  # fmt: skip
 
 

@@ -21,7 +21,9 @@ if TYPE_CHECKING:
     from haimaker.providers.provider import Provider
 
 
-KNOW_SCHEMAS = ("anthropic", "anthropic_bedrock", "anthropic_vertex", "bedrock")
+CHATS = ("completions", "messages", "responses")
+"""Operations that whoever chats can be made to serve."""
+KNOW_SCHEMAS = ("anthropic", "anthropic_bedrock", "anthropic_vertex", "bedrock", "responses")
 """Formats that ask for answers in JSON as the model takes it."""
 
 
@@ -71,6 +73,10 @@ ADAPTERS: Mapping[str, Mapping[str, str]] = {
         "gemini_vertex": "haimaker.adapters.gemini.vertex",
         "mistral": "haimaker.adapters.mistral.chat",
         "openai": "haimaker.adapters.openai.chat",
+        "responses": "haimaker.adapters.responses.chat",
+    },
+    "responses": {
+        "responses": "haimaker.adapters.responses.native",
     },
     "messages": {
         "anthropic": "haimaker.adapters.anthropic.native",
@@ -210,7 +216,7 @@ def _in_todays_terms(adapter: Adapter, body: JSON) -> Adapter:
 
 def serves(provider: Provider, operation: str) -> bool:
     """Whether there is an adapter for an operation of a provider."""
-    return provider.adapter in ADAPTERS["chat_completions" if operation == "completions" else operation]
+    return provider.adapter in ADAPTERS["chat_completions" if operation in CHATS else operation]
 
 
 @cache

@@ -47,9 +47,9 @@ class ModelOperation(NamedTuple):
         return (self.path, *deployment, *self.more_paths)
 
 
-GOOGLE_MODELS = ("/v1beta/models/{id+}", "/models/{id+}")
-"""Where Google's clients name a model, in either version of its API. The first part has no other name than its sibling's, which API
-Gateway demands."""
+GOOGLE_MODELS = ("/v1beta/models/{id+}", "/models/{id+}", "/v1beta/{id+}")
+"""Where Google's clients name a model, in either version of its API; without `models`, where one has a slash, Vercel's AI SDK. What
+stands for it has no other name than its sibling's, which API Gateway demands."""
 
 
 def _google(action: str, client_format: str) -> ModelOperation:
@@ -90,7 +90,7 @@ ROUTES = (
     Route("GET", "/openai/models/{id+}", "models_retrieve"),
     Route("GET", "/public/model_hub", "models_hub"),
     *(Route("POST", path, "gemini_count_tokens", "countTokens") for path in GOOGLE_MODELS),
-    *(Route("POST", path, "gemini_unserved") for path in GOOGLE_MODELS),
+    *(Route("POST", path, "gemini_unserved") for path in GOOGLE_MODELS[:2]),
     Route("GET", "/v1beta/models", "gemini_models_list"),
     Route("GET", "/v1beta/models/{id+}", "gemini_models_retrieve"),
     Route("POST", "/key/generate", "key_generate"),

@@ -100,6 +100,10 @@ class ModelInfo:
         uplifts = () if own else self.uplifts  # the deployer knows where it is
         return replace(self, rates=rates | own, off_peak_rates=off_peak, uplifts=uplifts, own_prices=self.own_prices or bool(own))
 
+    def with_fees(self, fees: Mapping[str, str]) -> "ModelInfo":
+        """These facts with the prices of a provider's tools, where there are none."""
+        return replace(self, rates={**fees, **self.rates}) if fees and self.rates else self
+
     def at(self, place: Place) -> "ModelInfo":
         """These facts with the prices that hold where the model is called. Before `with_prices`."""
         return _at(self.provider, self.model, place) if self is _find_row_info(self.provider, self.model) else self._at(place)

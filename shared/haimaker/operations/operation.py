@@ -110,6 +110,11 @@ class OperationRequest:
         raise NotImplementedError
 
     @property
+    def asked_as(self) -> str:
+        """The operation that the client asked for: its own, or that of the format of which it is a translation."""
+        return self.original.format if self.original and self.is_text else self.operation
+
+    @property
     def model(self) -> str:
         return self.fields.model
 

@@ -214,6 +214,8 @@ class Catalog:
     """By a selector, models that the table of prices has under one name together."""
     prices: Mapping[str, str] = field(default_factory=dict)
     """Prices of models that the table does not know."""
+    fees: Mapping[str, str] = field(default_factory=dict)
+    """Prices of its own tools, by the name of the rate, of models for which the table names none."""
     reports_cost: bool = False
     """Whether the cost in its usage is what it charges."""
     telemetry_name: str = ""

@@ -68,9 +68,12 @@ class TargetResolver:
         """The definition by which a target is served in an operation. A provider may serve families of models differently; the
         family is that of the target's base model, whatever the target is called."""
         definition = self.definition(target.partition("/")[0])
-        base = self.base_model(target)
-        name = self.model_info_for(target).model if base else target.partition("/")[2]
-        return definition_for(definition, name, operation) if definition else None
+        if definition is None:
+            return None
+        model_info = self.model_info_for(target)
+        if model_info.mode == "responses" and "responses" in definition.operations:
+            operation = "responses"  # it has nothing else
+        return definition_for(definition, model_info.model if self.base_model(target) else target.partition("/")[2], operation)
 
     @cached_property
     def model_info_for(self) -> Callable[[str], ModelInfo]:
@@ -91,6 +94,7 @@ class TargetResolver:
             definition.catalog.prices
         )
         known = known.at(self.places.get(provider) or Place(definition.endpoint.default_location))
+        known = known.with_fees(definition.catalog.fees)
         for name in (pattern for each in names for pattern in _price_names(each)):
             if name in self.config.prices:
                 return known.with_prices(self.config.prices[name])

@@ -29,6 +29,7 @@ FOUND = [
     ("POST", "/v1/v1beta/models/openai/gpt-4o:generateContent", "gemini_generate", {"id": "openai/gpt-4o"}),
     ("POST", "/v1beta/models/openai%2Fgpt-4o%3AstreamGenerateContent", "gemini_stream", {"id": "openai/gpt-4o"}),
     ("POST", "/v1/models/bedrock/nova-v1:0:streamGenerateContent", "gemini_stream", {"id": "bedrock/nova-v1:0"}),
+    ("POST", "/v1beta/openai/gpt-4o:generateContent", "gemini_generate", {"id": "openai/gpt-4o"}),
     ("POST", "/models/a:countTokens", "gemini_count_tokens", {"id": "a"}),
     ("POST", "/v1beta/models/a:embedContent", "gemini_embed", {"id": "a"}),
     ("POST", "/v1beta/models/a:batchEmbedContents", "gemini_batch_embed", {"id": "a"}),

@@ -7,7 +7,7 @@ showed earlier comes back marked as ours and goes on as `reasoning_content`; wha
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from haimaker.http.errors import BadRequestError
+from haimaker.http.errors import BadRequestError, NotFoundError
 from haimaker.http.values import JSON
 
 MARK = "haimaker"
@@ -45,6 +45,8 @@ def to_chat(body: JSON) -> tuple[JSON, tuple[str, ...]]:
     for name, why in REFUSED.items():
         if asked.get(name):
             raise BadRequestError(why, param=name, code="unsupported_parameter")
+    for index, tool in enumerate(_listed(asked.get("tools"), "tools")):
+        _refuse_foreign(_object(tool, f"tools[{index}]"), f"tools[{index}]")
     dropped = [name for name in asked if name in LEFT_OUT]
     chat: JSON = {name: asked[name] for name in SAME if name in asked}
     chat["messages"] = [*_instructions(asked.get("instructions")), *_conversation(asked.get("input"))]
@@ -67,6 +69,21 @@ def to_chat(body: JSON) -> tuple[JSON, tuple[str, ...]]:
     if "tools" in tools:
         chat |= _choice(asked.get("tool_choice"))
     return chat, (*dropped, *lost)
+
+
+def _refuse_foreign(tool: JSON, param: str) -> None:
+    """Raises NotFoundError where a tool names what is kept in the provider's account, which all keys share."""
+    held = tool.get("container")
+    mask = tool.get("input_image_mask")
+    named = {
+        "vector_store_ids": tool.get("vector_store_ids"),
+        "container": held if isinstance(held, str) else None,
+        "container.file_ids": held.get("file_ids") if isinstance(held, dict) else None,
+        "input_image_mask.file_id": mask.get("file_id") if isinstance(mask, dict) else None,
+    }
+    for name, ids in named.items():
+        if ids:
+            raise NotFoundError(f"{param}.{name}: it was not found.", param=f"{param}.{name}", code="not_found")
 
 
 def namespaces(body: JSON) -> Mapping[str, tuple[str, str]]:
@@ -201,10 +218,17 @@ def _tools(given: Sequence[Any]) -> tuple[JSON, list[str]]:
 def _tool(tool: JSON, param: str, prefix: str = "") -> JSON:
     name = prefix + _text(tool, "name", param)
     if tool.get("type") == "custom":
-        custom = {own: tool[own] for own in ("description", "format") if tool.get(own) is not None}
-        return {"type": "custom", "custom": {"name": name, **custom}}
+        return {"type": "custom", "custom": {"name": name, **_described(tool)}}
     function = {own: tool[own] for own in ("description", "parameters", "strict") if tool.get(own) is not None}
     return {"type": "function", "function": {"name": name, **function}}
+
+
+def _described(tool: JSON) -> JSON:
+    """A freeform tool's description, with the grammar of its input in words: few models can be held to one."""
+    words, form = tool.get("description") or "", tool.get("format")
+    if isinstance(form, dict) and form.get("type") == "grammar":
+        words = f"{words}\n\nIts input follows this grammar ({form.get('syntax')}):\n{form.get('definition')}".strip()
+    return {"description": words} if words else {}
 
 
 def _search(tool: JSON) -> JSON:

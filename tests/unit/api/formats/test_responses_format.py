@@ -79,7 +79,10 @@ def function(identifier: str, name: str = "get_weather", arguments: str = "{}") 
             {"tools": [PATCH, {"type": "namespace", "name": "web", "description": "The web.", "tools": [WEATHER]}]},
             {
                 "tools": [
-                    {"type": "custom", "custom": {"name": "apply_patch", "format": PATCH["format"]}},
+                    {
+                        "type": "custom",
+                        "custom": {"name": "apply_patch", "description": "Its input follows this grammar (lark):\nstart: x"},
+                    },
                     {**CHAT_WEATHER, "function": {**CHAT_WEATHER["function"], "name": "web__get_weather"}},
                 ]
             },

@@ -1,46 +1,133 @@
-/* A chat request as a person would write it. The key is never in it: each takes it from the environment. Pure. */
+/* A chat request as a person would write it, in each of the formats that the gateway takes. The key is never in it: each sample takes it
+   from the environment. Pure. */
 
-export const SAMPLES = { curl: ["curl", curl], python: ["Python", python], node: ["Node", node] };
+export const FORMATS = { chat: "Chat Completions", responses: "Responses", messages: "Messages", gemini: "Gemini" };
+export const LANGUAGES = { curl: "curl", python: "Python", node: "Node" };
+/** Messages wants a bound of the answer. */
+const MOST_TOKENS = 4096;
+const KEY = { python: 'os.environ["HAIMAKER_KEY"]', node: "process.env.HAIMAKER_KEY" };
 
-export function curl(body, baseUrl) {
-  const text = JSON.stringify(body, null, 2).replaceAll("'", "'\\''");
-  return `curl ${body.stream ? "-N " : ""}${baseUrl}/chat/completions \\
-  -H "Authorization: Bearer $HAIMAKER_KEY" \\
-  -H 'Content-Type: application/json' \\
+/** The sample of a request that is given in the shape of a chat. */
+export function sample(format, language, chat, baseUrl) {
+  const asked = translate[format](chat);
+  return { curl, python, node }[language](format, asked, baseUrl, chat.stream);
+}
+
+const system = (chat) => chat.messages.filter(({ role }) => role === "system").map(({ content }) => content).join("\n");
+const turns = (chat) => chat.messages.filter(({ role }) => role !== "system");
+const given = (fields) => Object.fromEntries(Object.entries(fields).filter(([, value]) => value !== undefined && value !== ""));
+
+export const translate = {
+  chat: (chat) => chat,
+  responses: (chat) => given({
+    model: chat.model, instructions: system(chat), input: turns(chat), temperature: chat.temperature,
+    max_output_tokens: chat.max_tokens, stream: chat.stream,
+  }),
+  messages: (chat) => given({
+    model: chat.model, max_tokens: chat.max_tokens ?? MOST_TOKENS, system: system(chat), messages: turns(chat),
+    temperature: chat.temperature, stream: chat.stream,
+  }),
+  gemini: (chat) => {
+    const config = given({ temperature: chat.temperature, maxOutputTokens: chat.max_tokens });
+    return given({
+      model: chat.model,
+      contents: turns(chat).map(({ role, content }) => ({ role: role === "user" ? "user" : "model", parts: [{ text: content }] })),
+      systemInstruction: system(chat) ? { parts: [{ text: system(chat) }] } : undefined,
+      generationConfig: Object.keys(config).length ? config : undefined,
+    });
+  },
+};
+
+function curl(format, asked, baseUrl, streams) {
+  const { model, ...rest } = asked;
+  const path = {
+    chat: "/chat/completions", responses: "/responses", messages: "/messages",
+    gemini: `/v1beta/models/${model}:${streams ? "streamGenerateContent?alt=sse" : "generateContent"}`,
+  }[format];
+  const text = JSON.stringify(format === "gemini" ? rest : asked, null, 2).replaceAll("'", "'\\''");
+  const key = { messages: "x-api-key: ", gemini: "x-goog-api-key: " }[format] ?? "Authorization: Bearer ";
+  const more = format === "messages" ? "  -H 'anthropic-version: 2023-06-01' \\\n" : "";
+  return `curl ${streams ? "-N " : ""}'${baseUrl}${path}' \\
+  -H "${key}$HAIMAKER_KEY" \\
+${more}  -H 'Content-Type: application/json' \\
   -d '${text}'`;
 }
 
-export function python(body, baseUrl) {
-  const fields = Object.entries(body).map(([name, value]) => `    ${name}=${pythonValue(value, 4)},\n`).join("");
-  const head = `import os
+const root = (baseUrl) => baseUrl.replace(/\/v1$/, "");
 
-from openai import OpenAI
-
-client = OpenAI(base_url=${JSON.stringify(baseUrl)}, api_key=os.environ["HAIMAKER_KEY"])
-
-`;
-  if (!body.stream) return `${head}answer = client.chat.completions.create(\n${fields})\nprint(answer.choices[0].message.content)`;
-  return `${head}stream = client.chat.completions.create(
-${fields})
-for chunk in stream:
-    for choice in chunk.choices:
-        print(choice.delta.content or "", end="", flush=True)
-print()`;
+function python(format, asked, baseUrl, streams) {
+  const fields = Object.entries(format === "gemini" || format === "chat" ? asked : without(asked, "stream"))
+    .map(([name, value]) => `    ${name}=${pythonValue(value, 4)},\n`).join("");
+  const heads = {
+    openai: `import os\n\nfrom openai import OpenAI\n\nclient = OpenAI(base_url=${JSON.stringify(baseUrl)}, api_key=${KEY.python})\n\n`,
+    anthropic: `import os\n\nfrom anthropic import Anthropic\n\nclient = Anthropic(base_url=${JSON.stringify(root(baseUrl))}, auth_token=${KEY.python})\n\n`,
+    google: `import os\n\nfrom google import genai\n\nclient = genai.Client(api_key=${KEY.python}, http_options={"base_url": ${JSON.stringify(baseUrl)}, "api_version": "v1beta"})\n\n`,
+  };
+  switch (format) {
+    case "chat":
+      return streams
+        ? `${heads.openai}stream = client.chat.completions.create(\n${fields})\nfor chunk in stream:\n    for choice in chunk.choices:\n        print(choice.delta.content or "", end="", flush=True)\nprint()`
+        : `${heads.openai}answer = client.chat.completions.create(\n${fields})\nprint(answer.choices[0].message.content)`;
+    case "responses":
+      return streams
+        ? `${heads.openai}with client.responses.stream(\n${fields}) as stream:\n    for event in stream:\n        if event.type == "response.output_text.delta":\n            print(event.delta, end="", flush=True)\nprint()`
+        : `${heads.openai}answer = client.responses.create(\n${fields})\nprint(answer.output_text)`;
+    case "messages":
+      return streams
+        ? `${heads.anthropic}with client.messages.stream(\n${fields}) as stream:\n    for text in stream.text_stream:\n        print(text, end="", flush=True)\nprint()`
+        : `${heads.anthropic}answer = client.messages.create(\n${fields})\nprint("".join(block.text for block in answer.content if block.type == "text"))`;
+    default: {
+      const call = googleFields(asked, (name, value) => `    ${name}=${pythonValue(value, 4)},\n`, { max: "max_output_tokens", system: "system_instruction" });
+      return streams
+        ? `${heads.google}for chunk in client.models.generate_content_stream(\n${call}):\n    print(chunk.text or "", end="", flush=True)\nprint()`
+        : `${heads.google}answer = client.models.generate_content(\n${call})\nprint(answer.text)`;
+    }
+  }
 }
 
-export function node(body, baseUrl) {
-  const fields = JSON.stringify(body, null, 2);
-  const head = `import OpenAI from "openai";
-
-const client = new OpenAI({ baseURL: ${JSON.stringify(baseUrl)}, apiKey: process.env.HAIMAKER_KEY });
-
-`;
-  if (!body.stream) return `${head}const answer = await client.chat.completions.create(${fields});\nconsole.log(answer.choices[0].message.content);`;
-  return `${head}const stream = await client.chat.completions.create(${fields});
-for await (const chunk of stream) {
-  process.stdout.write(chunk.choices[0]?.delta?.content ?? "");
+function node(format, asked, baseUrl, streams) {
+  const fields = (body) => JSON.stringify(body, null, 2);
+  const heads = {
+    openai: `import OpenAI from "openai";\n\nconst client = new OpenAI({ baseURL: ${JSON.stringify(baseUrl)}, apiKey: ${KEY.node} });\n\n`,
+    anthropic: `import Anthropic from "@anthropic-ai/sdk";\n\nconst client = new Anthropic({ baseURL: ${JSON.stringify(root(baseUrl))}, authToken: ${KEY.node} });\n\n`,
+    google: `import { GoogleGenAI } from "@google/genai";\n\nconst client = new GoogleGenAI({ apiKey: ${KEY.node}, httpOptions: { baseUrl: ${JSON.stringify(baseUrl)}, apiVersion: "v1beta" } });\n\n`,
+  };
+  switch (format) {
+    case "chat":
+      return streams
+        ? `${heads.openai}const stream = await client.chat.completions.create(${fields(asked)});\nfor await (const chunk of stream) {\n  process.stdout.write(chunk.choices[0]?.delta?.content ?? "");\n}\nconsole.log();`
+        : `${heads.openai}const answer = await client.chat.completions.create(${fields(asked)});\nconsole.log(answer.choices[0].message.content);`;
+    case "responses":
+      return streams
+        ? `${heads.openai}const stream = await client.responses.create(${fields(asked)});\nfor await (const event of stream) {\n  if (event.type === "response.output_text.delta") process.stdout.write(event.delta);\n}\nconsole.log();`
+        : `${heads.openai}const answer = await client.responses.create(${fields(asked)});\nconsole.log(answer.output_text);`;
+    case "messages":
+      return streams
+        ? `${heads.anthropic}const stream = client.messages.stream(${fields(without(asked, "stream"))});\nstream.on("text", (text) => process.stdout.write(text));\nawait stream.finalMessage();\nconsole.log();`
+        : `${heads.anthropic}const answer = await client.messages.create(${fields(asked)});\nconsole.log(answer.content.map((block) => block.text ?? "").join(""));`;
+    default: {
+      const { model, contents, systemInstruction, generationConfig } = asked;
+      const body = fields(given({ model, contents, config: systemInstruction || generationConfig ? given({ systemInstruction: systemInstruction?.parts[0].text, ...generationConfig }) : undefined }));
+      return streams
+        ? `${heads.google}const stream = await client.models.generateContentStream(${body});\nfor await (const chunk of stream) {\n  process.stdout.write(chunk.text ?? "");\n}\nconsole.log();`
+        : `${heads.google}const answer = await client.models.generateContent(${body});\nconsole.log(answer.text);`;
+    }
+  }
 }
-console.log();`;
+
+/** Google's SDKs have what is set beside the contents in one argument. */
+function googleFields({ model, contents, systemInstruction, generationConfig = {} }, write, names) {
+  const config = given({
+    [names.system]: systemInstruction?.parts[0].text,
+    temperature: generationConfig.temperature,
+    [names.max]: generationConfig.maxOutputTokens,
+  });
+  return Object.entries(given({ model, contents, config: Object.keys(config).length ? config : undefined })).map(([name, value]) => write(name, value)).join("");
+}
+
+function without(body, name) {
+  const { [name]: _left, ...rest } = body;
+  return rest;
 }
 
 function pythonValue(value, indent) {

@@ -2,7 +2,7 @@
 
 import { html, nothing } from "./vendor/lit-html/lit-html.js";
 import { BASE_URL } from "./api.js";
-import { SAMPLES } from "./code_samples.js";
+import { FORMATS, LANGUAGES, sample } from "./code_samples.js";
 import { count, milliseconds, usd } from "./format.js";
 import { markdown } from "./markdown.js";
 import { isChat } from "./models.js";
@@ -15,7 +15,8 @@ const SETTINGS = { temperature: Number, max_tokens: Number };
 export function playground(app) {
   let said = [];
   let wanted = { model: "", system: "", text: "", temperature: "", max_tokens: "", stream: true };
-  let sample = "curl";
+  let format = "chat";
+  let language = "curl";
   let running = null;
   let error = null;
   const models = new Loaded(app, async () => (await app.api.get("/models")).data.filter(isChat).map((model) => model.id));
@@ -115,8 +116,9 @@ export function playground(app) {
   </section>`;
 
   const shown = () => html`<section class="panel">
-    <header><h2>The request</h2>${choice("Language", Object.entries(SAMPLES).map(([name, [label]]) => [name, label]), sample, (name) => { sample = name; app.draw(); })}</header>
-    ${code(app, SAMPLES[sample][1](body(), BASE_URL), "The request as code")}
+    <header><h2>The request</h2>${choice("Language", Object.entries(LANGUAGES), language, (name) => { language = name; app.draw(); })}</header>
+    ${choice("Format", Object.entries(FORMATS), format, (name) => { format = name; app.draw(); })}
+    ${code(app, sample(format, language, body(), BASE_URL), "The request as code")}
     <small>With your key in the variable HAIMAKER_KEY.</small>
   </section>`;
 
