@@ -153,8 +153,12 @@ class Gateway:
             client_format = formats.find(operation, request)
             account = self.accounts.authenticate(request.headers)
             request = uploads.with_uploads(request, self.settings, account.id)
-            asked = client_format.parse(request)
-            return self._answer(request, read_routing_request(asked, request, time.time()), account, client_format)
+            asked = read_routing_request(client_format.parse(request), request, time.time())
+            if client_format.resumes and asked.asked.original:
+                from haimaker.api import stored_responses  # few formats go on from an earlier answer
+
+                asked = stored_responses.resume(self.store, account, asked)
+            return self._answer(request, asked, account, client_format)
         except APIError as error:
             return self._error_response(operation, request, error)
         except StoreUnavailable as error:

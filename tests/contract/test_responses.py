@@ -384,3 +384,84 @@ def test_azure_has_responses_at_its_newer_paths(client: openai.OpenAI, upstream:
     assert client.responses.create(model=model, input="Hi", store=False).output_text == "Rain."
     assert upstream.calls[-1].path.endswith("/openai/v1/responses")
     assert "api-key" in upstream.calls[-1].headers
+
+
+KEPT: Any = [{"id": "rs_9", "type": "reasoning", "summary": []}, OUTPUT[3]]
+
+
+def test_a_response_that_its_provider_keeps_is_found_again(
+    client: openai.OpenAI, desk: Desk, key: str, upstream: FakeUpstream
+) -> None:
+    """By its key alone: of another one's there is none, and the provider is not asked."""
+    answer = {**WHOLE, "output": KEPT, "store": True}
+    upstream.answers(named(events_of(answer)), Reply.json(200, {**answer, "previous_response_id": "resp_01"}))
+    *_, done = client.responses.create(model=GPT, input="Hi", stream=True)
+    first: Any = done.response  # type: ignore[union-attr]
+    assert first.id == f"resp_{only_record(desk, key).request_id}"
+    second = client.responses.create(model=GPT, input="And?", previous_response_id=first.id)
+    assert upstream.calls[-1].json["previous_response_id"] == "resp_01"
+    assert (second.previous_response_id, second.id != first.id) == (first.id, True)
+    items = {"object": "list", "data": [], "first_id": None, "last_id": None, "has_more": False}
+    upstream.answers(
+        Reply.json(200, answer),
+        Reply.json(200, items),
+        Reply.json(200, {**answer, "status": "cancelled"}),
+        Reply.json(200, {"id": "resp_01", "object": "response", "deleted": True}),
+        Reply.json(404, {"error": {"message": "resp_01 was not found", "type": "invalid_request_error"}}),
+    )
+    assert client.responses.retrieve(first.id, include=["reasoning.encrypted_content"]).id == first.id
+    assert upstream.calls[-1].path.partition("?")[0].endswith("/responses/resp_01")
+    assert list(client.responses.input_items.list(first.id, limit=3)) == []
+    assert upstream.calls[-1].path.endswith("/responses/resp_01/input_items?limit=3")
+    assert client.responses.cancel(first.id).status == "cancelled"
+    client.responses.delete(first.id)
+    assert upstream.calls[-1].method == "DELETE"
+    with pytest.raises(openai.NotFoundError):
+        client.responses.retrieve(first.id)
+    asked = len(upstream.calls)
+    stranger = openai.OpenAI(base_url=desk.url, api_key=desk.key(), max_retries=0)
+    for call in (
+        stranger.responses.retrieve,
+        stranger.responses.delete,
+        stranger.responses.cancel,
+        stranger.responses.input_items.list,
+    ):
+        with pytest.raises(openai.NotFoundError):
+            call(first.id)
+    with pytest.raises(openai.NotFoundError):
+        stranger.responses.create(model=GPT, input="Hi", previous_response_id=first.id)
+    assert len(upstream.calls) == asked
+
+
+def test_a_team_shares_its_responses(desk: Desk, upstream: FakeUpstream) -> None:
+    team = desk.admin("/team/new", team_alias="share-responses")["team_id"]
+    one, other = (openai.OpenAI(base_url=desk.url, api_key=desk.key(team_id=team), max_retries=0) for _ in range(2))
+    upstream.answers(Reply.json(200, {**WHOLE, "output": KEPT}))
+    kept = one.responses.create(model=GPT, input="Hi")
+    assert other.responses.retrieve(kept.id).id == kept.id
+
+
+def test_items_that_a_key_was_told_are_named_by_their_ids(client: openai.OpenAI, desk: Desk, upstream: FakeUpstream) -> None:
+    """As the AI SDK does with what it does not forbid to be stored."""
+    upstream.answers(Reply.json(200, {**WHOLE, "output": KEPT}))
+    client.responses.create(model=GPT, input="Hi")
+    turns: Any = [{"role": "user", "content": "Hi"}, {"type": "item_reference", "id": "rs_9"}]
+    client.responses.create(model=GPT, input=turns)
+    assert upstream.calls[-1].json["input"] == turns
+    asked = len(upstream.calls)
+    stranger = openai.OpenAI(base_url=desk.url, api_key=desk.key(), max_retries=0)
+    with pytest.raises(openai.NotFoundError):
+        stranger.responses.create(model=GPT, input=turns)
+    assert len(upstream.calls) == asked
+
+
+def test_what_nobody_keeps_can_not_be_gone_on_from(client: openai.OpenAI, upstream: FakeUpstream) -> None:
+    upstream.answers(chat_reply({"content": "Rain."}, "stop", stream=False))
+    told = client.responses.create(model=MODEL, input="Hi")
+    with pytest.raises(openai.BadRequestError) as raised:
+        client.responses.create(model=MODEL, input="And?", previous_response_id=told.id)
+    assert raised.value.code == "response_not_stored"
+    with pytest.raises(openai.NotFoundError):
+        client.responses.retrieve(told.id)
+    with pytest.raises(openai.NotFoundError):
+        client.responses.create(model=MODEL, input="And?", previous_response_id="resp_none")

@@ -88,6 +88,10 @@ def plays_everything(call):
     """Each operation in OpenAI's format; of S3, that it took an object."""
     if call.path.endswith("/transcriptions"):
         return Reply.json(200, {"text": "Hi", "usage": {"type": "duration", "seconds": 1}})
+    if call.path.endswith("/responses"):
+        said = {"id": "rs_1", "type": "message", "role": "assistant", "content": [{"type": "output_text", "text": "Hi"}]}
+        used = {"input_tokens": 1, "output_tokens": 1, "total_tokens": 2}
+        return Reply.json(200, {"id": "resp_1", "object": "response", "status": "completed", "output": [said], "usage": used})
     if "/images/" in call.path:
         return Reply.json(200, {"created": 1, "data": [{"b64_json": base64.b64encode(PNG).decode()}]})
     if call.method != "POST":
@@ -166,6 +170,8 @@ def test_the_role_of_a_function_that_calls_models_has_what_it_does_and_no_more(s
     leave_hold(stack, auth.account_id_of(key), team_id)
     asked = [event(name, key, ordinary, user=f"ada-{team_id}"), event(name, key, "either")]
     asked += [event(name, key, model, stream=stream) for model in signed for stream in (False, True)]
+    if name == "responses":
+        asked.append(event(name, key, ordinary, input=[{"type": "item_reference", "id": "rs_1"}]))
     if name == "images":
         asked.append(event(name, key, ordinary, response_format="url"))
     if name == "audio_transcriptions":

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from haimaker.providers.provider import Provider
 
 
-CHATS = ("completions", "messages", "responses")
+CHATS = ("completions", "messages", "responses", "gemini_generate")
 """Operations that whoever chats can be made to serve."""
 KNOW_SCHEMAS = ("anthropic", "anthropic_bedrock", "anthropic_vertex", "bedrock", "responses")
 """Formats that ask for answers in JSON as the model takes it."""

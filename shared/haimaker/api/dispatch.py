@@ -225,6 +225,16 @@ def _count_tokens(operation: str, **fields: str) -> Handler:
     return count
 
 
+def _stored(name: str) -> Handler:
+    """An operation on a response that its provider keeps."""
+
+    def operation(gateway: "Gateway", request: Request) -> Response:
+        act: Handler = getattr(import_module("haimaker.api.stored_responses"), name)
+        return act(gateway, request)
+
+    return operation
+
+
 def _no_socket(gateway: "Gateway", request: Request) -> Response:
     """Clients try a WebSocket first, and fall back at once to the ordinary way where they are told so."""
     message = "This gateway has no WebSocket: send POST /v1/responses."
@@ -235,6 +245,10 @@ HANDLERS: Mapping[str, Handler] = {
     "messages_count_tokens": _count_tokens("messages"),
     "responses_input_tokens": _count_tokens("responses", object="response.input_tokens"),
     "responses_socket": _no_socket,
+    "responses_retrieve": _stored("retrieve"),
+    "responses_delete": _stored("delete"),
+    "responses_cancel": _stored("cancel"),
+    "responses_input_items": _stored("input_items"),
     "audio_uploads": lambda gateway, request: json_response(uploads.create_upload(gateway, request)),
     "models_list": _models("list_models"),
     "models_retrieve": _models("get_model"),

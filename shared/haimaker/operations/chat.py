@@ -208,7 +208,8 @@ class ChatRequest(TextRequest):
         has_tools = any(self.body.get(name) or self.sent.get(name) for name in BRINGS_TOOLS)
         if has_tools or any(message.get("role") == "tool" for message in messages):
             bound += attempt.provider.limits.tool_prompt_tokens
-        if server_tools(self.sent).fills_prompt:
+        kept = self.sent.get("previous_response_id") is not None or self.sent.get("thread") is not None
+        if kept or server_tools(self.sent).fills_prompt:  # what the provider has of the conversation, only its limit bounds
             return model_info.max_input_tokens or LARGEST_INPUT_TOKENS
         for kind, inline_bytes in _media(messages):
             if kind != "image_url":

@@ -24,6 +24,8 @@ class ClientFormat:
     """What ends a stream that breaks off after so many events."""
     keep_alive: bytes
     """What is written into a silent stream, between two events."""
+    resumes: bool = False
+    """Whether a request may go on from an earlier answer that its provider keeps."""
     done: bytes = b""
     """What follows the last event of a stream that is complete."""
     stream_type: str = "text/event-stream; charset=utf-8"

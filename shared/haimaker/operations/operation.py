@@ -68,6 +68,12 @@ OUR_SIGNATURE = "haimaker"
 """How the signature of thinking begins that the gateway shows in place of a vendor's."""
 
 
+STORED = "stored"
+"""The field of a native answer's body, or of its last chunk's, with what the record says of what the provider keeps."""
+RESPONSE_PREFIX = "resp_"
+"""Of the id of a response; what follows is the request's."""
+
+
 class Original(NamedTuple):
     """What a client sent in another format than OpenAI's, beside its translation."""
 
@@ -78,6 +84,8 @@ class Original(NamedTuple):
     """Its parameters that the translation leaves out."""
     refusal: APIError | None = None
     """Why it can't be translated, so that only a target that speaks the format can serve it."""
+    previous: str | None = None
+    """The response from which it goes on, as the client names it; the body has the provider's name."""
 
 
 class EventStream(NamedTuple):

@@ -210,6 +210,8 @@ class Catalog:
     """Which of its models have legacy completions: `all`, or `some` as their traits say; those of others are made of chat."""
     priced_as: str | None = None
     """The provider under whose name the table has its prices, if not its own."""
+    prefixes: tuple[str, ...] = ()
+    """What others write before the names of its models, and it does not."""
     known_as: Mapping[str, str] = field(default_factory=dict)
     """By a selector, models that the table of prices has under one name together."""
     prices: Mapping[str, str] = field(default_factory=dict)

@@ -36,8 +36,13 @@ class TargetResolver:
         return model if model in self.config.routes else self.target_name(model)
 
     def target_name(self, model: str) -> str:
-        """`provider/model` for a name that can't be a route's."""
-        owner = None if self.definition(model.partition("/")[0]) else next(self.providers_listing(model), None)
+        """`provider/model` for a name that can't be a route's, as the provider spells it."""
+        name, _, spelled = model.partition("/")
+        definition = self.definition(name)
+        if definition:
+            prefix = next((prefix for prefix in definition.catalog.prefixes if spelled.startswith(prefix)), "")
+            return f"{name}/{spelled.removeprefix(prefix)}" if prefix else model
+        owner = next(self.providers_listing(model), None)
         return f"{owner}/{model}" if owner else model
 
     def full_names(self, names: Collection[str]) -> set[str]:

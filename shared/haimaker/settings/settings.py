@@ -29,6 +29,9 @@ DEFAULT_CONFIG = Path(__file__).parents[2] / "gateway.toml"
 OWN_CONFIG = Path("gateway.toml")
 """A file in the folder in which a local gateway is started, which is read instead of the layer's own."""
 DEFAULT_MAX_OUTPUT_TOKENS = 16_384
+CPU_LIMIT = Path("/sys/fs/cgroup/cpu.max")
+"""Microseconds of processor time in so many of the clock."""
+MAX_AUTO_WORKERS = 4
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,6 +40,8 @@ class Settings:
 
     host: str = DEFAULT_HOST
     port: int = 8000
+    workers: int = 1
+    """Processes of a local gateway that serve the port together."""
     home: Path = Path(".haimaker")
     admin_key: str | None = field(default=None, repr=False)
     store: str = "sqlite"
@@ -102,6 +107,7 @@ class Settings:
         return cls(
             host=host,
             port=get_int(env, "PORT", 8000, most=65_535),
+            workers=_processors() if env.get("WORKERS") == "auto" else get_int(env, "WORKERS", 1, least=1, most=64),
             home=home,
             admin_key=None if admin_key == DEFAULT_ADMIN_KEY and not is_loopback(host) else admin_key,
             store=store,
@@ -208,6 +214,16 @@ def _with_signed_providers(env: Mapping[str, str]) -> dict[str, str]:
     found = {SIGNED_PROVIDERS: "none", **env}
     signed_providers(found)
     return found
+
+
+def _processors() -> int:
+    """As many as this process may use, at most MAX_AUTO_WORKERS; in a container, as its limit says.
+    https://docs.kernel.org/admin-guide/cgroup-v2.html#cpu-interface-files"""
+    found = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    limit = CPU_LIMIT.read_text().split() if CPU_LIMIT.is_file() else []
+    if len(limit) == 2 and limit[0].isdigit() and int(limit[1]):
+        found = min(found, -(-int(limit[0]) // int(limit[1])))
+    return max(1, min(found, MAX_AUTO_WORKERS))
 
 
 def is_loopback(host: str) -> bool:

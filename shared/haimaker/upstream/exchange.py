@@ -25,7 +25,7 @@ from haimaker.lean_dataclasses import dataclass
 from haimaker.observability.observer import Observer
 from haimaker.operations.attempt import Attempt
 from haimaker.operations.client_format import ClientFormat
-from haimaker.operations.operation import ByteStream, EventStream, OperationRequest, Result
+from haimaker.operations.operation import STORED, ByteStream, EventStream, OperationRequest, Result
 from haimaker.operations.stream_usage import StreamUsage
 from haimaker.pricing import usage
 from haimaker.pricing.amounts import to_usd
@@ -229,6 +229,8 @@ class Exchange:
             attempt_log.dropped += delivered.dropped
             if delivered.problem:
                 self.observer.error(delivered.problem, request_id=self.request_id)
+        if isinstance(result.body, dict):
+            self._note_stored(result.body)
         record = self.settle("ok")
         if isinstance(result.body, dict):
             told = self._usage_object(result.body.get("usage"), attempt_log, record)
@@ -263,13 +265,24 @@ class Exchange:
 
     def _settled(self, stream: EventStream, attempt_log: AttemptLog, stream_usage: StreamUsage) -> Iterator[StreamEvent]:
         """The events of a stream; before the last ones the request is settled."""
-        for event in stream_usage.read(stream.events):
+        events = stream.events if self.request.original is None else self._with_stored_noted(stream.events)
+        for event in stream_usage.read(events):
             if stream_usage.text_bytes and not self.settlement.first_token_s:
                 self.settlement.first_token_s = time.time()
             yield event
         self._charge(attempt_log, stream_usage, cut=False)
         record = self.settle("ok")
         yield from stream_usage.last_events(self._usage_object(stream_usage.told, attempt_log, record))
+
+    def _with_stored_noted(self, events: Iterator[StreamEvent]) -> Iterator[StreamEvent]:
+        for event in events:
+            self._note_stored(event.body)
+            yield event
+
+    def _note_stored(self, body: JSON) -> None:
+        """What the record says of what the provider keeps."""
+        if STORED in body:
+            self.settlement.request_fields = {**self.settlement.request_fields, **body[STORED]}
 
     def _charge(self, attempt_log: AttemptLog, stream_usage: StreamUsage, *, cut: bool) -> None:
         if self.settlement.record is None:

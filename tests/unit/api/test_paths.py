@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from haimaker.api.paths import LOCAL_ROUTES, ROUTES, match
+from haimaker.api.paths import LOCAL_ROUTES, MODEL_OPERATIONS, ROUTES, match
 from haimaker.http.errors import MethodNotAllowedError, NotFoundError
 
 FOUND = [
@@ -42,6 +42,10 @@ FOUND = [
     ("POST", "/openai/responses", "responses", {}),
     ("GET", "/v1/responses", "responses_socket", {}),
     ("POST", "/responses/input_tokens", "responses_input_tokens", {}),
+    ("GET", "/v1/responses/resp_1", "responses_retrieve", {"id": "resp_1"}),
+    ("DELETE", "/responses/resp_1", "responses_delete", {"id": "resp_1"}),
+    ("POST", "/v1/responses/resp_1/cancel", "responses_cancel", {"id": "resp_1"}),
+    ("GET", "/responses/resp_1/input_items", "responses_input_items", {"id": "resp_1"}),
     ("POST", "/v1/messages", "messages", {}),
     ("POST", "/messages/count_tokens", "messages_count_tokens", {}),
     ("POST", "/v1/embeddings", "embeddings", {}),
@@ -109,6 +113,12 @@ FOUND = [
     ("HEAD", "/health", "health", {}),
     ("GET", "/v1/health", "health", {}),
 ]
+FOUND += [
+    ("POST", path.replace("{model}", "demo%2Fecho"), name, {"model": "demo/echo"} if "{model}" in path else {})
+    for name, operation in MODEL_OPERATIONS.items()
+    for path in operation.paths()
+]
+"""Another client format needs no row here."""
 
 NOT_FOUND = [
     ("GET", "/v1/v1/models"),

@@ -15,6 +15,7 @@ from haimaker.adapters.gemini.generation import to_body
 from haimaker.adapters.gemini.shapes import found_object, found_objects, found_text
 from haimaker.adapters.gemini.tokens import service_tier, to_usage
 from haimaker.adapters.gemini.tools import to_tools
+from haimaker.adapters.parameters import forces_tools, unforceable
 from haimaker.adapters.repairs import mended
 from haimaker.http import errors
 from haimaker.http.sse import dumps
@@ -36,8 +37,12 @@ KNOWN = ("candidates", "promptFeedback", "usageMetadata", "modelVersion", "respo
 def to_upstream(request: ChatRequest, attempt: Attempt) -> UpstreamRequest:
     provider = attempt.provider
     asked = {**provider.dialect.add, **request.body}
-    row_drops = tuple(name for name in provider.dialect.drop if name in asked)
-    asked = {name: value for name, value in asked.items() if name not in row_drops}
+    removed = tuple(name for name in provider.dialect.drop if name in asked)
+    if forces_tools(asked) and not attempt.traits.forces_tools:
+        if not asked.get("drop_params"):
+            raise unforceable()
+        removed += ("tool_choice",)
+    asked = {name: value for name, value in asked.items() if name not in removed}
     body, dropped = to_body(asked, attempt)
     system, contents = to_contents(mended(asked["messages"], attempt), attempt.traits)
     tools, tool_config = to_tools(asked, attempt.traits, provider.dialect.drop)
@@ -51,7 +56,7 @@ def to_upstream(request: ChatRequest, attempt: Attempt) -> UpstreamRequest:
         body = {name: value for name, value in body.items() if name not in IN_CACHE}
     path = f"/models/{quote(attempt.model, safe='@')}:{STREAMED if request.streams else WHOLE}"
     headers = {"content-type": "application/json", **provider.dialect.headers}
-    return UpstreamRequest(path, dumps(body), headers, dropped=(*row_drops, *dropped))
+    return UpstreamRequest(path, dumps(body), headers, dropped=(*removed, *dropped))
 
 
 def from_upstream(body: UpstreamBody, request: ChatRequest, attempt: Attempt) -> Result:

@@ -9,6 +9,7 @@ from typing import Any
 
 from haimaker.http.values import JSON
 from haimaker.lean_dataclasses import dataclass, field
+from haimaker.operations.operation import STORED
 from haimaker.operations.server_tools import container_gb
 from haimaker.pricing import usage
 
@@ -32,6 +33,7 @@ BILLED: Mapping[str, str] = {
 """By an item's type, the count of chat's usage in which it is."""
 
 
+MAX_ITEMS_TOLD = 100
 RUN_IN_CONTAINERS = ("code_interpreter_call", "shell_call")
 
 
@@ -56,6 +58,8 @@ class Answer:
     """Of memory, of each."""
     grown: dict[object, int] = field(default_factory=dict)
     """Letters that came of each item, by its place."""
+    items: list[str] = field(default_factory=list)
+    """Their ids."""
     thoughts: int = 0
     """Parts of a summary that have begun."""
 
@@ -105,6 +109,10 @@ class Answer:
         cost = {name: self.usage[name] for name in ("cost", "cost_in_usd_ticks") if name in self.usage}
         return {"usage": {**told, **({"server_tool_use": uses} if uses else {}), **cost}}
 
+    def stored(self) -> JSON:
+        """For the record of a response that its provider keeps."""
+        return {STORED: {"response_id": self.id, "response_items": self.items[:MAX_ITEMS_TOLD]}}
+
     def _note(self, response: JSON) -> None:
         self.id = _text(response, "id") or self.id
         self.model = _text(response, "model") or self.model
@@ -149,6 +157,8 @@ class Answer:
         kind = str(item.get("type"))
         if kind in BILLED and _is_billed(item):
             self.uses[BILLED[kind]] = self.uses.get(BILLED[kind], 0) + 1
+        if _text(item, "id"):
+            self.items.append(_text(item, "id"))
         if kind in RUN_IN_CONTAINERS:
             self.containers.add(_text(item, "container_id") or kind)
         came = self.grown.get(place)

@@ -32,7 +32,10 @@ def headers(attempt: Attempt) -> JSON:
 
 
 def from_upstream(body: UpstreamBody, request: ChatRequest, attempt: Attempt) -> Result:
-    said = body.object()
+    return read_whole(body.object(), attempt)
+
+
+def read_whole(said: JSON, attempt: Attempt, *, stored: bool = False) -> Result:
     answer = Answer()
     message, logprobs = merged(answer.whole(said))
     if answer.is_failed or (is_failure(said) and not isinstance(said.get("output"), list)):
@@ -40,7 +43,8 @@ def from_upstream(body: UpstreamBody, request: ChatRequest, attempt: Attempt) ->
     if not isinstance(said.get("output"), list):
         raise errors.BadGatewayError("The provider's answer has no output.", code="invalid_provider_response")
     choice = {"index": 0, "message": message, "finish_reason": answer.finish_reason, "logprobs": logprobs}
-    return Result({**head(answer, attempt, "chat.completion"), "choices": [choice], **answer.chat_usage()})
+    told = {**answer.chat_usage(), **(answer.stored() if stored else {})}
+    return Result({**head(answer, attempt, "chat.completion"), "choices": [choice], **told})
 
 
 def from_stream(events: Iterable[Event], request: ChatRequest, attempt: Attempt) -> Iterator[StreamEvent]:
@@ -50,7 +54,7 @@ def from_stream(events: Iterable[Event], request: ChatRequest, attempt: Attempt)
             yield event._replace(native=())
 
 
-def read_stream(events: Iterable[Event], attempt: Attempt) -> Iterator[StreamEvent]:
+def read_stream(events: Iterable[Event], attempt: Attempt, *, stored: bool = False) -> Iterator[StreamEvent]:
     """Each event of the stream with the chunk that it means, which has no choice where the event says nothing that a chat has."""
     answer, begun = Answer(), False
     for event in events:
@@ -65,7 +69,8 @@ def read_stream(events: Iterable[Event], attempt: Attempt) -> Iterator[StreamEve
         if answer.ended:
             words = [chunk(answer, attempt, {}, answer.finish_reason), *last_words(answer, attempt)]
             yield from words[:-1]
-            yield words[-1]._replace(native=native)
+            last = {**words[-1].body, **(answer.stored() if stored else {})}
+            yield words[-1]._replace(body=last, native=native)
             return
         if deltas and not begun:
             begun, deltas[0] = True, {"role": "assistant", **deltas[0]}

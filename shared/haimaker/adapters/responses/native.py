@@ -33,11 +33,16 @@ def to_upstream(request: ChatRequest, attempt: Attempt) -> UpstreamRequest:
 
 
 def from_upstream(body: UpstreamBody, request: ChatRequest, attempt: Attempt) -> Result:
-    return chat.from_upstream(body, request, attempt)._replace(native=body.object())
+    said = body.object()
+    return chat.read_whole(said, attempt, stored=_is_stored(request))._replace(native=said)
 
 
 def from_stream(events: Iterable[Event], request: ChatRequest, attempt: Attempt) -> Iterator[StreamEvent]:
-    return chat.read_stream(events, attempt)
+    return chat.read_stream(events, attempt, stored=_is_stored(request))
+
+
+def _is_stored(request: ChatRequest) -> bool:
+    return request.sent.get("store") is not False
 
 
 def _is_ours(item: Any) -> bool:

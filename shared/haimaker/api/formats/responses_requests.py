@@ -29,14 +29,25 @@ LEFT_OUT = frozenset({"max_tool_calls", "context_management"})
 REFUSED: Mapping[str, str] = {
     "background": "Answers in the background are not served: leave `background` out.",
     "conversation": "Conversations are not kept: send the whole conversation as `input`.",
-    "previous_response_id": "Answers are not kept: send the whole conversation as `input`, with `store` false.",
     "prompt": "Prompts of the provider's account are not served: send their text.",
 }
+NOT_KEPT = "Answers of this model are not kept: send the whole conversation as `input`, with `store` false."
 SEARCH = ("web_search",)
 OURS = ("function_call", "custom_tool_call")
 RESULTS = ("function_call_output", "custom_tool_call_output")
 BETWEEN = "__"
 """Between a namespace and the name of a tool in it, where the target has no namespaces."""
+
+
+def refusal_of(body: JSON) -> BadRequestError | None:
+    """Why a request can't be translated: it names what only the provider has to which it was told."""
+    if body.get("previous_response_id") is not None:
+        return BadRequestError(NOT_KEPT, param="previous_response_id", code="response_not_stored")
+    given = body.get("input")
+    for index, item in enumerate(given if isinstance(given, list) else ()):
+        if isinstance(item, dict) and item.get("type") == "item_reference":
+            return BadRequestError(f"input[{index}]: {NOT_KEPT}", param=f"input[{index}]", code="item_not_stored")
+    return None
 
 
 def to_chat(body: JSON) -> tuple[JSON, tuple[str, ...]]:
@@ -113,7 +124,7 @@ def _conversation(given: Any) -> list[JSON]:
     for index, item in enumerate(given):
         _add(turns, _object(item, f"input[{index}]"), f"input[{index}]")
     if not turns:
-        raise _invalid("input", "nothing in it can be answered")
+        turns.append({"role": "user", "content": ""})  # of items that only their provider knows
     return turns
 
 
@@ -141,8 +152,6 @@ def _add(turns: list[JSON], item: JSON, param: str) -> None:
         thought = "\n\n".join(str(part.get("text") or "") for part in item.get("summary") or item.get("content") or ())
         if thought:
             turns.append({"role": "assistant", "content": None, "reasoning_content": thought})
-    elif kind == "item_reference":
-        raise _invalid(param, "answers are not kept, so that none of their items can be named: send the item itself")
 
 
 def _assistant(turns: list[JSON]) -> JSON:
