@@ -117,6 +117,7 @@ FOUND += [
     ("POST", path.replace("{model}", "demo%2Fecho"), name, {"model": "demo/echo"} if "{model}" in path else {})
     for name, operation in MODEL_OPERATIONS.items()
     for path in operation.paths()
+    if not operation.action
 ]
 """Another client format needs no row here."""
 
