@@ -4,7 +4,7 @@ import gc
 import os
 import signal
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from ipaddress import ip_network
 from types import FrameType
@@ -45,6 +45,7 @@ def main() -> int:
             credentials_file=file_of_variables(),
             file_variables=frozenset(environment) - frozenset(os.environ),
         )
+        _trust(environment)
         if settings.workers > 1:  # each has read them, and none would learn that they changed
             settings = replace(settings, credentials_file=None)
     except SettingsError as error:
@@ -111,6 +112,15 @@ def _join(gateway: "Gateway", worker: Worker) -> None:
         lost = sum(gateway.store.charge_requests_of(ending) for ending in worker.dead)
         if lost:
             gateway.observer.reservations_lost(lost)
+
+
+def _trust(environment: Mapping[str, str]) -> None:
+    """Tells OpenSSL, which reads the process's own variables, of certificates that `.env` names. Raises SettingsError."""
+    for name, is_there in (("SSL_CERT_FILE", os.path.isfile), ("SSL_CERT_DIR", os.path.isdir)):
+        if path := environment.get(name):
+            if not is_there(path):
+                raise SettingsError(f"{name} names {path}, which is not there.")
+            os.environ[name] = path
 
 
 def _leave(_number: int, _frame: FrameType | None) -> None:

@@ -235,7 +235,9 @@ class Gateway:
             )
         headers = _limit_headers(billed.key, admitted, started_s) | decision.response_headers()
         exchange = Exchange(attempts, client_format, settlement, self.observer, headers)
-        exchange.transcript = self.content.begin_conversation(asked.body, billed.key, request.id)
+        exchange.transcript = self.content.begin_conversation(
+            asked.original.body if asked.original else asked.body, billed.key, request.id
+        )
         return Relay(request, exchange, deadline_s, end_s).response()
 
     def runtime(self) -> Runtime:
@@ -246,7 +248,9 @@ class Gateway:
             on = [get(name) for name in NAMES if name in access or (self.settings.demo and name not in ONLINE)]
             on += [account.definition for name, account in self.settings.config.accounts.items() if name in access]
             http_client, health = (
-                (runtime.clients.http_client, runtime.clients.health) if runtime else (HTTPClient(), self._health())
+                (runtime.clients.http_client, runtime.clients.health)
+                if runtime
+                else (HTTPClient(self.settings.proxies), self._health())
             )
             self._runtime = runtime = self._build_runtime(
                 Router(self.settings.config, on, _places(access)), ProviderClients(http_client, access, health, self.settings)

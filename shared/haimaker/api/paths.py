@@ -60,6 +60,7 @@ MODEL_OPERATIONS: Mapping[str, ModelOperation] = {
     "chat_completions": ModelOperation("/chat/completions", "openai_chat"),
     "completions": ModelOperation("/completions", "completions"),
     "responses": ModelOperation("/responses", "responses", ("/openai/responses", "/openai/v1/responses"), for_deployments=False),
+    "responses_compact": ModelOperation("/responses/compact", "responses_compaction", for_deployments=False),
     "messages": ModelOperation("/messages", "messages", for_deployments=False),
     "embeddings": ModelOperation("/embeddings", "openai:EMBEDDINGS"),
     "images_generations": ModelOperation("/images/generations", "openai:IMAGES_GENERATIONS"),

@@ -15,6 +15,8 @@ from haimaker.credentials.access import (
     connections_from_env,
     signed_providers,
 )
+from haimaker.http.proxies import NO_PROXIES, Proxies
+from haimaker.http.proxies import from_environment as proxies_from_environment
 from haimaker.lean_dataclasses import dataclass, field
 from haimaker.observability.metrics import BY_PROVIDER
 from haimaker.pricing.amounts import UserBudget, budget_window, is_budget_window, to_nanousd
@@ -69,6 +71,8 @@ class Settings:
     """Networks of proxies before a local gateway, whose X-Forwarded-For tells the client's address."""
     mistakes_per_minute: int = 120
     """Unknown keys and malformed requests of one address, until it is answered 429; 0 is no limit. At a local gateway."""
+    proxies: Proxies = field(default=NO_PROXIES, repr=False)
+    """Through which providers are called."""
     alert_webhook: str = field(default="", repr=False)
     """The URL to which alerts of budgets are sent; it may hold a secret."""
     user_budget: UserBudget | None = None
@@ -117,6 +121,7 @@ class Settings:
             config=config,
             default_max_output_tokens=get_int(env, "DEFAULT_MAX_OUTPUT_TOKENS", DEFAULT_MAX_OUTPUT_TOKENS, least=1),
             demo=True,
+            proxies=_proxies(env),
             access=connections_from_env(env, config.accounts),
             environment=env,
             allowed_origins=tuple(origin.rstrip("/") for origin in get_list(env, "ALLOWED_ORIGINS")),
@@ -155,6 +160,7 @@ class Settings:
             config=config,
             default_max_output_tokens=get_int(env, "DEFAULT_MAX_OUTPUT_TOKENS", DEFAULT_MAX_OUTPUT_TOKENS, least=1),
             demo=get_bool(env, "HAIMAKER_DEMO"),
+            proxies=_proxies(env),
             access={} if parameter else connections_from_env(env, config.accounts),
             providers_parameter=parameter,
             environment=env,
@@ -167,6 +173,13 @@ class Settings:
             service=env.get("HAIMAKER_SERVICE", "haimaker"),
             metric_dimensions=BY_PROVIDER[get_choice(env, "HAIMAKER_METRICS_BY", tuple(BY_PROVIDER))],
         )
+
+
+def _proxies(env: Mapping[str, str]) -> Proxies:
+    try:
+        return proxies_from_environment(env)
+    except ValueError as error:
+        raise SettingsError(str(error)) from None
 
 
 def _aws(env: Mapping[str, str]) -> AWSAccess:

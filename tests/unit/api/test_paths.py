@@ -41,6 +41,7 @@ FOUND = [
     ("POST", "/openai/v1/responses", "responses", {}),
     ("POST", "/openai/responses", "responses", {}),
     ("GET", "/v1/responses", "responses_socket", {}),
+    ("POST", "/v1/responses/compact", "responses_compact", {}),
     ("POST", "/responses/input_tokens", "responses_input_tokens", {}),
     ("GET", "/v1/responses/resp_1", "responses_retrieve", {"id": "resp_1"}),
     ("DELETE", "/responses/resp_1", "responses_delete", {"id": "resp_1"}),
