@@ -29,7 +29,7 @@ from haimaker.accounts.errors import check_usable, denied_error, store_error
 from haimaker.accounts.keys import admin_id
 from haimaker.api import formats, uploads
 from haimaker.api.dispatch import CHANGING, HANDLERS, KEYLESS
-from haimaker.api.paths import MODEL_OPERATIONS
+from haimaker.api.paths import MODEL_OPERATIONS, with_key_of_query
 from haimaker.billing import admission, estimates, model_limits
 from haimaker.billing.reservations import reservations_for
 from haimaker.billing.settlement import AttemptLog, Settlement
@@ -150,10 +150,11 @@ class Gateway:
 
     def handle(self, operation: str, request: Request) -> Response:
         """Answers a request of any kind; never raises."""
+        request = with_key_of_query(operation, request)
         try:
             if operation not in MODEL_OPERATIONS:
                 return HANDLERS[operation](self, request)
-            client_format = formats.find(operation)
+            client_format = formats.find(operation, request)
             account = self.accounts.authenticate(request.headers)
             request = uploads.with_uploads(request, self.settings, account.id)
             asked = read_routing_request(client_format.parse(request), request, time.time())
@@ -178,6 +179,7 @@ class Gateway:
         """Why the body of a request is not worth reading: its key is none of this gateway's, or is blocked. Never raises."""
         if operation in KEYLESS:
             return None
+        request = with_key_of_query(operation, request)
         try:
             self.accounts.authenticate(request.headers)
         except APIError as error:
