@@ -10,7 +10,7 @@ RUN python -m venv /opt/haimaker && /opt/haimaker/bin/pip install --no-cache-dir
 FROM python:3.13-slim
 RUN useradd --system --uid 10001 --create-home --home-dir /data haimaker
 COPY --from=build /opt/haimaker /opt/haimaker
-ENV PATH=/opt/haimaker/bin:$PATH PYTHONUNBUFFERED=1 HOST=0.0.0.0 PORT=8000 HAIMAKER_HOME=/data
+ENV PATH=/opt/haimaker/bin:$PATH PYTHONUNBUFFERED=1 HOST=0.0.0.0 PORT=8000 WORKERS=auto HAIMAKER_HOME=/data
 USER haimaker
 WORKDIR /data
 VOLUME /data

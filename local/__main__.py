@@ -4,11 +4,14 @@ import gc
 import os
 import signal
 import sys
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from ipaddress import ip_network
 from types import FrameType
+from typing import TYPE_CHECKING
 
 from haimaker.http.json import MAX_DIGITS
+from haimaker.http.request_ids import end_in
 from haimaker.settings.settings import DEFAULT_ADMIN_KEY, Settings
 from haimaker.store import StoreUnavailable
 from haimaker.validation.settings import SettingsError
@@ -18,6 +21,10 @@ from .installation import START, current_version
 from .mistakes import Mistakes
 from .server import Server
 from .welcome import base_url, cannot_listen, misspelt_lines, welcome
+from .workers import Worker, Workers
+
+if TYPE_CHECKING:
+    from haimaker.gateway import Gateway
 
 SWITCH_S = 0.001
 """After how long a busy thread makes room for another. Python's 5 ms, for each of those that are busy and each step of a request,
@@ -38,6 +45,9 @@ def main() -> int:
             credentials_file=file_of_variables(),
             file_variables=frozenset(environment) - frozenset(os.environ),
         )
+        _trust(environment)
+        if settings.workers > 1:  # each has read them, and none would learn that they changed
+            settings = replace(settings, credentials_file=None)
     except SettingsError as error:
         return _fail(f"haimaker: {error}")
     is_default_key = settings.admin_key == DEFAULT_ADMIN_KEY
@@ -54,14 +64,29 @@ def main() -> int:
         return _fail(cannot_listen(error, settings.host, settings.port, START))
     for line in misspelt_lines(misspelt(environment)):
         print(line, file=sys.stderr)
-    return _serve(server, settings)
+    url = base_url(settings.host, server.port)
+
+    def greet() -> None:
+        print(welcome(url, settings.admin_key, settings.access, default_key=DEFAULT_ADMIN_KEY, start=START), flush=True)
+
+    if settings.workers == 1:
+        return _serve(server, settings, greet)
+    import haimaker.gateway  # noqa: F401 - once for all of them
+
+    gc.collect()
+    gc.freeze()
+    return Workers(settings.workers, lambda worker: _serve(server, settings, worker.ready, worker), STOP_SIGNALS).run(greet)
 
 
-def _serve(server: Server, settings: Settings) -> int:
+def _serve(server: Server, settings: Settings, when_ready: Callable[[], None], worker: Worker | None = None) -> int:
     from haimaker.gateway import Gateway  # after the port is ours: it opens the store
 
+    if worker:
+        end_in(worker.ending)
     try:
         gateway = Gateway.local(settings)
+        if worker:
+            _join(gateway, worker)
     except SettingsError as error:
         return _fail(f"haimaker: {error}")
     except StoreUnavailable as error:
@@ -69,12 +94,33 @@ def _serve(server: Server, settings: Settings) -> int:
         return _fail(f"haimaker: the store can't be used: {error}{where}")
     for stop_signal in STOP_SIGNALS:
         signal.signal(stop_signal, lambda _number, _frame: server.stop())
-    url = base_url(settings.host, server.port)
     gc.collect()
     gc.freeze()  # what a start makes stays: looking through it again would hold up a request for 4 ms now and then
-    print(welcome(url, settings.admin_key, settings.access, default_key=DEFAULT_ADMIN_KEY, start=START), flush=True)
+    when_ready()
     server.serve(gateway)
     return 0
+
+
+def _join(gateway: "Gateway", worker: Worker) -> None:
+    """Shares what is counted with the other workers, and charges what those that died had reserved. Raises StoreUnavailable."""
+    if gateway.observer.prometheus:
+        gateway.observer.prometheus.share(worker.counts / f"{worker.ending}.json")
+    if gateway.settings.store == "sqlite":
+        from haimaker.store.sqlite import SQLiteStore
+
+        assert isinstance(gateway.store, SQLiteStore)
+        lost = sum(gateway.store.charge_requests_of(ending) for ending in worker.dead)
+        if lost:
+            gateway.observer.reservations_lost(lost)
+
+
+def _trust(environment: Mapping[str, str]) -> None:
+    """Tells OpenSSL, which reads the process's own variables, of certificates that `.env` names. Raises SettingsError."""
+    for name, is_there in (("SSL_CERT_FILE", os.path.isfile), ("SSL_CERT_DIR", os.path.isdir)):
+        if path := environment.get(name):
+            if not is_there(path):
+                raise SettingsError(f"{name} names {path}, which is not there.")
+            os.environ[name] = path
 
 
 def _leave(_number: int, _frame: FrameType | None) -> None:

@@ -32,7 +32,7 @@ MODELS = ("openai/gpt-4o-mini", "anthropic/claude-sonnet-4-5", "groq/llama-3.3-7
 VIEWS = {
     "spend": "main table tbody tr",
     "keys": "main table tbody tr",
-    "keys?search=key-04": "main table tbody tr",
+    "keys?search=key-00": "main table tbody tr",
     "keys?sort_by=spend&sort_order=desc": "main table tbody tr",
     "payers": "main table tbody tr",
     "requests": "main table tbody tr",

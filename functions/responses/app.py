@@ -4,4 +4,8 @@ from haimaker.aws_lambda.handler import LambdaHandler
 from haimaker.gateway import Gateway
 
 gateway = Gateway.from_environment()
-handler = LambdaHandler(gateway, serves=("responses", "responses_socket", "responses_input_tokens", "health"), streams=True)
+SERVES = (
+    *("responses", "responses_compact", "responses_socket", "responses_input_tokens", "health"),
+    *("responses_retrieve", "responses_delete", "responses_cancel", "responses_input_items"),
+)
+handler = LambdaHandler(gateway, serves=SERVES, streams=True)

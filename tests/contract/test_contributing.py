@@ -132,7 +132,17 @@ def test_a_model_family_is_added(clone: Path) -> None:
     _run(clone, "bash", "-ec", command)
     _test(clone, "tests/unit/models")
     written = json.loads((clone / "tests" / "unit" / "models" / "matrix.json").read_text())
-    assert "zeta-9" in json.dumps(written)
+    outcomes = {
+        request: {
+            host: outcome for outcome, hosts in written[request].items() for host, models in hosts.items() if "zeta-9" in models
+        }
+        for request in ("temperature", "forced")
+    }
+    hosts = {"openai", "azure", "azure_ai", "github", "openrouter", "bedrock", "bedrock_mantle", "vertex_ai"}
+    assert outcomes == {
+        "temperature": dict.fromkeys(hosts, 'dropped: ["temperature"]'),
+        "forced": dict.fromkeys(hosts, 'refused: "tool_choice"'),
+    }
 
 
 ASKS = """

@@ -124,11 +124,12 @@ def test_a_second_gateway_on_the_same_home_takes_no_hold_of_the_first(tmp_path, 
     assert money(tmp_path, key) == (2 * COST, 0, 2 * COST)
 
 
-def test_a_stream_that_ends_soon_is_finished_when_the_gateway_is_stopped(tmp_path, upstream):
+@pytest.mark.parametrize("workers", ["1", "2"])
+def test_a_stream_that_ends_soon_is_finished_when_the_gateway_is_stopped(tmp_path, upstream, workers):
     gate = upstream.gate()
     events = chunks(["Hel", "lo!"], usage=usage(10, 5))
     upstream.answers(Reply.sse([*events[:2], gate, *events[2:]]))
-    with running(tmp_path, upstream) as gateway:
+    with running(tmp_path, upstream, WORKERS=workers) as gateway:
         key = gateway.admin("/key/generate", max_budget=1)["key"]
         body = chat_body(max_tokens=64, **STREAM)
         with gateway.http.stream("POST", "/chat/completions", json=body, headers=bearer(key)) as answer:
@@ -142,10 +143,11 @@ def test_a_stream_that_ends_soon_is_finished_when_the_gateway_is_stopped(tmp_pat
     assert money(tmp_path, key) == (COST, 0, COST)
 
 
-def test_what_does_not_end_is_cut_and_settled_when_the_gateway_is_stopped(tmp_path, upstream):
+@pytest.mark.parametrize("workers", ["1", "2"])
+def test_what_does_not_end_is_cut_and_settled_when_the_gateway_is_stopped(tmp_path, upstream, workers):
     never = upstream.gate()
     upstream.answers(Reply.sse([*chunks()[:2], never]), Reply.json(200, completion()).after(never))
-    with ThreadPoolExecutor(2) as pool, running(tmp_path, upstream) as gateway:
+    with ThreadPoolExecutor(2) as pool, running(tmp_path, upstream, WORKERS=workers) as gateway:
         key = gateway.admin("/key/generate", max_budget=1)["key"]
         asked = []
         for number, options in enumerate((STREAM, {}), start=1):

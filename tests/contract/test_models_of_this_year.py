@@ -175,3 +175,20 @@ def test_a_limit_that_a_budget_sets_has_the_name_that_the_model_takes(desk: Desk
     talk.messages = [{"role": "user", "content": "Hi"}]
     assert talk.ask().content == SAID.text
     assert upstream.calls[-1].json["max_completion_tokens"] > 0
+
+
+@pytest.mark.parametrize(
+    ("vendor", "model", "path"),
+    [
+        ("gemini", "gemini/models/gemini-2.5-flash", "/models/gemini-2.5-flash:generateContent"),
+        ("bedrock", "bedrock/converse/us.amazon.nova-pro-v1:0", "/model/us.amazon.nova-pro-v1%3A0/converse"),
+        ("bedrock", "bedrock/invoke/us.anthropic.claude-opus-5-5", "/model/us.anthropic.claude-opus-5-5/converse"),
+    ],
+)
+def test_a_name_as_others_spell_it(desk: Desk, key: str, upstream: FakeUpstream, vendor: str, model: str, path: str) -> None:
+    """https://docs.litellm.ai/docs/providers/bedrock, https://ai.google.dev/api/models: what `list` calls its models."""
+    upstream.answers(answer(vendor, SAID, stream=False))
+    talk = Talk(desk, key, model, stream=False)
+    talk.messages = [{"role": "user", "content": "Hi"}]
+    assert talk.ask().content == SAID.text
+    assert upstream.calls[-1].path.removeprefix("/v1") == path

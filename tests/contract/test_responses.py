@@ -101,6 +101,78 @@ def test_codexs_tools_reach_any_model_and_come_back(client: openai.OpenAI, upstr
     assert [tool["function"]["name"] for tool in sent] == ["web__get_weather", "apply_patch"]
 
 
+@pytest.mark.parametrize(
+    "tool",
+    [
+        {"type": "file_search", "vector_store_ids": ["vs_1"]},
+        {"type": "code_interpreter", "container": "cntr_1"},
+        {"type": "code_interpreter", "container": {"type": "auto", "file_ids": ["file-1"]}},
+    ],
+)
+def test_what_others_may_have_at_the_provider_is_not_found(client: openai.OpenAI, tool: Any) -> None:
+    with pytest.raises(openai.NotFoundError):
+        client.responses.create(model=GPT, input="Hi", tools=[tool])
+
+
+@pytest.mark.parametrize(
+    ("items", "nanousd"),
+    [
+        ([], 0),
+        ([{"type": "web_search_call", "action": {"type": "search"}}] * 2, 20_000_000),
+        ([{"type": "web_search_call", "action": {"type": "find_in_page"}}], 0),
+        ([{"type": "file_search_call", "queries": ["a"]}], 2_500_000),
+        ([{"type": "code_interpreter_call", "container_id": "c1"}] * 3, 120_000_000),
+        ([{"type": "code_interpreter_call", "container_id": name} for name in ("c1", "c2")], 240_000_000),
+        ([{"type": "computer_call"}, {"type": "mcp_call"}, {"type": "local_shell_call"}], 0),
+    ],
+)
+@pytest.mark.parametrize("stream", [False, True])
+def test_items_that_cost_are_priced(
+    desk: Desk, key: str, upstream: FakeUpstream, items: list[JSON], nanousd: int, stream: bool
+) -> None:
+    """https://platform.openai.com/docs/pricing#built-in-tools, with containers of 4 GB"""
+    said = {"id": "msg_1", "type": "message", "role": "assistant", "content": [{"type": "output_text", "text": "Hi"}]}
+    tool = {"type": "code_interpreter", "container": {"type": "auto", "memory_limit": "4g"}}
+    output = [*({"id": f"i_{number}", **item} for number, item in enumerate(items)), said]
+    answer = {**WHOLE, "output": output, "tools": [tool]}
+    upstream.answers(named(events_of(answer)) if stream else Reply.json(200, answer))
+    kinds: list[JSON] = [tool, {"type": "web_search"}, {"type": "file_search"}]
+    response = desk.ask("POST", "/responses", {"model": GPT, "input": "Hi", "tools": kinds, "stream": stream}, key=key)
+    assert response.status_code == 200
+    tokens = 12 * 2_500 + 8 * 250 + 9 * 15_000
+    assert only_record(desk, key).cost_nanousd == tokens + nanousd
+
+
+def test_a_budget_holds_for_tools(desk: Desk, upstream: FakeUpstream) -> None:
+    """What ten searches over a whole prompt may cost is reserved before they are run; drawing has no price."""
+    upstream.answers(Reply.json(200, WHOLE))
+    body = {"model": GPT, "input": "Hi", "max_output_tokens": 100, "tools": [{"type": "web_search"}]}
+    assert desk.ask("POST", "/responses", body, key=desk.key(max_budget=0.1)).status_code == 402
+    assert desk.ask("POST", "/responses", body, key=desk.key(max_budget=20)).status_code == 200
+    drawn = desk.ask("POST", "/responses", {**body, "tools": [{"type": "image_generation"}]}, key=desk.key(max_budget=20))
+    assert drawn.json()["error"]["code"] == "model_not_priced"
+
+
+def test_a_conversation_is_made_shorter(client: openai.OpenAI, desk: Desk, key: str, upstream: FakeUpstream) -> None:
+    """By the provider where it can, else by a summary that any model can go on with."""
+    compacted = {"id": "resp_c", "object": "response.compaction", "created_at": 1, "output": [], "usage": {**USED}}
+    upstream.answers(Reply.json(200, compacted))
+    assert client.responses.compact(model=GPT, input="Hi").object == "response.compaction"
+    assert upstream.calls[-1].path.endswith("/responses/compact")
+    assert only_record(desk, key).detail["output_tokens"] == 9
+    upstream.answers(chat_reply({"content": "It rained."}, "stop", stream=False))
+    [item] = client.responses.compact(model=MODEL, input="Hi").output
+    for model, field in ((MODEL, "messages"), (GPT, "input")):
+        upstream.answers(chat_reply({"content": "Yes."}, "stop", stream=False) if model == MODEL else Reply.json(200, WHOLE))
+        turns: Any = [item.model_dump(exclude_none=True), {"role": "user", "content": "Really?"}]
+        client.responses.create(model=model, input=turns, store=False)
+        first = upstream.calls[-1].json[field][0]
+        assert (first["role"], "It rained." in json.dumps(first)) == ("user", True)
+    foreign: Any = [{"type": "compaction", "encrypted_content": "gAAA"}, {"role": "user", "content": "Hi"}]
+    with pytest.raises(openai.BadRequestError):
+        client.responses.create(model=MODEL, input=foreign)
+
+
 def test_errors_are_openais(client: openai.OpenAI, desk: Desk, key: str, upstream: FakeUpstream) -> None:
     with pytest.raises(openai.BadRequestError) as raised:
         client.responses.create(model=MODEL, input="Hi", background=True)
@@ -164,3 +236,252 @@ def test_the_guide_works(tmp_path: Path) -> None:
             [sys.executable, "-c", program.replace(ADDRESS, served.address)], capture_output=True, text=True, timeout=60
         )
         assert done.stdout == "1 2 3"
+
+
+GPT = "openai/gpt-5.4"
+OUTPUT: list[JSON] = [
+    {"id": "rs_1", "type": "reasoning", "summary": [{"type": "summary_text", "text": "Hm."}], "encrypted_content": "gAAAAA"},
+    {"id": "ws_1", "type": "web_search_call", "status": "completed", "action": {"type": "search", "query": "Bern"}},
+    {"id": "ws_2", "type": "web_search_call", "status": "completed", "action": {"type": "open_page", "url": "https://a.example"}},
+    {
+        "id": "msg_1",
+        "type": "message",
+        "status": "completed",
+        "role": "assistant",
+        "phase": "final_answer",
+        "content": [{"type": "output_text", "text": "Rain.", "annotations": [], "logprobs": []}],
+    },
+    {
+        "id": "fc_1",
+        "type": "function_call",
+        "status": "completed",
+        "call_id": "call_1",
+        "name": "get_weather",
+        "arguments": '{"city":"Bern"}',
+    },
+    {"id": "x_1", "type": "item_of_tomorrow", "what": {"ever": [1, None]}},
+]
+USED = {
+    "input_tokens": 20,
+    "input_tokens_details": {"cached_tokens": 8},
+    "output_tokens": 9,
+    "output_tokens_details": {"reasoning_tokens": 4},
+    "total_tokens": 29,
+    "field_of_tomorrow": 1,
+}
+WHOLE: JSON = {
+    "id": "resp_01",
+    "object": "response",
+    "created_at": 7,
+    "status": "completed",
+    "model": "gpt-5.4-2026-03-05",
+    "output": OUTPUT,
+    "parallel_tool_calls": True,
+    "tool_choice": "auto",
+    "tools": [],
+    "usage": USED,
+    "field_of_tomorrow": {"a": [1]},
+}
+
+
+def events_of(response: JSON) -> list[JSON]:
+    """The events that OpenAI makes of a response."""
+    begun = {**response, "status": "in_progress", "output": [], "usage": None}
+    events: list[JSON] = [{"type": "response.created", "response": begun}, {"type": "response.in_progress", "response": begun}]
+    for place, item in enumerate(response["output"]):
+        where = {"item_id": item["id"], "output_index": place}
+        empty: JSON = {"message": {"content": []}, "function_call": {"arguments": ""}, "reasoning": {"summary": []}}
+        events.append(
+            {"type": "response.output_item.added", "output_index": place, "item": {**item, **empty.get(item["type"], {})}}
+        )
+        if item["type"] == "message":
+            part = {"content_index": 0, **where}
+            events += [
+                {"type": "response.content_part.added", **part, "part": {**item["content"][0], "text": ""}},
+                {"type": "response.output_text.delta", **part, "delta": "Ra", "logprobs": [], "obfuscation": "x"},
+                {"type": "response.output_text.delta", **part, "delta": "in.", "logprobs": []},
+                {"type": "response.output_text.done", **part, "text": "Rain.", "logprobs": []},
+                {"type": "response.content_part.done", **part, "part": item["content"][0]},
+            ]
+        elif item["type"] == "function_call":
+            events += [
+                {"type": "response.function_call_arguments.delta", **where, "delta": piece} for piece in ('{"city":', '"Bern"}')
+            ]
+            events.append({"type": "response.function_call_arguments.done", **where, "arguments": item["arguments"]})
+        events.append({"type": "response.output_item.done", "output_index": place, "item": item})
+    events.append({"type": "response.completed", "response": response})
+    return [{**event, "sequence_number": number} for number, event in enumerate(events)]
+
+
+def named(events: list[JSON]) -> Reply:
+    return Reply.sse([f"event: {event['type']}\ndata: {json.dumps(event)}\n\n".encode() for event in events], done=False)
+
+
+@pytest.mark.parametrize("stream", [False, True])
+def test_a_provider_that_speaks_responses_is_passed_on(desk: Desk, key: str, upstream: FakeUpstream, stream: bool) -> None:
+    """Nothing is lost in either direction, at any depth; the cost is added, the search's too."""
+    upstream.answers(named(events_of(WHOLE)) if stream else Reply.json(200, WHOLE))
+    asked: JSON = {
+        "input": [{"role": "user", "content": "Hi"}, {"type": "item_of_tomorrow", "x": None}],
+        "tools": [{"type": "web_search", "filters": {"allowed_domains": ["a.example"]}}, WEATHER, {"type": "tool_search"}],
+        "reasoning": {"effort": "low", "summary": "auto"},
+        "include": ["reasoning.encrypted_content"],
+        "store": False,
+        "max_tool_calls": 3,
+        "field_of_tomorrow": {"deep": [{"er": None}]},
+        **({"stream": True} if stream else {}),
+    }
+    mark = {"type": "reasoning", "id": "rs_0", "summary": [], "encrypted_content": "haimaker"}
+    response = desk.ask("POST", "/responses", {"model": GPT, **asked, "input": [mark, *asked["input"]]}, key=key)
+    assert upstream.calls[-1].json == {"model": "gpt-5.4", **asked}
+    assert upstream.calls[-1].path.endswith("/responses")
+    record = only_record(desk, key)
+    assert (record.detail["cached_tokens"], record.detail["output_tokens"], record.detail["web_searches"]) == (8, 9, 1)
+    cost = record.detail["cost_usd"]
+    assert cost > 0.01
+    priced = {**WHOLE, "usage": {**USED, "cost": cost}}
+    if stream:
+        told = [json.loads(line.removeprefix("data: ")) for line in response.text.splitlines() if line.startswith("data: ")]
+        expected = events_of(WHOLE)
+        assert told == [*expected[:-1], {**expected[-1], "response": priced}]
+    else:
+        assert response.json() == priced
+    assert "x-haimaker-dropped-params" not in response.headers
+
+
+@pytest.mark.parametrize("stream", [False, True])
+def test_a_model_that_has_responses_only_chats(
+    client: openai.OpenAI, desk: Desk, key: str, upstream: FakeUpstream, stream: bool
+) -> None:
+    upstream.answers(named(events_of(WHOLE)) if stream else Reply.json(200, WHOLE))
+    tools: Any = [{"type": "function", "function": {"name": "get_weather", "parameters": PARAMETERS}}]
+    said: Any = [
+        {"role": "system", "content": "Be brief."},
+        {
+            "role": "user",
+            "content": [{"type": "text", "text": "Hi"}, {"type": "image_url", "image_url": {"url": "https://a.example/b.png"}}],
+        },
+        {"role": "assistant", "content": "Well?", "tool_calls": [CALL]},
+        {"role": "tool", "tool_call_id": "call_1", "content": "rain"},
+    ]
+    asked: Any = {"model": "openai/gpt-5-pro", "messages": said, "tools": tools, "reasoning_effort": "high", "max_tokens": 100}
+    if stream:
+        with client.chat.completions.stream(**asked, stream_options={"include_usage": True}) as events:
+            answer: Any = events.get_final_completion()
+    else:
+        answer = client.chat.completions.create(**asked)
+    [choice] = answer.choices
+    assert (choice.message.content, choice.finish_reason) == ("Rain.", "tool_calls")
+    assert choice.message.tool_calls[0].function.arguments == '{"city":"Bern"}'
+    assert (answer.usage.prompt_tokens, answer.usage.completion_tokens) == (20, 9)
+    sent = upstream.calls[-1]
+    assert sent.path.endswith("/responses")
+    assert sent.json == {
+        "model": "gpt-5-pro",
+        "input": [
+            {"type": "message", "role": "system", "content": [{"type": "input_text", "text": "Be brief."}]},
+            {
+                "type": "message",
+                "role": "user",
+                "content": [{"type": "input_text", "text": "Hi"}, {"type": "input_image", "image_url": "https://a.example/b.png"}],
+            },
+            {"type": "message", "role": "assistant", "content": [{"type": "output_text", "text": "Well?"}]},
+            {"type": "function_call", "call_id": "call_1", "name": "get_weather", "arguments": '{"city":"Bern"}'},
+            {"type": "function_call_output", "call_id": "call_1", "output": "rain"},
+        ],
+        "tools": [{"type": "function", "strict": False, "name": "get_weather", "parameters": PARAMETERS}],
+        "reasoning": {"effort": "high"},
+        "max_output_tokens": 100,
+        "store": False,
+        **({"stream": True} if stream else {}),
+    }
+    assert only_record(desk, key).detail["web_searches"] == 1
+
+
+@pytest.mark.parametrize("model", ["azure/gpt-5.4", "azure/gpt-5-pro"])
+def test_azure_has_responses_at_its_newer_paths(client: openai.OpenAI, upstream: FakeUpstream, model: str) -> None:
+    upstream.answers(Reply.json(200, WHOLE))
+    assert client.responses.create(model=model, input="Hi", store=False).output_text == "Rain."
+    assert upstream.calls[-1].path.endswith("/openai/v1/responses")
+    assert "api-key" in upstream.calls[-1].headers
+
+
+KEPT: Any = [{"id": "rs_9", "type": "reasoning", "summary": []}, OUTPUT[3]]
+
+
+def test_a_response_that_its_provider_keeps_is_found_again(
+    client: openai.OpenAI, desk: Desk, key: str, upstream: FakeUpstream
+) -> None:
+    """By its key alone: of another one's there is none, and the provider is not asked."""
+    answer = {**WHOLE, "output": KEPT, "store": True}
+    upstream.answers(named(events_of(answer)), Reply.json(200, {**answer, "previous_response_id": "resp_01"}))
+    *_, done = client.responses.create(model=GPT, input="Hi", stream=True)
+    first: Any = done.response  # type: ignore[union-attr]
+    assert first.id == f"resp_{only_record(desk, key).request_id}"
+    second = client.responses.create(model=GPT, input="And?", previous_response_id=first.id)
+    assert upstream.calls[-1].json["previous_response_id"] == "resp_01"
+    assert (second.previous_response_id, second.id != first.id) == (first.id, True)
+    items = {"object": "list", "data": [], "first_id": None, "last_id": None, "has_more": False}
+    upstream.answers(
+        Reply.json(200, answer),
+        Reply.json(200, items),
+        Reply.json(200, {**answer, "status": "cancelled"}),
+        Reply.json(200, {"id": "resp_01", "object": "response", "deleted": True}),
+        Reply.json(404, {"error": {"message": "resp_01 was not found", "type": "invalid_request_error"}}),
+    )
+    assert client.responses.retrieve(first.id, include=["reasoning.encrypted_content"]).id == first.id
+    assert upstream.calls[-1].path.partition("?")[0].endswith("/responses/resp_01")
+    assert list(client.responses.input_items.list(first.id, limit=3)) == []
+    assert upstream.calls[-1].path.endswith("/responses/resp_01/input_items?limit=3")
+    assert client.responses.cancel(first.id).status == "cancelled"
+    client.responses.delete(first.id)
+    assert upstream.calls[-1].method == "DELETE"
+    with pytest.raises(openai.NotFoundError):
+        client.responses.retrieve(first.id)
+    asked = len(upstream.calls)
+    stranger = openai.OpenAI(base_url=desk.url, api_key=desk.key(), max_retries=0)
+    for call in (
+        stranger.responses.retrieve,
+        stranger.responses.delete,
+        stranger.responses.cancel,
+        stranger.responses.input_items.list,
+    ):
+        with pytest.raises(openai.NotFoundError):
+            call(first.id)
+    with pytest.raises(openai.NotFoundError):
+        stranger.responses.create(model=GPT, input="Hi", previous_response_id=first.id)
+    assert len(upstream.calls) == asked
+
+
+def test_a_team_shares_its_responses(desk: Desk, upstream: FakeUpstream) -> None:
+    team = desk.admin("/team/new", team_alias="share-responses")["team_id"]
+    one, other = (openai.OpenAI(base_url=desk.url, api_key=desk.key(team_id=team), max_retries=0) for _ in range(2))
+    upstream.answers(Reply.json(200, {**WHOLE, "output": KEPT}))
+    kept = one.responses.create(model=GPT, input="Hi")
+    assert other.responses.retrieve(kept.id).id == kept.id
+
+
+def test_items_that_a_key_was_told_are_named_by_their_ids(client: openai.OpenAI, desk: Desk, upstream: FakeUpstream) -> None:
+    """As the AI SDK does with what it does not forbid to be stored."""
+    upstream.answers(Reply.json(200, {**WHOLE, "output": KEPT}))
+    client.responses.create(model=GPT, input="Hi")
+    turns: Any = [{"role": "user", "content": "Hi"}, {"type": "item_reference", "id": "rs_9"}]
+    client.responses.create(model=GPT, input=turns)
+    assert upstream.calls[-1].json["input"] == turns
+    asked = len(upstream.calls)
+    stranger = openai.OpenAI(base_url=desk.url, api_key=desk.key(), max_retries=0)
+    with pytest.raises(openai.NotFoundError):
+        stranger.responses.create(model=GPT, input=turns)
+    assert len(upstream.calls) == asked
+
+
+def test_what_nobody_keeps_can_not_be_gone_on_from(client: openai.OpenAI, upstream: FakeUpstream) -> None:
+    upstream.answers(chat_reply({"content": "Rain."}, "stop", stream=False))
+    told = client.responses.create(model=MODEL, input="Hi")
+    with pytest.raises(openai.BadRequestError) as raised:
+        client.responses.create(model=MODEL, input="And?", previous_response_id=told.id)
+    assert raised.value.code == "response_not_stored"
+    with pytest.raises(openai.NotFoundError):
+        client.responses.retrieve(told.id)
+    with pytest.raises(openai.NotFoundError):
+        client.responses.create(model=MODEL, input="And?", previous_response_id="resp_none")

@@ -10,6 +10,7 @@ import re
 import time
 import urllib.request
 from itertools import count
+from urllib.parse import quote
 
 import pytest
 
@@ -35,6 +36,7 @@ BODIES: dict[str, tuple[str, JSON]] = {
     "audio_transcriptions": ("/v1/audio/transcriptions", {}),
     "audio_speech": ("/v1/audio/speech", {"input": "Hi", "voice": "alloy"}),
     "moderations": ("/v1/moderations", {"input": "Hi"}),
+    "gemini": ("/v1beta/models/{id+}", {"contents": [{"parts": [{"text": "Hi"}]}], "generationConfig": {"maxOutputTokens": 50}}),
     "rerank": ("/v1/rerank", {"query": "Hi", "documents": ["Hi", "Ho"]}),
 }
 """A request of each function that calls models, but for its model."""
@@ -51,6 +53,7 @@ MODELS = {
     "audio_transcriptions": ("openai/whisper-1", []),
     "audio_speech": ("openai/tts-1", ["aws_polly/neural"]),
     "moderations": ("openai/omni-moderation-latest", ["bedrock/guardrail-1"]),
+    "gemini": ("openai/gpt-4o-mini", PROFILES),
     "rerank": ("voyage/rerank-2.5", ["bedrock/amazon.rerank-v1:0"]),
 }
 """A model of an ordinary provider, and those that the role itself pays for."""
@@ -74,6 +77,8 @@ def event(name: str, key: str, model: str, **fields: object) -> JSON:
     if name == "audio_transcriptions":
         made["headers"] |= {"content-type": "multipart/form-data; boundary=x"}
         made |= form(model, **fields)
+    elif path.endswith("{id+}"):
+        made |= {"pathParameters": {"id": quote(f"{model}:generateContent", safe="")}, "body": json.dumps({**body, **fields})}
     else:
         made["body"] = json.dumps({"model": model, **body, **fields})
     return made
@@ -83,6 +88,10 @@ def plays_everything(call):
     """Each operation in OpenAI's format; of S3, that it took an object."""
     if call.path.endswith("/transcriptions"):
         return Reply.json(200, {"text": "Hi", "usage": {"type": "duration", "seconds": 1}})
+    if call.path.endswith("/responses"):
+        said = {"id": "rs_1", "type": "message", "role": "assistant", "content": [{"type": "output_text", "text": "Hi"}]}
+        used = {"input_tokens": 1, "output_tokens": 1, "total_tokens": 2}
+        return Reply.json(200, {"id": "resp_1", "object": "response", "status": "completed", "output": [said], "usage": used})
     if "/images/" in call.path:
         return Reply.json(200, {"created": 1, "data": [{"b64_json": base64.b64encode(PNG).decode()}]})
     if call.method != "POST":
@@ -161,6 +170,8 @@ def test_the_role_of_a_function_that_calls_models_has_what_it_does_and_no_more(s
     leave_hold(stack, auth.account_id_of(key), team_id)
     asked = [event(name, key, ordinary, user=f"ada-{team_id}"), event(name, key, "either")]
     asked += [event(name, key, model, stream=stream) for model in signed for stream in (False, True)]
+    if name == "responses":
+        asked.append(event(name, key, ordinary, input=[{"type": "item_reference", "id": "rs_1"}]))
     if name == "images":
         asked.append(event(name, key, ordinary, response_format="url"))
     if name == "audio_transcriptions":

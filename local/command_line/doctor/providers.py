@@ -5,6 +5,8 @@ from collections.abc import Iterator
 from email.utils import parsedate_to_datetime
 
 from haimaker.credentials.access import ProviderConnection, connections_from_env
+from haimaker.http.client import HTTPClient
+from haimaker.http.proxies import from_environment
 from haimaker.providers.provider import Provider
 from haimaker.providers.registry import NAMES, get
 from haimaker.settings.settings import Settings
@@ -25,17 +27,18 @@ def ask_providers(context: Context) -> Iterator[Finding]:
         settings = Settings.from_environment(context.environment)
         on, accounts = dict(settings.access), {name: account.definition for name, account in settings.config.accounts.items()}
     skews: list[float] = []
+    client = HTTPClient(from_environment(context.environment))
     for name, access in context.terminal.each(on.items(), len(on), lambda item: item[0]):
-        yield _ask_provider(name, get(name) if name in NAMES else accounts[name], access, skews)
+        yield _ask_provider(name, get(name) if name in NAMES else accounts[name], access, client, skews)
     if skews and abs(skew_s := sorted(skews)[len(skews) // 2]) > SKEW_S:
         yield wrong(
             "clock", f"This machine's clock is {abs(skew_s):.0f} s off.", "Set it: timedatectl set-ntp true, or macOS's settings"
         )
 
 
-def _ask_provider(name: str, provider: Provider, access: ProviderConnection, skews: list[float]) -> Finding:
+def _ask_provider(name: str, provider: Provider, access: ProviderConnection, client: HTTPClient, skews: list[float]) -> Finding:
     variable = f"{name.upper()}_API_KEY"
-    said = ask_provider(provider, access)
+    said = ask_provider(provider, access, client)
     if moment_s := _date_s(said):
         skews.append(time.time() - moment_s)
     match said.state:

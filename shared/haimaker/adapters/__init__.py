@@ -21,7 +21,9 @@ if TYPE_CHECKING:
     from haimaker.providers.provider import Provider
 
 
-KNOW_SCHEMAS = ("anthropic", "anthropic_bedrock", "anthropic_vertex", "bedrock")
+CHATS = ("completions", "messages", "responses", "gemini_generate")
+"""Operations that whoever chats can be made to serve."""
+KNOW_SCHEMAS = ("anthropic", "anthropic_bedrock", "anthropic_vertex", "bedrock", "responses")
 """Formats that ask for answers in JSON as the model takes it."""
 
 
@@ -71,11 +73,25 @@ ADAPTERS: Mapping[str, Mapping[str, str]] = {
         "gemini_vertex": "haimaker.adapters.gemini.vertex",
         "mistral": "haimaker.adapters.mistral.chat",
         "openai": "haimaker.adapters.openai.chat",
+        "responses": "haimaker.adapters.responses.chat",
+    },
+    "responses": {
+        "responses": "haimaker.adapters.responses.native",
     },
     "messages": {
         "anthropic": "haimaker.adapters.anthropic.native",
         "anthropic_bedrock": "haimaker.adapters.anthropic.native_bedrock",
         "anthropic_vertex": "haimaker.adapters.anthropic.native_vertex",
+    },
+    "gemini_generate": {
+        "gemini": "haimaker.adapters.gemini.native",
+        "gemini_vertex": "haimaker.adapters.gemini.native_vertex",
+    },
+    "gemini_embed": {
+        "gemini": "haimaker.adapters.gemini.native_embeddings",
+    },
+    "gemini_batch_embed": {
+        "gemini": "haimaker.adapters.gemini.native_embeddings",
     },
     "completions": {
         "openai": "haimaker.adapters.openai.completions",
@@ -200,7 +216,7 @@ def _in_todays_terms(adapter: Adapter, body: JSON) -> Adapter:
 
 def serves(provider: Provider, operation: str) -> bool:
     """Whether there is an adapter for an operation of a provider."""
-    return provider.adapter in ADAPTERS["chat_completions" if operation == "completions" else operation]
+    return provider.adapter in ADAPTERS["chat_completions" if operation in CHATS else operation]
 
 
 @cache

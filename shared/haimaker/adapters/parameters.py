@@ -5,6 +5,7 @@ from collections.abc import Collection, Mapping
 from haimaker.http.errors import BadRequestError
 from haimaker.http.values import JSON
 from haimaker.lean_dataclasses import dataclass
+from haimaker.models.traits import Traits
 from haimaker.operations.fields import OURS
 
 EMPTY: tuple[object, ...] = (None, [], {}, "")
@@ -18,6 +19,12 @@ class Parameters:
     harmless: frozenset[str]
     neutral: Mapping[str, Collection[object]]
     """Values with which a parameter that is not taken says nothing, such as `n: 1`."""
+
+    def for_model(self, traits: Traits, effort: object) -> "Parameters":
+        """The parameters of a model, which may refuse some that its provider's format takes, in a request with this
+        `reasoning_effort`."""
+        drops = traits.dropped(effort)
+        return Parameters(self.taken - {*drops, *traits.refused(effort)}, self.harmless | frozenset(drops), self.neutral)
 
     def split(self, body: JSON) -> tuple[JSON, tuple[str, ...]]:
         """The body without what the provider does not take, and the names of what it loses by that.
@@ -122,6 +129,24 @@ def _is_number(value: object) -> bool:
 def is_empty(name: str, value: object) -> bool:
     """Whether a parameter says nothing. To search the web is asked for by an object, be there options in it or not."""
     return value in EMPTY and (name != "web_search_options" or value is None)
+
+
+FREE_CHOICES = (None, "auto", "none")
+
+
+def forces_tools(body: JSON) -> bool:
+    """Whether a request makes the model call a tool."""
+    choice = body.get("tool_choice")
+    allowed = choice.get("allowed_tools") if isinstance(choice, dict) else None
+    if isinstance(allowed, dict):
+        return allowed.get("mode") == "required"
+    return bool(body.get("tools")) and choice not in FREE_CHOICES
+
+
+def unforceable() -> BadRequestError:
+    """The error for a call that a model can't be made to make."""
+    message = "The model can't be made to call a tool. Use tool_choice 'auto', or send \"drop_params\": true."
+    return BadRequestError(message, param="tool_choice", code="unsupported_parameter")
 
 
 def refused(param: str, instead: str = "") -> BadRequestError:

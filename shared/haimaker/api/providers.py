@@ -78,10 +78,11 @@ def test_provider(gateway: "Gateway", caller: Account, request: Request) -> JSON
     from haimaker.upstream.probe import ask_provider
 
     name = _named(caller, request, "provider")
-    access = gateway.runtime().clients.access.get(name)
+    clients = gateway.runtime().clients
+    access = clients.access.get(name)
     if access is None:
         raise NotFoundError(f"The provider {name[:100]} is not on.", param="provider", code="provider_off")
-    said = ask_provider(_definition(gateway, name), access)
+    said = ask_provider(_definition(gateway, name), access, clients.http_client)
     return {"provider": name, "ok": said.state == "ok", "state": said.state, "message": f"{name} {said.message}"}
 
 

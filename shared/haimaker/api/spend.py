@@ -23,7 +23,7 @@ MAX_NAMED = 100
 """Keys of a report, each of which is read on its own."""
 MAX_READ = 1_000
 """How many records one call of `logs` reads; where few of them pass the filter, it answers fewer rows and a cursor."""
-ID_PREFIXES = ("chatcmpl-", "cmpl-", "gen-")
+ID_PREFIXES = ("chatcmpl-", "cmpl-", "gen-", "msg_", "resp_")
 """What an answer's id has before the request's id, where the gateway made it."""
 
 DETAILS: JSON = {

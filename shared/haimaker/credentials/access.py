@@ -212,9 +212,10 @@ def _tokens(provider: Provider, env: Mapping[str, str]) -> TokenSource | None:
         raise SettingsError(f"{name} is not the JSON of a service account or of a workload identity federation.")
     from haimaker.credentials.google import GoogleAccount, GoogleTokens  # only where such a provider is on
     from haimaker.http.client import HTTPClient
+    from haimaker.http.proxies import from_environment
 
     aws = aws_credentials_of(env) if document.get("type") == "external_account" else None
-    return GoogleTokens(GoogleAccount(document, aws, aws_region_of(env) or "us-east-1"), HTTPClient())
+    return GoogleTokens(GoogleAccount(document, aws, aws_region_of(env) or "us-east-1"), HTTPClient(from_environment(env)))
 
 
 def _signing_credentials(provider: Provider, env: Mapping[str, str]) -> CredentialSource | None:

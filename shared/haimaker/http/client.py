@@ -17,6 +17,7 @@ from typing import NamedTuple
 from urllib.parse import SplitResult, urlsplit
 
 from haimaker.http import tls
+from haimaker.http.proxies import NO_PROXIES, Proxies, Proxy
 from haimaker.http.values import UpstreamRequest, UpstreamResponse
 from haimaker.lean_dataclasses import dataclass, field
 
@@ -114,6 +115,7 @@ class _Call:
     """The address, the deadlines and the cancel token of one call."""
 
     address: SplitResult
+    proxy: Proxy | None
     timeouts: Timeouts
     cancel: CancelToken
     connected: socket.socket | None = None
@@ -149,6 +151,7 @@ class _IdleConnection(NamedTuple):
 class HTTPClient:
     """Sends requests, and keeps connections for the next ones."""
 
+    proxies: Proxies = NO_PROXIES
     _idle: dict[tuple[str, str], deque[_IdleConnection]] = field(default_factory=lambda: defaultdict(deque))
 
     def send(
@@ -158,7 +161,8 @@ class HTTPClient:
 
         A kept connection that the other side has closed meanwhile is replaced once.
         """
-        call = _Call(urlsplit(base_url), timeouts, cancel)
+        address = urlsplit(base_url)
+        call = _Call(address, self.proxies.for_address(address), timeouts, cancel)
         idle = self._idle[call.address.scheme, call.address.netloc]
         while True:
             connection = _take_idle(idle)
@@ -186,16 +190,22 @@ class HTTPClient:
 
     def _connect(self, call: _Call) -> http.client.HTTPConnection:
         host, port = call.address.hostname or "", call.address.port
+        to_host, to_port = (call.proxy.host, call.proxy.port) if call.proxy else (host, port)
+        is_secure = call.address.scheme == "https"
         connection = (
-            http.client.HTTPSConnection(host, port, timeout=call.timeouts.connect_s, context=tls.context())
-            if call.address.scheme == "https"
-            else http.client.HTTPConnection(host, port, timeout=call.timeouts.connect_s)
+            http.client.HTTPSConnection(to_host, to_port, timeout=call.timeouts.connect_s, context=tls.context())
+            if is_secure
+            else http.client.HTTPConnection(to_host, to_port, timeout=call.timeouts.connect_s)
         )
         connection.response_class = _Answer
+        if call.proxy and is_secure:  # what is said to the provider, the proxy can't read
+            connection.set_tunnel(host, port, dict(call.proxy.headers))
         try:
             connection.connect()
-        except (OSError, UnicodeError) as error:
+        except (OSError, UnicodeError, http.client.HTTPException) as error:
             connection.close()
+            if call.proxy and not call.cancel.requested and not isinstance(error, TimeoutError | ssl.SSLError):
+                raise TransportError("The proxy did not lead to the provider.", sent=False) from error
             raise _to_transport_error(error, call.cancel, sent=False) from error
         return connection
 
@@ -205,8 +215,10 @@ def _exchange(
 ) -> http.client.HTTPResponse:
     assert connection.sock is not None
     call.begin(connection.sock)
-    path = call.address.path.rstrip("/") + request.path
-    connection.request(request.method, path, request.body, {"accept-encoding": "identity", **request.headers, **headers})
+    path, own = call.address.path.rstrip("/") + request.path, {"accept-encoding": "identity"}
+    if call.proxy and call.address.scheme == "http":  # https://www.rfc-editor.org/rfc/rfc9112#name-absolute-form
+        path, own = f"http://{call.address.netloc}{path}", {**own, **call.proxy.headers}
+    connection.request(request.method, path, request.body, {**own, **request.headers, **headers})
     return connection.getresponse()
 
 

@@ -1,1 +1,1 @@
-"""What the bytes of images and of sound say of themselves. Pure."""
+"""The type, size and length of images and of sound, by their bytes. Pure."""

@@ -1,4 +1,4 @@
-"""What the bytes of an image say of themselves: which kind it is, and how large a PNG is. Pure.
+"""The content type of an image, and the size of a PNG, by the image's bytes. Pure.
 
 https://en.wikipedia.org/wiki/List_of_file_signatures, https://www.w3.org/TR/png-3/#11IHDR
 """
@@ -26,6 +26,7 @@ def sniff_type(data: bytes) -> str | None:
 
 
 def png_size(data: bytes) -> tuple[int, int] | None:
+    """The width and height of a PNG in pixels; None for anything else."""
     if sniff_type(data) != "image/png" or data[12:16] != b"IHDR" or len(data) < 24:
         return None
     return int.from_bytes(data[16:20], "big"), int.from_bytes(data[20:24], "big")

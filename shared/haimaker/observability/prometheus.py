@@ -1,12 +1,16 @@
-"""Counters and histograms of a process for Prometheus to collect; nothing is kept but sums.
+"""Counters and histograms for Prometheus to collect; nothing is kept but sums. Processes that serve together share them by files.
 
 https://prometheus.io/docs/instrumenting/exposition_formats/#text-based-format
 https://prometheus.io/docs/practices/naming/
 """
 
+import json
+import os
 from bisect import bisect_left
 from collections.abc import Iterator, Mapping, Sequence
-from threading import Lock
+from pathlib import Path
+from threading import Lock, Timer
+from typing import Any
 
 from haimaker.http.errors import APIError
 from haimaker.store import Record
@@ -17,6 +21,8 @@ SECONDS = (0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 60.0, 120.0, 300.0)
 MAX_SERIES = 2_000
 """How many series a metric has: a client can name any model. What comes later is counted under OTHER."""
 OTHER = "other"
+WRITE_AFTER_S = 0.5
+"""How long others may not know of a request yet."""
 
 Labels = tuple[str, ...]
 
@@ -53,6 +59,13 @@ class PrometheusMetrics:
             name: {} for name, (kind, _, _) in HELP.items() if kind == "histogram"
         }
 
+        self._file: Path | None = None
+        self._waits = False
+
+    def share(self, file: Path) -> None:
+        """Adds up with other processes, each of which has a file in the same folder. That of one which has ended counts."""
+        self._file = file
+
     def request(self, record: Record) -> None:
         detail = record.detail
         operation, provider, model = (str(detail.get(name) or "") for name in ("operation", "provider", "model"))
@@ -83,9 +96,49 @@ class PrometheusMetrics:
             self._add("reservations_lost_total", (), count)
 
     def text(self) -> bytes:
-        """All metrics in Prometheus's text format."""
+        """All metrics in Prometheus's text format, of this process and of those with which it shares."""
+        if self._file is None:
+            with self._lock:
+                return "".join(f"{line}\n" for line in self._lines()).encode()
+        whole = PrometheusMetrics()
+        whole._include(self._state())
+        for file in self._file.parent.glob(f"*{self._file.suffix}"):
+            if file != self._file:
+                whole._include(json.loads(file.read_text()))
+        return "".join(f"{line}\n" for line in whole._lines()).encode()
+
+    def _state(self) -> dict[str, list[tuple[Labels, Any]]]:
         with self._lock:
-            return "".join(f"{line}\n" for line in self._lines()).encode()
+            counters = {name: list(series.items()) for name, series in self._counters.items()}
+            histograms = {
+                name: [(values, (list(found.counts), found.sum)) for values, found in series.items()]
+                for name, series in self._histograms.items()
+            }
+        return {**counters, **histograms}
+
+    def _include(self, state: Mapping[str, Sequence[tuple[Sequence[str], Any]]]) -> None:
+        for name, series in state.items():
+            for values, amount in series:
+                if HELP[name][0] == "counter":
+                    self._add(name, tuple(values), amount)
+                else:
+                    histogram = self._histogram(name, tuple(values))
+                    histogram.counts = [own + other for own, other in zip(histogram.counts, amount[0], strict=True)]
+                    histogram.sum += amount[1]
+
+    def _tell_soon(self) -> None:
+        """Writes what was counted, a moment after the first of it. Called with the lock."""
+        if self._file and not self._waits:
+            self._waits = True
+            timer = Timer(WRITE_AFTER_S, self._write, (self._file,))
+            timer.daemon = True
+            timer.start()
+
+    def _write(self, file: Path) -> None:
+        self._waits = False
+        part = file.with_suffix(".part")
+        part.write_text(json.dumps(self._state()))
+        os.replace(part, file)
 
     def _lines(self) -> Iterator[str]:
         for name, (kind, meaning, labels) in HELP.items():
@@ -107,6 +160,14 @@ class PrometheusMetrics:
         series = self._counters[name]
         values = _bounded(series, values)
         series[values] = series.get(values, 0) + amount
+        self._tell_soon()
+
+    def _observe(self, name: str, values: Labels, seconds: float) -> None:
+        self._histogram(name, values).add(seconds)
+
+    def _histogram(self, name: str, values: Labels) -> _Histogram:
+        series = self._histograms[name]
+        return series.setdefault(_bounded(series, values), _Histogram())
 
 
 def _bounded(series: Mapping[Labels, object], values: Labels) -> Labels:

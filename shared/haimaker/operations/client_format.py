@@ -24,5 +24,11 @@ class ClientFormat:
     """What ends a stream that breaks off after so many events."""
     keep_alive: bytes
     """What is written into a silent stream, between two events."""
+    resumes: bool = False
+    """Whether a request may go on from an earlier answer that its provider keeps."""
     done: bytes = b""
     """What follows the last event of a stream that is complete."""
+    stream_type: str = "text/event-stream; charset=utf-8"
+    """The content type of a stream."""
+    choose: "Callable[[Request], ClientFormat] | None" = None
+    """Which of several a request asks for, where that is not said by its path."""

@@ -11,7 +11,13 @@ from typing import Any
 from haimaker.http.values import JSON
 from haimaker.lean_dataclasses import dataclass, field
 
-CLIENTS_TOOLS = (None, "function", "custom")
+DECLARATIONS = ("functionDeclarations", "function_declarations")
+CLIENTS_FIELDS = frozenset({"type", "function", "name"})
+CLIENTS_TOOLS = (
+    *(None, "function", "custom", "namespace", "tool_search", "local_shell", "apply_patch"),
+    *("computer", "computer_use_preview"),
+)
+"""The client runs them: https://platform.openai.com/docs/guides/tools"""
 MAX_SEARCHES = 10
 """Of the web, in a request that allows them; providers name no limit."""
 MAX_TURNS = 10
@@ -22,6 +28,9 @@ SEARCHES_BY_SIZE: Mapping[str, int] = {"low": 1, "medium": 5, "high": 10}
 RUN_BY_CLIENT = re.compile(r"(?:bash|computer|memory|text_editor)_\d")
 """Tools that Anthropic describes and the client runs."""
 SEARCH = re.compile(r"(?:web|browser|google|enterprise_?web)_?search", re.IGNORECASE)
+FILES = re.compile(r"file_search")
+CODE = re.compile(r"code_interpreter|shell")
+DRAWS = re.compile(r"image_generation")
 MAPS = re.compile(r"google_?maps", re.IGNORECASE)
 ADVISOR = "advisor"
 COMPACTION = "compact"
@@ -48,25 +57,39 @@ NONE = ServerTools()
 
 def server_tools(body: JSON) -> ServerTools:
     """Of a client's request, in OpenAI's format with the additions of others."""
-    own = [tool for tool in _objects(body.get("tools")) if _is_own(tool)]
+    own = [tool for entry in _objects(body.get("tools")) for tool in _apart(entry) if _is_own(tool)]
     if not own and body.get("web_search_options") is None and not _compacts(body):
         return NONE
     uses = 0
-    fees = {"web_searches": 0, "maps_queries": 0}
+    fees = {"web_searches": 0, "maps_queries": 0, "file_searches": 0, "container_gb": 0, "other_tool_uses": 0}
     if body.get("web_search_options") is not None:
         uses = fees["web_searches"] = _searches(body["web_search_options"])
     advisors: list[tuple[str, int]] = []
     for tool in own:
-        name, most = _name(tool), _most_uses(tool)
+        name, most = _name(tool), _most_uses(tool, body.get("max_tool_calls"))
         uses += 0 if RUN_BY_CLIENT.match(name) else most
         if SEARCH.search(name):
             fees["web_searches"] += most
         elif MAPS.search(name):
             fees["maps_queries"] += most
+        elif FILES.search(name):
+            fees["file_searches"] += most
+        elif CODE.search(name) and "container" in str(tool):
+            fees["container_gb"] += most * container_gb(tool)
+        elif DRAWS.search(name):
+            fees["other_tool_uses"] += most
         elif name.startswith(ADVISOR) and isinstance(tool.get("model"), str):
             advisors.append((tool["model"], most))
     counted = {name: most for name, most in fees.items() if most}
     return ServerTools(min(uses, MAX_TURNS), counted, advisors, _compacts(body), bool(own))
+
+
+def _apart(entry: JSON) -> Iterator[JSON]:
+    """Google's entries may hold several tools, each under its name; the client's functions are none of its own."""
+    if not CLIENTS_FIELDS.isdisjoint(entry):
+        yield entry
+        return
+    yield from ({name: value} for name, value in entry.items() if name not in DECLARATIONS)
 
 
 def _is_own(tool: JSON) -> bool:
@@ -79,9 +102,16 @@ def _name(tool: JSON) -> str:
     return kind if isinstance(kind, str) else str(next(iter(tool), ""))
 
 
-def _most_uses(tool: JSON) -> int:
-    most = tool.get("max_uses")
-    return min(most, MAX_SEARCHES) if type(most) is int and most > 0 else MAX_SEARCHES
+def container_gb(tool: JSON) -> int:
+    """Of memory, as `4g`, of the container in which a tool of OpenAI's runs code."""
+    held = tool.get("container") or tool.get("environment")
+    found = re.fullmatch(r"(\d{1,3})g", str(held.get("memory_limit"))) if isinstance(held, dict) else None
+    return int(found[1]) if found else 1
+
+
+def _most_uses(tool: JSON, of_all: Any) -> int:
+    said = [most for most in (tool.get("max_uses"), of_all) if type(most) is int and most > 0]
+    return min((*said, MAX_SEARCHES)) if said else MAX_SEARCHES
 
 
 def _searches(options: Any) -> int:

@@ -17,7 +17,10 @@ MAX_COUNT = 10**9
 
 MAIN_COUNTS = ("prompt_tokens", "completion_tokens", "input_tokens", "output_tokens")
 
-KNOWN_TOOL_USES = ("web_search_requests", "maps_requests", "web_fetch_requests", "tool_search_requests")
+KNOWN_TOOL_USES = (
+    *("web_search_requests", "maps_requests", "page_visit_requests", "file_search_requests", "container_gigabytes"),
+    *("web_fetch_requests", "tool_search_requests"),
+)
 """The last two are free: https://platform.claude.com/docs/en/agents-and-tools/tool-use/web-fetch-tool#usage-and-pricing"""
 OWN_PASSES = ("message", "fallback_message")
 """Of Anthropic's `iterations`, those that are in the totals; a declined one of a fallback is in neither."""
@@ -59,6 +62,12 @@ class Usage:
     """How much of what was found was read, where the response says so: https://docs.perplexity.ai/getting-started/pricing"""
     maps_queries: int = 0
     """Questions to Google Maps."""
+    opened_pages: int = 0
+    """Where the provider bills them."""
+    file_searches: int = 0
+    """Of files that are kept at the provider."""
+    container_gb: int = 0
+    """Of memory, of all containers together in which code was run: https://platform.openai.com/docs/pricing#built-in-tools"""
     other_tool_uses: int = 0
     """Of the provider's own tools for which nobody here knows a price."""
     citations: int = 0
@@ -134,6 +143,9 @@ def from_openai(usage: Any, service_tier: Any = None) -> Usage:
         web_searches=max(to_count(body, "num_search_queries"), to_count(uses, "web_search_requests"), size is not None),
         search_size=size,
         maps_queries=to_count(uses, "maps_requests"),
+        opened_pages=to_count(uses, "page_visit_requests"),
+        file_searches=to_count(uses, "file_search_requests"),
+        container_gb=to_count(uses, "container_gigabytes"),
         other_tool_uses=sum(to_count(uses, name) for name in uses if name not in KNOWN_TOOL_USES),
         citations=to_count(body, "citation_tokens"),
         service_tier=_text(tier),
@@ -243,7 +255,14 @@ def to_openai(tokens: Usage) -> JSON:
         "prompt_tokens_details": read,
         "completion_tokens_details": made,
     }
-    uses = {"web_search_requests": tokens.web_searches, "maps_requests": tokens.maps_queries, "other": tokens.other_tool_uses}
+    uses = {
+        "web_search_requests": tokens.web_searches,
+        "maps_requests": tokens.maps_queries,
+        "page_visit_requests": tokens.opened_pages,
+        "file_search_requests": tokens.file_searches,
+        "container_gigabytes": tokens.container_gb,
+        "other": tokens.other_tool_uses,
+    }
     if any(uses.values()):
         usage["server_tool_use"] = {name: uses for name, uses in uses.items() if uses}
     if tokens.search_size is not None:

@@ -46,6 +46,15 @@ IMAGES = Provider(
     auth=Auth(key_header="api-key"),
 )
 
+# https://learn.microsoft.com/azure/ai-foundry/openai/how-to/responses: of the v1 surface only.
+RESPONSES = Provider(
+    "azure",
+    adapter="responses",
+    endpoint=Endpoint(path="/openai/v1{path}"),
+    auth=Auth(key_header="api-key"),
+    dialect=Dialect(keeps_functions=True),
+)
+
 PROVIDER = Provider(
     "azure",
     endpoint=Endpoint(
@@ -70,8 +79,10 @@ PROVIDER = Provider(
     ),
     catalog=Catalog(
         telemetry_name="azure.ai.openai",
+        # https://azure.microsoft.com/pricing/details/azure-openai/
+        fees={"file_search_cost_per_query": "0.0025", "container_cost_per_gb": "0.03"},
         completes="some",
         unlisted=("/", "computer-use", "live"),
     ),
-    operations={"audio_speech": SPEECH, "audio_transcriptions": TRANSCRIPTION, **for_images(IMAGES)},
+    operations={"audio_speech": SPEECH, "audio_transcriptions": TRANSCRIPTION, "responses": RESPONSES, **for_images(IMAGES)},
 )

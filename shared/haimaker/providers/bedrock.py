@@ -32,7 +32,12 @@ PROVIDER = Provider(
     # https://docs.aws.amazon.com/bedrock/latest/APIReference/API_runtime_InferenceConfiguration.html
     dialect=Dialect(ranges={"temperature": (0, 1)}),
     limits=Limits(tool_prompt_tokens=anthropic.PROVIDER.limits.tool_prompt_tokens, inlines_images=True, single_choice=True),
-    catalog=Catalog(telemetry_name="aws.bedrock", known_as={"guardrail/": "guardrail"}, unlisted=("/", "guardrail")),
+    catalog=Catalog(
+        telemetry_name="aws.bedrock",
+        prefixes=("converse/", "invoke/"),
+        known_as={"guardrail/": "guardrail"},
+        unlisted=("/", "guardrail"),
+    ),
     operations={
         "moderations": MODERATION,
         "rerank": RERANK,

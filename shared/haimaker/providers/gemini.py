@@ -22,6 +22,6 @@ PROVIDER = Provider(
     endpoint=Endpoint("https://generativelanguage.googleapis.com/v1beta"),
     auth=Auth(key_variables=("GOOGLE_API_KEY",), key_header="x-goog-api-key"),
     limits=Limits(inlines_images=True),
-    catalog=Catalog(telemetry_name="gcp.gemini", unlisted=("deep-research", "lyria", "live")),
+    catalog=Catalog(prefixes=("models/",), telemetry_name="gcp.gemini", unlisted=("deep-research", "lyria", "live")),
     operations={"audio_speech": SPEECH},
 )

@@ -26,6 +26,17 @@ TRANSCRIPTION = Provider(
     families=dict.fromkeys(("gpt", "gpt-4"), Provider("openai", dialect=Dialect(values=WITH_TOKENS, forwards=HEADERS))),
 )
 
+# https://platform.openai.com/docs/api-reference/responses
+RESPONSES = Provider("openai", adapter="responses", dialect=Dialect(keeps_functions=True, forwards=HEADERS))
+
+# https://platform.openai.com/docs/pricing#built-in-tools: 10 USD for 1,000 searches of the web, 2.50 of files, 0.03 for a container
+# with 1 GB; larger ones by their memory.
+FEES = {
+    "search_context_cost_per_query": "0.01",
+    "file_search_cost_per_query": "0.0025",
+    "container_cost_per_gb": "0.03",
+}
+
 PROVIDER = Provider(
     "openai",
     endpoint=Endpoint("https://api.openai.com/v1"),
@@ -38,7 +49,8 @@ PROVIDER = Provider(
     ),
     catalog=Catalog(
         completes="some",
+        fees=FEES,
         unlisted=("ft:", "computer-use", "live"),  # fine-tuned models have longer names; others speak live
     ),
-    operations={"audio_speech": SPEECH, "audio_transcriptions": TRANSCRIPTION},
+    operations={"audio_speech": SPEECH, "audio_transcriptions": TRANSCRIPTION, "responses": RESPONSES},
 )

@@ -210,10 +210,14 @@ class Catalog:
     """Which of its models have legacy completions: `all`, or `some` as their traits say; those of others are made of chat."""
     priced_as: str | None = None
     """The provider under whose name the table has its prices, if not its own."""
+    prefixes: tuple[str, ...] = ()
+    """What others write before the names of its models, and it does not."""
     known_as: Mapping[str, str] = field(default_factory=dict)
     """By a selector, models that the table of prices has under one name together."""
     prices: Mapping[str, str] = field(default_factory=dict)
     """Prices of models that the table does not know."""
+    fees: Mapping[str, str] = field(default_factory=dict)
+    """Prices of its own tools, by the name of the rate, of models for which the table names none."""
     reports_cost: bool = False
     """Whether the cost in its usage is what it charges."""
     telemetry_name: str = ""

@@ -5,13 +5,13 @@
 
 import json
 import time
-import uuid
 from collections import OrderedDict
 from collections.abc import Callable, Sequence
 from functools import partial
 from threading import Lock
 
 from haimaker.http.errors import APIError, BadGatewayError, BadRequestError
+from haimaker.http.request_ids import new_request_id
 from haimaker.http.sse import dumps
 from haimaker.http.values import Request, Response
 from haimaker.lean_dataclasses import dataclass, field
@@ -123,7 +123,7 @@ class AutoRouterService:
         from haimaker.adapters.vectors import vectors_of
         from haimaker.operations.embeddings import parse
 
-        request = Request(str(uuid.uuid4()), body=dumps({"model": model, "input": list(texts)}))
+        request = Request(new_request_id(), body=dumps({"model": model, "input": list(texts)}))
         routing_request = RoutingRequest(parse(request), NO_PREFERENCES, request.id, "", time.time(), any_model_allowed=True)
         response = self.answer(request, routing_request, account)
         raw = response.body if isinstance(response.body, bytes) else b"".join(response.body)

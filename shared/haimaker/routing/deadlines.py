@@ -3,7 +3,9 @@
 from haimaker.http.values import Request
 
 MARGIN_S = 5.0
-"""Before the platform or the client gives up, so that settling always happens."""
+"""Before the platform gives up, so that settling always happens."""
+MAX_CLIENT_MARGIN_S = 1.0
+"""Before the client gives up: an answer only has to reach it. Of short waits it is a tenth."""
 CLIENT_TIMEOUTS = ("x-stainless-read-timeout", "x-stainless-timeout")
 """In seconds, as the Python and the Node SDK say them, the latter rounded down: how long they wait for a byte, or for the whole of
 an answer that is not a stream, but not for the end of a stream."""
@@ -17,7 +19,7 @@ def request_timeout_s(request: Request, timeout_s: float) -> float:
 def client_timeout_s(request: Request) -> float:
     """How long the client waits for the first byte, less a margin, in seconds: an SDK that gives up would ask, and pay, again."""
     client_s = min(_seconds(request.headers.get(name, "")) for name in CLIENT_TIMEOUTS)
-    return max(0.5, client_s - MARGIN_S, client_s / 2)
+    return max(0.5, client_s - min(MAX_CLIENT_MARGIN_S, client_s / 10))
 
 
 def _seconds(text: str) -> float:

@@ -36,8 +36,13 @@ class TargetResolver:
         return model if model in self.config.routes else self.target_name(model)
 
     def target_name(self, model: str) -> str:
-        """`provider/model` for a name that can't be a route's."""
-        owner = None if self.definition(model.partition("/")[0]) else next(self.providers_listing(model), None)
+        """`provider/model` for a name that can't be a route's, as the provider spells it."""
+        name, _, spelled = model.partition("/")
+        definition = self.definition(name)
+        if definition:
+            prefix = next((prefix for prefix in definition.catalog.prefixes if spelled.startswith(prefix)), "")
+            return f"{name}/{spelled.removeprefix(prefix)}" if prefix else model
+        owner = next(self.providers_listing(model), None)
         return f"{owner}/{model}" if owner else model
 
     def full_names(self, names: Collection[str]) -> set[str]:
@@ -68,9 +73,12 @@ class TargetResolver:
         """The definition by which a target is served in an operation. A provider may serve families of models differently; the
         family is that of the target's base model, whatever the target is called."""
         definition = self.definition(target.partition("/")[0])
-        base = self.base_model(target)
-        name = self.model_info_for(target).model if base else target.partition("/")[2]
-        return definition_for(definition, name, operation) if definition else None
+        if definition is None:
+            return None
+        model_info = self.model_info_for(target)
+        if model_info.mode == "responses" and "responses" in definition.operations:
+            operation = "responses"  # it has nothing else
+        return definition_for(definition, model_info.model if self.base_model(target) else target.partition("/")[2], operation)
 
     @cached_property
     def model_info_for(self) -> Callable[[str], ModelInfo]:
@@ -91,6 +99,7 @@ class TargetResolver:
             definition.catalog.prices
         )
         known = known.at(self.places.get(provider) or Place(definition.endpoint.default_location))
+        known = known.with_fees(definition.catalog.fees)
         for name in (pattern for each in names for pattern in _price_names(each)):
             if name in self.config.prices:
                 return known.with_prices(self.config.prices[name])

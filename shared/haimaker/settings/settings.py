@@ -15,6 +15,8 @@ from haimaker.credentials.access import (
     connections_from_env,
     signed_providers,
 )
+from haimaker.http.proxies import NO_PROXIES, Proxies
+from haimaker.http.proxies import from_environment as proxies_from_environment
 from haimaker.lean_dataclasses import dataclass, field
 from haimaker.observability.metrics import BY_PROVIDER
 from haimaker.pricing.amounts import UserBudget, budget_window, is_budget_window, to_nanousd
@@ -29,6 +31,9 @@ DEFAULT_CONFIG = Path(__file__).parents[2] / "gateway.toml"
 OWN_CONFIG = Path("gateway.toml")
 """A file in the folder in which a local gateway is started, which is read instead of the layer's own."""
 DEFAULT_MAX_OUTPUT_TOKENS = 16_384
+CPU_LIMIT = Path("/sys/fs/cgroup/cpu.max")
+"""Microseconds of processor time in so many of the clock."""
+MAX_AUTO_WORKERS = 4
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,6 +42,8 @@ class Settings:
 
     host: str = DEFAULT_HOST
     port: int = 8000
+    workers: int = 1
+    """Processes of a local gateway that serve the port together."""
     home: Path = Path(".haimaker")
     admin_key: str | None = field(default=None, repr=False)
     store: str = "sqlite"
@@ -64,6 +71,8 @@ class Settings:
     """Networks of proxies before a local gateway, whose X-Forwarded-For tells the client's address."""
     mistakes_per_minute: int = 120
     """Unknown keys and malformed requests of one address, until it is answered 429; 0 is no limit. At a local gateway."""
+    proxies: Proxies = field(default=NO_PROXIES, repr=False)
+    """Through which providers are called."""
     alert_webhook: str = field(default="", repr=False)
     """The URL to which alerts of budgets are sent; it may hold a secret."""
     user_budget: UserBudget | None = None
@@ -102,6 +111,7 @@ class Settings:
         return cls(
             host=host,
             port=get_int(env, "PORT", 8000, most=65_535),
+            workers=_processors() if env.get("WORKERS") == "auto" else get_int(env, "WORKERS", 1, least=1, most=64),
             home=home,
             admin_key=None if admin_key == DEFAULT_ADMIN_KEY and not is_loopback(host) else admin_key,
             store=store,
@@ -111,6 +121,7 @@ class Settings:
             config=config,
             default_max_output_tokens=get_int(env, "DEFAULT_MAX_OUTPUT_TOKENS", DEFAULT_MAX_OUTPUT_TOKENS, least=1),
             demo=True,
+            proxies=_proxies(env),
             access=connections_from_env(env, config.accounts),
             environment=env,
             allowed_origins=tuple(origin.rstrip("/") for origin in get_list(env, "ALLOWED_ORIGINS")),
@@ -149,6 +160,7 @@ class Settings:
             config=config,
             default_max_output_tokens=get_int(env, "DEFAULT_MAX_OUTPUT_TOKENS", DEFAULT_MAX_OUTPUT_TOKENS, least=1),
             demo=get_bool(env, "HAIMAKER_DEMO"),
+            proxies=_proxies(env),
             access={} if parameter else connections_from_env(env, config.accounts),
             providers_parameter=parameter,
             environment=env,
@@ -161,6 +173,13 @@ class Settings:
             service=env.get("HAIMAKER_SERVICE", "haimaker"),
             metric_dimensions=BY_PROVIDER[get_choice(env, "HAIMAKER_METRICS_BY", tuple(BY_PROVIDER))],
         )
+
+
+def _proxies(env: Mapping[str, str]) -> Proxies:
+    try:
+        return proxies_from_environment(env)
+    except ValueError as error:
+        raise SettingsError(str(error)) from None
 
 
 def _aws(env: Mapping[str, str]) -> AWSAccess:
@@ -208,6 +227,16 @@ def _with_signed_providers(env: Mapping[str, str]) -> dict[str, str]:
     found = {SIGNED_PROVIDERS: "none", **env}
     signed_providers(found)
     return found
+
+
+def _processors() -> int:
+    """As many as this process may use, at most MAX_AUTO_WORKERS; in a container, as its limit says.
+    https://docs.kernel.org/admin-guide/cgroup-v2.html#cpu-interface-files"""
+    found = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    limit = CPU_LIMIT.read_text().split() if CPU_LIMIT.is_file() else []
+    if len(limit) == 2 and limit[0].isdigit() and int(limit[1]):
+        found = min(found, -(-int(limit[0]) // int(limit[1])))
+    return max(1, min(found, MAX_AUTO_WORKERS))
 
 
 def is_loopback(host: str) -> bool:

@@ -16,7 +16,7 @@ def open_store(settings: Settings) -> Store:
         return _dynamodb(settings)
     from haimaker.store.sqlite import SQLiteStore
 
-    store = SQLiteStore(settings.home / "haimaker.sqlite")
+    store = SQLiteStore(settings.home / "haimaker.sqlite", takes_turns=settings.workers > 1)
     store.adopt(time.time())
     return store
 

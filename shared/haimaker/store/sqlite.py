@@ -44,18 +44,27 @@ from haimaker.store.totals import By, Total
 from haimaker.store.windows import Repair
 
 PAGE_SIZE = 500
+READING = "BEGIN"
 AFTER_ALL = ":"
 """Sorts behind every place in time."""
 
 
 class SQLiteStore:
-    """See `haimaker.store.Store`."""
+    """See `haimaker.store.Store`.
 
-    def __init__(self, path: str | Path, clock: Callable[[], float] = time.time) -> None:
+    With `takes_turns` a write waits for that of another process by a lock which wakes it up: SQLite itself looks again after a
+    while, longer each time (https://www.sqlite.org/c3ref/busy_timeout.html). A process that ends lets go of it.
+    """
+
+    def __init__(self, path: str | Path, clock: Callable[[], float] = time.time, *, takes_turns: bool = False) -> None:
         self._clock = clock
+        self._turn: BinaryIO | None = None
         self._lock = threading.Lock()
         self._checkpoints = Checkpoints(lambda: sqlite_schema.open_database(Path(path)))
         with _failures("open"):
+            if takes_turns:
+                Path(path).parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+                self._turn = Path(path).with_suffix(".turn").open("ab")
             self._connection = sqlite_schema.open_database(Path(path))
             self._connection.execute(f"PRAGMA wal_autocheckpoint = {PAGES_AT_MOST}")
         with self._writing("open") as execute:
@@ -70,8 +79,9 @@ class SQLiteStore:
         self._totals.close()
         with self._lock:
             self._connection.close()
-            if self._presence:
-                self._presence.close()
+            for file in (self._presence, self._turn):
+                if file:
+                    file.close()
 
     def adopt(self, now_s: float) -> int:
         """Registers this process as a user of the file until `close` or its end. If there is no other, all reservations belong to
@@ -198,6 +208,11 @@ class SQLiteStore:
         with self._writing("charge_all_lost") as execute:
             return _charge(execute, _read_reservations(execute, "TRUE"))
 
+    def charge_requests_of(self, ending: str) -> int:
+        """Charges what was reserved for requests whose ids have this ending, in the process that gave it to them and has died."""
+        with self._writing("charge_requests_of") as execute:
+            return _charge(execute, _read_reservations(execute, sqlite_schema.ENDING_IN, f"%-{ending}%"))
+
     def correct(self, account_id: str, total_nanousd: int, difference_nanousd: int) -> bool:
         changes = {"id": account_id, "total": total_nanousd, "difference": difference_nanousd}
         with self._writing("correct") as execute:
@@ -234,7 +249,7 @@ class SQLiteStore:
             return self._totals.totals(by, first_day, last_day, account_id)
 
     def _reading(self, operation: str) -> "AbstractContextManager[Execute]":
-        return self._transaction(operation, "BEGIN")
+        return self._transaction(operation, READING)
 
     def _writing(self, operation: str) -> "AbstractContextManager[Execute]":
         return self._transaction(operation, "BEGIN IMMEDIATE", self._checkpoints.after_commit)
@@ -244,14 +259,18 @@ class SQLiteStore:
         """Raises StoreUnavailable."""
         try:
             with self._lock:
-                execute = self._connection.execute
-                execute(begin)
+                execute, turn = self._connection.execute, self._turn if begin != READING else None
+                if turn:
+                    fcntl.flock(turn, fcntl.LOCK_EX)
                 try:
+                    execute(begin)
                     yield execute
                     execute("COMMIT")
                 finally:
                     if self._connection.in_transaction:
                         execute("ROLLBACK")
+                    if turn:
+                        fcntl.flock(turn, fcntl.LOCK_UN)
         except (sqlite3.Error, OSError) as error:
             raise _unavailable(operation, error) from error
         after_commit()

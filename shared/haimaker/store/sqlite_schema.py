@@ -3,9 +3,11 @@
 https://www.sqlite.org/wal.html
 """
 
+import errno
 import os
 import sqlite3
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 
 Execute = Callable[..., sqlite3.Cursor]
@@ -67,6 +69,7 @@ RESERVE = f"""UPDATE accounts SET remaining = remaining - :amount, free_slots = 
 ADD_RESERVATION = "INSERT INTO holds VALUES (?, ?, ?, ?)"
 DELETE_RESERVATION = "DELETE FROM holds WHERE account_id = ? AND request_id = ?"
 OF_ACCOUNT = "account_id = ?"
+ENDING_IN = "request_id LIKE ?"
 EXPIRED = "account_id = ? AND deadline_s <= ?"
 EXPIRED_OR_NAMED = "account_id = ? AND (deadline_s <= ? OR request_id = ?)"
 CHARGE = """UPDATE accounts SET remaining = remaining + :amount - :cost, total_spend = total_spend + :cost,
@@ -104,8 +107,14 @@ NEWEST_PAGE = (
 
 
 def open_database(path: Path) -> sqlite3.Connection:
+    """Makes the file for its owner only. One that is there is never opened besides SQLite: closing it would let go of the locks of
+    the process's other connections, and another process could take the log away from under them.
+    https://www.sqlite.org/howtocorrupt.html#_posix_advisory_locks_canceled_by_a_separate_thread_doing_close_"""
+    if path.is_dir():
+        raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR))
     path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-    os.close(os.open(path, os.O_RDWR | os.O_CREAT, 0o600))
+    with suppress(FileExistsError):
+        os.close(os.open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL, 0o600))
     connection = sqlite3.connect(path, timeout=5.0, isolation_level=None, check_same_thread=False)
     connection.execute("PRAGMA journal_mode = WAL")
     connection.execute("PRAGMA synchronous = NORMAL")

@@ -25,7 +25,7 @@ from haimaker.lean_dataclasses import dataclass
 from haimaker.observability.observer import Observer
 from haimaker.operations.attempt import Attempt
 from haimaker.operations.client_format import ClientFormat
-from haimaker.operations.operation import ByteStream, EventStream, OperationRequest, Result
+from haimaker.operations.operation import STORED, ByteStream, EventStream, OperationRequest, Result
 from haimaker.operations.stream_usage import StreamUsage
 from haimaker.pricing import usage
 from haimaker.pricing.amounts import to_usd
@@ -38,11 +38,8 @@ from haimaker.upstream.call import UpstreamCall
 if TYPE_CHECKING:
     from haimaker.content.transcript import Conversation
 
-EVENT_STREAM = {
-    "content-type": "text/event-stream; charset=utf-8",
-    "cache-control": "no-cache, no-transform",
-    "x-accel-buffering": "no",
-}
+STREAM = {"cache-control": "no-cache, no-transform", "x-accel-buffering": "no"}
+"""Headers with which nothing between here and the client keeps an answer back."""
 CLIENT_LEFT = APIError("The client closed the connection.", status=499, code="client_left")
 
 
@@ -169,6 +166,10 @@ class Exchange:
     def request_id(self) -> str:
         return self.settlement.reservation.request_id
 
+    def stream_head(self) -> Mapping[str, str]:
+        """The headers of any stream in the client's format."""
+        return {"content-type": self.client_format.stream_type, **STREAM}
+
     def run(self) -> Generator[ResponseHead | bytes, None, None]:
         """A ResponseHead, then the bytes of the body. Raises APIError before the head only; after it an error is an event."""
         status: Status = "cut"
@@ -228,6 +229,8 @@ class Exchange:
             attempt_log.dropped += delivered.dropped
             if delivered.problem:
                 self.observer.error(delivered.problem, request_id=self.request_id)
+        if isinstance(result.body, dict):
+            self._note_stored(result.body)
         record = self.settle("ok")
         if isinstance(result.body, dict):
             told = self._usage_object(result.body.get("usage"), attempt_log, record)
@@ -243,7 +246,7 @@ class Exchange:
         self.settlement.first_chunk_s = time.time()
         attempt_log, stream_usage = self.attempts.attempt_logs[-1], self.request.stream_usage()
         try:
-            yield ResponseHead(200, {**EVENT_STREAM, **self.response_headers(attempt_log)})
+            yield ResponseHead(200, {**self.stream_head(), **self.response_headers(attempt_log)})
             settled = self._settled(stream, attempt_log, stream_usage)
             for data in self.client_format.events(self.request, settled, self.request_id):
                 self._sent_bytes += len(data)
@@ -262,13 +265,24 @@ class Exchange:
 
     def _settled(self, stream: EventStream, attempt_log: AttemptLog, stream_usage: StreamUsage) -> Iterator[StreamEvent]:
         """The events of a stream; before the last ones the request is settled."""
-        for event in stream_usage.read(stream.events):
+        events = stream.events if self.request.original is None else self._with_stored_noted(stream.events)
+        for event in stream_usage.read(events):
             if stream_usage.text_bytes and not self.settlement.first_token_s:
                 self.settlement.first_token_s = time.time()
             yield event
         self._charge(attempt_log, stream_usage, cut=False)
         record = self.settle("ok")
         yield from stream_usage.last_events(self._usage_object(stream_usage.told, attempt_log, record))
+
+    def _with_stored_noted(self, events: Iterator[StreamEvent]) -> Iterator[StreamEvent]:
+        for event in events:
+            self._note_stored(event.body)
+            yield event
+
+    def _note_stored(self, body: JSON) -> None:
+        """What the record says of what the provider keeps."""
+        if STORED in body:
+            self.settlement.request_fields = {**self.settlement.request_fields, **body[STORED]}
 
     def _charge(self, attempt_log: AttemptLog, stream_usage: StreamUsage, *, cut: bool) -> None:
         if self.settlement.record is None:

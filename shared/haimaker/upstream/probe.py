@@ -32,9 +32,9 @@ class Probe(NamedTuple):
     """The header of that name."""
 
 
-def ask_provider(provider: Provider, access: ProviderConnection) -> Probe:
+def ask_provider(provider: Provider, access: ProviderConnection, client: HTTPClient) -> Probe:
     try:
-        answer, error = _error(provider, access)
+        answer, error = _error(provider, access, client)
     except TransportError as reason:
         return Probe("unreachable", f"can't be reached: {reason}")
     except APIError as reason:
@@ -49,7 +49,7 @@ def ask_provider(provider: Provider, access: ProviderConnection) -> Probe:
     return Probe("ok", "takes the key" if access.api_key else "answers", date)
 
 
-def _error(provider: Provider, access: ProviderConnection) -> tuple[UpstreamResponse, APIError | None]:
+def _error(provider: Provider, access: ProviderConnection, client: HTTPClient) -> tuple[UpstreamResponse, APIError | None]:
     """What the provider says to an empty request. Raises TransportError, APIError."""
     name = provider.name
     models = catalog.all_models(provider.catalog.priced_as or name)
@@ -62,7 +62,7 @@ def _error(provider: Provider, access: ProviderConnection) -> tuple[UpstreamResp
     whole = adapter.to_upstream(request, attempt)
     empty = replace(whole, body=b"{}", path=access.path_of(whole.path, model, row.endpoint.path_for(streamed=False)))
     headers = credential_headers.auth_headers(row, access, empty, time.time())
-    answer = HTTPClient().send(empty, access.base_url, headers, Timeouts(TIMEOUT_S, TIMEOUT_S, TIMEOUT_S), CancelToken())
+    answer = client.send(empty, access.base_url, headers, Timeouts(TIMEOUT_S, TIMEOUT_S, TIMEOUT_S), CancelToken())
     body = b"".join(answer.pieces)[:MAX_BYTES]
     if answer.status < 400:
         return answer, None

@@ -193,6 +193,8 @@ def test_usage_is_openais(used: JSON, added: JSON) -> None:
         ("google/gemini-2.5-flash",
          {"prompt_tokens": 5, "completion_tokens": 2, "total_tokens": 7, "completion_tokens_details": {"reasoning_tokens": 9}},
          {"completion_tokens": 11, "total_tokens": 16}),
+        ("voxtral-small-2507",
+         {"prompt_tokens": 4, "completion_tokens": 7, "total_tokens": 386, "prompt_audio_seconds": 203}, {"prompt_tokens": 379}),
         ("Voxtral-Small-24B", {"prompt_tokens": 11, "completion_tokens": 15, "total_tokens": 401}, {"prompt_tokens": 386}),
     ],
 )  # fmt: skip

@@ -2,6 +2,7 @@
 
 import base64
 import json
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -229,3 +230,17 @@ def test_a_data_url_is_read_back() -> None:
     assert media_images.from_base64(media_images.to_data_url(PNG)) == PNG
     assert media_images.from_base64(base64.b64encode(PNG).decode()) == PNG
     assert media_images.from_base64("no base64!") is None
+
+
+@pytest.mark.parametrize(("rates", "images"), [({"output_cost_per_image": "0.039"}, 1), ({"output_cost_per_token": "0.00003"}, 0)])
+def test_what_google_counted_is_told_however_it_is_billed(rates: JSON, images: int) -> None:
+    attempt = attempt_at("gemini/gemini-4-image")
+    attempt = replace(attempt, model_info=attempt.model_info.with_prices(rates))
+    request = parsed(KINDS[0], {"model": "m", "prompt": "A cat"})
+    parts = [{"inlineData": {"mimeType": "image/png", "data": "aQ=="}}]
+    used = {"promptTokenCount": 4, "candidatesTokenCount": 1_290, "totalTokenCount": 1_294}
+    answer = {"candidates": [{"content": {"parts": parts}, "finishReason": "STOP"}], "usageMetadata": used}
+    adapter: Any = adapters.find(request, attempt)
+    made = adapter.from_upstream(UpstreamBody({}, json.dumps(answer).encode()), request, attempt)
+    assert [made.body["usage"][name] for name in ("input_tokens", "output_tokens", "total_tokens")] == [4, 1_290, 1_294]
+    assert made.usage.images == images

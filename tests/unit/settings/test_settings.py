@@ -1,3 +1,4 @@
+import os
 from pathlib import Path
 from typing import Any
 
@@ -35,6 +36,8 @@ ROLE = {FULL_URI: "http://127.0.0.1:9/role"}
         ({}, "aws", None),
         ({"PORT": " 0 "}, "port", 0),
         ({"PORT": ""}, "port", 8000),
+        ({}, "workers", 1),
+        ({"WORKERS": "3"}, "workers", 3),
         ({"HOST": "0.0.0.0"}, "admin_key", None),
         ({"HOST": "0.0.0.0", "HAIMAKER_ADMIN_KEY": "sk-local"}, "admin_key", None),
         ({"HOST": "0.0.0.0", "HAIMAKER_ADMIN_KEY": "long-enough"}, "admin_key", "long-enough"),
@@ -54,6 +57,8 @@ def test_what_the_environment_says(env: dict[str, str], name: str, value: Any) -
     ("env", "named"),
     [
         ({"PORT": "x"}, "PORT"),
+        ({"WORKERS": "0"}, "WORKERS"),
+        ({"WORKERS": "all"}, "WORKERS"),
         ({"PORT": "-1"}, "PORT"),
         ({"PORT": "65536"}, "PORT"),
         ({"PORT": "²"}, "PORT"),
@@ -181,3 +186,14 @@ def test_rows_of_the_table_are_distinct_and_their_variables_are_names() -> None:
     assert all(name.isidentifier() and name == name.lower() for name in names)
     assert all(provider.endpoint.base_url == provider.endpoint.base_url.rstrip("/") for provider in all_providers())
     assert all(variable.isupper() for provider in all_providers() for variable in provider.auth.key_variables)
+
+
+@pytest.mark.parametrize(("limit", "most"), [("max 100000", 4), ("50000 100000", 1), ("150000 100000", 2), ("", 4)])
+def test_there_is_a_worker_for_each_processor_that_may_be_used(
+    limit: str, most: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    file = tmp_path / "cpu.max"
+    file.write_text(limit)
+    monkeypatch.setattr("haimaker.settings.settings.CPU_LIMIT", file)
+    processors = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    assert Settings.from_environment({"WORKERS": "auto"}).workers == min(most, processors)

@@ -87,6 +87,21 @@ def test_processes_share_the_file(path):
     assert scenes[1].money(account) == (0, 1000, 0)
 
 
+READS_AND_ENDS = "import sqlite3, sys; sqlite3.connect(sys.argv[1]).execute('SELECT count(*) FROM accounts').fetchone()"
+
+
+def test_another_process_that_ends_takes_nothing_away(path):
+    """The last process that closes the file takes its log away, which it must not think to be where others use it."""
+    scene = scene_of(path)
+    scene.store.totals("day", "2026-01-01", "2026-01-02")  # opens a second connection
+    subprocess.run([sys.executable, "-c", READS_AND_ENDS, str(path)], check=True)
+    account = scene.account()
+    other = SQLiteStore(path)
+    assert other.get(account.id)
+    other.close()
+    scene.store.close()
+
+
 def test_a_locked_file_is_unavailable_and_then_works_again(path):
     scene = scene_of(path)
     account = scene.account()

@@ -23,6 +23,8 @@ from haimaker.operations.operation import OUR_SIGNATURE, Result, UpstreamBody
 
 __all__ = ["from_stream", "from_upstream", "read_error", "to_upstream"]
 
+END_USER = "user"
+"""Whom the request is charged to as well: the gateway's field, which Anthropic does not have."""
 NAMED = {"tool_use": "id", "tool_result": "tool_use_id"}
 """By a block's type, the field with the id of a call."""
 
@@ -37,7 +39,7 @@ def edited(request: ChatRequest, attempt: Attempt) -> JSON:
     assert request.original
     dialect = attempt.provider.dialect
     sent = request.original.body
-    body = {name: value for name, value in sent.items() if name not in dialect.drop and name not in OURS}
+    body = {name: value for name, value in sent.items() if name not in dialect.drop and name not in (*OURS, END_USER)}
     body = {**dialect.add, **body, "model": attempt.model, "max_tokens": _max_tokens(request, attempt)}
     if isinstance(sent.get("messages"), list):
         body["messages"] = [_clean_turn(turn) for turn in sent["messages"]]

@@ -79,8 +79,12 @@ MIN_TOP_P = 0.95
 def to_body(request: ChatRequest, attempt: Attempt) -> tuple[JSON, list[str]]:
     """The body, and the names of what the model does not get."""
     given, out_of_range = within(request.body, attempt.provider.dialect.ranges)
-    fields, dropped = PARAMETERS.split(given)
     family = family_of(attempt)
+    # What Claude refuses depends on its thinking too: see `_without_conflicts`.
+    parameters = (
+        PARAMETERS if family.name in ("claude", "untold") else PARAMETERS.for_model(attempt.traits, given.get("reasoning_effort"))
+    )
+    fields, dropped = parameters.split(given)
     blocks = Blocks(caches=may(attempt, "prompt_caching"))
     conversation = Conversation(family, blocks, attempt.traits.takes_system)
     for index, message in enumerate(mended(fields["messages"], attempt)):

@@ -9,6 +9,7 @@ from typing import Any
 from haimaker.adapters.bedrock import carrying, schemas
 from haimaker.adapters.bedrock.blocks import Blocks, invalid
 from haimaker.adapters.bedrock.families import Family, can, known, may
+from haimaker.adapters.parameters import unforceable
 from haimaker.http.errors import BadRequestError
 from haimaker.http.sse import dumps
 from haimaker.http.values import JSON
@@ -177,11 +178,7 @@ def _choose(made: Tools, choice: str, named: str | None, body: JSON, family: Fam
     forces_any = family.forces_any and (may(attempt, "tool_choice") or family.name == "claude")
     if choice in ("any", "tool") and not (forces_any and attempt.traits.forces_tools):
         if _spec_name(made.config["tools"][-1]) != JSON_TOOL and not body.get("drop_params"):
-            raise BadRequestError(
-                "The model can't be made to call a tool. Use tool_choice 'auto', or send \"drop_params\": true.",
-                param="tool_choice",
-                code="unsupported_parameter",
-            )
+            raise unforceable()
         made.dropped += ["tool_choice"] if body.get("tool_choice") else []
         choice = "auto"
     single = body.get("parallel_tool_calls") is False

@@ -62,8 +62,8 @@ MODALITIES: Mapping[str, str] = {"text": "TEXT", "image": "IMAGE", "audio": "AUD
 def to_body(body: JSON, attempt: Attempt) -> tuple[JSON, tuple[str, ...]]:
     """The request without messages and tools, and the names of what it leaves out."""
     single = {"parallel_tool_calls"} if len(body.get("tools") or ()) == 1 else set()
-    taken = PARAMETERS.taken - {*attempt.traits.refuses, *attempt.traits.drops}
-    parameters = replace(PARAMETERS, taken=taken, harmless=PARAMETERS.harmless | single)
+    parameters = PARAMETERS.for_model(attempt.traits, body.get("reasoning_effort"))
+    parameters = replace(parameters, harmless=parameters.harmless | single)
     kept, dropped = parameters.split(_without_needless(body))
     config: JSON = {RENAMED[name]: value for name, value in kept.items() if name in RENAMED and value is not None}
     config.update(_limits(kept, attempt))

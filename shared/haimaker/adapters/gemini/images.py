@@ -82,8 +82,11 @@ def from_upstream(answer: UpstreamBody, request: ImageRequest, attempt: Attempt)
     images = [{"b64_json": data} for candidate in candidates for data in _images(candidate)]
     if not images and (reason := _refusal(body, candidates)):
         raise ContentPolicyViolationError(f"Google made no image: {reason}.")
-    tokens = _tokens(body) if image_usage.is_billed_by_token(attempt.model_info) else None
-    return request.build_result(attempt, images, tokens)
+    tokens = _tokens(body)
+    if tokens is None or image_usage.is_billed_by_token(attempt.model_info):
+        return request.build_result(attempt, images, tokens)
+    by_the_image = request.build_result(attempt, images)
+    return Result({**by_the_image.body, "usage": request.usage_object(tokens)}, by_the_image.usage)
 
 
 def _shape(request: ImageRequest, attempt: Attempt) -> JSON:

@@ -55,7 +55,7 @@ def _with_sound(used: JSON) -> JSON:
     """Usage of Voxtral, which counts the tokens of sound in the total only: https://docs.mistral.ai/capabilities/audio"""
     prompt, completion, total = (usage.to_count(used, name) for name in TOTALS)
     beside = total - prompt - completion
-    return {**used, "prompt_tokens": prompt + beside} if beside > 0 and not usage.to_count(used, "prompt_audio_seconds") else used
+    return {**used, "prompt_tokens": prompt + beside} if beside > 0 else used
 
 
 def _folded(used: JSON, model: str) -> JSON:

@@ -7,14 +7,13 @@ from collections.abc import Mapping
 from typing import NamedTuple
 
 from haimaker.adapters.openai.messages import without
-from haimaker.http.errors import BadRequestError
+from haimaker.adapters.parameters import forces_tools, unforceable
 from haimaker.http.values import JSON
 from haimaker.models.traits import ALWAYS, NEVER, Traits
 from haimaker.providers.provider import Dialect
 
 SWITCH: Mapping[bool, JSON] = {True: {"type": "enabled"}, False: {"type": "disabled"}}
 EFFORT = "reasoning_effort"
-FREE_CHOICES = (None, "auto", "none")
 
 
 class Settled(NamedTuple):
@@ -33,8 +32,7 @@ def settle(body: JSON, dialect: Dialect, traits: Traits, *, forgiving: bool) -> 
     lost: tuple[str, ...] = ()
     if forces_tools(body) and not traits.forces_tools:
         if not forgiving:
-            message = "The model can't be made to call a tool. Use tool_choice 'auto', or send \"drop_params\": true."
-            raise BadRequestError(message, param="tool_choice", code="unsupported_parameter")
+            raise unforceable()
         body, lost = without(body, ("tool_choice",)), ("tool_choice",)
     effort, switches = body.get(EFFORT), dialect.thinking_switch or bool(dialect.thinking_flag)
     off = _is_excluded(body, dialect, traits)
@@ -80,12 +78,3 @@ def _level(effort: str, traits: Traits) -> str | None:
 
 def is_off(body: JSON, dialect: Dialect) -> bool:
     return body.get("thinking") == SWITCH[False] or (bool(dialect.thinking_flag) and body.get(dialect.thinking_flag) is False)
-
-
-def forces_tools(body: JSON) -> bool:
-    """Whether a request makes the model call a tool."""
-    choice = body.get("tool_choice")
-    allowed = choice.get("allowed_tools") if isinstance(choice, dict) else None
-    if isinstance(allowed, dict):
-        return allowed.get("mode") == "required"
-    return bool(body.get("tools")) and choice not in FREE_CHOICES

@@ -51,7 +51,7 @@ def parse(request: Request) -> OperationRequest:
     """Raises BadRequestError, NotFoundError."""
     body = parse_json(request.body)
     chat, dropped = to_chat(body)
-    return translated_chat(chat, request.body, Original("messages", body, dropped, refusal_of(body)))
+    return translated_chat(chat, request.body, Original("messages", body, dropped, refusal=refusal_of(body)))
 
 
 def render(request: OperationRequest, result: Result, request_id: str) -> tuple[str, bytes]:

@@ -19,7 +19,7 @@ SEARCH_TOOLS = ("web_search_",)
 """Anthropic's tools that have a counterpart; their types end with a date."""
 LEFT_OUT = frozenset({"context_management", "container", "inference_geo", "speed", "top_k"})
 REFUSED: Mapping[str, str] = {"mcp_servers": "The gateway connects to no MCP servers."}
-SAME = ("model", "max_tokens", "temperature", "top_p", "stream")
+SAME = ("model", "max_tokens", "temperature", "top_p", "stream", "user")
 NO_THREADS = "thread_unsupported_request"
 EFFORTS = ((1_024, "low"), (8_192, "medium"))
 """By `budget_tokens`, up to which; more is `high`."""

@@ -34,5 +34,5 @@ FORMAT = ClientFormat(
     render_error,
     lambda error, request_id, sent: encode_error(error.body()),
     KEEP_ALIVE,
-    DONE,
+    done=DONE,
 )

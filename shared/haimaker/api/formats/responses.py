@@ -12,7 +12,7 @@ from itertools import chain
 from typing import Any
 
 from haimaker.api.formats import openai_chat
-from haimaker.api.formats.responses_requests import MARK, namespaces, to_chat
+from haimaker.api.formats.responses_requests import MARK, namespaces, refusal_of, to_chat
 from haimaker.http.errors import APIError
 from haimaker.http.json import parse_json
 from haimaker.http.sse import KEEP_ALIVE, dumps
@@ -20,16 +20,18 @@ from haimaker.http.values import JSON, Event, Request, StreamEvent
 from haimaker.lean_dataclasses import dataclass, field
 from haimaker.operations.chat import translated_chat
 from haimaker.operations.client_format import ClientFormat
-from haimaker.operations.operation import OperationRequest, Original, Result
+from haimaker.operations.operation import RESPONSE_PREFIX, OperationRequest, Original, Result
 from haimaker.pricing import usage
 
 ECHOED: Mapping[str, Any] = {
     "background": False,
+    "frequency_penalty": 0.0,
     "instructions": None,
     "max_output_tokens": None,
     "max_tool_calls": None,
     "metadata": {},
     "parallel_tool_calls": True,
+    "presence_penalty": 0.0,
     "previous_response_id": None,
     "prompt_cache_key": None,
     "safety_identifier": None,
@@ -44,6 +46,7 @@ ECHOED: Mapping[str, Any] = {
     "user": None,
 }
 """What a response repeats of its request, and what it says where nothing was asked. Nothing is stored, whatever was asked."""
+BEGINS = ("response.created", "response.in_progress", "response.queued")
 ENDS = ("response.completed", "response.incomplete", "response.failed")
 INCOMPLETE: Mapping[str, str] = {"length": "max_output_tokens", "content_filter": "content_filter"}
 
@@ -52,14 +55,14 @@ def parse(request: Request) -> OperationRequest:
     """Raises BadRequestError."""
     body = parse_json(request.body)
     chat, dropped = to_chat(body)
-    return translated_chat(chat, request.body, Original("responses", body, dropped))
+    return translated_chat(chat, request.body, Original("responses", body, dropped, refusal=refusal_of(body)))
 
 
 def render(request: OperationRequest, result: Result, request_id: str) -> tuple[str, bytes]:
     if result.native is None:
         assert request.original
         return "application/json", dumps(from_chat(result.body, request.original.body, request_id))
-    return "application/json", dumps(_with_cost(result.native, result.body["usage"]))
+    return "application/json", dumps(_with_our_ids(with_cost(result.native, result.body["usage"]), request, request_id))
 
 
 def write_events(request: OperationRequest, chunks: Iterator[StreamEvent], request_id: str) -> Iterator[bytes]:
@@ -75,7 +78,7 @@ def write_events(request: OperationRequest, chunks: Iterator[StreamEvent], reque
         return
     for chunk in chunks:
         for event in chunk.native:
-            yield _encode(_priced(event, chunk.body))
+            yield _encode(_edited(event, chunk.body, request, request_id))
 
 
 def from_chat(answer: JSON, body: JSON, request_id: str) -> JSON:
@@ -125,15 +128,31 @@ def _encode(event: Event) -> bytes:
     return b"event: %b\ndata: %b\n\n" % (event.name.encode(), event.data)
 
 
-def _priced(event: Event, body: JSON) -> Event:
-    """An event with the cost, where it ends the answer and that is known."""
-    if event.name not in ENDS or "cost" not in (body.get("usage") or {}):
+def _edited(event: Event, body: JSON, request: OperationRequest, request_id: str) -> Event:
+    """An event with our id of the response, and with the cost, where it ends the answer and that is known."""
+    if event.name not in (*BEGINS, *ENDS):
         return event
     told = json.loads(event.data)
-    return Event(dumps({**told, "response": _with_cost(told["response"], body["usage"])}), event.name)
+    response = told.get("response")
+    if not isinstance(response, dict):
+        return event
+    if event.name in ENDS and "cost" in (body.get("usage") or {}):
+        response = with_cost(response, body["usage"])
+    edited = _with_our_ids(response, request, request_id)
+    return event if edited is told["response"] else Event(dumps({**told, "response": edited}), event.name)
 
 
-def _with_cost(response: JSON, used: JSON) -> JSON:
+def _with_our_ids(response: JSON, request: OperationRequest, request_id: str) -> JSON:
+    """Of one that the provider keeps the id is the request's, by whose record it is found again; else the same object."""
+    assert request.original
+    if request.original.body.get("store") is False and request.original.previous is None:
+        return response
+    stored = {} if request.original.body.get("store") is False else {"id": f"{RESPONSE_PREFIX}{request_id}"}
+    previous = {"previous_response_id": request.original.previous} if request.original.previous else {}
+    return {**response, **stored, **previous}
+
+
+def with_cost(response: JSON, used: JSON) -> JSON:
     cost = {name: used[name] for name in ("cost", "cost_estimated") if name in used}
     return {**response, "usage": {**(response.get("usage") or to_usage(used) or {}), **cost}}
 
@@ -294,13 +313,14 @@ class _Response:
         reasoning = self.body.get("reasoning") or {}
         reason = INCOMPLETE.get(self.finish_reason or "") if status == "incomplete" else None
         return {
-            "id": f"resp_{self.request_id}",
+            "id": f"{RESPONSE_PREFIX}{self.request_id}",
             "object": "response",
             "status": status,
             "completed_at": self.head["created_at"] if status == "completed" else None,
             "error": None,
             "incomplete_details": reason and {"reason": reason},
             **echoed,
+            "tools": [_shown_tool(tool) for tool in echoed["tools"]],
             "created_at": 0,
             "model": self.body.get("model") or "",
             "store": False,
@@ -314,6 +334,11 @@ class _Response:
             "output": [_copy(item) for item in self.output],
             "usage": to_usage(self.used),
         }
+
+
+def _shown_tool(tool: JSON) -> JSON:
+    """With what was not said of it."""
+    return {"description": None, "strict": None, **tool} if tool.get("type") == "function" else tool
 
 
 _PART_EVENTS: Mapping[str, str] = {"message": "response.content_part", "reasoning": "response.reasoning_summary_part"}
@@ -359,4 +384,5 @@ FORMAT = ClientFormat(
     openai_chat.render_error,
     failure,
     KEEP_ALIVE,
+    resumes=True,
 )

@@ -7,8 +7,9 @@ showed earlier comes back marked as ours and goes on as `reasoning_content`; wha
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from haimaker.http.errors import BadRequestError
+from haimaker.http.errors import BadRequestError, NotFoundError
 from haimaker.http.values import JSON
+from haimaker.operations.operation import carried_summary
 
 MARK = "haimaker"
 """`encrypted_content` of reasoning that the gateway shows."""
@@ -29,14 +30,28 @@ LEFT_OUT = frozenset({"max_tool_calls", "context_management"})
 REFUSED: Mapping[str, str] = {
     "background": "Answers in the background are not served: leave `background` out.",
     "conversation": "Conversations are not kept: send the whole conversation as `input`.",
-    "previous_response_id": "Answers are not kept: send the whole conversation as `input`, with `store` false.",
     "prompt": "Prompts of the provider's account are not served: send their text.",
 }
+NOT_KEPT = "Answers of this model are not kept: send the whole conversation as `input`, with `store` false."
 SEARCH = ("web_search",)
 OURS = ("function_call", "custom_tool_call")
 RESULTS = ("function_call_output", "custom_tool_call_output")
 BETWEEN = "__"
 """Between a namespace and the name of a tool in it, where the target has no namespaces."""
+
+
+def refusal_of(body: JSON) -> BadRequestError | None:
+    """Why a request can't be translated: it names what only the provider has to which it was told."""
+    if body.get("previous_response_id") is not None:
+        return BadRequestError(NOT_KEPT, param="previous_response_id", code="response_not_stored")
+    given = body.get("input")
+    for index, item in enumerate(given if isinstance(given, list) else ()):
+        if isinstance(item, dict) and item.get("type") == "compaction" and carried_summary(item) is None:
+            message = f"input[{index}]: Only the provider that made the conversation shorter can read it."
+            return BadRequestError(message, param=f"input[{index}]", code="compaction_not_readable")
+        if isinstance(item, dict) and item.get("type") == "item_reference":
+            return BadRequestError(f"input[{index}]: {NOT_KEPT}", param=f"input[{index}]", code="item_not_stored")
+    return None
 
 
 def to_chat(body: JSON) -> tuple[JSON, tuple[str, ...]]:
@@ -45,6 +60,8 @@ def to_chat(body: JSON) -> tuple[JSON, tuple[str, ...]]:
     for name, why in REFUSED.items():
         if asked.get(name):
             raise BadRequestError(why, param=name, code="unsupported_parameter")
+    for index, tool in enumerate(_listed(asked.get("tools"), "tools")):
+        _refuse_foreign(_object(tool, f"tools[{index}]"), f"tools[{index}]")
     dropped = [name for name in asked if name in LEFT_OUT]
     chat: JSON = {name: asked[name] for name in SAME if name in asked}
     chat["messages"] = [*_instructions(asked.get("instructions")), *_conversation(asked.get("input"))]
@@ -67,6 +84,21 @@ def to_chat(body: JSON) -> tuple[JSON, tuple[str, ...]]:
     if "tools" in tools:
         chat |= _choice(asked.get("tool_choice"))
     return chat, (*dropped, *lost)
+
+
+def _refuse_foreign(tool: JSON, param: str) -> None:
+    """Raises NotFoundError where a tool names what is kept in the provider's account, which all keys share."""
+    held = tool.get("container")
+    mask = tool.get("input_image_mask")
+    named = {
+        "vector_store_ids": tool.get("vector_store_ids"),
+        "container": held if isinstance(held, str) else None,
+        "container.file_ids": held.get("file_ids") if isinstance(held, dict) else None,
+        "input_image_mask.file_id": mask.get("file_id") if isinstance(mask, dict) else None,
+    }
+    for name, ids in named.items():
+        if ids:
+            raise NotFoundError(f"{param}.{name}: it was not found.", param=f"{param}.{name}", code="not_found")
 
 
 def namespaces(body: JSON) -> Mapping[str, tuple[str, str]]:
@@ -96,7 +128,7 @@ def _conversation(given: Any) -> list[JSON]:
     for index, item in enumerate(given):
         _add(turns, _object(item, f"input[{index}]"), f"input[{index}]")
     if not turns:
-        raise _invalid("input", "nothing in it can be answered")
+        turns.append({"role": "user", "content": ""})  # of items that only their provider knows
     return turns
 
 
@@ -120,12 +152,12 @@ def _add(turns: list[JSON], item: JSON, param: str) -> None:
         output = item.get("output")
         content = output if isinstance(output, str) else _parts(output, f"{param}.output")
         turns.append({"role": "tool", "tool_call_id": _text(item, "call_id", param), "content": content})
+    elif kind == "compaction" and (summary := carried_summary(item)) is not None:
+        turns.append({"role": "user", "content": summary})
     elif kind == "reasoning" and item.get("encrypted_content") in (MARK, None):
         thought = "\n\n".join(str(part.get("text") or "") for part in item.get("summary") or item.get("content") or ())
         if thought:
             turns.append({"role": "assistant", "content": None, "reasoning_content": thought})
-    elif kind == "item_reference":
-        raise _invalid(param, "answers are not kept, so that none of their items can be named: send the item itself")
 
 
 def _assistant(turns: list[JSON]) -> JSON:
@@ -201,10 +233,17 @@ def _tools(given: Sequence[Any]) -> tuple[JSON, list[str]]:
 def _tool(tool: JSON, param: str, prefix: str = "") -> JSON:
     name = prefix + _text(tool, "name", param)
     if tool.get("type") == "custom":
-        custom = {own: tool[own] for own in ("description", "format") if tool.get(own) is not None}
-        return {"type": "custom", "custom": {"name": name, **custom}}
+        return {"type": "custom", "custom": {"name": name, **_described(tool)}}
     function = {own: tool[own] for own in ("description", "parameters", "strict") if tool.get(own) is not None}
     return {"type": "function", "function": {"name": name, **function}}
+
+
+def _described(tool: JSON) -> JSON:
+    """A freeform tool's description, with the grammar of its input in words: few models can be held to one."""
+    words, form = tool.get("description") or "", tool.get("format")
+    if isinstance(form, dict) and form.get("type") == "grammar":
+        words = f"{words}\n\nIts input follows this grammar ({form.get('syntax')}):\n{form.get('definition')}".strip()
+    return {"description": words} if words else {}
 
 
 def _search(tool: JSON) -> JSON:

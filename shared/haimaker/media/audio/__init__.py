@@ -1,7 +1,8 @@
-"""How long a file of sound is, read from the file itself. Pure.
+"""The length of an audio file, read from the file itself. Pure.
 
-A request is priced by this before it is sent, so what is cut off, or no sound at all, is refused here. MP3, AIFF and WMA are left
-to https://github.com/tinytag/tinytag; the others also come in forms that it does not read: streamed, in fragments, cut.
+A request is priced by it before it is sent, so a file that is truncated, or holds no sound, is refused here. MP3, AIFF and WMA are
+read by https://github.com/tinytag/tinytag. The other formats have modules here, since they come in forms that tinytag does not
+read: streamed, in fragments, truncated.
 """
 
 import math
@@ -13,25 +14,31 @@ from typing import NamedTuple, TypeVar
 T = TypeVar("T")
 
 MAX_DURATION_S = 7 * 24 * 3600
-"""No provider takes more; a header that says so is broken."""
+"""No provider takes a longer file; a header that says so is damaged."""
 SHORTEST_FRAME = 24
+"""The bytes of the shortest frame of an MP3."""
 COMPLETE_SHARE = 0.95
-"""Of the bytes that a header promises: tags and a last frame may be missing, a part of the sound not."""
+"""The share of the bytes that a header promises which has to be there: tags and a last frame may be missing."""
 
 
 class UnreadableAudio(Exception):
-    """What is wrong with a file of sound, in words for its owner."""
+    """Why the length of a file can't be read. The message is for the file's owner, and follows its name: "is damaged"."""
 
 
 class Length(NamedTuple):
+    """What a reader of one format returns."""
+
     seconds: float
     channels: int
     bits_per_s: float = 0.0
+    """As the header has it; 0 where the reader does not read it."""
 
 
 class AudioInfo(NamedTuple):
+    """The format, length and channels of an audio file."""
+
     kind: str
-    """Its usual ending, without the dot."""
+    """The format, as a file extension without the dot."""
     duration_ms: int
     channels: int
 
@@ -53,10 +60,11 @@ CONTENT_TYPES: Mapping[str, str] = {
 }
 FORMATS = "flac, mp3, mp4, mpeg, mpga, m4a, ogg, opus, wav, webm, aac, aiff and wma"
 ASF = bytes.fromhex("3026b2758e66cf11a6d900aa0062ce6c")
+"""The GUID that a file of WMA begins with."""
 
 
 def probe(data: bytes) -> AudioInfo:
-    """The kind, length and channels of a file of sound. Raises UnreadableAudio."""
+    """The format, length and channels of an audio file. Raises UnreadableAudio."""
     kind = sniff_kind(data)
     if kind is None:
         raise UnreadableAudio(f"is no sound in a format that is known; these are {FORMATS}")
@@ -70,7 +78,7 @@ def probe(data: bytes) -> AudioInfo:
 
 
 def sniff_kind(data: bytes) -> str | None:
-    """The kind of a file by its first bytes: https://en.wikipedia.org/wiki/List_of_file_signatures"""
+    """The format of a file by its first bytes, None if it is unknown: https://en.wikipedia.org/wiki/List_of_file_signatures"""
     if data[:4] in (b"RIFF", b"RF64") and data[8:12] == b"WAVE":
         return "wav"
     if data[:4] == b"FORM" and data[8:12] in (b"AIFF", b"AIFC"):
@@ -89,18 +97,18 @@ def _reader(kind: str) -> Callable[[bytes], Length]:
     from haimaker.media.audio import frames, mp4, ogg, webm  # only uploads of sound need them
 
     readers: Mapping[str, Callable[[bytes], Length]] = {
-        "aac": frames.aac,
-        "flac": frames.flac,
+        "aac": frames.probe_aac,
+        "flac": frames.probe_flac,
         "m4a": mp4.probe,
         "ogg": ogg.probe,
-        "wav": frames.wav,
+        "wav": frames.probe_wav,
         "webm": webm.probe,
     }
-    return readers.get(kind, probe_compressed if kind in ("mp3", "wma") else tag_bytes)
+    return readers.get(kind, probe_complete if kind in ("mp3", "wma") else probe_with_tinytag)
 
 
-def tag_bytes(data: bytes) -> Length:
-    """The length of a file of a kind that tinytag reads, by its tags and headers."""
+def probe_with_tinytag(data: bytes) -> Length:
+    """The length as tinytag reads it from tags and headers. Raises UnreadableAudio."""
     from tinytag import TinyTag, TinyTagException
 
     try:
@@ -112,23 +120,24 @@ def tag_bytes(data: bytes) -> Length:
     return Length(tag.duration, tag.channels or 1, (tag.bitrate or 0) * 1000)
 
 
-def probe_compressed(data: bytes) -> Length:
-    """The length by tags and headers, where the bytes that the header promises are there. Raises UnreadableAudio."""
-    length = tag_bytes(data)
+def probe_complete(data: bytes) -> Length:
+    """The length as tinytag reads it, of a file that has the bytes that its header promises. Raises UnreadableAudio."""
+    length = probe_with_tinytag(data)
     promised = length.bits_per_s / 8 * length.seconds
     if len(data) < COMPLETE_SHARE * promised - SHORTEST_FRAME:
-        raise is_truncated(len(data), int(promised))
+        raise truncated_error(len(data), int(promised))
     return length
 
 
-def at_most(items: Iterator[T], most: int) -> Iterator[T]:
-    """The items, which have an end: a file of nothing but tiny ones takes seconds to walk, and no sound has so many. Raises
-    UnreadableAudio."""
+def take_at_most(items: Iterator[T], most: int) -> Iterator[T]:
+    """Yields the items. Raises UnreadableAudio after `most` of them: no real file has so many, and one that does takes seconds to
+    read."""
     for number, item in enumerate(items):
         if number >= most:
             raise UnreadableAudio("has too many parts to be measured; another format has fewer")
         yield item
 
 
-def is_truncated(has: int, should_have: int) -> UnreadableAudio:
+def truncated_error(has: int, should_have: int) -> UnreadableAudio:
+    """The error for a file of `has` bytes that should have more."""
     return UnreadableAudio(f"is cut off: it has {has} bytes of {should_have}")

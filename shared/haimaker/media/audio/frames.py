@@ -1,4 +1,4 @@
-"""The length of WAV, FLAC and AAC, by the samples that are there. Pure.
+"""The length of WAV, FLAC and AAC, by the samples that the file has. Pure.
 
 http://soundfile.sapp.org/doc/WaveFormat/, https://www.rfc-editor.org/rfc/rfc9639, https://wiki.multimedia.cx/index.php/ADTS
 """
@@ -7,72 +7,78 @@ import re
 from collections.abc import Iterator
 from struct import unpack_from
 
-from haimaker.media.audio import Length, UnreadableAudio, at_most, is_truncated, tag_bytes
+from haimaker.media.audio import Length, UnreadableAudio, probe_with_tinytag, take_at_most, truncated_error
 
 UNKNOWN_SIZE = 0x7FFF0000
-"""A size from here on, or none, is written by who does not know it yet: all that follows is then sound."""
+"""A program that streams a WAV does not know the size of its sound, and writes 0, or a size from this one on. The rest of the
+file is then sound."""
 AAC_RATES = (96000, 88200, 64000, 48000, 44100, 32000, 24000, 22050, 16000, 12000, 11025, 8000, 7350)
+"""Samples per second, by the index in an ADTS header."""
 AAC_SAMPLES = 1024
+"""The samples of a frame of AAC."""
 MAX_FRAMES, MAX_CHUNKS = 1_500_000, 10_000
-"""Frames of nine hours, and more chunks than any file of sound has."""
+"""The frames of nine hours of AAC, and more chunks than any WAV has."""
 LAST_FRAMES_BYTES = 1 << 20
-"""Bytes at the end of a FLAC file that hold a whole frame for sure."""
+"""The end of a FLAC file that is searched for its last frame: no frame is longer."""
 FRAME_START = re.compile(rb"\xff[\xf8\xf9]")
+"""The sync code of a frame of FLAC: https://www.rfc-editor.org/rfc/rfc9639#section-9.1"""
 
 
-def wav(data: bytes) -> Length:
+def probe_wav(data: bytes) -> Length:
+    """The length of a WAV, by the size of its sound. Raises UnreadableAudio."""
     per_second, channels = 0, 1
-    for name, start, size in at_most(_chunks(data), MAX_CHUNKS):
+    for name, start, size in take_at_most(_chunks(data), MAX_CHUNKS):
         if name == b"fmt ":
             channels, _, per_second = unpack_from("<HII", data, start + 2)
         elif name == b"data":
-            there = len(data) - start
-            if size >= UNKNOWN_SIZE or (size == 0 and there):
-                size = there
-            if size > there:
-                raise is_truncated(there, size)
-            return Length(size / per_second, channels) if per_second else tag_bytes(data)
+            present = len(data) - start
+            if size >= UNKNOWN_SIZE or (size == 0 and present):
+                size = present
+            if size > present:
+                raise truncated_error(present, size)
+            return Length(size / per_second, channels) if per_second else probe_with_tinytag(data)
     raise UnreadableAudio("is cut off before its sound begins")
 
 
 def _chunks(data: bytes) -> Iterator[tuple[bytes, int, int]]:
     """Name, start and size of each chunk of a RIFF file."""
-    at = 12
-    while at + 8 <= len(data):
-        size = int.from_bytes(data[at + 4 : at + 8], "little")
-        yield data[at : at + 4], at + 8, size
-        at += 8 + size + size % 2
+    offset = 12
+    while offset + 8 <= len(data):
+        size = int.from_bytes(data[offset + 4 : offset + 8], "little")
+        yield data[offset : offset + 4], offset + 8, size
+        offset += 8 + size + size % 2
 
 
-def aac(data: bytes) -> Length:
-    """The length of ADTS: frames with headers of their own, one after the other."""
-    at, frames = 0, 0
+def probe_aac(data: bytes) -> Length:
+    """The length of AAC in ADTS, by the number of its frames. Raises UnreadableAudio."""
+    offset, frames = 0, 0
     rate = AAC_RATES[data[2] >> 2 & 15]
     channels = (data[2] & 1) << 2 | data[3] >> 6
-    while at + 7 <= len(data) and data[at] == 0xFF and data[at + 1] & 0xF6 == 0xF0:
-        at += max(7, (data[at + 3] & 3) << 11 | data[at + 4] << 3 | data[at + 5] >> 5)
+    while offset + 7 <= len(data) and data[offset] == 0xFF and data[offset + 1] & 0xF6 == 0xF0:
+        offset += max(7, (data[offset + 3] & 3) << 11 | data[offset + 4] << 3 | data[offset + 5] >> 5)
         frames += 1
         if frames > MAX_FRAMES:
             raise UnreadableAudio("has too many frames to be measured; another format has fewer")
-    if at > len(data):
-        raise is_truncated(len(data), at)
+    if offset > len(data):
+        raise truncated_error(len(data), offset)
     return Length(frames * AAC_SAMPLES / rate, channels)
 
 
-def flac(data: bytes) -> Length:
-    """The length by the header; the last frame shows whether all of it is there, and gives the length where the header does not."""
+def probe_flac(data: bytes) -> Length:
+    """The length of a FLAC, by its header, or by its last frame where the header has none. The last frame also shows whether
+    the file is truncated. Raises UnreadableAudio."""
     largest_block, packed = unpack_from(">H", data, 10)[0], unpack_from(">Q", data, 18)[0]
     rate, channels, total = packed >> 44, (packed >> 41 & 7) + 1, packed & (1 << 36) - 1
-    begun = _last_begun(data, largest_block)
-    if begun is None:
+    last_start = _find_last_start(data, largest_block)
+    if last_start is None:
         raise UnreadableAudio("is cut off before its sound begins")
-    if begun + largest_block < total:
-        raise UnreadableAudio(f"is cut off: it has {(begun + largest_block) / rate:.1f} s of {total / rate:.1f}")
-    return Length((total or begun + largest_block) / rate, channels)
+    if last_start + largest_block < total:
+        raise UnreadableAudio(f"is cut off: it has {(last_start + largest_block) / rate:.1f} s of {total / rate:.1f}")
+    return Length((total or last_start + largest_block) / rate, channels)
 
 
-def _last_begun(data: bytes, block: int) -> int | None:
-    """The number of the sample with which the last frame begins; None without a frame."""
+def _find_last_start(data: bytes, block: int) -> int | None:
+    """The number of the sample with which the last frame starts; None if there is no frame. `block` is the samples of a frame."""
     first = max(0, len(data) - LAST_FRAMES_BYTES)
     for found in reversed(list(FRAME_START.finditer(data, first))):
         if (number := _frame_number(data, found.start())) is not None:
@@ -80,9 +86,10 @@ def _last_begun(data: bytes, block: int) -> int | None:
     return None
 
 
-def _frame_number(data: bytes, at: int) -> int | None:
-    """The number of a frame, or of its first sample, in the coding of UTF-8; None where no frame begins."""
-    head = data[at : at + 16]
+def _frame_number(data: bytes, offset: int) -> int | None:
+    """The number in a frame's header, which is coded as UTF-8 is: of the frame, or of its first sample. None if no header is at the
+    offset. https://www.rfc-editor.org/rfc/rfc9639#section-9.1.5"""
+    head = data[offset : offset + 16]
     if len(head) < 6 or head[2] >> 4 == 0 or head[2] & 15 == 15 or head[3] & 1:
         return None
     more = max(0, 8 - (head[4] ^ 0xFF).bit_length() - 1)
@@ -94,6 +101,7 @@ def _frame_number(data: bytes, at: int) -> int | None:
 
 
 def _crc8(data: bytes) -> int:
+    """The checksum of a frame's header: https://www.rfc-editor.org/rfc/rfc9639#section-9.1.8"""
     crc = 0
     for byte in data:
         crc ^= byte

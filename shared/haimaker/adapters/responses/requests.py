@@ -1,0 +1,164 @@
+"""A chat as a request for a response. Pure.
+
+https://platform.openai.com/docs/guides/migrate-to-responses
+"""
+
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+from haimaker.adapters.parameters import HINTS, Parameters
+from haimaker.http.errors import BadRequestError
+from haimaker.http.values import JSON
+from haimaker.operations.attempt import Attempt
+from haimaker.operations.chat import ChatRequest
+
+SAME = (
+    *("metadata", "parallel_tool_calls", "prompt_cache_key", "prompt_cache_retention", "safety_identifier", "service_tier"),
+    *("temperature", "top_p", "user"),
+)
+PARAMETERS = Parameters(
+    taken=frozenset(
+        [
+            *("max_completion_tokens", "max_tokens", "messages", "model", "reasoning_effort", "response_format", "stream"),
+            *("stream_options", "tool_choice", "tools", "verbosity", "web_search_options", "logprobs", "top_logprobs"),
+            *SAME,
+        ]
+    ),
+    harmless=frozenset(["frequency_penalty", "presence_penalty", "prediction", "seed", "store", *HINTS]),
+    neutral={"frequency_penalty": (0,), "n": (1,), "presence_penalty": (0,), "modalities": (["text"],), "store": (False,)},
+)
+
+
+def to_responses(request: ChatRequest, attempt: Attempt) -> tuple[JSON, tuple[str, ...]]:
+    """The body to send, and the names of what is lost. Raises BadRequestError."""
+    dialect = attempt.provider.dialect.for_model(attempt.traits, request.body.get("reasoning_effort"))
+    asked, lost = PARAMETERS.split({name: value for name, value in request.body.items() if name not in dialect.drop})
+    dropped = [*(name for name in dialect.drop if name in request.body), *lost]
+    body: JSON = {name: asked[name] for name in SAME if asked.get(name) is not None}
+    body |= {"model": attempt.model, "input": list(_items(asked["messages"])), "store": False}
+    limit = request.max_output_tokens or attempt.max_output_tokens
+    if limit:
+        body["max_output_tokens"] = limit
+    if request.streams:
+        body["stream"] = True
+    if asked.get("reasoning_effort") is not None:
+        body["reasoning"] = {"effort": asked["reasoning_effort"]}
+    if asked.get("logprobs"):
+        body["include"] = ["message.output_text.logprobs"]
+        body |= {"top_logprobs": asked["top_logprobs"]} if asked.get("top_logprobs") is not None else {}
+    text = _text_settings(asked)
+    if text:
+        body["text"] = text
+    tools = [*map(_tool, asked.get("tools") or ()), *_search(asked.get("web_search_options"))]
+    if tools:
+        body["tools"] = tools
+    if asked.get("tool_choice") is not None and asked.get("tools"):
+        body["tool_choice"] = _choice(asked["tool_choice"])
+    return {**dialect.add, **body}, tuple(dict.fromkeys(dropped))
+
+
+def _items(messages: Sequence[JSON]) -> Iterator[JSON]:
+    custom = {
+        call.get("id") for message in messages for call in message.get("tool_calls") or () if isinstance(call.get("custom"), dict)
+    }
+    for index, message in enumerate(messages):
+        role, content, param = message.get("role"), message.get("content"), f"messages[{index}].content"
+        if role == "tool":
+            kind = "custom_tool_call_output" if message.get("tool_call_id") in custom else "function_call_output"
+            output = content if isinstance(content, str) else _parts(content, param, "input")
+            yield {"type": kind, "call_id": message.get("tool_call_id"), "output": output}
+        elif role == "assistant":
+            said = content or message.get("refusal")
+            if said:
+                yield {"type": "message", "role": "assistant", "content": _parts(said, param, "output")}
+            yield from map(_call, message.get("tool_calls") or ())
+        else:
+            yield {"type": "message", "role": role, "content": _parts(content, param, "input")}
+
+
+def _call(call: JSON) -> JSON:
+    if isinstance(call.get("custom"), dict):
+        own = call["custom"]
+        return {"type": "custom_tool_call", "call_id": call.get("id"), "name": own.get("name"), "input": own.get("input") or ""}
+    own = call.get("function") or {}
+    return {
+        "type": "function_call",
+        "call_id": call.get("id"),
+        "name": own.get("name"),
+        "arguments": own.get("arguments") or "{}",
+    }
+
+
+def _parts(content: Any, param: str, side: str) -> list[JSON]:
+    if isinstance(content, str) or content is None:
+        return [{"type": f"{side}_text", "text": content or ""}]
+    return [_part(part, f"{param}[{index}]", side) for index, part in enumerate(content)]
+
+
+def _part(part: JSON, param: str, side: str) -> JSON:
+    kind = part.get("type")
+    if kind == "text":
+        return {"type": f"{side}_text", "text": part.get("text") or ""}
+    if kind == "refusal" and side == "output":
+        return {"type": "refusal", "refusal": part.get("refusal") or ""}
+    if kind == "image_url" and side == "input":
+        image = part.get("image_url") or {}
+        detail = {"detail": image["detail"]} if image.get("detail") else {}
+        return {"type": "input_image", "image_url": image.get("url"), **detail}
+    if kind == "file" and side == "input":
+        file = part.get("file") or {}
+        data = file.get("file_data")
+        where = "file_url" if isinstance(data, str) and data.startswith(("http://", "https://")) else "file_data"
+        named = {"filename": file["filename"]} if file.get("filename") and where == "file_data" else {}
+        return {"type": "input_file", where: data, **named}
+    raise BadRequestError(f"The model takes no part of type {kind!r}.", param=f"{param}.type", code="unsupported_parameter")
+
+
+def _text_settings(asked: JSON) -> JSON:
+    text: JSON = {"verbosity": asked["verbosity"]} if asked.get("verbosity") is not None else {}
+    wanted = asked.get("response_format") or {}
+    if wanted.get("type") == "json_schema":
+        text["format"] = {"type": "json_schema", **(wanted.get("json_schema") or {})}
+    elif wanted.get("type") == "json_object":
+        text["format"] = {"type": "json_object"}
+    return text
+
+
+def _tool(tool: JSON) -> JSON:
+    """Flat; a function is not strict unless it says so, as in a chat."""
+    kind = tool.get("type")
+    own = tool.get(str(kind))
+    if not isinstance(own, dict):
+        return tool
+    if kind == "custom" and isinstance(own.get("format"), dict) and isinstance(own["format"].get("grammar"), dict):
+        own = {**own, "format": {"type": "grammar", **own["format"]["grammar"]}}
+    return {"type": kind, **({"strict": False} if kind == "function" else {}), **own}
+
+
+def _search(options: Any) -> list[JSON]:
+    if not isinstance(options, dict):
+        return []
+    tool: JSON = {"type": "web_search"}
+    if options.get("search_context_size") is not None:
+        tool["search_context_size"] = options["search_context_size"]
+    place = options.get("user_location")
+    if isinstance(place, dict) and isinstance(place.get("approximate"), dict):
+        tool["user_location"] = {"type": "approximate", **place["approximate"]}
+    return [tool]
+
+
+def _choice(choice: Any) -> Any:
+    if not isinstance(choice, dict):
+        return choice
+    kind = choice.get("type")
+    own = choice.get(str(kind))
+    if not isinstance(own, dict):
+        return choice
+    if kind == "allowed_tools":
+        return {"type": kind, "mode": own.get("mode"), "tools": [_flat(tool) for tool in own.get("tools") or ()]}
+    return {"type": kind, **own}
+
+
+def _flat(tool: JSON) -> JSON:
+    own = tool.get(str(tool.get("type")))
+    return {"type": tool.get("type"), **own} if isinstance(own, dict) else tool

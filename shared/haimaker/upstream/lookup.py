@@ -1,0 +1,27 @@
+"""One question to a provider beside those that models answer: about what it keeps of an earlier answer."""
+
+import time
+
+from haimaker.credentials.headers import auth_headers
+from haimaker.http.client import CancelToken, Timeouts, TransportError, read_whole
+from haimaker.http.errors import BadGatewayError
+from haimaker.http.values import Request, UpstreamRequest
+from haimaker.lean_dataclasses import replace
+from haimaker.providers.provider import Provider
+from haimaker.upstream.call import CONNECT_S, ProviderClients
+
+PATIENCE_S = 60.0
+
+
+def look_up(clients: ProviderClients, definition: Provider, call: UpstreamRequest, request: Request) -> tuple[int, bytes]:
+    """Status and body. Raises BadGatewayError."""
+    access = clients.access[definition.name].for_operation("responses", definition.endpoint.base_url)
+    call = replace(call, path=access.path_of(call.path, "", definition.endpoint.path))
+    left_s = min(PATIENCE_S, request.seconds_left())
+    timeouts = Timeouts(CONNECT_S, left_s, left_s, time.monotonic() + left_s)
+    try:
+        headers = auth_headers(definition, access, call, time.time())
+        response = clients.http_client.send(call, access.base_url, headers, timeouts, CancelToken())
+        return response.status, read_whole(response.pieces)
+    except TransportError as error:
+        raise BadGatewayError(str(error), code="provider_unreachable") from error
