@@ -184,9 +184,10 @@ class Gateway:
     def _error_response(self, operation: str, request: Request, error: APIError) -> Response:
         if not error.attempts:  # else it was admitted, and its record is told
             self._count_refusal(operation, request, error)
-        if operation not in MODEL_OPERATIONS:
+        if operation not in MODEL_OPERATIONS and "anthropic-version" not in request.headers:
             return error_response(error)
-        return error_response(error, formats.find(operation).render_error(error, request.id))
+        known = operation if operation in MODEL_OPERATIONS else "messages"  # as who asks for models sends it
+        return error_response(error, formats.find(known).render_error(error, request.id))
 
     def _count_refusal(self, operation: str, request: Request, error: APIError) -> None:
         """Logs a refusal, and counts it: every one of what models serve; of the rest those of who may not, where it may be written,

@@ -331,6 +331,9 @@ def test_models_are_listed_in_anthropics_shape(claude: anthropic.Anthropic) -> N
     assert CLAUDE in names
     found = claude.models.retrieve(CLAUDE)
     assert (found.id, (found.max_tokens or 0) > 1_000) == (CLAUDE, True)
+    with pytest.raises(anthropic.NotFoundError) as raised:
+        claude.models.retrieve("anthropic/none")
+    assert raised.value.body["error"]["type"] == "not_found_error"  # type: ignore[index]
 
 
 def test_tokens_are_counted(claude: anthropic.Anthropic) -> None:
