@@ -215,15 +215,13 @@ def _google_errors(answer: Callable[[], Response]) -> Response:
 
 
 def _count_tokens(operation: str, **fields: str) -> Handler:
-    """About how many tokens a prompt has, in the client's format; free, and of no model's own counting."""
-
     def count(gateway: "Gateway", request: Request) -> Response:
+        from haimaker.api.count_tokens import count_tokens
+
         try:
-            gateway.accounts.authenticate(request.headers)
-            counted = formats.find(operation).parse(request).estimate_prompt_tokens()
+            return json_response({**fields, "input_tokens": count_tokens(gateway, request, operation)})
         except APIError as error:
             return error_response(error, formats.find(operation).render_error(error, request.id))
-        return json_response({**fields, "input_tokens": max(1, counted)})
 
     return count
 
