@@ -20,7 +20,7 @@ class Searches:
 
     seen: set[tuple[int, Any]] = field(default_factory=set)
 
-    def counted(self, body: JSON, holder: str) -> JSON:
+    def add_count(self, body: JSON, holder: str) -> JSON:
         """The body, with their number in its usage if there are any; the same object where there are none."""
         for place, choice in enumerate(_objects(body.get("choices"))):
             message = choice.get(holder)
