@@ -15,7 +15,7 @@ from haimaker.adapters.openai.failures import failed_choice, from_body, is_failu
 from haimaker.adapters.openai.numbering import Numbering
 from haimaker.adapters.openai.requests import body_for
 from haimaker.adapters.openai.spoken import call_id
-from haimaker.adapters.openai.thinking_tags import tags_of
+from haimaker.adapters.openai.thinking_tags import ThinkingTags, tags_of
 from haimaker.http import errors
 from haimaker.http.sse import dumps
 from haimaker.http.values import JSON, Event, StreamEvent, UpstreamRequest
@@ -38,12 +38,12 @@ def to_upstream(request: ChatRequest, attempt: Attempt) -> UpstreamRequest:
 
 def from_upstream(body: UpstreamBody, request: ChatRequest, attempt: Attempt) -> Result:
     made = whole(body.object(), attempt, "message")
-    tags = tags_of(attempt)
+    tags = tags_of(attempt, request.body)
     return Result(tags.whole(made) if tags else made)
 
 
 def from_stream(events: Iterable[Event], request: ChatRequest, attempt: Attempt) -> Iterator[StreamEvent]:
-    return streamed(events, attempt, "delta")
+    return streamed(events, attempt, "delta", tags_of(attempt, request.body))
 
 
 def whole(body: JSON, attempt: Attempt, holder: str) -> JSON:
@@ -58,9 +58,8 @@ def whole(body: JSON, attempt: Attempt, holder: str) -> JSON:
     return Searches().add_count(normalize_response(body, holder, attempt, whole=True), holder)
 
 
-def streamed(events: Iterable[Event], attempt: Attempt, holder: str) -> Iterator[StreamEvent]:
+def streamed(events: Iterable[Event], attempt: Attempt, holder: str, tags: ThinkingTags | None = None) -> Iterator[StreamEvent]:
     continuity = Continuity(Numbering(partial(call_id, attempt)), holder)
-    tags = tags_of(attempt) if holder == "delta" else None
     mend = attempt.provider.dialect.answers.mend
     searches, done = Searches(), False
     alike = None if tags or mend else Alike(holder)

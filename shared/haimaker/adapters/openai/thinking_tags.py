@@ -118,10 +118,11 @@ class ThinkingTags:
         return {**choice, "delta": {**delta, **told}}
 
 
-def tags_of(attempt: Attempt) -> ThinkingTags | None:
-    """None for a model that does not write them."""
+def tags_of(attempt: Attempt, body: JSON) -> ThinkingTags | None:
+    """None for a model that does not write them, and for a client that wants them in the text:
+    https://console.groq.com/docs/reasoning#reasoning-format"""
     tags = attempt.traits.thinking_tags
-    return ThinkingTags(tags == "closing") if tags else None
+    return ThinkingTags(tags == "closing") if tags and body.get("reasoning_format") != "raw" else None
 
 
 def _to_fields(reasoning: str, text: str) -> JSON:
