@@ -286,11 +286,11 @@ class Gateway:
 
         billed = self.accounts.billed_accounts(self.accounts.authenticate(request.headers, fresh=True))
         check_usable(billed.key, time.time())
-        router = Router(self.settings.config, self._all_providers(), self._known_places())
+        router = Router(self.settings.config, self._all_providers(), self._read_places())
         allowed = billed.allowed_models(router.full_name)
         return json_response(calculate.calculate_cost(router, allowed, request, self.settings.default_max_output_tokens))
 
-    def _known_places(self) -> Mapping[str, Place]:
+    def _read_places(self) -> Mapping[str, Place]:
         try:
             return _places(self.credentials.current())
         except APIError:
