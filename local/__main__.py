@@ -28,9 +28,6 @@ from .workers import Worker, Workers
 if TYPE_CHECKING:
     from haimaker.gateway import Gateway
 
-SWITCH_S = 0.001
-"""After how long a busy thread makes room for another. Python's 5 ms, for each of those that are busy and each step of a request,
-would be felt by everybody."""
 FILES = 8_192
 """Open files that are asked for; a connection and the call of a provider that it leads to are two."""
 OTHER_FILES = 64
@@ -39,7 +36,6 @@ STOP_SIGNALS = (signal.SIGINT, signal.SIGTERM)
 
 
 def main() -> int:
-    sys.setswitchinterval(SWITCH_S)
     sys.set_int_max_str_digits(MAX_DIGITS)
     for stop_signal in STOP_SIGNALS:
         signal.signal(stop_signal, _leave)
