@@ -5,7 +5,7 @@ from haimaker.gateway import Gateway
 
 gateway = Gateway.from_environment()
 SERVES = (
-    *("responses", "responses_socket", "responses_input_tokens", "health"),
+    *("responses", "responses_compact", "responses_socket", "responses_input_tokens", "health"),
     *("responses_retrieve", "responses_delete", "responses_cancel", "responses_input_items"),
 )
 handler = LambdaHandler(gateway, serves=SERVES, streams=True)

@@ -317,6 +317,25 @@ def test_the_guide_works(tmp_path: Path) -> None:
         assert printed == "1 2 3"
 
 
+def test_models_are_listed_in_anthropics_shape(claude: anthropic.Anthropic) -> None:
+    first = claude.models.list(limit=2)
+    assert [model.type for model in first.data] == ["model", "model"]
+    second = claude.models.list(limit=2, after_id=first.last_id or "")
+    assert [model.id for model in claude.models.list(limit=2, before_id=second.data[-1].id).data] == [
+        first.data[1].id,
+        second.data[0].id,
+    ]
+    names = [model.id for model in claude.models.list(limit=1_000)]
+    assert names[:2] == [model.id for model in first.data]
+    assert len(names) == len(set(names)) > 1_000
+    assert CLAUDE in names
+    found = claude.models.retrieve(CLAUDE)
+    assert (found.id, (found.max_tokens or 0) > 1_000) == (CLAUDE, True)
+    with pytest.raises(anthropic.NotFoundError) as raised:
+        claude.models.retrieve("anthropic/none")
+    assert raised.value.body["error"]["type"] == "not_found_error"  # type: ignore[index]
+
+
 def test_tokens_are_counted(claude: anthropic.Anthropic) -> None:
     counted = claude.messages.count_tokens(model=MODEL, messages=[{"role": "user", "content": "word " * 100}])
     assert 50 < counted.input_tokens < 400

@@ -12,6 +12,8 @@ from pathlib import Path
 import anthropic
 import cohere
 import pytest
+from google import genai
+from google.genai.types import HttpOptions
 from openai import OpenAI
 
 from haimaker.api.paths import MODEL_OPERATIONS
@@ -146,12 +148,14 @@ def test_each_endpoint_answers_the_call_beside_it(served: Served, tmp_path: Path
         "client": client,
         "cohere": cohere,
         "anthropic": anthropic,
+        "google": genai.Client(api_key="sk-local", http_options=HttpOptions(base_url=address[:-3])),
         "address": address,
         "messages": [{"role": "user", "content": "Hello"}],
     }
-    rows = re.findall(r"^\| `/v1/([^`]+)`.*? \| `(.+?)` \| \[", TOUR.text, re.MULTILINE)
-    told_beside = {"images_edits", "images_variations", "audio_translations"}
-    assert {path.replace("/", "_") for path, _ in rows} == {"models", *MODEL_OPERATIONS} - told_beside
+    rows = re.findall(r"^\| `/v1(?:beta)?/([^`]+)`.*? \| `(.+?)`(?:, with .*)? \| \[", TOUR.text, re.MULTILINE)
+    told_beside = {"images_edits", "images_variations", "audio_translations", "gemini_stream", "gemini_embed", "gemini_batch_embed"}
+    told = {"models/{model}:generateContent": "gemini_generate"}
+    assert {told.get(path, path.replace("/", "_")) for path, _ in rows} == {"models", *MODEL_OPERATIONS} - told_beside
     for _, call in rows:
         eval(call, names)
 

@@ -153,6 +153,26 @@ def test_a_budget_holds_for_tools(desk: Desk, upstream: FakeUpstream) -> None:
     assert drawn.json()["error"]["code"] == "model_not_priced"
 
 
+def test_a_conversation_is_made_shorter(client: openai.OpenAI, desk: Desk, key: str, upstream: FakeUpstream) -> None:
+    """By the provider where it can, else by a summary that any model can go on with."""
+    compacted = {"id": "resp_c", "object": "response.compaction", "created_at": 1, "output": [], "usage": {**USED}}
+    upstream.answers(Reply.json(200, compacted))
+    assert client.responses.compact(model=GPT, input="Hi").object == "response.compaction"
+    assert upstream.calls[-1].path.endswith("/responses/compact")
+    assert only_record(desk, key).detail["output_tokens"] == 9
+    upstream.answers(chat_reply({"content": "It rained."}, "stop", stream=False))
+    [item] = client.responses.compact(model=MODEL, input="Hi").output
+    for model, field in ((MODEL, "messages"), (GPT, "input")):
+        upstream.answers(chat_reply({"content": "Yes."}, "stop", stream=False) if model == MODEL else Reply.json(200, WHOLE))
+        turns: Any = [item.model_dump(exclude_none=True), {"role": "user", "content": "Really?"}]
+        client.responses.create(model=model, input=turns, store=False)
+        first = upstream.calls[-1].json[field][0]
+        assert (first["role"], "It rained." in json.dumps(first)) == ("user", True)
+    foreign: Any = [{"type": "compaction", "encrypted_content": "gAAA"}, {"role": "user", "content": "Hi"}]
+    with pytest.raises(openai.BadRequestError):
+        client.responses.create(model=MODEL, input=foreign)
+
+
 def test_errors_are_openais(client: openai.OpenAI, desk: Desk, key: str, upstream: FakeUpstream) -> None:
     with pytest.raises(openai.BadRequestError) as raised:
         client.responses.create(model=MODEL, input="Hi", background=True)

@@ -71,7 +71,12 @@ def refused(event, serves=ALL) -> dict:
 
 
 def key_in(headers):
-    return headers.get("x-api-key") or headers.get("authorization", "").removeprefix("Bearer ") or None
+    return (
+        headers.get("x-api-key")
+        or headers.get("x-goog-api-key")
+        or headers.get("authorization", "").removeprefix("Bearer ")
+        or None
+    )
 
 
 @pytest.mark.parametrize("name", EVENTS)
@@ -88,10 +93,11 @@ def test_every_event_is_a_request_of_a_known_operation(name):
 @pytest.mark.parametrize("route", ROUTES, ids=lambda route: f"{route.method} {route.template}")
 @pytest.mark.parametrize("prefix", ["", "/v1"])
 def test_the_operation_of_a_rest_event_is_that_of_its_route_whatever_the_path(route, prefix):
-    event = REST | {"httpMethod": route.method, "resource": prefix + route.template, "path": "/elsewhere/else"}
+    rest = {"pathParameters": {"id": f"demo%2Fecho:{route.action}"}} if route.action else {}
+    event = REST | {"httpMethod": route.method, "resource": prefix + route.template, "path": "/elsewhere/else", **rest}
     gateway = ask(event)
     assert gateway.operation == route.operation
-    assert gateway.request.path == {}
+    assert gateway.request.path == ({"id": "demo/echo"} if route.action else {})
 
 
 @pytest.mark.parametrize(
@@ -101,6 +107,8 @@ def test_the_operation_of_a_rest_event_is_that_of_its_route_whatever_the_path(ro
         (REST | {"pathParameters": {"id": "100%25"}, "resource": "/models/{id+}", "httpMethod": "GET"}, {"id": "100%"}),
         (EVENTS["chat_completions_azure"], {"model": "demo/echo"}),
         (EVENTS["models"], {}),
+        (EVENTS["gemini"], {"id": "demo/echo"}),
+        (URL | {"rawPath": "/v1beta/models/demo/echo:generateContent"}, {"id": "demo/echo"}),
         (URL | {"rawPath": "/v1/models/demo%2Fecho", "requestContext": {"http": {"method": "GET"}}}, {"id": "demo/echo"}),
         (URL | {"rawPath": "/models/demo/echo", "requestContext": {"http": {"method": "HEAD"}}}, {"id": "demo/echo"}),
     ],

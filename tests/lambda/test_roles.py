@@ -10,6 +10,7 @@ import re
 import time
 import urllib.request
 from itertools import count
+from urllib.parse import quote
 
 import pytest
 
@@ -35,6 +36,7 @@ BODIES: dict[str, tuple[str, JSON]] = {
     "audio_transcriptions": ("/v1/audio/transcriptions", {}),
     "audio_speech": ("/v1/audio/speech", {"input": "Hi", "voice": "alloy"}),
     "moderations": ("/v1/moderations", {"input": "Hi"}),
+    "gemini": ("/v1beta/models/{id+}", {"contents": [{"parts": [{"text": "Hi"}]}], "generationConfig": {"maxOutputTokens": 50}}),
     "rerank": ("/v1/rerank", {"query": "Hi", "documents": ["Hi", "Ho"]}),
 }
 """A request of each function that calls models, but for its model."""
@@ -51,6 +53,7 @@ MODELS = {
     "audio_transcriptions": ("openai/whisper-1", []),
     "audio_speech": ("openai/tts-1", ["aws_polly/neural"]),
     "moderations": ("openai/omni-moderation-latest", ["bedrock/guardrail-1"]),
+    "gemini": ("openai/gpt-4o-mini", PROFILES),
     "rerank": ("voyage/rerank-2.5", ["bedrock/amazon.rerank-v1:0"]),
 }
 """A model of an ordinary provider, and those that the role itself pays for."""
@@ -74,6 +77,8 @@ def event(name: str, key: str, model: str, **fields: object) -> JSON:
     if name == "audio_transcriptions":
         made["headers"] |= {"content-type": "multipart/form-data; boundary=x"}
         made |= form(model, **fields)
+    elif path.endswith("{id+}"):
+        made |= {"pathParameters": {"id": quote(f"{model}:generateContent", safe="")}, "body": json.dumps({**body, **fields})}
     else:
         made["body"] = json.dumps({"model": model, **body, **fields})
     return made

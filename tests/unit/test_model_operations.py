@@ -44,6 +44,8 @@ def missing(operation: str) -> list[str]:
     beside = [path for name, place in SERVED.items() if place == folder for path in MODEL_OPERATIONS[name].paths()]
     if not EVENTS & {version + path for path in (*about.paths(), *beside) for version in ("", "/v1")}:
         lacks.append(f"events/: no event of POST {about.path}")
+    if about.action and f":{about.action}" in DOCS:
+        return lacks
     if f"/v1{about.path}" not in DOCS and f"…/{about.path.rpartition('/')[2]}" not in DOCS:
         lacks.append(f"docs/: nothing of {about.path}")
     return lacks

@@ -15,6 +15,8 @@ PREFIX = "sk-hm-"
 ALPHABET = string.digits + string.ascii_letters
 RANDOM_LENGTH = 43
 CHECKSUM_LENGTH = 6
+HEADERS = ("api-key", "x-api-key", "x-goog-api-key")
+"""That hold a key, besides `authorization`."""
 
 
 def new_key() -> str:
@@ -72,11 +74,11 @@ def unknown_key() -> AuthenticationError:
 
 
 def _key_of(headers: Mapping[str, str]) -> str:
-    """The bearer token, or the header that the Azure and the Anthropic SDK send."""
+    """The bearer token, or the header that the SDKs of Azure, Anthropic and Google send."""
     scheme, _, token = headers.get("authorization", "").strip().partition(" ")
     if scheme.lower() == "bearer":
         return token.strip()
-    return (headers.get("api-key") or headers.get("x-api-key") or "").strip()
+    return next((headers[name].strip() for name in HEADERS if headers.get(name)), "")
 
 
 def _checksum(random: str) -> str:

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from haimaker.providers.provider import Provider
 
 
-CHATS = ("completions", "messages", "responses")
+CHATS = ("completions", "messages", "responses", "gemini_generate")
 """Operations that whoever chats can be made to serve."""
 KNOW_SCHEMAS = ("anthropic", "anthropic_bedrock", "anthropic_vertex", "bedrock", "responses")
 """Formats that ask for answers in JSON as the model takes it."""
@@ -82,6 +82,16 @@ ADAPTERS: Mapping[str, Mapping[str, str]] = {
         "anthropic": "haimaker.adapters.anthropic.native",
         "anthropic_bedrock": "haimaker.adapters.anthropic.native_bedrock",
         "anthropic_vertex": "haimaker.adapters.anthropic.native_vertex",
+    },
+    "gemini_generate": {
+        "gemini": "haimaker.adapters.gemini.native",
+        "gemini_vertex": "haimaker.adapters.gemini.native_vertex",
+    },
+    "gemini_embed": {
+        "gemini": "haimaker.adapters.gemini.native_embeddings",
+    },
+    "gemini_batch_embed": {
+        "gemini": "haimaker.adapters.gemini.native_embeddings",
     },
     "completions": {
         "openai": "haimaker.adapters.openai.completions",

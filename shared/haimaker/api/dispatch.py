@@ -4,6 +4,7 @@ Modules that only some operations need are imported when these are first asked f
 """
 
 from collections.abc import Callable, Mapping
+from datetime import UTC, datetime
 from importlib import import_module
 from typing import TYPE_CHECKING
 
@@ -12,7 +13,7 @@ from haimaker.http.errors import APIError, AuthenticationError, NotFoundError
 from haimaker.http.responses import error_response, json_response
 from haimaker.http.values import JSON, Request, Response
 from haimaker.lean_dataclasses import replace
-from haimaker.models.table import table_date
+from haimaker.models.table import current_table
 
 if TYPE_CHECKING:
     from haimaker.files.local import LocalFileStore
@@ -28,20 +29,29 @@ KEYLESS = frozenset(
 
 
 def _health(gateway: "Gateway", request: Request) -> Response:
-    return json_response({"status": "ok", "prices": {"date": table_date()}})
+    table = current_table()
+    prices = {"date": table.date, "outdated": table.is_outdated(datetime.now(UTC).date())}
+    return json_response({"status": "ok", "prices": prices})
 
 
 def _models(name: str) -> Handler:
+    """In the shape of who asks: Google's SDK has no path of its own for its API's stable version."""
+
     def operation(gateway: "Gateway", request: Request) -> Response:
         from haimaker.api import models
 
-        answer: Callable[..., JSON] = getattr(models, name)
-        billed = gateway.accounts.billed_accounts(gateway.accounts.authenticate(request.headers, fresh=True))
-        router = gateway.runtime().router
-        account = replace(billed.key, models=billed.allowed_models(router.full_name))
-        return json_response(answer(router, account, request))
+        if "x-goog-api-key" in request.headers:
+            return _google_models(name)(gateway, request)
+        return _models_of(gateway, request, getattr(models, name))
 
     return operation
+
+
+def _models_of(gateway: "Gateway", request: Request, answer: Callable[..., JSON]) -> Response:
+    billed = gateway.accounts.billed_accounts(gateway.accounts.authenticate(request.headers, fresh=True))
+    router = gateway.runtime().router
+    account = replace(billed.key, models=billed.allowed_models(router.full_name))
+    return json_response(answer(router, account, request))
 
 
 def _refusals(gateway: "Gateway", request: Request) -> Response:
@@ -135,7 +145,7 @@ def _audited_handler(module: str, name: str, shown: str | None = None) -> Handle
     return changing
 
 
-def _routed(module: str, name: str) -> Handler:
+def _planning_handler(module: str, name: str) -> Handler:
     """An operation that shows what routing decides."""
 
     def operation(gateway: "Gateway", request: Request) -> Response:
@@ -161,6 +171,47 @@ def _folder(gateway: "Gateway") -> "LocalFileStore":
     from haimaker.files.local import LocalFileStore
 
     return LocalFileStore.from_settings(gateway.settings)
+
+
+def _google_models(name: str) -> Handler:
+    def operation(gateway: "Gateway", request: Request) -> Response:
+        from haimaker.api.formats import gemini_models
+
+        return _google_errors(lambda: _models_of(gateway, request, getattr(gemini_models, name)))
+
+    return operation
+
+
+def _google_tokens(gateway: "Gateway", request: Request) -> Response:
+    """About how many tokens a prompt has; free, and of no model's own counting."""
+    from haimaker.api.formats import gemini
+
+    def count() -> Response:
+        gateway.accounts.authenticate(request.headers)
+        return json_response({"totalTokens": gemini.parse_prompt(request).estimate_prompt_tokens()})
+
+    return _google_errors(count)
+
+
+def _google_unserved(gateway: "Gateway", request: Request) -> Response:
+    """What else Google's API does with a model."""
+
+    def refuse() -> Response:
+        gateway.accounts.authenticate(request.headers)
+        name = request.path.get("id", "")[:200]
+        raise NotFoundError(f"This gateway has no action {name!r} of Google's.", code="unknown_url")
+
+    return _google_errors(refuse)
+
+
+def _google_errors(answer: Callable[[], Response]) -> Response:
+    """An answer whose errors are in Google's shape."""
+    from haimaker.api.formats import gemini_answers
+
+    try:
+        return answer()
+    except APIError as error:
+        return error_response(error, gemini_answers.error_body(error))
 
 
 def _count_tokens(operation: str, **fields: str) -> Handler:
@@ -205,6 +256,10 @@ HANDLERS: Mapping[str, Handler] = {
     "models_list": _models("list_models"),
     "models_retrieve": _models("get_model"),
     "models_hub": _models_hub,
+    "gemini_count_tokens": _google_tokens,
+    "gemini_unserved": _google_unserved,
+    "gemini_models_list": _google_models("list_models"),
+    "gemini_models_retrieve": _google_models("get_model"),
     "key_generate": _audited_handler("keys", "generate"),
     "key_update": _audited_handler("keys", "update"),
     "key_block": _audited_handler("keys", "block"),
@@ -223,7 +278,7 @@ HANDLERS: Mapping[str, Handler] = {
     "spend_keys": _account_handler("spend", "by_key"),
     "spend_calculate": lambda gateway, request: gateway.calculate(request),
     "generation": _account_handler("spend", "generation"),
-    "route_simulate": _routed("simulate", "simulate_request"),
+    "route_simulate": _planning_handler("simulate", "simulate_request"),
     "auto_router_new": _audited_handler("auto_routers", "new"),
     "auto_router_list": _account_handler("auto_routers", "list_routers"),
     "auto_router_info": _account_handler("auto_routers", "info"),
@@ -232,7 +287,7 @@ HANDLERS: Mapping[str, Handler] = {
     "auto_router_rule": _audited_handler("auto_routers", "put_rule"),
     "auto_router_rule_delete": _audited_handler("auto_routers", "delete_rule"),
     "auto_router_reorder": _audited_handler("auto_routers", "reorder"),
-    "auto_router_simulate": _routed("auto_routers", "simulate"),
+    "auto_router_simulate": _planning_handler("auto_routers", "simulate"),
     "audit_list": _account_handler("audit", "list_events"),
     "refusals_list": _refusals,
     "providers_list": _providers("list_providers"),

@@ -5,7 +5,7 @@ all models, for anybody, in LiteLLM's shape: https://docs.litellm.ai/docs/proxy/
 """
 
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 from haimaker import adapters
 from haimaker.accounts.errors import check_usable
@@ -21,6 +21,9 @@ from haimaker.providers.registry import definition_for
 from haimaker.routing.router import Router
 from haimaker.store import Account
 
+ANTHROPIC = "anthropic-version"
+"""The header by which Anthropic's clients are known."""
+ANTHROPIC_PAGE, MAX_ANTHROPIC_PAGE = 20, 1_000
 HUB_RATES = ("input_cost_per_token", "output_cost_per_token", "cache_read_input_token_cost")
 OTHER_RATES = (
     *dict.fromkeys(rate for rates in COUNTED_OTHERWISE.values() for rate in rates),
@@ -58,9 +61,10 @@ CAPABILITIES = (
 
 
 def list_models(router: Router, account: Account, request: Request) -> JSON:
-    """GET /v1/models: what the account may use."""
+    """GET /v1/models: what the account may use, in the shape of whoever asks."""
     check_usable(account, time.time())
-    return {"object": "list", "data": list(_usable_models(router, account))}
+    found = list(_usable_models(router, account))
+    return _to_anthropic_page(found, request) if ANTHROPIC in request.headers else {"object": "list", "data": found}
 
 
 def get_model(router: Router, account: Account, request: Request) -> JSON:
@@ -70,7 +74,8 @@ def get_model(router: Router, account: Account, request: Request) -> JSON:
     name = router.full_name(asked)
     for model in _usable_models(router, account):
         if model["id"] in (asked, name):
-            return {**model, "id": asked}
+            found = {**model, "id": asked}
+            return _to_anthropic(found) if ANTHROPIC in request.headers else found
     # A server of the deployer's own may have any model: its definition lists `*`.
     serves_any = any(name.startswith(f"{provider.name}/") and "*" in provider.catalog.models for provider in router.providers)
     if serves_any and is_allowed(name, account.models):
@@ -81,6 +86,35 @@ def get_model(router: Router, account: Account, request: Request) -> JSON:
         raise NotFoundError(message, param="model", code="model_retired")
     message = f"The model {asked[:200]!r} does not exist or this key may not use it."
     raise NotFoundError(message, param="model", code="model_not_found")
+
+
+def _to_anthropic_page(found: Sequence[JSON], request: Request) -> JSON:
+    """https://platform.claude.com/docs/en/api/models/list"""
+    query, names = request.query, [model["id"] for model in found]
+    limit = int(query["limit"]) if query.get("limit", "").isdecimal() else ANTHROPIC_PAGE
+    limit = min(max(1, limit), MAX_ANTHROPIC_PAGE)
+    begin, end = 0, len(found)
+    if query.get("after_id") in names:
+        begin = names.index(query["after_id"]) + 1
+    elif query.get("before_id") in names:
+        end = names.index(query["before_id"])
+        begin = max(0, end - limit)
+    page = found[begin : min(end, begin + limit)]
+    more = begin > 0 if query.get("before_id") in names else begin + limit < end
+    ends = {"first_id": page[0]["id"], "last_id": page[-1]["id"]} if page else {"first_id": None, "last_id": None}
+    return {"data": [_to_anthropic(model) for model in page], "has_more": more, **ends}
+
+
+def _to_anthropic(model: JSON) -> JSON:
+    return {
+        "type": "model",
+        "id": model["id"],
+        "display_name": model["id"],
+        "created_at": "1970-01-01T00:00:00Z",
+        "max_input_tokens": model.get("max_input_tokens"),
+        "max_tokens": model.get("max_output_tokens"),
+        "lifecycle": "active",
+    }
 
 
 def public_models(router: Router) -> list[JSON]:
@@ -128,6 +162,8 @@ def _is_servable(provider: Provider, model_info: ModelInfo) -> bool:
     if model_info.mode in ENDPOINTS:
         endpoint = ENDPOINTS[model_info.mode]
         return endpoint in adapters.ADAPTERS and adapters.serves(definition_for(provider, model_info.model, endpoint), endpoint)
+    if model_info.mode == "responses":
+        return "responses" in provider.operations
     definition = definition_for(provider, model_info.model)
     if not adapters.serves(definition, "chat_completions"):
         return False

@@ -9,7 +9,7 @@ from html import escape
 from importlib import import_module
 from typing import Any
 
-from haimaker.api.paths import ROUTES, Route
+from haimaker.api.paths import GOOGLE_MODELS, ROUTES, Route
 from haimaker.http.values import JSON
 
 SCHEMAS: Mapping[str, tuple[str, str]] = {
@@ -49,20 +49,19 @@ QUERIES: Mapping[str, tuple[str, ...]] = {
     "audit_list": ("start_date", "end_date", "limit", "cursor", "object_id", "changed_by_api_key", "action"),
     "refusals_list": ("start_date", "end_date"),
 }  # fmt: skip
+UNDESCRIBED = ("console", "gemini_unserved")
 WITHOUT_KEY = ("health", "console", "models_hub")
 BEARER, ERROR = "bearer", "Error"
 
 
 @cache
 def document(version: str) -> JSON:
-    """Paths without those that only other clients' habits ask for: Azure's, and those without `/v1`."""
+    """Paths without those that only other clients' habits ask for: Azure's, those without `/v1`, Google's in its other version."""
     schemas: JSON = {ERROR: _error_schema()}
     paths: dict[str, JSON] = {}
     for route in ROUTES:
-        if route.operation == "console" or route.template.startswith("/openai/") or route.template.startswith("/v1/"):
-            continue
-        path = f"/v1{route.template}".replace("+}", "}")
-        paths.setdefault(path, {})[route.method.lower()] = _operation(route, schemas)
+        if path := path_of(route):
+            paths.setdefault(path, {})[route.method.lower()] = _operation(route, schemas)
     return {
         "openapi": "3.1.0",
         "info": {"title": "haimaker", "version": version, "description": "An OpenAI-compatible gateway to LLM providers."},
@@ -74,6 +73,16 @@ def document(version: str) -> JSON:
         },
         "security": [{BEARER: []}],
     }
+
+
+def path_of(route: Route) -> str | None:
+    """None for one that is not described."""
+    if route.operation in UNDESCRIBED or route.template.startswith(("/openai/", "/v1/")):
+        return None
+    if route.action and route.template != GOOGLE_MODELS[0]:
+        return None
+    version = "" if route.template.startswith("/v1beta/") else "/v1"
+    return f"{version}{route.template}".replace("+}", "}") + (f":{route.action}" if route.action else "")
 
 
 def page(version: str) -> bytes:
@@ -103,7 +112,8 @@ def _fields(operation: JSON, found: JSON) -> str:
 
 def _operation(route: Route, schemas: JSON) -> JSON:
     slashes = [part for part in route.template.split("/") if part]
-    named: JSON = {"operationId": "_".join([route.method.lower(), *(part.strip("{+}").replace("-", "_") for part in slashes)])}
+    words = [route.method.lower(), *(part.strip("{+}").replace("-", "_") for part in slashes), *filter(None, [route.action])]
+    named: JSON = {"operationId": "_".join(words)}
     in_path = [
         {"name": part.strip("{+}"), "in": "path", "required": True, "schema": {"type": "string"}}
         for part in slashes

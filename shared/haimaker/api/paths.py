@@ -6,10 +6,12 @@ repeats this table in `template.yaml`, where API Gateway does the matching
 """
 
 from collections.abc import Iterator, Mapping
+from dataclasses import replace
 from typing import NamedTuple
 from urllib.parse import unquote
 
 from haimaker.http.errors import MethodNotAllowedError, NotFoundError
+from haimaker.http.values import Request
 
 
 class Route(NamedTuple):
@@ -18,6 +20,8 @@ class Route(NamedTuple):
     method: str
     template: str
     operation: str
+    action: str = ""
+    """What follows a colon at the end of the path, where that tells operations apart."""
 
 
 class Match(NamedTuple):
@@ -34,6 +38,8 @@ class ModelOperation(NamedTuple):
     more_paths: tuple[str, ...] = ()
     for_deployments: bool = True
     """Whether Azure's clients ask for it below `/openai/deployments/{model}`."""
+    action: str = ""
+    """Of Google's: several operations have one path, and this at its end. https://google.aip.dev/136"""
 
     def paths(self) -> tuple[str, ...]:
         """https://learn.microsoft.com/azure/ai-foundry/openai/reference#rest-api-versioning"""
@@ -41,10 +47,20 @@ class ModelOperation(NamedTuple):
         return (self.path, *deployment, *self.more_paths)
 
 
+GOOGLE_MODELS = ("/v1beta/models/{id+}", "/models/{id+}", "/v1beta/{id+}")
+"""Where Google's clients name a model, in either version of its API; without `models`, where one has a slash, Vercel's AI SDK. What
+stands for it has no other name than its sibling's, which API Gateway demands."""
+
+
+def _google(action: str, client_format: str) -> ModelOperation:
+    return ModelOperation(GOOGLE_MODELS[0], client_format, GOOGLE_MODELS[1:], for_deployments=False, action=action)
+
+
 MODEL_OPERATIONS: Mapping[str, ModelOperation] = {
     "chat_completions": ModelOperation("/chat/completions", "openai_chat"),
     "completions": ModelOperation("/completions", "completions"),
     "responses": ModelOperation("/responses", "responses", ("/openai/responses", "/openai/v1/responses"), for_deployments=False),
+    "responses_compact": ModelOperation("/responses/compact", "responses_compaction", for_deployments=False),
     "messages": ModelOperation("/messages", "messages", for_deployments=False),
     "embeddings": ModelOperation("/embeddings", "openai:EMBEDDINGS"),
     "images_generations": ModelOperation("/images/generations", "openai:IMAGES_GENERATIONS"),
@@ -54,13 +70,17 @@ MODEL_OPERATIONS: Mapping[str, ModelOperation] = {
     "audio_translations": ModelOperation("/audio/translations", "openai:AUDIO_TRANSLATIONS"),
     "audio_speech": ModelOperation("/audio/speech", "openai:AUDIO_SPEECH"),
     "moderations": ModelOperation("/moderations", "openai:MODERATIONS", ("/openai/moderations",), for_deployments=False),
+    "gemini_generate": _google("generateContent", "gemini:WHOLE"),
+    "gemini_stream": _google("streamGenerateContent", "gemini:STREAM"),
+    "gemini_embed": _google("embedContent", "gemini:EMBED"),
+    "gemini_batch_embed": _google("batchEmbedContents", "gemini:BATCH_EMBED"),
     "rerank": ModelOperation("/rerank", "openai:RERANK", ("/v1/rerank", "/v2/rerank"), for_deployments=False),
 }
 """The table of what models serve: dispatch, formats and paths are made from it, all that is written elsewhere is checked against it
 (`tests/unit/test_model_operations.py`)."""
 
 ROUTES = (
-    *(Route("POST", path, name) for name, operation in MODEL_OPERATIONS.items() for path in operation.paths()),
+    *(Route("POST", path, name, about.action) for name, about in MODEL_OPERATIONS.items() for path in about.paths()),
     Route("GET", "/responses", "responses_socket"),
     Route("POST", "/responses/input_tokens", "responses_input_tokens"),
     Route("GET", "/responses/{id}", "responses_retrieve"),
@@ -74,6 +94,10 @@ ROUTES = (
     Route("GET", "/openai/models", "models_list"),
     Route("GET", "/openai/models/{id+}", "models_retrieve"),
     Route("GET", "/public/model_hub", "models_hub"),
+    *(Route("POST", path, "gemini_count_tokens", "countTokens") for path in GOOGLE_MODELS),
+    *(Route("POST", path, "gemini_unserved") for path in GOOGLE_MODELS[:2]),
+    Route("GET", "/v1beta/models", "gemini_models_list"),
+    Route("GET", "/v1beta/models/{id+}", "gemini_models_retrieve"),
     Route("POST", "/key/generate", "key_generate"),
     Route("POST", "/key/update", "key_update"),
     Route("POST", "/key/block", "key_block"),
@@ -126,6 +150,16 @@ LOCAL_ROUTES = (
 are in SSM."""
 
 SHOWN_PATH_LENGTH = 200
+KEY_IN_QUERY = "gemini_"
+"""How the names of operations begin whose clients may send their key as `?key=`, which means something else for all others."""
+
+
+def with_key_of_query(operation: str, request: Request) -> Request:
+    """A request of Google's with its key where all keys are, and nowhere else. https://ai.google.dev/gemini-api/docs/api-key"""
+    if not operation.startswith(KEY_IN_QUERY) or not request.query.get("key"):
+        return request
+    query = {name: value for name, value in request.query.items() if name != "key"}
+    return replace(request, query=query, headers={"x-goog-api-key": request.query["key"], **request.headers})
 
 
 def match(method: str, path: str) -> Match:
@@ -140,7 +174,9 @@ def match(method: str, path: str) -> Match:
     wanted = "GET" if method == "HEAD" else method
     if wanted in fixed:
         return fixed[wanted]
-    found = {route.method: Match(route.operation, params) for route, params in _with_parameters(segments)} | fixed
+    found = dict(fixed)
+    for route, params in _with_parameters(segments):
+        found.setdefault(route.method, Match(route.operation, params))
     if wanted in found:
         return found[wanted]
     shown = path[:SHOWN_PATH_LENGTH]
@@ -160,14 +196,17 @@ for _route, _segments in _ALL:
 
 
 def _with_parameters(segments: list[str]) -> Iterator[tuple[Route, Mapping[str, str]]]:
-    """The routes whose templates a path fits, with the parameters that it has in them."""
+    """The routes whose templates a path fits, with the parameters that it has in them; of several the first is meant."""
+    start, _, action = segments[-1].rpartition(":") if segments else ("", "", "")
     for route, template in _TEMPLATES:
         is_greedy = template[-1].endswith("+}")
         if len(segments) < len(template) or (len(segments) > len(template) and not is_greedy):
             continue
-        values = segments
+        if route.action and route.action != action:
+            continue
+        values = [*segments[:-1], start] if route.action else segments
         if is_greedy:
-            values = [*segments[: len(template) - 1], "/".join(segments[len(template) - 1 :])]
+            values = [*values[: len(template) - 1], "/".join(values[len(template) - 1 :])]
         pairs = list(zip(template, values, strict=True))
         if all(expected == value for expected, value in pairs if not expected.startswith("{")):
             yield route, {expected.strip("{+}"): value for expected, value in pairs if expected.startswith("{")}

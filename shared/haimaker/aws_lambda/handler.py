@@ -29,6 +29,8 @@ FINISH_S = 4.0
 """For what is written after an answer; what takes longer is written, if at all, during the next one."""
 CATCH_ALL = "/{proxy+}"
 """The route of what has none: its path tells at least what was meant."""
+GREEDY = "+}"
+"""The end of a route whose last parameter is the rest of the path."""
 FRAMING = {"connection", "content-length", "transfer-encoding"}
 _UNSAFE = re.compile(r"[^\x20-\x7e]")
 
@@ -46,6 +48,8 @@ class LambdaHandler:
     streams: bool = False
 
     def __call__(self, event: JSON, context: Context) -> StreamedResponse | JSON:
+        if not self.streams:
+            self.gateway.prices.refresh_before_answer()
         request_id = str(uuid.uuid4())  # clients can choose the id that API Gateway puts into the event
         headers = _headers(event)
         allowed = cross_origin(headers, self.gateway.settings.allowed_origins)
@@ -62,6 +66,7 @@ class LambdaHandler:
     def finish(self) -> None:
         """Called by the runtime after the answer has left, before the sandbox is frozen."""
         self.gateway.content.finish(FINISH_S)
+        self.gateway.prices.refresh()
 
     def _answer(self, event: JSON, context: Context, request_id: str, headers: Mapping[str, str]) -> Response:
         def seconds_left() -> float:
@@ -78,12 +83,22 @@ class LambdaHandler:
         """The operation and its parameters. Raises NotFoundError, MethodNotAllowedError."""
         resource = event.get("resource")
         resource = None if resource == CATCH_ALL else resource
-        found = paths.match(_method(event), resource or event.get("rawPath") or event.get("path") or "/")
+        route = _route(event, resource)
+        found = paths.match(_method(event), route or event.get("rawPath") or event.get("path") or "/")
         if found.operation not in self.serves:
             raise NotFoundError("This address does not serve that; the base URL of the stack does.", code="unknown_url")
-        if not resource:
+        if not resource or route != resource:
             return found
         return Match(found.operation, {name: unquote(value) for name, value in (event.get("pathParameters") or {}).items()})
+
+
+def _route(event: JSON, resource: str | None) -> str | None:
+    """The route of a request, with the rest of the path where it takes any: what is to be done may stand at its end."""
+    if not resource or not resource.endswith(GREEDY):
+        return resource
+    start, _, name = resource.removesuffix(GREEDY).rpartition("{")
+    rest = (event.get("pathParameters") or {}).get(name)
+    return f"{start}{rest}" if rest else resource
 
 
 def to_proxy_response(streamed: StreamedResponse) -> JSON:

@@ -7,6 +7,7 @@ import hashlib
 from collections.abc import Callable, Generator, Iterator
 from typing import Any, TypeVar
 
+from haimaker.content.client_events import merge_client_events
 from haimaker.http import sse
 from haimaker.http.json import read_or_none
 from haimaker.http.values import JSON
@@ -19,8 +20,8 @@ T = TypeVar("T")
 MAX_BYTES = 4_000_000
 """How many bytes of an answer are kept."""
 RECORD_FIELDS = (
-    "operation", "status", "http_status", "error", "asked_model", "provider", "model", "stream", "key_name", "key_alias", "tags",
-    "input_tokens", "output_tokens", "cost_usd", "duration_ms",
+    "operation", "client_format", "status", "http_status", "error", "asked_model", "provider", "model", "stream",
+    "key_name", "key_alias", "tags", "input_tokens", "output_tokens", "cost_usd", "duration_ms",
 )  # fmt: skip
 """The fields of the request's record that stand beside the content."""
 CONCATENATED_FIELDS = ("content", "reasoning_content", "reasoning", "refusal", "text")
@@ -70,7 +71,9 @@ class Conversation:
         if not raw:
             return None
         if raw.lstrip().startswith((b"data:", b"event:", b":")):
-            return merge_chunks([read_or_none(event.data) for event in sse.decode([raw])])
+            events = [read_or_none(event.data) for event in sse.decode([raw])]
+            merged = merge_client_events(events)
+            return merge_chunks(events) if merged is None else merged
         found = read_or_none(raw)
         return found if found is not None else {"bytes": self._size, "sha256": hashlib.sha256(raw).hexdigest()}
 

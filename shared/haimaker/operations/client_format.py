@@ -28,3 +28,7 @@ class ClientFormat:
     """Whether a request may go on from an earlier answer that its provider keeps."""
     done: bytes = b""
     """What follows the last event of a stream that is complete."""
+    stream_type: str = "text/event-stream; charset=utf-8"
+    """The content type of a stream."""
+    choose: "Callable[[Request], ClientFormat] | None" = None
+    """Which of several a request asks for, where that is not said by its path."""

@@ -17,7 +17,7 @@ from haimaker.http.values import JSON, Request
 from haimaker.lean_dataclasses import dataclass, replace
 from haimaker.operations.attempt import Attempt
 from haimaker.operations.fields import OURS, CommonFields, ManyTokenIds, raise_validation_error, with_model
-from haimaker.operations.operation import OperationRequest, Result
+from haimaker.operations.operation import OperationRequest, Original, Result
 from haimaker.pricing import usage
 from haimaker.pricing.usage import Usage
 from haimaker.validation.bounds import SomeText, TokenIds
@@ -152,10 +152,18 @@ class EmbeddingRequest(OperationRequest):
 
 def parse(request: Request) -> EmbeddingRequest:
     """Raises BadRequestError."""
-    body = with_model(parse_json(request.body), request.path.get("model"))
+    return _checked(with_model(parse_json(request.body), request.path.get("model")), len(request.body))
+
+
+def translated_embeddings(body: JSON, raw: bytes, original: Original) -> EmbeddingRequest:
+    """What is the translation of `raw`, which is in another format. Raises BadRequestError."""
+    return replace(_checked(body, len(raw)), original=original)
+
+
+def _checked(body: JSON, size: int) -> EmbeddingRequest:
     check_parts(body.get("input"), "input")
     try:
-        return EmbeddingRequest(EmbeddingFields.model_validate(body), body, len(request.body))
+        return EmbeddingRequest(EmbeddingFields.model_validate(body), body, size)
     except ValidationError as error:
         raise_validation_error(error)
 

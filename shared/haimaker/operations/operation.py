@@ -4,6 +4,7 @@ Each operation is a module here with the fields it reads, the most that a reques
 how a provider does it, `upstream/call.py` makes the calls, `upstream/exchange.py` brings the answer to the client.
 """
 
+import base64
 import json
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Literal, NamedTuple, Self
@@ -68,6 +69,21 @@ OUR_SIGNATURE = "haimaker"
 """How the signature of thinking begins that the gateway shows in place of a vendor's."""
 
 
+def carried_summary(item: object) -> str | None:
+    """The summary that an item of compaction carries, if the gateway made it."""
+    held = item.get("encrypted_content") if isinstance(item, dict) and item.get("type") == "compaction" else None
+    if not isinstance(held, str) or not held.startswith(f"{OUR_SIGNATURE}:"):
+        return None
+    try:
+        return base64.urlsafe_b64decode(held.partition(":")[2]).decode("utf-8", "replace")
+    except ValueError:
+        return None
+
+
+def carry_summary(summary: str) -> str:
+    return f"{OUR_SIGNATURE}:{base64.urlsafe_b64encode(summary.encode('utf-8', 'surrogatepass')).decode()}"
+
+
 STORED = "stored"
 """The field of a native answer's body, or of its last chunk's, with what the record says of what the provider keeps."""
 RESPONSE_PREFIX = "resp_"
@@ -84,6 +100,8 @@ class Original(NamedTuple):
     """Its parameters that the translation leaves out."""
     refusal: APIError | None = None
     """Why it can't be translated, so that only a target that speaks the format can serve it."""
+    compacts: bool = False
+    """Whether it asks for a shorter form of a conversation instead of an answer to it."""
     previous: str | None = None
     """The response from which it goes on, as the client names it; the body has the provider's name."""
 

@@ -11,6 +11,8 @@ from typing import Any
 from haimaker.http.values import JSON
 from haimaker.lean_dataclasses import dataclass, field
 
+DECLARATIONS = ("functionDeclarations", "function_declarations")
+CLIENTS_FIELDS = frozenset({"type", "function", "name"})
 CLIENTS_TOOLS = (
     *(None, "function", "custom", "namespace", "tool_search", "local_shell", "apply_patch"),
     *("computer", "computer_use_preview"),
@@ -55,7 +57,7 @@ NONE = ServerTools()
 
 def server_tools(body: JSON) -> ServerTools:
     """Of a client's request, in OpenAI's format with the additions of others."""
-    own = [tool for tool in _objects(body.get("tools")) if _is_own(tool)]
+    own = [tool for entry in _objects(body.get("tools")) for tool in _apart(entry) if _is_own(tool)]
     if not own and body.get("web_search_options") is None and not _compacts(body):
         return NONE
     uses = 0
@@ -80,6 +82,14 @@ def server_tools(body: JSON) -> ServerTools:
             advisors.append((tool["model"], most))
     counted = {name: most for name, most in fees.items() if most}
     return ServerTools(min(uses, MAX_TURNS), counted, advisors, _compacts(body), bool(own))
+
+
+def _apart(entry: JSON) -> Iterator[JSON]:
+    """Google's entries may hold several tools, each under its name; the client's functions are none of its own."""
+    if not CLIENTS_FIELDS.isdisjoint(entry):
+        yield entry
+        return
+    yield from ({name: value} for name, value in entry.items() if name not in DECLARATIONS)
 
 
 def _is_own(tool: JSON) -> bool:

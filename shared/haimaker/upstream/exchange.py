@@ -38,11 +38,8 @@ from haimaker.upstream.call import UpstreamCall
 if TYPE_CHECKING:
     from haimaker.content.transcript import Conversation
 
-EVENT_STREAM = {
-    "content-type": "text/event-stream; charset=utf-8",
-    "cache-control": "no-cache, no-transform",
-    "x-accel-buffering": "no",
-}
+STREAM = {"cache-control": "no-cache, no-transform", "x-accel-buffering": "no"}
+"""Headers with which nothing between here and the client keeps an answer back."""
 CLIENT_LEFT = APIError("The client closed the connection.", status=499, code="client_left")
 
 
@@ -169,6 +166,10 @@ class Exchange:
     def request_id(self) -> str:
         return self.settlement.reservation.request_id
 
+    def stream_head(self) -> Mapping[str, str]:
+        """The headers of any stream in the client's format."""
+        return {"content-type": self.client_format.stream_type, **STREAM}
+
     def run(self) -> Generator[ResponseHead | bytes, None, None]:
         """A ResponseHead, then the bytes of the body. Raises APIError before the head only; after it an error is an event."""
         status: Status = "cut"
@@ -245,7 +246,7 @@ class Exchange:
         self.settlement.first_chunk_s = time.time()
         attempt_log, stream_usage = self.attempts.attempt_logs[-1], self.request.stream_usage()
         try:
-            yield ResponseHead(200, {**EVENT_STREAM, **self.response_headers(attempt_log)})
+            yield ResponseHead(200, {**self.stream_head(), **self.response_headers(attempt_log)})
             settled = self._settled(stream, attempt_log, stream_usage)
             for data in self.client_format.events(self.request, settled, self.request_id):
                 self._sent_bytes += len(data)

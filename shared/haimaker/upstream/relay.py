@@ -13,7 +13,7 @@ from haimaker.http.values import Request, Response
 from haimaker.lean_dataclasses import dataclass, field
 from haimaker.operations.operation import ResponseKind
 from haimaker.upstream.background import END, SILENCE, Beside
-from haimaker.upstream.exchange import EVENT_STREAM, Exchange, ResponseHead
+from haimaker.upstream.exchange import Exchange, ResponseHead
 
 JSON_BODY = {"content-type": "application/json"}
 SILENCE_S: dict[ResponseKind, float] = {"events": 15.0, "json": 240.0, "bytes": 240.0}
@@ -77,7 +77,7 @@ class Relay:
             raise
         if isinstance(head, ResponseHead):
             return Response(head.status, head.headers, Body(self._stream(kind), self._finish))
-        headers = EVENT_STREAM if kind == "events" else JSON_BODY
+        headers = self.exchange.stream_head() if kind == "events" else JSON_BODY
         return Response(200, headers, Body(self._after_silence(kind), self._finish))
 
     def _body(self) -> bytes:

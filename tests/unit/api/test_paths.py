@@ -25,10 +25,23 @@ FOUND = [
     ("POST", "/v1/completions", "completions", {}),
     ("POST", "/completions", "completions", {}),
     ("POST", "/openai/deployments/demo%2Fecho/completions", "completions", {"model": "demo/echo"}),
+    ("POST", "/v1beta/models/gpt-4o:generateContent", "gemini_generate", {"id": "gpt-4o"}),
+    ("POST", "/v1/v1beta/models/openai/gpt-4o:generateContent", "gemini_generate", {"id": "openai/gpt-4o"}),
+    ("POST", "/v1beta/models/openai%2Fgpt-4o%3AstreamGenerateContent", "gemini_stream", {"id": "openai/gpt-4o"}),
+    ("POST", "/v1/models/bedrock/nova-v1:0:streamGenerateContent", "gemini_stream", {"id": "bedrock/nova-v1:0"}),
+    ("POST", "/v1beta/openai/gpt-4o:generateContent", "gemini_generate", {"id": "openai/gpt-4o"}),
+    ("POST", "/models/a:countTokens", "gemini_count_tokens", {"id": "a"}),
+    ("POST", "/v1beta/models/a:embedContent", "gemini_embed", {"id": "a"}),
+    ("POST", "/v1beta/models/a:batchEmbedContents", "gemini_batch_embed", {"id": "a"}),
+    ("POST", "/v1beta/models/a:predict", "gemini_unserved", {"id": "a:predict"}),
+    ("POST", "/v1/models/a", "gemini_unserved", {"id": "a"}),
+    ("GET", "/v1beta/models", "gemini_models_list", {}),
+    ("GET", "/v1/v1beta/models/openai/gpt-4o", "gemini_models_retrieve", {"id": "openai/gpt-4o"}),
     ("POST", "/v1/responses", "responses", {}),
     ("POST", "/openai/v1/responses", "responses", {}),
     ("POST", "/openai/responses", "responses", {}),
     ("GET", "/v1/responses", "responses_socket", {}),
+    ("POST", "/v1/responses/compact", "responses_compact", {}),
     ("POST", "/responses/input_tokens", "responses_input_tokens", {}),
     ("GET", "/v1/responses/resp_1", "responses_retrieve", {"id": "resp_1"}),
     ("DELETE", "/responses/resp_1", "responses_delete", {"id": "resp_1"}),
@@ -105,6 +118,7 @@ FOUND += [
     ("POST", path.replace("{model}", "demo%2Fecho"), name, {"model": "demo/echo"} if "{model}" in path else {})
     for name, operation in MODEL_OPERATIONS.items()
     for path in operation.paths()
+    if not operation.action
 ]
 """Another client format needs no row here."""
 
@@ -125,7 +139,7 @@ NOT_ALLOWED = [
     ("OPTIONS", "/v1/chat/completions", "POST"),
     ("HEAD", "/key/generate", "POST"),
     ("POST", "/v1/models", "GET, HEAD"),
-    ("DELETE", "/v1/models/openai/gpt-4o", "GET, HEAD"),
+    ("DELETE", "/v1/models/openai/gpt-4o", "GET, HEAD, POST"),
     ("get", "/health", "GET, HEAD"),
 ]
 

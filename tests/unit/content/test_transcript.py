@@ -35,6 +35,62 @@ def test_a_stream_is_folded_before_it_is_cleaned() -> None:
     assert entry["response"] == {"id": "1", "choices": [{"index": 0, "message": {"content": "[email]"}}]}
 
 
+def events(*bodies: dict[str, Any]) -> tuple[bytes, ...]:
+    return tuple(f"event: {body['type']}\ndata: {json.dumps(body)}\n\n".encode() for body in bodies)
+
+
+START = {"type": "message_start", "message": {"id": "msg_1", "role": "assistant", "content": [], "usage": {"input_tokens": 3}}}
+THINKS = {"type": "content_block_start", "index": 0, "content_block": {"type": "thinking", "thinking": "", "signature": ""}}
+CALLS = {"type": "content_block_start", "index": 1, "content_block": {"type": "tool_use", "id": "t", "name": "f", "input": {}}}
+
+
+def delta(index: int, kind: str, name: str, text: str) -> dict[str, Any]:
+    return {"type": "content_block_delta", "index": index, "delta": {"type": kind, name: text}}
+
+
+CREATED = {"type": "response.created", "response": {"id": "resp_1", "status": "in_progress", "output": []}}
+WRITES = {"type": "response.output_text.delta", "delta": "Hi"}
+
+
+@pytest.mark.parametrize(
+    ("told", "response"),
+    [
+        (
+            events(
+                START,
+                THINKS,
+                delta(0, "thinking_delta", "thinking", "Hm"),
+                delta(0, "signature_delta", "signature", "Eq"),
+                CALLS,
+                delta(1, "input_json_delta", "partial_json", '{"a":'),
+                delta(1, "input_json_delta", "partial_json", "1}"),
+                {"type": "message_delta", "delta": {"stop_reason": "tool_use"}, "usage": {"output_tokens": 2}},
+                {"type": "message_stop"},
+            ),
+            {
+                "id": "msg_1",
+                "role": "assistant",
+                "content": [
+                    {"type": "thinking", "thinking": "Hm", "signature": "Eq"},
+                    {"type": "tool_use", "id": "t", "name": "f", "input": {"a": 1}},
+                ],
+                "stop_reason": "tool_use",
+                "usage": {"input_tokens": 3, "output_tokens": 2},
+            },
+        ),
+        (
+            events(
+                CREATED, WRITES, {"type": "response.completed", "response": {"id": "resp_1", "status": "completed", "output": [1]}}
+            ),
+            {"id": "resp_1", "status": "completed", "output": [1]},
+        ),
+        (events(CREATED, WRITES), {"id": "resp_1", "status": "in_progress", "output": [], "output_text": "Hi"}),
+    ],
+)
+def test_streams_of_other_formats_are_merged(told: tuple[bytes, ...], response: Any) -> None:
+    assert kept(*told)["response"] == response
+
+
 @pytest.mark.parametrize(
     ("pieces", "response"),
     [

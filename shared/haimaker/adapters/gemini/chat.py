@@ -16,7 +16,7 @@ from haimaker.adapters.gemini.shapes import found_object, found_objects, found_t
 from haimaker.adapters.gemini.tokens import service_tier, to_usage
 from haimaker.adapters.gemini.tools import to_tools
 from haimaker.adapters.parameters import forces_tools, unforceable
-from haimaker.adapters.repairs import mended
+from haimaker.adapters.repairs import repair_messages
 from haimaker.http import errors
 from haimaker.http.sse import dumps
 from haimaker.http.values import JSON, Event, StreamEvent, UpstreamRequest
@@ -44,7 +44,7 @@ def to_upstream(request: ChatRequest, attempt: Attempt) -> UpstreamRequest:
         removed += ("tool_choice",)
     asked = {name: value for name, value in asked.items() if name not in removed}
     body, dropped = to_body(asked, attempt)
-    system, contents = to_contents(mended(asked["messages"], attempt), attempt.traits)
+    system, contents = to_contents(repair_messages(asked["messages"], attempt), attempt.traits)
     tools, tool_config = to_tools(asked, attempt.traits, provider.dialect.drop)
     body = {"contents": contents, **({"systemInstruction": {"parts": system}} if system else {}), **body}
     if tools:
@@ -65,10 +65,10 @@ def from_upstream(body: UpstreamBody, request: ChatRequest, attempt: Attempt) ->
         raise from_body(said)
     if not any(name in said for name in KNOWN):
         raise errors.BadGatewayError("The provider's answer has no candidates.")
-    answer = _Answer(attempt)
+    answer = Answer(attempt)
     answer.note(said)
     choices = []
-    for index, candidate in _candidates(said) or [(0, {})]:
+    for index, candidate in candidates(said) or [(0, {})]:
         choice = answer.choice(index)
         message, logprobs = choice.message(candidate), to_logprobs(candidate.get("logprobsResult"))
         choices.append({"index": index, "message": message, "logprobs": logprobs, "finish_reason": answer.finish_reason(choice)})
@@ -77,13 +77,13 @@ def from_upstream(body: UpstreamBody, request: ChatRequest, attempt: Attempt) ->
 
 
 def from_stream(events: Iterable[Event], request: ChatRequest, attempt: Attempt) -> Iterator[StreamEvent]:
-    answer = _Answer(attempt)
+    answer = Answer(attempt)
     for event in events:
         body = json_object(event)
         if body.get("error"):
             raise from_body(body)
         answer.note(body)
-        for index, candidate in _candidates(body):
+        for index, candidate in candidates(body):
             if index not in answer.choices:
                 answer.choice(index)
                 yield answer.chunk(index, {"role": "assistant"})
@@ -96,7 +96,7 @@ def from_stream(events: Iterable[Event], request: ChatRequest, attempt: Attempt)
         yield StreamEvent({**answer.head("chat.completion.chunk"), "choices": [], "usage": usage})
 
 
-def _endings(answer: "_Answer") -> Iterator[StreamEvent]:
+def _endings(answer: "Answer") -> Iterator[StreamEvent]:
     """The last chunk of each choice: not with the event that ends it, since its sources, or more of it, may follow."""
     complete = answer.blocked or all(choice.reason is not None for choice in answer.choices.values())
     if not answer.begun or not complete:
@@ -109,7 +109,7 @@ def _endings(answer: "_Answer") -> Iterator[StreamEvent]:
 
 
 @dataclass(slots=True)
-class _Answer:
+class Answer:
     """What has come of an answer so far."""
 
     attempt: Attempt
@@ -155,7 +155,7 @@ class _Answer:
         return to_usage(self.metadata, searches if self.attempt.traits.bills_searches else min(searches, 1), asked_maps)
 
 
-def _candidates(body: JSON) -> list[tuple[int, JSON]]:
+def candidates(body: JSON) -> list[tuple[int, JSON]]:
     """The candidates, each with its index, which is left out where it is zero."""
     found = [(candidate.get("index"), candidate) for candidate in found_objects(body.get("candidates"))]
     return [(index if type(index) is int else place, candidate) for place, (index, candidate) in enumerate(found)]

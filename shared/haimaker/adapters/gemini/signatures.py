@@ -6,6 +6,7 @@ OpenAI-compatible surface, and behind the id of the tool call, `<id>__thought__<
 https://ai.google.dev/gemini-api/docs/thought-signatures
 """
 
+import base64
 import re
 from typing import Any
 
@@ -15,6 +16,8 @@ from haimaker.http.values import JSON
 SEPARATOR = "__thought__"
 NOT_CHECKED = "skip_thought_signature_validator"
 """Google's own stand-in for a call that another model made, or whose signature was lost."""
+OURS = base64.b64encode(b"haimaker:").decode()
+"""How a signature begins that a client of Google's API was shown in place of another vendor's: `api/formats/gemini_thoughts.py`."""
 BASE64 = re.compile(r"[A-Za-z0-9+/_=-]+")
 
 

@@ -14,7 +14,7 @@ from haimaker.http.values import JSON, Event, StreamEvent, UpstreamRequest
 from haimaker.operations.attempt import Attempt
 from haimaker.operations.chat import ChatRequest
 from haimaker.operations.fields import OURS
-from haimaker.operations.operation import OUR_SIGNATURE, Result, UpstreamBody
+from haimaker.operations.operation import OUR_SIGNATURE, Result, UpstreamBody, carried_summary
 
 __all__ = ["from_stream", "from_upstream", "read_error", "to_upstream"]
 
@@ -25,11 +25,14 @@ def to_upstream(request: ChatRequest, attempt: Attempt) -> UpstreamRequest:
     body = {**dialect.add, **{name: value for name, value in sent.items() if name not in dialect.drop and name not in OURS}}
     body["model"] = attempt.model
     if isinstance(sent.get("input"), list):
-        body["input"] = [item for item in sent["input"] if not _is_ours(item)]
-    if attempt.max_output_tokens is not None and sent.get("max_output_tokens") is None:
+        body["input"] = [_clean(item) for item in sent["input"] if not _is_ours(item)]
+    if request.original.compacts:
+        body = {name: value for name, value in body.items() if name not in ("store", "stream")}
+    elif attempt.max_output_tokens is not None and sent.get("max_output_tokens") is None:
         body["max_output_tokens"] = attempt.max_output_tokens
     dropped = tuple(name for name in dialect.drop if name in sent)
-    return UpstreamRequest(chat.PATH, dumps(body), chat.headers(attempt), dropped=dropped)
+    path = f"{chat.PATH}/compact" if request.original.compacts else chat.PATH
+    return UpstreamRequest(path, dumps(body), chat.headers(attempt), dropped=dropped)
 
 
 def from_upstream(body: UpstreamBody, request: ChatRequest, attempt: Attempt) -> Result:
@@ -42,7 +45,13 @@ def from_stream(events: Iterable[Event], request: ChatRequest, attempt: Attempt)
 
 
 def _is_stored(request: ChatRequest) -> bool:
-    return request.sent.get("store") is not False
+    return request.sent.get("store") is not False and not (request.original and request.original.compacts)
+
+
+def _clean(item: Any) -> Any:
+    """An item as the provider reads it: what the gateway made shorter itself is a message."""
+    summary = carried_summary(item)
+    return item if summary is None else {"type": "message", "role": "user", "content": [{"type": "input_text", "text": summary}]}
 
 
 def _is_ours(item: Any) -> bool:

@@ -25,11 +25,13 @@ from haimaker.pricing import usage
 
 ECHOED: Mapping[str, Any] = {
     "background": False,
+    "frequency_penalty": 0.0,
     "instructions": None,
     "max_output_tokens": None,
     "max_tool_calls": None,
     "metadata": {},
     "parallel_tool_calls": True,
+    "presence_penalty": 0.0,
     "previous_response_id": None,
     "prompt_cache_key": None,
     "safety_identifier": None,
@@ -60,7 +62,7 @@ def render(request: OperationRequest, result: Result, request_id: str) -> tuple[
     if result.native is None:
         assert request.original
         return "application/json", dumps(from_chat(result.body, request.original.body, request_id))
-    return "application/json", dumps(_with_our_ids(_with_cost(result.native, result.body["usage"]), request, request_id))
+    return "application/json", dumps(_with_our_ids(with_cost(result.native, result.body["usage"]), request, request_id))
 
 
 def write_events(request: OperationRequest, chunks: Iterator[StreamEvent], request_id: str) -> Iterator[bytes]:
@@ -135,7 +137,7 @@ def _edited(event: Event, body: JSON, request: OperationRequest, request_id: str
     if not isinstance(response, dict):
         return event
     if event.name in ENDS and "cost" in (body.get("usage") or {}):
-        response = _with_cost(response, body["usage"])
+        response = with_cost(response, body["usage"])
     edited = _with_our_ids(response, request, request_id)
     return event if edited is told["response"] else Event(dumps({**told, "response": edited}), event.name)
 
@@ -150,7 +152,7 @@ def _with_our_ids(response: JSON, request: OperationRequest, request_id: str) ->
     return {**response, **stored, **previous}
 
 
-def _with_cost(response: JSON, used: JSON) -> JSON:
+def with_cost(response: JSON, used: JSON) -> JSON:
     cost = {name: used[name] for name in ("cost", "cost_estimated") if name in used}
     return {**response, "usage": {**(response.get("usage") or to_usage(used) or {}), **cost}}
 
@@ -318,6 +320,7 @@ class _Response:
             "error": None,
             "incomplete_details": reason and {"reason": reason},
             **echoed,
+            "tools": [_shown_tool(tool) for tool in echoed["tools"]],
             "created_at": 0,
             "model": self.body.get("model") or "",
             "store": False,
@@ -331,6 +334,11 @@ class _Response:
             "output": [_copy(item) for item in self.output],
             "usage": to_usage(self.used),
         }
+
+
+def _shown_tool(tool: JSON) -> JSON:
+    """With what was not said of it."""
+    return {"description": None, "strict": None, **tool} if tool.get("type") == "function" else tool
 
 
 _PART_EVENTS: Mapping[str, str] = {"message": "response.content_part", "reasoning": "response.reasoning_summary_part"}

@@ -9,6 +9,7 @@ from typing import Any
 
 from haimaker.http.errors import BadRequestError, NotFoundError
 from haimaker.http.values import JSON
+from haimaker.operations.operation import carried_summary
 
 MARK = "haimaker"
 """`encrypted_content` of reasoning that the gateway shows."""
@@ -45,6 +46,9 @@ def refusal_of(body: JSON) -> BadRequestError | None:
         return BadRequestError(NOT_KEPT, param="previous_response_id", code="response_not_stored")
     given = body.get("input")
     for index, item in enumerate(given if isinstance(given, list) else ()):
+        if isinstance(item, dict) and item.get("type") == "compaction" and carried_summary(item) is None:
+            message = f"input[{index}]: Only the provider that made the conversation shorter can read it."
+            return BadRequestError(message, param=f"input[{index}]", code="compaction_not_readable")
         if isinstance(item, dict) and item.get("type") == "item_reference":
             return BadRequestError(f"input[{index}]: {NOT_KEPT}", param=f"input[{index}]", code="item_not_stored")
     return None
@@ -148,6 +152,8 @@ def _add(turns: list[JSON], item: JSON, param: str) -> None:
         output = item.get("output")
         content = output if isinstance(output, str) else _parts(output, f"{param}.output")
         turns.append({"role": "tool", "tool_call_id": _text(item, "call_id", param), "content": content})
+    elif kind == "compaction" and (summary := carried_summary(item)) is not None:
+        turns.append({"role": "user", "content": summary})
     elif kind == "reasoning" and item.get("encrypted_content") in (MARK, None):
         thought = "\n\n".join(str(part.get("text") or "") for part in item.get("summary") or item.get("content") or ())
         if thought:

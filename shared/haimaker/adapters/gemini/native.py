@@ -1,0 +1,129 @@
+"""Contents asked for in Google's own format: the client's body goes on, edited, and the answer comes back as it is.
+
+https://ai.google.dev/api/generate-content. What the gateway itself reads of an answer, its text and its usage, is translated beside
+it as for a chat. What the gateway put into earlier answers of other vendors, which Google would refuse, is taken out.
+"""
+
+from collections.abc import Iterable, Iterator
+from contextlib import suppress
+from typing import Any
+from urllib.parse import quote
+
+from haimaker.adapters.events import json_object
+from haimaker.adapters.gemini import signatures
+from haimaker.adapters.gemini.chat import KNOWN, STREAMED, WHOLE, Answer, candidates
+from haimaker.adapters.gemini.failures import from_body, read_error
+from haimaker.adapters.gemini.shapes import found_object
+from haimaker.http import errors
+from haimaker.http.sse import dumps
+from haimaker.http.values import JSON, Event, StreamEvent, UpstreamRequest
+from haimaker.models.traits import Traits
+from haimaker.operations.attempt import Attempt
+from haimaker.operations.chat import ChatRequest
+from haimaker.operations.operation import Result, UpstreamBody
+
+__all__ = ["from_stream", "from_upstream", "read_error", "to_upstream"]
+
+CONFIG = ("generationConfig", "generation_config")
+TOOL_CONFIG = ("toolConfig", "tool_config")
+SIGNATURE = ("thoughtSignature", "thought_signature")
+CALL = ("functionCall", "function_call")
+"""Google's JSON has two spellings of every name, and both are taken."""
+
+
+def to_upstream(request: ChatRequest, attempt: Attempt) -> UpstreamRequest:
+    assert request.original
+    sent, drops = request.original.body, attempt.provider.dialect.drop
+    body = {**attempt.provider.dialect.add, **sent}
+    for names in (CONFIG, TOOL_CONFIG):
+        place = _name(body, names)
+        if isinstance(body.get(place), dict) and not body[place].keys().isdisjoint(drops):
+            body[place] = {name: value for name, value in body[place].items() if name not in drops}
+    if attempt.max_output_tokens and request.max_output_tokens is None:
+        config = _name(body, CONFIG)
+        body[config] = {**found_object(body.get(config)), "maxOutputTokens": attempt.max_output_tokens}
+    if isinstance(sent.get("contents"), list):
+        body["contents"] = [_clean(content, attempt.traits) for content in sent["contents"]]
+    path = f"/models/{quote(attempt.model, safe='@')}:{STREAMED if request.streams else WHOLE}"
+    return UpstreamRequest(path, dumps(body), {"content-type": "application/json", **attempt.provider.dialect.headers})
+
+
+def from_upstream(body: UpstreamBody, request: ChatRequest, attempt: Attempt) -> Result:
+    said = body.object()
+    if said.get("error"):
+        raise from_body(said)
+    if not any(name in said for name in KNOWN):
+        raise errors.BadGatewayError("The provider's answer has no candidates.")
+    answer = Answer(attempt)
+    answer.note(said)
+    choices = []
+    for index, candidate in candidates(said) or [(0, {})]:
+        message = {"role": "assistant", "content": None, **_read(answer, index, candidate)}
+        choices.append({"index": index, "message": message, "finish_reason": answer.finish_reason(answer.choice(index))})
+    usage = answer.usage()
+    head = answer.head("chat.completion")
+    return Result({**head, "choices": choices, **({"usage": usage} if usage else {})}, native=said)
+
+
+def from_stream(events: Iterable[Event], request: ChatRequest, attempt: Attempt) -> Iterator[StreamEvent]:
+    """An event that may be the last one is kept back until it is known whether it is: the last one is told the cost."""
+    answer = Answer(attempt)
+    held: tuple[Event, ...] = ()
+    for event in events:
+        body = json_object(event)
+        if body.get("error"):
+            raise from_body(body)
+        answer.note(body)
+        choices = [{"index": index, "delta": _read(answer, index, found)} for index, found in candidates(body)]
+        native = (event if b"\n" not in event.data else Event(dumps(body)),)
+        ends = not choices or any(found.get("finishReason") for _, found in candidates(body))
+        yield _chunk(answer, choices, (*held, *(() if ends else native)))
+        held = native if ends else ()
+    complete = answer.blocked or all(choice.reason is not None for choice in answer.choices.values())
+    if not answer.begun or not complete:
+        raise errors.BadGatewayError("The provider's stream ended before the answer was complete.", code="stream_interrupted")
+    reasons = [(index, answer.finish_reason(choice)) for index, choice in answer.choices.items()]
+    yield _chunk(answer, [{"index": index, "delta": {}, "finish_reason": reason} for index, reason in reasons])
+    last = held or (Event(dumps({"usageMetadata": answer.metadata})),)
+    usage = answer.usage()
+    yield StreamEvent({**_head(answer), "choices": [], **({"usage": usage} if usage else {})}, native=last)
+
+
+def _read(answer: Answer, index: int, candidate: JSON) -> JSON:
+    """What a candidate adds to the message; nothing of one that failed, which its client is told as Google does."""
+    with suppress(errors.BadGatewayError):
+        return answer.choice(index).read(candidate)
+    return {}
+
+
+def _chunk(answer: Answer, choices: list[JSON], native: tuple[Event, ...] = ()) -> StreamEvent:
+    return StreamEvent({**_head(answer), "choices": choices}, native=native)
+
+
+def _head(answer: Answer) -> JSON:
+    return answer.head("chat.completion.chunk")
+
+
+def _clean(content: Any, traits: Traits) -> Any:
+    """A content without the signatures that no vendor made; the same object where it has none of them."""
+    parts = content.get("parts") if isinstance(content, dict) else None
+    if not isinstance(parts, list) or content.get("role") != "model":
+        return content
+    kept = [made for part in parts if (made := _unsigned(part)) is not None]
+    calls = [at for at, part in enumerate(kept) if isinstance(part, dict) and _name(part, CALL) in part]
+    if traits.signs_calls and calls and not any(_name(kept[at], SIGNATURE) in kept[at] for at in calls):
+        kept[calls[0]] = {**kept[calls[0]], SIGNATURE[0]: signatures.NOT_CHECKED}
+    return {**content, "parts": kept}
+
+
+def _unsigned(part: Any) -> Any:
+    """None for a part that was there for its signature alone."""
+    if not isinstance(part, dict) or not str(part.get(_name(part, SIGNATURE)) or "").startswith(signatures.OURS):
+        return part
+    rest = {name: value for name, value in part.items() if name not in SIGNATURE}
+    return None if rest == {"text": ""} else rest
+
+
+def _name(holder: JSON, names: tuple[str, str]) -> str:
+    """In which of two spellings an object has a field; in the first, if it does not have it."""
+    return next((name for name in names if name in holder), names[0])

@@ -1,0 +1,19 @@
+"""Google's own format on Vertex AI: the same body, under the publisher's name.
+
+https://docs.cloud.google.com/vertex-ai/generative-ai/docs/model-reference/inference
+"""
+
+from dataclasses import replace
+
+from haimaker.adapters.gemini import native
+from haimaker.adapters.gemini.native import from_stream, from_upstream, read_error
+from haimaker.http.values import UpstreamRequest
+from haimaker.operations.attempt import Attempt
+from haimaker.operations.chat import ChatRequest
+
+__all__ = ["from_stream", "from_upstream", "read_error", "to_upstream"]
+
+
+def to_upstream(request: ChatRequest, attempt: Attempt) -> UpstreamRequest:
+    call = native.to_upstream(request, attempt)
+    return replace(call, path=f"/publishers/google{call.path}")

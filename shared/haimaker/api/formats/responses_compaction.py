@@ -1,0 +1,45 @@
+"""A conversation made shorter: by the provider where it can, else by a summary that the model writes. Pure.
+
+https://platform.openai.com/docs/api-reference/responses/compact
+"""
+
+from haimaker.api.formats.responses import FORMAT as RESPONSES
+from haimaker.api.formats.responses import to_usage, with_cost
+from haimaker.api.formats.responses_requests import refusal_of, to_chat
+from haimaker.http.errors import BadRequestError
+from haimaker.http.json import parse_json
+from haimaker.http.sse import dumps
+from haimaker.http.values import Request
+from haimaker.lean_dataclasses import replace
+from haimaker.operations.chat import translated_chat
+from haimaker.operations.operation import RESPONSE_PREFIX, OperationRequest, Original, Result, carry_summary
+
+SUMMARIZE = (
+    "Summarize this conversation so that another assistant can go on with it: what was asked, what was decided and done, "
+    "what is open, with all names, paths and figures that are still needed. Write the summary only."
+)
+SUMMARY = "The conversation so far, in short:\n\n"
+
+
+def parse(request: Request) -> OperationRequest:
+    """Of models that have no compaction of their own, a summary is asked for. Raises BadRequestError."""
+    sent = parse_json(request.body)
+    if not isinstance(sent.get("model"), str):
+        raise BadRequestError("Missing required parameter: 'model'.", param="model", code="missing_required_parameter")
+    body = {name: value for name, value in sent.items() if name not in ("stream", "tools", "tool_choice", "text")}
+    chat, dropped = to_chat(body)
+    chat["messages"] = [*chat["messages"], {"role": "user", "content": SUMMARIZE}]
+    original = Original("responses", {**sent, "stream": False}, dropped, refusal_of(body), compacts=True)
+    return translated_chat(chat, request.body, original)
+
+
+def render(request: OperationRequest, result: Result, request_id: str) -> tuple[str, bytes]:
+    if result.native is not None:
+        return "application/json", dumps(with_cost(result.native, result.body["usage"]))
+    summary = result.body["choices"][0]["message"].get("content") or ""
+    item = {"type": "compaction", "id": f"cmp_{request_id}", "encrypted_content": carry_summary(SUMMARY + summary)}
+    told = {"id": f"{RESPONSE_PREFIX}{request_id}", "object": "response.compaction", "created_at": result.body.get("created")}
+    return "application/json", dumps({**told, "output": [item], "usage": to_usage(result.body["usage"])})
+
+
+FORMAT = replace(RESPONSES, parse=parse, render=render)
