@@ -17,6 +17,8 @@ from bench.client import Connection, Target
 
 WARM_UP = 50
 PATIENCE_S = 20.0
+BEGIN_WITHIN_S = 10.0
+"""Streams of many at once: nobody's begin and end together."""
 
 
 def latency(targets: Sequence[Target], rounds: int) -> dict[str, list[float]]:
@@ -54,6 +56,21 @@ def stream(target: Target, chunks: int, pace_per_s: int | None = None) -> float:
         start = time.perf_counter()
         expect(chunks, connection.count_events(f"chunks={chunks}" + (f" pace={pace_per_s}" if pace_per_s else "")))
         return time.perf_counter() - start
+
+
+def slow_streams(target: Target, streams: int, chunks: int, pace_per_s: int) -> list[float]:
+    """How many seconds after its moment each chunk came, of so many streams at once; each counts from its own first chunk."""
+    late_s: list[float] = []
+
+    def watch(number: int) -> None:
+        time.sleep(number / streams * BEGIN_WITHIN_S)
+        with Connection(target) as connection:
+            moments = connection.event_moments(f"chunks={chunks} pace={pace_per_s}")
+        expect(chunks, len(moments))
+        late_s.extend(moment - moments[0] - place / pace_per_s for place, moment in enumerate(moments))
+
+    in_parallel(watch, streams)
+    return late_s
 
 
 def race(target: Target, upstream: Target, requests: int, admin_key: str) -> dict[str, Any]:
@@ -127,7 +144,13 @@ def main(what: str, arguments: str) -> None:
         fields[name] = Target(**fields[name])
     if "targets" in fields:
         fields["targets"] = [Target(**target) for target in fields["targets"]]
-    loads: dict[str, Callable[..., object]] = {"latency": latency, "throughput": throughput, "stream": stream, "race": race}
+    loads: dict[str, Callable[..., object]] = {
+        "latency": latency,
+        "throughput": throughput,
+        "stream": stream,
+        "slow_streams": slow_streams,
+        "race": race,
+    }
     try:
         print(json.dumps(loads[what](**fields)))
     except (RuntimeError, OSError) as error:
