@@ -8,7 +8,7 @@ from hashlib import sha256
 from typing import Any
 
 from haimaker.adapters.parameters import HINTS, Parameters
-from haimaker.adapters.repairs import mended, plain_id
+from haimaker.adapters.repairs import plain_id, repair_messages
 from haimaker.http.errors import BadRequestError
 from haimaker.http.values import JSON
 from haimaker.operations.attempt import Attempt
@@ -38,7 +38,7 @@ def to_responses(request: ChatRequest, attempt: Attempt) -> tuple[JSON, tuple[st
     asked, lost = PARAMETERS.split({name: value for name, value in request.body.items() if name not in dialect.drop})
     dropped = [*(name for name in dialect.drop if name in request.body), *lost]
     body: JSON = {name: asked[name] for name in SAME if asked.get(name) is not None}
-    body |= {"model": attempt.model, "input": list(_items(mended(asked["messages"], attempt))), "store": False}
+    body |= {"model": attempt.model, "input": list(_items(repair_messages(asked["messages"], attempt))), "store": False}
     limit = request.max_output_tokens or attempt.max_output_tokens
     if limit:
         body["max_output_tokens"] = limit
