@@ -1,5 +1,5 @@
-"""What holds of all client formats together: an answer of a model, asked for in each and read by its vendor's SDK, says the same, whole
-and streamed, and however the provider's bytes are cut."""
+"""What holds of all client formats together: an answer of a model, asked for in each and read by its vendor's SDK, says the same,
+whole and streamed, and however the provider's bytes are cut."""
 
 import json
 from collections.abc import Iterable, Mapping, Sequence
