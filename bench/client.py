@@ -54,10 +54,9 @@ class Connection:
         self._socket.sendall(head.encode() + body)
         return self._read()
 
-    def count_events(self, prompt: str) -> int:
+    def count_events(self, path: str, body: bytes) -> int:
         """Asks for a stream and counts its chunks, forgetting them as it goes."""
-        body = chat_body(prompt, stream=True)
-        self._socket.sendall(f"POST /v1/chat/completions HTTP/1.1\r\n{self._headers}\r\n".encode())
+        self._socket.sendall(f"POST {path} HTTP/1.1\r\n{self._headers}\r\n".encode())
         self._socket.sendall(b"content-length: %d\r\n\r\n%b" % (len(body), body))
         count, tail = 0, b""
         while tail != END_OF_STREAM:
