@@ -1,6 +1,6 @@
 # `make` lists what there is. Needs Python 3.11 or newer; everything else goes into .venv and .venv-aws.
 .DEFAULT_GOAL := help
-.PHONY: help run test check bench fuzz providers record vendored prices screenshots build doctor keys spend models routes tools deploy admin-key credentials reconcile invoke logs destroy clean
+.PHONY: help run test check bench fuzz providers record vendored prices publish-prices screenshots build doctor keys spend models routes tools deploy admin-key credentials reconcile invoke logs destroy clean
 export PYTHONPATH := shared
 export SAM_CLI_TELEMETRY ?= 0
 PYTHON_IN_VENV := .venv/bin/python
@@ -56,6 +56,9 @@ keys: .venv/run.stamp ## the gateway's keys, or more: make keys ARGS="create --a
 
 spend: .venv/run.stamp ## what was spent: make spend ARGS="--by model"
 	@exec $(HAIMAKER) spend $(ARGS)
+
+publish-prices: $(if $(filter file,$(origin STACK)),.venv/run.stamp,.venv/test.stamp) ## give the gateway that runs, or a stack, this table of prices: make publish-prices STACK=haimaker
+	@exec $(HAIMAKER) $(if $(filter file,$(origin STACK)),,--stack $(STACK)) prices
 
 models: .venv/run.stamp ## the gateway's models and their prices: make models ARGS=gpt-4o
 	@exec $(HAIMAKER) models $(ARGS)

@@ -27,6 +27,8 @@ class Fee(NamedTuple):
     """As the snapshot writes them."""
 
 
+# Rows of the snapshot that others have otherwise. ElevenLabs: 40 and 80 USD a million characters; who read the vendor's page in May
+# and June 2026 had 50 and 100 (hail-hq/hail, developer.puter.com), and resellers of November ask for what 40 leads to (Venice).
 FEES = (
     # Ten dollars a thousand, whichever model asks; not at Bedrock, where it does not search.
     Fee(
@@ -34,6 +36,8 @@ FEES = (
         r"(anthropic|azure_ai|vertex_ai)/claude-(?!3-haiku|3-opus|3-sonnet).*",
         {"search_context_cost_per_query": {"search_context_size_medium": "0.01"}},
     ),
+    # A page that its browser opens, a dollar a thousand; the snapshot has what a search costs.
+    Fee("https://groq.com/pricing", r"groq/openai/gpt-oss-.*", {"page_visit_cost_per_query": "0.001"}),
 )
 
 
@@ -274,6 +278,7 @@ PRICED = (
         "moderation",
         {"bedrock/guardrail": {"input_cost_per_query": "0.00084", "input_cost_per_image": "0.00075"}},
     ),
+    # Each model's own page says the same: 0.010 and 0.050 USD a million. Fireworks' smaller ones stand nowhere, and stay unpriced.
     Priced(
         "https://deepinfra.com/Qwen/Qwen3-Reranker-8B",
         "rerank",

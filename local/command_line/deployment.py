@@ -1,15 +1,19 @@
 """`haimaker deploy`, `admin-key`, `credentials`, `reconcile`, `invoke`, `logs`, `destroy`: a stack in an AWS account."""
 
 import argparse
+from pathlib import Path
 from typing import Any
 
 from haimaker.credentials.access import connections_from_env
+from haimaker.models.table import TABLE
+from haimaker.settings.price_updates import publish
 from haimaker.settings.settings import Settings
 from haimaker.store import StoreUnavailable
 
 from . import provider_secrets
 from .context import Context
-from .operate import HEALTH
+from .operate import HEALTH, PUBLISHED, UNCHANGED
+from .prices import check_table
 from .reconcile import Reconciliation, open_local
 from .stack import DEFAULT_STACK, OperatorError
 
@@ -28,6 +32,9 @@ def add(commands: Any) -> None:
     )
     proof.add_argument("--check", action="store_true", help="only report; the exit status says whether all is well")
     proof.set_defaults(run=reconcile)
+    prices = commands.add_parser("prices", help="give a gateway that runs the table of prices of this version, or of a file")
+    prices.add_argument("file", nargs="?", type=Path, default=TABLE, help="as make prices writes it; without, that of this version")
+    prices.set_defaults(run=publish_prices)
     invoke = commands.add_parser("invoke", help="invoke a deployed function")
     invoke.add_argument("--function", default="ModelsFunction")
     invoke.add_argument("--event", default=HEALTH)
@@ -37,6 +44,18 @@ def add(commands: Any) -> None:
     logs.set_defaults(run=lambda context: context.operator().logs(context.arguments.function))
     destroy = commands.add_parser("destroy", help="delete the stack; asks, and keeps the tables unless told otherwise")
     destroy.set_defaults(run=lambda context: context.operator().destroy())
+
+
+def publish_prices(context: Context) -> int:
+    lines = check_table(context.arguments.file)
+    try:
+        if context.arguments.stack:
+            return context.operator().publish_prices(lines)
+        documents = open_local(Settings.from_environment(context.environment)).documents
+        context.terminal.say(PUBLISHED if publish(documents, lines) else UNCHANGED)
+    except StoreUnavailable as error:
+        raise OperatorError(str(error)) from error
+    return 0
 
 
 def reconcile(context: Context) -> int:

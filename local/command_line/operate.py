@@ -10,6 +10,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
 from haimaker.accounts import keys as auth
+from haimaker.settings.price_updates import publish
 from haimaker.store import StoreUnavailable
 
 from ..installation import IS_CLONE, ROOT
@@ -21,6 +22,8 @@ from .totals_repair import repair_totals
 
 NEEDS_CLONE = "This needs the template and its build, which only a clone of the repository has: see docs/deploy.md there."
 SAM = ROOT / ".venv-aws" / "bin" / "sam"
+PUBLISHED = "Written: who serves takes them within ten minutes, what is deployed later only if its own are older."
+UNCHANGED = "These prices are there already."
 HEALTH = "events/models_health.json"
 OUTLIVING = ("AccountsTable", "RecordsTable", "ProvidersParameter")
 """Outputs that name what is still there when the stack is deleted."""
@@ -89,6 +92,14 @@ class Operator:
         if not check:
             self.stack.empty_queue("RollupFailures")
         return status or int(check and missing > 0)
+
+    def publish_prices(self, lines: bytes) -> int:
+        self._announce("Gives the stack's functions a table of prices.")
+        try:
+            self.terminal.say(PUBLISHED if publish(self.stack.store().documents, lines) else UNCHANGED)
+        except StoreUnavailable as error:
+            raise OperatorError(str(error)) from error
+        return 0
 
     def invoke(self, function: str, event: str) -> int:
         _require_clone()

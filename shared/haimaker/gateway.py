@@ -31,7 +31,7 @@ from haimaker.api import formats, uploads
 from haimaker.api.dispatch import CHANGING, HANDLERS, KEYLESS
 from haimaker.api.paths import MODEL_OPERATIONS, with_key_of_query
 from haimaker.billing import admission, estimates, model_limits
-from haimaker.billing.estimates import CostBound
+from haimaker.billing.reservations import reservations_for
 from haimaker.billing.settlement import AttemptLog, Settlement
 from haimaker.content.content import ContentLogging
 from haimaker.credentials.access import ProviderConnection
@@ -43,9 +43,9 @@ from haimaker.http.sse import dumps
 from haimaker.http.values import Request, Response
 from haimaker.lean_dataclasses import dataclass, field
 from haimaker.models.catalog import Place
+from haimaker.models.table import Table, current_table
 from haimaker.observability.observer import Observer
 from haimaker.observability.refusals import RefusalCounter
-from haimaker.operations.attempt import Attempt
 from haimaker.operations.client_format import ClientFormat
 from haimaker.operations.operation import TELEMETRY_NAMES, OperationRequest
 from haimaker.providers.provider import Provider
@@ -57,8 +57,9 @@ from haimaker.routing.plan import Plan
 from haimaker.routing.planner import Decision, Planner, RoutingRequest, read_routing_request
 from haimaker.routing.router import Router
 from haimaker.routing.shared_health import SharedHealth
+from haimaker.settings.price_updates import PriceUpdates
 from haimaker.settings.settings import Settings
-from haimaker.store import MAX_MODELS_HELD, UNLIMITED, Account, Denied, Granted, Reservation, Store, StoreUnavailable
+from haimaker.store import MAX_MODELS_HELD, UNLIMITED, Account, Denied, Granted, Store, StoreUnavailable
 from haimaker.upstream.call import ProviderClients, UpstreamCall
 from haimaker.upstream.exchange import AttemptLoop, Exchange
 from haimaker.upstream.relay import ClientLeft, Relay
@@ -78,6 +79,7 @@ class Runtime(NamedTuple):
     router: Router
     clients: ProviderClients
     planner: Planner
+    prices: Table
 
 
 @dataclass(slots=True)
@@ -91,6 +93,7 @@ class Gateway:
     accounts: AccountCache = field(init=False)
     content: ContentLogging = field(init=False)
     refusals: RefusalCounter = field(init=False)
+    prices: PriceUpdates = field(init=False)
     writes_everywhere: bool = False
     """Whether every operation may write to the store: in a process of its own, not in a function with a role."""
     _runtime: Runtime | None = field(default=None, repr=False)
@@ -101,6 +104,7 @@ class Gateway:
         self.accounts = AccountCache(self.store, admin_id(self.settings.admin_key), self.settings.user_budget)
         self.content = ContentLogging(self.settings, self.observer)
         self.refusals = RefusalCounter(self.store.documents)
+        self.prices = PriceUpdates(self.store.documents, self.observer)
 
     @classmethod
     def local(cls, settings: Settings) -> "Gateway":
@@ -186,9 +190,10 @@ class Gateway:
     def _error_response(self, operation: str, request: Request, error: APIError) -> Response:
         if not error.attempts:  # else it was admitted, and its record is told
             self._count_refusal(operation, request, error)
-        if operation not in MODEL_OPERATIONS:
+        if operation not in MODEL_OPERATIONS and "anthropic-version" not in request.headers:
             return error_response(error)
-        return error_response(error, formats.find(operation).render_error(error, request.id))
+        known = operation if operation in MODEL_OPERATIONS else "messages"  # as who asks for models sends it
+        return error_response(error, formats.find(known).render_error(error, request.id))
 
     def _count_refusal(self, operation: str, request: Request, error: APIError) -> None:
         """Logs a refusal, and counts it: every one of what models serve; of the rest those of who may not, where it may be written,
@@ -241,10 +246,11 @@ class Gateway:
         return Relay(request, exchange, deadline_s, end_s).response()
 
     def runtime(self) -> Runtime:
-        """The providers that are on now. Raises ServiceUnavailableError if their credentials can't be read."""
+        """The providers that are on now, and the newest prices. Raises ServiceUnavailableError if credentials can't be read."""
+        self.prices.refresh_in_background()
         access = self.credentials.current()
         runtime = self._runtime
-        if runtime is None or runtime.clients.access is not access:
+        if runtime is None or runtime.clients.access is not access or runtime.prices is not current_table():
             on = [get(name) for name in NAMES if name in access or (self.settings.demo and name not in ONLINE)]
             on += [account.definition for name, account in self.settings.config.accounts.items() if name in access]
             http_client, health = (
@@ -268,7 +274,7 @@ class Gateway:
             return AutoRouterService(router, self.store, self.answer)
 
         planner = Planner(router, clients.health, self.settings.default_max_output_tokens, auto_service)
-        return Runtime(router, clients, planner)
+        return Runtime(router, clients, planner, current_table())
 
     def _all_providers(self) -> Sequence[Provider]:
         """All providers that there are, also those that are off."""
@@ -280,11 +286,11 @@ class Gateway:
 
         billed = self.accounts.billed_accounts(self.accounts.authenticate(request.headers, fresh=True))
         check_usable(billed.key, time.time())
-        router = Router(self.settings.config, self._all_providers(), self._known_places())
+        router = Router(self.settings.config, self._all_providers(), self._read_places())
         allowed = billed.allowed_models(router.full_name)
         return json_response(calculate.calculate_cost(router, allowed, request, self.settings.default_max_output_tokens))
 
-    def _known_places(self) -> Mapping[str, Place]:
+    def _read_places(self) -> Mapping[str, Place]:
         try:
             return _places(self.credentials.current())
         except APIError:
@@ -314,7 +320,12 @@ class Gateway:
                     raise
                 continue
             decision = decision._replace(plan=decision.plan.without(used_up))
-            reservations = self._reservations(request, routing_request, billed, decision, planner.router)
+            plan, now_s, full_name = decision.plan, routing_request.now_s, planner.router.full_name
+            lasts_s = min(request.seconds_left(), plan.timeout_s + deadlines.MARGIN_S)
+            reservations = reservations_for(
+                *(asked, plan.all(), {asked.model, decision.name, full_name(decision.name)}, full_name, billed),
+                *(request.id, now_s, int(now_s + lasts_s) + LATE_S, self.settings.default_max_output_tokens),
+            )
             if surplus := model_limits.surplus_targets(reservations):
                 used_up |= surplus
                 continue
@@ -330,29 +341,6 @@ class Gateway:
             elif not (affordable := self._affordable(asked, decision.plan, admitted, affordable)):
                 raise denied_error(admitted, *model_limits.denied_amounts(admitted, reservations))
         raise denied_error(Denied("parallel", billed.key, retry_after_s=1), 0, 0)
-
-    def _reservations(
-        self, request: Request, routing_request: RoutingRequest, billed: BilledAccounts, decision: Decision, router: Router
-    ) -> list[Reservation]:
-        """The same on each account, and what it holds of the models that the account limits."""
-        asked, plan, now_s = routing_request.asked, decision.plan, routing_request.now_s
-        lasts_s = min(request.seconds_left(), plan.timeout_s + deadlines.MARGIN_S)
-        deadline_s = int(now_s + lasts_s) + LATE_S
-
-        def bound(attempts: Sequence[Attempt]) -> CostBound:
-            return estimates.bound_cost(asked, attempts, self.settings.default_max_output_tokens)
-
-        most, accounts = bound(plan.all()), billed.all()
-        ids = tuple(account.id for account in accounts) if len(accounts) > 1 else ()
-        names = {asked.model, decision.name, router.full_name(decision.name)}
-        return [
-            Reservation(
-                *(request.id, account.id, account.version, most.amount_nanousd, most.tokens_within(account.tpm_limit)),
-                *(now_s, deadline_s, ids, model_limits.model_holds(account, names, plan.all(), router.full_name, bound)),
-                alerts_at=account.alerts_at,
-            )
-            for account in accounts
-        ]
 
     def _affordable(self, asked: OperationRequest, plan: Plan, refused: Denied, tried: int | None) -> int:
         """Output tokens that a second try could ask for; 0 if a shorter answer would not help."""

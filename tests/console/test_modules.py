@@ -66,6 +66,9 @@ CASES = [
     ("attempts.dearest([{spend: 1}, {spend: 3}, {spend: 2}], 2)", [{"spend": 3}, {"spend": 2}]),
     (f"limits.changes(limits.LIMITS, {form(max_budget='', rpm_limit='7', budget_duration='30d')}, "
      "{max_budget: 5, rpm_limit: null, budget_duration: '30d'})", {"max_budget": None, "rpm_limit": 7}),
+    ("[[0, 49], [0, 50], [0, 99], [0, 100], [7, 7]].map(([soft_budget, spend]) => account_parts.alerts("
+     "{spend, max_budget: 100, soft_budget: soft_budget || null}).map(([, text]) => text))",
+     [[], ["50 % is spent"], ["80 % is spent"], ["100 % is spent"], ["soft budget reached"]]),
     (f"limits.changes(limits.LIMITS, {form(model_max_budget='a/b = 5 / 1mo, c=.5', model_rpm_limit='a = 6', model_tpm_limit='')}, "
      "{model_max_budget: {c: {budget_limit: 0.5, time_period: null}}, model_rpm_limit: {a: 6}, model_tpm_limit: {c: 9}})",
      {"model_max_budget": {"a/b": {"budget_limit": 5, "time_period": "1mo"}, "c": {"budget_limit": 0.5}}, "model_tpm_limit": None}),

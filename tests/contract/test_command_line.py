@@ -112,6 +112,13 @@ def test_a_key_is_limited_by_model(desk: Desk, haimaker: Run):
     assert "MODEL=COUNT" in haimaker(f"keys update {told['token_id'][:8]} --model-rpm-limit a=many", status=1)
 
 
+def test_prices_are_given_to_a_gateway_that_runs(haimaker: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setenv("HAIMAKER_HOME", str(tmp_path))
+    assert "within ten minutes" in haimaker("prices")
+    assert "are there already" in haimaker("prices")
+    assert "is no table of prices" in haimaker(f"prices {tmp_path}/none.tsv", status=1)
+
+
 def test_a_team_is_named_by_its_alias_and_ends_with_its_keys(desk: Desk, haimaker: Run):
     haimaker("teams create t-1 --alias Ops --rpm-limit 5")
     key = created(haimaker("keys create --alias of-ops --team t-1"))

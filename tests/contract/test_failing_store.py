@@ -19,11 +19,11 @@ from haimaker.aws.sigv4 import Credentials
 from haimaker.gateway import Gateway
 from haimaker.http.values import Request
 from haimaker.settings.settings import Settings
-from haimaker.store import Account, Store
+from haimaker.store import Account, ModelLimit, Store
 from haimaker.store.dynamodb import DynamoStore
 from haimaker.store.tables import create_tables
 from local.command_line.reconcile import Reconciliation
-from tests.contract.money_support import chat_body, environment
+from tests.contract.money_support import MODEL, chat_body, environment
 from tests.support import dynamodb_emulators, openai_wire
 from tests.support.aws_front import AWSFront, Fault
 from tests.support.fake_upstream import FakeUpstream
@@ -101,8 +101,15 @@ def make_accounts(store: Store) -> dict[str, Account]:
     made: dict[str, Account] = {}
     for number in range(4):
         key = new_key()
-        made[key] = Account(account_id_of(key), f"key-{number}", int(time.time()), team_id="team" if number % 2 else None)
-    made["team"] = Account("team#team", "team", int(time.time()), budget_nanousd=2_000_000)
+        made[key] = Account(
+            account_id_of(key),
+            f"key-{number}",
+            int(time.time()),
+            team_id="team" if number % 2 else None,
+            model_limits={MODEL: ModelLimit(10**9)},
+        )
+    limits = {"gpt-4o-mini": ModelLimit(1_500_000)}
+    made["team"] = Account("team#team", "team", int(time.time()), budget_nanousd=2_000_000, model_limits=limits)
     made["user"] = Account(END_USER.account_id("zoe"), "zoe", int(time.time()), budget_nanousd=10**9)
     assert all(store.put(account) for account in made.values())
     return made
@@ -141,4 +148,7 @@ def check(answers: list[tuple[str, int, bool]], store: Store, accounts: dict[str
         assert balance.total_spend_nanousd == sum(one.cost_nanousd for one in charged)
         assert (balance.held_nanousd, balance.reservations) == (0, 0)
         assert balance.total_spend_nanousd <= (account.budget_nanousd or 10**18)
+        for model, each in balance.models.items():  # what was lost and is refunded stays counted here
+            assert balance.total_spend_nanousd <= each.spend_nanousd <= (account.model_limits[model].budget_nanousd or 0)
+            assert each.held_nanousd == 0
     assert Reconciliation(store, True, said.append, later, lambda _: None).run() == 0, said

@@ -14,6 +14,7 @@ from tests.contract.money_support import ASKS_USAGE, MODEL, Desk, chat_body, nan
 from tests.support import openai_wire
 from tests.support.fake_upstream import Call, FakeUpstream, Reply
 from tests.support.openai_wire import chunks, usage
+from tests.unit.billing.test_charges import ant, anthropic_events
 
 OWN_PRICES = """
 [prices."hosted_vllm/qwen3"]
@@ -25,6 +26,11 @@ output_cost_per_token = "0.000002"
 """
 COUNTS = (usage(10, 5), usage(1000, 37, cached=600), usage(50, 900, reasoning=700), usage(33, 1, cached=33))
 MODELS = (MODEL, "openai/gpt-5-nano", "hosted_vllm/qwen3", "openrouter/mine/model", "groq/openai/gpt-oss-20b")
+CLAUDE, BROWSING = "anthropic/claude-haiku-4-5", "groq/openai/gpt-oss-20b"
+MODEL_OF = {"searched": CLAUDE, "searched, streamed": CLAUDE, "browsed": BROWSING}
+"""Kinds whose models search the web, which is billed by the piece."""
+SEARCHED, OPENED = 10_000_000, 5_000_000 + 1_000_000
+"""What a search of Anthropic's costs at least, and a search and an opened page of Groq's."""
 REPORTED = "openrouter/openai/gpt-4o-mini"
 """Has a price only where its provider reports a cost, which a budget can't be checked against."""
 
@@ -39,9 +45,12 @@ class Kind(NamedTuple):
 
 
 KINDS = {
-    "whole": Kind(300, 200),
-    "streamed": Kind(250, 200),
-    "usage not asked": Kind(150, 200),
+    "whole": Kind(250, 200),
+    "streamed": Kind(220, 200),
+    "usage not asked": Kind(130, 200),
+    "searched": Kind(40, 200),
+    "searched, streamed": Kind(30, 200),
+    "browsed": Kind(30, 200),
     "no usage": Kind(30, 200),
     "retried": Kind(60, 200),
     "cut": Kind(50, 200, "cut"),
@@ -63,7 +72,8 @@ class Provider:
         self.lock = Lock()
 
     def __call__(self, call: Call) -> Reply:
-        text = call.json["messages"][0]["content"]
+        said = call.json["messages"][0]["content"]
+        text = said if isinstance(said, str) else said[0]["text"]
         kind, _, number = text.rpartition(" ")
         with self.lock:
             self.tried[text] += 1
@@ -71,6 +81,15 @@ class Provider:
         if call.json["model"] == REPORTED.partition("/")[2]:
             counts = counts | {"cost": int(number) / 7e6}
         match kind:
+            case "searched" | "searched, streamed":
+                uses = {"server_tool_use": {"web_search_requests": 1}, "inference_geo": "us"}
+                answer = ant(1_000 + int(number), 100, **uses)
+                return Reply.sse(anthropic_events(answer), done=False) if "stream" in call.json else Reply.json(200, answer)
+            case "browsed":
+                browsed = openai_wire.completion(usage=counts)
+                tools = [{"index": at, "type": name} for at, name in enumerate(("browser.search", "browser.open"))]
+                browsed["choices"][0]["message"]["executed_tools"] = tools
+                return Reply.json(200, browsed)
             case "400" | "500":
                 return Reply.json(int(kind), openai_wire.error())
             case "retried" if self.tried[text] == 1:
@@ -91,8 +110,10 @@ class Provider:
 
 def ask(desk: Desk, key: str, model: str, kind: str, number: int) -> httpx.Response | None:
     """The response to one of the thousand; None where the client left before its end."""
-    streams = kind not in ("whole", "400", "timed out", "left before")
+    streams = kind not in ("whole", "searched", "browsed", "400", "timed out", "left before")
     options = ({"stream": True} if kind == "usage not asked" else ASKS_USAGE) if streams else {}
+    if kind in MODEL_OF:
+        model, options = MODEL_OF[kind], {**options, "web_search_options": {"search_context_size": "low"}, "max_tokens": 200}
     request = desk.http.build_request(
         "POST",
         "/chat/completions",
@@ -126,12 +147,23 @@ def upstream():
 def desk(request, tmp_path, upstream):
     config = tmp_path / "gateway.toml"
     config.write_text(OWN_PRICES)
-    with store_of(request.param) as store, serving(tmp_path, upstream, HAIMAKER_CONFIG=str(config), **store) as desk:
-        yield desk
+    anthropic = {"ANTHROPIC_BASE_URL": upstream.url, "ANTHROPIC_API_KEY": "sk-upstream"}
+    with store_of(request.param) as store:
+        with serving(tmp_path, upstream, HAIMAKER_CONFIG=str(config), **anthropic, **store) as desk:
+            yield desk
 
 
 def test_a_thousand_mixed_requests_add_up(desk: Desk):
-    keys = [desk.key(), desk.key(max_budget=50), desk.key(max_budget=90, budget_duration="1d"), desk.key(max_parallel_requests=99)]
+    limits = {
+        "model_max_budget": {MODEL: 40, CLAUDE: {"budget_limit": 30, "time_period": "1d"}},
+        "model_rpm_limit": {BROWSING: 999},
+    }
+    keys = [
+        desk.key(),
+        desk.key(max_budget=50),
+        desk.key(max_budget=90, budget_duration="1d", **limits),
+        desk.key(max_parallel_requests=99),
+    ]
     kinds = [name for name, kind in KINDS.items() for _ in range(kind.amount)]
     random.Random(7).shuffle(kinds)
     assert len(kinds) == 1000
@@ -151,6 +183,7 @@ def test_a_thousand_mixed_requests_add_up(desk: Desk):
         if response is not None:
             record = records[response.headers["x-request-id"]]
             assert (kind, response.status_code, record.status) == (kind, KINDS[kind].answer, KINDS[kind].record)
+            assert record.cost_nanousd >= {CLAUDE: SEARCHED, BROWSING: OPENED}.get(MODEL_OF.get(kind, ""), 0)
             assert record.cost_nanousd > 0 or not KINDS[kind].costs or record.detail["cost_usd"] is None
             if said := cost_told(response, record):
                 told += said
@@ -163,6 +196,11 @@ def test_a_thousand_mixed_requests_add_up(desk: Desk):
         costs = sum(record.cost_nanousd for record in desk.records(key))
         assert desk.money(key) == (costs, 0, costs)
         assert (nanousd(desk.info(key)["spend"]), desk.info(key)["parallel_requests"]) == (costs, 0)
+    served = Counter[str]()
+    for record in desk.records(keys[2]):
+        served[f"{record.detail['provider']}/{record.detail['model']}"] += record.cost_nanousd
+    spent = {model: nanousd(cost) for model, cost in desk.info(keys[2])["model_spend"].items()}
+    assert spent == {model: served[model] for model in (MODEL, CLAUDE, BROWSING)}
 
 
 def cost_told(response: httpx.Response, record: Record) -> int:

@@ -164,7 +164,7 @@ def test_a_cold_start_imports_what_it_needs() -> None:
     """In a process of its own, and the table of prices is not opened either."""
     code = (
         "import sys, haimaker.gateway, haimaker.models.catalog\n"
-        "print(*sorted(sys.modules), haimaker.models.table._table.cache_info().currsize, sep='\\n')"
+        "print(*sorted(sys.modules), haimaker.models.table.packaged_table.cache_info().currsize, sep='\\n')"
     )
     env = {**os.environ, "PYTHONPATH": str(LAYER)}
     done = subprocess.run([sys.executable, "-c", code], env=env, capture_output=True, text=True, check=True, timeout=60)

@@ -6,11 +6,11 @@ import socket
 import sqlite3
 import sys
 from collections.abc import Collection, Iterator, Mapping
-from datetime import UTC, date, datetime
+from datetime import UTC, datetime
 from string import Formatter
 
 from haimaker.accounts import keys as auth
-from haimaker.models.table import table_date
+from haimaker.models.table import current_table
 from haimaker.providers.provider import Provider
 from haimaker.providers.registry import NAMES, ONLINE, all_providers, get
 from haimaker.settings.settings import DEFAULT_ADMIN_KEY, Settings, is_loopback
@@ -27,7 +27,6 @@ from .finding import Check, Finding, missing, ok, wrong
 OLDEST = (3, 11)
 PLACEHOLDER = re.compile(r"\.\.\.|…|^<.*>$|^(your|my|xxx)|changeme|_here$", re.IGNORECASE)
 SHORT_KEY = 20
-MAX_PRICES_DAYS = 90
 """After which some of the table's prices are probably no longer those of their vendors."""
 
 
@@ -103,12 +102,11 @@ def _health_of(file: str, size: int) -> Finding:
 
 def prices(_: Context) -> Iterator[Finding]:
     """How old the table of prices is: vendors change theirs every few weeks."""
-    taken = date.fromisoformat(table_date())
-    days = (datetime.now(UTC).date() - taken).days
-    if days > MAX_PRICES_DAYS:
-        yield missing("prices", f"The prices are of {taken}, {days} days ago.", "Take a newer version, or: make prices")
+    table = current_table()
+    if table.is_outdated(datetime.now(UTC).date()):
+        yield missing("prices", f"The prices are of {table.date}.", "Take a newer version, or: make prices")
     else:
-        yield ok("prices", f"of {taken}")
+        yield ok("prices", f"of {table.date}")
 
 
 def own_names(context: Context) -> Iterator[Finding]:

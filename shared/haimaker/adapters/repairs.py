@@ -217,7 +217,7 @@ NEEDED: Mapping[str, tuple[str, ...]] = {
 """By wire format. The translated ones read a refusal, and see to the turns, while they make the vendor's blocks."""
 
 
-def mended(messages: Sequence[JSON], attempt: Attempt) -> Sequence[JSON]:
+def repair_messages(messages: Sequence[JSON], attempt: Attempt) -> Sequence[JSON]:
     """A conversation as the format of an attempt's provider takes it."""
     provider = attempt.provider
     for name, repair in REPAIRS.items():

@@ -4,6 +4,7 @@ Modules that only some operations need are imported when these are first asked f
 """
 
 from collections.abc import Callable, Mapping
+from datetime import UTC, datetime
 from importlib import import_module
 from typing import TYPE_CHECKING
 
@@ -12,7 +13,7 @@ from haimaker.http.errors import APIError, AuthenticationError, NotFoundError
 from haimaker.http.responses import error_response, json_response
 from haimaker.http.values import JSON, Request, Response
 from haimaker.lean_dataclasses import replace
-from haimaker.models.table import table_date
+from haimaker.models.table import current_table
 
 if TYPE_CHECKING:
     from haimaker.files.local import LocalFileStore
@@ -28,7 +29,9 @@ KEYLESS = frozenset(
 
 
 def _health(gateway: "Gateway", request: Request) -> Response:
-    return json_response({"status": "ok", "prices": {"date": table_date()}})
+    table = current_table()
+    prices = {"date": table.date, "outdated": table.is_outdated(datetime.now(UTC).date())}
+    return json_response({"status": "ok", "prices": prices})
 
 
 def _models(name: str) -> Handler:
@@ -142,7 +145,7 @@ def _audited_handler(module: str, name: str, shown: str | None = None) -> Handle
     return changing
 
 
-def _routed(module: str, name: str) -> Handler:
+def _planning_handler(module: str, name: str) -> Handler:
     """An operation that shows what routing decides."""
 
     def operation(gateway: "Gateway", request: Request) -> Response:
@@ -212,15 +215,13 @@ def _google_errors(answer: Callable[[], Response]) -> Response:
 
 
 def _count_tokens(operation: str, **fields: str) -> Handler:
-    """About how many tokens a prompt has, in the client's format; free, and of no model's own counting."""
-
     def count(gateway: "Gateway", request: Request) -> Response:
+        from haimaker.api.count_tokens import count_tokens
+
         try:
-            gateway.accounts.authenticate(request.headers)
-            counted = formats.find(operation).parse(request).estimate_prompt_tokens()
+            return json_response({**fields, "input_tokens": count_tokens(gateway, request, operation)})
         except APIError as error:
             return error_response(error, formats.find(operation).render_error(error, request.id))
-        return json_response({**fields, "input_tokens": max(1, counted)})
 
     return count
 
@@ -275,7 +276,7 @@ HANDLERS: Mapping[str, Handler] = {
     "spend_keys": _account_handler("spend", "by_key"),
     "spend_calculate": lambda gateway, request: gateway.calculate(request),
     "generation": _account_handler("spend", "generation"),
-    "route_simulate": _routed("simulate", "simulate_request"),
+    "route_simulate": _planning_handler("simulate", "simulate_request"),
     "auto_router_new": _audited_handler("auto_routers", "new"),
     "auto_router_list": _account_handler("auto_routers", "list_routers"),
     "auto_router_info": _account_handler("auto_routers", "info"),
@@ -284,7 +285,7 @@ HANDLERS: Mapping[str, Handler] = {
     "auto_router_rule": _audited_handler("auto_routers", "put_rule"),
     "auto_router_rule_delete": _audited_handler("auto_routers", "delete_rule"),
     "auto_router_reorder": _audited_handler("auto_routers", "reorder"),
-    "auto_router_simulate": _routed("auto_routers", "simulate"),
+    "auto_router_simulate": _planning_handler("auto_routers", "simulate"),
     "audit_list": _account_handler("audit", "list_events"),
     "refusals_list": _refusals,
     "providers_list": _providers("list_providers"),

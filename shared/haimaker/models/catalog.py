@@ -11,7 +11,7 @@ from typing import Any, NamedTuple
 
 from haimaker.lean_dataclasses import dataclass, field, replace
 from haimaker.models.rates import SERVICE_TIERS, THRESHOLD, UNITS_PER_USD, VARIANT, is_rate_name, to_units
-from haimaker.models.table import find_row, rows_with
+from haimaker.models.table import Table, current_table
 
 INPUT_ONLY_MODES = frozenset({"embedding", "moderation", "rerank"})
 
@@ -52,6 +52,8 @@ class ModelInfo:
     uplifts: tuple[str, ...] = ()
     """Names of the rates by which all rates of tokens are multiplied where the model is served."""
     place: Place = field(default=NOWHERE, compare=False)
+    table: Table | None = field(default=None, compare=False, repr=False)
+    """The version of the table that says so, which a request keeps to."""
     own_prices: bool = False
     """Whether the deployer gave prices, which then count more than what the provider reports."""
     thresholds_k: tuple[int, ...] = field(init=False)
@@ -106,13 +108,14 @@ class ModelInfo:
 
     def at(self, place: Place) -> "ModelInfo":
         """These facts with the prices that hold where the model is called. Before `with_prices`."""
-        return _at(self.provider, self.model, place) if self is _find_row_info(self.provider, self.model) else self._at(place)
+        known = self.table and _find_row_info(self.table, self.provider, self.model)
+        return _at(self.table, self.provider, self.model, place) if self.table and self is known else self._at(place)
 
     def _at(self, place: Place) -> "ModelInfo":
         label = HOST_LABEL.match(place.host)
         names = [IN_REGION if place.region not in ("", "global") else "", AT_HOST + label[1] if label else ""]
         names += [FEDRAMP] if "fedramp" in place.host else []
-        local = _find_row_info(self.provider, f"{place.region}/{self.model}") if place.region else None
+        local = self._find_other(f"{place.region}/{self.model}") if place.region else None
         return replace(
             self,
             rates={**self.rates, **(local.rates if local else {})},
@@ -124,8 +127,11 @@ class ModelInfo:
         """The facts of another model of the provider's that answered in the place of this one; unknown ones if there are none."""
         if model is None or model == self.model or self.own_prices:
             return self
-        found = find_model(self.provider, model) or ModelInfo.unknown(self.provider, model)
+        found = find_model(self.provider, model, self.table) or ModelInfo.unknown(self.provider, model)
         return found.at(self.place)
+
+    def _find_other(self, model: str) -> "ModelInfo | None":
+        return _find_row_info(self.table or current_table(), self.provider, model)
 
     def multiplied(self, units: int, names: Iterable[str]) -> int:
         """Units by the place's uplifts and by those of `names` that the model has, rounded up."""
@@ -136,8 +142,13 @@ class ModelInfo:
 
     def variant(self, name: str | None) -> "ModelInfo":
         """These facts with the prices of a line of their own, such as those of an image's quality and size."""
-        found = _find_row_info(self.provider, f"{self.model}#{name}") if name and not self.own_prices else None
+        found = self._find_other(f"{self.model}#{name}") if name and not self.own_prices else None
         return replace(self, rates={**self.rates, **found.rates}) if found else self
+
+    @property
+    def variants(self) -> tuple[str, ...]:
+        """The names of its lines for an image's quality and size."""
+        return _variants(self.table or current_table(), f"{self.provider}/{self.model}#")
 
     def rate(
         self, names: Iterable[str], prompt_tokens: int = 0, service_tier: str | None = None, now_s: float | None = None
@@ -182,25 +193,27 @@ class ModelInfo:
         return any(start <= minute < end for start, end in self.off_peak_minutes)
 
 
-def find_model(provider: str, model: str) -> ModelInfo | None:
-    """The model's facts; a fine-tuned `ft:base:organisation::id` has those of `ft:base`. No other name is guessed."""
-    found = _find_row_info(provider, model)
+def find_model(provider: str, model: str, table: Table | None = None) -> ModelInfo | None:
+    """The model's facts, by the newest table or by this one; a fine-tuned `ft:base:organisation::id` has those of `ft:base`. No
+    other name is guessed."""
+    table = table or current_table()
+    found = _find_row_info(table, provider, model)
     if found is None and model.startswith("ft:"):
-        found = _find_row_info(provider, "ft:" + model.split(":")[1])
+        found = _find_row_info(table, provider, "ft:" + model.split(":")[1])
     return found
 
 
 def all_models(provider: str) -> Iterator[ModelInfo]:
     """Every model of a provider, by name; the rows for an image's quality and size are not models."""
-    for name, row in rows_with(f"{provider}/"):
+    table = current_table()
+    for name, row in table.rows_with(f"{provider}/"):
         if "#" not in name:
-            yield _from_row(provider, name, json.loads(row))
+            yield _from_row(table, provider, name, json.loads(row))
 
 
 @lru_cache(maxsize=64)
-def variants(provider: str, model: str) -> tuple[str, ...]:
-    """The names of a model's rows for an image's quality and size."""
-    return tuple(name for name, _ in rows_with(f"{provider}/{model}#"))
+def _variants(table: Table, prefix: str) -> tuple[str, ...]:
+    return tuple(name for name, _ in table.rows_with(prefix))
 
 
 _units = lru_cache(maxsize=4096)(to_units)
@@ -216,20 +229,20 @@ def _to_rate(name: str, price: str | int | float) -> str:
 
 
 @lru_cache(maxsize=256)
-def _find_row_info(provider: str, model: str) -> ModelInfo | None:
-    row = find_row(f"{provider}/{model}")
-    return None if row is None else _from_row(provider, model, row)
+def _find_row_info(table: Table, provider: str, model: str) -> ModelInfo | None:
+    row = table.find_row(f"{provider}/{model}")
+    return None if row is None else _from_row(table, provider, model, row)
 
 
 @lru_cache(maxsize=256)
-def _at(provider: str, model: str, place: Place) -> ModelInfo:
+def _at(table: Table, provider: str, model: str, place: Place) -> ModelInfo:
     """Of a line of the table, whose look-up is cached as well."""
-    found = _find_row_info(provider, model)
+    found = _find_row_info(table, provider, model)
     assert found is not None
     return found._at(place)
 
 
-def _from_row(provider: str, model: str, row: Mapping[str, Any]) -> ModelInfo:
+def _from_row(table: Table, provider: str, model: str, row: Mapping[str, Any]) -> ModelInfo:
     off_peak = row.get("off_peak", {})
     return ModelInfo(
         provider,
@@ -242,4 +255,5 @@ def _from_row(provider: str, model: str, row: Mapping[str, Any]) -> ModelInfo:
         rates=row["rates"],
         off_peak_rates=off_peak.get("rates", {}),
         off_peak_minutes=tuple((start, end) for start, end in off_peak.get("minutes", ())),
+        table=table,
     )

@@ -10,6 +10,7 @@ ROUTABLE = r"[^\s/]+(/\S+)?"
 """What a configuration may name as a model: a route, a bare name or `provider/model`."""
 
 RUNS_TOOLS = re.compile(r"\bclaude\b")
+READS_FREE = re.compile(r"\b(?:gemini|sonar)\b")
 THINKS_BESIDE = re.compile(r"\bgemini\b")
 HEARS_BESIDE = re.compile(r"\bvoxtral\b")
 LABELS = re.compile(r"(?:(?:us-gov|[a-z][a-z0-9]*)\.)+(?=[a-z])")
@@ -61,6 +62,12 @@ def bills_turns_of_tools(model: str) -> bool:
     """Whether each turn of a tool that its vendor runs is another pass over the prompt, and billed:
     https://platform.claude.com/docs/en/agents-and-tools/tool-use/server-tools"""
     return bool(RUNS_TOOLS.search(model.lower()))
+
+
+def reads_search_for_free(model: str) -> bool:
+    """Whether what it finds in the web is no part of the prompt that is billed:
+    https://ai.google.dev/gemini-api/docs/google-search#pricing, https://docs.perplexity.ai/getting-started/pricing"""
+    return bool(READS_FREE.search(model.lower()))
 
 
 def thinks_beside(model: str) -> bool:

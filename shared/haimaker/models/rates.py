@@ -52,6 +52,7 @@ RATE_NAMES = (
     "output_cost_per_second",
     "output_cost_per_token",
     "output_cost_per_video_token",
+    "page_visit_cost_per_query",
     "regional_endpoint_uplift_multiplier",
     "regional_processing_uplift_multiplier_eu",
     "regional_processing_uplift_multiplier_us",

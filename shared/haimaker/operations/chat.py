@@ -14,12 +14,12 @@ from haimaker.http.sse import dumps
 from haimaker.http.values import JSON, StreamEvent
 from haimaker.lean_dataclasses import dataclass, replace
 from haimaker.models.catalog import ModelInfo
-from haimaker.models.names import AUTO, bills_turns_of_tools
+from haimaker.models.names import AUTO, bills_turns_of_tools, reads_search_for_free
 from haimaker.operations import splitting, stream_usage
 from haimaker.operations.attempt import Attempt
 from haimaker.operations.fields import OURS, CheckedFields, CommonFields, raise_validation_error, with_model
 from haimaker.operations.operation import OperationRequest, Original, Result, credible
-from haimaker.operations.server_tools import ServerTools, server_tools
+from haimaker.operations.server_tools import MAX_SEARCHES, ServerTools, server_tools
 from haimaker.pricing import costs, usage
 from haimaker.pricing.usage import Usage
 from haimaker.validation.bounds import MAX_ITEMS, MAX_NAME, Name, Objects, Parts, Text
@@ -208,8 +208,10 @@ class ChatRequest(TextRequest):
         has_tools = any(self.body.get(name) or self.sent.get(name) for name in BRINGS_TOOLS)
         if has_tools or any(message.get("role") == "tool" for message in messages):
             bound += attempt.provider.limits.tool_prompt_tokens
+        searches = self.body.get("web_search_options") is not None and not reads_search_for_free(model_info.model)
         kept = self.sent.get("previous_response_id") is not None or self.sent.get("thread") is not None
-        if kept or server_tools(self.sent).fills_prompt:  # what the provider has of the conversation, only its limit bounds
+        # What is found, and what the provider has of the conversation, only its limit bounds.
+        if searches or kept or server_tools(self.sent).fills_prompt:
             return model_info.max_input_tokens or LARGEST_INPUT_TOKENS
         for kind, inline_bytes in _media(messages):
             if kind != "image_url":
@@ -257,7 +259,9 @@ def _max_fees(model_info: ModelInfo, tools: ServerTools) -> dict[str, Any]:
     if model_info.rate(costs.FEE_RATES["citations"]) is not None:
         return {"web_searches": RESEARCH_SEARCHES, "citations": model_info.max_input_tokens or LARGEST_INPUT_TOKENS}
     unasked = model_info.rate(costs.SEARCH_SIZES) is not None
-    return {**tools.fees, "web_searches": max(unasked, tools.fees.get("web_searches", 0))}
+    searches = max(unasked, tools.fees.get("web_searches", 0))
+    opens = bool(searches) and model_info.rate(costs.FEE_RATES["opened_pages"]) is not None
+    return {**tools.fees, "web_searches": searches, **({"opened_pages": MAX_SEARCHES} if opens else {})}
 
 
 def _max_advice(advisor: ModelInfo, name: str, most: Usage) -> Usage:

@@ -45,6 +45,7 @@ SEARCH_SIZES = tuple(f"search_context_cost_per_query_{size}" for size in ("mediu
 FEE_RATES: Mapping[str, tuple[str, ...]] = {
     "web_searches": ("search_context_cost_per_query", *SEARCH_SIZES),
     "maps_queries": ("google_maps_grounding_cost_per_query",),
+    "opened_pages": ("page_visit_cost_per_query",),
     "file_searches": ("file_search_cost_per_query",),
     "container_gb": ("container_cost_per_gb",),
     "other_tool_uses": (),

@@ -7,7 +7,6 @@ steps. The model's own line then has the dearest of their prices.
 import re
 from typing import NamedTuple
 
-from haimaker.models import catalog
 from haimaker.models.catalog import ModelInfo
 
 VARIANT_NAME = re.compile(r"(?:(?P<quality>\w+)/)?(?:(?P<width>\d+)-x-(?P<height>\d+)|max-x-max)(?:/(?P<steps>\d+|max)-steps)?")
@@ -45,7 +44,7 @@ def parse_size(text: object) -> Size | None:
 def price_variant(model_info: ModelInfo, quality: object, size: Size | None, steps: int | None) -> str | None:
     """The smallest variant that covers the image; None where the model's own line has the price."""
     wanted = size or Size(*DEFAULT_SIZE)
-    known = [line for line in map(_parse_variant, catalog.variants(model_info.provider, model_info.model)) if line]
+    known = [line for line in map(_parse_variant, model_info.variants) if line]
     named = quality if quality in {line.quality for line in known} else DEFAULT_QUALITY
     fitting = [line for line in known if line.quality in (None, named) and line.covers(wanted, steps or DEFAULT_STEPS)]
     return min(fitting, key=lambda line: (line.width * line.height, line.steps)).name if fitting else None

@@ -18,7 +18,7 @@ MAX_COUNT = 10**9
 MAIN_COUNTS = ("prompt_tokens", "completion_tokens", "input_tokens", "output_tokens")
 
 KNOWN_TOOL_USES = (
-    *("web_search_requests", "maps_requests", "file_search_requests", "container_gigabytes"),
+    *("web_search_requests", "maps_requests", "page_visit_requests", "file_search_requests", "container_gigabytes"),
     *("web_fetch_requests", "tool_search_requests"),
 )
 """The last two are free: https://platform.claude.com/docs/en/agents-and-tools/tool-use/web-fetch-tool#usage-and-pricing"""
@@ -62,6 +62,8 @@ class Usage:
     """How much of what was found was read, where the response says so: https://docs.perplexity.ai/getting-started/pricing"""
     maps_queries: int = 0
     """Questions to Google Maps."""
+    opened_pages: int = 0
+    """Where the provider bills them."""
     file_searches: int = 0
     """Of files that are kept at the provider."""
     container_gb: int = 0
@@ -141,6 +143,7 @@ def from_openai(usage: Any, service_tier: Any = None) -> Usage:
         web_searches=max(to_count(body, "num_search_queries"), to_count(uses, "web_search_requests"), size is not None),
         search_size=size,
         maps_queries=to_count(uses, "maps_requests"),
+        opened_pages=to_count(uses, "page_visit_requests"),
         file_searches=to_count(uses, "file_search_requests"),
         container_gb=to_count(uses, "container_gigabytes"),
         other_tool_uses=sum(to_count(uses, name) for name in uses if name not in KNOWN_TOOL_USES),
@@ -255,6 +258,7 @@ def to_openai(tokens: Usage) -> JSON:
     uses = {
         "web_search_requests": tokens.web_searches,
         "maps_requests": tokens.maps_queries,
+        "page_visit_requests": tokens.opened_pages,
         "file_search_requests": tokens.file_searches,
         "container_gigabytes": tokens.container_gb,
         "other": tokens.other_tool_uses,

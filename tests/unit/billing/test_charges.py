@@ -7,17 +7,20 @@ from typing import Any
 import pytest
 
 from haimaker import adapters
+from haimaker.api.calculate import calculate_cost
 from haimaker.credentials.access import ProviderConnection
 from haimaker.http.values import JSON, Event
 from haimaker.models.catalog import Place
 from haimaker.operations.attempt import Attempt
 from haimaker.operations.operation import UpstreamBody
 from haimaker.pricing import usage
+from haimaker.pricing.amounts import to_usd
 from haimaker.pricing.costs import cost_nanousd
 from haimaker.providers.registry import all_providers, definition_for, get
 from haimaker.routing.config import Config
 from haimaker.routing.router import Router
 from tests.support.builders import NOW_S, chat_request
+from tests.support.builders import request as client_request
 
 US_CENTRAL = ProviderConnection(
     "https://us-central1-aiplatform.googleapis.com/v1/projects/p/locations/us-central1/publishers"
@@ -88,15 +91,20 @@ def anthropic_events(body: JSON) -> Iterator[JSON]:
     yield {"type": "message_stop"}
 
 
-def charged(attempt: Attempt, body: JSON, *, streamed: bool) -> int | None:
+def told(attempt: Attempt, body: JSON, *, streamed: bool) -> JSON:
+    """The answer that a client gets, or the event of its stream that has the usage."""
     request = chat_request(model=attempt.target, stream=streamed)
     adapter = adapters.find(request, attempt)
     if streamed:
         events = (Event(json.dumps(each).encode()) for each in events_of(body))
-        told = [event.body for event in adapter.from_stream(events, request, attempt)]
-        made = next(chunk for chunk in reversed(told) if chunk.get("usage"))
-    else:
-        made = adapter.from_upstream(UpstreamBody({}, json.dumps(body).encode()), request, attempt).body
+        chunks = [event.body for event in adapter.from_stream(events, request, attempt)]
+        return next(chunk for chunk in reversed(chunks) if chunk.get("usage"))
+    answer: JSON = adapter.from_upstream(UpstreamBody({}, json.dumps(body).encode()), request, attempt).body
+    return answer
+
+
+def charged(attempt: Attempt, body: JSON, *, streamed: bool) -> int | None:
+    made = told(attempt, body, streamed=streamed)
     tokens = usage.from_openai(made["usage"], made.get("service_tier"))
     assert usage.from_openai(usage.to_openai(tokens)).passes[0].prompt == tokens.prompt
     return cost_nanousd(tokens, attempt.model_info, now_s=NOW_S)
@@ -137,6 +145,10 @@ FELL_BACK = {
 IMAGES = {"cacheTokensDetails": [{"modality": "TEXT", "tokenCount": 2_503}, {"modality": "IMAGE", "tokenCount": 22_000}]}
 GROUNDED = ["a price", "b price", "a price"]
 BROWSED = {"executed_tools": [{"index": at, "type": "browser_search", "arguments": "{}"} for at in range(2)]}
+OPENED = [
+    *({"index": at, "type": "browser_search", "name": name} for at, name in enumerate(("browser.search", "browser.open"))),
+    *({"index": 2 + at, "type": name} for at, name in enumerate(("browser.find", "visit_website", "python"))),
+]
 
 CASES: dict[str, tuple[str, Place, JSON, int | None]] = {
     "standard speed": ("anthropic/claude-opus-5", ANYWHERE, ant(1_000, 100, speed="standard"), 7_500_000),
@@ -169,6 +181,12 @@ CASES: dict[str, tuple[str, Place, JSON, int | None]] = {
         ANYWHERE,
         oai(BROWSED, prompt_tokens=1_000, completion_tokens=100, total_tokens=1_100),
         10_210_000,
+    ),
+    "opened three pages": (
+        "groq/openai/gpt-oss-120b",
+        ANYWHERE,
+        oai({"executed_tools": OPENED}, prompt_tokens=1_000, completion_tokens=100, total_tokens=1_100),
+        8_210_000,
     ),
     "did not browse": (
         "groq/openai/gpt-oss-120b",
@@ -248,3 +266,12 @@ def test_an_answer_is_charged_as_its_vendor_bills_it(
     if "output" in body and streamed:
         pytest.skip("its events are in the wire cases")
     assert charged(tried(target, place), body, streamed=streamed) == cost
+
+
+@pytest.mark.parametrize(("target", "place", "body", "cost"), CASES.values(), ids=CASES)
+def test_what_an_answer_cost_is_calculated_as_it_was_charged(target: str, place: Place, body: JSON, cost: int | None) -> None:
+    places = {target.partition("/")[0]: place} if place != ANYWHERE else {}
+    router = Router(Config(), all_providers(), places)
+    answer = told(tried(target, place), body, streamed=False)
+    found = calculate_cost(router, (), client_request({"model": target, "completion_response": answer}), 4_096)
+    assert found["cost"] == to_usd(cost)

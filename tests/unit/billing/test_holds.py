@@ -3,13 +3,21 @@ of what a request can lead to, whatever the answer then says that it used."""
 
 from typing import Any
 
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from haimaker.api.calculate import calculate_cost
 from haimaker.billing import estimates
 from haimaker.http.values import JSON
+from haimaker.models.catalog import Place
 from haimaker.operations.server_tools import MAX_SEARCHES, MAX_TURNS
+from haimaker.pricing.amounts import to_usd
+from haimaker.providers.registry import all_providers
+from haimaker.routing.config import Config
+from haimaker.routing.router import Router
 from tests.support.builders import chat_request
+from tests.support.builders import request as client_request
 from tests.unit.billing.test_charges import ANYWHERE, EUROPE, EVERYWHERE, IRELAND, US_CENTRAL, ant, charged, gem, oai, tried
 
 DEFAULT = 4_096
@@ -156,11 +164,13 @@ def test_openai(data: st.DataObject) -> None:
     searching = target.startswith(("groq", "openai/gpt-5-search"))
     fields: JSON = {"web_search_options": {"search_context_size": "high"}} if searching else {}
     tier = data.draw(st.sampled_from([None, "flex", "priority", "auto"]))
-    prompt, written = data.draw(st.integers(0, PROMPT)), data.draw(st.integers(0, 1_000))
+    window = at.model_info.max_input_tokens if searching else None  # what was found stands in the prompt
+    prompt, written = data.draw(st.integers(0, window or PROMPT)), data.draw(st.integers(0, 1_000))
     cached, wrote, audio, image = data.draw(shares(prompt, 4))
     thought = data.draw(st.integers(0, written))
-    browsed = data.draw(st.integers(0, MAX_SEARCHES)) if target.startswith("groq") else 0
-    tools = {"executed_tools": [{"index": n, "type": "browser_search"} for n in range(browsed)]}
+    browsed, opened = (data.draw(st.integers(0, MAX_SEARCHES)) if target.startswith("groq") else 0 for _ in range(2))
+    executed = ["browser_search"] * browsed + ["browser.open"] * opened
+    tools = {"executed_tools": [{"index": n, "type": name} for n, name in enumerate(executed)]}
     body = oai(
         tools,
         prompt_tokens=prompt,
@@ -197,3 +207,22 @@ def test_converse(model: str, place: Any, data: st.DataObject) -> None:
     cost = charged(target, answer, streamed=False)
     assert cost is not None
     assert cost <= held(target, {"max_tokens": 1_000})
+
+
+@pytest.mark.parametrize(
+    "fields", [fields for fields, _ in SEARCHES.values()] + [COMPACTS, {"speed": "fast"}, {"inference_geo": "us"}]
+)
+@pytest.mark.parametrize(
+    ("target", "place"),
+    [
+        *(("anthropic/claude-opus-5", ANYWHERE), ("vertex_ai/claude-sonnet-4-5", US_CENTRAL)),
+        *(("vertex_ai/claude-sonnet-4-5", EVERYWHERE), ("openai/gpt-5.4", EUROPE), ("groq/openai/gpt-oss-120b", ANYWHERE)),
+    ],
+)
+def test_what_is_put_aside_is_calculated_in_advance(target: str, place: Place, fields: JSON) -> None:
+    provider = target.partition("/")[0]
+    router = Router(Config(), all_providers(), {provider: place} if place != ANYWHERE else {})
+    body = {"model": target, "messages": MESSAGES, "max_tokens": 1_000, **fields}
+    asked, at = chat_request(**body), tried(target, place)
+    expected = estimates.bound_cost(asked, [at], DEFAULT).amount_nanousd
+    assert calculate_cost(router, (), client_request(body), DEFAULT)["max_cost"] == to_usd(expected)

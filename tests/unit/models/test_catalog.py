@@ -230,11 +230,11 @@ def test_priced_means_that_tokens_can_be_priced(mode: str, names: tuple[str, ...
 def test_importing_reads_no_table_and_no_number_library() -> None:
     code = (
         "import sys, haimaker.pricing.usage, haimaker.models.catalog\n"
-        "assert not haimaker.models.table._table.cache_info().currsize\n"
+        "assert not haimaker.models.table.packaged_table.cache_info().currsize\n"
         "assert not {'decimal', 'fractions', 'numbers'} & set(sys.modules)"
     )
     subprocess.run([sys.executable, "-c", code], check=True, cwd=Path(catalog.__file__).parents[2])
 
 
 def test_the_table_says_when_it_was_made() -> None:
-    assert date.fromisoformat(table.table_date()) >= date(2026, 11, 29)
+    assert date.fromisoformat(table.current_table().date) >= date(2026, 11, 29)

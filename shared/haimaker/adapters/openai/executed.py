@@ -1,9 +1,10 @@
-"""Searches that a provider ran while it answered, told in its messages and not in its usage. Pure.
+"""Searches that a provider ran while it answered, and pages that it opened, told in its messages and not in its usage. Pure.
 
-https://console.groq.com/docs/browser-search: each is billed. A page that was opened is taken for a search, which costs more.
+https://console.groq.com/docs/browser-search, https://groq.com/pricing: each is billed, a page less than a search.
 """
 
 import re
+from collections import Counter
 from collections.abc import Iterator
 from typing import Any
 
@@ -11,28 +12,41 @@ from haimaker.http.values import JSON
 from haimaker.lean_dataclasses import dataclass, field
 
 FIELD = "executed_tools"
-SEARCH = re.compile(r"search|browser|visit")
+OPENED = re.compile(r"\b(?:open|find)\b|visit")
+"""Of a page: `browser.open`, `browser.find` in it, `visit_website`."""
+SEARCH = re.compile(r"search|browser")
 
 
 @dataclass(slots=True)
 class Searches:
     """Those of one answer; a stream may tell one several times."""
 
-    seen: set[tuple[int, Any]] = field(default_factory=set)
+    seen: dict[tuple[int, Any], str] = field(default_factory=dict)
+    """By choice and place, under which name each is counted."""
 
-    def counted(self, body: JSON, holder: str) -> JSON:
+    def add_count(self, body: JSON, holder: str) -> JSON:
         """The body, with their number in its usage if there are any; the same object where there are none."""
         for place, choice in enumerate(_objects(body.get("choices"))):
             message = choice.get(holder)
             for at, tool in enumerate(_objects(message.get(FIELD) if isinstance(message, dict) else None)):
-                if SEARCH.search(f"{tool.get('type')} {tool.get('name')}"):
-                    self.seen.add((place, tool["index"] if type(tool.get("index")) is int else at))
+                if name := _count_of(tool):
+                    self.seen[place, tool["index"] if type(tool.get("index")) is int else at] = name
         used = body.get("usage")
         if not self.seen or not isinstance(used, dict) or not used:
             return body
         uses = used.get("server_tool_use")
-        told = {**(uses if isinstance(uses, dict) else {}), "web_search_requests": len(self.seen)}
+        told = {**(uses if isinstance(uses, dict) else {}), **Counter(self.seen.values())}
         return {**body, "usage": {**used, "server_tool_use": told}}
+
+
+def _count_of(tool: JSON) -> str | None:
+    """The name says what was done, the type may be of all that a tool can do."""
+    for said in (tool.get("name"), tool.get("type")):
+        if isinstance(said, str) and OPENED.search(said):
+            return "page_visit_requests"
+        if isinstance(said, str) and SEARCH.search(said):
+            return "web_search_requests"
+    return None
 
 
 def _objects(value: Any) -> Iterator[JSON]:

@@ -11,12 +11,22 @@ export function state(account) {
   return html`${account.role && account.role !== "user" ? badge("info", account.role) : nothing}${account.expires ? badge("warn", `until ${moment(account.expires)}`) : nothing}`;
 }
 
+/** The alerts that its spend in this window has led to: at the soft budget, and at 50, 80 and 100 % of the budget. */
+export function alerts({ spend, soft_budget, max_budget }) {
+  const reached = [100, 80, 50].find((part) => max_budget && spend * 100 >= max_budget * part);
+  return [
+    ...(reached ? [[reached === 100 ? "bad" : "warn", `${reached} % is spent`]] : []),
+    ...(soft_budget != null && spend >= soft_budget ? [["warn", "soft budget reached"]] : []),
+  ];
+}
+
 /** What is spent of the budget, or in all where there is none. */
 export function budget(account) {
-  if (account.max_budget == null) return html`<span><b>${usd(account.spend)}</b> <small>no budget</small></span>`;
+  const told = alerts(account).map(([kind, text]) => badge(kind, text));
+  if (account.max_budget == null) return html`<span><b>${usd(account.spend)}</b> <small>no budget</small> ${told}</span>`;
   const used = account.spend + account.reserved;
   const renewed = account.budget_duration ? `each ${account.budget_duration}` : "in all";
-  return html`<div class="budget"><span><b>${usd(account.spend)}</b> of ${usd(account.max_budget)} <small>${renewed}</small></span>
+  return html`<div class="budget"><span><b>${usd(account.spend)}</b> of ${usd(account.max_budget)} <small>${renewed}</small> ${told}</span>
     ${meter(used, account.max_budget, `${percent(used, account.max_budget)} of the budget is used`)}</div>`;
 }
 
@@ -27,7 +37,9 @@ export function limitsOf(account) {
     [account.max_parallel_requests, "at once"],
   ].filter(([limit]) => limit != null);
   const models = account.models ?? [];
+  const limited = Object.entries(account.model_max_budget ?? {}).slice(0, 4);
   return html`${limits.map(([limit, unit]) => html`<span>${count(limit)} ${unit}</span>`)}
+    ${limited.map(([model, { budget_limit }]) => html`<span><code>${model}</code> ${usd(account.model_spend[model])} of ${usd(budget_limit)}</span>`)}
     ${models.slice(0, 4).map((model) => html`<code>${model}</code>`)}${models.length > 4 ? html`<small>and ${models.length - 4} more</small>` : nothing}
-    ${limits.length || models.length ? nothing : html`<small>none</small>`}`;
+    ${limits.length || limited.length || models.length ? nothing : html`<small>none</small>`}`;
 }

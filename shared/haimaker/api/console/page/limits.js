@@ -14,9 +14,9 @@ export const LIMITS = {
   rpm_limit: ["Requests a minute", "whole", "empty: no limit"],
   tpm_limit: ["Tokens a minute", "whole", "empty: no limit"],
   max_parallel_requests: ["Requests at once", "whole", "empty: no limit"],
-  model_max_budget: ["Budgets of models, USD", "budgets", "openai/gpt-4o = 5 / 30d, with commas between"],
-  model_rpm_limit: ["Requests a minute, by model", "counts", "openai/gpt-4o = 60, with commas between"],
-  model_tpm_limit: ["Tokens a minute, by model", "counts", "openai/gpt-4o = 9000, with commas between"],
+  model_max_budget: ["Budgets by model, USD", "budgets", "openai/gpt-4o = 5 / 30d, with commas between"],
+  model_rpm_limit: ["Requests by model, a minute", "counts", "openai/gpt-4o = 60, with commas between"],
+  model_tpm_limit: ["Tokens by model, a minute", "counts", "openai/gpt-4o = 9000, with commas between"],
 };
 export const MODELS = { models: ["Models", "list", "names, or openai/*, with commas between; empty: all"] };
 

@@ -18,7 +18,10 @@ const SORTS = {
 };
 
 export function models(app) {
-  const list = new Loaded(app, async () => (await app.api.get("/models")).data);
+  const list = new Loaded(app, async () => {
+    const [{ data }, { prices }] = await Promise.all([app.api.get("/models"), app.api.get("/health")]);
+    return { all: data, prices };
+  });
   let wanted = { text: "", provider: "", capability: "", sort: "name" };
   let shown = SHOWN;
 
@@ -52,10 +55,10 @@ export function models(app) {
 
   const show = () => html`
     ${heading("Models", "What your key may ask for, and what it costs.")}
-    ${list.show((all) => {
+    ${list.show(({ all, prices }) => {
       const found = matching(all, wanted);
       return html`${filters(all)}
-        <p class="count">${found.length} of ${all.length} models</p>
+        <p class="count">${found.length} of ${all.length} models, at prices of ${prices.date} ${prices.outdated ? badge("warn", "older than 90 days") : nothing}</p>
         ${found.length ? table(found) : empty("No model fits.", all.length ? "Try fewer conditions." : "No provider is on yet, or your key may use none of its models.")}`;
     })}`;
 
