@@ -192,9 +192,10 @@ class Gateway:
     def _error_response(self, operation: str, request: Request, error: APIError) -> Response:
         if not error.attempts:  # else it was admitted, and its record is told
             self._count_refusal(operation, request, error)
-        if operation not in MODEL_OPERATIONS:
+        if operation not in MODEL_OPERATIONS and "anthropic-version" not in request.headers:
             return error_response(error)
-        return error_response(error, formats.find(operation).render_error(error, request.id))
+        known = operation if operation in MODEL_OPERATIONS else "messages"  # as who asks for models sends it
+        return error_response(error, formats.find(known).render_error(error, request.id))
 
     def _count_refusal(self, operation: str, request: Request, error: APIError) -> None:
         """Logs a refusal, and counts it: every one of what models serve; of the rest those of who may not, where it may be written,
@@ -288,11 +289,11 @@ class Gateway:
 
         billed = self.accounts.billed_accounts(self.accounts.authenticate(request.headers, fresh=True))
         check_usable(billed.key, time.time())
-        router = Router(self.settings.config, self._all_providers(), self._known_places())
+        router = Router(self.settings.config, self._all_providers(), self._read_places())
         allowed = billed.allowed_models(router.full_name)
         return json_response(calculate.calculate_cost(router, allowed, request, self.settings.default_max_output_tokens))
 
-    def _known_places(self) -> Mapping[str, Place]:
+    def _read_places(self) -> Mapping[str, Place]:
         try:
             return _places(self.credentials.current())
         except APIError:
