@@ -80,8 +80,7 @@ def _merge_response(events: Sequence[JSON]) -> JSON:
 
 
 def _merge_contents(events: Sequence[JSON]) -> JSON:
-    """https://ai.google.dev/api/generate-content#method:-models.streamgeneratecontent: each event has parts of candidates, and as much
-    of the rest as is known."""
+    """https://ai.google.dev/api/generate-content#method:-models.streamgeneratecontent: each event has parts of candidates."""
     answer: JSON = {}
     candidates: dict[int, JSON] = {}
     parts: dict[int, list[Any]] = {}
@@ -102,7 +101,7 @@ def _merge_contents(events: Sequence[JSON]) -> JSON:
 
 
 def _add_part(parts: list[Any], part: Any) -> None:
-    """A piece of text goes on where the one before it ended; what is beside a text, such as a signature, begins a part of its own."""
+    """Text goes on where the text before it ended; one with something beside it, such as a signature, is a part of its own."""
     last = parts[-1] if parts else None
     plain = isinstance(part, dict) and part.keys() <= {"text", "thought"} and isinstance(part.get("text"), str)
     if plain and isinstance(last, dict) and last.keys() == part.keys() and last.get("thought") == part.get("thought"):
