@@ -80,7 +80,7 @@ class Observer:
         """Logs a request whose reservation stays until it is charged as lost, since the store failed to the end."""
         fields = {"operation": "settle", "request_id": request_id}
         self._count(
-            "settling failed; the hold will be charged as lost", fields, {"SettlesFailed": 1, "StoreProblems": 1}, level="ERROR"
+            "settling failed; the reservation will be charged as lost", fields, {"SettlesFailed": 1, "StoreProblems": 1}, level="ERROR"
         )
 
     def access_denied(self, call: str) -> None:
