@@ -210,6 +210,12 @@ def test_it_is_printed_without_a_key_unless_one_is_asked_for(connect: Run, home:
     assert "sk-hm-..." not in said
 
 
+def test_codex_can_be_tried_without_a_provider(fresh: Desk) -> None:
+    """It always offers the search of the provider, which has no price where there is none; its key has a budget."""
+    body = {"model": "demo/agent", "input": "Hi", "store": False, "tools": [{"type": "web_search", "external_web_access": False}]}
+    assert fresh.ask("POST", "/responses", body, key=fresh.key(max_budget=1)).status_code == 200
+
+
 def test_a_tool_without_a_file_says_so(connect: Run) -> None:
     status, said = connect("cline", "--write")
     assert (status, "--new-key prints" in said) == (1, True)
