@@ -12,6 +12,16 @@ from haimaker.providers import anthropic, gemini, mistral
 from haimaker.providers.common import MAX_TOKENS, REASONING, voices
 from haimaker.providers.provider import Auth, Catalog, Dialect, Endpoint, Limits, MessageRules, Provider
 
+# https://docs.cloud.google.com/vertex-ai/generative-ai/docs/partner-models/mistral
+MISTRAL = replace(
+    mistral.PROVIDER,
+    name="vertex_ai",
+    endpoint=Endpoint(
+        path="/publishers/mistralai/models/{model}:rawPredict",
+        streamed_path="/publishers/mistralai/models/{model}:streamRawPredict",
+    ),
+)
+
 # Models of other vendors on Vertex AI: https://docs.cloud.google.com/vertex-ai/generative-ai/docs/partner-models/use-partner-models
 FAMILIES: Mapping[str, Provider] = {
     # https://platform.claude.com/docs/en/build-with-claude/claude-on-vertex-ai
@@ -22,15 +32,7 @@ FAMILIES: Mapping[str, Provider] = {
         dialect=Dialect(forwards=("anthropic-beta",)),
         limits=Limits(single_choice=True, inlines_images=True, tool_prompt_tokens=anthropic.PROVIDER.limits.tool_prompt_tokens),
     ),
-    # https://docs.cloud.google.com/vertex-ai/generative-ai/docs/partner-models/mistral
-    "mistral": replace(
-        mistral.PROVIDER,
-        name="vertex_ai",
-        endpoint=Endpoint(
-            path="/publishers/mistralai/models/{model}:rawPredict",
-            streamed_path="/publishers/mistralai/models/{model}:streamRawPredict",
-        ),
-    ),
+    **dict.fromkeys(("mistral", "magistral"), MISTRAL),
     # https://docs.cloud.google.com/vertex-ai/generative-ai/docs/partner-models/ai21
     "jamba": Provider(
         "vertex_ai",

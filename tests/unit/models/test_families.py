@@ -15,6 +15,7 @@ from haimaker.operations.attempt import Attempt
 from haimaker.providers.registry import all_providers, get
 from tests.support.builders import attempt as known_attempt
 from tests.unit.models import matrix
+from tests.wire import case as wire
 
 ALL = [family for _, group in families.GROUPS for family in group]
 
@@ -126,3 +127,14 @@ def test_nothing_but_the_families_has_a_pattern_over_a_models_name() -> None:
 def test_such_patterns_are_found(line: str, tmp_path: Path) -> None:
     (tmp_path / "a.py").write_text(line, "utf-8")
     assert list(patterns_over_names(tmp_path / "a.py"))
+
+
+def maker(tried: Attempt) -> tuple[str, str]:
+    """The most general family of a model, and the format that it is asked in."""
+    general = {family.name for family in families.ANY}
+    return next((name for name in tried.traits.families if name not in general), ""), tried.provider.adapter
+
+
+def test_each_family_has_a_wire_case_in_each_format_that_serves_it() -> None:
+    chats = {maker(matrix.attempt(target)) for operation, target in matrix.targets() if operation == "chat_completions"}
+    assert chats - {maker(case.attempt()) for case in wire.find("chat")} == set()

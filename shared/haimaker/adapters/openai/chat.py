@@ -8,14 +8,14 @@ from functools import partial
 
 from haimaker.adapters.events import json_object
 from haimaker.adapters.openai.alike import Alike
-from haimaker.adapters.openai.answers import mended
+from haimaker.adapters.openai.answers import normalize_response
 from haimaker.adapters.openai.continuity import Continuity
 from haimaker.adapters.openai.executed import Searches
 from haimaker.adapters.openai.failures import failed_choice, from_body, is_failure, read_error
 from haimaker.adapters.openai.numbering import Numbering
 from haimaker.adapters.openai.requests import body_for
 from haimaker.adapters.openai.spoken import call_id
-from haimaker.adapters.openai.thinking_tags import tags_of
+from haimaker.adapters.openai.thinking_tags import ThinkingTags, tags_of
 from haimaker.http import errors
 from haimaker.http.sse import dumps
 from haimaker.http.values import JSON, Event, StreamEvent, UpstreamRequest
@@ -38,12 +38,12 @@ def to_upstream(request: ChatRequest, attempt: Attempt) -> UpstreamRequest:
 
 def from_upstream(body: UpstreamBody, request: ChatRequest, attempt: Attempt) -> Result:
     made = whole(body.object(), attempt, "message")
-    tags = tags_of(attempt)
+    tags = tags_of(attempt, request.body)
     return Result(tags.whole(made) if tags else made)
 
 
 def from_stream(events: Iterable[Event], request: ChatRequest, attempt: Attempt) -> Iterator[StreamEvent]:
-    return streamed(events, attempt, "delta")
+    return streamed(events, attempt, "delta", tags_of(attempt, request.body))
 
 
 def whole(body: JSON, attempt: Attempt, holder: str) -> JSON:
@@ -55,12 +55,11 @@ def whole(body: JSON, attempt: Attempt, holder: str) -> JSON:
     _refuse_failed(body)
     if not isinstance(body.get("choices"), list):
         raise errors.BadGatewayError("The provider's answer has no choices.")
-    return Searches().counted(mended(body, holder, attempt, whole=True), holder)
+    return Searches().add_count(normalize_response(body, holder, attempt, whole=True), holder)
 
 
-def streamed(events: Iterable[Event], attempt: Attempt, holder: str) -> Iterator[StreamEvent]:
+def streamed(events: Iterable[Event], attempt: Attempt, holder: str, tags: ThinkingTags | None = None) -> Iterator[StreamEvent]:
     continuity = Continuity(Numbering(partial(call_id, attempt)), holder)
-    tags = tags_of(attempt) if holder == "delta" else None
     mend = attempt.provider.dialect.answers.mend
     searches, done = Searches(), False
     alike = None if tags or mend else Alike(holder)
@@ -79,8 +78,8 @@ def streamed(events: Iterable[Event], attempt: Attempt, holder: str) -> Iterator
             yield from (StreamEvent(last) for last in continuity.held(tags.rest() if tags else ()))
             raise from_body(body)
         _refuse_failed(body)
-        shown = searches.counted(mended(body, holder, attempt, whole=False), holder)
-        shown = continuity.told(tags.part(shown) if tags else shown)
+        shown = searches.add_count(normalize_response(body, holder, attempt, whole=False), holder)
+        shown = continuity.drop_repeated(tags.part(shown) if tags else shown)
         if b"\n" in event.data:
             yield StreamEvent(shown)
         else:

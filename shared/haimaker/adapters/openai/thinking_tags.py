@@ -88,7 +88,7 @@ class ThinkingTags:
     def rest(self) -> Iterator[JSON]:
         """Choices that tell what was held back in a stream that did not end them."""
         for index, parting in self._choices.items():
-            if not parting.done and (told := _told(*parting.rest())):
+            if not parting.done and (told := _to_fields(*parting.rest())):
                 yield {"index": index, "delta": told, "finish_reason": None}
 
     def _whole(self, choice: JSON) -> JSON:
@@ -118,13 +118,14 @@ class ThinkingTags:
         return {**choice, "delta": {**delta, **told}}
 
 
-def tags_of(attempt: Attempt) -> ThinkingTags | None:
-    """None for a model that does not write them."""
+def tags_of(attempt: Attempt, body: JSON) -> ThinkingTags | None:
+    """None for a model that does not write them, and for a client that wants them in the text:
+    https://console.groq.com/docs/reasoning#reasoning-format"""
     tags = attempt.traits.thinking_tags
-    return ThinkingTags(tags == "closing") if tags else None
+    return ThinkingTags(tags == "closing") if tags and body.get("reasoning_format") != "raw" else None
 
 
-def _told(reasoning: str, text: str) -> JSON:
+def _to_fields(reasoning: str, text: str) -> JSON:
     return {name: said for name, said in (("content", text), ("reasoning_content", reasoning)) if said}
 
 
