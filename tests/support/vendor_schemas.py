@@ -180,6 +180,20 @@ def openai(body: JSON) -> None:
     _openai_ids(body["messages"])
 
 
+def responses(body: JSON) -> None:
+    """https://platform.openai.com/docs/api-reference/responses/create: each call has one output."""
+    from openai.types.responses import ResponseInputItemParam
+    from pydantic import TypeAdapter
+
+    items: TypeAdapter[Any] = TypeAdapter(ResponseInputItemParam)
+    for item in body["input"]:
+        items.validate_python(item)
+    called = [item["call_id"] for item in body["input"] if item["type"] == "function_call"]
+    told = [item["call_id"] for item in body["input"] if item["type"] == "function_call_output"]
+    assert sorted(called) == sorted(told), "No tool output found for function call"
+    assert all(len(identifier) <= 64 for identifier in called)
+
+
 def deepseek(body: JSON) -> None:
     """https://api-docs.deepseek.com/api/create-chat-completion, …/guides/thinking_mode"""
     thinking = body.get("thinking", {}).get("type") != "disabled"
@@ -264,6 +278,7 @@ CHECKS: Mapping[str, Callable[[JSON], None]] = {
     "groq": groq,
     "mistral": mistral,
     "openai": openai,
+    "responses": responses,
     "openrouter": openrouter,
 }
 

@@ -213,6 +213,7 @@ NEEDED: Mapping[str, tuple[str, ...]] = {
     "gemini_vertex": ("results",),
     "mistral": tuple(REPAIRS),
     "openai": ("refusals", "results"),
+    "responses": ("results",),
 }
 """By wire format. The translated ones read a refusal, and see to the turns, while they make the vendor's blocks."""
 

@@ -61,6 +61,7 @@ TARGETS: tuple[tuple[str, str], ...] = (
     ("mistral", "vertex_ai/mistral-medium-3"),
     ("openai", "openai/gpt-4o"),
     ("openai", "databricks/databricks-claude-sonnet-4-5"),
+    ("responses", "openai/gpt-5-pro"),
 )
 """With the vendor whose types and rules hold there."""
 CONVERSATIONS: dict[str, list[JSON]] = {

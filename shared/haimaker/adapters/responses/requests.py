@@ -4,14 +4,17 @@ https://platform.openai.com/docs/guides/migrate-to-responses
 """
 
 from collections.abc import Iterator, Sequence
+from hashlib import sha256
 from typing import Any
 
 from haimaker.adapters.parameters import HINTS, Parameters
+from haimaker.adapters.repairs import plain_id, repair_messages
 from haimaker.http.errors import BadRequestError
 from haimaker.http.values import JSON
 from haimaker.operations.attempt import Attempt
 from haimaker.operations.chat import ChatRequest
 
+LONGEST_ID = 64
 SAME = (
     *("metadata", "parallel_tool_calls", "prompt_cache_key", "prompt_cache_retention", "safety_identifier", "service_tier"),
     *("temperature", "top_p", "user"),
@@ -35,7 +38,7 @@ def to_responses(request: ChatRequest, attempt: Attempt) -> tuple[JSON, tuple[st
     asked, lost = PARAMETERS.split({name: value for name, value in request.body.items() if name not in dialect.drop})
     dropped = [*(name for name in dialect.drop if name in request.body), *lost]
     body: JSON = {name: asked[name] for name in SAME if asked.get(name) is not None}
-    body |= {"model": attempt.model, "input": list(_items(asked["messages"])), "store": False}
+    body |= {"model": attempt.model, "input": list(_items(repair_messages(asked["messages"], attempt))), "store": False}
     limit = request.max_output_tokens or attempt.max_output_tokens
     if limit:
         body["max_output_tokens"] = limit
@@ -57,6 +60,12 @@ def to_responses(request: ChatRequest, attempt: Attempt) -> tuple[JSON, tuple[st
     return {**dialect.add, **body}, tuple(dict.fromkeys(dropped))
 
 
+def to_call_id(identifier: Any) -> str:
+    """An id of a call, perhaps another vendor's, as long as may be; the same one each time."""
+    plain = plain_id(str(identifier))
+    return plain if len(plain) <= LONGEST_ID else f"call_{sha256(plain.encode('utf-8', 'surrogatepass')).hexdigest()[:40]}"
+
+
 def _items(messages: Sequence[JSON]) -> Iterator[JSON]:
     custom = {
         call.get("id") for message in messages for call in message.get("tool_calls") or () if isinstance(call.get("custom"), dict)
@@ -65,47 +74,52 @@ def _items(messages: Sequence[JSON]) -> Iterator[JSON]:
         role, content, param = message.get("role"), message.get("content"), f"messages[{index}].content"
         if role == "tool":
             kind = "custom_tool_call_output" if message.get("tool_call_id") in custom else "function_call_output"
-            output = content if isinstance(content, str) else _parts(content, param, "input")
-            yield {"type": kind, "call_id": message.get("tool_call_id"), "output": output}
+            output = content if isinstance(content, str) else _parts(content, param)
+            yield {"type": kind, "call_id": to_call_id(message.get("tool_call_id")), "output": output}
         elif role == "assistant":
             said = content or message.get("refusal")
             if said:
-                yield {"type": "message", "role": "assistant", "content": _parts(said, param, "output")}
+                yield {"type": "message", "role": "assistant", "content": _text_of(said)}
             yield from map(_call, message.get("tool_calls") or ())
         else:
-            yield {"type": "message", "role": role, "content": _parts(content, param, "input")}
+            yield {"type": "message", "role": role, "content": _parts(content, param)}
 
 
 def _call(call: JSON) -> JSON:
+    call_id = to_call_id(call.get("id"))
     if isinstance(call.get("custom"), dict):
         own = call["custom"]
-        return {"type": "custom_tool_call", "call_id": call.get("id"), "name": own.get("name"), "input": own.get("input") or ""}
+        return {"type": "custom_tool_call", "call_id": call_id, "name": own.get("name"), "input": own.get("input") or ""}
     own = call.get("function") or {}
     return {
         "type": "function_call",
-        "call_id": call.get("id"),
+        "call_id": call_id,
         "name": own.get("name"),
         "arguments": own.get("arguments") or "{}",
     }
 
 
-def _parts(content: Any, param: str, side: str) -> list[JSON]:
+def _text_of(said: Any) -> str:
+    """What the assistant said, of which the format has no parts without ids."""
+    if isinstance(said, str):
+        return said
+    return "".join(str(part.get("text") or part.get("refusal") or "") for part in said)
+
+
+def _parts(content: Any, param: str) -> list[JSON]:
     if isinstance(content, str) or content is None:
-        return [{"type": f"{side}_text", "text": content or ""}]
-    return [_part(part, f"{param}[{index}]", side) for index, part in enumerate(content)]
+        return [{"type": "input_text", "text": content or ""}]
+    return [_part(part, f"{param}[{index}]") for index, part in enumerate(content)]
 
 
-def _part(part: JSON, param: str, side: str) -> JSON:
+def _part(part: JSON, param: str) -> JSON:
     kind = part.get("type")
     if kind == "text":
-        return {"type": f"{side}_text", "text": part.get("text") or ""}
-    if kind == "refusal" and side == "output":
-        return {"type": "refusal", "refusal": part.get("refusal") or ""}
-    if kind == "image_url" and side == "input":
+        return {"type": "input_text", "text": part.get("text") or ""}
+    if kind == "image_url":
         image = part.get("image_url") or {}
-        detail = {"detail": image["detail"]} if image.get("detail") else {}
-        return {"type": "input_image", "image_url": image.get("url"), **detail}
-    if kind == "file" and side == "input":
+        return {"type": "input_image", "image_url": image.get("url"), "detail": image.get("detail") or "auto"}
+    if kind == "file":
         file = part.get("file") or {}
         data = file.get("file_data")
         where = "file_url" if isinstance(data, str) and data.startswith(("http://", "https://")) else "file_data"
