@@ -56,20 +56,19 @@ class Connection:
         self._socket.sendall(head.encode() + body)
         return self._read()
 
-    def count_events(self, prompt: str) -> int:
+    def count_events(self, path: str, body: bytes) -> int:
         """Asks for a stream and counts its chunks, forgetting them as it goes."""
-        return sum(data.count(MARK) for data in self._stream(prompt))
+        return sum(data.count(MARK) for data in self._stream(path, body))
 
     def event_moments(self, prompt: str) -> list[float]:
         """When each chunk of a stream came, in seconds of `time.perf_counter`."""
         moments: list[float] = []
-        for data in self._stream(prompt):
+        for data in self._stream("/v1/chat/completions", chat_body(prompt, stream=True)):
             moments += [time.perf_counter()] * data.count(MARK)
         return moments
 
-    def _stream(self, prompt: str) -> Iterator[bytes]:
-        body = chat_body(prompt, stream=True)
-        self._socket.sendall(f"POST /v1/chat/completions HTTP/1.1\r\n{self._headers}\r\n".encode())
+    def _stream(self, path: str, body: bytes) -> Iterator[bytes]:
+        self._socket.sendall(f"POST {path} HTTP/1.1\r\n{self._headers}\r\n".encode())
         self._socket.sendall(b"content-length: %d\r\n\r\n%b" % (len(body), body))
         tail = b""
         while tail != END_OF_STREAM:

@@ -13,7 +13,7 @@ from contextlib import ExitStack
 from decimal import Decimal
 from typing import Any
 
-from bench.client import Connection, Target
+from bench.client import Connection, Target, chat_body
 
 WARM_UP = 50
 PATIENCE_S = 20.0
@@ -52,9 +52,20 @@ def throughput(target: Target, at_once: int, duration_s: float) -> float:
 
 def stream(target: Target, chunks: int, pace_per_s: int | None = None) -> float:
     """Seconds that a stream of so many chunks took."""
+    prompt = f"chunks={chunks}" + (f" pace={pace_per_s}" if pace_per_s else "")
     with Connection(target) as connection:
         start = time.perf_counter()
-        expect(chunks, connection.count_events(f"chunks={chunks}" + (f" pace={pace_per_s}" if pace_per_s else "")))
+        expect(chunks, connection.count_events("/v1/chat/completions", chat_body(prompt, stream=True)))
+        return time.perf_counter() - start
+
+
+def stream_in_format(target: Target, chunks: int, path: str, body: str) -> float:
+    """Seconds that a stream in another client format took, whose end may repeat what came before."""
+    with Connection(target) as connection:
+        start = time.perf_counter()
+        came = connection.count_events(path, body.replace("PROMPT", f"chunks={chunks}").encode())
+        if came < chunks:
+            raise RuntimeError(f"expected at least {chunks:,} chunks, got {came:,}")
         return time.perf_counter() - start
 
 
@@ -148,6 +159,7 @@ def main(what: str, arguments: str) -> None:
         "latency": latency,
         "throughput": throughput,
         "stream": stream,
+        "stream_in_format": stream_in_format,
         "slow_streams": slow_streams,
         "race": race,
     }

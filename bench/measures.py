@@ -6,7 +6,7 @@ The order of `MEASURES` matters: memory is read last, from a gateway that has se
 import json
 import subprocess
 import sys
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from decimal import Decimal
@@ -15,7 +15,7 @@ from statistics import median, quantiles
 from tempfile import TemporaryDirectory
 from typing import Any
 
-from bench.client import Connection, Target
+from bench.client import MODEL, Connection, Target
 from bench.load import WARM_UP
 from bench.report import Figure
 from bench.servers import ROOT, Server, clean_environment
@@ -50,6 +50,19 @@ SLOW_CHUNKS = 40
 SLOW_PACE = 2
 """Chunks a second of each."""
 RACERS = 60
+TURN = {"messages": [{"role": "user", "content": "PROMPT"}], "max_tokens": 64, "stream": True}
+CONTENTS = {"contents": [{"parts": [{"text": "PROMPT"}]}]}
+INPUT = {"input": "PROMPT", "stream": True, "store": False}
+STREAMED = "streamGenerateContent?alt=sse"
+FORMATS: Sequence[tuple[str, str, Mapping[str, Any], float]] = (
+    ("Messages, native", "/v1/messages", {"model": "anthropic/claude-haiku-4-5", **TURN}, 1.3),
+    ("Messages, translated", "/v1/messages", {"model": MODEL, **TURN}, 2.0),
+    ("Gemini's API, native", f"/v1beta/models/gemini/gemini-2.5-flash:{STREAMED}", CONTENTS, 1.3),
+    ("Gemini's API, translated", f"/v1beta/models/{MODEL}:{STREAMED}", CONTENTS, 2.0),
+    ("Responses, native", "/v1/responses", {"model": MODEL, **INPUT}, 1.3),
+    ("Responses, translated", "/v1/responses", {"model": "cerebras/gpt-oss-120b", **INPUT}, 2.0),
+)
+"""What each is called, where and how it is asked for, and its goal beside chat."""
 AFFORDED = 10
 
 
@@ -143,6 +156,28 @@ def stream_cpu(bench: Bench) -> Iterator[Figure]:
             cost_us["gateway"] <= (1.8 * cost_us["relay"] if pace_per_s else 8),
             f"bare relay {cost_us['relay']:.1f} us",
             {f"{name}_us": microseconds for name, microseconds in cost_us.items()},
+        )
+
+
+def formats(bench: Bench) -> Iterator[Figure]:
+    """The other client formats beside chat, each asked of a provider that speaks it and of one that is asked for a chat instead."""
+
+    def cost_us(what: str, **arguments: Any) -> float:
+        before_s = bench.gateway.cpu_s()
+        for _ in range(STREAM_ROUNDS):
+            load(what, target=bench.gateway.target("gateway", bench.key), chunks=FULL_SPEED_CHUNKS, **arguments)
+        return (bench.gateway.cpu_s() - before_s) * 1e6 / FULL_SPEED_CHUNKS / STREAM_ROUNDS
+
+    chat_us = cost_us("stream")
+    for label, path, body, goal in FORMATS:
+        own_us = cost_us("stream_in_format", path=path, body=json.dumps(body))
+        yield Figure(
+            f"own CPU per event, {label}",
+            f"{own_us:.1f} us ({own_us / chat_us:.1f} x chat)",
+            f"<= {goal} x chat",
+            own_us <= goal * chat_us,
+            f"chat {chat_us:.1f} us",
+            {"own_us": own_us, "chat_us": chat_us},
         )
 
 
@@ -249,6 +284,7 @@ MEASURES: dict[str, Callable[[Bench], Iterator[Figure]]] = {
     "latency": latency,
     "cpu": request_cpu,
     "stream": stream_cpu,
+    "formats": formats,
     "throughput": throughput,
     "slow": slow_streams,
     "race": overspending,

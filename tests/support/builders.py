@@ -41,8 +41,7 @@ def model_info_for(target: str) -> ModelInfo:
 def attempt(target: str = "openai/gpt-4o-mini", *, provider: Provider | None = None, **over: Any) -> Attempt:
     name, _, model = target.partition("/")
     fields: dict[str, Any] = {"model_info": model_info_for(target), **over}
-    operation = "responses" if fields["model_info"].mode == "responses" else "chat_completions"
-    return Attempt("req-1", NOW_S, provider or definition_for(get(name), model, operation), model, **fields)
+    return Attempt("req-1", NOW_S, provider or definition_for(get(name), model), model, **fields)
 
 
 def in_dialect(**fields: Any) -> Provider:
