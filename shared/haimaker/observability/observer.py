@@ -88,9 +88,8 @@ class Observer:
     def settle_failed(self, request_id: str) -> None:
         """Logs a request whose reservation stays until it is charged as lost, since the store failed to the end."""
         fields = {"operation": "settle", "request_id": request_id}
-        self._count(
-            "settling failed; the hold will be charged as lost", fields, {"SettlesFailed": 1, "StoreProblems": 1}, level="ERROR"
-        )
+        message = "settling failed; the reservation will be charged as lost"
+        self._count(message, fields, {"SettlesFailed": 1, "StoreProblems": 1}, level="ERROR")
 
     def access_denied(self, call: str) -> None:
         """Logs a call of AWS, such as `dynamodb:Query`, that the role does not allow: the template or a policy lacks it."""
