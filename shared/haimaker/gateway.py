@@ -28,7 +28,7 @@ from haimaker.accounts.cache import AccountCache, BilledAccounts
 from haimaker.accounts.errors import check_usable, denied_error, store_error
 from haimaker.accounts.keys import admin_id
 from haimaker.api import formats, uploads
-from haimaker.api.dispatch import CHANGING, HANDLERS, KEYLESS
+from haimaker.api.dispatch import CHANGING, HANDLERS, KEYLESS, TELLS_PRICES
 from haimaker.api.paths import MODEL_OPERATIONS, with_key_of_query
 from haimaker.billing import admission, estimates, model_limits
 from haimaker.billing.reservations import reservations_for
@@ -153,6 +153,8 @@ class Gateway:
         request = with_key_of_query(operation, request)
         try:
             if operation not in MODEL_OPERATIONS:
+                if operation in TELLS_PRICES:
+                    self.prices.refresh_before_answer()
                 return HANDLERS[operation](self, request)
             client_format = formats.find(operation, request)
             account = self.accounts.authenticate(request.headers)
@@ -218,6 +220,7 @@ class Gateway:
         begun_s = time.monotonic()
         billed = self.accounts.billed_accounts(account, asked.fields.user)
         decision, billed, admitted = self._reserve(routing_request, billed, request, runtime.planner)
+        self.prices.used = True
         longest_s = deadlines.request_timeout_s(request, decision.plan.timeout_s)
         end_s = begun_s + longest_s
         deadline_s = begun_s + min(longest_s, deadlines.client_timeout_s(request))
@@ -264,7 +267,8 @@ class Gateway:
         return runtime
 
     def _health(self) -> Health:
-        return Health(CircuitBreaker(self.settings.config.circuit_breaker, SharedHealth(self.store.documents)))
+        shared = SharedHealth(self.store.documents)
+        return Health(CircuitBreaker(self.settings.config.circuit_breaker, shared, self.observer.circuit_opened))
 
     def _build_runtime(self, router: Router, clients: ProviderClients) -> Runtime:
         @cache

@@ -17,7 +17,7 @@ import pytest
 
 from haimaker.accounts.keys import account_id_of
 from haimaker.store.sqlite import SQLiteStore
-from tests.contract.money_support import ADMIN, AWS, chat_body, environment, error_of, exact_json, nanousd, store_of
+from tests.contract.money_support import ADMIN, AWS, MODEL, chat_body, environment, error_of, exact_json, nanousd, store_of
 from tests.support.fake_upstream import FakeUpstream, Reply
 from tests.support.openai_wire import chunks, completion, plays_openai, usage
 from tests.support.reply import JSON
@@ -88,7 +88,7 @@ def upstream():
 def test_what_a_killed_gateway_held_is_lost_and_nothing_stays_held(tmp_path, upstream, stream):
     never, options = upstream.gate(), STREAM if stream else {}
     with ThreadPoolExecutor(2) as pool, running(tmp_path, upstream) as gateway:
-        key = gateway.admin("/key/generate", max_budget=1, max_parallel_requests=3)["key"]
+        key = gateway.admin("/key/generate", max_budget=1, max_parallel_requests=3, model_max_budget={MODEL: 1})["key"]
         assert gateway.chat(key).status_code == 200
         upstream.answers(Reply.json(200, completion()).after(never), Reply.sse([*chunks()[:2], never]))
         asked = [pool.submit(gateway.chat, key, **options) for _ in range(2)]
@@ -102,6 +102,7 @@ def test_what_a_killed_gateway_held_is_lost_and_nothing_stays_held(tmp_path, ups
         with running(tmp_path, upstream) as gateway:
             info = gateway.info(key)
             assert (nanousd(info["spend"]), info["reserved"], info["parallel_requests"]) == (spent, 0, 0)
+            assert nanousd(info["model_spend"][MODEL]) == spent
             assert gateway.chat(key).status_code == 200
     assert [(status, cost) for status, cost, _ in records(tmp_path, key)] == [
         ("ok", COST), ("lost", held // 2), ("lost", held // 2), ("ok", COST), ("ok", COST),

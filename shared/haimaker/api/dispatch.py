@@ -26,6 +26,8 @@ KEYLESS = frozenset(
     {"index", "metrics", "openapi", "docs", "health", "console", "models_hub", "file_read", "file_write", "responses_socket"}
 )
 """Operations that need no key."""
+TELLS_PRICES = frozenset({"health", "models_list", "models_retrieve", "models_hub", "spend_calculate", "route_simulate"})
+"""Operations that no function serves in which something runs after an answer."""
 
 
 def _health(gateway: "Gateway", request: Request) -> Response:
