@@ -1,6 +1,6 @@
 # `make` lists what there is. Needs Python 3.11 or newer; everything else goes into .venv and .venv-aws.
 .DEFAULT_GOAL := help
-.PHONY: help run test check bench fuzz providers record vendored prices publish-prices screenshots build doctor keys spend models routes tools deploy admin-key credentials reconcile invoke logs destroy clean
+.PHONY: help run test check bench fuzz providers record vendored prices publish-prices screenshots scale build doctor keys spend models routes tools deploy admin-key credentials reconcile invoke logs destroy clean
 export PYTHONPATH := shared
 export SAM_CLI_TELEMETRY ?= 0
 PYTHON_IN_VENV := .venv/bin/python
@@ -44,6 +44,9 @@ prices: .venv/test.stamp ## build the table of models and prices from LiteLLM's 
 
 screenshots: .venv/test.stamp ## make the console's screenshots in docs/ anew; needs Chromium
 	@exec $(PYTHON_IN_VENV) -m scripts.console_screenshots
+
+scale: .venv/test.stamp ## measure the console with many keys and requests: make scale KEYS=5000 RECORDS=1000000; needs Chromium
+	@exec $(PYTHON_IN_VENV) -m scripts.console_at_scale --keys $(or $(KEYS),5000) --records $(or $(RECORDS),1000000)
 
 build: .venv-aws/aws.stamp ## build the layer for this machine, as sam local runs it; needs python3.13
 	ARCHITECTURE=$(HOST_ARCHITECTURE) .venv-aws/bin/sam build

@@ -29,6 +29,8 @@ def running() -> Iterator[Bench]:
             "OPENAI_BASE_URL": f"{upstream.url}/v1",
         }
         relay = stack.enter_context(Server("bench.relay", environment))
+        for provider in ("ANTHROPIC", "GEMINI", "CEREBRAS"):
+            environment |= {f"{provider}_API_KEY": "sk-upstream-test", f"{provider}_BASE_URL": f"{upstream.url}/v1"}
         gateway = stack.enter_context(Server("local", environment))
         yield Bench(gateway, relay, upstream, environment, issue_key(gateway, Decimal(100)))
 

@@ -2,6 +2,8 @@
 
 import json
 import socket
+import time
+from collections.abc import Iterator
 from dataclasses import dataclass
 from decimal import Decimal
 from typing import Any, NamedTuple, Self
@@ -54,17 +56,25 @@ class Connection:
         self._socket.sendall(head.encode() + body)
         return self._read()
 
-    def count_events(self, prompt: str) -> int:
+    def count_events(self, path: str, body: bytes) -> int:
         """Asks for a stream and counts its chunks, forgetting them as it goes."""
-        body = chat_body(prompt, stream=True)
-        self._socket.sendall(f"POST /v1/chat/completions HTTP/1.1\r\n{self._headers}\r\n".encode())
+        return sum(data.count(MARK) for data in self._stream(path, body))
+
+    def event_moments(self, prompt: str) -> list[float]:
+        """When each chunk of a stream came, in seconds of `time.perf_counter`."""
+        moments: list[float] = []
+        for data in self._stream("/v1/chat/completions", chat_body(prompt, stream=True)):
+            moments += [time.perf_counter()] * data.count(MARK)
+        return moments
+
+    def _stream(self, path: str, body: bytes) -> Iterator[bytes]:
+        self._socket.sendall(f"POST {path} HTTP/1.1\r\n{self._headers}\r\n".encode())
         self._socket.sendall(b"content-length: %d\r\n\r\n%b" % (len(body), body))
-        count, tail = 0, b""
+        tail = b""
         while tail != END_OF_STREAM:
             data = self._receive()
-            count += data.count(MARK)
             tail = (tail + data)[-len(END_OF_STREAM) :]
-        return count
+            yield data
 
     def _read(self) -> Answer:
         data = self._receive()

@@ -13,10 +13,12 @@ from contextlib import ExitStack
 from decimal import Decimal
 from typing import Any
 
-from bench.client import Connection, Target
+from bench.client import Connection, Target, chat_body
 
 WARM_UP = 50
 PATIENCE_S = 20.0
+BEGIN_WITHIN_S = 10.0
+"""Streams of many at once: nobody's begin and end together."""
 
 
 def latency(targets: Sequence[Target], rounds: int) -> dict[str, list[float]]:
@@ -50,10 +52,36 @@ def throughput(target: Target, at_once: int, duration_s: float) -> float:
 
 def stream(target: Target, chunks: int, pace_per_s: int | None = None) -> float:
     """Seconds that a stream of so many chunks took."""
+    prompt = f"chunks={chunks}" + (f" pace={pace_per_s}" if pace_per_s else "")
     with Connection(target) as connection:
         start = time.perf_counter()
-        expect(chunks, connection.count_events(f"chunks={chunks}" + (f" pace={pace_per_s}" if pace_per_s else "")))
+        expect(chunks, connection.count_events("/v1/chat/completions", chat_body(prompt, stream=True)))
         return time.perf_counter() - start
+
+
+def stream_in_format(target: Target, chunks: int, path: str, body: str) -> float:
+    """Seconds that a stream in another client format took, whose end may repeat what came before."""
+    with Connection(target) as connection:
+        start = time.perf_counter()
+        came = connection.count_events(path, body.replace("PROMPT", f"chunks={chunks}").encode())
+        if came < chunks:
+            raise RuntimeError(f"expected at least {chunks:,} chunks, got {came:,}")
+        return time.perf_counter() - start
+
+
+def slow_streams(target: Target, streams: int, chunks: int, pace_per_s: int) -> list[float]:
+    """How many seconds after its moment each chunk came, of so many streams at once; each counts from its own first chunk."""
+    late_s: list[float] = []
+
+    def watch(number: int) -> None:
+        time.sleep(number / streams * BEGIN_WITHIN_S)
+        with Connection(target) as connection:
+            moments = connection.event_moments(f"chunks={chunks} pace={pace_per_s}")
+        expect(chunks, len(moments))
+        late_s.extend(moment - moments[0] - place / pace_per_s for place, moment in enumerate(moments))
+
+    in_parallel(watch, streams)
+    return late_s
 
 
 def race(target: Target, upstream: Target, requests: int, admin_key: str) -> dict[str, Any]:
@@ -127,7 +155,14 @@ def main(what: str, arguments: str) -> None:
         fields[name] = Target(**fields[name])
     if "targets" in fields:
         fields["targets"] = [Target(**target) for target in fields["targets"]]
-    loads: dict[str, Callable[..., object]] = {"latency": latency, "throughput": throughput, "stream": stream, "race": race}
+    loads: dict[str, Callable[..., object]] = {
+        "latency": latency,
+        "throughput": throughput,
+        "stream": stream,
+        "stream_in_format": stream_in_format,
+        "slow_streams": slow_streams,
+        "race": race,
+    }
     try:
         print(json.dumps(loads[what](**fields)))
     except (RuntimeError, OSError) as error:

@@ -6,7 +6,7 @@ The order of `MEASURES` matters: memory is read last, from a gateway that has se
 import json
 import subprocess
 import sys
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from decimal import Decimal
@@ -15,7 +15,8 @@ from statistics import median, quantiles
 from tempfile import TemporaryDirectory
 from typing import Any
 
-from bench.client import Connection, Target
+from bench.client import MODEL, Connection, Target
+from bench.load import WARM_UP
 from bench.report import Figure
 from bench.servers import ROOT, Server, clean_environment
 
@@ -44,7 +45,24 @@ STREAM_ROUNDS = 3
 FULL_SPEED_CHUNKS = 20_000
 PACED_CHUNKS = 6_000
 PACE_PER_S = 2_000
+SLOW_STREAMS = 1_000
+SLOW_CHUNKS = 40
+SLOW_PACE = 2
+"""Chunks a second of each."""
 RACERS = 60
+TURN = {"messages": [{"role": "user", "content": "PROMPT"}], "max_tokens": 64, "stream": True}
+CONTENTS = {"contents": [{"parts": [{"text": "PROMPT"}]}]}
+INPUT = {"input": "PROMPT", "stream": True, "store": False}
+STREAMED = "streamGenerateContent?alt=sse"
+FORMATS: Sequence[tuple[str, str, Mapping[str, Any], float]] = (
+    ("Messages, native", "/v1/messages", {"model": "anthropic/claude-haiku-4-5", **TURN}, 1.3),
+    ("Messages, translated", "/v1/messages", {"model": MODEL, **TURN}, 2.0),
+    ("Gemini's API, native", f"/v1beta/models/gemini/gemini-2.5-flash:{STREAMED}", CONTENTS, 1.3),
+    ("Gemini's API, translated", f"/v1beta/models/{MODEL}:{STREAMED}", CONTENTS, 2.0),
+    ("Responses, native", "/v1/responses", {"model": MODEL, **INPUT}, 1.3),
+    ("Responses, translated", "/v1/responses", {"model": "cerebras/gpt-oss-120b", **INPUT}, 2.0),
+)
+"""What each is called, where and how it is asked for, and its goal beside chat."""
 AFFORDED = 10
 
 
@@ -98,7 +116,7 @@ def cold_start(bench: Bench) -> Iterator[Figure]:
         "cold start: import and build of the chat function",
         f"{build_s / baseline_s:.2f} x ({build_s * 1e3:.0f} ms)",
         "<= 1.0 x",
-        build_s <= 1.25 * baseline_s,
+        build_s <= baseline_s,
         f"httpx, pydantic and a client alone {baseline_s * 1e3:.0f} ms; {origin}",
         {"gateway_ms": build_s * 1e3, "baseline_ms": baseline_s * 1e3},
     )
@@ -107,23 +125,23 @@ def cold_start(bench: Bench) -> Iterator[Figure]:
 def latency(bench: Bench) -> Iterator[Figure]:
     seconds = load("latency", targets=bench.targets(), rounds=LATENCY_ROUNDS)
     percentiles = {name: quantiles(times, n=100) for name, times in seconds.items()}
-    for percent, goal_ms in ((50, 1.5), (99, None)):
+    for percent, goal_ms in ((50, 0.9), (95, 1.2), (99, 2.0)):
         at = {name: cuts[percent - 1] * 1e3 for name, cuts in percentiles.items()}
         added_ms = at["gateway"] - at["direct"]
         yield Figure(
             f"added latency of a whole answer, p{percent}",
             f"{added_ms:.2f} ms ({at['gateway'] / at['direct']:.1f} x direct)",
-            f"<= {goal_ms} ms" if goal_ms else "",
-            added_ms <= goal_ms if goal_ms else None,
+            f"<= {goal_ms} ms",
+            added_ms <= goal_ms,
             f"direct {at['direct']:.2f} ms; bare relay adds {at['relay'] - at['direct']:.2f} ms",
             {f"{name}_ms": milliseconds for name, milliseconds in at.items()} | {"added_ms": added_ms},
         )
 
 
 def stream_cpu(bench: Bench) -> Iterator[Figure]:
-    for label, chunks, pace_per_s in (
-        ("at full speed", FULL_SPEED_CHUNKS, None),
-        (f"at {PACE_PER_S:,} a second", PACED_CHUNKS, PACE_PER_S),
+    for label, chunks, pace_per_s, goal in (
+        ("at full speed", FULL_SPEED_CHUNKS, None, "<= 8 us"),
+        (f"at {PACE_PER_S:,} a second", PACED_CHUNKS, PACE_PER_S, "<= 1.8 x relay"),
     ):
         cost_us = {"gateway": 0.0, "relay": 0.0}
         for _ in range(STREAM_ROUNDS):
@@ -134,22 +152,91 @@ def stream_cpu(bench: Bench) -> Iterator[Figure]:
         yield Figure(
             f"own CPU per streamed chunk, {label}",
             f"{cost_us['gateway']:.1f} us ({cost_us['gateway'] / cost_us['relay']:.1f} x relay)",
-            "<= 20 us",
-            cost_us["gateway"] <= 20,
+            goal,
+            cost_us["gateway"] <= (1.8 * cost_us["relay"] if pace_per_s else 8),
             f"bare relay {cost_us['relay']:.1f} us",
             {f"{name}_us": microseconds for name, microseconds in cost_us.items()},
         )
 
 
+def formats(bench: Bench) -> Iterator[Figure]:
+    """The other client formats beside chat, each asked of a provider that speaks it and of one that is asked for a chat instead."""
+
+    def cost_us(what: str, **arguments: Any) -> float:
+        before_s = bench.gateway.cpu_s()
+        for _ in range(STREAM_ROUNDS):
+            load(what, target=bench.gateway.target("gateway", bench.key), chunks=FULL_SPEED_CHUNKS, **arguments)
+        return (bench.gateway.cpu_s() - before_s) * 1e6 / FULL_SPEED_CHUNKS / STREAM_ROUNDS
+
+    chat_us = cost_us("stream")
+    for label, path, body, goal in FORMATS:
+        own_us = cost_us("stream_in_format", path=path, body=json.dumps(body))
+        yield Figure(
+            f"own CPU per event, {label}",
+            f"{own_us:.1f} us ({own_us / chat_us:.1f} x chat)",
+            f"<= {goal} x chat",
+            own_us <= goal * chat_us,
+            f"chat {chat_us:.1f} us",
+            {"own_us": own_us, "chat_us": chat_us},
+        )
+
+
+def request_cpu(bench: Bench) -> Iterator[Figure]:
+    target, before_s = bench.gateway.target("gateway", bench.key), bench.gateway.cpu_s()
+    load("latency", targets=[target], rounds=LATENCY_ROUNDS)
+    cost_ms = (bench.gateway.cpu_s() - before_s) * 1e3 / (LATENCY_ROUNDS + WARM_UP)
+    yield Figure("own CPU per whole answer", f"{cost_ms:.2f} ms", "<= 0.9 ms", cost_ms <= 0.9, "", {"cpu_ms": cost_ms})
+
+
 def throughput(bench: Bench) -> Iterator[Figure]:
-    rates = {target.name: load("throughput", target=target, at_once=AT_ONCE, duration_s=THROUGHPUT_S) for target in bench.targets()}
+    """Of one process, and of two beside it, in turn."""
+    with TemporaryDirectory(prefix="haimaker-bench-") as home:
+        environment = {**bench.gateway_environment, "HAIMAKER_HOME": home, "WORKERS": "2"}
+        with Server("local", environment) as two:
+            key = issue_key(two, Decimal(100))
+            targets = [*bench.targets(), two.target("two workers", key)]
+            rates = {target.name: load("throughput", target=target, at_once=AT_ONCE, duration_s=THROUGHPUT_S) for target in targets}
+    beside = f"direct {rates['direct']:,.0f}; bare relay {rates['relay']:,.0f}"
+    values = {f"{name.replace(' ', '_')}_per_s": rate for name, rate in rates.items()}
+    one, both = rates["gateway"], rates["two workers"]
+    yield Figure(f"requests per second, {AT_ONCE} at once", f"{one:,.0f}", ">= 950", one >= 950, beside, values)
     yield Figure(
-        f"requests per second, {AT_ONCE} at once",
-        f"{rates['gateway']:,.0f}",
-        ">= 500",
-        rates["gateway"] >= 500,
-        f"direct {rates['direct']:,.0f}; bare relay {rates['relay']:,.0f}",
-        {f"{name}_per_s": rate for name, rate in rates.items()},
+        f"requests per second, {AT_ONCE} at once, WORKERS=2",
+        f"{both:,.0f} ({both / one:.2f} x one)",
+        ">= 1.5 x one",
+        both >= 1.5 * one,
+        "with the load and the upstream on the same machine",
+        {"ratio": both / one},
+    )
+
+
+def slow_streams(bench: Bench) -> Iterator[Figure]:
+    """Of a gateway of its own, whose memory is only theirs."""
+    with TemporaryDirectory(prefix="haimaker-bench-") as home:
+        with Server("local", {**bench.gateway_environment, "HAIMAKER_HOME": home}) as gateway:
+            direct, own = (
+                quantiles(
+                    load("slow_streams", target=target, streams=SLOW_STREAMS, chunks=SLOW_CHUNKS, pace_per_s=SLOW_PACE), n=100
+                )
+                for target in (bench.upstream.target("direct"), gateway.target("gateway", issue_key(gateway, Decimal(100))))
+            )
+            megabytes = gateway.resident_bytes() / 1e6
+    added_ms = (own[94] - direct[94]) * 1e3
+    yield Figure(
+        f"{SLOW_STREAMS:,} slow streams at once: added delay of a chunk, p95",
+        f"{added_ms:.0f} ms",
+        "<= 20 ms",
+        added_ms <= 20,
+        f"{SLOW_PACE} chunks a second each; direct {direct[94] * 1e3:.0f} ms",
+        {"added_ms": added_ms, "direct_ms": direct[94] * 1e3},
+    )
+    yield Figure(
+        f"{SLOW_STREAMS:,} slow streams at once: resident memory",
+        f"{megabytes:.0f} MB",
+        "<= 120 MB",
+        megabytes <= 120,
+        "of one process, after them",
+        {"megabytes": megabytes},
     )
 
 
@@ -176,8 +263,8 @@ def memory(bench: Bench) -> Iterator[Figure]:
     yield Figure(
         "resident memory, warm",
         f"{megabytes:.0f} MB",
-        "<= 50 MB",
-        megabytes <= 50,
+        "<= 45 MB",
+        megabytes <= 45,
         f"after all of the above; bare relay {bench.relay.resident_bytes() / 1e6:.0f} MB",
         {"megabytes": megabytes},
     )
@@ -188,15 +275,18 @@ def layer_size(_: Bench) -> Iterator[Figure]:
     for package in Path(ROOT, ".aws-sam", "build").glob("*/python/haimaker"):
         megabytes = sum(file.stat().st_size for file in package.parent.rglob("*") if file.is_file()) / 1e6
         yield Figure(
-            "unpacked layer", f"{megabytes:.1f} MB", "<= 25 MB", megabytes <= 25, "Lambda allows 262 MB", {"megabytes": megabytes}
+            "unpacked layer", f"{megabytes:.1f} MB", "<= 20 MB", megabytes <= 20, "Lambda allows 262 MB", {"megabytes": megabytes}
         )
 
 
 MEASURES: dict[str, Callable[[Bench], Iterator[Figure]]] = {
     "cold": cold_start,
     "latency": latency,
+    "cpu": request_cpu,
     "stream": stream_cpu,
+    "formats": formats,
     "throughput": throughput,
+    "slow": slow_streams,
     "race": overspending,
     "memory": memory,
     "layer": layer_size,

@@ -77,13 +77,16 @@ class Upstream:
             pass  # The client has left.
 
     def _answer(self, line: bytes, body: bytes) -> Iterator[bytes]:
-        if b"/chat/completions" not in line:
+        if b"/chat/completions" not in line and not any(path in line for path in FORMATS):
             yield whole(self._control(line))
             return
         if b"withhold" in body:
             self._wait()
         if match := CHUNKS.search(body):
             pace = PACE.search(body)
+            if native := next((events for path, events in FORMATS.items() if path in line), None):
+                yield from native(int(match[1]))
+                return
             yield from stream(int(match[1]), int(pace[1]) if pace else None, with_usage=b"include_usage" in body)
         else:
             yield ANSWER
@@ -115,6 +118,49 @@ def stream(count: int, pace_per_s: int | None, *, with_usage: bool) -> Iterator[
     if with_usage:
         yield event(FIELDS | {"object": "chat.completion.chunk", "choices": [], "usage": usage(count)})
     yield END
+
+
+def messages(count: int) -> Iterator[bytes]:
+    """https://platform.claude.com/docs/en/build-with-claude/streaming"""
+    start = {"id": "msg_1", "type": "message", "role": "assistant", "model": "m", "content": [], "stop_reason": None}
+    yield STREAM_HEAD
+    yield event({"type": "message_start", "message": {**start, "usage": {"input_tokens": 12, "output_tokens": 1}}})
+    yield event({"type": "content_block_start", "index": 0, "content_block": {"type": "text", "text": ""}})
+    delta = event({"type": "content_block_delta", "index": 0, "delta": {"type": "text_delta", "text": "~token"}})
+    for _ in range(count):
+        yield delta
+    yield event({"type": "content_block_stop", "index": 0})
+    yield event({"type": "message_delta", "delta": {"stop_reason": "end_turn"}, "usage": {"output_tokens": count}})
+    yield event({"type": "message_stop"}) + b"0\r\n\r\n"
+
+
+def contents(count: int) -> Iterator[bytes]:
+    """https://ai.google.dev/api/generate-content"""
+    yield STREAM_HEAD
+    candidate = {"content": {"parts": [{"text": "~token"}], "role": "model"}, "index": 0}
+    used = {"promptTokenCount": 12, "candidatesTokenCount": count, "totalTokenCount": 12 + count}
+    part = event({"candidates": [candidate], "usageMetadata": used, "modelVersion": "m", "responseId": "r"})
+    for _ in range(count):
+        yield part
+    yield event({"candidates": [{"finishReason": "STOP", "index": 0}], "usageMetadata": used}) + b"0\r\n\r\n"
+
+
+def responses(count: int) -> Iterator[bytes]:
+    """https://platform.openai.com/docs/api-reference/responses-streaming"""
+    yield STREAM_HEAD
+    response = {"id": "resp_1", "object": "response", "status": "in_progress", "model": "m", "output": []}
+    yield event({"type": "response.created", "response": response, "sequence_number": 0})
+    place = {"item_id": "msg_1", "output_index": 0, "content_index": 0, "sequence_number": 1}
+    delta = event({"type": "response.output_text.delta", **place, "delta": "~token"})
+    for _ in range(count):
+        yield delta
+    used = {"input_tokens": 12, "output_tokens": count, "total_tokens": 12 + count}
+    end = {**response, "status": "completed", "usage": used}
+    yield event({"type": "response.completed", "response": end, "sequence_number": 2}) + b"0\r\n\r\n"
+
+
+FORMATS = {b"/messages": messages, b":streamGenerateContent": contents, b"/responses": responses}
+"""By a part of the path, the streams of other formats than chat."""
 
 
 def read_request(reader: BinaryIO) -> tuple[bytes, bytes] | None:

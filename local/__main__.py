@@ -2,6 +2,7 @@
 
 import gc
 import os
+import resource
 import signal
 import sys
 from collections.abc import Callable, Mapping
@@ -16,6 +17,7 @@ from haimaker.settings.settings import DEFAULT_ADMIN_KEY, Settings
 from haimaker.store import StoreUnavailable
 from haimaker.validation.settings import SettingsError
 
+from .connections import MAX_CONNECTIONS
 from .environment import file_of_variables, misspelt, read_environment
 from .installation import START, current_version
 from .mistakes import Mistakes
@@ -26,14 +28,14 @@ from .workers import Worker, Workers
 if TYPE_CHECKING:
     from haimaker.gateway import Gateway
 
-SWITCH_S = 0.001
-"""After how long a busy thread makes room for another. Python's 5 ms, for each of those that are busy and each step of a request,
-would be felt by everybody."""
+FILES = 8_192
+"""Open files that are asked for; a connection and the call of a provider that it leads to are two."""
+OTHER_FILES = 64
+"""The store's, the listening socket and the like."""
 STOP_SIGNALS = (signal.SIGINT, signal.SIGTERM)
 
 
 def main() -> int:
-    sys.setswitchinterval(SWITCH_S)
     sys.set_int_max_str_digits(MAX_DIGITS)
     for stop_signal in STOP_SIGNALS:
         signal.signal(stop_signal, _leave)
@@ -59,6 +61,7 @@ def main() -> int:
             origins=settings.allowed_origins,
             mistakes=Mistakes(settings.mistakes_per_minute),
             proxies=tuple(map(ip_network, settings.trusted_proxies)),
+            most_connections=min(MAX_CONNECTIONS, max(1, (_allowed_files() - OTHER_FILES) // 2)),
         )
     except OSError as error:
         return _fail(cannot_listen(error, settings.host, settings.port, START))
@@ -112,6 +115,20 @@ def _join(gateway: "Gateway", worker: Worker) -> None:
         lost = sum(gateway.store.charge_requests_of(ending) for ending in worker.dead)
         if lost:
             gateway.observer.reservations_lost(lost)
+
+
+def _allowed_files() -> int:
+    """How many files may be open: systems begin with few, 1,024 or 256, and let a process have more that asks for them.
+    https://docs.python.org/3/library/resource.html#resource.RLIMIT_NOFILE"""
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    if soft == resource.RLIM_INFINITY or soft >= FILES:
+        return FILES
+    wanted = FILES if hard == resource.RLIM_INFINITY else min(FILES, hard)
+    try:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, hard))
+    except (ValueError, OSError):
+        return soft
+    return wanted
 
 
 def _trust(environment: Mapping[str, str]) -> None:

@@ -136,9 +136,9 @@ class RequestReader:
             if length is not None and length > limit:
                 raise _too_large(limit)
             self._connection.sendall(b"HTTP/1.1 100 Continue\r\n\r\n")
-        return self._chunked(deadline_s) if length is None else self._sized(length, deadline_s)
+        return self._read_chunked(deadline_s) if length is None else self._read_sized(length, deadline_s)
 
-    def _sized(self, length: int, deadline_s: float) -> Iterator[bytes]:
+    def _read_sized(self, length: int, deadline_s: float) -> Iterator[bytes]:
         while length:
             if not self._buffer:
                 self._receive(deadline_s)
@@ -147,9 +147,9 @@ class RequestReader:
             length -= len(piece)
             yield piece
 
-    def _chunked(self, deadline_s: float) -> Iterator[bytes]:
+    def _read_chunked(self, deadline_s: float) -> Iterator[bytes]:
         while size := _chunk_size(self._read_line(deadline_s)):
-            yield from self._sized(size, deadline_s)
+            yield from self._read_sized(size, deadline_s)
             if self._read_line(deadline_s):
                 raise BadRequestError("A chunk of the request's body is longer than its size.", code="malformed_request")
         for _ in range(HEADER_COUNT_LIMIT):

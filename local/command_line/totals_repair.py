@@ -22,7 +22,7 @@ def repair_totals(
     now_s, missing = clock(), 0
     missing_items = store.not_in_totals(now_s - RETENTION_S, now_s - STREAM_S)
 
-    def counted() -> Iterator[RecordTotals]:
+    def count_missing() -> Iterator[RecordTotals]:
         nonlocal missing
         for item in missing_items:
             found = _totals_of(item, say)
@@ -31,10 +31,10 @@ def repair_totals(
                 yield found
 
     if check:
-        for _ in counted():
+        for _ in count_missing():
             pass
     else:
-        DailyTotals(store.dynamo, *tables, Observer()).add_records(counted())
+        DailyTotals(store.dynamo, *tables, Observer()).add_records(count_missing())
     if missing:
         say(f"{missing} records {'are missing in' if check else 'were missing in, and are now added to,'} the daily totals.")
     return missing

@@ -28,7 +28,7 @@ from haimaker.accounts.cache import AccountCache, BilledAccounts
 from haimaker.accounts.errors import check_usable, denied_error, store_error
 from haimaker.accounts.keys import admin_id
 from haimaker.api import formats, uploads
-from haimaker.api.dispatch import CHANGING, HANDLERS, KEYLESS
+from haimaker.api.dispatch import CHANGING, HANDLERS, KEYLESS, TELLS_PRICES
 from haimaker.api.paths import MODEL_OPERATIONS, with_key_of_query
 from haimaker.billing import admission, estimates, model_limits
 from haimaker.billing.reservations import reservations_for
@@ -153,6 +153,8 @@ class Gateway:
         request = with_key_of_query(operation, request)
         try:
             if operation not in MODEL_OPERATIONS:
+                if operation in TELLS_PRICES:
+                    self.prices.refresh_before_answer()
                 return HANDLERS[operation](self, request)
             client_format = formats.find(operation, request)
             account = self.accounts.authenticate(request.headers)
@@ -190,9 +192,10 @@ class Gateway:
     def _error_response(self, operation: str, request: Request, error: APIError) -> Response:
         if not error.attempts:  # else it was admitted, and its record is told
             self._count_refusal(operation, request, error)
-        if operation not in MODEL_OPERATIONS:
+        if operation not in MODEL_OPERATIONS and "anthropic-version" not in request.headers:
             return error_response(error)
-        return error_response(error, formats.find(operation).render_error(error, request.id))
+        known = operation if operation in MODEL_OPERATIONS else "messages"  # as who asks for models sends it
+        return error_response(error, formats.find(known).render_error(error, request.id))
 
     def _count_refusal(self, operation: str, request: Request, error: APIError) -> None:
         """Logs a refusal, and counts it: every one of what models serve; of the rest those of who may not, where it may be written,
@@ -217,6 +220,7 @@ class Gateway:
         begun_s = time.monotonic()
         billed = self.accounts.billed_accounts(account, asked.fields.user)
         decision, billed, admitted = self._reserve(routing_request, billed, request, runtime.planner)
+        self.prices.used = True
         longest_s = deadlines.request_timeout_s(request, decision.plan.timeout_s)
         end_s = begun_s + longest_s
         deadline_s = begun_s + min(longest_s, deadlines.client_timeout_s(request))
@@ -285,11 +289,11 @@ class Gateway:
 
         billed = self.accounts.billed_accounts(self.accounts.authenticate(request.headers, fresh=True))
         check_usable(billed.key, time.time())
-        router = Router(self.settings.config, self._all_providers(), self._known_places())
+        router = Router(self.settings.config, self._all_providers(), self._read_places())
         allowed = billed.allowed_models(router.full_name)
         return json_response(calculate.calculate_cost(router, allowed, request, self.settings.default_max_output_tokens))
 
-    def _known_places(self) -> Mapping[str, Place]:
+    def _read_places(self) -> Mapping[str, Place]:
         try:
             return _places(self.credentials.current())
         except APIError:

@@ -74,11 +74,11 @@ def test_spend_by_day_and_by_everything(console: Console, keys):
     page = console.sign_in()
     expect(row(page, "anthropic/claude-sonnet-4-5")).to_contain_text("$")
     chart = page.get_by_role("group", name=re.compile("Spend, by day"))
-    whole = chart.locator("figcaption").inner_text()
+    whole = chart.locator(".legend").inner_text()
     chart.focus()
     page.keyboard.press("ArrowLeft")
     expect(chart).to_contain_text("together")
-    assert chart.locator("figcaption").inner_text() != whole
+    assert chart.locator(".legend").inner_text() != whole
     assert chart.locator("svg.bars rect:not(.catch)").count() > 30
     for by, name in (("Provider", "groq"), ("Key", "support-bot"), ("Team", "product"), ("Tag", "batch")):
         page.get_by_role("button", name=by, exact=True).click()

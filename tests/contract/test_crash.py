@@ -5,6 +5,7 @@ import re
 import signal
 import subprocess
 import sys
+from collections import Counter
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
@@ -16,7 +17,7 @@ import pytest
 
 from haimaker.accounts.keys import account_id_of
 from haimaker.store.sqlite import SQLiteStore
-from tests.contract.money_support import ADMIN, AWS, chat_body, environment, error_of, exact_json, nanousd, store_of
+from tests.contract.money_support import ADMIN, AWS, MODEL, chat_body, environment, error_of, exact_json, nanousd, store_of
 from tests.support.fake_upstream import FakeUpstream, Reply
 from tests.support.openai_wire import chunks, completion, plays_openai, usage
 from tests.support.reply import JSON
@@ -52,17 +53,17 @@ def bearer(key: str) -> dict[str, str]:
     return {"authorization": f"Bearer {key}"}
 
 
-def start(home: Path, upstream: FakeUpstream, more: dict[str, str]) -> subprocess.Popen[str]:
+def start(home: Path, upstream: FakeUpstream, more: dict[str, str], limits: str = "") -> subprocess.Popen[str]:
+    """`limits` are words of the shell before it."""
     settings = {**environment(home, upstream, **more), "PORT": "0", "PYTHONPATH": "shared", "PATH": os.environ["PATH"]}
     with (home / "log").open("a") as log:
-        return subprocess.Popen(
-            [sys.executable, "-m", "local"], cwd=ROOT, env=settings, stdout=subprocess.PIPE, stderr=log, text=True
-        )
+        command = ["sh", "-c", f'{limits} exec "$0" -m local', sys.executable]
+        return subprocess.Popen(command, cwd=ROOT, env=settings, stdout=subprocess.PIPE, stderr=log, text=True)
 
 
 @contextmanager
-def running(home: Path, upstream: FakeUpstream, **more: str) -> Iterator[Running]:
-    process = start(home, upstream, more)
+def running(home: Path, upstream: FakeUpstream, *, limits: str = "", **more: str) -> Iterator[Running]:
+    process = start(home, upstream, more, limits)
     try:
         assert process.stdout
         ready = READY.search(process.stdout.readline())
@@ -87,7 +88,7 @@ def upstream():
 def test_what_a_killed_gateway_held_is_lost_and_nothing_stays_held(tmp_path, upstream, stream):
     never, options = upstream.gate(), STREAM if stream else {}
     with ThreadPoolExecutor(2) as pool, running(tmp_path, upstream) as gateway:
-        key = gateway.admin("/key/generate", max_budget=1, max_parallel_requests=3)["key"]
+        key = gateway.admin("/key/generate", max_budget=1, max_parallel_requests=3, model_max_budget={MODEL: 1})["key"]
         assert gateway.chat(key).status_code == 200
         upstream.answers(Reply.json(200, completion()).after(never), Reply.sse([*chunks()[:2], never]))
         asked = [pool.submit(gateway.chat, key, **options) for _ in range(2)]
@@ -101,6 +102,7 @@ def test_what_a_killed_gateway_held_is_lost_and_nothing_stays_held(tmp_path, ups
         with running(tmp_path, upstream) as gateway:
             info = gateway.info(key)
             assert (nanousd(info["spend"]), info["reserved"], info["parallel_requests"]) == (spent, 0, 0)
+            assert nanousd(info["model_spend"][MODEL]) == spent
             assert gateway.chat(key).status_code == 200
     assert [(status, cost) for status, cost, _ in records(tmp_path, key)] == [
         ("ok", COST), ("lost", held // 2), ("lost", held // 2), ("ok", COST), ("ok", COST),
@@ -161,6 +163,23 @@ def test_what_does_not_end_is_cut_and_settled_when_the_gateway_is_stopped(tmp_pa
     assert all(0 < cost < 20_000 for _, cost, _ in found)
     spent = sum(cost for _, cost, _ in found)
     assert money(tmp_path, key) == (spent, 0, spent)
+
+
+@pytest.mark.parametrize(("limits", "answered"), [("ulimit -Sn 100;", 120), ("ulimit -n 100;", 18)])
+def test_as_many_are_answered_at_once_as_files_may_be_open(tmp_path, upstream, limits, answered):
+    """More are asked for where the system lets a process have more; else some are told to come again."""
+    gate = upstream.gate()
+    upstream.answers(Reply.json(200, completion()).after(gate))
+    with ThreadPoolExecutor(120) as pool, running(tmp_path, upstream, limits=limits) as gateway:
+        key = gateway.admin("/key/generate")["key"]
+        gateway.http.close()
+        url, body, headers = f"{gateway.http.base_url}chat/completions", chat_body(max_tokens=64), bearer(key)
+        asked = [pool.submit(httpx.post, url, json=body, headers=headers, timeout=60, trust_env=False) for _ in range(120)]
+        upstream.wait_for_calls(answered, 30)
+        gate.open()
+        statuses = Counter(future.result().status_code for future in asked if not future.exception())
+        assert statuses[200] >= answered
+        assert statuses.keys() <= {200, 503}
 
 
 def records(home: Path, key: str) -> list[tuple[str, int, bool | None]]:

@@ -331,6 +331,21 @@ def test_models_are_listed_in_anthropics_shape(claude: anthropic.Anthropic) -> N
     assert CLAUDE in names
     found = claude.models.retrieve(CLAUDE)
     assert (found.id, (found.max_tokens or 0) > 1_000) == (CLAUDE, True)
+    with pytest.raises(anthropic.NotFoundError) as raised:
+        claude.models.retrieve("anthropic/none")
+    assert raised.value.body["error"]["type"] == "not_found_error"  # type: ignore[index]
+
+
+def test_anthropic_counts_for_itself(claude: anthropic.Anthropic, upstream: FakeUpstream) -> None:
+    upstream.answers(Reply.json(200, {"input_tokens": 77}))
+    tools: Any = [{"name": "f", "input_schema": {"type": "object"}}]
+    counted = claude.messages.count_tokens(model=CLAUDE, messages=HELLO, system="Be brief.", tools=tools)
+    assert counted.input_tokens == 77
+    assert upstream.calls[-1].path.endswith("/messages/count_tokens")
+    expected = {"model": "claude-sonnet-5-5", "messages": HELLO, "system": "Be brief.", "tools": tools}
+    assert upstream.calls[-1].json == expected
+    upstream.answers(Reply.json(529, {"type": "error", "error": {"type": "overloaded_error", "message": "Busy."}}))
+    assert 0 < claude.messages.count_tokens(model=CLAUDE, messages=HELLO).input_tokens < 77
 
 
 def test_tokens_are_counted(claude: anthropic.Anthropic) -> None:

@@ -153,7 +153,8 @@ def test_each_endpoint_answers_the_call_beside_it(served: Served, tmp_path: Path
         "messages": [{"role": "user", "content": "Hello"}],
     }
     rows = re.findall(r"^\| `/v1(?:beta)?/([^`]+)`.*? \| `(.+?)`(?:, with .*)? \| \[", TOUR.text, re.MULTILINE)
-    told_beside = {"images_edits", "images_variations", "audio_translations", "gemini_stream", "gemini_embed", "gemini_batch_embed"}
+    told_beside = {"images_edits", "images_variations", "audio_translations", "responses_compact"}
+    told_beside |= {"gemini_stream", "gemini_embed", "gemini_batch_embed"}
     told = {"models/{model}:generateContent": "gemini_generate"}
     assert {told.get(path, path.replace("/", "_")) for path, _ in rows} == {"models", *MODEL_OPERATIONS} - told_beside
     for _, call in rows:

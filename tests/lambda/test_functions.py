@@ -20,6 +20,8 @@ COST = 4_500
 FUNCTIONS = Path(__file__).parents[2] / "functions"
 COLD = ["GetItem", "GetParameters", "reserve", "PutItem", "release"]
 WARM = ["reserve", "PutItem", "release"]
+PRICES = "GetItem"
+"""After the first answer, and then every ten minutes: are there newer ones."""
 
 
 @pytest.fixture
@@ -51,8 +53,9 @@ def test_calls_of_aws_per_request(request, tables):
     function, key = stack.function("chat_completions"), stack.key(budget_nanousd=1_000_000_000, rpm_limit=100, tpm_limit=100_000)
     function.wait_for("next")
     assert stack.front.take() == [], "nothing is read before the first request"
-    for stream, calls in ((False, COLD), (False, WARM), (True, WARM)):
+    for number, (stream, calls) in enumerate(((False, [*COLD, PRICES]), (False, WARM), (True, WARM)), 2):
         assert read(function.invoke(chat_event(key, stream=stream))).status == 200
+        function.wait_for("next", number)
         assert stack.front.take() == calls
     second = stack.key()
     assert read(function.invoke(chat_event(second))).status == 200
@@ -172,7 +175,7 @@ def test_an_answer_that_takes_too_long_ends_in_time_and_is_settled(stack, functi
     assert answer.headers["x-should-retry"] == "false"
     function.wait_for("next", 2)
     assert not stack.money(key)[1]
-    assert stack.front.calls == COLD
+    assert stack.front.calls == [*COLD, PRICES]
 
 
 @pytest.mark.parametrize(

@@ -192,6 +192,14 @@ def deepseek(body: JSON) -> None:
     assert not thinking or body.get("tool_choice") in (None, "auto", "none"), "a forced tool while it thinks"
 
 
+def responses(body: JSON) -> None:
+    """https://platform.openai.com/docs/api-reference/responses/create; the SDK's types ask for more than the API does."""
+    called = [item["call_id"] for item in body["input"] if item["type"] in ("function_call", "custom_tool_call")]
+    answered = [item["call_id"] for item in body["input"] if item["type"].endswith("_call_output")]
+    assert sorted(called) == sorted(answered), "No tool output found for function call"
+    assert all(len(identifier) <= 64 for identifier in called), "call_id: string too long"
+
+
 def groq(body: JSON) -> None:
     """https://console.groq.com/docs/api-reference#chat-create"""
     openai(body)
@@ -265,6 +273,7 @@ CHECKS: Mapping[str, Callable[[JSON], None]] = {
     "mistral": mistral,
     "openai": openai,
     "openrouter": openrouter,
+    "responses": responses,
 }
 
 

@@ -37,13 +37,13 @@ class _Reader:
         calls = message.get("tool_calls") if isinstance(message, dict) else None
         made: JSON = {}
         if isinstance(message, dict) and isinstance(calls, list) and calls:
-            others, texts = self._parted(calls, choice["index"], holder)
+            others, texts = self._split_calls(calls, choice["index"], holder)
             made[holder] = _with_text(message, others, "".join(texts))
         if choice.get("finish_reason") == "tool_calls" and not self._calls(choice["index"]):
             made["finish_reason"] = "stop"
         return {**choice, **made} if made else choice
 
-    def _parted(self, calls: list[JSON], choice: int, holder: str) -> tuple[list[JSON], list[str]]:
+    def _split_calls(self, calls: list[JSON], choice: int, holder: str) -> tuple[list[JSON], list[str]]:
         """The client's calls, and the pieces of the answer."""
         others, texts = [], []
         for at, call in enumerate(calls):

@@ -35,7 +35,7 @@ HARMLESS = frozenset({"chunking_strategy", "keywords", "known_speaker_names", "l
 """Hints, without which the same is heard."""
 
 
-def parted(request: TranscriptionRequest, taken: Collection[str]) -> tuple[JSON, tuple[str, ...]]:
+def split_fields(request: TranscriptionRequest, taken: Collection[str]) -> tuple[JSON, tuple[str, ...]]:
     """The fields that OpenAI does not have, which pass, and the names of those that are lost. Raises BadRequestError."""
     passed: JSON = {}
     lost: dict[str, None] = {}
@@ -51,7 +51,7 @@ def parted(request: TranscriptionRequest, taken: Collection[str]) -> tuple[JSON,
     return passed, tuple(lost)
 
 
-def listed(request: TranscriptionRequest, name: str) -> list[str]:
+def read_list(request: TranscriptionRequest, name: str) -> list[str]:
     """The values of a field that may come several times."""
     found = request.body.get(f"{name}[]", request.body.get(name, []))
     return [each for each in (found if isinstance(found, list) else [found]) if each]

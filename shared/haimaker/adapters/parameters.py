@@ -113,7 +113,7 @@ NEUTRAL: Mapping[str, Collection[object]] = {
 """Values with which a parameter says nothing: it is left out where it is not taken, and nobody need know."""
 
 
-def within(body: JSON, ranges: Mapping[str, tuple[float, float]]) -> tuple[JSON, tuple[str, ...]]:
+def drop_out_of_range(body: JSON, ranges: Mapping[str, tuple[float, float]]) -> tuple[JSON, tuple[str, ...]]:
     """The body without numbers outside the ranges that a provider takes, and the names of those that say something."""
     outside = [name for name, (least, most) in ranges.items() if _is_number(body.get(name)) and not least <= body[name] <= most]
     if not outside:

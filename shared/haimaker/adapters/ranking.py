@@ -15,7 +15,7 @@ TEXTS = ("text", "title", "content")
 """A document told again; the client has it."""
 
 
-def listed(body: Any) -> Sequence[Any] | None:
+def find_results(body: Any) -> Sequence[Any] | None:
     """The list of results in an answer, if it has one."""
     if isinstance(body, Mapping):
         body = next((body[name] for name in LISTS if isinstance(body.get(name), list)), None)

@@ -1,10 +1,10 @@
 """Repairs of a conversation that a vendor refuses as it is. Each is a function over values, with its reason. Pure.
 
 A client carries a conversation from one model to another, cuts it, or stops a tool: what one vendor takes, the next refuses.
-`mended` makes those repairs of `REPAIRS` that a wire format needs, by the table `NEEDED`. Repairs of one value are called where the
-value is translated: `arguments_object` and `is_harmless_object` for formats that take objects only, `plain_id` for all but the
-vendor whose thinking a call's id carries. What depends on a vendor's blocks stands with them: the merging and order of turns,
-ids and names in the vendor's alphabet (`anthropic/messages.py` and `names.py`, `bedrock/messages.py` and `carrying.py`,
+`repair_messages` makes those repairs of `REPAIRS` that a wire format needs, by the table `NEEDED`. Repairs of one value are called
+where the value is translated: `arguments_object` and `is_harmless_object` for formats that take objects only, `plain_id` for all
+but the vendor whose thinking a call's id carries. What depends on a vendor's blocks stands with them: the merging and order of
+turns, ids and names in the vendor's alphabet (`anthropic/messages.py` and `names.py`, `bedrock/messages.py` and `carrying.py`,
 `gemini/contents.py` and `signatures.py`, `mistral/chat.py`).
 """
 
@@ -213,11 +213,12 @@ NEEDED: Mapping[str, tuple[str, ...]] = {
     "gemini_vertex": ("results",),
     "mistral": tuple(REPAIRS),
     "openai": ("refusals", "results"),
+    "responses": ("results",),
 }
 """By wire format. The translated ones read a refusal, and see to the turns, while they make the vendor's blocks."""
 
 
-def mended(messages: Sequence[JSON], attempt: Attempt) -> Sequence[JSON]:
+def repair_messages(messages: Sequence[JSON], attempt: Attempt) -> Sequence[JSON]:
     """A conversation as the format of an attempt's provider takes it."""
     provider = attempt.provider
     for name, repair in REPAIRS.items():

@@ -9,7 +9,7 @@ import struct
 from collections.abc import Callable, Iterator, Mapping
 from typing import NamedTuple
 
-from haimaker.adapters.openai.requests import renamed, taken
+from haimaker.adapters.openai.requests import drop_unsupported, rename_fields
 from haimaker.http import errors
 from haimaker.http.errors import BadGatewayError, BadRequestError, missing_parameter
 from haimaker.http.json import read_or_none
@@ -67,7 +67,7 @@ def order(request: SpeechRequest, attempt: Attempt) -> Order:
             raise BadRequestError(message, param="speed", code="unsupported_value")
         lost = (*lost, "speed")
     sent = {name: value for name, value in request.body.items() if name not in OUR_FIELDS and name not in lost}
-    body, dropped = taken(renamed(sent, dialect.rename), dialect, forced=forced)
+    body, dropped = drop_unsupported(rename_fields(sent, dialect.rename), dialect, forced=forced)
     body = {**dialect.add, **{name: value for name, value in body.items() if value is not None}, "model": attempt.model}
     for name, spellings in dialect.values.items():
         if isinstance(body.get(name), str):

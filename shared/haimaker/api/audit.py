@@ -42,16 +42,16 @@ class AuditedStore:
         return _AuditedDocuments(self._store.documents, self.changes)
 
     def put(self, account: Account, spent_as: Balance | None = None) -> bool:
-        return self._note(self._store.put(account, spent_as), "created", account.id, {}, _shown(account), account.alias)
+        return self._note(self._store.put(account, spent_as), "created", account.id, {}, _show_account(account), account.alias)
 
     def update(self, account: Account) -> bool:
         before = self._store.get(account.id)
-        shown = _shown(before.account) if before else {}
-        return self._note(self._store.update(account), "updated", account.id, shown, _shown(account), account.alias)
+        shown = _show_account(before.account) if before else {}
+        return self._note(self._store.update(account), "updated", account.id, shown, _show_account(account), account.alias)
 
     def delete(self, account_id: str) -> bool:
         before = self._store.get(account_id)
-        shown, alias = (_shown(before.account), before.account.alias) if before else ({}, None)
+        shown, alias = (_show_account(before.account), before.account.alias) if before else ({}, None)
         return self._note(self._store.delete(account_id), "deleted", account_id, shown, {}, alias)
 
     def _note(self, done: bool, action: str, object_id: str, before: JSON, after: JSON, name: str | None) -> bool:
@@ -150,7 +150,7 @@ def _change(action: str, object_id: str, name: str | None, before: Mapping[str, 
     }
 
 
-def _shown(account: Account) -> JSON:
+def _show_account(account: Account) -> JSON:
     """The account as people know it: money in USD, moments in ISO 8601."""
     shown: JSON = {}
     for field in fields(account):
@@ -160,7 +160,7 @@ def _shown(account: Account) -> JSON:
         if field.name.endswith("_nanousd"):
             shown[field.name.removesuffix("_nanousd")] = to_usd(value)
         elif field.name == "model_limits":
-            shown[field.name] = {model: _shown_limit(limit) for model, limit in value.items()}
+            shown[field.name] = {model: _show_limit(limit) for model, limit in value.items()}
         elif field.name == "expires_s":
             shown |= {"expires": to_iso_time(value)} if value < NEVER_S else {}
         else:
@@ -168,7 +168,7 @@ def _shown(account: Account) -> JSON:
     return shown
 
 
-def _shown_limit(limit: ModelLimit) -> JSON:
+def _show_limit(limit: ModelLimit) -> JSON:
     said = {field.name: getattr(limit, field.name) for field in fields(limit)}
     said["budget"] = to_usd(said.pop("budget_nanousd"))
     return {name: value for name, value in said.items() if value is not None}

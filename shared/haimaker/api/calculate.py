@@ -8,7 +8,7 @@ import json
 import time
 from collections.abc import Collection
 
-from haimaker.adapters.openai.counts import counted
+from haimaker.adapters.openai.counts import normalize_usage
 from haimaker.billing import estimates
 from haimaker.http.errors import BadRequestError, missing_parameter
 from haimaker.http.json import parse_json
@@ -41,7 +41,7 @@ def calculate_cost(router: Router, allowed: Collection[str], request: Request, d
         raise BadRequestError(f"'{param}' must be a usage object with counts of tokens.", param=param, code="invalid_value")
     attempt = _plan(router, allowed, model, "chat_completions", request.id)[0]
     tier = (answer or body).get("service_tier")
-    return _to_json(attempt, usage.from_openai(counted(said or {}, attempt.model), tier), estimated=False)
+    return _to_json(attempt, usage.from_openai(normalize_usage(said or {}, attempt.model), tier), estimated=False)
 
 
 def _cost_of_request(router: Router, allowed: Collection[str], body: JSON, request_id: str, default: int) -> JSON:

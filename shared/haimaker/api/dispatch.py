@@ -26,6 +26,8 @@ KEYLESS = frozenset(
     {"index", "metrics", "openapi", "docs", "health", "console", "models_hub", "file_read", "file_write", "responses_socket"}
 )
 """Operations that need no key."""
+TELLS_PRICES = frozenset({"health", "models_list", "models_retrieve", "models_hub", "spend_calculate", "route_simulate"})
+"""Operations that no function serves in which something runs after an answer."""
 
 
 def _health(gateway: "Gateway", request: Request) -> Response:
@@ -145,7 +147,7 @@ def _audited_handler(module: str, name: str, shown: str | None = None) -> Handle
     return changing
 
 
-def _routed(module: str, name: str) -> Handler:
+def _planning_handler(module: str, name: str) -> Handler:
     """An operation that shows what routing decides."""
 
     def operation(gateway: "Gateway", request: Request) -> Response:
@@ -215,15 +217,13 @@ def _google_errors(answer: Callable[[], Response]) -> Response:
 
 
 def _count_tokens(operation: str, **fields: str) -> Handler:
-    """About how many tokens a prompt has, in the client's format; free, and of no model's own counting."""
-
     def count(gateway: "Gateway", request: Request) -> Response:
+        from haimaker.api.count_tokens import count_tokens
+
         try:
-            gateway.accounts.authenticate(request.headers)
-            counted = formats.find(operation).parse(request).estimate_prompt_tokens()
+            return json_response({**fields, "input_tokens": count_tokens(gateway, request, operation)})
         except APIError as error:
             return error_response(error, formats.find(operation).render_error(error, request.id))
-        return json_response({**fields, "input_tokens": max(1, counted)})
 
     return count
 
@@ -278,7 +278,7 @@ HANDLERS: Mapping[str, Handler] = {
     "spend_keys": _account_handler("spend", "by_key"),
     "spend_calculate": lambda gateway, request: gateway.calculate(request),
     "generation": _account_handler("spend", "generation"),
-    "route_simulate": _routed("simulate", "simulate_request"),
+    "route_simulate": _planning_handler("simulate", "simulate_request"),
     "auto_router_new": _audited_handler("auto_routers", "new"),
     "auto_router_list": _account_handler("auto_routers", "list_routers"),
     "auto_router_info": _account_handler("auto_routers", "info"),
@@ -287,7 +287,7 @@ HANDLERS: Mapping[str, Handler] = {
     "auto_router_rule": _audited_handler("auto_routers", "put_rule"),
     "auto_router_rule_delete": _audited_handler("auto_routers", "delete_rule"),
     "auto_router_reorder": _audited_handler("auto_routers", "reorder"),
-    "auto_router_simulate": _routed("auto_routers", "simulate"),
+    "auto_router_simulate": _planning_handler("auto_routers", "simulate"),
     "audit_list": _account_handler("audit", "list_events"),
     "refusals_list": _refusals,
     "providers_list": _providers("list_providers"),

@@ -21,7 +21,7 @@ ORDERS: Mapping[str, Callable[[Balance], Any]] = {
     "total_spend": lambda balance: balance.total_spend_nanousd,
     "max_budget": lambda balance: UNLIMITED if balance.account.budget_nanousd is None else balance.account.budget_nanousd,
     "expires": lambda balance: balance.account.expires_s,
-    "used": lambda balance: _used(balance),
+    "used": lambda balance: _budget_share(balance),
 }
 OWN = ("key_alias", "team_id", "user_id", "key_hash", "search", "status", "sort_by", "sort_order")
 KNOWN = frozenset({*OWN, "page", "size", "return_full_object"})
@@ -80,7 +80,7 @@ class KeyFilter(NamedTuple):
         return any(part in name.casefold() for name in names if name) or account.id.partition("#")[2].startswith(part)
 
 
-def _used(balance: Balance) -> float:
+def _budget_share(balance: Balance) -> float:
     """The share of the budget that is spent or reserved; -1 where there is no budget."""
     budget = balance.account.budget_nanousd
     return -1.0 if budget is None else (balance.spend_nanousd + balance.held_nanousd) / max(1, budget)

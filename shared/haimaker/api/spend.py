@@ -19,6 +19,8 @@ from haimaker.store import Account, Record, Store, TooManyRecords, ledger
 from haimaker.store.totals import AMOUNTS, By, Total
 
 STORE_PAGE = 100
+MAX_NAMED = 100
+"""Keys of a report, each of which is read on its own."""
 MAX_READ = 1_000
 """How many records one call of `logs` reads; where few of them pass the filter, it answers fewer rows and a cursor."""
 ID_PREFIXES = ("chatcmpl-", "cmpl-", "gen-", "msg_", "resp_")
@@ -64,12 +66,18 @@ def report(store: Store, caller: Account, request: Request) -> JSON:
     account_id = _account_filter(caller, request)
     by, daily = grouping(request)
     first_day, last_day = DateRange.from_request(request, time.time()).days()
-    rows = _totals(store, by, first_day, last_day, account_id)
-    whole = rows if by == "day" else _totals(store, "day", first_day, last_day, account_id)
-    if by == "key" and (named := request.query.get("keys")):
-        some = {keys.account_id_for(key) for key in named.split(",")}
-        rows = whole = [row for row in rows if row.name in some]
-    names = {balance.account.id: balance.account for balance in keys.all_keys(store)} if by == "key" and not account_id else {}
+    some = _named_keys(request) if by == "key" else []
+    if some:  # those that the caller may see
+        asked = [one for one in some if account_id in (None, one)]
+        rows: Sequence[Total] = sorted(
+            (row for one in asked for row in _totals(store, by, first_day, last_day, one)), key=lambda row: (row.day, row.name)
+        )
+        whole = rows
+        names = {one: balance.account for one in asked if (balance := store.get(one))}
+    else:
+        rows = _totals(store, by, first_day, last_day, account_id)
+        whole = rows if by == "day" else _totals(store, "day", first_day, last_day, account_id)
+        names = {balance.account.id: balance.account for balance in keys.all_keys(store)} if by == "key" and not account_id else {}
     names |= {caller.id: caller}
     return {
         "object": "spend.report",
@@ -79,6 +87,15 @@ def report(store: Store, caller: Account, request: Request) -> JSON:
         "data": [_totals_row(total, by, names, daily=daily) for total in (rows if daily else _sum_over_days(rows))],
         "total": _amounts(whole),
     }
+
+
+def _named_keys(request: Request) -> list[str]:
+    """The account ids of the keys that `keys` names, each once. Raises BadRequestError."""
+    named = request.query.get("keys")
+    found = list(dict.fromkeys(keys.account_id_for(key) for key in named.split(","))) if named else []
+    if len(found) > MAX_NAMED:
+        raise BadRequestError(f"'keys' names {MAX_NAMED} keys at most.", param="keys", code="invalid_value")
+    return found
 
 
 def by_key(store: Store, caller: Account, request: Request) -> JSON:

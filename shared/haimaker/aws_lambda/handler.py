@@ -48,8 +48,6 @@ class LambdaHandler:
     streams: bool = False
 
     def __call__(self, event: JSON, context: Context) -> StreamedResponse | JSON:
-        if not self.streams:
-            self.gateway.prices.refresh_before_answer()
         request_id = str(uuid.uuid4())  # clients can choose the id that API Gateway puts into the event
         headers = _headers(event)
         allowed = cross_origin(headers, self.gateway.settings.allowed_origins)
@@ -66,7 +64,7 @@ class LambdaHandler:
     def finish(self) -> None:
         """Called by the runtime after the answer has left, before the sandbox is frozen."""
         self.gateway.content.finish(FINISH_S)
-        self.gateway.prices.refresh()
+        self.gateway.prices.refresh_after_answer()
 
     def _answer(self, event: JSON, context: Context, request_id: str, headers: Mapping[str, str]) -> Response:
         def seconds_left() -> float:

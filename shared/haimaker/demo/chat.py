@@ -20,7 +20,7 @@ def send(request: UpstreamRequest, request_id: str, created_s: int) -> UpstreamR
     if model not in MODELS:
         return no_such_model(model, MODELS)
     head = {"id": f"chatcmpl-{request_id}", "created": created_s, "model": f"demo/{model}", "system_fingerprint": LABEL}
-    message, finish_reason = _limited(MODELS[model](body), body)
+    message, finish_reason = _cut_to_limit(MODELS[model](body), body)
     choices = body.get("n") or 1
     usage = _usage(body, message, choices)
     if body.get("stream"):
@@ -101,7 +101,7 @@ def _example(schema: object) -> Any:
     return {"array": [], "integer": 0, "number": 0, "boolean": False, "null": None}.get(str(schema.get("type")), "")
 
 
-def _limited(message: JSON, body: JSON) -> tuple[JSON, str]:
+def _cut_to_limit(message: JSON, body: JSON) -> tuple[JSON, str]:
     """The message cut to `max_tokens`, and why it ends. A word, with the space before it, counts as one token."""
     if message.get("tool_calls"):
         return message, "tool_calls"

@@ -70,7 +70,7 @@ def is_selected(provider: str, model: str, selectors: Collection[str]) -> bool:
 def select(provider: str, model: str, table: Mapping[str, Value]) -> Value | None:
     """What a table, by selectors, has for a model: first by how its name is spelled, then by its most specific family."""
     spelled = next((value for selector, value in table.items() if _is_spelled(model, selector)), None)
-    return spelled or traits_of(provider, model).among(table) or table.get(OTHERS)
+    return spelled or traits_of(provider, model).look_up(table) or table.get(OTHERS)
 
 
 def _is_spelled(model: str, selector: str) -> bool:

@@ -105,7 +105,7 @@ class Traits:
             return True
         return effort != "none" and (self.thinks == UNASKED or (self.thinks == ASKED and effort is not None))
 
-    def among(self, table: Mapping[str, Value]) -> Value | None:
+    def look_up(self, table: Mapping[str, Value]) -> Value | None:
         """What a table, by names of families, has for the most specific of its families."""
         return next((table[name] for name in reversed(self.families) if name in table), None)
 

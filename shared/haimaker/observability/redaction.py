@@ -75,7 +75,7 @@ class Redaction:
         if isinstance(value, str):
             return self._text(value, depth)
         if isinstance(value, bytes | bytearray):
-            return _of_bytes("data", bytes(value))
+            return _describe_bytes("data", bytes(value))
         return value if value is None or isinstance(value, int | float) else f"[{type(value).__name__}]"
 
     def _text(self, text: str, depth: int) -> str:
@@ -85,8 +85,8 @@ class Redaction:
             except (ValueError, RecursionError):
                 pass
         if len(text) >= MIN_DATA and _ONLY_BASE64.fullmatch(text):
-            return _named("data", text)
-        text = _DATA.sub(lambda found: _named(found[1], found[2]), text)
+            return _describe_data("data", text)
+        text = _DATA.sub(lambda found: _describe_data(found[1], found[2]), text)
         rest = len(text) - MAX_TEXT_LENGTH
         if "key" in self.kinds:
             text = _without_private_keys(text[: MAX_TEXT_LENGTH + 10_000])
@@ -108,15 +108,15 @@ def _without_private_keys(text: str) -> str:
     return "".join((*made, text[at:])) if made else text
 
 
-def _named(content_type: str, text: str) -> str:
+def _describe_data(content_type: str, text: str) -> str:
     try:
         data = base64.b64decode(text + "=" * (-len(text) % 4), altchars=b"-_" if {"-", "_"} & set(text) else None)
     except NotBase64:
         data = text.encode()
-    return _of_bytes(content_type, data)
+    return _describe_bytes(content_type, data)
 
 
-def _of_bytes(content_type: str, data: bytes) -> str:
+def _describe_bytes(content_type: str, data: bytes) -> str:
     return f"[{content_type}, {len(data)} bytes, sha256 {hashlib.sha256(data).hexdigest()}]"
 
 

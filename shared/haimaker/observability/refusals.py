@@ -87,7 +87,7 @@ class RefusalCounter:
 def merge(documents: Documents, days: Sequence[str]) -> list[Refused]:
     """The sums of all processes on these days, the latest refusal first."""
     found: dict[tuple[str, str], Refused] = {}
-    for each in _counted(documents, days):
+    for each in _read_counts(documents, days):
         before = found.get((each.account_id, each.code), each._replace(times=0))
         found[each.account_id, each.code] = Refused(
             each.account_id,
@@ -99,7 +99,7 @@ def merge(documents: Documents, days: Sequence[str]) -> list[Refused]:
     return sorted(found.values(), key=lambda refused: -refused.last_s)
 
 
-def _counted(documents: Documents, days: Sequence[str]) -> Iterator[Refused]:
+def _read_counts(documents: Documents, days: Sequence[str]) -> Iterator[Refused]:
     for day in days:
         for document in documents.all(KIND + day):
             body: Mapping[str, Mapping[str, list[float]]] = document.body

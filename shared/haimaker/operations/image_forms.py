@@ -56,9 +56,9 @@ def from_request(request: Request, default_model: str) -> Parsed:
         files = tuple(_from_json(sent))
     else:
         form = multipart.decode(content_type, request.body)
-        body = {name.removesuffix("[]"): _typed(name, value) for name, value in form.fields}
+        body = {name.removesuffix("[]"): _read_text(name, value) for name, value in form.fields}
         files = form.files
-    return Parsed(with_model({"model": default_model, **body}, request.path.get("model")), _checked(files))
+    return Parsed(with_model({"model": default_model, **body}, request.path.get("model")), _check_files(files))
 
 
 def images_of(files: tuple[tuple[str, UploadedFile], ...]) -> list[UploadedFile]:
@@ -69,7 +69,7 @@ def mask_of(files: tuple[tuple[str, UploadedFile], ...]) -> UploadedFile | None:
     return next((file for name, file in files if name == MASK), None)
 
 
-def _typed(name: str, text: str) -> Any:
+def _read_text(name: str, text: str) -> Any:
     """Fields of a form are texts, whatever they are in JSON."""
     if name in TEXTS:
         return text
@@ -78,7 +78,7 @@ def _typed(name: str, text: str) -> Any:
     return {"true": True, "false": False}.get(text.lower(), text)
 
 
-def _checked(files: tuple[tuple[str, UploadedFile], ...]) -> tuple[tuple[str, UploadedFile], ...]:
+def _check_files(files: tuple[tuple[str, UploadedFile], ...]) -> tuple[tuple[str, UploadedFile], ...]:
     images, mask = images_of(files), mask_of(files)
     if not images:
         raise missing_parameter("image")
@@ -94,10 +94,10 @@ def _checked(files: tuple[tuple[str, UploadedFile], ...]) -> tuple[tuple[str, Up
     if mask and first and (size := media_images.png_size(mask.data)) and size != first:
         message = f"The mask is {size[0]}x{size[1]} pixels, the image {first[0]}x{first[1]}; they must be the same."
         raise BadRequestError(message, param=MASK, code="invalid_mask")
-    return tuple((name, _named(file)) for name, file in files)
+    return tuple((name, _name_by_content(file)) for name, file in files)
 
 
-def _named(file: UploadedFile) -> UploadedFile:
+def _name_by_content(file: UploadedFile) -> UploadedFile:
     """As what it is, whatever the client calls it."""
     kind = media_images.sniff_type(file.data) or file.content_type
     return UploadedFile(file.name or f"image.{kind.partition('/')[2]}", kind, file.data)
@@ -107,12 +107,12 @@ def _from_json(body: JSON) -> Iterator[tuple[str, UploadedFile]]:
     listed = body.get("images") if isinstance(body.get("images"), list) else [body.get("image")]
     for index, given in enumerate(listed or ()):
         if given is not None:
-            yield "image[]", _linked(given, f"images[{index}]")
+            yield "image[]", _read_data_url(given, f"images[{index}]")
     if body.get(MASK) is not None:
-        yield MASK, _linked(body[MASK], MASK)
+        yield MASK, _read_data_url(body[MASK], MASK)
 
 
-def _linked(given: Any, param: str) -> UploadedFile:
+def _read_data_url(given: Any, param: str) -> UploadedFile:
     """Of `{"image_url": …}`, where that is a data URL."""
     url = given.get("image_url") or given.get("url") if isinstance(given, dict) else given
     if isinstance(url, dict):

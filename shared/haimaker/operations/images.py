@@ -130,12 +130,12 @@ class ImageRequest(OperationRequest):
         if not images:
             raise BadGatewayError("The provider's answer has no images.", code="invalid_provider_response")
         if tokens is None and not image_usage.is_billed_by_token(attempt.model_info):
-            tokens = self.counted(attempt, len(images))
+            tokens = self.usage_of_images(attempt, len(images))
         data = [{"b64_json": None, "revised_prompt": None, "url": None, **image} for image in images]
         body: JSON = {"created": attempt.created_s, **(more or {}), "data": data}
         return Result({**body, "usage": self.usage_object(tokens)} if tokens else body, tokens)
 
-    def counted(
+    def usage_of_images(
         self, attempt: Attempt, images: int, quality: str | None = None, size: Size | None = None, steps: int | None = None
     ) -> Usage:
         """Of a model that is billed by the image; the answer's quality and size count more than what was asked for."""
@@ -163,22 +163,22 @@ class ImageRequest(OperationRequest):
 def parse_generation(request: Request) -> ImageRequest:
     """Raises BadRequestError."""
     body = with_model({"model": "openai/dall-e-3", **parse_json(request.body)}, request.path.get("model"))
-    return _checked(PromptFields, Parsed(body), len(request.body), "images_generations")
+    return _validate(PromptFields, Parsed(body), len(request.body), "images_generations")
 
 
 def parse_edit(request: Request) -> ImageRequest:
     """Raises BadRequestError."""
     parsed = from_request(request, "openai/gpt-image-1")
-    return _checked(PromptFields, parsed, len(request.body), "images_edits")
+    return _validate(PromptFields, parsed, len(request.body), "images_edits")
 
 
 def parse_variation(request: Request) -> ImageRequest:
     """Raises BadRequestError."""
     parsed = from_request(request, "openai/dall-e-2")
-    return _checked(ImageFields, parsed, len(request.body), "images_variations")
+    return _validate(ImageFields, parsed, len(request.body), "images_variations")
 
 
-def _checked(fields: type[ImageFields], parsed: Parsed, size: int, kind: str) -> ImageRequest:
+def _validate(fields: type[ImageFields], parsed: Parsed, size: int, kind: str) -> ImageRequest:
     body = {name: value for name, value in parsed.body.items() if value is not None}
     try:
         return ImageRequest(fields.model_validate(body), body, size, parsed.files, kind=kind)

@@ -53,11 +53,11 @@ def verdict(findings: Iterable[tuple[str, Finding]], kinds: Collection[str], *, 
     }
 
 
-def completed(result: Any, names: Mapping[str, str], kinds: Collection[str]) -> JSON | None:
+def complete_result(result: Any, names: Mapping[str, str], kinds: Collection[str]) -> JSON | None:
     """A result that is in OpenAI's shape, or nearly, with its categories under OpenAI's names; None of what is no result."""
     if not isinstance(result, dict) or not isinstance(result.get("categories", result.get("category_scores")), dict):
         return None
-    flags, scores, applied = (_named(result.get(field), names) for field in ("categories", "category_scores", APPLIED))
+    flags, scores, applied = (_rename_categories(result.get(field), names) for field in ("categories", "category_scores", APPLIED))
     findings = [(name, Finding(_score(scores.get(name)), flags.get(name) is True)) for name in {**flags, **scores}]
     made = verdict(findings, kinds, flagged=result.get("flagged") is True)
     for name in made[APPLIED]:
@@ -80,7 +80,7 @@ def worse(one: JSON, other: JSON) -> JSON:
     return {**made, APPLIED: {name: [kind for kind in (TEXT, IMAGE) if kind in kinds] for name, kinds in applied.items()}}
 
 
-def _named(found: Any, names: Mapping[str, str]) -> dict[str, Any]:
+def _rename_categories(found: Any, names: Mapping[str, str]) -> dict[str, Any]:
     """By OpenAI's names; of two that are one, what says more."""
     known: dict[str, Any] = {}
     for given, value in found.items() if isinstance(found, dict) else ():

@@ -92,7 +92,7 @@ class ModerationRequest(OperationRequest):
 
     def texts(self) -> list[str]:
         """One for each result, for who reads texts alone. Raises BadRequestError, unless what is no text may be dropped."""
-        joined = [_joined(pieces) for pieces in self._by_result()]
+        joined = [_join_texts(pieces) for pieces in self._by_result()]
         if not all(joined) or (any(piece.image for piece in self.pieces) and not self.body.get("drop_params")):
             raise BadRequestError("This model judges texts, not images.", param="input", code="unsupported_parameter")
         return joined
@@ -178,7 +178,7 @@ class ModerationRequest(OperationRequest):
     def _small(self) -> Iterator[Piece]:
         """The texts of one result as one, no longer than can be judged at once, and its images."""
         for pieces in self._by_result():
-            text = _joined(pieces)
+            text = _join_texts(pieces)
             for start in range(0, len(text), PIECE_CHARACTERS):
                 yield Piece(pieces[0].result, text[start : start + PIECE_CHARACTERS])
             yield from (piece for piece in pieces if piece.image)
@@ -206,5 +206,5 @@ def _part(part: JSON, index: int) -> Piece:
     return Piece(0, text=text if isinstance(text, str) else "")
 
 
-def _joined(pieces: Sequence[Piece]) -> str:
+def _join_texts(pieces: Sequence[Piece]) -> str:
     return "\n".join(piece.text for piece in pieces if piece.text)

@@ -146,12 +146,12 @@ class RerankRequest(OperationRequest):
     def build_result(self, body: JSON, results: Sequence[JSON], tokens: Usage | None) -> Result:
         """Cohere's answer of results of any order, as the client asked for them; `body` is what else there is to say."""
         ranked = sorted(results, key=lambda result: -result["relevance_score"])
-        shown = [self._shown(result) for result in ranked[: self.top_n]]
+        shown = [self._show(result) for result in ranked[: self.top_n]]
         given = body.get("meta")
-        meta = {"api_version": {"version": "2"}, **_billed(tokens), **(given if isinstance(given, dict) else {})}
+        meta = {"api_version": {"version": "2"}, **_to_usage(tokens), **(given if isinstance(given, dict) else {})}
         return Result({**body, "results": shown, "meta": meta}, tokens)
 
-    def _shown(self, result: JSON) -> JSON:
+    def _show(self, result: JSON) -> JSON:
         """A result with its document if that is wanted, and without if not; where nothing is said, as the provider has it."""
         wanted, kept = self.fields.return_documents, {name: value for name, value in result.items() if name != "document"}
         if wanted is False or (wanted is None and result.get("document") is None):
@@ -193,7 +193,7 @@ def _value(value: Any) -> str:
     return value if isinstance(value, str) else dumps(value).decode()
 
 
-def _billed(tokens: Usage | None) -> JSON:
+def _to_usage(tokens: Usage | None) -> JSON:
     """Tokens where the provider counts them, else searches."""
     if tokens is None:
         return {}

@@ -27,12 +27,12 @@ def _parts(choice: JSON) -> Iterator[JSON]:
         yield choice
         return
     rest = {name: value for name, value in choice.items() if name != "message"}
-    delta = {name: _positioned(value) for name, value in message.items()}
+    delta = {name: _number_items(value) for name, value in message.items()}
     yield {**rest, "delta": delta, "finish_reason": None}
     yield {"index": choice["index"], "delta": {}, "logprobs": None, "finish_reason": choice["finish_reason"]}
 
 
-def _positioned(value: Any) -> Any:
+def _number_items(value: Any) -> Any:
     """With a place for each item of a list, by which clients join the pieces of one."""
     if not isinstance(value, list):
         return value

@@ -48,10 +48,10 @@ class Transcript:
 
     def timed(self) -> Sequence[Spoken]:
         """Segments, made of the words where there are none."""
-        return self.segments or joined(self.words)
+        return self.segments or join_words(self.words)
 
 
-def spoken(found: Any, *names: str, speaker: str = "speaker", start: str = "start", end: str = "end") -> list[Spoken]:
+def read_spoken(found: Any, *names: str, speaker: str = "speaker", start: str = "start", end: str = "end") -> list[Spoken]:
     """Of a list of objects of a provider's; the text has the first of `names` that is there."""
     items = [item for item in found if isinstance(item, dict)] if isinstance(found, list) else []
     return [
@@ -84,7 +84,7 @@ def seconds(value: Any) -> float:
     return found if abs(found) < TOO_LONG_S else 0.0
 
 
-def joined(words: Sequence[Spoken]) -> list[Spoken]:
+def join_words(words: Sequence[Spoken]) -> list[Spoken]:
     """Words as segments, which end with a sentence, a pause, another speaker, or where they would be too long."""
     groups: list[list[Spoken]] = []
     for word in words:

@@ -159,7 +159,7 @@ class Dialect:
     def for_model(self, traits: Traits, effort: object = None) -> "Dialect":
         """The dialect with what the provider wants otherwise of the model's family, and with what the model itself does not take
         in a request with this effort."""
-        rule = traits.among(self.family_rules) or self.family_rules.get(OTHERS, NO_RULE)
+        rule = traits.look_up(self.family_rules) or self.family_rules.get(OTHERS, NO_RULE)
         limit = {"max_tokens": traits.limit_name} if traits.limit_name else {}
         kept = {name: new for name, new in self.rename.items() if new not in limit}
         return replace(

@@ -170,7 +170,7 @@ class Planner:
 
         unpriced = [attempt.target for attempt in plan.all() if attempt.target in counted and not asked.is_priced(attempt)]
 
-        def limited(attempts: tuple[Attempt, ...]) -> tuple[Attempt, ...]:
+        def limit_output(attempts: tuple[Attempt, ...]) -> tuple[Attempt, ...]:
             found: list[Attempt] = []
             for attempt in attempts:
                 if attempt.target not in counted:
@@ -182,15 +182,15 @@ class Planner:
         exclusions = [
             Exclusion(target, "model_not_priced", "it has no known price, as a key with a budget needs") for target in unpriced
         ]
-        first = limited(plan.attempts)
+        first = limit_output(plan.attempts)
         if not first:
             message = f"The model {asked.model!r} has no known price, which a budget needs. Give it one in gateway.toml."
             raise BadRequestError(message, param="model", code="model_not_priced")
         return replace(
             plan,
             attempts=first,
-            context_window=limited(plan.context_window),
-            content_policy=limited(plan.content_policy),
+            context_window=limit_output(plan.context_window),
+            content_policy=limit_output(plan.content_policy),
             exclusions=(*plan.exclusions, *exclusions),
         )
 

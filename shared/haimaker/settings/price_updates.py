@@ -33,6 +33,8 @@ class PriceUpdates:
         self._lock = Lock()
         self._next_s, self._in_background = 0.0, False
         self._digest, self._warned, self._answered = "", False, False
+        self.used = False
+        """Whether a request was reserved for by these prices; who only refuses needs no newer ones."""
 
     def refresh(self) -> None:
         """Takes the store's table, if it is time to ask for it and it is newer than the package's. Never raises."""
@@ -50,9 +52,13 @@ class PriceUpdates:
             self._warned = True
             self._observer.error("the prices are old: see make prices", date=current_table().date)
 
+    def refresh_after_answer(self) -> None:
+        if self.used:
+            self.refresh()
+
     def refresh_before_answer(self) -> None:
-        """The same where nothing runs after an answer; not before the first one."""
-        if self._answered:
+        """The same where nothing runs after an answer, nor beside it; not before the first one."""
+        if self._answered and not self._in_background:
             self.refresh()
         self._answered = True
 

@@ -8,6 +8,7 @@ import json
 import math
 from collections.abc import Sequence
 from dataclasses import asdict, fields
+from functools import cache
 from typing import NamedTuple
 
 from haimaker.http.values import JSON
@@ -172,16 +173,17 @@ def grant(counters: Counters, reservation: Reservation) -> Granted:
 def balance(counters: Counters, reservations: Sequence[Reservation], now_s: float) -> Balance:
     """The account with its counters; a window that has ended is shown as already renewed."""
     held = sum(reservation.amount_nanousd for reservation in reservations)
+    account = counters.account
     renewal = repair(counters, held, now_s)
     return Balance(
-        account=counters.account,
+        account=account,
         spend_nanousd=0 if renewal else spend_of(counters, held),
         held_nanousd=held,
         total_spend_nanousd=counters.total_spend,
         window_end_s=renewal.window_end_s if renewal else counters.window_end_s,
         reservations=len(reservations),
         expired_reservations=sum(is_expired(reservation, now_s) for reservation in reservations),
-        models=model_balances(counters.account, counters.models, reservations, now_s),
+        models=model_balances(account, counters.models, reservations, now_s),
     )
 
 
@@ -243,11 +245,16 @@ def encode_account(account: Account) -> str:
 
 
 def decode_account(config: str, version: int) -> Account:
-    known = {field.name for field in fields(Account)}
+    known = _account_fields()
     values: JSON = {name: value for name, value in json.loads(config).items() if name in known}
     limits = {model: ModelLimit(**limit) for model, limit in values.get("model_limits", {}).items()}
     sequences = {name: tuple(values[name]) for name in ("models", "tags")}
     return Account(**values | sequences | {"model_limits": limits, "version": version})
+
+
+@cache
+def _account_fields() -> frozenset[str]:
+    return frozenset(field.name for field in fields(Account))
 
 
 def encode_reservation(kept: Reservation) -> str:

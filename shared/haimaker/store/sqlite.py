@@ -32,6 +32,7 @@ from haimaker.store import (
     sqlite_models,
     sqlite_records,
     sqlite_schema,
+    sqlite_totals,
 )
 from haimaker.store.ledger import Counters
 from haimaker.store.model_counters import NO_MODELS, model_charges, model_releases, model_repairs, model_restarts
@@ -332,7 +333,9 @@ def _settle(execute: Execute, reservations: Sequence[Reservation], record: Recor
     row = (record.request_id, record.account_id, started, record.started_s, record.status, record.cost_nanousd, detail)
     is_new = execute(sqlite_schema.KEEP, row).rowcount == 1
     kept = record if is_new else sqlite_records.get_record(execute, record.request_id) or record
-    if not is_new:
+    if is_new:
+        sqlite_totals.add(execute, record)
+    else:
         kept = sqlite_records.note_outcome(execute, kept, record, reservations)
     alerts = tuple(alert for each in reservations for alert in _end(execute, each, kept, tokens))
     return Settled(alerts) if is_new else None

@@ -4,7 +4,7 @@ import json
 from collections.abc import Sequence
 from typing import Any
 
-from haimaker.store import Record, Reservation, ledger, sqlite_schema
+from haimaker.store import Record, Reservation, ledger, sqlite_schema, sqlite_totals
 from haimaker.store.sqlite_schema import Execute
 
 
@@ -24,8 +24,13 @@ def get_record(execute: Execute, request_id: str) -> Record | None:
 
 
 def amend(execute: Execute, record: Record) -> bool:
+    earlier = get_record(execute, record.request_id)
     changes = {"id": record.request_id, "status": record.status, "cost": record.cost_nanousd, "detail": json.dumps(record.detail)}
-    return execute(sqlite_schema.AMEND, changes).rowcount == 1
+    if earlier is None or execute(sqlite_schema.AMEND, changes).rowcount != 1:
+        return False
+    sqlite_totals.add(execute, earlier, times=-1)
+    sqlite_totals.add(execute, record)
+    return True
 
 
 def to_record(row: Sequence[Any]) -> Record:

@@ -42,8 +42,16 @@ CREATE TABLE model_counters (
     requests INTEGER NOT NULL, tokens INTEGER NOT NULL, PRIMARY KEY (account_id, model)
 ) WITHOUT ROWID;
 """
-STEPS = (SCHEMA, DOCUMENTS, MODEL_COUNTERS)
+TOTALS = """
+CREATE TABLE totals (
+    grouped TEXT NOT NULL, day TEXT NOT NULL, name TEXT NOT NULL, requests INTEGER NOT NULL, errors INTEGER NOT NULL,
+    input_tokens INTEGER NOT NULL, output_tokens INTEGER NOT NULL, cost_nanousd INTEGER NOT NULL, PRIMARY KEY (grouped, day, name)
+) WITHOUT ROWID;
+"""
+STEPS = (SCHEMA, DOCUMENTS, MODEL_COUNTERS, TOTALS)
 """What each version adds to the one before it."""
+TOTALS_VERSION = STEPS.index(TOTALS) + 1
+"""From which on there are daily totals; those of earlier records are added up when a file is brought up to it."""
 SCHEMA_VERSION = len(STEPS)
 # A request counts in the stored minute, or in the next by a clock that is a little late; any other minute starts anew.
 IN_MINUTE = "minute IN (:minute, :minute + 1)"
@@ -125,4 +133,8 @@ def migrate(execute: Execute) -> None:
     for step in STEPS[version:]:
         for statement in filter(str.strip, step.split(";")):
             execute(statement)
+    if version < TOTALS_VERSION:
+        from haimaker.store import sqlite_totals  # once in a file's life
+
+        sqlite_totals.add_up(execute)
     execute(f"PRAGMA user_version = {SCHEMA_VERSION}")

@@ -1,7 +1,8 @@
-"""Daily totals that SQLite adds up itself, from the records, beside the requests: on a connection of its own, which only reads.
+"""Daily totals in SQLite. Those of all accounts are counted in the transaction that adds a record, so that a report costs the same
+whether there are a thousand requests or a million; those of one account are added up from its records when they are asked for.
 
-A reader of a file with a write-ahead log waits for no writer, and no writer for it (https://www.sqlite.org/wal.html#concurrency);
-SQLite lets go of Python's lock while it adds. A sum that takes too long is given up.
+Reading is done on a connection of its own: a reader of a file with a write-ahead log waits for no writer, and no writer for it
+(https://www.sqlite.org/wal.html#concurrency). SQLite lets go of Python's lock while it adds. A sum that takes too long is given up.
 """
 
 import json
@@ -10,25 +11,26 @@ import threading
 import time
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from functools import cache
 from pathlib import Path
+from typing import Any
 
-from haimaker.store import StoreThrottled, TooManyRecords, ledger
-from haimaker.store.totals import AMOUNTS, DAY_S, By, Total, day_to_s, names_of, to_day, total
+from haimaker.store import Record, StoreThrottled, TooManyRecords, ledger
+from haimaker.store.sqlite_schema import Execute
+from haimaker.store.totals import AMOUNTS, DAY_S, By, Total, amounts_of, day_to_s, names_of, to_day, total
 
 TIMEOUT_S = 5.0
 """For one sum, and to wait for another one that is being made."""
 STEPS = 100_000
 """Of SQLite's machine, some milliseconds: how often the time is looked at."""
 NAMES: Mapping[By, str] = {
-    "day": "NULL",
-    "key": "account_id",
     "team": "json_extract(detail, '$.team_id', '$.team_id')",
     "user": "json_extract(detail, '$.user', '$.user')",
     "model": "json_extract(detail, '$.provider', '$.model')",
     "provider": "json_extract(detail, '$.provider', '$.model')",
     "tag": "json_extract(detail, '$.tags', '$.tags')",
 }
-"""What records are grouped by. Of two paths SQLite makes a list in JSON, in which a text keeps its escapes, whatever is in it."""
+"""What an account's records are grouped by. Of two paths SQLite makes a list in JSON, in which a text keeps its escapes."""
 FIELDS: Mapping[By, tuple[str, str]] = {
     "team": ("team_id", "team_id"),
     "user": ("user", "user"),
@@ -38,7 +40,39 @@ FIELDS: Mapping[By, tuple[str, str]] = {
 }
 SUMS = """SELECT CAST(started_s AS INTEGER) / 86400, {name}, COUNT(*), SUM(status <> 'ok'),
     SUM(COALESCE(json_extract(detail, '$.input_tokens'), 0)), SUM(COALESCE(json_extract(detail, '$.output_tokens'), 0)),
-    SUM(cost_nanousd) FROM records WHERE {whose} started >= :since AND started < :until GROUP BY 1, 2"""
+    SUM(cost_nanousd) FROM records WHERE account_id = :account AND started >= :since AND started < :until GROUP BY 1, 2"""
+COUNTED = f"""SELECT day, name, {", ".join(AMOUNTS)} FROM totals
+    WHERE grouped = :by AND day >= :first AND day <= :last AND requests > 0 ORDER BY day, name"""  # noqa: S608 (constants only)
+COUNTED_OF_KEY = f"""SELECT day, {{name}}, {", ".join(AMOUNTS)} FROM totals
+    WHERE grouped = 'key' AND day IN (SELECT value FROM json_each(:days)) AND name = :account AND requests > 0 ORDER BY day"""  # noqa: S608
+ADD_COUNTS = ", ".join(f"{amount} = {amount} + excluded.{amount}" for amount in AMOUNTS)
+OF_ALL_RECORDS = "SELECT account_id, started_s, status, cost_nanousd, detail FROM records"
+
+
+def add(execute: Execute, record: Record, times: int = 1) -> None:
+    """Counts a record in the totals of its day, or with -1 takes it out of them."""
+    rows = [("day", ""), *names_of(record.account_id, record.detail)]
+    amounts = [times * amount for amount in amounts_of(record.status, record.cost_nanousd, record.detail).values()]
+    day = to_day(record.started_s)
+    execute(_add_rows(len(rows)), [value for by, name in rows for value in (by, day, name, *amounts)])
+
+
+def add_up(execute: Execute) -> None:
+    """Fills the totals from all records, for a file of a version that had none."""
+    sums: dict[tuple[str, str, str], Counter[str]] = {}
+    for account_id, started_s, status, cost_nanousd, kept in execute(OF_ALL_RECORDS):
+        detail = json.loads(kept)
+        amounts, day = amounts_of(status, cost_nanousd, detail), to_day(started_s)
+        for by, name in (("day", ""), *names_of(account_id, detail)):
+            sums.setdefault((by, day, name), Counter()).update(amounts)
+    for group, counted in sums.items():
+        execute(_add_rows(1), (*group, *(counted[amount] for amount in AMOUNTS)))
+
+
+@cache
+def _add_rows(count: int) -> str:
+    values = ", ".join(["(?, ?, ?, ?, ?, ?, ?, ?)"] * count)
+    return f"INSERT INTO totals VALUES {values} ON CONFLICT DO UPDATE SET {ADD_COUNTS}"  # noqa: S608 (constants only)
 
 
 class SQLiteTotals:
@@ -51,11 +85,16 @@ class SQLiteTotals:
 
     def totals(self, by: By, first_day: str, last_day: str, account_id: str | None) -> Sequence[Total]:
         """As `Store.totals`. Raises TooManyRecords, StoreThrottled, and sqlite3.Error."""
+        if account_id is None:
+            return [Total(*row) for row in self._read(COUNTED, {"by": by, "first": first_day, "last": last_day})]
         since_s, until_s = day_to_s(first_day), day_to_s(last_day) + DAY_S
+        if by in ("day", "key"):
+            days = json.dumps([to_day(since_s + number * DAY_S) for number in range(round((until_s - since_s) / DAY_S))])
+            statement = COUNTED_OF_KEY.format(name="''" if by == "day" else "name")
+            return [Total(*row) for row in self._read(statement, {"days": days, "account": account_id})]
         asked = {"account": account_id, "since": ledger.sort_key(since_s), "until": ledger.sort_key(until_s)}
-        statement = SUMS.format(name=NAMES[by], whose="account_id = :account AND" if account_id else "")
         sums: dict[tuple[str, str], Counter[str]] = {}
-        for day, name, *amounts in self._read(statement, asked):
+        for day, name, *amounts in self._read(SUMS.format(name=NAMES[by]), asked):
             for each in _names(by, name):
                 sums.setdefault((to_day(day * DAY_S), each), Counter()).update(dict(zip(AMOUNTS, amounts, strict=True)))
         return [total(day, name, sums[day, name]) for day, name in sorted(sums)]
@@ -65,7 +104,7 @@ class SQLiteTotals:
             if self._connection is not None:
                 self._connection.close()
 
-    def _read(self, statement: str, asked: Mapping[str, object]) -> Sequence[tuple[int, str | None, int, int, int, int, int]]:
+    def _read(self, statement: str, asked: Mapping[str, object]) -> Sequence[tuple[Any, ...]]:
         if not self._lock.acquire(timeout=TIMEOUT_S):
             raise StoreThrottled("SQLite totals: others are being made")
         try:
@@ -86,13 +125,5 @@ class SQLiteTotals:
 
 def _names(by: By, found: str | None) -> Iterator[str]:
     """The names of a group, as `names_of` finds them in one of its records."""
-    if by == "day":
-        yield ""
-    elif by == "key":
-        yield from _of(by, found or "", {})
-    else:
-        yield from _of(by, "", dict(zip(FIELDS[by], json.loads(found or "[null,null]"), strict=True)))
-
-
-def _of(by: By, account_id: str, detail: dict[str, object]) -> Iterator[str]:
-    yield from (name for kind, name in names_of(account_id, detail) if kind == by)
+    detail = dict(zip(FIELDS[by], json.loads(found or "[null,null]"), strict=True))
+    yield from (name for kind, name in names_of("", detail) if kind == by)

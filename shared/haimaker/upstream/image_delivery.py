@@ -47,7 +47,7 @@ class Delivery:
         problems: list[str] = []
 
         def turned(image: JSON) -> JSON:
-            return self._turned(image, wanted, problems.append)
+            return self._convert(image, wanted, problems.append)
 
         images: list[JSON] = result.body["data"]
         with ThreadPoolExecutor(min(AT_ONCE, len(images))) as threads:
@@ -59,22 +59,22 @@ class Delivery:
             "; ".join(dict.fromkeys(problems)),
         )
 
-    def _turned(self, image: JSON, wanted: ImageResponseFormat | None, tell: Callable[[str], None]) -> JSON:
+    def _convert(self, image: JSON, wanted: ImageResponseFormat | None, tell: Callable[[str], None]) -> JSON:
         url, encoded = image.get("url"), image.get("b64_json")
         if isinstance(url, str) and url.startswith("data:"):
             encoded = encoded or url.partition(",")[2]
             url = None
         if wanted == "b64_json":
-            encoded = encoded or self._fetched(url, tell)
+            encoded = encoded or self._fetch(url, tell)
             url = None if encoded else url
         elif encoded and not url:
-            url = self._kept(encoded, tell)
+            url = self._store(encoded, tell)
             encoded = None if url and wanted == "url" else encoded
         elif wanted == "url" and url:
             encoded = None
         return {**image, "b64_json": encoded, "url": url}
 
-    def _kept(self, encoded: str, tell: Callable[[str], None]) -> str | None:
+    def _store(self, encoded: str, tell: Callable[[str], None]) -> str | None:
         data = media_images.from_base64(encoded)
         if self.files is None or data is None:
             return None
@@ -84,7 +84,7 @@ class Delivery:
             tell(f"an image could not be kept: {error}")
             return None
 
-    def _fetched(self, url: object, tell: Callable[[str], None]) -> str | None:
+    def _fetch(self, url: object, tell: Callable[[str], None]) -> str | None:
         if not isinstance(url, str):
             return None
         try:

@@ -1,4 +1,4 @@
-"""One question to a provider beside those that models answer: about what it keeps of an earlier answer."""
+"""One question to a provider beside those that models answer: what it keeps of an earlier answer, how it counts."""
 
 import time
 
@@ -13,11 +13,13 @@ from haimaker.upstream.call import CONNECT_S, ProviderClients
 PATIENCE_S = 60.0
 
 
-def look_up(clients: ProviderClients, definition: Provider, call: UpstreamRequest, request: Request) -> tuple[int, bytes]:
+def look_up(
+    clients: ProviderClients, definition: Provider, call: UpstreamRequest, request: Request, patience_s: float = PATIENCE_S
+) -> tuple[int, bytes]:
     """Status and body. Raises BadGatewayError."""
-    access = clients.access[definition.name].for_operation("responses", definition.endpoint.base_url)
+    access = clients.access[definition.name].for_operation("chat_completions", definition.endpoint.base_url)
     call = replace(call, path=access.path_of(call.path, "", definition.endpoint.path))
-    left_s = min(PATIENCE_S, request.seconds_left())
+    left_s = min(patience_s, request.seconds_left())
     timeouts = Timeouts(CONNECT_S, left_s, left_s, time.monotonic() + left_s)
     try:
         headers = auth_headers(definition, access, call, time.time())

@@ -439,13 +439,13 @@ def test_a_schema_that_contains_itself_is_inlined_once() -> None:
         "properties": {"a": {"$ref": "#/$defs/A"}},
         "$defs": {"A": {"type": "array", "items": {"$ref": "#/$defs/A"}}},
     }
-    assert schemas.inlined(schema) == {"type": "object", "properties": {"a": {"type": "array", "items": {"type": "object"}}}}
+    assert schemas.inline(schema) == {"type": "object", "properties": {"a": {"type": "array", "items": {"type": "object"}}}}
 
 
 def test_a_schema_that_would_explode_stays() -> None:
     doubling = {f"D{level}": {"type": "array", "items": [{"$ref": f"#/$defs/D{level + 1}"}] * 2} for level in range(40)}
     schema = {"type": "object", "properties": {"a": {"$ref": "#/$defs/D0"}}, "$defs": doubling}
-    assert schemas.inlined(schema) == schema
+    assert schemas.inline(schema) == schema
 
 
 def test_nova_gets_a_schema_with_nothing_else_at_its_top() -> None:

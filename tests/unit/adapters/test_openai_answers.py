@@ -199,7 +199,7 @@ def test_usage_is_openais(used: JSON, added: JSON) -> None:
     ],
 )  # fmt: skip
 def test_usage_of_some_models_is_counted_beside(model: str, used: JSON, added: JSON) -> None:
-    assert counts.counted(used, model) == {**used, **added}
+    assert counts.normalize_usage(used, model) == {**used, **added}
 
 
 COUNT = st.one_of(st.integers(0, 4), st.sampled_from([None, 2.0, "2", True, -1]))
@@ -220,7 +220,7 @@ DETAIL = st.one_of(
 def test_usage_that_lacks_nothing_is_seen_at_once(used: JSON, model: str, adds_up: bool) -> None:
     if adds_up:
         used = {**used, "prompt_tokens": 3, "completion_tokens": 2, "total_tokens": 5}
-    assert counts.counted(used, model) == (counts.mended(used, model) if usage.is_plausible(used) else used)
+    assert counts.normalize_usage(used, model) == (counts.complete_usage(used, model) if usage.is_plausible(used) else used)
 
 
 @pytest.mark.parametrize(

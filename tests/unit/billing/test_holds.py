@@ -7,12 +7,16 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from haimaker.adapters.responses.chat import read_whole
 from haimaker.api.calculate import calculate_cost
+from haimaker.api.formats import responses
 from haimaker.billing import estimates
 from haimaker.http.values import JSON
 from haimaker.models.catalog import Place
 from haimaker.operations.server_tools import MAX_SEARCHES, MAX_TURNS
 from haimaker.pricing.amounts import to_usd
+from haimaker.pricing.costs import cost_nanousd
+from haimaker.pricing.usage import Usage
 from haimaker.providers.registry import all_providers
 from haimaker.routing.config import Config
 from haimaker.routing.router import Router
@@ -189,6 +193,40 @@ def test_openai(data: st.DataObject) -> None:
     cost = charged(at, {**body, "service_tier": served}, streamed=data.draw(st.booleans()))
     assert cost is not None
     assert cost <= held(at, {**fields, "max_tokens": 1_000, **({"service_tier": tier} if tier else {})})
+
+
+@given(st.data())
+@settings(deadline=None, max_examples=100)
+def test_responses(data: st.DataObject) -> None:
+    """https://platform.openai.com/docs/pricing#built-in-tools: searches, files, containers by their memory"""
+    target, size = tried("openai/gpt-5.4", data.draw(st.sampled_from([ANYWHERE, EUROPE]))), data.draw(st.sampled_from([1, 4, 16]))
+    container: JSON = {"type": "auto", "memory_limit": f"{size}g"}
+    kinds: dict[str, JSON] = {
+        "web_search": {"type": "web_search"},
+        "file_search": {"type": "file_search"},
+        "code_interpreter": {"type": "code_interpreter", "container": container},
+    }
+    names = data.draw(st.lists(st.sampled_from([*kinds]), unique=True))
+    most = data.draw(st.sampled_from([None, 1, 3]))
+    body = {"model": target.target, "input": "x" * 2_000, "max_output_tokens": 1_000, "tools": [kinds[name] for name in names]}
+    request = responses.parse(client_request({**body, **({"max_tool_calls": most} if most else {})}))
+    used = [data.draw(st.integers(0, most or MAX_SEARCHES)) for _ in names]
+    calls: list[JSON] = [
+        {"id": f"{name}-{number}", "type": f"{name}_call", "container_id": f"c-{number}", "action": {"type": "search"}}
+        for name, times in zip(names, used, strict=True)
+        for number in range(times)
+    ][: most or len(names) * MAX_SEARCHES]
+    read, cached = data.draw(shares((target.model_info.max_input_tokens or 0) if names else PROMPT, 2))
+    counts = {
+        "input_tokens": read + cached,
+        "input_tokens_details": {"cached_tokens": cached},
+        "output_tokens": data.draw(st.integers(0, 1_000)),
+    }
+    said = {"type": "message", "role": "assistant", "content": [{"type": "output_text", "text": "Hi"}]}
+    answer = {"id": "resp_1", "status": "completed", "output": [*calls, said], "tools": body["tools"], "usage": counts}
+    cost = cost_nanousd(request.read_usage(read_whole(answer, target).body, target) or Usage(), target.model_info)
+    assert cost is not None
+    assert cost <= estimates.bound_cost(request, [target], DEFAULT).amount_nanousd
 
 
 @given(st.sampled_from(["qwen.qwen3-next-80b-a3b", "anthropic.claude-sonnet-4-6"]), st.sampled_from([IRELAND, ANYWHERE]), st.data())

@@ -153,7 +153,7 @@ def test_no_image_costs_more_than_was_held(target: str, body: JSON, quality: str
     most = costs.max_cost_nanousd(request.max_usage(attempt), attempt.model_info)
     made = request.estimate_usage(attempt)
     if not image_usage.is_billed_by_token(attempt.model_info):
-        made = request.counted(attempt, request.n, quality, None if made.pixels else parse_size(size), steps)
+        made = request.usage_of_images(attempt, request.n, quality, None if made.pixels else parse_size(size), steps)
     cost = costs.cost_nanousd(made, attempt.model_info)
     assert (most is None) == (cost is None) == (target == "openai/never-heard-of")
     assert most is None or cost is None or cost <= most

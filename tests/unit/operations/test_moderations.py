@@ -18,7 +18,7 @@ from haimaker.http.errors import APIError
 from haimaker.http.values import JSON, Request
 from haimaker.models.catalog import ModelInfo, find_model
 from haimaker.operations.attempt import Attempt
-from haimaker.operations.moderation_results import CATEGORIES, completed, worse
+from haimaker.operations.moderation_results import CATEGORIES, complete_result, worse
 from haimaker.operations.moderations import UNIT_CHARACTERS, ModerationRequest, parse
 from haimaker.operations.operation import UpstreamBody
 from haimaker.pricing import costs
@@ -141,7 +141,7 @@ def test_whatever_is_answered_is_a_verdict_or_an_error(body: object, name: str) 
 
 @given(RESULT, RESULT)
 def test_the_worse_of_two_has_all_that_either_has(one: JSON, other: JSON) -> None:
-    found = [completed({"categories": {}, **each}, {}, ["text"]) for each in (one, other)]
+    found = [complete_result({"categories": {}, **each}, {}, ["text"]) for each in (one, other)]
     assert found[0]
     assert found[1]
     both = worse(found[0], found[1])

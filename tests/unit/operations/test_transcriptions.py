@@ -152,11 +152,11 @@ def test_where_a_model_hears(name: str, env: dict[str, str], address: str) -> No
 
 def test_words_become_segments() -> None:
     """One ends with a sentence, with a pause, with who speaks, and where it would be too long."""
-    assert [each.text for each in transcripts.joined(WORDS)] == ["Hello there.", "How", "are", "you"]
+    assert [each.text for each in transcripts.join_words(WORDS)] == ["Hello there.", "How", "are", "you"]
     long = [Spoken(at / 10, at / 10 + 0.1, "word") for at in range(40)]
-    assert max(len(each.text) for each in transcripts.joined(long)) <= transcripts.LONGEST_CUE
+    assert max(len(each.text) for each in transcripts.join_words(long)) <= transcripts.LONGEST_CUE
     spaced = [Spoken(0, 1, "a"), Spoken(1, 1, " "), Spoken(1, 2, "b")]
-    assert [each.text for each in transcripts.joined(spaced)] == ["a b"]
+    assert [each.text for each in transcripts.join_words(spaced)] == ["a b"]
 
 
 def test_subtitles() -> None:

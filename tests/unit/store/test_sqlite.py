@@ -8,16 +8,18 @@ import sys
 import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing
 from pathlib import Path
 from typing import get_args
 
 import pytest
 
 import haimaker.store
-from haimaker.store import Granted, StoreUnavailable, TooManyRecords, ledger, sqlite_totals
+from haimaker.store import Account, Granted, Record, Reservation, StoreUnavailable, TooManyRecords, ledger, sqlite_totals
 from haimaker.store.sqlite import SQLiteStore
 from haimaker.store.sqlite_checkpoints import PAGES_AT_MOST, Checkpoints
-from haimaker.store.totals import By
+from haimaker.store.sqlite_schema import KEEP, SCHEMA_VERSION, STEPS
+from haimaker.store.totals import By, sum_records
 from tests.unit.store.conftest import START_S, Clock, Scene, record
 
 PACKAGE = Path(haimaker.store.__file__).parents[2]
@@ -203,15 +205,54 @@ def test_a_sum_keeps_no_request_waiting_and_has_an_end(tmp_path: Path, monkeypat
 
     thread = threading.Thread(target=others)
     thread.start()
-    for by in get_args(By):
-        [found] = store.totals(by, "1970-01-01", "1970-01-01") if by != "tag" else store.totals(by, "1970-01-01", "1970-01-01")[:1]
+    for by in sqlite_totals.NAMES:
+        found = store.totals(by, "1970-01-01", "1970-01-01", "key#1")[0]
         assert (found.requests, found.input_tokens, found.output_tokens, found.cost_nanousd) == (40_000, 40_000, 80_000, 120_000)
     stop.set()
     thread.join()
     assert sorted(took_s)[int(len(took_s) * 0.99)] < 0.05
     monkeypatch.setattr(sqlite_totals, "TIMEOUT_S", 0.0)
     with pytest.raises(TooManyRecords):
-        store.totals("tag", "1970-01-01", "1970-01-01")
+        store.totals("tag", "1970-01-01", "1970-01-01", "key#1")
     monkeypatch.undo()
     assert len(store.totals("tag", "1970-01-01", "1970-01-01", "key#1")) == 2
+    store.close()
+
+
+@pytest.mark.parametrize("version", range(1, SCHEMA_VERSION + 1))
+def test_a_file_of_an_earlier_version_gets_what_it_lacks(tmp_path: Path, version: int) -> None:
+    """Daily totals of the records that it has, among others; and it goes on from there."""
+    path, day = tmp_path / "old.sqlite", "1970-01-02"
+    records = [
+        Record(
+            f"r{n}",
+            f"key#{n % 2}",
+            86_400.0 + n,
+            "ok" if n else "error",
+            n,
+            {"provider": "p", "model": "m", "tags": ["a"], "input_tokens": n},
+        )
+        for n in range(5)
+    ]
+    with closing(sqlite3.connect(path)) as connection:
+        for step in STEPS[:version]:
+            connection.executescript(step)
+        for each in records:
+            started = ledger.sort_key(each.started_s, each.request_id)
+            whole = (each.request_id, each.account_id, started, each.started_s, each.status, each.cost_nanousd)
+            connection.execute(KEEP, (*whole, json.dumps(each.detail)))
+            if version == SCHEMA_VERSION:
+                sqlite_totals.add(connection.execute, each)
+        connection.execute(f"PRAGMA user_version = {version}")
+        connection.commit()
+    store = SQLiteStore(path)
+    store.put(Account("key#1", "key", 0))
+    granted = store.reserve(Reservation("later", "key#1", 1, 9, 0, 86_500.0, 10**10))
+    assert isinstance(granted, Granted)
+    later = Record("later", "key#1", 86_500.0, "ok", 7, {"provider": "p", "model": "n"})
+    assert store.settle(granted.reservation, later, 0)
+    for by in get_args(By):
+        assert store.totals(by, day, day) == sum_records([*records, later], by), by
+        own = [each for each in (*records, later) if each.account_id == "key#1"]
+        assert store.totals(by, day, day, "key#1") == sum_records(own, by), by
     store.close()

@@ -81,7 +81,7 @@ class Answer:
             self._conclude(event.get("delta"))
         elif kind == "message_stop":
             self.ended = self.stop_reason != PAUSED
-        self.usage = counts.merged(self.usage, event.get("usage"), wrote=self.wrote)
+        self.usage = counts.merge_counts(self.usage, event.get("usage"), wrote=self.wrote)
 
     def rest(self) -> Iterator[JSON]:
         """What is still open when the answer ends, and the delta that goes with the finish reason."""
@@ -127,9 +127,9 @@ class Answer:
             self.before, self.usage, self.stop_reason = self.used, {}, None
         self.id = _text(message, "id") or self.id
         self.model = _text(message, "model") or self.model
-        self.usage = counts.merged(self.usage, message.get("usage"))
+        self.usage = counts.merge_counts(self.usage, message.get("usage"))
         whole = _text(message, "content")
-        for block in [{"type": "text", "text": whole}] if whole else _listed(message, "content"):
+        for block in [{"type": "text", "text": whole}] if whole else _list_objects(message, "content"):
             yield from self._start({"content_block": block})
         for index in list(self.opened):
             yield from self._stop(index)
@@ -151,7 +151,7 @@ class Answer:
         yield from self._stop(index)
         block = self.opened[index] = Block(_text(start, "type"), start, begun_at=self.length)
         if block.kind == "text":
-            block.citations = _listed(start, "citations")
+            block.citations = _list_objects(start, "citations")
             yield from self._write(_text(start, "text"))
         elif block.kind == "thinking":
             block.signature = _text(start, "signature")
@@ -264,6 +264,6 @@ def _text(holder: JSON, name: str) -> str:
     return value if isinstance(value, str) else ""
 
 
-def _listed(holder: JSON, name: str) -> list[JSON]:
+def _list_objects(holder: JSON, name: str) -> list[JSON]:
     value = holder.get(name)
     return [inner for inner in value if isinstance(inner, dict)] if isinstance(value, list) else []

@@ -9,7 +9,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from urllib.parse import quote
 
 from haimaker.adapters.anthropic import chat
-from haimaker.adapters.anthropic.chat import from_upstream, headers, read_error, translated
+from haimaker.adapters.anthropic.chat import from_upstream, headers, read_error, translate
 from haimaker.http import errors
 from haimaker.http.sse import dumps
 from haimaker.http.values import JSON, Event, StreamEvent, UpstreamRequest
@@ -35,7 +35,7 @@ https://docs.aws.amazon.com/bedrock/latest/APIReference/API_runtime_ResponseStre
 def to_upstream(request: ChatRequest, attempt: Attempt) -> UpstreamRequest:
     searches = request.body.get("web_search_options") is not None
     body = {name: value for name, value in request.body.items() if name != "web_search_options"}
-    draft = translated(replace(request, body=body), attempt)
+    draft = translate(replace(request, body=body), attempt)
     if searches:
         draft.refuse("web_search_options", "The provider does not search the web.")
     if draft.betas:
@@ -54,10 +54,10 @@ def call(body: JSON, request: ChatRequest, headers: JSON, dropped: Sequence[str]
 
 
 def from_stream(events: Iterable[Event], request: ChatRequest, attempt: Attempt) -> Iterator[StreamEvent]:
-    return chat.from_stream(map(unwrapped, events), request, attempt)
+    return chat.from_stream(map(unwrap_event, events), request, attempt)
 
 
-def unwrapped(event: Event) -> Event:
+def unwrap_event(event: Event) -> Event:
     """Anthropic's event, which is base64 in AWS's. Raises the APIError that an exception stands for."""
     try:
         body = json.loads(event.data)

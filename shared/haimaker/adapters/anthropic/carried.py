@@ -55,7 +55,7 @@ def unpack(identifier: str) -> Call:
     try:
         raw = base64.urlsafe_b64decode(packed.encode() + b"=" * (-len(packed) % 4))
         at, *listed = json.loads(zlib.decompressobj().decompress(raw, LARGEST))
-        return Call(own, at if type(at) is int else None, tuple(_placed(*fields) for fields in listed))
+        return Call(own, at if type(at) is int else None, tuple(_place_block(*fields) for fields in listed))
     except (ValueError, TypeError, RecursionError, zlib.error):
         return Call(own)
 
@@ -73,7 +73,7 @@ def _fields(block: JSON) -> list[str]:
     return [block["data"]] if block["type"] == "redacted_thinking" else [block["thinking"], block["signature"]]
 
 
-def _placed(at: int, *fields: str) -> Placed:
+def _place_block(at: int, *fields: str) -> Placed:
     names = ("thinking", "signature") if len(fields) == 2 else ("data",)
     kind = "thinking" if len(fields) == 2 else "redacted_thinking"
     block = clean({"type": kind, **dict(zip(names, fields, strict=True))})

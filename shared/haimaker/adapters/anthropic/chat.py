@@ -15,7 +15,7 @@ from haimaker.adapters.anthropic.messages import conversation
 from haimaker.adapters.anthropic.pauses import PausedTurn
 from haimaker.adapters.events import json_object
 from haimaker.adapters.parameters import HINTS, OPENAI, Parameters
-from haimaker.adapters.repairs import mended
+from haimaker.adapters.repairs import repair_messages
 from haimaker.http import errors
 from haimaker.http.sse import dumps
 from haimaker.http.values import JSON, Event, StreamEvent, UpstreamRequest
@@ -77,7 +77,7 @@ PARAMETERS = Parameters(
 
 
 def to_upstream(request: ChatRequest, attempt: Attempt) -> UpstreamRequest:
-    draft = translated(request, attempt)
+    draft = translate(request, attempt)
     return UpstreamRequest(PATH, dumps(draft.call), headers(draft, attempt), dropped=tuple(draft.dropped))
 
 
@@ -119,12 +119,12 @@ def from_stream(events: Iterable[Event], request: ChatRequest, attempt: Attempt)
     yield from last_words(answer, attempt)
 
 
-def translated(request: ChatRequest, attempt: Attempt) -> Draft:
+def translate(request: ChatRequest, attempt: Attempt) -> Draft:
     """The whole call. The order counts: each step reads what the ones before it decided."""
     draft = _draft(request, attempt)
     own_system = parts.to_blocks(draft.call.pop("system", None), "system")
     system, draft.call["messages"] = conversation(
-        mended(draft.asked["messages"], attempt), prefills=draft.traits.prefills, system_turns=draft.traits.system_turns
+        repair_messages(draft.asked["messages"], attempt), prefills=draft.traits.prefills, system_turns=draft.traits.system_turns
     )
     if own_system or system:
         draft.call["system"] = [*own_system, *system]

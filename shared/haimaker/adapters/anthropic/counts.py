@@ -13,7 +13,7 @@ COPIED = ("inference_geo", "iterations", "speed")
 """What else decides the price, told to the client as it is."""
 
 
-def merged(said: JSON, later: Any, *, wrote: bool = True) -> JSON:
+def merge_counts(said: JSON, later: Any, *, wrote: bool = True) -> JSON:
     """Counts of a stream are cumulative: a later one stands, unless it is missing or none, within an object as well. Nothing
     stands as the count of an answer only where nothing was written: a stream begins with a count of what it may write."""
     if not isinstance(later, dict):
@@ -21,7 +21,7 @@ def merged(said: JSON, later: Any, *, wrote: bool = True) -> JSON:
     made = dict(said)
     for name, value in later.items():
         if isinstance(value, dict) and isinstance(said.get(name), dict):
-            made[name] = merged(said[name], value)
+            made[name] = merge_counts(said[name], value)
         elif value or name not in said or (name == "output_tokens" and value == 0 and not wrote):
             made[name] = value
     return made

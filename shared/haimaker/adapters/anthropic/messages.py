@@ -36,8 +36,8 @@ def conversation(messages: Sequence[JSON], *, prefills: bool, system_turns: bool
             system += turn.blocks
         elif turn.blocks:
             turns.append(turn)
-    turns = _merged(_with_system_placed(_merged(turns), system_turns))
-    turns = _ended([_in_order(turn) for turn in _begun(turns)], prefills)
+    turns = _merge(_with_system_placed(_merge(turns), system_turns))
+    turns = _end_last_turn([_in_order(turn) for turn in _begun(turns)], prefills)
     return system, [{"role": turn.role, "content": list(turn.blocks)} for turn in turns]
 
 
@@ -77,7 +77,7 @@ def _said(message: JSON, position: int) -> list[JSON]:
         said = parts.to_blocks(message["refusal"], f"{param}.refusal")
     calls = [_call(call, f"{param}.tool_calls[{index}]") for index, call in enumerate(_list(message, "tool_calls", param))]
     if any(call.thinking for call, _ in calls) and all(block.get("type") == "text" for block in said):
-        return _interleaved(said, calls)
+        return _interleave(said, calls)
     kept = [carried.clean(block) for block in _list(message, "thinking_blocks", param)]
     thinking = [block for block in kept if block] or [placed.block for call, _ in calls for placed in call.thinking]
     return [*thinking, *said, *(use for _, use in calls)]
@@ -102,7 +102,7 @@ def _use(function: Any, param: str, identifier: str) -> JSON:
     return {"type": "tool_use", "id": names.call_id(identifier), "name": name, "input": arguments_object(function.get("arguments"))}
 
 
-def _interleaved(said: Sequence[JSON], calls: Sequence[tuple[carried.Call, JSON]]) -> list[JSON]:
+def _interleave(said: Sequence[JSON], calls: Sequence[tuple[carried.Call, JSON]]) -> list[JSON]:
     """Text cut where thinking and calls were; of a call that does not say where it was, before the next one that does."""
     whole = "".join(block["text"] for block in said)
     places: list[int] = []
@@ -119,7 +119,7 @@ def _interleaved(said: Sequence[JSON], calls: Sequence[tuple[carried.Call, JSON]
     return [*blocks, text(whole[done:])] if whole[done:].strip() else blocks
 
 
-def _merged(turns: Sequence[Turn]) -> list[Turn]:
+def _merge(turns: Sequence[Turn]) -> list[Turn]:
     merged: list[Turn] = []
     for turn in turns:
         if merged and merged[-1].role == turn.role:
@@ -158,7 +158,7 @@ def _in_order(turn: Turn) -> Turn:
     return Turn(turn.role, sorted(kept, key=lambda block: block.get("type") != "tool_result") if turn.role == "user" else kept)
 
 
-def _ended(turns: list[Turn], prefills: bool) -> list[Turn]:
+def _end_last_turn(turns: list[Turn], prefills: bool) -> list[Turn]:
     """A last turn of the assistant loses the white space at its end, which is refused, or gets one of the user's after it."""
     *others, last = turns
     if last.role != "assistant":

@@ -21,10 +21,15 @@ from haimaker.operations.chat import ChatRequest
 from haimaker.operations.fields import OURS
 from haimaker.operations.operation import OUR_SIGNATURE, Result, UpstreamBody
 
-__all__ = ["from_stream", "from_upstream", "read_error", "to_upstream"]
+__all__ = ["from_stream", "from_upstream", "read_error", "to_count", "to_upstream"]
 
 END_USER = "user"
 """Whom the request is charged to as well: the gateway's field, which Anthropic does not have."""
+COUNTED = (
+    *("messages", "system", "tools", "tool_choice", "thinking", "output_config"),
+    *("mcp_servers", "context_management", "cache_control"),
+)
+"""What it takes for a count, besides the model: https://platform.claude.com/docs/en/api/messages-count-tokens"""
 NAMED = {"tool_use": "id", "tool_result": "tool_use_id"}
 """By a block's type, the field with the id of a call."""
 
@@ -32,6 +37,13 @@ NAMED = {"tool_use": "id", "tool_result": "tool_use_id"}
 def to_upstream(request: ChatRequest, attempt: Attempt) -> UpstreamRequest:
     headers = {"content-type": "application/json", **attempt.provider.dialect.headers}
     return UpstreamRequest(chat.PATH, dumps(edited(request, attempt)), headers, dropped=dropped(request, attempt))
+
+
+def to_count(request: ChatRequest, attempt: Attempt) -> UpstreamRequest:
+    """The question how many tokens a request has."""
+    body = {name: value for name, value in edited(request, attempt).items() if name == "model" or name in COUNTED}
+    headers = {"content-type": "application/json", **attempt.provider.dialect.headers}
+    return UpstreamRequest(f"{chat.PATH}/count_tokens", dumps(body), headers)
 
 
 def edited(request: ChatRequest, attempt: Attempt) -> JSON:

@@ -17,4 +17,4 @@ def to_upstream(request: ChatRequest, attempt: Attempt) -> UpstreamRequest:
 
 
 def from_stream(events: Iterable[Event], request: ChatRequest, attempt: Attempt) -> Iterator[StreamEvent]:
-    return native.from_stream(map(bedrock.unwrapped, events), request, attempt)
+    return native.from_stream(map(bedrock.unwrap_event, events), request, attempt)

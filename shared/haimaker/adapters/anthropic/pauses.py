@@ -67,7 +67,7 @@ class PausedTurn:
             elif kind == "message_delta" and isinstance(body.get("delta"), dict):
                 self._end(body["delta"])
             message = body.get("message")
-            self._used = counts.merged(self._used, message.get("usage") if isinstance(message, dict) else body.get("usage"))
+            self._used = counts.merge_counts(self._used, message.get("usage") if isinstance(message, dict) else body.get("usage"))
             yield event
         self.usage = add_usage(self.usage, self._used)
 

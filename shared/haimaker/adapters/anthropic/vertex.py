@@ -6,7 +6,7 @@ https://platform.claude.com/docs/en/build-with-claude/claude-on-vertex-ai. The b
 from collections.abc import Sequence
 from urllib.parse import quote
 
-from haimaker.adapters.anthropic.chat import PausedTurn, from_stream, from_upstream, headers, read_error, translated
+from haimaker.adapters.anthropic.chat import PausedTurn, from_stream, from_upstream, headers, read_error, translate
 from haimaker.http.sse import dumps
 from haimaker.http.values import JSON, UpstreamRequest
 from haimaker.operations.attempt import Attempt
@@ -18,7 +18,7 @@ VERSION = "vertex-2023-10-16"
 
 
 def to_upstream(request: ChatRequest, attempt: Attempt) -> UpstreamRequest:
-    draft = translated(request, attempt)
+    draft = translate(request, attempt)
     return call(draft.call, request, headers(draft, attempt), draft.dropped)
 
 

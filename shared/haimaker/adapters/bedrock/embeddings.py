@@ -81,7 +81,7 @@ OTHER = FAMILIES["titan-embed-v2"]
 
 
 def family(attempt: Attempt) -> Family:
-    return attempt.traits.among(FAMILIES) or OTHER
+    return attempt.traits.look_up(FAMILIES) or OTHER
 
 
 def most_at_once(attempt: Attempt) -> int:
@@ -98,7 +98,7 @@ def to_upstream(request: EmbeddingRequest, attempt: Attempt) -> UpstreamRequest:
 
 def from_upstream(answer: UpstreamBody, request: EmbeddingRequest, attempt: Attempt) -> Result:
     body = answer.object()
-    vectors = [vector_of(body["embedding"])] if isinstance(body.get("embedding"), list) else vectors_of(_found(body))
+    vectors = [vector_of(body["embedding"])] if isinstance(body.get("embedding"), list) else vectors_of(_find_vectors(body))
     contents = request.contents()
     images = sum(bool(content.image) for content in contents)
     if family(attempt).billed_by_text:
@@ -106,7 +106,7 @@ def from_upstream(answer: UpstreamBody, request: EmbeddingRequest, attempt: Atte
     return request.build_result(attempt.model, vectors, _tokens(answer, body, images))
 
 
-def _found(body: JSON) -> Any:
+def _find_vectors(body: JSON) -> Any:
     by_type = body.get("embeddingsByType")
     found = body.get("embeddings", body.get("data"))
     return [by_type["float"]] if found is None and isinstance(by_type, dict) and "float" in by_type else found

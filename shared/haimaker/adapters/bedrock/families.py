@@ -53,7 +53,7 @@ UNTOLD = Family("untold", prefills=True)
 
 
 def family_of(attempt: Attempt) -> Family:
-    found = attempt.traits.among(FAMILIES)
+    found = attempt.traits.look_up(FAMILIES)
     return found or (UNTOLD if not attempt.traits.families and attempt.model.startswith("arn:") else OTHER)
 
 

@@ -127,7 +127,7 @@ def from_upstream(answer: UpstreamBody, request: ImageRequest, attempt: Attempt)
     if not images:
         raise _without_images(body)
     steps = request.body.get("steps")
-    tokens = request.counted(attempt, len(images), quality_of(request), steps=steps if type(steps) is int else None)
+    tokens = request.usage_of_images(attempt, len(images), quality_of(request), steps=steps if type(steps) is int else None)
     return request.build_result(attempt, [{"b64_json": image} for image in images], tokens)
 
 
@@ -136,7 +136,7 @@ def quality_of(request: ImageRequest) -> str:
 
 
 def _family(attempt: Attempt) -> Family:
-    return attempt.traits.among(FAMILIES) or CANVAS
+    return attempt.traits.look_up(FAMILIES) or CANVAS
 
 
 def _without_images(body: JSON) -> ContentPolicyViolationError | BadGatewayError:

@@ -55,7 +55,7 @@ class Conversation:
             self.turns.append({"role": "user", "content": [{"text": CONTINUE}]})
         elif last["role"] == "assistant":
             last["content"][-1] = {"text": last["content"][-1]["text"].rstrip()}
-        return [{**turn, "content": _ordered(turn)} for turn in self.turns]
+        return [{**turn, "content": _order_results(turn)} for turn in self.turns]
 
     def _add_system(self, message: JSON, param: str) -> None:
         """What leads is the system's; a later one stays in its place, as moving it would change the prompt that is cached."""
@@ -140,7 +140,7 @@ class Conversation:
         return [{"toolResult": {"toolUseId": use_id, "content": told, **failed}}, *points[:1]]
 
 
-def _ordered(turn: Mapping[str, Any]) -> list[JSON]:
+def _order_results(turn: Mapping[str, Any]) -> list[JSON]:
     """Results of tools first and each once, with the cache points behind them; a document not alone."""
     content: list[JSON] = turn["content"]
     if turn["role"] != "user":

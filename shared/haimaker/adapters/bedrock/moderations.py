@@ -76,16 +76,16 @@ def from_upstream(answer: UpstreamBody, request: ModerationRequest, attempt: Att
 
 def _findings(assessments: list[Any]) -> Iterator[tuple[str, Finding]]:
     for assessment in assessments:
-        for found in _listed(assessment, "contentPolicy", "filters"):
+        for found in _list_objects(assessment, "contentPolicy", "filters"):
             name = str(found.get("type"))
             confidence = CONFIDENCE.get(str(found.get("confidence")), 0.0)
             yield FILTERS.get(name, name.lower()), Finding(confidence, _is_found(found))
         for policy, field, name in OTHERS:
-            for found in _listed(assessment, policy, field):
+            for found in _list_objects(assessment, policy, field):
                 yield name, Finding(float(_is_found(found)), _is_found(found))
 
 
-def _listed(assessment: Any, policy: str, field: str) -> list[JSON]:
+def _list_objects(assessment: Any, policy: str, field: str) -> list[JSON]:
     held = assessment.get(policy) if isinstance(assessment, dict) else None
     listed = held.get(field) if isinstance(held, dict) else None
     return [each for each in listed if isinstance(each, dict)] if isinstance(listed, list) else []

@@ -10,8 +10,8 @@ from haimaker.adapters.bedrock.blocks import Blocks, invalid
 from haimaker.adapters.bedrock.families import Family, family_of, may
 from haimaker.adapters.bedrock.messages import Conversation
 from haimaker.adapters.bedrock.tools import Tools, to_tools
-from haimaker.adapters.parameters import HINTS, Parameters, within
-from haimaker.adapters.repairs import mended
+from haimaker.adapters.parameters import HINTS, Parameters, drop_out_of_range
+from haimaker.adapters.repairs import repair_messages
 from haimaker.http.values import JSON
 from haimaker.models.traits import ALWAYS, EFFORTS, NEVER, UNASKED, Traits
 from haimaker.operations.attempt import Attempt
@@ -78,7 +78,7 @@ MIN_TOP_P = 0.95
 
 def to_body(request: ChatRequest, attempt: Attempt) -> tuple[JSON, list[str]]:
     """The body, and the names of what the model does not get."""
-    given, out_of_range = within(request.body, attempt.provider.dialect.ranges)
+    given, out_of_range = drop_out_of_range(request.body, attempt.provider.dialect.ranges)
     family = family_of(attempt)
     # What Claude refuses depends on its thinking too: see `_without_conflicts`.
     parameters = (
@@ -87,7 +87,7 @@ def to_body(request: ChatRequest, attempt: Attempt) -> tuple[JSON, list[str]]:
     fields, dropped = parameters.split(given)
     blocks = Blocks(caches=may(attempt, "prompt_caching"))
     conversation = Conversation(family, blocks, attempt.traits.takes_system)
-    for index, message in enumerate(mended(fields["messages"], attempt)):
+    for index, message in enumerate(repair_messages(fields["messages"], attempt)):
         conversation.add(message, f"messages[{index}]")
     turns = conversation.ended(prefills=family.prefills or attempt.traits.prefills)
     tools = to_tools({**fields, "drop_params": request.body.get("drop_params")}, turns, family, attempt, blocks)
@@ -128,7 +128,7 @@ def _own(
         raise invalid("additionalModelRequestFields", "it must be an object")
     ours = {*PARAMETERS.taken, *CONVERSE, *GUARDRAIL, "additionalModelRequestFields", "top_k"}
     own = {name: value for name, value in fields.items() if name not in ours}
-    own |= _placed(family.top_k, fields["top_k"]) if fields.get("top_k") is not None else {}
+    own |= _nest(family.top_k, fields["top_k"]) if fields.get("top_k") is not None else {}
     own |= tools.own
     lost: list[str] = []
     effort = fields.get("reasoning_effort")
@@ -246,7 +246,7 @@ def _service_tier(asked: str | None, body: JSON) -> list[str]:
     return ["service_tier"] if asked not in (None, "auto") else []
 
 
-def _placed(path: tuple[str, ...], value: Any) -> Mapping[str, Any]:
+def _nest(path: tuple[str, ...], value: Any) -> Mapping[str, Any]:
     for name in reversed(path):
         value = {name: value}
     return dict(value)

@@ -42,7 +42,7 @@ def to_upstream(request: RerankRequest, attempt: Attempt) -> UpstreamRequest:
 
 def from_upstream(answer: UpstreamBody, request: RerankRequest, attempt: Attempt) -> Result:
     body = answer.object()
-    found = ranking.listed(body)
+    found = ranking.find_results(body)
     if found is None:
         raise error_from_upstream(502, read_error(body), {}) if "message" in body else ranking.unusable()
     units = request.sure_units()

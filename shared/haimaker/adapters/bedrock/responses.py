@@ -140,7 +140,7 @@ class Answer:
     def _thought(self, block: Block) -> list[JSON]:
         shown: list[JSON] = []
         if block.redacted:
-            data = _joined(block.redacted)
+            data = _join_base64(block.redacted)
             shown.append({"type": "redacted_thinking", "data": data})
             self._unsent.append({"reasoningContent": {"redactedContent": data}})
         if block.signature:
@@ -245,7 +245,7 @@ def _count(holder: JSON, *names: str) -> int:
     return max((count for count in found if 0 <= count <= MAX_COUNT), default=0)
 
 
-def _joined(pieces: list[str]) -> str:
+def _join_base64(pieces: list[str]) -> str:
     """Pieces that are each base64 as one that is."""
     try:
         return b64encode(b"".join(b64decode(piece) for piece in pieces)).decode() if len(pieces) > 1 else pieces[0]

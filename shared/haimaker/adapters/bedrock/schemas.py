@@ -39,12 +39,12 @@ def for_tool(schema: Any, family: Family) -> JSON:
     """The parameters of a tool: an object, with its definitions where they are used if the family wants that."""
     if not isinstance(schema, dict) or not schema:
         return dict(OBJECT)
-    found: JSON = inlined(schema) if family.inlines_definitions else schema
+    found: JSON = inline(schema) if family.inlines_definitions else schema
     made = {"type": "object", **{name: value for name, value in found.items() if name != "$schema"}}
     return {"properties": {}, **{name: value for name, value in made.items() if name in PLAIN}} if family.plain_schema else made
 
 
-def inlined(schema: JSON) -> JSON:
+def inline(schema: JSON) -> JSON:
     """The schema with its own definitions in the places that refer to them; one that contains itself ends in any object."""
     definitions = {f"#/{group}/{name}": value for group in DEFINITIONS for name, value in _items(schema.get(group))}
     if not definitions:
@@ -52,7 +52,7 @@ def inlined(schema: JSON) -> JSON:
     places = iter(range(MAX_INLINED))
     try:
         body = {name: value for name, value in schema.items() if name not in DEFINITIONS}
-        made = _inlined(body, definitions, (), places)
+        made = _inline(body, definitions, (), places)
     except StopIteration:
         return schema
     return made if isinstance(made, dict) else schema
@@ -77,10 +77,10 @@ def enforceable(schema: Any) -> Any:
     return made
 
 
-def _inlined(value: Any, definitions: Mapping[str, Any], inside: tuple[str, ...], places: Iterator[int]) -> Any:
+def _inline(value: Any, definitions: Mapping[str, Any], inside: tuple[str, ...], places: Iterator[int]) -> Any:
     next(places)
     if isinstance(value, list):
-        return [_inlined(inner, definitions, inside, places) for inner in value]
+        return [_inline(inner, definitions, inside, places) for inner in value]
     if not isinstance(value, dict):
         return value
     reference = value.get("$ref")
@@ -88,9 +88,9 @@ def _inlined(value: Any, definitions: Mapping[str, Any], inside: tuple[str, ...]
         if reference in inside:
             return {"type": "object"}
         beside = {name: inner for name, inner in value.items() if name != "$ref"}
-        found = _inlined(definitions[reference], definitions, (*inside, reference), places)
+        found = _inline(definitions[reference], definitions, (*inside, reference), places)
         return {**found, **beside} if isinstance(found, dict) else found
-    return {name: _inlined(inner, definitions, inside, places) for name, inner in value.items()}
+    return {name: _inline(inner, definitions, inside, places) for name, inner in value.items()}
 
 
 def _items(value: Any) -> list[tuple[str, Any]]:

@@ -68,12 +68,12 @@ def from_stream(events: Iterable[Event], request: ChatRequest, attempt: Attempt)
     head = _head(None, attempt, "chat.completion.chunk")
     begun = False
     for event in events:
-        body = _parsed(event)
+        body = _parse(event)
         kind = body.get("type", event.name)
         if kind == "message-start":
             head = _head(body.get("id"), attempt, "chat.completion.chunk")
         if kind == "message-end":
-            yield from _ended(_object(body.get("delta")), head, answer, attempt, begun)
+            yield from _end(_object(body.get("delta")), head, answer, attempt, begun)
             return
         logprobs = answer.weighs(body.get("logprobs"))
         for delta in _deltas(kind, body, answer) or ([{}] if logprobs else []):
@@ -98,7 +98,7 @@ def read_error(body: object) -> ErrorFields:
     return ErrorFields(message, next((code for phrases, code in PHRASES if any(phrase in text for phrase in phrases)), None))
 
 
-def _ended(delta: JSON, head: JSON, answer: Answer, attempt: Attempt, begun: bool) -> Iterator[StreamEvent]:
+def _end(delta: JSON, head: JSON, answer: Answer, attempt: Attempt, begun: bool) -> Iterator[StreamEvent]:
     finish = answer.finish(delta.get("finish_reason"), delta.get("error"))
     if not begun:
         yield _chunk(head, {"role": "assistant"})
@@ -128,7 +128,7 @@ def _deltas(kind: Any, body: JSON, answer: Answer) -> list[JSON]:
     return []
 
 
-def _parsed(event: Event) -> JSON:
+def _parse(event: Event) -> JSON:
     if event.data == DONE:
         return {"type": "done"}
     body = json_object(event)

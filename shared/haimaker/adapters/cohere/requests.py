@@ -10,8 +10,8 @@ from typing import Any
 from urllib.parse import unquote_to_bytes
 
 from haimaker.adapters.cohere.tools import add_tools, invalid
-from haimaker.adapters.parameters import HINTS, Parameters, within
-from haimaker.adapters.repairs import mended, plain_id
+from haimaker.adapters.parameters import HINTS, Parameters, drop_out_of_range
+from haimaker.adapters.repairs import plain_id, repair_messages
 from haimaker.http.values import JSON
 from haimaker.operations.attempt import Attempt
 from haimaker.operations.chat import ChatRequest
@@ -85,14 +85,14 @@ TEXT_MEDIA = re.compile(r"text/|application/(?:json|xml|yaml|x-yaml)\Z|\Z", re.I
 
 def to_body(request: ChatRequest, attempt: Attempt) -> tuple[JSON, list[str]]:
     """The body, and the names of what the model does not get."""
-    given, out_of_range = within(request.body, attempt.provider.dialect.ranges)
+    given, out_of_range = drop_out_of_range(request.body, attempt.provider.dialect.ranges)
     fields, unsupported = PARAMETERS.split(given)
     dropped = [*out_of_range, *unsupported]
     documents: list[JSON] = []
     body: JSON = {RENAMED.get(name, name): value for name, value in fields.items() if name not in TRANSLATED and value is not None}
     body["model"] = attempt.model
     body["stream"] = request.streams
-    messages = mended(fields["messages"], attempt)
+    messages = repair_messages(fields["messages"], attempt)
     body["messages"] = [_message(message, f"messages[{index}]", documents) for index, message in enumerate(messages)]
     if documents:
         own = body.get("documents")

@@ -6,7 +6,7 @@ https://docs.cohere.com/reference/rerank, https://docs.cohere.com/v1/reference/r
 from haimaker.adapters import ranking
 from haimaker.adapters.cohere.chat import read_error
 from haimaker.adapters.openai import rerank as plain
-from haimaker.adapters.openai.requests import taken
+from haimaker.adapters.openai.requests import drop_unsupported
 from haimaker.http.errors import from_upstream as error_from_upstream
 from haimaker.http.sse import dumps
 from haimaker.http.values import JSON, UpstreamRequest
@@ -21,7 +21,7 @@ FIRST_VERSION_ONLY = "max_chunks_per_doc"
 
 def to_upstream(request: RerankRequest, attempt: Attempt) -> UpstreamRequest:
     options, lost = request.options("max_tokens_per_doc", FIRST_VERSION_ONLY)
-    options, dropped = taken(options, attempt.provider.dialect, forced=True)
+    options, dropped = drop_unsupported(options, attempt.provider.dialect, forced=True)
     body: JSON = {"model": attempt.model, "query": request.query, "documents": request.texts, **options}
     if request.top_n is not None:
         body["top_n"] = request.top_n
@@ -34,6 +34,6 @@ def to_upstream(request: RerankRequest, attempt: Attempt) -> UpstreamRequest:
 
 def from_upstream(answer: UpstreamBody, request: RerankRequest, attempt: Attempt) -> Result:
     body = answer.object()
-    if ranking.listed(body) is None and isinstance(body.get("message"), str):
+    if ranking.find_results(body) is None and isinstance(body.get("message"), str):
         raise error_from_upstream(502, read_error(body), {})
     return plain.from_upstream(answer, request, attempt)

@@ -26,14 +26,14 @@ def add_tools(fields: JSON, body: JSON) -> None:
         parameters = parameters if isinstance(parameters, dict) and parameters else {"type": "object", "properties": {}}
         told = {"description": function["description"]} if isinstance(function.get("description"), str) else {}
         tools.append({"type": "function", "function": {"name": function["name"], **told, "parameters": parameters}})
-    tools, choice = _chosen(fields.get("tool_choice"), tools)
+    tools, choice = _choose(fields.get("tool_choice"), tools)
     if tools:
         body["tools"] = tools
         body |= {"strict_tools": True} if strict and "strict_tools" not in body else {}
         body |= {"tool_choice": choice} if choice else {}
 
 
-def _chosen(choice: Any, tools: list[JSON]) -> tuple[list[JSON], str | None]:
+def _choose(choice: Any, tools: list[JSON]) -> tuple[list[JSON], str | None]:
     if choice in (None, "auto"):
         return tools, None
     if choice in ("none", "required"):

@@ -38,7 +38,7 @@ def _with_budget(body: JSON, attempt: Attempt) -> tuple[JSON, tuple[str, ...]]:
         return kept, ()
     if not isinstance(effort, str) or effort not in EFFORTS:
         raise invalid("reasoning_effort", f"it must be one of {', '.join(EFFORTS)}")
-    takes = bool(attempt.traits.among(TAKES_BUDGETS))
+    takes = bool(attempt.traits.look_up(TAKES_BUDGETS))
     if effort == "none":
         return kept, () if takes else ("reasoning_effort",)
     limit = attempt.max_output_tokens or body.get("max_tokens") or body.get("max_completion_tokens")

@@ -7,19 +7,19 @@ from urllib.parse import urlencode
 
 from haimaker.adapters.deepgram.failures import read_error
 from haimaker.adapters.gemini.shapes import found_object, found_objects
-from haimaker.adapters.hearing import flat, listed, parted, words_of
+from haimaker.adapters.hearing import flat, read_list, split_fields, words_of
 from haimaker.http.errors import BadGatewayError
 from haimaker.http.values import JSON, UpstreamRequest
 from haimaker.operations.attempt import Attempt
 from haimaker.operations.operation import Result, UpstreamBody
 from haimaker.operations.transcriptions import TranscriptionRequest
-from haimaker.operations.transcripts import Transcript, by_channel, spoken
+from haimaker.operations.transcripts import Transcript, by_channel, read_spoken
 
 __all__ = ["from_upstream", "read_error", "to_upstream"]
 
 
 def to_upstream(request: TranscriptionRequest, attempt: Attempt) -> UpstreamRequest:
-    passed, lost = parted(request, ("language", "keywords"))
+    passed, lost = split_fields(request, ("language", "keywords"))
     fields = request.fields
     query: JSON = {"model": attempt.model, "smart_format": "true"}
     query |= {"language": fields.language} if fields.language else {"detect_language": "true"}
@@ -27,7 +27,7 @@ def to_upstream(request: TranscriptionRequest, attempt: Attempt) -> UpstreamRequ
         query["utterances"] = "true"
     if request.wants_speakers:
         query["diarize"] = "true"
-    if words := listed(request, "keywords"):
+    if words := read_list(request, "keywords"):
         query["keyterm" if "deepgram-nova-3" in attempt.traits.families else "keywords"] = words
     path = f"/listen?{urlencode(flat({**query, **passed}))}"
     return UpstreamRequest(path, request.file.data, {"content-type": request.sound.content_type}, dropped=lost)
@@ -40,11 +40,11 @@ def from_upstream(answer: UpstreamBody, request: TranscriptionRequest, attempt: 
     if not isinstance(found.get("channels"), list):
         raise BadGatewayError("The provider's answer has no transcript.", code="invalid_provider_response")
     heard = [_first(channel) for channel in channels]
-    words = by_channel([spoken(each.get("words"), "punctuated_word", "word") for each in heard])
+    words = by_channel([read_spoken(each.get("words"), "punctuated_word", "word") for each in heard])
     metadata = found_object(body.get("metadata"))
     transcript = Transcript(
         "\n".join(words_of(each.get("transcript")) for each in heard),
-        spoken(found.get("utterances"), "transcript"),
+        read_spoken(found.get("utterances"), "transcript"),
         words,
         next((str(each["detected_language"]) for each in channels if each.get("detected_language")), request.fields.language),
         metadata.get("duration") if isinstance(metadata.get("duration"), int | float) else None,

@@ -37,7 +37,7 @@ def to_upstream(request: RerankRequest, attempt: Attempt) -> UpstreamRequest:
 
 def from_upstream(answer: UpstreamBody, request: RerankRequest, attempt: Attempt) -> Result:
     body = answer.object()
-    found = ranking.listed(body)
+    found = ranking.find_results(body)
     if found is None:
         raise from_body(body) if body.get("error") else ranking.unusable()
     scored = [{"score": UNSCORED, **item} if isinstance(item, dict) else item for item in found]

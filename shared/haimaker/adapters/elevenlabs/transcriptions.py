@@ -4,14 +4,14 @@ https://elevenlabs.io/docs/api-reference/speech-to-text/convert
 """
 
 from haimaker.adapters.elevenlabs.failures import read_error
-from haimaker.adapters.hearing import flat, listed, parted, words_of
+from haimaker.adapters.hearing import flat, read_list, split_fields, words_of
 from haimaker.http import multipart
 from haimaker.http.errors import BadGatewayError
 from haimaker.http.values import JSON, UpstreamRequest
 from haimaker.operations.attempt import Attempt
 from haimaker.operations.operation import Result, UpstreamBody
 from haimaker.operations.transcriptions import TranscriptionRequest
-from haimaker.operations.transcripts import Transcript, by_channel, spoken
+from haimaker.operations.transcripts import Transcript, by_channel, read_spoken
 
 __all__ = ["from_upstream", "read_error", "to_upstream"]
 
@@ -19,7 +19,7 @@ PATH = "/speech-to-text"
 
 
 def to_upstream(request: TranscriptionRequest, attempt: Attempt) -> UpstreamRequest:
-    passed, lost = parted(request, ("language", "temperature", "keywords"))
+    passed, lost = split_fields(request, ("language", "temperature", "keywords"))
     fields = request.fields
     body: JSON = {"model_id": attempt.model}
     if fields.language:
@@ -28,7 +28,7 @@ def to_upstream(request: TranscriptionRequest, attempt: Attempt) -> UpstreamRequ
         body["temperature"] = fields.temperature
     if request.wants_speakers:
         body["diarize"] = "true"
-    if words := listed(request, "keywords"):
+    if words := read_list(request, "keywords"):
         body["keyterms"] = words
     content_type, raw = multipart.encode(flat({**body, **passed}), [("file", request.file)])
     return UpstreamRequest(PATH, raw, {"content-type": content_type}, dropped=lost)
@@ -41,7 +41,7 @@ def from_upstream(answer: UpstreamBody, request: TranscriptionRequest, attempt: 
     heard = [each for each in channels if isinstance(each, dict) and "text" in each]
     if not heard:
         raise BadGatewayError("The provider's answer has no transcript.", code="invalid_provider_response")
-    words = by_channel([spoken(each.get("words"), "text", speaker="speaker_id") for each in heard])
+    words = by_channel([read_spoken(each.get("words"), "text", speaker="speaker_id") for each in heard])
     seconds = body.get("audio_duration_secs")
     transcript = Transcript(
         "\n".join(words_of(each["text"]) for each in heard),

@@ -164,7 +164,7 @@ class Choice:
         kind, data = found_text(blob.get("mimeType")), found_text(blob.get("data"))
         if kind.startswith("audio/"):
             made = delta.setdefault("audio", {} if self.speaks else self._new_audio())
-            made["data"] = _joined(made.get("data", ""), data)
+            made["data"] = _join_base64(made.get("data", ""), data)
             self.speaks = True
         elif data:
             image = {"index": self.images, "type": "image_url", "image_url": {"url": f"data:{kind};base64,{data}"}}
@@ -194,7 +194,7 @@ def _logprob(token: JSON) -> JSON:
     return {"token": text, "logprob": number, "bytes": list(text.encode("utf-8", "surrogatepass"))}
 
 
-def _joined(first: str, second: str) -> str:
+def _join_base64(first: str, second: str) -> str:
     """Two pieces of data in base64 as one: each may end in padding, which can't stand in the middle."""
     if not first or not second:
         return first or second

@@ -16,7 +16,7 @@ from haimaker.adapters.gemini.shapes import found_object, found_objects, found_t
 from haimaker.adapters.gemini.tokens import service_tier, to_usage
 from haimaker.adapters.gemini.tools import to_tools
 from haimaker.adapters.parameters import forces_tools, unforceable
-from haimaker.adapters.repairs import mended
+from haimaker.adapters.repairs import repair_messages
 from haimaker.http import errors
 from haimaker.http.sse import dumps
 from haimaker.http.values import JSON, Event, StreamEvent, UpstreamRequest
@@ -44,7 +44,7 @@ def to_upstream(request: ChatRequest, attempt: Attempt) -> UpstreamRequest:
         removed += ("tool_choice",)
     asked = {name: value for name, value in asked.items() if name not in removed}
     body, dropped = to_body(asked, attempt)
-    system, contents = to_contents(mended(asked["messages"], attempt), attempt.traits)
+    system, contents = to_contents(repair_messages(asked["messages"], attempt), attempt.traits)
     tools, tool_config = to_tools(asked, attempt.traits, provider.dialect.drop)
     body = {"contents": contents, **({"systemInstruction": {"parts": system}} if system else {}), **body}
     if tools:

@@ -128,11 +128,11 @@ def _function_call(function: JSON, param: str) -> JSON:
 
 def _response(text: str) -> JSON:
     """A result must be an object; a text that is none is the `output` of one, which is the name that Google gives it."""
-    found = _parsed(text)
+    found = _parse_object(text)
     return found if found and is_harmless_object(found) else {"output": text}
 
 
-def _parsed(text: str) -> JSON | None:
+def _parse_object(text: str) -> JSON | None:
     """A JSON object in a text, if it is one."""
     try:
         return parse_json(text.encode("utf-8", "surrogatepass"))

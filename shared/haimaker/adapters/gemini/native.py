@@ -26,6 +26,8 @@ __all__ = ["from_stream", "from_upstream", "read_error", "to_upstream"]
 
 CONFIG = ("generationConfig", "generation_config")
 TOOL_CONFIG = ("toolConfig", "tool_config")
+PLAIN = frozenset({"content", "index"})
+TEXT = {"text"}
 SIGNATURE = ("thoughtSignature", "thought_signature")
 CALL = ("functionCall", "function_call")
 """Google's JSON has two spellings of every name, and both are taken."""
@@ -69,24 +71,57 @@ def from_stream(events: Iterable[Event], request: ChatRequest, attempt: Attempt)
     """An event that may be the last one is kept back until it is known whether it is: the last one is told the cost."""
     answer = Answer(attempt)
     held: tuple[Event, ...] = ()
+    begun = False
     for event in events:
         body = json_object(event)
         if body.get("error"):
             raise from_body(body)
+        if begun and b"\n" not in event.data and (plain := _plain(body, answer)):
+            yield StreamEvent({"choices": [plain]}, native=(*held, event))
+            held = ()
+            continue
         answer.note(body)
-        choices = [{"index": index, "delta": _read(answer, index, found)} for index, found in candidates(body)]
+        found = candidates(body)
+        choices = [{"index": index, "delta": _read(answer, index, candidate)} for index, candidate in found]
         native = (event if b"\n" not in event.data else Event(dumps(body)),)
-        ends = not choices or any(found.get("finishReason") for _, found in candidates(body))
-        yield _chunk(answer, choices, (*held, *(() if ends else native)))
-        held = native if ends else ()
+        ends = not found or any("finishReason" in candidate for _, candidate in found)
+        head = {} if begun else _head(answer)
+        begun = True
+        if ends:
+            yield StreamEvent({**head, "choices": choices}, native=held)
+            held = native
+        else:
+            yield StreamEvent({**head, "choices": choices}, native=(*held, *native) if held else native)
+            held = ()
     complete = answer.blocked or all(choice.reason is not None for choice in answer.choices.values())
     if not answer.begun or not complete:
         raise errors.BadGatewayError("The provider's stream ended before the answer was complete.", code="stream_interrupted")
     reasons = [(index, answer.finish_reason(choice)) for index, choice in answer.choices.items()]
-    yield _chunk(answer, [{"index": index, "delta": {}, "finish_reason": reason} for index, reason in reasons])
+    yield StreamEvent({"choices": [{"index": index, "delta": {}, "finish_reason": reason} for index, reason in reasons]})
     last = held or (Event(dumps({"usageMetadata": answer.metadata})),)
     usage = answer.usage()
     yield StreamEvent({**_head(answer), "choices": [], **({"usage": usage} if usage else {})}, native=last)
+
+
+def _plain(body: JSON, answer: Answer) -> JSON | None:
+    """The choice of an event with a piece of text and nothing else, as most are, after others of the same candidate."""
+    found = body.get("candidates")
+    candidate = found[0] if type(found) is list and len(found) == 1 else None
+    if type(candidate) is not dict or not candidate.keys() <= PLAIN:
+        return None
+    index = candidate.get("index", 0)
+    if type(index) is not int or index not in answer.choices:
+        return None
+    content = candidate.get("content")
+    parts = content.get("parts") if type(content) is dict else None
+    if type(parts) is not list or len(parts) != 1 or type(parts[0]) is not dict or parts[0].keys() != TEXT:
+        return None
+    used = body.get("usageMetadata")
+    if type(parts[0]["text"]) is not str or (used is not None and type(used) is not dict) or "promptFeedback" in body:
+        return None
+    if used:
+        answer.metadata.update(used)
+    return {"index": index, "delta": {"content": parts[0]["text"]}}
 
 
 def _read(answer: Answer, index: int, candidate: JSON) -> JSON:
@@ -94,10 +129,6 @@ def _read(answer: Answer, index: int, candidate: JSON) -> JSON:
     with suppress(errors.BadGatewayError):
         return answer.choice(index).read(candidate)
     return {}
-
-
-def _chunk(answer: Answer, choices: list[JSON], native: tuple[Event, ...] = ()) -> StreamEvent:
-    return StreamEvent({**_head(answer), "choices": choices}, native=native)
 
 
 def _head(answer: Answer) -> JSON:

@@ -37,7 +37,7 @@ def to_tools(body: JSON, traits: Traits, drops: tuple[str, ...]) -> tuple[list[J
         _add(tool, f"tools[{index}]", functions, own)
     if body.get("web_search_options") is not None and {"googleSearch": {}} not in own:
         own.append({"googleSearch": {}})
-    functions, config = _chosen(body, functions)
+    functions, config = _choose(body, functions)
     if functions and own and traits.mixes_tools and WITH_FUNCTIONS not in drops:
         config = {**config, WITH_FUNCTIONS: True}
     # https://ai.google.dev/gemini-api/docs/function-calling: all functions in one tool, each of the others in its own.
@@ -80,23 +80,23 @@ def _declaration(value: Any, param: str) -> JSON:
     return {**made, **({"parameters": schema} if schema else {"parametersJsonSchema": parameters})}
 
 
-def _chosen(body: JSON, functions: list[JSON]) -> tuple[list[JSON], JSON]:
+def _choose(body: JSON, functions: list[JSON]) -> tuple[list[JSON], JSON]:
     """The functions that may be called and how that is said."""
     param = "tool_choice"
     choice = body.get(param)
     if choice is None or not functions:
         return functions, {}
     if isinstance(choice, str):
-        return functions, _calling(MODES.get(choice) or refuse(param, f"use one of {', '.join(MODES)}, or name a function"))
+        return functions, _to_config(MODES.get(choice) or refuse(param, f"use one of {', '.join(MODES)}, or name a function"))
     found = required_object(choice, param)
     if found.get("type") == "allowed_tools":
         allowed = required_object(found.get("allowed_tools", found), f"{param}.allowed_tools")
         names = _names(allowed.get("tools"), f"{param}.allowed_tools.tools")
         if allowed.get("mode") == "required":
-            return functions, _calling("ANY", names)
+            return functions, _to_config("ANY", names)
         return [function for function in functions if function.get("name") in names], {}
     named = required_object(found.get("function", found), f"{param}.function")
-    return functions, _calling("ANY", [required_name(named.get("name"), f"{param}.function.name")])
+    return functions, _to_config("ANY", [required_name(named.get("name"), f"{param}.function.name")])
 
 
 def _names(value: Any, param: str) -> list[str]:
@@ -108,5 +108,5 @@ def _names(value: Any, param: str) -> list[str]:
     return names
 
 
-def _calling(mode: str, names: list[str] | None = None) -> JSON:
+def _to_config(mode: str, names: list[str] | None = None) -> JSON:
     return {"functionCallingConfig": {"mode": mode, **({"allowedFunctionNames": names} if names else {})}}

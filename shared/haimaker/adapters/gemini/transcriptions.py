@@ -12,14 +12,14 @@ from haimaker.adapters.events import json_object
 from haimaker.adapters.gemini.failures import from_body, read_error
 from haimaker.adapters.gemini.shapes import found_object, found_objects, found_text
 from haimaker.adapters.gemini.tokens import to_usage
-from haimaker.adapters.hearing import inline, parted
+from haimaker.adapters.hearing import inline, split_fields
 from haimaker.http.errors import BadGatewayError, BadRequestError, ContentPolicyViolationError
 from haimaker.http.sse import dumps
 from haimaker.http.values import JSON, Event, StreamEvent, UpstreamRequest
 from haimaker.operations.attempt import Attempt
 from haimaker.operations.operation import Result, UpstreamBody
 from haimaker.operations.transcriptions import TranscriptionRequest
-from haimaker.operations.transcripts import Transcript, spoken
+from haimaker.operations.transcripts import Transcript, read_spoken
 from haimaker.pricing import usage
 from haimaker.pricing.usage import Usage
 
@@ -39,7 +39,7 @@ def to_upstream(request: TranscriptionRequest, attempt: Attempt) -> UpstreamRequ
     if request.wants_words and not request.fields.drop_params:
         message = 'The model does not know when each word is said. Ask for segments, or send "drop_params": true.'
         raise BadRequestError(message, param="timestamp_granularities", code="unsupported_parameter")
-    passed, lost = parted(request, ("language", "prompt", "temperature", "keywords", "languages"))
+    passed, lost = split_fields(request, ("language", "prompt", "temperature", "keywords", "languages"))
     data = {"mimeType": request.sound.content_type, "data": inline(request)}
     config: JSON = {"temperature": request.fields.temperature} if request.fields.temperature is not None else {}
     if _is_timed(request):
@@ -59,7 +59,7 @@ def from_upstream(answer: UpstreamBody, request: TranscriptionRequest, attempt: 
     if not _is_timed(request):
         return request.build_result(Transcript(text.strip(), language=request.fields.language), tokens)
     timed = _timed(text)
-    segments = spoken(timed.get("segments"), "text")
+    segments = read_spoken(timed.get("segments"), "text")
     language = found_text(timed.get("language")) or request.fields.language
     return request.build_result(Transcript(" ".join(each.text.strip() for each in segments), segments, language=language), tokens)
 

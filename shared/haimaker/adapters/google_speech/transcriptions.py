@@ -5,14 +5,14 @@ https://docs.cloud.google.com/speech-to-text/docs/reference/rest/v2/projects.loc
 
 from haimaker.adapters.gemini.failures import from_body, read_error
 from haimaker.adapters.gemini.shapes import found_object, found_objects, found_text
-from haimaker.adapters.hearing import inline, parted
+from haimaker.adapters.hearing import inline, split_fields
 from haimaker.http.errors import BadGatewayError
 from haimaker.http.sse import dumps
 from haimaker.http.values import JSON, UpstreamRequest
 from haimaker.operations.attempt import Attempt
 from haimaker.operations.operation import Result, UpstreamBody
 from haimaker.operations.transcriptions import TranscriptionRequest
-from haimaker.operations.transcripts import Transcript, seconds, spoken
+from haimaker.operations.transcripts import Transcript, read_spoken, seconds
 
 __all__ = ["from_upstream", "read_error", "to_upstream"]
 
@@ -20,7 +20,7 @@ PATH = "/recognizers/_:recognize"
 
 
 def to_upstream(request: TranscriptionRequest, attempt: Attempt) -> UpstreamRequest:
-    _, lost = parted(request, ("language", "languages"))
+    _, lost = split_fields(request, ("language", "languages"))
     languages = [request.fields.language] if request.fields.language else ["auto"]
     features: JSON = {"enableAutomaticPunctuation": True}
     if request.wants_times or request.wants_words:
@@ -45,7 +45,7 @@ def from_upstream(answer: UpstreamBody, request: TranscriptionRequest, attempt: 
     words = [
         word
         for each in heard
-        for word in spoken(each.get("words"), "word", speaker="speakerLabel", start="startOffset", end="endOffset")
+        for word in read_spoken(each.get("words"), "word", speaker="speakerLabel", start="startOffset", end="endOffset")
     ]
     text = " ".join(found_text(each.get("transcript")).strip() for each in heard).strip()
     language = next((found_text(result.get("languageCode")) for result in results if result.get("languageCode")), None)

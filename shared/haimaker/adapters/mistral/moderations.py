@@ -1,7 +1,7 @@
 """Moderation of Mistral, which judges texts, in categories of its own. https://docs.mistral.ai/capabilities/guardrailing"""
 
 from haimaker.adapters.openai.failures import read_error
-from haimaker.adapters.openai.moderations import PATH, judged
+from haimaker.adapters.openai.moderations import PATH, rename_categories
 from haimaker.http.sse import dumps
 from haimaker.http.values import UpstreamRequest
 from haimaker.operations.attempt import Attempt
@@ -30,4 +30,4 @@ def to_upstream(request: ModerationRequest, attempt: Attempt) -> UpstreamRequest
 
 
 def from_upstream(answer: UpstreamBody, request: ModerationRequest, attempt: Attempt) -> Result:
-    return judged(answer, request, attempt, NAMES)
+    return rename_categories(answer, request, attempt, NAMES)

@@ -6,7 +6,7 @@ https://docs.mistral.ai/api/endpoint/audio/transcriptions
 from collections.abc import Iterable, Iterator
 
 from haimaker.adapters.events import json_object
-from haimaker.adapters.hearing import flat, listed, parted, words_of
+from haimaker.adapters.hearing import flat, read_list, split_fields, words_of
 from haimaker.adapters.openai.failures import from_body, is_failure, read_error
 from haimaker.http import multipart
 from haimaker.http.errors import BadGatewayError
@@ -14,7 +14,7 @@ from haimaker.http.values import JSON, Event, StreamEvent, UpstreamRequest
 from haimaker.operations.attempt import Attempt
 from haimaker.operations.operation import Result, UpstreamBody
 from haimaker.operations.transcriptions import TranscriptionRequest
-from haimaker.operations.transcripts import Transcript, spoken
+from haimaker.operations.transcripts import Transcript, read_spoken
 
 __all__ = ["from_stream", "from_upstream", "read_error", "to_upstream"]
 
@@ -23,7 +23,7 @@ PATH = "/audio/transcriptions"
 
 def to_upstream(request: TranscriptionRequest, attempt: Attempt) -> UpstreamRequest:
     """A language can't be named where times are asked for."""
-    passed, lost = parted(request, ("language", "temperature", "keywords"))
+    passed, lost = split_fields(request, ("language", "temperature", "keywords"))
     fields = request.fields
     body: JSON = {"model": attempt.model}
     times = "segment" if request.wants_speakers else "word" if request.wants_words else "segment" if request.wants_times else None
@@ -36,7 +36,7 @@ def to_upstream(request: TranscriptionRequest, attempt: Attempt) -> UpstreamRequ
         body["temperature"] = fields.temperature
     if request.wants_speakers:
         body["diarize"] = "true"
-    if bias := [each.replace(" ", "_") for each in listed(request, "keywords")]:
+    if bias := [each.replace(" ", "_") for each in read_list(request, "keywords")]:
         body["context_bias"] = bias
     if request.streams:
         body["stream"] = "true"
@@ -50,7 +50,7 @@ def from_upstream(answer: UpstreamBody, request: TranscriptionRequest, attempt: 
         if is_failure(body):
             raise from_body(body)
         raise BadGatewayError("The provider's answer has no transcript.", code="invalid_provider_response")
-    return _made(body, request, attempt)
+    return _build_result(body, request, attempt)
 
 
 def from_stream(events: Iterable[Event], request: TranscriptionRequest, attempt: Attempt) -> Iterator[StreamEvent]:
@@ -70,12 +70,12 @@ def from_stream(events: Iterable[Event], request: TranscriptionRequest, attempt:
             segments.append(body)
         elif kind == "transcription.done":
             whole = {"segments": segments, **body, "text": body.get("text") or text.strip()}
-            made = list(request.as_events(_made(whole, request, attempt)))
+            made = list(request.as_events(_build_result(whole, request, attempt)))
             yield from made if request.wants_speakers else made[-1:]
 
 
-def _made(body: JSON, request: TranscriptionRequest, attempt: Attempt) -> Result:
-    timed = spoken(body.get("segments"), "text", speaker="speaker_id")
+def _build_result(body: JSON, request: TranscriptionRequest, attempt: Attempt) -> Result:
+    timed = read_spoken(body.get("segments"), "text", speaker="speaker_id")
     by_word = request.wants_words and not request.wants_speakers
     language = body.get("language") if isinstance(body.get("language"), str) else request.fields.language
     transcript = Transcript(words_of(body["text"]), () if by_word else timed, timed if by_word else (), language)

@@ -7,9 +7,9 @@ https://platform.openai.com/docs/api-reference/chat/object, …/chat/streaming
 from collections.abc import Mapping
 from typing import Any
 
-from haimaker.adapters.openai.counts import counted
+from haimaker.adapters.openai.counts import normalize_usage
 from haimaker.adapters.openai.logprobs import with_logprobs
-from haimaker.adapters.openai.spoken import spoken
+from haimaker.adapters.openai.spoken import normalize_message
 from haimaker.http.values import JSON
 from haimaker.operations.attempt import Attempt
 
@@ -40,7 +40,7 @@ LATEST_S = 10**11
 """A later moment is none."""
 
 
-def mended(body: JSON, holder: str, attempt: Attempt, *, whole: bool) -> JSON:
+def normalize_response(body: JSON, holder: str, attempt: Attempt, *, whole: bool) -> JSON:
     """A body that is OpenAI's; `holder` is `message`, `delta` in a chunk, `text` in a completion.
 
     The same object where it is already.
@@ -56,7 +56,7 @@ def mended(body: JSON, holder: str, attempt: Attempt, *, whole: bool) -> JSON:
         if len(edited) != len(choices) or any(new is not old for new, old in zip(edited, choices, strict=True)):
             made["choices"] = edited
     used = body.get("usage")
-    if isinstance(used, dict) and used and (told := counted(used, attempt.model)) is not used:
+    if isinstance(used, dict) and used and (told := normalize_usage(used, attempt.model)) is not used:
         made["usage"] = told
     return {**body, **made} if made else body
 
@@ -88,7 +88,7 @@ def _choice(choice: JSON, index: int, holder: str, attempt: Attempt, *, whole: b
     made: JSON = {} if type(choice.get("index")) is int else {"index": index}
     message = choice.get(holder)
     if holder != "text":
-        edited = spoken(message if isinstance(message, dict) else {}, holder, attempt, index)
+        edited = normalize_message(message if isinstance(message, dict) else {}, holder, attempt, index)
         made |= {} if edited is message else {holder: edited}
         made |= with_logprobs(choice)
     reason = _reason(choice, made.get(holder, message), attempt.provider.dialect.answers.finish_reasons, whole=whole)

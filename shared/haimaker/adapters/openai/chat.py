@@ -8,7 +8,7 @@ from functools import partial
 
 from haimaker.adapters.events import json_object
 from haimaker.adapters.openai.alike import Alike
-from haimaker.adapters.openai.answers import mended
+from haimaker.adapters.openai.answers import normalize_response
 from haimaker.adapters.openai.continuity import Continuity
 from haimaker.adapters.openai.executed import Searches
 from haimaker.adapters.openai.failures import failed_choice, from_body, is_failure, read_error
@@ -55,7 +55,7 @@ def whole(body: JSON, attempt: Attempt, holder: str) -> JSON:
     _refuse_failed(body)
     if not isinstance(body.get("choices"), list):
         raise errors.BadGatewayError("The provider's answer has no choices.")
-    return Searches().counted(mended(body, holder, attempt, whole=True), holder)
+    return Searches().add_count(normalize_response(body, holder, attempt, whole=True), holder)
 
 
 def streamed(events: Iterable[Event], attempt: Attempt, holder: str, tags: ThinkingTags | None = None) -> Iterator[StreamEvent]:
@@ -78,8 +78,8 @@ def streamed(events: Iterable[Event], attempt: Attempt, holder: str, tags: Think
             yield from (StreamEvent(last) for last in continuity.held(tags.rest() if tags else ()))
             raise from_body(body)
         _refuse_failed(body)
-        shown = searches.counted(mended(body, holder, attempt, whole=False), holder)
-        shown = continuity.told(tags.part(shown) if tags else shown)
+        shown = searches.add_count(normalize_response(body, holder, attempt, whole=False), holder)
+        shown = continuity.drop_repeated(tags.part(shown) if tags else shown)
         if b"\n" in event.data:
             yield StreamEvent(shown)
         else:

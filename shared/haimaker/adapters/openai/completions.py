@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator
 
 from haimaker.adapters.openai import chat
 from haimaker.adapters.openai.failures import read_error
-from haimaker.adapters.openai.requests import own_fields, renamed, taken
+from haimaker.adapters.openai.requests import drop_unsupported, own_fields, rename_fields
 from haimaker.http.sse import dumps
 from haimaker.http.values import Event, StreamEvent, UpstreamRequest
 from haimaker.operations.attempt import Attempt
@@ -27,8 +27,8 @@ HOLDER = "text"
 def to_upstream(request: CompletionRequest, attempt: Attempt) -> UpstreamRequest:
     dialect = attempt.provider.dialect
     names = {old: new for old, new in dialect.rename.items() if old not in LIMITS} | MAX_TOKENS
-    body = renamed(own_fields(request, attempt), names)
-    body, dropped = taken(body, dialect, forced=bool(request.body.get("drop_params")))
+    body = rename_fields(own_fields(request, attempt), names)
+    body, dropped = drop_unsupported(body, dialect, forced=bool(request.body.get("drop_params")))
     headers = {"content-type": "application/json", **dialect.headers}
     return UpstreamRequest(PATH, dumps({**dialect.add, **body}), headers, dropped=dropped)
 

@@ -28,7 +28,7 @@ class Continuity:
     """Told in a place of the provider's own, until it is told in the usual one."""
     _counted: bool = False
 
-    def told(self, body: JSON) -> JSON:
+    def drop_repeated(self, body: JSON) -> JSON:
         """A chunk without what was told before; the same object if that is nothing."""
         self._head = self._head or {name: value for name, value in body.items() if name not in ("choices", "usage")}
         self._counted = self._counted or bool(body.get("usage"))
@@ -62,10 +62,10 @@ class Continuity:
             self.finished.add(index)
         if not isinstance(delta, dict):
             return choice
-        made = self._positioned(self.numbering.numbered(_with_role(delta, begins), index), index)
+        made = self._number_items(self.numbering.numbered(_with_role(delta, begins), index), index)
         return choice if made is delta else {**choice, self.holder: made}
 
-    def _positioned(self, delta: JSON, choice: int) -> JSON:
+    def _number_items(self, delta: JSON, choice: int) -> JSON:
         """With a position for each item of any other list, such as citations and images."""
         made: JSON = {}
         for name, items in delta.items():

@@ -21,21 +21,21 @@ DETAILS = {
 """OpenAI's own, beside the totals."""
 
 
-def counted(used: JSON, model: str = "") -> JSON:
+def normalize_usage(used: JSON, model: str = "") -> JSON:
     """Usage that says how many tokens there were; the same object where it does, or where nothing that it says can be meant."""
-    return used if _is_openais(used) or not usage.is_plausible(used) else mended(used, model)
+    return used if _is_openais(used) or not usage.is_plausible(used) else complete_usage(used, model)
 
 
-def mended(used: JSON, model: str) -> JSON:
+def complete_usage(used: JSON, model: str) -> JSON:
     """Plausible usage with what lacks; the same object where nothing does."""
     if hears_beside(model):
         used = _with_sound(used)
     if all(type(used.get(name)) is int for name in TOTALS):
-        return _folded(_with_details(used), model)
+        return _fold_reasoning(_with_details(used), model)
     told = usage.to_openai(usage.from_openai(used))
     counts = [next((used[name] for name in names if type(used.get(name)) is int), told[names[0]]) for names in (PROMPT, COMPLETION)]
     total = used["total_tokens"] if type(used.get("total_tokens")) is int else sum(counts)
-    return _folded(_with_details({**used, **dict(zip(TOTALS, (*counts, total), strict=True))}), model)
+    return _fold_reasoning(_with_details({**used, **dict(zip(TOTALS, (*counts, total), strict=True))}), model)
 
 
 def _is_openais(used: JSON) -> bool:
@@ -58,7 +58,7 @@ def _with_sound(used: JSON) -> JSON:
     return {**used, "prompt_tokens": prompt + beside} if beside > 0 else used
 
 
-def _folded(used: JSON, model: str) -> JSON:
+def _fold_reasoning(used: JSON, model: str) -> JSON:
     """Usage whose completion has the reasoning in it, which some count beside it.
 
     In the total it is already at xAI (https://docs.x.ai/docs/guides/reasoning), not with Gemini at DeepInfra, whose reasoning

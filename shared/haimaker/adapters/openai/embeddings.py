@@ -6,7 +6,7 @@ https://platform.openai.com/docs/api-reference/embeddings
 from typing import Any
 
 from haimaker.adapters.openai.failures import from_body, is_failure, read_error
-from haimaker.adapters.openai.requests import renamed, taken
+from haimaker.adapters.openai.requests import drop_unsupported, rename_fields
 from haimaker.http.errors import BadGatewayError
 from haimaker.http.sse import dumps
 from haimaker.http.values import JSON, UpstreamRequest
@@ -23,7 +23,7 @@ PATH = "/embeddings"
 def to_upstream(request: EmbeddingRequest, attempt: Attempt) -> UpstreamRequest:
     dialect = attempt.provider.dialect
     body: JSON = {name: value for name, value in request.body.items() if name not in OURS}
-    body, dropped = taken(renamed(body, dialect.rename), dialect, forced=bool(request.body.get("drop_params")))
+    body, dropped = drop_unsupported(rename_fields(body, dialect.rename), dialect, forced=bool(request.body.get("drop_params")))
     for name, spellings in dialect.values.items():
         if isinstance(body.get(name), str):
             body[name] = spellings.get(body[name], body[name])

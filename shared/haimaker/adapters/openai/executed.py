@@ -24,7 +24,7 @@ class Searches:
     seen: dict[tuple[int, Any], str] = field(default_factory=dict)
     """By choice and place, under which name each is counted."""
 
-    def counted(self, body: JSON, holder: str) -> JSON:
+    def add_count(self, body: JSON, holder: str) -> JSON:
         """The body, with their number in its usage if there are any; the same object where there are none."""
         for place, choice in enumerate(_objects(body.get("choices"))):
             message = choice.get(holder)

@@ -56,7 +56,7 @@ ANY = Rule()
 
 
 def rule_of(attempt: Attempt) -> Rule:
-    return attempt.traits.among(RULES) or ANY
+    return attempt.traits.look_up(RULES) or ANY
 
 
 def quality_of(request: ImageRequest, attempt: Attempt) -> str | None:
@@ -65,7 +65,7 @@ def quality_of(request: ImageRequest, attempt: Attempt) -> str | None:
     return rule_of(attempt).qualities.get(asked, asked) or None if asked else None
 
 
-def ruled(body: JSON, request: ImageRequest, attempt: Attempt) -> tuple[JSON, tuple[str, ...]]:
+def apply_image_rules(body: JSON, request: ImageRequest, attempt: Attempt) -> tuple[JSON, tuple[str, ...]]:
     """The body in the model's own terms, and what it loses by that. Raises BadRequestError for what the model lacks."""
     rule = rule_of(attempt)
     _check("size", request.fields.size, rule.sizes, attempt)

@@ -9,8 +9,8 @@ from typing import Any
 
 from haimaker.adapters.events import json_object
 from haimaker.adapters.openai.failures import from_body, is_failure, read_error
-from haimaker.adapters.openai.image_rules import quality_of, ruled
-from haimaker.adapters.openai.requests import renamed, taken
+from haimaker.adapters.openai.image_rules import apply_image_rules, quality_of
+from haimaker.adapters.openai.requests import drop_unsupported, rename_fields
 from haimaker.http import multipart
 from haimaker.http.errors import BadGatewayError
 from haimaker.http.sse import DONE, dumps
@@ -45,8 +45,8 @@ def body_for(request: ImageRequest, attempt: Attempt) -> tuple[JSON, tuple[str, 
     body: JSON = {name: value for name, value in request.body.items() if name not in OURS}
     if request.wanted:
         body["response_format"] = request.wanted
-    body, lost = ruled(body, request, attempt)
-    body, dropped = taken(renamed(body, dialect.rename), dialect, forced=bool(request.fields.drop_params))
+    body, lost = apply_image_rules(body, request, attempt)
+    body, dropped = drop_unsupported(rename_fields(body, dialect.rename), dialect, forced=bool(request.fields.drop_params))
     for name, spellings in dialect.values.items():
         if isinstance(body.get(name), str) and body[name] in spellings:
             body[name] = spellings[body[name]]
@@ -108,7 +108,7 @@ def _used(said: Any, count: int, body: JSON, request: ImageRequest, attempt: Att
         return tokens if tokens and tokens.completion else None
     quality = body.get("quality")
     sent = quality if isinstance(quality, str) else quality_of(request, attempt)
-    counted = request.counted(attempt, count, sent, parse_size(body.get("size")))
+    counted = request.usage_of_images(attempt, count, sent, parse_size(body.get("size")))
     return replace(counted, reported_units=tokens.reported_units if tokens else None)
 
 

@@ -16,7 +16,7 @@ LOST_REASONING = " "
 """Stands for reasoning that the client has not kept; an empty text is refused."""
 
 
-def edited(message: JSON, dialect: Dialect, *, thinks: bool) -> JSON:
+def edit_message(message: JSON, dialect: Dialect, *, thinks: bool) -> JSON:
     rules = dialect.messages
     message = _with_roles(message, rules)
     message = message if rules.keeps_call_ids else _with_plain_calls(message)
@@ -27,7 +27,7 @@ def edited(message: JSON, dialect: Dialect, *, thinks: bool) -> JSON:
     message = message if dialect.takes_breakpoints else _without_marks(message, "prompt_cache_breakpoint")
     role, content = message.get("role"), message.get("content")
     if isinstance(content, list) and (rules.flattens_content or (rules.flattens_assistant_content and role == "assistant")):
-        message = {**message, "content": _flattened(content)}
+        message = {**message, "content": _flatten(content)}
     if rules.strips_nulls:
         message = {name: value for name, value in message.items() if value is not None}
     if rules.strips_names and role != "tool":
@@ -72,7 +72,7 @@ def _with_cache_control(message: JSON, dialect: Dialect) -> JSON:
     marker, content = message.get("cache_control"), message.get("content")
     message = without(message, ("cache_control",))
     if dialect.cache_control == "parts":
-        return {**message, "content": _marked(content, marker)} if marker and content else message
+        return {**message, "content": _move_mark(content, marker)} if marker and content else message
     return _without_marks(message, "cache_control")
 
 
@@ -84,7 +84,7 @@ def _without_marks(message: JSON, name: str) -> JSON:
     return {**message, "content": [without(part, (name,)) if isinstance(part, dict) else part for part in content]}
 
 
-def _marked(content: Any, marker: Any) -> Any:
+def _move_mark(content: Any, marker: Any) -> Any:
     """A message's mark on the last of its parts, where the provider looks for it."""
     parts = [{"type": "text", "text": content}] if isinstance(content, str) else content
     if not isinstance(parts, list) or not isinstance(parts[-1], dict):
@@ -92,7 +92,7 @@ def _marked(content: Any, marker: Any) -> Any:
     return [*parts[:-1], {**parts[-1], "cache_control": marker}]
 
 
-def _flattened(parts: list[Any]) -> Any:
+def _flatten(parts: list[Any]) -> Any:
     """Text parts as one string; a list with anything else stays, for the provider to judge."""
     if all(isinstance(part, dict) and part.get("type") == "text" and isinstance(part.get("text"), str) for part in parts):
         return "\n".join(part["text"] for part in parts)

@@ -3,13 +3,13 @@
 from collections.abc import Mapping
 
 from haimaker.adapters.openai.failures import from_body, is_failure, read_error
-from haimaker.adapters.openai.requests import renamed, taken
+from haimaker.adapters.openai.requests import drop_unsupported, rename_fields
 from haimaker.http.errors import BadGatewayError
 from haimaker.http.sse import dumps
 from haimaker.http.values import JSON, UpstreamRequest
 from haimaker.operations.attempt import Attempt
 from haimaker.operations.fields import OURS
-from haimaker.operations.moderation_results import completed
+from haimaker.operations.moderation_results import complete_result
 from haimaker.operations.moderations import ModerationRequest
 from haimaker.operations.operation import Result, UpstreamBody
 
@@ -22,20 +22,20 @@ SAME: Mapping[str, str] = {}
 def to_upstream(request: ModerationRequest, attempt: Attempt) -> UpstreamRequest:
     dialect = attempt.provider.dialect
     body: JSON = {name: value for name, value in request.body.items() if name not in OURS}
-    body, dropped = taken(renamed(body, dialect.rename), dialect, forced=bool(request.body.get("drop_params")))
+    body, dropped = drop_unsupported(rename_fields(body, dialect.rename), dialect, forced=bool(request.body.get("drop_params")))
     headers = {"content-type": "application/json", **dialect.headers}
     return UpstreamRequest(PATH, dumps({**dialect.add, **body, "model": attempt.model}), headers, dropped=dropped)
 
 
 def from_upstream(answer: UpstreamBody, request: ModerationRequest, attempt: Attempt) -> Result:
-    return judged(answer, request, attempt, SAME)
+    return rename_categories(answer, request, attempt, SAME)
 
 
-def judged(answer: UpstreamBody, request: ModerationRequest, attempt: Attempt, names: Mapping[str, str]) -> Result:
+def rename_categories(answer: UpstreamBody, request: ModerationRequest, attempt: Attempt, names: Mapping[str, str]) -> Result:
     """With the provider's categories under OpenAI's names, of which `names` has those that differ."""
     body = answer.object()
     found = body.get("results")
-    results = [completed(result, names, request.kinds) for result in found] if isinstance(found, list) else [None]
+    results = [complete_result(result, names, request.kinds) for result in found] if isinstance(found, list) else [None]
     if None in results or not results:
         raise from_body(body) if is_failure(body) else unusable()
     said = body.get("usage")

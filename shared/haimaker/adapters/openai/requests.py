@@ -7,9 +7,9 @@ from collections.abc import Mapping
 from typing import Any
 
 from haimaker.adapters.openai import thinking
-from haimaker.adapters.openai.messages import edited, without
-from haimaker.adapters.parameters import NEUTRAL, is_empty, within
-from haimaker.adapters.repairs import mended
+from haimaker.adapters.openai.messages import edit_message, without
+from haimaker.adapters.parameters import NEUTRAL, drop_out_of_range, is_empty
+from haimaker.adapters.repairs import repair_messages
 from haimaker.http.errors import BadRequestError
 from haimaker.http.sse import dumps
 from haimaker.http.values import JSON
@@ -27,7 +27,7 @@ def body_for(request: ChatRequest, attempt: Attempt) -> tuple[JSON, tuple[str, .
     traits, forced = attempt.traits, bool(request.body.get("drop_params"))
     body, effort, lost = thinking.settle(own_fields(request, attempt), attempt.provider.dialect, traits, forgiving=forced)
     dialect = attempt.provider.dialect.for_model(traits, effort)
-    body, out_of_range = within(body, dialect.ranges)
+    body, out_of_range = drop_out_of_range(body, dialect.ranges)
     if any(body.get(name) not in (None, *NEUTRAL[name]) for name in dialect.whole_with):
         body = without(body, ("stream", "stream_options"))
     if dialect.schema_in_words:
@@ -38,14 +38,14 @@ def body_for(request: ChatRequest, attempt: Attempt) -> tuple[JSON, tuple[str, .
         body = _with_search_tool(body, dialect.search_tool)
     if dialect.counts_logprobs:
         body = _with_counted_logprobs(body)
-    body, dropped = taken(renamed(body, dialect.rename), dialect, forced=forced)
+    body, dropped = drop_unsupported(rename_fields(body, dialect.rename), dialect, forced=forced)
     for name, spellings in dialect.values.items():
         if isinstance(body.get(name), str):
             body[name] = spellings.get(body[name], body[name])
     if isinstance(body.get("tools"), list):
         body["tools"] = [_tool(tool, dialect) for tool in body["tools"]]
     thinks = traits.wants_reasoning_back and not thinking.is_off(body, dialect)
-    messages = [edited(message, dialect, thinks=thinks) for message in mended(body["messages"], attempt)]
+    messages = [edit_message(message, dialect, thinks=thinks) for message in repair_messages(body["messages"], attempt)]
     return {**dialect.add, **body, "messages": messages}, tuple(dict.fromkeys((*lost, *out_of_range, *dropped)))
 
 
@@ -116,14 +116,14 @@ def _with_schema_in_words(body: JSON) -> JSON:
     return {**body, "response_format": {"type": "json_object"}, "messages": [*before, instruction, *messages[start:]]}
 
 
-def renamed(body: JSON, names: Mapping[str, str]) -> JSON:
+def rename_fields(body: JSON, names: Mapping[str, str]) -> JSON:
     """The client's parameters under the provider's names; where it sent both, the provider's name wins, unless it is null."""
     moved = {names[name]: value for name, value in body.items() if name in names}
     kept = {name: value for name, value in body.items() if name not in names and (value is not None or name not in moved)}
     return {**moved, **kept}
 
 
-def taken(body: JSON, dialect: Dialect, *, forced: bool) -> tuple[JSON, tuple[str, ...]]:
+def drop_unsupported(body: JSON, dialect: Dialect, *, forced: bool) -> tuple[JSON, tuple[str, ...]]:
     """The body without what is not taken, and the names of what says something.
 
     Raises BadRequestError for what is to be refused, unless `forced`.

@@ -9,7 +9,7 @@ from typing import Any
 
 from haimaker.adapters import ranking
 from haimaker.adapters.openai.failures import from_body, is_failure, read_error
-from haimaker.adapters.openai.requests import renamed, taken
+from haimaker.adapters.openai.requests import drop_unsupported, rename_fields
 from haimaker.http.sse import dumps
 from haimaker.http.values import JSON, UpstreamRequest
 from haimaker.operations.attempt import Attempt
@@ -38,14 +38,14 @@ def to_upstream(request: RerankRequest, attempt: Attempt) -> UpstreamRequest:
     ]
     if request.top_n is not None:
         body["top_n"] = request.top_n
-    body, dropped = taken(renamed(body, dialect.rename), dialect, forced=bool(request.body.get("drop_params")))
+    body, dropped = drop_unsupported(rename_fields(body, dialect.rename), dialect, forced=bool(request.body.get("drop_params")))
     headers = {"content-type": "application/json", **dialect.headers}
     return UpstreamRequest(PATH, dumps({**dialect.add, **body, "model": attempt.model}), headers, dropped=dropped)
 
 
 def from_upstream(answer: UpstreamBody, request: RerankRequest, attempt: Attempt) -> Result:
     body = answer.json()
-    found = ranking.listed(body)
+    found = ranking.find_results(body)
     if found is None:
         if isinstance(body, dict) and is_failure(body):
             raise from_body(body)

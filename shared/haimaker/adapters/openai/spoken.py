@@ -15,7 +15,7 @@ OTHER_ANNOTATIONS = "other_annotations"
 """OpenAI's annotations are citations of pages only; OpenRouter has files among them."""
 
 
-def spoken(message: JSON, holder: str, attempt: Attempt, choice: int) -> JSON:
+def normalize_message(message: JSON, holder: str, attempt: Attempt, choice: int) -> JSON:
     """A choice's message, or its delta."""
     made: JSON = {}
     content, calls, annotations = message.get("content"), message.get("tool_calls"), message.get("annotations")

@@ -88,7 +88,7 @@ class ThinkingTags:
     def rest(self) -> Iterator[JSON]:
         """Choices that tell what was held back in a stream that did not end them."""
         for index, parting in self._choices.items():
-            if not parting.done and (told := _told(*parting.rest())):
+            if not parting.done and (told := _to_fields(*parting.rest())):
                 yield {"index": index, "delta": told, "finish_reason": None}
 
     def _whole(self, choice: JSON) -> JSON:
@@ -125,7 +125,7 @@ def tags_of(attempt: Attempt, body: JSON) -> ThinkingTags | None:
     return ThinkingTags(tags == "closing") if tags and body.get("reasoning_format") != "raw" else None
 
 
-def _told(reasoning: str, text: str) -> JSON:
+def _to_fields(reasoning: str, text: str) -> JSON:
     return {name: said for name, said in (("content", text), ("reasoning_content", reasoning)) if said}
 
 

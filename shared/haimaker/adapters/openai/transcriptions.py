@@ -10,7 +10,7 @@ from typing import Any
 
 from haimaker.adapters.events import json_object
 from haimaker.adapters.openai.failures import from_body, is_failure, read_error
-from haimaker.adapters.openai.requests import renamed, taken
+from haimaker.adapters.openai.requests import drop_unsupported, rename_fields
 from haimaker.http import multipart
 from haimaker.http.errors import BadGatewayError
 from haimaker.http.values import JSON, Event, StreamEvent, UpstreamRequest
@@ -19,7 +19,7 @@ from haimaker.operations.attempt import Attempt
 from haimaker.operations.fields import OURS
 from haimaker.operations.operation import Result, UpstreamBody
 from haimaker.operations.transcriptions import TranscriptionRequest
-from haimaker.operations.transcripts import TEXTS, Transcript, spoken
+from haimaker.operations.transcripts import TEXTS, Transcript, read_spoken
 
 __all__ = ["from_stream", "from_upstream", "read_error", "to_upstream"]
 
@@ -30,7 +30,7 @@ DONE = b"[DONE]"
 def to_upstream(request: TranscriptionRequest, attempt: Attempt) -> UpstreamRequest:
     dialect = attempt.provider.dialect
     body: JSON = {name: value for name, value in request.body.items() if name not in OURS}
-    body, dropped = taken(renamed(body, dialect.rename), dialect, forced=request.fields.drop_params)
+    body, dropped = drop_unsupported(rename_fields(body, dialect.rename), dialect, forced=request.fields.drop_params)
     for name, spellings in dialect.values.items():
         if isinstance(body.get(name), str):
             body[name] = spellings.get(body[name], body[name])
@@ -54,8 +54,8 @@ def from_upstream(answer: UpstreamBody, request: TranscriptionRequest, attempt: 
     tokens = request.spent(body.get("usage"), body.get("duration"), attempt)
     if request.fields.response_format in TEXTS:
         return request.build_result(_transcript(body), tokens)
-    used = {"usage": _told(body["usage"])} if isinstance(body.get("usage"), dict) and body["usage"] else {}
-    return Result({**body, "text": body["text"] or "", **_heard(body, request), **used}, tokens)
+    used = {"usage": _complete_usage(body["usage"])} if isinstance(body.get("usage"), dict) and body["usage"] else {}
+    return Result({**body, "text": body["text"] or "", **_default_head(body, request), **used}, tokens)
 
 
 def from_stream(events: Iterable[Event], request: TranscriptionRequest, attempt: Attempt) -> Iterator[StreamEvent]:
@@ -81,7 +81,7 @@ def from_stream(events: Iterable[Event], request: TranscriptionRequest, attempt:
 def _ending(body: JSON, request: TranscriptionRequest, attempt: Attempt) -> JSON:
     """The last event with what was used, as far as that is known."""
     if isinstance(body.get("usage"), dict) and body["usage"]:
-        return {**body, "usage": _told(body["usage"])}
+        return {**body, "usage": _complete_usage(body["usage"])}
     tokens = request.spent(None, None, attempt)
     return {**body, "usage": request.usage_object(tokens)} if tokens else body
 
@@ -108,7 +108,7 @@ def _of_text(text: str, request: TranscriptionRequest, attempt: Attempt) -> Resu
     return Result(text, tokens)
 
 
-def _heard(body: JSON, request: TranscriptionRequest) -> JSON:
+def _default_head(body: JSON, request: TranscriptionRequest) -> JSON:
     """What a format with times has at its head, where the server does not say it."""
     if request.fields.response_format == "json":
         return {}
@@ -119,10 +119,10 @@ def _heard(body: JSON, request: TranscriptionRequest) -> JSON:
 
 
 def _transcript(body: JSON) -> Transcript:
-    return Transcript(body["text"] or "", spoken(body.get("segments"), "text"), spoken(body.get("words"), "word"))
+    return Transcript(body["text"] or "", read_spoken(body.get("segments"), "text"), read_spoken(body.get("words"), "word"))
 
 
-def _told(used: JSON) -> JSON:
+def _complete_usage(used: JSON) -> JSON:
     """With what OpenAI itself says of it, which the SDK's types want: what is counted, and under which names."""
     if used.get("type"):
         return used

@@ -4,14 +4,17 @@ https://platform.openai.com/docs/guides/migrate-to-responses
 """
 
 from collections.abc import Iterator, Sequence
+from hashlib import sha256
 from typing import Any
 
 from haimaker.adapters.parameters import HINTS, Parameters
+from haimaker.adapters.repairs import plain_id, repair_messages
 from haimaker.http.errors import BadRequestError
 from haimaker.http.values import JSON
 from haimaker.operations.attempt import Attempt
 from haimaker.operations.chat import ChatRequest
 
+LONGEST_ID = 64
 SAME = (
     *("metadata", "parallel_tool_calls", "prompt_cache_key", "prompt_cache_retention", "safety_identifier", "service_tier"),
     *("temperature", "top_p", "user"),
@@ -35,7 +38,7 @@ def to_responses(request: ChatRequest, attempt: Attempt) -> tuple[JSON, tuple[st
     asked, lost = PARAMETERS.split({name: value for name, value in request.body.items() if name not in dialect.drop})
     dropped = [*(name for name in dialect.drop if name in request.body), *lost]
     body: JSON = {name: asked[name] for name in SAME if asked.get(name) is not None}
-    body |= {"model": attempt.model, "input": list(_items(asked["messages"])), "store": False}
+    body |= {"model": attempt.model, "input": list(_items(repair_messages(asked["messages"], attempt))), "store": False}
     limit = request.max_output_tokens or attempt.max_output_tokens
     if limit:
         body["max_output_tokens"] = limit
@@ -66,7 +69,7 @@ def _items(messages: Sequence[JSON]) -> Iterator[JSON]:
         if role == "tool":
             kind = "custom_tool_call_output" if message.get("tool_call_id") in custom else "function_call_output"
             output = content if isinstance(content, str) else _parts(content, param, "input")
-            yield {"type": kind, "call_id": message.get("tool_call_id"), "output": output}
+            yield {"type": kind, "call_id": call_id(message.get("tool_call_id")), "output": output}
         elif role == "assistant":
             said = content or message.get("refusal")
             if said:
@@ -79,14 +82,28 @@ def _items(messages: Sequence[JSON]) -> Iterator[JSON]:
 def _call(call: JSON) -> JSON:
     if isinstance(call.get("custom"), dict):
         own = call["custom"]
-        return {"type": "custom_tool_call", "call_id": call.get("id"), "name": own.get("name"), "input": own.get("input") or ""}
+        return {
+            "type": "custom_tool_call",
+            "call_id": call_id(call.get("id")),
+            "name": own.get("name"),
+            "input": own.get("input") or "",
+        }
     own = call.get("function") or {}
     return {
         "type": "function_call",
-        "call_id": call.get("id"),
+        "call_id": call_id(call.get("id")),
         "name": own.get("name"),
         "arguments": own.get("arguments") or "{}",
     }
+
+
+def call_id(identifier: Any) -> Any:
+    """An id without what another format let a client carry behind it; one that is still too long becomes a digest, the same for a
+    call and its result."""
+    if not isinstance(identifier, str):
+        return identifier
+    plain = plain_id(identifier)
+    return plain if len(plain) <= LONGEST_ID else f"call_{sha256(plain.encode('utf-8', 'surrogatepass')).hexdigest()[:32]}"
 
 
 def _parts(content: Any, param: str, side: str) -> list[JSON]:

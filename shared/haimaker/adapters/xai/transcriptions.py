@@ -1,6 +1,6 @@
 """Transcriptions of xAI: a form without a model, the file last. https://docs.x.ai/developers/model-capabilities/audio/speech-to-text"""
 
-from haimaker.adapters.hearing import flat, listed, parted, words_of
+from haimaker.adapters.hearing import flat, read_list, split_fields, words_of
 from haimaker.adapters.openai.failures import from_body, is_failure, read_error
 from haimaker.http import multipart
 from haimaker.http.errors import BadGatewayError
@@ -8,7 +8,7 @@ from haimaker.http.values import JSON, UpstreamRequest
 from haimaker.operations.attempt import Attempt
 from haimaker.operations.operation import Result, UpstreamBody
 from haimaker.operations.transcriptions import TranscriptionRequest
-from haimaker.operations.transcripts import Transcript, spoken
+from haimaker.operations.transcripts import Transcript, read_spoken
 
 __all__ = ["from_upstream", "read_error", "to_upstream"]
 
@@ -16,13 +16,13 @@ PATH = "/stt"
 
 
 def to_upstream(request: TranscriptionRequest, attempt: Attempt) -> UpstreamRequest:
-    passed, lost = parted(request, ("language", "keywords"))
+    passed, lost = split_fields(request, ("language", "keywords"))
     body: JSON = {}
     if request.fields.language:
         body["language"] = request.fields.language
     if request.wants_speakers:
         body["diarize"] = "true"
-    if words := listed(request, "keywords"):
+    if words := read_list(request, "keywords"):
         body["keyterm"] = words
     content_type, raw = multipart.encode(flat({**body, **passed}), [("file", request.file)])
     return UpstreamRequest(PATH, raw, {"content-type": content_type}, dropped=lost)
@@ -38,7 +38,7 @@ def from_upstream(answer: UpstreamBody, request: TranscriptionRequest, attempt: 
     transcript = Transcript(
         words_of(body["text"]),
         (),
-        spoken(body.get("words"), "text"),
+        read_spoken(body.get("words"), "text"),
         str(body.get("language") or "") or request.fields.language,
         seconds if isinstance(seconds, int | float) else None,
     )

@@ -25,7 +25,7 @@ export function columns(app, { label, dates, groups, format, formatAxis = format
     point(Math.min(dates.length - 1, Math.max(0, at === null ? dates.length - 1 : at + step)));
   }
 
-  return html`<figure class="chart" tabindex="0" role="group" aria-label="${label}, by day. Arrow keys choose a day." @keydown=${move} @blur=${() => point(null)}>
+  return html`<div class="chart" tabindex="0" role="group" aria-label="${label}, by day. Arrow keys choose a day." @keydown=${move} @blur=${() => point(null)}>
     <div class="plot">
       <ol class="axis" aria-hidden="true">${[...ticks].reverse().map((tick) => html`<li>${formatAxis(tick)}</li>`)}</ol>
       <svg class="bars" aria-hidden="true" @pointerleave=${() => point(null)}>
@@ -34,13 +34,13 @@ export function columns(app, { label, dates, groups, format, formatAxis = format
       </svg>
       <svg class="dates" aria-hidden="true">${labels(dates)}</svg>
     </div>
-    <figcaption aria-live="polite">
+    <div class="legend" aria-live="polite">
       <span class="when">${at === null ? `${day(dates[0])} – ${day(dates.at(-1))}` : day(dates[at])}</span>
       ${groups.map((group, index) => html`<span><i class=${colour(group, index)}></i>${group.label}
         <b>${format(at === null ? group.total : group.values[at])}</b></span>`)}
       ${at === null || groups.length < 2 ? nothing : html`<span>together <b>${format(sums[at])}</b></span>`}
-    </figcaption>
-  </figure>`;
+    </div>
+  </div>`;
 }
 
 function column(groups, index, length, top, at, point) {

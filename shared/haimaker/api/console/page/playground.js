@@ -139,7 +139,7 @@ export function playground(app) {
 
 function line(app, { role, content, thought, about }) {
   return html`<article class=${role}>
-    <h3>${role === "user" ? "You" : "Answer"}</h3>
+    <h2>${role === "user" ? "You" : "Answer"}</h2>
     ${thought ? html`<details><summary>Reasoning</summary><p>${thought}</p></details>` : nothing}
     ${role === "user" ? html`<p>${content}</p>` : markdown(app, content)}
     ${about?.duration || about?.stopped ? html`${facts(about)} <button type="button" class="small" @click=${() => copy(app, content)}>Copy the answer</button>` : nothing}

@@ -87,7 +87,7 @@ export function providers(app) {
         ${app.mayChange && row.on && row.variable ? html`<button type="button" class="small" aria-label="Test ${row.provider}" ?disabled=${said?.busy} @click=${() => test(row.provider)}>Test</button>` : nothing}
         ${app.mayChange && list.data.takes_credentials && row.credential && row.from !== "environment" ? html`<button type="button" class="small" aria-label="${row.on ? "Replace" : "Add"} the key of ${row.provider}" @click=${() => add(row.credential)}>${row.on ? "New key" : "Add key"}</button>` : nothing}
       </td>
-    </tr>${open ? html`<tr class="detail"><td colspan="8">${models(row)}</td></tr>` : nothing}`;
+    </tr>${open ? html`<tr class="detail" tabindex="0"><td colspan="8">${models(row)}</td></tr>` : nothing}`;
   }
 
   const actions = () => html`

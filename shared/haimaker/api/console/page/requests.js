@@ -117,7 +117,7 @@ export function requests(app) {
       <td class="number" data-label="Duration">${milliseconds(row.duration_ms)}</td>
       <td class="number" data-label="Cost">${row.cost_known ? html`<b>${usd(row.spend)}</b>` : badge("warn", "no price")}</td>
       <td class="end"><button type="button" class="small" aria-expanded=${open} @click=${() => { opened = open ? null : row.request_id; app.draw(); }}>${open ? "Close" : "Details"}</button></td>
-    </tr>${open ? html`<tr class="detail"><td colspan="8">${detail(row)}</td></tr>` : nothing}`;
+    </tr>${open ? html`<tr class="detail" tabindex="0"><td colspan="8">${detail(row)}</td></tr>` : nothing}`;
   }
 
   const show = () => html`

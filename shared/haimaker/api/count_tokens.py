@@ -1,0 +1,49 @@
+"""How many tokens a prompt has, in the client's format: as its provider counts where that has a way to say so, else an estimate.
+
+https://platform.claude.com/docs/en/api/messages-count-tokens. Free, also at the provider, and never refused for a budget or for a
+provider that fails.
+"""
+
+import time
+from typing import TYPE_CHECKING
+
+from haimaker import adapters
+from haimaker.api import formats
+from haimaker.http.errors import APIError
+from haimaker.http.json import read_or_none
+from haimaker.http.values import Request, UpstreamRequest
+from haimaker.lean_dataclasses import replace
+from haimaker.operations.attempt import Attempt
+from haimaker.routing.planner import RoutingRequest, read_routing_request
+from haimaker.upstream.lookup import look_up
+
+if TYPE_CHECKING:
+    from haimaker.gateway import Gateway
+
+PATIENCE_S = 10.0
+
+
+def count_tokens(gateway: "Gateway", request: Request, operation: str) -> int:
+    """Raises BadRequestError, AuthenticationError."""
+    account = gateway.accounts.authenticate(request.headers)
+    asked = read_routing_request(formats.find(operation).parse(request), request, time.time())
+    try:
+        plan = gateway.runtime().planner.plan(asked, gateway.accounts.billed_accounts(account)).plan
+        counted = _ask(gateway, request, asked, plan.attempts[0])
+    except APIError:
+        counted = None
+    return counted or max(1, asked.asked.estimate_prompt_tokens())
+
+
+def _ask(gateway: "Gateway", request: Request, asked: RoutingRequest, attempt: Attempt) -> int | None:
+    """What the provider counts; None where it has no way to say so, or does not. Raises APIError."""
+    to_count = getattr(adapters.find(asked.asked, attempt), "to_count", None)
+    if to_count is None:
+        return None
+    call: UpstreamRequest = to_count(asked.asked, attempt)
+    if betas := request.headers.get("anthropic-beta"):
+        call = replace(call, headers={**call.headers, "anthropic-beta": betas})
+    status, raw = look_up(gateway.runtime().clients, attempt.provider, call, request, PATIENCE_S)
+    told = read_or_none(raw) if status == 200 else None
+    found = told.get("input_tokens") if isinstance(told, dict) else None
+    return found if type(found) is int and found > 0 else None
