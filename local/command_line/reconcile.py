@@ -63,7 +63,7 @@ class Reconciliation:
         self.found["accounts"] += 1
         if balance.expired_reservations:
             self.found["expired holds"] += balance.expired_reservations
-            self.say(f"{_name(balance)}: {balance.expired_reservations} holds that nobody settled.")
+            self.say(f"{_name(balance)}: {balance.expired_reservations} reservations that nobody settled.")
         if balance.expired_reservations and not self.check:
             self.store.charge_lost(balance.account.id, self.clock())
         elif balance.total_spend_nanousd == balance.account.carried_nanousd + sums[balance.account.id]:

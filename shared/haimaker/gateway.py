@@ -267,7 +267,8 @@ class Gateway:
         return runtime
 
     def _health(self) -> Health:
-        return Health(CircuitBreaker(self.settings.config.circuit_breaker, SharedHealth(self.store.documents)))
+        shared = SharedHealth(self.store.documents)
+        return Health(CircuitBreaker(self.settings.config.circuit_breaker, shared, self.observer.circuit_opened))
 
     def _build_runtime(self, router: Router, clients: ProviderClients) -> Runtime:
         @cache

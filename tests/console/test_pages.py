@@ -12,7 +12,6 @@ import time
 import pytest
 from playwright.sync_api import Page, expect
 
-from haimaker.api.paths import MODEL_OPERATIONS
 from haimaker.store import Record
 from scripts import console_screenshots
 from tests.console.conftest import Console
@@ -382,8 +381,7 @@ def test_a_refused_message_can_be_sent_again(console: Console):
     console.forgives(404)
 
 
-HAS_GEMINI = any(name.startswith("gemini") for name in MODEL_OPERATIONS)
-FORMATS = ("Chat Completions", "Responses", "Messages", *(("Gemini",) if HAS_GEMINI else ()))
+FORMATS = ("Chat Completions", "Responses", "Messages", "Gemini")
 
 
 @pytest.mark.parametrize("format", FORMATS)

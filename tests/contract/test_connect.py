@@ -13,7 +13,6 @@ from pathlib import Path
 import pytest
 import yaml
 
-from haimaker.api.paths import MODEL_OPERATIONS
 from local.command_line.__main__ import main
 from local.command_line.connect import COPY
 from local.command_line.connect.edits import NotPlain, connected, disconnected
@@ -25,10 +24,8 @@ from tests.support.openai_wire import error
 from tests.support.reply import Reply
 
 ENDPOINT = Endpoint("http://127.0.0.1:8000/v1", "sk-hm-secret", "demo/echo")
-OPERATION = {"chat": "chat_completions", "responses": "responses", "messages": "messages", "generate_content": "generate_content"}
 WRITTEN = [tool for tool in TOOLS.values() if tool.files]
 FILES = [(tool.name, file) for tool in WRITTEN for file in tool.files]
-SERVED = {name for name, tool in TOOLS.items() if any(OPERATION[tool.format] in each for each in MODEL_OPERATIONS)}
 
 PRINTED: list[str] = []
 """What the last command said on standard output: the gateway of the test logs on the other."""
@@ -138,7 +135,7 @@ def test_a_file_that_is_not_understood_is_left_alone(connect: Run, home: Path, f
     assert keys(fresh) == {}
 
 
-@pytest.mark.parametrize("name", [tool.name for tool in WRITTEN if tool.name in SERVED])
+@pytest.mark.parametrize("name", [tool.name for tool in WRITTEN])
 def test_a_tool_is_connected_and_disconnected(connect: Run, home: Path, fresh: Desk, name: str) -> None:
     tool = TOOLS[name]
     for file in tool.files:
@@ -208,10 +205,15 @@ def test_it_is_printed_without_a_key_unless_one_is_asked_for(connect: Run, home:
     assert "sk-hm-..." in said
     assert TOOLS[name].page in said
     assert (tree_of(home), keys(fresh)) == ({}, {})
-    if name in SERVED:
-        status, said = connect(name, "--new-key", "--model", "demo/echo")
-        assert (status, len(keys(fresh)), tree_of(home)) == (0, 1, {})
-        assert "sk-hm-..." not in said
+    status, said = connect(name, "--new-key", "--model", "demo/echo")
+    assert (status, len(keys(fresh)), tree_of(home)) == (0, 1, {})
+    assert "sk-hm-..." not in said
+
+
+def test_codex_can_be_tried_without_a_provider(fresh: Desk) -> None:
+    """It always offers the search of the provider, which has no price where there is none; its key has a budget."""
+    body = {"model": "demo/agent", "input": "Hi", "store": False, "tools": [{"type": "web_search", "external_web_access": False}]}
+    assert fresh.ask("POST", "/responses", body, key=fresh.key(max_budget=1)).status_code == 200
 
 
 def test_a_tool_without_a_file_says_so(connect: Run) -> None:

@@ -78,7 +78,8 @@ def event(name: str, key: str, model: str, **fields: object) -> JSON:
         made["headers"] |= {"content-type": "multipart/form-data; boundary=x"}
         made |= form(model, **fields)
     elif path.endswith("{id+}"):
-        made |= {"pathParameters": {"id": quote(f"{model}:generateContent", safe="")}, "body": json.dumps({**body, **fields})}
+        action = "streamGenerateContent" if fields.pop("stream", False) else "generateContent"
+        made |= {"pathParameters": {"id": quote(f"{model}:{action}", safe="")}, "body": json.dumps({**body, **fields})}
     else:
         made["body"] = json.dumps({"model": model, **body, **fields})
     return made

@@ -10,12 +10,14 @@ GROWS = {"text_delta": "text", "thinking_delta": "thinking", "signature_delta": 
 
 
 def merge_client_events(events: Sequence[Any]) -> JSON | None:
-    """The answer of a stream of Messages or Responses, as far as it came; None for other streams."""
+    """The answer of a stream of Messages, Responses or Gemini's API, as far as it came; None for other streams."""
     kinds = [str(event.get("type")) for event in events if isinstance(event, dict)]
     if "message_start" in kinds:
         return _merge_message([event for event in events if isinstance(event, dict)])
     if any(kind.startswith("response.") for kind in kinds):
         return _merge_response([event for event in events if isinstance(event, dict)])
+    if any(isinstance(event, dict) and isinstance(event.get("candidates"), list) for event in events):
+        return _merge_contents([event for event in events if isinstance(event, dict)])
     return None
 
 
@@ -75,3 +77,34 @@ def _merge_response(events: Sequence[JSON]) -> JSON:
     if response.get("output") or response.get("status") not in ("in_progress", "queued", "failed"):
         return response
     return {**response, "output": items, "output_text": text}
+
+
+def _merge_contents(events: Sequence[JSON]) -> JSON:
+    """https://ai.google.dev/api/generate-content#method:-models.streamgeneratecontent: each event has parts of candidates."""
+    answer: JSON = {}
+    candidates: dict[int, JSON] = {}
+    parts: dict[int, list[Any]] = {}
+    for event in events:
+        answer |= {name: value for name, value in event.items() if name != "candidates"}
+        found = event.get("candidates")
+        for candidate in found if isinstance(found, list) else ():
+            if not isinstance(candidate, dict):
+                continue
+            index = candidate["index"] if isinstance(candidate.get("index"), int) else 0
+            candidates.setdefault(index, {}).update(candidate)
+            content = candidate.get("content")
+            came = content.get("parts") if isinstance(content, dict) else None
+            for part in came if isinstance(came, list) else ():
+                _add_part(parts.setdefault(index, []), part)
+    whole = [{**candidates[index], "content": {"role": "model", "parts": parts.get(index, [])}} for index in sorted(candidates)]
+    return {**answer, "candidates": whole}
+
+
+def _add_part(parts: list[Any], part: Any) -> None:
+    """Text goes on where the text before it ended; one with something beside it, such as a signature, is a part of its own."""
+    last = parts[-1] if parts else None
+    plain = isinstance(part, dict) and part.keys() <= {"text", "thought"} and isinstance(part.get("text"), str)
+    if plain and isinstance(last, dict) and last.keys() == part.keys() and last.get("thought") == part.get("thought"):
+        parts[-1] = {**part, "text": last["text"] + part["text"]}
+    else:
+        parts.append(part)

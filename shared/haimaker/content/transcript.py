@@ -75,6 +75,8 @@ class Conversation:
             merged = merge_client_events(events)
             return merge_chunks(events) if merged is None else merged
         found = read_or_none(raw)
+        if isinstance(found, list) and (merged := merge_client_events(found)):
+            return merged
         return found if found is not None else {"bytes": self._size, "sha256": hashlib.sha256(raw).hexdigest()}
 
 

@@ -75,31 +75,44 @@ class Observer:
         if self.prometheus:
             self.prometheus.reservations_lost(reservations)
         self._count("lost", {"operation": "settle"}, {"HoldsLost": reservations}, level="ERROR")
+        text = f"{reservations} requests were lost, and charged in full: haimaker reconcile proves what they cost."
+        self._alert({"event": "reservations_lost", "count": reservations, "text": text})
+
+    def circuit_opened(self, target: str, until_s: float) -> None:
+        """Logs that a target failed so often that others are asked before it, and sends it to the deployer's webhook."""
+        rests = datetime.fromtimestamp(until_s, UTC).isoformat()
+        self._logger.error("circuit opened", extra={"operation": "route", "target": target, "until": rests})
+        text = f"{target} keeps failing: until {rests[11:19]} UTC others are asked before it, where there are others."
+        self._alert({"event": "circuit_opened", "target": target, "until": rests, "text": text}, wait_s=0)
 
     def settle_failed(self, request_id: str) -> None:
         """Logs a request whose reservation stays until it is charged as lost, since the store failed to the end."""
         fields = {"operation": "settle", "request_id": request_id}
-        self._count(
-            "settling failed; the hold will be charged as lost", fields, {"SettlesFailed": 1, "StoreProblems": 1}, level="ERROR"
-        )
+        message = "settling failed; the reservation will be charged as lost"
+        self._count(message, fields, {"SettlesFailed": 1, "StoreProblems": 1}, level="ERROR")
 
     def access_denied(self, call: str) -> None:
         """Logs a call of AWS, such as `dynamodb:Query`, that the role does not allow: the template or a policy lacks it."""
         self._count("access denied", {"operation": "store", "call": call}, {"AccessDenied": 1, "StoreProblems": 1}, level="ERROR")
 
-    def budget_alert(self, alert: BudgetAlert) -> None:
-        """Logs that an account has spent a part of its budget, or all of its soft budget, and sends it to the deployer's webhook,
-        which may take `ALERT_WAIT_S`. It blocks nothing."""
+    def budget_alert(self, alert: BudgetAlert, name: str = "") -> None:
+        """Logs that an account, which people know by `name`, has spent a part of its budget, or all of its soft budget, and sends
+        it to the deployer's webhook, which may take `ALERT_WAIT_S`. It blocks nothing."""
         usd = {"spend_usd": alert.spend_nanousd / 10**9, "reached_usd": alert.reached_nanousd / 10**9}
-        fields: JSON = {"operation": "settle", "account": alert.account_id, **usd}
+        fields: JSON = {"operation": "settle", "account": alert.account_id, **({"account_name": name} if name else {}), **usd}
         is_soft = alert.percent is None
         fields |= {"soft_budget_usd": usd["reached_usd"]} if is_soft else {"budget_percent": alert.percent}
         message, metric = ("soft budget crossed", "SoftBudgetsCrossed") if is_soft else ("budget part spent", "BudgetPartsSpent")
         self._count(message, fields, {metric: 1}, level="ERROR" if is_soft or alert.percent == 100 else "INFO")
+        self._alert(alert_body(alert, name))
+
+    def _alert(self, body: JSON, wait_s: float = ALERT_WAIT_S) -> None:
+        """Sends a body, whose `text` is all that Slack reads, to the webhook if there is one.
+        https://docs.slack.dev/messaging/sending-messages-using-incoming-webhooks"""
         if self.alert_webhook:
-            sending = Thread(target=self._send, args=(alert_body(alert),), daemon=True)
+            sending = Thread(target=self._send, args=(body,), daemon=True)
             sending.start()
-            sending.join(ALERT_WAIT_S)
+            sending.join(wait_s)
 
     def _send(self, body: JSON) -> None:
         from haimaker.observability import alerts
@@ -107,7 +120,8 @@ class Observer:
         try:
             alerts.post(self.alert_webhook, body)
         except OSError as error:
-            self.error("a budget alert could not be sent", **{"error.type": type(error).__name__, "account": body["account"]})
+            about = {"error.type": type(error).__name__, "event": body["event"]}
+            self.error("an alert could not be sent", **about, **({"account": body["account"]} if "account" in body else {}))
 
     def audit(self, event: JSON) -> None:
         """Logs a change that an administrator made."""
@@ -152,10 +166,16 @@ def _request_line(message: str, service: str, fields: JSON) -> str:
     return _to_line({name: value for name, value in line.items() if value is not None}) + "\n"
 
 
-def alert_body(alert: BudgetAlert) -> JSON:
-    """The JSON that a receiver gets: money in USD, the time as ISO 8601."""
+def alert_body(alert: BudgetAlert, name: str) -> JSON:
+    """The JSON that a receiver gets: money in USD, the time as ISO 8601, and a sentence for people."""
     ends = None if alert.window_end_s >= NEVER_S else datetime.fromtimestamp(alert.window_end_s, UTC).isoformat()
+    kind, _, known = alert.account_id.partition("#")
+    whose = f"The {kind} {name or known[:12]}"
+    part = "its soft budget" if alert.percent is None else f"{alert.percent} % of its budget"
+    spent, reached = (f"${amount / 10**9:,.2f}" for amount in (alert.spend_nanousd, alert.reached_nanousd))
     return {
+        "text": f"{whose} has spent {spent}: {part}, {reached}, is reached." + (f" It is renewed {ends[:10]}." if ends else ""),
+        "account_name": name or None,
         "event": "soft_budget_crossed" if alert.percent is None else "budget_threshold_crossed",
         "account": alert.account_id,
         "percent": alert.percent,

@@ -20,6 +20,7 @@ from haimaker.operations.attempt import Attempt
 from haimaker.operations.fields import OURS, CheckedFields, CommonFields, raise_validation_error, with_model
 from haimaker.operations.operation import OperationRequest, Original, Result, credible
 from haimaker.operations.server_tools import MAX_SEARCHES, ServerTools, server_tools
+from haimaker.operations.server_tools import NONE as NO_TOOLS
 from haimaker.pricing import costs, usage
 from haimaker.pricing.usage import Usage
 from haimaker.validation.bounds import MAX_ITEMS, MAX_NAME, Name, Objects, Parts, Text
@@ -221,7 +222,8 @@ class ChatRequest(TextRequest):
 
     def max_usage(self, attempt: Attempt, default_output_tokens: int = 0) -> Usage:
         """With what the provider may do on its own account: searches, further passes over the prompt, other models."""
-        body, model_info, tools = self.sent, attempt.model_info, server_tools(self.sent)
+        body, model_info = self.sent, attempt.model_info
+        tools = NO_TOOLS if attempt.provider.offline else server_tools(body)  # a demonstration has none of its own
         geo = body.get("inference_geo")
         most = replace(
             TextRequest.max_usage(self, attempt, default_output_tokens),

@@ -6,6 +6,7 @@ https://martinfowler.com/bliki/CircuitBreaker.html
 """
 
 import threading
+from collections.abc import Callable
 from typing import TYPE_CHECKING, NamedTuple
 
 from haimaker.lean_dataclasses import dataclass, field
@@ -53,6 +54,8 @@ class CircuitBreaker:
 
     rule: CircuitBreakerSettings = DEFAULT_CIRCUIT_BREAKER
     shared: "SharedHealth | None" = None
+    on_open: Callable[[str, float], object] | None = None
+    """Is called with a target whose circuit opens, and the moment until which it stays so."""
     _states: dict[str, CircuitState] = field(default_factory=dict)
     _served_s: dict[str, float] = field(default_factory=dict)
     """When each target last served."""
@@ -70,9 +73,11 @@ class CircuitBreaker:
     def record_failure(self, target: str, now_s: float, wait_s: float = 0.0, *, share: bool = False) -> None:
         """Counts a failure. `share` tells other processes too; it is set where a request has another target to go to."""
         with self._lock:
-            state = self._states.get(target, CircuitState()).after_failure(self.rule, now_s, wait_s)
-            self._states[target] = state
+            earlier = self._states.get(target, CircuitState())
+            state = self._states[target] = earlier.after_failure(self.rule, now_s, wait_s)
             drop_oldest(self._states)
+        if self.on_open and state.rests > earlier.rests:
+            self.on_open(target, state.until_s)
         unproven = now_s - self._served_s.get(target, 0.0) > RECENTLY_SERVED_S
         if share and self.shared and (unproven or state.failures > 1):
             self.shared.record_failure(target, self.rule, now_s, wait_s)

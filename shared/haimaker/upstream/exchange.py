@@ -207,7 +207,9 @@ class Exchange:
         if first:
             self.observer.request(record)
             for alert in self.settlement.alerts:
-                self.observer.budget_alert(alert)
+                is_key = alert.account_id == record.account_id
+                name = record.detail["key_alias"] or record.detail["key_name"] if is_key else ""
+                self.observer.budget_alert(alert, name or "")
         if first and status == "ok":
             attempt_log = self.attempts.attempt_logs[-1]
             written = attempt_log.tokens.completion if attempt_log.tokens else 0

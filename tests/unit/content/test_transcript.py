@@ -152,3 +152,23 @@ def test_folding_chunks_gives_the_whole_answer() -> None:
     }
     assert merge_chunks([chunk(0, text="a"), chunk(0, text="b")])["choices"] == [{"index": 0, "text": "ab"}]
     assert merge_chunks([{"type": "delta"}, {"type": "done", "text": "all"}]) == {"type": "done", "text": "all"}
+
+
+GOOGLES: list[dict[str, Any]] = [
+    {"candidates": [{"content": {"parts": [{"text": "ada@exa"}], "role": "model"}, "index": 0}], "responseId": "r"},
+    {"candidates": [{"content": {"parts": [{"text": "mple.com"}]}}]},
+    {
+        "candidates": [{"content": {"parts": [{"text": "", "thoughtSignature": "U0lH"}]}, "finishReason": "STOP"}],
+        "usageMetadata": {},
+    },
+]
+
+
+@pytest.mark.parametrize("form", ["events", "list"])
+def test_a_stream_of_googles_is_folded(form: str) -> None:
+    pieces = (
+        [b"data: %b\n\n" % json.dumps(each).encode() for each in GOOGLES] if form == "events" else [json.dumps(GOOGLES).encode()]
+    )
+    parts = [{"text": "[email]"}, {"text": "", "thoughtSignature": "U0lH"}]
+    candidate = {"content": {"role": "model", "parts": parts}, "index": 0, "finishReason": "STOP"}
+    assert kept(*pieces)["response"] == {"responseId": "r", "usageMetadata": {}, "candidates": [candidate]}

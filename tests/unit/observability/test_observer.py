@@ -1,5 +1,6 @@
 import json
 import re
+import time
 from collections.abc import Callable
 from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
@@ -160,13 +161,29 @@ def test_a_part_of_a_budget_is_told_to_the_log_and_to_the_webhook(capsys: pytest
     with HTTPServer(("127.0.0.1", 0), Receiver) as server:
         Thread(target=server.serve_forever, daemon=True).start()
         observer = Observer("test-parts", metrics_on=True, alert_webhook=f"http://127.0.0.1:{server.server_port}/alerts")
-        observer.budget_alert(BudgetAlert("key#1", 9 * 10**8, 8 * 10**8, 80, 1_798_761_600))
+        observer.budget_alert(BudgetAlert("key#1", 9 * 10**8, 8 * 10**8, 80, 1_798_761_600), "ada")
+        observer.budget_alert(BudgetAlert("team#growth", 5 * 10**9, 10**9))
+        observer.reservations_lost(3)
+        observer.circuit_opened("groq/a", 1_798_761_600)
+        gone_s = time.monotonic() + 10
+        while len(received) < 4 and time.monotonic() < gone_s:
+            time.sleep(0.01)
         server.shutdown()
-    [line] = lines(capsys.readouterr().out)
+    line, _, _, opened = lines(capsys.readouterr().out)
+    assert (opened["message"], opened["target"]) == ("circuit opened", "groq/a")
     assert metrics_of(line) == {"BudgetPartsSpent": 1, "ColdStarts": 1}
     assert (line["message"], line["budget_percent"], line["reached_usd"]) == ("budget part spent", 80, 0.8)
-    assert [json.loads(body) for body in received] == [
+    told = [json.loads(body) for body in received]
+    assert [body["text"] for body in told[1:]] == [
+        "The team growth has spent $5.00: its soft budget, $1.00, is reached.",
+        "3 requests were lost, and charged in full: haimaker reconcile proves what they cost.",
+        "groq/a keeps failing: until 00:00:00 UTC others are asked before it, where there are others.",
+    ]
+    assert [body["event"] for body in told[1:]] == ["soft_budget_crossed", "reservations_lost", "circuit_opened"]
+    assert told[:1] == [
         {
+            "text": "The key ada has spent $0.90: 80 % of its budget, $0.80, is reached. It is renewed 2027-01-01.",
+            "account_name": "ada",
             "event": "budget_threshold_crossed",
             "account": "key#1",
             "percent": 80,
@@ -179,7 +196,7 @@ def test_a_part_of_a_budget_is_told_to_the_log_and_to_the_webhook(capsys: pytest
 
 def test_a_webhook_that_is_gone_is_told_to_the_log(capsys: pytest.CaptureFixture[str]) -> None:
     Observer("test-gone", metrics_on=True, alert_webhook="http://127.0.0.1:9/").budget_alert(BudgetAlert("key#1", 9, 8, 50))
-    assert [line["message"] for line in lines(capsys.readouterr().out)] == ["budget part spent", "a budget alert could not be sent"]
+    assert [line["message"] for line in lines(capsys.readouterr().out)] == ["budget part spent", "an alert could not be sent"]
 
 
 MADE_UP = APIError("No such model.", status=404, code="model_not_found")

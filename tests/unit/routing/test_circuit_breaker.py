@@ -64,7 +64,9 @@ def test_one_request_tries_a_target_whose_rest_is_over() -> None:
 
 
 def test_each_rest_is_twice_the_one_before_up_to_a_limit() -> None:
-    breaker, now_s, rests = CircuitBreaker(CircuitBreakerSettings(2, 10, 60)), NOW_S, []
+    opened: list[tuple[str, float]] = []
+    settings = CircuitBreakerSettings(2, 10, 60)
+    breaker, now_s, rests = CircuitBreaker(settings, on_open=lambda *told: opened.append(told)), NOW_S, []
     failing(breaker, 2)
     for _ in range(5):
         end_s = next(now_s + step for step in range(1, 100) if not breaker.open_circuits(now_s + step))
@@ -73,6 +75,8 @@ def test_each_rest_is_twice_the_one_before_up_to_a_limit() -> None:
         assert breaker.allows_request("a/b", now_s)
         failing(breaker, 1, now_s)
     assert rests == [10, 20, 40, 60, 60]
+    assert [target for target, _ in opened] == ["a/b"] * 6
+    assert [until_s for _, until_s in opened[:3]] == [NOW_S + 10, NOW_S + 30, NOW_S + 70]
 
 
 def test_a_target_that_says_how_long_to_wait_rests_that_long() -> None:

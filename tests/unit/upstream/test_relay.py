@@ -36,6 +36,7 @@ class Scripted:
     cancel_reason: APIError | None = None
     client_format: ClientFormat = openai_chat.FORMAT
     sent_events: int = 0
+    stream_head = Exchange.stream_head
 
     @property
     def response(self) -> str:
