@@ -292,9 +292,9 @@ def test_thinking_of_others_is_taken_out_for_claude(desk: Desk, key: str, upstre
     upstream.answers(Reply.json(200, {**WHOLE, "content": [{"type": "text", "text": "Rain."}]}))
     said = [
         {"type": "thinking", "thinking": "Hm.", "signature": "haimaker"},
-        {"type": "tool_use", "id": "call|1", "name": "f", "input": {}},
+        {"type": "tool_use", "id": "call|1__thought__abc", "name": "f", "input": {}},
     ]
-    result = [{"type": "tool_result", "tool_use_id": "call|1", "content": "4"}]
+    result = [{"type": "tool_result", "tool_use_id": "call|1__thought__abc", "content": "4"}]
     turns = [*HELLO, {"role": "assistant", "content": said}, {"role": "user", "content": result}]
     thinking = {"type": "enabled", "budget_tokens": 1024}
     post(desk, key, {"model": CLAUDE, "max_tokens": 2000, "messages": turns, "thinking": thinking})

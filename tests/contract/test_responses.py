@@ -332,8 +332,11 @@ def test_a_provider_that_speaks_responses_is_passed_on(desk: Desk, key: str, ups
         **({"stream": True} if stream else {}),
     }
     mark = {"type": "reasoning", "id": "rs_0", "summary": [], "encrypted_content": "haimaker"}
-    response = desk.ask("POST", "/responses", {"model": GPT, **asked, "input": [mark, *asked["input"]]}, key=key)
-    assert upstream.calls[-1].json == {"model": "gpt-5.4", **asked}
+    result = {"type": "function_call_output", "output": "4"}
+    carried = {**result, "call_id": "call_1__thinking__eJyL"}
+    response = desk.ask("POST", "/responses", {"model": GPT, **asked, "input": [mark, carried, *asked["input"]]}, key=key)
+    sent = {**asked, "input": [{**result, "call_id": "call_1"}, *asked["input"]]}
+    assert upstream.calls[-1].json == {"model": "gpt-5.4", **sent}
     assert upstream.calls[-1].path.endswith("/responses")
     record = only_record(desk, key)
     assert (record.detail["cached_tokens"], record.detail["output_tokens"], record.detail["web_searches"]) == (8, 9, 1)
@@ -383,9 +386,12 @@ def test_a_model_that_has_responses_only_chats(
             {
                 "type": "message",
                 "role": "user",
-                "content": [{"type": "input_text", "text": "Hi"}, {"type": "input_image", "image_url": "https://a.example/b.png"}],
+                "content": [
+                    {"type": "input_text", "text": "Hi"},
+                    {"type": "input_image", "image_url": "https://a.example/b.png", "detail": "auto"},
+                ],
             },
-            {"type": "message", "role": "assistant", "content": [{"type": "output_text", "text": "Well?"}]},
+            {"type": "message", "role": "assistant", "content": "Well?"},
             {"type": "function_call", "call_id": "call_1", "name": "get_weather", "arguments": '{"city":"Bern"}'},
             {"type": "function_call_output", "call_id": "call_1", "output": "rain"},
         ],

@@ -103,8 +103,9 @@ class ModelInfo:
         return replace(self, rates=rates | own, off_peak_rates=off_peak, uplifts=uplifts, own_prices=self.own_prices or bool(own))
 
     def with_fees(self, fees: Mapping[str, str]) -> "ModelInfo":
-        """These facts with the prices of a provider's tools, where there are none."""
-        return replace(self, rates={**fees, **self.rates}) if fees and self.rates else self
+        """These facts with the prices of a provider's tools, where there are none; models that do not chat call no tools."""
+        calls_tools = self.rates and self.mode in ("chat", "completion", "responses")
+        return replace(self, rates={**fees, **self.rates}) if fees and calls_tools else self
 
     def at(self, place: Place) -> "ModelInfo":
         """These facts with the prices that hold where the model is called. Before `with_prices`."""

@@ -13,6 +13,7 @@ from haimaker.adapters.anthropic.chat import read_error
 from haimaker.adapters.anthropic.failures import from_body
 from haimaker.adapters.anthropic.settings import lost_thinking
 from haimaker.adapters.events import json_object
+from haimaker.adapters.repairs import plain_id
 from haimaker.http import errors
 from haimaker.http.sse import dumps
 from haimaker.http.values import JSON, Event, StreamEvent, UpstreamRequest
@@ -125,7 +126,7 @@ def _clean_block(block: Any) -> Sequence[Any]:
         return (block,)
     call = carried.unpack(identifier)
     thinking = [placed.block for placed in call.thinking] if kind == "tool_use" else []
-    return (*thinking, {**block, field: names.call_id(call.id)})
+    return (*thinking, {**block, field: names.call_id(plain_id(call.id))})
 
 
 def _same(one: Sequence[Any], other: Sequence[Any]) -> bool:

@@ -18,8 +18,9 @@ FINISH_REASON: Mapping[str, str] = {"max_output_tokens": "length", "content_filt
 """By `incomplete_details.reason`; any other is `length`."""
 CALLS: Mapping[str, tuple[str, str]] = {"function_call": ("function", "arguments"), "custom_tool_call": ("custom", "input")}
 """By an item's type, the chat's kind of call and the field that grows."""
+TEXT_DELTA = "response.output_text.delta"
 DELTAS: Mapping[str, str] = {
-    "response.output_text.delta": "content",
+    TEXT_DELTA: "content",
     "response.refusal.delta": "refusal",
     "response.reasoning_summary_text.delta": "reasoning_content",
     "response.reasoning_text.delta": "reasoning_content",
@@ -82,6 +83,14 @@ class Answer:
             yield from self._end(event["item"], place)
         elif kind in ENDS:
             self.ended = True
+
+    def read_text(self, event: JSON) -> str:
+        """What an event adds to the text, if it does nothing else."""
+        if event.get("type") != TEXT_DELTA or event.get("logprobs"):
+            return ""
+        text, place = _text(event, "delta"), event.get("output_index")
+        self.grown[place] = self.grown.get(place, 0) + len(text)
+        return text
 
     def whole(self, response: JSON) -> Iterator[JSON]:
         self._note(response)

@@ -8,7 +8,7 @@ from collections.abc import Iterable, Iterator
 
 from haimaker.adapters.events import json_object
 from haimaker.adapters.openai.failures import from_body, is_failure, read_error
-from haimaker.adapters.responses.answer import Answer, merged
+from haimaker.adapters.responses.answer import TEXT_DELTA, Answer, merged
 from haimaker.adapters.responses.requests import to_responses
 from haimaker.http import errors
 from haimaker.http.sse import dumps
@@ -57,10 +57,17 @@ def from_stream(events: Iterable[Event], request: ChatRequest, attempt: Attempt)
 def read_stream(events: Iterable[Event], attempt: Attempt, *, stored: bool = False) -> Iterator[StreamEvent]:
     """Each event of the stream with the chunk that it means, which has no choice where the event says nothing that a chat has."""
     answer, begun = Answer(), False
+    base: JSON = {}
     for event in events:
         if not event.data.strip() or event.data.startswith(b"[DONE]"):
             continue
         body = json_object(event)
+        if begun and (text := answer.read_text(body)):  # most events, told without further ado
+            choice = {"index": 0, "delta": {"content": text}, "finish_reason": None, "logprobs": None}
+            native = (Event(event.data if b"\n" not in event.data else dumps(body), TEXT_DELTA),)
+            letters = len(text) if text.isascii() else len(text.encode("utf-8", "surrogatepass"))
+            yield StreamEvent({**base, "choices": [choice]}, native=native, like=answer, text_bytes=letters)
+            continue
         deltas = list(answer.read(body))
         if answer.is_failed or body.get("type") == "error" or (is_failure(body) and "type" not in body):
             yield from last_words(answer, attempt) if begun else ()
@@ -74,9 +81,8 @@ def read_stream(events: Iterable[Event], attempt: Attempt, *, stored: bool = Fal
             return
         if deltas and not begun:
             begun, deltas[0] = True, {"role": "assistant", **deltas[0]}
-        chunks = [chunk(answer, attempt, delta) for delta in deltas] or [
-            StreamEvent({**head(answer, attempt, "chat.completion.chunk"), "choices": []})
-        ]
+        base = head(answer, attempt, "chat.completion.chunk")
+        chunks = [chunk(answer, attempt, delta) for delta in deltas] or [StreamEvent({**base, "choices": []})]
         yield from chunks[:-1]
         yield chunks[-1]._replace(native=native)
     yield from last_words(answer, attempt) if begun else ()

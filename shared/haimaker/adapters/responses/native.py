@@ -9,6 +9,7 @@ from typing import Any
 
 from haimaker.adapters.openai.failures import read_error
 from haimaker.adapters.responses import chat
+from haimaker.adapters.responses.requests import to_call_id
 from haimaker.http.sse import dumps
 from haimaker.http.values import JSON, Event, StreamEvent, UpstreamRequest
 from haimaker.operations.attempt import Attempt
@@ -51,6 +52,9 @@ def _is_stored(request: ChatRequest) -> bool:
 def _clean(item: Any) -> Any:
     """An item as the provider reads it: what the gateway made shorter itself is a message."""
     summary = carried_summary(item)
+    call_id = item.get("call_id") if isinstance(item, dict) else None
+    if isinstance(call_id, str) and to_call_id(call_id) != call_id:  # the thinking of another vendor
+        return {**item, "call_id": to_call_id(call_id)}
     return item if summary is None else {"type": "message", "role": "user", "content": [{"type": "input_text", "text": summary}]}
 
 

@@ -60,6 +60,12 @@ def to_responses(request: ChatRequest, attempt: Attempt) -> tuple[JSON, tuple[st
     return {**dialect.add, **body}, tuple(dict.fromkeys(dropped))
 
 
+def to_call_id(identifier: Any) -> str:
+    """An id of a call, perhaps another vendor's, as long as may be; the same one each time."""
+    plain = plain_id(str(identifier))
+    return plain if len(plain) <= LONGEST_ID else f"call_{sha256(plain.encode('utf-8', 'surrogatepass')).hexdigest()[:40]}"
+
+
 def _items(messages: Sequence[JSON]) -> Iterator[JSON]:
     custom = {
         call.get("id") for message in messages for call in message.get("tool_calls") or () if isinstance(call.get("custom"), dict)
@@ -68,61 +74,52 @@ def _items(messages: Sequence[JSON]) -> Iterator[JSON]:
         role, content, param = message.get("role"), message.get("content"), f"messages[{index}].content"
         if role == "tool":
             kind = "custom_tool_call_output" if message.get("tool_call_id") in custom else "function_call_output"
-            output = content if isinstance(content, str) else _parts(content, param, "input")
-            yield {"type": kind, "call_id": call_id(message.get("tool_call_id")), "output": output}
+            output = content if isinstance(content, str) else _parts(content, param)
+            yield {"type": kind, "call_id": to_call_id(message.get("tool_call_id")), "output": output}
         elif role == "assistant":
             said = content or message.get("refusal")
             if said:
-                yield {"type": "message", "role": "assistant", "content": _parts(said, param, "output")}
+                yield {"type": "message", "role": "assistant", "content": _text_of(said)}
             yield from map(_call, message.get("tool_calls") or ())
         else:
-            yield {"type": "message", "role": role, "content": _parts(content, param, "input")}
+            yield {"type": "message", "role": role, "content": _parts(content, param)}
 
 
 def _call(call: JSON) -> JSON:
+    call_id = to_call_id(call.get("id"))
     if isinstance(call.get("custom"), dict):
         own = call["custom"]
-        return {
-            "type": "custom_tool_call",
-            "call_id": call_id(call.get("id")),
-            "name": own.get("name"),
-            "input": own.get("input") or "",
-        }
+        return {"type": "custom_tool_call", "call_id": call_id, "name": own.get("name"), "input": own.get("input") or ""}
     own = call.get("function") or {}
     return {
         "type": "function_call",
-        "call_id": call_id(call.get("id")),
+        "call_id": call_id,
         "name": own.get("name"),
         "arguments": own.get("arguments") or "{}",
     }
 
 
-def call_id(identifier: Any) -> Any:
-    """An id without what another format let a client carry behind it; one that is still too long becomes a digest, the same for a
-    call and its result."""
-    if not isinstance(identifier, str):
-        return identifier
-    plain = plain_id(identifier)
-    return plain if len(plain) <= LONGEST_ID else f"call_{sha256(plain.encode('utf-8', 'surrogatepass')).hexdigest()[:32]}"
+def _text_of(said: Any) -> str:
+    """What the assistant said, of which the format has no parts without ids."""
+    if isinstance(said, str):
+        return said
+    return "".join(str(part.get("text") or part.get("refusal") or "") for part in said)
 
 
-def _parts(content: Any, param: str, side: str) -> list[JSON]:
+def _parts(content: Any, param: str) -> list[JSON]:
     if isinstance(content, str) or content is None:
-        return [{"type": f"{side}_text", "text": content or ""}]
-    return [_part(part, f"{param}[{index}]", side) for index, part in enumerate(content)]
+        return [{"type": "input_text", "text": content or ""}]
+    return [_part(part, f"{param}[{index}]") for index, part in enumerate(content)]
 
 
-def _part(part: JSON, param: str, side: str) -> JSON:
+def _part(part: JSON, param: str) -> JSON:
     kind = part.get("type")
     if kind == "text":
-        return {"type": f"{side}_text", "text": part.get("text") or ""}
-    if kind == "refusal" and side == "output":
-        return {"type": "refusal", "refusal": part.get("refusal") or ""}
-    if kind == "image_url" and side == "input":
+        return {"type": "input_text", "text": part.get("text") or ""}
+    if kind == "image_url":
         image = part.get("image_url") or {}
-        detail = {"detail": image["detail"]} if image.get("detail") else {}
-        return {"type": "input_image", "image_url": image.get("url"), **detail}
-    if kind == "file" and side == "input":
+        return {"type": "input_image", "image_url": image.get("url"), "detail": image.get("detail") or "auto"}
+    if kind == "file":
         file = part.get("file") or {}
         data = file.get("file_data")
         where = "file_url" if isinstance(data, str) and data.startswith(("http://", "https://")) else "file_data"
