@@ -22,7 +22,7 @@ from tests.support.reply import Reply
 SCRIPT = "<img src=x onerror='document.title=1'>"
 UNNAMED = """[...document.querySelectorAll('input, select, textarea, button')]
     .filter((found) => !(found.labels?.length || found.ariaLabel || found.innerText)).map((found) => found.outerHTML)"""
-VIEWS = ("spend", "keys", "payers", "requests", "providers", "audit", "models", "playground")
+VIEWS = ("spend", "keys", "payers", "requests", "providers", "routing", "audit", "models", "playground")
 
 
 def row(page: Page, text: str):
@@ -307,6 +307,22 @@ def test_providers_tell_how_they_do(console: Console, desk: Desk, tmp_path):
     page = Console(page, console.address, [], []).page
     page.get_by_role("link", name="Changes").click()
     expect(row(page, "XAI_API_KEY").first).to_contain_text("credential")
+
+
+def test_where_a_request_would_go_and_why(console: Console, desk: Desk):
+    rule = {"name": "counting", "keywords": ["count"], "model": "demo/count"}
+    desk.admin("/auto-router/new", router_name="by words", rules=[rule], default_model="demo/echo")
+    page = console.sign_in(view="routing")
+    expect(row(page, "by words")).to_contain_text("demo/echo")
+    page.get_by_label("Model or name").fill("openai/gpt-4o-mini")
+    page.get_by_role("button", name="Simulate").click()
+    expect(row(page, "openai/gpt-4o-mini")).to_contain_text("first")
+    page.get_by_label("Model or name").fill("nobody/none")
+    page.get_by_role("button", name="Simulate").click()
+    expect(page.get_by_role("status").filter(has_text="nobody/none")).to_be_visible()
+    page.get_by_label("Auto-router").select_option("by words")
+    page.get_by_role("button", name="Simulate").click()
+    expect(row(page, "demo/echo").first).to_contain_text("first")
 
 
 def test_models_are_found(console: Console):

@@ -190,6 +190,8 @@ def test_the_sdk_reads_text_thinking_and_tools(
     assert answer.stop_reason == "tool_use"
     record = only_record(desk, key)
     assert record.detail["client_format"] == "messages"
+    rows = desk.ask("GET", "/spend/logs", key=key).json()["data"]
+    assert [row["client_format"] for row in rows] == ["messages"]
     if not stream:  # of a stream's last usage, the SDK keeps what it knows
         assert answer.usage.cost == record.detail["cost_usd"]
     if not native:

@@ -319,7 +319,7 @@ def judge(operation: str, status: int, content_type: str, body: bytes) -> str:
         if content_type.startswith("application/json") and body:
             read = readable(body)
             if status == 200:
-                check_whole(operation, read, "verbose_json" if operation == "audio_translations" and "duration" in read else None)
+                check_whole(operation, read, "verbose_json" if operation == "audio_translations" and read.get("duration") else None)
         elif content_type.startswith("text/event-stream"):
             for event in body.split(b"\n\n"):
                 data = event.partition(b"data: ")[2]

@@ -114,6 +114,13 @@ def key_of_a_team(stack: Stack, **fields: object) -> tuple[str, str]:
     return stack.key(team_id=team_id.removeprefix("team#"), **fields), team_id
 
 
+def split_key(stack: Stack, **fields: object) -> str:
+    """A key whose account is in two parts, since it was asked for more often than one item bears."""
+    key = stack.key(**fields)
+    stack.store.shards.grow(auth.account_id_of(key))
+    return key
+
+
 @pytest.mark.parametrize("name", BODIES)
 def test_what_a_killed_function_held_of_a_key_and_its_team_is_charged_by_the_next_request(stack, moto, name):
     key, team_id = key_of_a_team(stack)
@@ -169,7 +176,7 @@ def test_the_role_of_a_function_that_calls_models_has_what_it_does_and_no_more(s
     function = stack.function(name, **OPTIONS, **addresses, VOYAGE_BASE_URL=stack.upstream.url, HAIMAKER_CONFIG=str(routes))
     key, team_id = key_of_a_team(stack, log_content=True)
     leave_hold(stack, auth.account_id_of(key), team_id)
-    asked = [event(name, key, ordinary, user=f"ada-{team_id}"), event(name, key, "either")]
+    asked = [event(name, split_key(stack), ordinary), event(name, key, ordinary, user=f"ada-{team_id}"), event(name, key, "either")]
     asked += [event(name, key, model, stream=stream) for model in signed for stream in (False, True)]
     if name == "responses":
         asked.append(event(name, key, ordinary, input=[{"type": "item_reference", "id": "rs_1"}]))
@@ -227,6 +234,10 @@ def test_the_role_of_a_function_that_keeps_the_books_has_what_it_does_and_no_mor
     assert stack.store.charge_lost(auth.account_id_of(key), time.time()) == 1
     leave_hold(stack, auth.account_id_of(key), team_id)
     function, router_id, answers = stack.function(name), "", []
+    if name != "console":  # it knows no keys
+        method, resource, given = BOOKS[name][0]
+        other = chat_event(split_key(stack, role="admin")) | {"resource": resource, "httpMethod": method, "body": json.dumps(given)}
+        function.invoke(other).buffered()
     for method, resource, given in BOOKS[name]:
         fields = {field: value.format(key=key, id=router_id) if isinstance(value, str) else value for field, value in given.items()}
         path = {field: fields[field] for field in re.findall(r"{(\w+)}", resource)}

@@ -245,6 +245,8 @@ def _read(value: Any, shape: Shape) -> Any:
     if shape is VECTOR:
         return _vector(value)
     if type(value) is shape or (shape is float and type(value) is int):
+        if shape is float and not math.isfinite(value):
+            raise _Wrong
         return value
     if shape is str and type(value) in (int, float):
         return str(value)

@@ -27,9 +27,9 @@ ID_PREFIXES = ("chatcmpl-", "cmpl-", "gen-", "msg_", "resp_")
 """What an answer's id has before the request's id, where the gateway made it."""
 
 DETAILS: JSON = {
-    "operation": None, "asked_model": None, "provider": None, "model": None, "stream": None, "user": None, "team_id": None,
-    "tags": [], "input_tokens": 0, "output_tokens": 0, "cached_tokens": 0, "cost_estimated": False, "duration_ms": None,
-    "first_token_ms": None, "error": None, "attempts": [],
+    "operation": None, "client_format": None, "asked_model": None, "provider": None, "model": None, "stream": None, "user": None,
+    "team_id": None, "tags": [], "input_tokens": 0, "output_tokens": 0, "cached_tokens": 0, "cost_estimated": False,
+    "duration_ms": None, "first_token_ms": None, "error": None, "attempts": [],
 }  # fmt: skip
 """The fields of a record's detail that are shown, with their values for a lost request, whose record has none of them."""
 

@@ -20,7 +20,14 @@ from haimaker.http.json import read_or_none
 from haimaker.http.values import JSON
 
 THROTTLED = frozenset(
-    {"ThrottlingException", "ProvisionedThroughputExceededException", "RequestLimitExceeded", "TooManyRequestsException"}
+    {
+        "ThrottlingException",
+        "ProvisionedThroughputExceededException",
+        "RequestLimitExceeded",
+        "TooManyRequestsException",
+        "TransactionConflictException",  # a transaction is at the same item
+        "TransactionInProgressException",
+    }
 )
 DENIED = frozenset({"AccessDeniedException", "AccessDenied"})
 PROTOCOLS = {"dynamodb": ("DynamoDB_20120810", "application/x-amz-json-1.0"), "ssm": ("AmazonSSM", "application/x-amz-json-1.1")}

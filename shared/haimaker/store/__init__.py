@@ -149,6 +149,8 @@ class Reservation:
     """The same request's reservations on its other accounts; settling this one settles them."""
     stale: tuple[str, ...] = field(default=(), compare=False, repr=False)
     """Set by `reserve` on what it grants: counters of old minutes that settling may drop."""
+    shard: int | None = field(default=None, compare=False, repr=False)
+    """Set by `reserve` on what it grants, where a store keeps an account in several places: in which of them it is."""
 
 
 @dataclass(frozen=True, slots=True)

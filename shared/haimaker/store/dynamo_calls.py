@@ -12,6 +12,9 @@ from haimaker.lean_dataclasses import dataclass
 from haimaker.store import StoreThrottled, StoreUnavailable, tables
 from haimaker.store.tables import Item
 
+CONTENDED = frozenset({"TransactionConflict", "ThrottlingError", "ProvisionedThroughputExceeded"})
+"""Why a transaction is cancelled that may be tried again.
+https://docs.aws.amazon.com/amazondynamodb/latest/APIReference/API_TransactWriteItems.html"""
 PAGE_OF_ITEMS = 100
 """The most that BatchGetItem reads."""
 
@@ -80,5 +83,9 @@ class DynamoTable:
         except AWSError as error:
             if error.code == "ConditionalCheckFailedException":
                 raise ConditionFailed(error) from None
-            failure = StoreThrottled if error.code in THROTTLED else StoreUnavailable
+            reasons = {reason.get("Code") for reason in error.document.get("CancellationReasons", ())} - {"None"}
+            if "ConditionalCheckFailed" in reasons:
+                raise ConditionFailed(error) from None
+            is_throttled = error.code in THROTTLED or (error.code == "TransactionCanceledException" and reasons <= CONTENDED)
+            failure = StoreThrottled if is_throttled else StoreUnavailable
             raise failure(f"DynamoDB {error}") from error

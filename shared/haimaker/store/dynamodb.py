@@ -11,11 +11,13 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
 
 from haimaker.aws.client import AWSClient
+from haimaker.lean_dataclasses import replace
 from haimaker.store import (
     NEVER_S,
     Account,
     Balance,
     BudgetAlert,
+    DenialReason,
     Denied,
     Granted,
     Record,
@@ -31,6 +33,7 @@ from haimaker.store import (
 from haimaker.store.dynamo_calls import ConditionFailed, DynamoTable
 from haimaker.store.dynamo_documents import DynamoDocuments
 from haimaker.store.dynamo_records import AFTER_ALL, DynamoRecords
+from haimaker.store.dynamo_shards import Shards, is_torn, left_of, richest
 from haimaker.store.model_counters import model_charges, model_releases, model_repairs
 from haimaker.store.tables import Item
 from haimaker.store.totals import By, Total
@@ -39,6 +42,9 @@ MOST_CHARGED = 4
 """Expired holds that one request charges, before or after its own: four calls each, and others come. `charge_lost` takes all."""
 ROUNDS = 5
 """How often an admission is tried again after it repaired the account or met other writers."""
+
+ROUNDS_A_SHARD = 2
+"""And how often more for each further item that an account has, each of which may have to give something."""
 
 RESERVE = (
     "SET remaining = remaining - :amount, free_slots = free_slots - :one, holds.#rid = :held, "
@@ -79,11 +85,13 @@ class DynamoStore:
         self.dynamo = dynamo
         self._calls = DynamoTable(dynamo)
         self.documents = DynamoDocuments(self._calls, accounts_table)
+        self.shards = Shards(self._calls, accounts_table, clock)
         self._records = DynamoRecords(self._calls, accounts_table, records_table, clock, rolled_up)
         self._clock = clock
 
     def put(self, account: Account, spent_as: Balance | None = None) -> bool:
         item = tables.account_item(account, spent_as)
+        self.shards.forget(account.id)
         try:
             self._calls.add(self._accounts, item, "pk")
         except ConditionFailed as failed:
@@ -91,8 +99,8 @@ class DynamoStore:
         return True
 
     def get(self, account_id: str) -> Balance | None:
-        item = self._read(account_id)
-        return tables.balance(item, self._clock()) if item else None
+        items = self.shards.read_all(account_id)
+        return tables.total_balance(items, self._clock()) if items else None
 
     def update(self, account: Account) -> bool:
         now_s = self._clock()
@@ -101,14 +109,20 @@ class DynamoStore:
             item = self._read(account.id)
         if not item or item["version"] != account.version:
             return False
-        update, values, names = tables.configuration(account, tables.counters(item, now_s), tables.reservations_of(item), now_s)
         try:
-            self._update(account.id, update, "version = :version", values, names)
+            config = self._configure(item, account, item, now_s)
         except ConditionFailed as failed:
-            return failed.repeated and (self._read(account.id) or {}).get("config") == values[":config"]
+            config = ledger.encode_account(account)
+            if not failed.repeated or (self._read(account.id) or {}).get("config") != config:
+                return False
+        for shard in self.shards.with_rest({**item, "config": config, "version": account.version + 1})[1:]:
+            self._follow(shard, replace(account, version=account.version + 1), item)
         return True
 
     def delete(self, account_id: str) -> bool:
+        for shard in self.shards.read_all(account_id)[1:]:
+            self._calls.call("DeleteItem", TableName=self._accounts, Key=tables.place_of(shard))
+        self.shards.forget(account_id)
         try:
             self._calls.call("DeleteItem", TableName=self._accounts, Key=tables.key(account_id), ConditionExpression=EXISTS)
         except ConditionFailed as failed:
@@ -120,28 +134,40 @@ class DynamoStore:
         found = self._calls.query(self._accounts, "by_kind", ("kind", kind), span, limit + 1, backwards=False)
         items = self._calls.read_all(self._accounts, ("pk", "sk"), found[:limit])
         now_s = self._clock()
-        return [tables.balance(item, now_s) for item in items], found[limit - 1]["created"] if len(found) > limit else None
+        balances = [tables.total_balance(self.shards.with_rest(item), now_s) for item in items]
+        return balances, found[limit - 1]["created"] if len(found) > limit else None
 
     def reserve(self, reservation: Reservation) -> Granted | Denied:
-        for _ in range(ROUNDS):
+        account_id = reservation.account_id
+        for _ in range(ROUNDS + ROUNDS_A_SHARD * (self.shards.number(account_id) - 1)):
+            home = self.shards.home(reservation)
             try:
-                item = self._reserve(reservation)
+                item = self._reserve(reservation, home)
             except ConditionFailed as failed:
-                outcome = self._explain_denial(failed.item or self._read(reservation.account_id), reservation)
+                outcome = self._explain_denial(failed.item or self._read(account_id, home), reservation, home)
                 if outcome:
                     return outcome
+            except StoreUnavailable as error:
+                self.shards.keep_home(reservation, home)
+                if isinstance(error, StoreThrottled):
+                    with suppress(StoreUnavailable):
+                        self.shards.grow(account_id)
+                raise
             else:
+                if home == 0:
+                    self.shards.learn(item)
                 with suppress(StoreUnavailable):  # it is granted; the next write meets what is left
                     self._charge(tables.expired_reservations(item, reservation.now_s)[:MOST_CHARGED])
-                return tables.grant(item, reservation)
+                return tables.grant(item, reservation, self.shards.number(reservation.account_id))
         raise StoreThrottled("DynamoDB UpdateItem: too many writers of one account")
 
     def release(self, reservation: Reservation) -> bool:
         more = dynamo_models.charge(model_releases(reservation), reservation.now_s, in_minute=True)
         names = {"#rid": reservation.request_id, **tables.minute_names(reservation.now_s), **more.names}
         values = {**more.values, ":amount": reservation.amount_nanousd, ":tokens": reservation.tokens, ":one": 1}
+        place = (reservation.account_id, self.shards.home(reservation))
         try:
-            self._update(reservation.account_id, f"{GIVE_BACK}{more.update} REMOVE holds.#rid", HELD, values, names)
+            self._update(place, f"{GIVE_BACK}{more.update} REMOVE holds.#rid", HELD, values, names)
         except ConditionFailed as failed:
             return failed.repeated
         return True
@@ -155,13 +181,16 @@ class DynamoStore:
         return Settled(tuple(alert for found in ended for alert in found or ())) if is_ours else None
 
     def charge_lost(self, account_id: str, now_s: float) -> int:
-        item = self._read(account_id)
-        return self._charge(tables.expired_reservations(item, now_s)) if item else 0
+        return sum(self._charge(tables.expired_reservations(item, now_s)) for item in self.shards.read_all(account_id))
 
     def correct(self, account_id: str, total_nanousd: int, difference_nanousd: int) -> bool:
+        items = self.shards.read_all(account_id)
+        if len(items) > 1:
+            is_seen = sum(item["total_spend"] for item in items) == total_nanousd
+            return is_seen and self.shards.correct(items, CORRECT, difference_nanousd)
         values = {":difference": difference_nanousd, ":total": total_nanousd}
         try:
-            self._update(account_id, CORRECT, "total_spend = :total", values)
+            self._update((account_id, 0), CORRECT, "total_spend = :total", values)
         except ConditionFailed as failed:
             return failed.repeated and ((self._read(account_id) or {}).get("total_spend") == total_nanousd + difference_nanousd)
         return True
@@ -191,7 +220,36 @@ class DynamoStore:
         """Items of records that the stream should have added to the daily totals, and has not. For the operator's commands."""
         return self._records.not_in_totals(since_s, until_s)
 
-    def _reserve(self, reservation: Reservation) -> Item:
+    def _configure(self, item: Item, account: Account, main: Item, now_s: float) -> str:
+        """Replaces the configuration in one of an account's items; returns its text.
+
+        Raises ConditionFailed where the item's version, or the account's number of shards, is another meanwhile.
+        """
+        shard, number = tables.account_and_shard(item)[1], main.get("shards", 1)
+        counters, reservations = tables.counters(item, now_s), tables.reservations_of(item)
+        update, values, names = tables.configuration(account, counters, reservations, now_s, (shard, number))
+        values[":next"] = account.version if shard else account.version + 1
+        condition = "version = :version"
+        if not shard and number == 1:
+            condition += " AND attribute_not_exists(shards)"
+        elif not shard:
+            condition, values[":shards"] = f"{condition} AND shards = :shards", number
+        self._update(tables.account_and_shard(item), update, condition, values, names)
+        return str(values[":config"])
+
+    def _follow(self, item: Item | None, account: Account, main: Item) -> None:
+        """Gives a shard the configuration that its account has."""
+        for _ in range(ROUNDS):
+            if item is None or item["version"] >= account.version:
+                return
+            place, now_s = tables.account_and_shard(item), self._clock()
+            if not self._renew(item, now_s):
+                with suppress(ConditionFailed):
+                    self._configure(item, account, main, now_s)
+            item = self._read(*place)
+        raise StoreThrottled("DynamoDB UpdateItem: too many writers of one account")
+
+    def _reserve(self, reservation: Reservation, home: int) -> Item:
         """Checks every limit and takes from every counter in one conditional write; returns the account after it."""
         condition = (
             ALLOWS_REQUEST + (ALLOWS_AMOUNT if reservation.amount_nanousd else "") + (ALLOWS_TOKENS if reservation.tokens else "")
@@ -208,21 +266,66 @@ class DynamoStore:
             ":false": False,
         }
         names = {"#rid": reservation.request_id, **tables.minute_names(reservation.now_s), **more.names}
-        return self._update(reservation.account_id, RESERVE + more.update, condition + more.condition, values, names, "ALL_NEW")
+        place = (reservation.account_id, home)
+        return self._update(place, RESERVE + more.update, condition + more.condition, values, names, "ALL_NEW")
 
-    def _explain_denial(self, item: Item | None, reservation: Reservation) -> Granted | Denied | None:
+    def _explain_denial(self, item: Item | None, reservation: Reservation, home: int) -> Granted | Denied | None:
         """Why the account did not allow the reservation; None if the reason is gone by now. When the answer to an earlier try was
         lost, the reservation is found here."""
         if item is None:
-            return Denied("unknown")
+            return None if home and self._has_other_shards(reservation.account_id, home) else Denied("unknown")
+        if home == 0:
+            self.shards.learn(item)
         if item["holds"].get(reservation.request_id) == ledger.encode_reservation(reservation):
-            return tables.grant(item, reservation)
+            return tables.grant(item, reservation, self.shards.number(reservation.account_id))
         denied = ledger.denial(tables.counters(item, reservation.now_s), reservation)
         if denied and denied.reason in ledger.IRREPARABLE:
+            return None if home and self._is_behind(item) else denied
+        if self._repair(item, reservation.now_s) or not denied:
+            return None
+        if denied.model or self.shards.number(reservation.account_id) == 1:
             return denied
-        renewed, expired = self._renew(item, reservation.now_s), tables.expired_reservations(item, reservation.now_s)
+        return self._draw(reservation, denied.reason, home)
+
+    def _repair(self, item: Item, now_s: float) -> bool:
+        """Renews a window that has ended and charges some of the expired reservations; returns whether there was any of it."""
+        renewed, expired = self._renew(item, now_s), tables.expired_reservations(item, now_s)
         self._charge(expired[:MOST_CHARGED])
-        return denied if denied and not renewed and not expired else None
+        return renewed or bool(expired)
+
+    def _has_other_shards(self, account_id: str, home: int) -> bool:
+        """Whether an account that was split is there, but without this shard: it was deleted, and made anew."""
+        main = self._read(account_id)
+        if main:
+            self.shards.learn(main)
+        return main is not None and main.get("shards", 1) <= home
+
+    def _is_behind(self, item: Item) -> bool:
+        """Whether a shard did not have its account's configuration, which it then gets."""
+        main = self._read(tables.account_and_shard(item)[0])
+        if main is None or main["version"] <= item["version"]:
+            return False
+        self._follow(item, ledger.decode_account(main["config"], main["version"]), main)
+        return True
+
+    def _draw(self, reservation: Reservation, reason: DenialReason, home: int) -> Denied | None:
+        """Takes what a shard lacks from the one that has the most; the refusal where all together have too little."""
+        items, now_s = self.shards.read_all(reservation.account_id), reservation.now_s
+        if len(items) <= home:
+            return None if items else Denied("unknown")
+        account = ledger.decode_account(items[0]["config"], items[0]["version"])
+        if behind := [item for item in items if item["version"] < account.version]:
+            for item in behind:
+                self._follow(item, account, items[0])
+            return None
+        if sum(self._repair(item, now_s) for item in items):
+            return None
+        need = {"budget": reservation.amount_nanousd, "tpm": reservation.tokens}.get(reason, 1)
+        if left_of(items, reason, now_s) < need:
+            return None if is_torn(items) else ledger.denial(tables.total_counters(items, now_s), reservation)
+        donor = richest([item for item in items if item is not items[home]], reason, now_s)
+        self.shards.even(donor, items[home], now_s, reason, need)
+        return None
 
     def _renew(self, item: Item, now_s: float) -> bool:
         """Renews the budget windows that have ended; returns whether one had. It adds differences, so settles at the same moment
@@ -232,13 +335,13 @@ class DynamoStore:
         if renewal:
             values = {":returned": renewal.returned, ":window_end_s": renewal.window_end_s, ":seen": counters.window_end_s}
             with suppress(ConditionFailed):  # somebody else renewed it
-                self._update(counters.account_id, RENEW, "window_end_s = :seen", values)
+                self._update(tables.account_and_shard(item), RENEW, "window_end_s = :seen", values)
         renewals = model_repairs(counters.account, counters.models, reservations, now_s)
         for model, each in renewals.items():
             values = {":returned": each.returned, ":window_end_s": each.window_end_s, ":seen": counters.models[model].window_end_s}
             names = {name: text for name, text in dynamo_models.names_of(0, model).items() if name in RENEW_MODEL}
             with suppress(ConditionFailed):
-                self._update(counters.account_id, RENEW_MODEL, "#e0 = :seen", values, names)
+                self._update(tables.account_and_shard(item), RENEW_MODEL, "#e0 = :seen", values, names)
         return bool(renewal or renewals)
 
     def _charge(self, reservations: Sequence[Reservation]) -> int:
@@ -262,19 +365,23 @@ class DynamoStore:
         names["#rid"] = reservation.request_id
         returned = "ALL_NEW" if reservation.alerts_at else "NONE"
         try:
-            item = self._update(reservation.account_id, f"{update} REMOVE {removed}", HELD, values, names, returned)
+            place = (reservation.account_id, self.shards.home(reservation))
+            item = self._update(place, f"{update} REMOVE {removed}", HELD, values, names, returned)
         except ConditionFailed as failed:
             return () if failed.repeated else None
-        return ledger.alerts_for(reservation, tables.balance(item, self._clock()), cost) if item else ()
+        if not item:
+            return ()
+        items = self.shards.read_all(reservation.account_id) if self.shards.number(reservation.account_id) > 1 else [item]
+        return ledger.alerts_for(reservation, tables.total_balance(items or [item], self._clock()), cost)
 
     def _update(
-        self, account_id: str, update: str, condition: str, values: Item, names: Item | None = None, returned: str = "NONE"
+        self, place: tuple[str, int], update: str, condition: str, values: Item, names: Item | None = None, returned: str = "NONE"
     ) -> Item:
         request = {"ExpressionAttributeNames": names} if names else {}
         answer = self._calls.call(
             "UpdateItem",
             TableName=self._accounts,
-            Key=tables.key(account_id),
+            Key=tables.key(*place),
             UpdateExpression=update,
             ConditionExpression=condition,
             ExpressionAttributeValues=tables.to_attributes(values),
@@ -284,5 +391,5 @@ class DynamoStore:
         )
         return tables.from_attributes(answer.get("Attributes", {}))
 
-    def _read(self, account_id: str) -> Item | None:
-        return self._calls.get(self._accounts, tables.key(account_id))
+    def _read(self, account_id: str, shard: int = 0) -> Item | None:
+        return self._calls.get(self._accounts, tables.key(account_id, shard))

@@ -39,6 +39,9 @@ from haimaker.store.model_counters import (
 )
 from haimaker.store.windows import Repair, next_window_end, window_end
 
+ALWAYS_SAID = frozenset({"id", "name", "created_s", "models", "tags"})
+"""Fields of an account that its text has whatever they are: earlier releases read no text without them."""
+_UNSAID: JSON = asdict(Account("", "", 0))
 IRREPARABLE: tuple[DenialReason, ...] = ("blocked", "expired", "version")
 """Refusals that no repair of the counters can change."""
 
@@ -235,10 +238,10 @@ def alerts_for(reservation: Reservation, balance: Balance, cost: int) -> tuple[B
 
 
 def encode_account(account: Account) -> str:
-    """ASCII JSON of all fields except the version, which is stored beside it, and limits of models where there are none: a write
-    of 1 KB costs half of a larger one."""
-    left_out = {"version"} if account.model_limits else {"version", "model_limits"}
-    return json.dumps({name: value for name, value in asdict(account).items() if name not in left_out})
+    """ASCII JSON of the fields that say something; not of the version, which is stored beside it. Each KB of an account costs
+    whenever it is written."""
+    said = {name: value for name, value in asdict(account).items() if name in ALWAYS_SAID or value != _UNSAID[name]}
+    return json.dumps({name: value for name, value in said.items() if name != "version"}, separators=(",", ":"))
 
 
 def decode_account(config: str, version: int) -> Account:

@@ -3,6 +3,8 @@
     item             table     pk              sk            attributes                        read by
     key              accounts  key#<sha256>    account       config, counters, holds           reserve, settle, get; by_kind
     team, user       accounts  team#<id> ...   account       the same                          the same
+    shard            accounts  shard#<number># account       the same but for its place in an  the account's, which has their
+                               <account id>                  index: see `dynamo_shards.py`     number in `shards`
     daily totals     accounts  <account id>    day#<date>    requests, tokens, cost            one account: pk and a range of sk
     totals of all    accounts  total           day#<date>    the same                          pk and a range of sk
     totals by name   accounts  total           <by>#<date>#  the same; by model, provider and  pk and a range of sk
@@ -32,7 +34,19 @@ from typing import Any
 
 from haimaker.aws.client import AWSClient, AWSError
 from haimaker.http.values import JSON
-from haimaker.store import Account, Balance, Granted, Record, Reservation, StoreUnavailable, dynamo_models, ledger, minute_of
+from haimaker.store import (
+    UNLIMITED,
+    Account,
+    Balance,
+    Granted,
+    Record,
+    Reservation,
+    StoreUnavailable,
+    dynamo_models,
+    ledger,
+    limits_of,
+    minute_of,
+)
 from haimaker.store.ledger import Counters
 from haimaker.store.model_counters import model_restarts
 
@@ -40,6 +54,7 @@ Item = Mapping[str, Any]
 """An item in plain values."""
 
 DAY_S = 86_400
+SHARD = "shard#"
 RETENTION_S = 400 * 86_400
 """How long a record is kept; DynamoDB then deletes it by its `delete_at`."""
 RECORDS_SORT_KEY = "account"
@@ -63,7 +78,7 @@ def _index(name: str, hash_key: str, range_key: str) -> JSON:
 
 
 CONFIGURE = (
-    "SET config = :config, version = version + :one, blocked = :blocked, expires_s = :expires_s, budget = :budget, "
+    "SET config = :config, version = :next, blocked = :blocked, expires_s = :expires_s, budget = :budget, "
     "rpm_limit = :rpm_limit, tpm_limit = :tpm_limit, parallel_limit = :parallel_limit, "
     "remaining = remaining + :more_budget, free_slots = free_slots + :more_slots, "
     "#rpm = if_not_exists(#rpm, rpm_limit) + :more_requests, #tpm = if_not_exists(#tpm, tpm_limit) + :more_tokens"
@@ -129,8 +144,30 @@ def _from_attribute(kind: str, value: Any) -> Any:
     return value
 
 
-def key(account_id: str) -> JSON:
-    return {"pk": {"S": account_id}, "sk": {"S": RECORDS_SORT_KEY}}
+def key(account_id: str, shard: int = 0) -> JSON:
+    return to_attributes(plain_key(account_id, shard))
+
+
+def plain_key(account_id: str, shard: int = 0) -> Item:
+    return {"pk": shard_name(account_id, shard) if shard else account_id, "sk": RECORDS_SORT_KEY}
+
+
+def place_of(item: Item) -> JSON:
+    """The key of an account's item or shard."""
+    return to_attributes({"pk": item["pk"], "sk": item["sk"]})
+
+
+def shard_name(account_id: str, shard: int) -> str:
+    return f"{SHARD}{shard}#{account_id}"
+
+
+def account_and_shard(item: Item) -> tuple[str, int]:
+    """Whose an item is, and which of its shards, 0 for the account's own."""
+    name: str = item["pk"]
+    if not name.startswith(SHARD):
+        return name, 0
+    _, number, account_id = name.split("#", 2)
+    return account_id, int(number)
 
 
 def minute_names(now_s: float) -> dict[str, str]:
@@ -159,37 +196,56 @@ def account_item(account: Account, spent_as: Balance | None = None) -> JSON:
 
 
 def configuration(
-    account: Account, old: Counters, reservations: Sequence[Reservation], now_s: float
+    account: Account, old: Counters, reservations: Sequence[Reservation], now_s: float, place: tuple[int, int] = (0, 1)
 ) -> tuple[str, JSON, dict[str, str]]:
-    """The update that replaces an account's configuration, its values and its names; a budget window of another length starts
-    now."""
+    """The update that replaces an account's configuration in one of its items, its values, but for `:next`, the new version, and
+    its names.
+
+    A budget window of another length starts now. `place` is the item's number, and of how many: each limit changes by the
+    difference of the parts that it would have, whatever part it has."""
     held = sum(reservation.amount_nanousd for reservation in reservations)
-    new, restart = ledger.initial_counters(account), ledger.restart(account, old, held, now_s)
-    names = ("config", "blocked", "expires_s", "budget", "rpm_limit", "tpm_limit", "parallel_limit", "version")
-    values: JSON = {f":{name}": getattr(new, name) for name in names} | {
-        ":one": 1,
-        ":more_budget": new.budget - old.budget + (restart.returned if restart else 0),
-        ":more_slots": new.parallel_limit - old.parallel_limit,
-        ":more_requests": new.rpm_limit - old.rpm_limit,
-        ":more_tokens": new.tpm_limit - old.tpm_limit,
+    before, after = limits_of(old.account), limits_of(account)
+    more = {name: _part(after[name], *place) - _part(before[name], *place) for name in after}
+    restart = ledger.restart(account, old, held, now_s)
+    values: JSON = {
+        ":config": ledger.encode_account(account),
+        ":version": old.version,
+        ":blocked": account.blocked,
+        ":expires_s": account.expires_s,
+        ":budget": old.budget + more["budget"],
+        ":rpm_limit": old.rpm_limit + more["rpm"],
+        ":tpm_limit": old.tpm_limit + more["tpm"],
+        ":parallel_limit": old.parallel_limit + more["parallel"],
+        ":more_budget": more["budget"] + (restart.returned if restart else 0),
+        ":more_slots": more["parallel"],
+        ":more_requests": more["rpm"],
+        ":more_tokens": more["tpm"],
     }
     update = CONFIGURE
     if restart:
         update += ", window_end_s = :window_end_s"
         values[":window_end_s"] = restart.window_end_s
-    more = dynamo_models.restart(model_restarts(account, old.account, old.models, reservations, now_s))
-    return update + more.update, values | more.values, minute_names(now_s) | more.names
+    if place[0]:  # what is limited for single models is counted in the account's own item
+        return update, values, minute_names(now_s)
+    of_models = dynamo_models.restart(model_restarts(account, old.account, old.models, reservations, now_s))
+    return update + of_models.update, values | of_models.values, minute_names(now_s) | of_models.names
+
+
+def _part(limit: int, shard: int, number: int) -> int:
+    return limit // number + (limit % number if shard == 0 else 0)
 
 
 def counters(item: Item, now_s: float) -> Counters:
     names = minute_names(now_s)
     left = (item.get(names["#rpm"], item["rpm_limit"]), item.get(names["#tpm"], item["tpm_limit"]))
     models = dynamo_models.counters(item, minute_of(now_s))
-    return Counters._make((item["pk"], *(item[name] for name in STORED_COUNTERS), *left, models))
+    return Counters._make((account_and_shard(item)[0], *(item[name] for name in STORED_COUNTERS), *left, models))
 
 
 def reservations_of(item: Item) -> list[Reservation]:
-    return [ledger.decode_reservation(item["pk"], request_id, text) for request_id, text in item["holds"].items()]
+    account_id, shard = account_and_shard(item)
+    found = (ledger.decode_reservation(account_id, request_id, text) for request_id, text in item["holds"].items())
+    return [replace(reservation, shard=shard) for reservation in found] if shard else list(found)
 
 
 def expired_reservations(item: Item, now_s: float) -> list[Reservation]:
@@ -200,12 +256,47 @@ def balance(item: Item, now_s: float) -> Balance:
     return ledger.balance(counters(item, now_s), reservations_of(item), now_s)
 
 
-def grant(item: Item, reservation: Reservation) -> Granted:
-    """Counters of minutes in which no request is counted any more may be dropped; a clock that is a minute late is allowed for."""
+def total_balance(items: Sequence[Item], now_s: float) -> Balance:
+    """Of an account with all of its shards, its own item first."""
+    first, *rest = (balance(item, now_s) for item in items)
+    return replace(
+        first,
+        spend_nanousd=first.spend_nanousd + sum(each.spend_nanousd for each in rest),
+        held_nanousd=first.held_nanousd + sum(each.held_nanousd for each in rest),
+        total_spend_nanousd=first.total_spend_nanousd + sum(each.total_spend_nanousd for each in rest),
+        reservations=first.reservations + sum(each.reservations for each in rest),
+        expired_reservations=first.expired_reservations + sum(each.expired_reservations for each in rest),
+    )
+
+
+def total_counters(items: Sequence[Item], now_s: float) -> Counters:
+    """What an account with all of its shards has left."""
+    first, *rest = (counters(item, now_s) for item in items)
+    names = ("remaining", "free_slots", "requests_left", "tokens_left")
+    return first._replace(**{name: getattr(first, name) + sum(getattr(each, name) for each in rest) for name in names})
+
+
+def limits_of_item(item: Item) -> Mapping[str, int]:
+    """The limits of an account, by the names of its counters."""
+    limits = limits_of(ledger.decode_account(item["config"], item["version"]))
+    return {name: limits[name.removesuffix("_limit")] for name in ("budget", "rpm_limit", "tpm_limit", "parallel_limit")}
+
+
+def grant(item: Item, reservation: Reservation, number: int = 1) -> Granted:
+    """The grant, by the account's item after it. Of an account with a number of shards it tells as much to be left as if the others
+    had what this one has."""
     minutes = {name: int(found[1]) for name in item if (found := OF_A_MINUTE.fullmatch(name))}
+    # No request is counted in them any more; a clock that is a minute late is allowed for.
     stale = [name for name, minute in minutes.items() if minute < minute_of(reservation.now_s) - 1]
     stale = sorted(stale, key=minutes.__getitem__)[:MOST_DROPPED]
-    return ledger.grant(counters(item, reservation.now_s), replace(reservation, stale=tuple(stale)))
+    reservation = replace(reservation, stale=tuple(stale), shard=account_and_shard(item)[1])
+    granted = ledger.grant(counters(item, reservation.now_s), reservation)
+    if number == 1:
+        return granted
+    limits = limits_of_item(item)
+    left = {"rpm_limit": granted.requests_left, "tpm_limit": granted.tokens_left}
+    told = {name: limit if (limit := limits[name]) == UNLIMITED else min(limit, left[name] * number) for name in left}
+    return Granted(reservation, told["rpm_limit"], told["tpm_limit"])
 
 
 def record_item(record: Record) -> JSON:

@@ -194,6 +194,7 @@ SPOKEN = {"type": "transcript.text.delta", "delta": "Hi"}
         (TRANSCRIPT, HEARD, "segments", [SPEAKER], [SPEAKER]),
         (TRANSCRIPT, HEARD, "segments", [{**SPEAKER, "speaker": None}], None),
         (TRANSCRIPT, HEARD, "segments", [{**SEGMENT, "tokens": None, "seek": None}], [{**SEGMENT, "tokens": [], "seek": 0}]),
+        (TRANSCRIPT, HEARD, "segments", [{**SEGMENT, "end": float("inf")}], None),
         (TRANSCRIPT, HEARD, "segments", 5, None),
         (TRANSCRIPT, HEARD, "words", [{"word": "Hi"}], None),
         (TRANSCRIPT, HEARD, "text", {"a": 1}, BadGatewayError),

@@ -5,7 +5,7 @@ import pytest
 from openai.types.chat import ChatCompletion, ChatCompletionChunk
 
 from haimaker import demo
-from haimaker.demo.chat import LABEL, MAX_COUNTED, MODELS
+from haimaker.demo.chat import LABEL, MAX_COUNTED, MODELS, _count_words, _words
 from haimaker.http.sse import decode
 from haimaker.http.values import JSON, UpstreamRequest
 
@@ -134,3 +134,10 @@ def test_as_many_choices_as_are_asked_for() -> None:
     ]
     ended = [choice["index"] for event in events for choice in event["choices"] if choice["finish_reason"]]
     assert ended == [0, 1]
+
+
+@pytest.mark.parametrize(
+    "text", ["", " ", "a", " a b ", "a " * 60_000, "a" * 120_000, " \n" * 60_000, "ab " * 40_000 + "c" * 60_000]
+)
+def test_words_of_a_long_text_are_counted_in_slices(text: str) -> None:
+    assert _count_words(text) == len(_words(text))

@@ -10,9 +10,9 @@ from hypothesis import strategies as st
 
 from haimaker.store import NEVER_S, UNLIMITED, Account, Balance, Granted, ModelBalance, ModelLimit, Reservation, minute_of
 from haimaker.store.dynamodb import MOST_CHARGED
-from tests.unit.store.conftest import START_S
+from tests.unit.store.conftest import START_S, SplitStore
 
-EXAMPLES = {"sqlite": 400, "moto": 25, "dynalite": 60}
+EXAMPLES = {"sqlite": 400, "moto": 25, "dynalite": 60, "split": 8}
 limit = st.one_of(st.none(), st.none(), st.integers(0, 300))
 count = st.one_of(st.none(), st.none(), st.integers(0, 4))
 MODELS = ("openai/gpt", "\ud800 m=1 #\x00")
@@ -219,7 +219,9 @@ def take(scene, model: Model, granted: list[Reservation], name: str, *arguments)
 
 
 def test_any_sequence_of_calls_gives_what_the_model_gives(scene):
-    @settings(max_examples=EXAMPLES[scene.name], deadline=None, suppress_health_check=list(HealthCheck), database=None)
+    examples = EXAMPLES["split" if isinstance(scene.store, SplitStore) else scene.name]
+
+    @settings(max_examples=examples, deadline=None, suppress_health_check=list(HealthCheck), database=None)
     @given(configuration, st.lists(step, min_size=10, max_size=25))
     def run(start, steps):
         scene.kind, scene.clock.now_s = f"k{uuid.uuid4().hex[:12]}", START_S

@@ -10,7 +10,7 @@ from typing import Any
 from haimaker.adapters.anthropic.draft import Draft
 from haimaker.adapters.anthropic.parts import invalid
 from haimaker.http.values import JSON
-from haimaker.models.traits import ALWAYS, EFFORTS, NEVER, Traits
+from haimaker.models.traits import ALWAYS, EFFORTS, NEVER
 from haimaker.operations.attempt import Attempt
 
 SERVICE_TIER: Mapping[str, str] = {
@@ -125,17 +125,14 @@ def _is_by_id(source: Any) -> bool:
 
 
 def _own_thinking(draft: Draft, own: Any) -> None:
-    if isinstance(own, dict) and own.get("type") == "enabled" and _only_adapts(draft.traits):
+    adapts = draft.traits.thinks != NEVER and not draft.traits.thinks_by_budget
+    if isinstance(own, dict) and own.get("type") == "enabled" and adapts:
         draft.drop("thinking.budget_tokens")
         own = {"type": "adaptive", "display": own.get("display", "summarized")}
     if isinstance(own, dict) and own.get("type") == "enabled" and lost_thinking(draft.call["messages"]):
         draft.drop("thinking")
     else:
         draft.call["thinking"] = own
-
-
-def _only_adapts(traits: Traits) -> bool:
-    return traits.thinks != NEVER and not traits.thinks_by_budget
 
 
 def _adapt(draft: Draft, effort: str, level: str) -> None:

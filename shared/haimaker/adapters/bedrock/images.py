@@ -122,7 +122,8 @@ def to_upstream(request: ImageRequest, attempt: Attempt) -> UpstreamRequest:
 
 def from_upstream(answer: UpstreamBody, request: ImageRequest, attempt: Attempt) -> Result:
     body = answer.object()
-    artifacts = [found.get("base64") for found in _objects(body.get("artifacts")) if _is_good(found)]
+    made = [found for found in _objects(body.get("artifacts")) if found.get("finishReason") in (None, "SUCCESS")]
+    artifacts = [found.get("base64") for found in made]
     images = _strings(body.get("images")) or _strings(artifacts)
     if not images:
         raise _without_images(body)
@@ -145,10 +146,6 @@ def _without_images(body: JSON) -> ContentPolicyViolationError | BadGatewayError
     if reasons or filtered:
         return ContentPolicyViolationError(reasons[0] if reasons else FILTERED)
     return BadGatewayError("The provider's answer has no images.", code="invalid_provider_response")
-
-
-def _is_good(found: JSON) -> bool:
-    return found.get("finishReason") in (None, "SUCCESS")
 
 
 def _style(request: ImageRequest) -> JSON:

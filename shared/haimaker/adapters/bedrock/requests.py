@@ -202,15 +202,13 @@ def _without_conflicts(own: JSON, tools: Tools, turns: list[JSON], inference: JS
         lost.append("temperature")
     if thinks or fixed:
         inference.pop("temperature", None)
-    if "topP" in inference and (fixed or (thinks and inference["topP"] < MIN_TOP_P) or _one_of_two(inference, attempt)):
+    if "topP" in inference and (
+        fixed or (thinks and inference["topP"] < MIN_TOP_P) or ("temperature" in inference and traits.samples_once)
+    ):
         lost += ["top_p"] if inference.pop("topP") != 1 else []
     if (thinks or fixed) and own.pop("top_k", None) is not None:
         lost.append("top_k")
     return lost
-
-
-def _one_of_two(inference: JSON, attempt: Attempt) -> bool:
-    return "temperature" in inference and attempt.traits.samples_once
 
 
 def _lost_its_thoughts(turns: list[JSON]) -> bool:

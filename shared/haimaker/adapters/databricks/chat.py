@@ -43,17 +43,14 @@ def _with_budget(body: JSON, attempt: Attempt) -> tuple[JSON, tuple[str, ...]]:
         return kept, () if takes else ("reasoning_effort",)
     limit = attempt.max_output_tokens or body.get("max_tokens") or body.get("max_completion_tokens")
     too_short = isinstance(limit, int) and limit <= MIN_BUDGET_TOKENS
-    if not takes or too_short or _forces_tools(body) or _lost_thinking(body["messages"]):
+    forced = body.get("tool_choice") not in FREE_TOOL_CHOICES
+    if not takes or too_short or forced or _lost_thinking(body["messages"]):
         return kept, ("reasoning_effort",)
     budget = CLAUDE_BUDGETS[effort]
     budget = min(budget, max(MIN_BUDGET_TOKENS, limit // 2)) if isinstance(limit, int) else budget
     lost = tuple(name for name in ("temperature", "top_p") if body.get(name) not in (None, 1))
     kept = without(kept, ("temperature", "top_p"))
     return {**kept, "thinking": {"type": "enabled", "budget_tokens": budget}}, lost
-
-
-def _forces_tools(body: JSON) -> bool:
-    return body.get("tool_choice") not in FREE_TOOL_CHOICES
 
 
 def _lost_thinking(messages: list[JSON]) -> bool:

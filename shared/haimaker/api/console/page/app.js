@@ -9,6 +9,7 @@ import { payers } from "./payers.js";
 import { playground } from "./playground.js";
 import { providers } from "./providers.js";
 import { requests } from "./requests.js";
+import { routing } from "./routing.js";
 import { signIn } from "./sign_in.js";
 import { spend } from "./spend.js";
 
@@ -22,6 +23,7 @@ const VIEWS = {
   payers: ["Teams", payers, "admin"],
   requests: ["Requests", requests],
   providers: ["Providers", providers, "admin"],
+  routing: ["Routing", routing, "admin"],
   audit: ["Changes", audit, "admin"],
   models: ["Models", models],
   playground: ["Playground", playground],
