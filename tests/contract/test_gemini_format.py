@@ -12,10 +12,11 @@ from google import genai
 from google.genai import errors, types
 
 from haimaker.http.values import JSON
+from haimaker.upstream import relay
 from tests.contract.money_support import Desk
 from tests.contract.sdk_support import MODEL, only_record, price
 from tests.support.documentation import ADDRESS, Guide, run, serve, shape
-from tests.support.fake_upstream import Call, FakeUpstream
+from tests.support.fake_upstream import Call, FakeUpstream, Pause
 from tests.support.openai_wire import chunks, completion, tool_call, usage
 from tests.support.reply import Reply
 
@@ -368,3 +369,27 @@ def test_the_guide_works(tmp_path: Path) -> None:
         program = program.replace(ADDRESS, served.address)
         printed = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, timeout=60).stdout
         assert printed == "1 2 3"
+
+
+@pytest.mark.parametrize("waits", ["before", "between", "then an error"])
+def test_silence_is_filled_with_what_googles_clients_skip(
+    desk: Desk, key: str, upstream: FakeUpstream, monkeypatch: pytest.MonkeyPatch, waits: str
+) -> None:
+    """Their SDK takes a comment for an answer; a list may have white space anywhere."""
+    monkeypatch.setitem(relay.SILENCE_S, "events", 0.05)
+    first, *others = chunks(usage=usage())
+    reply = Reply.sse([first, Pause(0.3), *others]) if waits == "between" else Reply.sse([first, *others]).after(Pause(0.3))
+    if waits == "then an error":
+        reply = Reply.json(400, {"error": {"message": "No."}}).after(Pause(0.3))
+    upstream.answers(reply, reply)
+    google = client(desk, key)
+    if waits == "then an error":
+        with pytest.raises(errors.APIError) as raised:
+            list(google.models.generate_content_stream(model="once", contents="Hi"))
+        assert raised.value.status == "INVALID_ARGUMENT"
+    else:
+        told = google.models.generate_content_stream(model="once", contents="Hi")
+        assert "".join(answer.text or "" for answer in told) == "Hello!"
+    response = post(desk, key, "once", "streamGenerateContent", HELLO)
+    assert "\n\n" in response.text
+    assert ("error" in response.json()[-1]) == (waits == "then an error")
