@@ -179,13 +179,13 @@ def paused_turn(request: OperationRequest, attempt: Attempt) -> Any:
     if request.operation != "chat_completions" or is_native(request, attempt):
         return None
     kind = getattr(load(request.operation, attempt.provider.adapter), "PausedTurn", None)
-    return kind() if kind and server_tools(cast("ChatRequest", request).sent).uses else None
+    return kind() if kind and server_tools(cast("ChatRequest", request).body_for(attempt)).uses else None
 
 
 def is_native(request: OperationRequest, attempt: Attempt) -> bool:
     """Whether a target speaks the format in which the client asks, so that nothing has to be translated."""
     original = request.original
-    return original is not None and attempt.provider.adapter in ADAPTERS.get(original.format, {})
+    return original is not None and attempt.provider.adapter in original.spoken_by
 
 
 def _with_answer_tool(adapter: Adapter, body: JSON, attempt: Attempt) -> Adapter:

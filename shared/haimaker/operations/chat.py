@@ -196,23 +196,25 @@ class ChatRequest(TextRequest):
     def operation(self) -> str:
         return "chat_completions"
 
-    @property
-    def sent(self) -> JSON:
-        """What the client sent, in its own format: what a provider may do on its own account stands there."""
-        return self.original.body if self.original else self.body
+    def body_for(self, attempt: Attempt) -> JSON:
+        """What says what a target may do on its own account: what the client sent, where the target speaks that format, else the
+        translation, which leaves out what the target does not have."""
+        original = self.original
+        return original.body if original and attempt.provider.adapter in original.spoken_by else self.body
 
     def max_prompt_tokens(self, attempt: Attempt) -> int:
         """What tools that the provider runs itself bring into the prompt, only its limit bounds."""
         model_info, messages = attempt.model_info, self.body["messages"]
-        tools = self.sent.get("tools") or ()
+        sent = self.body_for(attempt)
+        tools = sent.get("tools") or ()
         bound = self.size + MESSAGE_TOKENS * len(messages) + TOOL_TOKENS * len(tools)
-        has_tools = any(self.body.get(name) or self.sent.get(name) for name in BRINGS_TOOLS)
+        has_tools = any(self.body.get(name) or sent.get(name) for name in BRINGS_TOOLS)
         if has_tools or any(message.get("role") == "tool" for message in messages):
             bound += attempt.provider.limits.tool_prompt_tokens
         searches = self.body.get("web_search_options") is not None and not reads_search_for_free(model_info.model)
-        kept = self.sent.get("previous_response_id") is not None or self.sent.get("thread") is not None
+        kept = sent.get("previous_response_id") is not None or sent.get("thread") is not None
         # What is found, and what the provider has of the conversation, only its limit bounds.
-        if searches or kept or server_tools(self.sent).fills_prompt:
+        if searches or kept or server_tools(sent).fills_prompt:
             return model_info.max_input_tokens or LARGEST_INPUT_TOKENS
         for kind, inline_bytes in _media(messages):
             if kind != "image_url":
@@ -222,7 +224,7 @@ class ChatRequest(TextRequest):
 
     def max_usage(self, attempt: Attempt, default_output_tokens: int = 0) -> Usage:
         """With what the provider may do on its own account: searches, further passes over the prompt, other models."""
-        body, model_info = self.sent, attempt.model_info
+        body, model_info = self.body_for(attempt), attempt.model_info
         tools = NO_TOOLS if attempt.provider.offline else server_tools(body)  # a demonstration has none of its own
         geo = body.get("inference_geo")
         most = replace(

@@ -96,6 +96,8 @@ class Original(NamedTuple):
     format: str
     """The operation by which the format is known, such as `messages`."""
     body: JSON
+    spoken_by: Collection[str]
+    """The adapters of those that speak the format: for their targets nothing is translated."""
     dropped: tuple[str, ...] = ()
     """Its parameters that the translation leaves out."""
     refusal: APIError | None = None

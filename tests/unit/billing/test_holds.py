@@ -1,6 +1,7 @@
 """No honest answer costs more than what was put aside for its request, in any provider's format: by the vendors' documentation
 of what a request can lead to, whatever the answer then says that it used."""
 
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -11,13 +12,14 @@ from haimaker.adapters.responses.chat import read_whole
 from haimaker.api.calculate import calculate_cost
 from haimaker.api.formats import responses
 from haimaker.billing import estimates
+from haimaker.http.sse import dumps
 from haimaker.http.values import JSON
 from haimaker.models.catalog import Place
 from haimaker.operations.server_tools import MAX_SEARCHES, MAX_TURNS
 from haimaker.pricing.amounts import to_usd
 from haimaker.pricing.costs import cost_nanousd
 from haimaker.pricing.usage import Usage
-from haimaker.providers.registry import all_providers
+from haimaker.providers.registry import all_providers, definition_for
 from haimaker.routing.config import Config
 from haimaker.routing.router import Router
 from tests.support.builders import chat_request
@@ -200,6 +202,7 @@ def test_openai(data: st.DataObject) -> None:
 def test_responses(data: st.DataObject) -> None:
     """https://platform.openai.com/docs/pricing#built-in-tools: searches, files, containers by their memory"""
     target, size = tried("openai/gpt-5.4", data.draw(st.sampled_from([ANYWHERE, EUROPE]))), data.draw(st.sampled_from([1, 4, 16]))
+    target = replace(target, provider=definition_for(target.provider, target.model, "responses"))
     container: JSON = {"type": "auto", "memory_limit": f"{size}g"}
     kinds: dict[str, JSON] = {
         "web_search": {"type": "web_search"},
@@ -227,6 +230,22 @@ def test_responses(data: st.DataObject) -> None:
     cost = cost_nanousd(request.read_usage(read_whole(answer, target).body, target) or Usage(), target.model_info)
     assert cost is not None
     assert cost <= estimates.bound_cost(request, [target], DEFAULT).amount_nanousd
+
+
+@pytest.mark.parametrize(
+    "tool", [{"type": "web_search", "external_web_access": False}, {"type": "file_search"}, {"type": "code_interpreter"}]
+)
+def test_a_tool_that_the_translation_leaves_out_costs_nothing(tool: JSON) -> None:
+    """Codex always sends its search, also to a model whose price has no fee of one."""
+    prices = {"input_cost_per_token": "0.000001", "output_cost_per_token": "0.000002"}
+    found = tried("hosted_vllm/qwen4", ANYWHERE)
+    target = replace(found, model_info=found.model_info.with_prices(prices))
+    body = {"model": target.target, "input": "Hi", "max_output_tokens": 10}
+    plain, with_tool = (responses.parse(client_request({**body, **more})) for more in ({}, {"tools": [tool]}))
+    assert with_tool.is_priced(target)
+    more_bytes = len(dumps([tool])) + 100
+    bounds = [estimates.bound_cost(request, [target], DEFAULT).amount_nanousd for request in (plain, with_tool)]
+    assert bounds[1] <= bounds[0] + more_bytes * 1_000
 
 
 @given(st.sampled_from(["qwen.qwen3-next-80b-a3b", "anthropic.claude-sonnet-4-6"]), st.sampled_from([IRELAND, ANYWHERE]), st.data())

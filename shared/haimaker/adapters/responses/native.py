@@ -46,7 +46,8 @@ def from_stream(events: Iterable[Event], request: ChatRequest, attempt: Attempt)
 
 
 def _is_stored(request: ChatRequest) -> bool:
-    return request.sent.get("store") is not False and not (request.original and request.original.compacts)
+    original = request.original
+    return original is None or (original.body.get("store") is not False and not original.compacts)
 
 
 def _clean(item: Any) -> Any:

@@ -9,6 +9,7 @@ from dataclasses import replace
 from itertools import chain
 from typing import Any
 
+from haimaker.adapters import ADAPTERS
 from haimaker.api.formats import gemini_answers
 from haimaker.api.formats.gemini_contents import camel
 from haimaker.api.formats.gemini_embeddings import from_embeddings, to_embeddings
@@ -35,7 +36,9 @@ def parse(request: Request) -> OperationRequest:
 def _parse(request: Request, *, streams: bool) -> OperationRequest:
     body = parse_json(request.body)
     chat, dropped, refusal = to_chat(body, model_of(request), streams=streams)
-    return translated_chat(chat, request.body, Original("gemini_generate", without_ours(body), dropped, refusal))
+    return translated_chat(
+        chat, request.body, Original("gemini_generate", without_ours(body), ADAPTERS["gemini_generate"], dropped, refusal)
+    )
 
 
 def parse_prompt(request: Request) -> OperationRequest:
@@ -47,7 +50,7 @@ def parse_prompt(request: Request) -> OperationRequest:
     whole = body.get("generateContentRequest")
     asked = whole if isinstance(whole, dict) else body
     chat, dropped, _ = to_chat(asked, model_of(request))
-    return translated_chat(chat, dumps(asked), Original("gemini_generate", asked, dropped))
+    return translated_chat(chat, dumps(asked), Original("gemini_generate", asked, ADAPTERS["gemini_generate"], dropped))
 
 
 def model_of(request: Request) -> str:
@@ -115,7 +118,9 @@ def _embedding(*, several: bool) -> ClientFormat:
         body = parse_json(request.body)
         asked, dropped, refusal = to_embeddings(body, model_of(request), several=several)
         operation = "gemini_batch_embed" if several else "gemini_embed"
-        return translated_embeddings(asked, request.body, Original(operation, without_ours(body), dropped, refusal))
+        return translated_embeddings(
+            asked, request.body, Original(operation, without_ours(body), ADAPTERS.get(operation, ()), dropped, refusal)
+        )
 
     def render_embeddings(request: OperationRequest, result: Result, request_id: str) -> tuple[str, bytes]:
         told = from_embeddings(result.body, several=several) if result.native is None else result.native

@@ -11,6 +11,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from itertools import chain
 from typing import Any
 
+from haimaker.adapters import ADAPTERS
 from haimaker.api.formats import openai_chat
 from haimaker.api.formats.responses_requests import MARK, namespaces, refusal_of, to_chat
 from haimaker.http.errors import APIError
@@ -55,7 +56,9 @@ def parse(request: Request) -> OperationRequest:
     """Raises BadRequestError."""
     body = parse_json(request.body)
     chat, dropped = to_chat(body)
-    return translated_chat(chat, request.body, Original("responses", body, dropped, refusal=refusal_of(body)))
+    return translated_chat(
+        chat, request.body, Original("responses", body, ADAPTERS["responses"], dropped, refusal=refusal_of(body))
+    )
 
 
 def render(request: OperationRequest, result: Result, request_id: str) -> tuple[str, bytes]:

@@ -3,6 +3,7 @@
 https://platform.openai.com/docs/api-reference/responses/compact
 """
 
+from haimaker.adapters import ADAPTERS
 from haimaker.api.formats.responses import FORMAT as RESPONSES
 from haimaker.api.formats.responses import to_usage, with_cost
 from haimaker.api.formats.responses_requests import refusal_of, to_chat
@@ -29,7 +30,7 @@ def parse(request: Request) -> OperationRequest:
     body = {name: value for name, value in sent.items() if name not in ("stream", "tools", "tool_choice", "text")}
     chat, dropped = to_chat(body)
     chat["messages"] = [*chat["messages"], {"role": "user", "content": SUMMARIZE}]
-    original = Original("responses", {**sent, "stream": False}, dropped, refusal_of(body), compacts=True)
+    original = Original("responses", {**sent, "stream": False}, ADAPTERS["responses"], dropped, refusal_of(body), compacts=True)
     return translated_chat(chat, request.body, original)
 
 
