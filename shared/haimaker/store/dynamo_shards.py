@@ -104,7 +104,7 @@ class Shards:
         """Moves half of what one shard has more than another to that one, and of what was refused at least as much as is needed, as
         far as it is there. Returns False where another write was first."""
         given, got = _left(donor, now_s), _left(receiver, now_s)
-        moved = {name: max(0, (given[name] - got[name]) // 2) for name in given}
+        moved = {name: max(0, min((given[name] - got[name]) // 2, given[name])) for name in given}  # who owes may owe more
         if reason:
             name = LEFT[reason]
             moved[name] = max(moved[name], min(given[name], need - got[name]), 0)
