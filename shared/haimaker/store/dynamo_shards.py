@@ -117,6 +117,21 @@ class Shards:
             [self._change(donor, GIVE + MOVED, has, values, names), self._change(receiver, TAKE + MOVED, version, values, names)]
         )
 
+    def pay_debts(self, account_id: str, now_s: float) -> None:
+        """Gives shards that owe something, after a limit became smaller, what others have: else these would grant it once more."""
+        for _ in range(len(LEFT) * MOST_SHARDS):
+            items = self.read_all(account_id)
+            owed = [
+                (reason, item)
+                for reason, name in LEFT.items()
+                for item in items
+                if _left(item, now_s)[name] < 0 < max(_left(other, now_s)[name] for other in items)
+            ]
+            if not owed:
+                return
+            reason, debtor = owed[0]
+            self.even(richest(items, reason, now_s), debtor, now_s, reason)
+
     def grow(self, account_id: str) -> None:
         """Gives an account twice as many shards, unless somebody just did. Each new one gets half of what an old one has."""
         main = self.calls.get(self.table, tables.key(account_id))

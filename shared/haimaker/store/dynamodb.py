@@ -117,6 +117,8 @@ class DynamoStore:
                 return False
         for shard in self.shards.with_rest({**item, "config": config, "version": account.version + 1})[1:]:
             self._follow(shard, replace(account, version=account.version + 1), item)
+        if self.shards.number(account.id) > 1:
+            self.shards.pay_debts(account.id, now_s)
         return True
 
     def delete(self, account_id: str) -> bool:

@@ -50,6 +50,18 @@ def test_who_has_not_heard_of_it_spends_what_is_elsewhere(split):
     assert outcomes[-1] == Denied("budget", account, 10, 0)
 
 
+def test_a_limit_that_became_smaller_holds_for_all_shards_together(split):
+    """Also where the shard that has a reservation owes, and the others have something left."""
+    for _ in range(6):
+        account = split.account()
+        split.admitted(account)
+        assert split.store.update(replace(account, parallel_limit=2, budget_nanousd=250))
+        account = replace(account, version=2, parallel_limit=2, budget_nanousd=250)
+        outcomes = [split.store.reserve(split.reservation(account, amount=10)) for _ in range(8)]
+        assert sum(isinstance(outcome, Granted) for outcome in outcomes) == 1
+        assert all(item["free_slots"] >= 0 and item["remaining"] >= 0 for item in items(split, account))
+
+
 def test_it_grows_while_it_is_used(moto, split):
     plain = Scene(another(split), split.clock, "moto")
     account = plain.account(budget_nanousd=4_000, parallel_limit=30)

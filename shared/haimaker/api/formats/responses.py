@@ -193,7 +193,11 @@ class _Response:
         yield {"type": f"response.{status}", "response": self._whole(status)}
 
     def failed(self, error: APIError) -> JSON:
-        return {**self._whole("failed"), "error": {"code": error.code or error.type, "message": error.message}}
+        """https://platform.openai.com/docs/api-reference/responses/object#responses/object-error names few codes: of failures of a
+        provider's, one; clients tell a prompt that is too long by ours."""
+        ours = "rate_limit_exceeded" if error.status == 429 else error.code or error.type
+        code = "server_error" if error.status >= 500 else ours
+        return {**self._whole("failed"), "error": {"code": code, "message": error.message}}
 
     def _read(self, delta: JSON) -> Iterator[JSON]:
         if (thought := delta.get("reasoning_content")) and self._shows_reasoning():

@@ -204,6 +204,8 @@ def _format(wanted: JSON) -> JSON:
     if kind == "json_schema":
         schema = {name: wanted[name] for name in ("name", "description", "schema", "strict") if wanted.get(name) is not None}
         return {"response_format": {"type": "json_schema", "json_schema": schema}}
+    if kind not in (None, "text", "json_object"):
+        raise _invalid("text.format.type", "it must be text, json_schema or json_object")
     return {"response_format": {"type": "json_object"}} if kind == "json_object" else {}
 
 

@@ -181,6 +181,7 @@ def test_what_a_chat_can_not_say_is_left_out_and_named(fields: dict[str, Any], d
         ({"input": [{"type": "function_call", "name": "f", "arguments": "{}"}]}, "input[0].call_id"),
         ({"background": True}, "background"),
         ({"tools": {}}, "tools"),
+        ({"text": {"format": {"type": "xml"}}}, "text.format.type"),
         ({"reasoning": "high"}, "reasoning"),
     ],
 )
@@ -270,6 +271,19 @@ CITED: dict[str, Any] = {
     "type": "url_citation",
     "url_citation": {"url": "https://a.example", "title": "A", "start_index": 0, "end_index": 4},
 }
+
+
+@pytest.mark.parametrize(
+    ("error", "code"),
+    [
+        (APIError("No.", status=502, code="stream_interrupted"), "server_error"),
+        (APIError("Later.", status=429, code="provider_rate_limit"), "rate_limit_exceeded"),
+    ],
+)
+def test_a_response_that_failed_says_so_in_openais_codes(error: APIError, code: str) -> None:
+    told = responses.failure(error, "r", 1).decode()
+    failed = EVENT.validate_json(told.rpartition("data: ")[2])
+    assert (failed.type, failed.response.error.code) == ("response.failed", code)
 
 
 def test_an_error_in_a_stream_is_an_event() -> None:
