@@ -173,6 +173,8 @@ class SQLiteStore:
                 )
             if reservation in met:
                 return ledger.grant(counters, reservation)
+            if not reservation.models and any(other.models for other in met):  # what is charged counts in a window that lasts
+                counters = counters._replace(models=sqlite_models.read(execute, reservation.account_id, reservation.now_s))
             denied = ledger.denial(counters, reservation)
             if denied is None or denied.reason not in ledger.IRREPARABLE:
                 counters = _renew(execute, counters, reservation.now_s)
