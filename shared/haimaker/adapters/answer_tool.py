@@ -3,7 +3,7 @@ answer, and which the model must call. Whole and streamed, the call becomes the 
 """
 
 from haimaker.adapters import Adapter
-from haimaker.adapters.rewriting import Rewriting, called
+from haimaker.adapters.transform import Transform, called
 from haimaker.http.values import JSON
 from haimaker.lean_dataclasses import dataclass, field
 
@@ -12,8 +12,8 @@ DESCRIPTION = "Gives the answer to the user. Call it with the whole answer as it
 ANY_OBJECT: JSON = {"type": "object", "additionalProperties": True}
 
 
-def with_answer_tool(chat: Adapter, body: JSON) -> Rewriting:
-    return Rewriting(chat, lambda body: (_with_tool(body), ()), lambda: _Reader().choice)
+def with_answer_tool(chat: Adapter, body: JSON) -> Transform:
+    return Transform(chat, lambda body: (_with_tool(body), ()), lambda: _Reader().choice)
 
 
 def wants_answer_tool(body: JSON, situations: tuple[str, ...]) -> bool:

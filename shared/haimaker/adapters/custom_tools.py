@@ -7,7 +7,7 @@ import json
 from typing import Any
 
 from haimaker.adapters import Adapter
-from haimaker.adapters.rewriting import Rewriting, called
+from haimaker.adapters.transform import Transform, called
 from haimaker.http.errors import BadRequestError
 from haimaker.http.values import JSON
 from haimaker.lean_dataclasses import dataclass, field
@@ -20,10 +20,10 @@ PARAMETERS: JSON = {
 }
 
 
-def with_custom_tools(chat: Adapter, body: JSON) -> Rewriting:
+def with_custom_tools(chat: Adapter, body: JSON) -> Transform:
     named = (_custom(tool).get("name") for tool in body.get("tools") or () if is_custom(tool))
     names = frozenset(name for name in named if isinstance(name, str))
-    return Rewriting(chat, _with_functions, lambda: _Reader(names).choice)
+    return Transform(chat, _with_functions, lambda: _Reader(names).choice)
 
 
 def speaks_of_custom_tools(body: JSON) -> bool:

@@ -6,17 +6,17 @@ https://platform.openai.com/docs/api-reference/chat/create#chat_create-functions
 from typing import Any
 
 from haimaker.adapters import Adapter
-from haimaker.adapters.rewriting import Rewriting
+from haimaker.adapters.transform import Transform
 from haimaker.http.errors import invalid_value
 from haimaker.http.values import JSON
 
 FINISH_REASON = "function_call"
 
 
-def with_old_functions(chat: Adapter, body: JSON) -> Rewriting:
+def with_old_functions(chat: Adapter, body: JSON) -> Transform:
     """Who sent functions reads calls of them; else only earlier turns have some."""
     reads = sends_functions(body)
-    return Rewriting(chat, lambda body: (_with_tools(body), ()), lambda: _choice if reads else _untouched)
+    return Transform(chat, lambda body: (_with_tools(body), ()), lambda: _choice if reads else _untouched)
 
 
 def sends_functions(body: JSON) -> bool:

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from haimaker import adapters
-from haimaker.adapters.rewriting import Rewriting
+from haimaker.adapters.transform import Transform
 from haimaker.http.errors import BadRequestError
 from haimaker.http.values import JSON, UpstreamRequest
 from tests.support.builders import MESSAGES, attempt, chat_request
@@ -55,7 +55,7 @@ def test_a_choice_among_custom_tools() -> None:
 
 @pytest.mark.parametrize("target", ["openai/gpt-5", "azure/gpt-5"])
 def test_who_knows_custom_tools_gets_them(target: str) -> None:
-    assert not isinstance(adapters.find(chat_request(tools=[TOOL], messages=AFTER), attempt(target)), Rewriting)
+    assert not isinstance(adapters.find(chat_request(tools=[TOOL], messages=AFTER), attempt(target)), Transform)
     assert json.loads(made(target, tools=[TOOL]).body)["tools"] == [TOOL]
 
 

@@ -7,7 +7,7 @@ import pytest
 from openai.types.chat import ChatCompletion
 
 from haimaker import adapters
-from haimaker.adapters.rewriting import Rewriting
+from haimaker.adapters.transform import Transform
 from haimaker.http.errors import BadRequestError
 from haimaker.http.values import JSON
 from tests.support.builders import MESSAGES, attempt, chat_request, result_of
@@ -99,5 +99,5 @@ def test_who_sent_functions_gets_a_call_of_one(fields: JSON, message: JSON, reas
 
 @pytest.mark.parametrize("target", ["openai/gpt-4o-mini", "azure/gpt-4o"])
 def test_who_knows_functions_gets_them(target: str) -> None:
-    assert not isinstance(adapters.find(chat_request(functions=[FUNCTION]), attempt(target)), Rewriting)
+    assert not isinstance(adapters.find(chat_request(functions=[FUNCTION]), attempt(target)), Transform)
     assert sent(target, functions=[FUNCTION])["functions"] == [FUNCTION]

@@ -35,13 +35,13 @@ https://docs.aws.amazon.com/bedrock/latest/APIReference/API_runtime_ResponseStre
 def to_upstream(request: ChatRequest, attempt: Attempt) -> UpstreamRequest:
     searches = request.body.get("web_search_options") is not None
     body = {name: value for name, value in request.body.items() if name != "web_search_options"}
-    draft = translate(replace(request, body=body), attempt)
+    builder = translate(replace(request, body=body), attempt)
     if searches:
-        draft.refuse("web_search_options", "The provider does not search the web.")
-    if draft.betas:
-        draft.call["anthropic_beta"] = draft.betas
-    plain = {name: value for name, value in headers(draft, attempt).items() if name != "anthropic-beta"}
-    return call(draft.call, request, plain, draft.dropped)
+        builder.refuse("web_search_options", "The provider does not search the web.")
+    if builder.betas:
+        builder.anthropic_body["anthropic_beta"] = builder.betas
+    plain = {name: value for name, value in headers(builder, attempt).items() if name != "anthropic-beta"}
+    return call(builder.anthropic_body, request, plain, builder.dropped)
 
 
 def call(body: JSON, request: ChatRequest, headers: JSON, dropped: Sequence[str]) -> UpstreamRequest:

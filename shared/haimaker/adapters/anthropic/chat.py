@@ -9,10 +9,10 @@ from itertools import chain
 
 from haimaker.adapters.anthropic import counts, parts, settings, tools
 from haimaker.adapters.anthropic.answer import Answer, folded
-from haimaker.adapters.anthropic.draft import Draft
 from haimaker.adapters.anthropic.failures import from_body, read_error
 from haimaker.adapters.anthropic.messages import conversation
 from haimaker.adapters.anthropic.pauses import PausedTurn
+from haimaker.adapters.anthropic.request_builder import RequestBuilder
 from haimaker.adapters.events import json_object
 from haimaker.adapters.parameters import HINTS, OPENAI, Parameters
 from haimaker.adapters.repairs import repair_messages
@@ -77,8 +77,8 @@ PARAMETERS = Parameters(
 
 
 def to_upstream(request: ChatRequest, attempt: Attempt) -> UpstreamRequest:
-    draft = translate(request, attempt)
-    return UpstreamRequest(PATH, dumps(draft.call), headers(draft, attempt), dropped=tuple(draft.dropped))
+    builder = translate(request, attempt)
+    return UpstreamRequest(PATH, dumps(builder.anthropic_body), headers(builder, attempt), dropped=tuple(builder.dropped))
 
 
 def from_upstream(body: UpstreamBody, request: ChatRequest, attempt: Attempt) -> Result:
@@ -119,45 +119,47 @@ def from_stream(events: Iterable[Event], request: ChatRequest, attempt: Attempt)
     yield from last_words(answer, attempt)
 
 
-def translate(request: ChatRequest, attempt: Attempt) -> Draft:
+def translate(request: ChatRequest, attempt: Attempt) -> RequestBuilder:
     """The whole call. The order counts: each step reads what the ones before it decided."""
-    draft = _draft(request, attempt)
-    own_system = parts.to_blocks(draft.call.pop("system", None), "system")
-    system, draft.call["messages"] = conversation(
-        repair_messages(draft.asked["messages"], attempt), prefills=draft.traits.prefills, system_turns=draft.traits.system_turns
+    builder = _new_builder(request, attempt)
+    own_system = parts.to_blocks(builder.anthropic_body.pop("system", None), "system")
+    system, builder.anthropic_body["messages"] = conversation(
+        repair_messages(builder.openai_body["messages"], attempt),
+        prefills=builder.traits.prefills,
+        system_turns=builder.traits.system_turns,
     )
     if own_system or system:
-        draft.call["system"] = [*own_system, *system]
-    settings.limits(draft, attempt)
-    settings.account(draft)
-    tools.tools(draft)
-    settings.thinking(draft)
-    tools.free_of_thinking(draft)
-    tools.response_format(draft)
-    settings.sampling(draft)
-    settings.bind(draft)
-    settings.files(draft)
+        builder.anthropic_body["system"] = [*own_system, *system]
+    settings.limits(builder, attempt)
+    settings.account(builder)
+    tools.tools(builder)
+    settings.thinking(builder)
+    tools.free_of_thinking(builder)
+    tools.response_format(builder)
+    settings.sampling(builder)
+    settings.bind(builder)
+    settings.files(builder)
     if request.streams:
-        draft.call["stream"] = True
-    draft.call = {**attempt.provider.dialect.add, **draft.call}
-    return draft
+        builder.anthropic_body["stream"] = True
+    builder.anthropic_body = {**attempt.provider.dialect.add, **builder.anthropic_body}
+    return builder
 
 
-def headers(draft: Draft, attempt: Attempt) -> JSON:
-    betas = {"anthropic-beta": ",".join(draft.betas)} if draft.betas else {}
+def headers(builder: RequestBuilder, attempt: Attempt) -> JSON:
+    betas = {"anthropic-beta": ",".join(builder.betas)} if builder.betas else {}
     return {"content-type": "application/json", **attempt.provider.dialect.headers, **betas}
 
 
-def _draft(request: ChatRequest, attempt: Attempt) -> Draft:
+def _new_builder(request: ChatRequest, attempt: Attempt) -> RequestBuilder:
     provider = attempt.provider
     body = {provider.dialect.rename.get(name, name): value for name, value in request.body.items()}
     dropped = [name for name in provider.dialect.drop if name in body]
     asked, lost = PARAMETERS.split({name: value for name, value in body.items() if name not in dropped})
     own = {name: value for name, value in asked.items() if name not in OPENAI and value is not None}
-    draft = Draft(asked, attempt.traits, bool(body.get("drop_params")), {"model": attempt.model, **own})
+    builder = RequestBuilder(asked, attempt.traits, bool(body.get("drop_params")), {"model": attempt.model, **own})
     for name in (*dropped, *lost):
-        draft.drop(name)
-    return draft
+        builder.drop(name)
+    return builder
 
 
 def _head(answer: Answer, attempt: Attempt, kind: str) -> JSON:

@@ -7,8 +7,8 @@ import re
 from collections.abc import Mapping
 from typing import Any
 
-from haimaker.adapters.anthropic.draft import Draft
 from haimaker.adapters.anthropic.parts import invalid
+from haimaker.adapters.anthropic.request_builder import RequestBuilder
 from haimaker.http.values import JSON
 from haimaker.models.traits import ALWAYS, EFFORTS, NEVER
 from haimaker.operations.attempt import Attempt
@@ -31,127 +31,127 @@ MIN_TOP_P = 0.95
 """With thinking."""
 
 
-def limits(draft: Draft, attempt: Attempt) -> None:
-    asked = draft.asked.get("max_completion_tokens") or draft.asked.get("max_tokens")
+def limits(builder: RequestBuilder, attempt: Attempt) -> None:
+    asked = builder.openai_body.get("max_completion_tokens") or builder.openai_body.get("max_tokens")
     most = attempt.model_info.max_output_tokens
-    wanted = asked or attempt.max_output_tokens or most or draft.traits.default_max_tokens
-    draft.call["max_tokens"] = min(wanted, most) if most else wanted
-    stop = draft.asked.get("stop")
+    wanted = asked or attempt.max_output_tokens or most or builder.traits.default_max_tokens
+    builder.anthropic_body["max_tokens"] = min(wanted, most) if most else wanted
+    stop = builder.openai_body.get("stop")
     stops = [stop] if isinstance(stop, str) else stop or []
     kept = [sequence for sequence in stops if sequence.strip()]
     if kept:
-        draft.call["stop_sequences"] = kept
+        builder.anthropic_body["stop_sequences"] = kept
     if len(kept) < len(stops):
-        draft.drop("stop")
+        builder.drop("stop")
 
 
-def sampling(draft: Draft) -> None:
+def sampling(builder: RequestBuilder) -> None:
     """After thinking is decided on: it excludes most of these."""
-    draft.call.pop("top_k", None)
-    thinks = _thinks(draft.call)
+    builder.anthropic_body.pop("top_k", None)
+    thinks = _thinks(builder.anthropic_body)
     for name in ("temperature", "top_p", "top_k"):
-        value = draft.asked.get(name)
+        value = builder.openai_body.get(name)
         if value is None:
             continue
-        if name not in draft.traits.drops and _takes_sample(name, value, thinks, "temperature" in draft.call):
-            draft.call[name] = value
+        if name not in builder.traits.drops and _takes_sample(name, value, thinks, "temperature" in builder.anthropic_body):
+            builder.anthropic_body[name] = value
         elif value != 1 or name == "top_k":
-            draft.drop(name)
+            builder.drop(name)
 
 
-def account(draft: Draft) -> None:
+def account(builder: RequestBuilder) -> None:
     """Who asks, and at which price."""
-    asked = draft.asked
+    asked = builder.openai_body
     metadata = asked.get("metadata")
     named = metadata.get("user_id") if isinstance(metadata, dict) else None
     if metadata and (not isinstance(metadata, dict) or set(metadata) != {"user_id"}):
-        draft.drop("metadata")
+        builder.drop("metadata")
     for name, user in (("metadata", named), ("user", asked.get("user")), ("safety_identifier", asked.get("safety_identifier"))):
         if not isinstance(user, str) or not user:
             continue
         if PERSONAL.fullmatch(user) or len(user) > USER_ID_LENGTH:
-            draft.drop(name)
+            builder.drop(name)
         else:
-            draft.call.setdefault("metadata", {"user_id": user})
+            builder.anthropic_body.setdefault("metadata", {"user_id": user})
     tier = asked.get("service_tier")
     if isinstance(tier, str) and tier in SERVICE_TIER:
-        draft.call["service_tier"] = SERVICE_TIER[tier]
+        builder.anthropic_body["service_tier"] = SERVICE_TIER[tier]
     elif tier is not None:
-        draft.drop("service_tier")
+        builder.drop("service_tier")
 
 
-def thinking(draft: Draft) -> None:
+def thinking(builder: RequestBuilder) -> None:
     """`thinking`, which is Anthropic's own and wins, or `reasoning_effort`. After the messages: they may rule it out."""
-    own = draft.call.pop("thinking", None)
+    own = builder.anthropic_body.pop("thinking", None)
     if own is not None:
-        _own_thinking(draft, own)
+        _own_thinking(builder, own)
         return
-    effort = draft.asked.get("reasoning_effort")
+    effort = builder.openai_body.get("reasoning_effort")
     if effort is None:
         return
     if not isinstance(effort, str) or effort not in EFFORTS:
         raise invalid("reasoning_effort", f"it must be one of {', '.join(EFFORTS)}")
-    value = (draft.traits.efforts or {}).get(effort)
+    value = (builder.traits.efforts or {}).get(effort)
     if value is None:
         if effort != "none":
-            draft.drop("reasoning_effort")
+            builder.drop("reasoning_effort")
     elif isinstance(value, str):
-        _adapt(draft, effort, value)
+        _adapt(builder, effort, value)
     elif effort != "none":
-        _budget(draft, value)
+        _budget(builder, value)
 
 
-def bind(draft: Draft) -> None:
+def bind(builder: RequestBuilder) -> None:
     """Has thinking that no longer fits its conversation dropped rather than refused.
 
     OpenAI's format has no place for thinking that no tool call follows, so that clients can't send all of it back.
     """
-    if not draft.traits.binds_thinking or not any(_is_thinking(block) for block in _blocks(draft.call)):
+    if not builder.traits.binds_thinking or not any(_is_thinking(block) for block in _blocks(builder.anthropic_body)):
         return
-    chosen = draft.call.get("thinking", {"type": "adaptive"})
+    chosen = builder.anthropic_body.get("thinking", {"type": "adaptive"})
     if isinstance(chosen, dict) and chosen.get("type") == "adaptive" and "block_binding" not in chosen:
-        draft.call["thinking"] = {**chosen, "block_binding": {"prefix_mismatch_behavior": "drop_block"}}
-        draft.betas.append(BINDING_BETA)
+        builder.anthropic_body["thinking"] = {**chosen, "block_binding": {"prefix_mismatch_behavior": "drop_block"}}
+        builder.betas.append(BINDING_BETA)
 
 
-def files(draft: Draft) -> None:
+def files(builder: RequestBuilder) -> None:
     """After the messages."""
-    if any(block.get("type") == "container_upload" or _is_by_id(block.get("source")) for block in _blocks(draft.call)):
-        draft.betas.append(FILES_BETA)
+    if any(block.get("type") == "container_upload" or _is_by_id(block.get("source")) for block in _blocks(builder.anthropic_body)):
+        builder.betas.append(FILES_BETA)
 
 
 def _is_by_id(source: Any) -> bool:
     return isinstance(source, dict) and source.get("type") == "file"
 
 
-def _own_thinking(draft: Draft, own: Any) -> None:
-    adapts = draft.traits.thinks != NEVER and not draft.traits.thinks_by_budget
+def _own_thinking(builder: RequestBuilder, own: Any) -> None:
+    adapts = builder.traits.thinks != NEVER and not builder.traits.thinks_by_budget
     if isinstance(own, dict) and own.get("type") == "enabled" and adapts:
-        draft.drop("thinking.budget_tokens")
+        builder.drop("thinking.budget_tokens")
         own = {"type": "adaptive", "display": own.get("display", "summarized")}
-    if isinstance(own, dict) and own.get("type") == "enabled" and lost_thinking(draft.call["messages"]):
-        draft.drop("thinking")
+    if isinstance(own, dict) and own.get("type") == "enabled" and lost_thinking(builder.anthropic_body["messages"]):
+        builder.drop("thinking")
     else:
-        draft.call["thinking"] = own
+        builder.anthropic_body["thinking"] = own
 
 
-def _adapt(draft: Draft, effort: str, level: str) -> None:
-    if effort == "none" and draft.traits.thinks != ALWAYS:
-        if draft.traits.thinking_off:
-            draft.call["thinking"] = dict(draft.traits.thinking_off)
+def _adapt(builder: RequestBuilder, effort: str, level: str) -> None:
+    if effort == "none" and builder.traits.thinks != ALWAYS:
+        if builder.traits.thinking_off:
+            builder.anthropic_body["thinking"] = dict(builder.traits.thinking_off)
         return
-    draft.call["thinking"] = {"type": "adaptive", "display": "summarized"}
-    own = draft.call.get("output_config")
-    draft.call["output_config"] = {"effort": level, **(own if isinstance(own, dict) else {})}
+    builder.anthropic_body["thinking"] = {"type": "adaptive", "display": "summarized"}
+    own = builder.anthropic_body.get("output_config")
+    builder.anthropic_body["output_config"] = {"effort": level, **(own if isinstance(own, dict) else {})}
 
 
-def _budget(draft: Draft, wanted: int) -> None:
+def _budget(builder: RequestBuilder, wanted: int) -> None:
     """A budget has to leave room for the answer; and thinking has to precede the last call of a tool, where it was lost."""
-    limit = draft.call["max_tokens"]
-    if limit <= MIN_BUDGET_TOKENS or lost_thinking(draft.call["messages"]):
-        draft.drop("reasoning_effort")
+    limit = builder.anthropic_body["max_tokens"]
+    if limit <= MIN_BUDGET_TOKENS or lost_thinking(builder.anthropic_body["messages"]):
+        builder.drop("reasoning_effort")
         return
-    draft.call["thinking"] = {"type": "enabled", "budget_tokens": min(wanted, max(MIN_BUDGET_TOKENS, limit // 2))}
+    builder.anthropic_body["thinking"] = {"type": "enabled", "budget_tokens": min(wanted, max(MIN_BUDGET_TOKENS, limit // 2))}
 
 
 def lost_thinking(messages: list[JSON]) -> bool:

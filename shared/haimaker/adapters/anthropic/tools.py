@@ -7,8 +7,8 @@ from collections.abc import Mapping
 from typing import Any
 
 from haimaker.adapters.anthropic import names
-from haimaker.adapters.anthropic.draft import Draft
 from haimaker.adapters.anthropic.parts import invalid, text
+from haimaker.adapters.anthropic.request_builder import RequestBuilder
 from haimaker.adapters.anthropic.schemas import is_closed, to_subset
 from haimaker.http.values import JSON
 from haimaker.models.traits import UNASKED
@@ -31,45 +31,47 @@ ANY_OBJECT: JSON = {"type": "object", "additionalProperties": True}
 INSTRUCTION = f"Give your answer only by calling the tool {names.ANSWER_TOOL}, once, and write no text besides."
 
 
-def tools(draft: Draft) -> None:
+def tools(builder: RequestBuilder) -> None:
     """`tools` and `tool_choice`. After the messages."""
-    asked = draft.asked
+    asked = builder.openai_body
     given, choice = _allowed(asked.get("tools") or [], asked.get("tool_choice"))
-    strict = draft.traits.schema and sum(map(_is_strict, given)) <= MAX_STRICT_TOOLS
+    strict = builder.traits.schema and sum(map(_is_strict, given)) <= MAX_STRICT_TOOLS
     made = [_tool(tool, f"tools[{index}]", strict) for index, tool in enumerate(given)]
     if asked.get("web_search_options") is not None:
         made.append(_web_search(asked["web_search_options"]))
     if made:
-        draft.call["tools"] = made
-        _choose(draft, choice)
-    elif any(block.get("type") in ("tool_use", "tool_result") for turn in draft.call["messages"] for block in turn["content"]):
-        draft.call |= {"tools": [UNAVAILABLE], "tool_choice": {"type": "none"}}
+        builder.anthropic_body["tools"] = made
+        _choose(builder, choice)
+    elif any(
+        block.get("type") in ("tool_use", "tool_result") for turn in builder.anthropic_body["messages"] for block in turn["content"]
+    ):
+        builder.anthropic_body |= {"tools": [UNAVAILABLE], "tool_choice": {"type": "none"}}
 
 
-def response_format(draft: Draft) -> None:
+def response_format(builder: RequestBuilder) -> None:
     """A schema where the model takes one, else a tool whose input is the answer. After the tools and the thinking."""
-    wanted = draft.asked.get("response_format")
+    wanted = builder.openai_body.get("response_format")
     kind = wanted.get("type") if isinstance(wanted, dict) else None
     if wanted is None or kind == "text":
         return
     if kind not in ("json_object", "json_schema"):
         raise invalid("response_format.type", "it must be text, json_object or json_schema")
     schema = _schema(wanted) if kind == "json_schema" else ANY_OBJECT
-    closed = is_closed(schema) or not draft.traits.forces_tools
-    if draft.traits.schema and closed and schema is not ANY_OBJECT:
-        own = draft.call.get("output_config")
+    closed = is_closed(schema) or not builder.traits.forces_tools
+    if builder.traits.schema and closed and schema is not ANY_OBJECT:
+        own = builder.anthropic_body.get("output_config")
         form = {"type": "json_schema", "schema": to_subset(schema)}
-        draft.call["output_config"] = {**(own if isinstance(own, dict) else {}), "format": form}
-    elif draft.call.get("tool_choice", {}).get("type") not in FORCED:
-        _answer_by_tool(draft, schema)
+        builder.anthropic_body["output_config"] = {**(own if isinstance(own, dict) else {}), "format": form}
+    elif builder.anthropic_body.get("tool_choice", {}).get("type") not in FORCED:
+        _answer_by_tool(builder, schema)
 
 
-def _answer_by_tool(draft: Draft, schema: JSON) -> None:
-    call = draft.call
+def _answer_by_tool(builder: RequestBuilder, schema: JSON) -> None:
+    call = builder.anthropic_body
     others = [] if call.get("tool_choice", {}).get("type") == "none" else call.get("tools", [])
     tool = {"name": names.ANSWER_TOOL, "description": "Gives the answer.", "input_schema": {"type": "object", **schema}}
     call["tools"] = [*others, tool]
-    if _may_force(draft):
+    if _may_force(builder):
         single = {"type": "tool", "name": names.ANSWER_TOOL, "disable_parallel_tool_use": True}
         call["tool_choice"] = {**call.get("tool_choice", {}), "type": "any"} if others else single
     else:
@@ -118,7 +120,7 @@ def _name(tool: JSON) -> str:
     return str(function.get("name") if isinstance(function, dict) else tool.get("name"))
 
 
-def _choose(draft: Draft, choice: Any) -> None:
+def _choose(builder: RequestBuilder, choice: Any) -> None:
     made: JSON | None = None
     if isinstance(choice, str):
         if choice not in CHOICE:
@@ -130,31 +132,31 @@ def _choose(draft: Draft, choice: Any) -> None:
         made = dict(choice)
     elif choice is not None:
         raise invalid("tool_choice", "it must be none, auto, required or a tool")
-    if made and made["type"] in FORCED and not draft.traits.forces_tools:
-        draft.refuse("tool_choice", "The model can't be made to call a tool.")
+    if made and made["type"] in FORCED and not builder.traits.forces_tools:
+        builder.refuse("tool_choice", "The model can't be made to call a tool.")
         made = None
-    if draft.asked.get("parallel_tool_calls") is False and (made or {}).get("type") != "none":
+    if builder.openai_body.get("parallel_tool_calls") is False and (made or {}).get("type") != "none":
         made = {"type": "auto", **(made or {}), "disable_parallel_tool_use": True}
     if made:
-        draft.call["tool_choice"] = made
+        builder.anthropic_body["tool_choice"] = made
 
 
-def free_of_thinking(draft: Draft) -> None:
+def free_of_thinking(builder: RequestBuilder) -> None:
     """A forced call and thinking exclude each other; the call is what was meant. Who thinks unasked is told not to."""
-    if draft.call.get("tool_choice", {}).get("type") not in FORCED:
+    if builder.anthropic_body.get("tool_choice", {}).get("type") not in FORCED:
         return
-    chosen = draft.call.get("thinking")
+    chosen = builder.anthropic_body.get("thinking")
     if isinstance(chosen, dict) and chosen.get("type") in ("enabled", "adaptive"):
-        draft.call.pop("thinking")
-        draft.drop("reasoning_effort" if draft.asked.get("thinking") is None else "thinking")
-    if "thinking" not in draft.call and draft.traits.thinks == UNASKED and draft.traits.thinking_off:
-        draft.call["thinking"] = dict(draft.traits.thinking_off)
+        builder.anthropic_body.pop("thinking")
+        builder.drop("reasoning_effort" if builder.openai_body.get("thinking") is None else "thinking")
+    if "thinking" not in builder.anthropic_body and builder.traits.thinks == UNASKED and builder.traits.thinking_off:
+        builder.anthropic_body["thinking"] = dict(builder.traits.thinking_off)
 
 
-def _may_force(draft: Draft) -> bool:
-    chosen = draft.call.get("thinking")
+def _may_force(builder: RequestBuilder) -> bool:
+    chosen = builder.anthropic_body.get("thinking")
     thinks = isinstance(chosen, dict) and chosen.get("type") in ("enabled", "adaptive")
-    return draft.traits.forces_tools and not thinks
+    return builder.traits.forces_tools and not thinks
 
 
 def _schema(wanted: JSON) -> JSON:

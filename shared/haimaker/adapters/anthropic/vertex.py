@@ -18,8 +18,8 @@ VERSION = "vertex-2023-10-16"
 
 
 def to_upstream(request: ChatRequest, attempt: Attempt) -> UpstreamRequest:
-    draft = translate(request, attempt)
-    return call(draft.call, request, headers(draft, attempt), draft.dropped)
+    builder = translate(request, attempt)
+    return call(builder.anthropic_body, request, headers(builder, attempt), builder.dropped)
 
 
 def call(body: JSON, request: ChatRequest, headers: JSON, dropped: Sequence[str]) -> UpstreamRequest:

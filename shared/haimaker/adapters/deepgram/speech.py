@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from urllib.parse import urlencode
 
 from haimaker.adapters.deepgram.failures import read_error
-from haimaker.adapters.speaking import PCM_RATE, Order, order, sound_of, voice_of
+from haimaker.adapters.prepared_speech import PCM_RATE, PreparedSpeech, prepare, sound_of, voice_of
 from haimaker.http.sse import dumps
 from haimaker.http.values import UpstreamRequest, UpstreamResponse
 from haimaker.operations.attempt import Attempt
@@ -31,7 +31,7 @@ COUNTED = "dg-char-count"
 
 
 def to_upstream(request: SpeechRequest, attempt: Attempt) -> UpstreamRequest:
-    asked = order(request, attempt)
+    asked = prepare(request, attempt)
     model, lost = _model(asked, attempt.model, is_voice=attempt.traits.is_voice)
     options = {name: asked.body[name] for name in OPTIONS if name in asked.body}
     shown = {name: str(value).lower() if isinstance(value, bool) else value for name, value in options.items()}
@@ -44,7 +44,7 @@ def from_bytes(answer: UpstreamResponse, request: SpeechRequest, attempt: Attemp
     return sound_of(answer, request, attempt, read_error, COUNTED)
 
 
-def _model(asked: Order, model: str, *, is_voice: bool) -> tuple[str, tuple[str, ...]]:
+def _model(asked: PreparedSpeech, model: str, *, is_voice: bool) -> tuple[str, tuple[str, ...]]:
     """The whole name, and what of the request is lost by it: a model that is a voice has no other."""
     if is_voice:
         return model, () if asked.voice is None or asked.voice in model else ("voice",)

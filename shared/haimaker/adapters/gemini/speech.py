@@ -11,7 +11,7 @@ from haimaker.adapters.events import json_object
 from haimaker.adapters.gemini.failures import from_body, read_error
 from haimaker.adapters.gemini.shapes import found_object, found_objects, found_text
 from haimaker.adapters.gemini.tokens import service_tier, to_usage
-from haimaker.adapters.speaking import CONTENT_TYPES, as_mp3, as_wav, cut, decoded, no_sound, order, voice_of
+from haimaker.adapters.prepared_speech import CONTENT_TYPES, as_mp3, as_wav, cut, decoded, no_sound, prepare, voice_of
 from haimaker.http import sse
 from haimaker.http.errors import APIError, ContentPolicyViolationError
 from haimaker.http.sse import dumps
@@ -28,7 +28,7 @@ REFUSALS = ("BLOCKLIST", "PROHIBITED_CONTENT", "SAFETY", "SPII")
 
 
 def to_upstream(request: SpeechRequest, attempt: Attempt) -> UpstreamRequest:
-    asked = order(request, attempt)
+    asked = prepare(request, attempt)
     voice = {"voiceConfig": {"prebuiltVoiceConfig": {"voiceName": voice_of(asked)}}}
     language = asked.body.get("language")
     speech = {**voice, **({"languageCode": language} if isinstance(language, str) else {})}
@@ -52,7 +52,7 @@ def _part(text: str, instructions: object, *, in_text: bool) -> JSON:
 
 
 def from_bytes(answer: UpstreamResponse, request: SpeechRequest, attempt: Attempt) -> ByteStream:
-    wanted = order(request, attempt).format
+    wanted = prepare(request, attempt).format
     streamed = not answer.headers.get("content-type", "").startswith("application/json")
     bodies = map(json_object, sse.decode(answer.pieces)) if streamed else _whole(answer)
     sound = ByteStream(CONTENT_TYPES[wanted], _samples(bodies, request, attempt, streamed=streamed))

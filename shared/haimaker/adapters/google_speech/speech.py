@@ -7,7 +7,7 @@ import re
 from collections.abc import Iterator, Mapping
 
 from haimaker.adapters.gemini.failures import from_body, read_error
-from haimaker.adapters.speaking import CONTENT_TYPES, PCM_RATE, decoded, order, voice_of, whole_object
+from haimaker.adapters.prepared_speech import CONTENT_TYPES, PCM_RATE, decoded, prepare, voice_of, whole_object
 from haimaker.http.sse import dumps
 from haimaker.http.values import JSON, UpstreamRequest, UpstreamResponse
 from haimaker.operations.attempt import Attempt
@@ -32,7 +32,7 @@ WHOLE_NAME = re.compile(r"([a-z]{2,3}-[A-Z]{2,4})-.+")
 
 
 def to_upstream(request: SpeechRequest, attempt: Attempt) -> UpstreamRequest:
-    asked = order(request, attempt)
+    asked = prepare(request, attempt)
     sound = {**FORMATS[asked.format], **{name: asked.body[name] for name in OPTIONS if name in asked.body}}
     if "speed" in asked.body:
         sound["speakingRate"] = asked.body["speed"]
@@ -42,7 +42,7 @@ def to_upstream(request: SpeechRequest, attempt: Attempt) -> UpstreamRequest:
 
 
 def from_bytes(answer: UpstreamResponse, request: SpeechRequest, attempt: Attempt) -> ByteStream:
-    return ByteStream(CONTENT_TYPES[order(request, attempt).format], _pieces(answer, request, attempt))
+    return ByteStream(CONTENT_TYPES[prepare(request, attempt).format], _pieces(answer, request, attempt))
 
 
 def _pieces(answer: UpstreamResponse, request: SpeechRequest, attempt: Attempt) -> Iterator[bytes | Usage]:

@@ -9,7 +9,7 @@ from collections.abc import Iterator
 
 from haimaker.adapters.openai import speech
 from haimaker.adapters.openai.speech import read_error
-from haimaker.adapters.speaking import order
+from haimaker.adapters.prepared_speech import prepare
 from haimaker.http.sse import dumps
 from haimaker.http.values import UpstreamRequest, UpstreamResponse
 from haimaker.operations.attempt import Attempt
@@ -24,14 +24,14 @@ LOUDEST = 32_767
 
 
 def to_upstream(request: SpeechRequest, attempt: Attempt) -> UpstreamRequest:
-    asked = order(request, attempt)
+    asked = prepare(request, attempt)
     body = {"stream": True, **asked.body, "response_format": asked.format}
     return UpstreamRequest(speech.PATH, dumps(body), {"content-type": "application/json"}, dropped=asked.dropped)
 
 
 def from_bytes(answer: UpstreamResponse, request: SpeechRequest, attempt: Attempt) -> ByteStream:
     sound = speech.from_bytes(answer, request, attempt)
-    return sound._replace(pieces=_as_integers(sound.pieces)) if order(request, attempt).format == "pcm" else sound
+    return sound._replace(pieces=_as_integers(sound.pieces)) if prepare(request, attempt).format == "pcm" else sound
 
 
 def _as_integers(pieces: Iterator[bytes | Usage]) -> Iterator[bytes | Usage]:

@@ -9,7 +9,7 @@ from typing import Any
 
 from haimaker.adapters.openai.counts import normalize_usage
 from haimaker.adapters.openai.logprobs import with_logprobs
-from haimaker.adapters.openai.spoken import normalize_message
+from haimaker.adapters.openai.normalize import normalize_message
 from haimaker.http.values import JSON
 from haimaker.operations.attempt import Attempt
 

@@ -12,9 +12,9 @@ from haimaker.adapters.openai.answers import normalize_response
 from haimaker.adapters.openai.continuity import Continuity
 from haimaker.adapters.openai.executed import Searches
 from haimaker.adapters.openai.failures import failed_choice, from_body, is_failure, read_error
+from haimaker.adapters.openai.normalize import call_id
 from haimaker.adapters.openai.numbering import Numbering
 from haimaker.adapters.openai.requests import body_for
-from haimaker.adapters.openai.spoken import call_id
 from haimaker.adapters.openai.thinking_tags import ThinkingTags, tags_of
 from haimaker.http import errors
 from haimaker.http.sse import dumps

@@ -9,7 +9,7 @@ from collections.abc import Iterator
 
 from haimaker.adapters.events import json_object
 from haimaker.adapters.openai.failures import from_body, is_failure, read_error
-from haimaker.adapters.speaking import CONTENT_TYPES, cut, decoded, is_sound, no_sound, order, voice_of
+from haimaker.adapters.prepared_speech import CONTENT_TYPES, cut, decoded, is_sound, no_sound, prepare, voice_of
 from haimaker.http import sse
 from haimaker.http.sse import dumps
 from haimaker.http.values import JSON, UpstreamRequest, UpstreamResponse
@@ -27,7 +27,7 @@ SOUND_FIELDS = ("audio", "audio_data", "delta", "data")
 
 
 def to_upstream(request: SpeechRequest, attempt: Attempt) -> UpstreamRequest:
-    asked = order(request, attempt)
+    asked = prepare(request, attempt)
     voice_of(asked)
     dialect = attempt.provider.dialect
     body = {**asked.body, "response_format": asked.format} if dialect.audio_formats else asked.body
@@ -38,7 +38,7 @@ def to_upstream(request: SpeechRequest, attempt: Attempt) -> UpstreamRequest:
 def from_bytes(answer: UpstreamResponse, request: SpeechRequest, attempt: Attempt) -> ByteStream:
     """What the server says that it is, and where it says nothing of use, what was asked for."""
     kind = answer.headers.get("content-type", "")
-    asked_for = CONTENT_TYPES[order(request, attempt).format]
+    asked_for = CONTENT_TYPES[prepare(request, attempt).format]
     if kind.startswith("text/event-stream"):
         return ByteStream(asked_for, _of_events(answer, request, attempt))
     if is_sound(answer):

@@ -16,7 +16,7 @@ CLOSING = "</think>"
 
 
 @dataclass(slots=True)
-class Parting:
+class ThinkTagParser:
     """The text of one choice as it comes, and what of it is reasoning."""
 
     begins_inside: bool = False
@@ -74,7 +74,7 @@ class ThinkingTags:
     """Of one answer."""
 
     begin_inside: bool
-    _choices: dict[int, Parting] = field(default_factory=dict)
+    _choices: dict[int, ThinkTagParser] = field(default_factory=dict)
 
     def whole(self, body: JSON) -> JSON:
         return {**body, "choices": [self._whole(choice) for choice in body["choices"]]}
@@ -96,14 +96,14 @@ class ThinkingTags:
         content = message.get("content")
         if not isinstance(content, str) or message.get("reasoning_content"):
             return choice
-        parting = Parting(self.begin_inside)
+        parting = ThinkTagParser(self.begin_inside)
         reasoning, text = (first + last for first, last in zip(parting.read(content), parting.rest(), strict=True))
         if not reasoning:
             return choice
         return {**choice, "message": {**message, "content": text, "reasoning_content": reasoning}}
 
     def _piece(self, choice: JSON) -> JSON:
-        parting = self._choices.setdefault(choice["index"], Parting(self.begin_inside))
+        parting = self._choices.setdefault(choice["index"], ThinkTagParser(self.begin_inside))
         delta: Any = choice["delta"]
         if parting.done:
             return choice

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from xml.sax.saxutils import escape
 
 from haimaker.adapters.bedrock.failures import read_error
-from haimaker.adapters.speaking import as_wav, order, others, sound_of, voice_of
+from haimaker.adapters.prepared_speech import as_wav, others, prepare, sound_of, voice_of
 from haimaker.http.sse import dumps
 from haimaker.http.values import JSON, UpstreamRequest, UpstreamResponse
 from haimaker.operations.attempt import Attempt
@@ -25,7 +25,7 @@ COUNTED = "x-amzn-requestcharacters"
 
 
 def to_upstream(request: SpeechRequest, attempt: Attempt) -> UpstreamRequest:
-    asked = order(request, attempt)
+    asked = prepare(request, attempt)
     text: JSON = {"Text": request.fields.input, "TextType": "text"}
     if asked.body.get("speed", 1) != 1:
         rate = round(100 * asked.body["speed"])
@@ -37,4 +37,4 @@ def to_upstream(request: SpeechRequest, attempt: Attempt) -> UpstreamRequest:
 
 def from_bytes(answer: UpstreamResponse, request: SpeechRequest, attempt: Attempt) -> ByteStream:
     sound = sound_of(answer, request, attempt, read_error, COUNTED)
-    return as_wav(sound, RATE) if order(request, attempt).format == "wav" else sound
+    return as_wav(sound, RATE) if prepare(request, attempt).format == "wav" else sound

@@ -22,7 +22,7 @@ from tinytag import TinyTag
 
 from haimaker import adapters
 from haimaker.adapters.mistral import speech as mistral
-from haimaker.adapters.speaking import CONTENT_TYPES, as_mp3, as_wav
+from haimaker.adapters.prepared_speech import CONTENT_TYPES, as_mp3, as_wav
 from haimaker.api.models import public_models
 from haimaker.credentials.access import connections_from_env
 from haimaker.http.errors import BadGatewayError, BadRequestError

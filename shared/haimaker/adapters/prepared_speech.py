@@ -44,7 +44,7 @@ OUR_FIELDS = OURS | {"stream_format"}
 OPENAI_FIELDS = frozenset({"input", "instructions", "model", "response_format", "speed", "stream", "user", "voice"})
 
 
-class Order(NamedTuple):
+class PreparedSpeech(NamedTuple):
     """A request in a provider's terms."""
 
     body: JSON
@@ -55,7 +55,7 @@ class Order(NamedTuple):
     dropped: tuple[str, ...]
 
 
-def order(request: SpeechRequest, attempt: Attempt) -> Order:
+def prepare(request: SpeechRequest, attempt: Attempt) -> PreparedSpeech:
     """Raises BadRequestError."""
     dialect, limits = attempt.provider.dialect, attempt.provider.limits
     forced = bool(request.body.get("drop_params"))
@@ -72,7 +72,7 @@ def order(request: SpeechRequest, attempt: Attempt) -> Order:
     for name, spellings in dialect.values.items():
         if isinstance(body.get(name), str):
             body[name] = spellings.get(body[name], body[name])
-    return Order(body, _voice(body), sound, (*dropped, *lost))
+    return PreparedSpeech(body, _voice(body), sound, (*dropped, *lost))
 
 
 def _format(request: SpeechRequest, dialect: Dialect, *, forced: bool) -> tuple[str, tuple[str, ...]]:
@@ -92,7 +92,7 @@ def _voice(body: JSON) -> str | None:
     return found if isinstance(found, str) else None
 
 
-def voice_of(asked: Order) -> str:
+def voice_of(asked: PreparedSpeech) -> str:
     """Raises BadRequestError where none is named, and the dialect has none for such."""
     if asked.voice is None:
         raise missing_parameter("voice")
@@ -118,7 +118,7 @@ def sound_of(
     characters = int(text) if text.isascii() and text.isdigit() and len(text) < LONGEST_COUNT else 0
     pieces = _bytes(answer, request.spent(attempt, characters=characters), read_error)
     kind = answer.headers.get("content-type", "").partition(";")[0].strip().lower()
-    return ByteStream(kind if kind in CONTENT_TYPES.values() else CONTENT_TYPES[order(request, attempt).format], pieces)
+    return ByteStream(kind if kind in CONTENT_TYPES.values() else CONTENT_TYPES[prepare(request, attempt).format], pieces)
 
 
 def _bytes(answer: UpstreamResponse, used: Usage | None, read_error: Callable[[object], ErrorFields]) -> Iterator[bytes | Usage]:

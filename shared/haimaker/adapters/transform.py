@@ -17,7 +17,7 @@ choice that the client gets; the same object where that is no other."""
 
 
 @dataclass(frozen=True, slots=True)
-class Rewriting:
+class Transform:
     """One way of it, around an adapter."""
 
     chat: Adapter

@@ -1,4 +1,4 @@
-"""What is being made of a request: the client's body, the call so far, and what could not be kept."""
+"""The request to Anthropic while it is made: the client's body, what there is of the other one, and what could not be kept."""
 
 from haimaker.http.errors import BadRequestError
 from haimaker.http.values import JSON
@@ -7,13 +7,15 @@ from haimaker.models.traits import Traits
 
 
 @dataclass(slots=True)
-class Draft:
-    asked: JSON
+class RequestBuilder:
+    """Anthropic's request as it is made of a chat, and what of it could not be kept."""
+
+    openai_body: JSON
     """The client's body without what no model takes."""
     traits: Traits
     forgiving: bool
     """Whether the client asked to drop what can't be had."""
-    call: JSON = field(default_factory=dict)
+    anthropic_body: JSON = field(default_factory=dict)
     betas: list[str] = field(default_factory=list)
     """What of it is in trial, and has to be named in a header."""
     dropped: list[str] = field(default_factory=list)
