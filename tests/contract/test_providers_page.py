@@ -179,7 +179,9 @@ def test_calls_of_processes_and_hours_are_added_up_in_few_writes(documents) -> N
         counter.write(NOW_S + HOUR_S)
     assert len(writes) <= 6
     found = read(documents, NOW_S - HOUR_S, NOW_S + 2 * HOUR_S)
-    assert {target: [(hours[hour].attempts, hours[hour].failures) for hour in sorted(hours)] for target, hours in found.items()} == {
+    assert {
+        target: [(hours[hour].attempts, hours[hour].failures) for hour in sorted(hours)] for target, hours in found.items()
+    } == {
         "a/m": [(401, 400)],
         "b/m": [(400, 0), (1, 0)],
     }
