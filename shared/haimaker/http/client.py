@@ -159,13 +159,14 @@ class HTTPClient:
     ) -> UpstreamResponse:
         """Sends a request and returns when the headers of the answer are in. Raises TransportError, also while pieces are read.
 
-        A kept connection that the other side has closed meanwhile is replaced once.
+        A kept connection that the other side has closed meanwhile is replaced once, by a new one: the request is sent no third
+        time, however many connections are kept, since a provider may bill each.
         """
         address = urlsplit(base_url)
         call = _Call(address, self.proxies.for_address(address), timeouts, cancel)
         idle = self._idle[call.address.scheme, call.address.netloc]
+        connection = _take_idle(idle)
         while True:
-            connection = _take_idle(idle)
             reused = connection is not None
             connection = connection or self._connect(call)
             if cancel.requested:
@@ -179,6 +180,7 @@ class HTTPClient:
                 connection.close()
                 if not reused or cancel.requested:
                     raise _to_transport_error(error, cancel) from error
+                connection = None
             except (OSError, http.client.HTTPException) as error:
                 cancel.forget(connected)
                 connection.close()

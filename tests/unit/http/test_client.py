@@ -115,6 +115,23 @@ def test_a_kept_connection_that_died_is_replaced(upstream: FakeUpstream) -> None
     assert [call.connection for call in upstream.calls] == [1, 1, 2]
 
 
+def test_a_request_is_sent_no_third_time_however_many_connections_are_kept(upstream: FakeUpstream) -> None:
+    gate = upstream.gate()
+    upstream.answers(Reply.json(200, {}).after(gate))
+    sender = HTTPClient()
+    threads = [threading.Thread(target=read, args=(sender, upstream.url)) for _ in range(3)]
+    for thread in threads:
+        thread.start()
+    upstream.wait_for_calls(3)
+    gate.open()
+    for thread in threads:
+        thread.join()
+    upstream.answers(Reply.hangup())
+    with pytest.raises(TransportError):
+        read(sender, upstream.url)
+    assert len(upstream.calls) == 3 + 2
+
+
 def test_an_old_idle_connection_is_not_trusted(upstream: FakeUpstream, monkeypatch: pytest.MonkeyPatch) -> None:
     """A function that was frozen may wake with one that died without a word, on which it would wait for its whole time."""
     upstream.answers(Reply.json(200, {}))
