@@ -451,7 +451,10 @@ def png_size(path):
 
 
 @pytest.mark.parametrize("width", [390, 1280])
-def test_no_view_is_wider_than_the_screen_and_every_control_has_a_name(console: Console, keys, width: int):
+def test_no_view_is_wider_than_the_screen_and_every_control_has_a_name(console: Console, desk: Desk, keys, width: int):
+    """Nor with names that no browser would break."""
+    long = "a" * 90
+    made = desk.admin("/key/generate", key_alias=f"{long}{width}", metadata={long: long}, models=[f"openai/{long}"])
     page = console.sign_in()
     page.set_viewport_size({"width": width, "height": 844})
     for view in VIEWS:
@@ -460,6 +463,7 @@ def test_no_view_is_wider_than_the_screen_and_every_control_has_a_name(console: 
         page.wait_for_load_state("networkidle")
         assert page.evaluate("document.documentElement.scrollWidth") <= width, view
         assert page.evaluate(UNNAMED) == [], view
+    desk.admin("/key/delete", keys=[made["key"]])
 
 
 def test_with_a_stage_or_a_slash_in_its_address_it_finds_its_files(console: Console):
