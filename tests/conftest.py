@@ -9,3 +9,8 @@ for name in ("MAKEFLAGS", "MFLAGS", "MAKELEVEL", "MAKEOVERRIDES"):
 
 settings.register_profile("patient", deadline=None)  # a slow machine is no defect
 settings.load_profile("patient")
+
+
+def pytest_xdist_auto_num_workers() -> int:
+    """One more than there are cores: a fifth of the time tests wait, for a deadline or an emulator."""
+    return (os.cpu_count() or 1) + 1

@@ -6,12 +6,14 @@ from collections.abc import Iterator
 from pathlib import Path
 from types import FrameType
 
+import haimaker
 from haimaker.gateway import Gateway
 from haimaker.http.values import Request
 from haimaker.settings.settings import Settings
 from tests.support.fake_upstream import Call, FakeUpstream
 from tests.support.reply import Reply
 
+PACKAGE = Path(haimaker.__file__).parent
 HAND_OVER = ("relay.py", "background.py")
 """Between two threads, so that a silent provider holds up nobody. No step of the way, and no part of the count."""
 ANSWER = {
@@ -34,7 +36,7 @@ def _ours(frame: FrameType | None) -> Iterator[str]:
     """Innermost first."""
     while frame:
         file = Path(frame.f_code.co_filename)
-        if "haimaker" in file.parts and file.name not in HAND_OVER:
+        if PACKAGE in file.parents and file.name not in HAND_OVER:
             yield f"{file.name} {frame.f_code.co_qualname}"
         frame = frame.f_back
 
