@@ -129,11 +129,13 @@ class EmbeddingRequest(OperationRequest):
 
     def build_result(self, model: str, vectors: Sequence[Sequence[float]], tokens: Usage | None) -> Result:
         """OpenAI's answer of the vectors of all inputs, in their order."""
-        data = [{"object": "embedding", "index": index, "embedding": self.encoded(vector)} for index, vector in enumerate(vectors)]
+        data = [
+            {"object": "embedding", "index": index, "embedding": self.encode_vector(vector)} for index, vector in enumerate(vectors)
+        ]
         body: JSON = {"object": "list", "data": data, "model": model}
         return Result({**body, "usage": self.usage_object(tokens)} if tokens else body, tokens)
 
-    def encoded(self, vector: Any) -> Any:
+    def encode_vector(self, vector: Any) -> Any:
         """A vector in the encoding that was asked for: numbers, or 32-bit floats, lowest byte first, as base64."""
         wanted = self.fields.encoding_format or "float"
         try:
@@ -152,15 +154,15 @@ class EmbeddingRequest(OperationRequest):
 
 def parse(request: Request) -> EmbeddingRequest:
     """Raises BadRequestError."""
-    return _checked(with_model(parse_json(request.body), request.path.get("model")), len(request.body))
+    return _validate(with_model(parse_json(request.body), request.path.get("model")), len(request.body))
 
 
 def translated_embeddings(body: JSON, raw: bytes, original: Original) -> EmbeddingRequest:
     """What is the translation of `raw`, which is in another format. Raises BadRequestError."""
-    return replace(_checked(body, len(raw)), original=original)
+    return replace(_validate(body, len(raw)), original=original)
 
 
-def _checked(body: JSON, size: int) -> EmbeddingRequest:
+def _validate(body: JSON, size: int) -> EmbeddingRequest:
     check_parts(body.get("input"), "input")
     try:
         return EmbeddingRequest(EmbeddingFields.model_validate(body), body, size)

@@ -148,7 +148,7 @@ class Planner:
         return RoutingContext(
             routing_request.request_id,
             int(routing_request.now_s),
-            request.asked_as,
+            request.client_operation,
             allowed=() if routing_request.any_model_allowed else billed.allowed_models(self.router.full_name),
             open_circuits=health.breaker.open_circuits(routing_request.now_s),
             preferences=preferences,

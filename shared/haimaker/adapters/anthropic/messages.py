@@ -51,7 +51,7 @@ def _turn(message: JSON, position: int) -> Turn:
     if role == "user":
         return Turn("user", with_cache_control(parts.to_blocks(message.get("content"), f"{param}.content"), message))
     if role == "assistant":
-        return Turn("assistant", with_cache_control(_said(message, position), message))
+        return Turn("assistant", with_cache_control(_assistant_blocks(message, position), message))
     if role == "tool":
         return Turn("user", with_cache_control([_result(message, param)], message))
     raise invalid(f"{param}.role", "it must be system, developer, user, assistant or tool")
@@ -69,7 +69,7 @@ def _result(message: JSON, param: str) -> JSON:
     return result
 
 
-def _said(message: JSON, position: int) -> list[JSON]:
+def _assistant_blocks(message: JSON, position: int) -> list[JSON]:
     """An assistant's message: its thinking, its text, its calls, each where it was."""
     param = f"messages[{position}]"
     said = parts.to_blocks(message.get("content"), f"{param}.content")

@@ -13,7 +13,7 @@ from haimaker.http.values import JSON, UpstreamRequest
 from haimaker.operations.attempt import Attempt
 from haimaker.operations.operation import Result, UpstreamBody
 from haimaker.operations.transcriptions import TranscriptionRequest
-from haimaker.operations.transcripts import Transcript, by_channel, read_spoken
+from haimaker.operations.transcripts import Transcript, merge_channels, read_spoken
 
 __all__ = ["from_upstream", "read_error", "to_upstream"]
 
@@ -40,7 +40,7 @@ def from_upstream(answer: UpstreamBody, request: TranscriptionRequest, attempt: 
     if not isinstance(found.get("channels"), list):
         raise BadGatewayError("The provider's answer has no transcript.", code="invalid_provider_response")
     heard = [_first(channel) for channel in channels]
-    words = by_channel([read_spoken(each.get("words"), "punctuated_word", "word") for each in heard])
+    words = merge_channels([read_spoken(each.get("words"), "punctuated_word", "word") for each in heard])
     metadata = found_object(body.get("metadata"))
     transcript = Transcript(
         "\n".join(read_transcript(each.get("transcript")) for each in heard),
@@ -49,7 +49,7 @@ def from_upstream(answer: UpstreamBody, request: TranscriptionRequest, attempt: 
         next((str(each["detected_language"]) for each in channels if each.get("detected_language")), request.fields.language),
         metadata.get("duration") if isinstance(metadata.get("duration"), int | float) else None,
     )
-    return request.build_result(transcript, request.spent(None, metadata.get("duration"), attempt))
+    return request.build_result(transcript, request.billed_usage(None, metadata.get("duration"), attempt))
 
 
 def _first(channel: JSON) -> JSON:

@@ -91,7 +91,7 @@ def _samples(bodies: Iterable[JSON], request: SpeechRequest, attempt: Attempt, *
                 if data := found_object(part.get("inlineData")).get("data"):
                     heard = True
                     yield decode_sound(data)
-    if used := request.spent(attempt, _used(metadata)):
+    if used := request.billed_usage(attempt, _used(metadata)):
         yield used
     if not heard:
         raise _silence(why)

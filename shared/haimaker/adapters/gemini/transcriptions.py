@@ -76,7 +76,7 @@ def from_stream(events: Iterable[Event], request: TranscriptionRequest, attempt:
             yield StreamEvent({"type": "transcript.text.delta", "delta": delta})
     if ended:
         tokens = _tokens({"usageMetadata": metadata})
-        yield StreamEvent(request.done(text.strip(), request.usage_object(tokens) if tokens else None))
+        yield StreamEvent(request.end_event(text.strip(), request.usage_object(tokens) if tokens else None))
 
 
 def _is_timed(request: TranscriptionRequest) -> bool:

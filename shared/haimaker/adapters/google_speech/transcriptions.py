@@ -12,7 +12,7 @@ from haimaker.http.values import JSON, UpstreamRequest
 from haimaker.operations.attempt import Attempt
 from haimaker.operations.operation import Result, UpstreamBody
 from haimaker.operations.transcriptions import TranscriptionRequest
-from haimaker.operations.transcripts import Transcript, read_spoken, seconds
+from haimaker.operations.transcripts import Transcript, read_spoken, to_seconds
 
 __all__ = ["from_upstream", "read_error", "to_upstream"]
 
@@ -49,6 +49,6 @@ def from_upstream(answer: UpstreamBody, request: TranscriptionRequest, attempt: 
     ]
     text = " ".join(found_text(each.get("transcript")).strip() for each in heard).strip()
     language = next((found_text(result.get("languageCode")) for result in results if result.get("languageCode")), None)
-    billed = seconds(found_object(body.get("metadata")).get("totalBilledDuration"))
+    billed = to_seconds(found_object(body.get("metadata")).get("totalBilledDuration"))
     transcript = Transcript(text, (), words, language or request.fields.language)
-    return request.build_result(transcript, request.spent(None, billed, attempt))
+    return request.build_result(transcript, request.billed_usage(None, billed, attempt))

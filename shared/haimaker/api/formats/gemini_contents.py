@@ -23,15 +23,15 @@ RESULT_FIELDS = ("output", "result")
 """Under which a text that is the whole result of a function stands."""
 
 
-def spelled(name: str) -> str:
+def to_camel(name: str) -> str:
     """The name as Google's JSON writes it: `inline_data` is `inlineData`."""
     first, *others = name.split("_")
     return first + "".join(word[:1].upper() + word[1:] for word in others)
 
 
-def camel(given: JSON) -> JSON:
+def with_camel_names(given: JSON) -> JSON:
     """An object with its own names spelled in one way; what is inside them stays."""
-    return {spelled(name): value for name, value in given.items()} if any("_" in name for name in given) else given
+    return {to_camel(name): value for name, value in given.items()} if any("_" in name for name in given) else given
 
 
 @dataclass(slots=True)
@@ -73,7 +73,7 @@ class Conversation:
         rest: list[JSON] = []
         for part, param in parts:
             if "functionResponse" in part:
-                self._result(camel(read_object(part["functionResponse"], param)), f"{param}.functionResponse")
+                self._result(with_camel_names(read_object(part["functionResponse"], param)), f"{param}.functionResponse")
             else:
                 rest += self._known([(part, param)])
         if rest:
@@ -97,7 +97,7 @@ class Conversation:
         self.waiting.remove(found[0])
         message: JSON = {"role": "tool", "tool_call_id": found[0][0], "content": _result_text(result.get("response"))}
         parts = result.get("parts") or ()
-        media = self._known([(camel(read_object(part, param)), f"{param}.parts[{at}]") for at, part in enumerate(parts)])
+        media = self._known([(with_camel_names(read_object(part, param)), f"{param}.parts[{at}]") for at, part in enumerate(parts)])
         if media:
             message["content"] = [{"type": "text", "text": message["content"]}, *media]
         self.messages.append(message)
@@ -110,14 +110,14 @@ class Conversation:
             signature = part.get("thoughtSignature")
             if "functionCall" in part:
                 message.setdefault("tool_calls", []).append(
-                    self._call(camel(read_object(part["functionCall"], param)), signature, param)
+                    self._call(with_camel_names(read_object(part["functionCall"], param)), signature, param)
                 )
                 continue
             if part.get("thought") is True:
                 message["reasoning_content"] = message.get("reasoning_content", "") + str(part.get("text") or "")
             elif part.get("text") != "":
                 said += self._known([(part, param)])
-            message |= gemini_thoughts.of_message(signature)
+            message |= gemini_thoughts.to_message_fields(signature)
         if said:
             message["content"] = _content(said)
         if len(message) > 2 or said:
@@ -129,7 +129,7 @@ class Conversation:
             raise invalid(f"{param}.functionCall.name", "it must be a string")
         self.calls += 1
         identifier = call["id"] if isinstance(call.get("id"), str) and call["id"] else f"call_{self.calls}"
-        known, identifier = identifier, gemini_thoughts.call_id(identifier, signature)
+        known, identifier = identifier, gemini_thoughts.to_call_id(identifier, signature)
         self.waiting.append((identifier, known, name))
         arguments = json.dumps(call.get("args") or {}, ensure_ascii=False)
         return {"id": identifier, "type": "function", "function": {"name": name, "arguments": arguments}}
@@ -151,7 +151,7 @@ def parts_of(content: Any, param: str) -> list[tuple[JSON, str]]:
     parts = [{"text": parts}] if isinstance(parts, str) else [parts] if isinstance(parts, dict) else parts
     if not isinstance(parts, list):
         raise invalid(f"{param}.parts", "it must be a list of parts")
-    return [(camel(read_object(part, f"{param}.parts[{at}]")), f"{param}.parts[{at}]") for at, part in enumerate(parts)]
+    return [(with_camel_names(read_object(part, f"{param}.parts[{at}]")), f"{param}.parts[{at}]") for at, part in enumerate(parts)]
 
 
 def _is_own(part: JSON) -> bool:
@@ -164,14 +164,14 @@ def _part(part: JSON, param: str) -> JSON | None:
     if isinstance(part.get("text"), str):
         return {"type": "text", "text": part["text"]}
     if "inlineData" in part:
-        return _blob(camel(read_object(part["inlineData"], f"{param}.inlineData")), f"{param}.inlineData")
+        return _blob(with_camel_names(read_object(part["inlineData"], f"{param}.inlineData")), f"{param}.inlineData")
     if "fileData" in part:
-        return _file(camel(read_object(part["fileData"], f"{param}.fileData")), f"{param}.fileData")
+        return _file(with_camel_names(read_object(part["fileData"], f"{param}.fileData")), f"{param}.fileData")
     if isinstance(part.get("executableCode"), dict):
-        code = camel(part["executableCode"])
+        code = with_camel_names(part["executableCode"])
         return {"type": "text", "text": f"```{str(code.get('language') or '').lower()}\n{code.get('code') or ''}\n```"}
     if isinstance(part.get("codeExecutionResult"), dict):
-        return {"type": "text", "text": f"```\n{camel(part['codeExecutionResult']).get('output') or ''}\n```"}
+        return {"type": "text", "text": f"```\n{with_camel_names(part['codeExecutionResult']).get('output') or ''}\n```"}
     return None
 
 

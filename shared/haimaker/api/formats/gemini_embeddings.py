@@ -5,7 +5,7 @@ https://ai.google.dev/api/embeddings
 
 from typing import Any
 
-from haimaker.api.formats.gemini_contents import camel, invalid, parts_of
+from haimaker.api.formats.gemini_contents import invalid, parts_of, with_camel_names
 from haimaker.api.formats.gemini_requests import GATEWAYS, OF_CHAT
 from haimaker.http.errors import BadRequestError
 from haimaker.http.values import JSON
@@ -18,7 +18,7 @@ def to_embeddings(body: JSON, model: str, *, several: bool) -> tuple[JSON, tuple
 
     Raises BadRequestError."""
     ours = {name: value for name, value in body.items() if name in OF_CHAT}
-    asked = camel(body)
+    asked = with_camel_names(body)
     requests = asked.get("requests") if several else [body]
     if not isinstance(requests, list) or not requests:
         raise invalid("requests", "it must be a list with at least one request")
@@ -30,7 +30,7 @@ def to_embeddings(body: JSON, model: str, *, several: bool) -> tuple[JSON, tuple
         param = f"requests[{index}]." if several else ""
         if not isinstance(each, dict):
             raise invalid(f"requests[{index}]", "it must be an object")
-        request = camel({name: value for name, value in each.items() if value is not None and name not in GATEWAYS})
+        request = with_camel_names({name: value for name, value in each.items() if value is not None and name not in GATEWAYS})
         found, problem = _inputs(request.get("content"), f"{param}content")
         inputs += found
         refusal = refusal or problem
@@ -67,6 +67,6 @@ def _inputs(content: Any, param: str) -> tuple[list[Any], BadRequestError | None
 
 
 def _image(given: Any) -> str:
-    blob = camel(given) if isinstance(given, dict) else {}
+    blob = with_camel_names(given) if isinstance(given, dict) else {}
     kind, data = blob.get("mimeType"), blob.get("data")
     return f"data:{kind};base64,{data}" if isinstance(kind, str) and kind.startswith("image/") and isinstance(data, str) else ""

@@ -13,7 +13,7 @@ from typing import Any
 
 from haimaker.adapters import ADAPTERS
 from haimaker.api.formats import openai_chat
-from haimaker.api.formats.responses_requests import MARK, namespaces, refusal_of, to_chat
+from haimaker.api.formats.responses_requests import MARK, find_refusal, namespaces, to_chat
 from haimaker.http.errors import APIError
 from haimaker.http.json import parse_json
 from haimaker.http.sse import KEEP_ALIVE, dumps
@@ -57,7 +57,7 @@ def parse(request: Request) -> OperationRequest:
     body = parse_json(request.body)
     chat, dropped = to_chat(body)
     return translated_chat(
-        chat, request.body, Original("responses", body, ADAPTERS["responses"], dropped, refusal=refusal_of(body))
+        chat, request.body, Original("responses", body, ADAPTERS["responses"], dropped, refusal=find_refusal(body))
     )
 
 
@@ -376,7 +376,7 @@ def _with_indexes(message: JSON) -> JSON:
     return {**message, "tool_calls": calls}
 
 
-def failure(error: APIError, request_id: str, sent: int) -> bytes:
+def write_failure(error: APIError, request_id: str, sent: int) -> bytes:
     """Some clients heed the error, others the response that failed."""
     response = _Response({}, request_id).failed(error)
     failed: JSON = {"type": "response.failed", "response": response, "sequence_number": sent + 1}
@@ -389,7 +389,7 @@ FORMAT = ClientFormat(
     render,
     write_events,
     openai_chat.render_error,
-    failure,
+    write_failure,
     KEEP_ALIVE,
     resumes=True,
 )

@@ -9,7 +9,7 @@ from typing import Any
 
 from haimaker.http.errors import BadRequestError, NotFoundError
 from haimaker.http.values import JSON
-from haimaker.operations.operation import carried_summary
+from haimaker.operations.operation import unpack_summary
 
 MARK = "haimaker"
 """`encrypted_content` of reasoning that the gateway shows."""
@@ -40,13 +40,13 @@ BETWEEN = "__"
 """Between a namespace and the name of a tool in it, where the target has no namespaces."""
 
 
-def refusal_of(body: JSON) -> BadRequestError | None:
+def find_refusal(body: JSON) -> BadRequestError | None:
     """Why a request can't be translated: it names what only the provider has to which it was told."""
     if body.get("previous_response_id") is not None:
         return BadRequestError(NOT_KEPT, param="previous_response_id", code="response_not_stored")
     given = body.get("input")
     for index, item in enumerate(given if isinstance(given, list) else ()):
-        if isinstance(item, dict) and item.get("type") == "compaction" and carried_summary(item) is None:
+        if isinstance(item, dict) and item.get("type") == "compaction" and unpack_summary(item) is None:
             message = f"input[{index}]: Only the provider that made the conversation shorter can read it."
             return BadRequestError(message, param=f"input[{index}]", code="compaction_not_readable")
         if isinstance(item, dict) and item.get("type") == "item_reference":
@@ -152,7 +152,7 @@ def _add(turns: list[JSON], item: JSON, param: str) -> None:
         output = item.get("output")
         content = output if isinstance(output, str) else _parts(output, f"{param}.output")
         turns.append({"role": "tool", "tool_call_id": _text(item, "call_id", param), "content": content})
-    elif kind == "compaction" and (summary := carried_summary(item)) is not None:
+    elif kind == "compaction" and (summary := unpack_summary(item)) is not None:
         turns.append({"role": "user", "content": summary})
     elif kind == "reasoning" and item.get("encrypted_content") in (MARK, None):
         thought = "\n\n".join(str(part.get("text") or "") for part in item.get("summary") or item.get("content") or ())
