@@ -26,6 +26,7 @@ from haimaker.store import (
     StoreThrottled,
     StoreUnavailable,
     dynamo_models,
+    dynamo_refunds,
     ledger,
     minute_of,
     tables,
@@ -34,14 +35,7 @@ from haimaker.store.dynamo_calls import ConditionFailed, DynamoTable
 from haimaker.store.dynamo_documents import DynamoDocuments
 from haimaker.store.dynamo_records import AFTER_ALL, DynamoRecords
 from haimaker.store.dynamo_shards import Shards, is_torn, left_of, richest
-from haimaker.store.model_counters import (
-    ModelRefund,
-    is_charged_in_window,
-    model_charges,
-    model_refunds,
-    model_releases,
-    model_repairs,
-)
+from haimaker.store.model_counters import model_charges, model_releases, model_repairs
 from haimaker.store.tables import Item
 from haimaker.store.totals import By, Total
 
@@ -73,8 +67,6 @@ CHARGE = "SET remaining = remaining + :returned, total_spend = total_spend + :co
 CORRECT = "SET remaining = remaining - :difference, total_spend = total_spend + :difference"
 RENEW = "SET remaining = remaining + :returned, window_end_s = :window_end_s"
 RENEW_MODEL = "SET #b0 = #b0 - :returned, #e0 = :window_end_s"
-GIVE_BACK_MODEL = "SET #b0 = #b0 - :returned"
-IS_MODEL_SEEN = "#b0 = :taken AND (attribute_not_exists(#e0) OR #e0 = :end)"
 EXISTS = "attribute_exists(pk)"
 
 
@@ -207,14 +199,7 @@ class DynamoStore:
         return True
 
     def amend(self, record: Record) -> bool:
-        lost = self._records.read(record.request_id)
-        while lost and lost.status == "lost":
-            if self._records.amend(record, lost):
-                for refund in model_refunds(lost, record):
-                    self._give_back(lost, refund)
-                return True
-            lost = self._records.read(record.request_id)
-        return False
+        return dynamo_refunds.amend(self._records, record)
 
     def record(self, request_id: str) -> Record | None:
         return self._records.read(request_id)
@@ -391,25 +376,6 @@ class DynamoStore:
             return ()
         items = self.shards.read_all(reservation.account_id) if self.shards.number(reservation.account_id) > 1 else [item]
         return ledger.alerts_for(reservation, tables.total_balance(items or [item], self._clock()), cost)
-
-    def _give_back(self, lost: Record, refund: ModelRefund) -> None:
-        """Gives a model's window back what it was charged too much; a write whose answer was lost is not made twice."""
-        for _ in range(ROUNDS):
-            item = self._read(refund.account_id)
-            counters = tables.counters(item, self._clock()) if item else None
-            if counters is None or refund.model not in counters.models:
-                return
-            seen = counters.models[refund.model]
-            if not is_charged_in_window(lost, counters.account, refund.model, seen):
-                return
-            values = {":returned": refund.returned, ":taken": seen.taken, ":end": seen.window_end_s}
-            names = {name: text for name, text in dynamo_models.names_of(0, refund.model).items() if name in IS_MODEL_SEEN}
-            try:
-                self._update((refund.account_id, 0), GIVE_BACK_MODEL, IS_MODEL_SEEN, values, names)
-            except ConditionFailed as failed:
-                if not failed.repeated:
-                    continue
-            return
 
     def _update(
         self, place: tuple[str, int], update: str, condition: str, values: Item, names: Item | None = None, returned: str = "NONE"
