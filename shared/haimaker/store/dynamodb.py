@@ -33,7 +33,7 @@ from haimaker.store import (
 from haimaker.store.dynamo_calls import ConditionFailed, DynamoTable
 from haimaker.store.dynamo_documents import DynamoDocuments
 from haimaker.store.dynamo_records import AFTER_ALL, DynamoRecords
-from haimaker.store.dynamo_shards import Shards, is_torn, left_of, richest
+from haimaker.store.dynamo_shards import Shards, is_torn, left_of, owes, richest
 from haimaker.store.model_counters import model_charges, model_releases, model_repairs
 from haimaker.store.tables import Item
 from haimaker.store.totals import By, Total
@@ -159,7 +159,7 @@ class DynamoStore:
                 if home == 0:
                     self.shards.learn(item)
                 with suppress(StoreUnavailable):  # it is granted; the next write meets what is left
-                    self._charge(tables.expired_reservations(item, reservation.now_s)[:MOST_CHARGED])
+                    self._repair(item, reservation.now_s)
                 return tables.grant(item, reservation, self.shards.number(reservation.account_id))
         raise StoreThrottled("DynamoDB UpdateItem: too many writers of one account")
 
@@ -189,7 +189,10 @@ class DynamoStore:
         items = self.shards.read_all(account_id)
         if len(items) > 1:
             is_seen = sum(item["total_spend"] for item in items) == total_nanousd
-            return is_seen and self.shards.correct(items, CORRECT, difference_nanousd)
+            if not is_seen or not self.shards.correct(items, CORRECT, difference_nanousd):
+                return False
+            self.shards.pay_debts(account_id, self._clock())
+            return True
         values = {":difference": difference_nanousd, ":total": total_nanousd}
         try:
             self._update((account_id, 0), CORRECT, "total_spend = :total", values)
@@ -332,7 +335,10 @@ class DynamoStore:
     def _renew(self, item: Item, now_s: float) -> bool:
         """Renews the budget windows that have ended; returns whether one had. It adds differences, so settles at the same moment
         are not lost."""
-        counters, reservations = tables.counters(item, now_s), tables.reservations_of(item)
+        counters = tables.counters(item, now_s)
+        if not counters.has_ended_window(now_s):
+            return False
+        reservations = tables.reservations_of(item)
         renewal = ledger.repair(counters, sum(reservation.amount_nanousd for reservation in reservations), now_s)
         if renewal:
             values = {":returned": renewal.returned, ":window_end_s": renewal.window_end_s, ":seen": counters.window_end_s}
@@ -365,15 +371,20 @@ class DynamoStore:
             values[":unused"] = reservation.tokens - tokens
             names["#tpm"] = tables.minute_names(reservation.now_s)["#tpm"]
         names["#rid"] = reservation.request_id
-        returned = "ALL_NEW" if reservation.alerts_at else "NONE"
+        is_split = self.shards.number(reservation.account_id) > 1
+        may_owe = is_split and (cost > reservation.amount_nanousd or tokens > reservation.tokens)
+        returned = "ALL_NEW" if reservation.alerts_at or may_owe else "NONE"
         try:
             place = (reservation.account_id, self.shards.home(reservation))
             item = self._update(place, f"{update} REMOVE {removed}", HELD, values, names, returned)
         except ConditionFailed as failed:
             return () if failed.repeated else None
-        if not item:
+        if may_owe and owes(item, self._clock()):
+            with suppress(StoreUnavailable):  # it is charged; the next that owes something asks again
+                self.shards.pay_debts(reservation.account_id, self._clock())
+        if not reservation.alerts_at or not item:
             return ()
-        items = self.shards.read_all(reservation.account_id) if self.shards.number(reservation.account_id) > 1 else [item]
+        items = self.shards.read_all(reservation.account_id) if is_split else [item]
         return ledger.alerts_for(reservation, tables.total_balance(items or [item], self._clock()), cost)
 
     def _update(
