@@ -171,7 +171,10 @@ class Shards:
             }
             for item in items[1:]
         ]
-        return self._transact([self._change(items[0], update, spent, values), *checks])
+        if not self._transact([self._change(items[0], update, spent, values), *checks]):
+            return False
+        self.pay_debts(items[0]["pk"], self.clock())
+        return True
 
     def _empty(self, main: Item, shard: int) -> JSON:
         """A shard with no part of any limit."""

@@ -32,6 +32,19 @@ from haimaker.store import (
 )
 from haimaker.store.dynamo_calls import ConditionFailed, DynamoTable
 from haimaker.store.dynamo_documents import DynamoDocuments
+from haimaker.store.dynamo_expressions import (
+    ALLOWS_AMOUNT,
+    ALLOWS_REQUEST,
+    ALLOWS_TOKENS,
+    CHARGE,
+    CORRECT,
+    EXISTS,
+    GIVE_BACK,
+    HELD,
+    RENEW,
+    RENEW_MODEL,
+    RESERVE,
+)
 from haimaker.store.dynamo_records import AFTER_ALL, DynamoRecords
 from haimaker.store.dynamo_shards import Shards, is_torn, left_of, owes, richest
 from haimaker.store.model_counters import model_charges, model_releases, model_repairs
@@ -42,31 +55,8 @@ MOST_CHARGED = 4
 """Expired holds that one request charges, before or after its own: four calls each, and others come. `charge_lost` takes all."""
 ROUNDS = 5
 """How often an admission is tried again after it repaired the account or met other writers."""
-
 ROUNDS_A_SHARD = 2
 """And how often more for each further item that an account has, each of which may have to give something."""
-
-RESERVE = (
-    "SET remaining = remaining - :amount, free_slots = free_slots - :one, holds.#rid = :held, "
-    "#rpm = if_not_exists(#rpm, rpm_limit) - :one, #tpm = if_not_exists(#tpm, tpm_limit) - :tokens"
-)
-ALLOWS_REQUEST = (
-    "attribute_exists(pk) AND attribute_not_exists(holds.#rid) AND version = :version AND blocked = :false "
-    "AND expires_s > :now AND window_end_s > :now AND free_slots >= :one "
-    "AND ((attribute_not_exists(#rpm) AND rpm_limit >= :one) OR #rpm >= :one)"
-)
-ALLOWS_AMOUNT = " AND remaining >= :amount"
-ALLOWS_TOKENS = " AND ((attribute_not_exists(#tpm) AND tpm_limit >= :tokens) OR #tpm >= :tokens)"
-GIVE_BACK = (
-    "SET remaining = remaining + :amount, free_slots = free_slots + :one, #rpm = if_not_exists(#rpm, rpm_limit) + :one, "
-    "#tpm = if_not_exists(#tpm, tpm_limit) + :tokens"
-)
-HELD = "attribute_exists(holds.#rid)"
-CHARGE = "SET remaining = remaining + :returned, total_spend = total_spend + :cost, free_slots = free_slots + :one"
-CORRECT = "SET remaining = remaining - :difference, total_spend = total_spend + :difference"
-RENEW = "SET remaining = remaining + :returned, window_end_s = :window_end_s"
-RENEW_MODEL = "SET #b0 = #b0 - :returned, #e0 = :window_end_s"
-EXISTS = "attribute_exists(pk)"
 
 
 class DynamoStore:
@@ -189,10 +179,7 @@ class DynamoStore:
         items = self.shards.read_all(account_id)
         if len(items) > 1:
             is_seen = sum(item["total_spend"] for item in items) == total_nanousd
-            if not is_seen or not self.shards.correct(items, CORRECT, difference_nanousd):
-                return False
-            self.shards.pay_debts(account_id, self._clock())
-            return True
+            return is_seen and self.shards.correct(items, CORRECT, difference_nanousd)
         values = {":difference": difference_nanousd, ":total": total_nanousd}
         try:
             self._update((account_id, 0), CORRECT, "total_spend = :total", values)
