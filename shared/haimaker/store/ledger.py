@@ -71,6 +71,10 @@ class Counters(NamedTuple):
     def account(self) -> Account:
         return decode_account(self.config, self.version)
 
+    def has_ended_window(self, now_s: float) -> bool:
+        """Whether the window of the account, or of a model that it limits, is over."""
+        return self.window_end_s <= now_s or any(each.window_end_s <= now_s for each in self.models.values())
+
 
 def initial_counters(account: Account, spent_as: Balance | None = None) -> Counters:
     """The counters of a new account: all is left, except what the account that it replaces has spent or reserved."""

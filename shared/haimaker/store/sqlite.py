@@ -173,16 +173,16 @@ class SQLiteStore:
             row = execute(sqlite_schema.READ_TO_RESERVE, asked).fetchone()
             if row is None:
                 return Denied("unknown")
-            models = sqlite_models.read(execute, reservation.account_id, reservation.now_s) if reservation.models else NO_MODELS
-            counters, met = Counters._make((*row[:-1], models)), list[Reservation]()
-            if row[-1]:
+            *stored, is_model_ended, has_met = row
+            is_read = reservation.models or is_model_ended  # also what is held of another model will count in a window that lasts
+            models = sqlite_models.read(execute, reservation.account_id, reservation.now_s) if is_read else NO_MODELS
+            counters, met = Counters._make((*stored, models)), list[Reservation]()
+            if has_met:
                 met = _read_reservations(
                     execute, sqlite_schema.EXPIRED_OR_NAMED, reservation.account_id, reservation.now_s, reservation.request_id
                 )
             if reservation in met:
                 return ledger.grant(counters, reservation)
-            if not reservation.models and any(other.models for other in met):  # what is charged counts in a window that lasts
-                counters = counters._replace(models=sqlite_models.read(execute, reservation.account_id, reservation.now_s))
             denied = ledger.denial(counters, reservation)
             if denied is None or denied.reason not in ledger.IRREPARABLE:
                 counters = _renew(execute, counters, reservation.now_s)
@@ -321,7 +321,7 @@ def _read_reservations(execute: Execute, where: str, *values: object) -> list[Re
 
 
 def _renew(execute: Execute, counters: Counters, now_s: float) -> Counters:
-    if min(counters.window_end_s, *(each.window_end_s for each in counters.models.values()), NEVER_S) > now_s:
+    if not counters.has_ended_window(now_s):
         return counters
     reservations = _read_reservations(execute, sqlite_schema.OF_ACCOUNT, counters.account_id)
     renewals = model_repairs(counters.account, counters.models, reservations, now_s)

@@ -60,6 +60,7 @@ COUNTERS = f"""id, config, version, blocked, expires_s, window_end_s, budget, re
     CASE WHEN {IN_MINUTE} THEN requests_left ELSE rpm_limit END, CASE WHEN {IN_MINUTE} THEN tokens_left ELSE tpm_limit END"""
 READ = f"SELECT {COUNTERS} FROM accounts WHERE id = :id"  # noqa: S608 (constants only)
 READ_TO_RESERVE = f"""SELECT {COUNTERS},
+    EXISTS (SELECT 1 FROM model_counters WHERE account_id = :id AND window_end_s <= :now),
     EXISTS (SELECT 1 FROM holds WHERE account_id = :id AND (deadline_s <= :now OR request_id = :request))
     FROM accounts WHERE id = :id"""  # noqa: S608
 READ_PAGE = f"SELECT {COUNTERS}, created FROM accounts WHERE kind = :kind AND created > :after ORDER BY created LIMIT :limit"  # noqa: S608
