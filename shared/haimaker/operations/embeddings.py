@@ -10,7 +10,7 @@ from typing import Annotated, Any, Literal, NamedTuple, Self
 
 from pydantic import Field, StrictInt, ValidationError
 
-from haimaker.http.errors import BadGatewayError, BadRequestError
+from haimaker.http.errors import BadGatewayError, BadRequestError, invalid_parameter
 from haimaker.http.json import parse_json
 from haimaker.http.sse import dumps
 from haimaker.http.values import JSON, Request
@@ -182,7 +182,7 @@ def _content(given: Any, index: int) -> Content:
     text = given.get("text")
     if image or (isinstance(text, str) and text):
         return Content(image=image) if image else Content(str(text))
-    raise BadRequestError(f"Invalid value for '{param}': it is neither a text nor an image.", param=param, code="invalid_value")
+    raise invalid_parameter(param, "it is neither a text nor an image")
 
 
 def _image(given: Any) -> str:

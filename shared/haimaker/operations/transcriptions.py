@@ -10,7 +10,7 @@ from typing import Annotated, Any, Literal
 from pydantic import Field, StrictStr, ValidationError
 
 from haimaker.http import multipart
-from haimaker.http.errors import BadRequestError, missing_parameter
+from haimaker.http.errors import BadRequestError, invalid_parameter, missing_parameter
 from haimaker.http.multipart import UploadedFile
 from haimaker.http.values import JSON, Request, StreamEvent
 from haimaker.lean_dataclasses import dataclass, replace
@@ -253,7 +253,7 @@ def _sound(files: Files) -> AudioInfo:
     try:
         return audio.probe(given.data)
     except audio.UnreadableAudio as error:
-        raise BadRequestError(f"Invalid value for 'file': it {error}.", param="file", code="invalid_value") from None
+        raise invalid_parameter("file", f"it {error}") from None
 
 
 def _ms(seconds: Any) -> int:

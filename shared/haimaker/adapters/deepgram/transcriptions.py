@@ -6,9 +6,9 @@ https://developers.deepgram.com/reference/speech-to-text/listen-pre-recorded
 from urllib.parse import urlencode
 
 from haimaker.adapters.deepgram.failures import read_error
-from haimaker.adapters.gemini.shapes import found_object, found_objects
 from haimaker.adapters.transcription_fields import read_list, read_transcript, split_fields, to_form_fields
 from haimaker.http.errors import BadGatewayError
+from haimaker.http.json import as_object, as_objects
 from haimaker.http.values import JSON, UpstreamRequest
 from haimaker.operations.attempt import Attempt
 from haimaker.operations.operation import Result, UpstreamBody
@@ -35,13 +35,13 @@ def to_upstream(request: TranscriptionRequest, attempt: Attempt) -> UpstreamRequ
 
 def from_upstream(answer: UpstreamBody, request: TranscriptionRequest, attempt: Attempt) -> Result:
     body = answer.object()
-    found = found_object(body.get("results"))
-    channels = found_objects(found.get("channels"))
+    found = as_object(body.get("results"))
+    channels = as_objects(found.get("channels"))
     if not isinstance(found.get("channels"), list):
         raise BadGatewayError("The provider's answer has no transcript.", code="invalid_provider_response")
     heard = [_first(channel) for channel in channels]
     words = merge_channels([read_spoken(each.get("words"), "punctuated_word", "word") for each in heard])
-    metadata = found_object(body.get("metadata"))
+    metadata = as_object(body.get("metadata"))
     transcript = Transcript(
         "\n".join(read_transcript(each.get("transcript")) for each in heard),
         read_spoken(found.get("utterances"), "transcript"),
@@ -54,4 +54,4 @@ def from_upstream(answer: UpstreamBody, request: TranscriptionRequest, attempt: 
 
 def _first(channel: JSON) -> JSON:
     """The best of its alternatives."""
-    return next(iter(found_objects(channel.get("alternatives"))), {})
+    return next(iter(as_objects(channel.get("alternatives"))), {})

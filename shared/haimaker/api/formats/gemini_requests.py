@@ -7,9 +7,9 @@ and refused where it does not.
 from collections.abc import Mapping
 from typing import Any
 
-from haimaker.api.formats.gemini_contents import Conversation, invalid, read_object, with_camel_names
+from haimaker.api.formats.gemini_contents import Conversation, read_object, with_camel_names
 from haimaker.api.formats.gemini_schemas import is_strict, to_json_schema
-from haimaker.http.errors import BadRequestError, NotFoundError
+from haimaker.http.errors import BadRequestError, NotFoundError, invalid_parameter
 from haimaker.http.values import JSON
 from haimaker.operations.fields import OURS
 from haimaker.routing.preferences import ROUTING_FIELDS
@@ -106,7 +106,7 @@ def _format_refusal(asked: JSON) -> BadRequestError | None:
     config = asked.get("generationConfig")
     kind = with_camel_names(config).get("responseMimeType") if isinstance(config, dict) else None
     if kind not in (None, "", "text/plain", "application/json"):
-        return invalid("generationConfig.responseMimeType", "the model answers in text/plain or application/json")
+        return invalid_parameter("generationConfig.responseMimeType", "the model answers in text/plain or application/json")
     return None
 
 
@@ -134,7 +134,7 @@ def _thinking(given: Any) -> JSON:
     if budget is None or budget == -1:  # as long as the model likes
         return {}
     if type(budget) is not int or budget < 0:
-        raise invalid("generationConfig.thinkingConfig.thinkingBudget", "it must be a whole number, or -1")
+        raise invalid_parameter("generationConfig.thinkingConfig.thinkingBudget", "it must be a whole number, or -1")
     if budget == 0:
         return {"reasoning_effort": "none"}
     return {"reasoning_effort": next((effort for most, effort in EFFORTS if budget <= most), "high")}
@@ -146,7 +146,7 @@ def _tools(given: Any, chat: JSON, dropped: list[str]) -> list[JSON]:
     functions: list[JSON] = []
     tools = [given] if isinstance(given, dict) else given or []
     if not isinstance(tools, list):
-        raise invalid("tools", "it must be a list")
+        raise invalid_parameter("tools", "it must be a list")
     for index, entry in enumerate(tools):
         for name, value in with_camel_names(read_object(entry, f"tools[{index}]")).items():
             param = f"tools[{index}].{name}"
@@ -166,7 +166,7 @@ def _function(given: Any, param: str) -> JSON:
     declared = with_camel_names(read_object(given, param))
     name = declared.get("name")
     if not isinstance(name, str) or not name:
-        raise invalid(f"{param}.name", "it must be a string")
+        raise invalid_parameter(f"{param}.name", "it must be a string")
     schema = declared.get("parametersJsonSchema")
     if schema is None and declared.get("parameters") is not None:
         schema = to_json_schema(declared["parameters"])
@@ -185,11 +185,11 @@ def _choice(given: Any, functions: list[JSON], dropped: list[str]) -> JSON:
     calling = with_camel_names(read_object(config.get("functionCallingConfig") or {}, "toolConfig.functionCallingConfig"))
     mode = str(calling.get("mode") or "AUTO").upper()
     if mode not in MODES:
-        raise invalid("toolConfig.functionCallingConfig.mode", "it must be AUTO, ANY, NONE or VALIDATED")
+        raise invalid_parameter("toolConfig.functionCallingConfig.mode", "it must be AUTO, ANY, NONE or VALIDATED")
     names = calling.get("allowedFunctionNames") or ()
     allowed = [function for function in functions if function["function"]["name"] in names] if names else functions
     if names and not allowed:
-        raise invalid("toolConfig.functionCallingConfig.allowedFunctionNames", "they name none of the functions")
+        raise invalid_parameter("toolConfig.functionCallingConfig.allowedFunctionNames", "they name none of the functions")
     if mode == "ANY" and names and len(allowed) == 1:
         return {"tool_choice": {"type": "function", "function": {"name": allowed[0]["function"]["name"]}}}
     chosen: JSON = {"tool_choice": MODES[mode]} if calling.get("mode") else {}
