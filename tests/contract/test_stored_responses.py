@@ -36,7 +36,7 @@ def ask(client: openai.OpenAI, *, stream: bool, **fields: Any) -> Any:
 
 @pytest.mark.parametrize("stream", [False, True])
 def test_a_conversation_goes_on_from_an_answer_of_any_model(keeping: Desk, upstream: FakeUpstream, stream: bool) -> None:
-    """The provider gets all of it, reasoning and calls too, and the key pays for that; what is asked of a response costs nothing."""
+    """The provider gets all of it, reasoning and calls too, and the key pays for that; asking of a response is free."""
     client = sdk(keeping, log_content=True)
     message = {"reasoning_content": "Hm.", "content": "Let me see.", "tool_calls": [CALL]}
     upstream.answers(chat_reply(message, "tool_calls", stream=stream), chat_reply({"content": "Rain."}, "stop", stream=stream))
