@@ -1,6 +1,5 @@
 """One call at one target: translated, sent, its answer translated back, and what goes wrong said as an APIError."""
 
-import json
 import time
 from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
@@ -20,6 +19,7 @@ from haimaker.credentials.headers import auth_headers
 from haimaker.http import errors, sse
 from haimaker.http.client import MAX_WHOLE_BYTES, AnswerTooLarge, CancelToken, HTTPClient, Timeouts, TransportError, read_whole
 from haimaker.http.errors import APIError, APITimeoutError, BadGatewayError
+from haimaker.http.json import read_or_none
 from haimaker.http.values import AttemptTimeouts, Event, StreamEvent, UpstreamResponse
 from haimaker.lean_dataclasses import dataclass, field, replace
 from haimaker.operations.attempt import Attempt
@@ -241,7 +241,7 @@ class UpstreamCall:
                 if isinstance(result.body, dict) and (shape := SHAPES.get(part.operation)):
                     result = result._replace(body=conform(result.body, shape))
         except APIError:
-            said = _json(body.raw)
+            said = read_or_none(body.raw)
             if isinstance(said, dict):
                 if used := part.read_usage(said, attempt):
                     attempt_log.set_usage(used, estimated=False)
@@ -261,7 +261,7 @@ class UpstreamCall:
         try:
             if response.headers.get("content-type", "").startswith("application/json"):
                 body = self._body(attempt_log, part, response)
-                said = _json(body.raw)
+                said = read_or_none(body.raw)
                 if not (isinstance(said, list) and said and all(isinstance(each, dict) for each in said)):
                     yield from part.as_events(self._result(attempt_log, part, adapter, body))
                     return
@@ -348,14 +348,6 @@ def _begun(items: Iterator[T]) -> Iterator[T]:
 def _close(response: UpstreamResponse) -> None:
     if isinstance(response.pieces, Generator):
         response.pieces.close()
-
-
-def _json(raw: bytes) -> object:
-    """What a body says if it is JSON, else nothing."""
-    try:
-        return json.loads(raw)
-    except (ValueError, RecursionError):
-        return None
 
 
 def read_beginning(pieces: Iterator[bytes]) -> bytes:
