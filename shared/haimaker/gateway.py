@@ -164,7 +164,7 @@ class Gateway:
             if client_format.resumes and asked.asked.original:
                 from haimaker.api import stored_responses  # few formats go on from an earlier answer
 
-                asked = stored_responses.resume(self.store, account, asked)
+                asked = stored_responses.resume(self, account, asked, request, client_format)
             return self._answer(request, asked, account, client_format)
         except APIError as error:
             return self._error_response(operation, request, error)

@@ -7,12 +7,11 @@ https://platform.openai.com/docs/api-reference/chat/create
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Annotated, Any, Self
 
-from pydantic import ConfigDict, Field, StrictBool, StrictFloat, StrictInt, StrictStr, ValidationError
-
 from haimaker.http.json import parse_json
 from haimaker.http.sse import dumps
 from haimaker.http.values import JSON, StreamEvent
 from haimaker.lean_dataclasses import dataclass, replace
+from haimaker.lean_pydantic import ConfigDict, Field, StrictBool, StrictFloat, StrictInt, StrictStr, ValidationError
 from haimaker.models.catalog import ModelInfo
 from haimaker.models.names import AUTO, bills_turns_of_tools, reads_search_for_free
 from haimaker.operations import splitting, stream_usage
