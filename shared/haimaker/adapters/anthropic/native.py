@@ -53,7 +53,9 @@ def edit_body(request: ChatRequest, attempt: Attempt) -> JSON:
     dialect = attempt.provider.dialect
     sent = request.original.body
     body = {name: value for name, value in sent.items() if name not in dialect.drop and name not in (*OURS, END_USER)}
-    body = {**dialect.add, **body, "model": attempt.model, "max_tokens": _max_tokens(request, attempt)}
+    most = attempt.model_info.max_output_tokens
+    wanted = request.max_output_tokens or attempt.max_output_tokens or most or attempt.traits.default_max_tokens
+    body = {**dialect.add, **body, "model": attempt.model, "max_tokens": min(wanted, most) if most else wanted}
     if isinstance(sent.get("messages"), list):
         body["messages"] = [_clean_turn(turn) for turn in sent["messages"]]
         if body["messages"] != sent["messages"] and lost_thinking(body["messages"]):
@@ -101,19 +103,14 @@ def from_stream(events: Iterable[Event], request: ChatRequest, attempt: Attempt)
     yield words[-1]._replace(native=tuple(held))
 
 
-def _max_tokens(request: ChatRequest, attempt: Attempt) -> int:
-    most = attempt.model_info.max_output_tokens
-    wanted = request.max_output_tokens or attempt.max_output_tokens or most or attempt.traits.default_max_tokens
-    return min(wanted, most) if most else wanted
-
-
 def _clean_turn(turn: Any) -> Any:
     """A turn without thinking that no vendor signed, and with what the ids of calls carry in its place; else the same turn."""
     content = turn.get("content") if isinstance(turn, dict) else None
     if not isinstance(content, list):
         return turn
     kept = [block for each in content for block in _clean_block(each)]
-    return turn if _same(kept, content) else {**turn, "content": kept}
+    is_same = len(kept) == len(content) and all(new is old for new, old in zip(kept, content, strict=True))
+    return turn if is_same else {**turn, "content": kept}
 
 
 def _clean_block(block: Any) -> Sequence[Any]:
@@ -127,7 +124,3 @@ def _clean_block(block: Any) -> Sequence[Any]:
     call = thinking_ids.unpack(identifier)
     thinking = [placed.block for placed in call.thinking] if kind == "tool_use" else []
     return (*thinking, {**block, field: names.call_id(plain_id(call.id))})
-
-
-def _same(one: Sequence[Any], other: Sequence[Any]) -> bool:
-    return len(one) == len(other) and all(left is right for left, right in zip(one, other, strict=True))

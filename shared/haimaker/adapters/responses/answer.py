@@ -153,7 +153,7 @@ class Answer:
         self.wrote = True
         self.calls[place] = len(self.calls)
         holder, grows = CALLS[kind]
-        said = {"name": _name(item), grows: ""}
+        said = {"name": as_text(item.get("name")), grows: ""}
         yield {"tool_calls": [{"index": self.calls[place], "id": as_text(item.get("call_id")), "type": holder, holder: said}]}
 
     def _argue(self, place: object, text: Any, holder: str) -> Iterator[JSON]:
@@ -225,7 +225,3 @@ def _is_billed(item: JSON) -> bool:
     """A page that is opened or looked through is no search of its own."""
     action = item.get("action")
     return not isinstance(action, dict) or action.get("type") in (None, "search")
-
-
-def _name(item: JSON) -> str:
-    return as_text(item.get("name"))
