@@ -50,6 +50,11 @@ def encode_error(body: JSON) -> bytes:
     return b"data: %b\n\n" % dumps(body)
 
 
+def encode_named(event: Event) -> bytes:
+    """An event with its name."""
+    return b"event: %b\ndata: %b\n\n" % (event.name.encode(), event.data)
+
+
 def dumps(body: JSON | list[JSON]) -> bytes:
     """Compact JSON; a lone surrogate, which UTF-8 can't carry, stays an escape, and what JSON has no number for is null."""
     try:
