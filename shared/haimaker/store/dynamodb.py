@@ -26,6 +26,7 @@ from haimaker.store import (
     StoreThrottled,
     StoreUnavailable,
     dynamo_models,
+    dynamo_refunds,
     ledger,
     minute_of,
     tables,
@@ -188,7 +189,7 @@ class DynamoStore:
         return True
 
     def amend(self, record: Record) -> bool:
-        return self._records.amend(record)
+        return dynamo_refunds.amend(self._records, record)
 
     def record(self, request_id: str) -> Record | None:
         return self._records.read(request_id)

@@ -35,7 +35,15 @@ from haimaker.store import (
     sqlite_totals,
 )
 from haimaker.store.ledger import Counters
-from haimaker.store.model_counters import NO_MODELS, model_charges, model_releases, model_repairs, model_restarts
+from haimaker.store.model_counters import (
+    NO_MODELS,
+    is_charged_in_window,
+    model_charges,
+    model_refunds,
+    model_releases,
+    model_repairs,
+    model_restarts,
+)
 from haimaker.store.sqlite_checkpoints import PAGES_AT_MOST, Checkpoints
 from haimaker.store.sqlite_documents import SQLiteDocuments
 from haimaker.store.sqlite_schema import Execute
@@ -222,7 +230,15 @@ class SQLiteStore:
 
     def amend(self, record: Record) -> bool:
         with self._writing("amend") as execute:
-            return sqlite_records.amend(execute, record)
+            lost = sqlite_records.get_record(execute, record.request_id)
+            if lost is None or not sqlite_records.amend(execute, record):
+                return False
+            for refund in model_refunds(lost, record):
+                counters = _read(execute, refund.account_id, self._clock())
+                seen = counters.models.get(refund.model) if counters else None
+                if counters and seen and is_charged_in_window(lost, counters.account, refund.model, seen):
+                    sqlite_models.give_back(execute, refund)
+            return True
 
     def record(self, request_id: str) -> Record | None:
         with self._reading("record") as execute:

@@ -94,6 +94,7 @@ CHARGE_MODEL = """UPDATE model_counters SET taken = taken + :taken,
     tokens = tokens + CASE WHEN minute = :minute THEN :tokens ELSE 0 END WHERE account_id = :id AND model = :model"""
 RESTART_MODEL = """INSERT INTO model_counters VALUES (:id, :model, -:returned, :window_end_s, 0, 0, 0)
     ON CONFLICT DO UPDATE SET taken = taken - :returned, window_end_s = :window_end_s"""
+GIVE_BACK_MODEL = "UPDATE model_counters SET taken = taken - :returned WHERE account_id = :id AND model = :model"
 KEEP = "INSERT OR IGNORE INTO records VALUES (?, ?, ?, ?, ?, ?, ?)"
 CORRECT = """UPDATE accounts SET remaining = remaining - :difference, total_spend = total_spend + :difference
     WHERE id = :id AND total_spend = :total"""
