@@ -491,9 +491,10 @@ def test_a_response_that_its_provider_keeps_is_found_again(
     ):
         with pytest.raises(openai.NotFoundError):
             call(first.id)
-    for named in ({"previous_response_id": first.id}, options):
+    foreign: Any
+    for foreign in ({"previous_response_id": first.id}, options):
         with pytest.raises(openai.NotFoundError):
-            stranger.responses.create(model=GPT, input="Hi", extra_body=named)
+            stranger.responses.create(model=GPT, input="Hi", extra_body=foreign)
     assert len(upstream.calls) == asked
 
 

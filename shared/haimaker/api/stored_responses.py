@@ -79,10 +79,9 @@ def _with_comparison(store: Store, account: Account, body: JSON) -> JSON:
     """With the provider's id of the response whose use of the cache is compared. Raises NotFoundError.
     https://platform.openai.com/docs/guides/prompt-caching"""
     options = body.get("prompt_cache_options")
-    compared = options.get("comparison_response_id") if isinstance(options, dict) else None
-    if compared is None:
+    if not isinstance(options, dict) or options.get("comparison_response_id") is None:
         return body
-    record = _find(store, account, str(compared), "prompt_cache_options.comparison_response_id")
+    record = _find(store, account, str(options["comparison_response_id"]), "prompt_cache_options.comparison_response_id")
     return {**body, "prompt_cache_options": {**options, "comparison_response_id": record.detail.get("response_id")}}
 
 
