@@ -251,7 +251,7 @@ class ChatRequest(TextRequest):
         inline = sum(size for _, size in _media(self.body["messages"]))
         return usage.estimate_tokens(max(0, self.size - inline))
 
-    def inlined(self, data_url: Callable[[str, str], str]) -> Self:
+    def with_inline_images(self, data_url: Callable[[str, str], str]) -> Self:
         from haimaker.operations.image_links import with_data_urls  # few requests have images
 
         messages = with_data_urls(self.body["messages"], data_url)

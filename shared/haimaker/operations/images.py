@@ -66,8 +66,8 @@ class ImageRequest(OperationRequest):
         return parse_size(self.fields.size)
 
     @property
-    def wanted(self) -> ImageResponseFormat | None:
-        """How images are to come; None is as it is easiest, and both if both are at hand."""
+    def response_format(self) -> ImageResponseFormat | None:
+        """How the client wants the images; None is whatever the provider gives, and both where both are at hand."""
         return "b64_json" if self.streams else self.fields.response_format
 
     @property

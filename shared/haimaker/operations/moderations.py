@@ -16,7 +16,7 @@ from haimaker.lean_dataclasses import dataclass, replace
 from haimaker.media import images as media_images
 from haimaker.operations.attempt import Attempt
 from haimaker.operations.fields import OURS, CommonFields, raise_validation_error, with_model
-from haimaker.operations.moderation_results import IMAGE, TEXT, worse
+from haimaker.operations.moderation_results import IMAGE, TEXT, merge_moderations
 from haimaker.operations.operation import OperationRequest, Result
 from haimaker.pricing import usage
 from haimaker.pricing.usage import Usage
@@ -141,7 +141,7 @@ class ModerationRequest(OperationRequest):
         found: dict[int, JSON] = {}
         for piece, body in zip(self._small(), bodies, strict=True):
             (result,) = body["results"]
-            found[piece.result] = worse(found[piece.result], result) if piece.result in found else result
+            found[piece.result] = merge_moderations(found[piece.result], result) if piece.result in found else result
         used = [result.usage for result in results if result.usage]
         return Result({**bodies[0], "results": list(found.values())}, usage.sum_usages(used) if len(used) == len(results) else None)
 
@@ -157,7 +157,7 @@ class ModerationRequest(OperationRequest):
         pieces = self.pieces
         return [kind for kind, there in ((TEXT, any(p.text for p in pieces)), (IMAGE, any(p.image for p in pieces))) if there]
 
-    def inlined(self, data_url: Callable[[str, str], str]) -> Self:
+    def with_inline_images(self, data_url: Callable[[str, str], str]) -> Self:
         given = self.fields.input
         if isinstance(given, str) or not any(piece.image.startswith("http") for piece in self.pieces):
             return self

@@ -235,7 +235,7 @@ class OperationRequest:
             "total_tokens": tokens.prompt + tokens.completion,
         }
 
-    def inlined(self, data_url: Callable[[str, str], str]) -> Self:
+    def with_inline_images(self, data_url: Callable[[str, str], str]) -> Self:
         """With images that are links as data URLs, for a target that takes no links; `data_url` takes the place of one as well."""
         return self
 

@@ -274,7 +274,7 @@ class Exchange:
             yield event
         self._charge(attempt_log, stream_usage, cut=False)
         record = self.settle("ok")
-        yield from stream_usage.last_events(self._usage_object(stream_usage.told, attempt_log, record))
+        yield from stream_usage.last_events(self._usage_object(stream_usage.provider_usage, attempt_log, record))
 
     def _with_stored_noted(self, events: Iterator[StreamEvent]) -> Iterator[StreamEvent]:
         for event in events:

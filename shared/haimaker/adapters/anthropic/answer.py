@@ -8,10 +8,10 @@ import json
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
-from haimaker.adapters.anthropic import carried, counts, names
-from haimaker.adapters.anthropic.carried import Placed
+from haimaker.adapters.anthropic import counts, names, thinking_ids
 from haimaker.adapters.anthropic.citations import to_annotations
 from haimaker.adapters.anthropic.pauses import PAUSED, add_usage
+from haimaker.adapters.anthropic.thinking_ids import PlacedBlock
 from haimaker.http.errors import BadGatewayError
 from haimaker.http.values import JSON
 from haimaker.lean_dataclasses import dataclass, field
@@ -62,8 +62,8 @@ class Answer:
     length: int = 0
     """Of the text so far."""
     opened: dict[int, Block] = field(default_factory=dict)
-    thinking: list[Placed] = field(default_factory=list)
-    uncarried: list[Placed] = field(default_factory=list)
+    thinking: list[PlacedBlock] = field(default_factory=list)
+    uncarried: list[PlacedBlock] = field(default_factory=list)
     """Thinking since the last call of a tool."""
     annotations: list[JSON] = field(default_factory=list)
 
@@ -190,18 +190,18 @@ class Answer:
             self.annotations += to_annotations(block.citations, block.begun_at, self.length)
         elif block.kind in ("thinking", "redacted_thinking"):
             written = {"thinking": block.thinking, "signature": block.signature} if block.kind == "thinking" else {}
-            clean = carried.clean({**block.start, **written})
+            clean = thinking_ids.clean_block({**block.start, **written})
             if clean and clean.get("signature") != "":
-                self.thinking.append(Placed(block.begun_at, clean))
+                self.thinking.append(PlacedBlock(block.begun_at, clean))
                 self.uncarried.append(self.thinking[-1])
 
     def _call(self, block: Block) -> JSON:
         block.call = self.calls
         self.calls += 1
-        said = carried.Call(_text(block.start, "id") or f"call_{block.call}", self.length, tuple(self.uncarried))
+        said = thinking_ids.Call(_text(block.start, "id") or f"call_{block.call}", self.length, tuple(self.uncarried))
         self.uncarried.clear()
         function = {"name": names.decode(_text(block.start, "name")), "arguments": ""}
-        return {"tool_calls": [{"index": block.call, "id": carried.pack(said), "type": "function", "function": function}]}
+        return {"tool_calls": [{"index": block.call, "id": thinking_ids.pack(said), "type": "function", "function": function}]}
 
     def _argue(self, block: Block, arguments: str) -> Iterator[JSON]:
         if not arguments:
@@ -224,7 +224,7 @@ class Answer:
             yield {"reasoning_content": text}
 
 
-def folded(deltas: Iterable[JSON]) -> JSON:
+def merge_deltas(deltas: Iterable[JSON]) -> JSON:
     """The message that deltas add up to."""
     message: JSON = {"role": "assistant", "content": None}
     for delta in deltas:

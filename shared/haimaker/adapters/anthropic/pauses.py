@@ -71,7 +71,7 @@ class PausedTurn:
             yield event
         self.usage = add_usage(self.usage, self._used)
 
-    def resumed(self, request: UpstreamRequest) -> UpstreamRequest:
+    def resume_request(self, request: UpstreamRequest) -> UpstreamRequest:
         """The call that was paused, to go on."""
         body = json.loads(request.body)
         body["messages"] = [*body["messages"], {"role": "assistant", "content": self.content}]

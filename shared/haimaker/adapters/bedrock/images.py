@@ -12,7 +12,7 @@ from urllib.parse import quote
 
 from haimaker.adapters.bedrock.failures import read_error
 from haimaker.adapters.image_ratios import nearest
-from haimaker.adapters.parameters import refused
+from haimaker.adapters.parameters import refused_error
 from haimaker.http.errors import BadGatewayError, ContentPolicyViolationError
 from haimaker.http.sse import dumps
 from haimaker.http.values import JSON, UpstreamRequest
@@ -111,7 +111,7 @@ def most_at_once(attempt: Attempt) -> int:
 def to_upstream(request: ImageRequest, attempt: Attempt) -> UpstreamRequest:
     family, sent = _family(attempt), request.body
     if mask_of(request.files):
-        raise refused("mask")
+        raise refused_error("mask")
     more = {name: value for name, value in sent.items() if name not in READ and name not in HARMLESS}
     lost = (*HARMLESS, *family.drop)
     dropped = tuple(name for name in lost if name in sent and name not in UNTOLD)
@@ -166,7 +166,7 @@ def _format(request: ImageRequest) -> JSON:
 def _only_image(request: ImageRequest) -> bytes:
     images = images_of(request.files)
     if len(images) != 1:
-        raise refused("image", "one image")
+        raise refused_error("image", "one image")
     return images[0].data
 
 

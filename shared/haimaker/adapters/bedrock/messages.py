@@ -6,7 +6,7 @@ https://docs.aws.amazon.com/bedrock/latest/APIReference/API_runtime_Message.html
 from collections.abc import Mapping
 from typing import Any
 
-from haimaker.adapters.bedrock import carrying
+from haimaker.adapters.bedrock import tool_ids
 from haimaker.adapters.bedrock.blocks import Blocks, invalid
 from haimaker.adapters.bedrock.families import Family
 from haimaker.adapters.repairs import arguments_object
@@ -119,10 +119,10 @@ class Conversation:
             raise invalid(f"{param}.function.name", "it must be a string")
         if not isinstance(call.get("id"), str) or not call["id"]:
             raise invalid(f"{param}.id", "it must be a string")
-        plain, carried = carrying.without_blocks(call["id"], self.family.name)
+        plain, carried = tool_ids.without_blocks(call["id"], self.family.name)
         use = {
-            "toolUseId": carrying.to_tool_id(plain, short=self.family.short_tool_ids),
-            "name": carrying.to_name(function["name"]),
+            "toolUseId": tool_ids.to_tool_id(plain, short=self.family.short_tool_ids),
+            "name": tool_ids.to_name(function["name"]),
             "input": arguments_object(function.get("arguments")),
         }
         return {"toolUse": use}, carried
@@ -131,12 +131,12 @@ class Conversation:
         called = message.get("tool_call_id")
         if not isinstance(called, str) or not called:
             raise invalid(f"{param}.tool_call_id", "it must be the id of a tool call")
-        plain, _ = carrying.without_blocks(called, self.family.name)
+        plain, _ = tool_ids.without_blocks(called, self.family.name)
         content = self.blocks.of(message.get("content"), f"{param}.content")
         points = [block for block in content if "cachePoint" in block] + self.blocks.cache_point(message)
         told = [block for block in content if "cachePoint" not in block] or [{"text": NO_OUTPUT}]
         failed = {"status": "error"} if message.get("is_error") is True else {}
-        use_id = carrying.to_tool_id(plain, short=self.family.short_tool_ids)
+        use_id = tool_ids.to_tool_id(plain, short=self.family.short_tool_ids)
         return [{"toolResult": {"toolUseId": use_id, "content": told, **failed}}, *points[:1]]
 
 
@@ -183,4 +183,4 @@ def _thoughts(shown: list[Any]) -> list[JSON]:
         elif isinstance(block, dict):
             text = {"text": block.get("thinking"), "signature": block.get("signature")}
             blocks.append({"reasoningContent": {"reasoningText": text}})
-    return carrying.signed(blocks)
+    return tool_ids.keep_signed(blocks)

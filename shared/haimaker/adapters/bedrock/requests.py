@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from haimaker.adapters.bedrock.blocks import Blocks, invalid
-from haimaker.adapters.bedrock.families import Family, family_of, may
+from haimaker.adapters.bedrock.families import Family, family_of, may_have_capability
 from haimaker.adapters.bedrock.messages import Conversation
 from haimaker.adapters.bedrock.tools import Tools, to_tools
 from haimaker.adapters.parameters import HINTS, Parameters, drop_out_of_range
@@ -85,7 +85,7 @@ def to_body(request: ChatRequest, attempt: Attempt) -> tuple[JSON, list[str]]:
         PARAMETERS if family.name in ("claude", "untold") else PARAMETERS.for_model(attempt.traits, given.get("reasoning_effort"))
     )
     fields, dropped = parameters.split(given)
-    blocks = Blocks(caches=may(attempt, "prompt_caching"))
+    blocks = Blocks(caches=may_have_capability(attempt, "prompt_caching"))
     conversation = Conversation(family, blocks, attempt.traits.takes_system)
     for index, message in enumerate(repair_messages(fields["messages"], attempt)):
         conversation.add(message, f"messages[{index}]")

@@ -7,7 +7,7 @@ from urllib.parse import urlencode
 
 from haimaker.adapters.deepgram.failures import read_error
 from haimaker.adapters.gemini.shapes import found_object, found_objects
-from haimaker.adapters.hearing import flat, read_list, split_fields, words_of
+from haimaker.adapters.transcription_fields import read_list, read_transcript, split_fields, to_form_fields
 from haimaker.http.errors import BadGatewayError
 from haimaker.http.values import JSON, UpstreamRequest
 from haimaker.operations.attempt import Attempt
@@ -29,7 +29,7 @@ def to_upstream(request: TranscriptionRequest, attempt: Attempt) -> UpstreamRequ
         query["diarize"] = "true"
     if words := read_list(request, "keywords"):
         query["keyterm" if "deepgram-nova-3" in attempt.traits.families else "keywords"] = words
-    path = f"/listen?{urlencode(flat({**query, **passed}))}"
+    path = f"/listen?{urlencode(to_form_fields({**query, **passed}))}"
     return UpstreamRequest(path, request.file.data, {"content-type": request.sound.content_type}, dropped=lost)
 
 
@@ -43,7 +43,7 @@ def from_upstream(answer: UpstreamBody, request: TranscriptionRequest, attempt: 
     words = by_channel([read_spoken(each.get("words"), "punctuated_word", "word") for each in heard])
     metadata = found_object(body.get("metadata"))
     transcript = Transcript(
-        "\n".join(words_of(each.get("transcript")) for each in heard),
+        "\n".join(read_transcript(each.get("transcript")) for each in heard),
         read_spoken(found.get("utterances"), "transcript"),
         words,
         next((str(each["detected_language"]) for each in channels if each.get("detected_language")), request.fields.language),

@@ -4,7 +4,7 @@ https://elevenlabs.io/docs/api-reference/speech-to-text/convert
 """
 
 from haimaker.adapters.elevenlabs.failures import read_error
-from haimaker.adapters.hearing import flat, read_list, split_fields, words_of
+from haimaker.adapters.transcription_fields import read_list, read_transcript, split_fields, to_form_fields
 from haimaker.http import multipart
 from haimaker.http.errors import BadGatewayError
 from haimaker.http.values import JSON, UpstreamRequest
@@ -30,7 +30,7 @@ def to_upstream(request: TranscriptionRequest, attempt: Attempt) -> UpstreamRequ
         body["diarize"] = "true"
     if words := read_list(request, "keywords"):
         body["keyterms"] = words
-    content_type, raw = multipart.encode(flat({**body, **passed}), [("file", request.file)])
+    content_type, raw = multipart.encode(to_form_fields({**body, **passed}), [("file", request.file)])
     return UpstreamRequest(PATH, raw, {"content-type": content_type}, dropped=lost)
 
 
@@ -44,7 +44,7 @@ def from_upstream(answer: UpstreamBody, request: TranscriptionRequest, attempt: 
     words = by_channel([read_spoken(each.get("words"), "text", speaker="speaker_id") for each in heard])
     seconds = body.get("audio_duration_secs")
     transcript = Transcript(
-        "\n".join(words_of(each["text"]) for each in heard),
+        "\n".join(read_transcript(each["text"]) for each in heard),
         (),
         words,
         next((str(each["language_code"]) for each in heard if each.get("language_code")), request.fields.language),

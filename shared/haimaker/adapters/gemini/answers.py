@@ -149,13 +149,13 @@ class Choice:
         delta.setdefault("tool_calls", []).append(
             {
                 "index": self.calls,
-                "id": signatures.join(call_id, signature),
+                "id": signatures.to_call_id(call_id, signature),
                 "type": "function",
                 "function": {
                     "name": str(call["name"]),
                     "arguments": json.dumps(arguments if isinstance(arguments, dict) else {}, ensure_ascii=False),
                 },
-                **signatures.shown(signature),
+                **signatures.to_extra_content(signature),
             }
         )
         self.calls += 1
@@ -168,7 +168,7 @@ class Choice:
             self.speaks = True
         elif data:
             image = {"index": self.images, "type": "image_url", "image_url": {"url": f"data:{kind};base64,{data}"}}
-            delta.setdefault("images", []).append({**image, **signatures.shown(signature)})
+            delta.setdefault("images", []).append({**image, **signatures.to_extra_content(signature)})
             self.images += 1
 
     def _new_audio(self) -> JSON:

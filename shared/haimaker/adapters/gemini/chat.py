@@ -15,7 +15,7 @@ from haimaker.adapters.gemini.generation import to_body
 from haimaker.adapters.gemini.shapes import found_object, found_objects, found_text
 from haimaker.adapters.gemini.tokens import service_tier, to_usage
 from haimaker.adapters.gemini.tools import to_tools
-from haimaker.adapters.parameters import forces_tools, unforceable
+from haimaker.adapters.parameters import forces_tools, unforceable_tools_error
 from haimaker.adapters.repairs import repair_messages
 from haimaker.http import errors
 from haimaker.http.sse import dumps
@@ -40,7 +40,7 @@ def to_upstream(request: ChatRequest, attempt: Attempt) -> UpstreamRequest:
     removed = tuple(name for name in provider.dialect.drop if name in asked)
     if forces_tools(asked) and not attempt.traits.forces_tools:
         if not asked.get("drop_params"):
-            raise unforceable()
+            raise unforceable_tools_error()
         removed += ("tool_choice",)
     asked = {name: value for name, value in asked.items() if name not in removed}
     body, dropped = to_body(asked, attempt)

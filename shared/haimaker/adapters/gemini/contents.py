@@ -63,7 +63,7 @@ class _Conversation:
         parts = media.to_parts(message.get("content"), f"{param}.content")
         if not parts and isinstance(message.get("refusal"), str):
             parts = media.to_parts(message["refusal"], param)
-        if parts and (signature := signatures.read(message)):
+        if parts and (signature := signatures.from_extra_content(message)):
             parts[-1] = {**parts[-1], "thoughtSignature": signature}
         parts += [_image(image, f"{param}.images[{index}]") for index, image in enumerate(found_objects(message.get("images")))]
         own = own_tools.read(message) if self.signs_calls else []
@@ -78,12 +78,12 @@ class _Conversation:
     def _call(self, call: JSON, param: str) -> JSON:
         call_id = call.get("id")
         made = _function_call(required_object(call.get("function"), f"{param}.function"), f"{param}.function")
-        base, signature = signatures.split(call_id)
+        base, signature = signatures.from_call_id(call_id)
         self.count += 1
         self.calls.update({known: (self.count, made["name"]) for known in (base, call_id) if isinstance(known, str)})
         if self.signs_calls and base:
             made["id"] = base
-        signature = signatures.read(call) or signature
+        signature = signatures.from_extra_content(call) or signature
         return {"functionCall": made, **({"thoughtSignature": signature} if signature else {})}
 
     def _add_result(self, message: JSON, param: str) -> None:
@@ -91,7 +91,7 @@ class _Conversation:
         place, name = self.calls.get(call_id if isinstance(call_id, str) else "", (self.count, message.get("name")))
         if not isinstance(name, str) or not name:
             refuse(f"{param}.tool_call_id", "it names no tool call of an earlier message")
-        base, _ = signatures.split(call_id)
+        base, _ = signatures.from_call_id(call_id)
         parts = media.to_parts(message.get("content"), f"{param}.content")
         texts = [part["text"] for part in parts if "text" in part]
         others = [part for part in parts if "text" not in part]
@@ -143,5 +143,5 @@ def _parse_object(text: str) -> JSON | None:
 def _image(image: JSON, param: str) -> JSON:
     """An image that the model made, as `from_upstream` shows it."""
     link = required_name(found_object(image.get("image_url")).get("url"), f"{param}.image_url.url")
-    signature = signatures.read(image)
+    signature = signatures.from_extra_content(image)
     return {**media.from_link(link, param, "image/png"), **({"thoughtSignature": signature} if signature else {})}

@@ -8,7 +8,7 @@ from urllib.parse import quote
 from haimaker.adapters.gemini.failures import from_body, read_error
 from haimaker.adapters.gemini.shapes import found_objects, found_text
 from haimaker.adapters.image_ratios import nearest
-from haimaker.adapters.parameters import refused
+from haimaker.adapters.parameters import refused_error
 from haimaker.http.errors import ContentPolicyViolationError
 from haimaker.http.sse import dumps
 from haimaker.http.values import JSON, UpstreamRequest
@@ -43,7 +43,7 @@ LARGER = Size(1_700, 1_500)
 
 def to_upstream(request: ImageRequest, attempt: Attempt) -> UpstreamRequest:
     if request.files:
-        raise refused("image")
+        raise refused_error("image")
     body = request.body
     instance: JSON = {"prompt": request.prompt}
     more = {name: value for name, value in body.items() if name not in READ and name not in HARMLESS}

@@ -12,7 +12,7 @@ from haimaker.adapters.gemini.failures import from_body, read_error
 from haimaker.adapters.gemini.shapes import found_object, found_objects, found_text
 from haimaker.adapters.gemini.tokens import to_usage
 from haimaker.adapters.image_ratios import nearest
-from haimaker.adapters.parameters import refused
+from haimaker.adapters.parameters import refused_error
 from haimaker.http.errors import ContentPolicyViolationError
 from haimaker.http.sse import dumps
 from haimaker.http.values import JSON, UpstreamRequest
@@ -53,7 +53,7 @@ def to_upstream(request: ImageRequest, attempt: Attempt) -> UpstreamRequest:
     if _is_imagen(attempt):
         return imagen.to_upstream(request, attempt)
     if mask_of(request.files):
-        raise refused("mask")
+        raise refused_error("mask")
     body = request.body
     parts: list[JSON] = [{"text": request.prompt or VARY}]
     for file in images_of(request.files):

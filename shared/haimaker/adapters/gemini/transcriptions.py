@@ -12,7 +12,7 @@ from haimaker.adapters.events import json_object
 from haimaker.adapters.gemini.failures import from_body, read_error
 from haimaker.adapters.gemini.shapes import found_object, found_objects, found_text
 from haimaker.adapters.gemini.tokens import to_usage
-from haimaker.adapters.hearing import inline, split_fields
+from haimaker.adapters.transcription_fields import encode_file, split_fields
 from haimaker.http.errors import BadGatewayError, BadRequestError, ContentPolicyViolationError
 from haimaker.http.sse import dumps
 from haimaker.http.values import JSON, Event, StreamEvent, UpstreamRequest
@@ -40,7 +40,7 @@ def to_upstream(request: TranscriptionRequest, attempt: Attempt) -> UpstreamRequ
         message = 'The model does not know when each word is said. Ask for segments, or send "drop_params": true.'
         raise BadRequestError(message, param="timestamp_granularities", code="unsupported_parameter")
     passed, lost = split_fields(request, ("language", "prompt", "temperature", "keywords", "languages"))
-    data = {"mimeType": request.sound.content_type, "data": inline(request)}
+    data = {"mimeType": request.sound.content_type, "data": encode_file(request)}
     config: JSON = {"temperature": request.fields.temperature} if request.fields.temperature is not None else {}
     if _is_timed(request):
         config |= {"responseMimeType": "application/json", "responseSchema": _schema(request)}

@@ -5,7 +5,7 @@ https://docs.cloud.google.com/speech-to-text/docs/reference/rest/v2/projects.loc
 
 from haimaker.adapters.gemini.failures import from_body, read_error
 from haimaker.adapters.gemini.shapes import found_object, found_objects, found_text
-from haimaker.adapters.hearing import inline, split_fields
+from haimaker.adapters.transcription_fields import encode_file, split_fields
 from haimaker.http.errors import BadGatewayError
 from haimaker.http.sse import dumps
 from haimaker.http.values import JSON, UpstreamRequest
@@ -28,7 +28,7 @@ def to_upstream(request: TranscriptionRequest, attempt: Attempt) -> UpstreamRequ
     if request.wants_speakers:
         features["diarizationConfig"] = {}
     config = {"model": attempt.model, "languageCodes": languages, "autoDecodingConfig": {}, "features": features}
-    body = {"config": config, "content": inline(request)}
+    body = {"config": config, "content": encode_file(request)}
     return UpstreamRequest(PATH, dumps(body), {"content-type": "application/json"}, dropped=lost)
 
 

@@ -30,7 +30,7 @@ class Numbering:
     """By a choice and the provider's position, None where it tells none."""
     _count: dict[int, int] = field(default_factory=dict)
 
-    def numbered(self, delta: JSON, choice: int) -> JSON:
+    def number_calls(self, delta: JSON, choice: int) -> JSON:
         """A delta with our positions; the same object where they are the provider's."""
         calls = delta.get("tool_calls")
         if not isinstance(calls, list):

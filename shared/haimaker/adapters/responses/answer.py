@@ -185,7 +185,7 @@ class Answer:
             yield from self._write("reasoning_content", {"delta": "\n\n".join(filter(None, parts))}, place)
 
 
-def merged(deltas: Iterator[JSON]) -> tuple[JSON, JSON | None]:
+def merge_deltas(deltas: Iterator[JSON]) -> tuple[JSON, JSON | None]:
     """The message that deltas add up to, and its log probabilities."""
     message: JSON = {"role": "assistant", "content": None}
     logprobs: list[JSON] = []

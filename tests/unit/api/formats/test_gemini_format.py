@@ -11,7 +11,7 @@ from google.genai import types
 from hypothesis import given
 from hypothesis import strategies as st
 
-from haimaker.adapters.anthropic import carried
+from haimaker.adapters.anthropic import thinking_ids
 from haimaker.api.formats import gemini_answers, gemini_thoughts
 from haimaker.api.formats.gemini_requests import to_chat
 from haimaker.api.formats.gemini_schemas import is_strict, to_json_schema
@@ -30,7 +30,7 @@ HELLO = [{"role": "user", "content": "Hi"}]
 CONTENTS = [{"role": "user", "parts": [{"text": "Hi"}]}]
 PIXEL = "iVBORw0KGgo="
 THINKING = [{"type": "thinking", "thinking": "Hm.", "signature": "c2ln"}]
-CARRYING = carried.pack(carried.Call("toolu_1", 0, (carried.Placed(0, THINKING[0]),)))
+CARRYING = thinking_ids.pack(thinking_ids.Call("toolu_1", 0, (thinking_ids.PlacedBlock(0, THINKING[0]),)))
 """A call's id with what Claude thought before it."""
 SCHEMA = {"type": "OBJECT", "properties": {"city": {"type": "STRING"}}, "required": ["city"]}
 PLAIN_SCHEMA = {"type": "object", "properties": {"city": {"type": "string"}}, "required": ["city"]}

@@ -7,7 +7,7 @@ from base64 import b64decode, b64encode
 from collections.abc import Iterator
 from typing import Any
 
-from haimaker.adapters.bedrock import carrying
+from haimaker.adapters.bedrock import tool_ids
 from haimaker.adapters.bedrock.tools import JSON_TOOL
 from haimaker.http.sse import dumps
 from haimaker.http.values import JSON
@@ -60,7 +60,7 @@ class Answer:
     _unsent: list[JSON] = field(default_factory=list)
     """Signed reasoning since the last call, which the next one will carry."""
 
-    def opens(self, start: Any) -> tuple[Block, list[JSON]]:
+    def start_block(self, start: Any) -> tuple[Block, list[JSON]]:
         """A block begins. Calls of tools that run at the provider are not for the client."""
         use = start.get("toolUse") if isinstance(start, dict) else None
         if not isinstance(use, dict):
@@ -74,35 +74,35 @@ class Answer:
             return Block(kind), []
         plain = tool_id if isinstance(tool_id, str) and tool_id else f"call_{len(self.tool_calls)}"
         call: JSON = {
-            "id": carrying.with_blocks(plain, self.family, self._unsent),
+            "id": tool_ids.with_blocks(plain, self.family, self._unsent),
             "type": "function",
-            "function": {"name": carrying.from_name(name), "arguments": ""},
+            "function": {"name": tool_ids.from_name(name), "arguments": ""},
         }
         self._unsent = []
         self.tool_calls.append(call)
         place = len(self.tool_calls) - 1
         return Block("tool", place), [{"tool_calls": [{"index": place, **call, "function": dict(call["function"])}]}]
 
-    def goes_on(self, block: Block, delta: Any) -> list[JSON]:
+    def add_delta(self, block: Block, delta: Any) -> list[JSON]:
         if not isinstance(delta, dict) or block.kind == "hidden":
             return []
         if isinstance(delta.get("text"), str) and block.kind in ("", "text"):
             block.kind = "text"
-            return self._says(delta["text"])
+            return self._add_text(delta["text"])
         if isinstance(delta.get("reasoningContent"), dict) and block.kind in ("", "reasoning"):
-            return self._thinks(block, delta["reasoningContent"])
+            return self._add_thinking(block, delta["reasoningContent"])
         if isinstance(delta.get("toolUse"), dict) and block.kind in ("tool", "json"):
-            return self._calls(block, delta["toolUse"].get("input"))
+            return self._add_arguments(block, delta["toolUse"].get("input"))
         if isinstance(delta.get("citation"), dict):
             block.citations.append(delta["citation"])
         return []
 
-    def closes(self, block: Block) -> list[JSON]:
+    def end_block(self, block: Block) -> list[JSON]:
         """A block ends: a call without input gets an empty one, reasoning is complete, citations know what they cover."""
         if block.kind in ("tool", "json"):
-            return [] if block.text else self._calls(block, {})
+            return [] if block.text else self._add_arguments(block, {})
         if block.kind == "reasoning":
-            return self._thought(block)
+            return self._end_thinking(block)
         found = [_annotation(citation, block.start, len(self.text)) for citation in block.citations]
         first = len(self.annotations)
         self.annotations += found
@@ -122,11 +122,11 @@ class Answer:
                 message[name] = found
         return {**message, "reasoning_content": self.reasoning} if self.reasoning else message
 
-    def _says(self, text: str) -> list[JSON]:
+    def _add_text(self, text: str) -> list[JSON]:
         self.text += text
         return [{"content": text}] if text else []
 
-    def _thinks(self, block: Block, content: JSON) -> list[JSON]:
+    def _add_thinking(self, block: Block, content: JSON) -> list[JSON]:
         block.kind = "reasoning"
         text, signature, redacted = content.get("text"), content.get("signature"), content.get("redactedContent")
         block.signature += signature if isinstance(signature, str) else ""
@@ -137,7 +137,7 @@ class Answer:
         self.reasoning += text
         return [{"reasoning_content": text}]
 
-    def _thought(self, block: Block) -> list[JSON]:
+    def _end_thinking(self, block: Block) -> list[JSON]:
         shown: list[JSON] = []
         if block.redacted:
             data = _join_base64(block.redacted)
@@ -150,14 +150,14 @@ class Answer:
         self.thinking_blocks += shown
         return [{"thinking_blocks": [{"index": first + place, **one} for place, one in enumerate(shown)]}] if shown else []
 
-    def _calls(self, block: Block, given: Any) -> list[JSON]:
+    def _add_arguments(self, block: Block, given: Any) -> list[JSON]:
         piece = given if isinstance(given, str) else "" if given is None else dumps(given).decode()
         block.text += piece
         if not piece:
             return []
         if block.kind == "json":
             self.json += piece
-            return self._says(piece)
+            return self._add_text(piece)
         self.tool_calls[block.start]["function"]["arguments"] += piece
         return [{"tool_calls": [{"index": block.start, "function": {"arguments": piece}}]}]
 

@@ -1,4 +1,4 @@
-"""Searches that a provider ran while it answered, and pages that it opened, told in its messages and not in its usage. Pure.
+"""Counts the searches that a provider ran while it answered, and the pages it opened, where its usage leaves them out. Pure.
 
 https://console.groq.com/docs/browser-search, https://groq.com/pricing: each is billed, a page less than a search.
 """
@@ -18,14 +18,14 @@ SEARCH = re.compile(r"search|browser")
 
 
 @dataclass(slots=True)
-class Searches:
-    """Those of one answer; a stream may tell one several times."""
+class SearchCounter:
+    """Counts those of one answer; a chunk may repeat one that came before."""
 
     seen: dict[tuple[int, Any], str] = field(default_factory=dict)
-    """By choice and place, under which name each is counted."""
+    """By choice and position, the usage field that counts each."""
 
     def add_count(self, body: JSON, holder: str) -> JSON:
-        """The body, with their number in its usage if there are any; the same object where there are none."""
+        """The body with `server_tool_use` in its usage; the same object where nothing was searched."""
         for place, choice in enumerate(_objects(body.get("choices"))):
             message = choice.get(holder)
             for at, tool in enumerate(_objects(message.get(FIELD) if isinstance(message, dict) else None)):
@@ -35,16 +35,16 @@ class Searches:
         if not self.seen or not isinstance(used, dict) or not used:
             return body
         uses = used.get("server_tool_use")
-        told = {**(uses if isinstance(uses, dict) else {}), **Counter(self.seen.values())}
-        return {**body, "usage": {**used, "server_tool_use": told}}
+        counts = {**(uses if isinstance(uses, dict) else {}), **Counter(self.seen.values())}
+        return {**body, "usage": {**used, "server_tool_use": counts}}
 
 
 def _count_of(tool: JSON) -> str | None:
-    """The name says what was done, the type may be of all that a tool can do."""
-    for said in (tool.get("name"), tool.get("type")):
-        if isinstance(said, str) and OPENED.search(said):
+    """The usage field that counts a use of a tool, by its name first, as a type may stand for all that a tool can do."""
+    for label in (tool.get("name"), tool.get("type")):
+        if isinstance(label, str) and OPENED.search(label):
             return "page_visit_requests"
-        if isinstance(said, str) and SEARCH.search(said):
+        if isinstance(label, str) and SEARCH.search(label):
             return "web_search_requests"
     return None
 
