@@ -404,6 +404,36 @@ def test_a_model_that_has_responses_only_chats(
     assert only_record(desk, key).detail["web_searches"] == 1
 
 
+@pytest.mark.parametrize(
+    ("tools", "path"),
+    [
+        ([], "/responses"),
+        (
+            [WEATHER, {"type": "x_search", "allowed_x_handles": ["a"]}, {"type": "mcp", "server_url": "https://a.example"}],
+            "/responses",
+        ),
+        ([WEATHER, {"type": "custom", "name": "apply_patch"}], "/chat/completions"),
+        ([{"type": "namespace", "name": "web", "tools": [WEATHER]}], "/chat/completions"),
+        ([WEATHER, {"type": "tool_of_tomorrow"}], "/chat/completions"),
+    ],
+)
+def test_who_lacks_a_kind_of_tool_is_asked_for_a_translation(
+    desk: Desk, upstream: FakeUpstream, tools: list[JSON], path: str
+) -> None:
+    """Codex works with it; what it searches for is billed as it says itself, and a budget covers that beforehand."""
+    native = path == "/responses"
+    answer = {**WHOLE, "output": OUTPUT[3:4], "usage": {**USED, "cost_in_usd_ticks": 37_756_000}}
+    upstream.answers(Reply.json(200, answer) if native else chat_reply({"content": "Rain."}, "stop", stream=False))
+    key = desk.key(max_budget=20)
+    asked = {"model": "xai/grok-4.6", "input": "Hi", "tools": tools, "max_output_tokens": 50}
+    response = desk.ask("POST", "/responses", asked, key=key)
+    assert (response.status_code, upstream.calls[-1].path.endswith(path)) == (200, True), response.text
+    assert response.json()["output"][0]["content"][0]["text"] == "Rain."
+    if native:
+        assert upstream.calls[-1].json == {**asked, "model": "grok-4.6"}
+        assert only_record(desk, key).cost_nanousd == 3_775_600
+
+
 @pytest.mark.parametrize("model", ["azure/gpt-5.4", "azure/gpt-5-pro"])
 def test_azure_has_responses_at_its_newer_paths(client: openai.OpenAI, upstream: FakeUpstream, model: str) -> None:
     upstream.answers(Reply.json(200, WHOLE))

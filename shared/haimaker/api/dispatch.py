@@ -27,7 +27,7 @@ KEYLESS = frozenset(
 )
 """Operations that need no key."""
 TELLS_PRICES = frozenset({"health", "models_list", "models_retrieve", "models_hub", "spend_calculate", "route_simulate"})
-"""Operations that no function serves in which something runs after an answer."""
+"""Operations whose functions run nothing after an answer: newer ones are asked for before it."""
 
 
 def _health(gateway: "Gateway", request: Request) -> Response:

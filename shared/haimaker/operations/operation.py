@@ -105,7 +105,9 @@ class Original(NamedTuple):
     compacts: bool = False
     """Whether it asks for a shorter form of a conversation instead of an answer to it."""
     previous: str | None = None
-    """The response from which it goes on, as the client names it; the body has the provider's name."""
+    """The response from which it goes on, as the client names it; the body has the provider's name, or the conversation itself."""
+    keep: Callable[[JSON], bool] | None = None
+    """Stores a whole answer whose provider does not, where that is wanted and allowed; returns whether it could."""
 
 
 class EventStream(NamedTuple):

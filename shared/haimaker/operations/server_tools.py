@@ -27,7 +27,7 @@ SEARCHES_BY_SIZE: Mapping[str, int] = {"low": 1, "medium": 5, "high": 10}
 """As the adapters ask for them, by `search_context_size`."""
 RUN_BY_CLIENT = re.compile(r"(?:bash|computer|memory|text_editor)_\d")
 """Tools that Anthropic describes and the client runs."""
-SEARCH = re.compile(r"(?:web|browser|google|enterprise_?web)_?search", re.IGNORECASE)
+SEARCH = re.compile(r"(?:web|browser|google|enterprise_?web|^x)_?search", re.IGNORECASE)
 FILES = re.compile(r"file_search")
 CODE = re.compile(r"code_interpreter|shell")
 DRAWS = re.compile(r"image_generation")

@@ -130,6 +130,9 @@ class Dialect:
     """Whether it knows custom tools and the old `functions`, which are sent as function tools to all others."""
     strips_tool_fields: tuple[str, ...] = ()
     """Fields of a function that it refuses; `additionalProperties` anywhere in its parameters."""
+    tool_types: tuple[str, ...] = ()
+    """Types of tools that it takes in the client's own format, where that is not every one: a request with another is translated,
+    which says it otherwise or leaves it out."""
     narrows_tools: bool = False
     """Whether it lacks the choice of `allowed_tools`, in whose place it gets these tools only, and the choice among them."""
     search_tool: str = ""

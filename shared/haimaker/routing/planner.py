@@ -149,6 +149,7 @@ class Planner:
             routing_request.request_id,
             int(routing_request.now_s),
             request.asked_as,
+            _tool_types(request),
             allowed=() if routing_request.any_model_allowed else billed.allowed_models(self.router.full_name),
             open_circuits=health.breaker.open_circuits(routing_request.now_s),
             preferences=preferences,
@@ -193,6 +194,11 @@ class Planner:
             content_policy=limit_output(plan.content_policy),
             exclusions=(*plan.exclusions, *exclusions),
         )
+
+
+def _tool_types(request: OperationRequest) -> frozenset[str]:
+    tools = request.original.body.get("tools") if request.original else None
+    return frozenset(str(tool.get("type")) for tool in (tools if isinstance(tools, list) else ()) if isinstance(tool, dict))
 
 
 def _with_token_counts(context: RoutingContext, request: OperationRequest) -> RoutingContext:

@@ -5,7 +5,8 @@ https://platform.openai.com/docs/api-reference/responses/compact
 
 from haimaker.adapters import ADAPTERS
 from haimaker.api.formats.responses import FORMAT as RESPONSES
-from haimaker.api.formats.responses import to_usage, with_cost
+from haimaker.api.formats.responses import with_cost
+from haimaker.api.formats.responses_answers import to_usage
 from haimaker.api.formats.responses_requests import refusal_of, to_chat
 from haimaker.http.errors import BadRequestError
 from haimaker.http.json import parse_json
