@@ -148,7 +148,12 @@ def test_a_budget_holds_for_tools(desk: Desk, upstream: FakeUpstream) -> None:
     upstream.answers(Reply.json(200, WHOLE))
     body = {"model": GPT, "input": "Hi", "max_output_tokens": 100, "tools": [{"type": "web_search"}]}
     assert desk.ask("POST", "/responses", body, key=desk.key(max_budget=0.1)).status_code == 402
-    assert desk.ask("POST", "/responses", body, key=desk.key(max_budget=20)).status_code == 200
+    for budget, calls in ((0.8, "1"), (2.5, "2"), (20, "10")):
+        bounded = desk.ask("POST", "/responses", body, key=desk.key(max_budget=budget))
+        assert (bounded.status_code, bounded.headers["x-haimaker-max-tool-calls"]) == (200, calls), "as many as it affords"
+        assert upstream.calls[-1].json["max_tool_calls"] == int(calls)
+    assert desk.ask("POST", "/responses", body).status_code == 200
+    assert "max_tool_calls" not in upstream.calls[-1].json
     drawn = desk.ask("POST", "/responses", {**body, "tools": [{"type": "image_generation"}]}, key=desk.key(max_budget=20))
     assert drawn.json()["error"]["code"] == "model_not_priced"
 

@@ -8,13 +8,12 @@ import struct
 from collections.abc import Sequence
 from typing import Annotated, Any, Literal, NamedTuple, Self
 
-from pydantic import Field, StrictInt, ValidationError
-
 from haimaker.http.errors import BadGatewayError, BadRequestError
 from haimaker.http.json import parse_json
 from haimaker.http.sse import dumps
 from haimaker.http.values import JSON, Request
 from haimaker.lean_dataclasses import dataclass, replace
+from haimaker.lean_pydantic import Field, StrictInt, ValidationError
 from haimaker.operations.attempt import Attempt
 from haimaker.operations.fields import OURS, CommonFields, ManyTokenIds, raise_validation_error, with_model
 from haimaker.operations.operation import OperationRequest, Original, Result

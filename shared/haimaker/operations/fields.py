@@ -2,10 +2,9 @@
 
 from typing import Annotated, NoReturn
 
-from pydantic import BaseModel, ConfigDict, Field, StrictBool, StrictStr, ValidationError
-
 from haimaker.http.errors import BadRequestError, missing_parameter
 from haimaker.http.values import JSON
+from haimaker.lean_pydantic import BaseModel, ConfigDict, Field, StrictBool, StrictStr, ValidationError
 from haimaker.validation.bounds import Name, TokenIds
 
 OURS = frozenset({"drop_params"})

@@ -7,12 +7,11 @@ import base64
 from collections.abc import Callable, Iterator, Sequence
 from typing import Annotated, Any, NamedTuple, Self
 
-from pydantic import Field, StrictStr, ValidationError
-
 from haimaker.http.errors import BadRequestError
 from haimaker.http.json import parse_json
 from haimaker.http.values import JSON, Request
 from haimaker.lean_dataclasses import dataclass, replace
+from haimaker.lean_pydantic import Field, StrictStr, ValidationError
 from haimaker.media import images as media_images
 from haimaker.operations.attempt import Attempt
 from haimaker.operations.fields import OURS, CommonFields, raise_validation_error, with_model

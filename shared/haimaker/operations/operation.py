@@ -166,6 +166,10 @@ class OperationRequest:
         """The client's own limit for one answer, if it set one."""
         return None
 
+    def tool_calls(self, attempt: Attempt) -> int:
+        """How many calls of the provider's own tools may follow one another, where it takes a limit of them; else 0."""
+        return 0
+
     @property
     def choices(self) -> int:
         """How many answers are made, and paid for."""

@@ -7,13 +7,12 @@ from collections.abc import Sequence
 from functools import cached_property
 from typing import Annotated, Any, Self
 
-from pydantic import Field, StrictBool, StrictInt, ValidationError
-
 from haimaker.http.errors import BadRequestError
 from haimaker.http.json import parse_json
 from haimaker.http.sse import dumps
 from haimaker.http.values import JSON, Request
 from haimaker.lean_dataclasses import dataclass, replace
+from haimaker.lean_pydantic import Field, StrictBool, StrictInt, ValidationError
 from haimaker.operations.attempt import Attempt
 from haimaker.operations.fields import OURS, CommonFields, raise_validation_error, with_model
 from haimaker.operations.operation import OperationRequest, Result

@@ -7,12 +7,11 @@ import base64
 from collections.abc import Iterator
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, StrictFloat, StrictInt, StrictStr, ValidationError
-
 from haimaker.http.errors import BadRequestError
 from haimaker.http.json import parse_json
 from haimaker.http.values import JSON, Request, StreamEvent
 from haimaker.lean_dataclasses import dataclass, replace
+from haimaker.lean_pydantic import BaseModel, ConfigDict, Field, StrictFloat, StrictInt, StrictStr, ValidationError
 from haimaker.operations.attempt import Attempt
 from haimaker.operations.fields import CommonFields, raise_validation_error, with_model
 from haimaker.operations.operation import OperationRequest, ResponseKind

@@ -7,13 +7,12 @@ import math
 from collections.abc import Iterator
 from typing import Annotated, Any, Literal
 
-from pydantic import Field, StrictStr, ValidationError
-
 from haimaker.http import multipart
 from haimaker.http.errors import BadRequestError, missing_parameter
 from haimaker.http.multipart import UploadedFile
 from haimaker.http.values import JSON, Request, StreamEvent
 from haimaker.lean_dataclasses import dataclass, replace
+from haimaker.lean_pydantic import Field, StrictStr, ValidationError
 from haimaker.media import audio
 from haimaker.media.audio import AudioInfo
 from haimaker.models.catalog import ModelInfo

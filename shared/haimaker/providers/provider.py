@@ -195,6 +195,10 @@ class Limits:
     """Whether it takes images inside the request only, so that the gateway fetches those that are links."""
     tool_prompt_tokens: int = 0
     """The most tokens that it adds to the prompt of a request with tools, besides the tools themselves."""
+    takes_max_tool_calls: bool = False
+    """Whether it takes `max_tool_calls`, and counts each pass over the prompt that a tool of its own leads to."""
+    search_window_tokens: int | None = None
+    """The largest prompt that it searches the web for, where that is smaller than the model's."""
     min_audio_ms: int = 0
     """The least that it bills for audio."""
 

@@ -29,8 +29,11 @@ def to_upstream(request: ChatRequest, attempt: Attempt) -> UpstreamRequest:
         body["input"] = [_clean(item) for item in sent["input"] if not _is_ours(item)]
     if request.original.compacts:
         body = {name: value for name, value in body.items() if name not in ("store", "stream")}
-    elif attempt.max_output_tokens is not None and sent.get("max_output_tokens") is None:
-        body["max_output_tokens"] = attempt.max_output_tokens
+    else:
+        if attempt.max_output_tokens is not None and sent.get("max_output_tokens") is None:
+            body["max_output_tokens"] = attempt.max_output_tokens
+        if attempt.max_tool_calls:
+            body["max_tool_calls"] = attempt.max_tool_calls
     dropped = tuple(name for name in dialect.drop if name in sent)
     path = f"{chat.PATH}/compact" if request.original.compacts else chat.PATH
     return UpstreamRequest(path, dumps(body), chat.headers(attempt), dropped=dropped)
