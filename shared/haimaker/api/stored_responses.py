@@ -17,6 +17,7 @@ from haimaker.http.responses import json_response
 from haimaker.http.values import JSON, Request, Response, UpstreamRequest
 from haimaker.lean_dataclasses import replace
 from haimaker.operations.operation import RESPONSE_PREFIX
+from haimaker.routing.context import RoutingContext
 from haimaker.routing.planner import RoutingRequest
 from haimaker.store import Account, Record, Store
 from haimaker.upstream.lookup import look_up
@@ -72,7 +73,8 @@ def _ask(gateway: "Gateway", request: Request, method: str, rest: str = "") -> R
     check_usable(account, time.time())
     record = _find(gateway.store, account, request.path["id"], "id")
     upstream_id, runtime = record.detail["response_id"], gateway.runtime()
-    definition = runtime.router.serving(f"{record.detail['provider']}/{record.detail['model']}", "responses")
+    context = RoutingContext(request.id, int(time.time()), "responses")
+    definition = runtime.router.serving(f"{record.detail['provider']}/{record.detail['model']}", context)
     if definition is None or definition.name not in runtime.clients.access:
         raise NotFoundError("The provider that has the response is not configured any more.", code="provider_not_configured")
     query = urlencode([(name, request.query[name]) for name in QUERIES if name in request.query])

@@ -26,8 +26,18 @@ TRANSCRIPTION = Provider(
     families=dict.fromkeys(("gpt", "gpt-4"), Provider("openai", dialect=Dialect(values=WITH_TOKENS, forwards=HEADERS))),
 )
 
-# https://platform.openai.com/docs/api-reference/responses
-RESPONSES = Provider("openai", adapter="responses", dialect=Dialect(keeps_functions=True, forwards=HEADERS))
+# https://platform.openai.com/docs/api-reference/responses: no choices, and functions as tools only.
+RESPONSES = Provider(
+    "openai",
+    adapter="responses",
+    dialect=Dialect(
+        keeps_custom_tools=True,
+        takes_breakpoints=True,
+        forwards=HEADERS,
+        messages=MessageRules(keeps_developer=True, keeps_reasoning_details=True),
+    ),
+    limits=Limits(single_choice=True),
+)
 
 # https://platform.openai.com/docs/pricing#built-in-tools: 10 USD for 1,000 searches of the web, 2.50 of files, 0.03 for a container
 # with 1 GB; larger ones by their memory.
@@ -41,8 +51,8 @@ PROVIDER = Provider(
     "openai",
     endpoint=Endpoint("https://api.openai.com/v1"),
     dialect=Dialect(
+        keeps_custom_tools=True,
         keeps_functions=True,
-        tools_end_thinking=True,
         takes_breakpoints=True,
         forwards=HEADERS,
         messages=MessageRules(keeps_developer=True, takes_unmended=("refusals",), strips_fields=REASONING),

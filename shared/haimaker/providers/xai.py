@@ -3,8 +3,10 @@
 https://docs.x.ai/docs/api-reference#chat-completions, …/docs/models
 """
 
+from dataclasses import replace
+
 from haimaker.providers.common import GPT_IMAGE_ONLY, MAX_TOKENS, for_images
-from haimaker.providers.provider import Catalog, Dialect, Endpoint, MessageRules, Provider
+from haimaker.providers.provider import Catalog, Dialect, Endpoint, Limits, MessageRules, Provider
 
 # https://docs.x.ai/developers/model-capabilities/audio/speech-to-text
 TRANSCRIPTION = Provider("xai", adapter="xai")
@@ -14,7 +16,16 @@ IMAGES = Provider(
     "xai", adapter="xai", dialect=Dialect(drop=(*GPT_IMAGE_ONLY, "style", "output_format")), catalog=Catalog(reports_cost=True)
 )
 
-PROVIDER = Provider(
+# https://docs.x.ai/docs/api-reference#create-new-response, …/developers/model-capabilities/text/multi-agent.
+RESPONSES = Provider(
+    "xai",
+    adapter="responses",
+    dialect=Dialect(drop=("service_tier",), messages=MessageRules(keeps_reasoning_details=True)),
+    catalog=Catalog(reports_cost=True),
+    limits=Limits(single_choice=True),
+)
+
+CHAT = Provider(
     "xai",
     endpoint=Endpoint("https://api.x.ai/v1"),
     dialect=Dialect(
@@ -23,5 +34,13 @@ PROVIDER = Provider(
         messages=MessageRules(strips_fields=("name",)),
     ),
     catalog=Catalog(telemetry_name="x_ai", known_as={"grok-stt": "grok-voice-transcribe-1.0"}, reports_cost=True),
-    operations={"audio_transcriptions": TRANSCRIPTION, **for_images(IMAGES)},
+)
+
+PROVIDER = replace(
+    CHAT,
+    operations={
+        "audio_transcriptions": TRANSCRIPTION,
+        "responses": replace(CHAT, endpoint=Endpoint(), families={"grok-multi-agent": RESPONSES}),
+        **for_images(IMAGES),
+    },
 )
