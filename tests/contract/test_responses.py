@@ -148,7 +148,12 @@ def test_a_budget_holds_for_tools(desk: Desk, upstream: FakeUpstream) -> None:
     upstream.answers(Reply.json(200, WHOLE))
     body = {"model": GPT, "input": "Hi", "max_output_tokens": 100, "tools": [{"type": "web_search"}]}
     assert desk.ask("POST", "/responses", body, key=desk.key(max_budget=0.1)).status_code == 402
-    assert desk.ask("POST", "/responses", body, key=desk.key(max_budget=20)).status_code == 200
+    for budget, calls in ((0.8, "1"), (2.5, "2"), (20, "10")):
+        bounded = desk.ask("POST", "/responses", body, key=desk.key(max_budget=budget))
+        assert (bounded.status_code, bounded.headers["x-haimaker-max-tool-calls"]) == (200, calls), "as many as it affords"
+        assert upstream.calls[-1].json["max_tool_calls"] == int(calls)
+    assert desk.ask("POST", "/responses", body).status_code == 200
+    assert "max_tool_calls" not in upstream.calls[-1].json
     drawn = desk.ask("POST", "/responses", {**body, "tools": [{"type": "image_generation"}]}, key=desk.key(max_budget=20))
     assert drawn.json()["error"]["code"] == "model_not_priced"
 
@@ -403,6 +408,36 @@ def test_a_model_that_has_responses_only_chats(
         **({"stream": True} if stream else {}),
     }
     assert only_record(desk, key).detail["web_searches"] == 1
+
+
+@pytest.mark.parametrize(
+    ("tools", "path"),
+    [
+        ([], "/responses"),
+        (
+            [WEATHER, {"type": "x_search", "allowed_x_handles": ["a"]}, {"type": "mcp", "server_url": "https://a.example"}],
+            "/responses",
+        ),
+        ([WEATHER, {"type": "custom", "name": "apply_patch"}], "/chat/completions"),
+        ([{"type": "namespace", "name": "web", "tools": [WEATHER]}], "/chat/completions"),
+        ([WEATHER, {"type": "tool_of_tomorrow"}], "/chat/completions"),
+    ],
+)
+def test_who_lacks_a_kind_of_tool_is_asked_for_a_translation(
+    desk: Desk, upstream: FakeUpstream, tools: list[JSON], path: str
+) -> None:
+    """Codex works with it; what it searches for is billed as it says itself, and a budget covers that beforehand."""
+    native = path == "/responses"
+    answer = {**WHOLE, "output": OUTPUT[3:4], "usage": {**USED, "cost_in_usd_ticks": 37_756_000}}
+    upstream.answers(Reply.json(200, answer) if native else chat_reply({"content": "Rain."}, "stop", stream=False))
+    key = desk.key(max_budget=20)
+    asked = {"model": "xai/grok-4.6", "input": "Hi", "tools": tools, "max_output_tokens": 50}
+    response = desk.ask("POST", "/responses", asked, key=key)
+    assert (response.status_code, upstream.calls[-1].path.endswith(path)) == (200, True), response.text
+    assert response.json()["output"][0]["content"][0]["text"] == "Rain."
+    if native:
+        assert upstream.calls[-1].json == {**asked, "model": "grok-4.6"}
+        assert only_record(desk, key).cost_nanousd == 3_775_600
 
 
 @pytest.mark.parametrize("model", ["azure/gpt-5.4", "azure/gpt-5-pro"])

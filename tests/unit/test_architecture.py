@@ -244,6 +244,7 @@ def test_every_module_says_what_it_is() -> None:
 
 ORDER = (
     "lean_dataclasses",
+    "lean_pydantic",
     "http",
     "validation",
     "aws",
@@ -303,8 +304,14 @@ def test_dataclasses_are_made_as_they_are_used() -> None:
     assert found == [], "import dataclass from haimaker.lean_dataclasses"
 
 
-def test_a_cold_start_looks_for_no_plugins_of_pydantic() -> None:
-    """As `shared/stream-wrapper` starts a function. It fails where a version of pydantic loads its plugins in another way."""
+def test_fields_are_declared_without_pydantic() -> None:
+    """Which is not in the layer; a type checker alone sees it."""
+    found = [place(file, at.line) for file in (*PACKAGE, *FUNCTIONS) for at in imports(file) if at.module == "pydantic"]
+    assert [each for each in found if "lean_pydantic.py" not in each] == [], "import from haimaker.lean_pydantic"
+
+
+def test_a_cold_start_imports_pydantics_core_alone() -> None:
+    """As `shared/stream-wrapper` starts a function; pydantic itself is no part of the layer."""
     code = (
         "import sys; from haimaker.aws_lambda.runtime import load; load('app.handler', sys.argv[1])\n"
         "from haimaker.operations.chat import parse_chat\n"
@@ -312,10 +319,10 @@ def test_a_cold_start_looks_for_no_plugins_of_pydantic() -> None:
     )
     stack = {"AWS_REGION": "us-east-1", "AWS_ACCESS_KEY_ID": "a", "AWS_SECRET_ACCESS_KEY": "s"}
     stack |= {"HAIMAKER_ACCOUNTS_TABLE": "accounts", "HAIMAKER_RECORDS_TABLE": "records"}
-    env = {**os.environ, **stack, "PYTHONPATH": str(LAYER), "PYDANTIC_DISABLE_PLUGINS": "__all__"}
+    env = {**os.environ, **stack, "PYTHONPATH": str(LAYER)}
     folder = ROOT / "functions" / "chat_completions"
     command = [sys.executable, "-c", code, str(folder)]
     done = subprocess.run(command, env=env, capture_output=True, text=True, check=True, timeout=60)
     model, *loaded = done.stdout.split()
     assert model == "m"
-    assert {"importlib.metadata", "concurrent.futures", "logging"} & set(loaded) == set()
+    assert {"pydantic", "importlib.metadata", "concurrent.futures", "logging"} & set(loaded) == set()

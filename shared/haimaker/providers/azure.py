@@ -57,7 +57,7 @@ RESPONSES = Provider(
         takes_breakpoints=True,
         messages=MessageRules(keeps_developer=True, keeps_reasoning_details=True),
     ),
-    limits=Limits(single_choice=True),
+    limits=Limits(single_choice=True, takes_max_tool_calls=True),
 )
 
 PROVIDER = Provider(

@@ -26,7 +26,8 @@ TRANSCRIPTION = Provider(
     families=dict.fromkeys(("gpt", "gpt-4"), Provider("openai", dialect=Dialect(values=WITH_TOKENS, forwards=HEADERS))),
 )
 
-# https://platform.openai.com/docs/api-reference/responses: no choices, and functions as tools only.
+# https://platform.openai.com/docs/api-reference/responses; …/guides/tools-web-search#limitations:
+# it searches for 128,000 tokens at most, whatever the model
 RESPONSES = Provider(
     "openai",
     adapter="responses",
@@ -36,7 +37,7 @@ RESPONSES = Provider(
         forwards=HEADERS,
         messages=MessageRules(keeps_developer=True, keeps_reasoning_details=True),
     ),
-    limits=Limits(single_choice=True),
+    limits=Limits(single_choice=True, takes_max_tool_calls=True, search_window_tokens=128_000),
 )
 
 # https://platform.openai.com/docs/pricing#built-in-tools: 10 USD for 1,000 searches of the web, 2.50 of files, 0.03 for a container

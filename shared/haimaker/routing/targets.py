@@ -73,16 +73,26 @@ class TargetResolver:
 
     def serving(self, target: str, context: RoutingContext) -> Provider | None:
         """The definition by which a target serves a request. A provider may serve families of models differently; the family is
-        that of the target's base model, whatever the target is called."""
+        that of the target's base model, whatever the target is called. Of one that speaks the client's format without the request's
+        types of tools it is that of a chat."""
         definition, operation = self.definition(target.partition("/")[0]), context.operation
         if definition is None:
             return None
         model_info = self.model_info_for(target)
-        if operation in CHATS and "responses" in definition.operations and operation != "responses":
-            traits = traits_of(model_info.provider, model_info.model, model_info.supports, definition.family)
-            operation = chat_operation(definition, traits, context.effort, has_tools=context.has_tools)
-            operation = "responses" if model_info.mode == "responses" else operation
+        if self._needs_responses(definition, model_info, context):
+            operation = "responses"
+        elif operation in definition.operations and context.tool_types:
+            taken = definition.operations[operation].dialect.tool_types
+            operation = operation if not taken or context.tool_types.issubset(taken) else "chat_completions"
         return definition_for(definition, model_info.model if self.base_model(target) else target.partition("/")[2], operation)
+
+    def _needs_responses(self, definition: Provider, model_info: ModelInfo, context: RoutingContext) -> bool:
+        """Whether a chat, in whatever format, has to go over its provider's Responses."""
+        if context.operation not in CHATS or "responses" not in definition.operations:
+            return False
+        traits = traits_of(model_info.provider, model_info.model, model_info.supports, definition.family)
+        operation = chat_operation(definition, traits, context.effort, has_tools=context.has_tools)
+        return model_info.mode == "responses" or operation == "responses"
 
     @cached_property
     def model_info_for(self) -> Callable[[str], ModelInfo]:

@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 
 from haimaker.store import NEVER_S, Reservation, minute_of, sqlite_schema
-from haimaker.store.model_counters import ModelCharge, ModelCounters, decode_model, encode_model
+from haimaker.store.model_counters import ModelCharge, ModelCounters, ModelRefund, decode_model, encode_model
 from haimaker.store.sqlite_schema import Execute
 from haimaker.store.windows import Repair
 
@@ -25,6 +25,11 @@ def charge(execute: Execute, reservation: Reservation, charges: Sequence[ModelCh
     for one in charges:
         added = {"model": encode_model(one.model), "taken": one.taken, "requests": one.requests, "tokens": one.tokens}
         execute(sqlite_schema.CHARGE_MODEL, added | {"id": reservation.account_id, "minute": minute_of(reservation.now_s)})
+
+
+def give_back(execute: Execute, refund: ModelRefund) -> None:
+    returned = {"id": refund.account_id, "model": encode_model(refund.model), "returned": refund.returned}
+    execute(sqlite_schema.GIVE_BACK_MODEL, returned)
 
 
 def restart(execute: Execute, account_id: str, restarts: Mapping[str, Repair]) -> None:

@@ -60,6 +60,7 @@ COUNTERS = f"""id, config, version, blocked, expires_s, window_end_s, budget, re
     CASE WHEN {IN_MINUTE} THEN requests_left ELSE rpm_limit END, CASE WHEN {IN_MINUTE} THEN tokens_left ELSE tpm_limit END"""
 READ = f"SELECT {COUNTERS} FROM accounts WHERE id = :id"  # noqa: S608 (constants only)
 READ_TO_RESERVE = f"""SELECT {COUNTERS},
+    EXISTS (SELECT 1 FROM model_counters WHERE account_id = :id AND window_end_s <= :now),
     EXISTS (SELECT 1 FROM holds WHERE account_id = :id AND (deadline_s <= :now OR request_id = :request))
     FROM accounts WHERE id = :id"""  # noqa: S608
 READ_PAGE = f"SELECT {COUNTERS}, created FROM accounts WHERE kind = :kind AND created > :after ORDER BY created LIMIT :limit"  # noqa: S608
@@ -93,6 +94,7 @@ CHARGE_MODEL = """UPDATE model_counters SET taken = taken + :taken,
     tokens = tokens + CASE WHEN minute = :minute THEN :tokens ELSE 0 END WHERE account_id = :id AND model = :model"""
 RESTART_MODEL = """INSERT INTO model_counters VALUES (:id, :model, -:returned, :window_end_s, 0, 0, 0)
     ON CONFLICT DO UPDATE SET taken = taken - :returned, window_end_s = :window_end_s"""
+GIVE_BACK_MODEL = "UPDATE model_counters SET taken = taken - :returned WHERE account_id = :id AND model = :model"
 KEEP = "INSERT OR IGNORE INTO records VALUES (?, ?, ?, ?, ?, ?, ?)"
 CORRECT = """UPDATE accounts SET remaining = remaining - :difference, total_spend = total_spend + :difference
     WHERE id = :id AND total_spend = :total"""

@@ -74,8 +74,8 @@ class FetchBounds:
     cancel: CancelToken = field(default_factory=CancelToken)
 
     @classmethod
-    def within(cls, deadline_s: float, owner: str, cancel: CancelToken, seconds: float | None = None) -> "FetchBounds":
-        """From now on, and never longer than `deadline_s`."""
+    def for_request(cls, deadline_s: float, owner: str, cancel: CancelToken, seconds: float | None = None) -> "FetchBounds":
+        """Fetches that take up to `seconds` from now, and never longer than `deadline_s`, which is monotonic."""
         return cls(min(deadline_s, time.monotonic() + (SECONDS if seconds is None else seconds)), owner, cancel)
 
     def left_s(self) -> float:
@@ -93,9 +93,9 @@ class ImageFetcher:
     may_connect: Callable[[str], bool] = is_public
     ports: frozenset[int] = frozenset(PORTS.values())
 
-    def inlined(self, request: OperationRequest, bounds: FetchBounds) -> OperationRequest:
+    def inline_images(self, request: OperationRequest, bounds: FetchBounds) -> OperationRequest:
         """The request with every linked image as a data URL. Raises BadRequestError, naming the part, and GatewayBusyError."""
-        return request.inlined(partial(self.data_url, bounds=bounds))
+        return request.with_inline_images(partial(self.data_url, bounds=bounds))
 
     def data_url(self, url: str, param: str, bounds: FetchBounds) -> str:
         """Raises BadRequestError, naming the parameter, and GatewayBusyError."""

@@ -145,6 +145,8 @@ class SplitStore(DynamoStore):
     def reserve(self, reservation: Reservation):
         outcome = super().reserve(reservation)
         if isinstance(outcome, Granted) or outcome.reason not in IRREPARABLE:
+            for item in self.shards.read_all(reservation.account_id):
+                self._renew(item, reservation.now_s)
             self.charge_lost(reservation.account_id, reservation.now_s)
         if not isinstance(outcome, Granted):
             return outcome

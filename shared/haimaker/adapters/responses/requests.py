@@ -8,7 +8,7 @@ from hashlib import sha256
 from typing import Any
 
 from haimaker.adapters.openai import thinking
-from haimaker.adapters.openai.messages import DETAILS, edit_message, without
+from haimaker.adapters.openai.messages import DETAILS, edit_message, without_fields
 from haimaker.adapters.parameters import Parameters
 from haimaker.adapters.repairs import plain_id, repair_messages
 from haimaker.http.errors import BadRequestError
@@ -42,8 +42,8 @@ PARAMETERS = Parameters(
 def to_responses(request: ChatRequest, attempt: Attempt) -> tuple[JSON, tuple[str, ...]]:
     """The body to send, and the names of what is lost. Raises BadRequestError."""
     dialect, traits = attempt.provider.dialect, attempt.traits
-    settled = thinking.settle(request.body, dialect, traits, forgiving=bool(request.body.get("drop_params")))
-    asked, dropped = PARAMETERS.for_model(traits, settled.effort).split(without(settled.body, dialect.drop))
+    settled = thinking.settle_effort(request.body, dialect, traits, forgiving=bool(request.body.get("drop_params")))
+    asked, dropped = PARAMETERS.for_model(traits, settled.effort).split(without_fields(settled.body, dialect.drop))
     lost = (*settled.lost, *(name for name in dialect.drop if name in settled.body), *dropped)
     body: JSON = {name: asked[name] for name in SAME if asked.get(name) is not None}
     messages = [edit_message(message, dialect, thinks=False) for message in repair_messages(asked["messages"], attempt)]
@@ -51,6 +51,8 @@ def to_responses(request: ChatRequest, attempt: Attempt) -> tuple[JSON, tuple[st
     limit = request.max_output_tokens or attempt.max_output_tokens
     if limit:
         body["max_output_tokens"] = limit
+    if attempt.max_tool_calls:
+        body["max_tool_calls"] = attempt.max_tool_calls
     if request.streams:
         body["stream"] = True
     if asked.get("reasoning_effort") is not None:
