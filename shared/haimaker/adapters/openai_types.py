@@ -167,6 +167,7 @@ RERANKED: Shape = {
 _ANSWER = frozenset({"choices", "message", "delta", "text", "content", "refusal", "reasoning_content", "index"})
 _ANSWER |= {"tool_calls", "function", "function_call", "custom", "arguments", "input", "name"}
 _ANSWER |= {"data", "embedding", "b64_json", "url", "results", "relevance_score"}
+_ANSWER |= {"candidates", "parts", "functionCall", "inlineData", "args", "embeddings", "values"}  # Google's
 """Fields that are the answer itself: what can't be read of them is not left out, unless it is empty."""
 
 _PLAIN_HEAD = frozenset({"id", "object", "created", "model", "choices", "usage"})

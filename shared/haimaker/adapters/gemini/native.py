@@ -11,9 +11,11 @@ from urllib.parse import quote
 
 from haimaker.adapters.events import json_object
 from haimaker.adapters.gemini import signatures
+from haimaker.adapters.gemini.answer_types import CONTENTS
 from haimaker.adapters.gemini.chat import KNOWN, STREAMED, WHOLE, Answer, candidates
 from haimaker.adapters.gemini.failures import from_body, read_error
 from haimaker.adapters.gemini.shapes import found_object
+from haimaker.adapters.openai_types import conform
 from haimaker.http import errors
 from haimaker.http.sse import dumps
 from haimaker.http.values import JSON, Event, StreamEvent, UpstreamRequest
@@ -57,6 +59,7 @@ def from_upstream(body: UpstreamBody, request: ChatRequest, attempt: Attempt) ->
     if not any(name in said for name in KNOWN):
         raise errors.BadGatewayError("The provider's answer has no candidates.")
     answer = Answer(attempt)
+    said = conform(said, CONTENTS)
     answer.note(said)
     choices = []
     for index, candidate in candidates(said) or [(0, {})]:
@@ -80,10 +83,11 @@ def from_stream(events: Iterable[Event], request: ChatRequest, attempt: Attempt)
             yield StreamEvent({"choices": [plain]}, native=(*held, event))
             held = ()
             continue
-        answer.note(body)
-        found = candidates(body)
+        typed = conform(body, CONTENTS)
+        answer.note(typed)
+        found = candidates(typed)
         choices = [{"index": index, "delta": _read(answer, index, candidate)} for index, candidate in found]
-        native = (event if b"\n" not in event.data else Event(dumps(body)),)
+        native = (event if typed is body and b"\n" not in event.data else Event(dumps(typed)),)
         ends = not found or any("finishReason" in candidate for _, candidate in found)
         head = {} if begun else _head(answer)
         begun = True
