@@ -13,11 +13,11 @@ from random import Random
 
 from tests.fuzz import attacks, network, translation
 
-PROCESSES, PER_PROCESS = 2, 10
+PROCESSES, PER_PROCESS = 3, 16
 """Of clients, and how many at once in each."""
 TRANSLATING, ASKING = 0.2, 0.7
 """Parts of the time."""
-ROUND_S = 60.0
+ROUND_S = 120.0
 
 
 def main() -> int:

@@ -76,8 +76,8 @@ def check_whole(operation: str, body: Any, response_format: object = None, *, sa
     if same_format:
         construct_type_unchecked(value=_whole_text(body), type_=WHOLE[operation])
         return
-    if operation.startswith("models_") and ("models" in body or "supportedGenerationMethods" in body):
-        return  # as Google's clients ask for them
+    if operation.startswith("models_") and not {"models", "has_more", "baseModelId", "display_name"}.isdisjoint(body):
+        return  # as Google's or Anthropic's clients ask for them
     model = FORMATS.get(str(response_format)) if operation.startswith("audio_") else None
     if model := model or WHOLE.get(operation):
         _check(model, body)

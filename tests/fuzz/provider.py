@@ -7,7 +7,7 @@ reply begins.
 import gzip
 import json
 import re
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
 from random import Random
@@ -79,7 +79,7 @@ def reply(random: Random, call: Call) -> Reply:
     if random.random() < 0.03:
         headers["x-request-id"], headers["set-cookie"] = "é" * 200, "a=b"
     if said.events:
-        events = list(_changed(random, said.events))
+        events = list(changed(random, said.events))
         made = Reply.sse(events, done=random.random() < 0.9, status=200 if random.random() < 0.9 else status, headers=headers)
         if random.random() < 0.2:
             made = made.split(random.choice((1, 7, 100)))
@@ -94,7 +94,7 @@ def reply(random: Random, call: Call) -> Reply:
     return made.cut(after_bytes=random.randrange(len(body) + 1), reset=random.random() < 0.5) if random.random() < 0.1 else made
 
 
-def _changed(random: Random, events: tuple[bytes, ...]) -> Iterator[bytes]:
+def changed(random: Random, events: Sequence[bytes]) -> Iterator[bytes]:
     """Mostly a change of one event; events that are doubled, left out, or in another order."""
     changed = list(events)
     for _ in range(random.choice((0, 1, 1, 2))):
@@ -147,13 +147,14 @@ def _recorded() -> Mapping[tuple[str, str], tuple[Said, ...]]:
         case = Case(file.parent)
         asked = case.json("upstream_request.json")
         path = (asked[0] if isinstance(asked, list) else asked)["path"]
-        if said := _read(case):
+        if said := recorded(case):
             place = (case.name.partition("/")[0], _end(path))
             found[place] = (*found.get(place, ()), said)
     return found
 
 
-def _read(case: Case) -> Said | None:
+def recorded(case: Case) -> Said | None:
+    """What the provider said in a case."""
     if case.has("upstream_response.sse"):
         events = case.bytes("upstream_response.sse").replace(b"\r\n", b"\n").split(b"\n\n")
         return Said(events=tuple(event + b"\n\n" for event in events if event), content_type="text/event-stream")

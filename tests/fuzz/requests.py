@@ -32,6 +32,14 @@ MODELS = (
 """Of chats in any format: one of each way to call."""
 SAME_FORMAT = {"messages": "anthropic/", "responses": "openai/", "gemini_generate": "gemini/", "gemini_stream": "gemini/"}
 """Whose own format a client's is: what these say is passed on as it came."""
+SPOKEN = {
+    "messages": "messages",
+    "responses": "responses",
+    "responses_compact": "responses",
+    "gemini_generate": "gemini_generate",
+    "gemini_stream": "gemini_generate",
+}
+"""The format of each operation that has one of its own, by the name that adapters know it by."""
 LINKED = 0.002
 """Of chats, those with a link to an image: half of them take as long as fetching may, which is ten seconds."""
 PICTURE = "data:image/png;base64,AA=="

@@ -62,19 +62,28 @@ CAPABILITIES = (
 
 def list_models(router: Router, account: Account, request: Request) -> JSON:
     """GET /v1/models: what the account may use, in the shape of whoever asks."""
-    check_usable(account, time.time())
-    found = list(_usable_models(router, account))
+    found = usable_models(router, account)
     return _to_anthropic_page(found, request) if ANTHROPIC in request.headers else {"object": "list", "data": found}
 
 
 def get_model(router: Router, account: Account, request: Request) -> JSON:
-    """GET /v1/models/{id}: one model, also by its bare name. Raises NotFoundError where `list_models` would not show it."""
+    """GET /v1/models/{id}: one model, in the shape of whoever asks. Raises NotFoundError where `list_models` would not show it."""
+    found = usable_model(router, account, request.path.get("id", ""))
+    return _to_anthropic(found) if ANTHROPIC in request.headers else found
+
+
+def usable_models(router: Router, account: Account) -> list[JSON]:
+    """What the account may use, in OpenAI's shape."""
     check_usable(account, time.time())
-    asked = request.path.get("id", "")
+    return list(_find(router, account))
+
+
+def usable_model(router: Router, account: Account, asked: str) -> JSON:
+    """One of them, also by its bare name. Raises NotFoundError."""
+    check_usable(account, time.time())
     name = router.full_name(asked)
-    for model in _usable_models(router, account, {asked, name}):
-        found = {**model, "id": asked}
-        return _to_anthropic(found) if ANTHROPIC in request.headers else found
+    for model in _find(router, account, {asked, name}):
+        return {**model, "id": asked}
     # A server of the deployer's own may have any model: its definition lists `*`.
     serves_any = any(name.startswith(f"{provider.name}/") and "*" in provider.catalog.models for provider in router.providers)
     if serves_any and is_allowed(name, account.models):
@@ -121,7 +130,7 @@ def public_models(router: Router) -> list[JSON]:
     return [_to_hub_json(name, router.model_info_for(name)) for name in _served_names(router, _today())]
 
 
-def _usable_models(router: Router, account: Account, wanted: Collection[str] | None = None) -> Iterator[JSON]:
+def _find(router: Router, account: Account, wanted: Collection[str] | None = None) -> Iterator[JSON]:
     """All of them, or those of these names."""
     allowed = router.full_names(account.models)
     served = _served_models(router, _today())

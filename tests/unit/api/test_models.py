@@ -131,6 +131,17 @@ def test_more_than_a_hundred_models_are_listed_once_there_are_credentials() -> N
     assert len(listed(router=Router(Config(), [get("openai"), get("bedrock")]))) > 100
 
 
+def test_models_are_looked_up_once_a_day(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What takes long for all providers, no client may ask for again and again."""
+    router, looked_up = Router(Config(), [get("demo")]), list[str]()
+    monkeypatch.setattr(Router, "model_info_for", lambda self, name: looked_up.append(name) or find_model("openai", "gpt-4o-mini"))
+    for day in ("2026-01-01", "2026-01-01", "2026-01-02"):
+        monkeypatch.setattr(models, "_today", lambda day=day: day)
+        models.get_model(router, account(), request(path={"id": "demo/echo"}))
+        assert listed(router=router)
+    assert looked_up == [*dict.fromkeys(looked_up)] * 2
+
+
 @pytest.mark.parametrize(
     ("name", "is_listed"),
     [

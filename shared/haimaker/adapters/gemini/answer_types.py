@@ -7,12 +7,22 @@ answer itself (`adapters/openai_types.py`).
 
 from typing import Any
 
-_CALL: Any = {"id": str, "name": str, "args": dict}
-_BLOB: Any = {"mimeType": str, "data": str, "displayName": str}
+from haimaker.adapters.openai_types import BASE64
+
+_ARGUMENT: Any = {
+    "jsonPath": str,
+    "stringValue": str,
+    "numberValue": float,
+    "boolValue": bool,
+    "nullValue": str,
+    "willContinue": bool,
+}
+_CALL: Any = {"id": str, "name": str, "args": dict, "partialArgs": [_ARGUMENT], "willContinue": bool}
+_BLOB: Any = {"mimeType": str, "data": BASE64, "displayName": str}
 _PART: Any = {
     "text": str,
     "thought": bool,
-    "thoughtSignature": str,
+    "thoughtSignature": BASE64,
     "functionCall": _CALL,
     "functionResponse": {"id": str, "name": str, "response": dict},
     "inlineData": _BLOB,

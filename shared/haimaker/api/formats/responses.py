@@ -157,7 +157,8 @@ def _with_our_ids(response: JSON, request: OperationRequest, request_id: str) ->
 
 def with_cost(response: JSON, used: JSON) -> JSON:
     cost = {name: used[name] for name in ("cost", "cost_estimated") if name in used}
-    return {**response, "usage": {**(response.get("usage") or to_usage(used) or {}), **cost}}
+    told = response.get("usage")
+    return {**response, "usage": {**(told if told and isinstance(told, dict) else to_usage(used) or {}), **cost}}
 
 
 @dataclass(slots=True)
@@ -177,7 +178,8 @@ class _Response:
     def events(self, chunks: Iterable[JSON]) -> Iterator[JSON]:
         for chunk in chunks:
             if not self.head:
-                self.head = {"created_at": chunk.get("created"), "model": chunk.get("model")}
+                model = chunk.get("model") or self.body.get("model")
+                self.head = {"created_at": chunk.get("created") or 0, "model": model if isinstance(model, str) else ""}
                 yield {"type": "response.created", "response": self._whole("in_progress")}
                 yield {"type": "response.in_progress", "response": self._whole("in_progress")}
             self.used = chunk.get("usage") or self.used
