@@ -2,6 +2,7 @@ import pytest
 from openai.types import Model
 
 from haimaker.api import models
+from haimaker.api.formats import gemini_models
 from haimaker.http.errors import AuthenticationError, NotFoundError
 from haimaker.http.values import JSON
 from haimaker.models.catalog import find_model
@@ -189,6 +190,12 @@ def test_the_hub_tells_prices_limits_and_capabilities() -> None:
 def test_the_deployers_price_is_told() -> None:
     assert retrieved("hosted_vllm/qwen3")["output_cost_per_token"] == 3e-7
     assert retrieved("hosted_vllm/other")["output_cost_per_token"] is None
+
+
+def test_googles_lists_are_in_googles_shape_whoever_asks() -> None:
+    asked = request(headers={"anthropic-version": "2023-06-01"}, path={"id": "demo/echo"})
+    assert gemini_models.list_models(ROUTER, account(), asked)["models"][0]["name"] == "models/" + AUTO
+    assert gemini_models.get_model(ROUTER, account(), asked)["name"] == "models/demo/echo"
 
 
 @pytest.mark.parametrize("over", [{"blocked": True}, {"expires_s": 1}])

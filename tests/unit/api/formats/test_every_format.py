@@ -20,6 +20,7 @@ from pydantic import TypeAdapter
 
 from haimaker import adapters
 from haimaker.api import formats
+from haimaker.api.formats import responses
 from haimaker.http import sse
 from haimaker.http.errors import BadGatewayError
 from haimaker.http.sse import dumps
@@ -262,6 +263,26 @@ EMPTY: Mapping[str, tuple[JSON, JSON]] = {
     "gemini_embed": (EMBED, {"data": [], "usage": {"prompt_tokens": 1}}),
     "gemini_batch_embed": ({"requests": [EMBED]}, {"data": [], "usage": {"prompt_tokens": 1}}),
 }
+
+
+@pytest.mark.parametrize("used", ["x", [1], True, {}])
+@pytest.mark.parametrize("operation", ["messages", "responses", "responses_compact"])
+def test_a_native_answer_whose_usage_is_no_object_has_ours(operation: str, used: object) -> None:
+    request = formats.find(operation).parse(Request("r1", {}, dumps(EMPTY[operation][0])))
+    result = Result({**NO_CHOICES, "usage": USAGE}, native={"id": "x", "usage": used})
+    told = json.loads(formats.find(operation).render(request, result, "r1")[1])["usage"]
+    assert (told["output_tokens"], told["cost"]) == (9, 0.25)
+
+
+def test_a_chunk_that_says_no_model_is_of_the_model_that_was_asked() -> None:
+    chunk = {
+        "id": "c",
+        "created": None,
+        "model": None,
+        "choices": [{"index": 0, "delta": {"content": "Hi"}, "finish_reason": "stop"}],
+    }
+    *_, last = responses.events([chunk], BODIES["responses"], "r1")
+    assert Response.model_validate(last["response"]).model == "m"
 
 
 @pytest.mark.parametrize("operation", EMPTY)
