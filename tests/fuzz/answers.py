@@ -23,7 +23,7 @@ from openai.types.chat import ChatCompletion, ChatCompletionChunk
 from openai.types.responses import CompactedResponse, Response, ResponseStreamEvent
 from pydantic import BaseModel, TypeAdapter
 
-from haimaker.api.formats.responses import ECHOED
+from haimaker.api.formats.responses_answers import ECHOED
 from haimaker.http.sse import dumps
 
 WHOLE: Mapping[str, type[BaseModel]] = {

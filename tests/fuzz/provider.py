@@ -14,7 +14,7 @@ from random import Random
 from threading import Lock
 from typing import Any
 
-from haimaker.api.formats import responses
+from haimaker.api.formats import responses_answers
 from tests.fuzz.values import damaged, dumps, raw_of
 from tests.support import event_messages, openai_wire
 from tests.support.fake_upstream import Call, Reply
@@ -25,7 +25,7 @@ TYPES = ("application/json", "application/json", "application/json", "text/html"
 RETRY_AFTER = ("0", "-1", "nan", "99999", "x" * 400)
 CHUNKS = openai_wire.chunks(["H", "i"], usage=openai_wire.usage(10, 5))
 WHOLE = openai_wire.completion("Hi", usage=openai_wire.usage(10, 5, cached=4))
-RESPONSE_EVENTS = [json.loads(dumps(event)) for event in responses.events(CHUNKS, {"model": "m", "input": "Hi"}, "r1")]
+RESPONSE_EVENTS = [json.loads(dumps(event)) for event in responses_answers.events(CHUNKS, {"model": "m", "input": "Hi"}, "r1")]
 ENDINGS = ("json", "txt", "bin", "sse")
 STREAMS_ASKED = re.compile(rb'"stream": ?true')
 

@@ -119,7 +119,7 @@ def _format_stream(random: Random, operation: str) -> int:
         for chunk in used.read(chunks):
             native = native or bool(chunk.native)
             yield chunk._replace(body=conform(chunk.body, EVENT_SHAPES[asked.operation]))
-        told = used.told if is_plausible(used.told) else asked.usage_object(Usage())
+        told = used.provider_usage if is_plausible(used.provider_usage) else asked.usage_object(Usage())
         yield from used.last_events({**told, "cost": 0.5})
 
     for written in formats.find(operation, STREAMED_REQUEST).events(asked, settled(), "r1"):

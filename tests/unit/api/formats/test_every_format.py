@@ -20,7 +20,7 @@ from pydantic import TypeAdapter
 
 from haimaker import adapters
 from haimaker.api import formats
-from haimaker.api.formats import responses
+from haimaker.api.formats import responses_answers
 from haimaker.http import sse
 from haimaker.http.errors import BadGatewayError
 from haimaker.http.sse import dumps
@@ -281,7 +281,7 @@ def test_a_chunk_that_says_no_model_is_of_the_model_that_was_asked() -> None:
         "model": None,
         "choices": [{"index": 0, "delta": {"content": "Hi"}, "finish_reason": "stop"}],
     }
-    *_, last = responses.events([chunk], BODIES["responses"], "r1")
+    *_, last = responses_answers.events([chunk], BODIES["responses"], "r1")
     assert Response.model_validate(last["response"]).model == "m"
 
 

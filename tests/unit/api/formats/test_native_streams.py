@@ -67,7 +67,7 @@ def passed(name: str, pieces: Iterable[bytes]) -> Iterator[Event]:
         usage = asked.stream_usage()
         adapter = adapters.find(asked, tried)
         yield from usage.read(adapter.from_stream(decode(iter(pieces)), asked, tried))
-        yield from usage.last_events({**(usage.told or {}), "cost": 0.5})
+        yield from usage.last_events({**(usage.provider_usage or {}), "cost": 0.5})
 
     return decode(client_format.events(asked, settled(), "r1"))
 
