@@ -71,7 +71,7 @@ class Answer:
     """Items of reasoning that were told, encrypted."""
 
     def read(self, event: JSON) -> Iterator[JSON]:
-        kind, place = str(event.get("type")), event.get("output_index")
+        kind, place = str(event.get("type")), _place(event)
         if isinstance(event.get("response"), dict):
             self._note(event["response"])
         if kind in DELTAS:
@@ -94,7 +94,7 @@ class Answer:
         """What an event adds to the text, if it does nothing else."""
         if event.get("type") != TEXT_DELTA or event.get("logprobs"):
             return ""
-        text, place = as_text(event.get("delta")), event.get("output_index")
+        text, place = as_text(event.get("delta")), _place(event)
         self.grown[place] = self.grown.get(place, 0) + len(text)
         return text
 
@@ -149,7 +149,7 @@ class Answer:
             self.wrote = True
             self.grown[place] = self.grown.get(place, 0) + len(text)
             logprobs = event.get("logprobs")
-            yield {name: text, **({"logprobs": logprobs} if logprobs else {})}
+            yield {name: text, **({"logprobs": logprobs} if logprobs and isinstance(logprobs, list) else {})}
 
     def _begin(self, item: JSON, place: object) -> Iterator[JSON]:
         kind = str(item.get("type"))
@@ -240,6 +240,12 @@ def _is_billed(item: JSON) -> bool:
     """A page that is opened or looked through is no search of its own."""
     action = item.get("action")
     return not isinstance(action, dict) or action.get("type") in (None, "search")
+
+
+def _place(event: JSON) -> int | None:
+    """Of an event's item in the output."""
+    place = event.get("output_index")
+    return place if type(place) is int else None
 
 
 def _name(item: JSON) -> str:
