@@ -206,7 +206,7 @@ class Gateway:
         ):
             return
         owner = auth.owner_of(request.headers)
-        self.refusals.add(owner if self.accounts.has_met(owner) else "", error.code or error.type, time.time())
+        self.refusals.add(owner if self.accounts.has_seen(owner) else "", error.code or error.type, time.time())
 
     def answer(self, request: Request, routing_request: RoutingRequest, account: Account) -> Response:
         """A request of a key that the gateway makes itself, in the format of its operation. Raises APIError."""
@@ -232,7 +232,7 @@ class Gateway:
         if billed.have_budget() or model_limits.have_budget(admitted.reservation):
             default = self.settings.default_max_output_tokens
             attempts.can_afford = lambda attempt: settlement.reserve_more(
-                sum(estimates.bound_cost(part, [attempt], default).amount_nanousd for part in call.unanswered(attempt))
+                sum(estimates.bound_cost(part, [attempt], default).amount_nanousd for part in call.unanswered_parts(attempt))
             )
             call.can_go_on = lambda attempt, used: settlement.reserve_more(
                 estimates.bound_cost(asked, [attempt], default).amount_nanousd

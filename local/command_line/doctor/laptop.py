@@ -111,9 +111,9 @@ def prices(_: Context) -> Iterator[Finding]:
 
 def own_names(context: Context) -> Iterator[Finding]:
     path, found = routes.path_of(context.environment), _settings(context)
-    problems = [lead for lead in routes.leads(found.config, found.access) if lead.problem]
-    for lead in problems:
-        message = f"{lead.name} leads to {lead.target}: {lead.problem}."
+    problems = [target for target in routes.list_targets(found.config, found.access) if target.problem]
+    for target in problems:
+        message = f"{target.name} leads to {target.target}: {target.problem}."
         yield missing("routes", message, f"Give it a key or a price, or take it out of {path}.")
     if not problems:
         yield ok("routes", f"{path}, {len(found.config.routes)} names of your own")

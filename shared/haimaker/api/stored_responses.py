@@ -25,7 +25,7 @@ from haimaker.operations.client_format import ClientFormat
 from haimaker.operations.operation import RESPONSE_PREFIX
 from haimaker.routing.planner import RoutingRequest
 from haimaker.store import Account, Record, Store
-from haimaker.upstream.lookup import look_up
+from haimaker.upstream.single_call import call_once
 
 if TYPE_CHECKING:
     from haimaker.content.responses import StoredResponse
@@ -193,7 +193,7 @@ def _ask(gateway: "Gateway", request: Request, record: Record, method: str, rest
         raise NotFoundError("The provider that has the response is not configured any more.", code="provider_not_configured")
     query = urlencode([(name, request.query[name]) for name in QUERIES if name in request.query])
     path = f"/responses/{quote(upstream_id, safe='')}{rest}{'?' if query else ''}{query}"
-    status, raw = look_up(runtime.clients, definition, UpstreamRequest(path, b"", method=method), request)
+    status, raw = call_once(runtime.clients, definition, UpstreamRequest(path, b"", method=method), request)
     body = read_or_none(raw)
     if status >= 300 or not isinstance(body, dict):
         raise _failure(status, body)

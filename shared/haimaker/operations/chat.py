@@ -17,7 +17,7 @@ from haimaker.models.names import AUTO, bills_turns_of_tools, reads_search_for_f
 from haimaker.operations import splitting, stream_usage
 from haimaker.operations.attempt import Attempt
 from haimaker.operations.fields import OURS, CheckedFields, CommonFields, raise_validation_error, with_model
-from haimaker.operations.operation import OperationRequest, Original, Result, credible
+from haimaker.operations.operation import OperationRequest, Original, Result, trusted_usage
 from haimaker.operations.server_tools import MAX_SEARCHES, ServerTools, server_tools
 from haimaker.operations.server_tools import NONE as NO_TOOLS
 from haimaker.pricing import costs, usage
@@ -142,7 +142,7 @@ class TextRequest(OperationRequest):
         said = body.get("usage") if isinstance(body, dict) else None
         if not usage.is_plausible(said):
             return None
-        return credible(usage.from_openai(said, body.get("service_tier")), attempt)
+        return trusted_usage(usage.from_openai(said, body.get("service_tier")), attempt)
 
     def measure(self, result: Result) -> int:
         return stream_usage.text_bytes(result.body, "message")

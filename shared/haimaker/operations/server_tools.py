@@ -8,6 +8,7 @@ import re
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
+from haimaker.http.json import as_objects
 from haimaker.http.values import JSON
 from haimaker.lean_dataclasses import dataclass, field
 
@@ -59,7 +60,7 @@ NONE = ServerTools()
 
 def server_tools(body: JSON, most_calls: int | None = None) -> ServerTools:
     """Of a client's request, in OpenAI's format with the additions of others; `most_calls` is sent along for all tools together."""
-    own = [tool for entry in _objects(body.get("tools")) for tool in _apart(entry) if _is_own(tool)]
+    own = [tool for entry in as_objects(body.get("tools")) for tool in _apart(entry) if _is_own(tool)]
     if not own and body.get("web_search_options") is None and not _compacts(body):
         return NONE
     uses = 0
@@ -125,9 +126,5 @@ def _searches(options: Any) -> int:
 def _compacts(body: JSON) -> bool:
     """https://platform.claude.com/docs/en/build-with-claude/compaction-threshold, and on demand with `compaction`"""
     managed = body.get("context_management")
-    edits = _objects(managed.get("edits")) if isinstance(managed, dict) else ()
+    edits = as_objects(managed.get("edits")) if isinstance(managed, dict) else ()
     return body.get("compaction") is not None or any(str(edit.get("type")).startswith(COMPACTION) for edit in edits)
-
-
-def _objects(value: Any) -> Iterator[JSON]:
-    yield from (each for each in value if isinstance(each, dict)) if isinstance(value, list) else ()

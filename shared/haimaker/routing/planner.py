@@ -149,7 +149,7 @@ class Planner:
         return RoutingContext(
             routing_request.request_id,
             int(routing_request.now_s),
-            request.asked_as,
+            request.client_operation,
             _tool_types(request),
             allowed=() if routing_request.any_model_allowed else billed.allowed_models(self.router.full_name),
             open_circuits=health.breaker.open_circuits(routing_request.now_s),

@@ -15,7 +15,7 @@ from haimaker.http.values import JSON, Event, StreamEvent, UpstreamRequest
 from haimaker.operations.attempt import Attempt
 from haimaker.operations.chat import ChatRequest
 from haimaker.operations.fields import OURS
-from haimaker.operations.operation import OUR_SIGNATURE, Result, UpstreamBody, carried_summary
+from haimaker.operations.operation import OUR_SIGNATURE, Result, UpstreamBody, unpack_summary
 
 __all__ = ["from_stream", "from_upstream", "read_error", "to_upstream"]
 
@@ -55,7 +55,7 @@ def _is_stored(request: ChatRequest) -> bool:
 
 def _clean(item: Any) -> Any:
     """An item as the provider reads it: what the gateway made shorter itself is a message."""
-    summary = carried_summary(item)
+    summary = unpack_summary(item)
     call_id = item.get("call_id") if isinstance(item, dict) else None
     if isinstance(call_id, str) and to_call_id(call_id) != call_id:  # the thinking of another vendor
         return {**item, "call_id": to_call_id(call_id)}

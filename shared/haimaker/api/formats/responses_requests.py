@@ -7,9 +7,9 @@ showed earlier comes back marked as ours and goes on as `reasoning_content`; wha
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from haimaker.http.errors import BadRequestError, NotFoundError
+from haimaker.http.errors import BadRequestError, NotFoundError, invalid_parameter
 from haimaker.http.values import JSON
-from haimaker.operations.operation import carried_summary
+from haimaker.operations.operation import unpack_summary
 
 MARK = "haimaker"
 """`encrypted_content` of reasoning that the gateway shows."""
@@ -40,13 +40,13 @@ BETWEEN = "__"
 """Between a namespace and the name of a tool in it, where the target has no namespaces."""
 
 
-def refusal_of(body: JSON) -> BadRequestError | None:
+def find_refusal(body: JSON) -> BadRequestError | None:
     """Why a request can't be translated: it names what only the provider has to which it was told."""
     if body.get("previous_response_id") is not None:
         return BadRequestError(NOT_KEPT, param="previous_response_id", code="response_not_stored")
     given = body.get("input")
     for index, item in enumerate(given if isinstance(given, list) else ()):
-        if isinstance(item, dict) and item.get("type") == "compaction" and carried_summary(item) is None:
+        if isinstance(item, dict) and item.get("type") == "compaction" and unpack_summary(item) is None:
             message = f"input[{index}]: Only the provider that made the conversation shorter can read it."
             return BadRequestError(message, param=f"input[{index}]", code="compaction_not_readable")
         if isinstance(item, dict) and item.get("type") == "item_reference":
@@ -115,7 +115,7 @@ def _instructions(given: Any) -> list[JSON]:
     if given is None or given == "":
         return []
     if not isinstance(given, str):
-        raise _invalid("instructions", "it must be a string")
+        raise invalid_parameter("instructions", "it must be a string")
     return [{"role": "developer", "content": given}]
 
 
@@ -123,7 +123,7 @@ def _conversation(given: Any) -> list[JSON]:
     if isinstance(given, str):
         return [{"role": "user", "content": given}]
     if not isinstance(given, list) or not given:
-        raise _invalid("input", "it must be a string or a list of items")
+        raise invalid_parameter("input", "it must be a string or a list of items")
     turns: list[JSON] = []
     for index, item in enumerate(given):
         _add(turns, _object(item, f"input[{index}]"), f"input[{index}]")
@@ -145,14 +145,14 @@ def _add(turns: list[JSON], item: JSON, param: str) -> None:
         elif item.get("role") in ("user", "system", "developer"):
             turns.append({"role": item["role"], "content": _parts(item.get("content"), f"{param}.content")})
         else:
-            raise _invalid(f"{param}.role", "it must be user, assistant, system or developer")
+            raise invalid_parameter(f"{param}.role", "it must be user, assistant, system or developer")
     elif kind in OURS:
         _assistant(turns).setdefault("tool_calls", []).append(_call(item, kind, param))
     elif kind in RESULTS:
         output = item.get("output")
         content = output if isinstance(output, str) else _parts(output, f"{param}.output")
         turns.append({"role": "tool", "tool_call_id": _text(item, "call_id", param), "content": content})
-    elif kind == "compaction" and (summary := carried_summary(item)) is not None:
+    elif kind == "compaction" and (summary := unpack_summary(item)) is not None:
         turns.append({"role": "user", "content": summary})
     elif kind == "reasoning" and item.get("encrypted_content") in (MARK, None):
         thought = "\n\n".join(str(part.get("text") or "") for part in item.get("summary") or item.get("content") or ())
@@ -196,7 +196,7 @@ def _part(part: JSON, param: str) -> JSON:
         return {"type": "file", "file": {"filename": part.get("filename") or "file", "file_data": part["file_url"]}}
     if part.get("file_id") is not None:
         raise BadRequestError("The file was not found.", param=f"{param}.file_id", code="file_not_found")
-    raise _invalid(f"{param}.type", f"a part of type {kind!r} can't stand here")
+    raise invalid_parameter(f"{param}.type", f"a part of type {kind!r} can't stand here")
 
 
 def _format(wanted: JSON) -> JSON:
@@ -205,7 +205,7 @@ def _format(wanted: JSON) -> JSON:
         schema = {name: wanted[name] for name in ("name", "description", "schema", "strict") if wanted.get(name) is not None}
         return {"response_format": {"type": "json_schema", "json_schema": schema}}
     if kind not in (None, "text", "json_object"):
-        raise _invalid("text.format.type", "it must be text, json_schema or json_object")
+        raise invalid_parameter("text.format.type", "it must be text, json_schema or json_object")
     return {"response_format": {"type": "json_object"}} if kind == "json_object" else {}
 
 
@@ -280,7 +280,7 @@ def _object(value: Any, param: str) -> JSON:
     if value is None:
         return {}
     if not isinstance(value, dict):
-        raise _invalid(param, "it must be an object")
+        raise invalid_parameter(param, "it must be an object")
     return value
 
 
@@ -288,16 +288,12 @@ def _listed(value: Any, param: str) -> list[Any]:
     if value is None:
         return []
     if not isinstance(value, list):
-        raise _invalid(param, "it must be a list")
+        raise invalid_parameter(param, "it must be a list")
     return value
 
 
 def _text(holder: JSON, name: str, param: str) -> str:
     value = holder.get(name)
     if not isinstance(value, str):
-        raise _invalid(f"{param}.{name}", "it must be a string")
+        raise invalid_parameter(f"{param}.{name}", "it must be a string")
     return value
-
-
-def _invalid(param: str, why: str) -> BadRequestError:
-    return BadRequestError(f"Invalid value for '{param}': {why}.", param=param, code="invalid_value")

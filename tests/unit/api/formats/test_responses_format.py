@@ -285,7 +285,7 @@ CITED: dict[str, Any] = {
     ],
 )
 def test_a_response_that_failed_says_so_in_openais_codes(error: APIError, code: str) -> None:
-    told = responses.failure(error, "r", 1).decode()
+    told = responses.write_failure(error, "r", 1).decode()
     failed = EVENT.validate_json(told.rpartition("data: ")[2])
     assert (failed.type, failed.response.error.code) == ("response.failed", code)
 
