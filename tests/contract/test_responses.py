@@ -459,8 +459,10 @@ def test_a_response_that_its_provider_keeps_is_found_again(
     *_, done = client.responses.create(model=GPT, input="Hi", stream=True)
     first: Any = done.response  # type: ignore[union-attr]
     assert first.id == f"resp_{only_record(desk, key).request_id}"
-    second = client.responses.create(model=GPT, input="And?", previous_response_id=first.id)
-    assert upstream.calls[-1].json["previous_response_id"] == "resp_01"
+    options: Any = {"prompt_cache_options": {"comparison_response_id": first.id}}
+    second = client.responses.create(model=GPT, input="And?", previous_response_id=first.id, extra_body=options)
+    sent = upstream.calls[-1].json
+    assert (sent["previous_response_id"], sent["prompt_cache_options"]["comparison_response_id"]) == ("resp_01", "resp_01")
     assert (second.previous_response_id, second.id != first.id) == (first.id, True)
     items = {"object": "list", "data": [], "first_id": None, "last_id": None, "has_more": False}
     upstream.answers(
@@ -489,8 +491,10 @@ def test_a_response_that_its_provider_keeps_is_found_again(
     ):
         with pytest.raises(openai.NotFoundError):
             call(first.id)
-    with pytest.raises(openai.NotFoundError):
-        stranger.responses.create(model=GPT, input="Hi", previous_response_id=first.id)
+    foreign: Any
+    for foreign in ({"previous_response_id": first.id}, options):
+        with pytest.raises(openai.NotFoundError):
+            stranger.responses.create(model=GPT, input="Hi", extra_body=foreign)
     assert len(upstream.calls) == asked
 
 

@@ -61,7 +61,7 @@ def resume(
         else:
             message = "The response was not stored: send the whole conversation as `input`, with `store` false."
             raise BadRequestError(message, param="previous_response_id", code="response_not_stored")
-    body = _with_items(gateway, account, body)
+    body = _with_comparison(gateway.store, account, _with_items(gateway, account, body))
     if references := [item.get("id") for item in _items(body) if _is_reference(item)]:
         provider = _owner_of_items(gateway.store, account, references, provider)
     if body is not original.body and "previous_response_id" not in body:
@@ -73,6 +73,16 @@ def resume(
     if provider is None:
         return asked
     return asked._replace(preferences=replace(asked.preferences, only=(provider,), fallbacks=None))
+
+
+def _with_comparison(store: Store, account: Account, body: JSON) -> JSON:
+    """With the provider's id of the response whose use of the cache is compared. Raises NotFoundError.
+    https://platform.openai.com/docs/guides/prompt-caching"""
+    options = body.get("prompt_cache_options")
+    if not isinstance(options, dict) or options.get("comparison_response_id") is None:
+        return body
+    record = _find(store, account, str(options["comparison_response_id"]), "prompt_cache_options.comparison_response_id")
+    return {**body, "prompt_cache_options": {**options, "comparison_response_id": record.detail.get("response_id")}}
 
 
 def _keeper(content: ContentLogging, account: Account, body: JSON, request_id: str, now_s: float) -> Callable[[JSON], bool] | None:

@@ -4,20 +4,24 @@ https://platform.openai.com/docs/api-reference/responses/create. Null is as if a
 showed earlier comes back marked as ours and goes on as `reasoning_content`; what a vendor signed travels in the ids of calls.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from haimaker.http.errors import BadRequestError, NotFoundError, invalid_parameter
 from haimaker.http.values import JSON
+from haimaker.operations.fields import OURS as OF_GATEWAY
 from haimaker.operations.operation import unpack_summary
+from haimaker.routing.preferences import ROUTING_FIELDS
 
 MARK = "haimaker"
 """`encrypted_content` of reasoning that the gateway shows."""
 SAME = (
     "metadata",
     "model",
+    "moderation",
     "parallel_tool_calls",
     "prompt_cache_key",
+    "prompt_cache_options",
     "prompt_cache_retention",
     "safety_identifier",
     "service_tier",
@@ -26,16 +30,28 @@ SAME = (
     "top_p",
     "user",
 )
-LEFT_OUT = frozenset({"max_tool_calls", "context_management"})
+READ = frozenset(SAME) | frozenset(
+    {"background", "conversation", "include", "input", "instructions", "max_output_tokens", "previous_response_id", "prompt"}
+    | {"reasoning", "store", "text", "tool_choice", "tools", "top_logprobs", "truncation"}
+)
+READ_OF_OBJECTS: Mapping[str, frozenset[str]] = {
+    "reasoning": frozenset({"effort", "generate_summary", "summary"}),  # thinking is always shown as a summary
+    "text": frozenset({"format", "verbosity"}),
+}
+INCLUDED = ("reasoning.encrypted_content", "message.output_text.logprobs")
 REFUSED: Mapping[str, str] = {
     "background": "Answers in the background are not served: leave `background` out.",
     "conversation": "Conversations are not kept: send the whole conversation as `input`.",
     "prompt": "Prompts of the provider's account are not served: send their text.",
 }
 NOT_KEPT = "Answers of this model are not kept: send the whole conversation as `input`, with `store` false."
+GATEWAYS = ROUTING_FIELDS | OF_GATEWAY
+"""Fields that are the gateway's own in every format."""
 SEARCH = ("web_search",)
 OURS = ("function_call", "custom_tool_call")
 RESULTS = ("function_call_output", "custom_tool_call_output")
+ITEMS = frozenset({"message", "reasoning", "compaction", "item_reference", *OURS, *RESULTS})
+"""Types of items that are said in a chat, or that decide whether there can be one."""
 BETWEEN = "__"
 """Between a namespace and the name of a tool in it, where the target has no namespaces."""
 
@@ -62,7 +78,6 @@ def to_chat(body: JSON) -> tuple[JSON, tuple[str, ...]]:
             raise BadRequestError(why, param=name, code="unsupported_parameter")
     for index, tool in enumerate(_listed(asked.get("tools"), "tools")):
         _refuse_foreign(_object(tool, f"tools[{index}]"), f"tools[{index}]")
-    dropped = [name for name in asked if name in LEFT_OUT]
     chat: JSON = {name: asked[name] for name in SAME if name in asked}
     chat["messages"] = [*_instructions(asked.get("instructions")), *_conversation(asked.get("input"))]
     if "max_output_tokens" in asked:
@@ -71,8 +86,6 @@ def to_chat(body: JSON) -> tuple[JSON, tuple[str, ...]]:
         chat["stream_options"] = {"include_usage": True}
     if "message.output_text.logprobs" in _listed(asked.get("include"), "include"):
         chat |= {"logprobs": True} | ({"top_logprobs": asked["top_logprobs"]} if "top_logprobs" in asked else {})
-    if asked.get("truncation") == "auto":
-        dropped.append("truncation")
     reasoning, text = _object(asked.get("reasoning"), "reasoning"), _object(asked.get("text"), "text")
     if reasoning.get("effort") is not None:
         chat["reasoning_effort"] = reasoning["effort"]
@@ -83,7 +96,22 @@ def to_chat(body: JSON) -> tuple[JSON, tuple[str, ...]]:
     chat |= tools
     if "tools" in tools:
         chat |= _choice(asked.get("tool_choice"))
-    return chat, (*dropped, *lost)
+    return chat, (*_left_out(asked, chat), *lost)
+
+
+def _left_out(asked: JSON, chat: JSON) -> Iterator[str]:
+    """The names of parameters that the chat lacks."""
+    yield from (name for name in asked if name not in READ and name not in GATEWAYS)
+    for name, read in READ_OF_OBJECTS.items():
+        yield from (f"{name}.{part}" for part, value in asked.get(name, {}).items() if part not in read and value is not None)
+    yield from (f"include[{place}]" for place, wanted in enumerate(asked.get("include") or ()) if wanted not in INCLUDED)
+    given = asked.get("input")
+    kinds = [str(item.get("type") or "message") for item in given] if isinstance(given, list) else []
+    yield from (f"input.{kind}" for kind in dict.fromkeys(kinds) if kind not in ITEMS)
+    if asked.get("truncation") == "auto":
+        yield "truncation"
+    if asked.get("top_logprobs") and "top_logprobs" not in chat:
+        yield "top_logprobs"
 
 
 def _refuse_foreign(tool: JSON, param: str) -> None:
