@@ -4,10 +4,21 @@ https://openrouter.ai/docs/use-cases/usage-accounting, …/features/prompt-cachi
 https://openrouter.ai/docs/app-attribution. Its own fallbacks would reach models that a key may not use.
 """
 
+from haimaker.providers.anthropic_format import messages_at
 from haimaker.providers.provider import Catalog, Dialect, Endpoint, Provider
 
 # https://openrouter.ai/docs/features/multimodal/tts: voices are each model's own.
-SPEECH = Provider("openrouter", dialect=Dialect(forwards=("http-referer", "x-openrouter-title", "x-title")))
+FORWARDS = ("http-referer", "x-openrouter-title", "x-title")
+SPEECH = Provider("openrouter", dialect=Dialect(forwards=FORWARDS))
+
+# https://openrouter.ai/docs/api-reference/anthropic-messages
+MESSAGES = messages_at(
+    "openrouter",
+    "https://openrouter.ai/api/v1",
+    ignores=("models", "route"),
+    forwards=(*FORWARDS, "anthropic-beta"),
+    reports_cost=True,
+)
 
 PROVIDER = Provider(
     "openrouter",
@@ -18,8 +29,8 @@ PROVIDER = Provider(
         values={"reasoning_effort": {"max": "xhigh"}},
         cache_control="parts",
         takes_breakpoints=True,
-        forwards=("http-referer", "x-openrouter-title", "x-title"),
+        forwards=FORWARDS,
     ),
     catalog=Catalog(reports_cost=True),
-    operations={"audio_speech": SPEECH},
+    operations={"audio_speech": SPEECH, "messages": MESSAGES},
 )

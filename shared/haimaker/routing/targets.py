@@ -2,9 +2,10 @@
 
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from functools import cached_property, lru_cache
+from urllib.parse import urlsplit
 
 from haimaker.lean_dataclasses import dataclass, field, replace
-from haimaker.models.catalog import ModelInfo, Place, find_model
+from haimaker.models.catalog import NOWHERE, ModelInfo, Place, find_model
 from haimaker.models.matching import select
 from haimaker.providers.provider import Provider
 from haimaker.providers.registry import ONLINE, definition_for, find
@@ -79,10 +80,16 @@ class TargetResolver:
         model_info = self.model_info_for(target)
         if model_info.mode == "responses" and "responses" in definition.operations:
             operation = "responses"  # it has nothing else
-        elif operation in definition.operations and tool_types:
-            taken = definition.operations[operation].dialect.tool_types
-            operation = operation if not taken or tool_types.issubset(taken) else "chat_completions"
+        elif own := definition.operations.get(operation):
+            taken = own.dialect.tool_types
+            lacks_tools = bool(taken) and not tool_types.issubset(taken)
+            operation = "chat_completions" if lacks_tools or self._is_elsewhere(target, definition, own) else operation
         return definition_for(definition, model_info.model if self.base_model(target) else target.partition("/")[2], operation)
+
+    def _is_elsewhere(self, target: str, definition: Provider, own: Provider) -> bool:
+        """Whether the provider is called elsewhere than at its vendor's, which alone serves an operation."""
+        host = self.places.get(target.partition("/")[0], NOWHERE).host
+        return own.endpoint.only_at_vendor and bool(host) and host != urlsplit(definition.endpoint.base_url).hostname
 
     @cached_property
     def model_info_for(self) -> Callable[[str], ModelInfo]:
