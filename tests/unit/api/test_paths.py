@@ -126,7 +126,7 @@ FOUND += [
 """Another client format needs no row here."""
 
 NOT_FOUND = [
-    ("GET", "/v1/v1/models"),
+    ("GET", "/v1/v1/v1/models"),
     ("POST", "/v1/embedding"),
     ("POST", "/v1/chat"),
     ("POST", "/v1/chat/completions/more"),
