@@ -1,11 +1,12 @@
 """OpenRouter.
 
-https://openrouter.ai/docs/use-cases/usage-accounting, …/features/prompt-caching; the headers name the client's app:
+https://openrouter.ai/docs/use-cases/usage-accounting, …/features/prompt-caching,
+…/use-cases/reasoning-tokens#preserving-reasoning-blocks; the headers name the client's app:
 https://openrouter.ai/docs/app-attribution. Its own fallbacks would reach models that a key may not use.
 """
 
 from haimaker.providers.anthropic_format import messages_at
-from haimaker.providers.provider import Catalog, Dialect, Endpoint, Provider
+from haimaker.providers.provider import Catalog, Dialect, Endpoint, MessageRules, Provider
 
 # https://openrouter.ai/docs/features/multimodal/tts: voices are each model's own.
 FORWARDS = ("http-referer", "x-openrouter-title", "x-title")
@@ -30,6 +31,7 @@ PROVIDER = Provider(
         cache_control="parts",
         takes_breakpoints=True,
         forwards=FORWARDS,
+        messages=MessageRules(keeps_reasoning_details=True),
     ),
     catalog=Catalog(reports_cost=True),
     operations={"audio_speech": SPEECH, "messages": MESSAGES},

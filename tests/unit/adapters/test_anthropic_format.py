@@ -18,6 +18,7 @@ from haimaker.operations.chat import ChatRequest
 from haimaker.operations.operation import UpstreamBody
 from haimaker.providers.registry import all_providers, get
 from haimaker.routing.config import Config
+from haimaker.routing.context import RoutingContext
 from haimaker.routing.router import Router
 from tests.support.builders import attempt
 
@@ -93,7 +94,7 @@ def test_which_requests_pass_as_they_are(provider: str, host: str, tools: list[J
     router = Router(Config(), all_providers(), {provider: Place(host=host)} if host else {})
     asked = messages({"tools": tools})
     types = frozenset(str(tool.get("type")) for tool in tools)
-    serving = router.serving(f"{provider}/m", asked.client_operation, types)
+    serving = router.serving(f"{provider}/m", RoutingContext("r", 0, asked.client_operation, tool_types=types))
     assert serving is not None
     assert adapters.is_native(asked, attempt(f"{provider}/m", provider=serving)) == native
 
