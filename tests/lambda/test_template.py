@@ -87,8 +87,8 @@ def everywhere():
     return [(route, prefix + route.template) for route in ROUTES for prefix in ("", "/v1")]
 
 
-def test_sam_and_its_linter_accept_it():
-    assert "valid SAM Template" in run("sam", "validate", "--lint")
+def test_the_linter_accepts_it():
+    """The same as of `sam validate --lint`. What SAM itself refuses is refused when the template is translated, and built."""
     assert run("cfn-lint", "template.yaml") == ""
 
 
