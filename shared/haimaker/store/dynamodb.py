@@ -9,6 +9,7 @@ adds differences. Each write may be repeated when its answer was lost.
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
+from itertools import islice
 
 from haimaker.aws.client import AWSClient
 from haimaker.lean_dataclasses import replace
@@ -80,13 +81,15 @@ class DynamoStore:
         clock: Callable[[], float] = time.time,
         *,
         rolled_up: bool = True,
+        by_day: bool = False,
     ) -> None:
+        """`by_day` is whether records of older releases, which the index by day has, were not yet moved."""
         self._accounts = accounts_table
         self.dynamo = dynamo
         self._calls = DynamoTable(dynamo)
         self.documents = DynamoDocuments(self._calls, accounts_table)
         self.shards = Shards(self._calls, accounts_table, clock)
-        self._records = DynamoRecords(self._calls, accounts_table, records_table, clock, rolled_up)
+        self._records = DynamoRecords(self._calls, accounts_table, records_table, clock, rolled_up, by_day)
         self._clock = clock
 
     def put(self, account: Account, spent_as: Balance | None = None) -> bool:
@@ -133,7 +136,8 @@ class DynamoStore:
 
     def accounts(self, kind: str, after: str | None = None, limit: int = 100) -> tuple[Sequence[Balance], str | None]:
         span = ("created", tables.start_key(after), AFTER_ALL)
-        found = self._calls.query(self._accounts, "by_kind", ("kind", kind), span, limit + 1, backwards=False)
+        keys = self._calls.query(self._accounts, "by_kind", ("kind", kind), span, limit + 1, backwards=False)
+        found = list(islice(keys, limit + 1))
         items = self._calls.read_all(self._accounts, ("pk", "sk"), found[:limit])
         now_s = self._clock()
         balances = [tables.total_balance(self.shards.with_rest(item), now_s) for item in items]
@@ -221,6 +225,11 @@ class DynamoStore:
     def not_in_totals(self, since_s: float, until_s: float) -> Iterator[Item]:
         """Items of records that the stream should have added to the daily totals, and has not. For the operator's commands."""
         return self._records.not_in_totals(since_s, until_s)
+
+    def move_records(self, day: str) -> int:
+        """Moves the records of a day from the index of older releases to that of this one; returns their number. For the operator's
+        commands."""
+        return self._records.move(day)
 
     def _configure(self, item: Item, account: Account, main: Item, now_s: float) -> str:
         """Replaces the configuration in one of an account's items; returns its text.
