@@ -86,6 +86,7 @@ class DynamoStore:
         """`by_day` is whether records of older releases, which the index by day has, were not yet moved."""
         self._accounts = accounts_table
         self.dynamo = dynamo
+        self.by_day = by_day
         self._calls = DynamoTable(dynamo)
         self.documents = DynamoDocuments(self._calls, accounts_table)
         self.shards = Shards(self._calls, accounts_table, clock)
