@@ -23,6 +23,7 @@ from haimaker.aws_lambda.runtime import Context, StreamedResponse
 from haimaker.http.values import JSON
 from haimaker.store import Account, Balance
 from haimaker.store.dynamodb import DynamoStore
+from haimaker.store.tables import TABLES as TABLES_OF_STORE
 from haimaker.store.tables import create_tables
 from tests.support.aws_front import AWSFront
 from tests.support.fake_upstream import FakeUpstream
@@ -161,6 +162,14 @@ def client(url: str) -> AWSClient:
 
 
 def make_tables(url: str) -> None:
+    """With the index of older releases that an upgraded stack has."""
     dynamo = client(url)
+    records, (*_, by_part) = TABLES_OF_STORE["records"], TABLES_OF_STORE["records"]["GlobalSecondaryIndexes"]
+    by_day = {**by_part, "IndexName": "by_day", "KeySchema": [{"AttributeName": "day", "KeyType": "HASH"}, by_part["KeySchema"][1]]}
+    older = {
+        "AttributeDefinitions": [*records["AttributeDefinitions"], {"AttributeName": "day", "AttributeType": "S"}],
+        "GlobalSecondaryIndexes": [*records["GlobalSecondaryIndexes"], by_day],
+    }
+    dynamo.call("CreateTable", {"TableName": TABLES["records"], **records, **older})
     create_tables(dynamo, TABLES)
     dynamo.close()

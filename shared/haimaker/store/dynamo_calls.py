@@ -44,7 +44,7 @@ class DynamoTable:
     def query(
         self, table: str, index: str | None, partition: tuple[str, str], span: tuple[str, str, str], page: int, *, backwards: bool
     ) -> Iterator[Item]:
-        """Items (of an index: their keys) in order, between two values of the range key; read a page at a time, as they are taken."""
+        """Items (of an index: their keys) in order, between two values of the range key; read page by page, as they are taken."""
         name, first, last = span
         if first > last:
             return

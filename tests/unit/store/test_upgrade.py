@@ -1,9 +1,10 @@
 """What a release of the time before records had parts left in the tables of a stack, as this one finds it, index by index.
 
-`release_before_parts.json` is its tables, a key of a team, twelve records, of which nine were rolled up, and a hold of a killed process.
+`release_before_parts.json` is its tables, a key of a team, twelve records, of which nine were rolled up, and a lost process's hold.
 """
 
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -11,7 +12,7 @@ import pytest
 from haimaker.accounts import keys as auth
 from haimaker.aws_lambda.rollup import DailyTotals
 from haimaker.observability.observer import Observer
-from haimaker.store import Denied, Granted, Reservation
+from haimaker.store import Denied, Granted, Reservation, tables
 from haimaker.store.dynamodb import DynamoStore
 from haimaker.store.tables import TABLES, to_attributes
 from local.command_line.records_move import move_records
@@ -58,7 +59,9 @@ def ids(store, **options):
             return found
 
 
-def test_an_upgrade_keeps_everything_and_reads_it_from_both_indexes_meanwhile(dynamo):
+def test_an_upgrade_keeps_everything_and_reads_it_from_both_indexes_meanwhile(dynamo, monkeypatch):
+    for module in ("tables", "dynamo_records"):  # fewer days to look through
+        monkeypatch.setattr(f"haimaker.store.{module}.RETENTION_S", 6 * tables.DAY_S)
     later_s = 3_600.0
     (by_part,) = [index for index in TABLES["records"]["GlobalSecondaryIndexes"] if index["IndexName"] == "by_part"]
     change_index(dynamo, {"Create": by_part})
@@ -78,20 +81,13 @@ def test_an_upgrade_keeps_everything_and_reads_it_from_both_indexes_meanwhile(dy
     assert isinstance(granted, Granted), "it charged the hold that the release before had left"
     assert both.settle(granted.reservation, record(granted.reservation, 321, model="gpt-4o", provider="openai"), 10)
     assert both.get(KEY).spend_nanousd == sum(COSTS) + 7_000 + 321
-    assert isinstance(
-        both.reserve(Reservation("request-14", KEY, balance.account.version, 10**7, 1, now_s, int(now_s) + 900)), Denied
-    )
+    assert isinstance(both.reserve(replace(reservation, request_id="request-14", amount_nanousd=10**7)), Denied)
     everything += ["request-12", "request-13"]
     assert ids(both) == everything, "the lost one is of the time when it was asked"
 
     added = DailyTotals(dynamo, *NAMES.values(), Observer(), part=3)
-    added.add(
-        {
-            "Records": [
-                {"eventName": "INSERT", "dynamodb": {"NewImage": to_attributes(item)}} for item in both.not_in_totals(0, now_s + 1)
-            ]
-        }
-    )
+    new = list(both.not_in_totals(0, now_s + 1))
+    added.add({"Records": [{"eventName": "INSERT", "dynamodb": {"NewImage": to_attributes(item)}} for item in new]})
     assert repair_totals(both, tuple(NAMES.values()), True, print, lambda: now_s + 10_000) == 0
     assert sum(one.cost_nanousd for one in both.totals("day", "2026-01-01", "2026-12-31", KEY)) == sum(COSTS) + 7_000 + 321
 
