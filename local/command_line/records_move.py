@@ -15,11 +15,11 @@ DAYS_AT_ONCE = 16
 
 def move_records(store: DynamoStore, say: Callable[[str], object], clock: Callable[[], float] = time.time) -> int:
     """How many there were. Raises StoreUnavailable."""
-    if not store.by_day:
+    if not store.kept.by_day:
         return 0
     now_s = clock()
     with ThreadPoolExecutor(DAYS_AT_ONCE) as pool:
-        moved = sum(pool.map(store.move_records, tables.days(now_s - tables.RETENTION_S, now_s + tables.DAY_S)))
+        moved = sum(pool.map(store.kept.move, tables.days(now_s - tables.RETENTION_S, now_s + tables.DAY_S)))
     rest = "make reconcile once more proves that none is left." if moved else "RecordsByDay=false can be deployed."
     say(f"{moved} records were moved from the index by day. {rest}")
     return moved

@@ -94,14 +94,15 @@ class DynamoRecords:
         return [tables.record(item) for item in items], found[limit - 1]["started"] if len(found) > limit else None
 
     def not_in_totals(self, since_s: float, until_s: float) -> Iterator[Item]:
-        """Items of records of this time that were not added to the daily totals."""
+        """Items of records of this time that the stream should have added to the daily totals, and has not. For the operator's commands."""
         keys = self._keys(None, ledger.sort_key(since_s), ledger.sort_key(until_s), LARGE_PAGE, newest_first=False)
         while some := list(islice(keys, PAGE_OF_ITEMS)):
             items = self.calls.read_all(self.records_table, ("id",), some)
             yield from (item for item in items if tables.ROLLED_UP not in item)
 
     def move(self, day: str) -> int:
-        """Moves the records of a day from the index of older releases to that of this one; returns their number."""
+        """Moves the records of a day from the index of older releases to that of this one; returns their number. For
+        the operator's commands."""
         keys = list(self._of_day(day, BEFORE_ALL, AFTER_ALL, LARGE_PAGE, backwards=False))
         for key in keys:
             with suppress(ConditionFailed):  # it has expired

@@ -86,7 +86,7 @@ def test_an_upgrade_keeps_everything_and_reads_it_from_both_indexes_meanwhile(dy
     assert ids(both) == everything, "the lost one is of the time when it was asked"
 
     added = DailyTotals(dynamo, *NAMES.values(), Observer(), part=3)
-    new = list(both.not_in_totals(0, now_s + 1))
+    new = list(both.kept.not_in_totals(0, now_s + 1))
     added.add({"Records": [{"eventName": "INSERT", "dynamodb": {"NewImage": to_attributes(item)}} for item in new]})
     assert repair_totals(both, tuple(NAMES.values()), True, print, lambda: now_s + 10_000) == 0
     assert sum(one.cost_nanousd for one in both.totals("day", "2026-01-01", "2026-12-31", KEY)) == sum(COSTS) + 7_000 + 321
