@@ -25,7 +25,6 @@ BASELINE = "import httpx, pydantic; httpx.Client()"
 BUILD = "from haimaker.aws_lambda.runtime import load; load('app.handler', '.')"
 """As the runtime does it in Lambda."""
 DEPLOYED = {
-    "PYDANTIC_DISABLE_PLUGINS": "__all__",
     "AWS_REGION": "us-east-1",
     "AWS_ACCESS_KEY_ID": "AKIDEXAMPLE",
     "AWS_SECRET_ACCESS_KEY": "none",

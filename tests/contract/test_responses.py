@@ -148,7 +148,12 @@ def test_a_budget_holds_for_tools(desk: Desk, upstream: FakeUpstream) -> None:
     upstream.answers(Reply.json(200, WHOLE))
     body = {"model": GPT, "input": "Hi", "max_output_tokens": 100, "tools": [{"type": "web_search"}]}
     assert desk.ask("POST", "/responses", body, key=desk.key(max_budget=0.1)).status_code == 402
-    assert desk.ask("POST", "/responses", body, key=desk.key(max_budget=20)).status_code == 200
+    for budget, calls in ((0.8, "1"), (2.5, "2"), (20, "10")):
+        bounded = desk.ask("POST", "/responses", body, key=desk.key(max_budget=budget))
+        assert (bounded.status_code, bounded.headers["x-haimaker-max-tool-calls"]) == (200, calls), "as many as it affords"
+        assert upstream.calls[-1].json["max_tool_calls"] == int(calls)
+    assert desk.ask("POST", "/responses", body).status_code == 200
+    assert "max_tool_calls" not in upstream.calls[-1].json
     drawn = desk.ask("POST", "/responses", {**body, "tools": [{"type": "image_generation"}]}, key=desk.key(max_budget=20))
     assert drawn.json()["error"]["code"] == "model_not_priced"
 
@@ -404,6 +409,36 @@ def test_a_model_that_has_responses_only_chats(
     assert only_record(desk, key).detail["web_searches"] == 1
 
 
+@pytest.mark.parametrize(
+    ("tools", "path"),
+    [
+        ([], "/responses"),
+        (
+            [WEATHER, {"type": "x_search", "allowed_x_handles": ["a"]}, {"type": "mcp", "server_url": "https://a.example"}],
+            "/responses",
+        ),
+        ([WEATHER, {"type": "custom", "name": "apply_patch"}], "/chat/completions"),
+        ([{"type": "namespace", "name": "web", "tools": [WEATHER]}], "/chat/completions"),
+        ([WEATHER, {"type": "tool_of_tomorrow"}], "/chat/completions"),
+    ],
+)
+def test_who_lacks_a_kind_of_tool_is_asked_for_a_translation(
+    desk: Desk, upstream: FakeUpstream, tools: list[JSON], path: str
+) -> None:
+    """Codex works with it; what it searches for is billed as it says itself, and a budget covers that beforehand."""
+    native = path == "/responses"
+    answer = {**WHOLE, "output": OUTPUT[3:4], "usage": {**USED, "cost_in_usd_ticks": 37_756_000}}
+    upstream.answers(Reply.json(200, answer) if native else chat_reply({"content": "Rain."}, "stop", stream=False))
+    key = desk.key(max_budget=20)
+    asked = {"model": "xai/grok-4.6", "input": "Hi", "tools": tools, "max_output_tokens": 50}
+    response = desk.ask("POST", "/responses", asked, key=key)
+    assert (response.status_code, upstream.calls[-1].path.endswith(path)) == (200, True), response.text
+    assert response.json()["output"][0]["content"][0]["text"] == "Rain."
+    if native:
+        assert upstream.calls[-1].json == {**asked, "model": "grok-4.6"}
+        assert only_record(desk, key).cost_nanousd == 3_775_600
+
+
 @pytest.mark.parametrize("model", ["azure/gpt-5.4", "azure/gpt-5-pro"])
 def test_azure_has_responses_at_its_newer_paths(client: openai.OpenAI, upstream: FakeUpstream, model: str) -> None:
     upstream.answers(Reply.json(200, WHOLE))
@@ -424,8 +459,10 @@ def test_a_response_that_its_provider_keeps_is_found_again(
     *_, done = client.responses.create(model=GPT, input="Hi", stream=True)
     first: Any = done.response  # type: ignore[union-attr]
     assert first.id == f"resp_{only_record(desk, key).request_id}"
-    second = client.responses.create(model=GPT, input="And?", previous_response_id=first.id)
-    assert upstream.calls[-1].json["previous_response_id"] == "resp_01"
+    options: Any = {"prompt_cache_options": {"comparison_response_id": first.id}}
+    second = client.responses.create(model=GPT, input="And?", previous_response_id=first.id, extra_body=options)
+    sent = upstream.calls[-1].json
+    assert (sent["previous_response_id"], sent["prompt_cache_options"]["comparison_response_id"]) == ("resp_01", "resp_01")
     assert (second.previous_response_id, second.id != first.id) == (first.id, True)
     items = {"object": "list", "data": [], "first_id": None, "last_id": None, "has_more": False}
     upstream.answers(
@@ -454,8 +491,10 @@ def test_a_response_that_its_provider_keeps_is_found_again(
     ):
         with pytest.raises(openai.NotFoundError):
             call(first.id)
-    with pytest.raises(openai.NotFoundError):
-        stranger.responses.create(model=GPT, input="Hi", previous_response_id=first.id)
+    foreign: Any
+    for foreign in ({"previous_response_id": first.id}, options):
+        with pytest.raises(openai.NotFoundError):
+            stranger.responses.create(model=GPT, input="Hi", extra_body=foreign)
     assert len(upstream.calls) == asked
 
 

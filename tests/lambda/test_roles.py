@@ -93,6 +93,8 @@ def plays_everything(call):
         said = {"id": "rs_1", "type": "message", "role": "assistant", "content": [{"type": "output_text", "text": "Hi"}]}
         used = {"input_tokens": 1, "output_tokens": 1, "total_tokens": 2}
         return Reply.json(200, {"id": "resp_1", "object": "response", "status": "completed", "output": [said], "usage": used})
+    if "/responses/" in call.path and call.method == "GET":
+        return Reply.json(200, {"response": {"id": "resp_1"}, "input": []})
     if "/images/" in call.path:
         return Reply.json(200, {"created": 1, "data": [{"b64_json": base64.b64encode(PNG).decode()}]})
     if call.method != "POST":
@@ -157,16 +159,18 @@ def test_the_role_of_a_function_that_calls_models_has_what_it_does_and_no_more(s
     ordinary, signed = MODELS[name]
     routes = tmp_path / "gateway.toml"
     routes.write_text(f'[routes.either]\ntargets = [{{model = "{ordinary}"}}, {{model = "{OTHERS.get(name, ordinary + "-2")}"}}]\n')
-    put_secrets(moto, stack.secrets, {"OPENAI_API_KEY": UPSTREAM_KEY, "VOYAGE_API_KEY": "v-1"})
+    put_secrets(moto, stack.secrets, {"OPENAI_API_KEY": UPSTREAM_KEY, "VOYAGE_API_KEY": "v-1", "CEREBRAS_API_KEY": "c-1"})
     put_secrets(moto, f"{stack.secrets}-2", {"GROQ_API_KEY": "gsk-1"})
     addresses = dict.fromkeys(("BEDROCK_BASE_URL", "AWS_POLLY_BASE_URL"), stack.front.url)
-    function = stack.load(name, **OPTIONS, **addresses, VOYAGE_BASE_URL=stack.upstream.url, HAIMAKER_CONFIG=str(routes))
+    addresses |= dict.fromkeys(("VOYAGE_BASE_URL", "CEREBRAS_BASE_URL"), stack.upstream.url)
+    function = stack.load(name, **OPTIONS, **addresses, HAIMAKER_CONFIG=str(routes))
     key, team_id = key_of_a_team(stack, log_content=True)
     leave_hold(stack, auth.account_id_of(key), team_id)
     asked = [event(name, split_key(stack), ordinary), event(name, key, ordinary, user=f"ada-{team_id}"), event(name, key, "either")]
     asked += [event(name, key, model, stream=stream) for model in signed for stream in (False, True)]
     if name == "responses":
         asked.append(event(name, key, ordinary, input=[{"type": "item_reference", "id": "rs_1"}]))
+        asked.append(event(name, key, "cerebras/any"))
     if name == "images":
         asked.append(event(name, key, ordinary, response_format="url"))
     if name == "audio_transcriptions":
@@ -175,6 +179,11 @@ def test_the_role_of_a_function_that_calls_models_has_what_it_does_and_no_more(s
     for link in re.findall(rb'"url": ?"(http[^"]+)"', answers[-1].raw):
         method = "PUT" if name == "audio_transcriptions" else "GET"
         urllib.request.urlopen(urllib.request.Request(link.decode(), b"" if method == "PUT" else None, method=method)).close()
+    if name == "responses":
+        stored = {"resource": "/v1/responses/{id}", "pathParameters": {"id": answers[-1].json["id"]}, "body": None}
+        asked += [chat_event(key) | stored | {"httpMethod": method} for method in ("GET", "DELETE")]
+        answers += [function.ask(one) for one in asked[-2:]]
+        assert [answer.status for answer in answers[-2:]] == [200, 200]
     if name == "audio_transcriptions":
         asked.append(event(name, key, ordinary) | form(ordinary, answers[-1].json["id"]))
         answers.append(function.ask(asked[-1]))

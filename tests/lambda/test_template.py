@@ -8,6 +8,7 @@ import pytest
 
 from haimaker.api.paths import ROUTES
 from haimaker.aws.sigv4 import Credentials
+from haimaker.content import responses
 from haimaker.content.log import PREFIX
 from haimaker.credentials.access import connections_from_env
 from haimaker.files import MADE, UPLOADS
@@ -249,8 +250,8 @@ def test_files_are_kept_in_a_bucket_where_the_deployer_wants_one(template, resou
 
 
 def test_content_is_kept_in_a_bucket_where_the_deployer_says_so(template, resources):
-    """Private, encrypted, emptied when he says; and who calls models may put objects there, no more."""
-    kinds = ("Content", "ContentBucketPolicy", "ContentPolicy")
+    """Private, encrypted, emptied when he says; and who calls models may put objects there, no more; Responses are read again."""
+    kinds = ("Content", "ContentBucketPolicy", "ContentPolicy", "StoredResponsesPolicy")
     assert (
         {resources[kind]["Condition"] for kind in kinds} == {template["Outputs"]["ContentBucket"]["Condition"]} == {"KeepsContent"}
     )
@@ -265,6 +266,12 @@ def test_content_is_kept_in_a_bucket_where_the_deployer_says_so(template, resour
     assert (denied["Effect"], denied["Condition"]) == ("Deny", {"Bool": {"aws:SecureTransport": "false"}})
     assert policy["Roles"] == [{"Ref": resources[function]["Properties"]["Role"]["Fn::GetAtt"][0]} for function in STREAMING]
     assert list(allowed_by(policy)) == [(("s3:PutObject",), [{"Fn::Sub": f"${{Content.Arn}}/{PREFIX}/*"}])]
+    stored = resources["StoredResponsesPolicy"]["Properties"]
+    actions = ("s3:DeleteObject", "s3:GetObject", "s3:PutObject")
+    assert (stored["Roles"], list(allowed_by(stored))) == (
+        [{"Ref": "ResponsesRole"}],
+        [(actions, [{"Fn::Sub": f"${{Content.Arn}}/{responses.PREFIX}/*"}])],
+    )
 
 
 def test_the_role_that_the_docs_give_a_container_is_made_of_the_functions_roles(template):
@@ -397,7 +404,7 @@ CONDITIONAL = {
     "UsesPolly": {"PollyPolicy"},
     "UsesBedrock": {*BEDROCK_POLICIES},
     "KeepsFiles": {"Files", "FilesBucketPolicy", "FilesPolicy", "UploadsPolicy"},
-    "KeepsContent": {"Content", "ContentBucketPolicy", "ContentPolicy", "ContentBucket"},
+    "KeepsContent": {"Content", "ContentBucketPolicy", "ContentPolicy", "StoredResponsesPolicy", "ContentBucket"},
     "HasAlarmEmail": {"AlarmTopic"},
     "HasDashboard": {"GatewayDashboard", "DashboardUrl"},
     "HasMoreAlarms": {

@@ -140,7 +140,7 @@ def _handler(front: AWSFront) -> type[BaseHTTPRequestHandler]:
                 return
             self._reply(status, answer, kind, half=fault == "half")
 
-        do_GET = do_PUT = do_POST
+        do_GET = do_PUT = do_DELETE = do_POST
 
         def _reply(self, status: int, body: bytes, headers: dict[str, str] | None = None, *, half: bool = False) -> None:
             self.send_response(status)

@@ -31,6 +31,7 @@ IMPURE = {
     "concurrent",
     "http",
     "httpx",
+    "httpx2",
     "logging",
     "os",
     "random",
@@ -51,7 +52,7 @@ NOT_AT_START = (
     "haimaker.api.spend",
     "haimaker.observability.prometheus",
     "haimaker.observability.redaction", "haimaker.store.dynamodb", "haimaker.store.sqlite", "haimaker.content.transcript",
-    "httpx", "sqlite3", "tomllib", "unittest", "xml",
+    "httpx", "httpx2", "rich", "sqlite3", "tomllib", "unittest", "xml",
 )  # fmt: skip
 """What the request path may need later, or never: none of it is worth waiting for at a cold start."""
 
@@ -142,6 +143,23 @@ def test_nothing_that_is_deployed_imports_boto3() -> None:
     """It is for the operator's commands and for tests."""
     found = [
         place(file, at.line) for file in (*PACKAGE, *FUNCTIONS) for at in imports(file) if at.module.startswith(("boto", "aioboto"))
+    ]
+    assert found == []
+
+
+def test_what_the_command_line_brings_is_imported_when_a_command_needs_it() -> None:
+    """`haimaker` alone serves: a gateway has none of it in memory, nor has what is deployed."""
+    brought = {
+        *re.findall(r"^(\w+)==", (ROOT / "local/requirements.txt").read_text("utf-8"), re.MULTILINE),
+        "boto3",
+        "botocore",
+        "yaml",
+    }
+    found = [
+        place(file, at.line)
+        for file in (*PACKAGE, *LOCAL)
+        for at in imports(file)
+        if at.module.split(".")[0] in brought and (at.at_start or file in PACKAGE)
     ]
     assert found == []
 
@@ -244,6 +262,7 @@ def test_every_module_says_what_it_is() -> None:
 
 ORDER = (
     "lean_dataclasses",
+    "lean_pydantic",
     "http",
     "validation",
     "aws",
@@ -303,8 +322,14 @@ def test_dataclasses_are_made_as_they_are_used() -> None:
     assert found == [], "import dataclass from haimaker.lean_dataclasses"
 
 
-def test_a_cold_start_looks_for_no_plugins_of_pydantic() -> None:
-    """As `shared/stream-wrapper` starts a function. It fails where a version of pydantic loads its plugins in another way."""
+def test_fields_are_declared_without_pydantic() -> None:
+    """Which is not in the layer; a type checker alone sees it."""
+    found = [place(file, at.line) for file in (*PACKAGE, *FUNCTIONS) for at in imports(file) if at.module == "pydantic"]
+    assert [each for each in found if "lean_pydantic.py" not in each] == [], "import from haimaker.lean_pydantic"
+
+
+def test_a_cold_start_imports_pydantics_core_alone() -> None:
+    """As `shared/stream-wrapper` starts a function; pydantic itself is no part of the layer."""
     code = (
         "import sys; from haimaker.aws_lambda.runtime import load; load('app.handler', sys.argv[1])\n"
         "from haimaker.operations.chat import parse_chat\n"
@@ -312,10 +337,10 @@ def test_a_cold_start_looks_for_no_plugins_of_pydantic() -> None:
     )
     stack = {"AWS_REGION": "us-east-1", "AWS_ACCESS_KEY_ID": "a", "AWS_SECRET_ACCESS_KEY": "s"}
     stack |= {"HAIMAKER_ACCOUNTS_TABLE": "accounts", "HAIMAKER_RECORDS_TABLE": "records"}
-    env = {**os.environ, **stack, "PYTHONPATH": str(LAYER), "PYDANTIC_DISABLE_PLUGINS": "__all__"}
+    env = {**os.environ, **stack, "PYTHONPATH": str(LAYER)}
     folder = ROOT / "functions" / "chat_completions"
     command = [sys.executable, "-c", code, str(folder)]
     done = subprocess.run(command, env=env, capture_output=True, text=True, check=True, timeout=60)
     model, *loaded = done.stdout.split()
     assert model == "m"
-    assert {"importlib.metadata", "concurrent.futures", "logging"} & set(loaded) == set()
+    assert {"pydantic", "importlib.metadata", "concurrent.futures", "logging"} & set(loaded) == set()

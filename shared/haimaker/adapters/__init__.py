@@ -203,14 +203,14 @@ def _in_todays_terms(adapter: Adapter, body: JSON) -> Adapter:
     """For a chat with what OpenAI's models alone know: custom tools, and functions as they were called once."""
     messages: Iterable[JSON] = body.get("messages") or ()
     if any("tool_calls" in message for message in messages) or body.get("tools"):
-        from haimaker.adapters.custom_tools import speaks_of_custom_tools, with_custom_tools
+        from haimaker.adapters.custom_tools import has_custom_tools, with_custom_tools
 
-        adapter = with_custom_tools(adapter, body) if speaks_of_custom_tools(body) else adapter
+        adapter = with_custom_tools(adapter, body) if has_custom_tools(body) else adapter
     old = "functions" in body or "function_call" in body
     if old or any(message.get("role") == "function" or "function_call" in message for message in messages):
-        from haimaker.adapters.old_functions import with_old_functions
+        from haimaker.adapters.legacy_functions import with_legacy_functions
 
-        adapter = with_old_functions(adapter, body)
+        adapter = with_legacy_functions(adapter, body)
     return adapter
 
 

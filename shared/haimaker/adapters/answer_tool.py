@@ -3,7 +3,7 @@ answer, and which the model must call. Whole and streamed, the call becomes the 
 """
 
 from haimaker.adapters import Adapter
-from haimaker.adapters.transform import Transform, called
+from haimaker.adapters.transform import Transform, called_function
 from haimaker.http.values import JSON
 from haimaker.lean_dataclasses import dataclass, field
 
@@ -49,7 +49,7 @@ class _Reader:
         for at, call in enumerate(calls):
             place = self._place(call, (choice, call["index"] if holder == "delta" else at))
             if place is None:
-                texts.append(str(called(call).get("arguments") or ""))
+                texts.append(str(called_function(call).get("arguments") or ""))
             else:
                 others.append({**call, "index": place} if holder == "delta" else call)
         return others, texts
@@ -57,7 +57,7 @@ class _Reader:
     def _place(self, call: JSON, theirs: tuple[int, int]) -> int | None:
         if theirs not in self._places:
             shown = sum(place is not None for (choice, _), place in self._places.items() if choice == theirs[0])
-            self._places[theirs] = None if called(call).get("name") == NAME else shown
+            self._places[theirs] = None if called_function(call).get("name") == NAME else shown
         return self._places[theirs]
 
     def _calls(self, choice: int) -> bool:

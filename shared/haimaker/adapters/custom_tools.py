@@ -7,7 +7,7 @@ import json
 from typing import Any
 
 from haimaker.adapters import Adapter
-from haimaker.adapters.transform import Transform, called
+from haimaker.adapters.transform import Transform, called_function
 from haimaker.http.errors import BadRequestError
 from haimaker.http.values import JSON
 from haimaker.lean_dataclasses import dataclass, field
@@ -26,7 +26,7 @@ def with_custom_tools(chat: Adapter, body: JSON) -> Transform:
     return Transform(chat, _with_functions, lambda: _Reader(names).choice)
 
 
-def speaks_of_custom_tools(body: JSON) -> bool:
+def has_custom_tools(body: JSON) -> bool:
     """Whether a chat has custom tools, or calls of such in earlier turns."""
     calls = (call for message in body["messages"] for call in message.get("tool_calls") or ())
     return any(map(is_custom, body.get("tools") or ())) or any(map(is_custom, calls))
@@ -60,7 +60,7 @@ class _Reader:
         return {**choice, holder: {**kept, **({"tool_calls": made} if made else {})}}
 
     def _whole(self, call: JSON) -> JSON:
-        function = called(call)
+        function = called_function(call)
         if not isinstance(name := function.get("name"), str) or name not in self.names:
             return call
         kept = {name: value for name, value in call.items() if name != "function"}
@@ -68,7 +68,7 @@ class _Reader:
         return {**kept, "type": "custom", "custom": custom}
 
     def _piece(self, call: JSON, choice: int) -> JSON | None:
-        function, place = called(call), (choice, call["index"])
+        function, place = called_function(call), (choice, call["index"])
         begins = isinstance(name := function.get("name"), str) and name in self.names
         if not begins and place not in self._inputs:
             return call

@@ -3,12 +3,11 @@
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
-from pydantic import ValidationError
-
 from haimaker.adapters import Adapter
 from haimaker.http.errors import BadRequestError
 from haimaker.http.values import JSON, ErrorFields, Event, StreamEvent, UpstreamRequest
 from haimaker.lean_dataclasses import dataclass, replace
+from haimaker.lean_pydantic import ValidationError
 from haimaker.operations.attempt import Attempt
 from haimaker.operations.chat import ChatFields, ChatRequest
 from haimaker.operations.completions import CompletionRequest

@@ -143,13 +143,13 @@ def forces_tools(body: JSON) -> bool:
     return bool(body.get("tools")) and choice not in FREE_CHOICES
 
 
-def unforceable() -> BadRequestError:
+def unforceable_tools_error() -> BadRequestError:
     """The error for a call that a model can't be made to make."""
     message = "The model can't be made to call a tool. Use tool_choice 'auto', or send \"drop_params\": true."
     return BadRequestError(message, param="tool_choice", code="unsupported_parameter")
 
 
-def refused(param: str, instead: str = "") -> BadRequestError:
+def refused_error(param: str, instead: str = "") -> BadRequestError:
     """For what a model has no place for, or no more than `instead`."""
     message = f"The model takes {instead}, not several." if instead else f"The model does not support the parameter '{param}'."
     return BadRequestError(message, param=param, code="unsupported_parameter")

@@ -101,12 +101,12 @@ def voice_of(asked: PreparedSpeech) -> str:
     return asked.voice
 
 
-def others(body: JSON) -> JSON:
+def vendor_fields(body: JSON) -> JSON:
     """The fields that OpenAI does not have, for a provider that may."""
     return {name: value for name, value in body.items() if name not in OPENAI_FIELDS}
 
 
-def sound_of(
+def to_byte_stream(
     answer: UpstreamResponse,
     request: SpeechRequest,
     attempt: Attempt,
@@ -116,24 +116,24 @@ def sound_of(
     """Of a provider that sends the bytes that were asked for; the header `counted` has the characters that it bills."""
     text = answer.headers.get(counted, "")
     characters = int(text) if text.isascii() and text.isdigit() and len(text) < LONGEST_COUNT else 0
-    pieces = _bytes(answer, request.spent(attempt, characters=characters), read_error)
+    pieces = _bytes(answer, request.billed_usage(attempt, characters=characters), read_error)
     kind = answer.headers.get("content-type", "").partition(";")[0].strip().lower()
     return ByteStream(kind if kind in CONTENT_TYPES.values() else CONTENT_TYPES[prepare(request, attempt).format], pieces)
 
 
 def _bytes(answer: UpstreamResponse, used: Usage | None, read_error: Callable[[object], ErrorFields]) -> Iterator[bytes | Usage]:
     if not is_sound(answer):
-        raise errors.from_upstream(502, read_error(whole_object(answer)), {})
+        raise errors.from_upstream(502, read_error(read_object(answer)), {})
     if used:
         yield used
     yield from answer.pieces
 
 
-def whole_object(answer: UpstreamResponse) -> JSON:
+def read_object(answer: UpstreamResponse) -> JSON:
     """The answer as a JSON object. Raises BadGatewayError for any other."""
     body = read_or_none(b"".join(answer.pieces))
     if not isinstance(body, dict):
-        raise no_sound()
+        raise no_sound_error()
     return body
 
 
@@ -143,25 +143,25 @@ def is_sound(answer: UpstreamResponse) -> bool:
     return kind.startswith(("audio/", "application/octet-stream", "binary/")) or not kind
 
 
-def decoded(text: object) -> bytes:
+def decode_sound(text: object) -> bytes:
     """Sound in base64, with or without its padding. Raises BadGatewayError."""
     if not isinstance(text, str):
-        raise no_sound()
+        raise no_sound_error()
     try:
         return base64.b64decode(text + "=" * (-len(text) % 4), validate=True)
     except (binascii.Error, ValueError):
         raise BadGatewayError("The provider's sound is not in base64.", code="invalid_provider_response") from None
 
 
-def no_sound() -> BadGatewayError:
+def no_sound_error() -> BadGatewayError:
     return BadGatewayError("The provider's answer has no sound.", code="invalid_provider_response")
 
 
-def cut() -> BadGatewayError:
+def cut_sound_error() -> BadGatewayError:
     return BadGatewayError("The provider's stream ended before the answer was complete.", code="stream_interrupted")
 
 
-def as_wav(sound: ByteStream, rate: int = PCM_RATE) -> ByteStream:
+def to_wav(sound: ByteStream, rate: int = PCM_RATE) -> ByteStream:
     """Samples of 16 bits and one channel behind the header that makes them a file."""
     return ByteStream(CONTENT_TYPES["wav"], _behind_header(sound.pieces, rate))
 
@@ -174,7 +174,7 @@ def _behind_header(pieces: Iterator[bytes | Usage], rate: int) -> Iterator[bytes
         yield piece
 
 
-def as_mp3(sound: ByteStream, rate: int = PCM_RATE) -> ByteStream:
+def to_mp3(sound: ByteStream, rate: int = PCM_RATE) -> ByteStream:
     """The same samples, encoded while they come."""
     return ByteStream(CONTENT_TYPES["mp3"], _encoded(sound.pieces, rate))
 

@@ -22,19 +22,19 @@ def find_results(body: Any) -> Sequence[Any] | None:
     return body if isinstance(body, list) else None
 
 
-def results(found: Sequence[Any], request: RerankRequest) -> list[JSON]:
+def to_results(found: Sequence[Any], request: RerankRequest) -> list[JSON]:
     """Each document once, in the provider's order. Raises BadGatewayError for what is no ranking of the request's documents."""
     ranked: dict[int, JSON] = {}
     for item in found:
         index, score = _number(item, INDEXES), _number(item, SCORES)
         if index is None or score is None or not 0 <= index < len(request.texts):
-            raise unusable()
+            raise unusable_ranking()
         kept = {name: value for name, value in item.items() if name not in (*INDEXES, *SCORES, *TEXTS)}
         ranked.setdefault(int(index), {"index": request.start + int(index), "relevance_score": score, **kept})
     return list(ranked.values())
 
 
-def unusable() -> BadGatewayError:
+def unusable_ranking() -> BadGatewayError:
     return BadGatewayError("The provider's answer has no ranking of the documents.", code="invalid_provider_response")
 
 

@@ -51,7 +51,7 @@ def _read(body: JSON, holder: str, reader: Reader) -> JSON:
     return {**body, "choices": made} if any(new is not old for new, old in zip(made, choices, strict=True)) else body
 
 
-def called(call: JSON) -> JSON:
+def called_function(call: JSON) -> JSON:
     """The function of a call; empty where it says none, or is no call."""
     function = call.get("function") if isinstance(call, dict) else None
     return function if isinstance(function, dict) else {}

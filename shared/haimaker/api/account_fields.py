@@ -3,7 +3,10 @@
 import re
 from typing import Annotated, Any, ClassVar, Literal, TypeVar
 
-from pydantic import (
+from haimaker.http.errors import BadRequestError, invalid_parameter
+from haimaker.http.sse import dumps
+from haimaker.http.values import JSON
+from haimaker.lean_pydantic import (
     AliasChoices,
     BaseModel,
     BeforeValidator,
@@ -14,12 +17,7 @@ from pydantic import (
     StrictInt,
     StrictStr,
     ValidationError,
-    model_validator,
 )
-
-from haimaker.http.errors import BadRequestError
-from haimaker.http.sse import dumps
-from haimaker.http.values import JSON
 from haimaker.operations.fields import raise_validation_error
 from haimaker.pricing.amounts import DURATION, MONTHS
 from haimaker.store import MAX_MODEL_LIMITS
@@ -56,12 +54,12 @@ class ModelBudget(BaseModel):
     budget_limit: Annotated[USD, BeforeValidator(_to_number)] = Field(validation_alias=AliasChoices("budget_limit", "max_budget"))
     time_period: Window | None = Field(None, validation_alias=AliasChoices("time_period", "budget_duration"))
 
-    @model_validator(mode="before")
-    @classmethod
-    def of_amount(cls, value: object) -> object:
-        return {"budget_limit": value} if isinstance(value, int | float) else value
+
+def _to_model_budget(value: object) -> object:
+    return {"budget_limit": value} if isinstance(value, int | float) else value
 
 
+ModelBudgets = Annotated[dict[Label, Annotated[ModelBudget, BeforeValidator(_to_model_budget)]], Field(max_length=MAX_MODEL_LIMITS)]
 Limits = Annotated[dict[Label, Limit], Field(max_length=MAX_MODEL_LIMITS)]
 
 
@@ -78,7 +76,7 @@ class Fields(BaseModel):
     rpm_limit: Limit | None = None
     tpm_limit: Limit | None = None
     max_parallel_requests: Limit | None = None
-    model_max_budget: Annotated[dict[Label, ModelBudget], Field(max_length=MAX_MODEL_LIMITS)] | None = None
+    model_max_budget: ModelBudgets | None = None
     model_rpm_limit: Limits | None = None
     model_tpm_limit: Limits | None = None
     metadata: dict[str, Any] | None = None
@@ -144,5 +142,5 @@ def parse(body: JSON, kind: type[AnyFields]) -> AnyFields:
             expected = "a time is written as 30s, 30m, 30h, 30d or 4w"
             if name.startswith("team"):
                 expected = "a team's id has up to 128 letters, digits and . _ : @ -"
-            raise BadRequestError(f"Invalid value for '{name}': {expected}.", param=name, code="invalid_value") from None
+            raise invalid_parameter(name, expected) from None
         raise_validation_error(error)

@@ -27,7 +27,7 @@ KEYLESS = frozenset(
 )
 """Operations that need no key."""
 TELLS_PRICES = frozenset({"health", "models_list", "models_retrieve", "models_hub", "spend_calculate", "route_simulate"})
-"""Operations that no function serves in which something runs after an answer."""
+"""Operations whose functions run nothing after an answer: newer ones are asked for before it."""
 
 
 def _health(gateway: "Gateway", request: Request) -> Response:
@@ -142,7 +142,7 @@ def _audited_handler(module: str, name: str, shown: str | None = None) -> Handle
             events = audit.events_of(store, account, f"{shown or module}.{request.path.get('action', name)}", request)
             for event in events:
                 gateway.observer.audit(event)
-            audit.keep(gateway.store, events)
+            audit.save_events(gateway.store, events)
 
     return changing
 

@@ -7,8 +7,8 @@ from collections.abc import Mapping
 from functools import cache
 from html import escape
 from importlib import import_module
-from typing import Any
 
+from haimaker.api import body_schemas
 from haimaker.api.paths import GOOGLE_MODELS, ROUTES, Route
 from haimaker.http.values import JSON
 
@@ -141,12 +141,7 @@ def _body(operation: str, schemas: JSON) -> JSON:
     if operation not in SCHEMAS:
         return {"type": "object"}
     module, name = SCHEMAS[operation]
-    if name not in schemas:
-        kind: Any = getattr(import_module(f"haimaker.{module}"), name)
-        schema = kind.model_json_schema(ref_template="#/components/schemas/{model}")
-        schemas |= schema.pop("$defs", {})
-        schemas[name] = schema
-    return {"$ref": f"#/components/schemas/{name}"}
+    return body_schemas.reference(getattr(import_module(f"haimaker.{module}"), name), schemas)
 
 
 def _error_schema() -> JSON:

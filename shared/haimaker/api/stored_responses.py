@@ -1,83 +1,209 @@
-"""Responses that a provider keeps: `GET` and `DELETE /v1/responses/{id}`, their parts, and conversations that go on from one.
+"""Stored responses: `GET` and `DELETE /v1/responses/{id}`, their parts, and conversations that go on from one.
 
 https://platform.openai.com/docs/api-reference/responses/get. An id that a client has seen is that of our request, whose record says
-which provider answered, and under which id. All keys share an account there: of another key's or team's response there is none.
+which provider answered, and under which id that stores it. What no provider stores is stored here, where content may be kept
+(`content/responses.py`). All keys share an account at the provider: of another key's or team's response there is none.
 """
 
 import time
-from typing import TYPE_CHECKING
+from collections.abc import Callable, Mapping
+from typing import TYPE_CHECKING, Any
 from urllib.parse import quote, urlencode
 
 from haimaker.accounts.errors import check_usable
 from haimaker.adapters.openai.failures import read_error
+from haimaker.blobs import BlobError
+from haimaker.content.content import ContentLogging
 from haimaker.http import errors
-from haimaker.http.errors import APIError, BadRequestError, NotFoundError
+from haimaker.http.errors import APIError, BadRequestError, NotFoundError, ServiceUnavailableError
 from haimaker.http.json import read_or_none
 from haimaker.http.responses import json_response
+from haimaker.http.sse import dumps
 from haimaker.http.values import JSON, Request, Response, UpstreamRequest
 from haimaker.lean_dataclasses import replace
+from haimaker.operations.client_format import ClientFormat
 from haimaker.operations.operation import RESPONSE_PREFIX
 from haimaker.routing.planner import RoutingRequest
 from haimaker.store import Account, Record, Store
-from haimaker.upstream.lookup import look_up
+from haimaker.upstream.single_call import call_once
 
 if TYPE_CHECKING:
+    from haimaker.content.responses import StoredResponse
     from haimaker.gateway import Gateway
 
 KEPT_S = 30 * 86_400
 """As OpenAI keeps them: https://platform.openai.com/docs/guides/your-data"""
 LOOKED_THROUGH = 100
 """Of a key's requests, where items are named by their ids."""
+MOST_READ = 20
+"""Stored responses that are read for one request."""
 QUERIES = ("after", "before", "include", "include[]", "limit", "order")
 MAX_ID = 200
+MOST_LISTED, LISTED = 100, 20
+"""Items on a page: https://platform.openai.com/docs/api-reference/responses/input-items"""
 
 
-def resume(store: Store, account: Account, asked: RoutingRequest) -> RoutingRequest:
-    """A request that names an earlier response, or items of one, bound to the provider that has it. Raises NotFoundError,
-    BadRequestError."""
+def resume(
+    gateway: "Gateway", account: Account, asked: RoutingRequest, request: Request, client_format: ClientFormat
+) -> RoutingRequest:
+    """A request with what it names of earlier responses: put into it where we stored them, else bound to the provider that did; and
+    with what stores its answer. Raises NotFoundError, BadRequestError, ServiceUnavailableError."""
     original = asked.asked.original
     assert original
-    body, previous = original.body, original.body.get("previous_response_id")
-    provider = None
+    body, previous, provider = original.body, original.body.get("previous_response_id"), None
     if previous is not None:
-        record = _find(store, account, previous if isinstance(previous, str) else "", "previous_response_id")
-        provider, body = record.detail["provider"], {**body, "previous_response_id": record.detail["response_id"]}
-    if references := [item.get("id") for item in _items(body) if item.get("type") == "item_reference"]:
-        provider = _owner_of_items(store, account, references, provider)
+        record = _find(gateway.store, account, previous if isinstance(previous, str) else "", "previous_response_id")
+        if "response_id" in record.detail:
+            provider, body = record.detail["provider"], {**body, "previous_response_id": record.detail["response_id"]}
+        elif stored := _stored(gateway.content, record):
+            items = [*stored.input, *stored.response["output"], *_items(body)]
+            body = {**{name: body[name] for name in body if name != "previous_response_id"}, "input": items}
+        else:
+            message = "The response was not stored: send the whole conversation as `input`, with `store` false."
+            raise BadRequestError(message, param="previous_response_id", code="response_not_stored")
+    body = _with_comparison(gateway.store, account, _with_items(gateway, account, body))
+    if references := [item.get("id") for item in _items(body) if _is_reference(item)]:
+        provider = _owner_of_items(gateway.store, account, references, provider)
+    if body is not original.body and "previous_response_id" not in body:
+        parsed = client_format.parse(replace(request, body=dumps(body)))
+        asked, original = asked._replace(asked=parsed), parsed.original or original
+    keeps = None if original.compacts else _keeper(gateway.content, account, body, request.id, asked.now_s)
+    bound = replace(asked.asked, original=original._replace(body=body, previous=previous, keep=keeps))
+    asked = asked._replace(asked=bound)
     if provider is None:
         return asked
-    bound = replace(asked.asked, original=original._replace(body=body, previous=previous))
-    return asked._replace(asked=bound, preferences=replace(asked.preferences, only=(provider,), fallbacks=None))
+    return asked._replace(preferences=replace(asked.preferences, only=(provider,), fallbacks=None))
+
+
+def _with_comparison(store: Store, account: Account, body: JSON) -> JSON:
+    """With the provider's id of the response whose use of the cache is compared. Raises NotFoundError.
+    https://platform.openai.com/docs/guides/prompt-caching"""
+    options = body.get("prompt_cache_options")
+    if not isinstance(options, dict) or options.get("comparison_response_id") is None:
+        return body
+    record = _find(store, account, str(options["comparison_response_id"]), "prompt_cache_options.comparison_response_id")
+    return {**body, "prompt_cache_options": {**options, "comparison_response_id": record.detail.get("response_id")}}
+
+
+def _keeper(content: ContentLogging, account: Account, body: JSON, request_id: str, now_s: float) -> Callable[[JSON], bool] | None:
+    """What stores the answer to a request, if that is wanted: by the key for all that it asks, or by the request itself."""
+    wanted = body.get("store") is True or (body.get("store") is None and content.is_wanted(account))
+    store = content.responses() if wanted else None
+    if store is None:
+        return None
+    from haimaker.content.responses import StoredResponse
+
+    def keep(response: JSON) -> bool:
+        return store.put(request_id, now_s, StoredResponse(response, _items(body)))
+
+    return keep
+
+
+def _stored(content: ContentLogging, record: Record) -> "StoredResponse | None":
+    """Raises ServiceUnavailableError."""
+    store = content.responses()
+    try:
+        return store.get(record) if store else None
+    except BlobError:
+        raise ServiceUnavailableError("Stored responses can't be read at the moment.", code="store_unavailable") from None
+
+
+def _with_items(gateway: "Gateway", account: Account, body: JSON) -> JSON:
+    """A request with the items that it names by their ids, of responses stored here. An item's id has its request's in it, and the
+    last of them knows those before it."""
+    given, known, tried = _items(body), dict[object, Any](), set[str]()
+    for item in reversed(given):
+        request_id = str(item.get("id")).partition("_")[2].rpartition("_")[0] if _is_reference(item) else ""
+        if not request_id or item.get("id") in known or request_id in tried or len(tried) == MOST_READ:
+            continue
+        tried.add(request_id)
+        record = gateway.store.record(request_id) if len(request_id) <= MAX_ID and request_id.isascii() else None
+        stored = _stored(gateway.content, record) if record and _may_see(account, record) else None
+        for each in (*stored.input, *stored.response["output"]) if stored else ():
+            known.setdefault(each.get("id") if isinstance(each, dict) else None, each)
+    if not known:
+        return body
+    return {**body, "input": [known.get(item.get("id"), item) if _is_reference(item) else item for item in given]}
 
 
 def retrieve(gateway: "Gateway", request: Request) -> Response:
-    return _ask(gateway, request, "GET")
+    return _answer(gateway, request, "GET")
 
 
 def delete(gateway: "Gateway", request: Request) -> Response:
-    return _ask(gateway, request, "DELETE")
+    return _answer(gateway, request, "DELETE")
 
 
 def cancel(gateway: "Gateway", request: Request) -> Response:
-    return _ask(gateway, request, "POST", "/cancel")
+    return _answer(gateway, request, "POST", "/cancel")
 
 
 def input_items(gateway: "Gateway", request: Request) -> Response:
-    return _ask(gateway, request, "GET", "/input_items")
+    return _answer(gateway, request, "GET", "/input_items")
 
 
-def _ask(gateway: "Gateway", request: Request, method: str, rest: str = "") -> Response:
-    """What the provider says of a response, with our id of it."""
+def _answer(gateway: "Gateway", request: Request, method: str, rest: str = "") -> Response:
     account = gateway.accounts.authenticate(request.headers)
     check_usable(account, time.time())
     record = _find(gateway.store, account, request.path["id"], "id")
+    if "response_id" in record.detail:
+        return _ask(gateway, request, record, method, rest)
+    stored = _stored(gateway.content, record)
+    if stored is None:
+        raise NotFoundError("The response was not stored.", param="id", code="response_not_found")
+    if rest == "/cancel":
+        raise BadRequestError("Only responses that are made in the background can be cancelled.", code="invalid_request_error")
+    if rest == "/input_items":
+        return json_response(_page(stored, record.request_id, request.query))
+    if method == "GET":
+        return json_response(stored.response)
+    store = gateway.content.responses()
+    try:
+        if store:
+            store.delete(record)
+    except BlobError:
+        raise ServiceUnavailableError("Stored responses can't be deleted at the moment.", code="store_unavailable") from None
+    return json_response({"id": stored.response["id"], "object": "response", "deleted": True})
+
+
+def _page(stored: "StoredResponse", request_id: str, query: Mapping[str, str]) -> JSON:
+    """Raises BadRequestError."""
+    items = [_with_id(item, request_id, place) for place, item in enumerate(stored.input)]
+    limit = query.get("limit", str(LISTED))
+    if not limit.isascii() or not limit.isdigit() or not 1 <= int(limit) <= MOST_LISTED:
+        raise BadRequestError(f"Invalid value for 'limit': it is 1 to {MOST_LISTED}.", param="limit", code="invalid_value")
+    if query.get("order", "desc") != "asc":
+        items.reverse()
+    ids = [item["id"] for item in items]
+    if (after := query.get("after")) is not None:
+        if after not in ids:
+            raise NotFoundError(f"There is no item {after[:MAX_ID]!r}.", param="after", code="item_not_found")
+        items = items[ids.index(after) + 1 :]
+    page = items[: int(limit)]
+    first, last = (page[0]["id"], page[-1]["id"]) if page else (None, None)
+    return {"object": "list", "data": page, "first_id": first, "last_id": last, "has_more": len(items) > len(page)}
+
+
+def _with_id(item: JSON, request_id: str, place: int) -> JSON:
+    """An item of a conversation as it is listed: with an id, and a message with its parts."""
+    kind, content = item.get("type") or "message", item.get("content")
+    told = {"id": f"{'msg' if kind == 'message' else 'item'}_{request_id}_in{place}", "status": "completed", **item, "type": kind}
+    if kind == "message" and isinstance(content, str):
+        of_model = item.get("role") == "assistant"
+        part = {"type": "output_text", "text": content, "annotations": []} if of_model else {"type": "input_text", "text": content}
+        told["content"] = [part]
+    return told
+
+
+def _ask(gateway: "Gateway", request: Request, record: Record, method: str, rest: str) -> Response:
+    """What the provider says of a response, with our id of it."""
     upstream_id, runtime = record.detail["response_id"], gateway.runtime()
     definition = runtime.router.serving(f"{record.detail['provider']}/{record.detail['model']}", "responses")
     if definition is None or definition.name not in runtime.clients.access:
         raise NotFoundError("The provider that has the response is not configured any more.", code="provider_not_configured")
     query = urlencode([(name, request.query[name]) for name in QUERIES if name in request.query])
     path = f"/responses/{quote(upstream_id, safe='')}{rest}{'?' if query else ''}{query}"
-    status, raw = look_up(runtime.clients, definition, UpstreamRequest(path, b"", method=method), request)
+    status, raw = call_once(runtime.clients, definition, UpstreamRequest(path, b"", method=method), request)
     body = read_or_none(raw)
     if status >= 300 or not isinstance(body, dict):
         raise _failure(status, body)
@@ -95,17 +221,12 @@ def _failure(status: int, body: object) -> APIError:
 
 
 def _find(store: Store, account: Account, identifier: str, param: str) -> Record:
-    """The record of the request that a response answers. Raises NotFoundError, and BadRequestError for one that nobody keeps."""
+    """The record of the request that a response answers. Raises NotFoundError."""
     request_id = identifier.removeprefix(RESPONSE_PREFIX)
     record = store.record(request_id) if 0 < len(request_id) <= MAX_ID and request_id.isascii() else None
     if record is None or not _may_see(account, record) or record.started_s < time.time() - KEPT_S:
         raise NotFoundError(f"There is no response {identifier[:MAX_ID]!r} of this key.", param=param, code="response_not_found")
-    if "response_id" in record.detail:
-        return record
-    if param == "id":
-        raise NotFoundError("The response was not stored.", param=param, code="response_not_found")
-    message = "The response was not stored: send the whole conversation as `input`, with `store` false."
-    raise BadRequestError(message, param=param, code="response_not_stored")
+    return record
 
 
 def _may_see(account: Account, record: Record) -> bool:
@@ -124,6 +245,13 @@ def _owner_of_items(store: Store, account: Account, wanted: list[object], provid
     return provider
 
 
+def _is_reference(item: JSON) -> bool:
+    return item.get("type") == "item_reference"
+
+
 def _items(body: JSON) -> list[JSON]:
+    """A request's input as items."""
     given = body.get("input")
+    if isinstance(given, str):
+        return [{"type": "message", "role": "user", "content": given}]
     return [item for item in given if isinstance(item, dict)] if isinstance(given, list) else []

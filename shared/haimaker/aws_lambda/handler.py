@@ -64,7 +64,7 @@ class LambdaHandler:
     def finish(self) -> None:
         """Called by the runtime after the answer has left, before the sandbox is frozen."""
         self.gateway.content.finish(FINISH_S)
-        self.gateway.prices.refresh_after_answer()
+        self.gateway.prices.finish(FINISH_S)
 
     def _answer(self, event: JSON, context: Context, request_id: str, headers: Mapping[str, str]) -> Response:
         def seconds_left() -> float:

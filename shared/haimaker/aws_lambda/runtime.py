@@ -18,13 +18,11 @@ import time
 import traceback
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import closing
-from types import ModuleType
 from typing import Any, NoReturn
 
 from haimaker.lean_dataclasses import dataclass, field
 
 API = "/2018-06-01/runtime"
-PLUGIN_LOADER = "pydantic.plugin._loader"
 PRELUDE_TYPE = "application/vnd.awslambda.http-integration-response"
 PRELUDE_END = b"\0" * 8
 ERROR_TYPE = "Lambda-Runtime-Function-Error-Type"
@@ -105,7 +103,6 @@ def load(name: str, folder: str) -> Handler:
     if folder not in sys.path:
         sys.path.insert(0, folder)
     module, _, function = name.rpartition(".")
-    _leave_out_pydantics_plugins()
     gc.disable()
     try:
         handler: Handler = getattr(importlib.import_module(module.replace("/", ".")), function)
@@ -113,17 +110,6 @@ def load(name: str, folder: str) -> Handler:
         gc.freeze()
         gc.enable()
     return handler
-
-
-def _leave_out_pydantics_plugins() -> None:
-    """Where plugins are turned off, their loader imports importlib.metadata all the same, a twentieth of a cold start.
-
-    https://docs.pydantic.dev/latest/concepts/plugins/
-    """
-    if os.environ.get("PYDANTIC_DISABLE_PLUGINS") == "__all__":
-        loader = ModuleType(PLUGIN_LOADER)
-        vars(loader)["get_plugins"] = tuple
-        sys.modules.setdefault(PLUGIN_LOADER, loader)
 
 
 def _serve_one(host: str, handler: Handler) -> None:

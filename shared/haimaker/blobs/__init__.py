@@ -26,6 +26,9 @@ class BlobStore(Protocol):
     def get(self, key: str, max_bytes: int) -> bytes:
         """The content of a blob. Raises BlobNotFound, BlobTooLarge, BlobError."""
 
+    def delete(self, key: str) -> None:
+        """Deletes a blob, if there is one. Raises BlobError."""
+
     def link(self, method: str, key: str, lasts_s: int) -> str:
         """An address at which anybody may GET or PUT a blob for about `lasts_s` seconds. Raises BlobError."""
 

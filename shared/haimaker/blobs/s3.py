@@ -55,6 +55,14 @@ class S3Blobs:
                     raise BlobTooLarge(f"{key} has more than {max_bytes} bytes")
         return bytes(data)
 
+    def delete(self, key: str) -> None:
+        with _failures():
+            answer = self._send("DELETE", key, {}, b"")
+            for _ in answer.pieces:
+                pass
+        if answer.status not in (200, 204):
+            raise BlobError(f"the bucket answered with status {answer.status}")
+
     def link(self, method: str, key: str, lasts_s: int) -> str:
         """A link lasts no longer than the credentials that sign it; a function's are good for hours."""
         url = "".join(self.access.bucket_address(self.bucket, quote(self.prefix + key)))

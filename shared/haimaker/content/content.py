@@ -1,4 +1,5 @@
-"""Starts to keep a request's content if its key wants that and the deployer allows it. `log.py` is imported only then."""
+"""Starts to keep a request's content if its key wants that and the deployer allows it. `log.py` and `responses.py` are imported
+only then."""
 
 from typing import TYPE_CHECKING
 
@@ -10,6 +11,7 @@ from haimaker.store import Account
 
 if TYPE_CHECKING:
     from haimaker.content.log import ContentLog
+    from haimaker.content.responses import ResponseStore
     from haimaker.content.transcript import Conversation
 
 
@@ -18,17 +20,34 @@ class ContentLogging:
     settings: Settings
     observer: Observer
     _log: "ContentLog | None" = field(default=None, repr=False)
+    _responses: "ResponseStore | None" = field(default=None, repr=False)
 
     def begin_conversation(self, asked: JSON, account: Account, request_id: str) -> "Conversation | None":
         """The conversation to add the answer to, or None where this request's content is not kept."""
-        wanted = account.log_content or account.metadata.get("log_content") is True
-        if not wanted or not (self.settings.content_bucket or self.settings.content_folder):
+        if not self.is_wanted(account) or not self.is_allowed:
             return None
         if self._log is None:
             from haimaker.content.log import content_log
 
             self._log = content_log(self.settings, self.observer)
         return self._log.begin(asked, request_id) if self._log else None
+
+    @property
+    def is_allowed(self) -> bool:
+        """Whether the deployer allows content to be kept."""
+        return bool(self.settings.content_bucket or self.settings.content_folder)
+
+    def is_wanted(self, account: Account) -> bool:
+        """Whether whoever issued a key wants its content to be kept."""
+        return account.log_content or account.metadata.get("log_content") is True
+
+    def responses(self) -> "ResponseStore | None":
+        """Where responses are stored that their provider does not store; None where the deployer does not allow it."""
+        if self._responses is None and self.is_allowed:
+            from haimaker.content.responses import response_store
+
+            self._responses = response_store(self.settings, self.observer)
+        return self._responses
 
     def finish(self, timeout_s: float) -> None:
         """Waits until everything is written, up to `timeout_s`: a function is frozen after its answer."""

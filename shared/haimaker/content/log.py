@@ -17,7 +17,6 @@ from haimaker.lean_dataclasses import dataclass, field
 from haimaker.observability.observer import Observer
 from haimaker.observability.redaction import Redaction
 from haimaker.settings.settings import Settings
-from haimaker.store import Record
 
 MAX_WAITING = 100
 """How many conversations may be open or wait to be written at a time."""
@@ -70,7 +69,7 @@ class ContentLog:
             request_id = transcript.record.request_id if transcript.record else None
             try:
                 if transcript.record:
-                    key = key_of(transcript.record)
+                    key = key_of(transcript.record.started_s, transcript.record.request_id)
                     entry = json.dumps(transcript.entry(), ensure_ascii=False).encode("utf-8", "replace")
                     self.blobs.put(key, entry, "application/json")
                     day = key.partition("/")[0]
@@ -86,9 +85,9 @@ class ContentLog:
                 self._changed.notify_all()
 
 
-def key_of(record: Record) -> str:
+def key_of(started_s: float, request_id: str) -> str:
     """The key of an entry, by day, so that a day can be found and deleted as a whole."""
-    return f"{datetime.fromtimestamp(record.started_s, UTC):%Y-%m-%d}/{record.request_id}.json"
+    return f"{datetime.fromtimestamp(started_s, UTC):%Y-%m-%d}/{request_id}.json"
 
 
 def content_log(settings: Settings, observer: Observer) -> ContentLog | None:

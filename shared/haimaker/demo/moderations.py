@@ -6,7 +6,7 @@ import re
 from haimaker.demo import no_such_model
 from haimaker.http.sse import dumps
 from haimaker.http.values import JSON, UpstreamRequest, UpstreamResponse
-from haimaker.operations.moderation_results import TEXT, Finding, verdict
+from haimaker.operations.moderation_results import TEXT, Finding, build_moderation
 
 MODELS = ("moderation",)
 LABEL = "haimaker-demo, a list of words"
@@ -36,4 +36,4 @@ def send(request: UpstreamRequest, request_id: str, created_s: int) -> UpstreamR
 def _score_text(text: str) -> JSON:
     said = re.findall(r"\w+", text.lower())
     counts = {category: sum(word in words for word in said) for category, words in WORDS.items()}
-    return verdict(((name, Finding(round(1 - 0.1**found, 6), found > 0)) for name, found in counts.items()), [TEXT])
+    return build_moderation(((name, Finding(round(1 - 0.1**found, 6), found > 0)) for name, found in counts.items()), [TEXT])

@@ -25,6 +25,9 @@ class Proxy(NamedTuple):
     headers: Mapping[str, str] = {}
     """What it wants to know who asks, a secret."""
 
+    def __repr__(self) -> str:
+        return f"Proxy({self.host!r}, {self.port})"
+
 
 class Proxies(NamedTuple):
     """The proxies for each scheme, and the hosts that are asked directly."""

@@ -95,10 +95,10 @@ class StreamEvent(NamedTuple):
     raw: bytes | None = None
     native: tuple[Event, ...] = ()
     """Of a provider that speaks the client's own format: its events, of which `body` is what the gateway reads."""
-    like: object | None = None
-    """The same object in chunks that differ in their text only."""
+    template: object | None = None
+    """The same object in chunks that differ in their text only, so that a check of one holds for the others."""
     text_bytes: int = 0
-    """Of the text of a chunk that is like an earlier one."""
+    """Of the text of a chunk that has a template."""
 
 
 class ErrorFields(NamedTuple):

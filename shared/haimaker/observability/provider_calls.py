@@ -1,18 +1,17 @@
 """Calls of providers, counted by target and hour: a provider that fails now and then is seen although retries hide it.
 
-A process counts in memory, and writes its sums of the hour at most every ten seconds as one document of its own. What it counted
-since is lost when it is killed. For a process that lasts; a stack has its metrics in CloudWatch.
+A process counts in memory, and writes its sums of the hour now and then. For a process that lasts; a stack has its metrics in
+CloudWatch.
 """
 
 import time
-import uuid
 from bisect import bisect_left
 from collections.abc import Iterator, Mapping, Sequence
-from threading import Lock
 from typing import Any
 
 from haimaker.http.values import JSON
 from haimaker.lean_dataclasses import dataclass, field
+from haimaker.observability.summed_document import SummedDocument
 from haimaker.store import Record, StoreUnavailable
 from haimaker.store.documents import Document, Documents
 from haimaker.store.totals import DAY_S, day_to_s, to_day
@@ -20,7 +19,6 @@ from haimaker.store.totals import DAY_S, day_to_s, to_day
 KIND = "calls "
 """And the UTC day: the kind of its documents."""
 HOUR_S = 3_600
-WRITE_EVERY_S = 10.0
 MAX_TARGETS = 500
 """Of a process and hour, since a client can name any model; what comes later is counted under OTHER of its provider."""
 OTHER = "*"
@@ -77,49 +75,41 @@ class ProviderCalls:
 
     def __init__(self, documents: Documents) -> None:
         self._documents = documents
-        self._lock = Lock()
-        self._name, self._hour, self._version = uuid.uuid4().hex, 0, 0
+        self._sums = SummedDocument(documents, lambda hour: KIND + to_day(hour * HOUR_S), self._to_body, time.time())
         self._calls: dict[str, Calls] = {}
-        self._changed, self._written_s = False, time.time()
 
     def add(self, record: Record, now_s: float) -> None:
         """Counts the attempts of a request, and writes what was counted if it is time."""
         hour = int(now_s // HOUR_S)
-        if hour != self._hour:
+        if hour != self._sums.period:
             self.write(now_s)
-        with self._lock:
-            self._begin(hour)
+        with self._sums.lock:
+            is_new_day = self._begin(hour)
             for attempt in record.detail.get("attempts") or ():
                 target = attempt["target"]
                 if target not in self._calls and len(self._calls) >= MAX_TARGETS:
                     target = f"{target.partition('/')[0]}/{OTHER}"
                 self._calls.setdefault(target, Calls()).add(attempt, now_s)
-                self._changed = True
-        if now_s - self._written_s >= WRITE_EVERY_S:
+                self._sums.changed = True
+        if self._sums.is_due(now_s):
             self.write(now_s)
+        if is_new_day:
+            self._forget(hour * HOUR_S)
 
     def write(self, now_s: float | None = None) -> None:
-        """Writes what was counted since the last time. A store that fails is asked again later."""
-        with self._lock:
-            if not self._changed:
-                return
-            self._changed, self._written_s = False, time.time() if now_s is None else now_s
-            body: JSON = {"hour": self._hour, "targets": {target: calls.to_json() for target, calls in self._calls.items()}}
-            kind, document = KIND + to_day(self._hour * HOUR_S), Document(self._name, body, self._version)
-        try:
-            kept = self._documents.put(kind, document)
-        except StoreUnavailable:
-            self._changed = True
-            return
-        with self._lock:
-            if self._name == document.name:
-                self._version = document.version + kept
+        """Writes what was counted since the last time."""
+        self._sums.write(now_s)
 
-    def _begin(self, hour: int) -> None:
-        if hour != self._hour:
-            if to_day(hour * HOUR_S) != to_day(self._hour * HOUR_S):
-                self._forget(hour * HOUR_S)
-            self._name, self._hour, self._version, self._calls = uuid.uuid4().hex, hour, 0, {}
+    def _to_body(self, hour: int) -> JSON:
+        return {"hour": hour, "targets": {target: calls.to_json() for target, calls in self._calls.items()}}
+
+    def _begin(self, hour: int) -> bool:
+        """Returns whether a new day begins."""
+        before = self._sums.period
+        if not self._sums.begin(hour):
+            return False
+        self._calls = {}
+        return to_day(hour * HOUR_S) != to_day(before * HOUR_S)
 
     def _forget(self, now_s: float) -> None:
         """Deletes what is older than anybody may ask for."""

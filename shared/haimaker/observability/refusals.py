@@ -1,23 +1,18 @@
 """Counts refused requests by key and reason, so that an administrator can see who is limited, and since when.
 
-A refusal leaves no record and must not cost a write: a process counts in memory, and writes its sums of the day as one document at
-most every ten seconds. What it counted since is lost when it is killed.
+A refusal leaves no record and must not cost a write: a process counts in memory, and writes its sums of the day now and then.
 """
 
-import time
-import uuid
 from collections.abc import Iterator, Mapping, Sequence
-from threading import Lock
 from typing import NamedTuple
 
 from haimaker.http.values import JSON
-from haimaker.store import StoreUnavailable
-from haimaker.store.documents import Document, Documents
-from haimaker.store.totals import to_day
+from haimaker.observability.summed_document import SummedDocument
+from haimaker.store.documents import Documents
+from haimaker.store.totals import DAY_S, to_day
 
 KIND = "refusals "
 """The kind of its documents, followed by the UTC day."""
-WRITE_EVERY_S = 10.0
 MAX_COUNTED = 1_000
 """How many pairs of key and reason a process counts in a day; later ones are counted under no key."""
 NOBODY = ""
@@ -38,50 +33,35 @@ class RefusalCounter:
     """Every method may be called from any thread."""
 
     def __init__(self, documents: Documents) -> None:
-        self._documents = documents
-        self._lock = Lock()
-        self._name, self._day, self._version = uuid.uuid4().hex, "", 0
+        self._sums = SummedDocument(documents, lambda day: KIND + to_day(day * DAY_S), lambda day: self._to_body())
         self._counts: dict[tuple[str, str], tuple[int, float, float]] = {}
-        self._changed, self._written_s = False, 0.0
 
     def add(self, account_id: str, code: str, now_s: float) -> None:
-        """Counts a refusal, and writes the sums if WRITE_EVERY_S have passed. If the store fails, a later refusal tries again."""
-        day = to_day(now_s)
-        if day != self._day:
+        """Counts a refusal, and writes the sums if it is time. If the store fails, a later refusal tries again."""
+        day = int(now_s // DAY_S)
+        if day != self._sums.period:
             self.write(now_s)
-        with self._lock:
-            self._begin(day)
+        with self._sums.lock:
+            if self._sums.begin(day):
+                self._counts = {}
             pair = (account_id, code)
             if pair not in self._counts and len(self._counts) >= MAX_COUNTED:
                 pair = (NOBODY, code)
             count, first_s, _ = self._counts.get(pair, (0, now_s, now_s))
             self._counts[pair] = (count + 1, first_s, now_s)
-            self._changed = True
-        if account_id != NOBODY and now_s - self._written_s >= WRITE_EVERY_S:  # junk brings about no write
+            self._sums.changed = True
+        if account_id != NOBODY and self._sums.is_due(now_s):  # junk brings about no write
             self.write(now_s)
 
     def write(self, now_s: float | None = None) -> None:
-        """Writes the sums if any has changed. Other threads go on counting meanwhile."""
-        with self._lock:
-            if not self._changed:
-                return
-            self._changed, self._written_s = False, time.time() if now_s is None else now_s
-            body: JSON = {}
-            for (account_id, code), counted in self._counts.items():
-                body.setdefault(account_id, {})[code] = list(counted)
-            kind, document = KIND + self._day, Document(self._name, body, self._version)
-        try:
-            kept = self._documents.put(kind, document)
-        except StoreUnavailable:
-            self._changed = True
-            return
-        with self._lock:
-            if self._name == document.name:
-                self._version = document.version + kept
+        """Writes the sums if any has changed."""
+        self._sums.write(now_s)
 
-    def _begin(self, day: str) -> None:
-        if day != self._day:
-            self._name, self._day, self._version, self._counts = uuid.uuid4().hex, day, 0, {}
+    def _to_body(self) -> JSON:
+        body: JSON = {}
+        for (account_id, code), counted in self._counts.items():
+            body.setdefault(account_id, {})[code] = list(counted)
+        return body
 
 
 def merge(documents: Documents, days: Sequence[str]) -> list[Refused]:

@@ -6,11 +6,10 @@ https://platform.openai.com/docs/api-reference/completions/create
 from collections.abc import Sequence
 from typing import Annotated, Any, Self
 
-from pydantic import Field, StrictInt, ValidationError
-
 from haimaker.http.errors import BadRequestError
 from haimaker.http.json import parse_json
 from haimaker.lean_dataclasses import dataclass, replace
+from haimaker.lean_pydantic import Field, StrictInt, ValidationError
 from haimaker.operations.attempt import Attempt
 from haimaker.operations.chat import MAX_CHOICES, MAX_TOKENS, MESSAGE_TOKENS, TextFields, TextRequest
 from haimaker.operations.fields import MAX_PROMPTS, ManyTokenIds, raise_validation_error, with_model

@@ -6,12 +6,11 @@ https://platform.openai.com/docs/api-reference/images
 from collections.abc import Iterator, Sequence
 from typing import Annotated, Literal, Self
 
-from pydantic import Field, StrictBool, StrictInt, StrictStr, ValidationError
-
 from haimaker.http.errors import BadGatewayError
 from haimaker.http.json import parse_json
 from haimaker.http.values import JSON, Request, StreamEvent
 from haimaker.lean_dataclasses import dataclass, replace
+from haimaker.lean_pydantic import Field, StrictBool, StrictInt, StrictStr, ValidationError
 from haimaker.operations.attempt import Attempt
 from haimaker.operations.fields import CommonFields, raise_validation_error, with_model
 from haimaker.operations.image_forms import Parsed, from_request
@@ -66,8 +65,8 @@ class ImageRequest(OperationRequest):
         return parse_size(self.fields.size)
 
     @property
-    def wanted(self) -> ImageResponseFormat | None:
-        """How images are to come; None is as it is easiest, and both if both are at hand."""
+    def response_format(self) -> ImageResponseFormat | None:
+        """How the client wants the images; None is whatever the provider gives, and both where both are at hand."""
         return "b64_json" if self.streams else self.fields.response_format
 
     @property

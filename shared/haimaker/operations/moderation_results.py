@@ -37,7 +37,7 @@ class Finding(NamedTuple):
     flagged: bool
 
 
-def verdict(findings: Iterable[tuple[str, Finding]], kinds: Collection[str], *, flagged: bool = False) -> JSON:
+def build_moderation(findings: Iterable[tuple[str, Finding]], kinds: Collection[str], *, flagged: bool = False) -> JSON:
     """One result of a provider that looked into inputs of these kinds. The worst counts where several findings have one name."""
     worst: dict[str, Finding] = {}
     for name, finding in findings:
@@ -59,7 +59,7 @@ def complete_result(result: Any, names: Mapping[str, str], kinds: Collection[str
         return None
     flags, scores, applied = (_rename_categories(result.get(field), names) for field in ("categories", "category_scores", APPLIED))
     findings = [(name, Finding(_score(scores.get(name)), flags.get(name) is True)) for name in {**flags, **scores}]
-    made = verdict(findings, kinds, flagged=result.get("flagged") is True)
+    made = build_moderation(findings, kinds, flagged=result.get("flagged") is True)
     for name in made[APPLIED]:
         if isinstance(applied.get(name), list):
             made[APPLIED][name] = [kind for kind in (TEXT, IMAGE) if kind in applied[name]]
@@ -68,14 +68,14 @@ def complete_result(result: Any, names: Mapping[str, str], kinds: Collection[str
     return {**result, **made}
 
 
-def worse(one: JSON, other: JSON) -> JSON:
+def merge_moderations(one: JSON, other: JSON) -> JSON:
     """What is found in either of two parts of an input."""
     findings = [
         (name, Finding(result["category_scores"][name], result["categories"][name]))
         for result in (one, other)
         for name in result["categories"]
     ]
-    made = verdict(findings, (), flagged=one["flagged"] or other["flagged"])
+    made = build_moderation(findings, (), flagged=one["flagged"] or other["flagged"])
     applied = {name: {*one[APPLIED].get(name, ()), *other[APPLIED].get(name, ())} for name in made[APPLIED]}
     return {**made, APPLIED: {name: [kind for kind in (TEXT, IMAGE) if kind in kinds] for name, kinds in applied.items()}}
 

@@ -7,16 +7,15 @@ import base64
 from collections.abc import Callable, Iterator, Sequence
 from typing import Annotated, Any, NamedTuple, Self
 
-from pydantic import Field, StrictStr, ValidationError
-
-from haimaker.http.errors import BadRequestError
+from haimaker.http.errors import BadRequestError, invalid_parameter
 from haimaker.http.json import parse_json
 from haimaker.http.values import JSON, Request
 from haimaker.lean_dataclasses import dataclass, replace
+from haimaker.lean_pydantic import Field, StrictStr, ValidationError
 from haimaker.media import images as media_images
 from haimaker.operations.attempt import Attempt
 from haimaker.operations.fields import OURS, CommonFields, raise_validation_error, with_model
-from haimaker.operations.moderation_results import IMAGE, TEXT, worse
+from haimaker.operations.moderation_results import IMAGE, TEXT, merge_moderations
 from haimaker.operations.operation import OperationRequest, Result
 from haimaker.pricing import usage
 from haimaker.pricing.usage import Usage
@@ -83,7 +82,7 @@ class ModerationRequest(OperationRequest):
         """Raises BadRequestError for parts that are neither text nor image, or that stand between texts."""
         given = self.fields.input
         if isinstance(given, list) and len({type(each) for each in given}) > 1:
-            raise BadRequestError("Invalid value for 'input': texts or parts, not both.", param="input", code="invalid_value")
+            raise invalid_parameter("input", "texts or parts, not both")
         for index, piece in enumerate(self.pieces):
             if not piece.text and not piece.image:
                 param = f"input[{index}]"
@@ -141,7 +140,7 @@ class ModerationRequest(OperationRequest):
         found: dict[int, JSON] = {}
         for piece, body in zip(self._small(), bodies, strict=True):
             (result,) = body["results"]
-            found[piece.result] = worse(found[piece.result], result) if piece.result in found else result
+            found[piece.result] = merge_moderations(found[piece.result], result) if piece.result in found else result
         used = [result.usage for result in results if result.usage]
         return Result({**bodies[0], "results": list(found.values())}, usage.sum_usages(used) if len(used) == len(results) else None)
 
@@ -157,7 +156,7 @@ class ModerationRequest(OperationRequest):
         pieces = self.pieces
         return [kind for kind, there in ((TEXT, any(p.text for p in pieces)), (IMAGE, any(p.image for p in pieces))) if there]
 
-    def inlined(self, data_url: Callable[[str, str], str]) -> Self:
+    def with_inline_images(self, data_url: Callable[[str, str], str]) -> Self:
         given = self.fields.input
         if isinstance(given, str) or not any(piece.image.startswith("http") for piece in self.pieces):
             return self

@@ -7,13 +7,12 @@ from collections.abc import Sequence
 from functools import cached_property
 from typing import Annotated, Any, Self
 
-from pydantic import Field, StrictBool, StrictInt, ValidationError
-
-from haimaker.http.errors import BadRequestError
+from haimaker.http.errors import BadRequestError, invalid_parameter
 from haimaker.http.json import parse_json
 from haimaker.http.sse import dumps
 from haimaker.http.values import JSON, Request
 from haimaker.lean_dataclasses import dataclass, replace
+from haimaker.lean_pydantic import Field, StrictBool, StrictInt, ValidationError
 from haimaker.operations.attempt import Attempt
 from haimaker.operations.fields import OURS, CommonFields, raise_validation_error, with_model
 from haimaker.operations.operation import OperationRequest, Result
@@ -81,7 +80,7 @@ class RerankRequest(OperationRequest):
             raise BadRequestError(message, param="documents", code="invalid_value")
         if "" in self.texts:
             param = f"documents[{self.texts.index('')}]"
-            raise BadRequestError(f"Invalid value for '{param}': it has no text to rank.", param=param, code="invalid_value")
+            raise invalid_parameter(param, "it has no text to rank")
 
     @property
     def top_n(self) -> int | None:

@@ -7,12 +7,11 @@ import base64
 from collections.abc import Iterator
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, StrictFloat, StrictInt, StrictStr, ValidationError
-
 from haimaker.http.errors import BadRequestError
 from haimaker.http.json import parse_json
 from haimaker.http.values import JSON, Request, StreamEvent
 from haimaker.lean_dataclasses import dataclass, replace
+from haimaker.lean_pydantic import BaseModel, ConfigDict, Field, StrictFloat, StrictInt, StrictStr, ValidationError
 from haimaker.operations.attempt import Attempt
 from haimaker.operations.fields import CommonFields, raise_validation_error, with_model
 from haimaker.operations.operation import OperationRequest, ResponseKind
@@ -103,7 +102,7 @@ class SpeechRequest(OperationRequest):
         """What those bill who count them as they are sent."""
         return Usage(characters=len(self.fields.input))
 
-    def spent(self, attempt: Attempt, said: Any = None, characters: int = 0) -> Usage | None:
+    def billed_usage(self, attempt: Attempt, said: Any = None, characters: int = 0) -> Usage | None:
         """What was used: as `said` in a usage object, and the characters; None where a model bills what nobody has said."""
         tokens = self.usage_from(said) if isinstance(said, dict) else Usage()
         if attempt.model_info.priced and not (tokens.prompt or tokens.completion):

@@ -28,7 +28,7 @@ class StreamUsage(Protocol):
     """Of what a model wrote so far."""
 
     @property
-    def told(self) -> Any:
+    def provider_usage(self) -> Any:
         """The usage object that the provider sent last, if it did."""
 
     def read(self, events: Iterable[StreamEvent]) -> Iterator[StreamEvent]:
@@ -53,7 +53,7 @@ class ResultUsage:
     text_bytes: int = 0
 
     @property
-    def told(self) -> Any:
+    def provider_usage(self) -> Any:
         return self.ends[-1].body.get("usage") if self.ends else None
 
     def read(self, events: Iterable[StreamEvent]) -> Iterator[StreamEvent]:
@@ -85,7 +85,7 @@ class TextUsage:
     request: "OperationRequest"
     wants_usage: bool
     """Whether the client does."""
-    told: JSON | None = None
+    provider_usage: JSON | None = None
     text_bytes: int = 0
     last: StreamEvent | None = None
     """The chunk whose usage is the final one, kept back until its cost is known."""
@@ -97,7 +97,7 @@ class TextUsage:
         for chunk in events:
             if self.last:
                 yield from self._not_last()
-            if chunk.like is not None and chunk.like is passes:
+            if chunk.template is not None and chunk.template is passes:
                 self.text_bytes += chunk.text_bytes
                 yield chunk
                 continue
@@ -106,17 +106,17 @@ class TextUsage:
             self.text_bytes += text_bytes(chunk.body, "delta")
             said = chunk.body.get("usage")
             if isinstance(said, dict) and said:
-                self.told = said
+                self.provider_usage = said
                 yield from self._with_usage(chunk)
             elif "usage" in chunk.body and not self.wants_usage:
                 yield without_usage(chunk)
             else:
-                passes = chunk.like or passes
+                passes = chunk.template or passes
                 yield chunk
 
     def count(self, attempt: Attempt, known: Usage | None, sent_bytes: int, *, cut: bool) -> tuple[Usage, bool] | None:
         """As its provider counted, at least what arrived of one that was cut, else an estimate."""
-        told = self.request.read_usage({**(self.head or {}), "usage": self.told}, attempt)
+        told = self.request.read_usage({**(self.head or {}), "usage": self.provider_usage}, attempt)
         tokens = told or self.request.estimate_usage(attempt, self.text_bytes)
         uncounted = max(0, usage.estimate_tokens(self.text_bytes) - tokens.completion) if cut else 0
         return replace(tokens, output=tokens.output + uncounted), told is None or uncounted > 0

@@ -53,6 +53,7 @@ RESPONSES = Provider(
     endpoint=Endpoint(path="/openai/v1{path}"),
     auth=Auth(key_header="api-key"),
     dialect=Dialect(keeps_functions=True),
+    limits=Limits(takes_max_tool_calls=True),
 )
 
 PROVIDER = Provider(

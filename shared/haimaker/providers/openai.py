@@ -26,8 +26,10 @@ TRANSCRIPTION = Provider(
     families=dict.fromkeys(("gpt", "gpt-4"), Provider("openai", dialect=Dialect(values=WITH_TOKENS, forwards=HEADERS))),
 )
 
-# https://platform.openai.com/docs/api-reference/responses
-RESPONSES = Provider("openai", adapter="responses", dialect=Dialect(keeps_functions=True, forwards=HEADERS))
+# https://platform.openai.com/docs/api-reference/responses; …/guides/tools-web-search#limitations:
+# it searches for 128,000 tokens at most, whatever the model
+TOOL_LIMITS = Limits(takes_max_tool_calls=True, search_window_tokens=128_000)
+RESPONSES = Provider("openai", adapter="responses", dialect=Dialect(keeps_functions=True, forwards=HEADERS), limits=TOOL_LIMITS)
 
 # https://platform.openai.com/docs/pricing#built-in-tools: 10 USD for 1,000 searches of the web, 2.50 of files, 0.03 for a container
 # with 1 GB; larger ones by their memory.

@@ -130,6 +130,9 @@ class Dialect:
     """Whether it knows custom tools and the old `functions`, which are sent as function tools to all others."""
     strips_tool_fields: tuple[str, ...] = ()
     """Fields of a function that it refuses; `additionalProperties` anywhere in its parameters."""
+    tool_types: tuple[str, ...] = ()
+    """Types of tools that it takes in the client's own format, where that is not every one: a request with another is translated,
+    which says it otherwise or leaves it out."""
     narrows_tools: bool = False
     """Whether it lacks the choice of `allowed_tools`, in whose place it gets these tools only, and the choice among them."""
     search_tool: str = ""
@@ -192,6 +195,10 @@ class Limits:
     """Whether it takes images inside the request only, so that the gateway fetches those that are links."""
     tool_prompt_tokens: int = 0
     """The most tokens that it adds to the prompt of a request with tools, besides the tools themselves."""
+    takes_max_tool_calls: bool = False
+    """Whether it takes `max_tool_calls`, and counts each pass over the prompt that a tool of its own leads to."""
+    search_window_tokens: int | None = None
+    """The largest prompt that it searches the web for, where that is smaller than the model's."""
     min_audio_ms: int = 0
     """The least that it bills for audio."""
 

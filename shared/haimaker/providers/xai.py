@@ -14,6 +14,18 @@ IMAGES = Provider(
     "xai", adapter="xai", dialect=Dialect(drop=(*GPT_IMAGE_ONLY, "style", "output_format")), catalog=Catalog(reports_cost=True)
 )
 
+# https://docs.x.ai/developers/model-capabilities/text/comparison, …/developers/tools/overview: without OpenAI's freeform tools and
+# namespaces. …/developers/cost-tracking: what was charged is in the answer, searches too.
+RESPONSES = Provider(
+    "xai",
+    adapter="responses",
+    dialect=Dialect(tool_types=("function", "mcp", "web_search", "x_search")),
+    catalog=Catalog(reports_cost=True),
+)
+
+# https://docs.x.ai/developers/pricing#tools-pricing: 5 USD for 1,000 searches, of the web or of X.
+FEES = {"search_context_cost_per_query": "0.005"}
+
 PROVIDER = Provider(
     "xai",
     endpoint=Endpoint("https://api.x.ai/v1"),
@@ -22,6 +34,6 @@ PROVIDER = Provider(
         strips_tool_fields=("strict", "additionalProperties"),
         messages=MessageRules(strips_fields=("name",)),
     ),
-    catalog=Catalog(telemetry_name="x_ai", known_as={"grok-stt": "grok-voice-transcribe-1.0"}, reports_cost=True),
-    operations={"audio_transcriptions": TRANSCRIPTION, **for_images(IMAGES)},
+    catalog=Catalog(telemetry_name="x_ai", known_as={"grok-stt": "grok-voice-transcribe-1.0"}, fees=FEES, reports_cost=True),
+    operations={"audio_transcriptions": TRANSCRIPTION, "responses": RESPONSES, **for_images(IMAGES)},
 )

@@ -14,6 +14,8 @@ class RoutingContext:
     request_id: str
     created_s: int
     operation: str = "chat_completions"
+    tool_types: frozenset[str] = frozenset()
+    """Of the tools in the client's own format."""
     allowed: Collection[str] = ()
     """The key's names and `provider/*` patterns, bare names too; empty allows all."""
     open_circuits: Collection[str] = ()

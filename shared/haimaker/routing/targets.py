@@ -69,15 +69,19 @@ class TargetResolver:
         names = (f"{name}/{model}" for name in self.provider_names(target))
         return next((self.config.base_models[name] for name in names if name in self.config.base_models), None)
 
-    def serving(self, target: str, operation: str) -> Provider | None:
+    def serving(self, target: str, operation: str, tool_types: frozenset[str] = frozenset()) -> Provider | None:
         """The definition by which a target is served in an operation. A provider may serve families of models differently; the
-        family is that of the target's base model, whatever the target is called."""
+        family is that of the target's base model, whatever the target is called. Of one that speaks the client's format without
+        such tools it is that of a chat."""
         definition = self.definition(target.partition("/")[0])
         if definition is None:
             return None
         model_info = self.model_info_for(target)
         if model_info.mode == "responses" and "responses" in definition.operations:
             operation = "responses"  # it has nothing else
+        elif operation in definition.operations and tool_types:
+            taken = definition.operations[operation].dialect.tool_types
+            operation = operation if not taken or tool_types.issubset(taken) else "chat_completions"
         return definition_for(definition, model_info.model if self.base_model(target) else target.partition("/")[2], operation)
 
     @cached_property

@@ -294,8 +294,8 @@ class Store(Protocol):
         """The record of one request."""
 
     def amend(self, record: Record) -> bool:
-        """Replaces the record of a lost request by its real outcome. Returns False if the stored record is not of a lost
-        request."""
+        """Replaces the record of a lost request by its real outcome, and gives back what the windows of limited models were charged
+        too much. Returns False if the stored record is not of a lost request."""
 
     def records(
         self,

@@ -94,7 +94,7 @@ class DynamoRecords:
         return [tables.record(item) for item in items], found[limit - 1]["started"] if len(found) > limit else None
 
     def not_in_totals(self, since_s: float, until_s: float) -> Iterator[Item]:
-        """Items of records of this time that the stream should have added to the daily totals, and has not. For the operator's commands."""
+        """Items of records of this time that the stream has not added to the daily totals."""
         keys = self._keys(None, ledger.sort_key(since_s), ledger.sort_key(until_s), LARGE_PAGE, newest_first=False)
         while some := list(islice(keys, PAGE_OF_ITEMS)):
             items = self.calls.read_all(self.records_table, ("id",), some)

@@ -118,7 +118,8 @@ class Shards:
         )
 
     def pay_debts(self, account_id: str, now_s: float) -> None:
-        """Gives shards that owe something, after a limit became smaller, what others have: else these would grant it once more."""
+        """Gives shards that owe something what others have, else these would grant it once more: after a limit became smaller, or
+        more was charged than held."""
         for _ in range(len(LEFT) * MOST_SHARDS):
             items = self.read_all(account_id)
             owed = [
@@ -170,7 +171,10 @@ class Shards:
             }
             for item in items[1:]
         ]
-        return self._transact([self._change(items[0], update, spent, values), *checks])
+        if not self._transact([self._change(items[0], update, spent, values), *checks]):
+            return False
+        self.pay_debts(items[0]["pk"], self.clock())
+        return True
 
     def _empty(self, main: Item, shard: int) -> JSON:
         """A shard with no part of any limit."""
@@ -216,6 +220,11 @@ def left_of(items: Sequence[Item], reason: DenialReason, now_s: float) -> int:
 
 def richest(items: Sequence[Item], reason: DenialReason, now_s: float) -> Item:
     return max(items, key=lambda item: _left(item, now_s)[LEFT[reason]])
+
+
+def owes(item: Item, now_s: float) -> bool:
+    """Whether a shard gave more than its part of a limit."""
+    return min(_left(item, now_s).values()) < 0
 
 
 def is_torn(items: Sequence[Item]) -> bool:

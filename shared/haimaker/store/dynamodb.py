@@ -27,14 +27,28 @@ from haimaker.store import (
     StoreThrottled,
     StoreUnavailable,
     dynamo_models,
+    dynamo_refunds,
     ledger,
     minute_of,
     tables,
 )
 from haimaker.store.dynamo_calls import ConditionFailed, DynamoTable
 from haimaker.store.dynamo_documents import DynamoDocuments
+from haimaker.store.dynamo_expressions import (
+    ALLOWS_AMOUNT,
+    ALLOWS_REQUEST,
+    ALLOWS_TOKENS,
+    CHARGE,
+    CORRECT,
+    EXISTS,
+    GIVE_BACK,
+    HELD,
+    RENEW,
+    RENEW_MODEL,
+    RESERVE,
+)
 from haimaker.store.dynamo_records import AFTER_ALL, DynamoRecords
-from haimaker.store.dynamo_shards import Shards, is_torn, left_of, richest
+from haimaker.store.dynamo_shards import Shards, is_torn, left_of, owes, richest
 from haimaker.store.model_counters import model_charges, model_releases, model_repairs
 from haimaker.store.tables import Item
 from haimaker.store.totals import By, Total
@@ -43,31 +57,8 @@ MOST_CHARGED = 4
 """Expired holds that one request charges, before or after its own: four calls each, and others come. `charge_lost` takes all."""
 ROUNDS = 5
 """How often an admission is tried again after it repaired the account or met other writers."""
-
 ROUNDS_A_SHARD = 2
 """And how often more for each further item that an account has, each of which may have to give something."""
-
-RESERVE = (
-    "SET remaining = remaining - :amount, free_slots = free_slots - :one, holds.#rid = :held, "
-    "#rpm = if_not_exists(#rpm, rpm_limit) - :one, #tpm = if_not_exists(#tpm, tpm_limit) - :tokens"
-)
-ALLOWS_REQUEST = (
-    "attribute_exists(pk) AND attribute_not_exists(holds.#rid) AND version = :version AND blocked = :false "
-    "AND expires_s > :now AND window_end_s > :now AND free_slots >= :one "
-    "AND ((attribute_not_exists(#rpm) AND rpm_limit >= :one) OR #rpm >= :one)"
-)
-ALLOWS_AMOUNT = " AND remaining >= :amount"
-ALLOWS_TOKENS = " AND ((attribute_not_exists(#tpm) AND tpm_limit >= :tokens) OR #tpm >= :tokens)"
-GIVE_BACK = (
-    "SET remaining = remaining + :amount, free_slots = free_slots + :one, #rpm = if_not_exists(#rpm, rpm_limit) + :one, "
-    "#tpm = if_not_exists(#tpm, tpm_limit) + :tokens"
-)
-HELD = "attribute_exists(holds.#rid)"
-CHARGE = "SET remaining = remaining + :returned, total_spend = total_spend + :cost, free_slots = free_slots + :one"
-CORRECT = "SET remaining = remaining - :difference, total_spend = total_spend + :difference"
-RENEW = "SET remaining = remaining + :returned, window_end_s = :window_end_s"
-RENEW_MODEL = "SET #b0 = #b0 - :returned, #e0 = :window_end_s"
-EXISTS = "attribute_exists(pk)"
 
 
 class DynamoStore:
@@ -163,7 +154,7 @@ class DynamoStore:
                 if home == 0:
                     self.shards.learn(item)
                 with suppress(StoreUnavailable):  # it is granted; the next write meets what is left
-                    self._charge(tables.expired_reservations(item, reservation.now_s)[:MOST_CHARGED])
+                    self._repair(item, reservation.now_s)
                 return tables.grant(item, reservation, self.shards.number(reservation.account_id))
         raise StoreThrottled("DynamoDB UpdateItem: too many writers of one account")
 
@@ -202,7 +193,7 @@ class DynamoStore:
         return True
 
     def amend(self, record: Record) -> bool:
-        return self.kept.amend(record)
+        return dynamo_refunds.amend(self.kept, record)
 
     def record(self, request_id: str) -> Record | None:
         return self.kept.read(request_id)
@@ -332,7 +323,10 @@ class DynamoStore:
     def _renew(self, item: Item, now_s: float) -> bool:
         """Renews the budget windows that have ended; returns whether one had. It adds differences, so settles at the same moment
         are not lost."""
-        counters, reservations = tables.counters(item, now_s), tables.reservations_of(item)
+        counters = tables.counters(item, now_s)
+        if not counters.has_ended_window(now_s):
+            return False
+        reservations = tables.reservations_of(item)
         renewal = ledger.repair(counters, sum(reservation.amount_nanousd for reservation in reservations), now_s)
         if renewal:
             values = {":returned": renewal.returned, ":window_end_s": renewal.window_end_s, ":seen": counters.window_end_s}
@@ -365,15 +359,20 @@ class DynamoStore:
             values[":unused"] = reservation.tokens - tokens
             names["#tpm"] = tables.minute_names(reservation.now_s)["#tpm"]
         names["#rid"] = reservation.request_id
-        returned = "ALL_NEW" if reservation.alerts_at else "NONE"
+        is_split = self.shards.number(reservation.account_id) > 1
+        may_owe = is_split and (cost > reservation.amount_nanousd or tokens > reservation.tokens)
+        returned = "ALL_NEW" if reservation.alerts_at or may_owe else "NONE"
         try:
             place = (reservation.account_id, self.shards.home(reservation))
             item = self._update(place, f"{update} REMOVE {removed}", HELD, values, names, returned)
         except ConditionFailed as failed:
             return () if failed.repeated else None
-        if not item:
+        if may_owe and owes(item, self._clock()):
+            with suppress(StoreUnavailable):  # it is charged; the next that owes something asks again
+                self.shards.pay_debts(reservation.account_id, self._clock())
+        if not reservation.alerts_at or not item:
             return ()
-        items = self.shards.read_all(reservation.account_id) if self.shards.number(reservation.account_id) > 1 else [item]
+        items = self.shards.read_all(reservation.account_id) if is_split else [item]
         return ledger.alerts_for(reservation, tables.total_balance(items or [item], self._clock()), cost)
 
     def _update(

@@ -8,7 +8,7 @@ import json
 import math
 from collections.abc import Sequence
 from dataclasses import asdict, fields
-from functools import cache
+from functools import cache, lru_cache
 from typing import NamedTuple
 
 from haimaker.http.values import JSON
@@ -70,6 +70,10 @@ class Counters(NamedTuple):
     @property
     def account(self) -> Account:
         return decode_account(self.config, self.version)
+
+    def has_ended_window(self, now_s: float) -> bool:
+        """Whether the window of the account, or of a model that it limits, is over."""
+        return self.window_end_s <= now_s or any(each.window_end_s <= now_s for each in self.models.values())
 
 
 def initial_counters(account: Account, spent_as: Balance | None = None) -> Counters:
@@ -195,7 +199,7 @@ def lost_record(reservation: Reservation) -> Record:
     """The record of a request that nobody settled: it is charged in full to this account. Other accounts are added by
     `with_account` when their reservations are met, since a process that died while it reserved has none on them."""
     key, *others = reservation.billed or (reservation.account_id,)
-    detail: JSON = {"deadline_s": reservation.deadline_s}
+    detail: JSON = {"deadline_s": reservation.deadline_s, **_model_holds({}, reservation)}
     if others:
         team = next((other.removeprefix("team#") for other in others if other.startswith("team#")), None)
         detail |= {"charged": [reservation.account_id] if reservation.account_id != key else [], "team_id": team}
@@ -207,7 +211,15 @@ def with_account(kept: Record, reservation: Reservation) -> Record | None:
     charged = kept.detail.get("charged", [])
     if kept.status != "lost" or reservation.account_id in (kept.account_id, *charged):
         return None
-    return replace(kept, detail={**kept.detail, "charged": [*charged, reservation.account_id]})
+    holds = _model_holds(kept.detail, reservation)
+    return replace(kept, detail={**kept.detail, "charged": [*charged, reservation.account_id], **holds})
+
+
+def _model_holds(detail: JSON, reservation: Reservation) -> JSON:
+    """A lost record's field with what the reservation is charged of each model, besides what the record says already; none where
+    no model is limited."""
+    held = {hold.model: hold.amount_nanousd for hold in reservation.models}
+    return {"model_holds": {**detail.get("model_holds", {}), reservation.account_id: held}} if held else {}
 
 
 def with_outcome(kept: Record, late: Record) -> Record | None:
@@ -244,7 +256,9 @@ def encode_account(account: Account) -> str:
     return json.dumps({name: value for name, value in said.items() if name != "version"}, separators=(",", ":"))
 
 
+@lru_cache(maxsize=8_192)
 def decode_account(config: str, version: int) -> Account:
+    """Remembered, since whoever lists keys, searches them or pages through them reads the same ones again and again."""
     known = _account_fields()
     values: JSON = {name: value for name, value in json.loads(config).items() if name in known}
     limits = {model: ModelLimit(**limit) for model, limit in values.get("model_limits", {}).items()}

@@ -12,7 +12,7 @@ from typing import NamedTuple
 from urllib.parse import quote, unquote
 
 from haimaker.store import NEVER_S, Account, Balance, DenialReason, ModelBalance, ModelHold, Record, Reservation
-from haimaker.store.windows import Repair, next_window_end, window_end
+from haimaker.store.windows import Repair, next_window_end, window_end, window_start
 
 
 class ModelCounters(NamedTuple):
@@ -37,6 +37,14 @@ class ModelCharge(NamedTuple):
     taken: int
     requests: int
     tokens: int
+
+
+class ModelRefund(NamedTuple):
+    """What an account's counter of a model was charged too much for a lost request; negative where it was too little."""
+
+    account_id: str
+    model: str
+    returned: int
 
 
 def initial_model_counters(account: Account, spent_as: Balance | None = None) -> dict[str, ModelCounters]:
@@ -102,6 +110,22 @@ def model_charges(reservation: Reservation, record: Record) -> list[ModelCharge]
 def model_releases(reservation: Reservation) -> list[ModelCharge]:
     """What giving a reservation back adds."""
     return [ModelCharge(hold.model, -hold.amount_nanousd, -1, -hold.tokens) for hold in reservation.models]
+
+
+def model_refunds(lost: Record, outcome: Record) -> list[ModelRefund]:
+    """What changes where a lost request is charged its real outcome."""
+    used = outcome.detail.get("model_limits", {})
+    return [
+        ModelRefund(account_id, model, held - used.get(model, (0, 0))[0])
+        for account_id, models in lost.detail.get("model_holds", {}).items()
+        for model, held in models.items()
+    ]
+
+
+def is_charged_in_window(lost: Record, account: Account, model: str, counters: ModelCounters) -> bool:
+    """Whether the window that the counters are of is surely the one that a lost request was charged in, which it was at its
+    deadline or later. What an earlier window was charged is gone with it."""
+    return bool(lost.detail["deadline_s"] >= window_start(account.model_window(model), counters.window_end_s))
 
 
 def model_balances(

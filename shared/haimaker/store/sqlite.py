@@ -35,7 +35,15 @@ from haimaker.store import (
     sqlite_totals,
 )
 from haimaker.store.ledger import Counters
-from haimaker.store.model_counters import NO_MODELS, model_charges, model_releases, model_repairs, model_restarts
+from haimaker.store.model_counters import (
+    NO_MODELS,
+    is_charged_in_window,
+    model_charges,
+    model_refunds,
+    model_releases,
+    model_repairs,
+    model_restarts,
+)
 from haimaker.store.sqlite_checkpoints import PAGES_AT_MOST, Checkpoints
 from haimaker.store.sqlite_documents import SQLiteDocuments
 from haimaker.store.sqlite_schema import Execute
@@ -150,8 +158,12 @@ class SQLiteStore:
         asked = {"kind": kind, "after": after or "", "limit": limit + 1, "minute": minute_of(now_s)}
         with self._reading("accounts") as execute:
             rows = execute(sqlite_schema.READ_PAGE, asked).fetchall()
-            found = [Counters._make((*row[:-1], sqlite_models.read(execute, row[0], now_s))) for row in rows[:limit]]
-            page = [_balance(execute, counters, now_s) for counters in found]
+            models = sqlite_models.read_page(execute, asked)
+            held: dict[str, list[Reservation]] = {}
+            for each in execute(sqlite_schema.RESERVATIONS_OF_PAGE, asked):
+                held.setdefault(each[0], []).append(ledger.decode_reservation(*each))
+        found = (Counters._make((*row[:-1], models.get(row[0], NO_MODELS))) for row in rows[:limit])
+        page = [ledger.balance(counters, held.get(counters.account_id, ()), now_s) for counters in found]
         return page, rows[limit - 1][-1] if len(rows) > limit else None
 
     def reserve(self, reservation: Reservation) -> Granted | Denied:
@@ -165,16 +177,16 @@ class SQLiteStore:
             row = execute(sqlite_schema.READ_TO_RESERVE, asked).fetchone()
             if row is None:
                 return Denied("unknown")
-            models = sqlite_models.read(execute, reservation.account_id, reservation.now_s) if reservation.models else NO_MODELS
-            counters, met = Counters._make((*row[:-1], models)), list[Reservation]()
-            if row[-1]:
+            *stored, is_model_ended, has_met = row
+            is_read = reservation.models or is_model_ended  # also what is held of another model will count in a window that lasts
+            models = sqlite_models.read(execute, reservation.account_id, reservation.now_s) if is_read else NO_MODELS
+            counters, met = Counters._make((*stored, models)), list[Reservation]()
+            if has_met:
                 met = _read_reservations(
                     execute, sqlite_schema.EXPIRED_OR_NAMED, reservation.account_id, reservation.now_s, reservation.request_id
                 )
             if reservation in met:
                 return ledger.grant(counters, reservation)
-            if not reservation.models and any(other.models for other in met):  # what is charged counts in a window that lasts
-                counters = counters._replace(models=sqlite_models.read(execute, reservation.account_id, reservation.now_s))
             denied = ledger.denial(counters, reservation)
             if denied is None or denied.reason not in ledger.IRREPARABLE:
                 counters = _renew(execute, counters, reservation.now_s)
@@ -222,7 +234,15 @@ class SQLiteStore:
 
     def amend(self, record: Record) -> bool:
         with self._writing("amend") as execute:
-            return sqlite_records.amend(execute, record)
+            lost = sqlite_records.get_record(execute, record.request_id)
+            if lost is None or not sqlite_records.amend(execute, record):
+                return False
+            for refund in model_refunds(lost, record):
+                counters = _read(execute, refund.account_id, self._clock())
+                seen = counters.models.get(refund.model) if counters else None
+                if counters and seen and is_charged_in_window(lost, counters.account, refund.model, seen):
+                    sqlite_models.give_back(execute, refund)
+            return True
 
     def record(self, request_id: str) -> Record | None:
         with self._reading("record") as execute:
@@ -305,7 +325,7 @@ def _read_reservations(execute: Execute, where: str, *values: object) -> list[Re
 
 
 def _renew(execute: Execute, counters: Counters, now_s: float) -> Counters:
-    if min(counters.window_end_s, *(each.window_end_s for each in counters.models.values()), NEVER_S) > now_s:
+    if not counters.has_ended_window(now_s):
         return counters
     reservations = _read_reservations(execute, sqlite_schema.OF_ACCOUNT, counters.account_id)
     renewals = model_repairs(counters.account, counters.models, reservations, now_s)

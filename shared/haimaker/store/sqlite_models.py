@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 
 from haimaker.store import NEVER_S, Reservation, minute_of, sqlite_schema
-from haimaker.store.model_counters import ModelCharge, ModelCounters, decode_model, encode_model
+from haimaker.store.model_counters import ModelCharge, ModelCounters, ModelRefund, decode_model, encode_model
 from haimaker.store.sqlite_schema import Execute
 from haimaker.store.windows import Repair
 
@@ -11,6 +11,14 @@ from haimaker.store.windows import Repair
 def read(execute: Execute, account_id: str, now_s: float) -> dict[str, ModelCounters]:
     rows = execute(sqlite_schema.READ_MODELS, {"id": account_id, "minute": minute_of(now_s)})
     return {decode_model(model): ModelCounters(*counters) for model, *counters in rows}
+
+
+def read_page(execute: Execute, page: Mapping[str, object]) -> dict[str, dict[str, ModelCounters]]:
+    """Of a page of accounts, by account; those without limits of models are not in it."""
+    found: dict[str, dict[str, ModelCounters]] = {}
+    for account_id, model, *counters in execute(sqlite_schema.MODELS_OF_PAGE, page):
+        found.setdefault(account_id, {})[decode_model(model)] = ModelCounters(*counters)
+    return found
 
 
 def reserve(execute: Execute, reservation: Reservation) -> None:
@@ -25,6 +33,11 @@ def charge(execute: Execute, reservation: Reservation, charges: Sequence[ModelCh
     for one in charges:
         added = {"model": encode_model(one.model), "taken": one.taken, "requests": one.requests, "tokens": one.tokens}
         execute(sqlite_schema.CHARGE_MODEL, added | {"id": reservation.account_id, "minute": minute_of(reservation.now_s)})
+
+
+def give_back(execute: Execute, refund: ModelRefund) -> None:
+    returned = {"id": refund.account_id, "model": encode_model(refund.model), "returned": refund.returned}
+    execute(sqlite_schema.GIVE_BACK_MODEL, returned)
 
 
 def restart(execute: Execute, account_id: str, restarts: Mapping[str, Repair]) -> None:

@@ -1,6 +1,5 @@
 """One call at one target: translated, sent, its answer translated back, and what goes wrong said as an APIError."""
 
-import json
 import time
 from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
@@ -12,7 +11,7 @@ from urllib.parse import urlsplit
 from haimaker import adapters
 from haimaker.accounts.keys import owner_of
 from haimaker.adapters import Adapter
-from haimaker.adapters.beginnings import error_body, says_something
+from haimaker.adapters.first_chunk import has_content, read_error_body
 from haimaker.adapters.openai_types import EVENT_SHAPES, SHAPES, conform
 from haimaker.billing.settlement import AttemptLog
 from haimaker.credentials.access import ProviderConnection
@@ -20,10 +19,11 @@ from haimaker.credentials.headers import auth_headers
 from haimaker.http import errors, sse
 from haimaker.http.client import MAX_WHOLE_BYTES, AnswerTooLarge, CancelToken, HTTPClient, Timeouts, TransportError, read_whole
 from haimaker.http.errors import APIError, APITimeoutError, BadGatewayError
+from haimaker.http.json import read_or_none
 from haimaker.http.values import AttemptTimeouts, Event, StreamEvent, UpstreamResponse
 from haimaker.lean_dataclasses import dataclass, field, replace
 from haimaker.operations.attempt import Attempt
-from haimaker.operations.operation import ByteStream, EventStream, OperationRequest, Result, UpstreamBody, credible
+from haimaker.operations.operation import ByteStream, EventStream, OperationRequest, Result, UpstreamBody, trusted_usage
 from haimaker.pricing.usage import Usage
 from haimaker.routing.health import Health
 
@@ -62,7 +62,7 @@ class ProviderClients:
     def images(self) -> "ImageFetcher":
         from haimaker.upstream.image_fetcher import ImageFetcher  # few providers need it
 
-        return ImageFetcher()
+        return ImageFetcher(proxies=self.http_client.proxies)
 
 
 @dataclass(slots=True)
@@ -91,7 +91,7 @@ class UpstreamCall:
         """
         request, attempt = self.request, attempt_log.attempt
         if attempt.provider.limits.inlines_images:
-            request = self._inlined = self._inlined or self.clients.images.inlined(request, self.fetch_bounds())
+            request = self._inlined = self._inlined or self.clients.images.inline_images(request, self.fetch_bounds())
         adapter = adapters.find(request, attempt)
         from_bytes, parts = getattr(adapter, "from_bytes", None), _split(request, attempt, adapter)
         if request.response != "events" and not from_bytes:
@@ -115,7 +115,7 @@ class UpstreamCall:
             return self._as_events(self._read(attempt_log, request, adapter, response))
         return EventStream(_begun(self._events(attempt_log, request, adapter, response)))
 
-    def unanswered(self, attempt: Attempt) -> Sequence[OperationRequest]:
+    def unanswered_parts(self, attempt: Attempt) -> Sequence[OperationRequest]:
         """What another try of a target would ask for: the request, or those of its parts that have no answer yet."""
         if not (answers := self._answers.get(attempt.target)):
             return [self.request]
@@ -123,17 +123,17 @@ class UpstreamCall:
         return [part for number, part in enumerate(parts) if number not in answers]
 
     def deliver(self, result: Result) -> "Delivered":
-        """What was made as the client wants it, by link or as bytes."""
+        """The images of a result as the client wants them, by link or as bytes."""
         from haimaker.upstream.image_delivery import FETCH_S, Delivery  # only images need it
 
         delivery = Delivery(self.clients.files(self.headers), self.clients.images, self.fetch_bounds(FETCH_S))
-        return delivery.of(result, getattr(self.request, "wanted", None))
+        return delivery.deliver(result, getattr(self.request, "response_format", None))
 
     def fetch_bounds(self, seconds: float | None = None) -> "FetchBounds":
         """For images that are fetched from where they are."""
         from haimaker.upstream.image_fetcher import FetchBounds
 
-        return FetchBounds.within(self.deadline_s, owner_of(self.headers), self.cancel, seconds)
+        return FetchBounds.for_request(self.deadline_s, owner_of(self.headers), self.cancel, seconds)
 
     def _merged(self, attempt_log: AttemptLog, parts: Sequence[OperationRequest], adapter: Adapter) -> Result:
         from haimaker.upstream.parallel import call_in_parallel  # few requests need it
@@ -153,7 +153,7 @@ class UpstreamCall:
         if provider.auth.signs_as:
             attempt = replace(attempt, region=self.clients.access[provider.name].region)
         request = adapter.to_upstream(part, attempt)
-        request = turn.resumed(request) if turn else request
+        request = turn.resume_request(request) if turn else request
         attempt_log.dropped = request.dropped
         if part.original and not adapters.is_native(part, attempt):
             attempt_log.dropped = (*part.original.dropped, *request.dropped)
@@ -178,7 +178,7 @@ class UpstreamCall:
             attempt_log.first_byte_ms = round((time.time() - attempt_log.started_s) * 1000)
             if 200 <= response.status < 300:
                 return response
-            said = adapter.read_error(error_body(beginning(response.pieces)))
+            said = adapter.read_error(read_error_body(read_beginning(response.pieces)))
             raise errors.from_upstream(response.status, said, response.headers, time.time())
 
     def _timeouts(self, limits: AttemptTimeouts, left_s: float) -> Timeouts:
@@ -224,7 +224,7 @@ class UpstreamCall:
                     _close(resumed)
 
     def _body(self, attempt_log: AttemptLog, part: OperationRequest, response: UpstreamResponse) -> UpstreamBody:
-        came = Counted(response.pieces)
+        came = CountedPieces(response.pieces)
         try:
             with self._errors(attempt_log, part, answered=True):
                 return UpstreamBody(response.headers, read_whole(came))
@@ -241,7 +241,7 @@ class UpstreamCall:
                 if isinstance(result.body, dict) and (shape := SHAPES.get(part.operation)):
                     result = result._replace(body=conform(result.body, shape))
         except APIError:
-            said = _json(body.raw)
+            said = read_or_none(body.raw)
             if isinstance(said, dict):
                 if used := part.read_usage(said, attempt):
                     attempt_log.set_usage(used, estimated=False)
@@ -250,7 +250,7 @@ class UpstreamCall:
             elif part.is_text and body.raw.lstrip().startswith((b"{", b"data:")):
                 attempt_log.set_usage(part.estimate_usage(attempt, len(body.raw)), estimated=True)
             raise
-        used = credible(result.usage, attempt) if result.usage else part.read_usage(result.body, attempt)
+        used = trusted_usage(result.usage, attempt) if result.usage else part.read_usage(result.body, attempt)
         attempt_log.set_usage(used or part.estimate_usage(attempt, part.measure(result)), estimated=used is None)
         return result
 
@@ -261,7 +261,7 @@ class UpstreamCall:
         try:
             if response.headers.get("content-type", "").startswith("application/json"):
                 body = self._body(attempt_log, part, response)
-                said = _json(body.raw)
+                said = read_or_none(body.raw)
                 if not (isinstance(said, list) and said and all(isinstance(each, dict) for each in said)):
                     yield from part.as_events(self._result(attempt_log, part, adapter, body))
                     return
@@ -270,17 +270,17 @@ class UpstreamCall:
                 events = self._turns(attempt_log, part, adapter, response)
             shape = EVENT_SHAPES.get(part.operation)
             with self._errors(attempt_log, part, answered=True):
-                conforms: object = None  # to what a chunk was like that is as it should be
+                conforms: object = None  # the template of chunks whose shape was right
                 for event in adapter.from_stream(events, part, attempt_log.attempt):
-                    if shape is None or (event.like is not None and event.like is conforms):
+                    if shape is None or (event.template is not None and event.template is conforms):
                         yield event
                         continue
                     shown = conform(event.body, shape)
                     if shown is event.body:
-                        conforms = event.like or conforms
+                        conforms = event.template or conforms
                         yield event
                     else:
-                        yield event._replace(body=shown, raw=None, like=None)
+                        yield event._replace(body=shown, raw=None, template=None)
         finally:
             _close(response)
 
@@ -338,7 +338,7 @@ def _begun(items: Iterator[T]) -> Iterator[T]:
     first: list[T] = []
     for item in items:
         first.append(item)
-        if not isinstance(item, StreamEvent) or says_something(item.body):
+        if not isinstance(item, StreamEvent) or has_content(item.body):
             break
     if not first:
         raise BadGatewayError("The provider's answer holds nothing.", code="invalid_provider_response")
@@ -350,15 +350,7 @@ def _close(response: UpstreamResponse) -> None:
         response.pieces.close()
 
 
-def _json(raw: bytes) -> object:
-    """What a body says if it is JSON, else nothing."""
-    try:
-        return json.loads(raw)
-    except (ValueError, RecursionError):
-        return None
-
-
-def beginning(pieces: Iterator[bytes]) -> bytes:
+def read_beginning(pieces: Iterator[bytes]) -> bytes:
     """As much of an error's body as can matter."""
     raw = bytearray()
     for piece in pieces:
@@ -371,7 +363,7 @@ def beginning(pieces: Iterator[bytes]) -> bytes:
 
 
 @dataclass(slots=True)
-class Counted(Iterator[bytes]):
+class CountedPieces(Iterator[bytes]):
     """Pieces, and how many bytes have come."""
 
     pieces: Iterator[bytes]

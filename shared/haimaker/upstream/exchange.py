@@ -274,7 +274,7 @@ class Exchange:
             yield event
         self._charge(attempt_log, stream_usage, cut=False)
         record = self.settle("ok")
-        yield from stream_usage.last_events(self._usage_object(stream_usage.told, attempt_log, record))
+        yield from stream_usage.last_events(self._usage_object(stream_usage.provider_usage, attempt_log, record))
 
     def _with_stored_noted(self, events: Iterator[StreamEvent]) -> Iterator[StreamEvent]:
         for event in events:
@@ -327,6 +327,9 @@ class Exchange:
                 {"x-haimaker-max-tokens": str(attempt_log.attempt.max_output_tokens)}
                 if attempt_log.attempt.max_output_tokens
                 else {}
+            ),
+            **(
+                {"x-haimaker-max-tool-calls": str(attempt_log.attempt.max_tool_calls)} if attempt_log.attempt.max_tool_calls else {}
             ),
         }
 

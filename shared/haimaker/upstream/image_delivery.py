@@ -1,6 +1,6 @@
-"""How made images reach the client: as bytes or by link, whatever the provider gave. It keeps files, and fetches linked images.
+"""Delivers images as the client wants them, as bytes or by link, whatever the provider gave: keeps files, and fetches links.
 
-Nothing here fails a request that has been paid for: what can't be turned comes as it is, and the client is told.
+Nothing here fails a request that has been paid for: an image that can't be converted comes as it is, and the client is told.
 """
 
 import base64
@@ -40,37 +40,34 @@ class Delivery:
     fetcher: "ImageFetcher"
     bounds: "FetchBounds"
 
-    def of(self, result: Result, wanted: ImageResponseFormat | None) -> Delivered:
-        """`wanted` None is both, where bytes are at hand that can be kept; a link is not followed unasked."""
+    def deliver(self, result: Result, response_format: ImageResponseFormat | None) -> Delivered:
+        """The result with its images in the response format; None is both, where bytes are at hand, and follows no link."""
         if not isinstance(result.body, dict):
             return Delivered(result)
         problems: list[str] = []
 
-        def turned(image: JSON) -> JSON:
-            return self._convert(image, wanted, problems.append)
-
         images: list[JSON] = result.body["data"]
         with ThreadPoolExecutor(min(AT_ONCE, len(images))) as threads:
-            data = list(threads.map(turned, images))
-        missing = wanted is not None and any(not image.get(wanted) for image in data)
+            data = list(threads.map(lambda image: self._convert(image, response_format, problems.append), images))
+        missing = response_format is not None and any(not image.get(response_format) for image in data)
         return Delivered(
             result._replace(body={**result.body, "data": data}),
             ("response_format",) if missing else (),
             "; ".join(dict.fromkeys(problems)),
         )
 
-    def _convert(self, image: JSON, wanted: ImageResponseFormat | None, tell: Callable[[str], None]) -> JSON:
+    def _convert(self, image: JSON, response_format: ImageResponseFormat | None, tell: Callable[[str], None]) -> JSON:
         url, encoded = image.get("url"), image.get("b64_json")
         if isinstance(url, str) and url.startswith("data:"):
             encoded = encoded or url.partition(",")[2]
             url = None
-        if wanted == "b64_json":
+        if response_format == "b64_json":
             encoded = encoded or self._fetch(url, tell)
             url = None if encoded else url
         elif encoded and not url:
             url = self._store(encoded, tell)
-            encoded = None if url and wanted == "url" else encoded
-        elif wanted == "url" and url:
+            encoded = None if url and response_format == "url" else encoded
+        elif response_format == "url" and url:
             encoded = None
         return {**image, "b64_json": encoded, "url": url}
 

@@ -7,10 +7,10 @@ has at all, which also holds for what no schema names.
 
 from typing import Annotated, Any
 
-from pydantic import AfterValidator, Field, StrictInt, StrictStr
 from pydantic_core import PydanticCustomError
 
 from haimaker.lean_dataclasses import dataclass
+from haimaker.lean_pydantic import AfterValidator, Field, StrictInt, StrictStr
 
 MAX_TEXT = 8 * 1024 * 1024
 """Characters: more than a request can have bytes, whose limit is what bounds a text."""

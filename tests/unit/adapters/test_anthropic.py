@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from haimaker.adapters.anthropic import carried, chat, names, schemas, settings
+from haimaker.adapters.anthropic import chat, names, schemas, settings, thinking_ids
 from haimaker.http.errors import BadRequestError
 from haimaker.http.values import JSON
 from haimaker.models import catalog
@@ -246,7 +246,7 @@ def test_thinking_that_no_longer_fits_is_dropped_by_the_models_that_check_it(mod
 
 @pytest.mark.parametrize("identifier", ["a__thinking__", "a__thinking__%%%", "a__thinking__eNoDAAAAAAE", "a__thinking__" + "A" * 9])
 def test_an_id_that_was_cut_holds_no_thinking(identifier: str) -> None:
-    assert carried.unpack(identifier) == carried.Call("a")
+    assert thinking_ids.unpack(identifier) == thinking_ids.Call("a")
 
 
 OBJECT, CLOSED = {"type": "object"}, {"type": "object", "additionalProperties": False}

@@ -8,8 +8,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from haimaker.adapters.anthropic import carried, chat, failures, names
-from haimaker.adapters.anthropic.answer import folded
+from haimaker.adapters.anthropic import chat, failures, names, thinking_ids
+from haimaker.adapters.anthropic.answer import merge_deltas
 from haimaker.http.errors import APIError, BadRequestError
 from haimaker.http.sse import dumps
 from haimaker.http.values import JSON, Event, StreamEvent
@@ -189,7 +189,7 @@ def test_chunks_fold_into_the_whole_answer(blocks: list[JSON], reason: str, usag
     chunks = streamed([{"type": "message_start", "message": {**body, "content": []}}, *events, *ends])
     whole = result_of(chat, body, attempt())
     deltas = [choice["delta"] for chunk in chunks for choice in chunk.body["choices"]]
-    assert folded(deltas) == whole["choices"][0]["message"]
+    assert merge_deltas(deltas) == whole["choices"][0]["message"]
     assert chunks[-2 if "usage" in whole else -1].body["choices"][0]["finish_reason"] == whole["choices"][0]["finish_reason"]
     assert chunks[-1].body.get("usage") == whole.get("usage")
 
@@ -209,14 +209,16 @@ def test_names_come_back(name: str) -> None:
 
 THINKING = st.builds(lambda t, s: {"type": "thinking", "thinking": t, "signature": s}, WORDS, WORDS)
 REDACTED = st.builds(lambda data: {"type": "redacted_thinking", "data": data}, WORDS)
-PLACED = st.builds(carried.Placed, st.integers(0, 99), THINKING | REDACTED)
+PLACED = st.builds(thinking_ids.PlacedBlock, st.integers(0, 99), THINKING | REDACTED)
 
 
-@given(st.builds(carried.Call, st.sampled_from(["toolu_01", "x-1"]), st.integers(0, 99), st.lists(PLACED, min_size=1).map(tuple)))
-def test_ids_bring_thinking_back(said: carried.Call) -> None:
-    packed = carried.pack(said)
+@given(
+    st.builds(thinking_ids.Call, st.sampled_from(["toolu_01", "x-1"]), st.integers(0, 99), st.lists(PLACED, min_size=1).map(tuple))
+)
+def test_ids_bring_thinking_back(said: thinking_ids.Call) -> None:
+    packed = thinking_ids.pack(said)
     assert names.call_id(packed) == packed
-    assert carried.unpack(packed) == said
+    assert thinking_ids.unpack(packed) == said
 
 
 @pytest.mark.parametrize("data", [b"", b"{", b"[]", b"null"])

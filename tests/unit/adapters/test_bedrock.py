@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from openai.types.chat import ChatCompletion, ChatCompletionChunk
 
-from haimaker.adapters.bedrock import carrying, chat
+from haimaker.adapters.bedrock import chat, tool_ids
 from haimaker.adapters.bedrock.tools import JSON_TOOL
 from haimaker.http.errors import APIError, BadGatewayError
 from haimaker.http.values import JSON, ErrorFields, Event
@@ -161,7 +161,7 @@ def test_reasoning_is_shown_and_carried_by_the_next_call() -> None:
     made = message([signed, redacted, calls[0], calls[1], signed, calls[2]])
     assert made["reasoning_content"] == "HmHm"
     assert [block["type"] for block in made["thinking_blocks"]] == ["thinking", "redacted_thinking", "thinking"]
-    found = [carrying.without_blocks(call["id"], "claude") for call in made["tool_calls"]]
+    found = [tool_ids.without_blocks(call["id"], "claude") for call in made["tool_calls"]]
     assert found == [("a", [signed, redacted]), ("b", []), ("c", [signed])]
 
 

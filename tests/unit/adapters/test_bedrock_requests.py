@@ -7,7 +7,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from haimaker.adapters.bedrock import carrying, schemas
+from haimaker.adapters.bedrock import schemas, tool_ids
 from haimaker.adapters.bedrock.families import family_of
 from haimaker.adapters.bedrock.messages import ATTACHED, CONTINUE
 from haimaker.adapters.bedrock.tools import JSON_TOOL
@@ -380,7 +380,7 @@ def test_marks_for_the_cache() -> None:
 
 @pytest.mark.parametrize("keeps", ["id", "blocks", "content"])
 def test_reasoning_before_a_call_comes_back(keeps: str) -> None:
-    carried = carrying.with_blocks("tooluse_1", "claude", [THOUGHT])
+    carried = tool_ids.with_blocks("tooluse_1", "claude", [THOUGHT])
     shown = {"type": "thinking", "thinking": "Add them.", "signature": "c2ln"}
     assistant: JSON = {
         "role": "assistant",
@@ -421,16 +421,16 @@ def test_ids_and_names_in_the_vendors_alphabet() -> None:
 
 @given(st.text(min_size=1, max_size=30))
 def test_names_come_back(name: str) -> None:
-    made = carrying.to_name(name)
-    assert carrying.from_name(made) == name
+    made = tool_ids.to_name(name)
+    assert tool_ids.from_name(made) == name
     assert made.isascii()
 
 
 @given(st.text(max_size=40), st.text(max_size=40))
 def test_ids_carry_blocks_and_nothing_is_taken_for_one(tool_id: str, junk: str) -> None:
-    plain, blocks = carrying.without_blocks(carrying.with_blocks(f"a{len(tool_id)}", "claude", [THOUGHT]), "claude")
+    plain, blocks = tool_ids.without_blocks(tool_ids.with_blocks(f"a{len(tool_id)}", "claude", [THOUGHT]), "claude")
     assert (plain, blocks) == (f"a{len(tool_id)}", [THOUGHT])
-    assert carrying.without_blocks(tool_id.replace("_", "") + carrying.MARK + junk, "claude")[1] == []
+    assert tool_ids.without_blocks(tool_id.replace("_", "") + tool_ids.MARK + junk, "claude")[1] == []
 
 
 def test_a_schema_that_contains_itself_is_inlined_once() -> None:

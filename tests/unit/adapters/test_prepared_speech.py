@@ -22,7 +22,7 @@ from tinytag import TinyTag
 
 from haimaker import adapters
 from haimaker.adapters.mistral import speech as mistral
-from haimaker.adapters.prepared_speech import CONTENT_TYPES, as_mp3, as_wav
+from haimaker.adapters.prepared_speech import CONTENT_TYPES, to_mp3, to_wav
 from haimaker.api.models import public_models
 from haimaker.credentials.access import connections_from_env
 from haimaker.http.errors import BadGatewayError, BadRequestError
@@ -221,7 +221,7 @@ def test_floats_become_integers_however_they_are_split(samples: list[float], cut
 @pytest.mark.parametrize("rate", [16_000, 24_000])
 def test_samples_become_a_file_that_plays(rate: int) -> None:
     pieces: list[bytes | Usage] = [b"", Usage(characters=1), b"\x01\x00", b"\x02\x00"]
-    made = list(as_wav(ByteStream("audio/pcm", iter(pieces)), rate).pieces)
+    made = list(to_wav(ByteStream("audio/pcm", iter(pieces)), rate).pieces)
     file = b"".join(piece for piece in made if isinstance(piece, bytes))
     with wave.open(io.BytesIO(file)) as spoken:
         assert (spoken.getframerate(), spoken.getnchannels(), spoken.getsampwidth()) == (rate, 1, 2)
@@ -234,7 +234,7 @@ def test_samples_become_an_mp3_as_long_as_they_are(size: int) -> None:
     """The encoder adds a little silence, and rounds up to a frame."""
     samples = struct.pack("<24000h", *(8_000 * (1 if at // 50 % 2 else -1) for at in range(24_000)))
     pieces: Iterator[bytes | Usage] = iter([samples[start : start + size] for start in range(0, len(samples), size)])
-    sound = as_mp3(ByteStream("audio/pcm", pieces))
+    sound = to_mp3(ByteStream("audio/pcm", pieces))
     made = b"".join(piece for piece in sound.pieces if isinstance(piece, bytes))
     found = TinyTag.get(file_obj=io.BytesIO(made))
     assert (sound.content_type, found.samplerate, found.bitrate) == ("audio/mpeg", 24_000, 128)
@@ -273,7 +273,7 @@ def test_azure_speaks_in_versions_that_have_speech(version: dict[str, str], plac
 def test_a_model_of_no_known_price_is_counted_by_characters() -> None:
     at = replace(attempt("openai/tts-1"), model_info=ModelInfo.unknown("openai", "new"))
     assert asked(input="Hé").max_usage(at) == Usage(characters=3)
-    assert asked(input="Hé").estimate_usage(at) == asked(input="Hé").spent(at) == Usage(characters=2)
+    assert asked(input="Hé").estimate_usage(at) == asked(input="Hé").billed_usage(at) == Usage(characters=2)
 
 
 @pytest.mark.parametrize("voice", [".", ".."])

@@ -5,7 +5,7 @@ import json
 import pytest
 from openai.types import Completion
 
-from haimaker.adapters.openai.messages import without
+from haimaker.adapters.openai.messages import without_fields
 from haimaker.http.values import JSON
 from haimaker.operations.text_chunks import text_chunks
 from tests.unit.adapters.folding import fold
@@ -26,7 +26,7 @@ def test_a_chat(case: Case) -> None:
         assert made["finish_reason"] == choice["finish_reason"]
         said = {name: made["message"].get(name) for name in ("content", "refusal", "reasoning_content")}
         assert said == {name: choice["message"].get(name) or None for name in said}
-        calls = [without(call, ("index",)) for call in choice["message"].get("tool_calls") or ()]
+        calls = [without_fields(call, ("index",)) for call in choice["message"].get("tool_calls") or ()]
         assert made["message"].get("tool_calls", []) == calls
     assert folded.get("usage", {}).get("total_tokens") == (body.get("usage") or {}).get("total_tokens")
 

@@ -67,6 +67,14 @@ def test_what_was_not_put_is_not_there(blobs: BlobStore, key: str) -> None:
         blobs.get(key, 1_000)
 
 
+def test_what_was_deleted_is_not_there(blobs: BlobStore) -> None:
+    blobs.put(KEY, PICTURE, "image/png")
+    for _ in range(2):  # the second time there is none
+        blobs.delete(KEY)
+        with pytest.raises(BlobNotFound):
+            blobs.get(KEY, 1_000)
+
+
 @pytest.mark.parametrize(("max_bytes", "fits"), [(len(PICTURE), True), (len(PICTURE) - 1, False), (0, False)])
 def test_no_more_is_read_than_wanted(blobs: BlobStore, max_bytes: int, fits: bool) -> None:
     blobs.put(KEY, PICTURE, "image/png")
@@ -94,6 +102,8 @@ def test_a_store_that_fails_says_so_without_its_address(tmp_path: Path) -> None:
     for failing in (FolderBlobs(tmp_path / "file", LIFETIME_S), bucket("http://127.0.0.1:9")):
         with pytest.raises(BlobError) as raised:
             failing.put(KEY, PICTURE, "image/png")
+        with pytest.raises(BlobError):
+            failing.delete(KEY)
         assert str(tmp_path) not in str(raised.value)
         assert "127.0.0.1" not in str(raised.value)
 

@@ -99,7 +99,7 @@ def test_content_is_written_beside_and_can_be_waited_for() -> None:
     shelf.gate.set()
     assert log.wait(10)
     [(name, entry)] = shelf.kept.items()
-    assert name == key_of(builders.record()) == "1970-01-01/req-1.json"
+    assert name == key_of(builders.record().started_s, builders.record().request_id) == "1970-01-01/req-1.json"
     assert json.loads(entry)["request"] == {"prompt": "Hi"}
     assert observer.problems == []
 

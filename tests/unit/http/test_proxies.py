@@ -75,3 +75,9 @@ def test_what_is_here_is_asked_directly() -> None:
         answer = nobody.send(UpstreamRequest("/models", b""), upstream.url, {}, Timeouts(5, 5, 5), CancelToken())
         assert b"".join(answer.pieces) == b"one"
     assert HTTPClient().proxies is NO_PROXIES
+
+
+def test_what_a_proxy_wants_to_know_is_shown_nowhere() -> None:
+    proxies = from_environment({"HTTPS_PROXY": "http://ada:geheim@proxy.example:3128"})
+    assert "Basic " in proxies.by_scheme["https"].headers["Proxy-Authorization"]
+    assert "Basic " not in repr(HTTPClient(proxies))

@@ -18,7 +18,7 @@ from haimaker.http.errors import APIError
 from haimaker.http.values import JSON, Request
 from haimaker.models.catalog import ModelInfo, find_model
 from haimaker.operations.attempt import Attempt
-from haimaker.operations.moderation_results import CATEGORIES, complete_result, worse
+from haimaker.operations.moderation_results import CATEGORIES, complete_result, merge_moderations
 from haimaker.operations.moderations import UNIT_CHARACTERS, ModerationRequest, parse
 from haimaker.operations.operation import UpstreamBody
 from haimaker.pricing import costs
@@ -144,13 +144,13 @@ def test_the_worse_of_two_has_all_that_either_has(one: JSON, other: JSON) -> Non
     found = [complete_result({"categories": {}, **each}, {}, ["text"]) for each in (one, other)]
     assert found[0]
     assert found[1]
-    both = worse(found[0], found[1])
+    both = merge_moderations(found[0], found[1])
     for field in ("categories", "category_scores"):
         for each in found:
             assert each
             assert all(both[field][name] >= value for name, value in each[field].items() if value is not None)
     assert both["flagged"] == (found[0]["flagged"] or found[1]["flagged"])
-    assert worse(found[1], found[0]) == {**both, "categories": both["categories"]}
+    assert merge_moderations(found[1], found[0]) == {**both, "categories": both["categories"]}
 
 
 def test_two_thousand_inputs_are_parted_at_once() -> None:

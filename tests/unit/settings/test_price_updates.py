@@ -3,18 +3,25 @@
 import json
 from collections.abc import Iterator
 from pathlib import Path
+from threading import Event
 
 import pytest
 
+from haimaker.gateway import Gateway
+from haimaker.http.values import Request
 from haimaker.models.catalog import find_model
 from haimaker.models.table import TABLE, Table, current_table, packaged_table, use_table
 from haimaker.settings import price_updates
 from haimaker.settings.price_updates import KIND, LINES, VERSION, PriceUpdates, publish
+from haimaker.settings.settings import Settings
 from haimaker.store import StoreUnavailable
 from haimaker.store.documents import Document, Documents
 from haimaker.store.sqlite import SQLiteStore
 from local.command_line.prices import check_table
 from local.command_line.stack import OperatorError
+from tests.support.fake_upstream import FakeUpstream
+from tests.support.openai_wire import completion
+from tests.support.reply import Reply
 
 
 class Log:
@@ -50,7 +57,7 @@ def lines(date: str = "2099-01-01", rate: str = "0.001") -> bytes:
 
 @pytest.fixture
 def documents(tmp_path: Path) -> Iterator[Documents]:
-    store = SQLiteStore(tmp_path / "store.sqlite")
+    store = SQLiteStore(tmp_path / "haimaker.sqlite")
     yield store.documents
     store.close()
     use_table(None)
@@ -123,13 +130,69 @@ def test_a_store_that_fails_fails_nothing(documents: Documents, log: Log) -> Non
     assert log.lines == ["newer prices could not be read"]
 
 
-def test_a_function_without_time_after_its_answer_asks_before_its_second(documents: Documents, log: Log) -> None:
-    counting = Counting(documents)
-    prices = updates(counting, log)
-    prices.refresh_before_answer()
-    assert counting.read == []
-    prices.refresh_before_answer()
-    assert counting.read == [VERSION]
+class Slow(Counting):
+    """Documents that answer when they are told to."""
+
+    def __init__(self, documents: Documents) -> None:
+        super().__init__(documents)
+        self.may_answer = Event()
+
+    def get(self, kind: str, name: str) -> Document | None:
+        assert self.may_answer.wait(10)
+        return super().get(kind, name)
+
+
+def test_the_first_request_waits_for_the_answer_and_no_later_one(
+    documents: Documents, log: Log, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    now_s = [1_000.0]
+    monkeypatch.setattr(price_updates.time, "monotonic", lambda: now_s[0])
+    publish(documents, lines())
+    slow = Slow(documents)
+    prices = updates(slow, log)
+    prices.refresh_in_background()
+    slow.may_answer.set()
+    prices.wait_for_first()
+    assert rate_of() == "0.001"
+    publish(documents, lines(rate="0.002"))
+    now_s[0] += 600
+    slow.may_answer.clear()
+    prices.refresh_in_background()
+    prices.wait_for_first()
+    assert rate_of() == "0.001"
+    slow.may_answer.set()
+    prices.finish(10)
+    assert (rate_of(), slow.read) == ("0.002", [VERSION, LINES] * 2)
+
+
+def test_a_slow_store_keeps_the_first_request_for_a_moment_only(
+    documents: Documents, log: Log, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(price_updates, "FIRST_WAIT_S", 0.01)
+    publish(documents, lines())
+    slow = Slow(documents)
+    prices = updates(slow, log)
+    prices.refresh_in_background()
+    prices.wait_for_first()
+    assert current_table() is packaged_table()
+    slow.may_answer.set()
+    prices.finish(10)
+    assert rate_of() == "0.001"
+
+
+def test_the_first_request_of_a_process_is_charged_by_the_newest_prices(documents: Documents, tmp_path: Path) -> None:
+    publish(documents, lines())
+    usage = {"prompt_tokens": 10, "completion_tokens": 5, "total_tokens": 15}
+    with FakeUpstream() as upstream:
+        upstream.answers(Reply.json(200, completion("Hi", usage=usage)))
+        environment = {"OPENAI_API_KEY": "k", "OPENAI_BASE_URL": upstream.url, "HAIMAKER_ADMIN_KEY": "sk-local"}
+        gateway = Gateway.local(Settings.from_environment({**environment, "HAIMAKER_HOME": str(tmp_path)}))
+        body = json.dumps({"model": "openai/gpt-4o-mini", "messages": [{"role": "user", "content": "Hi"}]}).encode()
+        response = gateway.handle("chat_completions", Request("r", {"authorization": "Bearer sk-local"}, body))
+    assert isinstance(response.body, bytes)
+    assert json.loads(response.body)["usage"]["cost"] == 0.015
+    [record], _ = gateway.store.records()
+    assert record.cost_nanousd == 15_000_000
 
 
 def test_an_old_table_is_told_once(documents: Documents, log: Log, monkeypatch: pytest.MonkeyPatch) -> None:

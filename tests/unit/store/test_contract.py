@@ -293,6 +293,26 @@ def test_a_hold_of_nothing_passes_an_overdrawn_budget(scene):
     assert scene.settle(scene.admitted(account, 0), 0)
 
 
+@pytest.mark.parametrize(
+    ("limits", "cost", "tokens", "reason"),
+    [({"budget_nanousd": 157}, 200, 10, "budget"), ({"tpm_limit": 60}, 0, 90, "tpm")],
+)
+def test_what_took_more_than_was_held_leaves_nothing(scene, limits, cost, tokens, reason):
+    """Whichever part of a split account has the rest."""
+    account = scene.account(**limits)
+    assert scene.settle(scene.admitted(account, 100, 10), cost, tokens)
+    outcomes = [scene.store.reserve(scene.reservation(account, 1, 1)) for _ in range(5)]
+    assert [isinstance(outcome, Denied) and outcome.reason for outcome in outcomes] == [reason] * 5
+
+
+def test_what_is_charged_afterwards_leaves_nothing(scene):
+    account = scene.account(budget_nanousd=157)
+    assert scene.settle(scene.admitted(account, 100, 10), 100)
+    assert scene.store.correct(account.id, 100, 90)
+    outcomes = [scene.store.reserve(scene.reservation(account, 1, 1)) for _ in range(5)]
+    assert [isinstance(outcome, Denied) and outcome.reason for outcome in outcomes] == ["budget"] * 5
+
+
 def test_a_changed_account_refuses_who_has_not_read_it(scene):
     account = scene.account()
     assert scene.store.update(replace(account, rpm_limit=9))
@@ -430,6 +450,21 @@ def test_tokens_are_corrected_in_their_minute_only(scene):
     assert scene.store.reserve(scene.reservation(account, tokens=1)).tokens_left == 99
     assert scene.settle(other, tokens=0)
     assert scene.store.reserve(scene.reservation(account, tokens=1)).tokens_left == 98
+
+
+@pytest.mark.parametrize("lasts_s", [15, 900])
+def test_what_is_charged_late_counts_in_the_window_that_lasts(scene, lasts_s):
+    """Of a model, where a request that holds nothing of it was the first after the window's end. Lost, or settled after it."""
+    limits = {"m": ModelLimit(), "other": ModelLimit()}
+    account = scene.account(model_limits=limits)
+    late = scene.admitted(account, 7, lasts_s=lasts_s, models=("m",))
+    limits = {**limits, "m": ModelLimit(budget_window_s=45)}
+    assert scene.store.update(replace(account, model_limits=limits))
+    scene.clock.now_s += 61
+    scene.admitted(replace(account, version=2, model_limits=limits))
+    scene.store.charge_lost(account.id, scene.clock.now_s)
+    assert scene.settle(late, 7) is (lasts_s > 61)
+    assert scene.store.get(account.id).models["m"].spend_nanousd == 7
 
 
 def test_limits_move_by_their_difference(scene):

@@ -8,7 +8,7 @@ from threading import Barrier
 import pytest
 
 from haimaker.billing import admission
-from haimaker.store import BudgetAlert, Denied, Granted, ledger
+from haimaker.store import BudgetAlert, Denied, Granted, ModelHold, ModelLimit, ledger
 from tests.unit.store.conftest import START_S, record
 
 
@@ -152,6 +152,40 @@ def test_what_became_of_a_lost_request_is_noted_and_can_take_its_place(scene):
     assert scene.store.record(reservation.request_id) == outcome
     assert (outcome.status, outcome.cost_nanousd, outcome.detail) == ("ok", 40, {"model": "m", "lost_nanousd": 100})
     assert ledger.outcome_of_lost(outcome) is None
+
+
+WINDOWS = {
+    "for ever": (ModelLimit(1_000), 10**9, 30),
+    "the same seconds": (ModelLimit(1_000, 600), 0, 30),
+    "later seconds": (ModelLimit(1_000, 600), 600, 0),
+    "the same month": (ModelLimit(1_000, budget_months=1), 0, 30),
+    "a later month": (ModelLimit(1_000, budget_months=1), 32 * 86_400, 0),
+}
+
+
+@pytest.mark.parametrize(("limit", "wait_s", "left"), WINDOWS.values(), ids=WINDOWS)
+def test_a_lost_request_that_cost_less_is_given_back_to_its_models_windows(scene, limit, wait_s, left):
+    """On each account that limits the model, while the window lasts: what an earlier one was charged is no part of the next."""
+    key, team, user = (scene.account(model_limits=limits) for limits in ({"o/m": limit, "n": limit}, {"m": limit}, {}))
+    reservations = [
+        replace(reservation, models=tuple(ModelHold(model, 100, 10, limit) for model in account.model_limits))
+        for reservation, account in zip(scene.reservations(key, team, user, lasts_s=60), (key, team, user), strict=True)
+    ]
+
+    def taken() -> list[int]:
+        return [each.spend_nanousd for account in (key, team) for each in scene.store.get(account.id).models.values()]
+
+    reservation = admission.reserve(scene.store, reservations).reservation
+    scene.clock.now_s += 60
+    assert [scene.store.charge_lost(account.id, scene.clock.now_s) for account in (key, team, user)] == [1, 1, 1]
+    assert scene.store.settle(reservation, record(reservation, 30, model_limits={"o/m": [30, 5], "m": [30, 5]}), 10) is None
+    assert taken() == [100, 100, 100]
+    scene.clock.now_s += wait_s
+    for account in (key, team):
+        assert scene.settle(scene.admitted(account, 0, models=list(account.model_limits)))  # renews a window that has ended
+    outcome = ledger.outcome_of_lost(scene.store.record(reservation.request_id))
+    assert [scene.store.amend(outcome), scene.store.amend(outcome)] == [True, False]
+    assert taken() == [left, 0, left]
 
 
 def test_a_correction_needs_the_total_that_it_was_made_for(scene):

@@ -56,7 +56,7 @@ class Full:
 
 def delivered(files: FileStore | None, wanted: Any, *images: dict[str, Any]) -> Any:
     fetcher: Any = Fetcher()
-    return Delivery(files, fetcher, FetchBounds(0.0)).of(Result({"created": 1, "data": list(images)}), wanted)
+    return Delivery(files, fetcher, FetchBounds(0.0)).deliver(Result({"created": 1, "data": list(images)}), wanted)
 
 
 BYTES = {"b64_json": encoded(PNG), "url": None}

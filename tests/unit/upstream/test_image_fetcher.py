@@ -93,7 +93,7 @@ def bounds(seconds: float = 5.0, **over: Any) -> FetchBounds:
 
 def refused(images: ImageFetcher, url: str, within: FetchBounds | None = None) -> BadRequestError:
     with pytest.raises(BadRequestError) as raised:
-        images.inlined(asked(url), within or bounds())
+        images.inline_images(asked(url), within or bounds())
     assert raised.value.param == "messages[0].content[1].image_url.url"
     assert "127.0.0.1" not in raised.value.message
     return raised.value
@@ -102,7 +102,7 @@ def refused(images: ImageFetcher, url: str, within: FetchBounds | None = None) -
 def test_a_link_becomes_data_and_the_request_is_not_changed(web: FakeUpstream) -> None:
     web.answers(Reply.raw(200, PNG, {"content-type": "text/plain"}))
     request = asked(f"{web.url}/cat.png?size=1")
-    made = fetcher(web).inlined(request, bounds()).body["messages"][0]["content"][1]["image_url"]
+    made = fetcher(web).inline_images(request, bounds()).body["messages"][0]["content"][1]["image_url"]
     assert made == {"url": f"data:image/png;base64,{base64.b64encode(PNG).decode()}", "detail": "low"}
     assert request.body["messages"][0]["content"][1]["image_url"]["url"].startswith("http://")
     assert web.calls[0].path == "/v1/cat.png?size=1"
@@ -111,7 +111,7 @@ def test_a_link_becomes_data_and_the_request_is_not_changed(web: FakeUpstream) -
 @pytest.mark.parametrize("url", ["data:image/png;base64,AA==", 5, None, "gs://bucket/x"])
 def test_what_is_no_link_stays(web: FakeUpstream, url: object) -> None:
     request = asked(url)
-    assert fetcher(web).inlined(request, bounds()) is request
+    assert fetcher(web).inline_images(request, bounds()) is request
 
 
 @pytest.mark.parametrize("host", ["127.0.0.1", "localhost", "2130706433", "0x7f000001", "127.1", "0177.0.0.1"])
@@ -136,7 +136,7 @@ def test_nor_is_one_that_a_redirect_leads_to(web: FakeUpstream) -> None:
 
 def test_redirects_are_followed_a_few_times(web: FakeUpstream) -> None:
     web.answers(Reply.raw(301, b"", {"location": "/v1/there"}), Reply.raw(200, PNG))
-    assert "base64" in str(fetcher(web).inlined(asked(f"{web.url}/here"), bounds()).body)
+    assert "base64" in str(fetcher(web).inline_images(asked(f"{web.url}/here"), bounds()).body)
     web.answers(Reply.raw(302, b"", {"location": "/v1/round"}))
     refused(fetcher(web), f"{web.url}/round")
 
@@ -168,7 +168,7 @@ def test_the_number_of_links_is_limited(monkeypatch: pytest.MonkeyPatch) -> None
     monkeypatch.setattr(image_links, "MAX_IMAGES", 1)
     part = {"type": "image_url", "image_url": "https://example.invalid/x.png"}
     with pytest.raises(BadRequestError, match="At most 1"):
-        ImageFetcher().inlined(chat_request(messages=[{"role": "user", "content": [part, part]}]), bounds())
+        ImageFetcher().inline_images(chat_request(messages=[{"role": "user", "content": [part, part]}]), bounds())
 
 
 HEAD = b"HTTP/1.1 200 OK\r\nx-a: "
@@ -243,8 +243,8 @@ def test_a_look_up_that_hangs_is_left_alone_and_counts_until_it_ends(web: FakeUp
         refused(images, f"http://slow.example:{port}/x", bounds(0.2, owner="mallory"))
         assert time.monotonic() - began_s < 1.0
     with pytest.raises(GatewayBusyError):
-        images.inlined(asked(f"http://slow.example:{port}/x"), bounds(owner="mallory"))
-    assert "base64" in str(images.inlined(asked(f"http://fast.example:{port}/x"), bounds(owner="ada")).body)
+        images.inline_images(asked(f"http://slow.example:{port}/x"), bounds(owner="mallory"))
+    assert "base64" in str(images.inline_images(asked(f"http://fast.example:{port}/x"), bounds(owner="ada")).body)
     hung.set()
 
 
@@ -254,9 +254,9 @@ def test_one_owner_gets_no_more_than_a_share(web: FakeUpstream, monkeypatch: pyt
     url = f"{web.url}/x"
     with image_fetcher.FETCHES.reservation("mallory"):
         with pytest.raises(GatewayBusyError) as raised:
-            fetcher(web).inlined(asked(url), bounds(owner="mallory"))
+            fetcher(web).inline_images(asked(url), bounds(owner="mallory"))
         assert (raised.value.status, raised.value.headers["retry-after"]) == (429, "1")
         assert not allows_fallback(raised.value)
         assert not allows_retry(raised.value)
-        fetcher(web).inlined(asked(url), bounds(owner="ada"))
-    fetcher(web).inlined(asked(url), bounds(owner="mallory"))
+        fetcher(web).inline_images(asked(url), bounds(owner="ada"))
+    fetcher(web).inline_images(asked(url), bounds(owner="mallory"))

@@ -84,12 +84,12 @@ def test_the_usage_of_an_answer_is_told_once(name: str) -> None:
      ("not an object", None)],
 )  # fmt: skip
 def test_the_last_usage_is_the_one_that_counts(name: str, usage: JSON | None, wants_usage: bool) -> None:
-    assert metered(STREAMS[name], wants_usage)[0].told == usage
+    assert metered(STREAMS[name], wants_usage)[0].provider_usage == usage
 
 
 def test_a_stream_of_nothing_has_no_usage_to_tell() -> None:
     meter, passed = metered([], wants_usage=True)
-    assert (passed, meter.told, meter.text_bytes) == ([], None, 0)
+    assert (passed, meter.provider_usage, meter.text_bytes) == ([], None, 0)
 
 
 @pytest.mark.parametrize(

@@ -8,7 +8,7 @@ from collections.abc import Iterable, Iterator
 from itertools import chain
 
 from haimaker.adapters.anthropic import counts, parts, settings, tools
-from haimaker.adapters.anthropic.answer import Answer, folded
+from haimaker.adapters.anthropic.answer import Answer, merge_deltas
 from haimaker.adapters.anthropic.failures import from_body, read_error
 from haimaker.adapters.anthropic.messages import conversation
 from haimaker.adapters.anthropic.pauses import PausedTurn
@@ -88,7 +88,7 @@ def from_upstream(body: UpstreamBody, request: ChatRequest, attempt: Attempt) ->
     if not isinstance(said.get("content"), list) and not said.get("stop_reason"):
         raise errors.BadGatewayError("The provider's answer has no content.", code="invalid_provider_response")
     answer = Answer()
-    message = folded(chain(answer.read({"type": "message_start", "message": said}), answer.rest()))
+    message = merge_deltas(chain(answer.read({"type": "message_start", "message": said}), answer.rest()))
     choice = {"index": 0, "message": message, "finish_reason": answer.finish_reason, "logprobs": None}
     return Result({**_head(answer, attempt, "chat.completion"), "choices": [choice], **_usage(answer), **_container(answer)})
 
@@ -100,7 +100,7 @@ def from_stream(events: Iterable[Event], request: ChatRequest, attempt: Attempt)
     for event in events:
         body = json_object(event)
         if body.get("type") == "error" or (body.get("error") and "type" not in body):
-            yield from () if role else last_words(answer, attempt)
+            yield from () if role else end_chunks(answer, attempt)
             raise from_body(body)
         for delta in answer.read(body):
             if role:
@@ -110,13 +110,13 @@ def from_stream(events: Iterable[Event], request: ChatRequest, attempt: Attempt)
         if answer.ended:
             break
     if not answer.ended and not answer.stop_reason:
-        yield from () if role else last_words(answer, attempt)
+        yield from () if role else end_chunks(answer, attempt)
         raise errors.BadGatewayError("The provider's stream ended before the answer was complete.", code="stream_interrupted")
     *deltas, last = answer.rest()
     for delta in [role, *deltas] if role else deltas:
         yield chunk(answer, attempt, delta)
     yield chunk(answer, attempt, last, answer.finish_reason)
-    yield from last_words(answer, attempt)
+    yield from end_chunks(answer, attempt)
 
 
 def translate(request: ChatRequest, attempt: Attempt) -> RequestBuilder:
@@ -178,7 +178,7 @@ def chunk(answer: Answer, attempt: Attempt, delta: JSON, finish_reason: str | No
     return StreamEvent({**_head(answer, attempt, "chat.completion.chunk"), "choices": [choice]})
 
 
-def last_words(answer: Answer, attempt: Attempt) -> Iterator[StreamEvent]:
+def end_chunks(answer: Answer, attempt: Attempt) -> Iterator[StreamEvent]:
     """The chunk of usage, also for an answer that breaks off: what there was of it is charged."""
     if told := _usage(answer):
         yield StreamEvent({**_head(answer, attempt, "chat.completion.chunk"), "choices": [], **told, **_container(answer)})

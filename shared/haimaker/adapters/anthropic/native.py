@@ -7,7 +7,7 @@ beside it as for a chat. What the gateway put into earlier answers of other vend
 from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 
-from haimaker.adapters.anthropic import carried, chat, names
+from haimaker.adapters.anthropic import chat, names, thinking_ids
 from haimaker.adapters.anthropic.answer import Answer
 from haimaker.adapters.anthropic.chat import read_error
 from haimaker.adapters.anthropic.failures import from_body
@@ -37,17 +37,17 @@ NAMED = {"tool_use": "id", "tool_result": "tool_use_id"}
 
 def to_upstream(request: ChatRequest, attempt: Attempt) -> UpstreamRequest:
     headers = {"content-type": "application/json", **attempt.provider.dialect.headers}
-    return UpstreamRequest(chat.PATH, dumps(edited(request, attempt)), headers, dropped=dropped(request, attempt))
+    return UpstreamRequest(chat.PATH, dumps(edit_body(request, attempt)), headers, dropped=dropped_names(request, attempt))
 
 
 def to_count(request: ChatRequest, attempt: Attempt) -> UpstreamRequest:
     """The question how many tokens a request has."""
-    body = {name: value for name, value in edited(request, attempt).items() if name == "model" or name in COUNTED}
+    body = {name: value for name, value in edit_body(request, attempt).items() if name == "model" or name in COUNTED}
     headers = {"content-type": "application/json", **attempt.provider.dialect.headers}
     return UpstreamRequest(f"{chat.PATH}/count_tokens", dumps(body), headers)
 
 
-def edited(request: ChatRequest, attempt: Attempt) -> JSON:
+def edit_body(request: ChatRequest, attempt: Attempt) -> JSON:
     """The client's body for a target."""
     assert request.original
     dialect = attempt.provider.dialect
@@ -61,7 +61,7 @@ def edited(request: ChatRequest, attempt: Attempt) -> JSON:
     return body
 
 
-def dropped(request: ChatRequest, attempt: Attempt) -> tuple[str, ...]:
+def dropped_names(request: ChatRequest, attempt: Attempt) -> tuple[str, ...]:
     assert request.original
     return tuple(name for name in attempt.provider.dialect.drop if name in request.original.body)
 
@@ -77,7 +77,7 @@ def from_stream(events: Iterable[Event], request: ChatRequest, attempt: Attempt)
     for event in events:
         body = json_object(event)
         if body.get("type") == "error" or (body.get("error") and "type" not in body):
-            yield from chat.last_words(answer, attempt) if answer.wrote else ()
+            yield from chat.end_chunks(answer, attempt) if answer.wrote else ()
             raise from_body(body)
         deltas = list(answer.read(body))
         native = Event(event.data if b"\n" not in event.data else dumps(body), str(body.get("type") or event.name))
@@ -91,12 +91,12 @@ def from_stream(events: Iterable[Event], request: ChatRequest, attempt: Attempt)
         if answer.ended:
             break
     if not answer.ended and not answer.stop_reason:
-        yield from chat.last_words(answer, attempt) if answer.wrote else ()
+        yield from chat.end_chunks(answer, attempt) if answer.wrote else ()
         raise errors.BadGatewayError("The provider's stream ended before the answer was complete.", code="stream_interrupted")
     *deltas, last = answer.rest()
     yield from (chat.chunk(answer, attempt, delta) for delta in deltas)
     end = chat.chunk(answer, attempt, last, answer.finish_reason)
-    words = [end, *chat.last_words(answer, attempt)]
+    words = [end, *chat.end_chunks(answer, attempt)]
     yield from words[:-1]
     yield words[-1]._replace(native=tuple(held))
 
@@ -124,7 +124,7 @@ def _clean_block(block: Any) -> Sequence[Any]:
     identifier = block.get(field) if field else None
     if not isinstance(identifier, str) or names.PLAIN.fullmatch(identifier):
         return (block,)
-    call = carried.unpack(identifier)
+    call = thinking_ids.unpack(identifier)
     thinking = [placed.block for placed in call.thinking] if kind == "tool_use" else []
     return (*thinking, {**block, field: names.call_id(plain_id(call.id))})
 

@@ -13,7 +13,7 @@ __all__ = ["from_stream", "from_upstream", "read_error", "to_upstream"]
 
 def to_upstream(request: ChatRequest, attempt: Attempt) -> UpstreamRequest:
     headers = {"content-type": "application/json", **attempt.provider.dialect.headers}
-    return bedrock.call(native.edited(request, attempt), request, headers, native.dropped(request, attempt))
+    return bedrock.call(native.edit_body(request, attempt), request, headers, native.dropped_names(request, attempt))
 
 
 def from_stream(events: Iterable[Event], request: ChatRequest, attempt: Attempt) -> Iterator[StreamEvent]:

@@ -11,4 +11,4 @@ __all__ = ["from_stream", "from_upstream", "read_error", "to_upstream"]
 
 def to_upstream(request: ChatRequest, attempt: Attempt) -> UpstreamRequest:
     headers = {"content-type": "application/json", **attempt.provider.dialect.headers}
-    return vertex.call(native.edited(request, attempt), request, headers, list(native.dropped(request, attempt)))
+    return vertex.call(native.edit_body(request, attempt), request, headers, list(native.dropped_names(request, attempt)))

@@ -8,10 +8,10 @@ from collections.abc import Iterable, Iterator
 from typing import Any
 from urllib.parse import quote
 
+from haimaker.adapters.bedrock.answer import Answer, Block, blocks_of, extras, to_usage
 from haimaker.adapters.bedrock.failures import from_event, is_exception, read_error
 from haimaker.adapters.bedrock.families import family_of
 from haimaker.adapters.bedrock.requests import to_body
-from haimaker.adapters.bedrock.responses import Answer, Block, blocks_of, extras, to_usage
 from haimaker.adapters.events import json_object
 from haimaker.http import errors
 from haimaker.http.sse import dumps
@@ -48,10 +48,10 @@ def from_upstream(body: UpstreamBody, request: ChatRequest, attempt: Attempt) ->
         raise errors.BadGatewayError("The provider's answer has no message.")
     answer = Answer(family_of(attempt).name)
     for start, deltas in blocks_of(content):
-        block, _ = answer.opens(start)
+        block, _ = answer.start_block(start)
         for delta in deltas:
-            answer.goes_on(block, delta)
-        answer.closes(block)
+            answer.add_delta(block, delta)
+        answer.end_block(block)
     finish = answer.finish(said.get("stopReason"))
     choice = {"index": 0, "message": answer.message(), "logprobs": None, "finish_reason": finish}
     usage = to_usage(said)
@@ -97,19 +97,19 @@ def _bodies(events: Iterable[Event], answer: Answer) -> Iterator[tuple[str, JSON
         index = body.get("contentBlockIndex")
         place = index if isinstance(index, int) else None
         if event.name == "contentBlockStart":
-            open_blocks[place], deltas = answer.opens(body.get("start"))
+            open_blocks[place], deltas = answer.start_block(body.get("start"))
             yield from (("", delta) for delta in deltas)
         elif event.name == "contentBlockDelta":
             if place not in open_blocks:
-                open_blocks[place], _ = answer.opens({})
-            yield from (("", delta) for delta in answer.goes_on(open_blocks[place], body.get("delta")))
+                open_blocks[place], _ = answer.start_block({})
+            yield from (("", delta) for delta in answer.add_delta(open_blocks[place], body.get("delta")))
         elif event.name == "contentBlockStop":
             block = open_blocks.pop(place, None)
-            yield from (("", delta) for delta in (answer.closes(block) if block else ()))
+            yield from (("", delta) for delta in (answer.end_block(block) if block else ()))
         else:
             yield event.name, body
     for block in open_blocks.values():
-        yield from (("", delta) for delta in answer.closes(block))
+        yield from (("", delta) for delta in answer.end_block(block))
 
 
 def _choice(delta: JSON, finish: str | None = None) -> JSON:

@@ -57,16 +57,16 @@ def family_of(attempt: Attempt) -> Family:
     return found or (UNTOLD if not attempt.traits.families and attempt.model.startswith("arn:") else OTHER)
 
 
-def known(attempt: Attempt) -> bool:
+def is_in_catalog(attempt: Attempt) -> bool:
     """Whether the catalogue has the model, so that what it does not say the model can, the model can't."""
     return attempt.model_info.max_input_tokens is not None or bool(attempt.model_info.supports)
 
 
-def can(attempt: Attempt, *capabilities: str) -> bool:
+def has_capability(attempt: Attempt, *capabilities: str) -> bool:
     """Whether the model has one of these capabilities, as far as is known."""
     return any(name in attempt.model_info.supports for name in capabilities)
 
 
-def may(attempt: Attempt, capability: str) -> bool:
+def may_have_capability(attempt: Attempt, capability: str) -> bool:
     """Whether nothing speaks against it: the model has it, or is not in the catalogue."""
-    return can(attempt, capability) or not known(attempt)
+    return has_capability(attempt, capability) or not is_in_catalog(attempt)

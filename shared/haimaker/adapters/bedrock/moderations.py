@@ -9,14 +9,14 @@ from typing import Any
 from urllib.parse import quote
 
 from haimaker.adapters.bedrock.failures import read_error
-from haimaker.adapters.openai.moderations import unusable
+from haimaker.adapters.openai.moderations import unusable_moderation
 from haimaker.http.errors import BadRequestError
 from haimaker.http.errors import from_upstream as error_from_upstream
 from haimaker.http.sse import dumps
 from haimaker.http.values import JSON, UpstreamRequest
 from haimaker.models.rates import to_units
 from haimaker.operations.attempt import Attempt
-from haimaker.operations.moderation_results import Finding, verdict
+from haimaker.operations.moderation_results import Finding, build_moderation
 from haimaker.operations.moderations import ModerationRequest
 from haimaker.operations.operation import Result, UpstreamBody
 from haimaker.pricing.usage import Usage, to_count
@@ -69,8 +69,8 @@ def to_upstream(request: ModerationRequest, attempt: Attempt) -> UpstreamRequest
 def from_upstream(answer: UpstreamBody, request: ModerationRequest, attempt: Attempt) -> Result:
     body = answer.object()
     if not isinstance(body.get("assessments"), list) or "action" not in body:
-        raise error_from_upstream(502, read_error(body), {}) if "message" in body else unusable()
-    result = verdict(_findings(body["assessments"]), request.kinds, flagged=body["action"] == "GUARDRAIL_INTERVENED")
+        raise error_from_upstream(502, read_error(body), {}) if "message" in body else unusable_moderation()
+    result = build_moderation(_findings(body["assessments"]), request.kinds, flagged=body["action"] == "GUARDRAIL_INTERVENED")
     return request.build_result(attempt, [result], {}, _billed(body.get("usage")))
 
 

@@ -44,10 +44,10 @@ def from_upstream(answer: UpstreamBody, request: RerankRequest, attempt: Attempt
     body = answer.object()
     found = ranking.find_results(body)
     if found is None:
-        raise error_from_upstream(502, read_error(body), {}) if "message" in body else ranking.unusable()
+        raise error_from_upstream(502, read_error(body), {}) if "message" in body else ranking.unusable_ranking()
     units = request.sure_units()
     tokens = None if units is None else Usage(queries=units)
-    return request.build_result({"id": attempt.request_id}, ranking.results(found, request), tokens)
+    return request.build_result({"id": attempt.request_id}, ranking.to_results(found, request), tokens)
 
 
 def _arn(attempt: Attempt) -> str:

@@ -6,11 +6,11 @@ https://docs.aws.amazon.com/bedrock/latest/userguide/tool-use.html
 from collections.abc import Iterator
 from typing import Any
 
-from haimaker.adapters.bedrock import carrying, schemas
-from haimaker.adapters.bedrock.blocks import Blocks, invalid
-from haimaker.adapters.bedrock.families import Family, can, known, may
-from haimaker.adapters.parameters import unforceable
-from haimaker.http.errors import BadRequestError
+from haimaker.adapters.bedrock import schemas, tool_ids
+from haimaker.adapters.bedrock.blocks import Blocks
+from haimaker.adapters.bedrock.families import Family, has_capability, is_in_catalog, may_have_capability
+from haimaker.adapters.parameters import unforceable_tools_error
+from haimaker.http.errors import BadRequestError, invalid_parameter
 from haimaker.http.sse import dumps
 from haimaker.http.values import JSON
 from haimaker.lean_dataclasses import dataclass, field
@@ -78,13 +78,13 @@ def _specs(body: JSON, family: Family, attempt: Attempt, blocks: Blocks) -> Iter
                 f"The model does not support the tool '{tool['type']}'.", param=f"{param}.type", code="unsupported_parameter"
             )
         if not isinstance(function, dict) or not isinstance(function.get("name"), str) or not function["name"]:
-            raise invalid(f"{param}.function.name", "it must be a string")
-        name = carrying.to_name(function["name"])
-        if len(name) > carrying.MAX_NAME_LETTERS:
-            raise invalid(f"{param}.function.name", f"it must have at most {carrying.MAX_NAME_LETTERS} letters")
+            raise invalid_parameter(f"{param}.function.name", "it must be a string")
+        name = tool_ids.to_name(function["name"])
+        if len(name) > tool_ids.MAX_NAME_LETTERS:
+            raise invalid_parameter(f"{param}.function.name", f"it must have at most {tool_ids.MAX_NAME_LETTERS} letters")
         if name not in seen:
             seen.add(name)
-            strict = {"strict": True} if function.get("strict") is True and can(attempt, *NATIVE) else {}
+            strict = {"strict": True} if function.get("strict") is True and has_capability(attempt, *NATIVE) else {}
             yield _spec(name, function.get("description"), function.get("parameters"), family, **strict)
             yield from blocks.cache_point(tool) or blocks.cache_point(function)
 
@@ -114,7 +114,7 @@ def _choice(body: JSON, specs: list[JSON]) -> tuple[str, str | None]:
         name = _name(choice)
         if name and any(_spec_name(spec) == name for spec in specs):
             return "tool", name
-    raise invalid("tool_choice", "it must be none, auto, required, or name one of the tools")
+    raise invalid_parameter("tool_choice", "it must be none, auto, required, or name one of the tools")
 
 
 def _spec_name(tool: JSON) -> Any:
@@ -125,7 +125,7 @@ def _spec_name(tool: JSON) -> Any:
 def _name(choice: JSON) -> str:
     function = choice.get("function")
     name = function.get("name") if isinstance(function, dict) else choice.get("name")
-    return carrying.to_name(name) if isinstance(name, str) else ""
+    return tool_ids.to_name(name) if isinstance(name, str) else ""
 
 
 def _used(turns: list[JSON]) -> list[str]:
@@ -142,12 +142,12 @@ def _answer_tool(body: JSON, family: Family, attempt: Attempt, made: Tools) -> J
     if kind in (None, "text"):
         return None
     if kind not in ("json_object", "json_schema"):
-        raise invalid("response_format.type", "it must be text, json_object or json_schema")
+        raise invalid_parameter("response_format.type", "it must be text, json_object or json_schema")
     given = wanted.get("json_schema") if kind == "json_schema" else {}
     if not isinstance(given, dict):
-        raise invalid("response_format.json_schema", "it must be an object")
+        raise invalid_parameter("response_format.json_schema", "it must be an object")
     schema = given.get("schema")
-    native = can(attempt, *NATIVE) or (attempt.traits.schema and not attempt.traits.forces_tools)
+    native = has_capability(attempt, *NATIVE) or (attempt.traits.schema and not attempt.traits.forces_tools)
     if isinstance(schema, dict) and schema and native:
         made.output = {"textFormat": {"type": "json_schema", "structure": {"jsonSchema": _definition(given)}}}
         return None
@@ -175,15 +175,15 @@ def _choose(made: Tools, choice: str, named: str | None, body: JSON, family: Fam
     """Puts the choice where the model takes it. Raises BadRequestError where it can't be had."""
     if choice == "tool" and not family.forces_named:
         choice = "any"  # exact, as the tool is then the only one
-    forces_any = family.forces_any and (may(attempt, "tool_choice") or family.name == "claude")
+    forces_any = family.forces_any and (may_have_capability(attempt, "tool_choice") or family.name == "claude")
     if choice in ("any", "tool") and not (forces_any and attempt.traits.forces_tools):
         if _spec_name(made.config["tools"][-1]) != JSON_TOOL and not body.get("drop_params"):
-            raise unforceable()
+            raise unforceable_tools_error()
         made.dropped += ["tool_choice"] if body.get("tool_choice") else []
         choice = "auto"
     single = body.get("parallel_tool_calls") is False
     if family.name == "claude" and (
-        choice == "none" or (single and (can(attempt, "parallel_tool_use_config") or not known(attempt)))
+        choice == "none" or (single and (has_capability(attempt, "parallel_tool_use_config") or not is_in_catalog(attempt)))
     ):
         # https://docs.aws.amazon.com/bedrock/latest/userguide/model-parameters-anthropic-claude-messages-request-response.html
         name = {"name": named} if choice == "tool" else {}

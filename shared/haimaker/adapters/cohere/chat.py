@@ -6,11 +6,12 @@ https://docs.cohere.com/reference/chat
 from collections.abc import Iterable, Iterator
 from typing import Any
 
+from haimaker.adapters.cohere.answer import Answer, to_usage
 from haimaker.adapters.cohere.requests import to_body
-from haimaker.adapters.cohere.responses import Answer, to_usage
 from haimaker.adapters.events import json_object
 from haimaker.adapters.openai.failures import CONTEXT_PHRASES, POLICY_PHRASES
 from haimaker.http import errors
+from haimaker.http.json import as_list, as_object
 from haimaker.http.sse import dumps
 from haimaker.http.values import JSON, ErrorFields, Event, StreamEvent, UpstreamRequest
 from haimaker.operations.attempt import Attempt
@@ -46,15 +47,15 @@ def from_upstream(body: UpstreamBody, request: ChatRequest, attempt: Attempt) ->
         raise errors.BadGatewayError("The provider's answer has no message.")
     answer = Answer()
     for part in _parts(message.get("content")):
-        answer.says(part)
-    answer.plans(message.get("tool_plan"))
-    for call in _list(message.get("tool_calls")):
-        answer.calls(call)
-    answer.called()
-    for citation in _list(message.get("citations")):
-        answer.cites(citation)
-    for item in _list(said.get("logprobs")):
-        answer.weighs(item)
+        answer.add_content(part)
+    answer.add_plan(message.get("tool_plan"))
+    for call in as_list(message.get("tool_calls")):
+        answer.start_call(call)
+    answer.end_calls()
+    for citation in as_list(message.get("citations")):
+        answer.add_citation(citation)
+    for item in as_list(said.get("logprobs")):
+        answer.add_logprobs(item)
     finish = answer.finish(said.get("finish_reason"), said.get("error"))
     logprobs = {"content": answer.logprobs, "refusal": None} if answer.logprobs else None
     choice = {"index": 0, "message": answer.message(), "logprobs": logprobs, "finish_reason": finish}
@@ -73,9 +74,9 @@ def from_stream(events: Iterable[Event], request: ChatRequest, attempt: Attempt)
         if kind == "message-start":
             head = _head(body.get("id"), attempt, "chat.completion.chunk")
         if kind == "message-end":
-            yield from _end(_object(body.get("delta")), head, answer, attempt, begun)
+            yield from _end(as_object(body.get("delta")), head, answer, attempt, begun)
             return
-        logprobs = answer.weighs(body.get("logprobs"))
+        logprobs = answer.add_logprobs(body.get("logprobs"))
         for delta in _deltas(kind, body, answer) or ([{}] if logprobs else []):
             if not begun:
                 yield _chunk(head, {"role": "assistant"})
@@ -102,7 +103,7 @@ def _end(delta: JSON, head: JSON, answer: Answer, attempt: Attempt, begun: bool)
     finish = answer.finish(delta.get("finish_reason"), delta.get("error"))
     if not begun:
         yield _chunk(head, {"role": "assistant"})
-    for last in answer.called():
+    for last in answer.end_calls():
         yield _chunk(head, last)
     yield _chunk(head, {}, finish=finish)
     if usage := to_usage(delta.get("usage"), attempt.model_info):
@@ -111,20 +112,23 @@ def _end(delta: JSON, head: JSON, answer: Answer, attempt: Attempt, begun: bool)
 
 def _deltas(kind: Any, body: JSON, answer: Answer) -> list[JSON]:
     """https://docs.cohere.com/docs/streaming#stream-events"""
-    message = _object(_object(body.get("delta")).get("message"))
+    message = as_object(as_object(body.get("delta")).get("message"))
     if kind in ("content-start", "content-delta"):
-        return [delta for part in _parts(message.get("content")) for delta in answer.says(part)]
+        return [delta for part in _parts(message.get("content")) for delta in answer.add_content(part)]
     if kind == "tool-plan-delta":
-        return answer.plans(message.get("tool_plan"))
+        return answer.add_plan(message.get("tool_plan"))
     if kind == "tool-call-start":
-        return [*answer.called(), *(delta for call in _one_or_many(message.get("tool_calls")) for delta in answer.calls(call))]
+        return [
+            *answer.end_calls(),
+            *(delta for call in _one_or_many(message.get("tool_calls")) for delta in answer.start_call(call)),
+        ]
     if kind == "tool-call-delta":
         calls = [call.get("function") for call in _one_or_many(message.get("tool_calls")) if isinstance(call, dict)]
-        return [delta for function in calls for delta in answer.argues(_object(function).get("arguments"))]
+        return [delta for function in calls for delta in answer.add_arguments(as_object(function).get("arguments"))]
     if kind == "tool-call-end":
-        return answer.called()
+        return answer.end_calls()
     if kind == "citation-start":
-        return [delta for citation in _one_or_many(message.get("citations")) for delta in answer.cites(citation)]
+        return [delta for citation in _one_or_many(message.get("citations")) for delta in answer.add_citation(citation)]
     return []
 
 
@@ -152,12 +156,4 @@ def _parts(content: Any) -> list[Any]:
 
 def _one_or_many(value: Any) -> list[Any]:
     """Events hold one object where a whole answer has a list."""
-    return [value] if isinstance(value, dict) else _list(value)
-
-
-def _list(value: Any) -> list[Any]:
-    return value if isinstance(value, list) else []
-
-
-def _object(value: Any) -> JSON:
-    return value if isinstance(value, dict) else {}
+    return [value] if isinstance(value, dict) else as_list(value)

@@ -8,11 +8,11 @@ from collections.abc import Iterator
 from typing import Any
 
 from haimaker.adapters.openai.failures import from_body, is_failure, read_error
-from haimaker.adapters.openai.moderations import unusable
+from haimaker.adapters.openai.moderations import unusable_moderation
 from haimaker.http.sse import dumps
 from haimaker.http.values import JSON, UpstreamRequest
 from haimaker.operations.attempt import Attempt
-from haimaker.operations.moderation_results import Finding, verdict
+from haimaker.operations.moderation_results import Finding, build_moderation
 from haimaker.operations.moderations import ModerationRequest
 from haimaker.operations.operation import Result, UpstreamBody
 from haimaker.pricing.usage import Usage
@@ -47,9 +47,9 @@ def to_upstream(request: ModerationRequest, attempt: Attempt) -> UpstreamRequest
 def from_upstream(answer: UpstreamBody, request: ModerationRequest, attempt: Attempt) -> Result:
     body = answer.object()
     if not isinstance(body.get("categoriesAnalysis"), list):
-        raise from_body(body) if is_failure(body) else unusable()
+        raise from_body(body) if is_failure(body) else unusable_moderation()
     images = len([piece for piece in request.pieces if piece.image])
-    result = verdict(_findings(body), request.kinds)
+    result = build_moderation(_findings(body), request.kinds)
     return request.build_result(attempt, [result], {}, Usage(queries=request.units(), input_images=images))
 
 

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from urllib.parse import urlencode
 
 from haimaker.adapters.deepgram.failures import read_error
-from haimaker.adapters.prepared_speech import PCM_RATE, PreparedSpeech, prepare, sound_of, voice_of
+from haimaker.adapters.prepared_speech import PCM_RATE, PreparedSpeech, prepare, to_byte_stream, voice_of
 from haimaker.http.sse import dumps
 from haimaker.http.values import UpstreamRequest, UpstreamResponse
 from haimaker.operations.attempt import Attempt
@@ -41,7 +41,7 @@ def to_upstream(request: SpeechRequest, attempt: Attempt) -> UpstreamRequest:
 
 
 def from_bytes(answer: UpstreamResponse, request: SpeechRequest, attempt: Attempt) -> ByteStream:
-    return sound_of(answer, request, attempt, read_error, COUNTED)
+    return to_byte_stream(answer, request, attempt, read_error, COUNTED)
 
 
 def _model(asked: PreparedSpeech, model: str, *, is_voice: bool) -> tuple[str, tuple[str, ...]]:

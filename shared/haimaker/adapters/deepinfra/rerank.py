@@ -25,14 +25,14 @@ def from_upstream(answer: UpstreamBody, request: RerankRequest, attempt: Attempt
     body = answer.object()
     scores = body.get("scores")
     if not isinstance(scores, list) or len(scores) != len(request.texts):
-        raise from_body(body) if is_failure(body) else ranking.unusable()
+        raise from_body(body) if is_failure(body) else ranking.unusable_ranking()
     found = [{"index": index, "score": score} for index, score in enumerate(scores)]
     given = body.get("request_id")
     head: JSON = {"id": given if isinstance(given, str) and given else attempt.request_id}
     tokens = request.usage_from(_usage(body))
     if not tokens.prompt:
-        return request.build_result(head, ranking.results(found, request), None)
-    return request.build_result({**head, "usage": _usage(body)}, ranking.results(found, request), tokens)
+        return request.build_result(head, ranking.to_results(found, request), None)
+    return request.build_result({**head, "usage": _usage(body)}, ranking.to_results(found, request), tokens)
 
 
 def _usage(body: JSON) -> JSON:

@@ -39,10 +39,10 @@ def from_upstream(answer: UpstreamBody, request: RerankRequest, attempt: Attempt
     body = answer.object()
     found = ranking.find_results(body)
     if found is None:
-        raise from_body(body) if body.get("error") else ranking.unusable()
+        raise from_body(body) if body.get("error") else ranking.unusable_ranking()
     scored = [{"score": UNSCORED, **item} if isinstance(item, dict) else item for item in found]
     units = -(-len(request.texts) // UNIT_DOCUMENTS)
-    return request.build_result({"id": attempt.request_id}, ranking.results(scored, request), Usage(queries=units))
+    return request.build_result({"id": attempt.request_id}, ranking.to_results(scored, request), Usage(queries=units))
 
 
 def _record(index: int, document: Any, text: str) -> JSON:

@@ -3,7 +3,7 @@
 from urllib.parse import quote
 
 from haimaker.adapters.elevenlabs.failures import read_error
-from haimaker.adapters.prepared_speech import PCM_RATE, as_wav, others, prepare, sound_of, voice_of
+from haimaker.adapters.prepared_speech import PCM_RATE, prepare, to_byte_stream, to_wav, vendor_fields, voice_of
 from haimaker.http.sse import dumps
 from haimaker.http.values import JSON, UpstreamRequest, UpstreamResponse
 from haimaker.operations.attempt import Attempt
@@ -17,7 +17,7 @@ FORMATS = {"mp3": "mp3_44100_128", "opus": "opus_48000_128", "pcm": f"pcm_{PCM_R
 
 def to_upstream(request: SpeechRequest, attempt: Attempt) -> UpstreamRequest:
     asked = prepare(request, attempt)
-    body: JSON = {"text": request.fields.input, "model_id": attempt.model, **others(asked.body)}
+    body: JSON = {"text": request.fields.input, "model_id": attempt.model, **vendor_fields(asked.body)}
     if "speed" in asked.body:
         given = body.get("voice_settings")
         body["voice_settings"] = {"speed": asked.body["speed"], **(given if isinstance(given, dict) else {})}
@@ -26,5 +26,5 @@ def to_upstream(request: SpeechRequest, attempt: Attempt) -> UpstreamRequest:
 
 
 def from_bytes(answer: UpstreamResponse, request: SpeechRequest, attempt: Attempt) -> ByteStream:
-    sound = sound_of(answer, request, attempt, read_error)
-    return as_wav(sound) if prepare(request, attempt).format == "wav" else sound
+    sound = to_byte_stream(answer, request, attempt, read_error)
+    return to_wav(sound) if prepare(request, attempt).format == "wav" else sound

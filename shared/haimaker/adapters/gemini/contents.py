@@ -6,10 +6,10 @@ https://ai.google.dev/api/caching#Content, https://ai.google.dev/gemini-api/docs
 from collections.abc import Sequence
 
 from haimaker.adapters.gemini import media, own_tools, signatures
-from haimaker.adapters.gemini.shapes import found_object, found_objects, refuse, required_name, required_object
+from haimaker.adapters.gemini.shapes import refuse, required_name, required_object
 from haimaker.adapters.repairs import arguments_object, is_harmless_object
 from haimaker.http.errors import BadRequestError
-from haimaker.http.json import parse_json
+from haimaker.http.json import as_object, as_objects, parse_json
 from haimaker.http.values import JSON
 from haimaker.lean_dataclasses import dataclass, field
 from haimaker.models.traits import Traits
@@ -63,9 +63,9 @@ class _Conversation:
         parts = media.to_parts(message.get("content"), f"{param}.content")
         if not parts and isinstance(message.get("refusal"), str):
             parts = media.to_parts(message["refusal"], param)
-        if parts and (signature := signatures.read(message)):
+        if parts and (signature := signatures.from_extra_content(message)):
             parts[-1] = {**parts[-1], "thoughtSignature": signature}
-        parts += [_image(image, f"{param}.images[{index}]") for index, image in enumerate(found_objects(message.get("images")))]
+        parts += [_image(image, f"{param}.images[{index}]") for index, image in enumerate(as_objects(message.get("images")))]
         own = own_tools.read(message) if self.signs_calls else []
         return own + parts + self._call_parts(message, param)
 
@@ -78,12 +78,12 @@ class _Conversation:
     def _call(self, call: JSON, param: str) -> JSON:
         call_id = call.get("id")
         made = _function_call(required_object(call.get("function"), f"{param}.function"), f"{param}.function")
-        base, signature = signatures.split(call_id)
+        base, signature = signatures.from_call_id(call_id)
         self.count += 1
         self.calls.update({known: (self.count, made["name"]) for known in (base, call_id) if isinstance(known, str)})
         if self.signs_calls and base:
             made["id"] = base
-        signature = signatures.read(call) or signature
+        signature = signatures.from_extra_content(call) or signature
         return {"functionCall": made, **({"thoughtSignature": signature} if signature else {})}
 
     def _add_result(self, message: JSON, param: str) -> None:
@@ -91,7 +91,7 @@ class _Conversation:
         place, name = self.calls.get(call_id if isinstance(call_id, str) else "", (self.count, message.get("name")))
         if not isinstance(name, str) or not name:
             refuse(f"{param}.tool_call_id", "it names no tool call of an earlier message")
-        base, _ = signatures.split(call_id)
+        base, _ = signatures.from_call_id(call_id)
         parts = media.to_parts(message.get("content"), f"{param}.content")
         texts = [part["text"] for part in parts if "text" in part]
         others = [part for part in parts if "text" not in part]
@@ -142,6 +142,6 @@ def _parse_object(text: str) -> JSON | None:
 
 def _image(image: JSON, param: str) -> JSON:
     """An image that the model made, as `from_upstream` shows it."""
-    link = required_name(found_object(image.get("image_url")).get("url"), f"{param}.image_url.url")
-    signature = signatures.read(image)
+    link = required_name(as_object(image.get("image_url")).get("url"), f"{param}.image_url.url")
+    signature = signatures.from_extra_content(image)
     return {**media.from_link(link, param, "image/png"), **({"thoughtSignature": signature} if signature else {})}

@@ -13,8 +13,8 @@ from haimaker.adapters.events import json_object
 from haimaker.adapters.gemini import signatures
 from haimaker.adapters.gemini.chat import KNOWN, STREAMED, WHOLE, Answer, candidates
 from haimaker.adapters.gemini.failures import from_body, read_error
-from haimaker.adapters.gemini.shapes import found_object
 from haimaker.http import errors
+from haimaker.http.json import as_object
 from haimaker.http.sse import dumps
 from haimaker.http.values import JSON, Event, StreamEvent, UpstreamRequest
 from haimaker.models.traits import Traits
@@ -43,7 +43,7 @@ def to_upstream(request: ChatRequest, attempt: Attempt) -> UpstreamRequest:
             body[place] = {name: value for name, value in body[place].items() if name not in drops}
     if attempt.max_output_tokens and request.max_output_tokens is None:
         config = _name(body, CONFIG)
-        body[config] = {**found_object(body.get(config)), "maxOutputTokens": attempt.max_output_tokens}
+        body[config] = {**as_object(body.get(config)), "maxOutputTokens": attempt.max_output_tokens}
     if isinstance(sent.get("contents"), list):
         body["contents"] = [_clean(content, attempt.traits) for content in sent["contents"]]
     path = f"/models/{quote(attempt.model, safe='@')}:{STREAMED if request.streams else WHOLE}"

@@ -21,11 +21,11 @@ OURS = base64.b64encode(b"haimaker:").decode()
 BASE64 = re.compile(r"[A-Za-z0-9+/_=-]+")
 
 
-def join(call_id: str, signature: str | None) -> str:
+def to_call_id(call_id: str, signature: str | None) -> str:
     return f"{call_id}{SEPARATOR}{signature}" if signature else call_id
 
 
-def split(call_id: Any) -> tuple[str | None, str | None]:
+def from_call_id(call_id: Any) -> tuple[str | None, str | None]:
     """The id as Google knows it, and the signature behind it."""
     if not isinstance(call_id, str) or not call_id:
         return None, None
@@ -33,14 +33,14 @@ def split(call_id: Any) -> tuple[str | None, str | None]:
     return plain_id(base) or None, _valid(signature)
 
 
-def read(holder: JSON) -> str | None:
+def from_extra_content(holder: JSON) -> str | None:
     """The signature that a message, a tool call or an image carries in its extra field."""
     extra = holder.get("extra_content")
     google = extra.get("google") if isinstance(extra, dict) else None
     return _valid(google.get("thought_signature")) if isinstance(google, dict) else None
 
 
-def shown(signature: str | None) -> JSON:
+def to_extra_content(signature: str | None) -> JSON:
     """The extra field, for the same three."""
     return {"extra_content": {"google": {"thought_signature": signature}}} if signature else {}
 

@@ -7,7 +7,7 @@ import re
 from collections.abc import Iterator, Mapping
 
 from haimaker.adapters.gemini.failures import from_body, read_error
-from haimaker.adapters.prepared_speech import CONTENT_TYPES, PCM_RATE, decoded, prepare, voice_of, whole_object
+from haimaker.adapters.prepared_speech import CONTENT_TYPES, PCM_RATE, decode_sound, prepare, read_object, voice_of
 from haimaker.http.sse import dumps
 from haimaker.http.values import JSON, UpstreamRequest, UpstreamResponse
 from haimaker.operations.attempt import Attempt
@@ -46,11 +46,11 @@ def from_bytes(answer: UpstreamResponse, request: SpeechRequest, attempt: Attemp
 
 
 def _pieces(answer: UpstreamResponse, request: SpeechRequest, attempt: Attempt) -> Iterator[bytes | Usage]:
-    body = whole_object(answer)
+    body = read_object(answer)
     if "error" in body:
         raise from_body(body)
-    yield decoded(body.get("audioContent"))
-    if used := request.spent(attempt):
+    yield decode_sound(body.get("audioContent"))
+    if used := request.billed_usage(attempt):
         yield used
 
 

@@ -6,8 +6,8 @@ https://docs.mistral.ai/api/endpoint/audio/transcriptions
 from collections.abc import Iterable, Iterator
 
 from haimaker.adapters.events import json_object
-from haimaker.adapters.hearing import flat, read_list, split_fields, words_of
 from haimaker.adapters.openai.failures import from_body, is_failure, read_error
+from haimaker.adapters.transcription_fields import read_list, read_transcript, split_fields, to_form_fields
 from haimaker.http import multipart
 from haimaker.http.errors import BadGatewayError
 from haimaker.http.values import JSON, Event, StreamEvent, UpstreamRequest
@@ -40,7 +40,7 @@ def to_upstream(request: TranscriptionRequest, attempt: Attempt) -> UpstreamRequ
         body["context_bias"] = bias
     if request.streams:
         body["stream"] = "true"
-    content_type, raw = multipart.encode(flat({**body, **passed}), [("file", request.file)])
+    content_type, raw = multipart.encode(to_form_fields({**body, **passed}), [("file", request.file)])
     return UpstreamRequest(PATH, raw, {"content-type": content_type, **attempt.provider.dialect.headers}, dropped=lost)
 
 
@@ -78,8 +78,8 @@ def _build_result(body: JSON, request: TranscriptionRequest, attempt: Attempt) -
     timed = read_spoken(body.get("segments"), "text", speaker="speaker_id")
     by_word = request.wants_words and not request.wants_speakers
     language = body.get("language") if isinstance(body.get("language"), str) else request.fields.language
-    transcript = Transcript(words_of(body["text"]), () if by_word else timed, timed if by_word else (), language)
+    transcript = Transcript(read_transcript(body["text"]), () if by_word else timed, timed if by_word else (), language)
     used = body.get("usage")
     seconds = used.get("prompt_audio_seconds") if isinstance(used, dict) else None
-    tokens = request.spent(used, seconds, attempt)
+    tokens = request.billed_usage(used, seconds, attempt)
     return request.build_result(transcript, tokens)

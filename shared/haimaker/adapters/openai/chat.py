@@ -7,14 +7,14 @@ from collections.abc import Iterable, Iterator
 from functools import partial
 
 from haimaker.adapters.events import json_object
-from haimaker.adapters.openai.alike import Alike
 from haimaker.adapters.openai.answers import normalize_response
 from haimaker.adapters.openai.continuity import Continuity
-from haimaker.adapters.openai.executed import Searches
 from haimaker.adapters.openai.failures import failed_choice, from_body, is_failure, read_error
 from haimaker.adapters.openai.normalize import call_id
 from haimaker.adapters.openai.numbering import Numbering
 from haimaker.adapters.openai.requests import body_for
+from haimaker.adapters.openai.search_counts import SearchCounter
+from haimaker.adapters.openai.similar_chunks import ChunkMatcher
 from haimaker.adapters.openai.thinking_tags import ThinkingTags, tags_of
 from haimaker.http import errors
 from haimaker.http.sse import dumps
@@ -37,16 +37,16 @@ def to_upstream(request: ChatRequest, attempt: Attempt) -> UpstreamRequest:
 
 
 def from_upstream(body: UpstreamBody, request: ChatRequest, attempt: Attempt) -> Result:
-    made = whole(body.object(), attempt, "message")
+    made = read_whole(body.object(), attempt, "message")
     tags = tags_of(attempt, request.body)
     return Result(tags.whole(made) if tags else made)
 
 
 def from_stream(events: Iterable[Event], request: ChatRequest, attempt: Attempt) -> Iterator[StreamEvent]:
-    return streamed(events, attempt, "delta", tags_of(attempt, request.body))
+    return read_stream(events, attempt, "delta", tags_of(attempt, request.body))
 
 
-def whole(body: JSON, attempt: Attempt, holder: str) -> JSON:
+def read_whole(body: JSON, attempt: Attempt, holder: str) -> JSON:
     """A 2xx body whose choices have what the model wrote in `holder`."""
     mend = attempt.provider.dialect.answers.mend
     body = mend(body) if mend else body
@@ -55,27 +55,27 @@ def whole(body: JSON, attempt: Attempt, holder: str) -> JSON:
     _refuse_failed(body)
     if not isinstance(body.get("choices"), list):
         raise errors.BadGatewayError("The provider's answer has no choices.")
-    return Searches().add_count(normalize_response(body, holder, attempt, whole=True), holder)
+    return SearchCounter().add_count(normalize_response(body, holder, attempt, whole=True), holder)
 
 
-def streamed(events: Iterable[Event], attempt: Attempt, holder: str, tags: ThinkingTags | None = None) -> Iterator[StreamEvent]:
+def read_stream(events: Iterable[Event], attempt: Attempt, holder: str, tags: ThinkingTags | None = None) -> Iterator[StreamEvent]:
     continuity = Continuity(Numbering(partial(call_id, attempt)), holder)
     mend = attempt.provider.dialect.answers.mend
-    searches, done = Searches(), False
-    alike = None if tags or mend else Alike(holder)
+    searches, done = SearchCounter(), False
+    matcher = None if tags or mend else ChunkMatcher(holder)
     for event in events:
-        if alike and (same := alike.read(event.data)):
-            yield same
+        if matcher and (matched := matcher.match(event.data)):
+            yield matched
             continue
         done = event.data.startswith(DONE)
         if done:
             break
         if not event.data.strip():
             continue
-        told = json_object(event)
-        body = mend(told) if mend else told
+        parsed = json_object(event)
+        body = mend(parsed) if mend else parsed
         if is_failure(body):
-            yield from (StreamEvent(last) for last in continuity.held(tags.rest() if tags else ()))
+            yield from (StreamEvent(last) for last in continuity.chunks_of(tags.rest() if tags else ()))
             raise from_body(body)
         _refuse_failed(body)
         shown = searches.add_count(normalize_response(body, holder, attempt, whole=False), holder)
@@ -83,10 +83,10 @@ def streamed(events: Iterable[Event], attempt: Attempt, holder: str, tags: Think
         if b"\n" in event.data:
             yield StreamEvent(shown)
         else:
-            like = alike.keep(event.data, told, shown) if alike else None
-            yield StreamEvent(shown, event.data if shown is told else None, like=like)
+            template = matcher.learn(event.data, parsed, shown) if matcher else None
+            yield StreamEvent(shown, event.data if shown is parsed else None, template=template)
     if not done and not continuity.finished:
-        yield from (StreamEvent(last) for last in continuity.held(tags.rest() if tags else ()))
+        yield from (StreamEvent(last) for last in continuity.chunks_of(tags.rest() if tags else ()))
         raise errors.BadGatewayError("The provider's stream ended before the answer was complete.", code="stream_interrupted")
     yield from (StreamEvent(last) for last in continuity.rest(tags.rest() if tags else ()))
 

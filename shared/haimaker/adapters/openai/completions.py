@@ -34,8 +34,8 @@ def to_upstream(request: CompletionRequest, attempt: Attempt) -> UpstreamRequest
 
 
 def from_upstream(body: UpstreamBody, request: CompletionRequest, attempt: Attempt) -> Result:
-    return Result(chat.whole(body.object(), attempt, HOLDER))
+    return Result(chat.read_whole(body.object(), attempt, HOLDER))
 
 
 def from_stream(events: Iterable[Event], request: CompletionRequest, attempt: Attempt) -> Iterator[StreamEvent]:
-    return chat.streamed(events, attempt, HOLDER)
+    return chat.read_stream(events, attempt, HOLDER)

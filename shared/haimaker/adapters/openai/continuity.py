@@ -37,13 +37,13 @@ class Continuity:
         made = [self._choice(choice) for choice in choices]
         return {**body, "choices": made} if any(new is not old for new, old in zip(made, choices, strict=True)) else body
 
-    def held(self, held: Iterable[JSON]) -> Iterator[JSON]:
+    def chunks_of(self, held: Iterable[JSON]) -> Iterator[JSON]:
         """Choices that were held back, as chunks."""
         yield from ({**self._head, "choices": [choice]} for choice in held)
 
     def rest(self, held: Iterable[JSON]) -> Iterator[JSON]:
         """Choices that were held back, the ends that lack when the stream has ended well, and the usage that was told elsewhere."""
-        yield from self.held(held)
+        yield from self.chunks_of(held)
         open_ends = [index for index in self._begun if index not in self.finished]
         if open_ends:
             nothing: Any = "" if self.holder == "text" else {}
@@ -62,7 +62,7 @@ class Continuity:
             self.finished.add(index)
         if not isinstance(delta, dict):
             return choice
-        made = self._number_items(self.numbering.numbered(_with_role(delta, begins), index), index)
+        made = self._number_items(self.numbering.number_calls(_with_role(delta, begins), index), index)
         return choice if made is delta else {**choice, self.holder: made}
 
     def _number_items(self, delta: JSON, choice: int) -> JSON:

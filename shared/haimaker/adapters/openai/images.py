@@ -43,8 +43,8 @@ def body_for(request: ImageRequest, attempt: Attempt) -> tuple[JSON, tuple[str, 
     """The fields to send, and the names of what the client loses by it. Raises BadRequestError."""
     dialect = attempt.provider.dialect
     body: JSON = {name: value for name, value in request.body.items() if name not in OURS}
-    if request.wanted:
-        body["response_format"] = request.wanted
+    if request.response_format:
+        body["response_format"] = request.response_format
     body, lost = apply_image_rules(body, request, attempt)
     body, dropped = drop_unsupported(rename_fields(body, dialect.rename), dialect, forced=bool(request.fields.drop_params))
     for name, spellings in dialect.values.items():

@@ -21,8 +21,8 @@ def edit_message(message: JSON, dialect: Dialect, *, thinks: bool) -> JSON:
     message = _with_roles(message, rules)
     message = message if rules.keeps_call_ids else _with_plain_calls(message)
     if rules.reasoning_history and message.get("reasoning_content"):
-        message = {rules.reasoning_history: message["reasoning_content"], **without(message, ("reasoning_content",))}
-    message = without(message, (*FOREIGN, *rules.strips_fields))
+        message = {rules.reasoning_history: message["reasoning_content"], **without_fields(message, ("reasoning_content",))}
+    message = without_fields(message, (*FOREIGN, *rules.strips_fields))
     message = _with_cache_control(message, dialect)
     message = message if dialect.takes_breakpoints else _without_marks(message, "prompt_cache_breakpoint")
     role, content = message.get("role"), message.get("content")
@@ -31,13 +31,13 @@ def edit_message(message: JSON, dialect: Dialect, *, thinks: bool) -> JSON:
     if rules.strips_nulls:
         message = {name: value for name, value in message.items() if value is not None}
     if rules.strips_names and role != "tool":
-        message = without(message, ("name",))
+        message = without_fields(message, ("name",))
     if thinks and rules.wants_reasoning_back and message.get("tool_calls"):
         message = {**message, "reasoning_content": message.get("reasoning_content") or LOST_REASONING}
     return message
 
 
-def without(found: JSON, names: Collection[str]) -> JSON:
+def without_fields(found: JSON, names: Collection[str]) -> JSON:
     """Without some fields; the same object where it has none of them."""
     return {name: value for name, value in found.items() if name not in names} if any(name in found for name in names) else found
 
@@ -62,7 +62,7 @@ def _with_plain_calls(message: JSON) -> JSON:
 
 def _plain_call(call: JSON) -> JSON:
     """Nor with the place that a call has in a stream, which clients that collect one keep."""
-    identifier, call = call.get("id"), without(call, (*FOREIGN, "index"))
+    identifier, call = call.get("id"), without_fields(call, (*FOREIGN, "index"))
     return {**call, "id": plain_id(identifier)} if isinstance(identifier, str) and CARRIED.search(identifier) else call
 
 
@@ -70,7 +70,7 @@ def _with_cache_control(message: JSON, dialect: Dialect) -> JSON:
     if dialect.cache_control == "keep":
         return message
     marker, content = message.get("cache_control"), message.get("content")
-    message = without(message, ("cache_control",))
+    message = without_fields(message, ("cache_control",))
     if dialect.cache_control == "parts":
         return {**message, "content": _move_mark(content, marker)} if marker and content else message
     return _without_marks(message, "cache_control")
@@ -81,7 +81,7 @@ def _without_marks(message: JSON, name: str) -> JSON:
     content = message.get("content")
     if not isinstance(content, list) or not any(isinstance(part, dict) and name in part for part in content):
         return message
-    return {**message, "content": [without(part, (name,)) if isinstance(part, dict) else part for part in content]}
+    return {**message, "content": [without_fields(part, (name,)) if isinstance(part, dict) else part for part in content]}
 
 
 def _move_mark(content: Any, marker: Any) -> Any:

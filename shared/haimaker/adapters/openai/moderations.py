@@ -37,7 +37,7 @@ def rename_categories(answer: UpstreamBody, request: ModerationRequest, attempt:
     found = body.get("results")
     results = [complete_result(result, names, request.kinds) for result in found] if isinstance(found, list) else [None]
     if None in results or not results:
-        raise from_body(body) if is_failure(body) else unusable()
+        raise from_body(body) if is_failure(body) else unusable_moderation()
     said = body.get("usage")
     tokens = request.usage_from(said) if isinstance(said, dict) and said else None
     if tokens is None and attempt.model_info.is_free:  # an estimate of what costs nothing is none of a cost
@@ -46,5 +46,5 @@ def rename_categories(answer: UpstreamBody, request: ModerationRequest, attempt:
     return request.build_result(attempt, [result for result in results if result], kept, tokens)
 
 
-def unusable() -> BadGatewayError:
+def unusable_moderation() -> BadGatewayError:
     return BadGatewayError("The provider's answer has no results.", code="invalid_provider_response")

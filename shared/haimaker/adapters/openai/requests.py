@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from haimaker.adapters.openai import thinking
-from haimaker.adapters.openai.messages import edit_message, without
+from haimaker.adapters.openai.messages import edit_message, without_fields
 from haimaker.adapters.parameters import NEUTRAL, drop_out_of_range, is_empty
 from haimaker.adapters.repairs import repair_messages
 from haimaker.http.errors import BadRequestError
@@ -25,11 +25,11 @@ SCHEMA_WORDS = "Answer with a JSON object that matches this JSON schema, and wit
 def body_for(request: ChatRequest, attempt: Attempt) -> tuple[JSON, tuple[str, ...]]:
     """The body to send and the names of what the client loses by it. Raises BadRequestError."""
     traits, forced = attempt.traits, bool(request.body.get("drop_params"))
-    body, effort, lost = thinking.settle(own_fields(request, attempt), attempt.provider.dialect, traits, forgiving=forced)
+    body, effort, lost = thinking.settle_effort(own_fields(request, attempt), attempt.provider.dialect, traits, forgiving=forced)
     dialect = attempt.provider.dialect.for_model(traits, effort)
     body, out_of_range = drop_out_of_range(body, dialect.ranges)
     if any(body.get(name) not in (None, *NEUTRAL[name]) for name in dialect.whole_with):
-        body = without(body, ("stream", "stream_options"))
+        body = without_fields(body, ("stream", "stream_options"))
     if dialect.schema_in_words:
         body = _with_schema_in_words(body)
     if dialect.narrows_tools:
@@ -82,7 +82,7 @@ def _name_of(tool: Any) -> Any:
 
 def _with_search_tool(body: JSON, kind: str) -> JSON:
     """A wish to search the web as the tool that does; how much of it to read is left to the provider."""
-    kept, tools = without(body, ("web_search_options",)), body.get("tools") or []
+    kept, tools = without_fields(body, ("web_search_options",)), body.get("tools") or []
     if body.get("web_search_options") is None or not isinstance(tools, list):
         return kept
     has_it = any(isinstance(tool, dict) and tool.get("type") == kind for tool in tools)
@@ -93,7 +93,7 @@ def _with_counted_logprobs(body: JSON) -> JSON:
     """How many likely tokens are to be told where whether to tell them is a parameter of its own; 1 is that which was written."""
     if not isinstance(body.get("logprobs"), bool):
         return body
-    kept = without(body, ("logprobs", "top_logprobs"))
+    kept = without_fields(body, ("logprobs", "top_logprobs"))
     return {**kept, "logprobs": body.get("top_logprobs") or 1} if body["logprobs"] else kept
 
 
@@ -145,11 +145,11 @@ def _tool(tool: Any, dialect: Dialect) -> Any:
     if not isinstance(tool, dict):
         return tool
     if dialect.cache_control == "strip" and "cache_control" in tool:
-        tool = without(tool, ("cache_control",))
+        tool = without_fields(tool, ("cache_control",))
     function = tool.get("function")
     if not dialect.strips_tool_fields or not isinstance(function, dict):
         return tool
-    function = without(function, dialect.strips_tool_fields)
+    function = without_fields(function, dialect.strips_tool_fields)
     if "additionalProperties" in dialect.strips_tool_fields:
         function = _without_anywhere(function, "additionalProperties")
     return {**tool, "function": function}

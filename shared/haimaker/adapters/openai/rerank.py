@@ -49,14 +49,14 @@ def from_upstream(answer: UpstreamBody, request: RerankRequest, attempt: Attempt
     if found is None:
         if isinstance(body, dict) and is_failure(body):
             raise from_body(body)
-        raise ranking.unusable()
+        raise ranking.unusable_ranking()
     head = {name: value for name, value in body.items() if name not in ranking.LISTS} if isinstance(body, dict) else {}
     tokens = tokens_of(head, request)
     if not tokens:
         head.pop("usage", None)
     given = head.get("id")
     named = given if isinstance(given, str) and given else attempt.request_id
-    return request.build_result({**head, "id": named}, ranking.results(found, request), tokens)
+    return request.build_result({**head, "id": named}, ranking.to_results(found, request), tokens)
 
 
 def tokens_of(body: JSON, request: RerankRequest) -> Usage | None:

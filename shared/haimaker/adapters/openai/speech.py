@@ -9,7 +9,15 @@ from collections.abc import Iterator
 
 from haimaker.adapters.events import json_object
 from haimaker.adapters.openai.failures import from_body, is_failure, read_error
-from haimaker.adapters.prepared_speech import CONTENT_TYPES, cut, decoded, is_sound, no_sound, prepare, voice_of
+from haimaker.adapters.prepared_speech import (
+    CONTENT_TYPES,
+    cut_sound_error,
+    decode_sound,
+    is_sound,
+    no_sound_error,
+    prepare,
+    voice_of,
+)
 from haimaker.http import sse
 from haimaker.http.sse import dumps
 from haimaker.http.values import JSON, UpstreamRequest, UpstreamResponse
@@ -47,13 +55,13 @@ def from_bytes(answer: UpstreamResponse, request: SpeechRequest, attempt: Attemp
 
 
 def _as_it_comes(answer: UpstreamResponse, request: SpeechRequest, attempt: Attempt) -> Iterator[bytes | Usage]:
-    if used := request.spent(attempt):
+    if used := request.billed_usage(attempt):
         yield used
     yield from answer.pieces
 
 
 def _of_events(answer: UpstreamResponse, request: SpeechRequest, attempt: Attempt) -> Iterator[bytes | Usage]:
-    ended, used = False, request.spent(attempt)
+    ended, used = False, request.billed_usage(attempt)
     for event in sse.decode(answer.pieces):
         if event.data == b"[DONE]":
             ended = True
@@ -62,13 +70,13 @@ def _of_events(answer: UpstreamResponse, request: SpeechRequest, attempt: Attemp
         if is_failure(body) or body.get("type") == "error":
             raise from_body(body)
         if sound := _sound(body):
-            yield decoded(sound)
+            yield decode_sound(sound)
         if is_last(body):
-            ended, used = True, request.spent(attempt, body.get("usage")) or used
+            ended, used = True, request.billed_usage(attempt, body.get("usage")) or used
     if used:
         yield used
     if not ended:
-        raise cut()
+        raise cut_sound_error()
 
 
 def _of_body(answer: UpstreamResponse, request: SpeechRequest, attempt: Attempt) -> Iterator[bytes | Usage]:
@@ -78,13 +86,13 @@ def _of_body(answer: UpstreamResponse, request: SpeechRequest, attempt: Attempt)
         body = json.loads(raw)
     except (ValueError, RecursionError):
         if not raw or raw.lstrip()[:1] in b"<{[":
-            raise no_sound() from None
+            raise no_sound_error() from None
         yield from _as_it_comes(UpstreamResponse(200, {}, iter([raw])), request, attempt)
         return
     if not isinstance(body, dict) or not (sound := _sound(body)):
-        raise from_body(body) if isinstance(body, dict) and is_failure(body) else no_sound()
-    yield decoded(sound)
-    if used := request.spent(attempt, body.get("usage")):
+        raise from_body(body) if isinstance(body, dict) and is_failure(body) else no_sound_error()
+    yield decode_sound(sound)
+    if used := request.billed_usage(attempt, body.get("usage")):
         yield used
 
 

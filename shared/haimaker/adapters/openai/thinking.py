@@ -6,8 +6,8 @@ https://platform.openai.com/docs/api-reference/chat/create#chat_create-reasoning
 from collections.abc import Mapping
 from typing import NamedTuple
 
-from haimaker.adapters.openai.messages import without
-from haimaker.adapters.parameters import forces_tools, unforceable
+from haimaker.adapters.openai.messages import without_fields
+from haimaker.adapters.parameters import forces_tools, unforceable_tools_error
 from haimaker.http.values import JSON
 from haimaker.models.traits import ALWAYS, NEVER, Traits
 from haimaker.providers.provider import Dialect
@@ -24,7 +24,7 @@ class Settled(NamedTuple):
     """Names of what the client does not get."""
 
 
-def settle(body: JSON, dialect: Dialect, traits: Traits, *, forgiving: bool) -> Settled:
+def settle_effort(body: JSON, dialect: Dialect, traits: Traits, *, forgiving: bool) -> Settled:
     """A body with an effort, and a switch, that the model takes beside the request's tools.
 
     Raises BadRequestError for a call that the model can't be made to make, unless the request is forgiving.
@@ -32,14 +32,14 @@ def settle(body: JSON, dialect: Dialect, traits: Traits, *, forgiving: bool) -> 
     lost: tuple[str, ...] = ()
     if forces_tools(body) and not traits.forces_tools:
         if not forgiving:
-            raise unforceable()
-        body, lost = without(body, ("tool_choice",)), ("tool_choice",)
+            raise unforceable_tools_error()
+        body, lost = without_fields(body, ("tool_choice",)), ("tool_choice",)
     effort, switches = body.get(EFFORT), dialect.thinking_switch or bool(dialect.thinking_flag)
     off = _is_excluded(body, dialect, traits)
     if off:
         lost += (EFFORT,) if effort not in (None, "none") else ()
         lost += ("thinking",) if body.get("thinking") not in (None, SWITCH[False]) else ()
-        body, effort = without(body, ("thinking",)), "none"
+        body, effort = without_fields(body, ("thinking",)), "none"
     if body.get("thinking") == SWITCH[False]:
         effort = "none"
     if not isinstance(effort, str) or (effort == "none" and EFFORT not in body and not off):
@@ -50,7 +50,7 @@ def settle(body: JSON, dialect: Dialect, traits: Traits, *, forgiving: bool) -> 
     level = None if effort == "none" and (switches or (off and not traits.effort_with_tools)) else _level(effort, traits)
     if level is not None:
         return Settled({**kept, EFFORT: level}, effort, lost)
-    return Settled(without(kept, (EFFORT,)), effort, lost if effort == "none" else (*lost, EFFORT))
+    return Settled(without_fields(kept, (EFFORT,)), effort, lost if effort == "none" else (*lost, EFFORT))
 
 
 def _is_excluded(body: JSON, dialect: Dialect, traits: Traits) -> bool:

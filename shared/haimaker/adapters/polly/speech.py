@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from xml.sax.saxutils import escape
 
 from haimaker.adapters.bedrock.failures import read_error
-from haimaker.adapters.prepared_speech import as_wav, others, prepare, sound_of, voice_of
+from haimaker.adapters.prepared_speech import prepare, to_byte_stream, to_wav, vendor_fields, voice_of
 from haimaker.http.sse import dumps
 from haimaker.http.values import JSON, UpstreamRequest, UpstreamResponse
 from haimaker.operations.attempt import Attempt
@@ -31,10 +31,10 @@ def to_upstream(request: SpeechRequest, attempt: Attempt) -> UpstreamRequest:
         rate = round(100 * asked.body["speed"])
         said = escape(request.fields.input)
         text = {"Text": f'<speak><prosody rate="{rate}%">{said}</prosody></speak>', "TextType": "ssml"}
-    body = {"Engine": attempt.model, "VoiceId": voice_of(asked), **FORMATS[asked.format], **text, **others(asked.body)}
+    body = {"Engine": attempt.model, "VoiceId": voice_of(asked), **FORMATS[asked.format], **text, **vendor_fields(asked.body)}
     return UpstreamRequest(PATH, dumps(body), {"content-type": "application/json"}, dropped=asked.dropped)
 
 
 def from_bytes(answer: UpstreamResponse, request: SpeechRequest, attempt: Attempt) -> ByteStream:
-    sound = sound_of(answer, request, attempt, read_error, COUNTED)
-    return as_wav(sound, RATE) if prepare(request, attempt).format == "wav" else sound
+    sound = to_byte_stream(answer, request, attempt, read_error, COUNTED)
+    return to_wav(sound, RATE) if prepare(request, attempt).format == "wav" else sound

@@ -8,7 +8,7 @@ from dataclasses import replace
 from haimaker.adapters.openai import images
 from haimaker.adapters.openai.failures import read_error
 from haimaker.adapters.openai.images import PATHS, body_for, call, most_at_once
-from haimaker.adapters.parameters import refused
+from haimaker.adapters.parameters import refused_error
 from haimaker.http.values import UpstreamRequest
 from haimaker.models.rates import UNITS_PER_USD
 from haimaker.operations.attempt import Attempt
@@ -29,9 +29,9 @@ STRENGTH = 0.5
 def to_upstream(request: ImageRequest, attempt: Attempt) -> UpstreamRequest:
     body, dropped = body_for(request, attempt)
     if mask_of(request.files):
-        raise refused("mask")
+        raise refused_error("mask")
     if len(images_of(request.files)) > 1:
-        raise refused("image", "one image")
+        raise refused_error("image", "one image")
     if request.kind == "images_edits":
         body = {"strength": STRENGTH, **{name: value for name, value in body.items() if name != "size"}}
     if request.kind == "images_variations":

@@ -8,7 +8,7 @@ from collections.abc import Iterable, Iterator
 
 from haimaker.adapters.events import json_object
 from haimaker.adapters.openai.failures import from_body, is_failure, read_error
-from haimaker.adapters.responses.answer import TEXT_DELTA, Answer, merged
+from haimaker.adapters.responses.answer import TEXT_DELTA, Answer, merge_deltas
 from haimaker.adapters.responses.requests import to_responses
 from haimaker.http import errors
 from haimaker.http.sse import dumps
@@ -37,7 +37,7 @@ def from_upstream(body: UpstreamBody, request: ChatRequest, attempt: Attempt) ->
 
 def read_whole(said: JSON, attempt: Attempt, *, stored: bool = False) -> Result:
     answer = Answer()
-    message, logprobs = merged(answer.whole(said))
+    message, logprobs = merge_deltas(answer.whole(said))
     if answer.is_failed or (is_failure(said) and not isinstance(said.get("output"), list)):
         raise from_body({"error": answer.error} if answer.error else said)
     if not isinstance(said.get("output"), list):
@@ -66,15 +66,15 @@ def read_stream(events: Iterable[Event], attempt: Attempt, *, stored: bool = Fal
             choice = {"index": 0, "delta": {"content": text}, "finish_reason": None, "logprobs": None}
             native = (Event(event.data if b"\n" not in event.data else dumps(body), TEXT_DELTA),)
             letters = len(text) if text.isascii() else len(text.encode("utf-8", "surrogatepass"))
-            yield StreamEvent({**base, "choices": [choice]}, native=native, like=answer, text_bytes=letters)
+            yield StreamEvent({**base, "choices": [choice]}, native=native, template=answer, text_bytes=letters)
             continue
         deltas = list(answer.read(body))
         if answer.is_failed or body.get("type") == "error" or (is_failure(body) and "type" not in body):
-            yield from last_words(answer, attempt) if begun else ()
+            yield from end_chunks(answer, attempt) if begun else ()
             raise from_body({"error": answer.error or body.get("error") or body})
         native = (Event(event.data if b"\n" not in event.data else dumps(body), str(body.get("type") or event.name)),)
         if answer.ended:
-            words = [chunk(answer, attempt, {}, answer.finish_reason), *last_words(answer, attempt)]
+            words = [chunk(answer, attempt, {}, answer.finish_reason), *end_chunks(answer, attempt)]
             yield from words[:-1]
             last = {**words[-1].body, **(answer.stored() if stored else {})}
             yield words[-1]._replace(body=last, native=native)
@@ -85,7 +85,7 @@ def read_stream(events: Iterable[Event], attempt: Attempt, *, stored: bool = Fal
         chunks = [chunk(answer, attempt, delta) for delta in deltas] or [StreamEvent({**base, "choices": []})]
         yield from chunks[:-1]
         yield chunks[-1]._replace(native=native)
-    yield from last_words(answer, attempt) if begun else ()
+    yield from end_chunks(answer, attempt) if begun else ()
     raise errors.BadGatewayError("The provider's stream ended before the answer was complete.", code="stream_interrupted")
 
 
@@ -106,7 +106,7 @@ def chunk(answer: Answer, attempt: Attempt, delta: JSON, finish_reason: str | No
     return StreamEvent({**head(answer, attempt, "chat.completion.chunk"), "choices": [choice]})
 
 
-def last_words(answer: Answer, attempt: Attempt) -> Iterator[StreamEvent]:
+def end_chunks(answer: Answer, attempt: Attempt) -> Iterator[StreamEvent]:
     """The chunk of usage, also for an answer that breaks off: what there was of it is charged."""
     if told := answer.chat_usage():
         yield StreamEvent({**head(answer, attempt, "chat.completion.chunk"), "choices": [], **told})

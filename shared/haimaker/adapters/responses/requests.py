@@ -42,6 +42,8 @@ def to_responses(request: ChatRequest, attempt: Attempt) -> tuple[JSON, tuple[st
     limit = request.max_output_tokens or attempt.max_output_tokens
     if limit:
         body["max_output_tokens"] = limit
+    if attempt.max_tool_calls:
+        body["max_tool_calls"] = attempt.max_tool_calls
     if request.streams:
         body["stream"] = True
     if asked.get("reasoning_effort") is not None:

@@ -31,4 +31,4 @@ def from_upstream(answer: UpstreamBody, request: RerankRequest, attempt: Attempt
         return plain.from_upstream(answer, request, attempt)
     counted = answer.headers.get(COUNTED, "")
     tokens = Usage(input=int(counted), queries=request.units()) if counted.isascii() and counted.isdigit() else None
-    return request.build_result({"id": attempt.request_id}, ranking.results(body, request), tokens)
+    return request.build_result({"id": attempt.request_id}, ranking.to_results(body, request), tokens)

@@ -5,7 +5,7 @@ https://docs.together.ai/reference/post-images-generations
 
 from haimaker.adapters.openai.failures import read_error
 from haimaker.adapters.openai.images import PATHS, body_for, from_upstream, most_at_once
-from haimaker.adapters.parameters import refused
+from haimaker.adapters.parameters import refused_error
 from haimaker.http.sse import dumps
 from haimaker.http.values import UpstreamRequest
 from haimaker.media import images as media_images
@@ -23,10 +23,10 @@ def to_upstream(request: ImageRequest, attempt: Attempt) -> UpstreamRequest:
         body |= {"width": size.width, "height": size.height}
     if request.files:
         if mask_of(request.files):
-            raise refused("mask")
+            raise refused_error("mask")
         [image, *others] = images_of(request.files)
         if others:
-            raise refused("image", "one image")
+            raise refused_error("image", "one image")
         body["image_url"] = media_images.to_data_url(image.data)
     headers = {"content-type": "application/json", **attempt.provider.dialect.headers}
     return UpstreamRequest(PATHS["images_generations"], dumps(body), headers, dropped=dropped)

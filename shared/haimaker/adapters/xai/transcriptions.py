@@ -1,7 +1,7 @@
 """Transcriptions of xAI: a form without a model, the file last. https://docs.x.ai/developers/model-capabilities/audio/speech-to-text"""
 
-from haimaker.adapters.hearing import flat, read_list, split_fields, words_of
 from haimaker.adapters.openai.failures import from_body, is_failure, read_error
+from haimaker.adapters.transcription_fields import read_list, read_transcript, split_fields, to_form_fields
 from haimaker.http import multipart
 from haimaker.http.errors import BadGatewayError
 from haimaker.http.values import JSON, UpstreamRequest
@@ -24,7 +24,7 @@ def to_upstream(request: TranscriptionRequest, attempt: Attempt) -> UpstreamRequ
         body["diarize"] = "true"
     if words := read_list(request, "keywords"):
         body["keyterm"] = words
-    content_type, raw = multipart.encode(flat({**body, **passed}), [("file", request.file)])
+    content_type, raw = multipart.encode(to_form_fields({**body, **passed}), [("file", request.file)])
     return UpstreamRequest(PATH, raw, {"content-type": content_type}, dropped=lost)
 
 
@@ -36,10 +36,10 @@ def from_upstream(answer: UpstreamBody, request: TranscriptionRequest, attempt: 
         raise BadGatewayError("The provider's answer has no transcript.", code="invalid_provider_response")
     seconds = body.get("duration")
     transcript = Transcript(
-        words_of(body["text"]),
+        read_transcript(body["text"]),
         (),
         read_spoken(body.get("words"), "text"),
         str(body.get("language") or "") or request.fields.language,
         seconds if isinstance(seconds, int | float) else None,
     )
-    return request.build_result(transcript, request.spent(None, seconds, attempt))
+    return request.build_result(transcript, request.billed_usage(None, seconds, attempt))

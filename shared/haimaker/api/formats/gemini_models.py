@@ -4,7 +4,7 @@ https://ai.google.dev/api/models
 """
 
 from haimaker.api import models
-from haimaker.http.errors import BadRequestError
+from haimaker.http.errors import invalid_value
 from haimaker.http.values import JSON, Request
 from haimaker.routing.router import Router
 from haimaker.store import Account
@@ -53,5 +53,5 @@ def _count(request: Request, name: str, otherwise: int) -> int:
     if not given:
         return otherwise
     if not given.isascii() or not given.isdigit() or len(given) > 9:
-        raise BadRequestError(f"Invalid value for '{name}': it must be a whole number.", param=name, code="invalid_value")
+        raise invalid_value(name, "a whole number")
     return int(given) or otherwise

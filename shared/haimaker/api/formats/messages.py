@@ -9,7 +9,7 @@ from itertools import chain
 from typing import Any
 
 from haimaker.adapters import ADAPTERS
-from haimaker.api.formats.messages_requests import NO_THREADS, SIGNATURE, refusal_of, to_chat
+from haimaker.api.formats.messages_requests import NO_THREADS, SIGNATURE, find_refusal, to_chat
 from haimaker.http.errors import APIError
 from haimaker.http.json import parse_json
 from haimaker.http.sse import dumps
@@ -52,7 +52,9 @@ def parse(request: Request) -> OperationRequest:
     """Raises BadRequestError, NotFoundError."""
     body = parse_json(request.body)
     chat, dropped = to_chat(body)
-    return translated_chat(chat, request.body, Original("messages", body, ADAPTERS["messages"], dropped, refusal=refusal_of(body)))
+    return translated_chat(
+        chat, request.body, Original("messages", body, ADAPTERS["messages"], dropped, refusal=find_refusal(body))
+    )
 
 
 def render(request: OperationRequest, result: Result, request_id: str) -> tuple[str, bytes]:

@@ -11,7 +11,7 @@ from google.genai import types
 from hypothesis import given
 from hypothesis import strategies as st
 
-from haimaker.adapters.anthropic import carried
+from haimaker.adapters.anthropic import thinking_ids
 from haimaker.api.formats import gemini_answers, gemini_thoughts
 from haimaker.api.formats.gemini_requests import to_chat
 from haimaker.api.formats.gemini_schemas import is_strict, to_json_schema
@@ -30,7 +30,7 @@ HELLO = [{"role": "user", "content": "Hi"}]
 CONTENTS = [{"role": "user", "parts": [{"text": "Hi"}]}]
 PIXEL = "iVBORw0KGgo="
 THINKING = [{"type": "thinking", "thinking": "Hm.", "signature": "c2ln"}]
-CARRYING = carried.pack(carried.Call("toolu_1", 0, (carried.Placed(0, THINKING[0]),)))
+CARRYING = thinking_ids.pack(thinking_ids.Call("toolu_1", 0, (thinking_ids.PlacedBlock(0, THINKING[0]),)))
 """A call's id with what Claude thought before it."""
 SCHEMA = {"type": "OBJECT", "properties": {"city": {"type": "STRING"}}, "required": ["city"]}
 PLAIN_SCHEMA = {"type": "object", "properties": {"city": {"type": "string"}}, "required": ["city"]}
@@ -465,9 +465,9 @@ def test_what_was_thought_comes_back(message: JSON) -> None:
 def test_a_signature_that_is_cut_is_no_thought() -> None:
     whole = gemini_thoughts.pack({"thinking_blocks": THINKING})
     cut = base64.b64encode(base64.b64decode(whole)[:-14]).decode()
-    assert gemini_thoughts.of_message(whole) == {"thinking_blocks": THINKING}
-    assert gemini_thoughts.of_message(cut) == {}
-    assert gemini_thoughts.call_id("call_1", cut) == "call_1"
+    assert gemini_thoughts.to_message_fields(whole) == {"thinking_blocks": THINKING}
+    assert gemini_thoughts.to_message_fields(cut) == {}
+    assert gemini_thoughts.to_call_id("call_1", cut) == "call_1"
 
 
 TEXTS = st.text(st.characters(exclude_categories=["Cs"]), min_size=1, max_size=8)

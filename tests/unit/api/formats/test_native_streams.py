@@ -64,7 +64,7 @@ def test_events_pass_however_their_bytes_are_split(name: str, cuts: list[int]) -
         usage = asked.stream_usage()
         adapter = adapters.find(asked, tried)
         yield from usage.read(adapter.from_stream(decode(iter(pieces_of(raw, cuts))), asked, tried))
-        yield from usage.last_events({**usage.told, "cost": 0.5})
+        yield from usage.last_events({**usage.provider_usage, "cost": 0.5})
 
     told = list(decode(client_format.events(asked, settled(), "r1")))
     assert [event.name for event in told] == [event["type"] for event in sent]

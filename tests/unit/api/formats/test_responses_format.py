@@ -12,7 +12,7 @@ from openai.lib.streaming.responses._responses import ResponseStreamState
 from openai.types.responses import Response, ResponseStreamEvent
 from pydantic import TypeAdapter
 
-from haimaker.api.formats import responses
+from haimaker.api.formats import responses, responses_answers
 from haimaker.api.formats.responses_requests import to_chat
 from haimaker.http.errors import APIError, BadRequestError
 
@@ -200,8 +200,12 @@ PIECES = st.one_of(
 )
 
 
-@given(st.lists(PIECES, max_size=12), st.sampled_from(["stop", "length", "tool_calls", "content_filter"]), st.booleans())
-def test_openais_sdk_folds_any_stream(pieces: list[dict[str, Any]], reason: str, stored: bool) -> None:
+@given(
+    st.lists(PIECES, max_size=12),
+    st.sampled_from(["stop", "length", "tool_calls", "content_filter"]),
+    st.sampled_from([None, False, True]),
+)
+def test_openais_sdk_folds_any_stream(pieces: list[dict[str, Any]], reason: str, stored: bool | None) -> None:
     """Each delta meets an item and a part that were added before it, and what is told at the end is what the deltas add up to."""
     deltas: list[dict[str, Any]] = [{"role": "assistant", "content": ""}]
     calls = 0
@@ -230,7 +234,7 @@ def test_openais_sdk_folds_any_stream(pieces: list[dict[str, Any]], reason: str,
         "tools": [PATCH, {"type": "namespace", "name": "web", "description": "The web.", "tools": [WEATHER]}],
         "store": stored,
     }
-    told = list(responses.events(chunks, body, "r1"))
+    told = list(responses_answers.events(chunks, body, "r1"))
     assert [event["sequence_number"] for event in told] == list(range(len(told)))
     state: ResponseStreamState[Any] = ResponseStreamState(input_tools=omit, text_format=omit)
     for event in told:
@@ -246,13 +250,13 @@ def test_openais_sdk_folds_any_stream(pieces: list[dict[str, Any]], reason: str,
         piece.get("refusal", "") for piece in pieces
     )
     thoughts = "".join(part.text for item in last.output if item.type == "reasoning" for part in item.summary)
-    assert thoughts == ("" if stored else "".join(piece.get("reasoning_content", "") for piece in pieces))
+    assert thoughts == ("" if stored is None else "".join(piece.get("reasoning_content", "") for piece in pieces))
     called = [(item.name, item.namespace) for item in last.output if item.type == "function_call"]
     assert called == [("get_weather", "web")] * sum(piece.get("call") == "function" for piece in pieces)
     assert [item.input for item in last.output if item.type == "custom_tool_call"] == ["x"] * sum(
         piece.get("call") == "custom" for piece in pieces
     )
-    assert last.status == ("incomplete" if reason in responses.INCOMPLETE else "completed")
+    assert last.status == ("incomplete" if reason in responses_answers.INCOMPLETE else "completed")
     assert last.usage
     assert (last.usage.input_tokens, last.usage.output_tokens, last.usage.total_tokens) == (30, 9, 39)
 
@@ -260,7 +264,7 @@ def test_openais_sdk_folds_any_stream(pieces: list[dict[str, Any]], reason: str,
 def test_a_whole_answer_is_what_its_stream_ends_with() -> None:
     message = {"role": "assistant", "content": "Rain.", "tool_calls": [function("c1")], "annotations": [CITED]}
     answer = {"model": "gpt", "created": 7, "choices": [{"index": 0, "message": message, "finish_reason": "stop"}], "usage": USAGE}
-    told = responses.from_chat(answer, {"model": "m", "input": "Hi", "metadata": {"a": "b"}}, "r1")
+    told = responses_answers.from_chat(answer, {"model": "m", "input": "Hi", "metadata": {"a": "b"}}, "r1")
     assert Response.model_validate(told).output_text == "Rain."
     assert [item["type"] for item in told["output"]] == ["message", "function_call"]
     assert told["output"][0]["content"][0]["annotations"] == [{"type": "url_citation", **CITED["url_citation"]}]
@@ -281,7 +285,7 @@ CITED: dict[str, Any] = {
     ],
 )
 def test_a_response_that_failed_says_so_in_openais_codes(error: APIError, code: str) -> None:
-    told = responses.failure(error, "r", 1).decode()
+    told = responses.write_failure(error, "r", 1).decode()
     failed = EVENT.validate_json(told.rpartition("data: ")[2])
     assert (failed.type, failed.response.error.code) == ("response.failed", code)
 

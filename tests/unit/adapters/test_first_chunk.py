@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 
 from haimaker import adapters
-from haimaker.adapters.beginnings import error_body, says_something
+from haimaker.adapters.first_chunk import has_content, read_error_body
 from haimaker.http.errors import APIError
 from haimaker.http.sse import decode
 from haimaker.http.values import JSON, StreamEvent
@@ -27,8 +27,8 @@ from tests.support.builders import attempt, chat_request, result_of
     ],
 )
 def test_a_role_alone_is_no_answer(choice: JSON, says: bool) -> None:
-    assert says_something({"choices": [choice]}) == says
-    assert says_something({"choices": [choice], "usage": {"total_tokens": 1}})
+    assert has_content({"choices": [choice]}) == says
+    assert has_content({"choices": [choice], "usage": {"total_tokens": 1}})
 
 
 @pytest.mark.parametrize(
@@ -43,7 +43,7 @@ def test_a_role_alone_is_no_answer(choice: JSON, says: bool) -> None:
 )
 def test_what_an_error_says_is_not_lost(raw: bytes, said: str) -> None:
     request, tried = chat_request(), attempt("openai/gpt-4o")
-    assert adapters.find(request, tried).read_error(error_body(raw)).message == said
+    assert adapters.find(request, tried).read_error(read_error_body(raw)).message == said
 
 
 @pytest.mark.parametrize("target", ["anthropic/claude-opus-5-5", "bedrock/us.amazon.nova-pro-v1:0", "gemini/gemini-3", "cohere/c"])

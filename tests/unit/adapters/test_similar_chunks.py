@@ -12,8 +12,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from haimaker import adapters
-from haimaker.adapters.openai import alike
-from haimaker.adapters.openai.alike import Alike
+from haimaker.adapters.openai import similar_chunks
+from haimaker.adapters.openai.similar_chunks import ChunkMatcher
 from haimaker.api import formats
 from haimaker.api.paths import MODEL_OPERATIONS
 from haimaker.billing.settlement import AttemptLog
@@ -121,7 +121,7 @@ def outcome(name: str, target: str, pieces: list[bytes]) -> dict[str, Any]:
     return {
         "sent": sent,
         "text_bytes": counted.text_bytes,
-        "told": counted.told,
+        "told": counted.provider_usage,
         "used": counted.count(log.attempt, None, 1, cut=True),
         "error": failure,
     }
@@ -160,7 +160,7 @@ def test_what_is_remembered_is_no_less(runs: Any) -> None:
 
 def compare(name: str, runs: list[Any], target: str, places: list[int], *, ends: bool) -> None:
     pieces = split(bytes_of(runs, chat=name != "completion", ends=ends), places)
-    with patch.object(Alike, "read", lambda self, data: None):
+    with patch.object(ChunkMatcher, "match", lambda self, data: None):
         expected = outcome(name, target, pieces)
     assert outcome(name, target, pieces) == expected
 
@@ -188,28 +188,30 @@ def test_most_chunks_of_a_stream_are_not_parsed(name: str) -> None:
     deltas = [{**choice["delta"], field: word} for word in ("one", "one", "two", "three", "vier")]
     chunks = [json.dumps({**chunk, **more, "choices": [{**choice, "delta": delta}]}) for delta in deltas]
     raw = "".join(f"data: {each}\n\n" for each in chunks) + "data: [DONE]\n\n"
-    with patch.object(Alike, "keep", autospec=True, side_effect=lambda self, *args: parsed.append(args[0]) or KEEP(self, *args)):
+    with patch.object(
+        ChunkMatcher, "learn", autospec=True, side_effect=lambda self, *args: parsed.append(args[0]) or LEARN(self, *args)
+    ):
         outcome("chat", TARGETS[0], [raw.encode()])
     assert len(parsed) <= 2, "the first, which may tell the role, and the one that the others are like"
 
 
-KEEP = Alike.keep
+LEARN = ChunkMatcher.learn
 
 
 def test_what_has_more_or_less_around_its_text_is_not_alike() -> None:
     data = json.dumps(CHUNK).encode()
-    likeness = alike.Likeness.of(data, CHUNK, CHUNK, "delta")
-    assert likeness
-    assert likeness.event(data.replace(b'"one"', b'"two"')) is not None
+    template = similar_chunks.ChunkTemplate.from_chunk(data, CHUNK, CHUNK, "delta")
+    assert template
+    assert template.match(data.replace(b'"one"', b'"two"')) is not None
     for other in (data + b"}", data + b" ", b" " + data, data[:-1], data.replace(b"stop", b"x").replace(b"c-1", b"c-2")):
-        assert likeness.event(other) is None
+        assert template.match(other) is None
 
 
 def test_a_stream_without_such_chunks_is_not_searched_for_ever() -> None:
     tried = list[bytes]()
     chunks = [{**CHUNK, "created": number} for number in range(50)]
     raw = "".join(f"data: {json.dumps(each)}\n\n" for each in chunks) + "data: [DONE]\n\n"
-    around = alike._around
-    with patch.object(alike, "_around", lambda data, *args: tried.append(data) or around(data, *args)):
+    around = similar_chunks._around
+    with patch.object(similar_chunks, "_around", lambda data, *args: tried.append(data) or around(data, *args)):
         outcome("chat", TARGETS[0], [raw.encode()])
-    assert len(tried) == alike.MOST_CREDIT
+    assert len(tried) == similar_chunks.MAX_TRIES

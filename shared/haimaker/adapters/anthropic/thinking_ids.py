@@ -18,13 +18,13 @@ from haimaker.http.values import JSON
 from haimaker.lean_dataclasses import dataclass
 
 MARK = "__thinking__"
-LARGEST = 8_000_000
-"""Bytes of a client's id, unpacked."""
+MAX_BYTES = 8_000_000
+"""Of a client's id, unpacked."""
 
 
 @dataclass(frozen=True, slots=True)
-class Placed:
-    """A thinking block, and how much text precedes it."""
+class PlacedBlock:
+    """A thinking block, and the place in the message's text, in characters, where it stood."""
 
     at: int
     block: JSON
@@ -32,35 +32,36 @@ class Placed:
 
 @dataclass(frozen=True, slots=True)
 class Call:
-    """What the id of a tool call says: the provider's id, the thinking before the call, and its place in the text."""
+    """A tool call's id, unpacked: the provider's id, the thinking before the call, and the call's place in the text."""
 
     id: str
     at: int | None = None
-    thinking: tuple[Placed, ...] = ()
+    thinking: tuple[PlacedBlock, ...] = ()
 
 
 def pack(call: Call) -> str:
+    """The id that the client gets: the provider's, and behind it the thinking, if there is some."""
     if not call.thinking:
         return call.id
-    listed = [call.at, *([placed.at, *_fields(placed.block)] for placed in call.thinking)]
-    packed = zlib.compress(json.dumps(listed, separators=(",", ":")).encode(), 9)
+    fields = [call.at, *([placed.at, *_fields(placed.block)] for placed in call.thinking)]
+    packed = zlib.compress(json.dumps(fields, separators=(",", ":")).encode(), 9)
     return call.id + MARK + base64.urlsafe_b64encode(packed).rstrip(b"=").decode()
 
 
 def unpack(identifier: str) -> Call:
-    """Also for an id that was cut or made up: then there is no thinking in it."""
+    """The parts of an id that a client sent back; an id that was cut or made up has no thinking."""
     own, mark, packed = identifier.partition(MARK)
     if not mark:
         return Call(identifier)
     try:
         raw = base64.urlsafe_b64decode(packed.encode() + b"=" * (-len(packed) % 4))
-        at, *listed = json.loads(zlib.decompressobj().decompress(raw, LARGEST))
-        return Call(own, at if type(at) is int else None, tuple(_place_block(*fields) for fields in listed))
+        at, *blocks = json.loads(zlib.decompressobj().decompress(raw, MAX_BYTES))
+        return Call(own, at if type(at) is int else None, tuple(_place_block(*fields) for fields in blocks))
     except (ValueError, TypeError, RecursionError, zlib.error):
         return Call(own)
 
 
-def clean(block: Any) -> JSON | None:
+def clean_block(block: Any) -> JSON | None:
     """A thinking block with the fields that belong to it, or nothing if it is not one."""
     if isinstance(block, dict) and block.get("type") == "thinking" and isinstance(block.get("signature"), str):
         return {"type": "thinking", "thinking": str(block.get("thinking") or ""), "signature": block["signature"]}
@@ -73,10 +74,10 @@ def _fields(block: JSON) -> list[str]:
     return [block["data"]] if block["type"] == "redacted_thinking" else [block["thinking"], block["signature"]]
 
 
-def _place_block(at: int, *fields: str) -> Placed:
+def _place_block(at: int, *fields: str) -> PlacedBlock:
     names = ("thinking", "signature") if len(fields) == 2 else ("data",)
     kind = "thinking" if len(fields) == 2 else "redacted_thinking"
-    block = clean({"type": kind, **dict(zip(names, fields, strict=True))})
+    block = clean_block({"type": kind, **dict(zip(names, fields, strict=True))})
     if type(at) is not int or block is None:
         raise ValueError("not a thinking block")
-    return Placed(max(0, at), block)
+    return PlacedBlock(max(0, at), block)

@@ -1,7 +1,7 @@
-"""Chunks that differ from one before them in their text only: the same bytes stand before and after it, nothing in it is escaped.
+"""Reads a chunk without parsing it, where it differs from an earlier one in its text only: same bytes before and after. Pure.
 
-Most of a stream is such chunks. One has the structure of the other, whatever that is, so that what became of the other becomes of
-it, with its own text in the place: it need not be parsed, nor looked through. Pure.
+Most of a stream is such chunks. The event of the earlier chunk is used again, with the new text in its place; text with escapes is
+parsed as usual.
 """
 
 import re
@@ -14,13 +14,13 @@ from haimaker.lean_dataclasses import dataclass
 from haimaker.operations.stream_usage import text_bytes
 
 PLAIN = re.compile(rb'[^"\\\x00-\x1f]*')
-"""What stands for itself in a JSON string: https://www.rfc-editor.org/rfc/rfc8259#section-7"""
+"""Text without escapes in a JSON string: https://www.rfc-editor.org/rfc/rfc8259#section-7"""
 MARK, OTHER_MARK = "haimaker's mark", "haimaker's other märk"
 TEXTS = ("content", "reasoning_content", "reasoning")
 PADDING = "obfuscation"
 """Random letters that OpenAI adds, so that the length of a chunk does not tell that of its text:
 https://platform.openai.com/docs/api-reference/chat-streaming/streaming#chat_streaming-obfuscation"""
-MOST_CREDIT = 8
+MAX_TRIES = 8
 
 
 class _Place(NamedTuple):
@@ -41,8 +41,8 @@ class _Place(NamedTuple):
 
 
 @dataclass(slots=True)
-class Likeness:
-    """What is around the text of a chunk, and what the client gets of it."""
+class ChunkTemplate:
+    """A chunk that was parsed: the bytes around its text, and what the client got."""
 
     around: tuple[bytes, ...]
     """What is before the text, between it and the padding, if there is one, and behind."""
@@ -53,25 +53,25 @@ class Likeness:
     """What is around its text where it is not shown as it came."""
 
     @classmethod
-    def of(cls, data: bytes, told: JSON, shown: JSON, holder: str) -> Self | None:
-        """That of a chunk as it came, parsed and as it is shown; None where it is not certain that another text makes no other
-        difference."""
-        place = _place_of(told, holder)
+    def from_chunk(cls, data: bytes, body: JSON, shown: JSON, holder: str) -> Self | None:
+        """The template of a chunk, of its bytes, its `body` and what is `shown` to the client; None where another text might make
+        another difference too."""
+        place = _place_of(body, holder)
         begins = holder == "delta" and place is not None and "role" in shown["choices"][0]["delta"]  # which is told once
-        around = _around(data, told, place) if place and not begins else None
+        around = _around(data, body, place) if place and not begins else None
         if place is None or around is None:
             return None
         marked = place.put(shown, MARK)
         if text_bytes(marked, "delta") != len(MARK) or text_bytes(place.put(shown, ""), "delta"):
             return None
-        if shown is told:
+        if shown is body:
             return cls(around, place, shown, None)
         edited = tuple(dumps(marked).split(MARK.encode()))
         is_certain = OTHER_MARK.encode().join(edited) == dumps(place.put(shown, OTHER_MARK))
         return cls(around, place, shown, edited) if is_certain and len(around) == 2 else None
 
-    def event(self, data: bytes) -> StreamEvent | None:
-        """The event of a chunk that is alike, else None."""
+    def match(self, data: bytes) -> StreamEvent | None:
+        """The event of a chunk that differs in its text only, else None."""
         first, *others = self.around
         if not data.startswith(first):
             return None
@@ -92,40 +92,40 @@ class Likeness:
         if len(texts) > 1:
             body[PADDING] = texts[1]
         raw = data if self.edited is None else found[0].join(self.edited)
-        return StreamEvent(body, raw, like=self, text_bytes=len(found[0]))
+        return StreamEvent(body, raw, template=self, text_bytes=len(found[0]))
 
 
 @dataclass(slots=True)
-class Alike:
-    """Of one stream: what its chunks have in common."""
+class ChunkMatcher:
+    """Reads the chunks of one stream by the template of an earlier one."""
 
     holder: str
-    likeness: Likeness | None = None
-    credit: int = MOST_CREDIT
-    """How often another likeness may still be looked for in vain."""
+    template: ChunkTemplate | None = None
+    tries_left: int = MAX_TRIES
+    """How many more templates are made before one matches: making one costs more than parsing."""
 
-    def read(self, data: bytes) -> StreamEvent | None:
-        """The event of a chunk that is like the one that was kept."""
-        event = self.likeness.event(data) if self.likeness else None
+    def match(self, data: bytes) -> StreamEvent | None:
+        """The event of a chunk that the template fits, else None."""
+        event = self.template.match(data) if self.template else None
         if event:
-            self.credit = MOST_CREDIT
+            self.tries_left = MAX_TRIES
         return event
 
-    def keep(self, data: bytes, told: JSON, shown: JSON) -> Likeness | None:
-        """Keeps a chunk, for those that are alike; None where none can be."""
-        if self.credit <= 0:
+    def learn(self, data: bytes, body: JSON, shown: JSON) -> ChunkTemplate | None:
+        """Makes a template of a chunk, for those that follow; None where it makes none."""
+        if self.tries_left <= 0:
             return None
-        found = Likeness.of(data, told, shown, self.holder)
-        if found:
-            self.likeness = found
-            self.credit -= 1
-        return found
+        template = ChunkTemplate.from_chunk(data, body, shown, self.holder)
+        if template:
+            self.template = template
+            self.tries_left -= 1
+        return template
 
 
-def _place_of(told: JSON, holder: str) -> _Place | None:
+def _place_of(body: JSON, holder: str) -> _Place | None:
     """Where the text is of a chunk that has one text and nothing else that is remembered from one chunk to the next."""
-    choices = told["choices"] if isinstance(told.get("choices"), list) else []
-    if len(choices) != 1 or not isinstance(choices[0], dict) or choices[0].get("usage") or told.get("x_groq"):
+    choices = body["choices"] if isinstance(body.get("choices"), list) else []
+    if len(choices) != 1 or not isinstance(choices[0], dict) or choices[0].get("usage") or body.get("x_groq"):
         return None
     [choice] = choices
     if holder == "text":
@@ -137,19 +137,19 @@ def _place_of(told: JSON, holder: str) -> _Place | None:
     return _Place(holder, said[0]) if len(said) == 1 and said[0] in TEXTS and isinstance(delta[said[0]], str) else None
 
 
-def _around(data: bytes, told: JSON, place: _Place) -> tuple[bytes, ...] | None:
+def _around(data: bytes, body: JSON, place: _Place) -> tuple[bytes, ...] | None:
     """The bytes around the text, and around the padding, once it is certain that these are all that another text changes."""
-    [choice] = told["choices"]
+    [choice] = body["choices"]
     text = choice["text"] if place.holder == "text" else choice["delta"][place.name]
-    padding = told.get(PADDING)
+    padding = body.get(PADDING)
     for before, after in _splits(data, text):
         if not isinstance(padding, str):
-            if read_or_none(before + MARK.encode() + after) == place.put(told, MARK):
+            if read_or_none(before + MARK.encode() + after) == place.put(body, MARK):
                 return before, after
             continue
         for between, rest in _splits(after, padding):
             marked = before + MARK.encode() + between + OTHER_MARK.encode() + rest
-            if read_or_none(marked) == {**place.put(told, MARK), PADDING: OTHER_MARK}:
+            if read_or_none(marked) == {**place.put(body, MARK), PADDING: OTHER_MARK}:
                 return before, between, rest
     return None
 

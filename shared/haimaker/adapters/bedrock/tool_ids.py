@@ -1,4 +1,4 @@
-"""What must come back unchanged in the next turn, carried by the id of a tool call; and names that Bedrock refuses.
+"""Ids of tool calls, which carry the signed reasoning before the call to the next turn; and tool names that Bedrock refuses.
 
 Claude wants the reasoning that led to a tool call again with the tool's result, signed
 (https://docs.aws.amazon.com/bedrock/latest/userguide/claude-messages-extended-thinking.html). Many clients send back nothing
@@ -43,16 +43,16 @@ def without_blocks(tool_id: str, family: str) -> tuple[str, list[JSON]]:
         return tool_id, []
     try:
         raw = urlsafe_b64decode(packed + "=" * (-len(packed) % 4))
-        carried: Any = json.loads(zlib.decompressobj().decompress(raw, MAX_BYTES))
+        packet: Any = json.loads(zlib.decompressobj().decompress(raw, MAX_BYTES))
     except (ValueError, zlib.error, RecursionError):
         return plain, []
-    if not isinstance(carried, dict) or carried.get("family") != family or not isinstance(carried.get("blocks"), list):
+    if not isinstance(packet, dict) or packet.get("family") != family or not isinstance(packet.get("blocks"), list):
         return plain, []
-    return plain, signed(carried["blocks"])
+    return plain, keep_signed(packet["blocks"])
 
 
-def signed(blocks: Iterable[Any]) -> list[JSON]:
-    """Those blocks that the vendor wants back, with nothing else in them."""
+def keep_signed(blocks: Iterable[Any]) -> list[JSON]:
+    """The reasoning blocks that are signed or redacted, which Bedrock wants back, without fields of other kinds."""
     kept: list[JSON] = []
     for block in blocks:
         content = block.get("reasoningContent") if isinstance(block, dict) else None

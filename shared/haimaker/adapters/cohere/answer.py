@@ -7,6 +7,7 @@ from dataclasses import replace
 from typing import Any
 
 from haimaker.http import errors
+from haimaker.http.json import as_object
 from haimaker.http.values import JSON, ErrorFields
 from haimaker.lean_dataclasses import dataclass, field
 from haimaker.models.catalog import ModelInfo
@@ -41,7 +42,7 @@ class Answer:
     held: dict[int, str] = field(default_factory=dict)
     """Arguments that may still turn out to be none, by call."""
 
-    def says(self, part: Any) -> list[JSON]:
+    def add_content(self, part: Any) -> list[JSON]:
         """A part of the content, or a piece of one."""
         if not isinstance(part, dict):
             return []
@@ -54,7 +55,7 @@ class Answer:
             return [{"content": text}]
         return []
 
-    def plans(self, piece: Any) -> list[JSON]:
+    def add_plan(self, piece: Any) -> list[JSON]:
         """The plan before a call of tools, which is reasoning; kept under its own name too, to be sent back as such."""
         if not isinstance(piece, str) or not piece:
             return []
@@ -62,7 +63,7 @@ class Answer:
         self.tool_plan += piece
         return [{"reasoning_content": piece, "tool_plan": piece}]
 
-    def calls(self, call: Any) -> list[JSON]:
+    def start_call(self, call: Any) -> list[JSON]:
         function = call.get("function") if isinstance(call, dict) else None
         if not isinstance(function, dict):
             return []
@@ -71,9 +72,12 @@ class Answer:
         made = {"id": given if isinstance(given, str) and given else f"call_{place}", "type": "function", "function": called}
         self.tool_calls.append(made)
         self.held[place] = ""
-        return [{"tool_calls": [{"index": place, **made, "function": dict(called)}]}, *self.argues(function.get("arguments"))]
+        return [
+            {"tool_calls": [{"index": place, **made, "function": dict(called)}]},
+            *self.add_arguments(function.get("arguments")),
+        ]
 
-    def argues(self, piece: Any) -> list[JSON]:
+    def add_arguments(self, piece: Any) -> list[JSON]:
         """A piece of the last call's arguments; held back while it may be `null`, which a call without arguments has."""
         place = len(self.tool_calls) - 1
         if not isinstance(piece, str) or place < 0:
@@ -83,21 +87,21 @@ class Answer:
             if "null".startswith(self.held[place].strip()):
                 return []
             piece = self.held.pop(place)
-        return self._argues(place, piece)
+        return self._append_arguments(place, piece)
 
-    def called(self) -> list[JSON]:
+    def end_calls(self) -> list[JSON]:
         """All calls are complete; those without arguments get an empty object."""
         held, self.held = self.held, {}
         pieces = {place: "{}" if text.strip() in NO_ARGUMENTS else text for place, text in held.items()}
-        return [delta for place, piece in pieces.items() for delta in self._argues(place, piece)]
+        return [delta for place, piece in pieces.items() for delta in self._append_arguments(place, piece)]
 
-    def cites(self, citation: Any) -> list[JSON]:
+    def add_citation(self, citation: Any) -> list[JSON]:
         if not isinstance(citation, dict):
             return []
         self.annotations.append(_annotation(citation))
         return [{"annotations": [{"index": len(self.annotations) - 1, **self.annotations[-1]}]}]
 
-    def weighs(self, item: Any) -> JSON | None:
+    def add_logprobs(self, item: Any) -> JSON | None:
         """Log probabilities of a piece of text, whose tokens Cohere does not part: https://docs.cohere.com/reference/chat"""
         if not isinstance(item, dict) or not isinstance(item.get("logprobs"), list):
             return None
@@ -124,7 +128,7 @@ class Answer:
         named = {"reasoning_content": self.reasoning, "tool_plan": self.tool_plan, "tool_calls": self.tool_calls}
         return {**message, **{name: found for name, found in {**named, "annotations": self.annotations}.items() if found}}
 
-    def _argues(self, place: int, piece: str) -> list[JSON]:
+    def _append_arguments(self, place: int, piece: str) -> list[JSON]:
         self.tool_calls[place]["function"]["arguments"] += piece
         return [{"tool_calls": [{"index": place, "function": {"arguments": piece}}]}] if piece else []
 
@@ -136,7 +140,7 @@ def to_usage(said: Any, model_info: ModelInfo) -> JSON | None:
     """
     if not isinstance(said, dict) or not said:
         return None
-    billed, real = _object(said.get("billed_units")), _object(said.get("tokens"))
+    billed, real = as_object(said.get("billed_units")), as_object(said.get("tokens"))
     prompt = _count(real, "input_tokens") or _count(billed, "input_tokens")
     cached = min(_count(said, "cached_tokens"), prompt)
     tokens = Usage(input=prompt - cached, cached=cached, output=_count(real, "output_tokens") or _count(billed, "output_tokens"))
@@ -159,7 +163,7 @@ def _annotation(citation: JSON) -> JSON:
     found = citation.get("sources")
     sources = [source for source in (found if isinstance(found, list) else ()) if isinstance(source, dict)]
     first = sources[0] if sources else {}
-    document = _object(first.get("document")) or _object(first.get("tool_output"))
+    document = as_object(first.get("document")) or as_object(first.get("tool_output"))
     title, url = document.get("title"), document.get("url", first.get("id"))
     cited = {
         "start_index": _count(citation, "start"),
@@ -169,10 +173,6 @@ def _annotation(citation: JSON) -> JSON:
     }
     text = {"cited_text": citation["text"]} if isinstance(citation.get("text"), str) else {}
     return {"type": "url_citation", "url_citation": cited, **text, "sources": sources}
-
-
-def _object(value: Any) -> JSON:
-    return value if isinstance(value, dict) else {}
 
 
 def _count(holder: JSON, name: str) -> int:

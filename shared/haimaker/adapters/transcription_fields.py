@@ -1,4 +1,4 @@
-"""What a form of OpenAI's says to those who have another one: what they take, what can be left out, and what can't. Pure."""
+"""The fields of a transcription for providers whose API is not OpenAI's: those they take, drop or have to refuse. Pure."""
 
 import base64
 from collections.abc import Collection
@@ -8,7 +8,7 @@ from haimaker.http.errors import BadGatewayError, BadRequestError, RequestTooLar
 from haimaker.http.values import JSON
 from haimaker.operations.transcriptions import TranscriptionRequest
 
-OPENAI = frozenset(
+OPENAI_FIELDS = frozenset(
     {
         "chunking_strategy",
         "diarize",
@@ -28,22 +28,23 @@ OPENAI = frozenset(
     }
 )
 """https://platform.openai.com/docs/api-reference/audio/createTranscription, and `diarize`, which many others have."""
-SERVED = frozenset({"model", "response_format", "stream", "diarize", "timestamp_granularities"})
-"""What the gateway sees to itself."""
+GATEWAY_FIELDS = frozenset({"model", "response_format", "stream", "diarize", "timestamp_granularities"})
+"""Those that the gateway or the adapter takes care of."""
 MAX_INLINE_BYTES = 40_000_000
 HARMLESS = frozenset({"chunking_strategy", "keywords", "known_speaker_names", "languages", "prompt", "temperature", "user"})
-"""Hints, without which the same is heard."""
+"""Hints, without which the transcript is the same in meaning: they are dropped without asking."""
 
 
-def split_fields(request: TranscriptionRequest, taken: Collection[str]) -> tuple[JSON, tuple[str, ...]]:
-    """The fields that OpenAI does not have, which pass, and the names of those that are lost. Raises BadRequestError."""
+def split_fields(request: TranscriptionRequest, accepted: Collection[str]) -> tuple[JSON, tuple[str, ...]]:
+    """The fields that OpenAI does not have, which pass, and the names of OpenAI's that are dropped, as the provider does not have
+    them among those `accepted`. Raises BadRequestError for one that changes the answer, unless the client sent `drop_params`."""
     passed: JSON = {}
     lost: dict[str, None] = {}
     for name, value in request.body.items():
         root = name.partition("[")[0]
-        if root not in OPENAI:
+        if root not in OPENAI_FIELDS:
             passed[name] = value
-        elif root not in SERVED and root not in taken and value not in ("", []):
+        elif root not in GATEWAY_FIELDS and root not in accepted and value not in ("", []):
             if root not in HARMLESS and not request.fields.drop_params:
                 message = f"The model does not support the parameter '{root}'. Leave it out, or send \"drop_params\": true."
                 raise BadRequestError(message, param=root, code="unsupported_parameter")
@@ -52,26 +53,26 @@ def split_fields(request: TranscriptionRequest, taken: Collection[str]) -> tuple
 
 
 def read_list(request: TranscriptionRequest, name: str) -> list[str]:
-    """The values of a field that may come several times."""
+    """The values of a form field that may be repeated, also as `name[]`."""
     found = request.body.get(f"{name}[]", request.body.get(name, []))
     return [each for each in (found if isinstance(found, list) else [found]) if each]
 
 
-def flat(body: JSON) -> list[tuple[str, str]]:
-    """As fields of a form or of a query."""
+def to_form_fields(body: JSON) -> list[tuple[str, str]]:
+    """A body as the fields of a form or a query; a list repeats its field."""
     return [(name, str(each)) for name, value in body.items() for each in (value if isinstance(value, list) else [value])]
 
 
-def inline(request: TranscriptionRequest) -> str:
-    """The sound as base64, for who takes it in JSON. Raises RequestTooLargeError for more than a function could hold so often."""
+def encode_file(request: TranscriptionRequest) -> str:
+    """The audio file in base64, to be sent in JSON. Raises RequestTooLargeError for more than a function has memory for."""
     data = request.file.data
     if len(data) > MAX_INLINE_BYTES:
         raise RequestTooLargeError(f"The model takes at most {MAX_INLINE_BYTES} bytes of sound.", param="file")
     return base64.b64encode(data).decode()
 
 
-def words_of(value: Any) -> str:
-    """The text that an answer has to have, which may be empty. Raises BadGatewayError."""
+def read_transcript(value: Any) -> str:
+    """The transcript in an answer, which may be empty. Raises BadGatewayError where there is no text."""
     if not isinstance(value, str | None):
         raise BadGatewayError("The provider's answer has no transcript.", code="invalid_provider_response")
     return (value or "").strip()

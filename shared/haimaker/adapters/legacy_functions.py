@@ -1,4 +1,4 @@
-"""OpenAI's old `functions` for models that know tools only: tools upstream, `function_call` for the client that asked so. Pure.
+"""OpenAI's deprecated `functions` for models that know tools only: tools upstream, `function_call` back to the client. Pure.
 
 https://platform.openai.com/docs/api-reference/chat/create#chat_create-functions
 """
@@ -13,8 +13,9 @@ from haimaker.http.values import JSON
 FINISH_REASON = "function_call"
 
 
-def with_old_functions(chat: Adapter, body: JSON) -> Transform:
-    """Who sent functions reads calls of them; else only earlier turns have some."""
+def with_legacy_functions(chat: Adapter, body: JSON) -> Transform:
+    """A chat adapter that sends functions as tools. Calls come back as `function_call` only where the request itself has functions,
+    not where earlier turns have them."""
     reads = sends_functions(body)
     return Transform(chat, lambda body: (_with_tools(body), ()), lambda: _choice if reads else _untouched)
 

@@ -7,8 +7,9 @@ from base64 import b64decode, b64encode
 from collections.abc import Iterator
 from typing import Any
 
-from haimaker.adapters.bedrock import carrying
+from haimaker.adapters.bedrock import tool_ids
 from haimaker.adapters.bedrock.tools import JSON_TOOL
+from haimaker.http.json import as_list
 from haimaker.http.sse import dumps
 from haimaker.http.values import JSON
 from haimaker.lean_dataclasses import dataclass, field
@@ -60,7 +61,7 @@ class Answer:
     _unsent: list[JSON] = field(default_factory=list)
     """Signed reasoning since the last call, which the next one will carry."""
 
-    def opens(self, start: Any) -> tuple[Block, list[JSON]]:
+    def start_block(self, start: Any) -> tuple[Block, list[JSON]]:
         """A block begins. Calls of tools that run at the provider are not for the client."""
         use = start.get("toolUse") if isinstance(start, dict) else None
         if not isinstance(use, dict):
@@ -74,35 +75,35 @@ class Answer:
             return Block(kind), []
         plain = tool_id if isinstance(tool_id, str) and tool_id else f"call_{len(self.tool_calls)}"
         call: JSON = {
-            "id": carrying.with_blocks(plain, self.family, self._unsent),
+            "id": tool_ids.with_blocks(plain, self.family, self._unsent),
             "type": "function",
-            "function": {"name": carrying.from_name(name), "arguments": ""},
+            "function": {"name": tool_ids.from_name(name), "arguments": ""},
         }
         self._unsent = []
         self.tool_calls.append(call)
         place = len(self.tool_calls) - 1
         return Block("tool", place), [{"tool_calls": [{"index": place, **call, "function": dict(call["function"])}]}]
 
-    def goes_on(self, block: Block, delta: Any) -> list[JSON]:
+    def add_delta(self, block: Block, delta: Any) -> list[JSON]:
         if not isinstance(delta, dict) or block.kind == "hidden":
             return []
         if isinstance(delta.get("text"), str) and block.kind in ("", "text"):
             block.kind = "text"
-            return self._says(delta["text"])
+            return self._add_text(delta["text"])
         if isinstance(delta.get("reasoningContent"), dict) and block.kind in ("", "reasoning"):
-            return self._thinks(block, delta["reasoningContent"])
+            return self._add_thinking(block, delta["reasoningContent"])
         if isinstance(delta.get("toolUse"), dict) and block.kind in ("tool", "json"):
-            return self._calls(block, delta["toolUse"].get("input"))
+            return self._add_arguments(block, delta["toolUse"].get("input"))
         if isinstance(delta.get("citation"), dict):
             block.citations.append(delta["citation"])
         return []
 
-    def closes(self, block: Block) -> list[JSON]:
+    def end_block(self, block: Block) -> list[JSON]:
         """A block ends: a call without input gets an empty one, reasoning is complete, citations know what they cover."""
         if block.kind in ("tool", "json"):
-            return [] if block.text else self._calls(block, {})
+            return [] if block.text else self._add_arguments(block, {})
         if block.kind == "reasoning":
-            return self._thought(block)
+            return self._end_thinking(block)
         found = [_annotation(citation, block.start, len(self.text)) for citation in block.citations]
         first = len(self.annotations)
         self.annotations += found
@@ -122,11 +123,11 @@ class Answer:
                 message[name] = found
         return {**message, "reasoning_content": self.reasoning} if self.reasoning else message
 
-    def _says(self, text: str) -> list[JSON]:
+    def _add_text(self, text: str) -> list[JSON]:
         self.text += text
         return [{"content": text}] if text else []
 
-    def _thinks(self, block: Block, content: JSON) -> list[JSON]:
+    def _add_thinking(self, block: Block, content: JSON) -> list[JSON]:
         block.kind = "reasoning"
         text, signature, redacted = content.get("text"), content.get("signature"), content.get("redactedContent")
         block.signature += signature if isinstance(signature, str) else ""
@@ -137,7 +138,7 @@ class Answer:
         self.reasoning += text
         return [{"reasoning_content": text}]
 
-    def _thought(self, block: Block) -> list[JSON]:
+    def _end_thinking(self, block: Block) -> list[JSON]:
         shown: list[JSON] = []
         if block.redacted:
             data = _join_base64(block.redacted)
@@ -150,14 +151,14 @@ class Answer:
         self.thinking_blocks += shown
         return [{"thinking_blocks": [{"index": first + place, **one} for place, one in enumerate(shown)]}] if shown else []
 
-    def _calls(self, block: Block, given: Any) -> list[JSON]:
+    def _add_arguments(self, block: Block, given: Any) -> list[JSON]:
         piece = given if isinstance(given, str) else "" if given is None else dumps(given).decode()
         block.text += piece
         if not piece:
             return []
         if block.kind == "json":
             self.json += piece
-            return self._says(piece)
+            return self._add_text(piece)
         self.tool_calls[block.start]["function"]["arguments"] += piece
         return [{"tool_calls": [{"index": block.start, "function": {"arguments": piece}}]}]
 
@@ -174,8 +175,8 @@ def blocks_of(content: list[Any]) -> Iterator[tuple[JSON, list[JSON]]]:
             text = reasoning.get("reasoningText")
             yield {}, [{"reasoningContent": {**(text if isinstance(text, dict) else {}), **reasoning}}]
         elif isinstance(cited, dict):
-            texts = [part for part in _list(cited.get("content")) if isinstance(part, dict)]
-            yield {}, [*texts, *({"citation": citation} for citation in _list(cited.get("citations")))]
+            texts = [part for part in as_list(cited.get("content")) if isinstance(part, dict)]
+            yield {}, [*texts, *({"citation": citation} for citation in as_list(cited.get("citations")))]
         else:
             yield {}, [block]
 
@@ -187,7 +188,7 @@ def to_usage(metadata: JSON) -> JSON | None:
         return None
     read = _count(usage, "cacheReadInputTokens", "cacheReadInputTokenCount")
     written = _count(usage, "cacheWriteInputTokens", "cacheWriteInputTokenCount")
-    details = [detail for detail in _list(usage.get("cacheDetails")) if isinstance(detail, dict) and detail.get("ttl") == "1h"]
+    details = [detail for detail in as_list(usage.get("cacheDetails")) if isinstance(detail, dict) and detail.get("ttl") == "1h"]
     output = _count(usage, "outputTokens")
     reasoning = min(
         output, _count(_inner(metadata, "additionalModelResponseFields", "usage", "output_tokens_details"), "thinking_tokens")
@@ -228,7 +229,7 @@ def _annotation(citation: JSON, start: int, end: int) -> JSON:
     title = citation.get("title")
     cited = {"start_index": start, "end_index": end, "title": title if isinstance(title, str) else ""}
     cited["url"] = url if isinstance(url, str) else cited["title"]
-    texts = [part.get("text") for part in _list(citation.get("sourceContent")) if isinstance(part, dict)]
+    texts = [part.get("text") for part in as_list(citation.get("sourceContent")) if isinstance(part, dict)]
     quoted = {"cited_text": "".join(text for text in texts if isinstance(text, str))} if texts else {}
     return {"type": "url_citation", "url_citation": cited, **quoted}
 
@@ -251,7 +252,3 @@ def _join_base64(pieces: list[str]) -> str:
         return b64encode(b"".join(b64decode(piece) for piece in pieces)).decode() if len(pieces) > 1 else pieces[0]
     except ValueError:
         return "".join(pieces)
-
-
-def _list(value: Any) -> list[Any]:
-    return value if isinstance(value, list) else []

@@ -1,4 +1,4 @@
-"""One question to a provider beside those that models answer: what it keeps of an earlier answer, how it counts."""
+"""One call of a provider that no model answers, such as a response that it keeps or a count of tokens: no retry, no fallback."""
 
 import time
 
@@ -10,16 +10,16 @@ from haimaker.lean_dataclasses import replace
 from haimaker.providers.provider import Provider
 from haimaker.upstream.call import CONNECT_S, ProviderClients
 
-PATIENCE_S = 60.0
+TIMEOUT_S = 60.0
 
 
-def look_up(
-    clients: ProviderClients, definition: Provider, call: UpstreamRequest, request: Request, patience_s: float = PATIENCE_S
+def call_once(
+    clients: ProviderClients, definition: Provider, call: UpstreamRequest, request: Request, timeout_s: float = TIMEOUT_S
 ) -> tuple[int, bytes]:
-    """Status and body. Raises BadGatewayError."""
+    """The status and the body. Raises BadGatewayError where there is none within `timeout_s`."""
     access = clients.access[definition.name].for_operation("chat_completions", definition.endpoint.base_url)
     call = replace(call, path=access.path_of(call.path, "", definition.endpoint.path))
-    left_s = min(patience_s, request.seconds_left())
+    left_s = min(timeout_s, request.seconds_left())
     timeouts = Timeouts(CONNECT_S, left_s, left_s, time.monotonic() + left_s)
     try:
         headers = auth_headers(definition, access, call, time.time())

@@ -1,0 +1,54 @@
+"""A lost request's real outcome in DynamoDB: its record, and what the windows of limited models get back. For operators.
+
+The account's total is corrected by its records; see `local/command_line/reconcile.py`.
+"""
+
+from haimaker.store import Record, StoreThrottled, dynamo_models, tables
+from haimaker.store.dynamo_calls import ConditionFailed
+from haimaker.store.dynamo_records import DynamoRecords
+from haimaker.store.model_counters import ModelRefund, is_charged_in_window, model_refunds
+
+TRIES = 5
+GIVE_BACK = "SET #b0 = #b0 - :returned"
+IS_SEEN = "#b0 = :taken AND (attribute_not_exists(#e0) OR #e0 = :end)"
+
+
+def amend(records: DynamoRecords, outcome: Record) -> bool:
+    """See `Store.amend`. Who dies between the two writes has charged a model's window too much."""
+    for _ in range(TRIES):
+        lost = records.read(outcome.request_id)
+        if lost is None or lost.status != "lost":
+            return False
+        if records.amend(outcome, lost):
+            for refund in model_refunds(lost, outcome):
+                _give_back(records, lost, refund)
+            return True
+    raise StoreThrottled("DynamoDB UpdateItem: too many writers of one record")
+
+
+def _give_back(records: DynamoRecords, lost: Record, refund: ModelRefund) -> None:
+    """A write whose answer was lost is not made twice. What an account limits for single models is in its own item alone."""
+    for _ in range(TRIES):
+        item = records.calls.get(records.accounts_table, tables.key(refund.account_id))
+        counters = tables.counters(item, records.clock()) if item else None
+        seen = counters.models.get(refund.model) if counters else None
+        if counters is None or seen is None or not is_charged_in_window(lost, counters.account, refund.model, seen):
+            return
+        names = {name: text for name, text in dynamo_models.names_of(0, refund.model).items() if name in IS_SEEN}
+        try:
+            records.calls.call(
+                "UpdateItem",
+                TableName=records.accounts_table,
+                Key=tables.key(refund.account_id),
+                UpdateExpression=GIVE_BACK,
+                ConditionExpression=IS_SEEN,
+                ExpressionAttributeNames=names,
+                ExpressionAttributeValues=tables.to_attributes(
+                    {":returned": refund.returned, ":taken": seen.taken, ":end": seen.window_end_s}
+                ),
+            )
+        except ConditionFailed as failed:
+            if not failed.repeated:
+                continue
+        return
+    raise StoreThrottled("DynamoDB UpdateItem: too many writers of one account")
