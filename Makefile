@@ -16,7 +16,7 @@ run: .venv/run.stamp ## serve http://127.0.0.1:8000 until interrupted (PORT and 
 	@exec $(PYTHON_IN_VENV) -m local
 
 test: .venv/test.stamp .venv-aws/aws.stamp ## run the tests, all or some: make test ARGS=tests/unit
-	@exec $(PYTHON_IN_VENV) -m pytest -n auto $(ARGS)
+	@exec $(PYTHON_IN_VENV) -m pytest -n auto --dist worksteal $(ARGS)
 
 check: .venv/test.stamp ## lint, formatting, types
 	$(PYTHON_IN_VENV) -m ruff check .
