@@ -42,12 +42,12 @@ def packages(_: Context) -> Iterator[Finding]:
     if not IS_CLONE:
         yield ok("packages", f"haimaker {current_version()} is installed in {ROOT}")
         return
-    stamps = [ROOT / ".venv" / name for name in ("run.stamp", "test.stamp")]
+    stamps = [ROOT / ".venv" / name for name in ("cli.stamp", "test.stamp")]
     made = max((stamp.stat().st_mtime for stamp in stamps if stamp.exists()), default=0.0)
     if not made:
-        yield missing("packages", "This is not the project's own environment, .venv.", "make run sets it up.")
-    elif made < (ROOT / "shared" / "requirements.txt").stat().st_mtime:
-        yield missing("packages", "The requirements have changed since .venv was set up.", "make run installs them.")
+        yield missing("packages", "This is not the project's own environment, .venv.", "make doctor sets it up.")
+    elif made < max((ROOT / folder / "requirements.txt").stat().st_mtime for folder in ("shared", "local")):
+        yield missing("packages", "The requirements have changed since .venv was set up.", "make doctor installs them.")
     else:
         yield ok("packages", ".venv is set up")
 

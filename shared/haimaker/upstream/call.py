@@ -62,7 +62,7 @@ class ProviderClients:
     def images(self) -> "ImageFetcher":
         from haimaker.upstream.image_fetcher import ImageFetcher  # few providers need it
 
-        return ImageFetcher()
+        return ImageFetcher(proxies=self.http_client.proxies)
 
 
 @dataclass(slots=True)

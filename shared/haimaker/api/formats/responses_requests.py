@@ -246,7 +246,7 @@ def _tools(given: Sequence[Any]) -> tuple[JSON, list[str]]:
     for index, each in enumerate(given):
         param = f"tools[{index}]"
         tool = _object(each, param)
-        kind = tool.get("type")
+        kind = _text(tool, "type", param)
         if kind in ("function", "custom"):
             tools.append(_tool(tool, param))
         elif kind == "namespace":
@@ -255,7 +255,7 @@ def _tools(given: Sequence[Any]) -> tuple[JSON, list[str]]:
             tools += [
                 _tool(_object(one, f"{param}.tools[{place}]"), f"{param}.tools[{place}]", prefix) for place, one in enumerate(inner)
             ]
-        elif str(kind).startswith(SEARCH) and tool.get("external_web_access") is not False:
+        elif kind.startswith(SEARCH) and tool.get("external_web_access") is not False:
             chat["web_search_options"] = _search(tool)
         else:
             lost.append(param)
