@@ -141,7 +141,7 @@ def from_openai(usage: Any, service_tier: Any = None) -> Usage:
     uses, size = as_object(body.get("server_tool_use")), _text(body.get("search_context_size"))
     counted = replace(
         _counts(body),
-        web_searches=max(to_count(body, "num_search_queries"), to_count(uses, "web_search_requests"), size is not None),
+        web_searches=max(to_count(body, "num_search_queries"), to_count(uses, "web_search_requests"), int(size is not None)),
         search_size=size,
         maps_queries=to_count(uses, "maps_requests"),
         opened_pages=to_count(uses, "page_visit_requests"),

@@ -65,6 +65,8 @@ class MessageRules:
 
     keeps_developer: bool = False
     """Whether it knows the role `developer`, which is sent as `system` to all others."""
+    keeps_reasoning_details: bool = False
+    """Whether it takes back `reasoning_details`, OpenRouter's form of reasoning, encrypted or not."""
     keeps_call_ids: bool = False
     """Whether ids of tool calls go back unchanged: a gateway to other providers carries reasoning in them."""
     takes_unmended: tuple[str, ...] = ()
@@ -126,8 +128,10 @@ class Dialect:
     """Whether a stream's usage is asked for with `stream_options`; False where it comes unasked, and they are not sent."""
     messages: MessageRules = MessageRules()
     answers: AnswerRules = AnswerRules()
+    keeps_custom_tools: bool = False
+    """Whether it knows custom tools, which are sent as function tools to all others."""
     keeps_functions: bool = False
-    """Whether it knows custom tools and the old `functions`, which are sent as function tools to all others."""
+    """Whether it knows the old `functions`, which are sent as function tools to all others."""
     strips_tool_fields: tuple[str, ...] = ()
     """Fields of a function that it refuses; `additionalProperties` anywhere in its parameters."""
     tool_types: tuple[str, ...] = ()

@@ -7,7 +7,7 @@ from typing import Any
 
 from haimaker.api.formats.gemini_contents import parts_of, with_camel_names
 from haimaker.api.formats.gemini_requests import GATEWAYS, OF_CHAT
-from haimaker.http.errors import BadRequestError, invalid_parameter
+from haimaker.http.errors import BadGatewayError, BadRequestError, invalid_parameter
 from haimaker.http.values import JSON
 
 READ = frozenset({"content", "outputDimensionality", "model"})
@@ -47,7 +47,10 @@ def to_embeddings(body: JSON, model: str, *, several: bool) -> tuple[JSON, tuple
 
 
 def from_embeddings(answer: JSON, *, several: bool) -> JSON:
+    """Raises BadGatewayError."""
     vectors = [{"values": item["embedding"]} for item in answer["data"]]
+    if not vectors or not all(isinstance(vector["values"], list) for vector in vectors):
+        raise BadGatewayError("The provider's answer has no numbers of a vector.", code="invalid_provider_response")
     used = answer.get("usage") or {}
     metadata = {"usageMetadata": {"promptTokenCount": used["prompt_tokens"]}} if "prompt_tokens" in used else {}
     return {**({"embeddings": vectors} if several else {"embedding": vectors[0]}), **metadata}

@@ -112,7 +112,10 @@ def _format_refusal(asked: JSON) -> BadRequestError | None:
 
 def _modalities(config: JSON, dropped: list[str]) -> JSON:
     """OpenAI's models that speak also write: they take `text` and `audio` together."""
-    wanted = [str(name).lower() for name in config.get("responseModalities") or ()]
+    modalities = config.get("responseModalities") or []
+    if not isinstance(modalities, list):
+        raise invalid_parameter("generationConfig.responseModalities", "it must be a list")
+    wanted = [str(name).lower() for name in modalities]
     if not wanted or wanted == ["text"]:
         if config.get("speechConfig") is not None:
             dropped.append("generationConfig.speechConfig")
@@ -152,6 +155,8 @@ def _tools(given: Any, chat: JSON, dropped: list[str]) -> list[JSON]:
             param = f"tools[{index}].{name}"
             if name == "functionDeclarations":
                 declared = [value] if isinstance(value, dict) else value or []
+                if not isinstance(declared, list):
+                    raise invalid_parameter(param, "it must be a list")
                 functions += [_function(each, f"{param}[{at}]") for at, each in enumerate(declared)]
             elif name in SEARCHES:
                 chat["web_search_options"] = {}
@@ -186,7 +191,9 @@ def _choice(given: Any, functions: list[JSON], dropped: list[str]) -> JSON:
     mode = str(calling.get("mode") or "AUTO").upper()
     if mode not in MODES:
         raise invalid_parameter("toolConfig.functionCallingConfig.mode", "it must be AUTO, ANY, NONE or VALIDATED")
-    names = calling.get("allowedFunctionNames") or ()
+    names = calling.get("allowedFunctionNames") or []
+    if not isinstance(names, list):
+        raise invalid_parameter("toolConfig.functionCallingConfig.allowedFunctionNames", "it must be a list")
     allowed = [function for function in functions if function["function"]["name"] in names] if names else functions
     if names and not allowed:
         raise invalid_parameter("toolConfig.functionCallingConfig.allowedFunctionNames", "they name none of the functions")

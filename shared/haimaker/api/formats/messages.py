@@ -132,7 +132,7 @@ def to_usage(used: Any) -> JSON:
         "output_tokens": counted.completion,
     }
     if counted.web_searches:
-        told["server_tool_use"] = {"web_search_requests": counted.web_searches}
+        told["server_tool_use"] = {"web_search_requests": counted.web_searches, "web_fetch_requests": 0}
     if isinstance(used, dict) and "cost" in used:
         told["cost"] = used["cost"]
     return told
@@ -153,7 +153,10 @@ def _priced(event: Event, body: JSON) -> Event:
 
 def _with_cost(told: Any, used: JSON) -> JSON:
     """A provider's usage with what was reckoned."""
-    return {**(told or to_usage(used)), **{name: used[name] for name in ("cost", "cost_estimated") if name in used}}
+    return {
+        **(told if told and isinstance(told, dict) else to_usage(used)),
+        **{name: used[name] for name in ("cost", "cost_estimated") if name in used},
+    }
 
 
 @dataclass(slots=True)

@@ -105,7 +105,8 @@ def _with_our_ids(response: JSON, request: OperationRequest, request_id: str) ->
 
 def with_cost(response: JSON, used: JSON) -> JSON:
     cost = {name: used[name] for name in ("cost", "cost_estimated") if name in used}
-    return {**response, "usage": {**(response.get("usage") or to_usage(used) or {}), **cost}}
+    told = response.get("usage")
+    return {**response, "usage": {**(told if told and isinstance(told, dict) else to_usage(used) or {}), **cost}}
 
 
 def write_failure(error: APIError, request_id: str, sent: int) -> bytes:

@@ -8,7 +8,7 @@ from haimaker.api.formats.responses import FORMAT as RESPONSES
 from haimaker.api.formats.responses import with_cost
 from haimaker.api.formats.responses_answers import to_usage
 from haimaker.api.formats.responses_requests import find_refusal, to_chat
-from haimaker.http.errors import BadRequestError
+from haimaker.http.errors import BadGatewayError, BadRequestError
 from haimaker.http.json import parse_json
 from haimaker.http.sse import dumps
 from haimaker.http.values import Request
@@ -36,9 +36,13 @@ def parse(request: Request) -> OperationRequest:
 
 
 def render(request: OperationRequest, result: Result, request_id: str) -> tuple[str, bytes]:
+    """Raises BadGatewayError."""
     if result.native is not None:
         return "application/json", dumps(with_cost(result.native, result.body["usage"]))
-    summary = result.body["choices"][0]["message"].get("content") or ""
+    summaries = [(choice.get("message") or {}).get("content") for choice in result.body["choices"]]
+    summary = next(filter(None, summaries), None)
+    if summary is None:
+        raise BadGatewayError("The provider's answer has no summary.", code="invalid_provider_response")
     item = {"type": "compaction", "id": f"cmp_{request_id}", "encrypted_content": pack_summary(SUMMARY + summary)}
     told = {"id": f"{RESPONSE_PREFIX}{request_id}", "object": "response.compaction", "created_at": result.body.get("created")}
     return "application/json", dumps({**told, "output": [item], "usage": to_usage(result.body["usage"])})

@@ -270,6 +270,13 @@ def test_what_only_google_has_is_left_out_and_named(fields: JSON, dropped: Seque
         ),
         ({"cachedContent": "cachedContents/a"}, NotFoundError, "cachedContent"),
         ({"generationConfig": 5}, BadRequestError, "generationConfig"),
+        ({"generationConfig": {"responseModalities": 5}}, BadRequestError, "generationConfig.responseModalities"),
+        ({"tools": [{"functionDeclarations": True}]}, BadRequestError, "tools[0].functionDeclarations"),
+        (
+            {"tools": TWO, "toolConfig": {"functionCallingConfig": {"allowedFunctionNames": 5}}},
+            BadRequestError,
+            "toolConfig.functionCallingConfig.allowedFunctionNames",
+        ),
         (
             {"generationConfig": {"thinkingConfig": {"thinkingBudget": "x"}}},
             BadRequestError,

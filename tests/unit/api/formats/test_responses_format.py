@@ -173,7 +173,6 @@ def test_what_a_chat_can_not_say_is_left_out_and_named(fields: dict[str, Any], d
 @pytest.mark.parametrize(
     ("fields", "param"),
     [
-        ({"input": None}, "input"),
         ({"input": []}, "input"),
         ({"input": [5]}, "input[0]"),
         ({"input": [{"role": "robot", "content": "x"}]}, "input[0].role"),
@@ -181,6 +180,8 @@ def test_what_a_chat_can_not_say_is_left_out_and_named(fields: dict[str, Any], d
         ({"input": [{"type": "function_call", "name": "f", "arguments": "{}"}]}, "input[0].call_id"),
         ({"background": True}, "background"),
         ({"tools": {}}, "tools"),
+        ({"tools": [None]}, "tools[0].type"),
+        ({"tools": [{"type": 5, "name": "f"}]}, "tools[0].type"),
         ({"text": {"format": {"type": "xml"}}}, "text.format.type"),
         ({"reasoning": "high"}, "reasoning"),
     ],
