@@ -39,8 +39,8 @@ def words(parser: argparse.ArgumentParser, path: tuple[str, ...] = ()) -> Iterat
 
 
 def _function(commands: list[tuple[tuple[str, ...], list[str]]], before: str, offer: str) -> str:
-    """A function for a shell in which `before` are the words before the one that is completed. The words that may follow are those of
-    the longest command that the line begins with, in `next`; zsh has `path` and `words` for itself."""
+    """A function for a shell in which `before` are the words before the one that is completed. The words that may follow are those
+    of the longest command that the line begins with, in `next`; zsh has `path` and `words` for itself."""
     cases = "\n".join(f"    {shlex.quote(' '.join(path))}) next={shlex.quote(' '.join(found))} ;;" for path, found in commands)
     names = " ".join(shlex.quote(" ".join(path)) for path, _ in commands if path)
     return f"""_haimaker() {{
