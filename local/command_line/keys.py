@@ -58,7 +58,7 @@ FIELDS = (
     Field("tags", "TAG", "a label for reports; may be repeated", many=True),
     Field("team_id", "ID", "the team whose budget it shares"),
     Field("user_id", "ID", "whose it is"),
-    Field("role", "ROLE", "user, viewer, who sees everything and changes nothing, or admin"),
+    Field("role", "ROLE", "user, viewer, who sees everything and changes nothing, team_admin, of the team that it is in, or admin"),
 )
 
 
