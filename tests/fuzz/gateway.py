@@ -1,6 +1,7 @@
 """`python -m tests.fuzz.gateway`: the local gateway, to which images may also come from this machine, where a hostile host is."""
 
 import sys
+from typing import Any
 
 from haimaker.upstream import image_fetcher
 from local.__main__ import main
@@ -8,8 +9,8 @@ from local.__main__ import main
 Fetcher = image_fetcher.ImageFetcher
 
 
-def open_fetcher() -> image_fetcher.ImageFetcher:
-    return Fetcher(may_connect=lambda address: True, ports=frozenset(range(1, 65_536)))
+def open_fetcher(**known: Any) -> image_fetcher.ImageFetcher:
+    return Fetcher(**known, may_connect=lambda address: True, ports=frozenset(range(1, 65_536)))
 
 
 if __name__ == "__main__":
