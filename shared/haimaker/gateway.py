@@ -39,7 +39,7 @@ from haimaker.credentials.access import ProviderConnection
 from haimaker.credentials.sources import Credentials, SSMCredentials, StaticCredentials
 from haimaker.http.client import CancelToken, HTTPClient
 from haimaker.http.errors import APIError, InternalServerError
-from haimaker.http.responses import error_response, json_response
+from haimaker.http.responses import json_response
 from haimaker.http.sse import dumps
 from haimaker.http.values import Request, Response
 from haimaker.lean_dataclasses import dataclass, field
@@ -193,10 +193,7 @@ class Gateway:
     def _error_response(self, operation: str, request: Request, error: APIError) -> Response:
         if not error.attempts:  # else it was admitted, and its record is told
             self._count_refusal(operation, request, error)
-        if operation not in MODEL_OPERATIONS and "anthropic-version" not in request.headers:
-            return error_response(error)
-        known = operation if operation in MODEL_OPERATIONS else "messages"  # as who asks for models sends it
-        return error_response(error, formats.find(known).render_error(error, request.id))
+        return formats.refuse(error, request.id, request.headers, operation)
 
     def _count_refusal(self, operation: str, request: Request, error: APIError) -> None:
         """Logs a refusal, and counts it: every one of what models serve; of the rest those of who may not, where it may be written,

@@ -402,6 +402,7 @@ def test_a_model_that_has_responses_only_chats(
         ],
         "tools": [{"type": "function", "strict": False, "name": "get_weather", "parameters": PARAMETERS}],
         "reasoning": {"effort": "high"},
+        "include": ["reasoning.encrypted_content"],
         "max_output_tokens": 100,
         "store": False,
         **({"stream": True} if stream else {}),

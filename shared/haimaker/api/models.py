@@ -183,7 +183,7 @@ def _is_servable(provider: Provider, model_info: ModelInfo, day: str) -> bool:
         endpoint = ENDPOINTS[model_info.mode]
         return endpoint in adapters.ADAPTERS and adapters.serves(definition_for(provider, model_info.model, endpoint), endpoint)
     if model_info.mode == "responses":
-        return "responses" in provider.operations
+        return definition_for(provider, model_info.model, "responses").adapter in adapters.ADAPTERS["responses"]
     definition = definition_for(provider, model_info.model)
     if not adapters.serves(definition, "chat_completions"):
         return False

@@ -23,6 +23,7 @@ from haimaker.http.values import JSON, Request, Response, UpstreamRequest
 from haimaker.lean_dataclasses import replace
 from haimaker.operations.client_format import ClientFormat
 from haimaker.operations.operation import RESPONSE_PREFIX
+from haimaker.routing.context import RoutingContext
 from haimaker.routing.planner import RoutingRequest
 from haimaker.store import Account, Record, Store
 from haimaker.upstream.single_call import call_once
@@ -198,7 +199,8 @@ def _with_id(item: JSON, request_id: str, place: int) -> JSON:
 def _ask(gateway: "Gateway", request: Request, record: Record, method: str, rest: str) -> Response:
     """What the provider says of a response, with our id of it."""
     upstream_id, runtime = record.detail["response_id"], gateway.runtime()
-    definition = runtime.router.serving(f"{record.detail['provider']}/{record.detail['model']}", "responses")
+    context = RoutingContext(request.id, int(time.time()), "responses")
+    definition = runtime.router.serving(f"{record.detail['provider']}/{record.detail['model']}", context)
     if definition is None or definition.name not in runtime.clients.access:
         raise NotFoundError("The provider that has the response is not configured any more.", code="provider_not_configured")
     query = urlencode([(name, request.query[name]) for name in QUERIES if name in request.query])

@@ -13,13 +13,12 @@ from collections.abc import Collection, Iterator, Mapping
 from typing import Protocol
 from urllib.parse import parse_qsl, unquote
 
-from haimaker.api import paths
+from haimaker.api import formats, paths
 from haimaker.api.paths import Match
 from haimaker.aws_lambda.runtime import StreamedResponse
 from haimaker.gateway import Gateway
 from haimaker.http.cors import cross_origin, preflight
 from haimaker.http.errors import APIError, BadRequestError, NotFoundError
-from haimaker.http.responses import error_response
 from haimaker.http.values import JSON, Request, Response
 from haimaker.lean_dataclasses import dataclass
 
@@ -74,7 +73,7 @@ class LambdaHandler:
             operation, path_params = self._match(event)
             request = Request(request_id, headers, _body(event), path_params, _query(event), seconds_left)
         except APIError as error:
-            return error_response(error)
+            return formats.refuse(error, request_id, headers, path=event.get("rawPath") or event.get("path") or "")
         return self.gateway.handle(operation, request)
 
     def _match(self, event: JSON) -> Match:

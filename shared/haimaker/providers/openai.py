@@ -28,8 +28,17 @@ TRANSCRIPTION = Provider(
 
 # https://platform.openai.com/docs/api-reference/responses; …/guides/tools-web-search#limitations:
 # it searches for 128,000 tokens at most, whatever the model
-TOOL_LIMITS = Limits(takes_max_tool_calls=True, search_window_tokens=128_000)
-RESPONSES = Provider("openai", adapter="responses", dialect=Dialect(keeps_functions=True, forwards=HEADERS), limits=TOOL_LIMITS)
+RESPONSES = Provider(
+    "openai",
+    adapter="responses",
+    dialect=Dialect(
+        keeps_custom_tools=True,
+        takes_breakpoints=True,
+        forwards=HEADERS,
+        messages=MessageRules(keeps_developer=True, keeps_reasoning_details=True),
+    ),
+    limits=Limits(single_choice=True, takes_max_tool_calls=True, search_window_tokens=128_000),
+)
 
 # https://platform.openai.com/docs/pricing#built-in-tools: 10 USD for 1,000 searches of the web, 2.50 of files, 0.03 for a container
 # with 1 GB; larger ones by their memory.
@@ -43,8 +52,8 @@ PROVIDER = Provider(
     "openai",
     endpoint=Endpoint("https://api.openai.com/v1"),
     dialect=Dialect(
+        keeps_custom_tools=True,
         keeps_functions=True,
-        tools_end_thinking=True,
         takes_breakpoints=True,
         forwards=HEADERS,
         messages=MessageRules(keeps_developer=True, takes_unmended=("refusals",), strips_fields=REASONING),

@@ -34,6 +34,9 @@ class Endpoint:
     """The vendor's own variables for the version."""
     path: str = ""
     """The path template of a model family that is elsewhere than the provider's other models."""
+    only_at_vendor: bool = False
+    """Whether an operation is served at this address alone: where a deployer names another one for the provider, a request in this
+    client format is translated."""
     streamed_path: str = ""
     """The path template of that family's streams, if that is another one."""
 
@@ -65,6 +68,8 @@ class MessageRules:
 
     keeps_developer: bool = False
     """Whether it knows the role `developer`, which is sent as `system` to all others."""
+    keeps_reasoning_details: bool = False
+    """Whether it takes back `reasoning_details`, OpenRouter's form of reasoning, encrypted or not."""
     keeps_call_ids: bool = False
     """Whether ids of tool calls go back unchanged: a gateway to other providers carries reasoning in them."""
     takes_unmended: tuple[str, ...] = ()
@@ -126,8 +131,10 @@ class Dialect:
     """Whether a stream's usage is asked for with `stream_options`; False where it comes unasked, and they are not sent."""
     messages: MessageRules = MessageRules()
     answers: AnswerRules = AnswerRules()
+    keeps_custom_tools: bool = False
+    """Whether it knows custom tools, which are sent as function tools to all others."""
     keeps_functions: bool = False
-    """Whether it knows custom tools and the old `functions`, which are sent as function tools to all others."""
+    """Whether it knows the old `functions`, which are sent as function tools to all others."""
     strips_tool_fields: tuple[str, ...] = ()
     """Fields of a function that it refuses; `additionalProperties` anywhere in its parameters."""
     tool_types: tuple[str, ...] = ()
@@ -135,6 +142,8 @@ class Dialect:
     which says it otherwise or leaves it out."""
     narrows_tools: bool = False
     """Whether it lacks the choice of `allowed_tools`, in whose place it gets these tools only, and the choice among them."""
+    marks_thinking: bool = False
+    """Whether its thinking, in Anthropic's format, is signed for it alone: it gets back its own, and nobody else does."""
     search_tool: str = ""
     """The type of the provider's own tool that searches the web; `web_search_options` ask for it."""
     answer_tool: tuple[str, ...] = ()

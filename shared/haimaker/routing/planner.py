@@ -156,6 +156,7 @@ class Planner:
             preferences=preferences,
             seed=routing_request.seed,
             effort=request.body.get("reasoning_effort"),
+            has_tools=bool(request.body.get("tools") or request.body.get("functions")),
             latency_ms=health.latency.first_byte_ms if request.streams else health.latency.whole_ms,
             tokens_per_s=health.latency.tokens_per_s,
         )

@@ -141,7 +141,7 @@ class _AttemptList:
 
     def _build_attempt(self, target: str, timeouts: AttemptTimeouts) -> Attempt:
         context, model = self.context, target.partition("/")[2]
-        definition = self.router.serving(target, context.operation, context.tool_types)
+        definition = self.router.serving(target, context)
         assert definition is not None
         timeouts = timeouts.capped_by(context.preferences.timeouts)
         return Attempt(

@@ -55,7 +55,7 @@ def edit_body(request: ChatRequest, attempt: Attempt) -> JSON:
     body = {name: value for name, value in sent.items() if name not in dialect.drop and name not in (*OURS, END_USER)}
     body = {**dialect.add, **body, "model": attempt.model, "max_tokens": _max_tokens(request, attempt)}
     if isinstance(sent.get("messages"), list):
-        body["messages"] = [_clean_turn(turn) for turn in sent["messages"]]
+        body["messages"] = [_clean_turn(turn, _mark(attempt)) for turn in sent["messages"]]
         if body["messages"] != sent["messages"] and lost_thinking(body["messages"]):
             body.pop("thinking", None)
     return body
@@ -67,15 +67,20 @@ def dropped_names(request: ChatRequest, attempt: Attempt) -> tuple[str, ...]:
 
 
 def from_upstream(body: UpstreamBody, request: ChatRequest, attempt: Attempt) -> Result:
-    return chat.from_upstream(body, request, attempt)._replace(native=body.object())
+    said, mark = body.object(), _mark(attempt)
+    if mark and isinstance(said.get("content"), list):
+        said = {**said, "content": [_marked(block, mark) for block in said["content"]]}
+    return chat.from_upstream(body, request, attempt)._replace(native=said)
 
 
 def from_stream(events: Iterable[Event], request: ChatRequest, attempt: Attempt) -> Iterator[StreamEvent]:
     """What ends the answer comes with the chunk that has the usage, so that both can be told the cost."""
-    answer = Answer()
+    answer, mark = Answer(), _mark(attempt)
     held: list[Event] = []
     for event in events:
         body = json_object(event)
+        if mark and (edited := _marked_event(body, mark)) is not body:
+            body, event = edited, Event(dumps(edited), event.name)
         if body.get("type") == "error" or (body.get("error") and "type" not in body):
             yield from chat.end_chunks(answer, attempt) if answer.wrote else ()
             raise from_body(body)
@@ -107,18 +112,45 @@ def _max_tokens(request: ChatRequest, attempt: Attempt) -> int:
     return min(wanted, most) if most else wanted
 
 
-def _clean_turn(turn: Any) -> Any:
-    """A turn without thinking that no vendor signed, and with what the ids of calls carry in its place; else the same turn."""
+def _mark(attempt: Attempt) -> str:
+    """What stands before the signatures of a provider whose thinking nobody else can read; empty where Claude signs."""
+    return f"{OUR_SIGNATURE}:{attempt.provider.name}:" if attempt.provider.dialect.marks_thinking else ""
+
+
+def _marked(block: Any, mark: str) -> Any:
+    is_thinking = isinstance(block, dict) and block.get("type") == "thinking"
+    return {**block, "signature": f"{mark}{block.get('signature') or ''}"} if is_thinking else block
+
+
+def _marked_event(body: JSON, mark: str) -> JSON:
+    """The same event, or one with a marked signature."""
+    kind = body.get("type")
+    if kind == "content_block_start":
+        block = body.get("content_block")
+        marked = _marked(block, mark)
+        return body if marked is block else {**body, "content_block": marked}
+    delta = body.get("delta") if kind == "content_block_delta" else None
+    if isinstance(delta, dict) and delta.get("type") == "signature_delta":
+        return {**body, "delta": {**delta, "signature": f"{mark}{delta.get('signature') or ''}"}}
+    return body
+
+
+def _clean_turn(turn: Any, mark: str) -> Any:
+    """A turn without thinking that another vendor signed, or none, and with what the ids of calls carry in its place; else the same
+    turn."""
     content = turn.get("content") if isinstance(turn, dict) else None
     if not isinstance(content, list):
         return turn
-    kept = [block for each in content for block in _clean_block(each)]
+    kept = [block for each in content for block in _clean_block(each, mark)]
     return turn if _same(kept, content) else {**turn, "content": kept}
 
 
-def _clean_block(block: Any) -> Sequence[Any]:
+def _clean_block(block: Any, mark: str) -> Sequence[Any]:
     kind = block.get("type") if isinstance(block, dict) else None
-    if kind == "thinking" and str(block.get("signature")).startswith(OUR_SIGNATURE):
+    signature = str(block.get("signature")) if kind == "thinking" else ""
+    if mark and signature.startswith(mark):
+        return ({**block, "signature": signature.rpartition(mark)[2]},)
+    if signature.startswith(OUR_SIGNATURE) or (mark and kind in ("thinking", "redacted_thinking")):
         return ()
     field = NAMED.get(str(kind))
     identifier = block.get(field) if field else None

@@ -7,6 +7,9 @@ runs none of them, but counted: https://platform.openai.com/docs/pricing#built-i
 from collections.abc import Iterator, Mapping
 from typing import Any
 
+from haimaker.adapters.openai.messages import DETAILS
+from haimaker.adapters.openai.normalize import OTHER_ANNOTATIONS
+from haimaker.adapters.responses.requests import DETAIL_FORMAT
 from haimaker.http.json import as_objects, as_text
 from haimaker.http.values import JSON
 from haimaker.lean_dataclasses import dataclass, field
@@ -64,6 +67,8 @@ class Answer:
     """Their ids."""
     thoughts: int = 0
     """Parts of a summary that have begun."""
+    details: int = 0
+    """Items of reasoning that were told, encrypted."""
 
     def read(self, event: JSON) -> Iterator[JSON]:
         kind, place = str(event.get("type")), _place(event)
@@ -181,9 +186,14 @@ class Answer:
                 yield from self._write("content", {"delta": part.get("text"), "logprobs": part.get("logprobs")}, place)
                 yield from self._write("refusal", {"delta": part.get("refusal")}, place)
                 yield from _annotations(part.get("annotations"))
-        elif kind == "reasoning" and not came:
+        elif kind == "reasoning":
             parts = [as_text(part.get("text")) for part in as_objects(item.get("summary") or item.get("content"))]
-            yield from self._write("reasoning_content", {"delta": "\n\n".join(filter(None, parts))}, place)
+            if not came:
+                yield from self._write("reasoning_content", {"delta": "\n\n".join(filter(None, parts))}, place)
+            if data := as_text(item.get("encrypted_content")):
+                detail = {"type": "reasoning.encrypted", "data": data, "id": item.get("id"), "format": DETAIL_FORMAT}
+                yield {DETAILS: [{**detail, "index": self.details}]}
+                self.details += 1
 
 
 def merge_deltas(deltas: Iterator[JSON]) -> tuple[JSON, JSON | None]:
@@ -197,7 +207,9 @@ def merge_deltas(deltas: Iterator[JSON]) -> tuple[JSON, JSON | None]:
                 message[name] = (message.get(name) or "") + delta[name]
         for call in delta.get("tool_calls") or ():
             _add_call(message.setdefault("tool_calls", []), call)
-        message.setdefault("annotations", []).extend(delta["annotations"]) if delta.get("annotations") else None
+        for name in ("annotations", OTHER_ANNOTATIONS, DETAILS):
+            if delta.get(name):
+                message[name] = [*message.get(name, ()), *delta[name]]
     return message, {"content": logprobs, "refusal": None} if logprobs else None
 
 
@@ -212,13 +224,16 @@ def _add_call(calls: list[JSON], piece: JSON) -> None:
 
 
 def _annotations(found: Any) -> Iterator[JSON]:
+    """Citations of pages as a chat has them, and those of files under a name of their own."""
+    notes = as_objects(found)
     cited = [
         {"type": "url_citation", "url_citation": {name: each[name] for name in each if name != "type"}}
-        for each in as_objects(found)
+        for each in notes
         if each.get("type") == "url_citation"
     ]
-    if cited:
-        yield {"annotations": cited}
+    others = [each for each in notes if each.get("type") != "url_citation"]
+    if notes:
+        yield {**({"annotations": cited} if cited else {}), **({OTHER_ANNOTATIONS: others} if others else {})}
 
 
 def _is_billed(item: JSON) -> bool:

@@ -119,7 +119,7 @@ def _assistant_message(blocks: Sequence[JSON], param: str) -> JSON:
     texts: list[JSON] = []
     for index, block in enumerate(blocks):
         kind = block.get("type")
-        if kind == "thinking" and block.get("signature") == SIGNATURE:
+        if kind == "thinking" and str(block.get("signature")).startswith(SIGNATURE):
             message["reasoning_content"] = message.get("reasoning_content", "") + str(block.get("thinking") or "")
         elif kind in ("thinking", "redacted_thinking"):
             message.setdefault("thinking_blocks", []).append(block)
