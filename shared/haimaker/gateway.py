@@ -19,7 +19,7 @@ files (`tests/unit/test_journey.py`):
 """
 
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from functools import cache
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -49,7 +49,6 @@ from haimaker.observability.observer import Observer
 from haimaker.observability.refusals import RefusalCounter
 from haimaker.operations.client_format import ClientFormat
 from haimaker.operations.operation import TELEMETRY_NAMES, OperationRequest
-from haimaker.providers.provider import Provider
 from haimaker.providers.registry import NAMES, ONLINE, all_providers, get
 from haimaker.routing import deadlines
 from haimaker.routing.circuit_breaker import CircuitBreaker
@@ -278,17 +277,14 @@ class Gateway:
         planner = Planner(router, clients.health, self.settings.default_max_output_tokens, auto_service)
         return Runtime(router, clients, planner, current_table())
 
-    def _all_providers(self) -> Sequence[Provider]:
-        """All providers that there are, also those that are off."""
-        return (*all_providers(), *(account.definition for account in self.settings.config.accounts.values()))
-
     def calculate(self, request: Request) -> Response:
         """Prices are known of providers that are off as well, at their default locations."""
         from haimaker.api import calculate  # nothing else needs it
 
         billed = self.accounts.billed_accounts(self.accounts.authenticate(request.headers, fresh=True))
         check_usable(billed.key, time.time())
-        router = Router(self.settings.config, self._all_providers(), self._read_places())
+        definitions = [*all_providers(), *(account.definition for account in self.settings.config.accounts.values())]
+        router = Router(self.settings.config, definitions, self._read_places())
         allowed = billed.allowed_models(router.full_name)
         return json_response(calculate.calculate_cost(router, allowed, request, self.settings.default_max_output_tokens))
 

@@ -57,7 +57,8 @@ class LambdaHandler:
         ids = {"x-request-id": request_id, "request-id": request_id}  # as OpenAI's SDK reads it, and Anthropic's
         told = {"content-type": "application/json", **response.headers, **allowed, **ids}
         body = iter((response.body,)) if isinstance(response.body, bytes) else response.body
-        streamed = StreamedResponse(response.status, _sanitize_headers(told), body)
+        safe = {name: _UNSAFE.sub("?", value)[:HEADER_LENGTH] for name, value in told.items() if name not in FRAMING}
+        streamed = StreamedResponse(response.status, safe, body)
         return streamed if self.streams and not self.gateway.settings.sam_local else to_proxy_response(streamed)
 
     def finish(self) -> None:
@@ -150,8 +151,3 @@ def _body(event: JSON) -> bytes:
         return base64.b64decode(text)
     except NotBase64 as error:
         raise BadRequestError("The request's body is not in the encoding that it says.") from error
-
-
-def _sanitize_headers(headers: Mapping[str, str]) -> dict[str, str]:
-    """The headers without characters that a header can't carry, each cut to HEADER_LENGTH."""
-    return {name: _UNSAFE.sub("?", value)[:HEADER_LENGTH] for name, value in headers.items() if name not in FRAMING}

@@ -12,7 +12,7 @@ from urllib.parse import quote
 from haimaker.adapters.events import as_it_came, json_object
 from haimaker.adapters.gemini import signatures
 from haimaker.adapters.gemini.answer_types import CONTENTS
-from haimaker.adapters.gemini.chat import KNOWN, STREAMED, WHOLE, Answer, candidates
+from haimaker.adapters.gemini.chat import STREAMED, WHOLE, Answer, candidates, read_answer
 from haimaker.adapters.gemini.failures import from_body, read_error
 from haimaker.adapters.openai_types import conform
 from haimaker.http import errors
@@ -54,11 +54,7 @@ def to_upstream(request: ChatRequest, attempt: Attempt) -> UpstreamRequest:
 
 
 def from_upstream(body: UpstreamBody, request: ChatRequest, attempt: Attempt) -> Result:
-    said = body.object()
-    if said.get("error"):
-        raise from_body(said)
-    if not any(name in said for name in KNOWN):
-        raise errors.BadGatewayError("The provider's answer has no candidates.")
+    said = read_answer(body)
     answer = Answer(attempt)
     said = conform(said, CONTENTS)
     answer.note(said)
