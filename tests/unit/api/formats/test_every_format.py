@@ -274,7 +274,7 @@ def test_a_native_answer_whose_usage_is_no_object_has_ours(operation: str, used:
     assert (told["output_tokens"], told["cost"]) == (9, 0.25)
 
 
-def test_a_chunk_that_says_no_model_is_of_the_model_that_was_asked() -> None:
+def test_a_response_has_what_a_chunk_leaves_out() -> None:
     chunk = {
         "id": "c",
         "created": None,
