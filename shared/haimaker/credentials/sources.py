@@ -30,8 +30,8 @@ READ_TIMEOUT_S = 2.5
 TRY_TIMEOUT_S = 1.5
 """How long one try may take; a read that fails ends within 4 s."""
 THROTTLED_TIMEOUT_S = 22.0
-"""How long the first read of a process is tried again while SSM refuses for load: 1,000 starts at once take 25 s at 40 reads a second.
-Functions that are not streamed have 29 s."""
+"""How long the first read of a process is tried again while SSM refuses for load: 1,000 starts at once take 25 s at its 40 reads a
+second. Functions that are not streamed have 29 s."""
 
 
 class Credentials(Protocol):
