@@ -105,6 +105,13 @@ def printable(text: str) -> str:
     return "".join(letter if letter.isprintable() else "\N{REPLACEMENT CHARACTER}" for letter in text)
 
 
+def cell(value: object) -> object:
+    """A value of a table: a list as words, nothing for null and for an empty object."""
+    if isinstance(value, list):
+        return " ".join(map(str, value))
+    return value if value not in ({}, None) else ""
+
+
 def usd(amount: object) -> str:
     """Dollars as people read them: cents, or as many digits as a small sum needs."""
     if not isinstance(amount, int | float):

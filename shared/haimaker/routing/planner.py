@@ -9,8 +9,9 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from haimaker.accounts.cache import BilledAccounts
 from haimaker.billing import estimates, model_limits
-from haimaker.billing.estimates import ALL, Affordable
+from haimaker.billing.estimates import NO_LIMITS, Affordable
 from haimaker.http.errors import BadRequestError
+from haimaker.http.json import as_objects
 from haimaker.http.sse import dumps
 from haimaker.http.values import JSON, Request
 from haimaker.lean_dataclasses import dataclass, replace
@@ -102,7 +103,7 @@ class Planner:
         self,
         routing_request: RoutingRequest,
         billed: BilledAccounts,
-        affordable: Affordable = ALL,
+        affordable: Affordable = NO_LIMITS,
         definition: "AutoRouterDefinition | None" = None,
     ) -> Decision:
         """The plan for a request and the accounts that it is charged to. Raises BadRequestError, NotFoundError,
@@ -146,11 +147,12 @@ class Planner:
 
             preferences = preferences.merged_with(request_options.preferences_from_fields(settings, request.model))
         health = self.health
+        tools = as_objects(request.original.body.get("tools")) if request.original else ()
         return RoutingContext(
             routing_request.request_id,
             int(routing_request.now_s),
             request.client_operation,
-            _tool_types(request),
+            frozenset(str(tool.get("type")) for tool in tools),
             allowed=() if routing_request.any_model_allowed else billed.allowed_models(self.router.full_name),
             open_circuits=health.breaker.open_circuits(routing_request.now_s),
             preferences=preferences,
@@ -167,7 +169,7 @@ class Planner:
         """For accounts with a budget, be it for a model: leaves out targets without a known price, and limits the output of the
         others."""
         full_name = self.router.full_name
-        counted = model_limits.with_budget(billed, {asked.model, name, full_name(name)}, plan.all(), full_name)
+        counted = model_limits.targets_with_budget(billed, {asked.model, name, full_name(name)}, plan.all(), full_name)
         if not counted:
             return plan
 
@@ -196,11 +198,6 @@ class Planner:
             content_policy=limit_output(plan.content_policy),
             exclusions=(*plan.exclusions, *exclusions),
         )
-
-
-def _tool_types(request: OperationRequest) -> frozenset[str]:
-    tools = request.original.body.get("tools") if request.original else None
-    return frozenset(str(tool.get("type")) for tool in (tools if isinstance(tools, list) else ()) if isinstance(tool, dict))
 
 
 def _with_token_counts(context: RoutingContext, request: OperationRequest) -> RoutingContext:
