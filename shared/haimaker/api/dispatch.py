@@ -193,11 +193,10 @@ def _google_models(name: str) -> Handler:
 
 
 def _google_tokens(gateway: "Gateway", request: Request) -> Response:
-    """About how many tokens a prompt has; free, and of no model's own counting."""
+    from haimaker.api.count_tokens import count_tokens
     from haimaker.api.formats import gemini
 
-    gateway.accounts.authenticate(request.headers)
-    return json_response({"totalTokens": gemini.parse_prompt(request).estimate_prompt_tokens()})
+    return json_response({"totalTokens": count_tokens(gateway, request, gemini.parse_prompt)})
 
 
 def _google_unserved(gateway: "Gateway", request: Request) -> Response:
@@ -209,9 +208,10 @@ def _google_unserved(gateway: "Gateway", request: Request) -> Response:
 
 def _count_tokens(operation: str, **fields: str) -> Handler:
     def count(gateway: "Gateway", request: Request) -> Response:
+        from haimaker.api import formats
         from haimaker.api.count_tokens import count_tokens
 
-        return json_response({**fields, "input_tokens": count_tokens(gateway, request, operation)})
+        return json_response({**fields, "input_tokens": count_tokens(gateway, request, formats.find(operation).parse)})
 
     return count
 

@@ -6,6 +6,7 @@ it as for a chat. What the gateway put into earlier answers of other vendors, wh
 
 from collections.abc import Iterable, Iterator
 from contextlib import suppress
+from dataclasses import replace
 from typing import Any
 from urllib.parse import quote
 
@@ -16,7 +17,7 @@ from haimaker.adapters.gemini.chat import STREAMED, WHOLE, Answer, candidates, r
 from haimaker.adapters.gemini.failures import from_body, read_error
 from haimaker.adapters.openai_types import conform
 from haimaker.http import errors
-from haimaker.http.json import as_object
+from haimaker.http.json import as_object, parse_json
 from haimaker.http.sse import dumps
 from haimaker.http.values import JSON, Event, StreamEvent, UpstreamRequest
 from haimaker.models.traits import Traits
@@ -24,7 +25,9 @@ from haimaker.operations.attempt import Attempt
 from haimaker.operations.chat import ChatRequest
 from haimaker.operations.operation import Result, UpstreamBody
 
-__all__ = ["from_stream", "from_upstream", "read_error", "to_upstream"]
+__all__ = ["from_stream", "from_upstream", "read_error", "to_count", "to_upstream"]
+
+COUNT = "countTokens"
 
 CONFIG = ("generationConfig", "generation_config")
 TOOL_CONFIG = ("toolConfig", "tool_config")
@@ -51,6 +54,13 @@ def to_upstream(request: ChatRequest, attempt: Attempt) -> UpstreamRequest:
         body["contents"] = [_clean(content, attempt.traits) for content in sent["contents"]]
     path = f"/models/{quote(attempt.model, safe='@')}:{STREAMED if request.streams else WHOLE}"
     return UpstreamRequest(path, dumps(body), {"content-type": "application/json", **attempt.provider.dialect.headers})
+
+
+def to_count(request: ChatRequest, attempt: Attempt) -> UpstreamRequest:
+    """The question how many tokens a request has: https://ai.google.dev/api/tokens"""
+    call = to_upstream(request, attempt)
+    whole = {"generateContentRequest": {"model": f"models/{attempt.model}", **parse_json(call.body)}}
+    return replace(call, path=f"/models/{quote(attempt.model, safe='@')}:{COUNT}", body=dumps(whole))
 
 
 def from_upstream(body: UpstreamBody, request: ChatRequest, attempt: Attempt) -> Result:
