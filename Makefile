@@ -16,7 +16,7 @@ run: .venv/run.stamp ## serve http://127.0.0.1:8000 until interrupted (PORT and 
 	@exec $(PYTHON_IN_VENV) -m local
 
 test: .venv/test.stamp .venv-aws/aws.stamp ## run the tests, all or some: make test ARGS=tests/unit
-	@exec $(PYTHON_IN_VENV) -m pytest -n auto $(ARGS)
+	@exec $(PYTHON_IN_VENV) -m pytest -n auto --dist worksteal $(ARGS)
 
 check: .venv/test.stamp ## lint, formatting, types
 	$(PYTHON_IN_VENV) -m ruff check .
@@ -51,22 +51,22 @@ scale: .venv/test.stamp ## measure the console with many keys and requests: make
 build: .venv-aws/aws.stamp ## build the layer for this machine, as sam local runs it; needs python3.13
 	ARCHITECTURE=$(HOST_ARCHITECTURE) .venv-aws/bin/sam build
 
-doctor: .venv/run.stamp ## say what is missing or wrong here, and the fix: make doctor ARGS=--online
+doctor: .venv/cli.stamp ## say what is missing or wrong here, and the fix: make doctor ARGS=--online
 	@exec $(HAIMAKER) doctor $(ARGS)
 
-keys: .venv/run.stamp ## the gateway's keys, or more: make keys ARGS="create --alias ada --max-budget 5"
+keys: .venv/cli.stamp ## the gateway's keys, or more: make keys ARGS="create --alias ada --max-budget 5"
 	@exec $(HAIMAKER) keys $(or $(ARGS),list)
 
-spend: .venv/run.stamp ## what was spent: make spend ARGS="--by model"
+spend: .venv/cli.stamp ## what was spent: make spend ARGS="--by model"
 	@exec $(HAIMAKER) spend $(ARGS)
 
-publish-prices: $(if $(filter file,$(origin STACK)),.venv/run.stamp,.venv/test.stamp) ## give the gateway that runs, or a stack, this table of prices: make publish-prices STACK=haimaker
+publish-prices: $(if $(filter file,$(origin STACK)),.venv/cli.stamp,.venv/test.stamp) ## give the gateway that runs, or a stack, this table of prices: make publish-prices STACK=haimaker
 	@exec $(HAIMAKER) $(if $(filter file,$(origin STACK)),,--stack $(STACK)) prices
 
-models: .venv/run.stamp ## the gateway's models and their prices: make models ARGS=gpt-4o
+models: .venv/cli.stamp ## the gateway's models and their prices: make models ARGS=gpt-4o
 	@exec $(HAIMAKER) models $(ARGS)
 
-routes: .venv/run.stamp ## check your own names in gateway.toml
+routes: .venv/cli.stamp ## check your own names in gateway.toml
 	@exec $(HAIMAKER) routes check $(ARGS)
 
 tools: .venv/test.stamp .venv-aws/aws.stamp ## install what `bin/haimaker --stack` needs
@@ -81,7 +81,7 @@ admin-key: .venv/test.stamp ## make an administrator's key of the deployed stack
 credentials: .venv/test.stamp ## give the deployed stack a provider's key, typed unseen: make credentials PROVIDER=openai
 	@exec $(ON_STACK) credentials $(if $(NAME),--name '$(NAME)') $(if $(PROVIDER),--provider '$(PROVIDER)') $(if $(REMOVE),--remove)
 
-reconcile: $(if $(filter file,$(origin STACK)),.venv/run.stamp,.venv/test.stamp) ## prove by the records what was spent, and repair it (CHECK=1: only report): make reconcile STACK=haimaker
+reconcile: $(if $(filter file,$(origin STACK)),.venv/cli.stamp,.venv/test.stamp) ## prove by the records what was spent, and repair it (CHECK=1: only report): make reconcile STACK=haimaker
 	@exec $(HAIMAKER) $(if $(filter file,$(origin STACK)),,--stack $(STACK)) reconcile $(if $(CHECK),--check)
 
 invoke: .venv/test.stamp .venv-aws/aws.stamp ## invoke a deployed function: make invoke FUNCTION=ModelsFunction EVENT=events/models_health.json
@@ -100,7 +100,10 @@ clean: ## remove .venv, .venv-*, builds and caches; keys and usage in .haimaker 
 .venv/run.stamp: shared/requirements.txt
 	@sh local/set_up.sh shared/requirements.txt && touch $@
 
-.venv/test.stamp: requirements-dev.txt shared/requirements.txt
+.venv/cli.stamp: shared/requirements.txt local/requirements.txt
+	@sh local/set_up.sh shared/requirements.txt local/requirements.txt && touch .venv/run.stamp $@
+
+.venv/test.stamp: requirements-dev.txt shared/requirements.txt local/requirements.txt
 	@sh local/set_up.sh requirements-dev.txt && touch $@
 
 .venv-bench/bench.stamp: requirements-bench.txt shared/requirements.txt

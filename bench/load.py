@@ -16,7 +16,7 @@ from typing import Any
 from bench.client import Connection, Target, chat_body
 
 WARM_UP = 50
-PATIENCE_S = 20.0
+TIMEOUT_S = 20.0
 BEGIN_WITHIN_S = 10.0
 """Streams of many at once: nobody's begin and end together."""
 
@@ -120,7 +120,7 @@ def account(target: Target, admin_key: str) -> dict[str, str]:
 
 def wait_until(holds: Callable[[], bool]) -> None:
     """Gives up after a while, so that what does not hold shows in the figures instead of hanging."""
-    deadline = time.monotonic() + PATIENCE_S
+    deadline = time.monotonic() + TIMEOUT_S
     while not holds() and time.monotonic() < deadline:
         time.sleep(0.01)
 

@@ -46,7 +46,7 @@ def main(arguments: Sequence[str], environment: Mapping[str, str], root: Path = 
         if folder.exists():
             raise ValueError(f"{folder} is there already.")
         request = parse_chat(dumps({"model": f"{asked.provider}/{asked.model}", **json.loads(asked.request.read_bytes())}))
-        attempt = case.attempt_at(asked.provider, asked.model)
+        attempt = case.attempt_at(asked.provider, asked.model, body=request.body)
         answer = _ask(request, attempt, environment)
         _write(folder, _files(request, attempt, answer), answer.secrets)
     except (SettingsError, TransportError, APIError, OSError, ValueError) as error:
@@ -71,7 +71,8 @@ def _ask(request: ChatRequest, attempt: Attempt, environment: Mapping[str, str])
     if access is None:
         raise SettingsError(f"{provider.name} has no credentials here: {provider.name.upper()}_API_KEY.")
     call = adapters.find(request, attempt).to_upstream(request, attempt)
-    call = replace(call, path=access.path_of(call.path, attempt.model))
+    place = provider.endpoint.path_for(streamed=request.streams)
+    call = replace(call, path=access.path_of(call.path, attempt.model, place))
     headers = credential_headers.auth_headers(provider, access, call, time.time())
     response = HTTPClient().send(call, access.base_url, headers, TIMEOUTS, CancelToken())
     secrets = tuple(value.removeprefix("Bearer ") for name, value in headers.items() if name not in call.headers)

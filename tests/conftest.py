@@ -7,7 +7,8 @@ from hypothesis import settings
 for name in ("MAKEFLAGS", "MFLAGS", "MAKELEVEL", "MAKEOVERRIDES"):
     os.environ.pop(name, None)
 
-settings.register_profile("patient", deadline=None)  # a slow machine is no defect
+# A slow machine is no defect; and what is merged is tried with the same examples as before, while each other run has new ones.
+settings.register_profile("patient", deadline=None, derandomize=bool(os.environ.get("CI")))
 settings.load_profile("patient")
 
 

@@ -1,15 +1,14 @@
 """A running gateway as the command line asks it: its address, an administrator's key, and its errors in words."""
 
-import http.client
 import json
 import os
-import urllib.error
-import urllib.request
 from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, field
+from functools import cache
 from pathlib import Path
-from typing import IO, Any, TypeVar
-from urllib.parse import urlencode, urlsplit
+from typing import TYPE_CHECKING, Any, TypeVar
+from urllib.parse import urlsplit
 
 from haimaker.http import sse
 from haimaker.settings.settings import DEFAULT_ADMIN_KEY, is_loopback
@@ -18,21 +17,16 @@ from ..installation import START
 from ..welcome import base_url
 from .stack import OperatorError
 
+if TYPE_CHECKING:
+    import httpx2
+
 JSON = dict[str, Any]
 T = TypeVar("T")
 
 KEY_VARIABLES = ("HAIMAKER_KEY", "HAIMAKER_ADMIN_KEY")
 TIMEOUT_S = 30.0
 STREAM_TIMEOUT_S = 600.0
-PIECE = 16 * 1024
 PAGE_SIZE = 100
-
-
-class _NoRedirects(urllib.request.HTTPRedirectHandler):
-    """A key is sent to the address that was named, and to no other."""
-
-    def redirect_request(self, *_: object) -> None:
-        return None
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,30 +38,25 @@ class APIClient:
     key: str = field(repr=False)
 
     def get(self, path: str, **query: object) -> JSON:
-        asked = {name: value for name, value in query.items() if value is not None}
-        return self._answer("GET", f"{path}?{urlencode(asked)}" if asked else path, None)
+        return self._answer("GET", path, dict, query={name: value for name, value in query.items() if value is not None})
 
     def list_all(self, path: str) -> list[JSON]:
         """What answers with a list."""
-        with self._open("GET", path, None, TIMEOUT_S) as answer:
-            return _parse_answer(answer, self.url, list)
+        return self._answer("GET", path, list)
 
     def post(self, path: str, body: Mapping[str, object]) -> JSON:
-        return self._answer("POST", path, json.dumps(body).encode())
+        return self._answer("POST", path, dict, body)
 
     def stream(self, path: str, body: Mapping[str, object]) -> Iterator[JSON]:
         """The chunks of a streamed answer as they come."""
-        with self._open("POST", path, json.dumps(body).encode(), STREAM_TIMEOUT_S) as answer:
-            try:
-                for event in sse.decode(iter(lambda: answer.read1(PIECE), b"")):  # type: ignore[attr-defined]
-                    if event.data == b"[DONE]":
-                        return
-                    chunk = json.loads(event.data)
-                    if "error" in chunk:
-                        raise OperatorError(str(chunk["error"].get("message")))
-                    yield chunk
-            except (OSError, http.client.HTTPException) as error:
-                raise OperatorError(f"The answer broke off: {error}.") from None
+        with self._open("POST", path, body, timeout_s=STREAM_TIMEOUT_S) as answer:
+            for event in sse.decode(answer.iter_bytes()):
+                if event.data == b"[DONE]":
+                    return
+                chunk = json.loads(event.data)
+                if "error" in chunk:
+                    raise OperatorError(str(chunk["error"].get("message")))
+                yield chunk
 
     def all_keys(self) -> Iterator[tuple[JSON, int]]:
         """Every key as `/key/info` tells it, and how many there are."""
@@ -77,51 +66,81 @@ class APIClient:
             yield from ((key, page["total_count"]) for key in page["keys"])
             number, pages = number + 1, page["total_pages"]
 
-    def _answer(self, method: str, path: str, body: bytes | None) -> JSON:
-        with self._open(method, path, body, TIMEOUT_S) as answer:
-            return _parse_answer(answer, self.url, dict)
+    def _answer(
+        self, method: str, path: str, kind: type[T], body: Mapping[str, object] | None = None, query: JSON | None = None
+    ) -> T:
+        with self._open(method, path, body, query) as answer:
+            try:
+                document = json.loads(answer.read())
+            except ValueError:
+                document = None
+        if not isinstance(document, kind):
+            raise OperatorError(f"{self.url} does not answer as a haimaker gateway does. Check the address.")
+        return document
 
-    def _open(self, method: str, path: str, body: bytes | None, timeout_s: float) -> IO[bytes]:
-        opener = _opener(self.url)
-        headers = {"authorization": f"Bearer {self.key}", "content-type": "application/json", "user-agent": "haimaker"}
-        request = urllib.request.Request(self.url.rstrip("/") + path, body, headers, method=method)  # noqa: S310 (checked above)
+    @contextmanager
+    def _open(
+        self,
+        method: str,
+        path: str,
+        body: Mapping[str, object] | None = None,
+        query: JSON | None = None,
+        timeout_s: float = TIMEOUT_S,
+    ) -> Iterator["httpx2.Response"]:
+        import httpx2
+
+        headers = {b"authorization": b"Bearer " + self.key.encode()} if self.key else {}
+        address, answered = self.url.rstrip("/") + path, False
         try:
-            return opener.open(request, timeout=timeout_s)  # type: ignore[no-any-return]
-        except urllib.error.HTTPError as error:
-            raise OperatorError(self._refusal(error)) from None
-        except OSError as error:
-            reason = error.reason if isinstance(error, urllib.error.URLError) else error
-            reason = getattr(reason, "strerror", None) or reason
+            with _client(self.url).stream(
+                method, address, params=query or None, json=body, headers=headers, timeout=timeout_s
+            ) as answer:
+                answered = True
+                if not answer.is_success:
+                    raise OperatorError(self._refusal(answer))
+                yield answer
+        except httpx2.LocalProtocolError:  # its message has the key in it
+            raise OperatorError("The key that is to be asked with is none: there is a control character in it.") from None
+        except httpx2.TransportError as error:
+            if answered:
+                raise OperatorError(f"The answer broke off: {error}.") from None
             hint = f"Start it with {START}, or name another one: --url, --stack or HAIMAKER_URL."
-            raise OperatorError(f"No gateway answers at {self.url}: {reason}. {hint}") from None
+            raise OperatorError(f"No gateway answers at {self.url}: {_reason(error)}. {hint}") from None
 
-    def _refusal(self, error: urllib.error.HTTPError) -> str:
+    def _refusal(self, answer: "httpx2.Response") -> str:
         try:
-            said = json.loads(error.read())["error"]
+            said = json.loads(answer.read())["error"]
             message, code = str(said["message"]), said["code"]
-        except (ValueError, KeyError, TypeError, OSError):
-            return f"{self.url} answers {error.code}, and not as a haimaker gateway does. Check the address."
-        if error.code == 401:
+        except (ValueError, KeyError, TypeError):
+            return f"{self.url} answers {answer.status_code}, and not as a haimaker gateway does. Check the address."
+        if answer.status_code == 401:
             return f"{message} ({code}) Name another key: export HAIMAKER_KEY=..., or --key-file."
         return message if code in (None, "") else f"{message} ({code})"
 
 
-def _opener(url: str) -> urllib.request.OpenerDirector:
+@cache
+def _client(url: str) -> "httpx2.Client":
+    """Keeps its connection. A key goes to the address that was named and to no other: redirects are not followed, and the
+    environment's proxies get nothing that is for this machine. Raises OperatorError."""
+    import httpx2  # here, since `haimaker` alone serves, which needs none of it
+
     parts = urlsplit(url)
     if parts.scheme not in ("http", "https") or not parts.hostname:
         raise OperatorError(f"{url!r} is no address of a gateway, such as http://127.0.0.1:8000/v1.")
-    no_proxy = [urllib.request.ProxyHandler({})] if is_loopback(parts.hostname) else []
-    return urllib.request.build_opener(_NoRedirects(), *no_proxy)
-
-
-def _parse_answer(answer: IO[bytes], url: str, kind: type[T]) -> T:
     try:
-        document = json.load(answer)
-    except ValueError:
-        document = None
-    if not isinstance(document, kind):
-        raise OperatorError(f"{url} does not answer as a haimaker gateway does. Check the address.")
-    return document
+        return httpx2.Client(headers={"user-agent": "haimaker"}, trust_env=not is_loopback(parts.hostname))
+    except (ValueError, OSError) as error:  # of a proxy's address, or of certificates
+        raise OperatorError(f"The environment's settings of proxies and certificates can't be used: {error}.") from None
+
+
+def _reason(error: BaseException) -> str:
+    """What the system says of a connection that failed, without its number."""
+    cause: BaseException | None = error
+    while cause is not None:
+        if isinstance(cause, OSError) and cause.strerror:
+            return cause.strerror
+        cause = cause.__cause__ or cause.__context__
+    return str(error) or type(error).__name__
 
 
 def local_url(environment: Mapping[str, str] = os.environ) -> str:

@@ -55,7 +55,7 @@ def restore(context: Context) -> int:
     """What was there before is kept beside it. Raises OperatorError."""
     source, target = Path(context.arguments.file).expanduser(), _file_of(context)
     contents = _inspect(source)
-    if not context.arguments.yes and not context.terminal.agreed(f"Put {contents} in the place of what is in {target}?"):
+    if not context.arguments.yes and not context.terminal.confirm(f"Put {contents} in the place of what is in {target}?"):
         context.terminal.note("Nothing is changed.")
         return 1
     target.parent.mkdir(mode=0o700, parents=True, exist_ok=True)

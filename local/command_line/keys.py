@@ -145,7 +145,7 @@ def rotate_key(context: Context) -> int:
 def delete_key(context: Context) -> int:
     client, arguments, terminal = context.api_client(), context.arguments, context.terminal
     token = _id(client, arguments.key)
-    if not arguments.yes and not terminal.agreed(f"Delete the key {arguments.key} for good?"):
+    if not arguments.yes and not terminal.confirm(f"Delete the key {arguments.key} for good?"):
         terminal.note("Nothing is deleted.")
         return 1
     told = client.post("/key/delete", {"keys": [token]})

@@ -12,6 +12,7 @@ from decimal import Decimal
 from pathlib import Path
 from typing import Any, TypeGuard
 
+from haimaker.http.json import as_list, as_object
 from haimaker.models.catalog import find_model
 from haimaker.models.names import ROUTABLE
 from haimaker.providers.registry import NAMES, ONLINE, get
@@ -108,7 +109,7 @@ class Import:
 def convert(config: JSON) -> Import:
     """A config as YAML has it. What is not understood is told, never guessed at in silence."""
     found = Import()
-    deployments = _list(config.get("model_list"))
+    deployments = as_list(config.get("model_list"))
     for position, entry in enumerate(deployments):
         if isinstance(entry, dict) and isinstance(entry.get("litellm_params"), dict):
             _deployment(found, f"model_list[{position}]", entry)
@@ -116,7 +117,7 @@ def convert(config: JSON) -> Import:
             found.differ(f"model_list[{position}]", "has no litellm_params, and is left out")
     _router(found, config)
     for section, known in KNOWN_SETTINGS.items():
-        for name in _dict(config.get(section)):
+        for name in as_object(config.get(section)):
             if name not in (*FALLBACKS, "default_fallbacks", "num_retries", "request_timeout"):
                 found.differ(f"{section}.{name}", known.get(name, "has no counterpart here"))
     for section in config:
@@ -143,11 +144,11 @@ def _deployment(found: Import, place: str, entry: JSON) -> None:
         return
     account = _account(found, place, provider, params)
     target = f"{account}/{model}"
-    for rates in (params, _dict(entry.get("model_info"))):
+    for rates in (params, as_object(entry.get("model_info"))):
         prices = {rate: f"{Decimal(str(rates[rate])):f}" for rate in RATES if _is_number(rates.get(rate))}
         if prices:
             found.prices.setdefault(target, {}).update(prices)
-    base = _dict(entry.get("model_info")).get("base_model")
+    base = as_object(entry.get("model_info")).get("base_model")
     if isinstance(base, str):
         plain = base.removeprefix(f"{provider}/")
         if find_model(provider, plain) or find_model(WITH_ADDRESS, plain.removeprefix(f"{WITH_ADDRESS}/")):
@@ -229,11 +230,11 @@ def _account(found: Import, place: str, provider: str, params: JSON) -> str:
 
 
 def _router(found: Import, config: JSON) -> None:
-    router, general = _dict(config.get("router_settings")), _dict(config.get("litellm_settings"))
+    router, general = as_object(config.get("router_settings")), as_object(config.get("litellm_settings"))
     for kind in FALLBACKS:
-        for entry in (*_list(router.get(kind)), *_list(general.get(kind))):
-            for name, targets in _dict(entry).items():
-                _fallback(found, kind, name, [str(target) for target in _list(targets) if isinstance(target, str)])
+        for entry in (*as_list(router.get(kind)), *as_list(general.get(kind))):
+            for name, targets in as_object(entry).items():
+                _fallback(found, kind, name, [str(target) for target in as_list(targets) if isinstance(target, str)])
     if isinstance(general.get("default_fallbacks"), list):
         found.defaults["fallbacks"] = list(_targets(found, [str(name) for name in general["default_fallbacks"]]))
     retries = router.get("num_retries", general.get("num_retries"))
@@ -248,7 +249,7 @@ def _router(found: Import, config: JSON) -> None:
             found.defaults["strategy"] = STRATEGIES[strategy]
         if STRATEGIES.get(strategy, "weighted") == "weighted" and strategy != "simple-shuffle":
             found.differ("router_settings.routing_strategy", f"{strategy} has no counterpart; targets are taken by weight")
-    for alias, named in _dict(router.get("model_group_alias")).items():
+    for alias, named in as_object(router.get("model_group_alias")).items():
         group = named.get("model") if isinstance(named, dict) else named
         if group in found.routes:
             found.routes[str(alias)] = dict(found.routes[group])
@@ -286,14 +287,6 @@ def _drop_plain(found: Import) -> None:
     for name, route in list(found.routes.items()):
         if route == {"targets": [{"model": name}]}:
             del found.routes[name]
-
-
-def _dict(value: object) -> JSON:
-    return value if isinstance(value, dict) else {}
-
-
-def _list(value: object) -> list[Any]:
-    return value if isinstance(value, list) else []
 
 
 def _is_number(value: object) -> TypeGuard[float]:

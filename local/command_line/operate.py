@@ -125,13 +125,13 @@ class Operator:
         return deleted
 
     def _delete_what_is_kept(self, accounts: str, records: str, secrets: str) -> None:
-        if self.terminal.agreed(
+        if self.terminal.confirm(
             f"Delete the tables too ({accounts} and {records}), with all keys and all records of what was spent?"
         ):
             self.stack.delete_tables([accounts, records])
         else:
             self.terminal.say(f"Kept: {accounts} and {records}. They cost their storage only.")
-        if self.terminal.agreed(f"Delete the providers' keys too ({secrets})?"):
+        if self.terminal.confirm(f"Delete the providers' keys too ({secrets})?"):
             self.stack.delete_secrets(secrets)
 
     def _announce(self, what: str) -> None:

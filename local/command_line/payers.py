@@ -78,7 +78,7 @@ def list_payers(kind: Kind, context: Context) -> int:
 
 def create(kind: Kind, context: Context) -> int:
     return _show(
-        kind, context, context.api_client().post(f"{kind.path}/new", {kind.id: context.arguments.name, **_said(kind, context)})
+        kind, context, context.api_client().post(f"{kind.path}/new", {kind.id: context.arguments.name, **_fields_of(kind, context)})
     )
 
 
@@ -98,7 +98,7 @@ def show(kind: Kind, context: Context) -> int:
 
 
 def update(kind: Kind, context: Context) -> int:
-    said = _said(kind, context)
+    said = _fields_of(kind, context)
     if not said:
         raise OperatorError("Nothing was said to change; --help lists what there is.")
     client = context.api_client()
@@ -117,7 +117,7 @@ def unblock(kind: Kind, context: Context) -> int:
 def delete(kind: Kind, context: Context) -> int:
     client, arguments, terminal = context.api_client(), context.arguments, context.terminal
     name = _id(kind, client, arguments.name)
-    if not arguments.yes and not terminal.agreed(
+    if not arguments.yes and not terminal.confirm(
         f"Delete the {kind.one} {name}{' and its keys' if kind.has_models else ''} for good?"
     ):
         terminal.note("Nothing is deleted.")
@@ -135,7 +135,7 @@ def _set_blocked(kind: Kind, context: Context, action: str) -> int:
     return _show(kind, context, told.get("team_info", told))
 
 
-def _said(kind: Kind, context: Context) -> JSON:
+def _fields_of(kind: Kind, context: Context) -> JSON:
     arguments = context.arguments
     alias = {kind.alias: arguments.alias} if arguments.alias is not None else {}
     return {**alias, **fields_from_arguments(arguments)}

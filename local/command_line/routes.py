@@ -20,7 +20,7 @@ TITLES = ("name", "part", "share", "target", "input $/M", "output $/M", "to be l
 RATES = ("input_cost_per_token", "output_cost_per_token")
 
 
-class Lead(NamedTuple):
+class RouteTarget(NamedTuple):
     """A target of a route with its share, its prices and what is wrong with it."""
 
     name: str
@@ -47,7 +47,7 @@ def check_routes(context: Context) -> int:
     path = Path(context.arguments.file) if context.arguments.file else path_of(context.environment)
     config = read(path)
     secrets = provider_secrets.merge(context.stack().secrets()) if context.arguments.stack else context.environment
-    found = list(leads(config, connections_from_env(secrets, config.accounts)))
+    found = list(list_targets(config, connections_from_env(secrets, config.accounts)))
     context.terminal.show([lead._asdict() for lead in found], TITLES, found, empty=f"{path} is valid, and names no routes.")
     return int(any(lead.problem for lead in found))
 
@@ -64,7 +64,7 @@ def read(path: Path) -> Config:
         raise OperatorError(f"{path} can't be read: {error}.") from None
 
 
-def leads(config: Config, on: Collection[str]) -> Iterator[Lead]:
+def list_targets(config: Config, on: Collection[str]) -> Iterator[RouteTarget]:
     """For each target of each route, what it costs and what is wrong with it."""
     rows = [*all_providers(), *(account.definition for account in config.accounts.values())]
     targets = TargetResolver(config, [definition for definition in rows if definition.name in on or definition.offline])
@@ -75,7 +75,7 @@ def leads(config: Config, on: Collection[str]) -> Iterator[Lead]:
             rates = {} if is_route else targets.model_info_for(target).rates
             problem = "" if is_route or "*" in target.partition("/")[0] else _problem(targets, target, bool(rates))
             price_in, price_out = (_per_million(rates.get(rate)) for rate in RATES)
-            yield Lead(name, part, share, target, price_in, price_out, problem)
+            yield RouteTarget(name, part, share, target, price_in, price_out, problem)
 
 
 def _parts(route: Route) -> Iterator[tuple[str, str, str]]:

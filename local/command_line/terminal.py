@@ -38,7 +38,7 @@ class Terminal:
         lines = table(titles, rows)
         self.say("\n".join(lines) if len(lines) > 1 else empty)
 
-    def agreed(self, question: str) -> bool:
+    def confirm(self, question: str) -> bool:
         return self.ask(f"{question} Type yes to do so: ").strip() == "yes"
 
     def each(self, items: Iterable[T], count: int | None, what: Callable[[T], str]) -> Iterator[T]:

@@ -31,6 +31,7 @@ from haimaker.api import formats, uploads
 from haimaker.api.dispatch import CHANGING, HANDLERS, KEYLESS, TELLS_PRICES
 from haimaker.api.paths import MODEL_OPERATIONS, with_key_of_query
 from haimaker.billing import admission, estimates, model_limits
+from haimaker.billing.estimates import Affordable
 from haimaker.billing.reservations import reservations_for
 from haimaker.billing.settlement import AttemptLog, Settlement
 from haimaker.content.content import ContentLogging
@@ -208,7 +209,7 @@ class Gateway:
         ):
             return
         owner = auth.owner_of(request.headers)
-        self.refusals.add(owner if self.accounts.has_met(owner) else "", error.code or error.type, time.time())
+        self.refusals.add(owner if self.accounts.has_seen(owner) else "", error.code or error.type, time.time())
 
     def answer(self, request: Request, routing_request: RoutingRequest, account: Account) -> Response:
         """A request of a key that the gateway makes itself, in the format of its operation. Raises APIError."""
@@ -234,7 +235,7 @@ class Gateway:
         if billed.have_budget() or model_limits.have_budget(admitted.reservation):
             default = self.settings.default_max_output_tokens
             attempts.can_afford = lambda attempt: settlement.reserve_more(
-                sum(estimates.bound_cost(part, [attempt], default).amount_nanousd for part in call.unanswered(attempt))
+                sum(estimates.bound_cost(part, [attempt], default).amount_nanousd for part in call.unanswered_parts(attempt))
             )
             call.can_go_on = lambda attempt, used: settlement.reserve_more(
                 estimates.bound_cost(asked, [attempt], default).amount_nanousd
@@ -313,7 +314,7 @@ class Gateway:
         self, routing_request: RoutingRequest, billed: BilledAccounts, request: Request, planner: Planner
     ) -> tuple[Decision, BilledAccounts, Granted]:
         """Plans and reserves; again if an account was changed meanwhile, or if the rest of a budget pays for a shorter answer."""
-        asked, affordable = routing_request.asked, None
+        asked, affordable = routing_request.asked, estimates.ALL
         used_up = set[str]()  # targets whose model is limited, and not the one that is asked for
         for _ in range(ADMISSION_TRIES + MAX_MODELS_HELD):
             try:
@@ -342,15 +343,17 @@ class Gateway:
                 billed = self.accounts.billed_accounts(billed.key, asked.fields.user, fresh=True, new_user=True)
             elif spared := model_limits.targets_to_leave_out(admitted, reservations, decision.plan.attempts):
                 used_up |= spared
-            elif not (affordable := self._affordable(asked, decision.plan, admitted, affordable)):
+            elif found := self._affordable(asked, decision.plan, admitted, affordable):
+                affordable = found
+            else:
                 raise denied_error(admitted, *model_limits.denied_amounts(admitted, reservations))
         raise denied_error(Denied("parallel", billed.key, retry_after_s=1), 0, 0)
 
-    def _affordable(self, asked: OperationRequest, plan: Plan, refused: Denied, tried: int | None) -> int:
-        """Output tokens that a second try could ask for; 0 if a shorter answer would not help."""
-        if refused.reason != "budget" or tried is not None or not estimates.can_be_shortened(asked):
-            return 0
-        return estimates.affordable_output_tokens(asked, plan.all(), refused.remaining_nanousd)
+    def _affordable(self, asked: OperationRequest, plan: Plan, refused: Denied, tried: Affordable) -> Affordable | None:
+        """What a second try could ask for; None if less would not help."""
+        if refused.reason != "budget" or tried != estimates.ALL:
+            return None
+        return estimates.affordable(asked, plan.all(), refused.remaining_nanousd, self.settings.default_max_output_tokens)
 
 
 def _places(access: Mapping[str, ProviderConnection]) -> dict[str, Place]:

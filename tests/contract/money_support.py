@@ -37,7 +37,7 @@ AWS = {
     "AWS_SECRET_ACCESS_KEY": "a-secret",
     "AWS_SESSION_TOKEN": "t",
 }
-PATIENCE_S = 15.0
+TIMEOUT_S = 15.0
 ASKS_USAGE = {"stream": True, "stream_options": {"include_usage": True}}
 
 
@@ -162,7 +162,7 @@ def store_of(kind: str) -> Iterator[dict[str, str]]:
 
 
 def wait_until(holds: Callable[[], bool]) -> None:
-    end_s = time.monotonic() + PATIENCE_S
+    end_s = time.monotonic() + TIMEOUT_S
     while not holds():
         assert time.monotonic() < end_s, "it never came to hold"
         time.sleep(0.02)

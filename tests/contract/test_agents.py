@@ -23,7 +23,7 @@ from tests.support import openai_wire
 from tests.support.fake_upstream import Call, FakeUpstream
 from tests.support.reply import Reply
 
-PATIENCE_S = 90
+TIMEOUT_S = 90
 DONE = "All is written."
 CLAUDE, GEMINI = "anthropic/claude-sonnet-5-5", "gemini/gemini-2.5-flash"
 USED = {"input_tokens": 20, "cache_creation_input_tokens": 0, "cache_read_input_tokens": 0, "output_tokens": 9}
@@ -80,7 +80,7 @@ def run(agent: str, desk: Desk, key: str, folder: Path, model: str) -> tuple[str
     here = dict.fromkeys(("NO_PROXY", "no_proxy"), "127.0.0.1,localhost")
     environment = {"PATH": os.environ["PATH"], "HOME": str(home), "TERM": "dumb", **nowhere, **here, **variables}
     done = subprocess.run(
-        command, cwd=work, env=environment, stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=PATIENCE_S
+        command, cwd=work, env=environment, stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=TIMEOUT_S
     )
     return done.stdout + done.stderr, done.returncode
 

@@ -214,7 +214,11 @@ def test_what_is_wrong_is_said_in_a_line(desk: Desk, haimaker: Run, command: str
 
 def test_a_wrong_key_is_told_apart_from_a_wrong_address(desk: Desk, haimaker: Run, upstream: FakeUpstream, tmp_path: Path):
     (tmp_path / "key").write_text(auth.new_key() + "\n")
+    (tmp_path / "torn").write_text("sk-\0secret\n")
     assert "export HAIMAKER_KEY" in haimaker(f"--key-file {tmp_path}/key keys list", status=1)
+    said = haimaker(f"--key-file {tmp_path}/torn keys list", status=1)
+    assert "control character" in said
+    assert "secret" not in said
     upstream.answers(Reply.html(404))
     assert "not as a haimaker gateway does" in haimaker(f"--url {upstream.url} keys list", status=1)
     upstream.answers(Reply.raw(302, b"", {"location": f"{upstream.url}/elsewhere"}))

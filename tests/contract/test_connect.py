@@ -15,7 +15,7 @@ import yaml
 
 from local.command_line.__main__ import main
 from local.command_line.connect import COPY
-from local.command_line.connect.edits import NotPlain, connected, disconnected
+from local.command_line.connect.edits import NotPlain, add_settings, remove_settings
 from local.command_line.connect.tools import TOOLS, Endpoint, File
 from tests.contract.money_support import ADMIN, Desk, serving
 from tests.support.documentation import ROOT
@@ -84,8 +84,8 @@ EXAMPLES = {
 @pytest.mark.parametrize(("name", "file"), FILES)
 def test_what_is_written_can_be_read_and_taken_back(name: str, file: File, text: str) -> None:
     before = EXAMPLES[file.kind] if text else ""
-    after = connected(file, before, ENDPOINT)
-    assert connected(file, after, ENDPOINT) == after, "twice is once"
+    after = add_settings(file, before, ENDPOINT)
+    assert add_settings(file, after, ENDPOINT) == after, "twice is once"
     read = {"toml": tomllib.loads, "json": json.loads, "yaml": yaml.safe_load, "list": yaml.safe_load, "env": str}[file.kind]
     found, mine = read(after), read(before) if before else {}
     if file.kind == "env":
@@ -96,7 +96,7 @@ def test_what_is_written_can_be_read_and_taken_back(name: str, file: File, text:
         kept = {key: value for key, value in mine.items() if key not in wanted}
         assert all(found[key] == value or value.items() < found[key].items() for key, value in kept.items())
         assert wanted.keys() <= found.keys()
-    back = disconnected(file, after, before)
+    back = remove_settings(file, after, before)
     assert (read(back) == mine) if back else not before
     if file.kind != "json":
         assert back == before
@@ -105,12 +105,12 @@ def test_what_is_written_can_be_read_and_taken_back(name: str, file: File, text:
 def test_what_was_changed_meanwhile_stays() -> None:
     [settings], [config] = TOOLS["claude-code"].files, TOOLS["codex"].files
     before = EXAMPLES["json"]
-    after = json.loads(connected(settings, before, ENDPOINT))
+    after = json.loads(add_settings(settings, before, ENDPOINT))
     after["env"]["NEW"] = "1"
-    back = json.loads(disconnected(settings, json.dumps(after), before))
+    back = json.loads(remove_settings(settings, json.dumps(after), before))
     assert back["env"] == {"EDITOR": "vi", "ANTHROPIC_MODEL": "opus", "NEW": "1"}
-    text = connected(config, EXAMPLES["toml"], ENDPOINT) + "\n[later]\nx = 1\n"
-    assert disconnected(config, text, "") == EXAMPLES["toml"] + "\n[later]\nx = 1\n"
+    text = add_settings(config, EXAMPLES["toml"], ENDPOINT) + "\n[later]\nx = 1\n"
+    assert remove_settings(config, text, "") == EXAMPLES["toml"] + "\n[later]\nx = 1\n"
 
 
 @pytest.mark.parametrize(
@@ -126,7 +126,7 @@ def test_what_was_changed_meanwhile_stays() -> None:
 def test_a_file_that_is_not_understood_is_left_alone(connect: Run, home: Path, fresh: Desk, name: str, text: str) -> None:
     [file] = TOOLS[name].files
     with pytest.raises(NotPlain):
-        connected(file, text, ENDPOINT)
+        add_settings(file, text, ENDPOINT)
     path = home / file.path
     path.parent.mkdir(parents=True)
     path.write_text(text)

@@ -42,7 +42,7 @@ def plays(vendor: str, schema: str, said: Said) -> Any:
         except (AssertionError, ValidationError, KeyError) as error:
             return Reply.json(400, {"message": str(error), "error": {"message": str(error)}})
         streams = "stream" in call.path or call.json.get("stream", False)
-        return answer(vendor, _by_tool(call.json) or said, stream=streams)
+        return answer("responses" if "/responses" in call.path else vendor, _by_tool(call.json) or said, stream=streams)
 
     return reply
 
@@ -84,6 +84,11 @@ class Talk:
     [
         ("openai", "openai", "openai/gpt-5.2", "image pdf", ""),
         ("openai", "openai", "azure/gpt-5.2", "image pdf", ""),
+        ("openai", "gpt_6_astra", "openai/gpt-6-astra", "image pdf", ""),
+        ("openai", "gpt_6_astra", "azure/gpt-6.1-sol", "image pdf", ""),
+        ("openai", "gpt_6", "azure_ai/gpt-5.6-terra", "image pdf", ""),
+        ("openai", "gpt_6", "databricks/databricks-gpt-5-5", "image pdf", ""),
+        ("openai", "gpt_6", "openai/gpt-5.5-pro", "image pdf", ""),
         ("anthropic", "anthropic", "anthropic/claude-sonnet-4-5", "image pdf", "cache_control"),
         ("gemini", "gemini", "gemini/gemini-3.1-pro-preview", "image pdf", ""),
         ("gemini", "gemini", "vertex_ai/gemini-3.1-pro-preview", "image pdf", ""),
@@ -120,7 +125,10 @@ def test_three_turns_with_everything(
     message = talk.ask(tools=TOOLS, reasoning_effort="high")
     assert message.content == SAID.text
     shown = (message.model_extra or {}).get("reasoning_content")
-    assert shown in ((None,) if vendor == "openai" else (SAID.thought,))
+    over_responses = "/responses" in upstream.calls[-1].path
+    assert shown == (None if vendor == "openai" and not over_responses else SAID.thought)
+    if over_responses:
+        assert vendor_schemas.SIGNATURES["openai"] in upstream.calls[-1].body.decode(), "its thinking did not come back"
 
     talk.messages.append({"role": "user", "content": "Which city?"})
     upstream.answers(plays(vendor, schema, Said(text=json.dumps(ANSWERED), turn=2)))
@@ -131,6 +139,8 @@ def newest() -> Iterator[tuple[str, str, str]]:
     """Who writes the answer, whose rules hold, and the model."""
     for name in ("gpt-6-sol", "gpt-5.6", "gpt-5.5", "gpt-7"):
         yield from (("openai", "gpt_6", host + name) for host in ("openai/", "azure/", "azure_ai/", "github/openai/"))
+    for name in ("gpt-6-astra", "gpt-6.1-sol", "gpt-5.3-codex", "gpt-5.5-pro"):
+        yield from (("openai", "gpt_6_astra", host + name) for host in ("openai/", "azure/", "azure_ai/"))
     yield ("openai", "gpt_6", "azure/a-gpt-of-ours")
     for name in ("claude-opus-5-5", "claude-fable-5-1", "claude-saga-7"):
         yield ("anthropic", "claude_5_5", f"anthropic/{name}")

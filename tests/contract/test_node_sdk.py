@@ -28,7 +28,7 @@ from tests.support.reply import JSON, Reply
 
 SCRIPTS = Path(__file__).parent.parent / "support" / "node_sdk"
 TOUR = Path(__file__).parents[2] / "docs" / "tour.md"
-PATIENCE_S = 60
+TIMEOUT_S = 60
 TEXT = "Hello there, Zürich"
 CITY = {"city": "Zürich"}
 COUNTS = openai_wire.usage(100, 20)
@@ -55,7 +55,7 @@ def node(*arguments: str) -> str:
         program = installed(SCRIPTS, "openai")
     except Unavailable as reason:
         pytest.skip(str(reason))
-    done = subprocess.run([program, *arguments], cwd=SCRIPTS, capture_output=True, text=True, timeout=PATIENCE_S)
+    done = subprocess.run([program, *arguments], cwd=SCRIPTS, capture_output=True, text=True, timeout=TIMEOUT_S)
     assert done.returncode == 0, done.stderr
     return done.stdout
 
@@ -133,7 +133,7 @@ STATUSES: Mapping[int, tuple[str, int]] = {
 """What a provider answers; which class that is here, and with which status."""
 ONCE_MORE = {"402": 1, "400": 1, "401": 1, "429": 2, "503": 2}
 """How often each is asked for by a client that would try once more."""
-PATIENCE = {700: "0", 1_000: "1", 1_999: "1", 10_000: "10", 300_000: "300"}
+TIMEOUTS = {700: "0", 1_000: "1", 1_999: "1", 10_000: "10", 300_000: "300"}
 """What is said of a call's timeout in milliseconds. Of the client's own nothing is said."""
 
 
@@ -157,7 +157,7 @@ def test_errors_have_their_class_and_are_tried_again_where_it_helps(desk: Desk, 
     upstream.answers(plays)
     statuses = [f"status {status}" for status in STATUSES]
     retried = [f"again {status}" for status in ONCE_MORE]
-    given = {"model": ONCE, "statuses": statuses, "retried": retried, "broken": "broken", "timeouts_ms": list(PATIENCE)}
+    given = {"model": ONCE, "statuses": statuses, "retried": retried, "broken": "broken", "timeouts_ms": list(TIMEOUTS)}
     found = run("errors", desk, key, spentKey=desk.key(max_budget=0.000000001), **given)
     assert {name: told(error, "class", "status") for name, error in found["statuses"].items()} == dict(
         zip(statuses, STATUSES.values(), strict=True)
@@ -172,10 +172,10 @@ def test_errors_have_their_class_and_are_tried_again_where_it_helps(desk: Desk, 
     assert told(found["noMessages"], "class", "param") == ("BadRequestError", "messages")
     assert told(found["unknownPath"], "class", "code") == ("NotFoundError", "unknown_url")
     assert told(found["brokenStream"], "class", "code") == ("APIError", "broken")
-    assert found["patience"] == [None, *PATIENCE.values()]
+    assert found["timeouts"] == [None, *TIMEOUTS.values()]
 
 
-@pytest.mark.parametrize(("timeout_ms", "said"), PATIENCE.items())
+@pytest.mark.parametrize(("timeout_ms", "said"), TIMEOUTS.items())
 def test_the_gateway_gives_up_before_the_client_does(timeout_ms: int, said: str) -> None:
     assert deadlines.client_timeout_s(Request("", {"x-stainless-timeout": said}, b"")) < timeout_ms / 1000
 

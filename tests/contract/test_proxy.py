@@ -1,17 +1,22 @@
 """A gateway whose only way out is a proxy: proxy.py, which people use."""
 
+import socket
 import ssl
-from collections.abc import Iterator
+import time
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
+from urllib.parse import urlsplit
 
 import pytest
 from openai import OpenAI
 
 from haimaker.http import tls
 from haimaker.http.client import CancelToken, HTTPClient, Timeouts, TransportError
+from haimaker.http.errors import BadRequestError
 from haimaker.http.proxies import Proxies, Proxy, from_environment
 from haimaker.http.values import UpstreamRequest
+from haimaker.upstream.image_fetcher import FetchBounds, ImageFetcher
 from tests.contract.money_support import serving
 from tests.contract.test_crash import start
 from tests.support.fake_upstream import FakeUpstream, Reply
@@ -19,7 +24,7 @@ from tests.support.loopback import accepting, self_signed
 from tests.support.openai_wire import plays_openai
 
 pytest.importorskip("proxy", reason="proxy.py of requirements-dev.txt is not installed")
-from tests.support.proxied_names import named, running_proxy
+from tests.support.proxied_names import NAME, PICTURES, named, running_proxy
 
 REQUEST = UpstreamRequest("/chat/completions", b'{"a":1}', {"content-type": "application/json"})
 TIMEOUTS = Timeouts(5, 5, 5)
@@ -93,13 +98,14 @@ def trusted(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
 
 
 @contextmanager
-def tls_provider(certificate: Path, heard: list[bytes]) -> Iterator[str]:
+def tls_provider(certificate: Path, heard: list[bytes], end: bytes = REQUEST.body) -> Iterator[str]:
+    """Answers once it has heard the end of a request."""
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     context.load_cert_chain(certificate)
 
     def answer(connection):  # type: ignore[no-untyped-def]
         with context.wrap_socket(connection, server_side=True) as secure:
-            while not heard or not b"".join(heard).endswith(REQUEST.body):
+            while not heard or not b"".join(heard).endswith(end):
                 heard.append(secure.recv(65_536))
             secure.sendall(b"HTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\nok")
 
@@ -124,4 +130,67 @@ def test_what_the_proxy_refuses_was_not_sent(proxy: str, upstream: FakeUpstream)
     nobody = Proxies({"http": Proxy("127.0.0.1", 9)})
     with pytest.raises(TransportError, match=r"^The proxy did not lead to the provider\.$"):
         send(HTTPClient(nobody), named(upstream.url))
+    assert not upstream.calls
+
+
+@pytest.fixture
+def world(monkeypatch: pytest.MonkeyPatch) -> Mapping[str, str]:
+    """Names that this machine can resolve, and what to."""
+    known = {"pictures.test": PICTURES, "inner.test": "10.0.0.7"}
+    real = socket.getaddrinfo
+
+    def look_up(host: str, port: int, *_: object, **more: int) -> list[object]:
+        return real(known.get(host, host), port, **more)  # type: ignore[return-value]
+
+    monkeypatch.setattr(socket, "getaddrinfo", look_up)
+    return known
+
+
+def fetch(url: str, variable: str, proxy: str) -> bytes:
+    images = ImageFetcher(ports=frozenset({urlsplit(url).port or 0}), proxies=from_environment({variable: proxy}))
+    return images.fetch(url, "image", FetchBounds(time.monotonic() + 5))
+
+
+def test_a_link_of_a_client_is_fetched_by_its_checked_address(world: object, proxy: str, upstream: FakeUpstream) -> None:
+    """The proxy knows no `pictures.test`; the host is told its name all the same, and nothing of the proxy."""
+    port = urlsplit(upstream.url).port
+    upstream.answers(Reply.raw(302, b"", {"location": f"http://pictures.test:{port}/b.png?size=1"}), Reply.raw(200, b"picture", {}))
+    assert fetch(f"http://pictures.test:{port}/a.png", "HTTP_PROXY", proxy) == b"picture"
+    assert [call.path for call in upstream.calls] == ["/a.png", "/b.png?size=1"]
+    assert all(call.headers["host"] == f"pictures.test:{port}" for call in upstream.calls)
+    assert not any("proxy" in name.lower() for call in upstream.calls for name in call.headers)
+
+
+def test_a_link_with_tls_is_fetched_through_a_tunnel(
+    world: object, proxy: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    file = self_signed(tmp_path, "pictures.test")
+    monkeypatch.setenv("SSL_CERT_FILE", str(file))
+    tls.context.cache_clear()
+    heard = list[bytes]()
+    with tls_provider(file, heard, b"\r\n\r\n") as url:
+        assert fetch(url.replace("127.0.0.1", "pictures.test"), "HTTPS_PROXY", proxy) == b"ok"
+    tls.context.cache_clear()
+    assert b"roxy-" not in b"".join(heard)
+
+
+@pytest.mark.parametrize("host", [NAME, "inner.test", "localhost", "127.0.0.1", "169.254.169.254"])
+def test_a_link_that_is_not_known_to_be_public_is_not_asked_of_the_proxy(
+    world: object, proxy: str, upstream: FakeUpstream, host: str
+) -> None:
+    """`provider.test` is a name that the proxy alone can resolve."""
+    port = urlsplit(upstream.url).port
+    with pytest.raises(BadRequestError):
+        fetch(f"http://{host}:{port}/a.png", "HTTP_PROXY", proxy)
+    upstream.answers(Reply.raw(302, b"", {"location": f"http://{host}:{port}/a.png"}))
+    with pytest.raises(BadRequestError):
+        fetch(f"http://pictures.test:{port}/a.png", "HTTP_PROXY", proxy)
+    assert len(upstream.calls) == 1
+
+
+def test_a_proxy_that_refuses_a_link_is_no_way_around(world: object, proxy: str, upstream: FakeUpstream) -> None:
+    link = f"http://pictures.test:{urlsplit(upstream.url).port}/a.png"
+    for other in (proxy.replace("pass", "s3cret"), "http://127.0.0.1:9"):
+        with pytest.raises(BadRequestError):
+            fetch(link, "HTTP_PROXY", other)
     assert not upstream.calls

@@ -21,7 +21,7 @@ from haimaker.models.table import TABLE
 from haimaker.providers.registry import all_providers
 from haimaker.settings.gateway_toml import parse_gateway_toml
 from haimaker.settings.settings import Settings
-from local.command_line.routes import leads
+from local.command_line.routes import list_targets
 from tests.support.documentation import ADDRESS, ROOT, Guide, Served, run, serve, shape
 from tests.support.fake_upstream import FakeUpstream
 from tests.support.openai_wire import plays_openai
@@ -124,7 +124,7 @@ def test_the_configuration_is_valid() -> None:
 def test_models_that_samples_name_have_a_price(page: str) -> None:
     """The retired and the misspelt have none; models of one's own have the price that the sample gives."""
     config = parse_gateway_toml("\n".join(Guide.read(page).written_in("toml")), Path("gateway.toml"))
-    assert [lead.target for lead in leads(config, ()) if "no price" in lead.problem] == []
+    assert [lead.target for lead in list_targets(config, ()) if "no price" in lead.problem] == []
 
 
 @pytest.mark.parametrize("page", ["README.md", "docs/providers.md"])

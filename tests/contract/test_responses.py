@@ -148,7 +148,12 @@ def test_a_budget_holds_for_tools(desk: Desk, upstream: FakeUpstream) -> None:
     upstream.answers(Reply.json(200, WHOLE))
     body = {"model": GPT, "input": "Hi", "max_output_tokens": 100, "tools": [{"type": "web_search"}]}
     assert desk.ask("POST", "/responses", body, key=desk.key(max_budget=0.1)).status_code == 402
-    assert desk.ask("POST", "/responses", body, key=desk.key(max_budget=20)).status_code == 200
+    for budget, calls in ((0.8, "1"), (2.5, "2"), (20, "10")):
+        bounded = desk.ask("POST", "/responses", body, key=desk.key(max_budget=budget))
+        assert (bounded.status_code, bounded.headers["x-haimaker-max-tool-calls"]) == (200, calls), "as many as it affords"
+        assert upstream.calls[-1].json["max_tool_calls"] == int(calls)
+    assert desk.ask("POST", "/responses", body).status_code == 200
+    assert "max_tool_calls" not in upstream.calls[-1].json
     drawn = desk.ask("POST", "/responses", {**body, "tools": [{"type": "image_generation"}]}, key=desk.key(max_budget=20))
     assert drawn.json()["error"]["code"] == "model_not_priced"
 
@@ -397,6 +402,7 @@ def test_a_model_that_has_responses_only_chats(
         ],
         "tools": [{"type": "function", "strict": False, "name": "get_weather", "parameters": PARAMETERS}],
         "reasoning": {"effort": "high"},
+        "include": ["reasoning.encrypted_content"],
         "max_output_tokens": 100,
         "store": False,
         **({"stream": True} if stream else {}),
@@ -454,8 +460,10 @@ def test_a_response_that_its_provider_keeps_is_found_again(
     *_, done = client.responses.create(model=GPT, input="Hi", stream=True)
     first: Any = done.response  # type: ignore[union-attr]
     assert first.id == f"resp_{only_record(desk, key).request_id}"
-    second = client.responses.create(model=GPT, input="And?", previous_response_id=first.id)
-    assert upstream.calls[-1].json["previous_response_id"] == "resp_01"
+    options: Any = {"prompt_cache_options": {"comparison_response_id": first.id}}
+    second = client.responses.create(model=GPT, input="And?", previous_response_id=first.id, extra_body=options)
+    sent = upstream.calls[-1].json
+    assert (sent["previous_response_id"], sent["prompt_cache_options"]["comparison_response_id"]) == ("resp_01", "resp_01")
     assert (second.previous_response_id, second.id != first.id) == (first.id, True)
     items = {"object": "list", "data": [], "first_id": None, "last_id": None, "has_more": False}
     upstream.answers(
@@ -484,8 +492,10 @@ def test_a_response_that_its_provider_keeps_is_found_again(
     ):
         with pytest.raises(openai.NotFoundError):
             call(first.id)
-    with pytest.raises(openai.NotFoundError):
-        stranger.responses.create(model=GPT, input="Hi", previous_response_id=first.id)
+    foreign: Any
+    for foreign in ({"previous_response_id": first.id}, options):
+        with pytest.raises(openai.NotFoundError):
+            stranger.responses.create(model=GPT, input="Hi", extra_body=foreign)
     assert len(upstream.calls) == asked
 
 

@@ -1,35 +1,40 @@
-"""`make fuzz MINUTES=10 SEED=1`: translation and network, each a part of the time, and then how attacks are felt by others."""
+"""`make fuzz MINUTES=10 SEED=1`: translation and network, each a part of the time, and then how attacks are felt by others.
+
+With `--requests` the network's part goes on until so many were sent, however long that takes.
+"""
 
 import argparse
-import threading
 import time
 from collections import Counter
-from dataclasses import replace
+from concurrent.futures import ProcessPoolExecutor
+from functools import partial
+from multiprocessing import get_context
 from random import Random
 
 from tests.fuzz import attacks, network, translation
 
-CLIENTS = 24
+PROCESSES, PER_PROCESS = 3, 16
+"""Of clients, and how many at once in each."""
 TRANSLATING, ASKING = 0.2, 0.7
 """Parts of the time."""
+ROUND_S = 120.0
 
 
 def main() -> int:
     asked = argparse.ArgumentParser(description=__doc__)
     asked.add_argument("--minutes", type=float, default=10)
+    asked.add_argument("--requests", type=int, default=0)
     asked.add_argument("--seed", type=int, default=1)
     asked.add_argument("--attack-seconds", type=float, default=6)
     options = asked.parse_args()
     faults: list[str] = []
     counts: Counter[str] = Counter()
-    tries = _translate(options.seed, options.minutes * 60 * TRANSLATING, counts, faults)
+    tries = options.minutes and _translate(options.seed, options.minutes * 60 * TRANSLATING, counts, faults)
     print(f"{tries} requests and answers translated: {dict(counts)}", flush=True)
     with network.world(options.seed) as at:
-        asked_for = _ask(at, options.seed, options.minutes * 60 * ASKING, faults)
+        asked_for = _ask(at, options.seed, options.minutes * 60 * ASKING, options.requests, faults)
         faults += network.settled(at)
-        grown = (at.server.resident_bytes() - at.memory_bytes) / 2**20
-        kept = f"threads {at.threads} before, {at.server.threads()} after, memory +{grown:.0f} MB"
-        print(f"{asked_for} requests over the network: {dict(at.counts)}; {kept}", flush=True)
+        print(f"{asked_for} requests over the network: {dict(at.counts)}; {at.grown()}", flush=True)
     with network.world(options.seed, mistakes=True) as at:
         for felt in attacks.measure(at, options.attack_seconds):
             print(
@@ -53,24 +58,24 @@ def _translate(seed: int, seconds: float, counts: Counter[str], faults: list[str
     return tries
 
 
-def _ask(at: network.World, seed: int, seconds: float, faults: list[str]) -> int:
-    until_s, tries = time.monotonic() + seconds, Counter[int]()
-
-    def ask(client: int) -> None:
-        own = replace(at, random=Random(seed * CLIENTS + client))
-        while time.monotonic() < until_s:
-            fault = network.ask(own)
-            tries[client] += 1
-            faults.extend([fault] if fault else [])
-            if tries[client] % 1_000 == 0:
-                at.upstream.forget()
-
-    clients = [threading.Thread(target=ask, args=(client,)) for client in range(CLIENTS)]
-    for client in clients:
-        client.start()
-    for client in clients:
-        client.join()
-    return tries.total()
+def _ask(at: network.World, seed: int, seconds: float, wanted: int, faults: list[str]) -> int:
+    """In rounds, after each of which it is said how far it is; how many there were."""
+    began_s, tries, number = time.monotonic(), 0, 0
+    with ProcessPoolExecutor(PROCESSES, get_context("spawn")) as processes:
+        while tries < wanted or time.monotonic() < began_s + seconds:
+            round_s = ROUND_S if wanted else min(ROUND_S, max(1.0, began_s + seconds - time.monotonic()))
+            seeds = [seed * 1_000_000 + number + process for process in range(PROCESSES)]
+            run = partial(network.run_clients, PER_PROCESS, at.client(0), round_s)
+            for count, found, wrong in processes.map(run, seeds):
+                tries += count
+                at.counts += found
+                faults += wrong
+                for fault in wrong:
+                    print(f"FAULT {fault[:1_500]}", flush=True)
+            number += PROCESSES
+            at.upstream.forget()
+            print(f"{time.monotonic() - began_s:.0f} s: {tries} requests, {at.grown()}", flush=True)
+    return tries
 
 
 if __name__ == "__main__":

@@ -7,15 +7,14 @@ import socket
 import subprocess
 import sys
 import threading
+import time
 from collections.abc import Callable, Collection, Iterator, Sequence
 from contextlib import ExitStack, suppress
-from dataclasses import replace
-from random import Random
 from typing import NamedTuple
 
 from bench.servers import Server
-from tests.fuzz import network
-from tests.fuzz.network import World, ask
+from tests.fuzz import requests, values
+from tests.fuzz.network import World
 from tests.support.fake_upstream import Reply
 
 SIZE = 5_900_000
@@ -61,14 +60,17 @@ def spend_report(at: World) -> None:
 
 
 def random_requests(at: World) -> None:
-    ask(at)
+    client = at.client(threading.get_ident() + time.monotonic_ns())
+    for _ in range(20):
+        client.ask()
+    client.close()
 
 
 def image_links(at: World) -> None:
     """A link to each kind of a hostile host, from clients that leave before they are answered."""
     for link in at.images.links():
         connection = at.connect()
-        body = network.dumps(network.with_link(network.CHAT, link))
+        body = values.dumps(requests.with_link(requests.CHAT, link))
         with suppress(OSError, http.client.HTTPException):
             connection.request("POST", CHAT, body, {"authorization": f"Bearer {at.keys[0]}"})
             if select.select([connection.sock], [], [], 0.4)[0]:
@@ -171,9 +173,8 @@ def measure(at: World, seconds: float, wanted: Collection[str] = ()) -> Iterator
 
 
 def _again(attack: Attack, at: World, stop: threading.Event) -> None:
-    own = replace(at, random=Random(threading.get_ident()))
     while not stop.is_set():
-        attack(own)
+        attack(at)
 
 
 def _ask_for_health(seconds: float, *urls: str) -> list[list[float]]:

@@ -74,4 +74,6 @@ def _stack(dynamodb: str, ssm: str, secrets: str, template: JSON, *others: str) 
             yield stack
         finally:
             stack.close()
+            if dynamodb == ssm:
+                dynamodb_emulators.empty_in_moto(TABLES.values())
         assert [role.refused for role in front.roles.values() if role.refused] == [], "a role lacks what its function does"

@@ -18,7 +18,7 @@ from tests.support.dynamodb_emulators import moto_locked
 TABLES = {"accounts": "capacity-accounts", "records": "capacity-records"}
 MOST_AT_ONCE = 200
 AMOUNT_NANOUSD, COST_NANOUSD = 2_000_000, 1_000_000
-PATIENCE_S = 30.0
+TIMEOUT_S = 30.0
 
 
 @dataclass
@@ -75,7 +75,7 @@ def _request(store: DynamoStore, account: Account, answer_s: float) -> set[str]:
     assert isinstance(granted, Granted)
     time.sleep(answer_s)
     record = Record(request_id, account.id, now_s, "ok", COST_NANOUSD, {"model": "openai/gpt-4o-mini"})
-    until_s = time.monotonic() + PATIENCE_S
+    until_s = time.monotonic() + TIMEOUT_S
     while time.monotonic() < until_s:
         try:
             store.settle(granted.reservation, record, 100)

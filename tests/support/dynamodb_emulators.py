@@ -9,7 +9,7 @@ import socket
 import subprocess
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import BinaryIO
@@ -38,6 +38,18 @@ def moto_locked() -> Iterator[str]:
         yield f"http://127.0.0.1:{server.server_port}"
     finally:
         server.shutdown()
+
+
+def empty_in_moto(names: Iterable[str]) -> None:
+    """Takes all items out of tables, and all changes out of their streams: moto looks at each in every query, and copies it."""
+    from moto.core import DEFAULT_ACCOUNT_ID
+    from moto.dynamodb.models import dynamodb_backends
+
+    tables = dynamodb_backends[DEFAULT_ACCOUNT_ID]["us-east-1"].tables
+    for name in names:
+        tables[name].items.clear()
+        if tables[name].stream_shard:
+            tables[name].stream_shard.items.clear()
 
 
 @contextmanager

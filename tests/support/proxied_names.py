@@ -15,14 +15,16 @@ from proxy.http.proxy import HttpProxyBasePlugin
 
 ROOT = Path(__file__).parents[2]
 NAME = "provider.test"
+PICTURES = "93.184.215.14"
+"""An address of the internet, behind which this machine is for those who ask the proxy for it."""
 READY_S = 30
 
 
 class Names(HttpProxyBasePlugin):
-    """The name is this machine."""
+    """The name is this machine, and so is the address."""
 
     def resolve_dns(self, host: str, port: int) -> tuple[str | None, None]:
-        return ("127.0.0.1" if host == NAME else None), None
+        return ("127.0.0.1" if host in (NAME, PICTURES) else None), None
 
 
 def named(url: str) -> str:

@@ -187,6 +187,37 @@ def _in_openais(said: Said, stream: bool, message: JSON, pieces: list[JSON], for
     return Reply.sse([*events, {**head, "object": "chat.completion.chunk", "choices": [], "usage": usage}])
 
 
+def _responses(said: Said, stream: bool) -> Reply:
+    """https://platform.openai.com/docs/api-reference/responses-streaming"""
+    thought = [{"type": "summary_text", "text": said.thought}] if said.thought else []
+    items: list[JSON] = [{"id": "rs_1", "type": "reasoning", "summary": thought, "encrypted_content": SIGNATURES["openai"]}]
+    if said.text:
+        text = {"type": "output_text", "text": said.text, "annotations": [], "logprobs": []}
+        items.append({"id": "msg_1", "type": "message", "role": "assistant", "status": "completed", "content": [text]})
+    for place, (id_, (name, given)) in enumerate(zip(said.ids("call_{}"), said.calls, strict=True)):
+        arguments = dumps(given).decode()
+        items.append({"id": f"fc_{place}", "type": "function_call", "call_id": id_, "name": name, "arguments": arguments})
+    usage = {"input_tokens": 20, "output_tokens": 10, "total_tokens": 30}
+    head = {"id": "resp_1", "object": "response", "created_at": 1_763_700_000, "model": "m", "error": None}
+    whole = {**head, "status": "completed", "output": items, "usage": usage}
+    if not stream:
+        return Reply.json(200, whole)
+    events: list[JSON] = [{"type": "response.created", "response": {**head, "status": "in_progress", "output": []}}]
+    for place, item in enumerate(items):
+        grows = {"message": ("content", []), "function_call": ("arguments", ""), "reasoning": ("summary", [])}[item["type"]]
+        where = {"item_id": item["id"], "output_index": place}
+        events.append({"type": "response.output_item.added", "output_index": place, "item": {**item, grows[0]: grows[1]}})
+        texts, kind = {
+            "message": (said.text, "output_text"),
+            "function_call": (item.get("arguments", ""), "function_call_arguments"),
+            "reasoning": (said.thought, "reasoning_summary_text"),
+        }[item["type"]]
+        events += [{"type": f"response.{kind}.delta", **where, "delta": piece} for piece in _halves(texts)]
+        events.append({"type": "response.output_item.done", "output_index": place, "item": item})
+    events.append({"type": "response.completed", "response": whole})
+    return Reply.sse([f"event: {event['type']}\ndata: {dumps(event).decode()}\n\n".encode() for event in events], done=False)
+
+
 def _functions_call(identifier: str, name: str, arguments: JSON) -> JSON:
     return {"id": identifier, "type": "function", "function": {"name": name, "arguments": dumps(arguments).decode()}}
 
@@ -205,6 +236,7 @@ VENDORS: Mapping[str, Callable[[Said, bool], Reply]] = {
     "groq": partial(_openai, reasoning="reasoning"),
     "mistral": _mistral,
     "openai": _openai,
+    "responses": _responses,
     "openrouter": partial(_openai, reasoning="reasoning"),
 }
 """By how a vendor writes."""

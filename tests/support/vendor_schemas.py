@@ -14,7 +14,7 @@ from pydantic import TypeAdapter
 
 from tests.support.reply import JSON
 
-SIGNATURES = {"anthropic": "c2lnLWFudGhyb3BpYw==", "gemini": "c2lnLWdvb2dsZQ=="}
+SIGNATURES = {"anthropic": "c2lnLWFudGhyb3BpYw==", "gemini": "c2lnLWdvb2dsZQ==", "openai": "gAAAAAB_opaque"}
 """With which each vendor signs thinking in these tests, and no other that it takes."""
 NOT_CHECKED = "skip_thought_signature_validator"
 """https://ai.google.dev/gemini-api/docs/thought-signatures"""
@@ -193,11 +193,27 @@ def deepseek(body: JSON) -> None:
 
 
 def responses(body: JSON) -> None:
-    """https://platform.openai.com/docs/api-reference/responses/create; the SDK's types ask for more than the API does."""
-    called = [item["call_id"] for item in body["input"] if item["type"] in ("function_call", "custom_tool_call")]
-    answered = [item["call_id"] for item in body["input"] if item["type"].endswith("_call_output")]
+    """https://platform.openai.com/docs/api-reference/responses/create; of an item, the SDK's types ask for more than the API."""
+    items = body["input"]
+    _is_all_read({**body, "input": "Hi"}, _openai_response().validate_python({**body, "input": "Hi"}))
+    assert {item["type"] for item in items} <= set(RESPONSE_ITEMS)
+    for item in items:
+        assert set(item) <= RESPONSE_ITEMS[item["type"]], f"unknown fields of {item}"
+        assert item.get("encrypted_content") in (None, SIGNATURES["openai"])
+    called = [item["call_id"] for item in items if item["type"] in ("function_call", "custom_tool_call")]
+    answered = [item["call_id"] for item in items if item["type"].endswith("_call_output")]
     assert sorted(called) == sorted(answered), "No tool output found for function call"
     assert all(len(identifier) <= 64 for identifier in called), "call_id: string too long"
+
+
+RESPONSE_ITEMS: Mapping[str, set[str]] = {
+    "message": {"type", "role", "content"},
+    "reasoning": {"type", "id", "summary", "encrypted_content"},
+    "function_call": {"type", "call_id", "name", "arguments"},
+    "function_call_output": {"type", "call_id", "output"},
+    "custom_tool_call": {"type", "call_id", "name", "input"},
+    "custom_tool_call_output": {"type", "call_id", "output"},
+}
 
 
 def groq(body: JSON) -> None:
@@ -222,7 +238,12 @@ def _unmarked(value: Any) -> Any:
 
 
 def gpt_6(body: JSON) -> None:
-    """https://platform.openai.com/docs/guides/latest-model: what thinks by default, in chat completions."""
+    """https://platform.openai.com/docs/guides/latest-model: what thinks by default, in chat completions and in Responses."""
+    if "input" in body:
+        responses(body)
+        effort = body.get("reasoning", {}).get("effort")
+        assert effort == "none" or not {"temperature", "top_p", "top_logprobs"} & set(body)
+        return
     openai(body)
     effort = body.get("reasoning_effort")
     assert "max_tokens" not in body, "Unsupported parameter: 'max_tokens' is not supported with this model"
@@ -251,6 +272,12 @@ def _adapts(forced: bool, own: JSON) -> None:
     assert own.get("thinking", {}).get("type") in (None, "adaptive"), '"thinking.type.enabled" is not supported for this model'
 
 
+def gpt_6_astra(body: JSON) -> None:
+    """…/models/gpt-6-astra: its reasoning can't be turned off."""
+    gpt_6(body)
+    assert "none" not in (body.get("reasoning_effort"), body.get("reasoning", {}).get("effort")), "Unsupported value: 'none'"
+
+
 def databricks_claude(body: JSON) -> None:
     """https://docs.databricks.com/aws/en/machine-learning/model-serving/query-reason-models"""
     assert body.get("tool_choice") in (None, "auto", "none")
@@ -269,6 +296,7 @@ CHECKS: Mapping[str, Callable[[JSON], None]] = {
     "gemini": gemini,
     "gemini_2": gemini_2,
     "gpt_6": gpt_6,
+    "gpt_6_astra": gpt_6_astra,
     "groq": groq,
     "mistral": mistral,
     "openai": openai,
@@ -341,6 +369,13 @@ def _openai_call() -> TypeAdapter[Any]:
     from openai.types.chat.completion_create_params import CompletionCreateParams
 
     return TypeAdapter(CompletionCreateParams)
+
+
+@cache
+def _openai_response() -> TypeAdapter[Any]:
+    from openai.types.responses.response_create_params import ResponseCreateParams
+
+    return TypeAdapter(ResponseCreateParams)
 
 
 @cache

@@ -31,6 +31,7 @@ IMPURE = {
     "concurrent",
     "http",
     "httpx",
+    "httpx2",
     "logging",
     "os",
     "random",
@@ -51,7 +52,7 @@ NOT_AT_START = (
     "haimaker.api.spend",
     "haimaker.observability.prometheus",
     "haimaker.observability.redaction", "haimaker.store.dynamodb", "haimaker.store.sqlite", "haimaker.content.transcript",
-    "httpx", "sqlite3", "tomllib", "unittest", "xml",
+    "httpx", "httpx2", "rich", "sqlite3", "tomllib", "unittest", "xml",
 )  # fmt: skip
 """What the request path may need later, or never: none of it is worth waiting for at a cold start."""
 
@@ -142,6 +143,23 @@ def test_nothing_that_is_deployed_imports_boto3() -> None:
     """It is for the operator's commands and for tests."""
     found = [
         place(file, at.line) for file in (*PACKAGE, *FUNCTIONS) for at in imports(file) if at.module.startswith(("boto", "aioboto"))
+    ]
+    assert found == []
+
+
+def test_what_the_command_line_brings_is_imported_when_a_command_needs_it() -> None:
+    """`haimaker` alone serves: a gateway has none of it in memory, nor has what is deployed."""
+    brought = {
+        *re.findall(r"^(\w+)==", (ROOT / "local/requirements.txt").read_text("utf-8"), re.MULTILINE),
+        "boto3",
+        "botocore",
+        "yaml",
+    }
+    found = [
+        place(file, at.line)
+        for file in (*PACKAGE, *LOCAL)
+        for at in imports(file)
+        if at.module.split(".")[0] in brought and (at.at_start or file in PACKAGE)
     ]
     assert found == []
 

@@ -22,10 +22,11 @@ from haimaker.http import errors, eventstream, sse
 from haimaker.http.errors import APIError
 from haimaker.http.values import JSON, Event
 from haimaker.models.catalog import ModelInfo
+from haimaker.models.matching import traits_of
 from haimaker.operations.attempt import Attempt
 from haimaker.operations.chat import TextRequest, parse_chat
 from haimaker.operations.completions import parse_completion
-from haimaker.providers.registry import definition_for, get
+from haimaker.providers.registry import chat_operation, definition_for, get
 from tests.support import event_messages
 from tests.support.builders import result_of
 
@@ -69,12 +70,15 @@ class Case:
 
     def attempt(self) -> Attempt:
         about = self.about
-        return attempt_at(about["provider"], about["model"], about.get("max_output_tokens"))
+        return attempt_at(about["provider"], about["model"], about.get("max_output_tokens"), self.json("request.json"))
 
 
-def attempt_at(provider: str, model: str, max_output_tokens: int | None = None) -> Attempt:
-    """The same whenever a case is recorded or replayed."""
-    row = definition_for(get(provider), model)
+def attempt_at(provider: str, model: str, max_output_tokens: int | None = None, body: JSON | None = None) -> Attempt:
+    """The same whenever a case is recorded or replayed; `body` is the client's."""
+    asked, row = body or {}, get(provider)
+    traits = traits_of(provider, model, assumed=row.family)
+    operation = chat_operation(row, traits, asked.get("reasoning_effort"), has_tools="tools" in asked)
+    row = definition_for(row, model, operation)
     return Attempt("req-wire", 1_700_000_000, row, model, ModelInfo.unknown(row.name, model), max_output_tokens)
 
 

@@ -14,7 +14,7 @@ from typing import Any, NamedTuple
 from ..api_client import JSON, APIClient
 from ..context import Context
 from ..stack import OperatorError
-from .edits import BEGIN, NotPlain, connected, differences, disconnected
+from .edits import BEGIN, NotPlain, add_settings, differences, remove_settings
 from .tools import DEMO, TOOLS, Endpoint, File, Tool
 
 COPY = ".before-haimaker"
@@ -64,7 +64,7 @@ def run(context: Context) -> int:
         for change in (_change(context, file, endpoint) for file in tool.files):
             for line in differences(str(change.path), change.before, change.after, _secret_in(change.before)):
                 terminal.say(line)
-        if not (arguments.yes or terminal.agreed(f"Point {tool.name} at {endpoint.url}?")):
+        if not (arguments.yes or terminal.confirm(f"Point {tool.name} at {endpoint.url}?")):
             terminal.note("Nothing is changed.")
             return 1
     key, alias, is_new = _issue(context, client, tool)
@@ -95,7 +95,7 @@ def _remove(context: Context, tool: Tool) -> int:
         if not (copy.exists() or BEGIN in text):
             continue
         try:
-            after = disconnected(file, text, before)
+            after = remove_settings(file, text, before)
         except NotPlain as error:
             raise OperatorError(f"{path} is left as it is: {error}. Take haimaker out by hand.") from None
         for line in differences(str(path), text, after, _secret_in(text)):
@@ -166,7 +166,7 @@ def _check(context: Context, tool: Tool, endpoint: Endpoint) -> None:
 def _print(context: Context, tool: Tool, endpoint: Endpoint) -> None:
     for file in tool.files:
         context.terminal.say(f"# {_path(context, file)}")
-        context.terminal.say(connected(file, "", endpoint))
+        context.terminal.say(add_settings(file, "", endpoint))
     if tool.say:
         context.terminal.say(tool.say(endpoint))
     context.terminal.note(f"\n{tool.page}")
@@ -183,7 +183,7 @@ def _change(context: Context, file: File, endpoint: Endpoint) -> Change:
     path = _path(context, file)
     before = _read(path)
     try:
-        return Change(path, before, connected(file, before, endpoint))
+        return Change(path, before, add_settings(file, before, endpoint))
     except NotPlain as error:
         raise OperatorError(f"{path} is left as it is: {error}. --new-key prints what to put in by hand.") from None
 

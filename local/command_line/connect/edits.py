@@ -23,11 +23,11 @@ class NotPlain(Exception):
     """The file is not what the tool's documentation says, so that nothing of it is changed."""
 
 
-def connected(file: File, text: str, endpoint: Endpoint) -> str:
+def add_settings(file: File, text: str, endpoint: Endpoint) -> str:
     """Raises NotPlain."""
     if file.kind == "json":
         return _dump(_merge(_tree(text), file.values(endpoint)))
-    clean = disconnected(file, text, "")
+    clean = remove_settings(file, text, "")
     made = _list(file, clean, endpoint) if file.kind == "list" else _settings(file, clean, endpoint)
     if file.kind == "toml":
         try:
@@ -37,7 +37,7 @@ def connected(file: File, text: str, endpoint: Endpoint) -> str:
     return made
 
 
-def disconnected(file: File, text: str, before: str) -> str:
+def remove_settings(file: File, text: str, before: str) -> str:
     """`before` is the copy that was made; it is empty if there was no file. Raises NotPlain."""
     if file.kind == "json":
         return _dump(_restore(_tree(text), _tree(before), file.values(Endpoint("", "", ""))))

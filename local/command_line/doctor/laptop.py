@@ -42,12 +42,12 @@ def packages(_: Context) -> Iterator[Finding]:
     if not IS_CLONE:
         yield ok("packages", f"haimaker {current_version()} is installed in {ROOT}")
         return
-    stamps = [ROOT / ".venv" / name for name in ("run.stamp", "test.stamp")]
+    stamps = [ROOT / ".venv" / name for name in ("cli.stamp", "test.stamp")]
     made = max((stamp.stat().st_mtime for stamp in stamps if stamp.exists()), default=0.0)
     if not made:
-        yield missing("packages", "This is not the project's own environment, .venv.", "make run sets it up.")
-    elif made < (ROOT / "shared" / "requirements.txt").stat().st_mtime:
-        yield missing("packages", "The requirements have changed since .venv was set up.", "make run installs them.")
+        yield missing("packages", "This is not the project's own environment, .venv.", "make doctor sets it up.")
+    elif made < max((ROOT / folder / "requirements.txt").stat().st_mtime for folder in ("shared", "local")):
+        yield missing("packages", "The requirements have changed since .venv was set up.", "make doctor installs them.")
     else:
         yield ok("packages", ".venv is set up")
 
@@ -111,9 +111,9 @@ def prices(_: Context) -> Iterator[Finding]:
 
 def own_names(context: Context) -> Iterator[Finding]:
     path, found = routes.path_of(context.environment), _settings(context)
-    problems = [lead for lead in routes.leads(found.config, found.access) if lead.problem]
-    for lead in problems:
-        message = f"{lead.name} leads to {lead.target}: {lead.problem}."
+    problems = [target for target in routes.list_targets(found.config, found.access) if target.problem]
+    for target in problems:
+        message = f"{target.name} leads to {target.target}: {target.problem}."
         yield missing("routes", message, f"Give it a key or a price, or take it out of {path}.")
     if not problems:
         yield ok("routes", f"{path}, {len(found.config.routes)} names of your own")

@@ -191,7 +191,7 @@ class AccountCache:
         except StoreUnavailable as error:
             raise store_error(error) from error
 
-    def has_met(self, account_id: str) -> bool:
+    def has_seen(self, account_id: str) -> bool:
         """Whether the account is in the cache, and so is known to exist."""
         return account_id in self._cached
 

@@ -18,10 +18,10 @@ from haimaker.operations.server_tools import server_tools
 if TYPE_CHECKING:
     from haimaker.operations.chat import ChatRequest
     from haimaker.operations.operation import OperationRequest, Result, UpstreamBody
-    from haimaker.providers.provider import Provider
+    from haimaker.providers.provider import Dialect, Provider
 
 
-CHATS = ("completions", "messages", "responses", "gemini_generate")
+CHATS = ("chat_completions", "completions", "messages", "responses", "gemini_generate")
 """Operations that whoever chats can be made to serve."""
 KNOW_SCHEMAS = ("anthropic", "anthropic_bedrock", "anthropic_vertex", "bedrock", "responses")
 """Formats that ask for answers in JSON as the model takes it."""
@@ -168,7 +168,7 @@ def find(request: OperationRequest, attempt: Attempt) -> Adapter:
     adapter = load(request.operation, attempt.provider.adapter)
     if "response_format" in request.body:
         adapter = _with_answer_tool(adapter, request.body, attempt)
-    return adapter if attempt.provider.dialect.keeps_functions else _in_todays_terms(adapter, request.body)
+    return _in_todays_terms(adapter, request.body, attempt.provider.dialect)
 
 
 def paused_turn(request: OperationRequest, attempt: Attempt) -> Any:
@@ -199,13 +199,15 @@ def _with_answer_tool(adapter: Adapter, body: JSON, attempt: Attempt) -> Adapter
     return with_answer_tool(adapter, body) if wants_answer_tool(body, situations) else adapter
 
 
-def _in_todays_terms(adapter: Adapter, body: JSON) -> Adapter:
+def _in_todays_terms(adapter: Adapter, body: JSON, dialect: Dialect) -> Adapter:
     """For a chat with what OpenAI's models alone know: custom tools, and functions as they were called once."""
     messages: Iterable[JSON] = body.get("messages") or ()
-    if any("tool_calls" in message for message in messages) or body.get("tools"):
+    if not dialect.keeps_custom_tools and (body.get("tools") or any("tool_calls" in message for message in messages)):
         from haimaker.adapters.custom_tools import has_custom_tools, with_custom_tools
 
         adapter = with_custom_tools(adapter, body) if has_custom_tools(body) else adapter
+    if dialect.keeps_functions:
+        return adapter
     old = "functions" in body or "function_call" in body
     if old or any(message.get("role") == "function" or "function_call" in message for message in messages):
         from haimaker.adapters.legacy_functions import with_legacy_functions

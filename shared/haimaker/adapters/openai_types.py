@@ -20,6 +20,8 @@ Shape = Any
 null is right as well."""
 VECTOR: Shape = object()
 """Numbers that 32 bits can hold, or such numbers in base64."""
+BASE64: Shape = object()
+"""Bytes in base64, in either alphabet, as Google's SDK decodes them."""
 NEEDS = "needs "
 """The name, no field of any answer, under which a shape has the fields without which it is of no use, or what they then are, by
 themselves or by the other fields, or others that do as well."""
@@ -167,6 +169,7 @@ RERANKED: Shape = {
 _ANSWER = frozenset({"choices", "message", "delta", "text", "content", "refusal", "reasoning_content", "index"})
 _ANSWER |= {"tool_calls", "function", "function_call", "custom", "arguments", "input", "name"}
 _ANSWER |= {"data", "embedding", "b64_json", "url", "results", "relevance_score"}
+_ANSWER |= {"candidates", "parts", "functionCall", "inlineData", "args", "embeddings", "values"}  # Google's
 """Fields that are the answer itself: what can't be read of them is not left out, unless it is empty."""
 
 _PLAIN_HEAD = frozenset({"id", "object", "created", "model", "choices", "usage"})
@@ -174,6 +177,7 @@ _PLAIN_HEAD |= {"system_fingerprint", "service_tier", "obfuscation"}
 _PLAIN_CHOICE = frozenset({"index", "delta", "finish_reason", "logprobs"})
 _PLAIN_DELTA = frozenset({"role", "content", "refusal", "reasoning_content"})
 _LATEST = 2**63
+_URL_SAFE = str.maketrans("-_", "+/")
 FLOAT_BYTES, TOO_LARGE = 4, 2.0**128
 """Of numbers in 32 bits."""
 
@@ -244,6 +248,8 @@ def _read(value: Any, shape: Shape) -> Any:
         return _either(value, shape)
     if shape is VECTOR:
         return _vector(value)
+    if shape is BASE64:
+        return _bytes(value)
     if type(value) is shape or (shape is float and type(value) is int):
         if shape is float and not math.isfinite(value):
             raise _Wrong
@@ -299,6 +305,20 @@ def _vector(value: Any) -> Any:
         if is_numbers and max(map(abs, value), default=0) < TOO_LARGE:
             return value
     except (OverflowError, binascii.Error, ValueError):
+        pass
+    raise _Wrong
+
+
+def _bytes(value: Any) -> Any:
+    """The last letters have to be those that the bytes are written with, too."""
+    try:
+        if type(value) is str:
+            letters = value.rstrip("=").translate(_URL_SAFE)
+            rest = letters[len(letters) // 4 * 4 :]
+            if not rest or base64.b64encode(base64.b64decode(rest + "==")).decode().rstrip("=") == rest:
+                base64.b64decode(letters + "=" * (-len(letters) % 4), validate=True)
+                return value
+    except (binascii.Error, ValueError):
         pass
     raise _Wrong
 

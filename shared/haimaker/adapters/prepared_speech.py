@@ -116,7 +116,7 @@ def to_byte_stream(
     """Of a provider that sends the bytes that were asked for; the header `counted` has the characters that it bills."""
     text = answer.headers.get(counted, "")
     characters = int(text) if text.isascii() and text.isdigit() and len(text) < LONGEST_COUNT else 0
-    pieces = _bytes(answer, request.spent(attempt, characters=characters), read_error)
+    pieces = _bytes(answer, request.billed_usage(attempt, characters=characters), read_error)
     kind = answer.headers.get("content-type", "").partition(";")[0].strip().lower()
     return ByteStream(kind if kind in CONTENT_TYPES.values() else CONTENT_TYPES[prepare(request, attempt).format], pieces)
 

@@ -3,7 +3,7 @@
 import re
 from typing import Annotated, Any, ClassVar, Literal, TypeVar
 
-from haimaker.http.errors import BadRequestError
+from haimaker.http.errors import BadRequestError, invalid_parameter
 from haimaker.http.sse import dumps
 from haimaker.http.values import JSON
 from haimaker.lean_pydantic import (
@@ -142,5 +142,5 @@ def parse(body: JSON, kind: type[AnyFields]) -> AnyFields:
             expected = "a time is written as 30s, 30m, 30h, 30d or 4w"
             if name.startswith("team"):
                 expected = "a team's id has up to 128 letters, digits and . _ : @ -"
-            raise BadRequestError(f"Invalid value for '{name}': {expected}.", param=name, code="invalid_value") from None
+            raise invalid_parameter(name, expected) from None
         raise_validation_error(error)

@@ -100,7 +100,7 @@ def credential_change(variable: str, action: str) -> JSON:
     return _change(action, f"credential#{variable}", variable, {"value": None}, {"value": CHANGED})
 
 
-def keep(store: Store, events: Sequence[JSON]) -> None:
+def save_events(store: Store, events: Sequence[JSON]) -> None:
     """Raises StoreUnavailable."""
     for event in events:
         store.documents.put(KIND + to_day(int(event["id"].partition("#")[0]) / 10**6), Document(event["id"], event, 0))

@@ -17,7 +17,7 @@ from collections.abc import Callable
 from haimaker.accounts.cache import AccountCache
 from haimaker.api.account_admin import check_admin, check_reader
 from haimaker.api.simulate import OWN_FIELDS, simulate_request
-from haimaker.http.errors import BadRequestError, ConflictError, NotFoundError
+from haimaker.http.errors import BadRequestError, ConflictError, NotFoundError, invalid_parameter
 from haimaker.http.json import parse_json
 from haimaker.http.sse import dumps
 from haimaker.http.values import JSON, Request
@@ -142,7 +142,7 @@ def _validate(router_id: str, body: JSON) -> JSON:
         definition: AutoRouterDefinition = parse_definition(router_id, body)
     except TomlError as mistake:
         param = "".join(f"[{part}]" if isinstance(part, int) else f".{part}" for part in mistake.place).lstrip(".")
-        raise BadRequestError(f"Invalid value for '{param}': it {mistake}.", param=param, code="invalid_value") from None
+        raise invalid_parameter(param, f"it {mistake}") from None
     if len({rule.id for rule in definition.rules}) < len(definition.rules):
         raise BadRequestError("Each rule needs an id of its own.", param="rules", code="invalid_value")
     return {"rules": [], **body}

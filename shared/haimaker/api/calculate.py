@@ -47,7 +47,7 @@ def calculate_cost(router: Router, allowed: Collection[str], request: Request, d
 def _cost_of_request(router: Router, allowed: Collection[str], body: JSON, request_id: str, default: int) -> JSON:
     """The estimated cost of the prompt, and the most that the request may cost: what would be reserved of a budget."""
     asked = parse_completion(json.dumps(body).encode()) if "prompt" in body else parse_chat(json.dumps(body).encode())
-    attempts = estimates.with_output_limits(_plan(router, allowed, asked.model, asked.operation, request_id), asked, default, None)
+    attempts = estimates.with_limits(_plan(router, allowed, asked.model, asked.operation, request_id), asked, default)
     most = estimates.bound_cost(asked, [attempt for attempt in attempts if asked.is_priced(attempt)] or attempts, default)
     estimate = _to_json(attempts[0], Usage(input=asked.estimate_prompt_tokens()), estimated=True)
     return {

@@ -15,12 +15,12 @@ from haimaker.http.values import Request, UpstreamRequest
 from haimaker.lean_dataclasses import replace
 from haimaker.operations.attempt import Attempt
 from haimaker.routing.planner import RoutingRequest, read_routing_request
-from haimaker.upstream.lookup import look_up
+from haimaker.upstream.single_call import call_once
 
 if TYPE_CHECKING:
     from haimaker.gateway import Gateway
 
-PATIENCE_S = 10.0
+TIMEOUT_S = 10.0
 
 
 def count_tokens(gateway: "Gateway", request: Request, operation: str) -> int:
@@ -43,7 +43,7 @@ def _ask(gateway: "Gateway", request: Request, asked: RoutingRequest, attempt: A
     call: UpstreamRequest = to_count(asked.asked, attempt)
     if betas := request.headers.get("anthropic-beta"):
         call = replace(call, headers={**call.headers, "anthropic-beta": betas})
-    status, raw = look_up(gateway.runtime().clients, attempt.provider, call, request, PATIENCE_S)
+    status, raw = call_once(gateway.runtime().clients, attempt.provider, call, request, TIMEOUT_S)
     told = read_or_none(raw) if status == 200 else None
     found = told.get("input_tokens") if isinstance(told, dict) else None
     return found if type(found) is int and found > 0 else None

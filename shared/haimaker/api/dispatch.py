@@ -142,7 +142,7 @@ def _audited_handler(module: str, name: str, shown: str | None = None) -> Handle
             events = audit.events_of(store, account, f"{shown or module}.{request.path.get('action', name)}", request)
             for event in events:
                 gateway.observer.audit(event)
-            audit.keep(gateway.store, events)
+            audit.save_events(gateway.store, events)
 
     return changing
 

@@ -5,7 +5,7 @@ all models, for anybody, in LiteLLM's shape: https://docs.litellm.ai/docs/proxy/
 """
 
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 
 from haimaker import adapters
 from haimaker.accounts.errors import check_usable
@@ -62,20 +62,28 @@ CAPABILITIES = (
 
 def list_models(router: Router, account: Account, request: Request) -> JSON:
     """GET /v1/models: what the account may use, in the shape of whoever asks."""
-    check_usable(account, time.time())
-    found = list(_usable_models(router, account))
+    found = usable_models(router, account)
     return _to_anthropic_page(found, request) if ANTHROPIC in request.headers else {"object": "list", "data": found}
 
 
 def get_model(router: Router, account: Account, request: Request) -> JSON:
-    """GET /v1/models/{id}: one model, also by its bare name. Raises NotFoundError where `list_models` would not show it."""
+    """GET /v1/models/{id}: one model, in the shape of whoever asks. Raises NotFoundError where `list_models` would not show it."""
+    found = usable_model(router, account, request.path.get("id", ""))
+    return _to_anthropic(found) if ANTHROPIC in request.headers else found
+
+
+def usable_models(router: Router, account: Account) -> list[JSON]:
+    """What the account may use, in OpenAI's shape."""
     check_usable(account, time.time())
-    asked = request.path.get("id", "")
+    return list(_find(router, account))
+
+
+def usable_model(router: Router, account: Account, asked: str) -> JSON:
+    """One of them, also by its bare name. Raises NotFoundError."""
+    check_usable(account, time.time())
     name = router.full_name(asked)
-    for model in _usable_models(router, account):
-        if model["id"] in (asked, name):
-            found = {**model, "id": asked}
-            return _to_anthropic(found) if ANTHROPIC in request.headers else found
+    for model in _find(router, account, {asked, name}):
+        return {**model, "id": asked}
     # A server of the deployer's own may have any model: its definition lists `*`.
     serves_any = any(name.startswith(f"{provider.name}/") and "*" in provider.catalog.models for provider in router.providers)
     if serves_any and is_allowed(name, account.models):
@@ -119,29 +127,41 @@ def _to_anthropic(model: JSON) -> JSON:
 
 def public_models(router: Router) -> list[JSON]:
     """GET /public/model_hub: what this gateway serves; nothing about who may use it."""
-    return [_to_hub_json(name, router.model_info_for(name)) for name in _served_models(router)]
+    return [_to_hub_json(name, router.model_info_for(name)) for name in _served_names(router, _today())]
 
 
-def _usable_models(router: Router, account: Account) -> Iterator[JSON]:
+def _find(router: Router, account: Account, wanted: Collection[str] | None = None) -> Iterator[JSON]:
+    """All of them, or those of these names."""
     allowed = router.full_names(account.models)
-    if any(is_allowed(name, allowed) for name in _served_models(router)):
+    served = _served_models(router, _today())
+    if (wanted is None or AUTO in wanted) and any(is_allowed(name, allowed) for name in served):
         yield {"id": AUTO, "object": "model", "created": 0, "owned_by": "gateway"}
     for name, route in router.config.routes.items():
-        targets = [router.target_name(target.model) for target in route.targets]
-        if "*" not in name and is_allowed(name, allowed) and any(is_allowed(target, allowed) for target in targets):
+        if "*" in name or (wanted is not None and name not in wanted) or not is_allowed(name, allowed):
+            continue
+        if any(is_allowed(router.target_name(target.model), allowed) for target in route.targets):
             yield {"id": name, "object": "model", "created": 0, "owned_by": "gateway"}
-    for name in _served_models(router):
+    for name in served if wanted is None else [name for name in wanted if name in served]:
         if is_allowed(name, allowed):
-            yield _to_json(name, router.model_info_for(name))
+            yield served[name]
 
 
-def _served_models(router: Router) -> Iterator[str]:
-    """The models of all providers that are on; a `*` is not a model."""
+def _served_models(router: Router, day: str) -> Mapping[str, JSON]:
+    """The models of all providers that are on, by their names; a `*` is not a model. Looked up once a day: with all providers it
+    takes a quarter of a second, in which nobody else is answered."""
+    if day not in router.models_of_day:
+        found = {name: _to_json(name, router.model_info_for(name)) for name in _served_names(router, day)}
+        router.models_of_day.clear()
+        router.models_of_day[day] = found
+    return router.models_of_day[day]
+
+
+def _served_names(router: Router, day: str) -> Iterator[str]:
     for provider in router.providers:
         known = [
             model_info.model
             for model_info in catalog.all_models(provider.catalog.priced_as or provider.name)
-            if _is_servable(provider, model_info)
+            if _is_servable(provider, model_info, day)
         ]
         own = [name.partition("/")[2] for name in router.config.base_models if name.startswith(f"{provider.name}/")]
         for model in dict.fromkeys((*provider.catalog.models, *own, *known)):
@@ -153,17 +173,17 @@ def _today() -> str:
     return time.strftime("%Y-%m-%d", time.gmtime())
 
 
-def _is_servable(provider: Provider, model_info: ModelInfo) -> bool:
+def _is_servable(provider: Provider, model_info: ModelInfo, day: str) -> bool:
     """Whether the provider can be asked for a model of the table, by one of the gateway's operations."""
     if is_selected(provider.name, model_info.model, provider.catalog.unlisted):
         return False
-    if model_info.is_retired(_today()):
+    if model_info.is_retired(day):
         return False
     if model_info.mode in ENDPOINTS:
         endpoint = ENDPOINTS[model_info.mode]
         return endpoint in adapters.ADAPTERS and adapters.serves(definition_for(provider, model_info.model, endpoint), endpoint)
     if model_info.mode == "responses":
-        return "responses" in provider.operations
+        return definition_for(provider, model_info.model, "responses").adapter in adapters.ADAPTERS["responses"]
     definition = definition_for(provider, model_info.model)
     if not adapters.serves(definition, "chat_completions"):
         return False

@@ -111,7 +111,7 @@ def put_credential(gateway: "Gateway", caller: Account, request: Request) -> JSO
     events = audit.events_of(store, caller, "providers.put_credential", request)
     for event in events:
         gateway.observer.audit(event)
-    audit.keep(gateway.store, events)
+    audit.save_events(gateway.store, events)
     return {"variable": variable, "action": action, "on": on}
 
 

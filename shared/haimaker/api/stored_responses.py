@@ -23,9 +23,10 @@ from haimaker.http.values import JSON, Request, Response, UpstreamRequest
 from haimaker.lean_dataclasses import replace
 from haimaker.operations.client_format import ClientFormat
 from haimaker.operations.operation import RESPONSE_PREFIX
+from haimaker.routing.context import RoutingContext
 from haimaker.routing.planner import RoutingRequest
 from haimaker.store import Account, Record, Store
-from haimaker.upstream.lookup import look_up
+from haimaker.upstream.single_call import call_once
 
 if TYPE_CHECKING:
     from haimaker.content.responses import StoredResponse
@@ -61,7 +62,7 @@ def resume(
         else:
             message = "The response was not stored: send the whole conversation as `input`, with `store` false."
             raise BadRequestError(message, param="previous_response_id", code="response_not_stored")
-    body = _with_items(gateway, account, body)
+    body = _with_comparison(gateway.store, account, _with_items(gateway, account, body))
     if references := [item.get("id") for item in _items(body) if _is_reference(item)]:
         provider = _owner_of_items(gateway.store, account, references, provider)
     if body is not original.body and "previous_response_id" not in body:
@@ -73,6 +74,16 @@ def resume(
     if provider is None:
         return asked
     return asked._replace(preferences=replace(asked.preferences, only=(provider,), fallbacks=None))
+
+
+def _with_comparison(store: Store, account: Account, body: JSON) -> JSON:
+    """With the provider's id of the response whose use of the cache is compared. Raises NotFoundError.
+    https://platform.openai.com/docs/guides/prompt-caching"""
+    options = body.get("prompt_cache_options")
+    if not isinstance(options, dict) or options.get("comparison_response_id") is None:
+        return body
+    record = _find(store, account, str(options["comparison_response_id"]), "prompt_cache_options.comparison_response_id")
+    return {**body, "prompt_cache_options": {**options, "comparison_response_id": record.detail.get("response_id")}}
 
 
 def _keeper(content: ContentLogging, account: Account, body: JSON, request_id: str, now_s: float) -> Callable[[JSON], bool] | None:
@@ -188,12 +199,13 @@ def _with_id(item: JSON, request_id: str, place: int) -> JSON:
 def _ask(gateway: "Gateway", request: Request, record: Record, method: str, rest: str) -> Response:
     """What the provider says of a response, with our id of it."""
     upstream_id, runtime = record.detail["response_id"], gateway.runtime()
-    definition = runtime.router.serving(f"{record.detail['provider']}/{record.detail['model']}", "responses")
+    context = RoutingContext(request.id, int(time.time()), "responses")
+    definition = runtime.router.serving(f"{record.detail['provider']}/{record.detail['model']}", context)
     if definition is None or definition.name not in runtime.clients.access:
         raise NotFoundError("The provider that has the response is not configured any more.", code="provider_not_configured")
     query = urlencode([(name, request.query[name]) for name in QUERIES if name in request.query])
     path = f"/responses/{quote(upstream_id, safe='')}{rest}{'?' if query else ''}{query}"
-    status, raw = look_up(runtime.clients, definition, UpstreamRequest(path, b"", method=method), request)
+    status, raw = call_once(runtime.clients, definition, UpstreamRequest(path, b"", method=method), request)
     body = read_or_none(raw)
     if status >= 300 or not isinstance(body, dict):
         raise _failure(status, body)

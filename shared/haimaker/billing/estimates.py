@@ -4,6 +4,7 @@ Every request says its own bound: `max_usage`, `is_priced`, `estimate_rate_token
 """
 
 from collections.abc import Sequence
+from typing import NamedTuple
 
 from haimaker.lean_dataclasses import dataclass, replace
 from haimaker.operations.attempt import Attempt
@@ -11,6 +12,18 @@ from haimaker.operations.operation import OperationRequest
 from haimaker.pricing import costs
 
 MIN_AFFORDABLE_TOKENS = 256
+
+
+class Affordable(NamedTuple):
+    """What the rest of a budget still pays for."""
+
+    output_tokens: int | None = None
+    """Of each choice; None where it is the client who limits them."""
+    tool_calls: int | None = None
+    """Of the provider's own tools, where it takes a limit of them."""
+
+
+ALL = Affordable()
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,13 +46,19 @@ def can_be_shortened(request: OperationRequest) -> bool:
     return request.is_text and request.max_output_tokens is None
 
 
-def with_output_limits(
-    attempts: Sequence[Attempt], request: OperationRequest, default: int, affordable: int | None
+def with_limits(
+    attempts: Sequence[Attempt], request: OperationRequest, default: int, affordable: Affordable = ALL
 ) -> list[Attempt]:
-    """The attempts with an output limit of ours, for a text that brings none of its own and has a budget to keep."""
-    if not can_be_shortened(request):
-        return list(attempts)
-    return [replace(attempt, max_output_tokens=request.output_limit(attempt, default, affordable)) for attempt in attempts]
+    """The attempts with limits of ours, for a budget to keep: of the output of a text that brings none of its own, and of the
+    provider's own tools where it takes one."""
+    limited = []
+    for attempt in attempts:
+        if can_be_shortened(request):
+            limit = request.output_limit(attempt, default, affordable.output_tokens)
+            attempt = replace(attempt, max_output_tokens=limit)
+        calls = request.tool_calls(attempt)
+        limited.append(replace(attempt, max_tool_calls=min(calls, affordable.tool_calls or calls)) if calls else attempt)
+    return limited
 
 
 def bound_cost(request: OperationRequest, attempts: Sequence[Attempt], default: int) -> CostBound:
@@ -51,6 +70,20 @@ def bound_cost(request: OperationRequest, attempts: Sequence[Attempt], default: 
     tokens = max(request.estimate_rate_tokens(attempt, default) for attempt in attempts)
     prompt = max(request.estimate_usage(attempt).prompt for attempt in attempts)
     return CostBound(max((cost for cost in found if cost is not None), default=0), tokens, prompt)
+
+
+def affordable(request: OperationRequest, attempts: Sequence[Attempt], remaining_nanousd: int, default: int) -> Affordable | None:
+    """What the rest of a budget still pays for, whichever target answers: as many calls of tools as leave something for an answer,
+    then as long an answer as that leaves. None if a request that is limited so would cost too much as well."""
+    shorter = can_be_shortened(request)
+    most = max(request.tool_calls(attempt) for attempt in attempts)
+    for calls in range(most, 0, -1) if most else (None,) if shorter else ():
+        limited = with_limits(attempts, request, default, Affordable(None, calls))
+        if shorter and (tokens := affordable_output_tokens(request, limited, remaining_nanousd)):
+            return Affordable(tokens, calls)
+        if not shorter and bound_cost(request, limited, default).amount_nanousd <= remaining_nanousd:
+            return Affordable(None, calls)
+    return None
 
 
 def affordable_output_tokens(request: OperationRequest, attempts: Sequence[Attempt], remaining_nanousd: int) -> int:

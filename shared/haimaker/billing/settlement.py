@@ -19,7 +19,7 @@ from haimaker.pricing.usage import Usage
 from haimaker.store import BudgetAlert, Granted, Record, Reservation, Store, StoreThrottled, StoreUnavailable
 
 STORE_TRIES = 3
-THROTTLED_PATIENCE_S = 10.0
+THROTTLED_TIMEOUT_S = 10.0
 """How long settling waits for a store that refuses for load; the client waits meanwhile."""
 FIRST_PAUSE_S, LONGEST_PAUSE_S = 0.1, 2.0
 
@@ -182,7 +182,7 @@ class Settlement:
         """Settles with the store. If it fails to the end, the reservation stays and is charged as lost after its deadline. A store
         that is throttled is waited for, longer than any admission waits: what was admitted is settled, also while others are
         refused."""
-        give_up_s, pause_s, tries = time.monotonic() + THROTTLED_PATIENCE_S, FIRST_PAUSE_S, 0
+        give_up_s, pause_s, tries = time.monotonic() + THROTTLED_TIMEOUT_S, FIRST_PAUSE_S, 0
         while True:
             try:
                 settled = self.store.settle(self.reservation, record, tokens)

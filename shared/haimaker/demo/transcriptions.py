@@ -6,7 +6,7 @@ from haimaker.demo import no_such_model
 from haimaker.http.sse import DONE, encode
 from haimaker.http.values import Request, StreamEvent, UpstreamRequest, UpstreamResponse
 from haimaker.operations.transcriptions import HEARD_TOKENS_PER_S, TranscriptionRequest, parse_transcription
-from haimaker.operations.transcripts import Spoken, Transcript
+from haimaker.operations.transcripts import TimedText, Transcript
 from haimaker.pricing.usage import Usage
 
 MODELS = ("transcription",)
@@ -32,7 +32,7 @@ def build_transcript(asked: TranscriptionRequest) -> Transcript:
     words = text.split()
     length = seconds / len(words)
     spoken = [
-        Spoken(round(number * length, 3), round((number + 1) * length, 3), word, SPEAKER) for number, word in enumerate(words)
+        TimedText(round(number * length, 3), round((number + 1) * length, 3), word, SPEAKER) for number, word in enumerate(words)
     ]
     return Transcript(text, words=spoken, language="english", duration_s=seconds)
 
@@ -40,5 +40,5 @@ def build_transcript(asked: TranscriptionRequest) -> Transcript:
 def events(asked: TranscriptionRequest, transcript: Transcript, tokens: Usage) -> Iterator[bytes]:
     for number, word in enumerate(transcript.words):
         yield encode(StreamEvent({"type": "transcript.text.delta", "delta": f" {word.text}" if number else word.text}))
-    yield encode(StreamEvent(asked.done(transcript.text, asked.usage_object(tokens))))
+    yield encode(StreamEvent(asked.end_event(transcript.text, asked.usage_object(tokens))))
     yield DONE

@@ -84,9 +84,14 @@ class BadRequestError(APIError):
     type = "invalid_request_error"
 
 
+def invalid_parameter(param: str, why: str) -> BadRequestError:
+    """The error for a parameter whose value can't be taken."""
+    return BadRequestError(f"Invalid value for '{param}': {why}.", param=param, code="invalid_value")
+
+
 def invalid_value(param: str, expected: str) -> BadRequestError:
     """The error for a parameter whose value is not what is `expected`."""
-    return BadRequestError(f"Invalid value for '{param}': it must be {expected}.", param=param, code="invalid_value")
+    return invalid_parameter(param, f"it must be {expected}")
 
 
 def missing_parameter(param: str) -> BadRequestError:

@@ -84,6 +84,26 @@ def read_or_none(raw: str | bytes | bytearray) -> Any:
         return None
 
 
+def as_object(value: Any) -> JSON:
+    """The value if it is an object, else an empty one."""
+    return value if isinstance(value, dict) else {}
+
+
+def as_list(value: Any) -> list[Any]:
+    """The value if it is a list, else an empty one."""
+    return value if isinstance(value, list) else []
+
+
+def as_objects(value: Any) -> list[JSON]:
+    """The objects of a list; of any other value none."""
+    return [item for item in value if isinstance(item, dict)] if isinstance(value, list) else []
+
+
+def as_text(value: Any) -> str:
+    """The value if it is a string, else an empty one."""
+    return value if isinstance(value, str) else ""
+
+
 def _not_json(why: str) -> BadRequestError:
     return BadRequestError(f"We could not parse the JSON body of your request: {why}.", code="invalid_json")
 

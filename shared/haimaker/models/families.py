@@ -11,7 +11,7 @@ A new family is an entry here and a line in `tests/unit/models/matrix.py`.
 from collections.abc import Mapping
 
 from haimaker.models.media_families import MEDIA_GROUPS
-from haimaker.models.traits import ALWAYS, ASKED, NEVER, UNASKED, Family, Groups
+from haimaker.models.traits import ALWAYS, ASKED, EFFORTS, NEVER, UNASKED, Family, Groups
 
 PENALTIES = ("presence_penalty", "frequency_penalty")
 SAMPLING = ("temperature", "top_p", "logit_bias", *PENALTIES)
@@ -108,7 +108,7 @@ CLAUDE = (
 # https://platform.openai.com/docs/guides/latest-model#parameter-compatibility, …/guides/reasoning: since GPT-5.1 a model samples as
 # it is told while it does not think, which is the default up to GPT-5.4. None takes `stop` while it thinks, as GPT-5 says itself:
 # https://github.com/huggingface/smolagents/issues/1671. Since GPT-5.4 OpenAI's chat completions have functions with the effort
-# `none` only: https://github.com/openai/openai-openapi/issues/541.
+# `none` only, and Responses have both: https://github.com/openai/openai-openapi/issues/541.
 GPT = (
     Family(
         "gpt",
@@ -137,6 +137,17 @@ GPT = (
         thinks=ALWAYS,
         efforts=_efforts("minimal", "minimal", "low", "medium", "high", "high", "high"),
     ),
+    # …/models/gpt-5-pro, …/models/gpt-5.2-pro, …/models/gpt-5.3-codex: Responses only, and what they think can't be turned off.
+    Family("gpt-codex", r"gpt-[5-9](?:[.-]\d)?-codex", thinks=ALWAYS, efforts={**UP_TO_XHIGH, "none": "low"}, responses_only=True),
+    Family("gpt-5.1-codex", r"gpt-5(?:[.-]1)?-codex(?!-max)", efforts=UP_TO_HIGH),
+    Family(
+        "gpt-pro",
+        r"gpt-\d+(?:[.-]\d)?-pro",
+        thinks=ALWAYS,
+        efforts=_efforts("medium", "medium", "medium", "medium", "high", "xhigh", "xhigh"),
+        responses_only=True,
+    ),
+    Family("gpt-5-pro", r"gpt-5-pro", efforts=dict.fromkeys(EFFORTS, "high")),
     Family("gpt-chat", r"gpt-\d+(?:[.-]\d)?-.*chat", thinks=NEVER),
     Family("gpt-4", r"(?:chat)?gpt-(?:3|4)", thinks=NEVER),
     # https://platform.openai.com/docs/guides/structured-outputs: older models know JSON mode only.
@@ -152,7 +163,7 @@ GPT = (
 O_SERIES = (
     Family(
         "o-series",
-        r"o[1-9](?:$|-)",
+        r"o[1-9](?:$|-)|codex-mini",
         limit_name="max_completion_tokens",
         thinks=ALWAYS,
         efforts=UP_TO_HIGH,
@@ -161,6 +172,8 @@ O_SERIES = (
     ),
     # https://platform.openai.com/docs/api-reference/chat/create#chat_create-stop
     # https://platform.openai.com/docs/guides/function-calling#parallel-function-calling
+    # …/models/o3-pro, …/models/o3-deep-research, …/models/codex-mini-latest
+    Family("o-pro", r"o[1-9]-(?:pro|(?:mini-)?deep-research)|codex-mini", responses_only=True),
     Family("o1", r"o1|o3-mini", drops=(*SAMPLING, "parallel_tool_calls"), refuses=LOGPROBS),
 )
 OPENAI_OTHERS = (
@@ -262,6 +275,8 @@ GROK = (
     Family("grok-4", r"grok-(?:4(?:[.-][01](?!\d))?(?!\.\d|-\d(?!\d)|\d)|4[.-]20|code|build)", efforts=NO_EFFORTS),
     Family("grok-3-mini", r"grok-3-mini", efforts={**UP_TO_HIGH, "medium": "high"}),
     Family("grok-non-reasoning", r"grok-(?:.*non-reasoning|[12]|3(?!-mini))", drops=(), refuses=(), thinks=NEVER),
+    # https://docs.x.ai/developers/model-capabilities/text/multi-agent
+    Family("grok-multi-agent", r"grok-.*multi-agent", efforts=UP_TO_XHIGH, responses_only=True),
     Family("grok-stt", r"grok-stt"),
 )
 # https://docs.mistral.ai/capabilities/reasoning
@@ -332,7 +347,7 @@ GROUPS: Groups = (
     (("",), ANY),
     (("claude",), CLAUDE),
     (("gpt-",), GPT),
-    (("o1", "o2", "o3", "o4", "o5"), O_SERIES),
+    (("o1", "o2", "o3", "o4", "o5", "codex-mini"), O_SERIES),
     (("davinci", "babbage", "dall-e"), OPENAI_OTHERS),
     (("gemini", "nano-banana"), GEMINI),
     (("gemma",), GEMMA),

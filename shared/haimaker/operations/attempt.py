@@ -24,6 +24,8 @@ class Attempt:
     model_info: "ModelInfo"
     max_output_tokens: int | None = None
     """A limit to send upstream although the client named none."""
+    max_tool_calls: int | None = None
+    """How often the provider's own tools may follow one another, to send upstream likewise."""
     region: str = ""
     """Of AWS, where it is sent to, for those who must name it in the request."""
     timeouts: AttemptTimeouts = NO_TIMEOUTS

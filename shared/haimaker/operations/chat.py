@@ -17,7 +17,7 @@ from haimaker.models.names import AUTO, bills_turns_of_tools, reads_search_for_f
 from haimaker.operations import splitting, stream_usage
 from haimaker.operations.attempt import Attempt
 from haimaker.operations.fields import OURS, CheckedFields, CommonFields, raise_validation_error, with_model
-from haimaker.operations.operation import OperationRequest, Original, Result, credible
+from haimaker.operations.operation import OperationRequest, Original, Result, trusted_usage
 from haimaker.operations.server_tools import MAX_SEARCHES, ServerTools, server_tools
 from haimaker.operations.server_tools import NONE as NO_TOOLS
 from haimaker.pricing import costs, usage
@@ -142,7 +142,7 @@ class TextRequest(OperationRequest):
         said = body.get("usage") if isinstance(body, dict) else None
         if not usage.is_plausible(said):
             return None
-        return credible(usage.from_openai(said, body.get("service_tier")), attempt)
+        return trusted_usage(usage.from_openai(said, body.get("service_tier")), attempt)
 
     def measure(self, result: Result) -> int:
         return stream_usage.text_bytes(result.body, "message")
@@ -224,7 +224,8 @@ class ChatRequest(TextRequest):
     def max_usage(self, attempt: Attempt, default_output_tokens: int = 0) -> Usage:
         """With what the provider may do on its own account: searches, further passes over the prompt, other models."""
         body, model_info = self.body_for(attempt), attempt.model_info
-        tools = NO_TOOLS if attempt.provider.offline else server_tools(body)  # a demonstration has none of its own
+        tools = NO_TOOLS if attempt.provider.offline else server_tools(body, attempt.max_tool_calls)  # a demonstration has none
+        limits = attempt.provider.limits
         geo = body.get("inference_geo")
         most = replace(
             TextRequest.max_usage(self, attempt, default_output_tokens),
@@ -232,10 +233,12 @@ class ChatRequest(TextRequest):
             speed="fast" if body.get("speed") == "fast" else None,
             inference_geo=geo if isinstance(geo, str) else "us",  # without, the workspace says where
         )
-        if not bills_turns_of_tools(model_info.model) or not (tools.uses or tools.compacts or tools.advisors):
+        bills_turns = limits.takes_max_tool_calls or bills_turns_of_tools(model_info.model)
+        if not bills_turns or not (tools.uses or tools.compacts or tools.advisors):
             return most
+        largest = model_info.max_input_tokens or LARGEST_INPUT_TOKENS
         window = Usage(
-            input=model_info.max_input_tokens or LARGEST_INPUT_TOKENS,
+            input=min(largest, limits.search_window_tokens or largest) if tools.only_searches else largest,
             service_tier=most.service_tier,
             speed=most.speed,
             inference_geo=most.inference_geo,
@@ -245,6 +248,11 @@ class ChatRequest(TextRequest):
         for name, uses in tools.advisors:
             beside += [_max_advice(model_info.served_as(name), name, most)] * uses
         return replace(most, input=window.input * (tools.uses + 1), beside=tuple(beside))
+
+    def tool_calls(self, attempt: Attempt) -> int:
+        """How many calls of the provider's own tools may follow one another, where it takes a limit of them; else 0."""
+        takes_limit = attempt.provider.limits.takes_max_tool_calls
+        return server_tools(self.body_for(attempt), attempt.max_tool_calls).uses if takes_limit else 0
 
     def estimate_prompt_tokens(self) -> int:
         inline = sum(size for _, size in _media(self.body["messages"]))

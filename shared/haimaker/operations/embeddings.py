@@ -8,7 +8,7 @@ import struct
 from collections.abc import Sequence
 from typing import Annotated, Any, Literal, NamedTuple, Self
 
-from haimaker.http.errors import BadGatewayError, BadRequestError
+from haimaker.http.errors import BadGatewayError, BadRequestError, invalid_parameter
 from haimaker.http.json import parse_json
 from haimaker.http.sse import dumps
 from haimaker.http.values import JSON, Request
@@ -128,11 +128,13 @@ class EmbeddingRequest(OperationRequest):
 
     def build_result(self, model: str, vectors: Sequence[Sequence[float]], tokens: Usage | None) -> Result:
         """OpenAI's answer of the vectors of all inputs, in their order."""
-        data = [{"object": "embedding", "index": index, "embedding": self.encoded(vector)} for index, vector in enumerate(vectors)]
+        data = [
+            {"object": "embedding", "index": index, "embedding": self.encode_vector(vector)} for index, vector in enumerate(vectors)
+        ]
         body: JSON = {"object": "list", "data": data, "model": model}
         return Result({**body, "usage": self.usage_object(tokens)} if tokens else body, tokens)
 
-    def encoded(self, vector: Any) -> Any:
+    def encode_vector(self, vector: Any) -> Any:
         """A vector in the encoding that was asked for: numbers, or 32-bit floats, lowest byte first, as base64."""
         wanted = self.fields.encoding_format or "float"
         try:
@@ -151,15 +153,15 @@ class EmbeddingRequest(OperationRequest):
 
 def parse(request: Request) -> EmbeddingRequest:
     """Raises BadRequestError."""
-    return _checked(with_model(parse_json(request.body), request.path.get("model")), len(request.body))
+    return _validate(with_model(parse_json(request.body), request.path.get("model")), len(request.body))
 
 
 def translated_embeddings(body: JSON, raw: bytes, original: Original) -> EmbeddingRequest:
     """What is the translation of `raw`, which is in another format. Raises BadRequestError."""
-    return replace(_checked(body, len(raw)), original=original)
+    return replace(_validate(body, len(raw)), original=original)
 
 
-def _checked(body: JSON, size: int) -> EmbeddingRequest:
+def _validate(body: JSON, size: int) -> EmbeddingRequest:
     check_parts(body.get("input"), "input")
     try:
         return EmbeddingRequest(EmbeddingFields.model_validate(body), body, size)
@@ -179,7 +181,7 @@ def _content(given: Any, index: int) -> Content:
     text = given.get("text")
     if image or (isinstance(text, str) and text):
         return Content(image=image) if image else Content(str(text))
-    raise BadRequestError(f"Invalid value for '{param}': it is neither a text nor an image.", param=param, code="invalid_value")
+    raise invalid_parameter(param, "it is neither a text nor an image")
 
 
 def _image(given: Any) -> str:

@@ -2,7 +2,7 @@
 
 from typing import Annotated, NoReturn
 
-from haimaker.http.errors import BadRequestError, missing_parameter
+from haimaker.http.errors import invalid_parameter, missing_parameter
 from haimaker.http.values import JSON
 from haimaker.lean_pydantic import BaseModel, ConfigDict, Field, StrictBool, StrictStr, ValidationError
 from haimaker.validation.bounds import Name, TokenIds
@@ -42,7 +42,7 @@ def raise_validation_error(error: ValidationError) -> NoReturn:
         raise missing_parameter(param)
     alternatives = dict.fromkeys(other["msg"] for other in others if _path(other["loc"]) == param and other["msg"] != first["msg"])
     said = " or ".join((first["msg"], *(message.removeprefix("Input should be ") for message in alternatives)))
-    raise BadRequestError(f"Invalid value for '{param}': {said}.", param=param, code="invalid_value")
+    raise invalid_parameter(param, said)
 
 
 def _path(location: tuple[int | str, ...]) -> str:

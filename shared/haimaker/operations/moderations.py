@@ -7,7 +7,7 @@ import base64
 from collections.abc import Callable, Iterator, Sequence
 from typing import Annotated, Any, NamedTuple, Self
 
-from haimaker.http.errors import BadRequestError
+from haimaker.http.errors import BadRequestError, invalid_parameter
 from haimaker.http.json import parse_json
 from haimaker.http.values import JSON, Request
 from haimaker.lean_dataclasses import dataclass, replace
@@ -82,7 +82,7 @@ class ModerationRequest(OperationRequest):
         """Raises BadRequestError for parts that are neither text nor image, or that stand between texts."""
         given = self.fields.input
         if isinstance(given, list) and len({type(each) for each in given}) > 1:
-            raise BadRequestError("Invalid value for 'input': texts or parts, not both.", param="input", code="invalid_value")
+            raise invalid_parameter("input", "texts or parts, not both")
         for index, piece in enumerate(self.pieces):
             if not piece.text and not piece.image:
                 param = f"input[{index}]"

@@ -69,7 +69,7 @@ OUR_SIGNATURE = "haimaker"
 """How the signature of thinking begins that the gateway shows in place of a vendor's."""
 
 
-def carried_summary(item: object) -> str | None:
+def unpack_summary(item: object) -> str | None:
     """The summary that an item of compaction carries, if the gateway made it."""
     held = item.get("encrypted_content") if isinstance(item, dict) and item.get("type") == "compaction" else None
     if not isinstance(held, str) or not held.startswith(f"{OUR_SIGNATURE}:"):
@@ -80,7 +80,7 @@ def carried_summary(item: object) -> str | None:
         return None
 
 
-def carry_summary(summary: str) -> str:
+def pack_summary(summary: str) -> str:
     return f"{OUR_SIGNATURE}:{base64.urlsafe_b64encode(summary.encode('utf-8', 'surrogatepass')).decode()}"
 
 
@@ -142,7 +142,7 @@ class OperationRequest:
         raise NotImplementedError
 
     @property
-    def asked_as(self) -> str:
+    def client_operation(self) -> str:
         """The operation that the client asked for: its own, or that of the format of which it is a translation."""
         return self.original.format if self.original and self.is_text else self.operation
 
@@ -167,6 +167,10 @@ class OperationRequest:
     def max_output_tokens(self) -> int | None:
         """The client's own limit for one answer, if it set one."""
         return None
+
+    def tool_calls(self, attempt: Attempt) -> int:
+        """How many calls of the provider's own tools may follow one another, where it takes a limit of them; else 0."""
+        return 0
 
     @property
     def choices(self) -> int:
@@ -223,7 +227,7 @@ class OperationRequest:
         said = body.get("usage") if isinstance(body, dict) else None
         if not isinstance(said, dict) or not usage.is_plausible(said):
             return None
-        tokens = credible(self.usage_from(said), attempt)
+        tokens = trusted_usage(self.usage_from(said), attempt)
         counts = tokens.prompt or tokens.completion or costs.other_units(tokens) or tokens.reported_units is not None
         return tokens if counts else None
 
@@ -278,6 +282,6 @@ class OperationRequest:
         raise NotImplementedError
 
 
-def credible(tokens: Usage, attempt: Attempt) -> Usage:
+def trusted_usage(tokens: Usage, attempt: Attempt) -> Usage:
     """The cost that an answer reports counts only from a provider that is known to report it."""
     return tokens if attempt.provider.catalog.reports_cost else replace(tokens, reported_units=None)

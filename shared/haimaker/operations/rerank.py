@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from functools import cached_property
 from typing import Annotated, Any, Self
 
-from haimaker.http.errors import BadRequestError
+from haimaker.http.errors import BadRequestError, invalid_parameter
 from haimaker.http.json import parse_json
 from haimaker.http.sse import dumps
 from haimaker.http.values import JSON, Request
@@ -80,7 +80,7 @@ class RerankRequest(OperationRequest):
             raise BadRequestError(message, param="documents", code="invalid_value")
         if "" in self.texts:
             param = f"documents[{self.texts.index('')}]"
-            raise BadRequestError(f"Invalid value for '{param}': it has no text to rank.", param=param, code="invalid_value")
+            raise invalid_parameter(param, "it has no text to rank")
 
     @property
     def top_n(self) -> int | None:

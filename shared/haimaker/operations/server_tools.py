@@ -8,6 +8,7 @@ import re
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
+from haimaker.http.json import as_objects
 from haimaker.http.values import JSON
 from haimaker.lean_dataclasses import dataclass, field
 
@@ -50,23 +51,26 @@ class ServerTools:
     """Whether the conversation may be summarised on the way, which is another pass over it."""
     fills_prompt: bool = False
     """Whether a tool brings into the prompt what only the model's limit bounds."""
+    only_searches: bool = False
+    """Whether the web is all that is searched, and nothing else is run."""
 
 
 NONE = ServerTools()
 
 
-def server_tools(body: JSON) -> ServerTools:
-    """Of a client's request, in OpenAI's format with the additions of others."""
-    own = [tool for entry in _objects(body.get("tools")) for tool in _apart(entry) if _is_own(tool)]
+def server_tools(body: JSON, most_calls: int | None = None) -> ServerTools:
+    """Of a client's request, in OpenAI's format with the additions of others; `most_calls` is sent along for all tools together."""
+    own = [tool for entry in as_objects(body.get("tools")) for tool in _apart(entry) if _is_own(tool)]
     if not own and body.get("web_search_options") is None and not _compacts(body):
         return NONE
     uses = 0
     fees = {"web_searches": 0, "maps_queries": 0, "file_searches": 0, "container_gb": 0, "other_tool_uses": 0}
     if body.get("web_search_options") is not None:
-        uses = fees["web_searches"] = _searches(body["web_search_options"])
+        uses = fees["web_searches"] = min(_searches(body["web_search_options"]), most_calls or MAX_SEARCHES)
     advisors: list[tuple[str, int]] = []
+    only_searches = all(SEARCH.search(_name(tool)) for tool in own)
     for tool in own:
-        name, most = _name(tool), _most_uses(tool, body.get("max_tool_calls"))
+        name, most = _name(tool), _most_uses(tool, body.get("max_tool_calls"), most_calls)
         uses += 0 if RUN_BY_CLIENT.match(name) else most
         if SEARCH.search(name):
             fees["web_searches"] += most
@@ -81,7 +85,7 @@ def server_tools(body: JSON) -> ServerTools:
         elif name.startswith(ADVISOR) and isinstance(tool.get("model"), str):
             advisors.append((tool["model"], most))
     counted = {name: most for name, most in fees.items() if most}
-    return ServerTools(min(uses, MAX_TURNS), counted, advisors, _compacts(body), bool(own))
+    return ServerTools(min(uses, most_calls or MAX_TURNS, MAX_TURNS), counted, advisors, _compacts(body), bool(own), only_searches)
 
 
 def _apart(entry: JSON) -> Iterator[JSON]:
@@ -109,8 +113,8 @@ def container_gb(tool: JSON) -> int:
     return int(found[1]) if found else 1
 
 
-def _most_uses(tool: JSON, of_all: Any) -> int:
-    said = [most for most in (tool.get("max_uses"), of_all) if type(most) is int and most > 0]
+def _most_uses(tool: JSON, *of_all: Any) -> int:
+    said = [most for most in (tool.get("max_uses"), *of_all) if type(most) is int and most > 0]
     return min((*said, MAX_SEARCHES)) if said else MAX_SEARCHES
 
 
@@ -122,9 +126,5 @@ def _searches(options: Any) -> int:
 def _compacts(body: JSON) -> bool:
     """https://platform.claude.com/docs/en/build-with-claude/compaction-threshold, and on demand with `compaction`"""
     managed = body.get("context_management")
-    edits = _objects(managed.get("edits")) if isinstance(managed, dict) else ()
+    edits = as_objects(managed.get("edits")) if isinstance(managed, dict) else ()
     return body.get("compaction") is not None or any(str(edit.get("type")).startswith(COMPACTION) for edit in edits)
-
-
-def _objects(value: Any) -> Iterator[JSON]:
-    yield from (each for each in value if isinstance(each, dict)) if isinstance(value, list) else ()

@@ -102,7 +102,7 @@ class SpeechRequest(OperationRequest):
         """What those bill who count them as they are sent."""
         return Usage(characters=len(self.fields.input))
 
-    def spent(self, attempt: Attempt, said: Any = None, characters: int = 0) -> Usage | None:
+    def billed_usage(self, attempt: Attempt, said: Any = None, characters: int = 0) -> Usage | None:
         """What was used: as `said` in a usage object, and the characters; None where a model bills what nobody has said."""
         tokens = self.usage_from(said) if isinstance(said, dict) else Usage()
         if attempt.model_info.priced and not (tokens.prompt or tokens.completion):

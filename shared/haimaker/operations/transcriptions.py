@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from typing import Annotated, Any, Literal
 
 from haimaker.http import multipart
-from haimaker.http.errors import BadRequestError, missing_parameter
+from haimaker.http.errors import BadRequestError, invalid_parameter, missing_parameter
 from haimaker.http.multipart import UploadedFile
 from haimaker.http.values import JSON, Request, StreamEvent
 from haimaker.lean_dataclasses import dataclass, replace
@@ -98,14 +98,14 @@ class TranscriptionRequest(OperationRequest):
 
     def max_usage(self, attempt: Attempt, default_output_tokens: int = 0) -> Usage:
         seconds = math.ceil(self._billed_ms(attempt) / 1000) + 1
-        if not by_tokens(attempt.model_info):
+        if not is_billed_by_token(attempt.model_info):
             return Usage(input_ms=1000 * seconds, variant=self._variant)
         said = max(MAX_SAID_TOKENS_PER_S * seconds + PROMPT_TOKENS, attempt.model_info.max_output_tokens or 0)
         heard = MAX_HEARD_TOKENS_PER_S * seconds
         return Usage(input_audio=heard, input=self._words_bytes() + PROMPT_TOKENS, output=said, input_ms=1000 * seconds)
 
     def estimate_usage(self, attempt: Attempt, sent_bytes: int = 0) -> Usage:
-        if not by_tokens(attempt.model_info):
+        if not is_billed_by_token(attempt.model_info):
             return Usage(input_ms=self._billed_ms(attempt), variant=self._variant)
         seconds = math.ceil(self.sound.duration_ms / 1000)
         said = usage.estimate_tokens(sent_bytes) or SAID_TOKENS_PER_S * seconds
@@ -118,10 +118,10 @@ class TranscriptionRequest(OperationRequest):
             return counted
         return Usage(input_ms=_ms(used.get("seconds")), reported_units=counted.reported_units)
 
-    def spent(self, used: Any, seconds: Any, attempt: Attempt) -> Usage | None:
+    def billed_usage(self, used: Any, seconds: Any, attempt: Attempt) -> Usage | None:
         """As the target bills it, by what it says was used or how long the sound is; None where only it could know."""
         said = self.usage_from(used) if isinstance(used, dict) else Usage()
-        if by_tokens(attempt.model_info):
+        if is_billed_by_token(attempt.model_info):
             return replace(said, input_ms=0) if said.prompt or said.completion or said.reported_units else None
         heard_ms = said.input_ms or _ms(seconds) * self._channels() or self._billed_ms(attempt)
         return replace(said, input_ms=max(heard_ms, attempt.provider.limits.min_audio_ms), variant=self._variant)
@@ -137,7 +137,7 @@ class TranscriptionRequest(OperationRequest):
 
     def build_result(self, transcript: Transcript, tokens: Usage | None) -> Result:
         """The answer in the format that was asked for."""
-        heard_s = transcripts.seconds(transcript.duration_s) or self.sound.duration_ms / 1000
+        heard_s = transcripts.to_seconds(transcript.duration_s) or self.sound.duration_ms / 1000
         body = self._shown(replace(transcript, duration_s=heard_s))
         return Result({**body, "usage": self.usage_object(tokens)} if tokens and isinstance(body, dict) else body, tokens)
 
@@ -149,9 +149,9 @@ class TranscriptionRequest(OperationRequest):
             yield from (StreamEvent({**each, "type": "transcript.text.segment"}) for each in body.get("segments") or ())
         elif text:
             yield StreamEvent({"type": "transcript.text.delta", "delta": text})
-        yield StreamEvent(self.done(text, body.get("usage")))
+        yield StreamEvent(self.end_event(text, body.get("usage")))
 
-    def done(self, text: str, used: Any) -> JSON:
+    def end_event(self, text: str, used: Any) -> JSON:
         """The event that ends a stream."""
         return {"type": "transcript.text.done", "text": text, **({"usage": used} if used else {})}
 
@@ -167,8 +167,8 @@ class TranscriptionRequest(OperationRequest):
             task = "translate" if self.translates else "transcribe"
             return transcripts.to_verbose(transcript, task, self.fields.timestamp_granularities)
         if wanted in TEXTS:
-            whole = [transcripts.Spoken(0.0, transcript.duration_s or 0.0, transcript.text)] if transcript.text.strip() else []
-            cues = transcript.timed() or whole
+            whole = [transcripts.TimedText(0.0, transcript.duration_s or 0.0, transcript.text)] if transcript.text.strip() else []
+            cues = transcript.timed_segments() or whole
             return transcripts.to_srt(cues) if wanted == "srt" else transcripts.to_vtt(cues)
         return {"text": transcript.text}
 
@@ -198,7 +198,7 @@ def parse_translation(request: Request) -> TranscriptionRequest:
     return _parse(request, translates=True)
 
 
-def by_tokens(model_info: ModelInfo) -> bool:
+def is_billed_by_token(model_info: ModelInfo) -> bool:
     """Whether a model is billed by tokens: of those with a price by the second as well it is only about what these come to."""
     return "output_cost_per_token" in model_info.rates
 
@@ -252,7 +252,7 @@ def _sound(files: Files) -> AudioInfo:
     try:
         return audio.probe(given.data)
     except audio.UnreadableAudio as error:
-        raise BadRequestError(f"Invalid value for 'file': it {error}.", param="file", code="invalid_value") from None
+        raise invalid_parameter("file", f"it {error}") from None
 
 
 def _ms(seconds: Any) -> int:

@@ -27,7 +27,7 @@ UNKNOWN_SCORES: JSON = {
 """What only Whisper knows of a segment, and the SDK's type wants."""
 
 
-class Spoken(NamedTuple):
+class TimedText(NamedTuple):
     """A segment, or a word."""
 
     start_s: float
@@ -41,23 +41,23 @@ class Transcript:
     """What was said; of times and speakers as much as is known."""
 
     text: str
-    segments: Sequence[Spoken] = ()
-    words: Sequence[Spoken] = ()
+    segments: Sequence[TimedText] = ()
+    words: Sequence[TimedText] = ()
     language: str | None = None
     duration_s: float | None = None
 
-    def timed(self) -> Sequence[Spoken]:
+    def timed_segments(self) -> Sequence[TimedText]:
         """Segments, made of the words where there are none."""
         return self.segments or join_words(self.words)
 
 
-def read_spoken(found: Any, *names: str, speaker: str = "speaker", start: str = "start", end: str = "end") -> list[Spoken]:
+def read_spoken(found: Any, *names: str, speaker: str = "speaker", start: str = "start", end: str = "end") -> list[TimedText]:
     """Of a list of objects of a provider's; the text has the first of `names` that is there."""
     items = [item for item in found if isinstance(item, dict)] if isinstance(found, list) else []
     return [
-        Spoken(
-            seconds(item.get(start)),
-            seconds(item.get(end)),
+        TimedText(
+            to_seconds(item.get(start)),
+            to_seconds(item.get(end)),
             next((str(item[name]) for name in names if item.get(name) is not None), ""),
             None if item.get(speaker) is None else str(item[speaker]),
         )
@@ -65,7 +65,7 @@ def read_spoken(found: Any, *names: str, speaker: str = "speaker", start: str = 
     ]
 
 
-def by_channel(channels: Sequence[Sequence[Spoken]]) -> Sequence[Spoken]:
+def merge_channels(channels: Sequence[Sequence[TimedText]]) -> Sequence[TimedText]:
     """The words of all channels in order; who speaks is then known by the channel."""
     if len(channels) == 1:
         return channels[0]
@@ -73,7 +73,7 @@ def by_channel(channels: Sequence[Sequence[Spoken]]) -> Sequence[Spoken]:
     return sorted(words, key=lambda word: word.start_s)
 
 
-def seconds(value: Any) -> float:
+def to_seconds(value: Any) -> float:
     """Of a number, of a text with one, or of Google's `1.5s`; 0 for what is none, or is no time that a sound can have."""
     if isinstance(value, bool):
         return 0.0
@@ -84,17 +84,17 @@ def seconds(value: Any) -> float:
     return found if abs(found) < TOO_LONG_S else 0.0
 
 
-def join_words(words: Sequence[Spoken]) -> list[Spoken]:
+def join_words(words: Sequence[TimedText]) -> list[TimedText]:
     """Words as segments, which end with a sentence, a pause, another speaker, or where they would be too long."""
-    groups: list[list[Spoken]] = []
+    groups: list[list[TimedText]] = []
     for word in words:
         if not groups or (word.text.strip() and _ends(groups[-1], word)):
             groups.append([])
         groups[-1].append(word)
-    return [Spoken(group[0].start_s, group[-1].end_s, _text(group), group[0].speaker) for group in groups]
+    return [TimedText(group[0].start_s, group[-1].end_s, _text(group), group[0].speaker) for group in groups]
 
 
-def to_srt(cues: Iterable[Spoken]) -> str:
+def to_srt(cues: Iterable[TimedText]) -> str:
     shown = (
         f"{number}\n{_time(cue.start_s, ',')} --> {_time(cue.end_s, ',')}\n{cue.text.strip()}\n"
         for number, cue in enumerate(cues, 1)
@@ -102,7 +102,7 @@ def to_srt(cues: Iterable[Spoken]) -> str:
     return "\n".join(shown)
 
 
-def to_vtt(cues: Iterable[Spoken]) -> str:
+def to_vtt(cues: Iterable[TimedText]) -> str:
     shown = (f"{_time(cue.start_s, '.')} --> {_time(cue.end_s, '.')}\n{cue.text.strip()}\n" for cue in cues)
     return "\n".join(("WEBVTT\n", *shown))
 
@@ -123,14 +123,14 @@ def to_verbose(transcript: Transcript, task: str, granularities: Iterable[str]) 
     if "segment" in wanted:
         body["segments"] = [
             {"id": number, "start": each.start_s, "end": each.end_s, "text": each.text, **UNKNOWN_SCORES}
-            for number, each in enumerate(transcript.timed())
+            for number, each in enumerate(transcript.timed_segments())
         ]
     return body
 
 
 def to_diarized(transcript: Transcript) -> JSON:
     """`diarized_json`. Who is not known by name is A, B, and so on, in the order they speak."""
-    timed = transcript.timed()
+    timed = transcript.timed_segments()
     letters = {name: _letters(number) for number, name in enumerate(dict.fromkeys(each.speaker or "" for each in timed))}
     segments = [
         {
@@ -146,14 +146,14 @@ def to_diarized(transcript: Transcript) -> JSON:
     return {"task": "transcribe", "duration": transcript.duration_s or 0.0, "text": transcript.text, "segments": segments}
 
 
-def _ends(group: Sequence[Spoken], word: Spoken) -> bool:
+def _ends(group: Sequence[TimedText], word: TimedText) -> bool:
     before, text = group[-1], _text(group)
     if before.speaker != word.speaker or word.start_s - before.end_s >= PAUSE_S:
         return True
     return text.endswith(SENTENCE_ENDS) or len(text) + len(word.text) >= LONGEST_CUE
 
 
-def _text(group: Sequence[Spoken]) -> str:
+def _text(group: Sequence[TimedText]) -> str:
     """Words bring their own spaces, or none of them does."""
     spaced = any(word.text[:1].isspace() or word.text[-1:].isspace() for word in group)
     return ("" if spaced else " ").join(word.text for word in group).strip()

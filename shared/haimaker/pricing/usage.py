@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from dataclasses import KW_ONLY, fields
 from typing import Any
 
+from haimaker.http.json import as_object
 from haimaker.http.values import JSON
 from haimaker.lean_dataclasses import dataclass, replace
 from haimaker.models.rates import UNITS_PER_USD, to_units
@@ -135,12 +136,12 @@ def from_openai(usage: Any, service_tier: Any = None) -> Usage:
 
     `service_tier` is the response's, where that is not in the usage itself.
     """
-    body = _object(usage)
+    body = as_object(usage)
     tier = service_tier if isinstance(service_tier, str) else body.get("service_tier")
-    uses, size = _object(body.get("server_tool_use")), _text(body.get("search_context_size"))
+    uses, size = as_object(body.get("server_tool_use")), _text(body.get("search_context_size"))
     counted = replace(
         _counts(body),
-        web_searches=max(to_count(body, "num_search_queries"), to_count(uses, "web_search_requests"), size is not None),
+        web_searches=max(to_count(body, "num_search_queries"), to_count(uses, "web_search_requests"), int(size is not None)),
         search_size=size,
         maps_queries=to_count(uses, "maps_requests"),
         opened_pages=to_count(uses, "page_visit_requests"),
@@ -159,12 +160,12 @@ def from_openai(usage: Any, service_tier: Any = None) -> Usage:
 
 def _counts(body: JSON) -> Usage:
     """Of one pass over a model."""
-    details = _object(body.get("prompt_tokens_details")) or _object(body.get("input_tokens_details"))
-    made = _object(body.get("completion_tokens_details")) or _object(body.get("output_tokens_details"))
+    details = as_object(body.get("prompt_tokens_details")) or as_object(body.get("input_tokens_details"))
+    made = as_object(body.get("completion_tokens_details")) or as_object(body.get("output_tokens_details"))
     prompt, completion, reasoning = _totals(body, made)
     audio, image, text = _cache_reads(body, details)
     twelve_hours, hour, ordinary = _cache_writes(body, details)
-    video = max(0, to_count(details, "video_tokens") - to_count(_object(details.get("cached_tokens_details")), "video_tokens"))
+    video = max(0, to_count(details, "video_tokens") - to_count(as_object(details.get("cached_tokens_details")), "video_tokens"))
     parts = _split_total(
         prompt,
         *(audio, image, text, twelve_hours, hour, ordinary),
@@ -306,7 +307,7 @@ def _totals(body: JSON, made: JSON) -> tuple[int, int, int]:
 
 def _cache_reads(body: JSON, details: JSON) -> tuple[int, ...]:
     """Audio, image and text tokens that were read from a cache."""
-    by_kind = _object(details.get("cached_tokens_details"))
+    by_kind = as_object(details.get("cached_tokens_details"))
     cached = max(
         to_count(details, "cached_tokens", "cache_read_tokens"),
         to_count(body, "cached_tokens", "cache_read_input_tokens", "prompt_cache_hit_tokens"),
@@ -316,7 +317,7 @@ def _cache_reads(body: JSON, details: JSON) -> tuple[int, ...]:
 
 def _cache_writes(body: JSON, details: JSON) -> tuple[int, int, int]:
     """Tokens written to a cache for more than half a day, for an hour, and for the ordinary time."""
-    by_time = _object(body.get("cache_creation")) or _object(details.get("cache_creation"))
+    by_time = as_object(body.get("cache_creation")) or as_object(details.get("cache_creation"))
     hour = to_count(by_time, "ephemeral_1h_input_tokens")
     day = to_count(by_time, "ephemeral_24h_input_tokens")
     written = max(
@@ -334,7 +335,7 @@ def _reported_units(body: JSON) -> int | None:
         return ticks * (UNITS_PER_USD // XAI_TICKS_PER_USD)
     found = _to_usd(cost.get("total_cost") if isinstance(cost, dict) else cost)
     if found is not None and body.get("is_byok") is True:
-        found += _to_usd(_object(body.get("cost_details")).get("upstream_inference_cost")) or 0
+        found += _to_usd(as_object(body.get("cost_details")).get("upstream_inference_cost")) or 0
     return found
 
 
@@ -350,10 +351,6 @@ def _to_usd(value: Any) -> int | None:
 
 def _text(value: Any) -> str | None:
     return value if isinstance(value, str) else None
-
-
-def _object(value: Any) -> JSON:
-    return value if isinstance(value, dict) else {}
 
 
 def to_count(body: JSON, *names: str) -> int:

@@ -52,7 +52,12 @@ RESPONSES = Provider(
     adapter="responses",
     endpoint=Endpoint(path="/openai/v1{path}"),
     auth=Auth(key_header="api-key"),
-    dialect=Dialect(keeps_functions=True),
+    dialect=Dialect(
+        keeps_custom_tools=True,
+        takes_breakpoints=True,
+        messages=MessageRules(keeps_developer=True, keeps_reasoning_details=True),
+    ),
+    limits=Limits(single_choice=True, takes_max_tool_calls=True),
 )
 
 PROVIDER = Provider(
@@ -72,8 +77,8 @@ PROVIDER = Provider(
         key_variables=("AZURE_OPENAI_API_KEY",), token_variables=("AZURE_AD_TOKEN", "AZURE_OPENAI_AD_TOKEN"), key_header="api-key"
     ),
     dialect=Dialect(
+        keeps_custom_tools=True,
         keeps_functions=True,
-        tools_end_thinking=True,
         takes_breakpoints=True,
         messages=MessageRules(keeps_developer=True, takes_unmended=("refusals",), strips_fields=REASONING),
     ),

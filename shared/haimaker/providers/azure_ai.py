@@ -6,7 +6,7 @@ https://learn.microsoft.com/azure/ai-foundry/foundry-models/concepts/endpoints
 from dataclasses import replace
 
 from haimaker.providers import anthropic, azure
-from haimaker.providers.common import MAX_TOKENS, REASONING, for_images
+from haimaker.providers.common import MAX_TOKENS, OPENAI_FAMILIES, REASONING, for_images
 from haimaker.providers.provider import Auth, Catalog, Dialect, Endpoint, Limits, MessageRules, Provider
 
 # https://learn.microsoft.com/rest/api/contentsafety/; the place is a part of every Foundry resource.
@@ -26,7 +26,10 @@ RERANK = Provider(
     dialect=Dialect(drop=("max_chunks_per_doc",)),
 )
 
-PROVIDER = Provider(
+# https://learn.microsoft.com/azure/ai-foundry/openai/how-to/responses: of OpenAI's models.
+RESPONSES = replace(azure.RESPONSES, name="azure_ai")
+
+CHAT = Provider(
     "azure_ai",
     endpoint=Endpoint(
         "{AZURE_AI_ENDPOINT}",
@@ -39,15 +42,9 @@ PROVIDER = Provider(
         headers={"extra-parameters": "pass-through"},
         rename=MAX_TOKENS,
         strips_tool_fields=("strict",),
-        tools_end_thinking=True,
         messages=MessageRules(strips_fields=REASONING),
     ),
     catalog=Catalog(telemetry_name="azure.ai.inference"),
-    operations={
-        "moderations": MODERATION,
-        "rerank": RERANK,
-        **for_images(replace(azure.IMAGES, name="azure_ai", endpoint=replace(azure.IMAGES.endpoint, version_variables=()))),
-    },
     families={
         # https://platform.claude.com/docs/en/build-with-claude/claude-in-microsoft-foundry
         "claude": replace(
@@ -55,5 +52,15 @@ PROVIDER = Provider(
             name="azure_ai",
             endpoint=Endpoint(path="/anthropic/v1{path}"),
         ),
+    },
+)
+
+PROVIDER = replace(
+    CHAT,
+    operations={
+        "moderations": MODERATION,
+        "rerank": RERANK,
+        "responses": replace(CHAT, endpoint=Endpoint(), families={**CHAT.families, **dict.fromkeys(OPENAI_FAMILIES, RESPONSES)}),
+        **for_images(replace(azure.IMAGES, name="azure_ai", endpoint=replace(azure.IMAGES.endpoint, version_variables=()))),
     },
 )

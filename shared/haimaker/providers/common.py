@@ -16,6 +16,9 @@ REASONING = ("reasoning_content", "reasoning", "annotations")
 COHERE_LIMITS = ("max_tokens_per_doc", "max_chunks_per_doc", "user")
 """Fields of Cohere's rerank that others lack; all that is lost without them is a limit."""
 
+OPENAI_FAMILIES = ("gpt", "o-series")
+"""Whom a host of many makers' models may serve by OpenAI's Responses."""
+
 IMAGE_OPERATIONS = ("images_generations", "images_edits", "images_variations")
 GPT_IMAGE_ONLY = ("background", "moderation", "output_compression", "partial_images", "input_fidelity", "stream")
 """Parameters of images that only OpenAI's own models know."""

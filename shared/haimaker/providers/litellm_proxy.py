@@ -11,7 +11,7 @@ PROVIDER = Provider(
         drop=("fallbacks", "context_window_fallbacks"),
         cache_control="keep",
         takes_breakpoints=True,
-        messages=MessageRules(keeps_call_ids=True),
+        messages=MessageRules(keeps_call_ids=True, keeps_reasoning_details=True),
     ),
     catalog=Catalog(models=("*",)),
 )

@@ -4,7 +4,7 @@ https://platform.minimax.io/docs/api-reference/text-openai-api
 """
 
 from haimaker.providers.common import MAX_COMPLETION_TOKENS, PENALTIES
-from haimaker.providers.provider import Catalog, Dialect, Endpoint, Limits, Provider
+from haimaker.providers.provider import Catalog, Dialect, Endpoint, Limits, MessageRules, Provider
 
 PROVIDER = Provider(
     "minimax",
@@ -13,6 +13,7 @@ PROVIDER = Provider(
         rename=MAX_COMPLETION_TOKENS,
         drop=("logit_bias", *PENALTIES),
         add={"reasoning_split": True},  # without it reasoning stands in the text as well, between tags
+        messages=MessageRules(keeps_reasoning_details=True),
     ),
     limits=Limits(single_choice=True),
     catalog=Catalog(

@@ -26,8 +26,19 @@ TRANSCRIPTION = Provider(
     families=dict.fromkeys(("gpt", "gpt-4"), Provider("openai", dialect=Dialect(values=WITH_TOKENS, forwards=HEADERS))),
 )
 
-# https://platform.openai.com/docs/api-reference/responses
-RESPONSES = Provider("openai", adapter="responses", dialect=Dialect(keeps_functions=True, forwards=HEADERS))
+# https://platform.openai.com/docs/api-reference/responses; …/guides/tools-web-search#limitations:
+# it searches for 128,000 tokens at most, whatever the model
+RESPONSES = Provider(
+    "openai",
+    adapter="responses",
+    dialect=Dialect(
+        keeps_custom_tools=True,
+        takes_breakpoints=True,
+        forwards=HEADERS,
+        messages=MessageRules(keeps_developer=True, keeps_reasoning_details=True),
+    ),
+    limits=Limits(single_choice=True, takes_max_tool_calls=True, search_window_tokens=128_000),
+)
 
 # https://platform.openai.com/docs/pricing#built-in-tools: 10 USD for 1,000 searches of the web, 2.50 of files, 0.03 for a container
 # with 1 GB; larger ones by their memory.
@@ -41,8 +52,8 @@ PROVIDER = Provider(
     "openai",
     endpoint=Endpoint("https://api.openai.com/v1"),
     dialect=Dialect(
+        keeps_custom_tools=True,
         keeps_functions=True,
-        tools_end_thinking=True,
         takes_breakpoints=True,
         forwards=HEADERS,
         messages=MessageRules(keeps_developer=True, takes_unmended=("refusals",), strips_fields=REASONING),

@@ -6,6 +6,16 @@ https://docs.perplexity.ai/api-reference/chat-completions-post: it searches by i
 from haimaker.providers.common import MAX_TOKENS
 from haimaker.providers.provider import Auth, Catalog, Dialect, Endpoint, Limits, Provider
 
+# https://docs.perplexity.ai/docs/agent-api/openai-compatibility: models of others, whose names have their makers'.
+RESPONSES = Provider(
+    "perplexity",
+    adapter="responses",
+    endpoint=Endpoint(path="/v1{path}"),
+    dialect=Dialect(drop=("service_tier", "user")),
+    catalog=Catalog(reports_cost=True),
+    limits=Limits(single_choice=True),
+)
+
 PROVIDER = Provider(
     "perplexity",
     endpoint=Endpoint("https://api.perplexity.ai"),
@@ -19,4 +29,5 @@ PROVIDER = Provider(
     limits=Limits(single_choice=True),
     catalog=Catalog(reports_cost=True),
     operations={"embeddings": Provider("perplexity", adapter="")},  # its vectors have whole numbers of 8 bits
+    families={"/": RESPONSES},
 )

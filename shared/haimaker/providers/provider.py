@@ -65,6 +65,8 @@ class MessageRules:
 
     keeps_developer: bool = False
     """Whether it knows the role `developer`, which is sent as `system` to all others."""
+    keeps_reasoning_details: bool = False
+    """Whether it takes back `reasoning_details`, OpenRouter's form of reasoning, encrypted or not."""
     keeps_call_ids: bool = False
     """Whether ids of tool calls go back unchanged: a gateway to other providers carries reasoning in them."""
     takes_unmended: tuple[str, ...] = ()
@@ -126,8 +128,10 @@ class Dialect:
     """Whether a stream's usage is asked for with `stream_options`; False where it comes unasked, and they are not sent."""
     messages: MessageRules = MessageRules()
     answers: AnswerRules = AnswerRules()
+    keeps_custom_tools: bool = False
+    """Whether it knows custom tools, which are sent as function tools to all others."""
     keeps_functions: bool = False
-    """Whether it knows custom tools and the old `functions`, which are sent as function tools to all others."""
+    """Whether it knows the old `functions`, which are sent as function tools to all others."""
     strips_tool_fields: tuple[str, ...] = ()
     """Fields of a function that it refuses; `additionalProperties` anywhere in its parameters."""
     tool_types: tuple[str, ...] = ()
@@ -195,6 +199,10 @@ class Limits:
     """Whether it takes images inside the request only, so that the gateway fetches those that are links."""
     tool_prompt_tokens: int = 0
     """The most tokens that it adds to the prompt of a request with tools, besides the tools themselves."""
+    takes_max_tool_calls: bool = False
+    """Whether it takes `max_tool_calls`, and counts each pass over the prompt that a tool of its own leads to."""
+    search_window_tokens: int | None = None
+    """The largest prompt that it searches the web for, where that is smaller than the model's."""
     min_audio_ms: int = 0
     """The least that it bills for audio."""
 

@@ -9,6 +9,7 @@ from functools import cache
 from importlib import import_module
 
 from haimaker.models.matching import select
+from haimaker.models.traits import Traits
 from haimaker.providers.index import INDEX, SIGNED
 from haimaker.providers.provider import Provider
 
@@ -48,4 +49,10 @@ def definition_for(provider: Provider, model: str, operation: str = "chat_comple
     return (select(provider.name, model, found.families) if found.families else None) or found
 
 
-__all__ = ["INDEX", "NAMES", "ONLINE", "SIGNED", "all_providers", "definition_for", "find", "get", "may_be_on"]
+def chat_operation(provider: Provider, traits: Traits, effort: object, *, has_tools: bool) -> str:
+    """The operation as which a provider is asked for a chat: Responses, where it has them and the model needs them."""
+    over_responses = "responses" in provider.operations and traits.needs_responses(effort, has_tools=has_tools)
+    return "responses" if over_responses else "chat_completions"
+
+
+__all__ = ["INDEX", "NAMES", "ONLINE", "SIGNED", "all_providers", "chat_operation", "definition_for", "find", "get", "may_be_on"]

@@ -4,7 +4,7 @@ https://docs.x.ai/docs/api-reference#chat-completions, …/docs/models
 """
 
 from haimaker.providers.common import GPT_IMAGE_ONLY, MAX_TOKENS, for_images
-from haimaker.providers.provider import Catalog, Dialect, Endpoint, MessageRules, Provider
+from haimaker.providers.provider import Catalog, Dialect, Endpoint, Limits, MessageRules, Provider
 
 # https://docs.x.ai/developers/model-capabilities/audio/speech-to-text
 TRANSCRIPTION = Provider("xai", adapter="xai")
@@ -15,12 +15,14 @@ IMAGES = Provider(
 )
 
 # https://docs.x.ai/developers/model-capabilities/text/comparison, …/developers/tools/overview: without OpenAI's freeform tools and
-# namespaces. …/developers/cost-tracking: what was charged is in the answer, searches too.
+# namespaces. …/developers/model-capabilities/text/multi-agent: these models have nothing else. …/developers/cost-tracking: what was
+# charged is in the answer, searches too.
 RESPONSES = Provider(
     "xai",
     adapter="responses",
-    dialect=Dialect(tool_types=("function", "mcp", "web_search", "x_search")),
+    dialect=Dialect(tool_types=("function", "mcp", "web_search", "x_search"), messages=MessageRules(keeps_reasoning_details=True)),
     catalog=Catalog(reports_cost=True),
+    limits=Limits(single_choice=True),
 )
 
 # https://docs.x.ai/developers/pricing#tools-pricing: 5 USD for 1,000 searches, of the web or of X.

@@ -31,6 +31,8 @@ class RoutingContext:
     """Capabilities that the request asks for."""
     effort: object = None
     """The `reasoning_effort` that the request names, which says what its model takes besides."""
+    has_tools: bool = False
+    """Whether the request has functions, beside which some models think at another of their provider's endpoints."""
     auto_routed: bool = False
     """Whether the gateway chose the model, and so has to exclude targets that can't do what is required."""
 

@@ -39,7 +39,7 @@ def exclusion(
     if not targets.is_on(name):
         missing = f"{name.upper().replace('-', '_')}_{'API_KEY' if definition.endpoint.base_url else 'BASE_URL'}"
         return Exclusion(target, "provider_not_configured", f"the provider {name!r} has no credentials here ({missing})")
-    if not adapters.serves(targets.serving(target, context.operation, context.tool_types) or definition, context.operation):
+    if not adapters.serves(targets.serving(target, context) or definition, context.operation):
         return Exclusion(target, "unsupported_endpoint", f"the provider {name!r} is not known to serve {context.operation}")
     if context.preferences is NO_PREFERENCES and not context.auto_routed:
         return None
@@ -73,7 +73,7 @@ def _accepts_parameter(
     """Whether a target is known to take a parameter, given the request's `reasoning_effort`."""
     from haimaker.routing.requirements import CAPABILITY_OF
 
-    definition = targets.serving(target, context.operation, context.tool_types)
+    definition = targets.serving(target, context)
     traits = traits_of(model_info.provider, model_info.model, model_info.supports, definition.family if definition else "")
     dialect = definition.dialect.for_model(traits, context.effort) if definition else Dialect()
     if parameter in dialect.drop or parameter in dialect.refuse or (parameter == "reasoning_effort" and traits.efforts == {}):

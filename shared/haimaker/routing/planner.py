@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from haimaker.accounts.cache import BilledAccounts
 from haimaker.billing import estimates, model_limits
+from haimaker.billing.estimates import ALL, Affordable
 from haimaker.http.errors import BadRequestError
 from haimaker.http.sse import dumps
 from haimaker.http.values import JSON, Request
@@ -101,7 +102,7 @@ class Planner:
         self,
         routing_request: RoutingRequest,
         billed: BilledAccounts,
-        affordable: int | None = None,
+        affordable: Affordable = ALL,
         definition: "AutoRouterDefinition | None" = None,
     ) -> Decision:
         """The plan for a request and the accounts that it is charged to. Raises BadRequestError, NotFoundError,
@@ -148,19 +149,20 @@ class Planner:
         return RoutingContext(
             routing_request.request_id,
             int(routing_request.now_s),
-            request.asked_as,
+            request.client_operation,
             _tool_types(request),
             allowed=() if routing_request.any_model_allowed else billed.allowed_models(self.router.full_name),
             open_circuits=health.breaker.open_circuits(routing_request.now_s),
             preferences=preferences,
             seed=routing_request.seed,
             effort=request.body.get("reasoning_effort"),
+            has_tools=bool(request.body.get("tools") or request.body.get("functions")),
             latency_ms=health.latency.first_byte_ms if request.streams else health.latency.whole_ms,
             tokens_per_s=health.latency.tokens_per_s,
         )
 
     def _within_budget(
-        self, plan: Plan, asked: OperationRequest, name: str, billed: BilledAccounts, affordable: int | None
+        self, plan: Plan, asked: OperationRequest, name: str, billed: BilledAccounts, affordable: Affordable
     ) -> Plan:
         """For accounts with a budget, be it for a model: leaves out targets without a known price, and limits the output of the
         others."""
@@ -177,7 +179,7 @@ class Planner:
                 if attempt.target not in counted:
                     found.append(attempt)
                 elif attempt.target not in unpriced:
-                    found += estimates.with_output_limits([attempt], asked, self.default_max_output_tokens, affordable)
+                    found += estimates.with_limits([attempt], asked, self.default_max_output_tokens, affordable)
             return tuple(found)
 
         exclusions = [

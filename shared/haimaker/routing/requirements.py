@@ -3,9 +3,9 @@
 A request of any shape is accepted: what can't be read needs nothing.
 """
 
-from collections.abc import Iterator, Mapping
-from typing import Any
+from collections.abc import Mapping
 
+from haimaker.http.json import as_objects
 from haimaker.http.values import JSON
 
 CAPABILITY_OF: Mapping[str, str] = {
@@ -33,11 +33,11 @@ def required_capabilities(body: JSON) -> frozenset[str]:
     """The capabilities that a model needs for a request, in the words of the table's `supports`."""
     found = {
         PART_NEEDS[part["type"]]
-        for message in _objects(body.get("messages"))
-        for part in _objects(message.get("content"))
+        for message in as_objects(body.get("messages"))
+        for part in as_objects(message.get("content"))
         if isinstance(part.get("type"), str) and part["type"] in PART_NEEDS
     }
-    for tool in _objects(body.get("tools")):
+    for tool in as_objects(body.get("tools")):
         found.add("web_search" if tool.get("type") in SEARCH_TOOLS else "function_calling")
     if body.get("functions"):
         found.add("function_calling")
@@ -52,7 +52,3 @@ def required_capabilities(body: JSON) -> frozenset[str]:
     if isinstance(modalities, list) and "audio" in modalities:
         found.add("audio_output")
     return frozenset(found)
-
-
-def _objects(value: Any) -> Iterator[JSON]:
-    yield from (each for each in value if isinstance(each, dict)) if isinstance(value, list) else ()

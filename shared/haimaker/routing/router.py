@@ -1,11 +1,11 @@
 """From a model's name to an ordered list of attempts. Pure: chance comes from the request's id, so that a log line replays."""
 
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from functools import cached_property
 
 from haimaker.http.errors import APIError, BadRequestError, NotFoundError, PermissionDeniedError
-from haimaker.http.values import AttemptTimeouts
+from haimaker.http.values import JSON, AttemptTimeouts
 from haimaker.lean_dataclasses import dataclass, field, replace
 from haimaker.models.names import is_allowed
 from haimaker.operations.attempt import Attempt
@@ -62,6 +62,11 @@ class Router(TargetResolver):
         fallbacks."""
         route = self._find_route(name) or self._find_route(self.full_name(name))
         return self._rank_targets(route, context) if route else [(Target(self.full_name(name)), "")]
+
+    @cached_property
+    def models_of_day(self) -> dict[str, Mapping[str, JSON]]:
+        """What lists of models show, by the day and the model's name: made when it is first asked for."""
+        return {}
 
     @cached_property
     def strategies(self) -> frozenset[str]:
@@ -136,7 +141,7 @@ class _AttemptList:
 
     def _build_attempt(self, target: str, timeouts: AttemptTimeouts) -> Attempt:
         context, model = self.context, target.partition("/")[2]
-        definition = self.router.serving(target, context.operation, context.tool_types)
+        definition = self.router.serving(target, context)
         assert definition is not None
         timeouts = timeouts.capped_by(context.preferences.timeouts)
         return Attempt(

@@ -6,6 +6,7 @@ import unicodedata
 from collections.abc import Callable, Sequence
 from typing import Any
 
+from haimaker.http.json import as_objects
 from haimaker.http.values import JSON
 
 Embed = Callable[[Sequence[str]], Sequence[Sequence[float]] | None]
@@ -16,13 +17,13 @@ MESSAGE_LENGTH = 2_000
 def last_message(body: JSON) -> str:
     """The text of the last user message, normalised and cut to MESSAGE_LENGTH; of a request without messages, its prompt."""
     messages = body.get("messages")
-    said = [message.get("content") for message in _objects(messages) if message.get("role") == "user"]
+    said = [message.get("content") for message in as_objects(messages) if message.get("role") == "user"]
     text = _text(said[-1]) if said else _text(body.get("prompt"))
     return " ".join(unicodedata.normalize("NFKC", text[: 4 * MESSAGE_LENGTH]).split())[:MESSAGE_LENGTH]
 
 
 def count_turns(body: JSON) -> int:
-    return sum(message.get("role") == "user" for message in _objects(body.get("messages")))
+    return sum(message.get("role") == "user" for message in as_objects(body.get("messages")))
 
 
 def has_word(text: str, words: Sequence[str]) -> bool:
@@ -54,7 +55,3 @@ def _text(content: Any) -> str:
     if isinstance(content, list):
         return " ".join(_text(part.get("text") if isinstance(part, dict) else part) for part in content[:100])
     return content if isinstance(content, str) else ""
-
-
-def _objects(value: Any) -> list[JSON]:
-    return [each for each in value if isinstance(each, dict)] if isinstance(value, list) else []

@@ -3,12 +3,14 @@
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from functools import cached_property, lru_cache
 
+from haimaker.adapters import CHATS
 from haimaker.lean_dataclasses import dataclass, field, replace
 from haimaker.models.catalog import ModelInfo, Place, find_model
-from haimaker.models.matching import select
+from haimaker.models.matching import select, traits_of
 from haimaker.providers.provider import Provider
-from haimaker.providers.registry import ONLINE, definition_for, find
+from haimaker.providers.registry import ONLINE, chat_operation, definition_for, find
 from haimaker.routing.config import Config
+from haimaker.routing.context import RoutingContext
 
 
 @dataclass(frozen=True)
@@ -69,20 +71,28 @@ class TargetResolver:
         names = (f"{name}/{model}" for name in self.provider_names(target))
         return next((self.config.base_models[name] for name in names if name in self.config.base_models), None)
 
-    def serving(self, target: str, operation: str, tool_types: frozenset[str] = frozenset()) -> Provider | None:
-        """The definition by which a target is served in an operation. A provider may serve families of models differently; the
-        family is that of the target's base model, whatever the target is called. Of one that speaks the client's format without
-        such tools it is that of a chat."""
-        definition = self.definition(target.partition("/")[0])
+    def serving(self, target: str, context: RoutingContext) -> Provider | None:
+        """The definition by which a target serves a request. A provider may serve families of models differently; the family is
+        that of the target's base model, whatever the target is called. Of one that speaks the client's format without the request's
+        types of tools it is that of a chat."""
+        definition, operation = self.definition(target.partition("/")[0]), context.operation
         if definition is None:
             return None
         model_info = self.model_info_for(target)
-        if model_info.mode == "responses" and "responses" in definition.operations:
-            operation = "responses"  # it has nothing else
-        elif operation in definition.operations and tool_types:
+        if self._needs_responses(definition, model_info, context):
+            operation = "responses"
+        elif operation in definition.operations and context.tool_types:
             taken = definition.operations[operation].dialect.tool_types
-            operation = operation if not taken or tool_types.issubset(taken) else "chat_completions"
+            operation = operation if not taken or context.tool_types.issubset(taken) else "chat_completions"
         return definition_for(definition, model_info.model if self.base_model(target) else target.partition("/")[2], operation)
+
+    def _needs_responses(self, definition: Provider, model_info: ModelInfo, context: RoutingContext) -> bool:
+        """Whether a chat, in whatever format, has to go over its provider's Responses."""
+        if context.operation not in CHATS or "responses" not in definition.operations:
+            return False
+        traits = traits_of(model_info.provider, model_info.model, model_info.supports, definition.family)
+        operation = chat_operation(definition, traits, context.effort, has_tools=context.has_tools)
+        return model_info.mode == "responses" or operation == "responses"
 
     @cached_property
     def model_info_for(self) -> Callable[[str], ModelInfo]:

@@ -8,7 +8,7 @@ import json
 import math
 from collections.abc import Sequence
 from dataclasses import asdict, fields
-from functools import cache
+from functools import cache, lru_cache
 from typing import NamedTuple
 
 from haimaker.http.values import JSON
@@ -256,7 +256,9 @@ def encode_account(account: Account) -> str:
     return json.dumps({name: value for name, value in said.items() if name != "version"}, separators=(",", ":"))
 
 
+@lru_cache(maxsize=8_192)
 def decode_account(config: str, version: int) -> Account:
+    """Remembered, since whoever lists keys, searches them or pages through them reads the same ones again and again."""
     known = _account_fields()
     values: JSON = {name: value for name, value in json.loads(config).items() if name in known}
     limits = {model: ModelLimit(**limit) for model, limit in values.get("model_limits", {}).items()}

@@ -158,8 +158,12 @@ class SQLiteStore:
         asked = {"kind": kind, "after": after or "", "limit": limit + 1, "minute": minute_of(now_s)}
         with self._reading("accounts") as execute:
             rows = execute(sqlite_schema.READ_PAGE, asked).fetchall()
-            found = [Counters._make((*row[:-1], sqlite_models.read(execute, row[0], now_s))) for row in rows[:limit]]
-            page = [_balance(execute, counters, now_s) for counters in found]
+            models = sqlite_models.read_page(execute, asked)
+            held: dict[str, list[Reservation]] = {}
+            for each in execute(sqlite_schema.RESERVATIONS_OF_PAGE, asked):
+                held.setdefault(each[0], []).append(ledger.decode_reservation(*each))
+        found = (Counters._make((*row[:-1], models.get(row[0], NO_MODELS))) for row in rows[:limit])
+        page = [ledger.balance(counters, held.get(counters.account_id, ()), now_s) for counters in found]
         return page, rows[limit - 1][-1] if len(rows) > limit else None
 
     def reserve(self, reservation: Reservation) -> Granted | Denied:

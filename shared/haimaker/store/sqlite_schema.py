@@ -63,7 +63,9 @@ READ_TO_RESERVE = f"""SELECT {COUNTERS},
     EXISTS (SELECT 1 FROM model_counters WHERE account_id = :id AND window_end_s <= :now),
     EXISTS (SELECT 1 FROM holds WHERE account_id = :id AND (deadline_s <= :now OR request_id = :request))
     FROM accounts WHERE id = :id"""  # noqa: S608
-READ_PAGE = f"SELECT {COUNTERS}, created FROM accounts WHERE kind = :kind AND created > :after ORDER BY created LIMIT :limit"  # noqa: S608
+PAGE = "FROM accounts WHERE kind = :kind AND created > :after ORDER BY created LIMIT :limit"
+READ_PAGE = f"SELECT {COUNTERS}, created {PAGE}"
+RESERVATIONS_OF_PAGE = f"SELECT account_id, request_id, hold FROM holds WHERE account_id IN (SELECT id {PAGE})"  # noqa: S608
 ADD = f"INSERT OR IGNORE INTO accounts VALUES ({', '.join('?' * 18)})"  # noqa: S608
 RESERVE = f"""UPDATE accounts SET remaining = remaining - :amount, free_slots = free_slots - 1, requests_left = :requests_left,
     tokens_left = :tokens_left, minute = CASE WHEN {IN_MINUTE} THEN minute ELSE :minute END WHERE id = :id"""  # noqa: S608
@@ -84,8 +86,10 @@ CONFIGURE = """UPDATE accounts SET config = :config, version = version + 1, bloc
     window_end_s = :window_end_s, budget = :budget, remaining = :remaining, rpm_limit = :rpm_limit, tpm_limit = :tpm_limit,
     parallel_limit = :parallel_limit, free_slots = :free_slots, requests_left = requests_left + :rpm_limit - rpm_limit,
     tokens_left = tokens_left + :tpm_limit - tpm_limit WHERE id = :id"""
-READ_MODELS = f"""SELECT model, taken, window_end_s, CASE WHEN {IN_MINUTE} THEN requests ELSE 0 END,
-    CASE WHEN {IN_MINUTE} THEN tokens ELSE 0 END FROM model_counters WHERE account_id = :id"""  # noqa: S608 (constants only)
+MODELS = f"""model, taken, window_end_s, CASE WHEN {IN_MINUTE} THEN requests ELSE 0 END,
+    CASE WHEN {IN_MINUTE} THEN tokens ELSE 0 END FROM model_counters"""
+READ_MODELS = f"SELECT {MODELS} WHERE account_id = :id"
+MODELS_OF_PAGE = f"SELECT account_id, {MODELS} WHERE account_id IN (SELECT id {PAGE})"
 RESERVE_MODEL = f"""INSERT INTO model_counters VALUES (:id, :model, :amount, :never, :minute, 1, :tokens)
     ON CONFLICT DO UPDATE SET taken = taken + :amount, requests = CASE WHEN {IN_MINUTE} THEN requests ELSE 0 END + 1,
     tokens = CASE WHEN {IN_MINUTE} THEN tokens ELSE 0 END + :tokens, minute = CASE WHEN {IN_MINUTE} THEN minute ELSE :minute END"""  # noqa: S608

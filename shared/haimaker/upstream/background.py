@@ -21,23 +21,23 @@ MAX_WAITING = 1_000
 HOLD_UP_S = 0.01
 
 
-class _Sign:
+class _Sentinel:
     """SILENCE: nothing came in the time given. END: nothing more will come."""
 
 
-SILENCE: Final = _Sign()
-END: Final = _Sign()
+SILENCE: Final = _Sentinel()
+END: Final = _Sentinel()
 
 
-class Beside(Generic[T]):
+class BackgroundIterator(Generic[T]):
     """Items of a generator that runs elsewhere. An exception that it raises is raised by `get`, after the items before it."""
 
     def __init__(self, items: Generator[T]) -> None:
-        self._queue: SimpleQueue[T | _Sign] = SimpleQueue()
+        self._queue: SimpleQueue[T | _Sentinel] = SimpleQueue()
         self._discards = False
         self._done: Future[None] = _threads().submit(self._run, items)
 
-    def get(self, timeout_s: float) -> T | _Sign:
+    def get(self, timeout_s: float) -> T | _Sentinel:
         """The next item, SILENCE after `timeout_s` without one, or END. Items that come at once are got without waiting."""
         try:
             item = self._queue.get(timeout=max(0.0, timeout_s))
@@ -53,7 +53,7 @@ class Beside(Generic[T]):
         items: list[T] = []
         while len(items) < most and not self._queue.empty():
             item = self._queue.get()
-            if isinstance(item, _Sign):
+            if isinstance(item, _Sentinel):
                 self._queue.put(item)
                 break
             items.append(item)

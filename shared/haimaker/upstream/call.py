@@ -1,6 +1,5 @@
 """One call at one target: translated, sent, its answer translated back, and what goes wrong said as an APIError."""
 
-import json
 import time
 from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
@@ -20,10 +19,11 @@ from haimaker.credentials.headers import auth_headers
 from haimaker.http import errors, sse
 from haimaker.http.client import MAX_WHOLE_BYTES, AnswerTooLarge, CancelToken, HTTPClient, Timeouts, TransportError, read_whole
 from haimaker.http.errors import APIError, APITimeoutError, BadGatewayError
+from haimaker.http.json import read_or_none
 from haimaker.http.values import AttemptTimeouts, Event, StreamEvent, UpstreamResponse
 from haimaker.lean_dataclasses import dataclass, field, replace
 from haimaker.operations.attempt import Attempt
-from haimaker.operations.operation import ByteStream, EventStream, OperationRequest, Result, UpstreamBody, credible
+from haimaker.operations.operation import ByteStream, EventStream, OperationRequest, Result, UpstreamBody, trusted_usage
 from haimaker.pricing.usage import Usage
 from haimaker.routing.health import Health
 
@@ -62,7 +62,7 @@ class ProviderClients:
     def images(self) -> "ImageFetcher":
         from haimaker.upstream.image_fetcher import ImageFetcher  # few providers need it
 
-        return ImageFetcher()
+        return ImageFetcher(proxies=self.http_client.proxies)
 
 
 @dataclass(slots=True)
@@ -116,7 +116,7 @@ class UpstreamCall:
         of_one_call = adapters.paused_turn(request, attempt) is None
         return EventStream(_begun(self._events(attempt_log, request, adapter, response)), of_one_call)
 
-    def unanswered(self, attempt: Attempt) -> Sequence[OperationRequest]:
+    def unanswered_parts(self, attempt: Attempt) -> Sequence[OperationRequest]:
         """What another try of a target would ask for: the request, or those of its parts that have no answer yet."""
         if not (answers := self._answers.get(attempt.target)):
             return [self.request]
@@ -179,7 +179,7 @@ class UpstreamCall:
             attempt_log.first_byte_ms = round((time.time() - attempt_log.started_s) * 1000)
             if 200 <= response.status < 300:
                 return response
-            said = adapter.read_error(read_error_body(beginning(response.pieces)))
+            said = adapter.read_error(read_error_body(read_beginning(response.pieces)))
             raise errors.from_upstream(response.status, said, response.headers, time.time())
 
     def _timeouts(self, limits: AttemptTimeouts, left_s: float) -> Timeouts:
@@ -225,7 +225,7 @@ class UpstreamCall:
                     _close(resumed)
 
     def _body(self, attempt_log: AttemptLog, part: OperationRequest, response: UpstreamResponse) -> UpstreamBody:
-        came = Counted(response.pieces)
+        came = CountedPieces(response.pieces)
         try:
             with self._errors(attempt_log, part, answered=True):
                 return UpstreamBody(response.headers, read_whole(came))
@@ -242,7 +242,7 @@ class UpstreamCall:
                 if isinstance(result.body, dict) and (shape := SHAPES.get(part.operation)):
                     result = result._replace(body=conform(result.body, shape))
         except APIError:
-            said = _json(body.raw)
+            said = read_or_none(body.raw)
             if isinstance(said, dict):
                 if used := part.read_usage(said, attempt):
                     attempt_log.set_usage(used, estimated=False)
@@ -251,7 +251,7 @@ class UpstreamCall:
             elif part.is_text and body.raw.lstrip().startswith((b"{", b"data:")):
                 attempt_log.set_usage(part.estimate_usage(attempt, len(body.raw)), estimated=True)
             raise
-        used = credible(result.usage, attempt) if result.usage else part.read_usage(result.body, attempt)
+        used = trusted_usage(result.usage, attempt) if result.usage else part.read_usage(result.body, attempt)
         attempt_log.set_usage(used or part.estimate_usage(attempt, part.measure(result)), estimated=used is None)
         return result
 
@@ -262,7 +262,7 @@ class UpstreamCall:
         try:
             if response.headers.get("content-type", "").startswith("application/json"):
                 body = self._body(attempt_log, part, response)
-                said = _json(body.raw)
+                said = read_or_none(body.raw)
                 if not (isinstance(said, list) and said and all(isinstance(each, dict) for each in said)):
                     yield from part.as_events(self._result(attempt_log, part, adapter, body))
                     return
@@ -351,15 +351,7 @@ def _close(response: UpstreamResponse) -> None:
         response.pieces.close()
 
 
-def _json(raw: bytes) -> object:
-    """What a body says if it is JSON, else nothing."""
-    try:
-        return json.loads(raw)
-    except (ValueError, RecursionError):
-        return None
-
-
-def beginning(pieces: Iterator[bytes]) -> bytes:
+def read_beginning(pieces: Iterator[bytes]) -> bytes:
     """As much of an error's body as can matter."""
     raw = bytearray()
     for piece in pieces:
@@ -372,7 +364,7 @@ def beginning(pieces: Iterator[bytes]) -> bytes:
 
 
 @dataclass(slots=True)
-class Counted(Iterator[bytes]):
+class CountedPieces(Iterator[bytes]):
     """Pieces, and how many bytes have come."""
 
     pieces: Iterator[bytes]

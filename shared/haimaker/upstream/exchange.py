@@ -330,6 +330,9 @@ class Exchange:
                 if attempt_log.attempt.max_output_tokens
                 else {}
             ),
+            **(
+                {"x-haimaker-max-tool-calls": str(attempt_log.attempt.max_tool_calls)} if attempt_log.attempt.max_tool_calls else {}
+            ),
         }
 
 

@@ -1,7 +1,8 @@
 """Images that a request names by link, fetched for providers that take them only inside it.
 
 The link comes from a client, so it must not reach what only the gateway can reach: each address that is connected to, also after a
-redirect, has to be a public one, however it is spelled. The name is resolved once and the connection goes to that very address.
+redirect, has to be a public one, however it is spelled. The name is resolved once and the connection goes to that very address;
+where the environment names a proxy for it, the proxy is asked for a tunnel to that address, and never for the name.
 https://cheatsheetseries.owasp.org/cheatsheets/Server_Side_Request_Forgery_Prevention_Cheat_Sheet.html
 """
 
@@ -9,7 +10,7 @@ import http.client
 import io
 import socket
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
 from functools import cache, partial
 from ipaddress import IPv4Address, IPv6Address, IPv6Network, ip_address, ip_network
@@ -19,6 +20,7 @@ from urllib.parse import SplitResult, urljoin, urlsplit
 from haimaker.http import tls
 from haimaker.http.client import CancelToken
 from haimaker.http.errors import BadRequestError
+from haimaker.http.proxies import NO_PROXIES, Proxies, Proxy
 from haimaker.lean_dataclasses import dataclass, field
 from haimaker.media import images as media_images
 from haimaker.operations.operation import OperationRequest
@@ -92,6 +94,7 @@ class ImageFetcher:
 
     may_connect: Callable[[str], bool] = is_public
     ports: frozenset[int] = frozenset(PORTS.values())
+    proxies: Proxies = NO_PROXIES
 
     def inline_images(self, request: OperationRequest, bounds: FetchBounds) -> OperationRequest:
         """The request with every linked image as a data URL. Raises BadRequestError, naming the part, and GatewayBusyError."""
@@ -118,7 +121,9 @@ class ImageFetcher:
             address = urlsplit(url)
             connected = self._connect(address, bounds)
             try:
-                answer = _ask(connected, address, bounds)
+                path = (address.path or "/") + (f"?{address.query}" if address.query else "")
+                own = {"host": address.netloc.rpartition("@")[2], "accept": "image/*", "connection": "close"}
+                answer = _ask(connected, "GET", path, own, bounds)
                 if answer.status not in (301, 302, 303, 307, 308):
                     return _read(answer)
                 url = urljoin(url, answer.headers.get("location", ""))
@@ -135,12 +140,15 @@ class ImageFetcher:
         found = _look_up(address.hostname, port, bounds)
         if not found or not all(self.may_connect(str(place[0])) for *_, place in found):
             raise ValueError("not a public address")
-        family, kind, protocol, _, place = found[0]
+        proxy = self.proxies.for_address(address)
+        family, kind, protocol, _, place = (_look_up(proxy.host, proxy.port, bounds) if proxy else found)[0]
         connected = socket.socket(family, kind, protocol)
         try:
             connected.settimeout(bounds.left_s())
             bounds.cancel.watch(connected)
             connected.connect(place)
+            if proxy:
+                _tunnel(connected, proxy, found, bounds)
             if address.scheme == "https":
                 bounds.cancel.forget(connected)
                 connected = _secure(connected, address.hostname, bounds)
@@ -149,6 +157,15 @@ class ImageFetcher:
             connected.close()
             raise
         return connected
+
+
+def _tunnel(connected: socket.socket, proxy: Proxy, found: list[Any], bounds: FetchBounds) -> None:
+    """Leads a connection with a proxy on to the checked address, an IPv4 one if there is one: what the proxy itself reaches is not
+    known. Without TLS too, so that the proxy does not say the address to the host in place of its name. Raises OSError."""
+    host, port = next((place for family, *_, place in found if family == socket.AF_INET), found[0][-1])[:2]
+    target = f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
+    if _ask(connected, "CONNECT", target, {"host": target, **proxy.headers}, bounds).status != 200:
+        raise ConnectionError("the proxy does not lead there")
 
 
 def _secure(connected: socket.socket, host: str, bounds: FetchBounds) -> socket.socket:
@@ -195,14 +212,14 @@ class _Readable:
         return io.BufferedReader(self.reader)
 
 
-def _ask(connected: socket.socket, address: SplitResult, bounds: FetchBounds) -> http.client.HTTPResponse:
-    target = (address.path or "/") + (f"?{address.query}" if address.query else "")
-    host = address.netloc.rpartition("@")[2]
-    asking = http.client.HTTPConnection(address.hostname or "")
+def _ask(
+    connected: socket.socket, method: str, target: str, headers: Mapping[str, str], bounds: FetchBounds
+) -> http.client.HTTPResponse:
+    asking = http.client.HTTPConnection(headers["host"])
     asking.sock = connected
     connected.settimeout(bounds.left_s())
-    asking.request("GET", target, headers={"host": host, "accept": "image/*", "connection": "close"})
-    answer = http.client.HTTPResponse(cast(socket.socket, _Readable(_Reader(connected, bounds))), method="GET")
+    asking.request(method, target, headers=headers)
+    answer = http.client.HTTPResponse(cast(socket.socket, _Readable(_Reader(connected, bounds))), method=method)
     answer.begin()  # it skips interim answers, without end if they have none: the reader has one
     return answer
 

@@ -16,7 +16,7 @@ from haimaker.http.sse import dumps
 from haimaker.http.values import Request, Response
 from haimaker.lean_dataclasses import dataclass, field
 from haimaker.operations.operation import ResponseKind
-from haimaker.upstream.background import END, SILENCE, Beside
+from haimaker.upstream.background import END, SILENCE, BackgroundIterator
 from haimaker.upstream.exchange import Exchange, ResponseHead
 
 JSON_BODY = {"content-type": "application/json"}
@@ -60,7 +60,7 @@ class Relay:
     """Monotonic, of the answer's begin; a whole one begins when it is complete."""
     end_s: float
     """Monotonic, of a stream that has begun."""
-    _items: Beside[ResponseHead | bytes] = field(init=False)
+    _items: BackgroundIterator[ResponseHead | bytes] = field(init=False)
     _rest: Generator[ResponseHead | bytes, None, None] | None = None
     """Of an exchange whose begin was run beside, for the door's own thread."""
     _waiting: list[bytes] = field(default_factory=list)
@@ -72,7 +72,7 @@ class Relay:
     def response(self) -> Response:
         """Waits for the head. Raises APIError if there is none to come."""
         kind = self.exchange.request.response
-        self._items = Beside(self._begin())
+        self._items = BackgroundIterator(self._begin())
         try:
             head = self._next(SILENCE_S[kind])
             while kind == "bytes" and not isinstance(head, ResponseHead):

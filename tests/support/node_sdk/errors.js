@@ -1,4 +1,4 @@
-// What is thrown for which answer, what is tried again, and what a client says of its patience.
+// What is thrown for which answer, what is tried again, and what a client says of its timeouts.
 
 import { caught, client, collected, given, tell } from "./session.js";
 
@@ -28,7 +28,7 @@ const others = {
 };
 
 /** What is said of a call's timeout, and of the client's own. */
-async function patience(ofCall, ofClient) {
+async function sentTimeout(ofCall, ofClient) {
   let said;
   const fetch = async (_url, { headers }) => {
     said = new Headers(headers).get("x-stainless-timeout");
@@ -38,5 +38,5 @@ async function patience(ofCall, ofClient) {
   return said;
 }
 
-const ofCalls = await Promise.all(given.timeouts_ms.map((timeout) => patience({ timeout })));
-tell({ statuses, retried, ...others, patience: [await patience({}, { timeout: 5_000 }), ...ofCalls] });
+const ofCalls = await Promise.all(given.timeouts_ms.map((timeout) => sentTimeout({ timeout })));
+tell({ statuses, retried, ...others, timeouts: [await sentTimeout({}, { timeout: 5_000 }), ...ofCalls] });

@@ -5,11 +5,13 @@ from dataclasses import replace
 from typing import Any
 
 import pytest
+from google.genai import types
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from haimaker import adapters
 from haimaker.api import formats
+from haimaker.http.errors import BadGatewayError
 from haimaker.http.sse import dumps
 from haimaker.http.values import JSON, Event, Request
 from haimaker.operations.chat import ChatRequest
@@ -90,6 +92,51 @@ def test_what_others_signed_is_taken_out(target: str, parts: list[JSON], sent: l
     at, request = attempt(target), asked({"contents": contents})
     body = json.loads(adapters.find(request, at).to_upstream(request, at).body)
     assert body["contents"] == [contents[0], {"role": "model", "parts": sent}, contents[2]]
+
+
+CANDIDATE: JSON = {"content": {"parts": [{"text": "Hi"}], "role": "model"}, "finishReason": "STOP", "index": 0}
+SAID: JSON = {"candidates": [CANDIDATE]}
+
+
+def saying(part: JSON) -> JSON:
+    return {"candidates": [{**CANDIDATE, "content": {"parts": [part], "role": "model"}}]}
+
+
+@pytest.mark.parametrize(
+    ("said", "passed"),
+    [
+        ({**SAID, "usageMetadata": {"totalTokenCount": {"a": 1}}}, {**SAID, "usageMetadata": {"totalTokenCount": None}}),
+        ({**SAID, "usageMetadata": {"promptTokensDetails": "x"}}, {**SAID, "usageMetadata": {"promptTokensDetails": None}}),
+        ({**SAID, "modelVersion": [1]}, {**SAID, "modelVersion": None}),
+        ({"candidates": [{**CANDIDATE, "avgLogprobs": "x"}]}, {"candidates": [{**CANDIDATE, "avgLogprobs": None}]}),
+        (saying({"text": "a", "thoughtSignature": "'"}), saying({"text": "a", "thoughtSignature": None})),
+        (saying({"text": "a", "thoughtSignature": "_-8="}), saying({"text": "a", "thoughtSignature": "_-8="})),
+        (saying({"inlineData": {"mimeType": "image/png", "data": "1e+308"}}), None),
+        (saying({"text": True}), None),
+        (saying({"functionCall": [5]}), None),
+        ({"candidates": "x"}, None),
+        ({"candidates": [None]}, None),
+        ({"candidates": [{**CANDIDATE, "content": "x"}]}, None),
+    ],
+)
+@pytest.mark.parametrize("stream", [False, True])
+def test_an_answer_has_the_types_that_googles_sdk_demands(said: JSON, passed: JSON | None, stream: bool) -> None:
+    at, request = attempt(GEMINI), asked({"contents": "Hi"}, stream=stream)
+    adapter = adapters.find(request, at)
+
+    def answer() -> JSON:
+        if not stream:
+            return adapter.from_upstream(UpstreamBody({}, dumps(said)), request, at).native
+        chunks = adapter.from_stream(iter([Event(dumps(said))]), request, at)
+        (event,) = [event for chunk in chunks for event in chunk.native]
+        return json.loads(event.data)
+
+    if passed is not None:
+        assert answer() == passed
+        types.GenerateContentResponse.model_validate(passed)
+        return
+    with pytest.raises(BadGatewayError):
+        answer()
 
 
 @pytest.mark.parametrize(

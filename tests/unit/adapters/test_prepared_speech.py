@@ -273,7 +273,7 @@ def test_azure_speaks_in_versions_that_have_speech(version: dict[str, str], plac
 def test_a_model_of_no_known_price_is_counted_by_characters() -> None:
     at = replace(attempt("openai/tts-1"), model_info=ModelInfo.unknown("openai", "new"))
     assert asked(input="Hé").max_usage(at) == Usage(characters=3)
-    assert asked(input="Hé").estimate_usage(at) == asked(input="Hé").spent(at) == Usage(characters=2)
+    assert asked(input="Hé").estimate_usage(at) == asked(input="Hé").billed_usage(at) == Usage(characters=2)
 
 
 @pytest.mark.parametrize("voice", [".", ".."])

@@ -2,6 +2,7 @@ import pytest
 from openai.types import Model
 
 from haimaker.api import models
+from haimaker.api.formats import gemini_models
 from haimaker.http.errors import AuthenticationError, NotFoundError
 from haimaker.http.values import JSON
 from haimaker.models.catalog import find_model
@@ -131,6 +132,17 @@ def test_more_than_a_hundred_models_are_listed_once_there_are_credentials() -> N
     assert len(listed(router=Router(Config(), [get("openai"), get("bedrock")]))) > 100
 
 
+def test_models_are_looked_up_once_a_day(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What takes long for all providers, no client may ask for again and again."""
+    router, looked_up = Router(Config(), [get("demo")]), list[str]()
+    monkeypatch.setattr(Router, "model_info_for", lambda self, name: looked_up.append(name) or find_model("openai", "gpt-4o-mini"))
+    for day in ("2026-01-01", "2026-01-01", "2026-01-02"):
+        monkeypatch.setattr(models, "_today", lambda day=day: day)
+        models.get_model(router, account(), request(path={"id": "demo/echo"}))
+        assert listed(router=router)
+    assert looked_up == [*dict.fromkeys(looked_up)] * 2
+
+
 @pytest.mark.parametrize(
     ("name", "is_listed"),
     [
@@ -178,6 +190,12 @@ def test_the_hub_tells_prices_limits_and_capabilities() -> None:
 def test_the_deployers_price_is_told() -> None:
     assert retrieved("hosted_vllm/qwen3")["output_cost_per_token"] == 3e-7
     assert retrieved("hosted_vllm/other")["output_cost_per_token"] is None
+
+
+def test_googles_lists_are_in_googles_shape_whoever_asks() -> None:
+    asked = request(headers={"anthropic-version": "2023-06-01"}, path={"id": "demo/echo"})
+    assert gemini_models.list_models(ROUTER, account(), asked)["models"][0]["name"] == "models/" + AUTO
+    assert gemini_models.get_model(ROUTER, account(), asked)["name"] == "models/demo/echo"
 
 
 @pytest.mark.parametrize("over", [{"blocked": True}, {"expires_s": 1}])

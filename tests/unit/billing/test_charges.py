@@ -63,6 +63,23 @@ def oai(message: JSON | None = None, **counts: Any) -> JSON:
     return {"id": "c", "object": "chat.completion", "created": 1, "model": "m", "choices": [choice], "usage": counts}
 
 
+def converse(input: int, output: int) -> JSON:
+    counts = {"inputTokens": input, "outputTokens": output, "totalTokens": input + output}
+    return {"output": {"message": {"role": "assistant", "content": [{"text": "Hi"}]}}, "stopReason": "end_turn", "usage": counts}
+
+
+def named_events_of(body: JSON) -> Iterator[tuple[str, JSON]]:
+    """https://docs.aws.amazon.com/bedrock/latest/APIReference/API_runtime_ConverseStream.html: only its events have names."""
+    if "output" not in body:
+        yield from (("", each) for each in events_of(body))
+        return
+    yield "messageStart", {"role": "assistant"}
+    yield "contentBlockDelta", {"contentBlockIndex": 0, "delta": {"text": "Hi"}}
+    yield "contentBlockStop", {"contentBlockIndex": 0}
+    yield "messageStop", {"stopReason": body["stopReason"]}
+    yield "metadata", {"usage": body["usage"]}
+
+
 def events_of(body: JSON) -> Iterator[JSON]:
     """The same answer as its provider streams it."""
     if "candidates" in body:
@@ -96,7 +113,7 @@ def told(attempt: Attempt, body: JSON, *, streamed: bool) -> JSON:
     request = chat_request(model=attempt.target, stream=streamed)
     adapter = adapters.find(request, attempt)
     if streamed:
-        events = (Event(json.dumps(each).encode()) for each in events_of(body))
+        events = (Event(json.dumps(each).encode(), name) for name, each in named_events_of(body))
         chunks = [event.body for event in adapter.from_stream(events, request, attempt)]
         return next(chunk for chunk in reversed(chunks) if chunk.get("usage"))
     answer: JSON = adapter.from_upstream(UpstreamBody({}, json.dumps(body).encode()), request, attempt).body
@@ -251,10 +268,11 @@ CASES: dict[str, tuple[str, Place, JSON, int | None]] = {
     "in Ireland": (
         "bedrock/qwen.qwen3-next-80b-a3b",
         IRELAND,
-        {"output": {"message": {"role": "assistant", "content": [{"text": "Hi"}]}}, "stopReason": "end_turn",
-         "usage": {"inputTokens": 10**6, "outputTokens": 10**6, "totalTokens": 2 * 10**6}},
+        converse(10**6, 10**6),
         1_590_000_000,
     ),
+    "in a region": ("bedrock/anthropic.claude-sonnet-4-6", VIRGINIA, converse(10**6, 10**6), 19_800_000_000),
+    "in any region": ("bedrock/global.anthropic.claude-sonnet-4-6", VIRGINIA, converse(10**6, 10**6), 18_000_000_000),
 }  # fmt: skip
 
 
@@ -263,8 +281,6 @@ CASES: dict[str, tuple[str, Place, JSON, int | None]] = {
 def test_an_answer_is_charged_as_its_vendor_bills_it(
     target: str, place: Place, body: JSON, cost: int | None, streamed: bool
 ) -> None:
-    if "output" in body and streamed:
-        pytest.skip("its events are in the wire cases")
     assert charged(tried(target, place), body, streamed=streamed) == cost
 
 

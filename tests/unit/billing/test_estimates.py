@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from haimaker.billing import estimates
-from haimaker.billing.estimates import MIN_AFFORDABLE_TOKENS, CostBound, bound_cost
+from haimaker.billing.estimates import MIN_AFFORDABLE_TOKENS, Affordable, CostBound, bound_cost
 from haimaker.http.values import JSON, Request
 from haimaker.models.catalog import ModelInfo
 from haimaker.operations.attempt import Attempt
@@ -176,7 +176,7 @@ def test_what_a_budget_affords_fits_into_it(target: ModelInfo, remaining: int, n
     affordable = estimates.affordable_output_tokens(request, to(target), remaining)
     assert affordable == 0 or affordable >= MIN_AFFORDABLE_TOKENS
     if affordable:
-        limited = estimates.with_output_limits(to(target), request, DEFAULT, affordable)
+        limited = estimates.with_limits(to(target), request, DEFAULT, Affordable(affordable))
         assert bound_cost(request, limited, DEFAULT).amount_nanousd <= remaining
 
 
@@ -204,7 +204,7 @@ def test_the_dearest_target_is_held_and_the_tightest_decides_what_is_affordable(
 def test_a_request_without_a_limit_gets_one(
     fields: dict[str, Any], model_info: ModelInfo, affordable: int | None, limit: int | None
 ) -> None:
-    [limited] = estimates.with_output_limits(to(model_info), chat_request(**fields), DEFAULT, affordable)
+    [limited] = estimates.with_limits(to(model_info), chat_request(**fields), DEFAULT, Affordable(affordable))
     assert limited.max_output_tokens == limit
 
 
@@ -275,7 +275,7 @@ def test_the_estimate_of_a_prompt(prompt: Any, tokens: int) -> None:
     ],
 )
 def test_a_completion_without_a_limit_gets_one(fields: dict[str, Any], target: str, limit: int | None) -> None:
-    [limited] = estimates.with_output_limits([attempt(target, model_info=CHEAP)], completion_request(**fields), DEFAULT, None)
+    [limited] = estimates.with_limits([attempt(target, model_info=CHEAP)], completion_request(**fields), DEFAULT)
     assert limited.max_output_tokens == limit
 
 

@@ -1,6 +1,7 @@
 """No honest answer costs more than what was put aside for its request, in any provider's format: by the vendors' documentation
 of what a request can lead to, whatever the answer then says that it used."""
 
+import json
 from dataclasses import replace
 from typing import Any
 
@@ -8,10 +9,12 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from haimaker.adapters.responses import native
 from haimaker.adapters.responses.chat import read_whole
 from haimaker.api.calculate import calculate_cost
 from haimaker.api.formats import responses
 from haimaker.billing import estimates
+from haimaker.billing.estimates import Affordable
 from haimaker.http.sse import dumps
 from haimaker.http.values import JSON
 from haimaker.models.catalog import Place
@@ -200,7 +203,8 @@ def test_openai(data: st.DataObject) -> None:
 @given(st.data())
 @settings(deadline=None, max_examples=100)
 def test_responses(data: st.DataObject) -> None:
-    """https://platform.openai.com/docs/pricing#built-in-tools: searches, files, containers by their memory"""
+    """https://platform.openai.com/docs/pricing#built-in-tools: searches, files, containers by their memory. After each of at most
+    `max_tool_calls` the model reads its prompt again: 128,000 tokens, where it is the web that is searched."""
     target, size = tried("openai/gpt-5.4", data.draw(st.sampled_from([ANYWHERE, EUROPE]))), data.draw(st.sampled_from([1, 4, 16]))
     target = replace(target, provider=definition_for(target.provider, target.model, "responses"))
     container: JSON = {"type": "auto", "memory_limit": f"{size}g"}
@@ -213,13 +217,18 @@ def test_responses(data: st.DataObject) -> None:
     most = data.draw(st.sampled_from([None, 1, 3]))
     body = {"model": target.target, "input": "x" * 2_000, "max_output_tokens": 1_000, "tools": [kinds[name] for name in names]}
     request = responses.parse(client_request({**body, **({"max_tool_calls": most} if most else {})}))
-    used = [data.draw(st.integers(0, most or MAX_SEARCHES)) for _ in names]
+    [target] = estimates.with_limits([target], request, DEFAULT, Affordable(None, data.draw(st.sampled_from([None, 1, 2]))))
+    sent = json.loads(native.to_upstream(request, target).body)
+    most = sent.get("max_tool_calls")
+    assert most is not None or not names, "no more calls than are reckoned with"
+    used = [data.draw(st.integers(0, most)) for _ in names]
     calls: list[JSON] = [
         {"id": f"{name}-{number}", "type": f"{name}_call", "container_id": f"c-{number}", "action": {"type": "search"}}
         for name, times in zip(names, used, strict=True)
         for number in range(times)
-    ][: most or len(names) * MAX_SEARCHES]
-    read, cached = data.draw(shares((target.model_info.max_input_tokens or 0) if names else PROMPT, 2))
+    ][:most]
+    window = 128_000 if names == ["web_search"] else (target.model_info.max_input_tokens or 0) if names else PROMPT
+    read, cached = data.draw(shares(window * (len(calls) + 1), 2))
     counts = {
         "input_tokens": read + cached,
         "input_tokens_details": {"cached_tokens": cached},
@@ -230,6 +239,19 @@ def test_responses(data: st.DataObject) -> None:
     cost = cost_nanousd(request.read_usage(read_whole(answer, target).body, target) or Usage(), target.model_info)
     assert cost is not None
     assert cost <= estimates.bound_cost(request, [target], DEFAULT).amount_nanousd
+
+
+@pytest.mark.parametrize(("fields", "answer"), [({}, 256), ({"max_output_tokens": 1_000}, 1_000)], ids=["ours", "the client's"])
+@pytest.mark.parametrize("calls", [0, 1, 3, MAX_SEARCHES])
+def test_a_budget_affords_as_many_calls_of_tools_as_fit_into_it(calls: int, fields: JSON, answer: int) -> None:
+    found = tried("openai/gpt-5.4", ANYWHERE)
+    target = replace(found, provider=definition_for(found.provider, found.model, "responses"))
+    body = {"model": target.target, "input": "Hi", "tools": [{"type": "web_search"}], **fields}
+    request = responses.parse(client_request(body))
+    least = replace(target, max_tool_calls=max(calls, 1), max_output_tokens=answer)
+    needed = estimates.bound_cost(request, [least], DEFAULT).amount_nanousd
+    affordable = estimates.affordable(request, [target], needed - (0 if calls else 1), DEFAULT)
+    assert affordable == (Affordable(None if fields else answer, calls) if calls else None)
 
 
 @pytest.mark.parametrize(

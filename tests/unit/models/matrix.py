@@ -5,7 +5,7 @@ model of it to `CHATS`, or to `OTHERS` if it does not chat.
 """
 
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import replace
 from hashlib import sha256
 from importlib import import_module
@@ -18,7 +18,7 @@ from haimaker.http.values import JSON, Request
 from haimaker.models.catalog import ModelInfo
 from haimaker.operations.attempt import Attempt
 from haimaker.pricing import image_usage
-from haimaker.providers.registry import definition_for, get
+from haimaker.providers.registry import chat_operation, definition_for, get
 from tests.support.builders import chat_request
 from tests.wire import case as wire
 
@@ -47,6 +47,7 @@ CHATS: Mapping[str, tuple[str, ...]] = {
             "gpt-7",
             "gpt-6-sol",
             "gpt-6-astra",
+            "gpt-6.1-sol",
             "gpt-5.5",
             "gpt-5.4",
             "gpt-5.2",
@@ -69,6 +70,10 @@ CHATS: Mapping[str, tuple[str, ...]] = {
             "bedrock/openai.{}",
             "databricks/databricks-{}",
         ),
+    ),
+    **dict.fromkeys(
+        ("gpt-5.3-codex", "gpt-5.1-codex-max", "gpt-5.1-codex", "gpt-5.5-pro", "gpt-5-pro", "o3-pro", "codex-mini"),
+        ("openai/{}", "azure/{}", "azure_ai/{}", "openrouter/openai/{}"),
     ),
     "gpt-4o-2024-05-13": ("openai/{}", "azure/{}"),
     **dict.fromkeys(
@@ -106,6 +111,7 @@ CHATS: Mapping[str, tuple[str, ...]] = {
         ("grok-5", "grok-4.3", "grok-4-0709", "grok-3-mini", "grok-4.20-non-reasoning", "grok-2"),
         ("xai/{}", "openrouter/x-ai/{}", "azure_ai/{}", "bedrock/xai.{}"),
     ),
+    "grok-4.20-multi-agent": ("xai/{}",),
     **dict.fromkeys(
         ("mistral-large-2512", "mistral-medium-2604", "mistral-7b-instruct", "magistral-medium"),
         ("mistral/{}", "vertex_ai/{}", "azure_ai/{}", "bedrock/mistral.{}"),
@@ -235,6 +241,14 @@ def attempt(target: str, operation: str = "chat_completions") -> Attempt:
     return Attempt("r", 0, definition_for(get(name), model, operation), model, ModelInfo.unknown(name, model))
 
 
+def attempts(target: str) -> Callable[[JSON], Attempt]:
+    """What gives, for the fields of a chat, the attempt that is made of it: some models need Responses for some of them."""
+    name = target.partition("/")[0]
+    made = {operation: attempt(target, operation) for operation in ("chat_completions", "responses")}
+    traits = made["chat_completions"].traits
+    return lambda fields: made[chat_operation(get(name), traits, fields.get("reasoning_effort"), has_tools="tools" in fields)]
+
+
 def targets() -> Iterator[tuple[str, str]]:
     """Each with the operation that is asked of it."""
     for model, templates in CHATS.items():
@@ -245,13 +259,15 @@ def targets() -> Iterator[tuple[str, str]]:
 
 def outcomes(operation: str, target: str) -> JSON:
     """By request, what comes of it."""
-    tried = attempt(target, operation if operation in PROBES else "chat_completions")
     if operation == "chat_completions":
+        tries = attempts(target)
+        tried = tries({})
         plain = sent({}, tried)
-        made = {name: _difference(sent(fields, tried), plain) for name, fields in REQUESTS.items()}
+        made = {name: _difference(sent(fields, tries(fields)), plain) for name, fields in REQUESTS.items()}
         catalogued = replace(tried, model_info=replace(tried.model_info, supports=frozenset({"vision"})))
         made["effort high, of a model that the catalogue has without reasoning"] = sent({"reasoning_effort": "high"}, catalogued)
         return {"plain": plain, **made, **_answers(tried)}
+    tried = attempt(target, operation if operation in PROBES else "chat_completions")
     if operation == "completes":
         return {"completes": tried.completes}
     if operation == "assistant":

@@ -136,5 +136,10 @@ def maker(tried: Attempt) -> tuple[str, str]:
 
 
 def test_each_family_has_a_wire_case_in_each_format_that_serves_it() -> None:
-    chats = {maker(matrix.attempt(target)) for operation, target in matrix.targets() if operation == "chat_completions"}
+    chats = {
+        maker(matrix.attempts(target)(fields))
+        for operation, target in matrix.targets()
+        if operation == "chat_completions"
+        for fields in matrix.REQUESTS.values()
+    }
     assert chats - {maker(case.attempt()) for case in wire.find("chat")} == set()

@@ -17,7 +17,7 @@ from haimaker.models.catalog import ModelInfo, find_model
 from haimaker.operations import transcripts
 from haimaker.operations.attempt import Attempt
 from haimaker.operations.transcriptions import TranscriptionRequest, parse_transcription, parse_translation
-from haimaker.operations.transcripts import Spoken, Transcript
+from haimaker.operations.transcripts import TimedText, Transcript
 from haimaker.pricing import costs, usage
 from haimaker.providers.registry import definition_for, get
 from tests.support import sounds
@@ -64,7 +64,7 @@ def test_no_answer_costs_more_than_is_held(name: str, seconds: float, words: int
     details = {"audio_tokens": heard, "text_tokens": written}
     counted = {"type": "tokens", "input_tokens": heard + written, "input_token_details": details, "output_tokens": words * whole}
     for used in (counted, {"type": "duration", "seconds": whole}, None):
-        tokens = task.spent(used, None, attempt) or task.estimate_usage(attempt)
+        tokens = task.billed_usage(used, None, attempt) or task.estimate_usage(attempt)
         cost = costs.cost_nanousd(tokens, attempt.model_info)
         assert None not in (held, cost)
         assert cost <= held
@@ -95,7 +95,7 @@ def test_no_answer_costs_more_than_is_held(name: str, seconds: float, words: int
 )
 def test_what_an_answer_cost(name: str, used: Any, duration: Any, nanousd: int | None) -> None:
     attempt = attempt_for(name)
-    tokens = asked().spent(used, duration, attempt)
+    tokens = asked().billed_usage(used, duration, attempt)
     assert (costs.cost_nanousd(tokens, attempt.model_info) if tokens else None) == nanousd
 
 
@@ -108,7 +108,7 @@ def test_a_model_without_a_price_is_known_to_have_none() -> None:
 
 def test_speakers_cost_more_where_their_vendor_says_so() -> None:
     attempt = attempt_for("fireworks_ai/whisper-v3-turbo")
-    plain, parted = (asked(10, **fields).spent(None, 10, attempt) for fields in ({}, {"diarize": "true"}))
+    plain, parted = (asked(10, **fields).billed_usage(None, 10, attempt) for fields in ({}, {"diarize": "true"}))
     assert costs.cost_nanousd(plain or usage.Usage(), attempt.model_info) == 150_000
     assert costs.cost_nanousd(parted or usage.Usage(), attempt.model_info) == 210_000
 
@@ -121,11 +121,11 @@ def test_channels_are_billed_where_each_is_heard() -> None:
 
 
 WORDS = [
-    Spoken(0.0, 0.5, "Hello"),
-    Spoken(0.5, 1.0, "there."),
-    Spoken(1.1, 1.5, "How"),
-    Spoken(3.0, 3.4, "are"),
-    Spoken(3.4, 3.9, "you", "B"),
+    TimedText(0.0, 0.5, "Hello"),
+    TimedText(0.5, 1.0, "there."),
+    TimedText(1.1, 1.5, "How"),
+    TimedText(3.0, 3.4, "are"),
+    TimedText(3.4, 3.9, "you", "B"),
 ]
 
 
@@ -153,20 +153,20 @@ def test_where_a_model_hears(name: str, env: dict[str, str], address: str) -> No
 def test_words_become_segments() -> None:
     """One ends with a sentence, with a pause, with who speaks, and where it would be too long."""
     assert [each.text for each in transcripts.join_words(WORDS)] == ["Hello there.", "How", "are", "you"]
-    long = [Spoken(at / 10, at / 10 + 0.1, "word") for at in range(40)]
+    long = [TimedText(at / 10, at / 10 + 0.1, "word") for at in range(40)]
     assert max(len(each.text) for each in transcripts.join_words(long)) <= transcripts.LONGEST_CUE
-    spaced = [Spoken(0, 1, "a"), Spoken(1, 1, " "), Spoken(1, 2, "b")]
+    spaced = [TimedText(0, 1, "a"), TimedText(1, 1, " "), TimedText(1, 2, "b")]
     assert [each.text for each in transcripts.join_words(spaced)] == ["a b"]
 
 
 def test_subtitles() -> None:
-    cues = [Spoken(0, 1.0005, " One\n"), Spoken(3_661.25, 36_000, "Two")]
+    cues = [TimedText(0, 1.0005, " One\n"), TimedText(3_661.25, 36_000, "Two")]
     assert transcripts.to_srt(cues) == "1\n00:00:00,000 --> 00:00:01,000\nOne\n\n2\n01:01:01,250 --> 10:00:00,000\nTwo\n"
     assert transcripts.to_vtt(cues) == "WEBVTT\n\n00:00:00.000 --> 00:00:01.000\nOne\n\n01:01:01.250 --> 10:00:00.000\nTwo\n"
 
 
 def test_speakers_are_lettered_in_order() -> None:
-    spoken = [Spoken(at, at + 1, "x", f"speaker_{at % 28}") for at in range(30)]
+    spoken = [TimedText(at, at + 1, "x", f"speaker_{at % 28}") for at in range(30)]
     named = [each["speaker"] for each in transcripts.to_diarized(Transcript("", spoken))["segments"]]
     assert (named[:2], named[25:30]) == (["A", "B"], ["Z", "AA", "AB", "A", "B"])
 

@@ -278,6 +278,19 @@ def is_read(row: ModelInfo, name: str) -> bool:
     return False
 
 
+@pytest.mark.parametrize(
+    "name",
+    [
+        *("dream_cost_per_token", "input_cost_per_dream", "night_multiplier", "input_cost_per_token_slow"),
+        *("search_context_cost_per_query_huge", "cache_creation_input_token_cost_above_99hr"),
+    ],
+)
+def test_a_rate_that_nobody_knows_is_found_unread(name: str) -> None:
+    row = next(row for row in ROWS if "us_multiplier" in row.rates)
+    assert is_read(row, "us_multiplier")
+    assert not is_read(replace(row, rates={**row.rates, name: "0.5"}), name)
+
+
 RATE_NAMES = {name: row for row in ROWS for name in row.rates}
 """Every rate of the table, with a model that has it."""
 

@@ -1,4 +1,4 @@
-"""What a client's own patience leaves a provider."""
+"""What a client's own timeout leaves a provider."""
 
 import pytest
 

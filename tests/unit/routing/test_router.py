@@ -234,7 +234,7 @@ def test_what_was_measured_decides(route: str, measured: dict[str, Any], expecte
     assert targets(route, **measured)[0] == expected
 
 
-def test_a_target_keeps_its_own_patience_and_a_request_can_only_shorten_it() -> None:
+def test_a_target_keeps_its_own_timeouts_and_a_request_can_only_shorten_it() -> None:
     preferences = RoutingPreferences(timeouts=AttemptTimeouts(first_byte_s=3), timeout_s=20, retries=0)
     found = plan("dear-first", preferences=preferences)
     assert [attempt.timeouts for attempt in found.attempts] == [AttemptTimeouts(first_byte_s=3)] * 2 + [AttemptTimeouts(5, 3)]

@@ -15,7 +15,14 @@ from haimaker.store import Account, Granted, ModelHold, Record, Reservation, Sto
 from haimaker.store.dynamodb import DynamoStore
 from haimaker.store.ledger import IRREPARABLE, grant
 from haimaker.store.sqlite import SQLiteStore
-from haimaker.store.tables import create_tables, limits_of_item, record_item, to_attributes, total_counters
+from haimaker.store.tables import (
+    create_tables,
+    expired_reservations,
+    limits_of_item,
+    record_item,
+    to_attributes,
+    total_counters,
+)
 from tests.support import dynamodb_emulators
 
 START_S = 1_790_000_000.0
@@ -147,7 +154,7 @@ class SplitStore(DynamoStore):
         if isinstance(outcome, Granted) or outcome.reason not in IRREPARABLE:
             for item in self.shards.read_all(reservation.account_id):
                 self._renew(item, reservation.now_s)
-            self.charge_lost(reservation.account_id, reservation.now_s)
+                self._charge(expired_reservations(item, reservation.now_s))
         if not isinstance(outcome, Granted):
             return outcome
         items = self.shards.read_all(reservation.account_id)
@@ -171,3 +178,5 @@ def scene(request, tmp_path, monkeypatch):
         store = kind(TABLES["accounts"], TABLES["records"], dynamo, clock, rolled_up=rolled_up)
         yield Scene(store, clock, emulator)
         dynamo.close()
+        if emulator == "moto":
+            dynamodb_emulators.empty_in_moto(TABLES.values())

@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 
 from haimaker.upstream import background
-from haimaker.upstream.background import END, SILENCE, Beside
+from haimaker.upstream.background import END, SILENCE, BackgroundIterator
 
 SOON_S = 5.0
 AT_ONCE_S = 0.02
@@ -21,13 +21,13 @@ def counting(most: int, closed: threading.Event | None = None, error: Exception 
             closed.set()
 
 
-def rest(items: Beside[Any]) -> list[Any]:
+def rest(items: BackgroundIterator[Any]) -> list[Any]:
     return list(iter(lambda: items.get(SOON_S), END))
 
 
 @pytest.mark.parametrize("most", [0, 1, 50])
 def test_items_come_in_order_and_the_end_stays(most: int) -> None:
-    items = Beside(counting(most))
+    items = BackgroundIterator(counting(most))
     assert rest(items) == list(range(most))
     assert items.get(0) is END
 
@@ -40,7 +40,7 @@ def test_silence_is_told_and_nothing_is_lost_by_it() -> None:
         gate.wait(SOON_S)
         yield 2
 
-    items = Beside(late())
+    items = BackgroundIterator(late())
     assert items.get(SOON_S) == 1
     assert items.get(AT_ONCE_S) is SILENCE
     assert items.get(-1.0) is SILENCE
@@ -50,7 +50,7 @@ def test_silence_is_told_and_nothing_is_lost_by_it() -> None:
 
 @pytest.mark.parametrize("most", [0, 3])
 def test_an_exception_comes_after_the_items_before_it_every_time(most: int) -> None:
-    items = Beside(counting(most, error=ValueError("broken")))
+    items = BackgroundIterator(counting(most, error=ValueError("broken")))
     assert [items.get(SOON_S) for _ in range(most)] == list(range(most))
     for _ in range(2):
         with pytest.raises(ValueError, match="broken"):
@@ -59,7 +59,7 @@ def test_an_exception_comes_after_the_items_before_it_every_time(most: int) -> N
 
 def test_what_is_ready_is_taken_without_the_end() -> None:
     closed = threading.Event()
-    items = Beside(counting(5, closed))
+    items = BackgroundIterator(counting(5, closed))
     assert closed.wait(SOON_S)
     items.wait(SOON_S)
     assert items.ready(3) == [0, 1, 2]
@@ -80,7 +80,7 @@ def test_waiting_closes_the_iterator_at_its_next_item_and_hides_its_exception() 
         finally:
             closed.set()
 
-    items = Beside(blocked())
+    items = BackgroundIterator(blocked())
     assert items.get(SOON_S) == 1
     assert not items.wait(AT_ONCE_S)
     gate.set()
@@ -88,7 +88,7 @@ def test_waiting_closes_the_iterator_at_its_next_item_and_hides_its_exception() 
     assert closed.is_set()
     assert items.get(SOON_S) is END
 
-    broken = Beside(counting(0, error=ValueError("broken")))
+    broken = BackgroundIterator(counting(0, error=ValueError("broken")))
     assert broken.wait(SOON_S)
 
 
@@ -101,7 +101,7 @@ def test_a_slow_consumer_holds_the_producer_up(monkeypatch: pytest.MonkeyPatch) 
             made.append(number)
             yield number
 
-    items = Beside(producing())
+    items = BackgroundIterator(producing())
     assert items.get(SOON_S) == 0
     items.get(SOON_S)
     threading.Event().wait(0.1)
@@ -112,7 +112,7 @@ def test_a_slow_consumer_holds_the_producer_up(monkeypatch: pytest.MonkeyPatch) 
 def test_a_producer_that_is_held_up_can_be_stopped(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(background, "MAX_WAITING", 1)
     closed = threading.Event()
-    items = Beside(counting(10, closed))
+    items = BackgroundIterator(counting(10, closed))
     assert items.wait(SOON_S)
     assert closed.is_set()
 
@@ -124,7 +124,7 @@ def test_many_run_at_once() -> None:
         gate.wait(SOON_S)
         yield number
 
-    running = [Beside(waiting(number)) for number in range(200)]
+    running = [BackgroundIterator(waiting(number)) for number in range(200)]
     assert all(items.get(0) is SILENCE for items in running)
     gate.set()
     assert [rest(items) for items in running] == [[number] for number in range(200)]

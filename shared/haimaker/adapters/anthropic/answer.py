@@ -13,6 +13,7 @@ from haimaker.adapters.anthropic.citations import to_annotations
 from haimaker.adapters.anthropic.pauses import PAUSED, add_usage
 from haimaker.adapters.anthropic.thinking_ids import PlacedBlock
 from haimaker.http.errors import BadGatewayError
+from haimaker.http.json import as_objects, as_text
 from haimaker.http.values import JSON
 from haimaker.lean_dataclasses import dataclass, field
 
@@ -125,11 +126,11 @@ class Answer:
             raise BadGatewayError("The provider's stream began another answer within this one.", code="stream_interrupted")
         if self.stop_reason == PAUSED:
             self.before, self.usage, self.stop_reason = self.used, {}, None
-        self.id = _text(message, "id") or self.id
-        self.model = _text(message, "model") or self.model
+        self.id = as_text(message.get("id")) or self.id
+        self.model = as_text(message.get("model")) or self.model
         self.usage = counts.merge_counts(self.usage, message.get("usage"))
-        whole = _text(message, "content")
-        for block in [{"type": "text", "text": whole}] if whole else _list_objects(message, "content"):
+        whole = as_text(message.get("content"))
+        for block in [{"type": "text", "text": whole}] if whole else as_objects(message.get("content")):
             yield from self._start({"content_block": block})
         for index in list(self.opened):
             yield from self._stop(index)
@@ -137,10 +138,10 @@ class Answer:
 
     def _conclude(self, delta: Any) -> None:
         if isinstance(delta, dict):
-            self.stop_reason = _text(delta, "stop_reason") or self.stop_reason
+            self.stop_reason = as_text(delta.get("stop_reason")) or self.stop_reason
             self.container = delta["container"] if isinstance(delta.get("container"), dict) else self.container
             details = delta.get("stop_details")
-            self.refusal = (_text(details, "explanation") or self.refusal) if isinstance(details, dict) else self.refusal
+            self.refusal = (as_text(details.get("explanation")) or self.refusal) if isinstance(details, dict) else self.refusal
 
     def _start(self, event: JSON) -> Iterator[JSON]:
         start = event.get("content_block")
@@ -149,17 +150,17 @@ class Answer:
         index = _index(event)
         self.wrote = self.wrote or start.get("type") != "fallback"
         yield from self._stop(index)
-        block = self.opened[index] = Block(_text(start, "type"), start, begun_at=self.length)
+        block = self.opened[index] = Block(as_text(start.get("type")), start, begun_at=self.length)
         if block.kind == "text":
-            block.citations = _list_objects(start, "citations")
-            yield from self._write(_text(start, "text"))
+            block.citations = as_objects(start.get("citations"))
+            yield from self._write(as_text(start.get("text")))
         elif block.kind == "thinking":
-            block.signature = _text(start, "signature")
-            yield from self._think(block, _text(start, "thinking"))
+            block.signature = as_text(start.get("signature"))
+            yield from self._think(block, as_text(start.get("thinking")))
         elif block.kind == "tool_use" and start.get("name") != names.ANSWER_TOOL:
             yield self._call(block)
         elif block.kind == "fallback" and isinstance(start.get("to"), dict):
-            self.model = _text(start["to"], "model") or self.model
+            self.model = as_text(start["to"].get("model")) or self.model
 
     def _continue(self, event: JSON) -> Iterator[JSON]:
         delta = event.get("delta")
@@ -168,15 +169,15 @@ class Answer:
         block = self.opened.get(_index(event))
         kind = delta.get("type")
         if kind == "text_delta" and (block is None or block.kind == "text"):
-            yield from self._write(_text(delta, "text"))
+            yield from self._write(as_text(delta.get("text")))
         elif block is None:
-            yield from self._think(None, _text(delta, "thinking"))
+            yield from self._think(None, as_text(delta.get("thinking")))
         elif kind == "input_json_delta" and block.kind == "tool_use":
-            yield from self._argue(block, _text(delta, "partial_json"))
+            yield from self._argue(block, as_text(delta.get("partial_json")))
         elif kind == "thinking_delta":
-            yield from self._think(block, _text(delta, "thinking"))
+            yield from self._think(block, as_text(delta.get("thinking")))
         elif kind == "signature_delta":
-            block.signature += _text(delta, "signature")
+            block.signature += as_text(delta.get("signature"))
         elif kind == "citations_delta" and isinstance(delta.get("citation"), dict):
             block.citations.append(delta["citation"])
 
@@ -198,9 +199,9 @@ class Answer:
     def _call(self, block: Block) -> JSON:
         block.call = self.calls
         self.calls += 1
-        said = thinking_ids.Call(_text(block.start, "id") or f"call_{block.call}", self.length, tuple(self.uncarried))
+        said = thinking_ids.Call(as_text(block.start.get("id")) or f"call_{block.call}", self.length, tuple(self.uncarried))
         self.uncarried.clear()
-        function = {"name": names.decode(_text(block.start, "name")), "arguments": ""}
+        function = {"name": names.decode(as_text(block.start.get("name"))), "arguments": ""}
         return {"tool_calls": [{"index": block.call, "id": thinking_ids.pack(said), "type": "function", "function": function}]}
 
     def _argue(self, block: Block, arguments: str) -> Iterator[JSON]:
@@ -257,13 +258,3 @@ def _arguments(given: Any) -> str:
 def _index(event: JSON) -> int:
     index = event.get("index")
     return index if isinstance(index, int) else -1
-
-
-def _text(holder: JSON, name: str) -> str:
-    value = holder.get(name)
-    return value if isinstance(value, str) else ""
-
-
-def _list_objects(holder: JSON, name: str) -> list[JSON]:
-    value = holder.get(name)
-    return [inner for inner in value if isinstance(inner, dict)] if isinstance(value, list) else []

@@ -5,6 +5,7 @@ https://platform.claude.com/docs/en/api/messages: `input_tokens` leaves out what
 
 from typing import Any
 
+from haimaker.http.json import as_object
 from haimaker.http.values import JSON
 from haimaker.pricing.usage import KNOWN_TOOL_USES, MAX_COUNT, Usage
 
@@ -28,12 +29,12 @@ def merge_counts(said: JSON, later: Any, *, wrote: bool = True) -> JSON:
 
 
 def tokens(usage: JSON) -> Usage:
-    by_time = _object(usage, "cache_creation")
+    by_time = as_object(usage.get("cache_creation"))
     hour = _count(by_time, "ephemeral_1h_input_tokens")
     written = max(_count(usage, "cache_creation_input_tokens"), hour + _count(by_time, "ephemeral_5m_input_tokens"))
-    uses = _object(usage, "server_tool_use")
+    uses = as_object(usage.get("server_tool_use"))
     output = _count(usage, "output_tokens")
-    thinking = min(output, _count(_object(usage, "output_tokens_details"), "thinking_tokens"))
+    thinking = min(output, _count(as_object(usage.get("output_tokens_details")), "thinking_tokens"))
     return Usage(
         cached=_count(usage, "cache_read_input_tokens"),
         cache_write_1h=hour,
@@ -50,11 +51,6 @@ def tokens(usage: JSON) -> Usage:
 def service_tier(usage: JSON) -> str | None:
     tier = usage.get("service_tier")
     return SERVICE_TIER.get(tier) if isinstance(tier, str) else None
-
-
-def _object(usage: JSON, name: str) -> JSON:
-    found = usage.get(name)
-    return found if isinstance(found, dict) else {}
 
 
 def _count(usage: JSON, name: str) -> int:

@@ -8,8 +8,9 @@ from collections.abc import Sequence
 from typing import Any
 
 from haimaker.adapters.anthropic import names, parts, thinking_ids
-from haimaker.adapters.anthropic.parts import invalid, text, with_cache_control
+from haimaker.adapters.anthropic.parts import text, with_cache_control
 from haimaker.adapters.repairs import arguments_object
+from haimaker.http.errors import invalid_parameter
 from haimaker.http.values import JSON
 from haimaker.lean_dataclasses import dataclass
 
@@ -46,21 +47,21 @@ def _turn(message: JSON, position: int) -> Turn:
     if role in SYSTEM:
         blocks = parts.to_blocks(message.get("content"), f"{param}.content")
         if any(block.get("type") != "text" for block in blocks):
-            raise invalid(f"{param}.content", "the provider takes only text from the system")
+            raise invalid_parameter(f"{param}.content", "the provider takes only text from the system")
         return Turn("system", with_cache_control(blocks, message))
     if role == "user":
         return Turn("user", with_cache_control(parts.to_blocks(message.get("content"), f"{param}.content"), message))
     if role == "assistant":
-        return Turn("assistant", with_cache_control(_said(message, position), message))
+        return Turn("assistant", with_cache_control(_assistant_blocks(message, position), message))
     if role == "tool":
         return Turn("user", with_cache_control([_result(message, param)], message))
-    raise invalid(f"{param}.role", "it must be system, developer, user, assistant or tool")
+    raise invalid_parameter(f"{param}.role", "it must be system, developer, user, assistant or tool")
 
 
 def _result(message: JSON, param: str) -> JSON:
     identifier = message.get("tool_call_id")
     if not isinstance(identifier, str):
-        raise invalid(f"{param}.tool_call_id", "it must be a string")
+        raise invalid_parameter(f"{param}.tool_call_id", "it must be a string")
     result: JSON = {"type": "tool_result", "tool_use_id": names.call_id(thinking_ids.unpack(identifier).id)}
     if content := parts.to_blocks(message.get("content"), f"{param}.content"):
         result["content"] = content
@@ -69,7 +70,7 @@ def _result(message: JSON, param: str) -> JSON:
     return result
 
 
-def _said(message: JSON, position: int) -> list[JSON]:
+def _assistant_blocks(message: JSON, position: int) -> list[JSON]:
     """An assistant's message: its thinking, its text, its calls, each where it was."""
     param = f"messages[{position}]"
     said = parts.to_blocks(message.get("content"), f"{param}.content")
@@ -85,10 +86,10 @@ def _said(message: JSON, position: int) -> list[JSON]:
 
 def _call(call: Any, param: str) -> tuple[thinking_ids.Call, JSON]:
     if not isinstance(call, dict):
-        raise invalid(param, "it must be an object")
+        raise invalid_parameter(param, "it must be an object")
     identifier = call.get("id")
     if not isinstance(identifier, str):
-        raise invalid(f"{param}.id", "it must be a string")
+        raise invalid_parameter(f"{param}.id", "it must be a string")
     said = thinking_ids.unpack(identifier)
     use = _use(call.get("function"), f"{param}.function", said.id)
     control = call.get("cache_control")
@@ -97,7 +98,7 @@ def _call(call: Any, param: str) -> tuple[thinking_ids.Call, JSON]:
 
 def _use(function: Any, param: str, identifier: str) -> JSON:
     if not isinstance(function, dict):
-        raise invalid(param, "it must be an object")
+        raise invalid_parameter(param, "it must be an object")
     name = names.encode(function.get("name"), f"{param}.name")
     return {"type": "tool_use", "id": names.call_id(identifier), "name": name, "input": arguments_object(function.get("arguments"))}
 
@@ -172,5 +173,5 @@ def _end_last_turn(turns: list[Turn], prefills: bool) -> list[Turn]:
 def _list(message: JSON, name: str, param: str) -> list[Any]:
     value = message.get(name)
     if value is not None and not isinstance(value, list):
-        raise invalid(f"{param}.{name}", "it must be a list")
+        raise invalid_parameter(f"{param}.{name}", "it must be a list")
     return value or []

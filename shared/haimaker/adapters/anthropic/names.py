@@ -6,7 +6,7 @@ A name with other letters is sent as `ENCODED` + its bytes, those that are not l
 
 import re
 
-from haimaker.http.errors import BadRequestError
+from haimaker.http.errors import invalid_parameter
 
 LONGEST = 128
 ANSWER_TOOL = "json_answer__"
@@ -21,15 +21,13 @@ NOT_ID = re.compile(r"[^a-zA-Z0-9_-]")
 
 def encode(name: object, param: str) -> str:
     if not isinstance(name, str) or not name:
-        raise BadRequestError(f"Invalid value for '{param}': a tool needs a name.", param=param, code="invalid_value")
+        raise invalid_parameter(param, "a tool needs a name")
     if PLAIN.fullmatch(name) and name != ANSWER_TOOL and not name.startswith(ENCODED):
         return name
     letters = (chr(byte) if byte in UNESCAPED else f"_{byte:02X}" for byte in name.encode("utf-8", "surrogatepass"))
     encoded = ENCODED + "".join(letters)
     if len(encoded) > LONGEST:
-        raise BadRequestError(
-            f"Invalid value for '{param}': the provider can't take such a long name.", param=param, code="invalid_value"
-        )
+        raise invalid_parameter(param, "the provider can't take such a long name")
     return encoded
 
 

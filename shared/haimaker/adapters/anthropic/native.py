@@ -12,7 +12,7 @@ from haimaker.adapters.anthropic.answer import Answer
 from haimaker.adapters.anthropic.chat import read_error
 from haimaker.adapters.anthropic.failures import from_body
 from haimaker.adapters.anthropic.settings import lost_thinking
-from haimaker.adapters.events import json_object
+from haimaker.adapters.events import as_it_came, json_object
 from haimaker.adapters.repairs import plain_id
 from haimaker.http import errors
 from haimaker.http.sse import dumps
@@ -80,7 +80,7 @@ def from_stream(events: Iterable[Event], request: ChatRequest, attempt: Attempt)
             yield from chat.end_chunks(answer, attempt) if answer.wrote else ()
             raise from_body(body)
         deltas = list(answer.read(body))
-        native = Event(event.data if b"\n" not in event.data else dumps(body), str(body.get("type") or event.name))
+        native = as_it_came(event, body)
         if held or answer.stop_reason or answer.ended:
             held.append(native)
             yield from (chat.chunk(answer, attempt, delta) for delta in deltas)

@@ -9,7 +9,7 @@ from collections.abc import Callable, Mapping
 from typing import Any
 from urllib.parse import unquote_to_bytes
 
-from haimaker.http.errors import BadRequestError
+from haimaker.http.errors import BadRequestError, invalid_parameter
 from haimaker.http.values import JSON
 
 NATIVE = frozenset(
@@ -49,7 +49,7 @@ def to_blocks(content: Any, param: str) -> list[JSON]:
     if isinstance(content, str):
         return [text(content)] if content.strip() else []
     if not isinstance(content, list):
-        raise invalid(param, "it must be a string or a list of parts")
+        raise invalid_parameter(param, "it must be a string or a list of parts")
     blocks = [_block(part, f"{param}[{index}]") for index, part in enumerate(content)]
     return [block for block in blocks if block.get("type") != "text" or str(block["text"]).strip()]
 
@@ -67,15 +67,11 @@ def with_cache_control(blocks: list[JSON], message: JSON) -> list[JSON]:
     return [*blocks[:last], {**blocks[last], "cache_control": control}, *blocks[last + 1 :]]
 
 
-def invalid(param: str, why: str) -> BadRequestError:
-    return BadRequestError(f"Invalid value for '{param}': {why}.", param=param, code="invalid_value")
-
-
 def _block(part: Any, param: str) -> JSON:
     if isinstance(part, str):
         return text(part)
     if not isinstance(part, dict):
-        raise invalid(param, "it must be an object")
+        raise invalid_parameter(param, "it must be an object")
     kind = part.get("type", "text")
     if isinstance(kind, str) and kind in NATIVE:
         return part
@@ -108,7 +104,7 @@ def _file(part: JSON, param: str) -> JSON:
     """`file_data` as OpenAI has it, or `file_id` of Anthropic's Files API; `format` says the type of an id's file."""
     file = part.get("file")
     if not isinstance(file, dict):
-        raise invalid(f"{param}.file", "it must be an object")
+        raise invalid_parameter(f"{param}.file", "it must be an object")
     if file.get("file_data") is not None:
         block = _file_data(_string(file, "file_data", f"{param}.file"), str(file.get("format") or PDF), f"{param}.file.file_data")
     else:
@@ -141,7 +137,7 @@ def _from_data_url(url: str, param: str) -> JSON:
     """https://www.rfc-editor.org/rfc/rfc2397"""
     head, comma, data = url.partition(",")
     if not comma or not head.lower().startswith("data:"):
-        raise invalid(param, "it must be a link or a data URL")
+        raise invalid_parameter(param, "it must be a link or a data URL")
     kind, *options = head[len("data:") :].split(";")
     kind = SPELLINGS.get(kind.strip().lower(), kind.strip().lower())
     if "base64" not in (option.strip().lower() for option in options):
@@ -152,20 +148,20 @@ def _from_data_url(url: str, param: str) -> JSON:
         return {"type": "document", "source": {"type": "base64", "media_type": PDF, "data": data}}
     if kind.startswith(TEXTS):
         return {"type": "document", "source": {"type": "text", "media_type": "text/plain", "data": _decoded(data, param)}}
-    raise invalid(param, f"the provider can't take files of type {kind!r}")
+    raise invalid_parameter(param, f"the provider can't take files of type {kind!r}")
 
 
 def _decoded(encoded: str, param: str) -> str:
     try:
         return base64.b64decode(encoded, validate=False).decode("utf-8-sig")
     except (binascii.Error, ValueError):
-        raise invalid(param, "it must be UTF-8 text in base64") from None
+        raise invalid_parameter(param, "it must be UTF-8 text in base64") from None
 
 
 def _string(holder: Any, name: str, param: str) -> str:
     value = holder.get(name) if isinstance(holder, dict) else None
     if not isinstance(value, str):
-        raise invalid(f"{param}.{name}", "it must be a string")
+        raise invalid_parameter(f"{param}.{name}", "it must be a string")
     return value
 
 

@@ -10,6 +10,7 @@ from typing import Any
 
 from haimaker.adapters.anthropic import counts
 from haimaker.adapters.events import json_object
+from haimaker.http.json import read_or_none
 from haimaker.http.sse import dumps
 from haimaker.http.values import JSON, Event, UpstreamRequest
 from haimaker.lean_dataclasses import dataclass, field, replace
@@ -42,7 +43,7 @@ class PausedTurn:
 
     def read_whole(self, raw: bytes) -> bytes:
         """One turn, whole; all turns so far as if they were one. What is no answer stays as it is."""
-        body = parse(raw)
+        body = read_or_none(raw)
         if not isinstance(body, dict) or not isinstance(body.get("content"), list):
             self.is_paused = False
             return raw
@@ -98,13 +99,6 @@ class PausedTurn:
         container = delta.get("container")
         if isinstance(container, dict) and isinstance(container.get("id"), str):
             self.container = container["id"]
-
-
-def parse(raw: bytes) -> object:
-    try:
-        return json.loads(raw)
-    except (ValueError, RecursionError):
-        return None
 
 
 def add_usage(before: JSON, later: JSON) -> JSON:

@@ -7,8 +7,8 @@ import re
 from collections.abc import Mapping
 from typing import Any
 
-from haimaker.adapters.anthropic.parts import invalid
 from haimaker.adapters.anthropic.request_builder import RequestBuilder
+from haimaker.http.errors import invalid_parameter
 from haimaker.http.values import JSON
 from haimaker.models.traits import ALWAYS, EFFORTS, NEVER
 from haimaker.operations.attempt import Attempt
@@ -90,7 +90,7 @@ def thinking(builder: RequestBuilder) -> None:
     if effort is None:
         return
     if not isinstance(effort, str) or effort not in EFFORTS:
-        raise invalid("reasoning_effort", f"it must be one of {', '.join(EFFORTS)}")
+        raise invalid_parameter("reasoning_effort", f"it must be one of {', '.join(EFFORTS)}")
     value = (builder.traits.efforts or {}).get(effort)
     if value is None:
         if effort != "none":

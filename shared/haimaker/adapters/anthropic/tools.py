@@ -7,9 +7,10 @@ from collections.abc import Mapping
 from typing import Any
 
 from haimaker.adapters.anthropic import names
-from haimaker.adapters.anthropic.parts import invalid, text
+from haimaker.adapters.anthropic.parts import text
 from haimaker.adapters.anthropic.request_builder import RequestBuilder
 from haimaker.adapters.anthropic.schemas import is_closed, to_subset
+from haimaker.http.errors import invalid_parameter
 from haimaker.http.values import JSON
 from haimaker.models.traits import UNASKED
 
@@ -55,7 +56,7 @@ def response_format(builder: RequestBuilder) -> None:
     if wanted is None or kind == "text":
         return
     if kind not in ("json_object", "json_schema"):
-        raise invalid("response_format.type", "it must be text, json_object or json_schema")
+        raise invalid_parameter("response_format.type", "it must be text, json_object or json_schema")
     schema = _schema(wanted) if kind == "json_schema" else ANY_OBJECT
     closed = is_closed(schema) or not builder.traits.forces_tools
     if builder.traits.schema and closed and schema is not ANY_OBJECT:
@@ -85,10 +86,10 @@ def _tool(tool: Any, param: str, strict: bool) -> JSON:
         return dict(tool)
     function = tool.get("function")
     if not isinstance(function, dict):
-        raise invalid(f"{param}.function", "it must be an object")
+        raise invalid_parameter(f"{param}.function", "it must be an object")
     schema = function.get("parameters")
     if not isinstance(schema, dict | None):
-        raise invalid(f"{param}.function.parameters", "it must be a JSON schema")
+        raise invalid_parameter(f"{param}.function.parameters", "it must be a JSON schema")
     made: JSON = {"name": names.encode(function.get("name"), f"{param}.function.name")}
     if isinstance(function.get("description"), str) and function["description"]:
         made["description"] = function["description"]
@@ -110,7 +111,7 @@ def _allowed(given: list[JSON], choice: Any) -> tuple[list[JSON], Any]:
     allowed = choice.get("allowed_tools", choice)
     listed = allowed.get("tools") if isinstance(allowed, dict) else None
     if not isinstance(listed, list):
-        raise invalid("tool_choice.allowed_tools.tools", "it must be a list")
+        raise invalid_parameter("tool_choice.allowed_tools.tools", "it must be a list")
     wanted = {_name(tool) for tool in listed if isinstance(tool, dict)}
     return [tool for tool in given if _name(tool) in wanted], allowed.get("mode", "auto")
 
@@ -124,14 +125,14 @@ def _choose(builder: RequestBuilder, choice: Any) -> None:
     made: JSON | None = None
     if isinstance(choice, str):
         if choice not in CHOICE:
-            raise invalid("tool_choice", "it must be none, auto, required or a tool")
+            raise invalid_parameter("tool_choice", "it must be none, auto, required or a tool")
         made = {"type": CHOICE[choice]}
     elif isinstance(choice, dict) and choice.get("type") == "function":
         made = {"type": "tool", "name": names.encode(_name(choice), "tool_choice.function.name")}
     elif isinstance(choice, dict) and choice.get("type") in ("auto", "any", "none", "tool"):
         made = dict(choice)
     elif choice is not None:
-        raise invalid("tool_choice", "it must be none, auto, required or a tool")
+        raise invalid_parameter("tool_choice", "it must be none, auto, required or a tool")
     if made and made["type"] in FORCED and not builder.traits.forces_tools:
         builder.refuse("tool_choice", "The model can't be made to call a tool.")
         made = None
@@ -163,16 +164,16 @@ def _schema(wanted: JSON) -> JSON:
     form = wanted.get("json_schema")
     schema = form.get("schema") if isinstance(form, dict) else None
     if not isinstance(form, dict) or not isinstance(schema, dict | None):
-        raise invalid("response_format.json_schema", "it must be an object with a schema")
+        raise invalid_parameter("response_format.json_schema", "it must be an object with a schema")
     return schema or ANY_OBJECT
 
 
 def _web_search(options: Any) -> JSON:
     if not isinstance(options, dict):
-        raise invalid("web_search_options", "it must be an object")
+        raise invalid_parameter("web_search_options", "it must be an object")
     size = options.get("search_context_size") or "medium"
     if not isinstance(size, str) or size not in MAX_SEARCHES:
-        raise invalid("web_search_options.search_context_size", "it must be low, medium or high")
+        raise invalid_parameter("web_search_options.search_context_size", "it must be low, medium or high")
     tool: JSON = {"type": "web_search_20250305", "name": "web_search", "max_uses": MAX_SEARCHES[size]}
     location = options.get("user_location")
     if isinstance(location, dict):

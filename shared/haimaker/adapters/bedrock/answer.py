@@ -9,6 +9,7 @@ from typing import Any
 
 from haimaker.adapters.bedrock import tool_ids
 from haimaker.adapters.bedrock.tools import JSON_TOOL
+from haimaker.http.json import as_list
 from haimaker.http.sse import dumps
 from haimaker.http.values import JSON
 from haimaker.lean_dataclasses import dataclass, field
@@ -174,8 +175,8 @@ def blocks_of(content: list[Any]) -> Iterator[tuple[JSON, list[JSON]]]:
             text = reasoning.get("reasoningText")
             yield {}, [{"reasoningContent": {**(text if isinstance(text, dict) else {}), **reasoning}}]
         elif isinstance(cited, dict):
-            texts = [part for part in _list(cited.get("content")) if isinstance(part, dict)]
-            yield {}, [*texts, *({"citation": citation} for citation in _list(cited.get("citations")))]
+            texts = [part for part in as_list(cited.get("content")) if isinstance(part, dict)]
+            yield {}, [*texts, *({"citation": citation} for citation in as_list(cited.get("citations")))]
         else:
             yield {}, [block]
 
@@ -187,7 +188,7 @@ def to_usage(metadata: JSON) -> JSON | None:
         return None
     read = _count(usage, "cacheReadInputTokens", "cacheReadInputTokenCount")
     written = _count(usage, "cacheWriteInputTokens", "cacheWriteInputTokenCount")
-    details = [detail for detail in _list(usage.get("cacheDetails")) if isinstance(detail, dict) and detail.get("ttl") == "1h"]
+    details = [detail for detail in as_list(usage.get("cacheDetails")) if isinstance(detail, dict) and detail.get("ttl") == "1h"]
     output = _count(usage, "outputTokens")
     reasoning = min(
         output, _count(_inner(metadata, "additionalModelResponseFields", "usage", "output_tokens_details"), "thinking_tokens")
@@ -228,7 +229,7 @@ def _annotation(citation: JSON, start: int, end: int) -> JSON:
     title = citation.get("title")
     cited = {"start_index": start, "end_index": end, "title": title if isinstance(title, str) else ""}
     cited["url"] = url if isinstance(url, str) else cited["title"]
-    texts = [part.get("text") for part in _list(citation.get("sourceContent")) if isinstance(part, dict)]
+    texts = [part.get("text") for part in as_list(citation.get("sourceContent")) if isinstance(part, dict)]
     quoted = {"cited_text": "".join(text for text in texts if isinstance(text, str))} if texts else {}
     return {"type": "url_citation", "url_citation": cited, **quoted}
 
@@ -251,7 +252,3 @@ def _join_base64(pieces: list[str]) -> str:
         return b64encode(b"".join(b64decode(piece) for piece in pieces)).decode() if len(pieces) > 1 else pieces[0]
     except ValueError:
         return "".join(pieces)
-
-
-def _list(value: Any) -> list[Any]:
-    return value if isinstance(value, list) else []

@@ -7,7 +7,7 @@ import re
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
-from haimaker.http.errors import BadRequestError
+from haimaker.http.errors import invalid_parameter
 from haimaker.http.values import JSON
 from haimaker.lean_dataclasses import dataclass, field
 
@@ -64,7 +64,7 @@ class Blocks:
         if isinstance(content, str):
             return [{"text": content}] if content.strip() else []
         if not isinstance(content, list):
-            raise invalid(param, "it must be a string or a list of parts")
+            raise invalid_parameter(param, "it must be a string or a list of parts")
         return [block for index, part in enumerate(content) for block in self._part(part, f"{param}[{index}]")]
 
     def cache_point(self, holder: Mapping[str, Any]) -> list[JSON]:
@@ -77,17 +77,17 @@ class Blocks:
 
     def _part(self, part: Any, param: str) -> Iterator[JSON]:
         if not isinstance(part, dict):
-            raise invalid(param, "it must be an object")
+            raise invalid_parameter(param, "it must be an object")
         kind = part.get("type")
         if kind in ("text", "refusal"):
             text = part.get(kind)
             if not isinstance(text, str):
-                raise invalid(f"{param}.{kind}", "it must be a string")
+                raise invalid_parameter(f"{param}.{kind}", "it must be a string")
             yield from [{"text": text}] if text.strip() else []
         elif isinstance(kind, str) and kind in PARTS:
             yield PARTS[kind](self, part, param)
         else:
-            raise invalid(f"{param}.type", "this model's provider does not take such a part")
+            raise invalid_parameter(f"{param}.type", "this model's provider does not take such a part")
         yield from self.cache_point(part)
 
     def image(self, part: JSON, param: str) -> JSON:
@@ -102,28 +102,28 @@ class Blocks:
         audio = part.get("input_audio")
         data, kind = (audio.get("data"), audio.get("format")) if isinstance(audio, dict) else (None, None)
         if not isinstance(data, str) or not BASE64.match(data):
-            raise invalid(f"{param}.input_audio.data", "it must be base64")
+            raise invalid_parameter(f"{param}.input_audio.data", "it must be base64")
         if not isinstance(kind, str) or kind not in AUDIO_FORMATS:
-            raise invalid(f"{param}.input_audio.format", "this model's provider does not take such audio")
+            raise invalid_parameter(f"{param}.input_audio.format", "this model's provider does not take such audio")
         return {"audio": {"format": kind, "source": {"bytes": data}}}
 
     def file(self, part: JSON, param: str) -> JSON:
         """A document, or an image or video that was sent as a file."""
         file = part.get("file")
         if not isinstance(file, dict) or not isinstance(file.get("file_data"), str):
-            raise invalid(f"{param}.file.file_data", "this model's provider takes files only with their data")
+            raise invalid_parameter(f"{param}.file.file_data", "this model's provider takes files only with their data")
         data, name = file["file_data"], file.get("filename")
         ending = name.rpartition(".")[2].lower() if isinstance(name, str) else ""
         media, source = _from_url(data) or ("", {"bytes": data} if BASE64.match(data) else None)
         if source is None:
-            raise invalid(f"{param}.file.file_data", "it must be a data URL with base64")
+            raise invalid_parameter(f"{param}.file.file_data", "it must be a data URL with base64")
         if media.startswith("image/"):
             return _image(media, source, param)
         if media.startswith("video/"):
             return _video(media, source, param)
         kind = DOCUMENT_FORMATS.get(media) or (ending if ending in DOCUMENT_ENDINGS else None)
         if kind is None:
-            raise invalid(f"{param}.file", "this model's provider does not take documents of this kind")
+            raise invalid_parameter(f"{param}.file", "this model's provider does not take documents of this kind")
         self.documents += 1
         told = {name: holder[name] for holder in (part, file) for name in OF_DOCUMENTS if name in holder}
         return {"document": {"format": kind, "name": f"document-{self.documents}", "source": source, **told}}
@@ -131,7 +131,7 @@ class Blocks:
     def guarded(self, part: JSON, param: str) -> JSON:
         """Text that a guardrail looks at: https://docs.aws.amazon.com/bedrock/latest/userguide/guardrails-use-converse-api.html"""
         if not isinstance(part.get("text"), str):
-            raise invalid(f"{param}.text", "it must be a string")
+            raise invalid_parameter(f"{param}.text", "it must be a string")
         return {"guardContent": {"text": {"text": part["text"]}}}
 
 
@@ -144,16 +144,12 @@ PARTS: Mapping[Any, Callable[[Blocks, JSON, str], JSON]] = {
 }
 
 
-def invalid(param: str, why: str) -> BadRequestError:
-    return BadRequestError(f"Invalid value for '{param}': {why}.", param=param, code="invalid_value")
-
-
 def _source(part: JSON, name: str, param: str) -> tuple[str, JSON]:
     holder = part.get(name)
     url = holder.get("url") if isinstance(holder, dict) else holder
     found = _from_url(url) if isinstance(url, str) else None
     if found is None:
-        raise invalid(f"{param}.{name}.url", "it must be a data URL with base64, or s3://")
+        raise invalid_parameter(f"{param}.{name}.url", "it must be a data URL with base64, or s3://")
     return found
 
 
@@ -173,12 +169,12 @@ def _from_url(url: str) -> tuple[str, JSON] | None:
 def _image(media: str, source: JSON, param: str) -> JSON:
     kind = IMAGE_FORMATS.get(media.removeprefix("image/"))
     if kind is None:
-        raise invalid(param, "an image must be PNG, JPEG, GIF or WebP")
+        raise invalid_parameter(param, "an image must be PNG, JPEG, GIF or WebP")
     return {"image": {"format": kind, "source": source}}
 
 
 def _video(media: str, source: JSON, param: str) -> JSON:
     kind = VIDEO_FORMATS.get(media.removeprefix("video/"))
     if kind is None:
-        raise invalid(param, "this model's provider does not take such video")
+        raise invalid_parameter(param, "this model's provider does not take such video")
     return {"video": {"format": kind, "source": source}}

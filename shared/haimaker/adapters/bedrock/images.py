@@ -14,6 +14,7 @@ from haimaker.adapters.bedrock.failures import read_error
 from haimaker.adapters.image_ratios import nearest
 from haimaker.adapters.parameters import refused_error
 from haimaker.http.errors import BadGatewayError, ContentPolicyViolationError
+from haimaker.http.json import as_objects
 from haimaker.http.sse import dumps
 from haimaker.http.values import JSON, UpstreamRequest
 from haimaker.operations.attempt import Attempt
@@ -122,7 +123,7 @@ def to_upstream(request: ImageRequest, attempt: Attempt) -> UpstreamRequest:
 
 def from_upstream(answer: UpstreamBody, request: ImageRequest, attempt: Attempt) -> Result:
     body = answer.object()
-    made = [found for found in _objects(body.get("artifacts")) if found.get("finishReason") in (None, "SUCCESS")]
+    made = [found for found in as_objects(body.get("artifacts")) if found.get("finishReason") in (None, "SUCCESS")]
     artifacts = [found.get("base64") for found in made]
     images = _strings(body.get("images")) or _strings(artifacts)
     if not images:
@@ -142,7 +143,7 @@ def _family(attempt: Attempt) -> Family:
 
 def _without_images(body: JSON) -> ContentPolicyViolationError | BadGatewayError:
     reasons = [*_strings(body.get("finish_reasons")), *_strings([body.get("error")])]
-    filtered = any(found.get("finishReason") == "CONTENT_FILTERED" for found in _objects(body.get("artifacts")))
+    filtered = any(found.get("finishReason") == "CONTENT_FILTERED" for found in as_objects(body.get("artifacts")))
     if reasons or filtered:
         return ContentPolicyViolationError(reasons[0] if reasons else FILTERED)
     return BadGatewayError("The provider's answer has no images.", code="invalid_provider_response")
@@ -176,7 +177,3 @@ def _base64(data: bytes) -> str:
 
 def _strings(value: Any) -> list[str]:
     return [item for item in value if isinstance(item, str) and item] if isinstance(value, list) else []
-
-
-def _objects(value: Any) -> list[JSON]:
-    return [item for item in value if isinstance(item, dict)] if isinstance(value, list) else []

@@ -7,9 +7,10 @@ from collections.abc import Mapping
 from typing import Any
 
 from haimaker.adapters.bedrock import tool_ids
-from haimaker.adapters.bedrock.blocks import Blocks, invalid
+from haimaker.adapters.bedrock.blocks import Blocks
 from haimaker.adapters.bedrock.families import Family
 from haimaker.adapters.repairs import arguments_object
+from haimaker.http.errors import invalid_parameter
 from haimaker.http.values import JSON
 from haimaker.lean_dataclasses import dataclass, field
 
@@ -42,7 +43,7 @@ class Conversation:
         elif role == "tool":
             self._turn("user", self._result(message, param))
         else:
-            raise invalid(f"{param}.role", "it must be system, developer, user, assistant or tool")
+            raise invalid_parameter(f"{param}.role", "it must be system, developer, user, assistant or tool")
 
     def ended(self, *, prefills: bool) -> list[JSON]:
         """The turns, with those that Converse misses at the beginning and at the end."""
@@ -63,7 +64,7 @@ class Conversation:
         if self.turns or not self.takes_system:
             self._turn("user", content)
         elif any(not block.keys() & {"text", "cachePoint", "guardContent"} for block in content):
-            raise invalid(f"{param}.content", "a system message can only have text")
+            raise invalid_parameter(f"{param}.content", "a system message can only have text")
         else:
             self.system += content
 
@@ -110,15 +111,15 @@ class Conversation:
     def _calls_of(self, message: JSON, param: str) -> list[Any]:
         calls = message.get("tool_calls") or []
         if not isinstance(calls, list):
-            raise invalid(f"{param}.tool_calls", "it must be a list")
+            raise invalid_parameter(f"{param}.tool_calls", "it must be a list")
         return calls
 
     def _call(self, call: Any, param: str) -> tuple[JSON, list[JSON]]:
         function = call.get("function") if isinstance(call, dict) else None
         if not isinstance(function, dict) or not isinstance(function.get("name"), str) or not function["name"]:
-            raise invalid(f"{param}.function.name", "it must be a string")
+            raise invalid_parameter(f"{param}.function.name", "it must be a string")
         if not isinstance(call.get("id"), str) or not call["id"]:
-            raise invalid(f"{param}.id", "it must be a string")
+            raise invalid_parameter(f"{param}.id", "it must be a string")
         plain, carried = tool_ids.without_blocks(call["id"], self.family.name)
         use = {
             "toolUseId": tool_ids.to_tool_id(plain, short=self.family.short_tool_ids),
@@ -130,7 +131,7 @@ class Conversation:
     def _result(self, message: JSON, param: str) -> list[JSON]:
         called = message.get("tool_call_id")
         if not isinstance(called, str) or not called:
-            raise invalid(f"{param}.tool_call_id", "it must be the id of a tool call")
+            raise invalid_parameter(f"{param}.tool_call_id", "it must be the id of a tool call")
         plain, _ = tool_ids.without_blocks(called, self.family.name)
         content = self.blocks.of(message.get("content"), f"{param}.content")
         points = [block for block in content if "cachePoint" in block] + self.blocks.cache_point(message)

@@ -6,12 +6,13 @@ https://docs.aws.amazon.com/bedrock/latest/APIReference/API_runtime_Converse.htm
 from collections.abc import Mapping
 from typing import Any
 
-from haimaker.adapters.bedrock.blocks import Blocks, invalid
+from haimaker.adapters.bedrock.blocks import Blocks
 from haimaker.adapters.bedrock.families import Family, family_of, may_have_capability
 from haimaker.adapters.bedrock.messages import Conversation
 from haimaker.adapters.bedrock.tools import Tools, to_tools
 from haimaker.adapters.parameters import HINTS, Parameters, drop_out_of_range
 from haimaker.adapters.repairs import repair_messages
+from haimaker.http.errors import invalid_parameter
 from haimaker.http.values import JSON
 from haimaker.models.traits import ALWAYS, EFFORTS, NEVER, UNASKED, Traits
 from haimaker.operations.attempt import Attempt
@@ -125,7 +126,7 @@ def _own(
     """Fields of the model's own, and the names of what it can't have along with the rest. Edits `inference` for that."""
     given = fields.get("additionalModelRequestFields")
     if given is not None and not isinstance(given, dict):
-        raise invalid("additionalModelRequestFields", "it must be an object")
+        raise invalid_parameter("additionalModelRequestFields", "it must be an object")
     ours = {*PARAMETERS.taken, *CONVERSE, *GUARDRAIL, "additionalModelRequestFields", "top_k"}
     own = {name: value for name, value in fields.items() if name not in ours}
     own |= _nest(family.top_k, fields["top_k"]) if fields.get("top_k") is not None else {}
@@ -134,7 +135,7 @@ def _own(
     effort = fields.get("reasoning_effort")
     if effort is not None:
         if effort not in EFFORTS:
-            raise invalid("reasoning_effort", f"it must be one of {', '.join(EFFORTS)}")
+            raise invalid_parameter("reasoning_effort", f"it must be one of {', '.join(EFFORTS)}")
         reasoning = _reasoning(effort, inference, family, attempt)
         if reasoning is None:
             lost.append("reasoning_effort")

@@ -7,10 +7,10 @@ from collections.abc import Iterator
 from typing import Any
 
 from haimaker.adapters.bedrock import schemas, tool_ids
-from haimaker.adapters.bedrock.blocks import Blocks, invalid
+from haimaker.adapters.bedrock.blocks import Blocks
 from haimaker.adapters.bedrock.families import Family, has_capability, is_in_catalog, may_have_capability
 from haimaker.adapters.parameters import unforceable_tools_error
-from haimaker.http.errors import BadRequestError
+from haimaker.http.errors import BadRequestError, invalid_parameter
 from haimaker.http.sse import dumps
 from haimaker.http.values import JSON
 from haimaker.lean_dataclasses import dataclass, field
@@ -78,10 +78,10 @@ def _specs(body: JSON, family: Family, attempt: Attempt, blocks: Blocks) -> Iter
                 f"The model does not support the tool '{tool['type']}'.", param=f"{param}.type", code="unsupported_parameter"
             )
         if not isinstance(function, dict) or not isinstance(function.get("name"), str) or not function["name"]:
-            raise invalid(f"{param}.function.name", "it must be a string")
+            raise invalid_parameter(f"{param}.function.name", "it must be a string")
         name = tool_ids.to_name(function["name"])
         if len(name) > tool_ids.MAX_NAME_LETTERS:
-            raise invalid(f"{param}.function.name", f"it must have at most {tool_ids.MAX_NAME_LETTERS} letters")
+            raise invalid_parameter(f"{param}.function.name", f"it must have at most {tool_ids.MAX_NAME_LETTERS} letters")
         if name not in seen:
             seen.add(name)
             strict = {"strict": True} if function.get("strict") is True and has_capability(attempt, *NATIVE) else {}
@@ -114,7 +114,7 @@ def _choice(body: JSON, specs: list[JSON]) -> tuple[str, str | None]:
         name = _name(choice)
         if name and any(_spec_name(spec) == name for spec in specs):
             return "tool", name
-    raise invalid("tool_choice", "it must be none, auto, required, or name one of the tools")
+    raise invalid_parameter("tool_choice", "it must be none, auto, required, or name one of the tools")
 
 
 def _spec_name(tool: JSON) -> Any:
@@ -142,10 +142,10 @@ def _answer_tool(body: JSON, family: Family, attempt: Attempt, made: Tools) -> J
     if kind in (None, "text"):
         return None
     if kind not in ("json_object", "json_schema"):
-        raise invalid("response_format.type", "it must be text, json_object or json_schema")
+        raise invalid_parameter("response_format.type", "it must be text, json_object or json_schema")
     given = wanted.get("json_schema") if kind == "json_schema" else {}
     if not isinstance(given, dict):
-        raise invalid("response_format.json_schema", "it must be an object")
+        raise invalid_parameter("response_format.json_schema", "it must be an object")
     schema = given.get("schema")
     native = has_capability(attempt, *NATIVE) or (attempt.traits.schema and not attempt.traits.forces_tools)
     if isinstance(schema, dict) and schema and native:

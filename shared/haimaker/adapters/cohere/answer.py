@@ -7,6 +7,7 @@ from dataclasses import replace
 from typing import Any
 
 from haimaker.http import errors
+from haimaker.http.json import as_object
 from haimaker.http.values import JSON, ErrorFields
 from haimaker.lean_dataclasses import dataclass, field
 from haimaker.models.catalog import ModelInfo
@@ -139,7 +140,7 @@ def to_usage(said: Any, model_info: ModelInfo) -> JSON | None:
     """
     if not isinstance(said, dict) or not said:
         return None
-    billed, real = _object(said.get("billed_units")), _object(said.get("tokens"))
+    billed, real = as_object(said.get("billed_units")), as_object(said.get("tokens"))
     prompt = _count(real, "input_tokens") or _count(billed, "input_tokens")
     cached = min(_count(said, "cached_tokens"), prompt)
     tokens = Usage(input=prompt - cached, cached=cached, output=_count(real, "output_tokens") or _count(billed, "output_tokens"))
@@ -162,7 +163,7 @@ def _annotation(citation: JSON) -> JSON:
     found = citation.get("sources")
     sources = [source for source in (found if isinstance(found, list) else ()) if isinstance(source, dict)]
     first = sources[0] if sources else {}
-    document = _object(first.get("document")) or _object(first.get("tool_output"))
+    document = as_object(first.get("document")) or as_object(first.get("tool_output"))
     title, url = document.get("title"), document.get("url", first.get("id"))
     cited = {
         "start_index": _count(citation, "start"),
@@ -172,10 +173,6 @@ def _annotation(citation: JSON) -> JSON:
     }
     text = {"cited_text": citation["text"]} if isinstance(citation.get("text"), str) else {}
     return {"type": "url_citation", "url_citation": cited, **text, "sources": sources}
-
-
-def _object(value: Any) -> JSON:
-    return value if isinstance(value, dict) else {}
 
 
 def _count(holder: JSON, name: str) -> int:

@@ -11,6 +11,7 @@ from haimaker.adapters.cohere.requests import to_body
 from haimaker.adapters.events import json_object
 from haimaker.adapters.openai.failures import CONTEXT_PHRASES, POLICY_PHRASES
 from haimaker.http import errors
+from haimaker.http.json import as_list, as_object
 from haimaker.http.sse import dumps
 from haimaker.http.values import JSON, ErrorFields, Event, StreamEvent, UpstreamRequest
 from haimaker.operations.attempt import Attempt
@@ -48,12 +49,12 @@ def from_upstream(body: UpstreamBody, request: ChatRequest, attempt: Attempt) ->
     for part in _parts(message.get("content")):
         answer.add_content(part)
     answer.add_plan(message.get("tool_plan"))
-    for call in _list(message.get("tool_calls")):
+    for call in as_list(message.get("tool_calls")):
         answer.start_call(call)
     answer.end_calls()
-    for citation in _list(message.get("citations")):
+    for citation in as_list(message.get("citations")):
         answer.add_citation(citation)
-    for item in _list(said.get("logprobs")):
+    for item in as_list(said.get("logprobs")):
         answer.add_logprobs(item)
     finish = answer.finish(said.get("finish_reason"), said.get("error"))
     logprobs = {"content": answer.logprobs, "refusal": None} if answer.logprobs else None
@@ -73,7 +74,7 @@ def from_stream(events: Iterable[Event], request: ChatRequest, attempt: Attempt)
         if kind == "message-start":
             head = _head(body.get("id"), attempt, "chat.completion.chunk")
         if kind == "message-end":
-            yield from _end(_object(body.get("delta")), head, answer, attempt, begun)
+            yield from _end(as_object(body.get("delta")), head, answer, attempt, begun)
             return
         logprobs = answer.add_logprobs(body.get("logprobs"))
         for delta in _deltas(kind, body, answer) or ([{}] if logprobs else []):
@@ -111,7 +112,7 @@ def _end(delta: JSON, head: JSON, answer: Answer, attempt: Attempt, begun: bool)
 
 def _deltas(kind: Any, body: JSON, answer: Answer) -> list[JSON]:
     """https://docs.cohere.com/docs/streaming#stream-events"""
-    message = _object(_object(body.get("delta")).get("message"))
+    message = as_object(as_object(body.get("delta")).get("message"))
     if kind in ("content-start", "content-delta"):
         return [delta for part in _parts(message.get("content")) for delta in answer.add_content(part)]
     if kind == "tool-plan-delta":
@@ -123,7 +124,7 @@ def _deltas(kind: Any, body: JSON, answer: Answer) -> list[JSON]:
         ]
     if kind == "tool-call-delta":
         calls = [call.get("function") for call in _one_or_many(message.get("tool_calls")) if isinstance(call, dict)]
-        return [delta for function in calls for delta in answer.add_arguments(_object(function).get("arguments"))]
+        return [delta for function in calls for delta in answer.add_arguments(as_object(function).get("arguments"))]
     if kind == "tool-call-end":
         return answer.end_calls()
     if kind == "citation-start":
@@ -155,12 +156,4 @@ def _parts(content: Any) -> list[Any]:
 
 def _one_or_many(value: Any) -> list[Any]:
     """Events hold one object where a whole answer has a list."""
-    return [value] if isinstance(value, dict) else _list(value)
-
-
-def _list(value: Any) -> list[Any]:
-    return value if isinstance(value, list) else []
-
-
-def _object(value: Any) -> JSON:
-    return value if isinstance(value, dict) else {}
+    return [value] if isinstance(value, dict) else as_list(value)

@@ -9,9 +9,10 @@ from base64 import b64decode
 from typing import Any
 from urllib.parse import unquote_to_bytes
 
-from haimaker.adapters.cohere.tools import add_tools, invalid
+from haimaker.adapters.cohere.tools import add_tools
 from haimaker.adapters.parameters import HINTS, Parameters, drop_out_of_range
 from haimaker.adapters.repairs import plain_id, repair_messages
+from haimaker.http.errors import invalid_parameter
 from haimaker.http.values import JSON
 from haimaker.operations.attempt import Attempt
 from haimaker.operations.chat import ChatRequest
@@ -119,9 +120,9 @@ def _message(message: JSON, param: str, documents: list[JSON]) -> JSON:
     if role == "tool":
         called = message.get("tool_call_id")
         if not isinstance(called, str):
-            raise invalid(f"{param}.tool_call_id", "it must be a string")
+            raise invalid_parameter(f"{param}.tool_call_id", "it must be a string")
         return {"role": "tool", "tool_call_id": plain_id(called), "content": _content(message, param, documents) or ""}
-    raise invalid(f"{param}.role", "it must be system, developer, user, assistant or tool")
+    raise invalid_parameter(f"{param}.role", "it must be system, developer, user, assistant or tool")
 
 
 def _assistant(message: JSON, param: str, documents: list[JSON]) -> JSON:
@@ -145,9 +146,9 @@ def _calls(message: JSON, param: str) -> list[JSON]:
     for index, call in enumerate(calls):
         function, place = call.get("function"), f"{param}.tool_calls[{index}]"
         if not isinstance(function, dict) or not isinstance(function.get("name"), str):
-            raise invalid(f"{place}.function.name", "it must be a string")
+            raise invalid_parameter(f"{place}.function.name", "it must be a string")
         if not isinstance(call.get("id"), str):
-            raise invalid(f"{place}.id", "it must be a string")
+            raise invalid_parameter(f"{place}.id", "it must be a string")
         arguments = function.get("arguments")
         text = arguments if isinstance(arguments, str) else json.dumps(arguments or {})
         called = {"name": function["name"], "arguments": text if text.strip() else "{}"}
@@ -161,12 +162,12 @@ def _content(message: JSON, param: str, documents: list[JSON]) -> str | list[JSO
     if content is None or isinstance(content, str):
         return content
     if not isinstance(content, list):
-        raise invalid(f"{param}.content", "it must be a string or a list of parts")
+        raise invalid_parameter(f"{param}.content", "it must be a string or a list of parts")
     parts = [made for index, part in enumerate(content) if (made := _part(part, f"{param}.content[{index}]", documents))]
     if all(part["type"] == "text" for part in parts):
         return "".join(part["text"] for part in parts)
     if message.get("role") != "user" and any(part["type"] == "image_url" for part in parts):
-        raise invalid(f"{param}.content", "this provider takes images only from the user")
+        raise invalid_parameter(f"{param}.content", "this provider takes images only from the user")
     return parts
 
 
@@ -174,7 +175,7 @@ def _part(part: Any, param: str, documents: list[JSON]) -> JSON | None:
     kind = part.get("type") if isinstance(part, dict) else None
     if kind in ("text", "refusal"):
         if not isinstance(part.get(kind), str):
-            raise invalid(f"{param}.{kind}", "it must be a string")
+            raise invalid_parameter(f"{param}.{kind}", "it must be a string")
         return {"type": "text", "text": part[kind]} if part[kind] else None
     if kind == "thinking" and isinstance(part.get("thinking"), str):
         return {"type": "thinking", "thinking": part["thinking"]}
@@ -184,13 +185,13 @@ def _part(part: Any, param: str, documents: list[JSON]) -> JSON | None:
         image = part.get("image_url")
         image = {"url": image} if isinstance(image, str) else image
         if not isinstance(image, dict) or not isinstance(image.get("url"), str):
-            raise invalid(f"{param}.image_url.url", "it must be a string")
+            raise invalid_parameter(f"{param}.image_url.url", "it must be a string")
         detail = {"detail": image["detail"]} if image.get("detail") in ("auto", "low", "high") else {}
         return {"type": "image_url", "image_url": {"url": image["url"], **detail}}
     if kind == "file":
         documents.append(_document(part.get("file"), f"{param}.file", len(documents)))
         return None
-    raise invalid(f"{param}.type", "this provider does not take such a part")
+    raise invalid_parameter(f"{param}.type", "this provider does not take such a part")
 
 
 def _document(file: Any, param: str, index: int) -> JSON:
@@ -198,12 +199,12 @@ def _document(file: Any, param: str, index: int) -> JSON:
     data = file.get("file_data") if isinstance(file, dict) else None
     found = DATA_URL.match(data) if isinstance(data, str) else None
     if found is None or not TEXT_MEDIA.match(found["media"]):
-        raise invalid(param, "this provider takes only files of text, as a data URL")
+        raise invalid_parameter(param, "this provider takes only files of text, as a data URL")
     try:
         raw = b64decode(found["data"], validate=True) if found["base64"] else unquote_to_bytes(found["data"])
         text = raw.decode()
     except ValueError:
-        raise invalid(f"{param}.file_data", "it must hold text in UTF-8") from None
+        raise invalid_parameter(f"{param}.file_data", "it must hold text in UTF-8") from None
     name = file.get("filename")
     title = {"title": name} if isinstance(name, str) else {}
     return {"id": f"file-{index + 1}", "data": {"text": text, **title}}
@@ -215,7 +216,7 @@ def _add_format(wanted: JSON, body: JSON) -> None:
     if kind in (None, "text"):
         return
     if kind not in ("json_object", "json_schema"):
-        raise invalid("response_format.type", "it must be text, json_object or json_schema")
+        raise invalid_parameter("response_format.type", "it must be text, json_object or json_schema")
     given = wanted.get("json_schema")
     schema = given.get("schema", given) if isinstance(given, dict) else wanted.get("schema")
     body["response_format"] = {"type": "json_object", **({"json_schema": schema} if isinstance(schema, dict) else {})}
@@ -226,7 +227,7 @@ def _add_thinking(effort: Any, body: JSON, attempt: Attempt) -> list[str]:
     if effort is None or "thinking" in body:
         return []
     if effort not in EFFORTS:
-        raise invalid("reasoning_effort", f"it must be one of {', '.join(EFFORTS)}")
+        raise invalid_parameter("reasoning_effort", f"it must be one of {', '.join(EFFORTS)}")
     if attempt.model_info.max_input_tokens is not None and "reasoning" not in attempt.model_info.supports:
         return ["reasoning_effort"] if effort != "none" else []
     if effort == "none":

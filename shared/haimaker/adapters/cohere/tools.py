@@ -5,7 +5,8 @@ https://docs.cohere.com/docs/tool-use-overview
 
 from typing import Any
 
-from haimaker.http.errors import BadRequestError
+from haimaker.http.errors import BadRequestError, invalid_parameter
+from haimaker.http.json import as_list
 from haimaker.http.values import JSON
 
 
@@ -20,7 +21,7 @@ def add_tools(fields: JSON, body: JSON) -> None:
                 f"The model does not support the tool '{tool['type']}'.", param=f"{param}.type", code="unsupported_parameter"
             )
         if not isinstance(function, dict) or not isinstance(function.get("name"), str):
-            raise invalid(f"{param}.function.name", "it must be a string")
+            raise invalid_parameter(f"{param}.function.name", "it must be a string")
         strict = strict or function.get("strict") is True
         parameters = function.get("parameters")
         parameters = parameters if isinstance(parameters, dict) and parameters else {"type": "object", "properties": {}}
@@ -44,21 +45,13 @@ def _choose(choice: Any, tools: list[JSON]) -> tuple[list[JSON], str | None]:
         allowed = choice.get("allowed_tools")
         chosen = allowed.get("tools") if isinstance(allowed, dict) else [choice]
         mode = "" if isinstance(allowed, dict) and allowed.get("mode") != "required" else mode
-        names = {name for one in list_of(chosen) if isinstance(name := _name(one), str)}
+        names = {name for one in as_list(chosen) if isinstance(name := _name(one), str)}
     kept = [tool for tool in tools if tool["function"]["name"] in names]
     if not kept:
-        raise invalid("tool_choice", "it must be none, auto, required, or name one of the tools")
+        raise invalid_parameter("tool_choice", "it must be none, auto, required, or name one of the tools")
     return kept, mode or None
 
 
 def _name(choice: Any) -> Any:
     function = choice.get("function") if isinstance(choice, dict) else None
     return function.get("name") if isinstance(function, dict) else choice.get("name") if isinstance(choice, dict) else None
-
-
-def list_of(value: Any) -> list[Any]:
-    return value if isinstance(value, list) else []
-
-
-def invalid(param: str, why: str) -> BadRequestError:
-    return BadRequestError(f"Invalid value for '{param}': {why}.", param=param, code="invalid_value")

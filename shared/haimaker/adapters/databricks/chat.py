@@ -6,11 +6,11 @@ https://docs.databricks.com/aws/en/machine-learning/model-serving/query-reason-m
 from collections.abc import Mapping
 from dataclasses import replace
 
-from haimaker.adapters.anthropic.parts import invalid
 from haimaker.adapters.anthropic.settings import MIN_BUDGET_TOKENS
 from haimaker.adapters.openai import chat
 from haimaker.adapters.openai.chat import from_stream, from_upstream, read_error
 from haimaker.adapters.openai.messages import without_fields
+from haimaker.http.errors import invalid_parameter
 from haimaker.http.values import JSON, UpstreamRequest
 from haimaker.models.families import CLAUDE_BUDGETS
 from haimaker.models.traits import EFFORTS
@@ -37,7 +37,7 @@ def _with_budget(body: JSON, attempt: Attempt) -> tuple[JSON, tuple[str, ...]]:
     if effort is None or "thinking" in body:
         return kept, ()
     if not isinstance(effort, str) or effort not in EFFORTS:
-        raise invalid("reasoning_effort", f"it must be one of {', '.join(EFFORTS)}")
+        raise invalid_parameter("reasoning_effort", f"it must be one of {', '.join(EFFORTS)}")
     takes = bool(attempt.traits.look_up(TAKES_BUDGETS))
     if effort == "none":
         return kept, () if takes else ("reasoning_effort",)

@@ -6,14 +6,14 @@ https://developers.deepgram.com/reference/speech-to-text/listen-pre-recorded
 from urllib.parse import urlencode
 
 from haimaker.adapters.deepgram.failures import read_error
-from haimaker.adapters.gemini.shapes import found_object, found_objects
 from haimaker.adapters.transcription_fields import read_list, read_transcript, split_fields, to_form_fields
 from haimaker.http.errors import BadGatewayError
+from haimaker.http.json import as_object, as_objects
 from haimaker.http.values import JSON, UpstreamRequest
 from haimaker.operations.attempt import Attempt
 from haimaker.operations.operation import Result, UpstreamBody
 from haimaker.operations.transcriptions import TranscriptionRequest
-from haimaker.operations.transcripts import Transcript, by_channel, read_spoken
+from haimaker.operations.transcripts import Transcript, merge_channels, read_spoken
 
 __all__ = ["from_upstream", "read_error", "to_upstream"]
 
@@ -35,13 +35,13 @@ def to_upstream(request: TranscriptionRequest, attempt: Attempt) -> UpstreamRequ
 
 def from_upstream(answer: UpstreamBody, request: TranscriptionRequest, attempt: Attempt) -> Result:
     body = answer.object()
-    found = found_object(body.get("results"))
-    channels = found_objects(found.get("channels"))
+    found = as_object(body.get("results"))
+    channels = as_objects(found.get("channels"))
     if not isinstance(found.get("channels"), list):
         raise BadGatewayError("The provider's answer has no transcript.", code="invalid_provider_response")
     heard = [_first(channel) for channel in channels]
-    words = by_channel([read_spoken(each.get("words"), "punctuated_word", "word") for each in heard])
-    metadata = found_object(body.get("metadata"))
+    words = merge_channels([read_spoken(each.get("words"), "punctuated_word", "word") for each in heard])
+    metadata = as_object(body.get("metadata"))
     transcript = Transcript(
         "\n".join(read_transcript(each.get("transcript")) for each in heard),
         read_spoken(found.get("utterances"), "transcript"),
@@ -49,9 +49,9 @@ def from_upstream(answer: UpstreamBody, request: TranscriptionRequest, attempt: 
         next((str(each["detected_language"]) for each in channels if each.get("detected_language")), request.fields.language),
         metadata.get("duration") if isinstance(metadata.get("duration"), int | float) else None,
     )
-    return request.build_result(transcript, request.spent(None, metadata.get("duration"), attempt))
+    return request.build_result(transcript, request.billed_usage(None, metadata.get("duration"), attempt))
 
 
 def _first(channel: JSON) -> JSON:
     """The best of its alternatives."""
-    return next(iter(found_objects(channel.get("alternatives"))), {})
+    return next(iter(as_objects(channel.get("alternatives"))), {})

@@ -11,7 +11,7 @@ from haimaker.http.values import JSON, UpstreamRequest
 from haimaker.operations.attempt import Attempt
 from haimaker.operations.operation import Result, UpstreamBody
 from haimaker.operations.transcriptions import TranscriptionRequest
-from haimaker.operations.transcripts import Transcript, by_channel, read_spoken
+from haimaker.operations.transcripts import Transcript, merge_channels, read_spoken
 
 __all__ = ["from_upstream", "read_error", "to_upstream"]
 
@@ -41,7 +41,7 @@ def from_upstream(answer: UpstreamBody, request: TranscriptionRequest, attempt: 
     heard = [each for each in channels if isinstance(each, dict) and "text" in each]
     if not heard:
         raise BadGatewayError("The provider's answer has no transcript.", code="invalid_provider_response")
-    words = by_channel([read_spoken(each.get("words"), "text", speaker="speaker_id") for each in heard])
+    words = merge_channels([read_spoken(each.get("words"), "text", speaker="speaker_id") for each in heard])
     seconds = body.get("audio_duration_secs")
     transcript = Transcript(
         "\n".join(read_transcript(each["text"]) for each in heard),
@@ -50,4 +50,4 @@ def from_upstream(answer: UpstreamBody, request: TranscriptionRequest, attempt: 
         next((str(each["language_code"]) for each in heard if each.get("language_code")), request.fields.language),
         seconds if isinstance(seconds, int | float) else None,
     )
-    return request.build_result(transcript, request.spent(None, seconds, attempt))
+    return request.build_result(transcript, request.billed_usage(None, seconds, attempt))

@@ -11,8 +11,8 @@ from typing import Any
 
 from haimaker.adapters.gemini import grounding, own_tools, signatures
 from haimaker.adapters.gemini.partial_calls import PartialCall
-from haimaker.adapters.gemini.shapes import found_object, found_objects, found_text
 from haimaker.http import errors
+from haimaker.http.json import as_object, as_objects, as_text
 from haimaker.http.values import JSON
 from haimaker.lean_dataclasses import dataclass, field
 from haimaker.operations.attempt import Attempt
@@ -68,13 +68,13 @@ class Choice:
     def read(self, candidate: JSON) -> JSON:
         """What it adds to the message."""
         delta: JSON = {}
-        for part in found_objects(found_object(candidate.get("content")).get("parts")):
+        for part in as_objects(as_object(candidate.get("content")).get("parts")):
             self._read_part(part, delta)
         if reason := candidate.get("finishReason"):
             numbered = type(reason) is int and 0 < reason < len(NUMBERED)
-            self.reason = NUMBERED[reason] if numbered else found_text(reason)
+            self.reason = NUMBERED[reason] if numbered else as_text(reason)
             if self.reason in FAILED:
-                words = found_text(candidate.get("finishMessage")) or "The model's answer failed."
+                words = as_text(candidate.get("finishMessage")) or "The model's answer failed."
                 raise errors.BadGatewayError(f"{words} ({self.reason})", code=self.reason.lower())
         for name in SHOWN:
             if isinstance(candidate.get(name), dict):
@@ -109,7 +109,7 @@ class Choice:
         return "tool_calls" if found == "stop" and self.calls else found
 
     def _read_part(self, part: JSON, delta: JSON) -> None:
-        text, signature = found_text(part.get("text")), found_text(part.get("thoughtSignature")) or None
+        text, signature = as_text(part.get("text")), as_text(part.get("thoughtSignature")) or None
         if own_tools.is_own(part):
             self.own_parts.append(part)
         elif isinstance(part.get("functionCall"), dict):
@@ -145,7 +145,7 @@ class Choice:
 
     def _add_call(self, call: JSON, signature: str | None, delta: JSON) -> None:
         arguments = call.get("args")
-        call_id = found_text(call.get("id")) or f"call_{self.attempt.request_id}_{self.index}_{self.calls}"
+        call_id = as_text(call.get("id")) or f"call_{self.attempt.request_id}_{self.index}_{self.calls}"
         delta.setdefault("tool_calls", []).append(
             {
                 "index": self.calls,
@@ -161,7 +161,7 @@ class Choice:
         self.calls += 1
 
     def _read_data(self, blob: JSON, signature: str | None, delta: JSON) -> None:
-        kind, data = found_text(blob.get("mimeType")), found_text(blob.get("data"))
+        kind, data = as_text(blob.get("mimeType")), as_text(blob.get("data"))
         if kind.startswith("audio/"):
             made = delta.setdefault("audio", {} if self.speaks else self._new_audio())
             made["data"] = _join_base64(made.get("data", ""), data)
@@ -178,18 +178,18 @@ class Choice:
 
 def to_logprobs(result: Any) -> JSON | None:
     """https://ai.google.dev/api/generate-content#LogprobsResult"""
-    found = found_object(result)
-    chosen = found_objects(found.get("chosenCandidates"))
-    top = found_objects(found.get("topCandidates"))
+    found = as_object(result)
+    chosen = as_objects(found.get("chosenCandidates"))
+    top = as_objects(found.get("topCandidates"))
     content = []
     for index, token in enumerate(chosen):
-        others = found_objects(top[index].get("candidates")) if index < len(top) else []
+        others = as_objects(top[index].get("candidates")) if index < len(top) else []
         content.append({**_logprob(token), "top_logprobs": [_logprob(other) for other in others]})
     return {"content": content, "refusal": None} if content else None
 
 
 def _logprob(token: JSON) -> JSON:
-    text, value = found_text(token.get("token")), token.get("logProbability")
+    text, value = as_text(token.get("token")), token.get("logProbability")
     number = value if isinstance(value, int | float) and not isinstance(value, bool) else 0.0
     return {"token": text, "logprob": number, "bytes": list(text.encode("utf-8", "surrogatepass"))}
 

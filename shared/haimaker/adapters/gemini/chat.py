@@ -12,12 +12,12 @@ from haimaker.adapters.gemini.answers import Choice, to_logprobs
 from haimaker.adapters.gemini.contents import to_contents
 from haimaker.adapters.gemini.failures import from_body, read_error
 from haimaker.adapters.gemini.generation import to_body
-from haimaker.adapters.gemini.shapes import found_object, found_objects, found_text
 from haimaker.adapters.gemini.tokens import service_tier, to_usage
 from haimaker.adapters.gemini.tools import to_tools
 from haimaker.adapters.parameters import forces_tools, unforceable_tools_error
 from haimaker.adapters.repairs import repair_messages
 from haimaker.http import errors
+from haimaker.http.json import as_object, as_objects, as_text
 from haimaker.http.sse import dumps
 from haimaker.http.values import JSON, Event, StreamEvent, UpstreamRequest
 from haimaker.lean_dataclasses import dataclass, field
@@ -50,7 +50,7 @@ def to_upstream(request: ChatRequest, attempt: Attempt) -> UpstreamRequest:
     if tools:
         body["tools"] = tools
     if tool_config:
-        body["toolConfig"] = {**tool_config, **found_object(body.get("toolConfig"))}
+        body["toolConfig"] = {**tool_config, **as_object(body.get("toolConfig"))}
     if body.get("cachedContent"):
         dropped += tuple(name for field_name, name in IN_CACHE.items() if field_name in body)
         body = {name: value for name, value in body.items() if name not in IN_CACHE}
@@ -122,10 +122,10 @@ class Answer:
 
     def note(self, body: JSON) -> None:
         """Keeps what is not a candidate's. Usage comes with every event, grows, and may lose fields on the way."""
-        self.metadata.update(found_object(body.get("usageMetadata")))
-        self.id = self.id or found_text(body.get("responseId"))
-        self.model = self.model or found_text(body.get("modelVersion"))
-        self.blocked = self.blocked or bool(found_object(body.get("promptFeedback")).get("blockReason"))
+        self.metadata.update(as_object(body.get("usageMetadata")))
+        self.id = self.id or as_text(body.get("responseId"))
+        self.model = self.model or as_text(body.get("modelVersion"))
+        self.blocked = self.blocked or bool(as_object(body.get("promptFeedback")).get("blockReason"))
         self.begun = True
 
     def choice(self, index: int) -> Choice:
@@ -157,5 +157,5 @@ class Answer:
 
 def candidates(body: JSON) -> list[tuple[int, JSON]]:
     """The candidates, each with its index, which is left out where it is zero."""
-    found = [(candidate.get("index"), candidate) for candidate in found_objects(body.get("candidates"))]
+    found = [(candidate.get("index"), candidate) for candidate in as_objects(body.get("candidates"))]
     return [(index if type(index) is int else place, candidate) for place, (index, candidate) in enumerate(found)]

@@ -6,10 +6,10 @@ https://ai.google.dev/api/caching#Content, https://ai.google.dev/gemini-api/docs
 from collections.abc import Sequence
 
 from haimaker.adapters.gemini import media, own_tools, signatures
-from haimaker.adapters.gemini.shapes import found_object, found_objects, refuse, required_name, required_object
+from haimaker.adapters.gemini.shapes import refuse, required_name, required_object
 from haimaker.adapters.repairs import arguments_object, is_harmless_object
 from haimaker.http.errors import BadRequestError
-from haimaker.http.json import parse_json
+from haimaker.http.json import as_object, as_objects, parse_json
 from haimaker.http.values import JSON
 from haimaker.lean_dataclasses import dataclass, field
 from haimaker.models.traits import Traits
@@ -65,7 +65,7 @@ class _Conversation:
             parts = media.to_parts(message["refusal"], param)
         if parts and (signature := signatures.from_extra_content(message)):
             parts[-1] = {**parts[-1], "thoughtSignature": signature}
-        parts += [_image(image, f"{param}.images[{index}]") for index, image in enumerate(found_objects(message.get("images")))]
+        parts += [_image(image, f"{param}.images[{index}]") for index, image in enumerate(as_objects(message.get("images")))]
         own = own_tools.read(message) if self.signs_calls else []
         return own + parts + self._call_parts(message, param)
 
@@ -142,6 +142,6 @@ def _parse_object(text: str) -> JSON | None:
 
 def _image(image: JSON, param: str) -> JSON:
     """An image that the model made, as `from_upstream` shows it."""
-    link = required_name(found_object(image.get("image_url")).get("url"), f"{param}.image_url.url")
+    link = required_name(as_object(image.get("image_url")).get("url"), f"{param}.image_url.url")
     signature = signatures.from_extra_content(image)
     return {**media.from_link(link, param, "image/png"), **({"thoughtSignature": signature} if signature else {})}

@@ -3,8 +3,8 @@
 import re
 from collections.abc import Mapping
 
-from haimaker.adapters.gemini.shapes import found_object, found_objects, found_text
 from haimaker.http import errors
+from haimaker.http.json import as_object, as_objects, as_text
 from haimaker.http.values import JSON, ErrorFields
 
 CODES: Mapping[str, str] = {
@@ -53,15 +53,15 @@ def read_error(body: object) -> ErrorFields:
     found = _error_of(body)
     if isinstance(found, str):
         return ErrorFields(found, _code({}, found))
-    error = found_object(found)
-    message = found_text(error.get("message")) or found_text(error.get("error_description"))
+    error = as_object(found)
+    message = as_text(error.get("message")) or as_text(error.get("error_description"))
     return ErrorFields(message, _code(error, message), retry_after_s=_retry_after_s(error))
 
 
 def from_body(body: object) -> errors.APIError:
     """An error object that came with status 200, whole or in a stream."""
-    error = found_object(_error_of(body))
-    code, named = error.get("code"), found_text(error.get("status"))
+    error = as_object(_error_of(body))
+    code, named = error.get("code"), as_text(error.get("status"))
     status = code if type(code) is int and 400 <= code <= 599 else STATUSES.get(named, 502)
     return errors.from_upstream(status, read_error(body), {})
 
@@ -76,16 +76,16 @@ def _error_of(body: object) -> object:
 
 
 def _code(error: JSON, message: str) -> str | None:
-    for detail in found_objects(error.get("details")):
-        if reason := REASONS.get(found_text(detail.get("reason"))):
+    for detail in as_objects(error.get("details")):
+        if reason := REASONS.get(as_text(detail.get("reason"))):
             return reason
     text = message.lower()
     said = next((code for pattern, code in PHRASES if re.search(pattern, text)), None)
-    status = found_text(error.get("status"))
+    status = as_text(error.get("status"))
     return said or CODES.get(status) or ("model_not_found" if status == "NOT_FOUND" and "model" in text else None)
 
 
 def _retry_after_s(error: JSON) -> float | None:
     """https://github.com/googleapis/googleapis/blob/master/google/rpc/error_details.proto: `retryDelay` is like `34.4s`."""
-    delays = [found_text(detail.get("retryDelay")) for detail in found_objects(error.get("details"))]
+    delays = [as_text(detail.get("retryDelay")) for detail in as_objects(error.get("details"))]
     return next((float(match[1]) for match in map(DELAY.fullmatch, delays) if match), None)

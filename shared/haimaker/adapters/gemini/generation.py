@@ -7,10 +7,11 @@ from collections.abc import Mapping
 from typing import Any
 
 from haimaker.adapters.gemini import media
-from haimaker.adapters.gemini.shapes import found_object, refuse, required_list, required_name, required_object
+from haimaker.adapters.gemini.shapes import refuse, required_list, required_name, required_object
 from haimaker.adapters.gemini.tools import camel
 from haimaker.adapters.parameters import HINTS, OPENAI, Parameters
 from haimaker.http.errors import BadRequestError
+from haimaker.http.json import as_object
 from haimaker.http.values import JSON
 from haimaker.lean_dataclasses import replace
 from haimaker.models.traits import EFFORTS, Traits
@@ -177,9 +178,9 @@ def _vendor_fields(body: JSON) -> list[tuple[str, Any]]:
     written for Google's own OpenAI surface. https://ai.google.dev/gemini-api/docs/openai#extra-body"""
     fields = [(name, value) for name, value in body.items() if name not in OPENAI | GOOGLE and value is not None]
     inner = (
-        found_object(found_object(body.get("extra_body")).get("google")),
-        found_object(body.get("google")),
-        found_object(body.get("generationConfig")),
-        found_object(body.get("generation_config")),
+        as_object(as_object(body.get("extra_body")).get("google")),
+        as_object(body.get("google")),
+        as_object(body.get("generationConfig")),
+        as_object(body.get("generation_config")),
     )
     return fields + [field for fields_of_one in inner for field in fields_of_one.items()]

@@ -3,7 +3,7 @@
 https://ai.google.dev/api/generate-content#GroundingMetadata
 """
 
-from haimaker.adapters.gemini.shapes import found_object, found_objects, found_text
+from haimaker.http.json import as_object, as_objects, as_text
 from haimaker.http.values import JSON
 
 SOURCES = ("web", "maps", "retrievedContext", "image")
@@ -11,10 +11,10 @@ SOURCES = ("web", "maps", "retrievedContext", "image")
 
 def to_annotations(grounding: JSON, content: str) -> list[JSON]:
     """One for each source of each supported piece of the text; of each source, at no place, where no piece is named."""
-    sources = [_source(chunk) for chunk in found_objects(grounding.get("groundingChunks"))]
+    sources = [_source(chunk) for chunk in as_objects(grounding.get("groundingChunks"))]
     found: list[JSON] = []
-    for support in found_objects(grounding.get("groundingSupports")):
-        start, end = _place(found_object(support.get("segment")), content)
+    for support in as_objects(grounding.get("groundingSupports")):
+        start, end = _place(as_object(support.get("segment")), content)
         indices = support.get("groundingChunkIndices")
         for index in indices if isinstance(indices, list) else ():
             if isinstance(index, int) and 0 <= index < len(sources):
@@ -32,13 +32,13 @@ def searches(grounding: JSON) -> frozenset[str]:
 
 def asks_maps(grounding: JSON) -> bool:
     """Whether Google Maps was asked: https://ai.google.dev/gemini-api/docs/maps-grounding#pricing"""
-    return any("maps" in chunk for chunk in found_objects(grounding.get("groundingChunks")))
+    return any("maps" in chunk for chunk in as_objects(grounding.get("groundingChunks")))
 
 
 def _source(chunk: JSON) -> JSON:
-    source = next((found_object(chunk.get(name)) for name in SOURCES if name in chunk), {})
-    link = found_text(source.get("uri")) or found_text(source.get("sourceUri"))
-    return {"url": link, "title": found_text(source.get("title"))}
+    source = next((as_object(chunk.get(name)) for name in SOURCES if name in chunk), {})
+    link = as_text(source.get("uri")) or as_text(source.get("sourceUri"))
+    return {"url": link, "title": as_text(source.get("title"))}
 
 
 def _annotation(source: JSON, start: int, end: int) -> JSON:
@@ -48,7 +48,7 @@ def _annotation(source: JSON, start: int, end: int) -> JSON:
 def _place(segment: JSON, content: str) -> tuple[int, int]:
     """Google counts bytes, and within one part of the answer; OpenAI counts characters of the whole."""
     start, end = (_characters(content, segment.get(name)) for name in ("startIndex", "endIndex"))
-    text = found_text(segment.get("text"))
+    text = as_text(segment.get("text"))
     if text and content[start:end] != text and (at := content.find(text)) >= 0:
         return at, at + len(text)
     return start, max(start, end)

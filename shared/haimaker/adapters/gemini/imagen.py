@@ -6,10 +6,10 @@ https://docs.cloud.google.com/vertex-ai/generative-ai/docs/model-reference/image
 from urllib.parse import quote
 
 from haimaker.adapters.gemini.failures import from_body, read_error
-from haimaker.adapters.gemini.shapes import found_objects, found_text
 from haimaker.adapters.image_ratios import nearest
 from haimaker.adapters.parameters import refused_error
 from haimaker.http.errors import ContentPolicyViolationError
+from haimaker.http.json import as_objects, as_text
 from haimaker.http.sse import dumps
 from haimaker.http.values import JSON, UpstreamRequest
 from haimaker.operations.attempt import Attempt
@@ -60,13 +60,13 @@ def from_upstream(answer: UpstreamBody, request: ImageRequest, attempt: Attempt)
     body = answer.object()
     if body.get("error"):
         raise from_body(body)
-    found = found_objects(body.get("predictions"))
+    found = as_objects(body.get("predictions"))
     images = [
-        {"b64_json": each["bytesBase64Encoded"], "revised_prompt": found_text(each.get("prompt")) or None}
+        {"b64_json": each["bytesBase64Encoded"], "revised_prompt": as_text(each.get("prompt")) or None}
         for each in found
-        if found_text(each.get("bytesBase64Encoded"))
+        if as_text(each.get("bytesBase64Encoded"))
     ]
-    reasons = [reason for each in found if (reason := found_text(each.get("raiFilteredReason")))]
+    reasons = [reason for each in found if (reason := as_text(each.get("raiFilteredReason")))]
     if not images and (reasons or not found):
         raise ContentPolicyViolationError(reasons[0] if reasons else "Google's filters left no image.")
     return request.build_result(attempt, images)

@@ -9,11 +9,11 @@ from urllib.parse import quote
 
 from haimaker.adapters.gemini import imagen
 from haimaker.adapters.gemini.failures import from_body, read_error
-from haimaker.adapters.gemini.shapes import found_object, found_objects, found_text
 from haimaker.adapters.gemini.tokens import to_usage
 from haimaker.adapters.image_ratios import nearest
 from haimaker.adapters.parameters import refused_error
 from haimaker.http.errors import ContentPolicyViolationError
+from haimaker.http.json import as_object, as_objects, as_text
 from haimaker.http.sse import dumps
 from haimaker.http.values import JSON, UpstreamRequest
 from haimaker.lean_dataclasses import replace
@@ -63,7 +63,7 @@ def to_upstream(request: ImageRequest, attempt: Attempt) -> UpstreamRequest:
     config: JSON = {"responseModalities": ["TEXT", "IMAGE"], **{name: more.pop(name) for name in GENERATION if name in more}}
     if shape := _shape(request, attempt):
         config["imageConfig"] = shape
-    config |= found_object(body.get("generationConfig"))
+    config |= as_object(body.get("generationConfig"))
     call = {"contents": [{"role": "user", "parts": parts}], "generationConfig": config, **more}
     dropped = tuple(name for name in HARMLESS if name in body and name not in imagen.UNTOLD)
     path = f"/models/{quote(attempt.model, safe='@')}:generateContent"
@@ -78,7 +78,7 @@ def from_upstream(answer: UpstreamBody, request: ImageRequest, attempt: Attempt)
     body = answer.object()
     if body.get("error"):
         raise from_body(body)
-    candidates = found_objects(body.get("candidates"))
+    candidates = as_objects(body.get("candidates"))
     images = [{"b64_json": data} for candidate in candidates for data in _images(candidate)]
     if not images and (reason := _refusal(body, candidates)):
         raise ContentPolicyViolationError(f"Google made no image: {reason}.")
@@ -101,21 +101,21 @@ def _shape(request: ImageRequest, attempt: Attempt) -> JSON:
 
 def _images(candidate: JSON) -> Iterator[str]:
     """Those that it shows, not those that it thinks with."""
-    for part in found_objects(found_object(candidate.get("content")).get("parts")):
-        inline = found_object(part.get("inlineData") or part.get("inline_data"))
-        if not part.get("thought") and (data := found_text(inline.get("data"))):
+    for part in as_objects(as_object(candidate.get("content")).get("parts")):
+        inline = as_object(part.get("inlineData") or part.get("inline_data"))
+        if not part.get("thought") and (data := as_text(inline.get("data"))):
             yield data
 
 
 def _refusal(body: JSON, candidates: list[JSON]) -> str:
-    blocked = found_text(found_object(body.get("promptFeedback")).get("blockReason"))
-    reasons = (found_text(candidate.get("finishReason")) for candidate in candidates)
+    blocked = as_text(as_object(body.get("promptFeedback")).get("blockReason"))
+    reasons = (as_text(candidate.get("finishReason")) for candidate in candidates)
     return blocked or next((reason for reason in reasons if reason.removeprefix("IMAGE_") in REFUSING), "")
 
 
 def _tokens(body: JSON) -> Usage | None:
     """What is made is images, where the answer does not say how much of it is text."""
-    said = to_usage(found_object(body.get("usageMetadata")), 0)
+    said = to_usage(as_object(body.get("usageMetadata")), 0)
     if said is None:
         return None
     found = usage.from_openai(said)

@@ -8,7 +8,8 @@ from collections.abc import Mapping
 from typing import Any
 from urllib.parse import unquote_to_bytes, urlsplit
 
-from haimaker.adapters.gemini.shapes import found_object, found_objects, refuse, required_name, required_object, required_text
+from haimaker.adapters.gemini.shapes import refuse, required_name, required_object, required_text
+from haimaker.http.json import as_object, as_objects
 from haimaker.http.values import JSON
 
 RESOLUTION: Mapping[str, str] = {
@@ -65,8 +66,8 @@ def to_parts(content: Any, param: str) -> list[JSON]:
 
 def resolution(messages: list[JSON]) -> JSON:
     """The setting for the `detail` on which all images agree."""
-    parts = [part for message in messages for part in found_objects(message.get("content"))]
-    details = [found_object(part.get("image_url")).get("detail") for part in parts if part.get("type") == "image_url"]
+    parts = [part for message in messages for part in as_objects(message.get("content"))]
+    details = [as_object(part.get("image_url")).get("detail") for part in parts if part.get("type") == "image_url"]
     agreed = next((name for name in RESOLUTION if details and all(detail == name for detail in details)), None)
     return {"mediaResolution": RESOLUTION[agreed]} if agreed else {}
 

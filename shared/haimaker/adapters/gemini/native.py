@@ -9,12 +9,14 @@ from contextlib import suppress
 from typing import Any
 from urllib.parse import quote
 
-from haimaker.adapters.events import json_object
+from haimaker.adapters.events import as_it_came, json_object
 from haimaker.adapters.gemini import signatures
+from haimaker.adapters.gemini.answer_types import CONTENTS
 from haimaker.adapters.gemini.chat import KNOWN, STREAMED, WHOLE, Answer, candidates
 from haimaker.adapters.gemini.failures import from_body, read_error
-from haimaker.adapters.gemini.shapes import found_object
+from haimaker.adapters.openai_types import conform
 from haimaker.http import errors
+from haimaker.http.json import as_object
 from haimaker.http.sse import dumps
 from haimaker.http.values import JSON, Event, StreamEvent, UpstreamRequest
 from haimaker.models.traits import Traits
@@ -26,6 +28,7 @@ __all__ = ["from_stream", "from_upstream", "read_error", "to_upstream"]
 
 CONFIG = ("generationConfig", "generation_config")
 TOOL_CONFIG = ("toolConfig", "tool_config")
+PLAIN_HEAD = frozenset({"candidates", "usageMetadata", "modelVersion", "responseId"})
 PLAIN = frozenset({"content", "index"})
 TEXT = {"text"}
 SIGNATURE = ("thoughtSignature", "thought_signature")
@@ -43,7 +46,7 @@ def to_upstream(request: ChatRequest, attempt: Attempt) -> UpstreamRequest:
             body[place] = {name: value for name, value in body[place].items() if name not in drops}
     if attempt.max_output_tokens and request.max_output_tokens is None:
         config = _name(body, CONFIG)
-        body[config] = {**found_object(body.get(config)), "maxOutputTokens": attempt.max_output_tokens}
+        body[config] = {**as_object(body.get(config)), "maxOutputTokens": attempt.max_output_tokens}
     if isinstance(sent.get("contents"), list):
         body["contents"] = [_clean(content, attempt.traits) for content in sent["contents"]]
     path = f"/models/{quote(attempt.model, safe='@')}:{STREAMED if request.streams else WHOLE}"
@@ -57,6 +60,7 @@ def from_upstream(body: UpstreamBody, request: ChatRequest, attempt: Attempt) ->
     if not any(name in said for name in KNOWN):
         raise errors.BadGatewayError("The provider's answer has no candidates.")
     answer = Answer(attempt)
+    said = conform(said, CONTENTS)
     answer.note(said)
     choices = []
     for index, candidate in candidates(said) or [(0, {})]:
@@ -76,14 +80,15 @@ def from_stream(events: Iterable[Event], request: ChatRequest, attempt: Attempt)
         body = json_object(event)
         if body.get("error"):
             raise from_body(body)
-        if begun and b"\n" not in event.data and (plain := _plain(body, answer)):
+        if begun and event.data.startswith(b"{") and b"\n" not in event.data and (plain := _plain(body, answer)):
             yield StreamEvent({"choices": [plain]}, native=(*held, event))
             held = ()
             continue
-        answer.note(body)
-        found = candidates(body)
+        typed = conform(body, CONTENTS)
+        answer.note(typed)
+        found = candidates(typed)
         choices = [{"index": index, "delta": _read(answer, index, candidate)} for index, candidate in found]
-        native = (event if b"\n" not in event.data else Event(dumps(body)),)
+        native = (as_it_came(event, body) if typed is body else Event(dumps(typed)),)
         ends = not found or any("finishReason" in candidate for _, candidate in found)
         head = {} if begun else _head(answer)
         begun = True
@@ -105,6 +110,8 @@ def from_stream(events: Iterable[Event], request: ChatRequest, attempt: Attempt)
 
 def _plain(body: JSON, answer: Answer) -> JSON | None:
     """The choice of an event with a piece of text and nothing else, as most are, after others of the same candidate."""
+    if not body.keys() <= PLAIN_HEAD or not all(type(body.get(name, "")) is str for name in ("modelVersion", "responseId")):
+        return None
     found = body.get("candidates")
     candidate = found[0] if type(found) is list and len(found) == 1 else None
     if type(candidate) is not dict or not candidate.keys() <= PLAIN:
@@ -113,11 +120,15 @@ def _plain(body: JSON, answer: Answer) -> JSON | None:
     if type(index) is not int or index not in answer.choices:
         return None
     content = candidate.get("content")
-    parts = content.get("parts") if type(content) is dict else None
+    if type(content) is not dict or type(content.get("role", "")) is not str:
+        return None
+    parts = content.get("parts")
     if type(parts) is not list or len(parts) != 1 or type(parts[0]) is not dict or parts[0].keys() != TEXT:
         return None
     used = body.get("usageMetadata")
-    if type(parts[0]["text"]) is not str or (used is not None and type(used) is not dict) or "promptFeedback" in body:
+    if type(parts[0]["text"]) is not str:
+        return None
+    if used is not None and (type(used) is not dict or conform(body, CONTENTS) is not body):
         return None
     if used:
         answer.metadata.update(used)

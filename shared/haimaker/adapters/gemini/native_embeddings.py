@@ -5,8 +5,10 @@ https://ai.google.dev/api/embeddings
 
 from urllib.parse import quote
 
+from haimaker.adapters.gemini.answer_types import EMBEDDINGS
 from haimaker.adapters.gemini.embeddings import tokens_of
 from haimaker.adapters.gemini.failures import read_error
+from haimaker.adapters.openai_types import conform
 from haimaker.adapters.vectors import vectors_of
 from haimaker.http.sse import dumps
 from haimaker.http.values import UpstreamRequest
@@ -28,6 +30,6 @@ def to_upstream(request: EmbeddingRequest, attempt: Attempt) -> UpstreamRequest:
 
 
 def from_upstream(answer: UpstreamBody, request: EmbeddingRequest, attempt: Attempt) -> Result:
-    body = answer.object()
+    body = conform(answer.object(), EMBEDDINGS)
     found = body.get("embeddings", [body["embedding"]] if "embedding" in body else None)
     return request.build_result(attempt.model, vectors_of(found), tokens_of(body))._replace(native=body)

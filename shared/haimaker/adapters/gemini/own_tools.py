@@ -6,7 +6,7 @@ https://ai.google.dev/gemini-api/docs/tool-combination: calls and results go bac
 
 from typing import Any
 
-from haimaker.adapters.gemini.shapes import found_object, found_objects
+from haimaker.http.json import as_object, as_objects
 from haimaker.http.values import JSON
 
 FIELD = "tool_parts"
@@ -19,8 +19,8 @@ def is_own(part: JSON) -> bool:
 
 def read(message: JSON) -> list[JSON]:
     """The parts that a message of the client's carries, with nothing else in them."""
-    google = found_object(found_object(message.get("extra_content")).get("google"))
-    return [_clean(part) for part in found_objects(google.get(FIELD)) if is_own(part)]
+    google = as_object(as_object(message.get("extra_content")).get("google"))
+    return [_clean(part) for part in as_objects(google.get(FIELD)) if is_own(part)]
 
 
 def _clean(part: JSON) -> JSON:

@@ -6,7 +6,7 @@ https://docs.cloud.google.com/vertex-ai/generative-ai/docs/multimodal/function-c
 import re
 from typing import Any
 
-from haimaker.adapters.gemini.shapes import found_object, found_objects
+from haimaker.http.json import as_object, as_objects
 from haimaker.http.values import JSON
 from haimaker.lean_dataclasses import dataclass, field
 
@@ -23,7 +23,7 @@ class PartialCall:
     arguments: JSON = field(default_factory=dict)
 
     def add(self, pieces: Any) -> None:
-        for piece in found_objects(pieces):
+        for piece in as_objects(pieces):
             path = piece.get("jsonPath")
             steps = [_step(*found) for found in STEP.findall(path)] if isinstance(path, str) else []
             if steps and isinstance(steps[0], str):
@@ -31,7 +31,7 @@ class PartialCall:
                 _put(self.arguments, steps, value)
 
     def whole(self) -> JSON:
-        return {**self.call, "args": {**found_object(self.call.get("args")), **self.arguments}}
+        return {**self.call, "args": {**as_object(self.call.get("args")), **self.arguments}}
 
 
 def _step(name: str, index: str, quoted: str) -> str | int:

@@ -2,12 +2,12 @@
 
 from typing import Any, NoReturn
 
-from haimaker.http.errors import BadRequestError
+from haimaker.http.errors import invalid_parameter
 from haimaker.http.values import JSON
 
 
 def refuse(param: str, why: str) -> NoReturn:
-    raise BadRequestError(f"Invalid value for '{param}': {why}.", param=param, code="invalid_value")
+    raise invalid_parameter(param, why)
 
 
 def required_object(value: Any, param: str) -> JSON:
@@ -24,15 +24,3 @@ def required_text(value: Any, param: str) -> str:
 
 def required_name(value: Any, param: str) -> str:
     return value if isinstance(value, str) and value else refuse(param, "it must be a string that is not empty")
-
-
-def found_object(value: Any) -> JSON:
-    return value if isinstance(value, dict) else {}
-
-
-def found_objects(value: Any) -> list[JSON]:
-    return [item for item in value if isinstance(item, dict)] if isinstance(value, list) else []
-
-
-def found_text(value: Any) -> str:
-    return value if isinstance(value, str) else ""

@@ -9,7 +9,6 @@ from urllib.parse import quote
 
 from haimaker.adapters.events import json_object
 from haimaker.adapters.gemini.failures import from_body, read_error
-from haimaker.adapters.gemini.shapes import found_object, found_objects, found_text
 from haimaker.adapters.gemini.tokens import service_tier, to_usage
 from haimaker.adapters.prepared_speech import (
     CONTENT_TYPES,
@@ -23,6 +22,7 @@ from haimaker.adapters.prepared_speech import (
 )
 from haimaker.http import sse
 from haimaker.http.errors import APIError, ContentPolicyViolationError
+from haimaker.http.json import as_object, as_objects, as_text
 from haimaker.http.sse import dumps
 from haimaker.http.values import JSON, UpstreamRequest, UpstreamResponse
 from haimaker.operations.attempt import Attempt
@@ -74,7 +74,7 @@ def _whole(answer: UpstreamResponse) -> Iterator[JSON]:
         body = json.loads(b"".join(answer.pieces))
     except (ValueError, RecursionError):
         raise no_sound_error() from None
-    yield from found_objects(body if isinstance(body, list) else [body])
+    yield from as_objects(body if isinstance(body, list) else [body])
 
 
 def _samples(bodies: Iterable[JSON], request: SpeechRequest, attempt: Attempt, *, streamed: bool) -> Iterator[bytes | Usage]:
@@ -83,15 +83,15 @@ def _samples(bodies: Iterable[JSON], request: SpeechRequest, attempt: Attempt, *
     for body in bodies:
         if body.get("error"):
             raise from_body(body)
-        metadata = found_object(body.get("usageMetadata")) or metadata
-        why = found_text(found_object(body.get("promptFeedback")).get("blockReason")) or why
-        for candidate in found_objects(body.get("candidates"))[:1]:
-            why = found_text(candidate.get("finishReason")) or why
-            for part in found_objects(found_object(candidate.get("content")).get("parts")):
-                if data := found_object(part.get("inlineData")).get("data"):
+        metadata = as_object(body.get("usageMetadata")) or metadata
+        why = as_text(as_object(body.get("promptFeedback")).get("blockReason")) or why
+        for candidate in as_objects(body.get("candidates"))[:1]:
+            why = as_text(candidate.get("finishReason")) or why
+            for part in as_objects(as_object(candidate.get("content")).get("parts")):
+                if data := as_object(part.get("inlineData")).get("data"):
                     heard = True
                     yield decode_sound(data)
-    if used := request.spent(attempt, _used(metadata)):
+    if used := request.billed_usage(attempt, _used(metadata)):
         yield used
     if not heard:
         raise _silence(why)

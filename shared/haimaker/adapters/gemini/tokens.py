@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from typing import Any
 
-from haimaker.adapters.gemini.shapes import found_objects, found_text
+from haimaker.http.json import as_objects, as_text
 from haimaker.http.values import JSON
 from haimaker.pricing import usage
 
@@ -47,7 +47,7 @@ def to_usage(metadata: JSON, searches: int, asked_maps: int = 0) -> JSON | None:
 
 
 def service_tier(metadata: JSON) -> str | None:
-    named = found_text(metadata.get("serviceTier")) or found_text(metadata.get("trafficType"))
+    named = as_text(metadata.get("serviceTier")) or as_text(metadata.get("trafficType"))
     return SERVICE_TIERS.get(named)
 
 
@@ -57,7 +57,7 @@ def _count(metadata: JSON, name: str) -> int:
 
 
 def _by_kind(details: Any) -> dict[str, int]:
-    return {found_text(found.get("modality")): _count(found, "tokenCount") for found in found_objects(details)}
+    return {as_text(found.get("modality")): _count(found, "tokenCount") for found in as_objects(details)}
 
 
 def _details(by_kind: Mapping[str, int]) -> JSON:

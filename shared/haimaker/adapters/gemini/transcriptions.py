@@ -10,10 +10,10 @@ from urllib.parse import quote
 
 from haimaker.adapters.events import json_object
 from haimaker.adapters.gemini.failures import from_body, read_error
-from haimaker.adapters.gemini.shapes import found_object, found_objects, found_text
 from haimaker.adapters.gemini.tokens import to_usage
 from haimaker.adapters.transcription_fields import encode_file, split_fields
 from haimaker.http.errors import BadGatewayError, BadRequestError, ContentPolicyViolationError
+from haimaker.http.json import as_object, as_objects, as_text
 from haimaker.http.sse import dumps
 from haimaker.http.values import JSON, Event, StreamEvent, UpstreamRequest
 from haimaker.operations.attempt import Attempt
@@ -53,14 +53,14 @@ def to_upstream(request: TranscriptionRequest, attempt: Attempt) -> UpstreamRequ
 
 def from_upstream(answer: UpstreamBody, request: TranscriptionRequest, attempt: Attempt) -> Result:
     found: Any = answer.json()
-    body = found_object(found[0] if isinstance(found, list) and found else found)
+    body = as_object(found[0] if isinstance(found, list) and found else found)
     _check(body)
     text, tokens = _text(body), _tokens(body)
     if not _is_timed(request):
         return request.build_result(Transcript(text.strip(), language=request.fields.language), tokens)
     timed = _timed(text)
     segments = read_spoken(timed.get("segments"), "text")
-    language = found_text(timed.get("language")) or request.fields.language
+    language = as_text(timed.get("language")) or request.fields.language
     return request.build_result(Transcript(" ".join(each.text.strip() for each in segments), segments, language=language), tokens)
 
 
@@ -69,14 +69,14 @@ def from_stream(events: Iterable[Event], request: TranscriptionRequest, attempt:
     for event in events:
         body = json_object(event)
         _check(body, begun=bool(text))
-        metadata.update(found_object(body.get("usageMetadata")))
-        ended = ended or any(candidate.get("finishReason") for candidate in found_objects(body.get("candidates")))
+        metadata.update(as_object(body.get("usageMetadata")))
+        ended = ended or any(candidate.get("finishReason") for candidate in as_objects(body.get("candidates")))
         if delta := _text(body):
             text += delta
             yield StreamEvent({"type": "transcript.text.delta", "delta": delta})
     if ended:
         tokens = _tokens({"usageMetadata": metadata})
-        yield StreamEvent(request.done(text.strip(), request.usage_object(tokens) if tokens else None))
+        yield StreamEvent(request.end_event(text.strip(), request.usage_object(tokens) if tokens else None))
 
 
 def _is_timed(request: TranscriptionRequest) -> bool:
@@ -108,7 +108,7 @@ def _check(body: JSON, *, begun: bool = False) -> None:
     """Raises APIError for an error in a 200, for a sound that is refused, and for what is no answer."""
     if body.get("error"):
         raise from_body(body)
-    blocked = found_text(found_object(body.get("promptFeedback")).get("blockReason"))
+    blocked = as_text(as_object(body.get("promptFeedback")).get("blockReason"))
     if blocked and not begun:
         raise ContentPolicyViolationError(f"The provider refuses this sound: {blocked}.")
     if not any(name in body for name in ("candidates", "usageMetadata", "promptFeedback")):
@@ -117,18 +117,18 @@ def _check(body: JSON, *, begun: bool = False) -> None:
 
 def _text(body: JSON) -> str:
     """What the first candidate says, without its thoughts."""
-    candidate = next(iter(found_objects(body.get("candidates"))), {})
-    parts = found_objects(found_object(candidate.get("content")).get("parts"))
-    return "".join(found_text(part.get("text")) for part in parts if not part.get("thought"))
+    candidate = next(iter(as_objects(body.get("candidates"))), {})
+    parts = as_objects(as_object(candidate.get("content")).get("parts"))
+    return "".join(as_text(part.get("text")) for part in parts if not part.get("thought"))
 
 
 def _timed(text: str) -> JSON:
     try:
-        return found_object(json.loads(text))
+        return as_object(json.loads(text))
     except (ValueError, RecursionError):
         raise BadGatewayError("The provider's transcript was cut off.", code="invalid_provider_response") from None
 
 
 def _tokens(body: JSON) -> Usage | None:
-    counted = to_usage(found_object(body.get("usageMetadata")), 0)
+    counted = to_usage(as_object(body.get("usageMetadata")), 0)
     return usage.from_openai(counted) if counted else None

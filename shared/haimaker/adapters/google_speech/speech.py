@@ -50,7 +50,7 @@ def _pieces(answer: UpstreamResponse, request: SpeechRequest, attempt: Attempt) 
     if "error" in body:
         raise from_body(body)
     yield decode_sound(body.get("audioContent"))
-    if used := request.spent(attempt):
+    if used := request.billed_usage(attempt):
         yield used
 
 

@@ -81,5 +81,5 @@ def _build_result(body: JSON, request: TranscriptionRequest, attempt: Attempt) -
     transcript = Transcript(read_transcript(body["text"]), () if by_word else timed, timed if by_word else (), language)
     used = body.get("usage")
     seconds = used.get("prompt_audio_seconds") if isinstance(used, dict) else None
-    tokens = request.spent(used, seconds, attempt)
+    tokens = request.billed_usage(used, seconds, attempt)
     return request.build_result(transcript, tokens)

@@ -39,7 +39,7 @@ def from_upstream(answer: UpstreamBody, request: EmbeddingRequest, attempt: Atte
             raise from_body(body)
         raise BadGatewayError("The provider's answer has no embeddings.", code="invalid_provider_response")
     data = [{"object": "embedding", "index": index, **item} for index, item in enumerate(body["data"]) if isinstance(item, dict)]
-    encoded = [{**item, "embedding": request.encoded(item.get("embedding"))} for item in data]
+    encoded = [{**item, "embedding": request.encode_vector(item.get("embedding"))} for item in data]
     return Result({"object": "list", "model": attempt.model, **body, **_usage(body.get("usage")), "data": encoded})
 
 

@@ -12,6 +12,7 @@ from haimaker.providers.provider import Dialect, MessageRules
 
 FOREIGN = ("thinking_blocks", "tool_plan", "extra_content")
 """Fields of other formats, which a client may have kept from an earlier answer: of a message, or of a call in it."""
+DETAILS = "reasoning_details"
 LOST_REASONING = " "
 """Stands for reasoning that the client has not kept; an empty text is refused."""
 
@@ -22,7 +23,8 @@ def edit_message(message: JSON, dialect: Dialect, *, thinks: bool) -> JSON:
     message = message if rules.keeps_call_ids else _with_plain_calls(message)
     if rules.reasoning_history and message.get("reasoning_content"):
         message = {rules.reasoning_history: message["reasoning_content"], **without_fields(message, ("reasoning_content",))}
-    message = without_fields(message, (*FOREIGN, *rules.strips_fields))
+    foreign = FOREIGN if rules.keeps_reasoning_details else (*FOREIGN, DETAILS)
+    message = without_fields(message, (*foreign, *rules.strips_fields))
     message = _with_cache_control(message, dialect)
     message = message if dialect.takes_breakpoints else _without_marks(message, "prompt_cache_breakpoint")
     role, content = message.get("role"), message.get("content")

@@ -44,7 +44,7 @@ class Numbering:
         theirs = piece.get("index") if type(piece.get("index")) is int else None
         held = piece.get("function")
         function: JSON = held if isinstance(held, dict) else {}
-        identifier, name = _said(piece.get("id")), _said(function.get("name"))
+        identifier, name = _text_or_none(piece.get("id")), _text_or_none(function.get("name"))
         call = self._open.get((choice, theirs))
         if call is None or _is_another(call, theirs, identifier, name):
             call = self._begin(choice, theirs, identifier, name)
@@ -75,5 +75,5 @@ def _is_another(call: Call, theirs: int | None, identifier: str | None, name: st
     return theirs is None or (call.id is None and call.name not in (None, name))
 
 
-def _said(value: Any) -> str | None:
+def _text_or_none(value: Any) -> str | None:
     return value if value and isinstance(value, str) else None

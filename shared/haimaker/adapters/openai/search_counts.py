@@ -5,9 +5,9 @@ https://console.groq.com/docs/browser-search, https://groq.com/pricing: each is 
 
 import re
 from collections import Counter
-from collections.abc import Iterator
 from typing import Any
 
+from haimaker.http.json import as_objects
 from haimaker.http.values import JSON
 from haimaker.lean_dataclasses import dataclass, field
 
@@ -26,9 +26,9 @@ class SearchCounter:
 
     def add_count(self, body: JSON, holder: str) -> JSON:
         """The body with `server_tool_use` in its usage; the same object where nothing was searched."""
-        for place, choice in enumerate(_objects(body.get("choices"))):
+        for place, choice in enumerate(as_objects(body.get("choices"))):
             message = choice.get(holder)
-            for at, tool in enumerate(_objects(message.get(FIELD) if isinstance(message, dict) else None)):
+            for at, tool in enumerate(as_objects(message.get(FIELD) if isinstance(message, dict) else None)):
                 if name := _count_of(tool):
                     self.seen[place, tool["index"] if type(tool.get("index")) is int else at] = name
         used = body.get("usage")
@@ -47,7 +47,3 @@ def _count_of(tool: JSON) -> str | None:
         if isinstance(label, str) and SEARCH.search(label):
             return "web_search_requests"
     return None
-
-
-def _objects(value: Any) -> Iterator[JSON]:
-    yield from (each for each in value if isinstance(each, dict)) if isinstance(value, list) else ()

@@ -55,13 +55,13 @@ def from_bytes(answer: UpstreamResponse, request: SpeechRequest, attempt: Attemp
 
 
 def _as_it_comes(answer: UpstreamResponse, request: SpeechRequest, attempt: Attempt) -> Iterator[bytes | Usage]:
-    if used := request.spent(attempt):
+    if used := request.billed_usage(attempt):
         yield used
     yield from answer.pieces
 
 
 def _of_events(answer: UpstreamResponse, request: SpeechRequest, attempt: Attempt) -> Iterator[bytes | Usage]:
-    ended, used = False, request.spent(attempt)
+    ended, used = False, request.billed_usage(attempt)
     for event in sse.decode(answer.pieces):
         if event.data == b"[DONE]":
             ended = True
@@ -72,7 +72,7 @@ def _of_events(answer: UpstreamResponse, request: SpeechRequest, attempt: Attemp
         if sound := _sound(body):
             yield decode_sound(sound)
         if is_last(body):
-            ended, used = True, request.spent(attempt, body.get("usage")) or used
+            ended, used = True, request.billed_usage(attempt, body.get("usage")) or used
     if used:
         yield used
     if not ended:
@@ -92,7 +92,7 @@ def _of_body(answer: UpstreamResponse, request: SpeechRequest, attempt: Attempt)
     if not isinstance(body, dict) or not (sound := _sound(body)):
         raise from_body(body) if isinstance(body, dict) and is_failure(body) else no_sound_error()
     yield decode_sound(sound)
-    if used := request.spent(attempt, body.get("usage")):
+    if used := request.billed_usage(attempt, body.get("usage")):
         yield used
 
 

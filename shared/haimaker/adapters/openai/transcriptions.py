@@ -51,7 +51,7 @@ def from_upstream(answer: UpstreamBody, request: TranscriptionRequest, attempt: 
         raise from_body(body)
     if not isinstance(body, dict) or not isinstance(body.get("text", 0), str | None):
         raise BadGatewayError("The provider's answer has no transcript.", code="invalid_provider_response")
-    tokens = request.spent(body.get("usage"), body.get("duration"), attempt)
+    tokens = request.billed_usage(body.get("usage"), body.get("duration"), attempt)
     if request.fields.response_format in TEXTS:
         return request.build_result(_transcript(body), tokens)
     used = {"usage": _complete_usage(body["usage"])} if isinstance(body.get("usage"), dict) and body["usage"] else {}
@@ -62,7 +62,7 @@ def from_stream(events: Iterable[Event], request: TranscriptionRequest, attempt:
     text, used = "", None
     for event in events:
         if event.data.strip() == DONE:
-            yield StreamEvent(_ending(request.done(text, used), request, attempt))
+            yield StreamEvent(_ending(request.end_event(text, used), request, attempt))
             return
         body = json_object(event)
         if is_failure(body):
@@ -82,7 +82,7 @@ def _ending(body: JSON, request: TranscriptionRequest, attempt: Attempt) -> JSON
     """The last event with what was used, as far as that is known."""
     if isinstance(body.get("usage"), dict) and body["usage"]:
         return {**body, "usage": _complete_usage(body["usage"])}
-    tokens = request.spent(None, None, attempt)
+    tokens = request.billed_usage(None, None, attempt)
     return {**body, "usage": request.usage_object(tokens)} if tokens else body
 
 
@@ -102,7 +102,7 @@ def _body(answer: UpstreamBody) -> Any:
 
 
 def _of_text(text: str, request: TranscriptionRequest, attempt: Attempt) -> Result:
-    tokens = request.spent(None, None, attempt)
+    tokens = request.billed_usage(None, None, attempt)
     if request.streams or request.fields.response_format not in TEXTS:
         return request.build_result(Transcript(text.strip()), tokens)
     return Result(text, tokens)
@@ -112,7 +112,7 @@ def _default_head(body: JSON, request: TranscriptionRequest) -> JSON:
     """What a format with times has at its head, where the server does not say it."""
     if request.fields.response_format == "json":
         return {}
-    language, said = body.get("language"), transcripts.seconds(body.get("duration"))
+    language, said = body.get("language"), transcripts.to_seconds(body.get("duration"))
     speakers = request.fields.response_format == "diarized_json"
     named = {} if speakers else {"language": language if isinstance(language, str) else ""}
     return {**named, "duration": said or request.sound.duration_ms / 1000}

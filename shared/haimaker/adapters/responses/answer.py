@@ -7,6 +7,10 @@ runs none of them, but counted: https://platform.openai.com/docs/pricing#built-i
 from collections.abc import Iterator, Mapping
 from typing import Any
 
+from haimaker.adapters.openai.messages import DETAILS
+from haimaker.adapters.openai.normalize import OTHER_ANNOTATIONS
+from haimaker.adapters.responses.requests import DETAIL_FORMAT
+from haimaker.http.json import as_objects, as_text
 from haimaker.http.values import JSON
 from haimaker.lean_dataclasses import dataclass, field
 from haimaker.operations.operation import STORED
@@ -63,9 +67,11 @@ class Answer:
     """Their ids."""
     thoughts: int = 0
     """Parts of a summary that have begun."""
+    details: int = 0
+    """Items of reasoning that were told, encrypted."""
 
     def read(self, event: JSON) -> Iterator[JSON]:
-        kind, place = str(event.get("type")), event.get("output_index")
+        kind, place = str(event.get("type")), _place(event)
         if isinstance(event.get("response"), dict):
             self._note(event["response"])
         if kind in DELTAS:
@@ -88,13 +94,13 @@ class Answer:
         """What an event adds to the text, if it does nothing else."""
         if event.get("type") != TEXT_DELTA or event.get("logprobs"):
             return ""
-        text, place = _text(event, "delta"), event.get("output_index")
+        text, place = as_text(event.get("delta")), _place(event)
         self.grown[place] = self.grown.get(place, 0) + len(text)
         return text
 
     def whole(self, response: JSON) -> Iterator[JSON]:
         self._note(response)
-        for place, item in enumerate(_objects(response.get("output"))):
+        for place, item in enumerate(as_objects(response.get("output"))):
             yield from self._end(item, place)
 
     @property
@@ -123,27 +129,27 @@ class Answer:
         return {STORED: {"response_id": self.id, "response_items": self.items[:MAX_ITEMS_TOLD]}}
 
     def _note(self, response: JSON) -> None:
-        self.id = _text(response, "id") or self.id
-        self.model = _text(response, "model") or self.model
+        self.id = as_text(response.get("id")) or self.id
+        self.model = as_text(response.get("model")) or self.model
         created = response.get("created_at")
         self.created_s = int(created) if isinstance(created, int | float) else self.created_s
-        self.service_tier = _text(response, "service_tier") or self.service_tier
-        self.status = _text(response, "status") or self.status
-        for tool in _objects(response.get("tools")):
+        self.service_tier = as_text(response.get("service_tier")) or self.service_tier
+        self.status = as_text(response.get("status")) or self.status
+        for tool in as_objects(response.get("tools")):
             self.container_gb = max(self.container_gb, container_gb(tool))
         for name in ("usage", "error"):
             if isinstance(response.get(name), dict):
                 setattr(self, name, response[name])
         details = response.get("incomplete_details")
-        self.reason = _text(details, "reason") if isinstance(details, dict) else self.reason
+        self.reason = as_text(details.get("reason")) if isinstance(details, dict) else self.reason
 
     def _write(self, name: str, event: JSON, place: object) -> Iterator[JSON]:
-        text = _text(event, "delta")
+        text = as_text(event.get("delta"))
         if text:
             self.wrote = True
             self.grown[place] = self.grown.get(place, 0) + len(text)
             logprobs = event.get("logprobs")
-            yield {name: text, **({"logprobs": logprobs} if logprobs else {})}
+            yield {name: text, **({"logprobs": logprobs} if logprobs and isinstance(logprobs, list) else {})}
 
     def _begin(self, item: JSON, place: object) -> Iterator[JSON]:
         kind = str(item.get("type"))
@@ -153,7 +159,7 @@ class Answer:
         self.calls[place] = len(self.calls)
         holder, grows = CALLS[kind]
         said = {"name": _name(item), grows: ""}
-        yield {"tool_calls": [{"index": self.calls[place], "id": _text(item, "call_id"), "type": holder, holder: said}]}
+        yield {"tool_calls": [{"index": self.calls[place], "id": as_text(item.get("call_id")), "type": holder, holder: said}]}
 
     def _argue(self, place: object, text: Any, holder: str) -> Iterator[JSON]:
         if isinstance(text, str) and text:
@@ -166,23 +172,28 @@ class Answer:
         kind = str(item.get("type"))
         if kind in BILLED and _is_billed(item):
             self.uses[BILLED[kind]] = self.uses.get(BILLED[kind], 0) + 1
-        if _text(item, "id"):
-            self.items.append(_text(item, "id"))
+        if as_text(item.get("id")):
+            self.items.append(as_text(item.get("id")))
         if kind in RUN_IN_CONTAINERS:
-            self.containers.add(_text(item, "container_id") or kind)
+            self.containers.add(as_text(item.get("container_id")) or kind)
         came = self.grown.get(place)
         if kind in CALLS:
             yield from self._begin(item, place)
             holder, grows = CALLS[kind]
             yield from () if came else self._argue(place, item.get(grows), holder)
         elif kind == "message" and not came:
-            for part in _objects(item.get("content")):
+            for part in as_objects(item.get("content")):
                 yield from self._write("content", {"delta": part.get("text"), "logprobs": part.get("logprobs")}, place)
                 yield from self._write("refusal", {"delta": part.get("refusal")}, place)
                 yield from _annotations(part.get("annotations"))
-        elif kind == "reasoning" and not came:
-            parts = [_text(part, "text") for part in _objects(item.get("summary") or item.get("content"))]
-            yield from self._write("reasoning_content", {"delta": "\n\n".join(filter(None, parts))}, place)
+        elif kind == "reasoning":
+            parts = [as_text(part.get("text")) for part in as_objects(item.get("summary") or item.get("content"))]
+            if not came:
+                yield from self._write("reasoning_content", {"delta": "\n\n".join(filter(None, parts))}, place)
+            if data := as_text(item.get("encrypted_content")):
+                detail = {"type": "reasoning.encrypted", "data": data, "id": item.get("id"), "format": DETAIL_FORMAT}
+                yield {DETAILS: [{**detail, "index": self.details}]}
+                self.details += 1
 
 
 def merge_deltas(deltas: Iterator[JSON]) -> tuple[JSON, JSON | None]:
@@ -196,7 +207,9 @@ def merge_deltas(deltas: Iterator[JSON]) -> tuple[JSON, JSON | None]:
                 message[name] = (message.get(name) or "") + delta[name]
         for call in delta.get("tool_calls") or ():
             _add_call(message.setdefault("tool_calls", []), call)
-        message.setdefault("annotations", []).extend(delta["annotations"]) if delta.get("annotations") else None
+        for name in ("annotations", OTHER_ANNOTATIONS, DETAILS):
+            if delta.get(name):
+                message[name] = [*message.get(name, ()), *delta[name]]
     return message, {"content": logprobs, "refusal": None} if logprobs else None
 
 
@@ -211,13 +224,16 @@ def _add_call(calls: list[JSON], piece: JSON) -> None:
 
 
 def _annotations(found: Any) -> Iterator[JSON]:
+    """Citations of pages as a chat has them, and those of files under a name of their own."""
+    notes = as_objects(found)
     cited = [
         {"type": "url_citation", "url_citation": {name: each[name] for name in each if name != "type"}}
-        for each in _objects(found)
+        for each in notes
         if each.get("type") == "url_citation"
     ]
-    if cited:
-        yield {"annotations": cited}
+    others = [each for each in notes if each.get("type") != "url_citation"]
+    if notes:
+        yield {**({"annotations": cited} if cited else {}), **({OTHER_ANNOTATIONS: others} if others else {})}
 
 
 def _is_billed(item: JSON) -> bool:
@@ -226,14 +242,11 @@ def _is_billed(item: JSON) -> bool:
     return not isinstance(action, dict) or action.get("type") in (None, "search")
 
 
+def _place(event: JSON) -> int | None:
+    """Of an event's item in the output."""
+    place = event.get("output_index")
+    return place if type(place) is int else None
+
+
 def _name(item: JSON) -> str:
-    return _text(item, "name")
-
-
-def _objects(value: Any) -> list[JSON]:
-    return [each for each in value if isinstance(each, dict)] if isinstance(value, list) else []
-
-
-def _text(holder: JSON, name: str) -> str:
-    value = holder.get(name)
-    return value if isinstance(value, str) else ""
+    return as_text(item.get("name"))

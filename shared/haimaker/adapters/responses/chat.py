@@ -6,9 +6,9 @@ conversation.
 
 from collections.abc import Iterable, Iterator
 
-from haimaker.adapters.events import json_object
+from haimaker.adapters.events import as_it_came, json_object
 from haimaker.adapters.openai.failures import from_body, is_failure, read_error
-from haimaker.adapters.responses.answer import TEXT_DELTA, Answer, merge_deltas
+from haimaker.adapters.responses.answer import Answer, merge_deltas
 from haimaker.adapters.responses.requests import to_responses
 from haimaker.http import errors
 from haimaker.http.sse import dumps
@@ -64,7 +64,7 @@ def read_stream(events: Iterable[Event], attempt: Attempt, *, stored: bool = Fal
         body = json_object(event)
         if begun and (text := answer.read_text(body)):  # most events, told without further ado
             choice = {"index": 0, "delta": {"content": text}, "finish_reason": None, "logprobs": None}
-            native = (Event(event.data if b"\n" not in event.data else dumps(body), TEXT_DELTA),)
+            native = (as_it_came(event, body),)
             letters = len(text) if text.isascii() else len(text.encode("utf-8", "surrogatepass"))
             yield StreamEvent({**base, "choices": [choice]}, native=native, template=answer, text_bytes=letters)
             continue
@@ -72,7 +72,7 @@ def read_stream(events: Iterable[Event], attempt: Attempt, *, stored: bool = Fal
         if answer.is_failed or body.get("type") == "error" or (is_failure(body) and "type" not in body):
             yield from end_chunks(answer, attempt) if begun else ()
             raise from_body({"error": answer.error or body.get("error") or body})
-        native = (Event(event.data if b"\n" not in event.data else dumps(body), str(body.get("type") or event.name)),)
+        native = (as_it_came(event, body),)
         if answer.ended:
             words = [chunk(answer, attempt, {}, answer.finish_reason), *end_chunks(answer, attempt)]
             yield from words[:-1]

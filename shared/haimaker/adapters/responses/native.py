@@ -15,7 +15,7 @@ from haimaker.http.values import JSON, Event, StreamEvent, UpstreamRequest
 from haimaker.operations.attempt import Attempt
 from haimaker.operations.chat import ChatRequest
 from haimaker.operations.fields import OURS
-from haimaker.operations.operation import OUR_SIGNATURE, Result, UpstreamBody, carried_summary
+from haimaker.operations.operation import OUR_SIGNATURE, Result, UpstreamBody, unpack_summary
 
 __all__ = ["from_stream", "from_upstream", "read_error", "to_upstream"]
 
@@ -29,8 +29,11 @@ def to_upstream(request: ChatRequest, attempt: Attempt) -> UpstreamRequest:
         body["input"] = [_clean(item) for item in sent["input"] if not _is_ours(item)]
     if request.original.compacts:
         body = {name: value for name, value in body.items() if name not in ("store", "stream")}
-    elif attempt.max_output_tokens is not None and sent.get("max_output_tokens") is None:
-        body["max_output_tokens"] = attempt.max_output_tokens
+    else:
+        if attempt.max_output_tokens is not None and sent.get("max_output_tokens") is None:
+            body["max_output_tokens"] = attempt.max_output_tokens
+        if attempt.max_tool_calls:
+            body["max_tool_calls"] = attempt.max_tool_calls
     dropped = tuple(name for name in dialect.drop if name in sent)
     path = f"{chat.PATH}/compact" if request.original.compacts else chat.PATH
     return UpstreamRequest(path, dumps(body), chat.headers(attempt), dropped=dropped)
@@ -52,7 +55,7 @@ def _is_stored(request: ChatRequest) -> bool:
 
 def _clean(item: Any) -> Any:
     """An item as the provider reads it: what the gateway made shorter itself is a message."""
-    summary = carried_summary(item)
+    summary = unpack_summary(item)
     call_id = item.get("call_id") if isinstance(item, dict) else None
     if isinstance(call_id, str) and to_call_id(call_id) != call_id:  # the thinking of another vendor
         return {**item, "call_id": to_call_id(call_id)}

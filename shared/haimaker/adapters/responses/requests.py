@@ -7,17 +7,24 @@ from collections.abc import Iterator, Sequence
 from hashlib import sha256
 from typing import Any
 
-from haimaker.adapters.parameters import HINTS, Parameters
+from haimaker.adapters.openai import thinking
+from haimaker.adapters.openai.messages import DETAILS, edit_message, without_fields
+from haimaker.adapters.parameters import Parameters
 from haimaker.adapters.repairs import plain_id, repair_messages
 from haimaker.http.errors import BadRequestError
 from haimaker.http.values import JSON
+from haimaker.models.traits import NEVER
 from haimaker.operations.attempt import Attempt
 from haimaker.operations.chat import ChatRequest
 
 LONGEST_ID = 64
+MARK = "prompt_cache_breakpoint"
+ENCRYPTED = "reasoning.encrypted_content"
+DETAIL_FORMAT = "openai-responses-v1"
+"""Of OpenAI's reasoning in `reasoning_details`: https://openrouter.ai/docs/use-cases/reasoning-tokens#reasoning_details-api-shape"""
 SAME = (
-    *("metadata", "parallel_tool_calls", "prompt_cache_key", "prompt_cache_retention", "safety_identifier", "service_tier"),
-    *("temperature", "top_p", "user"),
+    *("metadata", "moderation", "parallel_tool_calls", "prompt_cache_key", "prompt_cache_options", "prompt_cache_retention"),
+    *("safety_identifier", "service_tier", "temperature", "top_p", "user"),
 )
 PARAMETERS = Parameters(
     taken=frozenset(
@@ -27,28 +34,36 @@ PARAMETERS = Parameters(
             *SAME,
         ]
     ),
-    harmless=frozenset(["frequency_penalty", "presence_penalty", "prediction", "seed", "store", *HINTS]),
+    harmless=frozenset(["frequency_penalty", "presence_penalty", "prediction", "seed", "store"]),
     neutral={"frequency_penalty": (0,), "n": (1,), "presence_penalty": (0,), "modalities": (["text"],), "store": (False,)},
 )
 
 
 def to_responses(request: ChatRequest, attempt: Attempt) -> tuple[JSON, tuple[str, ...]]:
     """The body to send, and the names of what is lost. Raises BadRequestError."""
-    dialect = attempt.provider.dialect.for_model(attempt.traits, request.body.get("reasoning_effort"))
-    asked, lost = PARAMETERS.split({name: value for name, value in request.body.items() if name not in dialect.drop})
-    dropped = [*(name for name in dialect.drop if name in request.body), *lost]
+    dialect, traits = attempt.provider.dialect, attempt.traits
+    settled = thinking.settle_effort(request.body, dialect, traits, forgiving=bool(request.body.get("drop_params")))
+    asked, dropped = PARAMETERS.for_model(traits, settled.effort).split(without_fields(settled.body, dialect.drop))
+    lost = (*settled.lost, *(name for name in dialect.drop if name in settled.body), *dropped)
     body: JSON = {name: asked[name] for name in SAME if asked.get(name) is not None}
-    body |= {"model": attempt.model, "input": list(_items(repair_messages(asked["messages"], attempt))), "store": False}
+    messages = [edit_message(message, dialect, thinks=False) for message in repair_messages(asked["messages"], attempt)]
+    body |= {"model": attempt.model, "input": list(_items(messages)), "store": False}
     limit = request.max_output_tokens or attempt.max_output_tokens
     if limit:
         body["max_output_tokens"] = limit
+    if attempt.max_tool_calls:
+        body["max_tool_calls"] = attempt.max_tool_calls
     if request.streams:
         body["stream"] = True
     if asked.get("reasoning_effort") is not None:
         body["reasoning"] = {"effort": asked["reasoning_effort"]}
+    # https://platform.openai.com/docs/guides/reasoning#encrypted-reasoning-items
+    include = [ENCRYPTED] if traits.thinks not in ("", NEVER) else []
     if asked.get("logprobs"):
-        body["include"] = ["message.output_text.logprobs"]
+        include.append("message.output_text.logprobs")
         body |= {"top_logprobs": asked["top_logprobs"]} if asked.get("top_logprobs") is not None else {}
+    if include:
+        body["include"] = include
     text = _text_settings(asked)
     if text:
         body["text"] = text
@@ -57,7 +72,7 @@ def to_responses(request: ChatRequest, attempt: Attempt) -> tuple[JSON, tuple[st
         body["tools"] = tools
     if asked.get("tool_choice") is not None and asked.get("tools"):
         body["tool_choice"] = _choice(asked["tool_choice"])
-    return {**dialect.add, **body}, tuple(dict.fromkeys(dropped))
+    return {**dialect.add, **body}, tuple(dict.fromkeys(lost))
 
 
 def to_call_id(identifier: Any) -> str:
@@ -77,12 +92,21 @@ def _items(messages: Sequence[JSON]) -> Iterator[JSON]:
             output = content if isinstance(content, str) else _parts(content, param)
             yield {"type": kind, "call_id": to_call_id(message.get("tool_call_id")), "output": output}
         elif role == "assistant":
+            yield from _thoughts(message.get(DETAILS))
             said = content or message.get("refusal")
             if said:
                 yield {"type": "message", "role": "assistant", "content": _text_of(said)}
             yield from map(_call, message.get("tool_calls") or ())
         else:
             yield {"type": "message", "role": role, "content": _parts(content, param)}
+
+
+def _thoughts(details: Any) -> Iterator[JSON]:
+    """Reasoning that the provider told in an earlier turn, if the client has kept it; that of others it could not read."""
+    for detail in details if isinstance(details, list) else ():
+        if isinstance(detail, dict) and detail.get("format") == DETAIL_FORMAT and isinstance(detail.get("data"), str):
+            named = {"id": detail["id"]} if isinstance(detail.get("id"), str) else {}
+            yield {"type": "reasoning", **named, "summary": [], "encrypted_content": detail["data"]}
 
 
 def _call(call: JSON) -> JSON:
@@ -114,17 +138,20 @@ def _parts(content: Any, param: str) -> list[JSON]:
 
 def _part(part: JSON, param: str) -> JSON:
     kind = part.get("type")
+    mark = {MARK: part[MARK]} if part.get(MARK) else {}
     if kind == "text":
-        return {"type": "input_text", "text": part.get("text") or ""}
+        return {"type": "input_text", "text": part.get("text") or "", **mark}
     if kind == "image_url":
         image = part.get("image_url") or {}
-        return {"type": "input_image", "image_url": image.get("url"), "detail": image.get("detail") or "auto"}
+        return {"type": "input_image", "image_url": image.get("url"), "detail": image.get("detail") or "auto", **mark}
     if kind == "file":
         file = part.get("file") or {}
         data = file.get("file_data")
+        if file.get("file_id") and not data:
+            return {"type": "input_file", "file_id": file["file_id"], **mark}
         where = "file_url" if isinstance(data, str) and data.startswith(("http://", "https://")) else "file_data"
         named = {"filename": file["filename"]} if file.get("filename") and where == "file_data" else {}
-        return {"type": "input_file", where: data, **named}
+        return {"type": "input_file", where: data, **named, **mark}
     raise BadRequestError(f"The model takes no part of type {kind!r}.", param=f"{param}.type", code="unsupported_parameter")
 
 

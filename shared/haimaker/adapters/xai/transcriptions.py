@@ -42,4 +42,4 @@ def from_upstream(answer: UpstreamBody, request: TranscriptionRequest, attempt: 
         str(body.get("language") or "") or request.fields.language,
         seconds if isinstance(seconds, int | float) else None,
     )
-    return request.build_result(transcript, request.spent(None, seconds, attempt))
+    return request.build_result(transcript, request.billed_usage(None, seconds, attempt))

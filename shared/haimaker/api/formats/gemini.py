@@ -11,7 +11,7 @@ from typing import Any
 
 from haimaker.adapters import ADAPTERS
 from haimaker.api.formats import gemini_answers
-from haimaker.api.formats.gemini_contents import camel
+from haimaker.api.formats.gemini_contents import with_camel_names
 from haimaker.api.formats.gemini_embeddings import from_embeddings, to_embeddings
 from haimaker.api.formats.gemini_requests import to_chat, without_ours
 from haimaker.http.errors import APIError
@@ -46,7 +46,7 @@ def parse_prompt(request: Request) -> OperationRequest:
 
     Raises BadRequestError, NotFoundError.
     """
-    body = camel(parse_json(request.body))
+    body = with_camel_names(parse_json(request.body))
     whole = body.get("generateContentRequest")
     asked = whole if isinstance(whole, dict) else body
     chat, dropped, _ = to_chat(asked, model_of(request))
@@ -64,7 +64,7 @@ def render(request: OperationRequest, result: Result, request_id: str) -> tuple[
     return "application/json", dumps(_priced(result.native, result.body["usage"]))
 
 
-def answers(request: OperationRequest, chunks: Iterator[StreamEvent], request_id: str) -> Iterator[bytes]:
+def to_answers(request: OperationRequest, chunks: Iterator[StreamEvent], request_id: str) -> Iterator[bytes]:
     """The events of a stream, as JSON."""
     first = next(chunks, None)
     if first is None:
@@ -79,14 +79,14 @@ def answers(request: OperationRequest, chunks: Iterator[StreamEvent], request_id
 
 
 def write_events(request: OperationRequest, chunks: Iterator[StreamEvent], request_id: str) -> Iterator[bytes]:
-    for answer in answers(request, chunks, request_id):
+    for answer in to_answers(request, chunks, request_id):
         yield b"data: %b\n\n" % answer
 
 
 def write_array(request: OperationRequest, chunks: Iterator[StreamEvent], request_id: str) -> Iterator[bytes]:
     """One JSON array, whose items come one by one."""
     before = b"["
-    for answer in answers(request, chunks, request_id):
+    for answer in to_answers(request, chunks, request_id):
         yield before + answer
         before = b",\n"
     yield b"]"

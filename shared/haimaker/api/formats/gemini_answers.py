@@ -152,7 +152,7 @@ class _Candidate:
 
     def whole(self, parts: list[JSON], logprobs: Any = None) -> JSON:
         """With its end: the calls, what its maker wants back, the sources."""
-        signature = gemini_thoughts.of_answer(self.kept, calls=bool(self.calls))
+        signature = gemini_thoughts.from_answer(self.kept, calls=bool(self.calls))
         parts = [*parts, *(_function_call(call) for _, call in sorted(self.calls.items()))]
         if not parts or (signature and not self.calls):
             parts.append({"text": "", **({"thoughtSignature": signature} if signature else {})})
@@ -199,7 +199,7 @@ def _head(body: JSON, request_id: str) -> JSON:
 
 
 def _function_call(call: JSON) -> JSON:
-    identifier, signature = gemini_thoughts.of_call(call["id"])
+    identifier, signature = gemini_thoughts.from_call_id(call["id"])
     made = {**({"id": identifier} if identifier else {}), "name": call["name"], "args": _arguments(call["arguments"])}
     return {"functionCall": made, **({"thoughtSignature": signature} if signature else {})}
 

@@ -10,7 +10,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from haimaker.api.formats import gemini_thoughts
-from haimaker.http.errors import BadRequestError, NotFoundError
+from haimaker.http.errors import BadRequestError, NotFoundError, invalid_parameter
 from haimaker.http.values import JSON
 from haimaker.lean_dataclasses import dataclass, field
 
@@ -23,15 +23,15 @@ RESULT_FIELDS = ("output", "result")
 """Under which a text that is the whole result of a function stands."""
 
 
-def spelled(name: str) -> str:
+def to_camel(name: str) -> str:
     """The name as Google's JSON writes it: `inline_data` is `inlineData`."""
     first, *others = name.split("_")
     return first + "".join(word[:1].upper() + word[1:] for word in others)
 
 
-def camel(given: JSON) -> JSON:
+def with_camel_names(given: JSON) -> JSON:
     """An object with its own names spelled in one way; what is inside them stays."""
-    return {spelled(name): value for name, value in given.items()} if any("_" in name for name in given) else given
+    return {to_camel(name): value for name, value in given.items()} if any("_" in name for name in given) else given
 
 
 @dataclass(slots=True)
@@ -51,17 +51,17 @@ class Conversation:
         contents = asked.get("contents")
         contents = [contents] if isinstance(contents, dict | str) else contents
         if not isinstance(contents, list) or not contents:
-            raise invalid("contents", "it must be a list with at least one content")
+            raise invalid_parameter("contents", "it must be a list with at least one content")
         for index, content in enumerate(contents):
             self._turn(content, f"contents[{index}]")
         if all(message["role"] == "system" for message in self.messages):
-            raise invalid("contents", "there is nothing in them")
+            raise invalid_parameter("contents", "there is nothing in them")
         return self.messages
 
     def _turn(self, content: Any, param: str) -> None:
         role = (content.get("role") or "user") if isinstance(content, dict) else "user"
         if role not in ("user", "model", "function", "system"):
-            raise invalid(f"{param}.role", "it must be user or model")
+            raise invalid_parameter(f"{param}.role", "it must be user or model")
         parts = parts_of(content, param)
         if role == "model":
             self._said(parts)
@@ -73,7 +73,7 @@ class Conversation:
         rest: list[JSON] = []
         for part, param in parts:
             if "functionResponse" in part:
-                self._result(camel(read_object(part["functionResponse"], param)), f"{param}.functionResponse")
+                self._result(with_camel_names(read_object(part["functionResponse"], param)), f"{param}.functionResponse")
             else:
                 rest += self._known([(part, param)])
         if rest:
@@ -84,7 +84,7 @@ class Conversation:
         made = [(_part(part, param), param) for part, param in parts if not _is_own(part)]
         for part, param in made:
             if part is None:
-                self.refusal = self.refusal or invalid(param, "the model takes no part of this kind")
+                self.refusal = self.refusal or invalid_parameter(param, "the model takes no part of this kind")
         return [part for part, _ in made if part is not None]
 
     def _result(self, result: JSON, param: str) -> None:
@@ -92,12 +92,12 @@ class Conversation:
         by_id = [call for call in self.waiting if call[1] == identifier]
         found = by_id or [call for call in self.waiting if call[2] == name]
         if not found:
-            self.refusal = self.refusal or invalid(f"{param}.name", "it answers no function call of an earlier content")
+            self.refusal = self.refusal or invalid_parameter(f"{param}.name", "it answers no function call of an earlier content")
             return
         self.waiting.remove(found[0])
         message: JSON = {"role": "tool", "tool_call_id": found[0][0], "content": _result_text(result.get("response"))}
         parts = result.get("parts") or ()
-        media = self._known([(camel(read_object(part, param)), f"{param}.parts[{at}]") for at, part in enumerate(parts)])
+        media = self._known([(with_camel_names(read_object(part, param)), f"{param}.parts[{at}]") for at, part in enumerate(parts)])
         if media:
             message["content"] = [{"type": "text", "text": message["content"]}, *media]
         self.messages.append(message)
@@ -110,14 +110,14 @@ class Conversation:
             signature = part.get("thoughtSignature")
             if "functionCall" in part:
                 message.setdefault("tool_calls", []).append(
-                    self._call(camel(read_object(part["functionCall"], param)), signature, param)
+                    self._call(with_camel_names(read_object(part["functionCall"], param)), signature, param)
                 )
                 continue
             if part.get("thought") is True:
                 message["reasoning_content"] = message.get("reasoning_content", "") + str(part.get("text") or "")
             elif part.get("text") != "":
                 said += self._known([(part, param)])
-            message |= gemini_thoughts.of_message(signature)
+            message |= gemini_thoughts.to_message_fields(signature)
         if said:
             message["content"] = _content(said)
         if len(message) > 2 or said:
@@ -126,10 +126,10 @@ class Conversation:
     def _call(self, call: JSON, signature: Any, param: str) -> JSON:
         name = call.get("name")
         if not isinstance(name, str) or not name:
-            raise invalid(f"{param}.functionCall.name", "it must be a string")
+            raise invalid_parameter(f"{param}.functionCall.name", "it must be a string")
         self.calls += 1
         identifier = call["id"] if isinstance(call.get("id"), str) and call["id"] else f"call_{self.calls}"
-        known, identifier = identifier, gemini_thoughts.call_id(identifier, signature)
+        known, identifier = identifier, gemini_thoughts.to_call_id(identifier, signature)
         self.waiting.append((identifier, known, name))
         arguments = json.dumps(call.get("args") or {}, ensure_ascii=False)
         return {"id": identifier, "type": "function", "function": {"name": name, "arguments": arguments}}
@@ -150,8 +150,8 @@ def parts_of(content: Any, param: str) -> list[tuple[JSON, str]]:
     parts = content if isinstance(content, str) else read_object(content, param).get("parts")
     parts = [{"text": parts}] if isinstance(parts, str) else [parts] if isinstance(parts, dict) else parts
     if not isinstance(parts, list):
-        raise invalid(f"{param}.parts", "it must be a list of parts")
-    return [(camel(read_object(part, f"{param}.parts[{at}]")), f"{param}.parts[{at}]") for at, part in enumerate(parts)]
+        raise invalid_parameter(f"{param}.parts", "it must be a list of parts")
+    return [(with_camel_names(read_object(part, f"{param}.parts[{at}]")), f"{param}.parts[{at}]") for at, part in enumerate(parts)]
 
 
 def _is_own(part: JSON) -> bool:
@@ -164,21 +164,21 @@ def _part(part: JSON, param: str) -> JSON | None:
     if isinstance(part.get("text"), str):
         return {"type": "text", "text": part["text"]}
     if "inlineData" in part:
-        return _blob(camel(read_object(part["inlineData"], f"{param}.inlineData")), f"{param}.inlineData")
+        return _blob(with_camel_names(read_object(part["inlineData"], f"{param}.inlineData")), f"{param}.inlineData")
     if "fileData" in part:
-        return _file(camel(read_object(part["fileData"], f"{param}.fileData")), f"{param}.fileData")
+        return _file(with_camel_names(read_object(part["fileData"], f"{param}.fileData")), f"{param}.fileData")
     if isinstance(part.get("executableCode"), dict):
-        code = camel(part["executableCode"])
+        code = with_camel_names(part["executableCode"])
         return {"type": "text", "text": f"```{str(code.get('language') or '').lower()}\n{code.get('code') or ''}\n```"}
     if isinstance(part.get("codeExecutionResult"), dict):
-        return {"type": "text", "text": f"```\n{camel(part['codeExecutionResult']).get('output') or ''}\n```"}
+        return {"type": "text", "text": f"```\n{with_camel_names(part['codeExecutionResult']).get('output') or ''}\n```"}
     return None
 
 
 def _blob(blob: JSON, param: str) -> JSON:
     kind, data = str(blob.get("mimeType") or "").partition(";")[0].strip().lower(), blob.get("data")
     if not isinstance(data, str) or not kind:
-        raise invalid(param, "it must have a mimeType and data in base64")
+        raise invalid_parameter(param, "it must have a mimeType and data in base64")
     data = data.replace("-", "+").replace("_", "/")
     family, _, subtype = kind.partition("/")
     if family == "image":
@@ -198,13 +198,13 @@ def _decoded(data: str, param: str) -> str:
     try:
         return base64.b64decode(data + "=" * (-len(data) % 4)).decode()
     except ValueError:
-        raise invalid(f"{param}.data", "it must be a text in UTF-8, as base64") from None
+        raise invalid_parameter(f"{param}.data", "it must be a text in UTF-8, as base64") from None
 
 
 def _file(file: JSON, param: str) -> JSON:
     link, kind = file.get("fileUri"), str(file.get("mimeType") or "")
     if not isinstance(link, str) or not link:
-        raise invalid(f"{param}.fileUri", "it must be a link")
+        raise invalid_parameter(f"{param}.fileUri", "it must be a link")
     if any(place in link for place in OWN_FILES) or link.startswith("files/"):
         raise NotFoundError("The file was not found.", param=f"{param}.fileUri", code="file_not_found")
     family = kind.partition("/")[0]
@@ -226,9 +226,5 @@ def _result_text(response: Any) -> str:
 
 def read_object(value: Any, param: str) -> JSON:
     if not isinstance(value, dict):
-        raise invalid(param, "it must be an object")
+        raise invalid_parameter(param, "it must be an object")
     return value
-
-
-def invalid(param: str, why: str) -> BadRequestError:
-    return BadRequestError(f"Invalid value for '{param}': {why}.", param=param, code="invalid_value")

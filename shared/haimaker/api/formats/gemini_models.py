@@ -4,7 +4,7 @@ https://ai.google.dev/api/models
 """
 
 from haimaker.api import models
-from haimaker.http.errors import BadRequestError
+from haimaker.http.errors import invalid_value
 from haimaker.http.values import JSON, Request
 from haimaker.routing.router import Router
 from haimaker.store import Account
@@ -16,7 +16,7 @@ PREFIX = "models/"
 
 def list_models(router: Router, account: Account, request: Request) -> JSON:
     """Those that Google's format can ask for; all of them, unless a size of the page is asked for. Raises BadRequestError."""
-    found = [_to_google(model) for model in models.list_models(router, account, request)["data"] if _methods(model)]
+    found = [_to_google(model) for model in models.usable_models(router, account) if _methods(model)]
     size, start = _count(request, "pageSize", len(found)), _count(request, "pageToken", 0)
     page = found[start : start + size]
     following = start + len(page)
@@ -25,7 +25,7 @@ def list_models(router: Router, account: Account, request: Request) -> JSON:
 
 def get_model(router: Router, account: Account, request: Request) -> JSON:
     """Raises NotFoundError."""
-    return _to_google(models.get_model(router, account, request))
+    return _to_google(models.usable_model(router, account, request.path.get("id", "")))
 
 
 def _to_google(model: JSON) -> JSON:
@@ -53,5 +53,5 @@ def _count(request: Request, name: str, otherwise: int) -> int:
     if not given:
         return otherwise
     if not given.isascii() or not given.isdigit() or len(given) > 9:
-        raise BadRequestError(f"Invalid value for '{name}': it must be a whole number.", param=name, code="invalid_value")
+        raise invalid_value(name, "a whole number")
     return int(given) or otherwise

@@ -7,9 +7,9 @@ and refused where it does not.
 from collections.abc import Mapping
 from typing import Any
 
-from haimaker.api.formats.gemini_contents import Conversation, camel, invalid, read_object
+from haimaker.api.formats.gemini_contents import Conversation, read_object, with_camel_names
 from haimaker.api.formats.gemini_schemas import is_strict, to_json_schema
-from haimaker.http.errors import BadRequestError, NotFoundError
+from haimaker.http.errors import BadRequestError, NotFoundError, invalid_parameter
 from haimaker.http.values import JSON
 from haimaker.operations.fields import OURS
 from haimaker.routing.preferences import ROUTING_FIELDS
@@ -53,7 +53,7 @@ def to_chat(body: JSON, model: str, *, streams: bool = False) -> tuple[JSON, tup
 
     Raises BadRequestError, NotFoundError."""
     ours = {name: value for name, value in body.items() if name in OF_CHAT}
-    asked = camel({name: value for name, value in body.items() if name not in GATEWAYS and value is not None})
+    asked = with_camel_names({name: value for name, value in body.items() if name not in GATEWAYS and value is not None})
     if asked.get("cachedContent"):
         raise NotFoundError("The cached content was not found.", param="cachedContent", code="cached_content_not_found")
     dropped = [name for name in asked if name not in READ]
@@ -74,7 +74,7 @@ def to_chat(body: JSON, model: str, *, streams: bool = False) -> tuple[JSON, tup
 
 def _config(given: JSON, dropped: list[str]) -> JSON:
     """Sampling, limits, the shape of the answer, and how long to think."""
-    config = camel({name: value for name, value in given.items() if value is not None})
+    config = with_camel_names({name: value for name, value in given.items() if value is not None})
     chat = {ours: config[name] for name, ours in NUMBERS.items() if name in config}
     if config.get("stopSequences"):
         chat["stop"] = config["stopSequences"]
@@ -104,14 +104,18 @@ def _format(config: JSON) -> JSON:
 
 def _format_refusal(asked: JSON) -> BadRequestError | None:
     config = asked.get("generationConfig")
-    if isinstance(config, dict) and camel(config).get("responseMimeType") not in (None, "", "text/plain", "application/json"):
-        return invalid("generationConfig.responseMimeType", "the model answers in text/plain or application/json")
+    kind = with_camel_names(config).get("responseMimeType") if isinstance(config, dict) else None
+    if kind not in (None, "", "text/plain", "application/json"):
+        return invalid_parameter("generationConfig.responseMimeType", "the model answers in text/plain or application/json")
     return None
 
 
 def _modalities(config: JSON, dropped: list[str]) -> JSON:
     """OpenAI's models that speak also write: they take `text` and `audio` together."""
-    wanted = [str(name).lower() for name in config.get("responseModalities") or ()]
+    modalities = config.get("responseModalities") or []
+    if not isinstance(modalities, list):
+        raise invalid_parameter("generationConfig.responseModalities", "it must be a list")
+    wanted = [str(name).lower() for name in modalities]
     if not wanted or wanted == ["text"]:
         if config.get("speechConfig") is not None:
             dropped.append("generationConfig.speechConfig")
@@ -126,14 +130,14 @@ def _modalities(config: JSON, dropped: list[str]) -> JSON:
 def _thinking(given: Any) -> JSON:
     if given is None:
         return {}
-    config = camel(read_object(given, "generationConfig.thinkingConfig"))
+    config = with_camel_names(read_object(given, "generationConfig.thinkingConfig"))
     level, budget = config.get("thinkingLevel"), config.get("thinkingBudget")
     if isinstance(level, str) and level.upper() in LEVELS:
         return {"reasoning_effort": LEVELS[level.upper()]}
     if budget is None or budget == -1:  # as long as the model likes
         return {}
     if type(budget) is not int or budget < 0:
-        raise invalid("generationConfig.thinkingConfig.thinkingBudget", "it must be a whole number, or -1")
+        raise invalid_parameter("generationConfig.thinkingConfig.thinkingBudget", "it must be a whole number, or -1")
     if budget == 0:
         return {"reasoning_effort": "none"}
     return {"reasoning_effort": next((effort for most, effort in EFFORTS if budget <= most), "high")}
@@ -145,12 +149,14 @@ def _tools(given: Any, chat: JSON, dropped: list[str]) -> list[JSON]:
     functions: list[JSON] = []
     tools = [given] if isinstance(given, dict) else given or []
     if not isinstance(tools, list):
-        raise invalid("tools", "it must be a list")
+        raise invalid_parameter("tools", "it must be a list")
     for index, entry in enumerate(tools):
-        for name, value in camel(read_object(entry, f"tools[{index}]")).items():
+        for name, value in with_camel_names(read_object(entry, f"tools[{index}]")).items():
             param = f"tools[{index}].{name}"
             if name == "functionDeclarations":
                 declared = [value] if isinstance(value, dict) else value or []
+                if not isinstance(declared, list):
+                    raise invalid_parameter(param, "it must be a list")
                 functions += [_function(each, f"{param}[{at}]") for at, each in enumerate(declared)]
             elif name in SEARCHES:
                 chat["web_search_options"] = {}
@@ -162,10 +168,10 @@ def _tools(given: Any, chat: JSON, dropped: list[str]) -> list[JSON]:
 
 
 def _function(given: Any, param: str) -> JSON:
-    declared = camel(read_object(given, param))
+    declared = with_camel_names(read_object(given, param))
     name = declared.get("name")
     if not isinstance(name, str) or not name:
-        raise invalid(f"{param}.name", "it must be a string")
+        raise invalid_parameter(f"{param}.name", "it must be a string")
     schema = declared.get("parametersJsonSchema")
     if schema is None and declared.get("parameters") is not None:
         schema = to_json_schema(declared["parameters"])
@@ -179,16 +185,18 @@ def _choice(given: Any, functions: list[JSON], dropped: list[str]) -> JSON:
     """Which functions may be called; without those that may not, where several may."""
     if given is None:
         return {}
-    config = camel(read_object(given, "toolConfig"))
+    config = with_camel_names(read_object(given, "toolConfig"))
     dropped += [f"toolConfig.{name}" for name, value in config.items() if name != "functionCallingConfig" and value is not None]
-    calling = camel(read_object(config.get("functionCallingConfig") or {}, "toolConfig.functionCallingConfig"))
+    calling = with_camel_names(read_object(config.get("functionCallingConfig") or {}, "toolConfig.functionCallingConfig"))
     mode = str(calling.get("mode") or "AUTO").upper()
     if mode not in MODES:
-        raise invalid("toolConfig.functionCallingConfig.mode", "it must be AUTO, ANY, NONE or VALIDATED")
-    names = calling.get("allowedFunctionNames") or ()
+        raise invalid_parameter("toolConfig.functionCallingConfig.mode", "it must be AUTO, ANY, NONE or VALIDATED")
+    names = calling.get("allowedFunctionNames") or []
+    if not isinstance(names, list):
+        raise invalid_parameter("toolConfig.functionCallingConfig.allowedFunctionNames", "it must be a list")
     allowed = [function for function in functions if function["function"]["name"] in names] if names else functions
     if names and not allowed:
-        raise invalid("toolConfig.functionCallingConfig.allowedFunctionNames", "they name none of the functions")
+        raise invalid_parameter("toolConfig.functionCallingConfig.allowedFunctionNames", "they name none of the functions")
     if mode == "ANY" and names and len(allowed) == 1:
         return {"tool_choice": {"type": "function", "function": {"name": allowed[0]["function"]["name"]}}}
     chosen: JSON = {"tool_choice": MODES[mode]} if calling.get("mode") else {}
@@ -197,5 +205,5 @@ def _choice(given: Any, functions: list[JSON], dropped: list[str]) -> JSON:
 
 def _at(holder: Any, *names: str) -> JSON:
     for name in names:
-        holder = camel(holder).get(name) if isinstance(holder, dict) else None
-    return camel(holder) if isinstance(holder, dict) else {}
+        holder = with_camel_names(holder).get(name) if isinstance(holder, dict) else None
+    return with_camel_names(holder) if isinstance(holder, dict) else {}

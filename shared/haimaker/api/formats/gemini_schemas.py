@@ -6,7 +6,7 @@ https://ai.google.dev/api/caching#Schema: types in capitals, `nullable` in place
 from collections.abc import Mapping
 from typing import Any
 
-from haimaker.api.formats.gemini_contents import spelled
+from haimaker.api.formats.gemini_contents import to_camel
 from haimaker.http.values import JSON
 
 COUNTS = ("minItems", "maxItems", "minLength", "maxLength", "minProperties", "maxProperties")
@@ -21,7 +21,7 @@ def to_json_schema(given: Any) -> Any:
         return given
     made: JSON = {}
     for name, value in given.items():
-        name = spelled(name)
+        name = to_camel(name)
         if name in LEFT_OUT or (name == "type" and value == UNSPECIFIED):
             continue
         made[RENAMED.get(name, name)] = _value(name, value)

@@ -23,7 +23,7 @@ LARGEST = 8_000_000
 """Bytes of a signature, unpacked."""
 
 
-def of_call(identifier: str) -> tuple[str, str | None]:
+def from_call_id(identifier: str) -> tuple[str, str | None]:
     """The id of a call without what it carries, and the signature that carries it instead."""
     own, mark, carried = _cut(identifier)
     if mark == GOOGLES:
@@ -31,7 +31,7 @@ def of_call(identifier: str) -> tuple[str, str | None]:
     return own, pack(mark + carried) if mark else None
 
 
-def call_id(identifier: str, signature: Any) -> str:
+def to_call_id(identifier: str, signature: Any) -> str:
     """The id of a chat's call from those of a `functionCall`."""
     if not isinstance(signature, str) or not signature:
         return identifier
@@ -41,7 +41,7 @@ def call_id(identifier: str, signature: Any) -> str:
     return identifier + carried if isinstance(carried, str) else identifier
 
 
-def of_answer(message: JSON, *, calls: bool) -> str | None:
+def from_answer(message: JSON, *, calls: bool) -> str | None:
     """The signature of a message as a whole; of one with calls, whose ids carry what there is, only Google's."""
     extra = message.get("extra_content")
     google = extra.get("google") if isinstance(extra, dict) else None
@@ -52,7 +52,7 @@ def of_answer(message: JSON, *, calls: bool) -> str | None:
     return pack(kept) if kept else None
 
 
-def of_message(signature: Any) -> JSON:
+def to_message_fields(signature: Any) -> JSON:
     """The fields of a chat's message from the signature of a part that is no call."""
     if not isinstance(signature, str) or not signature:
         return {}

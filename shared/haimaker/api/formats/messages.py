@@ -9,7 +9,7 @@ from itertools import chain
 from typing import Any
 
 from haimaker.adapters import ADAPTERS
-from haimaker.api.formats.messages_requests import NO_THREADS, SIGNATURE, refusal_of, to_chat
+from haimaker.api.formats.messages_requests import NO_THREADS, SIGNATURE, find_refusal, to_chat
 from haimaker.http.errors import APIError
 from haimaker.http.json import parse_json
 from haimaker.http.sse import dumps
@@ -52,7 +52,9 @@ def parse(request: Request) -> OperationRequest:
     """Raises BadRequestError, NotFoundError."""
     body = parse_json(request.body)
     chat, dropped = to_chat(body)
-    return translated_chat(chat, request.body, Original("messages", body, ADAPTERS["messages"], dropped, refusal=refusal_of(body)))
+    return translated_chat(
+        chat, request.body, Original("messages", body, ADAPTERS["messages"], dropped, refusal=find_refusal(body))
+    )
 
 
 def render(request: OperationRequest, result: Result, request_id: str) -> tuple[str, bytes]:
@@ -130,7 +132,7 @@ def to_usage(used: Any) -> JSON:
         "output_tokens": counted.completion,
     }
     if counted.web_searches:
-        told["server_tool_use"] = {"web_search_requests": counted.web_searches}
+        told["server_tool_use"] = {"web_search_requests": counted.web_searches, "web_fetch_requests": 0}
     if isinstance(used, dict) and "cost" in used:
         told["cost"] = used["cost"]
     return told
@@ -151,7 +153,10 @@ def _priced(event: Event, body: JSON) -> Event:
 
 def _with_cost(told: Any, used: JSON) -> JSON:
     """A provider's usage with what was reckoned."""
-    return {**(told or to_usage(used)), **{name: used[name] for name in ("cost", "cost_estimated") if name in used}}
+    return {
+        **(told if told and isinstance(told, dict) else to_usage(used)),
+        **{name: used[name] for name in ("cost", "cost_estimated") if name in used},
+    }
 
 
 @dataclass(slots=True)

@@ -30,7 +30,7 @@ OWN_BLOCKS = frozenset(
 """Of earlier answers: only their maker understands them."""
 
 
-def refusal_of(body: JSON) -> BadRequestError | None:
+def find_refusal(body: JSON) -> BadRequestError | None:
     """Why a request can't be translated, if it has what no other vendor does."""
     for name, why in REFUSED.items():
         if body.get(name):
@@ -85,15 +85,15 @@ def _conversation(messages: Any) -> list[JSON]:
         if isinstance(content, str):
             turns.append({"role": role, "content": content})
         elif role == "assistant":
-            turns.append(_said(_blocks(content, f"{param}.content"), f"{param}.content"))
+            turns.append(_assistant_message(_blocks(content, f"{param}.content"), f"{param}.content"))
         elif role == "system":
             turns += _system(content, f"{param}.content")
         else:
-            turns += _asked(_blocks(content, f"{param}.content"), f"{param}.content")
+            turns += _user_messages(_blocks(content, f"{param}.content"), f"{param}.content")
     return turns
 
 
-def _asked(blocks: Sequence[JSON], param: str) -> list[JSON]:
+def _user_messages(blocks: Sequence[JSON], param: str) -> list[JSON]:
     """A turn of the user: the results of tools, each a message of its own, then the rest."""
     results = [_result(block, f"{param}[{index}]") for index, block in enumerate(blocks) if block.get("type") == "tool_result"]
     others = [(index, block) for index, block in enumerate(blocks) if block.get("type") != "tool_result"]
@@ -114,7 +114,7 @@ def _result(block: JSON, param: str) -> JSON:
     return _with_cache_control(message, block)
 
 
-def _said(blocks: Sequence[JSON], param: str) -> JSON:
+def _assistant_message(blocks: Sequence[JSON], param: str) -> JSON:
     message: JSON = {"role": "assistant", "content": None}
     texts: list[JSON] = []
     for index, block in enumerate(blocks):

@@ -11,7 +11,7 @@ from itertools import chain
 from haimaker.adapters import ADAPTERS
 from haimaker.api.formats import openai_chat
 from haimaker.api.formats.responses_answers import events, from_chat, from_error, to_usage
-from haimaker.api.formats.responses_requests import refusal_of, to_chat
+from haimaker.api.formats.responses_requests import find_refusal, to_chat
 from haimaker.http.errors import APIError
 from haimaker.http.json import parse_json
 from haimaker.http.sse import KEEP_ALIVE, dumps
@@ -29,7 +29,7 @@ def parse(request: Request) -> OperationRequest:
     body = parse_json(request.body)
     chat, dropped = to_chat(body)
     return translated_chat(
-        chat, request.body, Original("responses", body, ADAPTERS["responses"], dropped, refusal=refusal_of(body))
+        chat, request.body, Original("responses", body, ADAPTERS["responses"], dropped, refusal=find_refusal(body))
     )
 
 
@@ -105,10 +105,11 @@ def _with_our_ids(response: JSON, request: OperationRequest, request_id: str) ->
 
 def with_cost(response: JSON, used: JSON) -> JSON:
     cost = {name: used[name] for name in ("cost", "cost_estimated") if name in used}
-    return {**response, "usage": {**(response.get("usage") or to_usage(used) or {}), **cost}}
+    told = response.get("usage")
+    return {**response, "usage": {**(told if told and isinstance(told, dict) else to_usage(used) or {}), **cost}}
 
 
-def failure(error: APIError, request_id: str, sent: int) -> bytes:
+def write_failure(error: APIError, request_id: str, sent: int) -> bytes:
     """Some clients heed the error, others the response that failed."""
     response = from_error(error, request_id)
     failed: JSON = {"type": "response.failed", "response": response, "sequence_number": sent + 1}
@@ -121,7 +122,7 @@ FORMAT = ClientFormat(
     render,
     write_events,
     openai_chat.render_error,
-    failure,
+    write_failure,
     KEEP_ALIVE,
     resumes=True,
 )

@@ -105,7 +105,8 @@ class _Response:
     def events(self, chunks: Iterable[JSON]) -> Iterator[JSON]:
         for chunk in chunks:
             if not self.head:
-                self.head = {"created_at": chunk.get("created"), "model": chunk.get("model")}
+                model = chunk.get("model") or self.body.get("model")
+                self.head = {"created_at": chunk.get("created") or 0, "model": model if isinstance(model, str) else ""}
                 yield {"type": "response.created", "response": self.whole("in_progress")}
                 yield {"type": "response.in_progress", "response": self.whole("in_progress")}
             self.used = chunk.get("usage") or self.used

@@ -4,20 +4,24 @@ https://platform.openai.com/docs/api-reference/responses/create. Null is as if a
 showed earlier comes back marked as ours and goes on as `reasoning_content`; what a vendor signed travels in the ids of calls.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
-from haimaker.http.errors import BadRequestError, NotFoundError
+from haimaker.http.errors import BadRequestError, NotFoundError, invalid_parameter
 from haimaker.http.values import JSON
-from haimaker.operations.operation import carried_summary
+from haimaker.operations.fields import OURS as OF_GATEWAY
+from haimaker.operations.operation import unpack_summary
+from haimaker.routing.preferences import ROUTING_FIELDS
 
 MARK = "haimaker"
 """`encrypted_content` of reasoning that the gateway shows."""
 SAME = (
     "metadata",
     "model",
+    "moderation",
     "parallel_tool_calls",
     "prompt_cache_key",
+    "prompt_cache_options",
     "prompt_cache_retention",
     "safety_identifier",
     "service_tier",
@@ -26,27 +30,39 @@ SAME = (
     "top_p",
     "user",
 )
-LEFT_OUT = frozenset({"max_tool_calls", "context_management"})
+READ = frozenset(SAME) | frozenset(
+    {"background", "conversation", "include", "input", "instructions", "max_output_tokens", "previous_response_id", "prompt"}
+    | {"reasoning", "store", "text", "tool_choice", "tools", "top_logprobs", "truncation"}
+)
+READ_OF_OBJECTS: Mapping[str, frozenset[str]] = {
+    "reasoning": frozenset({"effort", "generate_summary", "summary"}),  # thinking is always shown as a summary
+    "text": frozenset({"format", "verbosity"}),
+}
+INCLUDED = ("reasoning.encrypted_content", "message.output_text.logprobs")
 REFUSED: Mapping[str, str] = {
     "background": "Answers in the background are not served: leave `background` out.",
     "conversation": "Conversations are not kept: send the whole conversation as `input`.",
     "prompt": "Prompts of the provider's account are not served: send their text.",
 }
 NOT_KEPT = "Answers of this model are not kept: send the whole conversation as `input`, with `store` false."
+GATEWAYS = ROUTING_FIELDS | OF_GATEWAY
+"""Fields that are the gateway's own in every format."""
 SEARCH = ("web_search",)
 OURS = ("function_call", "custom_tool_call")
 RESULTS = ("function_call_output", "custom_tool_call_output")
+ITEMS = frozenset({"message", "reasoning", "compaction", "item_reference", *OURS, *RESULTS})
+"""Types of items that are said in a chat, or that decide whether there can be one."""
 BETWEEN = "__"
 """Between a namespace and the name of a tool in it, where the target has no namespaces."""
 
 
-def refusal_of(body: JSON) -> BadRequestError | None:
+def find_refusal(body: JSON) -> BadRequestError | None:
     """Why a request can't be translated: it names what only the provider has to which it was told."""
     if body.get("previous_response_id") is not None:
         return BadRequestError(NOT_KEPT, param="previous_response_id", code="response_not_stored")
     given = body.get("input")
     for index, item in enumerate(given if isinstance(given, list) else ()):
-        if isinstance(item, dict) and item.get("type") == "compaction" and carried_summary(item) is None:
+        if isinstance(item, dict) and item.get("type") == "compaction" and unpack_summary(item) is None:
             message = f"input[{index}]: Only the provider that made the conversation shorter can read it."
             return BadRequestError(message, param=f"input[{index}]", code="compaction_not_readable")
         if isinstance(item, dict) and item.get("type") == "item_reference":
@@ -62,7 +78,6 @@ def to_chat(body: JSON) -> tuple[JSON, tuple[str, ...]]:
             raise BadRequestError(why, param=name, code="unsupported_parameter")
     for index, tool in enumerate(_listed(asked.get("tools"), "tools")):
         _refuse_foreign(_object(tool, f"tools[{index}]"), f"tools[{index}]")
-    dropped = [name for name in asked if name in LEFT_OUT]
     chat: JSON = {name: asked[name] for name in SAME if name in asked}
     chat["messages"] = [*_instructions(asked.get("instructions")), *_conversation(asked.get("input"))]
     if "max_output_tokens" in asked:
@@ -71,8 +86,6 @@ def to_chat(body: JSON) -> tuple[JSON, tuple[str, ...]]:
         chat["stream_options"] = {"include_usage": True}
     if "message.output_text.logprobs" in _listed(asked.get("include"), "include"):
         chat |= {"logprobs": True} | ({"top_logprobs": asked["top_logprobs"]} if "top_logprobs" in asked else {})
-    if asked.get("truncation") == "auto":
-        dropped.append("truncation")
     reasoning, text = _object(asked.get("reasoning"), "reasoning"), _object(asked.get("text"), "text")
     if reasoning.get("effort") is not None:
         chat["reasoning_effort"] = reasoning["effort"]
@@ -83,7 +96,22 @@ def to_chat(body: JSON) -> tuple[JSON, tuple[str, ...]]:
     chat |= tools
     if "tools" in tools:
         chat |= _choice(asked.get("tool_choice"))
-    return chat, (*dropped, *lost)
+    return chat, (*_left_out(asked, chat), *lost)
+
+
+def _left_out(asked: JSON, chat: JSON) -> Iterator[str]:
+    """The names of parameters that the chat lacks."""
+    yield from (name for name in asked if name not in READ and name not in GATEWAYS)
+    for name, read in READ_OF_OBJECTS.items():
+        yield from (f"{name}.{part}" for part, value in asked.get(name, {}).items() if part not in read and value is not None)
+    yield from (f"include[{place}]" for place, wanted in enumerate(asked.get("include") or ()) if wanted not in INCLUDED)
+    given = asked.get("input")
+    kinds = [str(item.get("type") or "message") for item in given] if isinstance(given, list) else []
+    yield from (f"input.{kind}" for kind in dict.fromkeys(kinds) if kind not in ITEMS)
+    if asked.get("truncation") == "auto":
+        yield "truncation"
+    if asked.get("top_logprobs") and "top_logprobs" not in chat:
+        yield "top_logprobs"
 
 
 def _refuse_foreign(tool: JSON, param: str) -> None:
@@ -115,7 +143,7 @@ def _instructions(given: Any) -> list[JSON]:
     if given is None or given == "":
         return []
     if not isinstance(given, str):
-        raise _invalid("instructions", "it must be a string")
+        raise invalid_parameter("instructions", "it must be a string")
     return [{"role": "developer", "content": given}]
 
 
@@ -123,7 +151,7 @@ def _conversation(given: Any) -> list[JSON]:
     if isinstance(given, str):
         return [{"role": "user", "content": given}]
     if not isinstance(given, list) or not given:
-        raise _invalid("input", "it must be a string or a list of items")
+        raise invalid_parameter("input", "it must be a string or a list of items")
     turns: list[JSON] = []
     for index, item in enumerate(given):
         _add(turns, _object(item, f"input[{index}]"), f"input[{index}]")
@@ -145,14 +173,14 @@ def _add(turns: list[JSON], item: JSON, param: str) -> None:
         elif item.get("role") in ("user", "system", "developer"):
             turns.append({"role": item["role"], "content": _parts(item.get("content"), f"{param}.content")})
         else:
-            raise _invalid(f"{param}.role", "it must be user, assistant, system or developer")
+            raise invalid_parameter(f"{param}.role", "it must be user, assistant, system or developer")
     elif kind in OURS:
         _assistant(turns).setdefault("tool_calls", []).append(_call(item, kind, param))
     elif kind in RESULTS:
         output = item.get("output")
         content = output if isinstance(output, str) else _parts(output, f"{param}.output")
         turns.append({"role": "tool", "tool_call_id": _text(item, "call_id", param), "content": content})
-    elif kind == "compaction" and (summary := carried_summary(item)) is not None:
+    elif kind == "compaction" and (summary := unpack_summary(item)) is not None:
         turns.append({"role": "user", "content": summary})
     elif kind == "reasoning" and item.get("encrypted_content") in (MARK, None):
         thought = "\n\n".join(str(part.get("text") or "") for part in item.get("summary") or item.get("content") or ())
@@ -196,7 +224,7 @@ def _part(part: JSON, param: str) -> JSON:
         return {"type": "file", "file": {"filename": part.get("filename") or "file", "file_data": part["file_url"]}}
     if part.get("file_id") is not None:
         raise BadRequestError("The file was not found.", param=f"{param}.file_id", code="file_not_found")
-    raise _invalid(f"{param}.type", f"a part of type {kind!r} can't stand here")
+    raise invalid_parameter(f"{param}.type", f"a part of type {kind!r} can't stand here")
 
 
 def _format(wanted: JSON) -> JSON:
@@ -205,7 +233,7 @@ def _format(wanted: JSON) -> JSON:
         schema = {name: wanted[name] for name in ("name", "description", "schema", "strict") if wanted.get(name) is not None}
         return {"response_format": {"type": "json_schema", "json_schema": schema}}
     if kind not in (None, "text", "json_object"):
-        raise _invalid("text.format.type", "it must be text, json_schema or json_object")
+        raise invalid_parameter("text.format.type", "it must be text, json_schema or json_object")
     return {"response_format": {"type": "json_object"}} if kind == "json_object" else {}
 
 
@@ -216,7 +244,7 @@ def _tools(given: Sequence[Any]) -> tuple[JSON, list[str]]:
     for index, each in enumerate(given):
         param = f"tools[{index}]"
         tool = _object(each, param)
-        kind = tool.get("type")
+        kind = _text(tool, "type", param)
         if kind in ("function", "custom"):
             tools.append(_tool(tool, param))
         elif kind == "namespace":
@@ -225,7 +253,7 @@ def _tools(given: Sequence[Any]) -> tuple[JSON, list[str]]:
             tools += [
                 _tool(_object(one, f"{param}.tools[{place}]"), f"{param}.tools[{place}]", prefix) for place, one in enumerate(inner)
             ]
-        elif str(kind).startswith(SEARCH) and tool.get("external_web_access") is not False:
+        elif kind.startswith(SEARCH) and tool.get("external_web_access") is not False:
             chat["web_search_options"] = _search(tool)
         else:
             lost.append(param)
@@ -280,7 +308,7 @@ def _object(value: Any, param: str) -> JSON:
     if value is None:
         return {}
     if not isinstance(value, dict):
-        raise _invalid(param, "it must be an object")
+        raise invalid_parameter(param, "it must be an object")
     return value
 
 
@@ -288,16 +316,12 @@ def _listed(value: Any, param: str) -> list[Any]:
     if value is None:
         return []
     if not isinstance(value, list):
-        raise _invalid(param, "it must be a list")
+        raise invalid_parameter(param, "it must be a list")
     return value
 
 
 def _text(holder: JSON, name: str, param: str) -> str:
     value = holder.get(name)
     if not isinstance(value, str):
-        raise _invalid(f"{param}.{name}", "it must be a string")
+        raise invalid_parameter(f"{param}.{name}", "it must be a string")
     return value
-
-
-def _invalid(param: str, why: str) -> BadRequestError:
-    return BadRequestError(f"Invalid value for '{param}': {why}.", param=param, code="invalid_value")

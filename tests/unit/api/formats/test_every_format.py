@@ -3,6 +3,7 @@ whole and streamed, and however the provider's bytes are cut."""
 
 import json
 from collections.abc import Iterable, Mapping, Sequence
+from contextlib import suppress
 from itertools import pairwise
 from typing import Any, NamedTuple
 
@@ -19,7 +20,9 @@ from pydantic import TypeAdapter
 
 from haimaker import adapters
 from haimaker.api import formats
+from haimaker.api.formats import responses_answers
 from haimaker.http import sse
+from haimaker.http.errors import BadGatewayError
 from haimaker.http.sse import dumps
 from haimaker.http.values import JSON, Request, StreamEvent
 from haimaker.operations.chat import ChatRequest
@@ -250,3 +253,42 @@ def test_any_cut_of_the_providers_bytes_gives_the_same_events(operation: str, ta
         return list(client_format.events(request, iter(list(events)), "r1"))
 
     assert told(cuts, line_end) == told((), "\n") != []
+
+
+NO_CHOICES: JSON = {**HEAD, "object": "chat.completion", "choices": [], "usage": USAGE}
+EMBED: JSON = {"content": {"parts": [{"text": "a"}]}}
+EMPTY: Mapping[str, tuple[JSON, JSON]] = {
+    **{operation: (body, NO_CHOICES) for operation, body in BODIES.items()},
+    "responses_compact": ({"model": "m", "input": "Hi"}, NO_CHOICES),
+    "gemini_embed": (EMBED, {"data": [], "usage": {"prompt_tokens": 1}}),
+    "gemini_batch_embed": ({"requests": [EMBED]}, {"data": [], "usage": {"prompt_tokens": 1}}),
+}
+
+
+@pytest.mark.parametrize("used", ["x", [1], True, {}])
+@pytest.mark.parametrize("operation", ["messages", "responses", "responses_compact"])
+def test_a_native_answer_whose_usage_is_no_object_has_ours(operation: str, used: object) -> None:
+    request = formats.find(operation).parse(Request("r1", {}, dumps(EMPTY[operation][0])))
+    result = Result({**NO_CHOICES, "usage": USAGE}, native={"id": "x", "usage": used})
+    told = json.loads(formats.find(operation).render(request, result, "r1")[1])["usage"]
+    assert (told["output_tokens"], told["cost"]) == (9, 0.25)
+
+
+def test_a_chunk_that_says_no_model_is_of_the_model_that_was_asked() -> None:
+    chunk = {
+        "id": "c",
+        "created": None,
+        "model": None,
+        "choices": [{"index": 0, "delta": {"content": "Hi"}, "finish_reason": "stop"}],
+    }
+    *_, last = responses_answers.events([chunk], BODIES["responses"], "r1")
+    assert Response.model_validate(last["response"]).model == "m"
+
+
+@pytest.mark.parametrize("operation", EMPTY)
+def test_an_answer_that_says_nothing_is_an_answer_or_the_providers_error(operation: str) -> None:
+    sent, said = EMPTY[operation]
+    client_format = formats.find(operation)
+    request = client_format.parse(Request("r1", {}, dumps(sent), {"id": "m"}))
+    with suppress(BadGatewayError):
+        assert isinstance(json.loads(client_format.render(request, Result(said), "r1")[1]), dict)

@@ -270,6 +270,13 @@ def test_what_only_google_has_is_left_out_and_named(fields: JSON, dropped: Seque
         ),
         ({"cachedContent": "cachedContents/a"}, NotFoundError, "cachedContent"),
         ({"generationConfig": 5}, BadRequestError, "generationConfig"),
+        ({"generationConfig": {"responseModalities": 5}}, BadRequestError, "generationConfig.responseModalities"),
+        ({"tools": [{"functionDeclarations": True}]}, BadRequestError, "tools[0].functionDeclarations"),
+        (
+            {"tools": TWO, "toolConfig": {"functionCallingConfig": {"allowedFunctionNames": 5}}},
+            BadRequestError,
+            "toolConfig.functionCallingConfig.allowedFunctionNames",
+        ),
         (
             {"generationConfig": {"thinkingConfig": {"thinkingBudget": "x"}}},
             BadRequestError,
@@ -465,9 +472,9 @@ def test_what_was_thought_comes_back(message: JSON) -> None:
 def test_a_signature_that_is_cut_is_no_thought() -> None:
     whole = gemini_thoughts.pack({"thinking_blocks": THINKING})
     cut = base64.b64encode(base64.b64decode(whole)[:-14]).decode()
-    assert gemini_thoughts.of_message(whole) == {"thinking_blocks": THINKING}
-    assert gemini_thoughts.of_message(cut) == {}
-    assert gemini_thoughts.call_id("call_1", cut) == "call_1"
+    assert gemini_thoughts.to_message_fields(whole) == {"thinking_blocks": THINKING}
+    assert gemini_thoughts.to_message_fields(cut) == {}
+    assert gemini_thoughts.to_call_id("call_1", cut) == "call_1"
 
 
 TEXTS = st.text(st.characters(exclude_categories=["Cs"]), min_size=1, max_size=8)

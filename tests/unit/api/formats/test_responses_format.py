@@ -181,6 +181,8 @@ def test_what_a_chat_can_not_say_is_left_out_and_named(fields: dict[str, Any], d
         ({"input": [{"type": "function_call", "name": "f", "arguments": "{}"}]}, "input[0].call_id"),
         ({"background": True}, "background"),
         ({"tools": {}}, "tools"),
+        ({"tools": [None]}, "tools[0].type"),
+        ({"tools": [{"type": 5, "name": "f"}]}, "tools[0].type"),
         ({"text": {"format": {"type": "xml"}}}, "text.format.type"),
         ({"reasoning": "high"}, "reasoning"),
     ],
@@ -285,7 +287,7 @@ CITED: dict[str, Any] = {
     ],
 )
 def test_a_response_that_failed_says_so_in_openais_codes(error: APIError, code: str) -> None:
-    told = responses.failure(error, "r", 1).decode()
+    told = responses.write_failure(error, "r", 1).decode()
     failed = EVENT.validate_json(told.rpartition("data: ")[2])
     assert (failed.type, failed.response.error.code) == ("response.failed", code)
 
