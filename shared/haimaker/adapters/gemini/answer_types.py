@@ -68,13 +68,12 @@ _CANDIDATE: Any = {
 _COUNT: Any = [{"modality": str, "tokenCount": int}]
 _COUNTS = ("promptTokenCount", "candidatesTokenCount", "cachedContentTokenCount", "thoughtsTokenCount", "toolUsePromptTokenCount")
 _DETAILS = ("promptTokensDetails", "candidatesTokensDetails", "cacheTokensDetails", "toolUsePromptTokensDetails")
+COUNTS = frozenset((*_COUNTS, "totalTokenCount"))
+"""What in `usageMetadata` is a number."""
+USED: Any = {"usageMetadata": {**dict.fromkeys(COUNTS, int), **dict.fromkeys(_DETAILS, _COUNT), "trafficType": str}}
 CONTENTS: Any = {
     "candidates": [_CANDIDATE],
-    "usageMetadata": {
-        **dict.fromkeys((*_COUNTS, "totalTokenCount"), int),
-        **dict.fromkeys(_DETAILS, _COUNT),
-        "trafficType": str,
-    },
+    **USED,
     "promptFeedback": {"blockReason": str, "blockReasonMessage": str, "safetyRatings": [_RATING]},
     "modelVersion": str,
     "responseId": str,
