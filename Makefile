@@ -1,6 +1,6 @@
 # `make` lists what there is. Needs Python 3.11 or newer; everything else goes into .venv and .venv-aws.
 .DEFAULT_GOAL := help
-.PHONY: help run test check bench fuzz providers record vendored prices publish-prices screenshots scale build doctor keys spend models routes tools deploy admin-key credentials reconcile invoke logs destroy clean
+.PHONY: help run test check bench fuzz providers record vendored prices publish-prices screenshots scale suites build doctor keys spend models routes tools deploy admin-key credentials reconcile invoke logs destroy clean
 export PYTHONPATH := shared
 export SAM_CLI_TELEMETRY ?= 0
 PYTHON_IN_VENV := .venv/bin/python
@@ -47,6 +47,9 @@ screenshots: .venv/test.stamp ## make the console's screenshots in docs/ anew; n
 
 scale: .venv/test.stamp ## measure the console with many keys and requests: make scale KEYS=5000 RECORDS=1000000; needs Chromium
 	@exec $(PYTHON_IN_VENV) -m scripts.console_at_scale --keys $(or $(KEYS),5000) --records $(or $(RECORDS),1000000)
+
+suites: .venv/test.stamp ## run suites that others wrote for the API's formats: make suites FOLDER=/tmp/suites; needs npm
+	@exec $(PYTHON_IN_VENV) -m scripts.foreign_suites $(or $(FOLDER),/tmp/suites)
 
 build: .venv-aws/aws.stamp ## build the layer for this machine, as sam local runs it; needs python3.13
 	ARCHITECTURE=$(HOST_ARCHITECTURE) .venv-aws/bin/sam build

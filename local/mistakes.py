@@ -77,7 +77,8 @@ def address_of(peer: str, headers: Mapping[str, str], proxies: Networks) -> str:
     none of them. What a client writes into that header itself counts for nothing."""
     if not proxies or not _is_in(peer, proxies):
         return peer
-    for hop in reversed(_hops(headers.get("x-forwarded-for", ""))):
+    hops = [hop.strip() for hop in headers.get("x-forwarded-for", "")[-4_096:].split(",") if hop.strip()]
+    for hop in reversed(hops):
         if not _is_in(hop, proxies):
             return hop[:64]
         peer = hop
@@ -87,10 +88,6 @@ def address_of(peer: str, headers: Mapping[str, str], proxies: Networks) -> str:
 def sender_of(headers: Mapping[str, str]) -> str:
     """A valid key's name among senders."""
     return "key#" + sha256(owner_of(headers).encode()).hexdigest()
-
-
-def _hops(forwarded: str) -> list[str]:
-    return [hop.strip() for hop in forwarded[-4_096:].split(",") if hop.strip()]
 
 
 def _is_in(address: str, networks: Iterable[IPv4Network | IPv6Network]) -> bool:

@@ -4,7 +4,6 @@ It prints nothing per request, reads no setting, and knows nothing of keys or mo
 """
 
 import errno
-import json
 import re
 import select
 import selectors
@@ -17,7 +16,7 @@ from functools import partial
 from typing import NamedTuple, Protocol
 from urllib.parse import parse_qsl
 
-from haimaker.api import paths
+from haimaker.api import formats, paths
 from haimaker.http.cors import cross_origin, preflight
 from haimaker.http.errors import APIError, InternalServerError, PermissionDeniedError, ServiceUnavailableError
 from haimaker.http.request_ids import new_request_id
@@ -162,7 +161,8 @@ class Server:
         except APIError as error:
             if error.status != REQUEST_TIMEOUT:
                 self._mistakes.note(sender)
-            write(connection, self._crossing(head, _refusal(self._or_too_many(sender, error))), head, request_id, keep_alive=False)
+            refused = _refusal(self._or_too_many(sender, error), request_id, head)
+            write(connection, self._crossing(head, refused), head, request_id, keep_alive=False)
             _linger(connection)
             return False
         keep_alive = head.keep_alive and not self._stopping and not reader.is_inside
@@ -215,7 +215,7 @@ class Server:
         else:
             reader.read_body(head)
         self._connections.set(connection, Waiting.ANSWERING)
-        response = _refusal(refused) if refused else _answer(gateway, arrival.operation, request)
+        response = _refusal(refused, request.id, head) if refused else _answer(gateway, arrival.operation, request, head)
         self._note(arrival, response.status, len(request.body))
         return response
 
@@ -264,12 +264,13 @@ class Server:
         connection.close()
 
 
-def _answer(gateway: Gateway, operation: str, request: Request) -> Response:
+def _answer(gateway: Gateway, operation: str, request: Request, head: Head) -> Response:
     try:
         return gateway.handle(operation, request)
     except Exception as error:  # the gateway never raises; if it does, one request fails, not the server
         _report(error, request.id)
-        return _refusal(InternalServerError("The gateway failed to answer. The request id leads to its log line."))
+        failed = InternalServerError("The gateway failed to answer. The request id leads to its log line.")
+        return _refusal(failed, request.id, head)
 
 
 def check_name(head: Head) -> None:
@@ -294,8 +295,9 @@ def _split_target(target: str) -> tuple[str, dict[str, str]]:
     return path, dict(parse_qsl(query, keep_blank_values=True)) if query else {}
 
 
-def _refusal(error: APIError) -> Response:
-    return Response(error.status, {"content-type": "application/json", **error.headers}, json.dumps(error.body()).encode())
+def _refusal(error: APIError, request_id: str, head: Head | None) -> Response:
+    headers, path = (head.headers, _split_target(head.target)[0]) if head else ({}, "")
+    return formats.refuse(error, request_id, headers, path=path)
 
 
 def _report(error: Exception, request_id: str) -> None:

@@ -118,7 +118,9 @@ class Workers:
         if not ending or self._stopping:
             return
         self._dead = [*self._dead, ending][-MAX_REMEMBERED:]
-        print(f"haimaker: a worker ended ({_cause(status)}); another one takes its place", file=sys.stderr, flush=True)
+        code = os.waitstatus_to_exitcode(status)
+        cause = f"status {code}" if code >= 0 else signal.Signals(-code).name
+        print(f"haimaker: a worker ended ({cause}); another one takes its place", file=sys.stderr, flush=True)
         if time.monotonic() - since_s < PAUSE_S:
             time.sleep(PAUSE_S)
         if not self._stopping:
@@ -138,8 +140,3 @@ def _end_with(lifeline: int) -> None:
 def _say(tells: int) -> None:
     os.write(tells, b"\0")
     os.close(tells)
-
-
-def _cause(status: int) -> str:
-    code = os.waitstatus_to_exitcode(status)
-    return f"status {code}" if code >= 0 else signal.Signals(-code).name

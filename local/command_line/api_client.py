@@ -128,7 +128,11 @@ def _client(url: str) -> "httpx2.Client":
     if parts.scheme not in ("http", "https") or not parts.hostname:
         raise OperatorError(f"{url!r} is no address of a gateway, such as http://127.0.0.1:8000/v1.")
     try:
-        return httpx2.Client(headers={"user-agent": "haimaker"}, trust_env=not is_loopback(parts.hostname))
+        return httpx2.Client(
+            headers={"user-agent": "haimaker"},
+            trust_env=not is_loopback(parts.hostname),
+            verify=parts.scheme == "https",  # reading certificates takes 20 ms, which an address without TLS does not need
+        )
     except (ValueError, OSError) as error:  # of a proxy's address, or of certificates
         raise OperatorError(f"The environment's settings of proxies and certificates can't be used: {error}.") from None
 

@@ -38,28 +38,36 @@ def words(parser: argparse.ArgumentParser, path: tuple[str, ...] = ()) -> Iterat
     yield path, found
 
 
-def _bash(commands: list[tuple[tuple[str, ...], list[str]]]) -> str:
-    """The words that may follow are those of the longest command that the line begins with; else files."""
-    cases = "\n".join(f"    {shlex.quote(' '.join(path))}) words={shlex.quote(' '.join(found))} ;;" for path, found in commands)
+def _function(commands: list[tuple[tuple[str, ...], list[str]]], before: str, offer: str) -> str:
+    """A function for a shell in which `before` are the words before the one that is completed. The words that may follow are those
+    of the longest command that the line begins with, in `next`; zsh has `path` and `words` for itself."""
+    cases = "\n".join(f"    {shlex.quote(' '.join(path))}) next={shlex.quote(' '.join(found))} ;;" for path, found in commands)
     names = " ".join(shlex.quote(" ".join(path)) for path, _ in commands if path)
     return f"""_haimaker() {{
-  local path="" word words="" current="${{COMP_WORDS[COMP_CWORD]}}" known=({names})
-  for word in "${{COMP_WORDS[@]:1:COMP_CWORD-1}}"; do
+  local at="" word each next="" known=({names})
+  for word in {before}; do
     for each in "${{known[@]}}"; do
-      if [ "$each" = "${{path:+$path }}$word" ]; then path="$each"; break; fi
+      if [ "$each" = "${{at:+$at }}$word" ]; then at="$each"; break; fi
     done
   done
-  case "$path" in
+  case "$at" in
 {cases}
   esac
-  COMPREPLY=($(compgen -W "$words" -- "$current"))
+  {offer}
 }}
-complete -o default -F _haimaker haimaker
 """
 
 
+def _bash(commands: list[tuple[tuple[str, ...], list[str]]]) -> str:
+    """https://www.gnu.org/software/bash/manual/html_node/Programmable-Completion.html"""
+    offer = 'COMPREPLY=($(compgen -W "$next" -- "${COMP_WORDS[COMP_CWORD]}"))'
+    return _function(commands, '"${COMP_WORDS[@]:1:COMP_CWORD-1}"', offer) + "complete -o default -F _haimaker haimaker\n"
+
+
 def _zsh(commands: list[tuple[tuple[str, ...], list[str]]]) -> str:
-    return f"autoload -Uz bashcompinit compinit && compinit && bashcompinit\n{_bash(commands)}"
+    """https://zsh.sourceforge.io/Doc/Release/Completion-System.html"""
+    function = _function(commands, '"${(@)words[2,CURRENT-1]}"', "compadd -- ${=next} || _files")
+    return f"autoload -Uz compinit && compinit\n{function}compdef _haimaker haimaker\n"
 
 
 SCRIPTS: dict[str, Callable[[list[tuple[tuple[str, ...], list[str]]]], str]] = {"bash": _bash, "zsh": _zsh}

@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 from .api_client import JSON, APIClient
 from .context import Context
 from .stack import OperatorError
-from .terminal import Terminal, usd
+from .terminal import Terminal, cell, usd
 
 NO_LIMIT = "none"
 """As the value of a limit: takes it away."""
@@ -58,7 +58,7 @@ FIELDS = (
     Field("tags", "TAG", "a label for reports; may be repeated", many=True),
     Field("team_id", "ID", "the team whose budget it shares"),
     Field("user_id", "ID", "whose it is"),
-    Field("role", "ROLE", "user, viewer, who sees everything and changes nothing, or admin"),
+    Field("role", "ROLE", "user, viewer, who sees everything and changes nothing, team_admin, of the team that it is in, or admin"),
 )
 
 
@@ -117,7 +117,7 @@ def create_key(context: Context) -> int:
 def show_key(context: Context) -> int:
     client = context.api_client()
     key = client.get("/key/info", key=_id(client, context.arguments.key))["info"]
-    context.terminal.show(key, ("field", "value"), [(name, _text(value)) for name, value in key.items()])
+    context.terminal.show(key, ("field", "value"), [(name, cell(value)) for name, value in key.items()])
     return 0
 
 
@@ -226,9 +226,3 @@ def _row(key: JSON) -> tuple[object, ...]:
         "blocked" if key["blocked"] else "active" if key["role"] == "user" else key["role"],
         (key["expires"] or "")[:16],
     )
-
-
-def _text(value: object) -> object:
-    if isinstance(value, list):
-        return " ".join(map(str, value))
-    return value if value not in ({}, None) else ""

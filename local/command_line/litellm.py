@@ -55,14 +55,27 @@ TAKEN = {
     *CREDENTIALS,
     *SETTINGS,
 }
+DROP_PARAMS = 'not a setting here: send "drop_params": true with a request; what no model of a route takes is refused'
+OF_ALL = "budgets are of keys, teams and users here"
+NO_COUNTERPART = "has no counterpart here"
+OF_DEPLOYMENTS = {
+    **dict.fromkeys(("rpm", "tpm", "max_budget", "budget_duration"), "limits are of keys, teams and users here"),
+    "drop_params": DROP_PARAMS,
+    "max_tokens": "a default is none of a model here; clients send it, and a key with a budget gets what is left",
+}
 KNOWN_SETTINGS = {
     "general_settings": {
+        "max_budget": OF_ALL,
+        "budget_duration": OF_ALL,
         "master_key": "put it into HAIMAKER_ADMIN_KEY; --keys imports the others",
         "database_url": "not needed: keys and records are in SQLite, or in DynamoDB with STORE=dynamodb",
         "alerting": "not here; budgets and failures are log lines, and alarms in the stack",
     },
     "litellm_settings": {
-        "drop_params": 'not a setting here: send "drop_params": true with a request; what no model of a route takes is refused',
+        "drop_params": DROP_PARAMS,
+        "max_budget": OF_ALL,
+        "budget_duration": OF_ALL,
+        "default_model": "a key has one, default_model; there is none for all",
         "cache": "there is no cache of answers",
         "success_callback": "callbacks are not run; each request is a JSON log line and a record",
         "failure_callback": "callbacks are not run; each failure is in the log and in the record's attempts",
@@ -81,6 +94,7 @@ class Import:
     prices: dict[str, dict[str, str]] = field(default_factory=dict)
     base_models: dict[str, str] = field(default_factory=dict)
     defaults: JSON = field(default_factory=dict)
+    health: JSON = field(default_factory=dict)
     variables: dict[str, str] = field(default_factory=dict)
     """Of this gateway, and where their value is now."""
     differences: list[str] = field(default_factory=list)
@@ -93,6 +107,7 @@ class Import:
         """The file. It holds no secret."""
         lines = ["# From LiteLLM's config.yaml. docs/routing.md says what else may stand here.", ""]
         lines += ["[defaults]", *_pairs(self.defaults), ""] if self.defaults else []
+        lines += ["[health]", *_pairs(self.health), ""] if self.health else []
         for name, account in self.accounts.items():
             lines += [f"[accounts.{name}]", *_pairs(account), ""]
         for name, base in self.base_models.items():
@@ -119,7 +134,7 @@ def convert(config: JSON) -> Import:
     for section, known in KNOWN_SETTINGS.items():
         for name in as_object(config.get(section)):
             if name not in (*FALLBACKS, "default_fallbacks", "num_retries", "request_timeout"):
-                found.differ(f"{section}.{name}", known.get(name, "has no counterpart here"))
+                found.differ(f"{section}.{name}", known.get(name, NO_COUNTERPART))
     for section in config:
         if section not in ("model_list", "router_settings", *KNOWN_SETTINGS):
             found.differ(section, _section(section))
@@ -130,11 +145,20 @@ def convert(config: JSON) -> Import:
 def _section(name: str) -> str:
     if name == "environment_variables":
         return "put them into .env"
-    return "has no counterpart here"
+    return NO_COUNTERPART
 
 
 def _deployment(found: Import, place: str, entry: JSON) -> None:
     params, name = entry["litellm_params"], str(entry.get("model_name") or entry["litellm_params"].get("model"))
+    if str(params.get("model", "")).startswith(FROM_ENVIRONMENT):
+        variable = params["model"].removeprefix(FROM_ENVIRONMENT)
+        found.differ(
+            f"{place} ({name})", f"its model is in ${variable}, which is not read; write it into config.yaml, and try again"
+        )
+        return
+    if params.get("model") == "*":
+        found.differ(f"{place} ({name})", "needs no name: every model of a provider that is on is served as provider/model")
+        return
     provider, model = _provider_and_model(params)
     if provider not in ONLINE:
         found.differ(f"{place} ({name})", f"{provider or 'its provider'} is not one that is known here; it is left out")
@@ -157,10 +181,7 @@ def _deployment(found: Import, place: str, entry: JSON) -> None:
             found.differ(f"{place} ({name})", f"base_model {base} has no price here; give it one in [prices]")
     _target(found, name, target, params)
     for unknown in sorted(set(params) - TAKEN):
-        reason = (
-            "limits are of keys, teams and users here" if unknown in ("rpm", "tpm", "max_budget") else "has no counterpart here"
-        )
-        found.differ(f"{place} ({name}): {unknown}", reason)
+        found.differ(f"{place} ({name}): {unknown}", OF_DEPLOYMENTS.get(unknown, NO_COUNTERPART))
 
 
 def _target(found: Import, name: str, target: str, params: JSON) -> None:
@@ -255,10 +276,15 @@ def _router(found: Import, config: JSON) -> None:
             found.routes[str(alias)] = dict(found.routes[group])
         else:
             found.differ(f"router_settings.model_group_alias.{alias}", f"{group} is none of the models")
-    taken = {*FALLBACKS, "num_retries", "timeout", "routing_strategy", "model_group_alias"}
+    if _is_number(router.get("cooldown_time")):
+        found.health["rest_s"] = min(3_600.0, float(router["cooldown_time"]))
+    if isinstance(router.get("allowed_fails"), int):
+        found.health["failures"] = min(1_000, router["allowed_fails"] + 1)
+        found.differ("router_settings.allowed_fails", "failures in a row count here, not those of a minute")
+    taken = {*FALLBACKS, "num_retries", "timeout", "routing_strategy", "model_group_alias", "cooldown_time", "allowed_fails"}
     for name in router:
         if name not in taken:
-            found.differ(f"router_settings.{name}", "has no counterpart here")
+            found.differ(f"router_settings.{name}", NO_COUNTERPART)
 
 
 def _fallback(found: Import, kind: str, name: str, targets: list[str]) -> None:

@@ -16,6 +16,7 @@ from haimaker.store import StoreUnavailable
 from ..installation import IS_CLONE, ROOT
 from . import provider_secrets, template_settings
 from .reconcile import Reconciliation
+from .records_move import move_records
 from .stack import OperatorError, Stack
 from .terminal import Terminal, read_secret, run
 from .totals_repair import repair_totals
@@ -87,6 +88,8 @@ class Operator:
             status = Reconciliation(store, check, self.terminal.say).run()
             names = (self.stack.output("AccountsTable"), self.stack.output("RecordsTable"))
             missing = repair_totals(store, names, check, self.terminal.say)
+            if not check:
+                move_records(store, self.terminal.say)
         except StoreUnavailable as error:
             raise OperatorError(str(error)) from error
         if not check:

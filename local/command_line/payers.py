@@ -8,7 +8,7 @@ from .api_client import JSON, APIClient
 from .context import Context
 from .keys import NO_LIMIT, add_options, fields_from_arguments
 from .stack import OperatorError
-from .terminal import usd
+from .terminal import cell, usd
 
 LIMITS = (
     *("max_budget", "budget_duration", "rpm_limit", "tpm_limit", "max_parallel_requests"),
@@ -89,7 +89,7 @@ def show(kind: Kind, context: Context) -> int:
         context.terminal.show(told, (), ())
         return 0
     fields = told.get("team_info", told)
-    context.terminal.show(fields, ("field", "value"), [(name, _text(value)) for name, value in fields.items()])
+    context.terminal.show(fields, ("field", "value"), [(name, cell(value)) for name, value in fields.items()])
     if kind.has_models:
         context.terminal.say("")
         rows = [(key["token_id"][:12], key["key_alias"], usd(key["spend"])) for key in told["keys"]]
@@ -175,9 +175,3 @@ def _row(kind: Kind, told: JSON) -> tuple[object, ...]:
         " ".join(told.get("models", ())),
         "blocked" if told["blocked"] else "active",
     )
-
-
-def _text(value: object) -> object:
-    if isinstance(value, list):
-        return " ".join(map(str, value))
-    return value if value not in ({}, None) else ""

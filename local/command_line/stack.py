@@ -168,7 +168,8 @@ class Stack:
             frozen = self.session.get_credentials().get_frozen_credentials()
         credentials = Credentials(frozen.access_key, frozen.secret_key, frozen.token)
         dynamo = AWSClient("dynamodb", self.region, credentials, os.environ.get("AWS_ENDPOINT_URL_DYNAMODB"))
-        return DynamoStore(self.output("AccountsTable"), self.output("RecordsTable"), dynamo)
+        by_day = (self.parameters() or {}).get("RecordsByDay") == "true"
+        return DynamoStore(self.output("AccountsTable"), self.output("RecordsTable"), dynamo, by_day=by_day)
 
     def secrets(self) -> list[Secrets]:
         """What both parameters hold; nothing if they do not exist."""

@@ -14,8 +14,8 @@ from .stack import DEFAULT_STACK, OperatorError
 
 MAX_NAME = 43
 """A stack's name is part of its functions' names, which have at most 64 characters."""
-KEPT = "FunctionUrls"
-"""What an upgrade does not change by itself, since addresses hang on it."""
+URLS, BY_DAY = "FunctionUrls", "RecordsByDay"
+"""What an upgrade does not change by itself, since addresses, or the records of a release before, hang on it."""
 
 
 def check_name(name: str) -> None:
@@ -55,7 +55,7 @@ def settings_of(
     known, own = defaults(template), own_settings(samconfig, stack)
     if unknown := sorted(own.keys() - known.keys()):
         raise OperatorError(f"{samconfig.name}: template.yaml has no parameter {', '.join(unknown)}.")
-    kept = {} if current is None else {KEPT: current.get(KEPT) or _urls_of(outputs)}
+    kept = {} if current is None else {URLS: current.get(URLS) or _urls_of(outputs), BY_DAY: current.get(BY_DAY) or "true"}
     return {**known, **kept, **own}
 
 

@@ -1,17 +1,27 @@
 """What commands print: tables for people, JSON for programs, progress where somebody watches, and questions."""
 
 import getpass
+import io
 import json
 import re
 import subprocess
 import sys
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import TypeVar
+from functools import cache
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from ..installation import ROOT
 
+if TYPE_CHECKING:
+    from rich.console import Console
+    from rich.table import Table
+
 T = TypeVar("T")
+UNBOUNDED = 1_000_000
+"""Columns of a pipe or a file, where a line is as long as it is."""
+PLAIN: Mapping[str, Any] = {"highlight": False, "markup": False, "emoji": False}
+"""What is printed is nobody's markup."""
 NUMBER = re.compile(r"[-+]?\$?[\d,]*\.?\d+ ?(%|ms|s)?")
 
 
@@ -35,44 +45,71 @@ class Terminal:
         if self.as_json:
             self.say(json.dumps(value, indent=2))
             return
-        lines = table(titles, rows)
-        self.say("\n".join(lines) if len(lines) > 1 else empty)
+        from rich.console import Console
+
+        found = table(titles, rows)
+        if not found.row_count:
+            self.say(empty)
+        elif sys.stdout.isatty():
+            Console(**PLAIN).print(found)
+        else:
+            text = io.StringIO()
+            Console(file=text, width=UNBOUNDED, **PLAIN).print(found)
+            self.say("\n".join(map(str.rstrip, text.getvalue().splitlines())))
 
     def confirm(self, question: str) -> bool:
         return self.ask(f"{question} Type yes to do so: ").strip() == "yes"
 
     def each(self, items: Iterable[T], count: int | None, what: Callable[[T], str]) -> Iterator[T]:
         """The items, each named on the terminal while it is worked on."""
-        shown = sys.stderr.isatty()
-        for number, item in enumerate(items, 1):
-            if shown:
-                of = f"/{count}" if count else ""
-                print(f"\r\x1b[K{number}{of} {printable(what(item))} ...", end="", file=sys.stderr, flush=True)
-            yield item
-        if shown:
-            print("\r\x1b[K", end="", file=sys.stderr, flush=True)
+        if not sys.stderr.isatty():
+            yield from items
+            return
+        from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
+
+        columns = (BarColumn(), MofNCompleteColumn(), TextColumn("{task.description}", markup=False))
+        with Progress(*columns, console=_screen(), transient=True, redirect_stdout=sys.stdout.isatty()) as progress:
+            task = progress.add_task("", total=count)
+            for item in items:
+                progress.update(task, description=printable(what(item)))
+                yield item
+                progress.advance(task)
 
 
-def table(titles: Sequence[str], rows: Iterable[Sequence[object]]) -> list[str]:
-    """Lines of aligned columns, numbers to the right; a column in which nothing is said is left out."""
+@cache
+def _screen() -> "Console":
+    """Where progress is shown: one, since what is inside something else is shown below it."""
+    from rich.console import Console
+
+    return Console(stderr=True, **PLAIN)
+
+
+def table(titles: Sequence[str], rows: Iterable[Sequence[object]]) -> "Table":
+    """Numbers stand to the right; a column in which nothing is said is left out."""
+    from rich.table import Table
+    from rich.text import Text
+
     cells = [[printable("" if cell is None else str(cell)) for cell in row] for row in rows]
+    made = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0), header_style="bold")
     columns = [column for column in range(len(titles)) if any(row[column] for row in cells)]
-    widths = {column: max(len(titles[column]), *(len(row[column]) for row in cells)) for column in columns}
-    to_the_right = {column for column in columns if all(NUMBER.fullmatch(row[column]) for row in cells if row[column])}
-
-    def line(texts: Sequence[str]) -> str:
-        aligned = (
-            texts[column].rjust(widths[column]) if column in to_the_right else texts[column].ljust(widths[column])
-            for column in columns
-        )
-        return "  ".join(aligned).rstrip()
-
-    return [line(titles), *map(line, cells)]
+    for column in columns:
+        is_number = all(NUMBER.fullmatch(row[column]) for row in cells if row[column])
+        made.add_column(titles[column], justify="right" if is_number else "left", overflow="fold")
+    for row in cells:
+        made.add_row(*(Text(row[column]) for column in columns))
+    return made
 
 
 def printable(text: str) -> str:
     """Without what would move the cursor: names come from whoever made the key."""
     return "".join(letter if letter.isprintable() else "\N{REPLACEMENT CHARACTER}" for letter in text)
+
+
+def cell(value: object) -> object:
+    """A value of a table: a list as words, nothing for null and for an empty object."""
+    if isinstance(value, list):
+        return " ".join(map(str, value))
+    return value if value not in ({}, None) else ""
 
 
 def usd(amount: object) -> str:

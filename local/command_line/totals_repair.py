@@ -20,7 +20,7 @@ def repair_totals(
 ) -> int:
     """How many records were missing in the totals; with `check`, nothing is changed. Raises StoreUnavailable."""
     now_s, missing = clock(), 0
-    missing_items = store.not_in_totals(now_s - RETENTION_S, now_s - STREAM_S)
+    missing_items = store.kept.not_in_totals(now_s - RETENTION_S, now_s - STREAM_S)
 
     def count_missing() -> Iterator[RecordTotals]:
         nonlocal missing

@@ -19,7 +19,7 @@ files (`tests/unit/test_journey.py`):
 """
 
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from functools import cache
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -39,7 +39,7 @@ from haimaker.credentials.access import ProviderConnection
 from haimaker.credentials.sources import Credentials, SSMCredentials, StaticCredentials
 from haimaker.http.client import CancelToken, HTTPClient
 from haimaker.http.errors import APIError, InternalServerError
-from haimaker.http.responses import error_response, json_response
+from haimaker.http.responses import json_response
 from haimaker.http.sse import dumps
 from haimaker.http.values import Request, Response
 from haimaker.lean_dataclasses import dataclass, field
@@ -49,7 +49,6 @@ from haimaker.observability.observer import Observer
 from haimaker.observability.refusals import RefusalCounter
 from haimaker.operations.client_format import ClientFormat
 from haimaker.operations.operation import TELEMETRY_NAMES, OperationRequest
-from haimaker.providers.provider import Provider
 from haimaker.providers.registry import NAMES, ONLINE, all_providers, get
 from haimaker.routing import deadlines
 from haimaker.routing.circuit_breaker import CircuitBreaker
@@ -193,10 +192,7 @@ class Gateway:
     def _error_response(self, operation: str, request: Request, error: APIError) -> Response:
         if not error.attempts:  # else it was admitted, and its record is told
             self._count_refusal(operation, request, error)
-        if operation not in MODEL_OPERATIONS and "anthropic-version" not in request.headers:
-            return error_response(error)
-        known = operation if operation in MODEL_OPERATIONS else "messages"  # as who asks for models sends it
-        return error_response(error, formats.find(known).render_error(error, request.id))
+        return formats.refuse(error, request.id, request.headers, operation)
 
     def _count_refusal(self, operation: str, request: Request, error: APIError) -> None:
         """Logs a refusal, and counts it: every one of what models serve; of the rest those of who may not, where it may be written,
@@ -281,17 +277,14 @@ class Gateway:
         planner = Planner(router, clients.health, self.settings.default_max_output_tokens, auto_service)
         return Runtime(router, clients, planner, current_table())
 
-    def _all_providers(self) -> Sequence[Provider]:
-        """All providers that there are, also those that are off."""
-        return (*all_providers(), *(account.definition for account in self.settings.config.accounts.values()))
-
     def calculate(self, request: Request) -> Response:
         """Prices are known of providers that are off as well, at their default locations."""
         from haimaker.api import calculate  # nothing else needs it
 
         billed = self.accounts.billed_accounts(self.accounts.authenticate(request.headers, fresh=True))
         check_usable(billed.key, time.time())
-        router = Router(self.settings.config, self._all_providers(), self._read_places())
+        definitions = [*all_providers(), *(account.definition for account in self.settings.config.accounts.values())]
+        router = Router(self.settings.config, definitions, self._read_places())
         allowed = billed.allowed_models(router.full_name)
         return json_response(calculate.calculate_cost(router, allowed, request, self.settings.default_max_output_tokens))
 

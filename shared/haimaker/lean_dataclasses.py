@@ -151,7 +151,7 @@ def _init(fields: Iterable["Field[Any]"], frozen: bool, has_post_init: bool) -> 
 
 
 def _comparison(names: list[str], frozen: bool) -> dict[str, Any]:
-    values = _values(names)
+    values = attrgetter(*names) if names else lambda _: ()
 
     def __eq__(self: object, other: object) -> bool:
         return values(self) == values(other) if type(self) is type(other) else NotImplemented
@@ -160,10 +160,6 @@ def _comparison(names: list[str], frozen: bool) -> dict[str, Any]:
         return hash(values(self))
 
     return {"__eq__": __eq__, "__hash__": __hash__ if frozen else None}
-
-
-def _values(names: list[str]) -> Callable[[object], object]:
-    return attrgetter(*names) if names else lambda _: ()
 
 
 def _representation(names: Iterable[str]) -> Callable[[object], str]:

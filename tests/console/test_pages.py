@@ -166,6 +166,21 @@ def test_a_viewer_sees_all_and_is_offered_no_change(console: Console, desk: Desk
     expect(row(page, "seen by all").first).to_contain_text("created")
 
 
+def test_a_teams_administrator_manages_the_keys_of_its_team(console: Console, desk: Desk):
+    desk.admin("/team/new", team_id="crew", max_budget=9)
+    desk.key(key_alias="of the crew", team_id="crew")
+    desk.key(key_alias="of nobody")
+    page = console.sign_in(desk.admin("/key/generate", key_alias="its boss", role="team_admin", team_id="crew")["key"], "keys")
+    expect(page.get_by_text("administers crew")).to_be_visible()
+    expect(row(page, "its boss").get_by_role("button")).to_have_count(0)
+    expect(row(page, "of nobody")).to_have_count(0)
+    row(page, "of the crew").get_by_role("button", name="Block").click()
+    expect(row(page, "of the crew")).to_contain_text("blocked")
+    page.get_by_role("link", name="Spend").click()
+    expect(page.get_by_role("heading", name="Spend", exact=True)).to_be_visible()
+    expect(page.get_by_text("What the keys of your team spent")).to_be_visible()
+
+
 def test_who_changed_what_is_told(console: Console, desk: Desk):
     key = desk.key(key_alias="watched key", max_budget=1)
     desk.admin("/key/update", key=key, max_budget=2)

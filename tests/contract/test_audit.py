@@ -5,6 +5,7 @@ import time
 
 import pytest
 
+from haimaker.api.paths import LOCAL_ROUTES, MODEL_OPERATIONS, ROUTES
 from tests.contract.money_support import Desk, error_of
 
 
@@ -80,6 +81,124 @@ def test_a_viewer_sees_all_and_changes_nothing(desk: Desk, role: str) -> None:
     other = desk.key(key_alias="other")
     seen = desk.ask("GET", f"/key/info?key={desk.info(other)['token_id']}", key=key)
     assert seen.status_code == (403 if role == "user" else 200)
+
+
+@pytest.fixture
+def team(desk: Desk) -> dict[str, str]:
+    """A team's administrator, a key of the team, another administrator in it, and a key of another team; by their tokens too."""
+    for name, budget in (("led", 20), ("other", None)):
+        desk.ask("POST", "/team/new", {"team_id": name, "max_budget": budget})
+    made = {
+        "boss": desk.admin("/key/generate", role="team_admin", team_id="led"),
+        "member": desk.admin("/key/generate", team_id="led"),
+        "peer": desk.admin("/key/generate", role="team_admin", team_id="led"),
+        "stranger": desk.admin("/key/generate", team_id="other"),
+        "alone": desk.admin("/key/generate"),
+    }
+    return {name: key["key"] for name, key in made.items()} | {f"{name}_id": key["token_id"] for name, key in made.items()}
+
+
+MAY = {
+    *(
+        "key_generate",
+        "key_update",
+        "key_block",
+        "key_unblock",
+        "key_delete",
+        "key_regenerate",
+        "key_info",
+        "key_list",
+        "team_show",
+    ),
+    *("spend_logs", "spend_report", "spend_keys", "spend_calculate", "generation", "refusals_list", "route_simulate"),
+}
+"""What a key that administers a team may ask for, besides what models serve, as far as it is about its team."""
+OPEN = {"console", "health", "index", "openapi", "docs", "metrics", "models_hub", "file_read", "file_write", "audio_uploads"}
+"""What needs no key, or a secret of its own, or any key."""
+
+
+def test_a_teams_administrator_may_use_these_routes_and_no_others(desk: Desk, team: dict[str, str]) -> None:
+    body = {"team_id": "led", "key": team["member_id"], "provider": "openai"}
+    for route in (*ROUTES, *LOCAL_ROUTES):
+        name = route.operation
+        if name in MODEL_OPERATIONS or name in MAY | OPEN or name.startswith(("responses_", "messages_", "models_", "gemini_")):
+            continue
+        for action in ("list", "info") if route.method == "GET" else ("new", "update", "delete", "block", "unblock"):
+            path = route.template.replace("{action}", action).replace("{id}", "x") + ("?user_id=x" if route.method == "GET" else "")
+            answer = desk.ask(route.method, path, body if route.method == "POST" else None, key=team["boss"])
+            assert error_of(answer) == (403, "admin_only"), path
+    assert desk.ask("GET", "/team/list", key=team["boss"]).status_code == 403
+    assert desk.ask("GET", "/team/info?team_id=other", key=team["boss"]).status_code == 403
+
+
+def test_a_teams_administrator_manages_the_ordinary_keys_of_its_team(desk: Desk, team: dict[str, str]) -> None:
+    boss = team["boss"]
+
+    def post(path: str, **body: object) -> tuple[int, dict]:
+        answer = desk.ask("POST", f"/key/{path}", body, key=boss)
+        return answer.status_code, answer.json()
+
+    status, made = post("generate", key_alias="new one", max_budget=20)
+    assert (status, made["team_id"], made["role"]) == (200, "led", "user")
+    token = made["token_id"]
+    assert post("generate", team_id="led", role="user")[0] == 200
+    assert post("update", key=token, max_budget=3, rpm_limit=9)[1]["max_budget"] == 3
+    assert [post(path, key=token)[0] for path in ("block", "unblock")] == [200, 200]
+    renewed = post("regenerate", key=token)[1]["token_id"]
+    assert post("delete", keys=[renewed])[0] == 200
+    for fields in ({"team_id": "other"}, {"role": "admin"}, {"role": "team_admin"}, {"role": "viewer"}, {"log_content": True}):
+        assert post("generate", **fields)[0] == 403, fields
+        assert post("update", key=team["member_id"], **fields)[0] == 403, fields
+        assert post("regenerate", key=team["member_id"], **fields)[0] == 403, fields
+    assert post("update", key=team["member_id"], team_id=None)[0] == 403, "it would leave the team"
+    assert [post(path, key=team["member_id"], max_budget=20.5)[0] for path in ("generate", "update")][1] == 400
+    assert post("generate", max_budget=20.5)[0] == 400
+    for other in ("peer_id", "stranger_id", "alone_id"):
+        for path in ("update", "block", "unblock", "regenerate", "delete"):
+            assert post(path, key=team[other])[0] == 403, (other, path)
+    assert {post(path, key=team["boss_id"])[0] for path in ("block", "delete", "regenerate")} == {400}, "nobody ends themselves"
+    assert post("update", key=team["boss_id"], max_budget=1)[0] == 403
+    assert post("delete", keys=[team["member_id"], team["alone_id"]])[0] == 403
+    assert desk.info(team["member"])["blocked"] is False
+    assert trail(desk, object_id=token)[0]["changed_by_api_key"] == team["boss_id"]
+    desk.admin("/team/block", team_id="led")
+    assert post("generate")[0] == 401, "of a team that is blocked"
+    desk.admin("/team/unblock", team_id="led")
+
+
+def test_a_teams_administrator_sees_its_team_and_nothing_else(desk: Desk, team: dict[str, str]) -> None:
+    ours = {team["boss_id"], team["member_id"], team["peer_id"]}
+    sent = {name: desk.chat(team[name], "demo/echo").headers["x-request-id"] for name in ("member", "stranger", "alone")}
+    for name in sent:
+        desk.settled(team[name])
+
+    def get(path: str) -> dict:
+        answer = desk.ask("GET", path, key=team["boss"])
+        return {"status": answer.status_code, **answer.json()}
+
+    assert ours <= set(get("/key/list?size=100")["keys"]) <= {key["token_id"] for key in get("/team/info")["keys"]}
+    assert {row["team_id"] for row in get("/spend/keys")["data"]} == {"led"}
+    assert {get(f"/key/info?key={team[f'{name}_id']}")["status"] for name in ("member", "peer")} == {200}
+    assert {get(f"/key/info?key={team[f'{name}_id']}")["status"] for name in ("stranger", "alone")} == {403}
+    assert [get(f"/generation?id={sent[name]}")["status"] for name in sent] == [200, 404, 404]
+    assert [get(f"/spend/logs?key={team[f'{name}_id']}")["status"] for name in sent] == [200, 403, 403]
+    assert [row["request_id"] for row in get(f"/spend/logs?key={team['member_id']}")["data"]] == [sent["member"]]
+    assert get("/spend/logs")["data"] == [], "without a name it is about the key itself"
+    assert [row["key"] for row in get("/spend/report?group_by=key")["data"]] == [team["member_id"]]
+    outside = f"keys={team['stranger_id']},{team['alone_id']}"
+    assert get(f"/spend/report?group_by=key&{outside}")["data"] == []
+    assert [row["key"] for row in get(f"/spend/report?group_by=day,key&{outside},{team['member_id']}")["data"]] == [
+        team["member_id"]
+    ]
+    assert {row["team_id" if "team_id" in row else "team"] for row in get("/spend/report?group_by=team")["data"]} == {"led"}
+    for by in ("day", "model", "provider", "user", "tag"):
+        assert get(f"/spend/report?group_by={by}")["total"]["requests"] == 0, by
+        assert get(f"/spend/report?group_by={by}&key={team['stranger_id']}")["status"] == 403, by
+    assert {row["key"] for row in get("/refusals").get("data", [])} <= {team["boss_id"]}
+
+
+def test_a_teams_administrator_needs_a_team(desk: Desk) -> None:
+    assert desk.ask("POST", "/key/generate", {"role": "team_admin"}).status_code == 400
 
 
 def test_nobody_changes_their_own_role(desk: Desk) -> None:

@@ -134,22 +134,34 @@ def test_a_team_is_named_by_its_alias_and_ends_with_its_keys(desk: Desk, haimake
     haimaker("teams delete t-2 --yes")
 
 
-@pytest.mark.skipif(shutil.which("bash") is None, reason="bash is not here")
-@pytest.mark.parametrize(
-    ("line", "expected"),
-    [
-        (["haimaker", "te"], {"teams"}),
-        (["haimaker", "teams", "upd"], {"update"}),
-        (["haimaker", "--json", "teams", "create", "x", "--max-b"], {"--max-budget"}),
-        (["haimaker", "users", "create", "x", "--tea"], set()),
-        (["haimaker", "keys", "create", "--tea"], {"--team-id"}),
-        (["haimaker", "completion", ""], {"bash", "zsh"}),
-    ],
+COMPLETED = (
+    (["haimaker", "te"], {"teams"}),
+    (["haimaker", "teams", "upd"], {"update"}),
+    (["haimaker", "--json", "teams", "create", "x", "--max-b"], {"--max-budget"}),
+    (["haimaker", "users", "create", "x", "--tea"], set()),
+    (["haimaker", "keys", "create", "--tea"], {"--team-id"}),
+    (["haimaker", "completion", ""], {"bash", "zsh"}),
 )
+
+
+@pytest.mark.skipif(shutil.which("bash") is None, reason="bash is not here")
+@pytest.mark.parametrize(("line", "expected"), COMPLETED)
 def test_a_shell_completes_commands_and_options(haimaker: Run, line: list[str], expected: set[str]):
     asked = f'COMP_WORDS=({shlex.join(line)}); COMP_CWORD={len(line) - 1}; _haimaker; echo "${{COMPREPLY[@]}}"'
     done = subprocess.run(["bash", "-c", haimaker("completion bash") + asked], capture_output=True, text=True, check=True)
     assert {word for word in done.stdout.split() if not word.startswith("--") or line[-1].startswith("--")} == expected
+
+
+@pytest.mark.skipif(shutil.which("zsh") is None, reason="zsh is not here")
+def test_zsh_is_offered_the_same_words(haimaker: Run):
+    """What `compadd` gets; it takes those that begin as what was typed, and can be called while a person types only."""
+    asked = "".join(f"words=({shlex.join(line)}); CURRENT={len(line)}; _haimaker;" for line, _ in COMPLETED)
+    script = f'{haimaker("completion zsh")}compadd() {{ shift; echo "$@"; }}\n{asked}'
+    done = subprocess.run(["zsh", "-f", "-c", script], capture_output=True, text=True, check=True)
+    for offered, (line, expected) in zip(done.stdout.splitlines(), COMPLETED, strict=True):
+        found = {word for word in offered.split() if word.startswith(line[-1])}
+        assert {word for word in found if not word.startswith("--") or line[-1].startswith("--")} == expected
+    assert done.stderr == ""
 
 
 def test_deleting_asks_first(desk: Desk, haimaker: Run):

@@ -344,6 +344,24 @@ def test_tokens_are_counted_for_nothing(google: genai.Client, desk: Desk, key: s
     assert desk.records(key) == []
 
 
+@pytest.mark.parametrize("asked", [HELLO, {"generateContentRequest": {"model": "models/m", **HELLO}}], ids=["contents", "whole"])
+@pytest.mark.parametrize(
+    ("model", "place"),
+    [(GEMINI, "/models/gemini-2.5-flash"), ("vertex_ai/gemini-2.5-flash", "/publishers/google/models/gemini-2.5-flash")],
+)
+def test_google_counts_its_own_models_tokens(
+    desk: Desk, key: str, upstream: FakeUpstream, model: str, place: str, asked: JSON
+) -> None:
+    """An estimate takes the place of a count that fails."""
+    upstream.answers(Reply.json(200, {"totalTokens": 7}), Reply.json(500, {}))
+    found = [post(desk, key, model, "countTokens", asked).json()["totalTokens"] for _ in range(2)]
+    call = upstream.calls[-1]
+    assert (found[0], found[1] > 0, found[1] != 7, call.path.endswith(f"{place}:countTokens")) == (7, True, True, True)
+    counted = call.json if "publishers" in place else call.json["generateContentRequest"]
+    assert counted["contents"] == HELLO["contents"]
+    assert desk.records(key) == []
+
+
 def test_models_in_googles_shape(google: genai.Client, desk: Desk, key: str) -> None:
     pages = google.models.list(config=types.ListModelsConfig(page_size=100))
     listed = {model.name: model for model in pages}

@@ -51,6 +51,9 @@ def test_a_conversation_goes_on_from_an_answer_of_any_model(keeping: Desk, upstr
     upstream.answers(chat_reply({"content": "Yes."}, "stop", stream=stream))
     third = ask(client, stream=stream, model=MODEL, input="Really?", previous_response_id=second.id)
     assert [turn["role"] for turn in upstream.calls[-1].json["messages"]] == ["user", "assistant", "tool", "assistant", "user"]
+    upstream.answers(chat_reply({"content": "Yes."}, "stop", stream=False))
+    client.responses.create(model=MODEL, previous_response_id=second.id)
+    assert [turn["role"] for turn in upstream.calls[-1].json["messages"]] == ["user", "assistant", "tool", "assistant"]
     asked_upstream = len(upstream.calls)
     found = client.responses.retrieve(third.id)
     assert (found.id, found.output_text, found.usage, found.store) == (third.id, "Yes.", third.usage, True)
@@ -60,7 +63,7 @@ def test_a_conversation_goes_on_from_an_answer_of_any_model(keeping: Desk, upstr
     assert listed[-1].content[0].text == "Really?"  # type: ignore[union-attr]
     newest = client.responses.input_items.list(third.id)
     assert [item.id for item in newest] == [item.id for item in reversed(listed)]
-    assert [record.cost_nanousd for record in keeping.records(client.api_key)] == [price(12, 5)] * 3
+    assert [record.cost_nanousd for record in keeping.records(client.api_key)] == [price(12, 5)] * 4
     assert len(upstream.calls) == asked_upstream
     with pytest.raises(openai.BadRequestError):
         client.responses.cancel(third.id)

@@ -141,7 +141,7 @@ def test_a_stream_that_breaks_off_is_an_error(desk: Desk, upstream: FakeUpstream
 
 def test_a_provider_that_fails_is_followed_by_the_next(desk: Desk, upstream: FakeUpstream, key: str) -> None:
     upstream.answers(Reply.json(500, {}), Reply.json(200, {"text": TEXT}))
-    found = sdk(desk, key).audio.transcriptions.create(model="falling-0", file=SOUND)
+    found = sdk(desk, key).audio.transcriptions.create(model="falling-8", file=SOUND)
     assert found.text == TEXT
     assert [form_of(call)["files"]["file"].data for call in upstream.calls[-2:]] == [SOUND[1]] * 2
 

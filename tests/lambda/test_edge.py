@@ -195,6 +195,12 @@ def test_what_is_not_served_is_refused_in_openais_shape(event, serves, status, c
     assert reply["headers"]["x-request-id"]
 
 
+@pytest.mark.parametrize(("path", "member"), [("/v1/messages/batches", "request_id"), ("/v1beta/files", "status")])
+def test_what_is_not_served_is_refused_in_the_shape_of_its_api(path, member):
+    error = json.loads(refused(REST | {"resource": "/{proxy+}", "path": path}, ALL)["body"])
+    assert member in (error if member == "request_id" else error["error"])
+
+
 @pytest.mark.parametrize("event", [REST, URL], ids=["rest", "url"])
 @pytest.mark.parametrize(
     ("body", "text", "is_base64"),

@@ -1,4 +1,5 @@
-"""The functions as deployed, in processes of their own: their answers, their calls of AWS, and what a failing store does."""
+"""The functions as deployed: their answers, their calls of AWS, and what a failing store does. In processes of their own where the
+runtime has a part in it, else in this one."""
 
 import json
 import re
@@ -9,6 +10,9 @@ import pytest
 
 from haimaker.accounts import keys as auth
 from haimaker.api.paths import ROUTES
+from haimaker.aws.client import AWSClient
+from haimaker.billing import settlement
+from haimaker.credentials import sources
 from haimaker.store import Account
 from tests.support.fake_upstream import FakeUpstream
 from tests.support.openai_wire import chunks
@@ -26,6 +30,21 @@ BESIDE = ["GetItem", "GetParameters"]
 @pytest.fixture
 def function(stack):
     return stack.function("chat_completions")
+
+
+@pytest.fixture
+def loaded(stack):
+    """The same, in this process."""
+    return stack.load("chat_completions")
+
+
+@pytest.fixture
+def impatient(monkeypatch):
+    """All that waits for AWS does so for a fifth of the time."""
+    for name in ("timeout_s", "total_timeout_s"):
+        monkeypatch.setitem(AWSClient.__init__.__kwdefaults__, name, AWSClient.__init__.__kwdefaults__[name] / 5)
+    monkeypatch.setattr(sources, "READ_TIMEOUT_S", sources.READ_TIMEOUT_S / 5)
+    monkeypatch.setattr(settlement, "THROTTLED_TIMEOUT_S", settlement.THROTTLED_TIMEOUT_S / 5)
 
 
 @pytest.fixture
@@ -54,16 +73,14 @@ def test_every_operation_has_its_function(monkeypatch, tmp_path):
 @pytest.mark.parametrize("tables", ["stack", "stack_on_dynalite"])
 def test_calls_of_aws_per_request(request, tables):
     stack = request.getfixturevalue(tables)
-    function, key = stack.function("chat_completions"), stack.key(budget_nanousd=1_000_000_000, rpm_limit=100, tpm_limit=100_000)
-    function.wait_for("next")
+    function, key = stack.load("chat_completions"), stack.key(budget_nanousd=1_000_000_000, rpm_limit=100, tpm_limit=100_000)
     assert stack.front.take() == [], "nothing is read before the first request"
-    for number, stream in enumerate((False, False, True), 2):
-        assert read(function.invoke(chat_event(key, stream=stream))).status == 200
-        function.wait_for("next", number)
+    for number, stream in enumerate((False, False, True)):
+        assert function.ask(chat_event(key, stream=stream)).status == 200
         calls = stack.front.take()
-        assert calls == WARM if number > 2 else is_cold(calls)
+        assert calls == WARM if number else is_cold(calls)
     second = stack.key()
-    assert read(function.invoke(chat_event(second))).status == 200
+    assert function.ask(chat_event(second)).status == 200
     assert stack.front.take() == ["GetItem", *WARM]
     assert stack.money(key) == (3 * COST, False, [COST] * 3)
 
@@ -81,12 +98,12 @@ def test_a_whole_answer(stack, function, key):
 @pytest.mark.parametrize("stream", [False, True], ids=["whole", "stream"])
 def test_completions_have_a_function_of_their_own(stack, key, stream):
     event = chat_event(key, model="demo/echo", prompt=["Hello!", "Bye!"], stream=stream) | {"resource": "/v1/completions"}
-    answer = read(stack.function("completions", HAIMAKER_DEMO="true").invoke(event))
+    answer = stack.load("completions", HAIMAKER_DEMO="true").ask(event)
     assert answer.status == 200
     assert answer.raw.count(b'"text_completion"') == (6 if stream else 1)
     assert answer.raw.endswith(b"data: [DONE]\n\n") is stream
     assert stack.money(key) == (0, False, [0])
-    assert read(stack.function("completions").invoke(chat_event(key))).status == 404
+    assert stack.load("completions").ask(chat_event(key)).status == 404
 
 
 def test_the_log_has_one_line_and_metrics_of_a_request(function, key):
@@ -192,35 +209,35 @@ def test_an_answer_that_takes_too_long_ends_in_time_and_is_settled(stack, functi
         ("unknown", 401, "invalid_api_key", ["GetItem"]),
     ],
 )
-def test_a_key_that_is_none_costs_next_to_nothing(stack, function, key, status, code, calls):
+def test_a_key_that_is_none_costs_next_to_nothing(stack, loaded, key, status, code, calls):
     """One of another form is looked for where keys were imported, which an environment asks the store once in a while."""
     event = chat_event(auth.new_key() if key == "unknown" else key or "")
-    answer = read(function.invoke(event))
+    answer = loaded.ask(event)
     assert (answer.status, answer.code) == (status, code)
     assert answer.headers["x-request-id"]
     assert stack.front.calls == calls
     if key in ("sk-junk", "sk-local"):
-        assert read(function.invoke(chat_event(f"{key}-2"))).code == code
+        assert loaded.ask(chat_event(f"{key}-2")).code == code
         assert stack.front.calls == calls
     assert stack.upstream.calls == []
 
 
 @pytest.mark.parametrize("fault", ["throttled", "failing", "dropped", "lost", "half"])
-def test_without_the_providers_secrets_nothing_is_sent_and_the_next_request_reads_them(stack, function, key, fault):
+def test_without_the_providers_secrets_nothing_is_sent_and_the_next_request_reads_them(stack, impatient, loaded, key, fault):
     stack.front.breaks("GetParameters", fault)
-    answer = read(function.invoke(chat_event(key)))
+    answer = loaded.ask(chat_event(key))
     assert (answer.status, answer.code) == (503, "credentials_unavailable")
     assert answer.headers["retry-after"] == "2"
     assert "reserve" not in stack.front.calls
     stack.front.heals()
-    assert read(function.invoke(chat_event(key))).status == 200
+    assert loaded.ask(chat_event(key)).status == 200
     assert stack.money(key) == (COST, False, [COST])
 
 
 def test_the_models_that_have_credentials_are_listed(stack):
     key = stack.key()
-    listing = stack.function("models").invoke(chat_event(key) | {"resource": "/v1/models", "httpMethod": "GET"}).buffered()
-    names = [model["id"] for model in json.loads(listing["body"])["data"]]
+    listing = stack.load("models").ask(chat_event(key) | {"resource": "/v1/models", "httpMethod": "GET"})
+    names = [model["id"] for model in listing.json["data"]]
     assert "openai/gpt-4o-mini" in names
     assert not [name for name in names if name.startswith(("demo/", "groq/"))]
     assert stack.front.calls == ["GetItem", "GetItem", "GetParameters"]
@@ -242,13 +259,13 @@ def test_the_console_needs_nothing_but_its_files(stack):
 def test_keys_are_issued_without_the_providers_secrets(stack):
     admin = auth.new_key()
     assert stack.store.put(Account(auth.account_id_of(admin), "sk-hm-admin", 1, role="admin"))
-    function = stack.function("keys")
+    function = stack.load("keys")
     stack.front.breaks("GetParameters", "failing")
 
     def ask(key, method, resource, body=None):
         event = chat_event(key) | {"resource": resource, "httpMethod": method, "body": json.dumps(body or {})}
-        reply = function.invoke(event).buffered()
-        return reply["statusCode"], json.loads(reply["body"])
+        answer = function.ask(event)
+        return answer.status, answer.json
 
     status, issued = ask(admin, "POST", "/key/generate", {"max_budget": 1})
     assert status == 200
@@ -274,9 +291,9 @@ def test_keys_are_issued_without_the_providers_secrets(stack):
     ],
 )
 @pytest.mark.parametrize("stream", [False, True], ids=["whole", "stream"])
-def test_a_store_that_fails_before_lets_nothing_through(stack, function, key, call, fault, status, stream):
+def test_a_store_that_fails_before_lets_nothing_through(stack, impatient, loaded, key, call, fault, status, stream):
     stack.front.breaks(call, fault)
-    answer = read(function.invoke(chat_event(key, stream=stream)))
+    answer = loaded.ask(chat_event(key, stream=stream))
     assert answer.status == status
     assert answer.json["error"]["type"] == ("requests" if status == 429 else "server_error")
     assert int(answer.headers["retry-after"]) > 0
@@ -288,12 +305,11 @@ def test_a_store_that_fails_before_lets_nothing_through(stack, function, key, ca
 @pytest.mark.parametrize("call", ["PutItem", "release"])
 @pytest.mark.parametrize("fault", ["throttled", "failing", "dropped", "lost", "half"])
 @pytest.mark.parametrize("times", [1, 1_000], ids=["once", "always"])
-def test_a_store_that_fails_after_charges_once_or_leaves_the_hold(stack, function, key, call, fault, times):
+def test_a_store_that_fails_after_charges_once_or_leaves_the_hold(stack, impatient, loaded, key, call, fault, times):
     """An answer that could not be settled is charged as lost when its hold's deadline has passed: never free."""
     stack.front.breaks(call, fault, times)
-    answer = read(function.invoke(chat_event(key)))
+    answer = loaded.ask(chat_event(key))
     assert answer.status == 200
-    function.wait_for("next", 2)
     spent, held, costs = stack.money(key)
     assert spent in (0, COST)
     assert held is (spent == 0)
@@ -301,7 +317,7 @@ def test_a_store_that_fails_after_charges_once_or_leaves_the_hold(stack, functio
     if times == 1:
         assert (spent, held, costs) == (COST, False, [COST])
     stack.front.heals()
-    assert read(function.invoke(chat_event(key))).status == 200
+    assert loaded.ask(chat_event(key)).status == 200
     assert stack.money(key)[0] == spent + COST
     if held:
         assert stack.store.charge_lost(auth.account_id_of(key), now_s=10**10) == 1
@@ -311,19 +327,17 @@ def test_a_store_that_fails_after_charges_once_or_leaves_the_hold(stack, functio
 
 
 @pytest.mark.parametrize("call", ["PutItem", "release"])
-def test_what_was_admitted_is_settled_by_a_table_that_refuses_for_seconds(stack, function, key, call):
+def test_what_was_admitted_is_settled_by_a_table_that_refuses_for_long(stack, impatient, loaded, key, call):
     """Longer than an admission waits: a table that is too busy for new requests must not leave the holds of old ones."""
-    stack.front.breaks(call, "throttled", 25)
-    answer = read(function.invoke(chat_event(key)))
-    function.wait_for("next", 2)
+    stack.front.breaks(call, "throttled", 10)
+    answer = loaded.ask(chat_event(key))
     assert answer.status == 200
-    assert stack.front.calls.count(call) >= 26
+    assert stack.front.calls.count(call) >= 11
     assert stack.money(key) == (COST, False, [COST])
 
 
 def test_an_unreachable_store_is_503(stack, key):
-    function = stack.function("chat_completions", AWS_ENDPOINT_URL_DYNAMODB="http://127.0.0.1:9")
-    answer = read(function.invoke(chat_event(key)))
+    answer = stack.load("chat_completions", AWS_ENDPOINT_URL_DYNAMODB="http://127.0.0.1:9").ask(chat_event(key))
     assert (answer.status, answer.code) == (503, "store_unavailable")
     assert stack.upstream.calls == []
 
@@ -331,12 +345,12 @@ def test_an_unreachable_store_is_503(stack, key):
 def test_a_second_parameter_adds_to_the_first(stack, moto, key):
     put_secrets(moto, stack.secrets, {"GROQ_API_KEY": "gsk-1"})
     put_secrets(moto, f"{stack.secrets}-2", {"OPENAI_API_KEY": UPSTREAM_KEY})
-    assert read(stack.function("chat_completions").invoke(chat_event(key))).status == 200
+    assert stack.load("chat_completions").ask(chat_event(key)).status == 200
 
 
 def test_without_a_parameter_the_secrets_are_those_of_the_environment(stack, key):
-    function = stack.function("chat_completions", HAIMAKER_PROVIDERS_PARAMETER="", OPENAI_API_KEY=UPSTREAM_KEY)
-    assert read(function.invoke(chat_event(key))).status == 200
+    function = stack.load("chat_completions", HAIMAKER_PROVIDERS_PARAMETER="", OPENAI_API_KEY=UPSTREAM_KEY)
+    assert function.ask(chat_event(key)).status == 200
     assert "GetParameters" not in stack.front.calls
 
 

@@ -177,8 +177,8 @@ def opt(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return opt
 
 
-@pytest.mark.parametrize("name", ["chat_completions", "chat_completions_stream", "chat_completions_url_base64"])
-def test_the_layer_as_built_answers(opt, tmp_path, name):
+def test_the_layer_as_built_answers(opt, tmp_path):
     environment = {"AWS_SAM_LOCAL": "true", "TMPDIR": str(tmp_path), "PYTHONPATH": ""}
     with emulated("chat_completions", environment, opt / "stream-wrapper") as invoke:
-        assert json.loads(invoke(EVENTS[name]))["statusCode"] == 200
+        for name in ("chat_completions", "chat_completions_stream", "chat_completions_url_base64"):
+            assert json.loads(invoke(EVENTS[name]))["statusCode"] == 200, name

@@ -3,6 +3,7 @@
 import json
 import re
 import time
+import uuid
 
 import pytest
 
@@ -16,7 +17,7 @@ from tests.support.builders import record
 from tests.support.openai_wire import plays_openai
 from tests.support.reply import Reply
 from tests.support.roles import Template
-from tests.support.stack import TABLES, chat_event, read
+from tests.support.stack import TABLES, chat_event
 
 SERVICE = [{"Name": "service", "Value": {"Ref": "AWS::StackName"}}]
 
@@ -142,83 +143,92 @@ def test_the_tables_of_the_log_read_fields_that_it_has_from_every_function_that_
 
 
 @pytest.fixture
-def watch(stack, template):
-    return Watch(Template(template, {"AWS::StackName": "haimaker", "AccountsTable": "accounts", "RecordsTable": "records"}))
+def name():
+    """The stack's; each logger of this process is known by it, with where it writes."""
+    return f"stack-{uuid.uuid4().hex}"
+
+
+@pytest.fixture
+def watch(stack, template, name):
+    return Watch(Template(template, {"AWS::StackName": name, "AccountsTable": "accounts", "RecordsTable": "records"}))
 
 
 def of_function(watch, function):
     return {"FunctionName": watch.template.name(function)}
 
 
-def asked(watch, function, events):
+@pytest.fixture
+def asked(stack, watch, name, capsys):
     """The statuses of answers; AWS counts those that are 5XX, and what the function prints is read."""
-    statuses = []
-    for event in events:
-        statuses.append(read(function.invoke(event)).status)
-        watch.count("AWS/ApiGateway", "5XXError", float(statuses[-1] >= 500), {"ApiName": "haimaker"})
-    function.wait_for("next", len(statuses) + 1)
-    watch.read(function.output())
-    return statuses
+
+    def asked(*events):
+        function, statuses = stack.load("chat_completions", HAIMAKER_SERVICE=name), []
+        for event in events:
+            statuses.append(function.ask(event).status)
+            watch.count("AWS/ApiGateway", "5XXError", float(statuses[-1] >= 500), {"ApiName": name})
+        watch.read(capsys.readouterr().out)
+        return statuses
+
+    return asked
 
 
-def test_nothing_rings_while_all_is_well(stack, watch):
-    assert set(asked(watch, stack.function("chat_completions"), [chat_event(stack.key())] * 12)) == {200}
+def test_nothing_rings_while_all_is_well(stack, watch, asked):
+    assert set(asked(*[chat_event(stack.key())] * 12)) == {200}
     assert watch.ringing() == set()
 
 
-def test_a_provider_that_fails_rings(stack, watch):
+def test_a_provider_that_fails_rings(stack, watch, asked):
     stack.upstream.answers(Reply.json(500, {"error": {"message": "no"}}))
-    asked(watch, stack.function("chat_completions"), [chat_event(stack.key())] * 12)
+    asked(*[chat_event(stack.key())] * 12)
     assert watch.ringing() == {"ErrorRateAlarm", "ApiFailuresAlarm", "UnwellAlarm"}
 
 
-def test_what_costs_too_much_rings(stack, watch):
+def test_what_costs_too_much_rings(stack, watch, asked):
     usage = {"prompt_tokens": 10, "completion_tokens": 20_000_000, "total_tokens": 20_000_010}
     stack.upstream.answers(plays_openai(usage=usage))
-    asked(watch, stack.function("chat_completions"), [chat_event(stack.key())])
+    asked(chat_event(stack.key()))
     assert "CostAlarm" in watch.ringing()
 
 
-def test_a_model_without_a_price_rings(stack, watch):
-    asked(watch, stack.function("chat_completions"), [chat_event(stack.key(), model="openai/nobody-knows")])
+def test_a_model_without_a_price_rings(stack, watch, asked):
+    asked(chat_event(stack.key(), model="openai/nobody-knows"))
     assert watch.ringing() == {"CostUnknownAlarm"}
 
 
-def test_a_request_that_can_not_be_settled_rings(stack, watch):
+def test_a_request_that_can_not_be_settled_rings(stack, watch, asked):
     stack.front.breaks("PutItem", "failing")
-    assert asked(watch, stack.function("chat_completions"), [chat_event(stack.key())]) == [200]
+    assert asked(chat_event(stack.key())) == [200]
     assert watch.ringing() == {"StoreProblemsAlarm", "UnwellAlarm"}
 
 
 @pytest.mark.parametrize("action", ["dynamodb:UpdateItem", "dynamodb:PutItem", "ssm:GetParameters"])
-def test_a_role_that_lacks_something_rings(stack, watch, action):
-    function = stack.function("chat_completions")
+def test_a_role_that_lacks_something_rings(stack, watch, asked, action):
     role = stack.role("chat_completions")
     role.allowances = tuple(one for one in role.allowances if one.action != action)
-    asked(watch, function, [chat_event(stack.key())])
+    asked(chat_event(stack.key()))
     assert {call[0] for call in role.refused} == {action}
     assert watch.ringing() >= {"StoreProblemsAlarm", "UnwellAlarm"}
     role.refused.clear()
 
 
-def test_a_gateway_that_does_not_start_rings(stack, watch):
+def test_a_gateway_that_does_not_start_rings(stack, watch, name):
     """Lambda counts an error for each invocation, API Gateway a 502; our code says nothing."""
     function = stack.function("chat_completions", HAIMAKER_ACCOUNTS_TABLE="")
     function.wait_for("init/error")
     for _ in range(3):
         watch.count("AWS/Lambda", "Errors", 1, of_function(watch, "ChatCompletionsFunction"))
-        watch.count("AWS/ApiGateway", "5XXError", 1, {"ApiName": "haimaker"})
+        watch.count("AWS/ApiGateway", "5XXError", 1, {"ApiName": name})
     watch.read(function.output())
     assert watch.ringing() == {"ChatFailuresAlarm", "ApiFailuresAlarm", "UnwellAlarm"}
 
 
-def test_lost_requests_ring(stack, watch):
+def test_lost_requests_ring(stack, watch, name):
     """The stream tells the function for totals of a record that says so."""
     account = Account("key#lost", "lost", 1)
     assert stack.store.put(account)
     lost = record_item(Record(f"lost-{time.time()}", account.id, time.time(), "lost", 7, {"deadline_s": 1}))
     stack.store.dynamo.call("PutItem", {"TableName": TABLES["records"], "Item": to_attributes(lost)})
-    function = stack.function("rollup")
+    function = stack.function("rollup", HAIMAKER_SERVICE=name)
     function.invoke({"Records": [{"eventName": "INSERT", "dynamodb": {"NewImage": to_attributes(lost)}}]}).buffered()
     function.wait_for("next", 2)
     watch.read(function.output())
@@ -253,8 +263,8 @@ def test_what_aws_refuses_for_load_rings(watch):
     }
 
 
-def test_a_price_that_charges_nothing_rings(watch):
+def test_a_price_that_charges_nothing_rings(watch, name):
     """That is a defect, which no request brings about: the line that would tell of it is written by the observer itself."""
     line = embed(record_counts(Record("r", "key#1", 0.0, "ok", 0, {**record().detail, "unpriced": True, "cost_usd": 0.0})), (), 0.0)
-    watch.read(json.dumps({"service": "haimaker", "operation": "chat", **line}))
+    watch.read(json.dumps({"service": name, "operation": "chat", **line}))
     assert watch.ringing() == {"UnpricedAlarm"}

@@ -29,6 +29,14 @@ from typing import Any, BinaryIO, Self
 
 ROOT = Path(__file__).parents[2]
 WRAPPER = ROOT / "shared" / "stream-wrapper"
+LAMBDA = {
+    "AWS_LAMBDA_FUNCTION_NAME": "tested",
+    "AWS_REGION": "us-east-1",
+    "AWS_ACCESS_KEY_ID": "AKID",
+    "AWS_SECRET_ACCESS_KEY": "secret",
+    "AWS_SESSION_TOKEN": "token",
+}
+"""Of the environment of every function."""
 PRELUDE_END = b"\0" * 8
 PRELUDE_LIMIT = 16 * 1024
 WAIT_S = 60.0
@@ -106,11 +114,7 @@ class RuntimeEmulator:
             "PATH": os.environ["PATH"],
             "PYTHONPATH": str(ROOT / "shared"),
             "AWS_LAMBDA_RUNTIME_API": f"127.0.0.1:{self._server.server_port}",
-            "AWS_LAMBDA_FUNCTION_NAME": "tested",
-            "AWS_REGION": "us-east-1",
-            "AWS_ACCESS_KEY_ID": "AKID",
-            "AWS_SECRET_ACCESS_KEY": "secret",
-            "AWS_SESSION_TOKEN": "token",
+            **LAMBDA,
             "LAMBDA_TASK_ROOT": str(ROOT / folder),
             "_HANDLER": "app.handler",
             **environment,

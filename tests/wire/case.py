@@ -57,6 +57,9 @@ class Case:
     def json(self, file: str) -> Any:
         return json.loads(self.bytes(file))
 
+    def expected_chunks(self) -> list[Any]:
+        return [json.loads(line) for line in self.bytes("chunks.jsonl").splitlines()]
+
     @property
     def streams(self) -> bool:
         return self.has("upstream_response.sse") or self.has("upstream_events.jsonl")

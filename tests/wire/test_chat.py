@@ -1,6 +1,5 @@
 """Every chat case, exactly, and what holds for all of them. A new case is a folder, never code here."""
 
-import json
 from collections.abc import Iterator
 from copy import deepcopy
 from typing import Any
@@ -27,12 +26,8 @@ def each(cases: list[Case]) -> pytest.MarkDecorator:
     return pytest.mark.parametrize("case", cases, ids=lambda case: case.name)
 
 
-def expected_chunks(case: Case) -> list[Any]:
-    return [json.loads(line) for line in case.bytes("chunks.jsonl").splitlines()]
-
-
 def good_chunks(case: Case) -> list[Any]:
-    return [chunk for chunk in expected_chunks(case) if "error" not in chunk]
+    return [chunk for chunk in case.expected_chunks() if "error" not in chunk]
 
 
 @each(CASES)
@@ -51,7 +46,7 @@ def test_the_client_gets_exactly_this(case: Case) -> None:
 def test_the_client_gets_exactly_these_chunks(case: Case, size: int) -> None:
     raw = stream_of(case)
     pieces = [raw[start : start + size] for start in range(0, len(raw), size)]
-    assert list(chunks(case.request(), pieces, case.attempt(), decoder_of(case))) == expected_chunks(case)
+    assert list(chunks(case.request(), pieces, case.attempt(), decoder_of(case))) == case.expected_chunks()
 
 
 @each(BOTH)
@@ -79,7 +74,7 @@ def test_a_stream_ends_each_choice_once_and_counts_tools_from_zero(case: Case) -
             if call["index"] not in seen:
                 seen.append(call["index"])
     assert len(finished) == len(set(finished))
-    assert finished or "error" in expected_chunks(case)[-1]
+    assert finished or "error" in case.expected_chunks()[-1]
     assert all(seen == list(range(len(seen))) for seen in tools.values())
 
 

@@ -1,6 +1,5 @@
 """Every case of legacy completions, exactly, and what holds for all of them. A new case is a folder, never code here."""
 
-import json
 from collections import defaultdict
 from copy import deepcopy
 from typing import Any
@@ -25,10 +24,6 @@ def each(cases: list[Case]) -> pytest.MarkDecorator:
     return pytest.mark.parametrize("case", cases, ids=lambda case: case.name)
 
 
-def expected_chunks(case: Case) -> list[Any]:
-    return [json.loads(line) for line in case.bytes("chunks.jsonl").splitlines()]
-
-
 @each(CASES)
 def test_the_provider_gets_exactly_this_and_nothing_changes_what_the_client_sent(case: Case) -> None:
     request = case.request()
@@ -49,14 +44,14 @@ def test_the_client_gets_exactly_this(case: Case) -> None:
 def test_the_client_gets_exactly_these_chunks(case: Case, size: int) -> None:
     raw = stream_of(case)
     pieces = [raw[start : start + size] for start in range(0, len(raw), size)]
-    assert list(chunks(case.request(), pieces, case.attempt(), decoder_of(case))) == expected_chunks(case)
+    assert list(chunks(case.request(), pieces, case.attempt(), decoder_of(case))) == case.expected_chunks()
 
 
 @each(BOTH)
 def test_chunks_fold_into_the_whole_answer(case: Case) -> None:
     texts: defaultdict[int, str] = defaultdict(str)
     reasons: dict[int, str] = {}
-    for choice in (choice for chunk in expected_chunks(case) for choice in chunk["choices"]):
+    for choice in (choice for chunk in case.expected_chunks() for choice in chunk["choices"]):
         assert choice["index"] not in reasons, "a text after the end of its choice"
         texts[choice["index"]] += choice["text"]
         reasons |= {choice["index"]: choice["finish_reason"]} if choice["finish_reason"] else {}
@@ -69,7 +64,7 @@ def test_chunks_fold_into_the_whole_answer(case: Case) -> None:
 @each(CASES)
 def test_answers_are_read_by_the_official_sdk(case: Case) -> None:
     whole = [case.json("response.json")] if case.has("response.json") else []
-    for body in (*whole, *(expected_chunks(case) if case.streams else ())):
+    for body in (*whole, *(case.expected_chunks() if case.streams else ())):
         if "error" not in body:
             # Its types know neither a choice that goes on nor the first token of a prompt, which has no probability.
             known = [{**choice, "finish_reason": choice["finish_reason"] or "stop", "logprobs": None} for choice in body["choices"]]

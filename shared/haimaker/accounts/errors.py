@@ -28,6 +28,24 @@ def sees_all(account: Account) -> bool:
     return account.role in ("admin", "viewer")
 
 
+def leads(account: Account, team_id: str | None) -> bool:
+    """Whether a key administers this team."""
+    return account.role == "team_admin" and account.team_id is not None and account.team_id == team_id
+
+
+def may_see(caller: Account, account: Account) -> bool:
+    """Whether a key may see another: itself, those of the team that it administers, or all."""
+    return sees_all(caller) or caller.id == account.id or leads(caller, account.team_id)
+
+
+def require_manager(caller: Account, account: Account) -> None:
+    """Raises PermissionDeniedError unless the first key may change the second: an administrator's any, a team administrator's the
+    ordinary ones of its team."""
+    if caller.role == "admin" or (leads(caller, account.team_id) and account.role == "user"):
+        return
+    raise PermissionDeniedError("A team's administrator may change the ordinary keys of that team only.", code="admin_only")
+
+
 def require_reader(account: Account) -> None:
     """Raises PermissionDeniedError unless the key may see what is not its own."""
     if not sees_all(account):

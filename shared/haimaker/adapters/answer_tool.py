@@ -39,7 +39,8 @@ class _Reader:
         if isinstance(message, dict) and isinstance(calls, list) and calls:
             others, texts = self._split_calls(calls, choice["index"], holder)
             made[holder] = _with_text(message, others, "".join(texts))
-        if choice.get("finish_reason") == "tool_calls" and not self._calls(choice["index"]):
+        has_calls = any(place is not None for (at, _), place in self._places.items() if at == choice["index"])
+        if choice.get("finish_reason") == "tool_calls" and not has_calls:
             made["finish_reason"] = "stop"
         return {**choice, **made} if made else choice
 
@@ -59,10 +60,6 @@ class _Reader:
             shown = sum(place is not None for (choice, _), place in self._places.items() if choice == theirs[0])
             self._places[theirs] = None if called_function(call).get("name") == NAME else shown
         return self._places[theirs]
-
-    def _calls(self, choice: int) -> bool:
-        """Whether the client has tools to run."""
-        return any(place is not None for (at, _), place in self._places.items() if at == choice)
 
 
 def _with_text(message: JSON, calls: list[JSON], text: str) -> JSON:

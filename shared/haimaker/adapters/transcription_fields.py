@@ -4,8 +4,10 @@ import base64
 from collections.abc import Collection
 from typing import Any
 
+from haimaker.adapters.openai.failures import from_body, is_failure
 from haimaker.http.errors import BadGatewayError, BadRequestError, RequestTooLargeError
 from haimaker.http.values import JSON
+from haimaker.operations.operation import UpstreamBody
 from haimaker.operations.transcriptions import TranscriptionRequest
 
 OPENAI_FIELDS = frozenset(
@@ -69,6 +71,16 @@ def encode_file(request: TranscriptionRequest) -> str:
     if len(data) > MAX_INLINE_BYTES:
         raise RequestTooLargeError(f"The model takes at most {MAX_INLINE_BYTES} bytes of sound.", param="file")
     return base64.b64encode(data).decode()
+
+
+def read_answer(answer: UpstreamBody) -> JSON:
+    """An answer with a `text`. Raises APIError for an error in a 200, BadGatewayError for what is no transcript."""
+    body = answer.object()
+    if "text" not in body:
+        if is_failure(body):
+            raise from_body(body)
+        raise BadGatewayError("The provider's answer has no transcript.", code="invalid_provider_response")
+    return body
 
 
 def read_transcript(value: Any) -> str:

@@ -39,11 +39,14 @@ def check_reader(caller: Account) -> None:
     require_reader(caller)
 
 
-def read_fields(caller: Account, request: Request, fields: type[AnyFields]) -> AnyFields:
-    """The body of an administrator's request. Raises AuthenticationError, BadRequestError, PermissionDeniedError."""
+def read_fields(
+    caller: Account, request: Request, fields: type[AnyFields], check: Callable[[Account], None] = check_admin
+) -> AnyFields:
+    """The body of an administrator's request, or of whom else `check` lets in. Raises AuthenticationError, BadRequestError,
+    PermissionDeniedError."""
     from haimaker.api.account_fields import parse
 
-    check_admin(caller)
+    check(caller)
     return parse(parse_json(request.body), fields)
 
 

@@ -98,7 +98,7 @@ class KeyFields(Fields):
     router_settings: dict[str, Any] | None = None
     auto_router_id: Label | None = None
     log_content: StrictBool | None = None
-    role: Literal["admin", "viewer", "user"] | None = None
+    role: Literal["admin", "viewer", "team_admin", "user"] | None = None
     grace_period: Duration | None = None
 
 

@@ -10,7 +10,7 @@ from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from typing import Any, NamedTuple
 
-from haimaker.accounts.errors import check_usable, require_reader, sees_all
+from haimaker.accounts.errors import check_usable, leads, require_reader, sees_all
 from haimaker.accounts.kinds import END_USER, TEAM, AccountKind
 from haimaker.api import account_admin, keys
 from haimaker.api.account_admin import apply_fields, get_account
@@ -134,7 +134,7 @@ def _info(of: ManagedKind, store: Store, caller: Account, request: Request) -> J
     shown = _to_json(of, get_account(store, _account_id(of, name)))
     if not of.has_keys:
         return shown
-    found = keys.all_keys(store) if sees_all(caller) else [get_account(store, caller.id)]
+    found = keys.all_keys(store) if sees_all(caller) or leads(caller, name) else [get_account(store, caller.id)]
     members = [keys.to_json(member) for member in found if member.account.team_id == name]
     return {"team_id": name, "team_info": shown, "keys": members}
 

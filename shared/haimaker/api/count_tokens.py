@@ -1,19 +1,20 @@
 """How many tokens a prompt has, in the client's format: as its provider counts where that has a way to say so, else an estimate.
 
-https://platform.claude.com/docs/en/api/messages-count-tokens. Free, also at the provider, and never refused for a budget or for a
-provider that fails.
+https://platform.claude.com/docs/en/api/messages-count-tokens, https://ai.google.dev/api/tokens. Free, also at the provider, and
+never refused for a budget or for a provider that fails.
 """
 
 import time
+from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 from haimaker import adapters
-from haimaker.api import formats
 from haimaker.http.errors import APIError
 from haimaker.http.json import read_or_none
 from haimaker.http.values import Request, UpstreamRequest
 from haimaker.lean_dataclasses import replace
 from haimaker.operations.attempt import Attempt
+from haimaker.operations.operation import OperationRequest
 from haimaker.routing.planner import RoutingRequest, read_routing_request
 from haimaker.upstream.single_call import call_once
 
@@ -21,12 +22,14 @@ if TYPE_CHECKING:
     from haimaker.gateway import Gateway
 
 TIMEOUT_S = 10.0
+TOTALS = ("input_tokens", "totalTokens")
+"""Anthropic's and OpenAI's word, and Google's."""
 
 
-def count_tokens(gateway: "Gateway", request: Request, operation: str) -> int:
+def count_tokens(gateway: "Gateway", request: Request, parse: Callable[[Request], OperationRequest]) -> int:
     """Raises BadRequestError, AuthenticationError."""
     account = gateway.accounts.authenticate(request.headers)
-    asked = read_routing_request(formats.find(operation).parse(request), request, time.time())
+    asked = read_routing_request(parse(request), request, time.time())
     try:
         plan = gateway.runtime().planner.plan(asked, gateway.accounts.billed_accounts(account)).plan
         counted = _ask(gateway, request, asked, plan.attempts[0])
@@ -45,5 +48,5 @@ def _ask(gateway: "Gateway", request: Request, asked: RoutingRequest, attempt: A
         call = replace(call, headers={**call.headers, "anthropic-beta": betas})
     status, raw = call_once(gateway.runtime().clients, attempt.provider, call, request, TIMEOUT_S)
     told = read_or_none(raw) if status == 200 else None
-    found = told.get("input_tokens") if isinstance(told, dict) else None
+    found = next((told[name] for name in TOTALS if name in told), None) if isinstance(told, dict) else None
     return found if type(found) is int and found > 0 else None

@@ -8,9 +8,9 @@ from datetime import UTC, datetime
 from importlib import import_module
 from typing import TYPE_CHECKING
 
-from haimaker.api import formats, uploads
+from haimaker.api import uploads
 from haimaker.http.errors import APIError, AuthenticationError, NotFoundError
-from haimaker.http.responses import error_response, json_response
+from haimaker.http.responses import json_response
 from haimaker.http.values import JSON, Request, Response
 from haimaker.lean_dataclasses import replace
 from haimaker.models.table import current_table
@@ -179,51 +179,31 @@ def _google_models(name: str) -> Handler:
     def operation(gateway: "Gateway", request: Request) -> Response:
         from haimaker.api.formats import gemini_models
 
-        return _google_errors(lambda: _models_of(gateway, request, getattr(gemini_models, name)))
+        return _models_of(gateway, request, getattr(gemini_models, name))
 
     return operation
 
 
 def _google_tokens(gateway: "Gateway", request: Request) -> Response:
-    """About how many tokens a prompt has; free, and of no model's own counting."""
+    from haimaker.api.count_tokens import count_tokens
     from haimaker.api.formats import gemini
 
-    def count() -> Response:
-        gateway.accounts.authenticate(request.headers)
-        return json_response({"totalTokens": gemini.parse_prompt(request).estimate_prompt_tokens()})
-
-    return _google_errors(count)
+    return json_response({"totalTokens": count_tokens(gateway, request, gemini.parse_prompt)})
 
 
 def _google_unserved(gateway: "Gateway", request: Request) -> Response:
     """What else Google's API does with a model."""
-
-    def refuse() -> Response:
-        gateway.accounts.authenticate(request.headers)
-        name = request.path.get("id", "")[:200]
-        raise NotFoundError(f"This gateway has no action {name!r} of Google's.", code="unknown_url")
-
-    return _google_errors(refuse)
-
-
-def _google_errors(answer: Callable[[], Response]) -> Response:
-    """An answer whose errors are in Google's shape."""
-    from haimaker.api.formats import gemini_answers
-
-    try:
-        return answer()
-    except APIError as error:
-        return error_response(error, gemini_answers.error_body(error))
+    gateway.accounts.authenticate(request.headers)
+    name = request.path.get("id", "")[:200]
+    raise NotFoundError(f"This gateway has no action {name!r} of Google's.", code="unknown_url")
 
 
 def _count_tokens(operation: str, **fields: str) -> Handler:
     def count(gateway: "Gateway", request: Request) -> Response:
+        from haimaker.api import formats
         from haimaker.api.count_tokens import count_tokens
 
-        try:
-            return json_response({**fields, "input_tokens": count_tokens(gateway, request, operation)})
-        except APIError as error:
-            return error_response(error, formats.find(operation).render_error(error, request.id))
+        return json_response({**fields, "input_tokens": count_tokens(gateway, request, formats.find(operation).parse)})
 
     return count
 

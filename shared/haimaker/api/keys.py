@@ -10,15 +10,15 @@ from typing import TYPE_CHECKING
 
 from haimaker.accounts import keys as auth
 from haimaker.accounts.cache import FROM_SETTINGS, SUCCESSOR
-from haimaker.accounts.errors import check_usable, require_reader
+from haimaker.accounts.errors import check_usable, leads, may_see, require_manager, require_reader
 from haimaker.accounts.kinds import KEY, TEAM
 from haimaker.api import account_admin
 from haimaker.api.account_admin import apply_fields, get_account, to_iso_time, whole_number
 from haimaker.api.key_filters import KeyFilter
-from haimaker.http.errors import BadRequestError, ConflictError, missing_parameter
+from haimaker.http.errors import BadRequestError, ConflictError, PermissionDeniedError, missing_parameter
 from haimaker.http.values import JSON, Request
 from haimaker.models.names import is_allowed
-from haimaker.pricing.amounts import FOREVER, duration_to_s
+from haimaker.pricing.amounts import FOREVER, duration_to_s, to_usd
 from haimaker.settings.settings import Settings
 from haimaker.store import Account, Balance, Store
 
@@ -30,25 +30,26 @@ PAGE_SIZE = 100
 
 def generate(store: Store, caller: Account, request: Request) -> JSON:
     """POST /key/generate: a new key. Raises BadRequestError, NotFoundError, PermissionDeniedError."""
-    fields = _read_fields(caller, request)
+    fields = _read_fields(store, caller, request)
     for name in fields.model_fields_set & {"key", "keys"}:
         raise BadRequestError("A new key is made by the gateway, it can't be chosen.", param=name, code="unsupported_parameter")
     key = auth.new_key()
-    account = Account(id=auth.account_id_of(key), name=auth.display_name_of(key), created_s=int(time.time()))
-    return _issue(store, key, validate(store, apply_fields(account, fields, time.time())))
+    team_id = caller.team_id if caller.role == "team_admin" else None
+    account = Account(auth.account_id_of(key), auth.display_name_of(key), int(time.time()), team_id=team_id)
+    return _issue(store, key, _with_fields(store, caller, account, fields))
 
 
 def regenerate(store: Store, caller: Account, request: Request) -> JSON:
     """POST /key/regenerate: a new key with the limits and the spend of the old one, which ends at once. Reservations of requests
     that are under way count as spent."""
-    fields = _read_fields(caller, request, rotates=True)
+    fields = _read_fields(store, caller, request, rotates=True)
     if account_id_for(fields.key) == caller.id:
         raise BadRequestError("A key can't regenerate itself.", param="key")
 
     def retire(account: Account) -> Account:
         if account.metadata.get("source") == FROM_SETTINGS:
             raise BadRequestError("A key that settings name is renewed there: HAIMAKER_ADMIN_KEY.", param="key")
-        return replace(validate(store, apply_fields(account, fields, time.time())), blocked=True)
+        return replace(_with_fields(store, caller, account, fields), blocked=True)
 
     old = account_admin.update_account(store, account_id_for(fields.key), retire)
     key = auth.new_key()
@@ -66,14 +67,14 @@ def regenerate(store: Store, caller: Account, request: Request) -> JSON:
 
 def update(store: Store, caller: Account, request: Request) -> JSON:
     """POST /key/update: changes what the body names; null takes a limit away."""
-    fields = _read_fields(caller, request)
+    fields = _read_fields(store, caller, request)
     if account_id_for(fields.key) == caller.id:
         if fields.duration not in (None, FOREVER):
             raise BadRequestError("A key can't set its own end.", param="duration")
         if "role" in fields.model_fields_set:
             raise BadRequestError("A key can't change its own role.", param="role")
     balance = account_admin.update_account(
-        store, account_id_for(fields.key), lambda account: validate(store, apply_fields(account, fields, time.time()))
+        store, account_id_for(fields.key), lambda account: _with_fields(store, caller, account, fields)
     )
     return {"key": fields.key, **to_json(balance)}
 
@@ -89,31 +90,37 @@ def unblock(store: Store, caller: Account, request: Request) -> JSON:
 
 def delete(store: Store, caller: Account, request: Request) -> JSON:
     """POST /key/delete with `keys` or `key`; their usage records stay. Nothing is deleted if one of them is unknown."""
-    fields = _read_fields(caller, request)
+    fields = _read_fields(store, caller, request)
     keys = fields.keys or [fields.key or ""]
     accounts = [get_account(store, account_id_for(key)).account for key in keys]
     for account in accounts:
         if account.id == caller.id:
             raise BadRequestError("A key can't delete itself.", param="keys")
+        require_manager(caller, account)
     for account in accounts:
         store.delete(account.id)
     return {"deleted_keys": keys}
 
 
 def info(store: Store, caller: Account, request: Request) -> JSON:
-    """GET /key/info: the caller's own key, or, for an administrator, the one that `key` names."""
+    """GET /key/info: the caller's own key, or the one that `key` names, for an administrator or that of its team."""
     check_usable(caller, time.time())
     asked = request.query.get("key") or _token_id(caller)
     account_id = account_id_for(asked)
-    if account_id != caller.id:
+    if account_id != caller.id and caller.role != "team_admin":
         require_reader(caller)
-    return {"key": asked, "info": to_json(get_account(store, account_id))}
+    balance = get_account(store, account_id)
+    if not may_see(caller, balance.account):
+        require_reader(caller)
+    return {"key": asked, "info": to_json(balance)}
 
 
 def list_keys(store: Store, caller: Account, request: Request) -> JSON:
     """GET /key/list: the ids of all keys, or with `return_full_object=true` what GET /key/info shows of each; `page` and `size`."""
-    account_admin.check_reader(caller)
-    balances = KeyFilter.from_query(request.query).select(all_keys(store), time.time())
+    check_usable(caller, time.time())
+    if caller.role != "team_admin":
+        require_reader(caller)
+    balances = KeyFilter.from_query(request.query).select(visible_keys(store, caller), time.time())
     page, size = whole_number(request, "page", 1), min(whole_number(request, "size", PAGE_SIZE), PAGE_SIZE)
     shown = balances[(page - 1) * size : page * size]
     full = request.query.get("return_full_object", "").lower() == "true"
@@ -143,6 +150,11 @@ def all_keys(store: Store) -> Sequence[Balance]:
     return [balance for balance in account_admin.list_accounts(store, KEY) if SUCCESSOR not in balance.account.metadata]
 
 
+def visible_keys(store: Store, caller: Account) -> Sequence[Balance]:
+    """Those that a key may see."""
+    return [balance for balance in all_keys(store) if may_see(caller, balance.account)]
+
+
 def to_json(balance: Balance) -> JSON:
     account = balance.account
     return {
@@ -168,11 +180,19 @@ def account_id_for(key: str | None) -> str:
     return f"{KEY.name}#{key}" if is_token else auth.account_id_of(key)
 
 
-def _read_fields(caller: Account, request: Request, *, rotates: bool = False) -> "KeyFields":
-    """An administrator's request. Raises AuthenticationError, BadRequestError, PermissionDeniedError."""
+def _read_fields(store: Store, caller: Account, request: Request, *, rotates: bool = False) -> "KeyFields":
+    """The request of an administrator, or of a team's that is not blocked. Raises AuthenticationError, BadRequestError,
+    PermissionDeniedError."""
     from haimaker.api.account_fields import KeyFields  # a start that only installs the administrator's key needs no schema
 
-    fields = account_admin.read_fields(caller, request, KeyFields)
+    def check_manager(caller: Account) -> None:
+        check_usable(caller, time.time())
+        check_usable(get_account(store, TEAM.account_id(caller.team_id or "")).account, time.time())
+
+    check = check_manager if leads(caller, caller.team_id) else account_admin.check_admin
+    fields = account_admin.read_fields(caller, request, KeyFields, check)
+    if caller.role != "admin" and (fields.role not in (None, "user") or fields.log_content is not None):
+        raise PermissionDeniedError("Roles and the keeping of content are for administrators of all.", code="admin_only")
     if fields.grace_period and not rotates:
         raise BadRequestError("Only /key/regenerate has a 'grace_period'.", param="grace_period", code="unknown_parameter")
     return fields
@@ -185,11 +205,30 @@ def _issue(store: Store, key: str, account: Account, spent_as: Balance | None = 
 
 
 def _set_blocked(store: Store, caller: Account, request: Request, blocked: bool) -> JSON:
-    fields = _read_fields(caller, request)
+    fields = _read_fields(store, caller, request)
     account_id = account_id_for(fields.key)
     if account_id == caller.id:
         raise BadRequestError("A key can't block itself.", param="key")
-    return {"key": fields.key, **to_json(account_admin.set_blocked(store, account_id, blocked))}
+
+    def change(account: Account) -> Account:
+        require_manager(caller, account)
+        return replace(account, blocked=blocked)
+
+    return {"key": fields.key, **to_json(account_admin.update_account(store, account_id, change))}
+
+
+def _with_fields(store: Store, caller: Account, account: Account, fields: "KeyFields") -> Account:
+    """The account with what the body names, as far as the caller may set it. Raises what `validate` does, and
+    PermissionDeniedError."""
+    require_manager(caller, account)
+    changed = validate(store, apply_fields(account, fields, time.time()))
+    require_manager(caller, changed)
+    if caller.role == "team_admin" and changed.budget_nanousd is not None:
+        most = get_account(store, TEAM.account_id(caller.team_id or "")).account.budget_nanousd
+        if most is not None and changed.budget_nanousd > most:
+            message = f"The budget of the team {caller.team_id} is {to_usd(most)} USD, and a key of it can have no larger one."
+            raise BadRequestError(message, param="max_budget", code="invalid_value")
+    return changed
 
 
 def validate(store: Store, account: Account) -> Account:
@@ -199,6 +238,8 @@ def validate(store: Store, account: Account) -> Account:
         from haimaker.api.key_routing import validate_routing
 
         account = validate_routing(store, account)
+    if account.role == "team_admin" and account.team_id is None:
+        raise BadRequestError("A team's administrator needs a team_id.", param="team_id", code="missing_required_parameter")
     if account.team_id is not None:
         team = get_account(store, TEAM.account_id(account.team_id)).account
         for model in account.models:

@@ -1,7 +1,7 @@
 """The operations of the gateway and where they live, for every door: a table, and how a path is found in it. Pure.
 
-Every path exists with and without `/v1`, which Cohere's SDK puts behind a base URL whatever that ends in. The deployed stack
-repeats this table in `template.yaml`, where API Gateway does the matching
+Every path exists with and without `/v1`, and with it twice: Anthropic's and Cohere's SDKs put it behind a base URL, whatever that
+ends in. The deployed stack repeats this table in `template.yaml`, where API Gateway does the matching
 (https://docs.aws.amazon.com/apigateway/latest/developerguide/api-gateway-method-settings-method-request.html).
 """
 
@@ -150,13 +150,14 @@ LOCAL_ROUTES = (
 are in SSM."""
 
 SHOWN_PATH_LENGTH = 200
-KEY_IN_QUERY = "gemini_"
-"""How the names of operations begin whose clients may send their key as `?key=`, which means something else for all others."""
+OF_GOOGLE = "gemini_"
+"""How the names of the operations of Google's API begin. Its clients may send their key as `?key=`, which means something else for
+all others."""
 
 
 def with_key_of_query(operation: str, request: Request) -> Request:
     """A request of Google's with its key where all keys are, and nowhere else. https://ai.google.dev/gemini-api/docs/api-key"""
-    if not operation.startswith(KEY_IN_QUERY) or not request.query.get("key"):
+    if not operation.startswith(OF_GOOGLE) or not request.query.get("key"):
         return request
     query = {name: value for name, value in request.query.items() if name != "key"}
     return replace(request, query=query, headers={"x-goog-api-key": request.query["key"], **request.headers})
@@ -168,8 +169,9 @@ def match(method: str, path: str) -> Match:
     HEAD is answered wherever GET is. Raises NotFoundError or MethodNotAllowedError.
     """
     segments = [unquote(segment) for segment in path.split("/") if segment]
-    if segments[:1] == ["v1"]:
-        segments = segments[1:]
+    for _ in range(2):  # in a base URL, and by an SDK that adds it
+        if segments[:1] == ["v1"] or segments[:2] == ["v1beta", "v1beta"]:
+            segments = segments[1:]
     fixed = _FIXED.get(tuple(segments), {})
     wanted = "GET" if method == "HEAD" else method
     if wanted in fixed:

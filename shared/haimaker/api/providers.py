@@ -82,7 +82,8 @@ def test_provider(gateway: "Gateway", caller: Account, request: Request) -> JSON
     access = clients.access.get(name)
     if access is None:
         raise NotFoundError(f"The provider {name[:100]} is not on.", param="provider", code="provider_off")
-    said = ask_provider(_definition(gateway, name), access, clients.http_client)
+    definition = get(name) if name in NAMES else gateway.settings.config.accounts[name].definition
+    said = ask_provider(definition, access, clients.http_client)
     return {"provider": name, "ok": said.state == "ok", "state": said.state, "message": f"{name} {said.message}"}
 
 
@@ -128,10 +129,6 @@ def _named(caller: Account, request: Request, field: str) -> str:
     if not isinstance(named, str) or not named:
         raise missing_parameter(field)
     return named
-
-
-def _definition(gateway: "Gateway", name: str) -> Provider:
-    return get(name) if name in NAMES else gateway.settings.config.accounts[name].definition
 
 
 def _own(gateway: "Gateway") -> ProcessCredentials | None:

@@ -1,14 +1,14 @@
 """What was spent, and on what: GET /spend/logs, /spend/report, /spend/keys and /v1/generation.
 
-A key sees its own use, an administrator's or a viewer's key all. docs/budgets.md has the shapes. Names are LiteLLM's
-(https://docs.litellm.ai/docs/proxy/cost_tracking) and, for a generation, OpenRouter's
+A key sees its own use, a team administrator's that of the team's keys, an administrator's or a viewer's key all. docs/budgets.md
+has the shapes. Names are LiteLLM's (https://docs.litellm.ai/docs/proxy/cost_tracking) and, for a generation, OpenRouter's
 (https://openrouter.ai/docs/api-reference/get-a-generation). Nothing here changes anything.
 """
 
 import time
 from collections.abc import Mapping, Sequence
 
-from haimaker.accounts.errors import check_usable, require_reader, sees_all
+from haimaker.accounts.errors import check_usable, leads, may_see, require_reader, sees_all
 from haimaker.api import keys
 from haimaker.api.account_admin import get_account, to_iso_time
 from haimaker.api.spend_filters import DateRange, Filter, Page, grouping
@@ -36,7 +36,7 @@ DETAILS: JSON = {
 
 def logs(store: Store, caller: Account, request: Request) -> JSON:
     """GET /spend/logs: records, newest first. Raises BadRequestError, PermissionDeniedError."""
-    account_id = _account_filter(caller, request)
+    account_id = _account_filter(store, caller, request)
     page, wanted = Page.from_request(request), Filter.from_request(request)
     span = DateRange.from_request(request, time.time(), everything=account_id is not None)
     if request_id := request.query.get("request_id"):
@@ -63,13 +63,16 @@ def logs(store: Store, caller: Account, request: Request) -> JSON:
 def report(store: Store, caller: Account, request: Request) -> JSON:
     """GET /spend/report: sums by UTC day, key, model and so on. By key, `keys` may name some of them, with commas between. Raises
     BadRequestError, PermissionDeniedError."""
-    account_id = _account_filter(caller, request)
+    account_id = _account_filter(store, caller, request)
     by, daily = grouping(request)
     first_day, last_day = DateRange.from_request(request, time.time()).days()
-    some = _named_keys(request) if by == "key" else []
-    if some:  # those that the caller may see
-        asked = [one for one in some if account_id in (None, one)]
-        rows: Sequence[Total] = sorted(
+    asked = _asked_keys(store, caller, request, account_id) if by == "key" else None
+    if by == "team" and leads(caller, caller.team_id):
+        whose = None if account_id == caller.id else account_id
+        rows: Sequence[Total] = [row for row in _totals(store, by, first_day, last_day, whose) if row.name == caller.team_id]
+        whole, names = rows, {}
+    elif asked is not None:
+        rows = sorted(
             (row for one in asked for row in _totals(store, by, first_day, last_day, one)), key=lambda row: (row.day, row.name)
         )
         whole = rows
@@ -89,6 +92,20 @@ def report(store: Store, caller: Account, request: Request) -> JSON:
     }
 
 
+def _asked_keys(store: Store, caller: Account, request: Request, account_id: str | None) -> list[str] | None:
+    """The keys that are summed one by one, all of which the caller may see; None for whatever `account_id` stands for. Raises
+    BadRequestError."""
+    named = _named_keys(request)
+    if account_id is None or not (leads(caller, caller.team_id) and account_id == caller.id):
+        return [one for one in named if account_id in (None, one)] if named else None
+    members = [balance.account.id for balance in keys.visible_keys(store, caller)]
+    found = [one for one in named or members if one in members]
+    if len(found) > MAX_NAMED:
+        message = f"The team has more than {MAX_NAMED} keys; name some of them."
+        raise BadRequestError(message, param="keys", code="invalid_value")
+    return found
+
+
 def _named_keys(request: Request) -> list[str]:
     """The account ids of the keys that `keys` names, each once. Raises BadRequestError."""
     named = request.query.get("keys")
@@ -99,9 +116,10 @@ def _named_keys(request: Request) -> list[str]:
 
 
 def by_key(store: Store, caller: Account, request: Request) -> JSON:
-    """GET /spend/keys: what each key spent, the highest spend first; an ordinary key sees itself."""
+    """GET /spend/keys: what each key spent that the caller may see, the highest spend first."""
     check_usable(caller, time.time())
-    balances = keys.all_keys(store) if sees_all(caller) else [get_account(store, caller.id)]
+    is_one = not sees_all(caller) and not leads(caller, caller.team_id)
+    balances = [get_account(store, caller.id)] if is_one else keys.visible_keys(store, caller)
     highest_first = sorted(balances, key=lambda balance: -balance.total_spend_nanousd)
     return {"object": "list", "data": [keys.to_json(balance) for balance in highest_first]}
 
@@ -114,18 +132,23 @@ def generation(store: Store, caller: Account, request: Request) -> JSON:
         raise missing_parameter("id")
     request_id = next((asked.removeprefix(prefix) for prefix in ID_PREFIXES if asked.startswith(prefix)), asked)
     record = store.record(request_id) if len(request_id) <= 200 and request_id.isascii() else None
-    if record is None or (record.account_id != caller.id and not sees_all(caller)):
+    mine = record is not None and (record.account_id == caller.id or leads(caller, record.detail.get("team_id")))
+    if record is None or not (mine or sees_all(caller)):
         raise NotFoundError("There is no such request of this key.", param="id", code="generation_not_found")
     return {"data": _generation(record)}
 
 
-def _account_filter(caller: Account, request: Request) -> str | None:
-    """The account whose records the caller may see: its own, for an administrator the one that `key` names, or all (None)."""
+def _account_filter(store: Store, caller: Account, request: Request) -> str | None:
+    """The account whose records the caller may see: its own, the one that `key` names where the caller may see that one, or all
+    (None) for an administrator."""
     check_usable(caller, time.time())
     key = request.query.get("key") or request.query.get("api_key")
     account_id = keys.account_id_for(key) if key else None
-    if account_id not in (None, caller.id):
-        require_reader(caller)
+    if account_id not in (None, caller.id) and not sees_all(caller):
+        balance = store.get(account_id) if account_id and leads(caller, caller.team_id) else None
+        if balance is None or not may_see(caller, balance.account):
+            require_reader(caller)
+        return account_id
     return account_id if sees_all(caller) else caller.id
 
 

@@ -13,13 +13,12 @@ from collections.abc import Collection, Iterator, Mapping
 from typing import Protocol
 from urllib.parse import parse_qsl, unquote
 
-from haimaker.api import paths
+from haimaker.api import formats, paths
 from haimaker.api.paths import Match
 from haimaker.aws_lambda.runtime import StreamedResponse
 from haimaker.gateway import Gateway
 from haimaker.http.cors import cross_origin, preflight
 from haimaker.http.errors import APIError, BadRequestError, NotFoundError
-from haimaker.http.responses import error_response
 from haimaker.http.values import JSON, Request, Response
 from haimaker.lean_dataclasses import dataclass
 
@@ -58,7 +57,8 @@ class LambdaHandler:
         ids = {"x-request-id": request_id, "request-id": request_id}  # as OpenAI's SDK reads it, and Anthropic's
         told = {"content-type": "application/json", **response.headers, **allowed, **ids}
         body = iter((response.body,)) if isinstance(response.body, bytes) else response.body
-        streamed = StreamedResponse(response.status, _sanitize_headers(told), body)
+        safe = {name: _UNSAFE.sub("?", value)[:HEADER_LENGTH] for name, value in told.items() if name not in FRAMING}
+        streamed = StreamedResponse(response.status, safe, body)
         return streamed if self.streams and not self.gateway.settings.sam_local else to_proxy_response(streamed)
 
     def finish(self) -> None:
@@ -74,7 +74,7 @@ class LambdaHandler:
             operation, path_params = self._match(event)
             request = Request(request_id, headers, _body(event), path_params, _query(event), seconds_left)
         except APIError as error:
-            return error_response(error)
+            return formats.refuse(error, request_id, headers, path=event.get("rawPath") or event.get("path") or "")
         return self.gateway.handle(operation, request)
 
     def _match(self, event: JSON) -> Match:
@@ -151,8 +151,3 @@ def _body(event: JSON) -> bytes:
         return base64.b64decode(text)
     except NotBase64 as error:
         raise BadRequestError("The request's body is not in the encoding that it says.") from error
-
-
-def _sanitize_headers(headers: Mapping[str, str]) -> dict[str, str]:
-    """The headers without characters that a header can't carry, each cut to HEADER_LENGTH."""
-    return {name: _UNSAFE.sub("?", value)[:HEADER_LENGTH] for name, value in headers.items() if name not in FRAMING}

@@ -148,7 +148,9 @@ def _operation_endpoints(provider: Provider, given: str | None, env: Mapping[str
     ]
     for name, definition in own:
         if definition.endpoint.base_url or definition.endpoint.paths:
-            base_url = given or _address(definition if definition.endpoint.base_url else provider, env)
+            fixed = definition.endpoint.only_at_vendor
+            base_url = (not fixed and given) or _address(definition if definition.endpoint.base_url else provider, env)
+            name = definition.endpoint.base_url if fixed else name
             if base_url:
                 root, _ = _address_and_path(provider, base_url.rstrip("/"), env)
                 found[name] = _address_and_path(definition, root, env)

@@ -15,13 +15,9 @@ def send(request: UpstreamRequest, request_id: str, created_s: int) -> UpstreamR
     if body["model"] not in MODELS:
         return no_such_model(body["model"], MODELS)
     query = vector(body["query"])
-    scores = [_similarity(query, vector(document)) for document in body["documents"]]
+    products = [sum(a * b for a, b in zip(query, vector(document), strict=True)) for document in body["documents"]]
+    scores = [round(max(0.0, product), 6) for product in products]
     results = [{"index": index, "relevance_score": score} for index, score in enumerate(scores)]
     tokens = sum(len(f"{body['query']} {document}".split()) for document in body["documents"])
     answer = {"id": request_id, "results": results, "usage": {"prompt_tokens": tokens, "total_tokens": tokens}}
     return UpstreamResponse(200, {"content-type": "application/json"}, iter([dumps(answer)]))
-
-
-def _similarity(one: list[float], other: list[float]) -> float:
-    """From 0 to 1."""
-    return round(max(0.0, sum(a * b for a, b in zip(one, other, strict=True))), 6)

@@ -12,7 +12,7 @@ from functools import lru_cache
 from itertools import chain
 
 from haimaker.demo import no_such_model
-from haimaker.http.sse import dumps
+from haimaker.http.sse import dumps, encode_error
 from haimaker.http.values import JSON, UpstreamRequest, UpstreamResponse
 
 MODELS = ("speech",)
@@ -41,14 +41,10 @@ def send(request: UpstreamRequest, request_id: str, created_s: int) -> UpstreamR
 def _events(begin: list[bytes], text: str, letter_samples: int) -> Iterator[bytes]:
     tones = (tone(ord(letter) % SEMITONES if letter.isalnum() else None, letter_samples) for letter in text)
     for piece in chain(begin, tones):
-        yield _event({"type": "speech.audio.delta", "audio": base64.b64encode(piece).decode()})
+        yield encode_error({"type": "speech.audio.delta", "audio": base64.b64encode(piece).decode()})
     words = len(text.split())
     used = {"input_tokens": words, "output_tokens": len(text), "total_tokens": words + len(text)}
-    yield _event({"type": "speech.audio.done", "usage": used})
-
-
-def _event(body: JSON) -> bytes:
-    return b"data: %b\n\n" % dumps(body)
+    yield encode_error({"type": "speech.audio.done", "usage": used})
 
 
 def header(sample_bytes: int) -> bytes:

@@ -5,7 +5,6 @@ https://html.spec.whatwg.org/multipage/server-sent-events.html#parsing-an-event-
 
 import json
 from collections.abc import Iterable, Iterator
-from typing import Any
 
 from haimaker.http.errors import BadGatewayError
 from haimaker.http.values import JSON, Event, StreamEvent
@@ -51,6 +50,11 @@ def encode_error(body: JSON) -> bytes:
     return b"data: %b\n\n" % dumps(body)
 
 
+def encode_named(event: Event) -> bytes:
+    """An event with its name."""
+    return b"event: %b\ndata: %b\n\n" % (event.name.encode(), event.data)
+
+
 def dumps(body: JSON | list[JSON]) -> bytes:
     """Compact JSON; a lone surrogate, which UTF-8 can't carry, stays an escape, and what JSON has no number for is null."""
     try:
@@ -58,12 +62,8 @@ def dumps(body: JSON | list[JSON]) -> bytes:
     except UnicodeEncodeError:
         return _to_ascii(body).encode()
     except ValueError:
-        return dumps(_without_infinity(body))
-
-
-def _without_infinity(body: JSON | list[JSON]) -> Any:
-    """NaN and infinities as JavaScript writes them; Python's reader takes them, so that a body may hold them."""
-    return json.loads(json.dumps(body), parse_constant=lambda name: None)
+        # NaN and infinities as JavaScript writes them; Python's reader takes them, so that a body may hold them.
+        return dumps(json.loads(json.dumps(body), parse_constant=lambda name: None))
 
 
 def _with_newlines(pieces: Iterable[bytes]) -> Iterator[bytes]:

@@ -100,7 +100,10 @@ class ImageRequest(OperationRequest):
         if at_once is None or self.n <= at_once:
             return [self]
         full, rest = divmod(self.n, at_once)
-        return [self._of(count) for count in [at_once] * full + [rest] * bool(rest)]
+        return [
+            replace(self, fields=self.fields.model_copy(update={"n": count}), body={**self.body, "n": count})
+            for count in [at_once] * full + [rest] * bool(rest)
+        ]
 
     def merge(self, results: Sequence[Result]) -> Result:
         bodies: list[JSON] = [result.body for result in results if isinstance(result.body, dict)]
@@ -154,9 +157,6 @@ class ImageRequest(OperationRequest):
         for index, image in enumerate(body["data"]):
             last = index == len(body["data"]) - 1
             yield StreamEvent({"type": kind, **image, **about, **({"usage": body["usage"]} if last and body.get("usage") else {})})
-
-    def _of(self, n: int) -> Self:
-        return replace(self, fields=self.fields.model_copy(update={"n": n}), body={**self.body, "n": n})
 
 
 def parse_generation(request: Request) -> ImageRequest:

@@ -185,11 +185,8 @@ def _text(document: str | JSON, rank_fields: Sequence[str] | None) -> str:
     if rank_fields is None and isinstance(document.get("text"), str):
         return str(document["text"])
     names = [name for name in (document if rank_fields is None else rank_fields) if document.get(name) not in (None, "")]
-    return "\n".join(f"{name}: {_value(document[name])}" for name in names)
-
-
-def _value(value: Any) -> str:
-    return value if isinstance(value, str) else dumps(value).decode()
+    texts = [value if isinstance(value := document[name], str) else dumps(value).decode() for name in names]
+    return "\n".join(f"{name}: {text}" for name, text in zip(names, texts, strict=True))
 
 
 def _to_usage(tokens: Usage | None) -> JSON:

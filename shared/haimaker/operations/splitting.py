@@ -32,7 +32,10 @@ def concat_streams(streams: Iterable[Iterator[StreamEvent]], prompts: Sequence[i
                 head = head or {name: value for name, value in chunk.body.items() if name not in ("choices", "usage")}
                 said[number] = chunk.body.get("usage") or said[number]
                 if chunk.body.get("choices"):
-                    yield _renumber(chunk, number * width, head)
+                    choices = [{**choice, "index": _index(choice) + number * width} for choice in chunk.body["choices"]]
+                    body = {**chunk.body, **head, "choices": choices}
+                    body.pop("usage", None)  # of one call alone: it is told with the others' at the end
+                    yield StreamEvent(body)
     except APIError:
         if said:  # else nothing has begun, and another target may be tried
             known = [each or usage.to_openai(Usage(input=prompt)) for each, prompt in zip(said, prompts, strict=False)]
@@ -48,12 +51,6 @@ def _sum_usage(said: Sequence[JSON | None]) -> JSON | None:
     tokens = sum_usages([usage.from_openai(each) for each in said])
     cost = {} if tokens.reported_units is None else {"cost": f"{tokens.reported_units}e-{USD_DECIMALS}"}
     return {**usage.to_openai(tokens), **cost}
-
-
-def _renumber(chunk: StreamEvent, by: int, head: JSON) -> StreamEvent:
-    """A chunk as part of a longer stream; its usage, of one call alone, is told with the others' at the end."""
-    choices = [{**choice, "index": _index(choice) + by} for choice in chunk.body["choices"]]
-    return StreamEvent({**{name: value for name, value in chunk.body.items() if name != "usage"}, **head, "choices": choices})
 
 
 def _index(choice: JSON) -> int:

@@ -186,12 +186,6 @@ def _counts(body: JSON) -> Usage:
     )
 
 
-def _counts_of_pass(iteration: JSON) -> Usage:
-    """Of one of Anthropic's `iterations`, whose `input_tokens` leave out what was read from or written to a cache."""
-    cached = to_count(iteration, "cache_read_input_tokens") + sum(_cache_writes(iteration, {}))
-    return _counts({**iteration, "input_tokens": to_count(iteration, "input_tokens") + cached})
-
-
 def _with_passes(counted: Usage, iterations: Any) -> Usage:
     """With what Anthropic's totals leave out. Of the passes that they have in them, each is priced by its own prompt.
 
@@ -202,7 +196,10 @@ def _with_passes(counted: Usage, iterations: Any) -> Usage:
     for each in iterations if isinstance(iterations, list) else ():
         kind = each.get("type") if isinstance(each, dict) else None
         if isinstance(kind, str):
-            counts = replace(_counts_of_pass(each), model=_text(each.get("model")), service_tier=counted.service_tier)
+            # Anthropic's `input_tokens` leave out what was read from or written to a cache.
+            cached = to_count(each, "cache_read_input_tokens") + sum(_cache_writes(each, {}))
+            counts = _counts({**each, "input_tokens": to_count(each, "input_tokens") + cached})
+            counts = replace(counts, model=_text(each.get("model")), service_tier=counted.service_tier)
             counts = replace(counts, inference_geo=counted.inference_geo, speed=None if counts.model else counted.speed)
             (own if kind in OWN_PASSES else beside).append(counts)
             if kind == "fallback_message":

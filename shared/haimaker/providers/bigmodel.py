@@ -8,4 +8,4 @@ from dataclasses import replace
 from haimaker.providers import zai
 from haimaker.providers.provider import Endpoint
 
-PROVIDER = replace(zai.PROVIDER, name="bigmodel", endpoint=Endpoint("https://open.bigmodel.cn/api/paas/v4"))
+PROVIDER = replace(zai.PROVIDER, name="bigmodel", endpoint=Endpoint("https://open.bigmodel.cn/api/paas/v4"), operations={})

@@ -3,8 +3,17 @@
 https://api-docs.deepseek.com/api/create-chat-completion, …/guides/thinking_mode, …/guides/json_mode
 """
 
+from haimaker.providers.anthropic_format import messages_at
 from haimaker.providers.common import MAX_TOKENS
-from haimaker.providers.provider import AnswerRules, Dialect, Endpoint, Limits, MessageRules, Provider
+from haimaker.providers.provider import AnswerRules, Auth, Dialect, Endpoint, Limits, MessageRules, Provider
+
+# https://api-docs.deepseek.com/guides/anthropic_api
+MESSAGES = messages_at(
+    "deepseek",
+    "https://api.deepseek.com/anthropic/v1",
+    auth=Auth(key_header="x-api-key"),
+    ignores=("container", "mcp_servers", "service_tier", "top_k"),
+)
 
 PROVIDER = Provider(
     "deepseek",
@@ -18,4 +27,5 @@ PROVIDER = Provider(
         messages=MessageRules(flattens_content=True, wants_reasoning_back=True),
     ),
     limits=Limits(single_choice=True),
+    operations={"messages": MESSAGES},
 )

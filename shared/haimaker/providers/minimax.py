@@ -3,8 +3,16 @@
 https://platform.minimax.io/docs/api-reference/text-openai-api
 """
 
+from haimaker.providers.anthropic_format import messages_at
 from haimaker.providers.common import MAX_COMPLETION_TOKENS, PENALTIES
 from haimaker.providers.provider import Catalog, Dialect, Endpoint, Limits, MessageRules, Provider
+
+# https://platform.minimax.io/docs/api-reference/text-anthropic-api
+MESSAGES = messages_at(
+    "minimax",
+    "https://api.minimax.io/anthropic/v1",
+    ignores=("container", "context_management", "mcp_servers", "service_tier", "stop_sequences", "top_k"),
+)
 
 PROVIDER = Provider(
     "minimax",
@@ -19,4 +27,5 @@ PROVIDER = Provider(
     catalog=Catalog(
         unlisted=("speech",),  # not in this format
     ),
+    operations={"messages": MESSAGES},
 )

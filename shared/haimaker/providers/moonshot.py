@@ -3,9 +3,13 @@
 https://platform.kimi.ai/docs/api/chat: an image can't be a link.
 """
 
+from haimaker.providers.anthropic_format import messages_at
 from haimaker.providers.common import MAX_COMPLETION_TOKENS
 from haimaker.providers.family_rules import FamilyRule
 from haimaker.providers.provider import Auth, Dialect, Endpoint, Limits, MessageRules, Provider
+
+# https://platform.kimi.ai/docs/guide/agent-support
+MESSAGES = messages_at("moonshot", "https://api.moonshot.ai/anthropic/v1")
 
 PROVIDER = Provider(
     "moonshot",
@@ -20,4 +24,5 @@ PROVIDER = Provider(
         messages=MessageRules(wants_reasoning_back=True),
     ),
     limits=Limits(single_choice=True, inlines_images=True),
+    operations={"messages": MESSAGES},
 )

@@ -5,10 +5,21 @@ https://openrouter.ai/docs/use-cases/usage-accounting, …/features/prompt-cachi
 https://openrouter.ai/docs/app-attribution. Its own fallbacks would reach models that a key may not use.
 """
 
+from haimaker.providers.anthropic_format import messages_at
 from haimaker.providers.provider import Catalog, Dialect, Endpoint, MessageRules, Provider
 
 # https://openrouter.ai/docs/features/multimodal/tts: voices are each model's own.
-SPEECH = Provider("openrouter", dialect=Dialect(forwards=("http-referer", "x-openrouter-title", "x-title")))
+FORWARDS = ("http-referer", "x-openrouter-title", "x-title")
+SPEECH = Provider("openrouter", dialect=Dialect(forwards=FORWARDS))
+
+# https://openrouter.ai/docs/api-reference/anthropic-messages
+MESSAGES = messages_at(
+    "openrouter",
+    "https://openrouter.ai/api/v1",
+    ignores=("models", "route"),
+    forwards=(*FORWARDS, "anthropic-beta"),
+    reports_cost=True,
+)
 
 PROVIDER = Provider(
     "openrouter",
@@ -19,9 +30,9 @@ PROVIDER = Provider(
         values={"reasoning_effort": {"max": "xhigh"}},
         cache_control="parts",
         takes_breakpoints=True,
-        forwards=("http-referer", "x-openrouter-title", "x-title"),
+        forwards=FORWARDS,
         messages=MessageRules(keeps_reasoning_details=True),
     ),
     catalog=Catalog(reports_cost=True),
-    operations={"audio_speech": SPEECH},
+    operations={"audio_speech": SPEECH, "messages": MESSAGES},
 )

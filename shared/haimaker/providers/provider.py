@@ -34,6 +34,9 @@ class Endpoint:
     """The vendor's own variables for the version."""
     path: str = ""
     """The path template of a model family that is elsewhere than the provider's other models."""
+    only_at_vendor: bool = False
+    """Whether an operation is served at this address alone: where a deployer names another one for the provider, a request in this
+    client format is translated."""
     streamed_path: str = ""
     """The path template of that family's streams, if that is another one."""
 
@@ -139,6 +142,8 @@ class Dialect:
     which says it otherwise or leaves it out."""
     narrows_tools: bool = False
     """Whether it lacks the choice of `allowed_tools`, in whose place it gets these tools only, and the choice among them."""
+    marks_thinking: bool = False
+    """Whether its thinking, in Anthropic's format, is signed for it alone: it gets back its own, and nobody else does."""
     search_tool: str = ""
     """The type of the provider's own tool that searches the web; `web_search_options` ask for it."""
     answer_tool: tuple[str, ...] = ()

@@ -3,9 +3,13 @@
 https://docs.z.ai/api-reference/llm/chat-completion
 """
 
+from haimaker.providers.anthropic_format import messages_at
 from haimaker.providers.common import MAX_TOKENS
 from haimaker.providers.family_rules import FamilyRule
 from haimaker.providers.provider import AnswerRules, Dialect, Endpoint, Limits, Provider
+
+# https://docs.z.ai/devpack/tool/claude
+MESSAGES = messages_at("zai", "https://api.z.ai/api/anthropic/v1")
 
 PROVIDER = Provider(
     "zai",
@@ -22,4 +26,5 @@ PROVIDER = Provider(
         answers=AnswerRules(finish_reasons={"network_error": "length", "sensitive": "content_filter"}),
     ),
     limits=Limits(single_choice=True),
+    operations={"messages": MESSAGES},
 )

@@ -11,6 +11,7 @@ from haimaker.accounts.cache import BilledAccounts
 from haimaker.billing import estimates, model_limits
 from haimaker.billing.estimates import ALL, Affordable
 from haimaker.http.errors import BadRequestError
+from haimaker.http.json import as_objects
 from haimaker.http.sse import dumps
 from haimaker.http.values import JSON, Request
 from haimaker.lean_dataclasses import dataclass, replace
@@ -146,11 +147,12 @@ class Planner:
 
             preferences = preferences.merged_with(request_options.preferences_from_fields(settings, request.model))
         health = self.health
+        tools = as_objects(request.original.body.get("tools")) if request.original else ()
         return RoutingContext(
             routing_request.request_id,
             int(routing_request.now_s),
             request.client_operation,
-            _tool_types(request),
+            frozenset(str(tool.get("type")) for tool in tools),
             allowed=() if routing_request.any_model_allowed else billed.allowed_models(self.router.full_name),
             open_circuits=health.breaker.open_circuits(routing_request.now_s),
             preferences=preferences,
@@ -196,11 +198,6 @@ class Planner:
             content_policy=limit_output(plan.content_policy),
             exclusions=(*plan.exclusions, *exclusions),
         )
-
-
-def _tool_types(request: OperationRequest) -> frozenset[str]:
-    tools = request.original.body.get("tools") if request.original else None
-    return frozenset(str(tool.get("type")) for tool in (tools if isinstance(tools, list) else ()) if isinstance(tool, dict))
 
 
 def _with_token_counts(context: RoutingContext, request: OperationRequest) -> RoutingContext:

@@ -2,10 +2,11 @@
 
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from functools import cached_property, lru_cache
+from urllib.parse import urlsplit
 
 from haimaker.adapters import CHATS
 from haimaker.lean_dataclasses import dataclass, field, replace
-from haimaker.models.catalog import ModelInfo, Place, find_model
+from haimaker.models.catalog import NOWHERE, ModelInfo, Place, find_model
 from haimaker.models.matching import select, traits_of
 from haimaker.providers.provider import Provider
 from haimaker.providers.registry import ONLINE, chat_operation, definition_for, find
@@ -81,9 +82,10 @@ class TargetResolver:
         model_info = self.model_info_for(target)
         if self._needs_responses(definition, model_info, context):
             operation = "responses"
-        elif operation in definition.operations and context.tool_types:
-            taken = definition.operations[operation].dialect.tool_types
-            operation = operation if not taken or context.tool_types.issubset(taken) else "chat_completions"
+        elif own := definition.operations.get(operation):
+            taken = own.dialect.tool_types
+            lacks_tools = bool(taken) and not context.tool_types.issubset(taken)
+            operation = "chat_completions" if lacks_tools or self._is_elsewhere(target, definition, own) else operation
         return definition_for(definition, model_info.model if self.base_model(target) else target.partition("/")[2], operation)
 
     def _needs_responses(self, definition: Provider, model_info: ModelInfo, context: RoutingContext) -> bool:
@@ -93,6 +95,11 @@ class TargetResolver:
         traits = traits_of(model_info.provider, model_info.model, model_info.supports, definition.family)
         operation = chat_operation(definition, traits, context.effort, has_tools=context.has_tools)
         return model_info.mode == "responses" or operation == "responses"
+
+    def _is_elsewhere(self, target: str, definition: Provider, own: Provider) -> bool:
+        """Whether the provider is called elsewhere than at its vendor's, which alone serves an operation."""
+        host = self.places.get(target.partition("/")[0], NOWHERE).host
+        return own.endpoint.only_at_vendor and bool(host) and host != urlsplit(definition.endpoint.base_url).hostname
 
     @cached_property
     def model_info_for(self) -> Callable[[str], ModelInfo]:

@@ -82,9 +82,11 @@ def _route(name: str, table: TomlTable) -> Route:
     if not isinstance(raw, list) or not raw:
         raise table.error("targets", "must be a list of one or more targets")
     route = _settings(table)
+    # A target may be written as its name alone.
+    tables = [{"model": target} if isinstance(target, str) else target for target in raw]
     targets = [
-        read_whole(TomlTable((*table.place, "targets", position), _target_with_weight(each)), partial(_target, route))
-        for position, each in enumerate(raw)
+        read_whole(TomlTable((*table.place, "targets", position), each), partial(_target, route))
+        for position, each in enumerate(tables)
     ]
     for position, target in enumerate(targets):
         if "*" in target.model and "*" not in name:
@@ -114,11 +116,6 @@ def _settings(table: TomlTable) -> Route:
             table.get_float("jitter", BACK_OFF.jitter, 10, least=0),
         ),
     )
-
-
-def _target_with_weight(target: object) -> object:
-    """A target that is written as a name alone has weight 1."""
-    return {"model": target} if isinstance(target, str) else target
 
 
 def _target(route: Route, table: TomlTable) -> Target:

@@ -49,6 +49,8 @@ class Settings:
     store: str = "sqlite"
     accounts_table: str = "haimaker-accounts"
     records_table: str = "haimaker-records"
+    records_by_day: bool = False
+    """Whether that table has records, of older releases, in its index by day only."""
     aws: AWSAccess | None = None
     """Region and credentials, only where the store is DynamoDB."""
     config: Config = field(default_factory=Config)
@@ -117,6 +119,7 @@ class Settings:
             store=store,
             accounts_table=env.get("HAIMAKER_ACCOUNTS_TABLE", "haimaker-accounts"),
             records_table=env.get("HAIMAKER_RECORDS_TABLE", "haimaker-records"),
+            records_by_day=get_bool(env, "HAIMAKER_RECORDS_BY_DAY"),
             aws=_aws(env) if store == "dynamodb" else None,
             config=config,
             default_max_output_tokens=get_int(env, "DEFAULT_MAX_OUTPUT_TOKENS", DEFAULT_MAX_OUTPUT_TOKENS, least=1),
@@ -156,6 +159,7 @@ class Settings:
             store="dynamodb",
             accounts_table=env["HAIMAKER_ACCOUNTS_TABLE"],
             records_table=env["HAIMAKER_RECORDS_TABLE"],
+            records_by_day=get_bool(env, "HAIMAKER_RECORDS_BY_DAY"),
             aws=_aws(env),
             config=config,
             default_max_output_tokens=get_int(env, "DEFAULT_MAX_OUTPUT_TOKENS", DEFAULT_MAX_OUTPUT_TOKENS, least=1),

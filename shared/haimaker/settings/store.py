@@ -47,4 +47,5 @@ def _client(settings: Settings, on_denied: Callable[[str], object] | None = None
 def _over(dynamo: AWSClient, settings: Settings, *, rolled_up: bool) -> Store:
     from haimaker.store.dynamodb import DynamoStore
 
-    return DynamoStore(settings.accounts_table, settings.records_table, dynamo, rolled_up=rolled_up)
+    names = (settings.accounts_table, settings.records_table)
+    return DynamoStore(*names, dynamo, rolled_up=rolled_up, by_day=settings.records_by_day)

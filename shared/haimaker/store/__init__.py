@@ -32,7 +32,7 @@ MAX_MODELS_HELD = 8
 ALERT_PERCENTS = (50, 80, 100)
 """Of a budget, at which the deployer is told."""
 
-Role = Literal["admin", "viewer", "user"]
+Role = Literal["admin", "viewer", "team_admin", "user"]
 """An administrator changes everything, a viewer sees everything and changes nothing, a user sees its own."""
 DenialReason = Literal["unknown", "blocked", "expired", "budget", "rpm", "tpm", "parallel", "version"]
 

@@ -3,7 +3,7 @@
 https://docs.aws.amazon.com/amazondynamodb/latest/APIReference/API_Operations_Amazon_DynamoDB.html
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 from haimaker.aws.client import THROTTLED, AWSClient, AWSError
@@ -42,12 +42,12 @@ class DynamoTable:
         self.call("PutItem", TableName=table, Item=tables.to_attributes(item), ConditionExpression=f"attribute_not_exists({key})")
 
     def query(
-        self, table: str, index: str | None, partition: tuple[str, str], span: tuple[str, str, str], limit: int, *, backwards: bool
-    ) -> list[Item]:
-        """At most `limit` items (of an index: their keys), in order, between two values of the range key."""
+        self, table: str, index: str | None, partition: tuple[str, str], span: tuple[str, str, str], page: int, *, backwards: bool
+    ) -> Iterator[Item]:
+        """Items (of an index: their keys) in order, between two values of the range key; read page by page, as they are taken."""
         name, first, last = span
         if first > last:
-            return []
+            return
         request: JSON = {
             "KeyConditionExpression": "#hash = :hash AND #range BETWEEN :first AND :last",
             "ExpressionAttributeNames": {"#hash": partition[0], "#range": name},
@@ -55,14 +55,12 @@ class DynamoTable:
             "ScanIndexForward": not backwards,
             **({"IndexName": index} if index else {}),
         }
-        found: list[Item] = []
-        while len(found) < limit:
-            answer = self.call("Query", TableName=table, Limit=limit - len(found), **request)
-            found += [tables.from_attributes(item) for item in answer["Items"]]
+        while True:
+            answer = self.call("Query", TableName=table, Limit=page, **request)
+            yield from map(tables.from_attributes, answer["Items"])
             if "LastEvaluatedKey" not in answer:
-                break
+                return
             request["ExclusiveStartKey"] = answer["LastEvaluatedKey"]
-        return found
 
     def read_all(self, table: str, key: tuple[str, ...], found: Sequence[Item]) -> list[Item]:
         """The items of keys, in their order, without those that are gone."""

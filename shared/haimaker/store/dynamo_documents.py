@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Sequence
+from itertools import islice
 
 from haimaker.http.values import JSON
 from haimaker.store import tables
@@ -22,10 +23,9 @@ class DynamoDocuments:
         return _from_item(item) if item else None
 
     def all(self, kind: str) -> Sequence[Document]:
-        found = self._calls.query(
-            self._table, None, ("pk", kind), ("sk", BEFORE_ALL_NAMES, AFTER_ALL_NAMES), MAX_DOCUMENTS, backwards=False
-        )
-        return [_from_item(item) for item in found]
+        span = ("sk", BEFORE_ALL_NAMES, AFTER_ALL_NAMES)
+        found = self._calls.query(self._table, None, ("pk", kind), span, MAX_DOCUMENTS, backwards=False)
+        return [_from_item(item) for item in islice(found, MAX_DOCUMENTS)]
 
     def put(self, kind: str, document: Document) -> bool:
         try:

@@ -1,19 +1,26 @@
 """Records and daily totals in DynamoDB: kept once, read by request, by account and by day. No Scan, and nothing of an account."""
 
 import json
-from collections.abc import Callable, Iterator, Sequence
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import suppress
+from heapq import merge
+from itertools import chain, islice
+from operator import itemgetter
 
 from haimaker.lean_dataclasses import dataclass
 from haimaker.store import Record, Reservation, StoreUnavailable, TooManyRecords, ledger, tables
 from haimaker.store.dynamo_calls import PAGE_OF_ITEMS, ConditionFailed, DynamoTable
-from haimaker.store.tables import DAY_S, RETENTION_S, Item
-from haimaker.store.totals import By, Total, day_to_s, each_item, sum_records, total
+from haimaker.store.tables import DAY_S, PARTS, RETENTION_S, Item
+from haimaker.store.totals import AMOUNTS, By, Total, day_to_s, each_item, sum_records, total
 
 AFTER_ALL = ":"
 """Sorts behind every place in time."""
 BEFORE_ALL = "0"
 LAST_NAME = "\U0010ffff"
 MAX_TOTALS = 10**6
+SMALL_PAGE, LARGE_PAGE = 10, 1_000
+"""Keys, or totals, that are read at a time: where only some may be wanted, and where all are."""
 MAX_SUMMED = 50_000
 """Records that one sum adds up where no total of a day serves it."""
 JOIN_TRIES = 5
@@ -27,6 +34,8 @@ class DynamoRecords:
     clock: Callable[[], float]
     rolled_up: bool
     """Whether daily totals are kept from the stream of new records; an emulator has none, and they are summed when asked for."""
+    by_day: bool = False
+    """Whether there may be records that only the index of older releases has."""
 
     def keep(self, record: Record) -> tuple[Record, bool]:
         """Adds a record unless there is one of this request; returns the stored record, and whether it is this one."""
@@ -79,26 +88,34 @@ class DynamoRecords:
         """See `Store.records`. A range in DynamoDB has its ends in it, so that the cursor itself is left out here."""
         first, last = ledger.sort_key(since_s), ledger.sort_key(until_s)
         first, last = (first, min(last, after or AFTER_ALL)) if newest_first else (max(first, after or BEFORE_ALL), last)
-        found: list[Item] = []
-        for index, partition in self._partitions(account_id, first, last, newest_first=newest_first):
-            span = ("started", first, last)
-            most = limit + 2 - len(found)
-            keys = self.calls.query(self.records_table, index, partition, span, most, backwards=newest_first)
-            found += [key for key in keys if key["started"] != after]
-            if len(found) > limit:
-                break
+        keys = self._keys(account_id, first, last, limit + 2, newest_first=newest_first)
+        found = list(islice((key for key in keys if key["started"] != after), limit + 1))
         items = self.calls.read_all(self.records_table, ("id",), found[:limit])
         return [tables.record(item) for item in items], found[limit - 1]["started"] if len(found) > limit else None
 
     def not_in_totals(self, since_s: float, until_s: float) -> Iterator[Item]:
-        """Items of records of this time that were not added to the daily totals."""
-        first, last = ledger.sort_key(since_s), ledger.sort_key(until_s)
-        for index, partition in self._partitions(None, first, last, newest_first=False):
-            span = ("started", first, last)
-            keys = self.calls.query(self.records_table, index, partition, span, MAX_TOTALS, backwards=False)
-            for start in range(0, len(keys), PAGE_OF_ITEMS):
-                items = self.calls.read_all(self.records_table, ("id",), keys[start : start + PAGE_OF_ITEMS])
-                yield from (item for item in items if tables.ROLLED_UP not in item)
+        """Items of records of this time that the stream has not added to the daily totals."""
+        keys = self._keys(None, ledger.sort_key(since_s), ledger.sort_key(until_s), LARGE_PAGE, newest_first=False)
+        while some := list(islice(keys, PAGE_OF_ITEMS)):
+            items = self.calls.read_all(self.records_table, ("id",), some)
+            yield from (item for item in items if tables.ROLLED_UP not in item)
+
+    def move(self, day: str) -> int:
+        """Moves the records of a day from the index of older releases to that of this one; returns their number. For
+        the operator's commands."""
+        keys = list(self._of_day(day, BEFORE_ALL, AFTER_ALL, LARGE_PAGE, backwards=False))
+        for key in keys:
+            with suppress(ConditionFailed):  # it has expired
+                self.calls.call(
+                    "UpdateItem",
+                    TableName=self.records_table,
+                    Key=tables.to_attributes({"id": key["id"]}),
+                    UpdateExpression="SET part = :part REMOVE #day",
+                    ConditionExpression="attribute_exists(id)",
+                    ExpressionAttributeNames={"#day": "day"},
+                    ExpressionAttributeValues=tables.to_attributes({":part": tables.part_of(key["id"])}),
+                )
+        return len(keys)
 
     def totals(self, by: By, first_day: str, last_day: str, account_id: str | None) -> Sequence[Total]:
         if not self.rolled_up:
@@ -107,11 +124,16 @@ class DynamoRecords:
             return sum_records(pages, by)
         if account_id and by != "day":
             return sum_records(self._bounded(account_id, day_to_s(first_day), day_to_s(last_day) + DAY_S), by)
-        span = ("sk", f"{by}#{first_day}", f"{by}#{last_day}{'' if by == 'day' else '#' + LAST_NAME}")
-        partition = ("pk", account_id or "total")
-        items = self.calls.query(self.accounts_table, None, partition, span, MAX_TOTALS, backwards=False)
-        places = [item["sk"].split("#", 2)[1:] for item in items]
-        return [total(place[0], "".join(place[1:]), item) for place, item in zip(places, items, strict=True)]
+        span = ("sk", f"{by}#{first_day}", f"{by}#{last_day}#{LAST_NAME}")
+        partitions = [account_id] if account_id else ["total", *(f"total#{part}" for part in range(1, PARTS))]
+        sums: dict[tuple[str, str], Counter[str]] = {}
+        for name in partitions:
+            items = self.calls.query(self.accounts_table, None, ("pk", name), span, LARGE_PAGE, backwards=False)
+            for item in islice(items, MAX_TOTALS):
+                _, day, *rest = item["sk"].split("#", 2)
+                place = (day, "" if by == "day" else rest[0])
+                sums.setdefault(place, Counter()).update({amount: int(item.get(amount, 0)) for amount in AMOUNTS})
+        return [total(*place, sums[place]) for place in sorted(sums)]
 
     def _bounded(self, account_id: str, since_s: float, until_s: float) -> Iterator[Record]:
         """Of one account only whole days are rolled up. Raises TooManyRecords."""
@@ -123,15 +145,33 @@ class DynamoRecords:
                 return
         raise TooManyRecords
 
-    def _partitions(
-        self, account_id: str | None, first: str, last: str, *, newest_first: bool
-    ) -> Iterator[tuple[str, tuple[str, str]]]:
-        """The index and the keys of it that hold the records between two places in time, both included."""
+    def _keys(self, account_id: str | None, first: str, last: str, page: int, *, newest_first: bool) -> Iterator[Item]:
+        """The keys of records between two places in time, both included, in order; read about so many at a time."""
+        span = ("started", first, last)
         if account_id:
-            yield "by_account", ("account", account_id)
+            partition = ("account", account_id)
+            yield from self.calls.query(self.records_table, "by_account", partition, span, page, backwards=newest_first)
             return
+        part_page = page if page == LARGE_PAGE else max(SMALL_PAGE, 2 * page // PARTS)
+        partitions = [("part", str(part)) for part in range(PARTS)]
+        parts: list[Iterable[Item]] = [
+            self.calls.query(self.records_table, "by_part", partition, span, part_page, backwards=newest_first)
+            for partition in partitions
+        ]
+        if self.by_day:
+            parts.append(self._of_days(first, last, page, newest_first=newest_first))
+        place: str | None = None
+        for key in merge(*parts, key=itemgetter("started"), reverse=newest_first):
+            if key["started"] != place:  # else it is being moved
+                yield key
+            place = key["started"]
+
+    def _of_days(self, first: str, last: str, page: int, *, newest_first: bool) -> Iterator[Item]:
         now_s = self.clock()
         first_s = max(ledger.time_of_sort_key(first), now_s - RETENTION_S)
         days = list(tables.days(first_s, min(ledger.time_of_sort_key(last) + 1e-6, now_s + DAY_S)))
-        for day in reversed(days) if newest_first else days:
-            yield "by_day", ("day", day)
+        ordered = reversed(days) if newest_first else days
+        return chain.from_iterable(self._of_day(day, first, last, page, backwards=newest_first) for day in ordered)
+
+    def _of_day(self, day: str, first: str, last: str, page: int, *, backwards: bool) -> Iterator[Item]:
+        return self.calls.query(self.records_table, "by_day", ("day", day), ("started", first, last), page, backwards=backwards)

@@ -7,8 +7,9 @@ adds differences. Each write may be repeated when its answer was lost.
 """
 
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from contextlib import suppress
+from itertools import islice
 
 from haimaker.aws.client import AWSClient
 from haimaker.lean_dataclasses import replace
@@ -71,13 +72,15 @@ class DynamoStore:
         clock: Callable[[], float] = time.time,
         *,
         rolled_up: bool = True,
+        by_day: bool = False,
     ) -> None:
+        """`by_day` is whether records of older releases, which the index by day has, were not yet moved."""
         self._accounts = accounts_table
         self.dynamo = dynamo
         self._calls = DynamoTable(dynamo)
         self.documents = DynamoDocuments(self._calls, accounts_table)
         self.shards = Shards(self._calls, accounts_table, clock)
-        self._records = DynamoRecords(self._calls, accounts_table, records_table, clock, rolled_up)
+        self.kept = DynamoRecords(self._calls, accounts_table, records_table, clock, rolled_up, by_day)
         self._clock = clock
 
     def put(self, account: Account, spent_as: Balance | None = None) -> bool:
@@ -124,7 +127,8 @@ class DynamoStore:
 
     def accounts(self, kind: str, after: str | None = None, limit: int = 100) -> tuple[Sequence[Balance], str | None]:
         span = ("created", tables.start_key(after), AFTER_ALL)
-        found = self._calls.query(self._accounts, "by_kind", ("kind", kind), span, limit + 1, backwards=False)
+        keys = self._calls.query(self._accounts, "by_kind", ("kind", kind), span, limit + 1, backwards=False)
+        found = list(islice(keys, limit + 1))
         items = self._calls.read_all(self._accounts, ("pk", "sk"), found[:limit])
         now_s = self._clock()
         balances = [tables.total_balance(self.shards.with_rest(item), now_s) for item in items]
@@ -168,8 +172,8 @@ class DynamoStore:
     def settle(self, reservation: Reservation, record: Record, tokens: int) -> Settled | None:
         """Writes the record, then each account; every write is safe to repeat. A reservation that was charged as lost meanwhile
         stays charged."""
-        kept, is_new = self._records.keep(record)
-        ended = [self._end(one, self._records.join(kept, one), tokens) for one in (reservation, *reservation.siblings)]
+        kept, is_new = self.kept.keep(record)
+        ended = [self._end(one, self.kept.join(kept, one), tokens) for one in (reservation, *reservation.siblings)]
         is_ours = is_new or (ended[0] is not None and kept == tables.record(tables.record_item(record)))
         return Settled(tuple(alert for found in ended for alert in found or ())) if is_ours else None
 
@@ -189,10 +193,10 @@ class DynamoStore:
         return True
 
     def amend(self, record: Record) -> bool:
-        return dynamo_refunds.amend(self._records, record)
+        return dynamo_refunds.amend(self.kept, record)
 
     def record(self, request_id: str) -> Record | None:
-        return self._records.read(request_id)
+        return self.kept.read(request_id)
 
     def records(
         self,
@@ -204,14 +208,10 @@ class DynamoStore:
         *,
         newest_first: bool = False,
     ) -> tuple[Sequence[Record], str | None]:
-        return self._records.page(account_id, since_s, until_s, after, limit, newest_first=newest_first)
+        return self.kept.page(account_id, since_s, until_s, after, limit, newest_first=newest_first)
 
     def totals(self, by: By, first_day: str, last_day: str, account_id: str | None = None) -> Sequence[Total]:
-        return self._records.totals(by, first_day, last_day, account_id)
-
-    def not_in_totals(self, since_s: float, until_s: float) -> Iterator[Item]:
-        """Items of records that the stream should have added to the daily totals, and has not. For the operator's commands."""
-        return self._records.not_in_totals(since_s, until_s)
+        return self.kept.totals(by, first_day, last_day, account_id)
 
     def _configure(self, item: Item, account: Account, main: Item, now_s: float) -> str:
         """Replaces the configuration in one of an account's items; returns its text.
@@ -342,8 +342,8 @@ class DynamoStore:
 
     def _charge(self, reservations: Sequence[Reservation]) -> int:
         """Charges expired reservations: as lost, or by their records where a settle stopped between its two writes."""
-        kept = [(reservation, self._records.keep(ledger.lost_record(reservation))[0]) for reservation in reservations]
-        joined = [(reservation, self._records.join(record, reservation)) for reservation, record in kept]
+        kept = [(reservation, self.kept.keep(ledger.lost_record(reservation))[0]) for reservation in reservations]
+        joined = [(reservation, self.kept.join(record, reservation)) for reservation, record in kept]
         return sum(self._end(reservation, record, reservation.tokens) is not None for reservation, record in joined)
 
     def _end(self, reservation: Reservation, record: Record, tokens: int) -> tuple[BudgetAlert, ...] | None:

@@ -9,14 +9,19 @@
     totals of all    accounts  total           day#<date>    the same                          pk and a range of sk
     totals by name   accounts  total           <by>#<date>#  the same; by model, provider and  pk and a range of sk
                                                <name>        tag
+    their parts      accounts  total#<part>,   ... <part>    the same, to be added to them     as theirs
+                               or the same
     health           accounts  health          <target>      body (open until), version        pk: all targets in one Query
     auto-router      accounts  router          <id>          body (definition), version        pk and sk; pk: all of them
-    record           records   <request id>                  account, cost, status, detail     record; by_account, by_day
+    record           records   <request id>                  account, cost, status, detail     record; by_account, by_part
 
     index            of        hash            range         answers
     by_kind          accounts  kind            created       the keys (teams, users), oldest first
     by_account       records   account         started       one account's records by time
-    by_day           records   day             started       everybody's records by time, a UTC day after the other
+    by_part          records   part            started       everybody's records by time, of each of PARTS parts
+    by_day           records   day             started       the same, of records of older releases, until they are moved
+
+One partition of an index, and one item, bears 1,000 writes a second: what all requests would write to is in parts.
 
 Indexes hold keys only, so that writing a counter does not write an index. Counters hold what is left; those of a minute
 are the attributes `r<minute>` and `t<minute>`, dropped by a later settle. A reservation is a text under `holds.<request id>`.
@@ -28,6 +33,7 @@ import json
 import math
 import re
 import time
+import zlib
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
@@ -58,6 +64,8 @@ SHARD = "shard#"
 RETENTION_S = 400 * 86_400
 """How long a record is kept; DynamoDB then deletes it by its `delete_at`."""
 RECORDS_SORT_KEY = "account"
+PARTS = 16
+"""Of the index of all records, and of totals."""
 OF_A_MINUTE = re.compile(r"[rt](\d+)(?:/.*)?", re.DOTALL)
 MOST_DROPPED = 100
 STORED_COUNTERS = tuple(name for name in Counters._fields if name not in ("account_id", "requests_left", "tokens_left", "models"))
@@ -94,9 +102,9 @@ TABLES: Mapping[str, JSON] = {
     },
     "records": {
         "BillingMode": "PAY_PER_REQUEST",
-        "AttributeDefinitions": _texts("id", "account", "day", "started"),
+        "AttributeDefinitions": _texts("id", "account", "part", "started"),
         "KeySchema": _keys("id"),
-        "GlobalSecondaryIndexes": [_index("by_account", "account", "started"), _index("by_day", "day", "started")],
+        "GlobalSecondaryIndexes": [_index("by_account", "account", "started"), _index("by_part", "part", "started")],
     },
 }
 """As CreateTable takes them, but for their names."""
@@ -177,6 +185,11 @@ def minute_names(now_s: float) -> dict[str, str]:
 def start_key(cursor: str | None) -> str:
     """The first sort key after a cursor: ids have no space in them."""
     return f"{cursor} " if cursor else "0"
+
+
+def part_of(request_id: str) -> str:
+    """The part of the index of all records that has a record."""
+    return str(zlib.crc32(request_id.encode()) % PARTS)
 
 
 def day(time_s: float) -> str:
@@ -304,7 +317,7 @@ def record_item(record: Record) -> JSON:
         "id": record.request_id,
         "account": record.account_id,
         "started": ledger.sort_key(record.started_s, record.request_id),
-        "day": day(record.started_s),
+        "part": part_of(record.request_id),
         "started_s": record.started_s,
         "status": record.status,
         "cost_nanousd": record.cost_nanousd,

@@ -78,7 +78,7 @@ class Relay:
             while kind == "bytes" and not isinstance(head, ResponseHead):
                 head = self._next(SILENCE_S[kind])
             if isinstance(head, ResponseHead) and kind == "json":
-                return Response(head.status, head.headers, self._body())
+                return Response(head.status, head.headers, b"".join(iter(self._bytes, b"")))
         except APIError as error:
             self._finish(error)
             error.attempts = error.attempts or [attempt_log.to_record() for attempt_log in self.exchange.settlement.attempt_logs]
@@ -105,9 +105,6 @@ class Relay:
         if self._rest is None:
             yield from items
 
-    def _body(self) -> bytes:
-        return b"".join(iter(self._bytes, b""))
-
     def _bytes(self) -> bytes:
         """The next bytes of a whole answer, none at its end."""
         item = self._next(SILENCE_S["json"])
@@ -121,7 +118,9 @@ class Relay:
                 return
             while (item := self._next(SILENCE_S[kind])) is not END:
                 if isinstance(item, bytes):
-                    yield b"".join((item, *self._ready()))
+                    # What has come meanwhile is written at once.
+                    ready = self._items.ready(MAX_JOINED)
+                    yield b"".join((item, *(more for more in ready if isinstance(more, bytes))))
                 elif kind == "events":
                     yield self.exchange.client_format.keep_alive
         except ClientLeft:
@@ -214,10 +213,6 @@ class Relay:
 
     def _error_event(self, error: APIError) -> bytes:
         return self.exchange.client_format.error_event(error, self.request.id, self.exchange.sent_events)
-
-    def _ready(self) -> list[bytes]:
-        """What has come meanwhile, to be written at once."""
-        return [item for item in self._items.ready(MAX_JOINED) if isinstance(item, bytes)]
 
     def _next(self, silence_s: float) -> object:
         """The next item, END, or SILENCE after `silence_s`. Raises APIError, also at the deadline, and ClientLeft."""

@@ -48,6 +48,9 @@ FOUND = [
     ("POST", "/v1/responses/resp_1/cancel", "responses_cancel", {"id": "resp_1"}),
     ("GET", "/responses/resp_1/input_items", "responses_input_items", {"id": "resp_1"}),
     ("POST", "/v1/messages", "messages", {}),
+    ("POST", "/v1/v1/messages", "messages", {}),
+    ("GET", "/v1/v1/models", "models_list", {}),
+    ("POST", "/v1beta/v1beta/models/a:embedContent", "gemini_embed", {"id": "a"}),
     ("POST", "/messages/count_tokens", "messages_count_tokens", {}),
     ("POST", "/v1/embeddings", "embeddings", {}),
     ("POST", "/openai/deployments/azure%2Fmine/embeddings", "embeddings", {"model": "azure/mine"}),
@@ -123,7 +126,7 @@ FOUND += [
 """Another client format needs no row here."""
 
 NOT_FOUND = [
-    ("GET", "/v1/v1/models"),
+    ("GET", "/v1/v1/v1/models"),
     ("POST", "/v1/embedding"),
     ("POST", "/v1/chat"),
     ("POST", "/v1/chat/completions/more"),

@@ -5,6 +5,7 @@ import random
 import runpy
 from collections import Counter
 from pathlib import Path
+from typing import get_args
 
 import pytest
 from hypothesis import given
@@ -23,6 +24,8 @@ from haimaker.aws_lambda.rollup import (
 )
 from haimaker.observability.observer import Observer
 from haimaker.store import Record, StoreUnavailable, tables
+from haimaker.store.dynamodb import DynamoStore
+from haimaker.store.totals import AMOUNTS, By
 from haimaker.validation.settings import SettingsError
 from tests.support.dynamodb_emulators import answer, failure, moto_locked, scripted
 
@@ -96,8 +99,19 @@ def keep(dynamo, *records):
 
 
 def stored(dynamo):
-    items = [tables.from_attributes(item) for item in dynamo.call("Scan", {"TableName": NAMES["accounts"]})["Items"]]
-    return {(item.pop("pk"), item.pop("sk")): Counter(item) for item in items}
+    """The totals as the store reads them: with their parts added up."""
+    store, found = DynamoStore(NAMES["accounts"], NAMES["records"], dynamo), {}
+    for by in get_args(By):
+        for total in store.totals(by, DAY, DAY):
+            found["total", f"{by}#{DAY}" + (f"#{total.name}" if by != "day" else "")] = amounts(total)
+            if by == "key":
+                (of_key,) = store.totals("day", DAY, DAY, total.name)
+                found[total.name, f"day#{DAY}"] = amounts(of_key)
+    return found
+
+
+def amounts(total):
+    return Counter({name: getattr(total, name) for name in AMOUNTS})
 
 
 def expected(*records):
@@ -116,6 +130,7 @@ def test_any_batches_with_any_repetition_give_the_exact_totals(dynamo, rollup):
     delivered = records + source.sample(records, 40)
     source.shuffle(delivered)
     while delivered:
+        rollup.part = source.randrange(3)
         batch = [delivered.pop() for _ in range(min(len(delivered), source.randrange(1, 45)))]
         rollup.add(event(*batch))
     assert stored(dynamo) == expected(*records)

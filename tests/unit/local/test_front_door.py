@@ -97,6 +97,23 @@ def test_errors_have_openai_s_shape(client, data, status, code, stays):
         assert client.recv(1) == b""
 
 
+@pytest.mark.parametrize(
+    ("data", "status", "kind"),
+    [
+        (get("/v1/messages"), 405, "invalid_request_error"),
+        (get("/v1/messages/batches"), 404, "not_found_error"),
+        (post(b"x" * (6 * 2**20 + 1)).replace(b"/chat/completions", b"/messages"), 413, "request_too_large"),
+        (get("/v1beta/openai/m:generateContent"), 405, "INVALID_ARGUMENT"),
+        (get("/v1beta/files"), 404, "NOT_FOUND"),
+    ],
+)
+def test_errors_of_a_door_have_the_shape_of_the_api_that_was_asked(client, data, status, kind):
+    client.sendall(data)
+    told, headers, body = receive(client)
+    error = json.loads(body)["error"]
+    assert (told, error.get("type") or error["status"], "allow" in headers) == (status, kind, status == 405)
+
+
 def test_no_cors_headers(client):
     client.sendall(get("/v1/models", "origin: http://elsewhere", method="OPTIONS"))
     status, headers, _ = receive(client)

@@ -40,6 +40,8 @@ def targets(config: dict) -> dict[str, list[tuple[str, float]]]:
         ([model("mine", model="my-model", custom_llm_provider="hosted_vllm")], {"mine": [("hosted_vllm/my-model", 1.0)]}),
         ([model("lost", model="sagemaker/llama")], {}),
         ([model("empty", model="azure/")], {}),
+        ([model("any", model="*")], {}),
+        ([model("read", model="os.environ/MODEL", api_base="os.environ/BASE")], {}),
         ([{"model_name": "broken"}, "nonsense"], {}),
     ],
 )
@@ -92,6 +94,8 @@ def test_what_a_route_may_have_beside_its_targets():
             "context_window_fallbacks": [{"b": ["openai/gpt-4.1", "unknown"]}],
             "model_group_alias": {"alias": "a"},
             "redis_host": "x",
+            "cooldown_time": 7200,
+            "allowed_fails": 2,
         },
         "general_settings": {"master_key": "sk-1234"},
         "guardrails": [],
@@ -105,6 +109,7 @@ def test_what_a_route_may_have_beside_its_targets():
     default = parsed.default
     assert (default.fallbacks, default.retries, default.timeout_s) == (("openai/gpt-4o-mini",), 3, 890.0)
     assert default.strategy == "lowest-latency"
+    assert (parsed.circuit_breaker.failures, parsed.circuit_breaker.open_s) == (3, 3600.0)
     assert parsed.prices["openai/gpt-4o"]["input_cost_per_token"] == "0.000001"
     assert parsed.prices["azure/mine"]["output_cost_per_token"] == "0.000025"
     assert parsed.base_models == {"azure/mine": "gpt-4o"}

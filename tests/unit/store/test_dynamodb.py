@@ -80,7 +80,7 @@ def test_records_that_the_stream_did_not_add_are_added_once(moto):
     account, day = scene.account(), tables.day(clock.now_s)
     for cost in (3, 4, 5):
         scene.settle(scene.admitted(account), cost)
-    first = next(scene.store.not_in_totals(clock.now_s - 10, clock.now_s + 10))
+    first = next(scene.store.kept.not_in_totals(clock.now_s - 10, clock.now_s + 10))
     changes = [{"eventName": "INSERT", "dynamodb": {"NewImage": to_attributes(first)}}]
     DailyTotals(dynamo, TABLES["accounts"], TABLES["records"], Observer()).add({"Records": changes})
     names, later = (TABLES["accounts"], TABLES["records"]), clock.now_s + 2 * STREAM_S
@@ -147,7 +147,7 @@ def test_a_settle_that_died_between_its_writes_is_finished_with_its_own_cost(los
     scene, _ = losing
     account = scene.account(budget_nanousd=1000)
     reservation = scene.admitted(account, lasts_s=60)
-    scene.store._records.keep(record(reservation, 30))
+    scene.store.kept.keep(record(reservation, 30))
     assert scene.money(account) == (0, 100, 0)
     scene.clock.now_s += 60
     if finish == "settle":
@@ -164,7 +164,7 @@ def test_a_settle_finishes_a_charge_that_died_between_its_writes(losing):
     scene, _ = losing
     account = scene.account(budget_nanousd=1000)
     reservation = scene.admitted(account)
-    scene.store._records.keep(lost_record(reservation))
+    scene.store.kept.keep(lost_record(reservation))
     assert not scene.settle(reservation, 1)
     assert scene.money(account) == (100, 0, 100)
 

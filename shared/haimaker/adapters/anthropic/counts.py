@@ -7,7 +7,7 @@ from typing import Any
 
 from haimaker.http.json import as_object
 from haimaker.http.values import JSON
-from haimaker.pricing.usage import KNOWN_TOOL_USES, MAX_COUNT, Usage
+from haimaker.pricing.usage import KNOWN_TOOL_USES, Usage, to_count
 
 SERVICE_TIER = {"standard": "default", "priority": "priority", "batch": "batch"}
 COPIED = ("inference_geo", "iterations", "speed")
@@ -30,20 +30,20 @@ def merge_counts(said: JSON, later: Any, *, wrote: bool = True) -> JSON:
 
 def tokens(usage: JSON) -> Usage:
     by_time = as_object(usage.get("cache_creation"))
-    hour = _count(by_time, "ephemeral_1h_input_tokens")
-    written = max(_count(usage, "cache_creation_input_tokens"), hour + _count(by_time, "ephemeral_5m_input_tokens"))
+    hour = to_count(by_time, "ephemeral_1h_input_tokens")
+    written = max(to_count(usage, "cache_creation_input_tokens"), hour + to_count(by_time, "ephemeral_5m_input_tokens"))
     uses = as_object(usage.get("server_tool_use"))
-    output = _count(usage, "output_tokens")
-    thinking = min(output, _count(as_object(usage.get("output_tokens_details")), "thinking_tokens"))
+    output = to_count(usage, "output_tokens")
+    thinking = min(output, to_count(as_object(usage.get("output_tokens_details")), "thinking_tokens"))
     return Usage(
-        cached=_count(usage, "cache_read_input_tokens"),
+        cached=to_count(usage, "cache_read_input_tokens"),
         cache_write_1h=hour,
         cache_write_5m=written - hour,
-        input=_count(usage, "input_tokens"),
+        input=to_count(usage, "input_tokens"),
         reasoning=thinking,
         output=output - thinking,
-        web_searches=_count(uses, "web_search_requests"),
-        other_tool_uses=sum(_count(uses, name) for name in uses if name not in KNOWN_TOOL_USES),
+        web_searches=to_count(uses, "web_search_requests"),
+        other_tool_uses=sum(to_count(uses, name) for name in uses if name not in KNOWN_TOOL_USES),
         service_tier=service_tier(usage),
     )
 
@@ -51,8 +51,3 @@ def tokens(usage: JSON) -> Usage:
 def service_tier(usage: JSON) -> str | None:
     tier = usage.get("service_tier")
     return SERVICE_TIER.get(tier) if isinstance(tier, str) else None
-
-
-def _count(usage: JSON, name: str) -> int:
-    value = usage.get(name)
-    return value if type(value) is int and 0 <= value <= MAX_COUNT else 0

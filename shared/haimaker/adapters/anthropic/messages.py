@@ -38,7 +38,9 @@ def conversation(messages: Sequence[JSON], *, prefills: bool, system_turns: bool
         elif turn.blocks:
             turns.append(turn)
     turns = _merge(_with_system_placed(_merge(turns), system_turns))
-    turns = _end_last_turn([_in_order(turn) for turn in _begun(turns)], prefills)
+    if not turns or turns[0].role != "user":
+        turns = [Turn("user", [text(PLACEHOLDER)]), *turns]
+    turns = _end_last_turn([_in_order(turn) for turn in turns], prefills)
     return system, [{"role": turn.role, "content": list(turn.blocks)} for turn in turns]
 
 
@@ -139,10 +141,6 @@ def _with_system_placed(turns: Sequence[Turn], system_turns: bool) -> list[Turn]
         stays = turn.role != "system" or (system_turns and after_user and before_assistant)
         placed.append(turn if stays else Turn("user", turn.blocks))
     return placed
-
-
-def _begun(turns: Sequence[Turn]) -> list[Turn]:
-    return list(turns) if turns and turns[0].role == "user" else [Turn("user", [text(PLACEHOLDER)]), *turns]
 
 
 def _in_order(turn: Turn) -> Turn:

@@ -56,9 +56,11 @@ def edit_body(request: ChatRequest, attempt: Attempt) -> JSON:
     dialect = attempt.provider.dialect
     sent = request.original.body
     body = {name: value for name, value in sent.items() if name not in dialect.drop and name not in (*OURS, END_USER)}
-    body = {**dialect.add, **body, "model": attempt.model, "max_tokens": _max_tokens(request, attempt)}
+    most = attempt.model_info.max_output_tokens
+    wanted = request.max_output_tokens or attempt.max_output_tokens or most or attempt.traits.default_max_tokens
+    body = {**dialect.add, **body, "model": attempt.model, "max_tokens": min(wanted, most) if most else wanted}
     if isinstance(sent.get("messages"), list):
-        body["messages"] = [_clean_turn(turn) for turn in sent["messages"]]
+        body["messages"] = [_clean_turn(turn, _mark(attempt)) for turn in sent["messages"]]
         if body["messages"] != sent["messages"] and lost_thinking(body["messages"]):
             body.pop("thinking", None)
     return body
@@ -70,15 +72,20 @@ def dropped_names(request: ChatRequest, attempt: Attempt) -> tuple[str, ...]:
 
 
 def from_upstream(body: UpstreamBody, request: ChatRequest, attempt: Attempt) -> Result:
-    return chat.from_upstream(body, request, attempt)._replace(native=body.object())
+    said, mark = body.object(), _mark(attempt)
+    if mark and isinstance(said.get("content"), list):
+        said = {**said, "content": [_mark_block(block, mark) for block in said["content"]]}
+    return chat.from_upstream(body, request, attempt)._replace(native=said)
 
 
 def from_stream(events: Iterable[Event], request: ChatRequest, attempt: Attempt) -> Iterator[StreamEvent]:
     """What ends the answer comes with the chunk that has the usage, so that both can be told the cost."""
-    answer = Answer()
+    answer, mark = Answer(), _mark(attempt)
     held: list[Event] = []
     for event in events:
         body = json_object(event)
+        if mark and (edited := _mark_event(body, mark)) is not body:
+            body, event = edited, Event(dumps(edited), event.name)
         if body.get("type") == "error" or (body.get("error") and "type" not in body):
             yield from chat.end_chunks(answer, attempt) if answer.wrote else ()
             raise from_body(body)
@@ -108,24 +115,46 @@ def from_stream(events: Iterable[Event], request: ChatRequest, attempt: Attempt)
     yield words[-1]._replace(native=tuple(held))
 
 
-def _max_tokens(request: ChatRequest, attempt: Attempt) -> int:
-    most = attempt.model_info.max_output_tokens
-    wanted = request.max_output_tokens or attempt.max_output_tokens or most or attempt.traits.default_max_tokens
-    return min(wanted, most) if most else wanted
+def _mark(attempt: Attempt) -> str:
+    """What stands before the signatures of a provider whose thinking nobody else can read; empty where Claude signs."""
+    return f"{OUR_SIGNATURE}:{attempt.provider.name}:" if attempt.provider.dialect.marks_thinking else ""
 
 
-def _clean_turn(turn: Any) -> Any:
-    """A turn without thinking that no vendor signed, and with what the ids of calls carry in its place; else the same turn."""
+def _mark_block(block: Any, mark: str) -> Any:
+    is_thinking = isinstance(block, dict) and block.get("type") == "thinking"
+    return {**block, "signature": f"{mark}{block.get('signature') or ''}"} if is_thinking else block
+
+
+def _mark_event(body: JSON, mark: str) -> JSON:
+    """The same event, or one with a marked signature."""
+    kind = body.get("type")
+    if kind == "content_block_start":
+        block = body.get("content_block")
+        marked = _mark_block(block, mark)
+        return body if marked is block else {**body, "content_block": marked}
+    delta = body.get("delta") if kind == "content_block_delta" else None
+    if isinstance(delta, dict) and delta.get("type") == "signature_delta":
+        return {**body, "delta": {**delta, "signature": f"{mark}{delta.get('signature') or ''}"}}
+    return body
+
+
+def _clean_turn(turn: Any, mark: str) -> Any:
+    """A turn without thinking that another vendor signed, or none, and with what the ids of calls carry in its place; else the same
+    turn."""
     content = turn.get("content") if isinstance(turn, dict) else None
     if not isinstance(content, list):
         return turn
-    kept = [block for each in content for block in _clean_block(each)]
-    return turn if _same(kept, content) else {**turn, "content": kept}
+    kept = [block for each in content for block in _clean_block(each, mark)]
+    is_same = len(kept) == len(content) and all(new is old for new, old in zip(kept, content, strict=True))
+    return turn if is_same else {**turn, "content": kept}
 
 
-def _clean_block(block: Any) -> Sequence[Any]:
+def _clean_block(block: Any, mark: str) -> Sequence[Any]:
     kind = block.get("type") if isinstance(block, dict) else None
-    if kind == "thinking" and str(block.get("signature")).startswith(OUR_SIGNATURE):
+    signature = str(block.get("signature")) if kind == "thinking" else ""
+    if mark and signature.startswith(mark):
+        return ({**block, "signature": signature.rpartition(mark)[2]},)
+    if signature.startswith(OUR_SIGNATURE) or (mark and kind in ("thinking", "redacted_thinking")):
         return ()
     field = NAMED.get(str(kind))
     identifier = block.get(field) if field else None
@@ -134,7 +163,3 @@ def _clean_block(block: Any) -> Sequence[Any]:
     call = thinking_ids.unpack(identifier)
     thinking = [placed.block for placed in call.thinking] if kind == "tool_use" else []
     return (*thinking, {**block, field: names.call_id(plain_id(call.id))})
-
-
-def _same(one: Sequence[Any], other: Sequence[Any]) -> bool:
-    return len(one) == len(other) and all(left is right for left, right in zip(one, other, strict=True))

@@ -64,7 +64,8 @@ class PausedTurn:
             elif kind == "content_block_delta" and index in self._opened and isinstance(body.get("delta"), dict):
                 self._add(index, self._opened[index], body["delta"])
             elif kind == "content_block_stop" and index in self._opened:
-                self.content.append(self._closed(index))
+                block, written = self._opened.pop(index), self._pieces.pop(index, "")
+                self.content.append({**block, "input": json.loads(written)} if written else block)
             elif kind == "message_delta" and isinstance(body.get("delta"), dict):
                 self._end(body["delta"])
             message = body.get("message")
@@ -89,10 +90,6 @@ class PausedTurn:
             block["citations"] = [*(block.get("citations") or []), delta.get("citation")]
         elif name:
             block[name] = str(block.get(name) or "") + str(delta.get(name) or "")
-
-    def _closed(self, index: int) -> JSON:
-        block, written = self._opened.pop(index), self._pieces.pop(index, "")
-        return {**block, "input": json.loads(written)} if written else block
 
     def _end(self, delta: JSON) -> None:
         self.is_paused = delta.get("stop_reason") == PAUSED

@@ -48,7 +48,8 @@ def limits(builder: RequestBuilder, attempt: Attempt) -> None:
 def sampling(builder: RequestBuilder) -> None:
     """After thinking is decided on: it excludes most of these."""
     builder.anthropic_body.pop("top_k", None)
-    thinks = _thinks(builder.anthropic_body)
+    chosen = builder.anthropic_body.get("thinking")
+    thinks = isinstance(chosen, dict) and chosen.get("type") in ("enabled", "adaptive")
     for name in ("temperature", "top_p", "top_k"):
         value = builder.openai_body.get(name)
         if value is None:
@@ -166,11 +167,6 @@ def _takes_sample(name: str, value: Any, thinks: bool, has_temperature: bool) ->
     if name == "top_p":
         return not has_temperature and (not thinks or bool(MIN_TOP_P <= value <= 1))
     return not thinks
-
-
-def _thinks(call: JSON) -> bool:
-    chosen = call.get("thinking")
-    return isinstance(chosen, dict) and chosen.get("type") in ("enabled", "adaptive")
 
 
 def _is_thinking(block: JSON) -> bool:

@@ -72,7 +72,9 @@ def _answer_by_tool(builder: RequestBuilder, schema: JSON) -> None:
     others = [] if call.get("tool_choice", {}).get("type") == "none" else call.get("tools", [])
     tool = {"name": names.ANSWER_TOOL, "description": "Gives the answer.", "input_schema": {"type": "object", **schema}}
     call["tools"] = [*others, tool]
-    if _may_force(builder):
+    chosen = builder.anthropic_body.get("thinking")
+    thinks = isinstance(chosen, dict) and chosen.get("type") in ("enabled", "adaptive")
+    if builder.traits.forces_tools and not thinks:
         single = {"type": "tool", "name": names.ANSWER_TOOL, "disable_parallel_tool_use": True}
         call["tool_choice"] = {**call.get("tool_choice", {}), "type": "any"} if others else single
     else:
@@ -152,12 +154,6 @@ def free_of_thinking(builder: RequestBuilder) -> None:
         builder.drop("reasoning_effort" if builder.openai_body.get("thinking") is None else "thinking")
     if "thinking" not in builder.anthropic_body and builder.traits.thinks == UNASKED and builder.traits.thinking_off:
         builder.anthropic_body["thinking"] = dict(builder.traits.thinking_off)
-
-
-def _may_force(builder: RequestBuilder) -> bool:
-    chosen = builder.anthropic_body.get("thinking")
-    thinks = isinstance(chosen, dict) and chosen.get("type") in ("enabled", "adaptive")
-    return builder.traits.forces_tools and not thinks
 
 
 def _schema(wanted: JSON) -> JSON:

@@ -3,7 +3,6 @@
 https://docs.aws.amazon.com/bedrock/latest/APIReference/API_runtime_ConverseStreamOutput.html
 """
 
-from base64 import b64decode, b64encode
 from collections.abc import Iterator
 from typing import Any
 
@@ -13,7 +12,8 @@ from haimaker.http.json import as_list
 from haimaker.http.sse import dumps
 from haimaker.http.values import JSON
 from haimaker.lean_dataclasses import dataclass, field
-from haimaker.pricing.usage import MAX_COUNT, Usage, to_openai
+from haimaker.media.base64_data import join_base64
+from haimaker.pricing.usage import Usage, to_count, to_openai
 
 STOP_REASON = {
     "content_filtered": "content_filter",
@@ -141,7 +141,7 @@ class Answer:
     def _end_thinking(self, block: Block) -> list[JSON]:
         shown: list[JSON] = []
         if block.redacted:
-            data = _join_base64(block.redacted)
+            data = join_base64(block.redacted)
             shown.append({"type": "redacted_thinking", "data": data})
             self._unsent.append({"reasoningContent": {"redactedContent": data}})
         if block.signature:
@@ -186,17 +186,17 @@ def to_usage(metadata: JSON) -> JSON | None:
     usage = metadata.get("usage")
     if not isinstance(usage, dict) or not usage:
         return None
-    read = _count(usage, "cacheReadInputTokens", "cacheReadInputTokenCount")
-    written = _count(usage, "cacheWriteInputTokens", "cacheWriteInputTokenCount")
+    read = to_count(usage, "cacheReadInputTokens", "cacheReadInputTokenCount")
+    written = to_count(usage, "cacheWriteInputTokens", "cacheWriteInputTokenCount")
     details = [detail for detail in as_list(usage.get("cacheDetails")) if isinstance(detail, dict) and detail.get("ttl") == "1h"]
-    output = _count(usage, "outputTokens")
+    output = to_count(usage, "outputTokens")
     reasoning = min(
-        output, _count(_inner(metadata, "additionalModelResponseFields", "usage", "output_tokens_details"), "thinking_tokens")
+        output, to_count(_inner(metadata, "additionalModelResponseFields", "usage", "output_tokens_details"), "thinking_tokens")
     )
-    hour = min(written, sum(_count(detail, "inputTokens") for detail in details))
+    hour = min(written, sum(to_count(detail, "inputTokens") for detail in details))
     made = to_openai(
         Usage(
-            input=_count(usage, "inputTokens"),
+            input=to_count(usage, "inputTokens"),
             cached=read,
             cache_write_1h=hour,
             cache_write_5m=written - hour,
@@ -239,16 +239,3 @@ def _inner(holder: JSON, *names: str) -> JSON:
         found = holder.get(name)
         holder = found if isinstance(found, dict) else {}
     return holder
-
-
-def _count(holder: JSON, *names: str) -> int:
-    found = [holder[name] for name in names if type(holder.get(name)) is int]
-    return max((count for count in found if 0 <= count <= MAX_COUNT), default=0)
-
-
-def _join_base64(pieces: list[str]) -> str:
-    """Pieces that are each base64 as one that is."""
-    try:
-        return b64encode(b"".join(b64decode(piece) for piece in pieces)).decode() if len(pieces) > 1 else pieces[0]
-    except ValueError:
-        return "".join(pieces)

@@ -74,7 +74,8 @@ def _diffusion(request: ImageRequest, more: JSON) -> JSON:
     prompts: list[JSON] = [{"text": request.prompt, "weight": 1}]
     if request.body.get("negative_prompt"):
         prompts.append({"text": request.body["negative_prompt"], "weight": -1})
-    body: JSON = {"text_prompts": prompts, **_style(request), **more}
+    style = request.body.get("style")
+    body: JSON = {"text_prompts": prompts, **({"style_preset": style} if style and style not in STYLES else {}), **more}
     if request.files:
         return {**body, "init_image": _base64(_only_image(request)), "init_image_mode": "IMAGE_STRENGTH"}
     size = request.size_asked or Size(*DEFAULT_SIZE)
@@ -147,11 +148,6 @@ def _without_images(body: JSON) -> ContentPolicyViolationError | BadGatewayError
     if reasons or filtered:
         return ContentPolicyViolationError(reasons[0] if reasons else FILTERED)
     return BadGatewayError("The provider's answer has no images.", code="invalid_provider_response")
-
-
-def _style(request: ImageRequest) -> JSON:
-    style = request.body.get("style")
-    return {"style_preset": style} if style and style not in STYLES else {}
 
 
 def _negative(request: ImageRequest) -> JSON:

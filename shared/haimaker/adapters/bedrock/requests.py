@@ -215,11 +215,8 @@ def _without_conflicts(own: JSON, tools: Tools, turns: list[JSON], inference: JS
 def _lost_its_thoughts(turns: list[JSON]) -> bool:
     """Whether the last call of tools came back without the reasoning before it, which is then refused with thinking."""
     calling = [turn for turn in turns if any("toolUse" in block for block in turn["content"])]
-    return bool(calling) and calling[-1] is _last_assistant(turns) and "reasoningContent" not in calling[-1]["content"][0]
-
-
-def _last_assistant(turns: list[JSON]) -> JSON | None:
-    return next((turn for turn in reversed(turns) if turn["role"] == "assistant"), None)
+    last = next((turn for turn in reversed(turns) if turn["role"] == "assistant"), None)
+    return bool(calling) and calling[-1] is last and "reasoningContent" not in calling[-1]["content"][0]
 
 
 def _nova(own: JSON, inference: JSON) -> list[str]:

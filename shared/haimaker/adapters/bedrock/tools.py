@@ -50,7 +50,9 @@ def to_tools(body: JSON, turns: list[JSON], family: Family, attempt: Attempt, bl
     if named is not None and not family.forces_named:
         specs = [spec for spec in specs if _spec_name(spec) == named]
     answer = _answer_tool(body, family, attempt, made)
-    if choice == "none" and (answer or not _used(turns) or not _takes_none(family, attempt)):
+    # Tools of the past must be shown; most models can't be shown any without calling them.
+    takes_none = family.name == "claude" and attempt.traits.chooses_none
+    if choice == "none" and (answer or not _used(turns) or not takes_none):
         specs = []
     if answer is not None:
         specs.append({"toolSpec": answer})
@@ -164,11 +166,6 @@ def _definition(given: JSON) -> JSON:
     """https://docs.aws.amazon.com/bedrock/latest/APIReference/API_runtime_JsonSchemaDefinition.html"""
     texts = {name: given[name] for name in ("name", "description") if isinstance(given.get(name), str) and given[name].strip()}
     return {"schema": dumps(schemas.enforceable(given["schema"])).decode(), **texts}
-
-
-def _takes_none(family: Family, attempt: Attempt) -> bool:
-    """Whether tools can be shown, as those of the past must be, without being there to call."""
-    return family.name == "claude" and attempt.traits.chooses_none
 
 
 def _choose(made: Tools, choice: str, named: str | None, body: JSON, family: Family, attempt: Attempt) -> None:

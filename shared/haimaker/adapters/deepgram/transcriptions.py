@@ -39,19 +39,14 @@ def from_upstream(answer: UpstreamBody, request: TranscriptionRequest, attempt: 
     channels = as_objects(found.get("channels"))
     if not isinstance(found.get("channels"), list):
         raise BadGatewayError("The provider's answer has no transcript.", code="invalid_provider_response")
-    heard = [_first(channel) for channel in channels]
-    words = merge_channels([read_spoken(each.get("words"), "punctuated_word", "word") for each in heard])
+    best = [next(iter(as_objects(channel.get("alternatives"))), {}) for channel in channels]
+    words = merge_channels([read_spoken(each.get("words"), "punctuated_word", "word") for each in best])
     metadata = as_object(body.get("metadata"))
     transcript = Transcript(
-        "\n".join(read_transcript(each.get("transcript")) for each in heard),
+        "\n".join(read_transcript(each.get("transcript")) for each in best),
         read_spoken(found.get("utterances"), "transcript"),
         words,
         next((str(each["detected_language"]) for each in channels if each.get("detected_language")), request.fields.language),
         metadata.get("duration") if isinstance(metadata.get("duration"), int | float) else None,
     )
     return request.build_result(transcript, request.billed_usage(None, metadata.get("duration"), attempt))
-
-
-def _first(channel: JSON) -> JSON:
-    """The best of its alternatives."""
-    return next(iter(as_objects(channel.get("alternatives"))), {})

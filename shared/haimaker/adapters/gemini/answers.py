@@ -3,8 +3,6 @@
 https://ai.google.dev/api/generate-content#candidate
 """
 
-import base64
-import binascii
 import json
 from collections.abc import Mapping
 from typing import Any
@@ -15,6 +13,7 @@ from haimaker.http import errors
 from haimaker.http.json import as_object, as_objects, as_text
 from haimaker.http.values import JSON
 from haimaker.lean_dataclasses import dataclass, field
+from haimaker.media.base64_data import join_base64
 from haimaker.operations.attempt import Attempt
 
 FINISH_REASON: Mapping[str, str] = {
@@ -164,7 +163,7 @@ class Choice:
         kind, data = as_text(blob.get("mimeType")), as_text(blob.get("data"))
         if kind.startswith("audio/"):
             made = delta.setdefault("audio", {} if self.speaks else self._new_audio())
-            made["data"] = _join_base64(made.get("data", ""), data)
+            made["data"] = join_base64((made.get("data", ""), data))
             self.speaks = True
         elif data:
             image = {"index": self.images, "type": "image_url", "image_url": {"url": f"data:{kind};base64,{data}"}}
@@ -192,13 +191,3 @@ def _logprob(token: JSON) -> JSON:
     text, value = as_text(token.get("token")), token.get("logProbability")
     number = value if isinstance(value, int | float) and not isinstance(value, bool) else 0.0
     return {"token": text, "logprob": number, "bytes": list(text.encode("utf-8", "surrogatepass"))}
-
-
-def _join_base64(first: str, second: str) -> str:
-    """Two pieces of data in base64 as one: each may end in padding, which can't stand in the middle."""
-    if not first or not second:
-        return first or second
-    try:
-        return base64.b64encode(base64.b64decode(first) + base64.b64decode(second)).decode()
-    except (binascii.Error, ValueError):
-        return first + second

@@ -60,11 +60,7 @@ def to_upstream(request: ChatRequest, attempt: Attempt) -> UpstreamRequest:
 
 
 def from_upstream(body: UpstreamBody, request: ChatRequest, attempt: Attempt) -> Result:
-    said = body.object()
-    if said.get("error"):
-        raise from_body(said)
-    if not any(name in said for name in KNOWN):
-        raise errors.BadGatewayError("The provider's answer has no candidates.")
+    said = read_answer(body)
     answer = Answer(attempt)
     answer.note(said)
     choices = []
@@ -74,6 +70,16 @@ def from_upstream(body: UpstreamBody, request: ChatRequest, attempt: Attempt) ->
         choices.append({"index": index, "message": message, "logprobs": logprobs, "finish_reason": answer.finish_reason(choice)})
     usage = answer.usage()
     return Result({**answer.head("chat.completion"), "choices": choices, **({"usage": usage} if usage else {})})
+
+
+def read_answer(body: UpstreamBody) -> JSON:
+    """A whole answer. Raises APIError for an error in a 200, BadGatewayError for what is no answer."""
+    said = body.object()
+    if said.get("error"):
+        raise from_body(said)
+    if not any(name in said for name in KNOWN):
+        raise errors.BadGatewayError("The provider's answer has no candidates.")
+    return said
 
 
 def from_stream(events: Iterable[Event], request: ChatRequest, attempt: Attempt) -> Iterator[StreamEvent]:

@@ -6,17 +6,18 @@ it as for a chat. What the gateway put into earlier answers of other vendors, wh
 
 from collections.abc import Iterable, Iterator
 from contextlib import suppress
+from dataclasses import replace
 from typing import Any
 from urllib.parse import quote
 
 from haimaker.adapters.events import as_it_came, json_object
 from haimaker.adapters.gemini import signatures
 from haimaker.adapters.gemini.answer_types import CONTENTS, COUNTS, USED
-from haimaker.adapters.gemini.chat import KNOWN, STREAMED, WHOLE, Answer, candidates
+from haimaker.adapters.gemini.chat import STREAMED, WHOLE, Answer, candidates, read_answer
 from haimaker.adapters.gemini.failures import from_body, read_error
 from haimaker.adapters.openai_types import conform
 from haimaker.http import errors
-from haimaker.http.json import as_object
+from haimaker.http.json import as_object, parse_json
 from haimaker.http.sse import dumps
 from haimaker.http.values import JSON, Event, StreamEvent, UpstreamRequest
 from haimaker.models.traits import Traits
@@ -25,7 +26,9 @@ from haimaker.operations.chat import ChatRequest
 from haimaker.operations.operation import Result, UpstreamBody
 from haimaker.operations.stream_usage import utf8_bytes
 
-__all__ = ["from_stream", "from_upstream", "read_error", "to_upstream"]
+__all__ = ["from_stream", "from_upstream", "read_error", "to_count", "to_upstream"]
+
+COUNT = "countTokens"
 
 CONFIG = ("generationConfig", "generation_config")
 TOOL_CONFIG = ("toolConfig", "tool_config")
@@ -54,12 +57,15 @@ def to_upstream(request: ChatRequest, attempt: Attempt) -> UpstreamRequest:
     return UpstreamRequest(path, dumps(body), {"content-type": "application/json", **attempt.provider.dialect.headers})
 
 
+def to_count(request: ChatRequest, attempt: Attempt) -> UpstreamRequest:
+    """The question how many tokens a request has: https://ai.google.dev/api/tokens"""
+    call = to_upstream(request, attempt)
+    whole = {"generateContentRequest": {"model": f"models/{attempt.model}", **parse_json(call.body)}}
+    return replace(call, path=f"/models/{quote(attempt.model, safe='@')}:{COUNT}", body=dumps(whole))
+
+
 def from_upstream(body: UpstreamBody, request: ChatRequest, attempt: Attempt) -> Result:
-    said = body.object()
-    if said.get("error"):
-        raise from_body(said)
-    if not any(name in said for name in KNOWN):
-        raise errors.BadGatewayError("The provider's answer has no candidates.")
+    said = read_answer(body)
     answer = Answer(attempt)
     said = conform(said, CONTENTS)
     answer.note(said)

@@ -20,15 +20,15 @@ SERVICE_TIERS: Mapping[str, str] = {
 
 def to_usage(metadata: JSON, searches: int, asked_maps: int = 0) -> JSON | None:
     """None where nothing was counted. `searches` are those that are billed; what they found is then not billed as prompt."""
-    prompt, total = _count(metadata, "promptTokenCount"), _count(metadata, "totalTokenCount")
-    candidates, thoughts = _count(metadata, "candidatesTokenCount"), _count(metadata, "thoughtsTokenCount")
+    prompt, total = usage.to_count(metadata, "promptTokenCount"), usage.to_count(metadata, "totalTokenCount")
+    candidates, thoughts = usage.to_count(metadata, "candidatesTokenCount"), usage.to_count(metadata, "thoughtsTokenCount")
     if not (prompt or total or candidates or thoughts):
         return None
     # Some models count the thoughts among the candidates' tokens; only the total tells.
     completion = candidates if total and thoughts <= candidates and prompt + candidates == total else candidates + thoughts
     read, cached = (_by_kind(metadata.get(name)) for name in ("promptTokensDetails", "cacheTokensDetails"))
     if not searches:
-        prompt += _count(metadata, "toolUsePromptTokenCount")
+        prompt += usage.to_count(metadata, "toolUsePromptTokenCount")
         found = _by_kind(metadata.get("toolUsePromptTokensDetails"))
         read = {kind: read.get(kind, 0) + found.get(kind, 0) for kind in read.keys() | found.keys()}
     made = _by_kind(metadata.get("candidatesTokensDetails"))
@@ -36,7 +36,7 @@ def to_usage(metadata: JSON, searches: int, asked_maps: int = 0) -> JSON | None:
         "prompt_tokens": prompt,
         "completion_tokens": completion,
         "prompt_tokens_details": {
-            "cached_tokens": _count(metadata, "cachedContentTokenCount"),
+            "cached_tokens": usage.to_count(metadata, "cachedContentTokenCount"),
             "cached_tokens_details": _details(cached),
             **_details(read),
         },
@@ -51,13 +51,8 @@ def service_tier(metadata: JSON) -> str | None:
     return SERVICE_TIERS.get(named)
 
 
-def _count(metadata: JSON, name: str) -> int:
-    count = metadata.get(name)
-    return count if type(count) is int and 0 < count <= usage.MAX_COUNT else 0
-
-
 def _by_kind(details: Any) -> dict[str, int]:
-    return {as_text(found.get("modality")): _count(found, "tokenCount") for found in as_objects(details)}
+    return {as_text(found.get("modality")): usage.to_count(found, "tokenCount") for found in as_objects(details)}
 
 
 def _details(by_kind: Mapping[str, int]) -> JSON:

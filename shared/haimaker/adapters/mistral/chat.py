@@ -28,7 +28,9 @@ CALL_ID = re.compile(r"[a-zA-Z0-9]{9}")
 def to_upstream(request: ChatRequest, attempt: Attempt) -> UpstreamRequest:
     reasons = attempt.traits.thinks not in ("", NEVER)
     messages = [_message(message, reasons=reasons) for message in request.body["messages"]]
-    body = {**request.body, **_with_parameters(request.body), **_with_whole_prediction(request.body), "messages": messages}
+    body = {**request.body, **_with_whole_prediction(request.body), "messages": messages}
+    if isinstance(body.get("tools"), list):
+        body["tools"] = [_tool(tool) for tool in body["tools"]]
     return chat.to_upstream(replace(request, body=body), attempt)
 
 
@@ -38,12 +40,6 @@ def from_upstream(body: UpstreamBody, request: ChatRequest, attempt: Attempt) ->
 
 def from_stream(events: Iterable[Event], request: ChatRequest, attempt: Attempt) -> Iterator[StreamEvent]:
     return chat.from_stream(events, request, attempt)
-
-
-def _with_parameters(body: JSON) -> JSON:
-    """The tools, with parameters for a function that has none, which is refused: https://docs.mistral.ai/api/endpoint/chat"""
-    tools = body.get("tools")
-    return {"tools": [_tool(tool) for tool in tools]} if isinstance(tools, list) else {}
 
 
 def _with_whole_prediction(body: JSON) -> JSON:

@@ -7,9 +7,8 @@ from collections.abc import Iterable, Iterator
 
 from haimaker.adapters.events import json_object
 from haimaker.adapters.openai.failures import from_body, is_failure, read_error
-from haimaker.adapters.transcription_fields import read_list, read_transcript, split_fields, to_form_fields
+from haimaker.adapters.transcription_fields import read_answer, read_list, read_transcript, split_fields, to_form_fields
 from haimaker.http import multipart
-from haimaker.http.errors import BadGatewayError
 from haimaker.http.values import JSON, Event, StreamEvent, UpstreamRequest
 from haimaker.operations.attempt import Attempt
 from haimaker.operations.operation import Result, UpstreamBody
@@ -45,11 +44,7 @@ def to_upstream(request: TranscriptionRequest, attempt: Attempt) -> UpstreamRequ
 
 
 def from_upstream(answer: UpstreamBody, request: TranscriptionRequest, attempt: Attempt) -> Result:
-    body = answer.object()
-    if "text" not in body:
-        if is_failure(body):
-            raise from_body(body)
-        raise BadGatewayError("The provider's answer has no transcript.", code="invalid_provider_response")
+    body = read_answer(answer)
     return _build_result(body, request, attempt)
 
 

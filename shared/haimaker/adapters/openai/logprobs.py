@@ -6,6 +6,7 @@ https://docs.together.ai/docs/logprobs, https://docs.fireworks.ai/api-reference/
 from itertools import zip_longest
 from typing import Any
 
+from haimaker.http.json import as_object
 from haimaker.http.values import JSON
 
 
@@ -20,7 +21,7 @@ def with_logprobs(choice: JSON) -> JSON:
     likely = found.get("top_logprobs")
     others = likely if isinstance(likely, list) else []
     content = [
-        {**_token(token, value), "top_logprobs": [_token(name, each) for name, each in _items(other)]}
+        {**_token(token, value), "top_logprobs": [_token(name, each) for name, each in as_object(other).items()]}
         for token, value, other in zip_longest(tokens[: len(values)], values[: len(tokens)], others[: len(tokens)])
     ]
     return {"logprobs": {**found, "content": content, "refusal": None}}
@@ -30,7 +31,3 @@ def _token(token: Any, value: Any) -> JSON:
     text = token if isinstance(token, str) else ""
     number = float(value) if isinstance(value, int | float) else 0.0  # the first of a prompt has none
     return {"token": text, "logprob": number, "bytes": list(text.encode("utf-8", "surrogatepass"))}
-
-
-def _items(likely: Any) -> list[tuple[Any, Any]]:
-    return list(likely.items()) if isinstance(likely, dict) else []

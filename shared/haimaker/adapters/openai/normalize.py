@@ -23,8 +23,9 @@ def normalize_message(message: JSON, holder: str, attempt: Attempt, choice: int)
         made["role"] = "assistant"
     if isinstance(content, list):
         made |= _from_parts(content)
-    if message.get("reasoning_content") is None and (reasoning := _reasoning(message)):
-        made["reasoning_content"] = reasoning
+    if message.get("reasoning_content") is None:
+        reasoning = next((text for name in REASONING_FIELDS if (text := _text(message.get(name)))), "")
+        made |= {"reasoning_content": reasoning} if reasoning else {}
     if isinstance(calls, list):
         found = [call for call in calls if isinstance(call, dict)]
         edited = [_call(call, place, holder, attempt, choice) for place, call in enumerate(found)]
@@ -33,10 +34,6 @@ def normalize_message(message: JSON, holder: str, attempt: Attempt, choice: int)
     if annotations and isinstance(annotations, list):
         made |= _with_citations(annotations)
     return {**message, **made} if made or not message else message
-
-
-def _reasoning(message: JSON) -> str:
-    return next((text for name in REASONING_FIELDS if (text := _text(message.get(name)))), "")
 
 
 def call_id(attempt: Attempt, choice: int, place: int) -> str:

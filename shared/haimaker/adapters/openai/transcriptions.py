@@ -53,7 +53,8 @@ def from_upstream(answer: UpstreamBody, request: TranscriptionRequest, attempt: 
         raise BadGatewayError("The provider's answer has no transcript.", code="invalid_provider_response")
     tokens = request.billed_usage(body.get("usage"), body.get("duration"), attempt)
     if request.fields.response_format in TEXTS:
-        return request.build_result(_transcript(body), tokens)
+        segments, words = read_spoken(body.get("segments"), "text"), read_spoken(body.get("words"), "word")
+        return request.build_result(Transcript(body["text"] or "", segments, words), tokens)
     used = {"usage": _complete_usage(body["usage"])} if isinstance(body.get("usage"), dict) and body["usage"] else {}
     return Result({**body, "text": body["text"] or "", **_default_head(body, request), **used}, tokens)
 
@@ -116,10 +117,6 @@ def _default_head(body: JSON, request: TranscriptionRequest) -> JSON:
     speakers = request.fields.response_format == "diarized_json"
     named = {} if speakers else {"language": language if isinstance(language, str) else ""}
     return {**named, "duration": said or request.sound.duration_ms / 1000}
-
-
-def _transcript(body: JSON) -> Transcript:
-    return Transcript(body["text"] or "", read_spoken(body.get("segments"), "text"), read_spoken(body.get("words"), "word"))
 
 
 def _complete_usage(used: JSON) -> JSON:

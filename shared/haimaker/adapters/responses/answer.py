@@ -158,7 +158,7 @@ class Answer:
         self.wrote = True
         self.calls[place] = len(self.calls)
         holder, grows = CALLS[kind]
-        said = {"name": _name(item), grows: ""}
+        said = {"name": as_text(item.get("name")), grows: ""}
         yield {"tool_calls": [{"index": self.calls[place], "id": as_text(item.get("call_id")), "type": holder, holder: said}]}
 
     def _argue(self, place: object, text: Any, holder: str) -> Iterator[JSON]:
@@ -246,7 +246,3 @@ def _place(event: JSON) -> int | None:
     """Of an event's item in the output."""
     place = event.get("output_index")
     return place if type(place) is int else None
-
-
-def _name(item: JSON) -> str:
-    return as_text(item.get("name"))

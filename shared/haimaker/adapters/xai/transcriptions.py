@@ -1,9 +1,8 @@
 """Transcriptions of xAI: a form without a model, the file last. https://docs.x.ai/developers/model-capabilities/audio/speech-to-text"""
 
-from haimaker.adapters.openai.failures import from_body, is_failure, read_error
-from haimaker.adapters.transcription_fields import read_list, read_transcript, split_fields, to_form_fields
+from haimaker.adapters.openai.failures import read_error
+from haimaker.adapters.transcription_fields import read_answer, read_list, read_transcript, split_fields, to_form_fields
 from haimaker.http import multipart
-from haimaker.http.errors import BadGatewayError
 from haimaker.http.values import JSON, UpstreamRequest
 from haimaker.operations.attempt import Attempt
 from haimaker.operations.operation import Result, UpstreamBody
@@ -29,11 +28,7 @@ def to_upstream(request: TranscriptionRequest, attempt: Attempt) -> UpstreamRequ
 
 
 def from_upstream(answer: UpstreamBody, request: TranscriptionRequest, attempt: Attempt) -> Result:
-    body = answer.object()
-    if "text" not in body:
-        if is_failure(body):
-            raise from_body(body)
-        raise BadGatewayError("The provider's answer has no transcript.", code="invalid_provider_response")
+    body = read_answer(answer)
     seconds = body.get("duration")
     transcript = Transcript(
         read_transcript(body["text"]),

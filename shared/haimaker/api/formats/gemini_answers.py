@@ -3,10 +3,10 @@
 https://ai.google.dev/api/generate-content#v1beta.GenerateContentResponse
 """
 
-import json
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
+from haimaker.adapters.repairs import arguments_object
 from haimaker.api.formats import gemini_thoughts
 from haimaker.http.errors import APIError
 from haimaker.http.values import JSON
@@ -200,17 +200,8 @@ def _head(body: JSON, request_id: str) -> JSON:
 
 def _function_call(call: JSON) -> JSON:
     identifier, signature = gemini_thoughts.from_call_id(call["id"])
-    made = {**({"id": identifier} if identifier else {}), "name": call["name"], "args": _arguments(call["arguments"])}
+    made = {**({"id": identifier} if identifier else {}), "name": call["name"], "args": arguments_object(call["arguments"])}
     return {"functionCall": made, **({"thoughtSignature": signature} if signature else {})}
-
-
-def _arguments(written: str) -> JSON:
-    """As an object; what a model wrote that is none is kept under a name."""
-    try:
-        given = json.loads(written or "{}")
-    except (ValueError, RecursionError):
-        given = written
-    return given if isinstance(given, dict) else {"arguments": given}
 
 
 def _blob(link: Any) -> list[JSON]:

@@ -81,7 +81,8 @@ class Conversation:
 
     def _known(self, parts: Sequence[tuple[JSON, str]]) -> list[JSON]:
         """Those that a chat has as well."""
-        made = [(_part(part, param), param) for part, param in parts if not _is_own(part)]
+        # A call of a tool that Google ran itself, or its result, is of no use to anyone else.
+        made = [(_part(part, param), param) for part, param in parts if part.keys().isdisjoint(("toolCall", "toolResponse"))]
         for part, param in made:
             if part is None:
                 self.refusal = self.refusal or invalid_parameter(param, "the model takes no part of this kind")
@@ -152,11 +153,6 @@ def parts_of(content: Any, param: str) -> list[tuple[JSON, str]]:
     if not isinstance(parts, list):
         raise invalid_parameter(f"{param}.parts", "it must be a list of parts")
     return [(with_camel_names(read_object(part, f"{param}.parts[{at}]")), f"{param}.parts[{at}]") for at, part in enumerate(parts)]
-
-
-def _is_own(part: JSON) -> bool:
-    """Whether it is about tools that Google ran itself, and of no use to anyone else."""
-    return "toolCall" in part or "toolResponse" in part
 
 
 def _part(part: JSON, param: str) -> JSON | None:

@@ -9,10 +9,11 @@ from itertools import chain
 from typing import Any
 
 from haimaker.adapters import ADAPTERS
+from haimaker.adapters.repairs import arguments_object
 from haimaker.api.formats.messages_requests import NO_THREADS, SIGNATURE, find_refusal, to_chat
 from haimaker.http.errors import APIError
 from haimaker.http.json import parse_json
-from haimaker.http.sse import dumps
+from haimaker.http.sse import dumps, encode_named
 from haimaker.http.values import JSON, Event, Request, StreamEvent
 from haimaker.lean_dataclasses import dataclass, field
 from haimaker.operations.chat import translated_chat
@@ -71,11 +72,11 @@ def write_events(request: OperationRequest, chunks: Iterator[StreamEvent], reque
     chunks = chain((first,), chunks)
     if not first.native:
         for name, data in events((chunk.body for chunk in chunks), request_id):
-            yield _encode(Event(dumps(data), name))
+            yield encode_named(Event(dumps(data), name))
         return
     for chunk in chunks:
         for event in chunk.native:
-            yield _encode(_priced(event, chunk.body))
+            yield encode_named(_priced(event, chunk.body))
 
 
 def from_chat(answer: JSON, request_id: str) -> JSON:
@@ -136,10 +137,6 @@ def to_usage(used: Any) -> JSON:
     if isinstance(used, dict) and "cost" in used:
         told["cost"] = used["cost"]
     return told
-
-
-def _encode(event: Event) -> bytes:
-    return b"event: %b\ndata: %b\n\n" % (event.name.encode(), event.data)
 
 
 def _priced(event: Event, body: JSON) -> Event:
@@ -243,18 +240,15 @@ def _blocks(message: JSON) -> list[JSON]:
         blocks.append({"type": "text", "text": text})
     for call in message.get("tool_calls") or ():
         function = call.get("function") or {}
-        blocks.append({"type": "tool_use", "id": call.get("id"), "name": function.get("name"), "input": _input(function)})
+        blocks.append(
+            {
+                "type": "tool_use",
+                "id": call.get("id"),
+                "name": function.get("name"),
+                "input": arguments_object(function.get("arguments")),
+            }
+        )
     return blocks
-
-
-def _input(function: JSON) -> JSON:
-    """The arguments as an object; what a model wrote that is none is kept under a name."""
-    arguments = function.get("arguments") or "{}"
-    try:
-        given = json.loads(arguments)
-    except (ValueError, RecursionError):
-        given = arguments
-    return given if isinstance(given, dict) else {"arguments": given}
 
 
 FORMAT = ClientFormat(
@@ -262,6 +256,6 @@ FORMAT = ClientFormat(
     render,
     write_events,
     error_body,
-    lambda error, request_id, sent: _encode(Event(dumps(error_body(error, request_id)), "error")),
-    _encode(Event(dumps(PING[1]), PING[0])),
+    lambda error, request_id, sent: encode_named(Event(dumps(error_body(error, request_id)), "error")),
+    encode_named(Event(dumps(PING[1]), PING[0])),
 )

@@ -119,7 +119,7 @@ def _assistant_message(blocks: Sequence[JSON], param: str) -> JSON:
     texts: list[JSON] = []
     for index, block in enumerate(blocks):
         kind = block.get("type")
-        if kind == "thinking" and block.get("signature") == SIGNATURE:
+        if kind == "thinking" and str(block.get("signature")).startswith(SIGNATURE):
             message["reasoning_content"] = message.get("reasoning_content", "") + str(block.get("thinking") or "")
         elif kind in ("thinking", "redacted_thinking"):
             message.setdefault("thinking_blocks", []).append(block)
@@ -177,16 +177,14 @@ def _document(block: JSON, param: str) -> JSON:
         return {"type": "text", "text": title + source["data"]}
     if isinstance(source, dict) and kind == "content":
         content = source.get("content")
-        return {"type": "text", "text": content if isinstance(content, str) else _joined(content, f"{param}.source.content")}
+        if not isinstance(content, str):
+            content = "\n".join(str(part.get("text") or "") for part in _blocks(content, f"{param}.source.content"))
+        return {"type": "text", "text": content}
     name = block.get("title")
     return {
         "type": "file",
         "file": {"filename": name if isinstance(name, str) and name else "document.pdf", "file_data": _source(block, param)},
     }
-
-
-def _joined(content: Any, param: str) -> str:
-    return "\n".join(str(part.get("text") or "") for part in _blocks(content, param))
 
 
 def _source(block: JSON, param: str) -> str:

@@ -14,7 +14,7 @@ from haimaker.api.formats.responses_answers import events, from_chat, from_error
 from haimaker.api.formats.responses_requests import find_refusal, to_chat
 from haimaker.http.errors import APIError
 from haimaker.http.json import parse_json
-from haimaker.http.sse import KEEP_ALIVE, dumps
+from haimaker.http.sse import KEEP_ALIVE, dumps, encode_named
 from haimaker.http.values import JSON, Event, Request, StreamEvent
 from haimaker.operations.chat import translated_chat
 from haimaker.operations.client_format import ClientFormat
@@ -49,11 +49,11 @@ def write_events(request: OperationRequest, chunks: Iterator[StreamEvent], reque
         for data in events((chunk.body for chunk in chunks), _repeated(request), request_id):
             if data["type"] in ENDS:
                 data = {**data, "response": _stored(data["response"], request)}
-            yield _encode(Event(dumps(data), data["type"]))
+            yield encode_named(Event(dumps(data), data["type"]))
         return
     for chunk in chunks:
         for event in chunk.native:
-            yield _encode(_edited(event, chunk.body, request, request_id))
+            yield encode_named(_edited(event, chunk.body, request, request_id))
 
 
 def error_event(error: APIError, number: int) -> JSON:
@@ -73,10 +73,6 @@ def _stored(response: JSON, request: OperationRequest) -> JSON:
     assert request.original
     keep = request.original.keep
     return response if keep is None or keep(response) else {**response, "store": False}
-
-
-def _encode(event: Event) -> bytes:
-    return b"event: %b\ndata: %b\n\n" % (event.name.encode(), event.data)
 
 
 def _edited(event: Event, body: JSON, request: OperationRequest, request_id: str) -> Event:
@@ -114,7 +110,7 @@ def write_failure(error: APIError, request_id: str, sent: int) -> bytes:
     response = from_error(error, request_id)
     failed: JSON = {"type": "response.failed", "response": response, "sequence_number": sent + 1}
     told = (error_event(error, sent), failed)
-    return b"".join(_encode(Event(dumps(event), event["type"])) for event in told)
+    return b"".join(encode_named(Event(dumps(event), event["type"])) for event in told)
 
 
 FORMAT = ClientFormat(

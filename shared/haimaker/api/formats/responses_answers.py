@@ -241,6 +241,7 @@ class _Response:
         text = self.body.get("text") or {}
         reasoning = self.body.get("reasoning") or {}
         reason = INCOMPLETE.get(self.finish_reason or "") if status == "incomplete" else None
+        unsaid = {"description": None, "strict": None}
         return {
             "id": f"{RESPONSE_PREFIX}{self.request_id}",
             "object": "response",
@@ -249,7 +250,7 @@ class _Response:
             "error": None,
             "incomplete_details": reason and {"reason": reason},
             **echoed,
-            "tools": [_shown_tool(tool) for tool in echoed["tools"]],
+            "tools": [{**unsaid, **tool} if tool.get("type") == "function" else tool for tool in echoed["tools"]],
             "created_at": 0,
             "model": self.body.get("model") or "",
             "store": bool(echoed["store"]),
@@ -263,11 +264,6 @@ class _Response:
             "output": [_copy(item) for item in self.output],
             "usage": to_usage(self.used),
         }
-
-
-def _shown_tool(tool: JSON) -> JSON:
-    """With what was not said of it."""
-    return {"description": None, "strict": None, **tool} if tool.get("type") == "function" else tool
 
 
 _PART_EVENTS: Mapping[str, str] = {"message": "response.content_part", "reasoning": "response.reasoning_summary_part"}

@@ -7,7 +7,7 @@ showed earlier comes back marked as ours and goes on as `reasoning_content`; wha
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
-from haimaker.http.errors import BadRequestError, NotFoundError, invalid_parameter
+from haimaker.http.errors import BadRequestError, NotFoundError, invalid_parameter, missing_parameter
 from haimaker.http.values import JSON
 from haimaker.operations.fields import OURS as OF_GATEWAY
 from haimaker.operations.operation import unpack_summary
@@ -61,6 +61,8 @@ def find_refusal(body: JSON) -> BadRequestError | None:
     if body.get("previous_response_id") is not None:
         return BadRequestError(NOT_KEPT, param="previous_response_id", code="response_not_stored")
     given = body.get("input")
+    if given is None:  # where a provider needs none, it is the conversation before
+        return missing_parameter("input")
     for index, item in enumerate(given if isinstance(given, list) else ()):
         if isinstance(item, dict) and item.get("type") == "compaction" and unpack_summary(item) is None:
             message = f"input[{index}]: Only the provider that made the conversation shorter can read it."
@@ -148,8 +150,8 @@ def _instructions(given: Any) -> list[JSON]:
 
 
 def _conversation(given: Any) -> list[JSON]:
-    if isinstance(given, str):
-        return [{"role": "user", "content": given}]
+    if given is None or isinstance(given, str):
+        return [{"role": "user", "content": given or ""}]
     if not isinstance(given, list) or not given:
         raise invalid_parameter("input", "it must be a string or a list of items")
     turns: list[JSON] = []

@@ -46,7 +46,8 @@ def probe(data: bytes) -> Length:
         elif element.id == TIME:
             cluster = int.from_bytes(content, "big")
         elif element.id in (SIMPLE_BLOCK, BLOCK):
-            last = max(last, cluster + _relative(content))
+            offset = _width(content[0])  # behind the number of its track is its time, relative to its cluster
+            last = max(last, cluster + int.from_bytes(content[offset : offset + 2], "big", signed=True))
     if not has_sound or (last < 0 and not duration):
         raise UnreadableAudio("holds no sound")
     return Length(duration * scale_ns / 1e9 if duration > 0 else last * scale_ns / 1e9 + LAST_BLOCK_S, channels)
@@ -77,9 +78,3 @@ def _width(first: int) -> int:
     if not first:
         raise UnreadableAudio("is damaged")
     return 9 - first.bit_length()
-
-
-def _relative(block: bytes) -> int:
-    """The time of a block relative to its cluster, which stands behind the number of its track."""
-    offset = _width(block[0])
-    return int.from_bytes(block[offset : offset + 2], "big", signed=True)

@@ -173,7 +173,6 @@ def test_what_a_chat_can_not_say_is_left_out_and_named(fields: dict[str, Any], d
 @pytest.mark.parametrize(
     ("fields", "param"),
     [
-        ({"input": None}, "input"),
         ({"input": []}, "input"),
         ({"input": [5]}, "input[0]"),
         ({"input": [{"role": "robot", "content": "x"}]}, "input[0].role"),

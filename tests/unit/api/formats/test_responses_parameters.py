@@ -144,6 +144,15 @@ def test_a_parameter(name: str) -> None:
         assert request.body == plain
 
 
+def test_no_input_at_all() -> None:
+    """A provider may go on from what it stores, or from a prompt; a chat has to begin with something."""
+    request = parsed(input=None)
+    assert request.original
+    assert isinstance(request.original.refusal, BadRequestError)
+    assert request.original.refusal.code == "missing_required_parameter"
+    assert read_or_none(native.to_upstream(request, GPT).body) == {"model": GPT.model, "input": None}
+
+
 @pytest.mark.parametrize("wanted", [*get_args(ResponseIncludable), "of.tomorrow", {}])
 def test_an_extra(wanted: Any) -> None:
     known = ("reasoning.encrypted_content", "message.output_text.logprobs")

@@ -184,7 +184,7 @@ def test_deploying_builds_asks_and_tells_the_addresses(terminal, confirmed):
     assert build == ["env", "ARCHITECTURE=arm64", "sam", "build"]
     assert deploy[: len(expected)] == expected
     settings = dict(setting.split("=", 1) for setting in deploy[len(expected) :])
-    assert settings == {**template_settings.defaults(ROOT / "template.yaml"), "FunctionUrls": "chat"}
+    assert settings == {**template_settings.defaults(ROOT / "template.yaml"), "FunctionUrls": "chat", "RecordsByDay": "true"}
     assert "https://api.example/v1" in terminal.shown
     assert "https://url.example/v1" in terminal.shown
     assert "https://api.example/v1/console" in terminal.shown
@@ -363,7 +363,8 @@ def test_a_stacks_counters_are_proven_by_its_records(monkeypatch, tmp_path, word
     monkeypatch.setattr(Stack, "store", lambda stack: store)
     monkeypatch.setattr(Stack, "owner", lambda stack: "account 1")
     monkeypatch.setattr(Stack, "outputs", {"AccountsTable": "accounts", "RecordsTable": "records"})
-    monkeypatch.setattr("local.command_line.operate.repair_totals", lambda *_: 0)  # SQLite has none; test_dynamodb.py has it
+    for name in ("repair_totals", "move_records"):  # SQLite has none; test_dynamodb.py and test_upgrade.py have them
+        monkeypatch.setattr(f"local.command_line.operate.{name}", lambda *_: 0)
     monkeypatch.setattr("local.command_line.reconcile.PAUSE_S", 0)
     monkeypatch.setenv("AWS_REGION", "us-east-1")
     desk = Desk()

@@ -1,22 +1,28 @@
+import io
 import json
+import re
 
 import pytest
 
-from local.command_line.terminal import Terminal, table, usd
+from local.command_line.terminal import Terminal, usd
 
-ROWS = [("ada", "$5.00", None), ("a longer name", "$1,234.50", None)]
-
-
-def test_columns_are_aligned_and_those_that_say_nothing_left_out() -> None:
-    assert table(("alias", "spent", "team"), ROWS) == [
-        "alias              spent",
-        "ada                $5.00",
-        "a longer name  $1,234.50",
-    ]
+TITLES = ("alias", "spent", "team")
+ROWS = [("ada", "$5.00", None), ("a longer [bold]name[/]", "$1,234.50", None)]
+SHOWN = """\
+alias                       spent
+ada                         $5.00
+a longer [bold]name[/]  $1,234.50
+"""
 
 
-def test_names_can_not_move_the_cursor() -> None:
-    [_, line] = table(("alias",), [("\x1b[2Jgone\r\nDELETED",)])
+class Screen(io.StringIO):
+    def isatty(self) -> bool:
+        return True
+
+
+def test_names_can_not_move_the_cursor(capsys: pytest.CaptureFixture[str]) -> None:
+    Terminal().show([], ("alias",), [("\x1b[2Jgone\r\nDELETED",)])
+    _, line = capsys.readouterr().out.splitlines()
     assert line.isprintable()
     assert "gone" in line
 
@@ -39,15 +45,29 @@ def test_money_as_people_read_it(amount: object, shown: str) -> None:
 
 
 @pytest.mark.parametrize(
-    ("as_json", "rows", "shown"),
-    [(True, ROWS, '{"a": 1}'), (False, ROWS, "\n".join(table(("alias", "spent", "team"), ROWS))), (False, [], "Nothing yet.")],
+    ("rows", "shown"), [(ROWS, SHOWN), ([], "Nothing yet.\n"), ([("x" * 300, None, None)], f"alias\n{'x' * 300}\n")]
 )
-def test_values_are_shown_to_programs_or_to_people(
-    capsys: pytest.CaptureFixture[str], as_json: bool, rows: list, shown: str
+def test_a_pipe_gets_whole_lines_without_columns_that_say_nothing(
+    capsys: pytest.CaptureFixture[str], rows: list, shown: str
 ) -> None:
-    Terminal(as_json).show({"a": 1}, ("alias", "spent", "team"), rows, empty="Nothing yet.")
-    out = capsys.readouterr().out
-    assert (json.loads(out) == json.loads(shown)) if as_json else (out == shown + "\n")
+    Terminal().show({"a": 1}, TITLES, rows, empty="Nothing yet.")
+    assert capsys.readouterr() == (shown, "")
+
+
+def test_programs_get_the_value(capsys: pytest.CaptureFixture[str]) -> None:
+    Terminal(as_json=True).show({"a": 1}, TITLES, ROWS)
+    assert json.loads(capsys.readouterr().out) == {"a": 1}
+
+
+def test_a_screen_gets_no_line_that_is_wider_than_itself(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What does not fit goes on in the next line of its column, and is all there."""
+    monkeypatch.setattr("sys.stdout", screen := Screen())
+    monkeypatch.setenv("COLUMNS", "40")
+    monkeypatch.setenv("TERM", "xterm")
+    Terminal().show([], TITLES, [("x" * 60, "$1.00", "a")])
+    shown = re.sub(r"\x1b\[\d*m", "", screen.getvalue())
+    assert max(map(len, shown.splitlines())) <= 40
+    assert shown.count("x") == 60
 
 
 def test_progress_is_for_who_watches_and_not_in_the_result(
@@ -55,9 +75,10 @@ def test_progress_is_for_who_watches_and_not_in_the_result(
 ) -> None:
     assert list(Terminal().each([1, 2], 2, str)) == [1, 2]
     assert capsys.readouterr() == ("", "")
-    monkeypatch.setattr("sys.stderr.isatty", lambda: True)
-    assert list(Terminal().each([1, 2], 2, lambda item: f"page {item}")) == [1, 2]
-    out, err = capsys.readouterr()
-    assert out == ""
-    assert "1/2 page 1 ..." in err
-    assert err.endswith("\r\x1b[K")
+    monkeypatch.setattr("sys.stderr", screen := Screen())
+    monkeypatch.setenv("TERM", "xterm")
+    for item in Terminal().each([1, 2], 2, lambda item: f"page [{item}]"):
+        print(f"found {item}")
+    assert capsys.readouterr().out == "found 1\nfound 2\n"
+    assert "0/2" in screen.getvalue()
+    assert screen.getvalue().endswith("\x1b[2K"), "nothing of it stays"

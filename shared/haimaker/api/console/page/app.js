@@ -51,6 +51,19 @@ class App {
     return this.me?.role === "admin";
   }
 
+  /** Administers its team: that one's ordinary keys, and what they spend. */
+  get leadsTeam() {
+    return this.me?.role === "team_admin";
+  }
+
+  get listsKeys() {
+    return this.isAdmin || this.leadsTeam;
+  }
+
+  mayChangeKey(key) {
+    return this.mayChange || (this.leadsTeam && key.role === "user");
+  }
+
   /** Throws ApiError if the key is none. */
   async signIn(key) {
     const api = new Api(key);
@@ -60,6 +73,12 @@ class App {
     const open = Object.entries(VIEWS).filter(([, [, , forWhom]]) => this.isAdmin || forWhom !== "admin");
     this.#views = Object.fromEntries(open.map(([name, [title, make]]) => [name, { title, ...make(this) }]));
     this.follow();
+  }
+
+  #part() {
+    if (this.mayChange) return "administrator";
+    if (this.leadsTeam) return `administers ${this.me.team_id}`;
+    return this.isAdmin ? "sees all, changes nothing" : "its own part";
   }
 
   signOut(why = "") {
@@ -139,7 +158,7 @@ class App {
         <div class="brand"><svg class="logo" viewBox="0 0 32 32" aria-hidden="true"><rect width="32" height="32" rx="8"></rect><path d="M10 7v18M22 7v18M10 16h12"></path></svg>haimaker</div>
         <nav aria-label="Views">${Object.entries(this.#views).map(([name, view]) => this.#link(name, view))}</nav>
         <div class="session">
-          <div><strong>${this.me.key_alias ?? this.me.key_name}</strong><small>${this.mayChange ? "administrator" : this.isAdmin ? "sees all, changes nothing" : "its own part"}</small></div>
+          <div><strong>${this.me.key_alias ?? this.me.key_name}</strong><small>${this.#part()}</small></div>
           <button type="button" class="quiet" @click=${() => this.signOut()}>Sign out</button>
         </div>
       </aside>

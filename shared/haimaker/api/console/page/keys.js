@@ -21,11 +21,11 @@ const TYPED_MS = 200;
 export function keys(app) {
   let wanted = {};
   let typed = null;
-  const list = new Loaded(app, app.isAdmin ? page : async () => ({ found: [(await app.api.get("/key/info")).info], pages: 1, page: 1, total: 1 }));
+  const list = new Loaded(app, app.listsKeys ? page : async () => ({ found: [(await app.api.get("/key/info")).info], pages: 1, page: 1, total: 1 }));
   /** The little charts, asked for once the keys are there. */
   const used = new Loaded(app, async () => {
     const shown = list.data.found.map((key) => key.token_id);
-    const asked = app.isAdmin ? { group_by: "day,key", keys: shown.join(",") } : { group_by: "day" };
+    const asked = app.listsKeys ? { group_by: "day,key", keys: shown.join(",") } : { group_by: "day" };
     const report = await app.api.get("/spend/report", { ...asked, start_date: daysAgo(DAYS - 1) });
     const rows = report.data.map((row) => ({ key: shown[0], ...row }));
     return new Map(series(rows, "key", "spend", days(report.start_date, report.end_date), Infinity).map(({ id, values }) => [id, values]));
@@ -155,7 +155,7 @@ export function keys(app) {
     <td data-label="Last ${DAYS} days">${sparkline(used.data?.get(key.token_id) ?? [0], `Spend of ${name(key)} in the last ${DAYS} days`)}</td>
     <td data-label="Limits"><span class="limits">${limitsOf(key)}</span></td>
     <td data-label="Team">${key.team_id ?? ""}</td>
-    <td class="end">${app.mayChange ? actions(key) : nothing}</td>
+    <td class="end">${app.mayChangeKey(key) ? actions(key) : nothing}</td>
   </tr>`;
 
   const filters = () => html`<div class="filters">
@@ -182,14 +182,14 @@ export function keys(app) {
         <tbody>${shown.found.map(line)}</tbody>
       </table>
       ${shown.pages > 1 ? pager(shown) : nothing}
-      ${app.isAdmin ? nothing : html`<p class="more muted">Spent in all: ${usd(shown.found[0].total_spend)}. An administrator can change the limits.</p>`}`;
+      ${app.listsKeys ? nothing : html`<p class="more muted">Spent in all: ${usd(shown.found[0].total_spend)}. An administrator can change the limits.</p>`}`;
   }
 
   const show = () => html`
-    ${app.isAdmin
-      ? heading("Keys", "Who may use the gateway, and how much.", app.mayChange ? html`<button type="button" class="primary" @click=${create}>New key</button>` : nothing)
+    ${app.listsKeys
+      ? heading("Keys", app.leadsTeam ? "Who may use the gateway in your team, and how much." : "Who may use the gateway, and how much.", app.mayChange || app.leadsTeam ? html`<button type="button" class="primary" @click=${create}>New key</button>` : nothing)
       : heading("Your key", "What it may do, and what is left.")}
-    ${app.isAdmin ? filters() : nothing}
+    ${app.listsKeys ? filters() : nothing}
     ${list.show(table)}`;
 
   function open(params) {

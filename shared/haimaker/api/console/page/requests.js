@@ -64,7 +64,7 @@ export function requests(app) {
     const inUse = [...Object.keys(names), ...SPAN].some((name) => wanted[name]);
     return html`<form class="filters" @submit=${submit}>
       ${text("model", "Model")}
-      ${app.isAdmin ? keySelect() : nothing}
+      ${app.listsKeys ? keySelect() : nothing}
       <select name="status" aria-label="Status">
         <option value="">Any status</option>
         ${Object.keys(STATUSES).map((status) => html`<option ?selected=${status === wanted.status}>${status}</option>`)}
@@ -121,7 +121,7 @@ export function requests(app) {
   }
 
   const show = () => html`
-    ${heading("Requests", app.isAdmin ? "Of all keys, with their attempts and cost. No prompts, no answers." : "Of your key, with their attempts and cost.", actions())}
+    ${heading("Requests", app.isAdmin ? "Of all keys, with their attempts and cost. No prompts, no answers." : app.leadsTeam ? "Of your key, or one of your team, with their attempts and cost." : "Of your key, with their attempts and cost.", actions())}
     ${filters()}
     ${rows.show(table)}
     ${refused.data?.data.length ? refusals(refused.data) : nothing}`;
@@ -131,7 +131,7 @@ export function requests(app) {
     opened = id || null;
     rows.load();
     refused.load();
-    if (app.isAdmin && !keys.data) keys.load();
+    if (app.listsKeys && !keys.data) keys.load();
   }
 
   return { show, open };

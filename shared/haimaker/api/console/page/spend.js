@@ -13,7 +13,7 @@ const SHOWN = 25;
 
 export function spend(app) {
   let span = 30;
-  let by = "model";
+  let by = app.leadsTeam ? "key" : "model";
   let metric = "spend";
   const report = new Loaded(app, async () => {
     const asked = { by, span };
@@ -26,7 +26,7 @@ export function spend(app) {
     report.load();
   }
 
-  const groups = GROUPS.filter(([name]) => app.isAdmin || !OF_ALL_KEYS.includes(name));
+  const groups = GROUPS.filter(([name]) => app.isAdmin || OF_ALL_KEYS.includes(name) === app.leadsTeam);
   const actions = () => html`
     ${choice("Grouped by", groups, by, (value) => choose(() => { by = value; }))}
     ${choice("Time", SPANS, span, (value) => choose(() => { span = value; }))}`;
@@ -72,7 +72,7 @@ export function spend(app) {
   }
 
   const show = () => html`
-    ${heading("Spend", app.isAdmin ? "What all keys spent; days are UTC." : "What your key spent; days are UTC.", actions())}
+    ${heading("Spend", app.isAdmin ? "What all keys spent; days are UTC." : app.leadsTeam ? "What the keys of your team spent; days are UTC." : "What your key spent; days are UTC.", actions())}
     ${report.show((found) => html`${figures(found)}${chart(found)}`)}`;
 
   return { show, open: () => report.load() };
