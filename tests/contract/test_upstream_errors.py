@@ -131,7 +131,15 @@ ROWS = [
     Row("429 short", said(429, retry_after="0"), openai.RateLimitError, 429, "some_error", 2, headers={"retry-after": "0"}),
     Row("429 at once", said(429, retry_after_ms="10"), openai.RateLimitError, 429, "some_error", 2, headers={"retry-after": "1"}),
     Row("429 strange", said(429, retry_after="soon"), openai.RateLimitError, 429, "some_error", 2),
-    Row("429 no quota", said(429, code="insufficient_quota"), openai.RateLimitError, 429, "insufficient_quota", 2),
+    Row(
+        "429 no quota",
+        said(429, code="insufficient_quota"),
+        openai.RateLimitError,
+        429,
+        "insufficient_quota",
+        headers=NO_RETRY,
+        type="insufficient_quota",
+    ),
     Row("500", said(500), SERVER, 500, "some_error", 2, type="server_error", says="It says why"),
     Row("501", said(501), SERVER, 501, "some_error", 2),
     Row(

@@ -49,7 +49,7 @@ class OverChat:
 
 def _dropped(request: CompletionRequest) -> tuple[str, ...]:
     """What the client loses, if it asks to drop what can't be had; raises BadRequestError otherwise."""
-    refused = {**REFUSED, "best_of": (None, request.fields.n or 1)}
+    refused = {**REFUSED, "best_of": (None, 0, request.fields.n or 1)}
     lost = tuple(name for name, nothing in refused.items() if request.body.get(name) not in nothing)
     if lost and not request.body.get("drop_params"):
         raise _unsupported(lost[0], 'Leave it out, or send "drop_params": true.')

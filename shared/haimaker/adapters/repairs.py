@@ -30,6 +30,18 @@ def plain_id(identifier: str) -> str:
     return CARRIED.sub("", identifier)
 
 
+def cache_mark(holder: Mapping[str, Any]) -> JSON | None:
+    """A mark for the cache in Anthropic's terms: its own, or OpenAI's `prompt_cache_breakpoint`, whose times begin at half an hour,
+    so that one with a time is kept for the hour that Anthropic has.
+
+    https://platform.openai.com/docs/guides/prompt-caching, https://platform.claude.com/docs/en/build-with-claude/prompt-caching
+    """
+    own, breakpoint_ = holder.get("cache_control"), holder.get("prompt_cache_breakpoint")
+    if isinstance(own, dict) or not isinstance(breakpoint_, dict):
+        return own if isinstance(own, dict) else None
+    return {"type": "ephemeral", **({"ttl": "1h"} if breakpoint_.get("ttl") else {})}
+
+
 def arguments_object(arguments: Any) -> JSON:
     """Arguments of a call in the history as an object. What a model wrote that is none is kept under a name: a call that was cut
     off, or that another model made, must not end the conversation at a provider that takes only objects."""

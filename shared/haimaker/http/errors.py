@@ -231,6 +231,8 @@ EXPLAINED_REFUSALS |= {"unsupported_country_region_territory"}
 """Codes with which a provider's 403 is not about the deployer's credentials."""
 
 RETRYABLE = {408, 429}
+NO_CREDIT = "insufficient_quota"
+"""A 429 that does not pass: https://platform.openai.com/docs/guides/error-codes#api-errors"""
 MESSAGE_LENGTH = 2_000
 ACCOUNT_IDS = re.compile(r"\b(?:org-|proj_)[A-Za-z0-9]{8,64}\b")
 """Of the deployer's organisation and project, which OpenAI names in its messages."""
@@ -242,7 +244,7 @@ def from_upstream(status: int, error_fields: ErrorFields, headers: Mapping[str, 
     """The error that a client gets for a provider's answer that is not a success. `now_s`, of the epoch, reads a `retry-after` that
     is a date."""
     error = _for_status(status, error_fields, headers, now_s)
-    error.final = headers.get("x-should-retry") == "false"
+    error.final = headers.get("x-should-retry") == "false" or error.code == NO_CREDIT
     return error
 
 
@@ -256,13 +258,16 @@ def _for_status(status: int, error_fields: ErrorFields, headers: Mapping[str, st
     fields: dict[str, Any] = {"code": code, "param": param, "headers": kept}
     if 400 <= status < 500 and status not in RETRYABLE and code is not None and code in BY_CODE:
         return BY_CODE[code](message, **fields)
+    if status == 429 and code == NO_CREDIT:
+        kept["x-should-retry"] = "false"
+        return RateLimitError(message, type=NO_CREDIT, **fields)
     if status in BY_STATUS:
         return BY_STATUS[status](message, status=status, **fields)
     if status == 403:
         return PermissionDeniedError(message, **fields)
     if status == 402:
         kept["x-should-retry"] = "false"
-        return APIError(message, status=402, type="insufficient_quota", **{**fields, "code": code or "insufficient_quota"})
+        return APIError(message, status=402, type=NO_CREDIT, **{**fields, "code": code or NO_CREDIT})
     if 400 <= status < 500:
         return BadRequestError(message, status=status, **fields)
     if status >= 500:

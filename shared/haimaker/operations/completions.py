@@ -18,6 +18,8 @@ from haimaker.validation.bounds import Text, TokenIds
 
 COMPLETION_TOKENS = 16
 """What a legacy completion writes unless it says more: https://platform.openai.com/docs/api-reference/completions/create"""
+NO_PROMPT = "<|endoftext|>"
+"""What OpenAI's completions go on from where the prompt is null."""
 
 Texts = Annotated[list[Text], Field(min_length=1, max_length=MAX_PROMPTS, fail_fast=True)]
 
@@ -26,7 +28,7 @@ class CompletionFields(TextFields):
     prompt: Text | Texts | TokenIds | ManyTokenIds
     max_tokens: Annotated[StrictInt, Field(ge=0, le=MAX_TOKENS)] | None = None
     """None of its own is of use with `echo` and `logprobs`: the prompt's are then all that is asked for."""
-    best_of: Annotated[StrictInt, Field(ge=1, le=MAX_CHOICES)] | None = None
+    best_of: Annotated[StrictInt, Field(ge=0, le=MAX_CHOICES)] | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,6 +86,8 @@ class CompletionRequest(TextRequest):
 def parse_completion(raw: bytes, model: str | None = None) -> CompletionRequest:
     """The body of a legacy completion. Raises BadRequestError."""
     body = with_model(parse_json(raw), model)
+    if "prompt" in body and body["prompt"] is None:
+        body = {**body, "prompt": NO_PROMPT}
     try:
         request = CompletionRequest(CompletionFields.model_validate(body), body, len(raw))
     except ValidationError as error:

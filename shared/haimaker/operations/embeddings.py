@@ -153,7 +153,13 @@ class EmbeddingRequest(OperationRequest):
 
 def parse(request: Request) -> EmbeddingRequest:
     """Raises BadRequestError."""
-    return _validate(with_model(parse_json(request.body), request.path.get("model")), len(request.body))
+    body = with_model(parse_json(request.body), request.path.get("model"))
+    if "output_dimension" in body and body.get("dimensions") is None:  # as Voyage, Mistral and Cohere call them
+        body = {
+            **{name: value for name, value in body.items() if name != "output_dimension"},
+            "dimensions": body["output_dimension"],
+        }
+    return _validate(body, len(request.body))
 
 
 def translated_embeddings(body: JSON, raw: bytes, original: Original) -> EmbeddingRequest:

@@ -55,6 +55,9 @@ class RerankRequest(OperationRequest):
     fields: RerankFields
     start: int = 0
     """Where the documents of a part begin among all."""
+    as_voyage: bool = False
+    """Whether it names its limit as Voyage's clients do, which look for the results in `data`:
+    https://docs.voyageai.com/reference/reranker-api"""
 
     @property
     def operation(self) -> str:
@@ -138,7 +141,7 @@ class RerankRequest(OperationRequest):
         bodies: list[JSON] = [result.body for result in results if isinstance(result.body, dict)]
         used = [result.usage for result in results if result.usage]
         tokens = usage.sum_usages(used) if len(used) == len(results) else None
-        head = {name: value for name, value in bodies[0].items() if name not in ("results", "meta", "usage")}
+        head = {name: value for name, value in bodies[0].items() if name not in ("results", "data", "meta", "usage")}
         meta = {name: value for name, value in bodies[0]["meta"].items() if name not in ("billed_units", "tokens")}
         return self.build_result({**head, "meta": meta}, [result for body in bodies for result in body["results"]], tokens)
 
@@ -148,7 +151,8 @@ class RerankRequest(OperationRequest):
         shown = [self._show(result) for result in ranked[: self.top_n]]
         given = body.get("meta")
         meta = {"api_version": {"version": "2"}, **_to_usage(tokens), **(given if isinstance(given, dict) else {})}
-        return Result({**body, "results": shown, "meta": meta}, tokens)
+        also = {"object": "list", "data": shown} if self.as_voyage else {}
+        return Result({**body, **also, "results": shown, "meta": meta}, tokens)
 
     def _show(self, result: JSON) -> JSON:
         """A result with its document if that is wanted, and without if not; where nothing is said, as the provider has it."""
@@ -166,9 +170,13 @@ class RerankRequest(OperationRequest):
 def parse(request: Request) -> RerankRequest:
     """Raises BadRequestError."""
     body = with_model(parse_json(request.body), request.path.get("model"))
+    as_voyage = "top_k" in body and body.get("top_n") is None
+    if "top_k" in body:
+        limit = body["top_k"] if as_voyage else body["top_n"]
+        body = {**{name: value for name, value in body.items() if name != "top_k"}, "top_n": limit}
     check_parts(body.get("documents"), "documents")
     try:
-        asked = RerankRequest(RerankFields.model_validate(body), body, len(request.body))
+        asked = RerankRequest(RerankFields.model_validate(body), body, len(request.body), as_voyage=as_voyage)
     except ValidationError as error:
         raise_validation_error(error)
     asked.check()

@@ -260,3 +260,36 @@ def test_thinking_in_the_id_of_a_call_goes_to_nobody_else(target: str) -> None:
     body = json.dumps(sent(target, messages))
     assert "a23456789" in body
     assert "__thinking__" not in body
+
+
+BREAKPOINTS = (
+    ({"mode": "explicit"}, {"type": "ephemeral"}),
+    ({"mode": "explicit", "ttl": "12h"}, {"type": "ephemeral", "ttl": "1h"}),
+)
+
+
+@pytest.mark.parametrize(("mark", "theirs"), BREAKPOINTS)
+@pytest.mark.parametrize(
+    ("target", "keeps"),
+    [
+        ("anthropic/claude-opus-5-5", "cache_control"),
+        ("vertex_ai/claude-opus-5-5", "cache_control"),
+        ("bedrock_invoke/us.anthropic.claude-opus-5-5", "cache_control"),
+        ("bedrock/us.anthropic.claude-opus-5-5", "cachePoint"),
+        ("databricks/databricks-claude-opus-5-5", "cache_control"),
+        ("vercel_ai_gateway/anthropic/claude-opus-5-5", "cache_control"),
+        ("openrouter/anthropic/claude-opus-5-5", "prompt_cache_breakpoint"),
+        ("openai/gpt-6-sol", "prompt_cache_breakpoint"),
+        ("responses/gpt-6-sol", "prompt_cache_breakpoint"),
+        ("mistral/mistral-large-2512", ""),
+        ("gemini/gemini-3.1-pro", ""),
+    ],
+)
+def test_openais_marks_for_the_cache_are_anthropics_where_these_are_known(
+    target: str, keeps: str, mark: JSON, theirs: JSON
+) -> None:
+    part = {"type": "text", "text": "Hi", "prompt_cache_breakpoint": mark}
+    text = json.dumps(sent(target, [{"role": "user", "content": [part, {"type": "text", "text": "So?"}]}]))
+    kept = {"cache_control": theirs, "cachePoint": {**theirs, "type": "default"}, "prompt_cache_breakpoint": mark}
+    assert (f'"{keeps}": {json.dumps(kept[keeps])}' in text) if keeps else ("cache" not in text)
+    assert ("breakpoint" in text) == (keeps == "prompt_cache_breakpoint")

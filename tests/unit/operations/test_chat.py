@@ -207,6 +207,7 @@ def test_any_body_is_a_request_or_a_bad_request(raw: bytes) -> None:
         ({"prompt": [0] * 3_000}, [[0] * 3_000], 1, None),
         ({"prompt": [[1, 2], [3]], "best_of": 3}, [[1, 2], [3]], 6, None),
         ({"n": 4, "best_of": 2}, ["Hi"], 4, None),
+        ({"prompt": None, "best_of": 0}, ["<|endoftext|>"], 1, None),
         ({"max_tokens": 0}, ["Hi"], 1, 0),
         ({"max_tokens": 5, "max_completion_tokens": 6}, ["Hi"], 1, 6),
     ],
@@ -220,7 +221,7 @@ def test_what_a_completion_asks_for(fields: dict[str, Any], prompts: list[Any], 
 @pytest.mark.parametrize(
     ("fields", "param"),
     [
-        ({"prompt": None}, "prompt"),
+        ({"best_of": -1}, "best_of"),
         ({"prompt": []}, "prompt"),
         ({"prompt": [[1], []]}, "prompt"),
         ({"prompt": ["a", 1]}, "prompt"),

@@ -113,3 +113,10 @@ def test_coheres_types_take_what_is_sent() -> None:
     )
     for each in json.loads(sent.body)["inputs"]:
         TypeAdapter(EmbedInput).validate_python(each)
+
+
+@pytest.mark.parametrize("fields", [{"output_dimension": 8}, {"dimensions": 8}, {"dimensions": 8, "output_dimension": 9}])
+def test_dimensions_have_the_name_that_other_vendors_clients_use(fields: JSON) -> None:
+    """https://docs.voyageai.com/reference/embeddings-api, https://docs.cohere.com/reference/embed"""
+    asked = parse(request({"model": "openai/text-embedding-3-small", "input": "a", **fields}))
+    assert (asked.fields.dimensions, asked.body["dimensions"]) == (8, 8)

@@ -181,3 +181,14 @@ def test_a_model_of_bedrock_is_named_with_its_region(region: str, arn: str) -> N
     attempt = attempt_for("bedrock/m")
     attempt = Attempt("r", 0, attempt.provider, "m", attempt.model_info, region=region)
     assert arn in adapters.load("rerank", attempt.provider.adapter).to_upstream(asked("m"), attempt).body.decode()
+
+
+@pytest.mark.parametrize(("fields", "as_voyage"), [({"top_k": 1}, True), ({"top_n": 1}, False), ({"top_k": 9, "top_n": 1}, False)])
+def test_voyages_clients_name_their_limit_and_find_the_results(fields: JSON, as_voyage: bool) -> None:
+    """https://docs.voyageai.com/reference/reranker-api, at any provider."""
+    request = asked("cohere/rerank-v3.5", **fields)
+    body = request.build_result({}, [{"index": 0, "relevance_score": 0.1}, {"index": 1, "relevance_score": 0.9}], None).body
+    assert [result["index"] for result in body["results"]] == [1]
+    assert (body.get("data"), body.get("object")) == ((body["results"], "list") if as_voyage else (None, None))
+    assert request.body["top_n"] == 1
+    assert sent("voyage/rerank-2.5", **fields)["top_k"] == 1

@@ -9,6 +9,7 @@ from collections.abc import Callable, Mapping
 from typing import Any
 from urllib.parse import unquote_to_bytes
 
+from haimaker.adapters.repairs import cache_mark
 from haimaker.http.errors import BadRequestError, invalid_parameter
 from haimaker.http.values import JSON
 
@@ -80,8 +81,8 @@ def _block(part: Any, param: str) -> JSON:
             f"The provider can't take a part of type {kind!r}.", param=f"{param}.type", code="unsupported_parameter"
         )
     block = READERS[kind](part, param)
-    control = part.get("cache_control")
-    return {**block, "cache_control": control} if isinstance(control, dict) else block
+    control = cache_mark(part)
+    return {**block, "cache_control": control} if control else block
 
 
 def _text_part(part: JSON, param: str) -> JSON:

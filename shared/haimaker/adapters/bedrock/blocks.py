@@ -7,6 +7,7 @@ import re
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
+from haimaker.adapters.repairs import cache_mark
 from haimaker.http.errors import invalid_parameter
 from haimaker.http.values import JSON
 from haimaker.lean_dataclasses import dataclass, field
@@ -69,8 +70,8 @@ class Blocks:
 
     def cache_point(self, holder: Mapping[str, Any]) -> list[JSON]:
         """A cache point where the client marked one: https://docs.aws.amazon.com/bedrock/latest/userguide/prompt-caching.html"""
-        marked = holder.get("cache_control")
-        if not self.caches or not isinstance(marked, dict):
+        marked = cache_mark(holder)
+        if not self.caches or marked is None:
             return []
         ttl = {"ttl": marked["ttl"]} if str(marked.get("ttl")) in CACHE_TIMES else {}
         return [{"cachePoint": {"type": "default", **ttl}}]

@@ -75,7 +75,7 @@ def read_stream(events: Iterable[Event], attempt: Attempt, holder: str, tags: Th
         parsed = json_object(event)
         body = mend(parsed) if mend else parsed
         if is_failure(body):
-            yield from (StreamEvent(last) for last in continuity.chunks_of(tags.rest() if tags else ()))
+            yield from (StreamEvent(last) for last in continuity.chunks_of(tags.rest(cut=True) if tags else ()))
             raise from_body(body)
         _refuse_failed(body)
         shown = searches.add_count(normalize_response(body, holder, attempt, whole=False), holder)
@@ -86,7 +86,7 @@ def read_stream(events: Iterable[Event], attempt: Attempt, holder: str, tags: Th
             template = matcher.learn(event.data, parsed, shown) if matcher else None
             yield StreamEvent(shown, event.data if shown is parsed else None, template=template)
     if not done and not continuity.finished:
-        yield from (StreamEvent(last) for last in continuity.chunks_of(tags.rest() if tags else ()))
+        yield from (StreamEvent(last) for last in continuity.chunks_of(tags.rest(cut=True) if tags else ()))
         raise errors.BadGatewayError("The provider's stream ended before the answer was complete.", code="stream_interrupted")
     yield from (StreamEvent(last) for last in continuity.rest(tags.rest() if tags else ()))
 

@@ -6,7 +6,7 @@ https://platform.openai.com/docs/api-reference/chat/create#chat_create-messages
 from collections.abc import Collection
 from typing import Any
 
-from haimaker.adapters.repairs import CARRIED, plain_id
+from haimaker.adapters.repairs import CARRIED, cache_mark, plain_id
 from haimaker.http.values import JSON
 from haimaker.providers.provider import Dialect, MessageRules
 
@@ -26,7 +26,7 @@ def edit_message(message: JSON, dialect: Dialect, *, thinks: bool) -> JSON:
     foreign = FOREIGN if rules.keeps_reasoning_details else (*FOREIGN, DETAILS)
     message = without_fields(message, (*foreign, *rules.strips_fields))
     message = _with_cache_control(message, dialect)
-    message = message if dialect.takes_breakpoints else _without_marks(message, "prompt_cache_breakpoint")
+    message = message if dialect.takes_breakpoints else _without_breakpoints(message, dialect)
     role, content = message.get("role"), message.get("content")
     if isinstance(content, list) and (rules.flattens_content or (rules.flattens_assistant_content and role == "assistant")):
         message = {**message, "content": _flatten(content)}
@@ -76,6 +76,16 @@ def _with_cache_control(message: JSON, dialect: Dialect) -> JSON:
     if dialect.cache_control == "parts":
         return {**message, "content": _move_mark(content, marker)} if marker and content else message
     return _without_marks(message, "cache_control")
+
+
+def _without_breakpoints(message: JSON, dialect: Dialect) -> JSON:
+    """Without OpenAI's marks for the cache, which become Anthropic's where these are known."""
+    content = message.get("content")
+    if dialect.cache_control != "strip" and isinstance(content, list):
+        marks = [cache_mark(part) if isinstance(part, dict) else None for part in content]
+        content = [{**part, "cache_control": mark} if mark else part for part, mark in zip(content, marks, strict=True)]
+        message = {**message, "content": content} if any(marks) else message
+    return _without_marks(message, "prompt_cache_breakpoint")
 
 
 def _without_marks(message: JSON, name: str) -> JSON:

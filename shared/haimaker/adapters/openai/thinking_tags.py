@@ -25,7 +25,9 @@ class ThinkTagParser:
     _closing: str | None = None
     """The tag that ends the reasoning, once that has begun."""
     _held: str = ""
-    """What may be a part of a tag, or reasoning without an opening tag."""
+    """What may be a part of a tag."""
+    _unopened: str | None = None
+    """All reasoning so far that had no opening tag: if none closes it either, it was the answer."""
 
     def read(self, text: str) -> tuple[str, str]:
         """Reasoning and text that are certain now."""
@@ -38,14 +40,19 @@ class ThinkTagParser:
         if not found:
             held = _beginning_at_end(text, self._closing)
             self._held = text[len(text) - held :]
-            return text[: len(text) - held], ""
-        self._closing = ""
+            reasoning = text[: len(text) - held]
+            self._unopened = None if self._unopened is None else self._unopened + reasoning
+            return reasoning, ""
+        self._closing, self._unopened = "", None
         return reasoning, self._after(rest)
 
-    def rest(self) -> tuple[str, str]:
-        """What was held back when the text ends."""
-        held, self._held, self.done = self._held, "", True
-        return (held, "") if self._closing else ("", held)
+    def rest(self, *, cut: bool = False) -> tuple[str, str]:
+        """What was held back when the text ends; where no tag showed that it was reasoning, all of it as the text that it was,
+        unless it was cut."""
+        held, unopened, self._held, self._unopened, self.done = self._held, self._unopened, "", None, True
+        if self._closing:
+            return held, "" if unopened is None or cut else unopened + held
+        return "", held
 
     def _begin(self, text: str) -> tuple[str, str]:
         start = text.lstrip()
@@ -53,12 +60,12 @@ class ThinkTagParser:
         if opened:
             self._closing = TAGS[opened]
             return self.read(start.removeprefix(opened))
-        if self.begins_inside and CLOSING in text:
-            self._closing = CLOSING
-            return self.read(text)
-        if self.begins_inside or any(tag.startswith(start) for tag in TAGS):
+        if any(tag.startswith(start) for tag in TAGS):
             self._held = text
             return "", ""
+        if self.begins_inside:
+            self._closing, self._unopened = CLOSING, ""
+            return self.read(text)
         self.done = True
         return "", text
 
@@ -85,10 +92,10 @@ class ThinkingTags:
         made = [self._piece(choice) for choice in choices]
         return {**body, "choices": made} if any(new is not old for new, old in zip(made, choices, strict=True)) else body
 
-    def rest(self) -> Iterator[JSON]:
+    def rest(self, *, cut: bool = False) -> Iterator[JSON]:
         """Choices that tell what was held back in a stream that did not end them."""
         for index, parting in self._choices.items():
-            if not parting.done and (told := _to_fields(*parting.rest())):
+            if not parting.done and (told := _to_fields(*parting.rest(cut=cut))):
                 yield {"index": index, "delta": told, "finish_reason": None}
 
     def _whole(self, choice: JSON) -> JSON:
@@ -98,7 +105,7 @@ class ThinkingTags:
             return choice
         parting = ThinkTagParser(self.begin_inside)
         reasoning, text = (first + last for first, last in zip(parting.read(content), parting.rest(), strict=True))
-        if not reasoning:
+        if not reasoning or text == content:
             return choice
         return {**choice, "message": {**message, "content": text, "reasoning_content": reasoning}}
 
