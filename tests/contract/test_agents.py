@@ -15,6 +15,7 @@ from typing import Any
 import pytest
 
 from haimaker.http.values import JSON
+from tests.contract import test_responses
 from tests.contract.money_support import Desk
 from tests.contract.sdk_support import MODEL
 from tests.contract.test_gemini_format import streamed as google_stream
@@ -108,6 +109,17 @@ def writes(file: Path) -> Callable[[Call], Reply]:
             head = {"id": "msg_1", "type": "message", "role": "assistant", "model": "m", "stop_sequence": None, "usage": USED}
             message = {**head, "content": [block], "stop_reason": "tool_use" if tool else "end_turn"}
             return named(as_written(events_of(message), block)) if asked.get("stream") else Reply.json(200, message)
+        if call.path.endswith("/responses"):
+            names = [each["name"] for each in asked.get("tools", ()) if each["type"] == "function"]
+            tool = None if "function_call_output" in said else pick(names, file)
+            item: JSON = {"id": "msg_1", "type": "message", "role": "assistant", "status": "completed"}
+            item |= {"content": [{"type": "output_text", "text": DONE, "annotations": []}]}
+            if tool:
+                item = {"id": "fc_1", "type": "function_call", "status": "completed", "call_id": "call_1", "name": tool[0]}
+                item |= {"arguments": json.dumps(tool[1])}
+            response = {**test_responses.WHOLE, "output": [item]}
+            events = test_responses.events_of(response)
+            return test_responses.named(events) if asked.get("stream") else Reply.json(200, response)
         done = any(message["role"] == "tool" for message in asked["messages"])
         tool = None if done else pick([each["function"]["name"] for each in asked.get("tools", ())], file)
         calls = [openai_wire.tool_call(tool[0], json.dumps(tool[1]))] if tool else []
@@ -148,7 +160,7 @@ def pick(names: list[str], file: Path) -> tuple[str, Any] | None:
     [
         *[("gemini", model) for model in (GEMINI, CLAUDE)],
         *[("claude", model) for model in (CLAUDE, MODEL)],
-        *[("codex", model) for model in (CLAUDE, MODEL)],
+        *[("codex", model) for model in (test_responses.GPT, CLAUDE)],
         *[("opencode", model) for model in (CLAUDE, MODEL)],
     ],
 )
@@ -165,9 +177,22 @@ def test_an_agent_writes_a_file_and_ends(
 
 
 @pytest.mark.parametrize("agent", AGENTS)
-def test_an_agent_without_money_says_so_and_stops(desk: Desk, upstream: FakeUpstream, tmp_path: Path, agent: str) -> None:
-    before = len(upstream.calls)
-    printed, status = run(agent, desk, desk.key(max_budget=0.000001), tmp_path, CLAUDE)
+def test_an_agent_whose_budget_ends_in_the_middle_says_so_and_stops(
+    desk: Desk, upstream: FakeUpstream, tmp_path: Path, agent: str
+) -> None:
+    """After the call of its tool there is nothing left: no provider is asked again."""
+    file = tmp_path / "work" / "made.txt"
+    answer, key, called = writes(file), desk.key(max_budget=1_000), list[int]()
+
+    def spends(call: Call) -> Reply:
+        reply = answer(call)
+        if any(isinstance(step, bytes) and file.name.encode() in step for step in reply.body) and not called:
+            desk.admin("/key/update", key=key, max_budget=0.000001)
+            called.append(len(upstream.calls))
+        return reply
+
+    upstream.answers(spends)
+    printed, status = run(agent, desk, key, tmp_path, CLAUDE)
     assert "does not cover this request" in printed
     assert status != 0
-    assert len(upstream.calls) == before
+    assert [len(upstream.calls)] == called, "it asked again, and was answered"

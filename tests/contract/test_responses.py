@@ -527,6 +527,10 @@ def test_what_nobody_keeps_can_not_be_gone_on_from(client: openai.OpenAI, upstre
     with pytest.raises(openai.BadRequestError) as raised:
         client.responses.create(model=MODEL, input="And?", previous_response_id=told.id)
     assert raised.value.code == "response_not_stored"
+    named: Any = [{"type": "item_reference", "id": told.output[0].id}, {"role": "user", "content": "And?"}]
+    with pytest.raises(openai.BadRequestError) as raised:
+        client.responses.create(model=MODEL, input=named)
+    assert raised.value.code == "item_not_stored"
     with pytest.raises(openai.NotFoundError):
         client.responses.retrieve(told.id)
     with pytest.raises(openai.NotFoundError):

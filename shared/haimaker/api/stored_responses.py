@@ -119,7 +119,12 @@ def _with_items(gateway: "Gateway", account: Account, body: JSON) -> JSON:
             continue
         tried.add(request_id)
         record = gateway.store.record(request_id) if len(request_id) <= MAX_ID and request_id.isascii() else None
-        stored = _stored(gateway.content, record) if record and _may_see(account, record) else None
+        if record is None or not _may_see(account, record):
+            continue
+        stored = _stored(gateway.content, record)
+        if stored is None and "response_id" not in record.detail:
+            message = f"Item {item['id']!r} was not stored: send the items themselves, with `store` false."
+            raise BadRequestError(message, param="input", code="item_not_stored")
         for each in (*stored.input, *stored.response["output"]) if stored else ():
             known.setdefault(each.get("id") if isinstance(each, dict) else None, each)
     if not known:
