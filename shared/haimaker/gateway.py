@@ -307,7 +307,7 @@ class Gateway:
         self, routing_request: RoutingRequest, billed: BilledAccounts, request: Request, planner: Planner
     ) -> tuple[Decision, BilledAccounts, Granted]:
         """Plans and reserves; again if an account was changed meanwhile, or if the rest of a budget pays for a shorter answer."""
-        asked, affordable = routing_request.asked, estimates.ALL
+        asked, affordable = routing_request.asked, estimates.NO_LIMITS
         used_up = set[str]()  # targets whose model is limited, and not the one that is asked for
         for _ in range(ADMISSION_TRIES + MAX_MODELS_HELD):
             try:
@@ -342,26 +342,26 @@ class Gateway:
                 raise denied_error(admitted, *model_limits.denied_amounts(admitted, reservations))
         raise denied_error(Denied("parallel", billed.key, retry_after_s=1), 0, 0)
 
-    def _affordable(self, asked: OperationRequest, plan: Plan, refused: Denied, tried: Affordable) -> Affordable | None:
+    def _affordable(self, request: OperationRequest, plan: Plan, refused: Denied, tried: Affordable) -> Affordable | None:
         """What a second try could ask for; None if less would not help."""
-        if refused.reason != "budget" or tried != estimates.ALL:
+        if refused.reason != "budget" or tried != estimates.NO_LIMITS:
             return None
-        return estimates.affordable(asked, plan.all(), refused.remaining_nanousd, self.settings.default_max_output_tokens)
+        return estimates.find_affordable(request, plan.all(), refused.remaining_nanousd, self.settings.default_max_output_tokens)
 
 
 def _places(access: Mapping[str, ProviderConnection]) -> dict[str, Place]:
     return {name: found.place for name, found in access.items()}
 
 
-def _request_fields(asked: OperationRequest, billed: BilledAccounts) -> Mapping[str, object]:
+def _request_fields(request: OperationRequest, billed: BilledAccounts) -> Mapping[str, object]:
     """What a record says of the request itself; nothing of its content."""
     account, *others = billed.all()
     return {
-        "operation": TELEMETRY_NAMES.get(asked.operation, asked.operation),
-        **({"client_format": asked.original.format} if asked.original else {}),
-        "asked_model": asked.model,
-        "stream": asked.streams,
-        "user": asked.fields.user,
+        "operation": TELEMETRY_NAMES.get(request.operation, request.operation),
+        **({"client_format": request.original.format} if request.original else {}),
+        "asked_model": request.model,
+        "stream": request.streams,
+        "user": request.fields.user,
         "key_name": account.name,
         "key_alias": account.alias,
         "team_id": account.team_id,

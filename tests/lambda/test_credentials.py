@@ -94,6 +94,22 @@ def test_a_busy_parameter_store_is_asked_again(scene):
     assert scene.front.calls == [READ] * 3
 
 
+@pytest.mark.parametrize(("fault", "waits"), [("throttled", True), ("failing", False), ("dropped", False)])
+def test_a_start_waits_for_its_turn_where_many_start_at_once_and_for_nothing_else(scene, monkeypatch, fault, waits):
+    """SSM gives 40 reads a second of an account."""
+    monkeypatch.setattr(sources, "READ_TIMEOUT_S", 0.1)
+    scene.front.breaks(READ, fault, times=8)
+    if waits:
+        assert set(scene.keys()) == {"openai"}
+        assert scene.front.take() == [READ] * 9
+        scene.front.breaks(READ, fault)
+        assert set(scene.keys(CACHE_S)) == {"openai"}, "the older ones"
+    else:
+        with pytest.raises(ServiceUnavailableError):
+            scene.keys()
+    assert len(scene.front.take()) < 8
+
+
 @pytest.mark.parametrize("fault", ["throttled", "failing", "dropped", "half"])
 def test_while_it_fails_what_was_read_before_is_used(scene, monkeypatch, fault):
     monkeypatch.setattr(sources, "READ_TIMEOUT_S", 0.2)

@@ -44,6 +44,7 @@ def impatient(monkeypatch):
     for name in ("timeout_s", "total_timeout_s"):
         monkeypatch.setitem(AWSClient.__init__.__kwdefaults__, name, AWSClient.__init__.__kwdefaults__[name] / 5)
     monkeypatch.setattr(sources, "READ_TIMEOUT_S", sources.READ_TIMEOUT_S / 5)
+    monkeypatch.setattr(sources, "THROTTLED_TIMEOUT_S", 1.0)
     monkeypatch.setattr(settlement, "THROTTLED_TIMEOUT_S", settlement.THROTTLED_TIMEOUT_S / 5)
 
 

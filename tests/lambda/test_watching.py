@@ -4,6 +4,7 @@ import json
 import re
 import time
 import uuid
+from pathlib import Path
 
 import pytest
 
@@ -193,6 +194,17 @@ def test_what_costs_too_much_rings(stack, watch, asked):
 def test_a_model_without_a_price_rings(stack, watch, asked):
     asked(chat_event(stack.key(), model="openai/nobody-knows"))
     assert watch.ringing() == {"CostUnknownAlarm"}
+
+
+def test_a_budget_that_is_reached_rings(stack, watch, asked):
+    asked(chat_event(stack.key(soft_budget_nanousd=1)))
+    assert watch.ringing() == {"BudgetAlarm"}
+
+
+def test_every_alarm_is_rung_by_a_test_that_breaks_what_it_is_for(alarms):
+    text = Path(__file__).read_text("utf-8")
+    said = [*re.findall(r"watch\.ringing\(\) [=>]= \{([^}]+)\}", text), *re.findall(r'assert ("\w+") in watch\.ringing\(\)', text)]
+    assert {name for names in said for name in re.findall(r'"(\w+)"', names)} == {*alarms, "UnwellAlarm"}
 
 
 def test_a_request_that_can_not_be_settled_rings(stack, watch, asked):

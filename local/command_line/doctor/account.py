@@ -18,8 +18,8 @@ SKEW_S = 240
 ENOUGH_CONCURRENCY = 100
 LEFT_UNRESERVED = 100
 """https://docs.aws.amazon.com/lambda/latest/dg/configuration-concurrency.html"""
-SSM_READS, COLD_STARTS_A_READ = 40, 4
-"""Of the standard throughput, https://docs.aws.amazon.com/general/latest/gr/ssm.html; an environment tries for some seconds."""
+SSM_READS, COLD_STARTS_A_READ = 40, 24
+"""Of the standard throughput, https://docs.aws.amazon.com/general/latest/gr/ssm.html; an environment waits for so many seconds."""
 GOOD_STATES = ("CREATE_COMPLETE", "UPDATE_COMPLETE", "UPDATE_ROLLBACK_COMPLETE", "IMPORT_COMPLETE")
 
 

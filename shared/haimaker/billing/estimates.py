@@ -18,12 +18,12 @@ class Affordable(NamedTuple):
     """What the rest of a budget still pays for."""
 
     output_tokens: int | None = None
-    """Of each choice; None where it is the client who limits them."""
+    """Of each choice; None where the client limits them itself."""
     tool_calls: int | None = None
     """Of the provider's own tools, where it takes a limit of them."""
 
 
-ALL = Affordable()
+NO_LIMITS = Affordable()
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,7 +47,7 @@ def can_be_shortened(request: OperationRequest) -> bool:
 
 
 def with_limits(
-    attempts: Sequence[Attempt], request: OperationRequest, default: int, affordable: Affordable = ALL
+    attempts: Sequence[Attempt], request: OperationRequest, default: int, affordable: Affordable = NO_LIMITS
 ) -> list[Attempt]:
     """The attempts with limits of ours, for a budget to keep: of the output of a text that brings none of its own, and of the
     provider's own tools where it takes one."""
@@ -72,7 +72,9 @@ def bound_cost(request: OperationRequest, attempts: Sequence[Attempt], default: 
     return CostBound(max((cost for cost in found if cost is not None), default=0), tokens, prompt)
 
 
-def affordable(request: OperationRequest, attempts: Sequence[Attempt], remaining_nanousd: int, default: int) -> Affordable | None:
+def find_affordable(
+    request: OperationRequest, attempts: Sequence[Attempt], remaining_nanousd: int, default: int
+) -> Affordable | None:
     """What the rest of a budget still pays for, whichever target answers: as many calls of tools as leave something for an answer,
     then as long an answer as that leaves. None if a request that is limited so would cost too much as well."""
     shorter = can_be_shortened(request)

@@ -1,5 +1,5 @@
-"""Which of an account's limits for single models a request counts in: that of the model it names, and that of each that may
-serve it. Pure.
+"""Finds the limits for single models, of an account, that a request counts against: of the model that it names, and of each
+model that may serve it. Pure.
 """
 
 from collections.abc import Callable, Collection, Iterator, Sequence
@@ -24,8 +24,8 @@ def model_holds(
     full_name: FullName,
     bound: Callable[[Sequence[Attempt]], CostBound],
 ) -> tuple[ModelHold, ...]:
-    """What is held of the account's limits for a request that names a model by `names`: first of those of these names, for which
-    all attempts count, then of those of the targets. `bound` is the most that it may use at some of the attempts."""
+    """What a request reserves of the account's limits for models. Limits of its own `names` come first and count all attempts; then
+    come those of its targets. `bound` says the most that some of the attempts may use."""
     holds = []
     for model, targets in _counted_models(account, names, attempts, full_name):
         counted = [attempt for attempt in attempts if targets is None or attempt.target in targets]
@@ -34,7 +34,7 @@ def model_holds(
     return tuple(sorted(holds, key=lambda hold: hold.targets is not None))
 
 
-def with_budget(
+def targets_with_budget(
     billed: "BilledAccounts", names: Collection[str], attempts: Sequence[Attempt], full_name: FullName
 ) -> Collection[str]:
     """The targets whose cost counts in any budget, of an account or of a model."""
@@ -49,33 +49,33 @@ def with_budget(
     return found
 
 
-def holding_more(reservation: Reservation, amount_nanousd: int) -> Reservation:
-    """The same reservation for another amount, of all of which the models may cost as much."""
+def with_amount(reservation: Reservation, amount_nanousd: int) -> Reservation:
+    """The reservation for another amount, all of which each of its models may cost; it takes no tokens."""
     models = tuple(replace(hold, amount_nanousd=amount_nanousd, tokens=0) for hold in reservation.models)
     return replace(reservation, amount_nanousd=amount_nanousd, tokens=0, models=models)
 
 
 def have_budget(reservation: Reservation) -> bool:
-    """Whether a budget of a model is reserved of, on any account."""
+    """Whether the request reserves of any model's budget, on any account."""
     holds = (hold for each in (reservation, *reservation.siblings) for hold in each.models)
     return any(hold.limit.budget_nanousd is not None for hold in holds)
 
 
 def surplus_targets(reservations: Sequence[Reservation]) -> set[str]:
-    """The targets to do without, because more models are limited than one write may hold."""
+    """The targets to leave out because they count against more limits of models than one write can reserve of."""
     holds = [hold for reservation in reservations for hold in reservation.models[MAX_MODELS_HELD:]]
     return {target for hold in holds for target in hold.targets or ()}
 
 
 def targets_to_leave_out(denied: Denied, reservations: Sequence[Reservation], attempts: Sequence[Attempt]) -> set[str]:
-    """The targets whose model has no more left, where there are others."""
+    """The targets whose model's limit denied the reservation; none if no other target would be left."""
     hold = _denied_hold(denied, reservations)
     targets = {*(hold.targets or ())} if hold else set[str]()
     return targets if any(attempt.target not in targets for attempt in attempts) else set()
 
 
 def denied_amounts(denied: Denied, reservations: Sequence[Reservation]) -> tuple[int, int]:
-    """The nano-dollars and the tokens per minute that were not there."""
+    """The nano-dollars and the tokens per minute that were asked for and denied."""
     if hold := _denied_hold(denied, reservations):
         return hold.amount_nanousd, hold.tokens
     reservation = next((each for each in reservations if denied.account and each.account_id == denied.account.id), reservations[0])

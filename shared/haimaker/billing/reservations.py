@@ -1,4 +1,4 @@
-"""What is reserved for a request: on each account that pays for it, and of the models that these limit. Pure."""
+"""Builds the reservations of a request: one for each account that pays for it, with what it takes of limits for models. Pure."""
 
 from collections.abc import Collection, Sequence
 from typing import TYPE_CHECKING
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 
 def reservations_for(
-    asked: OperationRequest,
+    request: OperationRequest,
     attempts: Sequence[Attempt],
     names: Collection[str],
     full_name: FullName,
@@ -25,10 +25,11 @@ def reservations_for(
     deadline_s: int,
     default_output_tokens: int,
 ) -> list[Reservation]:
-    """The most that it may cost at any of the attempts, on each account. It names its model by `names`."""
+    """A reservation for each account, of the most that the request may cost at any of the attempts. `names` are the name that the
+    request has for its model, and what that stands for; `deadline_s` is when it is lost, in seconds of the epoch."""
 
     def bound(counted: Sequence[Attempt]) -> CostBound:
-        return estimates.bound_cost(asked, counted, default_output_tokens)
+        return estimates.bound_cost(request, counted, default_output_tokens)
 
     most, accounts = bound(attempts), billed.all()
     ids = tuple(account.id for account in accounts) if len(accounts) > 1 else ()

@@ -1,4 +1,5 @@
-"""From what each attempt used to one record and one charge. The same for whole and streamed, finished, failed and abandoned."""
+"""Settles a request: makes one record and one charge of what its attempts used, whether it was whole or a stream, and whether it
+finished, failed or was given up."""
 
 import random
 import threading
@@ -8,7 +9,7 @@ from contextlib import suppress
 from typing import Literal
 
 from haimaker.billing import admission
-from haimaker.billing.model_limits import holding_more
+from haimaker.billing.model_limits import with_amount
 from haimaker.http.errors import APIError
 from haimaker.http.values import JSON
 from haimaker.lean_dataclasses import dataclass, field, replace
@@ -36,7 +37,7 @@ class AttemptLog:
     code: str | None = None
     duration_ms: int = 0
     first_byte_ms: int | None = None
-    """Until its provider began to answer."""
+    """From its start until its provider began to answer."""
     tokens: Usage | None = None
     estimated: bool = False
     dropped: tuple[str, ...] = ()
@@ -85,8 +86,9 @@ class Settlement:
     attempt_logs: list[AttemptLog] = field(default_factory=list)
     record: Record | None = None
     first_chunk_s: float | None = None
-    """When the first chunk of a streamed answer came, and, next, the first with something of it in it."""
+    """When the first chunk of a streamed answer came, in seconds of the epoch."""
     first_token_s: float | None = None
+    """When the first chunk came that has text, reasoning or a call in it."""
     store_failed: bool = False
     alerts: tuple[BudgetAlert, ...] = ()
     """Soft budgets that were reached with it."""
@@ -103,15 +105,15 @@ class Settlement:
             return self.record
 
     def reserve_more(self, most_nanousd: int) -> bool:
-        """Whether what is reserved covers an attempt of at most this cost after what failed attempts cost; what is missing is
-        reserved here."""
+        """Makes sure that an attempt of at most this cost is reserved for, besides what failed attempts have cost: what is missing
+        is reserved now. Returns False if it can't be."""
         held = (self.reservation, *self.reservation.siblings)
-        extra = sum(reservation.amount_nanousd for reservation in self.extra[:: len(held)])
+        extra = sum(reservation.amount_nanousd for reservation in self.extra[:: len(held)])  # each amount is on every account
         missing = (self.cost_nanousd() or 0) + most_nanousd - self.reservation.amount_nanousd - extra
         if missing <= 0:
             return True
         name = f"{self.reservation.request_id}+{len(self.extra) // len(held) + 1}"
-        wanted = [replace(holding_more(reservation, missing), request_id=name, siblings=()) for reservation in held]
+        wanted = [replace(with_amount(reservation, missing), request_id=name, siblings=()) for reservation in held]
         with suppress(StoreUnavailable):
             admitted = admission.reserve(self.store, wanted)
             if isinstance(admitted, Granted):

@@ -2,7 +2,7 @@
 
 Secrets are in one or two SecureStrings, each a JSON object with the names of environment variables
 (https://docs.aws.amazon.com/systems-manager/latest/userguide/sysman-paramstore-securestring.html). A fleet of cold starts exceeds
-SSM's rate, so a read is tried a few times, its answer is cached for minutes, and the last answer is used while SSM fails.
+SSM's rate, so each waits for its turn; the answer is cached for minutes, and the last answer is used while SSM fails.
 """
 
 import time
@@ -11,7 +11,7 @@ from threading import Lock
 from typing import Protocol
 
 from haimaker.aws.access import AWSAccess
-from haimaker.aws.client import AWSClient, AWSError
+from haimaker.aws.client import THROTTLED, AWSClient, AWSError
 from haimaker.credentials.access import ProviderConnection, connections_from_env
 from haimaker.http.errors import ServiceUnavailableError
 from haimaker.http.json import read_or_none
@@ -28,7 +28,10 @@ RETRY_WITH_OLD_S = 30.0
 READ_TIMEOUT_S = 2.5
 """How long a read is tried again."""
 TRY_TIMEOUT_S = 1.5
-"""How long one try may take; a read ends within 4 s."""
+"""How long one try may take; a read that fails ends within 4 s."""
+THROTTLED_TIMEOUT_S = 22.0
+"""How long the first read of a process is tried again while SSM refuses for load: 1,000 starts at once take 25 s at its 40 reads a
+second. Functions that are not streamed have 29 s."""
 
 
 class Credentials(Protocol):
@@ -70,7 +73,7 @@ class SSMCredentials:
 
     def _refresh(self, older: Mapping[str, ProviderConnection] | None) -> Mapping[str, ProviderConnection]:
         try:
-            secrets = self._read()
+            secrets = self._read(THROTTLED_TIMEOUT_S if older is None else 0)
             access = older
             if access is None or secrets != self._secrets:
                 # A secret that can't be used turns its own provider off and no other.
@@ -90,8 +93,9 @@ class SSMCredentials:
         self._fresh_until_s = self.clock() + (CACHE_S if secrets else CACHE_EMPTY_S)
         return access
 
-    def _read(self) -> Mapping[str, str]:
+    def _read(self, throttled_timeout_s: float) -> Mapping[str, str]:
         """Both parameters in one call; one that does not exist holds nothing. Raises AWSError, SettingsError."""
+        give_up_s = time.monotonic() + throttled_timeout_s
         names = [self.parameter, f"{self.parameter}-2"]
         ssm = AWSClient(
             "ssm",
@@ -103,7 +107,13 @@ class SSMCredentials:
             on_denied=self.observer.access_denied,
         )
         try:
-            answer = ssm.call("GetParameters", {"Names": names, "WithDecryption": True})
+            while True:
+                try:
+                    answer = ssm.call("GetParameters", {"Names": names, "WithDecryption": True})
+                    break
+                except AWSError as error:
+                    if error.code not in THROTTLED or time.monotonic() > give_up_s:
+                        raise
         finally:
             ssm.close()
         found = {parameter["Name"]: parameter["Value"] for parameter in answer.get("Parameters", ())}

@@ -4,6 +4,7 @@ to the provider untouched. What chat has in common with legacy completions is he
 https://platform.openai.com/docs/api-reference/chat/create
 """
 
+from abc import abstractmethod
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Annotated, Any, Self
 
@@ -113,9 +114,9 @@ class TextRequest(OperationRequest):
         """The client's own limit for one choice; the larger where it sent two, since providers differ in which one counts."""
         return max(self.fields.max_completion_tokens or 0, self.fields.max_tokens or 0) or None
 
+    @abstractmethod
     def max_prompt_tokens(self, attempt: Attempt) -> int:
         """No fewer tokens than the prompt has: a token is at least one byte of the JSON that holds it."""
-        raise NotImplementedError
 
     def max_usage(self, attempt: Attempt, default_output_tokens: int = 0) -> Usage:
         return Usage(

@@ -6,6 +6,7 @@ how a provider does it, `upstream/call.py` makes the calls, `upstream/exchange.p
 
 import base64
 import json
+from abc import abstractmethod
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Literal, NamedTuple, Self
 
@@ -125,7 +126,10 @@ class ByteStream(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class OperationRequest:
-    """A checked request: `fields` are what the gateway reads, `body` is all that the client sent but for files, `size` in bytes."""
+    """A checked request: `fields` are what the gateway reads, `body` is all that the client sent but for files, `size` in bytes.
+
+    Abstract for type checkers alone: `ABCMeta` would make every isinstance slower.
+    """
 
     fields: CommonFields
     body: JSON
@@ -135,9 +139,9 @@ class OperationRequest:
     """In the client's format, where that is another one."""
 
     @property
+    @abstractmethod
     def operation(self) -> str:
         """Its name, by which adapters, providers and functions know it."""
-        raise NotImplementedError
 
     @property
     def client_operation(self) -> str:
@@ -188,20 +192,20 @@ class OperationRequest:
         sent = {name: value for name, value in self.original.body.items() if name not in names}
         return replace(self, body=body, original=self.original._replace(body=sent))
 
+    @abstractmethod
     def max_usage(self, attempt: Attempt, default_output_tokens: int = 0) -> Usage:
         """No less than a target may bill for it, whatever it counts.
 
         `default_output_tokens` is reckoned with where neither the client nor the model has a limit.
         """
-        raise NotImplementedError
 
     def output_limit(self, attempt: Attempt, default: int, affordable: int | None) -> int:
         """What to limit an answer to, where the client does not and there is a budget to keep; of a text."""
         raise NotImplementedError
 
+    @abstractmethod
     def estimate_usage(self, attempt: Attempt, sent_bytes: int = 0) -> Usage:
         """About what a target bills, where it does not say; `sent_bytes` of its answer came."""
-        raise NotImplementedError
 
     def estimate_rate_tokens(self, attempt: Attempt, default_output_tokens: int) -> int:
         """What counts against a limit of tokens per minute until it is known."""

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from haimaker.accounts.cache import BilledAccounts
 from haimaker.billing import estimates, model_limits
-from haimaker.billing.estimates import ALL, Affordable
+from haimaker.billing.estimates import NO_LIMITS, Affordable
 from haimaker.http.errors import BadRequestError
 from haimaker.http.json import as_objects
 from haimaker.http.sse import dumps
@@ -103,7 +103,7 @@ class Planner:
         self,
         routing_request: RoutingRequest,
         billed: BilledAccounts,
-        affordable: Affordable = ALL,
+        affordable: Affordable = NO_LIMITS,
         definition: "AutoRouterDefinition | None" = None,
     ) -> Decision:
         """The plan for a request and the accounts that it is charged to. Raises BadRequestError, NotFoundError,
@@ -169,7 +169,7 @@ class Planner:
         """For accounts with a budget, be it for a model: leaves out targets without a known price, and limits the output of the
         others."""
         full_name = self.router.full_name
-        counted = model_limits.with_budget(billed, {asked.model, name, full_name(name)}, plan.all(), full_name)
+        counted = model_limits.targets_with_budget(billed, {asked.model, name, full_name(name)}, plan.all(), full_name)
         if not counted:
             return plan
 

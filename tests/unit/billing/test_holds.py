@@ -250,7 +250,7 @@ def test_a_budget_affords_as_many_calls_of_tools_as_fit_into_it(calls: int, fiel
     request = responses.parse(client_request(body))
     least = replace(target, max_tool_calls=max(calls, 1), max_output_tokens=answer)
     needed = estimates.bound_cost(request, [least], DEFAULT).amount_nanousd
-    affordable = estimates.affordable(request, [target], needed - (0 if calls else 1), DEFAULT)
+    affordable = estimates.find_affordable(request, [target], needed - (0 if calls else 1), DEFAULT)
     assert affordable == (Affordable(None if fields else answer, calls) if calls else None)
 
 
