@@ -20,6 +20,7 @@ from haimaker.validation.settings import SettingsError
 from .connections import MAX_CONNECTIONS
 from .environment import file_of_variables, misspelt, read_environment
 from .installation import START, current_version
+from .memory import give_back_memory
 from .mistakes import Mistakes
 from .server import Server
 from .welcome import base_url, cannot_listen, misspelt_lines, welcome
@@ -37,6 +38,7 @@ STOP_SIGNALS = (signal.SIGINT, signal.SIGTERM)
 
 def main() -> int:
     sys.set_int_max_str_digits(MAX_DIGITS)
+    give_back_memory()
     for stop_signal in STOP_SIGNALS:
         signal.signal(stop_signal, _leave)
     try:

@@ -28,7 +28,9 @@ class Fee(NamedTuple):
 
 
 # Rows of the snapshot that others have otherwise. ElevenLabs: 40 and 80 USD a million characters; who read the vendor's page in May
-# and June 2026 had 50 and 100 (hail-hq/hail, developer.puter.com), and resellers of November ask for what 40 leads to (Venice).
+# and June 2026 had 50 and 100 (hail-hq/hail, developer.puter.com), and resellers of November ask for what 40 leads to (Venice)
+# or for 100 (WaveSpeed). The plans, copied on 4 May 2026 (github.com/api-evangelist/elevenlabs), sell credits, a million
+# of them for 165 to 200 USD.
 FEES = (
     # Ten dollars a thousand, whichever model asks; not at Bedrock, where it does not search.
     Fee(
@@ -185,7 +187,8 @@ PRICED = (
         ),
     ),
     # By the megapixel; the snapshot has none. Others say 0.0154 USD for an image of FLUX.1-dev in May 2026 (workflowlab.dev);
-    # the page has 0.025 a megapixel, the dearer of the two.
+    # the page has 0.025 a megapixel, the dearer of the two. Who copied it on 8 May 2026 (github.com/api-evangelist/together-ai) has
+    # only a range, 0.0006 to 0.134 USD an image, which these are within.
     Priced(
         "https://www.together.ai/pricing",
         "image_generation",
@@ -202,7 +205,8 @@ PRICED = (
             }.items()
         },
     ),
-    # Priced by the step, of which an image takes these by default: 30, 28 and 4. The snapshot takes steps for tokens.
+    # Priced by the step, of which an image takes these by default: 30, 28 and 4. The snapshot takes steps for tokens. Who copied
+    # the page on 7 October 2026 (github.com/api-evangelist/fireworks-ai) has no images, no sound and no rerankers of it.
     Priced(
         "https://fireworks.ai/pricing",
         "image_generation",
@@ -272,7 +276,8 @@ PRICED = (
     ),
     # The most that a text of a thousand characters may cost: content, topics, personal data, grounding, and two policies of
     # reasoning. Each answer says which of them there were. 0.15 USD a thousand for content and for topics, since December 2024, and
-    # 0.10 for personal data are what everybody has; grounding and reasoning stand on the page alone.
+    # 0.10 for personal data are what everybody has (techjacksolutions.com on 14 May 2026, too); grounding and reasoning stand
+    # on the page alone.
     Priced(
         "https://aws.amazon.com/bedrock/pricing/",
         "moderation",

@@ -156,7 +156,7 @@ def _unasked(body: Any) -> Any:
 
 def _as_streamed(choice: Any) -> Any:
     """Its streams have no reason before the end, and of a prompt's first token no likelihood."""
-    return {**choice, "finish_reason": choice["finish_reason"] or "stop", "logprobs": None}
+    return {**choice, "finish_reason": choice.get("finish_reason") or "stop", "logprobs": None}
 
 
 def _without_kinds(result: Any) -> Any:

@@ -49,6 +49,7 @@ LONGEST_S = 30.0
 KEPT_THREADS, KEPT_BYTES = 64, 200 * 2**20
 """What a gateway keeps for who comes next: threads of answers and look-ups, caches, and what the allocator gives back to nobody."""
 SEEN_RESPONSES = 200
+VERBOSE = b'name="response_format"\r\n\r\nverbose_json\r\n'
 RESPONSE_ID = re.compile(rb'"id": ?"(resp_[A-Za-z0-9_-]{1,80})"')
 
 
@@ -240,11 +241,13 @@ def judge(asked: Asked, status: int, content_type: str, body: bytes) -> str:
     operation = asked.operation
     if b'"internal_error"' in body or (status == 500 and b"The gateway failed" in body):
         return f"{operation}: a defect of ours, {body[:500]!r}"
+    if asked.is_damaged:  # what was asked is not known, and who stops sending counts as gone
+        return ""
     try:
         if content_type.startswith("application/json") and body:
             read = readable(body)
-            if status == 200 and not asked.is_damaged:
-                spoken = "verbose_json" if b"verbose_json" in asked.data else None
+            if status == 200:
+                spoken = "verbose_json" if VERBOSE in asked.data else None
                 check_whole(operation, read, spoken, same_format=asked.same_format)
         elif content_type.startswith("text/event-stream"):
             for event in body.split(b"\n\n"):

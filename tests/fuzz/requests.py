@@ -31,6 +31,7 @@ MODELS = (
 )
 """Of chats in any format: one of each way to call."""
 SAME_FORMAT = {"messages": "anthropic/", "responses": "openai/", "gemini_generate": "gemini/", "gemini_stream": "gemini/"}
+SAME_FORMAT |= {"responses_compact": "openai/", "responses_retrieve": ""}
 """Whose own format a client's is: what these say is passed on as it came."""
 SPOKEN = {
     "messages": "messages",

@@ -120,6 +120,7 @@ _IMAGE: Shape = {"size": str, "quality": str, "output_format": frozenset({"png",
 _IMAGE |= {"background": frozenset({"transparent", "opaque", "auto"}), "usage": _IMAGE_USAGE}
 IMAGES: Shape = {**_IMAGE, "created": int, "data": [{"b64_json": str, "url": str, "revised_prompt": str}]}
 IMAGE_EVENT: Shape = {**_IMAGE, "type": str, "b64_json": str, "created_at": int, "partial_image_index": int}
+IMAGE_EVENT |= {NEEDS: {**IMAGE_EVENT.get(NEEDS, {}), "b64_json": ...}}
 _HEARD: Shape = {**_COUNTED, "type": frozenset({"tokens"}), "input_token_details": _IN_WORDS}
 _HEARD |= {NEEDS: {**_COUNTED[NEEDS], "type": ...}}
 _SECONDS: Shape = {"type": frozenset({"duration"}), "seconds": float, NEEDS: {"type": ..., "seconds": ...}}
@@ -169,7 +170,7 @@ RERANKED: Shape = {
 _ANSWER = frozenset({"choices", "message", "delta", "text", "content", "refusal", "reasoning_content", "index"})
 _ANSWER |= {"tool_calls", "function", "function_call", "custom", "arguments", "input", "name"}
 _ANSWER |= {"data", "embedding", "b64_json", "url", "results", "relevance_score"}
-_ANSWER |= {"candidates", "parts", "functionCall", "inlineData", "args", "embeddings", "values"}  # Google's
+_ANSWER |= {"candidates", "parts", "functionCall", "function_call", "inlineData", "inline_data", "args"}
 """Fields that are the answer itself: what can't be read of them is not left out, unless it is empty."""
 
 _PLAIN_HEAD = frozenset({"id", "object", "created", "model", "choices", "usage"})

@@ -4,6 +4,7 @@ it is given, `agent` calls one once and then answers, as the request wants it: i
 import json
 import re
 from collections.abc import Callable, Iterator, Mapping
+from itertools import islice
 from typing import Any
 
 from haimaker.demo import no_such_model
@@ -107,14 +108,16 @@ def _cut_to_limit(message: JSON, body: JSON) -> tuple[JSON, str]:
     if message.get("tool_calls"):
         return message, "tool_calls"
     most = body.get("max_completion_tokens") or body.get("max_tokens")
-    words = _words(message["content"])
-    if most is None or len(words) <= most:
+    if most is None:
         return message, "stop"
-    return {**message, "content": "".join(words[:most])}, "length"
+    words = _words(message["content"])
+    kept = "".join(islice(words, most))
+    return (message, "stop") if next(words, None) is None else ({**message, "content": kept}, "length")
 
 
-def _words(text: str) -> list[str]:
-    return re.findall(r"\s*\S+|\s+$", text)
+def _words(text: str) -> Iterator[str]:
+    """One by one: a long text's at once would hold up all other threads."""
+    return (found[0] for found in re.finditer(r"\s*\S+|\s+$", text))
 
 
 def _count_words(text: str) -> int:

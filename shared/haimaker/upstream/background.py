@@ -1,13 +1,14 @@
 """Runs an iterator in a thread of its own, so that whoever waits for its items can do something else meanwhile.
 
 Reading an upstream has to happen beside writing to the client: silence can then be filled, deadlines kept, and a client
-that leaves noticed. The threads are kept and used again.
+that leaves noticed. The threads are kept and used again; of many that were needed at once, most are given back.
 """
 
 import time
-from collections.abc import Generator
+from collections.abc import Callable, Generator
 from functools import cache
 from queue import Empty, SimpleQueue
+from threading import Lock
 from typing import TYPE_CHECKING, Final, Generic, TypeVar
 
 if TYPE_CHECKING:
@@ -16,6 +17,8 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 
 MAX_THREADS = 1_000
+KEPT_THREADS = 32
+"""However few are in use."""
 MAX_WAITING = 1_000
 """Items that may wait for a slow consumer before the producer is held up."""
 HOLD_UP_S = 0.01
@@ -83,8 +86,43 @@ class BackgroundIterator(Generic[T]):
                 self._queue.put(END)
 
 
+class Threads:
+    """A pool that gives its threads back once more than KEPT_THREADS were needed and few are: each keeps memory of its own."""
+
+    def __init__(self) -> None:
+        self._lock = Lock()
+        self._executor = _make_executor()
+        self._running = self._most = 0
+        """Now, and at once since the executor was made."""
+
+    def submit(self, run: "Callable[[Generator[T]], None]", items: Generator[T]) -> "Future[None]":
+        with self._lock:
+            done = self._executor.submit(self._run, run, items)
+            self._running += 1
+            self._most = max(self._most, self._running)
+            return done
+
+    def _run(self, run: "Callable[[Generator[T]], None]", items: Generator[T]) -> None:
+        try:
+            run(items)
+        finally:
+            self._end()
+
+    def _end(self) -> None:
+        with self._lock:
+            self._running -= 1
+            if self._most <= KEPT_THREADS or self._running > KEPT_THREADS // 2:
+                return
+            emptied, self._executor, self._most = self._executor, _make_executor(), self._running
+        emptied.shutdown(wait=False)
+
+
 @cache
-def _threads() -> "ThreadPoolExecutor":
+def _threads() -> Threads:
+    return Threads()
+
+
+def _make_executor() -> "ThreadPoolExecutor":
     from concurrent.futures import ThreadPoolExecutor  # with logging and queue: not before an answer runs beside
 
     return ThreadPoolExecutor(MAX_THREADS, thread_name_prefix="beside")

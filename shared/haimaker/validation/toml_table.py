@@ -66,7 +66,8 @@ class TomlTable:
         value = self.pop(name, default)
         if value == default:
             return default
-        if not _is_number(value) or not (value > 0 if least is None else least <= value) or value > most:
+        is_number = isinstance(value, int | float) and not isinstance(value, bool)
+        if not is_number or not (value > 0 if least is None else least <= value) or value > most:
             raise self.error(name, f"must be a number {'above 0' if least is None else f'from {least:g}'} to {most:g}")
         return float(value)
 
@@ -115,10 +116,6 @@ def read_whole(table: TomlTable, read: Callable[[TomlTable], T]) -> T:
     found = read(table)
     table.require_empty()
     return found
-
-
-def _is_number(value: object) -> bool:
-    return isinstance(value, int | float) and not isinstance(value, bool)
 
 
 def find_line(text: str, place: FieldPath) -> int | None:

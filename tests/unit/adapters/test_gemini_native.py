@@ -112,6 +112,7 @@ def saying(part: JSON) -> JSON:
         (saying({"text": "a", "thoughtSignature": "'"}), saying({"text": "a", "thoughtSignature": None})),
         (saying({"text": "a", "thoughtSignature": "_-8="}), saying({"text": "a", "thoughtSignature": "_-8="})),
         (saying({"inlineData": {"mimeType": "image/png", "data": "1e+308"}}), None),
+        (saying({"inline_data": {"mime_type": "image/png", "data": [5]}}), None),
         (saying({"text": True}), None),
         (saying({"functionCall": [5]}), None),
         ({"candidates": "x"}, None),

@@ -128,3 +128,20 @@ def test_many_run_at_once() -> None:
     assert all(items.get(0) is SILENCE for items in running)
     gate.set()
     assert [rest(items) for items in running] == [[number] for number in range(200)]
+
+
+def test_threads_that_many_needed_at_once_are_given_back() -> None:
+    gate, before = threading.Event(), {*threading.enumerate()}
+
+    def waiting() -> Generator[int, None, None]:
+        yield 1
+        gate.wait(SOON_S)
+
+    at_once = [BackgroundIterator(waiting()) for _ in range(3 * background.KEPT_THREADS)]
+    assert [items.get(SOON_S) for items in at_once] == [1] * len(at_once)
+    gate.set()
+    assert all(items.wait(SOON_S) for items in at_once)
+    for thread in {*threading.enumerate()} - before:
+        thread.join(SOON_S / 100)
+    assert len({*threading.enumerate()} - before) <= background.KEPT_THREADS
+    assert rest(BackgroundIterator(counting(3))) == [0, 1, 2]

@@ -5,6 +5,7 @@ https://github.com/googleapis/python-genai/blob/main/google/genai/types.py. What
 answer itself (`adapters/openai_types.py`).
 """
 
+import re
 from typing import Any
 
 from haimaker.adapters.openai_types import BASE64
@@ -65,25 +66,37 @@ _CANDIDATE: Any = {
     "urlContextMetadata": {"urlMetadata": [{"retrievedUrl": str, "urlRetrievalStatus": str}]},
     "logprobsResult": {"chosenCandidates": [_TOKEN], "topCandidates": [{"candidates": [_TOKEN]}], "logProbabilitySum": float},
 }
+
+
+def _in_both(shape: Any) -> Any:
+    """With the other spelling of each name, which Google's JSON has as well: `inline_data` for `inlineData`."""
+    if isinstance(shape, list):
+        return [_in_both(each) for each in shape]
+    if not isinstance(shape, dict):
+        return shape
+    both = {name: _in_both(inner) for name, inner in shape.items()}
+    return both | {re.sub("[A-Z]", lambda letter: "_" + letter[0].lower(), name): inner for name, inner in both.items()}
+
+
 _COUNT: Any = [{"modality": str, "tokenCount": int}]
 _COUNTS = ("promptTokenCount", "candidatesTokenCount", "cachedContentTokenCount", "thoughtsTokenCount", "toolUsePromptTokenCount")
 _DETAILS = ("promptTokensDetails", "candidatesTokensDetails", "cacheTokensDetails", "toolUsePromptTokensDetails")
-CONTENTS: Any = {
+COUNTS = frozenset((*_COUNTS, "totalTokenCount"))
+"""What in `usageMetadata` is a number."""
+_USED: Any = {"usageMetadata": {**dict.fromkeys(COUNTS, int), **dict.fromkeys(_DETAILS, _COUNT), "trafficType": str}}
+_CONTENTS: Any = {
     "candidates": [_CANDIDATE],
-    "usageMetadata": {
-        **dict.fromkeys((*_COUNTS, "totalTokenCount"), int),
-        **dict.fromkeys(_DETAILS, _COUNT),
-        "trafficType": str,
-    },
+    **_USED,
     "promptFeedback": {"blockReason": str, "blockReasonMessage": str, "safetyRatings": [_RATING]},
     "modelVersion": str,
     "responseId": str,
     "createTime": str,
 }
 _VECTOR: Any = {"values": [float], "statistics": {"tokenCount": float, "truncated": bool}}
-EMBEDDINGS: Any = {
+_EMBEDDINGS: Any = {
     "embedding": _VECTOR,
     "embeddings": [_VECTOR],
     "usageMetadata": {"promptTokenCount": int, "promptTokenDetails": _COUNT},
 }
-"""https://ai.google.dev/api/embeddings#v1beta.BatchEmbedContentsResponse"""
+CONTENTS, USED, EMBEDDINGS = _in_both(_CONTENTS), _in_both(_USED), _in_both(_EMBEDDINGS)
+"""The last is https://ai.google.dev/api/embeddings#v1beta.BatchEmbedContentsResponse"""

@@ -115,7 +115,7 @@ class _Response:
             for choice in chunk.get("choices") or ():
                 if choice.get("index") == 0:
                     self.finish_reason = choice.get("finish_reason") or self.finish_reason
-                    self.logprobs += (choice.get("logprobs") or {}).get("content") or ()
+                    self.logprobs += map(_with_bytes, (choice.get("logprobs") or {}).get("content") or ())
                     yield from self._read(choice.get("delta") or {})
         yield from self._close()
         status = "incomplete" if self.finish_reason in INCOMPLETE else "completed"
@@ -282,6 +282,12 @@ def _part(kind: str) -> JSON:
     if kind == "refusal":
         return {"type": kind, "refusal": ""}
     return {"type": kind, "text": ""} | ({"annotations": [], "logprobs": []} if kind == "output_text" else {})
+
+
+def _with_bytes(token: JSON) -> JSON:
+    """A token's log probability, whose bytes are no null here."""
+    told = {**token, "bytes": token.get("bytes") or []}
+    return {**told, "top_logprobs": [*map(_with_bytes, token["top_logprobs"])]} if "top_logprobs" in token else told
 
 
 def _copy(item: JSON) -> JSON:

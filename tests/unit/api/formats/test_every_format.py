@@ -2,7 +2,7 @@
 whole and streamed, and however the provider's bytes are cut."""
 
 import json
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from itertools import pairwise
 from typing import Any, NamedTuple
@@ -22,7 +22,7 @@ from haimaker import adapters
 from haimaker.api import formats
 from haimaker.api.formats import responses_answers
 from haimaker.http import sse
-from haimaker.http.errors import BadGatewayError
+from haimaker.http.errors import BadGatewayError, BadRequestError
 from haimaker.http.sse import dumps
 from haimaker.http.values import JSON, Request, StreamEvent
 from haimaker.operations.chat import ChatRequest
@@ -274,7 +274,7 @@ def test_a_native_answer_whose_usage_is_no_object_has_ours(operation: str, used:
     assert (told["output_tokens"], told["cost"]) == (9, 0.25)
 
 
-def test_a_chunk_that_says_no_model_is_of_the_model_that_was_asked() -> None:
+def test_a_response_has_what_a_chunk_leaves_out() -> None:
     chunk = {
         "id": "c",
         "created": None,
@@ -292,3 +292,29 @@ def test_an_answer_that_says_nothing_is_an_answer_or_the_providers_error(operati
     request = client_format.parse(Request("r1", {}, dumps(sent), {"id": "m"}))
     with suppress(BadGatewayError):
         assert isinstance(json.loads(client_format.render(request, Result(said), "r1")[1]), dict)
+
+
+def linking(link: str) -> Iterator[tuple[str, JSON]]:
+    """Wherever a client's format has a place for a link that somebody fetches, by the operation."""
+    source = {"type": "url", "url": link}
+    for block in ({"type": "image", "source": source}, {"type": "document", "source": source}):
+        for content in ([block], [{"type": "tool_result", "tool_use_id": "a", "content": [block]}]):
+            yield "messages", {"model": "m", "max_tokens": 5, "messages": [{"role": "user", "content": content}]}
+    image, file = {"type": "input_image", "image_url": link}, {"type": "input_file", "file_url": link}
+    for item in ({"role": "user", "content": [image]}, {"role": "user", "content": [file]}):
+        yield "responses", {"model": "m", "input": [item]}
+        yield "responses_compact", {"model": "m", "input": [item]}
+    yield "responses", {"model": "m", "input": [{"type": "function_call_output", "call_id": "c", "output": [image]}]}
+    for part in ({"fileData": {"fileUri": link}}, {"file_data": {"file_uri": link, "mime_type": "image/png"}}):
+        yield "gemini_generate", {"contents": [{"role": "user", "parts": [part]}]}
+        yield "gemini_stream", {"contents": [{"role": "user", "parts": [part]}]}
+        yield "gemini_embed", {"content": {"parts": [part]}}
+
+
+@pytest.mark.parametrize(
+    "link", ["file:///etc/passwd", "ftp://h/a", "//h/a", "http:/\\h/a", "http:///a", "javascript:a", "gopher://h/"]
+)
+def test_links_that_are_not_of_the_web_are_refused_in_every_format(link: str) -> None:
+    for operation, body in linking(link):
+        with pytest.raises(BadRequestError):
+            formats.find(operation).parse(Request("r1", {}, dumps(body), {"id": "m"}))
