@@ -25,6 +25,9 @@ class Request:
     """Seconds until the platform ends this invocation."""
     client_left: Callable[[], bool] = lambda: False
     """Whether the client is known to have closed the connection; a door that can't know says False."""
+    send_now: Callable[[bytes], None] | None = field(default=None, repr=False)
+    """Writes a piece of an answer whose body the door is asking for the next one, in the same thread: what came may then leave
+    before more is waited for. None where a door can't. Raises OSError."""
     pieces: Iterator[bytes] | None = field(default=None, repr=False)
     """The body as it comes, in place of `body`, of an operation that takes it so at a door which can."""
     upload: Callable[[str], bytes] = _no_upload
