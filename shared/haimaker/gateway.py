@@ -154,7 +154,7 @@ class Gateway:
         try:
             if operation not in MODEL_OPERATIONS:
                 if operation in TELLS_PRICES:
-                    self.prices.refresh()
+                    self.prices.refresh_before_answer()
                 return HANDLERS[operation](self, request)
             client_format = formats.find(operation, request)
             account = self.accounts.authenticate(request.headers)
@@ -217,6 +217,7 @@ class Gateway:
         begun_s = time.monotonic()
         billed = self.accounts.billed_accounts(account, asked.fields.user)
         decision, billed, admitted = self._reserve(routing_request, billed, request, runtime.planner)
+        self.prices.used = True
         longest_s = deadlines.request_timeout_s(request, decision.plan.timeout_s)
         end_s = begun_s + longest_s
         deadline_s = begun_s + min(longest_s, deadlines.client_timeout_s(request))
@@ -248,7 +249,6 @@ class Gateway:
         """The providers that are on now, and the newest prices. Raises ServiceUnavailableError if credentials can't be read."""
         self.prices.refresh_in_background()
         access = self.credentials.current()
-        self.prices.wait_for_first()
         runtime = self._runtime
         if runtime is None or runtime.clients.access is not access or runtime.prices is not current_table():
             on = [get(name) for name in NAMES if name in access or (self.settings.demo and name not in ONLINE)]

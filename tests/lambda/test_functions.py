@@ -23,8 +23,8 @@ COST = 4_500
 """Of one answer of the scripted provider, 10 and 5 tokens of gpt-4o-mini, in nano-dollars."""
 FUNCTIONS = Path(__file__).parents[2] / "functions"
 WARM = ["reserve", "PutItem", "release"]
-BESIDE = ["GetItem", "GetParameters"]
-"""At the same moment, in any order: whether there are newer prices, which is asked every ten minutes, and credentials."""
+COLD = ["GetItem", "GetParameters", *WARM, "GetItem"]
+"""Of a process's first request; the last after its answer, and then every ten minutes: are there newer prices."""
 
 
 @pytest.fixture
@@ -53,11 +53,6 @@ def key(stack):
     return stack.key(budget_nanousd=1_000_000_000)
 
 
-def is_cold(calls):
-    """Whether these are all calls of a process's first request."""
-    return (calls[0], sorted(calls[1:3]), calls[3:]) == ("GetItem", BESIDE, WARM)
-
-
 def served_by(name):
     return runpy.run_path(str(FUNCTIONS / name / "app.py"))["handler"].serves
 
@@ -78,8 +73,7 @@ def test_calls_of_aws_per_request(request, tables):
     assert stack.front.take() == [], "nothing is read before the first request"
     for number, stream in enumerate((False, False, True)):
         assert function.ask(chat_event(key, stream=stream)).status == 200
-        calls = stack.front.take()
-        assert calls == WARM if number else is_cold(calls)
+        assert stack.front.take() == (WARM if number else COLD)
     second = stack.key()
     assert function.ask(chat_event(second)).status == 200
     assert stack.front.take() == ["GetItem", *WARM]
@@ -198,7 +192,7 @@ def test_an_answer_that_takes_too_long_ends_in_time_and_is_settled(stack, functi
     assert answer.headers["x-should-retry"] == "false"
     function.wait_for("next", 2)
     assert not stack.money(key)[1]
-    assert is_cold(stack.front.calls)
+    assert stack.front.calls == COLD
 
 
 @pytest.mark.parametrize(
@@ -241,7 +235,7 @@ def test_the_models_that_have_credentials_are_listed(stack):
     names = [model["id"] for model in listing.json["data"]]
     assert "openai/gpt-4o-mini" in names
     assert not [name for name in names if name.startswith(("demo/", "groq/"))]
-    assert stack.front.calls == ["GetItem", "GetItem", "GetParameters"]
+    assert stack.front.calls == ["GetItem", "GetParameters"]
 
 
 def test_the_console_needs_nothing_but_its_files(stack):

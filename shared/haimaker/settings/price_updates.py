@@ -1,8 +1,8 @@
 """Newer prices without a deployment of code: a table that an operator puts into the store takes the place of the package's own.
 
-The store is asked beside a request, every ten minutes. Only the first request of a process waits for the answer, which comes while
-credentials are read: it lasts no longer by that, and a function that starts for each request has the newest prices too. Every
-request keeps the version that it was reserved at.
+The store is asked every ten minutes: beside a request, or after an answer where a function is frozen then. A process starts with
+the package's table, so that no start waits, and a function that starts anew for each request has that alone. Every request keeps
+the version that it was reserved at.
 """
 
 import base64
@@ -10,7 +10,7 @@ import time
 import zlib
 from datetime import UTC, datetime
 from hashlib import sha256
-from threading import Event, Lock, Thread
+from threading import Lock, Thread
 
 from haimaker.http.values import JSON
 from haimaker.models.table import Table, current_table, packaged_table, use_table
@@ -21,8 +21,8 @@ from haimaker.store.documents import Document, Documents
 KIND, VERSION, LINES = "prices", "version", "lines"
 """Two documents: which table is the newest, and its lines; the second is read where the first names another one."""
 ASK_EVERY_S = 600.0
-FIRST_WAIT_S = 0.5
-"""How long the first request waits for a store that is slow; then it is charged by the package's prices."""
+FIRST_S = 60.0
+"""After a start nothing is asked beside requests."""
 MAX_BYTES = 16 * 2**20
 """Of a table's lines."""
 
@@ -33,36 +33,42 @@ class PriceUpdates:
     def __init__(self, documents: Documents, observer: Observer) -> None:
         self._documents, self._observer = documents, observer
         self._lock = Lock()
-        self._next_s, self._digest, self._warned = 0.0, "", False
-        self._has_asked = Event()
+        self._next_s, self._digest, self._warned = time.monotonic() + FIRST_S, "", False
+        self._has_asked, self._has_answered = False, False
         self._thread: Thread | None = None
+        self.used = False
+        """Whether a request was reserved for by these prices; who only refuses needs no newer ones."""
 
     def refresh(self) -> None:
         """Takes the store's table, if it is time to ask for it and it is newer than the package's. Never raises."""
         if self._is_due():
             self._ask()
 
+    def refresh_before_answer(self) -> None:
+        """The same where nothing runs after an answer; not before the first one."""
+        if self._has_answered:
+            self.refresh()
+        self._has_answered = True
+
     def refresh_in_background(self) -> None:
-        """The same beside what follows."""
+        """The same beside what follows, from a minute after the start on."""
         if time.monotonic() >= self._next_s and self._is_due():
             self._thread = Thread(target=self._ask, daemon=True)
             self._thread.start()
 
-    def wait_for_first(self) -> None:
-        """Waits for the first answer of the store in this process, if it does not take too long."""
-        self._has_asked.wait(FIRST_WAIT_S)
-
     def finish(self, timeout_s: float) -> None:
-        """Waits for what is asked in the background; for a function that is frozen after an answer."""
+        """After an answer, in a function that is frozen then: asks for the first time, and waits for what is asked beside it."""
+        if self.used and not self._has_asked:
+            self.refresh()
         if self._thread:
             self._thread.join(timeout_s)
 
     def _is_due(self) -> bool:
         """Whether it is time to ask, which is for the caller to do then."""
         with self._lock:
-            is_due = time.monotonic() >= self._next_s
+            is_due = not self._has_asked or time.monotonic() >= self._next_s
             if is_due:
-                self._next_s = time.monotonic() + ASK_EVERY_S
+                self._has_asked, self._next_s = True, time.monotonic() + ASK_EVERY_S
             return is_due
 
     def _ask(self) -> None:
@@ -72,8 +78,6 @@ class PriceUpdates:
             self._observer.error("newer prices could not be read", error=str(error))
         except (ValueError, KeyError, TypeError, zlib.error) as error:
             self._observer.error("the store's prices are no table of prices", **{"error.type": type(error).__name__})
-        finally:
-            self._has_asked.set()
         if current_table().is_outdated(datetime.now(UTC).date()) and not self._warned:
             self._warned = True
             self._observer.error("the prices are old: see make prices", date=current_table().date)

@@ -142,7 +142,7 @@ class Slow(Counting):
         return super().get(kind, name)
 
 
-def test_the_first_request_waits_for_the_answer_and_no_later_one(
+def test_no_start_waits_and_what_runs_for_long_asks_beside_its_requests(
     documents: Documents, log: Log, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     now_s = [1_000.0]
@@ -150,37 +150,41 @@ def test_the_first_request_waits_for_the_answer_and_no_later_one(
     publish(documents, lines())
     slow = Slow(documents)
     prices = updates(slow, log)
+    for later_s in (0, 59):
+        now_s[0] += later_s
+        prices.refresh_in_background()
+    now_s[0] += 1
     prices.refresh_in_background()
-    slow.may_answer.set()
-    prices.wait_for_first()
-    assert rate_of() == "0.001"
-    publish(documents, lines(rate="0.002"))
-    now_s[0] += 600
-    slow.may_answer.clear()
-    prices.refresh_in_background()
-    prices.wait_for_first()
-    assert rate_of() == "0.001"
-    slow.may_answer.set()
-    prices.finish(10)
-    assert (rate_of(), slow.read) == ("0.002", [VERSION, LINES] * 2)
-
-
-def test_a_slow_store_keeps_the_first_request_for_a_moment_only(
-    documents: Documents, log: Log, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(price_updates, "FIRST_WAIT_S", 0.01)
-    publish(documents, lines())
-    slow = Slow(documents)
-    prices = updates(slow, log)
-    prices.refresh_in_background()
-    prices.wait_for_first()
     assert current_table() is packaged_table()
     slow.may_answer.set()
     prices.finish(10)
-    assert rate_of() == "0.001"
+    assert (rate_of(), slow.read) == ("0.001", [VERSION, LINES])
 
 
-def test_the_first_request_of_a_process_is_charged_by_the_newest_prices(documents: Documents, tmp_path: Path) -> None:
+def test_a_function_that_is_frozen_asks_after_an_answer_if_it_charged_by_its_prices(documents: Documents, log: Log) -> None:
+    publish(documents, lines())
+    counting = Counting(documents)
+    prices = updates(counting, log)
+    prices.finish(10)
+    assert counting.read == []
+    prices.used = True
+    for _ in range(2):
+        prices.finish(10)
+        assert (rate_of(), counting.read) == ("0.001", [VERSION, LINES])
+
+
+def test_a_function_without_time_after_its_answer_asks_before_its_second(documents: Documents, log: Log) -> None:
+    counting = Counting(documents)
+    prices = updates(counting, log)
+    prices.refresh_before_answer()
+    assert counting.read == []
+    prices.refresh_before_answer()
+    assert counting.read == [VERSION]
+
+
+def test_a_request_is_charged_by_the_newest_prices(documents: Documents, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Of the local gateway, a while after its start: the first that meets newer ones is served beside the asking."""
+    monkeypatch.setattr(price_updates, "FIRST_S", 0.0)
     publish(documents, lines())
     usage = {"prompt_tokens": 10, "completion_tokens": 5, "total_tokens": 15}
     with FakeUpstream() as upstream:
@@ -188,11 +192,14 @@ def test_the_first_request_of_a_process_is_charged_by_the_newest_prices(document
         environment = {"OPENAI_API_KEY": "k", "OPENAI_BASE_URL": upstream.url, "HAIMAKER_ADMIN_KEY": "sk-local"}
         gateway = Gateway.local(Settings.from_environment({**environment, "HAIMAKER_HOME": str(tmp_path)}))
         body = json.dumps({"model": "openai/gpt-4o-mini", "messages": [{"role": "user", "content": "Hi"}]}).encode()
-        response = gateway.handle("chat_completions", Request("r", {"authorization": "Bearer sk-local"}, body))
+        for request_id in ("first", "second"):
+            response = gateway.handle("chat_completions", Request(request_id, {"authorization": "Bearer sk-local"}, body))
+            gateway.prices.finish(10)
     assert isinstance(response.body, bytes)
     assert json.loads(response.body)["usage"]["cost"] == 0.015
-    [record], _ = gateway.store.records()
-    assert record.cost_nanousd == 15_000_000
+    second = gateway.store.record("second")
+    assert second is not None
+    assert second.cost_nanousd == 15_000_000
 
 
 def test_an_old_table_is_told_once(documents: Documents, log: Log, monkeypatch: pytest.MonkeyPatch) -> None:
