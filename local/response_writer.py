@@ -51,7 +51,7 @@ def _write(connection: socket.socket, response: Response, head: Head | None, hea
             headers["content-length"] = str(len(response.body))
         _send(connection, encode_head(response.status, headers) + (response.body if has_body else b""))
         return
-    chunked = may_have_body and head is not None and head.minor_version == 1
+    chunked = may_have_body and head is not None and takes_chunks(head)
     if chunked:
         headers["transfer-encoding"] = "chunked"
     _send(connection, encode_head(response.status, headers))
@@ -66,10 +66,18 @@ def encode_head(status: int, headers: Mapping[str, str]) -> bytes:
     return ("\r\n".join(lines) + "\r\n\r\n").encode("latin-1", "replace")
 
 
+def takes_chunks(head: Head) -> bool:
+    return head.minor_version == 1
+
+
+def send_piece(connection: socket.socket, piece: bytes, *, chunked: bool) -> None:
+    if piece:
+        _send(connection, b"%x\r\n%b\r\n" % (len(piece), piece) if chunked else piece)
+
+
 def _stream(connection: socket.socket, items: Iterator[bytes], *, chunked: bool) -> None:
     for item in items:
-        if item:
-            _send(connection, b"%x\r\n%b\r\n" % (len(item), item) if chunked else item)
+        send_piece(connection, item, chunked=chunked)
     if chunked:
         _send(connection, b"0\r\n\r\n")
 

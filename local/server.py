@@ -12,6 +12,7 @@ import sys
 import threading
 import time
 from collections.abc import Callable, Collection
+from functools import partial
 from typing import NamedTuple, Protocol
 from urllib.parse import parse_qsl
 
@@ -25,7 +26,7 @@ from haimaker.lean_dataclasses import replace
 from .connections import MAX_CONNECTIONS, Connections, Waiting
 from .mistakes import Mistakes, Networks, address_of, sender_of, too_many
 from .request_reader import ClientLeft, Head, RequestReader, is_large
-from .response_writer import write
+from .response_writer import send_piece, takes_chunks, write
 
 BACKLOG = 512
 GRACE_S = 5.0
@@ -189,7 +190,11 @@ class Server:
         if self._connections.is_spare(connection) and found.operation != HEALTH:
             message = "This gateway has as many connections as it may have. Try again in a moment."
             raise ServiceUnavailableError(message, code="too_many_connections", headers={"retry-after": "1"})
-        request = Request(request_id, head.headers, b"", found.path_params, query, client_left=_client_left(connection))
+        request = Request(
+            *(request_id, head.headers, b"", found.path_params, query),
+            client_left=_client_left(connection),
+            send_now=partial(send_piece, connection, chunked=takes_chunks(head)),
+        )
         return Arrival(request, found.operation, error, address_of(peer, head.headers, self._proxies))
 
     def _respond(

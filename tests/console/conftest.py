@@ -32,7 +32,7 @@ def browser() -> Iterator[Browser]:
 def desk(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Desk]:
     with FakeUpstream() as upstream:
         upstream.answers(plays_openai("Hello there"))
-        with serving(tmp_path_factory.mktemp("console"), upstream) as desk:
+        with serving(tmp_path_factory.mktemp("console"), upstream, HAIMAKER_LOG_CONTENT="true") as desk:
             yield desk
 
 

@@ -271,6 +271,19 @@ def test_the_dearest_request_is_found_with_its_attempts(console: Console, desk: 
     expect(page.get_by_text("A key does not belong into an address")).to_be_visible()
 
 
+def test_prompt_and_answer_are_shown_where_they_are_kept(console: Console, desk: Desk):
+    page = console.sign_in(view="requests")
+    for key, shown in (
+        (desk.key(log_content=True), "Hello there"),
+        (desk.key(), "No prompt and no answer of this request is kept here."),
+    ):
+        page.get_by_label("Request id").fill(desk.chat(key).headers["x-request-id"])
+        page.get_by_role("button", name="Find").click()
+        page.get_by_role("button", name="Prompt and answer").click()
+        expect(page.locator(".detail")).to_contain_text(shown)
+    console.forgives(404)
+
+
 def test_a_failing_provider_is_spotted(console: Console):
     page = console.sign_in(view="requests?tag=prod")
     worst = page.locator(".providers tbody tr").first

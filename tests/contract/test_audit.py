@@ -110,7 +110,16 @@ MAY = {
         "key_list",
         "team_show",
     ),
-    *("spend_logs", "spend_report", "spend_keys", "spend_calculate", "generation", "refusals_list", "route_simulate"),
+    *(
+        "spend_logs",
+        "spend_report",
+        "spend_keys",
+        "spend_calculate",
+        "generation",
+        "refusals_list",
+        "route_simulate",
+        "generation_content",
+    ),
 }
 """What a key that administers a team may ask for, besides what models serve, as far as it is about its team."""
 OPEN = {"console", "health", "index", "openapi", "docs", "metrics", "models_hub", "file_read", "file_write", "audio_uploads"}

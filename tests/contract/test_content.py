@@ -15,7 +15,7 @@ from haimaker.blobs.folder import FolderBlobs
 from haimaker.observability.redaction import BUILT_IN, Redaction
 from haimaker.settings.gateway_toml import parse_gateway_toml
 from haimaker.validation.settings import SettingsError
-from tests.contract.money_support import ADMIN, Desk, serving, wait_until
+from tests.contract.money_support import ADMIN, Desk, error_of, serving, wait_until
 from tests.support.fake_upstream import FakeUpstream
 from tests.support.openai_wire import error, plays_openai
 from tests.support.reply import Reply
@@ -58,6 +58,25 @@ def test_a_key_that_wants_it_has_its_content_kept(desk: Desk, upstream: FakeUpst
     assert (entry["key_alias"], entry["status"], entry["provider"]) == ("wished", "ok", "openai")
     assert key not in json.dumps(entry)
     assert entry["cost_usd"] == float(desk.info(key)["spend"])
+
+
+def test_what_is_kept_is_shown_to_its_key_and_to_administrators(desk: Desk, upstream: FakeUpstream):
+    upstream.answers(plays_openai("Sent to ada@example.com"))
+    desk.ask("POST", "/team/new", {"team_id": "t"})
+    key = desk.key(log_content=True, team_id="t")
+    viewer, boss = (desk.key(role=role, team_id="t") for role in ("viewer", "team_admin"))
+    asked = desk.chat(key, text=PROMPT).headers["x-request-id"]
+    path = f"/generation/content?id={asked}"
+    for reader in (key, ADMIN):
+        entry = desk.ask("GET", path, key=reader).json()["data"]
+        assert entry["request"]["messages"][0]["content"] == "Write to [email]"
+        assert entry["response"]["choices"][0]["message"]["content"] == "Sent to [email]"
+    for reader in (desk.key(), viewer, boss):
+        assert error_of(desk.ask("GET", path, key=reader)) == (404, "generation_not_found")
+    silent = desk.chat(desk.key(), text=PROMPT).headers["x-request-id"]
+    assert error_of(desk.ask("GET", f"/generation/content?id={silent}")) == (404, "content_not_kept")
+    assert desk.ask("GET", "/generation/content").status_code == 400
+    assert desk.ask("GET", path, key=None).status_code == 401
 
 
 def test_a_failure_is_kept_with_its_error(desk: Desk, upstream: FakeUpstream):

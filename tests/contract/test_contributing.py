@@ -175,29 +175,32 @@ def _ask(clone: Path, operation: str, body: JSON, **environment: str) -> str:
     return answer
 
 
-@pytest.mark.parametrize("streams", [False, True])
-def test_a_vendors_format_is_added(streams: bool, clone: Path, upstream: FakeUpstream) -> None:
+def test_a_vendors_format_is_added(clone: Path, upstream: FakeUpstream) -> None:
     _write(clone, "shared/haimaker/adapters/meteor/chat.py")
     _write(clone, "shared/haimaker/providers/meteor.py")
     _insert(clone, "shared/haimaker/adapters/__init__.py", '    "chat_completions": {\n', '"meteor":')
     _run(clone, "make", "-o", ".venv/test.stamp", "providers")
     counted = {"read": 3, "wrote": 1}
-    if streams:
-        upstream.answers(Reply.sse([{"said": "Hel"}, {"said": "lo"}, {"end": "done", "counted": counted}], done=False))
-    else:
-        upstream.answers(Reply.json(200, {"said": "Hello", "end": "done", "counted": counted}))
-    body = {"model": "meteor/one", "stream": streams, "messages": [{"role": "user", "content": "Hi"}]}
-    answer = _ask(clone, "chat_completions", body, METEOR_API_KEY="k", METEOR_BASE_URL=upstream.url)
-    if streams:
-        chunks = [json.loads(line.removeprefix("data: ")) for line in answer.splitlines() if line.startswith("data: {")]
-        assert "error" not in chunks[-1], chunks
-        deltas = [chunk["choices"][0]["delta"] for chunk in chunks]
-        assert "".join(delta.get("content", "") for delta in deltas) == "Hello"
-        assert chunks[-1]["choices"][0]["finish_reason"] == "stop"
-    else:
-        assert json.loads(answer)["choices"][0]["message"]["content"] == "Hello"
-        assert json.loads(answer)["usage"]["prompt_tokens"] == 3
-    assert json.loads(upstream.calls[-1].body)["turns"] == [{"who": "user", "said": "Hi"}]
+    upstream.answers(
+        Reply.json(200, {"said": "Hello", "end": "done", "counted": counted}),
+        Reply.sse([{"said": "Hel"}, {"said": "lo"}, {"end": "done", "counted": counted}], done=False),
+    )
+
+    def ask(streams: bool) -> str:
+        body = {"model": "meteor/one", "stream": streams, "messages": [{"role": "user", "content": "Hi"}]}
+        answer = _ask(clone, "chat_completions", body, METEOR_API_KEY="k", METEOR_BASE_URL=upstream.url)
+        assert json.loads(upstream.calls[-1].body)["turns"] == [{"who": "user", "said": "Hi"}]
+        return answer
+
+    whole = json.loads(ask(streams=False))
+    assert whole["choices"][0]["message"]["content"] == "Hello"
+    assert whole["usage"]["prompt_tokens"] == 3
+    streamed = ask(streams=True)
+    chunks = [json.loads(line.removeprefix("data: ")) for line in streamed.splitlines() if line.startswith("data: {")]
+    assert "error" not in chunks[-1], chunks
+    deltas = [chunk["choices"][0]["delta"] for chunk in chunks]
+    assert "".join(delta.get("content", "") for delta in deltas) == "Hello"
+    assert chunks[-1]["choices"][0]["finish_reason"] == "stop"
 
 
 def test_a_client_format_is_added(clone: Path) -> None:

@@ -3,6 +3,7 @@
 Modules that only some operations need are imported when these are first asked for.
 """
 
+import time
 from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
 from importlib import import_module
@@ -62,6 +63,13 @@ def _refusals(gateway: "Gateway", request: Request) -> Response:
     account = gateway.accounts.authenticate(request.headers, fresh=True)
     gateway.refusals.write()
     return json_response(list_refusals(gateway.store, account, request))
+
+
+def _content(gateway: "Gateway", request: Request) -> Response:
+    from haimaker.api.content import show_content
+
+    account = gateway.accounts.authenticate(request.headers, fresh=True)
+    return json_response(show_content(gateway, account, request, time.time()))
 
 
 def _openapi(gateway: "Gateway", request: Request) -> Response:
@@ -270,6 +278,7 @@ HANDLERS: Mapping[str, Handler] = {
     "auto_router_simulate": _planning_handler("auto_routers", "simulate"),
     "audit_list": _account_handler("audit", "list_events"),
     "refusals_list": _refusals,
+    "generation_content": _content,
     "providers_list": _providers("list_providers"),
     "providers_test": _providers("test_provider"),
     "providers_credentials": _providers("put_credential"),

@@ -140,14 +140,15 @@ LOCAL_ROUTES = (
     Route("GET", "/metrics", "metrics"),
     Route("GET", "/openapi.json", "openapi"),
     Route("GET", "/docs", "docs"),
+    Route("GET", "/generation/content", "generation_content"),
     Route("GET", "/providers", "providers_list"),
     Route("POST", "/providers/test", "providers_test"),
     Route("POST", "/providers/credentials", "providers_credentials"),
     Route("GET", "/files/{id}", "file_read"),
     Route("PUT", "/files/{id}", "file_write"),
 )
-"""Of the local gateway only: in the deployed stack files are in S3, which serves them itself, nobody opens a stage, and credentials
-are in SSM."""
+"""Of the local gateway only: in the deployed stack files are in S3, which serves them itself, nobody opens a stage, credentials are
+in SSM, and no function may read what is kept of prompts and answers."""
 
 SHOWN_PATH_LENGTH = 200
 OF_GOOGLE = "gemini_"

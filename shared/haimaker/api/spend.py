@@ -127,15 +127,20 @@ def by_key(store: Store, caller: Account, request: Request) -> JSON:
 def generation(store: Store, caller: Account, request: Request) -> JSON:
     """GET /v1/generation?id=: one request, by its answer's id or `x-request-id`. Raises BadRequestError, NotFoundError."""
     check_usable(caller, time.time())
-    asked = request.query.get("id", "")
-    if not asked:
-        raise missing_parameter("id")
-    request_id = next((asked.removeprefix(prefix) for prefix in ID_PREFIXES if asked.startswith(prefix)), asked)
-    record = store.record(request_id) if len(request_id) <= 200 and request_id.isascii() else None
+    record = find_record(store, request)
     mine = record is not None and (record.account_id == caller.id or leads(caller, record.detail.get("team_id")))
     if record is None or not (mine or sees_all(caller)):
         raise NotFoundError("There is no such request of this key.", param="id", code="generation_not_found")
     return {"data": _generation(record)}
+
+
+def find_record(store: Store, request: Request) -> Record | None:
+    """The record of the request that `id` names. Raises BadRequestError."""
+    asked = request.query.get("id", "")
+    if not asked:
+        raise missing_parameter("id")
+    request_id = next((asked.removeprefix(prefix) for prefix in ID_PREFIXES if asked.startswith(prefix)), asked)
+    return store.record(request_id) if len(request_id) <= 200 and request_id.isascii() else None
 
 
 def _account_filter(store: Store, caller: Account, request: Request) -> str | None:

@@ -7,7 +7,7 @@ from haimaker.http.values import JSON
 from haimaker.lean_dataclasses import dataclass, field
 from haimaker.observability.observer import Observer
 from haimaker.settings.settings import Settings
-from haimaker.store import Account
+from haimaker.store import Account, Record
 
 if TYPE_CHECKING:
     from haimaker.content.log import ContentLog
@@ -26,11 +26,20 @@ class ContentLogging:
         """The conversation to add the answer to, or None where this request's content is not kept."""
         if not self.is_wanted(account) or not self.is_allowed:
             return None
+        log = self._content_log()
+        return log.begin(asked, request_id) if log else None
+
+    def read(self, record: Record) -> JSON | None:
+        """What is kept of a request, from a folder: a function may read none of it. None where nothing is. Raises BlobError."""
+        log = self._content_log() if self.settings.content_folder else None
+        return log.read(record) if log else None
+
+    def _content_log(self) -> "ContentLog | None":
         if self._log is None:
             from haimaker.content.log import content_log
 
             self._log = content_log(self.settings, self.observer)
-        return self._log.begin(asked, request_id) if self._log else None
+        return self._log
 
     @property
     def is_allowed(self) -> bool:

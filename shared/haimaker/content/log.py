@@ -9,7 +9,7 @@ import threading
 from datetime import UTC, datetime
 from queue import SimpleQueue
 
-from haimaker.blobs import BlobError, BlobStore
+from haimaker.blobs import BlobError, BlobNotFound, BlobStore
 from haimaker.content.transcript import Conversation
 from haimaker.http.client import Timeouts
 from haimaker.http.values import JSON
@@ -17,9 +17,12 @@ from haimaker.lean_dataclasses import dataclass, field
 from haimaker.observability.observer import Observer
 from haimaker.observability.redaction import Redaction
 from haimaker.settings.settings import Settings
+from haimaker.store import Record
 
 MAX_WAITING = 100
 """How many conversations may be open or wait to be written at a time."""
+MAX_ENTRY_BYTES = 64 * 2**20
+"""Of an entry that is read again."""
 PREFIX = "content"
 """The first name of the keys in a bucket, which is all of it that the function may write."""
 TIMEOUTS = Timeouts(connect_s=2, first_byte_s=4, between_s=4)
@@ -49,6 +52,14 @@ class ContentLog:
                 return None
             self._open += 1
         return Conversation(asked, self.redaction, self._end)
+
+    def read(self, record: Record) -> JSON | None:
+        """What is kept of a request; None where nothing is. Raises BlobError."""
+        try:
+            found: JSON = json.loads(self.blobs.get(key_of(record.started_s, record.request_id), MAX_ENTRY_BYTES))
+        except BlobNotFound:
+            return None
+        return found
 
     def wait(self, timeout_s: float) -> bool:
         """Waits until all is written, for a function that is frozen after its answer. Returns whether it is."""

@@ -149,6 +149,8 @@ def _operation_endpoints(provider: Provider, given: str | None, env: Mapping[str
     for name, definition in own:
         if definition.endpoint.base_url or definition.endpoint.paths:
             fixed = definition.endpoint.only_at_vendor
+            if fixed and definition.endpoint.base_url == provider.endpoint.base_url:
+                continue  # where all else is
             base_url = (not fixed and given) or _address(definition if definition.endpoint.base_url else provider, env)
             name = definition.endpoint.base_url if fixed else name
             if base_url:

@@ -13,10 +13,12 @@ import zlib
 from collections import defaultdict, deque
 from collections.abc import Iterator, Mapping
 from contextlib import suppress
+from functools import partial
 from typing import NamedTuple
 from urllib.parse import SplitResult, urlsplit
 
 from haimaker.http import tls
+from haimaker.http.answer_reader import Answer, Patience, Reader
 from haimaker.http.proxies import NO_PROXIES, Proxies, Proxy
 from haimaker.http.values import UpstreamRequest, UpstreamResponse
 from haimaker.lean_dataclasses import dataclass, field
@@ -26,8 +28,6 @@ MAX_ANSWER_BYTES = 512 * 2**20
 """Of one answer, decompressed: hours of sound have no more. Only its pieces are held here."""
 MAX_WHOLE_BYTES = 128 * 2**20
 """Of an answer that is held as a whole: ten large images in base64, or two thousand vectors in digits."""
-MAX_INTERIM = 16
-"""Interim answers (1xx) that are read before the final one."""
 LAST_BYTES_S = 0.02
 IDLE_CONNECTIONS = 64
 """How many are kept for each address; the others are closed after use."""
@@ -68,6 +68,8 @@ class Timeouts:
 class CancelToken:
     """Cancels the calls of a request from another thread: whatever they wait for on their sockets ends at once."""
 
+    patience: Patience | None = None
+
     def __init__(self) -> None:
         self._lock = threading.Lock()
         self._wake = threading.Event()
@@ -98,18 +100,6 @@ class CancelToken:
             self._sockets.discard(connected)
 
 
-class _Answer(http.client.HTTPResponse):
-    """An answer with at most MAX_INTERIM interim answers before it; the standard library reads any number of them."""
-
-    _statuses = 0
-
-    def _read_status(self) -> tuple[str, int, str]:
-        self._statuses += 1
-        if self._statuses > MAX_INTERIM:
-            raise http.client.HTTPException("too many interim answers")
-        return super()._read_status()  # type: ignore[misc,no-any-return]
-
-
 @dataclass(slots=True)
 class _Call:
     """The address, the deadlines and the cancel token of one call."""
@@ -118,12 +108,10 @@ class _Call:
     proxy: Proxy | None
     timeouts: Timeouts
     cancel: CancelToken
-    connected: socket.socket | None = None
-    """Kept here: a connection forgets its socket once the answer's headers say that it closes."""
     first_until_s: float = 0.0
+    reader: Reader | None = None
 
     def begin(self, connected: socket.socket) -> None:
-        self.connected = connected
         self.first_until_s = time.monotonic() + self.timeouts.first_byte_s
         connected.settimeout(self.timeouts.first_byte_s)
         self.cancel.watch(connected)
@@ -138,8 +126,8 @@ class _Call:
     def _wait_at_most(self, seconds: float) -> None:
         if seconds <= 0:
             raise TimeoutError
-        if self.connected is not None:
-            self.connected.settimeout(seconds)
+        if self.reader is not None:
+            self.reader.limit(seconds)
 
 
 class _IdleConnection(NamedTuple):
@@ -199,7 +187,6 @@ class HTTPClient:
             if is_secure
             else http.client.HTTPConnection(to_host, to_port, timeout=call.timeouts.connect_s)
         )
-        connection.response_class = _Answer
         if call.proxy and is_secure:  # what is said to the provider, the proxy can't read
             connection.set_tunnel(host, port, dict(call.proxy.headers))
         try:
@@ -220,8 +207,11 @@ def _exchange(
     path, own = call.address.path.rstrip("/") + request.path, {"accept-encoding": "identity"}
     if call.proxy and call.address.scheme == "http":  # https://www.rfc-editor.org/rfc/rfc9112#name-absolute-form
         path, own = f"http://{call.address.netloc}{path}", {**own, **call.proxy.headers}
+    connection.response_class = partial(Answer, cancel=call.cancel)  # type: ignore[assignment]
     connection.request(request.method, path, request.body, {**own, **request.headers, **headers})
-    return connection.getresponse()
+    answer = connection.getresponse()
+    call.reader = answer.reader if isinstance(answer, Answer) else None
+    return answer
 
 
 def _pieces(

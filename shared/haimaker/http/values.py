@@ -24,7 +24,10 @@ class Request:
     seconds_left: Callable[[], float] = lambda: float("inf")
     """Seconds until the platform ends this invocation."""
     client_left: Callable[[], bool] = lambda: False
-    """Whether the client is known to have closed the connection; False where that can't be known."""
+    """Whether the client is known to have closed the connection; a door that can't know says False."""
+    send_now: Callable[[bytes], None] | None = field(default=None, repr=False)
+    """Writes a piece of an answer whose body the door is asking for the next one, in the same thread: what came may then leave
+    before more is waited for. None where a door can't. Raises OSError."""
     pieces: Iterator[bytes] | None = field(default=None, repr=False)
     """The body as it comes, in place of `body`, where the operation and the server take it so."""
     upload: Callable[[str], bytes] = _no_upload

@@ -115,6 +115,8 @@ class EventStream(NamedTuple):
     """An answer whose events are passed on as they come."""
 
     events: Iterator[StreamEvent]
+    of_one_call: bool = False
+    """Whether they wait for nothing but the bytes of a call that has been answered."""
 
 
 class ByteStream(NamedTuple):

@@ -180,10 +180,12 @@ def _message_bytes(message: JSON) -> int:
 
 
 def _bytes(value: Any) -> int:
+    return utf8_bytes(value) if isinstance(value, str) else 0
+
+
+def utf8_bytes(text: str) -> int:
     """Bytes in UTF-8; of a text that is ASCII, without making them."""
-    if not isinstance(value, str):
-        return 0
-    return len(value) if value.isascii() else len(value.encode("utf-8", "surrogatepass"))
+    return len(text) if text.isascii() else len(text.encode("utf-8", "surrogatepass"))
 
 
 def is_last(event: JSON) -> bool:

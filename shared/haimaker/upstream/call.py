@@ -113,7 +113,8 @@ class UpstreamCall:
         kind = response.headers.get("content-type", "")
         if not request.is_text and not (hasattr(adapter, "from_stream") and kind.startswith(STREAMS)):
             return self._as_events(self._read(attempt_log, request, adapter, response))
-        return EventStream(_begun(self._events(attempt_log, request, adapter, response)))
+        of_one_call = adapters.paused_turn(request, attempt) is None
+        return EventStream(_begun(self._events(attempt_log, request, adapter, response)), of_one_call)
 
     def unanswered_parts(self, attempt: Attempt) -> Sequence[OperationRequest]:
         """What another try of a target would ask for: the request, or those of its parts that have no answer yet."""

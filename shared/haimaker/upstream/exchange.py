@@ -49,6 +49,8 @@ class ResponseHead:
 
     status: int
     headers: Mapping[str, str]
+    of_one_call: bool = False
+    """Whether what follows waits for nothing but the bytes of one call."""
 
 
 @dataclass(slots=True)
@@ -248,7 +250,7 @@ class Exchange:
         self.settlement.first_chunk_s = time.time()
         attempt_log, stream_usage = self.attempts.attempt_logs[-1], self.request.stream_usage()
         try:
-            yield ResponseHead(200, {**self.stream_head(), **self.response_headers(attempt_log)})
+            yield ResponseHead(200, {**self.stream_head(), **self.response_headers(attempt_log)}, stream.of_one_call)
             settled = self._settled(stream, attempt_log, stream_usage)
             for data in self.client_format.events(self.request, settled, self.request_id):
                 self._sent_bytes += len(data)

@@ -2,11 +2,15 @@
 
 Headers wait for the answer's first byte, so that an error keeps its status and another target can be tried, but not for ever:
 a stream that is silent starts with comments, a whole answer with white space, which JSON allows.
+
+An answer is begun in a thread of its own, since much may have to be waited for until then. The rest of a stream waits for the
+bytes of one call: the thread of a door that can write meanwhile reads it itself, for two thirds of the CPU of handing it over.
 """
 
 import time
 from collections.abc import Callable, Generator, Iterator
 
+from haimaker.http.answer_reader import Patience
 from haimaker.http.errors import APIError, APITimeoutError
 from haimaker.http.sse import dumps
 from haimaker.http.values import Request, Response
@@ -57,11 +61,18 @@ class Relay:
     end_s: float
     """Monotonic, of a stream that has begun."""
     _items: BackgroundIterator[ResponseHead | bytes] = field(init=False)
+    _rest: Generator[ResponseHead | bytes, None, None] | None = None
+    """Of an exchange whose begin was run beside, for the door's own thread."""
+    _waiting: list[bytes] = field(default_factory=list)
+    """What was read and is still to be written."""
+    _said_s: float = 0.0
+    """When something was last written."""
+    _ended_by: APIError | ClientLeft | None = None
 
     def response(self) -> Response:
         """Waits for the head. Raises APIError if there is none to come."""
         kind = self.exchange.request.response
-        self._items = BackgroundIterator(self.exchange.run())
+        self._items = BackgroundIterator(self._begin())
         try:
             head = self._next(SILENCE_S[kind])
             while kind == "bytes" and not isinstance(head, ResponseHead):
@@ -80,6 +91,20 @@ class Relay:
         headers = self.exchange.stream_head() if kind == "events" else JSON_BODY
         return Response(200, headers, Body(self._after_silence(kind), self._finish))
 
+    def _begin(self) -> Generator[ResponseHead | bytes, None, None]:
+        """The items of the exchange; only the head where the door's thread reads the rest."""
+        items = self.exchange.run()
+        try:
+            head = next(items)
+            if isinstance(head, ResponseHead) and head.of_one_call and self.request.send_now:
+                self._rest = items
+            yield head
+        except BaseException:
+            items.close()
+            raise
+        if self._rest is None:
+            yield from items
+
     def _bytes(self) -> bytes:
         """The next bytes of a whole answer, none at its end."""
         item = self._next(SILENCE_S["json"])
@@ -88,6 +113,9 @@ class Relay:
     def _stream(self, kind: ResponseKind) -> Generator[bytes, None, None]:
         """The bytes of the stream, with comments where events are silent; closing it gives up the upstream and settles."""
         try:
+            if self._rest:
+                yield from self._read_on(self._rest)
+                return
             while (item := self._next(SILENCE_S[kind])) is not END:
                 if isinstance(item, bytes):
                     # What has come meanwhile is written at once.
@@ -111,6 +139,9 @@ class Relay:
         try:
             yield filling
             while (item := self._next(SILENCE_S[kind])) is not END:
+                if isinstance(item, ResponseHead) and self._rest:
+                    yield from self._read_on(self._rest)
+                    return
                 if not isinstance(item, ResponseHead):
                     yield item if isinstance(item, bytes) else filling
         except ClientLeft:
@@ -123,6 +154,62 @@ class Relay:
                 yield dumps(self.exchange.client_format.render_error(error, self.request.id))
         finally:
             self._finish()
+
+    def _read_on(self, items: Iterator[ResponseHead | bytes]) -> Generator[bytes, None, None]:
+        """The rest of a stream, in this thread. What has come is written at once, before more is waited for. Raises APIError and
+        ClientLeft."""
+        every_s = min(LOOK_S, SILENCE_S["events"])
+        cancel, self._said_s = self.exchange.attempts.cancel, time.monotonic()
+        cancel.patience = Patience(self._write_waiting, self._look, every_s)
+        try:
+            for item in items:
+                if self._ended_by:
+                    break
+                if isinstance(item, bytes):
+                    self._waiting.append(item)
+                if len(self._waiting) >= MAX_JOINED:
+                    yield self._take_waiting()
+            if self._waiting:
+                yield self._take_waiting()
+        finally:
+            cancel.patience = None
+        if self._ended_by:
+            raise self._ended_by
+
+    def _take_waiting(self) -> bytes:
+        joined, self._said_s = b"".join(self._waiting), time.monotonic()
+        self._waiting.clear()
+        return joined
+
+    def _write_waiting(self) -> None:
+        if self._waiting:
+            self._write(self._take_waiting())
+        if time.monotonic() >= self.end_s + GRACE_S:  # also where something comes again and again
+            self._end(out_of_time())
+
+    def _look(self) -> None:
+        now_s = time.monotonic()
+        if self.request.client_left():
+            self._end(ClientLeft())
+        elif now_s >= self.end_s + GRACE_S:
+            self._end(out_of_time())
+        elif now_s >= self._said_s + SILENCE_S["events"]:
+            self._said_s = now_s
+            self._write(self.exchange.client_format.keep_alive)
+
+    def _write(self, data: bytes) -> None:
+        try:
+            assert self.request.send_now
+            self.request.send_now(data)
+        except OSError:  # not to be taken for a failure of the provider's, whose bytes are being waited for
+            self._end(ClientLeft())
+
+    def _end(self, reason: APIError | ClientLeft) -> None:
+        if self._ended_by is None:
+            self._ended_by = reason
+            if isinstance(reason, APIError):
+                self.exchange.cancel_reason = reason
+            self.exchange.attempts.cancel.request()
 
     def _error_event(self, error: APIError) -> bytes:
         return self.exchange.client_format.error_event(error, self.request.id, self.exchange.sent_events)
@@ -152,6 +239,8 @@ class Relay:
                 self.exchange.cancel_reason = error
             self.exchange.attempts.cancel.request()
             self._items.wait(ENDING_S)
+            if self._rest:
+                self._rest.close()
         self.exchange.settle("cut")
 
 

@@ -14,6 +14,7 @@ from haimaker.http.values import JSON, Event
 from haimaker.providers.provider import Endpoint, Provider
 from haimaker.providers.registry import get
 from tests.support.builders import MESSAGES, attempt, chat_request, in_dialect, result_of
+from tests.unit.adapters.folding import fold
 
 ROW = Provider("acme", endpoint=Endpoint("https://acme.example/v1"))
 
@@ -198,3 +199,24 @@ def test_a_whole_answer_passes_untouched() -> None:
 def test_a_client_can_not_ask_one_provider_for_models_that_its_key_may_not_use() -> None:
     """https://openrouter.ai/docs/features/model-routing#the-models-parameter"""
     assert "models" not in sent(get("openrouter"), {"models": ["openai/o1-pro"]})
+
+
+def test_details_of_reasoning_can_be_read_again_when_the_sdk_has_joined_them() -> None:
+    """OpenRouter gives a text and what is encrypted one position, and repeats what names it; the SDK joins by position."""
+    named = {"format": "anthropic-claude-v1", "id": "r"}
+    details: list[JSON] = [
+        {"type": "reasoning.text", "text": "H", "index": 0, **named},
+        {"type": "reasoning.text", "text": "m", "index": 0, **named},
+        {"type": "reasoning.text", "text": "", "signature": "c2ln", "index": 0, **named},
+        {"type": "reasoning.encrypted", "data": "zz", "index": 0, "format": "google-gemini-v1", "id": "a"},
+        {"type": "reasoning.encrypted", "data": "yy", "index": 0, "format": "google-gemini-v1", "id": "b"},
+    ]
+    said = [{**HEAD, "choices": [{"index": 0, "delta": {"reasoning_details": [detail]}}]} for detail in details]
+    end = {**HEAD, "choices": [{"index": 0, "delta": {}, "finish_reason": "stop"}]}
+    made = [chunk.body for chunk in chat.from_stream(events(*said, end), chat_request(), attempt("openrouter/a/m"))]
+    joined = fold(made)["choices"][0]["message"]["reasoning_details"]
+    assert joined == [
+        {"type": "reasoning.text", "text": "Hm", "signature": "c2ln", **named},
+        {"type": "reasoning.encrypted", "data": "zz", "format": "google-gemini-v1", "id": "a"},
+        {"type": "reasoning.encrypted", "data": "yy", "format": "google-gemini-v1", "id": "b"},
+    ]

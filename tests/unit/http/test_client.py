@@ -14,6 +14,7 @@ from typing import Any
 import pytest
 
 from haimaker.http import client as http_client
+from haimaker.http.answer_reader import Patience
 from haimaker.http.client import Cancelled, CancelToken, HTTPClient, Timeouts, TransportError
 from haimaker.http.values import UpstreamRequest, UpstreamResponse
 from tests.support.fake_upstream import FakeUpstream, Gate, Pause, Reply
@@ -208,10 +209,27 @@ def test_what_can_not_be_inflated_is_an_error(upstream: FakeUpstream, body: byte
     ],
     ids=["before the head", "between events", "before the first event"],
 )
-def test_a_silent_provider_times_out(upstream: FakeUpstream, timeouts: Timeouts, reply: Callable[[Gate], Reply]) -> None:
+@pytest.mark.parametrize("patient", [False, True])
+def test_a_silent_provider_times_out(
+    upstream: FakeUpstream, timeouts: Timeouts, reply: Callable[[Gate], Reply], patient: bool
+) -> None:
+    """Also where whoever waits looks up again and again."""
     upstream.answers(reply(upstream.gate()))
-    error = failure(upstream.url, timeouts)
+    cancel, looks = CancelToken(), list[str]()
+    if patient:
+        cancel.patience = Patience(lambda: looks.append("before"), lambda: looks.append("meanwhile"), 0.02)
+    error = failure(upstream.url, timeouts, cancel)
     assert (error.sent, error.timed_out) == (True, True)
+    assert ("meanwhile" in looks) == patient
+
+
+@pytest.mark.parametrize("reply", [Reply.sse, lambda pieces: Reply.sse(pieces).framed_by_close()], ids=["chunked", "closing"])
+def test_who_waits_may_give_the_call_up(upstream: FakeUpstream, reply: Callable[[list[object]], Reply]) -> None:
+    upstream.answers(reply([EVENTS[0], upstream.gate(), EVENTS[1]]))
+    cancel = CancelToken()
+    cancel.patience = Patience(lambda: None, cancel.request, 0.02)
+    assert isinstance(failure(upstream.url, cancel=cancel), Cancelled)
+    assert upstream.calls[0].closed_by_client.wait(4)
 
 
 @pytest.mark.parametrize(

@@ -20,6 +20,7 @@ from haimaker.upstream.relay import Body, ClientLeft, Relay
 
 Script = Callable[["Scripted"], Iterator[ResponseHead | bytes]]
 HEAD = ResponseHead(200, {"x": "y"})
+OF_ONE_CALL = ResponseHead(200, {"x": "y"}, of_one_call=True)
 
 
 @dataclass
@@ -36,6 +37,7 @@ class Scripted:
     cancel_reason: APIError | None = None
     client_format: ClientFormat = openai_chat.FORMAT
     sent_events: int = 0
+    threads: set[int] = field(default_factory=set)
     stream_head = Exchange.stream_head
 
     @property
@@ -68,9 +70,13 @@ class Scripted:
 
     def wait(self) -> None:
         """As for an upstream: until the gate opens, the call is given up or, so that no test hangs, five seconds."""
+        if patience := self.cancel.patience:
+            patience.before()
         for _ in range(500):
             if self.cancel.requested or self.gate.wait(0.01):
                 return
+            if patience:
+                patience.meanwhile()
 
 
 @pytest.fixture(autouse=True)
@@ -84,8 +90,13 @@ def short_times(monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setattr(relay, name, seconds)
 
 
-def start(scripted: Scripted, lasts_s: float = 5.0, client_left: Callable[[], bool] = lambda: False) -> Response:
-    request = Request("r", client_left=client_left)
+def start(
+    scripted: Scripted,
+    lasts_s: float = 5.0,
+    client_left: Callable[[], bool] = lambda: False,
+    send_now: Callable[[bytes], None] | None = None,
+) -> Response:
+    request = Request("r", client_left=client_left, send_now=send_now)
     end_s = time.monotonic() + lasts_s
     return Relay(request, cast(Exchange, scripted), end_s, end_s).response()
 
@@ -271,3 +282,116 @@ def test_an_error_after_the_head_ends_a_stream() -> None:
     pieces = list(body(start(Scripted(breaking))))
     assert pieces[0].startswith(b"a")
     assert b'"code":"internal_error"' in pieces[-1]
+
+
+# At a door that can write meanwhile, the thread that writes a stream reads it.
+
+
+def in_one_thread(scripted: Scripted) -> Iterator[ResponseHead | bytes]:
+    yield OF_ONE_CALL
+    yield b"a"
+    yield b"b"
+    scripted.threads = {threading.get_ident()}
+    scripted.wait()
+    yield b"c"
+
+
+def test_one_thread_reads_and_writes_a_stream() -> None:
+    """What came is written before more is waited for, silence is filled, and nothing is lost or in another order."""
+    scripted, written = Scripted(in_one_thread), list[bytes]()
+
+    def send_now(piece: bytes) -> None:
+        written.append(piece)
+        if len(written) == 3:
+            scripted.gate.set()
+
+    written += body(start(scripted, send_now=send_now))
+    assert written == [b"ab", KEEP_ALIVE, KEEP_ALIVE, b"c"]
+    assert scripted.threads == {threading.get_ident()}
+    assert scripted.settled == ["ok"]
+    assert scripted.cancel.patience is None
+
+
+def test_many_that_come_at_once_are_joined() -> None:
+    def many(scripted: Scripted) -> Iterator[ResponseHead | bytes]:
+        yield OF_ONE_CALL
+        yield from (b"%d," % number for number in range(200))
+
+    written = list(body(start(Scripted(many), send_now=lambda piece: None)))
+    assert b"".join(written) == b"".join(b"%d," % number for number in range(200))
+    assert len(written) == -(-200 // relay.MAX_JOINED)
+
+
+def test_after_silence_before_the_head_one_thread_goes_on() -> None:
+    def late_head(scripted: Scripted) -> Iterator[ResponseHead | bytes]:
+        scripted.wait()
+        scripted.gate.clear()
+        yield from in_one_thread(scripted)
+
+    scripted, written = Scripted(late_head), list[bytes]()
+
+    def send_now(piece: bytes) -> None:
+        written.append(piece)
+        if piece == KEEP_ALIVE:
+            scripted.gate.set()
+
+    pieces = body(start(scripted, send_now=send_now))
+    assert next(pieces) == KEEP_ALIVE
+    scripted.gate.set()
+    written += (piece for piece in pieces if piece != KEEP_ALIVE)
+    assert [piece for piece in written if piece != KEEP_ALIVE] == [b"ab", b"c"]
+    assert KEEP_ALIVE in written
+    assert scripted.settled == ["ok"]
+
+
+@pytest.mark.parametrize("tells", [True, False], ids=["looks", "writes"])
+def test_one_thread_notices_a_client_that_leaves(tells: bool) -> None:
+    scripted = Scripted(in_one_thread)
+
+    def send_now(piece: bytes) -> None:
+        if not tells:
+            raise BrokenPipeError
+
+    assert list(body(start(scripted, client_left=lambda: tells, send_now=send_now))) == []
+    assert scripted.cancel.requested
+    assert len(scripted.settled) == 1
+
+
+@pytest.mark.parametrize("trickles", [True, False])
+def test_one_thread_keeps_the_end_of_a_stream(trickles: bool) -> None:
+    def endless(scripted: Scripted) -> Iterator[ResponseHead | bytes]:
+        yield OF_ONE_CALL
+        while not scripted.cancel.requested:
+            if trickles:
+                scripted.gate.set()
+            scripted.wait()
+            yield b"a"
+            time.sleep(0.005)
+
+    scripted, written = Scripted(endless), list[bytes]()
+    written += body(start(scripted, lasts_s=0.1, send_now=written.append))
+    assert b'"code":"timeout"' in written[-1]
+    assert scripted.cancel.requested
+    assert scripted.cancel_reason is not None
+    assert len(scripted.settled) == 1
+
+
+@pytest.mark.parametrize("read", [0, 1])
+def test_a_body_that_one_thread_read_is_closed(read: int) -> None:
+    scripted, closed = Scripted(in_one_thread), list[str]()
+
+    def watched(scripted: Scripted) -> Iterator[ResponseHead | bytes]:
+        try:
+            yield OF_ONE_CALL
+            yield from (b"a" for _ in range(relay.MAX_JOINED + 1))
+        finally:
+            closed.append(*scripted.settled or ["before it is settled"])
+
+    scripted.script = watched
+    pieces = body(start(scripted, send_now=lambda piece: None))
+    for _ in range(read):
+        next(pieces)
+    pieces.close()
+    assert (closed, scripted.settled, scripted.cancel.requested) == (["before it is settled"], ["cut"], True)
+    pieces.close()
+    assert len(scripted.settled) == 1

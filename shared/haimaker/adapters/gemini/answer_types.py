@@ -81,13 +81,12 @@ def _in_both(shape: Any) -> Any:
 _COUNT: Any = [{"modality": str, "tokenCount": int}]
 _COUNTS = ("promptTokenCount", "candidatesTokenCount", "cachedContentTokenCount", "thoughtsTokenCount", "toolUsePromptTokenCount")
 _DETAILS = ("promptTokensDetails", "candidatesTokensDetails", "cacheTokensDetails", "toolUsePromptTokensDetails")
+COUNTS = frozenset((*_COUNTS, "totalTokenCount"))
+"""What in `usageMetadata` is a number."""
+_USED: Any = {"usageMetadata": {**dict.fromkeys(COUNTS, int), **dict.fromkeys(_DETAILS, _COUNT), "trafficType": str}}
 _CONTENTS: Any = {
     "candidates": [_CANDIDATE],
-    "usageMetadata": {
-        **dict.fromkeys((*_COUNTS, "totalTokenCount"), int),
-        **dict.fromkeys(_DETAILS, _COUNT),
-        "trafficType": str,
-    },
+    **_USED,
     "promptFeedback": {"blockReason": str, "blockReasonMessage": str, "safetyRatings": [_RATING]},
     "modelVersion": str,
     "responseId": str,
@@ -99,5 +98,5 @@ _EMBEDDINGS: Any = {
     "embeddings": [_VECTOR],
     "usageMetadata": {"promptTokenCount": int, "promptTokenDetails": _COUNT},
 }
-CONTENTS, EMBEDDINGS = _in_both(_CONTENTS), _in_both(_EMBEDDINGS)
-"""The second is https://ai.google.dev/api/embeddings#v1beta.BatchEmbedContentsResponse"""
+CONTENTS, USED, EMBEDDINGS = _in_both(_CONTENTS), _in_both(_USED), _in_both(_EMBEDDINGS)
+"""The last is https://ai.google.dev/api/embeddings#v1beta.BatchEmbedContentsResponse"""

@@ -12,7 +12,7 @@ from urllib.parse import quote
 
 from haimaker.adapters.events import as_it_came, json_object
 from haimaker.adapters.gemini import signatures
-from haimaker.adapters.gemini.answer_types import CONTENTS
+from haimaker.adapters.gemini.answer_types import CONTENTS, COUNTS, USED
 from haimaker.adapters.gemini.chat import STREAMED, WHOLE, Answer, candidates, read_answer
 from haimaker.adapters.gemini.failures import from_body, read_error
 from haimaker.adapters.openai_types import conform
@@ -24,6 +24,7 @@ from haimaker.models.traits import Traits
 from haimaker.operations.attempt import Attempt
 from haimaker.operations.chat import ChatRequest
 from haimaker.operations.operation import Result, UpstreamBody
+from haimaker.operations.stream_usage import utf8_bytes
 
 __all__ = ["from_stream", "from_upstream", "read_error", "to_count", "to_upstream"]
 
@@ -87,7 +88,8 @@ def from_stream(events: Iterable[Event], request: ChatRequest, attempt: Attempt)
         if body.get("error"):
             raise from_body(body)
         if begun and event.data.startswith(b"{") and b"\n" not in event.data and (plain := _plain(body, answer)):
-            yield StreamEvent({"choices": [plain]}, native=(*held, event))
+            letters = utf8_bytes(plain["delta"]["content"])
+            yield StreamEvent({"choices": [plain]}, native=(*held, event), template=answer, text_bytes=letters)
             held = ()
             continue
         typed = conform(body, CONTENTS)
@@ -134,11 +136,20 @@ def _plain(body: JSON, answer: Answer) -> JSON | None:
     used = body.get("usageMetadata")
     if type(parts[0]["text"]) is not str:
         return None
-    if used is not None and (type(used) is not dict or conform(body, CONTENTS) is not body):
+    if used is not None and not (type(used) is dict and _is_typed(used)):
         return None
     if used:
         answer.metadata.update(used)
     return {"index": index, "delta": {"content": parts[0]["text"]}}
+
+
+def _is_typed(used: JSON) -> bool:
+    """Whether a usage is of its types. It comes with each event, mostly as numbers alone: a third of an event, if they were read as
+    all else is."""
+    if used.keys() <= COUNTS and all(type(count) is int for count in used.values()):
+        return True
+    held = {"usageMetadata": used}
+    return conform(held, USED) is held
 
 
 def _read(answer: Answer, index: int, candidate: JSON) -> JSON:

@@ -7,9 +7,14 @@ https://github.com/openai/openai-python/blob/main/src/openai/lib/streaming/_delt
 from collections.abc import Iterable, Iterator
 from typing import Any
 
+from haimaker.adapters.openai.messages import DETAILS
 from haimaker.adapters.openai.numbering import Numbering
 from haimaker.http.values import JSON
 from haimaker.lean_dataclasses import dataclass, field
+
+GROWING = frozenset({"text", "summary", "data", "signature", "type", "index"})
+"""Fields of a detail of reasoning that come in pieces, and those that the SDK does not join:
+https://openrouter.ai/docs/use-cases/reasoning-tokens#reasoning_details-api-shape"""
 
 
 @dataclass(slots=True)
@@ -24,6 +29,8 @@ class Continuity:
     """By choice, whether it called tools."""
     _listed: dict[tuple[int, str], int] = field(default_factory=dict)
     """How many items of a list a choice has told."""
+    _details: dict[int, dict[tuple[object, str], tuple[int, set[str]]]] = field(default_factory=dict)
+    """By choice: of each detail of reasoning its position, and the fields that were told."""
     _usage: JSON | None = None
     """Told in a place of the provider's own, until it is told in the usual one."""
     _counted: bool = False
@@ -63,7 +70,28 @@ class Continuity:
         if not isinstance(delta, dict):
             return choice
         made = self._number_items(self.numbering.number_calls(_with_role(delta, begins), index), index)
+        made = self._number_details(made, index)
         return choice if made is delta else {**choice, self.holder: made}
+
+    def _number_details(self, delta: JSON, choice: int) -> JSON:
+        """With a position of its own for each detail of reasoning, and with what names it once. OpenRouter gives a text and what is
+        encrypted one position, and repeats the format in each piece, which the SDK would join; nobody could read them again."""
+        details = delta.get(DETAILS)
+        if not isinstance(details, list):
+            return delta
+        made = [self._detail(detail, choice) if isinstance(detail, dict) else detail for detail in details]
+        return {**delta, DETAILS: made} if any(new is not old for new, old in zip(made, details, strict=True)) else delta
+
+    def _detail(self, detail: JSON, choice: int) -> JSON:
+        kind = detail.get("type")
+        own = f"{kind} {detail.get('id')}" if kind == "reasoning.encrypted" else str(kind)
+        known = self._details.setdefault(choice, {})
+        place, told = known.setdefault((detail.get("index"), own), (len(known), set()))
+        repeated = [name for name in told & set(detail) if isinstance(detail[name], str)]
+        told.update(name for name, value in detail.items() if name not in GROWING and value is not None)
+        if not repeated and detail.get("index") == place:
+            return detail
+        return {**{name: value for name, value in detail.items() if name not in repeated}, "index": place}
 
     def _number_items(self, delta: JSON, choice: int) -> JSON:
         """With a position for each item of any other list, such as citations and images."""

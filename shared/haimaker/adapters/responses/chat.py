@@ -16,6 +16,7 @@ from haimaker.http.values import JSON, Event, StreamEvent, UpstreamRequest
 from haimaker.operations.attempt import Attempt
 from haimaker.operations.chat import ChatRequest
 from haimaker.operations.operation import Result, UpstreamBody
+from haimaker.operations.stream_usage import utf8_bytes
 
 __all__ = ["from_stream", "from_upstream", "read_error", "to_upstream"]
 
@@ -65,8 +66,7 @@ def read_stream(events: Iterable[Event], attempt: Attempt, *, stored: bool = Fal
         if begun and (text := answer.read_text(body)):  # most events, told without further ado
             choice = {"index": 0, "delta": {"content": text}, "finish_reason": None, "logprobs": None}
             native = (as_it_came(event, body),)
-            letters = len(text) if text.isascii() else len(text.encode("utf-8", "surrogatepass"))
-            yield StreamEvent({**base, "choices": [choice]}, native=native, template=answer, text_bytes=letters)
+            yield StreamEvent({**base, "choices": [choice]}, native=native, template=answer, text_bytes=utf8_bytes(text))
             continue
         deltas = list(answer.read(body))
         if answer.is_failed or body.get("type") == "error" or (is_failure(body) and "type" not in body):

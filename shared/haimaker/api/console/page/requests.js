@@ -3,7 +3,7 @@
 import { html, nothing } from "./vendor/lit-html/lit-html.js";
 import { byProvider, dearest, fromGeneration } from "./attempts.js";
 import { count, milliseconds, moment, percent, usd } from "./format.js";
-import { Loaded, badge, choice, empty, heading } from "./parts.js";
+import { Loaded, badge, choice, code, empty, heading } from "./parts.js";
 
 const PAGE = 50;
 const LOOKED_AT = 1000;
@@ -18,6 +18,8 @@ export function requests(app) {
   let id = "";
   let order = "newest";
   let opened = null;
+  /** What was asked and answered, by request, where somebody wanted to see it. */
+  const contents = new Map();
   const rows = new Loaded(app, find);
   const keys = new Loaded(app, async () => (await app.api.get("/key/list", { return_full_object: true, size: MOST_LISTED })).keys);
 
@@ -117,11 +119,29 @@ export function requests(app) {
       <td class="number" data-label="Duration">${milliseconds(row.duration_ms)}</td>
       <td class="number" data-label="Cost">${row.cost_known ? html`<b>${usd(row.spend)}</b>` : badge("warn", "no price")}</td>
       <td class="end"><button type="button" class="small" aria-expanded=${open} @click=${() => { opened = open ? null : row.request_id; app.draw(); }}>${open ? "Close" : "Details"}</button></td>
-    </tr>${open ? html`<tr class="detail" tabindex="0"><td colspan="8">${detail(row)}</td></tr>` : nothing}`;
+    </tr>${open ? html`<tr class="detail" tabindex="0"><td colspan="8">${detail(row)}${content(row)}</td></tr>` : nothing}`;
+  }
+
+  function content({ request_id: request }) {
+    const found = contents.get(request);
+    if (!app.mayChange && !app.me.log_content) return nothing;
+    if (!found) return html`<button type="button" class="small" @click=${() => read(request)}>Prompt and answer</button>`;
+    if (!found.data) return html`<p class="muted" role="status">${found.message}</p>`;
+    return html`<h2>Prompt</h2>${code(app, JSON.stringify(found.data.request, null, 2), "The prompt")}
+      <h2>Answer</h2>${code(app, JSON.stringify(found.data.response, null, 2), "The answer")}`;
+  }
+
+  async function read(request) {
+    try {
+      contents.set(request, await app.api.get("/generation/content", { id: request }));
+    } catch (error) {
+      contents.set(request, { message: error.status === 404 ? "No prompt and no answer of this request is kept here." : error.message });
+    }
+    app.draw();
   }
 
   const show = () => html`
-    ${heading("Requests", app.isAdmin ? "Of all keys, with their attempts and cost. No prompts, no answers." : app.leadsTeam ? "Of your key, or one of your team, with their attempts and cost." : "Of your key, with their attempts and cost.", actions())}
+    ${heading("Requests", app.isAdmin ? "Of all keys, with their attempts and cost." : app.leadsTeam ? "Of your key, or one of your team, with their attempts and cost." : "Of your key, with their attempts and cost.", actions())}
     ${filters()}
     ${rows.show(table)}
     ${refused.data?.data.length ? refusals(refused.data) : nothing}`;
