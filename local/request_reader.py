@@ -6,7 +6,7 @@ It is strict: what two readers could understand differently is refused, never re
 import re
 import socket
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
 from haimaker.http.errors import APITimeoutError, BadRequestError, RequestTooLargeError
@@ -20,6 +20,7 @@ BODY_LIMIT = 6 * 1024 * 1024
 UPLOAD_LIMIT = 100_000_000
 """Of a file that is put into its place, which in the deployed stack goes to S3 and not to a function."""
 SMALL_BODY = 64 * 1024
+HUGE_BODY = 1024 * 1024
 DISCARD_LIMIT = 64 * 1024 * 1024
 """How much of a body that is too large is read and thrown away, so that a client which sends first can read the answer."""
 
@@ -81,13 +82,18 @@ class RequestReader:
         except TimeoutError:
             raise APITimeoutError(f"The request's headers did not arrive within {HEAD_TIMEOUT_S:.0f} s.", status=408) from None
 
-    def read_body(self, head: Head) -> bytes:
-        """The body, or an error: a body over the limit is read on and thrown away, so that the client gets to the answer."""
+    def read_body(self, head: Head, when_huge: Callable[[], object] = bool) -> bytes:
+        """The body, or an error: a body over the limit is read on and thrown away, so that the client gets to the answer.
+
+        `when_huge` is called once so much has come that few such bodies may be held at once; what it raises ends the reading.
+        """
         body = bytearray()
         size, limit = 0, BODY_LIMIT
         try:
             for piece in self._pieces(head, time.monotonic() + BODY_TIMEOUT_S, limit):
                 size += len(piece)
+                if size > HUGE_BODY >= size - len(piece):
+                    when_huge()
                 if size <= limit:
                     body += piece
                 elif size > max(limit, DISCARD_LIMIT):

@@ -12,16 +12,18 @@ import sys
 import threading
 import time
 from collections.abc import Callable, Collection
+from contextlib import ExitStack
 from functools import partial
 from typing import NamedTuple, Protocol
 from urllib.parse import parse_qsl
 
 from haimaker.api import formats, paths
 from haimaker.http.cors import cross_origin, preflight
-from haimaker.http.errors import APIError, InternalServerError, PermissionDeniedError, ServiceUnavailableError
+from haimaker.http.errors import APIError, GatewayBusyError, InternalServerError, PermissionDeniedError, ServiceUnavailableError
 from haimaker.http.request_ids import new_request_id
 from haimaker.http.values import Request, Response
 from haimaker.lean_dataclasses import replace
+from haimaker.upstream.shares import Shares
 
 from .connections import MAX_CONNECTIONS, Connections, Waiting
 from .mistakes import Mistakes, Networks, address_of, sender_of, too_many
@@ -80,10 +82,12 @@ class Server:
         mistakes: Mistakes | None = None,
         proxies: Networks = (),
         most_connections: int = MAX_CONNECTIONS,
+        huge: Shares | None = None,
     ) -> None:
         self._local_names_only = local_names_only
         self._origins, self._proxies = origins, proxies
         self._mistakes = mistakes or Mistakes(0)
+        self._huge = huge or Shares("requests of more than a megabyte are being answered", total=64, each=32)
         addresses = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)
         family, kind, protocol, _, address = min(addresses, key=lambda found: found[0] != socket.AF_INET)
         self._listener = socket.socket(family, kind, protocol)
@@ -139,15 +143,18 @@ class Server:
         try:
             connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
             reader = RequestReader(connection)
-            while not self._stopping and self._exchange(connection, peer, reader, gateway):
+            goes_on = True
+            while goes_on and not self._stopping:
+                with ExitStack() as held:
+                    goes_on = self._exchange(connection, peer, reader, gateway, held)
                 self._connections.set(connection, Waiting.IDLE)
         except (ClientLeft, OSError):
             pass
         finally:
             self._forget(connection)
 
-    def _exchange(self, connection: socket.socket, peer: str, reader: RequestReader, gateway: Gateway) -> bool:
-        """One request and its answer; whether the connection can carry another."""
+    def _exchange(self, connection: socket.socket, peer: str, reader: RequestReader, gateway: Gateway, held: ExitStack) -> bool:
+        """One request and its answer, for which something is held; whether the connection can carry another."""
         request_id = new_request_id()
         head, sender = None, peer
         try:
@@ -157,9 +164,9 @@ class Server:
             self._connections.set(connection, Waiting.READING)
             arrival = self._arrive(connection, peer, head, request_id)
             sender = arrival.sender
-            response = self._respond(connection, arrival, head, reader, gateway)
+            response = self._respond(connection, arrival, head, reader, gateway, held)
         except APIError as error:
-            if error.status != REQUEST_TIMEOUT:
+            if error.status != REQUEST_TIMEOUT and not isinstance(error, GatewayBusyError):
                 self._mistakes.note(sender)
             refused = _refusal(self._or_too_many(sender, error), request_id, head)
             write(connection, self._crossing(head, refused), head, request_id, keep_alive=False)
@@ -198,7 +205,7 @@ class Server:
         return Arrival(request, found.operation, error, address_of(peer, head.headers, self._proxies))
 
     def _respond(
-        self, connection: socket.socket, arrival: Arrival, head: Head, reader: RequestReader, gateway: Gateway
+        self, connection: socket.socket, arrival: Arrival, head: Head, reader: RequestReader, gateway: Gateway, held: ExitStack
     ) -> Response:
         """Reads the body of what may be answered, and has it answered. Raises APIError where the body is left unread."""
         if head.method == "OPTIONS" and (allowed := cross_origin(head.headers, self._origins)):
@@ -209,7 +216,8 @@ class Server:
         if refused is None and arrival.operation == TAKES_PIECES:
             request = replace(request, pieces=reader.read_pieces(head))
         elif not isinstance(refused, APIError):
-            request = replace(request, body=reader.read_body(head))
+            place = self._huge.reservation(sender_of(request.headers))
+            request = replace(request, body=reader.read_body(head, lambda: held.enter_context(place)))
         elif is_large(head):
             raise refused
         else:

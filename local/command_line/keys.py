@@ -2,6 +2,7 @@
 
 import argparse
 from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 from typing import Any, NamedTuple
 
 from .api_client import JSON, APIClient
@@ -72,8 +73,8 @@ def add(commands: Any) -> None:
     for name, run, about in (
         ("show", show_key, "limits and spend of a key"),
         ("update", update_key, f"change what is named; {NO_LIMIT!r} takes a limit away"),
-        ("block", block_key, "refuse it from the next request on"),
-        ("unblock", unblock_key, "let it in again"),
+        ("block", partial(_change, path="/key/block"), "refuse it from the next request on"),
+        ("unblock", partial(_change, path="/key/unblock"), "let it in again"),
         ("rotate", rotate_key, "the same limits and spend under a new key; the old one ends at once, or after --grace"),
         ("delete", delete_key, "end it for good; its records stay"),
     ):
@@ -128,14 +129,6 @@ def update_key(context: Context) -> int:
     return _change(context, "/key/update", said)
 
 
-def block_key(context: Context) -> int:
-    return _change(context, "/key/block", {})
-
-
-def unblock_key(context: Context) -> int:
-    return _change(context, "/key/unblock", {})
-
-
 def rotate_key(context: Context) -> int:
     client = context.api_client()
     grace = {"grace_period": context.arguments.grace} if context.arguments.grace else {}
@@ -153,9 +146,9 @@ def delete_key(context: Context) -> int:
     return 0
 
 
-def _change(context: Context, path: str, fields: Mapping[str, object]) -> int:
+def _change(context: Context, path: str, fields: Mapping[str, object] | None = None) -> int:
     client = context.api_client()
-    told = client.post(path, {"key": _id(client, context.arguments.key), **fields})
+    told = client.post(path, {"key": _id(client, context.arguments.key), **(fields or {})})
     context.terminal.show(told, TITLES, [_row(told)])
     return 0
 
@@ -196,17 +189,14 @@ def _id(client: APIClient, named: str) -> str:
         return named
     asked = {"return_full_object": "true", "size": "100"}
     found = client.get("/key/list", key_alias=named, **asked)["keys"] or client.get("/key/list", search=named, **asked)["keys"]
-    tokens = [key["token_id"] for key in found if _is_called(key, named)]
+    is_id = len(named) >= MIN_ID_LENGTH
+    tokens = [key["token_id"] for key in found if named == key["key_alias"] or (is_id and key["token_id"].startswith(named))]
     if not tokens:
         raise OperatorError(f"There is no key {named!r}; haimaker keys list shows all.")
     if len(tokens) > 1:
         ids = ", ".join(token[:ID_LENGTH] for token in tokens)
         raise OperatorError(f"{len(tokens)} keys are called {named!r}; name one by its id: {ids}.")
     return str(tokens[0])
-
-
-def _is_called(key: JSON, named: str) -> bool:
-    return bool(named == key["key_alias"] or (len(named) >= MIN_ID_LENGTH and key["token_id"].startswith(named)))
 
 
 def _row(key: JSON) -> tuple[object, ...]:

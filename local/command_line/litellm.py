@@ -137,15 +137,9 @@ def convert(config: JSON) -> Import:
                 found.differ(f"{section}.{name}", known.get(name, NO_COUNTERPART))
     for section in config:
         if section not in ("model_list", "router_settings", *KNOWN_SETTINGS):
-            found.differ(section, _section(section))
+            found.differ(section, "put them into .env" if section == "environment_variables" else NO_COUNTERPART)
     _drop_plain(found)
     return found
-
-
-def _section(name: str) -> str:
-    if name == "environment_variables":
-        return "put them into .env"
-    return NO_COUNTERPART
 
 
 def _deployment(found: Import, place: str, entry: JSON) -> None:

@@ -42,17 +42,13 @@ def validate_name(name: str) -> str:
 
 def validate_secret(text: str) -> str:
     """A secret as it was typed or piped: the first line, or a JSON document as one line, without what surrounds it."""
-    secret = _one_line(text.strip())
+    document = read_or_none(text.strip())
+    secret = json.dumps(document) if isinstance(document, dict) else text.strip().partition("\n")[0].strip()
     if not secret:
         raise SecretsError("Nothing was entered; nothing is changed.")
     if not (secret.isascii() and secret.isprintable()):
         raise SecretsError("That holds characters that an HTTP header can't carry; copy it again. Nothing is changed.")
     return secret
-
-
-def _one_line(text: str) -> str:
-    document = read_or_none(text)
-    return json.dumps(document) if isinstance(document, dict) else text.partition("\n")[0].strip()
 
 
 def validate_documents(documents: list[Secrets]) -> list[Secrets]:

@@ -55,10 +55,7 @@ def settings_of(
     known, own = defaults(template), own_settings(samconfig, stack)
     if unknown := sorted(own.keys() - known.keys()):
         raise OperatorError(f"{samconfig.name}: template.yaml has no parameter {', '.join(unknown)}.")
-    kept = {} if current is None else {URLS: current.get(URLS) or _urls_of(outputs), BY_DAY: current.get(BY_DAY) or "true"}
+    # A stack may have been made before there was a choice.
+    urls = "all" if "CompletionsUrl" in outputs else "chat" if "ChatUrl" in outputs else "none"
+    kept = {} if current is None else {URLS: current.get(URLS) or urls, BY_DAY: current.get(BY_DAY) or "true"}
     return {**known, **kept, **own}
-
-
-def _urls_of(outputs: Mapping[str, str]) -> str:
-    """Of a stack that was made before there was a choice."""
-    return "all" if "CompletionsUrl" in outputs else "chat" if "ChatUrl" in outputs else "none"

@@ -2,6 +2,7 @@
 
 import base64
 import json
+import re
 import uuid
 from collections.abc import Iterator
 from dataclasses import dataclass, field
@@ -88,6 +89,43 @@ def test_every_event_is_a_request_of_a_known_operation(name):
     )
     assert (None if name in ("models_hub", "console") else "sk-local") == key_in(gateway.request.headers)
     assert all(header == header.lower() for header in gateway.request.headers)
+
+
+REST_FIELDS = {
+    "": "resource path httpMethod headers multiValueHeaders queryStringParameters multiValueQueryStringParameters pathParameters "
+    "stageVariables requestContext body isBase64Encoded",
+    "requestContext": "accountId apiId domainName domainPrefix extendedRequestId httpMethod identity path protocol requestId "
+    "requestTime requestTimeEpoch resourceId resourcePath stage",
+    "identity": "accessKey accountId caller cognitoAuthenticationProvider cognitoAuthenticationType cognitoIdentityId "
+    "cognitoIdentityPoolId principalOrgId sourceIp user userAgent userArn",
+}
+"""https://docs.aws.amazon.com/apigateway/latest/developerguide/set-up-lambda-proxy-integrations.html, without an authorizer and a
+client's certificate."""
+URL_FIELDS = {
+    "": "version routeKey rawPath rawQueryString headers requestContext body isBase64Encoded",
+    "requestContext": "accountId apiId domainName domainPrefix http requestId routeKey stage time timeEpoch",
+    "http": "method path protocol sourceIp userAgent",
+}
+"""https://docs.aws.amazon.com/lambda/latest/dg/urls-invocation.html; it leaves out what there is none of."""
+
+
+@pytest.mark.parametrize("name", EVENTS)
+def test_every_event_has_the_fields_that_aws_documents_and_they_agree(name):
+    event = EVENTS[name]
+    context = event["requestContext"]
+    if "version" in event:
+        fields, inner = URL_FIELDS, {"": event, "requestContext": context, "http": context["http"]}
+        assert (event["version"], event["routeKey"], context["stage"]) == ("2.0", "$default", "$default")
+        assert (context["http"]["path"], context["domainName"]) == (event["rawPath"], event["headers"]["host"])
+        assert all(header == header.lower() for header in event["headers"])
+    else:
+        fields, inner = REST_FIELDS, {"": event, "requestContext": context, "identity": context["identity"]}
+        assert (context["httpMethod"], context["resourcePath"]) == (event["httpMethod"], event["resource"])
+        assert context["path"].partition(f"/{context['stage']}/")[2] == event["path"].removeprefix("/")
+        assert {header: values[-1] for header, values in event["multiValueHeaders"].items()} == event["headers"]
+        assert (event["queryStringParameters"] or {}).keys() == (event["multiValueQueryStringParameters"] or {}).keys()
+        assert {f"{{{one.rstrip('+')}" for one in (event["pathParameters"] or {})} == set(re.findall(r"{\w+", event["resource"]))
+    assert {part: set(found) for part, found in inner.items()} == {part: set(names.split()) for part, names in fields.items()}
 
 
 @pytest.mark.parametrize("route", ROUTES, ids=lambda route: f"{route.method} {route.template}")

@@ -63,11 +63,16 @@ class LoadedFunction:
 
     def ask(self, event: JSON, *, lasts_s: float = 60.0) -> Answer:
         """The answer, after all that the function does before it is frozen."""
+        reply = self.reply(event, lasts_s=lasts_s)
+        body = reply["body"].encode()
+        return Answer(reply["statusCode"], reply["headers"], base64.b64decode(body) if reply["isBase64Encoded"] else body)
+
+    def reply(self, event: JSON, *, lasts_s: float = 60.0) -> JSON:
+        """The same in the form that API Gateway takes of functions that do not stream."""
         result = self.handler(event, Context("invocation-1", "", int((time.time() + lasts_s) * 1000)))
         reply = to_proxy_response(result) if isinstance(result, StreamedResponse) else result
         self.handler.finish()
-        body = reply["body"].encode()
-        return Answer(reply["statusCode"], reply["headers"], base64.b64decode(body) if reply["isBase64Encoded"] else body)
+        return reply
 
 
 @dataclass

@@ -19,7 +19,9 @@ def add(commands: Any) -> None:
 def run(context: Context) -> int:
     """1 if something is wrong; what is only missing is no failure. What keeps several checks from looking is told once."""
     terminal = context.terminal
-    checks = _checks(context)
+    checks = [*laptop.TOOLS, *(account.CHECKS if context.arguments.stack else laptop.CHECKS)]
+    if context.arguments.online:
+        checks.append(Check("providers", providers.ask_providers))
     found: list[Finding] = []
     for check in terminal.each(checks, len(checks), lambda check: check.subject):
         for finding in check.findings(context):
@@ -35,11 +37,6 @@ def run(context: Context) -> int:
             "Nothing is wrong." + ("" if context.arguments.online else "   haimaker doctor --online asks the providers, too.")
         )
     return int(any(finding.level == WRONG for finding in found))
-
-
-def _checks(context: Context) -> list[Check]:
-    checks = [*laptop.TOOLS, *(account.CHECKS if context.arguments.stack else laptop.CHECKS)]
-    return [*checks, Check("providers", providers.ask_providers)] if context.arguments.online else checks
 
 
 def _tell(context: Context, finding: Finding) -> None:

@@ -160,12 +160,13 @@ def _on_at_gateway(context: Context) -> list[str] | None:
 def _half_set(environment: Mapping[str, str], on: Collection[str]) -> Iterator[Finding]:
     """Keys of providers that are off all the same, since their address lacks something."""
     for row in all_providers():
-        named = [
-            name
-            for name in (f"{row.name.upper()}_API_KEY", *row.auth.key_variables, *row.auth.token_variables)
-            if environment.get(name)
-        ]
-        if row.offline or row.name in on or not named or any(_takes(get(other), named[0]) for other in on if other in NAMES):
+        named = [name for name in _key_variables(row) if environment.get(name)]
+        if (
+            row.offline
+            or row.name in on
+            or not named
+            or any(named[0] in _key_variables(get(other)) for other in on if other in NAMES)
+        ):
             continue
         parts = [part for _, part, _, _ in Formatter().parse(row.endpoint.base_url) if part and part not in environment]
         lacking = [part for part in parts if part.isupper() and part not in ("HOST", "LOCATION")] or [
@@ -176,8 +177,8 @@ def _half_set(environment: Mapping[str, str], on: Collection[str]) -> Iterator[F
         )
 
 
-def _takes(row: Provider, variable: str) -> bool:
-    return variable in (f"{row.name.upper()}_API_KEY", *row.auth.key_variables, *row.auth.token_variables)
+def _key_variables(row: Provider) -> tuple[str, ...]:
+    return (f"{row.name.upper()}_API_KEY", *row.auth.key_variables, *row.auth.token_variables)
 
 
 def admin_key(context: Context) -> Iterator[Finding]:

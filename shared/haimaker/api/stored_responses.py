@@ -214,11 +214,7 @@ def _ask(gateway: "Gateway", request: Request, record: Record, method: str, rest
     body = read_or_none(raw)
     if status >= 300 or not isinstance(body, dict):
         raise _failure(status, body)
-    return json_response(with_id(body, upstream_id, request.path["id"]))
-
-
-def with_id(body: JSON, theirs: str, ours: str) -> JSON:
-    return {name: ours if name == "id" and value == theirs else value for name, value in body.items()}
+    return json_response({**body, "id": request.path["id"]} if body.get("id") == upstream_id else body)
 
 
 def _failure(status: int, body: object) -> APIError:

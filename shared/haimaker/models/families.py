@@ -136,6 +136,7 @@ GPT = (
         r"gpt-5(?![.-]?\d)",
         thinks=ALWAYS,
         efforts=_efforts("minimal", "minimal", "low", "medium", "high", "high", "high"),
+        effort_with_tools="",
     ),
     # …/models/gpt-5-pro, …/models/gpt-5.2-pro, …/models/gpt-5.3-codex: Responses only, and what they think can't be turned off.
     Family("gpt-codex", r"gpt-[5-9](?:[.-]\d)?-codex", thinks=ALWAYS, efforts={**UP_TO_XHIGH, "none": "low"}, responses_only=True),

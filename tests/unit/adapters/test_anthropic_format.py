@@ -77,6 +77,14 @@ def test_where_a_request_goes_and_with_what(provider: str, url: str, header: str
     assert call.headers["anthropic-version"] == "2023-06-01"
 
 
+@pytest.mark.parametrize("provider", SERVED)
+def test_chats_go_where_the_deployer_says(provider: str) -> None:
+    """Also where chats and messages have one address at the vendor's."""
+    given = {f"{provider.upper()}_API_KEY": "k", f"{provider.upper()}_BASE_URL": "http://127.0.0.1:1/v1"}
+    access = connections_from_env(given)[provider].for_operation("chat_completions", get(provider).endpoint.base_url)
+    assert access.base_url == "http://127.0.0.1:1/v1"
+
+
 @pytest.mark.parametrize(
     ("provider", "host", "tools", "native"),
     [

@@ -100,7 +100,7 @@ def test_what_was_held_back_of_reasoning_is_not_lost_when_a_stream_is_cut() -> N
     chunks = adapters.find(request, tried).from_stream(decode([raw]), request, tried)
     with pytest.raises(APIError, match="before the answer was complete"):
         shown.extend(_read(chunks, shown))
-    assert "".join(choice["delta"].get("content") or "" for choice in shown) == "Half an answer"
+    assert "".join(choice["delta"].get("reasoning_content") or "" for choice in shown) == "Half an answer"
 
 
 def _read(chunks: Any, shown: list[Any]) -> list[Any]:

@@ -94,6 +94,7 @@ FOUND = [
     ("GET", "/spend/keys", "spend_keys", {}),
     ("POST", "/v1/spend/calculate", "spend_calculate", {}),
     ("GET", "/v1/generation", "generation", {}),
+    ("GET", "/v1/generation/content", "generation_content", {}),
     ("POST", "/v1/route/simulate", "route_simulate", {}),
     ("POST", "/auto-router/new", "auto_router_new", {}),
     ("GET", "/v1/auto-router/list", "auto_router_list", {}),

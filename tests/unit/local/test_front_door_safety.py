@@ -9,6 +9,7 @@ import pytest
 from haimaker.http.errors import AuthenticationError, BadRequestError
 from haimaker.http.responses import error_response
 from haimaker.http.values import Response
+from haimaker.upstream.shares import Shares
 from local.mistakes import Mistakes, address_of
 from local.server import Server  # noqa: F401 - what is tested
 from tests.unit.local.door import Gateway, connect, get, post, receive, receive_error, serving
@@ -78,6 +79,23 @@ def test_past_the_bound_health_is_told_and_the_rest_refused_in_words():
         for connection in busy:
             assert receive(connection)[0] == 200
             connection.close()
+
+
+def test_few_huge_requests_are_held_at_once():
+    """Their bytes are there until they are answered."""
+    gateway, huge = Slow(), post(b"a" * 1_100_000)
+    with serving(gateway, huge=Shares("requests are huge", total=1, each=1)) as server:
+        first = connect(server)
+        first.sendall(huge)
+        time.sleep(0.2)
+        status, headers = ask(server, huge)
+        assert (status, headers["retry-after"]) == (429, "1")
+        gateway.go.set()
+        assert receive(first)[0] == 200
+        first.close()
+        assert ask(server, post(b"{}"))[0] == 200
+        time.sleep(0.05)
+        assert ask(server, huge)[0] == 200
 
 
 def test_places_are_given_back():

@@ -44,16 +44,12 @@ INCOMPLETE: Mapping[str, str] = {"length": "max_output_tokens", "content_filter"
 
 def from_chat(answer: JSON, body: JSON, request_id: str) -> JSON:
     """A response from a whole chat completion; `body` is the request as it was sent."""
-    choices = [
-        {
-            "index": 0,
-            "delta": _with_indexes(choice["message"]),
-            "finish_reason": choice.get("finish_reason"),
-            "logprobs": choice.get("logprobs"),
-        }
-        for choice in answer.get("choices") or ()
-        if choice.get("index") == 0
-    ]
+    choices = []
+    for choice in answer.get("choices") or ():
+        if choice.get("index") == 0:
+            calls = [{"index": index, **call} for index, call in enumerate(choice["message"].get("tool_calls") or ())]
+            told = {name: choice.get(name) for name in ("finish_reason", "logprobs")}
+            choices.append({"index": 0, "delta": {**choice["message"], "tool_calls": calls}, **told})
     *_, last = events([{**answer, "choices": choices}], body, request_id)
     response: JSON = last["response"]
     return response
@@ -293,8 +289,3 @@ def _with_bytes(token: JSON) -> JSON:
 def _copy(item: JSON) -> JSON:
     """As it is now: it goes on growing."""
     return {name: [dict(part) for part in value] if isinstance(value, list) else value for name, value in item.items()}
-
-
-def _with_indexes(message: JSON) -> JSON:
-    calls = [{"index": index, **call} for index, call in enumerate(message.get("tool_calls") or ())]
-    return {**message, "tool_calls": calls}
