@@ -12,7 +12,7 @@ from types import FrameType
 from typing import TYPE_CHECKING
 
 from haimaker.http.json import MAX_DIGITS
-from haimaker.http.request_ids import end_in
+from haimaker.http.request_ids import set_ending
 from haimaker.settings.settings import DEFAULT_ADMIN_KEY, Settings
 from haimaker.store import StoreUnavailable
 from haimaker.validation.settings import SettingsError
@@ -87,7 +87,7 @@ def _serve(server: Server, settings: Settings, when_ready: Callable[[], None], w
     from haimaker.gateway import Gateway  # after the port is ours: it opens the store
 
     if worker:
-        end_in(worker.ending)
+        set_ending(worker.ending)
     try:
         gateway = Gateway.local(settings)
         if worker:

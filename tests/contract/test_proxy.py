@@ -92,9 +92,9 @@ def trusted(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
     """A certificate for the name, which SSL_CERT_FILE names."""
     file = self_signed(tmp_path, "provider.test")
     monkeypatch.setenv("SSL_CERT_FILE", str(file))
-    tls.context.cache_clear()
+    tls.tls_context.cache_clear()
     yield file
-    tls.context.cache_clear()
+    tls.tls_context.cache_clear()
 
 
 @contextmanager
@@ -166,11 +166,11 @@ def test_a_link_with_tls_is_fetched_through_a_tunnel(
 ) -> None:
     file = self_signed(tmp_path, "pictures.test")
     monkeypatch.setenv("SSL_CERT_FILE", str(file))
-    tls.context.cache_clear()
+    tls.tls_context.cache_clear()
     heard = list[bytes]()
     with tls_provider(file, heard, b"\r\n\r\n") as url:
         assert fetch(url.replace("127.0.0.1", "pictures.test"), "HTTPS_PROXY", proxy) == b"ok"
-    tls.context.cache_clear()
+    tls.tls_context.cache_clear()
     assert b"roxy-" not in b"".join(heard)
 
 

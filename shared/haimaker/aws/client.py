@@ -138,7 +138,7 @@ class AWSClient:
             idle.connection.close()
         parts = urlsplit(self._endpoint)
         fresh = (
-            http.client.HTTPSConnection(parts.netloc, timeout=self._timeout_s, context=tls.context())
+            http.client.HTTPSConnection(parts.netloc, timeout=self._timeout_s, context=tls.tls_context())
             if parts.scheme == "https"
             else http.client.HTTPConnection(parts.netloc, timeout=self._timeout_s)
         )

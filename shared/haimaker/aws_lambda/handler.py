@@ -9,7 +9,7 @@ import base64
 import re
 import uuid
 from binascii import Error as NotBase64
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Collection, Mapping
 from typing import Protocol
 from urllib.parse import parse_qsl, unquote
 
@@ -105,18 +105,12 @@ def to_proxy_response(streamed: StreamedResponse) -> JSON:
     try:
         body = b"".join(streamed.body)
     finally:
-        _close(streamed.body)
+        streamed.close()
     reply: JSON = {"statusCode": streamed.status, "headers": dict(streamed.headers)}
     try:
         return {**reply, "body": body.decode(), "isBase64Encoded": False}
     except UnicodeDecodeError:
         return {**reply, "body": base64.b64encode(body).decode(), "isBase64Encoded": True}
-
-
-def _close(body: Iterator[bytes]) -> None:
-    close = getattr(body, "close", None)
-    if close is not None:
-        close()
 
 
 def _method(event: JSON) -> str:

@@ -53,6 +53,11 @@ class StreamedResponse:
             prelude["cookies"] = list(self.multi_value_headers.get("set-cookie", ()))
         return json.dumps(prelude).encode() + PRELUDE_END
 
+    def close(self) -> None:
+        close = getattr(self.body, "close", None)
+        if close is not None:
+            close()
+
 
 @dataclass(frozen=True, slots=True)
 class Context:
@@ -169,9 +174,7 @@ def _stream(host: str, path: str, streamed: StreamedResponse, echo: Mapping[str,
     except (OSError, http.client.HTTPException) as error:
         _log("the answer could not be delivered", _failure(error))
     finally:
-        close = getattr(streamed.body, "close", None)
-        if close is not None:
-            close()
+        streamed.close()
 
 
 def _begin(connection: http.client.HTTPConnection, path: str, echo: Mapping[str, str]) -> None:

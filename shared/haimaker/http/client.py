@@ -25,12 +25,12 @@ from haimaker.lean_dataclasses import dataclass, field
 
 PIECE_BYTES = 65_536
 MAX_ANSWER_BYTES = 512 * 2**20
-"""Of one answer, as it is after its compression; hours of sound have no more, and only the pieces of one are held here."""
+"""Of one answer, decompressed: hours of sound have no more. Only its pieces are held here."""
 MAX_WHOLE_BYTES = 128 * 2**20
-"""Of one that has to be held as a whole: ten large images in base64, or two thousand vectors in digits."""
+"""Of an answer that is held as a whole: ten large images in base64, or two thousand vectors in digits."""
 LAST_BYTES_S = 0.02
 IDLE_CONNECTIONS = 64
-"""Kept per address; more than these are closed after use."""
+"""How many are kept for each address; the others are closed after use."""
 IDLE_S = 60.0
 """How long an unused connection is trusted; after that a frozen sandbox may hold a dead one."""
 
@@ -47,7 +47,7 @@ class TransportError(Exception):
 
 
 class AnswerTooLarge(TransportError):
-    """The answer is larger than any that is expected."""
+    """The answer is larger than MAX_ANSWER_BYTES, or than MAX_WHOLE_BYTES where it is read as a whole."""
 
 
 class Cancelled(TransportError):
@@ -86,7 +86,7 @@ class CancelToken:
                 _shut_down_socket(connected)
 
     def sleep(self, seconds: float) -> None:
-        """Waits, but not when given up."""
+        """Waits so long, or until the call is cancelled."""
         self._wake.wait(seconds)
 
     def watch(self, connected: socket.socket) -> None:
@@ -117,7 +117,7 @@ class _Call:
         self.cancel.watch(connected)
 
     def await_first(self) -> None:
-        """The headers are in; the first byte of the body has what is left of the time for both."""
+        """Gives the first byte of the body what is left of the time for headers and first byte together."""
         self._wait_at_most(self.first_until_s - time.monotonic())
 
     def await_next(self) -> None:
@@ -176,14 +176,14 @@ class HTTPClient:
             else:
                 lower = {name.lower(): value for name, value in answer.getheaders()}
                 pieces = _pieces(connection, connected, answer, call, idle)
-                return UpstreamResponse(answer.status, lower, _decoded(pieces, lower.get("content-encoding", "")))
+                return UpstreamResponse(answer.status, lower, _decompress(pieces, lower.get("content-encoding", "")))
 
     def _connect(self, call: _Call) -> http.client.HTTPConnection:
         host, port = call.address.hostname or "", call.address.port
         to_host, to_port = (call.proxy.host, call.proxy.port) if call.proxy else (host, port)
         is_secure = call.address.scheme == "https"
         connection = (
-            http.client.HTTPSConnection(to_host, to_port, timeout=call.timeouts.connect_s, context=tls.context())
+            http.client.HTTPSConnection(to_host, to_port, timeout=call.timeouts.connect_s, context=tls.tls_context())
             if is_secure
             else http.client.HTTPConnection(to_host, to_port, timeout=call.timeouts.connect_s)
         )
@@ -242,7 +242,7 @@ def _pieces(
             raise Cancelled("The call was cancelled.")
         whole = True
     except GeneratorExit:
-        whole = _ends(connection, answer)
+        whole = _is_at_end(connection, answer)
         raise
     except (OSError, http.client.HTTPException, ValueError) as error:
         raise _to_transport_error(error, call.cancel) from error
@@ -255,8 +255,8 @@ def _pieces(
             connection.close()
 
 
-def _ends(connection: http.client.HTTPConnection, answer: http.client.HTTPResponse) -> bool:
-    """Whether nothing but the end of the body follows, as after the last event of a stream; then the connection is kept."""
+def _is_at_end(connection: http.client.HTTPConnection, answer: http.client.HTTPResponse) -> bool:
+    """Whether only the end of the body is left, as after the last event of a stream, so that the connection can be kept."""
     try:
         if connection.sock is not None:
             connection.sock.settimeout(LAST_BYTES_S)
@@ -265,14 +265,14 @@ def _ends(connection: http.client.HTTPConnection, answer: http.client.HTTPRespon
         return False
 
 
-def _decoded(pieces: Iterator[bytes], encoding: str) -> Iterator[bytes]:
+def _decompress(pieces: Iterator[bytes], encoding: str) -> Iterator[bytes]:
     """Inflates what a server compressed although it was asked not to."""
     if encoding not in ("gzip", "deflate"):
         return pieces
-    return _inflated(pieces)
+    return _inflate(pieces)
 
 
-def _inflated(pieces: Iterator[bytes]) -> Iterator[bytes]:
+def _inflate(pieces: Iterator[bytes]) -> Iterator[bytes]:
     inflate = zlib.decompressobj(zlib.MAX_WBITS | 32)
     begun, left = False, MAX_ANSWER_BYTES
     try:

@@ -9,7 +9,7 @@ PREFLIGHT_S = 7_200
 
 
 def cross_origin(headers: Mapping[str, str], allowed: Collection[str]) -> dict[str, str]:
-    """For a page that may read the answer, nothing for any other."""
+    """The headers that let a page of an allowed origin read the answer; none for any other page."""
     origin = headers.get("origin", "")
     if not origin or not ("*" in allowed or origin in allowed):
         return {}
@@ -17,7 +17,7 @@ def cross_origin(headers: Mapping[str, str], allowed: Collection[str]) -> dict[s
 
 
 def preflight(headers: Mapping[str, str]) -> dict[str, str]:
-    """What a browser asks for before it sends. Headers are named one by one: `*` would not cover `authorization`."""
+    """The answer to a browser's preflight request. Headers are named one by one, as `*` would not cover `authorization`."""
     return {
         "access-control-allow-methods": "GET, POST, PUT",
         "access-control-allow-headers": headers.get("access-control-request-headers", "authorization, content-type"),

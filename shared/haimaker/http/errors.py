@@ -41,9 +41,9 @@ class APIError(Exception):
     type = "api_error"
     code: str | None = None
     final = False
-    """Whether the provider itself says that another try there is of no use."""
+    """Whether the provider says itself that a retry is of no use."""
     of_gateway = False
-    """Whether it is about the gateway itself and says nothing of a target, so that no other one would do better."""
+    """Whether the gateway itself is the cause, so that a fallback to another target is of no use."""
 
     def __init__(
         self,
@@ -168,7 +168,7 @@ class RateLimitError(APIError):
 
 
 class GatewayBusyError(RateLimitError):
-    """The gateway does as much of something at once as it may."""
+    """The gateway is at its limit of something that it does at once, such as fetching images."""
 
     code = "gateway_busy"
     of_gateway = True
@@ -235,9 +235,9 @@ NO_CREDIT = "insufficient_quota"
 """A 429 that does not pass: https://platform.openai.com/docs/guides/error-codes#api-errors"""
 MESSAGE_LENGTH = 2_000
 ACCOUNT_IDS = re.compile(r"\b(?:org-|proj_)[A-Za-z0-9]{8,64}\b")
-"""Of the deployer's organisation and project, which OpenAI names in its messages."""
+"""Ids of the deployer's organisation and project, which OpenAI names in its messages; clients must not see them."""
 NAME_LENGTH = 200
-"""Of a code or a parameter, which are kept with the request's record."""
+"""Characters of a code or a parameter, which are kept with the request's record."""
 
 
 def from_upstream(status: int, error_fields: ErrorFields, headers: Mapping[str, str], now_s: float = 0) -> APIError:

@@ -18,7 +18,7 @@ CHECKSUM = struct.Struct(">I")
 PRELUDE_BYTES = PRELUDE.size + CHECKSUM.size
 MIN_BYTES = PRELUDE_BYTES + CHECKSUM.size
 MAX_BYTES = 32 * 2**20
-"""AWS sends 16 MB at most; a larger length is not one."""
+"""Of one message: AWS sends 16 MB at most, so that a larger length is damage."""
 
 TEXT, BYTES = 7, 6
 LENGTH = struct.Struct(">H")

@@ -1,4 +1,4 @@
-"""JSON as the standard has it, of text from outside: no NaN, no infinity, nothing nested without end. Pure.
+"""Reads JSON from outside strictly: no NaN, no infinity, bounded in depth and in the number of values. Pure.
 
 https://www.rfc-editor.org/rfc/rfc8259
 """
@@ -13,14 +13,14 @@ MAX_DEPTH = 200
 MAX_CONTAINERS = 100_000
 """Objects and lists in one body: reading as many takes some 5 ms, and a body of 6 MB has room for 3 million."""
 MAX_VALUES = 500_000
-"""Of every kind, which nobody else can run beside while they are read: OpenAI embeds the ids of 300,000 tokens in one request.
+"""Values of every kind in one body; no other thread runs while they are read. OpenAI embeds 300,000 token ids in one request.
 https://platform.openai.com/docs/api-reference/embeddings/create"""
 MAX_FLOATS = 100_000
-"""Numbers with a fraction or a power of ten; each is looked at, since it may be none that there is."""
+"""Numbers with a fraction or an exponent in one body; each is checked, as it may be too large for a float."""
 MAX_NAMES = 100_000
-"""Of all objects' members."""
+"""Members of all objects in one body."""
 MAX_DIGITS = 640
-"""Of an integer, whose reading takes the square of its length: the least that Python can be told."""
+"""Of an integer: reading one takes the square of its length. Python takes no lower limit than this."""
 
 _STRUCTURE = b'"\\{[,.:eE'
 _OTHERS = bytes(set(range(256)) - set(_STRUCTURE))
@@ -47,7 +47,7 @@ def parse_json(raw: bytes) -> JSON:
 
 
 def _read(raw: bytes) -> Any:
-    """Counts before it reads. Raises ValueError."""
+    """The value of a body, whose containers and values are counted before it is read. Raises ValueError."""
     if _has_many(raw) and _has_many(_without_texts(raw)):
         raise ValueError(f"it has too many values: over {MAX_CONTAINERS} objects and lists, or over {MAX_VALUES} in all")
     return loads(raw.decode("utf-8-sig"))
@@ -66,7 +66,7 @@ def _containers(raw: bytes) -> int:
 
 
 def _without_texts(raw: bytes) -> bytes:
-    """What structures it; all of it where that is texts for the most part, which are then too many themselves."""
+    """The punctuation outside of strings; the body itself where it has too many strings anyway."""
     marks = raw.translate(None, _OTHERS).replace(rb"\\", b"").replace(rb"\"", b"")
     return raw if marks.count(b'"') > MAX_VALUES else b"".join(marks.split(b'"')[::2])
 
@@ -77,7 +77,7 @@ def loads(text: str) -> Any:
 
 
 def read_or_none(raw: str | bytes | bytearray) -> Any:
-    """What a text says as JSON; None where it is none, or is nested too deep to be read."""
+    """The value of a text that is JSON; None for any other, and for one that is nested too deep to be read."""
     try:
         return json.loads(raw)
     except (ValueError, RecursionError):

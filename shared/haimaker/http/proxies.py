@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 DEFAULT_PORTS = {"http": 80, "https": 443}
 PROXY_PORT = 80
-"""Of a proxy whose URL names none."""
+"""The port of a proxy whose URL names none."""
 LOCAL_NAME = "localhost"
 
 
@@ -23,7 +23,7 @@ class Proxy(NamedTuple):
     host: str
     port: int
     headers: Mapping[str, str] = {}
-    """What it wants to know who asks, a secret."""
+    """The proxy's credentials, which are secret."""
 
     def __repr__(self) -> str:
         return f"Proxy({self.host!r}, {self.port})"
@@ -34,7 +34,7 @@ class Proxies(NamedTuple):
 
     by_scheme: Mapping[str, Proxy] = {}
     direct: tuple[str, ...] = ()
-    """Each a name, with all below it, an address or a network, perhaps with a port; or `*`, which is every host."""
+    """Hosts that are called directly: a domain with its subdomains, an address or a network, perhaps with a port; `*` is all."""
 
     def for_address(self, address: SplitResult) -> Proxy | None:
         """The proxy for a call of this address, None for one that goes directly."""
@@ -50,7 +50,7 @@ NO_PROXIES = Proxies()
 
 
 def from_environment(env: Mapping[str, str]) -> Proxies:
-    """Raises ValueError, in words that show no secret, for a proxy that can't be used."""
+    """The proxies that the variables name. Raises ValueError for one that can't be used; its message shows no secret."""
     found = {}
     for scheme in DEFAULT_PORTS:
         name = next((name for name in (f"{scheme}_proxy", f"{scheme.upper()}_PROXY") if env.get(name, "").strip()), None)

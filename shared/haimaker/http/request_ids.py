@@ -1,6 +1,6 @@
-"""Ids of requests: random UUIDs of version 4, that of one process ending alike where it asks for that.
+"""Ids of requests: random UUIDs of version 4. All ids of a process may have the same ending.
 
-What a process leaves behind when it is killed is then known by its ids, while others go on.
+So what a process left behind when it was killed can be found by its ids, while other processes go on.
 """
 
 import os
@@ -9,14 +9,14 @@ ENDING_LENGTH = 12
 _ending = ""
 
 
-def end_in(ending: str) -> None:
-    """Gives all ids of this process from now on an ending, of ENDING_LENGTH hexadecimal digits."""
+def set_ending(ending: str) -> None:
+    """Sets the ending of all ids of this process from now on: ENDING_LENGTH hexadecimal digits."""
     global _ending
     _ending = ending
 
 
 def new_request_id() -> str:
-    """A third of the time of `uuid4`, and the same randomness."""
+    """A new id, in a third of the time of `uuid4` and as random."""
     text = os.urandom(16).hex()
     text = text[: 32 - len(_ending)] + _ending
     return f"{text[:8]}-{text[8:12]}-4{text[13:16]}-{'89ab'[int(text[16], 16) & 3]}{text[17:20]}-{text[20:]}"

@@ -1,4 +1,4 @@
-"""Answers that are made at once: a body of JSON, or an error."""
+"""Builds whole responses: of a JSON body, or of an error."""
 
 from haimaker.http.errors import APIError
 from haimaker.http.sse import dumps
@@ -6,7 +6,7 @@ from haimaker.http.values import JSON, Response
 
 
 def error_response(error: APIError, body: JSON | None = None) -> Response:
-    """OpenAI's body, or that of another client's format."""
+    """The response for an error, with OpenAI's body or with that of the client's format."""
     return Response(error.status, {"content-type": "application/json", **error.headers}, dumps(body or error.body()))
 
 

@@ -18,13 +18,13 @@ _to_text = json.JSONEncoder(ensure_ascii=False, separators=(",", ":"), allow_nan
 _to_ascii = json.JSONEncoder(separators=(",", ":"), allow_nan=False).encode
 
 MAX_EVENT_BYTES = 64 * 2**20
-"""Of one event; the largest that are meant hold an image in base64."""
+"""Of one event; the largest hold an image in base64."""
 BYTE_ORDER_MARK = b"\xef\xbb\xbf"
 
 
 def decode(pieces: Iterable[bytes]) -> Iterator[Event]:
-    """Events of a stream however its bytes are split; comments are skipped, and a last event needs no blank line. Each is JSON as
-    the standard has it. Raises BadGatewayError for one without end."""
+    """The events of a stream, however its bytes are split, without comments; the last one needs no blank line after it. Their data
+    is JSON without NaN or infinity. Raises BadGatewayError for an event that is larger than MAX_EVENT_BYTES."""
     buffer = bytearray()
     scanned = 0
     for piece in _with_newlines(pieces):
@@ -88,11 +88,11 @@ def _with_newlines(pieces: Iterable[bytes]) -> Iterator[bytes]:
 
 def _event(block: bytes) -> Event | None:
     if block.startswith(b"data: ") and b"\n" not in block:
-        return Event(standard(block[6:]))
+        return Event(without_infinities(block[6:]))
     if block.startswith(b"event: ") and block.count(b"\n") == 1:  # as most are that have a name: half the time of what follows
         label, found, only = block[7:].partition(b"\ndata: ")
         if found:
-            return Event(standard(only), label.decode("utf-8", "replace"))
+            return Event(without_infinities(only), label.decode("utf-8", "replace"))
     data, name = [], ""
     for line in block.split(b"\n"):
         field, _, value = line.partition(b":")
@@ -101,11 +101,11 @@ def _event(block: bytes) -> Event | None:
             data.append(value)
         elif field == b"event":
             name = value.decode("utf-8", "replace")
-    return Event(standard(b"\n".join(data)), name) if data else None
+    return Event(without_infinities(b"\n".join(data)), name) if data else None
 
 
-def standard(data: bytes) -> bytes:
-    """JSON without NaN and infinities, which some serializers write and JavaScript does not read: null, as it writes them."""
+def without_infinities(data: bytes) -> bytes:
+    """JSON with null for NaN and infinities, which some serializers write and JavaScript can't read."""
     if b"NaN" not in data and b"Infinity" not in data:
         return data
     found: list[str] = []

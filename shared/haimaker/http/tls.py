@@ -8,5 +8,5 @@ from functools import cache
 
 
 @cache
-def context() -> ssl.SSLContext:
+def tls_context() -> ssl.SSLContext:
     return ssl.create_default_context()

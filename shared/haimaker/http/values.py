@@ -1,4 +1,4 @@
-"""Frozen values that pass between pure code and I/O. They hold no behaviour beyond reading themselves."""
+"""Frozen values that pass between pure code and I/O: requests, responses and events, with no behaviour of their own."""
 
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any, NamedTuple
@@ -14,7 +14,7 @@ def _no_upload(upload_id: str) -> bytes:
 
 @dataclass(frozen=True, slots=True)
 class Request:
-    """What a door hands to the gateway. `headers` have lower-case names, `query` and `path` hold decoded values."""
+    """A client's request. `headers` have lower-case names, `query` and `path` hold decoded values."""
 
     id: str
     headers: Mapping[str, str] = field(default_factory=dict, repr=False)
@@ -29,9 +29,9 @@ class Request:
     """Writes a piece of an answer whose body the door is asking for the next one, in the same thread: what came may then leave
     before more is waited for. None where a door can't. Raises OSError."""
     pieces: Iterator[bytes] | None = field(default=None, repr=False)
-    """The body as it comes, in place of `body`, of an operation that takes it so at a door which can."""
+    """The body as it comes, in place of `body`, where the operation and the server take it so."""
     upload: Callable[[str], bytes] = _no_upload
-    """What the client has put aside for this request, by its id. Raises APIError; LookupError where nothing can be put aside."""
+    """Reads a file that the client uploaded before, by its id. Raises APIError; LookupError where there are no uploads."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,7 +72,7 @@ class UpstreamRequest:
     dropped: tuple[str, ...] = ()
     """Parameters of the client that the provider does not take."""
     version: str = ""
-    """Of the API, such as `v1`, if not the one in which the provider's base URL ends."""
+    """The version of the API, such as `v1`, where it is not the one that ends the provider's base URL."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,4 +111,4 @@ class ErrorFields(NamedTuple):
     code: str | None = None
     param: str | None = None
     retry_after_s: float | None = None
-    """For those who say it in the body instead of a header."""
+    """Seconds to wait, of a provider that says so in the body instead of a header."""

@@ -169,7 +169,7 @@ def _tunnel(connected: socket.socket, proxy: Proxy, found: list[Any], bounds: Fe
 
 
 def _secure(connected: socket.socket, host: str, bounds: FetchBounds) -> socket.socket:
-    secured = tls.context().wrap_socket(connected, server_hostname=host, do_handshake_on_connect=False)
+    secured = tls.tls_context().wrap_socket(connected, server_hostname=host, do_handshake_on_connect=False)
     try:
         secured.settimeout(bounds.left_s())
         bounds.cancel.watch(secured)
