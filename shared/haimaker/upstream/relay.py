@@ -107,7 +107,8 @@ class Relay:
 
     def _bytes(self) -> bytes:
         """The next bytes of a whole answer, none at its end."""
-        item = self._next(SILENCE_S["json"])
+        while (item := self._next(SILENCE_S["json"])) is SILENCE:
+            pass
         return item if isinstance(item, bytes) else b""
 
     def _stream(self, kind: ResponseKind) -> Generator[bytes, None, None]:
