@@ -5,6 +5,7 @@ One table, each row for whole and streamed requests. The route tries twice, so a
 
 import io
 import json
+import time
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
@@ -13,8 +14,10 @@ from email.utils import format_datetime
 import openai
 import pytest
 
-from tests.contract.money_support import Desk, error_of
+from haimaker.upstream import relay
+from tests.contract.money_support import Desk, chat_body, error_of
 from tests.contract.sdk_support import (
+    MODEL,
     PROMPT,
     RETRIED,
     UNREACHABLE,
@@ -311,3 +314,19 @@ def test_half_an_answer_is_charged_as_estimated(desk: Desk, key: str, upstream: 
     assert [attempt["cost_usd"] > 0 for attempt in record.detail["attempts"]] == [True, True]
     assert desk.money(key) == (record.cost_nanousd, 0, record.cost_nanousd)
     assert record.cost_nanousd == price(counted(record)["input_tokens"], counted(record)["output_tokens"])
+
+
+@pytest.mark.parametrize("stream", [False, True], ids=["whole", "streamed"])
+def test_a_store_that_takes_all_the_time_leaves_none_to_ask_anybody(
+    desk: Desk, key: str, upstream: FakeUpstream, monkeypatch: pytest.MonkeyPatch, stream: bool
+):
+    reserve = desk.gateway.store.reserve
+    monkeypatch.setattr(relay, "GRACE_S", -0.1)
+    monkeypatch.setattr(desk.gateway.store, "reserve", lambda reservation: time.sleep(0.5) or reserve(reservation))
+    seen, body = len(upstream.calls), chat_body(MODEL, stream=stream)
+    response = desk.http.post(
+        "/chat/completions", json=body, headers={"authorization": f"Bearer {key}", "x-stainless-read-timeout": "0.1"}
+    )
+    assert (response.status_code, len(upstream.calls) - seen) == (504, 0)
+    record = only_record(desk, key)
+    assert (record.status, record.cost_nanousd) == ("error", 0)

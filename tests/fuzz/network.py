@@ -196,6 +196,7 @@ def world(seed: int, *, mistakes: bool = False) -> Iterator[World]:
             made.keys = [ADMIN, *(made.admin("/key/generate", limit)["key"] for limit in LIMITS)]
             made.admin("/team/block", {"team_id": "blocked"})
             made.admin("/key/block", {"key": made.keys[BLOCKED]})
+            time.sleep(1)  # by when the key that is to be expired is
             made.threads, made.memory_bytes = server.threads(), server.resident_bytes()
             yield made
 

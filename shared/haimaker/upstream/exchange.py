@@ -205,6 +205,8 @@ class Exchange:
         first = self.settlement.record is None
         if status == "cut" and self.attempts.cancel.requested:
             error = self.cancel_reason
+            if error is not CLIENT_LEFT and not any(attempt_log.tokens for attempt_log in self.attempts.attempt_logs):
+                status = "error"  # nobody has begun anything that could be cut
         record = self.settlement.settle(status, time.time(), error)
         if first:
             self.observer.request(record)
