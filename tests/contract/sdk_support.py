@@ -83,7 +83,7 @@ retries = 0
 def environment(upstream: FakeUpstream, folder: Path) -> dict[str, str]:
     """Every provider at `upstream`, but for one whose host has no address and one that refuses connections."""
     config = folder / "gateway.toml"
-    config.write_text(ROUTES + "".join(FALLING_BACK.format(number=number) for number in range(9)))
+    config.write_text(ROUTES + "".join(FALLING_BACK.format(number=number) for number in range(11)))
     names = [provider.name.upper() for provider in all_providers() if not provider.offline]
     urls = {f"{name}_BASE_URL": upstream.url for name in names}
     urls |= {"OLLAMA_BASE_URL": "http://provider.invalid/v1", "LLAMAFILE_BASE_URL": f"http://127.0.0.1:{closed_port()}/v1"}

@@ -37,6 +37,12 @@ def models_called(calls: list[Call]) -> list[str]:
         ("falling-2", Reply.json(429, openai_wire.error(), {"retry-after": "60"}), ["falling-2", "llama-3.3-70b-versatile"]),
         ("falling-3", Reply.json(401, openai_wire.error()), ["falling-3", "llama-3.3-70b-versatile"]),
         ("falling-4", Reply.json(402, openai_wire.error()), ["falling-4", "llama-3.3-70b-versatile"]),
+        (
+            "falling-9",
+            Reply.json(404, openai_wire.error("Gone.", code="DeploymentNotFound")),
+            ["falling-9", "llama-3.3-70b-versatile"],
+        ),
+        ("falling-10", Reply.json(410, openai_wire.error("Gone.")), ["falling-10", "llama-3.3-70b-versatile"]),
         ("short", TOO_LONG, ["short", "gpt-4o-mini"]),
         ("prudish", REFUSED, ["prudish", "mistral-small-latest"]),
     ],

@@ -116,3 +116,24 @@ def test_an_input_that_comes_at_once(given: Any, arguments: str) -> None:
 
 def test_a_content_that_is_a_text() -> None:
     assert result_of(chat, {"content": "Hi", "stop_reason": "end_turn"}, attempt())["choices"][0]["message"]["content"] == "Hi"
+
+
+@pytest.mark.parametrize(
+    ("first", "later", "text", "counted"),
+    [
+        ({"input_tokens": 3, "cache_read_input_tokens": 5}, {"input_tokens": 0, "cache_read_input_tokens": 0}, "a", (8, 5, 2)),
+        ({"input_tokens": 0, "cache_read_input_tokens": 0}, {"input_tokens": 3, "cache_read_input_tokens": 5}, "a", (8, 5, 2)),
+        ({"input_tokens": 3}, {"input_tokens": None, "cache_read_input_tokens": 5}, "a", (8, 5, 2)),
+        ({"input_tokens": 3, "output_tokens": 4}, {"output_tokens": 0}, "a", (3, 0, 4)),
+        ({"input_tokens": 3, "output_tokens": 4}, {"output_tokens": 0}, "", (3, 0, 0)),
+    ],
+)
+def test_a_count_that_a_stream_tells_later_stands_unless_it_is_none(
+    first: JSON, later: JSON, text: str, counted: tuple[int, int, int]
+) -> None:
+    written = block(0, wrote(text), type="text", text="") if text else []
+    ends = {"type": "message_delta", "delta": {"stop_reason": "end_turn"}, "usage": {"output_tokens": 2, **later}}
+    begins = {"type": "message_start", "message": {"id": "msg_1", "model": "claude", "content": [], "usage": first}}
+    usage = streamed(begins, *written, ends, {"type": "message_stop"})["usage"]
+    cached = (usage.get("prompt_tokens_details") or {}).get("cached_tokens", 0)
+    assert (usage["prompt_tokens"], cached, usage["completion_tokens"]) == counted
