@@ -118,6 +118,7 @@ def test_a_store_that_fails_in_every_way_costs_nobody_a_nano_dollar(tmp_path):
             accounts = make_accounts(direct)
             answers = send_all(gateway, list(accounts)[:4])
             front.failing = False
+            front.wait()  # for calls that were given up, and are still to come
             check(answers, direct, accounts, len(upstream.calls))
     except dynamodb_emulators.Unavailable as reason:
         pytest.skip(str(reason))
