@@ -86,7 +86,7 @@ class Continuity:
         kind = detail.get("type")
         own = f"{kind} {detail.get('id')}" if kind == "reasoning.encrypted" else str(kind)
         known = self._details.setdefault(choice, {})
-        place, told = known.setdefault((detail.get("index"), own), (len(known), set()))
+        place, told = known.setdefault((str(detail.get("index")), own), (len(known), set()))
         repeated = [name for name in told & set(detail) if isinstance(detail[name], str)]
         told.update(name for name, value in detail.items() if name not in GROWING and value is not None)
         if not repeated and detail.get("index") == place:

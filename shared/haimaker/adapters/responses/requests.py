@@ -12,6 +12,7 @@ from haimaker.adapters.openai.messages import DETAILS, edit_message, without_fie
 from haimaker.adapters.parameters import Parameters
 from haimaker.adapters.repairs import plain_id, repair_messages
 from haimaker.http.errors import BadRequestError
+from haimaker.http.json import as_list, as_object, as_objects
 from haimaker.http.values import JSON
 from haimaker.models.traits import NEVER
 from haimaker.operations.attempt import Attempt
@@ -83,12 +84,15 @@ def to_call_id(identifier: Any) -> str:
 
 def _items(messages: Sequence[JSON]) -> Iterator[JSON]:
     custom = {
-        call.get("id") for message in messages for call in message.get("tool_calls") or () if isinstance(call.get("custom"), dict)
+        str(call.get("id"))
+        for message in messages
+        for call in as_objects(message.get("tool_calls"))
+        if isinstance(call.get("custom"), dict)
     }
     for index, message in enumerate(messages):
         role, content, param = message.get("role"), message.get("content"), f"messages[{index}].content"
         if role == "tool":
-            kind = "custom_tool_call_output" if message.get("tool_call_id") in custom else "function_call_output"
+            kind = "custom_tool_call_output" if str(message.get("tool_call_id")) in custom else "function_call_output"
             output = content if isinstance(content, str) else _parts(content, param)
             yield {"type": kind, "call_id": to_call_id(message.get("tool_call_id")), "output": output}
         elif role == "assistant":
@@ -96,7 +100,7 @@ def _items(messages: Sequence[JSON]) -> Iterator[JSON]:
             said = content or message.get("refusal")
             if said:
                 yield {"type": "message", "role": "assistant", "content": _text_of(said)}
-            yield from map(_call, message.get("tool_calls") or ())
+            yield from map(_call, as_objects(message.get("tool_calls")))
         else:
             yield {"type": "message", "role": role, "content": _parts(content, param)}
 
@@ -114,7 +118,7 @@ def _call(call: JSON) -> JSON:
     if isinstance(call.get("custom"), dict):
         own = call["custom"]
         return {"type": "custom_tool_call", "call_id": call_id, "name": own.get("name"), "input": own.get("input") or ""}
-    own = call.get("function") or {}
+    own = as_object(call.get("function"))
     return {
         "type": "function_call",
         "call_id": call_id,
@@ -127,25 +131,26 @@ def _text_of(said: Any) -> str:
     """What the assistant said, of which the format has no parts without ids."""
     if isinstance(said, str):
         return said
-    return "".join(str(part.get("text") or part.get("refusal") or "") for part in said)
+    return "".join(str(part.get("text") or part.get("refusal") or "") for part in as_objects(said))
 
 
 def _parts(content: Any, param: str) -> list[JSON]:
     if isinstance(content, str) or content is None:
         return [{"type": "input_text", "text": content or ""}]
-    return [_part(part, f"{param}[{index}]") for index, part in enumerate(content)]
+    return [_part(part, f"{param}[{index}]") for index, part in enumerate(as_list(content))]
 
 
-def _part(part: JSON, param: str) -> JSON:
+def _part(given: Any, param: str) -> JSON:
+    part = as_object(given)
     kind = part.get("type")
     mark = {MARK: part[MARK]} if part.get(MARK) else {}
     if kind == "text":
         return {"type": "input_text", "text": part.get("text") or "", **mark}
     if kind == "image_url":
-        image = part.get("image_url") or {}
+        image = as_object(part.get("image_url"))
         return {"type": "input_image", "image_url": image.get("url"), "detail": image.get("detail") or "auto", **mark}
     if kind == "file":
-        file = part.get("file") or {}
+        file = as_object(part.get("file"))
         data = file.get("file_data")
         if file.get("file_id") and not data:
             return {"type": "input_file", "file_id": file["file_id"], **mark}
@@ -157,9 +162,9 @@ def _part(part: JSON, param: str) -> JSON:
 
 def _text_settings(asked: JSON) -> JSON:
     text: JSON = {"verbosity": asked["verbosity"]} if asked.get("verbosity") is not None else {}
-    wanted = asked.get("response_format") or {}
+    wanted = as_object(asked.get("response_format"))
     if wanted.get("type") == "json_schema":
-        text["format"] = {"type": "json_schema", **(wanted.get("json_schema") or {})}
+        text["format"] = {"type": "json_schema", **as_object(wanted.get("json_schema"))}
     elif wanted.get("type") == "json_object":
         text["format"] = {"type": "json_object"}
     return text
