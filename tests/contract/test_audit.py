@@ -155,11 +155,14 @@ def test_a_teams_administrator_manages_the_ordinary_keys_of_its_team(desk: Desk,
     assert [post(path, key=token)[0] for path in ("block", "unblock")] == [200, 200]
     renewed = post("regenerate", key=token)[1]["token_id"]
     assert post("delete", keys=[renewed])[0] == 200
-    for fields in ({"team_id": "other"}, {"role": "admin"}, {"role": "team_admin"}, {"role": "viewer"}, {"log_content": True}):
+    roles = [{"role": role} for role in ("admin", "team_admin", "viewer")]
+    for fields in ({"team_id": "other"}, *roles, {"log_content": True}, {"metadata": {"log_content": True}}):
         assert post("generate", **fields)[0] == 403, fields
         assert post("update", key=team["member_id"], **fields)[0] == 403, fields
         assert post("regenerate", key=team["member_id"], **fields)[0] == 403, fields
     assert post("update", key=team["member_id"], team_id=None)[0] == 403, "it would leave the team"
+    desk.admin("/key/update", key=team["member_id"], metadata={"log_content": True})
+    assert post("update", key=team["member_id"], metadata={"a": 1})[1]["metadata"] == {"a": 1, "log_content": True}
     assert [post(path, key=team["member_id"], max_budget=20.5)[0] for path in ("generate", "update")][1] == 400
     assert post("generate", max_budget=20.5)[0] == 400
     for other in ("peer_id", "stranger_id", "alone_id"):

@@ -191,7 +191,8 @@ def _read_fields(store: Store, caller: Account, request: Request, *, rotates: bo
 
     check = check_manager if leads(caller, caller.team_id) else account_admin.check_admin
     fields = account_admin.read_fields(caller, request, KeyFields, check)
-    if caller.role != "admin" and (fields.role not in (None, "user") or fields.log_content is not None):
+    keeps = fields.log_content is not None or "log_content" in (fields.metadata or {})  # either name is taken
+    if caller.role != "admin" and (fields.role not in (None, "user") or keeps):
         raise PermissionDeniedError("Roles and the keeping of content are for administrators of all.", code="admin_only")
     if fields.grace_period and not rotates:
         raise BadRequestError("Only /key/regenerate has a 'grace_period'.", param="grace_period", code="unknown_parameter")
@@ -222,6 +223,8 @@ def _with_fields(store: Store, caller: Account, account: Account, fields: "KeyFi
     PermissionDeniedError."""
     require_manager(caller, account)
     changed = validate(store, apply_fields(account, fields, time.time()))
+    if caller.role != "admin" and "log_content" in account.metadata:
+        changed = replace(changed, metadata={**changed.metadata, "log_content": account.metadata["log_content"]})
     require_manager(caller, changed)
     if caller.role == "team_admin" and changed.budget_nanousd is not None:
         most = get_account(store, TEAM.account_id(caller.team_id or "")).account.budget_nanousd
