@@ -116,9 +116,10 @@ def _format_stream(random: Random, operation: str) -> int:
         nonlocal native
         used = asked.stream_usage()
         chunks = adapters.find(asked, attempt).from_stream(decode(provider.changed(random, said.events)), asked, attempt)
-        for chunk in used.read(chunks):
+        conforming = (chunk._replace(body=conform(chunk.body, EVENT_SHAPES[asked.operation])) for chunk in chunks)
+        for chunk in used.read(conforming):
             native = native or bool(chunk.native)
-            yield chunk._replace(body=conform(chunk.body, EVENT_SHAPES[asked.operation]))
+            yield chunk
         told = used.provider_usage if is_plausible(used.provider_usage) else asked.usage_object(Usage())
         yield from used.last_events({**told, "cost": 0.5})
 
