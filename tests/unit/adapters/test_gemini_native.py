@@ -115,6 +115,13 @@ def saying(part: JSON) -> JSON:
         (saying({"inline_data": {"mime_type": "image/png", "data": [5]}}), None),
         (saying({"text": True}), None),
         (saying({"functionCall": [5]}), None),
+        *(
+            (
+                saying({"functionCall": {"partialArgs": [{"nullValue": given}]}}),
+                saying({"functionCall": {"partialArgs": [{"nullValue": read}]}}),
+            )
+            for given, read in (("NULL_VALUE", "NULL_VALUE"), ("x", None))
+        ),
         ({"candidates": "x"}, None),
         ({"candidates": [None]}, None),
         ({"candidates": [{**CANDIDATE, "content": "x"}]}, None),

@@ -15,7 +15,7 @@ _ARGUMENT: Any = {
     "stringValue": str,
     "numberValue": float,
     "boolValue": bool,
-    "nullValue": str,
+    "nullValue": frozenset({"NULL_VALUE"}),
     "willContinue": bool,
 }
 _CALL: Any = {"id": str, "name": str, "args": dict, "partialArgs": [_ARGUMENT], "willContinue": bool}
