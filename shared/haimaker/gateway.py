@@ -29,6 +29,7 @@ from haimaker.accounts.errors import check_usable, denied_error, store_error
 from haimaker.accounts.keys import admin_id
 from haimaker.api import formats, uploads
 from haimaker.api.dispatch import CHANGING, HANDLERS, KEYLESS, TELLS_PRICES
+from haimaker.api.file_references import with_files
 from haimaker.api.paths import MODEL_OPERATIONS, with_key_of_query
 from haimaker.billing import admission, estimates, model_limits
 from haimaker.billing.estimates import Affordable
@@ -158,7 +159,7 @@ class Gateway:
                 return HANDLERS[operation](self, request)
             client_format = formats.find(operation, request)
             account = self.accounts.authenticate(request.headers)
-            request = uploads.with_uploads(request, self.settings, account.id)
+            request = with_files(self, account, uploads.with_uploads(request, self.settings, account.id))
             asked = read_routing_request(client_format.parse(request), request, time.time())
             if client_format.resumes and asked.asked.original:
                 from haimaker.api import stored_responses  # few formats go on from an earlier answer

@@ -46,7 +46,7 @@ IMPURE = {
 READS_THE_ENVIRONMENT = ("settings.py", "runtime.py")
 NOT_AT_START = (
     "asyncio", "aws_lambda_powertools", "boto3", "botocore", "haimaker.credentials.aws_instance",
-    "haimaker.content.log", "haimaker.aws_lambda.handler", "haimaker.blobs", "haimaker.files",
+    "haimaker.content.log", "haimaker.aws_lambda.handler", "haimaker.blobs", "haimaker.links", "haimaker.stored_files",
     "haimaker.api.account_fields", "haimaker.settings.store",
     "haimaker.aws_lambda.rollup", "haimaker.settings.gateway_toml", "haimaker.aws_lambda.runtime",
     "haimaker.api.spend",
@@ -280,7 +280,8 @@ ORDER = (
     "routing",
     "credentials",
     "settings",
-    "files",
+    "links",
+    "stored_files",
     "content",
     "demo",
     "upstream",

@@ -17,14 +17,14 @@ from haimaker.lean_dataclasses import replace
 from haimaker.models.table import current_table
 
 if TYPE_CHECKING:
-    from haimaker.files.local import LocalFileStore
     from haimaker.gateway import Gateway
+    from haimaker.links.local import LocalLinkStore
 
 Handler = Callable[["Gateway", Request], Response]
 
 HUB_LASTS_S = 300
 KEYLESS = frozenset(
-    {"index", "metrics", "openapi", "docs", "health", "console", "models_hub", "file_read", "file_write", "responses_socket"}
+    {"index", "metrics", "openapi", "docs", "health", "console", "models_hub", "link_read", "link_write", "responses_socket"}
 )
 """Operations that need no key."""
 TELLS_PRICES = frozenset({"health", "models_list", "models_retrieve", "models_hub", "spend_calculate", "route_simulate"})
@@ -176,11 +176,11 @@ def _providers(name: str) -> Handler:
     return operation
 
 
-def _folder(gateway: "Gateway") -> "LocalFileStore":
+def _folder(gateway: "Gateway") -> "LocalLinkStore":
     """The local gateway's own files: who has a link to one needs no key."""
-    from haimaker.files.local import LocalFileStore
+    from haimaker.links.local import LocalLinkStore
 
-    return LocalFileStore.from_settings(gateway.settings)
+    return LocalLinkStore.from_settings(gateway.settings)
 
 
 def _google_models(name: str) -> Handler:
@@ -226,6 +226,16 @@ def _stored(name: str) -> Handler:
     return operation
 
 
+def _files(name: str) -> Handler:
+    """An operation on files that clients keep here."""
+
+    def operation(gateway: "Gateway", request: Request) -> Response:
+        act: Handler = getattr(import_module("haimaker.api.files"), name)
+        return act(gateway, request)
+
+    return operation
+
+
 def _no_socket(gateway: "Gateway", request: Request) -> Response:
     """Clients try a WebSocket first, and fall back at once to the ordinary way where they are told so."""
     message = "This gateway has no WebSocket: send POST /v1/responses."
@@ -241,6 +251,11 @@ HANDLERS: Mapping[str, Handler] = {
     "responses_cancel": _stored("cancel"),
     "responses_input_items": _stored("input_items"),
     "audio_uploads": lambda gateway, request: json_response(uploads.create_upload(gateway, request)),
+    "files_create": _files("create"),
+    "files_list": _files("list_files"),
+    "files_retrieve": _files("retrieve"),
+    "files_content": _files("content"),
+    "files_delete": _files("delete"),
     "models_list": _models("list_models"),
     "models_retrieve": _models("get_model"),
     "models_hub": _models_hub,
@@ -282,8 +297,8 @@ HANDLERS: Mapping[str, Handler] = {
     "providers_list": _providers("list_providers"),
     "providers_test": _providers("test_provider"),
     "providers_credentials": _providers("put_credential"),
-    "file_read": lambda gateway, request: _folder(gateway).serve(request),
-    "file_write": lambda gateway, request: _folder(gateway).receive(request),
+    "link_read": lambda gateway, request: _folder(gateway).serve(request),
+    "link_write": lambda gateway, request: _folder(gateway).receive(request),
     "index": _index,
     "metrics": _metrics,
     "openapi": _openapi,
