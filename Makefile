@@ -33,8 +33,8 @@ providers: .venv/test.stamp ## write the index of providers anew: after one is a
 fuzz: .venv/test.stamp ## try hostile clients and providers, from a seed: make fuzz MINUTES=10 SEED=1
 	@exec $(PYTHON_IN_VENV) -m tests.fuzz --minutes $(or $(MINUTES),10) --seed $(or $(SEED),1)
 
-record: .venv/test.stamp ## record a wire case: make record PROVIDER=groq MODEL=... CASE=name REQUEST=file.json
-	@exec $(PYTHON_IN_VENV) -m scripts.record $(PROVIDER) $(MODEL) $(CASE) $(REQUEST)
+record: .venv/test.stamp ## record a wire case: make record PROVIDER=groq MODEL=... CASE=name REQUEST=file.json (ANSWER=file.json SOURCE=https://...: of a vendor's page)
+	@exec $(PYTHON_IN_VENV) -m scripts.record $(PROVIDER) $(MODEL) $(CASE) $(REQUEST) $(if $(ANSWER),--answer $(ANSWER)) $(if $(SOURCE),--source $(SOURCE))
 
 vendored: .venv/test.stamp ## compare the console's libraries with what npm publishes; needs npm
 	@exec $(PYTHON_IN_VENV) -m scripts.check_vendored
