@@ -1,7 +1,7 @@
 """The operations of the gateway and where they live, for every door: a table, and how a path is found in it. Pure.
 
 Every path exists with and without `/v1`, and with it twice: Anthropic's and Cohere's SDKs put it behind a base URL, whatever that
-ends in. The deployed stack repeats this table in `template.yaml`, where API Gateway does the matching
+ends in. scripts/api_paths.py writes this table into `template.yaml`, where API Gateway does the matching
 (https://docs.aws.amazon.com/apigateway/latest/developerguide/api-gateway-method-settings-method-request.html).
 """
 
@@ -29,6 +29,10 @@ class Match(NamedTuple):
     path_params: Mapping[str, str]
 
 
+AZURE, AZURE_V1 = "/openai", "/openai/v1"
+"""What Azure's clients put before OpenAI's paths: with a version as a parameter, and since August 2025."""
+
+
 class ModelOperation(NamedTuple):
     """An operation that models serve."""
 
@@ -38,13 +42,16 @@ class ModelOperation(NamedTuple):
     more_paths: tuple[str, ...] = ()
     for_deployments: bool = True
     """Whether Azure's clients ask for it below `/openai/deployments/{model}`."""
+    of_openai: bool = True
+    """Whether they ask for it below `/openai/v1` too, as of all of OpenAI's API."""
     action: str = ""
     """Of Google's: several operations have one path, and this at its end. https://google.aip.dev/136"""
 
     def paths(self) -> tuple[str, ...]:
-        """https://learn.microsoft.com/azure/ai-foundry/openai/reference#rest-api-versioning"""
+        """https://learn.microsoft.com/azure/ai-foundry/openai/api-version-lifecycle"""
         deployment = (f"/openai/deployments/{{model}}{self.path}",) if self.for_deployments else ()
-        return (self.path, *deployment, *self.more_paths)
+        newer = (f"{AZURE_V1}{self.path}",) if self.of_openai else ()
+        return (self.path, *deployment, *self.more_paths, *newer)
 
 
 GOOGLE_MODELS = ("/v1beta/models/{id+}", "/models/{id+}", "/v1beta/{id+}")
@@ -53,15 +60,17 @@ stands for it has no other name than its sibling's, which API Gateway demands.""
 
 
 def _google(action: str, client_format: str) -> ModelOperation:
-    return ModelOperation(GOOGLE_MODELS[0], client_format, GOOGLE_MODELS[1:], for_deployments=False, action=action)
+    return ModelOperation(GOOGLE_MODELS[0], client_format, GOOGLE_MODELS[1:], for_deployments=False, of_openai=False, action=action)
 
 
 MODEL_OPERATIONS: Mapping[str, ModelOperation] = {
     "chat_completions": ModelOperation("/chat/completions", "openai_chat"),
     "completions": ModelOperation("/completions", "completions"),
-    "responses": ModelOperation("/responses", "responses", ("/openai/responses", "/openai/v1/responses"), for_deployments=False),
-    "responses_compact": ModelOperation("/responses/compact", "responses_compaction", for_deployments=False),
-    "messages": ModelOperation("/messages", "messages", for_deployments=False),
+    "responses": ModelOperation("/responses", "responses", ("/openai/responses",), for_deployments=False),
+    "responses_compact": ModelOperation(
+        "/responses/compact", "responses_compaction", ("/openai/responses/compact",), for_deployments=False
+    ),
+    "messages": ModelOperation("/messages", "messages", for_deployments=False, of_openai=False),
     "embeddings": ModelOperation("/embeddings", "openai:EMBEDDINGS"),
     "images_generations": ModelOperation("/images/generations", "openai:IMAGES_GENERATIONS"),
     "images_edits": ModelOperation("/images/edits", "openai:IMAGES_EDITS"),
@@ -74,25 +83,29 @@ MODEL_OPERATIONS: Mapping[str, ModelOperation] = {
     "gemini_stream": _google("streamGenerateContent", "gemini:STREAM"),
     "gemini_embed": _google("embedContent", "gemini:EMBED"),
     "gemini_batch_embed": _google("batchEmbedContents", "gemini:BATCH_EMBED"),
-    "rerank": ModelOperation("/rerank", "openai:RERANK", ("/v1/rerank", "/v2/rerank"), for_deployments=False),
+    "rerank": ModelOperation("/rerank", "openai:RERANK", ("/v1/rerank", "/v2/rerank"), for_deployments=False, of_openai=False),
 }
 """The table of what models serve: dispatch, formats and paths are made from it, all that is written elsewhere is checked against it
 (`tests/unit/test_model_operations.py`)."""
 
 ROUTES = (
     *(Route("POST", path, name, about.action) for name, about in MODEL_OPERATIONS.items() for path in about.paths()),
-    Route("GET", "/responses", "responses_socket"),
-    Route("POST", "/responses/input_tokens", "responses_input_tokens"),
-    Route("GET", "/responses/{id}", "responses_retrieve"),
-    Route("DELETE", "/responses/{id}", "responses_delete"),
-    Route("POST", "/responses/{id}/cancel", "responses_cancel"),
-    Route("GET", "/responses/{id}/input_items", "responses_input_items"),
+    *(
+        Route(route.method, azure + route.template, route.operation)
+        for route in (
+            Route("GET", "/responses", "responses_socket"),
+            Route("POST", "/responses/input_tokens", "responses_input_tokens"),
+            Route("GET", "/responses/{id}", "responses_retrieve"),
+            Route("DELETE", "/responses/{id}", "responses_delete"),
+            Route("POST", "/responses/{id}/cancel", "responses_cancel"),
+            Route("GET", "/responses/{id}/input_items", "responses_input_items"),
+            Route("GET", "/models", "models_list"),
+            Route("GET", "/models/{id+}", "models_retrieve"),
+        )
+        for azure in ("", AZURE, AZURE_V1)
+    ),
     Route("POST", "/messages/count_tokens", "messages_count_tokens"),
     Route("POST", "/audio/uploads", "audio_uploads"),
-    Route("GET", "/models", "models_list"),
-    Route("GET", "/models/{id+}", "models_retrieve"),
-    Route("GET", "/openai/models", "models_list"),
-    Route("GET", "/openai/models/{id+}", "models_retrieve"),
     Route("GET", "/public/model_hub", "models_hub"),
     *(Route("POST", path, "gemini_count_tokens", "countTokens") for path in GOOGLE_MODELS),
     *(Route("POST", path, "gemini_unserved") for path in GOOGLE_MODELS[:2]),
