@@ -169,7 +169,8 @@ LOCAL_ROUTES = (
 """Of the local gateway only: in the deployed stack links are to S3, which serves them itself, nobody opens a stage, credentials are
 in SSM, and no function may read what is kept of prompts and answers."""
 
-DEPLOYMENTS = "openai/deployments".split("/")
+BEFORE_DEPLOYMENTS = "/openai/deployments"
+DEPLOYMENTS = BEFORE_DEPLOYMENTS.split("/")[1:]
 DEPLOYED = sorted(
     (about.path.split("/")[1:] for about in MODEL_OPERATIONS.values() if about.for_deployments), key=len, reverse=True
 )
