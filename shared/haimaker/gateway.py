@@ -106,6 +106,11 @@ class Gateway(Services):
         """Answers a request of any kind; never raises."""
         request = with_key_of_query(operation, request)
         try:
+            if "content-encoding" in request.headers and operation not in KEYLESS:
+                from haimaker.http.content_encoding import decode_body  # few clients compress
+
+                self.accounts.authenticate(request.headers)
+                request = decode_body(request)
             if operation not in MODEL_OPERATIONS:
                 if operation in TELLS_PRICES:
                     self.prices.refresh_before_answer()

@@ -69,7 +69,8 @@ class Delivery:
             encoded = None if url and response_format == "url" else encoded
         elif response_format == "url" and url:
             encoded = None
-        return {**image, "b64_json": encoded, "url": url}
+        told = {**image, "b64_json": encoded, "url": url}
+        return {name: value for name, value in told.items() if value is not None}
 
     def _store(self, encoded: str, tell: Callable[[str], None]) -> str | None:
         data = media_images.from_base64(encoded)
