@@ -20,7 +20,7 @@ from haimaker.media import images
 from haimaker.store import Account
 
 if TYPE_CHECKING:
-    from haimaker.gateway import Gateway
+    from haimaker.services import Services
 
 MARK = b'"file-hm'
 """How the id of a file of ours begins in a body."""
@@ -34,7 +34,7 @@ Read = Callable[[str], tuple[str, str, bytes]]
 """The name, the type and the content of a file by its id."""
 
 
-def with_files(gateway: "Gateway", account: Account, request: Request) -> Request:
+def with_files(gateway: "Services", account: Account, request: Request) -> Request:
     """The request with the content of the files that it names. Raises NotFoundError, RequestTooLargeError."""
     if MARK not in request.body:
         return request
@@ -46,7 +46,7 @@ def with_files(gateway: "Gateway", account: Account, request: Request) -> Reques
     return request if resolved is body else replace(request, body=dumps(resolved))
 
 
-def _reader(gateway: "Gateway", account: Account) -> Read:
+def _reader(gateway: "Services", account: Account) -> Read:
     from haimaker.api.files import find, place_failures, stored_files
 
     files, left = stored_files(gateway.settings, gateway.store), MAX_BYTES

@@ -38,7 +38,7 @@ from haimaker.stored_files import (
 )
 
 if TYPE_CHECKING:
-    from haimaker.gateway import Gateway
+    from haimaker.services import Services
 
 DEFAULT_LISTED = MOST_LISTED = 10_000
 LONGEST_NAME = 512
@@ -60,7 +60,7 @@ def stored_files(settings: Settings, store: Store) -> StoredFiles:
     return StoredFiles(store.documents, FolderBlobs(settings.stored_folder, float("inf")))
 
 
-def create(gateway: "Gateway", request: Request) -> Response:
+def create(gateway: "Services", request: Request) -> Response:
     """POST /v1/files. Raises APIError."""
     account, files, now_s = _authenticate(gateway, request), stored_files(gateway.settings, gateway.store), time.time()
     form = UploadReader(request.headers.get("content-type", ""), (request.body,) if request.pieces is None else request.pieces)
@@ -76,7 +76,7 @@ def create(gateway: "Gateway", request: Request) -> Response:
     return json_response(to_json(file))
 
 
-def list_files(gateway: "Gateway", request: Request) -> Response:
+def list_files(gateway: "Services", request: Request) -> Response:
     """GET /v1/files. Raises APIError."""
     account, files = _authenticate(gateway, request), stored_files(gateway.settings, gateway.store)
     page = read_page(request, DEFAULT_LISTED, MOST_LISTED)
@@ -86,7 +86,7 @@ def list_files(gateway: "Gateway", request: Request) -> Response:
     return json_response(to_list([to_json(file) for file in found], has_more=more))
 
 
-def retrieve(gateway: "Gateway", request: Request) -> Response:
+def retrieve(gateway: "Services", request: Request) -> Response:
     """GET /v1/files/{id}; at the local gateway also what was a link's address until they had one of their own. Raises APIError."""
     from haimaker.links import is_link_id
 
@@ -98,7 +98,7 @@ def retrieve(gateway: "Gateway", request: Request) -> Response:
     return json_response(to_json(find(stored_files(gateway.settings, gateway.store), account, request.path["id"])))
 
 
-def content(gateway: "Gateway", request: Request) -> Response:
+def content(gateway: "Services", request: Request) -> Response:
     """GET /v1/files/{id}/content. Raises APIError."""
     account, files = _authenticate(gateway, request), stored_files(gateway.settings, gateway.store)
     file = find(files, account, request.path["id"])
@@ -107,7 +107,7 @@ def content(gateway: "Gateway", request: Request) -> Response:
     return Response(200, {"content-type": "application/octet-stream", **CONTENT_HEADERS}, pieces if file.size else b"")
 
 
-def delete(gateway: "Gateway", request: Request) -> Response:
+def delete(gateway: "Services", request: Request) -> Response:
     """DELETE /v1/files/{id}. Raises APIError."""
     account, files = _authenticate(gateway, request), stored_files(gateway.settings, gateway.store)
     file = find(files, account, request.path["id"])
@@ -151,7 +151,7 @@ def place_failures() -> Iterator[None]:
         raise ServiceUnavailableError(message, code="files_unavailable", headers={"retry-after": "2"}) from error
 
 
-def _authenticate(gateway: "Gateway", request: Request) -> Account:
+def _authenticate(gateway: "Services", request: Request) -> Account:
     account = gateway.accounts.authenticate(request.headers)
     check_usable(account, time.time())
     return account

@@ -12,7 +12,7 @@ from haimaker.http.values import JSON, Request
 from haimaker.store.documents import Document, Documents
 
 if TYPE_CHECKING:
-    from haimaker.gateway import Gateway
+    from haimaker.services import Services
     from haimaker.settings.settings import Settings
 
 KIND = "uploads"
@@ -20,7 +20,7 @@ KIND = "uploads"
 COUNTING_TRIES = 5
 
 
-def create_upload(gateway: "Gateway", request: Request) -> JSON:
+def create_upload(gateway: "Services", request: Request) -> JSON:
     """`POST /v1/audio/uploads`: where to PUT a file, and the id to name it by. Raises APIError."""
     from haimaker.blobs import BlobError
     from haimaker.links import MAX_UPLOAD_BYTES, link_store_for, require_link_store
