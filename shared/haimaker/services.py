@@ -31,6 +31,7 @@ from haimaker.store import Account, Store
 from haimaker.upstream.call import ProviderClients
 
 if TYPE_CHECKING:
+    from haimaker.batches.runner import BatchRunner
     from haimaker.routing.auto_service import AutoRouterService
 
 
@@ -55,6 +56,8 @@ class Services:
     content: ContentLogging = field(init=False)
     refusals: RefusalCounter = field(init=False)
     prices: PriceUpdates = field(init=False)
+    batches: "BatchRunner | None" = field(default=None, repr=False)
+    """What works on batches, in a process that keeps their files itself."""
     writes_everywhere: bool = False
     """Whether every operation may write to the store: in a process of its own, not in a function with a role."""
     public_catalog: tuple[Runtime, bytes] | None = field(default=None, repr=False)
