@@ -65,6 +65,7 @@ from haimaker.upstream.exchange import AttemptLoop, Exchange
 from haimaker.upstream.relay import ClientLeft, Relay
 
 if TYPE_CHECKING:
+    from haimaker.api.oidc import IdentityProvider
     from haimaker.routing.auto_service import AutoRouterService
 
 LATE_S = 10
@@ -96,6 +97,8 @@ class Gateway:
     prices: PriceUpdates = field(init=False)
     writes_everywhere: bool = False
     """Whether every operation may write to the store: in a process of its own, not in a function with a role."""
+    identity_provider: "IdentityProvider | None" = None
+    """Where people sign in to the console, once somebody did."""
     _runtime: Runtime | None = field(default=None, repr=False)
     _hub: tuple[Runtime, bytes] | None = field(default=None, repr=False)
 
