@@ -21,10 +21,10 @@ from typing import TYPE_CHECKING, Any
 
 from haimaker.accounts.errors import check_usable, store_error
 from haimaker.accounts.kinds import TEAM
+from haimaker.accounts.oidc import Flow, IdentityProvider
 from haimaker.accounts.sign_in import RoleRule, SignInSettings, find_rule
 from haimaker.api import console
 from haimaker.api.account_admin import to_iso_time
-from haimaker.api.oidc import Flow, IdentityProvider
 from haimaker.http.client import HTTPClient
 from haimaker.http.errors import APIError, AuthenticationError, BadGatewayError, NotFoundError, PermissionDeniedError
 from haimaker.http.responses import json_response
@@ -33,7 +33,7 @@ from haimaker.store import Account, Store, StoreUnavailable
 from haimaker.store.documents import Document
 
 if TYPE_CHECKING:
-    from haimaker.gateway import Gateway
+    from haimaker.services import Services
 
 COOKIE = "__Host-haimaker"
 """The prefix keeps hosts of the same domain from setting it: https://developer.mozilla.org/docs/Web/HTTP/Headers/Set-Cookie"""
@@ -47,7 +47,7 @@ MAX_NAME = 200
 NO_STORE = {"cache-control": "no-store"}
 
 
-def begin(gateway: "Gateway", request: Request) -> Response:
+def begin(gateway: "Services", request: Request) -> Response:
     """Raises NotFoundError where nobody can sign in. It takes no parameter: where the way ends is for the settings to say."""
     flow = Flow.new()
     try:
@@ -58,7 +58,7 @@ def begin(gateway: "Gateway", request: Request) -> Response:
     return Response(302, {"location": location, "set-cookie": cookie, "content-type": "text/plain", **NO_STORE}, b"")
 
 
-def callback(gateway: "Gateway", request: Request) -> Response:
+def callback(gateway: "Services", request: Request) -> Response:
     """Raises NotFoundError where nobody can sign in."""
     settings = _settings(gateway)
     try:
@@ -79,7 +79,7 @@ def callback(gateway: "Gateway", request: Request) -> Response:
     return Response(302, headers, b"")
 
 
-def show_session(gateway: "Gateway", request: Request) -> Response:
+def show_session(gateway: "Services", request: Request) -> Response:
     """`person` is None where nobody is signed in: the page asks this before it knows. Raises NotFoundError."""
     settings, secret = _settings(gateway), _value_of(request, SESSION)
     try:
@@ -96,7 +96,7 @@ def show_session(gateway: "Gateway", request: Request) -> Response:
     return _with(json_response({"person": person, "csrf_token": _csrf_token(secret)}), NO_STORE)
 
 
-def sign_out(gateway: "Gateway", request: Request) -> Response:
+def sign_out(gateway: "Services", request: Request) -> Response:
     """Raises AuthenticationError, NotFoundError."""
     account_of(gateway, request)
     gateway.store.documents.delete(KIND, _digest(_value_of(request, SESSION)))
@@ -108,7 +108,7 @@ def has_session(request: Request) -> bool:
     return COOKIE in request.headers.get("cookie", "")
 
 
-def account_of(gateway: "Gateway", request: Request) -> Account:
+def account_of(gateway: "Services", request: Request) -> Account:
     """The account of the person whose session a request brings. Raises AuthenticationError, NotFoundError."""
     settings, secret = _settings(gateway), _value_of(request, SESSION)
     account = _account(gateway, settings, secret)
@@ -119,7 +119,7 @@ def account_of(gateway: "Gateway", request: Request) -> Account:
     return account
 
 
-def _account(gateway: "Gateway", settings: SignInSettings, secret: str) -> Account:
+def _account(gateway: "Services", settings: SignInSettings, secret: str) -> Account:
     """Raises AuthenticationError."""
     now_s = time.time()
     document = gateway.store.documents.get(KIND, _digest(secret)) if secret else None
@@ -150,7 +150,7 @@ def _check_team(store: Store, rule: RoleRule, now_s: float) -> None:
     check_usable(team.account, now_s)
 
 
-def _claims(gateway: "Gateway", settings: SignInSettings, request: Request) -> Mapping[str, Any]:
+def _claims(gateway: "Services", settings: SignInSettings, request: Request) -> Mapping[str, Any]:
     """Raises AuthenticationError, BadGatewayError, PermissionDeniedError."""
     asked = request.query
     parts = _value_of(request, FLOW).split(".")
@@ -192,14 +192,14 @@ def _name_of(claims: Mapping[str, Any]) -> str:
     return next(name for name in named if isinstance(name, str) and name)[:MAX_NAME]
 
 
-def _settings(gateway: "Gateway") -> SignInSettings:
+def _settings(gateway: "Services") -> SignInSettings:
     settings = gateway.settings.config.sign_in
     if settings is None:
         raise NotFoundError("This gateway has no sign-in: [sign_in] in gateway.toml turns it on.", code="sign_in_off")
     return settings
 
 
-def _provider(gateway: "Gateway") -> IdentityProvider:
+def _provider(gateway: "Services") -> IdentityProvider:
     """One for each process, which remembers what the provider says of itself."""
     found = gateway.identity_provider
     if found is None:
@@ -208,7 +208,7 @@ def _provider(gateway: "Gateway") -> IdentityProvider:
     return found
 
 
-def _failure_page(gateway: "Gateway", request: Request, error: APIError) -> Response:
+def _failure_page(gateway: "Services", request: Request, error: APIError) -> Response:
     """For a person, whose browser came from another page."""
     gateway.observer.denied("sign_in", request.id, error)
     address = escape(_settings(gateway).url)
