@@ -56,7 +56,7 @@ def from_upstream(answer: UpstreamBody, request: TranscriptionRequest, attempt: 
         segments, words = read_spoken(body.get("segments"), "text"), read_spoken(body.get("words"), "word")
         return request.build_result(Transcript(body["text"] or "", segments, words), tokens)
     used = {"usage": _complete_usage(body["usage"])} if isinstance(body.get("usage"), dict) and body["usage"] else {}
-    told = {name: value for name, value in body.items() if value is not None and name != "duration"}
+    told = {name: value for name, value in body.items() if name != "duration"}
     return Result({**told, "text": body["text"] or "", **_head(body, request), **used}, tokens)
 
 
