@@ -33,7 +33,7 @@ def answer(*images: JSON, **more: Any) -> Reply:
 
 def fetched(url: str | None) -> bytes:
     assert url is not None
-    assert "/files/" in url
+    assert "/links/" in url
     found = httpx.get(url)
     assert (found.status_code, found.headers["content-type"]) == (200, "image/png")
     return found.content

@@ -157,13 +157,20 @@ LOCAL_ROUTES = (
     Route("GET", "/providers", "providers_list"),
     Route("POST", "/providers/test", "providers_test"),
     Route("POST", "/providers/credentials", "providers_credentials"),
-    Route("GET", "/files/{id}", "file_read"),
-    Route("PUT", "/files/{id}", "file_write"),
+    Route("GET", "/links/{id}", "link_read"),
+    Route("PUT", "/links/{id}", "link_write"),
+    Route("PUT", "/files/{id}", "link_write"),
+    Route("POST", "/files", "files_create"),
+    Route("GET", "/files", "files_list"),
+    Route("GET", "/files/{id}", "files_retrieve"),
+    Route("GET", "/files/{id}/content", "files_content"),
+    Route("DELETE", "/files/{id}", "files_delete"),
 )
-"""Of the local gateway only: in the deployed stack files are in S3, which serves them itself, nobody opens a stage, credentials are
+"""Of the local gateway only: in the deployed stack links are to S3, which serves them itself, nobody opens a stage, credentials are
 in SSM, and no function may read what is kept of prompts and answers."""
 
-DEPLOYMENTS = ["openai", "deployments"]
+BEFORE_DEPLOYMENTS = "/openai/deployments"
+DEPLOYMENTS = BEFORE_DEPLOYMENTS.split("/")[1:]
 DEPLOYED = sorted(
     (about.path.split("/")[1:] for about in MODEL_OPERATIONS.values() if about.for_deployments), key=len, reverse=True
 )

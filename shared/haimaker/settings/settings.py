@@ -91,6 +91,8 @@ class Settings:
     """Dimensions of metrics besides service and operation; CloudWatch bills each combination of their values."""
     files_folder: Path | None = None
     """The folder of a gateway that serves files itself."""
+    stored_folder: Path | None = None
+    """The folder of files that clients keep, and of batches, of a gateway that has them itself."""
     files_bucket: str = ""
     """The bucket that has them instead; only with `aws`."""
     content_folder: Path | None = None
@@ -135,6 +137,7 @@ class Settings:
             metrics_token=env.get("HAIMAKER_METRICS_TOKEN", ""),
             public_models=get_bool(env, "HAIMAKER_PUBLIC_MODELS"),
             files_folder=home / "files",
+            stored_folder=home / "stored",
             files_bucket=env.get("HAIMAKER_FILES_BUCKET", ""),
             content_folder=home / "content" if get_bool(env, "HAIMAKER_LOG_CONTENT") else None,
             content_bucket=env.get("HAIMAKER_CONTENT_BUCKET", ""),
@@ -149,7 +152,7 @@ class Settings:
         if "AWS_SAM_LOCAL" in env:
             home = f"{env.get('TMPDIR', '/tmp')}/haimaker"  # noqa: S108 (of the sandbox alone)
             local = cls.from_environment({**env, "STORE": "sqlite", "HAIMAKER_HOME": home})
-            return replace(local, sam_local=True, files_folder=None)
+            return replace(local, sam_local=True, files_folder=None, stored_folder=None)
         parameter = env.get("HAIMAKER_PROVIDERS_PARAMETER", "")
         for name in ("HAIMAKER_ACCOUNTS_TABLE", "HAIMAKER_RECORDS_TABLE"):
             if name not in env:
