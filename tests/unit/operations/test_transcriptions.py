@@ -158,32 +158,25 @@ def test_where_a_model_hears(name: str, env: dict[str, str], address: str) -> No
 LENGTHS = (8.47, "8.47", None, "long", -1, 0, float("nan"), float("inf"), "1e999", 1e300, [], True)
 
 
-@pytest.mark.parametrize("said", LENGTHS, ids=str)
 @pytest.mark.parametrize("parse", [parse_transcription, parse_translation])
 @pytest.mark.parametrize("wanted", ["json", "verbose_json", "diarized_json"])
 @pytest.mark.parametrize("name", ["openai/whisper-1", "groq/whisper-large-v3", "deepgram/nova-3", "xai/grok-voice-transcribe-2.0"])
-def test_a_transcript_says_how_long_the_sound_is_or_nothing(name: str, wanted: str, parse: Any, said: object) -> None:
+def test_a_transcript_says_how_long_the_sound_is_or_nothing(name: str, wanted: str, parse: Any) -> None:
     """Never null, which the SDK's types refuse: what the provider says, else the length of the file as the gateway reads it."""
-    task = parse(request([("model", "m"), ("response_format", wanted)], sounds.wav(0.5)))
-    alternatives = [{"alternatives": [{"transcript": "Hi"}]}]
-    answer = {
-        "text": "Hi",
-        "duration": said,
-        "metadata": {"duration": said},
-        "results": {"channels": alternatives},
-        "language": None,
-    }
-    raw = UpstreamBody({"content-type": "application/json"}, json.dumps(answer).encode())
-    adapter: Any = adapters.load("audio_transcriptions", attempt_for(name).provider.adapter)
-    body = json.loads(dumps(conform(adapter.from_upstream(raw, task, attempt_for(name)).body, TRANSCRIPT)))
-    expected = 8.47 if said == 8.47 or (said == "8.47" and name.startswith(("openai/", "groq/"))) else 0.5
-    assert body["text"] == "Hi"
-    assert None not in body.values()
-    if wanted != "json":
-        assert body["duration"] == expected
-        {"verbose_json": TranscriptionVerbose, "diarized_json": TranscriptionDiarized}[wanted].model_validate(
-            {"segments": [], "task": "transcribe", **body}
-        )
+    task, attempt = parse(request([("model", "m"), ("response_format", wanted)], sounds.wav(0.5))), attempt_for(name)
+    adapter: Any = adapters.load("audio_transcriptions", attempt.provider.adapter)
+    results = {"channels": [{"alternatives": [{"transcript": "Hi"}]}]}
+    for said in LENGTHS:
+        answer = {"text": "Hi", "duration": said, "metadata": {"duration": said}, "results": results, "language": None}
+        raw = UpstreamBody({"content-type": "application/json"}, json.dumps(answer).encode())
+        body = json.loads(dumps(conform(adapter.from_upstream(raw, task, attempt).body, TRANSCRIPT)))
+        expected = 8.47 if said == 8.47 or (said == "8.47" and attempt.provider.adapter == "openai") else 0.5
+        assert body["text"] == "Hi", said
+        assert body.get("duration", expected) == expected, said
+        if wanted != "json":
+            assert body["duration"] == expected, said
+            shown = {"segments": [], "task": "transcribe", **body}
+            {"verbose_json": TranscriptionVerbose, "diarized_json": TranscriptionDiarized}[wanted].model_validate(shown)
 
 
 def test_words_become_segments() -> None:
