@@ -209,7 +209,7 @@ class Exchange:
                 status = "error"  # nobody has begun anything that could be cut
         record = self.settlement.settle(status, time.time(), error)
         if first:
-            self.observer.request(record)
+            self.observer.request(record, self.settlement.attempt_logs, self.attempts.call.headers)
             for alert in self.settlement.alerts:
                 is_key = alert.account_id == record.account_id
                 name = record.detail["key_alias"] or record.detail["key_name"] if is_key else ""
