@@ -116,6 +116,12 @@ class UpstreamCall:
         of_one_call = adapters.paused_turn(request, attempt) is None
         return EventStream(_begun(self._events(attempt_log, request, adapter, response)), of_one_call)
 
+    def is_all_of(self, attempt: Attempt) -> bool:
+        """Whether an attempt is one call of a provider and nothing else."""
+        provider, access = attempt.provider, self.clients.access.get(attempt.provider.name)
+        has_key = access is not None and bool(access.api_key or not (access.tokens or access.credentials))
+        return has_key and not provider.offline and not provider.limits.inlines_images and len(self.request.split(attempt)) == 1
+
     def unanswered_parts(self, attempt: Attempt) -> Sequence[OperationRequest]:
         """What another try of a target would ask for: the request, or those of its parts that have no answer yet."""
         if not (answers := self._answers.get(attempt.target)):
