@@ -28,7 +28,7 @@ from haimaker.pricing.usage import Usage
 from haimaker.routing.health import Health
 
 if TYPE_CHECKING:
-    from haimaker.files import FileStore
+    from haimaker.links import LinkStore
     from haimaker.settings.settings import Settings
     from haimaker.upstream.image_delivery import Delivered
     from haimaker.upstream.image_fetcher import FetchBounds, ImageFetcher
@@ -52,11 +52,11 @@ class ProviderClients:
     health: Health
     settings: "Settings | None" = None
 
-    def files(self, headers: Mapping[str, str]) -> "FileStore | None":
+    def files(self, headers: Mapping[str, str]) -> "LinkStore | None":
         """The place for files, as a request with these headers reaches it; None where there is none."""
-        from haimaker.files import file_store_for  # few operations need it
+        from haimaker.links import link_store_for  # few operations need it
 
-        return file_store_for(self.settings, headers) if self.settings else None
+        return link_store_for(self.settings, headers) if self.settings else None
 
     @cached_property
     def images(self) -> "ImageFetcher":
@@ -90,7 +90,7 @@ class UpstreamCall:
         Raises APIError, also while a stream is read.
         """
         request, attempt = self.request, attempt_log.attempt
-        if attempt.provider.limits.inlines_images:
+        if request.inlines_images(attempt):
             request = self._inlined = self._inlined or self.clients.images.inline_images(request, self.fetch_bounds())
         adapter = adapters.find(request, attempt)
         from_bytes, parts = getattr(adapter, "from_bytes", None), _split(request, attempt, adapter)
