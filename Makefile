@@ -53,6 +53,7 @@ suites: .venv/test.stamp ## run suites that others wrote for the API's formats: 
 
 build: .venv-aws/aws.stamp ## build the layer for this machine, as sam local runs it; needs python3.13
 	ARCHITECTURE=$(HOST_ARCHITECTURE) .venv-aws/bin/sam build
+	sed 's|/response-streaming-invocations|/invocations|' .aws-sam/build/template.yaml > .aws-sam/build/local.yaml
 
 doctor: .venv/cli.stamp ## say what is missing or wrong here, and the fix: make doctor ARGS=--online
 	@exec $(HAIMAKER) doctor $(ARGS)

@@ -28,7 +28,7 @@ from haimaker.pricing.usage import Usage
 from haimaker.routing.health import Health
 
 if TYPE_CHECKING:
-    from haimaker.files import FileStore
+    from haimaker.links import LinkStore
     from haimaker.settings.settings import Settings
     from haimaker.upstream.image_delivery import Delivered
     from haimaker.upstream.image_fetcher import FetchBounds, ImageFetcher
@@ -52,11 +52,11 @@ class ProviderClients:
     health: Health
     settings: "Settings | None" = None
 
-    def files(self, headers: Mapping[str, str]) -> "FileStore | None":
+    def files(self, headers: Mapping[str, str]) -> "LinkStore | None":
         """The place for files, as a request with these headers reaches it; None where there is none."""
-        from haimaker.files import file_store_for  # few operations need it
+        from haimaker.links import link_store_for  # few operations need it
 
-        return file_store_for(self.settings, headers) if self.settings else None
+        return link_store_for(self.settings, headers) if self.settings else None
 
     @cached_property
     def images(self) -> "ImageFetcher":
@@ -90,7 +90,7 @@ class UpstreamCall:
         Raises APIError, also while a stream is read.
         """
         request, attempt = self.request, attempt_log.attempt
-        if attempt.provider.limits.inlines_images:
+        if request.inlines_images(attempt):
             request = self._inlined = self._inlined or self.clients.images.inline_images(request, self.fetch_bounds())
         adapter = adapters.find(request, attempt)
         from_bytes, parts = getattr(adapter, "from_bytes", None), _split(request, attempt, adapter)
@@ -115,6 +115,12 @@ class UpstreamCall:
             return self._as_events(self._read(attempt_log, request, adapter, response))
         of_one_call = adapters.paused_turn(request, attempt) is None
         return EventStream(_begun(self._events(attempt_log, request, adapter, response)), of_one_call)
+
+    def is_all_of(self, attempt: Attempt) -> bool:
+        """Whether an attempt is one call of a provider and nothing else."""
+        provider, access = attempt.provider, self.clients.access.get(attempt.provider.name)
+        has_key = access is not None and bool(access.api_key or not (access.tokens or access.credentials))
+        return has_key and not provider.offline and not provider.limits.inlines_images and len(self.request.split(attempt)) == 1
 
     def unanswered_parts(self, attempt: Attempt) -> Sequence[OperationRequest]:
         """What another try of a target would ask for: the request, or those of its parts that have no answer yet."""
