@@ -107,6 +107,7 @@ def _serve(server: Server, settings: Settings, when_ready: Callable[[], None], w
     server.serve(gateway)
     if gateway.batches:
         gateway.batches.stop(GRACE_S)
+    gateway.observer.close()
     return 0
 
 
@@ -138,7 +139,9 @@ def _allowed_files() -> int:
 
 
 def _trust(environment: Mapping[str, str]) -> None:
-    """Tells OpenSSL, which reads the process's own variables, of certificates that `.env` names. Raises SettingsError."""
+    """Tells libraries that read the process's own variables of those in `.env`: OpenSSL of certificates, OpenTelemetry's SDK of who
+    collects. Raises SettingsError."""
+    os.environ.update({name: value for name, value in environment.items() if name.startswith("OTEL_")})
     for name, is_there in (("SSL_CERT_FILE", os.path.isfile), ("SSL_CERT_DIR", os.path.isdir)):
         if path := environment.get(name):
             if not is_there(path):

@@ -31,6 +31,7 @@ from haimaker.store import Account, Store
 from haimaker.upstream.call import ProviderClients
 
 if TYPE_CHECKING:
+    from haimaker.accounts.oidc import IdentityProvider
     from haimaker.batches.runner import BatchRunner
     from haimaker.routing.auto_service import AutoRouterService
 
@@ -62,6 +63,8 @@ class Services:
     """Whether every operation may write to the store: in a process of its own, not in a function with a role."""
     public_catalog: tuple[Runtime, bytes] | None = field(default=None, repr=False)
     """What anybody may be shown of a runtime's models, made once."""
+    identity_provider: "IdentityProvider | None" = None
+    """Where people sign in to the console, once somebody did."""
     _runtime: Runtime | None = field(default=None, repr=False)
 
     def __post_init__(self) -> None:

@@ -111,6 +111,8 @@ class BatchRun:
             if error.status >= 500:
                 return False
             self._cancelled = True
+            if self.batch.status in (VALIDATING, IN_PROGRESS):
+                self._tell(status=CANCELLING, cancelling_at=int(time.time()))
         return True
 
     # Beginning: nothing is asked before all lines were read and the worst case is put aside.
