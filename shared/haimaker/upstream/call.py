@@ -31,7 +31,7 @@ if TYPE_CHECKING:
     from haimaker.links import LinkStore
     from haimaker.settings.settings import Settings
     from haimaker.upstream.image_delivery import Delivered
-    from haimaker.upstream.image_fetcher import FetchBounds, ImageFetcher
+    from haimaker.upstream.image_fetcher import FetchBounds, HeldBytes, ImageFetcher
 
 CONNECT_S = 10.0
 MAX_TURNS = 5
@@ -80,6 +80,7 @@ class UpstreamCall:
     can_go_on: Callable[[Attempt, Usage], bool] = lambda attempt, used: True
     """Whether another turn of an answer that was paused is reserved, beside what its turns have used so far."""
     _inlined: OperationRequest | None = None
+    _held: "HeldBytes | None" = None
     _answers: dict[str, dict[int, Result]] = field(default_factory=dict)
     """Of the parts of a request that takes several calls, by target and number: what has been answered is not asked for again."""
 
@@ -132,9 +133,16 @@ class UpstreamCall:
 
     def fetch_bounds(self, seconds: float | None = None) -> "FetchBounds":
         """For images that are fetched from where they are."""
-        from haimaker.upstream.image_fetcher import FetchBounds
+        from haimaker.upstream.image_fetcher import FetchBounds, HeldBytes
 
-        return FetchBounds.for_request(self.deadline_s, owner_of(self.headers), self.cancel, seconds)
+        if self._held is None:
+            self._held = HeldBytes(owner_of(self.headers))
+        return FetchBounds.for_request(self.deadline_s, self._held, self.cancel, seconds)
+
+    def release(self) -> None:
+        """Once it is answered: what was fetched for it counts no more."""
+        if self._held:
+            self._held.give_back()
 
     def _merged(self, attempt_log: AttemptLog, parts: Sequence[OperationRequest], adapter: Adapter) -> Result:
         from haimaker.upstream.parallel import call_in_parallel  # few requests need it
