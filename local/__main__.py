@@ -103,6 +103,7 @@ def _serve(server: Server, settings: Settings, when_ready: Callable[[], None], w
     gc.freeze()  # what a start makes stays: looking through it again would hold up a request for 4 ms now and then
     when_ready()
     server.serve(gateway)
+    gateway.observer.close()
     return 0
 
 
@@ -134,7 +135,9 @@ def _allowed_files() -> int:
 
 
 def _trust(environment: Mapping[str, str]) -> None:
-    """Tells OpenSSL, which reads the process's own variables, of certificates that `.env` names. Raises SettingsError."""
+    """Tells libraries that read the process's own variables of those in `.env`: OpenSSL of certificates, OpenTelemetry's SDK of who
+    collects. Raises SettingsError."""
+    os.environ.update({name: value for name, value in environment.items() if name.startswith("OTEL_")})
     for name, is_there in (("SSL_CERT_FILE", os.path.isfile), ("SSL_CERT_DIR", os.path.isdir)):
         if path := environment.get(name):
             if not is_there(path):

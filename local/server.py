@@ -28,7 +28,7 @@ from haimaker.upstream.shares import Shares
 from .connections import MAX_CONNECTIONS, Connections, Waiting
 from .mistakes import Mistakes, Networks, address_of, sender_of, too_many, weight_of
 from .request_reader import UPLOAD_LIMIT, ClientLeft, Head, RequestReader, is_large
-from .response_writer import send_piece, takes_chunks, write
+from .response_writer import EarlyHead, send_piece, takes_chunks, write
 
 BACKLOG = 512
 GRACE_S = 5.0
@@ -64,6 +64,7 @@ class Arrival(NamedTuple):
     error: APIError | None
     sender: str
     """Whose mistakes it adds to: an address."""
+    early: EarlyHead
 
 
 class Server:
@@ -176,7 +177,8 @@ class Server:
             return False
         keep_alive = head.keep_alive and not self._stopping and not reader.is_inside
         try:
-            write(connection, self._crossing(head, response), head, request_id, keep_alive=keep_alive)
+            has_head = arrival.early.is_written
+            write(connection, self._crossing(head, response), head, request_id, keep_alive=keep_alive, has_head=has_head)
         except OSError:
             raise
         except Exception as error:  # a body that fails: without the last chunk, the client sees that it was cut
@@ -199,12 +201,15 @@ class Server:
         if self._connections.is_spare(connection) and found.operation != HEALTH:
             message = "This gateway has as many connections as it may have. Try again in a moment."
             raise ServiceUnavailableError(message, code="too_many_connections", headers={"retry-after": "1"})
+        keep_alive = head.keep_alive and not self._stopping
+        early = EarlyHead(connection, head, request_id, keep_alive, partial(self._crossing, head))
         request = Request(
             *(request_id, head.headers, b"", found.path_params, query),
             client_left=_client_left(connection),
             send_now=partial(send_piece, connection, chunked=takes_chunks(head)),
+            begin_now=early.write,
         )
-        return Arrival(request, found.operation, error, address_of(peer, head.headers, self._proxies))
+        return Arrival(request, found.operation, error, address_of(peer, head.headers, self._proxies), early)
 
     def _respond(
         self, connection: socket.socket, arrival: Arrival, head: Head, reader: RequestReader, gateway: Gateway, held: ExitStack
@@ -320,7 +325,8 @@ def _report(error: Exception, request_id: str) -> None:
 
 
 def _client_left(connection: socket.socket) -> Callable[[], bool]:
-    """Looks at the connection without taking from it and without waiting; requests sent ahead are no sign of leaving."""
+    """Looks at the connection without taking from it or waiting; requests sent ahead are no sign of leaving. Who closed only
+    the side on which it sends has left as well: nothing else tells who is gone. https://github.com/httpwg/http-core/issues/22"""
 
     def client_left() -> bool:
         try:

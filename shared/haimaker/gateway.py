@@ -81,6 +81,14 @@ class Gateway(Services):
             from haimaker.observability.prometheus import PrometheusMetrics
 
             gateway.observer.prometheus = PrometheusMetrics()
+        if any(name.startswith("OTEL_EXPORTER_OTLP_") for name in settings.environment):
+            from haimaker.observability import otlp
+
+            if signals := otlp.wanted_signals(settings.environment):
+                if problem := otlp.why_not(settings.environment):
+                    gateway.observer.error(problem)
+                else:
+                    gateway.observer.otlp = otlp.OpenTelemetry(signals, settings.version)
         return gateway
 
     @classmethod

@@ -52,7 +52,7 @@ NOT_AT_START = (
     "haimaker.api.spend",
     "haimaker.observability.prometheus",
     "haimaker.observability.redaction", "haimaker.store.dynamodb", "haimaker.store.sqlite", "haimaker.content.transcript",
-    "httpx", "httpx2", "rich", "sqlite3", "tomllib", "unittest", "xml",
+    "haimaker.observability.otlp", "httpx", "httpx2", "joserfc", "opentelemetry", "rich", "sqlite3", "tomllib", "unittest", "xml",
 )  # fmt: skip
 """What the request path may need later, or never: none of it is worth waiting for at a cold start."""
 

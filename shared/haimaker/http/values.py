@@ -28,6 +28,9 @@ class Request:
     send_now: Callable[[bytes], None] | None = field(default=None, repr=False)
     """Writes a piece of an answer whose body the door is asking for the next one, in the same thread: what came may then leave
     before more is waited for. None where a door can't. Raises OSError."""
+    begin_now: "Callable[[Response], None] | None" = field(default=None, repr=False)
+    """Writes the head of an answer before the door has it, from any thread; pieces may then leave by `send_now`, and of what is
+    returned only the body does. None where a door can't. Raises OSError."""
     pieces: Iterator[bytes] | None = field(default=None, repr=False)
     """The body as it comes, in place of `body`, where the operation and the server take it so."""
     upload: Callable[[str], bytes] = _no_upload

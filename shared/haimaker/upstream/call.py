@@ -117,6 +117,12 @@ class UpstreamCall:
         of_one_call = adapters.paused_turn(request, attempt) is None
         return EventStream(_begun(self._events(attempt_log, request, adapter, response)), of_one_call)
 
+    def is_all_of(self, attempt: Attempt) -> bool:
+        """Whether an attempt is one call of a provider and nothing else."""
+        provider, access = attempt.provider, self.clients.access.get(attempt.provider.name)
+        has_key = access is not None and bool(access.api_key or not (access.tokens or access.credentials))
+        return has_key and not provider.offline and not provider.limits.inlines_images and len(self.request.split(attempt)) == 1
+
     def unanswered_parts(self, attempt: Attempt) -> Sequence[OperationRequest]:
         """What another try of a target would ask for: the request, or those of its parts that have no answer yet."""
         if not (answers := self._answers.get(attempt.target)):
@@ -249,15 +255,9 @@ class UpstreamCall:
                 result = adapter.from_upstream(body, part, attempt)
                 if isinstance(result.body, dict) and (shape := SHAPES.get(part.operation)):
                     result = result._replace(body=conform(result.body, shape))
-        except APIError:
-            said = read_or_none(body.raw)
-            if isinstance(said, dict):
-                if used := part.read_usage(said, attempt):
-                    attempt_log.set_usage(used, estimated=False)
-                elif isinstance(said.get("usage"), dict) and said["usage"]:
-                    attempt_log.set_usage(part.estimate_usage(attempt, part.measure(Result(said))), estimated=True)
-            elif part.is_text and body.raw.lstrip().startswith((b"{", b"data:")):
-                attempt_log.set_usage(part.estimate_usage(attempt, len(body.raw)), estimated=True)
+        except APIError as error:
+            if not error.usage:
+                _set_usage_of(body.raw, attempt_log, part)
             raise
         used = trusted_usage(result.usage, attempt) if result.usage else part.read_usage(result.body, attempt)
         attempt_log.set_usage(used or part.estimate_usage(attempt, part.measure(result)), estimated=used is None)
@@ -312,6 +312,8 @@ class UpstreamCall:
         try:
             yield
         except APIError as error:
+            if error.usage and (used := part.read_usage({"usage": error.usage}, attempt_log.attempt)):
+                attempt_log.set_usage(used, estimated=False)
             access = self.clients.access.get(attempt_log.attempt.provider.name)
             for secret in (access.api_key, urlsplit(access.base_url).netloc) if access else ():
                 error.message = error.message.replace(secret, "***") if secret else error.message
@@ -332,6 +334,18 @@ class UpstreamCall:
 def _split(request: OperationRequest, attempt: Attempt, adapter: Adapter) -> Sequence[OperationRequest]:
     most_at_once = getattr(adapter, "most_at_once", None)
     return request.split(attempt, most_at_once(attempt) if most_at_once else None)
+
+
+def _set_usage_of(raw: bytes, attempt_log: AttemptLog, part: OperationRequest) -> None:
+    """What a body of no use has used, by its own count or by its size."""
+    said, attempt = read_or_none(raw), attempt_log.attempt
+    if isinstance(said, dict):
+        if used := part.read_usage(said, attempt):
+            attempt_log.set_usage(used, estimated=False)
+        elif isinstance(said.get("usage"), dict) and said["usage"]:
+            attempt_log.set_usage(part.estimate_usage(attempt, part.measure(Result(said))), estimated=True)
+    elif part.is_text and raw.lstrip().startswith((b"{", b"data:")):
+        attempt_log.set_usage(part.estimate_usage(attempt, len(raw)), estimated=True)
 
 
 def decode(response: UpstreamResponse) -> Iterator[Event]:
