@@ -28,7 +28,7 @@ from haimaker.routing.shared_health import SharedHealth
 from haimaker.settings.price_updates import PriceUpdates
 from haimaker.settings.settings import Settings
 from haimaker.store import Account, Store
-from haimaker.upstream.call import ProviderClients
+from haimaker.upstream.clients import ProviderClients
 
 if TYPE_CHECKING:
     from haimaker.accounts.oidc import IdentityProvider

@@ -200,6 +200,7 @@ class Exchange:
             self.observer.exception(raised, request_id=self.request_id)
             raise error from raised
         finally:
+            self.attempts.call.release()
             record = self.settle(status, error)
             if self.transcript:
                 self.transcript.end(record)
