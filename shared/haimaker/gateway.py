@@ -207,16 +207,41 @@ class Gateway:
         owner = auth.owner_of(request.headers)
         self.refusals.add(owner if self.accounts.has_seen(owner) else "", error.code or error.type, time.time())
 
+    @property
+    def is_function(self) -> bool:
+        """Whether this is a function of AWS, whose invocations end after a while."""
+        return bool(self.settings.function_name)
+
     def answer(self, request: Request, routing_request: RoutingRequest, account: Account) -> Response:
         """A request of a key that the gateway makes itself, in the format of its operation. Raises APIError."""
         return self._answer(request, routing_request, account, formats.find(routing_request.asked.operation))
 
     def _answer(self, request: Request, routing_request: RoutingRequest, account: Account, client_format: ClientFormat) -> Response:
         """An accepted request of a key. Raises APIError."""
+        asked = routing_request.asked
+        billed = self.accounts.billed_accounts(account, asked.fields.user)
+        decision, billed, admitted, affordable = self._reserve(routing_request, billed, request, self.runtime().planner)
+        exchange, deadline_s, end_s = self.exchange(request, routing_request, billed, decision, admitted, client_format)
+        if asked.original and asked.original.background:
+            from haimaker.api import background  # few requests are
+
+            return background.begin(self, request, exchange, billed.key.id, affordable)
+        sent = asked.original.body if asked.original else asked.body
+        exchange.transcript = self.content.begin_conversation(sent, billed.key, request.id)
+        return Relay(request, exchange, deadline_s, end_s).response()
+
+    def exchange(
+        self,
+        request: Request,
+        routing_request: RoutingRequest,
+        billed: BilledAccounts,
+        decision: Decision,
+        admitted: Granted,
+        client_format: ClientFormat,
+    ) -> tuple[Exchange, float, float]:
+        """What is to be done for an admitted request, and until when it has to begin and to end, monotonic."""
         runtime, asked, started_s = self.runtime(), routing_request.asked, routing_request.now_s
         begun_s = time.monotonic()
-        billed = self.accounts.billed_accounts(account, asked.fields.user)
-        decision, billed, admitted = self._reserve(routing_request, billed, request, runtime.planner)
         self.prices.used = True
         longest_s = deadlines.request_timeout_s(request, decision.plan.timeout_s)
         end_s = begun_s + longest_s
@@ -239,11 +264,7 @@ class Gateway:
                 + (AttemptLog(attempt, time.time(), tokens=used).cost_nanousd() or 0)
             )
         headers = _limit_headers(billed.key, admitted, started_s) | decision.response_headers()
-        exchange = Exchange(attempts, client_format, settlement, self.observer, headers)
-        exchange.transcript = self.content.begin_conversation(
-            asked.original.body if asked.original else asked.body, billed.key, request.id
-        )
-        return Relay(request, exchange, deadline_s, end_s).response()
+        return Exchange(attempts, client_format, settlement, self.observer, headers), deadline_s, end_s
 
     def runtime(self) -> Runtime:
         """The providers that are on now, and the newest prices. Raises ServiceUnavailableError if credentials can't be read."""
@@ -305,7 +326,7 @@ class Gateway:
 
     def _reserve(
         self, routing_request: RoutingRequest, billed: BilledAccounts, request: Request, planner: Planner
-    ) -> tuple[Decision, BilledAccounts, Granted]:
+    ) -> tuple[Decision, BilledAccounts, Granted, Affordable]:
         """Plans and reserves; again if an account was changed meanwhile, or if the rest of a budget pays for a shorter answer."""
         asked, affordable = routing_request.asked, estimates.NO_LIMITS
         used_up = set[str]()  # targets whose model is limited, and not the one that is asked for
@@ -318,8 +339,14 @@ class Gateway:
                     raise
                 continue
             decision = decision._replace(plan=decision.plan.without(used_up))
-            plan, now_s, full_name = decision.plan, routing_request.now_s, planner.router.full_name
-            lasts_s = min(request.seconds_left(), plan.timeout_s + deadlines.MARGIN_S)
+            now_s, full_name = routing_request.now_s, planner.router.full_name
+            lasts_s = min(request.seconds_left(), decision.plan.timeout_s + deadlines.MARGIN_S)
+            if asked.original and asked.original.background:
+                from haimaker.api import background  # few requests are
+
+                decision = decision._replace(plan=background.plan_for(asked, decision.plan, in_function=self.is_function))
+                lasts_s = decision.plan.timeout_s + background.WAITING_S
+            plan = decision.plan
             reservations = reservations_for(
                 *(asked, plan.all(), {asked.model, decision.name, full_name(decision.name)}, full_name, billed),
                 *(request.id, now_s, int(now_s + lasts_s) + LATE_S, self.settings.default_max_output_tokens),
@@ -329,7 +356,7 @@ class Gateway:
                 continue
             admitted = admission.reserve(self.store, reservations)
             if isinstance(admitted, Granted):
-                return decision, billed, admitted
+                return decision, billed, admitted, affordable
             if admitted.account:
                 self.accounts.keep(admitted.account)  # one that was blocked meanwhile is refused before its next request is read
             if admitted.reason in ("version", "unknown"):

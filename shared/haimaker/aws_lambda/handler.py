@@ -30,6 +30,9 @@ CATCH_ALL = "/{proxy+}"
 """The route of what has none: its path tells at least what was meant."""
 GREEDY = "+}"
 """The end of a route whose last parameter is the rest of the path."""
+IN_BACKGROUND = "background"
+"""In an event that the function sends itself: the id of a request that is to be answered while nobody waits. What a client asks
+never makes one: its events have headers."""
 FRAMING = {"connection", "content-length", "transfer-encoding"}
 _UNSAFE = re.compile(r"[^\x20-\x7e]")
 
@@ -47,6 +50,11 @@ class LambdaHandler:
     streams: bool = False
 
     def __call__(self, event: JSON, context: Context) -> StreamedResponse | JSON:
+        if (queued := event.get(IN_BACKGROUND)) and "headers" not in event:
+            from haimaker.api import background  # of one function alone
+
+            background.run(self.gateway, str(queued), context.get_remaining_time_in_millis() / 1000)
+            return {}
         request_id = str(uuid.uuid4())  # clients can choose the id that API Gateway puts into the event
         headers = _headers(event)
         allowed = cross_origin(headers, self.gateway.settings.allowed_origins)
