@@ -180,7 +180,7 @@ def test_a_conversation_is_made_shorter(client: openai.OpenAI, desk: Desk, key: 
 
 def test_errors_are_openais(client: openai.OpenAI, desk: Desk, key: str, upstream: FakeUpstream) -> None:
     with pytest.raises(openai.BadRequestError) as raised:
-        client.responses.create(model=MODEL, input="Hi", background=True)
+        client.responses.create(model=MODEL, input="Hi", background=True, store=False)
     assert raised.value.param == "background"
     with pytest.raises(openai.AuthenticationError):
         openai.OpenAI(base_url=desk.url, api_key="sk-hm-nobody", max_retries=0).responses.create(model=MODEL, input="Hi")

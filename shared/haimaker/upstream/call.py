@@ -89,8 +89,8 @@ class UpstreamCall:
         At a target that takes few inputs, or gives few results, at once it is made of the answers of several calls.
         Raises APIError, also while a stream is read.
         """
-        request, attempt = self.request, attempt_log.attempt
-        if attempt.provider.limits.inlines_images:
+        request, attempt, provider = self.request, attempt_log.attempt, attempt_log.attempt.provider
+        if provider.limits.inlines_images:
             request = self._inlined = self._inlined or self.clients.images.inline_images(request, self.fetch_bounds())
         adapter = adapters.find(request, attempt)
         from_bytes, parts = getattr(adapter, "from_bytes", None), _split(request, attempt, adapter)
@@ -114,7 +114,11 @@ class UpstreamCall:
         if not request.is_text and not (hasattr(adapter, "from_stream") and kind.startswith(STREAMS)):
             return self._as_events(self._read(attempt_log, request, adapter, response))
         of_one_call = adapters.paused_turn(request, attempt) is None
-        return EventStream(_begun(self._events(attempt_log, request, adapter, response)), of_one_call)
+        events = self._events(attempt_log, request, adapter, response)
+        goes_on = request.original and request.original.background and provider.limits.runs_in_background
+        return EventStream(
+            events if goes_on else _begun(events), of_one_call
+        )  # its id is to be known, long before it says anything
 
     def unanswered_parts(self, attempt: Attempt) -> Sequence[OperationRequest]:
         """What another try of a target would ask for: the request, or those of its parts that have no answer yet."""
