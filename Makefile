@@ -33,8 +33,8 @@ providers: .venv/test.stamp ## write the index of providers anew: after one is a
 fuzz: .venv/test.stamp ## try hostile clients and providers, from a seed: make fuzz MINUTES=10 SEED=1
 	@exec $(PYTHON_IN_VENV) -m tests.fuzz --minutes $(or $(MINUTES),10) --seed $(or $(SEED),1)
 
-record: .venv/test.stamp ## record a wire case: make record PROVIDER=groq MODEL=... CASE=name REQUEST=file.json
-	@exec $(PYTHON_IN_VENV) -m scripts.record $(PROVIDER) $(MODEL) $(CASE) $(REQUEST)
+record: .venv/test.stamp ## record a wire case: make record PROVIDER=groq MODEL=... CASE=name REQUEST=file.json (ANSWER=file.json SOURCE=https://...: of a vendor's page)
+	@exec $(PYTHON_IN_VENV) -m scripts.record $(PROVIDER) $(MODEL) $(CASE) $(REQUEST) $(if $(ANSWER),--answer $(ANSWER)) $(if $(SOURCE),--source $(SOURCE))
 
 vendored: .venv/test.stamp ## compare the console's libraries with what npm publishes; needs npm
 	@exec $(PYTHON_IN_VENV) -m scripts.check_vendored
@@ -53,6 +53,7 @@ suites: .venv/test.stamp ## run suites that others wrote for the API's formats: 
 
 build: .venv-aws/aws.stamp ## build the layer for this machine, as sam local runs it; needs python3.13
 	ARCHITECTURE=$(HOST_ARCHITECTURE) .venv-aws/bin/sam build
+	sed 's|/response-streaming-invocations|/invocations|' .aws-sam/build/template.yaml > .aws-sam/build/local.yaml
 
 doctor: .venv/cli.stamp ## say what is missing or wrong here, and the fix: make doctor ARGS=--online
 	@exec $(HAIMAKER) doctor $(ARGS)

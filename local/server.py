@@ -27,7 +27,7 @@ from haimaker.upstream.shares import Shares
 
 from .connections import MAX_CONNECTIONS, Connections, Waiting
 from .mistakes import Mistakes, Networks, address_of, sender_of, too_many
-from .request_reader import ClientLeft, Head, RequestReader, is_large
+from .request_reader import UPLOAD_LIMIT, ClientLeft, Head, RequestReader, is_large
 from .response_writer import send_piece, takes_chunks, write
 
 BACKLOG = 512
@@ -37,8 +37,8 @@ FAREWELL_S = 1.0
 """How long it then waits for those that it had to cut, so that they are settled."""
 LINGER_S = 2.0
 HEALTH = "health"
-TAKES_PIECES = "file_write"
-"""The operation that takes its body as it comes."""
+TAKES_PIECES = {"link_write": UPLOAD_LIMIT, "files_create": 513 * 1024 * 1024}
+"""Operations that take their body as it comes, and the most bytes that it may have: of a form, a file of 512 MB and its fields."""
 UNAUTHORIZED, REQUEST_TIMEOUT = 401, 408
 MISTAKES = frozenset({400, 404, 405, 413, 414, 415, 422, 431, 505})
 """What says that a request was wrong, whoever sends it."""
@@ -213,8 +213,8 @@ class Server:
             return Response(200, {**allowed, **preflight(head.headers)}, b"")
         refused = self._refuse_unread(arrival, head, gateway)
         request = arrival.request
-        if refused is None and arrival.operation == TAKES_PIECES:
-            request = replace(request, pieces=reader.read_pieces(head))
+        if refused is None and arrival.operation in TAKES_PIECES:
+            request = replace(request, pieces=reader.read_pieces(head, TAKES_PIECES[arrival.operation]))
         elif not isinstance(refused, APIError):
             place = self._huge.reservation(sender_of(request.headers))
             request = replace(request, body=reader.read_body(head, lambda: held.enter_context(place)))

@@ -3,6 +3,8 @@
 Sends the request in `file.json` as the gateway would, with the provider's key from the environment, and writes the folder that
 `tests/wire/case.py` describes; look through it before it is committed. Must not write a secret: headers of the answer are left
 out, and a file that would hold a credential is refused. Whole answers and server-sent events only.
+
+Where nobody has a key, `ANSWER=answer.json SOURCE=https://…` takes the answer that the vendor's page shows, and asks nobody.
 """
 
 import argparse
@@ -43,12 +45,14 @@ def main(arguments: Sequence[str], environment: Mapping[str, str], root: Path = 
     asked = _parser().parse_args(arguments)
     folder = root / asked.provider / "chat" / asked.case
     try:
+        if bool(asked.answer) != asked.source.startswith("https://"):
+            raise ValueError("An answer takes the page that shows it, as its source, and a source an answer.")
         if folder.exists():
             raise ValueError(f"{folder} is there already.")
         request = parse_chat(dumps({"model": f"{asked.provider}/{asked.model}", **json.loads(asked.request.read_bytes())}))
         attempt = case.attempt_at(asked.provider, asked.model, body=request.body)
-        answer = _ask(request, attempt, environment)
-        _write(folder, _files(request, attempt, answer), answer.secrets)
+        answer = Answer(200, asked.answer.read_bytes(), ()) if asked.answer else _ask(request, attempt, environment)
+        _write(folder, _files(request, attempt, answer, asked.source), answer.secrets)
     except (SettingsError, TransportError, APIError, OSError, ValueError) as error:
         print(f"record: {error}", file=sys.stderr)
         return 1
@@ -62,6 +66,8 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("model", help="the provider's own name of it")
     parser.add_argument("case", help="the folder's name: what the case is about")
     parser.add_argument("request", type=Path, help="a file with the client's body")
+    parser.add_argument("--answer", type=Path, help="a file with the answer that `source` shows: nobody is asked")
+    parser.add_argument("--source", default="", help="the vendor's page")
     return parser
 
 
@@ -79,8 +85,9 @@ def _ask(request: ChatRequest, attempt: Attempt, environment: Mapping[str, str])
     return Answer(response.status, b"".join(response.pieces), secrets)
 
 
-def _files(request: ChatRequest, attempt: Attempt, answer: Answer) -> dict[str, bytes]:
-    about: JSON = {"provider": attempt.provider.name, "model": attempt.model, "source": time.strftime("recorded %Y-%m-%d")}
+def _files(request: ChatRequest, attempt: Attempt, answer: Answer, source: str) -> dict[str, bytes]:
+    source = source or time.strftime("recorded %Y-%m-%d")
+    about: JSON = {"provider": attempt.provider.name, "model": attempt.model, "source": source}
     files = {"request.json": _pretty(request.body), "upstream_request.json": _pretty(case.upstream_request(request, attempt))}
     if request.streams and answer.status < 300:
         chunks = case.chunks(request, [answer.body], attempt)

@@ -126,7 +126,7 @@ def test_a_provider_is_added_as_a_module(clone: Path, upstream: FakeUpstream) ->
 
 
 def test_a_model_family_is_added(clone: Path) -> None:
-    """It is the first of its maker: what it lacks then is named."""
+    """The cases that it lacks then are named."""
     _insert(clone, "shared/haimaker/models/families.py", '    (("",), ANY),\n', '(("zeta-",)')
     _insert(clone, "tests/unit/models/matrix.py", "CHATS: Mapping[str, tuple[str, ...]] = {\n", '"zeta-9": (')
     command = next(text for text in GUIDE.written_in("sh") if "models.matrix" in text).partition("git diff")[0]
@@ -136,7 +136,7 @@ def test_a_model_family_is_added(clone: Path) -> None:
         cwd=clone, capture_output=True, text=True, timeout=120,
     )  # fmt: skip
     [lacks] = re.findall(r"FAILED .*::(\w+)", done.stdout)
-    assert lacks == "test_each_family_has_a_wire_case_in_each_format_that_serves_it"
+    assert lacks == "test_each_family_has_a_wire_case_in_each_format_in_which_it_has_rules"
     assert {*re.findall(r"\('zeta-9', '(\w+)'\)", done.stdout)} == {"openai", "bedrock", "gemini_vertex"}
     written = json.loads((clone / "tests" / "unit" / "models" / "matrix.json").read_text())
     outcomes = {

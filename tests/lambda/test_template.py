@@ -3,6 +3,8 @@
 import json
 import re
 import runpy
+import shlex
+import subprocess
 
 import pytest
 
@@ -11,10 +13,11 @@ from haimaker.aws.sigv4 import Credentials
 from haimaker.content import responses
 from haimaker.content.log import PREFIX
 from haimaker.credentials.access import connections_from_env
-from haimaker.files import MADE, UPLOADS
 from haimaker.http.errors import APIError, APITimeoutError, BadGatewayError, NotFoundError, RateLimitError, RequestTooLargeError
+from haimaker.links import MADE, UPLOADS
 from haimaker.settings.settings import Settings
 from haimaker.store.tables import TABLES, TTL_ATTRIBUTE
+from scripts.api_paths import TEMPLATE, render, written
 from scripts.container_policy import policy_text
 from tests.support.aws_tools import ROOT, run
 from tests.support.roles import OF_AWS_ITSELF
@@ -47,6 +50,17 @@ ADMINISTRATION = re.compile(
 )
 """Not for web pages of others, and never slow."""
 NOTHING = {"Ref": "AWS::NoValue"}
+ANY = "x-amazon-apigateway-any-method"
+BEFORE = json.loads((ROOT / "tests" / "lambda" / "stack_before.json").read_text())
+MAKEFILE = (ROOT / "Makefile").read_text("utf-8")
+SERVED_LOCALLY = """
+import sys
+from samcli.lib.providers.api_provider import ApiProvider
+from samcli.lib.providers.sam_stack_provider import SamLocalStackProvider
+
+for route in ApiProvider(SamLocalStackProvider.get_stacks(sys.argv[1])[0], cwd=".").api.routes:
+    print(route.path, route.function_name)
+"""
 BEFORE_PARTS = json.loads((ROOT / "tests" / "unit" / "store" / "release_before_parts.json").read_text())["tables"]
 """What a stack of the release before has for tables."""
 STREAM = {"Fn::GetAtt": ["RecordsTable", "StreamArn"]}
@@ -80,11 +94,31 @@ def properties(resources, kind):
 
 
 def integration(api, path, method):
-    return api["Body"]["paths"][path][method]["x-amazon-apigateway-integration"]
+    """Where API Gateway leads a request: part by part a fixed one goes before a parameter, and that before the rest. None where its
+    path has no such method, which it answers itself."""
+    asked = re.sub(r"\{\w+\}", "one", re.sub(r"\{\w+\+\}", "one/more", path)).strip("/").split("/")
+    _, found = min((rank, one) for one in api["Body"]["paths"] if (rank := rank_of(one.strip("/").split("/"), asked)))
+    methods = api["Body"]["paths"][found]
+    return methods.get(method, methods.get(ANY, {})).get("x-amazon-apigateway-integration")
+
+
+def rank_of(template, asked):
+    ranks = []
+    for number, part in enumerate(template):
+        if number >= len(asked) or not (part.startswith("{") or part == asked[number]):
+            return None
+        ranks.append(part.startswith("{") + part.endswith("+}"))
+    return ranks if ranks[-1] == 2 or len(template) == len(asked) else None
 
 
 def called(integration):
-    return re.search(r"functions/\$\{(\w+)\.Arn\}/", integration["uri"]["Fn::Sub"])[1]
+    return integration and re.search(r"functions/\$\{(\w+)\.Arn\}/", integration["uri"]["Fn::Sub"])[1]
+
+
+def everything(api):
+    """Each path and where a method of it leads."""
+    for path, methods in api["Body"]["paths"].items():
+        yield from ((path, method["x-amazon-apigateway-integration"]) for method in methods.values())
 
 
 def everywhere():
@@ -94,6 +128,12 @@ def everywhere():
 def test_the_linter_accepts_it():
     """The same as of `sam validate --lint`. What SAM itself refuses is refused when the template is translated, and built."""
     assert run("cfn-lint", "template.yaml") == ""
+
+
+def test_the_paths_are_those_that_the_table_of_routes_makes():
+    """`python3 -m scripts.api_paths` writes them."""
+    text = TEMPLATE.read_text("utf-8")
+    assert text == written(text, render())
 
 
 def test_every_route_leads_to_the_function_that_serves_it(resources, api, monkeypatch, tmp_path):
@@ -107,26 +147,72 @@ def test_every_route_leads_to_the_function_that_serves_it(resources, api, monkey
         assert route.operation in serves[called(integration(api, path, route.method.lower()))], path
 
 
-def test_nothing_but_the_routes_and_what_browsers_ask_before_them_leads_anywhere(api):
-    routes = {(path, route.method.lower()) for route, path in everywhere()}
-    asked_before = {(path, "options") for route, path in everywhere() if not ADMINISTRATION.search(path)}
-    there = {(path, method) for path, methods in api["Body"]["paths"].items() for method in methods}
-    assert there == routes | asked_before | {("/{proxy+}", "x-amazon-apigateway-any-method")}
+def test_what_has_no_path_is_answered_in_our_words(api):
+    for path in ("/nothing", "/v1/nothing/at/all", "/openai/nothing", "/v1/openai/v1/nothing"):
+        assert called(integration(api, path, "get")) == called(integration(api, path, "post")) == "ModelsFunction"
+
+
+def test_pages_of_other_origins_may_ask_models_and_administer_nothing(api):
+    for route, path in everywhere():
+        asked = called(integration(api, path, "options"))
+        assert asked == (None if ADMINISTRATION.search(path) else called(integration(api, path, "head"))), (route, path)
+        assert (asked is None) == bool(ADMINISTRATION.search(path)), path
 
 
 def test_answers_that_can_be_slow_or_large_are_streamed(api):
     """Also what else goes to these functions: their runtime speaks no other protocol."""
-    generating = [(route, path) for route, path in everywhere() if route.method == "POST" and not ADMINISTRATION.search(path)]
+    generating = [path for route, path in everywhere() if route.method == "POST" and not ADMINISTRATION.search(path)]
     assert len(generating) >= 4
-    for _, path in generating:
-        assert integration(api, path, "post")["timeoutInMillis"] == 900_000
-    for path, methods in api["Body"]["paths"].items():
-        for method in methods:
-            found = integration(api, path, method)
-            streams = called(found) in STREAMING
-            assert found.get("responseTransferMode") == ("STREAM" if streams else None), path
-            assert found["uri"]["Fn::Sub"].endswith("response-streaming-invocations" if streams else "/invocations"), path
-            assert streams or method != "post" or ADMINISTRATION.search(path), path
+    assert {called(integration(api, path, "post")) for path in generating} == set(STREAMING)
+    for path, found in everything(api):
+        streams = called(found) in STREAMING
+        assert (found.get("responseTransferMode"), "timeoutInMillis" in found) == (("STREAM", True) if streams else (None, False))
+        assert found["uri"]["Fn::Sub"].endswith("response-streaming-invocations" if streams else "/invocations"), path
+        assert not streams or found["timeoutInMillis"] == 900_000
+
+
+def test_the_api_may_call_each_function_by_one_permission(resources, api):
+    """A function's policy has 20 KB, which one for each path and method would fill.
+    https://docs.aws.amazon.com/lambda/latest/dg/gettingstarted-limits.html"""
+    found = [one for one in properties(resources, "AWS::Lambda::Permission").values() if one["Principal"] != "*"]
+    place = {"Fn::Sub": "arn:${AWS::Partition}:execute-api:${AWS::Region}:${AWS::AccountId}:${GatewayApi}/*"}
+    may = {"Action": "lambda:InvokeFunction", "Principal": "apigateway.amazonaws.com", "SourceArn": place}
+    assert {one.pop("FunctionName")["Ref"] for one in map(dict, found)} == {*FUNCTIONS[:-1]}
+    assert all({name: one[name] for name in may} == may for one in found)
+    assert len(found) == len(FUNCTIONS) - 1
+    assert {called(one) for _, one in everything(api)} == {*FUNCTIONS[:-1]}
+
+
+def test_an_upgrade_changes_no_address_and_replaces_nothing_that_is_kept(template, resources, api):
+    """Of a stack as it was when each path and method had a permission."""
+    for name, output in BEFORE["outputs"].items():
+        assert {part: template["Outputs"][name].get(part) for part in output} == output, name
+    for name, kept in BEFORE["kept"].items():
+        found = resources[name]
+        assert (found["Type"], found.get("Condition")) == (kept["Type"], kept.get("Condition")), name
+        assert {part: found["Properties"].get(part) for part in kept["Properties"]} == kept["Properties"], name
+    for function, paths in BEFORE["routes"].items():
+        for path, methods in paths.items():
+            for method in methods.split():
+                assert called(integration(api, path, method)) in (function, "ModelsFunction" if method == "options" else ""), path
+
+
+def test_the_stack_is_smaller_than_it_was_and_far_from_what_aws_allows(resources, api):
+    """https://docs.aws.amazon.com/AWSCloudFormation/latest/UserGuide/cloudformation-limits.html, and of API Gateway in
+    scripts/api_paths.py, which counts every part of a path."""
+    parts = {tuple(path.split("/")[1 : end + 2]) for path in api["Body"]["paths"] for end in range(path.count("/"))}
+    assert len(resources) < BEFORE["counts"]["resources"] / 2 < 500
+    assert len(properties(resources, "AWS::Lambda::Permission")) < BEFORE["counts"]["permissions"] / 5
+    assert len(parts) < 0.8 * 300
+
+
+def test_sam_local_serves_every_path(api, tmp_path):
+    """From what `make build` leaves it: https://github.com/aws/aws-sam-cli reads no address of a stream."""
+    (made,) = re.findall(r"^\t(sed .*) \.aws-sam/build/template\.yaml > \.aws-sam/build/local\.yaml$", MAKEFILE, re.MULTILINE)
+    local = subprocess.run([*shlex.split(made), TEMPLATE], capture_output=True, text=True, check=True).stdout
+    (tmp_path / "local.yaml").write_text(local)
+    served = run("python", "-c", SERVED_LOCALLY, str(tmp_path / "local.yaml"))
+    assert {tuple(line.split()) for line in served.splitlines()} == {(path, called(one)) for path, one in everything(api)}
 
 
 def test_the_api_is_regional_takes_uploads_as_they_are_and_is_throttled(resources, api):

@@ -17,8 +17,12 @@ from haimaker.operations.operation import TELEMETRY_NAMES
 
 ROOT = Path(__file__).parents[2]
 TEMPLATE = (ROOT / "template.yaml").read_text("utf-8")
-TEMPLATE_PATHS = set(re.findall(r'Path: "?(/[^",}]*(?:\{[^}]*\}[^",}]*)*)"?, Method: post', TEMPLATE))
-EVENTS = {json.loads(file.read_text("utf-8")).get("resource") for file in (ROOT / "events").glob("*.json")}
+TEMPLATE_PATHS = set(re.findall(r'^ {10}"(/[^"]+)":$', TEMPLATE, re.MULTILINE)) - {"/{proxy+}"}
+EVENTS = {
+    event["resource"].replace("{proxy+}", (event["pathParameters"] or {}).get("proxy", ""))
+    for file in (ROOT / "events").glob("*.json")
+    if "resource" in (event := json.loads(file.read_text("utf-8")))
+}
 """The paths that `sam local invoke` can be given a request for."""
 DOCS = "\n".join(file.read_text("utf-8") for file in (ROOT / "docs").glob("*.md"))
 
@@ -40,7 +44,12 @@ def missing(operation: str) -> list[str]:
     lacks = [] if folder else [f"functions/: no app.py serves {operation!r}"]
     if folder and f"CodeUri: functions/{folder}/" not in TEMPLATE:
         lacks.append(f"template.yaml: no function of functions/{folder}/")
-    lacks += [f"template.yaml: no event of POST {path}" for path in sorted(paths - TEMPLATE_PATHS)]
+    below = tuple(path.removesuffix("{proxy+}") for path in TEMPLATE_PATHS if path.endswith("{proxy+}"))
+    lacks += [
+        f"template.yaml: no path {path}, which `python3 -m scripts.api_paths` writes"
+        for path in sorted(paths - TEMPLATE_PATHS)
+        if not path.startswith(below)
+    ]
     beside = [path for name, place in SERVED.items() if place == folder for path in MODEL_OPERATIONS[name].paths()]
     if not EVENTS & {version + path for path in (*about.paths(), *beside) for version in ("", "/v1")}:
         lacks.append(f"events/: no event of POST {about.path}")
@@ -70,12 +79,12 @@ def test_names_agree_wherever_there_are_names() -> None:
 
 def test_what_is_missing_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
     """Of a format that has its module and its line, and nothing else."""
-    line = MODEL_OPERATIONS["chat_completions"]._replace(path="/no_such_thing", for_deployments=False)
+    line = MODEL_OPERATIONS["chat_completions"]._replace(path="/no_such_thing", for_deployments=False, of_openai=False)
     monkeypatch.setitem(MODEL_OPERATIONS, "no_such_thing", line)  # type: ignore[arg-type]
     assert missing("no_such_thing") == [
         "functions/: no app.py serves 'no_such_thing'",
-        "template.yaml: no event of POST /no_such_thing",
-        "template.yaml: no event of POST /v1/no_such_thing",
+        "template.yaml: no path /no_such_thing, which `python3 -m scripts.api_paths` writes",
+        "template.yaml: no path /v1/no_such_thing, which `python3 -m scripts.api_paths` writes",
         "events/: no event of POST /no_such_thing",
         "docs/: nothing of /no_such_thing",
     ]

@@ -1,7 +1,7 @@
 """The operations of the gateway and where they live, for every door: a table, and how a path is found in it. Pure.
 
 Every path exists with and without `/v1`, and with it twice: Anthropic's and Cohere's SDKs put it behind a base URL, whatever that
-ends in. The deployed stack repeats this table in `template.yaml`, where API Gateway does the matching
+ends in. scripts/api_paths.py writes this table into `template.yaml`, where API Gateway does the matching
 (https://docs.aws.amazon.com/apigateway/latest/developerguide/api-gateway-method-settings-method-request.html).
 """
 
@@ -29,6 +29,10 @@ class Match(NamedTuple):
     path_params: Mapping[str, str]
 
 
+AZURE, AZURE_V1 = "/openai", "/openai/v1"
+"""What Azure's clients put before OpenAI's paths: with a version as a parameter, and since August 2025."""
+
+
 class ModelOperation(NamedTuple):
     """An operation that models serve."""
 
@@ -38,13 +42,16 @@ class ModelOperation(NamedTuple):
     more_paths: tuple[str, ...] = ()
     for_deployments: bool = True
     """Whether Azure's clients ask for it below `/openai/deployments/{model}`."""
+    of_openai: bool = True
+    """Whether they ask for it below `/openai/v1` too, as of all of OpenAI's API."""
     action: str = ""
     """Of Google's: several operations have one path, and this at its end. https://google.aip.dev/136"""
 
     def paths(self) -> tuple[str, ...]:
-        """https://learn.microsoft.com/azure/ai-foundry/openai/reference#rest-api-versioning"""
+        """https://learn.microsoft.com/azure/ai-foundry/openai/api-version-lifecycle"""
         deployment = (f"/openai/deployments/{{model}}{self.path}",) if self.for_deployments else ()
-        return (self.path, *deployment, *self.more_paths)
+        newer = (f"{AZURE_V1}{self.path}",) if self.of_openai else ()
+        return (self.path, *deployment, *self.more_paths, *newer)
 
 
 GOOGLE_MODELS = ("/v1beta/models/{id+}", "/models/{id+}", "/v1beta/{id+}")
@@ -53,15 +60,17 @@ stands for it has no other name than its sibling's, which API Gateway demands.""
 
 
 def _google(action: str, client_format: str) -> ModelOperation:
-    return ModelOperation(GOOGLE_MODELS[0], client_format, GOOGLE_MODELS[1:], for_deployments=False, action=action)
+    return ModelOperation(GOOGLE_MODELS[0], client_format, GOOGLE_MODELS[1:], for_deployments=False, of_openai=False, action=action)
 
 
 MODEL_OPERATIONS: Mapping[str, ModelOperation] = {
     "chat_completions": ModelOperation("/chat/completions", "openai_chat"),
     "completions": ModelOperation("/completions", "completions"),
-    "responses": ModelOperation("/responses", "responses", ("/openai/responses", "/openai/v1/responses"), for_deployments=False),
-    "responses_compact": ModelOperation("/responses/compact", "responses_compaction", for_deployments=False),
-    "messages": ModelOperation("/messages", "messages", for_deployments=False),
+    "responses": ModelOperation("/responses", "responses", ("/openai/responses",), for_deployments=False),
+    "responses_compact": ModelOperation(
+        "/responses/compact", "responses_compaction", ("/openai/responses/compact",), for_deployments=False
+    ),
+    "messages": ModelOperation("/messages", "messages", for_deployments=False, of_openai=False),
     "embeddings": ModelOperation("/embeddings", "openai:EMBEDDINGS"),
     "images_generations": ModelOperation("/images/generations", "openai:IMAGES_GENERATIONS"),
     "images_edits": ModelOperation("/images/edits", "openai:IMAGES_EDITS"),
@@ -74,25 +83,29 @@ MODEL_OPERATIONS: Mapping[str, ModelOperation] = {
     "gemini_stream": _google("streamGenerateContent", "gemini:STREAM"),
     "gemini_embed": _google("embedContent", "gemini:EMBED"),
     "gemini_batch_embed": _google("batchEmbedContents", "gemini:BATCH_EMBED"),
-    "rerank": ModelOperation("/rerank", "openai:RERANK", ("/v1/rerank", "/v2/rerank"), for_deployments=False),
+    "rerank": ModelOperation("/rerank", "openai:RERANK", ("/v1/rerank", "/v2/rerank"), for_deployments=False, of_openai=False),
 }
 """The table of what models serve: dispatch, formats and paths are made from it, all that is written elsewhere is checked against it
 (`tests/unit/test_model_operations.py`)."""
 
 ROUTES = (
     *(Route("POST", path, name, about.action) for name, about in MODEL_OPERATIONS.items() for path in about.paths()),
-    Route("GET", "/responses", "responses_socket"),
-    Route("POST", "/responses/input_tokens", "responses_input_tokens"),
-    Route("GET", "/responses/{id}", "responses_retrieve"),
-    Route("DELETE", "/responses/{id}", "responses_delete"),
-    Route("POST", "/responses/{id}/cancel", "responses_cancel"),
-    Route("GET", "/responses/{id}/input_items", "responses_input_items"),
+    *(
+        Route(route.method, azure + route.template, route.operation)
+        for route in (
+            Route("GET", "/responses", "responses_socket"),
+            Route("POST", "/responses/input_tokens", "responses_input_tokens"),
+            Route("GET", "/responses/{id}", "responses_retrieve"),
+            Route("DELETE", "/responses/{id}", "responses_delete"),
+            Route("POST", "/responses/{id}/cancel", "responses_cancel"),
+            Route("GET", "/responses/{id}/input_items", "responses_input_items"),
+            Route("GET", "/models", "models_list"),
+            Route("GET", "/models/{id+}", "models_retrieve"),
+        )
+        for azure in ("", AZURE, AZURE_V1)
+    ),
     Route("POST", "/messages/count_tokens", "messages_count_tokens"),
     Route("POST", "/audio/uploads", "audio_uploads"),
-    Route("GET", "/models", "models_list"),
-    Route("GET", "/models/{id+}", "models_retrieve"),
-    Route("GET", "/openai/models", "models_list"),
-    Route("GET", "/openai/models/{id+}", "models_retrieve"),
     Route("GET", "/public/model_hub", "models_hub"),
     *(Route("POST", path, "gemini_count_tokens", "countTokens") for path in GOOGLE_MODELS),
     *(Route("POST", path, "gemini_unserved") for path in GOOGLE_MODELS[:2]),
@@ -140,16 +153,32 @@ LOCAL_ROUTES = (
     Route("GET", "/metrics", "metrics"),
     Route("GET", "/openapi.json", "openapi"),
     Route("GET", "/docs", "docs"),
+    Route("GET", "/sign-in", "sign_in"),
+    Route("GET", "/sign-in/callback", "sign_in_callback"),
+    Route("GET", "/sign-in/session", "sign_in_session"),
+    Route("POST", "/sign-in/out", "sign_out"),
     Route("GET", "/generation/content", "generation_content"),
     Route("GET", "/providers", "providers_list"),
     Route("POST", "/providers/test", "providers_test"),
     Route("POST", "/providers/credentials", "providers_credentials"),
-    Route("GET", "/files/{id}", "file_read"),
-    Route("PUT", "/files/{id}", "file_write"),
+    Route("GET", "/links/{id}", "link_read"),
+    Route("PUT", "/links/{id}", "link_write"),
+    Route("PUT", "/files/{id}", "link_write"),
+    Route("POST", "/files", "files_create"),
+    Route("GET", "/files", "files_list"),
+    Route("GET", "/files/{id}", "files_retrieve"),
+    Route("GET", "/files/{id}/content", "files_content"),
+    Route("DELETE", "/files/{id}", "files_delete"),
 )
-"""Of the local gateway only: in the deployed stack files are in S3, which serves them itself, nobody opens a stage, credentials are
+"""Of the local gateway only: in the deployed stack links are to S3, which serves them itself, nobody opens a stage, credentials are
 in SSM, and no function may read what is kept of prompts and answers."""
 
+BEFORE_DEPLOYMENTS = "/openai/deployments"
+DEPLOYMENTS = BEFORE_DEPLOYMENTS.split("/")[1:]
+DEPLOYED = sorted(
+    (about.path.split("/")[1:] for about in MODEL_OPERATIONS.values() if about.for_deployments), key=len, reverse=True
+)
+"""What may follow the name of a deployment, the longest first."""
 SHOWN_PATH_LENGTH = 200
 OF_GOOGLE = "gemini_"
 """How the names of the operations of Google's API begin. Its clients may send their key as `?key=`, which means something else for
@@ -173,6 +202,8 @@ def match(method: str, path: str) -> Match:
     for _ in range(2):  # in a base URL, and by an SDK that adds it
         if segments[:1] == ["v1"] or segments[:2] == ["v1beta", "v1beta"]:
             segments = segments[1:]
+    if segments[:2] == DEPLOYMENTS:
+        segments = _with_whole_deployment(segments)
     fixed = _FIXED.get(tuple(segments), {})
     wanted = "GET" if method == "HEAD" else method
     if wanted in fixed:
@@ -187,6 +218,16 @@ def match(method: str, path: str) -> Match:
         raise NotFoundError(f"Unknown request URL: {method} {shown}. Please check the URL for typos.", code="unknown_url")
     allowed = ", ".join(sorted({*found, "HEAD"} if "GET" in found else found))
     raise MethodNotAllowedError(f"Not allowed to {method} on {shown}; it takes {allowed}.", headers={"allow": allowed})
+
+
+def _with_whole_deployment(segments: list[str]) -> list[str]:
+    """With a deployment's name in one segment: AzureOpenAI puts it into the path as it is, slashes and all, and API Gateway has no
+    template for that."""
+    for ending in DEPLOYED:
+        end = len(segments) - len(ending)
+        if end > len(DEPLOYMENTS) and segments[end:] == ending:
+            return [*DEPLOYMENTS, "/".join(segments[len(DEPLOYMENTS) : end]), *ending]
+    return segments
 
 
 _ALL = tuple((route, [part for part in route.template.split("/") if part]) for route in (*ROUTES, *LOCAL_ROUTES))

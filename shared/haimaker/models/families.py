@@ -159,6 +159,7 @@ GPT = (
     Family("gpt-oss", r"gpt-oss", thinks=ALWAYS, efforts=UP_TO_HIGH),
     # https://platform.openai.com/docs/guides/image-generation#cost-and-latency
     Family("gpt-image", r"(?:chat)?gpt-image"),
+    Family("gpt-image-2", r"gpt-image-2(?![.\d])"),
     Family("gpt-image-1", r"gpt-image-1(?!\d)|chatgpt-image", fixed_image_tokens=True),
 )
 O_SERIES = (

@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Collection
+from datetime import date
 from functools import lru_cache
 
 AUTO = "haimaker/auto"
@@ -20,6 +21,7 @@ BARE = re.compile(r"[rv]\d")
 VENDORS = re.compile(r"(?:alibaba|anthropic|amazon|azure|databricks|google|meta|openai|snowflake|xai|zai)-(?=[a-z])")
 """Vendors and hosts that stand before a hyphen."""
 DATE = r"-20\d\d-?[01]\d-?[0-3]\d"
+SNAPSHOT = re.compile(r"[-@](20\d\d)-?([01]\d)-?([0-3]\d)(?!\d)")
 VERSION = re.compile(r"(?:@[\w.-]*|-maas|-v[01](?::\w+)*|(?<=\d):\d+(?::\w+)?)$")
 """`@20251101`, `-v1:0`, and `:0` of a name that has its version before that."""
 
@@ -46,6 +48,15 @@ def canonical(provider: str, model: str, *, dated: bool = False) -> str:
         name = VERSION.sub("", name)
     name = re.sub(rf"({DATE})-v\d+(?::\w+)*$", r"\1", name)
     return name if dated else re.sub(rf"{DATE}(?=$|-|:)", "", name)
+
+
+def snapshot_date(model: str) -> date | None:
+    """The date of the snapshot that a name is of, where it says so."""
+    found = SNAPSHOT.search(model)
+    try:
+        return date(*map(int, found.groups())) if found else None
+    except ValueError:
+        return None
 
 
 def is_allowed(name: str, allowed: Collection[str]) -> bool:

@@ -249,6 +249,10 @@ class OperationRequest:
             "total_tokens": tokens.prompt + tokens.completion,
         }
 
+    def inlines_images(self, attempt: Attempt) -> bool:
+        """Whether the gateway fetches the images that are links, for a target that takes images inside the request only."""
+        return attempt.provider.limits.inlines_images
+
     def with_inline_images(self, data_url: Callable[[str, str], str]) -> Self:
         """With images that are links as data URLs, for a target that takes no links; `data_url` takes the place of one as well."""
         return self

@@ -202,6 +202,8 @@ class Limits:
     """The slowest and the fastest speech, if not OpenAI's."""
     inlines_images: bool = False
     """Whether it takes images inside the request only, so that the gateway fetches those that are links."""
+    edits_by_reference: bool = False
+    """Whether it edits images that are links, or its own files, named in JSON."""
     tool_prompt_tokens: int = 0
     """The most tokens that it adds to the prompt of a request with tools, besides the tools themselves."""
     takes_max_tool_calls: bool = False

@@ -27,6 +27,8 @@ TRIES = 8
 """Of a transaction, which fails when another write meets one of its items."""
 PAUSE_S = 0.05
 MAX_ASKED = 1_000
+PLENTY = 2
+"""All shards have plenty if they have this many times what a request needs, on average."""
 
 GIVE = (
     "SET remaining = remaining - :money, budget = budget - :money, free_slots = free_slots - :slots, "
@@ -99,6 +101,25 @@ class Shards:
         """All items of an account; none if there is no such account. A transfer between two of them may be seen by half."""
         main = self.calls.get(self.table, tables.key(account_id))
         return self.with_rest(main) if main else []
+
+    def find_room(self, items: Sequence[Item], reservation: Reservation, reason: DenialReason, home: int) -> int | None:
+        """Where a request finds what its own shard lacks: there, after half of what the richest has was moved to it, as long as all
+        together have plenty. Else at the shard that lacks the least, which gets what is missing from the others: all who find too
+        little choose the same one, where each serving its own would take from the others what these just took."""
+        now_s = reservation.now_s
+        needs = {"money": reservation.amount_nanousd, "slots": 1, "requests": 1, "tokens": reservation.tokens}
+        left = [_left(item, now_s) for item in items]
+        name = LEFT[reason]
+        if sum(each[name] for each in left) >= PLENTY * needs[name] * len(items):
+            self.even(richest(items, reason, now_s), items[home], now_s, reason, needs[name])
+            return home
+        lacking = [[name for name, need in needs.items() if need and each[name] < need] for each in left]
+        order = sorted(range(len(items)), key=lambda shard: (len(lacking[shard]), -left[shard]["money"]))
+        chosen = home if reservation.models else order[0]
+        for reason in [reason for reason, name in LEFT.items() if name in lacking[chosen]]:
+            donor = richest([item for item in items if item is not items[chosen]], reason, now_s)
+            self.even(donor, items[chosen], now_s, reason, needs[LEFT[reason]])
+        return chosen
 
     def even(self, donor: Item, receiver: Item, now_s: float, reason: DenialReason | None = None, need: int = 0) -> bool:
         """Moves half of what one shard has more than another to that one, and of what was refused at least as much as is needed, as
@@ -211,11 +232,6 @@ class Shards:
             else:
                 return True
         raise StoreThrottled("DynamoDB TransactWriteItems: too many writers of one account")
-
-
-def left_of(items: Sequence[Item], reason: DenialReason, now_s: float) -> int:
-    """What all shards together have of what a refusal was for want of."""
-    return sum(_left(item, now_s)[LEFT[reason]] for item in items)
 
 
 def richest(items: Sequence[Item], reason: DenialReason, now_s: float) -> Item:

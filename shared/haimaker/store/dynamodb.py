@@ -48,7 +48,7 @@ from haimaker.store.dynamo_expressions import (
     RESERVE,
 )
 from haimaker.store.dynamo_records import AFTER_ALL, DynamoRecords
-from haimaker.store.dynamo_shards import Shards, is_torn, left_of, owes, richest
+from haimaker.store.dynamo_shards import Shards, is_torn, owes
 from haimaker.store.model_counters import model_charges, model_releases, model_repairs
 from haimaker.store.tables import Item
 from haimaker.store.totals import By, Total
@@ -135,15 +135,16 @@ class DynamoStore:
         return balances, found[limit - 1]["created"] if len(found) > limit else None
 
     def reserve(self, reservation: Reservation) -> Granted | Denied:
-        account_id = reservation.account_id
+        account_id, roomy = reservation.account_id, None
         for _ in range(ROUNDS + ROUNDS_A_SHARD * (self.shards.number(account_id) - 1)):
-            home = self.shards.home(reservation)
+            home = self.shards.home(reservation) if roomy is None else roomy
             try:
                 item = self._reserve(reservation, home)
             except ConditionFailed as failed:
                 outcome = self._explain_denial(failed.item or self._read(account_id, home), reservation, home)
-                if outcome:
+                if isinstance(outcome, Granted | Denied):
                     return outcome
+                roomy = outcome
             except StoreUnavailable as error:
                 self.shards.keep_home(reservation, home)
                 if isinstance(error, StoreThrottled):
@@ -262,9 +263,9 @@ class DynamoStore:
         place = (reservation.account_id, home)
         return self._update(place, RESERVE + more.update, condition + more.condition, values, names, "ALL_NEW")
 
-    def _explain_denial(self, item: Item | None, reservation: Reservation, home: int) -> Granted | Denied | None:
-        """Why the account did not allow the reservation; None if the reason is gone by now. When the answer to an earlier try was
-        lost, the reservation is found here."""
+    def _explain_denial(self, item: Item | None, reservation: Reservation, home: int) -> Granted | Denied | int | None:
+        """Why the account did not allow the reservation; None if the reason is gone by now, or the shard to be asked instead. When
+        the answer to an earlier try was lost, the reservation is found here."""
         if item is None:
             return None if home and self._has_other_shards(reservation.account_id, home) else Denied("unknown")
         if home == 0:
@@ -301,8 +302,9 @@ class DynamoStore:
         self._follow(item, ledger.decode_account(main["config"], main["version"]), main)
         return True
 
-    def _draw(self, reservation: Reservation, reason: DenialReason, home: int) -> Denied | None:
-        """Takes what a shard lacks from the one that has the most; the refusal where all together have too little."""
+    def _draw(self, reservation: Reservation, reason: DenialReason, home: int) -> Denied | int | None:
+        """Finds what a shard lacks at the others. Returns the shard to be asked next, None where what was lacking may be there now,
+        and the refusal where all together have too little."""
         items, now_s = self.shards.read_all(reservation.account_id), reservation.now_s
         if len(items) <= home:
             return None if items else Denied("unknown")
@@ -311,14 +313,10 @@ class DynamoStore:
             for item in behind:
                 self._follow(item, account, items[0])
             return None
-        if sum(self._repair(item, now_s) for item in items):
+        if sum(self._repair(item, now_s) for item in items) or is_torn(items):
             return None
-        need = {"budget": reservation.amount_nanousd, "tpm": reservation.tokens}.get(reason, 1)
-        if left_of(items, reason, now_s) < need:
-            return None if is_torn(items) else ledger.denial(tables.total_counters(items, now_s), reservation)
-        donor = richest([item for item in items if item is not items[home]], reason, now_s)
-        self.shards.even(donor, items[home], now_s, reason, need)
-        return None
+        denied = ledger.denial(tables.total_counters(items, now_s), reservation)
+        return denied or self.shards.find_room(items, reservation, reason, home)
 
     def _renew(self, item: Item, now_s: float) -> bool:
         """Renews the budget windows that have ended; returns whether one had. It adds differences, so settles at the same moment

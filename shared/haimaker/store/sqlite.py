@@ -76,7 +76,8 @@ class SQLiteStore:
             self._connection = sqlite_schema.open_database(Path(path))
             self._connection.execute(f"PRAGMA wal_autocheckpoint = {PAGES_AT_MOST}")
         with self._writing("open") as execute:
-            sqlite_schema.migrate(execute)
+            if sqlite_schema.migrate(execute):
+                sqlite_totals.add_up(execute)
         self.documents = SQLiteDocuments(self._reading, self._writing)
         self._path = Path(path)
         self._totals = SQLiteTotals(self._path, sqlite_schema.open_database)

@@ -127,20 +127,18 @@ def open_database(path: Path) -> sqlite3.Connection:
     return connection
 
 
-def migrate(execute: Execute) -> None:
-    """Brings the schema to SCHEMA_VERSION. A later version adds its own step here and keeps those before it."""
-    version = execute("PRAGMA user_version").fetchone()[0]
+def migrate(execute: Execute) -> bool:
+    """Brings the schema to SCHEMA_VERSION; returns whether what the file has already is in no totals yet, which it had not from the
+    start. A later version adds its own step here and keeps those before it."""
+    version: int = execute("PRAGMA user_version").fetchone()[0]
     if version > SCHEMA_VERSION:
         raise sqlite3.DatabaseError(
             f"the file has version {version}, made by a newer program that knows more than {SCHEMA_VERSION}"
         )
     if version == SCHEMA_VERSION:
-        return
+        return False
     for step in STEPS[version:]:
         for statement in filter(str.strip, step.split(";")):
             execute(statement)
-    if version < TOTALS_VERSION:
-        from haimaker.store import sqlite_totals  # once in a file's life
-
-        sqlite_totals.add_up(execute)
     execute(f"PRAGMA user_version = {SCHEMA_VERSION}")
+    return version < TOTALS_VERSION

@@ -256,9 +256,11 @@ def counters(item: Item, now_s: float) -> Counters:
 
 
 def reservations_of(item: Item) -> list[Reservation]:
+    """What is in flight at an item, wherever its requests would go today: the account may have been split since, or another
+    shard had the room."""
     account_id, shard = account_and_shard(item)
     found = (ledger.decode_reservation(account_id, request_id, text) for request_id, text in item["holds"].items())
-    return [replace(reservation, shard=shard) for reservation in found] if shard else list(found)
+    return [replace(reservation, shard=shard) for reservation in found]
 
 
 def expired_reservations(item: Item, now_s: float) -> list[Reservation]:

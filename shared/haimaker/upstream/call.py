@@ -28,7 +28,7 @@ from haimaker.pricing.usage import Usage
 from haimaker.routing.health import Health
 
 if TYPE_CHECKING:
-    from haimaker.files import FileStore
+    from haimaker.links import LinkStore
     from haimaker.settings.settings import Settings
     from haimaker.upstream.image_delivery import Delivered
     from haimaker.upstream.image_fetcher import FetchBounds, ImageFetcher
@@ -52,11 +52,11 @@ class ProviderClients:
     health: Health
     settings: "Settings | None" = None
 
-    def files(self, headers: Mapping[str, str]) -> "FileStore | None":
+    def files(self, headers: Mapping[str, str]) -> "LinkStore | None":
         """The place for files, as a request with these headers reaches it; None where there is none."""
-        from haimaker.files import file_store_for  # few operations need it
+        from haimaker.links import link_store_for  # few operations need it
 
-        return file_store_for(self.settings, headers) if self.settings else None
+        return link_store_for(self.settings, headers) if self.settings else None
 
     @cached_property
     def images(self) -> "ImageFetcher":
@@ -89,8 +89,8 @@ class UpstreamCall:
         At a target that takes few inputs, or gives few results, at once it is made of the answers of several calls.
         Raises APIError, also while a stream is read.
         """
-        request, attempt, provider = self.request, attempt_log.attempt, attempt_log.attempt.provider
-        if provider.limits.inlines_images:
+        request, attempt = self.request, attempt_log.attempt
+        if request.inlines_images(attempt):
             request = self._inlined = self._inlined or self.clients.images.inline_images(request, self.fetch_bounds())
         adapter = adapters.find(request, attempt)
         from_bytes, parts = getattr(adapter, "from_bytes", None), _split(request, attempt, adapter)
@@ -115,7 +115,7 @@ class UpstreamCall:
             return self._as_events(self._read(attempt_log, request, adapter, response))
         of_one_call = adapters.paused_turn(request, attempt) is None
         events = self._events(attempt_log, request, adapter, response)
-        goes_on = request.original and request.original.background and provider.limits.runs_in_background
+        goes_on = request.original and request.original.background and attempt.provider.limits.runs_in_background
         return EventStream(
             events if goes_on else _begun(events), of_one_call
         )  # its id is to be known, long before it says anything

@@ -135,7 +135,7 @@ def test_an_upload_is_handed_on_as_it_comes():
     gateway = Gateway()
     gateway.answer = take
     with serving(gateway) as server, connect(server) as connection:
-        connection.sendall(get("/files/x", "content-length: 1000000", method="PUT") + bytes(10))
+        connection.sendall(get("/links/x", "content-length: 1000000", method="PUT") + bytes(10))
         assert seen.wait(5)
         connection.sendall(bytes(999_990))
         assert receive(connection)[0] == 200
@@ -149,7 +149,7 @@ def test_an_upload_that_nobody_takes_ends_its_connection():
     gateway = Gateway()
     gateway.answer = lambda operation, request: error_response(BadRequestError("no such place"))
     with serving(gateway) as server, connect(server) as connection:
-        connection.sendall(get("/files/x", "content-length: 90000000", method="PUT") + bytes(10))
+        connection.sendall(get("/links/x", "content-length: 90000000", method="PUT") + bytes(10))
         assert receive_error(connection)[0] == 400
         assert connection.recv(1) == b""
 

@@ -149,6 +149,8 @@ OTHERS: Mapping[str, tuple[str, ...]] = {
         "gemini/gemini-4-image",
         "openai/gpt-image-1",
         "openai/gpt-image-2",
+        "openai/gpt-image-2.5-flare",
+        "openai/gpt-image-7",
         "openai/dall-e-3",
         "openai/dall-e-2",
         "bedrock/amazon.nova-canvas-v1:0",
@@ -224,7 +226,7 @@ REQUESTS: Mapping[str, JSON] = {
     },
 }
 PROBES: Mapping[str, JSON] = {
-    "images_generations": {"prompt": "p", "size": "1536x1024"},
+    "images_generations": {"prompt": "p", "size": "1536x1024", "quality": "xhigh"},
     "audio_speech": {"input": "Hi", "voice": "alloy", "instructions": "Softly", "response_format": "wav"},
     "embeddings": {"input": ["Hi"], "dimensions": 256},
 }

@@ -4,10 +4,13 @@ import ast
 import json
 import re
 from collections.abc import Iterator
+from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import pytest
 
+from haimaker.http.errors import APIError
 from haimaker.models import families, matching
 from haimaker.models.catalog import ModelInfo
 from haimaker.models.traits import Family, Traits
@@ -16,6 +19,7 @@ from haimaker.providers.registry import all_providers, get
 from tests.support.builders import attempt as known_attempt
 from tests.unit.models import matrix
 from tests.wire import case as wire
+from tests.wire import task_case
 
 ALL = [family for _, group in families.GROUPS for family in group]
 
@@ -129,17 +133,96 @@ def test_such_patterns_are_found(line: str, tmp_path: Path) -> None:
     assert list(patterns_over_names(tmp_path / "a.py"))
 
 
-def maker(tried: Attempt) -> tuple[str, str]:
-    """The most general family of a model, and the format that it is asked in."""
-    general = {family.name for family in families.ANY}
-    return next((name for name in tried.traits.families if name not in general), ""), tried.provider.adapter
+OPERATIONS = {"chat": "chat_completions", "completions": "completes"}
+"""Of wire cases, where the matrix has another name."""
+NOT_SENT = {"assistant", "completes"}
+"""Traits by which a model is listed and routed, so that no format has them."""
 
 
-def test_each_family_has_a_wire_case_in_each_format_that_serves_it() -> None:
-    chats = {
-        maker(matrix.attempts(target)(fields))
-        for operation, target in matrix.targets()
-        if operation == "chat_completions"
-        for fields in matrix.REQUESTS.values()
+@dataclass(frozen=True)
+class Shown:
+    """A wire case, and all that comes of it."""
+
+    case: wire.Case
+    operation: str
+    families: tuple[str, ...]
+    written: str
+    """The format: an adapter, or a provider that has one for itself."""
+    outcome: Any
+
+
+def written_as(tried: Attempt) -> str:
+    return tried.provider.adapter or tried.provider.name
+
+
+def outcome_of(case: wire.Case) -> Any:
+    if case.operation not in OPERATIONS:
+        return task_case.upstream_requests(case)
+    made: list[Any] = [wire.upstream_request(case.request(), case.attempt())]
+    if case.has("upstream_response.json"):
+        status, body = case.about.get("upstream_status", 200), case.json("upstream_response.json")
+        made.append(wire.response(case.request(), status, body, case.attempt()))
+    if case.streams:
+        made += wire.chunks(case.request(), [wire.stream_of(case)], case.attempt(), wire.decoder_of(case))
+    return made
+
+
+@pytest.fixture(scope="module")
+def cases() -> list[Shown]:
+    found = []
+    for case in [*wire.find("chat"), *wire.find("completions"), *task_case.find_tasks()]:
+        tried = case.attempt() if case.operation in OPERATIONS else task_case.attempt_of(case)
+        operation = OPERATIONS.get(case.operation, case.operation)
+        found.append(Shown(case, operation, tried.traits.families, written_as(tried), outcome_of(case)))
+    return found
+
+
+@pytest.fixture(scope="module")
+def formats() -> dict[tuple[str, str], dict[str, str]]:
+    """For a target of the matrix, the format in which each of its requests is written."""
+    made: dict[tuple[str, str], dict[str, str]] = {}
+    for operation, target in matrix.targets():
+        if operation == "chat_completions":
+            tries = matrix.attempts(target)
+            made[operation, target] = {name: written_as(tries(fields)) for name, fields in matrix.REQUESTS.items()}
+            made[operation, target] |= {"plain": written_as(tries({})), "reasoning": written_as(tries({}))}
+        elif operation not in NOT_SENT:
+            made[operation, target] = dict.fromkeys(("sent", "inputs"), written_as(matrix.attempt(target, operation)))
+    return made
+
+
+@pytest.mark.parametrize("family", [family for family in ALL if family.traits], ids=lambda family: family.name)
+def test_each_family_has_a_wire_case_in_each_format_in_which_it_has_rules(
+    family: Family,
+    sent: dict[tuple[str, str], Any],
+    cases: list[Shown],
+    formats: dict[tuple[str, str], dict[str, str]],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """One that would come out otherwise without the family's traits."""
+    mine = [each for each in formats if family.name in matrix.attempt(each[1]).traits.families]
+    monkeypatch.setattr(family, "traits", {})
+    matching.traits_of.cache_clear()
+    shown = {
+        (each.operation, each.written)
+        for each in cases
+        if family.name in each.families and each.outcome != outcome_or_error(each.case)
     }
-    assert chats - {maker(case.attempt()) for case in wire.find("chat")} == set()
+    missing = set()
+    for operation, target in mine:
+        written = formats[operation, target]
+        if any((operation, each) not in shown for each in written.values()):
+            now, before = matrix.outcomes(operation, target), sent[operation, target]
+            missing |= {(operation, each) for name, each in written.items() if now.get(name) != before.get(name)} - shown
+    monkeypatch.undo()
+    matching.traits_of.cache_clear()
+    assert {(family.name, written) for _, written in missing} == set(), (
+        "record a case of it (`make record`) whose request needs its rules"
+    )
+
+
+def outcome_or_error(case: wire.Case) -> Any:
+    try:
+        return outcome_of(case)
+    except (APIError, AssertionError, KeyError, IndexError) as error:
+        return repr(error)

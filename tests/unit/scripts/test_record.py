@@ -90,3 +90,29 @@ def test_a_case_is_not_written_over(upstream: FakeUpstream, tmp_path: Path) -> N
     upstream.answers(Reply.json(200, openai_wire.completion()))
     assert [recorded(upstream, tmp_path)[0] for _ in range(2)] == [0, 1]
     assert len(upstream.calls) == 1
+
+
+PAGE = "https://docs.groq.example/chat"
+
+
+@pytest.mark.parametrize(
+    ("options", "said"),
+    [
+        ({"--answer": "answer.json", "--source": PAGE}, ""),
+        ({"--answer": "answer.json"}, "the page that shows it"),
+        ({"--source": PAGE}, "a source an answer"),
+    ],
+)
+def test_a_case_of_a_vendors_page_asks_nobody(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], options: dict[str, str], said: str
+) -> None:
+    (tmp_path / "asked.json").write_text(json.dumps(BODY))
+    (tmp_path / "answer.json").write_text(json.dumps(openai_wire.completion("Hoi")))
+    given = [str(tmp_path / word) if word == "answer.json" else word for pair in options.items() for word in pair]
+    done = record.main(["groq", "llama-9", "hello", str(tmp_path / "asked.json"), *given], {}, tmp_path)
+    case = Case(tmp_path / "groq" / "chat" / "hello")
+    assert (done, case.folder.exists()) == ((1, False) if said else (0, True))
+    assert said in capsys.readouterr().err
+    if not said:
+        assert case.about["source"] == PAGE
+        assert case.json("response.json")["choices"][0]["message"]["content"] == "Hoi"

@@ -98,6 +98,25 @@ def test_it_grows_while_it_is_used(moto, split):
     assert len(items(split, account)) == 8
 
 
+def test_what_was_in_flight_before_is_charged_where_it_is(moto, split):
+    plain = Scene(another(split), split.clock, "moto")
+    account = plain.account(budget_nanousd=4_000)
+    for _ in range(8):
+        plain.admitted(account, lasts_s=60)
+    split.store.shards.grow(account.id)
+    split.clock.now_s += 60
+    assert another(split).charge_lost(account.id, split.clock.now_s) == 8
+    assert plain.money(account) == (800, 0, 800)
+
+
+def test_many_who_need_the_last_of_it_do_not_take_it_from_each_other(split):
+    """Each shard has half of what a request needs."""
+    account = split.account(budget_nanousd=200)
+    with ThreadPoolExecutor(20) as threads:
+        outcomes = [*threads.map(split.store.reserve, [split.reservation(account, amount=100) for _ in range(20)])]
+    assert [outcome.reason for outcome in outcomes if isinstance(outcome, Denied)] == ["budget"] * 18
+
+
 def test_it_has_so_many_and_no_more(split, monkeypatch):
     monkeypatch.setattr("haimaker.store.dynamo_shards.MOST_SHARDS", 8)
     account = split.account()
