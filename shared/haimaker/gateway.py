@@ -167,11 +167,6 @@ class Gateway(Services):
         owner = auth.owner_of(request.headers)
         self.refusals.add(owner if self.accounts.has_seen(owner) else "", error.code or error.type, time.time())
 
-    @property
-    def is_function(self) -> bool:
-        """Whether this is a function of AWS, whose invocations end after a while."""
-        return bool(self.settings.function_name)
-
     def answer(self, request: Request, routing_request: RoutingRequest, account: Account) -> Response:
         """A request of a key that the gateway makes itself, in the format of its operation. Raises APIError."""
         return self._answer(request, routing_request, account, formats.find(routing_request.asked.operation))

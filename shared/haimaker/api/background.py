@@ -33,14 +33,14 @@ from haimaker.operations.attempt import Attempt
 from haimaker.operations.operation import OperationRequest
 from haimaker.routing import deadlines
 from haimaker.routing.plan import Plan
-from haimaker.routing.planner import read_routing_request
+from haimaker.routing.routing_request import read_routing_request
 from haimaker.store import UNLIMITED, Granted, StoreUnavailable
 from haimaker.upstream.exchange import STREAM, Exchange
 from haimaker.upstream.relay import ClientLeft, Relay
 from haimaker.upstream.shares import Shares
 
 if TYPE_CHECKING:
-    from haimaker.gateway import Gateway
+    from haimaker.services import Services
 
 AT_PROVIDER_S = 24 * 3_600
 """How long a response may take that its provider makes, until what it may cost is charged."""
@@ -88,7 +88,7 @@ def _is_made_there(asked: OperationRequest, attempt: Attempt) -> bool:
     return is_native(asked, attempt) and attempt.provider.limits.runs_in_background
 
 
-def begin(gateway: "Gateway", request: Request, exchange: Exchange, account_id: str, affordable: Affordable) -> Response:
+def begin(gateway: "Services", request: Request, exchange: Exchange, account_id: str, affordable: Affordable) -> Response:
     """Has an admitted request answered in the background; its own answer is what there is of it by now. Raises APIError."""
     asked, settlement = exchange.request, exchange.settlement
     original = asked.original
@@ -133,7 +133,7 @@ def begin(gateway: "Gateway", request: Request, exchange: Exchange, account_id: 
     return json_response(created)
 
 
-def _begin_there(gateway: "Gateway", request: Request, exchange: Exchange, pending: PendingRequest) -> Response:
+def _begin_there(gateway: "Services", request: Request, exchange: Exchange, pending: PendingRequest) -> Response:
     from haimaker.api.background_polls import ProvidersResponse
 
     pending.save()
@@ -144,7 +144,7 @@ def _begin_there(gateway: "Gateway", request: Request, exchange: Exchange, pendi
     return Relay(request, exchange, now_s + limits, now_s + request.seconds_left() - deadlines.MARGIN_S).response()
 
 
-def start(gateway: "Gateway", account_id: str, request_id: str) -> None:
+def start(gateway: "Services", account_id: str, request_id: str) -> None:
     """Starts the worker of a queued answer. Raises GatewayBusyError, ServiceUnavailableError."""
     if gateway.is_function:
         from haimaker.aws.invocation import invoke_later
@@ -163,7 +163,7 @@ def start(gateway: "Gateway", account_id: str, request_id: str) -> None:
     threading.Thread(target=work, name="background", daemon=True).start()
 
 
-def run(gateway: "Gateway", request_id: str, seconds_left: float) -> None:
+def run(gateway: "Services", request_id: str, seconds_left: float) -> None:
     """Makes a queued answer, once, whoever is asked to; never raises."""
     try:
         pending, store = load(gateway.store, request_id), gateway.content.responses()
@@ -179,7 +179,7 @@ def run(gateway: "Gateway", request_id: str, seconds_left: float) -> None:
 class Worker:
     """Makes one answer."""
 
-    gateway: "Gateway"
+    gateway: "Services"
     pending: PendingRequest
     store: ResponseStore
     end_s: float
@@ -334,7 +334,7 @@ class Worker:
         pending.forget()
 
 
-def current(gateway: "Gateway", request_id: str, started_s: float, stored: StoredResponse) -> JSON:
+def current(gateway: "Services", request_id: str, started_s: float, stored: StoredResponse) -> JSON:
     """A response as it is now. One whose worker is dead has failed, and is charged. Raises APIError, StoreUnavailable."""
     if stored.response["status"] not in ACTIVE:
         return stored.response
@@ -357,7 +357,7 @@ def current(gateway: "Gateway", request_id: str, started_s: float, stored: Store
     return response
 
 
-def is_dead(gateway: "Gateway", pending: PendingRequest) -> bool:
+def is_dead(gateway: "Services", pending: PendingRequest) -> bool:
     """Also where the process was started anew since, which charged what its requests had reserved."""
     record, is_queued = gateway.store.record(pending.request_id), pending.state["status"] == "queued"
     if record is not None and record.status == "lost":
@@ -366,7 +366,7 @@ def is_dead(gateway: "Gateway", pending: PendingRequest) -> bool:
     return silent_s > (WAITING_S if is_queued else SILENT_S)
 
 
-def cancel(gateway: "Gateway", request_id: str, started_s: float, stored: StoredResponse) -> JSON:
+def cancel(gateway: "Services", request_id: str, started_s: float, stored: StoredResponse) -> JSON:
     """The response as it is once nobody makes it any more. Raises BadRequestError where it was not made in the background."""
     if not stored.response.get("background"):
         message = "Only responses that are made in the background can be cancelled."
@@ -383,7 +383,7 @@ def cancel(gateway: "Gateway", request_id: str, started_s: float, stored: Stored
     return response
 
 
-def stream(gateway: "Gateway", request_id: str, started_s: float, request: Request) -> Response:
+def stream(gateway: "Services", request_id: str, started_s: float, request: Request) -> Response:
     """The events of a response, after the one that `starting_after` names. Raises APIError."""
     after = request.query.get("starting_after", "-1")
     if not after.removeprefix("-").isdigit() or not after.isascii():
@@ -399,7 +399,7 @@ def stream(gateway: "Gateway", request_id: str, started_s: float, request: Reque
 
 
 def _follow(
-    gateway: "Gateway", store: ResponseStore, request_id: str, started_s: float, after: int, request: Request
+    gateway: "Services", store: ResponseStore, request_id: str, started_s: float, after: int, request: Request
 ) -> Iterator[bytes]:
     part, number, said_s = 0, -1, time.monotonic()
     try:

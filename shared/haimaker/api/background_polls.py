@@ -33,7 +33,7 @@ from haimaker.store import StoreUnavailable
 from haimaker.upstream.single_call import call_once
 
 if TYPE_CHECKING:
-    from haimaker.gateway import Gateway
+    from haimaker.services import Services
 
 UNKNOWN_S = 3_600.0
 """After how long a request of which no provider ever said that it has it counts as lost."""
@@ -76,7 +76,7 @@ class ProvidersResponse:
             self.pending.forget()
 
 
-def settle_if_ended(gateway: "Gateway", pending: PendingRequest, response: JSON) -> JSON:
+def settle_if_ended(gateway: "Services", pending: PendingRequest, response: JSON) -> JSON:
     """The response with its cost, if it has ended; it is then charged. Raises StoreUnavailable."""
     if response.get("status") in ACTIVE:
         return response
@@ -108,11 +108,11 @@ def settle_if_ended(gateway: "Gateway", pending: PendingRequest, response: JSON)
     return with_cost(response, {**usage.to_openai(log.tokens or Usage()), **cost})
 
 
-def seems_new(gateway: "Gateway", pending: PendingRequest) -> bool:
+def seems_new(gateway: "Services", pending: PendingRequest) -> bool:
     return gateway.store.record(pending.request_id) is None
 
 
-def _attempt_of(gateway: "Gateway", pending: PendingRequest) -> Attempt:
+def _attempt_of(gateway: "Services", pending: PendingRequest) -> Attempt:
     """The target that makes a response, at today's prices. Raises ServiceUnavailableError where it is not configured any more."""
     router, target = gateway.runtime().router, f"{pending.state['provider']}/{pending.state['model']}"
     context = RoutingContext(pending.request_id, int(pending.started_s), "responses")
@@ -137,7 +137,7 @@ def _error_of(response: JSON) -> APIError:
 
 
 def write_events(
-    gateway: "Gateway", pending: PendingRequest | None, pieces: Iterator[bytes], upstream_id: str, request: Request
+    gateway: "Services", pending: PendingRequest | None, pieces: Iterator[bytes], upstream_id: str, request: Request
 ) -> Iterator[bytes]:
     """The events of a provider's stream of a response, with our id of it, and at its end its cost."""
     number = -1
@@ -157,7 +157,7 @@ def write_events(
         yield encode_named(Event(dumps(error_event(error, number + 1)), "error"))
 
 
-def settle_all(gateway: "Gateway") -> int:
+def settle_all(gateway: "Services") -> int:
     """Asks of each response that nobody has asked for, and settles those that have ended; returns how many. Raises
     StoreUnavailable."""
     settled, store = 0, gateway.content.responses()
@@ -172,7 +172,7 @@ def settle_all(gateway: "Gateway") -> int:
     return settled
 
 
-def _settle(gateway: "Gateway", pending: PendingRequest) -> bool:
+def _settle(gateway: "Services", pending: PendingRequest) -> bool:
     """Raises APIError."""
     call = UpstreamRequest(f"/responses/{pending.state['response_id']}", b"", method="GET")
     definition = _attempt_of(gateway, pending).provider
@@ -186,7 +186,7 @@ def _settle(gateway: "Gateway", pending: PendingRequest) -> bool:
     return True
 
 
-def _settle_ours(gateway: "Gateway", store: ResponseStore, pending: PendingRequest) -> bool:
+def _settle_ours(gateway: "Services", store: ResponseStore, pending: PendingRequest) -> bool:
     """Raises APIError."""
     stored = background.read(store, pending.started_s, pending.request_id)
     if stored is None:
@@ -194,7 +194,7 @@ def _settle_ours(gateway: "Gateway", store: ResponseStore, pending: PendingReque
     return background.current(gateway, pending.request_id, pending.started_s, stored)["status"] not in ACTIVE
 
 
-def _lose(gateway: "Gateway", pending: PendingRequest) -> bool:
+def _lose(gateway: "Services", pending: PendingRequest) -> bool:
     if seems_new(gateway, pending):
         pending.charge_as_lost()
     pending.forget()

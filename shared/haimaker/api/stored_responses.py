@@ -249,7 +249,7 @@ def _wants_stream(request: Request) -> bool:
 
 
 def _stream(
-    gateway: "Gateway",
+    gateway: "Services",
     request: Request,
     call: UpstreamRequest,
     definition: Provider,

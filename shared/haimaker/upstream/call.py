@@ -116,9 +116,9 @@ class UpstreamCall:
         of_one_call = adapters.paused_turn(request, attempt) is None
         events = self._events(attempt_log, request, adapter, response)
         goes_on = request.original and request.original.background and attempt.provider.limits.runs_in_background
-        return EventStream(
-            events if goes_on else _begun(events), of_one_call
-        )  # its id is to be known, long before it says anything
+        if goes_on:  # its id is to be known, long before it says anything
+            return EventStream(events, of_one_call)
+        return EventStream(_begun(events), of_one_call)
 
     def unanswered_parts(self, attempt: Attempt) -> Sequence[OperationRequest]:
         """What another try of a target would ask for: the request, or those of its parts that have no answer yet."""
