@@ -239,10 +239,10 @@ class Gateway(Services):
             now_s, full_name = routing_request.now_s, planner.router.full_name
             lasts_s = min(request.seconds_left(), decision.plan.timeout_s + deadlines.MARGIN_S)
             if asked.original and asked.original.background:
-                from haimaker.api import background  # few requests are
+                from haimaker.api import background_reading, background_worker  # few requests are
 
-                decision = decision._replace(plan=background.plan_for(asked, decision.plan, in_function=self.is_function))
-                lasts_s = decision.plan.timeout_s + background.WAITING_S
+                decision = decision._replace(plan=background_worker.plan_for(asked, decision.plan, in_function=self.is_function))
+                lasts_s = decision.plan.timeout_s + background_reading.WAITING_S
             plan = decision.plan
             reservations = reservations_for(
                 *(asked, plan.all(), {asked.model, decision.name, full_name(decision.name)}, full_name, billed),

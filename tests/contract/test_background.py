@@ -9,7 +9,7 @@ from typing import Any
 import openai
 import pytest
 
-from haimaker.api import background, background_polls
+from haimaker.api import background, background_polls, background_reading, background_worker
 from haimaker.billing.pending import KIND, load_all
 from tests.contract.money_support import Desk, serving, wait_until
 from tests.contract.sdk_support import MODEL, environment, only_record, price
@@ -31,8 +31,9 @@ def keeping(upstream: FakeUpstream, tmp_path_factory: pytest.TempPathFactory) ->
 
 @pytest.fixture(autouse=True)
 def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(background, "LOOK_S", 0.02)
-    monkeypatch.setattr(background, "FIRST_FLUSH_S", 0.0)
+    monkeypatch.setattr(background_worker, "LOOK_S", 0.02)
+    monkeypatch.setattr(background_reading, "LOOK_S", 0.02)
+    monkeypatch.setattr(background_worker, "FIRST_FLUSH_S", 0.0)
 
 
 def sdk(desk: Desk, **fields: Any) -> openai.OpenAI:
@@ -160,12 +161,12 @@ def test_a_worker_that_died_leaves_an_answer_that_failed(
 ) -> None:
     """All that was reserved is charged, as of any request whose process was killed; nothing stays held."""
     client = sdk(keeping, max_budget=1)
-    monkeypatch.setattr(background.Worker, "run", lambda worker: None)
+    monkeypatch.setattr(background_worker.Worker, "run", lambda worker: None)
     created: Any = client.responses.create(model=MODEL, input="Hi", background=True, stream=stream)
     identifier = client.responses.create(model=MODEL, input="Hi", background=True).id
     wait_until(lambda: client.responses.retrieve(identifier).status == "in_progress")
     held = keeping.money(client.api_key)[1]
-    monkeypatch.setattr(background, "SILENT_S", 0.0)
+    monkeypatch.setattr(background_reading, "SILENT_S", 0.0)
     if stream:
         *_, last = created
         assert (last.type, last.response.status) == ("response.failed", "failed")

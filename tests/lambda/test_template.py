@@ -356,7 +356,10 @@ def test_content_is_kept_in_a_bucket_where_the_deployer_says_so(template, resour
     actions = ("s3:DeleteObject", "s3:GetObject", "s3:PutObject")
     assert (stored["Roles"], list(allowed_by(stored))) == (
         [{"Ref": "ResponsesRole"}],
-        [(actions, [{"Fn::Sub": f"${{Content.Arn}}/{responses.PREFIX}/*"}])],
+        [
+            (actions, [{"Fn::Sub": f"${{Content.Arn}}/{responses.PREFIX}/*"}]),
+            (("lambda:InvokeFunction",), [{"Fn::GetAtt": ["ResponsesFunction", "Arn"]}]),
+        ],
     )
 
 

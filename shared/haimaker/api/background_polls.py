@@ -11,7 +11,7 @@ from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
 from haimaker.adapters.responses.answer import Answer
-from haimaker.api import background
+from haimaker.api import background_reading
 from haimaker.api.formats.responses import ENDS, error_event, with_cost
 from haimaker.api.formats.responses_answers import ACTIVE
 from haimaker.billing.pending import PendingRequest, load_all, refund_lost
@@ -188,10 +188,10 @@ def _settle(gateway: "Services", pending: PendingRequest) -> bool:
 
 def _settle_ours(gateway: "Services", store: ResponseStore, pending: PendingRequest) -> bool:
     """Raises APIError."""
-    stored = background.read(store, pending.started_s, pending.request_id)
+    stored = background_reading.read(store, pending.started_s, pending.request_id)
     if stored is None:
-        return _lose(gateway, pending) if background.is_dead(gateway, pending) else False
-    return background.current(gateway, pending.request_id, pending.started_s, stored)["status"] not in ACTIVE
+        return _lose(gateway, pending) if background_reading.is_dead(gateway, pending) else False
+    return background_reading.current(gateway, pending.request_id, pending.started_s, stored)["status"] not in ACTIVE
 
 
 def _lose(gateway: "Services", pending: PendingRequest) -> bool:

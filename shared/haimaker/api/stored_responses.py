@@ -171,17 +171,17 @@ def _answer(gateway: "Services", request: Request, method: str, rest: str = "") 
         raise NotFoundError("The response was not stored.", param="id", code="response_not_found")
     if rest == "/input_items":
         return json_response(_page(stored, record.request_id, request.query))
-    from haimaker.api import background  # not before responses are stored
+    from haimaker.api import background_reading  # not before responses are stored
 
     which = (gateway, record.request_id, record.started_s)
     if rest == "/cancel":
-        return json_response(background.cancel(*which, stored))
+        return json_response(background_reading.cancel(*which, stored))
     if method == "GET":
         if _wants_stream(request):
-            return background.stream(*which, request)
-        return json_response(background.current(*which, stored))
+            return background_reading.stream(*which, request)
+        return json_response(background_reading.current(*which, stored))
     if stored.response["status"] in ACTIVE:
-        background.cancel(*which, stored)
+        background_reading.cancel(*which, stored)
     store = gateway.content.responses()
     try:
         if store:

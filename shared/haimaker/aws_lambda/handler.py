@@ -51,9 +51,9 @@ class LambdaHandler:
 
     def __call__(self, event: JSON, context: Context) -> StreamedResponse | JSON:
         if (queued := event.get(IN_BACKGROUND)) and "headers" not in event:
-            from haimaker.api import background  # of one function alone
+            from haimaker.api import background_worker  # of one function alone
 
-            background.run(self.gateway, str(queued), context.get_remaining_time_in_millis() / 1000)
+            background_worker.run(self.gateway, str(queued), context.get_remaining_time_in_millis() / 1000)
             return {}
         request_id = str(uuid.uuid4())  # clients can choose the id that API Gateway puts into the event
         headers = _headers(event)
