@@ -14,7 +14,7 @@ from haimaker.billing.pending import KIND, load_all
 from tests.contract.money_support import Desk, serving, wait_until
 from tests.contract.sdk_support import MODEL, environment, only_record, price
 from tests.contract.test_messages import chat_reply
-from tests.contract.test_responses import GPT, OUTPUT, WHOLE, events_of, named
+from tests.contract.test_responses import GPT, GUIDE, OUTPUT, WHOLE, events_of, named
 from tests.support.fake_upstream import FakeUpstream
 from tests.support.reply import JSON, Gate, Reply
 
@@ -176,6 +176,12 @@ def test_a_worker_that_died_leaves_an_answer_that_failed(
     assert keeping.money(client.api_key) == (held, 0, held)
     assert {record.status for record in keeping.records(client.api_key)} == {"lost"}
     assert is_forgotten(keeping)
+
+
+def test_the_guide_works(keeping: Desk, capsys: pytest.CaptureFixture[str]) -> None:
+    [program] = [text for text in GUIDE.written_in("python") if "background=True" in text]
+    exec(program, {"client": sdk(keeping)})
+    assert capsys.readouterr().out.startswith("completed ")
 
 
 PENDING: JSON = {**WHOLE, "background": True, "status": "queued", "output": [], "usage": None}

@@ -236,7 +236,7 @@ def test_the_guide_works(tmp_path: Path) -> None:
     for served in serve(tmp_path):
         [command] = [text for text in GUIDE.written_in("sh") if "/v1/responses" in text]
         assert shape(json.loads(run(command, served))) == shape(json.loads(GUIDE.after(command)))
-        [program] = [text for text in GUIDE.written_in("python") if "client.responses" in text]
+        [program] = [text for text in GUIDE.written_in("python") if "client.responses.stream" in text]
         done = subprocess.run(
             [sys.executable, "-c", program.replace(ADDRESS, served.address)], capture_output=True, text=True, timeout=60
         )

@@ -202,6 +202,7 @@ def test_the_role_of_a_function_that_calls_models_has_what_it_does_and_no_more(s
             stored = {"resource": "/v1/responses/{id}", "pathParameters": {"id": queued["id"]}, "body": None, "httpMethod": method}
             answers.append(function.ask(chat_event(key) | stored))
             assert (queued.get("status"), answers[-1].json.get("status")) == ends or answers[-1].json["deleted"]
+        assert function.handler({"background": "*"}, Context("invocation-3", "", 10**15)) == {"settled": 0}
         assert stack.balance(key).held_nanousd == 0
     if name == "audio_transcriptions":
         asked.append(event(name, key, ordinary) | form(ordinary, answers[-1].json["id"]))

@@ -18,7 +18,7 @@ from haimaker.api.background_worker import is_made_there, run
 from haimaker.api.formats.responses_answers import begun
 from haimaker.aws.client import AWSError
 from haimaker.billing.estimates import Affordable
-from haimaker.billing.pending import PendingRequest
+from haimaker.billing.pending import KIND, PendingRequest
 from haimaker.blobs import BlobError
 from haimaker.content.responses import StoredResponse
 from haimaker.http.errors import APIError, BadRequestError, ServiceUnavailableError
@@ -101,7 +101,7 @@ def start(gateway: "Services", account_id: str, request_id: str) -> None:
         from haimaker.aws.invocation import invoke_later
 
         assert gateway.settings.aws
-        invoke_later(gateway.settings.aws, gateway.settings.function_name, {"background": request_id})
+        invoke_later(gateway.settings.aws, gateway.settings.function_name, {KIND: request_id})
         return
     workers.take(account_id)
 

@@ -14,7 +14,8 @@ from haimaker.store import Record, Reservation, Store, ledger
 from haimaker.store.documents import Document
 
 KIND = "background"
-"""Of the documents."""
+"""Of the documents, and of the events by which a function has them seen to: the id of a request, or ALL."""
+ALL = "*"
 TRIES = 5
 """Of a change that meets others."""
 
