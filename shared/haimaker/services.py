@@ -29,10 +29,11 @@ from haimaker.routing.shared_health import SharedHealth
 from haimaker.settings.price_updates import PriceUpdates
 from haimaker.settings.settings import Settings
 from haimaker.store import Account, Granted, Store
-from haimaker.upstream.call import ProviderClients
+from haimaker.upstream.clients import ProviderClients
 
 if TYPE_CHECKING:
     from haimaker.accounts.oidc import IdentityProvider
+    from haimaker.batches.runner import BatchRunner
     from haimaker.routing.auto_service import AutoRouterService
     from haimaker.upstream.exchange import Exchange
 
@@ -58,6 +59,8 @@ class Services:
     content: ContentLogging = field(init=False)
     refusals: RefusalCounter = field(init=False)
     prices: PriceUpdates = field(init=False)
+    batches: "BatchRunner | None" = field(default=None, repr=False)
+    """What works on batches, in a process that keeps their files itself."""
     writes_everywhere: bool = False
     """Whether every operation may write to the store: in a process of its own, not in a function with a role."""
     public_catalog: tuple[Runtime, bytes] | None = field(default=None, repr=False)

@@ -102,7 +102,7 @@ def settle_if_ended(gateway: "Services", pending: PendingRequest, response: JSON
         return response
     if was_lost:
         refund_lost(gateway.store, pending.request_id)
-    gateway.observer.request(record)
+    gateway.observer.request(record, settlement.attempt_logs)
     pending.forget()
     cost: JSON = {"cost": to_usd(settlement.cost_nanousd()), **({"cost_estimated": True} if log.estimated else {})}
     return with_cost(response, {**usage.to_openai(log.tokens or Usage()), **cost})
