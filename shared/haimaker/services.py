@@ -28,9 +28,11 @@ from haimaker.routing.shared_health import SharedHealth
 from haimaker.settings.price_updates import PriceUpdates
 from haimaker.settings.settings import Settings
 from haimaker.store import Account, Store
-from haimaker.upstream.call import ProviderClients
+from haimaker.upstream.clients import ProviderClients
 
 if TYPE_CHECKING:
+    from haimaker.accounts.oidc import IdentityProvider
+    from haimaker.batches.runner import BatchRunner
     from haimaker.routing.auto_service import AutoRouterService
 
 
@@ -55,10 +57,14 @@ class Services:
     content: ContentLogging = field(init=False)
     refusals: RefusalCounter = field(init=False)
     prices: PriceUpdates = field(init=False)
+    batches: "BatchRunner | None" = field(default=None, repr=False)
+    """What works on batches, in a process that keeps their files itself."""
     writes_everywhere: bool = False
     """Whether every operation may write to the store: in a process of its own, not in a function with a role."""
     public_catalog: tuple[Runtime, bytes] | None = field(default=None, repr=False)
     """What anybody may be shown of a runtime's models, made once."""
+    identity_provider: "IdentityProvider | None" = None
+    """Where people sign in to the console, once somebody did."""
     _runtime: Runtime | None = field(default=None, repr=False)
 
     def __post_init__(self) -> None:

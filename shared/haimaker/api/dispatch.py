@@ -9,6 +9,7 @@ from datetime import UTC, datetime
 from importlib import import_module
 from typing import TYPE_CHECKING
 
+from haimaker.accounts import keys as auth
 from haimaker.accounts.errors import check_usable
 from haimaker.api import uploads
 from haimaker.http.errors import APIError, AuthenticationError, NotFoundError
@@ -23,13 +24,15 @@ from haimaker.routing.router import Router
 if TYPE_CHECKING:
     from haimaker.links.local import LocalLinkStore
     from haimaker.services import Services
+    from haimaker.store import Account
 
 Handler = Callable[["Services", Request], Response]
 
 HUB_LASTS_S = 300
-KEYLESS = frozenset(
-    {"index", "metrics", "openapi", "docs", "health", "console", "models_hub", "link_read", "link_write", "responses_socket"}
-)
+SIGN_IN = frozenset({"sign_in", "sign_in_callback", "sign_in_session", "sign_out"})
+KEYLESS = SIGN_IN | {
+    "index", "metrics", "openapi", "docs", "health", "console", "models_hub", "link_read", "link_write", "responses_socket"
+}  # fmt: skip
 """Operations that need no key."""
 TELLS_PRICES = frozenset({"health", "models_list", "models_retrieve", "models_hub", "spend_calculate", "route_simulate"})
 """Operations whose functions run nothing after an answer: newer ones are asked for before it."""
@@ -39,6 +42,17 @@ def _health(gateway: "Services", request: Request) -> Response:
     table = current_table()
     prices = {"date": table.date, "outdated": table.is_outdated(datetime.now(UTC).date())}
     return json_response({"status": "ok", "prices": prices})
+
+
+def _caller(gateway: "Services", request: Request) -> "Account":
+    """Whose key a request has, or who is signed in to the console that it comes from. What generates or is charged asks for a key
+    itself. Raises APIError."""
+    if gateway.settings.config.sign_in and "cookie" in request.headers and not auth.has_key(request.headers):
+        from haimaker.api import sign_in
+
+        if sign_in.has_session(request):
+            return sign_in.account_of(gateway, request)
+    return gateway.accounts.authenticate(request.headers, fresh=True)
 
 
 def _models(name: str) -> Handler:
@@ -55,7 +69,7 @@ def _models(name: str) -> Handler:
 
 
 def _models_of(gateway: "Services", request: Request, answer: Callable[..., JSON]) -> Response:
-    billed = gateway.accounts.billed_accounts(gateway.accounts.authenticate(request.headers, fresh=True))
+    billed = gateway.accounts.billed_accounts(_caller(gateway, request))
     router = gateway.runtime().router
     account = replace(billed.key, models=billed.allowed_models(router.full_name))
     return json_response(answer(router, account, request))
@@ -64,7 +78,7 @@ def _models_of(gateway: "Services", request: Request, answer: Callable[..., JSON
 def _refusals(gateway: "Services", request: Request) -> Response:
     from haimaker.api.refusals import list_refusals
 
-    account = gateway.accounts.authenticate(request.headers, fresh=True)
+    account = _caller(gateway, request)
     gateway.refusals.write()
     return json_response(list_refusals(gateway.store, account, request))
 
@@ -72,7 +86,7 @@ def _refusals(gateway: "Services", request: Request) -> Response:
 def _content(gateway: "Services", request: Request) -> Response:
     from haimaker.api.content import show_content
 
-    account = gateway.accounts.authenticate(request.headers, fresh=True)
+    account = _caller(gateway, request)
     return json_response(show_content(gateway, account, request, time.time()))
 
 
@@ -142,14 +156,23 @@ def _console(gateway: "Services", request: Request) -> Response:
     """The same for everybody: what it shows, it asks for with its reader's key."""
     from haimaker.api import console
 
-    return console.serve(request)
+    sign_in = gateway.settings.config.sign_in
+    return console.serve(request, *((f"{sign_in.url}/sign-in", sign_in.name) if sign_in else ()))
+
+
+def _sign_in(name: str) -> Handler:
+    def operation(gateway: "Services", request: Request) -> Response:
+        act: Handler = getattr(import_module("haimaker.api.sign_in"), name)
+        return act(gateway, request)
+
+    return operation
 
 
 def _account_handler(module: str, name: str) -> Handler:
     """An operation on what the store keeps; its module is imported when it is first asked for."""
 
     def operation(gateway: "Services", request: Request) -> Response:
-        account = gateway.accounts.authenticate(request.headers, fresh=True)
+        account = _caller(gateway, request)
         return json_response(getattr(import_module(f"haimaker.api.{module}"), name)(gateway.store, account, request))
 
     return operation
@@ -162,7 +185,7 @@ def _audited_handler(module: str, name: str, shown: str | None = None) -> Handle
     def changing(gateway: "Services", request: Request) -> Response:
         from haimaker.api import audit
 
-        account = gateway.accounts.authenticate(request.headers, fresh=True)
+        account = _caller(gateway, request)
         store = audit.AuditedStore(gateway.store)
         act = getattr(import_module(f"haimaker.api.{module}"), name)
         try:
@@ -180,7 +203,7 @@ def _planning_handler(module: str, name: str) -> Handler:
     """An operation that shows what routing decides."""
 
     def operation(gateway: "Services", request: Request) -> Response:
-        account = gateway.accounts.authenticate(request.headers, fresh=True)
+        account = _caller(gateway, request)
         act = getattr(import_module(f"haimaker.api.{module}"), name)
         return json_response(act(gateway.runtime().planner, gateway.accounts, account, request))
 
@@ -191,7 +214,7 @@ def _providers(name: str) -> Handler:
     """An operation on the providers of a local gateway."""
 
     def operation(gateway: "Services", request: Request) -> Response:
-        account = gateway.accounts.authenticate(request.headers, fresh=True)
+        account = _caller(gateway, request)
         return json_response(getattr(import_module("haimaker.api.providers"), name)(gateway, account, request))
 
     return operation
@@ -247,11 +270,11 @@ def _stored(name: str) -> Handler:
     return operation
 
 
-def _files(name: str) -> Handler:
-    """An operation on files that clients keep here."""
+def _kept(module: str, name: str) -> Handler:
+    """An operation on files and batches that clients keep here."""
 
     def operation(gateway: "Services", request: Request) -> Response:
-        act: Handler = getattr(import_module("haimaker.api.files"), name)
+        act: Handler = getattr(import_module(f"haimaker.api.{module}"), name)
         return act(gateway, request)
 
     return operation
@@ -272,11 +295,15 @@ HANDLERS: Mapping[str, Handler] = {
     "responses_cancel": _stored("cancel"),
     "responses_input_items": _stored("input_items"),
     "audio_uploads": lambda gateway, request: json_response(uploads.create_upload(gateway, request)),
-    "files_create": _files("create"),
-    "files_list": _files("list_files"),
-    "files_retrieve": _files("retrieve"),
-    "files_content": _files("content"),
-    "files_delete": _files("delete"),
+    "files_create": _kept("files", "create"),
+    "files_list": _kept("files", "list_files"),
+    "files_retrieve": _kept("files", "retrieve"),
+    "files_content": _kept("files", "content"),
+    "files_delete": _kept("files", "delete"),
+    "batches_create": _kept("batches", "create"),
+    "batches_list": _kept("batches", "list_batches"),
+    "batches_retrieve": _kept("batches", "retrieve"),
+    "batches_cancel": _kept("batches", "cancel"),
     "models_list": _models("list_models"),
     "models_retrieve": _models("get_model"),
     "models_hub": _models_hub,
@@ -320,6 +347,10 @@ HANDLERS: Mapping[str, Handler] = {
     "providers_credentials": _providers("put_credential"),
     "link_read": lambda gateway, request: _folder(gateway).serve(request),
     "link_write": lambda gateway, request: _folder(gateway).receive(request),
+    "sign_in": _sign_in("begin"),
+    "sign_in_callback": _sign_in("callback"),
+    "sign_in_session": _sign_in("show_session"),
+    "sign_out": _sign_in("sign_out"),
     "index": _index,
     "metrics": _metrics,
     "openapi": _openapi,

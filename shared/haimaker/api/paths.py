@@ -153,6 +153,10 @@ LOCAL_ROUTES = (
     Route("GET", "/metrics", "metrics"),
     Route("GET", "/openapi.json", "openapi"),
     Route("GET", "/docs", "docs"),
+    Route("GET", "/sign-in", "sign_in"),
+    Route("GET", "/sign-in/callback", "sign_in_callback"),
+    Route("GET", "/sign-in/session", "sign_in_session"),
+    Route("POST", "/sign-in/out", "sign_out"),
     Route("GET", "/generation/content", "generation_content"),
     Route("GET", "/providers", "providers_list"),
     Route("POST", "/providers/test", "providers_test"),
@@ -165,6 +169,10 @@ LOCAL_ROUTES = (
     Route("GET", "/files/{id}", "files_retrieve"),
     Route("GET", "/files/{id}/content", "files_content"),
     Route("DELETE", "/files/{id}", "files_delete"),
+    Route("POST", "/batches", "batches_create"),
+    Route("GET", "/batches", "batches_list"),
+    Route("GET", "/batches/{id}", "batches_retrieve"),
+    Route("POST", "/batches/{id}/cancel", "batches_cancel"),
 )
 """Of the local gateway only: in the deployed stack links are to S3, which serves them itself, nobody opens a stage, credentials are
 in SSM, and no function may read what is kept of prompts and answers."""

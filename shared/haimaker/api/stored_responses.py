@@ -12,6 +12,7 @@ from urllib.parse import quote, urlencode
 
 from haimaker.accounts.errors import check_usable
 from haimaker.adapters.openai.failures import read_error
+from haimaker.adapters.openai_types import STORED_ITEMS, STORED_RESPONSE, conform
 from haimaker.blobs import BlobError
 from haimaker.content.content import ContentLogging
 from haimaker.http import errors
@@ -214,6 +215,8 @@ def _ask(gateway: "Services", request: Request, record: Record, method: str, res
     body = read_or_none(raw)
     if status >= 300 or not isinstance(body, dict):
         raise _failure(status, body)
+    if method != "DELETE":
+        body = conform(body, STORED_ITEMS if rest == "/input_items" else STORED_RESPONSE)
     return json_response({**body, "id": request.path["id"]} if body.get("id") == upstream_id else body)
 
 

@@ -99,6 +99,8 @@ class AnswerRules:
 
     finish_reasons: Mapping[str, str] = field(default_factory=dict)
     """Its own finish reasons, in lower case, and what they are at OpenAI; one that nobody knows is `stop`."""
+    failures: frozenset[str] = frozenset()
+    """Those of its finish reasons, in lower case, with which a generation has failed."""
     service_tiers: Mapping[str, str] = field(default_factory=dict)
     """Its own service tiers, and what they are at OpenAI; one that nobody knows is not told."""
     mend: Callable[[JSON], JSON] | None = None

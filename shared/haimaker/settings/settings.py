@@ -83,6 +83,8 @@ class Settings:
     """The program's version, where the door knows it."""
     metrics_token: str = field(default="", repr=False)
     """The bearer token with which Prometheus reads metrics; without one there are none."""
+    sign_in_secret: str = field(default="", repr=False)
+    """The gateway's own secret at the identity provider by which people sign in, if it has one there."""
     public_models: bool = False
     """Whether anybody may read the catalogue of models, without a key."""
     service: str = "haimaker"
@@ -135,6 +137,7 @@ class Settings:
             alert_webhook=get_url(env, "HAIMAKER_ALERT_WEBHOOK", "https://example.com/alerts") or "",
             user_budget=_user_budget(env),
             metrics_token=env.get("HAIMAKER_METRICS_TOKEN", ""),
+            sign_in_secret=_sign_in_secret(env, config),
             public_models=get_bool(env, "HAIMAKER_PUBLIC_MODELS"),
             files_folder=home / "files",
             stored_folder=home / "stored",
@@ -203,6 +206,18 @@ def _aws(env: Mapping[str, str]) -> AWSAccess:
         credentials,
         *(get_url(env, f"AWS_ENDPOINT_URL_{service}", "http://127.0.0.1:8000") for service in ("DYNAMODB", "SSM", "S3")),
     )
+
+
+def _sign_in_secret(env: Mapping[str, str], config: Config) -> str:
+    """Raises SettingsError where what sign-in needs is not installed: nothing else does, so it is an extra."""
+    if config.sign_in is None:
+        return ""
+    from importlib.util import find_spec  # of no use to a start without it
+
+    if not find_spec("joserfc"):
+        message = "[sign_in] in gateway.toml needs the package joserfc: pip install 'haimaker[sign-in]', or joserfc beside it."
+        raise SettingsError(message)
+    return env.get("HAIMAKER_SIGN_IN_SECRET", "")
 
 
 def _user_budget(env: Mapping[str, str]) -> UserBudget | None:
