@@ -183,6 +183,7 @@ class Dialect:
             refuse=tuple(name for name in self.refuse if name not in rule.drop) + rule.refuse + traits.refused(effort),
             answer_tool=self.answer_tool + rule.answer_tool,
             search_tool=rule.search_tool or self.search_tool,
+            thinking_switch=rule.thinking_switch or self.thinking_switch,
         )
 
 
