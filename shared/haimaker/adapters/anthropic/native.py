@@ -12,6 +12,7 @@ from haimaker.adapters.anthropic.answer import Answer
 from haimaker.adapters.anthropic.chat import read_error
 from haimaker.adapters.anthropic.failures import from_body
 from haimaker.adapters.anthropic.settings import lost_thinking
+from haimaker.adapters.anthropic.tools import limit_uses
 from haimaker.adapters.events import as_it_came, json_object
 from haimaker.adapters.repairs import plain_id
 from haimaker.http import errors
@@ -59,6 +60,8 @@ def edit_body(request: ChatRequest, attempt: Attempt) -> JSON:
     most = attempt.model_info.max_output_tokens
     wanted = request.max_output_tokens or attempt.max_output_tokens or most or attempt.traits.default_max_tokens
     body = {**dialect.add, **body, "model": attempt.model, "max_tokens": min(wanted, most) if most else wanted}
+    if isinstance(sent.get("tools"), list):
+        body["tools"] = limit_uses(sent["tools"], attempt)
     if isinstance(sent.get("messages"), list):
         body["messages"] = [_clean_turn(turn, _mark(attempt)) for turn in sent["messages"]]
         if body["messages"] != sent["messages"] and lost_thinking(body["messages"]):
