@@ -199,6 +199,8 @@ def test_a_correction_needs_what_every_shard_had(split, monkeypatch):
     assert split.money(account) == (350, 0, 350)
     assert split.store.correct(account.id, 350, -100)
     assert split.money(account) == (250, 0, 250)
+    assert split.store.correct(account.id, 250, -100, -60)
+    assert split.money(account) == (210, 0, 150)
 
 
 def test_an_account_that_is_asked_for_more_than_one_item_bears_grows_by_itself():
