@@ -193,9 +193,8 @@ class DynamoStore:
         if len(items) > 1:
             is_seen = sum(item["total_spend"] for item in items) == total_nanousd
             return is_seen and self.shards.correct(items, CORRECT, changes)
-        values = {**changes, ":total": total_nanousd}
         try:
-            self._update((account_id, 0), CORRECT, "total_spend = :total", values)
+            self._update((account_id, 0), CORRECT, "total_spend = :total", {**changes, ":total": total_nanousd})
         except ConditionFailed as failed:
             return failed.repeated and ((self._read(account_id) or {}).get("total_spend") == total_nanousd + difference_nanousd)
         return True
