@@ -22,7 +22,7 @@ from .environment import file_of_variables, misspelt, read_environment
 from .installation import START, current_version
 from .memory import give_back_memory
 from .mistakes import Mistakes
-from .server import Server
+from .server import GRACE_S, Server
 from .welcome import base_url, cannot_listen, misspelt_lines, welcome
 from .workers import Worker, Workers
 
@@ -102,7 +102,11 @@ def _serve(server: Server, settings: Settings, when_ready: Callable[[], None], w
     gc.collect()
     gc.freeze()  # what a start makes stays: looking through it again would hold up a request for 4 ms now and then
     when_ready()
+    if gateway.batches:
+        gateway.batches.start()
     server.serve(gateway)
+    if gateway.batches:
+        gateway.batches.stop(GRACE_S)
     gateway.observer.close()
     return 0
 

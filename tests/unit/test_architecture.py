@@ -47,6 +47,7 @@ READS_THE_ENVIRONMENT = ("settings.py", "runtime.py")
 NOT_AT_START = (
     "asyncio", "aws_lambda_powertools", "boto3", "botocore", "haimaker.credentials.aws_instance",
     "haimaker.content.log", "haimaker.aws_lambda.handler", "haimaker.blobs", "haimaker.links", "haimaker.stored_files",
+    "haimaker.batches",
     "haimaker.api.account_fields", "haimaker.settings.store",
     "haimaker.aws_lambda.rollup", "haimaker.settings.gateway_toml", "haimaker.aws_lambda.runtime",
     "haimaker.api.spend",
@@ -292,6 +293,7 @@ ORDER = (
     "settings",
     "links",
     "stored_files",
+    "batches",
     "content",
     "demo",
     "upstream",

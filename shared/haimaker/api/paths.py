@@ -169,6 +169,10 @@ LOCAL_ROUTES = (
     Route("GET", "/files/{id}", "files_retrieve"),
     Route("GET", "/files/{id}/content", "files_content"),
     Route("DELETE", "/files/{id}", "files_delete"),
+    Route("POST", "/batches", "batches_create"),
+    Route("GET", "/batches", "batches_list"),
+    Route("GET", "/batches/{id}", "batches_retrieve"),
+    Route("POST", "/batches/{id}/cancel", "batches_cancel"),
 )
 """Of the local gateway only: in the deployed stack links are to S3, which serves them itself, nobody opens a stage, and no
 function may read what is kept of prompts and answers."""

@@ -110,6 +110,8 @@ class Original(NamedTuple):
     """The response from which it goes on, as the client names it; the body has the provider's name, or the conversation itself."""
     keep: Callable[[JSON], bool] | None = None
     """Stores a whole answer whose provider does not, where that is wanted and allowed; returns whether it could."""
+    background: bool = False
+    """Whether the answer is made while nobody waits for it, to be asked for later."""
 
 
 class EventStream(NamedTuple):
