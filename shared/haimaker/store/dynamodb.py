@@ -156,6 +156,7 @@ class DynamoStore:
                     self.shards.learn(item)
                 with suppress(StoreUnavailable):  # it is granted; the next write meets what is left
                     self._repair(item, reservation.now_s)
+                    self.shards.grow_if_large(item)
                 return tables.grant(item, reservation, self.shards.number(reservation.account_id))
         raise StoreThrottled("DynamoDB UpdateItem: too many writers of one account")
 
