@@ -1,8 +1,9 @@
-"""Who sends unknown keys or malformed requests again and again: told so with 429 at once, and never by waiting.
+"""Who sends unknown keys or malformed requests again and again, or has bodies read for nothing: told so with 429 at once, and never
+by waiting.
 
-Mistakes count for the address that they come from, and those that are made with a valid key for that key; one that a large body
-was read for weighs more. A valid key is not touched by what others at its address do. Counts leak away by the minute, and those of
-the last few thousand senders are kept.
+Mistakes count for the address that they come from, and those that are made with a valid key for that key. So does the work that a
+body makes which comes to no reservation, whatever it is answered: nothing else bounds how often a key may send it. A valid key is
+not touched by what others at its address do. Counts leak away by the minute, and those of the last few thousand senders are kept.
 """
 
 import math
@@ -21,8 +22,13 @@ Networks = tuple[IPv4Network | IPv6Network, ...]
 
 KEYS_SHARE = 10
 """A valid key may make so many times the mistakes of an address: an application that is wrong is known by its key."""
-WEIGHT_BYTES = 100_000
-"""Of a body that was read for nothing: as much as one mistake more."""
+WORK_MS = 5.0
+"""Of CPU: what a body of weight 1 costs at most, as `python -m tests.fuzz.costs` finds it."""
+BYTES, CONTAINERS, MEMBERS, VALUES = 200_000, 1_500, 10_000, 3_000
+"""Of a body that was read for nothing: as many as weigh as much as one mistake. Objects and lists are what the gateway looks at one
+by one, the others pass through the reader of JSON alone."""
+CHEAP_BYTES = 4_096
+"""Of a body that costs no more than any request."""
 MINUTE_S = 60.0
 MAX_SENDERS = 10_000
 
@@ -37,13 +43,13 @@ class Mistakes:
     """What each has on its account, and since when."""
     _lock: Lock = field(default_factory=Lock)
 
-    def note(self, sender: str, body_bytes: int = 0) -> None:
-        """One more mistake of an address or a key."""
-        if not self.per_minute:
+    def note(self, sender: str, weight: float = 1) -> None:
+        """One more mistake of an address or a key, or as much as so many."""
+        if not self.per_minute or not weight:
             return
         now_s = self.clock()
         with self._lock:
-            weight = self._weight(sender, now_s) + 1 + body_bytes / WEIGHT_BYTES
+            weight += self._weight(sender, now_s)
             self._senders[sender] = (min(weight, 2.0 * self._most(sender)), now_s)
             self._senders.move_to_end(sender)
             while len(self._senders) > MAX_SENDERS:
@@ -65,9 +71,18 @@ class Mistakes:
         return max(0.0, weight - (now_s - since_s) * self._most(sender) / MINUTE_S)
 
 
+def weight_of(body: bytes) -> float:
+    """The work that a body makes before it is known whether it is admitted, in mistakes: an upper bound, without reading it."""
+    if len(body) <= CHEAP_BYTES:
+        return 0.0
+    containers = body.count(b"{") + body.count(b"[")
+    return len(body) / BYTES + containers / CONTAINERS + body.count(b":") / MEMBERS + body.count(b",") / VALUES
+
+
 def too_many(wait_s: int) -> RateLimitError:
     message = (
-        "Too many requests with unknown keys, or that are malformed, came from here. Wait, and check the key and the requests."
+        "Too many requests with unknown keys, or that are malformed, came from here, or large ones that could not be served. "
+        "Wait, and check the key and the requests."
     )
     return RateLimitError(message, code="too_many_mistakes", type="requests", headers={"retry-after": str(wait_s)})
 

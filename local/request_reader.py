@@ -27,6 +27,7 @@ DISCARD_LIMIT = 64 * 1024 * 1024
 IDLE_TIMEOUT_S = 75.0
 HEAD_TIMEOUT_S = 10.0
 BODY_TIMEOUT_S = 120.0
+UPLOAD_TIMEOUT_S = 600.0
 RECEIVE_SIZE = 64 * 1024
 
 _NAME = r"[!#$%&'*+.^_`|~0-9A-Za-z-]+"
@@ -104,21 +105,21 @@ class RequestReader:
             raise _too_large(limit)
         return bytes(body)
 
-    def read_pieces(self, head: Head) -> Iterator[bytes]:
+    def read_pieces(self, head: Head, limit: int = UPLOAD_LIMIT) -> Iterator[bytes]:
         """The body of an upload as it comes. Raises APIError, also where it breaks off: whoever takes it knows no connections."""
         self.is_inside = True
-        return self._upload(head)
+        return self._upload(head, limit)
 
-    def _upload(self, head: Head) -> Iterator[bytes]:
+    def _upload(self, head: Head, limit: int) -> Iterator[bytes]:
         size = 0
         try:
-            for piece in self._pieces(head, time.monotonic() + BODY_TIMEOUT_S, UPLOAD_LIMIT):
+            for piece in self._pieces(head, time.monotonic() + UPLOAD_TIMEOUT_S, limit):
                 size += len(piece)
-                if size > UPLOAD_LIMIT:
-                    raise _too_large(UPLOAD_LIMIT)
+                if size > limit:
+                    raise _too_large(limit)
                 yield piece
         except TimeoutError:
-            raise APITimeoutError(f"The request's body did not arrive within {BODY_TIMEOUT_S:.0f} s.", status=408) from None
+            raise APITimeoutError(f"The request's body did not arrive within {UPLOAD_TIMEOUT_S:.0f} s.", status=408) from None
         except (ClientLeft, OSError):
             raise BadRequestError("The request's body broke off.", code="malformed_request") from None
         self.is_inside = False
@@ -251,8 +252,8 @@ def _digits(length: str) -> str:
 
 
 def _too_large(limit: int) -> RequestTooLargeError:
-    if limit == UPLOAD_LIMIT:
-        return RequestTooLargeError(f"The file is over {UPLOAD_LIMIT} bytes, the most that can be uploaded.")
+    if limit >= UPLOAD_LIMIT:
+        return RequestTooLargeError(f"The file is over {limit} bytes, the most that can be uploaded.")
     return RequestTooLargeError(
         f"The request's body is over {BODY_LIMIT} bytes. AWS Lambda takes at most 6 MB per request, "
         "which is about 4.5 MB of binary upload; the local gateway keeps the same limit."

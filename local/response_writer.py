@@ -6,7 +6,8 @@ A write that fails means that the client has left; it raises OSError, and the bo
 import re
 import socket
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
 from http import HTTPStatus
 
 from haimaker.http.values import Response
@@ -22,11 +23,44 @@ _FRAMING = {"connection", "content-length", "date", "keep-alive", "transfer-enco
 _BODILESS = {204, 304}
 
 
-def write(connection: socket.socket, response: Response, head: Head | None, request_id: str, *, keep_alive: bool) -> None:
-    """Sends the answer to `head`, None if the request could not be read so far. Closes the body's iterator whatever happens."""
+@dataclass(slots=True)
+class EarlyHead:
+    """Writes the head of an answer before the answer is there; whoever writes the answer then asks whether it did."""
+
+    connection: socket.socket
+    head: Head
+    request_id: str
+    keep_alive: bool
+    edit: Callable[[Response], Response]
+    is_written: bool = False
+
+    def write(self, response: Response) -> None:
+        self.is_written = True
+        self.connection.settimeout(WRITE_TIMEOUT_S)
+        headers = _headers(self.edit(response), self.request_id, self.keep_alive)
+        if takes_chunks(self.head):
+            headers["transfer-encoding"] = "chunked"
+        _send(self.connection, encode_head(response.status, headers))
+
+
+def write(
+    connection: socket.socket,
+    response: Response,
+    head: Head | None,
+    request_id: str,
+    *,
+    keep_alive: bool,
+    has_head: bool = False,
+) -> None:
+    """Sends the answer to `head`, None if the request could not be read so far; only the body where it has its head already. Closes
+    the body's iterator whatever happens."""
     try:
         connection.settimeout(WRITE_TIMEOUT_S)
-        _write(connection, response, head, _headers(response, request_id, keep_alive))
+        if has_head and head:
+            items = iter((response.body,)) if isinstance(response.body, bytes) else response.body
+            _stream(connection, items, chunked=takes_chunks(head))
+        else:
+            _write(connection, response, head, _headers(response, request_id, keep_alive))
     finally:
         close = getattr(response.body, "close", None)
         if close is not None:

@@ -26,9 +26,9 @@ from haimaker.lean_dataclasses import replace
 from haimaker.upstream.shares import Shares
 
 from .connections import MAX_CONNECTIONS, Connections, Waiting
-from .mistakes import Mistakes, Networks, address_of, sender_of, too_many
-from .request_reader import ClientLeft, Head, RequestReader, is_large
-from .response_writer import send_piece, takes_chunks, write
+from .mistakes import Mistakes, Networks, address_of, sender_of, too_many, weight_of
+from .request_reader import UPLOAD_LIMIT, ClientLeft, Head, RequestReader, is_large
+from .response_writer import EarlyHead, send_piece, takes_chunks, write
 
 BACKLOG = 512
 GRACE_S = 5.0
@@ -37,11 +37,13 @@ FAREWELL_S = 1.0
 """How long it then waits for those that it had to cut, so that they are settled."""
 LINGER_S = 2.0
 HEALTH = "health"
-TAKES_PIECES = "file_write"
-"""The operation that takes its body as it comes."""
+TAKES_PIECES = {"link_write": UPLOAD_LIMIT, "files_create": 513 * 1024 * 1024}
+"""Operations that take their body as it comes, and the most bytes that it may have: of a form, a file of 512 MB and its fields."""
 UNAUTHORIZED, REQUEST_TIMEOUT = 401, 408
 MISTAKES = frozenset({400, 404, 405, 413, 414, 415, 422, 431, 505})
 """What says that a request was wrong, whoever sends it."""
+PROVIDER = "x-haimaker-provider"
+"""The header of an answer for which a provider was asked, and so something was reserved."""
 LOCAL_DOMAINS = (".localhost", ".local", ".internal")
 
 _HOST_PORT = re.compile(r":[0-9]*$")
@@ -62,6 +64,7 @@ class Arrival(NamedTuple):
     error: APIError | None
     sender: str
     """Whose mistakes it adds to: an address."""
+    early: EarlyHead
 
 
 class Server:
@@ -174,7 +177,8 @@ class Server:
             return False
         keep_alive = head.keep_alive and not self._stopping and not reader.is_inside
         try:
-            write(connection, self._crossing(head, response), head, request_id, keep_alive=keep_alive)
+            has_head = arrival.early.is_written
+            write(connection, self._crossing(head, response), head, request_id, keep_alive=keep_alive, has_head=has_head)
         except OSError:
             raise
         except Exception as error:  # a body that fails: without the last chunk, the client sees that it was cut
@@ -197,12 +201,15 @@ class Server:
         if self._connections.is_spare(connection) and found.operation != HEALTH:
             message = "This gateway has as many connections as it may have. Try again in a moment."
             raise ServiceUnavailableError(message, code="too_many_connections", headers={"retry-after": "1"})
+        keep_alive = head.keep_alive and not self._stopping
+        early = EarlyHead(connection, head, request_id, keep_alive, partial(self._crossing, head))
         request = Request(
             *(request_id, head.headers, b"", found.path_params, query),
             client_left=_client_left(connection),
             send_now=partial(send_piece, connection, chunked=takes_chunks(head)),
+            begin_now=early.write,
         )
-        return Arrival(request, found.operation, error, address_of(peer, head.headers, self._proxies))
+        return Arrival(request, found.operation, error, address_of(peer, head.headers, self._proxies), early)
 
     def _respond(
         self, connection: socket.socket, arrival: Arrival, head: Head, reader: RequestReader, gateway: Gateway, held: ExitStack
@@ -213,8 +220,8 @@ class Server:
             return Response(200, {**allowed, **preflight(head.headers)}, b"")
         refused = self._refuse_unread(arrival, head, gateway)
         request = arrival.request
-        if refused is None and arrival.operation == TAKES_PIECES:
-            request = replace(request, pieces=reader.read_pieces(head))
+        if refused is None and arrival.operation in TAKES_PIECES:
+            request = replace(request, pieces=reader.read_pieces(head, TAKES_PIECES[arrival.operation]))
         elif not isinstance(refused, APIError):
             place = self._huge.reservation(sender_of(request.headers))
             request = replace(request, body=reader.read_body(head, lambda: held.enter_context(place)))
@@ -224,7 +231,7 @@ class Server:
             reader.read_body(head)
         self._connections.set(connection, Waiting.ANSWERING)
         response = _refusal(refused, request.id, head) if refused else _answer(gateway, arrival.operation, request, head)
-        self._note(arrival, response.status, len(request.body))
+        self._note(arrival, response, b"" if refused else request.body)
         return response
 
     def _refuse_unread(self, arrival: Arrival, head: Head, gateway: Gateway) -> APIError | None:
@@ -240,12 +247,16 @@ class Server:
             return too_many(over_s) if error and over_s else error
         return None
 
-    def _note(self, arrival: Arrival, status: int, body_bytes: int) -> None:
-        """A mistake with a valid key is that key's; all others are the address's."""
-        if status == UNAUTHORIZED or (arrival.error and status in MISTAKES):
-            self._mistakes.note(arrival.sender, body_bytes)
-        elif status in MISTAKES:
-            self._mistakes.note(sender_of(arrival.request.headers), body_bytes)
+    def _note(self, arrival: Arrival, response: Response, body: bytes) -> None:
+        """A mistake with a valid key is that key's; all others are the address's. So is what was read of a request that nothing was
+        reserved for, be it a refusal or what is free: limits of keys know nothing of those."""
+        status = response.status
+        is_mistake = status == UNAUTHORIZED or status in MISTAKES
+        was_admitted = PROVIDER in response.headers or (status < 400 and arrival.operation in paths.MODEL_OPERATIONS)
+        weight = is_mistake + (0.0 if was_admitted else weight_of(body))
+        if weight and self._mistakes.per_minute:
+            is_of_nobody = status == UNAUTHORIZED or (arrival.error and status in MISTAKES)
+            self._mistakes.note(arrival.sender if is_of_nobody else sender_of(arrival.request.headers), weight)
 
     def _or_too_many(self, sender: str, error: APIError) -> APIError:
         over_s = self._mistakes.wait_s(sender)
@@ -314,7 +325,8 @@ def _report(error: Exception, request_id: str) -> None:
 
 
 def _client_left(connection: socket.socket) -> Callable[[], bool]:
-    """Looks at the connection without taking from it and without waiting; requests sent ahead are no sign of leaving."""
+    """Looks at the connection without taking from it or waiting; requests sent ahead are no sign of leaving. Who closed only
+    the side on which it sends has left as well: nothing else tells who is gone. https://github.com/httpwg/http-core/issues/22"""
 
     def client_left() -> bool:
         try:

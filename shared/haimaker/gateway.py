@@ -20,52 +20,36 @@ files (`tests/unit/test_journey.py`):
 
 import time
 from collections.abc import Mapping
-from functools import cache
-from typing import TYPE_CHECKING, NamedTuple
 
 from haimaker.accounts import keys as auth
-from haimaker.accounts.cache import AccountCache, BilledAccounts
+from haimaker.accounts.cache import BilledAccounts
 from haimaker.accounts.errors import check_usable, denied_error, store_error
-from haimaker.accounts.keys import admin_id
 from haimaker.api import formats, uploads
 from haimaker.api.dispatch import CHANGING, HANDLERS, KEYLESS, TELLS_PRICES
+from haimaker.api.file_references import with_files
 from haimaker.api.paths import MODEL_OPERATIONS, with_key_of_query
 from haimaker.billing import admission, estimates, model_limits
 from haimaker.billing.estimates import Affordable
 from haimaker.billing.reservations import reservations_for
 from haimaker.billing.settlement import AttemptLog, Settlement
-from haimaker.content.content import ContentLogging
-from haimaker.credentials.access import ProviderConnection
 from haimaker.credentials.sources import Credentials, SSMCredentials, StaticCredentials
-from haimaker.http.client import CancelToken, HTTPClient
+from haimaker.http.client import CancelToken
 from haimaker.http.errors import APIError, InternalServerError
-from haimaker.http.responses import json_response
-from haimaker.http.sse import dumps
 from haimaker.http.values import Request, Response
-from haimaker.lean_dataclasses import dataclass, field
-from haimaker.models.catalog import Place
-from haimaker.models.table import Table, current_table
+from haimaker.lean_dataclasses import dataclass
 from haimaker.observability.observer import Observer
-from haimaker.observability.refusals import RefusalCounter
 from haimaker.operations.client_format import ClientFormat
 from haimaker.operations.operation import TELEMETRY_NAMES, OperationRequest
-from haimaker.providers.registry import NAMES, ONLINE, all_providers, get
 from haimaker.routing import deadlines
-from haimaker.routing.circuit_breaker import CircuitBreaker
-from haimaker.routing.health import Health
 from haimaker.routing.plan import Plan
-from haimaker.routing.planner import Decision, Planner, RoutingRequest, read_routing_request
-from haimaker.routing.router import Router
-from haimaker.routing.shared_health import SharedHealth
-from haimaker.settings.price_updates import PriceUpdates
+from haimaker.routing.planner import Decision, Planner
+from haimaker.routing.routing_request import RoutingRequest, read_routing_request
+from haimaker.services import Services
 from haimaker.settings.settings import Settings
 from haimaker.store import MAX_MODELS_HELD, UNLIMITED, Account, Denied, Granted, Store, StoreUnavailable
-from haimaker.upstream.call import ProviderClients, UpstreamCall
+from haimaker.upstream.call import UpstreamCall
 from haimaker.upstream.exchange import AttemptLoop, Exchange
 from haimaker.upstream.relay import ClientLeft, Relay
-
-if TYPE_CHECKING:
-    from haimaker.routing.auto_service import AutoRouterService
 
 LATE_S = 10
 """How long after a request's last moment its reservation counts as lost."""
@@ -73,38 +57,9 @@ ADMISSION_TRIES = 3
 NOT_ALLOWED = (401, 403, 429)
 
 
-class Runtime(NamedTuple):
-    """What the credentials allow: where a model may be served, and how to get there."""
-
-    router: Router
-    clients: ProviderClients
-    planner: Planner
-    prices: Table
-
-
 @dataclass(slots=True)
-class Gateway:
+class Gateway(Services):
     """Every operation, for every door."""
-
-    settings: Settings
-    store: Store
-    credentials: Credentials
-    observer: Observer = field(default_factory=Observer)
-    accounts: AccountCache = field(init=False)
-    content: ContentLogging = field(init=False)
-    refusals: RefusalCounter = field(init=False)
-    prices: PriceUpdates = field(init=False)
-    writes_everywhere: bool = False
-    """Whether every operation may write to the store: in a process of its own, not in a function with a role."""
-    _runtime: Runtime | None = field(default=None, repr=False)
-    _hub: tuple[Runtime, bytes] | None = field(default=None, repr=False)
-
-    def __post_init__(self) -> None:
-        self.observer.alert_webhook = self.settings.alert_webhook
-        self.accounts = AccountCache(self.store, admin_id(self.settings.admin_key), self.settings.user_budget)
-        self.content = ContentLogging(self.settings, self.observer)
-        self.refusals = RefusalCounter(self.store.documents)
-        self.prices = PriceUpdates(self.store.documents, self.observer)
 
     @classmethod
     def local(cls, settings: Settings) -> "Gateway":
@@ -121,11 +76,25 @@ class Gateway:
         )
         gateway = cls(settings, store, credentials)
         gateway.writes_everywhere = True
+        if settings.stored_folder:
+            from haimaker.api.files import stored_files
+            from haimaker.batches.runner import BatchRunner
+
+            files, folder = stored_files(settings, store), settings.stored_folder / "batches"
+            gateway.batches = BatchRunner(store, files, folder, gateway, gateway.observer)
         gateway.observer.provider_calls = ProviderCalls(store.documents)
         if settings.metrics_token:
             from haimaker.observability.prometheus import PrometheusMetrics
 
             gateway.observer.prometheus = PrometheusMetrics()
+        if any(name.startswith("OTEL_EXPORTER_OTLP_") for name in settings.environment):
+            from haimaker.observability import otlp
+
+            if signals := otlp.wanted_signals(settings.environment):
+                if problem := otlp.why_not(settings.environment):
+                    gateway.observer.error(problem)
+                else:
+                    gateway.observer.otlp = otlp.OpenTelemetry(signals, settings.version)
         return gateway
 
     @classmethod
@@ -148,17 +117,22 @@ class Gateway:
             )
         return cls(settings, stack_store(settings, observer.access_denied), credentials, observer)
 
-    def handle(self, operation: str, request: Request) -> Response:
-        """Answers a request of any kind; never raises."""
+    def handle(self, operation: str, request: Request, account: Account | None = None) -> Response:
+        """Answers a request of any kind; never raises. The account is that of a request which carries no key: a batch's."""
         request = with_key_of_query(operation, request)
         try:
+            if "content-encoding" in request.headers and operation not in KEYLESS:
+                from haimaker.http.content_encoding import decode_body  # few clients compress
+
+                self.accounts.authenticate(request.headers)
+                request = decode_body(request)
             if operation not in MODEL_OPERATIONS:
                 if operation in TELLS_PRICES:
                     self.prices.refresh_before_answer()
                 return HANDLERS[operation](self, request)
             client_format = formats.find(operation, request)
-            account = self.accounts.authenticate(request.headers)
-            request = uploads.with_uploads(request, self.settings, account.id)
+            account = account or self.accounts.authenticate(request.headers)
+            request = with_files(self, account, uploads.with_uploads(request, self.settings, account.id))
             asked = read_routing_request(client_format.parse(request), request, time.time())
             if client_format.resumes and asked.asked.original:
                 from haimaker.api import stored_responses  # few formats go on from an earlier answer
@@ -176,6 +150,19 @@ class Gateway:
             self.observer.exception(error, request_id=request.id)
             defect = InternalServerError("The gateway failed; this is a defect of ours.", code="internal_error")
             return self._error_response(operation, request, defect)
+
+    def accounts_of(self, account_id: str) -> tuple[Account, ...]:
+        """A key's account as it is now, and its team's. Raises APIError."""
+        account = self.accounts.read(account_id).account
+        check_usable(account, time.time())
+        billed = self.accounts.billed_accounts(account)
+        return (billed.key, billed.team) if billed.team else (billed.key,)
+
+    def bound(self, operation: str, request: Request, account: Account) -> int:
+        """The most that a request of a key may cost, in nano-dollars. Raises APIError."""
+        asked = read_routing_request(formats.find(operation).parse(request), request, time.time())
+        decision = self.runtime().planner.plan(asked, self.accounts.billed_accounts(account, asked.asked.fields.user))
+        return estimates.bound_cost(asked.asked, decision.plan.all(), self.settings.default_max_output_tokens).amount_nanousd
 
     def refuse_unread(self, operation: str, request: Request) -> APIError | None:
         """Why the body of a request is not worth reading: its key is none of this gateway's, or is blocked. Never raises."""
@@ -222,7 +209,7 @@ class Gateway:
         end_s = begun_s + longest_s
         deadline_s = begun_s + min(longest_s, deadlines.client_timeout_s(request))
         settlement = Settlement(
-            self.store, admitted.reservation, {**_request_fields(asked, billed), **decision.to_record()}, started_s
+            self.store, admitted.reservation, {**_request_fields(request, asked, billed), **decision.to_record()}, started_s
         )
         call = UpstreamCall(
             runtime.clients, asked, request.headers, deadline_s, CancelToken(), 0.0 if asked.response == "json" else end_s
@@ -245,64 +232,6 @@ class Gateway:
         )
         return Relay(request, exchange, deadline_s, end_s).response()
 
-    def runtime(self) -> Runtime:
-        """The providers that are on now, and the newest prices. Raises ServiceUnavailableError if credentials can't be read."""
-        self.prices.refresh_in_background()
-        access = self.credentials.current()
-        runtime = self._runtime
-        if runtime is None or runtime.clients.access is not access or runtime.prices is not current_table():
-            on = [get(name) for name in NAMES if name in access or (self.settings.demo and name not in ONLINE)]
-            on += [account.definition for name, account in self.settings.config.accounts.items() if name in access]
-            http_client, health = (
-                (runtime.clients.http_client, runtime.clients.health)
-                if runtime
-                else (HTTPClient(self.settings.proxies), self._health())
-            )
-            self._runtime = runtime = self._build_runtime(
-                Router(self.settings.config, on, _places(access)), ProviderClients(http_client, access, health, self.settings)
-            )
-        return runtime
-
-    def _health(self) -> Health:
-        shared = SharedHealth(self.store.documents)
-        return Health(CircuitBreaker(self.settings.config.circuit_breaker, shared, self.observer.circuit_opened))
-
-    def _build_runtime(self, router: Router, clients: ProviderClients) -> Runtime:
-        @cache
-        def auto_service() -> "AutoRouterService":
-            from haimaker.routing.auto_service import AutoRouterService
-
-            return AutoRouterService(router, self.store, self.answer)
-
-        planner = Planner(router, clients.health, self.settings.default_max_output_tokens, auto_service)
-        return Runtime(router, clients, planner, current_table())
-
-    def calculate(self, request: Request) -> Response:
-        """Prices are known of providers that are off as well, at their default locations."""
-        from haimaker.api import calculate  # nothing else needs it
-
-        billed = self.accounts.billed_accounts(self.accounts.authenticate(request.headers, fresh=True))
-        check_usable(billed.key, time.time())
-        definitions = [*all_providers(), *(account.definition for account in self.settings.config.accounts.values())]
-        router = Router(self.settings.config, definitions, self._read_places())
-        allowed = billed.allowed_models(router.full_name)
-        return json_response(calculate.calculate_cost(router, allowed, request, self.settings.default_max_output_tokens))
-
-    def _read_places(self) -> Mapping[str, Place]:
-        try:
-            return _places(self.credentials.current())
-        except APIError:
-            return {}
-
-    def hub(self) -> bytes:
-        """The public catalogue; made once, since anybody may ask for it."""
-        from haimaker.api import models
-
-        runtime = self.runtime()
-        if self._hub is None or self._hub[0] is not runtime:
-            self._hub = (runtime, dumps(models.public_models(runtime.router)))
-        return self._hub[1]
-
     def _reserve(
         self, routing_request: RoutingRequest, billed: BilledAccounts, request: Request, planner: Planner
     ) -> tuple[Decision, BilledAccounts, Granted]:
@@ -323,6 +252,7 @@ class Gateway:
             reservations = reservations_for(
                 *(asked, plan.all(), {asked.model, decision.name, full_name(decision.name)}, full_name, billed),
                 *(request.id, now_s, int(now_s + lasts_s) + LATE_S, self.settings.default_max_output_tokens),
+                pool=request.batch.batch_id if request.batch else "",
             )
             if surplus := model_limits.surplus_targets(reservations):
                 used_up |= surplus
@@ -349,19 +279,16 @@ class Gateway:
         return estimates.find_affordable(request, plan.all(), refused.remaining_nanousd, self.settings.default_max_output_tokens)
 
 
-def _places(access: Mapping[str, ProviderConnection]) -> dict[str, Place]:
-    return {name: found.place for name, found in access.items()}
-
-
-def _request_fields(request: OperationRequest, billed: BilledAccounts) -> Mapping[str, object]:
+def _request_fields(request: Request, asked: OperationRequest, billed: BilledAccounts) -> Mapping[str, object]:
     """What a record says of the request itself; nothing of its content."""
     account, *others = billed.all()
     return {
-        "operation": TELEMETRY_NAMES.get(request.operation, request.operation),
-        **({"client_format": request.original.format} if request.original else {}),
-        "asked_model": request.model,
-        "stream": request.streams,
-        "user": request.fields.user,
+        "operation": TELEMETRY_NAMES.get(asked.operation, asked.operation),
+        **({"client_format": asked.original.format} if asked.original else {}),
+        **(request.batch.to_record() if request.batch else {}),
+        "asked_model": asked.model,
+        "stream": asked.streams,
+        "user": asked.fields.user,
         "key_name": account.name,
         "key_alias": account.alias,
         "team_id": account.team_id,

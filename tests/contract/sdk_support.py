@@ -80,10 +80,35 @@ retries = 0
 """Several of these: a target that has failed three times in a row would no longer be the first that is tried."""
 
 
+FAILING = {
+    f"failing-{number}": target
+    for number, target in enumerate(
+        (
+            "together_ai/moonshotai/Kimi-K2.6",
+            "openai/gpt-5.5-pro",
+            "anthropic/claude-opus-5-5",
+            "gemini/gemini-3.1-pro-preview",
+            "vertex_ai/gemini-3.1-pro-preview",
+            "bedrock/us.anthropic.claude-opus-5-5",
+            "cohere/command-a-reasoning-08-2025",
+            "mistral/mistral-medium-2604",
+            "deepseek/deepseek-v4-pro",
+            "zai/glm-5.1",
+            "openrouter/z-ai/glm-5.1",
+        )
+    )
+}
+"""Routes with a fallback, one for each way in which a vendor says that a generation has failed."""
+
+
 def environment(upstream: FakeUpstream, folder: Path) -> dict[str, str]:
     """Every provider at `upstream`, but for one whose host has no address and one that refuses connections."""
     config = folder / "gateway.toml"
-    config.write_text(ROUTES + "".join(FALLING_BACK.format(number=number) for number in range(11)))
+    failing = (
+        f'[routes.{name}]\ntargets = ["{target}"]\nfallbacks = ["hosted_vllm/any"]\nretries = 0\n'
+        for name, target in FAILING.items()
+    )
+    config.write_text(ROUTES + "".join(FALLING_BACK.format(number=number) for number in range(11)) + "".join(failing))
     names = [provider.name.upper() for provider in all_providers() if not provider.offline]
     urls = {f"{name}_BASE_URL": upstream.url for name in names}
     urls |= {"OLLAMA_BASE_URL": "http://provider.invalid/v1", "LLAMAFILE_BASE_URL": f"http://127.0.0.1:{closed_port()}/v1"}

@@ -122,15 +122,19 @@ MAY = {
     ),
 }
 """What a key that administers a team may ask for, besides what models serve, as far as it is about its team."""
-OPEN = {"console", "health", "index", "openapi", "docs", "metrics", "models_hub", "file_read", "file_write", "audio_uploads"}
+OPEN = {"console", "health", "index", "openapi", "docs", "metrics", "models_hub", "link_read", "link_write", "audio_uploads"}
 """What needs no key, or a secret of its own, or any key."""
+
+
+OF_EVERY_KEY = ("responses_", "messages_", "models_", "gemini_", "files_", "batches_")
+"""How the names of operations begin that every key may use, each for what is its own."""
 
 
 def test_a_teams_administrator_may_use_these_routes_and_no_others(desk: Desk, team: dict[str, str]) -> None:
     body = {"team_id": "led", "key": team["member_id"], "provider": "openai"}
     for route in (*ROUTES, *LOCAL_ROUTES):
         name = route.operation
-        if name in MODEL_OPERATIONS or name in MAY | OPEN or name.startswith(("responses_", "messages_", "models_", "gemini_")):
+        if name in MODEL_OPERATIONS or name in MAY | OPEN or name.startswith(OF_EVERY_KEY):
             continue
         for action in ("list", "info") if route.method == "GET" else ("new", "update", "delete", "block", "unblock"):
             path = route.template.replace("{action}", action).replace("{id}", "x") + ("?user_id=x" if route.method == "GET" else "")

@@ -1,5 +1,6 @@
 """What clients send that is no request: always OpenAI's error, with the field that is wrong; nothing is asked, held or charged."""
 
+import gzip
 import json
 from typing import Any
 
@@ -289,6 +290,35 @@ def test_keys_that_are_none(desk: Desk, path: str, body: JSON, status: int, code
 def test_bad_queries_at_the_key_list(desk: Desk, query: str):
     response = desk.http.get(desk.url.removesuffix("/v1") + f"/key/list?{query}", headers={"authorization": f"Bearer {ADMIN}"})
     assert (response.status_code, told(response)["param"]) == (400, query.partition("=")[0])
+
+
+@pytest.mark.parametrize(
+    ("path", "body"),
+    [
+        ("/chat/completions", chat_body(MODEL)),
+        ("/chat/completions", chat_body(MODEL, stream=True)),
+        ("/responses", {"model": MODEL, "input": "Hi"}),
+        ("/messages", {"model": MODEL, "messages": MESSAGES, "max_tokens": 9}),
+        ("/messages/count_tokens", {"model": MODEL, "messages": MESSAGES}),
+        ("/completions", {"model": MODEL, "prompt": "Hi"}),
+        ("/openai/deployments/hosted_vllm/any/chat/completions", {"messages": MESSAGES}),
+    ],
+)
+def test_a_compressed_body_is_read(desk: Desk, key: str, upstream: FakeUpstream, path: str, body: JSON):
+    upstream.answers(openai_wire.plays_openai())
+    headers = {"authorization": f"Bearer {key}", "content-type": "application/json", "content-encoding": "gzip"}
+    raw = gzip.compress(json.dumps(body).encode())
+    assert desk.http.post(path, content=raw, headers=headers).status_code == 200
+    if "count_tokens" not in path:
+        assert upstream.calls[-1].json["model"] == "any"
+    refused = {
+        400: desk.http.post(path, content=raw[:-4], headers=headers),
+        401: desk.http.post(path, content=raw[:-4], headers={**headers, "authorization": "Bearer sk-nobody"}),
+        413: desk.http.post(path, content=gzip.compress(bytes(7_000_000)), headers=headers),
+        415: desk.http.post(path, content=raw, headers={**headers, "content-encoding": "zstd"}),
+    }
+    assert {status: answer.status_code for status, answer in refused.items()} == {status: status for status in refused}
+    assert refused[415].headers["accept-encoding"] == "gzip, identity"
 
 
 def test_after_all_of_it_the_gateway_still_answers(desk: Desk, key: str, upstream: FakeUpstream):

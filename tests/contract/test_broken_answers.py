@@ -6,6 +6,7 @@ from dataclasses import dataclass
 import openai
 import pytest
 
+from haimaker.upstream import relay
 from tests.contract.money_support import Desk
 from tests.contract.sdk_support import (
     IMPATIENT,
@@ -185,15 +186,21 @@ def test_a_client_that_reads_patiently_gets_all_of_a_long_stream(desk: Desk, key
     assert text_of(ask_all(sdk(desk, key, timeout=1), stream=True)) == "".join(text)
 
 
-@pytest.mark.parametrize("header", ["x-stainless-read-timeout", "x-stainless-timeout"], ids=["python", "node"])
+@pytest.mark.parametrize(
+    ("header", "grace_s"),
+    [("x-stainless-read-timeout", 1.0), ("x-stainless-timeout", -0.3)],
+    ids=["python, the call sees it first", "node, who waits for it sees it first"],
+)
 @STREAM
 def test_a_client_that_says_how_long_it_waits_is_answered_before(
-    desk: Desk, key: str, upstream: FakeUpstream, header: str, stream: bool
+    desk: Desk, key: str, upstream: FakeUpstream, monkeypatch: pytest.MonkeyPatch, header: str, grace_s: float, stream: bool
 ):
+    monkeypatch.setattr(relay, "GRACE_S", grace_s)
     upstream.answers((streamed(*CHUNKS, done=True) if stream else Reply.json(200, openai_wire.completion("Hi"))).after(LATE))
     with pytest.raises(openai.InternalServerError) as raised:
         ask(sdk(desk, key, timeout=None), stream=stream, extra_headers={header: "1"})
     assert (raised.value.status_code, raised.value.response.headers["x-should-retry"]) == (504, "false")
+    assert only_record(desk, key).status == "error"
 
 
 def test_what_is_of_no_use_but_says_what_it_used_is_paid_for(desk: Desk, key: str, upstream: FakeUpstream):

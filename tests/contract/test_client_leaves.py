@@ -2,6 +2,7 @@
 
 import http.client
 import json
+import socket
 from collections.abc import Callable
 from dataclasses import replace
 
@@ -18,12 +19,14 @@ RELEASED_S = 3.0
 
 
 @pytest.mark.parametrize("frame", [lambda reply: reply, Reply.framed_by_close], ids=["chunked", "closing"])
-@pytest.mark.parametrize("arrives", [0, 3])
-def test_a_client_that_leaves_a_stream(desk: Desk, key: str, upstream: FakeUpstream, arrives: int, frame: Callable[[Reply], Reply]):
+@pytest.mark.parametrize(("arrives", "half"), [(0, False), (3, False), (3, True)])
+def test_a_client_that_leaves_a_stream(
+    desk: Desk, key: str, upstream: FakeUpstream, arrives: int, half: bool, frame: Callable[[Reply], Reply]
+):
     """The upstream is let go, and what came until then is charged."""
     gate = upstream.gate()
     upstream.answers(frame(Reply.sse([*CHUNKS[:arrives], gate, *CHUNKS[arrives:]])))
-    leave(desk, key, after_events=arrives, stream=True)
+    leave(desk, key, after_events=arrives, stream=True, half=half)
     released(upstream, gate)
     desk.settled(key)
     record = only_record(desk, key)
@@ -39,14 +42,21 @@ def body_after(reply: Reply, gate: Gate) -> Reply:
 
 
 @pytest.mark.parametrize(
-    "place",
-    [Reply.after, body_after, lambda reply, gate: body_after(reply, gate).framed_by_close()],
-    ids=["head", "body", "closing"],
+    ("place", "half"),
+    [
+        (Reply.after, False),
+        (Reply.after, True),
+        (body_after, False),
+        (lambda reply, gate: body_after(reply, gate).framed_by_close(), False),
+    ],
+    ids=["head", "head, only one side", "body", "closing"],
 )
-def test_a_client_that_leaves_a_whole_answer(desk: Desk, key: str, upstream: FakeUpstream, place: Callable[[Reply, Gate], Reply]):
+def test_a_client_that_leaves_a_whole_answer(
+    desk: Desk, key: str, upstream: FakeUpstream, place: Callable[[Reply, Gate], Reply], half: bool
+):
     gate = upstream.gate()
     upstream.answers(place(Reply.json(200, openai_wire.completion("Too late")), gate))
-    leave(desk, key, after_events=0, stream=False)
+    leave(desk, key, after_events=0, stream=False, half=half)
     released(upstream, gate)
     desk.settled(key)
     record = only_record(desk, key)
@@ -55,8 +65,9 @@ def test_a_client_that_leaves_a_whole_answer(desk: Desk, key: str, upstream: Fak
     assert record.cost_nanousd == price(record.detail["input_tokens"], 0) == desk.money(key)[0] > 0
 
 
-def leave(desk: Desk, key: str, *, after_events: int, stream: bool) -> None:
-    """Closes the connection after some events, or as soon as the provider has been asked."""
+def leave(desk: Desk, key: str, *, after_events: int, stream: bool, half: bool = False) -> None:
+    """Closes the connection after some events, or as soon as the provider has been asked. `half` closes only the client's side of
+    it, and reads on, which servers and proxies take for leaving: https://github.com/golang/go/issues/18527"""
     seen = len(desk.upstream.calls)
     body, headers = json.dumps(chat_body(RETRIED, PROMPT, stream=stream)).encode(), {"authorization": f"Bearer {key}"}
     host, port = desk.url.split("/")[2].split(":")
@@ -67,6 +78,11 @@ def leave(desk: Desk, key: str, *, after_events: int, stream: bool) -> None:
         answer = connection.getresponse()
         assert [answer.readline()[:5] for _ in range(after_events * 2)] == [b"data:", b"\n"] * after_events
         answer.close()
+    if half:
+        assert connection.sock
+        connection.sock.shutdown(socket.SHUT_WR)
+        while connection.sock.recv(1_000):
+            pass
     connection.close()
 
 

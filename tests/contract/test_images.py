@@ -33,7 +33,7 @@ def answer(*images: JSON, **more: Any) -> Reply:
 
 def fetched(url: str | None) -> bytes:
     assert url is not None
-    assert "/files/" in url
+    assert "/links/" in url
     found = httpx.get(url)
     assert (found.status_code, found.headers["content-type"]) == (200, "image/png")
     return found.content
@@ -41,7 +41,7 @@ def fetched(url: str | None) -> bytes:
 
 def test_dall_e_gives_links_and_is_priced_by_size_and_quality(desk: Desk, upstream: FakeUpstream, key: str) -> None:
     upstream.answers(answer({"url": LINK, "revised_prompt": "an otter"}))
-    made = sdk(desk, key).images.generate(prompt="otter", size="1792x1024", quality="hd", style="vivid")
+    made = sdk(desk, key).images.generate(model="openai/dall-e-3", prompt="otter", size="1792x1024", quality="hd", style="vivid")
     assert made.data is not None
     assert (made.data[0].url, made.data[0].b64_json, made.data[0].revised_prompt) == (LINK, None, "an otter")
     assert upstream.calls[-1].json == {
@@ -72,7 +72,7 @@ def test_bytes_come_as_they_are_wanted(
 
 def test_a_link_that_cannot_be_followed_comes_as_it_is(desk: Desk, upstream: FakeUpstream, key: str) -> None:
     upstream.answers(answer({"url": f"{upstream.url}/image.png"}))
-    made = sdk(desk, key).images.with_raw_response.generate(prompt="otter", response_format="b64_json")
+    made = sdk(desk, key).images.with_raw_response.generate(model="openai/dall-e-3", prompt="otter", response_format="b64_json")
     assert made.headers["x-haimaker-dropped-params"] == "response_format"
     assert made.parse().data[0].url == f"{upstream.url}/image.png"
     assert only_record(desk, key).cost_nanousd == 40_000_000
@@ -90,6 +90,19 @@ def test_an_edit_sends_its_images_and_mask(desk: Desk, upstream: FakeUpstream, k
     assert call.body.count(b'name="image[]"' if several else b'name="image"') == (2 if several else 1)
     assert b'name="mask"' in call.body
     assert only_record(desk, key).cost_nanousd == 10 * 5_000 + 40 * 8_000 + 1_056 * 32_000
+
+
+def test_an_edit_by_reference_goes_to_openai_as_it_is_and_to_nobody_else(desk: Desk, upstream: FakeUpstream, key: str) -> None:
+    upstream.answers(answer({"b64_json": ENCODED}, usage=USAGE))
+    body: JSON = {"prompt": "hat", "images": [{"file_id": "file-1"}, {"image_url": LINK}]}
+    made: Any = sdk(desk, key).post("/images/edits", body=body, cast_to=object)
+    assert upstream.calls[-1].json == {**body, "model": "gpt-image-2.5-sunburst"}
+    assert {name for name, value in made["data"][0].items() if value is None} == set()
+    calls = len(upstream.calls)
+    with pytest.raises(openai.BadRequestError) as raised:
+        sdk(desk, key).post("/images/edits", body={**body, "model": "gemini/gemini-3-pro-image"}, cast_to=object)
+    assert raised.value.param == "images[0].file_id"
+    assert len(upstream.calls) == calls
 
 
 def test_a_variation_needs_no_prompt(desk: Desk, upstream: FakeUpstream, key: str) -> None:
@@ -118,7 +131,7 @@ def test_unfinished_images_are_streamed(desk: Desk, upstream: FakeUpstream, key:
 
 def test_a_stream_is_made_where_the_model_has_none(desk: Desk, upstream: FakeUpstream, key: str) -> None:
     upstream.answers(answer({"b64_json": ENCODED}))
-    with sdk(desk, key).images.generate(prompt="otter", stream=True) as stream:
+    with sdk(desk, key).images.generate(model="openai/dall-e-3", prompt="otter", stream=True) as stream:
         [event] = list(stream)
     assert (event.type, event.b64_json) == ("image_generation.completed", ENCODED)
     assert upstream.calls[-1].json["response_format"] == "b64_json"

@@ -482,6 +482,16 @@ def test_a_response_that_its_provider_keeps_is_found_again(
     assert upstream.calls[-1].method == "DELETE"
     with pytest.raises(openai.NotFoundError):
         client.responses.retrieve(first.id)
+    wrong: Any
+    for wrong in ({"object": "list", "data": []}, {**answer, "output": "Hi"}, {**answer, "id": None}, {**answer, "output": [{}]}):
+        upstream.answers(Reply.json(200, wrong))
+        for ask in (client.responses.retrieve, client.responses.cancel):
+            with pytest.raises(openai.InternalServerError) as failed:
+                ask(first.id)
+            assert (failed.value.status_code, failed.value.code) == (502, "invalid_provider_response")
+    upstream.answers(Reply.json(200, {**items, "data": "none"}))
+    with pytest.raises(openai.InternalServerError):
+        client.responses.input_items.list(first.id)
     asked = len(upstream.calls)
     stranger = openai.OpenAI(base_url=desk.url, api_key=desk.key(), max_retries=0)
     for call in (

@@ -100,6 +100,15 @@ def test_the_azure_client(desk: Desk, key: str, upstream: FakeUpstream, stream: 
     client = openai.AzureOpenAI(azure_endpoint=endpoint, api_key=key, api_version="2024-10-21", max_retries=0)
     assert text_of(ask_all(client, "gpt-4o-mini", stream=stream)) == "From a deployment"
     assert upstream.calls[-1].json["model"] == "gpt-4o-mini"
+    whole_name = openai.AzureOpenAI(
+        azure_endpoint=endpoint,
+        azure_deployment="mistral/mistral-small-latest",
+        api_key=key,
+        api_version="2024-10-21",
+        max_retries=0,
+    )
+    assert text_of(ask_all(whole_name, "any", stream=stream)) == "From a deployment"
+    assert upstream.calls[-1].json["model"] == "mistral-small-latest"
 
 
 def test_what_the_azure_client_asks_of_no_deployment(desk: Desk, key: str):

@@ -10,7 +10,7 @@ import openai
 import pytest
 from openai.types.audio import TranscriptionDiarized, TranscriptionVerbose
 
-from haimaker.files import MAX_UPLOADS
+from haimaker.links import MAX_UPLOADS
 from tests.contract.money_support import Desk, error_of
 from tests.contract.sdk_support import UPSTREAM_KEY, only_record, sdk
 from tests.support import sounds

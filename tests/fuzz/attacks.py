@@ -103,7 +103,7 @@ CHARSET = PART % (b"model", b"text/plain; charset=punycode", b"a" * 2_000_000 + 
 WEBM = PART % (b'file"; filename="a.webm', b"audio/webm", SOUND) + PART % (b"model", b"text/plain", b"demo/transcriptions")
 ATTACKS: dict[str, tuple[Attack, int]] = {
     "empty messages": (posts(CHAT, MESSAGES + b"{}," * (SIZE // 3) + b"{}]}"), 2),
-    "fewer messages": (posts(CHAT, MESSAGES + b"{}," * 90_000 + b"{}]}"), 2),
+    "fewer messages": (posts(CHAT, MESSAGES + b"{}," * 45_000 + b"{}]}"), 2),
     "documents": (posts(RERANK, DOCUMENTS), 2),
     "documents without a budget": (posts(RERANK, DOCUMENTS, key=3), 2),
     "numbers of many digits": (posts(CHAT, DIGITS), 2),

@@ -13,8 +13,8 @@ from haimaker.aws.sigv4 import Credentials
 from haimaker.content import responses
 from haimaker.content.log import PREFIX
 from haimaker.credentials.access import connections_from_env
-from haimaker.files import MADE, UPLOADS
 from haimaker.http.errors import APIError, APITimeoutError, BadGatewayError, NotFoundError, RateLimitError, RequestTooLargeError
+from haimaker.links import MADE, UPLOADS
 from haimaker.settings.settings import Settings
 from haimaker.store.tables import TABLES, TTL_ATTRIBUTE
 from scripts.api_paths import TEMPLATE, render, written

@@ -102,7 +102,7 @@ def shape(value: object) -> object:
     if isinstance(value, list):
         return [shape(inner) for inner in value]
     if isinstance(value, str) and re.fullmatch(
-        r"(chat)?cmpl-\S+|(msg|resp|rs)_\S+|modr-\S+|[0-9a-f]{64}|[0-9a-f-]{36}|sk-hm-\S+|\d{4}-\d\d-\d\dT\S+|http://\S+/files/\S+",
+        r"(chat)?cmpl-\S+|(msg|resp|rs)_\S+|modr-\S+|[0-9a-f]{64}|[0-9a-f-]{36}|sk-hm-\S+|\d{4}-\d\d-\d\dT\S+|http://\S+/links/\S+",
         value,
     ):
         return "differs"

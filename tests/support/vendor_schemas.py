@@ -379,10 +379,18 @@ def _openai_response() -> TypeAdapter[Any]:
 
 
 @cache
-def _converse() -> Any:
+def _bedrock_model() -> Any:
     import botocore.session
 
-    return botocore.session.Session().get_service_model("bedrock-runtime").operation_model("Converse").input_shape
+    return botocore.session.Session().get_service_model("bedrock-runtime")
+
+
+def _converse() -> Any:
+    return _bedrock_model().operation_model("Converse").input_shape
+
+
+def bedrock_stop_reasons() -> set[str]:
+    return set(_bedrock_model().shape_for("StopReason").enum)
 
 
 def _with_bytes(value: Any, shape: Any) -> Any:

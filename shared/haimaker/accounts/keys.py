@@ -64,6 +64,11 @@ def authenticate(
     return account_id
 
 
+def has_key(headers: Mapping[str, str]) -> bool:
+    """Whether a request carries a key of any form."""
+    return bool(_key_of(headers))
+
+
 def owner_of(headers: Mapping[str, str]) -> str:
     """The account id of a request's key, whether it is known or not."""
     return account_id_of(_key_of(headers))

@@ -13,7 +13,6 @@ from typing import TYPE_CHECKING, Any, Protocol, cast
 
 from haimaker.http.values import JSON, ErrorFields, Event, StreamEvent, UpstreamRequest
 from haimaker.operations.attempt import Attempt
-from haimaker.operations.server_tools import server_tools
 
 if TYPE_CHECKING:
     from haimaker.operations.chat import ChatRequest
@@ -179,7 +178,7 @@ def paused_turn(request: OperationRequest, attempt: Attempt) -> Any:
     if request.operation != "chat_completions" or is_native(request, attempt):
         return None
     kind = getattr(load(request.operation, attempt.provider.adapter), "PausedTurn", None)
-    return kind() if kind and server_tools(cast("ChatRequest", request).body_for(attempt)).uses else None
+    return kind() if kind and cast("ChatRequest", request).has_own_tools(attempt) else None
 
 
 def is_native(request: OperationRequest, attempt: Attempt) -> bool:

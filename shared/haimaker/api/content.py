@@ -14,13 +14,13 @@ from haimaker.http.values import JSON, Request
 from haimaker.store import Account
 
 if TYPE_CHECKING:
-    from haimaker.gateway import Gateway
+    from haimaker.services import Services
 
 WRITTEN_S = 2.0
 """How long to wait for what is still being written."""
 
 
-def show_content(gateway: "Gateway", caller: Account, request: Request, now_s: float) -> JSON:
+def show_content(gateway: "Services", caller: Account, request: Request, now_s: float) -> JSON:
     """Neither a viewer sees it, who sees what was spent, nor a team's administrator. Raises BadRequestError, NotFoundError,
     ServiceUnavailableError."""
     check_usable(caller, now_s)

@@ -15,18 +15,18 @@ from haimaker.http.values import Request, UpstreamRequest
 from haimaker.lean_dataclasses import replace
 from haimaker.operations.attempt import Attempt
 from haimaker.operations.operation import OperationRequest
-from haimaker.routing.planner import RoutingRequest, read_routing_request
+from haimaker.routing.routing_request import RoutingRequest, read_routing_request
 from haimaker.upstream.single_call import call_once
 
 if TYPE_CHECKING:
-    from haimaker.gateway import Gateway
+    from haimaker.services import Services
 
 TIMEOUT_S = 10.0
 TOTALS = ("input_tokens", "totalTokens")
 """Anthropic's and OpenAI's word, and Google's."""
 
 
-def count_tokens(gateway: "Gateway", request: Request, parse: Callable[[Request], OperationRequest]) -> int:
+def count_tokens(gateway: "Services", request: Request, parse: Callable[[Request], OperationRequest]) -> int:
     """Raises BadRequestError, AuthenticationError."""
     account = gateway.accounts.authenticate(request.headers)
     asked = read_routing_request(parse(request), request, time.time())
@@ -38,7 +38,7 @@ def count_tokens(gateway: "Gateway", request: Request, parse: Callable[[Request]
     return counted or max(1, asked.asked.estimate_prompt_tokens())
 
 
-def _ask(gateway: "Gateway", request: Request, asked: RoutingRequest, attempt: Attempt) -> int | None:
+def _ask(gateway: "Services", request: Request, asked: RoutingRequest, attempt: Attempt) -> int | None:
     """What the provider counts; None where it has no way to say so, or does not. Raises APIError."""
     to_count = getattr(adapters.find(asked.asked, attempt), "to_count", None)
     if to_count is None:

@@ -9,38 +9,56 @@ from datetime import UTC, datetime
 from importlib import import_module
 from typing import TYPE_CHECKING
 
+from haimaker.accounts import keys as auth
+from haimaker.accounts.errors import check_usable
 from haimaker.api import uploads
 from haimaker.http.errors import APIError, AuthenticationError, NotFoundError
 from haimaker.http.responses import json_response
+from haimaker.http.sse import dumps
 from haimaker.http.values import JSON, Request, Response
 from haimaker.lean_dataclasses import replace
 from haimaker.models.table import current_table
+from haimaker.providers.registry import all_providers
+from haimaker.routing.router import Router
 
 if TYPE_CHECKING:
-    from haimaker.files.local import LocalFileStore
-    from haimaker.gateway import Gateway
+    from haimaker.links.local import LocalLinkStore
+    from haimaker.services import Services
+    from haimaker.store import Account
 
-Handler = Callable[["Gateway", Request], Response]
+Handler = Callable[["Services", Request], Response]
 
 HUB_LASTS_S = 300
-KEYLESS = frozenset(
-    {"index", "metrics", "openapi", "docs", "health", "console", "models_hub", "file_read", "file_write", "responses_socket"}
-)
+SIGN_IN = frozenset({"sign_in", "sign_in_callback", "sign_in_session", "sign_out"})
+KEYLESS = SIGN_IN | {
+    "index", "metrics", "openapi", "docs", "health", "console", "models_hub", "link_read", "link_write", "responses_socket"
+}  # fmt: skip
 """Operations that need no key."""
 TELLS_PRICES = frozenset({"health", "models_list", "models_retrieve", "models_hub", "spend_calculate", "route_simulate"})
 """Operations whose functions run nothing after an answer: newer ones are asked for before it."""
 
 
-def _health(gateway: "Gateway", request: Request) -> Response:
+def _health(gateway: "Services", request: Request) -> Response:
     table = current_table()
     prices = {"date": table.date, "outdated": table.is_outdated(datetime.now(UTC).date())}
     return json_response({"status": "ok", "prices": prices})
 
 
+def _caller(gateway: "Services", request: Request) -> "Account":
+    """Whose key a request has, or who is signed in to the console that it comes from. What generates or is charged asks for a key
+    itself. Raises APIError."""
+    if gateway.settings.config.sign_in and "cookie" in request.headers and not auth.has_key(request.headers):
+        from haimaker.api import sign_in
+
+        if sign_in.has_session(request):
+            return sign_in.account_of(gateway, request)
+    return gateway.accounts.authenticate(request.headers, fresh=True)
+
+
 def _models(name: str) -> Handler:
     """In the shape of who asks: Google's SDK has no path of its own for its API's stable version."""
 
-    def operation(gateway: "Gateway", request: Request) -> Response:
+    def operation(gateway: "Services", request: Request) -> Response:
         from haimaker.api import models
 
         if "x-goog-api-key" in request.headers:
@@ -50,36 +68,36 @@ def _models(name: str) -> Handler:
     return operation
 
 
-def _models_of(gateway: "Gateway", request: Request, answer: Callable[..., JSON]) -> Response:
-    billed = gateway.accounts.billed_accounts(gateway.accounts.authenticate(request.headers, fresh=True))
+def _models_of(gateway: "Services", request: Request, answer: Callable[..., JSON]) -> Response:
+    billed = gateway.accounts.billed_accounts(_caller(gateway, request))
     router = gateway.runtime().router
     account = replace(billed.key, models=billed.allowed_models(router.full_name))
     return json_response(answer(router, account, request))
 
 
-def _refusals(gateway: "Gateway", request: Request) -> Response:
+def _refusals(gateway: "Services", request: Request) -> Response:
     from haimaker.api.refusals import list_refusals
 
-    account = gateway.accounts.authenticate(request.headers, fresh=True)
+    account = _caller(gateway, request)
     gateway.refusals.write()
     return json_response(list_refusals(gateway.store, account, request))
 
 
-def _content(gateway: "Gateway", request: Request) -> Response:
+def _content(gateway: "Services", request: Request) -> Response:
     from haimaker.api.content import show_content
 
-    account = gateway.accounts.authenticate(request.headers, fresh=True)
+    account = _caller(gateway, request)
     return json_response(show_content(gateway, account, request, time.time()))
 
 
-def _openapi(gateway: "Gateway", request: Request) -> Response:
+def _openapi(gateway: "Services", request: Request) -> Response:
     """Describes the API to anybody: it says nothing of what is kept or configured."""
     from haimaker.api import openapi
 
     return json_response(openapi.document(gateway.settings.version))
 
 
-def _docs(gateway: "Gateway", request: Request) -> Response:
+def _docs(gateway: "Services", request: Request) -> Response:
     from haimaker.api import openapi
     from haimaker.api.console import HEADERS
 
@@ -87,7 +105,7 @@ def _docs(gateway: "Gateway", request: Request) -> Response:
     return Response(200, headers, openapi.page(gateway.settings.version))
 
 
-def _metrics(gateway: "Gateway", request: Request) -> Response:
+def _metrics(gateway: "Services", request: Request) -> Response:
     """For Prometheus, which has a token of its own: no key is to be given to what collects metrics."""
     from hmac import compare_digest
 
@@ -103,32 +121,58 @@ def _metrics(gateway: "Gateway", request: Request) -> Response:
     return Response(200, {"content-type": CONTENT_TYPE, "cache-control": "no-store"}, metrics.text())
 
 
-def _models_hub(gateway: "Gateway", request: Request) -> Response:
+def _models_hub(gateway: "Services", request: Request) -> Response:
     if not gateway.settings.public_models:
         raise NotFoundError("Unknown request URL: this gateway does not publish its models.", code="unknown_url")
     headers = {"content-type": "application/json", "cache-control": f"public, max-age={HUB_LASTS_S}"}
-    return Response(200, headers, gateway.hub())
+    runtime = gateway.runtime()
+    if gateway.public_catalog is None or gateway.public_catalog[0] is not runtime:
+        from haimaker.api import models
+
+        gateway.public_catalog = runtime, dumps(models.public_models(runtime.router))
+    return Response(200, headers, gateway.public_catalog[1])
 
 
-def _index(gateway: "Gateway", request: Request) -> Response:
+def _calculate(gateway: "Services", request: Request) -> Response:
+    """Prices are known of providers that are off as well, at their default locations."""
+    from haimaker.api import calculate
+
+    billed = gateway.accounts.billed_accounts(gateway.accounts.authenticate(request.headers, fresh=True))
+    check_usable(billed.key, time.time())
+    definitions = [*all_providers(), *(account.definition for account in gateway.settings.config.accounts.values())]
+    router = Router(gateway.settings.config, definitions, gateway.places())
+    allowed = billed.allowed_models(router.full_name)
+    return json_response(calculate.calculate_cost(router, allowed, request, gateway.settings.default_max_output_tokens))
+
+
+def _index(gateway: "Services", request: Request) -> Response:
     """Who opens the address in a browser is led to the console; a program reads where things are."""
     where = {"console": "/console", "base_url": "/v1", "models": "/v1/models", "health": "/health"}
     answer = json_response({"haimaker": where})
     return Response(302, {**answer.headers, "location": "/console", "cache-control": "no-store"}, answer.body)
 
 
-def _console(gateway: "Gateway", request: Request) -> Response:
+def _console(gateway: "Services", request: Request) -> Response:
     """The same for everybody: what it shows, it asks for with its reader's key."""
     from haimaker.api import console
 
-    return console.serve(request)
+    sign_in = gateway.settings.config.sign_in
+    return console.serve(request, *((f"{sign_in.url}/sign-in", sign_in.name) if sign_in else ()))
+
+
+def _sign_in(name: str) -> Handler:
+    def operation(gateway: "Services", request: Request) -> Response:
+        act: Handler = getattr(import_module("haimaker.api.sign_in"), name)
+        return act(gateway, request)
+
+    return operation
 
 
 def _account_handler(module: str, name: str) -> Handler:
     """An operation on what the store keeps; its module is imported when it is first asked for."""
 
-    def operation(gateway: "Gateway", request: Request) -> Response:
-        account = gateway.accounts.authenticate(request.headers, fresh=True)
+    def operation(gateway: "Services", request: Request) -> Response:
+        account = _caller(gateway, request)
         return json_response(getattr(import_module(f"haimaker.api.{module}"), name)(gateway.store, account, request))
 
     return operation
@@ -138,10 +182,10 @@ def _audited_handler(module: str, name: str, shown: str | None = None) -> Handle
     """An operation that changes what the store keeps. Each change goes into the audit trail, also of one that then failed, with
     `shown` or else the module and the action as the name of the operation."""
 
-    def changing(gateway: "Gateway", request: Request) -> Response:
+    def changing(gateway: "Services", request: Request) -> Response:
         from haimaker.api import audit
 
-        account = gateway.accounts.authenticate(request.headers, fresh=True)
+        account = _caller(gateway, request)
         store = audit.AuditedStore(gateway.store)
         act = getattr(import_module(f"haimaker.api.{module}"), name)
         try:
@@ -158,8 +202,8 @@ def _audited_handler(module: str, name: str, shown: str | None = None) -> Handle
 def _planning_handler(module: str, name: str) -> Handler:
     """An operation that shows what routing decides."""
 
-    def operation(gateway: "Gateway", request: Request) -> Response:
-        account = gateway.accounts.authenticate(request.headers, fresh=True)
+    def operation(gateway: "Services", request: Request) -> Response:
+        account = _caller(gateway, request)
         act = getattr(import_module(f"haimaker.api.{module}"), name)
         return json_response(act(gateway.runtime().planner, gateway.accounts, account, request))
 
@@ -169,22 +213,22 @@ def _planning_handler(module: str, name: str) -> Handler:
 def _providers(name: str) -> Handler:
     """An operation on the providers of a local gateway."""
 
-    def operation(gateway: "Gateway", request: Request) -> Response:
-        account = gateway.accounts.authenticate(request.headers, fresh=True)
+    def operation(gateway: "Services", request: Request) -> Response:
+        account = _caller(gateway, request)
         return json_response(getattr(import_module("haimaker.api.providers"), name)(gateway, account, request))
 
     return operation
 
 
-def _folder(gateway: "Gateway") -> "LocalFileStore":
+def _folder(gateway: "Services") -> "LocalLinkStore":
     """The local gateway's own files: who has a link to one needs no key."""
-    from haimaker.files.local import LocalFileStore
+    from haimaker.links.local import LocalLinkStore
 
-    return LocalFileStore.from_settings(gateway.settings)
+    return LocalLinkStore.from_settings(gateway.settings)
 
 
 def _google_models(name: str) -> Handler:
-    def operation(gateway: "Gateway", request: Request) -> Response:
+    def operation(gateway: "Services", request: Request) -> Response:
         from haimaker.api.formats import gemini_models
 
         return _models_of(gateway, request, getattr(gemini_models, name))
@@ -192,14 +236,14 @@ def _google_models(name: str) -> Handler:
     return operation
 
 
-def _google_tokens(gateway: "Gateway", request: Request) -> Response:
+def _google_tokens(gateway: "Services", request: Request) -> Response:
     from haimaker.api.count_tokens import count_tokens
     from haimaker.api.formats import gemini
 
     return json_response({"totalTokens": count_tokens(gateway, request, gemini.parse_prompt)})
 
 
-def _google_unserved(gateway: "Gateway", request: Request) -> Response:
+def _google_unserved(gateway: "Services", request: Request) -> Response:
     """What else Google's API does with a model."""
     gateway.accounts.authenticate(request.headers)
     name = request.path.get("id", "")[:200]
@@ -207,7 +251,7 @@ def _google_unserved(gateway: "Gateway", request: Request) -> Response:
 
 
 def _count_tokens(operation: str, **fields: str) -> Handler:
-    def count(gateway: "Gateway", request: Request) -> Response:
+    def count(gateway: "Services", request: Request) -> Response:
         from haimaker.api import formats
         from haimaker.api.count_tokens import count_tokens
 
@@ -219,14 +263,24 @@ def _count_tokens(operation: str, **fields: str) -> Handler:
 def _stored(name: str) -> Handler:
     """An operation on a response that its provider keeps."""
 
-    def operation(gateway: "Gateway", request: Request) -> Response:
+    def operation(gateway: "Services", request: Request) -> Response:
         act: Handler = getattr(import_module("haimaker.api.stored_responses"), name)
         return act(gateway, request)
 
     return operation
 
 
-def _no_socket(gateway: "Gateway", request: Request) -> Response:
+def _kept(module: str, name: str) -> Handler:
+    """An operation on files and batches that clients keep here."""
+
+    def operation(gateway: "Services", request: Request) -> Response:
+        act: Handler = getattr(import_module(f"haimaker.api.{module}"), name)
+        return act(gateway, request)
+
+    return operation
+
+
+def _no_socket(gateway: "Services", request: Request) -> Response:
     """Clients try a WebSocket first, and fall back at once to the ordinary way where they are told so."""
     message = "This gateway has no WebSocket: send POST /v1/responses."
     raise APIError(message, status=426, code="websocket_not_supported", headers={"upgrade": "HTTP/1.1"})
@@ -241,6 +295,15 @@ HANDLERS: Mapping[str, Handler] = {
     "responses_cancel": _stored("cancel"),
     "responses_input_items": _stored("input_items"),
     "audio_uploads": lambda gateway, request: json_response(uploads.create_upload(gateway, request)),
+    "files_create": _kept("files", "create"),
+    "files_list": _kept("files", "list_files"),
+    "files_retrieve": _kept("files", "retrieve"),
+    "files_content": _kept("files", "content"),
+    "files_delete": _kept("files", "delete"),
+    "batches_create": _kept("batches", "create"),
+    "batches_list": _kept("batches", "list_batches"),
+    "batches_retrieve": _kept("batches", "retrieve"),
+    "batches_cancel": _kept("batches", "cancel"),
     "models_list": _models("list_models"),
     "models_retrieve": _models("get_model"),
     "models_hub": _models_hub,
@@ -264,7 +327,7 @@ HANDLERS: Mapping[str, Handler] = {
     "spend_logs": _account_handler("spend", "logs"),
     "spend_report": _account_handler("spend", "report"),
     "spend_keys": _account_handler("spend", "by_key"),
-    "spend_calculate": lambda gateway, request: gateway.calculate(request),
+    "spend_calculate": _calculate,
     "generation": _account_handler("spend", "generation"),
     "route_simulate": _planning_handler("simulate", "simulate_request"),
     "auto_router_new": _audited_handler("auto_routers", "new"),
@@ -282,8 +345,12 @@ HANDLERS: Mapping[str, Handler] = {
     "providers_list": _providers("list_providers"),
     "providers_test": _providers("test_provider"),
     "providers_credentials": _providers("put_credential"),
-    "file_read": lambda gateway, request: _folder(gateway).serve(request),
-    "file_write": lambda gateway, request: _folder(gateway).receive(request),
+    "link_read": lambda gateway, request: _folder(gateway).serve(request),
+    "link_write": lambda gateway, request: _folder(gateway).receive(request),
+    "sign_in": _sign_in("begin"),
+    "sign_in_callback": _sign_in("callback"),
+    "sign_in_session": _sign_in("show_session"),
+    "sign_out": _sign_in("sign_out"),
     "index": _index,
     "metrics": _metrics,
     "openapi": _openapi,

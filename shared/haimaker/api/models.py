@@ -5,7 +5,9 @@ all models, for anybody, in LiteLLM's shape: https://docs.litellm.ai/docs/proxy/
 """
 
 import time
+from calendar import timegm
 from collections.abc import Collection, Iterator, Mapping, Sequence
+from datetime import date
 
 from haimaker import adapters
 from haimaker.accounts.errors import check_usable
@@ -14,7 +16,8 @@ from haimaker.http.values import JSON, Request
 from haimaker.models import catalog
 from haimaker.models.catalog import ModelInfo
 from haimaker.models.matching import is_selected, traits_of
-from haimaker.models.names import AUTO, is_allowed
+from haimaker.models.names import AUTO, canonical, is_allowed, snapshot_date
+from haimaker.models.table import current_table
 from haimaker.pricing.costs import COUNTED_OTHERWISE
 from haimaker.providers.provider import Provider
 from haimaker.providers.registry import definition_for
@@ -87,7 +90,7 @@ def usable_model(router: Router, account: Account, asked: str) -> JSON:
     # A server of the deployer's own may have any model: its definition lists `*`.
     serves_any = any(name.startswith(f"{provider.name}/") and "*" in provider.catalog.models for provider in router.providers)
     if serves_any and is_allowed(name, account.models):
-        return _to_json(name, router.model_info_for(name))
+        return _to_json(name, router.model_info_for(name), _created_s(snapshot_date(name)))
     info = router.model_info_for(name)
     if info.is_retired(_today()) and router.is_on(name.partition("/")[0]) and is_allowed(name, account.models):
         message = f"The model {asked[:200]!r} was retired on {info.deprecation_date}."
@@ -118,7 +121,7 @@ def _to_anthropic(model: JSON) -> JSON:
         "type": "model",
         "id": model["id"],
         "display_name": model["id"],
-        "created_at": "1970-01-01T00:00:00Z",
+        "created_at": f"{snapshot_date(model['id']) or '1970-01-01'}T00:00:00Z",
         "max_input_tokens": model.get("max_input_tokens"),
         "max_tokens": model.get("max_output_tokens"),
         "lifecycle": "active",
@@ -135,12 +138,12 @@ def _find(router: Router, account: Account, wanted: Collection[str] | None = Non
     allowed = router.full_names(account.models)
     served = _served_models(router, _today())
     if (wanted is None or AUTO in wanted) and any(is_allowed(name, allowed) for name in served):
-        yield {"id": AUTO, "object": "model", "created": 0, "owned_by": "gateway"}
+        yield {"id": AUTO, "object": "model", "created": _created_s(None), "owned_by": "gateway"}
     for name, route in router.config.routes.items():
         if "*" in name or (wanted is not None and name not in wanted) or not is_allowed(name, allowed):
             continue
         if any(is_allowed(router.target_name(target.model), allowed) for target in route.targets):
-            yield {"id": name, "object": "model", "created": 0, "owned_by": "gateway"}
+            yield {"id": name, "object": "model", "created": _created_s(None), "owned_by": "gateway"}
     for name in served if wanted is None else [name for name in wanted if name in served]:
         if is_allowed(name, allowed):
             yield served[name]
@@ -150,10 +153,30 @@ def _served_models(router: Router, day: str) -> Mapping[str, JSON]:
     """The models of all providers that are on, by their names; a `*` is not a model. Looked up once a day: with all providers it
     takes a quarter of a second, in which nobody else is answered."""
     if day not in router.models_of_day:
-        found = {name: _to_json(name, router.model_info_for(name)) for name in _served_names(router, day)}
+        names = tuple(_served_names(router, day))
+        newest: dict[str, date] = {}
+        for name in names:
+            if taken := snapshot_date(name):
+                alias = _without_date(name)
+                newest[alias] = max(taken, newest.get(alias, taken))
+        found = {
+            name: _to_json(name, router.model_info_for(name), _created_s(snapshot_date(name) or newest.get(_without_date(name))))
+            for name in names
+        }
         router.models_of_day.clear()
         router.models_of_day[day] = found
     return router.models_of_day[day]
+
+
+def _without_date(name: str) -> str:
+    provider, _, model = name.partition("/")
+    return f"{provider}/{canonical(provider, model)}"
+
+
+def _created_s(snapshot: date | None) -> int:
+    """When a model was made, by the newest snapshot that is known of it; of others, and of names of the gateway's own, when the
+    table of models was."""
+    return timegm((snapshot or date.fromisoformat(current_table().date)).timetuple())
 
 
 def _served_names(router: Router, day: str) -> Iterator[str]:
@@ -191,11 +214,11 @@ def _is_servable(provider: Provider, model_info: ModelInfo, day: str) -> bool:
     return model_info.mode == "chat" or (model_info.mode == "completion" and (definition.catalog.completes == "all" or some))
 
 
-def _to_json(name: str, model_info: ModelInfo) -> JSON:
+def _to_json(name: str, model_info: ModelInfo, created_s: int) -> JSON:
     return {
         "id": name,
         "object": "model",
-        "created": 0,
+        "created": created_s,
         "owned_by": model_info.provider,
         "mode": model_info.mode,
         "context_length": model_info.max_input_tokens,

@@ -153,16 +153,36 @@ LOCAL_ROUTES = (
     Route("GET", "/metrics", "metrics"),
     Route("GET", "/openapi.json", "openapi"),
     Route("GET", "/docs", "docs"),
+    Route("GET", "/sign-in", "sign_in"),
+    Route("GET", "/sign-in/callback", "sign_in_callback"),
+    Route("GET", "/sign-in/session", "sign_in_session"),
+    Route("POST", "/sign-in/out", "sign_out"),
     Route("GET", "/generation/content", "generation_content"),
     Route("GET", "/providers", "providers_list"),
     Route("POST", "/providers/test", "providers_test"),
     Route("POST", "/providers/credentials", "providers_credentials"),
-    Route("GET", "/files/{id}", "file_read"),
-    Route("PUT", "/files/{id}", "file_write"),
+    Route("GET", "/links/{id}", "link_read"),
+    Route("PUT", "/links/{id}", "link_write"),
+    Route("PUT", "/files/{id}", "link_write"),
+    Route("POST", "/files", "files_create"),
+    Route("GET", "/files", "files_list"),
+    Route("GET", "/files/{id}", "files_retrieve"),
+    Route("GET", "/files/{id}/content", "files_content"),
+    Route("DELETE", "/files/{id}", "files_delete"),
+    Route("POST", "/batches", "batches_create"),
+    Route("GET", "/batches", "batches_list"),
+    Route("GET", "/batches/{id}", "batches_retrieve"),
+    Route("POST", "/batches/{id}/cancel", "batches_cancel"),
 )
-"""Of the local gateway only: in the deployed stack files are in S3, which serves them itself, nobody opens a stage, credentials are
+"""Of the local gateway only: in the deployed stack links are to S3, which serves them itself, nobody opens a stage, credentials are
 in SSM, and no function may read what is kept of prompts and answers."""
 
+BEFORE_DEPLOYMENTS = "/openai/deployments"
+DEPLOYMENTS = BEFORE_DEPLOYMENTS.split("/")[1:]
+DEPLOYED = sorted(
+    (about.path.split("/")[1:] for about in MODEL_OPERATIONS.values() if about.for_deployments), key=len, reverse=True
+)
+"""What may follow the name of a deployment, the longest first."""
 SHOWN_PATH_LENGTH = 200
 OF_GOOGLE = "gemini_"
 """How the names of the operations of Google's API begin. Its clients may send their key as `?key=`, which means something else for
@@ -186,6 +206,8 @@ def match(method: str, path: str) -> Match:
     for _ in range(2):  # in a base URL, and by an SDK that adds it
         if segments[:1] == ["v1"] or segments[:2] == ["v1beta", "v1beta"]:
             segments = segments[1:]
+    if segments[:2] == DEPLOYMENTS:
+        segments = _with_whole_deployment(segments)
     fixed = _FIXED.get(tuple(segments), {})
     wanted = "GET" if method == "HEAD" else method
     if wanted in fixed:
@@ -200,6 +222,16 @@ def match(method: str, path: str) -> Match:
         raise NotFoundError(f"Unknown request URL: {method} {shown}. Please check the URL for typos.", code="unknown_url")
     allowed = ", ".join(sorted({*found, "HEAD"} if "GET" in found else found))
     raise MethodNotAllowedError(f"Not allowed to {method} on {shown}; it takes {allowed}.", headers={"allow": allowed})
+
+
+def _with_whole_deployment(segments: list[str]) -> list[str]:
+    """With a deployment's name in one segment: AzureOpenAI puts it into the path as it is, slashes and all, and API Gateway has no
+    template for that."""
+    for ending in DEPLOYED:
+        end = len(segments) - len(ending)
+        if end > len(DEPLOYMENTS) and segments[end:] == ending:
+            return [*DEPLOYMENTS, "/".join(segments[len(DEPLOYMENTS) : end]), *ending]
+    return segments
 
 
 _ALL = tuple((route, [part for part in route.template.split("/") if part]) for route in (*ROUTES, *LOCAL_ROUTES))

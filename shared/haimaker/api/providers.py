@@ -28,7 +28,7 @@ from haimaker.store import Account
 from haimaker.validation.settings import SettingsError
 
 if TYPE_CHECKING:
-    from haimaker.gateway import Gateway
+    from haimaker.services import Services
 
 USUAL_HOURS, MAX_HOURS = 24, 31 * 24
 FAILS_OFTEN = 0.05
@@ -50,7 +50,7 @@ BY_STATUS: Mapping[int, str] = {
 }
 
 
-def list_providers(gateway: "Gateway", caller: Account, request: Request) -> JSON:
+def list_providers(gateway: "Services", caller: Account, request: Request) -> JSON:
     """Raises BadRequestError, PermissionDeniedError."""
     check_usable(caller, time.time())
     require_reader(caller)
@@ -73,7 +73,7 @@ def list_providers(gateway: "Gateway", caller: Account, request: Request) -> JSO
     return {"object": "list", "hours": hours, "takes_credentials": _own(gateway) is not None, "data": shown}
 
 
-def test_provider(gateway: "Gateway", caller: Account, request: Request) -> JSON:
+def test_provider(gateway: "Services", caller: Account, request: Request) -> JSON:
     """Raises BadRequestError, NotFoundError, PermissionDeniedError."""
     from haimaker.upstream.probe import ask_provider
 
@@ -87,7 +87,7 @@ def test_provider(gateway: "Gateway", caller: Account, request: Request) -> JSON
     return {"provider": name, "ok": said.state == "ok", "state": said.state, "message": f"{name} {said.message}"}
 
 
-def put_credential(gateway: "Gateway", caller: Account, request: Request) -> JSON:
+def put_credential(gateway: "Services", caller: Account, request: Request) -> JSON:
     """Raises BadRequestError, PermissionDeniedError."""
     variable = _named(caller, request, "variable")
     value = parse_json(request.body).get("value")
@@ -131,13 +131,13 @@ def _named(caller: Account, request: Request, field: str) -> str:
     return named
 
 
-def _own(gateway: "Gateway") -> ProcessCredentials | None:
+def _own(gateway: "Services") -> ProcessCredentials | None:
     """The gateway's credentials, if they can be added to."""
     own = gateway.credentials
     return own if isinstance(own, ProcessCredentials) and own.file else None
 
 
-def _credential(gateway: "Gateway", name: str) -> JSON:
+def _credential(gateway: "Services", name: str) -> JSON:
     """The variable that turns a provider on, and where it is set; else those that would, and the one that may be set here."""
     wanted = INDEX[name][1] if name in INDEX else (f"{name.upper()}_API_KEY",)
     own = gateway.credentials

@@ -22,8 +22,9 @@ from haimaker.http.values import JSON, Request
 from haimaker.operations.attempt import Attempt
 from haimaker.routing.auto_rules import AutoRouterDefinition
 from haimaker.routing.plan import Plan
-from haimaker.routing.planner import Decision, Planner, RoutingRequest, read_routing_request
+from haimaker.routing.planner import Decision, Planner
 from haimaker.routing.preferences import SEED_HEADER
+from haimaker.routing.routing_request import RoutingRequest, read_routing_request
 from haimaker.store import Account
 
 OWN_FIELDS = ("request", "key", "operation", "headers", "draw")

@@ -12,6 +12,7 @@ from urllib.parse import quote, urlencode
 
 from haimaker.accounts.errors import check_usable
 from haimaker.adapters.openai.failures import read_error
+from haimaker.adapters.openai_types import STORED_ITEMS, STORED_RESPONSE, conform
 from haimaker.blobs import BlobError
 from haimaker.content.content import ContentLogging
 from haimaker.http import errors
@@ -24,13 +25,13 @@ from haimaker.lean_dataclasses import replace
 from haimaker.operations.client_format import ClientFormat
 from haimaker.operations.operation import RESPONSE_PREFIX
 from haimaker.routing.context import RoutingContext
-from haimaker.routing.planner import RoutingRequest
+from haimaker.routing.routing_request import RoutingRequest
 from haimaker.store import Account, Record, Store
 from haimaker.upstream.single_call import call_once
 
 if TYPE_CHECKING:
     from haimaker.content.responses import StoredResponse
-    from haimaker.gateway import Gateway
+    from haimaker.services import Services
 
 KEPT_S = 30 * 86_400
 """As OpenAI keeps them: https://platform.openai.com/docs/guides/your-data"""
@@ -45,7 +46,7 @@ MOST_LISTED, LISTED = 100, 20
 
 
 def resume(
-    gateway: "Gateway", account: Account, asked: RoutingRequest, request: Request, client_format: ClientFormat
+    gateway: "Services", account: Account, asked: RoutingRequest, request: Request, client_format: ClientFormat
 ) -> RoutingRequest:
     """A request with what it names of earlier responses: put into it where we stored them, else bound to the provider that did; and
     with what stores its answer. Raises NotFoundError, BadRequestError, ServiceUnavailableError."""
@@ -109,7 +110,7 @@ def _stored(content: ContentLogging, record: Record) -> "StoredResponse | None":
         raise ServiceUnavailableError("Stored responses can't be read at the moment.", code="store_unavailable") from None
 
 
-def _with_items(gateway: "Gateway", account: Account, body: JSON) -> JSON:
+def _with_items(gateway: "Services", account: Account, body: JSON) -> JSON:
     """A request with the items that it names by their ids, of responses stored here. An item's id has its request's in it, and the
     last of them knows those before it."""
     given, known, tried = _items(body), dict[object, Any](), set[str]()
@@ -132,23 +133,23 @@ def _with_items(gateway: "Gateway", account: Account, body: JSON) -> JSON:
     return {**body, "input": [known.get(item.get("id"), item) if _is_reference(item) else item for item in given]}
 
 
-def retrieve(gateway: "Gateway", request: Request) -> Response:
+def retrieve(gateway: "Services", request: Request) -> Response:
     return _answer(gateway, request, "GET")
 
 
-def delete(gateway: "Gateway", request: Request) -> Response:
+def delete(gateway: "Services", request: Request) -> Response:
     return _answer(gateway, request, "DELETE")
 
 
-def cancel(gateway: "Gateway", request: Request) -> Response:
+def cancel(gateway: "Services", request: Request) -> Response:
     return _answer(gateway, request, "POST", "/cancel")
 
 
-def input_items(gateway: "Gateway", request: Request) -> Response:
+def input_items(gateway: "Services", request: Request) -> Response:
     return _answer(gateway, request, "GET", "/input_items")
 
 
-def _answer(gateway: "Gateway", request: Request, method: str, rest: str = "") -> Response:
+def _answer(gateway: "Services", request: Request, method: str, rest: str = "") -> Response:
     account = gateway.accounts.authenticate(request.headers)
     check_usable(account, time.time())
     record = _find(gateway.store, account, request.path["id"], "id")
@@ -201,7 +202,7 @@ def _with_id(item: JSON, request_id: str, place: int) -> JSON:
     return told
 
 
-def _ask(gateway: "Gateway", request: Request, record: Record, method: str, rest: str) -> Response:
+def _ask(gateway: "Services", request: Request, record: Record, method: str, rest: str) -> Response:
     """What the provider says of a response, with our id of it."""
     upstream_id, runtime = record.detail["response_id"], gateway.runtime()
     context = RoutingContext(request.id, int(time.time()), "responses")
@@ -214,6 +215,8 @@ def _ask(gateway: "Gateway", request: Request, record: Record, method: str, rest
     body = read_or_none(raw)
     if status >= 300 or not isinstance(body, dict):
         raise _failure(status, body)
+    if method != "DELETE":
+        body = conform(body, STORED_ITEMS if rest == "/input_items" else STORED_RESPONSE)
     return json_response({**body, "id": request.path["id"]} if body.get("id") == upstream_id else body)
 
 

@@ -12,7 +12,7 @@ from haimaker.http.values import JSON, Request
 from haimaker.store.documents import Document, Documents
 
 if TYPE_CHECKING:
-    from haimaker.gateway import Gateway
+    from haimaker.services import Services
     from haimaker.settings.settings import Settings
 
 KIND = "uploads"
@@ -20,13 +20,13 @@ KIND = "uploads"
 COUNTING_TRIES = 5
 
 
-def create_upload(gateway: "Gateway", request: Request) -> JSON:
+def create_upload(gateway: "Services", request: Request) -> JSON:
     """`POST /v1/audio/uploads`: where to PUT a file, and the id to name it by. Raises APIError."""
     from haimaker.blobs import BlobError
-    from haimaker.files import MAX_UPLOAD_BYTES, file_store_for, require_file_store
+    from haimaker.links import MAX_UPLOAD_BYTES, link_store_for, require_link_store
 
     account = gateway.accounts.authenticate(request.headers, fresh=True)
-    files = require_file_store(file_store_for(gateway.settings, request.headers))
+    files = require_link_store(link_store_for(gateway.settings, request.headers))
     _count(gateway.store.documents, account.id, time.time())
     try:
         upload = files.presign_upload(account.id)
@@ -46,7 +46,7 @@ def create_upload(gateway: "Gateway", request: Request) -> JSON:
 def _count(documents: Documents, account_id: str, now_s: float) -> None:
     """Notes one more upload of a key. Raises RateLimitError where it has as many as it may have at a time, or opens them faster
     than they can be counted."""
-    from haimaker.files import LINK_LIFETIME_S, MAX_UPLOADS
+    from haimaker.links import LINK_LIFETIME_S, MAX_UPLOADS
 
     for _ in range(COUNTING_TRIES):
         kept = documents.get(KIND, account_id)
@@ -65,10 +65,10 @@ def with_uploads(request: Request, settings: "Settings", account_id: str) -> Req
 
     def read(upload_id: str) -> bytes:
         from haimaker.blobs import BlobError
-        from haimaker.files import file_store_for, require_file_store
+        from haimaker.links import link_store_for, require_link_store
 
         try:
-            return require_file_store(file_store_for(settings, request.headers)).read(upload_id, account_id)
+            return require_link_store(link_store_for(settings, request.headers)).read(upload_id, account_id)
         except BlobError as error:
             raise _unavailable(error) from error
 

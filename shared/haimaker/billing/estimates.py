@@ -95,14 +95,17 @@ def affordable_output_tokens(request: OperationRequest, attempts: Sequence[Attem
 
 
 def _affordable_at(request: OperationRequest, attempt: Attempt, remaining_nanousd: int) -> int:
-    bounds = [part.max_usage(attempt) for part in request.split(attempt)]
-    first, *others = (each for most in bounds for each in (replace(most, output=0, beside=()), *most.beside))
-    return costs.affordable_output_tokens(
-        attempt.model_info, remaining_nanousd, replace(first, beside=tuple(others)), request.choices
-    )
+    parts = [(replace(part.max_usage(attempt), output=0), number) for part, number in request.alike_parts(attempt)]
+    found = [(costs.max_cost_nanousd(most, attempt.model_info), number) for most, number in parts]
+    every = sum((cost or 0) * number for cost, number in found)
+    others = every - (found[0][0] or 0)
+    return costs.affordable_output_tokens(attempt.model_info, remaining_nanousd - others, parts[0][0], request.choices)
 
 
 def _max_cost_nanousd(request: OperationRequest, attempt: Attempt, default: int) -> int | None:
     """Of all calls that it takes together; None where the price is not known."""
-    found = [costs.max_cost_nanousd(part.max_usage(attempt, default), attempt.model_info) for part in request.split(attempt)]
-    return None if None in found else sum(cost for cost in found if cost is not None)
+    found = [
+        (costs.max_cost_nanousd(part.max_usage(attempt, default), attempt.model_info), number)
+        for part, number in request.alike_parts(attempt)
+    ]
+    return None if any(cost is None for cost, _ in found) else sum((cost or 0) * number for cost, number in found)

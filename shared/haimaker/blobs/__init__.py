@@ -4,6 +4,7 @@ One suite of tests proves both (`tests/unit/blobs`). Blobs end after a while: a 
 a lifecycle rule for it. A key is two names with a `/` between them. Whoever makes one of a client's words checks those first.
 """
 
+from collections.abc import Iterable, Iterator
 from typing import Protocol
 
 
@@ -23,8 +24,15 @@ class BlobStore(Protocol):
     def put(self, key: str, data: bytes, content_type: str) -> None:
         """Writes or replaces a blob, as a whole or not at all. Raises BlobError."""
 
+    def put_pieces(self, key: str, pieces: Iterable[bytes], content_type: str) -> int:
+        """Writes or replaces a blob as its bytes come, as a whole or not at all; returns its size. Raises BlobError, and what
+        `pieces` raises."""
+
     def get(self, key: str, max_bytes: int) -> bytes:
         """The content of a blob. Raises BlobNotFound, BlobTooLarge, BlobError."""
+
+    def pieces(self, key: str) -> Iterator[bytes]:
+        """The content of a blob in pieces; it is found, or BlobNotFound raised, before the first is asked for. Raises BlobError."""
 
     def delete(self, key: str) -> None:
         """Deletes a blob, if there is one. Raises BlobError."""

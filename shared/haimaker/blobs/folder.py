@@ -6,9 +6,12 @@ from collections.abc import Iterable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from threading import Lock
+from typing import BinaryIO
 
 from haimaker.blobs import BlobError, BlobNotFound, BlobTooLarge
 from haimaker.lean_dataclasses import dataclass
+
+PIECE_BYTES = 256 * 1024
 
 _folders = Lock()
 """Held while a folder is made and gets its first file, so that it is not deleted for being empty in between."""
@@ -23,11 +26,15 @@ class FolderBlobs:
     pattern: str = "*"
     """The folders whose files end, as a glob: others may have been put there by somebody else."""
     address: str = ""
-    """Where the local gateway serves them, such as `http://127.0.0.1:8000/files`."""
+    """Where the local gateway serves them, such as `http://127.0.0.1:8000/links`."""
 
     def put(self, key: str, data: bytes, content_type: str) -> None:
         with _failures():
             _write(self.folder / key, (data,), time.time())
+
+    def put_pieces(self, key: str, pieces: Iterable[bytes], content_type: str) -> int:
+        with _failures():
+            return _write(self.folder / key, pieces, time.time())
 
     def get(self, key: str, max_bytes: int) -> bytes:
         if not self.has(key):
@@ -37,6 +44,13 @@ class FolderBlobs:
         if len(data) > max_bytes:
             raise BlobTooLarge(f"{key} has more than {max_bytes} bytes")
         return data
+
+    def pieces(self, key: str) -> Iterator[bytes]:
+        if not self.has(key):
+            raise BlobNotFound(f"there is no {key}")
+        with _failures():
+            file = (self.folder / key).open("rb")
+        return _read(file)
 
     def delete(self, key: str) -> None:
         with _failures(), suppress(FileNotFoundError):
@@ -78,8 +92,14 @@ class FolderBlobs:
             return False
 
 
-def _write(file: Path, pieces: Iterable[bytes], moment_s: float) -> None:
-    """Writes a file under another name first, so that nobody reads a part of it."""
+def _read(file: BinaryIO) -> Iterator[bytes]:
+    with file:
+        while piece := file.read(PIECE_BYTES):
+            yield piece
+
+
+def _write(file: Path, pieces: Iterable[bytes], moment_s: float) -> int:
+    """Writes a file under another name first, so that nobody reads a part of it. Returns its size."""
     coming = file.with_name(f".{file.name}")  # no key's name begins with a dot
     with _folders:
         file.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
@@ -88,8 +108,10 @@ def _write(file: Path, pieces: Iterable[bytes], moment_s: float) -> None:
         with open(descriptor, "wb") as whole:
             for piece in pieces:
                 whole.write(piece)
+            size = whole.tell()
         os.utime(coming, (moment_s, moment_s))
         coming.replace(file)
+        return size
     finally:
         coming.unlink(missing_ok=True)
 

@@ -4,7 +4,7 @@ https://docs.aws.amazon.com/AmazonS3/latest/API/RESTObjectOps.html
 """
 
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from hashlib import sha256
 from urllib.parse import quote
@@ -40,6 +40,21 @@ class S3Blobs:
                 pass
         if answer.status != 200:
             raise BlobError(f"the bucket answered with status {answer.status}")
+
+    def put_pieces(self, key: str, pieces: Iterable[bytes], content_type: str) -> int:
+        """Holds the whole: a function is asked with no more than a few megabytes."""
+        data = b"".join(pieces)
+        self.put(key, data, content_type)
+        return len(data)
+
+    def pieces(self, key: str) -> Iterator[bytes]:
+        with _failures():
+            answer = self._send("GET", key, {}, b"")
+        if answer.status in MISSING:
+            raise BlobNotFound(f"there is no {key}")
+        if answer.status != 200:
+            raise BlobError(f"the bucket answered with status {answer.status}")
+        return _read(answer)
 
     def get(self, key: str, max_bytes: int) -> bytes:
         data = bytearray()
@@ -80,6 +95,11 @@ class S3Blobs:
         signed = sign(credentials, "s3", self.access.region, method, base_url + path, headers, body, time.time())
         signed.pop("host")
         return _client.send(UpstreamRequest(path, body, method=method), base_url, signed, self.timeouts, CancelToken())
+
+
+def _read(answer: UpstreamResponse) -> Iterator[bytes]:
+    with _failures():
+        yield from answer.pieces
 
 
 @contextmanager

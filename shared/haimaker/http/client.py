@@ -11,10 +11,10 @@ import threading
 import time
 import zlib
 from collections import defaultdict, deque
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import suppress
 from functools import partial
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 from urllib.parse import SplitResult, urlsplit
 
 from haimaker.http import tls
@@ -23,12 +23,17 @@ from haimaker.http.proxies import NO_PROXIES, Proxies, Proxy
 from haimaker.http.values import UpstreamRequest, UpstreamResponse
 from haimaker.lean_dataclasses import dataclass, field
 
+if TYPE_CHECKING:
+    from concurrent.futures import Future
+
 PIECE_BYTES = 65_536
 MAX_ANSWER_BYTES = 512 * 2**20
 """Of one answer, decompressed: hours of sound have no more. Only its pieces are held here."""
 MAX_WHOLE_BYTES = 128 * 2**20
 """Of an answer that is held as a whole: ten large images in base64, or two thousand vectors in digits."""
 LAST_BYTES_S = 0.02
+LOOK_S = 0.05
+"""How often to look whether a call was cancelled, of a connection that is made beside."""
 IDLE_CONNECTIONS = 64
 """How many are kept for each address; the others are closed after use."""
 IDLE_S = 60.0
@@ -69,6 +74,9 @@ class CancelToken:
     """Cancels the calls of a request from another thread: whatever they wait for on their sockets ends at once."""
 
     patience: Patience | None = None
+    run_beside: "Callable[[Callable[[], object]], Future[None]] | None" = None
+    """Runs in another thread what cancelling can't end: the search for a name's address, and a handshake. None where nobody minds
+    that the thread goes on waiting."""
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
@@ -190,13 +198,27 @@ class HTTPClient:
         if call.proxy and is_secure:  # what is said to the provider, the proxy can't read
             connection.set_tunnel(host, port, dict(call.proxy.headers))
         try:
-            connection.connect()
+            if call.cancel.run_beside:
+                _wait_for(call.cancel.run_beside(connection.connect), connection, call.cancel)
+            else:
+                connection.connect()
         except (OSError, UnicodeError, http.client.HTTPException) as error:
             connection.close()
             if call.proxy and not call.cancel.requested and not isinstance(error, TimeoutError | ssl.SSLError):
                 raise TransportError("The proxy did not lead to the provider.", sent=False) from error
             raise _to_transport_error(error, call.cancel, sent=False) from error
         return connection
+
+
+def _wait_for(connecting: "Future[None]", connection: http.client.HTTPConnection, cancel: CancelToken) -> None:
+    """Raises what connecting does; Cancelled at once, and the connection is then closed when it is made."""
+    while not connecting.done():
+        if cancel.requested:
+            connecting.add_done_callback(lambda _: connection.close())
+            raise Cancelled("The call was cancelled.", sent=False)
+        with suppress(TimeoutError):
+            connecting.result(LOOK_S)
+    connecting.result()
 
 
 def _exchange(

@@ -54,6 +54,7 @@ class APIError(Exception):
         status: int | None = None,
         type: str | None = None,
         headers: Mapping[str, str] | None = None,
+        usage: JSON | None = None,
     ) -> None:
         super().__init__(message)
         self.message = message
@@ -63,6 +64,8 @@ class APIError(Exception):
         self.type = type or self.type
         self.headers = dict(headers or {})
         self.attempts: Sequence[JSON] = ()
+        self.usage = usage
+        """What a generation that failed has used, in the shape of the operation's usage, where its provider says so."""
 
     def name_provider(self, name: str) -> None:
         """Says whose answer it is about: in a header, and in a sentence of ours, which begins with "The provider". What the

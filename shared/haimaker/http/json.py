@@ -10,8 +10,8 @@ from haimaker.http.errors import BadRequestError
 from haimaker.http.values import JSON
 
 MAX_DEPTH = 200
-MAX_CONTAINERS = 100_000
-"""Objects and lists in one body: reading as many takes some 5 ms, and a body of 6 MB has room for 3 million."""
+MAX_CONTAINERS = 50_000
+"""Objects and lists in one body, each of which is looked at by itself; a body of 6 MB has room for 3 million."""
 MAX_VALUES = 500_000
 """Values of every kind in one body; no other thread runs while they are read. OpenAI embeds 300,000 token ids in one request.
 https://platform.openai.com/docs/api-reference/embeddings/create"""

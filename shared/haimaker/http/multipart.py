@@ -4,15 +4,16 @@ https://www.rfc-editor.org/rfc/rfc7578
 """
 
 import hashlib
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from io import BytesIO
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
-from haimaker.http.errors import BadRequestError
+from haimaker.http.errors import BadRequestError, missing_parameter
 from haimaker.lean_dataclasses import dataclass, field
 
 MAX_BYTES = 64 * 1024 * 1024
 MAX_PARTS = 128
+MAX_FIELD_BYTES = 64 * 1024
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,6 +59,68 @@ def decode(content_type: str, body: bytes) -> MultipartForm:
     except (MultipartError, ValueError, LookupError) as error:
         raise BadRequestError(f"We could not read the form: {error}.", code="invalid_form") from None
     return MultipartForm(tuple(fields), tuple(files))
+
+
+class UploadReader:
+    """A form with one file, whose bytes are passed on as they come: `open`, then all of `pieces`, then `finish`. Each raises
+    BadRequestError for a form that is broken."""
+
+    def __init__(self, content_type: str, body: Iterable[bytes]) -> None:
+        self.fields: dict[str, str] = {}
+        self.name, self.content_type = "", "application/octet-stream"
+        """Of the file, once it was opened."""
+        self._events = _parse(content_type, body)
+
+    def open(self, name: str) -> None:
+        """Reads up to the file in the field `name`."""
+        if not self._read_fields(name):
+            raise missing_parameter(name)
+
+    def pieces(self) -> Iterator[bytes]:
+        for piece in self._events:
+            if not isinstance(piece, bytes | bytearray):
+                return
+            yield bytes(piece)
+
+    def finish(self) -> None:
+        """Reads the fields that come after the file. A second file is refused."""
+        if self._read_fields(None):
+            raise BadRequestError("The form has more than one file.", code="invalid_form")
+
+    def _read_fields(self, wanted: str | None) -> bool:
+        """Whether there is a file, in the field that is wanted or in any."""
+        name, value = "", bytearray()
+        for event in self._events:
+            if event is None:
+                self.fields[name] = value.decode("utf-8", "replace")
+            elif isinstance(event, bytes | bytearray):
+                value += event
+                if len(value) > MAX_FIELD_BYTES:
+                    raise BadRequestError(f"A field of the form has more than {MAX_FIELD_BYTES} bytes.", code="invalid_form")
+            elif event.filename is not None and wanted in (None, event.name):
+                self.name, self.content_type = event.filename, event.content_type or self.content_type
+                return True
+            else:
+                name, value = event.name, bytearray()
+        return False
+
+
+def _parse(content_type: str, body: Iterable[bytes]) -> Iterator[Any]:
+    """The parser's events: a part's head, its bytes in pieces, None at its end."""
+    from multipart import MultipartError, PushMultipartParser, parse_options_header  # only uploads need it
+
+    kind, options = parse_options_header(content_type)
+    if kind != "multipart/form-data":
+        raise BadRequestError(
+            f"This takes multipart/form-data, not {kind[:100] or 'a body without a content type'}.", code="invalid_form"
+        )
+    try:
+        parser = PushMultipartParser(options.get("boundary", ""), max_segment_count=MAX_PARTS)
+        for piece in body:
+            yield from parser.parse(piece)
+        parser.close()
+    except (MultipartError, ValueError, LookupError) as error:
+        raise BadRequestError(f"We could not read the form: {error}.", code="invalid_form") from None
 
 
 def encode(fields: Iterable[tuple[str, str]], files: Iterable[tuple[str, UploadedFile]]) -> tuple[str, bytes]:

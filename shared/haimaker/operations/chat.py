@@ -5,8 +5,10 @@ https://platform.openai.com/docs/api-reference/chat/create
 """
 
 from abc import abstractmethod
+from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from typing import Annotated, Any, Self
+from functools import cached_property
+from typing import Annotated, Any, NamedTuple, Self
 
 from haimaker.http.json import parse_json
 from haimaker.http.sse import dumps
@@ -19,7 +21,7 @@ from haimaker.operations import splitting, stream_usage
 from haimaker.operations.attempt import Attempt
 from haimaker.operations.fields import OURS, CheckedFields, CommonFields, raise_validation_error, with_model
 from haimaker.operations.operation import OperationRequest, Original, Result, trusted_usage
-from haimaker.operations.server_tools import MAX_SEARCHES, ServerTools, server_tools
+from haimaker.operations.server_tools import MAX_SEARCHES, OwnTools, ServerTools, own_tools
 from haimaker.operations.server_tools import NONE as NO_TOOLS
 from haimaker.pricing import costs, usage
 from haimaker.pricing.usage import Usage
@@ -153,9 +155,13 @@ class TextRequest(OperationRequest):
 
     def split(self, attempt: Attempt, at_once: int | None = None) -> Sequence[Self]:
         """One request, unless the target gives one choice at a time."""
-        if not attempt.provider.limits.single_choice:
+        if not attempt.provider.limits.single_choice or self.fields.n is None:
             return [self]
-        return [self.with_fields({"n": None}) for _ in range(self.fields.n or 1)]
+        return [self._for_one_choice] * self.fields.n
+
+    @cached_property
+    def _for_one_choice(self) -> Self:
+        return self.with_fields({"n": None})
 
     def merge(self, results: Sequence[Result]) -> Result:
         return Result(splitting.merge_responses([result.body for result in results]))
@@ -204,28 +210,25 @@ class ChatRequest(TextRequest):
 
     def max_prompt_tokens(self, attempt: Attempt) -> int:
         """What tools that the provider runs itself bring into the prompt, only its limit bounds."""
-        model_info, messages = attempt.model_info, self.body["messages"]
-        sent = self.body_for(attempt)
+        model_info, messages, sent = attempt.model_info, self._messages, self.body_for(attempt)
         tools = sent.get("tools") or ()
-        bound = self.size + MESSAGE_TOKENS * len(messages) + TOOL_TOKENS * len(tools)
+        bound = self.size + MESSAGE_TOKENS * messages.number + TOOL_TOKENS * len(tools)
         has_tools = any(self.body.get(name) or sent.get(name) for name in BRINGS_TOOLS)
-        if has_tools or any(message.get("role") == "tool" for message in messages):
+        if has_tools or messages.have_results:
             bound += attempt.provider.limits.tool_prompt_tokens
         searches = self.body.get("web_search_options") is not None and not reads_search_for_free(model_info.model)
         kept = sent.get("previous_response_id") is not None or sent.get("thread") is not None
         # What is found, and what the provider has of the conversation, only its limit bounds.
-        if searches or kept or server_tools(sent).fills_prompt:
+        if searches or kept or messages.have_other_media or self._own_tools_for(attempt).within().fills_prompt:
             return model_info.max_input_tokens or LARGEST_INPUT_TOKENS
-        for kind, inline_bytes in _media(messages):
-            if kind != "image_url":
-                return model_info.max_input_tokens or LARGEST_INPUT_TOKENS
-            bound += IMAGE_TOKENS - inline_bytes
+        bound += IMAGE_TOKENS * messages.images - messages.inline_bytes
         return min(bound, model_info.max_input_tokens or bound)
 
     def max_usage(self, attempt: Attempt, default_output_tokens: int = 0) -> Usage:
         """With what the provider may do on its own account: searches, further passes over the prompt, other models."""
         body, model_info = self.body_for(attempt), attempt.model_info
-        tools = NO_TOOLS if attempt.provider.offline else server_tools(body, attempt.max_tool_calls)  # a demonstration has none
+        own = self._own_tools_for(attempt)
+        tools = NO_TOOLS if attempt.provider.offline else own.within(attempt.max_tool_calls)  # a demonstration has none
         limits = attempt.provider.limits
         geo = body.get("inference_geo")
         most = replace(
@@ -253,11 +256,30 @@ class ChatRequest(TextRequest):
     def tool_calls(self, attempt: Attempt) -> int:
         """How many calls of the provider's own tools may follow one another, where it takes a limit of them; else 0."""
         takes_limit = attempt.provider.limits.takes_max_tool_calls
-        return server_tools(self.body_for(attempt), attempt.max_tool_calls).uses if takes_limit else 0
+        return self._own_tools_for(attempt).within(attempt.max_tool_calls).uses if takes_limit else 0
 
     def estimate_prompt_tokens(self) -> int:
-        inline = sum(size for _, size in _media(self.body["messages"]))
-        return usage.estimate_tokens(max(0, self.size - inline))
+        return usage.estimate_tokens(max(0, self.size - self._messages.inline_bytes))
+
+    def has_own_tools(self, attempt: Attempt) -> bool:
+        """Whether a target may use tools of its own."""
+        return bool(self._own_tools_for(attempt).within().uses)
+
+    @cached_property
+    def _messages(self) -> "Messages":
+        return _measure(self.body["messages"])
+
+    @cached_property
+    def _own_tools(self) -> OwnTools:
+        return own_tools(self.body)
+
+    @cached_property
+    def _original_tools(self) -> OwnTools:
+        return own_tools(self.original.body) if self.original else self._own_tools
+
+    def _own_tools_for(self, attempt: Attempt) -> OwnTools:
+        original = self.original
+        return self._original_tools if original and attempt.provider.adapter in original.spoken_by else self._own_tools
 
     def with_inline_images(self, data_url: Callable[[str, str], str]) -> Self:
         from haimaker.operations.image_links import with_data_urls  # few requests have images
@@ -310,14 +332,29 @@ def check_chat(body: JSON, size: int) -> ChatRequest:
     return request
 
 
-def _media(messages: Sequence[JSON]) -> Iterator[tuple[str, int]]:
-    """The parts that are not text: their type, and the bytes of the data that the request holds inline."""
+class Messages(NamedTuple):
+    """What the size of a prompt is reckoned from: counted once, and asked for each target."""
+
+    number: int
+    have_results: bool
+    """Whether a tool's is among them."""
+    images: int
+    have_other_media: bool
+    inline_bytes: int
+    """Of all media that the request holds itself."""
+
+
+def _measure(messages: Sequence[JSON]) -> Messages:
+    kinds, inline_bytes = Counter[bool](), 0
     for message in messages:
         content = message.get("content")
         for part in content if isinstance(content, list) else ():
             kind = part.get("type")
             if kind != "text" and kind is not None:
-                yield kind, _inline_bytes(part, str(kind))
+                kinds[kind == "image_url"] += 1
+                inline_bytes += _inline_bytes(part, kind) if isinstance(kind, str) else 0
+    have_results = any(message.get("role") == "tool" for message in messages)
+    return Messages(len(messages), have_results, kinds[True], bool(kinds[False]), inline_bytes)
 
 
 def _inline_bytes(part: JSON, kind: str) -> int:

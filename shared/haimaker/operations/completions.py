@@ -3,7 +3,9 @@
 https://platform.openai.com/docs/api-reference/completions/create
 """
 
-from collections.abc import Sequence
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from functools import cached_property
 from typing import Annotated, Any, Self
 
 from haimaker.http.errors import BadRequestError
@@ -72,9 +74,27 @@ class CompletionRequest(TextRequest):
 
     def split(self, attempt: Attempt, at_once: int | None = None) -> Sequence[Self]:
         """One request, unless the target takes one prompt or gives one choice at a time."""
-        requests = self._one_prompt_each() if attempt.provider.limits.single_prompt or not attempt.completes else [self]
+        requests = self._one_prompt_each if attempt.provider.limits.single_prompt or not attempt.completes else [self]
         return [part for each in requests for part in TextRequest.split(each, attempt)]
 
+    def alike_parts(self, attempt: Attempt) -> Sequence[tuple[Self, int]]:
+        """Those of a size are alike: with one prompt each it is all that the most they may use depends on."""
+        if attempt.completes and not attempt.provider.limits.single_prompt:
+            return TextRequest.alike_parts(self, attempt)
+        choices = len(TextRequest.split(self, attempt))
+        return [(part, number * choices) for part, number in self._by_size[choices > 1]]
+
+    @cached_property
+    def _by_size(self) -> Mapping[bool, list[tuple[Self, int]]]:
+        """One prompt of each size and how many there are: as they are, and with one choice."""
+        numbers = Counter(part.size for part in self._one_prompt_each)
+        whole = {part.size: part for part in self._one_prompt_each}
+        return {
+            single: [(part._for_one_choice if single else part, numbers[size]) for size, part in whole.items()]
+            for single in (False, True)
+        }
+
+    @cached_property
     def _one_prompt_each(self) -> list[Self]:
         """A request per prompt, whose size is an upper bound: that of all without what the other prompts have at least."""
         least = [usage.utf8_length(prompt) if isinstance(prompt, str) else len(prompt) for prompt in self.prompts]

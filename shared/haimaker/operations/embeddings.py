@@ -6,6 +6,7 @@ https://platform.openai.com/docs/api-reference/embeddings
 import base64
 import struct
 from collections.abc import Sequence
+from functools import cached_property
 from typing import Annotated, Any, Literal, NamedTuple, Self
 
 from haimaker.http.errors import BadGatewayError, BadRequestError, invalid_parameter
@@ -100,12 +101,20 @@ class EmbeddingRequest(OperationRequest):
         return body, tuple(dropped)
 
     def max_usage(self, attempt: Attempt, default_output_tokens: int = 0) -> Usage:
+        return self._most
+
+    def estimate_usage(self, attempt: Attempt, sent_bytes: int = 0) -> Usage:
+        return self._estimated
+
+    @cached_property
+    def _most(self) -> Usage:
         """A token is at least one byte of its text."""
         texts = sum(_bytes(_without_image(each)) + INPUT_TOKENS for each in self.inputs)
         images = sum(1 for each in self.inputs if _image(each))
         return Usage(input=texts, input_image=images * IMAGE_TOKENS, input_images=images, queries=len(self.inputs) - images)
 
-    def estimate_usage(self, attempt: Attempt, sent_bytes: int = 0) -> Usage:
+    @cached_property
+    def _estimated(self) -> Usage:
         images = sum(1 for each in self.inputs if _image(each))
         return Usage(input=sum(_estimate(each) for each in self.inputs if not _image(each)), input_images=images)
 

@@ -3,7 +3,7 @@
 https://platform.openai.com/docs/api-reference/images
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import Annotated, Literal, Self
 
 from haimaker.http.errors import BadGatewayError
@@ -13,7 +13,7 @@ from haimaker.lean_dataclasses import dataclass, replace
 from haimaker.lean_pydantic import Field, StrictBool, StrictInt, StrictStr, ValidationError
 from haimaker.operations.attempt import Attempt
 from haimaker.operations.fields import CommonFields, raise_validation_error, with_model
-from haimaker.operations.image_forms import Parsed, from_request
+from haimaker.operations.image_forms import Parsed, Reference, fetch_references, from_request
 from haimaker.operations.operation import OperationRequest, Result
 from haimaker.pricing import image_usage, usage
 from haimaker.pricing.image_variants import Size, parse_size
@@ -21,6 +21,10 @@ from haimaker.pricing.usage import Usage
 from haimaker.validation.bounds import Text
 
 MAX_IMAGES = 10
+DEFAULT_MODEL = "openai/gpt-image-2.5-sunburst"
+"""Of OpenAI's document: https://platform.openai.com/docs/api-reference/images/createEdit. What it was before has been retired."""
+DEFAULT_VARIATION_MODEL = "openai/dall-e-2"
+"""The only one that OpenAI ever had for variations, and it is no more; a route of its name can lead to another's."""
 ImageResponseFormat = Literal["url", "b64_json"]
 
 
@@ -47,6 +51,8 @@ class ImageRequest(OperationRequest):
 
     fields: ImageFields
     kind: str = "images_generations"
+    references: tuple[Reference, ...] = ()
+    """The images to be edited, in place of `files`, where one of them is a link or the id of a file."""
 
     @property
     def operation(self) -> str:
@@ -78,7 +84,13 @@ class ImageRequest(OperationRequest):
         partial = (fields.partial_images or 0) if self.streams else 0
         text_bytes = usage.utf8_length(self.prompt)
         found = image_usage.max_usage(
-            attempt.model_info, self.n, fields.quality, self.size_asked, text_bytes, len(self.files), partial
+            attempt.model_info,
+            self.n,
+            fields.quality,
+            self.size_asked,
+            text_bytes,
+            len(self.files) + len(self.references),
+            partial,
         )
         # What a vendor makes of a size that its model lacks may be the dearest.
         return replace(found, variant=None)
@@ -87,6 +99,12 @@ class ImageRequest(OperationRequest):
         return image_usage.estimate_usage(
             attempt.model_info, self.n, self.fields.quality, self.size_asked, usage.utf8_length(self.prompt)
         )
+
+    def inlines_images(self, attempt: Attempt) -> bool:
+        return bool(self.references) and not attempt.provider.limits.edits_by_reference
+
+    def with_inline_images(self, data_url: Callable[[str, str], str]) -> Self:
+        return replace(self, files=fetch_references(self.references, data_url), references=())
 
     def usage_from(self, used: JSON) -> Usage:
         """What is made is images, unless it is said to be text."""
@@ -133,7 +151,7 @@ class ImageRequest(OperationRequest):
             raise BadGatewayError("The provider's answer has no images.", code="invalid_provider_response")
         if tokens is None and not image_usage.is_billed_by_token(attempt.model_info):
             tokens = self.usage_of_images(attempt, len(images))
-        data = [{"b64_json": None, "revised_prompt": None, "url": None, **image} for image in images]
+        data = [{name: value for name, value in image.items() if value is not None} for image in images]
         body: JSON = {"created": attempt.created_s, **(more or {}), "data": data}
         return Result({**body, "usage": self.usage_object(tokens)} if tokens else body, tokens)
 
@@ -161,25 +179,26 @@ class ImageRequest(OperationRequest):
 
 def parse_generation(request: Request) -> ImageRequest:
     """Raises BadRequestError."""
-    body = with_model({"model": "openai/dall-e-3", **parse_json(request.body)}, request.path.get("model"))
+    body = {name: value for name, value in parse_json(request.body).items() if value is not None}
+    body = with_model({"model": DEFAULT_MODEL, **body}, request.path.get("model"))
     return _validate(PromptFields, Parsed(body), len(request.body), "images_generations")
 
 
 def parse_edit(request: Request) -> ImageRequest:
     """Raises BadRequestError."""
-    parsed = from_request(request, "openai/gpt-image-1")
+    parsed = from_request(request, DEFAULT_MODEL)
     return _validate(PromptFields, parsed, len(request.body), "images_edits")
 
 
 def parse_variation(request: Request) -> ImageRequest:
     """Raises BadRequestError."""
-    parsed = from_request(request, "openai/dall-e-2")
+    parsed = from_request(request, DEFAULT_VARIATION_MODEL)
     return _validate(ImageFields, parsed, len(request.body), "images_variations")
 
 
 def _validate(fields: type[ImageFields], parsed: Parsed, size: int, kind: str) -> ImageRequest:
-    body = {name: value for name, value in parsed.body.items() if value is not None}
     try:
-        return ImageRequest(fields.model_validate(body), body, size, parsed.files, kind=kind)
+        checked = fields.model_validate(parsed.body)
+        return ImageRequest(checked, parsed.body, size, parsed.files, kind=kind, references=parsed.references)
     except ValidationError as error:
         raise_validation_error(error)

@@ -5,6 +5,7 @@ https://platform.openai.com/docs/api-reference/moderations
 
 import base64
 from collections.abc import Callable, Iterator, Sequence
+from functools import cached_property
 from typing import Annotated, Any, NamedTuple, Self
 
 from haimaker.http.errors import BadRequestError, invalid_parameter
@@ -113,13 +114,21 @@ class ModerationRequest(OperationRequest):
         return base64.b64encode(data).decode()
 
     def max_usage(self, attempt: Attempt, default_output_tokens: int = 0) -> Usage:
+        return self._most
+
+    def estimate_usage(self, attempt: Attempt, sent_bytes: int = 0) -> Usage:
+        return self._estimated
+
+    @cached_property
+    def _most(self) -> Usage:
         """A token is at least one byte of its text."""
         pieces = self.pieces
         images = sum(bool(piece.image) for piece in pieces)
         tokens = sum(usage.utf8_length(piece.text) + INPUT_TOKENS for piece in pieces)
         return Usage(input=tokens, input_image=images * IMAGE_TOKENS, input_images=images, queries=self.units())
 
-    def estimate_usage(self, attempt: Attempt, sent_bytes: int = 0) -> Usage:
+    @cached_property
+    def _estimated(self) -> Usage:
         tokens = sum(usage.estimate_tokens(usage.utf8_length(piece.text)) for piece in self.pieces)
         return Usage(input=tokens, input_images=sum(bool(piece.image) for piece in self.pieces), queries=self.units())
 

@@ -7,6 +7,7 @@ how a provider does it, `upstream/call.py` makes the calls, `upstream/exchange.p
 import base64
 import json
 from abc import abstractmethod
+from collections import Counter
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Literal, NamedTuple, Self
 
@@ -194,6 +195,12 @@ class OperationRequest:
         sent = {name: value for name, value in self.original.body.items() if name not in names}
         return replace(self, body=body, original=self.original._replace(body=sent))
 
+    def alike_parts(self, attempt: Attempt) -> Sequence[tuple[Self, int]]:
+        """The calls that it takes, and of those that use as much as each other one and how many they are."""
+        parts = self.split(attempt)
+        numbers = Counter(map(id, parts))
+        return [(part, numbers[each]) for each, part in {id(part): part for part in parts}.items()]
+
     @abstractmethod
     def max_usage(self, attempt: Attempt, default_output_tokens: int = 0) -> Usage:
         """No less than a target may bill for it, whatever it counts.
@@ -246,6 +253,10 @@ class OperationRequest:
             "output_tokens": tokens.completion,
             "total_tokens": tokens.prompt + tokens.completion,
         }
+
+    def inlines_images(self, attempt: Attempt) -> bool:
+        """Whether the gateway fetches the images that are links, for a target that takes images inside the request only."""
+        return attempt.provider.limits.inlines_images
 
     def with_inline_images(self, data_url: Callable[[str, str], str]) -> Self:
         """With images that are links as data URLs, for a target that takes no links; `data_url` takes the place of one as well."""

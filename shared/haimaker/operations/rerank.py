@@ -111,6 +111,13 @@ class RerankRequest(OperationRequest):
         return most if most == -(-len(self.texts) // UNIT_DOCUMENTS) else None
 
     def max_usage(self, attempt: Attempt, default_output_tokens: int = 0) -> Usage:
+        return self._most
+
+    def estimate_usage(self, attempt: Attempt, sent_bytes: int = 0) -> Usage:
+        return self._estimated
+
+    @cached_property
+    def _most(self) -> Usage:
         """The query is read with each document, and so is whatever else the client says; a token is at least one byte of it."""
         documents = self.fields.documents
         beside = len(dumps({name: value for name, value in self.body.items() if name not in OF_DOCUMENTS})) + PAIR_TOKENS
@@ -118,7 +125,8 @@ class RerankRequest(OperationRequest):
         tokens = sum(map(usage.utf8_length, self.texts)) + beside * len(documents) + images * IMAGE_TOKENS
         return Usage(input=tokens, queries=self.units(token_bytes=1))
 
-    def estimate_usage(self, attempt: Attempt, sent_bytes: int = 0) -> Usage:
+    @cached_property
+    def _estimated(self) -> Usage:
         texts = sum(usage.estimate_tokens(usage.utf8_length(text)) for text in self.texts)
         query = usage.estimate_tokens(usage.utf8_length(self.query)) * len(self.texts)
         return Usage(input=texts + query, queries=self.units())

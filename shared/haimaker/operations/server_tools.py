@@ -5,12 +5,15 @@ its limits is bounded by where its documentation says that it stops.
 """
 
 import re
+from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
-from typing import Any
+from typing import Any, NamedTuple
 
+from haimaker.http.errors import invalid_parameter
 from haimaker.http.json import as_objects
 from haimaker.http.values import JSON
 from haimaker.lean_dataclasses import dataclass, field
+from haimaker.validation.bounds import MAX_NAME
 
 DECLARATIONS = ("functionDeclarations", "function_declarations")
 CLIENTS_FIELDS = frozenset({"type", "function", "name"})
@@ -21,6 +24,9 @@ CLIENTS_TOOLS = (
 """The client runs them: https://platform.openai.com/docs/guides/tools"""
 MAX_SEARCHES = 10
 """Of the web, in a request that allows them; providers name no limit."""
+MAX_OWN_TOOLS = 128
+"""Of one request: as many tools of any kind as OpenAI takes. Each is reckoned with for each target and each number of calls.
+https://platform.openai.com/docs/api-reference/chat/create#chat-create-tools"""
 MAX_TURNS = 10
 """How often Anthropic lets its own tools follow one another before it pauses:
 https://platform.claude.com/docs/en/agents-and-tools/tool-use/server-tools"""
@@ -33,6 +39,9 @@ FILES = re.compile(r"file_search")
 CODE = re.compile(r"code_interpreter|shell")
 DRAWS = re.compile(r"image_generation")
 MAPS = re.compile(r"google_?maps", re.IGNORECASE)
+CONTAINER = "container_gb"
+FEES = {"web_searches": SEARCH, "maps_queries": MAPS, "file_searches": FILES, CONTAINER: CODE, "other_tool_uses": DRAWS}
+"""What tools are billed by the piece, by the name of the count: the first whose pattern is in their names."""
 ADVISOR = "advisor"
 COMPACTION = "compact"
 
@@ -58,34 +67,70 @@ class ServerTools:
 NONE = ServerTools()
 
 
-def server_tools(body: JSON, most_calls: int | None = None) -> ServerTools:
-    """Of a client's request, in OpenAI's format with the additions of others; `most_calls` is sent along for all tools together."""
-    own = [tool for entry in as_objects(body.get("tools")) for tool in _apart(entry) if _is_own(tool)]
-    if not own and body.get("web_search_options") is None and not _compacts(body):
-        return NONE
-    uses = 0
-    fees = {"web_searches": 0, "maps_queries": 0, "file_searches": 0, "container_gb": 0, "other_tool_uses": 0}
-    if body.get("web_search_options") is not None:
-        uses = fees["web_searches"] = min(_searches(body["web_search_options"]), most_calls or MAX_SEARCHES)
-    advisors: list[tuple[str, int]] = []
-    only_searches = all(SEARCH.search(_name(tool)) for tool in own)
-    for tool in own:
-        name, most = _name(tool), _most_uses(tool, body.get("max_tool_calls"), most_calls)
-        uses += 0 if RUN_BY_CLIENT.match(name) else most
-        if SEARCH.search(name):
-            fees["web_searches"] += most
-        elif MAPS.search(name):
-            fees["maps_queries"] += most
-        elif FILES.search(name):
-            fees["file_searches"] += most
-        elif CODE.search(name) and "container" in str(tool):
-            fees["container_gb"] += most * container_gb(tool)
-        elif DRAWS.search(name):
-            fees["other_tool_uses"] += most
-        elif name.startswith(ADVISOR) and isinstance(tool.get("model"), str):
-            advisors.append((tool["model"], most))
-    counted = {name: most for name, most in fees.items() if most}
-    return ServerTools(min(uses, most_calls or MAX_TURNS, MAX_TURNS), counted, advisors, _compacts(body), bool(own), only_searches)
+class OwnTools(NamedTuple):
+    """The tools of a request that its provider runs itself: read once, and reckoned with for each target."""
+
+    kinds: Mapping["OwnTool", int]
+    """How many there are of each kind."""
+    searches: int | None
+    """How often the web may be searched by `web_search_options`; None without them."""
+    max_tool_calls: object
+    compacts: bool
+
+    def within(self, most_calls: int | None = None) -> "ServerTools":
+        """The most that they may do; `most_calls` is sent along for all tools together."""
+        if not self.kinds and self.searches is None and not self.compacts:
+            return NONE
+        fees, uses = Counter[str](), 0
+        if self.searches is not None:
+            uses = fees["web_searches"] = min(self.searches, most_calls or MAX_SEARCHES)
+        advisors: list[tuple[str, int]] = []
+        for tool, number in self.kinds.items():
+            most = _most_uses(tool.max_uses, self.max_tool_calls, most_calls)
+            uses += 0 if tool.run_by_client else most * number
+            if tool.fee:
+                fees[tool.fee] += most * number * tool.units
+            if tool.advisor:
+                advisors += [(tool.advisor, most)] * number
+        counted = {name: most for name, most in fees.items() if most}
+        only_searches = all(tool.fee == "web_searches" for tool in self.kinds)
+        return ServerTools(
+            *(min(uses, most_calls or MAX_TURNS, MAX_TURNS), counted, advisors, self.compacts),
+            *(bool(self.kinds), only_searches),
+        )
+
+
+class OwnTool(NamedTuple):
+    """What is reckoned with of one."""
+
+    fee: str
+    """The name of the count by which it is billed by the piece; empty where it is not."""
+    units: int
+    max_uses: int | None
+    advisor: str
+    """The model that may be asked."""
+    run_by_client: bool
+
+
+def own_tools(body: JSON) -> OwnTools:
+    """Of a client's request, in OpenAI's format with the additions of others. Raises BadRequestError for more than any provider
+    takes."""
+    found = [tool for entry in as_objects(body.get("tools")) for tool in _apart(entry) if _is_own(tool)]
+    if len(found) > MAX_OWN_TOOLS:
+        raise invalid_parameter("tools", f"List should have at most {MAX_OWN_TOOLS} tools that the provider runs itself")
+    options = body.get("web_search_options")
+    searches = None if options is None else _searches(options)
+    return OwnTools(Counter(map(_own_tool, found)), searches, body.get("max_tool_calls"), _compacts(body))
+
+
+def _own_tool(tool: JSON) -> OwnTool:
+    name, model, units = _name(tool), tool.get("model"), 1
+    fee = next((fee for fee, pattern in FEES.items() if pattern.search(name) and (fee != CONTAINER or _has_container(tool))), "")
+    if fee == CONTAINER:
+        units = container_gb(tool)
+    advisor = model if not fee and name.startswith(ADVISOR) and isinstance(model, str) else ""
+    most = tool.get("max_uses")
+    return OwnTool(fee, units, most if type(most) is int and most > 0 else None, advisor, bool(RUN_BY_CLIENT.match(name)))
 
 
 def _apart(entry: JSON) -> Iterator[JSON]:
@@ -103,18 +148,26 @@ def _is_own(tool: JSON) -> bool:
 def _name(tool: JSON) -> str:
     """Google's tools are named by their only field."""
     kind = tool.get("type")
-    return kind if isinstance(kind, str) else str(next(iter(tool), ""))
+    return (kind if isinstance(kind, str) else str(next(iter(tool), "")))[:MAX_NAME]
+
+
+def _has_container(tool: JSON) -> bool:
+    """Whether it runs in one that OpenAI bills; one on the client's machine is free."""
+    place = tool.get("environment")
+    kind = place.get("type") if isinstance(place, dict) else place
+    return "container" in tool or (isinstance(kind, str) and "container" in kind)
 
 
 def container_gb(tool: JSON) -> int:
     """Of memory, as `4g`, of the container in which a tool of OpenAI's runs code."""
     held = tool.get("container") or tool.get("environment")
-    found = re.fullmatch(r"(\d{1,3})g", str(held.get("memory_limit"))) if isinstance(held, dict) else None
+    said = held.get("memory_limit") if isinstance(held, dict) else None
+    found = re.fullmatch(r"(\d{1,3})g", said) if isinstance(said, str) else None
     return int(found[1]) if found else 1
 
 
-def _most_uses(tool: JSON, *of_all: Any) -> int:
-    said = [most for most in (tool.get("max_uses"), *of_all) if type(most) is int and most > 0]
+def _most_uses(*limits: object) -> int:
+    said = [most for most in limits if type(most) is int and most > 0]
     return min((*said, MAX_SEARCHES)) if said else MAX_SEARCHES
 
 
@@ -127,4 +180,5 @@ def _compacts(body: JSON) -> bool:
     """https://platform.claude.com/docs/en/build-with-claude/compaction-threshold, and on demand with `compaction`"""
     managed = body.get("context_management")
     edits = as_objects(managed.get("edits")) if isinstance(managed, dict) else ()
-    return body.get("compaction") is not None or any(str(edit.get("type")).startswith(COMPACTION) for edit in edits)
+    kinds = (edit.get("type") for edit in edits)
+    return body.get("compaction") is not None or any(isinstance(kind, str) and kind.startswith(COMPACTION) for kind in kinds)

@@ -6,7 +6,7 @@ What the client did not ask for is not shown to it. Of other operations the even
 
 import re
 from collections.abc import Iterable, Iterator, Sequence
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import Any, Protocol
 
 from haimaker.http.errors import BadGatewayError
 from haimaker.http.values import JSON, StreamEvent
@@ -15,10 +15,15 @@ from haimaker.operations.attempt import Attempt
 from haimaker.pricing import usage
 from haimaker.pricing.usage import Usage
 
-if TYPE_CHECKING:
-    from haimaker.operations.operation import OperationRequest
-
 NULL_USAGE = re.compile(rb',\s*"usage"\s*:\s*null')
+
+
+class CountsUsage(Protocol):
+    """What a request knows of the usage of its answers."""
+
+    def read_usage(self, body: Any, attempt: Attempt) -> Usage | None: ...
+
+    def estimate_usage(self, attempt: Attempt, text_bytes: int) -> Usage: ...
 
 
 class StreamUsage(Protocol):
@@ -48,7 +53,7 @@ class StreamUsage(Protocol):
 class ResultUsage:
     """Of a stream of results, each with an event that ends it."""
 
-    request: "OperationRequest"
+    request: CountsUsage
     ends: list[StreamEvent] = field(default_factory=list)
     text_bytes: int = 0
 
@@ -82,7 +87,7 @@ class ResultUsage:
 class TextUsage:
     """Of a text, in chunks."""
 
-    request: "OperationRequest"
+    request: CountsUsage
     wants_usage: bool
     """Whether the client does."""
     provider_usage: JSON | None = None

@@ -74,14 +74,14 @@ def merge_channels(channels: Sequence[Sequence[TimedText]]) -> Sequence[TimedTex
 
 
 def to_seconds(value: Any) -> float:
-    """Of a number, of a text with one, or of Google's `1.5s`; 0 for what is none, or is no time that a sound can have."""
+    """Of a number, of a text with one, or of Google's `1.5s`; 0 for what is none, or is no time that a sound has."""
     if isinstance(value, bool):
         return 0.0
     try:
         found = float(value.removesuffix("s") if isinstance(value, str) else value)
     except (TypeError, ValueError, OverflowError):
         return 0.0
-    return found if abs(found) < TOO_LONG_S else 0.0
+    return found if 0.0 <= found < TOO_LONG_S else 0.0
 
 
 def join_words(words: Sequence[TimedText]) -> list[TimedText]:

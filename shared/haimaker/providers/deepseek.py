@@ -19,7 +19,8 @@ PROVIDER = Provider(
     "deepseek",
     endpoint=Endpoint("https://api.deepseek.com/v1"),
     dialect=Dialect(
-        answers=AnswerRules(finish_reasons={"insufficient_system_resource": "length"}),
+        # …/api/create-chat-completion: "the request is interrupted due to insufficient resource of the inference system"
+        answers=AnswerRules(failures=frozenset({"insufficient_system_resource"})),
         rename=MAX_TOKENS,
         values={"reasoning_effort": {"minimal": "low", "xhigh": "max"}},
         schema_in_words=True,

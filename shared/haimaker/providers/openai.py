@@ -58,6 +58,8 @@ PROVIDER = Provider(
         forwards=HEADERS,
         messages=MessageRules(keeps_developer=True, takes_unmended=("refusals",), strips_fields=REASONING),
     ),
+    # https://platform.openai.com/docs/api-reference/images/createEdit
+    limits=Limits(edits_by_reference=True),
     catalog=Catalog(
         completes="some",
         fees=FEES,

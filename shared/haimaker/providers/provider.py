@@ -99,6 +99,8 @@ class AnswerRules:
 
     finish_reasons: Mapping[str, str] = field(default_factory=dict)
     """Its own finish reasons, in lower case, and what they are at OpenAI; one that nobody knows is `stop`."""
+    failures: frozenset[str] = frozenset()
+    """Those of its finish reasons, in lower case, with which a generation has failed."""
     service_tiers: Mapping[str, str] = field(default_factory=dict)
     """Its own service tiers, and what they are at OpenAI; one that nobody knows is not told."""
     mend: Callable[[JSON], JSON] | None = None
@@ -181,6 +183,7 @@ class Dialect:
             refuse=tuple(name for name in self.refuse if name not in rule.drop) + rule.refuse + traits.refused(effort),
             answer_tool=self.answer_tool + rule.answer_tool,
             search_tool=rule.search_tool or self.search_tool,
+            thinking_switch=rule.thinking_switch or self.thinking_switch,
         )
 
 
@@ -202,6 +205,8 @@ class Limits:
     """The slowest and the fastest speech, if not OpenAI's."""
     inlines_images: bool = False
     """Whether it takes images inside the request only, so that the gateway fetches those that are links."""
+    edits_by_reference: bool = False
+    """Whether it edits images that are links, or its own files, named in JSON."""
     tool_prompt_tokens: int = 0
     """The most tokens that it adds to the prompt of a request with tools, besides the tools themselves."""
     takes_max_tool_calls: bool = False

@@ -22,8 +22,8 @@ PROVIDER = Provider(
         schema_in_words=True,
         # Until GLM-5.2 its models think or do not, with no effort between.
         family_rules={"glm-5.1": FamilyRule(drop=("reasoning_effort",))},
-        # Where the model broke off, and where its content was judged.
-        answers=AnswerRules(finish_reasons={"network_error": "length", "sensitive": "content_filter"}),
+        # Where its content was judged, and where the model broke off.
+        answers=AnswerRules(finish_reasons={"sensitive": "content_filter"}, failures=frozenset({"network_error"})),
     ),
     limits=Limits(single_choice=True),
     operations={"messages": MESSAGES},

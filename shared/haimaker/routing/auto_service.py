@@ -19,9 +19,9 @@ from haimaker.operations.operation import OperationRequest
 from haimaker.routing.auto_router import AutoChoice, AutoRouter, RuleInput
 from haimaker.routing.auto_rules import NO_RULES, AutoRouterDefinition, read_definition
 from haimaker.routing.context import RoutingContext
-from haimaker.routing.planner import RoutingRequest
 from haimaker.routing.preferences import NO_PREFERENCES
 from haimaker.routing.router import Router
+from haimaker.routing.routing_request import RoutingRequest
 from haimaker.store import Account, Store
 from haimaker.validation.toml_table import TomlTable, read_whole
 

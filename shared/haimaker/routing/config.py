@@ -9,6 +9,7 @@ from haimaker.lean_dataclasses import dataclass, field
 from haimaker.providers.provider import Provider
 
 if TYPE_CHECKING:
+    from haimaker.accounts.sign_in import SignInSettings
     from haimaker.observability.redaction import Redaction
     from haimaker.routing.auto_rules import AutoRouterDefinition
 
@@ -86,6 +87,8 @@ class Config:
     circuit_breaker: CircuitBreakerSettings = DEFAULT_CIRCUIT_BREAKER
     auto: "AutoRouterDefinition | None" = None
     """What `haimaker/auto` goes by for keys without a router of their own."""
+    sign_in: "SignInSettings | None" = None
+    """Who may sign in to the console without a key."""
     redaction: "Redaction | None" = None
     """What is taken out of content that is kept; None takes out all that is built in."""
 

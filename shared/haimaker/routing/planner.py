@@ -13,7 +13,7 @@ from haimaker.billing.estimates import NO_LIMITS, Affordable
 from haimaker.http.errors import BadRequestError
 from haimaker.http.json import as_objects
 from haimaker.http.sse import dumps
-from haimaker.http.values import JSON, Request
+from haimaker.http.values import JSON
 from haimaker.lean_dataclasses import dataclass, replace
 from haimaker.models.names import AUTO
 from haimaker.operations.attempt import Attempt
@@ -22,8 +22,8 @@ from haimaker.routing.config import LOWEST_COST
 from haimaker.routing.context import RoutingContext
 from haimaker.routing.health import Health
 from haimaker.routing.plan import Exclusion, Plan
-from haimaker.routing.preferences import NO_PREFERENCES, ROUTING_FIELDS, ROUTING_HEADERS, SEED_HEADER, RoutingPreferences
 from haimaker.routing.router import Router
+from haimaker.routing.routing_request import RoutingRequest
 from haimaker.store import Account
 
 if TYPE_CHECKING:
@@ -33,19 +33,6 @@ if TYPE_CHECKING:
 
 TYPICAL_ANSWER_TOKENS = 1_000
 """Of a request that sets no limit, where targets are compared by price."""
-
-
-class RoutingRequest(NamedTuple):
-    """A parsed request with what it says about its routing."""
-
-    asked: OperationRequest
-    preferences: RoutingPreferences
-    request_id: str
-    seed: str
-    now_s: float
-    tags: frozenset[str] = frozenset()
-    any_model_allowed: bool = False
-    """Whether the deployer asks for it, so that no key's list of models counts."""
 
 
 class Decision(NamedTuple):
@@ -72,21 +59,6 @@ class Decision(NamedTuple):
     def to_record(self) -> JSON:
         """The record's fields that show how the model was chosen."""
         return self.choice.to_record() if self.choice else {}
-
-
-def read_routing_request(asked: OperationRequest, request: Request, now_s: float) -> RoutingRequest:
-    """Splits a request into what is asked of the model and what it says about its routing. Raises BadRequestError."""
-    said, seed = NO_PREFERENCES, request.headers.get(SEED_HEADER, "")[:200]
-    sent = asked.original.body if asked.original else asked.body
-    fields = sent.keys() & ROUTING_FIELDS
-    if fields or not ROUTING_HEADERS.isdisjoint(request.headers):
-        from haimaker.routing import request_options  # few requests say anything
-
-        said = request_options.preferences_from_request({**asked.body, **{name: sent[name] for name in fields}}, request.headers)
-    if fields:
-        asked = asked.without(fields)
-    tags = request.headers.get("x-haimaker-tags") or request.headers.get("x-litellm-tags") or ""
-    return RoutingRequest(asked, said, request.id, seed, now_s, frozenset(filter(None, (tag.strip() for tag in tags.split(",")))))
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,7 +11,7 @@ from functools import cache
 from typing import TYPE_CHECKING
 
 from haimaker.lean_dataclasses import dataclass, field
-from haimaker.routing.circuit_breaker import CircuitState
+from haimaker.routing.circuit_state import CircuitState
 from haimaker.routing.config import CircuitBreakerSettings
 from haimaker.store import StoreUnavailable
 from haimaker.store.documents import Document, Documents

@@ -12,6 +12,7 @@ from dataclasses import replace
 from functools import partial
 from pathlib import Path
 
+from haimaker.accounts.sign_in import read_sign_in
 from haimaker.http.values import AttemptTimeouts
 from haimaker.models.catalog import ModelInfo
 from haimaker.models.names import AUTO, ROUTABLE
@@ -68,6 +69,7 @@ def _config(file: TomlTable) -> Config:
         accounts=accounts,
         circuit_breaker=circuit_breaker,
         auto=read_whole(TomlTable(("auto",), auto), partial(auto_rules.read_definition, source="gateway.toml")) if auto else None,
+        sign_in=read_whole(TomlTable(("sign_in",), file.pop("sign_in")), read_sign_in) if "sign_in" in file.own else None,
         redaction=read_whole(TomlTable(("content",), file.pop("content")), _redaction) if "content" in file.own else None,
     )
     file.require_empty()

@@ -83,6 +83,8 @@ class Settings:
     """The program's version, where the door knows it."""
     metrics_token: str = field(default="", repr=False)
     """The bearer token with which Prometheus reads metrics; without one there are none."""
+    sign_in_secret: str = field(default="", repr=False)
+    """The gateway's own secret at the identity provider by which people sign in, if it has one there."""
     public_models: bool = False
     """Whether anybody may read the catalogue of models, without a key."""
     service: str = "haimaker"
@@ -91,6 +93,8 @@ class Settings:
     """Dimensions of metrics besides service and operation; CloudWatch bills each combination of their values."""
     files_folder: Path | None = None
     """The folder of a gateway that serves files itself."""
+    stored_folder: Path | None = None
+    """The folder of files that clients keep, and of batches, of a gateway that has them itself."""
     files_bucket: str = ""
     """The bucket that has them instead; only with `aws`."""
     content_folder: Path | None = None
@@ -133,8 +137,10 @@ class Settings:
             alert_webhook=get_url(env, "HAIMAKER_ALERT_WEBHOOK", "https://example.com/alerts") or "",
             user_budget=_user_budget(env),
             metrics_token=env.get("HAIMAKER_METRICS_TOKEN", ""),
+            sign_in_secret=_sign_in_secret(env, config),
             public_models=get_bool(env, "HAIMAKER_PUBLIC_MODELS"),
             files_folder=home / "files",
+            stored_folder=home / "stored",
             files_bucket=env.get("HAIMAKER_FILES_BUCKET", ""),
             content_folder=home / "content" if get_bool(env, "HAIMAKER_LOG_CONTENT") else None,
             content_bucket=env.get("HAIMAKER_CONTENT_BUCKET", ""),
@@ -149,7 +155,7 @@ class Settings:
         if "AWS_SAM_LOCAL" in env:
             home = f"{env.get('TMPDIR', '/tmp')}/haimaker"  # noqa: S108 (of the sandbox alone)
             local = cls.from_environment({**env, "STORE": "sqlite", "HAIMAKER_HOME": home})
-            return replace(local, sam_local=True, files_folder=None)
+            return replace(local, sam_local=True, files_folder=None, stored_folder=None)
         parameter = env.get("HAIMAKER_PROVIDERS_PARAMETER", "")
         for name in ("HAIMAKER_ACCOUNTS_TABLE", "HAIMAKER_RECORDS_TABLE"):
             if name not in env:
@@ -200,6 +206,18 @@ def _aws(env: Mapping[str, str]) -> AWSAccess:
         credentials,
         *(get_url(env, f"AWS_ENDPOINT_URL_{service}", "http://127.0.0.1:8000") for service in ("DYNAMODB", "SSM", "S3")),
     )
+
+
+def _sign_in_secret(env: Mapping[str, str], config: Config) -> str:
+    """Raises SettingsError where what sign-in needs is not installed: nothing else does, so it is an extra."""
+    if config.sign_in is None:
+        return ""
+    from importlib.util import find_spec  # of no use to a start without it
+
+    if not find_spec("joserfc"):
+        message = "[sign_in] in gateway.toml needs the package joserfc: pip install 'haimaker[sign-in]', or joserfc beside it."
+        raise SettingsError(message)
+    return env.get("HAIMAKER_SIGN_IN_SECRET", "")
 
 
 def _user_budget(env: Mapping[str, str]) -> UserBudget | None:

@@ -25,6 +25,11 @@ class Documents(Protocol):
     def all(self, kind: str) -> Sequence[Document]:
         """All documents of a kind; changes of the last second may be missing."""
 
+    def page(
+        self, kind: str, after: str | None = None, limit: int = 100, *, newest_first: bool = False
+    ) -> tuple[Sequence[Document], bool]:
+        """Some documents of a kind by their names, after one name, and whether there are more. Names sort by their JSON."""
+
     def put(self, kind: str, document: Document) -> bool:
         """Writes a document under the next version if the stored version is `document.version`; returns False if it is another."""
 

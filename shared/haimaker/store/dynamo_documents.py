@@ -27,6 +27,17 @@ class DynamoDocuments:
         found = self._calls.query(self._table, None, ("pk", kind), span, MAX_DOCUMENTS, backwards=False)
         return [_from_item(item) for item in islice(found, MAX_DOCUMENTS)]
 
+    def page(
+        self, kind: str, after: str | None = None, limit: int = 100, *, newest_first: bool = False
+    ) -> tuple[Sequence[Document], bool]:
+        last = json.dumps(after) if after is not None else None
+        first, end = BEFORE_ALL_NAMES, AFTER_ALL_NAMES
+        if last is not None:
+            first, end = (first, last) if newest_first else (last, end)
+        read = self._calls.query(self._table, None, ("pk", kind), ("sk", first, end), limit + 2, backwards=newest_first)
+        found = [item for item in islice(read, limit + 2) if item["sk"] != last][: limit + 1]
+        return [_from_item(item) for item in found[:limit]], len(found) > limit
+
     def put(self, kind: str, document: Document) -> bool:
         try:
             self._calls.call(

@@ -82,7 +82,7 @@ class Shards:
 
     def home(self, reservation: Reservation) -> int:
         """The shard that a request meets. What an account limits for single models is counted in its own item alone."""
-        if reservation.shard is not None or reservation.models:
+        if reservation.shard is not None or reservation.models or reservation.pool or reservation.opens_pool:
             return reservation.shard or 0
         number = self.number(reservation.account_id)
         return self._asked.get(_asked(reservation), crc32(reservation.request_id.encode()) % number if number > 1 else 0)

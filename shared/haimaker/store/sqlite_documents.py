@@ -9,6 +9,9 @@ from haimaker.store.sqlite_schema import Execute
 
 GET = "SELECT name, body, version FROM documents WHERE kind = ? AND name = ?"
 ALL = "SELECT name, body, version FROM documents WHERE kind = ? ORDER BY name"
+PAGE = "SELECT name, body, version FROM documents WHERE kind = ? AND name > ? ORDER BY name LIMIT ?"
+NEWEST_PAGE = "SELECT name, body, version FROM documents WHERE kind = ? AND name < ? ORDER BY name DESC LIMIT ?"
+AFTER_ALL = "~"
 ADD = "INSERT OR IGNORE INTO documents (kind, name, body, version) VALUES (?, ?, ?, 1)"
 CHANGE = "UPDATE documents SET body = ?, version = version + 1 WHERE kind = ? AND name = ? AND version = ?"
 DELETE = "DELETE FROM documents WHERE kind = ? AND name = ?"
@@ -30,6 +33,14 @@ class SQLiteDocuments:
     def all(self, kind: str) -> Sequence[Document]:
         with self._reading("documents") as execute:
             return [_from_row(row) for row in execute(ALL, (kind,)).fetchall()]
+
+    def page(
+        self, kind: str, after: str | None = None, limit: int = 100, *, newest_first: bool = False
+    ) -> tuple[Sequence[Document], bool]:
+        last = (AFTER_ALL if newest_first else "") if after is None else json.dumps(after)
+        with self._reading("documents") as execute:
+            rows = execute(NEWEST_PAGE if newest_first else PAGE, (kind, last, limit + 1)).fetchall()
+        return [_from_row(row) for row in rows[:limit]], len(rows) > limit
 
     def put(self, kind: str, document: Document) -> bool:
         name, body = json.dumps(document.name), json.dumps(document.body)

@@ -48,7 +48,12 @@ CREATE TABLE totals (
     input_tokens INTEGER NOT NULL, output_tokens INTEGER NOT NULL, cost_nanousd INTEGER NOT NULL, PRIMARY KEY (grouped, day, name)
 ) WITHOUT ROWID;
 """
-STEPS = (SCHEMA, DOCUMENTS, MODEL_COUNTERS, TOTALS)
+POOLS = """
+CREATE TABLE pools (
+    account_id TEXT NOT NULL, pool TEXT NOT NULL, amount INTEGER NOT NULL, PRIMARY KEY (account_id, pool)
+) WITHOUT ROWID;
+"""
+STEPS = (SCHEMA, DOCUMENTS, MODEL_COUNTERS, TOTALS, POOLS)
 """What each version adds to the one before it."""
 TOTALS_VERSION = STEPS.index(TOTALS) + 1
 """From which on there are daily totals; those of earlier records are added up when a file is brought up to it."""
@@ -57,7 +62,8 @@ SCHEMA_VERSION = len(STEPS)
 IN_MINUTE = "minute IN (:minute, :minute + 1)"
 COUNTERS = f"""id, config, version, blocked, expires_s, window_end_s, budget, remaining, total_spend,
     rpm_limit, tpm_limit, parallel_limit, free_slots,
-    CASE WHEN {IN_MINUTE} THEN requests_left ELSE rpm_limit END, CASE WHEN {IN_MINUTE} THEN tokens_left ELSE tpm_limit END"""
+    CASE WHEN {IN_MINUTE} THEN requests_left ELSE rpm_limit END, CASE WHEN {IN_MINUTE} THEN tokens_left ELSE tpm_limit END,
+    COALESCE((SELECT SUM(amount) FROM pools WHERE pools.account_id = accounts.id), 0)"""  # noqa: S608
 READ = f"SELECT {COUNTERS} FROM accounts WHERE id = :id"  # noqa: S608 (constants only)
 READ_TO_RESERVE = f"""SELECT {COUNTERS},
     EXISTS (SELECT 1 FROM model_counters WHERE account_id = :id AND window_end_s <= :now),
@@ -127,20 +133,18 @@ def open_database(path: Path) -> sqlite3.Connection:
     return connection
 
 
-def migrate(execute: Execute) -> None:
-    """Brings the schema to SCHEMA_VERSION. A later version adds its own step here and keeps those before it."""
-    version = execute("PRAGMA user_version").fetchone()[0]
+def migrate(execute: Execute) -> bool:
+    """Brings the schema to SCHEMA_VERSION; returns whether what the file has already is in no totals yet, which it had not from the
+    start. A later version adds its own step here and keeps those before it."""
+    version: int = execute("PRAGMA user_version").fetchone()[0]
     if version > SCHEMA_VERSION:
         raise sqlite3.DatabaseError(
             f"the file has version {version}, made by a newer program that knows more than {SCHEMA_VERSION}"
         )
     if version == SCHEMA_VERSION:
-        return
+        return False
     for step in STEPS[version:]:
         for statement in filter(str.strip, step.split(";")):
             execute(statement)
-    if version < TOTALS_VERSION:
-        from haimaker.store import sqlite_totals  # once in a file's life
-
-        sqlite_totals.add_up(execute)
     execute(f"PRAGMA user_version = {SCHEMA_VERSION}")
+    return version < TOTALS_VERSION

@@ -6,7 +6,7 @@ that leaves noticed. The threads are kept and used again; of many that were need
 
 import time
 from collections.abc import Callable, Generator
-from functools import cache
+from functools import cache, partial
 from queue import Empty, SimpleQueue
 from threading import Lock
 from typing import TYPE_CHECKING, Final, Generic, TypeVar
@@ -38,7 +38,7 @@ class BackgroundIterator(Generic[T]):
     def __init__(self, items: Generator[T]) -> None:
         self._queue: SimpleQueue[T | _Sentinel] = SimpleQueue()
         self._discards = False
-        self._done: Future[None] = _threads().submit(self._run, items)
+        self._done: Future[None] = _threads().submit(partial(self._run, items))
 
     def get(self, timeout_s: float) -> T | _Sentinel:
         """The next item, SILENCE after `timeout_s` without one, or END. Items that come at once are got without waiting."""
@@ -86,6 +86,11 @@ class BackgroundIterator(Generic[T]):
                 self._queue.put(END)
 
 
+def run_beside(work: Callable[[], object]) -> "Future[None]":
+    """Runs what nothing here can end, such as the search for a name's address, in one of the same threads."""
+    return _threads().submit(work)
+
+
 class Threads:
     """A pool that gives its threads back once more than KEPT_THREADS were needed and few are: each keeps memory of its own."""
 
@@ -95,16 +100,16 @@ class Threads:
         self._running = self._most = 0
         """Now, and at once since the executor was made."""
 
-    def submit(self, run: "Callable[[Generator[T]], None]", items: Generator[T]) -> "Future[None]":
+    def submit(self, work: Callable[[], object]) -> "Future[None]":
         with self._lock:
-            done = self._executor.submit(self._run, run, items)
+            done = self._executor.submit(self._run, work)
             self._running += 1
             self._most = max(self._most, self._running)
             return done
 
-    def _run(self, run: "Callable[[Generator[T]], None]", items: Generator[T]) -> None:
+    def _run(self, work: Callable[[], object]) -> None:
         try:
-            run(items)
+            work()
         finally:
             self._end()
 

@@ -3,7 +3,6 @@
 import time
 from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
-from functools import cached_property
 from itertools import chain
 from typing import TYPE_CHECKING, Any, TypeVar
 from urllib.parse import urlsplit
@@ -14,10 +13,9 @@ from haimaker.adapters import Adapter
 from haimaker.adapters.first_chunk import has_content, read_error_body
 from haimaker.adapters.openai_types import EVENT_SHAPES, SHAPES, conform
 from haimaker.billing.settlement import AttemptLog
-from haimaker.credentials.access import ProviderConnection
 from haimaker.credentials.headers import auth_headers
 from haimaker.http import errors, sse
-from haimaker.http.client import MAX_WHOLE_BYTES, AnswerTooLarge, CancelToken, HTTPClient, Timeouts, TransportError, read_whole
+from haimaker.http.client import MAX_WHOLE_BYTES, AnswerTooLarge, CancelToken, Timeouts, TransportError, read_whole
 from haimaker.http.errors import APIError, APITimeoutError, BadGatewayError
 from haimaker.http.json import read_or_none
 from haimaker.http.values import AttemptTimeouts, Event, StreamEvent, UpstreamResponse
@@ -25,13 +23,11 @@ from haimaker.lean_dataclasses import dataclass, field, replace
 from haimaker.operations.attempt import Attempt
 from haimaker.operations.operation import ByteStream, EventStream, OperationRequest, Result, UpstreamBody, trusted_usage
 from haimaker.pricing.usage import Usage
-from haimaker.routing.health import Health
+from haimaker.upstream.clients import ProviderClients
 
 if TYPE_CHECKING:
-    from haimaker.files import FileStore
-    from haimaker.settings.settings import Settings
     from haimaker.upstream.image_delivery import Delivered
-    from haimaker.upstream.image_fetcher import FetchBounds, ImageFetcher
+    from haimaker.upstream.image_fetcher import FetchBounds, HeldBytes
 
 CONNECT_S = 10.0
 MAX_TURNS = 5
@@ -41,28 +37,6 @@ AWS_EVENT_STREAM = "application/vnd.amazon.eventstream"
 STREAMS = ("text/event-stream", "application/x-ndjson")
 
 T = TypeVar("T")
-
-
-@dataclass(frozen=True)
-class ProviderClients:
-    """What reaching providers takes, shared by all requests."""
-
-    http_client: HTTPClient
-    access: Mapping[str, ProviderConnection]
-    health: Health
-    settings: "Settings | None" = None
-
-    def files(self, headers: Mapping[str, str]) -> "FileStore | None":
-        """The place for files, as a request with these headers reaches it; None where there is none."""
-        from haimaker.files import file_store_for  # few operations need it
-
-        return file_store_for(self.settings, headers) if self.settings else None
-
-    @cached_property
-    def images(self) -> "ImageFetcher":
-        from haimaker.upstream.image_fetcher import ImageFetcher  # few providers need it
-
-        return ImageFetcher(proxies=self.http_client.proxies)
 
 
 @dataclass(slots=True)
@@ -80,6 +54,7 @@ class UpstreamCall:
     can_go_on: Callable[[Attempt, Usage], bool] = lambda attempt, used: True
     """Whether another turn of an answer that was paused is reserved, beside what its turns have used so far."""
     _inlined: OperationRequest | None = None
+    _held: "HeldBytes | None" = None
     _answers: dict[str, dict[int, Result]] = field(default_factory=dict)
     """Of the parts of a request that takes several calls, by target and number: what has been answered is not asked for again."""
 
@@ -90,7 +65,7 @@ class UpstreamCall:
         Raises APIError, also while a stream is read.
         """
         request, attempt = self.request, attempt_log.attempt
-        if attempt.provider.limits.inlines_images:
+        if request.inlines_images(attempt):
             request = self._inlined = self._inlined or self.clients.images.inline_images(request, self.fetch_bounds())
         adapter = adapters.find(request, attempt)
         from_bytes, parts = getattr(adapter, "from_bytes", None), _split(request, attempt, adapter)
@@ -116,6 +91,12 @@ class UpstreamCall:
         of_one_call = adapters.paused_turn(request, attempt) is None
         return EventStream(_begun(self._events(attempt_log, request, adapter, response)), of_one_call)
 
+    def is_all_of(self, attempt: Attempt) -> bool:
+        """Whether an attempt is one call of a provider and nothing else."""
+        provider, access = attempt.provider, self.clients.access.get(attempt.provider.name)
+        has_key = access is not None and bool(access.api_key or not (access.tokens or access.credentials))
+        return has_key and not provider.offline and not provider.limits.inlines_images and len(self.request.split(attempt)) == 1
+
     def unanswered_parts(self, attempt: Attempt) -> Sequence[OperationRequest]:
         """What another try of a target would ask for: the request, or those of its parts that have no answer yet."""
         if not (answers := self._answers.get(attempt.target)):
@@ -132,9 +113,16 @@ class UpstreamCall:
 
     def fetch_bounds(self, seconds: float | None = None) -> "FetchBounds":
         """For images that are fetched from where they are."""
-        from haimaker.upstream.image_fetcher import FetchBounds
+        from haimaker.upstream.image_fetcher import FetchBounds, HeldBytes
 
-        return FetchBounds.for_request(self.deadline_s, owner_of(self.headers), self.cancel, seconds)
+        if self._held is None:
+            self._held = HeldBytes(owner_of(self.headers))
+        return FetchBounds.for_request(self.deadline_s, self._held, self.cancel, seconds)
+
+    def release(self) -> None:
+        """Once it is answered: what was fetched for it counts no more."""
+        if self._held:
+            self._held.give_back()
 
     def _merged(self, attempt_log: AttemptLog, parts: Sequence[OperationRequest], adapter: Adapter) -> Result:
         from haimaker.upstream.parallel import call_in_parallel  # few requests need it
@@ -241,15 +229,9 @@ class UpstreamCall:
                 result = adapter.from_upstream(body, part, attempt)
                 if isinstance(result.body, dict) and (shape := SHAPES.get(part.operation)):
                     result = result._replace(body=conform(result.body, shape))
-        except APIError:
-            said = read_or_none(body.raw)
-            if isinstance(said, dict):
-                if used := part.read_usage(said, attempt):
-                    attempt_log.set_usage(used, estimated=False)
-                elif isinstance(said.get("usage"), dict) and said["usage"]:
-                    attempt_log.set_usage(part.estimate_usage(attempt, part.measure(Result(said))), estimated=True)
-            elif part.is_text and body.raw.lstrip().startswith((b"{", b"data:")):
-                attempt_log.set_usage(part.estimate_usage(attempt, len(body.raw)), estimated=True)
+        except APIError as error:
+            if not error.usage:
+                _set_usage_of(body.raw, attempt_log, part)
             raise
         used = trusted_usage(result.usage, attempt) if result.usage else part.read_usage(result.body, attempt)
         attempt_log.set_usage(used or part.estimate_usage(attempt, part.measure(result)), estimated=used is None)
@@ -304,6 +286,8 @@ class UpstreamCall:
         try:
             yield
         except APIError as error:
+            if error.usage and (used := part.read_usage({"usage": error.usage}, attempt_log.attempt)):
+                attempt_log.set_usage(used, estimated=False)
             access = self.clients.access.get(attempt_log.attempt.provider.name)
             for secret in (access.api_key, urlsplit(access.base_url).netloc) if access else ():
                 error.message = error.message.replace(secret, "***") if secret else error.message
@@ -324,6 +308,18 @@ class UpstreamCall:
 def _split(request: OperationRequest, attempt: Attempt, adapter: Adapter) -> Sequence[OperationRequest]:
     most_at_once = getattr(adapter, "most_at_once", None)
     return request.split(attempt, most_at_once(attempt) if most_at_once else None)
+
+
+def _set_usage_of(raw: bytes, attempt_log: AttemptLog, part: OperationRequest) -> None:
+    """What a body of no use has used, by its own count or by its size."""
+    said, attempt = read_or_none(raw), attempt_log.attempt
+    if isinstance(said, dict):
+        if used := part.read_usage(said, attempt):
+            attempt_log.set_usage(used, estimated=False)
+        elif isinstance(said.get("usage"), dict) and said["usage"]:
+            attempt_log.set_usage(part.estimate_usage(attempt, part.measure(Result(said))), estimated=True)
+    elif part.is_text and raw.lstrip().startswith((b"{", b"data:")):
+        attempt_log.set_usage(part.estimate_usage(attempt, len(raw)), estimated=True)
 
 
 def decode(response: UpstreamResponse) -> Iterator[Event]:

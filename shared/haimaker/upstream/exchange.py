@@ -74,6 +74,10 @@ class AttemptLoop:
     def cancel(self) -> CancelToken:
         return self.call.cancel
 
+    def waits_for_calls_only(self) -> bool:
+        """Whether what is waited for are calls one after another, each of which can be ended: no token, picture or calls beside."""
+        return self.request.is_text and all(map(self.call.is_all_of, self.plan.all()))
+
     def first_success(self) -> Result | EventStream | ByteStream:
         """The answer of the first target that gives one. Raises the last APIError, with all attempts in it."""
         waiting = list(self.plan.attempts)
@@ -187,7 +191,7 @@ class Exchange:
             yield from self.transcript.tee(items) if self.transcript else items
             status = "ok"
         except APIError as raised:
-            status, error = "cut" if self.attempts.cancel.requested else "error", raised
+            error = raised
             self._name_provider(raised)
             _clear_frames(raised)
             raise
@@ -196,20 +200,24 @@ class Exchange:
             self.observer.exception(raised, request_id=self.request_id)
             raise error from raised
         finally:
+            self.attempts.call.release()
             record = self.settle(status, error)
             if self.transcript:
                 self.transcript.end(record)
 
     def settle(self, status: Status, error: APIError | None = None) -> Record:
-        """Charges what was used so far; only the first call counts."""
+        """Charges what was used so far; only the first call counts.
+
+        What fails is cut where its client left, or has the begin of it; else it is an error, whoever saw first that it failed.
+        """
         first = self.settlement.record is None
-        if status == "cut" and self.attempts.cancel.requested:
-            error = self.cancel_reason
-            if error is not CLIENT_LEFT and not any(attempt_log.tokens for attempt_log in self.attempts.attempt_logs):
-                status = "error"  # nobody has begun anything that could be cut
+        if status == "cut":
+            error = self.cancel_reason if self.attempts.cancel.requested else error
+            if error not in (None, CLIENT_LEFT) and self.settlement.first_chunk_s is None:
+                status = "error"
         record = self.settlement.settle(status, time.time(), error)
         if first:
-            self.observer.request(record)
+            self.observer.request(record, self.settlement.attempt_logs, self.attempts.call.headers)
             for alert in self.settlement.alerts:
                 is_key = alert.account_id == record.account_id
                 name = record.detail["key_alias"] or record.detail["key_name"] if is_key else ""

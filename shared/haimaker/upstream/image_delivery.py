@@ -9,10 +9,10 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING, NamedTuple
 
 from haimaker.blobs import BlobError
-from haimaker.files import FileStore
 from haimaker.http.errors import BadRequestError, GatewayBusyError
 from haimaker.http.values import JSON
 from haimaker.lean_dataclasses import dataclass
+from haimaker.links import LinkStore
 from haimaker.media import images as media_images
 from haimaker.operations.images import ImageResponseFormat
 from haimaker.operations.operation import Result
@@ -36,7 +36,7 @@ class Delivered(NamedTuple):
 class Delivery:
     """`files` is None where the gateway has no place for them."""
 
-    files: FileStore | None
+    files: LinkStore | None
     fetcher: "ImageFetcher"
     bounds: "FetchBounds"
 
@@ -69,7 +69,8 @@ class Delivery:
             encoded = None if url and response_format == "url" else encoded
         elif response_format == "url" and url:
             encoded = None
-        return {**image, "b64_json": encoded, "url": url}
+        told = {**image, "b64_json": encoded, "url": url}
+        return {name: value for name, value in told.items() if value is not None}
 
     def _store(self, encoded: str, tell: Callable[[str], None]) -> str | None:
         data = media_images.from_base64(encoded)

@@ -5,10 +5,13 @@ a stream that is silent starts with comments, a whole answer with white space, w
 
 An answer is begun in a thread of its own, since much may have to be waited for until then. The rest of a stream waits for the
 bytes of one call: the thread of a door that can write meanwhile reads it itself, for two thirds of the CPU of handing it over.
+So it does with a whole answer whose calls are all that is waited for; what looks after it meanwhile is one thread for all of them.
 """
 
+import threading
 import time
 from collections.abc import Callable, Generator, Iterator
+from functools import cache
 
 from haimaker.http.answer_reader import Patience
 from haimaker.http.errors import APIError, APITimeoutError
@@ -16,8 +19,9 @@ from haimaker.http.sse import dumps
 from haimaker.http.values import Request, Response
 from haimaker.lean_dataclasses import dataclass, field
 from haimaker.operations.operation import ResponseKind
-from haimaker.upstream.background import END, SILENCE, BackgroundIterator
+from haimaker.upstream.background import END, SILENCE, BackgroundIterator, run_beside
 from haimaker.upstream.exchange import Exchange, ResponseHead
+from haimaker.upstream.watch import Watch
 
 JSON_BODY = {"content-type": "application/json"}
 SILENCE_S: dict[ResponseKind, float] = {"events": 15.0, "json": 240.0, "bytes": 240.0}
@@ -68,10 +72,16 @@ class Relay:
     _said_s: float = 0.0
     """When something was last written."""
     _ended_by: APIError | ClientLeft | None = None
+    _is_begun: bool = False
+    """Whether white space is written of an answer that this thread waits for; nothing is any more once it is over."""
+    _is_over: bool = False
+    _writing: threading.Lock = field(default_factory=threading.Lock)
 
     def response(self) -> Response:
         """Waits for the head. Raises APIError if there is none to come."""
         kind = self.exchange.request.response
+        if kind == "json" and self.request.begin_now and self.exchange.attempts.waits_for_calls_only():
+            return self._whole_in_this_thread()
         self._items = BackgroundIterator(self._begin())
         try:
             head = self._next(SILENCE_S[kind])
@@ -90,6 +100,57 @@ class Relay:
             return Response(head.status, head.headers, Body(self._stream(kind), self._finish))
         headers = self.exchange.stream_head() if kind == "events" else JSON_BODY
         return Response(200, headers, Body(self._after_silence(kind), self._finish))
+
+    def _whole_in_this_thread(self) -> Response:
+        """A whole answer. `look` ends its calls from another thread, whatever they wait for. Raises APIError and ClientLeft."""
+        self._said_s, failure = time.monotonic(), None
+        self.exchange.attempts.cancel.run_beside = run_beside
+        watch().add(self)
+        try:
+            head, *pieces = self.exchange.run()
+        except APIError as error:
+            failure = self._ended_by or error
+        finally:
+            watch().remove(self)
+            with self._writing:
+                self._is_over = True
+        if isinstance(self._ended_by, ClientLeft):
+            raise self._ended_by
+        if failure is None:
+            assert isinstance(head, ResponseHead)
+            return Response(head.status, head.headers, b"".join(piece for piece in pieces if isinstance(piece, bytes)))
+        assert isinstance(failure, APIError)
+        failure.attempts = failure.attempts or [attempt_log.to_record() for attempt_log in self.exchange.settlement.attempt_logs]
+        if not self._is_begun:
+            raise failure
+        return Response(200, JSON_BODY, dumps(self.exchange.client_format.render_error(failure, self.request.id)))
+
+    def look(self, now_s: float) -> float:
+        """Of the thread that looks after all: ends the answer where nobody waits for it any more, and has its silence filled."""
+        silent_until_s = self._said_s + SILENCE_S["json"]
+        if now_s >= silent_until_s:
+            self._said_s, silent_until_s = now_s, now_s + SILENCE_S["json"]
+            threading.Thread(target=self._fill, daemon=True).start()  # a client may read slowly, and others are to be looked at
+        if self._ended_by:
+            return silent_until_s
+        if self.request.client_left():
+            self._end(ClientLeft())
+        elif now_s >= self.deadline_s + GRACE_S:
+            self._end(out_of_time())
+        return min(silent_until_s, max(now_s, self.deadline_s + GRACE_S))
+
+    def _fill(self) -> None:
+        with self._writing:
+            if self._is_over:
+                return
+            assert self.request.begin_now
+            try:
+                if not self._is_begun:
+                    self._is_begun = True
+                    self.request.begin_now(Response(200, JSON_BODY, b""))
+                self._write(b" ")
+            except OSError:
+                self._end(ClientLeft())
 
     def _begin(self) -> Generator[ResponseHead | bytes, None, None]:
         """The items of the exchange; only the head where the door's thread reads the rest."""
@@ -243,6 +304,11 @@ class Relay:
             if self._rest:
                 self._rest.close()
         self.exchange.settle("cut")
+
+
+@cache
+def watch() -> Watch:
+    return Watch(min(LOOK_S, *SILENCE_S.values()))
 
 
 def out_of_time() -> APIError:

@@ -8,7 +8,8 @@ from haimaker.http.errors import BadGatewayError
 from haimaker.http.values import Request, UpstreamRequest
 from haimaker.lean_dataclasses import replace
 from haimaker.providers.provider import Provider
-from haimaker.upstream.call import CONNECT_S, ProviderClients
+from haimaker.upstream.call import CONNECT_S
+from haimaker.upstream.clients import ProviderClients
 
 TIMEOUT_S = 60.0
 

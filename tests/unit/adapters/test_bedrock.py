@@ -65,7 +65,6 @@ def message(content: list[Any]) -> JSON:
         ("content_filtered", False, "content_filter"),
         ("tool_use", True, "tool_calls"),
         ("end_turn", True, "tool_calls"),
-        ("malformed_tool_use", False, "stop"),
         ("tired", False, "stop"),
         (None, False, "stop"),
         (["x"], True, "tool_calls"),

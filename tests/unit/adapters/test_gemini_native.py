@@ -52,7 +52,7 @@ def test_a_request_passes_as_it_is(top: JSON, config: JSON, part: JSON, tool: JS
 @given(STRANGE, STRANGE, STRANGE, st.sampled_from(["STOP", "MALFORMED_FUNCTION_CALL", "REASON_OF_TOMORROW"]), st.booleans())
 def test_an_answer_passes_as_it_is(top: JSON, candidate: JSON, part: JSON, reason: str, text: bool) -> None:
     parts = [{"text": "Hi"} if text else {"functionCall": {"name": "f", "args": {}}}, {"text": "x", **part}, part]
-    end = {"content": {"parts": [part]}, "finishReason": reason, **candidate}
+    end = {"content": {"parts": [{"text": "x"}, part]}, "finishReason": reason, **candidate}
     events: list[JSON] = [{"candidates": [{"content": {"parts": [one]}, **candidate}], **top} for one in parts]
     events.append({"candidates": [end], "usageMetadata": {"promptTokenCount": 3, "totalTokenCount": 5, **top}})
     at, request = attempt(GEMINI), asked({"contents": "Hi"}, stream=True)

@@ -1,3 +1,5 @@
+import time
+
 import pytest
 from openai.types import Model
 
@@ -7,6 +9,7 @@ from haimaker.http.errors import AuthenticationError, NotFoundError
 from haimaker.http.values import JSON
 from haimaker.models.catalog import find_model
 from haimaker.models.names import AUTO
+from haimaker.models.table import current_table
 from haimaker.providers.registry import all_providers, get
 from haimaker.routing.config import Config, Route, Target
 from haimaker.routing.router import Router
@@ -70,6 +73,26 @@ def test_the_list_has_the_chat_models_of_providers_that_are_on() -> None:
 )
 def test_a_key_sees_what_it_may_use(allowed: tuple[str, ...], expected: set[str]) -> None:
     assert set(listed(*allowed)) == (expected | {AUTO} if expected else set())
+
+
+@pytest.mark.parametrize(
+    ("name", "made"),
+    [
+        ("openai/gpt-4o-2024-05-13", "2024-05-13"),
+        ("openai/gpt-image-2", "2026-04-21"),
+        ("mistral/mistral-small-latest", None),
+        ("fast", None),
+        (AUTO, None),
+        ("hosted_vllm/new-2026-02-30", None),
+        ("hosted_vllm/new-20260228", "2026-02-28"),
+        ("hosted_vllm/new@20260228", "2026-02-28"),
+    ],
+)
+def test_a_model_was_made_when_its_newest_snapshot_was_or_the_table(name: str, made: str | None) -> None:
+    told = retrieved(name)
+    assert time.strftime("%Y-%m-%d", time.gmtime(told["created"])) == (made or current_table().date)
+    of_anthropic = models.get_model(ROUTER, account(), request(path={"id": name}, headers={"anthropic-version": "2023-06-01"}))
+    assert of_anthropic["created_at"] in (f"{made}T00:00:00Z", "1970-01-01T00:00:00Z")
 
 
 def test_an_image_model_tells_what_an_image_costs() -> None:

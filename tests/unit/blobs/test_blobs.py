@@ -49,7 +49,7 @@ def bucket(endpoint: str, prefix: str = "") -> S3Blobs:
 @pytest.fixture(params=["folder", "bucket"])
 def blobs(request: pytest.FixtureRequest, tmp_path: Path) -> BlobStore:
     if request.param == "folder":
-        return FolderBlobs(tmp_path / "blobs", LIFETIME_S, address="http://127.0.0.1:8000/files")
+        return FolderBlobs(tmp_path / "blobs", LIFETIME_S, address="http://127.0.0.1:8000/links")
     return bucket(request.getfixturevalue("s3"), f"{request.node.name}/")
 
 
@@ -58,6 +58,24 @@ def test_what_was_put_can_be_read_until_it_is_replaced(blobs: BlobStore) -> None
         blobs.put(key, data, "image/png")
         assert blobs.get(key, len(data)) == data
     assert blobs.get("2026-11-29/req-1.json", 100) == b'{"a": "\xc3\xbc"}'
+
+
+def test_a_blob_comes_and_goes_in_pieces(blobs: BlobStore) -> None:
+    assert blobs.put_pieces(KEY, iter([b"ab", b"", PICTURE]), "image/png") == len(PICTURE) + 2
+    assert b"".join(blobs.pieces(KEY)) == b"ab" + PICTURE == blobs.get(KEY, 1_000)
+    with pytest.raises(BlobNotFound):
+        blobs.pieces("made/another.png")
+
+
+def test_a_blob_whose_pieces_break_off_is_not_there(blobs: BlobStore) -> None:
+    def breaking() -> Iterator[bytes]:
+        yield b"ab"
+        raise LookupError
+
+    with pytest.raises(LookupError):
+        blobs.put_pieces(KEY, breaking(), "image/png")
+    with pytest.raises(BlobNotFound):
+        blobs.get(KEY, 1_000)
 
 
 @pytest.mark.parametrize("key", ["made/another.png", "uploads/a-name_of-32.png", "never/x", "made", f"made/{'a' * 300}"])

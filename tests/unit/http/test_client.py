@@ -17,6 +17,7 @@ from haimaker.http import client as http_client
 from haimaker.http.answer_reader import Patience
 from haimaker.http.client import Cancelled, CancelToken, HTTPClient, Timeouts, TransportError
 from haimaker.http.values import UpstreamRequest, UpstreamResponse
+from haimaker.upstream.background import run_beside
 from tests.support.fake_upstream import FakeUpstream, Gate, Pause, Reply
 from tests.support.loopback import full_queue, plain_server, tls_server
 
@@ -262,12 +263,16 @@ def test_a_call_given_up_before_it_began_sends_nothing(upstream: FakeUpstream) -
     assert (error.sent, upstream.calls) == (False, [])
 
 
-def test_a_call_given_up_while_it_connects_sends_nothing() -> None:
-    """A server whose queue is full does not answer; the call ends with its time to connect."""
+@pytest.mark.parametrize(("connect_s", "beside"), [(0.3, None), (9, run_beside)], ids=["in this thread", "beside"])
+def test_a_call_given_up_while_it_connects_sends_nothing(connect_s: float, beside: Any) -> None:
+    """A server whose queue is full does not answer; the call ends with its time to connect, or at once where that is beside."""
     with full_queue() as url:
         cancel = CancelToken()
+        cancel.run_beside = beside
         threading.Timer(0.05, cancel.request).start()
-        error = failure(url, Timeouts(0.3, 5, 5), cancel)
+        began_s = time.monotonic()
+        error = failure(url, Timeouts(connect_s, 5, 5), cancel)
+    assert time.monotonic() - began_s < 2
     assert isinstance(error, Cancelled)
     assert not error.sent
 
@@ -295,10 +300,13 @@ def test_an_address_that_does_not_answer() -> None:
         ("https://127.0.0.1:{closed}/v1", "refused"),
     ],
 )
-def test_an_address_that_can_not_be_reached(url: str, said: str) -> None:
+@pytest.mark.parametrize("beside", [None, run_beside], ids=["in this thread", "beside"])
+def test_an_address_that_can_not_be_reached(url: str, said: str, beside: Any) -> None:
     with socket.create_server(("127.0.0.1", 0)) as listener:
         port = listener.getsockname()[1]
-    error = failure(url.format(closed=port))
+    cancel = CancelToken()
+    cancel.run_beside = beside
+    error = failure(url.format(closed=port), cancel=cancel)
     assert said in str(error)
     assert (error.sent, error.timed_out) == (False, False)
 

@@ -62,8 +62,8 @@ def get(path="/health", *headers, method="GET", version="1.1"):
     return "\r\n".join([f"{method} {path} HTTP/{version}", "host: localhost", *headers, "", ""]).encode()
 
 
-def post(body, *headers):
-    return get("/v1/chat/completions", f"content-length: {len(body)}", *headers, method="POST") + body
+def post(body, *headers, path="/v1/chat/completions"):
+    return get(path, f"content-length: {len(body)}", *headers, method="POST") + body
 
 
 def receive(connection, method="GET"):

@@ -10,7 +10,7 @@ from haimaker.http.errors import AuthenticationError, BadRequestError
 from haimaker.http.responses import error_response
 from haimaker.http.values import Response
 from haimaker.upstream.shares import Shares
-from local.mistakes import Mistakes, address_of
+from local.mistakes import CHEAP_BYTES, CONTAINERS, Mistakes, address_of, weight_of
 from local.server import Server  # noqa: F401 - what is tested
 from tests.unit.local.door import Gateway, connect, get, post, receive, receive_error, serving
 
@@ -135,7 +135,7 @@ def test_an_upload_is_handed_on_as_it_comes():
     gateway = Gateway()
     gateway.answer = take
     with serving(gateway) as server, connect(server) as connection:
-        connection.sendall(get("/files/x", "content-length: 1000000", method="PUT") + bytes(10))
+        connection.sendall(get("/links/x", "content-length: 1000000", method="PUT") + bytes(10))
         assert seen.wait(5)
         connection.sendall(bytes(999_990))
         assert receive(connection)[0] == 200
@@ -149,7 +149,7 @@ def test_an_upload_that_nobody_takes_ends_its_connection():
     gateway = Gateway()
     gateway.answer = lambda operation, request: error_response(BadRequestError("no such place"))
     with serving(gateway) as server, connect(server) as connection:
-        connection.sendall(get("/files/x", "content-length: 90000000", method="PUT") + bytes(10))
+        connection.sendall(get("/links/x", "content-length: 90000000", method="PUT") + bytes(10))
         assert receive_error(connection)[0] == 400
         assert connection.recv(1) == b""
 
@@ -193,13 +193,43 @@ def test_mistakes_leak_away_and_large_ones_weigh_more():
     assert mistakes.wait_s("a") == 2
     now[0] = 2.0
     assert mistakes.wait_s("a") == 0
-    mistakes.note("b", 6_000_000)
+    mistakes.note("b", weight_of(b"{}," * 2_000_000))
     assert mistakes.wait_s("b") > 0
     assert mistakes.wait_s("c") == 0
     for number in range(20_000):
         mistakes.note(str(number))
     assert len(mistakes._senders) <= 10_000
     assert Mistakes(0).wait_s("a") == 0
+
+
+LARGE = b'{"messages":[' + b"{}," * (CONTAINERS * 13) + b"{}]}"
+
+
+@pytest.mark.parametrize(
+    ("path", "status", "headers", "body", "counts"),
+    [
+        ("/v1/chat/completions", 402, {}, LARGE, True),
+        ("/v1/chat/completions", 429, {}, LARGE, True),
+        ("/v1/messages", 403, {}, LARGE, True),
+        ("/v1/messages/count_tokens", 200, {}, LARGE, True),
+        ("/v1/spend/calculate", 200, {}, LARGE, True),
+        ("/v1/route/simulate", 200, {}, LARGE, True),
+        ("/v1/chat/completions", 503, {}, LARGE, True),
+        ("/v1/chat/completions", 200, {}, LARGE, False),
+        ("/v1/chat/completions", 429, {"x-haimaker-provider": "openai"}, LARGE, False),
+        ("/v1/chat/completions", 402, {}, b"{" * CHEAP_BYTES, False),
+    ],
+)
+def test_what_is_read_for_nothing_counts_against_its_key(path, status, headers, body, counts):
+    """Thirteen mistakes' worth, of which a key has ten a minute here."""
+    gateway = Keyed()
+    gateway.answer = lambda operation, request: Response(status, headers, b"{}")
+    with serving(gateway, mistakes=Mistakes(1)) as server:
+        assert ask(server, post(body, KEY, path=path))[0] == status
+        told, headers = ask(server, post(b"{}", KEY, path=path))
+        assert told == (429 if counts else status)
+        assert not counts or 0 < int(headers["retry-after"]) <= 60
+        assert ask(server, post(b"{}", OTHER, path=path))[0] == status
 
 
 @pytest.mark.parametrize(

@@ -45,6 +45,26 @@ def test_an_old_client_gets_a_stream_that_ends_with_the_connection(client, gatew
     assert "transfer-encoding" not in headers
 
 
+@pytest.mark.parametrize("version", ["1.1", "1.0"])
+def test_an_answer_may_begin_before_it_is_there(client, gateway, version):
+    """Whatever the answer is then, its status and headers are those that it began with."""
+
+    def answer(operation, request):
+        request.begin_now(Response(200, {"x-begin": "early"}, b""))
+        request.send_now(b"  ")
+        return Response(503, {"x-begin": "late"}, b"{}")
+
+    gateway.answer = answer
+    client.sendall(get("/v1/models", "origin: https://page.example", version=version))
+    status, headers, body = receive(client)
+    assert (status, headers["x-begin"], body) == (200, "early", b"  {}")
+    assert headers["x-request-id"]
+    if version == "1.1":
+        gateway.answer = Gateway.echo
+        client.sendall(get())
+        assert receive(client)[0] == 200
+
+
 def test_a_client_that_leaves_closes_the_iterator(client, gateway):
     closed = threading.Event()
     gateway.answer = streamed(closing(iter(lambda: b"x" * 1000, None), closed))

@@ -105,6 +105,63 @@ def test_bytes_that_are_no_request_are_refused(kind: str, body: bytes, content_t
         parse(Request("req", {"content-type": content_type}, body))
 
 
+REFERENCES: JSON = {"prompt": "p", "images": [{"image_url": "https://i.example/1.png"}, media_images.to_data_url(PNG)]}
+
+
+def edit(**fields: Any) -> ImageRequest:
+    return parse_edit(Request("req", {"content-type": "application/json"}, json.dumps({**REFERENCES, **fields}).encode()))
+
+
+@pytest.mark.parametrize("target", [target for target in TARGETS if not target.startswith("openai/")])
+def test_an_edit_by_links_is_one_by_files_where_a_model_reads_no_links(target: str) -> None:
+    request, attempt = edit(mask="http://i.example/2.png"), attempt_at(target, KINDS[1])
+    assert request.inlines_images(attempt)
+    fetched: list[tuple[str, str]] = []
+
+    def data_url(url: str, param: str) -> str:
+        fetched.append((url, param))
+        return media_images.to_data_url(PNG)
+
+    made = request.with_inline_images(data_url)
+    assert fetched == [("https://i.example/1.png", "images[0]"), ("http://i.example/2.png", "mask")]
+    assert [(name, file.data) for name, file in made.files] == [("image[]", PNG), ("image[]", PNG), ("mask", PNG)]
+    assert request.max_usage(attempt) == made.max_usage(attempt)
+    assert not made.inlines_images(attempt)
+
+
+@pytest.mark.parametrize(
+    ("fields", "param"),
+    [
+        ({"images": [{"file_id": "file-1"}]}, "images[0].file_id"),
+        ({"mask": {"file_id": "file-1"}}, "mask.file_id"),
+        ({"images": [{"image_url": "https://"}]}, "images[0]"),
+        ({"images": [{"image_url": "file:///etc/passwd"}]}, "images[0]"),
+        ({"images": [{"image_url": "gs://bucket/1"}]}, "images[0]"),
+        ({"images": [{"image_url": "https://i.example/1.png"}] * 17}, "image"),
+        ({"images": []}, "image"),
+        ({"images": [{}]}, "images[0]"),
+    ],
+)
+def test_a_reference_that_nobody_can_read_is_refused_by_name(fields: JSON, param: str) -> None:
+    """An id of a file is for OpenAI alone."""
+    with pytest.raises(BadRequestError) as raised:
+        edit(**fields).with_inline_images(lambda url, param: media_images.to_data_url(PNG))
+    assert raised.value.param == param
+
+
+@pytest.mark.parametrize("fields", [{}, {"model": None}, {"model": None, "background": "transparent", "size": None}])
+def test_without_a_model_images_are_made_by_one_that_there_is(fields: JSON) -> None:
+    """GPT Image's own parameters reach it: what was the default before is retired, and had none of them."""
+    for made in (parsed(KINDS[0], {"prompt": "p", **fields}), edit(**fields)):
+        assert made.model == "openai/gpt-image-2.5-sunburst"
+        assert made.body.get("background") == fields.get("background")
+        [call] = sent(made, attempt_at(made.model))
+        assert call.dropped == ()
+        assert ("background" in json.loads(call.body)) == ("background" in fields)
+        assert not attempt_at(made.model).model_info.is_retired("2026-11-29")
+    assert parsed(KINDS[2], {}).model == "openai/dall-e-2"
+
+
 ANSWERS = st.fixed_dictionaries(
     {},
     optional={
@@ -138,7 +195,8 @@ def test_any_answer_is_read_or_is_an_error_of_the_provider(target: str, body: JS
     except APIError:
         return
     for image in made.body["data"]:
-        assert isinstance(image["b64_json"] or image["url"], str)
+        assert isinstance(image.get("b64_json") or image.get("url"), str)
+        assert None not in image.values()
     assert list(request.as_events(request.merge([made, made])))[-1].body["type"] == "image_generation.completed"
 
 

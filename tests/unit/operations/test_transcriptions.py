@@ -1,21 +1,26 @@
 """Bounds of what transcriptions cost, their formats, and forms of any kind."""
 
+import json
 from contextlib import suppress
 from typing import Any
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from openai.types.audio import TranscriptionDiarized, TranscriptionVerbose
 
 from haimaker import adapters
+from haimaker.adapters.openai_types import TRANSCRIPT, conform
 from haimaker.credentials.access import connections_from_env
 from haimaker.http import multipart
 from haimaker.http.errors import BadRequestError
 from haimaker.http.multipart import UploadedFile
+from haimaker.http.sse import dumps
 from haimaker.http.values import Request
 from haimaker.models.catalog import ModelInfo, find_model
 from haimaker.operations import transcripts
 from haimaker.operations.attempt import Attempt
+from haimaker.operations.operation import UpstreamBody
 from haimaker.operations.transcriptions import TranscriptionRequest, parse_transcription, parse_translation
 from haimaker.operations.transcripts import TimedText, Transcript
 from haimaker.pricing import costs, usage
@@ -148,6 +153,30 @@ def test_where_a_model_hears(name: str, env: dict[str, str], address: str) -> No
     provider, _, model = name.partition("/")
     row = definition_for(get(provider), model, "audio_transcriptions")
     assert connections_from_env(env)[provider].for_operation("audio_transcriptions", row.endpoint.base_url).base_url == address
+
+
+LENGTHS = (8.47, "8.47", None, "long", -1, 0, float("nan"), float("inf"), "1e999", 1e300, [], True)
+
+
+@pytest.mark.parametrize("parse", [parse_transcription, parse_translation])
+@pytest.mark.parametrize("wanted", ["json", "verbose_json", "diarized_json"])
+@pytest.mark.parametrize("name", ["openai/whisper-1", "groq/whisper-large-v3", "deepgram/nova-3", "xai/grok-voice-transcribe-2.0"])
+def test_a_transcript_says_how_long_the_sound_is_or_nothing(name: str, wanted: str, parse: Any) -> None:
+    """Never null, which the SDK's types refuse: what the provider says, else the length of the file as the gateway reads it."""
+    task, attempt = parse(request([("model", "m"), ("response_format", wanted)], sounds.wav(0.5))), attempt_for(name)
+    adapter: Any = adapters.load("audio_transcriptions", attempt.provider.adapter)
+    results = {"channels": [{"alternatives": [{"transcript": "Hi"}]}]}
+    for said in LENGTHS:
+        answer = {"text": "Hi", "duration": said, "metadata": {"duration": said}, "results": results, "language": None}
+        raw = UpstreamBody({"content-type": "application/json"}, json.dumps(answer).encode())
+        body = json.loads(dumps(conform(adapter.from_upstream(raw, task, attempt).body, TRANSCRIPT)))
+        expected = 8.47 if said == 8.47 or (said == "8.47" and attempt.provider.adapter == "openai") else 0.5
+        assert body["text"] == "Hi", said
+        assert body.get("duration", expected) == expected, said
+        if wanted != "json":
+            assert body["duration"] == expected, said
+            shown = {"segments": [], "task": "transcribe", **body}
+            {"verbose_json": TranscriptionVerbose, "diarized_json": TranscriptionDiarized}[wanted].model_validate(shown)
 
 
 def test_words_become_segments() -> None:

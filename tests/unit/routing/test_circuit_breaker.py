@@ -2,7 +2,8 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
-from haimaker.routing.circuit_breaker import MAX_TARGETS, PROBE_S, CircuitBreaker
+from haimaker.routing.circuit_breaker import MAX_TARGETS, CircuitBreaker
+from haimaker.routing.circuit_state import PROBE_S
 from haimaker.routing.config import DEFAULT_CIRCUIT_BREAKER, CircuitBreakerSettings
 
 NOW_S = 1_000.0

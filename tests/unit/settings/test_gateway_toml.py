@@ -2,6 +2,7 @@ from pathlib import Path
 
 import pytest
 
+from haimaker.accounts.sign_in import RoleRule, SignInSettings
 from haimaker.http.values import AttemptTimeouts
 from haimaker.routing.config import BackOff, CircuitBreakerSettings, Config, Route, Target
 from haimaker.settings.gateway_toml import main, parse_gateway_toml
@@ -9,6 +10,12 @@ from haimaker.settings.settings import DEFAULT_CONFIG
 from haimaker.validation.settings import SettingsError
 
 HERE = Path("gateway.toml")
+SIGN_IN = """[sign_in]
+issuer = "https://login.example.com/"
+client_id = "haimaker"
+url = "https://llm.example.com/"
+roles = [{ claim = "groups", value = "platform", role = "admin" }]
+"""
 
 
 def test_an_empty_file_says_nothing() -> None:
@@ -25,6 +32,14 @@ def test_the_example_in_the_projects_file_is_right() -> None:
     assert found.routes["fast"].timeout_s == 120
     assert found.base_models == {"azure/my-deployment": "gpt-4o"}
     assert found.prices == {"hosted_vllm/qwen3": {"input_cost_per_token": "0.0000001", "output_cost_per_token": "0.0000003"}}
+
+
+def test_signing_in_takes_an_issuer_as_it_is_written() -> None:
+    rules = (RoleRule("groups", "platform", "admin"),)
+    assert parse_gateway_toml(SIGN_IN, HERE).sign_in == SignInSettings(
+        "https://login.example.com/", "haimaker", "https://llm.example.com", rules
+    )
+    assert parse_gateway_toml(SIGN_IN.replace("https://login.example.com/", "http://localhost:9400"), HERE).sign_in
 
 
 def test_a_target_may_be_a_name_alone() -> None:
@@ -141,6 +156,17 @@ ROUTE = "[routes.a]\ntargets = ['demo/echo']\n"
         ("[accounts.Mine]\nprovider = 'openai'", "line 1: accounts.Mine: is no name"),
         ("[accounts.mine]\nprovider = 'opnai'", "line 2: accounts.mine.provider: must be one of openai, "),
         ("[accounts.mine]\nprovider = 'openai'\nsettings = { REGION = 1 }", "line 3: accounts.mine.settings.REGION"),
+        ("[sign_in]", "sign_in.issuer: must be a text such as https://login.example.com"),
+        (SIGN_IN.replace("https://login", "http://login"), "line 2: sign_in.issuer: must begin with https:// unless"),
+        (SIGN_IN.replace("https://llm", "http://llm"), "line 4: sign_in.url: must begin with https:// unless"),
+        (SIGN_IN.replace("https://llm.example.com", "llm"), "line 4: sign_in.url: must be a URL such as"),
+        (SIGN_IN.replace("admin", "owner"), "sign_in.roles.0.role: must be one of admin, viewer, team_admin"),
+        (SIGN_IN.replace("admin", "team_admin"), "sign_in.roles.0.team: says which team a team_admin administers"),
+        (SIGN_IN.replace('"admin"', '"admin", team = "t"'), "sign_in.roles.0.team: says which team a team_admin administers"),
+        (SIGN_IN.partition("roles")[0], "sign_in.roles: must be a list of one or more tables"),
+        (SIGN_IN + 'scopes = ["email"]', "sign_in.scopes: must have openid among them"),
+        (SIGN_IN + "hours = 25", "sign_in.hours: must be a number above 0 to 24"),
+        (SIGN_IN + 'secret = "s"', "sign_in.secret: is not known here"),
         ("[health]\nfailures = 0", "line 2: health.failures: must be a whole number from 1"),
     ],
 )  # fmt: skip

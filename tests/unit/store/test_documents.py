@@ -30,6 +30,24 @@ def test_all_of_a_kind_and_no_others(scene):
     assert all(document.body == {"name": document.name} for document in found)
 
 
+def test_pages_of_a_kind_in_either_direction(scene):
+    documents = scene.store.documents
+    for number in range(5):
+        assert documents.put(scene.kind, Document(f"n{number}", {"n": number}, 0))
+    assert documents.put(f"{scene.kind}x", Document("n9", {}, 0))
+
+    def numbers(*arguments, **options):
+        page, more = documents.page(scene.kind, *arguments, **options)
+        return [document.body["n"] for document in page], more
+
+    assert numbers() == ([0, 1, 2, 3, 4], False)
+    assert numbers(None, 2) == ([0, 1], True)
+    assert numbers("n1", 3) == ([2, 3, 4], False)
+    assert numbers(None, 2, newest_first=True) == ([4, 3], True)
+    assert numbers("n3", 3, newest_first=True) == ([2, 1, 0], False)
+    assert numbers("n4") == ([], False)
+
+
 def test_of_many_writers_one_wins(scene):
     documents = scene.store.documents
     with ThreadPoolExecutor(8) as pool:

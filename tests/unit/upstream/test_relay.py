@@ -17,6 +17,7 @@ from haimaker.operations.client_format import ClientFormat
 from haimaker.upstream import relay
 from haimaker.upstream.exchange import Exchange, ResponseHead
 from haimaker.upstream.relay import Body, ClientLeft, Relay
+from haimaker.upstream.watch import Watch
 
 Script = Callable[["Scripted"], Iterator[ResponseHead | bytes]]
 HEAD = ResponseHead(200, {"x": "y"})
@@ -38,6 +39,7 @@ class Scripted:
     client_format: ClientFormat = openai_chat.FORMAT
     sent_events: int = 0
     threads: set[int] = field(default_factory=set)
+    waits_for_calls_only: Callable[[], bool] = lambda: True
     stream_head = Exchange.stream_head
 
     @property
@@ -95,8 +97,9 @@ def start(
     lasts_s: float = 5.0,
     client_left: Callable[[], bool] = lambda: False,
     send_now: Callable[[bytes], None] | None = None,
+    begin_now: Callable[[Response], None] | None = None,
 ) -> Response:
-    request = Request("r", client_left=client_left, send_now=send_now)
+    request = Request("r", client_left=client_left, send_now=send_now, begin_now=begin_now)
     end_s = time.monotonic() + lasts_s
     return Relay(request, cast(Exchange, scripted), end_s, end_s).response()
 
@@ -395,3 +398,90 @@ def test_a_body_that_one_thread_read_is_closed(read: int) -> None:
     assert (closed, scripted.settled, scripted.cancel.requested) == (["before it is settled"], ["cut"], True)
     pieces.close()
     assert len(scripted.settled) == 1
+
+
+# So does that which has to write a whole answer; another one looks after it meanwhile.
+
+
+@pytest.fixture
+def whole(monkeypatch: pytest.MonkeyPatch) -> Callable[..., Response]:
+    """Starts a whole answer at a door that can write its begin, and checks what was written before it was there."""
+    watch, early = Watch(0.01), list[Response | bytes]()
+    monkeypatch.setattr(relay, "watch", lambda: watch)
+
+    def start_whole(scripted: Scripted, filled: bool = False, **options: Any) -> Response:
+        def send_now(piece: bytes) -> None:
+            early.append(piece)
+            if len(early) > 3:
+                scripted.gate.set()
+
+        scripted.streams = False
+        try:
+            return start(scripted, **{"send_now": send_now, "begin_now": early.append, **options})
+        finally:
+            assert not watch._watched
+            begin = [Response(200, relay.JSON_BODY, b"")]
+            assert early == ((begin + [b" "] * (len(early) - 1)) if filled else [])
+
+    return start_whole
+
+
+def in_this_thread(scripted: Scripted) -> Iterator[ResponseHead | bytes]:
+    scripted.threads = {threading.get_ident()}
+    yield from plain(scripted)
+
+
+def test_one_thread_reads_a_whole_answer(whole: Callable[..., Response]) -> None:
+    scripted = Scripted(in_this_thread)
+    assert whole(scripted) == Response(200, {"x": "y"}, b"ab")
+    assert (scripted.threads, scripted.settled) == ({threading.get_ident()}, ["ok"])
+
+
+def test_what_else_has_to_be_waited_for_is_waited_for_beside(whole: Callable[..., Response]) -> None:
+    scripted = Scripted(in_this_thread, waits_for_calls_only=lambda: False)
+    assert whole(scripted).body == b"ab"
+    assert scripted.threads.isdisjoint({threading.get_ident()})
+
+
+@pytest.mark.parametrize(
+    ("script", "said"), [(late, b"a"), (broken_late, b'{"error":')], ids=["an answer", "an error, which only the body can say"]
+)
+def test_silence_of_a_whole_answer_is_filled_meanwhile(whole: Callable[..., Response], script: Script, said: bytes) -> None:
+    response = whole(Scripted(script), filled=True)
+    assert (response.status, body(response)[: len(said)]) == (200, said)
+
+
+def test_an_error_of_a_whole_answer_keeps_its_status(whole: Callable[..., Response]) -> None:
+    scripted = Scripted(broken)
+    with pytest.raises(RateLimitError) as caught:
+        whole(scripted)
+    assert (caught.value.headers, scripted.settled) == ({"retry-after": "3"}, ["cut"])
+
+
+@pytest.mark.parametrize(
+    ("options", "raised"),
+    [({"client_left": lambda: True}, ClientLeft), ({"lasts_s": 0.01}, APITimeoutError)],
+    ids=["who asked has left", "its time is over"],
+)
+@pytest.mark.parametrize("script", [late, silent_in_between])
+def test_a_whole_answer_that_nobody_waits_for_is_given_up(
+    whole: Callable[..., Response], script: Script, options: Any, raised: type[Exception]
+) -> None:
+    def given_up(scripted: Scripted) -> Iterator[ResponseHead | bytes]:
+        yield from script(scripted)
+        raise APIError("The request was given up.", code="cancelled")
+
+    scripted = Scripted(given_up)
+    with pytest.raises(raised):
+        whole(scripted, **options)
+    assert scripted.cancel.requested
+    assert scripted.settled == ["cut"]
+    assert isinstance(scripted.cancel_reason, APITimeoutError) is (raised is APITimeoutError)
+
+
+def test_a_client_that_can_not_be_written_to_has_left(whole: Callable[..., Response]) -> None:
+    def begin_now(head: Response) -> None:
+        raise BrokenPipeError
+
+    with pytest.raises(ClientLeft):
+        whole(Scripted(late), begin_now=begin_now)

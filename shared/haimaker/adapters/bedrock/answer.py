@@ -8,6 +8,7 @@ from typing import Any
 
 from haimaker.adapters.bedrock import tool_ids
 from haimaker.adapters.bedrock.tools import JSON_TOOL
+from haimaker.http.errors import BadGatewayError
 from haimaker.http.json import as_list
 from haimaker.http.sse import dumps
 from haimaker.http.values import JSON
@@ -19,14 +20,14 @@ STOP_REASON = {
     "content_filtered": "content_filter",
     "end_turn": "stop",
     "guardrail_intervened": "content_filter",
-    "malformed_model_output": "stop",
-    "malformed_tool_use": "stop",
     "max_tokens": "length",
     "model_context_window_exceeded": "length",
     "stop_sequence": "stop",
     "tool_use": "tool_calls",
 }
 """https://docs.aws.amazon.com/bedrock/latest/APIReference/API_runtime_ConverseResponse.html"""
+FAILED = frozenset({"malformed_model_output", "malformed_tool_use"})
+"""With these there is no answer, or only the beginning of one."""
 SERVICE_TIERS = ("default", "flex", "priority")
 """Those that OpenAI's format knows."""
 
@@ -108,6 +109,16 @@ class Answer:
         first = len(self.annotations)
         self.annotations += found
         return [{"annotations": [{"index": first + place, **one} for place, one in enumerate(found)]}] if found else []
+
+    @property
+    def has_spoken(self) -> bool:
+        return bool(self.text or self.reasoning or self.tool_calls)
+
+    def failure(self, reason: Any, usage: JSON | None) -> BadGatewayError | None:
+        """The error of a generation that failed."""
+        if not isinstance(reason, str) or reason not in FAILED:
+            return None
+        return BadGatewayError(f"The model's answer failed. ({reason})", code=reason, usage=usage)
 
     def finish(self, reason: Any) -> str:
         finish = STOP_REASON.get(reason, "stop") if isinstance(reason, str) else "stop"

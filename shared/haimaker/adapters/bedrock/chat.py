@@ -52,9 +52,10 @@ def from_upstream(body: UpstreamBody, request: ChatRequest, attempt: Attempt) ->
         for delta in deltas:
             answer.add_delta(block, delta)
         answer.end_block(block)
+    if failure := answer.failure(said.get("stopReason"), usage := to_usage(said)):
+        raise failure
     finish = answer.finish(said.get("stopReason"))
     choice = {"index": 0, "message": answer.message(), "logprobs": None, "finish_reason": finish}
-    usage = to_usage(said)
     return Result({**_head(attempt, "chat.completion"), "choices": [choice], **({"usage": usage} if usage else {}), **extras(said)})
 
 
@@ -76,10 +77,15 @@ def from_stream(events: Iterable[Event], request: ChatRequest, attempt: Attempt)
             begun = True
     if stopped is None:
         raise errors.BadGatewayError("The provider's stream ended before the answer was complete.", code="stream_interrupted")
+    usage = to_usage(metadata)
+    if failure := answer.failure(stopped.get("stopReason"), usage):
+        if usage and answer.has_spoken:
+            yield StreamEvent({**head, "choices": [], "usage": usage})
+        raise failure
     if not begun:
         yield StreamEvent({**head, "choices": [_choice({"role": "assistant"})]})
     yield StreamEvent({**head, "choices": [_choice({}, answer.finish(stopped.get("stopReason")))]})
-    if usage := to_usage(metadata):
+    if usage:
         yield StreamEvent({**head, **extras(metadata), "choices": [], "usage": usage})
 
 

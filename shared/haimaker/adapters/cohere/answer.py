@@ -112,12 +112,21 @@ class Answer:
         self.logprobs.append(entry)
         return {"content": [entry]}
 
-    def finish(self, reason: Any, said: Any = None) -> str:
-        """Raises APIError for a reason that is a failure."""
+    def failure(self, reason: Any, said: Any, usage: JSON | None) -> errors.APIError | None:
+        """The error of a generation that failed."""
+        if not isinstance(reason, str) or reason not in FAILED:
+            return None
+        message = said if isinstance(said, str) and said else "The provider failed to complete the answer."
+        failed = errors.from_upstream(FAILED[reason], ErrorFields(message, "provider_error"), {})
+        failed.usage = usage
+        return failed
+
+    @property
+    def has_spoken(self) -> bool:
+        return bool(self.text or self.reasoning or self.tool_calls)
+
+    def finish(self, reason: Any) -> str:
         kind = reason if isinstance(reason, str) else ""
-        if kind in FAILED:
-            message = said if isinstance(said, str) and said else "The provider failed to complete the answer."
-            raise errors.from_upstream(FAILED[kind], ErrorFields(message, "provider_error"), {})
         finish = FINISH_REASON.get(kind, "stop")
         if finish in ("length", "content_filter"):
             return finish

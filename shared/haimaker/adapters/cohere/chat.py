@@ -56,10 +56,12 @@ def from_upstream(body: UpstreamBody, request: ChatRequest, attempt: Attempt) ->
         answer.add_citation(citation)
     for item in as_list(said.get("logprobs")):
         answer.add_logprobs(item)
-    finish = answer.finish(said.get("finish_reason"), said.get("error"))
+    usage = to_usage(said.get("usage"), attempt.model_info)
+    if failure := answer.failure(said.get("finish_reason"), said.get("error"), usage):
+        raise failure
+    finish = answer.finish(said.get("finish_reason"))
     logprobs = {"content": answer.logprobs, "refusal": None} if answer.logprobs else None
     choice = {"index": 0, "message": answer.message(), "logprobs": logprobs, "finish_reason": finish}
-    usage = to_usage(said.get("usage"), attempt.model_info)
     head = _head(said.get("id"), attempt, "chat.completion")
     return Result({**head, "choices": [choice], **({"usage": usage} if usage else {})})
 
@@ -100,13 +102,17 @@ def read_error(body: object) -> ErrorFields:
 
 
 def _end(delta: JSON, head: JSON, answer: Answer, attempt: Attempt, begun: bool) -> Iterator[StreamEvent]:
-    finish = answer.finish(delta.get("finish_reason"), delta.get("error"))
+    usage = to_usage(delta.get("usage"), attempt.model_info)
+    if failure := answer.failure(delta.get("finish_reason"), delta.get("error"), usage):
+        if usage and answer.has_spoken:
+            yield StreamEvent({**head, "choices": [], "usage": usage})
+        raise failure
     if not begun:
         yield _chunk(head, {"role": "assistant"})
     for last in answer.end_calls():
         yield _chunk(head, last)
-    yield _chunk(head, {}, finish=finish)
-    if usage := to_usage(delta.get("usage"), attempt.model_info):
+    yield _chunk(head, {}, finish=answer.finish(delta.get("finish_reason")))
+    if usage:
         yield StreamEvent({**head, "choices": [], "usage": usage})
 
 

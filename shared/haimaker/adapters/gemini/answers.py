@@ -9,7 +9,6 @@ from typing import Any
 
 from haimaker.adapters.gemini import grounding, own_tools, signatures
 from haimaker.adapters.gemini.partial_calls import PartialCall
-from haimaker.http import errors
 from haimaker.http.json import as_object, as_objects, as_text
 from haimaker.http.values import JSON
 from haimaker.lean_dataclasses import dataclass, field
@@ -28,6 +27,8 @@ FINISH_REASON: Mapping[str, str] = {
     "PROHIBITED_CONTENT": "content_filter",
     "SPII": "content_filter",
     "MODEL_ARMOR": "content_filter",
+    "ESCALATION": "content_filter",
+    "PUP_LIMITED_DISABLED": "content_filter",
     "IMAGE_SAFETY": "content_filter",
     "IMAGE_PROHIBITED_CONTENT": "content_filter",
     "IMAGE_RECITATION": "content_filter",
@@ -38,6 +39,8 @@ FAILED = frozenset(
     {"MALFORMED_FUNCTION_CALL", "MALFORMED_RESPONSE", "MISSING_THOUGHT_SIGNATURE", "TOO_MANY_TOOL_CALLS", "UNEXPECTED_TOOL_CALL"}
 )
 """With these there is no answer, or only the beginning of one."""
+EMPTY = frozenset({"NO_IMAGE"})
+"""With these an answer that holds nothing has failed."""
 NUMBERED = ("", "STOP", "MAX_TOKENS", "SAFETY", "RECITATION", "OTHER")
 """The same where they come as numbers, as far as both of Google's surfaces agree."""
 SHOWN: Mapping[str, str] = {
@@ -55,6 +58,8 @@ class Choice:
     index: int
     attempt: Attempt
     reason: str | None = None
+    words: str = ""
+    """On how it ended."""
     text: str = ""
     calls: int = 0
     images: int = 0
@@ -72,13 +77,15 @@ class Choice:
         if reason := candidate.get("finishReason"):
             numbered = type(reason) is int and 0 < reason < len(NUMBERED)
             self.reason = NUMBERED[reason] if numbered else as_text(reason)
-            if self.reason in FAILED:
-                words = as_text(candidate.get("finishMessage")) or "The model's answer failed."
-                raise errors.BadGatewayError(f"{words} ({self.reason})", code=self.reason.lower())
+            self.words = as_text(candidate.get("finishMessage"))
         for name in SHOWN:
             if isinstance(candidate.get(name), dict):
                 self.google[name] = {**self.google.get(name, {}), **candidate[name]}
         return delta
+
+    @property
+    def has_failed(self) -> bool:
+        return self.reason in FAILED or (self.reason in EMPTY and not (self.text or self.calls or self.images or self.speaks))
 
     def ending(self) -> JSON:
         """What belongs to the message as a whole, when all of it has come."""

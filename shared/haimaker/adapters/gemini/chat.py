@@ -67,6 +67,8 @@ def from_upstream(body: UpstreamBody, request: ChatRequest, attempt: Attempt) ->
     for index, candidate in candidates(said) or [(0, {})]:
         choice = answer.choice(index)
         message, logprobs = choice.message(candidate), to_logprobs(candidate.get("logprobsResult"))
+        if choice.has_failed:
+            raise answer.failure(choice)
         choices.append({"index": index, "message": message, "logprobs": logprobs, "finish_reason": answer.finish_reason(choice)})
     usage = answer.usage()
     return Result({**answer.head("chat.completion"), "choices": choices, **({"usage": usage} if usage else {})})
@@ -93,10 +95,15 @@ def from_stream(events: Iterable[Event], request: ChatRequest, attempt: Attempt)
             if index not in answer.choices:
                 answer.choice(index)
                 yield answer.chunk(index, {"role": "assistant"})
-            delta = answer.choice(index).read(candidate)
+            delta = (choice := answer.choice(index)).read(candidate)
+            answer.has_spoken = answer.has_spoken or bool(delta)
             logprobs = to_logprobs(candidate.get("logprobsResult"))
             if delta or logprobs:
                 yield answer.chunk(index, delta, logprobs=logprobs)
+            if choice.has_failed:
+                if (usage := answer.usage()) and answer.has_spoken:
+                    yield StreamEvent({**answer.head("chat.completion.chunk"), "choices": [], "usage": usage})
+                raise answer.failure(choice)
     yield from _endings(answer)
     if usage := answer.usage():
         yield StreamEvent({**answer.head("chat.completion.chunk"), "choices": [], "usage": usage})
@@ -125,6 +132,7 @@ class Answer:
     model: str = ""
     begun: bool = False
     blocked: bool = False
+    has_spoken: bool = False
 
     def note(self, body: JSON) -> None:
         """Keeps what is not a candidate's. Usage comes with every event, grows, and may lose fields on the way."""
@@ -139,6 +147,12 @@ class Answer:
 
     def finish_reason(self, choice: Choice) -> str:
         return "content_filter" if self.blocked and choice.reason is None else choice.finish_reason()
+
+    def failure(self, choice: Choice) -> errors.APIError:
+        """The error of a generation that failed."""
+        reason = choice.reason or ""
+        words = choice.words or "The model's answer failed."
+        return errors.BadGatewayError(f"{words} ({reason})", code=reason.lower(), usage=self.usage())
 
     def head(self, kind: str) -> JSON:
         tier = service_tier(self.metadata)

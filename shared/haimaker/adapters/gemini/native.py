@@ -5,7 +5,6 @@ it as for a chat. What the gateway put into earlier answers of other vendors, wh
 """
 
 from collections.abc import Iterable, Iterator
-from contextlib import suppress
 from dataclasses import replace
 from typing import Any
 from urllib.parse import quote
@@ -72,6 +71,7 @@ def from_upstream(body: UpstreamBody, request: ChatRequest, attempt: Attempt) ->
     choices = []
     for index, candidate in candidates(said) or [(0, {})]:
         message = {"role": "assistant", "content": None, **_read(answer, index, candidate)}
+        _raise_if_failed(answer, index)
         choices.append({"index": index, "message": message, "finish_reason": answer.finish_reason(answer.choice(index))})
     usage = answer.usage()
     head = answer.head("chat.completion")
@@ -96,6 +96,8 @@ def from_stream(events: Iterable[Event], request: ChatRequest, attempt: Attempt)
         answer.note(typed)
         found = candidates(typed)
         choices = [{"index": index, "delta": _read(answer, index, candidate)} for index, candidate in found]
+        for index, _ in found:
+            _raise_if_failed(answer, index)
         native = (as_it_came(event, body) if typed is body else Event(dumps(typed)),)
         ends = not found or any("finishReason" in candidate for _, candidate in found)
         head = {} if begun else _head(answer)
@@ -153,10 +155,18 @@ def _is_typed(used: JSON) -> bool:
 
 
 def _read(answer: Answer, index: int, candidate: JSON) -> JSON:
-    """What a candidate adds to the message; nothing of one that failed, which its client is told as Google does."""
-    with suppress(errors.BadGatewayError):
-        return answer.choice(index).read(candidate)
-    return {}
+    """What a candidate adds to the message."""
+    delta = answer.choice(index).read(candidate)
+    answer.has_spoken = answer.has_spoken or bool(delta)
+    return delta
+
+
+def _raise_if_failed(answer: Answer, index: int) -> None:
+    """Where a generation failed before anything was said, so that another target may be asked. The client is told of one that
+    failed later as Google does."""
+    choice = answer.choice(index)
+    if choice.has_failed and not answer.has_spoken:
+        raise answer.failure(choice)
 
 
 def _head(answer: Answer) -> JSON:

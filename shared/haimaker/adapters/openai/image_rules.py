@@ -11,9 +11,13 @@ from haimaker.http.values import JSON
 from haimaker.operations.attempt import Attempt
 from haimaker.operations.images import ImageRequest
 
-GPT_ALONE = ("background", "input_fidelity", "moderation", "output_compression", "output_format", "partial_images", "stream")
+GPT_ALONE = (
+    *("background", "complexity", "frame_count", "frame_duration_ms", "input_fidelity", "moderation", "output_compression"),
+    *("output_format", "partial_images", "stream", "svg"),
+)
 DALL_E_ALONE = ("response_format", "style")
 QUALITIES = ("low", "medium", "high", "xhigh", "max", "auto")
+UP_TO_HIGH = {"xhigh": "high", "max": "high", "standard": "medium", "hd": "high"}
 
 
 class Rule(NamedTuple):
@@ -46,10 +50,11 @@ RULES = {
     ),
     "gpt-image-1": Rule(
         sizes=("1024x1024", "1536x1024", "1024x1536", "auto"),
-        qualities={**_same("low", "medium", "high", "auto"), "standard": "medium", "hd": "high"},
+        qualities={**_same("low", "medium", "high", "auto"), **UP_TO_HIGH},
         drop=DALL_E_ALONE,
     ),
-    "gpt-image": Rule(qualities={**_same(*QUALITIES), "standard": "medium", "hd": "high"}, drop=DALL_E_ALONE),
+    "gpt-image-2": Rule(qualities={**_same("low", "medium", "high", "auto"), **UP_TO_HIGH}, drop=(*DALL_E_ALONE, "input_fidelity")),
+    "gpt-image": Rule(qualities={**_same(*QUALITIES), "standard": "medium", "hd": "high"}, drop=(*DALL_E_ALONE, "input_fidelity")),
 }
 """By family."""
 ANY = Rule()

@@ -13,10 +13,13 @@ from haimaker.adapters.openai.image_rules import apply_image_rules, quality_of
 from haimaker.adapters.openai.requests import drop_unsupported, rename_fields
 from haimaker.http import multipart
 from haimaker.http.errors import BadGatewayError
+from haimaker.http.multipart import UploadedFile
 from haimaker.http.sse import DONE, dumps
 from haimaker.http.values import JSON, Event, StreamEvent, UpstreamRequest
+from haimaker.media import images as media_images
 from haimaker.operations.attempt import Attempt
 from haimaker.operations.fields import OURS
+from haimaker.operations.image_forms import IMAGES, Reference
 from haimaker.operations.images import ImageRequest
 from haimaker.operations.operation import Result, UpstreamBody
 from haimaker.pricing import image_usage
@@ -56,6 +59,9 @@ def body_for(request: ImageRequest, attempt: Attempt) -> tuple[JSON, tuple[str, 
 
 def call(path: str, body: JSON, request: ImageRequest, attempt: Attempt, dropped: tuple[str, ...]) -> UpstreamRequest:
     """As JSON, or as a form where there are files."""
+    if request.references:
+        drawn = {each.name: _reference(each) for each in request.references if each.name not in IMAGES}
+        body |= {"images": [_reference(each) for each in request.references if each.name in IMAGES], **drawn}
     if not request.files:
         headers = {"content-type": "application/json", **attempt.provider.dialect.headers}
         return UpstreamRequest(path, dumps(body), headers, dropped=dropped)
@@ -71,7 +77,7 @@ def from_upstream(answer: UpstreamBody, request: ImageRequest, attempt: Attempt)
     if not isinstance(data, list):
         raise BadGatewayError("The provider's answer has no images.", code="invalid_provider_response")
     images = [_read(item) for item in data if isinstance(item, dict)]
-    images = [image for image in images if image["b64_json"] or image["url"]]
+    images = [image for image in images if image.get("b64_json") or image.get("url")]
     kept = {name: value for name, value in body.items() if name not in ("data", "usage")}
     if type(body.get("created")) is not int:
         kept["created"] = attempt.created_s
@@ -97,8 +103,12 @@ def from_stream(events: Iterable[Event], request: ImageRequest, attempt: Attempt
 
 def _read(item: JSON) -> JSON:
     """What is no text is no image."""
-    held = {name: item.get(name) for name in ("b64_json", "url")}
-    return {**item, **{name: value if isinstance(value, str) else None for name, value in held.items()}}
+    return {name: value for name, value in item.items() if name not in ("b64_json", "url") or isinstance(value, str)}
+
+
+def _reference(reference: Reference) -> JSON:
+    content = reference.content
+    return {"image_url": media_images.to_data_url(content.data)} if isinstance(content, UploadedFile) else content
 
 
 def _used(said: Any, count: int, body: JSON, request: ImageRequest, attempt: Attempt) -> Any:

@@ -56,7 +56,8 @@ def from_upstream(answer: UpstreamBody, request: TranscriptionRequest, attempt: 
         segments, words = read_spoken(body.get("segments"), "text"), read_spoken(body.get("words"), "word")
         return request.build_result(Transcript(body["text"] or "", segments, words), tokens)
     used = {"usage": _complete_usage(body["usage"])} if isinstance(body.get("usage"), dict) and body["usage"] else {}
-    return Result({**body, "text": body["text"] or "", **_default_head(body, request), **used}, tokens)
+    told = {name: value for name, value in body.items() if name != "duration"}
+    return Result({**told, "text": body["text"] or "", **_head(body, request), **used}, tokens)
 
 
 def from_stream(events: Iterable[Event], request: TranscriptionRequest, attempt: Attempt) -> Iterator[StreamEvent]:
@@ -109,11 +110,11 @@ def _of_text(text: str, request: TranscriptionRequest, attempt: Attempt) -> Resu
     return Result(text, tokens)
 
 
-def _default_head(body: JSON, request: TranscriptionRequest) -> JSON:
-    """What a format with times has at its head, where the server does not say it."""
-    if request.fields.response_format == "json":
-        return {}
+def _head(body: JSON, request: TranscriptionRequest) -> JSON:
+    """What a format with times has at its head, also where the server does not say it: the length is then that of the file."""
     language, said = body.get("language"), transcripts.to_seconds(body.get("duration"))
+    if request.fields.response_format == "json":
+        return {"duration": said} if said else {}
     speakers = request.fields.response_format == "diarized_json"
     named = {} if speakers else {"language": language if isinstance(language, str) else ""}
     return {**named, "duration": said or request.sound.duration_ms / 1000}

@@ -40,7 +40,9 @@ def read_whole(said: JSON, attempt: Attempt, *, stored: bool = False) -> Result:
     answer = Answer()
     message, logprobs = merge_deltas(answer.whole(said))
     if answer.is_failed or (is_failure(said) and not isinstance(said.get("output"), list)):
-        raise from_body({"error": answer.error} if answer.error else said)
+        failed = from_body({"error": answer.error} if answer.error else said)
+        failed.usage = answer.chat_usage().get("usage")
+        raise failed
     if not isinstance(said.get("output"), list):
         raise errors.BadGatewayError("The provider's answer has no output.", code="invalid_provider_response")
     choice = {"index": 0, "message": message, "finish_reason": answer.finish_reason, "logprobs": logprobs}
@@ -71,7 +73,9 @@ def read_stream(events: Iterable[Event], attempt: Attempt, *, stored: bool = Fal
         deltas = list(answer.read(body))
         if answer.is_failed or body.get("type") == "error" or (is_failure(body) and "type" not in body):
             yield from end_chunks(answer, attempt) if begun else ()
-            raise from_body({"error": answer.error or body.get("error") or body})
+            failed = from_body({"error": answer.error or body.get("error") or body})
+            failed.usage = answer.chat_usage().get("usage")
+            raise failed
         native = (as_it_came(event, body),)
         if answer.ended:
             words = [chunk(answer, attempt, {}, answer.finish_reason), *end_chunks(answer, attempt)]

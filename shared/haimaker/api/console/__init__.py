@@ -9,6 +9,7 @@ these.
 from collections.abc import Mapping
 from functools import cache
 from hashlib import sha256
+from html import escape
 from pathlib import Path
 from typing import NamedTuple
 
@@ -54,12 +55,15 @@ def files() -> Files:
     return Files(found, digest.hexdigest()[:16])
 
 
-def serve(request: Request) -> Response:
-    """GET /console, and /console/{file+}, which is a version and the path of a file. Raises NotFoundError."""
+def serve(request: Request, sign_in: str = "", sign_in_by: str = "") -> Response:
+    """GET /console, and /console/{file+}, which is a version and the path of a file. `sign_in` is where people
+    sign in by the identity provider that `sign_in_by` names, if there is one. Raises NotFoundError."""
     contents, version = files()
     asked = request.path.get("file", "").removeprefix("console/")  # which a slash at the end of the page's address adds
     if not asked:
-        return _file_response(PAGE, contents[PAGE].replace(b"{version}", version.encode()), "no-cache")
+        page = contents[PAGE].replace(b"{version}", version.encode()).replace(b"{sign_in}", escape(sign_in).encode())
+        page = page.replace(b"{sign_in_by}", escape(sign_in_by).encode())
+        return _file_response(PAGE, page, "no-cache")
     named, _, name = asked.partition("/")
     if name not in contents or name == PAGE:
         raise NotFoundError("The console has no such file.", code="unknown_url")

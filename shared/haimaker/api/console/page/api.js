@@ -1,4 +1,5 @@
-/* The gateway's operations, asked with one key. The key is sent in a header, to where the page came from, and nowhere else. */
+/* The gateway's operations, asked with one key, or in the session of who signed in by an identity provider. The key, or the session's
+   token, is sent in a header, to where the page came from, and nowhere else. */
 
 /** Where the page is, without `console`: a stage or a base path may come before it. */
 export const ADDRESS = location.origin + location.pathname.replace(/\/+console\/*$/, "");
@@ -15,10 +16,21 @@ export class ApiError extends Error {
 }
 
 export class Api {
-  #key;
+  #headers;
+  #credentials;
 
-  constructor(key) {
-    this.#key = key;
+  constructor(headers, credentials = "omit") {
+    this.#headers = headers;
+    this.#credentials = credentials;
+  }
+
+  static withKey(key) {
+    return new Api({ authorization: `Bearer ${key}` });
+  }
+
+  /** With the browser's cookie, which counts together with this token only. */
+  static inSession(token) {
+    return new Api({ "x-haimaker-csrf": token }, "same-origin");
   }
 
   get(path, query = {}) {
@@ -43,9 +55,9 @@ export class Api {
   }
 
   async #fetch(method, path, body, signal) {
-    const headers = { authorization: `Bearer ${this.#key}` };
+    const headers = { ...this.#headers };
     if (body !== undefined) headers["content-type"] = "application/json";
-    const options = { method, headers, signal, body: JSON.stringify(body), cache: "no-store", credentials: "omit", redirect: "error" };
+    const options = { method, headers, signal, body: JSON.stringify(body), cache: "no-store", credentials: this.#credentials, redirect: "error" };
     try {
       return await fetch(ADDRESS + path, options);
     } catch (error) {

@@ -1,4 +1,5 @@
-/* The console: who is signed in, which view is open, and drawing them. The key is kept in this tab's sessionStorage only. */
+/* The console: who is signed in, which view is open, and drawing them. A key is kept in this tab's sessionStorage only; who signed in by
+   an identity provider has a cookie that this page can't read. */
 
 import { html, nothing, render } from "./vendor/lit-html/lit-html.js";
 import { Api } from "./api.js";
@@ -10,10 +11,11 @@ import { playground } from "./playground.js";
 import { providers } from "./providers.js";
 import { requests } from "./requests.js";
 import { routing } from "./routing.js";
-import { signIn } from "./sign_in.js";
+import { SIGN_IN, signIn } from "./sign_in.js";
 import { spend } from "./spend.js";
 
 const KEY = "haimaker.key";
+const GENERATES = "haimaker.playground";
 const TOLD_MS = 4_000;
 
 /** Views by their name in the address, some for administrators only. Each is made once per session; it has `open(params)` and `show()`. */
@@ -31,6 +33,10 @@ const VIEWS = {
 
 class App {
   api = null;
+  /** Asks for what generates: with a key, since no session may. */
+  generating = null;
+  /** Whether who is here signed in by an identity provider. */
+  inSession = false;
   /** What /key/info tells of the key. */
   me = null;
   /** The chart, and the day in it, that is pointed at. */
@@ -66,10 +72,36 @@ class App {
 
   /** Throws ApiError if the key is none. */
   async signIn(key) {
-    const api = new Api(key);
+    const api = Api.withKey(key);
     this.me = (await api.get("/key/info")).info;
-    this.api = api;
+    this.generating = api;
     sessionStorage.setItem(KEY, key);
+    this.#enter(api);
+  }
+
+  /** Whether the browser has a session. Throws ApiError. */
+  async #resume() {
+    const { person, csrf_token } = await Api.inSession("").get("/sign-in/session");
+    if (!person) return false;
+    this.me = person;
+    const key = sessionStorage.getItem(GENERATES);
+    this.generating = key && Api.withKey(key);
+    this.inSession = true;
+    this.#enter(Api.inSession(csrf_token));
+    return true;
+  }
+
+  /** The key with which who is signed in by an identity provider generates. Throws ApiError if it is none. */
+  async generateWith(key) {
+    const api = Api.withKey(key);
+    await api.get("/key/info");
+    sessionStorage.setItem(GENERATES, key);
+    this.generating = api;
+    this.draw();
+  }
+
+  #enter(api) {
+    this.api = api;
     const open = Object.entries(VIEWS).filter(([, [, , forWhom]]) => this.isAdmin || forWhom !== "admin");
     this.#views = Object.fromEntries(open.map(([name, [title, make]]) => [name, { title, ...make(this) }]));
     this.follow();
@@ -81,9 +113,14 @@ class App {
     return this.isAdmin ? "sees all, changes nothing" : "its own part";
   }
 
+  async leave() {
+    if (this.inSession) await this.api.post("/sign-in/out", {}).catch(() => {}); // it has ended, or does so by itself
+    this.signOut();
+  }
+
   signOut(why = "") {
-    sessionStorage.removeItem(KEY);
-    Object.assign(this, { api: null, me: null });
+    for (const name of [KEY, GENERATES]) sessionStorage.removeItem(name);
+    Object.assign(this, { api: null, generating: null, inSession: false, me: null });
     this.#views = {};
     this.#dialog = null;
     this.#view = signIn(this, why);
@@ -103,12 +140,12 @@ class App {
 
   async start() {
     const key = sessionStorage.getItem(KEY);
-    if (!key) return this.signOut();
     try {
-      await this.signIn(key);
+      if (key) await this.signIn(key);
+      else if (!SIGN_IN || !(await this.#resume())) this.signOut();
     } catch (error) {
       this.signOut(error.message);
-      if (error.status !== 401) sessionStorage.setItem(KEY, key); // to be tried again when the page is loaded anew
+      if (key && error.status !== 401) sessionStorage.setItem(KEY, key); // to be tried again when the page is loaded anew
     }
   }
 
@@ -159,7 +196,7 @@ class App {
         <nav aria-label="Views">${Object.entries(this.#views).map(([name, view]) => this.#link(name, view))}</nav>
         <div class="session">
           <div><strong>${this.me.key_alias ?? this.me.key_name}</strong><small>${this.#part()}</small></div>
-          <button type="button" class="quiet" @click=${() => this.signOut()}>Sign out</button>
+          <button type="button" class="quiet" @click=${() => this.leave()}>Sign out</button>
         </div>
       </aside>
       <main id="main" tabindex="-1">${this.#view.show()}</main>

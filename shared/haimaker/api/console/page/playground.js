@@ -58,7 +58,7 @@ export function playground(app) {
 
   async function ask(asked, answer, signal) {
     const begun = performance.now();
-    const response = await app.api.send("POST", "/chat/completions", asked, signal);
+    const response = await app.generating.send("POST", "/chat/completions", asked, signal);
     const about = answer.about;
     for (const name of ["x-request-id", "x-haimaker-provider", "x-haimaker-attempts", "x-haimaker-max-tokens", "x-haimaker-dropped-params"]) {
       about[name.replace("x-haimaker-", "")] = response.headers.get(name);
@@ -106,6 +106,27 @@ export function playground(app) {
     ${models.error ? failure(models.error, () => models.load()) : nothing}
   </section>`;
 
+  let keyError = null;
+
+  async function takeKey(event) {
+    event.preventDefault();
+    keyError = null;
+    try {
+      await app.generateWith(new FormData(event.target).get("key").trim());
+    } catch (failed) {
+      keyError = failed;
+    }
+    app.draw();
+  }
+
+  /** Nothing is generated in a session: each request is some key's. */
+  const needsKey = () => html`<section class="panel talk"><form class="filters" @submit=${takeKey}>
+    <p>You are signed in as a person. What is asked here is charged to a key: paste one, or make one in <a href="#/keys">Keys</a>.</p>
+    ${field("Key", html`<input name="key" type="password" autocomplete="off" spellcheck="false" required placeholder="sk-hm-…">`, "It stays in this tab.")}
+    <button class="primary">Use it</button>
+    ${keyError ? failure(keyError) : nothing}
+  </form></section>`;
+
   const talk = () => html`<section class="panel talk">
     <div class="said" role="log" aria-label="Conversation">${said.length ? said.map((each) => line(app, each)) : empty("Say something.", "It is charged to your key like any other request.")}</div>
     ${error ? failure(error) : nothing}
@@ -125,7 +146,7 @@ export function playground(app) {
   const clear = html`<button type="button" @click=${() => { running?.abort(); said = []; error = null; app.draw(); }}>Start again</button>`;
   const show = () => html`
     ${heading("Playground", "Talk to a model, and take the request with you.", clear)}
-    <div class="playground">${settings()}${talk()}${shown()}</div>`;
+    <div class="playground">${settings()}${app.generating ? talk() : needsKey()}${shown()}</div>`;
 
   async function open(params) {
     wanted.model = params.get("model") ?? wanted.model;

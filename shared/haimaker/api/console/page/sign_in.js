@@ -4,6 +4,9 @@ import { html, nothing } from "./vendor/lit-html/lit-html.js";
 import { ADDRESS } from "./api.js";
 import { field } from "./parts.js";
 
+/** Where people sign in by an identity provider, and its name; empty where they can't. */
+export const [SIGN_IN, PROVIDER] = ["sign-in", "sign-in-by"].map((name) => document.querySelector(`meta[name="${name}"]`)?.content ?? "");
+
 export function signIn(app, why) {
   let error = why;
   let busy = false;
@@ -30,9 +33,10 @@ export function signIn(app, why) {
       <h1>haimaker console</h1>
       <p>Sign in with a key of the gateway at <b>${ADDRESS.replace(/^https?:\/\//, "")}</b>. An administrator's key sees everything, any
         other key its own part.</p>
+      ${SIGN_IN ? html`<a class="button primary" href=${SIGN_IN}>Sign in with ${PROVIDER}</a><p class="or">or with a key</p>` : nothing}
       ${field("Key", html`<input name="key" type="password" autocomplete="off" spellcheck="false" autofocus required placeholder="sk-hm-…">`)}
       ${error ? html`<p class="notice bad" role="alert">${error}</p>` : nothing}
-      <button class="primary" ?disabled=${busy}>${busy ? "Signing in …" : "Sign in"}</button>
+      <button class=${SIGN_IN ? "" : "primary"} ?disabled=${busy}>${busy ? "Signing in …" : "Sign in"}</button>
       <small>The key stays in this tab, and is forgotten when you close it or sign out.</small>
     </form>
   </main>`;

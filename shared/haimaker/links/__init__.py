@@ -45,7 +45,7 @@ class Upload(NamedTuple):
 
 
 @dataclass(frozen=True, slots=True)
-class FileStore:
+class LinkStore:
     blobs: BlobStore
 
     def put(self, data: bytes, content_type: str) -> str:
@@ -79,27 +79,32 @@ class FileStore:
         return data
 
 
-def file_store_for(settings: "Settings", headers: Mapping[str, str]) -> FileStore | None:
+def link_store_for(settings: "Settings", headers: Mapping[str, str]) -> LinkStore | None:
     """The gateway's file store, or None. `headers` are the request's: a local gateway's links go to the host that they name."""
     if settings.files_bucket and settings.aws:
         from haimaker.blobs.s3 import S3Blobs
 
-        return FileStore(S3Blobs(settings.files_bucket, settings.aws, TIMEOUTS))
+        return LinkStore(S3Blobs(settings.files_bucket, settings.aws, TIMEOUTS))
     if settings.files_folder:
-        from haimaker.files.local import LocalFileStore
+        from haimaker.links.local import LocalLinkStore
 
         scheme = headers.get("x-forwarded-proto", "http").partition(",")[0].strip().lower()
         host = headers.get("host") or f"127.0.0.1:{settings.port}"
-        return LocalFileStore.in_folder(settings.files_folder, f"{scheme if scheme in ('http', 'https') else 'http'}://{host}")
+        return LocalLinkStore.in_folder(settings.files_folder, f"{scheme if scheme in ('http', 'https') else 'http'}://{host}")
     return None
 
 
-def require_file_store(files: FileStore | None) -> FileStore:
+def require_link_store(files: LinkStore | None) -> LinkStore:
     """Returns the file store. Raises ServiceUnavailableError where there is none."""
     if files is None:
         message = "This gateway has no place for files. Its deployer gives it one with the parameter FilesBucket."
         raise ServiceUnavailableError(message, code="no_files", headers={"x-should-retry": "false"})
     return files
+
+
+def is_link_id(name: str) -> bool:
+    """Whether this can be the id of a link, which no other file's is."""
+    return ID.fullmatch(name) is not None
 
 
 def belongs_to(upload_id: str, owner: str) -> bool:

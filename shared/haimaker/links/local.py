@@ -1,4 +1,4 @@
-"""Files in a folder of the local gateway, which serves them itself: `GET /files/{id}` and `PUT /files/{id}`.
+"""Files in a folder of the local gateway, which serves them itself: `GET /links/{id}` and `PUT /links/{id}`.
 
 An image can be read by its link, an upload only by the gateway. An upload that was opened and not yet filled is an empty file.
 """
@@ -7,10 +7,10 @@ from pathlib import Path
 
 from haimaker.blobs import BlobNotFound
 from haimaker.blobs.folder import FolderBlobs
-from haimaker.files import EXTENSIONS, ID, LINK_LIFETIME_S, MADE, UPLOADS, FileStore, Upload
 from haimaker.http.errors import NotFoundError
 from haimaker.http.values import Request, Response
 from haimaker.lean_dataclasses import dataclass
+from haimaker.links import EXTENSIONS, ID, LINK_LIFETIME_S, MADE, UPLOADS, LinkStore, Upload
 from haimaker.settings.settings import Settings
 
 MAX_IMAGE_BYTES = 1_000_000_000
@@ -21,16 +21,16 @@ CONTENT_TYPES = {ending: content_type for content_type, ending in EXTENSIONS.ite
 
 
 @dataclass(frozen=True, slots=True)
-class LocalFileStore(FileStore):
+class LocalLinkStore(LinkStore):
     blobs: FolderBlobs
 
     @classmethod
-    def in_folder(cls, folder: Path, origin: str = "") -> "LocalFileStore":
+    def in_folder(cls, folder: Path, origin: str = "") -> "LocalLinkStore":
         """`origin` is where clients reach this gateway, such as `http://127.0.0.1:8000`."""
-        return cls(FolderBlobs(folder, LINK_LIFETIME_S, address=f"{origin}/files"))
+        return cls(FolderBlobs(folder, LINK_LIFETIME_S, address=f"{origin}/links"))
 
     @classmethod
-    def from_settings(cls, settings: Settings) -> "LocalFileStore":
+    def from_settings(cls, settings: Settings) -> "LocalLinkStore":
         """Raises NotFoundError where the files of a gateway are elsewhere, or nowhere."""
         if settings.files_folder is None:
             raise NotFoundError("This gateway keeps no files itself.", code="unknown_url")
@@ -38,12 +38,12 @@ class LocalFileStore(FileStore):
 
     def presign_upload(self, owner: str = "") -> Upload:
         self.blobs.delete_expired()
-        upload = FileStore.presign_upload(self, owner)
+        upload = LinkStore.presign_upload(self, owner)
         self.blobs.put(f"{UPLOADS}/{upload.id}", b"", "")
         return upload
 
     def serve(self, request: Request) -> Response:
-        """GET /files/{id}: an image, for whoever has its link. Raises NotFoundError."""
+        """GET /links/{id}: an image, for whoever has its link. Raises NotFoundError."""
         key = _key_of(MADE, request)
         try:
             data = self.blobs.get(key, MAX_IMAGE_BYTES)
@@ -54,7 +54,7 @@ class LocalFileStore(FileStore):
         return Response(200, headers, data)
 
     def receive(self, request: Request) -> Response:
-        """PUT /files/{id}: fills an upload, which ends when its link does. Raises NotFoundError where there is none of this id."""
+        """PUT /links/{id}: fills an upload, which ends when its link does. Raises NotFoundError where there is none of this id."""
         key = _key_of(UPLOADS, request)
         if not self.blobs.has(key):
             raise _file_not_found()

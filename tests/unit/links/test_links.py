@@ -10,14 +10,14 @@ import httpx
 import pytest
 from moto.server import ThreadedMotoServer
 
-from haimaker import files
+from haimaker import links
 from haimaker.aws.access import AWSAccess
 from haimaker.aws.sigv4 import Credentials
 from haimaker.blobs.s3 import S3Blobs
-from haimaker.files import LINK_LIFETIME_S, TIMEOUTS, FileStore, Upload, file_store_for
-from haimaker.files.local import LocalFileStore
 from haimaker.http.errors import BadRequestError, NotFoundError, ServiceUnavailableError
 from haimaker.http.values import Request
+from haimaker.links import LINK_LIFETIME_S, TIMEOUTS, LinkStore, Upload, link_store_for
+from haimaker.links.local import LocalLinkStore
 from haimaker.settings.settings import Settings
 
 KEPT = AWSAccess("eu-central-1", Credentials("AKID", "a-secret", "a token/+="))
@@ -27,7 +27,7 @@ PICTURE = b"\x89PNG\r\n\x1a\n" + bytes(range(256))
 
 @dataclass(frozen=True)
 class Place:
-    files: FileStore
+    files: LinkStore
     get: Callable[[str], tuple[int, str, bytes]]
     """What a link leads to: status, content type, content."""
     fill: Callable[[Upload, bytes], int]
@@ -48,10 +48,10 @@ def place(request: pytest.FixtureRequest, tmp_path: Path) -> Place:
 
 
 def in_folder(folder: Path) -> Place:
-    kept = LocalFileStore.in_folder(folder, "http://127.0.0.1:8000")
+    kept = LocalLinkStore.in_folder(folder, "http://127.0.0.1:8000")
 
     def asked(url: str, body: bytes = b"") -> Request:
-        assert url.startswith("http://127.0.0.1:8000/files/")
+        assert url.startswith("http://127.0.0.1:8000/links/")
         return Request("req", body=body, path={"id": url.rpartition("/")[2]})
 
     def get(url: str) -> tuple[int, str, bytes]:
@@ -71,7 +71,7 @@ def in_bucket(endpoint: str) -> Place:
 
     access = AWSAccess(KEPT.region, KEPT.credentials, s3_endpoint=endpoint)
     return Place(
-        FileStore(S3Blobs("kept", access, TIMEOUTS)),
+        LinkStore(S3Blobs("kept", access, TIMEOUTS)),
         get,
         lambda upload, data: httpx.put(upload.url, content=data).status_code,
     )
@@ -104,7 +104,7 @@ def test_an_id_that_is_none_is_no_path(place: Place, upload_id: str) -> None:
 def test_too_large_an_upload_is_refused(place: Place, monkeypatch: pytest.MonkeyPatch) -> None:
     upload = place.files.presign_upload()
     place.fill(upload, PICTURE)
-    monkeypatch.setattr("haimaker.files.MAX_UPLOAD_BYTES", 10)
+    monkeypatch.setattr("haimaker.links.MAX_UPLOAD_BYTES", 10)
     with pytest.raises(BadRequestError) as raised:
         place.files.read(upload.id)
     assert raised.value.code == "upload_too_large"
@@ -119,7 +119,7 @@ def test_an_upload_has_no_link_to_read_it(tmp_path: Path) -> None:
 
 
 def test_a_script_in_a_drawing_does_not_run_where_the_console_is(tmp_path: Path) -> None:
-    kept = LocalFileStore.in_folder(tmp_path, "http://gateway")
+    kept = LocalLinkStore.in_folder(tmp_path, "http://gateway")
     link = kept.put(b"<svg xmlns='http://www.w3.org/2000/svg' onload='steal()'/>", "image/svg+xml")
     headers = kept.serve(Request("r", path={"id": link.rpartition("/")[2]})).headers
     assert headers["content-type"] == "image/svg+xml"
@@ -153,13 +153,13 @@ def test_a_folder_forgets_what_is_over(tmp_path: Path) -> None:
     ],
 )
 def test_a_link_has_the_name_by_which_the_gateway_was_reached(tmp_path: Path, headers: dict[str, str], origin: str) -> None:
-    kept = file_store_for(Settings(files_folder=tmp_path), headers)
+    kept = link_store_for(Settings(files_folder=tmp_path), headers)
     assert kept is not None
-    assert kept.presign_upload().url.startswith(f"{origin}/files/")
+    assert kept.presign_upload().url.startswith(f"{origin}/links/")
 
 
 def test_a_bucket_is_reached_by_its_name_in_its_region() -> None:
-    kept = file_store_for(Settings(files_bucket="kept", aws=KEPT), {})
+    kept = link_store_for(Settings(files_bucket="kept", aws=KEPT), {})
     assert kept is not None
     link = kept.presign_upload()
     assert link.url.startswith(f"https://kept.s3.eu-central-1.amazonaws.com/uploads/{link.id}?X-Amz-Algorithm=")
@@ -167,7 +167,7 @@ def test_a_bucket_is_reached_by_its_name_in_its_region() -> None:
 
 
 def test_a_gateway_may_have_no_place() -> None:
-    assert file_store_for(Settings(), {}) is None
+    assert link_store_for(Settings(), {}) is None
     with pytest.raises(ServiceUnavailableError) as raised:
-        files.require_file_store(None)
+        links.require_link_store(None)
     assert raised.value.code == "no_files"

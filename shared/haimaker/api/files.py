@@ -1,0 +1,207 @@
+"""`/v1/files`: files that a client keeps here and names by their ids. https://platform.openai.com/docs/api-reference/files
+
+A file belongs to the team of the key that sent it, else to the key, and always has an end: the one that was asked for,
+else 30 days. It goes to its place as it comes, and from there to the client in pieces: no file is ever held as a whole.
+"""
+
+import time
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from typing import TYPE_CHECKING
+
+from haimaker.accounts.errors import check_usable
+from haimaker.api.paging import read_page, to_list
+from haimaker.blobs import BlobError, BlobNotFound
+from haimaker.http.errors import (
+    BadRequestError,
+    NotFoundError,
+    RequestTooLargeError,
+    ServiceUnavailableError,
+    missing_parameter,
+)
+from haimaker.http.multipart import UploadReader
+from haimaker.http.responses import json_response
+from haimaker.http.values import JSON, Request, Response
+from haimaker.settings.settings import Settings
+from haimaker.store import Account, Store
+from haimaker.stored_files import (
+    DEFAULT_LASTS_S,
+    MAX_BATCH_BYTES,
+    MAX_FILE_BYTES,
+    MAX_LASTS_S,
+    MIN_LASTS_S,
+    UPLOAD_PURPOSES,
+    FileDescription,
+    StoredFile,
+    StoredFiles,
+    owner_of,
+)
+
+if TYPE_CHECKING:
+    from haimaker.services import Services
+
+DEFAULT_LISTED = MOST_LISTED = 10_000
+LONGEST_NAME = 512
+FORM_FIELDS = ("purpose", "expires_after[anchor]", "expires_after[seconds]")
+CONTENT_HEADERS = {
+    "content-security-policy": "default-src 'none'; sandbox",
+    "x-content-type-options": "nosniff",
+    "content-disposition": "attachment",
+}
+"""What a client sent may be a page with scripts."""
+
+
+def stored_files(settings: Settings, store: Store) -> StoredFiles:
+    """Where this gateway has its clients' files. Raises ServiceUnavailableError where it has no place for them."""
+    if settings.stored_folder is None:
+        raise ServiceUnavailableError("This gateway has no place for files.", code="no_files", headers={"x-should-retry": "false"})
+    from haimaker.blobs.folder import FolderBlobs
+
+    return StoredFiles(store.documents, FolderBlobs(settings.stored_folder, float("inf")))
+
+
+def create(gateway: "Services", request: Request) -> Response:
+    """POST /v1/files. Raises APIError."""
+    account, files, now_s = _authenticate(gateway, request), stored_files(gateway.settings, gateway.store), time.time()
+    form = UploadReader(request.headers.get("content-type", ""), (request.body,) if request.pieces is None else request.pieces)
+    with place_failures():
+        form.open("file")
+        file_id, size = files.receive(_bounded(form), form.content_type, now_s)
+        try:
+            form.finish()
+            file = files.add(file_id, size, owner_of(account), _describe(form, size), now_s)
+        except Exception:
+            files.forget(file_id)
+            raise
+    return json_response(to_json(file))
+
+
+def list_files(gateway: "Services", request: Request) -> Response:
+    """GET /v1/files. Raises APIError."""
+    account, files = _authenticate(gateway, request), stored_files(gateway.settings, gateway.store)
+    page = read_page(request, DEFAULT_LISTED, MOST_LISTED)
+    found, more = files.page(
+        owner_of(account), page.after, page.limit, request.query.get("purpose") or None, newest_first=page.newest_first
+    )
+    return json_response(to_list([to_json(file) for file in found], has_more=more))
+
+
+def retrieve(gateway: "Services", request: Request) -> Response:
+    """GET /v1/files/{id}; at the local gateway also what was a link's address until they had one of their own. Raises APIError."""
+    from haimaker.links import is_link_id
+
+    if is_link_id(request.path["id"]) and gateway.settings.files_folder:
+        from haimaker.links.local import LocalLinkStore
+
+        return LocalLinkStore.from_settings(gateway.settings).serve(request)
+    account = _authenticate(gateway, request)
+    return json_response(to_json(find(stored_files(gateway.settings, gateway.store), account, request.path["id"])))
+
+
+def content(gateway: "Services", request: Request) -> Response:
+    """GET /v1/files/{id}/content. Raises APIError."""
+    account, files = _authenticate(gateway, request), stored_files(gateway.settings, gateway.store)
+    file = find(files, account, request.path["id"])
+    with place_failures():
+        pieces = files.pieces(file)
+    return Response(200, {"content-type": "application/octet-stream", **CONTENT_HEADERS}, pieces if file.size else b"")
+
+
+def delete(gateway: "Services", request: Request) -> Response:
+    """DELETE /v1/files/{id}. Raises APIError."""
+    account, files = _authenticate(gateway, request), stored_files(gateway.settings, gateway.store)
+    file = find(files, account, request.path["id"])
+    with place_failures():
+        files.delete(file)
+    return json_response({"id": file.id, "object": "file", "deleted": True})
+
+
+def find(files: StoredFiles, account: Account, file_id: str, param: str = "id") -> StoredFile:
+    """A file of a key's. Raises NotFoundError where it has none of this id, whoever else has one."""
+    file = files.get(owner_of(account), file_id)
+    if file is None:
+        raise NotFoundError(f"No such File object: {file_id[:64]}", param=param, code="file_not_found")
+    return file
+
+
+def to_json(file: StoredFile) -> JSON:
+    """https://platform.openai.com/docs/api-reference/files/object"""
+    return {
+        "id": file.id,
+        "object": "file",
+        "bytes": file.size,
+        "created_at": file.created_s,
+        "expires_at": file.expires_s,
+        "filename": file.name,
+        "purpose": file.purpose,
+        "status": "processed",
+        "status_details": None,
+    }
+
+
+@contextmanager
+def place_failures() -> Iterator[None]:
+    """Raises APIError where the place for files failed, or has not what a document names."""
+    try:
+        yield
+    except BlobNotFound:
+        raise NotFoundError("The content of the file is not there any more.", param="id", code="file_not_found") from None
+    except BlobError as error:
+        message = f"The place for files failed: {error}."
+        raise ServiceUnavailableError(message, code="files_unavailable", headers={"retry-after": "2"}) from error
+
+
+def _authenticate(gateway: "Services", request: Request) -> Account:
+    account = gateway.accounts.authenticate(request.headers)
+    check_usable(account, time.time())
+    return account
+
+
+def _bounded(form: UploadReader) -> Iterator[bytes]:
+    """The bytes of a file, up to the most that one may have. Raises RequestTooLargeError."""
+    size, most = 0, MAX_BATCH_BYTES if form.fields.get("purpose") == "batch" else MAX_FILE_BYTES
+    for piece in form.pieces():
+        size += len(piece)
+        if size > most:
+            raise _too_large(most)
+        yield piece
+
+
+def _too_large(most: int) -> RequestTooLargeError:
+    return RequestTooLargeError(f"The file is over {most} bytes, the most that a file of this purpose may have.", param="file")
+
+
+def _describe(form: UploadReader, size: int) -> FileDescription:
+    """What the form says of its file. Raises BadRequestError, RequestTooLargeError."""
+    purpose = form.fields.get("purpose")
+    if not purpose:
+        raise missing_parameter("purpose")
+    if purpose not in UPLOAD_PURPOSES:
+        known = ", ".join(f"'{name}'" for name in UPLOAD_PURPOSES)
+        raise BadRequestError(f"'{purpose[:64]}' is not one of [{known}] - 'purpose'", param="purpose", code="invalid_value")
+    for name in form.fields.keys() - {*FORM_FIELDS}:
+        raise BadRequestError(f"Unknown parameter: '{name[:64]}'.", param=name[:64], code="unknown_parameter")
+    if purpose == "batch" and size > MAX_BATCH_BYTES:
+        raise _too_large(MAX_BATCH_BYTES)
+    name = form.name.replace("\\", "/").rpartition("/")[2][:LONGEST_NAME] or "file"
+    return FileDescription(name, purpose, form.content_type[:128], read_lasts_s(_expires_after(form.fields), "expires_after"))
+
+
+def _expires_after(fields: Mapping[str, str]) -> JSON | None:
+    given: JSON = {name: fields[f"expires_after[{name}]"] for name in ("anchor", "seconds") if f"expires_after[{name}]" in fields}
+    if given.get("seconds", "").isdigit() and len(given["seconds"]) <= 9:
+        given["seconds"] = int(given["seconds"])
+    return given or None
+
+
+def read_lasts_s(given: object, param: str) -> int:
+    """How long a file lasts, in seconds, by an `expires_after`. Raises BadRequestError."""
+    if given is None:
+        return DEFAULT_LASTS_S
+    if not isinstance(given, dict) or given.get("anchor") != "created_at":
+        raise BadRequestError(f"'{param}.anchor' has to be 'created_at'.", param=f"{param}.anchor", code="invalid_value")
+    lasts_s = given.get("seconds")
+    if type(lasts_s) is not int or not MIN_LASTS_S <= lasts_s <= MAX_LASTS_S:
+        message = f"'{param}.seconds' has to be a whole number from {MIN_LASTS_S} to {MAX_LASTS_S}."
+        raise BadRequestError(message, param=f"{param}.seconds", code="invalid_value")
+    return lasts_s

@@ -1,0 +1,35 @@
+"""Pages of a list as OpenAI's API has them: `after` an id, at most `limit`, in an `order`, and what comes back.
+
+https://platform.openai.com/docs/api-reference/files/list
+"""
+
+from collections.abc import Sequence
+from typing import NamedTuple
+
+from haimaker.http.errors import BadRequestError
+from haimaker.http.values import JSON, Request
+
+LONGEST_ID = 256
+
+
+class Page(NamedTuple):
+    after: str | None
+    limit: int
+    newest_first: bool
+
+
+def read_page(request: Request, default: int, most: int) -> Page:
+    """The page that a request asks for. Raises BadRequestError."""
+    limit, order, after = (request.query.get(name) for name in ("limit", "order", "after"))
+    if limit is not None and not (limit.isascii() and limit.isdigit() and 1 <= int(limit[:9]) <= most):
+        raise BadRequestError(f"Invalid value for 'limit': it is 1 to {most}.", param="limit", code="invalid_value")
+    if order not in (None, "asc", "desc"):
+        raise BadRequestError("Invalid value for 'order': it is 'asc' or 'desc'.", param="order", code="invalid_value")
+    if after is not None and not (len(after) <= LONGEST_ID and after.isascii() and after.isprintable()):
+        raise BadRequestError("Invalid value for 'after': it is the id of what the page before ended with.", param="after")
+    return Page(after or None, int(limit) if limit else default, order != "asc")
+
+
+def to_list(found: Sequence[JSON], *, has_more: bool) -> JSON:
+    first, last = (found[0]["id"], found[-1]["id"]) if found else (None, None)
+    return {"object": "list", "data": list(found), "first_id": first, "last_id": last, "has_more": has_more}
