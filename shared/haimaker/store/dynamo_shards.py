@@ -71,7 +71,7 @@ class Shards:
         return self._numbers.get(account_id, 1)
 
     def learn(self, item: Item) -> None:
-        """Reads the number of shards in an account's own item."""
+        """Reads the number of shards in an account's own item; no other has it, or the account's name."""
         if (number := item.get("shards", 1)) > 1:
             self._numbers[item["pk"]] = number
         else:
