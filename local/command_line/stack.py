@@ -54,6 +54,14 @@ class Stack:
     def region(self) -> str:
         return str(self.session.region_name)
 
+    def invoke(self, function: str, event: Mapping[str, Any]) -> None:
+        """Has a function do something and waits for it. Raises OperatorError."""
+        with readable_failures():
+            name = f"{self.name}-{function}"
+            answer = self._client("lambda").invoke(FunctionName=name, Payload=json.dumps(event).encode())
+        if "FunctionError" in answer:
+            raise OperatorError(f"{name} failed; its log says why.")
+
     def owner(self) -> str:
         """The account, the Region and who acts there."""
         with readable_failures():

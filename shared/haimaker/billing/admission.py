@@ -29,6 +29,8 @@ def reserve(store: Store, reservations: Sequence[Reservation]) -> Granted | Deni
             return outcome
         granted.append(outcome)
     first, *others = granted
+    if not others:
+        return first
     return replace(first, reservation=replace(first.reservation, siblings=tuple(admitted.reservation for admitted in others)))
 
 

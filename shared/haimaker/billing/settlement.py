@@ -104,6 +104,10 @@ class Settlement:
                 self._store(self.record, sum(tokens.prompt + tokens.completion for tokens in self._tokens()))
             return self.record
 
+    def outline(self) -> Record:
+        """What the record would be if it was settled now."""
+        return self._record("ok", time.time(), None)
+
     def reserve_more(self, most_nanousd: int) -> bool:
         """Makes sure that an attempt of at most this cost is reserved for, besides what failed attempts have cost: what is missing
         is reserved now. Returns False if it can't be."""

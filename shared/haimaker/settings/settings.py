@@ -103,6 +103,8 @@ class Settings:
     """The bucket that has them instead; only with `aws`."""
     content_days: int = 30
     """For how many days the folder has them; a bucket has its lifecycle."""
+    function_name: str = ""
+    """Of the Lambda function that this is."""
     sam_local: bool = False
     """Whether this is a function under `sam local`, which takes whole answers only."""
 
@@ -180,6 +182,7 @@ class Settings:
             public_models=get_bool(env, "HAIMAKER_PUBLIC_MODELS"),
             files_bucket=env.get("HAIMAKER_FILES_BUCKET", ""),
             content_bucket=env.get("HAIMAKER_CONTENT_BUCKET", ""),
+            function_name=env.get("AWS_LAMBDA_FUNCTION_NAME", ""),
             service=env.get("HAIMAKER_SERVICE", "haimaker"),
             metric_dimensions=BY_PROVIDER[get_choice(env, "HAIMAKER_METRICS_BY", tuple(BY_PROVIDER))],
         )
@@ -204,7 +207,7 @@ def _aws(env: Mapping[str, str]) -> AWSAccess:
     return AWSAccess(
         region,
         credentials,
-        *(get_url(env, f"AWS_ENDPOINT_URL_{service}", "http://127.0.0.1:8000") for service in ("DYNAMODB", "SSM", "S3")),
+        *(get_url(env, f"AWS_ENDPOINT_URL_{service}", "http://127.0.0.1:8000") for service in ("DYNAMODB", "SSM", "S3", "LAMBDA")),
     )
 
 
