@@ -139,8 +139,8 @@ OPEN = {
 """What needs no key, or a secret of its own, or any key."""
 
 
-OF_EVERY_KEY = ("responses_", "messages_", "models_", "gemini_", "files_", "batches_")
-"""How the names of operations begin that every key may use, each for what is its own."""
+OF_EVERY_KEY = ("responses_", "messages_", "models_", "gemini_", "files_", "batches_", "sign_in")
+"""How the names of operations begin that every key may use, each for what is its own, or that need none."""
 
 
 def test_a_teams_administrator_may_use_these_routes_and_no_others(desk: Desk, team: dict[str, str]) -> None:
