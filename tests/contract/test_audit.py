@@ -5,6 +5,7 @@ import time
 
 import pytest
 
+from haimaker.api.dispatch import SIGN_IN
 from haimaker.api.paths import LOCAL_ROUTES, MODEL_OPERATIONS, ROUTES
 from tests.contract.money_support import Desk, error_of
 
@@ -122,7 +123,19 @@ MAY = {
     ),
 }
 """What a key that administers a team may ask for, besides what models serve, as far as it is about its team."""
-OPEN = {"console", "health", "index", "openapi", "docs", "metrics", "models_hub", "link_read", "link_write", "audio_uploads"}
+OPEN = {
+    "console",
+    "health",
+    "index",
+    "openapi",
+    "docs",
+    "metrics",
+    "models_hub",
+    "link_read",
+    "link_write",
+    "audio_uploads",
+    *SIGN_IN,
+}
 """What needs no key, or a secret of its own, or any key."""
 
 
